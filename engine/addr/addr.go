@@ -1,0 +1,128 @@
+// Package addr holds the words that every other package shares: addresses,
+// inclusive ranges of them, byte order and word size. It imports nothing of
+// vscan and knows nothing of files, mappings or patterns.
+//
+// Addresses have a type and their ranges are inclusive, so that the last byte
+// of a 64-bit address space is an address like any other. Offsets into a Go
+// slice are ints and half-open. The two are never mixed.
+package addr
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+)
+
+// Addr is an address: the number of a byte, from 0 to 2^64 − 1.
+type Addr uint64
+
+// Max is the last address there is, 2^64 − 1.
+const Max Addr = math.MaxUint64
+
+// String is the address in hexadecimal with 0x in front.
+func (a Addr) String() string { return fmt.Sprintf("%#x", uint64(a)) }
+
+// Add is the address n bytes further up. It is false where that would wrap
+// round past Max.
+func (a Addr) Add(n uint64) (Addr, bool) {
+	s := a + Addr(n)
+	return s, s >= a
+}
+
+// Sub is the address n bytes further down. It is false where that would wrap
+// round below zero.
+func (a Addr) Sub(n uint64) (Addr, bool) { return a - Addr(n), uint64(a) >= n }
+
+// AlignUp is the lowest address ≥ a that is a multiple of n. It is false
+// where there is none below 2^64. An n of 0 or 1 aligns nothing.
+func (a Addr) AlignUp(n uint64) (Addr, bool) {
+	if n <= 1 || uint64(a)%n == 0 {
+		return a, true
+	}
+	return a.Add(n - uint64(a)%n)
+}
+
+// AlignDown is the highest address ≤ a that is a multiple of n. An n of 0 or
+// 1 aligns nothing.
+func (a Addr) AlignDown(n uint64) Addr {
+	if n <= 1 {
+		return a
+	}
+	return a - a%Addr(n)
+}
+
+// IsAligned says whether a is a multiple of n. Every address is one of 0 and 1.
+func (a Addr) IsAligned(n uint64) bool { return n <= 1 || uint64(a)%n == 0 }
+
+// Range is the addresses First to Last, both included. It holds at least one
+// byte: First ≤ Last in every valid range. The zero Range is the byte at 0.
+type Range struct{ First, Last Addr }
+
+// All is the whole address space, 2^64 bytes.
+var All = Range{0, Max}
+
+// Sized is the range of n bytes that starts at first. It is false where n is
+// zero or the range would run past 2^64.
+func Sized(first Addr, n uint64) (Range, bool) {
+	if n == 0 {
+		return Range{}, false
+	}
+	last, ok := first.Add(n - 1)
+	return Range{first, last}, ok
+}
+
+// String is the range as LO..HI in hexadecimal, both ends included: the form
+// that ParseRange reads.
+func (r Range) String() string { return r.First.String() + ".." + r.Last.String() }
+
+// Valid says whether the ends are in order.
+func (r Range) Valid() bool { return r.First <= r.Last }
+
+// Size is the number of bytes in the range. The whole address space has 2^64,
+// which a uint64 cannot say: there, and only there, Size is 2^64 − 1. What has
+// to be exact counts with Last − First.
+func (r Range) Size() uint64 {
+	if n := uint64(r.Last - r.First); n != math.MaxUint64 {
+		return n + 1
+	}
+	return math.MaxUint64
+}
+
+// Contains says whether a lies in the range.
+func (r Range) Contains(a Addr) bool { return r.First <= a && a <= r.Last }
+
+// Covers says whether all of o lies in the range.
+func (r Range) Covers(o Range) bool { return r.First <= o.First && o.Last <= r.Last }
+
+// Overlaps says whether the two ranges share a byte.
+func (r Range) Overlaps(o Range) bool { return r.First <= o.Last && o.First <= r.Last }
+
+// Intersect is the bytes that both ranges hold. It is false where they share
+// none.
+func (r Range) Intersect(o Range) (Range, bool) {
+	x := Range{max(r.First, o.First), min(r.Last, o.Last)}
+	return x, x.Valid()
+}
+
+// Merge sorts the ranges, joins those that overlap or touch, and returns the
+// result: ascending, disjoint and with a gap between any two. The argument is
+// left as it was.
+//
+//	a----e            a----e
+//	   c-----g    →   a-------g        (overlapping)
+//	a--c              a--c
+//	    d--g      →   a------g         (touching)
+func Merge(ranges []Range) []Range {
+	sorted := slices.Clone(ranges)
+	slices.SortFunc(sorted, func(a, b Range) int { return cmp.Compare(a.First, b.First) })
+	out := sorted[:0]
+	for _, r := range sorted {
+		if n := len(out); n > 0 && (r.First <= out[n-1].Last || r.First-1 == out[n-1].Last) {
+			out[n-1].Last = max(out[n-1].Last, r.Last)
+		} else {
+			out = append(out, r)
+		}
+	}
+	return out
+}

@@ -1,0 +1,231 @@
+package segtree
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"testing"
+
+	"vscan/engine/addr"
+)
+
+// byteMap is the model: per address of a small universe, the layers that hold
+// it, the topmost first.
+type byteMap [][]int32
+
+func newByteMap(size int, base addr.Addr, ranges []addr.Range) byteMap {
+	m := make(byteMap, size)
+	for layer, r := range ranges {
+		for i := range m {
+			if r.Contains(base + addr.Addr(i)) {
+				m[i] = append([]int32{int32(layer)}, m[i]...)
+			}
+		}
+	}
+	return m
+}
+
+func (m byteMap) top(i int) int32 {
+	if len(m[i]) == 0 {
+		return None
+	}
+	return m[i][0]
+}
+
+// check holds every answer of the tree against the model, whose first byte is
+// at base.
+func check(t *testing.T, ranges []addr.Range, base addr.Addr, size int) {
+	t.Helper()
+	tree, model := New(ranges), newByteMap(size, base, ranges)
+	for i := range model {
+		a := base + addr.Addr(i)
+		layer, run := tree.At(a)
+		if layer != model.top(i) {
+			t.Fatalf("%v: at %v layer %d shows, want %d", ranges, a, layer, model.top(i))
+		}
+		lo, hi := i, i
+		for lo > 0 && model.top(lo-1) == layer {
+			lo--
+		}
+		for hi < size-1 && model.top(hi+1) == layer {
+			hi++
+		}
+		wantFirst, wantLast := base+addr.Addr(lo), base+addr.Addr(hi)
+		// At the rim of the universe a hole goes on to the ends of the address space.
+		if lo == 0 && layer == None {
+			wantFirst = 0
+		}
+		if hi == size-1 && layer == None {
+			wantLast = addr.Max
+		}
+		if run.First != wantFirst || run.Last != wantLast {
+			t.Fatalf("%v: at %v the run is %v, want %v..%v", ranges, a, run, wantFirst, wantLast)
+		}
+		if got := tree.Layers(nil, a); !slices.Equal(got, model[i]) {
+			t.Fatalf("%v: layers at %v: %v, want %v", ranges, a, got, model[i])
+		}
+	}
+	for lo := range model {
+		for _, hi := range []int{lo, lo + 1, size - 1} {
+			hi = min(hi, size-1)
+			var want []int32
+			for i := lo; i <= hi; i++ {
+				want = append(want, model[i]...)
+			}
+			slices.Sort(want)
+			want = slices.Compact(want)
+			q := addr.Range{First: base + addr.Addr(lo), Last: base + addr.Addr(hi)}
+			if got := tree.Overlapping(nil, q); !slices.Equal(got, want) {
+				t.Fatalf("%v: overlapping %v: %v, want %v", ranges, q, got, want)
+			}
+		}
+	}
+	checkElementary(t, tree, ranges)
+}
+
+// checkElementary: the intervals are the whole space in order, uniform inside
+// and different from their neighbours.
+func checkElementary(t *testing.T, tree *Tree, ranges []addr.Range) {
+	t.Helper()
+	next, wrapped := addr.Addr(0), false
+	var before []int32
+	for r, owner := range tree.Elementary() {
+		if wrapped || r.First != next || !r.Valid() {
+			t.Fatalf("%v: elementary interval %v, want one from %v", ranges, r, next)
+		}
+		stack := tree.Layers(nil, r.First)
+		if !slices.Equal(stack, tree.Layers(nil, r.Last)) {
+			t.Fatalf("%v: elementary interval %v is not uniform", ranges, r)
+		}
+		if r.First > 0 && slices.Equal(stack, before) && !touchesAt(ranges, r.First) {
+			t.Fatalf("%v: elementary interval %v is not maximal", ranges, r)
+		}
+		if (owner == None) != (len(stack) == 0) || owner != None && owner != stack[0] {
+			t.Fatalf("%v: elementary interval %v: owner %d of %v", ranges, r, owner, stack)
+		}
+		before, next = stack, r.Last+1
+		wrapped = r.Last == addr.Max
+	}
+	if !wrapped {
+		t.Fatalf("%v: the elementary intervals end at %v", ranges, next)
+	}
+}
+
+// touchesAt: a range begins where another ends, so a cut at a is no fault.
+func touchesAt(ranges []addr.Range, a addr.Addr) bool {
+	return slices.ContainsFunc(ranges, func(r addr.Range) bool { return r.First == a || r.Last == a-1 })
+}
+
+func TestEveryLayoutOfThreeInEight(t *testing.T) {
+	const size = 8
+	for _, base := range []addr.Addr{0, 0x1000, addr.Max - size + 1} {
+		var all []addr.Range
+		for lo := range size {
+			for hi := lo; hi < size; hi++ {
+				all = append(all, addr.Range{First: base + addr.Addr(lo), Last: base + addr.Addr(hi)})
+			}
+		}
+		check(t, nil, base, size)
+		for _, a := range all {
+			check(t, []addr.Range{a}, base, size)
+			for _, b := range all {
+				check(t, []addr.Range{a, b}, base, size)
+				for _, c := range all {
+					if testing.Short() && (a.First+b.Last+c.Last)%7 != 0 {
+						continue
+					}
+					check(t, []addr.Range{a, b, c}, base, size)
+				}
+			}
+		}
+	}
+}
+
+func TestRandomLayouts(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %#x", seed)
+	rnd := rand.New(rand.NewPCG(seed, 1))
+	for range 400 {
+		size := 1 + rnd.IntN(300)
+		base := []addr.Addr{0, 1 << 40, addr.Max - addr.Addr(size) + 1}[rnd.IntN(3)]
+		ranges := make([]addr.Range, rnd.IntN(120))
+		for i := range ranges {
+			lo := rnd.IntN(size)
+			hi := lo + rnd.IntN(min(size-lo, 1+rnd.IntN(size)))
+			ranges[i] = addr.Range{First: base + addr.Addr(lo), Last: base + addr.Addr(hi)}
+		}
+		check(t, ranges, base, size)
+	}
+}
+
+func TestRunsWithinARange(t *testing.T) {
+	tree := New([]addr.Range{{First: 10, Last: 19}, {First: 15, Last: 29}, {First: 40, Last: 49}})
+	var got []string
+	for r, layer := range tree.Shows().Runs(addr.Range{First: 12, Last: 44}) {
+		got = append(got, fmt.Sprint(uint64(r.First), "-", uint64(r.Last), ":", layer))
+	}
+	want := []string{"12-14:0", "15-29:1", "30-39:-1", "40-44:2"}
+	if !slices.Equal(got, want) {
+		t.Fatalf("got %v, want %v", got, want)
+	}
+}
+
+// randomRanges are n overlapping ranges of all sizes, as in a layered image.
+func randomRanges(n int) []addr.Range {
+	rnd := rand.New(rand.NewPCG(42, 42))
+	ranges := make([]addr.Range, n)
+	for i := range ranges {
+		first := addr.Addr(rnd.Uint64() >> 16)
+		size := rnd.Uint64() >> (34 + rnd.IntN(20)) // up to 2^30, four times the mean distance
+		ranges[i] = addr.Range{First: first, Last: first + addr.Addr(size)}
+	}
+	return ranges
+}
+
+// The size of what exists by the million is part of the contract: at most 200
+// bytes a mapping.
+func TestBytesPerRange(t *testing.T) {
+	const n = 200_000
+	ranges := randomRanges(n)
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	tree := New(ranges)
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	if per := float64(after.HeapAlloc-before.HeapAlloc)/n + 16; per > 100 {
+		t.Errorf("%.0f bytes a range, want at most 100", per)
+	} else {
+		t.Logf("%.0f bytes a range", per)
+	}
+	runtime.KeepAlive(tree)
+}
+
+func BenchmarkBuildMillion(b *testing.B) {
+	ranges := randomRanges(1_000_000)
+	for b.Loop() {
+		New(ranges)
+	}
+}
+
+func BenchmarkLookupMillion(b *testing.B) {
+	tree := New(randomRanges(1_000_000))
+	rnd := rand.New(rand.NewPCG(1, 2))
+	at := make([]addr.Addr, 1<<20)
+	mapped := 0
+	for i := range at {
+		at[i] = addr.Addr(rnd.Uint64() >> 16)
+	}
+	b.ReportMetric(float64(tree.Shows().Len()), "runs")
+	i := 0
+	for b.Loop() {
+		if layer, _ := tree.At(at[i&(len(at)-1)]); layer != None {
+			mapped++
+		}
+		i++
+	}
+	if mapped < i/20 {
+		b.Fatalf("%d of %d lookups hit a range", mapped, i)
+	}
+}

@@ -2,6 +2,7 @@ package segtree
 
 import (
 	"iter"
+	"math/bits"
 	"slices"
 
 	"vscan/engine/addr"
@@ -14,81 +15,114 @@ const None int32 = -1
 // gives each run an owner, which may be None. Neighbouring runs have
 // different owners.
 //
-//	a-----b---c----------   starts: a b c
+//	a-----b---c----------   first addresses: a b c
 //	None  3   None          owners
 //
-// It is immutable once built and safe for concurrent readers. A run costs 12
-// bytes, and a lookup O(log n).
+// It is immutable and safe for concurrent readers. A run costs 18 bytes, and
+// a lookup O(log n) with two or three cache misses.
 type Partition struct {
-	starts []addr.Addr // first address of each run; starts[0] is 0
-	owners []int32
-	sample []addr.Addr // every stride-th start, so that a search touches few cache lines
+	runs []run
+	// levels is a static B-tree over the first addresses, the root last:
+	// levels[0] has that of every leafRuns-th run, levels[k+1] every fanout-th
+	// entry of levels[k]. A node is one cache line. The leaves are larger, so
+	// that all levels fit a level-2 cache even of two million runs, and the
+	// misses of one leaf overlap, since no compare waits for another.
+	levels [][]addr.Addr
 }
 
-// stride is how many runs one entry of the sample stands for: 64 starts are
-// eight cache lines, and the sample of two million runs fits a level-2 cache.
-const stride = 64
+const (
+	leafRuns = 32 // of 16 bytes
+	fanout   = 8  // addresses of 8 bytes
+)
 
-// Append adds the run that starts at first, which has to be above all starts
-// so far; the first run starts at 0. A run of the same owner as the one before
-// it is joined to that one.
-func (p *Partition) Append(first addr.Addr, owner int32) {
-	if n := len(p.owners); n > 0 && p.owners[n-1] == owner {
-		return
+// run is the addresses from first to the byte before the next run's first.
+type run struct {
+	first addr.Addr
+	owner int32
+}
+
+// NewPartition makes a partition of runs that are given by first address and
+// owner, ascending; the first has to start at 0. Neighbours with one owner are
+// joined.
+func NewPartition(runs iter.Seq2[addr.Addr, int32]) *Partition {
+	p := &Partition{}
+	for first, owner := range runs {
+		if n := len(p.runs); n == 0 || p.runs[n-1].owner != owner {
+			p.runs = append(p.runs, run{first, owner})
+		}
 	}
-	if len(p.starts)%stride == 0 {
-		p.sample = append(p.sample, first)
+	p.runs = slices.Clip(slices.Clone(p.runs)) // growing by doubling left up to half unused
+
+	level := make([]addr.Addr, 0, len(p.runs)/leafRuns+1)
+	for i := 0; i < len(p.runs); i += leafRuns {
+		level = append(level, p.runs[i].first)
 	}
-	p.starts = append(p.starts, first)
-	p.owners = append(p.owners, owner)
+	for {
+		p.levels = append(p.levels, level)
+		if len(level) <= fanout {
+			return p
+		}
+		above := make([]addr.Addr, 0, len(level)/fanout+1)
+		for i := 0; i < len(level); i += fanout {
+			above = append(above, level[i])
+		}
+		level = above
+	}
 }
 
 // Len is the number of runs.
-func (p *Partition) Len() int { return len(p.starts) }
+func (p *Partition) Len() int { return len(p.runs) }
 
 // Run is the i-th run, from the bottom, and its owner.
 func (p *Partition) Run(i int) (addr.Range, int32) {
-	r := addr.Range{First: p.starts[i], Last: addr.Max}
-	if i+1 < len(p.starts) {
-		r.Last = p.starts[i+1] - 1
+	r := addr.Range{First: p.runs[i].first, Last: addr.Max}
+	if i+1 < len(p.runs) {
+		r.Last = p.runs[i+1].first - 1
 	}
-	return r, p.owners[i]
+	return r, p.runs[i].owner
 }
 
 // Find is the number of the run that holds a.
 func (p *Partition) Find(a addr.Addr) int {
-	block := lastNotAbove(p.sample, a) * stride
-	return block + lastNotAbove(p.starts[block:min(block+stride, len(p.starts))], a)
+	i := 0
+	for k := len(p.levels) - 1; k >= 0; k-- {
+		level := p.levels[k]
+		i *= fanout
+		if i+fanout <= len(level) {
+			// Seven compares without a branch: their outcome is random, and a
+			// mispredicted one costs more than all of them.
+			node := (*[fanout]addr.Addr)(level[i:])
+			i += notAbove(node[1], a) + notAbove(node[2], a) + notAbove(node[3], a) + notAbove(node[4], a) +
+				notAbove(node[5], a) + notAbove(node[6], a) + notAbove(node[7], a)
+			continue
+		}
+		for _, first := range level[i+1:] {
+			i += notAbove(first, a)
+		}
+	}
+	i *= leafRuns
+	above := 0
+	for _, r := range p.runs[i+1 : min(i+leafRuns, len(p.runs))] {
+		above += notAbove(r.first, a)
+	}
+	return i + above
 }
 
-// lastNotAbove is the index of the last start ≤ a. starts[0] is one.
-func lastNotAbove(starts []addr.Addr, a addr.Addr) int {
-	lo := 0
-	for n := len(starts); n > 1; {
-		half := n / 2
-		if starts[lo+half] <= a { // a conditional move: nothing to mispredict
-			lo += half
-		}
-		n -= half
-	}
-	return lo
+// notAbove is 1 where first ≤ a and 0 elsewhere.
+func notAbove(first, a addr.Addr) int {
+	_, borrow := bits.Sub64(uint64(a), uint64(first), 0)
+	return int(1 - borrow)
 }
 
 // Runs yields the parts of the runs that lie in r, ascending, with their
 // owners; together they are all of r.
 func (p *Partition) Runs(r addr.Range) iter.Seq2[addr.Range, int32] {
 	return func(yield func(addr.Range, int32) bool) {
-		for i := p.Find(r.First); i < len(p.starts) && p.starts[i] <= r.Last; i++ {
+		for i := p.Find(r.First); i < len(p.runs) && p.runs[i].first <= r.Last; i++ {
 			run, owner := p.Run(i)
 			if part, ok := run.Intersect(r); ok && !yield(part, owner) {
 				return
 			}
 		}
 	}
-}
-
-// clip gives back the memory that growing by doubling left unused.
-func (p *Partition) clip() {
-	p.starts = slices.Clip(slices.Clone(p.starts))
-	p.owners = slices.Clip(slices.Clone(p.owners))
 }

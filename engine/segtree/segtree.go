@@ -41,11 +41,11 @@ import (
 )
 
 // Tree is an immutable stack of ranges, safe for concurrent readers. Building
-// it costs O(n log n) time; it holds about 70 bytes a range.
+// it costs O(n log n) time; it holds about 80 bytes a range.
 type Tree struct {
 	ranges []addr.Range // by layer, the newest last
 	cuts   []addr.Addr  // first addresses of the elementary intervals; cuts[0] is 0
-	shows  Partition    // by owner
+	shows  *Partition   // by owner
 
 	byFirst []int32     // layers in order of their first address
 	maxLast []addr.Addr // highest last address in the subtree of byFirst's node
@@ -120,10 +120,13 @@ func New(ranges []addr.Range) *Tree {
 	for k := int32(2); k < 2*n; k++ {
 		newest[k] = max(newest[k], newest[k/2])
 	}
-	for i, first := range t.cuts {
-		t.shows.Append(first, newest[n+int32(i)])
-	}
-	t.shows.clip()
+	t.shows = NewPartition(func(yield func(addr.Addr, int32) bool) {
+		for i, first := range t.cuts {
+			if !yield(first, newest[n+int32(i)]) {
+				return
+			}
+		}
+	})
 
 	t.maxLast = make([]addr.Addr, len(ranges))
 	t.fillMaxLast(0, len(ranges))
@@ -155,7 +158,7 @@ func (t *Tree) Len() int { return len(t.ranges) }
 
 // Shows is the address space by the range that shows, None where there is a
 // hole.
-func (t *Tree) Shows() *Partition { return &t.shows }
+func (t *Tree) Shows() *Partition { return t.shows }
 
 // At is the topmost range at a, or None, and how far to both sides it shows
 // without a break.
@@ -212,10 +215,10 @@ func (t *Tree) Elementary() iter.Seq2[addr.Range, int32] {
 			if i+1 < len(t.cuts) {
 				r.Last = t.cuts[i+1] - 1
 			}
-			for run+1 < t.shows.Len() && t.shows.starts[run+1] <= first {
+			for run+1 < t.shows.Len() && t.shows.runs[run+1].first <= first {
 				run++
 			}
-			if !yield(r, t.shows.owners[run]) {
+			if !yield(r, t.shows.runs[run].owner) {
 				return
 			}
 		}

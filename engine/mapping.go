@@ -1,7 +1,9 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
+	"math"
 
 	"vscan/engine/addr"
 )
@@ -18,9 +20,12 @@ const (
 	Absent
 	// Zero bytes are not stored because they are known to be zero.
 	Zero
+	// Hole is the state of an address that no mapping has. A mapping never is
+	// in it.
+	Hole
 )
 
-// String is "present", "absent" or "zero".
+// String is "present", "absent", "zero" or "hole".
 func (s State) String() string {
 	switch s {
 	case Present:
@@ -29,6 +34,8 @@ func (s State) String() string {
 		return "absent"
 	case Zero:
 		return "zero"
+	case Hole:
+		return "hole"
 	}
 	return fmt.Sprintf("State(%d)", uint8(s))
 }
@@ -70,3 +77,24 @@ type Mapping struct {
 	Offset uint64 // in Source, of the byte at Range.First
 	Name   string // as the image names it: a path, "[heap]", "load[3]"
 }
+
+// Validate says what is wrong with the mapping: its ends are out of order, it
+// should be present and has no source, or its offsets would pass 2^64.
+func (m *Mapping) Validate() error {
+	switch {
+	case !m.Range.Valid():
+		return fmt.Errorf("range %v ends before it begins", m.Range)
+	case m.State >= Hole:
+		return fmt.Errorf("%v: a mapping cannot have state %v", m.Range, m.State)
+	case m.State == Present && m.Source == nil:
+		return fmt.Errorf("%v: %w", m.Range, errNoSource)
+	case m.State == Present && uint64(m.Last-m.First) > math.MaxUint64-m.Offset:
+		return fmt.Errorf("%v: from offset %#x it would run past the last offset of its source", m.Range, m.Offset)
+	}
+	return nil
+}
+
+var errNoSource = errors.New("present bytes without a source")
+
+// OffsetOf is the offset in Source of the byte at a, which lies in the range.
+func (m *Mapping) OffsetOf(a addr.Addr) uint64 { return m.Offset + uint64(a-m.First) }

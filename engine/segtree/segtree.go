@@ -207,18 +207,25 @@ func (t *Tree) overlapping(dst []int32, r addr.Range, lo, hi int) []int32 {
 // Elementary yields the elementary intervals of the whole address space,
 // ascending, holes included, with the layer that shows there, or None. All
 // addresses of one lie in the same ranges; Layers of any of them tells which.
-func (t *Tree) Elementary() iter.Seq2[addr.Range, int32] {
+func (t *Tree) Elementary() iter.Seq2[addr.Range, int32] { return t.ElementaryIn(addr.All) }
+
+// ElementaryIn yields the parts of the elementary intervals that lie in r.
+func (t *Tree) ElementaryIn(r addr.Range) iter.Seq2[addr.Range, int32] {
 	return func(yield func(addr.Range, int32) bool) {
-		run := 0
-		for i, first := range t.cuts {
-			r := addr.Range{First: first, Last: addr.Max}
+		run := t.shows.Find(r.First)
+		i, found := slices.BinarySearch(t.cuts, r.First)
+		if !found {
+			i--
+		}
+		for ; i < len(t.cuts) && t.cuts[i] <= r.Last; i++ {
+			part := addr.Range{First: max(t.cuts[i], r.First), Last: r.Last}
 			if i+1 < len(t.cuts) {
-				r.Last = t.cuts[i+1] - 1
+				part.Last = min(r.Last, t.cuts[i+1]-1)
 			}
-			for run+1 < t.shows.Len() && t.shows.runs[run+1].first <= first {
+			for run+1 < t.shows.Len() && t.shows.runs[run+1].first <= part.First {
 				run++
 			}
-			if !yield(r, t.shows.runs[run].owner) {
+			if !yield(part, t.shows.runs[run].owner) {
 				return
 			}
 		}

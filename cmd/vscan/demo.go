@@ -1,0 +1,160 @@
+package main
+
+import (
+	_ "embed"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"vscan/engine"
+	"vscan/engine/addr"
+	"vscan/engine/image"
+	"vscan/patterns"
+)
+
+// demoPages are the bytes of the demo's image: some pages of a made-up
+// program's memory, as text with escapes. What is not written is zero.
+//
+//go:embed demo.txt
+var demoPages string
+
+const demoPage = 4096
+
+// demoTarget lays the pages out: overlapping mappings, a hole, bytes that were
+// not saved, and a word that runs from one mapping into the next.
+func demoTarget() (*target, error) {
+	pages := map[string][]byte{}
+	for name, body := range demoSections(demoPages) {
+		page := make([]byte, demoPage)
+		for at, b := range body {
+			copy(page[at:], b)
+		}
+		pages[name] = page
+	}
+	mapping := func(name string, first addr.Addr, perm engine.Perm, pages ...[]byte) engine.Mapping {
+		var b []byte
+		for _, p := range pages {
+			b = append(b, p...)
+		}
+		r, _ := addr.Sized(first, uint64(len(b)))
+		return engine.Mapping{Range: r, Perm: perm | engine.PermKnown, Name: name, Source: engine.BytesSource("demo", b)}
+	}
+	rw, rx := engine.Read|engine.Write, engine.Read|engine.Execute
+	space, err := engine.NewSpace(
+		mapping("/usr/bin/demo", 0x400000, rx, pages["text"], pages["hidden"]),
+		mapping("[heap]", 0x402000, rw, pages["heap"]), // goes on where the program ends
+		mapping("[stack]", 0x7ffe00000000, rw, make([]byte, demoPage), pages["stack"]),
+		mapping("patched", 0x401000, rx, pages["patch"]), // lies over the program's second page
+		engine.Mapping{Range: addr.Range{First: 0x7ffe00002000, Last: 0x7ffe00003fff}, State: engine.Absent,
+			Perm: rw | engine.PermKnown, Name: "guard"},
+	)
+	if err != nil {
+		return nil, err
+	}
+	return &target{arg: "demo", space: space, Image: &image.Image{
+		Path: "demo", Format: "embedded image", Detail: "64-bit little-endian", Space: "virtual", WordSize: 8, OrderKnown: true,
+	}}, nil
+}
+
+// demoSections reads demo.txt: a line [NAME] begins a page, a line OFFSET TEXT
+// puts text there, with escapes as in a text: pattern.
+func demoSections(text string) map[string]map[int][]byte {
+	out := map[string]map[int][]byte{}
+	var page map[int][]byte
+	for line := range strings.Lines(text) {
+		line = strings.TrimSuffix(line, "\n")
+		if name, ok := strings.CutPrefix(line, "["); ok {
+			page = map[int][]byte{}
+			out[strings.TrimSuffix(name, "]")] = page
+			continue
+		}
+		at, body, ok := strings.Cut(line, " ")
+		if !ok || strings.HasPrefix(line, "#") {
+			continue
+		}
+		var off int
+		fmt.Sscanf(at, "%v", &off)
+		p, err := patterns.Parse("text:" + body)
+		if err != nil {
+			panic(err) // the file is part of the program
+		}
+		set, err := patterns.Compile([]patterns.Pattern{p}, patterns.Target{})
+		if err != nil {
+			panic(err)
+		}
+		page[off] = set.Needles()[0].Lit
+	}
+	return out
+}
+
+var demoPatterns = []string{"secret=text:correct horse", "heap=ptr:@[heap]", "elf=hex:7f454c46", "hidden=text:old password"}
+
+func (a *app) demoCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "demo",
+		Short: "Search a small image that is part of the program",
+		Long: `demo shows, on an image of a few pages that is part of the program, what vscan
+does: mappings lie over one another, the last one on top, with holes between;
+matches are found also where one mapping meets the next, and not in bytes that
+another mapping hides.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.demo(cmd) },
+	}
+}
+
+func (a *app) demo(cmd *cobra.Command) error {
+	t, err := demoTarget()
+	if err != nil {
+		return err
+	}
+	say := func(format string, args ...any) { fmt.Fprintf(a.out, format+"\n", args...) }
+	rep := &textReporter{base: base{out: a.out}, color: wantColor("auto", a.out.terminal), columns: true, context: 16}
+
+	say("The address space (vscan map): \"patched\" lies over the second page of the")
+	say("program, up to the heap; between heap and stack there is a hole.\n")
+	for v := range t.space.Intervals(addr.All) {
+		if v.Mapping != nil {
+			rep.interval(v, t)
+		}
+	}
+
+	say("\nThe search (vscan find): \"correct horse\" runs from the patched page into the")
+	say("heap; \"old password\" is in the page that the patch hides, so it is not there.\n")
+	var pats []patterns.Pattern
+	for _, text := range demoPatterns {
+		say("    -e '%s'", text)
+		p, err := patterns.Parse(text)
+		if err != nil {
+			return err
+		}
+		pats = append(pats, p)
+	}
+	say("")
+	set, err := patterns.Compile(pats, t.patternTarget(0))
+	if err != nil {
+		return err
+	}
+	sc, err := engine.Compile(t.space, set, engine.Options{})
+	if err != nil {
+		return err
+	}
+	rep.begin(t)
+	s := summary{image: t.arg, pats: set.Patterns(), counts: make([]uint64, len(pats))}
+	stats, err := sc.Scan(cmd.Context(), func(h engine.Hit) bool {
+		s.hits++
+		s.counts[h.Pattern]++
+		return rep.hit(h, s.pats[h.Pattern].Name) == nil
+	})
+	if err != nil {
+		return err
+	}
+	s.fill(t, sc, stats)
+	say("The account: %s, %s scanned, %s not saved, kernel %s, %s.", plural(s.hits, "hit"), size(s.scanned),
+		size(s.absent), s.kernel, plural(uint64(s.workers), "worker"))
+	for i, p := range s.pats {
+		say("%6d  %s", s.counts[i], p.Name)
+	}
+	say("\nNext: vscan find PATTERN IMAGE on a core, a memory dump or pid:N; vscan --help.")
+	return rep.err
+}

@@ -1,0 +1,133 @@
+package main
+
+import (
+	"bytes"
+	"encoding/hex"
+	"encoding/json"
+	"strconv"
+
+	"vscan/engine"
+	"vscan/engine/addr"
+)
+
+// jsonlReporter writes one JSON object a line. Addresses are strings, since
+// numbers of JSON lose them above 2^53. The lines are put together by hand:
+// hits come by the million.
+type jsonlReporter struct {
+	base
+	line    []byte
+	written int               // bytes of the block so far
+	quoted  map[string]string // JSON of names
+}
+
+// quote is s as JSON.
+func (r *jsonlReporter) quote(s string) string {
+	if q, ok := r.quoted[s]; ok {
+		return q
+	}
+	b, _ := json.Marshal(s) // a string always can
+	if r.quoted == nil || len(r.quoted) > 1<<16 {
+		r.quoted = map[string]string{}
+	}
+	r.quoted[s] = string(b)
+	return string(b)
+}
+
+func (r *jsonlReporter) add(key, value string) {
+	r.line = append(r.line, ',', '"')
+	r.line = append(r.line, key...)
+	r.line = append(r.line, '"', ':')
+	r.line = append(r.line, value...)
+}
+
+func (r *jsonlReporter) addUint(key string, value uint64) {
+	r.add(key, "")
+	r.line = strconv.AppendUint(r.line, value, 10)
+}
+
+func (r *jsonlReporter) addAddr(key string, a addr.Addr) {
+	r.add(key, `"0x`)
+	r.line = strconv.AppendUint(r.line, uint64(a), 16)
+	r.line = append(r.line, '"')
+}
+
+func (r *jsonlReporter) start(kind string) {
+	r.line = append(r.line[:0], `{"type":"`...)
+	r.line = append(r.line, kind...)
+	r.line = append(r.line, '"')
+}
+
+// Blocks of blockBytes of the output hold whole lines, so that it can be cut
+// at any multiple of that (split -b 1M, a reader that counts block by block)
+// and no hit falls on a cut. A line that leaves less than blockSlack bytes of
+// its block is filled up with blanks, which JSON allows at its end; a line
+// longer than that can still cross.
+const (
+	blockBytes = 1 << 20
+	blockSlack = 1 << 10
+)
+
+func (r *jsonlReporter) finish() error {
+	r.line = append(r.line, '}')
+	r.written = (r.written + len(r.line) + 1) % blockBytes
+	if left := blockBytes - r.written; left < blockSlack {
+		r.line = append(r.line, bytes.Repeat([]byte{' '}, left)...)
+		r.written = 0
+	}
+	r.line = append(r.line, '\n')
+	return r.write(r.line)
+}
+
+func (r *jsonlReporter) hit(h engine.Hit, pattern string) error {
+	m := r.at(h.Addr)
+	r.start("hit")
+	r.add("image", r.quote(r.target.arg))
+	r.addAddr("addr", h.Addr)
+	r.add("pattern", r.quote(pattern))
+	r.addUint("len", uint64(h.Len))
+	r.add("mapping", r.quote(m.Name))
+	r.addUint("offset", fileOffset(m, h.Addr))
+	r.add("bytes", `"`)
+	r.line = hex.AppendEncode(r.line, h.Bytes)
+	r.line = append(r.line, '"')
+	return r.finish()
+}
+
+func (r *jsonlReporter) interval(v engine.Interval, t *target) {
+	m := v.Mapping
+	r.start("mapping")
+	r.addAddr("first", v.First)
+	r.addAddr("last", v.Last)
+	r.add("state", r.quote(m.State.String()))
+	r.add("perm", r.quote(m.Perm.String()))
+	r.add("name", r.quote(m.Name))
+	r.add("source", r.quote(sourceName(m)))
+	r.addUint("offset", fileOffset(m, v.First))
+	r.addUint("layer", uint64(v.Layer))
+	r.finish()
+}
+
+func (r *jsonlReporter) end(s *summary) {
+	r.start("summary")
+	r.add("image", r.quote(s.image))
+	r.addUint("hits", s.hits)
+	r.add("counts", "{")
+	for i, p := range s.pats {
+		if i > 0 {
+			r.line = append(r.line, ',')
+		}
+		r.line = append(r.line, r.quote(p.Name)...)
+		r.line = append(r.line, ':')
+		r.line = strconv.AppendUint(r.line, s.counts[i], 10)
+	}
+	r.line = append(r.line, '}')
+	r.addUint("scanned", s.scanned)
+	r.addUint("absent", s.absent)
+	r.addUint("unreadable", s.unreadable)
+	r.add("complete", strconv.FormatBool(s.complete))
+	r.add("limited", strconv.FormatBool(s.limited))
+	r.add("kernel", r.quote(s.kernel))
+	r.addUint("workers", uint64(s.workers))
+	r.add("seconds", strconv.FormatFloat(s.seconds, 'f', 6, 64))
+	r.finish()
+}

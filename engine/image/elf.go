@@ -1,0 +1,364 @@
+package image
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"strings"
+
+	"vscan/engine"
+	"vscan/engine/addr"
+)
+
+// ELF cores, read by hand: the header, the program headers, and of the section
+// headers the first one, for the number of program headers where that does not
+// fit in 16 bits. Sources: System V ABI, "Object Files" and "Program Loading";
+// elf(5), PN_XNUM; linux fs/binfmt_elf.c, elf_core_dump.
+//
+// debug/elf will not do: it loses the headers beyond 65,535 without an error
+// and gives up on truncated files, whose section headers are gone.
+
+const (
+	elfCore = 4      // e_type ET_CORE
+	ptLoad  = 1      // p_type PT_LOAD
+	ptNote  = 4      // p_type PT_NOTE
+	pnXNum  = 0xffff // e_phnum where sh_info of section header 0 has the number
+)
+
+// elfHeader is the ELF header, as far as a core needs it.
+type elfHeader struct {
+	wide      bool // ELFCLASS64
+	order     addr.ByteOrder
+	typ       uint64
+	machine   uint64
+	flags     uint64
+	phoff     uint64 // file offset of the program headers
+	shoff     uint64 // file offset of the section headers
+	phentsize uint64 // bytes from one program header to the next
+	phnum     uint64
+}
+
+// isELFCore says whether a file begins with the ELF header of a core, or with
+// an ELF header that is too damaged to tell.
+func isELFCore(head []byte) bool {
+	if !at(0, "\x7fELF")(head) {
+		return false
+	}
+	h, err := parseELFHeader(head)
+	return err != nil || h.typ == elfCore
+}
+
+// parseELFHeader reads the ELF header at the start of b. EI_VERSION is not
+// looked at: VirtualBox writes 0.
+func parseELFHeader(b []byte) (elfHeader, error) {
+	var h elfHeader
+	if len(b) < 16 {
+		return h, fmt.Errorf("the ELF header is cut after %d bytes", len(b))
+	}
+	switch class := b[4]; class {
+	case 1, 2:
+		h.wide = class == 2
+	default:
+		return h, fmt.Errorf("ELF header at file offset 0x4: class %d is neither 1 (32-bit) nor 2 (64-bit)", class)
+	}
+	switch data := b[5]; data {
+	case 1:
+		h.order = addr.Little
+	case 2:
+		h.order = addr.Big
+	default:
+		return h, fmt.Errorf("ELF header at file offset 0x5: data encoding %d is neither 1 (little-endian) nor 2 (big-endian)", data)
+	}
+	if size := h.pick(52, 64); len(b) < size {
+		return h, fmt.Errorf("the ELF header is cut after %d of %d bytes", len(b), size)
+	}
+	f := fields{b, h.order}
+	h.typ, h.machine = f.u16(16), f.u16(18)
+	if h.wide {
+		h.phoff, h.shoff, h.flags = f.u64(32), f.u64(40), f.u32(48)
+		h.phentsize, h.phnum = f.u16(54), f.u16(56)
+	} else {
+		h.phoff, h.shoff, h.flags = f.u32(28), f.u32(32), f.u32(36)
+		h.phentsize, h.phnum = f.u16(42), f.u16(44)
+	}
+	return h, nil
+}
+
+// pick is narrow in a 32-bit file and wide in a 64-bit one.
+func (h *elfHeader) pick(narrow, wide int) int {
+	if h.wide {
+		return wide
+	}
+	return narrow
+}
+
+// wordSize is the size of an address in the file.
+func (h *elfHeader) wordSize() int { return h.pick(4, 8) }
+
+// maxAddr is the last address that the file can name.
+func (h *elfHeader) maxAddr() addr.Addr {
+	if h.wide {
+		return addr.Max
+	}
+	return math.MaxUint32
+}
+
+// fields reads numbers out of a header that is long enough for them.
+type fields struct {
+	b     []byte
+	order addr.ByteOrder
+}
+
+func (f fields) u16(off int) uint64 { return f.order.Uint(f.b[off : off+2]) }
+func (f fields) u32(off int) uint64 { return f.order.Uint(f.b[off : off+4]) }
+func (f fields) u64(off int) uint64 { return f.order.Uint(f.b[off : off+8]) }
+
+// segment is a program header of type PT_LOAD or PT_NOTE.
+type segment struct {
+	index             uint64 // in the table of program headers
+	flags             uint64
+	off, vaddr, paddr uint64
+	filesz, memsz     uint64
+	align             uint64
+}
+
+// elf is a core while it is read.
+type elf struct {
+	input
+	elfHeader
+	img   *Image
+	loads []segment // PT_LOAD with memory, in the order of the headers
+	notes []segment // PT_NOTE
+	noteInfo
+}
+
+// openELF reads an ELF core.
+func openELF(in input, o Options) (*Image, error) {
+	c := elf{input: in, img: new(Image)}
+	var head [64]byte
+	n, err := in.read(head[:], 0)
+	if err != nil {
+		return nil, err
+	}
+	if c.elfHeader, err = parseELFHeader(head[:n]); err != nil {
+		return nil, fmt.Errorf("%s: %w", in.path(), err)
+	}
+	if c.typ != elfCore {
+		return nil, &UnsupportedError{in.path(), "ELF", c.kind() + ", not a dump", strings.ReplaceAll(programAdvice, "FILE", shellWord(in.path()))}
+	}
+	if err := c.readSegments(); err != nil {
+		return nil, fmt.Errorf("%s: %w", in.path(), err)
+	}
+	if len(c.loads) == 0 && c.img.Missing == 0 {
+		return nil, fmt.Errorf("%s: an ELF core that holds no memory: none of its %d program headers is a load segment (if it is of a Xen domain, its memory is in sections: use crash)", in.path(), c.phnum)
+	}
+	if err := c.readNotes(); err != nil {
+		return nil, err
+	}
+	if err := c.layOut(o); err != nil {
+		return nil, err
+	}
+	c.describe()
+	return c.img, nil
+}
+
+// kind says what an ELF file that is no core is.
+func (h *elfHeader) kind() string {
+	switch h.typ {
+	case 1:
+		return "an ELF object file"
+	case 2:
+		return "an ELF executable"
+	case 3:
+		return "an ELF shared object or position-independent executable"
+	}
+	return fmt.Sprintf("an ELF file of type %d", h.typ)
+}
+
+// readSegments reads the program headers, as many as the file holds.
+func (c *elf) readSegments() error {
+	if c.phnum == 0 {
+		return nil
+	}
+	size := uint64(c.pick(32, 56))
+	if c.phentsize < size {
+		return fmt.Errorf("ELF header: a program header of %d bytes (e_phentsize), less than the %d that there must be", c.phentsize, size)
+	}
+	count, err := c.countSegments()
+	if err != nil {
+		return err
+	}
+	var held uint64 // headers that the file has room for
+	if c.phoff < c.size {
+		held = (c.size - c.phoff) / c.phentsize
+	}
+	// Where the count is lost, the table ends where the first segment begins.
+	counted := count != lost
+	tableEnd := uint64(math.MaxUint64)
+	if !counted {
+		count = pnXNum
+	}
+
+	r := bufio.NewReaderSize(io.NewSectionReader(c, int64(min(c.phoff, c.size)), math.MaxInt64), 1<<16)
+	b := make([]byte, size)
+	read := uint64(0)
+	for ; read < min(count, held); read++ {
+		if _, err := io.ReadFull(r, b); errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+			break // the file has just been cut
+		} else if err != nil {
+			return fmt.Errorf("program header %d at file offset %#x: %w", read, c.headerAt(read), err)
+		}
+		s := c.parseSegment(b, read)
+		if s.filesz > 0 && s.off >= c.headerAt(pnXNum) && s.off < tableEnd {
+			tableEnd = s.off
+		}
+		if !counted && tableEnd != math.MaxUint64 {
+			count = max(pnXNum, (tableEnd-c.phoff)/c.phentsize)
+		}
+		r.Discard(int(c.phentsize - size)) // what it cannot skip, the next read cannot have
+	}
+	if !counted && read < count {
+		count = max(read, pnXNum)
+	}
+	if read < count {
+		c.img.note("truncated: the file ends within the table of program headers at file offset %#x: %d of %d were read", c.phoff, read, count)
+		c.img.lose(mulSat(count-read, c.phentsize))
+	}
+	return nil
+}
+
+// lost is the count of a table whose length the file does not tell any more.
+const lost = math.MaxUint64
+
+// countSegments is the number of program headers that the file should have.
+func (c *elf) countSegments() (uint64, error) {
+	if c.phnum != pnXNum {
+		return c.phnum, nil
+	}
+	b := make([]byte, c.pick(40, 64))
+	if c.shoff != 0 {
+		n, err := c.read(b, c.shoff)
+		if err != nil {
+			return 0, err
+		}
+		if n == len(b) {
+			if count := (fields{b, c.order}).u32(c.pick(28, 44)); count != 0 {
+				return count, nil
+			}
+		}
+	}
+	c.img.note("more than 65,534 program headers, but the section header that says how many (file offset %#x) is not there: reading as many as there seem to be", c.shoff)
+	c.img.lose(1)
+	return lost, nil
+}
+
+// headerAt is the file offset of a program header.
+func (c *elf) headerAt(index uint64) uint64 { return addSat(c.phoff, mulSat(index, c.phentsize)) }
+
+// parseSegment keeps a program header where it is one of those that matter.
+func (c *elf) parseSegment(b []byte, index uint64) segment {
+	f := fields{b, c.order}
+	s := segment{index: index}
+	if c.wide {
+		s.flags, s.off, s.vaddr, s.paddr = f.u32(4), f.u64(8), f.u64(16), f.u64(24)
+		s.filesz, s.memsz, s.align = f.u64(32), f.u64(40), f.u64(48)
+	} else {
+		s.off, s.vaddr, s.paddr = f.u32(4), f.u32(8), f.u32(12)
+		s.filesz, s.memsz, s.flags, s.align = f.u32(16), f.u32(20), f.u32(24), f.u32(28)
+	}
+	switch f.u32(0) {
+	case ptLoad:
+		if s.filesz > s.memsz {
+			c.img.note("program header %d at file offset %#x: %#x bytes in the file for %#x in memory: the surplus is not shown", index, c.headerAt(index), s.filesz, s.memsz)
+		}
+		if s.memsz > 0 {
+			c.loads = append(c.loads, s)
+		}
+	case ptNote:
+		c.notes = append(c.notes, s)
+	}
+	return s
+}
+
+// perm is p_flags.
+func (s *segment) perm() engine.Perm {
+	p := engine.PermKnown
+	for i, flag := range []engine.Perm{engine.Execute, engine.Write, engine.Read} {
+		if s.flags&(1<<i) != 0 {
+			p |= flag
+		}
+	}
+	return p
+}
+
+// stored is how many of the segment's first n bytes the file holds, and how
+// many it should.
+func (s *segment) stored(n, size uint64) (held, want uint64) {
+	want = min(s.filesz, n)
+	if s.off < size {
+		held = min(want, size-s.off)
+	}
+	return held, want
+}
+
+// describe fills in what the image says of itself.
+func (c *elf) describe() {
+	img := c.img
+	img.WordSize, img.Order, img.OrderKnown = c.wordSize(), c.order, true
+	img.Format = "ELF process core"
+	if c.isMachine() {
+		img.Format = "ELF machine dump"
+	}
+	name, narrow := machineName(c.machine)
+	if c.wide && narrow {
+		img.AltWordSize = 4
+		img.note("a 64-bit ELF file of a 32-bit machine (%s): its pointers may be 4 bytes wide: --word 4", name)
+	}
+	img.Detail = fmt.Sprintf("%d-bit %s-endian %s, %s, %s", 8*c.wordSize(), c.order, name, plural(len(c.loads), "load segment"), plural(c.noteCount, "note"))
+	if c.writer != "" {
+		img.Detail += ", " + c.writer
+	}
+}
+
+func plural(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return fmt.Sprintf("%d %s", n, what)
+}
+
+// machineName is e_machine in words, and whether its pointers have 32 bits.
+func machineName(machine uint64) (name string, narrow bool) {
+	if m, ok := machines[machine]; ok {
+		return m.name, m.narrow
+	}
+	return fmt.Sprintf("machine %d", machine), false
+}
+
+// machines are those that cores are met of: System V ABI, e_machine.
+var machines = map[uint64]struct {
+	name   string
+	narrow bool
+}{
+	2: {"SPARC", true}, 3: {"i386", true}, 4: {"m68k", true}, 8: {"MIPS", false}, 15: {"PA-RISC", false},
+	18: {"SPARC32+", true}, 20: {"PowerPC", true}, 21: {"PowerPC64", false}, 22: {"s390", false}, 40: {"ARM", true},
+	42: {"SuperH", true}, 43: {"SPARC64", false}, 50: {"IA-64", false}, 62: {"x86-64", false}, 183: {"AArch64", false},
+	243: {"RISC-V", false}, 258: {"LoongArch", false}, 0x9026: {"Alpha", false},
+}
+
+// addSat and mulSat stick at 2^64 − 1 where the result would wrap.
+func addSat(a, b uint64) uint64 {
+	if s := a + b; s >= a {
+		return s
+	}
+	return math.MaxUint64
+}
+
+func mulSat(a, b uint64) uint64 {
+	if a != 0 && b > math.MaxUint64/a {
+		return math.MaxUint64
+	}
+	return a * b
+}

@@ -1,0 +1,299 @@
+package image
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"sort"
+
+	"vscan/engine"
+	"vscan/engine/addr"
+)
+
+// Which addresses the segments of a core have.
+//
+// A process core has virtual addresses (p_vaddr) and no others. The dump of a
+// machine has physical ones (p_paddr), and may have virtual ones as well:
+//
+//   - QEMU without paging knows no virtual addresses and writes p_paddr, in
+//     older versions 0, into p_vaddr (dump/dump.c, write_elf64_load).
+//   - QEMU with paging lists what the guest's page tables map, in the order of
+//     the physical addresses, each with the virtual one; memory that is not
+//     mapped is in none of its segments.
+//   - VirtualBox writes 0 into p_vaddr (DBGFCoreWrite.cpp, Elf64WriteProgHdr).
+//   - Linux's /proc/vmcore has p_vaddr from the kernel's direct map, 0 on some
+//     machines, and −1 for high memory (kexec-tools crashdump-elf.c); the
+//     kernel's text comes twice, with one physical and two virtual addresses.
+//   - −1 in p_paddr is memory whose physical address is not told, as vmalloc
+//     areas in a copy of /proc/kcore.
+//
+// So a segment has a virtual address unless that is −1, or 0 while the
+// physical one is not; and an image has virtual addresses if that of any
+// segment differs from its physical one.
+
+// noAddr is −1 in the width of the file. A 64-bit file may have it in 32 bits.
+func (c *elf) noAddr(a uint64) bool {
+	return a == math.MaxUint32 || a == math.MaxUint64
+}
+
+func (c *elf) hasVirtual(s *segment) bool {
+	return !c.noAddr(s.vaddr) && (s.vaddr != 0 || s.paddr == 0)
+}
+
+// isMachine says whether the core is of a machine rather than of a process: a
+// note of such dumps, or physical addresses without a note of processes.
+func (c *elf) isMachine() bool {
+	return c.ofMachine || !c.ofProcess && slices.ContainsFunc(c.loads, func(s segment) bool {
+		return s.paddr != 0 && !c.noAddr(s.paddr)
+	})
+}
+
+// spaces are the spaces that the image offers, the default first.
+func (c *elf) spaces() []string {
+	if !c.isMachine() {
+		return []string{Virtual}
+	}
+	virtual := slices.ContainsFunc(c.loads, func(s segment) bool { return c.hasVirtual(&s) && s.vaddr != s.paddr })
+	// Many segments that are all at 0: physical addresses are not told.
+	physical := slices.ContainsFunc(c.loads, func(s segment) bool {
+		return !c.noAddr(s.paddr) && (s.paddr != 0 || len(c.loads) == 1)
+	})
+	switch {
+	case virtual && physical:
+		return []string{Virtual, Physical}
+	case virtual:
+		return []string{Virtual}
+	}
+	return []string{Physical}
+}
+
+// layOut chooses the space and makes the mappings.
+func (c *elf) layOut(o Options) error {
+	img := c.img
+	img.Spaces = c.spaces()
+	img.Space = img.Spaces[0]
+	if o.Space != "" && !slices.Contains(img.Spaces, o.Space) {
+		why := "the core of a process has virtual addresses only"
+		if c.isMachine() {
+			why = fmt.Sprintf("the segments of this dump have %s addresses only", img.Spaces[0])
+		}
+		return fmt.Errorf("%s: no %s addresses: %s", c.path(), o.Space, why)
+	}
+	if o.Space != "" {
+		img.Space = o.Space
+	}
+	if img.Space == Physical {
+		c.layPhysical()
+	} else {
+		c.layVirtual()
+	}
+	c.noteIncomplete()
+	return nil
+}
+
+// layPhysical makes the mappings of the physical space. One page may be in
+// several segments, and may be absent in one of them alone, so everything that
+// is absent lies below everything that is present.
+func (c *elf) layPhysical() {
+	var absent, present []engine.Mapping
+	l := c.newLayout()
+	for i := range c.loads {
+		s := &c.loads[i]
+		if c.noAddr(s.paddr) {
+			l.leaveOut(s)
+			continue
+		}
+		l.lay(s, addr.Addr(s.paddr), nil, func(m engine.Mapping) {
+			if m.State == engine.Present {
+				present = append(present, m)
+			} else {
+				absent = append(absent, m)
+			}
+		})
+	}
+	l.report(Physical, Virtual)
+	c.img.Mappings = append(absent, present...)
+}
+
+// layVirtual makes the mappings of the virtual space, in the order of the
+// program headers. In a process core the parts of a segment have the names of
+// the files that were mapped there.
+func (c *elf) layVirtual() {
+	l := c.newLayout()
+	machine := c.isMachine()
+	var names *namer
+	if !machine {
+		names = c.newNamer()
+	}
+	for i := range c.loads {
+		s := &c.loads[i]
+		if machine && !c.hasVirtual(s) {
+			l.leaveOut(s)
+			continue
+		}
+		l.lay(s, addr.Addr(s.vaddr), names, func(m engine.Mapping) { c.img.Mappings = append(c.img.Mappings, m) })
+	}
+	l.report(Virtual, Physical)
+}
+
+// layout lays segments and counts what it meets.
+type layout struct {
+	*elf
+	noPerms       bool
+	left, leftLen uint64    // segments without an address in this space, their bytes
+	cut, cutLen   uint64    // segments that run past the end of the file, the bytes lost
+	cutAt         addr.Addr // the first byte lost
+}
+
+// newLayout finds out whether p_flags tell permissions: in a machine dump none
+// of whose segments has any they do not (QEMU writes 0).
+func (c *elf) newLayout() *layout {
+	anyFlags := slices.ContainsFunc(c.loads, func(s segment) bool { return s.flags != 0 })
+	return &layout{elf: c, noPerms: c.isMachine() && !anyFlags}
+}
+
+func (l *layout) leaveOut(s *segment) {
+	l.left++
+	l.leftLen = addSat(l.leftLen, min(s.filesz, s.memsz))
+}
+
+// lay makes the mappings of a segment whose first byte is at first: the part
+// that the file holds is present, the rest absent.
+//
+//	first                 + held             + p_filesz       + p_memsz
+//	|------- present -------|-- absent, lost --|---- absent ----|
+func (l *layout) lay(s *segment, first addr.Addr, names *namer, yield func(engine.Mapping)) {
+	mem := s.memsz
+	if room := uint64(l.maxAddr() - first); mem-1 > room {
+		l.img.note("program header %d at file offset %#x: %#x bytes from address %v run past the last address, %v: cut there", s.index, l.headerAt(s.index), mem, first, l.maxAddr())
+		mem = room + 1
+	}
+	held, want := s.stored(mem, l.size)
+	if held < want {
+		if l.cut == 0 {
+			l.cutAt = first + addr.Addr(held)
+		}
+		l.cut++
+		l.cutLen = addSat(l.cutLen, want-held)
+	}
+	perm := s.perm()
+	if l.noPerms {
+		perm = 0
+	}
+	part := func(r addr.Range, name string) {
+		if off := uint64(r.First - first); off < held {
+			p := addr.Range{First: r.First, Last: min(r.Last, first+addr.Addr(held-1))}
+			yield(engine.Mapping{Range: p, Perm: perm, Source: l.src, Offset: s.off + off, Name: name})
+			if p.Last == r.Last {
+				return
+			}
+			r.First = p.Last + 1
+		}
+		yield(engine.Mapping{Range: r, State: engine.Absent, Perm: perm, Name: name})
+	}
+	whole := addr.Range{First: first, Last: first + addr.Addr(mem-1)}
+	if names == nil {
+		part(whole, defaultName(s))
+		return
+	}
+	names.split(s, whole, part)
+}
+
+// report turns what was counted into notes and missing bytes.
+func (l *layout) report(space, other string) {
+	if l.cut > 0 {
+		l.img.note("truncated: %d of %s run past the end of the file at offset %#x: %d bytes are lost, the first at address %v", l.cut, plural(len(l.loads), "load segment"), l.size, l.cutLen, l.cutAt)
+		l.img.lose(l.cutLen)
+	}
+	if l.left > 0 {
+		l.img.note("%s with %d bytes have no %s address and are not shown: see --space %s", plural(int(l.left), "load segment"), l.leftLen, space, other)
+	}
+}
+
+// noteIncomplete reads the flag that makedumpfile sets in e_flags when it ran
+// out of space (DUMP_ELF_INCOMPLETE), on the machines whose e_flags have no
+// other meaning.
+func (c *elf) noteIncomplete() {
+	switch c.machine {
+	case 3, 62, 183, 22:
+		if c.isMachine() && c.flags&1 != 0 {
+			c.img.note("the dump says that it is incomplete (makedumpfile, e_flags bit 0): memory that it lacks is shown as absent")
+			c.img.lose(1)
+		}
+	}
+}
+
+// defaultName is the name of a segment that has no better one.
+func defaultName(s *segment) string { return fmt.Sprintf("load[%d]", s.index) }
+
+// namer names the parts of segments after the files of NT_FILE.
+type namer struct {
+	files     []fileSpan
+	landmarks map[uint64]string // by the index of the program header
+	cuts      int               // how many more borders may be cut at
+	img       *Image
+}
+
+func (c *elf) newNamer() *namer {
+	n := &namer{files: c.files, landmarks: make(map[uint64]string), cuts: 2 * len(c.files), img: c.img}
+	for _, mark := range c.landmarks {
+		// The last segment is on top.
+		for i := len(c.loads) - 1; i >= 0; i-- {
+			if s := &c.loads[i]; uint64(mark.at) >= s.vaddr && uint64(mark.at)-s.vaddr < s.memsz {
+				n.landmarks[s.index] = mark.name
+				break
+			}
+		}
+	}
+	const x86vsyscall = 0xffffffffff600000 // linux arch/x86/include/uapi/asm/vsyscall.h
+	if c.machine == 62 && c.wide {
+		for i := range c.loads {
+			if c.loads[i].vaddr == x86vsyscall {
+				n.landmarks[c.loads[i].index] = "[vsyscall]"
+			}
+		}
+	}
+	return n
+}
+
+// split cuts a segment where files begin and end inside it.
+//
+//	segment        |----------------------|
+//	files      |--a--|     |--b--|
+//	parts          |a| name|--b--|  name  |
+//
+// Every border of a file lies in one segment, unless segments overlap. What
+// goes beyond that is not cut any more: a hostile file could have a million
+// segments over a million files.
+func (n *namer) split(s *segment, r addr.Range, part func(addr.Range, string)) {
+	name, ok := n.landmarks[s.index]
+	if !ok {
+		name = defaultName(s)
+	}
+	i := sort.Search(len(n.files), func(i int) bool { return n.files[i].Last >= r.First })
+	for ; i < len(n.files) && n.files[i].First <= r.Last; i++ {
+		f := n.files[i]
+		x, _ := r.Intersect(f.Range)
+		if x.First > r.First {
+			if n.cuts--; n.cuts < 0 {
+				break
+			}
+			part(addr.Range{First: r.First, Last: x.First - 1}, name)
+		}
+		if x.Last == r.Last {
+			part(x, f.name)
+			return
+		}
+		if n.cuts--; n.cuts < 0 {
+			r.First = x.First
+			break
+		}
+		part(x, f.name)
+		r.First = x.Last + 1
+	}
+	if n.cuts == -1 {
+		n.img.note("NT_FILE: segments overlap: from address %v on they are not named after files", r.First)
+		n.cuts--
+	}
+	part(r, name)
+}

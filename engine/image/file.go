@@ -1,0 +1,188 @@
+package image
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+)
+
+// fileSource is a file as a source of bytes: mapped into memory where that
+// can be had, else read call by call.
+type fileSource struct {
+	path   string
+	file   *os.File
+	size   uint64 // in bytes, when it was opened
+	device bool   // a block device, whose size never changes
+	data   []byte // the mapped file, or nil
+}
+
+// openFile opens a file to be read at any offset, without mapping it. It asks
+// what the file is before it opens it, since opening a pipe would wait and
+// opening a device may do something.
+func openFile(path string) (*fileSource, error) {
+	if path == "-" {
+		return nil, errors.New("standard input cannot be scanned, for it can be read only once: save it to a file first (./- is a file of the name -)")
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkKind(path, info); err != nil {
+		return nil, err
+	}
+	// O_NONBLOCK: should a pipe have taken the file's place meanwhile.
+	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	f := &fileSource{path: path, file: file}
+	if err := f.measure(); err != nil {
+		file.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// measure checks the opened file and sets its size.
+func (f *fileSource) measure() error {
+	info, err := f.file.Stat()
+	if err != nil {
+		return err
+	}
+	if err := checkKind(f.path, info); err != nil {
+		return err
+	}
+	size := info.Size()
+	if f.device = !info.Mode().IsRegular(); f.device {
+		if size, err = f.file.Seek(0, io.SeekEnd); err != nil {
+			return fmt.Errorf("%s: the size of this device cannot be told: %w", f.path, err)
+		}
+	}
+	if size <= 0 {
+		return fmt.Errorf("%s is empty: there is nothing to scan", f.path)
+	}
+	f.size = uint64(size)
+	return nil
+}
+
+var procMem = regexp.MustCompile(`^/proc/([0-9]+|self)/mem$`)
+
+// checkKind refuses what is neither a regular file nor a block device, and
+// the files of /proc that are memory in a form of their own.
+func checkKind(path string, info fs.FileInfo) error {
+	if kcore, err := os.Stat("/proc/kcore"); err == nil && os.SameFile(info, kcore) {
+		return &UnsupportedError{path, "kcore", "the running kernel's memory",
+			"it is not read yet: take a dump with AVML or LiME and scan that"}
+	}
+	if abs, err := filepath.Abs(path); err == nil && procMem.MatchString(abs) {
+		pid := procMem.FindStringSubmatch(abs)[1]
+		if pid == "self" {
+			pid = "N"
+		}
+		return &UnsupportedError{path, "live process", "the memory of a live process", "use pid:" + pid}
+	}
+	switch mode := info.Mode(); {
+	case mode.IsRegular():
+		return nil
+	case mode.IsDir():
+		return fmt.Errorf("%s is a directory: name the image files in it", path)
+	case mode&fs.ModeNamedPipe != 0:
+		return fmt.Errorf("%s is a pipe, which can be read only once: save it to a file first", path)
+	case mode&fs.ModeSocket != 0:
+		return fmt.Errorf("%s is a socket: save what it sends to a file first", path)
+	case mode&fs.ModeCharDevice != 0:
+		return fmt.Errorf("%s is a character device: save its bytes to a file first; for the memory of this machine, take a dump with AVML or LiME", path)
+	case mode&fs.ModeDevice != 0:
+		return nil
+	default:
+		return fmt.Errorf("%s is not a regular file (%v): save its bytes to one first", path, mode.Type())
+	}
+}
+
+// Name is the path.
+func (f *fileSource) Name() string { return f.path }
+
+// View is bounded by the mapped memory, or by what the file holds now where it
+// is read call by call.
+func (f *fileSource) View(buf []byte, off uint64, n int) ([]byte, error) {
+	if f.data != nil {
+		if off >= uint64(len(f.data)) {
+			return nil, f.unreadable(off, io.ErrUnexpectedEOF)
+		}
+		rest := f.data[off:]
+		if n > len(rest) {
+			return rest, f.unreadable(off+uint64(len(rest)), io.ErrUnexpectedEOF)
+		}
+		return rest[:n:n], nil
+	}
+	if off > math.MaxInt64 {
+		return nil, f.unreadable(off, io.ErrUnexpectedEOF)
+	}
+	m, err := f.file.ReadAt(buf[:n], int64(off))
+	if m == n {
+		return buf[:n], nil
+	}
+	if errors.Is(err, io.EOF) {
+		err = io.ErrUnexpectedEOF
+	}
+	return buf[:m], f.unreadable(off+uint64(m), err)
+}
+
+func (f *fileSource) unreadable(off uint64, err error) error {
+	return fmt.Errorf("%s: cannot read at file offset %#x: %w", f.path, off, err)
+}
+
+// Size is what the file holds now, as far as it is mapped; 0 where it cannot
+// be asked any more.
+func (f *fileSource) Size() uint64 {
+	if f.device {
+		return f.size
+	}
+	info, err := f.file.Stat()
+	if err != nil {
+		return 0
+	}
+	size := uint64(max(info.Size(), 0))
+	if f.data != nil {
+		size = min(size, uint64(len(f.data)))
+	}
+	return size
+}
+
+// Close unmaps and closes the file.
+func (f *fileSource) Close() error {
+	var err error
+	if f.data != nil {
+		err = unmapFile(f.data)
+		f.data = nil
+	}
+	return errors.Join(err, f.file.Close())
+}
+
+// mapMemory maps the file into memory. Where that fails it stays as it is, to
+// be read call by call.
+func (f *fileSource) mapMemory() {
+	if f.size > math.MaxInt {
+		return
+	}
+	if data, err := mapFile(f.file, int(f.size)); err == nil {
+		f.data = data
+	}
+}
+
+var plainWord = regexp.MustCompile(`^[A-Za-z0-9_@%+=:,./-]+$`)
+
+// shellWord is a path as a shell takes it.
+func shellWord(path string) string {
+	if plainWord.MatchString(path) {
+		return path
+	}
+	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
+}

@@ -1,0 +1,316 @@
+// Package image says what a memory dump is: it opens files and live
+// processes, recognises their format, and yields the mappings that an
+// [engine] space is built of. One file of the package reads one format.
+//
+// An image comes from a machine that someone else controlled, so every header
+// is taken for hostile: nothing is allocated by a length field alone, no sum
+// of two fields is trusted not to wrap, and what is odd is kept as a line in
+// [Image.Notes] rather than given up on.
+package image
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"math/bits"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"vscan/engine"
+	"vscan/engine/addr"
+)
+
+// The address spaces that an image can offer: values of [Options.Space],
+// [Image.Space] and [Image.Spaces].
+const (
+	Virtual  = "virtual"
+	Physical = "physical"
+)
+
+// Options says how an image is opened. The zero value detects the format, maps
+// the file into memory and takes the space that suits the format.
+type Options struct {
+	// Format is "" to detect the format, or one of [Formats], to read the
+	// file as that and as nothing else.
+	Format string
+
+	// Space is "", "virtual" or "physical". What is left open is virtual
+	// where the image has virtual addresses, else physical.
+	Space string
+
+	// NoMmap reads the file call by call instead of mapping it into memory.
+	NoMmap bool
+
+	// Base is the address of the file's first byte, for raw images only;
+	// nil is 0. With a Base the file is never taken for a dump that has
+	// addresses of its own: one that looks so is refused.
+	Base *addr.Addr
+}
+
+// Formats are the names that [Options.Format] knows: "raw" and those that are
+// read.
+func Formats() []string {
+	names := []string{"raw"}
+	for _, k := range formats {
+		if k.flag != "" && !slices.Contains(names, k.flag) {
+			names = append(names, k.flag)
+		}
+	}
+	return names
+}
+
+// validate names everything that is wrong, in one line.
+func (o Options) validate() error {
+	var wrong []string
+	if o.Format != "" && !slices.Contains(Formats(), o.Format) {
+		wrong = append(wrong, fmt.Sprintf("image format %q: want one of %s", o.Format, strings.Join(Formats(), ", ")))
+	}
+	switch {
+	case strings.HasPrefix(o.Space, "cr3:"):
+		wrong = append(wrong, fmt.Sprintf("space %q: page tables are not read yet: want virtual or physical", o.Space))
+	case o.Space != "" && o.Space != Virtual && o.Space != Physical:
+		wrong = append(wrong, fmt.Sprintf("space %q: want virtual or physical", o.Space))
+	}
+	if wrong == nil {
+		return nil
+	}
+	return errors.New(strings.Join(wrong, "; "))
+}
+
+// Image is an opened dump or process: what it is, and its memory.
+type Image struct {
+	Path   string // as it was opened; "pid:N" for a live process
+	Format string // "ELF process core", "ELF machine dump", "LiME", "raw", "live process"
+	Detail string // one line for humans: "64-bit little-endian x86-64, 42 load segments, 7 notes"
+
+	// Mappings are the memory, the bottom layer first: where two overlap,
+	// the later one shows.
+	Mappings []engine.Mapping
+
+	// WordSize is the size of a pointer in bytes, 4 or 8, or 0 where the
+	// image does not say. AltWordSize is a second one that the image is
+	// compatible with, or 0: a 64-bit ELF file may hold the memory of a
+	// 32-bit machine, and asking for 4 bytes is no contradiction then.
+	WordSize    int
+	AltWordSize int
+
+	// Order is the byte order, of meaning only where OrderKnown is true.
+	Order      addr.ByteOrder
+	OrderKnown bool
+
+	Space  string   // the space that Mappings are addresses of: "virtual" or "physical"
+	Spaces []string // those that the image offers, its default first
+
+	// Missing is the number of bytes that the image should hold and does
+	// not, because the file is truncated or damaged; where their number
+	// cannot be told it is at least 1. Bytes that were never saved on
+	// purpose are absent, but not missing.
+	Missing uint64
+
+	// Notes tell what is odd about the image, one line each and a bounded
+	// number of them, with the file offset or address.
+	Notes []string
+
+	unsaid  int // notes beyond maxNotes
+	closers []io.Closer
+}
+
+// maxNotes bounds Image.Notes: a hostile file can be odd in a million places.
+const maxNotes = 32
+
+// note keeps a line about something odd.
+func (img *Image) note(format string, args ...any) {
+	if len(img.Notes) == maxNotes {
+		img.unsaid++
+		return
+	}
+	img.Notes = append(img.Notes, fmt.Sprintf(format, args...))
+}
+
+// lose counts n bytes as missing. The sum sticks at 2^64 − 1.
+func (img *Image) lose(n uint64) {
+	sum, carry := bits.Add64(img.Missing, n, 0)
+	if carry != 0 {
+		sum = math.MaxUint64
+	}
+	img.Missing = sum
+}
+
+// finish closes the list of notes.
+func (img *Image) finish() *Image {
+	if img.unsaid > 0 {
+		img.Notes = append(img.Notes, fmt.Sprintf("and %d more such notes", img.unsaid))
+		img.unsaid = 0
+	}
+	return img
+}
+
+// Close closes the image's sources. Bytes that a source has handed out as its
+// own memory are gone with it, so whatever reads them has to have ended.
+func (img *Image) Close() error {
+	var errs []error
+	for _, c := range img.closers {
+		errs = append(errs, c.Close())
+	}
+	img.closers = nil
+	return errors.Join(errs...)
+}
+
+// input is what the reader of a format gets: the bytes of the file for its
+// headers, which are always read by ReadAt since mapped memory may fault, and
+// the source that its mappings name.
+type input struct {
+	io.ReaderAt
+	size uint64 // of the file in bytes, below 2^63
+	src  engine.Source
+}
+
+func (in input) path() string { return in.src.Name() }
+
+// read fills b from file offset off as far as the file goes. A short count
+// without an error is the end of the file.
+func (in input) read(b []byte, off uint64) (int, error) {
+	if off >= in.size {
+		return 0, nil
+	}
+	b = b[:min(uint64(len(b)), in.size-off)]
+	n, err := in.ReadAt(b, int64(off))
+	if n == len(b) || errors.Is(err, io.EOF) {
+		return n, nil
+	}
+	return n, fmt.Errorf("%s: cannot read at file offset %#x: %w", in.path(), off+uint64(n), err)
+}
+
+// Open opens a file as an image. It needs a regular file or a block device:
+// what can be read only once, such as a pipe, is refused and never waited for.
+// An *[UnsupportedError] says that the file is something known that is not
+// read.
+func Open(path string, o Options) (*Image, error) {
+	if err := o.validate(); err != nil {
+		return nil, err
+	}
+	f, err := openFile(path)
+	if err != nil {
+		return nil, err
+	}
+	img, err := f.image(o)
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	if !o.NoMmap {
+		f.mapMemory()
+	}
+	img.Path = path
+	img.closers = append(img.closers, f)
+	return img.finish(), nil
+}
+
+// image finds the format of a file and has it read.
+func (f *fileSource) image(o Options) (*Image, error) {
+	in := input{f.file, f.size, f}
+	head, err := f.head(in)
+	if err != nil {
+		return nil, err
+	}
+	if o.Format == "raw" {
+		return openRaw(in, o)
+	}
+	k := identify(head)
+	switch {
+	case o.Format != "" && (k == nil || k.flag != o.Format):
+		is := "its first bytes are of no format that is known"
+		if k != nil {
+			is = "it is " + k.what
+		}
+		return nil, fmt.Errorf("%s does not have the format %q: %s", f.path, o.Format, is)
+	case o.Format != "" && o.Base != nil:
+		return nil, fmt.Errorf("%s: an address for its bytes was given, but the format %q has addresses of its own: leave out the address, or use --image-format raw", f.path, o.Format)
+	case k == nil, o.Base != nil && k.program:
+		return openRaw(in, o)
+	case o.Base != nil:
+		advice := "leave out the address, or use --image-format raw to place the bytes as they are"
+		if k.open == nil {
+			advice = k.advise(f.path)
+		}
+		return nil, &UnsupportedError{Path: f.path, Format: k.name, What: k.what, Advice: advice}
+	case k.open == nil:
+		return nil, &UnsupportedError{Path: f.path, Format: k.name, What: k.what, Advice: k.advise(f.path)}
+	}
+	return k.open(in, o)
+}
+
+// head reads the first bytes of a file, for detection.
+func (f *fileSource) head(in input) ([]byte, error) {
+	b := make([]byte, min(headSize, f.size))
+	n, err := in.read(b, 0)
+	if n == 0 && err == nil {
+		err = fmt.Errorf("%s is empty: there is nothing to scan", f.path)
+	}
+	return b[:n], err
+}
+
+// LayerSpec is a run of a file's bytes and where they are laid: what
+// FILE@ADDR+OFFSET:LEN says.
+type LayerSpec struct {
+	Path   string
+	At     addr.Addr // of the first byte
+	Offset uint64    // in the file, of the first byte
+	Len    uint64    // in bytes; 0 is to the end of the file
+}
+
+// OpenLayer opens a file and makes a mapping of its bytes as they are, to lay
+// over or under an image. Programs (ELF, Mach-O, PE) are laid like any other
+// bytes; dumps and compressed files are refused with an *[UnsupportedError]
+// unless o.Format is "raw". The closer closes the mapping's source.
+func OpenLayer(spec LayerSpec, o Options) (engine.Mapping, io.Closer, error) {
+	var none engine.Mapping
+	if o.Format != "" && o.Format != "raw" {
+		return none, nil, fmt.Errorf("%s@%v: a layer is laid as raw bytes, never as format %q", spec.Path, spec.At, o.Format)
+	}
+	f, err := openFile(spec.Path)
+	if err != nil {
+		return none, nil, err
+	}
+	m, err := f.layer(spec, o)
+	if err != nil {
+		f.Close()
+		return none, nil, err
+	}
+	if !o.NoMmap {
+		f.mapMemory()
+	}
+	return m, f, nil
+}
+
+func (f *fileSource) layer(spec LayerSpec, o Options) (engine.Mapping, error) {
+	var none engine.Mapping
+	head, err := f.head(input{f.file, f.size, f})
+	if err != nil {
+		return none, err
+	}
+	if k := identify(head); k != nil && !k.program && o.Format != "raw" {
+		advice := "a layer is raw bytes: open the file as an image, or use --image-format raw to lay its bytes as they are"
+		if k.open == nil {
+			advice = k.advise(f.path)
+		}
+		return none, &UnsupportedError{Path: f.path, Format: k.name, What: k.what, Advice: advice}
+	}
+	if spec.Offset >= f.size {
+		return none, fmt.Errorf("%s: offset %#x is at or beyond the end of the file, which has %#x bytes", f.path, spec.Offset, f.size)
+	}
+	n := spec.Len
+	switch rest := f.size - spec.Offset; {
+	case n == 0:
+		n = rest
+	case n > rest:
+		return none, fmt.Errorf("%s: %#x bytes from offset %#x run past the end of the file, which has %#x bytes", f.path, n, spec.Offset, f.size)
+	}
+	r, ok := addr.Sized(spec.At, n)
+	if !ok {
+		return none, fmt.Errorf("%s: %#x bytes from address %v run past the last address, %v", f.path, n, spec.At, addr.Max)
+	}
+	return engine.Mapping{Range: r, Source: f, Offset: spec.Offset, Name: filepath.Base(f.path)}, nil
+}

@@ -1,0 +1,86 @@
+package image
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"vscan/engine/addr"
+)
+
+// rec is a LiME record.
+func rec(first, last uint64, data string) string {
+	le := addr.Little
+	return "EMiL" + words(le, 4, 1) + words(le, 8, first, last, 0) + data
+}
+
+func TestLiME(t *testing.T) {
+	const end = "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+	one := rec(0x1000, 0x1003, "abcd")
+	const shown = "0x1000..0x1003 present +0x20 record[0]\n"
+	for name, c := range map[string]struct {
+		file    string
+		want    string // mappings
+		missing uint64
+		note    string
+	}{
+		"one":                {one, shown, 0, ""},
+		"last byte":          {rec(1<<64-4, 1<<64-1, "abcd"), "0xfffffffffffffffc..0xffffffffffffffff present +0x20 record[0]\n", 0, ""},
+		"all there is":       {rec(0, 1<<64-1, "abcd"), "0x0..0x3 present +0x20 record[0]\n0x4..0xffffffffffffffff absent record[0]\n", 1<<64 - 4, "record 0 at file offset 0x0, 0x0..0xffffffffffffffff, is cut at the end of the file after 4 bytes"},
+		"all, no byte":       {rec(0, 1<<64-1, ""), "0x0..0xffffffffffffffff absent record[0]\n", 1<<64 - 1, "truncated"},
+		"unordered, overlap": {one + rec(0x800, 0x801, "xy") + rec(0x1001, 0x1001, "z"), shown + "0x800..0x801 present +0x44 record[1]\n0x1001..0x1001 present +0x66 record[2]\n", 0, ""},
+		"end":                {one + end, shown, 0, ""},
+		"end, then bytes":    {one + end + "x", shown, 0, "a header of zeros ends the dump at file offset 0x24: the 1 bytes behind it"},
+		"end cut":            {one + end[:5], shown, 0, ""},
+		"data cut":           {one + rec(0x2000, 0x2003, "ab"), shown + "0x2000..0x2001 present +0x44 record[1]\n0x2002..0x2003 absent record[1]\n", 2, "record 1 at file offset 0x24"},
+		"header cut":         {one + one[:31], shown, 31, "at file offset 0x24: truncated: the header is cut"},
+		"magic":              {one + strings.Repeat("x", 100), shown, 100, "at file offset 0x24: magic 0x78787878"},
+		"version":            {one + "EMiL\x02" + one, shown, 41, "at file offset 0x24: version "},
+		"turned round":       {one + rec(2, 1, "abc") + one, shown, 35 + 36, "at file offset 0x24: last address 0x1 below the first, 0x2"},
+		"first, no end":      {end, "", 0, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			img, err := openLiME(memInput([]byte(c.file)), Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkImage(t, img, uint64(len(c.file)))
+			checkMappings(t, img, c.want)
+			if img.Missing != c.missing {
+				t.Errorf("%d bytes missing, want %d", img.Missing, c.missing)
+			}
+			if c.note == "" {
+				checkNotes(t, img)
+			} else {
+				checkNotes(t, img, c.note)
+			}
+			if img.Space != Physical || img.WordSize != 0 || img.OrderKnown {
+				t.Errorf("%+v", img)
+			}
+		})
+	}
+	for file, want := range map[string]string{
+		"EMiL\x02" + one[5:]: "version 2, not 1",
+		"EMiL":               "cut at the end of the file after 4 of 32 bytes",
+		rec(5, 4, ""):        "last address 0x4 below the first, 0x5",
+		"EMiX" + one[4:]:     "magic 0x58694d45",
+	} {
+		_, err := openLiME(memInput([]byte(file)), Options{})
+		checkError(t, err, want)
+	}
+	_, err := openLiME(memInput([]byte(one)), Options{Space: Virtual})
+	checkError(t, err, "physical addresses only")
+
+	// Every prefix.
+	file := one + rec(0x2000, 0x2003, "abcd") + end
+	for n := range file {
+		img, err := openLiME(memInput([]byte(file[:n])), Options{})
+		if n < 32 && n > 0 {
+			checkError(t, err, fmt.Sprintf("after %d of 32 bytes", n))
+		} else if err != nil {
+			t.Errorf("%d bytes: %v", n, err)
+		} else {
+			checkImage(t, img, uint64(n))
+		}
+	}
+}

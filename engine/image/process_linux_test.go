@@ -1,0 +1,137 @@
+package image
+
+import (
+	"bytes"
+	"errors"
+	"io/fs"
+	"math"
+	"os"
+	"os/exec"
+	"runtime"
+	"testing"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"vscan/engine"
+	"vscan/engine/addr"
+)
+
+func TestOpenProcess(t *testing.T) {
+	page := os.Getpagesize()
+	mem, err := unix.Mmap(-1, 0, 3*page, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Munmap(mem)
+	copy(mem[page-4:], "live bytes across pages")
+	at := uint64(uintptr(unsafe.Pointer(&mem[0]))) + uint64(page) - 4
+
+	img, err := OpenProcess(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer img.Close()
+	t.Log(img.Detail)
+	if want := 8 * int(unsafe.Sizeof(uintptr(0))) / 8; img.WordSize != want || !img.OrderKnown || img.Space != Virtual || img.Missing != 0 {
+		t.Errorf("%+v", img)
+	}
+	var found *engine.Mapping
+	absent := map[string]bool{}
+	for i, m := range img.Mappings {
+		if m.Contains(addr.Addr(at)) {
+			found = &img.Mappings[i]
+		}
+		if m.State != engine.Present {
+			absent[m.Name] = true
+		}
+		if m.Name == "" || !m.Valid() || m.Perm&engine.PermKnown == 0 || m.State == engine.Present && m.Offset != uint64(m.First) {
+			t.Errorf("mapping %+v", m)
+		}
+	}
+	t.Log(absent)
+	if found == nil || found.State != engine.Present {
+		t.Fatalf("no mapping at %#x", at)
+	}
+	buf := make([]byte, 4*page)
+	got, err := found.Source.View(buf, at, 23)
+	if err != nil || string(got) != "live bytes across pages" {
+		t.Errorf("%q, %v", got, err)
+	}
+	runtime.KeepAlive(mem)
+
+	// A hole in the middle: the bytes before it are good.
+	if err := unix.Mprotect(mem[2*page:], unix.PROT_NONE); err != nil {
+		t.Fatal(err)
+	}
+	hole, err := unix.Mmap(-1, 0, 2*page, unix.PROT_READ, unix.MAP_ANON|unix.MAP_PRIVATE)
+	if err != nil {
+		t.Fatal(err)
+	}
+	start := uint64(uintptr(unsafe.Pointer(&hole[0])))
+	if err := unix.Munmap(hole); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := found.Source.View(buf, start, 2*page); err == nil && len(got) == 2*page && bytes.Count(got, []byte{0}) < len(got) {
+		t.Logf("the hole was taken by something else")
+	} else if err != nil && len(got) >= 2*page {
+		t.Errorf("%d bytes with error %v", len(got), err)
+	}
+	for _, off := range []uint64{0, 1 << 63, math.MaxUint64} {
+		if got, err := found.Source.View(buf, off, 1); err == nil || len(got) != 0 {
+			t.Errorf("View(%#x) = %q, %v", off, got, err)
+		}
+	}
+}
+
+func TestOpenProcessErrors(t *testing.T) {
+	for pid, want := range map[int]string{
+		0:             "want the number of a process",
+		-1:            "want the number of a process",
+		math.MaxInt32: "there is no such process",
+	} {
+		_, err := OpenProcess(pid)
+		checkError(t, err, want)
+	}
+	if _, err := os.Stat("/proc/2/maps"); err == nil {
+		if name := processName("/proc/2"); name == "kthreadd" {
+			_, err := OpenProcess(2)
+			checkError(t, err, "pid:2 (kthreadd)")
+		}
+	}
+	// A process that has ended and is not waited for.
+	cmd := exec.Command("/bin/true")
+	if err := cmd.Start(); err != nil {
+		t.Skip(err)
+	}
+	info := new(unix.Siginfo)
+	if err := unix.Waitid(unix.P_PID, cmd.Process.Pid, info, unix.WEXITED|unix.WNOWAIT, nil); err != nil {
+		t.Skip(err)
+	}
+	_, err := OpenProcess(cmd.Process.Pid)
+	checkError(t, err, "(a zombie)")
+	cmd.Wait()
+
+	err = processError("pid:1", "init", &fs.PathError{Op: "open", Path: "/proc/1/mem", Err: unix.EACCES})
+	checkError(t, err, "ptrace_scope")
+	if !errors.Is(err, fs.ErrPermission) {
+		t.Error(err)
+	}
+	checkError(t, processError("pid:1", "init", unix.ESRCH), "the process has ended")
+}
+
+func TestOpenProcFiles(t *testing.T) {
+	for path, want := range map[string]string{
+		"/proc/self/mem": "use pid:N",
+		"/proc/1/mem":    "use pid:1",
+		"/proc/kcore":    "is the running kernel's memory: it is not read yet",
+		"/proc/cpuinfo":  "is empty",
+	} {
+		if _, err := os.Stat(path); err != nil {
+			t.Logf("%s: %v", path, err)
+			continue
+		}
+		_, err := Open(path, Options{})
+		checkError(t, err, want)
+	}
+}

@@ -1,0 +1,124 @@
+package engine
+
+import (
+	"sort"
+
+	"vscan/engine/addr"
+	"vscan/engine/segtree"
+)
+
+// plan is what of a space is to be looked at.
+type plan struct {
+	runs    []addr.Range // maximal ranges of bytes that are all there, ascending
+	pieces  []piece      // what the runs consist of, ascending, disjoint
+	sources []Source     // that the pieces name; zeros first
+	bytes   uint64       // of all runs; 2^64 − 1 where there are more
+	absent  uint64
+}
+
+// piece is a run of bytes that lie side by side in one source. A space can
+// have millions.
+type piece struct {
+	addr.Range
+	off    uint64 // in the source, of the first byte
+	source int32  // index into plan.sources
+}
+
+// zeros is the source of bytes that are known to be zero.
+const zeros = 0
+
+// newPlan takes from space what is in the ranges (all, where there are none)
+// and in mappings that where accepts (all, where it is nil).
+func newPlan(space *Space, ranges []addr.Range, where func(*Mapping) bool) plan {
+	if len(ranges) == 0 {
+		ranges = []addr.Range{addr.All}
+	}
+	p := plan{sources: []Source{&zeroSource{}}}
+	numbers := map[Source]int32{}
+	accepted := map[int32]bool{}
+	x := space.ix()
+	for _, r := range addr.Merge(ranges) {
+		for part, owner := range x.shows.Runs(r) {
+			if owner == segtree.None {
+				continue
+			}
+			m := &x.mappings[owner]
+			if where != nil {
+				ok, known := accepted[owner]
+				if !known {
+					ok = where(m)
+					accepted[owner] = ok
+				}
+				if !ok {
+					continue
+				}
+			}
+			switch m.State {
+			case Absent:
+				p.absent = addSize(p.absent, part)
+			case Zero:
+				p.add(piece{part, 0, zeros})
+			case Present:
+				number, ok := numbers[m.Source]
+				if !ok {
+					number = int32(len(p.sources))
+					numbers[m.Source] = number
+					p.sources = append(p.sources, m.Source)
+				}
+				p.add(piece{part, m.OffsetOf(part.First), number})
+			}
+		}
+	}
+	return p
+}
+
+// add adds a piece above all others. One that goes on where the last ended, in
+// the source too, becomes part of it.
+func (p *plan) add(q piece) {
+	p.bytes = addSize(p.bytes, q.Range)
+	if n := len(p.pieces); n > 0 {
+		last := &p.pieces[n-1]
+		if adjacent(last.Range, q.Range) {
+			p.runs[len(p.runs)-1].Last = q.Last
+			if last.source == q.source && (q.source == zeros || last.off+uint64(q.First-last.First) == q.off) {
+				last.Last = q.Last
+				return
+			}
+			p.pieces = append(p.pieces, q)
+			return
+		}
+	}
+	p.pieces = append(p.pieces, q)
+	p.runs = append(p.runs, q.Range)
+}
+
+func adjacent(a, b addr.Range) bool { return a.Last != addr.Max && a.Last+1 == b.First }
+
+func addSize(n uint64, r addr.Range) uint64 {
+	if sum := n + r.Size(); sum >= n {
+		return sum
+	}
+	return ^uint64(0)
+}
+
+// pieceAt is the index of the piece that holds a, which one does.
+func (p *plan) pieceAt(a addr.Addr) int {
+	return sort.Search(len(p.pieces), func(i int) bool { return p.pieces[i].Last >= a })
+}
+
+// zeroSource yields zeros.
+type zeroSource struct{}
+
+func (*zeroSource) Name() string { return "zero" }
+func (*zeroSource) Size() uint64 { return ^uint64(0) }
+
+func (*zeroSource) View(buf []byte, _ uint64, n int) ([]byte, error) {
+	if n <= len(zeroBlock) {
+		return zeroBlock[:n], nil
+	}
+	clear(buf[:n])
+	return buf[:n], nil
+}
+
+// zeroBlock is never written to.
+var zeroBlock [512 << 10]byte

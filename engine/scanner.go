@@ -1,0 +1,316 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"vscan/engine/addr"
+	"vscan/engine/shard"
+	"vscan/engine/simd"
+	"vscan/patterns"
+)
+
+// Options are how to scan. The zero value scans everything with all processors
+// and the best kernels.
+type Options struct {
+	Workers   int        // 0: as many as there are processors; at most MaxWorkers
+	ShardSize uint64     // bytes of a shard's core; 0: 2 MiB
+	Kernel    simd.Level // simd.Auto: the best that this machine can run
+
+	// Ranges, where there are any, are the only addresses to look at: a match
+	// lies wholly in them. They may overlap and be in any order.
+	Ranges []addr.Range
+	// Where, if not nil, says of each mapping whether to look at it. A match
+	// lies wholly in mappings that it accepts.
+	Where func(*Mapping) bool
+
+	// Progress, if not nil, is told how far the scan has come. Scans may share
+	// one; it then tells of all of them together.
+	Progress *Progress
+}
+
+// MaxWorkers is the most workers that a scan can be given.
+const MaxWorkers = 1024
+
+const defaultShardSize = 2 << 20
+
+// Validate says all that is wrong with the options.
+func (o Options) Validate() error {
+	var errs []error
+	if o.Workers < 0 || o.Workers > MaxWorkers {
+		errs = append(errs, fmt.Errorf("%d workers: want 0 to %d", o.Workers, MaxWorkers))
+	}
+	if err := o.Kernel.Check(); err != nil {
+		errs = append(errs, err)
+	}
+	for _, r := range o.Ranges {
+		if !r.Valid() {
+			errs = append(errs, fmt.Errorf("range %v ends before it begins", r))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Progress is how far scans have come. Its fields may be read at any time.
+type Progress struct {
+	Bytes atomic.Uint64 // looked at, or found unreadable; of Scanner.Bytes in all
+	Hits  atomic.Uint64 // delivered
+}
+
+// Hit is one occurrence of a pattern.
+type Hit struct {
+	Addr    addr.Addr // of its first byte
+	Pattern int       // index into the set's Patterns
+	Len     int       // in bytes
+	Bytes   []byte    // the first bytes of it, at most HitBytes; see Scan for how long they hold
+}
+
+// HitBytes is the most bytes of a hit that come with it.
+const HitBytes = 64
+
+// Stats is the account of a scan.
+type Stats struct {
+	Hits       uint64        // delivered
+	Scanned    uint64        // bytes looked at
+	Absent     uint64        // bytes in scope that the image does not hold
+	Unreadable []addr.Range  // bytes in scope that could not be read, ascending, merged
+	Workers    int           // that ran
+	Kernels    []simd.Level  // in use, ascending, each once
+	Elapsed    time.Duration // from the start of the scan to the last hit delivered
+	// Stopped says that the callback wanted no more, Cancelled that the context
+	// ended: what was delivered is then the beginning of all there is.
+	Stopped, Cancelled bool
+}
+
+// UnreadableBytes is the size of all unreadable ranges together.
+func (s *Stats) UnreadableBytes() uint64 {
+	n := uint64(0)
+	for _, r := range s.Unreadable {
+		n += r.Size()
+	}
+	return n
+}
+
+// Complete says that all bytes in scope that the space holds were looked at.
+func (s *Stats) Complete() bool { return !s.Stopped && !s.Cancelled && len(s.Unreadable) == 0 }
+
+// Scanner searches one space for one set of patterns. It is immutable and safe
+// for concurrent use.
+type Scanner struct {
+	set     *patterns.Set
+	needles []needle
+	plan    plan
+	opt     Options
+	overlap int // longest needle less one byte
+}
+
+// needle is one thing that a kernel looks for.
+type needle struct {
+	kernel  simd.Kernel
+	pattern int32
+	align   addr.Addr // of a hit's address; ≥ 1
+	stride  int       // what the kernel steps by itself; 1, or align
+	lit     []byte    // what every hit of it holds; nil where hits differ
+	inZeros bool      // whether zeros alone can match
+}
+
+// Compile prepares a search of space for the patterns of set. The options are
+// validated, and kernels chosen, here and not later.
+func Compile(space *Space, set *patterns.Set, opt Options) (*Scanner, error) {
+	if err := opt.Validate(); err != nil {
+		return nil, err
+	}
+	if opt.Workers == 0 {
+		opt.Workers = min(runtime.GOMAXPROCS(0), MaxWorkers)
+	}
+	if opt.ShardSize == 0 {
+		opt.ShardSize = defaultShardSize
+	}
+	sc := &Scanner{set: set, opt: opt, overlap: max(set.MaxLen()-1, 0)}
+	for _, n := range set.Needles() {
+		k, err := newNeedle(n, opt.Kernel)
+		if err != nil {
+			return nil, fmt.Errorf("pattern %s: %w", set.Patterns()[n.Pattern].Name, err)
+		}
+		sc.needles = append(sc.needles, k)
+	}
+	sc.plan = newPlan(space, opt.Ranges, opt.Where)
+	return sc, nil
+}
+
+func newNeedle(n patterns.Needle, level simd.Level) (needle, error) {
+	k := needle{pattern: int32(n.Pattern), align: addr.Addr(max(n.Align, 1)), stride: 1, lit: n.Lit}
+	var err error
+	if n.Words == nil {
+		k.inZeros = !slices.ContainsFunc(n.Lit, func(b byte) bool { return b != 0 })
+		k.kernel, err = simd.NewLiteral(level, n.Lit)
+		return k, err
+	}
+	spec := simd.WordSpec{Size: n.Words.Size, Order: n.Words.Order, Stride: 1}
+	if n.Align > 1 && n.Align <= maxStride {
+		k.stride = int(n.Align)
+		spec.Stride = k.stride
+	}
+	for _, r := range n.Words.Ranges {
+		spec.Ranges = append(spec.Ranges, simd.WordRange{Lo: r.Lo, Hi: r.Hi})
+	}
+	k.inZeros = len(spec.Ranges) > 0 && spec.Ranges[0].Lo == 0
+	k.kernel, err = simd.NewWords(level, spec)
+	return k, err
+}
+
+// maxStride is the largest alignment that a kernel steps by; hits of larger
+// ones are filtered.
+const maxStride = 64
+
+// Patterns are those of the set, in the order that Hit.Pattern counts in.
+func (sc *Scanner) Patterns() []patterns.Pattern { return sc.set.Patterns() }
+
+// Bytes is how many bytes a scan looks at: the present and zero ones in scope.
+func (sc *Scanner) Bytes() uint64 { return sc.plan.bytes }
+
+// Absent is how many bytes in scope the image does not hold.
+func (sc *Scanner) Absent() uint64 { return sc.plan.absent }
+
+// Kernels are the levels that the scanner uses, ascending, each once.
+func (sc *Scanner) Kernels() []simd.Level {
+	var levels []simd.Level
+	for _, n := range sc.needles {
+		levels = append(levels, n.kernel.Level())
+	}
+	slices.Sort(levels)
+	return slices.Compact(levels)
+}
+
+// Scan calls yield with every hit, in ascending order of address, then of
+// pattern, then of length, until yield is false. Every occurrence is a hit,
+// also one that overlaps another. The order and the hits are the same for any
+// workers, shard size and kernel. yield runs on the caller's goroutine; the
+// bytes of a hit hold until it returns.
+//
+// The account is always returned. The error is that of the context, if it
+// ended; bytes that cannot be read are no error but part of the account.
+func (sc *Scanner) Scan(ctx context.Context, yield func(Hit) bool) (Stats, error) {
+	begin := time.Now()
+	stats := Stats{Absent: sc.plan.absent, Workers: sc.opt.Workers, Kernels: sc.Kernels()}
+	outer := ctx
+	ctx, cancel := context.WithCancel(ctx)
+	run := &scan{Scanner: sc, cutter: shard.NewCutter(sc.plan.runs, sc.opt.ShardSize, uint64(sc.overlap))}
+	run.stitcher = shard.NewStitcher[*batch](2*sc.opt.Workers, max(2, batchBudget/(2*sc.opt.Workers)))
+	var group errgroup.Group
+	for range sc.opt.Workers {
+		group.Go(func() error { return newWorker(run).work(ctx) })
+	}
+	var workErr error
+	func() {
+		defer func() { // also where yield panics
+			cancel()
+			workErr = group.Wait()
+		}()
+		all := run.stitcher.Deliver(ctx, func(b *batch) bool {
+			n := len(b.hits)
+			for i := range b.hits {
+				if !yield(sc.hit(&b.hits[i])) {
+					n, stats.Stopped = i+1, true
+					break
+				}
+			}
+			stats.Hits += uint64(n)
+			if p := sc.opt.Progress; p != nil {
+				p.Hits.Add(uint64(n))
+			}
+			run.free(b)
+			return !stats.Stopped
+		})
+		stats.Cancelled = !all && !stats.Stopped
+		stats.Elapsed = time.Since(begin)
+	}()
+	stats.Scanned = run.scanned
+	stats.Unreadable = addr.Merge(run.unreadable)
+	if workErr == nil && stats.Cancelled {
+		workErr = context.Cause(outer)
+	}
+	return stats, workErr
+}
+
+// hit is a found hit as the caller sees it.
+func (sc *Scanner) hit(f *found) Hit {
+	n := &sc.needles[f.needle]
+	h := Hit{Addr: f.addr, Pattern: int(n.pattern), Len: n.kernel.Len()}
+	if n.lit != nil {
+		h.Bytes = n.lit[:min(len(n.lit), HitBytes):min(len(n.lit), HitBytes)]
+	} else {
+		h.Bytes = f.raw[:h.Len:h.Len]
+	}
+	return h
+}
+
+// All yields every hit as Scan does; the bytes of one hold until the next. A
+// last pair has the error of the context, if it ended. The sequence can be
+// ranged over several times; each time it scans anew.
+func (sc *Scanner) All(ctx context.Context) iter.Seq2[Hit, error] {
+	return func(yield func(Hit, error) bool) {
+		stats, err := sc.Scan(ctx, func(h Hit) bool { return yield(h, nil) })
+		if err != nil && !stats.Stopped {
+			yield(Hit{}, err)
+		}
+	}
+}
+
+// First is the hit with the lowest address, and whether there is one. All
+// workers stop as soon as it is known.
+func (sc *Scanner) First(ctx context.Context) (Hit, bool, error) {
+	for h, err := range sc.All(ctx) {
+		h.Bytes = slices.Clone(h.Bytes)
+		return h, err == nil, err
+	}
+	return Hit{}, false, nil
+}
+
+// found is a hit on its way from a worker to the caller.
+type found struct {
+	addr   addr.Addr
+	needle int32
+	raw    [8]byte // its bytes, of a needle whose hits differ
+}
+
+// batch is some hits of one shard, in order.
+type batch struct{ hits []found }
+
+const (
+	batchHits   = 4096
+	batchBudget = 640 // batches of 96 KiB that may wait: 60 MiB for all workers
+)
+
+// scan is one run of a Scanner.
+type scan struct {
+	*Scanner
+	cutter   *shard.Cutter // used in Claim only, one call at a time
+	stitcher *shard.Stitcher[*batch]
+	pool     sync.Pool
+
+	mu         sync.Mutex
+	scanned    uint64
+	unreadable []addr.Range
+}
+
+func (s *scan) batch() *batch {
+	if b, ok := s.pool.Get().(*batch); ok {
+		return b
+	}
+	return &batch{make([]found, 0, batchHits)}
+}
+
+func (s *scan) free(b *batch) {
+	b.hits = b.hits[:0]
+	s.pool.Put(b)
+}

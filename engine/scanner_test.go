@@ -1,0 +1,545 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"vscan/engine/addr"
+	"vscan/engine/simd"
+	"vscan/patterns"
+)
+
+// levels are the kernels that this machine can run.
+func levels() []simd.Level {
+	return slices.DeleteFunc(simd.Levels(), func(l simd.Level) bool { return l.Check() != nil })
+}
+
+func compileSet(t testing.TB, target patterns.Target, texts ...string) *patterns.Set {
+	t.Helper()
+	var pats []patterns.Pattern
+	for _, text := range texts {
+		p, err := patterns.Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pats = append(pats, p)
+	}
+	set, err := patterns.Compile(pats, target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return set
+}
+
+func compile(t testing.TB, s *Space, set *patterns.Set, opt Options) *Scanner {
+	t.Helper()
+	sc, err := Compile(s, set, opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sc
+}
+
+// plainHit is a hit that can be compared.
+type plainHit struct {
+	addr    addr.Addr
+	pattern int
+	bytes   string
+}
+
+func collect(t testing.TB, sc *Scanner) []plainHit {
+	t.Helper()
+	var got []plainHit
+	stats, err := sc.Scan(context.Background(), func(h Hit) bool {
+		if h.Len != len(h.Bytes) {
+			t.Fatalf("hit of %d bytes with %d", h.Len, len(h.Bytes))
+		}
+		got = append(got, plainHit{h.Addr, h.Pattern, string(h.Bytes)})
+		return true
+	})
+	if err != nil || !stats.Complete() || stats.Scanned != sc.Bytes() || stats.Hits != uint64(len(got)) {
+		t.Fatalf("%+v, %v, of %d bytes, %d hits", stats, err, sc.Bytes(), len(got))
+	}
+	return got
+}
+
+// naive searches a byte map serially: the oracle.
+func naive(l layout, model []shown, set *patterns.Set, in func(i int) bool) []plainHit {
+	var want []plainHit
+	for i := range model {
+		at := l.base + addr.Addr(i)
+		for k := range set.Patterns() {
+			for _, n := range set.Needles() {
+				if n.Pattern != k || i+n.Len() > len(model) || uint64(at)%n.Align != 0 {
+					continue
+				}
+				b, ok := make([]byte, n.Len()), true
+				for j := range b {
+					m := model[i+j]
+					ok = ok && (m.state == Present || m.state == Zero) && in(i+j)
+					b[j] = m.b
+				}
+				if ok && (n.Words == nil && bytes.Equal(b, n.Lit) || n.Words != nil && n.Words.Contains(n.Words.Order.Uint(b))) {
+					want = append(want, plainHit{at, k, string(b)})
+				}
+			}
+		}
+	}
+	return want
+}
+
+func randomHex(rnd *rand.Rand, n int) string {
+	b := make([]byte, 1+rnd.IntN(n))
+	for i := range b {
+		b[i] = "ab\x00"[rnd.IntN(3)]
+	}
+	return "hex:" + hex.EncodeToString(b)
+}
+
+// The same hits, in order, for any workers, shard size and kernel.
+func TestScanAgainstByteMap(t *testing.T) {
+	rnd := testRand(t)
+	rounds := 120
+	if testing.Short() {
+		rounds = 12
+	}
+	for range rounds {
+		size := 1 + rnd.IntN(400)
+		l := randomLayout(rnd, 7, size)
+		s, model := l.space(t), l.model(size)
+		target := patterns.Target{WordSize: 8, Order: addr.ByteOrder(rnd.IntN(2)), OrderKnown: true}
+		if rnd.IntN(3) == 0 {
+			target.Align = []uint64{1, 2, 3, 4, 8, 100}[rnd.IntN(6)]
+		}
+		texts := []string{"one=" + randomHex(rnd, 9)}
+		if rnd.IntN(2) == 0 {
+			texts = append(texts, "two="+randomHex(rnd, 3), "more=u16:0x6161..0x6261", "signed=i32:-5..0x61620000", "text/wW:a", "p=ptr:0..0x6162000061626162")
+		}
+		set := compileSet(t, target, texts...)
+		want := naive(l, model, set, func(int) bool { return true })
+		for _, workers := range []int{1, 2, 7, 64} {
+			for _, shard := range []uint64{1, 2, uint64(max(set.MaxLen()-1, 1)), 4096, 1 << 40} {
+				for _, level := range levels() {
+					if workers > 2 && level != simd.Reference && rnd.IntN(4) > 0 {
+						continue // the kernels do not know of workers: a sample of the product will do
+					}
+					opt := Options{Workers: workers, ShardSize: shard, Kernel: level, Progress: &Progress{}}
+					if got := collect(t, compile(t, s, set, opt)); !slices.Equal(got, want) {
+						t.Fatalf("%v, %d workers, shards of %d, %v: %d hits, want %d\n%v\n%v\n%+v",
+							texts, workers, shard, level, len(got), len(want), got, want, l)
+					}
+					if n := opt.Progress.Hits.Load(); n != uint64(len(want)) {
+						t.Fatalf("progress tells of %d hits, want %d", n, len(want))
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestScanInRangesAndMappings(t *testing.T) {
+	rnd := testRand(t)
+	for range 300 {
+		size := 1 + rnd.IntN(300)
+		l := randomLayout(rnd, 7, size)
+		s, model := l.space(t), l.model(size)
+		set := compileSet(t, patterns.Target{}, "one="+randomHex(rnd, 4), "two="+randomHex(rnd, 2))
+		opt := Options{Workers: 2, ShardSize: uint64(1 + rnd.IntN(50)), Kernel: levels()[rnd.IntN(len(levels()))]}
+		for range rnd.IntN(3) {
+			lo := rnd.IntN(size)
+			opt.Ranges = append(opt.Ranges, addr.Range{First: l.base + addr.Addr(lo), Last: l.base + addr.Addr(lo+rnd.IntN(size-lo))})
+		}
+		if rnd.IntN(2) == 0 {
+			opt.Where = func(m *Mapping) bool { return m.Name != "m1" }
+		}
+		in := func(i int) bool {
+			a := l.base + addr.Addr(i)
+			inside := len(opt.Ranges) == 0 || slices.ContainsFunc(opt.Ranges, func(r addr.Range) bool { return r.Contains(a) })
+			return inside && (opt.Where == nil || opt.Where(s.At(a).Mapping))
+		}
+		want := naive(l, model, set, in)
+		if got := collect(t, compile(t, s, set, opt)); !slices.Equal(got, want) {
+			t.Fatalf("%v %v %+v: got %v, want %v", opt.Kernel, opt.Ranges, l, got, want)
+		}
+	}
+}
+
+// Large pieces, small pieces and zeros side by side: direct blocks and copied
+// ones, with a pattern over every border.
+func TestScanLargePieces(t *testing.T) {
+	rnd := testRand(t)
+	for _, length := range []int{1, 2, 16, 70_000} {
+		var mappings []Mapping
+		var all []byte
+		base := addr.Addr(0x10000)
+		for range 30 {
+			n := []int{1 + rnd.IntN(20), 4096, 40_000, 300_000, 700_000}[rnd.IntN(5)]
+			m := Mapping{Range: addr.Range{First: base, Last: base + addr.Addr(n-1)}}
+			b := make([]byte, n)
+			if rnd.IntN(4) == 0 {
+				m.State = Zero
+			} else {
+				for i := range b {
+					b[i] = byte(rnd.Uint32())
+				}
+				m.Source = BytesSource("b", b)
+			}
+			all = append(all, b...)
+			mappings = append(mappings, m)
+			base += addr.Addr(n)
+		}
+		// The pattern is what stands at some border.
+		at := int(mappings[15].First-0x10000) - length/2
+		lit := all[max(at, 0) : at+length]
+		s, err := NewSpace(mappings...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var want []addr.Addr
+		for i := 0; ; i++ {
+			j := bytes.Index(all[i:], lit)
+			if j < 0 {
+				break
+			}
+			i += j
+			want = append(want, addr.Addr(0x10000+i))
+		}
+		set := compileSet(t, patterns.Target{}, "hex:"+hex.EncodeToString(lit))
+		for _, level := range levels() {
+			if level == simd.Reference && length > 1000 {
+				continue
+			}
+			sc := compile(t, s, set, Options{Kernel: level, Workers: 3, ShardSize: uint64(1 + rnd.IntN(1<<20))})
+			var got []addr.Addr
+			for h, err := range sc.All(t.Context()) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				got = append(got, h.Addr)
+			}
+			if !slices.Equal(got, want) {
+				t.Fatalf("%v, %d bytes: %d hits, want %d", level, length, len(got), len(want))
+			}
+		}
+	}
+}
+
+func TestFind(t *testing.T) {
+	a, _ := BytesMapping("a", 0x101, []byte("aaaa"))
+	b, _ := BytesMapping("b", 0x105, []byte("aab"))
+	top, _ := BytesMapping("top", addr.Max-1, []byte("ab"))
+	s, _ := NewSpace(a, b, top)
+	all := func(lit string, from addr.Addr, align uint64) (got []addr.Addr) {
+		for at, err := range s.FindAll(t.Context(), []byte(lit), from, align) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, at)
+		}
+		return got
+	}
+	for _, c := range []struct {
+		lit   string
+		from  addr.Addr
+		align uint64
+		want  []addr.Addr
+	}{
+		{"aa", 0, 1, []addr.Addr{0x101, 0x102, 0x103, 0x104, 0x105}},
+		{"aa", 0x103, 0, []addr.Addr{0x103, 0x104, 0x105}},
+		{"aa", 0, 2, []addr.Addr{0x102, 0x104}},
+		{"ab", 0, 1, []addr.Addr{0x106, addr.Max - 1}},
+		{"b", addr.Max, 1, []addr.Addr{addr.Max}},
+		{"c", 0, 1, nil},
+	} {
+		if got := all(c.lit, c.from, c.align); !slices.Equal(got, c.want) {
+			t.Errorf("%q from %v, align %d: %v, want %v", c.lit, c.from, c.align, got, c.want)
+		}
+		at, ok, err := s.Find(t.Context(), []byte(c.lit), c.from, c.align)
+		if err != nil || ok != (len(c.want) > 0) || ok && at != c.want[0] {
+			t.Errorf("%q from %v: first %v, %v, %v", c.lit, c.from, at, ok, err)
+		}
+	}
+	if _, _, err := s.Find(t.Context(), nil, 0, 1); err == nil {
+		t.Error("an empty pattern was searched for")
+	}
+}
+
+func TestFindPointer(t *testing.T) {
+	b := make([]byte, 64)
+	for _, at := range []int{0, 8, 17, 24} { // 17 is not aligned
+		addr.Big.PutUint(b[at:at+8], 0x1122334455)
+	}
+	addr.Big.PutUint(b[36:40], 0x22334455)
+	m, _ := BytesMapping("m", 0x1000, b)
+	s, _ := NewSpace(m)
+	for _, c := range []struct {
+		arch   addr.Arch
+		target addr.Addr
+		want   []addr.Addr
+	}{
+		{addr.BE64, 0x1122334455, []addr.Addr{0x1000, 0x1008, 0x1018}},
+		{addr.LE64, 0x1122334455, nil},
+		{addr.BE32, 0x22334455, []addr.Addr{0x1004, 0x100c, 0x101c, 0x1024}},
+	} {
+		var got []addr.Addr
+		for a, err := range s.For(c.arch).FindPointer(t.Context(), c.target) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, a)
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%v: %v, want %v", c.arch, got, c.want)
+		}
+	}
+}
+
+// zeroSpace is n bytes of zeros in memory.
+func zeroSpace(t testing.TB, n int) *Space {
+	m, err := BytesMapping("zeros", 0x1000, make([]byte, n))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := NewSpace(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// Memory does not grow with hits: a slow reader of very many holds the
+// workers up.
+func TestHitsStreamInBoundedMemory(t *testing.T) {
+	n := 100_000_000
+	if testing.Short() {
+		n = 10_000_000
+	}
+	space := zeroSpace(t, n)
+	set := compileSet(t, patterns.Target{}, "hex:00")
+	for _, workers := range []int{1, 2, 64} {
+		sc := compile(t, space, set, Options{Workers: workers})
+		var before, now runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		peak, hits, next := uint64(0), 0, addr.Addr(0x1000)
+		_, err := sc.Scan(t.Context(), func(h Hit) bool {
+			if h.Addr != next {
+				t.Fatalf("hit %d at %v, want %v", hits, h.Addr, next)
+			}
+			next++
+			if hits++; hits%2_000_000 == 0 {
+				runtime.ReadMemStats(&now)
+				peak = max(peak, now.HeapAlloc-min(now.HeapAlloc, before.HeapAlloc))
+			}
+			return true
+		})
+		if err != nil || hits != n {
+			t.Fatalf("%d hits, %v", hits, err)
+		}
+		if peak > 192<<20 {
+			t.Errorf("%d workers: %d MiB", workers, peak>>20)
+		}
+	}
+}
+
+func TestCancelStopsAtOnce(t *testing.T) {
+	space := zeroSpace(t, 64<<20)
+	for _, text := range []string{"hex:00", "hex:01"} {
+		set := compileSet(t, patterns.Target{}, text)
+		sc := compile(t, space, set, Options{Workers: 4, Kernel: simd.Reference})
+		ctx, cancel := context.WithCancel(t.Context())
+		var at atomic.Int64
+		time.AfterFunc(20*time.Millisecond, func() { at.Store(time.Now().UnixNano()); cancel() })
+		goroutines := runtime.NumGoroutine()
+		stats, err := sc.Scan(ctx, func(Hit) bool { return true })
+		took := time.Duration(time.Now().UnixNano() - at.Load())
+		if !errors.Is(err, context.Canceled) || !stats.Cancelled || stats.Complete() {
+			t.Fatalf("%+v, %v", stats, err)
+		}
+		t.Logf("%s: stopped %v after the cancel, %d bytes scanned", text, took, stats.Scanned)
+		for i := 0; runtime.NumGoroutine() > goroutines && i < 100; i++ {
+			time.Sleep(time.Millisecond)
+		}
+		if n := runtime.NumGoroutine(); n > goroutines {
+			t.Errorf("%d goroutines, %d before the scan", n, goroutines)
+		}
+	}
+}
+
+func TestStopAtFirst(t *testing.T) {
+	b := make([]byte, 8<<20)
+	for _, at := range []int{5<<20 + 7, 6 << 20, 3<<20 + 1} {
+		b[at] = 'x'
+	}
+	m, _ := BytesMapping("m", 0, b)
+	s, _ := NewSpace(m)
+	sc := compile(t, s, compileSet(t, patterns.Target{}, "x"), Options{Workers: 7, ShardSize: 1 << 16})
+	h, ok, err := sc.First(t.Context())
+	if err != nil || !ok || h.Addr != 3<<20+1 || string(h.Bytes) != "x" {
+		t.Fatalf("%+v, %v, %v", h, ok, err)
+	}
+	stats, err := sc.Scan(t.Context(), func(Hit) bool { return false })
+	if err != nil || !stats.Stopped || stats.Hits != 1 || stats.Complete() {
+		t.Fatalf("%+v, %v", stats, err)
+	}
+	defer func() {
+		if recover() == nil {
+			t.Error("the panic of the callback was lost")
+		}
+	}()
+	sc.Scan(t.Context(), func(Hit) bool { panic("of the callback") })
+}
+
+// brokenSource cannot read some of its pages, or shrinks.
+type brokenSource struct {
+	b      []byte
+	broken map[uint64]bool // pages
+	size   atomic.Uint64
+}
+
+func (s *brokenSource) Name() string { return "broken" }
+func (s *brokenSource) Size() uint64 { return s.size.Load() }
+func (s *brokenSource) View(buf []byte, off uint64, n int) ([]byte, error) {
+	for i := range n {
+		if at := off + uint64(i); s.broken[at/PageSize] || at >= s.size.Load() {
+			return buf[:i], errors.New("broken page")
+		}
+		buf[i] = s.b[off+uint64(i)]
+	}
+	return buf[:n], nil
+}
+
+// What cannot be read is accounted for, byte by byte, and everything else is
+// searched; a match never spans what cannot be read.
+func TestUnreadable(t *testing.T) {
+	rnd := testRand(t)
+	for round := range 60 {
+		src := &brokenSource{b: make([]byte, 12*PageSize), broken: map[uint64]bool{}}
+		src.size.Store(uint64(len(src.b)))
+		for i := range src.b {
+			src.b[i] = "ab"[rnd.IntN(2)]
+		}
+		for range rnd.IntN(4) {
+			src.broken[uint64(rnd.IntN(12))] = true
+		}
+		if round%3 == 0 {
+			src.size.Store(uint64(1 + rnd.IntN(len(src.b))))
+		}
+		off := rnd.IntN(PageSize)
+		l := layout{base: 0x4000, mappings: []Mapping{
+			{Range: addr.Range{First: 0x4000, Last: 0x4000 + addr.Addr(len(src.b)-off-1)}, Source: src, Offset: uint64(off)},
+		}}
+		end := l.mappings[0].Last + 1
+		tail, _ := BytesMapping("tail", end, []byte("abababab"))
+		l.mappings = append(l.mappings, tail)
+		lit := "abababab"[:1+rnd.IntN(8)]
+		readable := func(a addr.Addr) (byte, bool) {
+			if a >= end {
+				return "abababab"[a-end], true
+			}
+			o := l.mappings[0].OffsetOf(a)
+			return src.b[o], !src.broken[o/PageSize] && o < src.size.Load()
+		}
+		var want []addr.Addr
+		var lost []addr.Range
+		for a := l.base; a <= tail.Last; a++ {
+			if _, ok := readable(a); !ok {
+				lost = append(lost, addr.Range{First: a, Last: a})
+			}
+			hit := a+addr.Addr(len(lit)-1) <= tail.Last
+			for i := 0; hit && i < len(lit); i++ {
+				b, ok := readable(a + addr.Addr(i))
+				hit = ok && b == lit[i]
+			}
+			if hit {
+				want = append(want, a)
+			}
+		}
+		for _, opt := range []Options{{Workers: 1}, {Workers: 3, ShardSize: 1000}} {
+			sc := compile(t, l.space(t), compileSet(t, patterns.Target{}, lit), opt)
+			var got []addr.Addr
+			stats, err := sc.Scan(t.Context(), func(h Hit) bool { got = append(got, h.Addr); return true })
+			if err != nil || !slices.Equal(got, want) {
+				t.Fatalf("%q: %d hits, want %d, %v", lit, len(got), len(want), err)
+			}
+			if !slices.Equal(stats.Unreadable, addr.Merge(lost)) || stats.Scanned+stats.UnreadableBytes() != sc.Bytes() {
+				t.Fatalf("unreadable %v, want %v; scanned %d of %d", stats.Unreadable, addr.Merge(lost), stats.Scanned, sc.Bytes())
+			}
+			if stats.Complete() != (len(lost) == 0) {
+				t.Fatalf("complete: %v", stats.Complete())
+			}
+		}
+	}
+}
+
+func TestOptionsAreValidated(t *testing.T) {
+	s := zeroSpace(t, 1)
+	set := compileSet(t, patterns.Target{}, "x")
+	_, err := Compile(s, set, Options{Workers: -1, Kernel: 99, Ranges: []addr.Range{{First: 2, Last: 1}}})
+	for _, want := range []string{"-1 workers", "0x2..0x1"} {
+		if err == nil || !bytes.Contains([]byte(err.Error()), []byte(want)) {
+			t.Errorf("error %v does not say %q", err, want)
+		}
+	}
+}
+
+// pages is n one-page mappings side by side, whose bytes lie in the file in
+// another order, so that no two can be joined.
+func pages(t testing.TB, data []byte, scattered bool) *Space {
+	src := BytesSource("pages", data)
+	n := len(data) / PageSize
+	order := make([]int, n)
+	for i := range order {
+		order[i] = i
+	}
+	if !scattered {
+		m, _ := BytesMapping("one", 0x10000, data)
+		s, _ := NewSpace(m)
+		return s
+	}
+	rnd := rand.New(rand.NewPCG(1, 1))
+	rnd.Shuffle(n, func(i, j int) { order[i], order[j] = order[j], order[i] })
+	mappings := make([]Mapping, n)
+	for i := range mappings {
+		first := addr.Addr(0x10000 + i*PageSize)
+		mappings[i] = Mapping{Range: addr.Range{First: first, Last: first + PageSize - 1}, Source: src, Offset: uint64(order[i] * PageSize)}
+	}
+	s, err := NewSpace(mappings...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// BenchmarkPages compares 131,070 one-page mappings with one mapping of that
+// size: the first should reach half the rate of the second.
+func BenchmarkPages(b *testing.B) {
+	const n = 131_070
+	data := make([]byte, n*PageSize)
+	rnd := rand.New(rand.NewPCG(2, 2))
+	for i := 0; i < len(data); i += 8 {
+		addr.Little.PutUint(data[i:i+8], rnd.Uint64()>>8)
+	}
+	copy(data[1000:], "needle in the dump")
+	set := compileSet(b, patterns.Target{}, "needle in the dump")
+	for _, scattered := range []bool{false, true} {
+		sc := compile(b, pages(b, data, scattered), set, Options{Workers: 1})
+		b.Run(fmt.Sprintf("scattered=%v", scattered), func(b *testing.B) {
+			b.SetBytes(int64(len(data)))
+			for b.Loop() {
+				if stats, err := sc.Scan(context.Background(), func(Hit) bool { return true }); err != nil || stats.Hits != 1 {
+					b.Fatalf("%+v, %v", stats, err)
+				}
+			}
+		})
+	}
+}

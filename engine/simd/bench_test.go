@@ -1,0 +1,297 @@
+package simd
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+)
+
+// The memory that benchmarks look through: the sizes of caches and one far
+// above all of them.
+var benchSizes = []struct {
+	name string
+	size int
+}{
+	{"L1", 24 << 10},
+	{"L2", 512 << 10},
+	{"ram", 256 << 20},
+}
+
+// benchMemory is like the memory of a machine, in pages of 4 KiB: half of
+// them zero, a quarter pointers and small numbers, the rest text and noise.
+// The bytes 0xfa to 0xfd do not occur in it.
+var benchMemory = func() func(size int) []byte {
+	var all []byte
+	return func(size int) []byte {
+		if len(all) < size {
+			all = make([]byte, size)
+			rng := rand.New(rand.NewPCG(42, 42))
+			for at := 0; at+4096 <= size; at += 4096 {
+				page := all[at : at+4096]
+				page[0] = 1 // else all zero pages are one and the same page, and in the cache
+				page[0] = 0
+				switch rng.IntN(8) {
+				case 4, 5:
+					for i := 0; i < len(page); i += 8 {
+						if v := rng.Uint64(); v%3 != 0 {
+							for j := range 4 {
+								page[i+j] = byte(v >> (8 * j) & 0x7f)
+							}
+							page[i+4], page[i+5] = 0x55, 0x7f
+						}
+					}
+				case 6:
+					for i := range page {
+						page[i] = "etaoin shrdlucmfgypwbvkjxqz0123\n"[rng.IntN(32)]
+					}
+				case 7:
+					for i := range page {
+						page[i] = byte(rng.IntN(0xfa))
+					}
+				}
+			}
+		}
+		return all[:size]
+	}
+}()
+
+// benchScan measures a kernel, and asserts what it finds.
+func benchScan(b *testing.B, k Kernel, mem []byte, want int) {
+	dst := make([]uint32, 4096)
+	b.SetBytes(int64(len(mem)))
+	b.ResetTimer()
+	for range b.N {
+		hits := 0
+		for from := 0; from < len(mem); {
+			n, next := k.Scan(dst, mem, from, len(mem))
+			hits += n
+			from = next
+		}
+		if hits != want {
+			b.Fatalf("%d hits, want %d", hits, want)
+		}
+	}
+	if want > 0 {
+		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(want), "ns/hit")
+	}
+}
+
+// benchLevels is the levels worth measuring.
+func benchLevels() []Level {
+	return here()[1:]
+}
+
+// occurrences counts overlapping ones.
+func occurrences(mem, lit []byte) int {
+	n := 0
+	for i := 0; ; i++ {
+		j := bytes.Index(mem[i:], lit)
+		if j < 0 {
+			return n
+		}
+		i += j
+		n++
+	}
+}
+
+// A literal that is rare or not there at all, beside a plain read of the same
+// memory, the ceiling, and a loop of bytes.Index, the rival.
+func BenchmarkLiteralSparse(b *testing.B) {
+	for _, size := range benchSizes {
+		mem := benchMemory(size.size)
+		for _, l := range benchLevels() {
+			b.Run(fmt.Sprintf("mem=%s/read=%s", size.name, l), func(b *testing.B) {
+				b.SetBytes(int64(len(mem)))
+				for range b.N {
+					readAll(l, mem)
+				}
+			})
+		}
+		for _, lit := range []string{"\xfa", "\xfa\xfb", "need\xfale", "MZ\x90\x00\x03\x00\x00\x00", "\x00\x00\x00\x01\x80\xff\xff", "PRIVATE KEY-----"} {
+			want := occurrences(mem, []byte(lit))
+			for _, l := range benchLevels() {
+				k, err := NewLiteral(l, []byte(lit))
+				if err != nil {
+					b.Fatal(err)
+				}
+				b.Run(fmt.Sprintf("mem=%s/lit=%q/%s", size.name, lit, l), func(b *testing.B) { benchScan(b, k, mem, want) })
+			}
+			b.Run(fmt.Sprintf("mem=%s/lit=%q/bytes.Index", size.name, lit), func(b *testing.B) {
+				b.SetBytes(int64(len(mem)))
+				for range b.N {
+					if got := occurrences(mem, []byte(lit)); got != want {
+						b.Fatalf("%d hits, want %d", got, want)
+					}
+				}
+			})
+		}
+	}
+}
+
+// The same in alternation, a plain read and a scan by turns, so that what else
+// the machine does falls on both alike. The figures are medians; "of-read" is
+// that of the ratio of each scan to the read before it.
+func BenchmarkRoof(b *testing.B) {
+	for _, size := range benchSizes[1:] {
+		mem := benchMemory(size.size)
+		for _, lit := range []string{"\xfa", "\xfa\xfb", "MZ\x90\x00\x03\x00\x00\x00"} {
+			want := occurrences(mem, []byte(lit))
+			for _, l := range benchLevels() {
+				k, err := NewLiteral(l, []byte(lit))
+				if err != nil {
+					b.Fatal(err)
+				}
+				b.Run(fmt.Sprintf("mem=%s/lit=%q/%s", size.name, lit, l), func(b *testing.B) { alternate(b, k, mem, want) })
+			}
+		}
+		spec := aligned(8, 0x7f5500001000, 0x7f5500001fff)
+		ref, err := NewWords(Reference, spec)
+		if err != nil {
+			b.Fatal(err)
+		}
+		want := len(scanAll(b, ref, mem, 0, len(mem), 1<<16))
+		for _, l := range benchLevels() {
+			k, err := NewWords(l, spec)
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.Run(fmt.Sprintf("mem=%s/u64/%s", size.name, l), func(b *testing.B) { alternate(b, k, mem, want) })
+		}
+	}
+}
+
+// alternate measures a plain read and a scan by turns.
+func alternate(b *testing.B, k Kernel, mem []byte, want int) {
+	dst := make([]uint32, 4096)
+	var read, scan, ratio []float64
+	rounds := 1 + (4<<20)/len(mem) // a turn has to be long enough to be measured
+	for range b.N {
+		start := time.Now()
+		for range rounds {
+			ReadBandwidthProbe(mem)
+		}
+		r := float64(time.Since(start))
+		hits := 0
+		start = time.Now()
+		for range rounds {
+			for from := 0; from < len(mem); {
+				n, next := k.Scan(dst, mem, from, len(mem))
+				hits += n
+				from = next
+			}
+		}
+		s := float64(time.Since(start))
+		if hits != want*rounds {
+			b.Fatalf("%d hits, want %d", hits, want*rounds)
+		}
+		bytes := float64(rounds * len(mem))
+		read, scan, ratio = append(read, bytes/r), append(scan, bytes/s), append(ratio, r/s)
+	}
+	median := func(v []float64) float64 {
+		slices.Sort(v)
+		return v[len(v)/2]
+	}
+	b.ReportMetric(median(read), "read-GB/s")
+	b.ReportMetric(median(scan), "scan-GB/s")
+	b.ReportMetric(median(ratio), "of-read")
+}
+
+// Hits by the million: from one in two bytes to one in some hundred.
+func BenchmarkLiteralDense(b *testing.B) {
+	mem := benchMemory(32 << 20)
+	for _, lit := range []string{"\x00", "\x7f", "e", "\x00\x00", "\x00\x00\x00\x00", "\x00\x00\x00\x00\x00\x00\x00\x00", "\x7f\x00\x00",
+		string(make([]byte, 48)), string(make([]byte, 100)), string(make([]byte, 4000))} {
+		want := occurrences(mem, []byte(lit))
+		name := fmt.Sprintf("%q", lit)
+		if len(lit) > 8 {
+			name = fmt.Sprintf("%dzeros", len(lit))
+		}
+		for _, l := range benchLevels() {
+			k, err := NewLiteral(l, []byte(lit))
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.Run(fmt.Sprintf("lit=%s/%s", name, l), func(b *testing.B) { benchScan(b, k, mem, want) })
+		}
+		if len(lit) > 8 {
+			continue
+		}
+		b.Run(fmt.Sprintf("lit=%s/bytes.Index", name), func(b *testing.B) {
+			b.SetBytes(int64(len(mem)))
+			for range b.N {
+				if got := occurrences(mem, []byte(lit)); got != want {
+					b.Fatalf("%d hits, want %d", got, want)
+				}
+			}
+		})
+	}
+}
+
+// Memory made to defeat a heuristic: candidates everywhere and hits nowhere.
+func BenchmarkLiteralHostile(b *testing.B) {
+	const size = 4 << 20
+	a := func(n int) []byte { return bytes.Repeat([]byte("a"), n) }
+	for _, c := range []struct {
+		name     string
+		mem, lit []byte
+	}{
+		{"last byte differs", a(size), append(a(7), 'b')},
+		{"all bytes agree but one", bytes.Repeat([]byte("aaaaaaac"), size/8), append(a(20), 'c')},
+		{"rare bytes everywhere", bytes.Repeat([]byte("\xd5\xd5\xd5\xd5\xd5\x92"), size/6), []byte("\xd5\x92\xd5\xd5\xd5\xd5\xd5\xd5\xd5")},
+		{"two alternate", bytes.Repeat([]byte("ab"), size/2), append(bytes.Repeat([]byte("ab"), 40), 'b')},
+		{"long with a late end", bytes.Repeat(append(a(999), 'b'), size/1000), append(a(1000), 'b')},
+		{"long and nearly there", bytes.Repeat(append(a(99), 'b'), size/100), append(bytes.Repeat(append(a(99), 'b'), 50), 'b')},
+		{"long run", a(size), append(append(a(300), 'b'), a(300)...)},
+	} {
+		want := occurrences(c.mem, c.lit)
+		for _, l := range benchLevels() {
+			k, err := NewLiteral(l, c.lit)
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.Run(fmt.Sprintf("case=%s/%s", c.name, l), func(b *testing.B) { benchScan(b, k, c.mem, want) })
+		}
+	}
+}
+
+func BenchmarkWords(b *testing.B) {
+	for _, size := range benchSizes[1:] {
+		mem := benchMemory(size.size)
+		for _, l := range benchLevels() {
+			b.Run(fmt.Sprintf("mem=%s/read=%s", size.name, l), func(b *testing.B) {
+				b.SetBytes(int64(len(mem)))
+				for range b.N {
+					readAll(l, mem)
+				}
+			})
+		}
+		for _, c := range []struct {
+			name string
+			spec WordSpec
+		}{
+			{"u64 sparse", aligned(8, 0x7f5500001000, 0x7f5500001fff)},
+			{"u64 pointers", aligned(8, 0x7f5500000000, 0x7f55ffffffff)},
+			{"u64 zeros", aligned(8, 0, 0)},
+			{"u32 sparse", aligned(4, 0x1000, 0x1fff)},
+			{"u32 zeros", aligned(4, 0, 0)},
+			{"u64be sparse", WordSpec{Size: 8, Stride: 8, Order: 1, Ranges: []WordRange{{0x1000, 0x1fffff}}}},
+			{"u32be sparse", WordSpec{Size: 4, Stride: 4, Order: 1, Ranges: []WordRange{{0x1000, 0x1fff}}}},
+		} {
+			ref, err := NewWords(Reference, c.spec)
+			if err != nil {
+				b.Fatal(err)
+			}
+			want := len(scanAll(b, ref, mem, 0, len(mem), 1<<16))
+			for _, l := range benchLevels() {
+				k, err := NewWords(l, c.spec)
+				if err != nil {
+					b.Fatal(err)
+				}
+				b.Run(fmt.Sprintf("mem=%s/words=%s/%s", size.name, c.name, l), func(b *testing.B) { benchScan(b, k, mem, want) })
+			}
+		}
+	}
+}

@@ -1,0 +1,62 @@
+//go:build !purego
+
+package simd
+
+// block is what every kernel in assembly is handed, first thing in a struct
+// of its own, and how it answers. A call does this:
+//
+//   - It looks at the starts from pos up to end, at most asmBlock bytes,
+//     ascending, and appends those that it finds to out, as offsets from base.
+//   - Before it looks at a vector of starts, at most slack of them, it makes
+//     sure that cap − n ≥ slack, and else returns. So nothing has to be
+//     checked for each hit, and whole vectors may be stored beyond n.
+//   - It leaves pos at the first start that it has not looked at and n at the
+//     number of offsets in out. pos = end: all done. pos < end: out is full;
+//     another call with more room goes on.
+//
+// It may read all that a match that starts in pos to end could cover, and
+// anything between that and base. Assembly cannot be preempted and is in no
+// stack frame that could grow: it has to be short, and NOSPLIT.
+type block struct {
+	base *byte
+	pos  int
+	end  int
+	out  *uint32
+	n    int
+	cap  int
+}
+
+const (
+	// slack is the room in out that a kernel needs before it looks at a
+	// vector. The assembly has the number too.
+	slack = 64
+
+	// asmBlock is the most starts that one call of assembly looks at, in
+	// bytes: some 30 µs at the slowest. It is a multiple of every unrolling,
+	// so that only the last call of a Scan has a remainder to deal with.
+	asmBlock = 128 << 10
+)
+
+// compress8 has, for every set of eight lanes, the numbers of the lanes that
+// are in it, ascending, and then anything. AVX2 has no instruction that packs
+// the lanes of a mask; this is its substitute, eight lanes at a time.
+var compress8 = func() (t [256][8]uint8) {
+	for set := range t {
+		n := 0
+		for lane := range 8 {
+			if set>>lane&1 != 0 {
+				t[set][n] = uint8(lane)
+				n++
+			}
+		}
+	}
+	return t
+}()
+
+// lanes is the numbers of the lanes of a vector, 0 to 63.
+var lanes = func() (t [64]uint32) {
+	for lane := range t {
+		t[lane] = uint32(lane)
+	}
+	return t
+}()

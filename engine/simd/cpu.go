@@ -1,0 +1,55 @@
+package simd
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/klauspost/cpuid/v2"
+)
+
+// feature is a CPU feature by the name that cpuid gives it. Those that come
+// with vector registers are reported only where the operating system saves
+// these registers too.
+type feature string
+
+const (
+	fAVX      feature = "AVX"
+	fAVX2     feature = "AVX2"
+	fBMI1     feature = "BMI1"     // TZCNT, BLSR, ANDN
+	fBMI2     feature = "BMI2"     // BZHI, SHLX, PDEP
+	fLZCNT    feature = "LZCNT"    // LZCNT
+	fPOPCNT   feature = "POPCNT"   // POPCNT
+	fAVX512F  feature = "AVX512F"  // ZMM registers, masks of 16 bits
+	fAVX512BW feature = "AVX512BW" // bytes and 16-bit words, masks of 32 and 64 bits
+	fAVX512DQ feature = "AVX512DQ" // masks of 8 bits
+	fAVX512VL feature = "AVX512VL" // the same on XMM and YMM registers
+)
+
+// features is a predicate: what a kernel's instructions need, all of it.
+type features []feature
+
+// missing is those of the features that this machine lacks. This is the only
+// place that asks the CPU.
+func (fs features) missing() features {
+	var lacking features
+	for _, f := range fs {
+		if id := cpuid.ParseFeature(string(f)); id == cpuid.UNKNOWN || !cpuid.CPU.Has(id) {
+			lacking = append(lacking, f)
+		}
+	}
+	return lacking
+}
+
+// check is an error about level l that names what this machine lacks, nil
+// where it has everything.
+func (fs features) check(l Level) error {
+	lacking := fs.missing()
+	if len(lacking) == 0 {
+		return nil
+	}
+	names := make([]string, len(lacking))
+	for i, f := range lacking {
+		names[i] = string(f)
+	}
+	return fmt.Errorf("kernel level %s: this machine lacks %s", l, strings.Join(names, ", "))
+}

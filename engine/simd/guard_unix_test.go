@@ -1,0 +1,195 @@
+//go:build unix
+
+package simd
+
+import (
+	"math/rand/v2"
+	"os"
+	"slices"
+	"testing"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// guarded is memory of n bytes, a multiple of the page size, between two pages
+// that cannot be read or written.
+func guarded(t testing.TB, n int) []byte {
+	t.Helper()
+	page := os.Getpagesize()
+	mem, err := unix.Mmap(-1, 0, n+2*page, unix.PROT_NONE, unix.MAP_ANON|unix.MAP_PRIVATE)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { unix.Munmap(mem) })
+	inner := mem[page : page+n : page+n]
+	if err := unix.Mprotect(inner, unix.PROT_READ|unix.PROT_WRITE); err != nil {
+		t.Fatal(err)
+	}
+	return inner
+}
+
+// edges calls f with blocks of n bytes: one that starts at the first byte
+// after a guard page, one that ends at the last byte before one.
+func edges(mem []byte, n int, f func(b []byte)) {
+	f(mem[:n:n])
+	f(mem[len(mem)-n:])
+}
+
+// guardPairs is the lengths at which every from is tried with every to; at
+// others one of them stays at its end of the block.
+var guardPairs = []int{1, 2, 31, 32, 33, 63, 64, 65, 66, 95, 96, 97, 127, 128, 129, 130}
+
+// fromTo calls f with pairs of from and to for a block of n bytes.
+func fromTo(n int, f func(from, to int)) {
+	if slices.Contains(guardPairs, n) && !testing.Short() {
+		for from := 0; from <= n; from++ {
+			for to := from; to <= n; to++ {
+				f(from, to)
+			}
+		}
+		return
+	}
+	for i := 0; i <= n; i++ {
+		f(i, n)
+		f(0, i)
+	}
+	f(n/3, n-n/3)
+}
+
+// A block at either edge of readable memory, of every length from 0 to 130
+// and thus at every phase, from everywhere to everywhere.
+func TestLiteralGuard(t *testing.T) {
+	mem := guarded(t, os.Getpagesize())
+	rng := rand.New(rand.NewPCG(1, 2))
+	for i := range mem {
+		mem[i] = 'a' + byte(rng.IntN(2))
+	}
+	ref := map[string]Kernel{}
+	lits := []string{"a", "ab", "aa", "aba", "abbab", "aaaaaaaa", "abababab!", "abaabaab", "bbbbbbbbbbbbbbbbb",
+		string(mem[20:84]), string(mem[9:74]), string(mem[:100]), string(mem[len(mem)-130:])}
+	for _, lit := range lits {
+		ref[lit], _ = NewLiteral(Reference, []byte(lit))
+	}
+	perLevel(t, func(t *testing.T, l Level) {
+		dst := make([]uint32, 512)
+		for _, lit := range lits {
+			k, err := NewLiteral(l, []byte(lit))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for n := 0; n <= 130; n++ {
+				edges(mem, n, func(b []byte) {
+					all := scanAll(t, ref[lit], b, 0, n, 512)
+					fromTo(n, func(from, to int) {
+						m, next := k.Scan(dst, b, from, to)
+						if next < to {
+							t.Fatalf("%q in %d bytes from %d to %d: got to %d", lit, n, from, to, next)
+						}
+						same(t, dst[:m], between(all, from, to), "%q in %q from %d to %d", lit, b, from, to)
+					})
+				})
+			}
+		}
+	})
+}
+
+// The same for words, which look at a fraction of the places.
+func TestWordsGuard(t *testing.T) {
+	mem := guarded(t, os.Getpagesize())
+	rng := rand.New(rand.NewPCG(3, 4))
+	for i := range mem {
+		mem[i] = byte(rng.IntN(3)) // so that some words of each size are in the ranges
+	}
+	perLevel(t, func(t *testing.T, l Level) {
+		dst := make([]uint32, 512)
+		for _, spec := range guardSpecs {
+			k, err := NewWords(l, spec)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ref, _ := NewWords(Reference, spec)
+			for n := 0; n <= 130; n++ {
+				if testing.Short() && n%7 != 0 {
+					continue
+				}
+				edges(mem, n, func(b []byte) {
+					for phase := range spec.Stride {
+						all := scanAll(t, ref, b, phase, n, 512)
+						fromTo(n, func(from, to int) {
+							if from%spec.Stride != phase {
+								return
+							}
+							m, next := k.Scan(dst, b, from, to)
+							if next < to {
+								t.Fatalf("%+v in %d bytes from %d to %d: got to %d", spec, n, from, to, next)
+							}
+							same(t, dst[:m], between(all, from, to), "%+v in %x from %d to %d", spec, b, from, to)
+						})
+					}
+				})
+			}
+		}
+	})
+}
+
+// A long literal whose probes are far apart, with blocks that end with it.
+func TestLongLiteralGuard(t *testing.T) {
+	const size = 64 << 10
+	page := os.Getpagesize()
+	mem := guarded(t, size+page)
+	rng := rand.New(rand.NewPCG(5, 6))
+	for i := range mem {
+		mem[i] = byte(rng.IntN(256))
+	}
+	perLevel(t, func(t *testing.T, l Level) {
+		for n := size; n <= size+130; n++ {
+			edges(mem, n, func(b []byte) {
+				for _, at := range []int{0, (n - size) / 2, n - size} {
+					k, err := NewLiteral(l, b[at:at+size])
+					if err != nil {
+						t.Fatal(err)
+					}
+					same(t, scanAll(t, k, b, 0, n, MinDst), []uint32{uint32(at)}, "%d bytes at %d of %d", size, at, n)
+				}
+			})
+			if testing.Short() {
+				n += 16
+			}
+		}
+	})
+}
+
+// A block of the largest size, of which all but the end is never touched, and
+// one that is a byte too long.
+func TestMaxBlock(t *testing.T) {
+	if unsafe.Sizeof(uintptr(0)) < 8 {
+		t.Skip("too little address space")
+	}
+	mem, err := unix.Mmap(-1, 0, MaxBlock+os.Getpagesize(), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE|unix.MAP_NORESERVE)
+	if err != nil {
+		t.Skip(err)
+	}
+	defer unix.Munmap(mem)
+	b := mem[:MaxBlock]
+	copy(b[MaxBlock-8:], "\xa5\xa5\xa5\xa5\xa5\xa5\xa5\xa5")
+	perLevel(t, func(t *testing.T, l Level) {
+		lit, err := NewLiteral(l, []byte("\xa5\xa5\xa5"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		from := MaxBlock - 64<<10
+		same(t, scanAll(t, lit, b, from, MaxBlock, MinDst), []uint32{MaxBlock - 8, MaxBlock - 7, MaxBlock - 6, MaxBlock - 5, MaxBlock - 4, MaxBlock - 3}[:6], "literal at the end of 1 GiB")
+		num, err := NewWords(l, aligned(4, 0xa5a5a5a5, 0xa5a5a5a5))
+		if err != nil {
+			t.Fatal(err)
+		}
+		same(t, scanAll(t, num, b, from, MaxBlock, MinDst), []uint32{MaxBlock - 8, MaxBlock - 4}, "word at the end of 1 GiB")
+		defer func() {
+			if recover() == nil {
+				t.Error("a block of a byte more than MaxBlock: no panic")
+			}
+		}()
+		lit.Scan(make([]uint32, MinDst), mem[:MaxBlock+1], 0, 1)
+	})
+}

@@ -1,0 +1,285 @@
+package simd
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// requiredEnv lists levels, by name and with commas between, that this machine
+// is meant to have: a test that would be skipped for lack of one fails.
+const requiredEnv = "VSCAN_TEST_LEVELS"
+
+// required says whether the environment lists the level.
+func required(l Level) bool {
+	return slices.Contains(strings.Split(os.Getenv(requiredEnv), ","), l.String())
+}
+
+// runnable skips the test where this machine lacks the level, and fails it
+// where it should not.
+func runnable(t testing.TB, l Level) {
+	t.Helper()
+	if err := l.Check(); err != nil {
+		if required(l) {
+			t.Fatalf("%s lists %s: %v", requiredEnv, l, err)
+		}
+		t.Skip(err)
+	}
+}
+
+// perLevel runs f as a subtest for each level compiled into the test.
+func perLevel(t *testing.T, f func(t *testing.T, l Level)) {
+	t.Helper()
+	for _, l := range Levels() {
+		t.Run(l.String(), func(t *testing.T) {
+			runnable(t, l)
+			f(t, l)
+		})
+	}
+}
+
+// here is the levels that this machine can run.
+func here() []Level {
+	return slices.DeleteFunc(Levels(), func(l Level) bool { return l.Check() != nil })
+}
+
+func TestRequiredLevels(t *testing.T) {
+	for _, name := range strings.Split(os.Getenv(requiredEnv), ",") {
+		if name == "" {
+			continue
+		}
+		l, err := ParseLevel(name)
+		if err == nil {
+			err = l.Check()
+		}
+		if err != nil {
+			t.Errorf("%s: %v", requiredEnv, err)
+		}
+	}
+}
+
+// tb is what *testing.T and *rapid.T have in common here.
+type tb interface {
+	Helper()
+	Fatal(args ...any)
+	Fatalf(format string, args ...any)
+}
+
+// canary stands behind the dst of a Scan, where nothing may be stored.
+const canary = 0xdeadbeef
+
+// scanAll is all hits from a kernel, by as many calls as a dst of the given
+// length takes. It checks the protocol on the way.
+func scanAll(t tb, k Kernel, b []byte, from, to, room int) []uint32 {
+	t.Helper()
+	const behind = 64
+	buf := make([]uint32, room+behind)
+	for i := range behind {
+		buf[room+i] = canary
+	}
+	dst := buf[:room:room]
+	var hits []uint32
+	for {
+		n, next := k.Scan(dst, b, from, to)
+		for i, c := range buf[room:] {
+			if c != canary {
+				t.Fatalf("%s: stored %d slots behind dst", k.Level(), i+1)
+			}
+		}
+		for i, s := range dst[:n] {
+			if int(s) < from || int(s) >= to || int(s) >= max(next, from+1) || int(s)+k.Len() > len(b) || i > 0 && s <= dst[i-1] {
+				t.Fatalf("%s: a hit at %d, number %d of a scan of %d bytes from %d to %d that got to %d", k.Level(), s, i, len(b), from, to, next)
+			}
+		}
+		hits = append(hits, dst[:n]...)
+		if next >= to {
+			return hits
+		}
+		if next <= from {
+			t.Fatalf("%s: from %d to %d: got to %d, no further", k.Level(), from, to, next)
+		}
+		if n == 0 {
+			t.Fatalf("%s: from %d to %d: stopped at %d with nothing in dst", k.Level(), from, to, next)
+		}
+		from = next
+	}
+}
+
+// between is the hits from ≤ s < to.
+func between(hits []uint32, from, to int) []uint32 {
+	lo, _ := slices.BinarySearch(hits, uint32(max(from, 0)))
+	hi, _ := slices.BinarySearch(hits, uint32(max(to, 0)))
+	return hits[lo:max(lo, hi)]
+}
+
+// show is a slice of hits, cut short.
+func show(hits []uint32) string {
+	if len(hits) > 20 {
+		return fmt.Sprintf("%d… (%d)", hits[:20], len(hits))
+	}
+	return fmt.Sprint(hits)
+}
+
+// same fails the test where got is not want.
+func same(t tb, got, want []uint32, format string, args ...any) {
+	t.Helper()
+	if !slices.Equal(got, want) {
+		t.Fatalf("%s: got %s, want %s", fmt.Sprintf(format, args...), show(got), show(want))
+	}
+}
+
+func TestLevelNames(t *testing.T) {
+	for l := Auto; l <= NEON; l++ {
+		if got, err := ParseLevel(l.String()); got != l || err != nil {
+			t.Errorf("ParseLevel(%q) = %v, %v", l.String(), got, err)
+		}
+	}
+	for _, s := range []string{"", "AVX2", "avx", "level(9)", " generic"} {
+		if l, err := ParseLevel(s); err == nil {
+			t.Errorf("ParseLevel(%q) = %v, want an error", s, l)
+		} else if !strings.Contains(err.Error(), "auto, reference, generic, avx2, avx512 or neon") {
+			t.Errorf("ParseLevel(%q): %v: does not list the names", s, err)
+		}
+	}
+	if got, want := Level(9).String(), "level(9)"; got != want {
+		t.Errorf("Level(9) is %q, want %q", got, want)
+	}
+}
+
+func TestFromEnv(t *testing.T) {
+	for value, want := range map[string]Level{"": Auto, "auto": Auto, "generic": Generic, "avx512": AVX512} {
+		t.Setenv(EnvVar, value)
+		if l, err := FromEnv(); l != want || err != nil {
+			t.Errorf("%s=%s: %v, %v, want %v", EnvVar, value, l, err, want)
+		}
+	}
+	t.Setenv(EnvVar, "fast")
+	if _, err := FromEnv(); err == nil || !strings.Contains(err.Error(), EnvVar) {
+		t.Errorf("%s=fast: error %v, want one that names the variable", EnvVar, err)
+	}
+}
+
+func TestLevels(t *testing.T) {
+	levels := Levels()
+	if !slices.IsSorted(levels) || !slices.Contains(levels, Reference) || !slices.Contains(levels, Generic) {
+		t.Errorf("Levels() = %v", levels)
+	}
+	for _, l := range []Level{Auto, Reference, Generic} {
+		if err := l.Check(); err != nil {
+			t.Errorf("%s: %v", l, err)
+		}
+	}
+	for l := AVX2; l <= NEON+1; l++ {
+		if !slices.Contains(levels, l) && l.Check() == nil {
+			t.Errorf("%s is not compiled in and yet can be run", l)
+		}
+	}
+}
+
+// A level that is not there is an error of every constructor, never a
+// silent substitute.
+func TestMissingLevel(t *testing.T) {
+	for l := AVX2; l <= NEON+1; l++ {
+		err := l.Check()
+		if err == nil {
+			continue
+		}
+		if k, got := NewLiteral(l, []byte("x")); k != nil || got == nil || got.Error() != err.Error() {
+			t.Errorf("NewLiteral(%s) = %v, %v, want the error %v", l, k, got, err)
+		}
+		if k, got := NewWords(l, aligned(8, 1, 2)); k != nil || got == nil || got.Error() != err.Error() {
+			t.Errorf("NewWords(%s) = %v, %v, want the error %v", l, k, got, err)
+		}
+	}
+	lacking := features{fAVX2, "NONE1", "NONE2"}
+	if err := lacking.check(AVX2); err == nil || !strings.HasSuffix(err.Error(), "NONE1, NONE2") && !strings.HasSuffix(err.Error(), "AVX2, NONE1, NONE2") {
+		t.Errorf("features that no machine has: %v", err)
+	}
+}
+
+func TestTable(t *testing.T) {
+	rows := Table()
+	if want := len(shapeNames) * (len(levelNames) - 1); len(rows) != want {
+		t.Fatalf("%d rows, want %d", len(rows), want)
+	}
+	chosen := map[Shape]Level{}
+	for i, r := range rows {
+		if want := Level(1 + i%(len(levelNames)-1)); r.Level != want || int(r.Shape) != i/(len(levelNames)-1) {
+			t.Errorf("row %d is %s, %s", i, r.Shape, r.Level)
+		}
+		if r.Level <= Generic && (!r.Compiled || r.Err != nil) {
+			t.Errorf("%s, %s: %+v", r.Shape, r.Level, r)
+		}
+		if !r.Compiled && r.Err == nil {
+			t.Errorf("%s, %s: not compiled in, and nothing said about it", r.Shape, r.Level)
+		}
+		if r.Auto {
+			if _, twice := chosen[r.Shape]; twice || r.Err != nil {
+				t.Errorf("%s, %s: %+v", r.Shape, r.Level, r)
+			}
+			chosen[r.Shape] = r.Level
+		}
+	}
+	lit, err := NewLiteral(Auto, []byte("literal"))
+	if err != nil || lit.Level() != chosen[Literal] {
+		t.Errorf("NewLiteral(auto) is %v, %v; the table says %s", lit.Level(), err, chosen[Literal])
+	}
+	num, err := NewWords(Auto, aligned(8, 1, 2))
+	if err != nil || num.Level() != chosen[Words] {
+		t.Errorf("NewWords(auto) is %v, %v; the table says %s", num.Level(), err, chosen[Words])
+	}
+}
+
+// Where a shape has nothing at a level, the next lower level of the shape
+// does it, and says so.
+func TestNextLower(t *testing.T) {
+	for _, l := range here() {
+		k, err := NewWords(l, WordSpec{Size: 2, Stride: 3, Ranges: []WordRange{{1, 2}, {4, 5}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := min(l, Generic); k.Level() != want {
+			t.Errorf("words every 3 bytes at %s: a kernel of level %s, want %s", l, k.Level(), want)
+		}
+	}
+}
+
+// The mistakes of a caller are found at every level alike.
+func TestMisuse(t *testing.T) {
+	perLevel(t, func(t *testing.T, l Level) {
+		lit, err := NewLiteral(l, []byte("ab"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		num, err := NewWords(l, aligned(4, 1, 2))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, k := range []Kernel{lit, num} {
+			for name, f := range map[string]func(){
+				"short dst": func() { k.Scan(make([]uint32, MinDst-1), make([]byte, 9), 0, 9) },
+				"from < 0":  func() { k.Scan(make([]uint32, MinDst), make([]byte, 9), -1, 9) },
+			} {
+				func() {
+					defer func() {
+						if recover() == nil {
+							t.Errorf("%s, %s: no panic", k.Shape(), name)
+						}
+					}()
+					f()
+				}()
+			}
+			// Not mistakes: nothing to look at.
+			for _, r := range [][2]int{{0, 0}, {5, 2}, {9, 9}, {9, 100}, {100, 200}, {0, -3}} {
+				if n, next := k.Scan(make([]uint32, MinDst), make([]byte, 9), r[0], r[1]); n != 0 || next < r[1] {
+					t.Errorf("%s from %d to %d: %d hits, got to %d", k.Shape(), r[0], r[1], n, next)
+				}
+			}
+			if n, next := k.Scan(make([]uint32, MinDst), nil, 0, 5); n != 0 || next < 5 {
+				t.Errorf("%s in nothing: %d hits, got to %d", k.Shape(), n, next)
+			}
+		}
+	})
+}

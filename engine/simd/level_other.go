@@ -1,0 +1,7 @@
+//go:build !purego && !amd64
+
+package simd
+
+const buildNote = ""
+
+var assembled []assembledLevel

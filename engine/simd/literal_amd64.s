@@ -1,0 +1,335 @@
+//go:build !purego
+
+#include "go_asm.h"
+#include "textflag.h"
+
+// Packed pair, after BurntSushi/memchr src/arch/generic/packedpair.rs: the two
+// most telling bytes of the literal are compared with memory at every start,
+//
+//	start s       s+0 s+1 s+2 …              (a vector of starts)
+//	probe 0       load at s+off0 = val0 ?
+//	probe 1       load at s+off1 = val1 ?
+//
+// and the starts where both agree go on. Differences:
+//
+//  1. All starts are reported, into a buffer; no call returns at a hit.
+//  2. The loop goes four vectors at a time and asks once whether any start in
+//     them is left. If so, it goes through the four again one by one.
+//  3. What is left of a vector is compared with the other probes, one byte of
+//     the literal after the other at all starts at once, until no start or no
+//     probe is left. The cost of that has a bound, however many candidates
+//     there are, and a literal of up to 64 bytes is then fully verified.
+//  4. The last starts, fewer than a vector, are dealt with by a vector that
+//     ends with the last of them; the starts it has in common with what was
+//     before are masked out. With AVX-512, the first start in the block may be
+//     too near for that: then by masks, which keep absent lanes from being
+//     read.
+//
+// Offsets are stored in one of two ways: a few, one after the other; many, by
+// packing the lanes of the mask.
+//
+//	DI  the state             R8   first start of the vector
+//	SI  base                  R9   end of starts
+//	BX  base + off0           R10  out
+//	CX  base + off1           R11  offsets in out
+//	DX  scratch               R12  most offsets in out that leave room for a vector
+//	AX  scratch               R13  end of the starts to go through one vector at a time
+
+#define LOAD_STATE \
+	MOVQ  st+0(FP), DI                           \
+	MOVQ  literalState_blk+block_base(DI), SI    \
+	MOVQ  literalState_blk+block_pos(DI), R8     \
+	MOVQ  literalState_blk+block_end(DI), R9     \
+	MOVQ  literalState_blk+block_out(DI), R10    \
+	MOVQ  literalState_blk+block_n(DI), R11      \
+	MOVQ  literalState_blk+block_cap(DI), R12    \
+	SUBQ  $const_slack, R12                      \
+	MOVQ  literalState_probes(DI), DX            \
+	MOVL  probe_off(DX), BX                      \
+	ADDQ  SI, BX
+
+// FEW stores the offset R8 + i for every bit i of AX, which is not zero.
+#define FEW(again) \
+again:                              \
+	TZCNTQ AX, DX                   \
+	ADDL   R8, DX                   \
+	MOVL   DX, (R10)(R11*4)         \
+	INCQ   R11                      \
+	BLSRQ  AX, AX                   \
+	JNZ    again
+
+// MANY16 stores the offsets for the low 16 bits of K1 and of AX: those of the
+// lanes of Z3 + first.
+#define MANY16(first) \
+	VPADDD      first, Z3, Z4           \
+	VPCOMPRESSD Z4, K1, Z4              \
+	VMOVDQU32   Z4, (R10)(R11*4)        \
+	MOVWLZX     AX, DX                  \
+	POPCNTL     DX, DX                  \
+	ADDQ        DX, R11
+
+// MANY8 stores the offsets for the low 8 bits of AX, those of Y3 plus the lane,
+// and moves on to the next 8. DX is compress8, Y4 eight everywhere.
+#define MANY8 \
+	MOVBLZX   AX, R14                   \
+	VPMOVZXBD (DX)(R14*8), Y5           \
+	VPADDD    Y5, Y3, Y5                \
+	VMOVDQU   Y5, (R10)(R11*4)          \
+	POPCNTL   R14, R14                  \
+	ADDQ      R14, R11                  \
+	SHRL      $8, AX                    \
+	VPADDD    Y4, Y3, Y3
+
+// func scanLiteralAVX512(st *literalState)
+TEXT ·scanLiteralAVX512(SB), NOSPLIT, $0-8
+	LOAD_STATE
+	VPBROADCASTD probe_val(DX), Z0
+	MOVQ         BX, CX
+	VMOVDQA64    Z0, Z1
+	CMPQ         literalState_count(DI), $1
+	JE           start512
+	MOVL         (probe__size+probe_off)(DX), CX
+	ADDQ         SI, CX
+	VPBROADCASTD (probe__size+probe_val)(DX), Z1
+
+start512:
+	VMOVDQU32 ·lanes+0(SB), Z16
+	VMOVDQU32 ·lanes+64(SB), Z17
+	VMOVDQU32 ·lanes+128(SB), Z18
+	VMOVDQU32 ·lanes+192(SB), Z19
+
+group512:
+	LEAQ     256(R8), R13
+	CMPQ     R13, R9
+	JHI      rest512
+	VPCMPEQB (BX)(R8*1), Z0, K1
+	VPCMPEQB 64(BX)(R8*1), Z0, K2
+	VPCMPEQB 128(BX)(R8*1), Z0, K3
+	VPCMPEQB 192(BX)(R8*1), Z0, K4
+	VPCMPEQB (CX)(R8*1), Z1, K1, K1
+	VPCMPEQB 64(CX)(R8*1), Z1, K2, K2
+	VPCMPEQB 128(CX)(R8*1), Z1, K3, K3
+	VPCMPEQB 192(CX)(R8*1), Z1, K4, K4
+	KORQ     K1, K2, K1
+	KORQ     K3, K4, K3
+	KORTESTQ K1, K3
+	JNZ      vector512
+	MOVQ     R13, R8
+	JMP      group512
+
+rest512:
+	MOVQ R9, R13
+
+vector512:
+	CMPQ R8, R13
+	JGE  more512
+	CMPQ R11, R12
+	JGT  done512
+	MOVQ $-1, AX
+	MOVQ R9, DX
+	SUBQ R8, DX
+	CMPQ DX, $64
+	JLT  last512
+
+body512:
+	KMOVQ    AX, K1
+	VPCMPEQB (BX)(R8*1), Z0, K1, K1
+	VPCMPEQB (CX)(R8*1), Z1, K1, K1
+	KORTESTQ K1, K1
+	JZ       next512
+	MOVQ     literalState_count(DI), DX
+	CMPQ     DX, $2
+	JLE      emit512
+	MOVQ     literalState_probes(DI), AX
+	LEAQ     (AX)(DX*probe__size), DI
+	ADDQ     $(2*probe__size), AX
+
+probe512:
+	MOVL         probe_off(AX), DX
+	ADDQ         R8, DX
+	VPBROADCASTD probe_val(AX), Z2
+	VPCMPEQB     (SI)(DX*1), Z2, K1, K1
+	KORTESTQ     K1, K1
+	JZ           none512
+	ADDQ         $probe__size, AX
+	CMPQ         AX, DI
+	JNE          probe512
+	MOVQ         st+0(FP), DI
+
+emit512:
+	KMOVQ   K1, AX
+	POPCNTQ AX, DX
+	CMPQ    DX, $4
+	JGT     many512
+	FEW(few512)
+
+next512:
+	ADDQ $64, R8
+	JMP  vector512
+
+none512:
+	MOVQ st+0(FP), DI
+	ADDQ $64, R8
+	JMP  vector512
+
+many512:
+	VPBROADCASTD R8, Z3
+	MANY16(Z16)
+	KSHIFTRQ     $16, K1, K1
+	SHRQ         $16, AX
+	MANY16(Z17)
+	KSHIFTRQ     $16, K1, K1
+	SHRQ         $16, AX
+	MANY16(Z18)
+	KSHIFTRQ     $16, K1, K1
+	SHRQ         $16, AX
+	MANY16(Z19)
+	ADDQ         $64, R8
+	JMP          vector512
+
+// The last 1 to 63 starts, DX of them; AX is all ones.
+last512:
+	CMPQ  R9, $64
+	JLT   short512
+	MOVQ  R9, R8
+	SUBQ  $64, R8
+	NEGQ  DX          // the shift is modulo 64: by 64 − DX
+	SHLXQ DX, AX, AX
+	JMP   body512
+
+short512:
+	BZHIQ DX, AX, AX
+	JMP   body512
+
+more512:
+	CMPQ R8, R9
+	JLT  group512
+	MOVQ R9, R8
+
+done512:
+	MOVQ R8, literalState_blk+block_pos(DI)
+	MOVQ R11, literalState_blk+block_n(DI)
+	VZEROUPPER
+	RET
+
+// func scanLiteralAVX2(st *literalState)
+TEXT ·scanLiteralAVX2(SB), NOSPLIT, $0-8
+	LOAD_STATE
+	VPBROADCASTD probe_val(DX), Y0
+	MOVQ         BX, CX
+	VMOVDQA      Y0, Y1
+	CMPQ         literalState_count(DI), $1
+	JE           group256
+	MOVL         (probe__size+probe_off)(DX), CX
+	ADDQ         SI, CX
+	VPBROADCASTD (probe__size+probe_val)(DX), Y1
+
+group256:
+	LEAQ      128(R8), R13
+	CMPQ      R13, R9
+	JHI       rest256
+	VPCMPEQB  (BX)(R8*1), Y0, Y2
+	VPCMPEQB  32(BX)(R8*1), Y0, Y3
+	VPCMPEQB  64(BX)(R8*1), Y0, Y4
+	VPCMPEQB  96(BX)(R8*1), Y0, Y5
+	VPCMPEQB  (CX)(R8*1), Y1, Y6
+	VPCMPEQB  32(CX)(R8*1), Y1, Y7
+	VPCMPEQB  64(CX)(R8*1), Y1, Y8
+	VPCMPEQB  96(CX)(R8*1), Y1, Y9
+	VPAND     Y2, Y6, Y2
+	VPAND     Y3, Y7, Y3
+	VPAND     Y4, Y8, Y4
+	VPAND     Y5, Y9, Y5
+	VPOR      Y2, Y3, Y2
+	VPOR      Y4, Y5, Y4
+	VPOR      Y2, Y4, Y2
+	VPTEST    Y2, Y2
+	JNZ       vector256
+	MOVQ      R13, R8
+	JMP       group256
+
+rest256:
+	MOVQ R9, R13
+
+vector256:
+	CMPQ R8, R13
+	JGE  more256
+	CMPQ R11, R12
+	JGT  done256
+	MOVL $-1, AX
+	MOVQ R9, DX
+	SUBQ R8, DX
+	CMPQ DX, $32
+	JLT  last256
+
+body256:
+	VPCMPEQB  (BX)(R8*1), Y0, Y2
+	VPCMPEQB  (CX)(R8*1), Y1, Y3
+	VPAND     Y2, Y3, Y2
+	VPMOVMSKB Y2, DX
+	ANDL      DX, AX
+	JZ        next256
+	MOVQ      literalState_count(DI), R14
+	CMPQ      R14, $2
+	JLE       emit256
+	MOVQ      literalState_probes(DI), DX
+	LEAQ      (DX)(R14*probe__size), DI
+	ADDQ      $(2*probe__size), DX
+
+probe256:
+	MOVL         probe_off(DX), R14
+	ADDQ         R8, R14
+	VPBROADCASTD probe_val(DX), Y3
+	VPCMPEQB     (SI)(R14*1), Y3, Y3
+	VPMOVMSKB    Y3, R14
+	ANDL         R14, AX
+	JZ           none256
+	ADDQ         $probe__size, DX
+	CMPQ         DX, DI
+	JNE          probe256
+	MOVQ         st+0(FP), DI
+
+emit256:
+	POPCNTL AX, DX
+	CMPQ    DX, $4
+	JGT     many256
+	FEW(few256)
+	JMP     next256
+
+none256:
+	MOVQ st+0(FP), DI
+
+next256:
+	ADDQ $32, R8
+	JMP  vector256
+
+many256:
+	LEAQ         ·compress8(SB), DX
+	VMOVD        R8, X3
+	VPBROADCASTD X3, Y3
+	VPBROADCASTD ·lanes+32(SB), Y4      // eight
+	MANY8
+	MANY8
+	MANY8
+	MANY8
+	ADDQ         $32, R8
+	JMP          vector256
+
+// The last 1 to 31 starts, DX of them; AX is all ones.
+last256:
+	MOVQ  R9, R8
+	SUBQ  $32, R8
+	NEGL  DX          // the shift is modulo 32: by 32 − DX
+	SHLXL DX, AX, AX
+	JMP   body256
+
+more256:
+	CMPQ R8, R9
+	JLT  group256
+	MOVQ R9, R8
+
+done256:
+	MOVQ R8, literalState_blk+block_pos(DI)
+	MOVQ R11, literalState_blk+block_n(DI)
+	VZEROUPPER
+	RET

@@ -1,0 +1,149 @@
+package simd
+
+import (
+	"bytes"
+	"encoding/binary"
+	"math/bits"
+)
+
+// literalGo is the portable kernel for literals. It goes through memory in one
+// of two ways:
+//
+//   - jumping from one occurrence of the literal's rarest byte to the next with
+//     bytes.IndexByte, which most machines have as a vector loop. That is by
+//     far the fastest where the byte is rare, and by far the slowest where it
+//     is not, since each jump is a call;
+//   - words: eight starts at a time, the two most telling bytes of the literal
+//     against the eight bytes at their places, in the bits of a machine word.
+//     That is steady, whatever the data.
+//
+// It jumps until a number of jumps in a row have not paid, then goes by words
+// for a while, longer each time that jumping did not pay in between.
+type literalGo struct {
+	*literalPlan
+	off0, off1 int // of the two most telling bytes; the same where there is one
+	val0, val1 uint64
+}
+
+const (
+	lowBits  = 0x0101010101010101
+	highBits = 0x8080808080808080
+
+	// tryJumps jumps are made before it is asked whether they pay, which they
+	// do where they are payingJump bytes long on average.
+	tryJumps   = 16
+	payingJump = 64
+
+	// Going by words goes on for minWords bytes at first, and for at most
+	// maxWords before jumping is tried again.
+	minWords = 4 << 10
+	maxWords = 256 << 10
+)
+
+func newLiteralGo(p *literalPlan) Kernel {
+	k := &literalGo{literalPlan: p}
+	first, second := p.probes[0], p.probes[min(1, len(p.probes)-1)]
+	k.off0, k.val0 = int(first.off), uint64(byte(first.val))*lowBits
+	k.off1, k.val1 = int(second.off), uint64(byte(second.val))*lowBits
+	return k
+}
+
+func (*literalGo) Level() Level { return Generic }
+
+func (k *literalGo) Scan(dst []uint32, b []byte, from, to int) (n, next int) {
+	end := clip(dst, b, from, to, len(k.lit))
+	var box zbox
+	stretch := minWords
+	pos := from
+	for pos < end {
+		n, pos = k.jump(dst, n, b, pos, end, &box)
+		if pos >= end {
+			break
+		}
+		if n == len(dst) {
+			return n, pos
+		}
+		stop := min(end, pos+stretch)
+		n, pos = k.words(dst, n, b, pos, stop, &box)
+		if pos < stop {
+			return n, pos
+		}
+		stretch = min(2*stretch, maxWords)
+	}
+	return n, to
+}
+
+// jump reports starts from pos on by jumping, behind the n in dst. It stops at
+// end, where dst is full, or where jumping does not pay, and returns how many
+// there are now and how far it got.
+func (k *literalGo) jump(dst []uint32, n int, b []byte, pos, end int, box *zbox) (int, int) {
+	rare := b[:end+k.off0]
+	for pos < end {
+		tried := pos
+		for range tryJumps {
+			i := bytes.IndexByte(rare[pos+k.off0:], byte(k.val0))
+			if i < 0 {
+				return n, end
+			}
+			if n == len(dst) {
+				return n, pos + i
+			}
+			pos += i
+			if b[pos+k.off1] == byte(k.val1) && k.match(k.lit, b, pos, box) {
+				dst[n] = uint32(pos)
+				n++
+			}
+			pos++
+		}
+		if pos-tried < tryJumps*payingJump {
+			return n, pos
+		}
+	}
+	return n, pos
+}
+
+// words is jump, by words and to the end unless dst may be full.
+func (k *literalGo) words(dst []uint32, n int, b []byte, pos, end int, box *zbox) (int, int) {
+	single := len(k.lit) == 1
+	for pos+8 <= end {
+		// The bytes of x that are zero are the starts where both agree.
+		x := binary.LittleEndian.Uint64(b[pos+k.off0:]) ^ k.val0
+		x |= binary.LittleEndian.Uint64(b[pos+k.off1:]) ^ k.val1
+		if (x-lowBits)&^x&highBits == 0 { // the quick test: true if, and only if, none is
+			pos += 8
+			continue
+		}
+		if n+8 > len(dst) {
+			return n, pos
+		}
+		if x == 0 && single {
+			out := dst[n : n+8]
+			for i := range out {
+				out[i] = uint32(pos + i)
+			}
+			n += 8
+			pos += 8
+			continue
+		}
+		// The exact test, with nothing carried from byte to byte.
+		zero := ^((x&^highBits + ^uint64(highBits)) | x) & highBits
+		for ; zero != 0; zero &= zero - 1 {
+			s := pos + bits.TrailingZeros64(zero)/8
+			if single || k.match(k.lit, b, s, box) {
+				dst[n] = uint32(s)
+				n++
+			}
+		}
+		pos += 8
+	}
+	for ; pos < end; pos++ {
+		if n == len(dst) {
+			return n, pos
+		}
+		if b[pos+k.off0] == byte(k.val0) && k.match(k.lit, b, pos, box) {
+			dst[n] = uint32(pos)
+			n++
+		}
+	}
+	return n, pos
+}

@@ -1,0 +1,93 @@
+package simd
+
+import (
+	"errors"
+	"fmt"
+
+	"vscan/engine/addr"
+)
+
+// WordRange is the numbers from Lo to Hi, both included, unsigned.
+type WordRange struct{ Lo, Hi uint64 }
+
+// WordSpec says which words to look for, and where.
+type WordSpec struct {
+	// Size is that of a word, in bytes: 1, 2, 4 or 8.
+	Size int
+
+	// Order is the byte order of the words. The zero value is little-endian.
+	Order addr.ByteOrder
+
+	// Ranges is the numbers to report: at least one range, ascending,
+	// disjoint, none above the largest number of Size bytes. Ranges may
+	// touch. A single number is a range with both ends equal.
+	Ranges []WordRange
+
+	// Stride is the bytes from one word to the next, at least 1. Size makes
+	// them aligned, 1 finds them anywhere. Alignment is that of from in a
+	// Scan: what it means in addresses is the caller's.
+	Stride int
+}
+
+// NewWords makes a kernel that finds the words of a spec. It keeps no part of
+// the spec.
+//
+// Reference and Generic cover every spec. AVX2 and AVX512 are for aligned
+// words (Stride = Size) of 4 and 8 bytes and one range; at these levels other
+// specs get the Generic kernel, as its Level says. A level that this machine
+// lacks is an error.
+func NewWords(level Level, spec WordSpec) (Kernel, error) {
+	p, err := newWordsPlan(spec)
+	if err != nil {
+		return nil, err
+	}
+	return choose(level, words, p)
+}
+
+// words is how words are looked for, ascending by level.
+var words = append([]implementation[*wordsPlan]{
+	{level: Reference, make: newWordsRef},
+	{level: Generic, make: newWordsGo},
+}, wordsAssembled...)
+
+// wordsPlan is what the kernels for words share: a valid spec whose ranges
+// have a gap between any two.
+type wordsPlan struct{ spec WordSpec }
+
+func newWordsPlan(spec WordSpec) (*wordsPlan, error) {
+	switch spec.Size {
+	case 1, 2, 4, 8:
+	default:
+		return nil, fmt.Errorf("words of %d bytes: want 1, 2, 4 or 8", spec.Size)
+	}
+	if spec.Stride < 1 || spec.Stride > MaxBlock {
+		return nil, fmt.Errorf("words every %d bytes: want 1 to %d", spec.Stride, MaxBlock)
+	}
+	if len(spec.Ranges) == 0 {
+		return nil, errors.New("words in no range at all")
+	}
+	largest := ^uint64(0) >> (64 - 8*spec.Size)
+	var merged []WordRange
+	for i, r := range spec.Ranges {
+		switch {
+		case r.Lo > r.Hi:
+			return nil, fmt.Errorf("words from %#x to %#x: the ends are not in order", r.Lo, r.Hi)
+		case r.Hi > largest:
+			return nil, fmt.Errorf("words to %#x: %d bytes hold at most %#x", r.Hi, spec.Size, largest)
+		case i > 0 && r.Lo <= spec.Ranges[i-1].Hi:
+			return nil, fmt.Errorf("words from %#x after words to %#x: ranges have to ascend and not to overlap",
+				r.Lo, spec.Ranges[i-1].Hi)
+		}
+		if n := len(merged); n > 0 && merged[n-1].Hi+1 == r.Lo {
+			merged[n-1].Hi = r.Hi
+		} else {
+			merged = append(merged, r)
+		}
+	}
+	spec.Ranges = merged
+	return &wordsPlan{spec}, nil
+}
+
+func (p *wordsPlan) Shape() Shape { return Words }
+
+func (p *wordsPlan) Len() int { return p.spec.Size }

@@ -1,0 +1,104 @@
+package simd
+
+import (
+	"encoding/binary"
+	"math/bits"
+
+	"vscan/engine/addr"
+)
+
+// wordsGo is the portable kernel for words. A number v is from Lo to Hi if,
+// and only if, v − Lo ≤ Hi − Lo in unsigned arithmetic, which wraps round: one
+// subtraction and one comparison, right at both ends of the number line.
+// Of several ranges, that is first asked of their envelope, from the lowest Lo
+// to the highest Hi; a word in there is looked up by bisection.
+type wordsGo struct {
+	*wordsPlan
+	lo, span uint64 // of the envelope: the lowest Lo, the highest Hi − lo
+}
+
+func newWordsGo(p *wordsPlan) Kernel {
+	ranges := p.spec.Ranges
+	lo := ranges[0].Lo
+	return &wordsGo{p, lo, ranges[len(ranges)-1].Hi - lo}
+}
+
+func (*wordsGo) Level() Level { return Generic }
+
+func (k *wordsGo) Scan(dst []uint32, b []byte, from, to int) (n, next int) {
+	end := clip(dst, b, from, to, k.spec.Size)
+	pos := from
+	for pos < end {
+		if n == len(dst) {
+			return n, pos
+		}
+		s, v := k.enveloped(b, pos, end)
+		if s < end && (len(k.spec.Ranges) == 1 || k.has(v)) {
+			dst[n] = uint32(s)
+			n++
+		}
+		pos = s + k.spec.Stride
+	}
+	return n, to
+}
+
+// has says whether v is in one of the ranges.
+func (k *wordsGo) has(v uint64) bool {
+	ranges := k.spec.Ranges
+	lo, hi := 0, len(ranges) // ranges[:lo] end below v, ranges[hi:] do not
+	for lo < hi {
+		if m := (lo + hi) / 2; ranges[m].Hi < v {
+			lo = m + 1
+		} else {
+			hi = m
+		}
+	}
+	return lo < len(ranges) && ranges[lo].Lo <= v
+}
+
+// enveloped is the first place s ≥ pos, a whole number of strides on, with a
+// word v in the envelope; s ≥ end where there is none below end.
+func (k *wordsGo) enveloped(b []byte, pos, end int) (s int, v uint64) {
+	lo, span, stride, big := k.lo, k.span, k.spec.Stride, k.spec.Order == addr.Big
+	switch {
+	case k.spec.Size == 8 && !big:
+		for s = pos; s < end; s += stride {
+			if v = binary.LittleEndian.Uint64(b[s:]); v-lo <= span {
+				return s, v
+			}
+		}
+	case k.spec.Size == 8:
+		for s = pos; s < end; s += stride {
+			if v = binary.BigEndian.Uint64(b[s:]); v-lo <= span {
+				return s, v
+			}
+		}
+	case k.spec.Size == 4:
+		for s = pos; s < end; s += stride {
+			w := binary.LittleEndian.Uint32(b[s:])
+			if big {
+				w = bits.ReverseBytes32(w)
+			}
+			if v = uint64(w); v-lo <= span {
+				return s, v
+			}
+		}
+	case k.spec.Size == 2:
+		for s = pos; s < end; s += stride {
+			w := binary.LittleEndian.Uint16(b[s:])
+			if big {
+				w = bits.ReverseBytes16(w)
+			}
+			if v = uint64(w); v-lo <= span {
+				return s, v
+			}
+		}
+	default:
+		for s = pos; s < end; s += stride {
+			if v = uint64(b[s]); v-lo <= span {
+				return s, v
+			}
+		}
+	}
+	return end, 0
+}

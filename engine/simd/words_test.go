@@ -1,0 +1,298 @@
+package simd
+
+import (
+	"encoding/binary"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"vscan/engine/addr"
+)
+
+// aligned is a spec for little-endian words at multiples of their size.
+func aligned(size int, lo, hi uint64) WordSpec {
+	return WordSpec{Size: size, Stride: size, Ranges: []WordRange{{lo, hi}}}
+}
+
+// guardSpecs are for memory of bytes 0 to 2.
+var guardSpecs = []WordSpec{
+	aligned(4, 0x00010000, 0x01ffffff),
+	aligned(8, 0x0001000000000000, 0x01ffffffffffffff),
+	{Size: 4, Stride: 4, Order: addr.Big, Ranges: []WordRange{{0x00010000, 0x01ffffff}}},
+	{Size: 8, Stride: 8, Order: addr.Big, Ranges: []WordRange{{0x0001000000000000, 0x01ffffffffffffff}}},
+	aligned(8, 0, math.MaxUint64),
+	aligned(1, 1, 1),
+	{Size: 2, Stride: 2, Ranges: []WordRange{{0x100, 0x101}}},
+	{Size: 4, Stride: 1, Ranges: []WordRange{{0x00010000, 0x00ffffff}, {0x01000100, 0x01010000}}},
+	{Size: 8, Stride: 4, Ranges: []WordRange{{0x0001000000000000, 0x01ffffffffffffff}}},
+	{Size: 2, Stride: 5, Order: addr.Big, Ranges: []WordRange{{0, 1}, {0x100, 0x1ff}}},
+}
+
+// wordSeeds are words and which of them, by number, are in the ranges.
+var wordSeeds = []struct {
+	name   string
+	ranges []WordRange
+	words  []uint64
+	at     []int
+}{
+	{"one number", []WordRange{{7, 7}}, []uint64{7, 6, 8, 7, 0, 7 << 56}, []int{0, 3}},
+	{"a range", []WordRange{{10, 20}}, []uint64{9, 10, 11, 20, 21, 0, math.MaxUint64}, []int{1, 2, 3}},
+	{"from zero", []WordRange{{0, 1}}, []uint64{0, 1, 2, math.MaxUint64}, []int{0, 1}},
+	{"to the end", []WordRange{{math.MaxUint64 - 1, math.MaxUint64}}, []uint64{0, math.MaxUint64 - 2, math.MaxUint64 - 1, math.MaxUint64}, []int{2, 3}},
+	{"everything", []WordRange{{0, math.MaxUint64}}, []uint64{0, 1, math.MaxUint64, 1 << 63}, []int{0, 1, 2, 3}},
+	{"over the sign", []WordRange{{1<<63 - 1, 1 << 63}}, []uint64{1<<63 - 2, 1<<63 - 1, 1 << 63, 1<<63 + 1, 0, math.MaxUint64}, []int{1, 2}},
+	{"upper half", []WordRange{{0xffff800000000000, math.MaxUint64}}, []uint64{0xffff800000000000, 0xffff7fffffffffff, 0x7fff00000000, math.MaxUint64}, []int{0, 3}},
+	{"two ranges", []WordRange{{5, 6}, {8, 9}}, []uint64{4, 5, 6, 7, 8, 9, 10}, []int{1, 2, 4, 5}},
+	{"touching", []WordRange{{5, 6}, {7, 9}}, []uint64{4, 5, 6, 7, 8, 9, 10}, []int{1, 2, 3, 4, 5}},
+	{"ends of two", []WordRange{{0, 0}, {math.MaxUint64, math.MaxUint64}}, []uint64{0, 1, math.MaxUint64, math.MaxUint64 - 1}, []int{0, 2}},
+}
+
+// narrow is a number of 64 bits squeezed into size bytes such that numbers
+// near either end of the line stay near it.
+func narrow(v uint64, size int) uint64 {
+	largest := ^uint64(0) >> (64 - 8*size)
+	if half := uint64(1) << (8*size - 1); v-(1<<63-16) < 32 {
+		return half + (v - 1<<63)
+	}
+	return v & largest
+}
+
+// Every seed at every size that holds it, in both orders, moved through the
+// vectors by words before and behind that are in no range.
+func TestWordsSeeds(t *testing.T) {
+	perLevel(t, func(t *testing.T, l Level) {
+		dst := make([]uint32, MinDst)
+		for _, seed := range wordSeeds {
+			for _, size := range []int{1, 2, 4, 8} {
+				if size < 8 && (seed.name == "upper half" || seed.name == "one number") {
+					continue
+				}
+				for _, order := range []addr.ByteOrder{addr.Little, addr.Big} {
+					spec := WordSpec{Size: size, Order: order, Stride: size}
+					largest := ^uint64(0) >> (64 - 8*size)
+					for _, r := range seed.ranges {
+						spec.Ranges = append(spec.Ranges, WordRange{narrow(r.Lo, size), narrow(r.Hi, size)})
+					}
+					k, err := NewWords(l, spec)
+					if err != nil {
+						t.Fatalf("%s, %d bytes: %v", seed.name, size, err)
+					}
+					pad, padded := uint64(0x33333333_33333333)&largest, true
+					if seed.name == "everything" {
+						padded = false
+					}
+					for left := 0; left <= 4*64/size+3; left++ {
+						for _, right := range []int{0, 1, 5, 4*64/size + 1} {
+							if !padded && left+right > 0 {
+								continue
+							}
+							var b []byte
+							for range left {
+								b = appendWord(b, order, size, pad)
+							}
+							for _, w := range seed.words {
+								b = appendWord(b, order, size, narrow(w, size))
+							}
+							for range right {
+								b = appendWord(b, order, size, pad)
+							}
+							var want []uint32
+							for _, i := range seed.at {
+								want = append(want, uint32((left+i)*size))
+							}
+							n, next := k.Scan(dst, b, 0, len(b))
+							if next < len(b) {
+								t.Fatalf("got to %d of %d", next, len(b))
+							}
+							same(t, dst[:n], want, "%s, %d bytes %s, %d before, %d behind", seed.name, size, order, left, right)
+						}
+						if testing.Short() {
+							left += 6
+						}
+					}
+				}
+			}
+		}
+	})
+}
+
+func appendWord(b []byte, order addr.ByteOrder, size int, v uint64) []byte {
+	b = append(b, make([]byte, size)...)
+	order.PutUint(b[len(b)-size:], v)
+	return b
+}
+
+// drawSpec draws a spec whose ranges have ends near the words of b.
+func drawSpec(t *rapid.T, b []byte) WordSpec {
+	spec := WordSpec{
+		Size:   rapid.SampledFrom([]int{1, 2, 4, 8}).Draw(t, "size"),
+		Order:  rapid.SampledFrom([]addr.ByteOrder{addr.Little, addr.Big}).Draw(t, "order"),
+		Stride: rapid.IntRange(1, 20).Draw(t, "stride"),
+	}
+	if rapid.Bool().Draw(t, "aligned") {
+		spec.Stride = spec.Size
+	}
+	largest := ^uint64(0) >> (64 - 8*spec.Size)
+	var ends []uint64
+	for range 2 * rapid.IntRange(1, 4).Draw(t, "ranges") {
+		v := rapid.Uint64Range(0, largest).Draw(t, "end")
+		if len(b) >= spec.Size && rapid.Bool().Draw(t, "from memory") {
+			at := rapid.IntRange(0, len(b)-spec.Size).Draw(t, "at")
+			v = spec.Order.Uint(b[at:at+spec.Size]) + rapid.SampledFrom([]uint64{0, 1, math.MaxUint64}).Draw(t, "off by")
+		}
+		ends = append(ends, v&largest)
+	}
+	spec.Ranges = rangesOf(ends)
+	return spec
+}
+
+// rangesOf makes disjoint ranges of numbers, two each.
+func rangesOf(ends []uint64) []WordRange {
+	slices.Sort(ends)
+	var ranges []WordRange
+	for i := 0; i+1 < len(ends); i += 2 {
+		if len(ranges) > 0 && ranges[len(ranges)-1].Hi >= ends[i] {
+			ranges[len(ranges)-1].Hi = ends[i+1]
+			continue
+		}
+		ranges = append(ranges, WordRange{ends[i], ends[i+1]})
+	}
+	return ranges
+}
+
+// All levels against the reference, on drawn specs and memory.
+func TestWordsRandom(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		b := pieces(t, "memory", 60)
+		spec := drawSpec(t, b)
+		from := rapid.IntRange(0, len(b)).Draw(t, "from")
+		to := rapid.IntRange(0, len(b)+20).Draw(t, "to")
+		room := rapid.IntRange(MinDst, MinDst+70).Draw(t, "room")
+		compareWords(t, spec, b, from, to, room)
+	})
+}
+
+// compareWords compares all levels with the reference.
+func compareWords(t tb, spec WordSpec, b []byte, from, to, room int) {
+	t.Helper()
+	var want []uint32
+	for _, l := range here() {
+		k, err := NewWords(l, spec)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if k.Shape() != Words || k.Len() != spec.Size {
+			t.Fatalf("%s, %d bytes", k.Shape(), k.Len())
+		}
+		got := scanAll(t, k, b, from, to, room)
+		if l == Reference {
+			want = got
+			continue
+		}
+		same(t, got, want, "%s: %+v in %x from %d to %d", l, spec, b, from, to)
+	}
+}
+
+// Blocks of many calls of assembly, resumed with the smallest dst: nothing,
+// some, and all of the words in range.
+func TestWordsManyBlocks(t *testing.T) {
+	const size = 3*(128<<10) + 77
+	rng := rand.New(rand.NewPCG(9, 10))
+	b := make([]byte, size)
+	for i := 0; i+8 <= size; i += 8 {
+		binary.LittleEndian.PutUint64(b[i:], 0x7f0000000000+rng.Uint64N(1<<20))
+	}
+	for _, spec := range []WordSpec{
+		aligned(8, 0x7f0000000000, 0x7f0000000010),
+		aligned(8, 0x7f0000000000, 0x7f0000080000),
+		aligned(8, 0, math.MaxUint64),
+		aligned(4, 0x7f00, 0x7f00),
+		aligned(4, 0, math.MaxUint32),
+		{Size: 8, Stride: 8, Order: addr.Big, Ranges: []WordRange{{0, 0x10ffffffffffffff}}},
+		{Size: 4, Stride: 4, Order: addr.Big, Ranges: []WordRange{{0x007f0000, 0x10ffffff}}},
+		{Size: 4, Stride: 2, Ranges: []WordRange{{0x7f00, 0x7f00}, {0x8000, 0x90000000}}},
+	} {
+		for _, from := range []int{0, 1, 4, 8} {
+			ref, err := NewWords(Reference, spec)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := scanAll(t, ref, b, from, size-5, 1<<18)
+			for _, l := range here() {
+				k, err := NewWords(l, spec)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, room := range []int{MinDst, MinDst + 1, 4096} {
+					same(t, scanAll(t, k, b, from, size-5, room), want, "%+v at %s from %d by %d", spec, l, from, room)
+				}
+			}
+		}
+	}
+}
+
+func TestWordsErrors(t *testing.T) {
+	one := []WordRange{{1, 2}}
+	for name, spec := range map[string]WordSpec{
+		"the zero value":  {},
+		"size 3":          {Size: 3, Stride: 1, Ranges: one},
+		"no stride":       {Size: 4, Ranges: one},
+		"stride below 0":  {Size: 4, Stride: -4, Ranges: one},
+		"no ranges":       {Size: 4, Stride: 4},
+		"ends swapped":    {Size: 4, Stride: 4, Ranges: []WordRange{{2, 1}}},
+		"too large":       {Size: 4, Stride: 4, Ranges: []WordRange{{0, 1 << 32}}},
+		"overlapping":     {Size: 4, Stride: 4, Ranges: []WordRange{{0, 5}, {5, 6}}},
+		"descending":      {Size: 4, Stride: 4, Ranges: []WordRange{{7, 8}, {5, 6}}},
+		"more than a GiB": {Size: 4, Stride: MaxBlock + 1, Ranges: one},
+	} {
+		if k, err := NewWords(Auto, spec); err == nil {
+			t.Errorf("%s: made %v", name, k)
+		}
+	}
+}
+
+// A scan stays out of the heap.
+func TestWordsAllocs(t *testing.T) {
+	b := make([]byte, 2000)
+	dst := make([]uint32, 4096)
+	perLevel(t, func(t *testing.T, l Level) {
+		for _, spec := range guardSpecs {
+			k, err := NewWords(l, spec)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, n := range []int{20, 150, len(b)} {
+				if allocs := testing.AllocsPerRun(10, func() { k.Scan(dst, b[:n], 0, n) }); allocs > 0 {
+					t.Errorf("%+v in %d bytes: %v allocations", spec, n, allocs)
+				}
+			}
+		}
+	})
+}
+
+func FuzzWords(f *testing.F) {
+	f.Add([]byte("\x01\x00\x00\x00\x02\x00\x00\x00\x03\x00\x00\x00"), uint8(2), false, uint(4), uint64(1), uint64(2), uint64(9), uint64(9), uint(0), uint(12), uint(1))
+	f.Add([]byte("\x00\x00\x7f\xff\x00\x00\x7f\x00\x00\x00"), uint8(3), true, uint(8), uint64(0), ^uint64(0), uint64(5), uint64(5), uint(1), uint(500), uint(60))
+	f.Fuzz(func(t *testing.T, b []byte, size uint8, big bool, stride uint, e0, e1, e2, e3 uint64, from, to, times uint) {
+		spec := WordSpec{Size: 1 << (size % 4), Stride: 1 + int(stride%24)}
+		if big {
+			spec.Order = addr.Big
+		}
+		if stride%2 == 0 {
+			spec.Stride = spec.Size
+		}
+		largest := ^uint64(0) >> (64 - 8*spec.Size)
+		spec.Ranges = rangesOf([]uint64{e0 & largest, e1 & largest, e2 & largest, e3 & largest})
+		if e2 == e3 {
+			spec.Ranges = rangesOf([]uint64{e0 & largest, e1 & largest})
+		}
+		for range times % 8 {
+			b = append(b[:len(b):len(b)], b...)
+			b = b[:min(len(b), 1<<15)]
+		}
+		compareWords(t, spec, b, int(from%(1<<16)), int(to%(1<<16)), MinDst+int(times%100))
+	})
+}

@@ -1,0 +1,315 @@
+// Package engine lays pieces of memory over one another into one address
+// space and searches it, with all processors, for every occurrence of a set
+// of patterns.
+//
+// # The address space
+//
+// A [Space] is a stack of mappings, the one added last on top, with holes
+// between. It is immutable: adding gives a new space, the old one stays valid.
+//
+//	NewSpace, Space.Add, Space.AddUnder   lay mappings over one another
+//	BytesSource, ReaderSource, image.Open  what a mapping's bytes come from
+//	Space.At, Space.State                 the mapping at an address or that it is a hole, and how far that holds
+//	Space.IsMapped, Space.IsMappedRange   whether an address, or all of a range, is mapped
+//	Space.Intervals, Space.Elementary     what shows, in address order; the same cut at every border of a layer
+//	Space.Layers, Space.Overlapping       all mappings at an address, or that touch a range
+//	Space.Byte, Space.Read, Space.Bytes   bytes, across mappings
+//	Space.While                           bytes until a condition fails
+//	Space.CString, Space.IsString,
+//	Space.CIdentifier                     strings that end with a zero byte; names as in C
+//	Space.Find, Space.FindAll             every occurrence of some bytes; the address aligned, if so asked
+//	Space.For(arch)                       an [ArchSpace], for what needs word size and byte order:
+//	ArchSpace.Int32, .Int64, .CInt,
+//	.CLong, .Word                         numbers
+//	ArchSpace.Pointer, .Follow            pointers, and chains of them
+//	ArchSpace.Succ, .Pred, .Align         the word after, before and at or above an address
+//	ArchSpace.FindPointer                 words that are equal to an address
+//
+// Each byte is in one of four states: [Present], [Absent] (mapped but not
+// saved), [Zero] (not stored because known to be zero), or [Hole]. A read of a
+// hole or of an absent byte is a [*MemoryError] with the address.
+//
+// # Searching
+//
+// [Compile] makes a [Scanner] of a space and a set of patterns. [Scanner.Scan]
+// and [Scanner.All] yield hits in ascending order of address, each exactly
+// once, the same for any number of workers, size of shard or kernel.
+package engine
+
+import (
+	"fmt"
+	"iter"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"vscan/engine/addr"
+	"vscan/engine/segtree"
+)
+
+// Space is an address space: mappings laid over one another. It is immutable
+// and safe for concurrent use.
+//
+// What an address shows is built when it is first asked for, so that adding a
+// million mappings one by one costs no more than adding them at once.
+type Space struct {
+	layers atomic.Pointer[layers]
+	once   sync.Once // builds layers.index
+}
+
+// layers is a space as it was put together, or, once it has been asked, the
+// index alone.
+type layers struct {
+	parent *Space
+	added  []Mapping // above all of parent, or under it
+	under  bool
+	index  *index
+}
+
+// NewSpace is the space of these mappings, each laid over those before it. It
+// keeps a copy. A mapping that is not valid is an error: see [Mapping.Validate].
+func NewSpace(mappings ...Mapping) (*Space, error) {
+	return (*Space)(nil).lay(mappings, false)
+}
+
+// Add is a new space with these mappings on top, each over those before it.
+func (s *Space) Add(mappings ...Mapping) (*Space, error) { return s.lay(mappings, false) }
+
+// AddUnder is a new space with these mappings below everything else. They
+// show through holes and through absent bytes, as the file of an executable
+// does under a core that saved none of its code. Of several, each is laid
+// under those before it.
+func (s *Space) AddUnder(mappings ...Mapping) (*Space, error) { return s.lay(mappings, true) }
+
+func (s *Space) lay(mappings []Mapping, under bool) (*Space, error) {
+	for i := range mappings {
+		if err := mappings[i].Validate(); err != nil {
+			return nil, fmt.Errorf("mapping %d of %d: %w", i, len(mappings), err)
+		}
+	}
+	laid := &Space{}
+	laid.layers.Store(&layers{parent: s, added: slices.Clone(mappings), under: under})
+	return laid, nil
+}
+
+// index is what a space answers from.
+type index struct {
+	mappings []Mapping // by layer: the lowest first
+	unders   int       // mappings[:unders] lie under the rest
+	over     *segtree.Tree
+	bottom   *segtree.Tree      // of mappings[:unders]; nil where there are none
+	shows    *segtree.Partition // the owners are layers
+}
+
+// ix builds the index when it is first needed.
+func (s *Space) ix() *index {
+	s.once.Do(func() {
+		x := &index{}
+		var above, below [][]Mapping // from the last laid to the first
+		for t := s; t != nil; {
+			l := t.layers.Load()
+			switch {
+			case l.index != nil: // it holds all that is further down
+				below = append(below, l.index.mappings[:l.index.unders])
+				above = append(above, l.index.mappings[l.index.unders:])
+			case l.under:
+				lowestFirst := slices.Clone(l.added)
+				slices.Reverse(lowestFirst)
+				below = append(below, lowestFirst)
+			default:
+				above = append(above, l.added)
+			}
+			t = l.parent
+		}
+		for _, b := range below { // what was laid under last is the lowest
+			x.mappings = append(x.mappings, b...)
+		}
+		x.unders = len(x.mappings)
+		for _, a := range slices.Backward(above) {
+			x.mappings = append(x.mappings, a...)
+		}
+		x.build()
+		s.layers.Store(&layers{index: x})
+	})
+	return s.layers.Load().index
+}
+
+func (x *index) build() {
+	ranges := make([]addr.Range, len(x.mappings))
+	for i := range x.mappings {
+		ranges[i] = x.mappings[i].Range
+	}
+	x.over = segtree.New(ranges[x.unders:])
+	if x.unders > 0 {
+		x.bottom = segtree.New(ranges[:x.unders])
+	}
+	x.shows = segtree.NewPartition(func(yield func(addr.Addr, int32) bool) {
+		for run, owner := range x.over.Shows().Runs(addr.All) {
+			if owner != segtree.None {
+				owner += int32(x.unders)
+			}
+			if x.bottom == nil || owner != segtree.None && x.mappings[owner].State != Absent {
+				if !yield(run.First, owner) {
+					return
+				}
+				continue
+			}
+			for part, under := range x.bottom.Shows().Runs(run) {
+				if under == segtree.None {
+					under = owner
+				}
+				if !yield(part.First, under) {
+					return
+				}
+			}
+		}
+	})
+}
+
+// Interval is a run of addresses that one mapping shows, or a hole.
+type Interval struct {
+	addr.Range
+	Layer   int      // of Mapping: its place in the stack, 0 the lowest; −1 in a hole
+	Mapping *Mapping // nil in a hole; must not be changed
+}
+
+// State is that of the interval's bytes.
+func (v Interval) State() State {
+	if v.Mapping == nil {
+		return Hole
+	}
+	return v.Mapping.State
+}
+
+func (x *index) interval(run addr.Range, owner int32) Interval {
+	if owner == segtree.None {
+		return Interval{run, -1, nil}
+	}
+	return Interval{run, int(owner), &x.mappings[owner]}
+}
+
+// At is what shows at a, and how far to both sides it shows without a break.
+// It costs O(log n).
+func (s *Space) At(a addr.Addr) Interval {
+	x := s.ix()
+	return x.interval(x.shows.Run(x.shows.Find(a)))
+}
+
+// State is that of the byte at a.
+func (s *Space) State(a addr.Addr) State { return s.At(a).State() }
+
+// IsMapped says whether a is no hole.
+func (s *Space) IsMapped(a addr.Addr) bool { return s.At(a).Mapping != nil }
+
+// IsMappedRange says whether r has no hole. It costs O(log n) and the runs
+// that it crosses.
+func (s *Space) IsMappedRange(r addr.Range) bool {
+	for _, owner := range s.ix().shows.Runs(r) {
+		if owner == segtree.None {
+			return false
+		}
+	}
+	return true
+}
+
+// Intervals yields what shows in r, ascending, holes included: together all
+// of r. Neighbours show different mappings.
+func (s *Space) Intervals(r addr.Range) iter.Seq[Interval] {
+	return func(yield func(Interval) bool) {
+		x := s.ix()
+		for run, owner := range x.shows.Runs(r) {
+			if !yield(x.interval(run, owner)) {
+				return
+			}
+		}
+	}
+}
+
+// Elementary yields the elementary intervals of the whole address space,
+// ascending, holes included: maximal runs of addresses that lie in the same
+// mappings, each with what shows there.
+func (s *Space) Elementary() iter.Seq[Interval] {
+	return func(yield func(Interval) bool) {
+		x := s.ix()
+		for run := range x.over.Elementary() {
+			for part := range x.elementaryUnder(run) {
+				if !yield(x.interval(part, x.owner(part.First))) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// elementaryUnder cuts a run at the borders of the layers under the rest.
+func (x *index) elementaryUnder(run addr.Range) iter.Seq[addr.Range] {
+	return func(yield func(addr.Range) bool) {
+		if x.bottom == nil {
+			yield(run)
+			return
+		}
+		for part := range x.bottom.ElementaryIn(run) {
+			if !yield(part) {
+				return
+			}
+		}
+	}
+}
+
+func (x *index) owner(a addr.Addr) int32 {
+	_, owner := x.shows.Run(x.shows.Find(a))
+	return owner
+}
+
+// Layers is all mappings at a, the topmost first, those that others hide
+// included.
+func (s *Space) Layers(a addr.Addr) []Interval {
+	all := s.Overlapping(addr.Range{First: a, Last: a})
+	slices.Reverse(all)
+	return all
+}
+
+// Overlapping is all mappings that share a byte with r, the lowest first,
+// those that others hide included. The intervals are the whole mappings.
+func (s *Space) Overlapping(r addr.Range) []Interval {
+	x := s.ix()
+	var all []Interval
+	if x.bottom != nil {
+		for _, layer := range x.bottom.Overlapping(nil, r) {
+			all = append(all, x.interval(x.mappings[layer].Range, layer))
+		}
+	}
+	for _, layer := range x.over.Overlapping(nil, r) {
+		layer += int32(x.unders)
+		all = append(all, x.interval(x.mappings[layer].Range, layer))
+	}
+	return all
+}
+
+// Mappings yields all mappings by layer, the lowest first.
+func (s *Space) Mappings() iter.Seq2[int, *Mapping] {
+	return func(yield func(int, *Mapping) bool) {
+		x := s.ix()
+		for i := range x.mappings {
+			if !yield(i, &x.mappings[i]) {
+				return
+			}
+		}
+	}
+}
+
+// Len is the number of mappings.
+func (s *Space) Len() int { return len(s.ix().mappings) }
+
+// Named is the ranges of all mappings with this name, merged and ascending,
+// whether they show or not. The name "mapped" stands for everything that is
+// mapped.
+func (s *Space) Named(name string) []addr.Range {
+	var ranges []addr.Range
+	for _, m := range s.Mappings() {
+		if m.Name == name || name == "mapped" {
+			ranges = append(ranges, m.Range)
+		}
+	}
+	return addr.Merge(ranges)
+}

@@ -1,0 +1,114 @@
+package patterns
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Error is a pattern that cannot be read or compiled, and where in it the
+// trouble is.
+type Error struct {
+	File    string // the pattern's file, "" on a command line
+	Line    int    // its line there, from 1; 0 on a command line
+	Pattern string // the pattern as it was given, NAME= included; of a file, the whole line
+	Column  int    // in Pattern, from 1 and in bytes; len(Pattern)+1 is its end; 0: all of it
+	Msg     string // what is wrong and what was expected
+	Err     error  // the cause, where something else failed
+}
+
+// Error is one line for a pattern of a command line. For one of a file it is
+// file:line:column and the message, the line below, and a caret under the
+// column. Long patterns are shortened, what does not print is replaced.
+func (e *Error) Error() string {
+	if e.Line == 0 {
+		shown, _ := excerpt(e.Pattern, e.Column-1)
+		where := ""
+		if e.Column > 0 {
+			where = "column " + strconv.Itoa(e.Column) + ": "
+		}
+		return "pattern '" + shown + "': " + where + e.Msg
+	}
+	where := "line " + strconv.Itoa(e.Line)
+	if e.File != "" {
+		where = e.File + ":" + strconv.Itoa(e.Line)
+	}
+	shown, caret := excerpt(e.Pattern, e.Column-1)
+	if e.Column == 0 {
+		return where + ": " + e.Msg + "\n\t" + shown
+	}
+	return where + ":" + strconv.Itoa(e.Column) + ": " + e.Msg + "\n\t" + shown + "\n\t" + strings.Repeat(" ", caret) + "^"
+}
+
+// Unwrap is the cause, nil where the pattern itself is wrong.
+func (e *Error) Unwrap() error { return e.Err }
+
+// MissingError says that patterns cannot be compiled without something that
+// the image does not say of itself, and which flag of the command line gives it.
+type MissingError struct {
+	What    string // "word size" or "byte order"
+	Flag    string // "--word 4|8" or "--endian little|big"
+	Pattern string // the first pattern that needs it, by its name
+	Kind    Kind   // of that pattern
+	More    int    // how many more patterns need it
+}
+
+// Error is one line that names the first pattern, the number of the others and
+// the flag.
+func (e *MissingError) Error() string {
+	shown, _ := excerpt(e.Pattern, 0)
+	more := ""
+	if e.More > 0 {
+		more = fmt.Sprintf(" and %d more", e.More)
+	}
+	other := ""
+	if e.Kind == Int {
+		other = ", or put le or be behind the type, as in u32le:"
+	}
+	return fmt.Sprintf("pattern '%s'%s: the %s of the image is not known: give %s%s", shown, more, e.What, e.Flag, other)
+}
+
+// excerpt is s as far as it fits in one line of a message, with at, an offset
+// in s, in it, and the number of characters in front of at. What does not
+// print becomes U+FFFD, a tab a blank.
+func excerpt(s string, at int) (shown string, caret int) {
+	const width, before = 96, 64
+	at = max(0, min(at, len(s)))
+	first, last := 0, len(s)
+	if len(s) > width {
+		if at > before {
+			first = at - before
+		}
+		last = min(len(s), first+width)
+		for first > 0 && first > at-before-utf8.UTFMax && !utf8.RuneStart(s[first]) {
+			first--
+		}
+		for n := 0; n < utf8.UTFMax && last < len(s) && !utf8.RuneStart(s[last]); n++ {
+			last++
+		}
+	}
+	var b strings.Builder
+	if first > 0 {
+		b.WriteString("…")
+		caret++
+	}
+	for i := first; i < last; {
+		r, n := utf8.DecodeRuneInString(s[i:last])
+		switch {
+		case r == '\t':
+			r = ' '
+		case !unicode.IsPrint(r):
+			r = utf8.RuneError
+		}
+		b.WriteRune(r)
+		if i += n; i <= at {
+			caret++
+		}
+	}
+	if last < len(s) {
+		b.WriteString("…")
+	}
+	return b.String(), caret
+}

@@ -1,0 +1,114 @@
+package patterns
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// ParseFile reads a file of patterns, one a line; name is that of the file,
+// for errors and Pattern.File.
+//
+// Empty lines, lines of blanks and lines whose first character after blanks is
+// # are skipped. Blanks in front of a kind or NAME= and around the = are
+// layout. All else is as on a command line: a literal is the whole line, and
+// blanks at the end of text belong to it. Lines end with \n or \r\n, the last
+// one need not; a byte order mark of UTF-8 in front is skipped.
+//
+// The error joins those of all lines, each an *Error, and no pattern is
+// returned with it. A line that is too long to be a pattern ends the reading:
+// it is no file of patterns.
+func ParseFile(name string, r io.Reader) ([]Pattern, error) {
+	const longest = 4*MaxBytes + 4096 // every byte an escape, and a name
+	return readLines(name, r, longest, func(s string, line int) (Pattern, bool, error) {
+		if i := skipBlanks(s, 0); i == len(s) || s[i] == '#' {
+			return Pattern{}, false, nil
+		}
+		p, err := parse(s, name, line)
+		return p, true, err
+	})
+}
+
+// Lines reads a file of literals: every line that is not empty is a pattern,
+// its bytes as they stand, blanks included; there are no escapes, names or
+// comments. A line ends with \n, and one \r in front of that is not part of it
+// (a \r anywhere else is). A byte order mark of UTF-8 in front of the first
+// line is skipped. name is that of the file. Errors are as with ParseFile.
+func Lines(name string, r io.Reader) ([]Pattern, error) {
+	return readLines(name, r, MaxBytes, func(s string, line int) (Pattern, bool, error) {
+		return Pattern{
+			Name: s, Source: s, Kind: Literal, File: name, Line: line,
+			text: s, body: encodings{[]byte(s)},
+		}, s != "", nil
+	})
+}
+
+// readLines calls parse for each line of at most longest bytes, with its
+// number, and collects the patterns of those that have one.
+func readLines(name string, r io.Reader, longest int, parse func(s string, line int) (Pattern, bool, error)) ([]Pattern, error) {
+	br := bufio.NewReaderSize(r, 1<<16)
+	if start, _ := br.Peek(4); len(start) == 4 && isUTF16(start) {
+		return nil, fmt.Errorf("%s: the file is UTF-16: save it as UTF-8", name)
+	} else if len(start) >= 3 && string(start[:3]) == "\ufeff" {
+		br.Discard(3)
+	}
+	var pats []Pattern
+	var errs []error
+	for line := 1; ; line++ {
+		b, err := readLine(br, longest)
+		if errors.Is(err, errLong) {
+			in := input{text: string(b), file: name, line: line}
+			errs = append(errs, in.fault(longest, "a line of more than %d bytes is no pattern; nothing behind it was read", longest))
+			break
+		}
+		if err != nil && err != io.EOF {
+			errs = append(errs, fmt.Errorf("reading patterns from %s: %w", name, err))
+			break
+		}
+		if p, ok, perr := parse(string(b), line); perr != nil {
+			errs = append(errs, perr)
+		} else if ok {
+			pats = append(pats, p)
+		}
+		if err == io.EOF {
+			break
+		}
+	}
+	if len(errs) > 0 {
+		return nil, errors.Join(errs...)
+	}
+	return pats, nil
+}
+
+var errLong = errors.New("line too long")
+
+// readLine reads a line without its end, valid until the next call. It gives
+// io.EOF with the last one, which may be empty, and errLong with the start of
+// one of more than longest bytes.
+func readLine(br *bufio.Reader, longest int) ([]byte, error) {
+	b, err := br.ReadSlice('\n')
+	if err == bufio.ErrBufferFull {
+		b = bytes.Clone(b)
+		for err == bufio.ErrBufferFull && len(b) <= longest+2 {
+			var more []byte
+			more, err = br.ReadSlice('\n')
+			b = append(b, more...)
+		}
+	}
+	if err == nil {
+		b = b[:len(b)-1]
+		b = bytes.TrimSuffix(b, []byte{'\r'})
+	}
+	if len(b) > longest {
+		return b[:longest], errLong
+	}
+	return b, err
+}
+
+// isUTF16 says whether text that starts with these four bytes is UTF-16: a
+// byte order mark and a character below U+0100.
+func isUTF16(b []byte) bool {
+	return b[0] == 0xff && b[1] == 0xfe && b[3] == 0 || b[0] == 0xfe && b[1] == 0xff && b[2] == 0
+}

@@ -1,0 +1,182 @@
+package patterns
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+	"testing"
+
+	"vscan/engine/addr"
+)
+
+var seeds = []string{
+	"password=x", `C:\new`, "http://x", "a=b:c", "text", `n=text:a\x41\n\0\\`, `text:\`, `text:\033`, "text/w:é😀", "text/wW:\xff",
+	"text/i:x", "hex:00 ff", "hex:4?", "hex:4", "u8:1", "i8:-128..127", "u32be:0x10+4", "i64:..-1", "u64:..", "u16:5..4", "f32le:1",
+	"re:x", "ptr:0x1000", "ptr:..", "ptr:@[heap]", "ptr:@mapped", "ptr:0xffffffff+2", "a = text:x", "text/plain; q:", " # c",
+}
+
+// checkError says what any error of a pattern must be.
+func checkError(t *testing.T, err error, in string) {
+	var e *Error
+	if !errors.As(err, &e) {
+		t.Fatalf("%q: %T: %v", in, err, err)
+	}
+	if e.Pattern != in || e.Column < 0 || e.Column > len(in)+1 || e.Msg == "" {
+		t.Fatalf("%q: %+v", in, e)
+	}
+	if n := len(err.Error()); n > 2000 {
+		t.Fatalf("%q: a message of %d bytes", in, n)
+	}
+}
+
+// checkCompile compiles a pattern for every machine and checks the needles.
+func checkCompile(t *testing.T, p Pattern) {
+	for _, target := range []Target{{}, le64, be64, le32, be32, {Align: 3}} {
+		target.Mapping = func(name string) ([]addr.Range, error) {
+			switch len(name) % 4 {
+			case 0:
+				return nil, nil
+			case 1:
+				return nil, errors.New("no")
+			}
+			return []addr.Range{{First: 1 << 33, Last: addr.Max}, {First: addr.Addr(len(name)), Last: 1000}}, nil
+		}
+		s, err := Compile([]Pattern{p, p}, target)
+		if err != nil {
+			var m *MissingError
+			if errors.As(err, &m) {
+				if target.OrderKnown {
+					t.Fatalf("%q: %v", p.Source, err)
+				}
+				continue
+			}
+			_ = err.Error()
+			if p.Kind != Ptr {
+				t.Fatalf("%q: %v", p.Source, err)
+			}
+			continue
+		}
+		if len(s.Patterns()) != 1 || len(s.Needles()) == 0 {
+			t.Fatalf("%q: %d patterns, %d needles", p.Source, len(s.Patterns()), len(s.Needles()))
+		}
+		for i, n := range s.Needles() {
+			if n.Pattern != 0 || n.Align == 0 || n.Len() == 0 || n.Len() > s.MaxLen() || (n.Lit == nil) == (n.Words == nil) {
+				t.Fatalf("%q: %+v", p.Source, n)
+			}
+			if i > 0 && alike(n, s.Needles()[i-1]) {
+				t.Fatalf("%q: the same needle twice", p.Source)
+			}
+			if n.Words == nil {
+				continue
+			}
+			highest := ^uint64(0) >> (64 - 8*n.Words.Size)
+			for i, r := range n.Words.Ranges {
+				if r.Lo > r.Hi || r.Hi > highest || i > 0 && n.Words.Ranges[i-1].Hi+1 >= r.Lo {
+					t.Fatalf("%q: %s", p.Source, show(n))
+				}
+			}
+		}
+		if p.Kind == Literal && !bytes.Equal(s.Needles()[0].Lit, []byte(p.Source)) {
+			t.Fatalf("%q: %x", p.Source, s.Needles()[0].Lit)
+		}
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	for _, s := range seeds {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, in string) {
+		if p, err := Ref(in); err != nil {
+			checkError(t, err, in)
+		} else {
+			checkCompile(t, p)
+		}
+		p, err := Parse(in)
+		if err != nil {
+			checkError(t, err, in)
+			return
+		}
+		if p.Name == "" || !strings.HasSuffix(in, p.Source) || p.Kind == Literal && p.Source != in {
+			t.Fatalf("%q: %+v", in, p)
+		}
+		if q, err := Parse(p.Source); err != nil || q.Kind != p.Kind || q.Name != p.Source {
+			t.Fatalf("%q: its source is %+v, %v", in, q, err)
+		}
+		checkCompile(t, p)
+	})
+}
+
+func FuzzParseFile(f *testing.F) {
+	f.Add([]byte(strings.Join(seeds, "\n")))
+	for _, s := range seeds {
+		f.Add([]byte("# c\r\n \n" + s + "\r\n" + s))
+	}
+	f.Add([]byte("\xff\xfea\x00"))
+	f.Add([]byte("\ufeff\n"))
+	f.Fuzz(func(t *testing.T, in []byte) {
+		lines := strings.Split(strings.TrimPrefix(string(in), "\ufeff"), "\n")
+		for i := range lines[:len(lines)-1] {
+			lines[i] = strings.TrimSuffix(lines[i], "\r")
+		}
+		utf16 := len(in) >= 4 && isUTF16(in)
+
+		pats, err := Lines("f", bytes.NewReader(in))
+		if (err != nil) != utf16 {
+			t.Fatalf("Lines: %v", err)
+		}
+		last := 0
+		for _, p := range pats {
+			if p.Line <= last || p.Source != lines[p.Line-1] || p.Source == "" || p.Kind != Literal {
+				t.Fatalf("%+v", p)
+			}
+			last = p.Line
+		}
+
+		pats, err = ParseFile("f", bytes.NewReader(in))
+		if utf16 {
+			if err == nil {
+				t.Fatal("UTF-16 taken for patterns")
+			}
+			return
+		}
+		// Line by line, it is what Parse says of the line without its layout.
+		bad, good := []error(nil), pats
+		if err != nil {
+			bad = err.(interface{ Unwrap() []error }).Unwrap()
+			if pats != nil {
+				t.Fatal("patterns and an error")
+			}
+		}
+		for i, line := range lines {
+			trimmed := strings.TrimLeft(line, " \t")
+			if trimmed == "" || trimmed[0] == '#' {
+				continue
+			}
+			if len(bad) > 0 && bad[0].(*Error).Line == i+1 {
+				checkError(t, bad[0], line)
+				bad = bad[1:]
+				continue
+			}
+			if err != nil {
+				continue
+			}
+			if len(good) == 0 || good[0].Line != i+1 {
+				t.Fatalf("line %d, %q, is lost", i+1, line)
+			}
+			p := good[0]
+			good = good[1:]
+			if p.Kind == Literal {
+				if p.Source != line {
+					t.Fatalf("line %d, %q: %+v", i+1, line, p)
+				}
+			} else if q, err := Parse(p.Source); err != nil || q.Kind != p.Kind {
+				t.Fatalf("line %d, %q: %+v, %v", i+1, line, q, err)
+			}
+			checkCompile(t, p)
+		}
+		if len(bad) > 0 || len(good) > 0 {
+			t.Fatalf("%d errors and %d patterns too many", len(bad), len(good))
+		}
+	})
+}

@@ -1,0 +1,75 @@
+package patterns
+
+import (
+	"strings"
+
+	"vscan/engine/addr"
+)
+
+// intKind is u8: to u64: and i8: to i64:, a number or a range of numbers as
+// memory holds it: two's complement, in the image's byte order or, with le or
+// be behind the type, in that one. One number is looked for as its bytes, a
+// range as words in ranges. A byte has no order: u8 and i8 never ask for one.
+var intKind = kind{
+	kind:  Int,
+	words: intWords(),
+	parse: parseInt,
+}
+
+var intTypes = []number{
+	{name: "u8", bits: 8}, {name: "u16", bits: 16}, {name: "u32", bits: 32}, {name: "u64", bits: 64},
+	{name: "i8", bits: 8, signed: true}, {name: "i16", bits: 16, signed: true},
+	{name: "i32", bits: 32, signed: true}, {name: "i64", bits: 64, signed: true},
+}
+
+func intWords() []string {
+	var words []string
+	for _, t := range intTypes {
+		words = append(words, t.name, t.name+"le", t.name+"be")
+	}
+	return words
+}
+
+// intBody is a span of numbers and the order in which they are stored.
+type intBody struct {
+	words []ValueRange
+	size  int // in bytes
+	order addr.ByteOrder
+	fixed bool // the order is given, or there is none
+}
+
+func parseInt(in input, word, _ string) (body, error) {
+	name, order, fixed := word, addr.Little, true
+	if s, ok := strings.CutSuffix(word, "le"); ok {
+		name = s
+	} else if s, ok := strings.CutSuffix(word, "be"); ok {
+		name, order = s, addr.Big
+	} else {
+		fixed = false
+	}
+	var t number
+	for _, t = range intTypes {
+		if t.name == name {
+			break
+		}
+	}
+	s, err := t.parse(in)
+	if err != nil {
+		return nil, err
+	}
+	if t.bits == 8 {
+		order, fixed = addr.Little, true
+	}
+	return &intBody{words: t.words(s), size: int(t.bits / 8), order: order, fixed: fixed}, nil
+}
+
+func (b *intBody) needles(_ *Pattern, c *compiler) ([]Needle, error) {
+	order := b.order
+	if !b.fixed {
+		if !c.target.OrderKnown {
+			return nil, needs{order: true}
+		}
+		order = c.target.Order
+	}
+	return []Needle{wordNeedle(b.size, order, b.words, 1)}, nil
+}

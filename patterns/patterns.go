@@ -1,0 +1,102 @@
+// Package patterns says what to look for: the pattern language, and the
+// compiling of many patterns into one set of needles for one image. It knows
+// addresses and byte order (package addr) and nothing else of vscan: how the
+// needles are found is the engine's business.
+//
+// # The language
+//
+// A pattern is KIND[/FLAGS]:BODY. NAME= in front of it names it; without one
+// its name is the pattern as written. What does not start with a known kind,
+// or with NAME= and a known kind, is literal text: its bytes as they stand, no
+// escapes. So password=x, http://x, C:\new and hexagon:1 mean themselves.
+// Kinds are lower case; a NAME matches [A-Za-z_][A-Za-z0-9_.$-]*.
+//
+//	text:BODY       bytes, with escapes \xNN \n \r \t \0 \a \b \f \v \e \\ \" \'
+//	text/w:BODY     BODY as UTF-16, little-endian; \xNN is the code unit 0x00NN
+//	text/W:BODY     BODY as UTF-16, big-endian; /wW looks for both
+//	hex:BODY        pairs of hexadecimal digits, blanks between pairs
+//	u8: u16: u32: u64: i8: i16: i32: i64:
+//	                a number, in the image's byte order; le or be behind the
+//	                type (u32be:) sets it. VALUE or a range of values
+//	ptr:BODY        a word of the image that holds an address: ADDR, a range
+//	                or @NAME, a mapping (@mapped: all that is mapped)
+//
+// Numbers are decimal, or hexadecimal with 0x; i types take a - in front.
+// Ranges are LO..HI, both ends included, where an end that is left out is the
+// type's lowest or highest value, or LO+LEN, LEN values from LO.
+//
+// A hit of ptr lies at a multiple of the word size; all else is found at any
+// address, unless Target.Align says otherwise.
+//
+// re:, f32:, f64:, the flags i, a and f of text, and wildcards, jumps,
+// negation and alternatives in hex belong to the language but are not
+// supported yet: they are refused, never taken for something else.
+package patterns
+
+// Pattern is one thing to look for, as Parse, ParseFile, Lines or Ref made it.
+// It does not change afterwards and may be shared and copied. The zero Pattern
+// looks for nothing and Compile refuses it.
+type Pattern struct {
+	Name   string // given by NAME=, else Source
+	Source string // the pattern as written, without NAME=
+	Kind   Kind
+	File   string // where it was read from, "" if not from a file
+	Line   int    // its line in File, from 1; 0 if not from a file
+
+	text string // all that was parsed, NAME= and blanks included: what columns count in
+	body body
+}
+
+// Kind is what a pattern's body is.
+type Kind uint8
+
+// The kinds of patterns there are so far.
+const (
+	Literal Kind = iota // bytes as they stand, without a kind in front
+	Text                // text:, with escapes and encodings
+	Hex                 // hex:, pairs of digits
+	Int                 // u8: to i64:, a number or a range of numbers
+	Ptr                 // ptr:, a word that holds an address
+)
+
+// String is the kind in one word: literal, text, hex, int or ptr.
+func (k Kind) String() string {
+	switch k {
+	case Literal:
+		return "literal"
+	case Text:
+		return "text"
+	case Hex:
+		return "hex"
+	case Int:
+		return "int"
+	case Ptr:
+		return "ptr"
+	}
+	return "unknown"
+}
+
+// MaxBytes is the length of the longest needle, in bytes. A pattern that
+// needs a longer one is refused: every shard reads that much past its end.
+const MaxBytes = 1 << 20
+
+// body is what a kind makes of a pattern's body. Each kind has its own.
+type body interface {
+	// needles encodes the body of p for the image that c knows, with the
+	// alignment that the kind has by default. It gives at least one needle,
+	// no two alike, or an error: an *Error, or needs where the image's word
+	// size or byte order is missing. Pattern is filled in by the caller.
+	needles(p *Pattern, c *compiler) ([]Needle, error)
+}
+
+// encodings is the body of the kinds that are bytes whatever the image: each
+// is one needle. They are neither empty nor alike.
+type encodings [][]byte
+
+func (e encodings) needles(*Pattern, *compiler) ([]Needle, error) {
+	out := make([]Needle, len(e))
+	for i, b := range e {
+		out[i] = Needle{Lit: b, Align: 1}
+	}
+	return out, nil
+}

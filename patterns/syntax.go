@@ -1,0 +1,220 @@
+package patterns
+
+import (
+	"fmt"
+	"strings"
+	"unicode/utf8"
+)
+
+// Parse reads one pattern as it stands on a command line; the language is in
+// the package comment. Blanks count: a pattern with a blank in front is
+// literal text. The error is an *Error, whose Column counts in s.
+func Parse(s string) (Pattern, error) { return parse(s, "", 0) }
+
+// asLiteral is advice for those whose text happens to look like a pattern.
+const asLiteral = "; if it is meant literally, put text: in front of it all"
+
+// parse reads a pattern from a command line (line 0) or from a line of a
+// file, where blanks in front of a kind and around the = of a name are layout.
+func parse(s, file string, line int) (Pattern, error) {
+	in := input{text: s, end: len(s), file: file, line: line}
+	p := Pattern{File: file, Line: line, text: s}
+	if s == "" {
+		return Pattern{}, in.fault(0, "an empty pattern")
+	}
+	name, start, h := splitHead(s, line > 0)
+	if h.kind == nil {
+		if len(s) > MaxBytes {
+			return Pattern{}, in.tooLong(len(s))
+		}
+		p.Name, p.Source, p.Kind, p.body = s, s, Literal, encodings{[]byte(s)}
+		return p, nil
+	}
+	p.Source, p.Kind = s[start:], h.kind.kind
+	if p.Name = name; name == "" {
+		p.Name = p.Source
+	}
+	if h.kind.parse == nil {
+		return Pattern{}, in.fault(start, "%s: patterns are not supported yet%s", h.word, asLiteral)
+	}
+	if err := h.checkFlags(in); err != nil {
+		return Pattern{}, err
+	}
+	in.pos = h.body
+	var err error
+	p.body, err = h.kind.parse(in, h.word, h.flags)
+	if err != nil {
+		return Pattern{}, err
+	}
+	return p, nil
+}
+
+// head is what stands in front of a body: KIND[/FLAGS]:
+type head struct {
+	kind    *kind // nil: no known kind stands here
+	word    string
+	flags   string
+	flagsAt int  // offset of the flags
+	slash   bool // whether there was a /
+	body    int  // offset of the body
+}
+
+// splitHead finds the kind of a pattern and the name in front of it, if any.
+// start is the offset of the kind. Without a kind, s is literal text.
+func splitHead(s string, layout bool) (name string, start int, h head) {
+	i := 0
+	if layout {
+		i = skipBlanks(s, i)
+	}
+	if h = headAt(s, i); h.kind != nil {
+		return "", i, h
+	}
+	n := i
+	for n < len(s) && isNameByte(s[n], n == i) {
+		n++
+	}
+	if n == i {
+		return "", 0, head{}
+	}
+	name = s[i:n]
+	if layout {
+		n = skipBlanks(s, n)
+	}
+	if n == len(s) || s[n] != '=' {
+		return "", 0, head{}
+	}
+	n++
+	if layout {
+		n = skipBlanks(s, n)
+	}
+	if h = headAt(s, n); h.kind == nil {
+		return "", 0, head{}
+	}
+	return name, n, h
+}
+
+// headAt reads KIND: or KIND/FLAGS: at offset i. FLAGS is all up to the first
+// colon, so that what is not a flag is an error and not silently a literal.
+func headAt(s string, i int) head {
+	n := i
+	for n < len(s) && (s[n] >= 'a' && s[n] <= 'z' || s[n] >= '0' && s[n] <= '9') {
+		n++
+	}
+	if n == len(s) || s[n] != ':' && s[n] != '/' {
+		return head{}
+	}
+	k := kindOf[s[i:n]]
+	if k == nil {
+		return head{}
+	}
+	if s[n] == ':' {
+		return head{kind: k, word: s[i:n], body: n + 1}
+	}
+	colon := strings.IndexByte(s[n:], ':')
+	if colon < 0 {
+		return head{}
+	}
+	return head{kind: k, word: s[i:n], slash: true, flags: s[n+1 : n+colon], flagsAt: n + 1, body: n + colon + 1}
+}
+
+// checkFlags says whether the kind takes all the flags that were given.
+func (h head) checkFlags(in input) error {
+	if h.slash && h.flags == "" {
+		return in.fault(h.flagsAt, "no flag after the /: %s", h.kind.takes(h.word))
+	}
+	for i := 0; i < len(h.flags); i++ {
+		f, at := h.flags[i], h.flagsAt+i
+		switch {
+		case strings.IndexByte(h.kind.flags, f) >= 0:
+			if strings.IndexByte(h.flags[:i], f) >= 0 {
+				return in.fault(at, "flag %c given twice", f)
+			}
+		case strings.IndexByte(h.kind.later, f) >= 0:
+			return in.fault(at, "flag %c of %s is not supported yet%s", f, h.word, asLiteral)
+		case h.kind.flags == "":
+			return in.fault(at, "%s%s", h.kind.takes(h.word), asLiteral)
+		default:
+			return in.fault(at, "unknown flag %s: %s%s", in.found(at), h.kind.takes(h.word), asLiteral)
+		}
+	}
+	return nil
+}
+
+// takes names the flags that a kind takes.
+func (k *kind) takes(word string) string {
+	if k.flags == "" {
+		return word + " takes no flags"
+	}
+	s := word + " takes " + letters(k.flags)
+	if k.later != "" {
+		s += " (" + letters(k.later) + ": not supported yet)"
+	}
+	return s
+}
+
+// letters lists bytes: "w, W".
+func letters(s string) string { return strings.Join(strings.Split(s, ""), ", ") }
+
+// input is a body that is being read: text[pos:end]. Offsets count in text,
+// the whole pattern as it was given, so that errors find their column.
+type input struct {
+	text     string
+	pos, end int
+	file     string
+	line     int
+}
+
+// body is the text that is left to read.
+func (in input) body() string { return in.text[in.pos:in.end] }
+
+// trim is the input without the blanks at its ends.
+func (in input) trim() input {
+	for in.pos < in.end && isBlank(in.text[in.pos]) {
+		in.pos++
+	}
+	for in.pos < in.end && isBlank(in.text[in.end-1]) {
+		in.end--
+	}
+	return in
+}
+
+// fault is an error about the byte at offset at, or the end of the pattern.
+func (in input) fault(at int, format string, args ...any) *Error {
+	return &Error{File: in.file, Line: in.line, Pattern: in.text, Column: at + 1, Msg: fmt.Sprintf(format, args...)}
+}
+
+// tooLong refuses a needle of n bytes.
+func (in input) tooLong(n int) *Error {
+	return in.fault(in.pos, "%d bytes to look for: at most %d", n, MaxBytes)
+}
+
+// found describes the character at offset at, for "want X, found Y".
+func (in input) found(at int) string {
+	if at >= in.end {
+		return "the end"
+	}
+	r, n := utf8.DecodeRuneInString(in.text[at:in.end])
+	if r == utf8.RuneError && n == 1 {
+		return fmt.Sprintf("the byte %#02x", in.text[at])
+	}
+	return fmt.Sprintf("%q", r)
+}
+
+func skipBlanks(s string, i int) int {
+	for i < len(s) && isBlank(s[i]) {
+		i++
+	}
+	return i
+}
+
+func isBlank(c byte) bool { return c == ' ' || c == '\t' }
+
+func isNameByte(c byte, first bool) bool {
+	switch {
+	case c >= 'A' && c <= 'Z', c >= 'a' && c <= 'z', c == '_':
+		return true
+	case c >= '0' && c <= '9', c == '.', c == '$', c == '-':
+		return !first
+	}
+	return false
+}

@@ -206,7 +206,11 @@ func (l *layout) report(space, other string) {
 		l.img.lose(l.cutLen)
 	}
 	if l.left > 0 {
-		l.img.note("%s with %d bytes have no %s address and are not shown: see --space %s", plural(int(l.left), "load segment"), l.leftLen, space, other)
+		see := ""
+		if slices.Contains(l.img.Spaces, other) {
+			see = ": see --space " + other
+		}
+		l.img.note("%s with %d bytes have no %s address and are not shown%s", plural(int(l.left), "load segment"), l.leftLen, space, see)
 	}
 }
 
@@ -214,12 +218,10 @@ func (l *layout) report(space, other string) {
 // out of space (DUMP_ELF_INCOMPLETE), on the machines whose e_flags have no
 // other meaning.
 func (c *elf) noteIncomplete() {
-	switch c.machine {
-	case 3, 62, 183, 22:
-		if c.isMachine() && c.flags&1 != 0 {
-			c.img.note("the dump says that it is incomplete (makedumpfile, e_flags bit 0): memory that it lacks is shown as absent")
-			c.img.lose(1)
-		}
+	free := c.machine == 3 || c.machine == 62 || c.machine == 183 || c.machine == 22 && c.wide
+	if free && c.isMachine() && c.flags&1 != 0 {
+		c.img.note("the dump says that it is incomplete (makedumpfile, e_flags bit 0): memory that it lacks is shown as absent")
+		c.img.lose(1)
 	}
 }
 

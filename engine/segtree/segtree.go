@@ -35,6 +35,7 @@ package segtree
 import (
 	"cmp"
 	"iter"
+	"math"
 	"slices"
 
 	"vscan/engine/addr"
@@ -55,7 +56,7 @@ type Tree struct {
 // is on top. The slice is kept and must not change. It panics on a range whose
 // ends are not in order and on 2^31 ranges or more.
 func New(ranges []addr.Range) *Tree {
-	if len(ranges) >= 1<<31 {
+	if len(ranges) > math.MaxInt32 {
 		panic("segtree: too many ranges")
 	}
 	t := &Tree{ranges: ranges}

@@ -1,0 +1,67 @@
+# A verb for each habit; .ci/run calls the same ones.
+
+GO        ?= go
+FUZZTIME  ?= 10s
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+CONCURRENT = ./engine ./engine/shard ./engine/segtree ./engine/image ./cmd/vscan
+
+.PHONY: all build test lint race levels purego arm64 cross fuzz bench bench-count check clean
+
+all: lint test
+
+build:
+	CGO_ENABLED=0 $(GO) build -o vscan ./cmd/vscan
+
+test:
+	$(GO) test ./...
+
+lint:
+	@test -z "$$(gofmt -l .)" || { echo "gofmt:"; gofmt -l .; exit 1; }
+	$(GO) vet ./...
+	$(GO) run $(STATICCHECK) ./...
+
+race:
+	$(GO) test -race -short $(CONCURRENT)
+
+# Every kernel level that this machine has must be tested, not skipped.
+levels:
+	VSCAN_TEST_LEVELS=$$(./bench/levels.sh) $(GO) test -count=1 ./engine/simd
+	for level in $$(./bench/levels.sh | tr , ' '); do \
+	  VSCAN_KERNEL=$$level $(GO) test -count=1 -short ./cmd/vscan || exit 1; done
+
+purego:
+	$(GO) vet -tags purego ./...
+	$(GO) test -tags purego -short ./...
+
+# Needs qemu-user-static.
+arm64:
+	CGO_ENABLED=0 GOARCH=arm64 $(GO) test -short -exec qemu-aarch64-static ./engine/addr ./engine/segtree ./engine/shard ./engine/simd ./engine ./patterns
+
+cross:
+	for os in linux darwin windows; do for arch in amd64 arm64; do \
+	  echo "$$os/$$arch"; \
+	  CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch $(GO) build -o /dev/null ./... && \
+	  CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch $(GO) vet ./... || exit 1; done; done
+
+# Each target for FUZZTIME; a package is fuzzed target by target.
+fuzz:
+	for pkg in $$($(GO) list ./...); do \
+	  for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
+	    echo "$$pkg $$target"; \
+	    $(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 100x $$pkg || exit 1; done; done
+
+bench:
+	$(GO) test -run '^$$' -bench . -count 3 ./engine/... ./bench/...
+
+# That the benchmarks compile and count right, in no time.
+bench-count:
+	$(GO) test -short -run '^$$' -bench . -benchtime 1x ./...
+
+# Differential checks against an independent oracle, where they are at hand.
+check:
+	if [ -d ../shared/tools ]; then for c in ../shared/tools/check-*; do echo "$$c"; "$$c" || exit 1; done; \
+	else echo "no ../shared/tools: differential checks skipped"; fi
+
+clean:
+	rm -f vscan
+	$(GO) clean -testcache

@@ -1,0 +1,133 @@
+package engine_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// imports says which packages of vscan a package may import. What is not
+// listed imports none.
+var imports = map[string][]string{
+	"vscan/engine/segtree": {"addr"},
+	"vscan/engine/shard":   {"segtree", "addr"},
+	"vscan/engine/simd":    {"addr"},
+	"vscan/patterns":       {"addr"},
+	"vscan/engine":         {"segtree", "shard", "simd", "patterns", "addr"},
+	"vscan/engine/image":   {"engine", "addr"},
+	"vscan/cmd/vscan":      {"image", "engine", "patterns", "simd", "addr"},
+	"vscan/bench":          {"image", "engine", "patterns", "simd", "addr"},
+}
+
+// dependencies says which packages of vscan may import a package of others.
+// Tests may use what they like.
+var dependencies = map[string][]string{
+	"golang.org/x/sync/errgroup":        {"vscan/engine"},
+	"golang.org/x/sys/unix":             {"vscan/engine/image"},
+	"github.com/klauspost/cpuid/v2":     {"vscan/engine/simd"},
+	"github.com/schollz/progressbar/v3": {"vscan/cmd/vscan"},
+	"github.com/spf13/cobra":            {"vscan/cmd/vscan"},
+	"github.com/spf13/pflag":            {"vscan/cmd/vscan"},
+	"golang.org/x/term":                 {"vscan/cmd/vscan"},
+}
+
+// Imports run one way.
+func TestImports(t *testing.T) {
+	for _, goos := range []string{"linux", "windows"} {
+		cmd := exec.Command("go", "list", "-json=ImportPath,Imports", "vscan/...")
+		cmd.Env = append(os.Environ(), "GOOS="+goos, "GOARCH=amd64", "CGO_ENABLED=0")
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for d := json.NewDecoder(strings.NewReader(string(out))); ; {
+			var p struct {
+				ImportPath string
+				Imports    []string
+			}
+			if err := d.Decode(&p); errors.Is(err, io.EOF) {
+				break
+			} else if err != nil {
+				t.Fatal(err)
+			}
+			if strings.Contains(p.ImportPath, "/testdata/") {
+				continue
+			}
+			for _, i := range p.Imports {
+				checkImport(t, p.ImportPath, i)
+			}
+		}
+	}
+}
+
+func checkImport(t *testing.T, from, to string) {
+	if strings.HasPrefix(to, "vscan/") {
+		if !slices.Contains(imports[from], to[strings.LastIndexByte(to, '/')+1:]) {
+			t.Errorf("%s imports %s: may import %v; see ARCHITECTURE.md, or add it here with a reason", from, to, imports[from])
+		}
+		return
+	}
+	first, _, _ := strings.Cut(to, "/")
+	if strings.Contains(first, ".") && !slices.Contains(dependencies[to], from) {
+		t.Errorf("%s imports %s: only %v may", from, to, dependencies[to])
+	}
+	if to == "C" {
+		t.Errorf("%s uses cgo", from)
+	}
+}
+
+// cpuid is asked in one file, and libraries neither print nor exit nor read
+// flags; they read no environment but for VSCAN_KERNEL.
+func TestSources(t *testing.T) {
+	rules := []struct {
+		what   string
+		re     *regexp.Regexp
+		except string // files where it may be
+	}{
+		{"asks cpuid", regexp.MustCompile(`klauspost/cpuid`), `^simd/cpu\.go$`},
+		{"prints", regexp.MustCompile(`\bfmt\.Print|os\.Stdout|os\.Stderr|\bprintln\(`), `^simd/mkrank\.go$`},
+		{"exits", regexp.MustCompile(`os\.Exit|log\.Fatal`), `^simd/mkrank\.go$`},
+		{"reads flags", regexp.MustCompile(`"flag"`), `^simd/mkrank\.go$`},
+		{"reads the environment", regexp.MustCompile(`os\.(Getenv|LookupEnv|Environ)`), `^simd/level\.go$`},
+		{"uses debug/elf", regexp.MustCompile(`"debug/elf"`), `^$`},
+	}
+	for _, root := range []string{".", "../patterns"} {
+		fsys := os.DirFS(root)
+		for _, file := range goFiles(t, fsys) {
+			text, err := os.ReadFile(root + "/" + file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, r := range rules {
+				if r.re.Match(text) && !regexp.MustCompile(r.except).MatchString(file) {
+					t.Errorf("%s/%s %s", root, file, r.what)
+				}
+			}
+		}
+	}
+}
+
+// goFiles are the Go files below fsys that are no tests.
+func goFiles(t *testing.T, fsys fs.FS) (files []string) {
+	t.Helper()
+	err := fs.WalkDir(fsys, ".", func(path string, d fs.DirEntry, err error) error {
+		if d != nil && d.IsDir() && d.Name() == "testdata" {
+			return fs.SkipDir
+		}
+		if strings.HasSuffix(path, ".go") && !strings.HasSuffix(path, "_test.go") {
+			files = append(files, path)
+		}
+		return err
+	})
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%d files, %v", len(files), err)
+	}
+	return files
+}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"testing"
 	"time"
@@ -135,9 +136,9 @@ func BenchmarkLiteralSparse(b *testing.B) {
 // the machine does falls on both alike. The figures are medians; "of-read" is
 // that of the ratio of each scan to the read before it.
 func BenchmarkRoof(b *testing.B) {
-	for _, size := range benchSizes[1:] {
-		mem := benchMemory(size.size)
-		for _, lit := range []string{"\xfa", "\xfa\xfb", "MZ\x90\x00\x03\x00\x00\x00"} {
+	for _, size := range roofMemories(b) {
+		mem := size.mem
+		for _, lit := range []string{"\xfa", "\xfa\xfb", "zq\x91k", "needle", "/etc/passwd", "\x00\x00\x00\x01", "\xff\xff\xff\xfe", "\x48\x89\xe5\x41\x57", "MZ\x90\x00\x03\x00\x00\x00"} {
 			want := occurrences(mem, []byte(lit))
 			for _, l := range benchLevels() {
 				k, err := NewLiteral(l, []byte(lit))
@@ -161,6 +162,31 @@ func BenchmarkRoof(b *testing.B) {
 			b.Run(fmt.Sprintf("mem=%s/u64/%s", size.name, l), func(b *testing.B) { alternate(b, k, mem, want) })
 		}
 	}
+}
+
+// benchImage names a file, the image of a real memory, that BenchmarkRoof looks
+// through as well.
+const benchImage = "VSCAN_BENCH_IMAGE"
+
+type benchMem struct {
+	name string
+	mem  []byte
+}
+
+// roofMemories is what BenchmarkRoof looks through.
+func roofMemories(b *testing.B) []benchMem {
+	var out []benchMem
+	for _, size := range benchSizes[1:] {
+		out = append(out, benchMem{size.name, benchMemory(size.size)})
+	}
+	if path := os.Getenv(benchImage); path != "" {
+		mem, err := os.ReadFile(path)
+		if err != nil {
+			b.Fatal(err)
+		}
+		out = append(out, benchMem{"image", mem})
+	}
+	return out
 }
 
 // alternate measures a plain read and a scan by turns.

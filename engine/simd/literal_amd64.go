@@ -62,6 +62,9 @@ func (k *literalAVX512) Scan(dst []uint32, b []byte, from, to int) (n, next int)
 	return r.result(to)
 }
 
+// groupSize is the most starts, in bytes, that a kernel looks at together.
+const groupSize = 512
+
 // literalRun is one Scan: the calls of assembly and what lies between them.
 type literalRun struct {
 	st   literalState
@@ -90,7 +93,11 @@ func (r *literalRun) more(from int) bool {
 	if blk.pos >= r.end || blk.cap-blk.n < slack {
 		return false
 	}
-	blk.end = min(r.end, blk.pos+asmBlock)
+	if blk.end = r.end; r.end-blk.pos > asmBlock {
+		// Up to where the groups of the next call begin aligned.
+		first := uintptr(unsafe.Pointer(blk.base)) + uintptr(r.plan.probes[0].off)
+		blk.end = blk.pos + asmBlock - int((first+uintptr(blk.pos))%groupSize)
+	}
 	return true
 }
 

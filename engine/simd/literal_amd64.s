@@ -13,13 +13,21 @@
 // and the starts where both agree go on. Differences:
 //
 //  1. All starts are reported, into a buffer; no call returns at a hit.
-//  2. The loop goes four vectors at a time and asks once whether any start in
-//     them is left. If so, it goes through the four again one by one.
-//  3. What is left of a vector is compared with the other probes, one byte of
+//  2. The loop goes eight vectors at a time, a group, and first asks only
+//     whether the rarest byte of the literal, probe 0, is anywhere in it. These
+//     loads are aligned: loads that straddle cache lines take two of the
+//     misses that a core can have under way, and from main memory that costs
+//     more than the second look at a group that then is in the cache. For the
+//     same reason the AVX-512 loop has no mask registers in it but for one a
+//     group: there are few of them to be renamed, and they would keep the core
+//     from running ahead.
+//  3. A group with that byte in it is asked for the pair, half by half; a half
+//     with the pair in it is gone through vector by vector.
+//  4. What is left of a vector is compared with the other probes, one byte of
 //     the literal after the other at all starts at once, until no start or no
 //     probe is left. The cost of that has a bound, however many candidates
 //     there are, and a literal of up to 64 bytes is then fully verified.
-//  4. The last starts, fewer than a vector, are dealt with by a vector that
+//  5. The last starts, fewer than a vector, are dealt with by a vector that
 //     ends with the last of them; the starts it has in common with what was
 //     before are masked out. With AVX-512, the first start in the block may be
 //     too near for that: then by masks, which keep absent lanes from being
@@ -33,7 +41,8 @@
 //	BX  base + off0           R10  out
 //	CX  base + off1           R11  offsets in out
 //	DX  scratch               R12  most offsets in out that leave room for a vector
-//	AX  scratch               R13  end of the starts to go through one vector at a time
+//	AX  mask, scratch         R13  end of the starts under way: of the group, or of
+//	R14 scratch                    those to go through one vector at a time
 
 #define LOAD_STATE \
 	MOVQ  st+0(FP), DI                           \
@@ -48,9 +57,13 @@
 	MOVL  probe_off(DX), BX                      \
 	ADDQ  SI, BX
 
+#define STORE_STATE \
+	MOVQ  R8, literalState_blk+block_pos(DI)     \
+	MOVQ  R11, literalState_blk+block_n(DI)
+
 // FEW stores the offset R8 + i for every bit i of AX, which is not zero.
 #define FEW(again) \
-again:                              \
+again:                                  \
 	TZCNTQ AX, DX                   \
 	ADDL   R8, DX                   \
 	MOVL   DX, (R10)(R11*4)         \
@@ -61,24 +74,41 @@ again:                              \
 // MANY16 stores the offsets for the low 16 bits of K1 and of AX: those of the
 // lanes of Z3 + first.
 #define MANY16(first) \
-	VPADDD      first, Z3, Z4           \
-	VPCOMPRESSD Z4, K1, Z4              \
-	VMOVDQU32   Z4, (R10)(R11*4)        \
-	MOVWLZX     AX, DX                  \
-	POPCNTL     DX, DX                  \
+	VPADDD      first, Z3, Z4       \
+	VPCOMPRESSD Z4, K1, Z4          \
+	VMOVDQU32   Z4, (R10)(R11*4)    \
+	MOVWLZX     AX, DX              \
+	POPCNTL     DX, DX              \
 	ADDQ        DX, R11
 
 // MANY8 stores the offsets for the low 8 bits of AX, those of Y3 plus the lane,
 // and moves on to the next 8. DX is compress8, Y4 eight everywhere.
 #define MANY8 \
-	MOVBLZX   AX, R14                   \
-	VPMOVZXBD (DX)(R14*8), Y5           \
-	VPADDD    Y5, Y3, Y5                \
-	VMOVDQU   Y5, (R10)(R11*4)          \
-	POPCNTL   R14, R14                  \
-	ADDQ      R14, R11                  \
-	SHRL      $8, AX                    \
+	MOVBLZX   AX, R14               \
+	VPMOVZXBD (DX)(R14*8), Y5       \
+	VPADDD    Y5, Y3, Y5            \
+	VMOVDQU   Y5, (R10)(R11*4)      \
+	POPCNTL   R14, R14              \
+	ADDQ      R14, R11              \
+	SHRL      $8, AX                \
 	VPADDD    Y4, Y3, Y3
+
+// PAIR512 leaves no bit in K1 unless both probes agree somewhere in the 256
+// starts from R8. A byte that is zero is one that agrees.
+#define PAIR512 \
+	VPXORQ     0(BX)(R8*1), Z0, Z2           \
+	VPXORQ     64(BX)(R8*1), Z0, Z3          \
+	VPXORQ     128(BX)(R8*1), Z0, Z4         \
+	VPXORQ     192(BX)(R8*1), Z0, Z5         \
+	VPTERNLOGQ $0xf6, 0(CX)(R8*1), Z1, Z2    \ // Z2 | (Z1 ^ memory)
+	VPTERNLOGQ $0xf6, 64(CX)(R8*1), Z1, Z3   \
+	VPTERNLOGQ $0xf6, 128(CX)(R8*1), Z1, Z4  \
+	VPTERNLOGQ $0xf6, 192(CX)(R8*1), Z1, Z5  \
+	VPMINUB    Z2, Z3, Z2                    \
+	VPMINUB    Z4, Z5, Z4                    \
+	VPMINUB    Z2, Z4, Z2                    \
+	VPTESTNMB  Z2, Z2, K1                    \
+	KORTESTQ   K1, K1
 
 // func scanLiteralAVX512(st *literalState)
 TEXT ·scanLiteralAVX512(SB), NOSPLIT, $0-8
@@ -98,38 +128,72 @@ start512:
 	VMOVDQU32 ·lanes+128(SB), Z18
 	VMOVDQU32 ·lanes+192(SB), Z19
 
+	// To the first start whose probe 0 is at a multiple of 64.
+	LEAQ (BX)(R8*1), DX
+	NEGQ DX
+	ANDQ $63, DX
+	LEAQ (R8)(DX*1), R13
+	CMPQ R13, R9
+	JLE  vector512
+	MOVQ R9, R13
+	JMP  vector512
+
 group512:
-	LEAQ     256(R8), R13
-	CMPQ     R13, R9
-	JHI      rest512
-	VPCMPEQB (BX)(R8*1), Z0, K1
-	VPCMPEQB 64(BX)(R8*1), Z0, K2
-	VPCMPEQB 128(BX)(R8*1), Z0, K3
-	VPCMPEQB 192(BX)(R8*1), Z0, K4
-	VPCMPEQB (CX)(R8*1), Z1, K1, K1
-	VPCMPEQB 64(CX)(R8*1), Z1, K2, K2
-	VPCMPEQB 128(CX)(R8*1), Z1, K3, K3
-	VPCMPEQB 192(CX)(R8*1), Z1, K4, K4
-	KORQ     K1, K2, K1
-	KORQ     K3, K4, K3
-	KORTESTQ K1, K3
-	JNZ      vector512
-	MOVQ     R13, R8
-	JMP      group512
+	LEAQ      512(R8), R13
+	CMPQ      R13, R9
+	JGT       rest512
+	VPXORQ    0(BX)(R8*1), Z0, Z2
+	VPXORQ    64(BX)(R8*1), Z0, Z3
+	VPXORQ    128(BX)(R8*1), Z0, Z4
+	VPXORQ    192(BX)(R8*1), Z0, Z5
+	VPXORQ    256(BX)(R8*1), Z0, Z6
+	VPXORQ    320(BX)(R8*1), Z0, Z7
+	VPXORQ    384(BX)(R8*1), Z0, Z8
+	VPXORQ    448(BX)(R8*1), Z0, Z9
+	VPMINUB   Z2, Z3, Z2
+	VPMINUB   Z4, Z5, Z4
+	VPMINUB   Z6, Z7, Z6
+	VPMINUB   Z8, Z9, Z8
+	VPMINUB   Z2, Z4, Z2
+	VPMINUB   Z6, Z8, Z6
+	VPMINUB   Z2, Z6, Z2
+	VPTESTNMB Z2, Z2, K1
+	KORTESTQ  K1, K1
+	JNZ       near512
+	MOVQ      R13, R8
+	JMP       group512
+
+near512:
+	CMPQ literalState_count(DI), $1
+	JE   vector512
+	LEAQ 256(R8), R13
+	PAIR512
+	JNZ  vector512
+	MOVQ R13, R8
+	ADDQ $256, R13
+	PAIR512
+	JNZ  vector512
+	MOVQ R13, R8
+	JMP  group512
 
 rest512:
 	MOVQ R9, R13
 
 vector512:
-	CMPQ R8, R13
-	JGE  more512
-	CMPQ R11, R12
-	JGT  done512
-	MOVQ $-1, AX
-	MOVQ R9, DX
-	SUBQ R8, DX
-	CMPQ DX, $64
-	JLT  last512
+	CMPQ  R8, R13
+	JGE   more512
+	CMPQ  R11, R12
+	JGT   done512
+	MOVQ  $-1, AX
+	MOVQ  R9, DX
+	SUBQ  R8, DX
+	CMPQ  DX, $64
+	JLT   last512
+	MOVQ  R13, DX
+	SUBQ  R8, DX
+	CMPQ  DX, $64
+	JGE   body512
+	BZHIQ DX, AX, AX
 
 body512:
 	KMOVQ    AX, K1
@@ -141,7 +205,7 @@ body512:
 	CMPQ     DX, $2
 	JLE      emit512
 	MOVQ     literalState_probes(DI), AX
-	LEAQ     (AX)(DX*probe__size), DI
+	LEAQ     (AX)(DX*probe__size), R14
 	ADDQ     $(2*probe__size), AX
 
 probe512:
@@ -150,11 +214,10 @@ probe512:
 	VPBROADCASTD probe_val(AX), Z2
 	VPCMPEQB     (SI)(DX*1), Z2, K1, K1
 	KORTESTQ     K1, K1
-	JZ           none512
+	JZ           next512
 	ADDQ         $probe__size, AX
-	CMPQ         AX, DI
+	CMPQ         AX, R14
 	JNE          probe512
-	MOVQ         st+0(FP), DI
 
 emit512:
 	KMOVQ   K1, AX
@@ -164,11 +227,6 @@ emit512:
 	FEW(few512)
 
 next512:
-	ADDQ $64, R8
-	JMP  vector512
-
-none512:
-	MOVQ st+0(FP), DI
 	ADDQ $64, R8
 	JMP  vector512
 
@@ -189,6 +247,7 @@ many512:
 
 // The last 1 to 63 starts, DX of them; AX is all ones.
 last512:
+	MOVQ  R9, R13
 	CMPQ  R9, $64
 	JLT   short512
 	MOVQ  R9, R8
@@ -202,15 +261,34 @@ short512:
 	JMP   body512
 
 more512:
+	MOVQ R13, R8      // a vector may have gone beyond
 	CMPQ R8, R9
 	JLT  group512
-	MOVQ R9, R8
 
 done512:
-	MOVQ R8, literalState_blk+block_pos(DI)
-	MOVQ R11, literalState_blk+block_n(DI)
+	STORE_STATE
 	VZEROUPPER
 	RET
+
+// PAIR256 clears the zero flag if both probes agree somewhere in the 128
+// starts from R8.
+#define PAIR256 \
+	VPCMPEQB 0(BX)(R8*1), Y0, Y2     \
+	VPCMPEQB 32(BX)(R8*1), Y0, Y3    \
+	VPCMPEQB 64(BX)(R8*1), Y0, Y4    \
+	VPCMPEQB 96(BX)(R8*1), Y0, Y5    \
+	VPCMPEQB 0(CX)(R8*1), Y1, Y6     \
+	VPCMPEQB 32(CX)(R8*1), Y1, Y7    \
+	VPCMPEQB 64(CX)(R8*1), Y1, Y8    \
+	VPCMPEQB 96(CX)(R8*1), Y1, Y9    \
+	VPAND    Y2, Y6, Y2              \
+	VPAND    Y3, Y7, Y3              \
+	VPAND    Y4, Y8, Y4              \
+	VPAND    Y5, Y9, Y5              \
+	VPOR     Y2, Y3, Y2              \
+	VPOR     Y4, Y5, Y4              \
+	VPOR     Y2, Y4, Y2              \
+	VPTEST   Y2, Y2
 
 // func scanLiteralAVX2(st *literalState)
 TEXT ·scanLiteralAVX2(SB), NOSPLIT, $0-8
@@ -219,48 +297,77 @@ TEXT ·scanLiteralAVX2(SB), NOSPLIT, $0-8
 	MOVQ         BX, CX
 	VMOVDQA      Y0, Y1
 	CMPQ         literalState_count(DI), $1
-	JE           group256
+	JE           start256
 	MOVL         (probe__size+probe_off)(DX), CX
 	ADDQ         SI, CX
 	VPBROADCASTD (probe__size+probe_val)(DX), Y1
 
+start256:
+	// To the first start whose probe 0 is at a multiple of 32.
+	LEAQ (BX)(R8*1), DX
+	NEGQ DX
+	ANDQ $31, DX
+	LEAQ (R8)(DX*1), R13
+	CMPQ R13, R9
+	JLE  vector256
+	MOVQ R9, R13
+	JMP  vector256
+
 group256:
-	LEAQ      128(R8), R13
-	CMPQ      R13, R9
-	JHI       rest256
-	VPCMPEQB  (BX)(R8*1), Y0, Y2
-	VPCMPEQB  32(BX)(R8*1), Y0, Y3
-	VPCMPEQB  64(BX)(R8*1), Y0, Y4
-	VPCMPEQB  96(BX)(R8*1), Y0, Y5
-	VPCMPEQB  (CX)(R8*1), Y1, Y6
-	VPCMPEQB  32(CX)(R8*1), Y1, Y7
-	VPCMPEQB  64(CX)(R8*1), Y1, Y8
-	VPCMPEQB  96(CX)(R8*1), Y1, Y9
-	VPAND     Y2, Y6, Y2
-	VPAND     Y3, Y7, Y3
-	VPAND     Y4, Y8, Y4
-	VPAND     Y5, Y9, Y5
-	VPOR      Y2, Y3, Y2
-	VPOR      Y4, Y5, Y4
-	VPOR      Y2, Y4, Y2
-	VPTEST    Y2, Y2
-	JNZ       vector256
-	MOVQ      R13, R8
-	JMP       group256
+	LEAQ     256(R8), R13
+	CMPQ     R13, R9
+	JGT      rest256
+	VPCMPEQB 0(BX)(R8*1), Y0, Y2
+	VPCMPEQB 32(BX)(R8*1), Y0, Y3
+	VPCMPEQB 64(BX)(R8*1), Y0, Y4
+	VPCMPEQB 96(BX)(R8*1), Y0, Y5
+	VPCMPEQB 128(BX)(R8*1), Y0, Y6
+	VPCMPEQB 160(BX)(R8*1), Y0, Y7
+	VPCMPEQB 192(BX)(R8*1), Y0, Y8
+	VPCMPEQB 224(BX)(R8*1), Y0, Y9
+	VPOR     Y2, Y3, Y2
+	VPOR     Y4, Y5, Y4
+	VPOR     Y6, Y7, Y6
+	VPOR     Y8, Y9, Y8
+	VPOR     Y2, Y4, Y2
+	VPOR     Y6, Y8, Y6
+	VPOR     Y2, Y6, Y2
+	VPTEST   Y2, Y2
+	JNZ      near256
+	MOVQ     R13, R8
+	JMP      group256
+
+near256:
+	CMPQ literalState_count(DI), $1
+	JE   vector256
+	LEAQ 128(R8), R13
+	PAIR256
+	JNZ  vector256
+	MOVQ R13, R8
+	SUBQ $-128, R13
+	PAIR256
+	JNZ  vector256
+	MOVQ R13, R8
+	JMP  group256
 
 rest256:
 	MOVQ R9, R13
 
 vector256:
-	CMPQ R8, R13
-	JGE  more256
-	CMPQ R11, R12
-	JGT  done256
-	MOVL $-1, AX
-	MOVQ R9, DX
-	SUBQ R8, DX
-	CMPQ DX, $32
-	JLT  last256
+	CMPQ  R8, R13
+	JGE   more256
+	CMPQ  R11, R12
+	JGT   done256
+	MOVL  $-1, AX
+	MOVQ  R9, DX
+	SUBQ  R8, DX
+	CMPQ  DX, $32
+	JLT   last256
+	MOVQ  R13, DX
+	SUBQ  R8, DX
+	CMPQ  DX, $32
+	JGE   body256
+	BZHIL DX, AX, AX
 
 body256:
 	VPCMPEQB  (BX)(R8*1), Y0, Y2
@@ -317,6 +424,7 @@ many256:
 
 // The last 1 to 31 starts, DX of them; AX is all ones.
 last256:
+	MOVQ  R9, R13
 	MOVQ  R9, R8
 	SUBQ  $32, R8
 	NEGL  DX          // the shift is modulo 32: by 32 − DX
@@ -324,12 +432,11 @@ last256:
 	JMP   body256
 
 more256:
+	MOVQ R13, R8      // a vector may have gone beyond
 	CMPQ R8, R9
 	JLT  group256
-	MOVQ R9, R8
 
 done256:
-	MOVQ R8, literalState_blk+block_pos(DI)
-	MOVQ R11, literalState_blk+block_n(DI)
+	STORE_STATE
 	VZEROUPPER
 	RET

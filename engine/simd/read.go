@@ -8,29 +8,22 @@ import "encoding/binary"
 // result, the exclusive or of all little-endian words of 8 bytes, the last
 // filled up with zeros, is there so that every byte has to be read. It uses
 // the highest level that this machine can run.
-func ReadBandwidthProbe(b []byte) uint64 {
+func ReadBandwidthProbe(b []byte) uint64 { return readAll(readLevel, b) }
+
+// readLevel is the highest level that this machine can run.
+var readLevel = func() Level {
 	best := Generic
 	for _, l := range Levels() {
 		if l.Check() == nil {
 			best = l
 		}
 	}
-	return readAll(best, b)
-}
+	return best
+}()
 
-// readAll is ReadBandwidthProbe at a level that this machine can run, Generic
-// where the level has no loop of its own.
+// readAll is ReadBandwidthProbe at a level that this machine can run.
 func readAll(level Level, b []byte) uint64 {
-	var x uint64
-	n := 0
-	for n < len(b) {
-		done, y := readAssembled(level, b[n:])
-		if done == 0 {
-			break
-		}
-		x ^= y
-		n += done
-	}
+	n, x := readAssembled(level, b)
 	return x ^ readGo(b[n:])
 }
 

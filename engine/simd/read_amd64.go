@@ -4,14 +4,15 @@ package simd
 
 import "unsafe"
 
-// Every CPU feature that the instructions of the two loops need.
+// Every CPU feature that the instructions of the two loops need; all of them
+// are among those of the level.
 var (
 	readAVX2Needs   = features{fAVX, fAVX2}
 	readAVX512Needs = features{fAVX, fAVX2, fAVX512F}
 )
 
-// readAVX2 and readAVX512 are the exclusive or of n bytes from p on, a
-// multiple of 512.
+// readAVX2 and readAVX512 are the exclusive or of the words of n bytes from p
+// on, n a multiple of 512 above 0.
 //
 //go:noescape
 func readAVX2(p *byte, n int) uint64
@@ -19,16 +20,21 @@ func readAVX2(p *byte, n int) uint64
 //go:noescape
 func readAVX512(p *byte, n int) uint64
 
-// readAssembled reads part of b, at most asmBlock bytes, and returns how much
-// and the exclusive or of its words; 0 where it cannot.
-func readAssembled(level Level, b []byte) (int, uint64) {
-	n := min(len(b), asmBlock) &^ 511
-	switch {
-	case n == 0:
-	case level == AVX512 && len(readAVX512Needs.missing()) == 0:
-		return n, readAVX512(unsafe.SliceData(b), n)
-	case level >= AVX2 && len(readAVX2Needs.missing()) == 0:
-		return n, readAVX2(unsafe.SliceData(b), n)
+// readAssembled reads the first n bytes of b, all but less than 512 of them,
+// and returns n and the exclusive or of their words.
+func readAssembled(level Level, b []byte) (n int, x uint64) {
+	if level < AVX2 {
+		return 0, 0
 	}
-	return 0, 0
+	for len(b)-n >= 512 {
+		size := min(len(b)-n, asmBlock) &^ 511
+		p := unsafe.SliceData(b[n:])
+		if level == AVX512 {
+			x ^= readAVX512(p, size)
+		} else {
+			x ^= readAVX2(p, size)
+		}
+		n += size
+	}
+	return n, x
 }

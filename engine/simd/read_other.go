@@ -2,4 +2,4 @@
 
 package simd
 
-func readAssembled(Level, []byte) (int, uint64) { return 0, 0 }
+func readAssembled(Level, []byte) (n int, x uint64) { return 0, 0 }

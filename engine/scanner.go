@@ -205,7 +205,7 @@ func (sc *Scanner) Scan(ctx context.Context, yield func(Hit) bool) (Stats, error
 	outer := ctx
 	ctx, cancel := context.WithCancel(ctx)
 	run := &scan{Scanner: sc, cutter: shard.NewCutter(sc.plan.runs, sc.opt.ShardSize, uint64(sc.overlap))}
-	run.stitcher = shard.NewStitcher[*batch](2*sc.opt.Workers, max(2, batchBudget/(2*sc.opt.Workers)))
+	run.stitcher = shard.NewStitcher[*batch](ctx, 2*sc.opt.Workers, max(2, batchBudget/(2*sc.opt.Workers)))
 	var group errgroup.Group
 	for range sc.opt.Workers {
 		group.Go(func() error { return newWorker(run).work(ctx) })
@@ -216,7 +216,7 @@ func (sc *Scanner) Scan(ctx context.Context, yield func(Hit) bool) (Stats, error
 			cancel()
 			workErr = group.Wait()
 		}()
-		all := run.stitcher.Deliver(ctx, func(b *batch) bool {
+		all := run.stitcher.Deliver(func(b *batch) bool {
 			n := len(b.hits)
 			for i := range b.hits {
 				if !yield(sc.hit(&b.hits[i])) {

@@ -73,7 +73,7 @@ func (w *worker) work(ctx context.Context) error {
 	defer w.account()
 	for {
 		w.spans = w.spans[:0]
-		w.lane = w.stitcher.Claim(ctx, func() bool {
+		w.lane = w.stitcher.Claim(func() bool {
 			w.spans = w.cutter.Next(w.spans)
 			return len(w.spans) > 0
 		})
@@ -85,7 +85,7 @@ func (w *worker) work(ctx context.Context) error {
 				return nil
 			}
 		}
-		if !w.flush(ctx) {
+		if !w.flush() {
 			return nil
 		}
 		w.endShard()
@@ -346,7 +346,7 @@ func (w *worker) single(ctx context.Context, b []byte, core, window addr.Range, 
 			if n.lit == nil {
 				copy(f.raw[:], b[off:int(off)+n.kernel.Len()])
 			}
-			if !w.emit(ctx, f) {
+			if !w.emit(f) {
 				return false
 			}
 		}
@@ -413,7 +413,7 @@ func (w *worker) several(ctx context.Context, b []byte, core, window addr.Range,
 		if i > 0 && w.same(f, w.pending[i-1]) {
 			continue
 		}
-		if !w.emit(ctx, f) {
+		if !w.emit(f) {
 			return false
 		}
 	}
@@ -428,16 +428,16 @@ func (w *worker) same(a, b found) bool {
 }
 
 // emit adds a hit to the batch and sends that when it is full.
-func (w *worker) emit(ctx context.Context, f found) bool {
+func (w *worker) emit(f found) bool {
 	if w.out == nil {
 		w.out = w.batch()
 	}
 	w.out.hits = append(w.out.hits, f)
-	return len(w.out.hits) < batchHits || w.flush(ctx)
+	return len(w.out.hits) < batchHits || w.flush()
 }
 
 // flush sends the batch, less what lies past the present end of its source.
-func (w *worker) flush(ctx context.Context) bool {
+func (w *worker) flush() bool {
 	w.recheck()
 	if w.out == nil {
 		return true
@@ -454,7 +454,7 @@ func (w *worker) flush(ctx context.Context) bool {
 		w.free(b)
 		return true
 	}
-	return w.lane.Send(ctx, b)
+	return w.lane.Send(b)
 }
 
 // recheck asks the sources that the shard has looked at whether they still

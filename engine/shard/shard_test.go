@@ -89,8 +89,8 @@ func TestCutTheWholeSpace(t *testing.T) {
 
 // stitch runs workers over n shards of random size and delay.
 func stitch(ctx context.Context, n, workers, ahead, depth int, yield func([]int) bool) bool {
-	s := NewStitcher[[]int](ahead, depth)
 	ctx, cancel := context.WithCancel(ctx)
+	s := NewStitcher[[]int](ctx, ahead, depth)
 	var g errgroup.Group
 	shards := 0
 	for w := range workers {
@@ -98,7 +98,7 @@ func stitch(ctx context.Context, n, workers, ahead, depth int, yield func([]int)
 			rnd := rand.New(rand.NewPCG(uint64(w), 1))
 			for {
 				mine := 0
-				lane := s.Claim(ctx, func() bool { mine = shards; shards++; return mine < n })
+				lane := s.Claim(func() bool { mine = shards; shards++; return mine < n })
 				if lane == nil {
 					return nil
 				}
@@ -106,7 +106,7 @@ func stitch(ctx context.Context, n, workers, ahead, depth int, yield func([]int)
 					if rnd.IntN(20) == 0 {
 						time.Sleep(time.Duration(rnd.IntN(300)) * time.Microsecond)
 					}
-					if !lane.Send(ctx, []int{mine, k}) {
+					if !lane.Send([]int{mine, k}) {
 						return nil
 					}
 				}
@@ -114,7 +114,7 @@ func stitch(ctx context.Context, n, workers, ahead, depth int, yield func([]int)
 			}
 		})
 	}
-	all := s.Deliver(ctx, yield)
+	all := s.Deliver(yield)
 	cancel()
 	g.Wait()
 	return all

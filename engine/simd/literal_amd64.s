@@ -93,6 +93,28 @@ again:                                  \
 	SHRL      $8, AX                \
 	VPADDD    Y4, Y3, Y3
 
+// AHEAD asks for memory beyond what the core has got to by itself: it will have
+// guessed wrong about the group that turned out to have a probe in it, and
+// would let memory wait while it catches up. Asking for what is not there does
+// no harm.
+#define AHEAD \
+	PREFETCHT0 4096(BX)(R8*1) \
+	PREFETCHT0 4160(BX)(R8*1) \
+	PREFETCHT0 4224(BX)(R8*1) \
+	PREFETCHT0 4288(BX)(R8*1) \
+	PREFETCHT0 4352(BX)(R8*1) \
+	PREFETCHT0 4416(BX)(R8*1) \
+	PREFETCHT0 4480(BX)(R8*1) \
+	PREFETCHT0 4544(BX)(R8*1) \
+	PREFETCHT0 4608(BX)(R8*1) \
+	PREFETCHT0 4672(BX)(R8*1) \
+	PREFETCHT0 4736(BX)(R8*1) \
+	PREFETCHT0 4800(BX)(R8*1) \
+	PREFETCHT0 4864(BX)(R8*1) \
+	PREFETCHT0 4928(BX)(R8*1) \
+	PREFETCHT0 4992(BX)(R8*1) \
+	PREFETCHT0 5056(BX)(R8*1)
+
 // PAIR512 leaves no bit in K1 unless both probes agree somewhere in the 256
 // starts from R8. A byte that is zero is one that agrees.
 #define PAIR512 \
@@ -164,16 +186,18 @@ group512:
 	JMP       group512
 
 near512:
+	AHEAD
 	CMPQ literalState_count(DI), $1
 	JE   vector512
+	MOVQ R13, AX
+
+half512:
 	LEAQ 256(R8), R13
 	PAIR512
 	JNZ  vector512
 	MOVQ R13, R8
-	ADDQ $256, R13
-	PAIR512
-	JNZ  vector512
-	MOVQ R13, R8
+	CMPQ R8, AX
+	JNE  half512
 	JMP  group512
 
 rest512:
@@ -314,7 +338,7 @@ start256:
 	JMP  vector256
 
 group256:
-	LEAQ     256(R8), R13
+	LEAQ     512(R8), R13
 	CMPQ     R13, R9
 	JGT      rest256
 	VPCMPEQB 0(BX)(R8*1), Y0, Y2
@@ -329,25 +353,43 @@ group256:
 	VPOR     Y4, Y5, Y4
 	VPOR     Y6, Y7, Y6
 	VPOR     Y8, Y9, Y8
+	VPCMPEQB 256(BX)(R8*1), Y0, Y3
+	VPCMPEQB 288(BX)(R8*1), Y0, Y5
+	VPCMPEQB 320(BX)(R8*1), Y0, Y7
+	VPCMPEQB 352(BX)(R8*1), Y0, Y9
+	VPCMPEQB 384(BX)(R8*1), Y0, Y10
+	VPCMPEQB 416(BX)(R8*1), Y0, Y11
+	VPCMPEQB 448(BX)(R8*1), Y0, Y12
+	VPCMPEQB 480(BX)(R8*1), Y0, Y13
+	VPOR     Y3, Y5, Y3
+	VPOR     Y7, Y9, Y7
+	VPOR     Y10, Y11, Y10
+	VPOR     Y12, Y13, Y12
 	VPOR     Y2, Y4, Y2
 	VPOR     Y6, Y8, Y6
+	VPOR     Y3, Y7, Y3
+	VPOR     Y10, Y12, Y10
 	VPOR     Y2, Y6, Y2
+	VPOR     Y3, Y10, Y3
+	VPOR     Y2, Y3, Y2
 	VPTEST   Y2, Y2
 	JNZ      near256
 	MOVQ     R13, R8
 	JMP      group256
 
 near256:
+	AHEAD
 	CMPQ literalState_count(DI), $1
 	JE   vector256
+	MOVQ R13, AX
+
+part256:
 	LEAQ 128(R8), R13
 	PAIR256
 	JNZ  vector256
 	MOVQ R13, R8
-	SUBQ $-128, R13
-	PAIR256
-	JNZ  vector256
-	MOVQ R13, R8
+	CMPQ R8, AX
+	JNE  part256
 	JMP  group256
 
 rest256:

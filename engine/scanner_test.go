@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"runtime"
 	"slices"
@@ -59,7 +60,7 @@ func collect(t testing.TB, sc *Scanner) []plainHit {
 	t.Helper()
 	var got []plainHit
 	stats, err := sc.Scan(context.Background(), func(h Hit) bool {
-		if h.Len != len(h.Bytes) {
+		if min(h.Len, HitBytes) != len(h.Bytes) {
 			t.Fatalf("hit of %d bytes with %d", h.Len, len(h.Bytes))
 		}
 		got = append(got, plainHit{h.Addr, h.Pattern, string(h.Bytes)})
@@ -88,7 +89,7 @@ func naive(l layout, model []shown, set *patterns.Set, in func(i int) bool) []pl
 					b[j] = m.b
 				}
 				if ok && (n.Words == nil && bytes.Equal(b, n.Lit) || n.Words != nil && n.Words.Contains(n.Words.Order.Uint(b))) {
-					want = append(want, plainHit{at, k, string(b)})
+					want = append(want, plainHit{at, k, string(b[:min(len(b), HitBytes)])})
 				}
 			}
 		}
@@ -227,6 +228,54 @@ func TestScanLargePieces(t *testing.T) {
 			}
 			if !slices.Equal(got, want) {
 				t.Fatalf("%v, %d bytes: %d hits, want %d", level, length, len(got), len(want))
+			}
+		}
+	}
+}
+
+// Pieces of some KiB that follow one another in memory but cannot be joined are
+// searched in place, and their seams apart.
+func TestScanInPlace(t *testing.T) {
+	rnd := testRand(t)
+	for round := range 24 {
+		data := make([]byte, 60_000)
+		for i := range data {
+			data[i] = "ab\x00"[rnd.IntN(3)]
+		}
+		base := []addr.Addr{0, 0x7fff0001, addr.Max - addr.Addr(len(data)) + 1}[rnd.IntN(3)]
+		l := layout{base: base}
+		sources := []Source{BytesSource("even", data), BytesSource("odd", data)}
+		for at := 0; at < len(data); {
+			n := min(len(data)-at, []int{1024, 4096, 1 + rnd.IntN(6000), 30_000}[rnd.IntN(4)])
+			if round%2 == 0 {
+				n = min(len(data)-at, 1024+rnd.IntN(3000))
+			}
+			first := base + addr.Addr(at)
+			l.mappings = append(l.mappings, Mapping{Range: addr.Range{First: first, Last: first + addr.Addr(n-1)},
+				Source: sources[len(l.mappings)%2], Offset: uint64(at)})
+			at += n
+		}
+		// Patterns that stand across a border, of any length; and words of all alignments.
+		texts := []string{"short=hex:61"}
+		for k, n := range []int{2, 9, 60, 200} {
+			at := max(0, int(l.mappings[1+rnd.IntN(len(l.mappings)-1)].First-base)-rnd.IntN(n))
+			texts = append(texts, fmt.Sprintf("p%d=hex:%x", k, data[at:min(len(data), at+n)]))
+		}
+		texts = append(texts, "w=u64le:0x6161000000000000..0x6162000000000000", "v=u32be:0x61610000..0x61610061")
+		if rnd.IntN(2) == 0 {
+			texts = texts[1+rnd.IntN(4):][:1]
+		}
+		target := patterns.Target{Align: []uint64{0, 0, 2, 4, 8}[rnd.IntN(5)]}
+		set := compileSet(t, target, texts...)
+		model := make([]shown, len(data))
+		for i, b := range data {
+			model[i] = shown{Present, b, 0}
+		}
+		want := naive(l, model, set, func(int) bool { return true })
+		for _, level := range levels() {
+			opt := Options{Workers: 1 + rnd.IntN(3), ShardSize: uint64(1 + rnd.IntN(300_000)), Kernel: level}
+			if got := collect(t, compile(t, l.space(t), set, opt)); !slices.Equal(got, want) {
+				t.Fatalf("%v, %v, %+v: %d hits, want %d", texts, target.Align, opt, len(got), len(want))
 			}
 		}
 	}

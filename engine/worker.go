@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"unsafe"
 
 	"vscan/engine/addr"
 	"vscan/engine/shard"
@@ -20,9 +21,12 @@ import (
 //
 // A direct block is a view of its source, with nothing copied where the source
 // is mapped. Where a match could run from one piece into the next, and where
-// pieces are small, the bytes of all pieces of the block are copied together
-// into the worker's buffer; so a match may span any number of pieces, and tiny
-// pieces do not cost a kernel call each. When a byte of a block cannot be read,
+// pieces are small, the block is searched in one of two ways. Either the bytes of
+// all its pieces are copied together into the worker's buffer; so a match may
+// span any number of pieces, and tiny pieces do not cost a kernel call each. Or,
+// where the pieces are not that small and follow one another in memory, each is
+// searched where it lies, and only the bytes around their borders are copied.
+// When a byte of a block cannot be read,
 // the block is taken once more, page by page, and what is readable is searched
 // as fragments.
 type worker struct {
@@ -35,8 +39,9 @@ type worker struct {
 	spans   []shard.Span
 
 	blockSize uint64   // of a block's core
-	parts     [][]byte // of a block that is copied together
-	touched   byte     // keeps the compiler from dropping reads that fetch ahead
+	parts     [][]byte // of the block in hand
+	seams     seams
+	touched   byte // keeps the compiler from dropping reads that fetch ahead
 
 	// Of the shard in hand:
 	unreadable []addr.Range
@@ -54,6 +59,12 @@ const (
 	minBlock = 256 << 10
 	// directMin is the least rest of a piece that is worth a block of its own.
 	directMin = 32 << 10
+	// inPlaceMin is the least part of a block that is worth a kernel call of its
+	// own; smaller ones are copied.
+	inPlaceMin = 1 << 10
+	// nearBytes is how far ahead in memory the next part may lie to count as
+	// following.
+	nearBytes = 64 << 10
 	// While a part is copied, the first prefetchBytes of the part that comes
 	// prefetchParts later are touched.
 	prefetchParts, prefetchBytes = 3, 512
@@ -154,20 +165,18 @@ func (w *worker) shape(i int, core *addr.Range, last addr.Addr) bool {
 func (w *worker) block(ctx context.Context, i int, direct bool, core, window addr.Range) bool {
 	ok, whole := true, false
 	w.pos = core.First
-	size := int(window.Last-window.First) + 1
-	w.grow(size)
+	w.grow(int(window.Last-window.First) + 1)
 	fault := Guard(func() {
-		var b []byte
-		if direct {
-			b, whole = w.view(i, window.First, size)
-			if whole {
-				w.saw(i, window)
-			}
-		} else {
-			b, whole = w.together(i, window)
+		if whole = w.views(i, window); !whole {
+			return
 		}
-		if whole {
-			ok = w.fragment(ctx, b, core, window, direct && w.plan.pieces[i].source == zeros)
+		switch {
+		case direct:
+			ok = w.fragment(ctx, w.parts[0], core, window, w.plan.pieces[i].source == zeros)
+		case w.worthInPlace():
+			ok = w.inPlace(ctx, core, window)
+		default:
+			ok = w.fragment(ctx, w.together(), core, window, false)
 		}
 	})
 	if fault != nil || !whole {
@@ -187,50 +196,54 @@ func (w *worker) grow(n int) {
 	w.buf = w.buf[:cap(w.buf)]
 }
 
-// view is n bytes of piece i from address a on, and whether all of them came.
-func (w *worker) view(i int, a addr.Addr, n int) ([]byte, bool) {
-	p := &w.plan.pieces[i]
-	b, err := w.plan.sources[p.source].View(w.buf, p.off+uint64(a-p.First), n)
-	return b, err == nil && len(b) == n
-}
-
-// together copies the bytes of a window from all its pieces, the first of
-// which is i, into the worker's buffer.
-func (w *worker) together(i int, window addr.Range) ([]byte, bool) {
+// views puts the bytes of a window into parts, one for each of its pieces, the
+// first of which is i: views of mapped memory, or filled into the worker's
+// buffer at their place in the window. It is false where a byte is missing.
+func (w *worker) views(i int, window addr.Range) bool {
 	w.parts = w.parts[:0]
-	n := 0
-	for first := window.First; ; i++ {
+	for first, at := window.First, 0; ; i++ {
 		p := &w.plan.pieces[i]
-		part := addr.Range{First: first, Last: min(p.Last, window.Last)}
-		size := int(part.Last-part.First) + 1
-		b, err := w.plan.sources[p.source].View(w.buf[n:n+size], p.off+uint64(first-p.First), size)
-		if err != nil || len(b) != size {
-			return nil, false
+		last := min(p.Last, window.Last)
+		n := int(last-first) + 1
+		b, err := w.plan.sources[p.source].View(w.buf[at:at+n], p.off+uint64(first-p.First), n)
+		if err != nil || len(b) != n {
+			return false
 		}
 		w.parts = append(w.parts, b)
-		w.saw(i, part)
-		n += size
-		if part.Last == window.Last {
-			break
+		w.saw(i, addr.Range{First: first, Last: last})
+		if last == window.Last {
+			return true
 		}
-		first = part.Last + 1
+		first, at = last+1, at+n
 	}
+}
+
+// together copies the parts into the worker's buffer, where they are not there
+// already.
+func (w *worker) together() []byte {
 	at := 0
 	for k, b := range w.parts {
-		// Pieces lie anywhere in memory, and the processor fetches ahead only
-		// within a page: touching what comes next saves a third of the time.
-		if k+prefetchParts < len(w.parts) {
-			next := w.parts[k+prefetchParts]
-			for o := 0; o < min(len(next), prefetchBytes); o += 64 {
-				w.touched += next[o]
-			}
-		}
 		if &b[0] != &w.buf[at] {
+			w.fetchAhead(k)
 			copy(w.buf[at:], b)
 		}
 		at += len(b)
 	}
-	return w.buf[:n], true
+	return w.buf[:at]
+}
+
+// fetchAhead touches the part that comes prefetchParts after part k. The
+// processor by itself fetches ahead only what goes on where it reads.
+func (w *worker) fetchAhead(k int) {
+	if k+prefetchParts >= len(w.parts) {
+		return
+	}
+	next := w.parts[k+prefetchParts]
+	touched := byte(0)
+	for o := 0; o < min(len(next), prefetchBytes); o += 64 {
+		touched += next[o]
+	}
+	w.touched = touched
 }
 
 // saw notes how far into a source the shard has looked.
@@ -239,6 +252,133 @@ func (w *worker) saw(i int, part addr.Range) {
 	if end := p.off + uint64(part.Last-p.First) + 1; end > w.seen[p.source] {
 		w.seen[p.source] = end
 	}
+}
+
+// worthInPlace says whether to search the parts where they lie: they are large
+// enough for a kernel call each, and mostly follow one another in memory.
+// Parts that lie anywhere are better copied, since copying can fetch ahead.
+func (w *worker) worthInPlace() bool {
+	far := 0
+	for k, b := range w.parts {
+		if k == 0 {
+			continue
+		}
+		if k < len(w.parts)-1 && (len(b) < inPlaceMin || len(b) < 4*w.overlap) {
+			return false
+		}
+		here, there := unsafe.SliceData(w.parts[k-1]), unsafe.SliceData(b)
+		if uintptr(unsafe.Pointer(there))-uintptr(unsafe.Pointer(here)) >= nearBytes {
+			far++
+		}
+	}
+	// In the worker's buffer they are side by side already.
+	return far <= len(w.parts)/4 && unsafe.SliceData(w.parts[0]) != unsafe.SliceData(w.buf)
+}
+
+// inPlace searches each part where it lies, and then the seams: for each border
+// between two parts, the last bytes of the one and the first of the next, as
+// many on either side as a match across the border can have. They are copied
+// side by side, so that one kernel call does for all of them:
+//
+//	parts  …------tail|head------…------tail|head------…
+//	seams              tail|head|tail|head
+//	                      mmm  mmm mm       only the first crosses a border between parts
+func (w *worker) inPlace(ctx context.Context, core, window addr.Range) bool {
+	w.pending = w.pending[:0]
+	for i := range w.needles {
+		first := window.First
+		w.seams.reset(w.needles[i].kernel.Len() - 1)
+		for k, b := range w.parts {
+			part := addr.Range{First: first, Last: first + addr.Addr(len(b)-1)}
+			if c, ok := part.Intersect(core); ok {
+				if !w.collect(ctx, i, b, c, part) {
+					return w.crowded(ctx, core, window)
+				}
+				if k+1 < len(w.parts) {
+					w.seams.add(b, w.parts[k+1], part.Last)
+				}
+			}
+			first = part.Last + 1
+		}
+		if !w.searchSeams(i, core) {
+			return w.crowded(ctx, core, window)
+		}
+	}
+	return w.emitPending(core)
+}
+
+// crowded goes on where inPlace gave up: because ctx ended, or for too many hits.
+func (w *worker) crowded(ctx context.Context, core, window addr.Range) bool {
+	return ctx.Err() == nil && w.fragment(ctx, w.together(), core, window, false)
+}
+
+// searchSeams collects the hits of needle i that cross a border. It is false
+// where there are too many hits.
+func (w *worker) searchSeams(i int, core addr.Range) bool {
+	n, s := &w.needles[i], &w.seams
+	add := func(off int) {
+		b := &s.borders[off/(2*s.over)]
+		at := off % (2 * s.over) // of the match in its seam
+		if at < s.over-b.tail || at >= s.over || at+n.kernel.Len() > s.over+b.head {
+			return
+		}
+		a := b.last - addr.Addr(s.over-1-at)
+		if core.Contains(a) && a.IsAligned(uint64(n.align)) {
+			w.pending = append(w.pending, n.found(i, a, s.bytes[off:]))
+		}
+	}
+	if n.stride == 1 {
+		for from := 0; from < len(s.bytes); {
+			count, next := n.kernel.Scan(w.offsets, s.bytes, from, len(s.bytes))
+			for _, off := range w.offsets[:count] {
+				add(int(off))
+			}
+			from = next
+		}
+		return len(w.pending) <= maxPending
+	}
+	for k, b := range s.borders {
+		first := b.last - addr.Addr(b.tail-1)
+		if a, ok := first.AlignUp(uint64(n.stride)); ok && a <= b.last {
+			to := k*2*s.over + s.over
+			count, _ := n.kernel.Scan(w.offsets, s.bytes, to-1-int(b.last-a), to) // fewer than eight
+			for _, off := range w.offsets[:count] {
+				add(int(off))
+			}
+		}
+	}
+	return len(w.pending) <= maxPending
+}
+
+// seams is the surroundings of borders between parts, over bytes on either
+// side, one after another.
+type seams struct {
+	over    int
+	bytes   []byte
+	borders []border
+}
+
+// border is where one part ends and the next begins.
+type border struct {
+	last       addr.Addr // of the first part
+	tail, head int       // how many bytes there are on either side; at most over
+}
+
+func (s *seams) reset(over int) {
+	s.over, s.bytes, s.borders = over, s.bytes[:0], s.borders[:0]
+}
+
+// add adds the border between parts a and b; a ends at address last.
+func (s *seams) add(a, b []byte, last addr.Addr) {
+	if s.over == 0 {
+		return
+	}
+	tail, head := min(s.over, len(a)), min(s.over, len(b))
+	s.borders = append(s.borders, border{last, tail, head})
+	n := len(s.bytes)
+	s.bytes = slices.Grow(s.bytes, 2*s.over)[:n+2*s.over]
+	copy(s.bytes[n+s.over-tail:], a[len(a)-tail:])
+	copy(s.bytes[n+s.over:], b[:head])
 }
 
 // fragments searches what can be read of a window, and notes what cannot.
@@ -342,11 +482,7 @@ func (w *worker) single(ctx context.Context, b []byte, core, window addr.Range, 
 			if n.align > 1 && !a.IsAligned(uint64(n.align)) {
 				continue
 			}
-			f := found{addr: a}
-			if n.lit == nil {
-				copy(f.raw[:], b[off:int(off)+n.kernel.Len()])
-			}
-			if !w.emit(f) {
+			if !w.emit(n.found(0, a, b[off:])) {
 				return false
 			}
 		}
@@ -375,35 +511,54 @@ const maxPending = 1 << 16
 func (w *worker) several(ctx context.Context, b []byte, core, window addr.Range, allZero bool) bool {
 	w.pending = w.pending[:0]
 	for i := range w.needles {
-		n := &w.needles[i]
-		from, to, ok := n.starts(core, window)
-		if !ok || allZero && !n.inZeros {
+		if allZero && !w.needles[i].inZeros {
 			continue
 		}
-		for from < to {
-			count, next := n.kernel.Scan(w.offsets, b, from, to)
-			for _, off := range w.offsets[:count] {
-				a := window.First + addr.Addr(off)
-				if n.align > 1 && !a.IsAligned(uint64(n.align)) {
-					continue
-				}
-				f := found{addr: a, needle: int32(i)}
-				if n.lit == nil {
-					copy(f.raw[:], b[off:int(off)+n.kernel.Len()])
-				}
-				w.pending = append(w.pending, f)
-			}
-			from = next
+		if !w.collect(ctx, i, b, core, window) {
 			if ctx.Err() != nil {
 				return false
 			}
-			if len(w.pending) > maxPending && core.First < core.Last {
-				half := core.First + (core.Last-core.First)/2
-				low, high := addr.Range{First: core.First, Last: half}, addr.Range{First: half + 1, Last: core.Last}
-				return w.several(ctx, b, low, window, allZero) && w.several(ctx, b, high, window, allZero)
-			}
+			half := core.First + (core.Last-core.First)/2
+			low, high := addr.Range{First: core.First, Last: half}, addr.Range{First: half + 1, Last: core.Last}
+			return w.several(ctx, b, low, window, allZero) && w.several(ctx, b, high, window, allZero)
 		}
 	}
+	return w.emitPending(core)
+}
+
+// collect appends the hits of needle i in b, the bytes of window, that start in
+// core. It is false where ctx ended, or where there are more than maxPending
+// and core could be less.
+func (w *worker) collect(ctx context.Context, i int, b []byte, core, window addr.Range) bool {
+	n := &w.needles[i]
+	from, to, ok := n.starts(core, window)
+	for ok && from < to {
+		count, next := n.kernel.Scan(w.offsets, b, from, to)
+		for _, off := range w.offsets[:count] {
+			a := window.First + addr.Addr(off)
+			if n.align == 1 || a.IsAligned(uint64(n.align)) {
+				w.pending = append(w.pending, n.found(i, a, b[off:]))
+			}
+		}
+		from = next
+		if ctx.Err() != nil || len(w.pending) > maxPending && core.First < core.Last {
+			return false
+		}
+	}
+	return true
+}
+
+// found is a hit at a, whose bytes b begins with.
+func (n *needle) found(i int, a addr.Addr, b []byte) found {
+	f := found{addr: a, needle: int32(i)}
+	if n.lit == nil {
+		copy(f.raw[:], b[:n.kernel.Len()])
+	}
+	return f
+}
+
+// emitPending sends the collected hits, in order, each once.
+func (w *worker) emitPending(core addr.Range) bool {
 	slices.SortFunc(w.pending, func(x, y found) int {
 		nx, ny := &w.needles[x.needle], &w.needles[y.needle]
 		return cmp.Or(cmp.Compare(x.addr, y.addr), cmp.Compare(nx.pattern, ny.pattern),

@@ -2,6 +2,8 @@
 
 package simd
 
+import "unsafe"
+
 // block is what every kernel in assembly is handed, first thing in a struct
 // of its own, and how it answers. A call does this:
 //
@@ -35,7 +37,21 @@ const (
 	// bytes: some 30 µs at the slowest. It is a multiple of every unrolling,
 	// so that only the last call of a Scan has a remainder to deal with.
 	asmBlock = 128 << 10
+
+	// groupSize is the most bytes of starts that a kernel looks at together.
+	groupSize = 512
 )
+
+// alignedEnd is where the next call is to end: at end, or up to asmBlock bytes
+// on from pos, where loads at off from there are aligned to whole groups, as
+// far as a number of strides can get.
+func alignedEnd(blk *block, off, end, stride int) int {
+	if end-blk.pos <= asmBlock {
+		return end
+	}
+	first := uintptr(unsafe.Pointer(blk.base)) + uintptr(blk.pos+off)
+	return blk.pos + asmBlock - int(first%groupSize)/stride*stride
+}
 
 // compress8 has, for every set of eight lanes, the numbers of the lanes that
 // are in it, ascending, and then anything. AVX2 has no instruction that packs

@@ -13,7 +13,7 @@ var literalsAssembled = []implementation[*literalPlan]{
 // Every CPU feature that the instructions of the two kernels need.
 var (
 	literalAVX2Needs   = features{fAVX, fAVX2, fBMI1, fBMI2, fPOPCNT}
-	literalAVX512Needs = features{fAVX512F, fAVX512BW, fBMI1, fBMI2, fPOPCNT}
+	literalAVX512Needs = features{fAVX, fAVX512F, fAVX512BW, fBMI1, fBMI2, fPOPCNT}
 )
 
 //go:noescape
@@ -62,9 +62,6 @@ func (k *literalAVX512) Scan(dst []uint32, b []byte, from, to int) (n, next int)
 	return r.result(to)
 }
 
-// groupSize is the most starts, in bytes, that a kernel looks at together.
-const groupSize = 512
-
 // literalRun is one Scan: the calls of assembly and what lies between them.
 type literalRun struct {
 	st   literalState
@@ -93,11 +90,7 @@ func (r *literalRun) more(from int) bool {
 	if blk.pos >= r.end || blk.cap-blk.n < slack {
 		return false
 	}
-	if blk.end = r.end; r.end-blk.pos > asmBlock {
-		// Up to where the groups of the next call begin aligned.
-		first := uintptr(unsafe.Pointer(blk.base)) + uintptr(r.plan.probes[0].off)
-		blk.end = blk.pos + asmBlock - int((first+uintptr(blk.pos))%groupSize)
-	}
+	blk.end = alignedEnd(blk, int(r.plan.probes[0].off), r.end, 1)
 	return true
 }
 

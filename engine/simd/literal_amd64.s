@@ -220,9 +220,10 @@ vector512:
 	BZHIQ DX, AX, AX
 
 body512:
-	KMOVQ    AX, K1
-	VPCMPEQB (BX)(R8*1), Z0, K1, K1
-	VPCMPEQB (CX)(R8*1), Z1, K1, K1
+	KMOVQ    AX, K7
+	VPCMPEQB (BX)(R8*1), Z0, K7, K1
+	VPCMPEQB (CX)(R8*1), Z1, K7, K2
+	KANDQ    K2, K1, K1
 	KORTESTQ K1, K1
 	JZ       next512
 	MOVQ     literalState_count(DI), DX
@@ -236,7 +237,8 @@ probe512:
 	MOVL         probe_off(AX), DX
 	ADDQ         R8, DX
 	VPBROADCASTD probe_val(AX), Z2
-	VPCMPEQB     (SI)(DX*1), Z2, K1, K1
+	VPCMPEQB     (SI)(DX*1), Z2, K7, K2   // not under K1: one need not wait for the other
+	KANDQ        K2, K1, K1
 	KORTESTQ     K1, K1
 	JZ           next512
 	ADDQ         $probe__size, AX

@@ -54,29 +54,30 @@ func (k *literalGo) Scan(dst []uint32, b []byte, from, to int) (n, next int) {
 	end := clip(dst, b, from, to, len(k.lit))
 	var box zbox
 	stretch := minWords
-	pos := from
-	for pos < end {
-		n, pos = k.jump(dst, n, b, pos, end, &box)
-		if pos >= end {
-			break
+	jumping := true
+	for pos := from; pos < end; jumping = !jumping {
+		kept, stop := n, end
+		if jumping {
+			n, pos = k.jump(dst, n, b, pos, end)
+		} else {
+			stop = min(end, pos+stretch)
+			stretch = min(2*stretch, maxWords)
+			n, pos = k.words(dst, n, b, pos, stop)
 		}
-		if n == len(dst) {
+		if len(k.lit) > 1 {
+			n = kept + k.keep(k.lit, b, dst[kept:n], &box)
+		}
+		if pos < stop && len(dst)-n < 8 {
 			return n, pos
 		}
-		stop := min(end, pos+stretch)
-		n, pos = k.words(dst, n, b, pos, stop, &box)
-		if pos < stop {
-			return n, pos
-		}
-		stretch = min(2*stretch, maxWords)
 	}
 	return n, to
 }
 
-// jump reports starts from pos on by jumping, behind the n in dst. It stops at
+// jump appends candidates from pos on to the n in dst, by jumping. It stops at
 // end, where dst is full, or where jumping does not pay, and returns how many
 // there are now and how far it got.
-func (k *literalGo) jump(dst []uint32, n int, b []byte, pos, end int, box *zbox) (int, int) {
+func (k *literalGo) jump(dst []uint32, n int, b []byte, pos, end int) (int, int) {
 	rare := b[:end+k.off0]
 	for pos < end {
 		tried := pos
@@ -85,62 +86,59 @@ func (k *literalGo) jump(dst []uint32, n int, b []byte, pos, end int, box *zbox)
 			if i < 0 {
 				return n, end
 			}
-			if n == len(dst) {
-				return n, pos + i
-			}
 			pos += i
-			if b[pos+k.off1] == byte(k.val1) && k.match(k.lit, b, pos, box) {
+			if n == len(dst) {
+				return n, pos
+			}
+			if b[pos+k.off1] == byte(k.val1) {
 				dst[n] = uint32(pos)
 				n++
 			}
-			pos++
+			if pos++; pos == end {
+				return n, pos
+			}
 		}
 		if pos-tried < tryJumps*payingJump {
-			return n, pos
+			break
 		}
 	}
 	return n, pos
 }
 
-// words is jump, by words and to the end unless dst may be full.
-func (k *literalGo) words(dst []uint32, n int, b []byte, pos, end int, box *zbox) (int, int) {
-	single := len(k.lit) == 1
-	for pos+8 <= end {
+// words is jump, by words, and to the end unless dst may be full.
+func (k *literalGo) words(dst []uint32, n int, b []byte, pos, end int) (int, int) {
+	for ; pos+8 <= end; pos += 8 {
 		// The bytes of x that are zero are the starts where both agree.
 		x := binary.LittleEndian.Uint64(b[pos+k.off0:]) ^ k.val0
 		x |= binary.LittleEndian.Uint64(b[pos+k.off1:]) ^ k.val1
-		if (x-lowBits)&^x&highBits == 0 { // the quick test: true if, and only if, none is
-			pos += 8
+		if (x-lowBits)&^x&highBits == 0 { // the quick test: true if, and only if, there is none
 			continue
 		}
 		if n+8 > len(dst) {
 			return n, pos
 		}
-		if x == 0 && single {
-			out := dst[n : n+8]
+		out := (*[8]uint32)(dst[n:])
+		if x == 0 {
 			for i := range out {
 				out[i] = uint32(pos + i)
 			}
 			n += 8
-			pos += 8
 			continue
 		}
 		// The exact test, with nothing carried from byte to byte.
 		zero := ^((x&^highBits + ^uint64(highBits)) | x) & highBits
+		i := 0
 		for ; zero != 0; zero &= zero - 1 {
-			s := pos + bits.TrailingZeros64(zero)/8
-			if single || k.match(k.lit, b, s, box) {
-				dst[n] = uint32(s)
-				n++
-			}
+			out[i&7] = uint32(pos + bits.TrailingZeros64(zero)/8)
+			i++
 		}
-		pos += 8
+		n += i
 	}
 	for ; pos < end; pos++ {
 		if n == len(dst) {
 			return n, pos
 		}
-		if b[pos+k.off0] == byte(k.val0) && k.match(k.lit, b, pos, box) {
+		if b[pos+k.off0] == byte(k.val0) {
 			dst[n] = uint32(pos)
 			n++
 		}

@@ -5,9 +5,9 @@ import (
 	"math/bits"
 )
 
-// A verifier says whether a literal stands at a candidate, in time that does
-// not collapse on regular data: a page of zeros, searched for a literal of
-// many zeros, is a candidate at every byte.
+// A verifier says which candidates are hits, in time that does not collapse on
+// regular data: a page of zeros, searched for a literal of many zeros, is a
+// candidate at every byte.
 //
 // Most candidates fall at the first eight bytes. For the rest it keeps, from
 // one candidate to the next, the stretch of memory furthest up that is known
@@ -21,13 +21,14 @@ import (
 // literal with itself, which has been done beforehand: z[i] is how many bytes
 // lit[i:] has in common with lit. Where z[s-lo] ends short of the box, so does
 // the match. Else all up to hi is known to agree and the comparison goes on
-// there. Every byte of memory is thus compared once, however many candidates
-// there are: this is Gusfield's Z algorithm ("Algorithms on Strings, Trees and
-// Sequences", 1.4), asked at candidates only.
+// there. Memory that was found to agree is thus compared once, however many
+// candidates there are: this is the Z algorithm (Gusfield, "Algorithms on
+// Strings, Trees and Sequences", 1.4), asked at candidates only.
 type verifier struct {
 	head uint64  // the first bytes of the literal, up to eight, little-endian
 	mask uint64  // which bytes of head count
-	z    []int32 // see above; nil where len(lit) ≤ 8
+	tail uint64  // the last eight bytes, where there are more than eight
+	z    []int32 // see above; nil where there are not more than eight
 }
 
 // zbox is the box; it begins empty.
@@ -38,6 +39,7 @@ func newVerifier(lit []byte) verifier {
 	n := copy(first[:], lit)
 	v := verifier{head: binary.LittleEndian.Uint64(first[:]), mask: ^uint64(0) >> (64 - 8*n)}
 	if len(lit) > 8 {
+		v.tail = binary.LittleEndian.Uint64(lit[len(lit)-8:])
 		v.z = zArray(lit)
 	}
 	return v
@@ -64,45 +66,63 @@ func zArray(lit []byte) []int32 {
 	return z
 }
 
-// match says whether lit stands at b[s:], where there is room for it. From one
-// call with the same box to the next, s ascends.
-func (v *verifier) match(lit, b []byte, s int, box *zbox) bool {
-	if s+8 <= len(b) {
-		if (binary.LittleEndian.Uint64(b[s:])^v.head)&v.mask != 0 {
-			return false
-		}
-		return len(lit) <= 8 || v.rest(lit, b, s, box)
-	}
-	return string(b[s:s+len(lit)]) == string(lit)
-}
-
-// rest is match for literals of more than eight bytes whose first eight agree.
-func (v *verifier) rest(lit, b []byte, s int, box *zbox) bool {
-	k := 8
-	if s < box.hi {
-		k = box.hi - s
-		if int(v.z[s-box.lo]) < k {
-			return false
-		}
-	}
-	if k < len(lit) {
-		k += commonPrefix(b[s+k:s+len(lit)], lit[k:])
-	}
-	if s+k > box.hi {
-		box.lo, box.hi = s, s+k
-	}
-	return k >= len(lit)
-}
-
-// keep moves those candidates that are hits to the front of cand and returns
-// how many there are.
+// keep moves those candidates at which lit stands to the front of cand and
+// returns how many they are. Candidates ascend, also from one call with the
+// same box to the next, and leave room for lit in b.
 func (v *verifier) keep(lit, b []byte, cand []uint32, box *zbox) int {
-	n := 0
-	for _, s := range cand {
-		if v.match(lit, b, int(s), box) {
-			cand[n] = s
+	if v.z == nil {
+		return v.keepShort(lit, b, cand)
+	}
+	n, size := 0, len(lit)
+	lo, hi := box.lo, box.hi
+	for _, c := range cand {
+		s := int(c)
+		k := 0 // so many bytes are known to agree
+		if s < hi {
+			if k = hi - s; int(v.z[s-lo]) < k {
+				continue
+			}
+			if k >= size-8 { // a period on from the last hit, most often
+				if binary.LittleEndian.Uint64(b[s+size-8:]) == v.tail {
+					lo, hi = s, s+size
+					cand[n] = c
+					n++
+				}
+				continue
+			}
+		} else {
+			if binary.LittleEndian.Uint64(b[s:]) != v.head {
+				continue
+			}
+			k = 8
+		}
+		k += commonPrefix(b[s+k:s+size], lit[k:])
+		if s+k > hi {
+			lo, hi = s, s+k
+		}
+		if k == size {
+			cand[n] = c
 			n++
 		}
+	}
+	*box = zbox{lo, hi}
+	return n
+}
+
+// keepShort is keep for literals of up to eight bytes.
+func (v *verifier) keepShort(lit, b []byte, cand []uint32) int {
+	n := 0
+	for _, c := range cand {
+		s := int(c)
+		if s+8 <= len(b) {
+			if (binary.LittleEndian.Uint64(b[s:])^v.head)&v.mask != 0 {
+				continue
+			}
+		} else if string(b[s:s+len(lit)]) != string(lit) {
+			continue
+		}
+		cand[n] = c
+		n++
 	}
 	return n
 }

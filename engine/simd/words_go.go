@@ -2,7 +2,6 @@ package simd
 
 import (
 	"encoding/binary"
-	"math/bits"
 
 	"vscan/engine/addr"
 )
@@ -59,44 +58,49 @@ func (k *wordsGo) has(v uint64) bool {
 // enveloped is the first place s ≥ pos, a whole number of strides on, with a
 // word v in the envelope; s ≥ end where there is none below end.
 func (k *wordsGo) enveloped(b []byte, pos, end int) (s int, v uint64) {
-	lo, span, stride, big := k.lo, k.span, k.spec.Stride, k.spec.Order == addr.Big
+	lo, span, stride := k.lo, k.span, k.spec.Stride
+	little, big := binary.LittleEndian, binary.BigEndian
 	switch {
-	case k.spec.Size == 8 && !big:
+	case k.spec.Size == 8 && k.spec.Order == addr.Little:
 		for s = pos; s < end; s += stride {
-			if v = binary.LittleEndian.Uint64(b[s:]); v-lo <= span {
+			if v := little.Uint64(b[s:]); v-lo <= span {
 				return s, v
 			}
 		}
 	case k.spec.Size == 8:
 		for s = pos; s < end; s += stride {
-			if v = binary.BigEndian.Uint64(b[s:]); v-lo <= span {
+			if v := big.Uint64(b[s:]); v-lo <= span {
 				return s, v
+			}
+		}
+	case k.spec.Size == 4 && k.spec.Order == addr.Little:
+		for s = pos; s < end; s += stride {
+			if v := little.Uint32(b[s:]); v-uint32(lo) <= uint32(span) {
+				return s, uint64(v)
 			}
 		}
 	case k.spec.Size == 4:
 		for s = pos; s < end; s += stride {
-			w := binary.LittleEndian.Uint32(b[s:])
-			if big {
-				w = bits.ReverseBytes32(w)
+			if v := big.Uint32(b[s:]); v-uint32(lo) <= uint32(span) {
+				return s, uint64(v)
 			}
-			if v = uint64(w); v-lo <= span {
-				return s, v
+		}
+	case k.spec.Size == 2 && k.spec.Order == addr.Little:
+		for s = pos; s < end; s += stride {
+			if v := little.Uint16(b[s:]); v-uint16(lo) <= uint16(span) {
+				return s, uint64(v)
 			}
 		}
 	case k.spec.Size == 2:
 		for s = pos; s < end; s += stride {
-			w := binary.LittleEndian.Uint16(b[s:])
-			if big {
-				w = bits.ReverseBytes16(w)
-			}
-			if v = uint64(w); v-lo <= span {
-				return s, v
+			if v := big.Uint16(b[s:]); v-uint16(lo) <= uint16(span) {
+				return s, uint64(v)
 			}
 		}
 	default:
 		for s = pos; s < end; s += stride {
-			if v = uint64(b[s]); v-lo <= span {
-				return s, v
+			if v := b[s]; v-uint8(lo) <= uint8(span) {
+				return s, uint64(v)
 			}
 		}
 	}

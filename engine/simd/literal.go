@@ -6,8 +6,9 @@ import (
 	"fmt"
 )
 
-// MaxLiteral is the longest literal, in bytes: as long as the longest block.
-const MaxLiteral = MaxBlock
+// MaxLiteral is the longest literal, in bytes: 16 MiB. Making a kernel for it
+// takes four times its size in memory.
+const MaxLiteral = 16 << 20
 
 // NewLiteral makes a kernel that finds every occurrence of lit, overlapping
 // ones too, at stride 1. Its hits are exact: nothing is left to verify. lit

@@ -39,7 +39,7 @@ type Options struct {
 }
 
 // MaxWorkers is the most workers that a scan can be given.
-const MaxWorkers = 1024
+const MaxWorkers = 256
 
 const defaultShardSize = 2 << 20
 
@@ -205,7 +205,7 @@ func (sc *Scanner) Scan(ctx context.Context, yield func(Hit) bool) (Stats, error
 	outer := ctx
 	ctx, cancel := context.WithCancel(ctx)
 	run := &scan{Scanner: sc, cutter: shard.NewCutter(sc.plan.runs, sc.opt.ShardSize, uint64(sc.overlap))}
-	run.stitcher = shard.NewStitcher[*batch](ctx, 2*sc.opt.Workers, max(2, batchBudget/(2*sc.opt.Workers)))
+	run.stitcher = shard.NewStitcher[*batch](ctx, 2*sc.opt.Workers, max(1, batchBudget/(2*sc.opt.Workers)))
 	var group errgroup.Group
 	for range sc.opt.Workers {
 		group.Go(func() error { return newWorker(run).work(ctx) })

@@ -321,3 +321,17 @@ func BenchmarkWords(b *testing.B) {
 		}
 	}
 }
+
+// Short blocks, as where pieces of memory meet: what a call costs by itself.
+func BenchmarkShort(b *testing.B) {
+	for _, size := range []int{16, 100, 1000, 8000} {
+		mem := bytes.Repeat([]byte("x"), size)
+		for _, l := range benchLevels() {
+			k, err := NewLiteral(l, []byte("needle"))
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.Run(fmt.Sprintf("size=%d/%s", size, l), func(b *testing.B) { benchScan(b, k, mem, 0) })
+		}
+	}
+}

@@ -5,6 +5,7 @@ package simd
 import (
 	"math/rand/v2"
 	"os"
+	"runtime/debug"
 	"slices"
 	"testing"
 	"unsafe"
@@ -191,5 +192,42 @@ func TestMaxBlock(t *testing.T) {
 			}
 		}()
 		lit.Scan(make([]uint32, MinDst), mem[:MaxBlock+1], 0, 1)
+	})
+}
+
+// A fault in memory that is looked through, as when a mapped file shrinks, can
+// be recovered from at every level, and says where it was.
+func TestFault(t *testing.T) {
+	const size = 300 << 10
+	hole := size - os.Getpagesize()
+	mem := guarded(t, size)
+	if err := unix.Mprotect(mem[hole:], unix.PROT_NONE); err != nil {
+		t.Fatal(err)
+	}
+	perLevel(t, func(t *testing.T, l Level) {
+		lit, err := NewLiteral(l, []byte("xyz"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		num, err := NewWords(l, aligned(8, 1, 2))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, k := range []Kernel{lit, num} {
+			func() {
+				defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+				defer func() {
+					fault, ok := recover().(interface{ Addr() uintptr })
+					if !ok {
+						t.Fatalf("%s: no fault", k.Shape())
+					}
+					if at := fault.Addr() - uintptr(unsafe.Pointer(&mem[0])); at < uintptr(hole) || at >= size {
+						t.Errorf("%s: a fault at %#x, want one from %#x on", k.Shape(), at, hole)
+					}
+				}()
+				dst := make([]uint32, MinDst)
+				k.Scan(dst, mem, 0, size)
+			}()
+		}
 	})
 }

@@ -1,6 +1,7 @@
 package simd
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"slices"
@@ -43,6 +44,15 @@ func perLevel(t *testing.T, f func(t *testing.T, l Level)) {
 // here is the levels that this machine can run.
 func here() []Level {
 	return slices.DeleteFunc(Levels(), func(l Level) bool { return l.Check() != nil })
+}
+
+// Tests that draw at random do so many times over: each draw is small.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if f := flag.Lookup("rapid.checks"); f != nil && f.Value.String() == f.DefValue && !testing.Short() {
+		f.Value.Set("5000")
+	}
+	os.Exit(m.Run())
 }
 
 func TestRequiredLevels(t *testing.T) {

@@ -6,9 +6,10 @@
 // Words in a range: v is from lo to lo + span if, and only if, v − lo ≤ span
 // in unsigned arithmetic, which wraps round.
 //
-// The loops go a group of 512 bytes at a time and ask once whether there is
-// any such word in it: whether the least of all v − lo is one. Loads are
-// aligned, and mask registers used sparingly, for the reasons given in
+// The loops go a group at a time, 512 bytes with AVX-512 and 256 with AVX2, and
+// ask once whether there is any such word in it: whether the least of all
+// v − lo is one. (AVX2 cannot take the lesser of two 64-bit words; it compares
+// each, and asks whether all are out.) Loads are aligned, and mask registers used sparingly, for the reasons given in
 // literal_amd64.s. A group with a word in range is gone through by units, of
 // 16 words with AVX-512 and of 8 with AVX2, and their offsets are stored one
 // after the other where they are few, else by packing the lanes of the mask.

@@ -56,6 +56,8 @@ func alignedEnd(blk *block, off, end, stride int) int {
 // compress8 has, for every set of eight lanes, the numbers of the lanes that
 // are in it, ascending, and then anything. AVX2 has no instruction that packs
 // the lanes of a mask; this is its substitute, eight lanes at a time.
+//
+//lint:ignore U1000 the assembly uses it
 var compress8 = func() (t [256][8]uint8) {
 	for set := range t {
 		n := 0
@@ -70,6 +72,8 @@ var compress8 = func() (t [256][8]uint8) {
 }()
 
 // lanes is the numbers of the lanes of a vector, 0 to 63.
+//
+//lint:ignore U1000 the assembly uses it
 var lanes = func() (t [64]uint32) {
 	for lane := range t {
 		t[lane] = uint32(lane)

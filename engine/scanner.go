@@ -121,6 +121,7 @@ type needle struct {
 	stride  int       // what the kernel steps by itself; 1, or align
 	lit     []byte    // what every hit of it holds; nil where hits differ
 	inZeros bool      // whether zeros alone can match
+	hit     Hit       // every hit of it, but for Addr and, where hits differ, Bytes
 }
 
 // Compile prepares a search of space for the patterns of set. The options are
@@ -140,6 +141,11 @@ func Compile(space *Space, set *patterns.Set, opt Options) (*Scanner, error) {
 		k, err := newNeedle(n, opt.Kernel)
 		if err != nil {
 			return nil, fmt.Errorf("pattern %s: %w", set.Patterns()[n.Pattern].Name, err)
+		}
+		k.hit = Hit{Pattern: n.Pattern, Len: k.kernel.Len()}
+		if k.lit != nil {
+			first := min(len(k.lit), HitBytes)
+			k.hit.Bytes = k.lit[:first:first]
 		}
 		sc.needles = append(sc.needles, k)
 	}
@@ -245,10 +251,9 @@ func (sc *Scanner) Scan(ctx context.Context, yield func(Hit) bool) (Stats, error
 // hit is a found hit as the caller sees it.
 func (sc *Scanner) hit(f *found) Hit {
 	n := &sc.needles[f.needle]
-	h := Hit{Addr: f.addr, Pattern: int(n.pattern), Len: n.kernel.Len()}
-	if n.lit != nil {
-		h.Bytes = n.lit[:min(len(n.lit), HitBytes):min(len(n.lit), HitBytes)]
-	} else {
+	h := n.hit
+	h.Addr = f.addr
+	if n.lit == nil {
 		h.Bytes = f.raw[:h.Len:h.Len]
 	}
 	return h

@@ -477,12 +477,15 @@ func (w *worker) single(ctx context.Context, b []byte, core, window addr.Range, 
 	}
 	for from < to {
 		count, next := n.kernel.Scan(w.offsets, b, from, to)
+		if n.lit != nil && n.align == 1 {
+			if !w.emitAll(window.First, w.offsets[:count]) {
+				return false
+			}
+			count = 0
+		}
 		for _, off := range w.offsets[:count] {
 			a := window.First + addr.Addr(off)
-			if n.align > 1 && !a.IsAligned(uint64(n.align)) {
-				continue
-			}
-			if !w.emit(n.found(0, a, b[off:])) {
+			if a.IsAligned(uint64(n.align)) && !w.emit(n.found(0, a, b[off:])) {
 				return false
 			}
 		}
@@ -589,6 +592,27 @@ func (w *worker) emit(f found) bool {
 	}
 	w.out.hits = append(w.out.hits, f)
 	return len(w.out.hits) < batchHits || w.flush()
+}
+
+// emitAll is emit for all offsets from base, of the only needle, whose hits need
+// nothing but an address. Dense hits spend their time here.
+func (w *worker) emitAll(base addr.Addr, offsets []uint32) bool {
+	for len(offsets) > 0 {
+		if w.out == nil {
+			w.out = w.batch()
+		}
+		n := len(w.out.hits)
+		m := min(len(offsets), batchHits-n)
+		hits := w.out.hits[n : n+m]
+		for i, off := range offsets[:m] {
+			hits[i] = found{addr: base + addr.Addr(off)}
+		}
+		w.out.hits, offsets = w.out.hits[:n+m], offsets[m:]
+		if n+m == batchHits && !w.flush() {
+			return false
+		}
+	}
+	return true
 }
 
 // flush sends the batch, less what lies past the present end of its source.

@@ -51,12 +51,17 @@ func (w *worker) single(ctx context.Context, b []byte, core, window addr.Range, 
 		}
 		for _, off := range w.offsets[:count] {
 			a := window.First + addr.Addr(off)
-			if a.IsAligned(uint64(n.align)) && !w.emit(n.found(0, a, b[off:])) {
+			if !a.IsAligned(uint64(n.align)) {
+				continue
+			}
+			f := n.found(0, a, b[off:]) // this can fault
+			w.passed(addr.Range{First: a, Last: a})
+			if !w.emit(f) {
 				return false
 			}
 		}
 		from = next
-		w.pos = window.First + addr.Addr(min(next, to)) // a fault later does not repeat these
+		w.pos = window.First + addr.Addr(min(next, to))
 		if ctx.Err() != nil {
 			return false
 		}
@@ -192,7 +197,7 @@ func (w *worker) flush() bool {
 	if w.lost {
 		b.hits = slices.DeleteFunc(b.hits, func(f found) bool {
 			last := f.addr + addr.Addr(w.needles[f.needle].kernel.Len()-1)
-			return w.past(addr.Range{First: f.addr, Last: last}, func(addr.Range) {})
+			return w.past(addr.Range{First: f.addr, Last: last}, w.lose)
 		})
 	}
 	if len(b.hits) == 0 {

@@ -27,6 +27,9 @@ func (w *worker) fragments(ctx context.Context, i int, core, window addr.Range) 
 		return !ok || w.fragment(ctx, w.buf[:n], starts, part, false)
 	}
 	for first := window.First; ; {
+		if ctx.Err() != nil {
+			return false
+		}
 		for w.plan.pieces[i].Last < first {
 			i++
 		}
@@ -36,9 +39,9 @@ func (w *worker) fragments(ctx context.Context, i int, core, window addr.Range) 
 			if n > 0 && !search(lost-1) {
 				return false
 			}
-			if r, ok := (addr.Range{First: lost, Last: last}).Intersect(core); ok {
-				w.unreadable = append(w.unreadable, r)
-			}
+			// Also past the core: the shard that has it there may be able to read
+			// it, but matches that begin here and go on there are lost.
+			w.lose(addr.Range{First: lost, Last: last})
 			begin, n = last+1, 0
 		}
 		if last == window.Last {
@@ -114,17 +117,17 @@ func (w *worker) past(r addr.Range, f func(addr.Range)) bool {
 	return any
 }
 
+// lose notes that r cannot be read.
+func (w *worker) lose(r addr.Range) { w.unreadable = append(w.unreadable, r) }
+
 // endShard notes what of the shard was lost, and forgets the shard.
 func (w *worker) endShard() {
 	if w.lost {
 		for _, s := range w.spans {
-			w.past(s.Core, func(r addr.Range) { w.unreadable = append(w.unreadable, r) })
+			w.past(s.Window(), w.lose)
 		}
 	}
-	for _, r := range addr.Merge(w.unreadable) {
-		w.scanned -= min(w.scanned, r.Size())
-		w.gone = append(w.gone, r)
-	}
+	w.gone = append(w.gone, addr.Merge(w.unreadable)...)
 	w.unreadable, w.lost = w.unreadable[:0], false
 	clear(w.seen)
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"reflect"
 
 	"vscan/engine/addr"
 )
@@ -88,6 +89,8 @@ func (m *Mapping) Validate() error {
 		return fmt.Errorf("%v: a mapping cannot have state %v", m.Range, m.State)
 	case m.State == Present && m.Source == nil:
 		return fmt.Errorf("%v: %w", m.Range, errNoSource)
+	case m.State == Present && !reflect.TypeOf(m.Source).Comparable():
+		return fmt.Errorf("%v: a source of type %T cannot be compared with ==; make it a pointer", m.Range, m.Source)
 	case m.State == Present && uint64(m.Last-m.First) > math.MaxUint64-m.Offset:
 		return fmt.Errorf("%v: from offset %#x it would run past the last offset of its source", m.Range, m.Offset)
 	}

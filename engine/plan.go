@@ -80,7 +80,8 @@ func (p *plan) add(q piece) {
 		last := &p.pieces[n-1]
 		if adjacent(last.Range, q.Range) {
 			p.runs[len(p.runs)-1].Last = q.Last
-			if last.source == q.source && (q.source == zeros || last.off+uint64(q.First-last.First) == q.off) {
+			// An offset of 0 goes on nowhere, not even past 2^64 − 1.
+			if last.source == q.source && (q.source == zeros || q.off > 0 && last.off+uint64(last.Last-last.First) == q.off-1) {
 				last.Last = q.Last
 				return
 			}

@@ -126,22 +126,21 @@ func readInterval(p []byte, v Interval, a addr.Addr) (int, error) {
 // after them. Faults are caught, and zeros past the end of a file that shrank
 // are not taken for its bytes.
 func readSource(p []byte, src Source, off uint64) (int, error) {
+	faulted := false // somewhere in many pages: they are taken one by one from then on
 	for n := 0; n < len(p); {
 		want, m := len(p)-n, 0
+		if toEnd := PageSize - int((off+uint64(n))%PageSize); faulted {
+			want = min(want, toEnd)
+		}
 		var viewErr error
 		fault := Guard(func() {
 			var b []byte
 			b, viewErr = src.View(p[n:], off+uint64(n), want)
 			m = copy(p[n:], b)
 		})
-		if fault != nil && want > PageSize-int((off+uint64(n))%PageSize) {
-			// Somewhere in many pages: take them one by one.
-			want = PageSize - int((off+uint64(n))%PageSize)
-			fault = Guard(func() {
-				var b []byte
-				b, viewErr = src.View(p[n:], off+uint64(n), want)
-				m = copy(p[n:], b)
-			})
+		if fault != nil && !faulted {
+			faulted = true
+			continue
 		}
 		if size := src.Size(); off+uint64(n+m) > size {
 			if size <= off {

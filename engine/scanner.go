@@ -240,8 +240,8 @@ func (sc *Scanner) Scan(ctx context.Context, yield func(Hit) bool) (Stats, error
 		stats.Cancelled = !all && !stats.Stopped
 		stats.Elapsed = time.Since(begin)
 	}()
-	stats.Scanned = run.scanned
 	stats.Unreadable = addr.Merge(run.unreadable)
+	stats.Scanned = run.scanned - min(run.scanned, stats.UnreadableBytes())
 	if workErr == nil && stats.Cancelled {
 		workErr = context.Cause(outer)
 	}

@@ -143,6 +143,7 @@ func (x *index) build() {
 	if x.unders > 0 {
 		x.bottom = segtree.New(ranges[:x.unders])
 	}
+	saved, layer := x.savedUnder()
 	x.shows = segtree.NewPartition(func(yield func(addr.Addr, int32) bool) {
 		for run, owner := range x.over.Shows().Runs(addr.All) {
 			if owner != segtree.None {
@@ -155,15 +156,49 @@ func (x *index) build() {
 				continue
 			}
 			for part, under := range x.bottom.Shows().Runs(run) {
-				if under == segtree.None {
+				if under == segtree.None || saved == nil || x.mappings[under].State != Absent {
+					if under == segtree.None {
+						under = owner
+					}
+					if !yield(part.First, under) {
+						return
+					}
+					continue
+				}
+				// Absent under absent, or under a hole: what is further down shows, if
+				// anything is saved there.
+				if owner != segtree.None {
 					under = owner
 				}
-				if !yield(part.First, under) {
-					return
+				for p, k := range saved.Shows().Runs(part) {
+					shows := under
+					if k != segtree.None {
+						shows = layer[k]
+					}
+					if !yield(p.First, shows) {
+						return
+					}
 				}
 			}
 		}
 	})
+}
+
+// savedUnder is the tree of those layers under the rest that are not absent,
+// for they show through those that are, and which layers these are. The tree is
+// nil where none is absent.
+func (x *index) savedUnder() (*segtree.Tree, []int32) {
+	var ranges []addr.Range
+	var layer []int32
+	for i := range x.mappings[:x.unders] {
+		if x.mappings[i].State != Absent {
+			ranges, layer = append(ranges, x.mappings[i].Range), append(layer, int32(i))
+		}
+	}
+	if len(ranges) == x.unders {
+		return nil, nil
+	}
+	return segtree.New(ranges), layer
 }
 
 // Interval is a run of addresses that one mapping shows, or a hole.

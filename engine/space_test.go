@@ -49,10 +49,13 @@ func (l layout) model(size int) []shown {
 			}
 		}
 		if out[i].state == Hole || out[i].state == Absent {
-			for k := range l.unders {
-				if m := l.unders[k]; m.Contains(a) { // the first laid under is the highest
+			for k := range l.unders { // the first laid under is the highest
+				m := l.unders[k]
+				if m.Contains(a) && (m.State != Absent || out[i].state == Hole) {
 					take(m, len(l.unders)-1-k)
-					break
+					if m.State != Absent {
+						break
+					}
 				}
 			}
 		}

@@ -42,10 +42,10 @@ type worker struct {
 
 	// Of the shard in hand:
 	unreadable []addr.Range
-	pos        addr.Addr // hits of all starts below it are out
+	pos        addr.Addr // hits of all starts below it are out; a fault does not repeat them
 	seen       map[int32]uint64
-	lost       bool // a source has shrunk, and its bytes past the end are not to be trusted
-	scanned    uint64
+	lost       bool         // a source has shrunk, and its bytes past the end are not to be trusted
+	scanned    uint64       // unreadable bytes included
 	gone       []addr.Range // of all shards so far
 }
 
@@ -88,8 +88,9 @@ func (w *worker) work(ctx context.Context) error {
 		if w.lane == nil {
 			return nil
 		}
-		for _, span := range w.spans {
-			if !w.span(ctx, span) {
+		for k := range w.spans {
+			if !w.span(ctx, &w.spans[k]) {
+				w.spans = w.spans[:k+1] // the rest has not been looked at
 				return nil
 			}
 		}
@@ -110,8 +111,9 @@ func (w *worker) account() {
 	w.scan.unreadable = append(w.scan.unreadable, w.gone...)
 }
 
-// span searches the core of one span. It is false where ctx ended.
-func (w *worker) span(ctx context.Context, s shard.Span) bool {
+// span searches the core of one span. Where ctx ended it is false, and the span
+// is what has been looked at.
+func (w *worker) span(ctx context.Context, s *shard.Span) bool {
 	i := w.plan.pieceAt(s.Core.First)
 	for first := s.Core.First; ; {
 		core := addr.Range{First: first, Last: s.Core.Last}
@@ -127,6 +129,7 @@ func (w *worker) span(ctx context.Context, s shard.Span) bool {
 			window.Last = core.Last + addr.Addr(w.overlap)
 		}
 		if !w.block(ctx, i, direct, core, window) {
+			s.Core.Last, s.Last = core.Last, window.Last
 			return false
 		}
 		if core.Last == s.Core.Last {
@@ -179,10 +182,14 @@ func (w *worker) block(ctx context.Context, i int, direct bool, core, window add
 	if fault != nil || !whole {
 		ok = w.fragments(ctx, i, core, window)
 	}
-	if p := w.opt.Progress; p != nil {
-		p.Bytes.Add(core.Size())
+	looked := core.Size()
+	if !ok {
+		looked = uint64(w.pos - core.First)
 	}
-	w.scanned += core.Size() // less what turns out to be unreadable
+	if p := w.opt.Progress; p != nil {
+		p.Bytes.Add(looked)
+	}
+	w.scanned += looked
 	return ok
 }
 

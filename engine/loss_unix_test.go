@@ -316,21 +316,6 @@ func TestLastOffset(t *testing.T) {
 	}
 }
 
-// The result must not depend on the shard size: a sector that cannot be read inside a page.
-type sectorSource struct{ b []byte }
-
-func (s *sectorSource) Name() string { return "sector" }
-func (s *sectorSource) Size() uint64 { return uint64(len(s.b)) }
-func (s *sectorSource) View(buf []byte, off uint64, n int) ([]byte, error) {
-	for i := range n {
-		if at := off + uint64(i); at >= 512 && at < 1024 {
-			return buf[:i], errors.New("EIO")
-		}
-		buf[i] = s.b[off+uint64(i)]
-	}
-	return buf[:n], nil
-}
-
 // Spans of a shard that were not looked at are subtracted from what was.
 func TestScannedCountsWhatWas(t *testing.T) {
 	src := &brokenSource{b: make([]byte, 3<<20)}

@@ -18,6 +18,7 @@ import (
 var predicates = map[string]features{
 	"readAVX2":          readAVX2Needs,
 	"readAVX512":        readAVX512Needs,
+	"scanGramsAVX512":   gramsAVX512Needs,
 	"scanLiteralAVX2":   literalAVX2Needs,
 	"scanLiteralAVX512": literalAVX512Needs,
 	"scanWords4AVX2":    wordsAVX2Needs,
@@ -29,7 +30,7 @@ var predicates = map[string]features{
 // plain is the instructions that every amd64 machine has.
 var plain = strings.Fields(`
 	ADDL ADDQ ANDL ANDQ CMOVQGT CMPL CMPQ INCQ LEAL LEAQ MOVBLZX MOVL MOVQ MOVWLZX NEGL NEGQ ORL
-	SHLL SHRL SHRQ SUBQ TESTL PREFETCHT0 RET
+	SHLL SHRL SHRQ SUBQ TESTL XORL PREFETCHT0 RET
 	JMP JB JCC JE JGE JGT JHI JLE JLT JNE JNZ JZ`)
 
 // general is what instructions on general registers need.
@@ -43,10 +44,12 @@ var general = map[string]feature{
 // with masks, "" where there is no such form.
 var vector = map[string][3]feature{
 	"KANDQ":         {"", "", fAVX512BW},
+	"KANDW":         {"", "", fAVX512F},
 	"KMOVQ":         {"", "", fAVX512BW},
 	"KMOVW":         {"", "", fAVX512F},
 	"KORTESTQ":      {"", "", fAVX512BW},
 	"KORTESTW":      {"", "", fAVX512F},
+	"KORW":          {"", "", fAVX512F},
 	"KSHIFTRQ":      {"", "", fAVX512BW},
 	"KSHIFTRW":      {"", "", fAVX512F},
 	"KUNPCKBW":      {"", "", fAVX512F},
@@ -64,6 +67,7 @@ var vector = map[string][3]feature{
 	"VPADDD":        {fAVX, fAVX2, fAVX512F},
 	"VPADDQ":        {fAVX, fAVX2, fAVX512F},
 	"VPAND":         {fAVX, fAVX2, ""},
+	"VPANDNQ":       {"", "", fAVX512F},
 	"VPBROADCASTD":  {fAVX2, fAVX2, fAVX512F},
 	"VPBROADCASTQ":  {fAVX2, fAVX2, fAVX512F},
 	"VPCMPEQB":      {fAVX, fAVX2, fAVX512BW},
@@ -72,19 +76,27 @@ var vector = map[string][3]feature{
 	"VPCMPUD":       {"", "", fAVX512F},
 	"VPCMPUQ":       {"", "", fAVX512F},
 	"VPCOMPRESSD":   {"", "", fAVX512F},
+	"VPGATHERDD":    {fAVX2, fAVX2, fAVX512F},
 	"VPMINUB":       {fAVX, fAVX2, fAVX512BW},
 	"VPMINUD":       {fAVX, fAVX2, fAVX512F},
 	"VPMINUQ":       {"", "", fAVX512F},
 	"VPMOVMSKB":     {fAVX, fAVX2, ""},
 	"VPMOVZXBD":     {fAVX, fAVX2, fAVX512F},
+	"VPMULLD":       {fAVX, fAVX2, fAVX512F},
 	"VPOR":          {fAVX, fAVX2, ""},
+	"VPORQ":         {"", "", fAVX512F},
+	"VPROLVD":       {"", "", fAVX512F},
 	"VPSHUFB":       {fAVX, fAVX2, fAVX512BW},
 	"VPSLLD":        {fAVX, fAVX2, fAVX512F},
 	"VPSLLQ":        {fAVX, fAVX2, fAVX512F},
+	"VPSRLD":        {fAVX, fAVX2, fAVX512F},
 	"VPSRLDQ":       {fAVX, fAVX2, fAVX512BW},
+	"VPSRLVD":       {fAVX2, fAVX2, fAVX512F},
 	"VPTERNLOGQ":    {"", "", fAVX512F},
 	"VPTEST":        {fAVX, fAVX, ""},
+	"VPTESTMD":      {"", "", fAVX512F},
 	"VPTESTNMB":     {"", "", fAVX512BW},
+	"VPTESTNMD":     {"", "", fAVX512F},
 	"VPXOR":         {fAVX, fAVX2, ""},
 	"VPXORQ":        {"", "", fAVX512F},
 	"VZEROUPPER":    {fAVX, fAVX, fAVX},

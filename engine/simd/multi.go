@@ -1,0 +1,447 @@
+package simd
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+)
+
+// Match is a literal of a set, and where it starts.
+type Match struct {
+	Off uint32 // into the block
+	Lit uint32 // the literal's index in what NewLiterals was given
+}
+
+// SetKernel looks for all literals of a set at once. Like a Kernel it is made
+// once, never changes and may be used by any number of goroutines at a time,
+// each with a Scratch of its own.
+type SetKernel interface {
+	// Scan reports every literal i at every s with from ≤ s < to where it
+	// stands wholly in b, ascending by s, then by i, each once: dst[:n].
+	// Matches may overlap; one may end beyond to, never beyond b.
+	//
+	// Scan stops early when dst may be full. Then next is where to go on, by
+	// another call with from = next and the rest the same; all matches below
+	// next have been reported and none at or above it, and such a call always
+	// gets further. When next ≥ to, all is done. What lies in dst[n:]
+	// afterwards is undefined. A nil scratch is replaced by a new one.
+	//
+	// No byte outside b is read. Assembly is entered for at most 128 KiB at
+	// a time.
+	//
+	// Scan panics where len(dst) < MinMatches(), len(b) > MaxBlock or
+	// from < 0.
+	Scan(dst []Match, b []byte, from, to int, scratch *Scratch) (n, next int)
+
+	// MinMatches is the least len(dst) that Scan accepts: MinDst, or where
+	// that is more, the most literals that can stand at one offset. Some
+	// thousands make better use of a call.
+	MinMatches() int
+
+	// Levels is the levels of the code that runs, ascending, each once and
+	// never Auto: the parts of a set are looked for in different ways, not
+	// all of which there are at each level.
+	Levels() []Level
+}
+
+// Scratch is what a Scan of a set needs besides dst. The zero value is ready.
+// It may serve any number of kernels, one Scan at a time, and saves them
+// allocations; it says nothing about what was found.
+type Scratch struct {
+	hits  []uint64 // what was found in a stretch: start<<32 | number of the literal
+	far   []uint64 // what is still to be verified: number<<32 | start
+	cand  []uint32 // what a kernel found
+	limit int      // of hits: to find more than these at a time is of no use
+	size  int      // of the next stretch, in bytes
+}
+
+const (
+	// maxStretch is the most starts that all parts of a set look at before
+	// their hits are merged, in bytes: it stays in the cache for the next.
+	maxStretch = 64 << 10
+
+	// candidates is how many a kernel may find at a time.
+	candidates = 4096
+
+	// maxSet is the most bytes that the literals of a set may have, in all.
+	maxSet = 1<<31 - 1
+)
+
+// NewLiterals makes a kernel that finds every occurrence of every literal of a
+// set of any size, overlapping ones too. Literals have at least one byte, and
+// are copied. One that is there several times is reported as often, once for
+// each index.
+//
+// There is one at each level. A level that this machine lacks is an error.
+//
+// The set is looked for in parts, by length, so that few short literals do not
+// slow down many long ones (see gramPart for these, shortPart and singlePart),
+// a stretch of memory at a time, so that it is in the cache for all but the
+// first part. Memory for the kernel is some hundred bytes a literal, and the
+// literals themselves twice.
+func NewLiterals(level Level, lits [][]byte) (SetKernel, error) {
+	if err := level.Check(); err != nil {
+		return nil, err
+	}
+	if len(lits) == 0 {
+		return nil, errors.New("a set without literals")
+	}
+	if len(lits) > math.MaxInt32 {
+		return nil, fmt.Errorf("a set of %d literals: at most %d", len(lits), math.MaxInt32)
+	}
+	total := 0
+	for i, lit := range lits {
+		if len(lit) == 0 {
+			return nil, fmt.Errorf("literal %d of the set has no bytes", i)
+		}
+		if len(lit) > MaxLiteral {
+			return nil, fmt.Errorf("literal %d of the set has %d bytes: at most %d", i, len(lit), MaxLiteral)
+		}
+		if total += len(lit); total > maxSet {
+			return nil, fmt.Errorf("a set of more than %d bytes", maxSet)
+		}
+	}
+	set := newLiteralSet(lits, total)
+	if level == Reference {
+		return newSetRef(set), nil
+	}
+	return newSetKernel(level, set)
+}
+
+// literalSet is the literals of a set, each once, numbered in lexicographic
+// order.
+type literalSet struct {
+	lits []setLiteral
+	text []byte // all of them
+
+	// Literal u was given as indexes[first[u]:first[u+1]], ascending; first
+	// is nil where each was given once, as indexes[u].
+	indexes []uint32
+	first   []uint32
+
+	most int // the most indexes that one offset can have
+}
+
+// setLiteral is one literal. A set has up to millions of them.
+type setLiteral struct {
+	head uint64 // the first bytes, up to eight, little-endian
+	at   uint32 // in text
+	size uint32
+}
+
+// bytes is literal u.
+func (set *literalSet) bytes(u uint32) []byte {
+	l := &set.lits[u]
+	return set.text[l.at : l.at+l.size : l.at+l.size]
+}
+
+// count is how often literal u was given.
+func (set *literalSet) count(u uint32) int {
+	if set.first == nil {
+		return 1
+	}
+	return int(set.first[u+1] - set.first[u])
+}
+
+func newLiteralSet(lits [][]byte, total int) *literalSet {
+	type item struct {
+		key   uint64 // the first eight bytes, in an order that is that of the bytes
+		index uint32
+	}
+	items := make([]item, len(lits))
+	for i, lit := range lits {
+		var head [8]byte
+		copy(head[:], lit)
+		items[i] = item{binary.BigEndian.Uint64(head[:]), uint32(i)}
+	}
+	slices.SortFunc(items, func(a, b item) int {
+		if a.key != b.key {
+			return cmp.Compare(a.key, b.key)
+		}
+		if c := bytes.Compare(lits[a.index], lits[b.index]); c != 0 {
+			return c
+		}
+		return cmp.Compare(a.index, b.index)
+	})
+	set := &literalSet{
+		lits:    make([]setLiteral, 0, len(lits)),
+		text:    make([]byte, 0, total),
+		indexes: make([]uint32, len(lits)),
+		first:   make([]uint32, 0, len(lits)+1),
+	}
+	for i, it := range items {
+		set.indexes[i] = it.index
+		lit := lits[it.index]
+		if i > 0 && it.key == items[i-1].key && bytes.Equal(lit, lits[items[i-1].index]) {
+			continue
+		}
+		set.first = append(set.first, uint32(i))
+		var head [8]byte
+		copy(head[:], lit)
+		set.lits = append(set.lits, setLiteral{binary.LittleEndian.Uint64(head[:]), uint32(len(set.text)), uint32(len(lit))})
+		set.text = append(set.text, lit...)
+	}
+	set.first = append(set.first, uint32(len(lits)))
+	if len(set.lits) == len(lits) {
+		set.first = nil
+	}
+	set.most = set.mostAtOnce()
+	return set
+}
+
+// mostAtOnce is the most indexes that can match at one offset: those of the
+// literals of one chain, of which each is a prefix of the next. In
+// lexicographic order, what a literal is a prefix of follows it at once.
+func (set *literalSet) mostAtOnce() int {
+	type link struct {
+		lit uint32
+		sum int // of the chain up to here
+	}
+	var chain []link
+	most := 0
+	for u := range uint32(len(set.lits)) {
+		for len(chain) > 0 && !bytes.HasPrefix(set.bytes(u), set.bytes(chain[len(chain)-1].lit)) {
+			chain = chain[:len(chain)-1]
+		}
+		sum := set.count(u)
+		if len(chain) > 0 {
+			sum += chain[len(chain)-1].sum
+		}
+		chain = append(chain, link{u, sum})
+		most = max(most, sum)
+	}
+	return most
+}
+
+// clipSet checks the arguments of a Scan for a set, and is the end of the
+// starts to look at, for literals of at least size bytes.
+func clipSet(set *literalSet, dst []Match, b []byte, from, to, size int) int {
+	switch {
+	case len(dst) < max(MinDst, set.most):
+		panic(fmt.Sprintf("simd: room for %d matches, want at least %d", len(dst), max(MinDst, set.most)))
+	case len(b) > MaxBlock:
+		panic(fmt.Sprintf("simd: a block of %d bytes, want at most %d", len(b), MaxBlock))
+	case from < 0:
+		panic(fmt.Sprintf("simd: scan from %d", from))
+	}
+	return min(to, len(b)-size+1)
+}
+
+// setPart looks for some of the literals of a set.
+type setPart interface {
+	// find appends to sc.hits all hits of the part with a start from lo up
+	// to hi, in any order, each once. It gives up, and is false, where sc.hits
+	// exceeds sc.limit.
+	find(sc *Scratch, b []byte, lo, hi int) bool
+
+	level() Level
+}
+
+// setKernel is a set in parts.
+type setKernel struct {
+	*literalSet
+	parts    []setPart
+	shortest int // literal, in bytes
+}
+
+// maxSingle is how many literals are each looked for by a kernel of their own,
+// by class: fewer, the better the alternative.
+var maxSingle = [4]int{8, 8, 5, 3}
+
+func newSetKernel(level Level, set *literalSet) (*setKernel, error) {
+	k := &setKernel{literalSet: set, shortest: MaxLiteral}
+	var classes [4][]uint32 // by the stride that their length allows
+	for u, l := range set.lits {
+		k.shortest = min(k.shortest, int(l.size))
+		c := 0
+		switch {
+		case l.size >= 7:
+			c = 3
+		case l.size >= 5:
+			c = 2
+		case l.size == 4:
+			c = 1
+		}
+		classes[c] = append(classes[c], uint32(u))
+	}
+	for c, lits := range classes {
+		var part setPart
+		var err error
+		switch {
+		case len(lits) == 0:
+			continue
+		case len(lits) <= maxSingle[c]:
+			part, err = newSinglePart(level, set, lits)
+		case c == 0:
+			part = newShortPart(set, lits)
+		default:
+			part, err = newGramPart(level, set, lits, 1<<(c-1))
+		}
+		if err != nil {
+			return nil, err
+		}
+		k.parts = append(k.parts, part)
+	}
+	return k, nil
+}
+
+func (k *setKernel) MinMatches() int { return max(MinDst, k.most) }
+
+func (k *setKernel) Levels() []Level {
+	var levels []Level
+	for _, p := range k.parts {
+		levels = append(levels, p.level())
+	}
+	slices.Sort(levels)
+	return slices.Compact(levels)
+}
+
+// Scan goes from stretch to stretch. Where a stretch has more hits than there
+// is room for, those that fit are reported and the next call finds the rest
+// again; so that this is never much of the work, stretches become as short as
+// hits are dense.
+func (k *setKernel) Scan(dst []Match, b []byte, from, to int, sc *Scratch) (n, next int) {
+	end := clipSet(k.literalSet, dst, b, from, to, k.shortest)
+	if sc == nil {
+		sc = new(Scratch)
+	}
+	if sc.cand == nil {
+		sc.cand = make([]uint32, candidates)
+		sc.size = maxStretch
+	}
+	for lo := from; lo < end; {
+		hi := min(end, lo+sc.size)
+		sc.hits = sc.hits[:0]
+		sc.limit = 2*(len(dst)-n) + 1024
+		if !k.find(sc, b, lo, hi) {
+			sc.size = max(1, (hi-lo)/4)
+			if n > len(dst)/2 {
+				return n, lo
+			}
+			continue
+		}
+		sortHits(sc.hits)
+		m, stop := k.emit(dst[n:], sc.hits, hi)
+		n += m
+		if stop < hi {
+			sc.size = min(maxStretch, 2*(stop-lo)+1)
+			return n, stop
+		}
+		sc.size = min(maxStretch, 2*sc.size)
+		lo = hi
+	}
+	return n, to
+}
+
+// find has every part look at the starts from lo up to hi.
+func (k *setKernel) find(sc *Scratch, b []byte, lo, hi int) bool {
+	for _, p := range k.parts {
+		if !p.find(sc, b, lo, hi) {
+			return false
+		}
+	}
+	return true
+}
+
+// emit turns hits, in order, into matches, as far as there is room in dst for
+// all matches of an offset. It returns how many they are and up to which
+// offset they go: hi where they are all.
+func (k *setKernel) emit(dst []Match, hits []uint64, hi int) (n, stop int) {
+	for i := 0; i < len(hits); {
+		s := uint32(hits[i] >> 32)
+		if k.first == nil && (i+1 == len(hits) || uint32(hits[i+1]>>32) != s) {
+			// One literal, given once: nearly always.
+			if n == len(dst) {
+				return n, int(s)
+			}
+			dst[n] = Match{s, k.indexes[uint32(hits[i])]}
+			n++
+			i++
+			continue
+		}
+		j, count := i, 0
+		for ; j < len(hits) && uint32(hits[j]>>32) == s; j++ {
+			count += k.count(uint32(hits[j]))
+		}
+		if count > len(dst)-n {
+			return n, int(s)
+		}
+		here := dst[n : n+count]
+		n += count
+		at := 0
+		for _, h := range hits[i:j] {
+			u := uint32(h)
+			first, last := u, u+1
+			if k.first != nil {
+				first, last = k.first[u], k.first[u+1]
+			}
+			for _, index := range k.indexes[first:last] {
+				here[at] = Match{s, index}
+				at++
+			}
+		}
+		if j > i+1 {
+			slices.SortFunc(here, func(a, b Match) int { return cmp.Compare(a.Lit, b.Lit) })
+		}
+		i = j
+	}
+	return n, hi
+}
+
+// sortHits sorts what most often is nearly sorted.
+func sortHits(hits []uint64) {
+	moves := 4 * len(hits)
+	for i := 1; i < len(hits); i++ {
+		h := hits[i]
+		j := i
+		for ; j > 0 && hits[j-1] > h; j-- {
+			hits[j] = hits[j-1]
+		}
+		hits[j] = h
+		if moves -= i - j; moves < 0 {
+			slices.Sort(hits)
+			return
+		}
+	}
+}
+
+// singlePart looks for few literals, each by a kernel of its own.
+type singlePart struct {
+	kernels []Kernel
+	lits    []uint32 // their numbers
+}
+
+func newSinglePart(level Level, set *literalSet, lits []uint32) (*singlePart, error) {
+	p := &singlePart{lits: lits}
+	for _, u := range lits {
+		k, err := NewLiteral(level, set.bytes(u))
+		if err != nil {
+			return nil, err
+		}
+		p.kernels = append(p.kernels, k)
+	}
+	return p, nil
+}
+
+func (p *singlePart) level() Level { return p.kernels[0].Level() }
+
+func (p *singlePart) find(sc *Scratch, b []byte, lo, hi int) bool {
+	for i, k := range p.kernels {
+		u := uint64(p.lits[i])
+		for from := lo; from < hi; {
+			n, next := k.Scan(sc.cand, b, from, hi)
+			for _, s := range sc.cand[:n] {
+				sc.hits = append(sc.hits, uint64(s)<<32|u)
+			}
+			if len(sc.hits) > sc.limit {
+				return false
+			}
+			from = next
+		}
+	}
+	return true
+}

@@ -1,0 +1,40 @@
+package simd
+
+import (
+	"bytes"
+	"cmp"
+	"slices"
+)
+
+// setRef compares every literal with memory at every place in turn. It is
+// written to be read: what it reports is what all other kernels have to.
+type setRef struct{ *literalSet }
+
+func newSetRef(set *literalSet) SetKernel { return setRef{set} }
+
+func (k setRef) MinMatches() int { return max(MinDst, k.most) }
+
+func (setRef) Levels() []Level { return []Level{Reference} }
+
+func (k setRef) Scan(dst []Match, b []byte, from, to int, _ *Scratch) (n, next int) {
+	end := clipSet(k.literalSet, dst, b, from, to, 1)
+	for s := from; s < end; s++ {
+		if len(dst)-n < k.most {
+			return n, s
+		}
+		first := n
+		for u := range uint32(len(k.lits)) {
+			if !bytes.HasPrefix(b[s:], k.bytes(u)) {
+				continue
+			}
+			for i, index := range k.indexes {
+				if k.first == nil && i == int(u) || k.first != nil && int(k.first[u]) <= i && i < int(k.first[u+1]) {
+					dst[n] = Match{uint32(s), index}
+					n++
+				}
+			}
+		}
+		slices.SortFunc(dst[first:n], func(a, b Match) int { return cmp.Compare(a.Lit, b.Lit) })
+	}
+	return n, to
+}

@@ -1,0 +1,114 @@
+package simd
+
+import "encoding/binary"
+
+// shortPart looks for many literals of 1 to 3 bytes: at every start it asks a
+// bitmap of all pairs of bytes whether any literal can begin with the two that
+// stand there, and then tables.
+type shortPart struct {
+	pairs [1 << 16 / 32]uint32
+	one   [256]uint32 // 1 + the number of the literal that is this byte
+	more  gramTable   // those of 2 and 3 bytes, by shortKey
+}
+
+// shortKey is a literal of 2 or 3 bytes as a number.
+func shortKey(x uint32, size int) uint32 {
+	return x&(1<<(8*size)-1) | uint32(size)<<24
+}
+
+func newShortPart(set *literalSet, lits []uint32) *shortPart {
+	p := &shortPart{more: newGramTable(len(lits))}
+	for _, u := range lits {
+		l := &set.lits[u]
+		x := uint32(l.head)
+		if l.size == 1 {
+			p.one[x] = u + 1
+			for second := range uint32(256) {
+				p.set(x | second<<8)
+			}
+			continue
+		}
+		p.set(x & 0xffff)
+		*p.more.slot(shortKey(x, int(l.size))) = u + 1
+	}
+	return p
+}
+
+func (p *shortPart) set(pair uint32) { p.pairs[pair>>5] |= 1 << (pair & 31) }
+
+func (p *shortPart) level() Level { return Generic }
+
+func (p *shortPart) find(sc *Scratch, b []byte, lo, hi int) bool {
+	for lo < hi {
+		n, next := p.candidates(sc.cand, b, lo, min(hi, len(b)-1))
+		for _, c := range sc.cand[:n] {
+			p.verify(sc, b, int(c))
+		}
+		if next == len(b)-1 && next < hi { // a last byte makes no pair
+			p.verify(sc, b, next)
+			next++
+		}
+		if len(sc.hits) > sc.limit {
+			return false
+		}
+		lo = next
+	}
+	return true
+}
+
+// candidates is the starts from lo on whose pair is in the bitmap. It stops
+// at hi, or where there may be no more room, and returns where.
+func (p *shortPart) candidates(cand []uint32, b []byte, lo, hi int) (n, next int) {
+	zeros := p.pairs[0]&1 != 0
+	s := lo
+	for ; s+8 < hi; s += 8 {
+		x := binary.LittleEndian.Uint64(b[s:])
+		if x == 0 && b[s+8] == 0 && !zeros {
+			continue
+		}
+		if len(cand)-n < 8 {
+			return n, s
+		}
+		out := (*[8]uint32)(cand[n:])
+		m := 0
+		for i := range 7 {
+			out[m&7] = uint32(s + i)
+			pair := uint32(x >> (8 * i) & 0xffff)
+			m += int(p.pairs[pair>>5] >> (pair & 31) & 1)
+		}
+		out[m&7] = uint32(s + 7)
+		pair := uint32(x>>56) | uint32(b[s+8])<<8
+		m += int(p.pairs[pair>>5] >> (pair & 31) & 1)
+		n += m
+	}
+	for ; s < hi; s++ {
+		if n == len(cand) {
+			return n, s
+		}
+		cand[n] = uint32(s)
+		pair := uint32(binary.LittleEndian.Uint16(b[s:]))
+		n += int(p.pairs[pair>>5] >> (pair & 31) & 1)
+	}
+	return n, s
+}
+
+// verify adds the literals that stand at s.
+func (p *shortPart) verify(sc *Scratch, b []byte, s int) {
+	at := uint64(s) << 32
+	if u := p.one[b[s]]; u != 0 {
+		sc.hits = append(sc.hits, at|uint64(u-1))
+	}
+	if s+2 > len(b) {
+		return
+	}
+	x := uint32(binary.LittleEndian.Uint16(b[s:]))
+	if u := p.more.find(shortKey(x, 2)); u != 0 {
+		sc.hits = append(sc.hits, at|uint64(u-1))
+	}
+	if s+3 > len(b) {
+		return
+	}
+	if u := p.more.find(shortKey(x|uint32(b[s+2])<<16, 3)); u != 0 {
+		sc.hits = append(sc.hits, at|uint64(u-1))
+	}
+}

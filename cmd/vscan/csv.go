@@ -12,19 +12,29 @@ import (
 type csvReporter struct {
 	base
 	w      *csv.Writer
-	header bool
+	counts bool // of hits, not the hits
+	header bool // has been written
+	name   func(string) string
 }
 
-func newCSVReporter(b base) *csvReporter {
-	return &csvReporter{base: b, w: csv.NewWriter(b.out)}
+func newCSVReporter(b base, s style) *csvReporter {
+	r := &csvReporter{base: b, w: csv.NewWriter(b.out), counts: s.counts, name: validUTF8}
+	if b.out.terminal {
+		r.name = printable
+	}
+	return r
 }
 
+// record writes a row, the header before the first one. No fields are the
+// header alone.
 func (r *csvReporter) record(header []string, fields ...string) error {
 	if !r.header {
 		r.header = true
 		r.w.Write(header)
 	}
-	r.w.Write(fields)
+	if len(fields) > 0 {
+		r.w.Write(fields)
+	}
 	r.w.Flush() // to our own buffer, which is flushed from time to time
 	if err := r.w.Error(); err != nil && r.err == nil {
 		r.err = err
@@ -32,35 +42,30 @@ func (r *csvReporter) record(header []string, fields ...string) error {
 	return r.err
 }
 
-var hitHeader = []string{"image", "addr", "pattern", "len", "mapping", "offset", "bytes"}
-
 func (r *csvReporter) hit(h engine.Hit, pattern string) error {
 	m := r.at(h.Addr)
-	return r.record(hitHeader, r.target.arg, h.Addr.String(), pattern, strconv.Itoa(h.Len), m.Name,
+	return r.record(hitHeader(), r.name(r.target.arg), h.Addr.String(), r.name(pattern), strconv.Itoa(h.Len), r.name(m.Name),
 		strconv.FormatUint(fileOffset(m, h.Addr), 10), hex.EncodeToString(h.Bytes))
 }
 
-var mappingHeader = []string{"first", "last", "state", "perm", "name", "source", "offset", "layer"}
+func hitHeader() []string {
+	return []string{"image", "addr", "pattern", "len", "mapping", "offset", "bytes"}
+}
 
-func (r *csvReporter) interval(v engine.Interval, t *target) {
+func (r *csvReporter) interval(v engine.Interval) error {
 	m := v.Mapping
-	r.record(mappingHeader, v.First.String(), v.Last.String(), m.State.String(), m.Perm.String(), m.Name, sourceName(m),
+	return r.record([]string{"first", "last", "state", "perm", "name", "source", "offset", "layer"},
+		v.First.String(), v.Last.String(), m.State.String(), m.Perm.String(), r.name(m.Name), r.name(sourceName(m)),
 		strconv.FormatUint(fileOffset(m, v.First), 10), strconv.Itoa(v.Layer))
 }
 
-var countHeader = []string{"image", "pattern", "hits"}
-
 // end writes nothing but, with -c, the counts: csv has rows of one kind.
 func (r *csvReporter) end(s *summary) {
-	if !s.countsOnly {
-		if !r.header {
-			r.header = true
-			r.w.Write(hitHeader)
-			r.w.Flush()
-		}
+	if !r.counts {
+		r.record(hitHeader())
 		return
 	}
 	for i, p := range s.pats {
-		r.record(countHeader, s.image, p.Name, strconv.FormatUint(s.counts[i], 10))
+		r.record([]string{"image", "pattern", "hits"}, r.name(s.image), r.name(p.Name), strconv.FormatUint(s.counts[i], 10))
 	}
 }

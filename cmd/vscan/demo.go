@@ -98,7 +98,7 @@ func (a *app) demoCommand() *cobra.Command {
 does: mappings lie over one another, the last one on top, with holes between;
 matches are found also where one mapping meets the next, and not in bytes that
 another mapping hides.`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.demo(cmd) },
 	}
 }
@@ -109,13 +109,13 @@ func (a *app) demo(cmd *cobra.Command) error {
 		return err
 	}
 	say := func(format string, args ...any) { fmt.Fprintf(a.out, format+"\n", args...) }
-	rep := &textReporter{base: base{out: a.out}, color: wantColor("auto", a.out.terminal), columns: true, context: 16}
+	rep := newTextReporter(base{out: a.out}, style{color: a.wantsColor("auto"), aligned: true, context: 16})
 
 	say("The address space (vscan map): \"patched\" lies over the second page of the")
 	say("program, up to the heap; between heap and stack there is a hole.\n")
 	for v := range t.space.Intervals(addr.All) {
 		if v.Mapping != nil {
-			rep.interval(v, t)
+			rep.interval(v)
 		}
 	}
 
@@ -140,7 +140,7 @@ func (a *app) demo(cmd *cobra.Command) error {
 		return err
 	}
 	rep.begin(t)
-	s := summary{image: t.arg, pats: set.Patterns(), counts: make([]uint64, len(pats))}
+	s := newSummary(t.arg, set)
 	stats, err := sc.Scan(cmd.Context(), func(h engine.Hit) bool {
 		s.hits++
 		s.counts[h.Pattern]++

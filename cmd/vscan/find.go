@@ -3,8 +3,8 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
-
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -25,11 +25,12 @@ What does not start with a known kind is literal text.
   ptr:TARGET          words that hold an address: ADDR, a range, or @NAME of a
                       mapping (@mapped: anything mapped); aligned to the word
 
-With -e, -f or -F all arguments are images.`
+With -e, -f or -F all arguments are images. A pattern that begins with - goes
+behind -e or --.`
 
 func (a *app) findCommand() *cobra.Command {
 	var f searchFlags
-	var exprs, files, literals []string
+	var p patternArgs
 	cmd := &cobra.Command{
 		Use:   "find [flags] PATTERN IMAGE...",
 		Short: "Search for patterns",
@@ -40,8 +41,10 @@ func (a *app) findCommand() *cobra.Command {
   vscan find -F words.txt -c -o jsonl memory.lime
   vscan find 'Linux version ' guest.raw@0x100000 --range 0..4294967295
   vscan find -q hunter2 pid:1234 && echo "it is in memory"`,
+		DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			pats, images, err := findPatterns(exprs, files, literals, args)
+			p.stdin = cmd.InOrStdin()
+			pats, images, err := p.split(cmd, args)
 			if err != nil {
 				return err
 			}
@@ -49,62 +52,72 @@ func (a *app) findCommand() *cobra.Command {
 		},
 	}
 	fs := cmd.Flags()
-	fs.StringArrayVarP(&exprs, "pattern", "e", nil, "search for `PATTERN`; repeatable")
-	fs.StringArrayVarP(&files, "file", "f", nil, "search for the patterns of `FILE`, one a line, # for comments; repeatable")
-	fs.StringArrayVarP(&literals, "fixed", "F", nil, "search for the lines of `FILE` as they stand; repeatable")
+	fs.StringArrayVarP(&p.exprs, "pattern", "e", nil, "search for `PATTERN`; repeatable")
+	fs.StringArrayVarP(&p.files, "file", "f", nil, "search for the patterns of `FILE`, one a line, # for comments; - is standard input; repeatable")
+	fs.StringArrayVarP(&p.literals, "fixed", "F", nil, "search for the lines of `FILE` as they stand; - is standard input; repeatable")
 	f.register(cmd)
 	return cmd
 }
 
-// findPatterns are all patterns that the flags and arguments give, and the
-// images that remain.
-func findPatterns(exprs, files, literals, args []string) ([]patterns.Pattern, []string, error) {
-	if len(exprs)+len(files)+len(literals) == 0 {
+// patternArgs are where find has its patterns from.
+type patternArgs struct {
+	exprs, files, literals []string
+	stdin                  io.Reader // the file -
+}
+
+// split is all patterns that the flags and arguments give, and the images that
+// remain of the arguments. The error joins what is wrong with any pattern.
+func (p patternArgs) split(cmd *cobra.Command, args []string) ([]patterns.Pattern, []string, error) {
+	if len(p.exprs)+len(p.files)+len(p.literals) == 0 {
 		if len(args) == 0 {
-			return nil, nil, errors.New("no pattern and no image given: vscan find PATTERN IMAGE... (see vscan find --help)")
+			return nil, nil, usageError(cmd, "no pattern and no image given: vscan find PATTERN IMAGE...")
 		}
-		exprs, args = args[:1], args[1:]
+		p.exprs, args = args[:1], args[1:]
 	}
 	if len(args) == 0 {
-		return nil, nil, errors.New("no image given: with -e, -f or -F all arguments are images, else all but the first (see vscan find --help)")
+		return nil, nil, usageError(cmd, "no image given: with -e, -f or -F all arguments are images, else all but the first")
 	}
 	var pats []patterns.Pattern
 	var errs []error
-	for _, e := range exprs {
-		p, err := patterns.Parse(e)
-		if err != nil {
-			errs = append(errs, err)
+	add := func(more []patterns.Pattern, err error) {
+		pats = append(pats, more...)
+		errs = append(errs, err)
+	}
+	for _, e := range p.exprs {
+		pat, err := patterns.Parse(e)
+		add([]patterns.Pattern{pat}, err)
+	}
+	for _, name := range p.files {
+		if ext := filepath.Ext(name); ext == ".yar" || ext == ".yara" {
+			add(nil, fmt.Errorf("%s: YARA rules are not supported yet; use the yara command, or a file of vscan's own patterns", name))
 			continue
 		}
-		pats = append(pats, p)
+		add(p.readFile(name, patterns.ParseFile))
 	}
-	read := func(names []string, parse func(string, *os.File) ([]patterns.Pattern, error)) {
-		for _, name := range names {
-			file, err := os.Open(name)
-			if err != nil {
-				errs = append(errs, err)
-				continue
-			}
-			more, err := parse(name, file)
-			file.Close()
-			if err != nil {
-				errs = append(errs, err)
-			} else if len(more) == 0 {
-				errs = append(errs, fmt.Errorf("%s: no pattern in the file", name))
-			}
-			pats = append(pats, more...)
-		}
+	for _, name := range p.literals {
+		add(p.readFile(name, patterns.Lines))
 	}
-	read(files, func(name string, file *os.File) ([]patterns.Pattern, error) {
-		if ext := filepath.Ext(name); ext == ".yar" || ext == ".yara" {
-			return nil, fmt.Errorf("%s: YARA rules are not supported yet; use the yara command, or a file of vscan's own patterns", name)
-		}
-		return patterns.ParseFile(name, file)
-	})
-	read(literals, func(name string, file *os.File) ([]patterns.Pattern, error) {
-		return patterns.Lines(name, file)
-	})
 	return pats, args, errors.Join(errs...)
+}
+
+// readFile reads the patterns of a file, of standard input where it is named -.
+func (p patternArgs) readFile(name string, parse func(string, io.Reader) ([]patterns.Pattern, error)) ([]patterns.Pattern, error) {
+	r := p.stdin
+	if name == "-" {
+		name = "standard input"
+	} else {
+		file, err := os.Open(name)
+		if err != nil {
+			return nil, err
+		}
+		defer file.Close()
+		r = file
+	}
+	pats, err := parse(name, r)
+	if err == nil && len(pats) == 0 {
+		err = fmt.Errorf("%s: no pattern in the file", name)
+	}
+	return pats, err
 }
 
 func (a *app) refsCommand() *cobra.Command {
@@ -113,23 +126,22 @@ func (a *app) refsCommand() *cobra.Command {
 		Use:   "refs [flags] IMAGE TARGET...",
 		Short: "Search for words that point at an address, a range or a mapping",
 		Long: `refs prints the words whose value is an address in one of the targets: an
-address, a range, or the name of a mapping. Words are aligned and have the
-image's word size and byte order; --align 1 looks everywhere.`,
+address, a range, or the name of a mapping (@NAME, or NAME; the last part of a
+path will do). Words are aligned and have the image's word size and byte order;
+--align 1 looks everywhere.`,
 		Example: `  vscan refs core.1234 0x7f3a5c001000
   vscan refs core.1234 0x7f3a5c001000+4096
   vscan refs core.1234 @libc.so.6 --in '[heap]'`,
+		DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) < 2 {
-				return errors.New("want an image and at least one target: vscan refs IMAGE TARGET... (see vscan refs --help)")
+				return usageError(cmd, "want an image and at least one target: vscan refs IMAGE TARGET...")
 			}
 			var pats []patterns.Pattern
 			var errs []error
 			for _, target := range args[1:] {
 				p, err := patterns.Ref(target)
-				if err != nil {
-					errs = append(errs, err)
-				}
-				pats = append(pats, p)
+				pats, errs = append(pats, p), append(errs, err)
 			}
 			if err := errors.Join(errs...); err != nil {
 				return err

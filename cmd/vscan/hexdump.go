@@ -7,60 +7,104 @@ import (
 	"vscan/engine/addr"
 )
 
-// appendHexdump appends the bytes of r, 16 a line with their addresses, to
-// dst. What cannot be read shows as -- and lines without a byte are left out.
-// The bytes of match are coloured.
-func appendHexdump(dst []byte, s *engine.Space, r, match addr.Range, color bool) []byte {
-	for line := r.First.AlignDown(16); ; {
-		var b [16]byte
-		var have [16]bool
-		any := false
-		for i := range b {
-			a := line + addr.Addr(i)
-			if !r.Contains(a) {
-				continue
-			}
-			if n, _ := s.Read(b[i:i+1], a); n == 1 {
-				have[i], any = true, true
-			}
+// hexdump shows bytes, 16 a line with the address of the line:
+//
+//	0x0000000000401ff0  74 20 72 75 6e 20 74 69  6d 65 63 6f 72 72 65 63  |t run timecorrec|
+//
+// What cannot be read shows as --, and lines without a byte are left out.
+type hexdump struct {
+	first addr.Addr // of bytes[0]
+	bytes []byte
+	holes []addr.Range // of the bytes that are none, ascending
+	match addr.Range   // the bytes to colour
+	color bool
+}
+
+const dumpLine = 16
+
+// read fills the dump with the bytes of r that can be read.
+func (d *hexdump) read(s *engine.Space, r addr.Range) {
+	d.first, d.bytes = r.First, make([]byte, r.Size())
+	for i := 0; i < len(d.bytes); {
+		a := r.First + addr.Addr(i)
+		n, err := s.Read(d.bytes[i:], a)
+		if i += n; err == nil {
+			return
 		}
-		if any {
-			dst = appendLine(dst, line, b, have, match, color)
+		a += addr.Addr(n)
+		gap := addr.Range{First: a, Last: a}
+		if v := s.At(a); v.State() != engine.Present { // all of it is like that
+			gap.Last = min(v.Last, r.Last)
 		}
-		next, ok := line.Add(16)
-		if !ok || next > r.Last {
-			return dst
-		}
-		line = next
+		d.holes = append(d.holes, gap)
+		i += int(gap.Size())
 	}
 }
 
-func appendLine(dst []byte, line addr.Addr, b [16]byte, have [16]bool, match addr.Range, color bool) []byte {
-	on := func(i int) bool { return color && have[i] && match.Contains(line+addr.Addr(i)) }
-	dst = fmt.Appendf(dst, "%#016x ", uint64(line))
-	for i := range b {
+// lines appends them to dst.
+func (d *hexdump) lines(dst []byte) []byte {
+	last := d.first + addr.Addr(len(d.bytes)-1)
+	for line := d.first.AlignDown(dumpLine); ; line += dumpLine {
+		dst = d.appendLine(dst, line, last)
+		if last-line < dumpLine {
+			return dst
+		}
+	}
+}
+
+func (d *hexdump) appendLine(dst []byte, line, last addr.Addr) []byte {
+	var have [dumpLine]bool
+	some := false
+	for len(d.holes) > 0 && d.holes[0].Last < line {
+		d.holes = d.holes[1:]
+	}
+	for i := range have {
+		a := line + addr.Addr(i)
+		have[i] = a >= d.first && a <= last && !d.inHole(a)
+		some = some || have[i]
+	}
+	if !some {
+		return dst
+	}
+	at := func(i int) byte { return d.bytes[line+addr.Addr(i)-d.first] }
+	colored := func(i int) bool { return d.color && d.match.Contains(line+addr.Addr(i)) }
+	dst = fmt.Appendf(dst, "0x%016x ", uint64(line))
+	for i := range have {
 		if i%8 == 0 {
 			dst = append(dst, ' ')
 		}
-		cell := "-- "
-		if have[i] {
-			cell = fmt.Sprintf("%02x ", b[i])
+		switch {
+		case !have[i]:
+			dst = append(dst, "-- "...)
+		case colored(i):
+			dst = fmt.Appendf(dst, "%s%02x%s ", colorMatch, at(i), colorOff)
+		default:
+			dst = fmt.Appendf(dst, "%02x ", at(i))
 		}
-		if on(i) {
-			cell = colorMatch + cell[:2] + colorOff + " "
-		}
-		dst = append(dst, cell...)
 	}
 	dst = append(dst, " |"...)
-	for i := range b {
+	for i := range have {
 		switch {
 		case !have[i]:
 			dst = append(dst, ' ')
-		case on(i):
-			dst = append(append(append(dst, colorMatch...), printByte(b[i])), colorOff...)
+		case colored(i):
+			dst = fmt.Appendf(dst, "%s%c%s", colorMatch, printByte(at(i)), colorOff)
 		default:
-			dst = append(dst, printByte(b[i]))
+			dst = append(dst, printByte(at(i)))
 		}
 	}
 	return append(dst, "|\n"...)
+}
+
+// inHole says whether a is in one of the first holes: a line has few.
+func (d *hexdump) inHole(a addr.Addr) bool {
+	for _, h := range d.holes {
+		if h.First > a {
+			return false
+		}
+		if h.Contains(a) {
+			return true
+		}
+	}
+	return false
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"strconv"
+	"strings"
 
 	"vscan/engine"
 	"vscan/engine/addr"
@@ -16,22 +17,25 @@ import (
 type jsonlReporter struct {
 	base
 	line    []byte
-	written int               // bytes of the block so far
-	quoted  map[string]string // JSON of names
+	written int // bytes of the block so far
+	names   cache
 }
 
-// quote is s as JSON.
-func (r *jsonlReporter) quote(s string) string {
-	if q, ok := r.quoted[s]; ok {
-		return q
-	}
-	b, _ := json.Marshal(s) // a string always can
-	if r.quoted == nil || len(r.quoted) > 1<<16 {
-		r.quoted = map[string]string{}
-	}
-	r.quoted[s] = string(b)
-	return string(b)
+func newJSONLReporter(b base) *jsonlReporter {
+	return &jsonlReporter{base: b, names: cache{of: quoteJSON}}
 }
+
+// quoteJSON is s as JSON. Bytes that are not UTF-8, which JSON cannot hold, are
+// written as the text \xNN: as U+FFFD, names that differ would become the same.
+func quoteJSON(s string) string {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	e.Encode(validUTF8(s)) // a string always can
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
+func (r *jsonlReporter) quote(s string) string { return r.names.get(s) }
 
 func (r *jsonlReporter) add(key, value string) {
 	r.line = append(r.line, ',', '"')
@@ -93,7 +97,7 @@ func (r *jsonlReporter) hit(h engine.Hit, pattern string) error {
 	return r.finish()
 }
 
-func (r *jsonlReporter) interval(v engine.Interval, t *target) {
+func (r *jsonlReporter) interval(v engine.Interval) error {
 	m := v.Mapping
 	r.start("mapping")
 	r.addAddr("first", v.First)
@@ -104,7 +108,7 @@ func (r *jsonlReporter) interval(v engine.Interval, t *target) {
 	r.add("source", r.quote(sourceName(m)))
 	r.addUint("offset", fileOffset(m, v.First))
 	r.addUint("layer", uint64(v.Layer))
-	r.finish()
+	return r.finish()
 }
 
 func (r *jsonlReporter) end(s *summary) {

@@ -8,7 +8,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -41,34 +40,47 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
 
-	app := &app{out: newOutput(stdout), err: stderr}
+	app := &app{out: newOutput(stdout, stderr), err: stderr}
 	defer app.out.close()
 	root := app.command()
 	root.SetArgs(args)
 	root.SetIn(stdin)
 	root.SetOut(app.out)
 	root.SetErr(stderr)
-	err := root.ExecuteContext(ctx)
-	if flushErr := app.out.close(); err == nil {
-		err = flushErr
-	}
-	var code exitCode
-	switch {
-	case err == nil:
-		return exitFound
-	case errors.Is(err, syscall.EPIPE):
-		return exitFound // who reads our output has seen enough
-	case errors.As(err, &code):
-		return int(code)
-	}
-	app.complain(err)
-	return exitError
+	return app.exit(root.ExecuteContext(ctx))
 }
 
 // app is what all commands share.
 type app struct {
 	out *output
 	err io.Writer
+}
+
+// exit ends the output and turns the outcome of a command into an exit code.
+func (a *app) exit(err error) int {
+	writing := a.out.close()
+	code := a.judge(err)
+	if writing != nil && !isClosedPipe(writing) && !errors.Is(err, writing) {
+		a.complain(writing)
+		code = exitError
+	}
+	return code
+}
+
+// judge is the exit code of an error. It tells those that have not been told.
+func (a *app) judge(err error) int {
+	var code exitCode
+	switch {
+	case err == nil, isClosedPipe(err): // who reads our output has seen enough
+		return exitFound
+	case errors.As(err, &code):
+		return int(code)
+	case errors.Is(err, context.Canceled):
+		a.note("not complete: interrupted")
+		return exitInterrupted
+	}
+	a.complain(err)
+	return exitError
 }
 
 // complain writes an error to standard error, one line for each that is joined.
@@ -79,12 +91,16 @@ func (a *app) complain(err error) {
 		}
 		return
 	}
-	fmt.Fprintf(a.err, "vscan: %s\n", strings.TrimRight(err.Error(), "\n"))
+	a.tell(explained(err))
 }
 
 // note writes a line to standard error.
-func (a *app) note(format string, args ...any) {
-	fmt.Fprintf(a.err, "vscan: "+format+"\n", args...)
+func (a *app) note(format string, args ...any) { a.tell(printable(fmt.Sprintf(format, args...))) }
+
+// tell writes to standard error, below all output so far.
+func (a *app) tell(text string) {
+	a.out.Flush()
+	fmt.Fprintf(a.err, "vscan: %s\n", text)
 }
 
 const longHelp = `vscan searches memory: dumps, cores and live processes, at the speed of memory.
@@ -100,20 +116,24 @@ at (a truncated image, unreadable bytes), 130 interrupted.`
 
 func (a *app) command() *cobra.Command {
 	root := &cobra.Command{
-		Use:           "vscan",
-		Short:         "Search memory: dumps, cores and live processes",
-		Long:          longHelp,
-		Example:       "  vscan demo\n  vscan find 'password=' core.1234\n  vscan map core.1234\n  vscan refs core.1234 0x7f3a5c001000",
-		SilenceUsage:  true,
-		SilenceErrors: true,
-		Args:          cobra.NoArgs,
-		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Use:     "vscan COMMAND",
+		Short:   "Search memory: dumps, cores and live processes",
+		Long:    longHelp,
+		Example: "  vscan demo\n  vscan find 'password=' core.1234\n  vscan map core.1234\n  vscan refs core.1234 0x7f3a5c001000",
+		Version: version(),
+
+		SilenceUsage:               true,
+		SilenceErrors:              true,
+		SuggestionsMinimumDistance: 2,
+		DisableFlagsInUseLine:      true,
+		Args:                       noSuchCommand,
+		RunE:                       func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	root.CompletionOptions.HiddenDefaultCmd = false
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return fmt.Errorf("%w (see vscan %s --help)", err, strings.TrimPrefix(cmd.CommandPath(), "vscan "))
-	})
+	root.SetVersionTemplate("{{.Version}}\n")
+	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(a.findCommand(), a.refsCommand(), a.mapCommand(), a.readCommand(),
 		a.kernelsCommand(), a.demoCommand(), a.versionCommand())
+	addHelpCommand(root)
+	addCompletionCommand(root)
 	return root
 }

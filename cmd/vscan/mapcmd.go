@@ -1,8 +1,7 @@
 package main
 
 import (
-	"fmt"
-	"slices"
+	"context"
 
 	"github.com/spf13/cobra"
 
@@ -12,7 +11,7 @@ import (
 
 func (a *app) mapCommand() *cobra.Command {
 	var f imageFlags
-	var format, color string
+	format, color := "text", "auto"
 	var layers bool
 	cmd := &cobra.Command{
 		Use:   "map [flags] IMAGE",
@@ -20,79 +19,96 @@ func (a *app) mapCommand() *cobra.Command {
 		Long: `map lists the mappings that show, in order of address: first and last address,
 size, state, permissions, name, and the source and offset of the bytes. Where
 one mapping hides part of another, only what shows is listed; --layers lists
-all mappings whole, the lowest layer first.
+all mappings whole, the lowest layer first, with the number of the layer in
+front.
 
 States: present (the bytes are in the image), absent (mapped, but not saved),
 zero (not stored, known to be zero).`,
 		Example: `  vscan map core.1234
   vscan map -o jsonl core.1234
   vscan map --layers core.1234 --under /usr/bin/prog@0x400000`,
-		Args: exactly(1, "an image: vscan map IMAGE"),
+		DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if !slices.Contains([]string{"text", "jsonl", "csv"}, format) {
-				return fmt.Errorf("-o %s: want text, jsonl or csv", format)
+			if len(args) != 1 {
+				return usageError(cmd, "want one image: vscan map IMAGE")
 			}
 			t, err := f.open(args[0])
 			if err != nil {
 				return err
 			}
 			defer t.Close()
-			for _, n := range t.Notes {
-				a.note("%s: %s", t.arg, n)
+			a.noteOddities(t)
+			rep := a.reporterFor(format, style{color: a.wantsColor(color), aligned: a.out.terminal, layers: layers})
+			if layers {
+				err = printLayers(cmd.Context(), t, rep)
+			} else {
+				err = printMap(cmd.Context(), t, rep)
 			}
-			return a.printMap(t, a.reporterFor(format, color, 0, false, false), format == "text", layers)
+			if err != nil {
+				return err
+			}
+			if format == "text" {
+				a.noteTotals(t)
+			}
+			a.noteMissing(t)
+			return nil
 		},
 	}
 	fs := cmd.Flags()
 	fs.SortFlags = false
 	fs.BoolVar(&layers, "layers", false, "all mappings, those that others hide too, the lowest first")
-	fs.StringVarP(&format, "output", "o", "text", "`text|jsonl|csv`")
-	fs.StringVar(&color, "color", "auto", "`auto|always|never`")
-	f.register(fs)
+	choiceVar(cmd, &format, "output", "o", "`FORMAT`: text, jsonl or csv", "text", "jsonl", "csv")
+	choiceVar(cmd, &color, "color", "", "`WHEN` to colour: auto (at a terminal), always or never", "auto", "always", "never")
+	f.register(cmd)
 	return cmd
 }
 
-func (a *app) printMap(t *target, rep reporter, text, layers bool) error {
-	var total [engine.Hole]uint64
-	var ranges int
+// printMap writes what shows, in order of address.
+func printMap(ctx context.Context, t *target, rep reporter) error {
 	for v := range t.space.Intervals(addr.All) {
 		if v.Mapping == nil {
 			continue
 		}
-		total[v.State()] += v.Size()
-		if ranges++; !layers {
-			rep.interval(v, t)
+		if err := rep.interval(v); err != nil {
+			return err
+		}
+		if err := ctx.Err(); err != nil {
+			return err
 		}
 	}
-	if layers {
-		for i, m := range t.space.Mappings() {
-			rep.interval(engine.Interval{Range: m.Range, Layer: i, Mapping: m}, t)
-		}
-	}
-	if text {
-		a.note("%s: %s, %s; %s address space", t.arg, t.Format, t.Detail, t.Space)
-		line := fmt.Sprintf("%s present in %s of %s", size(total[engine.Present]),
-			plural(uint64(ranges), "range"), plural(uint64(t.space.Len()), "mapping"))
-		if n := total[engine.Absent]; n > 0 {
-			line += fmt.Sprintf(", %s absent (not saved)", size(n))
-		}
-		if n := total[engine.Zero]; n > 0 {
-			line += fmt.Sprintf(", %s zero", size(n))
-		}
-		a.note("%s: %s", t.arg, line)
-	}
-	if t.Missing > 0 {
-		a.note("%s: not complete: the image is truncated or damaged, %s are missing", t.arg, size(t.Missing))
-	}
-	return rep.failed()
+	return nil
 }
 
-// exactly is the arguments that a command wants, in words.
-func exactly(n int, what string) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		if len(args) != n {
-			return fmt.Errorf("want %s (see vscan %s --help)", what, cmd.Name())
+// printLayers writes all mappings, the lowest first.
+func printLayers(ctx context.Context, t *target, rep reporter) error {
+	for i, m := range t.space.Mappings() {
+		if err := rep.interval(engine.Interval{Range: m.Range, Layer: i, Mapping: m}); err != nil {
+			return err
 		}
-		return nil
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 	}
+	return nil
+}
+
+// noteTotals tells what the image is and how much of it there is.
+func (a *app) noteTotals(t *target) {
+	var total [engine.Hole]uint64
+	var ranges uint64
+	for v := range t.space.Intervals(addr.All) {
+		if v.Mapping != nil {
+			total[v.State()] += v.Size()
+			ranges++
+		}
+	}
+	a.note("%s: %s, %s; %s address space", t.arg, t.Format, t.Detail, t.Space)
+	line := size(total[engine.Present]) + " present"
+	if n := total[engine.Zero]; n > 0 {
+		line += ", " + size(n) + " zero"
+	}
+	if n := total[engine.Absent]; n > 0 {
+		line += ", " + size(n) + " absent (not saved)"
+	}
+	a.note("%s: %s of %s: %s", t.arg, plural(ranges, "range"), plural(uint64(t.space.Len()), "mapping"), line)
 }

@@ -1,15 +1,13 @@
 package main
 
 import (
+	"context"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"math"
-	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -17,42 +15,71 @@ import (
 	"vscan/engine/addr"
 )
 
-// numbers are the forms of read --as that are numbers: their sizes in bytes,
-// and how one is written. A size of 0 is a word.
-var numbers = map[string]struct {
-	size  int
-	write func(v uint64) string
-}{
-	"u8":  {1, func(v uint64) string { return strconv.FormatUint(v, 10) }},
-	"u16": {2, func(v uint64) string { return strconv.FormatUint(v, 10) }},
-	"u32": {4, func(v uint64) string { return strconv.FormatUint(v, 10) }},
-	"u64": {8, func(v uint64) string { return strconv.FormatUint(v, 10) }},
-	"i8":  {1, func(v uint64) string { return strconv.FormatInt(int64(int8(v)), 10) }},
-	"i16": {2, func(v uint64) string { return strconv.FormatInt(int64(int16(v)), 10) }},
-	"i32": {4, func(v uint64) string { return strconv.FormatInt(int64(int32(v)), 10) }},
-	"i64": {8, func(v uint64) string { return strconv.FormatInt(int64(v), 10) }},
-	"f32": {4, func(v uint64) string {
-		return strconv.FormatFloat(float64(math.Float32frombits(uint32(v))), 'g', -1, 32)
-	}},
-	"f64": {8, func(v uint64) string { return strconv.FormatFloat(math.Float64frombits(v), 'g', -1, 64) }},
-	"ptr": {0, func(v uint64) string { return addr.Addr(v).String() }},
+// form is how read --as shows bytes.
+type form struct {
+	name   string
+	size   int                                    // of a number in bytes, 0: a word
+	number func(v uint64) string                  // for numbers
+	bytes  func(first addr.Addr, b []byte) []byte // for bytes that are shown as they come
 }
 
-func forms() []string {
-	return append([]string{"hexdump", "raw", "hex", "cstring"}, slices.Sorted(maps.Keys(numbers))...)
+// forms are those there are, in the order of the help text. A string, which
+// ends where memory says so, has neither function.
+func forms() []form {
+	unsigned := func(v uint64) string { return strconv.FormatUint(v, 10) }
+	return []form{
+		{name: "hexdump", bytes: dumpBytes},
+		{name: "raw", bytes: func(_ addr.Addr, b []byte) []byte { return b }},
+		{name: "hex", bytes: func(_ addr.Addr, b []byte) []byte { return hex.AppendEncode(nil, b) }},
+		{name: "u8", size: 1, number: unsigned},
+		{name: "u16", size: 2, number: unsigned},
+		{name: "u32", size: 4, number: unsigned},
+		{name: "u64", size: 8, number: unsigned},
+		{name: "i8", size: 1, number: func(v uint64) string { return strconv.Itoa(int(int8(v))) }},
+		{name: "i16", size: 2, number: func(v uint64) string { return strconv.Itoa(int(int16(v))) }},
+		{name: "i32", size: 4, number: func(v uint64) string { return strconv.FormatInt(int64(int32(v)), 10) }},
+		{name: "i64", size: 8, number: func(v uint64) string { return strconv.FormatInt(int64(v), 10) }},
+		{name: "f32", size: 4, number: func(v uint64) string {
+			return strconv.FormatFloat(float64(math.Float32frombits(uint32(v))), 'g', -1, 32)
+		}},
+		{name: "f64", size: 8, number: func(v uint64) string {
+			return strconv.FormatFloat(math.Float64frombits(v), 'g', -1, 64)
+		}},
+		{name: "ptr", number: func(v uint64) string { return addr.Addr(v).String() }},
+		{name: "cstring"},
+	}
+}
+
+func dumpBytes(first addr.Addr, b []byte) []byte {
+	d := hexdump{first: first, bytes: b}
+	return d.lines(nil)
+}
+
+// readRequest is what read was asked for.
+type readRequest struct {
+	image  imageFlags
+	form   form
+	at     addr.Addr
+	length uint64 // in bytes, 0: not given
+	follow uint64 // pointers
 }
 
 func (a *app) readCommand() *cobra.Command {
-	var f imageFlags
-	var as string
-	var follow int
+	var r readRequest
+	all := forms()
+	var names []string
+	for _, f := range all {
+		names = append(names, f.name)
+	}
+	as := names[0]
 	cmd := &cobra.Command{
 		Use:   "read [flags] IMAGE ADDR [LEN]",
 		Short: "Read memory at an address",
-		Long: `read prints LEN bytes at an address, across mappings. Without LEN it prints 256
-bytes as hexdump, raw or hex, and one number or string. Numbers and pointers
-have the image's byte order and word size. A byte that cannot be read, in a hole
-or not saved, is an error with its address; what lies before it is printed.
+		Long: `read prints LEN bytes at an address, across mappings. Without LEN it prints up
+to 256 bytes as hexdump, raw or hex, and one number or string. Numbers and
+pointers have the image's byte order and word size. A byte that cannot be read,
+in a hole or not saved, is an error with its address; what lies before it is
+printed.
 
 --follow N follows N pointers first: the one at ADDR, the one at what that
 points to, and so on.`,
@@ -60,55 +87,32 @@ points to, and so on.`,
   vscan read core.1234 0x7ffd1000 64 --as u64
   vscan read core.1234 0x7ffd1000 --as cstring --follow 2
   vscan read core.1234 0x400000 4096 --as raw > page.bin`,
-		Args: cobra.ArbitraryArgs,
+		DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 2 && len(args) != 3 {
-				return errors.New("want an image, an address and perhaps a length: vscan read IMAGE ADDR [LEN] (see vscan read --help)")
+				return usageError(cmd, "want an image, an address and perhaps a length: vscan read IMAGE ADDR [LEN]")
 			}
-			if !slices.Contains(forms(), as) {
-				return fmt.Errorf("--as %s: want one of %s", as, strings.Join(forms(), ", "))
+			var err error
+			if r.at, err = addr.Parse(args[1]); err != nil {
+				return usageError(cmd, "%v", err)
 			}
-			at, err := addr.Parse(args[1])
-			if err != nil {
-				return err
-			}
-			length := uint64(0)
 			if len(args) == 3 {
-				if length, err = addr.ParseUint(args[2]); err != nil || length == 0 {
-					return fmt.Errorf("length %q: want a number of bytes, 1 or more", args[2])
+				if r.length, err = addr.ParseUint(args[2]); err != nil || r.length == 0 {
+					return usageError(cmd, "length %q: want a number of bytes, 1 or more", args[2])
 				}
 			}
-			t, err := f.open(args[0])
-			if err != nil {
-				return err
-			}
-			defer t.Close()
-			for _, n := range t.Notes {
-				a.note("%s: %s", t.arg, n)
-			}
-			if follow < 0 {
-				return fmt.Errorf("--follow %d: want 0 or more", follow)
-			}
-			if follow > 0 {
-				arch, err := t.needsArch("--follow")
-				if err != nil {
-					return err
-				}
-				if at, err = t.space.For(arch).Follow(at, follow); err != nil {
-					return fmt.Errorf("%s: %w", t.arg, err)
+			for _, f := range all {
+				if f.name == as {
+					r.form = f
 				}
 			}
-			if err := a.read(t, at, length, as); err != nil {
-				return fmt.Errorf("%s: %w", t.arg, err)
-			}
-			return nil
+			return a.read(cmd.Context(), args[0], r)
 		},
 	}
-	fs := cmd.Flags()
-	fs.SortFlags = false
-	fs.StringVar(&as, "as", "hexdump", "`FORM`: "+strings.Join(forms(), ", "))
-	fs.IntVar(&follow, "follow", 0, "follow `N` pointers first")
-	f.register(fs)
+	cmd.Flags().SortFlags = false
+	choiceVar(cmd, &as, "as", "", "`FORM` of what is read: "+orList(names), names...)
+	cmd.Flags().Var(number{&r.follow, 0, math.MaxInt32}, "follow", "follow `N` pointers first")
+	r.image.register(cmd)
 	return cmd
 }
 
@@ -117,69 +121,101 @@ const (
 	longestString = 1 << 20
 )
 
-func (a *app) read(t *target, at addr.Addr, length uint64, as string) error {
-	switch as {
-	case "cstring":
-		limit := longestString
-		if length > 0 {
-			limit = int(min(length, longestString))
-		}
-		s, err := t.space.CString(at, limit)
-		if err != nil && len(s) < limit {
-			return err
-		}
-		_, err = fmt.Fprintf(a.out, "%s\n", strings.Trim(strconv.Quote(string(s)), `"`))
+func (a *app) read(ctx context.Context, arg string, r readRequest) error {
+	t, err := r.image.open(arg)
+	if err != nil {
 		return err
-	case "hexdump", "raw", "hex":
-		if length == 0 {
-			length = defaultLength
-		}
-		return a.readBytes(t, at, length, as)
 	}
-	form := numbers[as]
-	if form.size == 0 {
-		arch, err := t.needsArch("--as ptr")
+	defer t.Close()
+	a.noteOddities(t)
+	a.noteMissing(t)
+	if err := a.readFrom(ctx, t, r); err != nil {
+		return inImage(t.arg, err)
+	}
+	return nil
+}
+
+func (a *app) readFrom(ctx context.Context, t *target, r readRequest) error {
+	if r.follow > 0 {
+		arch, err := t.arch("--follow")
 		if err != nil {
 			return err
 		}
-		form.size = arch.WordSize()
-	} else if form.size > 1 && !t.OrderKnown {
-		return fmt.Errorf("the image does not say its byte order, which --as %s needs: give --endian little|big", as)
-	}
-	count := uint64(1)
-	if length > 0 {
-		if length%uint64(form.size) != 0 {
-			return fmt.Errorf("length %d: want a multiple of %d, the size of %s", length, form.size, as)
+		if r.at, err = t.space.For(arch).Follow(r.at, int(r.follow)); err != nil {
+			return err
 		}
-		count = length / uint64(form.size)
 	}
-	return eachChunk(t.space, at, count*uint64(form.size), form.size, func(first addr.Addr, b []byte) error {
-		var err error
-		for len(b) >= form.size && err == nil {
-			_, err = fmt.Fprintf(a.out, "%v\t%s\n", first, form.write(t.Order.Uint(b[:form.size])))
-			first += addr.Addr(form.size)
-			b = b[form.size:]
+	switch {
+	case r.form.number != nil:
+		return a.readNumbers(ctx, t, r)
+	case r.form.bytes != nil:
+		return a.readBytes(ctx, t, r)
+	}
+	return a.readString(t, r)
+}
+
+func (a *app) readNumbers(ctx context.Context, t *target, r readRequest) error {
+	size := r.form.size
+	if size == 0 {
+		arch, err := t.arch("--as " + r.form.name)
+		if err != nil {
+			return err
 		}
-		return err
+		size = arch.WordSize()
+	} else if size > 1 && !t.OrderKnown {
+		return fmt.Errorf("the image does not say its byte order, which --as %s needs: give --endian little|big", r.form.name)
+	}
+	length := r.length
+	if length == 0 {
+		length = uint64(size)
+	}
+	if length%uint64(size) != 0 {
+		return fmt.Errorf("length %d: want a multiple of %d, the size of %s", length, size, r.form.name)
+	}
+	return eachChunk(ctx, t.space, r.at, length, size, func(first addr.Addr, b []byte) error {
+		for ; len(b) >= size; b = b[size:] {
+			if _, err := fmt.Fprintf(a.out, "%v\t%s\n", first, r.form.number(t.Order.Uint(b[:size]))); err != nil {
+				return err
+			}
+			first += addr.Addr(size)
+		}
+		return nil
 	})
 }
 
-func (a *app) readBytes(t *target, at addr.Addr, length uint64, as string) error {
-	err := eachChunk(t.space, at, length, 1, func(first addr.Addr, b []byte) error {
-		switch as {
-		case "raw":
-			_, err := a.out.Write(b)
-			return err
-		case "hex":
-			_, err := io.WriteString(a.out, hex.EncodeToString(b))
-			return err
-		}
-		r := addr.Range{First: first, Last: first + addr.Addr(len(b)-1)}
-		_, err := a.out.Write(appendHexdump(nil, t.space, r, r, false))
+func (a *app) readBytes(ctx context.Context, t *target, r readRequest) error {
+	length := r.length
+	if length == 0 {
+		length = defaultLength
+	}
+	some := false
+	err := eachChunk(ctx, t.space, r.at, length, 1, func(first addr.Addr, b []byte) error {
+		some = true
+		_, err := a.out.Write(r.form.bytes(first, b))
 		return err
 	})
-	if as == "hex" {
+	if r.form.name == "hex" && some {
 		io.WriteString(a.out, "\n")
+	}
+	var memory *engine.MemoryError
+	if r.length == 0 && some && (errors.As(err, &memory) || errors.Is(err, engine.ErrWrap)) {
+		a.note("%s: %v", t.arg, err) // so many bytes were not asked for
+		return nil
+	}
+	return err
+}
+
+func (a *app) readString(t *target, r readRequest) error {
+	limit := longestString
+	if r.length > 0 {
+		limit = int(min(r.length, longestString))
+	}
+	s, err := t.space.CString(r.at, limit)
+	if len(s) > 0 || err == nil {
+		fmt.Fprintf(a.out, "%s\n", printable(string(s)))
+	}
+	if len(s) == limit && uint64(limit) == r.length {
+		return nil // as many as were asked for
 	}
 	return err
 }
@@ -187,13 +223,16 @@ func (a *app) readBytes(t *target, at addr.Addr, length uint64, as string) error
 // eachChunk calls f with n bytes from at on, in chunks that end at multiples of
 // 16 bytes and of unit from the start, and at the first byte that cannot be
 // read: that is the error then.
-func eachChunk(s *engine.Space, at addr.Addr, n uint64, unit int, f func(addr.Addr, []byte) error) error {
+func eachChunk(ctx context.Context, s *engine.Space, at addr.Addr, n uint64, unit int, f func(addr.Addr, []byte) error) error {
 	const chunk = 1 << 16
 	want := uint64(chunk)
 	if unit == 1 {
-		want = chunk - uint64(at%16)
+		want = chunk - uint64(at%dumpLine)
 	}
 	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		b, err := s.Bytes(at, int(min(n, want)))
 		if len(b) > 0 {
 			if err := f(at, b); err != nil {

@@ -2,7 +2,7 @@ package main
 
 import (
 	"os"
-	"path/filepath"
+	"path"
 
 	"vscan/engine"
 	"vscan/engine/addr"
@@ -14,28 +14,41 @@ type reporter interface {
 	begin(t *target)                        // the hits that follow are of this image
 	hit(h engine.Hit, pattern string) error // one hit; an error ends the scan
 	end(s *summary)                         // the image is done
-	interval(v engine.Interval, t *target)  // a line of map
+	interval(v engine.Interval) error       // a line of map
 	failed() error                          // the first error of writing
 }
 
-func (a *app) newReporter(f *searchFlags, several bool) reporter {
-	return a.reporterFor(f.format, f.color, f.context, f.count, several)
+// style is what a reporter can be told. Those that write for programs heed
+// counts alone.
+type style struct {
+	color   bool
+	aligned bool   // columns, as at a terminal
+	context uint64 // bytes before and after a hit, as a hexdump
+	counts  bool   // no hits, only how many
+	several bool   // images: name them
+	layers  bool   // of map: say which layer a mapping is
 }
 
-func (a *app) reporterFor(format, color string, context int, count, several bool) reporter {
+func (a *app) newReporter(f *searchFlags, several bool) reporter {
+	return a.reporterFor(f.format, style{
+		color: a.wantsColor(f.color), aligned: a.out.terminal,
+		context: f.context, counts: f.count, several: several,
+	})
+}
+
+func (a *app) reporterFor(format string, s style) reporter {
 	base := base{out: a.out}
 	switch format {
 	case "jsonl":
-		return &jsonlReporter{base: base}
+		return newJSONLReporter(base)
 	case "csv":
-		return newCSVReporter(base)
+		return newCSVReporter(base, s)
 	}
-	return &textReporter{base: base, color: wantColor(color, a.out.terminal), columns: a.out.terminal,
-		context: context, count: count, several: several}
+	return newTextReporter(base, s)
 }
 
-func wantColor(when string, terminal bool) bool {
-	return when == "always" || when == "auto" && terminal && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+func (a *app) wantsColor(when string) bool {
+	return when == "always" || when == "auto" && a.out.terminal && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 }
 
 // base is what reporters share: where they write, and where a hit is.
@@ -84,8 +97,27 @@ func sourceName(m *engine.Mapping) string {
 
 // shortName is a mapping's name for a line of text: the last part of a path.
 func shortName(m *engine.Mapping) string {
-	if filepath.IsAbs(m.Name) {
-		return filepath.Base(m.Name)
+	if path.IsAbs(m.Name) {
+		return path.Base(m.Name)
 	}
 	return m.Name
+}
+
+// cache keeps what a name is turned into: hits come by the million, and their
+// names are few.
+type cache struct {
+	of    func(string) string
+	known map[string]string
+}
+
+func (c *cache) get(s string) string {
+	if t, ok := c.known[s]; ok {
+		return t
+	}
+	if c.known == nil || len(c.known) > 1<<16 {
+		c.known = map[string]string{}
+	}
+	t := c.of(s)
+	c.known[s] = t
+	return t
 }

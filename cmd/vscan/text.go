@@ -12,12 +12,13 @@ import (
 // bytes. The columns are separated by tabs, and aligned at a terminal.
 type textReporter struct {
 	base
-	color   bool
-	columns bool // a terminal: align them
-	context int  // bytes before and after a hit, as a hexdump
-	count   bool // counts only
-	several bool // images: name them
-	line    []byte
+	style
+	names cache
+	line  []byte
+}
+
+func newTextReporter(b base, s style) *textReporter {
+	return &textReporter{base: b, style: s, names: cache{of: printable}}
 }
 
 // The colours of the terminal, as grep has them.
@@ -29,42 +30,58 @@ const (
 	colorOff     = "\x1b[0m"
 )
 
-func (r *textReporter) colored(color string, s string, width int) {
-	if r.color {
-		r.line = append(r.line, color...)
+// field appends a column and what separates it from the next one. A width that
+// is negative aligns to the right.
+func (r *textReporter) field(color, s string, width int) {
+	pad := 0
+	if r.aligned {
+		pad = max(width, -width) - columns(s)
 	}
-	r.line = append(r.line, s...)
-	if r.color {
-		r.line = append(r.line, colorOff...)
+	if width < 0 {
+		r.pad(pad)
 	}
-	if r.columns {
-		for n := len(s); n < width; n++ {
-			r.line = append(r.line, ' ')
-		}
-		r.line = append(r.line, ' ', ' ')
-	} else {
+	r.colored(color, s)
+	if !r.aligned {
 		r.line = append(r.line, '\t')
+		return
 	}
+	if width > 0 {
+		r.pad(pad)
+	}
+	r.pad(2)
+}
+
+func (r *textReporter) pad(n int) {
+	for range n {
+		r.line = append(r.line, ' ')
+	}
+}
+
+func (r *textReporter) colored(color, s string) {
+	if color == "" || !r.color {
+		r.line = append(r.line, s...)
+		return
+	}
+	r.line = append(r.line, color...)
+	r.line = append(r.line, s...)
+	r.line = append(r.line, colorOff...)
 }
 
 func (r *textReporter) hit(h engine.Hit, pattern string) error {
 	r.line = r.line[:0]
 	if r.several {
-		r.colored("", printable(r.target.arg), 0)
+		r.field("", r.names.get(r.target.arg), 0)
 	}
 	m := r.at(h.Addr)
-	r.colored(colorAddr, h.Addr.String(), 18)
-	r.colored(colorPattern, printable(pattern), 16)
-	r.colored(colorWhere, printable(shortName(m))+"+"+(h.Addr-m.First).String(), 28)
-	if r.color {
-		r.line = append(r.line, colorMatch...)
-	}
+	var at, text [64]byte
+	r.field(colorAddr, string(appendAddr(at[:0], h.Addr)), 18)
+	r.field(colorPattern, r.names.get(pattern), 16)
+	r.field(colorWhere, r.names.get(shortName(m))+"+"+string(appendAddr(at[:0], h.Addr-m.First)), 28)
+	shown := text[:0]
 	for _, b := range h.Bytes {
-		r.line = append(r.line, printByte(b))
+		shown = append(shown, printByte(b))
 	}
-	if r.color {
-		r.line = append(r.line, colorOff...)
-	}
+	r.colored(colorMatch, string(shown))
 	if h.Len > len(h.Bytes) {
 		r.line = append(r.line, "…"...)
 	}
@@ -75,72 +92,63 @@ func (r *textReporter) hit(h engine.Hit, pattern string) error {
 	return r.write(r.line)
 }
 
-// dump appends the surroundings of a hit, as far as they are there.
+// appendAddr appends an address as it is always written.
+func appendAddr(dst []byte, a addr.Addr) []byte {
+	return strconv.AppendUint(append(dst, "0x"...), uint64(a), 16)
+}
+
+// dump appends the surroundings of a hit, as far as they are there, in whole
+// lines of a hexdump.
 func (r *textReporter) dump(h engine.Hit) {
-	first, ok := h.Addr.Sub(uint64(r.context))
+	first, ok := h.Addr.Sub(r.context)
 	if !ok {
 		first = 0
 	}
-	first = first.AlignDown(16)
-	last, ok := h.Addr.Add(uint64(h.Len-1) + uint64(r.context))
+	last, ok := h.Addr.Add(uint64(h.Len-1) + r.context)
 	if !ok {
 		last = addr.Max
 	}
 	match := addr.Range{First: h.Addr, Last: h.Addr + addr.Addr(h.Len-1)}
-	r.line = appendHexdump(r.line, r.target.space, addr.Range{First: first, Last: last | 15}, match, r.color)
-	r.line = append(r.line, '\n')
+	d := hexdump{match: match, color: r.color}
+	d.read(r.target.space, addr.Range{First: first.AlignDown(dumpLine), Last: last | (dumpLine - 1)})
+	r.line = append(d.lines(r.line), '\n')
 }
 
 func (r *textReporter) end(s *summary) {
-	if !r.count {
+	if !r.counts {
 		return
 	}
 	for i, p := range s.pats {
 		r.line = r.line[:0]
 		if r.several {
-			r.colored("", printable(s.image), 0)
+			r.field("", r.names.get(s.image), 0)
 		}
-		r.line = strconv.AppendUint(r.line, s.counts[i], 10)
-		r.line = append(r.line, '\t')
-		r.line = append(r.line, printable(p.Name)...)
+		r.field("", strconv.FormatUint(s.counts[i], 10), 0)
+		r.colored(colorPattern, r.names.get(p.Name))
 		r.line = append(r.line, '\n')
 		r.write(r.line)
 	}
 }
 
-func (r *textReporter) interval(v engine.Interval, t *target) {
+func (r *textReporter) interval(v engine.Interval) error {
 	m := v.Mapping
-	from := ""
-	if m.Source != nil {
-		from = fmt.Sprintf("%s+%#x", printable(m.Source.Name()), m.OffsetOf(v.First))
-	}
 	perm := m.Perm.String()
 	if perm == "" {
-		perm = "???"
+		perm = "???" // the image does not say
 	}
-	format := "%v\t%v\t%v\t%s\t%s\t%s\t%s\n"
-	if r.columns {
-		format = "%-18v  %-18v  %10v  %-7s  %s  %-24s  %s\n"
+	r.line = r.line[:0]
+	if r.layers {
+		r.field("", strconv.Itoa(v.Layer), -4)
 	}
-	r.write(fmt.Appendf(nil, format, v.First, v.Last, size(v.Size()), m.State, perm, printable(m.Name), from))
-}
-
-// printByte is the byte where it prints in ASCII, else a dot.
-func printByte(b byte) byte {
-	if b < ' ' || b > '~' {
-		return '.'
+	r.field(colorAddr, v.First.String(), 18)
+	r.field(colorAddr, v.Last.String(), 18)
+	r.field("", size(v.Size()), -10)
+	r.field("", m.State.String(), 7)
+	r.field("", perm, 3)
+	r.field(colorWhere, r.names.get(m.Name), 24)
+	if m.Source != nil {
+		r.line = fmt.Appendf(r.line, "%s+%#x", r.names.get(m.Source.Name()), m.OffsetOf(v.First))
 	}
-	return b
-}
-
-// printable is a name that a terminal can be trusted with: an image may have
-// put escape sequences or tabs into it.
-func printable(s string) string {
-	for _, c := range s {
-		if !strconv.IsPrint(c) || c == '�' {
-			q := strconv.Quote(s)
-			return q[1 : len(q)-1]
-		}
-	}
-	return s
+	r.line = append(r.line, '\n')
+	return r.write(r.line)
 }

@@ -1,0 +1,111 @@
+package main
+
+import (
+	"fmt"
+	"runtime"
+	"strconv"
+	"strings"
+	"time"
+
+	"vscan/engine"
+	"vscan/patterns"
+)
+
+// summary is the account of one image that every output ends with.
+type summary struct {
+	image                       string
+	pats                        []patterns.Pattern
+	counts                      []uint64 // of hits, by pattern
+	hits                        uint64
+	scanned, absent, unreadable uint64 // bytes
+	inScope                     uint64 // bytes that a whole scan looks at
+	complete, limited           bool
+	kernel                      string
+	workers                     int
+	seconds                     float64
+}
+
+func newSummary(image string, set *patterns.Set) *summary {
+	pats := set.Patterns()
+	return &summary{image: image, pats: pats, counts: make([]uint64, len(pats))}
+}
+
+// fill puts in what the scan says of itself.
+func (s *summary) fill(t *target, sc *engine.Scanner, stats engine.Stats) {
+	s.scanned, s.absent, s.unreadable, s.inScope = stats.Scanned, stats.Absent, stats.UnreadableBytes(), sc.Bytes()
+	s.complete = !stats.Cancelled && s.unreadable == 0 && t.Missing == 0
+	var names []string
+	for _, l := range stats.Kernels {
+		names = append(names, l.String())
+	}
+	s.kernel = strings.Join(names, "+")
+	s.workers, s.seconds = stats.Workers, stats.Elapsed.Seconds()
+}
+
+// account tells on standard error what the hits alone do not: always what is
+// missing, and with --stats, or to somebody at a terminal, the rest.
+func (a *app) account(f *searchFlags, t *target, s *summary, stats engine.Stats, opened, compiled time.Duration) {
+	verbose := f.stats || f.format == "text" && isTerminal(a.err)
+	if verbose {
+		a.note("%s: %s, %s", t.arg, t.Format, t.Detail)
+		a.note("%s: %s in %s scanned in %.3f s (%s/s), kernel %s, %s", t.arg, plural(s.hits, "hit"),
+			size(s.scanned), s.seconds, size(uint64(float64(s.scanned)/max(s.seconds, 1e-9))), s.kernel, plural(uint64(s.workers), "worker"))
+	}
+	if f.stats {
+		a.note("%s: %s; opened in %.3f s, compiled in %.3f s; Go %s", t.arg, plural(uint64(t.space.Len()), "mapping"),
+			opened.Seconds(), compiled.Seconds(), strings.TrimPrefix(runtime.Version(), "go"))
+	}
+	if s.absent > 0 && (verbose || s.inScope == 0) {
+		a.note("%s: %s of the memory were not saved in the image and could not be searched", t.arg, size(s.absent))
+	}
+	if s.inScope == 0 {
+		a.note("%s: there was nothing to search: the image has no byte there", t.arg)
+	}
+	if s.limited {
+		a.note("%s: limited: not more than %s a pattern (-m); there may be more", t.arg, plural(f.max, "hit"))
+	}
+	a.noteMissing(t)
+	if s.unreadable > 0 {
+		a.note("%s: not complete: %s could not be read, in %s, the first %v", t.arg, size(s.unreadable),
+			plural(uint64(len(stats.Unreadable)), "range"), stats.Unreadable[0])
+	}
+	if stats.Cancelled {
+		a.note("%s: not complete: interrupted after %s of %s", t.arg, size(s.scanned), size(s.inScope))
+	}
+}
+
+// noteOddities tells what was odd about an image when it was opened.
+func (a *app) noteOddities(t *target) {
+	for _, n := range t.Notes {
+		a.note("%s: %s", t.arg, n)
+	}
+}
+
+// noteMissing tells what an image should hold and does not.
+func (a *app) noteMissing(t *target) {
+	if t.Missing > 0 {
+		a.note("%s: not complete: the image is truncated or damaged, %s are missing", t.arg, size(t.Missing))
+	}
+}
+
+// plural is a number with its noun.
+func plural(n uint64, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return strconv.FormatUint(n, 10) + " " + noun + "s"
+}
+
+// size is a number of bytes for people.
+func size(n uint64) string {
+	if n < 1024 {
+		return plural(n, "byte")
+	}
+	f, unit := float64(n), ""
+	for _, unit = range []string{"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"} {
+		if f /= 1024; f < 1023.95 { // what is more would print as 1024.0
+			break
+		}
+	}
+	return fmt.Sprintf("%.1f %s", f, unit)
+}

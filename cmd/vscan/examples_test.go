@@ -1,0 +1,68 @@
+package main
+
+import (
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+)
+
+// The examples of the help texts work, on images that have what they look for.
+func TestExamples(t *testing.T) {
+	sh, err := exec.LookPath("sh")
+	if err != nil {
+		t.Skip("no shell")
+	}
+	core, err := makeCore(`
+0x400000 r-x /usr/bin/prog =password= 4096*00
+0x7ffd1000 rw- [heap] 0810fd7f00000000 1010fd7f00000000 =hello 00 0000 0010005c3a7f0000 00100000 5000*00
+0x7f3a5c001000 r-x /usr/lib/libc.so.6 5000*00
+0x7f3a5d000000 rw- [stack] 0010005c3a7f0000 deadbeef
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	for name, b := range map[string][]byte{
+		"core.1234": core, "core": core, "guest.raw": []byte("Linux version 6.1"),
+		"words.txt": []byte("needle\n"), "prog": []byte("a program"),
+		// LiME: magic, version, first and last address, 8 reserved bytes.
+		"memory.lime": append([]byte("EMiL\x01\x00\x00\x00"+strings.Repeat("\x00", 8)+"\x05"+strings.Repeat("\x00", 15)), "needle"...),
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), b, 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	a := &app{out: newOutput(io.Discard, io.Discard), err: io.Discard}
+	defer a.out.close()
+	examples := 0
+	var check func(*cobra.Command)
+	check = func(cmd *cobra.Command) {
+		for line := range strings.Lines(cmd.Example) {
+			line = strings.TrimSpace(line)
+			examples++
+			if strings.Contains(line, "pid:") {
+				continue // of a process that is not there
+			}
+			if cmd.Name() != "vscan" && !strings.HasPrefix(line, "vscan "+cmd.Name()) {
+				t.Errorf("%s: %q is of another command", cmd.Name(), line)
+			}
+			sh := exec.Command(sh, "-c", strings.ReplaceAll(line, "/usr/bin/prog@", "prog@"))
+			sh.Dir = dir
+			if out, err := sh.CombinedOutput(); err != nil {
+				t.Errorf("%s: %v\n%s", line, err, out)
+			}
+		}
+		for _, sub := range cmd.Commands() {
+			check(sub)
+		}
+	}
+	check(a.command())
+	if examples < 10 {
+		t.Errorf("only %d examples", examples)
+	}
+}

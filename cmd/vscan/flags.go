@@ -1,0 +1,230 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"vscan/engine"
+	"vscan/engine/addr"
+	"vscan/engine/simd"
+)
+
+// The types of flags that pflag does not have. A value is checked when it is
+// set, so that what is wrong with it is told once, before any image is opened.
+
+// choice is one of several words.
+type choice struct {
+	*string
+	allowed []string
+}
+
+// choiceVar adds a flag that takes one of the allowed words; the value that p
+// has is the default.
+func choiceVar(cmd *cobra.Command, p *string, name, short, usage string, allowed ...string) {
+	cmd.Flags().VarP(choice{p, allowed}, name, short, usage)
+	cmd.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(allowed, cobra.ShellCompDirectiveNoFileComp))
+}
+
+func (c choice) String() string { return *c.string }
+func (c choice) Type() string   { return "word" }
+
+func (c choice) Set(s string) error {
+	if !slices.Contains(c.allowed, s) {
+		return fmt.Errorf("%q: want %s", s, orList(c.allowed))
+	}
+	*c.string = s
+	return nil
+}
+
+// orList is "a, b or c".
+func orList(words []string) string {
+	if len(words) < 2 {
+		return strings.Join(words, "")
+	}
+	last := len(words) - 1
+	return strings.Join(words[:last], ", ") + " or " + words[last]
+}
+
+// number is an unsigned number in a range, decimal or hexadecimal with 0x.
+type number struct {
+	*uint64
+	min, max uint64
+}
+
+func (n number) String() string { return strconv.FormatUint(*n.uint64, 10) }
+func (n number) Type() string   { return "uint" }
+
+func (n number) Set(s string) error {
+	v, err := addr.ParseUint(s)
+	if err != nil {
+		return err
+	}
+	switch {
+	case v < n.min:
+		return fmt.Errorf("%q: want %d or more", s, n.min)
+	case v > n.max:
+		return fmt.Errorf("%q: want at most %d", s, n.max)
+	}
+	*n.uint64 = v
+	return nil
+}
+
+// rangeList collects ranges of addresses.
+type rangeList []addr.Range
+
+func (l *rangeList) String() string { return "" }
+func (l *rangeList) Type() string   { return "range" }
+
+func (l *rangeList) Set(s string) error {
+	r, err := addr.ParseRange(s)
+	if err == nil {
+		*l = append(*l, r)
+	}
+	return err
+}
+
+// alignment is --align: a number of bytes, the word of the image, or, as its
+// zero value, what each pattern has.
+type alignment struct {
+	bytes uint64
+	word  bool
+}
+
+func (a *alignment) String() string { return "" }
+func (a *alignment) Type() string   { return "align" }
+
+func (a *alignment) Set(s string) error {
+	if s == "word" {
+		*a = alignment{word: true}
+		return nil
+	}
+	n, err := addr.ParseUint(s)
+	if err != nil || n == 0 {
+		return fmt.Errorf("%q: want a number of bytes, 1 or more, or word", s)
+	}
+	*a = alignment{bytes: n}
+	return nil
+}
+
+// kernelLevel is --kernel. A level that this machine cannot run is refused.
+type kernelLevel struct{ *simd.Level }
+
+func (k kernelLevel) String() string { return "" }
+func (k kernelLevel) Type() string   { return "level" }
+
+func (k kernelLevel) Set(s string) error {
+	l, err := simd.ParseLevel(s)
+	if err == nil {
+		err = l.Check()
+	}
+	*k.Level = l
+	return err
+}
+
+// place is what --in names: mappings of a name, or with permissions.
+type place struct {
+	name string
+	perm engine.Perm // that a mapping must have at least; 0: the name is none of permissions
+}
+
+// placeList collects places.
+type placeList []place
+
+func (l *placeList) String() string { return "" }
+func (l *placeList) Type() string   { return "place" }
+
+func (l *placeList) Set(s string) error {
+	if s == "" {
+		return errors.New(`"": want the name or the permissions of mappings`)
+	}
+	*l = append(*l, place{s, parsePerm(s)})
+	return nil
+}
+
+// parsePerm reads permissions as r-x; a - asks for nothing. It is 0 where s is
+// something else.
+func parsePerm(s string) engine.Perm {
+	if len(s) != 3 {
+		return 0
+	}
+	perm := engine.PermKnown
+	for i, letter := range []byte("rwx") {
+		switch s[i] {
+		case letter:
+			perm |= engine.Perm(1 << i)
+		case '-':
+		default:
+			return 0
+		}
+	}
+	return perm
+}
+
+// has says whether a mapping is one of the place's.
+func (p place) has(m *engine.Mapping) bool {
+	return isNamed(m, p.name) || p.perm != 0 && m.Perm&p.perm == p.perm
+}
+
+// isNamed says whether name is a mapping's, or the last part of the path that
+// is its name.
+func isNamed(m *engine.Mapping, name string) bool {
+	return m.Name == name || strings.HasSuffix(m.Name, "/"+name)
+}
+
+// layerList collects layers; see parseLayer.
+type layerList []layer
+
+func (l *layerList) String() string { return "" }
+func (l *layerList) Type() string   { return "layer" }
+
+func (l *layerList) Set(s string) error {
+	spec, err := parseLayer(s)
+	if err != nil {
+		return fmt.Errorf("%s: %w", s, err)
+	}
+	*l = append(*l, layer{s, spec})
+	return nil
+}
+
+// flagError says in one line what is wrong with a flag and where to look.
+func flagError(cmd *cobra.Command, err error) error {
+	var unknown *pflag.NotExistError
+	var missing *pflag.ValueRequiredError
+	var invalid *pflag.InvalidValueError
+	var num *strconv.NumError
+	msg := err.Error()
+	switch {
+	case errors.As(err, &unknown) && unknown.GetSpecifiedShortnames() != "":
+		msg = "unknown flag -" + unknown.GetSpecifiedName()
+		if group := unknown.GetSpecifiedShortnames(); group != unknown.GetSpecifiedName() {
+			msg += " in -" + group
+		}
+	case errors.As(err, &unknown):
+		msg = "unknown flag --" + unknown.GetSpecifiedName()
+	case errors.As(err, &missing):
+		msg = flagName(missing.GetFlag()) + " wants a value"
+	case errors.As(err, &num): // pflag's own: a flag that is on or off
+		errors.As(err, &invalid)
+		msg = fmt.Sprintf("%s: %q: want true or false", flagName(invalid.GetFlag()), invalid.GetValue())
+	case errors.As(err, &invalid):
+		msg = fmt.Sprintf("%s: %v", flagName(invalid.GetFlag()), errors.Unwrap(err))
+	}
+	if unknown != nil && cmd.Name() == "find" {
+		msg += "; a pattern that begins with - goes behind -e or --"
+	}
+	return fmt.Errorf("%s (see %s --help)", msg, cmd.CommandPath())
+}
+
+// flagName is a flag as it is mostly written.
+func flagName(f *pflag.Flag) string {
+	if f.Shorthand != "" {
+		return "-" + f.Shorthand
+	}
+	return "--" + f.Name
+}

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"vscan/engine"
+	"vscan/engine/addr"
+)
+
+// slowHexdump shows the bytes of r one by one.
+func slowHexdump(s *engine.Space, r addr.Range) string {
+	var out strings.Builder
+	for line := r.First.AlignDown(dumpLine); ; line += dumpLine {
+		var digits, text strings.Builder
+		some := false
+		for i := range addr.Addr(dumpLine) {
+			if i%8 == 0 {
+				digits.WriteByte(' ')
+			}
+			b, err := s.Byte(line + i)
+			if !r.Contains(line+i) || err != nil {
+				digits.WriteString("-- ")
+				text.WriteByte(' ')
+				continue
+			}
+			some = true
+			fmt.Fprintf(&digits, "%02x ", b)
+			text.WriteByte(printByte(b))
+		}
+		if some {
+			fmt.Fprintf(&out, "0x%016x %s |%s|\n", uint64(line), digits.String(), text.String())
+		}
+		if r.Last-line < dumpLine {
+			return out.String()
+		}
+	}
+}
+
+// Dumps of small spaces with holes, absent and zero bytes, at both ends of the
+// address space, are those that are made byte by byte.
+func TestHexdump(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %#x", seed)
+	rnd := rand.New(rand.NewPCG(seed, 0))
+	const reach = 160
+	for range 300 {
+		base := []addr.Addr{0, 0x1000, addr.Max - reach + 1}[rnd.IntN(3)]
+		draw := func() addr.Range {
+			a, b := rnd.IntN(reach), rnd.IntN(reach)
+			return addr.Range{First: base + addr.Addr(min(a, b)), Last: base + addr.Addr(max(a, b))}
+		}
+		var mappings []engine.Mapping
+		for range rnd.IntN(6) {
+			m := engine.Mapping{Range: draw(), State: engine.State(rnd.IntN(3))}
+			if m.State == engine.Present {
+				b := make([]byte, m.Size())
+				for i := range b {
+					b[i] = byte(rnd.Uint32())
+				}
+				if rnd.IntN(3) == 0 {
+					b = b[:len(b)/2] // the source is shorter than it should be
+				}
+				m.Source = engine.BytesSource("b", b)
+			}
+			mappings = append(mappings, m)
+		}
+		space, err := engine.NewSpace(mappings...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := draw()
+		var d hexdump
+		d.read(space, r)
+		if got, want := string(d.lines(nil)), slowHexdump(space, r); got != want {
+			t.Fatalf("%v of %v:\n%swant\n%s", r, mappings, got, want)
+		}
+	}
+}
+
+// The colours stand around the digits and around the text of the match alone.
+func TestHexdumpColors(t *testing.T) {
+	d := hexdump{first: 0x10, bytes: []byte("abcd"), match: addr.Range{First: 0x11, Last: 0x12}, color: true}
+	got := string(d.lines(nil))
+	on := func(s string) string { return colorMatch + s + colorOff }
+	want := "0x0000000000000010  61 " + on("62") + " " + on("63") + " 64 " + strings.Repeat("-- ", 4) + " " + strings.Repeat("-- ", 8) +
+		" |a" + on("b") + on("c") + "d" + strings.Repeat(" ", 12) + "|\n"
+	if got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}

@@ -1,0 +1,130 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// screen is a terminal as far as vscan uses one: a carriage return goes back to
+// the start of the line, and what is written there replaces what was.
+type screen struct {
+	mu     sync.Mutex
+	lines  [][]rune
+	column int
+}
+
+func (s *screen) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.lines == nil {
+		s.lines = [][]rune{nil}
+	}
+	for _, r := range string(p) {
+		last := &s.lines[len(s.lines)-1]
+		switch {
+		case r == '\r':
+			s.column = 0
+			continue
+		case r == '\n':
+			s.lines = append(s.lines, nil)
+			s.column = 0
+			continue
+		case s.column < len(*last):
+			(*last)[s.column] = r
+		default:
+			*last = append(*last, r)
+		}
+		s.column++
+	}
+	return len(p), nil
+}
+
+func (s *screen) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var lines []string
+	for _, l := range s.lines {
+		lines = append(lines, strings.TrimRight(string(l), " "))
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Hits and the status line go to one terminal and do not mix.
+func TestStatusLine(t *testing.T) {
+	var s screen
+	o := newOutput(&s, &s)
+	defer o.close()
+	o.mu.Lock()
+	o.terminal = true
+	o.mu.Unlock()
+	write := func(text string) {
+		if _, err := io.WriteString(o, text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	check := func(want string) {
+		t.Helper()
+		if got := s.String(); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+	o.setStatus(" 10% of much")
+	check(" 10% of much")
+	o.setStatus(" 20%")
+	check(" 20%")
+	io.WriteString(&s, echo) // Ctrl-C: behind the longest line so far
+	write("hit 1\n")
+	o.Flush()
+	check("hit 1\n")
+	o.setStatus(" 30%")
+	check("hit 1\n 30%")
+	write("hit 2\nhit")
+	write(" 3\n")
+	o.setStatus(" 40%") // below what was not flushed yet
+	check("hit 1\nhit 2\nhit 3\n 40%")
+	o.setStatus("")
+	check("hit 1\nhit 2\nhit 3\n")
+	write("hit 4\n")
+	o.close()
+	check("hit 1\nhit 2\nhit 3\nhit 4\n")
+}
+
+// A status line below output that is no terminal stays until it is taken away.
+func TestStatusLineAlone(t *testing.T) {
+	var out bytes.Buffer
+	var s screen
+	o := newOutput(&out, &s)
+	o.setStatus(" 10%")
+	io.WriteString(o, "hit 1\n")
+	o.Flush()
+	if s.String() != " 10%" {
+		t.Errorf("%q", s.String())
+	}
+	o.setStatus("")
+	if err := o.close(); err != nil || s.String() != "" || out.String() != "hit 1\n" {
+		t.Errorf("%v, %q, %q", err, s.String(), out.String())
+	}
+}
+
+type failingWriter struct{ err error }
+
+func (w failingWriter) Write([]byte) (int, error) { return 0, w.err }
+
+// The first error of a write is that of all that follow, and of close.
+func TestOutputFails(t *testing.T) {
+	broken := errors.New("broken")
+	o := newOutput(failingWriter{broken}, io.Discard)
+	if _, err := io.WriteString(o, strings.Repeat("x", 1<<17)); err != broken {
+		t.Errorf("writing: %v", err)
+	}
+	if _, err := io.WriteString(o, "x"); err != broken {
+		t.Errorf("writing on: %v", err)
+	}
+	if err := o.close(); err != broken {
+		t.Errorf("closing: %v", err)
+	}
+}

@@ -1,0 +1,12 @@
+package main
+
+import (
+	"errors"
+	"syscall"
+)
+
+// isClosedPipe says whether a write failed because nobody reads any more.
+func isClosedPipe(err error) bool {
+	const noData = syscall.Errno(232) // ERROR_NO_DATA: the pipe is being closed
+	return errors.Is(err, syscall.ERROR_BROKEN_PIPE) || errors.Is(err, noData)
+}

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"math"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestProgressText(t *testing.T) {
+	for _, c := range []struct {
+		done, total uint64
+		rate        float64
+		hits        uint64
+		want        string
+	}{
+		{0, 3 << 30, 0, 0, "0 bytes of 3.0 GiB, 0 bytes/s, time left unknown, 0 hits"},
+		{1 << 30, 3 << 30, 1 << 30, 1, "1.0 GiB of 3.0 GiB, 1.0 GiB/s, 2s left, 1 hit"},
+		{0, 100 << 40, 1 << 30, 5, "0 bytes of 100.0 TiB, 1.0 GiB/s, 28h26m40s left, 5 hits"},
+		{7, 7, 10, 5, "7 bytes of 7 bytes, 10 bytes/s, 0s left, 5 hits"},
+		{0, math.MaxUint64, 1e-3, 0, "0 bytes of 16.0 EiB, 0 bytes/s, 277777h46m40s left, 0 hits"},
+	} {
+		if got := progressText(c.done, c.total, c.rate, c.hits); got != c.want {
+			t.Errorf("%q, want %q", got, c.want)
+		}
+	}
+}
+
+// The rate is that of the last seconds.
+func TestSpeed(t *testing.T) {
+	var s speed
+	start := time.Now()
+	at := func(seconds float64, bytes uint64) float64 {
+		return s.rate(start.Add(time.Duration(seconds*float64(time.Second))), bytes)
+	}
+	for _, c := range []struct {
+		seconds float64
+		bytes   uint64
+		want    float64
+	}{
+		{0, 0, 0}, {0, 0, 0}, {1, 1000, 1000}, {2, 2000, 1000}, {3, 2000, 2000. / 3},
+		{10, 9000, 1000}, {12, 9000, 7000. / 9}, {15, 9000, 0}, {100, 9000, 0}, {101, 8000, 0},
+	} {
+		if got := at(c.seconds, c.bytes); math.Abs(got-c.want) > 1e-6 {
+			t.Errorf("%v bytes after %v s: %v, want %v", c.bytes, c.seconds, got, c.want)
+		}
+	}
+	for i := range 100_000 {
+		at(200+float64(i)/10, 0)
+	}
+	if len(s.samples) > 60 {
+		t.Errorf("%d samples are kept", len(s.samples))
+	}
+}
+
+// The bar draws itself into nothing, and shows no more than it should.
+func TestDrawing(t *testing.T) {
+	for _, total := range []uint64{0, 1, 100, math.MaxUint64} {
+		d := newDrawing(total)
+		for _, done := range []uint64{0, total / 2, total} {
+			d.Set64(int64(min(done, 1<<62)))
+			d.Describe("here")
+			if line := d.String(); strings.ContainsAny(line, "\n\x1b") || !strings.Contains(line, "here") || columns(line) > 40 {
+				t.Errorf("%d of %d: %q", done, total, line)
+			}
+		}
+	}
+}

@@ -1,0 +1,355 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"vscan/engine/simd"
+)
+
+func TestMain(m *testing.M) {
+	os.Setenv("GORACE", "atexit_sleep_ms=0 "+os.Getenv("GORACE")) // else the race detector makes every command take a second
+	testscript.Main(m, map[string]func(){"vscan": main})
+}
+
+// The scripts are the contract of the command line, one topic each. Besides
+// the commands of testscript they have those of scriptCommands.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:  "testdata/script",
+		Cmds: scriptCommands,
+		Setup: func(e *testscript.Env) error {
+			e.Setenv(simd.EnvVar, os.Getenv(simd.EnvVar)) // so that the scripts run at each level
+			e.Setenv("GORACE", os.Getenv("GORACE"))
+			e.Setenv("newline", "\n") // what a script cannot write
+			e.Setenv("escape", "\x1b")
+			e.Setenv("invalid", "\xff")
+			return nil
+		},
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+	})
+}
+
+var scriptCommands = map[string]func(ts *testscript.TestScript, neg bool, args []string){
+	// bytes FILE PART... makes a file; see parts.
+	"bytes": func(ts *testscript.TestScript, neg bool, args []string) {
+		wantArgs(ts, neg, len(args) >= 1, "bytes FILE PART...")
+		b, err := parts(args[1:])
+		ts.Check(err)
+		ts.Check(os.WriteFile(ts.MkAbs(args[0]), b, 0o666))
+	},
+
+	// elfcore FILE SPEC makes an ELF core; see makeCore.
+	"elfcore": func(ts *testscript.TestScript, neg bool, args []string) {
+		wantArgs(ts, neg, len(args) == 2, "elfcore FILE SPEC")
+		b, err := makeCore(ts.ReadFile(args[1]))
+		ts.Check(err)
+		ts.Check(os.WriteFile(ts.MkAbs(args[0]), b, 0o666))
+	},
+
+	// truncate FILE SIZE cuts a file, or makes a sparse one; -N takes N bytes
+	// off.
+	"truncate": func(ts *testscript.TestScript, neg bool, args []string) {
+		wantArgs(ts, neg, len(args) == 2, "truncate FILE SIZE")
+		name := ts.MkAbs(args[0])
+		size, err := strconv.ParseInt(args[1], 0, 64)
+		ts.Check(err)
+		if size < 0 {
+			info, err := os.Stat(name)
+			ts.Check(err)
+			size += info.Size()
+		}
+		f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o666)
+		ts.Check(err)
+		ts.Check(f.Truncate(size))
+		ts.Check(f.Close())
+	},
+
+	// exits CODE COMMAND ARG... runs a command that ends with this code.
+	"exits": func(ts *testscript.TestScript, neg bool, args []string) {
+		wantArgs(ts, neg, len(args) >= 2, "exits CODE COMMAND ARG...")
+		checkExit(ts, args[0], ts.Exec(args[1], args[2:]...))
+	},
+
+	// oneline says that standard error is one line, and that all of it prints.
+	"oneline": func(ts *testscript.TestScript, neg bool, args []string) {
+		wantArgs(ts, neg, len(args) == 0, "oneline")
+		text := ts.ReadFile("stderr")
+		line, ok := strings.CutSuffix(text, "\n")
+		if !ok || line == "" || printable(line) != line {
+			ts.Fatalf("not one line that prints: %q", text)
+		}
+	},
+
+	// jsonl FILE says that every line is an object with the fields of its type,
+	// in their order.
+	"jsonl": func(ts *testscript.TestScript, neg bool, args []string) {
+		wantArgs(ts, neg, len(args) == 1, "jsonl FILE")
+		for line := range strings.Lines(ts.ReadFile(args[0])) {
+			if err := checkJSON(line); err != nil {
+				ts.Fatalf("%q: %v", line, err)
+			}
+		}
+	},
+
+	// firstline CODE COMMAND ARG... reads one line of what a command writes and
+	// closes the pipe.
+	"firstline": func(ts *testscript.TestScript, neg bool, args []string) {
+		wantArgs(ts, neg, len(args) >= 2, "firstline CODE COMMAND ARG...")
+		checkExit(ts, args[0], readOneLine(ts, args[1:], func(_ *os.Process, r io.Closer) error { return r.Close() }))
+	},
+
+	// interrupt CODE COMMAND ARG... sends Ctrl-C after the first line.
+	"interrupt": func(ts *testscript.TestScript, neg bool, args []string) {
+		wantArgs(ts, neg, len(args) >= 2, "interrupt CODE COMMAND ARG...")
+		checkExit(ts, args[0], readOneLine(ts, args[1:], func(p *os.Process, _ io.Closer) error { return p.Signal(os.Interrupt) }))
+	},
+}
+
+func wantArgs(ts *testscript.TestScript, neg, ok bool, usage string) {
+	if neg || !ok {
+		ts.Fatalf("usage: %s", usage)
+	}
+}
+
+// checkExit checks the exit code of a command.
+func checkExit(ts *testscript.TestScript, want string, err error) {
+	code := 0
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		code = exit.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if strconv.Itoa(code) != want {
+		ts.Fatalf("exit code %d, want %s", code, want)
+	}
+}
+
+// readOneLine runs a command, reads a line of its standard output, calls then
+// and reads what is left.
+func readOneLine(ts *testscript.TestScript, args []string, then func(*os.Process, io.Closer) error) error {
+	path, err := exec.LookPath(args[0])
+	ts.Check(err)
+	cmd := exec.Command(path, args[1:]...)
+	cmd.Dir = ts.MkAbs(".")
+	cmd.Stderr = ts.Stderr()
+	out, err := cmd.StdoutPipe()
+	ts.Check(err)
+	ts.Check(cmd.Start())
+	defer cmd.Process.Kill() // where something below fails
+	r := bufio.NewReader(out)
+	line, err := r.ReadString('\n')
+	ts.Check(err)
+	fmt.Fprint(ts.Stdout(), line)
+	ts.Check(then(cmd.Process, out))
+	io.Copy(ts.Stdout(), r)
+	return cmd.Wait()
+}
+
+// parts puts bytes together: =TEXT is text as it stands, HEX the bytes of
+// hexadecimal digits, N*PART a part N times.
+func parts(args []string) ([]byte, error) {
+	var out []byte
+	for _, arg := range args {
+		n := 1
+		if count, part, ok := strings.Cut(arg, "*"); ok && !strings.HasPrefix(arg, "=") {
+			var err error
+			if n, err = strconv.Atoi(count); err != nil {
+				return nil, err
+			}
+			arg = part
+		}
+		text, ok := strings.CutPrefix(arg, "=")
+		b := []byte(text)
+		if !ok {
+			var err error
+			if b, err = hex.DecodeString(arg); err != nil {
+				return nil, fmt.Errorf("%s: %w", arg, err)
+			}
+		}
+		out = append(out, bytes.Repeat(b, n)...)
+	}
+	return out, nil
+}
+
+// makeCore makes an ELF core of a process. A line of the spec is a segment, in
+// the order of the program headers:
+//
+//	ADDR PERM NAME PART... [absent N]
+//
+// PERM is rwx with dashes; NAME is a path, - for none, or a quoted string of Go
+// without blanks; PARTs are the bytes that are saved, and N bytes behind them
+// are not. A line "elf BITS ORDER" sets the class and byte order; a line that
+// starts with # is a comment.
+func makeCore(spec string) ([]byte, error) {
+	wide, big := true, false
+	type segment struct {
+		first, size uint64
+		flags       uint32
+		bytes       []byte
+		name        string
+	}
+	var segments []segment
+	for line := range strings.Lines(spec) {
+		f := strings.Fields(line)
+		switch {
+		case len(f) == 0 || f[0] == "#":
+			continue
+		case f[0] == "elf":
+			wide = f[1] == "64"
+			big = f[2] == "big"
+			continue
+		case len(f) < 3:
+			return nil, fmt.Errorf("%q: want ADDR PERM NAME PART", line)
+		}
+		var s segment
+		var err error
+		if s.first, err = strconv.ParseUint(f[0], 0, 64); err != nil {
+			return nil, err
+		}
+		for i, flag := range []uint32{4, 2, 1} {
+			if f[1][i] != '-' {
+				s.flags |= flag
+			}
+		}
+		if s.name = f[2]; s.name[0] == '"' {
+			if s.name, err = strconv.Unquote(s.name); err != nil {
+				return nil, err
+			}
+		}
+		rest := f[3:]
+		if n := len(rest); n >= 2 && rest[n-2] == "absent" {
+			if s.size, err = strconv.ParseUint(rest[n-1], 0, 64); err != nil {
+				return nil, err
+			}
+			rest = rest[:n-2]
+		}
+		if s.bytes, err = parts(rest); err != nil {
+			return nil, err
+		}
+		s.size += uint64(len(s.bytes))
+		segments = append(segments, s)
+	}
+
+	var order binary.AppendByteOrder = binary.LittleEndian
+	if big {
+		order = binary.BigEndian
+	}
+	word := func(b []byte, v uint64) []byte {
+		if wide {
+			return order.AppendUint64(b, v)
+		}
+		return order.AppendUint32(b, uint32(v))
+	}
+	u32 := func(b []byte, v uint32) []byte { return order.AppendUint32(b, v) }
+	u16 := func(b []byte, v uint16) []byte { return order.AppendUint16(b, v) }
+
+	// NT_FILE: the number of names, the size of a page, then for each the first
+	// address, the one behind the last, and the page of the file; then the names.
+	var ranges, names []byte
+	count := uint64(0)
+	for _, s := range segments {
+		if s.name != "-" {
+			ranges = word(word(word(ranges, s.first), s.first+s.size), 0)
+			names = append(append(names, s.name...), 0)
+			count++
+		}
+	}
+	desc := append(append(word(word(nil, count), 4096), ranges...), names...)
+	note := append(u32(u32(u32(nil, 5), uint32(len(desc))), 0x46494c45), "CORE\x00\x00\x00\x00"...)
+	note = append(note, desc...)
+	note = append(note, make([]byte, -len(note)&3)...)
+
+	header, entry, class, data := 52, 32, byte(1), byte(1)
+	machine := map[bool]uint16{false: 3, true: 20}[big] // i386, PowerPC
+	if wide {
+		header, entry, class = 64, 56, 2
+		machine = map[bool]uint16{false: 62, true: 21}[big] // x86-64, PowerPC64
+	}
+	if big {
+		data = 2
+	}
+	out := append([]byte("\x7fELF"), class, data, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+	out = u32(u16(u16(out, 4), machine), 1)
+	out = u32(word(word(word(out, 0), uint64(header)), 0), 0)
+	for _, v := range []int{header, entry, len(segments) + 1, 0, 0, 0} {
+		out = u16(out, uint16(v))
+	}
+	body := note
+	behind := header + entry*(len(segments)+1)
+	ph := func(typ, flags uint32, off, vaddr, filesz, memsz uint64) {
+		out = u32(out, typ)
+		if wide {
+			out = u32(out, flags)
+		}
+		out = word(word(word(word(word(out, off), vaddr), 0), filesz), memsz)
+		if !wide {
+			out = u32(out, flags)
+		}
+		out = word(out, 1)
+	}
+	ph(4, 0, uint64(behind), 0, uint64(len(note)), 0)
+	for _, s := range segments {
+		ph(1, s.flags, uint64(behind+len(body)), s.first, uint64(len(s.bytes)), s.size)
+		body = append(body, s.bytes...)
+	}
+	return append(out, body...), nil
+}
+
+// checkJSON checks one line of jsonl.
+func checkJSON(line string) error {
+	fields := map[string][]string{
+		"hit":     {"type", "image", "addr", "pattern", "len", "mapping", "offset", "bytes"},
+		"mapping": {"type", "first", "last", "state", "perm", "name", "source", "offset", "layer"},
+		"summary": {"type", "image", "hits", "counts", "scanned", "absent", "unreadable", "complete", "limited", "kernel", "workers", "seconds"},
+	}
+	if !utf8.ValidString(line) {
+		return errors.New("not UTF-8")
+	}
+	var object struct{ Type string }
+	if err := json.Unmarshal([]byte(line), &object); err != nil {
+		return err
+	}
+	var keys []string
+	d := json.NewDecoder(strings.NewReader(line))
+	for depth, key := 0, false; ; {
+		token, err := d.Token()
+		if err != nil {
+			break
+		}
+		switch {
+		case token == json.Delim('{'):
+			depth++
+			key = true
+		case token == json.Delim('}'):
+			depth--
+			key = true
+		case depth == 1 && key:
+			keys = append(keys, token.(string))
+			key = false
+		default:
+			key = true
+		}
+	}
+	if want := fields[object.Type]; want == nil || !slices.Equal(keys, want) {
+		return fmt.Errorf("fields %v, want %v", keys, want)
+	}
+	return nil
+}

@@ -61,8 +61,28 @@ func (s *mmapSource) View(_ []byte, off uint64, n int) ([]byte, error) {
 	return r[:n:n], nil
 }
 
+// faultsHaveAddresses skips the test where a fault in mapped memory comes
+// without the address of the byte, as under qemu's user-mode emulation: the
+// runtime then takes it for a nil dereference, and so does Guard.
+func faultsHaveAddresses(t *testing.T) {
+	src := newMmap(t, make([]byte, 2*PageSize))
+	if err := os.Truncate(src.path, 0); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			t.Skipf("a fault in mapped memory has no address here: %v", p)
+		}
+	}()
+	sum := byte(0)
+	if err := Guard(func() { sum += src.b[PageSize] }); err == nil {
+		t.Fatalf("read %d past the end of a file without a fault", sum)
+	}
+}
+
 // A fault in the middle of a block does not repeat the hits that are out.
 func TestNoHitTwiceAfterAFault(t *testing.T) {
+	faultsHaveAddresses(t)
 	const words = 131072
 	data := make([]byte, 8*words)
 	for i := 2000; i < words; i++ {

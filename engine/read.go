@@ -13,7 +13,7 @@ import (
 type MemoryError struct {
 	Addr   addr.Addr
 	State  State  // Hole or Absent; Present where its source failed
-	Name   string // of the mapping; "" in a hole
+	Name   string // of the mapping, or, of a Present byte, its source; "" in a hole
 	Offset uint64 // in the source, of a Present byte
 	Err    error  // why the source failed; nil in a hole or an absent byte
 }
@@ -42,7 +42,7 @@ func (s *Space) Byte(a addr.Addr) (byte, error) {
 
 // Bytes is a copy of the n bytes from a on, across mappings. It reserves no
 // more memory than the space has bytes there. An error is a [*MemoryError]
-// for the first byte that cannot be read; the bytes before it are returned.
+// for the first byte that cannot be read, or [ErrWrap]; the bytes before it are returned.
 func (s *Space) Bytes(a addr.Addr, n int) ([]byte, error) {
 	var out []byte
 	for len(out) < n {
@@ -186,7 +186,7 @@ func (s *Space) While(a addr.Addr, f func(addr.Addr, byte) bool) error {
 }
 
 // CString is the bytes from a up to the first zero byte, which is not part of
-// it, at most limit of them. An error is a [*MemoryError], or says that there
+// it, at most limit of them. An error is a [*MemoryError] or [ErrWrap], or says that there
 // are limit bytes without a zero; the bytes are returned then too.
 func (s *Space) CString(a addr.Addr, limit int) ([]byte, error) {
 	var out []byte
@@ -208,7 +208,7 @@ func (s *Space) CString(a addr.Addr, limit int) ([]byte, error) {
 const maxString = 1 << 16
 
 // IsString says whether at a there are one or more printable ASCII bytes
-// (blank to tilde, tab, newline, carriage return) and then a zero byte.
+// (blank to tilde, tab, newline, carriage return), at most 64 KiB, then a zero byte.
 func (s *Space) IsString(a addr.Addr) bool {
 	b, err := s.CString(a, maxString)
 	return err == nil && len(b) > 0 && !bytes.ContainsFunc(b, func(r rune) bool {

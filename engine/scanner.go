@@ -71,7 +71,7 @@ type Hit struct {
 	Addr    addr.Addr // of its first byte
 	Pattern int       // index into the set's Patterns
 	Len     int       // in bytes
-	Bytes   []byte    // the first bytes of it, at most HitBytes; see Scan for how long they hold
+	Bytes   []byte    // the first bytes of it, at most HitBytes; not to be written to; see Scan for how long they hold
 }
 
 // HitBytes is the most bytes of a hit that come with it.
@@ -80,12 +80,12 @@ const HitBytes = 64
 // Stats is the account of a scan.
 type Stats struct {
 	Hits       uint64        // delivered
-	Scanned    uint64        // bytes looked at
+	Scanned    uint64        // bytes looked at, those known to be zero included
 	Absent     uint64        // bytes in scope that the image does not hold
 	Unreadable []addr.Range  // bytes in scope that could not be read, ascending, merged
 	Workers    int           // that ran
 	Kernels    []simd.Level  // in use, ascending, each once
-	Elapsed    time.Duration // from the start of the scan to the last hit delivered
+	Elapsed    time.Duration // from the start of the scan to the end of delivery
 	// Stopped says that the callback wanted no more, Cancelled that the context
 	// ended: what was delivered is then the beginning of all there is.
 	Stopped, Cancelled bool
@@ -144,8 +144,7 @@ func Compile(space *Space, set *patterns.Set, opt Options) (*Scanner, error) {
 		}
 		k.hit = Hit{Pattern: n.Pattern, Len: k.kernel.Len()}
 		if k.lit != nil {
-			first := min(len(k.lit), HitBytes)
-			k.hit.Bytes = k.lit[:first:first]
+			k.hit.Bytes = slices.Clip(slices.Clone(k.lit[:min(len(k.lit), HitBytes)]))
 		}
 		sc.needles = append(sc.needles, k)
 	}
@@ -162,10 +161,12 @@ func newNeedle(n patterns.Needle, level simd.Level) (needle, error) {
 		return k, err
 	}
 	spec := simd.WordSpec{Size: n.Words.Size, Order: n.Words.Order, Stride: 1}
-	if n.Align > 1 && n.Align <= maxStride {
-		k.stride = int(n.Align)
-		spec.Stride = k.stride
+	for d := uint64(maxStride); d > 1 && k.stride == 1; d-- {
+		if n.Align%d == 0 { // also where it is a larger multiple
+			k.stride = int(d)
+		}
 	}
+	spec.Stride = k.stride
 	for _, r := range n.Words.Ranges {
 		spec.Ranges = append(spec.Ranges, simd.WordRange{Lo: r.Lo, Hi: r.Hi})
 	}
@@ -203,8 +204,8 @@ func (sc *Scanner) Kernels() []simd.Level {
 // workers, shard size and kernel. yield runs on the caller's goroutine; the
 // bytes of a hit hold until it returns.
 //
-// The account is always returned. The error is that of the context, if it
-// ended; bytes that cannot be read are no error but part of the account.
+// The account is always returned. The error is the cause of the context's end
+// (context.Cause), if it ended; bytes that cannot be read are no error but part of the account.
 func (sc *Scanner) Scan(ctx context.Context, yield func(Hit) bool) (Stats, error) {
 	begin := time.Now()
 	stats := Stats{Absent: sc.plan.absent, Workers: sc.opt.Workers, Kernels: sc.Kernels()}

@@ -12,8 +12,13 @@ type Source interface {
 	// caller must not write to them, and they hold until the source is
 	// closed or buf is used again.
 	//
+	// n is at least 1, and off+n does not pass 2^64−1, the number of bytes that
+	// a source can have at most.
+	//
 	// A result of m < n bytes comes with an error that tells why the byte at
-	// off+m could not be read; the m bytes before it are good.
+	// off+m could not be read; the m bytes before it are good. The bytes after
+	// it cannot be read either, up to the next multiple of PageSize, wherever
+	// the view begins.
 	//
 	// Memory that is mapped from a file can fault when it is touched, as
 	// after the file has shrunk. Readers of a View guard themselves: see

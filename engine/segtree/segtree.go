@@ -52,11 +52,14 @@ type Tree struct {
 	maxLast []addr.Addr // highest last address in the subtree of byFirst's node
 }
 
+// maxRanges keeps the numbers of the nodes in an int32.
+const maxRanges = math.MaxInt32/4 - 1
+
 // New builds the tree of ranges; a range's index is its layer, and the last
 // is on top. The slice is kept and must not change. It panics on a range whose
-// ends are not in order and on 2^31 ranges or more.
+// ends are not in order and on 2^29 ranges or more.
 func New(ranges []addr.Range) *Tree {
-	if len(ranges) > math.MaxInt32 {
+	if len(ranges) > maxRanges {
 		panic("segtree: too many ranges")
 	}
 	t := &Tree{ranges: ranges}

@@ -16,6 +16,22 @@ type Match struct {
 	Lit uint32 // the literal's index in what NewLiterals was given
 }
 
+// Lit is a literal of a set. It stands at s in b where b[s+i] and Bytes[i] agree
+// in all bits of Mask[i], for every i.
+type Lit struct {
+	Bytes []byte
+	Mask  []byte // as long as Bytes; nil: every bit counts
+}
+
+// Plain is literals of which every bit counts.
+func Plain(lits ...[]byte) []Lit {
+	out := make([]Lit, len(lits))
+	for i, b := range lits {
+		out[i].Bytes = b
+	}
+	return out
+}
+
 // SetKernel looks for all literals of a set at once. Like a Kernel it is made
 // once, never changes and may be used by any number of goroutines at a time,
 // each with a Scratch of its own.
@@ -73,8 +89,8 @@ const (
 
 // NewLiterals makes a kernel that finds every occurrence of every literal of a
 // set of any size, overlapping ones too. Literals have at least one byte, and
-// are copied. One that is there several times is reported as often, once for
-// each index.
+// at least one bit that counts; they are copied. One that is there several
+// times is reported as often, once for each index.
 //
 // There is one at each level. A level that this machine lacks is an error.
 //
@@ -83,7 +99,7 @@ const (
 // a stretch of memory at a time, so that it is in the cache for all but the
 // first part. Memory for the kernel is some hundred bytes a literal, and the
 // literals themselves twice.
-func NewLiterals(level Level, lits [][]byte) (SetKernel, error) {
+func NewLiterals(level Level, lits []Lit) (SetKernel, error) {
 	if err := level.Check(); err != nil {
 		return nil, err
 	}
@@ -95,13 +111,10 @@ func NewLiterals(level Level, lits [][]byte) (SetKernel, error) {
 	}
 	total := 0
 	for i, lit := range lits {
-		if len(lit) == 0 {
-			return nil, fmt.Errorf("literal %d of the set has no bytes", i)
+		if err := lit.check(); err != nil {
+			return nil, fmt.Errorf("literal %d of the set: %w", i, err)
 		}
-		if len(lit) > MaxLiteral {
-			return nil, fmt.Errorf("literal %d of the set has %d bytes: at most %d", i, len(lit), MaxLiteral)
-		}
-		if total += len(lit); total > maxSet {
+		if total += len(lit.Bytes) + len(lit.Mask); total > maxSet {
 			return nil, fmt.Errorf("a set of more than %d bytes", maxSet)
 		}
 	}
@@ -112,18 +125,55 @@ func NewLiterals(level Level, lits [][]byte) (SetKernel, error) {
 	return newSetKernel(level, set)
 }
 
-// literalSet is the literals of a set, each once, numbered in lexicographic
-// order.
+// check says what is wrong with a literal.
+func (l Lit) check() error {
+	switch {
+	case len(l.Bytes) == 0:
+		return errors.New("no bytes")
+	case len(l.Bytes) > MaxLiteral:
+		return fmt.Errorf("%d bytes: at most %d", len(l.Bytes), MaxLiteral)
+	case l.Mask != nil && len(l.Mask) != len(l.Bytes):
+		return fmt.Errorf("%d bytes and a mask of %d", len(l.Bytes), len(l.Mask))
+	case l.Mask != nil && !slices.ContainsFunc(l.Mask, func(m byte) bool { return m != 0 }):
+		return errors.New("no bit of it counts: it would match everywhere")
+	}
+	return nil
+}
+
+// plain says whether every bit of the literal counts.
+func (l Lit) plain() bool {
+	return !slices.ContainsFunc(l.Mask, func(m byte) bool { return m != 0xff })
+}
+
+// standsAt says whether the literal stands at the beginning of b.
+func (l Lit) standsAt(b []byte) bool {
+	if l.Mask == nil {
+		return bytes.HasPrefix(b, l.Bytes)
+	}
+	if len(b) < len(l.Bytes) {
+		return false
+	}
+	for i, m := range l.Mask {
+		if (b[i]^l.Bytes[i])&m != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// literalSet is the literals of a set, each once, numbered: first those of
+// which every bit counts, in lexicographic order, then the masked ones.
 type literalSet struct {
-	lits []setLiteral
-	text []byte // all of them
+	lits  []setLiteral
+	plain int    // lits[:plain] have no mask
+	text  []byte // of all of them, each masked one followed by its mask
 
 	// Literal u was given as indexes[first[u]:first[u+1]], ascending; first
 	// is nil where each was given once, as indexes[u].
 	indexes []uint32
 	first   []uint32
 
-	most int // the most indexes that one offset can have
+	most int // no offset has more indexes than these
 }
 
 // setLiteral is one literal. A set has up to millions of them.
@@ -133,11 +183,23 @@ type setLiteral struct {
 	size uint32
 }
 
-// bytes is literal u.
+// bytes is literal u. Bits that do not count are zero.
 func (set *literalSet) bytes(u uint32) []byte {
 	l := &set.lits[u]
 	return set.text[l.at : l.at+l.size : l.at+l.size]
 }
+
+// mask is which bits of literal u count; nil: all of them.
+func (set *literalSet) mask(u uint32) []byte {
+	if int(u) < set.plain {
+		return nil
+	}
+	l := &set.lits[u]
+	return set.text[l.at+l.size : l.at+2*l.size : l.at+2*l.size]
+}
+
+// lit is literal u.
+func (set *literalSet) lit(u uint32) Lit { return Lit{set.bytes(u), set.mask(u)} }
 
 // count is how often literal u was given.
 func (set *literalSet) count(u uint32) int {
@@ -147,25 +209,34 @@ func (set *literalSet) count(u uint32) int {
 	return int(set.first[u+1] - set.first[u])
 }
 
-func newLiteralSet(lits [][]byte, total int) *literalSet {
+func newLiteralSet(lits []Lit, total int) *literalSet {
 	type item struct {
 		key   uint64 // the first eight bytes, in an order that is that of the bytes
 		index uint32
+		plain bool
 	}
 	items := make([]item, len(lits))
 	for i, lit := range lits {
 		var head [8]byte
-		copy(head[:], lit)
-		items[i] = item{binary.BigEndian.Uint64(head[:]), uint32(i)}
+		copy(head[:], lit.Bytes)
+		items[i] = item{binary.BigEndian.Uint64(head[:]), uint32(i), lit.plain()}
 	}
 	slices.SortFunc(items, func(a, b item) int {
-		if a.key != b.key {
+		x, y := &lits[a.index], &lits[b.index]
+		switch {
+		case a.plain != b.plain:
+			if a.plain {
+				return -1
+			}
+			return 1
+		case a.key != b.key:
 			return cmp.Compare(a.key, b.key)
 		}
-		if c := bytes.Compare(lits[a.index], lits[b.index]); c != 0 {
-			return c
+		c := bytes.Compare(x.Bytes, y.Bytes)
+		if c == 0 && !a.plain {
+			c = bytes.Compare(x.Mask, y.Mask)
 		}
-		return cmp.Compare(a.index, b.index)
+		return cmp.Or(c, cmp.Compare(a.index, b.index))
 	})
 	set := &literalSet{
 		lits:    make([]setLiteral, 0, len(lits)),
@@ -176,14 +247,13 @@ func newLiteralSet(lits [][]byte, total int) *literalSet {
 	for i, it := range items {
 		set.indexes[i] = it.index
 		lit := lits[it.index]
-		if i > 0 && it.key == items[i-1].key && bytes.Equal(lit, lits[items[i-1].index]) {
-			continue
+		if i > 0 && it.key == items[i-1].key && it.plain == items[i-1].plain {
+			if last := lits[items[i-1].index]; bytes.Equal(lit.Bytes, last.Bytes) && (it.plain || bytes.Equal(lit.Mask, last.Mask)) {
+				continue
+			}
 		}
 		set.first = append(set.first, uint32(i))
-		var head [8]byte
-		copy(head[:], lit)
-		set.lits = append(set.lits, setLiteral{binary.LittleEndian.Uint64(head[:]), uint32(len(set.text)), uint32(len(lit))})
-		set.text = append(set.text, lit...)
+		set.add(lit, it.plain)
 	}
 	set.first = append(set.first, uint32(len(lits)))
 	if len(set.lits) == len(lits) {
@@ -193,9 +263,28 @@ func newLiteralSet(lits [][]byte, total int) *literalSet {
 	return set
 }
 
+// add adds a literal that is not there yet.
+func (set *literalSet) add(lit Lit, plain bool) {
+	at := len(set.text)
+	set.text = append(set.text, lit.Bytes...)
+	text := set.text[at:]
+	if plain {
+		set.plain++
+	} else {
+		for i, m := range lit.Mask {
+			text[i] &= m
+		}
+		set.text = append(set.text, lit.Mask...)
+	}
+	var head [8]byte
+	copy(head[:], text)
+	set.lits = append(set.lits, setLiteral{binary.LittleEndian.Uint64(head[:]), uint32(at), uint32(len(lit.Bytes))})
+}
+
 // mostAtOnce is the most indexes that can match at one offset: those of the
-// literals of one chain, of which each is a prefix of the next. In
-// lexicographic order, what a literal is a prefix of follows it at once.
+// literals of one chain, of which each is a prefix of the next, and of all
+// masked ones. In lexicographic order, what a literal is a prefix of follows
+// it at once.
 func (set *literalSet) mostAtOnce() int {
 	type link struct {
 		lit uint32
@@ -203,7 +292,7 @@ func (set *literalSet) mostAtOnce() int {
 	}
 	var chain []link
 	most := 0
-	for u := range uint32(len(set.lits)) {
+	for u := range uint32(set.plain) {
 		for len(chain) > 0 && !bytes.HasPrefix(set.bytes(u), set.bytes(chain[len(chain)-1].lit)) {
 			chain = chain[:len(chain)-1]
 		}
@@ -213,6 +302,9 @@ func (set *literalSet) mostAtOnce() int {
 		}
 		chain = append(chain, link{u, sum})
 		most = max(most, sum)
+	}
+	for u := set.plain; u < len(set.lits); u++ {
+		most += set.count(uint32(u))
 	}
 	return most
 }
@@ -255,8 +347,13 @@ var maxSingle = [4]int{8, 8, 5, 3}
 func newSetKernel(level Level, set *literalSet) (*setKernel, error) {
 	k := &setKernel{literalSet: set, shortest: MaxLiteral}
 	var classes [4][]uint32 // by the stride that their length allows
+	var masked []uint32
 	for u, l := range set.lits {
 		k.shortest = min(k.shortest, int(l.size))
+		if u >= set.plain {
+			masked = append(masked, uint32(u))
+			continue
+		}
 		c := 0
 		switch {
 		case l.size >= 7:
@@ -285,6 +382,9 @@ func newSetKernel(level Level, set *literalSet) (*setKernel, error) {
 			return nil, err
 		}
 		k.parts = append(k.parts, part)
+	}
+	if len(masked) > 0 {
+		k.parts = append(k.parts, maskedPart{set, masked})
 	}
 	return k, nil
 }
@@ -441,6 +541,29 @@ func (p *singlePart) find(sc *Scratch, b []byte, lo, hi int) bool {
 				return false
 			}
 			from = next
+		}
+	}
+	return true
+}
+
+// maskedPart compares masked literals with memory at every place in turn.
+type maskedPart struct {
+	set  *literalSet
+	lits []uint32
+}
+
+func (maskedPart) level() Level { return Reference }
+
+func (p maskedPart) find(sc *Scratch, b []byte, lo, hi int) bool {
+	for _, u := range p.lits {
+		lit := p.set.lit(u)
+		for s := lo; s < hi; s++ {
+			if lit.standsAt(b[s:]) {
+				sc.hits = append(sc.hits, uint64(s)<<32|uint64(u))
+			}
+		}
+		if len(sc.hits) > sc.limit {
+			return false
 		}
 	}
 	return true

@@ -1,7 +1,6 @@
 package simd
 
 import (
-	"bytes"
 	"cmp"
 	"slices"
 )
@@ -24,7 +23,7 @@ func (k setRef) Scan(dst []Match, b []byte, from, to int, _ *Scratch) (n, next i
 		}
 		first := n
 		for u := range uint32(len(k.lits)) {
-			if !bytes.HasPrefix(b[s:], k.bytes(u)) {
+			if !k.lit(u).standsAt(b[s:]) {
 				continue
 			}
 			for i, index := range k.indexes {

@@ -99,7 +99,7 @@ func byteses(lits ...string) [][]byte {
 
 func mustSet(t tb, l Level, lits [][]byte) SetKernel {
 	t.Helper()
-	k, err := NewLiterals(l, lits)
+	k, err := NewLiterals(l, Plain(lits...))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -337,7 +337,7 @@ func TestLiteralsErrors(t *testing.T) {
 			"an empty literal":                  byteses("a", "", "b"),
 			"a literal of more than MaxLiteral": {make([]byte, MaxLiteral+1)},
 		} {
-			if k, err := NewLiterals(l, lits); err == nil {
+			if k, err := NewLiterals(l, Plain(lits...)); err == nil {
 				t.Errorf("%s: made %v", name, k)
 			}
 		}
@@ -366,11 +366,86 @@ func TestLiteralsErrors(t *testing.T) {
 	})
 	for l := AVX2; l <= NEON+1; l++ {
 		if err := l.Check(); err != nil {
-			if k, got := NewLiterals(l, byteses("x")); k != nil || got == nil || got.Error() != err.Error() {
+			if k, got := NewLiterals(l, Plain(byteses("x")...)); k != nil || got == nil || got.Error() != err.Error() {
 				t.Errorf("NewLiterals(%s) = %v, %v, want the error %v", l, k, got, err)
 			}
 		}
 	}
+}
+
+// Masked literals among others: any bits, same bytes under other masks, bytes
+// that differ in bits that do not count, and such as have no byte that counts
+// in full.
+func TestLiteralsMasked(t *testing.T) {
+	rng := rand.New(rand.NewPCG(7, 7))
+	for _, letters := range []string{"ab", "abAB\x00", "\x00\x00\x00\x01", "abcdefghijklmnopABCDEFGHIJKLMNOP"} {
+		for range 20 {
+			var lits []Lit
+			for range 1 + rng.IntN(60) {
+				lits = append(lits, randomLit(rng, letters))
+			}
+			b := letter(rng, letters, 1+rng.IntN(3000))
+			want := naiveMasked(lits, b)
+			sizes := func(i uint32) int { return len(lits[i].Bytes) }
+			for _, l := range here() {
+				k, err := NewLiterals(l, lits)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, room := range []int{k.MinMatches(), 5000} {
+					sameMatches(t, matchesOf(t, k, sizes, b, 0, len(b), room, nil), want, "%s: %d literals of %q", l, len(lits), letters)
+				}
+			}
+		}
+	}
+}
+
+// randomLit is a literal of the letters, masked in one of the ways of users.
+func randomLit(rng *rand.Rand, letters string) Lit {
+	lit := Lit{Bytes: letter(rng, letters, 1+rng.IntN(1+rng.IntN(30)))}
+	way := rng.IntN(6)
+	if way == 0 {
+		return lit
+	}
+	lit.Mask = bytes.Repeat([]byte{0xff}, len(lit.Bytes))
+	for i := range lit.Mask {
+		switch {
+		case way == 1: // text without regard to case
+			lit.Mask[i] = 0xdf
+		case way == 2 && rng.IntN(3) == 0: // wildcards
+			lit.Mask[i] = 0
+		case way == 3: // nibbles
+			lit.Mask[i] = [3]byte{0xff, 0xf0, 0x0f}[rng.IntN(3)]
+		case way == 4: // any bits
+			lit.Mask[i] = byte(rng.Uint32())
+		}
+	}
+	lit.Mask[rng.IntN(len(lit.Mask))] |= 1
+	return lit
+}
+
+// naiveMasked is naive for literals with masks.
+func naiveMasked(lits []Lit, b []byte) []Match {
+	var out []Match
+	for s := range b {
+	next:
+		for i, lit := range lits {
+			if len(lit.Bytes) > len(b)-s {
+				continue
+			}
+			for j, c := range lit.Bytes {
+				m := byte(0xff)
+				if lit.Mask != nil {
+					m = lit.Mask[j]
+				}
+				if b[s+j]&m != c&m {
+					continue next
+				}
+			}
+			out = append(out, Match{uint32(s), uint32(i)})
+		}
+	}
+	return out
 }
 
 // How many matches one offset can have.
@@ -441,7 +516,7 @@ func TestGramFilters(t *testing.T) {
 		for range 500 {
 			lits = append(lits, append(letter(rng, letters, 9), "\x01\x02\x03\x04"...))
 		}
-		set := newLiteralSet(lits, 0)
+		set := newLiteralSet(Plain(lits...), 0)
 		var all []uint32
 		for u := range set.lits {
 			all = append(all, uint32(u))

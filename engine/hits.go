@@ -1,192 +1,257 @@
 package engine
 
 import (
-	"cmp"
 	"context"
-	"slices"
+	"math"
 
 	"vscan/engine/addr"
+	"vscan/engine/simd"
 )
 
 // The search of bytes that lie side by side, and the way of hits out of a worker.
 
+// stream is what one unit finds in the bytes in hand, as far as it has got.
+type stream struct {
+	unit
+	found []simd.Match // all that lie below next
+	taken int          // how many of them are out
+	next  int          // where to go on
+	to    int          // the end of the starts to look at
+}
+
 // fragment searches b, the bytes of window, for matches that start in core.
+// Each unit finds some of its matches at a time; those that lie below what all
+// units have seen are sent in order:
+//
+//	unit 0   m---m--m-----------next
+//	unit 1   ---m--------next
+//	sent     m--mm--m----|
+//
+// Most blocks have few matches, and each unit sees all of it at once, while it
+// is in the cache.
 func (w *worker) fragment(ctx context.Context, b []byte, core, window addr.Range, allZero bool) bool {
 	if ctx.Err() != nil {
 		return false
 	}
-	if len(w.needles) == 1 {
-		return w.single(ctx, b, core, window, allZero)
+	end := int(core.Last-window.First) + 1
+	if w.only != nil {
+		return w.alike(ctx, w.only, b, core, window, allZero)
 	}
-	return w.several(ctx, b, core, window, allZero)
-}
-
-// starts is where in b needle n starts to look, and where it ends: the starts
-// in core, as offsets into b. It is false where there are none.
-func (n *needle) starts(core, window addr.Range) (from, to int, ok bool) {
-	first := core.First
-	if n.stride > 1 {
-		if first, ok = first.AlignUp(uint64(n.stride)); !ok || first > core.Last {
-			return 0, 0, false
+	w.any = false
+	for i, u := range w.units {
+		s := &w.streams[i]
+		s.found, s.taken, s.to = s.found[:0], 0, end
+		s.next = end
+		if from, ok := firstStart(u.traits().stride, core, window); ok && !(allZero && !u.traits().inZeros) {
+			s.next = from
 		}
 	}
-	return int(first - window.First), int(core.Last-window.First) + 1, true
-}
-
-// single searches for the only needle and sends hits as they come.
-func (w *worker) single(ctx context.Context, b []byte, core, window addr.Range, allZero bool) bool {
-	n := &w.needles[0]
-	from, to, ok := n.starts(core, window)
-	if !ok || allZero && !n.inZeros {
-		w.passed(core)
-		return true
-	}
-	for from < to {
-		count, next := n.kernel.Scan(w.offsets, b, from, to)
-		if n.lit != nil && n.align == 1 {
-			if !w.emitAll(window.First, w.offsets[:count]) {
-				return false
+	for limit := 0; limit < end; {
+		limit = end
+		for i := range w.streams {
+			s := &w.streams[i]
+			if s.taken == len(s.found) && s.next < end {
+				s.found, s.next = s.find(&w.tools, s.found[:0], b, s.next, end)
+				s.taken = 0
 			}
-			count = 0
+			limit = min(limit, s.next)
 		}
-		for _, off := range w.offsets[:count] {
-			a := window.First + addr.Addr(off)
-			if !a.IsAligned(uint64(n.align)) {
-				continue
-			}
-			f := n.found(0, a, b[off:]) // this can fault
-			w.passed(addr.Range{First: a, Last: a})
-			if !w.emit(f) {
-				return false
-			}
+		if !w.merge(uint32(limit), b, window.First) {
+			return false
 		}
-		from = next
-		w.pos = window.First + addr.Addr(min(next, to))
+		w.passed(window.First, limit)
 		if ctx.Err() != nil {
 			return false
 		}
 	}
-	w.passed(core)
 	return true
 }
 
-// passed notes that all starts in core have been searched.
-func (w *worker) passed(core addr.Range) {
-	if core.Last < addr.Max {
-		w.pos = core.Last + 1
+// firstStart is the first start in core as an offset into window, for a unit
+// that steps by stride. It is false where there is none.
+func firstStart(stride int, core, window addr.Range) (from int, ok bool) {
+	first := core.First
+	if stride > 1 {
+		if first, ok = first.AlignUp(uint64(stride)); !ok || first > core.Last {
+			return 0, false
+		}
+	}
+	return int(first - window.First), true
+}
+
+// passed notes that all starts below offset limit from base have been searched.
+func (w *worker) passed(base addr.Addr, limit int) {
+	if a, ok := base.Add(uint64(limit)); ok {
+		w.pos = a
 	}
 }
 
-// maxPending bounds the hits of several needles that are sorted at once.
-const maxPending = 1 << 16
-
-// several searches for each needle in turn and merges their hits. A block with
-// more hits than maxPending is searched in halves.
-func (w *worker) several(ctx context.Context, b []byte, core, window addr.Range, allZero bool) bool {
-	w.pending = w.pending[:0]
-	for i := range w.needles {
-		if allZero && !w.needles[i].inZeros {
-			continue
+// merge sends the matches of all streams that lie below limit, in order. b is
+// the bytes at base.
+func (w *worker) merge(limit uint32, b []byte, base addr.Addr) bool {
+	for {
+		// The stream that is first, and up to where it stays so.
+		var first *stream
+		stop := simd.Match{Off: limit}
+		for i := range w.streams {
+			s := &w.streams[i]
+			if s.taken == len(s.found) {
+				continue
+			}
+			switch head := s.found[s.taken]; {
+			case first == nil && before(head, stop):
+				first = s
+			case first != nil && before(head, first.found[first.taken]):
+				first, stop = s, first.found[first.taken]
+			case before(head, stop):
+				stop = head
+			}
 		}
-		if !w.collect(ctx, i, b, core, window) {
-			if ctx.Err() != nil {
+		if first == nil {
+			return true
+		}
+		for first.taken < len(first.found) && before(first.found[first.taken], stop) {
+			m := first.found[first.taken]
+			if !w.add(base, m, b[m.Off:]) {
 				return false
 			}
-			half := core.First + (core.Last-core.First)/2
-			low, high := addr.Range{First: core.First, Last: half}, addr.Range{First: half + 1, Last: core.Last}
-			return w.several(ctx, b, low, window, allZero) && w.several(ctx, b, high, window, allZero)
+			first.taken++
 		}
 	}
-	return w.emitPending(core)
 }
 
-// collect appends the hits of needle i in b, the bytes of window, that start in
-// core. It is false where ctx ended, or where there are more than maxPending
-// and core could be less.
-func (w *worker) collect(ctx context.Context, i int, b []byte, core, window addr.Range) bool {
-	n := &w.needles[i]
-	from, to, ok := n.starts(core, window)
-	for ok && from < to {
-		count, next := n.kernel.Scan(w.offsets, b, from, to)
-		for _, off := range w.offsets[:count] {
-			a := window.First + addr.Addr(off)
-			if n.align == 1 || a.IsAligned(uint64(n.align)) {
-				w.pending = append(w.pending, n.found(i, a, b[off:]))
-			}
+// before says whether a comes before b.
+func before(a, b simd.Match) bool {
+	return uint64(a.Off)<<32|uint64(a.Lit) < uint64(b.Off)<<32|uint64(b.Lit)
+}
+
+// add sends a match at base + off, whose bytes b begins with, if it is a hit:
+// aligned, and not of the same pattern and length as the one before.
+func (w *worker) add(base addr.Addr, m simd.Match, b []byte) bool {
+	a, n := base+addr.Addr(m.Off), &w.needles[m.Lit]
+	if n.align > 1 && !a.IsAligned(uint64(n.align)) {
+		return true
+	}
+	if w.any && w.last.a == a {
+		if last := &w.needles[w.last.needle].hit; last.Pattern == n.hit.Pattern && last.Len == n.hit.Len {
+			return true
 		}
-		from = next
-		if ctx.Err() != nil || len(w.pending) > maxPending && core.First < core.Last {
-			return false
-		}
+	}
+	out, ok := w.room(base)
+	if !ok {
+		return false
+	}
+	out.raw = append(out.raw, b[:n.raw]...) // this can fault, and leaves all as it is
+	out.Offsets = append(out.Offsets, uint32(a-out.Base))
+	if len(w.needles) > 1 {
+		out.needles = append(out.needles, m.Lit)
+	}
+	w.any, w.last.a, w.last.needle = true, a, m.Lit
+	if a < addr.Max {
+		w.pos = a + 1
 	}
 	return true
 }
 
-// found is a hit at a, whose bytes b begins with.
-func (n *needle) found(i int, a addr.Addr, b []byte) found {
-	f := found{addr: a, needle: int32(i)}
-	if n.lit == nil {
-		copy(f.raw[:], b[:n.kernel.Len()])
+// room is the batch in hand, with room for a hit in the block at base. It is
+// false where the run has ended.
+func (w *worker) room(base addr.Addr) (*Batch, bool) {
+	if w.out != nil && !w.out.takes(base) && !w.flush() {
+		return nil, false
 	}
-	return f
-}
-
-// emitPending sends the collected hits, in order, each once.
-func (w *worker) emitPending(core addr.Range) bool {
-	slices.SortFunc(w.pending, func(x, y found) int {
-		nx, ny := &w.needles[x.needle], &w.needles[y.needle]
-		return cmp.Or(cmp.Compare(x.addr, y.addr), cmp.Compare(nx.pattern, ny.pattern),
-			cmp.Compare(nx.kernel.Len(), ny.kernel.Len()))
-	})
-	for i, f := range w.pending {
-		if i > 0 && w.same(f, w.pending[i-1]) {
-			continue
-		}
-		if !w.emit(f) {
-			return false
-		}
-	}
-	w.passed(core)
-	return true
-}
-
-// same says whether two hits are one: of one pattern, by two of its needles.
-func (w *worker) same(a, b found) bool {
-	na, nb := &w.needles[a.needle], &w.needles[b.needle]
-	return a.addr == b.addr && na.pattern == nb.pattern && na.kernel.Len() == nb.kernel.Len()
-}
-
-// emit adds a hit to the batch and sends that when it is full.
-func (w *worker) emit(f found) bool {
 	if w.out == nil {
 		w.out = w.batch()
+		w.out.Base = base
 	}
-	w.out.hits = append(w.out.hits, f)
-	return len(w.out.hits) < batchHits || w.flush()
+	return w.out, true
 }
 
-// emitAll is emit for all offsets from base, of the only needle, whose hits need
-// nothing but an address. Dense hits spend their time here.
-func (w *worker) emitAll(base addr.Addr, offsets []uint32) bool {
-	for len(offsets) > 0 {
-		if w.out == nil {
-			w.out = w.batch()
-		}
-		n := len(w.out.hits)
-		m := min(len(offsets), batchHits-n)
-		hits := w.out.hits[n : n+m]
-		for i, off := range offsets[:m] {
-			hits[i] = found{addr: base + addr.Addr(off)}
-		}
-		w.out.hits, offsets = w.out.hits[:n+m], offsets[m:]
-		if n+m == batchHits && !w.flush() {
+// takes says whether a batch takes another hit, in the block at base.
+func (b *Batch) takes(base addr.Addr) bool {
+	return b.Run.Count == 0 && len(b.Offsets) < batchHits && len(b.raw) < batchRaw &&
+		uint64(base-b.Base) <= math.MaxUint32-simd.MaxBlock
+}
+
+// alike is fragment where there is one needle, whose hits need nothing but an
+// address. Dense hits spend their time here.
+func (w *worker) alike(ctx context.Context, u *kernelUnit, b []byte, core, window addr.Range, allZero bool) bool {
+	end := int(core.Last-window.First) + 1
+	from := int(core.First - window.First)
+	if allZero && !u.of.inZeros {
+		from = end
+	}
+	for from < end {
+		n, next := u.kernel.Scan(w.tools.offsets, b, from, end)
+		if !w.addAll(window.First, n) {
 			return false
 		}
+		from = next
+		w.passed(window.First, min(next, end))
+		if ctx.Err() != nil {
+			return false
+		}
+	}
+	w.passed(window.First, end)
+	return true
+}
+
+const (
+	// minRun is the least number of hits that are made a run.
+	minRun = 256
+	// minWhole is the least number of offsets that become a batch as they are.
+	minWhole = batchHits / 4
+)
+
+// addAll adds hits at the n offsets found, from base.
+func (w *worker) addAll(base addr.Addr, n int) bool {
+	if n == 0 {
+		return true
+	}
+	offsets := w.tools.offsets[:n]
+	first := base + addr.Addr(offsets[0])
+	if n >= minRun && offsets[n-1]-offsets[0] == uint32(n-1) {
+		return w.addRun(first, uint64(n))
+	}
+	if n >= minWhole {
+		if !w.flush() {
+			return false
+		}
+		w.out = w.batch()
+		w.out.Base = base
+		w.out.Offsets, w.tools.offsets = offsets, w.out.Offsets[:cap(w.out.Offsets)]
+		return true
+	}
+	for len(offsets) > 0 {
+		out, ok := w.room(base)
+		if !ok {
+			return false
+		}
+		shift := uint32(base - out.Base)
+		m := min(len(offsets), batchHits-len(out.Offsets))
+		for _, off := range offsets[:m] {
+			out.Offsets = append(out.Offsets, off+shift)
+		}
+		offsets = offsets[m:]
 	}
 	return true
 }
 
-// flush sends the batch, less what lies past the present end of its source.
+// addRun adds n hits from first on, one a byte.
+func (w *worker) addRun(first addr.Addr, n uint64) bool {
+	if w.out != nil && w.out.Run.Count > 0 && w.out.Base+addr.Addr(w.out.Run.Count) == first {
+		w.out.Run.Count += n
+		return true
+	}
+	if !w.flush() {
+		return false
+	}
+	w.out = w.batch()
+	w.out.Base, w.out.Run = first, Run{Count: n, Step: 1}
+	return true
+}
+
+// flush sends the batch in hand, less what lies past the present end of its
+// source.
 func (w *worker) flush() bool {
 	w.recheck()
 	if w.out == nil {
@@ -195,14 +260,46 @@ func (w *worker) flush() bool {
 	b := w.out
 	w.out = nil
 	if w.lost {
-		b.hits = slices.DeleteFunc(b.hits, func(f found) bool {
-			last := f.addr + addr.Addr(w.needles[f.needle].kernel.Len()-1)
-			return w.past(addr.Range{First: f.addr, Last: last}, w.lose)
-		})
+		return w.sendKept(b)
 	}
-	if len(b.hits) == 0 {
+	return w.send(b)
+}
+
+func (w *worker) send(b *Batch) bool {
+	if b.Len() == 0 {
 		w.free(b)
 		return true
 	}
 	return w.lane.Send(b)
+}
+
+// sendKept sends the hits of b that do not lie past the present end of their
+// source, as lists.
+func (w *worker) sendKept(b *Batch) bool {
+	kept := w.batch()
+	kept.Base = b.Base
+	i := 0
+	for h := range b.Hits() {
+		needle := b.needle(min(i, len(b.Offsets)-1))
+		i++
+		if w.past(addr.Range{First: h.Addr, Last: h.Addr + addr.Addr(h.Len-1)}, w.lose) {
+			continue
+		}
+		if !kept.takes(h.Addr) {
+			if !w.send(kept) {
+				return false
+			}
+			kept = w.batch()
+			kept.Base = h.Addr
+		}
+		kept.Offsets = append(kept.Offsets, uint32(h.Addr-kept.Base))
+		if len(w.needles) > 1 {
+			kept.needles = append(kept.needles, needle)
+		}
+		if w.needles[needle].raw > 0 {
+			kept.raw = append(kept.raw, h.Bytes...)
+		}
+	}
+	w.free(b)
+	return w.send(kept)
 }

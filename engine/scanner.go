@@ -108,20 +108,11 @@ func (s *Stats) Complete() bool { return !s.Stopped && !s.Cancelled && len(s.Unr
 type Scanner struct {
 	set     *patterns.Set
 	needles []needle
+	units   []unit
+	only    *kernelUnit // of the one needle, where its hits need nothing but an address
 	plan    plan
 	opt     Options
 	overlap int // longest needle less one byte
-}
-
-// needle is one thing that a kernel looks for.
-type needle struct {
-	kernel  simd.Kernel
-	pattern int32
-	align   addr.Addr // of a hit's address; ≥ 1
-	stride  int       // what the kernel steps by itself; 1, or align
-	lit     []byte    // what every hit of it holds; nil where hits differ
-	inZeros bool      // whether zeros alone can match
-	hit     Hit       // every hit of it, but for Addr and, where hits differ, Bytes
 }
 
 // Compile prepares a search of space for the patterns of set. The options are
@@ -137,47 +128,16 @@ func Compile(space *Space, set *patterns.Set, opt Options) (*Scanner, error) {
 		opt.ShardSize = defaultShardSize
 	}
 	sc := &Scanner{set: set, opt: opt, overlap: max(set.MaxLen()-1, 0)}
-	for _, n := range set.Needles() {
-		k, err := newNeedle(n, opt.Kernel)
-		if err != nil {
-			return nil, fmt.Errorf("pattern %s: %w", set.Patterns()[n.Pattern].Name, err)
-		}
-		k.hit = Hit{Pattern: n.Pattern, Len: k.kernel.Len()}
-		if k.lit != nil {
-			k.hit.Bytes = slices.Clip(slices.Clone(k.lit[:min(len(k.lit), HitBytes)]))
-		}
-		sc.needles = append(sc.needles, k)
+	var err error
+	if sc.needles, sc.units, err = newUnits(set, opt.Kernel); err != nil {
+		return nil, err
+	}
+	if len(sc.needles) == 1 && sc.needles[0].raw == 0 && sc.needles[0].align == 1 {
+		sc.only, _ = sc.units[0].(*kernelUnit)
 	}
 	sc.plan = newPlan(space, opt.Ranges, opt.Where)
 	return sc, nil
 }
-
-func newNeedle(n patterns.Needle, level simd.Level) (needle, error) {
-	k := needle{pattern: int32(n.Pattern), align: addr.Addr(max(n.Align, 1)), stride: 1, lit: n.Lit}
-	var err error
-	if n.Words == nil {
-		k.inZeros = !slices.ContainsFunc(n.Lit, func(b byte) bool { return b != 0 })
-		k.kernel, err = simd.NewLiteral(level, n.Lit)
-		return k, err
-	}
-	spec := simd.WordSpec{Size: n.Words.Size, Order: n.Words.Order, Stride: 1}
-	for d := uint64(maxStride); d > 1 && k.stride == 1; d-- {
-		if n.Align%d == 0 { // also where it is a larger multiple
-			k.stride = int(d)
-		}
-	}
-	spec.Stride = k.stride
-	for _, r := range n.Words.Ranges {
-		spec.Ranges = append(spec.Ranges, simd.WordRange{Lo: r.Lo, Hi: r.Hi})
-	}
-	k.inZeros = len(spec.Ranges) > 0 && spec.Ranges[0].Lo == 0
-	k.kernel, err = simd.NewWords(level, spec)
-	return k, err
-}
-
-// maxStride is the largest alignment that a kernel steps by; hits of larger
-// ones are filtered.
-const maxStride = 64
 
 // Patterns are those of the set, in the order that Hit.Pattern counts in.
 func (sc *Scanner) Patterns() []patterns.Pattern { return sc.set.Patterns() }
@@ -191,8 +151,8 @@ func (sc *Scanner) Absent() uint64 { return sc.plan.absent }
 // Kernels are the levels that the scanner uses, ascending, each once.
 func (sc *Scanner) Kernels() []simd.Level {
 	var levels []simd.Level
-	for _, n := range sc.needles {
-		levels = append(levels, n.kernel.Level())
+	for _, u := range sc.units {
+		levels = append(levels, u.levels()...)
 	}
 	slices.Sort(levels)
 	return slices.Compact(levels)
@@ -207,12 +167,33 @@ func (sc *Scanner) Kernels() []simd.Level {
 // The account is always returned. The error is the cause of the context's end
 // (context.Cause), if it ended; bytes that cannot be read are no error but part of the account.
 func (sc *Scanner) Scan(ctx context.Context, yield func(Hit) bool) (Stats, error) {
+	return sc.deliver(ctx, func(b *Batch) (uint64, bool) {
+		n := uint64(0)
+		for h := range b.Hits() {
+			n++
+			if !yield(h) {
+				return n, false
+			}
+		}
+		return n, true
+	})
+}
+
+// ScanBatches is Scan for those who want many hits at a time: nothing is done
+// for each hit. All hits of a batch count as delivered.
+func (sc *Scanner) ScanBatches(ctx context.Context, yield func(*Batch) bool) (Stats, error) {
+	return sc.deliver(ctx, func(b *Batch) (uint64, bool) { return b.Len(), yield(b) })
+}
+
+// deliver runs the scan. yield takes a batch, and says how many of its hits it
+// took and whether it wants more.
+func (sc *Scanner) deliver(ctx context.Context, yield func(*Batch) (uint64, bool)) (Stats, error) {
 	begin := time.Now()
 	stats := Stats{Absent: sc.plan.absent, Workers: sc.opt.Workers, Kernels: sc.Kernels()}
 	outer := ctx
 	ctx, cancel := context.WithCancel(ctx)
 	run := &scan{Scanner: sc, cutter: shard.NewCutter(sc.plan.runs, sc.opt.ShardSize, uint64(sc.overlap))}
-	run.stitcher = shard.NewStitcher[*batch](ctx, 2*sc.opt.Workers, max(1, batchBudget/(2*sc.opt.Workers)))
+	run.stitcher = shard.NewStitcher[*Batch](ctx, 2*sc.opt.Workers, max(1, batchBudget/(2*sc.opt.Workers)))
 	var group errgroup.Group
 	for range sc.opt.Workers {
 		group.Go(func() error { return newWorker(run).work(ctx) })
@@ -223,20 +204,15 @@ func (sc *Scanner) Scan(ctx context.Context, yield func(Hit) bool) (Stats, error
 			cancel()
 			workErr = group.Wait()
 		}()
-		all := run.stitcher.Deliver(func(b *batch) bool {
-			n := len(b.hits)
-			for i := range b.hits {
-				if !yield(sc.hit(&b.hits[i])) {
-					n, stats.Stopped = i+1, true
-					break
-				}
-			}
-			stats.Hits += uint64(n)
+		all := run.stitcher.Deliver(func(b *Batch) bool {
+			n, more := yield(b)
+			stats.Hits += n
+			stats.Stopped = !more
 			if p := sc.opt.Progress; p != nil {
-				p.Hits.Add(uint64(n))
+				p.Hits.Add(n)
 			}
 			run.free(b)
-			return !stats.Stopped
+			return more
 		})
 		stats.Cancelled = !all && !stats.Stopped
 		stats.Elapsed = time.Since(begin)
@@ -247,17 +223,6 @@ func (sc *Scanner) Scan(ctx context.Context, yield func(Hit) bool) (Stats, error
 		workErr = context.Cause(outer)
 	}
 	return stats, workErr
-}
-
-// hit is a found hit as the caller sees it.
-func (sc *Scanner) hit(f *found) Hit {
-	n := &sc.needles[f.needle]
-	h := n.hit
-	h.Addr = f.addr
-	if n.lit == nil {
-		h.Bytes = f.raw[:h.Len:h.Len]
-	}
-	return h
 }
 
 // All yields every hit as Scan does; the bytes of one hold until the next. A
@@ -282,26 +247,17 @@ func (sc *Scanner) First(ctx context.Context) (Hit, bool, error) {
 	return Hit{}, false, nil
 }
 
-// found is a hit on its way from a worker to the caller.
-type found struct {
-	addr   addr.Addr
-	needle int32
-	raw    [8]byte // its bytes, of a needle whose hits differ
-}
-
-// batch is some hits of one shard, in order.
-type batch struct{ hits []found }
-
 const (
-	batchHits   = 4096
-	batchBudget = 640 // batches of 96 KiB that may wait: 60 MiB for all workers
+	batchHits   = 8192     // most hits of a batch that is no run
+	batchRaw    = 64 << 10 // about the most bytes of hits in a batch
+	batchBudget = 480      // batches of up to 128 KiB that may wait: 60 MiB for all workers
 )
 
 // scan is one run of a Scanner.
 type scan struct {
 	*Scanner
 	cutter   *shard.Cutter // used in Claim only, one call at a time
-	stitcher *shard.Stitcher[*batch]
+	stitcher *shard.Stitcher[*Batch]
 	pool     sync.Pool
 
 	mu         sync.Mutex
@@ -309,14 +265,14 @@ type scan struct {
 	unreadable []addr.Range
 }
 
-func (s *scan) batch() *batch {
-	if b, ok := s.pool.Get().(*batch); ok {
+func (s *scan) batch() *Batch {
+	if b, ok := s.pool.Get().(*Batch); ok {
 		return b
 	}
-	return &batch{make([]found, 0, batchHits)}
+	return &Batch{sc: s.Scanner, Offsets: make([]uint32, 0, batchHits)}
 }
 
-func (s *scan) free(b *batch) {
-	b.hits = b.hits[:0]
+func (s *scan) free(b *Batch) {
+	b.reset()
 	s.pool.Put(b)
 }

@@ -69,6 +69,36 @@ func collect(t testing.TB, sc *Scanner) []plainHit {
 	if err != nil || !stats.Complete() || stats.Scanned != sc.Bytes() || stats.Hits != uint64(len(got)) {
 		t.Fatalf("%+v, %v, of %d bytes, %d hits", stats, err, sc.Bytes(), len(got))
 	}
+	if batched := inBatches(t, sc); !slices.Equal(batched, got) {
+		t.Fatalf("%d hits in batches, %d one by one", len(batched), len(got))
+	}
+	return got
+}
+
+// inBatches is collect by ScanBatches.
+func inBatches(t testing.TB, sc *Scanner) []plainHit {
+	t.Helper()
+	var got []plainHit
+	stats, err := sc.ScanBatches(context.Background(), func(b *Batch) bool {
+		n := len(got)
+		for h := range b.Hits() {
+			i := len(got) - n
+			if b.Run.Count > 0 && h.Addr != b.Base+addr.Addr(uint64(i)*b.Run.Step) || b.Run.Count == 0 && h.Addr != b.Base+addr.Addr(b.Offsets[i]) || b.Pattern(i) != h.Pattern {
+				t.Fatalf("hit %d of the batch at %v is %+v", i, b.Base, h)
+			}
+			if pattern, ok := b.Uniform(); ok && pattern != h.Pattern {
+				t.Fatalf("hits of pattern %d and not of %d only", h.Pattern, pattern)
+			}
+			got = append(got, plainHit{h.Addr, h.Pattern, string(h.Bytes)})
+		}
+		if b.Len() != uint64(len(got)-n) || b.Len() == 0 {
+			t.Fatalf("a batch of %d hits has %d", b.Len(), len(got)-n)
+		}
+		return true
+	})
+	if err != nil || !stats.Complete() || stats.Hits != uint64(len(got)) {
+		t.Fatalf("%+v, %v, %d hits", stats, err, len(got))
+	}
 	return got
 }
 
@@ -88,13 +118,31 @@ func naive(l layout, model []shown, set *patterns.Set, in func(i int) bool) []pl
 					ok = ok && (m.state == Present || m.state == Zero) && in(i+j)
 					b[j] = m.b
 				}
-				if ok && (n.Words == nil && bytes.Equal(b, n.Lit) || n.Words != nil && n.Words.Contains(n.Words.Order.Uint(b))) {
-					want = append(want, plainHit{at, k, string(b[:min(len(b), HitBytes)])})
+				hit := plainHit{at, k, string(b[:min(len(b), HitBytes)])}
+				if ok && matches(n, b) && !(len(want) > 0 && want[len(want)-1] == hit) {
+					want = append(want, hit)
 				}
 			}
 		}
 	}
 	return want
+}
+
+// matches says whether the needle matches the bytes, which are as long.
+func matches(n patterns.Needle, b []byte) bool {
+	if n.Words != nil {
+		return n.Words.Contains(n.Words.Order.Uint(b))
+	}
+	for i, c := range n.Lit {
+		m := byte(0xff)
+		if n.Mask != nil {
+			m = n.Mask[i]
+		}
+		if b[i]&m != c&m {
+			return false
+		}
+	}
+	return true
 }
 
 func randomHex(rnd *rand.Rand, n int) string {
@@ -103,6 +151,26 @@ func randomHex(rnd *rand.Rand, n int) string {
 		b[i] = "ab\x00"[rnd.IntN(3)]
 	}
 	return "hex:" + hex.EncodeToString(b)
+}
+
+// randomPattern is one that is found in memory of a, b and zeros.
+func randomPattern(rnd *rand.Rand) string {
+	switch rnd.IntN(5) {
+	case 0:
+		b := []byte(randomHex(rnd, 12))
+		for range len(b) / 4 {
+			b[len("hex:")+rnd.IntN(len(b)-len("hex:"))] = '?'
+		}
+		b[len("hex:")] = '6'
+		return string(b)
+	case 1:
+		return []string{"text/i:Ab", "text/wi:B", "text/i:aAaA", "text/awi:AB", "text/iW:aBa"}[rnd.IntN(5)]
+	case 2:
+		size := 8 << rnd.IntN(4)
+		v := uint64(0x6162610000616261) >> (64 - size)
+		return fmt.Sprintf("u%d%s:%d..%d", size, []string{"", "le", "be"}[rnd.IntN(3)], v-min(v, rnd.Uint64N(v)), v)
+	}
+	return randomHex(rnd, 20)
 }
 
 // The same hits, in order, for any workers, shard size and kernel.
@@ -124,6 +192,14 @@ func TestScanAgainstByteMap(t *testing.T) {
 		if rnd.IntN(2) == 0 {
 			texts = append(texts, "two="+randomHex(rnd, 3), "more=u16:0x6161..0x6261", "signed=i32:-5..0x61620000", "text/wW:a", "p=ptr:0..0x6162000061626162")
 		}
+		switch rnd.IntN(4) {
+		case 0: // hits that differ, alone
+			texts = []string{[]string{"text/i:AB", "hex:6?00??", "u32:0..0x61616161"}[rnd.IntN(3)]}
+		case 1: // many of all kinds
+			for k := range 1 + rnd.IntN(60) {
+				texts = append(texts, fmt.Sprintf("n%d=%s", k, randomPattern(rnd)))
+			}
+		}
 		set := compileSet(t, target, texts...)
 		want := naive(l, model, set, func(int) bool { return true })
 		for _, workers := range []int{1, 2, 7, 64} {
@@ -137,8 +213,8 @@ func TestScanAgainstByteMap(t *testing.T) {
 						t.Fatalf("%v, %d workers, shards of %d, %v: %d hits, want %d\n%v\n%v\n%+v",
 							texts, workers, shard, level, len(got), len(want), got, want, l)
 					}
-					if n := opt.Progress.Hits.Load(); n != uint64(len(want)) {
-						t.Fatalf("progress tells of %d hits, want %d", n, len(want))
+					if n := opt.Progress.Hits.Load(); n != uint64(2*len(want)) { // collect scans twice
+						t.Fatalf("progress tells of %d hits, want %d", n, 2*len(want))
 					}
 				}
 			}

@@ -1,10 +1,12 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
 	"vscan/engine/addr"
+	"vscan/engine/simd"
 )
 
 // Pieces that are searched where they lie, and what runs from one into the next.
@@ -19,69 +21,113 @@ import (
 //	                      mmm  mmm mm       only the first crosses a border between parts
 func (w *worker) inPlace(ctx context.Context, core, window addr.Range) bool {
 	w.pending = w.pending[:0]
-	for i := range w.needles {
+	for _, u := range w.units {
 		first := window.First
-		w.seams.reset(w.needles[i].kernel.Len() - 1)
+		w.seams.reset(u.traits().longest - 1)
 		for k, b := range w.parts {
 			part := addr.Range{First: first, Last: first + addr.Addr(len(b)-1)}
 			if c, ok := part.Intersect(core); ok {
-				if !w.collect(ctx, i, b, c, part) {
+				if !w.collect(ctx, u, b, c, part, addr.Addr(part.First-window.First)) {
 					return w.crowded(ctx, core, window)
 				}
 				if k+1 < len(w.parts) {
-					w.seams.add(b, w.parts[k+1], part.Last)
+					w.seams.add(b, w.parts[k+1], int(part.Last-window.First))
 				}
 			}
 			first = part.Last + 1
 		}
-		if !w.searchSeams(i, core) {
+		if !w.searchSeams(u, core, window.First) {
 			return w.crowded(ctx, core, window)
 		}
 	}
-	return w.emitPending(core)
+	slices.SortFunc(w.pending, func(x, y placed) int {
+		return cmp.Or(cmp.Compare(x.Off, y.Off), cmp.Compare(x.Lit, y.Lit))
+	})
+	w.any = false
+	for _, p := range w.pending {
+		if !w.add(window.First, p.Match, p.bytes) {
+			return false
+		}
+	}
+	w.passed(window.First, int(core.Last-window.First)+1)
+	return true
 }
+
+// placed is a match in one of several parts: its offset is that from the
+// window's first address.
+type placed struct {
+	simd.Match
+	bytes []byte // what it begins
+}
+
+// maxPending bounds the matches of a window that are sorted at once.
+const maxPending = 1 << 14
 
 // crowded goes on where inPlace gave up: because ctx ended, or for too many hits.
 func (w *worker) crowded(ctx context.Context, core, window addr.Range) bool {
 	return ctx.Err() == nil && w.fragment(ctx, w.together(), core, window, false)
 }
 
-// searchSeams collects the hits of needle i that cross a border. It is false
-// where there are too many hits.
-func (w *worker) searchSeams(i int, core addr.Range) bool {
-	n, s := &w.needles[i], &w.seams
-	add := func(off int) {
-		b := &s.borders[off/(2*s.over)]
-		at := off % (2 * s.over) // of the match in its seam
-		if at < s.over-b.tail || at >= s.over || at+n.kernel.Len() > s.over+b.head {
+// collect adds to w.pending what u finds in b, the bytes of part, with a start
+// in core; shift is where part begins in the window. It is false where ctx
+// ended, or where there are more than maxPending.
+func (w *worker) collect(ctx context.Context, u unit, b []byte, core, part addr.Range, shift addr.Addr) bool {
+	from, ok := firstStart(u.traits().stride, core, part)
+	to := int(core.Last-part.First) + 1
+	for ok && from < to {
+		w.found, from = u.find(&w.tools, w.found[:0], b, from, to)
+		for _, m := range w.found {
+			w.pending = append(w.pending, placed{simd.Match{Off: m.Off + uint32(shift), Lit: m.Lit}, b[m.Off:]})
+		}
+		if ctx.Err() != nil || len(w.pending) > maxPending {
+			return false
+		}
+	}
+	return true
+}
+
+// searchSeams adds to w.pending what u finds across borders; base is the
+// address of the window. It is false where there are too many matches.
+func (w *worker) searchSeams(u unit, core addr.Range, base addr.Addr) bool {
+	s, stride := &w.seams, u.traits().stride
+	add := func(m simd.Match) {
+		b := &s.borders[int(m.Off)/(2*s.over)]
+		at := int(m.Off) % (2 * s.over) // of the match in its seam
+		size := w.needles[m.Lit].hit.Len
+		if at < s.over-b.tail || at >= s.over || at+size <= s.over || at+size > s.over+b.head {
 			return
 		}
-		a := b.last - addr.Addr(s.over-1-at)
-		if core.Contains(a) && a.IsAligned(uint64(n.align)) {
-			w.pending = append(w.pending, n.found(i, a, s.bytes[off:]))
+		off := b.last - (s.over - 1 - at)
+		if core.Contains(base + addr.Addr(off)) {
+			raw := slices.Clone(s.bytes[m.Off:][:w.needles[m.Lit].raw]) // the next unit has other seams
+			w.pending = append(w.pending, placed{simd.Match{Off: uint32(off), Lit: m.Lit}, raw})
 		}
 	}
-	if n.stride == 1 {
-		for from := 0; from < len(s.bytes); {
-			count, next := n.kernel.Scan(w.offsets, s.bytes, from, len(s.bytes))
-			for _, off := range w.offsets[:count] {
-				add(int(off))
+	search := func(from, to int) bool {
+		for from < to {
+			w.found, from = u.find(&w.tools, w.found[:0], s.bytes, from, to)
+			for _, m := range w.found {
+				add(m)
 			}
-			from = next
+			if len(w.pending) > maxPending {
+				return false
+			}
 		}
-		return len(w.pending) <= maxPending
+		return true
+	}
+	if stride == 1 {
+		return search(0, len(s.bytes))
 	}
 	for k, b := range s.borders {
-		first := b.last - addr.Addr(b.tail-1)
-		if a, ok := first.AlignUp(uint64(n.stride)); ok && a <= b.last {
+		first := base + addr.Addr(b.last-(b.tail-1))
+		if a, ok := first.AlignUp(uint64(stride)); ok && a <= base+addr.Addr(b.last) {
 			to := k*2*s.over + s.over
-			count, _ := n.kernel.Scan(w.offsets, s.bytes, to-1-int(b.last-a), to) // fewer than eight
-			for _, off := range w.offsets[:count] {
-				add(int(off))
+			if !search(to-1-int(base+addr.Addr(b.last)-a), to) {
+				return false
 			}
 		}
 	}
-	return len(w.pending) <= maxPending
+	return true
 }
 
 // seams is the surroundings of borders between parts, over bytes on either
@@ -94,16 +140,16 @@ type seams struct {
 
 // border is where one part ends and the next begins.
 type border struct {
-	last       addr.Addr // of the first part
-	tail, head int       // how many bytes there are on either side; at most over
+	last       int // offset in the window of the first part's last byte
+	tail, head int // how many bytes there are on either side; at most over
 }
 
 func (s *seams) reset(over int) {
 	s.over, s.bytes, s.borders = over, s.bytes[:0], s.borders[:0]
 }
 
-// add adds the border between parts a and b; a ends at address last.
-func (s *seams) add(a, b []byte, last addr.Addr) {
+// add adds the border between parts a and b; a ends at offset last of the window.
+func (s *seams) add(a, b []byte, last int) {
 	if s.over == 0 {
 		return
 	}

@@ -28,12 +28,20 @@ import (
 // as fragments.
 type worker struct {
 	*scan
-	lane    *shard.Lane[*batch]
-	out     *batch
-	offsets []uint32
-	pending []found // hits of a block, of several needles
+	lane    *shard.Lane[*Batch]
+	out     *Batch
+	tools   tools
+	streams []stream     // of each unit
+	found   []simd.Match // of one unit, in one part
+	pending []placed     // of all units, in all parts
 	buf     []byte
 	spans   []shard.Span
+
+	any  bool // whether a hit of the block in hand is out; the last one is
+	last struct {
+		a      addr.Addr
+		needle uint32
+	}
 
 	blockSize uint64   // of a block's core
 	parts     [][]byte // of the block in hand
@@ -68,12 +76,17 @@ const (
 )
 
 func newWorker(s *scan) *worker {
-	return &worker{
+	w := &worker{
 		scan:      s,
-		offsets:   make([]uint32, max(batchHits, simd.MinDst)),
+		tools:     tools{offsets: make([]uint32, batchHits)},
+		streams:   make([]stream, len(s.units)),
 		blockSize: uint64(max(minBlock, 4*s.overlap)),
 		seen:      map[int32]uint64{},
 	}
+	for i, u := range s.units {
+		w.streams[i].unit = u
+	}
+	return w
 }
 
 // work searches shards until there are no more or ctx ends.

@@ -33,6 +33,7 @@ type Target struct {
 type Needle struct {
 	Pattern int    // index in Set.Patterns of the pattern that it is of
 	Lit     []byte // the bytes, at least one; or nil
+	Mask    []byte // which bits of Lit count, as long as it; nil: all. One at least does
 	Words   *Words // or a number in a set of ranges
 	Align   uint64 // a hit's address is a multiple of this; at least 1
 }
@@ -198,7 +199,7 @@ func alike(a, b Needle) bool {
 		return false
 	}
 	if a.Words == nil {
-		return bytes.Equal(a.Lit, b.Lit)
+		return bytes.Equal(a.Lit, b.Lit) && bytes.Equal(a.Mask, b.Mask)
 	}
 	x, y := a.Words, b.Words
 	return x.Size == y.Size && x.Order == y.Order &&

@@ -40,7 +40,7 @@ func Lines(name string, r io.Reader) ([]Pattern, error) {
 	return readLines(name, r, MaxBytes, func(s string, line int) (Pattern, bool, error) {
 		return Pattern{
 			Name: s, Source: s, Kind: Literal, File: name, Line: line,
-			text: s, body: encodings{[]byte(s)},
+			text: s, body: encodings{{bytes: []byte(s)}},
 		}, s != "", nil
 	})
 }

@@ -63,6 +63,9 @@ func checkCompile(t *testing.T, p Pattern) {
 			if n.Pattern != 0 || n.Align == 0 || n.Len() == 0 || n.Len() > s.MaxLen() || (n.Lit == nil) == (n.Words == nil) {
 				t.Fatalf("%q: %+v", p.Source, n)
 			}
+			if n.Mask != nil && (len(n.Mask) != len(n.Lit) || bytes.Count(n.Mask, []byte{0}) == len(n.Mask)) {
+				t.Fatalf("%q: %s", p.Source, show(n))
+			}
 			if i > 0 && alike(n, s.Needles()[i-1]) {
 				t.Fatalf("%q: the same needle twice", p.Source)
 			}

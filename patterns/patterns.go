@@ -13,8 +13,12 @@
 //
 //	text:BODY       bytes, with escapes \xNN \n \r \t \0 \a \b \f \v \e \\ \" \'
 //	text/w:BODY     BODY as UTF-16, little-endian; \xNN is the code unit 0x00NN
-//	text/W:BODY     BODY as UTF-16, big-endian; /wW looks for both
-//	hex:BODY        pairs of hexadecimal digits, blanks between pairs
+//	text/W:BODY     BODY as UTF-16, big-endian; /wW looks for both, a for
+//	                plain bytes as well
+//	text/i:BODY     without regard to the case of ASCII letters; goes with
+//	                the other flags
+//	hex:BODY        pairs of hexadecimal digits, blanks between pairs; a ? is
+//	                any digit
 //	u8: u16: u32: u64: i8: i16: i32: i64:
 //	                a number, in the image's byte order; le or be behind the
 //	                type (u32be:) sets it. VALUE or a range of values
@@ -28,10 +32,12 @@
 // A hit of ptr lies at a multiple of the word size; all else is found at any
 // address, unless Target.Align says otherwise.
 //
-// re:, f32:, f64:, the flags i, a and f of text, and wildcards, jumps,
-// negation and alternatives in hex belong to the language but are not
+// re:, f32:, f64:, the flag f of text, and jumps, negation and alternatives in
+// hex belong to the language but are not
 // supported yet: they are refused, never taken for something else.
 package patterns
+
+import "bytes"
 
 // Pattern is one thing to look for, as Parse, ParseFile, Lines or Ref made it.
 // It does not change afterwards and may be shared and copied. The zero Pattern
@@ -91,12 +97,26 @@ type body interface {
 
 // encodings is the body of the kinds that are bytes whatever the image: each
 // is one needle. They are neither empty nor alike.
-type encodings [][]byte
+type encodings []encoding
+
+// encoding is bytes, and which of their bits count; nil: all of them. Bits that
+// do not count are zero.
+type encoding struct{ bytes, mask []byte }
 
 func (e encodings) needles(*Pattern, *compiler) ([]Needle, error) {
 	out := make([]Needle, len(e))
-	for i, b := range e {
-		out[i] = Needle{Lit: b, Align: 1}
+	for i, enc := range e {
+		out[i] = Needle{Lit: enc.bytes, Mask: enc.mask, Align: 1}
 	}
 	return out, nil
+}
+
+// add adds an encoding that is not there yet.
+func (e encodings) add(enc encoding) encodings {
+	for _, old := range e {
+		if bytes.Equal(enc.bytes, old.bytes) && bytes.Equal(enc.mask, old.mask) {
+			return e
+		}
+	}
+	return append(e, enc)
 }

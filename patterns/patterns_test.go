@@ -33,9 +33,12 @@ func named(t Target, m map[string][]addr.Range) Target {
 	return t
 }
 
-// show is a needle in short: "lit/ALIGN", bytes in hexadecimal, or
+// show is a needle in short: "lit/ALIGN" or "lit&mask/ALIGN", bytes in hexadecimal, or
 // "SIZEle|be lo..hi lo..hi/ALIGN".
 func show(n Needle) string {
+	if n.Words == nil && n.Mask != nil {
+		return fmt.Sprintf("%x&%x/%d", n.Lit, n.Mask, n.Align)
+	}
 	if n.Words == nil {
 		return fmt.Sprintf("%x/%d", n.Lit, n.Align)
 	}
@@ -155,6 +158,19 @@ func TestNeedles(t *testing.T) {
 		{"text/wW:āဓ", Target{}, "01011310/1, 01011013/1"},
 		{"text/wW:ā", Target{}, "0101/1"}, // U+0101: the same in both
 		{`text/wW:\0`, Target{}, "0000/1"},
+		{"text/wa:ab", Target{}, "6162/1, 61006200/1"},
+		{"text/aW:ab", Target{}, "6162/1, 00610062/1"},
+		{"text/i:1 aZ", Target{}, "3120415a&ffffdfdf/1"},
+		{"text/i:\\x41b", Target{}, "4142&dfdf/1"},
+		{"text/i:12", Target{}, "3132/1"},
+		{"text/i:é", Target{}, "c3a9/1"},
+		{"text/wi:k1", Target{}, "4b003100&dfffffff/1"},
+		{"text/Wi:\u212a", Target{}, "212a/1"}, // the Kelvin sign is no ASCII letter
+		{"text/wWai:k", Target{}, "4b&df/1, 4b00&dfff/1, 004b&ffdf/1"},
+		{"text/a:x", Target{}, "78/1"},
+		{"hex:4?", Target{}, "40&f0/1"},
+		{"hex:??4?F?", Target{}, "0040f0&00f0f0/1"},
+		{"hex:?1 ff ??", Target{}, "01ff00&0fff00/1"},
 		{"hex:00ffAb", Target{}, "00ffab/1"},
 		{"hex: 00 ff\tAb ", Target{}, "00ffab/1"},
 
@@ -224,17 +240,17 @@ func TestParseErrors(t *testing.T) {
 		{"f32:1", 1, "not supported yet"},
 		{"f32le:1", 1, "f32le: patterns are not supported yet"},
 		{"f64be:", 1, "not supported yet"},
-		{"text/i:x", 6, "flag i of text is not supported yet"},
-		{"text/wa:x", 7, "flag a of text is not supported yet"},
 		{"n=text/f:x", 8, "flag f of text is not supported yet"},
-		{"hex:4?", 6, "? in hex: is not supported yet"},
-		{"hex:??", 5, "? in hex: is not supported yet"},
+		{"hex:??", 5, "nothing but ?"},
+		{"hex: ?? ?? ", 5, "nothing but ?"},
+		{"hex:?", 6, "want the second digit of a byte, found the end"},
+		{"hex:? ?", 6, "want the second digit of a byte, found ' '"},
 		{"hex:41 ~42", 8, "~ in hex"},
 		{"hex:41[4]42", 7, "[ in hex"},
 		{"hex:( 41 | 42 )", 5, "( in hex"},
 		// Flags.
-		{"text/:x", 6, "no flag after the /: text takes w, W"},
-		{"text/z:x", 6, "unknown flag 'z': text takes w, W (i, a, f: not supported yet)"},
+		{"text/:x", 6, "no flag after the /: text takes i, w, W, a"},
+		{"text/z:x", 6, "unknown flag 'z': text takes i, w, W, a (f: not supported yet)"},
 		{"text/ww:x", 7, "flag w given twice"},
 		{"text/plain; q:x", 6, "unknown flag 'p'"},
 		{"text/é:x", 6, "unknown flag 'é'"},
@@ -580,7 +596,7 @@ func TestSizes(t *testing.T) {
 	if n := unsafe.Sizeof(Pattern{}); n > 104 {
 		t.Errorf("a Pattern has %d bytes", n)
 	}
-	if n := unsafe.Sizeof(Needle{}); n > 48 {
+	if n := unsafe.Sizeof(Needle{}); n > 72 {
 		t.Errorf("a Needle has %d bytes", n)
 	}
 }

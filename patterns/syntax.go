@@ -27,7 +27,7 @@ func parse(s, file string, line int) (Pattern, error) {
 		if len(s) > MaxBytes {
 			return Pattern{}, in.tooLong(len(s))
 		}
-		p.Name, p.Source, p.Kind, p.body = s, s, Literal, encodings{[]byte(s)}
+		p.Name, p.Source, p.Kind, p.body = s, s, Literal, encodings{{bytes: []byte(s)}}
 		return p, nil
 	}
 	p.Source, p.Kind = s[start:], h.kind.kind

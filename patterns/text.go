@@ -14,12 +14,16 @@ import (
 // their encoding, and \xNN is one byte. Flag w or W reads the body as UTF-8
 // and looks for it as UTF-16: little-endian (w), big-endian (W), either (wW).
 // There \xNN is the code unit 0x00NN, and characters beyond U+FFFF are two
-// units, high surrogate first. Text that is the same in both is one needle.
+// units, high surrogate first. Flag a looks for the bytes as they stand as
+// well. Text that is the same in several encodings is one needle.
+//
+// With flag i the case of ASCII letters does not count, however they are
+// written.
 var textKind = kind{
 	kind:  Text,
 	words: []string{"text"},
-	flags: "wW",
-	later: "iaf",
+	flags: "iwWa",
+	later: "f",
 	parse: parseText,
 }
 
@@ -33,34 +37,55 @@ func parseText(in input, _, flags string) (body, error) {
 	if in.pos == in.end {
 		return nil, in.fault(in.pos, "want text behind the colon, found the end")
 	}
-	if flags == "" {
+	var out encodings
+	caseless := strings.Contains(flags, "i")
+	if !strings.ContainsAny(flags, "wW") || strings.Contains(flags, "a") {
 		b, err := in.narrow()
 		if err != nil {
 			return nil, err
 		}
-		if len(b) > MaxBytes {
-			return nil, in.tooLong(len(b))
+		out = out.add(newEncoding(b, caseless))
+	}
+	if strings.ContainsAny(flags, "wW") {
+		units, err := in.units()
+		if err != nil {
+			return nil, err
 		}
-		return encodings{b}, nil
+		if strings.Contains(flags, "w") {
+			out = out.add(encode16(units, binary.LittleEndian, caseless))
+		}
+		if strings.Contains(flags, "W") {
+			out = out.add(encode16(units, binary.BigEndian, caseless))
+		}
 	}
-	units, err := in.units()
-	if err != nil {
-		return nil, err
-	}
-	if 2*len(units) > MaxBytes {
-		return nil, in.tooLong(2 * len(units))
-	}
-	var out encodings
-	if strings.Contains(flags, "w") {
-		out = append(out, encode16(units, binary.LittleEndian))
-	}
-	if strings.Contains(flags, "W") {
-		if b := encode16(units, binary.BigEndian); len(out) == 0 || !bytes.Equal(b, out[0]) {
-			out = append(out, b)
+	for _, e := range out {
+		if len(e.bytes) > MaxBytes {
+			return nil, in.tooLong(len(e.bytes))
 		}
 	}
 	return out, nil
 }
+
+// newEncoding is the encoding of b.
+func newEncoding(b []byte, caseless bool) encoding {
+	if !caseless || !bytes.ContainsFunc(b, isLetter) {
+		return encoding{bytes: b}
+	}
+	mask := make([]byte, len(b))
+	for i, c := range b {
+		mask[i] = 0xff
+		if isLetter(rune(c)) {
+			mask[i] = caseMask
+			b[i] &= caseMask
+		}
+	}
+	return encoding{b, mask}
+}
+
+// caseMask is the bits that an ASCII letter has in either case.
+const caseMask = 0xff &^ ('a' ^ 'A')
+
+func isLetter(r rune) bool { return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' }
 
 // narrow is the body as bytes.
 func (in input) narrow() ([]byte, error) {
@@ -128,12 +153,21 @@ func (in input) escape() (c byte, n int, err error) {
 	return c, 2, nil
 }
 
-func encode16(units []uint16, order binary.AppendByteOrder) []byte {
-	out := make([]byte, 0, 2*len(units))
+// encode16 is the encoding of UTF-16.
+func encode16(units []uint16, order binary.AppendByteOrder, caseless bool) encoding {
+	out, mask := make([]byte, 0, 2*len(units)), make([]byte, 0, 2*len(units))
+	masked := false
 	for _, u := range units {
-		out = order.AppendUint16(out, u)
+		m := uint16(0xffff)
+		if caseless && u < 0x80 && isLetter(rune(u)) {
+			m, masked = 0xff00|caseMask, true
+		}
+		out, mask = order.AppendUint16(out, u&m), order.AppendUint16(mask, m)
 	}
-	return out
+	if !masked {
+		mask = nil
+	}
+	return encoding{out, mask}
 }
 
 // unhex is the value of a hexadecimal digit, −1 for anything else.

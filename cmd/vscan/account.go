@@ -30,6 +30,18 @@ func newSummary(image string, set *patterns.Set) *summary {
 	return &summary{image: image, pats: pats, counts: make([]uint64, len(pats))}
 }
 
+// add counts the hits of a batch.
+func (s *summary) add(b *engine.Batch) {
+	s.hits += b.Len()
+	if pattern, ok := b.Uniform(); ok {
+		s.counts[pattern] += b.Len()
+		return
+	}
+	for i := range int(b.Len()) {
+		s.counts[b.Pattern(i)]++
+	}
+}
+
 // fill puts in what the scan says of itself.
 func (s *summary) fill(t *target, sc *engine.Scanner, stats engine.Stats) {
 	s.scanned, s.absent, s.unreadable, s.inScope = stats.Scanned, stats.Absent, stats.UnreadableBytes(), sc.Bytes()

@@ -192,8 +192,33 @@ func (a *app) searchImage(ctx context.Context, f *searchFlags, pats []patterns.P
 	s := newSummary(arg, set)
 	rep.begin(t)
 	bar := a.startBar(f, arg, sc.Bytes(), opt.Progress)
+	stats, scanErr := f.scan(ctx, sc, s, rep)
+	bar.finish()
+	s.fill(t, sc, stats)
+	o.found = o.found || s.hits > 0
+	o.incomplete = o.incomplete || !s.complete && !stats.Cancelled
+	o.interrupted = o.interrupted || stats.Cancelled
+	if scanErr != nil && !errors.Is(scanErr, context.Canceled) {
+		return inImage(arg, scanErr)
+	}
+	if f.quiet || rep.failed() != nil {
+		return nil
+	}
+	rep.end(s)
+	a.account(f, t, s, stats, opened, compiled)
+	return nil
+}
+
+// scan scans, counts in s and reports to rep, as the flags say.
+func (f *searchFlags) scan(ctx context.Context, sc *engine.Scanner, s *summary, rep reporter) (engine.Stats, error) {
+	if f.count && !f.quiet && f.max == 0 {
+		return sc.ScanBatches(ctx, func(b *engine.Batch) bool {
+			s.add(b)
+			return true
+		})
+	}
 	open := len(s.counts) // patterns that may still have hits
-	stats, scanErr := sc.Scan(ctx, func(h engine.Hit) bool {
+	return sc.Scan(ctx, func(h engine.Hit) bool {
 		n := s.counts[h.Pattern]
 		if n == f.max && f.max > 0 {
 			return true
@@ -212,20 +237,6 @@ func (a *app) searchImage(ctx context.Context, f *searchFlags, pats []patterns.P
 		}
 		return open > 0
 	})
-	bar.finish()
-	s.fill(t, sc, stats)
-	o.found = o.found || s.hits > 0
-	o.incomplete = o.incomplete || !s.complete && !stats.Cancelled
-	o.interrupted = o.interrupted || stats.Cancelled
-	if scanErr != nil && !errors.Is(scanErr, context.Canceled) {
-		return inImage(arg, scanErr)
-	}
-	if f.quiet || rep.failed() != nil {
-		return nil
-	}
-	rep.end(s)
-	a.account(f, t, s, stats, opened, compiled)
-	return nil
 }
 
 // inImage puts the image's name before each of the joined errors.

@@ -1,0 +1,90 @@
+package engine
+
+import (
+	"iter"
+
+	"vscan/engine/addr"
+)
+
+// Batch is some hits that follow one another in the order of [Scanner.Scan]. It
+// holds until the function that was given it returns, and is not to be changed.
+//
+// Most batches are lists of offsets. Where hits are as dense as can be, a
+// batch is a run instead: one hit after another, a step apart, with nothing
+// stored for each. Hits has them all, however they are stored.
+type Batch struct {
+	// Base is what Offsets count from, in bytes; of a run, its first hit.
+	Base addr.Addr
+	// Offsets are the addresses of the hits less Base, ascending. Where several
+	// patterns match at an address, it is there as many times. Empty in a run.
+	Offsets []uint32
+	// Run is the hits at Base, Base + Run.Step and so on, Run.Count of them.
+	// The zero value where the batch is none.
+	Run Run
+
+	sc      *Scanner
+	needles []uint32 // of each hit; empty where the scanner has but one
+	raw     []byte   // the bytes of those hits that have any of their own, one after another
+}
+
+// Run is hits that are all alike, Step bytes apart.
+type Run struct{ Count, Step uint64 }
+
+// Len is how many hits the batch has.
+func (b *Batch) Len() uint64 {
+	if b.Run.Count > 0 {
+		return b.Run.Count
+	}
+	return uint64(len(b.Offsets))
+}
+
+// Pattern is that of hit i, from 0; an index into the set's Patterns.
+func (b *Batch) Pattern(i int) int { return b.sc.needles[b.needle(i)].hit.Pattern }
+
+// Uniform is the pattern of all hits, where it is known without looking that
+// they have the same.
+func (b *Batch) Uniform() (pattern int, ok bool) {
+	return b.sc.needles[0].hit.Pattern, len(b.sc.needles) == 1
+}
+
+func (b *Batch) needle(i int) uint32 {
+	if len(b.needles) == 0 {
+		return 0
+	}
+	return b.needles[i]
+}
+
+// Hits yields the hits in order. The bytes of a hit hold as long as the batch.
+func (b *Batch) Hits() iter.Seq[Hit] {
+	return func(yield func(Hit) bool) {
+		if b.Run.Count > 0 {
+			h := b.sc.needles[0].hit
+			h.Addr = b.Base
+			for range b.Run.Count {
+				if !yield(h) {
+					return
+				}
+				h.Addr += addr.Addr(b.Run.Step)
+			}
+			return
+		}
+		at := 0 // in raw
+		for i, off := range b.Offsets {
+			n := &b.sc.needles[b.needle(i)]
+			h := n.hit
+			h.Addr = b.Base + addr.Addr(off)
+			if n.raw > 0 {
+				h.Bytes = b.raw[at : at+n.raw : at+n.raw]
+				at += n.raw
+			}
+			if !yield(h) {
+				return
+			}
+		}
+	}
+}
+
+// reset empties the batch.
+func (b *Batch) reset() {
+	b.Offsets, b.Run, b.needles, b.raw = b.Offsets[:0], Run{}, b.needles[:0], b.raw[:0]
+}

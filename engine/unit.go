@@ -1,0 +1,180 @@
+package engine
+
+import (
+	"bytes"
+	"cmp"
+	"slices"
+
+	"vscan/engine/addr"
+	"vscan/engine/simd"
+	"vscan/patterns"
+)
+
+// needle is one thing to look for, and what all of its hits have in common.
+// Needles are numbered in the order of their hits at one address: by pattern,
+// then by length.
+type needle struct {
+	hit   Hit       // but for Addr and, where hits differ, Bytes
+	align addr.Addr // of a hit's address; ≥ 1
+	raw   int       // how many of a hit's bytes are copied; 0 where all hits are alike
+}
+
+// unit looks for some of the needles, all in one pass over memory.
+type unit interface {
+	// find appends to dst the matches that start at s, from ≤ s < to and
+	// s ≡ from modulo the stride, wholly in b, ascending by s, then by
+	// needle; Lit is the needle. It may stop early: all matches below next
+	// have then been appended and none above it. When next ≥ to, all is done.
+	find(t *tools, dst []simd.Match, b []byte, from, to int) (_ []simd.Match, next int)
+
+	traits() traits
+	levels() []simd.Level
+}
+
+// traits is what units differ in.
+type traits struct {
+	stride  int  // that find steps by
+	longest int  // needle, in bytes
+	inZeros bool // whether zeros alone can match
+}
+
+// tools is what a worker lends to units.
+type tools struct {
+	offsets []uint32
+	scratch simd.Scratch
+}
+
+// findAtOnce is about how many matches a unit finds at a time.
+const findAtOnce = 4096
+
+// newUnits makes the units for needles, and the needles as hits refer to them.
+func newUnits(set *patterns.Set, level simd.Level) ([]needle, []unit, error) {
+	all := slices.Clone(set.Needles())
+	slices.SortStableFunc(all, func(a, b patterns.Needle) int {
+		return cmp.Or(cmp.Compare(a.Pattern, b.Pattern), cmp.Compare(a.Len(), b.Len()))
+	})
+	needles := make([]needle, len(all))
+	var literals []int32
+	words := map[wordsKind][]int32{}
+	var kinds []wordsKind // in order: maps have none
+	for i, n := range all {
+		needles[i] = newNeedle(n)
+		if n.Words == nil {
+			literals = append(literals, int32(i))
+			continue
+		}
+		k := kindOf(n)
+		if words[k] == nil {
+			kinds = append(kinds, k)
+		}
+		words[k] = append(words[k], int32(i))
+	}
+	var units []unit
+	if len(literals) > 0 {
+		u, err := newLiteralUnit(all, literals, level)
+		if err != nil {
+			return nil, nil, err
+		}
+		units = append(units, u)
+	}
+	for _, k := range kinds {
+		us, err := newWordUnits(all, k, words[k], level)
+		if err != nil {
+			return nil, nil, err
+		}
+		units = append(units, us...)
+	}
+	return needles, units, nil
+}
+
+func newNeedle(n patterns.Needle) needle {
+	k := needle{hit: Hit{Pattern: n.Pattern, Len: n.Len()}, align: addr.Addr(max(n.Align, 1))}
+	if n.Lit == nil || n.Mask != nil {
+		k.raw = min(n.Len(), HitBytes)
+	} else {
+		k.hit.Bytes = slices.Clip(bytes.Clone(n.Lit[:min(len(n.Lit), HitBytes)]))
+	}
+	return k
+}
+
+// kernelUnit is one needle that a kernel finds.
+type kernelUnit struct {
+	kernel simd.Kernel
+	needle uint32
+	of     traits
+}
+
+func (u *kernelUnit) traits() traits { return u.of }
+
+func (u *kernelUnit) levels() []simd.Level { return []simd.Level{u.kernel.Level()} }
+
+func (u *kernelUnit) find(t *tools, dst []simd.Match, b []byte, from, to int) ([]simd.Match, int) {
+	n, next := u.kernel.Scan(t.offsets, b, from, to)
+	dst = slices.Grow(dst, n)
+	for _, off := range t.offsets[:n] {
+		dst = append(dst, simd.Match{Off: off, Lit: u.needle})
+	}
+	return dst, next
+}
+
+// literalUnit is all literals of a set. Alignment is not its business.
+type literalUnit struct {
+	set     simd.SetKernel
+	needles []uint32 // by the number of the literal; nil where they are the same
+	of      traits
+}
+
+func newLiteralUnit(all []patterns.Needle, which []int32, level simd.Level) (unit, error) {
+	of := traits{stride: 1}
+	lits := make([]simd.Lit, len(which))
+	for k, i := range which {
+		n := &all[i]
+		lits[k] = simd.Lit{Bytes: n.Lit, Mask: n.Mask}
+		of.longest = max(of.longest, len(n.Lit))
+		of.inZeros = of.inZeros || zerosMatch(n)
+	}
+	if len(which) == 1 && lits[0].Mask == nil {
+		k, err := simd.NewLiteral(level, lits[0].Bytes)
+		return &kernelUnit{k, uint32(which[0]), of}, err
+	}
+	set, err := simd.NewLiterals(level, lits)
+	if err != nil {
+		return nil, err
+	}
+	u := &literalUnit{set: set, of: of}
+	if len(which) < len(all) {
+		for _, i := range which {
+			u.needles = append(u.needles, uint32(i))
+		}
+	}
+	return u, nil
+}
+
+// zerosMatch says whether a literal matches zeros.
+func zerosMatch(n *patterns.Needle) bool {
+	for i, c := range n.Lit {
+		if n.Mask != nil {
+			c &= n.Mask[i]
+		}
+		if c != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+func (u *literalUnit) traits() traits { return u.of }
+
+func (u *literalUnit) levels() []simd.Level { return u.set.Levels() }
+
+func (u *literalUnit) find(t *tools, dst []simd.Match, b []byte, from, to int) ([]simd.Match, int) {
+	dst = slices.Grow(dst, max(findAtOnce, u.set.MinMatches()))
+	found := dst[len(dst):cap(dst)]
+	n, next := u.set.Scan(found, b, from, to, &t.scratch)
+	if u.needles != nil {
+		for i := range found[:n] {
+			found[i].Lit = u.needles[found[i].Lit]
+		}
+	}
+	return dst[:len(dst)+n], next
+}

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"syscall"
 )
 
@@ -21,6 +22,9 @@ type fileSource struct {
 	size   uint64 // in bytes, when it was opened
 	device bool   // a block device, whose size never changes
 	data   []byte // the mapped file, or nil
+
+	asked   sync.Once
+	copying bool // see copies
 }
 
 // openFile opens a file to be read at any offset, without mapping it. It asks
@@ -110,9 +114,9 @@ func checkKind(path string, info fs.FileInfo) error {
 func (f *fileSource) Name() string { return f.path }
 
 // View is bounded by the mapped memory, or by what the file holds now where it
-// is read call by call.
+// is read call by call, or large parts of it are.
 func (f *fileSource) View(buf []byte, off uint64, n int) ([]byte, error) {
-	if f.data != nil {
+	if f.data != nil && !(n >= largeView && f.copies()) {
 		if off >= uint64(len(f.data)) {
 			return nil, f.unreadable(off, io.ErrUnexpectedEOF)
 		}

@@ -18,7 +18,9 @@ import (
 var predicates = map[string]features{
 	"readAVX2":          readAVX2Needs,
 	"readAVX512":        readAVX512Needs,
+	"scanGramsAVX2":     gramsAVX2Needs,
 	"scanGramsAVX512":   gramsAVX512Needs,
+	"scanGramsNoGather": gramsNoGatherNeeds,
 	"scanLiteralAVX2":   literalAVX2Needs,
 	"scanLiteralAVX512": literalAVX512Needs,
 	"scanWords4AVX2":    wordsAVX2Needs,
@@ -29,14 +31,14 @@ var predicates = map[string]features{
 
 // plain is the instructions that every amd64 machine has.
 var plain = strings.Fields(`
-	ADDL ADDQ ANDL ANDQ CMOVQGT CMPL CMPQ INCQ LEAL LEAQ MOVBLZX MOVL MOVQ MOVWLZX NEGL NEGQ ORL
-	SHLL SHRL SHRQ SUBQ TESTL XORL PREFETCHT0 RET
-	JMP JB JCC JE JGE JGT JHI JLE JLT JNE JNZ JZ`)
+	ADCQ ADDL ADDQ ANDL ANDQ CMOVQGT BTL CMPL CMPQ IMUL3L INCQ LEAL LEAQ MOVBLZX MOVL MOVQ MOVWLZX NEGL NEGQ ORL ORQ
+	SHLL SHRL SHRQ SUBQ TESTL TESTQ XORL PREFETCHT0 RET
+	JMP JB JCC JE JEQ JGE JGT JHI JLE JLT JNE JNZ JZ`)
 
 // general is what instructions on general registers need.
 var general = map[string]feature{
 	"ANDNL": fBMI1, "BLSRL": fBMI1, "BLSRQ": fBMI1, "TZCNTL": fBMI1, "TZCNTQ": fBMI1,
-	"BZHIL": fBMI2, "BZHIQ": fBMI2, "SHLXL": fBMI2, "SHLXQ": fBMI2,
+	"BZHIL": fBMI2, "BZHIQ": fBMI2, "SHLXL": fBMI2, "SHLXQ": fBMI2, "SHRXL": fBMI2,
 	"POPCNTL": fPOPCNT, "POPCNTQ": fPOPCNT,
 }
 
@@ -52,6 +54,7 @@ var vector = map[string][3]feature{
 	"KORW":          {"", "", fAVX512F},
 	"KSHIFTRQ":      {"", "", fAVX512BW},
 	"KSHIFTRW":      {"", "", fAVX512F},
+	"KXNORW":        {"", "", fAVX512F},
 	"KUNPCKBW":      {"", "", fAVX512F},
 	"VEXTRACTI128":  {"", fAVX2, ""},
 	"VEXTRACTI64X4": {"", "", fAVX512F},
@@ -67,7 +70,8 @@ var vector = map[string][3]feature{
 	"VPADDD":        {fAVX, fAVX2, fAVX512F},
 	"VPADDQ":        {fAVX, fAVX2, fAVX512F},
 	"VPAND":         {fAVX, fAVX2, ""},
-	"VPANDNQ":       {"", "", fAVX512F},
+	"VPANDD":        {"", "", fAVX512F},
+	"VPANDN":        {fAVX, fAVX2, ""},
 	"VPBROADCASTD":  {fAVX2, fAVX2, fAVX512F},
 	"VPBROADCASTQ":  {fAVX2, fAVX2, fAVX512F},
 	"VPCMPEQB":      {fAVX, fAVX2, fAVX512BW},
@@ -84,10 +88,11 @@ var vector = map[string][3]feature{
 	"VPMOVZXBD":     {fAVX, fAVX2, fAVX512F},
 	"VPMULLD":       {fAVX, fAVX2, fAVX512F},
 	"VPOR":          {fAVX, fAVX2, ""},
-	"VPORQ":         {"", "", fAVX512F},
-	"VPROLVD":       {"", "", fAVX512F},
+	"VPORD":         {"", "", fAVX512F},
+	"VPRORVD":       {"", "", fAVX512F},
 	"VPSHUFB":       {fAVX, fAVX2, fAVX512BW},
 	"VPSLLD":        {fAVX, fAVX2, fAVX512F},
+	"VPSLLVD":       {fAVX2, fAVX2, fAVX512F},
 	"VPSLLQ":        {fAVX, fAVX2, fAVX512F},
 	"VPSRLD":        {fAVX, fAVX2, fAVX512F},
 	"VPSRLDQ":       {fAVX, fAVX2, fAVX512BW},
@@ -98,6 +103,7 @@ var vector = map[string][3]feature{
 	"VPTESTNMB":     {"", "", fAVX512BW},
 	"VPTESTNMD":     {"", "", fAVX512F},
 	"VPXOR":         {fAVX, fAVX2, ""},
+	"VPXORD":        {"", "", fAVX512F},
 	"VPXORQ":        {"", "", fAVX512F},
 	"VZEROUPPER":    {fAVX, fAVX, fAVX},
 }

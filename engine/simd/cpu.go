@@ -1,8 +1,11 @@
 package simd
 
 import (
+	"bytes"
 	"fmt"
+	"os"
 	"strings"
+	"sync"
 
 	"github.com/klauspost/cpuid/v2"
 )
@@ -53,3 +56,12 @@ func (fs features) check(l Level) error {
 	}
 	return fmt.Errorf("kernel level %s: this machine lacks %s", l, strings.Join(names, ", "))
 }
+
+// slowGathers says whether instructions that load from several addresses have
+// been made slow: microcode against gather data sampling ("Downfall") does
+// that on Intel's cores from Skylake to Ice Lake, by a factor of several.
+// Linux says so; elsewhere it is not known.
+var slowGathers = sync.OnceValue(func() bool {
+	b, err := os.ReadFile("/sys/devices/system/cpu/vulnerabilities/gather_data_sampling")
+	return err == nil && bytes.Contains(b, []byte("Mitigation: Microcode"))
+})

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/bits"
 	"slices"
 )
 
@@ -344,49 +345,133 @@ type setKernel struct {
 // by class: fewer, the better the alternative.
 var maxSingle = [4]int{8, 8, 5, 3}
 
+// class is literals that can be looked for together: by the stride that they
+// allow at which memory is looked at, and whether case counts.
+type class struct {
+	stride int // 4, 2 or 1; 0: too short for grams
+	fold   uint64
+}
+
+// classOf is the best class for a literal, and the part of it that counts
+// there.
+func (set *literalSet) classOf(u uint32) (class, gramLiteral) {
+	lit := set.lit(u)
+	best, where := class{}, gramLiteral{lit: u}
+	for _, fold := range []uint64{0, caseFold} {
+		first, last := longestRun(lit, fold)
+		if c := (class{strideFor(last - first), fold}); c.stride > best.stride {
+			best, where.first, where.last = c, uint32(first), uint32(last)
+		}
+	}
+	return best, where
+}
+
+// strideFor is the largest stride for literals of size bytes.
+func strideFor(size int) int {
+	switch {
+	case size >= 7:
+		return 4
+	case size >= 5:
+		return 2
+	case size == 4:
+		return 1
+	}
+	return 0
+}
+
+// longestRun is the longest run of bytes that count, under fold, of those that
+// begin in the first maxWindow bytes; half-open.
+func longestRun(lit Lit, fold uint64) (first, last int) {
+	if lit.Mask == nil {
+		return 0, len(lit.Bytes)
+	}
+	begin := 0
+	for i, c := range lit.Bytes {
+		m := lit.Mask[i]
+		if m == 0xff || fold != 0 && m == 0xdf && 'A' <= c && c <= 'Z' {
+			if begin <= maxWindow && i+1-begin > last-first {
+				first, last = begin, i+1
+			}
+			continue
+		}
+		begin = i + 1
+	}
+	return first, last
+}
+
 func newSetKernel(level Level, set *literalSet) (*setKernel, error) {
 	k := &setKernel{literalSet: set, shortest: MaxLiteral}
-	var classes [4][]uint32 // by the stride that their length allows
-	var masked []uint32
-	for u, l := range set.lits {
-		k.shortest = min(k.shortest, int(l.size))
-		if u >= set.plain {
-			masked = append(masked, uint32(u))
-			continue
-		}
-		c := 0
-		switch {
-		case l.size >= 7:
-			c = 3
-		case l.size >= 5:
-			c = 2
-		case l.size == 4:
-			c = 1
-		}
-		classes[c] = append(classes[c], uint32(u))
+	classes := map[class][]gramLiteral{}
+	for u := range set.lits {
+		k.shortest = min(k.shortest, int(set.lits[u].size))
+		c, l := set.classOf(uint32(u))
+		classes[c] = append(classes[c], l)
 	}
-	for c, lits := range classes {
-		var part setPart
-		var err error
-		switch {
-		case len(lits) == 0:
-			continue
-		case len(lits) <= maxSingle[c]:
-			part, err = newSinglePart(level, set, lits)
-		case c == 0:
-			part = newShortPart(set, lits)
-		default:
-			part, err = newGramPart(level, set, lits, 1<<(c-1))
-		}
-		if err != nil {
+	for _, c := range []class{{0, 0}, {1, 0}, {2, 0}, {4, 0}, {1, caseFold}, {2, caseFold}, {4, caseFold}} {
+		if err := k.addParts(level, c, classes[c]); err != nil {
 			return nil, err
 		}
-		k.parts = append(k.parts, part)
-	}
-	if len(masked) > 0 {
-		k.parts = append(k.parts, maskedPart{set, masked})
 	}
 	return k, nil
+}
+
+// addParts adds the parts for the literals of a class.
+func (k *setKernel) addParts(level Level, c class, lits []gramLiteral) error {
+	add := func(part setPart, err error) error {
+		k.parts = append(k.parts, part)
+		return err
+	}
+	numbers := make([]uint32, len(lits))
+	for i, l := range lits {
+		numbers[i] = l.lit
+	}
+	plain := slices.IndexFunc(numbers, func(u uint32) bool { return int(u) >= k.plain }) < 0
+	switch {
+	case len(lits) == 0:
+		return nil
+	case plain && len(lits) <= maxSingle[bits.Len(uint(c.stride))]:
+		return add(newSinglePart(level, k.literalSet, numbers))
+	case c.stride == 0:
+		var short, loose []uint32
+		for _, u := range numbers {
+			if int(u) < k.plain {
+				short = append(short, u)
+			} else {
+				loose = append(loose, u)
+			}
+		}
+		if len(short) > 0 {
+			add(newShortPart(k.literalSet, short), nil)
+		}
+		if len(loose) > 0 {
+			add(maskedPart{k.literalSet, loose}, nil)
+		}
+		return nil
+	}
+	// Long grams tell more, but short literals have none. Where there are many
+	// of either, they are looked for apart.
+	long := slices.Clone(lits)
+	short := slices.DeleteFunc(slices.Clone(lits), func(l gramLiteral) bool { return l.last-l.first >= 11 })
+	long = slices.DeleteFunc(long, func(l gramLiteral) bool { return l.last-l.first < 11 })
+	if len(lits) < splitAbove || len(long) == 0 || len(short) == 0 {
+		return add(newGramPart(level, k.literalSet, lits, c.stride, gramSize(lits, c.stride), c.fold))
+	}
+	if err := add(newGramPart(level, k.literalSet, short, c.stride, gramSize(short, c.stride), c.fold)); err != nil {
+		return err
+	}
+	return add(newGramPart(level, k.literalSet, long, c.stride, gramSize(long, c.stride), c.fold))
+}
+
+// splitAbove is how many literals are looked for in two parts, by length.
+const splitAbove = 4000
+
+// gramSize is the bytes of the grams that all the literals have stride of.
+func gramSize(lits []gramLiteral, stride int) int {
+	size := 8
+	for _, l := range lits {
+		size = min(size, int(l.last-l.first)-stride+1)
+	}
+	return size
 }
 
 func (k *setKernel) MinMatches() int { return max(MinDst, k.most) }

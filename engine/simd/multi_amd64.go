@@ -4,14 +4,27 @@ package simd
 
 import "unsafe"
 
-// gramsAssembled is the filter of multi_amd64.s. At level AVX2 the portable
-// one stands in: that level has a gather, but nothing to pack what it found.
+// gramsAssembled is the filters of multi_amd64.s. A later one is preferred:
+// where gathers are slow, the variants with them are not made, and that
+// without them takes their place.
 var gramsAssembled = []implementation[*gramPlan]{
-	{level: AVX512, needs: gramsAVX512Needs, make: newGramsAVX512},
+	{level: AVX2, needs: gramsNoGatherNeeds, make: newGramsNoGather},
+	{level: AVX2, only: "fast gathers", needs: gramsAVX2Needs, make: newGramsAVX2},
+	{level: AVX512, only: "fast gathers", needs: gramsAVX512Needs, make: newGramsAVX512},
 }
 
-// Every CPU feature that the instructions of the filter need.
-var gramsAVX512Needs = features{fAVX, fAVX512F, fBMI2, fPOPCNT}
+// Every CPU feature that the instructions of each filter need.
+var (
+	gramsNoGatherNeeds = features{fAVX, fAVX2, fBMI2}
+	gramsAVX2Needs     = features{fAVX, fAVX2, fPOPCNT}
+	gramsAVX512Needs   = features{fAVX, fAVX512F, fPOPCNT}
+)
+
+//go:noescape
+func scanGramsNoGather(st *gramState)
+
+//go:noescape
+func scanGramsAVX2(st *gramState)
 
 //go:noescape
 func scanGramsAVX512(st *gramState)
@@ -20,35 +33,72 @@ func scanGramsAVX512(st *gramState)
 type gramState struct {
 	blk   block
 	words *uint32
-	shift uint32
+	fold  uint32
+	high  uint32 // which bits of a gram's second half count
+	toBit uint32
 	zeros zeroMode
 }
 
-type gramsAVX512 struct {
+// gramsAsm is a filter in assembly.
+type gramsAsm struct {
 	*gramPlan
-	st gramState // but for blk
+	of      Level
+	gathers bool
+	st      gramState // but for blk
+}
+
+func newGramsNoGather(p *gramPlan) Kernel { return newGramsAsm(p, AVX2, false) }
+
+func newGramsAVX2(p *gramPlan) Kernel {
+	if slowGathers() {
+		return nil
+	}
+	return newGramsAsm(p, AVX2, true)
 }
 
 func newGramsAVX512(p *gramPlan) Kernel {
-	return &gramsAVX512{p, gramState{words: unsafe.SliceData(p.words), shift: p.shift, zeros: p.zeros}}
+	if slowGathers() {
+		return nil
+	}
+	return newGramsAsm(p, AVX512, true)
 }
 
-func (*gramsAVX512) Level() Level { return AVX512 }
+func newGramsAsm(p *gramPlan, of Level, gathers bool) Kernel {
+	return &gramsAsm{p, of, gathers, gramState{
+		words: unsafe.SliceData(p.words), fold: uint32(p.fold), high: uint32(p.mask >> 32),
+		toBit: p.toBit, zeros: p.zeros,
+	}}
+}
 
-func (k *gramsAVX512) Scan(dst []uint32, b []byte, from, to int) (n, next int) {
-	end := clip(dst, b, from, to, 4)
-	if from >= end {
-		return 0, to
+func (k *gramsAsm) Level() Level { return k.of }
+
+// Scan leaves to Go what the assembly must not look at: it reads 8 bytes at
+// each gram, and up to 4 more on either side of 64 bytes of grams.
+func (k *gramsAsm) Scan(dst []uint32, b []byte, from, to int) (n, next int) {
+	end := clip(dst, b, from, to, k.size)
+	if from < 4 {
+		n, from = k.each(dst, 0, b, from, min(end, 4))
 	}
 	st := k.st
 	blk := &st.blk
-	*blk = block{base: unsafe.SliceData(b), pos: from, out: unsafe.SliceData(dst), cap: len(dst)}
-	for blk.pos < end && blk.cap-blk.n >= slack {
-		blk.end = alignedEnd(blk, 0, end, 4)
-		scanGramsAVX512(&st)
+	*blk = block{base: unsafe.SliceData(b), pos: from, out: unsafe.SliceData(dst), n: n, cap: len(dst)}
+	for wide := min(end, len(b)-8); blk.pos+64 <= wide && blk.cap-blk.n >= slack; {
+		blk.end = min(wide, blk.pos+asmBlock)
+		switch { // not by a function in k, for which st would have to be allocated
+		case !k.gathers:
+			scanGramsNoGather(&st)
+		case k.of == AVX2:
+			scanGramsAVX2(&st)
+		default:
+			scanGramsAVX512(&st)
+		}
 	}
-	if blk.pos >= end {
-		return blk.n, to
+	if blk.cap-blk.n < slack {
+		return blk.n, blk.pos
 	}
-	return blk.n, blk.pos
+	n, next = k.each(dst, blk.n, b, blk.pos, end)
+	if next >= end {
+		next = max(next, to)
+	}
+	return n, next
 }

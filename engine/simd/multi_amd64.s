@@ -3,192 +3,252 @@
 #include "go_asm.h"
 #include "textflag.h"
 
-// The filter of gramPart, 16 grams at a time: hash, gather the words of the
-// bitmap, and look for grams that have both their bits there. A group of 512
-// bytes is first asked whether there is anything but zeros in it, where these
-// can be passed over; see zeroMode. Beyond whole groups, all zeros are looked at
-// unless none need be. Loads are aligned but for the grams that are asked
-// for, other than every 4th; less than a vector, before the first aligned one
-// and after the last group, is read by a mask.
+// The filter of gramPart, in three variants: 16 grams at a time with AVX-512,
+// 8 with AVX2, and one at a time where gathers have been made slow. All go 64
+// bytes of grams at a time and first ask whether there is anything but zeros
+// in them, where zeros can be passed over; see zeroMode. Then they hash the
+// grams, load the words of the bitmap and ask for the bits.
 //
-//	DI  the state             R8   first gram of the vector
-//	SI  base                  R9   end of grams
-//	BX  bitmap                R10  out
-//	AX, DX scratch            R11  offsets in out
-//	                          R12  most offsets in out that leave room for a vector
-//	CX  zeroMode              R13  end of the grams under way
-//	K5  all lanes if zeroAll, else none; K6 the same if zeroEdge as well
-//	Z16 4 × lane  Z20, Z21 multipliers  Z22 one  Z24 shift to a word
-//	Z25, Z26 shifts to the bits
+//	SI  base                  R8   first gram of the 64 bytes
+//	BX  bitmap                R9   last R8 that leaves 64 bytes and what is read beyond
+//	CX  zeroMode              R10  out
+//	DI  the state             R11  offsets in out
+//	AX, DX, R14 scratch       R12  most offsets in out that leave room for 64 bytes
 
-// GRAMS leaves in K1 which of the lanes of K1 hold grams that may be in the
-// set. Z0 has the grams.
-#define GRAMS \
-	VPMULLD    Z20, Z0, Z1          \
-	VPMULLD    Z21, Z0, Z3          \
-	VPSRLVD    Z24, Z1, Z1          \
-	KMOVW      K1, K2               \
-	VPXORQ     Z2, Z2, Z2           \
-	VPGATHERDD (BX)(Z1*4), K2, Z2   \
-	VPSRLD     $27, Z3, Z4          \
-	VPSRLD     $22, Z3, Z3          \ // modulo 32: what a rotation takes of it
-	VPROLVD    Z4, Z22, Z4          \
-	VPROLVD    Z3, Z22, Z3          \
-	VPORQ      Z3, Z4, Z3           \
-	VPANDNQ    Z3, Z2, Z2           \ // bits that are missing
-	VPTESTNMD  Z2, Z2, K1, K1       \
-	KORTESTW   K1, K1
+#define LOAD_STATE \
+	MOVQ st+0(FP), DI                          \
+	MOVQ gramState_blk+block_base(DI), SI      \
+	MOVQ gramState_blk+block_pos(DI), R8       \
+	MOVQ gramState_blk+block_end(DI), R9       \
+	MOVQ gramState_blk+block_out(DI), R10      \
+	MOVQ gramState_blk+block_n(DI), R11        \
+	MOVQ gramState_blk+block_cap(DI), R12      \
+	MOVQ gramState_words(DI), BX               \
+	MOVQ gramState_zeros(DI), CX               \
+	SUBQ $64, R9                               \
+	SUBQ $const_slack, R12
 
-// STORE stores the offsets R8 + 4·lane for the lanes of K1.
-#define STORE \
-	VPBROADCASTD R8, Z5             \
-	VPADDD       Z16, Z5, Z5        \
-	VPCOMPRESSD  Z5, K1, Z5         \
-	VMOVDQU32    Z5, (R10)(R11*4)   \
-	KMOVW        K1, AX             \
-	POPCNTL      AX, AX             \
-	ADDQ         AX, R11
+#define STORE_STATE \
+	MOVQ st+0(FP), DI                          \
+	MOVQ R8, gramState_blk+block_pos(DI)       \
+	MOVQ R11, gramState_blk+block_n(DI)
+
+// HASH512 leaves in Z3 the numbers of the bits of the 16 grams at R8.
+#define HASH512 \
+	VPORD   0(SI)(R8*1), Z20, Z2 \
+	VPORD   4(SI)(R8*1), Z20, Z3 \
+	VPANDD  Z21, Z3, Z3          \
+	VPMULLD Z22, Z2, Z2          \
+	VPMULLD Z23, Z3, Z3          \
+	VPADDD  Z2, Z3, Z3           \
+	VPSRLVD Z24, Z3, Z3
 
 // func scanGramsAVX512(st *gramState)
 TEXT ·scanGramsAVX512(SB), NOSPLIT, $0-8
-	MOVQ         st+0(FP), DI
-	MOVQ         gramState_blk+block_base(DI), SI
-	MOVQ         gramState_blk+block_pos(DI), R8
-	MOVQ         gramState_blk+block_end(DI), R9
-	MOVQ         gramState_blk+block_out(DI), R10
-	MOVQ         gramState_blk+block_n(DI), R11
-	MOVQ         gramState_blk+block_cap(DI), R12
-	SUBQ         $const_slack, R12
-	MOVQ         gramState_words(DI), BX
-	XORL         AX, AX
-	XORL         DX, DX
-	MOVQ         gramState_zeros(DI), CX
-	CMPQ         CX, $const_zeroEdge
-	JLT          masks
-	MOVL         $0xffff, AX
-	JE           masks
-	MOVL         AX, DX
-
-masks:
-	KMOVW        AX, K6
-	KMOVW        DX, K5
-	VPBROADCASTD gramState_shift(DI), Z24
+	LOAD_STATE
+	VPBROADCASTD gramState_fold(DI), Z20
+	VPBROADCASTD gramState_high(DI), Z21
+	VPBROADCASTD gramState_toBit(DI), Z24
 	MOVL         $const_gramMul, AX
-	VPBROADCASTD AX, Z20
-	MOVL         $const_gramMul2, AX
-	VPBROADCASTD AX, Z21
-	MOVL         $1, AX
 	VPBROADCASTD AX, Z22
+	MOVL         $const_gramMulHigh, AX
+	VPBROADCASTD AX, Z23
+	MOVL         $1, AX
+	VPBROADCASTD AX, Z25
 	VMOVDQU32    ·lanes(SB), Z16
 	VPSLLD       $2, Z16, Z16
 
-	// To the first vector that is aligned, or would be if grams were.
-	LEAQ (SI)(R8*1), DX
-	NEGQ DX
-	ANDQ $60, DX
-	LEAQ (R8)(DX*1), R13
-	CMPQ R13, R9
-	JLE  part
-	MOVQ R9, R13
+next512:
+	CMPQ       R8, R9
+	JGT        done512
+	CMPQ       R11, R12
+	JGT        done512
+	PREFETCHT0 2048(SI)(R8*1)
+	CMPQ       CX, $const_zeroEdge
+	JGT        look512
+	JEQ        edge512
+	VMOVDQU32  0(SI)(R8*1), Z0
+	VPORD      4(SI)(R8*1), Z0, Z0
+	VPTESTMD   Z0, Z0, K1
+	KORTESTW   K1, K1
+	JNZ        look512
+	ADDQ       $64, R8
+	JMP        next512
 
-part:
-	// The grams from R8 up to R13, fewer than a vector's, or at the end.
-	CMPQ      R8, R13
-	JGE       group
-	CMPQ      R11, R12
-	JGT       done
-	MOVQ      R13, DX
-	SUBQ      R8, DX
-	ADDQ      $3, DX
-	SHRQ      $2, DX
-	CMPQ      DX, $16
-	JLE       lanes
-	MOVL      $16, DX
-
-lanes:
-	MOVL        $0xffff, AX
-	BZHIL       DX, AX, AX
-	KMOVW       AX, K3
-	VMOVDQU32.Z (SI)(R8*1), K3, Z0
-	VPTESTMD    Z0, Z0, K1
-	KORW        K6, K1, K1
-	KANDW       K3, K1, K1
-	GRAMS
-	JZ          next
-	STORE
-
-next:
-	LEAQ (R8)(DX*4), R8
-	JMP  part
-
-group:
-	CMPQ     R8, R9
-	JGE      done
-	CMPQ     R8, $4
-	JLT      first
-	LEAQ     512(R8), R13
-	LEAQ     4(R13), AX  // the gram after the group is looked at as well
-	CMPQ     AX, R9
-	JGT      rest
-	VMOVDQU64 (SI)(R8*1), Z0
-	VMOVDQU64 64(SI)(R8*1), Z1
-	VPORQ    128(SI)(R8*1), Z0, Z0
-	VPORQ    192(SI)(R8*1), Z1, Z1
-	VPORQ    256(SI)(R8*1), Z0, Z0
-	VPORQ    320(SI)(R8*1), Z1, Z1
-	VPORQ    384(SI)(R8*1), Z0, Z0
-	VPORQ    448(SI)(R8*1), Z1, Z1
-	VPORQ    Z1, Z0, Z0
-	VPTESTMD Z0, Z0, K1
-	KORW     K5, K1, K1
-	KORTESTW K1, K1
-	JNZ      vector
-	CMPQ     CX, $const_zeroEdge
-	JNE      skip
-	MOVL     -4(SI)(R8*1), AX
-	ORL      512(SI)(R8*1), AX
-	JNZ      vector
-
-skip:
-	MOVQ     R13, R8
-	JMP      group
-
-vector:
-	CMPQ      R11, R12
-	JGT       done
-	VMOVDQU32 (SI)(R8*1), Z0
-	VMOVDQA64 Z0, Z1
-	CMPQ      CX, $const_zeroEdge
-	JNE       inner
-	VPORQ     -4(SI)(R8*1), Z0, Z1
-	VPORQ     4(SI)(R8*1), Z1, Z1
-
-inner:
-	VPTESTMD  Z1, Z1, K1
-	KORW      K5, K1, K1
+edge512:
+	VMOVDQU32 -4(SI)(R8*1), Z0
+	VPORD     8(SI)(R8*1), Z0, Z0
+	VPTESTMD  Z0, Z0, K1
 	KORTESTW  K1, K1
-	JZ        zero
-	GRAMS
-	JZ        zero
-	STORE
+	JNZ       look512
+	ADDQ      $64, R8
+	JMP       next512
 
-zero:
+look512:
+	HASH512
+	VPSRLD     $5, Z3, Z4
+	KXNORW     K1, K1, K1
+	VPXORD     Z5, Z5, Z5
+	VPGATHERDD (BX)(Z4*4), K1, Z5
+	VPRORVD    Z3, Z5, Z5           // modulo 32
+	VPTESTMD   Z25, Z5, K1
+	KORTESTW   K1, K1
+	JZ         none512
+	VPBROADCASTD R8, Z5
+	VPADDD       Z16, Z5, Z5
+	VPCOMPRESSD  Z5, K1, Z5
+	VMOVDQU32    Z5, (R10)(R11*4)
+	KMOVW        K1, AX
+	POPCNTL      AX, AX
+	ADDQ         AX, R11
+
+none512:
 	ADDQ $64, R8
-	CMPQ R8, R13
-	JNE  vector
-	JMP  group
+	JMP  next512
 
-first:
-	LEAQ 64(R8), R13
-	CMPQ R13, R9
-	JLE  part
+done512:
+	STORE_STATE
+	VZEROUPPER
+	RET
 
-rest:
-	MOVQ R9, R13
-	JMP  part
+// ZEROS256 sets the zero flag where the 64 bytes and those beside them that
+// count are zeros, and goes on at look where none may be passed over.
+#define ZEROS256(edge, test, look) \
+	CMPQ    CX, $const_zeroEdge     \
+	JGT     look                    \
+	JEQ     edge                    \
+	VMOVDQU 0(SI)(R8*1), Y0         \
+	VPOR    32(SI)(R8*1), Y0, Y0    \
+	VPOR    36(SI)(R8*1), Y0, Y0    \
+	JMP     test                    \
+edge:                                   \
+	VMOVDQU -4(SI)(R8*1), Y0        \
+	VPOR    28(SI)(R8*1), Y0, Y0    \
+	VPOR    40(SI)(R8*1), Y0, Y0    \
+test:                                   \
+	VPTEST  Y0, Y0
 
-done:
-	MOVQ R8, gramState_blk+block_pos(DI)
-	MOVQ R11, gramState_blk+block_n(DI)
+// EIGHT stores which of the 8 grams at off may be in the set.
+#define EIGHT(off) \
+	VPOR         (off+0)(SI)(R8*1), Y8, Y2  \
+	VPOR         (off+4)(SI)(R8*1), Y8, Y3  \
+	VPAND        Y9, Y3, Y3                 \
+	VPMULLD      Y10, Y2, Y2                \
+	VPMULLD      Y11, Y3, Y3                \
+	VPADDD       Y2, Y3, Y3                 \
+	VPSRLD       X12, Y3, Y3                \
+	VPSRLD       $5, Y3, Y4                 \
+	VPCMPEQB     Y6, Y6, Y6                 \
+	VPGATHERDD   Y6, (BX)(Y4*4), Y5         \
+	VPANDN       Y13, Y3, Y3                \ // 31 − the bit's number in its word
+	VPSLLVD      Y3, Y5, Y5                 \
+	VMOVMSKPS    Y5, AX                     \
+	POPCNTL      AX, DX                     \
+	VPMOVZXBD    (R14)(AX*8), Y6            \
+	VPSLLD       $2, Y6, Y6                 \
+	LEAL         off(R8), AX                \
+	VMOVD        AX, X7                     \
+	VPBROADCASTD X7, Y7                     \
+	VPADDD       Y6, Y7, Y6                 \
+	VMOVDQU      Y6, (R10)(R11*4)           \
+	ADDQ         DX, R11
+
+// func scanGramsAVX2(st *gramState)
+TEXT ·scanGramsAVX2(SB), NOSPLIT, $0-8
+	LOAD_STATE
+	VPBROADCASTD gramState_fold(DI), Y8
+	VPBROADCASTD gramState_high(DI), Y9
+	VMOVD        gramState_toBit(DI), X12
+	MOVL         $const_gramMul, AX
+	VMOVD        AX, X10
+	VPBROADCASTD X10, Y10
+	MOVL         $const_gramMulHigh, AX
+	VMOVD        AX, X11
+	VPBROADCASTD X11, Y11
+	MOVL         $31, AX
+	VMOVD        AX, X13
+	VPBROADCASTD X13, Y13
+	LEAQ         ·compress8(SB), R14
+
+next256:
+	CMPQ       R8, R9
+	JGT        done256
+	CMPQ       R11, R12
+	JGT        done256
+	PREFETCHT0 2048(SI)(R8*1)
+	ZEROS256(edge256, test256, look256)
+	JZ         zero256
+
+look256:
+	EIGHT(0)
+	EIGHT(32)
+
+zero256:
+	ADDQ $64, R8
+	JMP  next256
+
+done256:
+	STORE_STATE
+	VZEROUPPER
+	RET
+
+// ONE looks up the gram at off. There are no branches on what is found: its
+// offset is stored, and the number of offsets grows by one if the bit is there.
+#define ONE(off) \
+	MOVL   (off+0)(SI)(R8*1), AX      \
+	MOVL   (off+4)(SI)(R8*1), DX      \
+	ORL    gramState_fold(DI), AX     \
+	ORL    gramState_fold(DI), DX     \
+	ANDL   gramState_high(DI), DX     \
+	IMUL3L $const_gramMul, AX, AX     \
+	IMUL3L $const_gramMulHigh, DX, DX \
+	ADDL   DX, AX                     \
+	SHRXL  R13, AX, AX                \
+	MOVL   AX, DX                     \
+	SHRL   $5, DX                     \
+	MOVL   (BX)(DX*4), DX             \
+	LEAL   off(R8), R14               \
+	MOVL   R14, (R10)(R11*4)          \
+	BTL    AX, DX                     \
+	ADCQ   $0, R11
+
+// func scanGramsNoGather(st *gramState)
+TEXT ·scanGramsNoGather(SB), NOSPLIT, $0-8
+	LOAD_STATE
+	MOVL gramState_toBit(DI), R13
+
+next1:
+	CMPQ       R8, R9
+	JGT        done1
+	CMPQ       R11, R12
+	JGT        done1
+	PREFETCHT0 2048(SI)(R8*1)
+	ZEROS256(edge1, test1, look1)
+	JZ         zero1
+
+look1:
+	ONE(0)
+	ONE(4)
+	ONE(8)
+	ONE(12)
+	ONE(16)
+	ONE(20)
+	ONE(24)
+	ONE(28)
+	ONE(32)
+	ONE(36)
+	ONE(40)
+	ONE(44)
+	ONE(48)
+	ONE(52)
+	ONE(56)
+	ONE(60)
+
+zero1:
+	ADDQ $64, R8
+	JMP  next1
+
+done1:
+	STORE_STATE
 	VZEROUPPER
 	RET

@@ -1,7 +1,6 @@
 package simd
 
 import (
-	"bytes"
 	"encoding/binary"
 	"math/bits"
 	"slices"
@@ -10,15 +9,16 @@ import (
 
 // gramPart looks for any number of literals by sampling memory:
 //
-//	memory    . . . . . . . . . . . . . . . .      a gram is looked at every
-//	looked at 0-------4-------8-------12------     4 bytes, and is 4 bytes long
-//	literal         x[w w w w w w w]x x            its window, of 7 bytes
+//	memory    . . . . . . . . . . . . . . . . . .   a gram is looked at every
+//	looked at 0-----5 4-----9 8-----13              4 bytes; here it has 6
+//	literal         x[w w w w w w w w w]x x         its window, of 9 bytes
 //
 // Wherever the literal stands, just one of the grams looked at lies in the
 // window. So the four grams of the window are entered in a table, and one of
-// four places has to be looked at. Literals of 5 and 6 bytes have windows of 5
-// bytes with two grams, and every 2nd place is looked at; those of 4 bytes
-// have one gram, and every place is.
+// four places has to be looked at. A gram has as many bytes as the shortest
+// literal of the part lets it have: its length less 3, up to 8. Literals of 5
+// and 6 bytes have windows with two grams of 4 or 5 bytes, and every 2nd place
+// is looked at; those of 4 bytes have one gram, and every place is.
 //
 //	filter    for each place, is the gram in a bitmap?       nearly always not
 //	table     for each candidate, which literals have it, and where?
@@ -33,14 +33,20 @@ import (
 //
 //  1. The window is not where the literal begins but where it is least like
 //     other memory and least like the other literals; see windows.
-//  2. The bitmap is a Bloom filter of two bits a gram, in the same word, so
-//     that one load asks for both (Putze, Sanders and Singler, "Cache-, hash-
-//     and space-efficient Bloom filters", 2007).
+//  2. The bitmap has one bit a gram and, for that, as many bits as stay in a
+//     near cache. What it lets through falls at the table, where the key is
+//     compared; the loads of several places are under way at once.
 //  3. Zeros are the commonest memory: they are passed over before anything else
 //     is asked, unless a literal is mostly zeros; see zeroMode.
 //  4. Where many literals have the same gram all the same, they are looked up
-//     by their whole window; where many have that, by binary search; see crowd. Literals longer than farSize are verified
-//     in linear time, however regular they and memory are.
+//     by their whole window; where many have that, by binary search; see crowd.
+//     Literals longer than farSize are verified in linear time, however
+//     regular they and memory are.
+//  5. In a part that is caseless, bit 5 of every byte is set before a gram is
+//     looked up, in literals and in memory. So it has literals that are masked
+//     in that bit of letters, as text in either case is; verification minds
+//     the mask. Literals that are masked otherwise have their window where
+//     they are not masked.
 type gramPart struct {
 	*gramPlan
 	filter Kernel
@@ -50,18 +56,24 @@ type gramPart struct {
 type gramPlan struct {
 	set    *literalSet
 	stride int // of the grams that are looked at: 4, 2 or 1
+	size   int // of a gram, in bytes: 4 to 8
 
-	// Gram g may be one of the set only if both its bits are in its word:
-	// see gramBits.
+	// With x the eight bytes at a place, little-endian, its gram is
+	// g = (x | fold) & mask, and is one of the set only if its bit is set:
+	//
+	//	h = low half of g · gramMul + high half of g · gramMulHigh, in 32 bits
+	//	words[h >> toBit >> 5], bit h >> toBit & 31
+	fold  uint64
+	mask  uint64 // size bytes
 	words []uint32
-	shift uint32 // g·gramMul >> shift is its word
+	toBit uint32
 	zeros zeroMode
 
-	// For zeroEdge: bit j of near[i][c] says that the byte nearOffs[i] from
-	// zeros may be c where they are gram j of a window.
-	near [len(nearOffs)][256]uint8
+	// For zeroEdge: bit j of near[i][c] says that byte i of those near zeros
+	// may be c where they are gram j of a window; see nearOff.
+	near [6][256]uint8
 
-	grams runTable // which literals have a gram, and where in them
+	grams runTable // which literals have a gram, and where in them; by gramKey
 
 	// The same for whole windows, of those literals that have a gram in common
 	// with many, by windowKey.
@@ -90,14 +102,20 @@ const (
 	zeroAll // a window is zeros throughout
 )
 
-// nearOffs is what of memory around a gram of zeros may be in a window with it.
-var nearOffs = [...]int{-3, -2, -1, 4, 5, 6}
+// nearOff is where byte i of what may be in a window with a gram lies, from
+// the gram: −3 to −1, and the three bytes behind it.
+func (p *gramPlan) nearOff(i int) int {
+	if i < 3 {
+		return i - 3
+	}
+	return p.size + i - 3
+}
 
 // addZeros notes that zeros are gram j of a window.
 func (p *gramPlan) addZeros(window []byte, j int) {
-	for i, off := range nearOffs {
-		if at := j + off; at >= 0 && at < len(window) {
-			p.near[i][window[at]] |= 1 << j
+	for i := range p.near {
+		if at := j + p.nearOff(i); at >= 0 && at < len(window) {
+			p.near[i][window[at]|byte(p.fold)] |= 1 << j
 			continue
 		}
 		for c := range p.near[i] {
@@ -108,35 +126,30 @@ func (p *gramPlan) addZeros(window []byte, j int) {
 
 // mayBeZeros says whether the gram of zeros at s may be in a window.
 func (p *gramPlan) mayBeZeros(b []byte, s int) bool {
-	if s < 3 || s+7 > len(b) {
+	if s < 3 || s+p.size+3 > len(b) {
 		return true
 	}
-	before, behind := (*[3]byte)(b[s-3:]), (*[3]byte)(b[s+4:])
-	return p.near[0][before[0]]&p.near[1][before[1]]&p.near[2][before[2]]&
-		p.near[3][behind[0]]&p.near[4][behind[1]]&p.near[5][behind[2]] != 0
+	fold := byte(p.fold)
+	before, behind := (*[3]byte)(b[s-3:]), (*[3]byte)(b[s+p.size:])
+	return p.near[0][before[0]|fold]&p.near[1][before[1]|fold]&p.near[2][before[2]|fold]&
+		p.near[3][behind[0]|fold]&p.near[4][behind[1]|fold]&p.near[5][behind[2]|fold] != 0
 }
 
-// zerosIn is the zeroMode for a window.
-func zerosIn(window []byte) zeroMode {
-	gram, all := false, true
-	for i := range len(window) - 3 {
-		g := binary.LittleEndian.Uint32(window[i:])
-		gram = gram || g == 0
-		all = all && g == 0
+// zerosIn is the zeroMode for a window with grams of size bytes.
+func zerosIn(window []byte, size int) zeroMode {
+	mode, run := zeroNever, 0
+	for _, c := range window {
+		if run++; c != 0 {
+			run = 0
+		}
+		if run >= size {
+			mode = zeroEdge
+		}
 	}
-	switch {
-	case all:
-		return zeroAll
-	case gram:
-		return zeroEdge
+	if run == len(window) {
+		mode = zeroAll
 	}
-	return zeroNever
-}
-
-// amongZeros says whether the gram at s and those beside it are zeros.
-func amongZeros(b []byte, s int) bool {
-	return s >= 4 && s+8 <= len(b) &&
-		binary.LittleEndian.Uint64(b[s-4:]) == 0 && binary.LittleEndian.Uint32(b[s+4:]) == 0
+	return mode
 }
 
 // gramEntry says that a literal has a gram, or that its window is the key.
@@ -155,14 +168,20 @@ const (
 
 	gramOff = gramCrowd - 1
 
-	gramMul  = 0x9e3779b1 // hash to the word
-	gramMul2 = 0x85ebca6b // hash to the two bits
-	gramMul3 = 0xc2b2ae35 // hash to the slot of the table
+	gramMul       = 0x9e3779b1 // hash to the bit of the filter
+	gramMulHigh   = 0x85ebca77
+	gramMulWindow = 0x9e3779b97f4a7c15
+	gramMul2      = 0xc2b2ae3d27d4eb4f // hash to the key of the tables
 
-	// A filter has at least 1<<minFilter words, at most 1<<maxFilter as long as
-	// that leaves some bits for each gram.
-	minFilter = 10
-	maxFilter = 18
+	// caseFold is what makes the letters of both cases alike.
+	caseFold = 0x2020202020202020
+
+	// A filter has at least 1<<minFilter bits, and about gramBits bits a gram,
+	// up to 1<<maxFilter as long as that leaves some for each: it is to stay
+	// in the level-2 cache.
+	minFilter = 16
+	maxFilter = 22
+	gramBits  = 64
 
 	// maxWindow is how far into a literal its window may begin.
 	maxWindow = 64
@@ -177,19 +196,21 @@ const (
 	maxFar = 1 << 15
 )
 
-// gramBits is the two bits of a gram, which may be the same, in its word.
-func gramBits(g uint32) uint32 {
-	h := g * gramMul2
-	return 1<<(h>>27) | 1<<(h>>22&31)
-}
-
-func newGramPart(level Level, set *literalSet, lits []uint32, stride int) (*gramPart, error) {
-	p := newGramPlan(set, lits, stride)
+// newGramPart makes the part for literals, each with a stretch of bytes that
+// suits: of which, under fold, all count, and which is stride + size − 1 long.
+func newGramPart(level Level, set *literalSet, lits []gramLiteral, stride, size int, fold uint64) (*gramPart, error) {
+	p := newGramPlan(set, lits, stride, size, fold)
 	filter, err := choose(level, gramFilters, p)
 	if err != nil {
 		return nil, err
 	}
 	return &gramPart{p, filter}, nil
+}
+
+// gramLiteral is a literal, and the part of it that its window may be in.
+type gramLiteral struct {
+	lit         uint32
+	first, last uint32 // of the part: half-open
 }
 
 // gramFilters is how grams are filtered, ascending by level.
@@ -205,44 +226,48 @@ func (p *gramPart) level() Level { return p.filter.Level() }
 // which it may be more.
 func (p *gramPlan) Shape() Shape { return LiteralSet }
 
-func (p *gramPlan) Len() int { return 4 }
+func (p *gramPlan) Len() int { return p.size }
 
-func newGramPlan(set *literalSet, lits []uint32, stride int) *gramPlan {
+func newGramPlan(set *literalSet, lits []gramLiteral, stride, size int, fold uint64) *gramPlan {
 	grams := len(lits) * stride
-	width := bits.Len(uint(grams / 2)) // 2 to 4 grams a word
-	if width > maxFilter {
-		width = max(maxFilter, width-1)
+	width := bits.Len(uint(grams*gramBits)) - 1
+	if width > maxFilter { // 8 bits a gram at least
+		width = max(maxFilter, width-3)
 	}
-	width = max(minFilter, min(width, 26))
+	width = max(minFilter, min(width, 30))
 	p := &gramPlan{
 		set:    set,
 		stride: stride,
-		words:  make([]uint32, 1<<width),
-		shift:  uint32(32 - width),
+		size:   size,
+		fold:   fold,
+		mask:   ^uint64(0) >> (64 - 8*size),
+		words:  make([]uint32, 1<<width/32),
+		toBit:  uint32(32 - width),
 		minOff: maxWindow + stride,
 	}
-	begins := windows(set, lits, stride)
+	begins := p.windowsOf(lits)
 	items := make([]runItem, 0, grams)
-	for i, u := range lits {
-		begin := int(begins[i])
+	for i, l := range lits {
+		begin := begins[i]
 		p.minOff = min(p.minOff, begin)
 		p.maxOff = max(p.maxOff, begin+stride-1)
-		lit := set.bytes(u)
-		p.zeros = max(p.zeros, zerosIn(lit[begin:begin+stride+3]))
+		lit := set.bytes(l.lit)
+		window := lit[begin : begin+stride+size-1]
+		p.zeros = max(p.zeros, zerosIn(window, size))
 		for j := range stride {
-			g := binary.LittleEndian.Uint32(lit[begin+j:])
-			p.words[g*gramMul>>p.shift] |= gramBits(g)
-			if g == 0 {
-				p.addZeros(lit[begin:begin+stride+3], j)
+			g := p.gram(window, j)
+			p.add(g)
+			if zerosAt(window, j, j+size) {
+				p.addZeros(window, j)
 			}
-			items = append(items, runItem{g, gramEntry{u, uint32(begin + j)}})
+			items = append(items, runItem{gramKey(g), gramEntry{l.lit, uint32(begin + j)}})
 		}
-		if len(lit) > farSize {
+		if len(lit) > farSize && set.mask(l.lit) == nil {
 			if p.far == nil {
 				p.far = map[uint32]*verifier{}
 			}
 			v := newVerifier(lit)
-			p.far[u] = &v
+			p.far[l.lit] = &v
 		}
 	}
 	var crowded []uint32
@@ -252,24 +277,57 @@ func newGramPlan(set *literalSet, lits []uint32, stride int) *gramPlan {
 	return p
 }
 
+// gram is the gram at b[s:], whose bytes are all there.
+func (p *gramPlan) gram(b []byte, s int) uint64 { return (load8(b, s) | p.fold) & p.mask }
+
+// load8 is the up to eight bytes at b[s:], little-endian.
+func load8(b []byte, s int) uint64 {
+	if s+8 <= len(b) {
+		return binary.LittleEndian.Uint64(b[s:])
+	}
+	var x [8]byte
+	copy(x[:], b[s:])
+	return binary.LittleEndian.Uint64(x[:])
+}
+
+// bit is the number of a gram's bit in the filter.
+func (p *gramPlan) bit(g uint64) uint32 {
+	return (uint32(g)*gramMul + uint32(g>>32)*gramMulHigh) >> p.toBit
+}
+
+// add enters a gram in the filter.
+func (p *gramPlan) add(g uint64) {
+	i := p.bit(g)
+	p.words[i>>5] |= 1 << (i & 31)
+}
+
+// has says whether a gram may have been entered.
+func (p *gramPlan) has(g uint64) bool {
+	i := p.bit(g)
+	return p.words[i>>5]>>(i&31)&1 != 0
+}
+
+// gramKey is what the table has a gram under; few others have the same.
+func gramKey(g uint64) uint32 { return uint32(g * gramMul2 >> 32) }
+
 // addWindows makes the table of windows for the grams at the runs.
-func (p *gramPlan) addWindows(crowded, lits []uint32, begins []uint8) {
+func (p *gramPlan) addWindows(crowded []uint32, lits []gramLiteral, begins []int) {
 	for _, run := range crowded {
 		p.grams.entries[run] = gramEntry{0, gramCrowd}
 	}
 	var items []runItem
-	for i, u := range lits {
-		window := p.set.bytes(u)[begins[i]:]
+	for i, l := range lits {
+		window := p.set.bytes(l.lit)[begins[i]:]
 		in := false
 		for j := range p.stride {
-			run := p.grams.table.find(binary.LittleEndian.Uint32(window[j:]))
+			run := p.grams.table.find(gramKey(p.gram(window, j)))
 			if e := &p.grams.entries[run]; e.off&gramCrowd != 0 {
 				e.lit |= 1 << j
 				in = true
 			}
 		}
 		if in {
-			items = append(items, runItem{p.windowKey(window, 0), gramEntry{u, uint32(begins[i])}})
+			items = append(items, runItem{p.windowKey(window, 0), gramEntry{l.lit, uint32(begins[i])}})
 		}
 	}
 	p.windows, crowded = newRunTable(items)
@@ -278,192 +336,10 @@ func (p *gramPlan) addWindows(crowded, lits []uint32, begins []uint8) {
 	}
 }
 
-// windowKey is a hash of the window at b[s:]. It is not known to be of a
-// literal, nor is there more than it in b, for sure.
+// windowKey is a hash of the window at b[s:], whose bytes are all there.
 func (p *gramPlan) windowKey(b []byte, s int) uint32 {
-	size := p.stride + 3
-	var x uint64
-	if s+8 <= len(b) {
-		x = binary.LittleEndian.Uint64(b[s:]) << (64 - 8*size)
-	} else {
-		x = uint64(binary.LittleEndian.Uint32(b[s:]))<<(64-8*size) | uint64(binary.LittleEndian.Uint32(b[s+size-4:]))<<32
-	}
-	return uint32(x * 0x9e3779b97f4a7c15 >> 32)
-}
-
-// runTable has a run of entries for every key: entries[table.find(key):] up to
-// the first with gramLast.
-type runTable struct {
-	table   gramTable
-	entries []gramEntry
-}
-
-// runItem is an entry, and what it is found by.
-type runItem struct {
-	key   uint32
-	entry gramEntry
-}
-
-// newRunTable makes a table; entries stay in the order of the items. It also
-// returns the runs of more than maxRun entries. Items are used up.
-func newRunTable(items []runItem) (rt runTable, crowded []uint32) {
-	t := newGramTable(len(items))
-	for i, it := range items {
-		*t.slot(it.key)++
-		items[i].key = t.index(it.key)
-	}
-	// The table has the number of entries of each key; now their end, and in
-	// the end, filled from the back, where they begin.
-	end := uint32(1)
-	entries := make([]gramEntry, len(items)+1)
-	for i := range t.slots {
-		s := &t.slots[i]
-		n := s.value & gramValue
-		if n == 0 {
-			continue
-		}
-		if n > maxRun {
-			crowded = append(crowded, end)
-		}
-		end += n
-		entries[end-1].off = gramLast
-		s.value = end | s.value&gramMoved
-	}
-	for _, it := range slices.Backward(items) {
-		s := &t.slots[it.key]
-		s.value--
-		e := &entries[s.value&gramValue]
-		e.lit = it.entry.lit
-		e.off |= it.entry.off
-	}
-	return runTable{t, entries}, crowded
-}
-
-// windows chooses where in each literal its window begins: where looking at
-// its grams costs least, which is how often they may be expected in memory,
-// times how many literals have them at most.
-func windows(set *literalSet, lits []uint32, stride int) []uint8 {
-	begins := make([]uint8, len(lits))
-	if stride == 1 {
-		return begins // they have but one
-	}
-	// How many literals have a gram, or another with the same hash. A literal
-	// with the same gram over and over counts as many.
-	width := min(max(bits.Len(uint(16*len(lits))), 10), 24)
-	counts := make([]uint32, 1<<width)
-	places := func(lit []byte) int { return min(len(lit), maxWindow+stride+3) - 3 }
-	for _, u := range lits {
-		lit := set.bytes(u)
-		for i := range places(lit) {
-			counts[binary.LittleEndian.Uint32(lit[i:])*gramMul>>(32-width)]++
-		}
-	}
-	var costs [maxWindow + 4]float32
-	for i, u := range lits {
-		lit := set.bytes(u)
-		n := places(lit)
-		for j := range n {
-			g := binary.LittleEndian.Uint32(lit[j:])
-			costs[j] = (gramRate(g) + 1e-6) * float32(counts[g*gramMul>>(32-width)])
-			if g == 0 { // at the edge of zeros
-				costs[j] = 0.02 * float32(counts[0])
-			}
-		}
-		var best float32
-		for j := range min(n-stride+1, maxWindow) {
-			var cost float32
-			for _, c := range costs[j : j+stride] {
-				cost += c
-			}
-			if zerosIn(lit[j:j+stride+3]) == zeroAll {
-				cost += 1e9
-			}
-			if j == 0 || cost < best {
-				best = cost
-				begins[i] = uint8(j)
-			}
-		}
-	}
-	return begins
-}
-
-// gramRate is how often a gram may be expected in memory, from how often its
-// bytes are there: more often after themselves, and text after text.
-func gramRate(g uint32) float32 {
-	last := g & 0xff
-	rate := byteRate[last]
-	for range 3 {
-		g >>= 8
-		c := g & 0xff
-		r := byteRate[c]
-		switch {
-		case c == last:
-			r = max(r, 0.25)
-		case c-' ' < 95 && last-' ' < 95:
-			r = max(r, 1./64)
-		}
-		rate *= r
-		last = c
-	}
-	return rate
-}
-
-var byteRate = func() (t [256]float32) {
-	for c, f := range frequency {
-		t[c] = float32(f) / 65536
-	}
-	return t
-}()
-
-// crowd is the literals that have a window at the same offset, where many
-// literals have it: ascending, so that those that stand at a place of memory
-// are found by binary search. What is a prefix of memory is not above it; and
-// of the greatest literal that is not, it is a prefix too, if not the same.
-type crowd struct {
-	off    int
-	lits   []uint32
-	prefix []int32 // index of the longest other one that is a prefix, or −1
-}
-
-// crowd turns a run of windows into crowds.
-func (p *gramPlan) crowd(run uint32) {
-	n := uint32(1)
-	for p.windows.entries[run+n-1].off&gramLast == 0 {
-		n++
-	}
-	entries := p.windows.entries[run : run+n]
-	slices.SortStableFunc(entries, func(a, b gramEntry) int { return int(a.off&gramOff) - int(b.off&gramOff) })
-	var crowds []crowd
-	for _, e := range entries {
-		off := int(e.off & gramOff)
-		if len(crowds) == 0 || crowds[len(crowds)-1].off != off {
-			crowds = append(crowds, crowd{off: off})
-		}
-		c := &crowds[len(crowds)-1]
-		prefix := int32(len(c.lits)) - 1
-		for prefix >= 0 && !bytes.HasPrefix(p.set.bytes(e.lit), p.set.bytes(c.lits[prefix])) {
-			prefix = c.prefix[prefix]
-		}
-		c.lits, c.prefix = append(c.lits, e.lit), append(c.prefix, prefix)
-	}
-	entries[0] = gramEntry{uint32(len(p.crowds)), gramCrowd}
-	p.crowds = append(p.crowds, crowds)
-}
-
-// find adds the literals of the crowd that stand at s.
-func (c *crowd) find(set *literalSet, sc *Scratch, b []byte, s int) {
-	text := b[s:]
-	above, _ := slices.BinarySearchFunc(c.lits, text, func(u uint32, text []byte) int {
-		if bytes.Compare(set.bytes(u), text) <= 0 {
-			return -1
-		}
-		return 1
-	})
-	for i := int32(above) - 1; i >= 0; i = c.prefix[i] {
-		if bytes.HasPrefix(text, set.bytes(c.lits[i])) {
-			sc.hits = append(sc.hits, uint64(s)<<32|uint64(c.lits[i]))
-		}
-	}
+	first, last := p.gram(b, s), p.gram(b, s+p.stride-1)
+	return uint32((first*gramMulWindow ^ last) * gramMul2 >> 32)
 }
 
 func (p *gramPart) find(sc *Scratch, b []byte, lo, hi int) bool {
@@ -471,7 +347,7 @@ func (p *gramPart) find(sc *Scratch, b []byte, lo, hi int) bool {
 	// Which of the places are looked at is free to choose. Where addresses are
 	// 2 modulo 4, grams tell most: the upper halves of pointers and small
 	// numbers, which are all alike, are never grams by themselves.
-	from, to := lo+p.minOff, min(hi+p.maxOff, len(b)-3)
+	from, to := lo+p.minOff, min(hi+p.maxOff, len(b)-p.size+1)
 	from += int((2 - uintptr(unsafe.Pointer(unsafe.SliceData(b))) - uintptr(from)) % 4 % uintptr(p.stride))
 	for ; from < min(lo+p.minOff+4, to); from += p.stride {
 		for pos := from; pos < to; {
@@ -493,14 +369,15 @@ func (p *gramPlan) look(b []byte, cand []uint32) []uint32 {
 	n := 0
 	slots, shift := p.grams.table.slots, p.grams.table.shift
 	for _, t := range cand {
-		g := binary.LittleEndian.Uint32(b[t:])
-		if g == 0 && !p.mayBeZeros(b, int(t)) {
+		x := load8(b, int(t))
+		if x&p.mask == 0 && !p.mayBeZeros(b, int(t)) {
 			continue
 		}
-		s := &slots[g*gramMul3>>shift]
+		key := gramKey((x | p.fold) & p.mask)
+		s := &slots[key*slotMul>>shift]
 		cand[n] = t
 		keep := 0
-		if s.gram == g {
+		if s.key == key {
 			keep = 1
 		}
 		n += keep | int(s.value>>31)
@@ -512,7 +389,7 @@ func (p *gramPlan) look(b []byte, cand []uint32) []uint32 {
 // at one of the candidates.
 func (p *gramPlan) verify(sc *Scratch, b []byte, cand []uint32, lo, hi int) bool {
 	for _, t := range cand {
-		run := p.grams.table.find(binary.LittleEndian.Uint32(b[t:]))
+		run := p.grams.table.find(gramKey(p.gram(b, int(t))))
 		if run == 0 {
 			continue
 		}
@@ -522,7 +399,7 @@ func (p *gramPlan) verify(sc *Scratch, b []byte, cand []uint32, lo, hi int) bool
 		} else {
 			for places := e.lit; places != 0; places &= places - 1 {
 				at := int(t) - bits.TrailingZeros32(places)
-				if at < lo || at+p.stride+3 > len(b) {
+				if at < lo || at+p.stride+p.size-1 > len(b) {
 					continue
 				}
 				run := p.windows.table.find(p.windowKey(b, at))
@@ -568,6 +445,9 @@ func (p *gramPlan) stands(sc *Scratch, b []byte, s int, u uint32) bool {
 	if size > len(b)-s {
 		return false
 	}
+	if int(u) >= p.set.plain {
+		return maskedEqual(b[s:s+size], p.set.bytes(u), p.set.mask(u))
+	}
 	if size <= 8 {
 		if s+8 > len(b) {
 			return string(b[s:s+size]) == string(p.set.bytes(u))
@@ -587,6 +467,18 @@ func (p *gramPlan) stands(sc *Scratch, b []byte, s int, u uint32) bool {
 		}
 	}
 	return false
+}
+
+// maskedEqual says whether b and lit, which are of one length, agree in the
+// bits of mask.
+func maskedEqual(b, lit, mask []byte) bool {
+	i := 0
+	for ; i+8 <= len(lit); i += 8 {
+		if (binary.LittleEndian.Uint64(b[i:])^binary.LittleEndian.Uint64(lit[i:]))&binary.LittleEndian.Uint64(mask[i:]) != 0 {
+			return false
+		}
+	}
+	return (load8(b, i)^load8(lit, i))&load8(mask, i) == 0
 }
 
 // verifyFar verifies what has been put off, literal by literal.
@@ -613,52 +505,4 @@ func (p *gramPlan) verifyFar(sc *Scratch, b []byte) {
 		}
 	}
 	sc.far = sc.far[:0]
-}
-
-// gramTable is a hash table from grams, or other numbers, to numbers above 0.
-type gramTable struct {
-	slots []gramSlot
-	shift uint32
-}
-
-type gramSlot struct {
-	gram  uint32
-	value uint32 // 0: empty
-}
-
-const (
-	gramMoved = 1 << 31 // in a value: another gram should be in this slot
-	gramValue = gramMoved - 1
-)
-
-// newGramTable makes a table for n grams at most.
-func newGramTable(n int) gramTable {
-	width := max(bits.Len(uint(n+n/2)), 4)
-	return gramTable{slots: make([]gramSlot, 1<<width), shift: uint32(32 - width)}
-}
-
-// index is the gram's slot, or the free one where it would have to be.
-func (t *gramTable) index(g uint32) uint32 {
-	for i := g * gramMul3 >> t.shift; ; i = (i + 1) & uint32(len(t.slots)-1) {
-		if s := &t.slots[i]; s.value&gramValue == 0 || s.gram == g {
-			return i
-		}
-	}
-}
-
-// slot is where the gram's value is to be put; what is there has to become
-// more than 0, and to keep gramMoved, before the next call.
-func (t *gramTable) slot(g uint32) *uint32 {
-	home := g * gramMul3 >> t.shift
-	i := t.index(g)
-	if i != home {
-		t.slots[home].value |= gramMoved
-	}
-	t.slots[i].gram = g
-	return &t.slots[i].value
-}
-
-// find is the gram's value, 0 where it has none.
-func (t *gramTable) find(g uint32) uint32 {
-	return t.slots[t.index(g)].value & gramValue
 }

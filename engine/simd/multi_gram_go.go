@@ -11,12 +11,15 @@ func newGramGo(p *gramPlan) Kernel { return &gramGo{p} }
 func (*gramGo) Level() Level { return Generic }
 
 func (k *gramGo) Scan(dst []uint32, b []byte, from, to int) (n, next int) {
-	end := clip(dst, b, from, to, 4)
-	words, shift := k.words, k.shift&31
+	end := clip(dst, b, from, to, k.size)
+	words, mask, fold, toBit := k.words, k.mask, k.fold, k.toBit&31
 	s := from
-	for ; s+64 <= end; s += 64 {
-		at := (*[64]byte)(b[s:])
-		if k.zeros != zeroAll && allZero(at) && (k.zeros == zeroNever || amongZeros(b, s) && amongZeros(b, s+60)) {
+	if s < 4 {
+		n, s = k.each(dst, n, b, s, min(end, 4))
+	}
+	for ; s+64 <= min(end, len(b)-8); s += 64 {
+		at := (*[76]byte)(b[s-4:])
+		if k.zeros == zeroNever && allZero(at, 4, 64+4) || k.zeros == zeroEdge && allZero(at, 0, 76) {
 			continue
 		}
 		if len(dst)-n < 16 {
@@ -24,53 +27,42 @@ func (k *gramGo) Scan(dst []uint32, b []byte, from, to int) (n, next int) {
 		}
 		out := (*[16]uint32)(dst[n:])
 		m := 0
-		for i := 0; i < 64; i += 8 {
-			x := binary.LittleEndian.Uint64(at[i:])
-			g := uint32(x)
-			h := g * gramMul2
-			w := words[g*gramMul>>shift]
+		for i := 0; i < 64; i += 4 {
+			g := (binary.LittleEndian.Uint64(at[4+i:]) | fold) & mask
+			h := (uint32(g)*gramMul + uint32(g>>32)*gramMulHigh) >> toBit
 			out[m&15] = uint32(s + i)
-			m += int(w >> (h >> 27) & (w >> (h >> 22 & 31)) & 1)
-			g = uint32(x >> 32)
-			h = g * gramMul2
-			w = words[g*gramMul>>shift]
-			out[m&15] = uint32(s + i + 4)
-			m += int(w >> (h >> 27) & (w >> (h >> 22 & 31)) & 1)
+			m += int(words[h>>5] >> (h & 31) & 1)
 		}
-		n += k.dropZeros(b, out[:m])
+		n += m
 	}
-	for ; s < end; s += 4 {
-		if n == len(dst) {
-			return n, s
-		}
-		g := binary.LittleEndian.Uint32(b[s:])
-		if k.words[g*gramMul>>shift]&gramBits(g) == gramBits(g) {
-			dst[n] = uint32(s)
-			n += k.dropZeros(b, dst[n:n+1])
-		}
+	n, s = k.each(dst, n, b, s, end)
+	if s >= end {
+		s = max(s, to)
 	}
-	return n, to
+	return n, s
 }
 
-// dropZeros keeps the candidates that are not zeros which need not be looked at.
-func (k *gramGo) dropZeros(b []byte, cand []uint32) int {
-	if k.zeros == zeroAll || k.words[0]&1 == 0 {
-		return len(cand)
-	}
-	n := 0
-	for _, t := range cand {
-		if binary.LittleEndian.Uint32(b[t:]) != 0 || k.zeros == zeroEdge && !amongZeros(b, int(t)) {
-			cand[n] = t
+// each appends to the n offsets in dst those of the grams from from up to to
+// that may be in the set, one at a time. It stops where dst is full, and
+// returns where.
+func (p *gramPlan) each(dst []uint32, n int, b []byte, from, to int) (int, int) {
+	for ; from < to; from += 4 {
+		if n == len(dst) {
+			break
+		}
+		if p.has(p.gram(b, from)) {
+			dst[n] = uint32(from)
 			n++
 		}
 	}
-	return n
+	return n, from
 }
 
-func allZero(b *[64]byte) bool {
-	x := binary.LittleEndian.Uint64(b[0:]) | binary.LittleEndian.Uint64(b[8:]) |
-		binary.LittleEndian.Uint64(b[16:]) | binary.LittleEndian.Uint64(b[24:])
-	x |= binary.LittleEndian.Uint64(b[32:]) | binary.LittleEndian.Uint64(b[40:]) |
-		binary.LittleEndian.Uint64(b[48:]) | binary.LittleEndian.Uint64(b[56:])
+// allZero says whether b[from:from+n] is zeros; n is 8 at least.
+func allZero(b *[76]byte, from, n int) bool {
+	x := binary.LittleEndian.Uint64(b[from+n-8:])
+	for i := from; i+8 <= from+n; i += 8 {
+		x |= binary.LittleEndian.Uint64(b[i:])
+	}
 	return x == 0
 }

@@ -1,7 +1,5 @@
 package simd
 
-import "encoding/binary"
-
 // gramRef is the filter, to be read.
 type gramRef struct{ *gramPlan }
 
@@ -10,19 +8,31 @@ func newGramRef(p *gramPlan) Kernel { return gramRef{p} }
 func (gramRef) Level() Level { return Reference }
 
 func (k gramRef) Scan(dst []uint32, b []byte, from, to int) (n, next int) {
-	end := clip(dst, b, from, to, 4)
+	end := clip(dst, b, from, to, k.size)
 	for s := from; s < end; s += 4 {
 		if n == len(dst) {
 			return n, s
 		}
-		g := binary.LittleEndian.Uint32(b[s:])
-		if g == 0 && (k.zeros == zeroNever || k.zeros == zeroEdge && amongZeros(b, s)) {
+		if zerosAt(b, s, s+k.size) && (k.zeros == zeroNever || k.zeros == zeroEdge && zerosAt(b, s-4, s+4+k.size)) {
 			continue
 		}
-		if k.words[g*gramMul>>k.shift]&gramBits(g) == gramBits(g) {
+		if k.has(k.gram(b, s)) {
 			dst[n] = uint32(s)
 			n++
 		}
 	}
 	return n, to
+}
+
+// zerosAt says whether b[from:to] is there and all zeros.
+func zerosAt(b []byte, from, to int) bool {
+	if from < 0 || to > len(b) {
+		return false
+	}
+	for _, c := range b[from:to] {
+		if c != 0 {
+			return false
+		}
+	}
+	return true
 }

@@ -381,7 +381,7 @@ func TestLiteralsMasked(t *testing.T) {
 	for _, letters := range []string{"ab", "abAB\x00", "\x00\x00\x00\x01", "abcdefghijklmnopABCDEFGHIJKLMNOP"} {
 		for range 20 {
 			var lits []Lit
-			for range 1 + rng.IntN(60) {
+			for range 1 + rng.IntN([]int{60, 60, 500}[rng.IntN(3)]) {
 				lits = append(lits, randomLit(rng, letters))
 			}
 			b := letter(rng, letters, 1+rng.IntN(3000))
@@ -517,12 +517,15 @@ func TestGramFilters(t *testing.T) {
 			lits = append(lits, append(letter(rng, letters, 9), "\x01\x02\x03\x04"...))
 		}
 		set := newLiteralSet(Plain(lits...), 0)
-		var all []uint32
-		for u := range set.lits {
-			all = append(all, uint32(u))
+		var all []gramLiteral
+		for u, l := range set.lits {
+			all = append(all, gramLiteral{uint32(u), 0, l.size})
 		}
-		for _, stride := range []int{1, 2, 4} {
-			p := newGramPlan(set, all, stride)
+		for _, c := range []struct {
+			stride, size int
+			fold         uint64
+		}{{1, 4, 0}, {2, 4, 0}, {2, 5, 0}, {4, 4, 0}, {4, 7, 0}, {4, 8, 0}, {4, 8, caseFold}, {2, 6, caseFold}} {
+			p := newGramPlan(set, all, c.stride, c.size, c.fold)
 			b := letter(rng, letters, 3000)
 			for n := 0; n < len(b); n += 1 + n/2 {
 				for from := range 9 {
@@ -532,10 +535,12 @@ func TestGramFilters(t *testing.T) {
 						if err != nil {
 							t.Fatal(err)
 						}
-						got := slices.DeleteFunc(scanAll(t, k, b[:n], from, n, MinDst), func(s uint32) bool {
-							return p.zeros == zeroEdge && amongZeros(b[:n], int(s)) // may be, and need not
+						got := slices.DeleteFunc(scanAll(t, k, b[:n], from, n, MinDst), func(at uint32) bool {
+							s := int(at) // zeros that may be reported, and need not
+							return zerosAt(b[:n], s, s+p.size) &&
+								(p.zeros == zeroNever || p.zeros == zeroEdge && zerosAt(b[:n], s-4, s+4+p.size))
 						})
-						same(t, got, want, "%s: stride %d, %d bytes from %d", l, stride, n, from)
+						same(t, got, want, "%s: %+v, %d bytes from %d", l, c, n, from)
 					}
 				}
 			}

@@ -64,13 +64,14 @@ func clip(dst []uint32, b []byte, from, to, size int) int {
 type Shape uint8
 
 const (
-	Literal    Shape = iota // one string of bytes: NewLiteral
-	Words                   // numbers in a set of ranges: NewWords
-	LiteralSet              // many strings at once: what NewLiterals filters memory with
+	Literal     Shape = iota // one string of bytes: NewLiteral
+	Words                    // numbers in a set of ranges: NewWords
+	LiteralSet               // many strings at once: what NewLiterals filters memory with
+	FewLiterals              // the same for some tens of them
 )
 
 // shapeNames are the names of the shapes, by shape.
-var shapeNames = [...]string{"literal", "words", "literals"}
+var shapeNames = [...]string{"literal", "words", "literals", "few literals"}
 
 // String is the shape's name.
 func (s Shape) String() string {
@@ -124,7 +125,7 @@ type Row struct {
 // Where a row with Auto has an Only, the rest of the shape gets the next lower
 // row that runs.
 func Table() []Row {
-	return slices.Concat(rows(Literal, literals), rows(Words, words), rows(LiteralSet, gramFilters))
+	return slices.Concat(rows(Literal, literals), rows(Words, words), rows(LiteralSet, gramFilters), rows(FewLiterals, teddies))
 }
 
 // rows is the part of Table for one shape.

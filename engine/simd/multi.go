@@ -407,12 +407,53 @@ func newSetKernel(level Level, set *literalSet) (*setKernel, error) {
 		c, l := set.classOf(uint32(u))
 		classes[c] = append(classes[c], l)
 	}
-	for _, c := range []class{{0, 0}, {1, 0}, {2, 0}, {4, 0}, {1, caseFold}, {2, caseFold}, {4, caseFold}} {
+	// All at once by Teddy; or those that are too short for few passes, or have
+	// too few bytes that count in full; or else by grams.
+	all := [...]class{{4, 0}, {4, caseFold}, {2, 0}, {2, caseFold}, {1, 0}, {1, caseFold}, {0, 0}}
+	for _, some := range [...][]class{all[:], all[2:], all[4:], all[6:]} {
+		if ok, err := k.addTeddy(level, some, classes); err != nil {
+			return nil, err
+		} else if ok {
+			for _, c := range some {
+				delete(classes, c)
+			}
+		}
+	}
+	for _, c := range all {
 		if err := k.addParts(level, c, classes[c]); err != nil {
 			return nil, err
 		}
 	}
 	return k, nil
+}
+
+// addTeddy adds a Teddy for the literals of some classes, if that is faster
+// than what there would be for them else.
+func (k *setKernel) addTeddy(level Level, some []class, classes map[class][]gramLiteral) (bool, error) {
+	var lits []uint32
+	passes := 0
+	for _, c := range some {
+		n := len(lits)
+		for _, l := range classes[c] {
+			lits = append(lits, l.lit)
+		}
+		switch {
+		case len(lits) == n:
+		case c.stride > 0:
+			passes += 4 / c.stride
+		default:
+			passes += 8
+		}
+	}
+	if len(lits) < 2 && passes < 8 || len(lits) > maxTeddy || level == Generic {
+		return false, nil // Generic has fast ways for single literals
+	}
+	part, err := newTeddyPart(level, k.literalSet, lits)
+	if err != nil || part.rate > teddyRate*float64(passes) {
+		return false, err
+	}
+	k.parts = append(k.parts, part)
+	return true, nil
 }
 
 // addParts adds the parts for the literals of a class.
@@ -443,8 +484,10 @@ func (k *setKernel) addParts(level Level, c class, lits []gramLiteral) error {
 		if len(short) > 0 {
 			add(newShortPart(k.literalSet, short), nil)
 		}
-		if len(loose) > 0 {
-			add(maskedPart{k.literalSet, loose}, nil)
+		for some := range slices.Chunk(loose, 16) {
+			if err := add(newTeddyPart(level, k.literalSet, some)); err != nil {
+				return err
+			}
 		}
 		return nil
 	}
@@ -498,6 +541,10 @@ func (k *setKernel) Scan(dst []Match, b []byte, from, to int, sc *Scratch) (n, n
 		sc.cand = make([]uint32, candidates)
 		sc.size = maxStretch
 	}
+	full := maxStretch
+	if len(k.parts) == 1 {
+		full = 4 * maxStretch // nothing else looks at it
+	}
 	for lo := from; lo < end; {
 		hi := min(end, lo+sc.size)
 		sc.hits = sc.hits[:0]
@@ -513,10 +560,10 @@ func (k *setKernel) Scan(dst []Match, b []byte, from, to int, sc *Scratch) (n, n
 		m, stop := k.emit(dst[n:], sc.hits, hi)
 		n += m
 		if stop < hi {
-			sc.size = min(maxStretch, 2*(stop-lo)+1)
+			sc.size = min(full, 2*(stop-lo)+1)
 			return n, stop
 		}
-		sc.size = min(maxStretch, 2*sc.size)
+		sc.size = min(full, 2*sc.size)
 		lo = hi
 	}
 	return n, to
@@ -626,29 +673,6 @@ func (p *singlePart) find(sc *Scratch, b []byte, lo, hi int) bool {
 				return false
 			}
 			from = next
-		}
-	}
-	return true
-}
-
-// maskedPart compares masked literals with memory at every place in turn.
-type maskedPart struct {
-	set  *literalSet
-	lits []uint32
-}
-
-func (maskedPart) level() Level { return Reference }
-
-func (p maskedPart) find(sc *Scratch, b []byte, lo, hi int) bool {
-	for _, u := range p.lits {
-		lit := p.set.lit(u)
-		for s := lo; s < hi; s++ {
-			if lit.standsAt(b[s:]) {
-				sc.hits = append(sc.hits, uint64(s)<<32|uint64(u))
-			}
-		}
-		if len(sc.hits) > sc.limit {
-			return false
 		}
 	}
 	return true

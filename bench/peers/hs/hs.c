@@ -1,0 +1,101 @@
+/* hs scans a file for literals with Hyperscan or Vectorscan, whichever it is
+ * built against, and prints how long that takes.
+ *
+ *   hs LITERALS FILE REPETITIONS [COUNT]
+ *
+ * LITERALS has one literal a line, in hexadecimal; with " i" behind it, the
+ * case of ASCII letters does not count. FILE is read into memory first, and
+ * touched. Every occurrence of every literal is counted, overlapping ones too.
+ *
+ * The pure literal API refuses a literal that begins with a zero byte; a set
+ * with such a one is compiled as regular expressions instead, byte by byte.
+ *
+ * Output, one line each: version, cpu, api, build seconds, hits, and then
+ * the seconds of each repetition. hs_scan takes 32-bit lengths: FILE has less
+ * than 4 GiB.
+ */
+#include <ctype.h>
+#include <hs.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static double now(void) {
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec + t.tv_nsec / 1e9;
+}
+
+static void die(const char *what, const char *why) {
+	fprintf(stderr, "hs: %s: %s\n", what, why);
+	exit(2);
+}
+
+static char *slurp(const char *path, size_t *size) {
+	FILE *f = fopen(path, "rb");
+	if (!f) die(path, "cannot open");
+	fseek(f, 0, SEEK_END);
+	*size = ftell(f);
+	rewind(f);
+	char *b = malloc(*size + 1);
+	if (!b || fread(b, 1, *size, f) != *size) die(path, "cannot read");
+	b[*size] = 0;
+	fclose(f);
+	return b;
+}
+
+static int on_match(unsigned id, unsigned long long from, unsigned long long to, unsigned flags, void *hits) {
+	(void)id; (void)from; (void)to; (void)flags;
+	++*(unsigned long long *)hits;
+	return 0;
+}
+
+int main(int argc, char **argv) {
+	if (argc < 4) die("usage", "hs LITERALS FILE REPETITIONS");
+	size_t text_size, size;
+	char *text = slurp(argv[1], &text_size), *memory = slurp(argv[2], &size);
+	int repetitions = atoi(argv[3]), nul_first = 0;
+	unsigned n = 0, room = 1 << 20;
+	const char **lits = malloc(room * sizeof *lits), **exprs = malloc(room * sizeof *exprs);
+	unsigned *flags = malloc(room * sizeof *flags), *ids = malloc(room * sizeof *ids);
+	size_t *sizes = malloc(room * sizeof *sizes);
+	for (char *line = strtok(text, "\n"); line && n < room; line = strtok(NULL, "\n")) {
+		size_t digits = strspn(line, "0123456789abcdef"), len = digits / 2;
+		char *lit = malloc(len + 1), *expr = malloc(4 * len + 1);
+		for (size_t i = 0; i < len; i++) {
+			char hex[3] = {line[2 * i], line[2 * i + 1], 0};
+			lit[i] = strtol(hex, NULL, 16);
+			sprintf(expr + 4 * i, "\\x%s", hex);
+		}
+		nul_first |= lit[0] == 0;
+		flags[n] = line[digits] == ' ' ? HS_FLAG_CASELESS : 0;
+		lits[n] = lit, exprs[n] = expr, sizes[n] = len, ids[n] = n;
+		n++;
+	}
+	hs_database_t *db;
+	hs_compile_error_t *err;
+	hs_platform_info_t platform;
+	hs_populate_platform(&platform);
+	double begin = now();
+	hs_error_t rc = nul_first ? hs_compile_multi(exprs, flags, ids, n, HS_MODE_BLOCK, &platform, &db, &err)
+	                          : hs_compile_lit_multi(lits, flags, ids, sizes, n, HS_MODE_BLOCK, &platform, &db, &err);
+	if (rc != HS_SUCCESS) die("compile", err->message);
+	double build = now() - begin;
+	char *info = NULL;
+	hs_database_info(db, &info);
+	printf("version %s\ninfo %s\napi %s\nbuild %.3f\n", hs_version(), info, nul_first ? "regex" : "literal", build);
+	hs_scratch_t *scratch = NULL;
+	if (hs_alloc_scratch(db, &scratch) != HS_SUCCESS) die("scratch", "no memory");
+	double *seconds = malloc((repetitions + 1) * sizeof *seconds);
+	unsigned long long hits = 0;
+	for (int r = 0; r <= repetitions; r++) { /* the first one warms up */
+		hits = 0;
+		begin = now();
+		if (hs_scan(db, memory, size, 0, scratch, on_match, &hits) != HS_SUCCESS) die("scan", "failed");
+		seconds[r] = now() - begin;
+	}
+	printf("hits %llu\n", hits);
+	for (int r = 1; r <= repetitions; r++) printf("scan %.6f\n", seconds[r]);
+	return 0;
+}

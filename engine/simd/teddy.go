@@ -1,0 +1,322 @@
+package simd
+
+import (
+	"cmp"
+	"encoding/binary"
+	"math/bits"
+	"slices"
+)
+
+// teddyPart looks for some tens of literals at once, masked ones too, by
+// Teddy, which is Hyperscan's (src/fdr/teddy.c; Wang and others, "Hyperscan: a
+// fast multi-pattern regex matcher for modern CPUs", NSDI 2019):
+//
+//	literal      s e s s i o n _ 1 7
+//	window                 [n _ 1]        3 bytes, or what of them counts
+//	buckets      8 of them, each with some of the literals
+//
+// A table for each byte of the window says, by its low and by its high
+// nibble, which buckets have a literal with such a byte there; a bit a bucket.
+// The tables have 16 entries and lie in vector registers, so that one
+// instruction looks up all bytes of a vector. Where a bucket is left after all
+// three bytes, its literals are compared with memory. What is done otherwise:
+//
+//  1. The window is not the beginning of the literal but where it is least
+//     like other memory.
+//  2. Bits that do not count are as natural here as others: a byte enters the
+//     tables under every nibble that it may have.
+//  3. Literals are put into buckets so that the tables let through least.
+type teddyPart struct {
+	*teddyPlan
+	filter Kernel
+}
+
+const (
+	teddyWindow  = 3
+	teddyBuckets = 8
+
+	// maxTeddy is the most literals that a part has.
+	maxTeddy = 64
+
+	// teddyRate is how often the tables may let something through, which all
+	// has to be verified, in parts of memory's bytes: for each pass over memory
+	// that sampled grams would take instead. Measured on the memory of a
+	// machine and on made-up memory, where the two are equally fast.
+	teddyRate = 2e-4
+)
+
+// teddyPlan is what the filters share, and what is behind them.
+type teddyPlan struct {
+	set    *literalSet
+	tables [2 * teddyWindow][16]byte // for low and high nibbles, by byte of the window
+
+	buckets        [teddyBuckets][]teddyLiteral
+	minOff, maxOff int // of a window in its literal
+	rate           float64
+}
+
+// teddyLiteral is a literal in its bucket.
+type teddyLiteral struct {
+	lit        uint32
+	off        int    // of its window
+	size       int    // in bytes
+	head, mask uint64 // its first bytes, up to eight, little-endian, and what of them counts
+	window     [teddyWindow]byteSet
+}
+
+// byteSet is a set of bytes.
+type byteSet [4]uint64
+
+func (s *byteSet) add(c byte) { s[c>>6] |= 1 << (c & 63) }
+
+func (s *byteSet) has(c byte) bool { return s[c>>6]>>(c&63)&1 != 0 }
+
+// rate is how often a byte of memory is in the set.
+func (s *byteSet) rate() float64 {
+	sum := 0.
+	for c := range 256 {
+		if s.has(byte(c)) {
+			sum += float64(byteRate[c])
+		}
+	}
+	return sum
+}
+
+// bytesAt is the bytes that a literal may have at offset i; all, where it is
+// over.
+func (l Lit) bytesAt(i int) (s byteSet) {
+	mask := byte(0xff)
+	switch {
+	case i >= len(l.Bytes):
+		mask = 0
+	case l.Mask != nil:
+		mask = l.Mask[i]
+	}
+	if mask == 0xff {
+		s.add(l.Bytes[i])
+		return s
+	}
+	for c := range 256 {
+		if mask == 0 || (byte(c)^l.Bytes[i])&mask == 0 {
+			s.add(byte(c))
+		}
+	}
+	return s
+}
+
+// newTeddyPart makes the part for literals, and how often it has to verify, in
+// parts of memory's bytes.
+func newTeddyPart(level Level, set *literalSet, lits []uint32) (*teddyPart, error) {
+	p := newTeddyPlan(set, lits)
+	filter, err := choose(level, teddies, p)
+	if err != nil {
+		return nil, err
+	}
+	return &teddyPart{p, filter}, nil
+}
+
+// teddies is how windows are looked for, ascending by level.
+var teddies = append([]implementation[*teddyPlan]{
+	{level: Reference, make: newTeddyRef},
+	{level: Generic, make: newTeddyGo},
+}, teddiesAssembled...)
+
+func (p *teddyPart) level() Level { return p.filter.Level() }
+
+// Shape and Len make a filter a Kernel: one that finds what may be windows.
+// All levels let through the same.
+func (p *teddyPlan) Shape() Shape { return FewLiterals }
+
+func (p *teddyPlan) Len() int { return teddyWindow }
+
+func newTeddyPlan(set *literalSet, lits []uint32) *teddyPlan {
+	p := &teddyPlan{set: set, minOff: MaxLiteral}
+	var all []teddyLiteral
+	for _, u := range lits {
+		l := newTeddyLiteral(set, u)
+		p.minOff, p.maxOff = min(p.minOff, l.off), max(p.maxOff, l.off)
+		all = append(all, l)
+	}
+	p.fill(all)
+	for bucket, lits := range p.buckets {
+		for _, l := range lits {
+			for i := range l.window {
+				for c := range 256 {
+					if l.window[i].has(byte(c)) {
+						p.tables[2*i][c&15] |= 1 << bucket
+						p.tables[2*i+1][c>>4] |= 1 << bucket
+					}
+				}
+			}
+		}
+	}
+	return p
+}
+
+// newTeddyLiteral chooses the window of literal u: the one that is rarest.
+func newTeddyLiteral(set *literalSet, u uint32) teddyLiteral {
+	lit := set.lit(u)
+	l := teddyLiteral{lit: u, size: len(lit.Bytes), head: set.lits[u].head}
+	for i := range min(8, l.size) {
+		m := byte(0xff)
+		if lit.Mask != nil {
+			m = lit.Mask[i]
+		}
+		l.mask |= uint64(m) << (8 * i)
+	}
+	best := 2.
+	for off := range min(max(l.size-teddyWindow, 0), maxWindow) + 1 {
+		var window [teddyWindow]byteSet
+		for i := range window {
+			window[i] = lit.bytesAt(off + i)
+		}
+		if r := windowRate(&window); r < best {
+			best, l.off, l.window = r, off, window
+		}
+	}
+	return l
+}
+
+// windowRate is how often memory may be expected to be in the three sets: as
+// often as each byte is, but more often where bytes go together, the same or
+// text.
+func windowRate(window *[teddyWindow]byteSet) float64 {
+	rate := 1.
+	for i := range window {
+		r := window[i].rate()
+		if i > 0 {
+			if window[i] == window[i-1] {
+				r = max(r, 1./4)
+			}
+			if n := window[i].text(); n > 0 && window[i-1].text() > 0 {
+				r = max(r, min(float64(n)/64, 1))
+			}
+		}
+		rate *= r
+	}
+	return rate
+}
+
+// text is how many printable characters the set has.
+func (s *byteSet) text() int {
+	return bits.OnesCount64(s[0]>>32) + bits.OnesCount64(s[1]<<1)
+}
+
+// fill puts the literals into buckets: one after the other, the most frequent
+// first, each to where it makes the tables let through least more.
+func (p *teddyPlan) fill(all []teddyLiteral) {
+	slices.SortStableFunc(all, func(a, b teddyLiteral) int { return cmp.Compare(windowRate(&b.window), windowRate(&a.window)) })
+	var sets [teddyBuckets][teddyWindow]byteSet
+	var rates [teddyBuckets]float64
+	for _, l := range all {
+		best, least := 0, 2.*teddyBuckets
+		var merged [teddyWindow]byteSet
+		for b := range sets {
+			with := sets[b]
+			for i := range with {
+				with[i] = throughNibbles(with[i], l.window[i])
+			}
+			if more := windowRate(&with) - rates[b]; more < least {
+				best, least, merged = b, more, with
+			}
+		}
+		sets[best] = merged
+		rates[best] += least
+		p.rate += least
+		p.buckets[best] = append(p.buckets[best], l)
+	}
+}
+
+// throughNibbles is the bytes that tables of nibbles let through which have
+// those of both sets.
+func throughNibbles(a, b byteSet) (s byteSet) {
+	var low, high [16]bool
+	for c := range 256 {
+		if a.has(byte(c)) || b.has(byte(c)) {
+			low[c&15], high[c>>4] = true, true
+		}
+	}
+	for c := range 256 {
+		if low[c&15] && high[c>>4] {
+			s.add(byte(c))
+		}
+	}
+	return s
+}
+
+// bucketsAt is the buckets that may have a window at b[t:], a bit each.
+func (p *teddyPlan) bucketsAt(b []byte, t int) byte {
+	w := (*[teddyWindow]byte)(b[t:])
+	at := ^byte(0)
+	for i, c := range w {
+		at &= p.tables[2*i][c&15] & p.tables[2*i+1][c>>4]
+	}
+	return at
+}
+
+// each appends to the n offsets in dst those from from up to to that may be
+// windows, one at a time. It stops where dst is full, and returns where.
+func (p *teddyPlan) each(dst []uint32, n int, b []byte, from, to int) (int, int) {
+	for ; from < to && n < len(dst); from++ {
+		if p.bucketsAt(b, from) != 0 {
+			dst[n] = uint32(from)
+			n++
+		}
+	}
+	return n, from
+}
+
+func (p *teddyPart) find(sc *Scratch, b []byte, lo, hi int) bool {
+	from, to := lo+p.minOff, hi+p.maxOff
+	for from < to {
+		n, next := p.filter.Scan(sc.cand, b, from, to)
+		for _, t := range sc.cand[:n] {
+			for buckets := p.bucketsAt(b, int(t)); buckets != 0; buckets &= buckets - 1 {
+				p.verify(sc, b, p.buckets[bits.TrailingZeros8(buckets)], int(t), lo, hi)
+			}
+		}
+		if len(sc.hits) > sc.limit {
+			return false
+		}
+		from = next
+	}
+	// What is too short for a window at the end of b.
+	for t := max(lo+p.minOff, len(b)-teddyWindow+1); t < min(to, len(b)); t++ {
+		for _, lits := range p.buckets {
+			p.verify(sc, b, lits, t, lo, hi)
+		}
+	}
+	return len(sc.hits) <= sc.limit
+}
+
+// verify adds those of the literals that stand where their window is at t,
+// with a start from lo up to hi.
+func (p *teddyPlan) verify(sc *Scratch, b []byte, lits []teddyLiteral, t, lo, hi int) {
+	for i := range lits {
+		l := &lits[i]
+		s := t - l.off
+		if s < lo || s >= hi || l.size > len(b)-s {
+			continue
+		}
+		if s+8 <= len(b) {
+			if (binary.LittleEndian.Uint64(b[s:])^l.head)&l.mask != 0 {
+				continue
+			}
+			if l.size <= 8 {
+				sc.hits = append(sc.hits, uint64(s)<<32|uint64(l.lit))
+				continue
+			}
+		}
+		if p.set.stands(b[s:s+l.size], l.lit) {
+			sc.hits = append(sc.hits, uint64(s)<<32|uint64(l.lit))
+		}
+	}
+}
+
+// stands says whether b, which is as long, is literal u.
+func (set *literalSet) stands(b []byte, u uint32) bool {
+	if mask := set.mask(u); mask != nil {
+		return maskedEqual(b, set.bytes(u), mask)
+	}
+	return string(b) == string(set.bytes(u))
+}

@@ -1,0 +1,407 @@
+//go:build !purego
+
+#include "go_asm.h"
+#include "textflag.h"
+
+// The filter of teddyPart. For each byte of memory, two tables of 16 entries
+// say which buckets may have it as byte 0 of a window, one by its low and one
+// by its high nibble; the same for bytes 1 and 2:
+//
+//	memory       x x a b c x
+//	as byte 0        A             A = low0[a] & high0[a]
+//	as byte 1          B           B = low1[b] & high1[b] & A, one byte on
+//	as byte 2            C         C = low2[c] & high2[c] & B, one byte on
+//
+// What is left in C is the buckets that may have a window here, which began
+// two bytes before. Vectors are aligned; what moves on from the end of one to
+// the beginning of the next is kept. AVX-512 looks at eight vectors, 512
+// bytes, before it asks whether there was anything; AVX2 at four, 128 bytes.
+//
+// Before the first start and behind the last, memory is not read: by masks with
+// AVX-512; AVX2 leaves the ends to Go.
+//
+//	DI  the state             R8   offset of the vector
+//	SI  base                  R9   end of the bytes to look at: of starts, and two more
+//	AX, DX scratch            R10  out
+//	BX  lanes of a result     R11  offsets in out
+//	CX  lanes that count      R12  most offsets in out that leave room for a vector
+//	                          R13  end of the vectors whose results are at hand
+//	V0  nibble mask, V1 to V6 the tables
+//	V8, V9 (or V10, V11)      A and B of the vector before
+
+#define LOAD_STATE \
+	MOVQ st+0(FP), DI                       \
+	MOVQ teddyState_blk+block_base(DI), SI  \
+	MOVQ teddyState_blk+block_pos(DI), R8   \
+	MOVQ teddyState_blk+block_end(DI), R9   \
+	MOVQ teddyState_blk+block_out(DI), R10  \
+	MOVQ teddyState_blk+block_n(DI), R11    \
+	MOVQ teddyState_blk+block_cap(DI), R12  \
+	SUBQ $const_slack, R12                  \
+	ADDQ $2, R9
+
+// MASKS512 leaves in R the buckets that may have a window whose last byte is
+// in X. PA and PB are A and B of the vector before, and used up; A and B are
+// those of this one.
+#define MASKS512(X, PA, PB, A, B, R) \
+	VPANDQ     X, Z0, Z12          \ // low nibbles
+	VPSRLW     $4, X, Z13          \
+	VPANDQ     Z13, Z0, Z13        \ // high nibbles
+	VPSHUFB    Z12, Z1, A          \
+	VPSHUFB    Z13, Z2, Z14        \
+	VPANDQ     Z14, A, A           \
+	VPSHUFB    Z12, Z3, B          \
+	VPSHUFB    Z13, Z4, Z14        \
+	VALIGNQ    $6, PA, A, PA       \
+	VPALIGNR   $15, PA, A, PA      \ // A, one byte on
+	VPTERNLOGQ $0x80, Z14, PA, B   \ // all three
+	VPSHUFB    Z12, Z5, R          \
+	VPSHUFB    Z13, Z6, Z14        \
+	VALIGNQ    $6, PB, B, PB       \
+	VPALIGNR   $15, PB, B, PB      \
+	VPTERNLOGQ $0x80, Z14, PB, R
+
+#define VECTOR512(off, PA, PB, A, B, R) \
+	VMOVDQA64 off(SI)(R8*1), Z15 \
+	MASKS512(Z15, PA, PB, A, B, R)
+
+// FETCH asks for the group that comes 8 KiB later: this loop has too much to
+// do for the processor to get that far ahead by itself. Asking for what is not
+// there does no harm.
+#define FETCH \
+	PREFETCHT0 8192(SI)(R8*1) \
+	PREFETCHT0 8256(SI)(R8*1) \
+	PREFETCHT0 8320(SI)(R8*1) \
+	PREFETCHT0 8384(SI)(R8*1) \
+	PREFETCHT0 8448(SI)(R8*1) \
+	PREFETCHT0 8512(SI)(R8*1) \
+	PREFETCHT0 8576(SI)(R8*1) \
+	PREFETCHT0 8640(SI)(R8*1)
+
+// MANY16 stores the offsets for the low 16 bits of K1 and of BX, and moves on
+// to the next.
+#define MANY16(first) \
+	VPADDD      first, Z14, Z13      \
+	VPCOMPRESSD Z13, K1, Z13         \
+	VMOVDQU32   Z13, (R10)(R11*4)    \
+	MOVWLZX     BX, DX               \
+	POPCNTL     DX, DX               \
+	ADDQ        DX, R11              \
+	SHRQ        $16, BX              \
+	KSHIFTRQ    $16, K1, K1
+
+// func scanTeddyAVX512(st *teddyState)
+TEXT ·scanTeddyAVX512(SB), NOSPLIT, $0-8
+	LOAD_STATE
+	MOVL            $0x0f0f0f0f, AX
+	VPBROADCASTD    AX, Z0
+	VBROADCASTI32X4 (teddyState_tables+0)(DI), Z1
+	VBROADCASTI32X4 (teddyState_tables+16)(DI), Z2
+	VBROADCASTI32X4 (teddyState_tables+32)(DI), Z3
+	VBROADCASTI32X4 (teddyState_tables+48)(DI), Z4
+	VBROADCASTI32X4 (teddyState_tables+64)(DI), Z5
+	VBROADCASTI32X4 (teddyState_tables+80)(DI), Z6
+	VMOVDQU32       ·lanes+0(SB), Z28
+	VMOVDQU32       ·lanes+64(SB), Z29
+	VMOVDQU32       ·lanes+128(SB), Z30
+	VMOVDQU32       ·lanes+192(SB), Z31
+
+	// A and B of a vector of zeros behind zeros.
+	VPXORQ   Z15, Z15, Z15
+	MASKS512(Z15, Z10, Z11, Z8, Z9, Z16)
+	MASKS512(Z15, Z8, Z9, Z24, Z25, Z16)
+
+	// The vector that has the third byte from the first start, and A and B of
+	// the one before, as far as it has bytes of windows.
+	ADDQ         $2, R8
+	LEAQ         (SI)(R8*1), DX
+	ANDQ         $63, DX
+	SUBQ         DX, R8
+	MOVQ         $0xc000000000000000, BX
+	SHLXQ        DX, BX, BX
+	KMOVQ        BX, K2
+	VMOVDQU8.Z   -64(SI)(R8*1), K2, Z15
+	MASKS512(Z15, Z10, Z11, Z8, Z9, Z16)
+	MOVQ         $-1, AX
+	SHLXQ        DX, AX, CX
+	MOVQ         CX, BX
+	SHRQ         $2, BX
+	MOVQ         $0xc000000000000000, DX
+	ORQ          DX, BX
+	ORQ          CX, BX
+	JMP          single
+
+next512:
+	CMPQ R8, R9
+	JGE  done512
+	LEAQ 512(R8), R13
+	CMPQ R13, R9
+	JGT  last512
+	FETCH
+	CMPB       teddyState_zeros(DI), $0
+	JNE        look512
+	VMOVDQA64  0(SI)(R8*1), Z12
+	VPORQ      64(SI)(R8*1), Z12, Z12
+	VMOVDQA64  128(SI)(R8*1), Z13
+	VPORQ      192(SI)(R8*1), Z13, Z13
+	VPORQ      256(SI)(R8*1), Z12, Z12
+	VPORQ      320(SI)(R8*1), Z13, Z13
+	VPORQ      384(SI)(R8*1), Z12, Z12
+	VPORQ      448(SI)(R8*1), Z13, Z13
+	VPORQ      Z12, Z13, Z12
+	VPTESTMB   Z12, Z12, K1
+	KORTESTQ   K1, K1
+	JNZ        look512
+	VMOVDQA64  Z24, Z8
+	VMOVDQA64  Z25, Z9
+	MOVQ       R13, R8
+	JMP        next512
+
+look512:
+	VECTOR512(0, Z8, Z9, Z10, Z11, Z16)
+	VECTOR512(64, Z10, Z11, Z8, Z9, Z17)
+	VECTOR512(128, Z8, Z9, Z10, Z11, Z18)
+	VECTOR512(192, Z10, Z11, Z8, Z9, Z19)
+	VECTOR512(256, Z8, Z9, Z10, Z11, Z20)
+	VECTOR512(320, Z10, Z11, Z8, Z9, Z21)
+	VECTOR512(384, Z8, Z9, Z10, Z11, Z22)
+	VECTOR512(448, Z10, Z11, Z8, Z9, Z23)
+	VPORQ      Z16, Z17, Z12
+	VPORQ      Z18, Z19, Z13
+	VPTERNLOGQ $0xfe, Z20, Z21, Z12
+	VPTERNLOGQ $0xfe, Z22, Z23, Z13
+	VPORQ      Z12, Z13, Z12
+	VPTESTMB   Z12, Z12, K1
+	KORTESTQ   K1, K1
+	JNZ        found512
+	MOVQ       R13, R8
+	JMP        next512
+
+found512:
+	VMOVDQU64 Z16, (teddyState_found+0)(DI)
+	VMOVDQU64 Z17, (teddyState_found+64)(DI)
+	VMOVDQU64 Z18, (teddyState_found+128)(DI)
+	VMOVDQU64 Z19, (teddyState_found+192)(DI)
+	VMOVDQU64 Z20, (teddyState_found+256)(DI)
+	VMOVDQU64 Z21, (teddyState_found+320)(DI)
+	VMOVDQU64 Z22, (teddyState_found+384)(DI)
+	VMOVDQU64 Z23, (teddyState_found+448)(DI)
+	LEAQ      teddyState_found(DI), CX
+
+result512:
+	VMOVDQU64 (CX), Z12
+	ADDQ      $64, CX
+	VPTESTMB  Z12, Z12, K1
+	KMOVQ     K1, BX
+	TESTQ     BX, BX
+	JNZ       emit512
+
+none512:
+	ADDQ $64, R8
+	CMPQ R8, R13
+	JLT  result512
+	JMP  next512
+
+	// The last bytes, fewer than 512, a vector at a time.
+last512:
+	MOVQ $-1, BX
+	MOVQ $-1, CX
+
+	// One vector: the lanes of BX are read, those of CX count.
+single:
+	LEAQ       64(R8), R13
+	MOVQ       R9, DX
+	SUBQ       R8, DX
+	CMPQ       DX, $64
+	JGE        whole512
+	BZHIQ      DX, BX, BX
+	BZHIQ      DX, CX, CX
+
+whole512:
+	KMOVQ      BX, K2
+	KMOVQ      CX, K3
+	VMOVDQU8.Z (SI)(R8*1), K2, Z15
+	MASKS512(Z15, Z8, Z9, Z10, Z11, Z16)
+	VMOVDQA64  Z10, Z8
+	VMOVDQA64  Z11, Z9
+	VPTESTMB   Z16, Z16, K3, K1
+	KMOVQ      K1, BX
+	TESTQ      BX, BX
+	JZ         none512
+
+	// The starts are two bytes before the lanes of BX and K1.
+emit512:
+	CMPQ    R11, R12
+	JGT     full512
+	POPCNTQ BX, DX
+	CMPQ    DX, $4
+	JGT     many512
+
+few512:
+	TZCNTQ BX, DX
+	LEAL   -2(R8)(DX*1), DX
+	MOVL   DX, (R10)(R11*4)
+	INCQ   R11
+	BLSRQ  BX, BX
+	JNZ    few512
+	JMP    none512
+
+many512:
+	LEAL         -2(R8), AX
+	VPBROADCASTD AX, Z14
+	MANY16(Z28)
+	MANY16(Z29)
+	MANY16(Z30)
+	MANY16(Z31)
+	JMP          none512
+
+done512:
+	MOVQ R9, R8
+
+full512:
+	SUBQ $2, R8
+	MOVQ R8, teddyState_blk+block_pos(DI)
+	MOVQ R11, teddyState_blk+block_n(DI)
+	VZEROUPPER
+	RET
+
+// MASKS256 is MASKS512 for half as much, at R8 + off. The result is kept in
+// found, and noted in Y7.
+#define MASKS256(off, PA, PB, A, B) \
+	VMOVDQA    off(SI)(R8*1), Y15       \
+	VPAND      Y15, Y0, Y12             \
+	VPSRLW     $4, Y15, Y13             \
+	VPAND      Y13, Y0, Y13             \
+	VPSHUFB    Y12, Y1, A               \
+	VPSHUFB    Y13, Y2, Y14             \
+	VPAND      Y14, A, A                \
+	VPSHUFB    Y12, Y3, B               \
+	VPSHUFB    Y13, Y4, Y14             \
+	VPAND      Y14, B, B                \
+	VPERM2I128 $0x21, A, PA, Y14        \
+	VPALIGNR   $15, Y14, A, Y14         \ // A, one byte on
+	VPAND      Y14, B, B                \
+	VPSHUFB    Y12, Y5, Y12             \
+	VPSHUFB    Y13, Y6, Y13             \
+	VPAND      Y12, Y13, Y13            \
+	VPERM2I128 $0x21, B, PB, Y14        \
+	VPALIGNR   $15, Y14, B, Y14         \
+	VPAND      Y14, Y13, Y13            \
+	VPOR       Y13, Y7, Y7              \
+	VMOVDQU    Y13, (teddyState_found+off)(DI)
+
+// MANY8 stores the offsets for the low 8 bits of BX, those of Y13 plus the
+// lane, and moves on to the next 8. AX is compress8, Y12 eight everywhere.
+#define MANY8 \
+	MOVBLZX   BX, DX               \
+	VPMOVZXBD (AX)(DX*8), Y15      \
+	VPADDD    Y15, Y13, Y15        \
+	VMOVDQU   Y15, (R10)(R11*4)    \
+	POPCNTL   DX, DX               \
+	ADDQ      DX, R11              \
+	SHRL      $8, BX               \
+	VPADDD    Y12, Y13, Y13
+
+// func scanTeddyAVX2(st *teddyState)
+TEXT ·scanTeddyAVX2(SB), NOSPLIT, $0-8
+	LOAD_STATE
+	MOVL           $0x0f0f0f0f, AX
+	VMOVD          AX, X0
+	VPBROADCASTD   X0, Y0
+	VBROADCASTI128 (teddyState_tables+0)(DI), Y1
+	VBROADCASTI128 (teddyState_tables+16)(DI), Y2
+	VBROADCASTI128 (teddyState_tables+32)(DI), Y3
+	VBROADCASTI128 (teddyState_tables+48)(DI), Y4
+	VBROADCASTI128 (teddyState_tables+64)(DI), Y5
+	VBROADCASTI128 (teddyState_tables+80)(DI), Y6
+	ADDQ           $2, R8
+
+	// A and B of the vector before the first; its result is of no interest.
+	SUBQ $32, R8
+	MASKS256(0, Y10, Y11, Y8, Y9)
+	ADDQ $32, R8
+
+next256:
+	LEAQ       128(R8), R13
+	CMPQ       R13, R9
+	JGT        full256
+	PREFETCHT0 4096(SI)(R8*1)
+	PREFETCHT0 4160(SI)(R8*1)
+	CMPB       teddyState_zeros(DI), $0
+	JNE        look256
+	VMOVDQA    0(SI)(R8*1), Y12
+	VPOR       32(SI)(R8*1), Y12, Y12
+	VPOR       64(SI)(R8*1), Y12, Y12
+	VPOR       96(SI)(R8*1), Y12, Y12
+	VPTEST     Y12, Y12
+	JZ         zeros256
+
+look256:
+	VPXOR Y7, Y7, Y7
+	MASKS256(0, Y8, Y9, Y10, Y11)
+	MASKS256(32, Y10, Y11, Y8, Y9)
+	MASKS256(64, Y8, Y9, Y10, Y11)
+	MASKS256(96, Y10, Y11, Y8, Y9)
+	VPTEST Y7, Y7
+	JNZ    found256
+	MOVQ   R13, R8
+	JMP    next256
+
+	// A and B of zeros behind zeros.
+zeros256:
+	VMOVDQU teddyState_after(DI), Y8
+	VMOVDQU (teddyState_after+32)(DI), Y9
+	MOVQ    R13, R8
+	JMP     next256
+
+found256:
+	LEAQ  teddyState_found(DI), CX
+	VPXOR Y7, Y7, Y7
+
+result256:
+	VPCMPEQB  (CX), Y7, Y12
+	ADDQ      $32, CX
+	VPMOVMSKB Y12, BX
+	XORL      $-1, BX
+	JNZ       emit256
+
+none256:
+	ADDQ $32, R8
+	CMPQ R8, R13
+	JLT  result256
+	JMP  next256
+
+emit256:
+	CMPQ    R11, R12
+	JGT     full256
+	POPCNTL BX, DX
+	CMPQ    DX, $4
+	JGT     many256
+
+few256:
+	TZCNTL BX, DX
+	LEAL   -2(R8)(DX*1), DX
+	MOVL   DX, (R10)(R11*4)
+	INCQ   R11
+	BLSRL  BX, BX
+	JNZ    few256
+	JMP    none256
+
+many256:
+	LEAQ         ·compress8(SB), AX
+	LEAL         -2(R8), DX
+	VMOVD        DX, X13
+	VPBROADCASTD X13, Y13
+	VPBROADCASTD ·lanes+32(SB), Y12 // eight
+	MANY8
+	MANY8
+	MANY8
+	MANY8
+	JMP          none256
+
+full256:
+	SUBQ $2, R8
+	MOVQ R8, teddyState_blk+block_pos(DI)
+	MOVQ R11, teddyState_blk+block_n(DI)
+	VZEROUPPER
+	RET

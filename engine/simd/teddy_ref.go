@@ -1,0 +1,22 @@
+package simd
+
+// teddyRef is the filter, to be read.
+type teddyRef struct{ *teddyPlan }
+
+func newTeddyRef(p *teddyPlan) Kernel { return teddyRef{p} }
+
+func (teddyRef) Level() Level { return Reference }
+
+func (k teddyRef) Scan(dst []uint32, b []byte, from, to int) (n, next int) {
+	end := clip(dst, b, from, to, teddyWindow)
+	for s := from; s < end; s++ {
+		if n == len(dst) {
+			return n, s
+		}
+		if k.bucketsAt(b, s) != 0 {
+			dst[n] = uint32(s)
+			n++
+		}
+	}
+	return n, to
+}

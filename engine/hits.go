@@ -3,6 +3,8 @@ package engine
 import (
 	"context"
 	"math"
+	"slices"
+	"sort"
 
 	"vscan/engine/addr"
 	"vscan/engine/simd"
@@ -110,19 +112,57 @@ func (w *worker) merge(limit uint32, b []byte, base addr.Addr) bool {
 		if first == nil {
 			return true
 		}
-		for first.taken < len(first.found) && before(first.found[first.taken], stop) {
-			m := first.found[first.taken]
-			if !w.add(base, m, b[m.Off:]) {
-				return false
-			}
-			first.taken++
+		rest := first.found[first.taken:]
+		n := len(rest)
+		if !before(rest[n-1], stop) {
+			n = sort.Search(n, func(i int) bool { return !before(rest[i], stop) })
 		}
+		if !w.addAll(base, rest[:n], b) {
+			return false
+		}
+		first.taken += n
 	}
 }
 
 // before says whether a comes before b.
 func before(a, b simd.Match) bool {
 	return uint64(a.Off)<<32|uint64(a.Lit) < uint64(b.Off)<<32|uint64(b.Lit)
+}
+
+// addAll sends matches in the block at base, whose bytes are b, as far as they
+// are hits.
+func (w *worker) addAll(base addr.Addr, found []simd.Match, b []byte) bool {
+	if !w.bare {
+		for _, m := range found {
+			if !w.add(base, m, b[m.Off:]) {
+				return false
+			}
+		}
+		return true
+	}
+	for len(found) > 0 {
+		out, ok := w.room(base)
+		if !ok {
+			return false
+		}
+		n := len(out.Offsets)
+		some := found[:min(len(found), batchHits-n)]
+		found = found[len(some):]
+		shift := uint32(base - out.Base)
+		out.Offsets = out.Offsets[:n+len(some)]
+		offsets := out.Offsets[n:]
+		for i, m := range some {
+			offsets[i] = m.Off + shift
+		}
+		if len(w.needles) > 1 {
+			out.needles = slices.Grow(out.needles, batchHits-n)[:n+len(some)]
+			needles := out.needles[n:]
+			for i, m := range some {
+				needles[i] = m.Lit
+			}
+		}
+	}
+	return true
 }
 
 // add sends a match at base + off, whose bytes b begins with, if it is a hit:
@@ -182,7 +222,7 @@ func (w *worker) alike(ctx context.Context, u *kernelUnit, b []byte, core, windo
 	}
 	for from < end {
 		n, next := u.kernel.Scan(w.tools.offsets, b, from, end)
-		if !w.addAll(window.First, n) {
+		if !w.addOffsets(window.First, n) {
 			return false
 		}
 		from = next
@@ -202,8 +242,8 @@ const (
 	minWhole = batchHits / 4
 )
 
-// addAll adds hits at the n offsets found, from base.
-func (w *worker) addAll(base addr.Addr, n int) bool {
+// addOffsets adds hits at the n offsets found, from base.
+func (w *worker) addOffsets(base addr.Addr, n int) bool {
 	if n == 0 {
 		return true
 	}

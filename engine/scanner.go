@@ -109,7 +109,8 @@ type Scanner struct {
 	set     *patterns.Set
 	needles []needle
 	units   []unit
-	only    *kernelUnit // of the one needle, where its hits need nothing but an address
+	bare    bool        // hits need nothing but an address and a needle
+	only    *kernelUnit // of the one needle, where hits are bare
 	plan    plan
 	opt     Options
 	overlap int // longest needle less one byte
@@ -132,7 +133,8 @@ func Compile(space *Space, set *patterns.Set, opt Options) (*Scanner, error) {
 	if sc.needles, sc.units, err = newUnits(set, opt.Kernel); err != nil {
 		return nil, err
 	}
-	if len(sc.needles) == 1 && sc.needles[0].raw == 0 && sc.needles[0].align == 1 {
+	sc.bare = !slices.ContainsFunc(sc.needles, func(n needle) bool { return n.raw > 0 || n.align > 1 })
+	if len(sc.needles) == 1 && sc.bare {
 		sc.only, _ = sc.units[0].(*kernelUnit)
 	}
 	sc.plan = newPlan(space, opt.Ranges, opt.Where)

@@ -70,6 +70,7 @@ type SetKernel interface {
 // allocations; it says nothing about what was found.
 type Scratch struct {
 	hits  []uint64 // what was found in a stretch: start<<32 | number of the literal
+	spare []uint64 // to sort them with
 	far   []uint64 // what is still to be verified: number<<32 | start
 	cand  []uint32 // what a kernel found
 	limit int      // of hits: to find more than these at a time is of no use
@@ -80,6 +81,9 @@ const (
 	// maxStretch is the most starts that all parts of a set look at before
 	// their hits are merged, in bytes: it stays in the cache for the next.
 	maxStretch = 64 << 10
+
+	// maxStretches is how many of these are one where there is but one part.
+	maxStretches = 4
 
 	// candidates is how many a kernel may find at a time.
 	candidates = 4096
@@ -543,7 +547,7 @@ func (k *setKernel) Scan(dst []Match, b []byte, from, to int, sc *Scratch) (n, n
 	}
 	full := maxStretch
 	if len(k.parts) == 1 {
-		full = 4 * maxStretch // nothing else looks at it
+		full = maxStretches * maxStretch // nothing else looks at it
 	}
 	for lo := from; lo < end; {
 		hi := min(end, lo+sc.size)
@@ -556,14 +560,16 @@ func (k *setKernel) Scan(dst []Match, b []byte, from, to int, sc *Scratch) (n, n
 			}
 			continue
 		}
-		sortHits(sc.hits)
+		sc.hits, sc.spare = sortHits(sc.hits, sc.spare, lo)
 		m, stop := k.emit(dst[n:], sc.hits, hi)
 		n += m
 		if stop < hi {
-			sc.size = min(full, 2*(stop-lo)+1)
+			sc.size = min(full, (stop-lo)+(stop-lo)/8+1) // next time as much as fits, about
 			return n, stop
 		}
-		sc.size = min(full, 2*sc.size)
+		if len(sc.hits) < len(dst)/2 {
+			sc.size = min(full, 2*sc.size)
+		}
 		lo = hi
 	}
 	return n, to
@@ -624,9 +630,47 @@ func (k *setKernel) emit(dst []Match, hits []uint64, hi int) (n, stop int) {
 	return n, hi
 }
 
-// sortHits sorts what most often is nearly sorted.
-func sortHits(hits []uint64) {
-	moves := 4 * len(hits)
+// sortHits sorts the hits of a stretch, whose starts are at lo and less than
+// maxRadix above it. Few, or nearly sorted ones, by insertion; many by their
+// starts' digits, the low ones first, and then by insertion what starts at one
+// place. spare is used.
+func sortHits(hits, spare []uint64, lo int) (sorted, unused []uint64) {
+	if insert(hits, 4*len(hits)) {
+		return hits, spare
+	}
+	spare = slices.Grow(spare[:0], len(hits))[:len(hits)]
+	for shift := 0; shift < radixBits*2; shift += radixBits {
+		var at [1 << radixBits]uint32
+		for _, h := range hits {
+			at[(uint32(h>>32)-uint32(lo))>>shift&(1<<radixBits-1)]++
+		}
+		sum := uint32(0)
+		for i, n := range at {
+			at[i] = sum
+			sum += n
+		}
+		for _, h := range hits {
+			i := &at[(uint32(h>>32)-uint32(lo))>>shift&(1<<radixBits-1)]
+			spare[*i] = h
+			*i++
+		}
+		hits, spare = spare, hits
+	}
+	if !insert(hits, 16*len(hits)) { // crowds at one place
+		slices.Sort(hits)
+	}
+	return hits, spare
+}
+
+const (
+	radixBits = 9
+	maxRadix  = 1 << (2 * radixBits)
+)
+
+var _ [maxRadix - maxStretches*maxStretch]struct{} // what is sorted is in a stretch
+
+// insert sorts by insertion, unless that takes more than so many moves.
+func insert(hits []uint64, moves int) bool {
 	for i := 1; i < len(hits); i++ {
 		h := hits[i]
 		j := i
@@ -635,10 +679,10 @@ func sortHits(hits []uint64) {
 		}
 		hits[j] = h
 		if moves -= i - j; moves < 0 {
-			slices.Sort(hits)
-			return
+			return false
 		}
 	}
+	return true
 }
 
 // singlePart looks for few literals, each by a kernel of its own.

@@ -49,6 +49,7 @@ const (
 type teddyPlan struct {
 	set    *literalSet
 	tables [2 * teddyWindow][16]byte // for low and high nibbles, by byte of the window
+	bytes  [teddyWindow][256]byte    // both in one, for whole bytes
 
 	buckets        [teddyBuckets][]teddyLiteral
 	minOff, maxOff int // of a window in its literal
@@ -57,11 +58,16 @@ type teddyPlan struct {
 
 // teddyLiteral is a literal in its bucket.
 type teddyLiteral struct {
-	lit        uint32
-	off        int    // of its window
-	size       int    // in bytes
 	head, mask uint64 // its first bytes, up to eight, little-endian, and what of them counts
-	window     [teddyWindow]byteSet
+	lit        uint32
+	off        uint32 // of its window
+	size       uint32 // in bytes
+}
+
+// teddyChoice is a literal with its window, before it is in a bucket.
+type teddyChoice struct {
+	teddyLiteral
+	window [teddyWindow]byteSet
 }
 
 // byteSet is a set of bytes.
@@ -131,33 +137,26 @@ func (p *teddyPlan) Len() int { return teddyWindow }
 
 func newTeddyPlan(set *literalSet, lits []uint32) *teddyPlan {
 	p := &teddyPlan{set: set, minOff: MaxLiteral}
-	var all []teddyLiteral
+	var all []teddyChoice
 	for _, u := range lits {
-		l := newTeddyLiteral(set, u)
-		p.minOff, p.maxOff = min(p.minOff, l.off), max(p.maxOff, l.off)
+		l := newTeddyChoice(set, u)
+		p.minOff, p.maxOff = min(p.minOff, int(l.off)), max(p.maxOff, int(l.off))
 		all = append(all, l)
 	}
 	p.fill(all)
-	for bucket, lits := range p.buckets {
-		for _, l := range lits {
-			for i := range l.window {
-				for c := range 256 {
-					if l.window[i].has(byte(c)) {
-						p.tables[2*i][c&15] |= 1 << bucket
-						p.tables[2*i+1][c>>4] |= 1 << bucket
-					}
-				}
-			}
+	for i := range p.bytes {
+		for c := range p.bytes[i] {
+			p.bytes[i][c] = p.tables[2*i][c&15] & p.tables[2*i+1][c>>4]
 		}
 	}
 	return p
 }
 
-// newTeddyLiteral chooses the window of literal u: the one that is rarest.
-func newTeddyLiteral(set *literalSet, u uint32) teddyLiteral {
+// newTeddyChoice chooses the window of literal u: the one that is rarest.
+func newTeddyChoice(set *literalSet, u uint32) teddyChoice {
 	lit := set.lit(u)
-	l := teddyLiteral{lit: u, size: len(lit.Bytes), head: set.lits[u].head}
-	for i := range min(8, l.size) {
+	l := teddyChoice{teddyLiteral: teddyLiteral{lit: u, size: set.lits[u].size, head: set.lits[u].head}}
+	for i := range min(8, int(l.size)) {
 		m := byte(0xff)
 		if lit.Mask != nil {
 			m = lit.Mask[i]
@@ -165,13 +164,13 @@ func newTeddyLiteral(set *literalSet, u uint32) teddyLiteral {
 		l.mask |= uint64(m) << (8 * i)
 	}
 	best := 2.
-	for off := range min(max(l.size-teddyWindow, 0), maxWindow) + 1 {
+	for off := range min(max(int(l.size)-teddyWindow, 0), maxWindow) + 1 {
 		var window [teddyWindow]byteSet
 		for i := range window {
 			window[i] = lit.bytesAt(off + i)
 		}
 		if r := windowRate(&window); r < best {
-			best, l.off, l.window = r, off, window
+			best, l.off, l.window = r, uint32(off), window
 		}
 	}
 	return l
@@ -204,8 +203,8 @@ func (s *byteSet) text() int {
 
 // fill puts the literals into buckets: one after the other, the most frequent
 // first, each to where it makes the tables let through least more.
-func (p *teddyPlan) fill(all []teddyLiteral) {
-	slices.SortStableFunc(all, func(a, b teddyLiteral) int { return cmp.Compare(windowRate(&b.window), windowRate(&a.window)) })
+func (p *teddyPlan) fill(all []teddyChoice) {
+	slices.SortStableFunc(all, func(a, b teddyChoice) int { return cmp.Compare(windowRate(&b.window), windowRate(&a.window)) })
 	var sets [teddyBuckets][teddyWindow]byteSet
 	var rates [teddyBuckets]float64
 	for _, l := range all {
@@ -223,7 +222,17 @@ func (p *teddyPlan) fill(all []teddyLiteral) {
 		sets[best] = merged
 		rates[best] += least
 		p.rate += least
-		p.buckets[best] = append(p.buckets[best], l)
+		p.buckets[best] = append(p.buckets[best], l.teddyLiteral)
+	}
+	for bucket, windows := range sets {
+		for i, window := range windows {
+			for c := range 256 {
+				if window.has(byte(c)) {
+					p.tables[2*i][c&15] |= 1 << bucket
+					p.tables[2*i+1][c>>4] |= 1 << bucket
+				}
+			}
+		}
 	}
 }
 
@@ -247,11 +256,7 @@ func throughNibbles(a, b byteSet) (s byteSet) {
 // bucketsAt is the buckets that may have a window at b[t:], a bit each.
 func (p *teddyPlan) bucketsAt(b []byte, t int) byte {
 	w := (*[teddyWindow]byte)(b[t:])
-	at := ^byte(0)
-	for i, c := range w {
-		at &= p.tables[2*i][c&15] & p.tables[2*i+1][c>>4]
-	}
-	return at
+	return p.bytes[0][w[0]] & p.bytes[1][w[1]] & p.bytes[2][w[2]]
 }
 
 // each appends to the n offsets in dst those from from up to to that may be
@@ -272,7 +277,7 @@ func (p *teddyPart) find(sc *Scratch, b []byte, lo, hi int) bool {
 		n, next := p.filter.Scan(sc.cand, b, from, to)
 		for _, t := range sc.cand[:n] {
 			for buckets := p.bucketsAt(b, int(t)); buckets != 0; buckets &= buckets - 1 {
-				p.verify(sc, b, p.buckets[bits.TrailingZeros8(buckets)], int(t), lo, hi)
+				sc.hits = p.verify(sc.hits, b, p.buckets[bits.TrailingZeros8(buckets)], int(t), lo, hi)
 			}
 		}
 		if len(sc.hits) > sc.limit {
@@ -283,34 +288,34 @@ func (p *teddyPart) find(sc *Scratch, b []byte, lo, hi int) bool {
 	// What is too short for a window at the end of b.
 	for t := max(lo+p.minOff, len(b)-teddyWindow+1); t < min(to, len(b)); t++ {
 		for _, lits := range p.buckets {
-			p.verify(sc, b, lits, t, lo, hi)
+			sc.hits = p.verify(sc.hits, b, lits, t, lo, hi)
 		}
 	}
 	return len(sc.hits) <= sc.limit
 }
 
-// verify adds those of the literals that stand where their window is at t,
-// with a start from lo up to hi.
-func (p *teddyPlan) verify(sc *Scratch, b []byte, lits []teddyLiteral, t, lo, hi int) {
+// verify appends to hits those of the literals that stand where their window
+// is at t, with a start from lo up to hi.
+func (p *teddyPlan) verify(hits []uint64, b []byte, lits []teddyLiteral, t, lo, hi int) []uint64 {
 	for i := range lits {
 		l := &lits[i]
-		s := t - l.off
-		if s < lo || s >= hi || l.size > len(b)-s {
+		s, size := t-int(l.off), int(l.size)
+		if s < lo || s >= hi || size > len(b)-s {
 			continue
 		}
-		if s+8 <= len(b) {
-			if (binary.LittleEndian.Uint64(b[s:])^l.head)&l.mask != 0 {
-				continue
-			}
-			if l.size <= 8 {
-				sc.hits = append(sc.hits, uint64(s)<<32|uint64(l.lit))
-				continue
-			}
+		stands := false
+		switch rest := b[s:]; {
+		case len(rest) < 8:
+			stands = p.set.stands(rest[:size], l.lit)
+		case (binary.LittleEndian.Uint64(rest)^l.head)&l.mask != 0:
+		default:
+			stands = size <= 8 || p.set.stands(rest[:size], l.lit)
 		}
-		if p.set.stands(b[s:s+l.size], l.lit) {
-			sc.hits = append(sc.hits, uint64(s)<<32|uint64(l.lit))
+		if stands {
+			hits = append(hits, uint64(s)<<32|uint64(l.lit))
 		}
 	}
+	return hits
 }
 
 // stands says whether b, which is as long, is literal u.

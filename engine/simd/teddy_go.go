@@ -1,25 +1,13 @@
 package simd
 
-// teddyGo is the portable filter: a table of 256 entries for each byte of the
-// window, and no branches.
-type teddyGo struct {
-	*teddyPlan
-	bytes [teddyWindow][256]byte
-}
+// teddyGo is the portable filter, without branches.
+type teddyGo struct{ *teddyPlan }
 
-func newTeddyGo(p *teddyPlan) Kernel {
-	k := &teddyGo{teddyPlan: p}
-	for i := range k.bytes {
-		for c := range k.bytes[i] {
-			k.bytes[i][c] = p.tables[2*i][c&15] & p.tables[2*i+1][c>>4]
-		}
-	}
-	return k
-}
+func newTeddyGo(p *teddyPlan) Kernel { return teddyGo{p} }
 
-func (*teddyGo) Level() Level { return Generic }
+func (teddyGo) Level() Level { return Generic }
 
-func (k *teddyGo) Scan(dst []uint32, b []byte, from, to int) (n, next int) {
+func (k teddyGo) Scan(dst []uint32, b []byte, from, to int) (n, next int) {
 	end := clip(dst, b, from, to, teddyWindow)
 	s := from
 	for ; s+8 <= end; s += 8 {

@@ -13,7 +13,11 @@ func (k teddyRef) Scan(dst []uint32, b []byte, from, to int) (n, next int) {
 		if n == len(dst) {
 			return n, s
 		}
-		if k.bucketsAt(b, s) != 0 {
+		buckets := ^byte(0)
+		for i, c := range b[s : s+teddyWindow] {
+			buckets &= k.tables[2*i][c&15] & k.tables[2*i+1][c>>4]
+		}
+		if buckets != 0 {
 			dst[n] = uint32(s)
 			n++
 		}

@@ -29,7 +29,7 @@ var predicates = map[string]features{
 
 // plain is the instructions that every amd64 machine has.
 var plain = strings.Fields(`
-	ADDL ADDQ ANDL ANDQ CMOVQGT CMPL CMPQ INCQ LEAL LEAQ MOVBLZX MOVL MOVQ MOVWLZX NEGL NEGQ ORL
+	ADDL ADDQ ANDL ANDQ CMOVQGT CMOVQLT CMPL CMPQ INCQ LEAL LEAQ MOVBLZX MOVL MOVQ MOVWLZX NEGL NEGQ ORL
 	SHLL SHRL SHRQ SUBQ TESTL XORL PREFETCHT0 RET
 	JMP JB JCC JE JGE JGT JHI JLE JLT JNE JNZ JZ`)
 
@@ -150,12 +150,28 @@ type function struct {
 	lines        []string
 }
 
-// readFunctions reads an assembly file.
-func readFunctions(t *testing.T, path string) []function {
+// readSource is the lines of an assembly file, with those of the headers of
+// this package in place.
+func readSource(t *testing.T, path string) []string {
 	src, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
+	var lines []string
+	for line := range strings.Lines(string(src)) {
+		if m := header.FindStringSubmatch(line); m != nil {
+			lines = append(lines, readSource(t, m[1])...)
+		} else {
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}
+
+var header = regexp.MustCompile(`^#include "(\w+_amd64\.h)"`)
+
+// readFunctions reads an assembly file.
+func readFunctions(t *testing.T, path string) []function {
 	type macro struct {
 		params []string
 		body   []string
@@ -190,7 +206,7 @@ func readFunctions(t *testing.T, path string) []function {
 		f := &out[len(out)-1]
 		f.lines = append(f.lines, line)
 	}
-	for line := range strings.Lines(string(src)) {
+	for _, line := range readSource(t, path) {
 		line, _, _ = strings.Cut(line, "//")
 		line = strings.TrimSpace(line)
 		body := strings.TrimSpace(strings.TrimSuffix(line, `\`))

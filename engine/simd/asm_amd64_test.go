@@ -18,9 +18,13 @@ import (
 var predicates = map[string]features{
 	"readAVX2":          readAVX2Needs,
 	"readAVX512":        readAVX512Needs,
+	"scanClassAVX2":     classAVX2Needs,
+	"scanClassAVX512":   classAVX512Needs,
 	"scanGramsAVX512":   gramsAVX512Needs,
 	"scanLiteralAVX2":   literalAVX2Needs,
 	"scanLiteralAVX512": literalAVX512Needs,
+	"scanMaskedAVX2":    maskedAVX2Needs,
+	"scanMaskedAVX512":  maskedAVX512Needs,
 	"scanWords4AVX2":    wordsAVX2Needs,
 	"scanWords8AVX2":    wordsAVX2Needs,
 	"scanWords4AVX512":  wordsAVX512Needs,
@@ -29,8 +33,8 @@ var predicates = map[string]features{
 
 // plain is the instructions that every amd64 machine has.
 var plain = strings.Fields(`
-	ADDL ADDQ ANDL ANDQ CMOVQGT CMOVQLT CMPL CMPQ INCQ LEAL LEAQ MOVBLZX MOVL MOVQ MOVWLZX NEGL NEGQ ORL
-	SHLL SHRL SHRQ SUBQ TESTL XORL PREFETCHT0 RET
+	ADDL ADDQ ANDL ANDQ CMOVQGT CMOVQLT CMPL CMPQ IMUL3Q INCQ LEAL LEAQ MOVBLZX MOVL MOVQ MOVWLZX NEGL NEGQ ORL
+	SHLL SHRL SHRQ SUBQ TESTL TESTQ XORL PREFETCHT0 RET
 	JMP JB JCC JE JGE JGT JHI JLE JLT JNE JNZ JZ`)
 
 // general is what instructions on general registers need.
@@ -60,6 +64,7 @@ var vector = map[string][3]feature{
 	"VMOVDQA64":     {"", "", fAVX512F},
 	"VMOVDQU":       {fAVX, fAVX, ""},
 	"VMOVDQU32":     {"", "", fAVX512F},
+	"VMOVDQU8":      {"", "", fAVX512BW},
 	"VMOVDQU64":     {"", "", fAVX512F},
 	"VMOVMSKPD":     {fAVX, fAVX, ""},
 	"VMOVMSKPS":     {fAVX, fAVX, ""},
@@ -68,6 +73,7 @@ var vector = map[string][3]feature{
 	"VPADDQ":        {fAVX, fAVX2, fAVX512F},
 	"VPAND":         {fAVX, fAVX2, ""},
 	"VPANDNQ":       {"", "", fAVX512F},
+	"VPANDQ":        {"", "", fAVX512F},
 	"VPBROADCASTD":  {fAVX2, fAVX2, fAVX512F},
 	"VPBROADCASTQ":  {fAVX2, fAVX2, fAVX512F},
 	"VPCMPEQB":      {fAVX, fAVX2, fAVX512BW},
@@ -92,8 +98,10 @@ var vector = map[string][3]feature{
 	"VPSRLD":        {fAVX, fAVX2, fAVX512F},
 	"VPSRLDQ":       {fAVX, fAVX2, fAVX512BW},
 	"VPSRLVD":       {fAVX2, fAVX2, fAVX512F},
+	"VPSRLW":        {fAVX, fAVX2, fAVX512BW},
 	"VPTERNLOGQ":    {"", "", fAVX512F},
 	"VPTEST":        {fAVX, fAVX, ""},
+	"VPTESTMB":      {"", "", fAVX512BW},
 	"VPTESTMD":      {"", "", fAVX512F},
 	"VPTESTNMB":     {"", "", fAVX512BW},
 	"VPTESTNMD":     {"", "", fAVX512F},

@@ -1,0 +1,54 @@
+//go:build !purego
+
+package simd
+
+// maskedsAssembled is the kernels of masked_amd64.s.
+var maskedsAssembled = []implementation[*maskedPlan]{
+	{level: AVX2, needs: maskedAVX2Needs, make: newMaskedAVX2},
+	{level: AVX512, needs: maskedAVX512Needs, make: newMaskedAVX512},
+}
+
+// Every CPU feature that the instructions of the two kernels need.
+var (
+	maskedAVX2Needs   = features{fAVX, fAVX2, fBMI1, fBMI2, fPOPCNT}
+	maskedAVX512Needs = features{fAVX, fAVX512F, fAVX512BW, fBMI1, fBMI2, fPOPCNT}
+)
+
+//go:noescape
+func scanMaskedAVX2(st *maskedState)
+
+//go:noescape
+func scanMaskedAVX512(st *maskedState)
+
+type maskedAVX2 struct{ *maskedPlan }
+
+func newMaskedAVX2(p *maskedPlan) Kernel { return &maskedAVX2{p} }
+
+func (*maskedAVX2) Level() Level { return AVX2 }
+
+func (k *maskedAVX2) Scan(dst []uint32, b []byte, from, to int) (n, next int) {
+	end := clip(dst, b, from, to, len(k.lit))
+	if end < 32 {
+		// Too few starts for a vector that ends with the last of them.
+		return newMaskedGo(k.maskedPlan).Scan(dst, b, from, to)
+	}
+	r := maskedRun{plan: k.maskedPlan, dst: dst, b: b, end: end}
+	for r.more(from) {
+		scanMaskedAVX2(&r.st)
+	}
+	return r.st.blk.result(r.end, to)
+}
+
+type maskedAVX512 struct{ *maskedPlan }
+
+func newMaskedAVX512(p *maskedPlan) Kernel { return &maskedAVX512{p} }
+
+func (*maskedAVX512) Level() Level { return AVX512 }
+
+func (k *maskedAVX512) Scan(dst []uint32, b []byte, from, to int) (n, next int) {
+	r := maskedRun{plan: k.maskedPlan, dst: dst, b: b, end: clip(dst, b, from, to, len(k.lit))}
+	for r.more(from) {
+		scanMaskedAVX512(&r.st)
+	}
+	return r.st.blk.result(r.end, to)
+}

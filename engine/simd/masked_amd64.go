@@ -11,7 +11,7 @@ var maskedsAssembled = []implementation[*maskedPlan]{
 // Every CPU feature that the instructions of the two kernels need.
 var (
 	maskedAVX2Needs   = features{fAVX, fAVX2, fBMI1, fBMI2, fPOPCNT}
-	maskedAVX512Needs = features{fAVX, fAVX512F, fAVX512BW, fBMI1, fBMI2, fPOPCNT}
+	maskedAVX512Needs = features{fAVX, fAVX2, fAVX512F, fAVX512BW, fAVX512VL, fBMI1, fBMI2, fPOPCNT}
 )
 
 //go:noescape

@@ -19,11 +19,14 @@ var predicates = map[string]features{
 	"readAVX2":          readAVX2Needs,
 	"readAVX512":        readAVX512Needs,
 	"scanClassAVX2":     classAVX2Needs,
+	"scanClassVBMI2":    classVBMI2Needs,
 	"scanClassAVX512":   classAVX512Needs,
 	"scanGramsAVX512":   gramsAVX512Needs,
 	"scanLiteralAVX2":   literalAVX2Needs,
+	"scanLiteralVBMI2":  literalVBMI2Needs,
 	"scanLiteralAVX512": literalAVX512Needs,
 	"scanMaskedAVX2":    maskedAVX2Needs,
+	"scanMaskedVBMI2":   maskedVBMI2Needs,
 	"scanMaskedAVX512":  maskedAVX512Needs,
 	"scanWords4AVX2":    wordsAVX2Needs,
 	"scanWords8AVX2":    wordsAVX2Needs,
@@ -58,6 +61,7 @@ var vector = map[string][3]feature{
 	"KSHIFTRW":      {"", "", fAVX512F},
 	"KUNPCKBW":      {"", "", fAVX512F},
 	"VEXTRACTI128":  {"", fAVX2, ""},
+	"VEXTRACTI32X4": {"", "", fAVX512F},
 	"VEXTRACTI64X4": {"", "", fAVX512F},
 	"VMOVD":         {fAVX, "", ""},
 	"VMOVDQA":       {fAVX, fAVX, ""},
@@ -81,6 +85,7 @@ var vector = map[string][3]feature{
 	"VPCMPGTQ":      {fAVX, fAVX2, fAVX512F},
 	"VPCMPUD":       {"", "", fAVX512F},
 	"VPCMPUQ":       {"", "", fAVX512F},
+	"VPCOMPRESSB":   {"", "", fAVX512VBMI2},
 	"VPCOMPRESSD":   {"", "", fAVX512F},
 	"VPGATHERDD":    {fAVX2, fAVX2, fAVX512F},
 	"VPMINUB":       {fAVX, fAVX2, fAVX512BW},
@@ -138,7 +143,7 @@ func needs(t *testing.T, line string) features {
 	switch {
 	case evex || forms[0] == "" && forms[1] == "":
 		fs = append(fs, forms[2])
-		if !zmm.MatchString(operands) && (xmm.MatchString(operands) || ymm.MatchString(operands)) && name != "VEXTRACTI64X4" {
+		if !zmm.MatchString(operands) && (xmm.MatchString(operands) || ymm.MatchString(operands)) && !strings.HasPrefix(name, "VEXTRACTI") {
 			fs = append(fs, fAVX512VL)
 		}
 	case ymm.MatchString(operands):
@@ -237,7 +242,7 @@ func readFunctions(t *testing.T, path string) []function {
 			}
 		case text.MatchString(line):
 			out = append(out, function{name: text.FindStringSubmatch(line)[1], header: line})
-		case strings.HasPrefix(line, "#include"):
+		case strings.HasPrefix(line, "#include"), strings.HasPrefix(line, "#undef"):
 		default:
 			emit(line)
 		}
@@ -300,7 +305,7 @@ func TestPredicates(t *testing.T) {
 
 // cpuid knows every feature by the name that it has here.
 func TestFeatureNames(t *testing.T) {
-	for _, f := range []feature{fAVX, fAVX2, fBMI1, fBMI2, fLZCNT, fPOPCNT, fAVX512F, fAVX512BW, fAVX512DQ, fAVX512VL} {
+	for _, f := range []feature{fAVX, fAVX2, fBMI1, fBMI2, fLZCNT, fPOPCNT, fAVX512F, fAVX512BW, fAVX512DQ, fAVX512VL, fAVX512VBMI2} {
 		if id := cpuid.ParseFeature(string(f)); id == cpuid.UNKNOWN || id.String() != string(f) {
 			t.Errorf("%s is not a feature", f)
 		}

@@ -29,3 +29,13 @@ var lanes = func() (t [64]uint32) {
 	}
 	return t
 }()
+
+// byteLanes is the same, a byte each.
+//
+//lint:ignore U1000 the assembly uses it
+var byteLanes = func() (t [64]uint8) {
+	for lane := range t {
+		t[lane] = uint8(lane)
+	}
+	return t
+}()

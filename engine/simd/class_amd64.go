@@ -6,12 +6,14 @@ package simd
 var classesAssembled = []implementation[*classPlan]{
 	{level: AVX2, needs: classAVX2Needs, make: newClassAVX2},
 	{level: AVX512, needs: classAVX512Needs, make: newClassAVX512},
+	{level: AVX512, needs: classVBMI2Needs, make: newClassVBMI2},
 }
 
-// Every CPU feature that the instructions of the two kernels need.
+// Every CPU feature that the instructions of the kernels need.
 var (
 	classAVX2Needs   = features{fAVX, fAVX2, fBMI1, fBMI2, fPOPCNT}
 	classAVX512Needs = features{fAVX, fAVX512F, fAVX512BW, fBMI1, fBMI2, fPOPCNT}
+	classVBMI2Needs  = features{fAVX, fAVX512F, fAVX512BW, fBMI2, fPOPCNT, fAVX512VBMI2}
 )
 
 //go:noescape
@@ -19,6 +21,9 @@ func scanClassAVX2(st *classState)
 
 //go:noescape
 func scanClassAVX512(st *classState)
+
+//go:noescape
+func scanClassVBMI2(st *classState)
 
 // classState is what the assembly is handed.
 type classState struct {
@@ -79,6 +84,21 @@ func (k *classAVX512) Scan(dst []uint32, b []byte, from, to int) (n, next int) {
 	st.blk.begin(dst, b, from, end)
 	for st.blk.more(0, end, 1) {
 		scanClassAVX512(&st)
+	}
+	return st.blk.result(end, to)
+}
+
+// classVBMI2 is classAVX512 but for how it stores offsets.
+type classVBMI2 struct{ classAVX512 }
+
+func newClassVBMI2(p *classPlan) Kernel { return &classVBMI2{classAVX512{p, newClassTables(p)}} }
+
+func (k *classVBMI2) Scan(dst []uint32, b []byte, from, to int) (n, next int) {
+	end := clip(dst, b, from, to, 1)
+	st := classState{tables: k.tables}
+	st.blk.begin(dst, b, from, end)
+	for st.blk.more(0, end, 1) {
+		scanClassVBMI2(&st)
 	}
 	return st.blk.result(end, to)
 }

@@ -6,12 +6,14 @@ package simd
 var literalsAssembled = []implementation[*literalPlan]{
 	{level: AVX2, needs: literalAVX2Needs, make: newLiteralAVX2},
 	{level: AVX512, needs: literalAVX512Needs, make: newLiteralAVX512},
+	{level: AVX512, needs: literalVBMI2Needs, make: newLiteralVBMI2},
 }
 
-// Every CPU feature that the instructions of the two kernels need.
+// Every CPU feature that the instructions of the kernels need.
 var (
 	literalAVX2Needs   = features{fAVX, fAVX2, fBMI1, fBMI2, fPOPCNT}
 	literalAVX512Needs = features{fAVX, fAVX512F, fAVX512BW, fBMI1, fBMI2, fPOPCNT}
+	literalVBMI2Needs  = features{fAVX, fAVX512F, fAVX512BW, fBMI2, fPOPCNT, fAVX512VBMI2}
 )
 
 //go:noescape
@@ -19,6 +21,9 @@ func scanLiteralAVX2(st *literalState)
 
 //go:noescape
 func scanLiteralAVX512(st *literalState)
+
+//go:noescape
+func scanLiteralVBMI2(st *literalState)
 
 type literalAVX2 struct{ *literalPlan }
 
@@ -49,6 +54,21 @@ func (k *literalAVX512) Scan(dst []uint32, b []byte, from, to int) (n, next int)
 	r := literalRun{plan: k.literalPlan, dst: dst, b: b, end: clip(dst, b, from, to, len(k.lit))}
 	for r.more(from) {
 		scanLiteralAVX512(&r.st)
+	}
+	return r.st.blk.result(r.end, to)
+}
+
+// literalVBMI2 is literalAVX512 but for how it stores offsets.
+type literalVBMI2 struct{ *literalPlan }
+
+func newLiteralVBMI2(p *literalPlan) Kernel { return &literalVBMI2{p} }
+
+func (*literalVBMI2) Level() Level { return AVX512 }
+
+func (k *literalVBMI2) Scan(dst []uint32, b []byte, from, to int) (n, next int) {
+	r := literalRun{plan: k.literalPlan, dst: dst, b: b, end: clip(dst, b, from, to, len(k.lit))}
+	for r.more(from) {
+		scanLiteralVBMI2(&r.st)
 	}
 	return r.st.blk.result(r.end, to)
 }

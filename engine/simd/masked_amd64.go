@@ -6,12 +6,14 @@ package simd
 var maskedsAssembled = []implementation[*maskedPlan]{
 	{level: AVX2, needs: maskedAVX2Needs, make: newMaskedAVX2},
 	{level: AVX512, needs: maskedAVX512Needs, make: newMaskedAVX512},
+	{level: AVX512, needs: maskedVBMI2Needs, make: newMaskedVBMI2},
 }
 
-// Every CPU feature that the instructions of the two kernels need.
+// Every CPU feature that the instructions of the kernels need.
 var (
 	maskedAVX2Needs   = features{fAVX, fAVX2, fBMI1, fBMI2, fPOPCNT}
 	maskedAVX512Needs = features{fAVX, fAVX2, fAVX512F, fAVX512BW, fAVX512VL, fBMI1, fBMI2, fPOPCNT}
+	maskedVBMI2Needs  = features{fAVX, fAVX2, fAVX512F, fAVX512BW, fAVX512VL, fBMI2, fPOPCNT, fAVX512VBMI2}
 )
 
 //go:noescape
@@ -19,6 +21,9 @@ func scanMaskedAVX2(st *maskedState)
 
 //go:noescape
 func scanMaskedAVX512(st *maskedState)
+
+//go:noescape
+func scanMaskedVBMI2(st *maskedState)
 
 type maskedAVX2 struct{ *maskedPlan }
 
@@ -49,6 +54,21 @@ func (k *maskedAVX512) Scan(dst []uint32, b []byte, from, to int) (n, next int) 
 	r := maskedRun{plan: k.maskedPlan, dst: dst, b: b, end: clip(dst, b, from, to, len(k.lit))}
 	for r.more(from) {
 		scanMaskedAVX512(&r.st)
+	}
+	return r.st.blk.result(r.end, to)
+}
+
+// maskedVBMI2 is maskedAVX512 but for how it stores offsets.
+type maskedVBMI2 struct{ *maskedPlan }
+
+func newMaskedVBMI2(p *maskedPlan) Kernel { return &maskedVBMI2{p} }
+
+func (*maskedVBMI2) Level() Level { return AVX512 }
+
+func (k *maskedVBMI2) Scan(dst []uint32, b []byte, from, to int) (n, next int) {
+	r := maskedRun{plan: k.maskedPlan, dst: dst, b: b, end: clip(dst, b, from, to, len(k.lit))}
+	for r.more(from) {
+		scanMaskedVBMI2(&r.st)
 	}
 	return r.st.blk.result(r.end, to)
 }

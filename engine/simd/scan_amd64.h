@@ -8,8 +8,11 @@
 //	R13  end of the starts under way: of the group, or of those to go through
 //	     one vector at a time
 //
-// and store offsets in one of two ways: a few, one after the other; many, by
-// packing the lanes of the mask.
+// and store the offsets of a vector by one of these.
+//
+//	EMIT_FEW_MANY  AVX-512: a few, one after the other; many, by packing lanes
+//	EMIT_PACKED    AVX-512 VBMI2: any, by packing the numbers of the lanes as bytes
+//	FEW, MANY32    AVX2
 
 #define LOAD_BLOCK \
 	MOVQ block_base(DI), SI   \
@@ -44,7 +47,7 @@ again:                                  \
 	BLSRQ  AX, AX                   \
 	JNZ    again
 
-// LANES loads the numbers of the lanes, for MANY64.
+// LANES loads the numbers of the lanes, for EMIT_FEW_MANY.
 #define LANES \
 	VMOVDQU32 ·lanes+0(SB), Z16     \
 	VMOVDQU32 ·lanes+64(SB), Z17    \
@@ -61,8 +64,17 @@ again:                                  \
 	POPCNTL     DX, DX              \
 	ADDQ        DX, R11
 
-// MANY64 stores the offset R8 + i for every bit i of K1 and of AX.
-#define MANY64 \
+// EMIT_FEW_MANY stores the offset R8 + i for every bit i of K1.
+#define EMIT_FEW_MANY \
+	KMOVQ        K1, AX             \
+	POPCNTQ      AX, DX             \
+	CMPQ         DX, $4             \
+	JGT          many               \
+	TESTQ        AX, AX             \
+	JZ           none               \
+	FEW(few)                        \
+	JMP          none               \
+many:                                   \
 	VPBROADCASTD R8, Z3             \
 	MANY16(Z16)                     \
 	KSHIFTRQ     $16, K1, K1        \
@@ -73,7 +85,37 @@ again:                                  \
 	MANY16(Z18)                     \
 	KSHIFTRQ     $16, K1, K1        \
 	SHRQ         $16, AX            \
-	MANY16(Z19)
+	MANY16(Z19)                     \
+none:
+
+// BYTE_LANES loads the numbers of the lanes, for EMIT_PACKED.
+#define BYTE_LANES \
+	VMOVDQU64 ·byteLanes(SB), Z16
+
+// PACKED16 stores the offsets for the 16 bytes of packed, the first at out.
+#define PACKED16(packed, out) \
+	VPMOVZXBD packed, Z4            \
+	VPADDD    Z3, Z4, Z4            \
+	VMOVDQU32 Z4, out(R10)(R11*4)
+
+// EMIT_PACKED stores the offset R8 + i for every bit i of K1, without a branch
+// where there are at most 16: how many there are cannot be guessed.
+#define EMIT_PACKED \
+	KMOVQ         K1, AX             \
+	POPCNTQ       AX, DX             \
+	VPCOMPRESSB.Z Z16, K1, Z2        \
+	VPBROADCASTD  R8, Z3             \
+	PACKED16(X2, 0)                  \
+	CMPQ          DX, $16            \
+	JLE           packed             \
+	VEXTRACTI32X4 $1, Z2, X5         \
+	PACKED16(X5, 64)                 \
+	VEXTRACTI64X4 $1, Z2, Y5         \
+	PACKED16(X5, 128)                \
+	VEXTRACTI32X4 $3, Z2, X5         \
+	PACKED16(X5, 192)                \
+packed:                                  \
+	ADDQ          DX, R11
 
 // MANY8 stores the offsets for the low 8 bits of AX, those of Y3 plus the lane,
 // and moves on to the next 8. DX is compress8, Y4 eight everywhere.

@@ -395,3 +395,42 @@ func noise(size int) []byte {
 	rand.NewChaCha8([32]byte{1}).Read(b)
 	return b
 }
+
+// Masked literals that are too long for assembly to verify, in memory where
+// there are candidates everywhere.
+func BenchmarkMaskedHostile(b *testing.B) {
+	const size = 4 << 20
+	page := make([]byte, 4096)
+	page[4095] = 7
+	wild := func(n int) (lit, mask []byte) {
+		lit, mask = make([]byte, n), bytes.Repeat([]byte{0xff, 0, 0xf0, 0xff, 0xff, 0x0f, 0xff}, n)
+		return lit, mask[:n]
+	}
+	for _, c := range []struct {
+		name string
+		mem  []byte
+		size int
+	}{
+		{"zeros", make([]byte, size), 1000},
+		{"pages of zeros", bytes.Repeat(page, size/4096), 1000},
+		{"records of 24 bytes", bytes.Repeat(append(make([]byte, 23), 0x10), size/24), 1000},
+		{"zeros, at most 64 bytes", make([]byte, size), 60},
+	} {
+		lit, mask := wild(c.size)
+		if c.name[0] == 'r' {
+			copy(lit, c.mem)
+		}
+		ref, err := NewMasked(Generic, lit, mask)
+		if err != nil {
+			b.Fatal(err)
+		}
+		want := len(scanAll(b, ref, c.mem, 0, len(c.mem), 1<<16))
+		for _, l := range benchLevels() {
+			k, err := NewMasked(l, lit, mask)
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.Run(fmt.Sprintf("case=%s/%s", c.name, l), func(b *testing.B) { benchScan(b, k, c.mem, want) })
+		}
+	}
+}

@@ -78,6 +78,10 @@ func (v *maskedVerifier) atTail(b []byte, s int, box *maskedBox) bool {
 	if i := box.apart - s; i >= 0 && i < v.size && b[box.apart]&v.masks[i] != v.vals[i] {
 		return false
 	}
+	if s+8 > box.hi {
+		box.hi, box.hits = s+8, 0
+	}
+	box.extend(b, s+v.size)
 	if s+v.size <= box.hi && box.hits>>(s%8)&1 != 0 {
 		return true
 	}
@@ -89,22 +93,19 @@ func (v *maskedVerifier) atTail(b []byte, s int, box *maskedBox) bool {
 			return false
 		}
 	}
-	box.hit(b, s, v.size)
+	box.hits |= 1 << (s % 8)
 	return true
 }
 
-// hit notes a hit of size bytes at s, more than eight.
-func (box *maskedBox) hit(b []byte, s, size int) {
-	if s+8 > box.hi {
-		box.hi, box.hits = s+8, 0
-	}
-	for box.hi < s+size && box.hi+8 <= len(b) {
+// extend moves hi on, to end or a little beyond, as far as memory goes on to
+// repeat itself.
+func (box *maskedBox) extend(b []byte, end int) {
+	for box.hi < end && box.hi+8 <= len(b) {
 		x := binary.LittleEndian.Uint64(b[box.hi:]) ^ binary.LittleEndian.Uint64(b[box.hi-8:])
 		if x != 0 {
 			box.hi += bits.TrailingZeros64(x) / 8
-			break
+			return
 		}
 		box.hi += 8
 	}
-	box.hits |= 1 << (s % 8)
 }

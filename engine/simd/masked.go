@@ -56,9 +56,9 @@ type maskedPlan struct {
 	maskedVerifier
 }
 
-// widePairs is the number of groups in a thousand that may pass the first two
-// probes before four are asked for at once: a group that passes costs about
-// ten times one that does not.
+// widePairs is the number of groups in a thousand that may be expected to pass
+// the first two probes before four are asked for at once. It is an estimate, and
+// has not been tuned.
 const widePairs = 30
 
 func newMaskedPlan(lit, mask []byte) *maskedPlan {

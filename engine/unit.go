@@ -133,8 +133,8 @@ func newLiteralUnit(all []patterns.Needle, which []int32, level simd.Level) (uni
 		of.longest = max(of.longest, len(n.Lit))
 		of.inZeros = of.inZeros || zerosMatch(n)
 	}
-	if len(which) == 1 && lits[0].Mask == nil {
-		k, err := simd.NewLiteral(level, lits[0].Bytes)
+	if len(which) == 1 {
+		k, err := newKernel(level, lits[0])
 		return &kernelUnit{k, uint32(which[0]), of}, err
 	}
 	set, err := simd.NewLiterals(level, lits)
@@ -148,6 +148,13 @@ func newLiteralUnit(all []patterns.Needle, which []int32, level simd.Level) (uni
 		}
 	}
 	return u, nil
+}
+
+func newKernel(level simd.Level, lit simd.Lit) (simd.Kernel, error) {
+	if lit.Mask != nil {
+		return simd.NewMasked(level, lit.Bytes, lit.Mask)
+	}
+	return simd.NewLiteral(level, lit.Bytes)
 }
 
 // zerosMatch says whether a literal matches zeros.

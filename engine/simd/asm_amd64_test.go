@@ -18,11 +18,18 @@ import (
 var predicates = map[string]features{
 	"readAVX2":          readAVX2Needs,
 	"readAVX512":        readAVX512Needs,
+	"scanClassAVX2":     classAVX2Needs,
+	"scanClassAVX512":   classAVX512Needs,
+	"scanClassVBMI2":    classVBMI2Needs,
 	"scanGramsAVX2":     gramsAVX2Needs,
 	"scanGramsAVX512":   gramsAVX512Needs,
 	"scanGramsNoGather": gramsNoGatherNeeds,
 	"scanLiteralAVX2":   literalAVX2Needs,
+	"scanLiteralVBMI2":  literalVBMI2Needs,
 	"scanLiteralAVX512": literalAVX512Needs,
+	"scanMaskedAVX2":    maskedAVX2Needs,
+	"scanMaskedAVX512":  maskedAVX512Needs,
+	"scanMaskedVBMI2":   maskedVBMI2Needs,
 	"scanTeddyAVX2":     teddyAVX2Needs,
 	"scanTeddyAVX512":   teddyAVX512Needs,
 	"scanWords4AVX2":    wordsAVX2Needs,
@@ -33,9 +40,9 @@ var predicates = map[string]features{
 
 // plain is the instructions that every amd64 machine has.
 var plain = strings.Fields(`
-	ADCQ ADDL ADDQ ANDL ANDQ CMOVQGT BTL CMPB CMPL CMPQ IMUL3L INCQ LEAL LEAQ MOVBLZX MOVL MOVQ MOVWLZX NEGL NEGQ ORL ORQ
-	SHLL SHRL SHRQ SUBQ TESTL TESTQ XORL PREFETCHT0 RET
-	JMP JB JCC JE JEQ JGE JGT JHI JLE JLT JNE JNZ JZ`)
+	ADCQ ADDL ADDQ ANDL ANDQ BTL CMOVQGT CMOVQLT CMPB CMPL CMPQ IMUL3L IMUL3Q INCQ JB JCC JE JEQ JGE JGT JHI JLE
+	JLT JMP JNE JNZ JZ LEAL LEAQ MOVBLZX MOVL MOVQ MOVWLZX NEGL NEGQ ORL ORQ PREFETCHT0 RET SHLL SHRL SHRQ SUBQ
+	TESTL TESTQ XORL`)
 
 // general is what instructions on general registers need.
 var general = map[string]feature{
@@ -56,18 +63,13 @@ var vector = map[string][3]feature{
 	"KORW":            {"", "", fAVX512F},
 	"KSHIFTRQ":        {"", "", fAVX512BW},
 	"KSHIFTRW":        {"", "", fAVX512F},
-	"KXNORW":          {"", "", fAVX512F},
 	"KUNPCKBW":        {"", "", fAVX512F},
+	"KXNORW":          {"", "", fAVX512F},
 	"VALIGNQ":         {"", "", fAVX512F},
 	"VBROADCASTI128":  {"", fAVX2, ""},
 	"VBROADCASTI32X4": {"", "", fAVX512F},
-	"VMOVDQU8":        {"", "", fAVX512BW},
-	"VPALIGNR":        {fAVX, fAVX2, fAVX512BW},
-	"VPERM2I128":      {"", fAVX2, ""},
-	"VPSRLW":          {fAVX, fAVX2, fAVX512BW},
-	"VPANDQ":          {"", "", fAVX512F},
-	"VPTESTMB":        {"", "", fAVX512BW},
 	"VEXTRACTI128":    {"", fAVX2, ""},
+	"VEXTRACTI32X4":   {"", "", fAVX512F},
 	"VEXTRACTI64X4":   {"", "", fAVX512F},
 	"VMOVD":           {fAVX, "", ""},
 	"VMOVDQA":         {fAVX, fAVX, ""},
@@ -75,14 +77,18 @@ var vector = map[string][3]feature{
 	"VMOVDQU":         {fAVX, fAVX, ""},
 	"VMOVDQU32":       {"", "", fAVX512F},
 	"VMOVDQU64":       {"", "", fAVX512F},
+	"VMOVDQU8":        {"", "", fAVX512BW},
 	"VMOVMSKPD":       {fAVX, fAVX, ""},
 	"VMOVMSKPS":       {fAVX, fAVX, ""},
 	"VMOVQ":           {fAVX, "", ""},
 	"VPADDD":          {fAVX, fAVX2, fAVX512F},
 	"VPADDQ":          {fAVX, fAVX2, fAVX512F},
+	"VPALIGNR":        {fAVX, fAVX2, fAVX512BW},
 	"VPAND":           {fAVX, fAVX2, ""},
 	"VPANDD":          {"", "", fAVX512F},
 	"VPANDN":          {fAVX, fAVX2, ""},
+	"VPANDNQ":         {"", "", fAVX512F},
+	"VPANDQ":          {"", "", fAVX512F},
 	"VPBROADCASTD":    {fAVX2, fAVX2, fAVX512F},
 	"VPBROADCASTQ":    {fAVX2, fAVX2, fAVX512F},
 	"VPCMPEQB":        {fAVX, fAVX2, fAVX512BW},
@@ -90,7 +96,9 @@ var vector = map[string][3]feature{
 	"VPCMPGTQ":        {fAVX, fAVX2, fAVX512F},
 	"VPCMPUD":         {"", "", fAVX512F},
 	"VPCMPUQ":         {"", "", fAVX512F},
+	"VPCOMPRESSB":     {"", "", fAVX512VBMI2},
 	"VPCOMPRESSD":     {"", "", fAVX512F},
+	"VPERM2I128":      {"", fAVX2, ""},
 	"VPGATHERDD":      {fAVX2, fAVX2, fAVX512F},
 	"VPMINUB":         {fAVX, fAVX2, fAVX512BW},
 	"VPMINUD":         {fAVX, fAVX2, fAVX512F},
@@ -99,18 +107,21 @@ var vector = map[string][3]feature{
 	"VPMOVZXBD":       {fAVX, fAVX2, fAVX512F},
 	"VPMULLD":         {fAVX, fAVX2, fAVX512F},
 	"VPOR":            {fAVX, fAVX2, ""},
-	"VPORQ":           {"", "", fAVX512F},
 	"VPORD":           {"", "", fAVX512F},
+	"VPORQ":           {"", "", fAVX512F},
+	"VPROLVD":         {"", "", fAVX512F},
 	"VPRORVD":         {"", "", fAVX512F},
 	"VPSHUFB":         {fAVX, fAVX2, fAVX512BW},
 	"VPSLLD":          {fAVX, fAVX2, fAVX512F},
-	"VPSLLVD":         {fAVX2, fAVX2, fAVX512F},
 	"VPSLLQ":          {fAVX, fAVX2, fAVX512F},
+	"VPSLLVD":         {fAVX2, fAVX2, fAVX512F},
 	"VPSRLD":          {fAVX, fAVX2, fAVX512F},
 	"VPSRLDQ":         {fAVX, fAVX2, fAVX512BW},
 	"VPSRLVD":         {fAVX2, fAVX2, fAVX512F},
+	"VPSRLW":          {fAVX, fAVX2, fAVX512BW},
 	"VPTERNLOGQ":      {"", "", fAVX512F},
 	"VPTEST":          {fAVX, fAVX, ""},
+	"VPTESTMB":        {"", "", fAVX512BW},
 	"VPTESTMD":        {"", "", fAVX512F},
 	"VPTESTNMB":       {"", "", fAVX512BW},
 	"VPTESTNMD":       {"", "", fAVX512F},
@@ -148,7 +159,7 @@ func needs(t *testing.T, line string) features {
 	switch {
 	case evex || forms[0] == "" && forms[1] == "":
 		fs = append(fs, forms[2])
-		if !zmm.MatchString(operands) && (xmm.MatchString(operands) || ymm.MatchString(operands)) && name != "VEXTRACTI64X4" {
+		if !zmm.MatchString(operands) && (xmm.MatchString(operands) || ymm.MatchString(operands)) && !strings.HasPrefix(name, "VEXTRACTI") {
 			fs = append(fs, fAVX512VL)
 		}
 	case ymm.MatchString(operands):
@@ -168,12 +179,28 @@ type function struct {
 	lines        []string
 }
 
-// readFunctions reads an assembly file.
-func readFunctions(t *testing.T, path string) []function {
+// readSource is the lines of an assembly file, with those of the headers of
+// this package in place.
+func readSource(t *testing.T, path string) []string {
 	src, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
+	var lines []string
+	for line := range strings.Lines(string(src)) {
+		if m := header.FindStringSubmatch(line); m != nil {
+			lines = append(lines, readSource(t, m[1])...)
+		} else {
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}
+
+var header = regexp.MustCompile(`^#include "(\w+_amd64\.h)"`)
+
+// readFunctions reads an assembly file.
+func readFunctions(t *testing.T, path string) []function {
 	type macro struct {
 		params []string
 		body   []string
@@ -208,7 +235,7 @@ func readFunctions(t *testing.T, path string) []function {
 		f := &out[len(out)-1]
 		f.lines = append(f.lines, line)
 	}
-	for line := range strings.Lines(string(src)) {
+	for _, line := range readSource(t, path) {
 		line, _, _ = strings.Cut(line, "//")
 		line = strings.TrimSpace(line)
 		body := strings.TrimSpace(strings.TrimSuffix(line, `\`))
@@ -231,7 +258,7 @@ func readFunctions(t *testing.T, path string) []function {
 			}
 		case text.MatchString(line):
 			out = append(out, function{name: text.FindStringSubmatch(line)[1], header: line})
-		case strings.HasPrefix(line, "#include"):
+		case strings.HasPrefix(line, "#include"), strings.HasPrefix(line, "#undef"):
 		default:
 			emit(line)
 		}
@@ -294,7 +321,7 @@ func TestPredicates(t *testing.T) {
 
 // cpuid knows every feature by the name that it has here.
 func TestFeatureNames(t *testing.T) {
-	for _, f := range []feature{fAVX, fAVX2, fBMI1, fBMI2, fLZCNT, fPOPCNT, fAVX512F, fAVX512BW, fAVX512DQ, fAVX512VL} {
+	for _, f := range []feature{fAVX, fAVX2, fBMI1, fBMI2, fLZCNT, fPOPCNT, fAVX512F, fAVX512BW, fAVX512DQ, fAVX512VL, fAVX512VBMI2} {
 		if id := cpuid.ParseFeature(string(f)); id == cpuid.UNKNOWN || id.String() != string(f) {
 			t.Errorf("%s is not a feature", f)
 		}

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -332,6 +333,104 @@ func BenchmarkShort(b *testing.B) {
 				b.Fatal(err)
 			}
 			b.Run(fmt.Sprintf("size=%d/%s", size, l), func(b *testing.B) { benchScan(b, k, mem, 0) })
+		}
+	}
+}
+
+// nibbles reads a masked literal as hexadecimal digits with '?' for what does
+// not count.
+func nibbles(s string) (lit, mask []byte) {
+	for _, two := range strings.Fields(s) {
+		var v, m byte
+		for _, c := range two {
+			v, m = v<<4, m<<4
+			if c != '?' {
+				v, m = v|byte(strings.IndexRune("0123456789abcdef", c)), m|15
+			}
+		}
+		lit, mask = append(lit, v), append(mask, m)
+	}
+	return lit, mask
+}
+
+// Masked literals and classes beside plain reads, as in BenchmarkRoof.
+func BenchmarkMaskedRoof(b *testing.B) {
+	memories := append(roofMemories(b), benchMem{"noise", noise(256 << 20)})
+	run := func(name string, mem benchMem, make func(l Level) (Kernel, error)) {
+		ref, err := make(Reference)
+		if err != nil {
+			b.Fatal(err)
+		}
+		want := len(scanAll(b, ref, mem.mem, 0, len(mem.mem), 1<<16))
+		for _, l := range benchLevels() {
+			k, err := make(l)
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.Run(fmt.Sprintf("mem=%s/%s/%s", mem.name, name, l), func(b *testing.B) { alternate(b, k, mem.mem, want) })
+		}
+	}
+	for _, mem := range memories {
+		for _, s := range []string{
+			"48 8b 05 ?? ?? ?? ?? 48 85 c0",
+			"4? 8b 3? ?5 ?? c0 7? 9? 1? e9", // 3 nibbles in 10 are wildcards
+			"?7 3? 9? ?5 4? ?d",
+			"?7 3? 9?",
+			"?0 0? ?0 0? 1?",
+		} {
+			lit, mask := nibbles(s)
+			run("masked="+strings.ReplaceAll(s, " ", ""), mem, func(l Level) (Kernel, error) { return NewMasked(l, lit, mask) })
+		}
+		run("nocase=password", mem, func(l Level) (Kernel, error) {
+			return NewMasked(l, []byte("password"), bytes.Repeat([]byte{0xdf}, 8))
+		})
+		run("class=rare", mem, func(l Level) (Kernel, error) { return NewClass(l, setOf("\xfa\xfb\xfc")) })
+		run("class=digits", mem, func(l Level) (Kernel, error) { return NewClass(l, setOf("0123456789")) })
+	}
+}
+
+// noise is memory in which every byte is as frequent as any other.
+func noise(size int) []byte {
+	b := make([]byte, size)
+	rand.NewChaCha8([32]byte{1}).Read(b)
+	return b
+}
+
+// Masked literals that are too long for assembly to verify, in memory where
+// there are candidates everywhere.
+func BenchmarkMaskedHostile(b *testing.B) {
+	const size = 4 << 20
+	page := make([]byte, 4096)
+	page[4095] = 7
+	wild := func(n int) (lit, mask []byte) {
+		lit, mask = make([]byte, n), bytes.Repeat([]byte{0xff, 0, 0xf0, 0xff, 0xff, 0x0f, 0xff}, n)
+		return lit, mask[:n]
+	}
+	for _, c := range []struct {
+		name string
+		mem  []byte
+		size int
+	}{
+		{"zeros", make([]byte, size), 1000},
+		{"pages of zeros", bytes.Repeat(page, size/4096), 1000},
+		{"records of 24 bytes", bytes.Repeat(append(make([]byte, 23), 0x10), size/24), 1000},
+		{"zeros, at most 64 bytes", make([]byte, size), 60},
+	} {
+		lit, mask := wild(c.size)
+		if c.name[0] == 'r' {
+			copy(lit, c.mem)
+		}
+		ref, err := NewMasked(Generic, lit, mask)
+		if err != nil {
+			b.Fatal(err)
+		}
+		want := len(scanAll(b, ref, c.mem, 0, len(c.mem), 1<<16))
+		for _, l := range benchLevels() {
+			k, err := NewMasked(l, lit, mask)
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.Run(fmt.Sprintf("case=%s/%s", c.name, l), func(b *testing.B) { benchScan(b, k, c.mem, want) })
 		}
 	}
 }

@@ -2,57 +2,6 @@
 
 package simd
 
-import "unsafe"
-
-// block is what every kernel in assembly is handed, first thing in a struct
-// of its own, and how it answers. A call does this:
-//
-//   - It looks at the starts from pos up to end, at most asmBlock bytes,
-//     ascending, and appends those that it finds to out, as offsets from base.
-//   - Before it looks at a vector of starts, at most slack of them, it makes
-//     sure that cap − n ≥ slack, and else returns. So nothing has to be
-//     checked for each hit, and whole vectors may be stored beyond n.
-//   - It leaves pos at the first start that it has not looked at and n at the
-//     number of offsets in out. pos = end: all done. pos < end: out is full;
-//     another call with more room goes on.
-//
-// It may read all that a match that starts in pos to end could cover, and
-// anything between that and base. Assembly cannot be preempted and is in no
-// stack frame that could grow: it has to be short, and NOSPLIT.
-type block struct {
-	base *byte
-	pos  int
-	end  int
-	out  *uint32
-	n    int
-	cap  int
-}
-
-const (
-	// slack is the room in out that a kernel needs before it looks at a
-	// vector. The assembly has the number too.
-	slack = 64
-
-	// asmBlock is the most starts that one call of assembly looks at, in
-	// bytes: some 30 µs at the slowest. It is a multiple of every unrolling,
-	// so that only the last call of a Scan has a remainder to deal with.
-	asmBlock = 128 << 10
-
-	// groupSize is the most bytes of starts that a kernel looks at together.
-	groupSize = 512
-)
-
-// alignedEnd is where the next call is to end: at end, or up to asmBlock bytes
-// on from pos, where loads at off from there are aligned to whole groups, as
-// far as a number of strides can get.
-func alignedEnd(blk *block, off, end, stride int) int {
-	if end-blk.pos <= asmBlock {
-		return end
-	}
-	first := uintptr(unsafe.Pointer(blk.base)) + uintptr(blk.pos+off)
-	return blk.pos + asmBlock - int(first%groupSize)/stride*stride
-}
-
 // compress8 has, for every set of eight lanes, the numbers of the lanes that
 // are in it, ascending, and then anything. AVX2 has no instruction that packs
 // the lanes of a mask; this is its substitute, eight lanes at a time.
@@ -77,6 +26,16 @@ var compress8 = func() (t [256][8]uint8) {
 var lanes = func() (t [64]uint32) {
 	for lane := range t {
 		t[lane] = uint32(lane)
+	}
+	return t
+}()
+
+// byteLanes is the same, a byte each.
+//
+//lint:ignore U1000 the assembly uses it
+var byteLanes = func() (t [64]uint8) {
+	for lane := range t {
+		t[lane] = uint8(lane)
 	}
 	return t
 }()

@@ -26,6 +26,8 @@ const (
 	fAVX512BW feature = "AVX512BW" // bytes and 16-bit words, masks of 32 and 64 bits
 	fAVX512DQ feature = "AVX512DQ" // masks of 8 bits
 	fAVX512VL feature = "AVX512VL" // the same on XMM and YMM registers
+
+	fAVX512VBMI2 feature = "AVX512VBMI2" // packing bytes
 )
 
 // features is a predicate: what a kernel's instructions need, all of it.

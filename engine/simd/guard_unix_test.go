@@ -7,6 +7,7 @@ import (
 	"os"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"testing"
 	"unsafe"
 
@@ -79,20 +80,70 @@ func TestLiteralGuard(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for n := 0; n <= 130; n++ {
-				edges(mem, n, func(b []byte) {
-					all := scanAll(t, ref[lit], b, 0, n, 512)
-					fromTo(n, func(from, to int) {
-						m, next := k.Scan(dst, b, from, to)
-						if next < to {
-							t.Fatalf("%q in %d bytes from %d to %d: got to %d", lit, n, from, to, next)
-						}
-						same(t, dst[:m], between(all, from, to), "%q in %q from %d to %d", lit, b, from, to)
-					})
-				})
-			}
+			guardScans(t, mem, k, ref[lit], dst)
 		}
 	})
+}
+
+// The same for masked literals, with wildcards at their ends too.
+func TestMaskedGuard(t *testing.T) {
+	mem := guarded(t, os.Getpagesize())
+	rng := rand.New(rand.NewPCG(15, 16))
+	for i := range mem {
+		mem[i] = 'a' + byte(rng.IntN(2))
+	}
+	cases := [][2]string{{"a", "\x0f"}, {"ab", "\xff\x00"}, {"ab", "\x00\xff"}, {"aba", "\xff\x00\xff"}, {"abbab", "\x0f\xff\xf0\x00\x0f"},
+		{"aaaaaaaa", "\x00\x00\xff\xff\xff\x00\x00\x00"}, {"abababab!", "\xff\xff\xff\xff\xff\x00\x00\xff\x00"},
+		{string(mem[20:84]), strings.Repeat("\x0f", 64)}, {string(mem[9:74]), "\x00" + strings.Repeat("\xff", 63) + "\x00"},
+		{string(mem[:100]), strings.Repeat("\x00\xff", 50)}, {string(mem[len(mem)-130:]), strings.Repeat("\xff\x0f", 65)}}
+	perLevel(t, func(t *testing.T, l Level) {
+		dst := make([]uint32, 512)
+		for _, c := range cases {
+			k, err := NewMasked(l, []byte(c[0]), []byte(c[1]))
+			if err != nil {
+				t.Fatal(err)
+			}
+			ref, _ := NewMasked(Reference, []byte(c[0]), []byte(c[1]))
+			guardScans(t, mem, k, ref, dst)
+		}
+	})
+}
+
+// And for classes.
+func TestClassGuard(t *testing.T) {
+	mem := guarded(t, os.Getpagesize())
+	rng := rand.New(rand.NewPCG(17, 18))
+	for i := range mem {
+		mem[i] = byte(rng.IntN(256))
+	}
+	perLevel(t, func(t *testing.T, l Level) {
+		dst := make([]uint32, 512)
+		for _, set := range classSets[5:] {
+			k, err := NewClass(l, set)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ref, _ := NewClass(Reference, set)
+			guardScans(t, mem, k, ref, dst)
+		}
+	})
+}
+
+// guardScans compares a kernel with the reference at both edges of mem.
+func guardScans(t *testing.T, mem []byte, k, ref Kernel, dst []uint32) {
+	t.Helper()
+	for n := 0; n <= 130; n++ {
+		edges(mem, n, func(b []byte) {
+			all := scanAll(t, ref, b, 0, n, 512)
+			fromTo(n, func(from, to int) {
+				m, next := k.Scan(dst, b, from, to)
+				if next < to {
+					t.Fatalf("%d bytes from %d to %d: got to %d", n, from, to, next)
+				}
+				same(t, dst[:m], between(all, from, to), "%+v in %q from %d to %d", k, b, from, to)
+			})
+		})
+	}
 }
 
 // The same for words, which look at a fraction of the places.
@@ -213,7 +264,15 @@ func TestFault(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, k := range []Kernel{lit, num} {
+		masked, err := NewMasked(l, []byte("xyz"), []byte{0xff, 0, 0x0f})
+		if err != nil {
+			t.Fatal(err)
+		}
+		class, err := NewClass(l, setOf("xyz"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, k := range []Kernel{lit, num, masked, class} {
 			func() {
 				defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 				defer func() {

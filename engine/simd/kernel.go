@@ -43,6 +43,9 @@ const (
 
 	// MaxBlock is the longest b that Scan accepts, in bytes: 1 GiB.
 	MaxBlock = 1 << 30
+
+	// groupSize is the most bytes of starts that a kernel looks at together.
+	groupSize = 512
 )
 
 // clip checks the arguments of a Scan for matches of size bytes, and is the
@@ -65,13 +68,15 @@ type Shape uint8
 
 const (
 	Literal     Shape = iota // one string of bytes: NewLiteral
+	Masked                   // one string of bytes of which not all bits count: NewMasked
+	Class                    // one byte that is in a set: NewClass
 	Words                    // numbers in a set of ranges: NewWords
-	LiteralSet               // many strings at once: what NewLiterals filters memory with
-	FewLiterals              // the same for some tens of them
+	FewLiterals              // some tens of strings: what NewLiterals filters memory with
+	LiteralSet               // any number of strings: the same
 )
 
 // shapeNames are the names of the shapes, by shape.
-var shapeNames = [...]string{"literal", "words", "literals", "few literals"}
+var shapeNames = [...]string{"literal", "masked", "class", "words", "few literals", "literals"}
 
 // String is the shape's name.
 func (s Shape) String() string {
@@ -125,7 +130,8 @@ type Row struct {
 // Where a row with Auto has an Only, the rest of the shape gets the next lower
 // row that runs.
 func Table() []Row {
-	return slices.Concat(rows(Literal, literals), rows(Words, words), rows(LiteralSet, gramFilters), rows(FewLiterals, teddies))
+	return slices.Concat(rows(Literal, literals), rows(Masked, maskeds), rows(Class, classes),
+		rows(Words, words), rows(FewLiterals, teddies), rows(LiteralSet, gramFilters))
 }
 
 // rows is the part of Table for one shape.

@@ -199,6 +199,12 @@ func TestMissingLevel(t *testing.T) {
 		if k, got := NewLiteral(l, []byte("x")); k != nil || got == nil || got.Error() != err.Error() {
 			t.Errorf("NewLiteral(%s) = %v, %v, want the error %v", l, k, got, err)
 		}
+		if k, got := NewMasked(l, []byte("x"), []byte{1}); k != nil || got == nil || got.Error() != err.Error() {
+			t.Errorf("NewMasked(%s) = %v, %v, want the error %v", l, k, got, err)
+		}
+		if k, got := NewClass(l, setOf("xy")); k != nil || got == nil || got.Error() != err.Error() {
+			t.Errorf("NewClass(%s) = %v, %v, want the error %v", l, k, got, err)
+		}
 		if k, got := NewWords(l, aligned(8, 1, 2)); k != nil || got == nil || got.Error() != err.Error() {
 			t.Errorf("NewWords(%s) = %v, %v, want the error %v", l, k, got, err)
 		}
@@ -267,7 +273,15 @@ func TestMisuse(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, k := range []Kernel{lit, num} {
+		masked, err := NewMasked(l, []byte("ab"), []byte{0xff, 0xf0})
+		if err != nil {
+			t.Fatal(err)
+		}
+		class, err := NewClass(l, setOf("ab"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, k := range []Kernel{lit, num, masked, class} {
 			for name, f := range map[string]func(){
 				"short dst": func() { k.Scan(make([]uint32, MinDst-1), make([]byte, 9), 0, 9) },
 				"from < 0":  func() { k.Scan(make([]uint32, MinDst), make([]byte, 9), -1, 9) },

@@ -61,7 +61,7 @@ func newLiteralPlan(lit []byte) *literalPlan {
 		n = len(lit)
 	}
 	p := &literalPlan{lit: lit, verifier: newVerifier(lit)}
-	for _, off := range byRarity(lit, n) {
+	for _, off := range byRarity(lit, nil, n) {
 		p.probes = append(p.probes, probe{uint32(off), uint32(lit[off]) * 0x01010101})
 	}
 	return p

@@ -2,18 +2,18 @@
 
 package simd
 
-import "unsafe"
-
 // literalsAssembled is the kernels of literal_amd64.s.
 var literalsAssembled = []implementation[*literalPlan]{
 	{level: AVX2, needs: literalAVX2Needs, make: newLiteralAVX2},
 	{level: AVX512, needs: literalAVX512Needs, make: newLiteralAVX512},
+	{level: AVX512, needs: literalVBMI2Needs, make: newLiteralVBMI2},
 }
 
-// Every CPU feature that the instructions of the two kernels need.
+// Every CPU feature that the instructions of the kernels need.
 var (
 	literalAVX2Needs   = features{fAVX, fAVX2, fBMI1, fBMI2, fPOPCNT}
 	literalAVX512Needs = features{fAVX, fAVX512F, fAVX512BW, fBMI1, fBMI2, fPOPCNT}
+	literalVBMI2Needs  = features{fAVX, fAVX512F, fAVX512BW, fBMI2, fPOPCNT, fAVX512VBMI2}
 )
 
 //go:noescape
@@ -22,12 +22,8 @@ func scanLiteralAVX2(st *literalState)
 //go:noescape
 func scanLiteralAVX512(st *literalState)
 
-// literalState is what the assembly is handed.
-type literalState struct {
-	blk    block
-	probes *probe // the first two are loaded at every start, the rest where these agree
-	count  int    // of them, at least 1
-}
+//go:noescape
+func scanLiteralVBMI2(st *literalState)
 
 type literalAVX2 struct{ *literalPlan }
 
@@ -45,7 +41,7 @@ func (k *literalAVX2) Scan(dst []uint32, b []byte, from, to int) (n, next int) {
 	for r.more(from) {
 		scanLiteralAVX2(&r.st)
 	}
-	return r.result(to)
+	return r.st.blk.result(r.end, to)
 }
 
 type literalAVX512 struct{ *literalPlan }
@@ -59,45 +55,20 @@ func (k *literalAVX512) Scan(dst []uint32, b []byte, from, to int) (n, next int)
 	for r.more(from) {
 		scanLiteralAVX512(&r.st)
 	}
-	return r.result(to)
+	return r.st.blk.result(r.end, to)
 }
 
-// literalRun is one Scan: the calls of assembly and what lies between them.
-type literalRun struct {
-	st   literalState
-	plan *literalPlan
-	dst  []uint32
-	b    []byte
-	end  int
-	kept int // dst[:kept] are hits, what is behind it are candidates
-	box  zbox
-}
+// literalVBMI2 is literalAVX512 but for how it stores offsets.
+type literalVBMI2 struct{ *literalPlan }
 
-// more verifies what the last call found and says whether there is to be
-// another one. The first begins at from.
-func (r *literalRun) more(from int) bool {
-	blk := &r.st.blk
-	if blk.base == nil {
-		if from >= r.end {
-			return false
-		}
-		*blk = block{base: unsafe.SliceData(r.b), pos: from, out: unsafe.SliceData(r.dst), cap: len(r.dst)}
-		r.st.probes, r.st.count = unsafe.SliceData(r.plan.probes), len(r.plan.probes)
-	} else if !r.plan.exact() {
-		blk.n = r.kept + r.plan.keep(r.plan.lit, r.b, r.dst[r.kept:blk.n], &r.box)
-		r.kept = blk.n
-	}
-	if blk.pos >= r.end || blk.cap-blk.n < slack {
-		return false
-	}
-	blk.end = alignedEnd(blk, int(r.plan.probes[0].off), r.end, 1)
-	return true
-}
+func newLiteralVBMI2(p *literalPlan) Kernel { return &literalVBMI2{p} }
 
-// result is what Scan returns.
-func (r *literalRun) result(to int) (n, next int) {
-	if r.st.blk.base == nil || r.st.blk.pos >= r.end {
-		return r.st.blk.n, to
+func (*literalVBMI2) Level() Level { return AVX512 }
+
+func (k *literalVBMI2) Scan(dst []uint32, b []byte, from, to int) (n, next int) {
+	r := literalRun{plan: k.literalPlan, dst: dst, b: b, end: clip(dst, b, from, to, len(k.lit))}
+	for r.more(from) {
+		scanLiteralVBMI2(&r.st)
 	}
-	return r.st.blk.n, r.st.blk.pos
+	return r.st.blk.result(r.end, to)
 }

@@ -2,6 +2,7 @@
 
 #include "go_asm.h"
 #include "textflag.h"
+#include "scan_amd64.h"
 
 // Packed pair, after BurntSushi/memchr src/arch/generic/packedpair.rs: the two
 // most telling bytes of the literal are compared with memory at every start,
@@ -16,13 +17,14 @@
 //  2. The loop goes eight vectors at a time, a group, and first asks only
 //     whether the rarest byte of the literal, probe 0, is anywhere in it. These
 //     loads are aligned: loads that straddle cache lines take two of the
-//     misses that a core can have under way, and from main memory that costs
-//     more than the second look at a group that then is in the cache. For the
-//     same reason the AVX-512 loop has no mask registers in it but for one a
-//     group: there are few of them to be renamed, and they would keep the core
-//     from running ahead.
-//  3. A group with that byte in it is asked for the pair, half by half; a half
-//     with the pair in it is gone through vector by vector.
+//     misses that a core can have under way. For the same reason the AVX-512
+//     loop has no mask registers in it but for one a group: there are few of
+//     them to be renamed, and they would keep the core from running ahead.
+//  3. Where a group has that byte in it, so will others nearby, and a guess that
+//     is wrong every other group costs more than any compare. So from there on
+//     groups are asked for the pair, until one has it; that is gone through
+//     vector by vector. Memory is asked for well ahead of either loop, so the
+//     loads that straddle lines find them in the cache.
 //  4. What is left of a vector is compared with the other probes, one byte of
 //     the literal after the other at all starts at once, until no start or no
 //     probe is left. The cost of that has a bound, however many candidates
@@ -33,292 +35,69 @@
 //     too near for that: then by masks, which keep absent lanes from being
 //     read.
 //
-// Offsets are stored in one of two ways: a few, one after the other; many, by
-// packing the lanes of the mask.
-//
-//	DI  the state             R8   first start of the vector
-//	SI  base                  R9   end of starts
-//	BX  base + off0           R10  out
-//	CX  base + off1           R11  offsets in out
-//	DX  scratch               R12  most offsets in out that leave room for a vector
-//	AX  mask, scratch         R13  end of the starts under way: of the group, or of
-//	R14 scratch                    those to go through one vector at a time
+// Registers: see scan_amd64.h. BX is base + off0, CX base + off1.
 
-#define LOAD_STATE \
-	MOVQ  st+0(FP), DI                           \
-	MOVQ  literalState_blk+block_base(DI), SI    \
-	MOVQ  literalState_blk+block_pos(DI), R8     \
-	MOVQ  literalState_blk+block_end(DI), R9     \
-	MOVQ  literalState_blk+block_out(DI), R10    \
-	MOVQ  literalState_blk+block_n(DI), R11      \
-	MOVQ  literalState_blk+block_cap(DI), R12    \
-	SUBQ  $const_slack, R12                      \
-	MOVQ  literalState_probes(DI), DX            \
-	MOVL  probe_off(DX), BX                      \
-	ADDQ  SI, BX
+// PAIR512 leaves no zero byte in acc unless both probes agree somewhere in the
+// 256 starts from R8 + at. A byte that is zero is one that agrees.
+#define PAIR512(at, acc) \
+	VPXORQ     (at+0)(BX)(R8*1), Z0, acc           \
+	VPXORQ     (at+64)(BX)(R8*1), Z0, Z6           \
+	VPXORQ     (at+128)(BX)(R8*1), Z0, Z7          \
+	VPXORQ     (at+192)(BX)(R8*1), Z0, Z8          \
+	VPTERNLOGQ $0xf6, (at+0)(CX)(R8*1), Z1, acc    \ // acc | (Z1 ^ memory)
+	VPTERNLOGQ $0xf6, (at+64)(CX)(R8*1), Z1, Z6    \
+	VPTERNLOGQ $0xf6, (at+128)(CX)(R8*1), Z1, Z7   \
+	VPTERNLOGQ $0xf6, (at+192)(CX)(R8*1), Z1, Z8   \
+	VPMINUB    acc, Z6, acc                        \
+	VPMINUB    Z7, Z8, Z7                          \
+	VPMINUB    acc, Z7, acc
 
-#define STORE_STATE \
-	MOVQ  R8, literalState_blk+block_pos(DI)     \
-	MOVQ  R11, literalState_blk+block_n(DI)
-
-// FEW stores the offset R8 + i for every bit i of AX, which is not zero.
-#define FEW(again) \
-again:                                  \
-	TZCNTQ AX, DX                   \
-	ADDL   R8, DX                   \
-	MOVL   DX, (R10)(R11*4)         \
-	INCQ   R11                      \
-	BLSRQ  AX, AX                   \
-	JNZ    again
-
-// MANY16 stores the offsets for the low 16 bits of K1 and of AX: those of the
-// lanes of Z3 + first.
-#define MANY16(first) \
-	VPADDD      first, Z3, Z4       \
-	VPCOMPRESSD Z4, K1, Z4          \
-	VMOVDQU32   Z4, (R10)(R11*4)    \
-	MOVWLZX     AX, DX              \
-	POPCNTL     DX, DX              \
-	ADDQ        DX, R11
-
-// MANY8 stores the offsets for the low 8 bits of AX, those of Y3 plus the lane,
-// and moves on to the next 8. DX is compress8, Y4 eight everywhere.
-#define MANY8 \
-	MOVBLZX   AX, R14               \
-	VPMOVZXBD (DX)(R14*8), Y5       \
-	VPADDD    Y5, Y3, Y5            \
-	VMOVDQU   Y5, (R10)(R11*4)      \
-	POPCNTL   R14, R14              \
-	ADDQ      R14, R11              \
-	SHRL      $8, AX                \
-	VPADDD    Y4, Y3, Y3
-
-// AHEAD asks for memory beyond what the core has got to by itself: it will have
-// guessed wrong about the group that turned out to have a probe in it, and
-// would let memory wait while it catches up. Asking for what is not there does
-// no harm.
-#define AHEAD \
-	PREFETCHT0 4096(BX)(R8*1) \
-	PREFETCHT0 4160(BX)(R8*1) \
-	PREFETCHT0 4224(BX)(R8*1) \
-	PREFETCHT0 4288(BX)(R8*1) \
-	PREFETCHT0 4352(BX)(R8*1) \
-	PREFETCHT0 4416(BX)(R8*1) \
-	PREFETCHT0 4480(BX)(R8*1) \
-	PREFETCHT0 4544(BX)(R8*1) \
-	PREFETCHT0 4608(BX)(R8*1) \
-	PREFETCHT0 4672(BX)(R8*1) \
-	PREFETCHT0 4736(BX)(R8*1) \
-	PREFETCHT0 4800(BX)(R8*1) \
-	PREFETCHT0 4864(BX)(R8*1) \
-	PREFETCHT0 4928(BX)(R8*1) \
-	PREFETCHT0 4992(BX)(R8*1) \
-	PREFETCHT0 5056(BX)(R8*1)
-
-// PAIR512 leaves no bit in K1 unless both probes agree somewhere in the 256
-// starts from R8. A byte that is zero is one that agrees.
-#define PAIR512 \
-	VPXORQ     0(BX)(R8*1), Z0, Z2           \
-	VPXORQ     64(BX)(R8*1), Z0, Z3          \
-	VPXORQ     128(BX)(R8*1), Z0, Z4         \
-	VPXORQ     192(BX)(R8*1), Z0, Z5         \
-	VPTERNLOGQ $0xf6, 0(CX)(R8*1), Z1, Z2    \ // Z2 | (Z1 ^ memory)
-	VPTERNLOGQ $0xf6, 64(CX)(R8*1), Z1, Z3   \
-	VPTERNLOGQ $0xf6, 128(CX)(R8*1), Z1, Z4  \
-	VPTERNLOGQ $0xf6, 192(CX)(R8*1), Z1, Z5  \
-	VPMINUB    Z2, Z3, Z2                    \
-	VPMINUB    Z4, Z5, Z4                    \
-	VPMINUB    Z2, Z4, Z2                    \
-	VPTESTNMB  Z2, Z2, K1                    \
-	KORTESTQ   K1, K1
+#define LOAD_LANES \
+	LANES
+#define EMIT \
+	EMIT_FEW_MANY
 
 // func scanLiteralAVX512(st *literalState)
 TEXT ·scanLiteralAVX512(SB), NOSPLIT, $0-8
-	LOAD_STATE
-	VPBROADCASTD probe_val(DX), Z0
-	MOVQ         BX, CX
-	VMOVDQA64    Z0, Z1
-	CMPQ         literalState_count(DI), $1
-	JE           start512
-	MOVL         (probe__size+probe_off)(DX), CX
-	ADDQ         SI, CX
-	VPBROADCASTD (probe__size+probe_val)(DX), Z1
+#include "literal512_amd64.h"
 
-start512:
-	VMOVDQU32 ·lanes+0(SB), Z16
-	VMOVDQU32 ·lanes+64(SB), Z17
-	VMOVDQU32 ·lanes+128(SB), Z18
-	VMOVDQU32 ·lanes+192(SB), Z19
+#undef LOAD_LANES
+#undef EMIT
+#define LOAD_LANES \
+	BYTE_LANES
+#define EMIT \
+	EMIT_PACKED
 
-	// To the first start whose probe 0 is at a multiple of 64.
-	LEAQ (BX)(R8*1), DX
-	NEGQ DX
-	ANDQ $63, DX
-	LEAQ (R8)(DX*1), R13
-	CMPQ R13, R9
-	JLE  vector512
-	MOVQ R9, R13
-	JMP  vector512
+// func scanLiteralVBMI2(st *literalState)
+TEXT ·scanLiteralVBMI2(SB), NOSPLIT, $0-8
+#include "literal512_amd64.h"
 
-group512:
-	LEAQ      512(R8), R13
-	CMPQ      R13, R9
-	JGT       rest512
-	VPXORQ    0(BX)(R8*1), Z0, Z2
-	VPXORQ    64(BX)(R8*1), Z0, Z3
-	VPXORQ    128(BX)(R8*1), Z0, Z4
-	VPXORQ    192(BX)(R8*1), Z0, Z5
-	VPXORQ    256(BX)(R8*1), Z0, Z6
-	VPXORQ    320(BX)(R8*1), Z0, Z7
-	VPXORQ    384(BX)(R8*1), Z0, Z8
-	VPXORQ    448(BX)(R8*1), Z0, Z9
-	VPMINUB   Z2, Z3, Z2
-	VPMINUB   Z4, Z5, Z4
-	VPMINUB   Z6, Z7, Z6
-	VPMINUB   Z8, Z9, Z8
-	VPMINUB   Z2, Z4, Z2
-	VPMINUB   Z6, Z8, Z6
-	VPMINUB   Z2, Z6, Z2
-	VPTESTNMB Z2, Z2, K1
-	KORTESTQ  K1, K1
-	JNZ       near512
-	MOVQ      R13, R8
-	JMP       group512
-
-near512:
-	AHEAD
-	CMPQ literalState_count(DI), $1
-	JE   vector512
-	MOVQ R13, AX
-
-half512:
-	LEAQ 256(R8), R13
-	PAIR512
-	JNZ  vector512
-	MOVQ R13, R8
-	CMPQ R8, AX
-	JNE  half512
-	JMP  group512
-
-rest512:
-	MOVQ R9, R13
-
-vector512:
-	CMPQ  R8, R13
-	JGE   more512
-	CMPQ  R11, R12
-	JGT   done512
-	MOVQ  $-1, AX
-	MOVQ  R9, DX
-	SUBQ  R8, DX
-	CMPQ  DX, $64
-	JLT   last512
-	MOVQ  R13, DX
-	SUBQ  R8, DX
-	CMPQ  DX, $64
-	JGE   body512
-	BZHIQ DX, AX, AX
-
-body512:
-	KMOVQ    AX, K7
-	VPCMPEQB (BX)(R8*1), Z0, K7, K1
-	VPCMPEQB (CX)(R8*1), Z1, K7, K2
-	KANDQ    K2, K1, K1
-	KORTESTQ K1, K1
-	JZ       next512
-	MOVQ     literalState_count(DI), DX
-	CMPQ     DX, $2
-	JLE      emit512
-	MOVQ     literalState_probes(DI), AX
-	LEAQ     (AX)(DX*probe__size), R14
-	ADDQ     $(2*probe__size), AX
-
-probe512:
-	MOVL         probe_off(AX), DX
-	ADDQ         R8, DX
-	VPBROADCASTD probe_val(AX), Z2
-	VPCMPEQB     (SI)(DX*1), Z2, K7, K2   // not under K1: one need not wait for the other
-	KANDQ        K2, K1, K1
-	KORTESTQ     K1, K1
-	JZ           next512
-	ADDQ         $probe__size, AX
-	CMPQ         AX, R14
-	JNE          probe512
-
-emit512:
-	KMOVQ   K1, AX
-	POPCNTQ AX, DX
-	CMPQ    DX, $4
-	JGT     many512
-	FEW(few512)
-
-next512:
-	ADDQ $64, R8
-	JMP  vector512
-
-many512:
-	VPBROADCASTD R8, Z3
-	MANY16(Z16)
-	KSHIFTRQ     $16, K1, K1
-	SHRQ         $16, AX
-	MANY16(Z17)
-	KSHIFTRQ     $16, K1, K1
-	SHRQ         $16, AX
-	MANY16(Z18)
-	KSHIFTRQ     $16, K1, K1
-	SHRQ         $16, AX
-	MANY16(Z19)
-	ADDQ         $64, R8
-	JMP          vector512
-
-// The last 1 to 63 starts, DX of them; AX is all ones.
-last512:
-	MOVQ  R9, R13
-	CMPQ  R9, $64
-	JLT   short512
-	MOVQ  R9, R8
-	SUBQ  $64, R8
-	NEGQ  DX          // the shift is modulo 64: by 64 − DX
-	SHLXQ DX, AX, AX
-	JMP   body512
-
-short512:
-	BZHIQ DX, AX, AX
-	JMP   body512
-
-more512:
-	MOVQ R13, R8      // a vector may have gone beyond
-	CMPQ R8, R9
-	JLT  group512
-
-done512:
-	STORE_STATE
-	VZEROUPPER
-	RET
-
-// PAIR256 clears the zero flag if both probes agree somewhere in the 128
-// starts from R8.
-#define PAIR256 \
-	VPCMPEQB 0(BX)(R8*1), Y0, Y2     \
-	VPCMPEQB 32(BX)(R8*1), Y0, Y3    \
-	VPCMPEQB 64(BX)(R8*1), Y0, Y4    \
-	VPCMPEQB 96(BX)(R8*1), Y0, Y5    \
-	VPCMPEQB 0(CX)(R8*1), Y1, Y6     \
-	VPCMPEQB 32(CX)(R8*1), Y1, Y7    \
-	VPCMPEQB 64(CX)(R8*1), Y1, Y8    \
-	VPCMPEQB 96(CX)(R8*1), Y1, Y9    \
-	VPAND    Y2, Y6, Y2              \
-	VPAND    Y3, Y7, Y3              \
-	VPAND    Y4, Y8, Y4              \
-	VPAND    Y5, Y9, Y5              \
-	VPOR     Y2, Y3, Y2              \
-	VPOR     Y4, Y5, Y4              \
-	VPOR     Y2, Y4, Y2              \
-	VPTEST   Y2, Y2
+// PAIR256 leaves zeros in acc unless both probes agree somewhere in the 128
+// starts from R8 + at.
+#define PAIR256(at, acc) \
+	VPCMPEQB (at+0)(BX)(R8*1), Y0, acc     \
+	VPCMPEQB (at+32)(BX)(R8*1), Y0, Y6     \
+	VPCMPEQB (at+64)(BX)(R8*1), Y0, Y7     \
+	VPCMPEQB (at+96)(BX)(R8*1), Y0, Y8     \
+	VPCMPEQB (at+0)(CX)(R8*1), Y1, Y9      \
+	VPCMPEQB (at+32)(CX)(R8*1), Y1, Y10    \
+	VPCMPEQB (at+64)(CX)(R8*1), Y1, Y11    \
+	VPCMPEQB (at+96)(CX)(R8*1), Y1, Y12    \
+	VPAND    acc, Y9, acc                  \
+	VPAND    Y6, Y10, Y6                   \
+	VPAND    Y7, Y11, Y7                   \
+	VPAND    Y8, Y12, Y8                   \
+	VPOR     acc, Y6, acc                  \
+	VPOR     Y7, Y8, Y7                    \
+	VPOR     acc, Y7, acc
 
 // func scanLiteralAVX2(st *literalState)
 TEXT ·scanLiteralAVX2(SB), NOSPLIT, $0-8
-	LOAD_STATE
+	MOVQ         st+0(FP), DI
+	LOAD_BLOCK
+	MOVQ         literalState_probes(DI), DX
+	MOVL         probe_off(DX), BX
+	ADDQ         SI, BX
 	VPBROADCASTD probe_val(DX), Y0
 	MOVQ         BX, CX
 	VMOVDQA      Y0, Y1
@@ -330,19 +109,14 @@ TEXT ·scanLiteralAVX2(SB), NOSPLIT, $0-8
 
 start256:
 	// To the first start whose probe 0 is at a multiple of 32.
-	LEAQ (BX)(R8*1), DX
-	NEGQ DX
-	ANDQ $31, DX
-	LEAQ (R8)(DX*1), R13
-	CMPQ R13, R9
-	JLE  vector256
-	MOVQ R9, R13
-	JMP  vector256
+	TO_ALIGNED(31)
+	JMP vector256
 
 group256:
 	LEAQ     512(R8), R13
 	CMPQ     R13, R9
 	JGT      rest256
+	FETCH
 	VPCMPEQB 0(BX)(R8*1), Y0, Y2
 	VPCMPEQB 32(BX)(R8*1), Y0, Y3
 	VPCMPEQB 64(BX)(R8*1), Y0, Y4
@@ -380,19 +154,24 @@ group256:
 	JMP      group256
 
 near256:
-	AHEAD
 	CMPQ literalState_count(DI), $1
 	JE   vector256
-	MOVQ R13, AX
 
-part256:
-	LEAQ 128(R8), R13
-	PAIR256
-	JNZ  vector256
-	MOVQ R13, R8
-	CMPQ R8, AX
-	JNE  part256
-	JMP  group256
+pair256:
+	FETCH
+	PAIR256(0, Y2)
+	PAIR256(128, Y3)
+	PAIR256(256, Y4)
+	PAIR256(384, Y5)
+	VPOR   Y2, Y3, Y2
+	VPOR   Y4, Y5, Y4
+	VPOR   Y2, Y4, Y2
+	VPTEST Y2, Y2
+	JNZ    vector256
+	MOVQ   R13, R8
+	LEAQ   512(R8), R13
+	CMPQ   R13, R9
+	JLE    pair256
 
 rest256:
 	MOVQ R9, R13
@@ -455,16 +234,9 @@ next256:
 	JMP  vector256
 
 many256:
-	LEAQ         ·compress8(SB), DX
-	VMOVD        R8, X3
-	VPBROADCASTD X3, Y3
-	VPBROADCASTD ·lanes+32(SB), Y4      // eight
-	MANY8
-	MANY8
-	MANY8
-	MANY8
-	ADDQ         $32, R8
-	JMP          vector256
+	MANY32
+	ADDQ $32, R8
+	JMP  vector256
 
 // The last 1 to 31 starts, DX of them; AX is all ones.
 last256:
@@ -481,6 +253,6 @@ more256:
 	JLT  group256
 
 done256:
-	STORE_STATE
+	STORE_BLOCK
 	VZEROUPPER
 	RET

@@ -488,8 +488,14 @@ func (k *setKernel) addParts(level Level, c class, lits []gramLiteral) error {
 		if len(short) > 0 {
 			add(newShortPart(k.literalSet, short), nil)
 		}
-		for some := range slices.Chunk(loose, 16) {
-			if err := add(newTeddyPart(level, k.literalSet, some)); err != nil {
+		for some := range slices.Chunk(loose, maxLoose) {
+			part, err := newTeddyPart(level, k.literalSet, some)
+			if err != nil {
+				return err
+			}
+			if part.rate <= maxLooseRate {
+				add(part, nil)
+			} else if err := add(newSinglePart(level, k.literalSet, some)); err != nil {
 				return err
 			}
 		}
@@ -509,8 +515,15 @@ func (k *setKernel) addParts(level Level, c class, lits []gramLiteral) error {
 	return add(newGramPart(level, k.literalSet, long, c.stride, gramSize(long, c.stride), c.fold))
 }
 
-// splitAbove is how many literals are looked for in two parts, by length.
-const splitAbove = 4000
+const (
+	// splitAbove is how many literals are looked for in two parts, by length.
+	splitAbove = 4000
+
+	// maxLoose is how many literals without enough bytes that count in full
+	// share a Teddy, if it lets through at most so much.
+	maxLoose     = 16
+	maxLooseRate = 1. / 50
+)
 
 // gramSize is the bytes of the grams that all the literals have stride of.
 func gramSize(lits []gramLiteral, stride int) int {
@@ -694,7 +707,13 @@ type singlePart struct {
 func newSinglePart(level Level, set *literalSet, lits []uint32) (*singlePart, error) {
 	p := &singlePart{lits: lits}
 	for _, u := range lits {
-		k, err := NewLiteral(level, set.bytes(u))
+		var k Kernel
+		var err error
+		if mask := set.mask(u); mask != nil {
+			k, err = NewMasked(level, set.bytes(u), mask)
+		} else {
+			k, err = NewLiteral(level, set.bytes(u))
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -81,7 +81,8 @@ func (k *gramsAsm) Scan(dst []uint32, b []byte, from, to int) (n, next int) {
 	}
 	st := k.st
 	blk := &st.blk
-	*blk = block{base: unsafe.SliceData(b), pos: from, out: unsafe.SliceData(dst), n: n, cap: len(dst)}
+	blk.begin(dst, b, from, end)
+	blk.n = n
 	for wide := min(end, len(b)-8); blk.pos+64 <= wide && blk.cap-blk.n >= slack; {
 		blk.end = min(wide, blk.pos+asmBlock)
 		switch { // not by a function in k, for which st would have to be allocated

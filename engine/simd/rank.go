@@ -1,5 +1,7 @@
 package simd
 
+import "slices"
+
 // frequency (rank_table.go) is how often each byte value occurs in memory
 // images, in parts of 65,536 and at least 1. It was counted by mkrank.go over
 // four samples of equal weight, without the pages that are zero throughout:
@@ -25,65 +27,95 @@ var repeated = oneIn(8)
 // In longer ones it is the first and last of each value and evenly spaced ones.
 const maxSpread = 512
 
+// agreement is how often a byte of memory equals val in the bits of mask; val
+// has no others. In parts of 65,536.
+func agreement(val, mask byte) float64 {
+	if mask == 0xff {
+		return float64(frequency[val])
+	}
+	total := 0
+	for c, f := range frequency {
+		if byte(c)&mask == val {
+			total += int(f)
+		}
+	}
+	return float64(total)
+}
+
 // byRarity is up to n distinct positions of lit, the one first that tells most
 // about whether lit is there, then the one that adds most to it, and so on:
 // rare bytes before common ones, values not seen yet before repeated ones,
-// and of equals the one furthest from all before it.
-func byRarity(lit []byte, n int) []int {
+// and of equals the one furthest from all before it. mask has the bits of each
+// byte that count, and lit no others; nil is all bits. Bytes without any are
+// left out.
+func byRarity(lit, mask []byte, n int) []int {
+	type value struct{ val, mask byte }
+	at := func(i int) value {
+		if mask == nil {
+			return value{lit[i], 0xff}
+		}
+		return value{lit[i], mask[i]}
+	}
 	type place struct {
-		off  int
-		dist int // from the nearest position chosen
+		off    int
+		dist   int     // from the nearest position chosen
+		weight float64 // how often memory agrees there
 	}
 	var places []place
-	if len(lit) <= maxSpread {
-		for i := range lit {
-			places = append(places, place{i, len(lit)})
+	for _, i := range spread(len(lit), at) {
+		if v := at(i); v.mask != 0 {
+			places = append(places, place{i, len(lit), agreement(v.val, v.mask)})
 		}
-	} else {
-		var first, last [256]int
-		for i, c := range lit {
-			if first[c] == 0 {
-				first[c] = i + 1
-			}
-			last[c] = i + 1
-		}
-		take := make(map[int]bool)
-		for c := range first {
-			take[first[c]-1], take[last[c]-1] = true, true
-		}
-		for i := range 64 {
-			take[i*(len(lit)-1)/63] = true
-		}
-		for i := range lit {
-			if take[i] {
-				places = append(places, place{i, len(lit)})
-			}
-		}
-	}
-	var seen [256]bool
-	weight := func(p place) float64 {
-		f := float64(frequency[lit[p.off]])
-		if seen[lit[p.off]] {
-			f = max(f, repeated)
-		}
-		return f
 	}
 	var out []int
 	for len(out) < n && len(places) > 0 {
 		best := 0
 		for i, p := range places[1:] {
-			w, bw := weight(p), weight(places[best])
+			w, bw := p.weight, places[best].weight
 			if w < bw || w == bw && p.dist > places[best].dist {
 				best = i + 1
 			}
 		}
 		chosen := places[best].off
 		out = append(out, chosen)
-		seen[lit[chosen]] = true
 		places = append(places[:best], places[best+1:]...)
 		for i := range places {
-			places[i].dist = min(places[i].dist, max(places[i].off-chosen, chosen-places[i].off))
+			p := &places[i]
+			p.dist = min(p.dist, max(p.off-chosen, chosen-p.off))
+			if at(p.off) == at(chosen) {
+				p.weight = max(p.weight, repeated)
+			}
 		}
 	}
 	return out
+}
+
+// spread is the positions to weigh of a literal of n bytes that has value at(i)
+// at i: see maxSpread.
+func spread[V comparable](n int, at func(i int) V) []int {
+	if n <= maxSpread {
+		all := make([]int, n)
+		for i := range all {
+			all[i] = i
+		}
+		return all
+	}
+	var out []int
+	first, last := map[V]int{}, map[V]int{}
+	for i := range n {
+		v := at(i)
+		if _, seen := first[v]; !seen {
+			first[v] = i
+			out = append(out, i)
+		}
+		last[v] = i
+	}
+	for _, i := range last {
+		out = append(out, i)
+	}
+	for i := range 64 {
+		out = append(out, i*(n-1)/63)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }

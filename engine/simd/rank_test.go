@@ -38,14 +38,14 @@ func TestByRarity(t *testing.T) {
 		{"a repeated byte before zeros", "\x9d\x00\x00\x00\x9d", []int{0, 4}},
 		{"far into a long one", string(long), []int{3210}},
 	} {
-		got := byRarity([]byte(c.lit), 64)
+		got := byRarity([]byte(c.lit), nil, 64)
 		if len(got) < len(c.want) || !slices.Equal(got[:len(c.want)], c.want) {
 			t.Errorf("%s: %v, want %v first", c.name, got, c.want)
 		}
 	}
 	for n := 1; n <= 2000; n += 1 + n/7 {
 		for _, lit := range []string{strings.Repeat("a", n), strings.Repeat("abc\x00", n)} {
-			got := byRarity([]byte(lit), 16)
+			got := byRarity([]byte(lit), nil, 16)
 			slices.Sort(got)
 			if want := min(16, len(lit)); len(slices.Compact(got)) != want || got[0] < 0 || got[len(got)-1] >= len(lit) {
 				t.Errorf("%d bytes: %v, want %d distinct positions in them", len(lit), got, want)

@@ -56,23 +56,17 @@ func (k *teddyAsm) Level() Level { return k.of }
 
 func (k *teddyAsm) Scan(dst []uint32, b []byte, from, to int) (n, next int) {
 	end := clip(dst, b, from, to, teddyWindow)
-	if from >= end {
+	st := k.st
+	if !st.blk.begin(dst, b, from, end) {
 		return 0, to
 	}
-	st := k.st
-	blk := &st.blk
-	*blk = block{base: unsafe.SliceData(b), pos: from, out: unsafe.SliceData(dst), cap: len(dst)}
 	if k.of == AVX2 {
 		return k.scanAVX2(&st, dst, b, end, to)
 	}
-	for blk.pos < end && blk.cap-blk.n >= slack {
-		blk.end = alignedEnd(blk, 2, end, 1)
+	for st.blk.more(teddyWindow-1, end, 1) {
 		scanTeddyAVX512(&st)
 	}
-	if blk.pos >= end {
-		return blk.n, to
-	}
-	return blk.n, blk.pos
+	return st.blk.result(end, to)
 }
 
 // scanAVX2 leaves to Go what is before the first aligned vector that has
@@ -80,22 +74,18 @@ func (k *teddyAsm) Scan(dst []uint32, b []byte, from, to int) (n, next int) {
 func (k *teddyAsm) scanAVX2(st *teddyState, dst []uint32, b []byte, end, to int) (n, next int) {
 	const vector, group = 32, 128
 	blk := &st.blk
-	head := int(-(uintptr(unsafe.Pointer(blk.base)) + uintptr(blk.pos) + 2) % vector)
-	if blk.pos+head+2 < vector {
+	head := int(-(uintptr(unsafe.Pointer(blk.base)) + uintptr(blk.pos) + teddyWindow - 1) % vector)
+	if blk.pos+head+teddyWindow-1 < vector {
 		head += vector
 	}
 	if head > 0 {
 		blk.n, blk.pos = k.each(dst, blk.n, b, blk.pos, min(end, blk.pos+head))
 	}
-	for blk.pos+group <= end && blk.cap-blk.n >= slack {
-		blk.end = alignedEnd(blk, 2, end, 1)
+	for blk.pos+group <= end && blk.more(teddyWindow-1, end, 1) {
 		scanTeddyAVX2(st)
 	}
 	if blk.pos < end && blk.cap-blk.n >= slack {
 		blk.n, blk.pos = k.each(dst, blk.n, b, blk.pos, end)
 	}
-	if blk.pos >= end {
-		return blk.n, to
-	}
-	return blk.n, blk.pos
+	return blk.result(end, to)
 }

@@ -1,0 +1,196 @@
+//go:build !purego
+
+#include "go_asm.h"
+#include "textflag.h"
+#include "scan_amd64.h"
+
+// Any set of bytes by two shuffles, after Geoff Langdale and Wojciech Muła,
+// "SIMD-ized check which bytes are in a set": the low nibble of a byte chooses
+// a row, 16 bits of which the high nibble chooses one.
+//
+//	byte h·16 + l     rows[l]      . . . . . . . . | . . . . . . . .
+//	                               high, h ≥ 8       low, h < 8
+//
+// A shuffle looks up 8 bits a byte and gives 0 where the top bit of the byte is
+// set. So the low halves are looked up by the byte, the high ones by the byte
+// with its top bit turned, and one of the two is 0; the third shuffle turns h
+// into the bit. Groups of 512 bytes are asked whether any byte is in the set,
+// and gone through vector by vector where one is.
+//
+// Registers: see scan_amd64.h; BX is base. The tables low, high and bit are in
+// Z20 Z21 Z22 or Y12 Y13 Y14, 0x80 and 0x0f everywhere in Z23 Z24 or Y10 Y11.
+
+// IN512 leaves in row and bit what have a bit in common where a byte of memory
+// is in the set.
+#define IN512(memory, row, bit, t) \
+	VMOVDQU64  memory, bit       \
+	ROW512(row, bit, t)
+
+#define ROW512(row, bit, t) \
+	VPSHUFB    bit, Z20, row     \
+	VPXORQ     bit, Z23, t       \
+	VPSHUFB    t, Z21, t         \
+	VPORQ      t, row, row       \
+	VPSRLW     $4, bit, bit      \
+	VPANDQ     bit, Z24, bit     \
+	VPSHUFB    bit, Z22, bit
+
+// ANY512 adds to acc what is not zero where a byte is in the set.
+#define ANY512(at, acc, row, bit, t) \
+	IN512(at(BX)(R8*1), row, bit, t)     \
+	VPTERNLOGQ $0xf8, row, bit, acc      // acc | row & bit
+
+#define LOAD_LANES \
+	LANES
+#define EMIT \
+	EMIT_FEW_MANY
+
+// func scanClassAVX512(st *classState)
+TEXT ·scanClassAVX512(SB), NOSPLIT, $0-8
+#include "class512_amd64.h"
+
+#undef LOAD_LANES
+#undef EMIT
+#define LOAD_LANES \
+	BYTE_LANES
+#define EMIT \
+	EMIT_PACKED
+
+// func scanClassVBMI2(st *classState)
+TEXT ·scanClassVBMI2(SB), NOSPLIT, $0-8
+#include "class512_amd64.h"
+
+// IN256 leaves in bit one bit a byte, and in row the same bit and others where
+// a byte of memory is in the set.
+#define IN256(memory, row, bit, t) \
+	VMOVDQU memory, bit          \
+	VPSHUFB bit, Y12, row        \
+	VPXOR   bit, Y10, t          \
+	VPSHUFB t, Y13, t            \
+	VPOR    t, row, row          \
+	VPSRLW  $4, bit, bit         \
+	VPAND   bit, Y11, bit        \
+	VPSHUFB bit, Y14, bit        \
+	VPAND   bit, row, row
+
+// func scanClassAVX2(st *classState)
+TEXT ·scanClassAVX2(SB), NOSPLIT, $0-8
+	MOVQ         st+0(FP), DI
+	LOAD_BLOCK
+	MOVQ         SI, BX
+	MOVQ         classState_tables(DI), DX
+	VMOVDQU      classTables_low(DX), Y12
+	VMOVDQU      classTables_high(DX), Y13
+	VMOVDQU      classTables_bit(DX), Y14
+	MOVL         $0x80808080, AX
+	VMOVD        AX, X10
+	VPBROADCASTD X10, Y10
+	MOVL         $0x0f0f0f0f, AX
+	VMOVD        AX, X11
+	VPBROADCASTD X11, Y11
+	TO_ALIGNED(31)
+	JMP          vector256
+
+group256:
+	LEAQ   512(R8), R13
+	CMPQ   R13, R9
+	JGT    rest256
+	FETCH
+	VPXOR  Y0, Y0, Y0
+	VPXOR  Y1, Y1, Y1
+	IN256(0(BX)(R8*1), Y2, Y3, Y4)
+	VPOR   Y2, Y0, Y0
+	IN256(32(BX)(R8*1), Y6, Y7, Y8)
+	VPOR   Y6, Y1, Y1
+	IN256(64(BX)(R8*1), Y2, Y3, Y4)
+	VPOR   Y2, Y0, Y0
+	IN256(96(BX)(R8*1), Y6, Y7, Y8)
+	VPOR   Y6, Y1, Y1
+	IN256(128(BX)(R8*1), Y2, Y3, Y4)
+	VPOR   Y2, Y0, Y0
+	IN256(160(BX)(R8*1), Y6, Y7, Y8)
+	VPOR   Y6, Y1, Y1
+	IN256(192(BX)(R8*1), Y2, Y3, Y4)
+	VPOR   Y2, Y0, Y0
+	IN256(224(BX)(R8*1), Y6, Y7, Y8)
+	VPOR   Y6, Y1, Y1
+	IN256(256(BX)(R8*1), Y2, Y3, Y4)
+	VPOR   Y2, Y0, Y0
+	IN256(288(BX)(R8*1), Y6, Y7, Y8)
+	VPOR   Y6, Y1, Y1
+	IN256(320(BX)(R8*1), Y2, Y3, Y4)
+	VPOR   Y2, Y0, Y0
+	IN256(352(BX)(R8*1), Y6, Y7, Y8)
+	VPOR   Y6, Y1, Y1
+	IN256(384(BX)(R8*1), Y2, Y3, Y4)
+	VPOR   Y2, Y0, Y0
+	IN256(416(BX)(R8*1), Y6, Y7, Y8)
+	VPOR   Y6, Y1, Y1
+	IN256(448(BX)(R8*1), Y2, Y3, Y4)
+	VPOR   Y2, Y0, Y0
+	IN256(480(BX)(R8*1), Y6, Y7, Y8)
+	VPOR   Y6, Y1, Y1
+	VPOR   Y0, Y1, Y0
+	VPTEST Y0, Y0
+	JNZ    vector256
+	MOVQ   R13, R8
+	JMP    group256
+
+rest256:
+	MOVQ R9, R13
+
+vector256:
+	CMPQ  R8, R13
+	JGE   more256
+	CMPQ  R11, R12
+	JGT   done256
+	MOVL  $-1, AX
+	MOVQ  R9, DX
+	SUBQ  R8, DX
+	CMPQ  DX, $32
+	JLT   last256
+	MOVQ  R13, DX
+	SUBQ  R8, DX
+	CMPQ  DX, $32
+	JGE   body256
+	BZHIL DX, AX, AX
+
+body256:
+	IN256((BX)(R8*1), Y2, Y3, Y4)
+	VPCMPEQB  Y2, Y3, Y2
+	VPMOVMSKB Y2, DX
+	ANDL      DX, AX
+	POPCNTL   AX, DX
+	CMPL      DX, $4
+	JGT       many256
+	TESTL     AX, AX
+	JZ        next256
+	FEW(few256)
+
+next256:
+	ADDQ $32, R8
+	JMP  vector256
+
+many256:
+	MANY32
+	ADDQ $32, R8
+	JMP  vector256
+
+// The last 1 to 31 bytes, DX of them; AX is all ones.
+last256:
+	MOVQ  R9, R13
+	MOVQ  R9, R8
+	SUBQ  $32, R8
+	NEGL  DX          // the shift is modulo 32: by 32 − DX
+	SHLXL DX, AX, AX
+	JMP   body256
+
+more256:
+	MOVQ R13, R8      // a vector may have gone beyond
+	CMPQ R8, R9
+	JLT  group256
+
+done256:
+	STORE_BLOCK
+	VZEROUPPER
+	RET

@@ -1,0 +1,142 @@
+// The kernel for AVX-512, by way of LOAD_LANES and EMIT: see literal_amd64.s.
+
+	MOVQ         st+0(FP), DI
+	LOAD_BLOCK
+	MOVQ         literalState_probes(DI), DX
+	MOVL         probe_off(DX), BX
+	ADDQ         SI, BX
+	VPBROADCASTD probe_val(DX), Z0
+	MOVQ         BX, CX
+	VMOVDQA64    Z0, Z1
+	CMPQ         literalState_count(DI), $1
+	JE           start512
+	MOVL         (probe__size+probe_off)(DX), CX
+	ADDQ         SI, CX
+	VPBROADCASTD (probe__size+probe_val)(DX), Z1
+
+start512:
+	LOAD_LANES
+
+	// To the first start whose probe 0 is at a multiple of 64.
+	TO_ALIGNED(63)
+	JMP vector512
+
+group512:
+	LEAQ      512(R8), R13
+	CMPQ      R13, R9
+	JGT       rest512
+	FETCH
+	VPXORQ    0(BX)(R8*1), Z0, Z2
+	VPXORQ    64(BX)(R8*1), Z0, Z3
+	VPXORQ    128(BX)(R8*1), Z0, Z4
+	VPXORQ    192(BX)(R8*1), Z0, Z5
+	VPXORQ    256(BX)(R8*1), Z0, Z6
+	VPXORQ    320(BX)(R8*1), Z0, Z7
+	VPXORQ    384(BX)(R8*1), Z0, Z8
+	VPXORQ    448(BX)(R8*1), Z0, Z9
+	VPMINUB   Z2, Z3, Z2
+	VPMINUB   Z4, Z5, Z4
+	VPMINUB   Z6, Z7, Z6
+	VPMINUB   Z8, Z9, Z8
+	VPMINUB   Z2, Z4, Z2
+	VPMINUB   Z6, Z8, Z6
+	VPMINUB   Z2, Z6, Z2
+	VPTESTNMB Z2, Z2, K1
+	KORTESTQ  K1, K1
+	JNZ       near512
+	MOVQ      R13, R8
+	JMP       group512
+
+near512:
+	CMPQ literalState_count(DI), $1
+	JE   vector512
+
+pair512:
+	FETCH
+	PAIR512(0, Z2)
+	PAIR512(256, Z3)
+	VPMINUB   Z2, Z3, Z2
+	VPTESTNMB Z2, Z2, K1
+	KORTESTQ  K1, K1
+	JNZ       vector512
+	MOVQ      R13, R8
+	LEAQ      512(R8), R13
+	CMPQ      R13, R9
+	JLE       pair512
+
+rest512:
+	MOVQ R9, R13
+
+vector512:
+	CMPQ  R8, R13
+	JGE   more512
+	CMPQ  R11, R12
+	JGT   done512
+	MOVQ  $-1, AX
+	MOVQ  R9, DX
+	SUBQ  R8, DX
+	CMPQ  DX, $64
+	JLT   last512
+	MOVQ  R13, DX
+	SUBQ  R8, DX
+	CMPQ  DX, $64
+	JGE   body512
+	BZHIQ DX, AX, AX
+
+body512:
+	KMOVQ    AX, K7
+	VPCMPEQB (BX)(R8*1), Z0, K7, K1
+	VPCMPEQB (CX)(R8*1), Z1, K7, K2
+	KANDQ    K2, K1, K1
+	MOVQ     literalState_count(DI), DX
+	CMPQ     DX, $2
+	JLE      emit512
+	KORTESTQ K1, K1
+	JZ       next512
+	MOVQ     literalState_probes(DI), AX
+	LEAQ     (AX)(DX*probe__size), R14
+	ADDQ     $(2*probe__size), AX
+
+probe512:
+	MOVL         probe_off(AX), DX
+	ADDQ         R8, DX
+	VPBROADCASTD probe_val(AX), Z2
+	VPCMPEQB     (SI)(DX*1), Z2, K7, K2   // not under K1: one need not wait for the other
+	KANDQ        K2, K1, K1
+	KORTESTQ     K1, K1
+	JZ           next512
+	ADDQ         $probe__size, AX
+	CMPQ         AX, R14
+	JNE          probe512
+
+emit512:
+	EMIT
+
+next512:
+	ADDQ $64, R8
+	JMP  vector512
+
+// The last 1 to 63 starts, DX of them; AX is all ones.
+last512:
+	MOVQ  R9, R13
+	CMPQ  R9, $64
+	JLT   short512
+	MOVQ  R9, R8
+	SUBQ  $64, R8
+	NEGQ  DX          // the shift is modulo 64: by 64 − DX
+	SHLXQ DX, AX, AX
+	JMP   body512
+
+short512:
+	BZHIQ DX, AX, AX
+	JMP   body512
+
+more512:
+	MOVQ R13, R8      // a vector may have gone beyond
+	CMPQ R8, R9
+	JLT  group512
+
+done512:
+	STORE_BLOCK
+	VZEROUPPER
+	RET

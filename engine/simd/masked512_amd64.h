@@ -1,0 +1,155 @@
+// The kernel for AVX-512, by way of LOAD_LANES and EMIT: see masked_amd64.s.
+
+	MOVQ st+0(FP), DI
+	LOAD_BLOCK
+	MOVQ maskedState_first(DI), DX
+	NEAR
+	PROBE(0, Z0, Z20)
+	PROBE(1, Z1, Z21)
+	PROBE(2, Z24, Z22)
+	PROBE(3, Z25, Z23)
+	LOAD_LANES
+
+	// To the first start whose probe 0 is at a multiple of 64.
+	TO_ALIGNED(63)
+	JMP vector512
+
+group512:
+	CMPQ maskedState_wide(DI), $0
+	JNE  wide512
+
+two512:
+	LEAQ 512(R8), R13
+	CMPQ R13, R9
+	JGT  rest512
+	FETCH
+	TWO512(0, Z2, Z10)
+	TWO512(64, Z3, Z11)
+	TWO512(128, Z4, Z12)
+	TWO512(192, Z5, Z13)
+	TWO512(256, Z6, Z10)
+	TWO512(320, Z7, Z11)
+	TWO512(384, Z8, Z12)
+	TWO512(448, Z9, Z13)
+	LEAST512
+	JNZ  vector512
+	MOVQ R13, R8
+	JMP  two512
+
+wide512:
+	MOVQ maskedState_first(DI), DX
+	FAR
+
+four512:
+	LEAQ       512(R8), R13
+	CMPQ       R13, R9
+	JGT        rest512
+	FETCH
+	VPTERNLOGQ $0xff, Z2, Z2, Z2
+	VPTERNLOGQ $0xff, Z3, Z3, Z3
+	FOUR512(0, Y2, Y4, Y5)
+	FOUR512(32, Y3, Y6, Y7)
+	FOUR512(64, Y2, Y8, Y9)
+	FOUR512(96, Y3, Y4, Y5)
+	FOUR512(128, Y2, Y6, Y7)
+	FOUR512(160, Y3, Y8, Y9)
+	FOUR512(192, Y2, Y4, Y5)
+	FOUR512(224, Y3, Y6, Y7)
+	FOUR512(256, Y2, Y8, Y9)
+	FOUR512(288, Y3, Y4, Y5)
+	FOUR512(320, Y2, Y6, Y7)
+	FOUR512(352, Y3, Y8, Y9)
+	FOUR512(384, Y2, Y4, Y5)
+	FOUR512(416, Y3, Y6, Y7)
+	FOUR512(448, Y2, Y8, Y9)
+	FOUR512(480, Y3, Y4, Y5)
+	VPMINUB    Y2, Y3, Y2
+	VPTESTNMB  Y2, Y2, K1
+	KORTESTQ   K1, K1
+	JNZ  vector512
+	MOVQ R13, R8
+	JMP  four512
+
+rest512:
+	MOVQ R9, R13
+
+vector512:
+	CMPQ  R8, R13
+	JGE   more512
+	CMPQ  R11, R12
+	JGT   done512
+	MOVQ  $-1, AX
+	MOVQ  R9, DX
+	SUBQ  R8, DX
+	CMPQ  DX, $64
+	JLT   last512
+	MOVQ  R13, DX
+	SUBQ  R8, DX
+	CMPQ  DX, $64
+	JGE   body512
+	BZHIQ DX, AX, AX
+
+body512:
+	KMOVQ       AX, K7
+	VMOVDQU8.Z  (BX)(R8*1), K7, Z2
+	VMOVDQU8.Z  (CX)(R8*1), K7, Z3
+	VPTERNLOGQ  $0x48, Z0, Z20, Z2
+	VPTERNLOGQ  $0x48, Z1, Z21, Z3
+	VPORQ       Z3, Z2, Z2
+	VPTESTNMB   Z2, Z2, K7, K1
+	MOVQ        maskedState_count(DI), DX
+	CMPQ        DX, $2
+	JLE         emit512
+	KORTESTQ    K1, K1
+	JZ          next512
+	MOVQ        maskedState_probes(DI), AX
+	IMUL3Q      $maskedProbe__size, DX, R14
+	ADDQ        AX, R14
+	ADDQ        $(2*maskedProbe__size), AX
+
+probe512:
+	MOVL         maskedProbe_off(AX), DX
+	ADDQ         R8, DX
+	VMOVDQU8.Z   (SI)(DX*1), K7, Z2
+	VPBROADCASTD maskedProbe_val(AX), Z3
+	VPBROADCASTD maskedProbe_mask(AX), Z4
+	VPTERNLOGQ   $0x48, Z3, Z4, Z2
+	VPTESTNMB    Z2, Z2, K7, K2             // not under K1: one need not wait for the other
+	KANDQ        K2, K1, K1
+	KORTESTQ     K1, K1
+	JZ           next512
+	ADDQ         $maskedProbe__size, AX
+	CMPQ         AX, R14
+	JNE          probe512
+
+emit512:
+	EMIT
+
+next512:
+	ADDQ $64, R8
+	JMP  vector512
+
+// The last 1 to 63 starts, DX of them; AX is all ones.
+last512:
+	MOVQ  R9, R13
+	CMPQ  R9, $64
+	JLT   short512
+	MOVQ  R9, R8
+	SUBQ  $64, R8
+	NEGQ  DX          // the shift is modulo 64: by 64 − DX
+	SHLXQ DX, AX, AX
+	JMP   body512
+
+short512:
+	BZHIQ DX, AX, AX
+	JMP   body512
+
+more512:
+	MOVQ R13, R8      // a vector may have gone beyond
+	CMPQ R8, R9
+	JLT  group512
+
+done512:
+	STORE_BLOCK
+	VZEROUPPER
+	RET

@@ -1,0 +1,284 @@
+//go:build !purego
+
+#include "go_asm.h"
+#include "textflag.h"
+#include "scan_amd64.h"
+
+// The loops of literal_amd64.s, under masks: a byte of memory agrees with a
+// probe where (memory ^ value) & mask = 0. Differences:
+//
+//  1. One probe is seldom enough where only some bits of it count, so a group
+//     is asked for the pair from the start, and where it was foreseen that the
+//     pair lets through too much, for four probes.
+//  2. Groups that pass are gone through vector by vector: first the pair, then
+//     the other probes one after the other, until no start is left.
+//
+// Registers: see scan_amd64.h. BX is base + off0, CX base + off1; within groups
+// that are asked for four, AX is base + off2 and DX base + off3.
+//
+//	values of the first four probes   Z0 Z1 Z24 Z25   Y0 Y1 Y10 Y11
+//	their masks                       Z20 to Z23      Y12 to Y15
+
+// PROBE loads the probe of that number.
+#define PROBE(i, val, mask) \
+	VPBROADCASTD (i*maskedProbe__size+maskedProbe_val)(DX), val   \
+	VPBROADCASTD (i*maskedProbe__size+maskedProbe_mask)(DX), mask
+
+// NEAR loads the addresses of the first two probes, FAR those of the others. DX is
+// the probes.
+#define NEAR \
+	MOVL maskedProbe_off(DX), BX                         \
+	MOVL (maskedProbe__size+maskedProbe_off)(DX), CX     \
+	ADDQ SI, BX                                          \
+	ADDQ SI, CX
+
+#define FAR \
+	MOVL (2*maskedProbe__size+maskedProbe_off)(DX), AX   \
+	MOVL (3*maskedProbe__size+maskedProbe_off)(DX), DX   \
+	ADDQ SI, AX                                          \
+	ADDQ SI, DX
+
+// ALSO512 adds to acc what sets memory apart from a probe.
+#define ALSO512(memory, val, mask, acc, t) \
+	VPANDQ     memory, mask, t              \
+	VPTERNLOGQ $0xf6, val, t, acc             // acc | t ^ val
+
+// TWO512 leaves a zero byte in acc where two probes agree in the 64 starts from
+// R8 + at.
+#define TWO512(at, acc, t) \
+	VPANDQ at(BX)(R8*1), Z20, acc           \
+	VPXORQ acc, Z0, acc                     \
+	ALSO512(at(CX)(R8*1), Z1, Z21, acc, t)
+
+// FOUR512 makes the least byte of least zero where four probes agree in the 32
+// starts from R8 + at. Vectors of 64 bytes, which all straddle lines but for
+// those of the first probe, halve the bandwidth here; of these every other does.
+#define FOUR512(at, least, acc, t) \
+	VPANDQ  at(BX)(R8*1), Y20, acc          \
+	VPXORQ  acc, Y0, acc                    \
+	ALSO512(at(CX)(R8*1), Y1, Y21, acc, t)  \
+	ALSO512(at(AX)(R8*1), Y24, Y22, acc, t) \
+	ALSO512(at(DX)(R8*1), Y25, Y23, acc, t) \
+	VPMINUB acc, least, least
+
+// LEAST512 leaves in Z2 the least of Z2 to Z9, and in K1 where it is zero.
+#define LEAST512 \
+	VPMINUB   Z2, Z3, Z2    \
+	VPMINUB   Z4, Z5, Z4    \
+	VPMINUB   Z6, Z7, Z6    \
+	VPMINUB   Z8, Z9, Z8    \
+	VPMINUB   Z2, Z4, Z2    \
+	VPMINUB   Z6, Z8, Z6    \
+	VPMINUB   Z2, Z6, Z2    \
+	VPTESTNMB Z2, Z2, K1    \
+	KORTESTQ  K1, K1
+
+#define LOAD_LANES \
+	LANES
+#define EMIT \
+	EMIT_FEW_MANY
+
+// func scanMaskedAVX512(st *maskedState)
+TEXT ·scanMaskedAVX512(SB), NOSPLIT, $0-8
+#include "masked512_amd64.h"
+
+#undef LOAD_LANES
+#undef EMIT
+#define LOAD_LANES \
+	BYTE_LANES
+#define EMIT \
+	EMIT_PACKED
+
+// func scanMaskedVBMI2(st *maskedState)
+TEXT ·scanMaskedVBMI2(SB), NOSPLIT, $0-8
+#include "masked512_amd64.h"
+
+// EQUAL256 leaves ones in t where memory agrees with a probe.
+#define EQUAL256(memory, val, mask, t) \
+	VPAND    memory, mask, t   \
+	VPCMPEQB val, t, t
+
+// TWO256 and FOUR256 add to acc where two, or four, probes agree in the 32
+// starts from R8 + at.
+#define TWO256(at, acc, t, u) \
+	EQUAL256(at(BX)(R8*1), Y0, Y12, t)      \
+	EQUAL256(at(CX)(R8*1), Y1, Y13, u)      \
+	VPAND t, u, t                           \
+	VPOR  t, acc, acc
+
+#define FOUR256(at, acc, t, u) \
+	EQUAL256(at(BX)(R8*1), Y0, Y12, t)      \
+	EQUAL256(at(CX)(R8*1), Y1, Y13, u)      \
+	VPAND t, u, t                           \
+	EQUAL256(at(AX)(R8*1), Y10, Y14, u)     \
+	VPAND t, u, t                           \
+	EQUAL256(at(DX)(R8*1), Y11, Y15, u)     \
+	VPAND t, u, t                           \
+	VPOR  t, acc, acc
+
+// func scanMaskedAVX2(st *maskedState)
+TEXT ·scanMaskedAVX2(SB), NOSPLIT, $0-8
+	MOVQ st+0(FP), DI
+	LOAD_BLOCK
+	MOVQ maskedState_first(DI), DX
+	NEAR
+	PROBE(0, Y0, Y12)
+	PROBE(1, Y1, Y13)
+	PROBE(2, Y10, Y14)
+	PROBE(3, Y11, Y15)
+
+	// To the first start whose probe 0 is at a multiple of 32.
+	TO_ALIGNED(31)
+	JMP vector256
+
+group256:
+	CMPQ maskedState_wide(DI), $0
+	JNE  wide256
+
+two256:
+	LEAQ  512(R8), R13
+	CMPQ  R13, R9
+	JGT   rest256
+	FETCH
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
+	TWO256(0, Y2, Y4, Y5)
+	TWO256(32, Y3, Y6, Y7)
+	TWO256(64, Y2, Y8, Y9)
+	TWO256(96, Y3, Y4, Y5)
+	TWO256(128, Y2, Y6, Y7)
+	TWO256(160, Y3, Y8, Y9)
+	TWO256(192, Y2, Y4, Y5)
+	TWO256(224, Y3, Y6, Y7)
+	TWO256(256, Y2, Y8, Y9)
+	TWO256(288, Y3, Y4, Y5)
+	TWO256(320, Y2, Y6, Y7)
+	TWO256(352, Y3, Y8, Y9)
+	TWO256(384, Y2, Y4, Y5)
+	TWO256(416, Y3, Y6, Y7)
+	TWO256(448, Y2, Y8, Y9)
+	TWO256(480, Y3, Y4, Y5)
+	VPOR   Y2, Y3, Y2
+	VPTEST Y2, Y2
+	JNZ    vector256
+	MOVQ   R13, R8
+	JMP    two256
+
+wide256:
+	MOVQ maskedState_first(DI), DX
+	FAR
+
+four256:
+	LEAQ  512(R8), R13
+	CMPQ  R13, R9
+	JGT   rest256
+	FETCH
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
+	FOUR256(0, Y2, Y4, Y5)
+	FOUR256(32, Y3, Y6, Y7)
+	FOUR256(64, Y2, Y8, Y9)
+	FOUR256(96, Y3, Y4, Y5)
+	FOUR256(128, Y2, Y6, Y7)
+	FOUR256(160, Y3, Y8, Y9)
+	FOUR256(192, Y2, Y4, Y5)
+	FOUR256(224, Y3, Y6, Y7)
+	FOUR256(256, Y2, Y8, Y9)
+	FOUR256(288, Y3, Y4, Y5)
+	FOUR256(320, Y2, Y6, Y7)
+	FOUR256(352, Y3, Y8, Y9)
+	FOUR256(384, Y2, Y4, Y5)
+	FOUR256(416, Y3, Y6, Y7)
+	FOUR256(448, Y2, Y8, Y9)
+	FOUR256(480, Y3, Y4, Y5)
+	VPOR   Y2, Y3, Y2
+	VPTEST Y2, Y2
+	JNZ    vector256
+	MOVQ   R13, R8
+	JMP    four256
+
+rest256:
+	MOVQ R9, R13
+
+vector256:
+	CMPQ  R8, R13
+	JGE   more256
+	CMPQ  R11, R12
+	JGT   done256
+	MOVL  $-1, AX
+	MOVQ  R9, DX
+	SUBQ  R8, DX
+	CMPQ  DX, $32
+	JLT   last256
+	MOVQ  R13, DX
+	SUBQ  R8, DX
+	CMPQ  DX, $32
+	JGE   body256
+	BZHIL DX, AX, AX
+
+body256:
+	EQUAL256((BX)(R8*1), Y0, Y12, Y2)
+	EQUAL256((CX)(R8*1), Y1, Y13, Y3)
+	VPAND     Y2, Y3, Y2
+	VPMOVMSKB Y2, DX
+	ANDL      DX, AX
+	JZ        next256
+	MOVQ      maskedState_count(DI), DX
+	CMPQ      DX, $2
+	JLE       emit256
+	IMUL3Q    $maskedProbe__size, DX, R14
+	MOVQ      maskedState_probes(DI), DX
+	LEAQ      (DX)(R14*1), DI
+	ADDQ      $(2*maskedProbe__size), DX
+
+probe256:
+	MOVL         maskedProbe_off(DX), R14
+	ADDQ         R8, R14
+	VPBROADCASTD maskedProbe_val(DX), Y2
+	VPBROADCASTD maskedProbe_mask(DX), Y3
+	EQUAL256((SI)(R14*1), Y2, Y3, Y4)
+	VPMOVMSKB    Y4, R14
+	ANDL         R14, AX
+	JZ           none256
+	ADDQ         $maskedProbe__size, DX
+	CMPQ         DX, DI
+	JNE          probe256
+	MOVQ         st+0(FP), DI
+
+emit256:
+	POPCNTL AX, DX
+	CMPQ    DX, $4
+	JGT     many256
+	FEW(few256)
+	JMP     next256
+
+none256:
+	MOVQ st+0(FP), DI
+
+next256:
+	ADDQ $32, R8
+	JMP  vector256
+
+many256:
+	MANY32
+	ADDQ $32, R8
+	JMP  vector256
+
+// The last 1 to 31 starts, DX of them; AX is all ones.
+last256:
+	MOVQ  R9, R13
+	MOVQ  R9, R8
+	SUBQ  $32, R8
+	NEGL  DX          // the shift is modulo 32: by 32 − DX
+	SHLXL DX, AX, AX
+	JMP   body256
+
+more256:
+	MOVQ R13, R8      // a vector may have gone beyond
+	CMPQ R8, R9
+	JLT  group256
+
+done256:
+	STORE_BLOCK
+	VZEROUPPER
+	RET

@@ -1,0 +1,154 @@
+// What the kernels that report starts at stride 1 share. They keep
+//
+//	DI  the state, which begins with a block      R8   first start of the vector
+//	SI  base                                      R9   end of starts
+//	BX  base + the offset of the aligned loads    R10  out
+//	AX, DX, R14 scratch                           R11  offsets in out
+//	R12  most offsets in out that leave room for a vector
+//	R13  end of the starts under way: of the group, or of those to go through
+//	     one vector at a time
+//
+// and store the offsets of a vector by one of these.
+//
+//	EMIT_FEW_MANY  AVX-512: a few, one after the other; many, by packing lanes
+//	EMIT_PACKED    AVX-512 VBMI2: any, by packing the numbers of the lanes as bytes
+//	FEW, MANY32    AVX2
+
+#define LOAD_BLOCK \
+	MOVQ block_base(DI), SI   \
+	MOVQ block_pos(DI), R8    \
+	MOVQ block_end(DI), R9    \
+	MOVQ block_out(DI), R10   \
+	MOVQ block_n(DI), R11     \
+	MOVQ block_cap(DI), R12   \
+	SUBQ $const_slack, R12
+
+#define STORE_BLOCK \
+	MOVQ R8, block_pos(DI)    \
+	MOVQ R11, block_n(DI)
+
+// TO_ALIGNED puts in R13 the first start whose aligned load is at a multiple of
+// the vector, but at most R9; less is one less than the size of a vector.
+#define TO_ALIGNED(less) \
+	LEAQ    (BX)(R8*1), R13   \
+	NEGQ    R13               \
+	ANDQ    $less, R13        \
+	ADDQ    R8, R13           \
+	CMPQ    R9, R13           \
+	CMOVQLT R9, R13
+
+// FEW stores the offset R8 + i for every bit i of AX, which is not zero.
+#define FEW(again) \
+again:                                  \
+	TZCNTQ AX, DX                   \
+	ADDL   R8, DX                   \
+	MOVL   DX, (R10)(R11*4)         \
+	INCQ   R11                      \
+	BLSRQ  AX, AX                   \
+	JNZ    again
+
+// LANES loads the numbers of the lanes, for EMIT_FEW_MANY.
+#define LANES \
+	VMOVDQU32 ·lanes+0(SB), Z16     \
+	VMOVDQU32 ·lanes+64(SB), Z17    \
+	VMOVDQU32 ·lanes+128(SB), Z18   \
+	VMOVDQU32 ·lanes+192(SB), Z19
+
+// MANY16 stores the offsets for the low 16 bits of K1 and of AX: those of the
+// lanes of Z3 + first.
+#define MANY16(first) \
+	VPADDD      first, Z3, Z4       \
+	VPCOMPRESSD Z4, K1, Z4          \
+	VMOVDQU32   Z4, (R10)(R11*4)    \
+	MOVWLZX     AX, DX              \
+	POPCNTL     DX, DX              \
+	ADDQ        DX, R11
+
+// EMIT_FEW_MANY stores the offset R8 + i for every bit i of K1.
+#define EMIT_FEW_MANY \
+	KMOVQ        K1, AX             \
+	POPCNTQ      AX, DX             \
+	CMPQ         DX, $4             \
+	JGT          many               \
+	TESTQ        AX, AX             \
+	JZ           none               \
+	FEW(few)                        \
+	JMP          none               \
+many:                                   \
+	VPBROADCASTD R8, Z3             \
+	MANY16(Z16)                     \
+	KSHIFTRQ     $16, K1, K1        \
+	SHRQ         $16, AX            \
+	MANY16(Z17)                     \
+	KSHIFTRQ     $16, K1, K1        \
+	SHRQ         $16, AX            \
+	MANY16(Z18)                     \
+	KSHIFTRQ     $16, K1, K1        \
+	SHRQ         $16, AX            \
+	MANY16(Z19)                     \
+none:
+
+// BYTE_LANES loads the numbers of the lanes, for EMIT_PACKED.
+#define BYTE_LANES \
+	VMOVDQU64 ·byteLanes(SB), Z16
+
+// PACKED16 stores the offsets for the 16 bytes of packed, the first at out.
+#define PACKED16(packed, out) \
+	VPMOVZXBD packed, Z4            \
+	VPADDD    Z3, Z4, Z4            \
+	VMOVDQU32 Z4, out(R10)(R11*4)
+
+// EMIT_PACKED stores the offset R8 + i for every bit i of K1, without a branch
+// where there are at most 16: how many there are cannot be guessed.
+#define EMIT_PACKED \
+	KMOVQ         K1, AX             \
+	POPCNTQ       AX, DX             \
+	VPCOMPRESSB.Z Z16, K1, Z2        \
+	VPBROADCASTD  R8, Z3             \
+	PACKED16(X2, 0)                  \
+	CMPQ          DX, $16            \
+	JLE           packed             \
+	VEXTRACTI32X4 $1, Z2, X5         \
+	PACKED16(X5, 64)                 \
+	VEXTRACTI64X4 $1, Z2, Y5         \
+	PACKED16(X5, 128)                \
+	VEXTRACTI32X4 $3, Z2, X5         \
+	PACKED16(X5, 192)                \
+packed:                                  \
+	ADDQ          DX, R11
+
+// MANY8 stores the offsets for the low 8 bits of AX, those of Y3 plus the lane,
+// and moves on to the next 8. DX is compress8, Y4 eight everywhere.
+#define MANY8 \
+	MOVBLZX   AX, R14               \
+	VPMOVZXBD (DX)(R14*8), Y5       \
+	VPADDD    Y5, Y3, Y5            \
+	VMOVDQU   Y5, (R10)(R11*4)      \
+	POPCNTL   R14, R14              \
+	ADDQ      R14, R11              \
+	SHRL      $8, AX                \
+	VPADDD    Y4, Y3, Y3
+
+// MANY32 stores the offset R8 + i for every bit i of AX.
+#define MANY32 \
+	LEAQ         ·compress8(SB), DX     \
+	VMOVD        R8, X3                 \
+	VPBROADCASTD X3, Y3                 \
+	VPBROADCASTD ·lanes+32(SB), Y4      \ // eight
+	MANY8                               \
+	MANY8                               \
+	MANY8                               \
+	MANY8
+
+// FETCH asks for a group of memory further on than the core looks by itself,
+// least of all where it guessed wrong about a group and has to catch up. Asking
+// for what is not there does no harm.
+#define FETCH \
+	PREFETCHT0 4096(BX)(R8*1) \
+	PREFETCHT0 4160(BX)(R8*1) \
+	PREFETCHT0 4224(BX)(R8*1) \
+	PREFETCHT0 4288(BX)(R8*1) \
+	PREFETCHT0 4352(BX)(R8*1) \
+	PREFETCHT0 4416(BX)(R8*1) \
+	PREFETCHT0 4480(BX)(R8*1) \
+	PREFETCHT0 4544(BX)(R8*1)

@@ -349,25 +349,48 @@ type setKernel struct {
 // by class: fewer, the better the alternative.
 var maxSingle = [4]int{8, 8, 5, 3}
 
-// class is literals that can be looked for together: by the stride that they
-// allow at which memory is looked at, and whether case counts.
+// class is literals that can be looked for together.
 type class struct {
-	stride int // 4, 2 or 1; 0: too short for grams
-	fold   uint64
+	stride int    // that they allow memory to be looked at; 4, 2 or 1; 0: too short for grams
+	fold   uint64 // not 0: case does not count
+	wild   bool   // grams have several values
 }
 
-// classOf is the best class for a literal, and the part of it that counts
-// there.
-func (set *literalSet) classOf(u uint32) (class, gramLiteral) {
+// classOf is the best class for a literal, and the part of it that may have
+// its window; most is the values that a gram may have.
+func (set *literalSet) classOf(u uint32, most int) (class, gramLiteral) {
 	lit := set.lit(u)
 	best, where := class{}, gramLiteral{lit: u}
 	for _, fold := range []uint64{0, caseFold} {
 		first, last := longestRun(lit, fold)
-		if c := (class{strideFor(last - first), fold}); c.stride > best.stride {
+		if c := (class{stride: strideFor(last - first), fold: fold}); c.stride > best.stride {
 			best, where.first, where.last = c, uint32(first), uint32(last)
 		}
 	}
+	if best.stride == 4 || lit.Mask == nil {
+		return best, where
+	}
+	for _, stride := range []int{4, 2, 1} {
+		if stride > best.stride && hasWildWindow(lit, stride, most) {
+			return class{stride: stride, wild: true}, gramLiteral{u, 0, uint32(len(lit.Bytes))}
+		}
+	}
 	return best, where
+}
+
+// hasWildWindow says whether a literal has a window of which no gram has more
+// than so many values.
+func hasWildWindow(lit Lit, stride, most int) bool {
+	for begin := range min(len(lit.Bytes)-stride-wildSize+2, maxWindow+1) {
+		ok := true
+		for j := range stride {
+			ok = ok && lit.values(begin+j, begin+j+wildSize) <= most
+		}
+		if ok {
+			return true
+		}
+	}
+	return false
 }
 
 // strideFor is the largest stride for literals of size bytes.
@@ -406,15 +429,21 @@ func longestRun(lit Lit, fold uint64) (first, last int) {
 func newSetKernel(level Level, set *literalSet) (*setKernel, error) {
 	k := &setKernel{literalSet: set, shortest: MaxLiteral}
 	classes := map[class][]gramLiteral{}
+	most := min(maxValues, maxWild/(4*max(len(set.lits)-set.plain, 1)))
 	for u := range set.lits {
 		k.shortest = min(k.shortest, int(set.lits[u].size))
-		c, l := set.classOf(uint32(u))
+		c, l := set.classOf(uint32(u), most)
 		classes[c] = append(classes[c], l)
 	}
 	// All at once by Teddy; or those that are too short for few passes, or have
 	// too few bytes that count in full; or else by grams.
-	all := [...]class{{4, 0}, {4, caseFold}, {2, 0}, {2, caseFold}, {1, 0}, {1, caseFold}, {0, 0}}
-	for _, some := range [...][]class{all[:], all[2:], all[4:], all[6:]} {
+	all := [...]class{
+		{stride: 4}, {stride: 4, fold: caseFold}, {stride: 4, wild: true},
+		{stride: 2}, {stride: 2, fold: caseFold}, {stride: 2, wild: true},
+		{stride: 1}, {stride: 1, fold: caseFold}, {stride: 1, wild: true},
+		{},
+	}
+	for _, some := range [...][]class{all[:], all[3:], all[6:], all[9:]} {
 		if ok, err := k.addTeddy(level, some, classes); err != nil {
 			return nil, err
 		} else if ok {
@@ -501,21 +530,30 @@ func (k *setKernel) addParts(level Level, c class, lits []gramLiteral) error {
 		}
 		return nil
 	}
+	if c.wild {
+		return add(newGramPart(level, k.literalSet, lits, c.stride, wildSize, 0, true))
+	}
 	// Long grams tell more, but short literals have none. Where there are many
 	// of either, they are looked for apart.
 	long := slices.Clone(lits)
 	short := slices.DeleteFunc(slices.Clone(lits), func(l gramLiteral) bool { return l.last-l.first >= 11 })
 	long = slices.DeleteFunc(long, func(l gramLiteral) bool { return l.last-l.first < 11 })
 	if len(lits) < splitAbove || len(long) == 0 || len(short) == 0 {
-		return add(newGramPart(level, k.literalSet, lits, c.stride, gramSize(lits, c.stride), c.fold))
+		return add(newGramPart(level, k.literalSet, lits, c.stride, gramSize(lits, c.stride), c.fold, false))
 	}
-	if err := add(newGramPart(level, k.literalSet, short, c.stride, gramSize(short, c.stride), c.fold)); err != nil {
+	if err := add(newGramPart(level, k.literalSet, short, c.stride, gramSize(short, c.stride), c.fold, false)); err != nil {
 		return err
 	}
-	return add(newGramPart(level, k.literalSet, long, c.stride, gramSize(long, c.stride), c.fold))
+	return add(newGramPart(level, k.literalSet, long, c.stride, gramSize(long, c.stride), c.fold, false))
 }
 
 const (
+	// wildSize is the bytes of a gram that has several values, at most
+	// maxValues, and fewer where there are more than maxWild of them in all.
+	wildSize  = 4
+	maxValues = 256
+	maxWild   = 1 << 20
+
 	// splitAbove is how many literals are looked for in two parts, by length.
 	splitAbove = 4000
 

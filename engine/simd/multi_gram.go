@@ -2,6 +2,8 @@ package simd
 
 import (
 	"encoding/binary"
+	"iter"
+	"math"
 	"math/bits"
 	"slices"
 	"unsafe"
@@ -46,7 +48,8 @@ import (
 //     looked up, in literals and in memory. So it has literals that are masked
 //     in that bit of letters, as text in either case is; verification minds
 //     the mask. Literals that are masked otherwise have their window where
-//     they are not masked.
+//     they are not masked; or else they are in a part of their own, that is
+//     wild: a gram is there with all the values that it may have.
 type gramPart struct {
 	*gramPlan
 	filter Kernel
@@ -55,8 +58,9 @@ type gramPart struct {
 // gramPlan is what the filters share, and the tables behind them.
 type gramPlan struct {
 	set    *literalSet
-	stride int // of the grams that are looked at: 4, 2 or 1
-	size   int // of a gram, in bytes: 4 to 8
+	stride int  // of the grams that are looked at: 4, 2 or 1
+	size   int  // of a gram, in bytes: 4 to 8
+	wild   bool // grams have several values
 
 	// With x the eight bytes at a place, little-endian, its gram is
 	// g = (x | fold) & mask, and is one of the set only if its bit is set:
@@ -111,15 +115,32 @@ func (p *gramPlan) nearOff(i int) int {
 	return p.size + i - 3
 }
 
-// addZeros notes that zeros are gram j of a window.
-func (p *gramPlan) addZeros(window []byte, j int) {
-	for i := range p.near {
-		if at := j + p.nearOff(i); at >= 0 && at < len(window) {
-			p.near[i][window[at]|byte(p.fold)] |= 1 << j
-			continue
+// noteZeros notes what grams of zeros the window at begin has.
+func (p *gramPlan) noteZeros(lit Lit, begin int) {
+	window := make([]byteSet, p.stride+p.size-1)
+	zeros := make([]byte, len(window)) // 0 where it may be zero
+	for i := range window {
+		window[i] = lit.bytesAt(begin + i)
+		if !window[i].has(0) {
+			zeros[i] = 1
 		}
+	}
+	p.zeros = max(p.zeros, zerosIn(zeros, p.size))
+	for j := range p.stride {
+		if zerosAt(zeros, j, j+p.size) {
+			p.addZeros(window, j)
+		}
+	}
+}
+
+// addZeros notes that gram j of a window may be zeros.
+func (p *gramPlan) addZeros(window []byteSet, j int) {
+	for i := range p.near {
+		at := j + p.nearOff(i)
 		for c := range p.near[i] {
-			p.near[i][c] |= 1 << j
+			if at < 0 || at >= len(window) || window[at].has(byte(c)) {
+				p.near[i][byte(c)|byte(p.fold)] |= 1 << j
+			}
 		}
 	}
 }
@@ -198,8 +219,8 @@ const (
 
 // newGramPart makes the part for literals, each with a stretch of bytes that
 // suits: of which, under fold, all count, and which is stride + size − 1 long.
-func newGramPart(level Level, set *literalSet, lits []gramLiteral, stride, size int, fold uint64) (*gramPart, error) {
-	p := newGramPlan(set, lits, stride, size, fold)
+func newGramPart(level Level, set *literalSet, lits []gramLiteral, stride, size int, fold uint64, wild bool) (*gramPart, error) {
+	p := newGramPlan(set, lits, stride, size, fold, wild)
 	filter, err := choose(level, gramFilters, p)
 	if err != nil {
 		return nil, err
@@ -228,41 +249,43 @@ func (p *gramPlan) Shape() Shape { return LiteralSet }
 
 func (p *gramPlan) Len() int { return p.size }
 
-func newGramPlan(set *literalSet, lits []gramLiteral, stride, size int, fold uint64) *gramPlan {
-	grams := len(lits) * stride
+func newGramPlan(set *literalSet, lits []gramLiteral, stride, size int, fold uint64, wild bool) *gramPlan {
+	p := &gramPlan{
+		set:    set,
+		stride: stride,
+		size:   size,
+		wild:   wild,
+		fold:   fold,
+		mask:   ^uint64(0) >> (64 - 8*size),
+		minOff: maxWindow + stride,
+	}
+	begins := p.windowsOf(lits)
+	grams := 0
+	for i, l := range lits {
+		for j := range stride {
+			grams += p.values(l, begins[i]+j)
+		}
+	}
 	width := bits.Len(uint(grams*gramBits)) - 1
 	if width > maxFilter { // 8 bits a gram at least
 		width = max(maxFilter, width-3)
 	}
 	width = max(minFilter, min(width, 30))
-	p := &gramPlan{
-		set:    set,
-		stride: stride,
-		size:   size,
-		fold:   fold,
-		mask:   ^uint64(0) >> (64 - 8*size),
-		words:  make([]uint32, 1<<width/32),
-		toBit:  uint32(32 - width),
-		minOff: maxWindow + stride,
-	}
-	begins := p.windowsOf(lits)
+	p.words = make([]uint32, 1<<width/32)
+	p.toBit = uint32(32 - width)
 	items := make([]runItem, 0, grams)
 	for i, l := range lits {
 		begin := begins[i]
 		p.minOff = min(p.minOff, begin)
 		p.maxOff = max(p.maxOff, begin+stride-1)
-		lit := set.bytes(l.lit)
-		window := lit[begin : begin+stride+size-1]
-		p.zeros = max(p.zeros, zerosIn(window, size))
+		p.noteZeros(set.lit(l.lit), begin)
 		for j := range stride {
-			g := p.gram(window, j)
-			p.add(g)
-			if zerosAt(window, j, j+size) {
-				p.addZeros(window, j)
+			for g := range p.gramsOf(l, begin+j) {
+				p.add(g)
+				items = append(items, runItem{gramKey(g), gramEntry{l.lit, uint32(begin + j)}})
 			}
-			items = append(items, runItem{gramKey(g), gramEntry{l.lit, uint32(begin + j)}})
 		}
-		if len(lit) > farSize && set.mask(l.lit) == nil {
+		if lit := set.bytes(l.lit); len(lit) > farSize && set.mask(l.lit) == nil {
 			if p.far == nil {
 				p.far = map[uint32]*verifier{}
 			}
@@ -271,7 +294,7 @@ func newGramPlan(set *literalSet, lits []gramLiteral, stride, size int, fold uin
 		}
 	}
 	var crowded []uint32
-	if p.grams, crowded = newRunTable(items); len(crowded) > 0 {
+	if p.grams, crowded = newRunTable(items); len(crowded) > 0 && !wild {
 		p.addWindows(crowded, lits, begins)
 	}
 	return p
@@ -293,6 +316,47 @@ func load8(b []byte, s int) uint64 {
 // bit is the number of a gram's bit in the filter.
 func (p *gramPlan) bit(g uint64) uint32 {
 	return (uint32(g)*gramMul + uint32(g>>32)*gramMulHigh) >> p.toBit
+}
+
+// values is how many values the gram at offset off of a literal has.
+func (p *gramPlan) values(l gramLiteral, off int) int {
+	if !p.wild {
+		return 1
+	}
+	return p.set.lit(l.lit).values(off, off+p.size)
+}
+
+// values is how many values a literal may have from offset first up to last;
+// math.MaxInt32 where they are that many or more.
+func (l Lit) values(first, last int) int {
+	n := 1
+	for i := first; i < last; i++ {
+		if n <<= 8 - bits.OnesCount8(l.Mask[i]); n >= math.MaxInt32 {
+			return math.MaxInt32
+		}
+	}
+	return n
+}
+
+// gramsOf yields the values of the gram at offset off of a literal.
+func (p *gramPlan) gramsOf(l gramLiteral, off int) iter.Seq[uint64] {
+	lit := p.set.lit(l.lit)
+	return func(yield func(uint64) bool) {
+		g := p.gram(lit.Bytes, off)
+		if !p.wild {
+			yield(g)
+			return
+		}
+		open := ^load8(lit.Mask, off) & p.mask // bits that do not count
+		for v := uint64(0); ; {
+			if !yield(g | v) {
+				return
+			}
+			if v = (v - open) & open; v == 0 { // the next of the values that open can have
+				return
+			}
+		}
+	}
 }
 
 // add enters a gram in the filter.

@@ -525,7 +525,7 @@ func TestGramFilters(t *testing.T) {
 			stride, size int
 			fold         uint64
 		}{{1, 4, 0}, {2, 4, 0}, {2, 5, 0}, {4, 4, 0}, {4, 7, 0}, {4, 8, 0}, {4, 8, caseFold}, {2, 6, caseFold}} {
-			p := newGramPlan(set, all, c.stride, c.size, c.fold)
+			p := newGramPlan(set, all, c.stride, c.size, c.fold, false)
 			b := letter(rng, letters, 3000)
 			for n := 0; n < len(b); n += 1 + n/2 {
 				for from := range 9 {

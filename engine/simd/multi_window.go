@@ -1,12 +1,21 @@
 package simd
 
-import "math/bits"
+import (
+	"math"
+	"math/bits"
+)
 
 // windowsOf chooses where in each literal its window begins: where looking at
 // its grams costs least, which is how often they may be expected in memory,
 // times how many literals have them at most.
 func (p *gramPlan) windowsOf(lits []gramLiteral) []int {
 	begins := make([]int, len(lits))
+	if p.wild {
+		for i, l := range lits {
+			begins[i] = p.wildWindow(l)
+		}
+		return begins
+	}
 	window := p.stride + p.size - 1
 	// places is where grams may be.
 	places := func(l gramLiteral) (first, n int) {
@@ -50,6 +59,28 @@ func (p *gramPlan) windowsOf(lits []gramLiteral) []int {
 		}
 	}
 	return begins
+}
+
+// wildWindow is where in a literal the window begins whose grams have fewest
+// values, and of those the rarest.
+func (p *gramPlan) wildWindow(l gramLiteral) int {
+	lit := p.set.lit(l.lit)
+	best, least := 0, math.Inf(1)
+	for begin := range min(len(lit.Bytes)-p.stride-p.size+2, maxWindow+1) {
+		cost := 0.
+		for j := range p.stride {
+			rate := 1.
+			for i := range p.size {
+				at := lit.bytesAt(begin + j + i)
+				rate *= at.rate()
+			}
+			cost += (rate + 1e-9) * float64(lit.values(begin+j, begin+j+p.size))
+		}
+		if cost < least {
+			best, least = begin, cost
+		}
+	}
+	return best
 }
 
 // gramRate is how often a gram may be expected in memory, from how often its

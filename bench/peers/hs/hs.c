@@ -1,20 +1,19 @@
 /* hs scans a file for literals with Hyperscan or Vectorscan, whichever it is
- * built against, and prints how long that takes.
+ * built against.
  *
- *   hs LITERALS FILE REPETITIONS [COUNT]
+ *   hs LITERALS FILE
  *
  * LITERALS has one literal a line, in hexadecimal; with " i" behind it, the
- * case of ASCII letters does not count. FILE is read into memory first, and
- * touched. Every occurrence of every literal is counted, overlapping ones too.
+ * case of ASCII letters does not count. FILE is read into memory. Then lines
+ * are printed: "ready", the seconds that compiling took, and what the library
+ * says of itself, with the processor's features that it uses. For each line
+ * that comes in, the memory is scanned once, and a line tells the seconds and
+ * the hits: every occurrence of every literal, overlapping ones too.
  *
  * The pure literal API refuses a literal that begins with a zero byte; a set
  * with such a one is compiled as regular expressions instead, byte by byte.
- *
- * Output, one line each: version, cpu, api, build seconds, hits, and then
- * the seconds of each repetition. hs_scan takes 32-bit lengths: FILE has less
- * than 4 GiB.
+ * hs_scan takes 32-bit lengths: FILE has less than 4 GiB.
  */
-#include <ctype.h>
 #include <hs.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,10 +51,10 @@ static int on_match(unsigned id, unsigned long long from, unsigned long long to,
 }
 
 int main(int argc, char **argv) {
-	if (argc < 4) die("usage", "hs LITERALS FILE REPETITIONS");
+	if (argc != 3) die("usage", "hs LITERALS FILE");
 	size_t text_size, size;
 	char *text = slurp(argv[1], &text_size), *memory = slurp(argv[2], &size);
-	int repetitions = atoi(argv[3]), nul_first = 0;
+	int nul_first = 0;
 	unsigned n = 0, room = 1 << 20;
 	const char **lits = malloc(room * sizeof *lits), **exprs = malloc(room * sizeof *exprs);
 	unsigned *flags = malloc(room * sizeof *flags), *ids = malloc(room * sizeof *ids);
@@ -84,18 +83,17 @@ int main(int argc, char **argv) {
 	double build = now() - begin;
 	char *info = NULL;
 	hs_database_info(db, &info);
-	printf("version %s\ninfo %s\napi %s\nbuild %.3f\n", hs_version(), info, nul_first ? "regex" : "literal", build);
 	hs_scratch_t *scratch = NULL;
 	if (hs_alloc_scratch(db, &scratch) != HS_SUCCESS) die("scratch", "no memory");
-	double *seconds = malloc((repetitions + 1) * sizeof *seconds);
-	unsigned long long hits = 0;
-	for (int r = 0; r <= repetitions; r++) { /* the first one warms up */
-		hits = 0;
+	printf("ready %.6f %s%s\n", build, info, nul_first ? " (as regular expressions)" : "");
+	fflush(stdout);
+	for (int c; (c = getchar()) != EOF;) {
+		if (c != '\n') continue;
+		unsigned long long hits = 0;
 		begin = now();
 		if (hs_scan(db, memory, size, 0, scratch, on_match, &hits) != HS_SUCCESS) die("scan", "failed");
-		seconds[r] = now() - begin;
+		printf("%.6f %llu\n", now() - begin, hits);
+		fflush(stdout);
 	}
-	printf("hits %llu\n", hits);
-	for (int r = 1; r <= repetitions; r++) printf("scan %.6f\n", seconds[r]);
 	return 0;
 }

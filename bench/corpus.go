@@ -1,0 +1,240 @@
+package main
+
+import (
+	"bufio"
+	"encoding/binary"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// corpus says where memory comes from: made up, or from a process, or a file.
+type corpus struct {
+	Mebibytes int
+	Seed      uint64
+	// How many of 100 pages are of each kind.
+	Zero, Pointers, Text, Code, Random, Noise int
+	Zeros                                     float64 // the share of zeros in noise; else it has none
+
+	Process     []string // a command that says that it is ready, in a line, and waits
+	Environment string   // names the variable that names a file
+}
+
+// needle stands in each made-up corpus, three times.
+const needle = "\x7fneedle\xf9\x17"
+
+// bytes is the corpus; short makes made-up ones smaller. Without an error and
+// bytes, it is not to be had here, for the reason given.
+func (c corpus) bytes(short bool) (b []byte, reason string, err error) {
+	switch {
+	case c.Environment != "":
+		path := os.Getenv(c.Environment)
+		if path == "" {
+			return nil, "no $" + c.Environment, nil
+		}
+		b, err = os.ReadFile(path)
+		return b, "", err
+	case c.Process != nil && short:
+		return nil, "not in the short form", nil
+	case c.Process != nil:
+		return c.gcore()
+	}
+	size := c.Mebibytes << 20
+	if short {
+		size = 2 << 20
+	}
+	b = make([]byte, size)
+	c.fill(b)
+	return b, "", nil
+}
+
+// names are what text is made of, with numbers behind them.
+var names = strings.Fields("kmalloc inode socket /usr/lib/x GET /index error: no session user@host")
+
+// fill makes the corpus up, page by page. The same corpus is the same bytes on
+// every machine.
+func (c corpus) fill(b []byte) {
+	rnd := rand.New(rand.NewPCG(c.Seed, 42))
+	for at := 0; at < len(b); at += 4096 {
+		page := b[at:min(at+4096, len(b))]
+		page[0] = 1 // until it is written, a page is the one zero page that all share,
+		page[0] = 0 // and that is always in the cache
+		k := rnd.IntN(100)
+		for _, kind := range []struct {
+			share int
+			fill  func(*rand.Rand, []byte)
+		}{
+			{c.Zero, func(*rand.Rand, []byte) {}}, {c.Pointers, pointers}, {c.Text, text}, {c.Code, code}, {c.Random, random}, {c.Noise, c.noise},
+		} {
+			if k -= kind.share; k < 0 {
+				kind.fill(rnd, page)
+				break
+			}
+		}
+	}
+	for _, at := range []int{7, len(b) / 3, len(b) - len(needle)} {
+		copy(b[at:], needle)
+	}
+}
+
+// pointers fills a page with words, of which a third are zero and the others
+// pointers into 4 GiB.
+func pointers(rnd *rand.Rand, page []byte) {
+	for i := 0; i+8 <= len(page); i += 8 {
+		if v := rnd.Uint64(); v%3 != 0 {
+			binary.LittleEndian.PutUint64(page[i:], 0x7f0000000000+v>>32)
+		}
+	}
+}
+
+func text(rnd *rand.Rand, page []byte) {
+	for n := 0; n < len(page); {
+		n += copy(page[n:], fmt.Sprintf("%s_%x ", names[rnd.IntN(len(names))], rnd.Uint32()))
+	}
+}
+
+// instructions are common ones of amd64; operands are made up.
+var instructions = []string{"\x48\x89\xe5", "\x48\x8b\x05", "\xe8", "\x0f\x1f\x40\x00", "\xc3\xcc\xcc", "\x48\x83\xec\x28", "\x55\x41\x57\x41\x56",
+	"\x0f\x84", "\x48\x8d\x3d", "\x31\xc0", "\x85\xc0\x74", "\x48\x89\x45\xf8", "\x5d\xc3\x66\x90"}
+
+func code(rnd *rand.Rand, page []byte) {
+	for n := 0; n < len(page); {
+		n += copy(page[n:], instructions[rnd.IntN(len(instructions))])
+		for range rnd.IntN(5) {
+			if n < len(page) {
+				page[n] = byte(rnd.Uint32() >> (8 * rnd.IntN(4)))
+				n++
+			}
+		}
+	}
+}
+
+func random(rnd *rand.Rand, page []byte) {
+	for i := 0; i+8 <= len(page); i += 8 {
+		binary.LittleEndian.PutUint64(page[i:], rnd.Uint64())
+	}
+}
+
+func (c corpus) noise(rnd *rand.Rand, page []byte) {
+	for i := range page {
+		if page[i] = 1 + byte(rnd.Uint32()%255); rnd.Float64() < c.Zeros {
+			page[i] = 0
+		}
+	}
+}
+
+// gcore is the memory of a process that it starts, dumped by gdb's gcore.
+func (c corpus) gcore() (b []byte, reason string, err error) {
+	for _, tool := range []string{c.Process[0], "gcore"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			return nil, "no " + tool + " here", nil
+		}
+	}
+	cmd := exec.Command(c.Process[0], c.Process[1:]...)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, "", err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, "", err
+	}
+	defer func() { cmd.Process.Kill(); cmd.Wait() }()
+	if _, err := bufio.NewReader(out).ReadString('\n'); err != nil {
+		return nil, "", fmt.Errorf("%s: %w", c.Process[0], err)
+	}
+	dir, err := os.MkdirTemp("", "vscan-bench")
+	if err != nil {
+		return nil, "", err
+	}
+	defer os.RemoveAll(dir)
+	if out, err := exec.Command("gcore", "-o", filepath.Join(dir, "core"), fmt.Sprint(cmd.Process.Pid)).CombinedOutput(); err != nil {
+		return nil, fmt.Sprintf("gcore: %v: %.200s", err, out), nil
+	}
+	b, err = os.ReadFile(filepath.Join(dir, fmt.Sprintf("core.%d", cmd.Process.Pid)))
+	return b, "", err
+}
+
+// literals makes literals up. Peers do not take what begins with a zero byte,
+// so none does; and no two are the same.
+func (g *generate) literals(memory []byte) []literal {
+	rnd := rand.New(rand.NewPCG(g.Seed, uint64(g.Count)))
+	seen := map[string]bool{}
+	common := g.commonHeads(memory)
+	var out []literal
+	for tries := 0; len(out) < g.Count && tries < 1000*g.Count+1000; tries++ {
+		b := make([]byte, g.Min+rnd.IntN(g.Max-g.Min+1))
+		if rnd.Float64() < g.Sampled {
+			copy(b, memory[rnd.IntN(len(memory)-len(b)):])
+		} else {
+			for i := range b {
+				b[i] = byte(rnd.Uint32())
+				if g.Text {
+					b[i] = "abcdefghijklmnopqrstuvwxyz_0123456789"[rnd.IntN(37)]
+				}
+			}
+		}
+		if !g.suits(b) || seen[string(b)] || common(b) {
+			continue
+		}
+		seen[string(b)] = true
+		l := literal{bytes: b}
+		switch share := rnd.Float64(); {
+		case share < g.Masked:
+			l.mask = make([]byte, len(b))
+			for i := range b {
+				l.mask[i] = [...]byte{0xff, 0xff, 0xff, 0xf0, 0x0f, 0xff, 0xff, 0xf0, 0xff, 0x00}[rnd.IntN(10)]
+			}
+			l.mask[0], l.mask[len(b)-1] = 0xff, 0xff
+		case share < g.Masked+g.Nocase:
+			l.mask = make([]byte, len(b))
+			for i := range b {
+				b[i] = "abcdefghijklmnopqrstuvwxyz_0123456789"[rnd.IntN(37)]
+				l.mask[i] = 0xff
+				if b[i] >= 'a' {
+					l.mask[i] = 0xdf
+				}
+			}
+		}
+		for i := range l.mask {
+			l.bytes[i] &= l.mask[i]
+		}
+		out = append(out, l)
+	}
+	return out
+}
+
+// suits says whether somebody might look for b: it is not all alike.
+func (g *generate) suits(b []byte) bool {
+	var seen [256]bool
+	distinct := 0
+	for _, c := range b {
+		if !seen[c] {
+			seen[c] = true
+			distinct++
+		}
+		if g.Text && (c < ' ' || c > '~' || c == '"' || c == '\\') {
+			return false
+		}
+	}
+	return b[0] != 0 && distinct >= min(6, len(b)/2+1)
+}
+
+// commonHeads says of a literal whether its first bytes are all over the
+// corpus: whether they are more than once in a part of it.
+func (g *generate) commonHeads(memory []byte) func(b []byte) bool {
+	const head, part = 8, 16 << 20
+	if g.Common || g.Min < head {
+		return func([]byte) bool { return false }
+	}
+	counts := make([]uint8, 1<<26) // by hash
+	slot := func(b []byte) uint64 { return binary.LittleEndian.Uint64(b) * 0x9e3779b97f4a7c15 >> (64 - 26) }
+	for i := 0; i+head <= min(part, len(memory)); i++ {
+		if n := &counts[slot(memory[i:])]; *n < 255 {
+			*n++
+		}
+	}
+	return func(b []byte) bool { return counts[slot(b)] > 2 }
+}

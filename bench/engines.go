@@ -1,0 +1,256 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	ahocorasick "github.com/BobuSumisu/aho-corasick"
+
+	"vscan/engine"
+	"vscan/engine/image"
+	"vscan/engine/simd"
+	"vscan/patterns"
+)
+
+// contender does a job, again and again. Each run tells how long it took and
+// how many hits there were.
+type contender interface {
+	// prepare makes ready for a job. A reason says why that is not possible here.
+	prepare(j *job) (reason string, err error)
+	run() (time.Duration, uint64, error)
+	close()
+}
+
+// newEngine is the contender of a name, as definitions have them.
+func newEngine(name string) (contender, error) {
+	kind, variant, _ := strings.Cut(name, ":")
+	switch kind {
+	case "read":
+		return &plainRead{}, nil
+	case "vscan":
+		v := &vscan{workers: 1}
+		switch {
+		case variant == "" || variant == "Scan":
+			v.each = variant == "Scan"
+		case strings.HasSuffix(variant, " workers"):
+			n, err := strconv.Atoi(strings.TrimSuffix(variant, " workers"))
+			v.workers = n
+			return v, err
+		default:
+			level, err := simd.ParseLevel(variant)
+			v.level = level
+			return v, err
+		}
+		return v, nil
+	case "spin":
+		n, err := strconv.Atoi(variant)
+		return &spin{n: n}, err
+	case "bytes.Index":
+		return &bytesIndex{}, nil
+	case "aho-corasick":
+		return &ahoCorasick{}, nil
+	case "vectorscan", "hyperscan":
+		return &hyperscan{name: kind}, nil
+	case "vscan command", "rg", "yara":
+		return &command{name: kind}, nil
+	}
+	return nil, fmt.Errorf("no engine %q", name)
+}
+
+// noHits is what a contender reports that counts nothing.
+const noHits = ^uint64(0)
+
+// plainRead reads every byte once: the ceiling. A file it maps anew.
+type plainRead struct{ j *job }
+
+func (e *plainRead) prepare(j *job) (string, error) { e.j = j; return "", nil }
+
+func (e *plainRead) run() (time.Duration, uint64, error) {
+	begin := time.Now()
+	if e.j.Mode == "" {
+		sink += simd.ReadBandwidthProbe(e.j.memory)
+		return time.Since(begin), noHits, nil
+	}
+	err := readMapped(e.j.path)
+	return time.Since(begin), noHits, err
+}
+
+func (*plainRead) close() {}
+
+var sink uint64
+
+// vscan is the library.
+type vscan struct {
+	workers int
+	level   simd.Level
+	each    bool // by Scan, hit by hit, and not in batches
+	j       *job
+	set     *patterns.Set
+	scanner *engine.Scanner
+}
+
+func (e *vscan) prepare(j *job) (string, error) {
+	if err := e.level.Check(); err != nil {
+		return err.Error(), nil
+	}
+	e.j = j
+	var err error
+	if e.set, err = patterns.Compile(j.patterns, j.target); err != nil {
+		return "", err
+	}
+	space, err := j.space()
+	if err == nil {
+		e.scanner, err = e.compile(space)
+	}
+	return "", err
+}
+
+func (e *vscan) compile(space *engine.Space) (*engine.Scanner, error) {
+	return engine.Compile(space, e.set, engine.Options{Workers: e.workers, Kernel: e.level})
+}
+
+func (e *vscan) run() (time.Duration, uint64, error) {
+	begin := time.Now()
+	sc := e.scanner
+	if e.j.Mode == "file" {
+		img, err := image.Open(e.j.path, image.Options{Format: "raw"})
+		if err != nil {
+			return 0, 0, err
+		}
+		defer img.Close()
+		space, err := engine.NewSpace(img.Mappings...)
+		if err != nil {
+			return 0, 0, err
+		}
+		if sc, err = e.compile(space); err != nil {
+			return 0, 0, err
+		}
+	}
+	hits := uint64(0)
+	var stats engine.Stats
+	var err error
+	if e.each {
+		stats, err = sc.Scan(context.Background(), func(engine.Hit) bool { hits++; return true })
+	} else {
+		stats, err = sc.ScanBatches(context.Background(), func(b *engine.Batch) bool { hits += b.Len(); return true })
+	}
+	took := time.Since(begin)
+	if err == nil && !stats.Complete() {
+		err = fmt.Errorf("the scan is not complete: %+v", stats)
+	}
+	return took, hits, err
+}
+
+func (*vscan) close() {}
+
+// build is how long it takes to compile the patterns for memory.
+func (j *job) build() (time.Duration, error) {
+	space, err := j.space()
+	if err != nil {
+		return 0, err
+	}
+	begin := time.Now()
+	set, err := patterns.Compile(j.patterns, j.target)
+	if err == nil {
+		_, err = engine.Compile(space, set, engine.Options{Workers: 1})
+	}
+	return time.Since(begin), err
+}
+
+// spin shows what the machine gives to n threads at the time: it does n times
+// a loop that touches no memory, on n threads.
+type spin struct{ n int }
+
+func (e *spin) prepare(*job) (string, error) { return "", nil }
+
+func (e *spin) run() (time.Duration, uint64, error) {
+	one := spinFor(1)
+	return time.Duration(float64(spinFor(e.n)) / float64(one) * float64(time.Millisecond)), noHits, nil
+}
+
+func spinFor(n int) time.Duration {
+	begin := time.Now()
+	done := make(chan uint64)
+	for range n {
+		go func() {
+			x := uint64(1)
+			for range 20_000_000 {
+				x = x*6364136223846793005 + 1442695040888963407
+			}
+			done <- x
+		}()
+	}
+	for range n {
+		sink += <-done
+	}
+	return time.Since(begin)
+}
+
+func (*spin) close() {}
+
+// bytesIndex is a loop of bytes.Index.
+type bytesIndex struct {
+	j   *job
+	lit []byte
+}
+
+func (e *bytesIndex) prepare(j *job) (string, error) {
+	lit, ok := j.fixed()
+	if !ok {
+		return "not one literal", nil
+	}
+	e.j, e.lit = j, lit
+	return "", nil
+}
+
+func (e *bytesIndex) run() (time.Duration, uint64, error) {
+	begin := time.Now()
+	n := uint64(0)
+	for i := 0; ; i++ {
+		k := bytes.Index(e.j.memory[i:], e.lit)
+		if k < 0 {
+			return time.Since(begin), n, nil
+		}
+		i += k
+		n++
+	}
+}
+
+func (*bytesIndex) close() {}
+
+// ahoCorasick is github.com/BobuSumisu/aho-corasick.
+type ahoCorasick struct {
+	j    *job
+	trie *ahocorasick.Trie
+}
+
+func (e *ahoCorasick) prepare(j *job) (string, error) {
+	b := ahocorasick.NewTrieBuilder()
+	for _, l := range j.literals {
+		if l.mask != nil {
+			return "masked literals", nil
+		}
+		b.AddPattern(l.bytes)
+	}
+	e.j, e.trie = j, b.Build()
+	return "", nil
+}
+
+func (e *ahoCorasick) run() (time.Duration, uint64, error) {
+	begin := time.Now()
+	n := uint64(0)
+	e.trie.Walk(e.j.memory, func(_, _, _ int64) bool { n++; return true })
+	return time.Since(begin), n, nil
+}
+
+func (*ahoCorasick) close() {}
+
+func writeTemp(dir, name string, b []byte) (string, error) {
+	path := dir + "/" + slug(name)
+	return path, os.WriteFile(path, b, 0o600)
+}

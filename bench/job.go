@@ -1,0 +1,180 @@
+package main
+
+import (
+	"encoding/binary"
+	"math/rand/v2"
+	"slices"
+	"sort"
+	"strings"
+
+	"vscan/engine"
+	"vscan/engine/addr"
+	"vscan/patterns"
+)
+
+// job is a benchmark made ready: memory, and what to look for in it.
+type job struct {
+	*definition
+	memory   []byte
+	path     string // of a file with the same bytes; "" where none is needed
+	patterns []patterns.Pattern
+	target   patterns.Target
+	literals []literal // the same, where they are literals
+	ranges   []addr.Range
+	hits     uint64
+}
+
+func newJob(d *definition, memory []byte) (*job, error) {
+	j := &job{definition: d, memory: memory}
+	texts := d.Patterns
+	switch {
+	case d.Generate != nil:
+		j.literals = d.Generate.literals(memory)
+		for _, l := range j.literals {
+			texts = append(texts, l.String())
+		}
+	case d.Words != nil:
+		for i := range d.Words.Ranges {
+			first := addr.Addr(d.Words.First) + addr.Addr(i)*addr.Addr(d.Words.Step)
+			j.ranges = append(j.ranges, addr.Range{First: first, Last: first + addr.Addr(d.Words.Each)})
+		}
+		texts = []string{"ptr:@ranges"}
+		j.target = patterns.Target{WordSize: 8, OrderKnown: true, Mapping: func(string) ([]addr.Range, error) { return j.ranges, nil }}
+	}
+	for _, text := range texts {
+		p, err := patterns.Parse(text)
+		if err != nil {
+			return nil, err
+		}
+		j.patterns = append(j.patterns, p)
+	}
+	if j.literals == nil && d.Words == nil {
+		set, err := patterns.Compile(j.patterns, j.target)
+		if err != nil {
+			return nil, err
+		}
+		for _, n := range set.Needles() {
+			j.literals = append(j.literals, literal{n.Lit, n.Mask})
+		}
+	}
+	j.hits = j.count()
+	return j, nil
+}
+
+// count counts what is to be found, by none of the ways that are measured:
+// literals by a hash of their first bytes, as far as those are not masked.
+func (j *job) count() uint64 {
+	n := uint64(0)
+	if j.Words != nil {
+		for i := 0; i+8 <= len(j.memory); i += 8 {
+			v := addr.Addr(binary.LittleEndian.Uint64(j.memory[i:]))
+			k := sort.Search(len(j.ranges), func(k int) bool { return j.ranges[k].Last >= v })
+			if k < len(j.ranges) && j.ranges[k].First <= v {
+				n++
+			}
+		}
+		return n
+	}
+	const most = 4
+	heads := map[uint64][]literal{} // by what they begin with, 1 to most bytes, and how many
+	var loose []literal
+	for _, l := range j.literals {
+		size := min(most, len(l.bytes))
+		if l.mask != nil {
+			size = min(size, slices.IndexFunc(append(slices.Clone(l.mask), 0), func(m byte) bool { return m != 0xff }))
+		}
+		if size == 0 {
+			loose = append(loose, l)
+			continue
+		}
+		key := headKey(l.bytes, size)
+		heads[key] = append(heads[key], l)
+	}
+	var sizes []int
+	for size := 1; size <= most; size++ {
+		for key := range heads {
+			if int(key>>32) == size {
+				sizes = append(sizes, size)
+				break
+			}
+		}
+	}
+	var first [256]bool // what any head begins with
+	for key := range heads {
+		first[byte(key)] = true
+	}
+	for i := range j.memory {
+		at := j.memory[i:]
+		for _, l := range loose {
+			if l.matches(at) {
+				n++
+			}
+		}
+		if !first[at[0]] {
+			continue
+		}
+		for _, size := range sizes {
+			if size > len(at) {
+				continue
+			}
+			for _, l := range heads[headKey(at, size)] {
+				if l.matches(at) {
+					n++
+				}
+			}
+		}
+	}
+	return n
+}
+
+func headKey(b []byte, size int) uint64 {
+	key := uint64(size) << 32
+	for i := range size {
+		key |= uint64(b[i]) << (8 * i)
+	}
+	return key
+}
+
+// space is the memory as the layout has it.
+func (j *job) space() (*engine.Space, error) {
+	if j.Layout == "" {
+		m, err := engine.BytesMapping("memory", 0x10000, j.memory)
+		if err != nil {
+			return nil, err
+		}
+		return engine.NewSpace(m)
+	}
+	const page = engine.PageSize
+	order := make([]int, len(j.memory)/page)
+	for i := range order {
+		order[i] = i
+	}
+	if j.Layout == "scattered" {
+		rand.New(rand.NewPCG(1, 1)).Shuffle(len(order), func(a, b int) { order[a], order[b] = order[b], order[a] })
+	}
+	sources := []engine.Source{engine.BytesSource("even", j.memory), engine.BytesSource("odd", j.memory)}
+	mappings := make([]engine.Mapping, len(order))
+	for i, k := range order {
+		first := addr.Addr(0x10000 + i*page)
+		mappings[i] = engine.Mapping{Range: addr.Range{First: first, Last: first + page - 1}, Source: sources[i%2], Offset: uint64(k * page)}
+	}
+	return engine.NewSpace(mappings...)
+}
+
+// fixed is the only literal, where there is but one and all of it counts.
+func (j *job) fixed() ([]byte, bool) {
+	if len(j.literals) != 1 || j.literals[0].mask != nil {
+		return nil, false
+	}
+	return j.literals[0].bytes, true
+}
+
+// file is a name for what is in a column or a file of results.
+func slug(name string) string {
+	return strings.Map(func(r rune) rune {
+		if r == ' ' || r == ',' {
+			return '-'
+		}
+		return r
+	}, name)
+}

@@ -1,0 +1,191 @@
+// Command bench measures vscan beside the ceiling of the machine, a plain read
+// of the same memory, and beside its peers, on the same bytes in the same run;
+// and it checks that all of them find as much. README.md in this folder says
+// how figures are made.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+)
+
+func main() {
+	var o options
+	flag.BoolVar(&o.short, "short", false, "small corpora, one round, no peers: counts only")
+	flag.IntVar(&o.rounds, "rounds", 7, "how often each engine runs, in turn with the others")
+	only := flag.String("only", "", "benchmarks whose name matches this `REGEXP`")
+	flag.StringVar(&o.record, "record", "", "write the results into this `FOLDER`")
+	flag.Parse()
+	re, err := regexp.Compile(*only)
+	if err == nil {
+		o.only = re
+		err = o.run()
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+type options struct {
+	short  bool
+	rounds int
+	only   *regexp.Regexp
+	record string
+}
+
+// run runs all benchmarks, corpus by corpus, so that one is in memory at a time.
+func (o *options) run() error {
+	s, err := load(definitions)
+	if err != nil {
+		return err
+	}
+	if scratch, err = os.MkdirTemp("", "vscan-bench"); err != nil {
+		return err
+	}
+	defer os.RemoveAll(scratch)
+	var table report
+	var corpora []string
+	for _, d := range s.Benchmarks {
+		if !slices.Contains(corpora, d.Corpus) {
+			corpora = append(corpora, d.Corpus)
+		}
+	}
+	for _, name := range corpora {
+		if err := o.runCorpus(s, name, &table); err != nil {
+			return err
+		}
+	}
+	if o.record != "" {
+		return table.write(o.record)
+	}
+	return nil
+}
+
+func (o *options) runCorpus(s *suite, name string, table *report) error {
+	var memory []byte
+	for i := range s.Benchmarks {
+		d := &s.Benchmarks[i]
+		if d.Corpus != name || !o.only.MatchString(d.Name) {
+			continue
+		}
+		if memory == nil {
+			b, reason, err := s.Corpora[name].bytes(o.short)
+			if err != nil {
+				return fmt.Errorf("corpus %s: %w", name, err)
+			}
+			if reason != "" {
+				fmt.Printf("%s: skipped: corpus %s: %s\n", d.Name, name, reason)
+				continue
+			}
+			memory = b
+		}
+		if err := o.runOne(d, memory, table); err != nil {
+			return fmt.Errorf("%s: %w", d.Name, err)
+		}
+	}
+	os.Remove(filepath.Join(scratch, "memory-"+slug(name)))
+	return nil
+}
+
+// runOne runs the engines of one benchmark in turn: A B C A B C …
+func (o *options) runOne(d *definition, memory []byte, table *report) error {
+	j, err := newJob(d, memory)
+	if err != nil {
+		return err
+	}
+	if d.Hits != nil && *d.Hits != j.hits && !o.short {
+		return fmt.Errorf("a naive search finds %d, the definition says %d", j.hits, *d.Hits)
+	}
+	if d.Mode != "" {
+		if o.short && d.Mode == "command" {
+			return nil
+		}
+		if j.path, err = writeTemp(scratch, "file", memory); err != nil {
+			return err
+		}
+		defer os.Remove(j.path)
+	}
+	names := d.Engines
+	if d.Mode != "command" {
+		names = append([]string{"read"}, names...)
+	}
+	var engines []contender
+	var rows []row
+	for _, name := range names {
+		if o.short && (name == "vectorscan" || name == "hyperscan" || strings.HasPrefix(name, "spin")) {
+			continue
+		}
+		e, err := newEngine(name)
+		if err != nil {
+			return err
+		}
+		defer e.close()
+		reason, err := e.prepare(j)
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		if reason != "" {
+			fmt.Printf("%s: %s left out: %s\n", d.Name, name, reason)
+			continue
+		}
+		engines, rows = append(engines, e), append(rows, row{engine: name})
+	}
+	rounds := o.rounds
+	if o.short {
+		rounds = 0
+	}
+	for round := range rounds + 1 { // the first is not timed
+		for i, e := range engines {
+			took, hits, err := e.run()
+			if err != nil {
+				return fmt.Errorf("%s: %w", rows[i].engine, err)
+			}
+			if hits != noHits && hits != j.hits {
+				return fmt.Errorf("%s finds %d, a naive search %d", rows[i].engine, hits, j.hits)
+			}
+			if round > 0 {
+				rows[i].times = append(rows[i].times, took)
+			}
+		}
+	}
+	built := map[string]time.Duration{}
+	if len(j.literals) >= 1000 && !o.short {
+		if built["vscan"], err = j.build(); err != nil {
+			return err
+		}
+		for i, e := range engines {
+			if h, ok := e.(*hyperscan); ok {
+				built[rows[i].engine] = h.built
+			}
+		}
+	}
+	for i, e := range engines {
+		if h, ok := e.(*hyperscan); ok {
+			table.peer(rows[i].engine, h.info)
+		}
+	}
+	table.add(d, j, rows, built)
+	return nil
+}
+
+// machine is what the figures are of, in a few words.
+func machine() string {
+	cpu := "unknown processor"
+	if b, err := os.ReadFile("/proc/cpuinfo"); err == nil {
+		for line := range strings.Lines(string(b)) {
+			if name, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(name) == "model name" {
+				cpu = strings.TrimSpace(value)
+				break
+			}
+		}
+	}
+	return fmt.Sprintf("%s, %d processors, %s/%s, %s", cpu, runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version())
+}

@@ -1,0 +1,184 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// scratch is the folder for what peers are given.
+var scratch string
+
+// hyperscan is peers/hs/hs.c, built against Vectorscan or Hyperscan by
+// peers/setup.sh. It scans a copy of the memory of its own, when told to.
+type hyperscan struct {
+	name  string
+	cmd   *exec.Cmd
+	in    io.WriteCloser
+	out   *bufio.Reader
+	built time.Duration
+	info  string
+}
+
+func (e *hyperscan) prepare(j *job) (string, error) {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return err.Error(), nil
+	}
+	program := filepath.Join(cache, "vscan-bench", "hs-"+e.name)
+	if _, err := os.Stat(program); err != nil {
+		return "not here: run bench/peers/setup.sh", nil
+	}
+	var lits bytes.Buffer
+	for _, l := range j.literals {
+		lits.WriteString(hex.EncodeToString(l.bytes))
+		if l.nocase() {
+			lits.WriteString(" i")
+		} else if l.mask != nil {
+			return "masked literals", nil
+		}
+		lits.WriteByte('\n')
+	}
+	file, err := writeTemp(scratch, "literals", lits.Bytes())
+	if err != nil {
+		return "", err
+	}
+	memory := filepath.Join(scratch, "memory-"+slug(j.Corpus))
+	if _, err := os.Stat(memory); err != nil {
+		if err := os.WriteFile(memory, j.memory, 0o600); err != nil {
+			return "", err
+		}
+	}
+	e.cmd = exec.Command(program, file, memory)
+	e.cmd.Stderr = os.Stderr
+	if e.in, err = e.cmd.StdinPipe(); err != nil {
+		return "", err
+	}
+	out, err := e.cmd.StdoutPipe()
+	if err != nil {
+		return "", err
+	}
+	e.out = bufio.NewReader(out)
+	if err := e.cmd.Start(); err != nil {
+		return "", err
+	}
+	line, err := e.out.ReadString('\n')
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", e.name, err)
+	}
+	fields := strings.SplitN(strings.TrimSpace(line), " ", 3)
+	seconds, err := strconv.ParseFloat(fields[1], 64)
+	e.built, e.info = time.Duration(seconds*1e9), fields[2]
+	return "", err
+}
+
+func (e *hyperscan) run() (took time.Duration, hits uint64, err error) {
+	if _, err := io.WriteString(e.in, "\n"); err != nil {
+		return 0, 0, err
+	}
+	var seconds float64
+	_, err = fmt.Fscanf(e.out, "%g %d\n", &seconds, &hits)
+	return time.Duration(seconds * 1e9), hits, err
+}
+
+func (e *hyperscan) close() {
+	if e.cmd != nil && e.cmd.Process != nil {
+		e.in.Close()
+		e.cmd.Wait()
+	}
+}
+
+// command is a whole process that searches a file: vscan, ripgrep or YARA.
+type command struct {
+	name string
+	args []string
+	hits func(out []byte) (uint64, error)
+}
+
+// vscanProgram is vscan, built when first needed.
+var vscanProgram string
+
+func (e *command) prepare(j *job) (string, error) {
+	count := func(out []byte) (uint64, error) { return strconv.ParseUint(strings.TrimSpace(string(out)), 10, 64) }
+	switch e.name {
+	case "vscan command":
+		if vscanProgram == "" {
+			vscanProgram = filepath.Join(scratch, "vscan")
+			if out, err := exec.Command("go", "build", "-o", vscanProgram, "vscan/cmd/vscan").CombinedOutput(); err != nil {
+				return "", fmt.Errorf("%w: %s", err, out)
+			}
+		}
+		var lines bytes.Buffer
+		for i, p := range j.patterns {
+			fmt.Fprintf(&lines, "p%d=%s\n", i, p.Source)
+		}
+		file, err := writeTemp(scratch, "patterns", lines.Bytes())
+		if err != nil {
+			return "", err
+		}
+		e.args = []string{vscanProgram, "find", "-c", "-j", "1", "--image-format", "raw", "-f", file, j.path}
+		e.hits = func(out []byte) (uint64, error) {
+			sum := uint64(0)
+			for line := range strings.Lines(string(out)) {
+				n, err := strconv.ParseUint(strings.Fields(line)[0], 10, 64)
+				if err != nil {
+					return 0, err
+				}
+				sum += n
+			}
+			return sum, nil
+		}
+	case "rg":
+		lit, ok := j.fixed()
+		if !ok {
+			return "not one literal", nil
+		}
+		e.args, e.hits = []string{"rg", "-a", "--mmap", "-j", "1", "--count-matches", "-F", string(lit), j.path}, count
+	case "yara":
+		rules := bytes.NewBufferString("rule r { strings:\n")
+		for i, l := range j.literals {
+			if l.mask != nil {
+				return "masked literals", nil
+			}
+			fmt.Fprintf(rules, "  $s%d = { %x }\n", i, l.bytes)
+		}
+		rules.WriteString("condition: any of them }\n")
+		file, err := writeTemp(scratch, "rules.yar", rules.Bytes())
+		if err != nil {
+			return "", err
+		}
+		// With -s it prints a line for each match, and one for the rule.
+		e.args = []string{"yara", "-p", "1", "-s", file, j.path}
+		e.hits = func(out []byte) (uint64, error) { return uint64(bytes.Count(out, []byte("\n0x"))), nil }
+	}
+	if _, err := exec.LookPath(e.args[0]); err != nil {
+		return "not here: run bench/peers/setup.sh", nil
+	}
+	return "", nil
+}
+
+func (e *command) run() (time.Duration, uint64, error) {
+	cmd := exec.Command(e.args[0], e.args[1:]...)
+	cmd.Stderr = os.Stderr
+	begin := time.Now()
+	out, err := cmd.Output()
+	took := time.Since(begin)
+	if exit, ok := err.(*exec.ExitError); ok && exit.ExitCode() == 1 {
+		err = nil // nothing found
+	}
+	if err != nil {
+		return 0, 0, fmt.Errorf("%s: %w", e.name, err)
+	}
+	hits, err := e.hits(out)
+	return took, hits, err
+}
+
+func (*command) close() {}

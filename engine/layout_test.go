@@ -29,13 +29,14 @@ var imports = map[string][]string{
 // dependencies says which packages of vscan may import a package of others.
 // Tests may use what they like.
 var dependencies = map[string][]string{
-	"golang.org/x/sync/errgroup":        {"vscan/engine"},
-	"golang.org/x/sys/unix":             {"vscan/engine/image"},
-	"github.com/klauspost/cpuid/v2":     {"vscan/engine/simd"},
-	"github.com/schollz/progressbar/v3": {"vscan/cmd/vscan"},
-	"github.com/spf13/cobra":            {"vscan/cmd/vscan"},
-	"github.com/spf13/pflag":            {"vscan/cmd/vscan"},
-	"golang.org/x/term":                 {"vscan/cmd/vscan"},
+	"golang.org/x/sync/errgroup":         {"vscan/engine"},
+	"golang.org/x/sys/unix":              {"vscan/engine/image", "vscan/bench"},
+	"github.com/BobuSumisu/aho-corasick": {"vscan/bench"},
+	"github.com/klauspost/cpuid/v2":      {"vscan/engine/simd"},
+	"github.com/schollz/progressbar/v3":  {"vscan/cmd/vscan"},
+	"github.com/spf13/cobra":             {"vscan/cmd/vscan"},
+	"github.com/spf13/pflag":             {"vscan/cmd/vscan"},
+	"golang.org/x/term":                  {"vscan/cmd/vscan"},
 }
 
 // Imports run one way.

@@ -87,9 +87,6 @@ var byteOrders = func() (t [4][64]byte) {
 	return t
 }()
 
-// maxDirect is the most ranges that a kernel compares words with one by one.
-const maxDirect = 8
-
 // wordsVector is what the two kernels share.
 type wordsVector struct {
 	*wordsPlan
@@ -111,8 +108,8 @@ func newWordsVector(p *wordsPlan, vector int) *wordsVector {
 		return nil
 	}
 	ranges := p.spec.Ranges
-	v := &wordsVector{wordsPlan: p, width: size, exact: len(ranges) <= maxDirect, trust: true}
-	if !v.exact {
+	v := &wordsVector{wordsPlan: p, width: size, exact: len(ranges) <= vector/8, trust: true}
+	if !v.exact { // what is more ranges than can be compared with at once
 		ranges = p.set.envelopes
 	}
 	if size == 8 && stride < 8 {
@@ -387,23 +384,29 @@ type sieveState struct {
 	set     *wordSet
 	states  *byte
 	last    int    // number of the last state
-	load    int    // what words are like
-	mark    uint32 // sieveMark where no envelope can be trusted, else 0
-	marked  uint32 // and then, whether any offset was marked
+	load    int    // what words are like, and keys
+	marked  uint32 // not 0 where an offset was marked
 }
 
 // sieveMark is in offsets whose words have to be looked up in full.
 const sieveMark = 1 << 31
 
-// What words are like: their size in bytes, and load1 more where they are
-// big-endian.
+// What words are like: their size in bytes, and 1 more where they are
+// big-endian. By hash there are only words of 4 and 8 bytes.
 const (
-	load2    = 2
-	load4    = 4
-	load8    = 8
-	load2Big = load2 + 1
-	load4Big = load4 + 1
-	load8Big = load8 + 1
+	load2     = 2
+	load4     = 4
+	load8     = 8
+	bigEndian = 1
+	byHash    = 16
+
+	load2Big     = load2 + bigEndian
+	load4Big     = load4 + bigEndian
+	load8Big     = load8 + bigEndian
+	load4Hash    = load4 + byHash
+	load8Hash    = load8 + byHash
+	load4BigHash = load4Big + byHash
+	load8BigHash = load8Big + byHash
 )
 
 // sieve moves the offsets of words in the set to the front and returns their
@@ -419,20 +422,21 @@ func (s *wordSet) sieve(b []byte, offsets []uint32, spec WordSpec, trust bool) i
 		load:    spec.Size,
 	}
 	if spec.Order == addr.Big && spec.Size > 1 {
-		st.load++
+		st.load += bigEndian
 	}
-	if !trust {
-		st.mark = sieveMark
+	if s.hashed {
+		st.load += byHash
+		trust = false
 	}
 	sieveWords(&st)
-	if st.marked == 0 {
+	if trust && st.marked == 0 {
 		return st.n
 	}
 	n := 0
 	for _, at := range offsets[:st.n] {
 		start := at &^ sieveMark
 		offsets[n] = start
-		if at == start || s.has(spec.Order.Uint(b[start:int(start)+spec.Size])) {
+		if trust && at == start || s.has(spec.Order.Uint(b[start:int(start)+spec.Size])) {
 			n++
 		}
 	}

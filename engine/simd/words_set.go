@@ -17,6 +17,7 @@ import (
 //	keys       0                      ├────┤          ├──┤
 //	granules   ████░░██              ██░██           ██
 //
+// Gaps that are narrow beside the envelopes are not worth an envelope more.
 // Vector code asks whether a word is in an envelope, and what is there is
 // looked up here. Its key is its distance from the start of the envelope, plus
 // the granules of the envelopes before. The keys are cut into granules, some
@@ -27,14 +28,17 @@ import (
 //
 // A set of single numbers is looked up by hash instead, where granules would
 // hold more than one number: the key is the number times an odd constant,
-// modulo 2^64. That is one to one, so equal keys are equal numbers and all the
-// rest stays as it is; and keys lie evenly where numbers are in heaps.
+// modulo 2^64. That is one to one, so equal keys are equal numbers and most of
+// the rest stays as it is; and keys lie evenly where numbers are in heaps. The
+// byte of a granule says in which eighths of it there are keys: a Bloom filter
+// with one hash.
 type wordSet struct {
 	envelopes []WordRange
 	lo        [maxEnvelopes]uint64 // where envelopes start; those that are not there are as the last
 	minus     [maxEnvelopes]uint64 // what to subtract from a number of theirs
 	mul       uint64               // then what to multiply by
-	shift     uint8                // then how far to shift it right, for its granule
+	shift     uint64               // then how far to shift it right, for its granule
+	hashed    bool                 // keys are hashes
 
 	states []byte      // by granule; one more that has nothing, for keys beyond all
 	first  []uint32    // by block of granules, and one more: the first of ranges that ends there or later
@@ -54,13 +58,16 @@ const (
 	hashMul = 0x9e3779b97f4a7c15
 )
 
-// What a granule may hold: bit 0 is set where there is anything, bit 1 where
-// there is something else too.
+// What of a granule is in the set; of one of hashes, see wordSet.
 const (
 	granuleNone = 0
 	granuleFull = 1
-	granulePart = 3
+	granulePart = 1 << 7 // the sieve in assembly sees this sign
 )
+
+// narrowGap is how much narrower than all envelopes together a gap is that is
+// left inside one of them.
+const narrowGap = 16
 
 // newWordSet makes a set of ranges that ascend and have gaps between them.
 func newWordSet(ranges []WordRange) *wordSet {
@@ -86,22 +93,27 @@ func newWordSet(ranges []WordRange) *wordSet {
 // enclose is at most n ranges that the ranges are in, with the widest gaps
 // between them.
 func enclose(ranges []WordRange, n int) []WordRange {
-	if len(ranges) <= n {
-		return ranges
-	}
-	// The ranges after the widest gaps so far, the widest first.
+	// The numbers of the ranges after the widest gaps, the widest first.
 	gap := func(i int) uint64 { return ranges[i].Lo - ranges[i-1].Hi }
-	var after []int
+	widest := make([]int, 0, n)
 	for i := 1; i < len(ranges); i++ {
-		at, _ := slices.BinarySearchFunc(after, i, func(j, i int) int { return cmp.Compare(gap(i), gap(j)) })
+		at, _ := slices.BinarySearchFunc(widest, i, func(j, i int) int { return cmp.Compare(gap(i), gap(j)) })
 		if at < n-1 {
-			after = slices.Insert(after[:min(len(after), n-2)], at, i)
+			widest = slices.Insert(widest[:min(len(widest), n-2)], at, i)
 		}
 	}
-	slices.Sort(after)
+	width := ranges[len(ranges)-1].Hi - ranges[0].Lo
+	for k, i := range widest {
+		if gap(i) < width/narrowGap {
+			widest = widest[:k]
+			break
+		}
+		width -= gap(i)
+	}
+	slices.Sort(widest)
 	var out []WordRange
 	start := 0
-	for _, i := range append(after, len(ranges)) {
+	for _, i := range append(widest, len(ranges)) {
 		out = append(out, WordRange{ranges[start].Lo, ranges[i-1].Hi})
 		start = i
 	}
@@ -151,7 +163,7 @@ func (s *wordSet) lay(ranges []WordRange) {
 
 // hash lays out single numbers by their hash.
 func (s *wordSet) hash(ranges []WordRange, granules uint64) {
-	s.mul, s.shift = hashMul, uint8(64-bits.Len64(granules-1))
+	s.hashed, s.mul, s.shift = true, hashMul, uint64(64-bits.Len64(granules-1))
 	s.states = make([]byte, granules+1)
 	keys := make([]uint64, len(ranges))
 	for i, r := range ranges {
@@ -161,7 +173,7 @@ func (s *wordSet) hash(ranges []WordRange, granules uint64) {
 	s.ranges = make([]WordRange, len(keys))
 	for i, key := range keys {
 		s.ranges[i] = WordRange{key, key}
-		s.states[key>>s.shift] = granulePart
+		s.states[key>>s.shift] |= 1 << (key >> (s.shift - 3) % 8)
 	}
 }
 
@@ -222,10 +234,10 @@ func (s *wordSet) has(v uint64) bool {
 func (s *wordSet) enclosed(v uint64) bool {
 	key := s.key(v)
 	g := key >> s.shift
-	switch s.states[g] {
-	case granuleNone:
+	switch {
+	case s.states[g] == granuleNone:
 		return false
-	case granuleFull:
+	case s.states[g] == granuleFull && !s.hashed:
 		return true
 	}
 	block := g / blockGranules

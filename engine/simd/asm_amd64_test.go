@@ -32,22 +32,27 @@ var predicates = map[string]features{
 	"scanMaskedVBMI2":   maskedVBMI2Needs,
 	"scanTeddyAVX2":     teddyAVX2Needs,
 	"scanTeddyAVX512":   teddyAVX512Needs,
+	"scanWords1AVX2":    wordsAVX2Needs,
+	"scanWords1AVX512":  wordsAVX512Needs,
+	"scanWords2AVX2":    wordsAVX2Needs,
+	"scanWords2AVX512":  wordsAVX512Needs,
 	"scanWords4AVX2":    wordsAVX2Needs,
-	"scanWords8AVX2":    wordsAVX2Needs,
 	"scanWords4AVX512":  wordsAVX512Needs,
+	"scanWords8AVX2":    wordsAVX2Needs,
 	"scanWords8AVX512":  wordsAVX512Needs,
+	"sieveWords":        wordsSieveNeeds,
 }
 
 // plain is the instructions that every amd64 machine has.
 var plain = strings.Fields(`
-	ADCQ ADDL ADDQ ANDL ANDQ BTL CMOVQGT CMOVQLT CMPB CMPL CMPQ IMUL3L IMUL3Q INCQ JB JCC JE JEQ JGE JGT JHI JLE
-	JLT JMP JNE JNZ JZ LEAL LEAQ MOVBLZX MOVL MOVQ MOVWLZX NEGL NEGQ ORL ORQ PREFETCHT0 RET SHLL SHRL SHRQ SUBQ
-	TESTL TESTQ XORL`)
+	ADCQ ADDL ADDQ ANDL ANDQ BSWAPL BSWAPQ BTL CMOVQCC CMOVQGT CMOVQHI CMOVQLT CMPB CMPL CMPQ IMUL3L IMUL3Q IMULQ
+	INCQ JB JCC JE JEQ JGE JGT JHI JLE JLT JMP JNE JNZ JZ LEAL LEAQ MOVBLSX MOVBLZX MOVL MOVQ MOVWLZX NEGL NEGQ
+	ORL ORQ PREFETCHT0 RET SBBQ SHLL SHLQ SHRL SHRQ SUBQ TESTL TESTQ XORL`)
 
 // general is what instructions on general registers need.
 var general = map[string]feature{
 	"ANDNL": fBMI1, "BLSRL": fBMI1, "BLSRQ": fBMI1, "TZCNTL": fBMI1, "TZCNTQ": fBMI1,
-	"BZHIL": fBMI2, "BZHIQ": fBMI2, "SHLXL": fBMI2, "SHLXQ": fBMI2, "SHRXL": fBMI2,
+	"BZHIL": fBMI2, "BZHIQ": fBMI2, "PDEPQ": fBMI2, "SHLXL": fBMI2, "SHLXQ": fBMI2, "SHRXL": fBMI2, "SHRXQ": fBMI2,
 	"POPCNTL": fPOPCNT, "POPCNTQ": fPOPCNT,
 }
 
@@ -58,13 +63,16 @@ var vector = map[string][3]feature{
 	"KANDW":           {"", "", fAVX512F},
 	"KMOVQ":           {"", "", fAVX512BW},
 	"KMOVW":           {"", "", fAVX512F},
+	"KORQ":            {"", "", fAVX512BW},
 	"KORTESTQ":        {"", "", fAVX512BW},
 	"KORTESTW":        {"", "", fAVX512F},
 	"KORW":            {"", "", fAVX512F},
 	"KSHIFTRQ":        {"", "", fAVX512BW},
 	"KSHIFTRW":        {"", "", fAVX512F},
+	"KTESTQ":          {"", "", fAVX512BW},
 	"KUNPCKBW":        {"", "", fAVX512F},
 	"KXNORW":          {"", "", fAVX512F},
+	"KXORQ":           {"", "", fAVX512BW},
 	"VALIGNQ":         {"", "", fAVX512F},
 	"VBROADCASTI128":  {"", fAVX2, ""},
 	"VBROADCASTI32X4": {"", "", fAVX512F},
@@ -75,14 +83,18 @@ var vector = map[string][3]feature{
 	"VMOVDQA":         {fAVX, fAVX, ""},
 	"VMOVDQA64":       {"", "", fAVX512F},
 	"VMOVDQU":         {fAVX, fAVX, ""},
+	"VMOVDQU16":       {"", "", fAVX512BW},
 	"VMOVDQU32":       {"", "", fAVX512F},
 	"VMOVDQU64":       {"", "", fAVX512F},
 	"VMOVDQU8":        {"", "", fAVX512BW},
 	"VMOVMSKPD":       {fAVX, fAVX, ""},
 	"VMOVMSKPS":       {fAVX, fAVX, ""},
 	"VMOVQ":           {fAVX, "", ""},
+	"VPACKSSWB":       {fAVX, fAVX2, fAVX512BW},
+	"VPADDB":          {fAVX, fAVX2, fAVX512BW},
 	"VPADDD":          {fAVX, fAVX2, fAVX512F},
 	"VPADDQ":          {fAVX, fAVX2, fAVX512F},
+	"VPADDW":          {fAVX, fAVX2, fAVX512BW},
 	"VPALIGNR":        {fAVX, fAVX2, fAVX512BW},
 	"VPAND":           {fAVX, fAVX2, ""},
 	"VPANDD":          {"", "", fAVX512F},
@@ -93,16 +105,26 @@ var vector = map[string][3]feature{
 	"VPBROADCASTQ":    {fAVX2, fAVX2, fAVX512F},
 	"VPCMPEQB":        {fAVX, fAVX2, fAVX512BW},
 	"VPCMPEQD":        {fAVX, fAVX2, fAVX512F},
+	"VPCMPGTB":        {fAVX, fAVX2, fAVX512BW},
+	"VPCMPGTD":        {fAVX, fAVX2, fAVX512F},
 	"VPCMPGTQ":        {fAVX, fAVX2, fAVX512F},
+	"VPCMPGTW":        {fAVX, fAVX2, fAVX512BW},
+	"VPCMPUB":         {"", "", fAVX512BW},
 	"VPCMPUD":         {"", "", fAVX512F},
 	"VPCMPUQ":         {"", "", fAVX512F},
+	"VPCMPUW":         {"", "", fAVX512BW},
 	"VPCOMPRESSB":     {"", "", fAVX512VBMI2},
 	"VPCOMPRESSD":     {"", "", fAVX512F},
 	"VPERM2I128":      {"", fAVX2, ""},
+	"VPERMQ":          {"", fAVX2, fAVX512F},
 	"VPGATHERDD":      {fAVX2, fAVX2, fAVX512F},
+	"VPMINSB":         {fAVX, fAVX2, fAVX512BW},
+	"VPMINSD":         {fAVX, fAVX2, fAVX512F},
+	"VPMINSW":         {fAVX, fAVX2, fAVX512BW},
 	"VPMINUB":         {fAVX, fAVX2, fAVX512BW},
 	"VPMINUD":         {fAVX, fAVX2, fAVX512F},
 	"VPMINUQ":         {"", "", fAVX512F},
+	"VPMINUW":         {fAVX, fAVX2, fAVX512BW},
 	"VPMOVMSKB":       {fAVX, fAVX2, ""},
 	"VPMOVZXBD":       {fAVX, fAVX2, fAVX512F},
 	"VPMULLD":         {fAVX, fAVX2, fAVX512F},

@@ -301,10 +301,10 @@ func newGramPlan(set *literalSet, lits []gramLiteral, stride, size int, fold uin
 }
 
 // gram is the gram at b[s:], whose bytes are all there.
-func (p *gramPlan) gram(b []byte, s int) uint64 { return (load8(b, s) | p.fold) & p.mask }
+func (p *gramPlan) gram(b []byte, s int) uint64 { return (upTo8(b, s) | p.fold) & p.mask }
 
-// load8 is the up to eight bytes at b[s:], little-endian.
-func load8(b []byte, s int) uint64 {
+// upTo8 is the up to eight bytes at b[s:], little-endian.
+func upTo8(b []byte, s int) uint64 {
 	if s+8 <= len(b) {
 		return binary.LittleEndian.Uint64(b[s:])
 	}
@@ -347,7 +347,7 @@ func (p *gramPlan) gramsOf(l gramLiteral, off int) iter.Seq[uint64] {
 			yield(g)
 			return
 		}
-		open := ^load8(lit.Mask, off) & p.mask // bits that do not count
+		open := ^upTo8(lit.Mask, off) & p.mask // bits that do not count
 		for v := uint64(0); ; {
 			if !yield(g | v) {
 				return
@@ -433,7 +433,7 @@ func (p *gramPlan) look(b []byte, cand []uint32) []uint32 {
 	n := 0
 	slots, shift := p.grams.table.slots, p.grams.table.shift
 	for _, t := range cand {
-		x := load8(b, int(t))
+		x := upTo8(b, int(t))
 		if x&p.mask == 0 && !p.mayBeZeros(b, int(t)) {
 			continue
 		}
@@ -542,7 +542,7 @@ func maskedEqual(b, lit, mask []byte) bool {
 			return false
 		}
 	}
-	return (load8(b, i)^load8(lit, i))&load8(mask, i) == 0
+	return (upTo8(b, i)^upTo8(lit, i))&upTo8(mask, i) == 0
 }
 
 // verifyFar verifies what has been put off, literal by literal.

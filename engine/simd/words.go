@@ -30,10 +30,11 @@ type WordSpec struct {
 }
 
 // NewWords makes a kernel that finds the words of a spec. It keeps no part of
-// the spec.
+// the spec, and about 32 bytes a range, with up to 1.3 MiB besides for sets of
+// ranges: 64 bytes a range, at least 4 KiB, in all no more than that.
 //
-// Reference and Generic cover every spec. AVX2 and AVX512 are for aligned
-// words (Stride = Size) of 4 and 8 bytes and one range; at these levels other
+// Reference and Generic cover every spec. AVX2 is for words every 1, 2, 4, 8,
+// 16 or 32 bytes, AVX512 for every 64 bytes as well; at these levels other
 // specs get the Generic kernel, as its Level says. A level that this machine
 // lacks is an error.
 func NewWords(level Level, spec WordSpec) (Kernel, error) {
@@ -52,7 +53,10 @@ var words = append([]implementation[*wordsPlan]{
 
 // wordsPlan is what the kernels for words share: a valid spec whose ranges
 // have a gap between any two.
-type wordsPlan struct{ spec WordSpec }
+type wordsPlan struct {
+	spec WordSpec
+	set  *wordSet // the ranges, to look words up; nil where a comparison tells
+}
 
 func newWordsPlan(spec WordSpec) (*wordsPlan, error) {
 	switch spec.Size {
@@ -67,7 +71,7 @@ func newWordsPlan(spec WordSpec) (*wordsPlan, error) {
 		return nil, errors.New("words in no range at all")
 	}
 	largest := ^uint64(0) >> (64 - 8*spec.Size)
-	var merged []WordRange
+	merged := make([]WordRange, 0, len(spec.Ranges))
 	for i, r := range spec.Ranges {
 		switch {
 		case r.Lo > r.Hi:
@@ -85,7 +89,20 @@ func newWordsPlan(spec WordSpec) (*wordsPlan, error) {
 		}
 	}
 	spec.Ranges = merged
-	return &wordsPlan{spec}, nil
+	p := &wordsPlan{spec: spec}
+	if len(merged) > 1 || spec.Size == 8 && spec.Stride < 8 {
+		p.set = newWordSet(merged)
+	}
+	return p, nil
+}
+
+// has says whether a word is one to report.
+func (p *wordsPlan) has(v uint64) bool {
+	if p.set == nil {
+		r := p.spec.Ranges[0]
+		return v-r.Lo <= r.Hi-r.Lo
+	}
+	return p.set.has(v)
 }
 
 func (p *wordsPlan) Shape() Shape { return Words }

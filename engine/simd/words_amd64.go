@@ -3,24 +3,32 @@
 package simd
 
 import (
+	"math/bits"
 	"unsafe"
 
 	"vscan/engine/addr"
 )
 
-// wordsAssembled is the kernels of words_amd64.s.
+// wordsAssembled is the kernels of words_avx2_amd64.s and
+// words_avx512_amd64.s.
 var wordsAssembled = []implementation[*wordsPlan]{
-	{level: AVX2, needs: wordsAVX2Needs, only: wordsAssembledOnly, make: newWordsAVX2},
-	{level: AVX512, needs: wordsAVX512Needs, only: wordsAssembledOnly, make: newWordsAVX512},
+	{level: AVX2, needs: wordsAVX2Needs, only: "words every 1, 2, 4, 8, 16 or 32 bytes", make: newWordsAVX2},
+	{level: AVX512, needs: wordsAVX512Needs, only: "words every 1, 2, 4, 8, 16, 32 or 64 bytes", make: newWordsAVX512},
 }
 
-const wordsAssembledOnly = "aligned words of 4 and 8 bytes in one range"
-
-// Every CPU feature that the instructions of the kernels need.
+// Every CPU feature that the instructions of the kernels need, with those of
+// the sieve.
 var (
 	wordsAVX2Needs   = features{fAVX, fAVX2, fBMI1, fBMI2, fPOPCNT}
 	wordsAVX512Needs = features{fAVX, fAVX512F, fAVX512BW, fBMI1, fBMI2, fPOPCNT}
+	wordsSieveNeeds  = features{fAVX, fBMI2}
 )
+
+//go:noescape
+func scanWords1AVX2(st *wordsState)
+
+//go:noescape
+func scanWords2AVX2(st *wordsState)
 
 //go:noescape
 func scanWords4AVX2(st *wordsState)
@@ -29,127 +37,301 @@ func scanWords4AVX2(st *wordsState)
 func scanWords8AVX2(st *wordsState)
 
 //go:noescape
+func scanWords1AVX512(st *wordsState)
+
+//go:noescape
+func scanWords2AVX512(st *wordsState)
+
+//go:noescape
 func scanWords4AVX512(st *wordsState)
 
 //go:noescape
 func scanWords8AVX512(st *wordsState)
 
-// wordsState is what the assembly is handed. Words of 4 bytes have minusLo and
-// span twice, in either half.
+// wordsState is what the assembly is handed. It looks for lanes: numbers of 1,
+// 2, 4 or 8 bytes, whole words or parts of them, in any of some envelopes.
+//
+// Lanes lie one behind the other. Where starts are closer to each other than
+// that, they are looked at in phases: those of the lanes at 0, step, 2·step …
+// bytes from the first, up to the width. A slot is a place in a unit of 64
+// bytes where a number may start: step bytes.
 type wordsState struct {
-	blk     block
-	minusLo uint64
-	span    uint64
-	swap    int       // not 0 where the bytes of a word have to be put in order
-	order   *[64]byte // how: for each byte of a vector, which of its 16-byte lane to take
+	blk       block
+	envelopes *laneEnvelope
+	minusSize int        // of all envelopes together, in bytes, times −1
+	swap      int        // not 0 where the bytes of a lane have to be put in order
+	order     *[64]byte  // how: for each byte of a vector, which of its 16-byte lane to take
+	align     int        // address bits that count in aligning starts: 64 − the stride, where that is a power of two
+	step      int        // bytes from phase to phase; as wide as a lane where there is but one
+	scale     int        // logarithm of step
+	lanes     uint64     // AVX-512: the lanes of a vector that hold a start
+	spreads   [4]uint64  // AVX-512: the slots of the phase that is so many bytes on
+	selects   *[32]uint8 // AVX2: for each phase, which bytes of a vector are its slots
 }
 
-// wordsVector is what the two kernels share.
-type wordsVector struct {
-	*wordsPlan
-	st wordsState // but for blk
-}
+// laneEnvelope is numbers of a lane, in every lane of 8 bytes: −lo and
+// hi − lo for AVX-512. AVX2 has it otherwise, see there.
+type laneEnvelope struct{ minusLo, span uint64 }
 
-// byteOrders are the tables for wordsState.order: as it is, words of 4 and
-// words of 8 bytes turned round.
-var byteOrders = func() (t [3][64]byte) {
-	for i := range 64 {
-		t[0][i] = byte(i % 16)
-		t[1][i] = byte(i%16 ^ 3)
-		t[2][i] = byte(i%16 ^ 7)
+// envelopeSize is the bytes of one, for the assembly.
+const envelopeSize = 16
+
+// byteOrders are the tables for wordsState.order, by logarithm of the width:
+// as it is, and lanes of 2, 4 and 8 bytes turned round.
+var byteOrders = func() (t [4][64]byte) {
+	for log := range t {
+		for i := range 64 {
+			t[log][i] = byte(i%16 ^ (1<<log - 1))
+		}
 	}
 	return t
 }()
 
-// newWordsVector is false where the kernels are not made for the plan.
-func newWordsVector(p *wordsPlan) (wordsVector, bool) {
-	s := p.spec
-	if s.Stride != s.Size || s.Size < 4 || len(s.Ranges) > 1 {
-		return wordsVector{}, false
-	}
-	lo, hi := s.Ranges[0].Lo, s.Ranges[0].Hi
-	st := wordsState{minusLo: -lo, span: hi - lo, order: &byteOrders[0]}
-	if s.Size == 4 {
-		st.minusLo = uint64(uint32(-lo)) * (1<<32 + 1)
-		st.span *= 1<<32 + 1
-	}
-	if s.Order == addr.Big {
-		st.swap, st.order = 1, &byteOrders[s.Size/4]
-	}
-	return wordsVector{p, st}, true
+// wordsVector is what the two kernels share.
+type wordsVector struct {
+	*wordsPlan
+	st    wordsState // but for blk
+	width int        // of a lane, in bytes
+	part  int        // where a lane lies in a word
+	exact bool       // numbers in an envelope are words to report, each one
+	trust bool       // or, at least, in an envelope of the set
+
+	envelopes []laneEnvelope
+	selects   [4][32]uint8
 }
 
-type wordsAVX2 struct{ wordsVector }
+// newWordsVector is nil where the kernels, with vectors of so many bytes, are
+// not made for the plan.
+func newWordsVector(p *wordsPlan, vector int) *wordsVector {
+	size, stride := p.spec.Size, p.spec.Stride
+	if stride&(stride-1) != 0 || stride > vector {
+		return nil
+	}
+	ranges := p.spec.Ranges
+	v := &wordsVector{wordsPlan: p, width: size, exact: len(ranges) <= vector/8, trust: true}
+	if !v.exact { // what is more ranges than can be compared with at once
+		ranges = p.set.envelopes
+	}
+	if size == 8 && stride < 8 {
+		// Lanes of 4 bytes have half the phases.
+		v.width, v.exact, v.trust = 4, false, false
+		var at int
+		at, ranges = mostTelling(ranges)
+		v.part = at
+		if p.spec.Order == addr.Big {
+			v.part = size - v.width - at
+		}
+	}
+	step := min(stride, v.width)
+	v.st = wordsState{
+		align: 64 - stride,
+		step:  step,
+		scale: bits.TrailingZeros(uint(step)),
+		order: &byteOrders[0],
+	}
+	if p.spec.Order == addr.Big && v.width > 1 {
+		v.st.swap, v.st.order = 1, &byteOrders[bits.TrailingZeros(uint(v.width))]
+	}
+	v.slots()
+	for _, r := range ranges {
+		v.envelopes = append(v.envelopes, laneEnvelope{-r.Lo, r.Hi - r.Lo})
+	}
+	return v
+}
+
+// slots fills the tables of phases and slots.
+func (v *wordsVector) slots() {
+	stride, step := v.spec.Stride, v.st.step
+	for lane := 0; lane < 64/v.width; lane++ {
+		if lane*v.width%stride == 0 || stride < v.width {
+			v.st.lanes |= 1 << lane
+		}
+	}
+	for phase := 0; phase < v.width; phase += step {
+		for lane := 0; lane < 64/v.width; lane++ {
+			v.st.spreads[phase%4] |= 1 << ((lane*v.width + phase) / step)
+		}
+		for i := range 32 {
+			at := i % max(stride, v.width)
+			if at >= phase && at < phase+step {
+				v.selects[phase/step][i] = 0xff
+			}
+		}
+	}
+}
+
+// finish ends a constructor: it puts the envelopes where the assembly finds
+// them, in every lane of 8 bytes.
+func (v *wordsVector) finish() {
+	for i := range v.envelopes {
+		e := &v.envelopes[i]
+		e.minusLo, e.span = v.everyLane(e.minusLo), v.everyLane(e.span)
+	}
+	v.st.envelopes = unsafe.SliceData(v.envelopes)
+	v.st.minusSize = -envelopeSize * len(v.envelopes)
+	v.st.selects = &v.selects[0]
+}
+
+// everyLane is the number, modulo what a lane holds, in each lane of 8 bytes.
+func (v *wordsVector) everyLane(n uint64) uint64 {
+	ones := ^uint64(0)
+	return n & (ones >> (64 - 8*v.width)) * (ones / (ones >> (64 - 8*v.width)))
+}
+
+// signed turns envelopes into those that AVX2 compares with: see there. One
+// of all numbers of a width becomes its halves.
+func (v *wordsVector) signed() {
+	largest := ^uint64(0) >> (64 - 8*v.width)
+	top := largest/2 + 1
+	var out []laneEnvelope
+	for _, e := range v.envelopes {
+		if e.span == largest {
+			out = append(out, laneEnvelope{top, 0}, laneEnvelope{0, 0})
+			continue
+		}
+		out = append(out, laneEnvelope{e.minusLo ^ top, (e.span + 1) ^ top})
+	}
+	v.envelopes = out
+}
+
+// mostTelling is which 4 bytes of words of 8 tell most about whether these are
+// in one of the ranges, as the place of the lowest, and the numbers in them
+// where they are. Ranges that differ above these bytes say nothing.
+func mostTelling(ranges []WordRange) (at int, parts []WordRange) {
+	best := 2.0 * float64(len(ranges))
+	for i := range 5 {
+		cost := 0.0
+		var here []WordRange
+		for _, r := range ranges {
+			part := WordRange{0, 1<<32 - 1}
+			if r.Lo>>(8*i)>>32 == r.Hi>>(8*i)>>32 {
+				part = WordRange{r.Lo >> (8 * i) & (1<<32 - 1), r.Hi >> (8 * i) & (1<<32 - 1)}
+			}
+			cost += commonness(part)
+			here = append(here, part)
+		}
+		if cost < best {
+			best, at, parts = cost, i, here
+		}
+	}
+	return at, parts
+}
+
+// commonness says roughly how much of the numbers of 4 bytes that begin
+// anywhere in memory is in the range: half of memory is zero, small numbers
+// are more common than large ones, and so are those of all bits set.
+func commonness(r WordRange) float64 {
+	c := float64(r.Hi-r.Lo+1) / (1 << 32) / 4
+	if r.Lo == 0 {
+		c += 0.5
+	}
+	if r.Hi == 1<<32-1 {
+		c += 0.1
+	}
+	c += 0.15 * float64(bits.Len64(r.Hi)-bits.Len64(r.Lo)) / 32
+	if r.Lo < 1<<16 {
+		c += 0.01
+	}
+	return c
+}
+
+type wordsAVX2 struct{ *wordsVector }
 
 func newWordsAVX2(p *wordsPlan) Kernel {
-	if v, ok := newWordsVector(p); ok {
-		return &wordsAVX2{v}
+	v := newWordsVector(p, 32)
+	if v == nil {
+		return nil
 	}
-	return nil
+	v.signed()
+	v.finish()
+	return wordsAVX2{v}
 }
 
-func (*wordsAVX2) Level() Level { return AVX2 }
+func (wordsAVX2) Level() Level { return AVX2 }
 
-func (k *wordsAVX2) Scan(dst []uint32, b []byte, from, to int) (n, next int) {
-	r := wordsRun{st: k.st, size: k.spec.Size}
-	if !r.begin(dst, b, from, to) {
+func (k wordsAVX2) Scan(dst []uint32, b []byte, from, to int) (n, next int) {
+	r := wordsRun{wordsVector: k.wordsVector, st: k.st, dst: dst, b: b}
+	if !r.begin(from, to) {
 		return 0, to
 	}
-	if r.end < 8*k.spec.Size {
-		// Too few words for a unit that ends with the last of them.
+	if r.end < 64 {
+		// Too few starts for a unit that ends with the last of them.
 		return newWordsGo(k.wordsPlan).Scan(dst, b, from, to)
 	}
 	for r.more() {
-		if k.spec.Size == 4 {
+		switch k.width {
+		case 1:
+			scanWords1AVX2(&r.st)
+		case 2:
+			scanWords2AVX2(&r.st)
+		case 4:
 			scanWords4AVX2(&r.st)
-		} else {
+		case 8:
 			scanWords8AVX2(&r.st)
 		}
+		r.sieve()
 	}
 	return r.result(to)
 }
 
-type wordsAVX512 struct{ wordsVector }
+type wordsAVX512 struct{ *wordsVector }
 
 func newWordsAVX512(p *wordsPlan) Kernel {
-	if v, ok := newWordsVector(p); ok {
-		return &wordsAVX512{v}
+	v := newWordsVector(p, 64)
+	if v == nil {
+		return nil
 	}
-	return nil
+	v.finish()
+	return wordsAVX512{v}
 }
 
-func (*wordsAVX512) Level() Level { return AVX512 }
+func (wordsAVX512) Level() Level { return AVX512 }
 
-func (k *wordsAVX512) Scan(dst []uint32, b []byte, from, to int) (n, next int) {
-	r := wordsRun{st: k.st, size: k.spec.Size}
-	if !r.begin(dst, b, from, to) {
+func (k wordsAVX512) Scan(dst []uint32, b []byte, from, to int) (n, next int) {
+	r := wordsRun{wordsVector: k.wordsVector, st: k.st, dst: dst, b: b}
+	if !r.begin(from, to) {
 		return 0, to
 	}
 	for r.more() {
-		if k.spec.Size == 4 {
+		switch k.width {
+		case 1:
+			scanWords1AVX512(&r.st)
+		case 2:
+			scanWords2AVX512(&r.st)
+		case 4:
 			scanWords4AVX512(&r.st)
-		} else {
+		case 8:
 			scanWords8AVX512(&r.st)
 		}
+		r.sieve()
 	}
 	return r.result(to)
 }
 
 // wordsRun is one Scan: the calls of assembly and what lies between them.
 type wordsRun struct {
+	*wordsVector
 	st   wordsState
-	size int
-	end  int // end of the last word, exclusive
+	dst  []uint32
+	b    []byte
+	end  int // end of the starts, exclusive: the last one and a stride
+	tail int // starts behind that, 1 where no whole stride of bytes follows the last one
+	kept int // dst[:kept] are hits
 }
 
 // begin is false where there is nothing to look at.
-func (r *wordsRun) begin(dst []uint32, b []byte, from, to int) bool {
-	end := clip(dst, b, from, to, r.size)
+func (r *wordsRun) begin(from, to int) bool {
+	end, stride := clip(r.dst, r.b, from, to, r.spec.Size), r.spec.Stride
 	if from >= end {
 		return false
 	}
-	r.end = from + (end-from+r.size-1)&^(r.size-1)
-	r.st.blk = block{base: unsafe.SliceData(b), pos: from, out: unsafe.SliceData(dst), cap: len(dst)}
+	r.end = from + (end-from+stride-1)&^(stride-1)
+	if stride > r.spec.Size {
+		r.end -= stride
+		r.tail = 1
+	}
+	base := unsafe.Add(unsafe.Pointer(unsafe.SliceData(r.b)), r.part)
+	r.st.blk = block{base: (*byte)(base), pos: from, out: unsafe.SliceData(r.dst), cap: len(r.dst)}
 	return true
 }
 
@@ -159,14 +341,104 @@ func (r *wordsRun) more() bool {
 	if blk.pos >= r.end || blk.cap-blk.n < slack {
 		return false
 	}
-	blk.end = alignedEnd(blk, 0, r.end, r.size)
+	blk.end = alignedEnd(blk, 0, r.end, r.spec.Stride)
 	return true
+}
+
+// sieve drops what the last call found that is not in the ranges.
+func (r *wordsRun) sieve() {
+	if r.exact {
+		return
+	}
+	r.kept += r.set.sieve(r.b, r.dst[r.kept:r.st.blk.n], r.spec, r.trust)
+	r.st.blk.n = r.kept
 }
 
 // result is what Scan returns.
 func (r *wordsRun) result(to int) (n, next int) {
-	if r.st.blk.pos >= r.end {
-		return r.st.blk.n, to
+	blk := &r.st.blk
+	if blk.pos < r.end {
+		return blk.n, blk.pos
 	}
-	return r.st.blk.n, r.st.blk.pos
+	if r.tail > 0 {
+		if blk.n == blk.cap {
+			return blk.n, r.end
+		}
+		size := r.spec.Size
+		if r.has(r.spec.Order.Uint(r.b[r.end : r.end+size])) {
+			r.dst[blk.n] = uint32(r.end)
+			blk.n++
+		}
+	}
+	return blk.n, to
+}
+
+//go:noescape
+func sieveWords(st *sieveState)
+
+// sieveState is what the sieve in assembly is handed.
+type sieveState struct {
+	base    *byte
+	offsets *uint32
+	n       int // of offsets, and then of those kept
+	set     *wordSet
+	states  *byte
+	last    int    // number of the last state
+	load    int    // what words are like, and keys
+	marked  uint32 // not 0 where an offset was marked
+}
+
+// sieveMark is in offsets whose words have to be looked up in full.
+const sieveMark = 1 << 31
+
+// What words are like: their size in bytes, and 1 more where they are
+// big-endian. By hash there are only words of 4 and 8 bytes.
+const (
+	load2     = 2
+	load4     = 4
+	load8     = 8
+	bigEndian = 1
+	byHash    = 16
+
+	load2Big     = load2 + bigEndian
+	load4Big     = load4 + bigEndian
+	load8Big     = load8 + bigEndian
+	load4Hash    = load4 + byHash
+	load8Hash    = load8 + byHash
+	load4BigHash = load4Big + byHash
+	load8BigHash = load8Big + byHash
+)
+
+// sieve moves the offsets of words in the set to the front and returns their
+// number. Words may be outside of all envelopes only where trust is false.
+func (s *wordSet) sieve(b []byte, offsets []uint32, spec WordSpec, trust bool) int {
+	st := sieveState{
+		base:    unsafe.SliceData(b),
+		offsets: unsafe.SliceData(offsets),
+		n:       len(offsets),
+		set:     s,
+		states:  unsafe.SliceData(s.states),
+		last:    len(s.states) - 1,
+		load:    spec.Size,
+	}
+	if spec.Order == addr.Big && spec.Size > 1 {
+		st.load += bigEndian
+	}
+	if s.hashed {
+		st.load += byHash
+		trust = false
+	}
+	sieveWords(&st)
+	if trust && st.marked == 0 {
+		return st.n
+	}
+	n := 0
+	for _, at := range offsets[:st.n] {
+		start := at &^ sieveMark
+		offsets[n] = start
+		if trust && at == start || s.has(spec.Order.Uint(b[start:int(start)+spec.Size])) {
+			n++
+		}
+	}
+	return n
 }

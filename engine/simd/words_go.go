@@ -10,7 +10,7 @@ import (
 // and only if, v − Lo ≤ Hi − Lo in unsigned arithmetic, which wraps round: one
 // subtraction and one comparison, right at both ends of the number line.
 // Of several ranges, that is first asked of their envelope, from the lowest Lo
-// to the highest Hi; a word in there is looked up by bisection.
+// to the highest Hi; a word in there is looked up in a wordSet.
 type wordsGo struct {
 	*wordsPlan
 	lo, span uint64 // of the envelope: the lowest Lo, the highest Hi − lo
@@ -32,27 +32,13 @@ func (k *wordsGo) Scan(dst []uint32, b []byte, from, to int) (n, next int) {
 			return n, pos
 		}
 		s, v := k.enveloped(b, pos, end)
-		if s < end && (len(k.spec.Ranges) == 1 || k.has(v)) {
+		if s < end && (len(k.spec.Ranges) == 1 || k.set.has(v)) {
 			dst[n] = uint32(s)
 			n++
 		}
 		pos = s + k.spec.Stride
 	}
 	return n, to
-}
-
-// has says whether v is in one of the ranges.
-func (k *wordsGo) has(v uint64) bool {
-	ranges := k.spec.Ranges
-	lo, hi := 0, len(ranges) // ranges[:lo] end below v, ranges[hi:] do not
-	for lo < hi {
-		if m := (lo + hi) / 2; ranges[m].Hi < v {
-			lo = m + 1
-		} else {
-			hi = m
-		}
-	}
-	return lo < len(ranges) && ranges[lo].Lo <= v
 }
 
 // enveloped is the first place s ≥ pos, a whole number of strides on, with a

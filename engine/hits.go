@@ -37,7 +37,7 @@ func (w *worker) fragment(ctx context.Context, b []byte, core, window addr.Range
 	}
 	end := int(core.Last-window.First) + 1
 	if w.only != nil {
-		return w.alike(ctx, w.only, b, core, window, allZero)
+		return w.alone(ctx, w.only, b, core, window, allZero)
 	}
 	w.any = false
 	for i, u := range w.units {
@@ -212,17 +212,17 @@ func (b *Batch) takes(base addr.Addr) bool {
 		uint64(base-b.Base) <= math.MaxUint32-simd.MaxBlock
 }
 
-// alike is fragment where there is one needle, whose hits need nothing but an
-// address. Dense hits spend their time here.
-func (w *worker) alike(ctx context.Context, u *kernelUnit, b []byte, core, window addr.Range, allZero bool) bool {
+// alone is fragment where there is one needle, of which whatever the kernel
+// finds is a hit. Dense hits spend their time here.
+func (w *worker) alone(ctx context.Context, u *kernelUnit, b []byte, core, window addr.Range, allZero bool) bool {
 	end := int(core.Last-window.First) + 1
-	from := int(core.First - window.First)
-	if allZero && !u.of.inZeros {
+	from, ok := firstStart(u.of.stride, core, window)
+	if !ok || allZero && !u.of.inZeros {
 		from = end
 	}
 	for from < end {
 		n, next := u.kernel.Scan(w.tools.offsets, b, from, end)
-		if !w.addOffsets(window.First, n) {
+		if !w.addOffsets(window.First, w.tools.offsets[:n], b) {
 			return false
 		}
 		from = next
@@ -242,17 +242,18 @@ const (
 	minWhole = batchHits / 4
 )
 
-// addOffsets adds hits at the n offsets found, from base.
-func (w *worker) addOffsets(base addr.Addr, n int) bool {
-	if n == 0 {
+// addOffsets adds hits at offsets, those that w.tools has, in the block at
+// base, whose bytes are b.
+func (w *worker) addOffsets(base addr.Addr, offsets []uint32, b []byte) bool {
+	n := len(offsets)
+	raw := w.needles[0].raw
+	switch {
+	case n == 0:
 		return true
-	}
-	offsets := w.tools.offsets[:n]
-	first := base + addr.Addr(offsets[0])
-	if n >= minRun && offsets[n-1]-offsets[0] == uint32(n-1) {
-		return w.addRun(first, uint64(n))
-	}
-	if n >= minWhole {
+	case raw > 0:
+	case n >= minRun && offsets[n-1]-offsets[0] == uint32(n-1):
+		return w.addRun(base+addr.Addr(offsets[0]), uint64(n))
+	case n >= minWhole:
 		if !w.flush() {
 			return false
 		}
@@ -266,12 +267,23 @@ func (w *worker) addOffsets(base addr.Addr, n int) bool {
 		if !ok {
 			return false
 		}
+		some := offsets[:min(len(offsets), batchHits-len(out.Offsets))]
+		offsets = offsets[len(some):]
+		if raw > 0 { // this can fault, and leaves all as it is
+			out.raw = slices.Grow(out.raw, len(some)*raw)
+			to := out.raw[len(out.raw):cap(out.raw)]
+			for i, off := range some {
+				copy(to[i*raw:][:raw], b[off:])
+			}
+			out.raw = out.raw[:len(out.raw)+len(some)*raw]
+		}
 		shift := uint32(base - out.Base)
-		m := min(len(offsets), batchHits-len(out.Offsets))
-		for _, off := range offsets[:m] {
+		for _, off := range some {
 			out.Offsets = append(out.Offsets, off+shift)
 		}
-		offsets = offsets[m:]
+		if raw > 0 {
+			w.passed(base, int(some[len(some)-1])+1)
+		}
 	}
 	return true
 }

@@ -110,7 +110,7 @@ type Scanner struct {
 	needles []needle
 	units   []unit
 	bare    bool        // hits need nothing but an address and a needle
-	only    *kernelUnit // of the one needle, where hits are bare
+	only    *kernelUnit // of the one needle, where what it finds is a hit
 	plan    plan
 	opt     Options
 	overlap int // longest needle less one byte
@@ -134,7 +134,7 @@ func Compile(space *Space, set *patterns.Set, opt Options) (*Scanner, error) {
 		return nil, err
 	}
 	sc.bare = !slices.ContainsFunc(sc.needles, func(n needle) bool { return n.raw > 0 || n.align > 1 })
-	if len(sc.needles) == 1 && sc.bare {
+	if len(sc.needles) == 1 && uint64(sc.units[0].traits().stride)%uint64(sc.needles[0].align) == 0 {
 		sc.only, _ = sc.units[0].(*kernelUnit)
 	}
 	sc.plan = newPlan(space, opt.Ranges, opt.Where)

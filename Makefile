@@ -52,11 +52,15 @@ fuzz:
 	    echo "$$pkg $$target"; \
 	    $(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 100x $$pkg || exit 1; done; done
 
+# Beside the ceiling and the peers; bench/peers/setup.sh gets those. The figures
+# go to bench/record.
 bench:
-	$(GO) test -run '^$$' -bench . -count 3 ./engine/... ./bench/...
+	-./bench/peers/setup.sh
+	$(GO) run ./bench -record bench/record
 
-# That the benchmarks compile and count right, in no time.
+# That the benchmarks compile and all engines count the same, in no time.
 bench-count:
+	$(GO) run ./bench -short
 	$(GO) test -short -run '^$$' -bench . -benchtime 1x ./...
 
 # Differential checks against an independent oracle, where they are at hand.

@@ -11,6 +11,6 @@ import (
 // readMapped reads a file.
 func readMapped(path string) error {
 	b, err := os.ReadFile(path)
-	sink += simd.ReadBandwidthProbe(b)
+	sink.Add(simd.ReadBandwidthProbe(b))
 	return err
 }

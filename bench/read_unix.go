@@ -25,6 +25,6 @@ func readMapped(path string) error {
 	if err != nil {
 		return err
 	}
-	sink += simd.ReadBandwidthProbe(b)
+	sink.Add(simd.ReadBandwidthProbe(b))
 	return unix.Munmap(b)
 }

@@ -26,9 +26,10 @@ func scanTeddyAVX512(st *teddyState)
 type teddyState struct {
 	blk    block
 	tables [2 * teddyWindow][16]byte // low and high nibbles, by byte of the window
-	found  [groupSize]byte           // results of several vectors
-	after  [2][32]byte               // A and B of zeros behind zeros
-	zeros  bool                      // whether a window can end with a zero
+	//lint:ignore U1000 the assembly uses it
+	found [groupSize]byte // results of several vectors
+	after [2][32]byte     // A and B of zeros behind zeros
+	zeros bool            // whether a window can end with a zero
 }
 
 type teddyAsm struct {

@@ -400,12 +400,19 @@ const (
 	bigEndian = 1
 	byHash    = 16
 
-	load2Big     = load2 + bigEndian
-	load4Big     = load4 + bigEndian
-	load8Big     = load8 + bigEndian
-	load4Hash    = load4 + byHash
-	load8Hash    = load8 + byHash
+	//lint:ignore U1000 the assembly uses it
+	load2Big = load2 + bigEndian
+	//lint:ignore U1000 the assembly uses it
+	load4Big = load4 + bigEndian
+	//lint:ignore U1000 the assembly uses it
+	load8Big = load8 + bigEndian
+	//lint:ignore U1000 the assembly uses it
+	load4Hash = load4 + byHash
+	//lint:ignore U1000 the assembly uses it
+	load8Hash = load8 + byHash
+	//lint:ignore U1000 the assembly uses it
 	load4BigHash = load4Big + byHash
+	//lint:ignore U1000 the assembly uses it
 	load8BigHash = load8Big + byHash
 )
 

@@ -30,8 +30,8 @@ type WordSpec struct {
 }
 
 // NewWords makes a kernel that finds the words of a spec. It keeps no part of
-// the spec, and about 32 bytes a range, with up to 1.3 MiB besides for sets of
-// ranges: 64 bytes a range, at least 4 KiB, in all no more than that.
+// the spec, and 32 bytes a range, and for sets of ranges up to 1.3 MiB besides:
+// 80 to 160 bytes a range, at least 5 KiB, or 80 KiB for words of 2 bytes.
 //
 // Reference and Generic cover every spec. AVX2 is for words every 1, 2, 4, 8,
 // 16 or 32 bytes, AVX512 for every 64 bytes as well; at these levels other

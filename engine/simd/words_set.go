@@ -74,6 +74,9 @@ func newWordSet(ranges []WordRange) *wordSet {
 	s := &wordSet{envelopes: enclose(ranges, maxEnvelopes), mul: 1}
 	granules := uint64(1) << bits.Len(uint(rangeGranules*len(ranges)-1))
 	granules = min(max(granules, minGranules), maxGranules)
+	if ranges[len(ranges)-1].Hi < 1<<16 {
+		granules = 1 << 16 // words of 2 bytes have one each, and need no hash
+	}
 	for s.count() > granules {
 		s.shift++
 	}

@@ -1,6 +1,7 @@
 package simd
 
 import (
+	"cmp"
 	"encoding/binary"
 	"math"
 	"math/rand/v2"
@@ -29,6 +30,48 @@ var guardSpecs = []WordSpec{
 	{Size: 4, Stride: 1, Ranges: []WordRange{{0x00010000, 0x00ffffff}, {0x01000100, 0x01010000}}},
 	{Size: 8, Stride: 4, Ranges: []WordRange{{0x0001000000000000, 0x01ffffffffffffff}}},
 	{Size: 2, Stride: 5, Order: addr.Big, Ranges: []WordRange{{0, 1}, {0x100, 0x1ff}}},
+	{Size: 1, Stride: 1, Ranges: []WordRange{{0, 0}, {2, 2}}},
+	{Size: 1, Stride: 4, Ranges: []WordRange{{1, 2}}},
+	{Size: 2, Stride: 1, Ranges: []WordRange{{0x100, 0x101}}},
+	{Size: 2, Stride: 1, Order: addr.Big, Ranges: every(20, 0, 11, 3)},
+	{Size: 4, Stride: 1, Order: addr.Big, Ranges: []WordRange{{0x00010000, 0x00ffffff}, {0x01000100, 0x01010000}}},
+	{Size: 4, Stride: 2, Ranges: every(300, 0, 0xd000, 0x6000)},
+	{Size: 4, Stride: 4, Ranges: someOf012(4)},
+	{Size: 4, Stride: 32, Ranges: []WordRange{{0x00010000, 0x01ffffff}}},
+	{Size: 8, Stride: 1, Ranges: []WordRange{{0x0001000000000000, 0x01ffffffffffffff}}},
+	{Size: 8, Stride: 2, Order: addr.Big, Ranges: []WordRange{{0x0001020000000000, 0x00010202ffffffff}}},
+	{Size: 8, Stride: 8, Ranges: every(300, 0, 0xd000<<32, 0x6000<<32)},
+	{Size: 8, Stride: 1, Ranges: every(300, 0, 0xd000<<32, 0x6000<<32)},
+	{Size: 8, Stride: 8, Order: addr.Big, Ranges: someOf012(8)},
+	{Size: 8, Stride: 4, Ranges: someOf012(8)},
+	{Size: 8, Stride: 16, Ranges: every(300, 0, 0xd000<<32, 0x6000<<32)},
+	{Size: 8, Stride: 64, Order: addr.Big, Ranges: []WordRange{{0x0001000000000000, 0x01ffffffffffffff}}},
+}
+
+// every is n ranges of so many numbers, the first from lo on, step apart.
+func every(n int, lo, step, numbers uint64) []WordRange {
+	var out []WordRange
+	for i := range uint64(n) {
+		out = append(out, WordRange{lo + i*step, lo + i*step + numbers - 1})
+	}
+	return out
+}
+
+// someOf012 is every other one of the numbers of so many bytes, each 0 to 2.
+func someOf012(size int) []WordRange {
+	numbers := []uint64{0}
+	for range size {
+		var longer []uint64
+		for _, v := range numbers {
+			longer = append(longer, v<<8, v<<8+1, v<<8+2)
+		}
+		numbers = longer
+	}
+	var out []WordRange
+	for i := 0; i < len(numbers); i += 2 {
+		out = append(out, WordRange{numbers[i], numbers[i]})
+	}
+	return out
 }
 
 // wordSeeds are words and which of them, by number, are in the ranges.
@@ -132,16 +175,23 @@ func drawSpec(t *rapid.T, b []byte) WordSpec {
 		Order:  rapid.SampledFrom([]addr.ByteOrder{addr.Little, addr.Big}).Draw(t, "order"),
 		Stride: rapid.IntRange(1, 20).Draw(t, "stride"),
 	}
-	if rapid.Bool().Draw(t, "aligned") {
+	switch rapid.IntRange(0, 3).Draw(t, "kind of stride") {
+	case 0, 1:
+		spec.Stride = 1 << rapid.IntRange(0, 6).Draw(t, "logarithm")
+	case 2:
 		spec.Stride = spec.Size
 	}
 	largest := ^uint64(0) >> (64 - 8*spec.Size)
 	var ends []uint64
-	for range 2 * rapid.IntRange(1, 4).Draw(t, "ranges") {
+	single := rapid.Bool().Draw(t, "single numbers")
+	for range rapid.SampledFrom([]int{1, 1, 2, 3, 4, 5, 8, 9, 30}).Draw(t, "ranges") * 2 {
 		v := rapid.Uint64Range(0, largest).Draw(t, "end")
 		if len(b) >= spec.Size && rapid.Bool().Draw(t, "from memory") {
 			at := rapid.IntRange(0, len(b)-spec.Size).Draw(t, "at")
 			v = spec.Order.Uint(b[at:at+spec.Size]) + rapid.SampledFrom([]uint64{0, 1, math.MaxUint64}).Draw(t, "off by")
+		}
+		if single {
+			ends = append(ends, v&largest)
 		}
 		ends = append(ends, v&largest)
 	}
@@ -214,6 +264,14 @@ func TestWordsManyBlocks(t *testing.T) {
 		{Size: 8, Stride: 8, Order: addr.Big, Ranges: []WordRange{{0, 0x10ffffffffffffff}}},
 		{Size: 4, Stride: 4, Order: addr.Big, Ranges: []WordRange{{0x007f0000, 0x10ffffff}}},
 		{Size: 4, Stride: 2, Ranges: []WordRange{{0x7f00, 0x7f00}, {0x8000, 0x90000000}}},
+		{Size: 8, Stride: 8, Ranges: every(200, 0x7f0000000000, 1<<11, 1<<10)},
+		{Size: 8, Stride: 1, Ranges: every(200, 0x7f0000000000, 1<<11, 1<<10)},
+		{Size: 8, Stride: 1, Ranges: []WordRange{{0, math.MaxUint64}}},
+		{Size: 4, Stride: 1, Ranges: []WordRange{{0x7f00, 0x7f00}, {0x8000, 0x90000000}}},
+		{Size: 2, Stride: 1, Ranges: every(20, 0, 500, 100)},
+		{Size: 1, Stride: 1, Ranges: []WordRange{{0, 0}, {0x7f, 0x90}}},
+		{Size: 8, Stride: 16, Ranges: []WordRange{{0x7f0000000000, 0x7f0000080000}}},
+		{Size: 4, Stride: 64, Ranges: []WordRange{{0, math.MaxUint32}}},
 	} {
 		if testing.Short() && i%3 != 1 {
 			continue
@@ -233,6 +291,152 @@ func TestWordsManyBlocks(t *testing.T) {
 					same(t, scanAll(t, k, b, from, size-5, room), want, "%+v at %s from %d by %d", spec, l, from, room)
 				}
 			}
+		}
+	}
+}
+
+// setRanges draws ranges of numbers of so many bytes, about n of them, in
+// several ways: anywhere, in heaps, of pages, over the whole line.
+func setRanges(rng *rand.Rand, kind string, size, n int) []WordRange {
+	largest := ^uint64(0) >> (64 - 8*size)
+	var ends []uint64
+	for i := range n {
+		lo := rng.Uint64() & largest
+		hi := lo
+		switch kind {
+		case "numbers":
+		case "numbers in heaps":
+			lo = largest/8*uint64(i%7) + rng.Uint64N(largest>>(4*size)+uint64(n))
+			hi = lo
+		case "pages in heaps":
+			lo = largest/8*uint64(i%3) + rng.Uint64N(1<<10+uint64(n)*4)<<8&(largest>>3)
+			hi = lo | 0xff
+		case "ranges and the ends of the line":
+			if i < 2 {
+				lo = largest * uint64(i)
+			}
+			hi = lo + min(largest-lo, rng.Uint64N(largest/uint64(n)))
+		}
+		ends = append(ends, lo, hi)
+	}
+	// Pairs have to stay pairs: what overlaps is taken together.
+	ranges := make([]WordRange, 0, n)
+	for i := 0; i < len(ends); i += 2 {
+		ranges = append(ranges, WordRange{ends[i], ends[i+1]})
+	}
+	slices.SortFunc(ranges, func(a, b WordRange) int { return cmp.Compare(a.Lo, b.Lo) })
+	out := ranges[:1]
+	for _, r := range ranges[1:] {
+		if last := &out[len(out)-1]; r.Lo <= last.Hi {
+			last.Hi = max(last.Hi, r.Hi)
+		} else {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+var setKinds = []string{"numbers", "numbers in heaps", "pages in heaps", "ranges and the ends of the line"}
+
+// nearMisses is numbers at the ends of ranges and beside them.
+func nearMisses(rng *rand.Rand, ranges []WordRange, n int) []uint64 {
+	var out []uint64
+	for range n {
+		r := ranges[rng.IntN(len(ranges))]
+		out = append(out, [...]uint64{r.Lo - 1, r.Lo, r.Lo + (r.Hi-r.Lo)/2, r.Hi, r.Hi + 1, rng.Uint64()}[rng.IntN(6)])
+	}
+	return append(out, ranges[0].Lo, ranges[0].Lo-1, ranges[len(ranges)-1].Hi, ranges[len(ranges)-1].Hi+1, 0, math.MaxUint64)
+}
+
+// Sets of a few to 100,000 ranges, in memory full of near misses.
+func TestWordsSets(t *testing.T) {
+	rng := rand.New(rand.NewPCG(17, 18))
+	for _, n := range []int{2, 4, 5, 8, 9, 100, 3000, 100_000} {
+		for _, kind := range setKinds {
+			for _, size := range []int{1, 2, 4, 8} {
+				if n > 1<<(8*size-2) || n > 3000 && testing.Short() {
+					continue
+				}
+				spec := WordSpec{Size: size, Ranges: setRanges(rng, kind, size, n), Order: addr.ByteOrder(rng.IntN(2))}
+				var b []byte
+				for _, v := range nearMisses(rng, spec.Ranges, 400) {
+					b = appendWord(b, spec.Order, size, v)
+					if rng.IntN(20) == 0 { // some are out of phase, and groups without any
+						b = append(b, make([]byte, rng.IntN(7)+rng.IntN(2)*600)...)
+					}
+				}
+				// The reference takes its time.
+				for _, stride := range []int{size, 1 << rng.IntN(4)} {
+					spec.Stride = stride
+					compareWords(t, spec, b, rng.IntN(8), len(b), 200)
+				}
+			}
+		}
+	}
+}
+
+// in says whether v is in one of the ranges, which ascend.
+func in(ranges []WordRange, v uint64) bool {
+	_, found := slices.BinarySearchFunc(ranges, v, func(r WordRange, v uint64) int {
+		switch {
+		case r.Hi < v:
+			return -1
+		case r.Lo > v:
+			return 1
+		}
+		return 0
+	})
+	return found
+}
+
+// A wordSet knows its numbers from all others, and takes no more memory than
+// NewWords says.
+func TestWordSet(t *testing.T) {
+	rng := rand.New(rand.NewPCG(19, 20))
+	for _, n := range []int{1, 2, 3, 5, 70, 5000, 100_000} {
+		for _, kind := range setKinds {
+			for _, size := range []int{2, 4, 8} {
+				if n > 1<<(8*size-2) {
+					continue
+				}
+				ranges := setRanges(rng, kind, size, n)
+				p, err := newWordsPlan(WordSpec{Size: size, Stride: 1, Ranges: ranges})
+				if err != nil {
+					t.Fatal(err)
+				}
+				s := newWordSet(p.spec.Ranges)
+				for _, v := range nearMisses(rng, ranges, 3000) {
+					if want := in(ranges, v); s.has(v) != want {
+						t.Fatalf("%d %s of %d bytes: has(%#x), want %t", n, kind, size, v, want)
+					}
+				}
+				if got, most := len(s.states)+4*len(s.first), min(max(2*rangeGranules*n, 1<<16), maxGranules)*5/4+16; got > most {
+					t.Errorf("%d %s of %d bytes: tables of %d bytes, want at most %d", n, kind, size, got, most)
+				}
+			}
+		}
+	}
+}
+
+// What of a set is compared with in vectors: gaps that are worth it are left
+// out, however many ranges lie between them.
+func TestEnclose(t *testing.T) {
+	for _, c := range []struct{ ranges, want []WordRange }{
+		{[]WordRange{{5, 9}}, []WordRange{{5, 9}}},
+		{[]WordRange{{0, 0}, {math.MaxUint64, math.MaxUint64}}, []WordRange{{0, 0}, {math.MaxUint64, math.MaxUint64}}},
+		{every(1000, 0, 100, 50), []WordRange{{0, 99949}}},
+		{append(every(10, 0, 10, 5), every(10, 10_000, 10, 5)...), []WordRange{{0, 94}, {10_000, 10_094}}},
+		{every(5, 0, 1000, 1), []WordRange{{0, 1000}, {2000, 2000}, {3000, 3000}, {4000, 4000}}},
+		{[]WordRange{{0, 0}, {100, 100}, {2000, 2000}, {30_000, 30_000}, {30_001, 30_001}, {400_000, 400_000}},
+			[]WordRange{{0, 100}, {2000, 2000}, {30_000, 30_001}, {400_000, 400_000}}},
+	} {
+		got := enclose(c.ranges, maxEnvelopes)
+		if len(got) != len(c.want) {
+			t.Errorf("%v: %v, want %v", c.ranges, got, c.want)
+			continue
+		}
+		if !slices.Equal(got, c.want) && len(c.ranges) != 5 { // of gaps of the same width any will do
+			t.Errorf("%v: %v, want %v", c.ranges, got, c.want)
 		}
 	}
 }
@@ -279,18 +483,30 @@ func TestWordsAllocs(t *testing.T) {
 func FuzzWords(f *testing.F) {
 	f.Add([]byte("\x01\x00\x00\x00\x02\x00\x00\x00\x03\x00\x00\x00"), uint8(2), false, uint(4), uint64(1), uint64(2), uint64(9), uint64(9), uint(0), uint(12), uint(1))
 	f.Add([]byte("\x00\x00\x7f\xff\x00\x00\x7f\x00\x00\x00"), uint8(3), true, uint(8), uint64(0), ^uint64(0), uint64(5), uint64(5), uint(1), uint(500), uint(60))
+	f.Add([]byte("\x00\x00\x7f\xff\x00\x00\x7f\x00\x00\x00"), uint8(3), false, uint(8), uint64(0), ^uint64(0), uint64(5), uint64(6), uint(1), uint(5000), uint(60))
+	f.Add([]byte("\x00\x00\x7f\xff\x00\x00\x7f\x00\x00\x00"), uint8(3), false, uint(9), uint64(0), ^uint64(0), uint64(5), uint64(6), uint(1), uint(5000), uint(61))
 	f.Fuzz(func(t *testing.T, b []byte, size uint8, big bool, stride uint, e0, e1, e2, e3 uint64, from, to, times uint) {
 		spec := WordSpec{Size: 1 << (size % 4), Stride: 1 + int(stride%24)}
+		if stride%3 == 0 {
+			spec.Stride = 1 << (stride / 3 % 7)
+		}
 		if big {
 			spec.Order = addr.Big
 		}
-		if stride%2 == 0 {
+		if stride%4 == 0 {
 			spec.Stride = spec.Size
 		}
 		largest := ^uint64(0) >> (64 - 8*spec.Size)
 		spec.Ranges = rangesOf([]uint64{e0 & largest, e1 & largest, e2 & largest, e3 & largest})
-		if e2 == e3 {
+		switch {
+		case e2 == e3:
 			spec.Ranges = rangesOf([]uint64{e0 & largest, e1 & largest})
+		case times >= 8 && spec.Size > 1:
+			rng := rand.New(rand.NewPCG(e2, e3))
+			spec.Ranges = setRanges(rng, setKinds[times%4], spec.Size, 2+int(times%90))
+			for _, v := range nearMisses(rng, spec.Ranges, 30) {
+				b = appendWord(b, spec.Order, spec.Size, v)
+			}
 		}
 		for range times % 8 {
 			b = append(b[:len(b):len(b)], b...)

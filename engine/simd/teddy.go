@@ -275,12 +275,24 @@ func (p *teddyPart) find(sc *Scratch, b []byte, lo, hi int) bool {
 	from, to := lo+p.minOff, hi+p.maxOff
 	for from < to {
 		n, next := p.filter.Scan(sc.cand, b, from, to)
+		hits := sc.hits
 		for _, t := range sc.cand[:n] {
 			for buckets := p.bucketsAt(b, int(t)); buckets != 0; buckets &= buckets - 1 {
-				sc.hits = p.verify(sc.hits, b, p.buckets[bits.TrailingZeros8(buckets)], int(t), lo, hi)
+				lits := p.buckets[bits.TrailingZeros8(buckets)]
+				for i := range lits {
+					l := &lits[i]
+					s := int(t) - int(l.off)
+					// Most candidates fall here, and most short literals stand.
+					if uint(s) < uint(len(b)) && len(b)-s >= 8 && (binary.LittleEndian.Uint64(b[s:])^l.head)&l.mask != 0 {
+						continue
+					}
+					if s >= lo && s < hi && p.stands(b, s, l) {
+						hits = append(hits, uint64(s)<<32|uint64(l.lit))
+					}
+				}
 			}
 		}
-		if len(sc.hits) > sc.limit {
+		if sc.hits = hits; len(hits) > sc.limit {
 			return false
 		}
 		from = next
@@ -288,34 +300,29 @@ func (p *teddyPart) find(sc *Scratch, b []byte, lo, hi int) bool {
 	// What is too short for a window at the end of b.
 	for t := max(lo+p.minOff, len(b)-teddyWindow+1); t < min(to, len(b)); t++ {
 		for _, lits := range p.buckets {
-			sc.hits = p.verify(sc.hits, b, lits, t, lo, hi)
+			for i := range lits {
+				l := &lits[i]
+				if s := t - int(l.off); s >= lo && s < hi && p.stands(b, s, l) {
+					sc.hits = append(sc.hits, uint64(s)<<32|uint64(l.lit))
+				}
+			}
 		}
 	}
 	return len(sc.hits) <= sc.limit
 }
 
-// verify appends to hits those of the literals that stand where their window
-// is at t, with a start from lo up to hi.
-func (p *teddyPlan) verify(hits []uint64, b []byte, lits []teddyLiteral, t, lo, hi int) []uint64 {
-	for i := range lits {
-		l := &lits[i]
-		s, size := t-int(l.off), int(l.size)
-		if s < lo || s >= hi || size > len(b)-s {
-			continue
-		}
-		stands := false
-		switch rest := b[s:]; {
-		case len(rest) < 8:
-			stands = p.set.stands(rest[:size], l.lit)
-		case (binary.LittleEndian.Uint64(rest)^l.head)&l.mask != 0:
-		default:
-			stands = size <= 8 || p.set.stands(rest[:size], l.lit)
-		}
-		if stands {
-			hits = append(hits, uint64(s)<<32|uint64(l.lit))
-		}
+// stands says whether a literal stands at s.
+func (p *teddyPlan) stands(b []byte, s int, l *teddyLiteral) bool {
+	rest, size := b[s:], int(l.size)
+	switch {
+	case size > len(rest):
+		return false
+	case len(rest) >= 8 && (binary.LittleEndian.Uint64(rest)^l.head)&l.mask != 0:
+		return false
+	case len(rest) >= 8 && size <= 8:
+		return true
 	}
-	return hits
+	return p.set.stands(rest[:size], l.lit)
 }
 
 // stands says whether b, which is as long, is literal u.

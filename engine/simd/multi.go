@@ -478,12 +478,12 @@ func (k *setKernel) addTeddy(level Level, some []class, classes map[class][]gram
 			passes += 8
 		}
 	}
-	if len(lits) < 2 && passes < 8 || len(lits) > maxTeddy || level == Generic {
-		return false, nil // Generic has fast ways for single literals
+	if len(lits) < 2 && passes < 8 || len(lits) > maxTeddy {
+		return false, nil
 	}
 	part, err := newTeddyPart(level, k.literalSet, lits)
-	if err != nil || part.rate > teddyRate*float64(passes) {
-		return false, err
+	if err != nil || part.rate > teddyRate*float64(passes) || part.level() <= Generic {
+		return false, err // portable code has faster ways for single literals
 	}
 	k.parts = append(k.parts, part)
 	return true, nil

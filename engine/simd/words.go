@@ -30,8 +30,10 @@ type WordSpec struct {
 }
 
 // NewWords makes a kernel that finds the words of a spec. It keeps no part of
-// the spec, and 32 bytes a range, and for sets of ranges up to 1.3 MiB besides:
-// 80 to 160 bytes a range, at least 5 KiB, or 80 KiB for words of 2 bytes.
+// the spec. It takes 32 bytes a range; for sets of ranges, tables of 80 to 160
+// bytes a range besides, but at least 5 KiB, or 80 KiB for words of 2 bytes, and
+// at most 1.5 MiB; and where many ranges lie close together and far from the
+// others, up to 150 bytes for each of these, at most twice.
 //
 // Reference and Generic cover every spec. AVX2 is for words every 1, 2, 4, 8,
 // 16 or 32 bytes, AVX512 for every 64 bytes as well; at these levels other

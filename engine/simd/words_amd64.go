@@ -3,7 +3,9 @@
 package simd
 
 import (
+	"cmp"
 	"math/bits"
+	"slices"
 	"unsafe"
 
 	"vscan/engine/addr"
@@ -21,7 +23,6 @@ var wordsAssembled = []implementation[*wordsPlan]{
 var (
 	wordsAVX2Needs   = features{fAVX, fAVX2, fBMI1, fBMI2, fPOPCNT}
 	wordsAVX512Needs = features{fAVX, fAVX512F, fAVX512BW, fBMI1, fBMI2, fPOPCNT}
-	wordsSieveNeeds  = features{fAVX, fBMI2}
 )
 
 //go:noescape
@@ -214,7 +215,21 @@ func mostTelling(ranges []WordRange) (at int, parts []WordRange) {
 			best, at, parts = cost, i, here
 		}
 	}
-	return at, parts
+	return at, union(parts)
+}
+
+// union is the ranges in order, those that overlap taken together.
+func union(ranges []WordRange) []WordRange {
+	slices.SortFunc(ranges, func(a, b WordRange) int { return cmp.Compare(a.Lo, b.Lo) })
+	out := ranges[:1]
+	for _, r := range ranges[1:] {
+		if last := &out[len(out)-1]; r.Lo <= last.Hi {
+			last.Hi = max(last.Hi, r.Hi)
+		} else {
+			out = append(out, r)
+		}
+	}
+	return out
 }
 
 // commonness says roughly how much of the numbers of 4 bytes that begin
@@ -371,81 +386,4 @@ func (r *wordsRun) result(to int) (n, next int) {
 		}
 	}
 	return blk.n, to
-}
-
-//go:noescape
-func sieveWords(st *sieveState)
-
-// sieveState is what the sieve in assembly is handed.
-type sieveState struct {
-	base    *byte
-	offsets *uint32
-	n       int // of offsets, and then of those kept
-	set     *wordSet
-	states  *byte
-	last    int    // number of the last state
-	load    int    // what words are like, and keys
-	marked  uint32 // not 0 where an offset was marked
-}
-
-// sieveMark is in offsets whose words have to be looked up in full.
-const sieveMark = 1 << 31
-
-// What words are like: their size in bytes, and 1 more where they are
-// big-endian. By hash there are only words of 4 and 8 bytes.
-const (
-	load2     = 2
-	load4     = 4
-	load8     = 8
-	bigEndian = 1
-	byHash    = 16
-
-	//lint:ignore U1000 the assembly uses it
-	load2Big = load2 + bigEndian
-	//lint:ignore U1000 the assembly uses it
-	load4Big = load4 + bigEndian
-	//lint:ignore U1000 the assembly uses it
-	load8Big = load8 + bigEndian
-	//lint:ignore U1000 the assembly uses it
-	load4Hash = load4 + byHash
-	//lint:ignore U1000 the assembly uses it
-	load8Hash = load8 + byHash
-	//lint:ignore U1000 the assembly uses it
-	load4BigHash = load4Big + byHash
-	//lint:ignore U1000 the assembly uses it
-	load8BigHash = load8Big + byHash
-)
-
-// sieve moves the offsets of words in the set to the front and returns their
-// number. Words may be outside of all envelopes only where trust is false.
-func (s *wordSet) sieve(b []byte, offsets []uint32, spec WordSpec, trust bool) int {
-	st := sieveState{
-		base:    unsafe.SliceData(b),
-		offsets: unsafe.SliceData(offsets),
-		n:       len(offsets),
-		set:     s,
-		states:  unsafe.SliceData(s.states),
-		last:    len(s.states) - 1,
-		load:    spec.Size,
-	}
-	if spec.Order == addr.Big && spec.Size > 1 {
-		st.load += bigEndian
-	}
-	if s.hashed {
-		st.load += byHash
-		trust = false
-	}
-	sieveWords(&st)
-	if trust && st.marked == 0 {
-		return st.n
-	}
-	n := 0
-	for _, at := range offsets[:st.n] {
-		start := at &^ sieveMark
-		offsets[n] = start
-		if trust && at == start || s.has(spec.Order.Uint(b[start:int(start)+spec.Size])) {
-			n++
-		}
-	}
-	return n
 }

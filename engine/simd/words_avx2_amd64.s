@@ -67,6 +67,14 @@
 	PREFETCHT0 4992(SI)(R8*1) \
 	PREFETCHT0 5056(SI)(R8*1)
 
+// FETCH fetches ahead what a group loads: more envelopes and phases than one
+// take long enough for the machine not to look far ahead by itself.
+#define FETCH \
+	PREFETCHT0 4096(SI)(R8*1) \
+	PREFETCHT0 4160(SI)(R8*1) \
+	PREFETCHT0 4224(SI)(R8*1) \
+	PREFETCHT0 4288(SI)(R8*1)
+
 // LOAD8 loads 256 bytes.
 #define LOAD8 \
 	VMOVDQU 0(BX), Y2    \
@@ -168,6 +176,7 @@ group:                                     \
 	LEAQ      256(R8), R13                 \
 	CMPQ      R13, R9                      \
 	JGT       rest                         \
+	FETCH                                  \
 	LEAQ      (SI)(R8*1), BX               \
 	LEAQ      width(BX), CX                \
 	MOVQ      wordsState_selects(DI), AX   \
@@ -282,17 +291,17 @@ masked:                                    \
 	MOVQ      R8, R15                      \
 	LEAQ      ·compress8(SB), R14          \
 store:                                     \
+	STORE8                                 \
+	SHRQ      $8, AX                       \
+	JZ        stored                       \
 	TZCNTQ    AX, CX                       \ // past slots without a number
 	ANDL      $56, CX                      \
 	SHRXQ     CX, AX, AX                   \
+	ADDL      $8, CX                       \
 	SHLXQ     BX, CX, CX                   \
 	ADDQ      CX, R15                      \
-	STORE8                                 \
-	MOVL      $8, CX                       \
-	SHLXQ     BX, CX, CX                   \
-	ADDQ      CX, R15                      \
-	SHRQ      $8, AX                       \
-	JNZ       store                        \
+	JMP       store                        \
+stored:                                    \
 	ENVELOPES                              \
 next:                                      \
 	ADDQ      $64, R8                      \

@@ -74,6 +74,18 @@
 	PREFETCHT0 4992(SI)(R8*1) \
 	PREFETCHT0 5056(SI)(R8*1)
 
+// FETCH fetches ahead what a group loads: more envelopes and phases than one
+// take long enough for the machine not to look far ahead by itself.
+#define FETCH \
+	PREFETCHT0 4096(SI)(R8*1) \
+	PREFETCHT0 4160(SI)(R8*1) \
+	PREFETCHT0 4224(SI)(R8*1) \
+	PREFETCHT0 4288(SI)(R8*1) \
+	PREFETCHT0 4352(SI)(R8*1) \
+	PREFETCHT0 4416(SI)(R8*1) \
+	PREFETCHT0 4480(SI)(R8*1) \
+	PREFETCHT0 4544(SI)(R8*1)
+
 // LOAD8 loads 512 bytes.
 #define LOAD8 \
 	VMOVDQU64 0(BX), Z2    \
@@ -119,6 +131,20 @@
 	VPBROADCASTQ 0(R14)(DX*1), Z0 \
 	VPBROADCASTQ 8(R14)(DX*1), Z1
 
+// INSIDE leaves in K7 the lanes of Z2 that are in an envelope.
+#define INSIDE(loop, add, compare) \
+	VPSHUFB Z31, Z2, Z2                  \
+	KXORQ   K7, K7, K7                   \
+	MOVQ    wordsState_minusSize(DI), DX \
+loop:                                    \
+	ENVELOPE                             \
+	add     Z2, Z0, Z3                   \
+	compare $2, Z1, Z3, K1               \
+	KORQ    K1, K7, K7                   \
+	ADDQ    $const_envelopeSize, DX      \
+	JNZ     loop                         \
+	KANDQ   K6, K7, K7
+
 // STORE16 stores the offsets R15 + slot for the lowest 16 slots of AX.
 #define STORE16 \
 	KMOVW        AX, K1            \
@@ -147,6 +173,7 @@ group:                                        \
 	LEAQ         512(R8), R13                 \
 	CMPQ         R13, R9                      \
 	JGT          rest                         \
+	FETCH                                     \
 	LEAQ         (SI)(R8*1), BX               \
 	LEAQ         width(BX), CX                \
 	KXORQ        K7, K7, K7                   \
@@ -181,12 +208,22 @@ unit:                                         \
 	JGE          more                         \
 	CMPQ         R11, R12                     \
 	JGT          done                         \
-	MOVQ         R13, CX                      \ // bytes of starts from the phase on, rounded up to lanes
+	MOVQ         R13, CX                      \
 	SUBQ         R8, CX                       \
 	MOVL         $64, AX                      \
 	CMPQ         CX, AX                       \
-	CMOVQGT      AX, CX                       \
-	ADDQ         $(width-1), CX               \
+	JLT          phases                       \
+	MOVQ         AX, CX                       \
+	CMPQ         wordsState_step(DI), $width  \
+	JNE          phases                       \
+	VMOVDQU64    (SI)(R8*1), Z2               \ // a whole unit, in one phase
+	INSIDE(wholeEnvelope, add, compare)       \
+	KMOVQ        K7, AX                       \
+	TESTQ        AX, AX                       \
+	JNZ          found                        \
+	JMP          next                         \
+phases:                                       \
+	ADDQ         $(width-1), CX               \ // bytes of starts from the phase on, rounded up to lanes
 	LEAQ         (SI)(R8*1), BX               \
 	XORL         R15, R15                     \
 unitPhase:                                    \
@@ -196,17 +233,8 @@ unitPhase:                                    \
 	BZHIQ        DX, AX, AX                   \
 	KMOVQ        AX, K5                       \
 	load         (BX), K5, Z2                 \
-	VPSHUFB      Z31, Z2, Z2                  \
-	KXORQ        K7, K7, K7                   \
-	MOVQ         wordsState_minusSize(DI), DX \
-unitEnvelope:                                 \
-	ENVELOPE                                  \
-	add          Z2, Z0, Z3                   \
-	compare      $2, Z1, Z3, K5, K1           \
-	KORQ         K1, K7, K7                   \
-	ADDQ         $const_envelopeSize, DX      \
-	JNZ          unitEnvelope                 \
-	KANDQ        K6, K7, K7                   \
+	INSIDE(unitEnvelope, add, compare)        \
+	KANDQ        K5, K7, K7                   \
 	KMOVQ        K7, AX                       \
 	MOVQ         BX, DX                       \ // the phase, in bytes
 	SUBQ         SI, DX                       \
@@ -222,20 +250,20 @@ unitEnvelope:                                 \
 	MOVQ         R15, AX                      \
 	TESTQ        AX, AX                       \
 	JZ           next                         \
+found:                                        \
 	MOVQ         R8, R15                      \
-	MOVQ         wordsState_scale(DI), BX     \
 store:                                        \
+	STORE16                                   \
+	SHRQ         $16, AX                      \
+	JZ           next                         \
 	TZCNTQ       AX, CX                       \ // past slots without a number
 	ANDL         $48, CX                      \
 	SHRXQ        CX, AX, AX                   \
+	ADDL         $16, CX                      \
+	MOVQ         wordsState_scale(DI), BX     \
 	SHLXQ        BX, CX, CX                   \
 	ADDQ         CX, R15                      \
-	STORE16                                   \
-	MOVL         $16, CX                      \
-	SHLXQ        BX, CX, CX                   \
-	ADDQ         CX, R15                      \
-	SHRQ         $16, AX                      \
-	JNZ          store                        \
+	JMP          store                        \
 next:                                         \
 	ADDQ         $64, R8                      \
 	JMP          unit                         \

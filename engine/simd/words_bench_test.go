@@ -58,11 +58,33 @@ func hashes(n int) []WordRange {
 	return rangesOf(ends)
 }
 
+// heaps is n ranges of 256 numbers in a hundred heaps far apart, each ranges
+// of 1 MiB.
+func heaps(n int) []WordRange {
+	var out []WordRange
+	for heap := range uint64(100) {
+		out = append(out, spreadRanges(n/100, 0x7e0000000000+heap*0x2c0000000, 1<<20/(uint64(n)/100), 256)...)
+	}
+	return out
+}
+
+// heapMemory is full of pointers into heaps.
+func heapMemory(size int) []byte {
+	mem := make([]byte, size)
+	rng := rand.New(rand.NewPCG(23, 24))
+	for at := 0; at+8 <= size; at += 8 {
+		if v := rng.Uint64(); v%4 == 0 {
+			binary.LittleEndian.PutUint64(mem[at:], 0x7e0000000000+v>>8%100*0x2c0000000+v>>16%(1<<20))
+		}
+	}
+	return mem
+}
+
 // BenchmarkWordsRoof is BenchmarkRoof for words of all kinds. The memories are
 // that of the other benchmarks, one full of pointers, and, where there is one,
 // the image of a real memory.
 func BenchmarkWordsRoof(b *testing.B) {
-	mems := append(roofMemories(b)[1:], benchMem{"pointers", pointerMemory(256 << 20)})
+	mems := append(roofMemories(b)[1:], benchMem{"pointers", pointerMemory(256 << 20)}, benchMem{"heaps", heapMemory(64 << 20)})
 	one := []WordRange{{0x7f5500001000, 0x7f5500001fff}}
 	elsewhere := spreadRanges(1000, 0x2a5500000000, 1<<22, 1<<12)
 	pages := spreadRanges(1000, 0x7f5500000000, 1<<22, 1<<12)
@@ -81,6 +103,7 @@ func BenchmarkWordsRoof(b *testing.B) {
 		{"1000-dense", WordSpec{Size: 8, Stride: 8, Ranges: dense}},
 		{"100000-ranges", WordSpec{Size: 8, Stride: 8, Ranges: many}},
 		{"100000-hashes", WordSpec{Size: 8, Stride: 8, Ranges: hashes(100_000)}},
+		{"100000-in-heaps", WordSpec{Size: 8, Stride: 8, Ranges: heaps(100_000)}},
 		{"one-u64/1", WordSpec{Size: 8, Stride: 1, Ranges: one}},
 		{"one-u64/2", WordSpec{Size: 8, Stride: 2, Ranges: one}},
 		{"one-u64/4", WordSpec{Size: 8, Stride: 4, Ranges: one}},

@@ -24,7 +24,8 @@ import (
 // hundred thousand at most, all of one power of two, and a byte for each says
 // whether none of its numbers are in the set, all of them, or some. Only for
 // these last are ranges searched: those that end in the same blockGranules
-// granules, by bisection.
+// granules: by bisection where they are few, else in a set of their own, whose
+// envelopes leave out the gaps between them. Sets are so nested maxDepth deep.
 //
 // A set of single numbers is looked up by hash instead, where granules would
 // hold more than one number: the key is the number times an odd constant,
@@ -43,6 +44,8 @@ type wordSet struct {
 	states []byte      // by granule; one more that has nothing, for keys beyond all
 	first  []uint32    // by block of granules, and one more: the first of ranges that ends there or later
 	ranges []WordRange // of keys, ascending
+	deeper []uint32    // by block: which of subs its ranges are in, from 1 on; nil where there are none
+	subs   []*wordSet
 }
 
 const (
@@ -53,6 +56,11 @@ const (
 	rangeGranules = 64
 	minGranules   = 1 << 12
 	maxGranules   = 1 << 20
+
+	// A block with more ranges has a set for them, with so many granules each.
+	blockRanges = 32
+	subGranules = 16
+	maxDepth    = 3
 
 	// hashMul is 2^64 divided by the golden ratio.
 	hashMul = 0x9e3779b97f4a7c15
@@ -71,12 +79,20 @@ const narrowGap = 16
 
 // newWordSet makes a set of ranges that ascend and have gaps between them.
 func newWordSet(ranges []WordRange) *wordSet {
-	s := &wordSet{envelopes: enclose(ranges, maxEnvelopes), mul: 1}
-	granules := uint64(1) << bits.Len(uint(rangeGranules*len(ranges)-1))
-	granules = min(max(granules, minGranules), maxGranules)
+	granules := min(max(powerOf2(rangeGranules*len(ranges)), minGranules), maxGranules)
 	if ranges[len(ranges)-1].Hi < 1<<16 {
 		granules = 1 << 16 // words of 2 bytes have one each, and need no hash
 	}
+	return newNestedSet(ranges, granules, 1)
+}
+
+// powerOf2 is the least power of two from n on.
+func powerOf2(n int) uint64 { return 1 << bits.Len(uint(n-1)) }
+
+// newNestedSet is newWordSet with at most so many granules, a power of two, so
+// many sets deep.
+func newNestedSet(ranges []WordRange, granules uint64, depth int) *wordSet {
+	s := &wordSet{envelopes: enclose(ranges, maxEnvelopes), mul: 1}
 	for s.count() > granules {
 		s.shift++
 	}
@@ -90,6 +106,9 @@ func newWordSet(ranges []WordRange) *wordSet {
 		s.lay(ranges)
 	}
 	s.index()
+	if depth < maxDepth && !s.hashed {
+		s.nest(depth + 1)
+	}
 	return s
 }
 
@@ -213,6 +232,27 @@ func (s *wordSet) index() {
 	}
 }
 
+// nest makes sets of the ranges of blocks that have many.
+func (s *wordSet) nest(depth int) {
+	for block := range len(s.first) - 1 {
+		ranges := s.ending(block)
+		if len(ranges) <= blockRanges {
+			continue
+		}
+		if s.deeper == nil {
+			s.deeper = make([]uint32, len(s.first)-1)
+		}
+		s.subs = append(s.subs, newNestedSet(ranges, powerOf2(subGranules*len(ranges)), depth))
+		s.deeper[block] = uint32(len(s.subs))
+	}
+}
+
+// ending is the ranges that keys in the block may be in: those that end in
+// it, and the next.
+func (s *wordSet) ending(block int) []WordRange {
+	return s.ranges[s.first[block]:min(int(s.first[block+1])+1, len(s.ranges))]
+}
+
 // key is the key of a number in an envelope.
 func (s *wordSet) key(v uint64) uint64 {
 	minus := s.minus[0]
@@ -243,14 +283,18 @@ func (s *wordSet) enclosed(v uint64) bool {
 	case s.states[g] == granuleFull && !s.hashed:
 		return true
 	}
-	block := g / blockGranules
-	lo, hi := s.first[block], min(s.first[block+1], uint32(len(s.ranges)-1))
-	for lo < hi { // ranges[:lo] end below the key, ranges[hi] does not
-		if m := (lo + hi) / 2; s.ranges[m].Hi < key {
+	block := int(g / blockGranules)
+	if s.deeper != nil && s.deeper[block] > 0 {
+		return s.subs[s.deeper[block]-1].has(key)
+	}
+	ranges := s.ending(block)
+	lo, hi := 0, len(ranges)-1
+	for lo < hi { // ranges[:lo] end below the key, ranges[hi] does not, if any
+		if m := (lo + hi) / 2; ranges[m].Hi < key {
 			lo = m + 1
 		} else {
 			hi = m
 		}
 	}
-	return s.ranges[lo].Lo <= key && key <= s.ranges[lo].Hi
+	return ranges[lo].Lo <= key && key <= ranges[lo].Hi
 }

@@ -287,7 +287,7 @@ func TestWordsManyBlocks(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				for _, room := range []int{MinDst, MinDst + 1, 4096} {
+				for _, room := range []int{MinDst, MinDst + 1, 4096, 1 << 17} {
 					same(t, scanAll(t, k, b, from, size-5, room), want, "%+v at %s from %d by %d", spec, l, from, room)
 				}
 			}
@@ -311,6 +311,9 @@ func setRanges(rng *rand.Rand, kind string, size, n int) []WordRange {
 		case "pages in heaps":
 			lo = largest/8*uint64(i%3) + rng.Uint64N(1<<10+uint64(n)*4)<<8&(largest>>3)
 			hi = lo | 0xff
+		case "ranges in many heaps":
+			lo = (largest/64*uint64(i%50) + rng.Uint64N(uint64(n)*64)) & (largest - 15)
+			hi = lo + rng.Uint64N(16)
 		case "ranges and the ends of the line":
 			if i < 2 {
 				lo = largest * uint64(i)
@@ -336,7 +339,7 @@ func setRanges(rng *rand.Rand, kind string, size, n int) []WordRange {
 	return out
 }
 
-var setKinds = []string{"numbers", "numbers in heaps", "pages in heaps", "ranges and the ends of the line"}
+var setKinds = []string{"numbers", "numbers in heaps", "pages in heaps", "ranges in many heaps", "ranges and the ends of the line"}
 
 // nearMisses is numbers at the ends of ranges and beside them.
 func nearMisses(rng *rand.Rand, ranges []WordRange, n int) []uint64 {
@@ -389,10 +392,17 @@ func in(ranges []WordRange, v uint64) bool {
 	return found
 }
 
+// tables is the bytes that a set has for each range or granule, but for sets
+// in it.
+func tables(s *wordSet) int {
+	return cap(s.states) + 4*cap(s.first) + 16*cap(s.ranges) + 4*cap(s.deeper)
+}
+
 // A wordSet knows its numbers from all others, and takes no more memory than
 // NewWords says.
 func TestWordSet(t *testing.T) {
 	rng := rand.New(rand.NewPCG(19, 20))
+	nested := map[string]int{}
 	for _, n := range []int{1, 2, 3, 5, 70, 5000, 100_000} {
 		for _, kind := range setKinds {
 			for _, size := range []int{2, 4, 8} {
@@ -410,11 +420,20 @@ func TestWordSet(t *testing.T) {
 						t.Fatalf("%d %s of %d bytes: has(%#x), want %t", n, kind, size, v, want)
 					}
 				}
-				if got, most := len(s.states)+4*len(s.first), min(max(2*rangeGranules*n, 1<<16), maxGranules)*5/4+16; got > most {
+				if got, most := tables(s), min(max(2*rangeGranules*n, 1<<16), maxGranules)*3/2+32*n; got > most {
 					t.Errorf("%d %s of %d bytes: tables of %d bytes, want at most %d", n, kind, size, got, most)
+				}
+				for _, sub := range s.subs {
+					if got, most := tables(sub), 150*len(sub.ranges); got > most {
+						t.Errorf("%d %s of %d bytes: a nested set of %d has tables of %d bytes, want at most %d", n, kind, size, len(sub.ranges), got, most)
+					}
+					nested[kind]++
 				}
 			}
 		}
+	}
+	if nested["ranges in many heaps"] == 0 {
+		t.Error("no set is nested in another")
 	}
 }
 
@@ -503,7 +522,7 @@ func FuzzWords(f *testing.F) {
 			spec.Ranges = rangesOf([]uint64{e0 & largest, e1 & largest})
 		case times >= 8 && spec.Size > 1:
 			rng := rand.New(rand.NewPCG(e2, e3))
-			spec.Ranges = setRanges(rng, setKinds[times%4], spec.Size, 2+int(times%90))
+			spec.Ranges = setRanges(rng, setKinds[int(times)%len(setKinds)], spec.Size, 2+int(times%90))
 			for _, v := range nearMisses(rng, spec.Ranges, 30) {
 				b = appendWord(b, spec.Order, spec.Size, v)
 			}

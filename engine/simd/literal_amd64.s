@@ -155,7 +155,25 @@ group256:
 
 near256:
 	CMPQ literalState_count(DI), $1
-	JE   vector256
+	JNE  pair256
+
+	// One byte. Where it is often in the group, most guesses about which vector
+	// has it would be wrong: all are taken as if they had it.
+	VPMOVMSKB Y2, DX
+	POPCNTL   DX, DX
+	CMPQ      DX, $4
+	JLE       vector256
+
+dense256:
+	CMPQ      R11, R12
+	JGT       done256
+	VPCMPEQB  (BX)(R8*1), Y0, Y2
+	VPMOVMSKB Y2, AX
+	MANY32
+	ADDQ      $32, R8
+	CMPQ      R8, R13
+	JLT       dense256
+	JMP       group256
 
 pair256:
 	FETCH

@@ -443,7 +443,10 @@ func newSetKernel(level Level, set *literalSet) (*setKernel, error) {
 		{stride: 1}, {stride: 1, fold: caseFold}, {stride: 1, wild: true},
 		{},
 	}
-	for _, some := range [...][]class{all[:], all[3:], all[6:], all[9:]} {
+	for i, some := range [...][]class{all[:], all[3:], all[6:], all[9:]} {
+		if i == 1 {
+			set.apartFromZeros(classes)
+		}
 		if ok, err := k.addTeddy(level, some, classes); err != nil {
 			return nil, err
 		} else if ok {
@@ -458,6 +461,38 @@ func newSetKernel(level Level, set *literalSet) (*setKernel, error) {
 		}
 	}
 	return k, nil
+}
+
+// apartFromZeros moves the literals which at stride 4 would have to be looked
+// for among zeros to stride 2, if there they need not be: zeros are so common
+// that a few such literals cost more than all others.
+func (set *literalSet) apartFromZeros(classes map[class][]gramLiteral) {
+	for _, fold := range []uint64{0, caseFold} {
+		from, to := class{stride: 4, fold: fold}, class{stride: 2, fold: fold}
+		size := gramSize(classes[from], from.stride)
+		classes[from] = slices.DeleteFunc(classes[from], func(l gramLiteral) bool {
+			move := !set.zeroFree(l, from.stride, size) && set.zeroFree(l, to.stride, size)
+			if move {
+				classes[to] = append(classes[to], l)
+			}
+			return move
+		})
+		if len(classes[from]) == 0 {
+			delete(classes, from)
+		}
+	}
+}
+
+// zeroFree says whether a literal has a window without a gram of zeros.
+func (set *literalSet) zeroFree(l gramLiteral, stride, size int) bool {
+	part := set.bytes(l.lit)[l.first:l.last]
+	window := stride + size - 1
+	for begin := range min(len(part)-window, maxWindow) + 1 {
+		if zerosIn(part[begin:begin+window], size) == zeroNever {
+			return true
+		}
+	}
+	return false
 }
 
 // addTeddy adds a Teddy for the literals of some classes, if that is faster

@@ -550,7 +550,9 @@ func (k *setKernel) addParts(level Level, c class, lits []gramLiteral) error {
 			}
 		}
 		if len(short) > 0 {
-			add(newShortPart(k.literalSet, short), nil)
+			if err := add(newShortPart(level, k.literalSet, short)); err != nil {
+				return err
+			}
 		}
 		for some := range slices.Chunk(loose, maxLoose) {
 			part, err := newTeddyPart(level, k.literalSet, some)

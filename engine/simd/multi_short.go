@@ -2,10 +2,14 @@ package simd
 
 import "encoding/binary"
 
-// shortPart looks for many literals of 1 to 3 bytes: at every start it asks a
-// bitmap of all pairs of bytes whether any literal can begin with the two that
-// stand there, and then tables.
+// shortPart looks for many literals of 1 to 3 bytes. What may be one is found by
+// the tables of Teddy, all literals in its eight buckets; then a bitmap of all
+// pairs of bytes says whether any literal can begin with the two that stand
+// there, and hash tables which. Where the tables let through too much, and where
+// there are no vectors, the bitmap is asked at every start.
 type shortPart struct {
+	filter Kernel // nil: the bitmap alone
+
 	pairs [1 << 16 / 32]uint32
 	one   [256]uint32 // 1 + the number of the literal that is this byte
 	more  gramTable   // those of 2 and 3 bytes, by shortKey
@@ -16,8 +20,28 @@ func shortKey(x uint32, size int) uint32 {
 	return x&(1<<(8*size)-1) | uint32(size)<<24
 }
 
-func newShortPart(set *literalSet, lits []uint32) *shortPart {
+const (
+	// maxShort is the most literals that Teddy's tables are filled with: to put
+	// literals into buckets takes time, and thousands let through everything.
+	maxShort = 1024
+
+	// maxShortRate is how much the tables may be expected to let through, in
+	// parts of memory's bytes, to be asked before the bitmap.
+	maxShortRate = 1. / 4
+)
+
+func newShortPart(level Level, set *literalSet, lits []uint32) (*shortPart, error) {
 	p := &shortPart{more: newGramTable(len(lits))}
+	if len(lits) <= maxShort {
+		teddy := newTeddyPlan(set, lits)
+		filter, err := choose(level, teddies, teddy)
+		if err != nil {
+			return nil, err
+		}
+		if filter.Level() > Generic && teddy.rate <= maxShortRate {
+			p.filter = filter
+		}
+	}
 	for _, u := range lits {
 		l := &set.lits[u]
 		x := uint32(l.head)
@@ -31,14 +55,43 @@ func newShortPart(set *literalSet, lits []uint32) *shortPart {
 		p.set(x & 0xffff)
 		*p.more.slot(shortKey(x, int(l.size))) = u + 1
 	}
-	return p
+	return p, nil
 }
 
 func (p *shortPart) set(pair uint32) { p.pairs[pair>>5] |= 1 << (pair & 31) }
 
-func (p *shortPart) level() Level { return Generic }
+func (p *shortPart) level() Level {
+	if p.filter == nil {
+		return Generic
+	}
+	return p.filter.Level()
+}
 
 func (p *shortPart) find(sc *Scratch, b []byte, lo, hi int) bool {
+	if p.filter == nil {
+		return p.findByPairs(sc, b, lo, hi)
+	}
+	whole := min(hi, len(b)-teddyWindow+1) // behind that, windows are cut off
+	for lo < whole {
+		n, next := p.filter.Scan(sc.cand, b, lo, whole)
+		for _, c := range sc.cand[:n] {
+			pair := uint32(binary.LittleEndian.Uint16(b[c:]))
+			if p.pairs[pair>>5]>>(pair&31)&1 != 0 {
+				p.verify(sc, b, int(c))
+			}
+		}
+		if len(sc.hits) > sc.limit {
+			return false
+		}
+		lo = next
+	}
+	for ; lo < hi; lo++ {
+		p.verify(sc, b, lo)
+	}
+	return len(sc.hits) <= sc.limit
+}
+
+func (p *shortPart) findByPairs(sc *Scratch, b []byte, lo, hi int) bool {
 	for lo < hi {
 		n, next := p.candidates(sc.cand, b, lo, min(hi, len(b)-1))
 		for _, c := range sc.cand[:n] {

@@ -1,8 +1,8 @@
 package simd
 
 import (
+	"bytes"
 	"encoding/binary"
-	"iter"
 	"math"
 	"math/bits"
 	"slices"
@@ -117,7 +117,11 @@ func (p *gramPlan) nearOff(i int) int {
 
 // noteZeros notes what grams of zeros the window at begin has.
 func (p *gramPlan) noteZeros(lit Lit, begin int) {
-	window := make([]byteSet, p.stride+p.size-1)
+	width := p.stride + p.size - 1
+	if lit.Mask == nil && bytes.IndexByte(lit.Bytes[begin:begin+width], 0) < 0 {
+		return
+	}
+	window := make([]byteSet, width)
 	zeros := make([]byte, len(window)) // 0 where it may be zero
 	for i := range window {
 		window[i] = lit.bytesAt(begin + i)
@@ -274,13 +278,15 @@ func newGramPlan(set *literalSet, lits []gramLiteral, stride, size int, fold uin
 	p.words = make([]uint32, 1<<width/32)
 	p.toBit = uint32(32 - width)
 	items := make([]runItem, 0, grams)
+	var values []uint64
 	for i, l := range lits {
 		begin := begins[i]
 		p.minOff = min(p.minOff, begin)
 		p.maxOff = max(p.maxOff, begin+stride-1)
 		p.noteZeros(set.lit(l.lit), begin)
 		for j := range stride {
-			for g := range p.gramsOf(l, begin+j) {
+			values = p.gramsOf(values[:0], l, begin+j)
+			for _, g := range values {
 				p.add(g)
 				items = append(items, runItem{gramKey(g), gramEntry{l.lit, uint32(begin + j)}})
 			}
@@ -338,23 +344,17 @@ func (l Lit) values(first, last int) int {
 	return n
 }
 
-// gramsOf yields the values of the gram at offset off of a literal.
-func (p *gramPlan) gramsOf(l gramLiteral, off int) iter.Seq[uint64] {
-	lit := p.set.lit(l.lit)
-	return func(yield func(uint64) bool) {
-		g := p.gram(lit.Bytes, off)
-		if !p.wild {
-			yield(g)
-			return
-		}
-		open := ^upTo8(lit.Mask, off) & p.mask // bits that do not count
-		for v := uint64(0); ; {
-			if !yield(g | v) {
-				return
-			}
-			if v = (v - open) & open; v == 0 { // the next of the values that open can have
-				return
-			}
+// gramsOf appends to values those of the gram at offset off of a literal.
+func (p *gramPlan) gramsOf(values []uint64, l gramLiteral, off int) []uint64 {
+	g := p.gram(p.set.bytes(l.lit), off)
+	if !p.wild {
+		return append(values, g)
+	}
+	open := ^upTo8(p.set.mask(l.lit), off) & p.mask // bits that do not count
+	for v := uint64(0); ; {
+		values = append(values, g|v)
+		if v = (v - open) & open; v == 0 { // the next of the values that open can have
+			return values
 		}
 	}
 }

@@ -77,6 +77,7 @@ func (n Needle) Len() int {
 type Set struct {
 	patterns []Pattern
 	needles  []Needle
+	exprs    []Expr
 	maxLen   int
 }
 
@@ -84,12 +85,16 @@ type Set struct {
 // Compile). The caller must not change it.
 func (s *Set) Patterns() []Pattern { return s.patterns }
 
-// Needles is what to look for, in the order of the patterns. A pattern has at
-// least one needle and no two that are alike; different patterns may have the
-// same. The caller must not change it.
+// Needles is what to look for, in the order of the patterns. A pattern that is
+// not one of expressions has at least one needle and no two that are alike;
+// different patterns may have the same. The caller must not change it.
 func (s *Set) Needles() []Needle { return s.needles }
 
-// MaxLen is the length of the longest needle in bytes, 0 for an empty set. A
+// Exprs is what to look for that has to be verified, in the order of the
+// patterns. A pattern has needles or expressions. The caller must not change it.
+func (s *Set) Exprs() []Expr { return s.exprs }
+
+// MaxLen is the length of the longest match in bytes, 0 for an empty set. A
 // shard reads MaxLen − 1 bytes past its core.
 func (s *Set) MaxLen() int { return s.maxLen }
 
@@ -121,6 +126,10 @@ func Compile(pats []Pattern, t Target) (*Set, error) {
 			continue
 		}
 		needles, err := p.body.needles(p, &c)
+		var exprs []Expr
+		if b, ok := p.body.(exprBody); ok && err == nil {
+			exprs, err = b.exprs(p, &c)
+		}
 		if n, ok := err.(needs); ok {
 			if n.word {
 				word.count(p)
@@ -140,7 +149,11 @@ func Compile(pats []Pattern, t Target) (*Set, error) {
 			}
 		}
 		if old, ok := byName[p.Name]; ok {
-			if !slices.EqualFunc(needles, s.needles[old.first:old.last], alike) {
+			same := slices.EqualFunc(needles, s.needles[old.first:old.last], alike)
+			if len(exprs) > 0 || len(needles) == 0 {
+				same = p.Source == s.patterns[old.pattern].Source
+			}
+			if !same {
 				errs = append(errs, p.clash(&s.patterns[old.pattern]))
 			}
 			continue
@@ -151,6 +164,14 @@ func Compile(pats []Pattern, t Target) (*Set, error) {
 		s.patterns = append(s.patterns, *p)
 		for _, n := range needles {
 			s.maxLen = max(s.maxLen, n.Len())
+		}
+		for _, e := range exprs {
+			e.Pattern = len(s.patterns) - 1
+			if t.Align != 0 {
+				e.Align = t.Align
+			}
+			s.exprs = append(s.exprs, e)
+			s.maxLen = max(s.maxLen, e.MaxLen)
 		}
 	}
 	for _, m := range []*MissingError{&word, &order} {

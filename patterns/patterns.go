@@ -95,6 +95,13 @@ type body interface {
 	needles(p *Pattern, c *compiler) ([]Needle, error)
 }
 
+// exprBody is a body of expressions; its needles are none. Pattern is filled in
+// by the caller.
+type exprBody interface {
+	body
+	exprs(p *Pattern, c *compiler) ([]Expr, error)
+}
+
 // encodings is the body of the kinds that are bytes whatever the image: each
 // is one needle. They are neither empty nor alike.
 type encodings []encoding

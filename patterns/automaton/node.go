@@ -54,6 +54,9 @@ func Literal(b []byte) *Node {
 	return n
 }
 
+// Assert is the node of a look, one of the constants, which takes no byte.
+func Assert(l Look) *Node { return &Node{Op: OpLook, Look: l} }
+
 // Cat is nodes one behind the other.
 func Cat(subs ...*Node) *Node {
 	if len(subs) == 1 {

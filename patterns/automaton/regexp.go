@@ -262,17 +262,17 @@ func convert(re *syntax.Regexp) *Node {
 	case syntax.OpNoMatch:
 		return Bytes(Set{})
 	case syntax.OpBeginText:
-		return &Node{Op: OpLook, Look: BeginText}
+		return Assert(BeginText)
 	case syntax.OpEndText:
-		return &Node{Op: OpLook, Look: EndText}
+		return Assert(EndText)
 	case syntax.OpBeginLine:
-		return &Node{Op: OpLook, Look: BeginLine}
+		return Assert(BeginLine)
 	case syntax.OpEndLine:
-		return &Node{Op: OpLook, Look: EndLine}
+		return Assert(EndLine)
 	case syntax.OpWordBoundary:
-		return &Node{Op: OpLook, Look: WordBoundary}
+		return Assert(WordBoundary)
 	case syntax.OpNoWordBoundary:
-		return &Node{Op: OpLook, Look: NoBoundary}
+		return Assert(NoBoundary)
 	}
 	subs := make([]*Node, len(re.Sub))
 	for i, sub := range re.Sub {

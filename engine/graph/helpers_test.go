@@ -43,7 +43,10 @@ func naive(t testing.TB, space *engine.Space, arch addr.Arch, o Options) []Edge 
 			}
 			good := true
 			for b := a; ; b++ {
-				m := space.At(b)
+				m := v
+				if !v.Contains(b) {
+					m = space.At(b)
+				}
 				good = good && m.Mapping != nil && (o.SourceIn == nil || o.SourceIn(m.Mapping)) && in(b, o.Sources)
 				if b == last {
 					break

@@ -172,3 +172,80 @@ func BenchmarkTo(b *testing.B) {
 		})
 	}
 }
+
+// Chains of at most 6 pointers with a window of 4096 bytes to a word that is
+// pointed at: counts, the best 1,000, the first, and a listing.
+func BenchmarkChains(b *testing.B) {
+	_, path := benchFile(b)
+	g, err := Open(path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer g.Close()
+	begin := time.Now()
+	f, err := g.Forward(b.Context(), 0)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Logf("%d edges, turned round in %v", g.Edges(), time.Since(begin))
+	r := g.regions[g.RegionAt(f.targets[len(f.targets)/2])]
+	middle := r.First + (r.Last-r.First)/2
+	target, found := addr.Addr(0), false
+	for e, err := range g.To(addr.Range{First: middle, Last: addr.Max}) {
+		if err != nil {
+			b.Fatal(err)
+		}
+		target, found = e.Target, true
+		break
+	}
+	if !found {
+		b.Fatal("nothing is pointed at")
+	}
+	o := ChainOptions{Target: addr.Range{First: target + 8, Last: target + 8}, Depth: 6, High: 4095}
+	for _, what := range []string{"forward", "counts", "best1000", "first", "list1e6"} {
+		b.Run(what, func(b *testing.B) {
+			n := 0
+			for b.Loop() {
+				if what == "forward" {
+					if _, err := g.Forward(b.Context(), 0); err != nil {
+						b.Fatal(err)
+					}
+					continue
+				}
+				c, err := f.Chains(o)
+				if err != nil {
+					b.Fatal(err)
+				}
+				switch what {
+				case "counts":
+					if _, _, err := c.Walks(b.Context(), o.Depth); err != nil {
+						b.Fatal(err)
+					}
+				case "best1000":
+					best, err := c.Best(b.Context(), 1000, nil)
+					if err != nil {
+						b.Fatal(err)
+					}
+					n = len(best)
+				case "first", "list1e6":
+					n = 0
+					for _, err := range c.All(b.Context(), nil) {
+						if err != nil {
+							b.Fatal(err)
+						}
+						if n++; n == 1000000 || what == "first" {
+							break
+						}
+					}
+				}
+				if what == "counts" {
+					for n := range o.Depth {
+						walks, exact, _ := c.Walks(b.Context(), n+1)
+						b.Logf("%d pointers: %v walks, exact %v", n+1, walks, exact)
+					}
+				}
+			}
+			b.ReportMetric(float64(n), "chains")
+		})
+	}
+}

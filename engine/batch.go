@@ -48,6 +48,10 @@ func (b *Batch) Uniform() (pattern int, ok bool) {
 	return b.sc.needles[0].hit.Pattern, len(b.sc.needles) == 1
 }
 
+// Bytes is the first bytes of those hits that are not all alike, one hit after
+// another: of a scanner for one pattern of words, the words.
+func (b *Batch) Bytes() []byte { return b.raw }
+
 func (b *Batch) needle(i int) uint32 {
 	if len(b.needles) == 0 {
 		return 0

@@ -204,10 +204,20 @@ func (sc *Scanner) deliver(ctx context.Context, yield func(*Batch) (uint64, bool
 	outer := ctx
 	ctx, cancel := context.WithCancel(ctx)
 	run := &scan{Scanner: sc, cutter: shard.NewCutter(sc.plan.runs, sc.opt.ShardSize, uint64(sc.overlap))}
-	run.stitcher = shard.NewStitcher[*Batch](ctx, 2*sc.opt.Workers, max(1, batchBudget/(2*sc.opt.Workers)))
+	stitcher := shard.NewStitcher[*Batch](ctx, 2*sc.opt.Workers, max(1, batchBudget/(2*sc.opt.Workers)))
+	claims := func(claim func() bool) lane {
+		if l := stitcher.Claim(claim); l != nil {
+			return l
+		}
+		return nil
+	}
 	var group errgroup.Group
 	for range sc.opt.Workers {
-		group.Go(func() error { return newWorker(run).work(ctx) })
+		group.Go(func() error {
+			w := newWorker(run)
+			w.claims = claims
+			return w.work(ctx)
+		})
 	}
 	var workErr error
 	func() {
@@ -216,7 +226,7 @@ func (sc *Scanner) deliver(ctx context.Context, yield func(*Batch) (uint64, bool
 			workErr = group.Wait()
 		}()
 		drop := newDropper(sc.set, sc.opt)
-		all := run.stitcher.Deliver(func(b *Batch) bool {
+		all := stitcher.Deliver(func(b *Batch) bool {
 			if drop != nil {
 				b.filter(drop.keep)
 			}
@@ -275,13 +285,18 @@ const (
 // scan is one run of a Scanner.
 type scan struct {
 	*Scanner
-	cutter   *shard.Cutter // used in Claim only, one call at a time
-	stitcher *shard.Stitcher[*Batch]
-	pool     sync.Pool
+	cutter *shard.Cutter // used in claims only, one call at a time
+	pool   sync.Pool
 
 	mu         sync.Mutex
 	scanned    uint64
 	unreadable []addr.Range
+}
+
+// lane takes the batches of one shard. Where Send is false the worker stops.
+type lane interface {
+	Send(*Batch) bool
+	Close()
 }
 
 func (s *scan) batch() *Batch {

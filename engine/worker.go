@@ -28,7 +28,8 @@ import (
 // as fragments.
 type worker struct {
 	*scan
-	lane    *shard.Lane[*Batch]
+	claims  func(claim func() bool) lane // of the next shard; nil where there is none
+	lane    lane
 	out     *Batch
 	tools   tools
 	streams []stream     // of each unit
@@ -96,7 +97,7 @@ func (w *worker) work(ctx context.Context) error {
 	defer w.account()
 	for {
 		w.spans = w.spans[:0]
-		w.lane = w.stitcher.Claim(func() bool {
+		w.lane = w.claims(func() bool {
 			w.spans = w.cutter.Next(w.spans)
 			return len(w.spans) > 0
 		})

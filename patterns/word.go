@@ -23,12 +23,12 @@ func (w words) xor(keys KeyRange) words {
 	out := make(words, 0, len(w)*(int(keys.Hi)-int(keys.Lo)+1))
 	for _, v := range w {
 		for key := int(keys.Lo); key <= int(keys.Hi); key++ {
-			b := bytes.Clone(v.bytes)
-			for i := range b {
-				b[i] ^= byte(key)
+			x := v
+			x.bytes, x.key = bytes.Clone(v.bytes), byte(key)
+			for i := range x.bytes {
+				x.bytes[i] ^= byte(key)
 			}
-			v.bytes, v.key = b, byte(key)
-			out = append(out, v)
+			out = append(out, x)
 		}
 	}
 	return out

@@ -338,7 +338,7 @@ func defined(text []byte, o TextOptions, b []byte) (all []place) {
 					_, err := strconv.ParseUint(string(c[:1]), 36, 64)
 					return err != nil
 				}
-				before, behind := plain[max(at-unit, 0):at], plain[at+len(form):min(at+len(form)+unit, len(b))]
+				before, behind := b[max(at-unit, 0):at], b[at+len(form):min(at+len(form)+unit, len(b))]
 				if o.FullWord && (!alone(before) || !alone(behind)) {
 					continue
 				}

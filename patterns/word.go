@@ -10,7 +10,6 @@ type word struct {
 	encoding
 	unit int  // bytes of a character: 1 or 2
 	big  bool // whether the high byte of two is the first
-	key  byte // that all of it was exclusive-ored with
 }
 
 // add adds text in an encoding.
@@ -20,11 +19,11 @@ func (w words) add(e encoding, unit int, big bool) words {
 
 // xor is the words under every key.
 func (w words) xor(keys KeyRange) words {
-	out := make(words, 0, len(w)*(int(keys.Hi)-int(keys.Lo)+1))
+	var out words
 	for _, v := range w {
 		for key := int(keys.Lo); key <= int(keys.Hi); key++ {
 			x := v
-			x.bytes, x.key = bytes.Clone(v.bytes), byte(key)
+			x.bytes = bytes.Clone(v.bytes)
 			for i := range x.bytes {
 				x.bytes[i] ^= byte(key)
 			}
@@ -81,7 +80,7 @@ func (w *word) alnum(m *Memory, at int) bool {
 		if !ok {
 			return false
 		}
-		b[i] = c ^ w.key
+		b[i] = c
 	}
 	c, zero := b[0], b[1]
 	if w.big {

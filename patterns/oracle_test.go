@@ -95,11 +95,15 @@ func (d hexDrawer) one() (ours, python string) {
 	if not != "" {
 		python += "^"
 	}
-	for b := range 256 {
-		s := fmt.Sprintf("%02x", b)
-		if (digits[0] == '?' || digits[0] == s[0]) && (digits[1] == '?' || digits[1] == s[1]) {
-			python += `\x` + s
+	switch {
+	case digits[0] == '?':
+		for _, c := range "0123456789abcdef" {
+			python += `\x` + string(c) + digits[1:]
 		}
+	case digits[1] == '?':
+		python += `\x` + digits[:1] + `0-\x` + digits[:1] + "f"
+	default:
+		python += `\x` + digits
 	}
 	return not + digits, python + "]"
 }
@@ -170,19 +174,21 @@ func TestHexAgainstPython(t *testing.T) {
 		if err != nil && !strings.Contains(err.Error(), "more than the limit") {
 			t.Fatal(err)
 		}
-		b := make([]byte, 1+d.IntN(16))
-		for i := range b {
-			b[i] = hexBytes[d.IntN(len(hexBytes))]
-		}
-		answer := ""
-		if err == nil {
-			for _, f := range findAll(t, s, b) {
-				answer += fmt.Sprintf("%d:%d ", f.at, f.n)
-				hits++
+		for range 3 {
+			b := make([]byte, 1+d.IntN(16))
+			for i := range b {
+				b[i] = hexBytes[d.IntN(len(hexBytes))]
 			}
+			answer := ""
+			if err == nil {
+				for _, f := range findAll(t, s, b) {
+					answer += fmt.Sprintf("%d:%d ", f.at, f.n)
+					hits++
+				}
+			}
+			fmt.Fprintln(&in, hex.EncodeToString([]byte(re)), hex.EncodeToString(b), limit)
+			asked, got = append(asked, fmt.Sprintf("%s in %x, limit %d", body, b, limit)), append(got, answer)
 		}
-		fmt.Fprintln(&in, hex.EncodeToString([]byte(re)), hex.EncodeToString(b), limit)
-		asked, got = append(asked, fmt.Sprintf("%s in %x, limit %d", body, b, limit)), append(got, answer)
 	}
 	cmd := exec.Command(python, "-c", `
 import sys, re
@@ -212,7 +218,7 @@ for line in sys.stdin:
 		}
 	}
 	t.Logf("%d programs, %d of literals, %d hits", programs, literals, hits)
-	if programs < 1000 || literals < 1000 || hits < 1000 {
+	if programs < 1000 || literals < 300 || hits < 1000 {
 		t.Error("too few of a kind")
 	}
 }

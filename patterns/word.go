@@ -72,7 +72,8 @@ func (w *word) equal(b []byte) bool {
 }
 
 // alnum says whether an ASCII letter or digit stands at a place, encoded as the
-// word is.
+// word is. A key is no part of that: what lies around is taken as it is, as
+// YARA does.
 func (w *word) alnum(m *Memory, at int) bool {
 	var b [2]byte
 	for i := range w.unit {

@@ -38,6 +38,7 @@ type Program struct {
 	minLen, maxLen int
 	begins         [256]bool // by byte: whether a match can begin with it
 	only           []byte    // the one byte that does, if no other can
+	lead           *lead     // how they begin, where that is of more use; nil: it is not
 	anchors        []Anchor
 
 	// The alphabet: symbols of classes of bytes that no set tells apart, once
@@ -116,6 +117,7 @@ func Compile(n *Node, o Options) (*Program, error) {
 	default:
 		p.only = nil
 	}
+	p.lead = newLead(n, first, p.maxLen)
 	p.anchors = n.anchors(p, useless)
 	p.states = make(map[string]*state)
 	p.pool.New = func() any { return newScratch(len(p.insts)) }

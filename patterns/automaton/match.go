@@ -303,12 +303,15 @@ func (p *Program) follow(w *scratch, s *state, symbol int) (matched bool) {
 }
 
 // Next is the first offset from on and below to of b where a match may begin,
-// to where none does. It looks at nothing but b[from:to].
+// to where none does. It looks at nothing but b, and there at no more than
+// MaxLen bytes from to on.
 func (p *Program) Next(b []byte, from, to int) int {
-	if from >= to {
+	switch {
+	case from >= to:
 		return to
-	}
-	if p.only != nil {
+	case p.lead != nil:
+		return p.lead.next(b, from, to)
+	case p.only != nil:
 		if i := bytes.IndexByte(b[from:to], p.only[0]); i >= 0 {
 			return from + i
 		}

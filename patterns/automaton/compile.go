@@ -39,6 +39,7 @@ type Program struct {
 	begins         [256]bool // by byte: whether a match can begin with it
 	only           []byte    // the one byte that does, if no other can
 	lead           *lead     // how they begin, where that is of more use; nil: it is not
+	stretch        *stretch  // the same
 	anchors        []Anchor
 
 	// The alphabet: symbols of classes of bytes that no set tells apart, once
@@ -117,7 +118,10 @@ func Compile(n *Node, o Options) (*Program, error) {
 	default:
 		p.only = nil
 	}
-	p.lead = newLead(n, first, p)
+	p.lead = newLead(n, p, often(first))
+	if p.lead == nil && p.only == nil {
+		p.stretch = newStretch(n, p, worthwhile)
+	}
 	limit := useless
 	if p.lead != nil {
 		limit = min(limit, p.lead.share)

@@ -132,7 +132,7 @@ func (d drawer) expression() expression {
 	if d.IntN(4) == 0 {
 		// The beginning of an e-mail address.
 		a, b, c := d.class()
-		times := []string{"+", "*", "{1,3}", "?"}[d.IntN(4)]
+		times := []string{"+", "*", "{1,3}", "?", "{4,}", "{5,7}"}[d.IntN(6)]
 		x, y, z := d.one(d.letter())
 		e.ours, e.gos, e.python = a+times+x+e.ours, b+times+y+e.gos, c+times+z+e.python
 	}
@@ -297,7 +297,7 @@ func TestAgainstReference(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	d := drawer{rand.New(rand.NewPCG(seed, 0))}
-	compared, withGo, anchored, led := 0, 0, 0, 0
+	compared, withGo, anchored, led, stretched := 0, 0, 0, 0, 0
 	for range 3200 {
 		e := d.expression()
 		n, err := ParseRegexp(e.ours, e.flags)
@@ -348,17 +348,25 @@ func TestAgainstReference(t *testing.T) {
 					if got < p.MinLen() || got > p.MaxLen() {
 						t.Fatalf("%q: %d bytes, of %d to %d", e.ours, got, p.MinLen(), p.MaxLen())
 					}
-					if p.lead != nil {
+					// Next leads there, from anywhere in front, by any of its ways.
+					ways := []func(b []byte, from, to int) int{p.Next}
+					if l := newLead(n, p, math.Inf(1)); l != nil {
 						led++
+						ways = append(ways, l.next)
 					}
-					// Next leads there, from anywhere in front.
-					from, to := d.IntN(at+1), at+1+d.IntN(len(b)-at)
-					next := p.Next(b, from, to)
-					for next < at {
-						next = p.Next(b, next+1, to)
+					if s := newStretch(n, p, math.Inf(-1)); s != nil {
+						stretched++
+						ways = append(ways, s.next)
 					}
-					if next != at {
-						t.Fatalf("%q in %q at %d: Next from %d to %d leads to %d", e.ours, b, at, from, to, next)
+					for way, nextOf := range ways {
+						from, to := d.IntN(at+1), at+1+d.IntN(len(b)-at)
+						next := nextOf(b, from, to)
+						for next < at {
+							next = nextOf(b, next+1, to)
+						}
+						if next != at {
+							t.Fatalf("%q in %q at %d: way %d from %d to %d leads to %d", e.ours, b, at, way, from, to, next)
+						}
 					}
 					if a := n.anchors(p, math.Inf(1)); a != nil {
 						anchored++
@@ -391,7 +399,7 @@ func TestAgainstReference(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d places, %d matches compared with Go's, %d with anchors, %d with a lead", compared, withGo, anchored, led)
+	t.Logf("%d places, %d matches compared with Go's, %d with anchors, %d with a lead, %d with a stretch", compared, withGo, anchored, led, stretched)
 	if compared < 10_000 || withGo < 1000 {
 		t.Error("too few to mean anything")
 	}

@@ -260,7 +260,7 @@ func pick(lengths []int, s Semantics) int {
 }
 
 // split is memory in three parts, of which a Match is given the middle one.
-func split(d drawer, b []byte, at, limit int) (mid []byte, off int, beyond func(int) (byte, bool)) {
+func split(d drawer, b []byte, at int) (mid []byte, off int, beyond func(int) (byte, bool)) {
 	from := d.IntN(at + 1)
 	to := len(b)
 	return b[from:to], from, func(i int) (byte, bool) {
@@ -334,7 +334,7 @@ func TestAgainstReference(t *testing.T) {
 			}
 			compared++
 			for s, p := range progs {
-				mid, off, beyond := split(d, b, at, limit)
+				mid, off, beyond := split(d, b, at)
 				got := p.Match(mid, at-off, beyond)
 				want := pick(lengths, Semantics(s))
 				if Semantics(s) == First && loops {
@@ -405,7 +405,57 @@ func TestAgainstReference(t *testing.T) {
 	}
 }
 
-// The same against Python's re, on bytes.
+// In memory that is all of wide characters, matches are those of the memory
+// without the zeros, and twice as long.
+func TestWide(t *testing.T) {
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	d := drawer{rand.New(rand.NewPCG(seed, 0))}
+	matches := 0
+	for range 3000 {
+		e := d.expression()
+		n, err := ParseRegexp(e.ours, e.flags)
+		if err != nil {
+			t.Fatalf("%q: %v", e.ours, err)
+		}
+		o := Options{Limit: 1 + d.IntN(40), Semantics: Semantics(d.IntN(3))}
+		narrow, err := Compile(n, o)
+		if err != nil {
+			continue
+		}
+		o.Limit *= 2
+		o.Encoding = Encoding(1 + d.IntN(2))
+		wide, err := Compile(n, o)
+		if err != nil {
+			t.Fatalf("%q: %v", e.ours, err)
+		}
+		for range 4 {
+			b := d.memory()
+			at := d.IntN(len(b))
+			zeros := make([]byte, 2*len(b))
+			for i, c := range b {
+				zeros[2*i+int(o.Encoding-WideLE)] = c
+			}
+			want := narrow.Match(b, at, nil)
+			mid, off, beyond := split(d, zeros, 2*at)
+			if got := wide.Match(mid, 2*at-off, beyond); got != 2*want {
+				t.Fatalf("%q %+v in %q at %d: %d, want %d", e.ours, o, b, at, got, 2*want)
+			}
+			if want > 0 {
+				matches++
+				if a := wide.Anchors(); a != nil && !holdsAnchor(a, zeros[2*at:2*at+2*want]) {
+					t.Fatalf("%q %+v in %q at %d holds none of %+v", e.ours, o, b, at, a)
+				}
+			}
+		}
+	}
+	t.Logf("%d matches", matches)
+	if matches < 1000 {
+		t.Error("too few to mean anything")
+	}
+}
+
+// Random expressions against Python's re, on bytes.
 func TestAgainstPython(t *testing.T) {
 	python, err := exec.LookPath("python3")
 	if err != nil {

@@ -1,6 +1,7 @@
 package automaton
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 )
@@ -90,7 +91,7 @@ func Compile(n *Node, o Options) (*Program, error) {
 	least, most := n.lengths()
 	switch {
 	case most == 0:
-		return nil, fmt.Errorf("it matches nothing but what is empty: want an expression that matches bytes")
+		return nil, errors.New("it matches nothing but what is empty: want an expression that matches bytes")
 	case least > o.Limit:
 		return nil, fmt.Errorf("its matches have at least %d bytes, more than the limit of %d", least, o.Limit)
 	}
@@ -105,17 +106,24 @@ func Compile(n *Node, o Options) (*Program, error) {
 		return nil, fmt.Errorf("it takes more than %d steps: repeat less often, or in fewer places", MaxProgram)
 	}
 	p.alphabet(c.asked)
+	if !p.starts(n) {
+		return nil, errors.New("nothing matches it")
+	}
+	p.states = make(map[string]*state)
+	p.pool.New = func() any { return newScratch(len(p.insts)) }
+	p.start = p.newState([]uint32{start}, true, false)
+	return p, nil
+}
+
+// starts finds how places are told where a match can begin; false: there are none.
+func (p *Program) starts(n *Node) bool {
 	first, _ := n.begin()
 	for c := range 256 {
 		if p.begins[c] = first.Has(byte(c)); p.begins[c] {
 			p.only = append(p.only, byte(c))
 		}
 	}
-	switch len(p.only) {
-	case 0:
-		return nil, fmt.Errorf("nothing matches it")
-	case 1:
-	default:
+	if len(p.only) > 1 {
 		p.only = nil
 	}
 	p.lead = newLead(n, p, often(first))
@@ -127,14 +135,15 @@ func Compile(n *Node, o Options) (*Program, error) {
 		limit = min(limit, p.lead.share)
 	}
 	p.anchors = n.anchors(p, limit)
-	p.states = make(map[string]*state)
-	p.pool.New = func() any { return newScratch(len(p.insts)) }
-	p.start = p.newState([]uint32{start}, true, false)
-	return p, nil
+	return first.Len() > 0
 }
 
-// MinLen and MaxLen bound the length of matches in bytes, both included.
+// MinLen is the length of the shortest match that there can be, in bytes: at
+// least 1.
 func (p *Program) MinLen() int { return p.minLen }
+
+// MaxLen is the length of the longest match that there can be, in bytes: at
+// most Options.Limit.
 func (p *Program) MaxLen() int { return p.maxLen }
 
 // compiler emits a program from its end to its start: what follows an

@@ -63,9 +63,10 @@ const (
 	Hex                 // hex:, pairs of digits
 	Int                 // u8: to i64:, a number or a range of numbers
 	Ptr                 // ptr:, a word that holds an address
+	Run                 // printable characters in a row: Strings
 )
 
-// String is the kind in one word: literal, text, hex, int or ptr.
+// String is the kind in one word: literal, text, hex, int, ptr or run.
 func (k Kind) String() string {
 	switch k {
 	case Literal:
@@ -78,6 +79,8 @@ func (k Kind) String() string {
 		return "int"
 	case Ptr:
 		return "ptr"
+	case Run:
+		return "run"
 	}
 	return "unknown"
 }

@@ -32,10 +32,11 @@ func intWords() []string {
 
 // intBody is a span of numbers and the order in which they are stored.
 type intBody struct {
-	words []ValueRange
-	size  int // in bytes
-	order addr.ByteOrder
-	fixed bool // the order is given, or there is none
+	words  []ValueRange
+	size   int // in bytes
+	signed bool
+	order  addr.ByteOrder
+	fixed  bool // the order is given, or there is none
 }
 
 func parseInt(in input, word, _ string) (body, error) {
@@ -60,7 +61,7 @@ func parseInt(in input, word, _ string) (body, error) {
 	if t.bits == 8 {
 		order, fixed = addr.Little, true
 	}
-	return &intBody{words: t.words(s), size: int(t.bits / 8), order: order, fixed: fixed}, nil
+	return &intBody{words: t.words(s), size: int(t.bits / 8), signed: t.signed, order: order, fixed: fixed}, nil
 }
 
 func (b *intBody) needles(_ *Pattern, c *compiler) ([]Needle, error) {

@@ -25,6 +25,7 @@ type searchFlags struct {
 	count    bool
 	quiet    bool
 	context  uint64
+	bytes    uint64 // of a hit, at most so many are shown
 	format   string
 	color    string
 	workers  uint64
@@ -34,10 +35,10 @@ type searchFlags struct {
 	stats    bool
 }
 
-const maxContext = 1 << 20
+const maxContext, maxShown = 1 << 20, 1 << 20
 
 func (f *searchFlags) register(cmd *cobra.Command) {
-	f.format, f.color, f.progress = "text", "auto", "auto"
+	f.format, f.color, f.progress, f.bytes = "text", "auto", "auto", engine.HitBytes
 	fs := cmd.Flags()
 	fs.SortFlags = false
 	fs.Var(&f.align, "align", "only hits whose address is a multiple of `N` bytes, or, for word, of a word (default any address, a word for ptr)")
@@ -47,6 +48,7 @@ func (f *searchFlags) register(cmd *cobra.Command) {
 	fs.BoolVarP(&f.count, "count", "c", false, "print only the number of hits of each pattern")
 	fs.BoolVarP(&f.quiet, "quiet", "q", false, "print nothing and stop at the first hit; the exit code tells")
 	choiceVar(cmd, &f.format, "output", "o", "`FORMAT` of the hits: text, jsonl or csv", "text", "jsonl", "csv")
+	fs.Var(number{&f.bytes, 0, maxShown}, "bytes", "show at most `N` bytes of a hit (default 64)")
 	fs.VarP(number{&f.context, 0, maxContext}, "context", "C", "show `N` bytes before and after a hit as a hexdump")
 	choiceVar(cmd, &f.color, "color", "", "`WHEN` to colour: auto (at a terminal), always or never", "auto", "always", "never")
 	fs.VarP(number{&f.workers, 0, engine.MaxWorkers}, "workers", "j", "`N` workers (default one a processor)")
@@ -192,7 +194,7 @@ func (a *app) searchImage(ctx context.Context, f *searchFlags, pats []patterns.P
 	s := newSummary(arg, set)
 	rep.begin(t)
 	bar := a.startBar(f, arg, sc.Bytes(), opt.Progress)
-	stats, scanErr := f.scan(ctx, sc, s, rep)
+	stats, scanErr := f.scan(ctx, sc, s, f.viewer(t, set), rep)
 	bar.finish()
 	s.fill(t, sc, stats)
 	o.found = o.found || s.hits > 0
@@ -210,7 +212,7 @@ func (a *app) searchImage(ctx context.Context, f *searchFlags, pats []patterns.P
 }
 
 // scan scans, counts in s and reports to rep, as the flags say.
-func (f *searchFlags) scan(ctx context.Context, sc *engine.Scanner, s *summary, rep reporter) (engine.Stats, error) {
+func (f *searchFlags) scan(ctx context.Context, sc *engine.Scanner, s *summary, view *viewer, rep reporter) (engine.Stats, error) {
 	if f.count && !f.quiet && f.max == 0 {
 		return sc.ScanBatches(ctx, func(b *engine.Batch) bool {
 			s.add(b)
@@ -228,7 +230,7 @@ func (f *searchFlags) scan(ctx context.Context, sc *engine.Scanner, s *summary, 
 		if f.quiet {
 			return false
 		}
-		if !f.count && rep.hit(h, s.pats[h.Pattern].Name) != nil {
+		if !f.count && rep.hit(view.show(h)) != nil {
 			return false
 		}
 		if n+1 == f.max {

@@ -40,9 +40,9 @@ func (e Encoding) Width() int {
 	return 2
 }
 
-// Unit says whether b begins with a printable character, stored in this
+// unit says whether b begins with a printable character, stored in this
 // encoding: 0x20 to 0x7e and the tab, as strings(1) has it.
-func (e Encoding) Unit(b []byte) bool {
+func (e Encoding) unit(b []byte) bool {
 	switch {
 	case len(b) < e.Width():
 		return false
@@ -52,6 +52,27 @@ func (e Encoding) Unit(b []byte) bool {
 		return b[0] == 0 && isPrint[b[1]]
 	}
 	return isPrint[b[0]]
+}
+
+// Length is the length in bytes of the printable characters, stored in this
+// encoding, that b begins with.
+func (e Encoding) Length(b []byte) int {
+	n := 0
+	if e != ASCII {
+		for e.unit(b[n:]) {
+			n += 2
+		}
+		return n
+	}
+	for ; len(b)-n >= 8; n += 8 {
+		if other := ^printing(binary.LittleEndian.Uint64(b[n:])) & tops; other != 0 {
+			return n + bits.TrailingZeros64(other)/8
+		}
+	}
+	for n < len(b) && isPrint[b[n]] {
+		n++
+	}
+	return n
 }
 
 const (
@@ -110,7 +131,7 @@ var isPrint = func() (set [256]bool) {
 // Match implements Matcher.
 func (r runs) Match(m *Memory, at int) int {
 	b := m.Bytes[at:]
-	if !r.encoding.Unit(b) {
+	if !r.encoding.unit(b) {
 		return 0
 	}
 	var before [2]byte // the character in front, in its last bytes
@@ -119,10 +140,10 @@ func (r runs) Match(m *Memory, at int) int {
 		c, ok := m.At(at - 1 - i)
 		before[1-i], whole = c, whole && ok
 	}
-	if whole && r.encoding.Unit(before[2-r.encoding.Width():]) {
+	if whole && r.encoding.unit(before[2-r.encoding.Width():]) {
 		return 0
 	}
-	if n := r.length(b[:min(len(b), r.longest())]); n >= r.least() {
+	if n := r.encoding.Length(b[:min(len(b), r.longest())]); n >= r.least() {
 		return n
 	}
 	return 0
@@ -147,14 +168,14 @@ func (r runs) Next(m *Memory, from, to int) int {
 			return max(from, to)
 		}
 		s := r.phase(b, p, p+least-width)
-		for s-width >= p && r.encoding.Unit(b[s-width:]) {
+		for s-width >= p && r.encoding.unit(b[s-width:]) {
 			s -= width
 		}
-		if s >= width && r.encoding.Unit(b[s-width:]) {
-			p = s + r.length(b[s:]) // it began before from
+		if s >= width && r.encoding.unit(b[s-width:]) {
+			p = s + r.encoding.Length(b[s:]) // it began before from
 			continue
 		}
-		if n := r.length(b[s:min(len(b), s+least)]); n < least {
+		if n := r.encoding.Length(b[s:min(len(b), s+least)]); n < least {
 			p = s + n
 			continue
 		}
@@ -186,33 +207,13 @@ func (r runs) skip(b []byte, p int) int {
 // phase is where the character begins that covers the byte at q, or that before
 // it; −1 where that would be before p.
 func (r runs) phase(b []byte, p, q int) int {
-	if !r.encoding.Unit(b[q:]) {
+	if !r.encoding.unit(b[q:]) {
 		q--
 	}
-	if q < p || !r.encoding.Unit(b[q:]) {
+	if q < p || !r.encoding.unit(b[q:]) {
 		return -1
 	}
 	return q
-}
-
-// length is the length in bytes of the run that b begins with.
-func (r runs) length(b []byte) int {
-	n := 0
-	if r.encoding != ASCII {
-		for r.encoding.Unit(b[n:]) {
-			n += 2
-		}
-		return n
-	}
-	for ; len(b)-n >= 8; n += 8 {
-		if other := ^printing(binary.LittleEndian.Uint64(b[n:])) & tops; other != 0 {
-			return n + bits.TrailingZeros64(other)/8
-		}
-	}
-	for n < len(b) && isPrint[b[n]] {
-		n++
-	}
-	return n
 }
 
 const (

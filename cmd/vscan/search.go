@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -33,12 +34,13 @@ type searchFlags struct {
 	kernel   simd.Level
 	progress string
 	stats    bool
+	runs     []patterns.Encoding // of strings: the encoding of each pattern
 }
 
 const maxContext, maxShown = 1 << 20, 1 << 20
 
 func (f *searchFlags) register(cmd *cobra.Command) {
-	f.format, f.color, f.progress, f.bytes = "text", "auto", "auto", engine.HitBytes
+	f.format, f.color, f.progress, f.bytes = "text", "auto", "auto", cmp.Or(f.bytes, engine.HitBytes)
 	fs := cmd.Flags()
 	fs.SortFlags = false
 	fs.Var(&f.align, "align", "only hits whose address is a multiple of `N` bytes, or, for word, of a word (default any address, a word for ptr)")
@@ -48,7 +50,7 @@ func (f *searchFlags) register(cmd *cobra.Command) {
 	fs.BoolVarP(&f.count, "count", "c", false, "print only the number of hits of each pattern")
 	fs.BoolVarP(&f.quiet, "quiet", "q", false, "print nothing and stop at the first hit; the exit code tells")
 	choiceVar(cmd, &f.format, "output", "o", "`FORMAT` of the hits: text, jsonl or csv", "text", "jsonl", "csv")
-	fs.Var(number{&f.bytes, 0, maxShown}, "bytes", "show at most `N` bytes of a hit (default 64)")
+	fs.Var(number{&f.bytes, 0, maxShown}, "bytes", "show at most `N` bytes of a hit")
 	fs.VarP(number{&f.context, 0, maxContext}, "context", "C", "show `N` bytes before and after a hit as a hexdump")
 	choiceVar(cmd, &f.color, "color", "", "`WHEN` to colour: auto (at a terminal), always or never", "auto", "always", "never")
 	fs.VarP(number{&f.workers, 0, engine.MaxWorkers}, "workers", "j", "`N` workers (default one a processor)")
@@ -194,7 +196,7 @@ func (a *app) searchImage(ctx context.Context, f *searchFlags, pats []patterns.P
 	s := newSummary(arg, set)
 	rep.begin(t)
 	bar := a.startBar(f, arg, sc.Bytes(), opt.Progress)
-	stats, scanErr := f.scan(ctx, sc, s, f.viewer(t, set), rep)
+	stats, scanErr := f.scan(ctx, sc, s, f.viewer(ctx, t, set, opt), rep)
 	bar.finish()
 	s.fill(t, sc, stats)
 	o.found = o.found || s.hits > 0

@@ -31,6 +31,7 @@ behind -e or --.`
 func (a *app) findCommand() *cobra.Command {
 	var f searchFlags
 	var p patternArgs
+	var at []string
 	cmd := &cobra.Command{
 		Use:   "find [flags] PATTERN IMAGE...",
 		Short: "Search for patterns",
@@ -48,6 +49,11 @@ func (a *app) findCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if len(at) > 0 {
+				if f.at, err = readHits(at, p.stdin); err != nil {
+					return err
+				}
+			}
 			return a.search(cmd.Context(), &f, pats, images)
 		},
 	}
@@ -55,6 +61,7 @@ func (a *app) findCommand() *cobra.Command {
 	fs.StringArrayVarP(&p.exprs, "pattern", "e", nil, "search for `PATTERN`; repeatable")
 	fs.StringArrayVarP(&p.files, "file", "f", nil, "search for the patterns of `FILE`, one a line, # for comments; - is standard input; repeatable")
 	fs.StringArrayVarP(&p.literals, "fixed", "F", nil, "search for the lines of `FILE` as they stand; - is standard input; repeatable")
+	fs.StringArrayVar(&at, "at", nil, "only where an earlier search hit: at the addresses of the hits in `FILE`, its output as jsonl; - is standard input; repeatable")
 	f.register(cmd)
 	return cmd
 }

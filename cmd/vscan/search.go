@@ -34,6 +34,7 @@ type searchFlags struct {
 	kernel   simd.Level
 	progress string
 	stats    bool
+	at       addrSet             // where hits may begin; nil: anywhere
 	runs     []patterns.Encoding // of strings: the encoding of each pattern
 }
 
@@ -187,6 +188,9 @@ func (a *app) searchImage(ctx context.Context, f *searchFlags, pats []patterns.P
 	if err != nil {
 		return inImage(arg, err)
 	}
+	if f.at != nil {
+		f.at.restrict(&opt, set)
+	}
 	sc, err := engine.Compile(t.space, set, opt)
 	if err != nil {
 		return inImage(arg, err)
@@ -215,14 +219,18 @@ func (a *app) searchImage(ctx context.Context, f *searchFlags, pats []patterns.P
 
 // scan scans, counts in s and reports to rep, as the flags say.
 func (f *searchFlags) scan(ctx context.Context, sc *engine.Scanner, s *summary, view *viewer, rep reporter) (engine.Stats, error) {
-	if f.count && !f.quiet && f.max == 0 {
+	if f.count && !f.quiet && f.max == 0 && f.at == nil {
 		return sc.ScanBatches(ctx, func(b *engine.Batch) bool {
 			s.add(b)
 			return true
 		})
 	}
 	open := len(s.counts) // patterns that may still have hits
+	at := cursor{f.at}
 	return sc.Scan(ctx, func(h engine.Hit) bool {
+		if f.at != nil && !at.has(h.Addr) {
+			return true
+		}
 		n := s.counts[h.Pattern]
 		if n == f.max && f.max > 0 {
 			return true

@@ -7,6 +7,7 @@ var kinds = []*kind{
 	&hexKind,   // hex.go
 	&intKind,   // ints.go
 	&ptrKind,   // ptr.go
+	&aesKind,   // aes.go
 	&floatKind, // later.go
 	&reKind,    // later.go
 }

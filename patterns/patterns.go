@@ -24,6 +24,8 @@
 //	                type (u32be:) sets it. VALUE or a range of values
 //	ptr:BODY        a word of the image that holds an address: ADDR, a range
 //	                or @NAME, a mapping (@mapped: all that is mapped)
+//	aes:BITS        the key schedule of AES with a key of 128, 192 or 256
+//	                bits, verified; aes/s: its words the other way round
 //
 // Numbers are decimal, or hexadecimal with 0x; i types take a - in front.
 // Ranges are LO..HI, both ends included, where an end that is left out is the
@@ -64,9 +66,10 @@ const (
 	Int                 // u8: to i64:, a number or a range of numbers
 	Ptr                 // ptr:, a word that holds an address
 	Run                 // printable characters in a row: Strings
+	AES                 // aes:, a key schedule
 )
 
-// String is the kind in one word: literal, text, hex, int, ptr or run.
+// String is the kind in one word: literal, text, hex, int, ptr, run or aes.
 func (k Kind) String() string {
 	switch k {
 	case Literal:
@@ -81,6 +84,8 @@ func (k Kind) String() string {
 		return "ptr"
 	case Run:
 		return "run"
+	case AES:
+		return "aes"
 	}
 	return "unknown"
 }

@@ -584,7 +584,7 @@ func TestErrorText(t *testing.T) {
 }
 
 func TestKindString(t *testing.T) {
-	for k, want := range []string{"literal", "text", "hex", "int", "ptr", "run", "unknown"} {
+	for k, want := range []string{"literal", "text", "hex", "int", "ptr", "run", "aes", "unknown"} {
 		if got := Kind(k).String(); got != want {
 			t.Errorf("kind %d: %s, want %s", k, got, want)
 		}

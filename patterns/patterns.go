@@ -65,11 +65,13 @@ const (
 	Hex                 // hex:, pairs of digits
 	Int                 // u8: to i64:, a number or a range of numbers
 	Ptr                 // ptr:, a word that holds an address
-	Run                 // printable characters in a row: Strings
+	Float               // f32: and f64:, a floating-point number or a range
+	Regexp              // re:, a regular expression on bytes
 	AES                 // aes:, a key schedule
+	Run                 // printable characters in a row: Strings
 )
 
-// String is the kind in one word: literal, text, hex, int, ptr, run or aes.
+// String is the kind in one word: literal, text, hex, int, ptr, float, re, aes or run.
 func (k Kind) String() string {
 	switch k {
 	case Literal:
@@ -82,12 +84,25 @@ func (k Kind) String() string {
 		return "int"
 	case Ptr:
 		return "ptr"
-	case Run:
-		return "run"
+	case Float:
+		return "float"
+	case Regexp:
+		return "re"
 	case AES:
 		return "aes"
+	case Run:
+		return "run"
 	}
 	return "unknown"
+}
+
+// Disjoint says whether matches that overlap an earlier one are dropped unless
+// the caller wants them: an e-mail address, and not also its suffixes. That is
+// what is expected of re:, and of no other pattern: every occurrence of those
+// counts.
+func (p Pattern) Disjoint() bool {
+	b, ok := p.body.(*programBody)
+	return ok && b.disjoint
 }
 
 // MaxBytes is the length of the longest needle, in bytes. A pattern that

@@ -1,6 +1,7 @@
 package patterns
 
 import (
+	"math"
 	"strconv"
 
 	"vscan/engine/addr"
@@ -24,17 +25,27 @@ func (s *Set) Value(i int, b []byte) (string, bool) {
 	return v.value(b, &s.target), true
 }
 
-func (b *intBody) value(bytes []byte, t *Target) string {
+func (b *wordsBody) value(bytes []byte, t *Target) string {
 	order := b.order
 	if !b.fixed {
 		order = t.Order
 	}
-	v := order.Uint(bytes)
-	if b.signed {
-		unused := 64 - 8*uint(b.size)
-		return strconv.FormatInt(int64(v<<unused)>>unused, 10)
+	return b.show(order.Uint(bytes), b.size)
+}
+
+func showUnsigned(v uint64, _ int) string { return strconv.FormatUint(v, 10) }
+
+func showSigned(v uint64, size int) string {
+	unused := 64 - 8*uint(size)
+	return strconv.FormatInt(int64(v<<unused)>>unused, 10)
+}
+
+// showFloat has as many digits as the number needs to be told from all others.
+func showFloat(v uint64, size int) string {
+	if size == 4 {
+		return strconv.FormatFloat(float64(math.Float32frombits(uint32(v))), 'g', -1, 32)
 	}
-	return strconv.FormatUint(v, 10)
+	return strconv.FormatFloat(math.Float64frombits(v), 'g', -1, 64)
 }
 
 func (*ptrBody) value(b []byte, t *Target) string { return addr.Addr(t.Order.Uint(b)).String() }

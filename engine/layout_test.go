@@ -20,9 +20,10 @@ var imports = map[string][]string{
 	"vscan/engine/shard":   {"segtree", "addr"},
 	"vscan/engine/simd":    {"addr"},
 	"vscan/patterns":       {"automaton", "addr"},
+	"vscan/patterns/sets":  {"patterns"},
 	"vscan/engine":         {"segtree", "shard", "simd", "patterns", "addr"},
 	"vscan/engine/image":   {"engine", "addr"},
-	"vscan/cmd/vscan":      {"image", "engine", "patterns", "simd", "addr"},
+	"vscan/cmd/vscan":      {"image", "engine", "patterns", "sets", "simd", "addr"},
 	"vscan/bench":          {"image", "engine", "patterns", "simd", "addr"},
 }
 

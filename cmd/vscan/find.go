@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"vscan/patterns"
+	"vscan/patterns/sets"
 )
 
 const findHelp = `find prints every occurrence of the patterns, in ascending order of address,
@@ -25,7 +26,7 @@ What does not start with a known kind is literal text.
   ptr:TARGET          words that hold an address: ADDR, a range, or @NAME of a
                       mapping (@mapped: anything mapped); aligned to the word
 
-With -e, -f or -F all arguments are images. A pattern that begins with - goes
+With -e, -f, -F or --set all arguments are images. A pattern that begins with - goes
 behind -e or --.`
 
 func (a *app) findCommand() *cobra.Command {
@@ -60,6 +61,8 @@ func (a *app) findCommand() *cobra.Command {
 	fs := cmd.Flags()
 	fs.StringArrayVarP(&p.exprs, "pattern", "e", nil, "search for `PATTERN`; repeatable")
 	fs.StringArrayVarP(&p.files, "file", "f", nil, "search for the patterns of `FILE`, one a line, # for comments; - is standard input; repeatable")
+	fs.StringArrayVar(&p.sets, "set", nil, "search for the patterns of the built-in set `NAME`: see vscan sets; repeatable")
+	cmd.RegisterFlagCompletionFunc("set", completeSets)
 	fs.StringArrayVarP(&p.literals, "fixed", "F", nil, "search for the lines of `FILE` as they stand; - is standard input; repeatable")
 	fs.StringArrayVar(&at, "at", nil, "only where an earlier search hit: at the addresses of the hits in `FILE`, its output as jsonl; - is standard input; repeatable")
 	f.register(cmd)
@@ -68,21 +71,21 @@ func (a *app) findCommand() *cobra.Command {
 
 // patternArgs are where find has its patterns from.
 type patternArgs struct {
-	exprs, files, literals []string
-	stdin                  io.Reader // the file -
+	exprs, files, literals, sets []string
+	stdin                        io.Reader // the file -
 }
 
 // split is all patterns that the flags and arguments give, and the images that
 // remain of the arguments. The error joins what is wrong with any pattern.
 func (p patternArgs) split(cmd *cobra.Command, args []string) ([]patterns.Pattern, []string, error) {
-	if len(p.exprs)+len(p.files)+len(p.literals) == 0 {
+	if len(p.exprs)+len(p.files)+len(p.literals)+len(p.sets) == 0 {
 		if len(args) == 0 {
 			return nil, nil, usageError(cmd, "no pattern and no image given: vscan find PATTERN IMAGE...")
 		}
 		p.exprs, args = args[:1], args[1:]
 	}
 	if len(args) == 0 {
-		return nil, nil, usageError(cmd, "no image given: with -e, -f or -F all arguments are images, else all but the first")
+		return nil, nil, usageError(cmd, "no image given: with -e, -f, -F or --set all arguments are images, else all but the first")
 	}
 	var pats []patterns.Pattern
 	var errs []error
@@ -103,6 +106,14 @@ func (p patternArgs) split(cmd *cobra.Command, args []string) ([]patterns.Patter
 	}
 	for _, name := range p.literals {
 		add(p.readFile(name, patterns.Lines))
+	}
+	for _, name := range p.sets {
+		set, err := sets.Get(name)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("--set: %w", err))
+			continue
+		}
+		add(set.Patterns())
 	}
 	return pats, args, errors.Join(errs...)
 }

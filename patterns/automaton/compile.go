@@ -114,7 +114,7 @@ func Compile(n *Node, o Options) (*Program, error) {
 			}
 		}
 	}
-	p.anchors = n.anchors(p)
+	p.anchors = n.anchors(p, useless)
 	p.states = make(map[string]*state)
 	p.pool.New = func() any { return newScratch(len(p.insts)) }
 	p.start = p.newState([]uint32{start}, true, false)

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"os/exec"
 	"regexp"
@@ -340,7 +341,7 @@ func TestAgainstReference(t *testing.T) {
 					if got < p.MinLen() || got > p.MaxLen() || p.Next(b, at, len(b)) != at {
 						t.Fatalf("%q: %d bytes, of %d to %d; next %d", e.ours, got, p.MinLen(), p.MaxLen(), p.Next(b, at, len(b)))
 					}
-					if a := p.Anchors(); a != nil {
+					if a := n.anchors(p, math.Inf(1)); a != nil {
 						anchored++
 						if !holdsAnchor(a, b[at:at+got]) {
 							t.Fatalf("%q: %x holds none of %+v", e.ours, b[at:at+got], a)

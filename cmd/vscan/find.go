@@ -19,12 +19,22 @@ overlapping ones too, and also those that run from one mapping into the next.
 A pattern is KIND[/FLAGS]:BODY, with NAME= in front if it is to have a name.
 What does not start with a known kind is literal text.
 
-  text:BODY           with escapes \xNN \n \0 \\; flags w UTF-16LE, W UTF-16BE
-  hex:BODY            pairs of hexadecimal digits
+  text:BODY           with escapes \xNN \n \0 \\; flags i (the case of ASCII
+                      letters does not count), w UTF-16LE, W UTF-16BE, a plain
+                      bytes as well, f full word, x xor with any byte, b base64
+  hex:BODY            pairs of hexadecimal digits, ? any digit, ~ not, [4-6]
+                      jumps, ( A | B ) alternatives
   u8 u16 u32 u64      a number, VALUE or a range; le or be behind the type sets
   i8 i16 i32 i64      the byte order (default that of the image)
+  f32 f64             likewise, VALUE, LO..HI or VALUE~TOLERANCE
   ptr:TARGET          words that hold an address: ADDR, a range, or @NAME of a
                       mapping (@mapped: anything mapped); aligned to the word
+  re:EXPRESSION       a regular expression on bytes, of RE2's syntax; flags i, s,
+                      m, and w W a as of text
+  aes:BITS            key schedules of AES with 128, 192 or 256 bits
+
+Numbers are shown decoded: behind the bytes in text, as value in jsonl, where it
+is a string, for numbers of JSON lose them above 2^53. Of aes it is the key.
 
 With -e, -f, -F or --set all arguments are images. A pattern that begins with - goes
 behind -e or --.`

@@ -114,8 +114,10 @@ func appendAddr(dst []byte, a addr.Addr) []byte {
 }
 
 // dump appends the surroundings of a hit, as far as they are there, in whole
-// lines of a hexdump.
+// lines of a hexdump; of a hit that is longer than maxShown, which only runs of
+// characters are, those of its beginning.
 func (r *textReporter) dump(h engine.Hit) {
+	h.Len = min(h.Len, maxShown)
 	first, ok := h.Addr.Sub(r.context)
 	if !ok {
 		first = 0

@@ -43,6 +43,7 @@ func (a *app) findCommand() *cobra.Command {
 	var f searchFlags
 	var p patternArgs
 	var at []string
+	var explain bool
 	cmd := &cobra.Command{
 		Use:   "find [flags] PATTERN IMAGE...",
 		Short: "Search for patterns",
@@ -56,9 +57,13 @@ func (a *app) findCommand() *cobra.Command {
 		DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			p.stdin = cmd.InOrStdin()
+			p.noImages = explain
 			pats, images, err := p.split(cmd, args)
 			if err != nil {
 				return err
+			}
+			if explain {
+				return a.explain(&f, pats, images)
 			}
 			if len(at) > 0 {
 				if f.at, err = readHits(at, p.stdin); err != nil {
@@ -75,6 +80,7 @@ func (a *app) findCommand() *cobra.Command {
 	cmd.RegisterFlagCompletionFunc("set", completeSets)
 	fs.StringArrayVarP(&p.literals, "fixed", "F", nil, "search for the lines of `FILE` as they stand; - is standard input; repeatable")
 	fs.StringArrayVar(&at, "at", nil, "only where an earlier search hit: at the addresses of the hits in `FILE`, its output as jsonl; - is standard input; repeatable")
+	fs.BoolVar(&explain, "explain", false, "print how each pattern would be looked for, and search nothing; goes without an image")
 	f.register(cmd)
 	return cmd
 }
@@ -83,6 +89,7 @@ func (a *app) findCommand() *cobra.Command {
 type patternArgs struct {
 	exprs, files, literals, sets []string
 	stdin                        io.Reader // the file -
+	noImages                     bool      // there need be none
 }
 
 // split is all patterns that the flags and arguments give, and the images that
@@ -94,7 +101,7 @@ func (p patternArgs) split(cmd *cobra.Command, args []string) ([]patterns.Patter
 		}
 		p.exprs, args = args[:1], args[1:]
 	}
-	if len(args) == 0 {
+	if len(args) == 0 && !p.noImages {
 		return nil, nil, usageError(cmd, "no image given: with -e, -f, -F or --set all arguments are images, else all but the first")
 	}
 	var pats []patterns.Pattern

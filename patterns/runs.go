@@ -188,18 +188,34 @@ func (r runs) Next(m *Memory, from, to int) int {
 func (r runs) skip(b []byte, p int) int {
 	switch least := r.least(); r.encoding {
 	case ASCII:
-		for ; p+least <= len(b); p += least {
-			if isPrint[b[p+least-1]] {
+		for p+least <= len(b) {
+			c := b[p+least-1]
+			if isPrint[c] {
 				break
+			}
+			if p += least; c == 0 {
+				p = behindZeros(b, p)
 			}
 		}
 	default:
-		for ; p+least <= len(b); p += least - 1 {
+		for p+least <= len(b) {
 			c, d := b[p+least-2], b[p+least-1]
 			if (c == 0) != (d == 0) && isPrint[c|d] && r.phase(b, p, p+least-2) >= 0 {
 				break
 			}
+			if p += least - 1; c|d == 0 {
+				p = max(p, behindZeros(b, p)-1) // the last of them may begin a character
+			}
 		}
+	}
+	return p
+}
+
+// behindZeros is a place from p on up to which b has nothing but zeros.
+func behindZeros(b []byte, p int) int {
+	word := func(i int) uint64 { return binary.LittleEndian.Uint64(b[p+8*i:]) }
+	for len(b)-p >= 32 && word(0)|word(1)|word(2)|word(3) == 0 {
+		p += 32
 	}
 	return p
 }

@@ -81,7 +81,7 @@ func TestRunsAgainstNaive(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	rnd := rand.New(rand.NewPCG(seed, 1))
-	alphabets := []string{"A\x00", "A\x00\x00", "AB\t\x00", "AAAAAAAAAA\n", "AAAAAAAA\x00\x00\x00\x00\x00\x00\xff\x7f", "\x00\x00\x00\x00\x00A", "\x1f\x20\x7e\x7f\x00"}
+	alphabets := []string{"A\x00", "A\x00\x00", "AB\t\x00", "AAAAAAAAAA\n", "AAAAAAAA\x00\x00\x00\x00\x00\x00\xff\x7f", "\x00\x00\x00\x00\x00A", "\x1f\x20\x7e\x7f\x00", "\x00"}
 	found := 0
 	for range 20000 {
 		letters := alphabets[rnd.IntN(len(alphabets))]
@@ -91,6 +91,9 @@ func TestRunsAgainstNaive(t *testing.T) {
 			if i > 1 && rnd.IntN(4) > 0 {
 				b[i] = b[i-2] // so that there are runs of UTF-16
 			}
+		}
+		if n := rnd.IntN(200); n < len(b) { // and of zeros
+			clear(b[n:min(len(b), n+rnd.IntN(90))])
 		}
 		e, minimal := Encodings[rnd.IntN(3)], 1+rnd.IntN(9)
 		expr := oneRun(t, e, minimal)

@@ -62,3 +62,20 @@ func TestRate(t *testing.T) {
 		t.Errorf("zeros: %g", zeros)
 	}
 }
+
+// Zeros in front of a mask are not what a literal is looked for by.
+func TestLongestRun(t *testing.T) {
+	for _, test := range []struct {
+		bytes, mask string
+		first, last int
+	}{
+		{"\x00\x00\x00\x00\x00\x00\x00\x00\x91\x02\x00\x00\x00", "\xff\xff\xff\xff\xff\xff\xff\xff\xfb\xff\xff\xff\xff", 9, 13},
+		{"abcd\x00ef\x00\x00\x00\x00\x00\x00\x00", "\xff\xff\xff\xff\x00\xff\xff\x00\xff\xff\xff\xff\xff\xff", 0, 4},
+		{"\x00\x00\x00\x00\x00", "\xff\xff\xff\xff\x01", 0, 0},
+		{"\x00\x00\x00A\x00\x00", "\xff\xff\xff\xff\xff\xf0", 0, 5},
+	} {
+		if first, last := longestRun(Lit{[]byte(test.bytes), []byte(test.mask)}, 0); first != test.first || last != test.last {
+			t.Errorf("%x / %x: %d to %d", test.bytes, test.mask, first, last)
+		}
+	}
+}

@@ -101,30 +101,42 @@ func (s aesSchedule) Match(m *Memory, at int) int {
 	return s.size()
 }
 
-// Next implements Finder. The first byte that follows from the key takes one
-// look into the S-box, and is wrong 255 times of 256.
+// Next implements Finder. Most words of a schedule are the sum of the one before
+// and the one Nk before, whatever the order of their bytes. Three in a row are,
+// whatever Nk, so that 4 bytes of memory are like that which all schedules have
+// in common that begin at one of 8 places:
+//
+//	w[Nk+1] w[Nk+2] w[Nk+3] = w[Nk] w[Nk+1] w[Nk+2] ^ w[1] w[2] w[3]
+//
+//	from p    |-----------|
+//	  ⋮               [##]      7 to 11 bytes from where the first would be
+//	from p+7         |-----------|
+//
+// So most of memory is passed 8 bytes at a time. Zeros are like that too, but
+// there the S-box makes w[Nk] another; of the 8 places it rules out most.
 func (s aesSchedule) Next(m *Memory, from, to int) int {
 	b := m.Bytes
 	if to = min(to, len(b)-s.size()+1); from >= to {
 		return max(from, to)
 	}
 	n := 4 * s.words
-	// w[Nk][0] = w[0][0] ^ S(w[Nk-1][1]) ^ 1; the same of w[Nk][1], to be surer.
 	key, last, next := b[s.swap:], b[n-4+(1^s.swap):], b[n+s.swap:]
-	key1, last1, next1 := b[1^s.swap:], b[n-4+(2^s.swap):], b[n+(1^s.swap):]
-	for p := from; p < to; p += 8 { // 8 bytes at a time: so many are there behind to
-		k, l, w := key[p:][:8], last[p:][:8], next[p:][:8]
-		if binary.LittleEndian.Uint64(k)|binary.LittleEndian.Uint64(l)|binary.LittleEndian.Uint64(w) == 0 {
-			continue // zeros are no schedule: S(0) ^ 1 is not 0
+	for p := from; p < to; p += 8 { // so many bytes are there behind to
+		w1, wNk := b[p+4:][7:11], b[p+n:][7:15]
+		if four(wNk[4:]) != four(wNk)^four(w1) || eight(key[p:])|eight(last[p:])|eight(next[p:]) == 0 {
+			continue
 		}
-		for i := range k {
-			if w[i] == k[i]^sbox[l[i]]^1 && next1[p+i] == key1[p+i]^sbox[last1[p+i]] {
-				return min(p+i, to)
+		for q := p; q < p+8; q++ {
+			if next[q] == key[q]^sbox[last[q]]^1 {
+				return min(q, to)
 			}
 		}
 	}
 	return to
 }
+
+func four(b []byte) uint32  { return binary.LittleEndian.Uint32(b) }
+func eight(b []byte) uint64 { return binary.LittleEndian.Uint64(b) }
 
 // double is x · 2 in the field of AES, modulo x⁸ + x⁴ + x³ + x + 1.
 func double(x byte) byte { return x<<1 ^ (x>>7)*0x1b }

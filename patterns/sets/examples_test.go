@@ -28,7 +28,7 @@ var examples = map[string][]string{
 	"headers.cab":                {"MSCF\x00\x00\x00\x00\x01\x02\x03\x04\x00\x00\x00\x00\x2c\x00\x00\x00\x00\x00\x00\x00\x03\x01"},
 	"headers.pdf":                {"%PDF-1.7", "%PDF-1.8"},
 	"headers.jpeg":               {"\xff\xd8\xff\xe0\x00\x10JFIF\x00", "\xff\xd8\xff\xe0\x00\x10JFXX\x00"},
-	"headers.gif":                {"GIF89a", "GIF88a"},
+	"headers.gif":                {"GIF89a\x10\x00\x20\x00", "GIF89a\x00GIF87a"},
 	"headers.bmp":                {"BM\x36\x00\x03\x00\x00\x00\x00\x00\x36\x00\x00\x00\x28\x00\x00\x00\x01\x02\x03\x04\x05\x06\x07\x08\x01\x00\x18\x00"},
 	"headers.riff":               {"RIFF\x01\x02\x03\x04WEBP", "RIFF\x01\x02\x03\x04WEBQ"},
 	"headers.mp4":                {"\x00\x00\x00\x18ftypmp42", "\x00\x00\x00\x08ftypmp42"},
@@ -80,25 +80,28 @@ var examples = map[string][]string{
 	"secrets.crypt":              {"$1$abcdefgh$" + strings.Repeat("x", 22), "$1$abcdefgh$" + strings.Repeat("x", 21)},
 	"secrets.argon2":             {"$argon2id$v=19$m=65536,t=3,p=4$c29tZXNhbHQ$" + strings.Repeat("x", 43)},
 
-	"net.url":          {"https://example.com/a?b=c", "https://"},
+	"net.url":          {"https://example.com/a?b=c", "http://addEventListener"},
 	"net.url-utf16":    {wide("https://example.com/"), "https://example.com/"},
 	"net.email":        {"jo.doe+x@example.co.uk", "jo@example"},
 	"net.email-utf16":  {wide("jo@example.org"), "jo@example.org"},
 	"net.ipv4":         {"192.168.0.255", "192.168.0.256"},
-	"net.ipv6":         {"fe80::1ff:fe23:4567:890a", "::"},
+	"net.ipv6":         {"fe80::1ff:fe23:4567:890a", "7:7:7:7:7:7:7:7"},
 	"net.mac":          {"00:1a:2b:3C:4d:5e", "00:1a:2b-3C:4d:5e"},
 	"net.http-request": {"GET /index.html HTTP/1.1\r\n", "GET / HTTP/3\r\n"},
 	"net.http-status":  {"HTTP/1.1 404 Not Found\r\n", "HTTP/1.1 %d %s\r\n"},
 	"net.http-host":    {"\nHost: example.com:8080\r\n", "\nHost: %s\r\n"},
 	"net.onion":        {strings.Repeat("abcdefg", 8) + ".onion", strings.Repeat("abcdefg", 7) + ".onion"},
 
-	"heap.glibc-tcache":     {"\x00\x00\x00\x00\x00\x00\x00\x00\x91\x02\x00\x00\x00\x00\x00\x00" + strings.Repeat("\x07\x00", 64), "\x00\x00\x00\x00\x00\x00\x00\x00\x91\x02\x00\x00\x00\x00\x00\x00" + strings.Repeat("\x07\x01", 64)},
-	"heap.glibc-tcache-old": {"\x00\x00\x00\x00\x00\x00\x00\x00\x51\x02\x00\x00\x00\x00\x00\x00" + strings.Repeat("\x07", 64), "\x00\x00\x00\x00\x00\x00\x00\x00\x51\x02\x00\x00\x00\x00\x00\x00" + strings.Repeat("\x17", 64)},
+	"heap.glibc-tcache":     {"\x00\x00\x00\x00\x00\x00\x00\x00\x91\x02\x00\x00\x00\x00\x00\x00" + strings.Repeat("\x07\x00", 64) + tcacheRest, "\x00\x00\x00\x00\x00\x00\x00\x00\x91\x02\x00\x00\x00\x00\x00\x00" + strings.Repeat("\x07\x00", 64) + strings.Repeat("\x00", 528)},
+	"heap.glibc-tcache-old": {"\x00\x00\x00\x00\x00\x00\x00\x00\x51\x02\x00\x00\x00\x00\x00\x00" + strings.Repeat("\x07", 64) + tcacheRest, "\x00\x00\x00\x00\x00\x00\x00\x00\x51\x02\x00\x00\x00\x00\x00\x00" + strings.Repeat("\x17", 64) + tcacheRest},
 	"heap.tcmalloc-code":    {"tcmalloc: large alloc ", "tcmalloc: "},
 	"heap.windows-segment":  {"\xee\xff\xee\xff\x02\x00\x00\x00", "\xee\xff\xee\xff\x12\x00\x00\x00"},
 	"heap.windows-freed":    {strings.Repeat("\xee\xfe", 8), strings.Repeat("\xee\xfe", 7)},
 	"heap.windows-unset":    {strings.Repeat("\x0d\xf0\xad\xba", 4), strings.Repeat("\x0d\xf0\xad\xba", 3)},
 }
+
+// tcacheRest is the free lists of a tcache and the head of the chunk behind it.
+var tcacheRest = strings.Repeat("\x10\x20\x30\x40\x55\x55\x00\x00", 64) + strings.Repeat("\x00", 8) + "\x21\x00\x00\x00\x00\x00\x00\x00"
 
 func wide(s string) string {
 	return strings.Join(strings.Split(s, ""), "\x00") + "\x00"

@@ -28,9 +28,9 @@ func (a *app) explain(f *searchFlags, pats []patterns.Pattern, images []string) 
 		if err != nil {
 			return err
 		}
-		target := t.patternTarget(align)
-		target.Mapping = nil
-		return a.explainIn(f, pats, target)
+		about := f.about(t, align)
+		about.Mapping = nil
+		return a.explainIn(f, pats, about)
 	}
 	for _, arg := range images {
 		err := func() error {
@@ -46,7 +46,7 @@ func (a *app) explain(f *searchFlags, pats []patterns.Pattern, images []string) 
 			if len(images) > 1 {
 				fmt.Fprintf(a.out, "%s:\n", printable(arg))
 			}
-			if err := a.explainIn(f, pats, t.patternTarget(align)); err != nil {
+			if err := a.explainIn(f, pats, f.about(t, align)); err != nil {
 				return inImage(arg, err)
 			}
 			return nil
@@ -58,8 +58,8 @@ func (a *app) explain(f *searchFlags, pats []patterns.Pattern, images []string) 
 	return nil
 }
 
-func (a *app) explainIn(f *searchFlags, pats []patterns.Pattern, target patterns.Target) error {
-	set, err := patterns.Compile(pats, target)
+func (a *app) explainIn(f *searchFlags, pats []patterns.Pattern, about patterns.Target) error {
+	set, err := patterns.Compile(pats, about)
 	if err != nil {
 		return err
 	}

@@ -114,6 +114,13 @@ func (t *target) has(p place) bool {
 	return false
 }
 
+// about is what patterns have to know of an image and of the flags.
+func (f *searchFlags) about(t *target, align uint64) patterns.Target {
+	about := t.patternTarget(align)
+	about.MaxMatch = int(f.longest)
+	return about
+}
+
 // in is the alignment in bytes for an image; 0: that of each pattern.
 func (a alignment) in(t *target) (uint64, error) {
 	if a.word && t.WordSize == 0 {
@@ -189,8 +196,7 @@ func (a *app) searchImage(ctx context.Context, f *searchFlags, pats []patterns.P
 	if err != nil {
 		return err
 	}
-	about := t.patternTarget(align)
-	about.MaxMatch = int(f.longest)
+	about := f.about(t, align)
 	set, err := patterns.Compile(pats, about)
 	if err != nil {
 		return inImage(arg, err)

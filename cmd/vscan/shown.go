@@ -52,6 +52,7 @@ func (v *viewer) show(h engine.Hit) *shownHit {
 	}
 	s.Bytes = s.Bytes[:min(len(s.Bytes), v.bytes)]
 	if s.text {
+		s.Bytes = s.Bytes[:v.runs.encodings[h.Pattern].Length(s.Bytes)] // nothing else gets to a terminal
 		s.value, s.decoded = v.set.Value(h.Pattern, s.Bytes)
 	}
 	return s

@@ -60,6 +60,9 @@ func (a *app) stringsCommand() *cobra.Command {
 	fs.VarP(number{&minimal, 1, patterns.MaxMinRun}, "min", "n", "runs of at least `MIN` characters")
 	fs.VarP(&encodingChoice{list: &encodings}, "encoding", "e", "runs in `ENCODING`: ascii, utf16le, utf16be or all; repeatable, or with commas")
 	f.register(cmd)
+	for _, name := range []string{"overlap", "max-match"} { // runs do not overlap, and have their own length
+		fs.MarkHidden(name)
+	}
 	return cmd
 }
 

@@ -42,9 +42,9 @@ func (r *csvReporter) record(header []string, fields ...string) error {
 	return r.err
 }
 
-func (r *csvReporter) hit(h engine.Hit, pattern string) error {
+func (r *csvReporter) hit(h *shownHit) error {
 	m := r.at(h.Addr)
-	return r.record(hitHeader(), r.name(r.target.arg), h.Addr.String(), r.name(pattern), strconv.Itoa(h.Len), r.name(m.Name),
+	return r.record(hitHeader(), r.name(r.target.arg), h.Addr.String(), r.name(h.pattern), strconv.Itoa(h.Len), r.name(m.Name),
 		strconv.FormatUint(fileOffset(m, h.Addr), 10), hex.EncodeToString(h.Bytes))
 }
 

@@ -141,10 +141,11 @@ func (a *app) demo(cmd *cobra.Command) error {
 	}
 	rep.begin(t)
 	s := newSummary(t.arg, set)
+	view := &viewer{space: t.space, set: set, bytes: engine.HitBytes}
 	stats, err := sc.Scan(cmd.Context(), func(h engine.Hit) bool {
 		s.hits++
 		s.counts[h.Pattern]++
-		return rep.hit(h, s.pats[h.Pattern].Name) == nil
+		return rep.hit(view.show(h)) == nil
 	})
 	if err != nil {
 		return err

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"vscan/patterns"
+	"vscan/patterns/sets"
 )
 
 const findHelp = `find prints every occurrence of the patterns, in ascending order of address,
@@ -18,19 +19,31 @@ overlapping ones too, and also those that run from one mapping into the next.
 A pattern is KIND[/FLAGS]:BODY, with NAME= in front if it is to have a name.
 What does not start with a known kind is literal text.
 
-  text:BODY           with escapes \xNN \n \0 \\; flags w UTF-16LE, W UTF-16BE
-  hex:BODY            pairs of hexadecimal digits
+  text:BODY           with escapes \xNN \n \0 \\; flags i (the case of ASCII
+                      letters does not count), w UTF-16LE, W UTF-16BE, a plain
+                      bytes as well, f full word, x xor with any byte, b base64
+  hex:BODY            pairs of hexadecimal digits, ? any digit, ~ not, [4-6]
+                      jumps, ( A | B ) alternatives
   u8 u16 u32 u64      a number, VALUE or a range; le or be behind the type sets
   i8 i16 i32 i64      the byte order (default that of the image)
+  f32 f64             likewise, VALUE, LO..HI or VALUE~TOLERANCE
   ptr:TARGET          words that hold an address: ADDR, a range, or @NAME of a
                       mapping (@mapped: anything mapped); aligned to the word
+  re:EXPRESSION       a regular expression on bytes, of RE2's syntax; flags i, s,
+                      m, and w W a as of text
+  aes:BITS            key schedules of AES with 128, 192 or 256 bits
 
-With -e, -f or -F all arguments are images. A pattern that begins with - goes
+Numbers are shown decoded: behind the bytes in text, as value in jsonl, where it
+is a string, for numbers of JSON lose them above 2^53. Of aes it is the key.
+
+With -e, -f, -F or --set all arguments are images. A pattern that begins with - goes
 behind -e or --.`
 
 func (a *app) findCommand() *cobra.Command {
 	var f searchFlags
 	var p patternArgs
+	var at []string
+	var explain bool
 	cmd := &cobra.Command{
 		Use:   "find [flags] PATTERN IMAGE...",
 		Short: "Search for patterns",
@@ -44,9 +57,18 @@ func (a *app) findCommand() *cobra.Command {
 		DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			p.stdin = cmd.InOrStdin()
+			p.noImages = explain
 			pats, images, err := p.split(cmd, args)
 			if err != nil {
 				return err
+			}
+			if explain {
+				return a.explain(&f, pats, images)
+			}
+			if len(at) > 0 {
+				if f.at, err = readHits(at, p.stdin); err != nil {
+					return err
+				}
 			}
 			return a.search(cmd.Context(), &f, pats, images)
 		},
@@ -54,28 +76,33 @@ func (a *app) findCommand() *cobra.Command {
 	fs := cmd.Flags()
 	fs.StringArrayVarP(&p.exprs, "pattern", "e", nil, "search for `PATTERN`; repeatable")
 	fs.StringArrayVarP(&p.files, "file", "f", nil, "search for the patterns of `FILE`, one a line, # for comments; - is standard input; repeatable")
+	fs.StringArrayVar(&p.sets, "set", nil, "search for the patterns of the built-in set `NAME`: see vscan sets; repeatable")
+	cmd.RegisterFlagCompletionFunc("set", completeSets)
 	fs.StringArrayVarP(&p.literals, "fixed", "F", nil, "search for the lines of `FILE` as they stand; - is standard input; repeatable")
+	fs.StringArrayVar(&at, "at", nil, "only where an earlier search hit: at the addresses of the hits in `FILE`, its output as jsonl; - is standard input; repeatable")
+	fs.BoolVar(&explain, "explain", false, "print how each pattern would be looked for, and search nothing; goes without an image")
 	f.register(cmd)
 	return cmd
 }
 
 // patternArgs are where find has its patterns from.
 type patternArgs struct {
-	exprs, files, literals []string
-	stdin                  io.Reader // the file -
+	exprs, files, literals, sets []string
+	stdin                        io.Reader // the file -
+	noImages                     bool      // there need be none
 }
 
 // split is all patterns that the flags and arguments give, and the images that
 // remain of the arguments. The error joins what is wrong with any pattern.
 func (p patternArgs) split(cmd *cobra.Command, args []string) ([]patterns.Pattern, []string, error) {
-	if len(p.exprs)+len(p.files)+len(p.literals) == 0 {
+	if len(p.exprs)+len(p.files)+len(p.literals)+len(p.sets) == 0 {
 		if len(args) == 0 {
 			return nil, nil, usageError(cmd, "no pattern and no image given: vscan find PATTERN IMAGE...")
 		}
 		p.exprs, args = args[:1], args[1:]
 	}
-	if len(args) == 0 {
-		return nil, nil, usageError(cmd, "no image given: with -e, -f or -F all arguments are images, else all but the first")
+	if len(args) == 0 && !p.noImages {
+		return nil, nil, usageError(cmd, "no image given: with -e, -f, -F or --set all arguments are images, else all but the first")
 	}
 	var pats []patterns.Pattern
 	var errs []error
@@ -96,6 +123,14 @@ func (p patternArgs) split(cmd *cobra.Command, args []string) ([]patterns.Patter
 	}
 	for _, name := range p.literals {
 		add(p.readFile(name, patterns.Lines))
+	}
+	for _, name := range p.sets {
+		set, err := sets.Get(name)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("--set: %w", err))
+			continue
+		}
+		add(set.Patterns())
 	}
 	return pats, args, errors.Join(errs...)
 }

@@ -18,11 +18,14 @@ type jsonlReporter struct {
 	base
 	line    []byte
 	written int // bytes of the block so far
+	slack   int // see blockSlack
 	names   cache
 }
 
-func newJSONLReporter(b base) *jsonlReporter {
-	return &jsonlReporter{base: b, names: cache{of: quoteJSON}}
+func newJSONLReporter(b base, s style) *jsonlReporter {
+	// A byte takes two digits, and in a value up to six.
+	more := 8 * max(0, int(s.bytes)-engine.HitBytes)
+	return &jsonlReporter{base: b, slack: min(blockSlack+more, blockBytes/8), names: cache{of: quoteJSON}}
 }
 
 // quoteJSON is s as JSON. Bytes that are not UTF-8, which JSON cannot hold, are
@@ -64,8 +67,8 @@ func (r *jsonlReporter) start(kind string) {
 // Blocks of blockBytes of the output hold whole lines, so that it can be cut
 // at any multiple of that (split -b 1M, a reader that counts block by block)
 // and no hit falls on a cut. A line that leaves less than blockSlack bytes of
-// its block is filled up with blanks, which JSON allows at its end; a line
-// longer than that can still cross.
+// its block, or more where more bytes of a hit are shown, is filled up with
+// blanks, which JSON allows at its end; a line longer than that can still cross.
 const (
 	blockBytes = 1 << 20
 	blockSlack = 1 << 10
@@ -74,7 +77,7 @@ const (
 func (r *jsonlReporter) finish() error {
 	r.line = append(r.line, '}')
 	r.written = (r.written + len(r.line) + 1) % blockBytes
-	if left := blockBytes - r.written; left < blockSlack {
+	if left := blockBytes - r.written; left < r.slack {
 		r.line = append(r.line, bytes.Repeat([]byte{' '}, left)...)
 		r.written = 0
 	}
@@ -82,13 +85,16 @@ func (r *jsonlReporter) finish() error {
 	return r.write(r.line)
 }
 
-func (r *jsonlReporter) hit(h engine.Hit, pattern string) error {
+func (r *jsonlReporter) hit(h *shownHit) error {
 	m := r.at(h.Addr)
 	r.start("hit")
 	r.add("image", r.quote(r.target.arg))
 	r.addAddr("addr", h.Addr)
-	r.add("pattern", r.quote(pattern))
+	r.add("pattern", r.quote(h.pattern))
 	r.addUint("len", uint64(h.Len))
+	if h.decoded {
+		r.add("value", quoteJSON(h.value)) // not kept: values are many
+	}
 	r.add("mapping", r.quote(m.Name))
 	r.addUint("offset", fileOffset(m, h.Addr))
 	r.add("bytes", `"`)

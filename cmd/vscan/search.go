@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,6 +28,7 @@ type searchFlags struct {
 	count    bool
 	quiet    bool
 	context  uint64
+	bytes    uint64 // of a hit, at most so many are shown
 	format   string
 	color    string
 	workers  uint64
@@ -34,12 +36,15 @@ type searchFlags struct {
 	kernel   simd.Level
 	progress string
 	stats    bool
+	at       addrSet             // where hits may begin; nil: anywhere
+	runs     []patterns.Encoding // of strings: the encoding of each pattern
 }
 
-const maxContext = 1 << 20
+const maxContext, maxShown = 1 << 20, 1 << 20
 
 func (f *searchFlags) register(cmd *cobra.Command) {
-	f.format, f.color, f.progress, f.longest = "text", "auto", "auto", patterns.DefaultMaxMatch
+	f.format, f.color, f.progress = "text", "auto", "auto"
+	f.longest, f.bytes = patterns.DefaultMaxMatch, cmp.Or(f.bytes, engine.HitBytes)
 	fs := cmd.Flags()
 	fs.SortFlags = false
 	fs.Var(&f.align, "align", "only hits whose address is a multiple of `N` bytes, or, for word, of a word (default any address, a word for ptr)")
@@ -51,6 +56,7 @@ func (f *searchFlags) register(cmd *cobra.Command) {
 	fs.BoolVarP(&f.count, "count", "c", false, "print only the number of hits of each pattern")
 	fs.BoolVarP(&f.quiet, "quiet", "q", false, "print nothing and stop at the first hit; the exit code tells")
 	choiceVar(cmd, &f.format, "output", "o", "`FORMAT` of the hits: text, jsonl or csv", "text", "jsonl", "csv")
+	fs.Var(number{&f.bytes, 0, maxShown}, "bytes", "show at most `N` bytes of a hit")
 	fs.VarP(number{&f.context, 0, maxContext}, "context", "C", "show `N` bytes before and after a hit as a hexdump")
 	choiceVar(cmd, &f.color, "color", "", "`WHEN` to colour: auto (at a terminal), always or never", "auto", "always", "never")
 	fs.VarP(number{&f.workers, 0, engine.MaxWorkers}, "workers", "j", "`N` workers (default one a processor)")
@@ -106,6 +112,13 @@ func (t *target) has(p place) bool {
 		}
 	}
 	return false
+}
+
+// about is what patterns have to know of an image and of the flags.
+func (f *searchFlags) about(t *target, align uint64) patterns.Target {
+	about := t.patternTarget(align)
+	about.MaxMatch = int(f.longest)
+	return about
 }
 
 // in is the alignment in bytes for an image; 0: that of each pattern.
@@ -183,11 +196,13 @@ func (a *app) searchImage(ctx context.Context, f *searchFlags, pats []patterns.P
 	if err != nil {
 		return err
 	}
-	about := t.patternTarget(align)
-	about.MaxMatch = int(f.longest)
+	about := f.about(t, align)
 	set, err := patterns.Compile(pats, about)
 	if err != nil {
 		return inImage(arg, err)
+	}
+	if f.at != nil {
+		f.at.restrict(&opt, set)
 	}
 	sc, err := engine.Compile(t.space, set, opt)
 	if err != nil {
@@ -198,7 +213,7 @@ func (a *app) searchImage(ctx context.Context, f *searchFlags, pats []patterns.P
 	s := newSummary(arg, set)
 	rep.begin(t)
 	bar := a.startBar(f, arg, sc.Bytes(), opt.Progress)
-	stats, scanErr := f.scan(ctx, sc, s, rep)
+	stats, scanErr := f.scan(ctx, sc, s, f.viewer(ctx, t, set, opt), rep)
 	bar.finish()
 	s.fill(t, sc, stats)
 	o.found = o.found || s.hits > 0
@@ -216,15 +231,19 @@ func (a *app) searchImage(ctx context.Context, f *searchFlags, pats []patterns.P
 }
 
 // scan scans, counts in s and reports to rep, as the flags say.
-func (f *searchFlags) scan(ctx context.Context, sc *engine.Scanner, s *summary, rep reporter) (engine.Stats, error) {
-	if f.count && !f.quiet && f.max == 0 {
+func (f *searchFlags) scan(ctx context.Context, sc *engine.Scanner, s *summary, view *viewer, rep reporter) (engine.Stats, error) {
+	if f.count && !f.quiet && f.max == 0 && f.at == nil {
 		return sc.ScanBatches(ctx, func(b *engine.Batch) bool {
 			s.add(b)
 			return true
 		})
 	}
 	open := len(s.counts) // patterns that may still have hits
+	at := cursor{f.at}
 	return sc.Scan(ctx, func(h engine.Hit) bool {
+		if f.at != nil && !at.has(h.Addr) {
+			return true
+		}
 		n := s.counts[h.Pattern]
 		if n == f.max && f.max > 0 {
 			return true
@@ -234,7 +253,7 @@ func (f *searchFlags) scan(ctx context.Context, sc *engine.Scanner, s *summary, 
 		if f.quiet {
 			return false
 		}
-		if !f.count && rep.hit(h, s.pats[h.Pattern].Name) != nil {
+		if !f.count && rep.hit(view.show(h)) != nil {
 			return false
 		}
 		if n+1 == f.max {

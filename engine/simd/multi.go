@@ -407,21 +407,23 @@ func strideFor(size int) int {
 }
 
 // longestRun is the longest run of bytes that count, under fold, of those that
-// begin in the first maxWindow bytes; half-open.
+// begin in the first maxWindow bytes; half-open. With a mask, a run of nothing
+// but zeros is none: memory is full of them, and other bytes tell more.
 func longestRun(lit Lit, fold uint64) (first, last int) {
 	if lit.Mask == nil {
 		return 0, len(lit.Bytes)
 	}
-	begin := 0
+	begin, zeros := 0, true
 	for i, c := range lit.Bytes {
 		m := lit.Mask[i]
 		if m == 0xff || fold != 0 && m == 0xdf && 'A' <= c && c <= 'Z' {
-			if begin <= maxWindow && i+1-begin > last-first {
+			zeros = zeros && c == 0
+			if begin <= maxWindow && !zeros && i+1-begin > last-first {
 				first, last = begin, i+1
 			}
 			continue
 		}
-		begin = i + 1
+		begin, zeros = i+1, true
 	}
 	return first, last
 }

@@ -9,6 +9,7 @@ import "encoding/binary"
 // there are no vectors, the bitmap is asked at every start.
 type shortPart struct {
 	filter Kernel // nil: the bitmap alone
+	lits   []uint32
 
 	pairs pairBits
 	one   [256]uint32 // 1 + the number of the literal that is this byte
@@ -31,7 +32,7 @@ const (
 )
 
 func newShortPart(level Level, set *literalSet, lits []uint32) (*shortPart, error) {
-	p := &shortPart{more: newGramTable(len(lits))}
+	p := &shortPart{lits: lits, more: newGramTable(len(lits))}
 	if len(lits) <= maxShort {
 		teddy := newTeddyPlan(set, lits)
 		filter, err := choose(level, teddies, teddy)

@@ -10,7 +10,6 @@ type word struct {
 	encoding
 	unit int  // bytes of a character: 1 or 2
 	big  bool // whether the high byte of two is the first
-	key  byte // that all of it was exclusive-ored with
 }
 
 // add adds text in an encoding.
@@ -27,8 +26,7 @@ func (w words) xor(keys KeyRange) words {
 			for i := range b {
 				b[i] ^= byte(key)
 			}
-			v.bytes, v.key = b, byte(key)
-			out = append(out, v)
+			out = append(out, word{encoding{b, v.mask}, v.unit, v.big})
 		}
 	}
 	return out
@@ -73,7 +71,7 @@ func (w *word) equal(b []byte) bool {
 }
 
 // alnum says whether an ASCII letter or digit stands at a place, encoded as the
-// word is.
+// word is, but not exclusive-ored: YARA asks for the bytes as they stand.
 func (w *word) alnum(m *Memory, at int) bool {
 	var b [2]byte
 	for i := range w.unit {
@@ -81,7 +79,7 @@ func (w *word) alnum(m *Memory, at int) bool {
 		if !ok {
 			return false
 		}
-		b[i] = c ^ w.key
+		b[i] = c
 	}
 	c, zero := b[0], b[1]
 	if w.big {

@@ -20,6 +20,7 @@ var imports = map[string][]string{
 	"vscan/engine/shard":   {"segtree", "addr"},
 	"vscan/engine/simd":    {"addr"},
 	"vscan/patterns":       {"automaton", "addr"},
+	"vscan/patterns/yara":  {"patterns", "addr"},
 	"vscan/engine":         {"segtree", "shard", "simd", "patterns", "addr"},
 	"vscan/engine/image":   {"engine", "addr"},
 	"vscan/cmd/vscan":      {"image", "engine", "patterns", "simd", "addr"},

@@ -468,11 +468,38 @@ func (p *parser) named(t token) *str {
 	return s
 }
 
-// use notes that the condition asks for more than whether the string is at a
-// constant address. For that of a loop, the set has been noted already.
-func (s *str) use() {
+// use notes that the condition asks for more of a string than whether it is at
+// a constant address. The string of a loop stands for all of the rule, as in
+// YARA.
+func (p *parser) use(s *str) {
 	if s != nil {
 		s.elsewhere = true
+		return
+	}
+	for _, s := range p.cur.strings {
+		s.elsewhere = true
+	}
+}
+
+// useAt notes that the condition asks whether a string is at an address. What a
+// loop asks of its string counts for all others of the rule, and where the
+// address is not constant, only for those that have been asked for before: so
+// it is with YARA, and makes no difference but for what is shown.
+func (p *parser) useAt(s *str, x operand) {
+	v, constant := constOf(x)
+	switch {
+	case s != nil && constant:
+		s.pinTo(v.i)
+	case s != nil:
+		s.elsewhere = true
+	default:
+		for _, s := range p.cur.strings {
+			if constant {
+				s.pinTo(v.i)
+			} else if len(s.pins) > 0 {
+				s.elsewhere = true
+			}
+		}
 	}
 }
 
@@ -487,18 +514,14 @@ func (p *parser) found() operand {
 	switch {
 	case p.accept("at"):
 		x := p.integer("an address")
-		if v, ok := constOf(x); ok && s != nil {
-			s.pinTo(v.i)
-		} else {
-			s.use()
-		}
+		p.useAt(s, x)
 		return p.make(t, kBool, atNode{s, x.node}, x)
 	case p.accept("in"):
-		s.use()
+		p.use(s)
 		r, ends := p.interval()
 		return p.make(t, kBool, inNode{s, r}, ends...)
 	}
-	s.use()
+	p.use(s)
 	return p.make(t, kBool, foundNode{s})
 }
 
@@ -506,7 +529,7 @@ func (p *parser) found() operand {
 func (p *parser) count() operand {
 	t := p.tok
 	s := p.named(t)
-	s.use()
+	p.use(s)
 	p.advance()
 	if !p.accept("in") {
 		return p.make(t, kInt, countNode{s, pair{}})
@@ -519,7 +542,7 @@ func (p *parser) count() operand {
 func (p *parser) hit() operand {
 	t := p.tok
 	s := p.named(t)
-	s.use()
+	p.use(s)
 	p.advance()
 	index := p.constant(t, intValue(1))
 	if p.accept("[") {

@@ -10,6 +10,7 @@ import (
 type translated struct {
 	text             string
 	greedy, ungreedy bool // which kind of repetitions it has
+	literal          bool // it is nothing but bytes
 }
 
 // maxRepeat is the highest count of a repetition that YARA has.
@@ -28,7 +29,7 @@ func translate(re string) (t translated, at int, err error) {
 	if tr.greedy && tr.ungreedy {
 		return translated{}, tr.last, fmt.Errorf("repetitions with and without ? behind: YARA does not mix them")
 	}
-	return translated{tr.out.String(), tr.greedy, tr.ungreedy}, 0, nil
+	return translated{tr.out.String(), tr.greedy, tr.ungreedy, !tr.more}, 0, nil
 }
 
 type translator struct {
@@ -40,6 +41,7 @@ type translator struct {
 	last  int  // offset of the last repetition
 
 	greedy, ungreedy bool
+	more             bool // there was something else than bytes
 }
 
 func (t *translator) all() error {
@@ -47,6 +49,7 @@ func (t *translator) all() error {
 		return fmt.Errorf("an empty regular expression")
 	}
 	for t.i < len(t.re) {
+		t.more = t.more || !t.plain()
 		atom, err := t.one()
 		if err != nil {
 			return err
@@ -57,6 +60,14 @@ func (t *translator) all() error {
 		return fmt.Errorf("want ), found the end")
 	}
 	return nil
+}
+
+// plain says whether a byte stands here, escaped or not.
+func (t *translator) plain() bool {
+	if c := t.re[t.i]; c != '\\' {
+		return strings.IndexByte("()|^$.*+?{[", c) < 0
+	}
+	return t.i+1 < len(t.re) && strings.IndexByte("wWsSdDbB", t.re[t.i+1]) < 0
 }
 
 // one reads one item, and says whether it can be repeated.

@@ -126,7 +126,7 @@ func (p *parser) set() []*str {
 		p.expect(")")
 	}
 	for _, s := range set {
-		s.use()
+		p.use(s)
 	}
 	return set
 }

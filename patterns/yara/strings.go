@@ -174,7 +174,7 @@ func (p *parser) text(s *str, v token) {
 	if m.has("xor") {
 		o.Xor = &m.xor
 	}
-	s.private = m.has("private")
+	s.private, s.literal = m.has("private"), !o.Base64 && !o.Base64Wide
 	s.key = fmt.Sprintf("text %q %s", v.s, m)
 	pat, err := patterns.NewText(s.id, v.written(), []byte(v.s), o)
 	p.made(s, v, pat, err)
@@ -196,7 +196,7 @@ func (p *parser) regexp(s *str, v token) {
 		Wide: m.has("wide"), ASCII: m.has("ascii"), FullWord: m.has("fullword"),
 		Longest: re.greedy, Shortest: !re.greedy,
 	}
-	s.private, s.greedy = m.has("private"), re.greedy
+	s.private, s.greedy, s.literal = m.has("private"), re.greedy, re.literal
 	s.key = fmt.Sprintf("regexp %q %+v", re.text, o)
 	pat, err := patterns.NewRegexp(s.id, v.written(), re.text, o)
 	p.made(s, v, pat, err)
@@ -214,7 +214,7 @@ func (p *parser) hex(s *str, v token) {
 	if p.failed {
 		return
 	}
-	s.private = m.has("private")
+	s.private, s.literal = m.has("private"), !strings.ContainsAny(body, "?~[(")
 	s.key = "hex " + strings.Join(strings.Fields(body), "")
 	pat, err := patterns.NewHex(s.id, "{"+body+"}", body)
 	p.made(s, v, pat, err)

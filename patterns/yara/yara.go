@@ -100,16 +100,17 @@ type str struct {
 	pattern int    // index in Rules.pats
 
 	// What a condition asks of it. Where it only asks whether the string is at
-	// one constant address, hits elsewhere do not count, and are not shown: YARA
-	// does not find them.
-	elsewhere bool    // it asks for more
+	// one constant address, and the string is literal, hits elsewhere do not
+	// count, and are not shown: YARA does not find them.
+	literal   bool    // its bytes are known, but for case and keys
+	elsewhere bool    // the condition asks for more
 	pins      []int64 // the constant addresses that it asks for
 }
 
 // pin is the only address where hits of the string count. It is false where
 // all do.
 func (s *str) pin() (a int64, ok bool) {
-	if s.elsewhere || len(s.pins) != 1 {
+	if s.elsewhere || !s.literal || len(s.pins) != 1 {
 		return 0, false
 	}
 	return s.pins[0], true

@@ -25,7 +25,7 @@ import (
 //
 // Flag x looks for the text, in its encodings, with every byte exclusive-ored
 // with a key: any from 00 to ff, or with x(LO-HI) those from LO to HI, in
-// hexadecimal. Flag b looks for what base64 makes of the text wherever in a
+// hexadecimal. Flag f then asks what lies around as it is, without the key. Flag b looks for what base64 makes of the text wherever in a
 // longer one it lies, B for the same as UTF-16, little-endian (base64.go).
 var textKind = kind{
 	kind:  Text,

@@ -19,14 +19,15 @@ func (w words) add(e encoding, unit int, big bool) words {
 
 // xor is the words under every key.
 func (w words) xor(keys KeyRange) words {
-	out := make(words, 0, len(w)*(int(keys.Hi)-int(keys.Lo)+1))
+	var out words
 	for _, v := range w {
 		for key := int(keys.Lo); key <= int(keys.Hi); key++ {
-			b := bytes.Clone(v.bytes)
-			for i := range b {
-				b[i] ^= byte(key)
+			x := v
+			x.bytes = bytes.Clone(v.bytes)
+			for i := range x.bytes {
+				x.bytes[i] ^= byte(key)
 			}
-			out = append(out, word{encoding{b, v.mask}, v.unit, v.big})
+			out = append(out, x)
 		}
 	}
 	return out
@@ -71,7 +72,8 @@ func (w *word) equal(b []byte) bool {
 }
 
 // alnum says whether an ASCII letter or digit stands at a place, encoded as the
-// word is, but not exclusive-ored: YARA asks for the bytes as they stand.
+// word is. A key is no part of that: what lies around is taken as it is, as
+// YARA does.
 func (w *word) alnum(m *Memory, at int) bool {
 	var b [2]byte
 	for i := range w.unit {

@@ -36,8 +36,9 @@ type Program struct {
 	encoding  Encoding
 
 	minLen, maxLen int
-	first          Set
-	rare           []byte // all of first, where they are few
+	begins         [256]bool // by byte: whether a match can begin with it
+	only           []byte    // the one byte that does, if no other can
+	lead           *lead     // how they begin, where that is of more use; nil: it is not
 	anchors        []Anchor
 
 	// The alphabet: symbols of classes of bytes that no set tells apart, once
@@ -103,17 +104,20 @@ func Compile(n *Node, o Options) (*Program, error) {
 		return nil, fmt.Errorf("it takes more than %d steps: repeat less often, or in fewer places", MaxProgram)
 	}
 	p.alphabet(c.asked)
-	p.first, _ = n.begin()
-	if p.first.Len() == 0 {
-		return nil, fmt.Errorf("nothing matches it")
-	}
-	if p.first.Len() <= 3 {
-		for b := range 256 {
-			if p.first.Has(byte(b)) {
-				p.rare = append(p.rare, byte(b))
-			}
+	first, _ := n.begin()
+	for c := range 256 {
+		if p.begins[c] = first.Has(byte(c)); p.begins[c] {
+			p.only = append(p.only, byte(c))
 		}
 	}
+	switch len(p.only) {
+	case 0:
+		return nil, fmt.Errorf("nothing matches it")
+	case 1:
+	default:
+		p.only = nil
+	}
+	p.lead = newLead(n, first, p.maxLen)
 	p.anchors = n.anchors(p, useless)
 	p.states = make(map[string]*state)
 	p.pool.New = func() any { return newScratch(len(p.insts)) }

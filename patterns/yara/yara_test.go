@@ -2,6 +2,7 @@ package yara
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -33,8 +34,8 @@ func (m flat) Read(p []byte, a addr.Addr) (int, error) {
 	return n, nil
 }
 
-// find adds all hits in data, which lies at address 0, to an evaluator: naively,
-// at every place.
+// find adds all hits in data, which lies at address 0, to an evaluator. It looks
+// for them naively.
 func find(t testing.TB, r *Rules, e *Evaluator, data []byte) {
 	t.Helper()
 	set, err := patterns.Compile(r.Patterns(), patterns.Target{})
@@ -44,18 +45,40 @@ func find(t testing.TB, r *Rules, e *Evaluator, data []byte) {
 	if got := len(set.Patterns()); got != len(r.Patterns()) {
 		t.Fatalf("%d patterns were compiled to %d", len(r.Patterns()), got)
 	}
-	m := &patterns.Memory{Bytes: data}
-	for at := range data {
-		for _, n := range set.Needles() {
+	type hit struct{ pattern, at, n int }
+	var hits []hit
+	for _, n := range set.Needles() {
+		for at := 0; at < len(data); at++ {
+			if n.Mask == nil {
+				next := bytes.Index(data[at:], n.Lit)
+				if next < 0 {
+					break
+				}
+				at += next
+			}
 			if matches(n, data[at:]) {
-				e.Add(n.Pattern, addr.Addr(at), n.Len())
+				hits = append(hits, hit{n.Pattern, at, n.Len()})
 			}
 		}
-		for _, x := range set.Exprs() {
+	}
+	m := &patterns.Memory{Bytes: data}
+	for _, x := range set.Exprs() {
+		for at := 0; at < len(data); at++ {
+			if f, ok := x.Matcher.(patterns.Finder); ok {
+				if at = f.Next(m, at, len(data)); at == len(data) {
+					break
+				}
+			}
 			if n := x.Matcher.Match(m, at); n > 0 {
-				e.Add(x.Pattern, addr.Addr(at), n)
+				hits = append(hits, hit{x.Pattern, at, n})
 			}
 		}
+	}
+	slices.SortFunc(hits, func(a, b hit) int {
+		return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.pattern, b.pattern), cmp.Compare(a.n, b.n))
+	})
+	for _, h := range hits {
+		e.Add(h.pattern, addr.Addr(h.at), h.n)
 	}
 }
 
@@ -228,6 +251,29 @@ func TestLikeYara(t *testing.T) {
 			compareWith(t, f, nil)
 			compareWith(t, f, []byte("MZ"))
 		})
+	}
+}
+
+// The same, and rules for cores, on cores as they are in the file.
+func TestLikeYaraOnCores(t *testing.T) {
+	needYara(t)
+	for _, core := range []string{
+		"bloomberg/pystack/tests/integration/corefiles/segfault.core",
+		"eliben/pyelftools/test/testfiles_for_unittests/core_linux32.elf",
+		"file/file-tests/db/misc/core",
+		"google/breakpad/src/processor/testdata/linux_inline.dmp",
+	} {
+		data, err := os.ReadFile("../../../shared/samples/" + core)
+		if err != nil {
+			t.Skipf("no sample images here: %v", err)
+		}
+		rules := []string{"cores", "conditions", "regexp"}
+		if len(data) < 64<<10 {
+			rules = append(rules, "text") // its 256 keys take long, looked for naively
+		}
+		for _, f := range rules {
+			t.Run(filepath.Base(core)+"/"+f, func(t *testing.T) { compareWith(t, "testdata/"+f+".yar", data) })
+		}
 	}
 }
 

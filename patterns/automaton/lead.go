@@ -1,0 +1,127 @@
+package automaton
+
+import "bytes"
+
+// lead is how matches begin, where that tells places apart better than their
+// first byte does: least to most bytes of run, and then one of stop, none of
+// which is in run. So of each place, the first byte of stop from there on says
+// whether a match can begin there, and where there is none for long, no match
+// begins for long: an e-mail address is looked for by its @.
+//
+//	[a-z0-9.]+@[a-z]+\.[a-z]{2,}     …, mail to someone.else@example.org, …
+//	run       stop                              <----------^
+type lead struct {
+	run, stop   [256]bool
+	only        bool // whether stop is one byte, that:
+	byte        byte
+	least, most int
+}
+
+// newLead finds how matches of n begin; nil: it does not help.
+func newLead(n *Node, first Set, maxLen int) *lead {
+	type sets struct {
+		run, stop   Set
+		least, most int
+	}
+	var walked, best sets
+	rarest := often(first)
+	items := flatten(nil, n)
+	for i, item := range items[:min(len(items), 32)] {
+		if item.Op == OpLook {
+			continue
+		}
+		stop, empty := Cat(items[i:]...).begin()
+		if p := often(stop); !empty && disjoint(walked.run, stop) && p < rarest {
+			best, rarest = walked, p
+			best.stop = stop
+		}
+		set, lo, hi := item, 1, 1
+		if item.Op == OpRepeat {
+			set, lo, hi = item.Subs[0], item.Min, item.Max
+		}
+		if set.Op != OpSet {
+			break
+		}
+		walked.run = walked.run.Or(set.Set)
+		walked.least, walked.most = plus(walked.least, lo), plus(walked.most, hi)
+	}
+	if best.stop.Len() == 0 {
+		return nil
+	}
+	if best.most < 0 || best.most > maxLen {
+		best.most = maxLen
+	}
+	l := &lead{only: best.stop.Len() == 1, least: best.least, most: best.most}
+	for c := range 256 {
+		l.run[c], l.stop[c] = best.run.Has(byte(c)), best.stop.Has(byte(c))
+		if l.stop[c] {
+			l.byte = byte(c)
+		}
+	}
+	return l
+}
+
+// flatten appends what stands one behind the other in n.
+func flatten(items []*Node, n *Node) []*Node {
+	if n.Op != OpCat {
+		return append(items, n)
+	}
+	for _, sub := range n.Subs {
+		items = flatten(items, sub)
+	}
+	return items
+}
+
+func disjoint(s, t Set) bool {
+	for i := range s {
+		if s[i]&t[i] != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// often is about how often a byte of a set is met.
+func often(s Set) float64 {
+	p := 0.0
+	for c, f := range frequency {
+		if s.Has(byte(c)) {
+			p += f
+		}
+	}
+	return p
+}
+
+// next is Program.Next.
+func (l *lead) next(b []byte, from, to int) int {
+	end := min(len(b), to+l.most) // of where a byte of stop matters
+	for from < to {
+		q := l.find(b[from:end])
+		if q < 0 {
+			return to
+		}
+		q += from
+		at, lowest := q, max(from, q-l.most)
+		for at > lowest && l.run[b[at-1]] {
+			at--
+		}
+		if at <= q-l.least {
+			return min(at, to)
+		}
+		from = q + 1
+	}
+	return to
+}
+
+// find is the offset of the first byte of stop, −1 if there is none.
+func (l *lead) find(b []byte) int {
+	if l.only {
+		return bytes.IndexByte(b, l.byte)
+	}
+	for i, c := range b {
+		if l.stop[c] {
+			return i
+		}
+	}
+	return -1
+}

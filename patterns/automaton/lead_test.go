@@ -1,0 +1,37 @@
+package automaton
+
+import "testing"
+
+// Where matches may begin, as lead has it: the places that Next gives.
+func TestLead(t *testing.T) {
+	for _, c := range []struct {
+		expr string
+		lead bool
+		b    string
+		want string // ^ under each place
+	}{
+		{`[a-z.]+@[a-z]+`, true, "mail to a.b@c, not@@d @e", "        ^^^    ^^^      "},
+		{`[a-z]{1,3}\.`, true, "abcde.f.", "  ^^^ ^ "},
+		{`\b[a-z]?[0-9]+-`, true, "ab12-3-4", "^^^^ ^  "},
+		{`[a-z]*@`, true, "ab@ @", "^^^ ^"},
+		{`[a-z]+`, false, "ab c", "^^ ^"},
+		{`[a-z]+[a-z0-9]`, false, "ab c", "^^ ^"}, // no byte that ends the run
+		{`(?:ab)+@`, false, "ab c", "^   "},
+		{`x[a-z]+@`, true, "axb@ b@", "^^     "}, // x is of the run
+	} {
+		p := compile(t, c.expr, 0, Options{})
+		if (p.lead != nil) != c.lead {
+			t.Errorf("%s: a lead: %v", c.expr, p.lead != nil)
+		}
+		got := []byte(c.b)
+		for i := range got {
+			got[i] = ' '
+		}
+		for at := p.Next([]byte(c.b), 0, len(c.b)); at < len(c.b); at = p.Next([]byte(c.b), at+1, len(c.b)) {
+			got[at] = '^'
+		}
+		if string(got) != c.want {
+			t.Errorf("%s\n%s\n%s, want\n%s", c.expr, c.b, got, c.want)
+		}
+	}
+}

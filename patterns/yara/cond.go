@@ -298,9 +298,13 @@ func (p *parser) sign() operand {
 	return p.make(t, x.kind, negateNode{t.s, x.node}, x)
 }
 
-// primary reads what operators stand between.
+// primary reads what operators stand between. All that nests passes here.
 func (p *parser) primary() operand {
 	t := p.tok
+	defer p.leave()
+	if !p.enter() {
+		return p.unknown(t)
+	}
 	switch t.kind {
 	case tInt:
 		p.advance()
@@ -325,10 +329,6 @@ func (p *parser) primary() operand {
 	}
 	if !t.is("(") {
 		p.expected("a value or a condition")
-		return p.unknown(t)
-	}
-	defer p.leave()
-	if !p.enter() {
 		return p.unknown(t)
 	}
 	p.advance()
@@ -406,8 +406,7 @@ func (p *parser) name() operand {
 
 // arguments reads those of a function of a module.
 func (p *parser) arguments() {
-	defer p.leave()
-	if !p.enter() || p.accept(")") {
+	if p.accept(")") {
 		return
 	}
 	for {

@@ -166,10 +166,6 @@ func (p *parser) ruleSet() []*rule {
 // for QUANTIFIER NAME in ITERATOR : ( CONDITION ).
 func (p *parser) loop() operand {
 	at := p.tok
-	defer p.leave()
-	if !p.enter() {
-		return p.unknown(at)
-	}
 	p.advance()
 	var of []operand
 	var q quantifier
@@ -205,10 +201,15 @@ func (p *parser) loop() operand {
 	} else {
 		of = append(of, p.primary())
 	}
-	p.vars = append(p.vars, names...)
-	p.cur.vars = max(p.cur.vars, len(p.vars))
+	outer := p.vars
+	if n.items != nil || n.in.lo != nil {
+		// Else it is not supported, and neither are its variables: names that
+		// are not known.
+		p.vars = append(p.vars, names...)
+		p.cur.vars = max(p.cur.vars, len(p.vars))
+	}
 	body := p.body()
-	p.vars = p.vars[:len(p.vars)-len(names)]
+	p.vars = outer
 	n.body, n.cost = body.node, body.size
 	return p.make(at, kBool, n, append(of, body)...)
 }

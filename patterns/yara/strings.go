@@ -217,13 +217,26 @@ func (p *parser) hex(s *str, v token) {
 	s.private, s.literal = m.has("private"), !strings.ContainsAny(body, "?~[(")
 	s.key = "hex " + strings.Join(strings.Fields(body), "")
 	pat, err := patterns.NewHex(s.id, "{"+body+"}", body)
+	if strings.Trim(body, "? ") == "" && strings.Contains(body, "?") {
+		p.refuse(v, "%s would match everywhere", s.declared)
+		return
+	}
+	var e *patterns.Error
+	if errors.As(err, &e) {
+		p.fail(v.src.fault(v.end+max(e.Column-1, 0), "%s", e.Msg))
+		return
+	}
 	p.made(s, v, pat, err)
 }
 
 // made takes the pattern of a string that stands at v. What its constructor
 // refuses, though the syntax is YARA's, is beyond what vscan looks for: the
-// rule is skipped.
+// rule is skipped. So is one whose pattern cannot be compiled, which would be
+// an error of all patterns.
 func (p *parser) made(s *str, v token, pat patterns.Pattern, err error) {
+	if err == nil && !s.literal {
+		_, err = patterns.Compile([]patterns.Pattern{pat}, patterns.Target{})
+	}
 	if err == nil {
 		s.pat = pat
 		return

@@ -480,6 +480,17 @@ func (p *parser) use(s *str) {
 	}
 }
 
+// place notes that the condition asks for places or lengths of a string's hits.
+func (p *parser) place(s *str) {
+	if s != nil {
+		s.placed = true
+		return
+	}
+	for _, s := range p.cur.strings {
+		s.placed = true
+	}
+}
+
 // useAt notes that the condition asks whether a string is at an address. What a
 // loop asks of its string counts for all others of the rule, and where the
 // address is not constant, only for those that have been asked for before: so
@@ -514,9 +525,11 @@ func (p *parser) found() operand {
 	case p.accept("at"):
 		x := p.integer("an address")
 		p.useAt(s, x)
+		p.place(s)
 		return p.make(t, kBool, atNode{s, x.node}, x)
 	case p.accept("in"):
 		p.use(s)
+		p.place(s)
 		r, ends := p.interval()
 		return p.make(t, kBool, inNode{s, r}, ends...)
 	}
@@ -533,6 +546,7 @@ func (p *parser) count() operand {
 	if !p.accept("in") {
 		return p.make(t, kInt, countNode{s, pair{}})
 	}
+	p.place(s)
 	r, ends := p.interval()
 	return p.make(t, kInt, countNode{s, r}, ends...)
 }
@@ -542,6 +556,7 @@ func (p *parser) hit() operand {
 	t := p.tok
 	s := p.named(t)
 	p.use(s)
+	p.place(s)
 	p.advance()
 	index := p.constant(t, intValue(1))
 	if p.accept("[") {

@@ -12,10 +12,15 @@ import (
 // Limits bounds what an Evaluator takes. The zero Limits has the defaults.
 type Limits struct {
 	// Hits is how many hits of one pattern are kept, those with the lowest
-	// addresses; Total, how many of all patterns together. More hits are
-	// counted, but not kept: a rule that asks for one of them is Undecided. 0: DefaultHits and
+	// addresses; Total, how many of all patterns together. More are counted, but
+	// not kept: a rule that asks for one of them is Undecided. 0: DefaultHits and
 	// DefaultTotal. A hit takes 8 bytes, 12 where lengths differ.
 	Hits, Total int
+
+	// CountOnly says that the hits of rules that match are not asked for, only
+	// their number. Then none is kept of a string of which conditions ask
+	// nothing but whether and how often it is found.
+	CountOnly bool
 
 	// Steps is how much may be evaluated of one rule: about so many operators.
 	// A rule that takes more is Undecided. 0: DefaultSteps.
@@ -113,7 +118,7 @@ func (e *Evaluator) Add(pattern int, a addr.Addr, n int) {
 	}
 	h := &e.hits[pattern]
 	ok := h.add(uint64(a), uint32(min(n, math.MaxUint32)), s.greedy, func() bool {
-		if len(h.addrs) >= e.limits.Hits || e.kept >= e.limits.Total {
+		if len(h.addrs) >= e.limits.Hits || e.kept >= e.limits.Total || e.limits.CountOnly && !s.placed {
 			return false
 		}
 		e.kept++

@@ -285,3 +285,26 @@ func ExampleEvaluator() {
 	// greeting [polite] greeting.$a 0x1000 5
 	// greeting [polite] greeting.$a 0x2000 5
 }
+
+// Where hits are not asked for, only those are kept that a condition needs.
+func TestCountOnly(t *testing.T) {
+	r := parse(t, "r.yar", `
+rule a { strings: $a = "abcd" $b = "efgh" condition: #a > 100 and any of them and @b[2] == 2 }
+rule b { strings: $c = "ijkl" $d = "mnop" $e = "qrst" condition: for any of ($c, $d) : (# > 100) and $e in (7..7) and $d in (8..8) }`)
+	e := r.NewEvaluator(Limits{CountOnly: true, Total: 3000})
+	for i := range 1000 {
+		for p := range 5 {
+			e.Add(p, addr.Addr(i*5/2), 4)
+		}
+	}
+	res, err := e.Evaluate(context.Background(), Scope{})
+	if err != nil || len(res.Matches) != 1 || len(res.Undecided) != 0 {
+		t.Fatalf("%+v, %v", res, err)
+	}
+	if m := res.Matches[0]; m.Strings[0].Count != 1000 || m.Strings[0].Len() != 0 || m.Strings[1].Len() != 1000 {
+		t.Errorf("%d and %d hits of %d", m.Strings[0].Len(), m.Strings[1].Len(), m.Strings[0].Count)
+	}
+	if e.kept > 3000 || len(e.hits[2].addrs) != 0 {
+		t.Errorf("%d hits were kept, %d of $c", e.kept, len(e.hits[2].addrs))
+	}
+}

@@ -405,12 +405,14 @@ func (r *Rules) share(of *rule, s *str, seen map[string]int) {
 		i = len(r.pats)
 		seen[s.key] = i
 		pat := s.pat
-		pat.Name = name
+		at := s.at.src.position(s.at.pos)
+		pat.Name, pat.File, pat.Line = name, at.file, at.line
 		r.pats = append(r.pats, pat)
 		r.shared = append(r.shared, shared{greedy: s.greedy, pinned: true})
 	}
 	s.pattern = i
 	h := &r.shared[i]
+	h.placed = h.placed || s.placed
 	if !s.private {
 		h.names = append(h.names, name)
 	}

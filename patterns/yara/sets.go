@@ -64,6 +64,9 @@ func (p *parser) of(at token, q quantifier, x operand) operand {
 	switch {
 	case p.tok.is("in") && !q.percent:
 		p.advance()
+		for _, s := range set {
+			p.place(s)
+		}
 		r, ends := p.interval()
 		n.in, of = r, append(of, ends...)
 	case p.tok.is("at"):

@@ -16,6 +16,15 @@
 // include. Conditions give what the yara command gives, undefined values
 // included; the tests compare.
 //
+// It differs where yara does not do what its manual says: none and 0 in front of
+// a loop are none (yara 4.2 takes such a loop for true), a turn of a loop is
+// true or not (yara adds up numbers), and a regular expression that is both wide
+// and ascii finds all that either finds. Of several matches at one place that a
+// greedy expression has, the longest is the match, else the shortest; where
+// repetitions are ambiguous yara's may be another. \b and \B take the end of
+// memory for no letter. No match is longer than patterns.Target.MaxMatch, jumps
+// in hex strings included: yara's have no such limit.
+//
 // Left out are modules (import "pe" may stand there; a rule that uses pe is
 // skipped), external variables, entrypoint, and sets of literals. A rule that
 // needs what is left out is skipped by name and reason (Rules.Skipped), and so
@@ -105,6 +114,7 @@ type str struct {
 	literal   bool    // its bytes are known, but for case and keys
 	elsewhere bool    // the condition asks for more
 	pins      []int64 // the constant addresses that it asks for
+	placed    bool    // it asks for places or lengths of hits, not only for their number
 }
 
 // pin is the only address where hits of the string count. It is false where
@@ -130,6 +140,7 @@ type shared struct {
 	greedy bool
 	pinned bool    // hits count at pins only
 	pins   []int64 // where they count for one string or another
+	placed bool    // some condition asks for places or lengths
 }
 
 // Len is the number of rules that are evaluated, private ones included.

@@ -62,6 +62,9 @@ type TextOptions struct {
 	Alphabet           string
 }
 
+// maxXored bounds the bytes that a text comes to under all of its keys.
+const maxXored = 16 * MaxBytes
+
 // KeyRange is the keys Lo to Hi, both included.
 type KeyRange struct{ Lo, Hi byte }
 
@@ -164,6 +167,12 @@ func newText(in input, b []byte, units []uint16, o TextOptions) (body, error) {
 		}
 	}
 	if o.Xor != nil {
+		keys := int(o.Xor.Hi) - int(o.Xor.Lo) + 1
+		for _, w := range out {
+			if n := len(w.bytes); n > maxXored/keys {
+				return nil, in.fault(in.pos, "%d keys and %d bytes: at most %d bytes in all", keys, n, maxXored)
+			}
+		}
 		out = out.xor(*o.Xor)
 	}
 	if o.Base64 || o.Base64Wide {

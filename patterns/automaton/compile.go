@@ -117,8 +117,12 @@ func Compile(n *Node, o Options) (*Program, error) {
 	default:
 		p.only = nil
 	}
-	p.lead = newLead(n, first, p.maxLen)
-	p.anchors = n.anchors(p, useless)
+	p.lead = newLead(n, first, p)
+	limit := useless
+	if p.lead != nil {
+		limit = min(limit, p.lead.share)
+	}
+	p.anchors = n.anchors(p, limit)
 	p.states = make(map[string]*state)
 	p.pool.New = func() any { return newScratch(len(p.insts)) }
 	p.start = p.newState([]uint32{start}, true, false)

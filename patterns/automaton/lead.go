@@ -3,7 +3,7 @@ package automaton
 import "bytes"
 
 // lead is how matches begin, where that tells places apart better than their
-// first byte does: least to most bytes of run, and then one of stop, none of
+// first byte does: least to most bytes of run, and then one of stop, no byte of
 // which is in run. So of each place, the first byte of stop from there on says
 // whether a match can begin there, and where there is none for long, no match
 // begins for long: an e-mail address is looked for by its @.
@@ -12,13 +12,15 @@ import "bytes"
 //	run       stop                              <----------^
 type lead struct {
 	run, stop   [256]bool
-	only        bool // whether stop is one byte, that:
+	begins      *[256]bool // the bytes that a match can begin with
+	only        bool       // whether stop is one byte, that:
 	byte        byte
+	share       float64 // about how often a byte of stop is met
 	least, most int
 }
 
 // newLead finds how matches of n begin; nil: it does not help.
-func newLead(n *Node, first Set, maxLen int) *lead {
+func newLead(n *Node, first Set, p *Program) *lead {
 	type sets struct {
 		run, stop   Set
 		least, most int
@@ -35,23 +37,17 @@ func newLead(n *Node, first Set, maxLen int) *lead {
 			best, rarest = walked, p
 			best.stop = stop
 		}
-		set, lo, hi := item, 1, 1
-		if item.Op == OpRepeat {
-			set, lo, hi = item.Subs[0], item.Min, item.Max
-		}
-		if set.Op != OpSet {
-			break
-		}
-		walked.run = walked.run.Or(set.Set)
+		lo, hi := item.lengths()
+		walked.run = walked.run.Or(item.bytes())
 		walked.least, walked.most = plus(walked.least, lo), plus(walked.most, hi)
 	}
 	if best.stop.Len() == 0 {
 		return nil
 	}
-	if best.most < 0 || best.most > maxLen {
-		best.most = maxLen
+	if best.most < 0 || best.most > p.maxLen {
+		best.most = p.maxLen
 	}
-	l := &lead{only: best.stop.Len() == 1, least: best.least, most: best.most}
+	l := &lead{begins: &p.begins, only: best.stop.Len() == 1, share: rarest, least: best.least, most: best.most}
 	for c := range 256 {
 		l.run[c], l.stop[c] = best.run.Has(byte(c)), best.stop.Has(byte(c))
 		if l.stop[c] {
@@ -61,15 +57,29 @@ func newLead(n *Node, first Set, maxLen int) *lead {
 	return l
 }
 
-// flatten appends what stands one behind the other in n.
+// flatten appends what stands one behind the other in n, of what is repeated the
+// first apart.
 func flatten(items []*Node, n *Node) []*Node {
-	if n.Op != OpCat {
-		return append(items, n)
+	switch {
+	case n.Op == OpCat:
+		for _, sub := range n.Subs {
+			items = flatten(items, sub)
+		}
+		return items
+	case n.Op == OpRepeat && n.Min > 0 && n.Subs[0].Op == OpCat:
+		items = flatten(items, n.Subs[0])
+		return append(items, Repeat(n.Subs[0], n.Min-1, max(n.Max-1, -1), n.Lazy))
 	}
+	return append(items, n)
+}
+
+// bytes is all bytes that matches of n are made of.
+func (n *Node) bytes() Set {
+	s := n.Set // empty but for OpSet
 	for _, sub := range n.Subs {
-		items = flatten(items, sub)
+		s = s.Or(sub.bytes())
 	}
-	return items
+	return s
 }
 
 func disjoint(s, t Set) bool {
@@ -105,8 +115,10 @@ func (l *lead) next(b []byte, from, to int) int {
 		for at > lowest && l.run[b[at-1]] {
 			at--
 		}
-		if at <= q-l.least {
-			return min(at, to)
+		for ; at <= q-l.least; at++ {
+			if l.begins[b[at]] {
+				return min(at, to)
+			}
 		}
 		from = q + 1
 	}

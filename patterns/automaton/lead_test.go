@@ -16,8 +16,10 @@ func TestLead(t *testing.T) {
 		{`[a-z]*@`, true, "ab@ @", "^^^ ^"},
 		{`[a-z]+`, false, "ab c", "^^ ^"},
 		{`[a-z]+[a-z0-9]`, false, "ab c", "^^ ^"}, // no byte that ends the run
-		{`(?:ab)+@`, false, "ab c", "^   "},
-		{`x[a-z]+@`, true, "axb@ b@", "^^     "}, // x is of the run
+		{`(?:ab)+@`, true, "abab@b@", "^ ^    "},
+		{`x[a-z]+@`, true, "axb@ b@", " ^     "},
+		{`(?:(?:2[0-5]|1)?[0-9]\.){3}`, true, "1.5 253.1.3333.1.", "^   ^^^ ^  ^^^ ^ "},
+		{`(?:a\x00)+@\x00`, true, "a\x00\x00a\x00@\x00", "^  ^   "}, // x is of the run
 	} {
 		p := compile(t, c.expr, 0, Options{})
 		if (p.lead != nil) != c.lead {

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
 	"strings"
 )
 
@@ -115,65 +114,6 @@ func (p *parser) resume() {
 			return
 		}
 	}
-}
-
-// include reads the file that the current token, include, names.
-func (p *parser) include() {
-	p.advance()
-	t := p.tok
-	if t.kind != tText {
-		p.expected("the path of a file in quotes")
-		return
-	}
-	path := t.s
-	if !filepath.IsAbs(path) {
-		path = filepath.Join(filepath.Dir(p.lex.src.name), path)
-	}
-	for _, f := range p.including {
-		if f == path {
-			p.fault(t, "%s is included by itself", path)
-			return
-		}
-	}
-	p.included++
-	switch {
-	case p.open == nil:
-		p.fault(t, "include is not possible here: put the rules into one file")
-		return
-	case len(p.including) > maxDepth:
-		p.fault(t, "more than %d files include one another", maxDepth)
-		return
-	case p.included > maxIncludes:
-		p.fault(t, "more than %d files are included", maxIncludes)
-		return
-	}
-	text, err := p.readFile(path)
-	if err != nil {
-		p.fault(t, "cannot include %s: %v", path, err)
-		p.errs[len(p.errs)-1] = &includeError{p.errs[len(p.errs)-1], err}
-		return
-	}
-	outer := p.lex
-	p.file(newSource(path, text))
-	p.lex = outer
-	p.advance()
-}
-
-// includeError is an error of a place in a rule file that has a cause.
-type includeError struct {
-	error
-	cause error
-}
-
-func (e *includeError) Unwrap() []error { return []error{e.error, e.cause} }
-
-func (p *parser) readFile(path string) (string, error) {
-	f, err := p.open(path)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	return p.read(path, f)
 }
 
 // advance goes to the next token.
@@ -364,61 +304,5 @@ func (p *parser) meta() {
 func (p *parser) refuse(t token, format string, args ...any) {
 	if p.cur.skip == "" {
 		p.cur.skip, p.cur.skipAt = fmt.Sprintf(format, args...), t.src.position(t.pos)
-	}
-}
-
-// finish parts the rules in those that run and those that are skipped, and
-// makes the patterns.
-func (p *parser) finish() {
-	for _, r := range p.all {
-		if !r.Global || r.skip == "" {
-			continue
-		}
-		for _, o := range p.all {
-			if o.skip == "" {
-				o.skip, o.skipAt = "it holds only where the global rule "+r.Name+" matches, which is skipped", position{o.File, o.Line}
-			}
-		}
-	}
-	seen := make(map[string]int)
-	for _, r := range p.all {
-		if r.skip != "" {
-			p.rules.Skipped = append(p.rules.Skipped, Skipped{r.Name, r.skip, r.skipAt.file, r.skipAt.line})
-			continue
-		}
-		r.index = len(p.rules.rules)
-		p.rules.rules = append(p.rules.rules, r)
-		if r.Global {
-			p.rules.globals++
-		}
-		for _, s := range r.strings {
-			p.rules.share(r, s, seen)
-		}
-	}
-}
-
-// share finds or adds the pattern of a string.
-func (r *Rules) share(of *rule, s *str, seen map[string]int) {
-	name := of.Name + "." + s.id
-	i, ok := seen[s.key]
-	if !ok {
-		i = len(r.pats)
-		seen[s.key] = i
-		pat := s.pat
-		at := s.at.src.position(s.at.pos)
-		pat.Name, pat.File, pat.Line = name, at.file, at.line
-		r.pats = append(r.pats, pat)
-		r.shared = append(r.shared, shared{greedy: s.greedy, pinned: true})
-	}
-	s.pattern = i
-	h := &r.shared[i]
-	h.placed = h.placed || s.placed
-	if !s.private {
-		h.names = append(h.names, name)
-	}
-	if pin, ok := s.pin(); ok {
-		h.pins = append(h.pins, pin)
-	} else {
-		h.pinned = false
 	}
 }

@@ -143,7 +143,13 @@ func (g *generator) str() string {
 	if strings.Contains(strings.ToLower(re), `\b`) {
 		width = "ascii" // the ends of memory are no wide letters
 	}
-	return "/" + re + "/" + g.pick("", "", "i", "s", "is") + g.modifiers("nocase", width, "fullword", "private")
+	full := "fullword"
+	if strings.ContainsAny(re, "*+?{(") {
+		// Which of several matches at a place is asked for being a full word
+		// depends on what yara takes for the anchor.
+		full = ""
+	}
+	return "/" + re + "/" + g.pick("", "", "i", "s", "is") + g.modifiers("nocase", width, full, "private")
 }
 
 func (g *generator) text() string {
@@ -203,7 +209,9 @@ func (g *generator) regexp() string {
 		s += g.pick("a", "b", "c", "a", "b", "A", ".", `\x00`, "[abc]", "[^a]", `\w`, `\d`, `\s`, "[a-c1]", `\n`)
 	}
 	if g.rng.IntN(3) == 0 {
-		s += g.pick("b+", "a*b", "c?a", "a{2}", "b{1,2}", "[ab]+c", "b{,2}c")
+		s += g.pick("b+", "a*b", "c?a", "a{2}", "b{1,2}", "[ab]+c", "b{,2}c", "(ab)+", "(a|bc)?b", "(a|b)*c", "(a|b){2,3}", "(b|ab)", "(ab|a|abc)c", ".*c", "(a.)+", "[^b]*b")
+	} else if g.rng.IntN(6) == 0 {
+		s += g.pick("b+?", "a*?b", "c??a", "[ab]+?c", "b{1,3}?c", ".*?c", "(ab|b)+?", "(a|b)*?c")
 	}
 	if g.rng.IntN(6) == 0 {
 		s = g.pick("^", `\b`, `\B`) + s

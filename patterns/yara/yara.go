@@ -21,7 +21,8 @@
 // true or not (yara adds up numbers), and a regular expression that is both wide
 // and ascii finds all that either finds. Of several matches at one place that a
 // greedy expression has, the longest is the match, else the shortest; where
-// repetitions are ambiguous yara's may be another. \b and \B take the end of
+// repetitions are ambiguous yara's may be another; with fullword it is the
+// longest or shortest of those that are full words. \b and \B take the end of
 // memory for no letter. No match is longer than patterns.Target.MaxMatch, jumps
 // in hex strings included: yara's have no such limit.
 //

@@ -23,15 +23,17 @@ var imports = map[string][]string{
 	"vscan/patterns/yara":  {"patterns", "addr"},
 	"vscan/engine":         {"segtree", "shard", "simd", "patterns", "addr"},
 	"vscan/engine/image":   {"engine", "addr"},
-	"vscan/cmd/vscan":      {"image", "engine", "patterns", "simd", "addr"},
-	"vscan/bench":          {"image", "engine", "patterns", "simd", "addr"},
+	// Edges are what a scan for ptr finds; words, ranges and levels as in engine.
+	"vscan/engine/graph": {"engine", "patterns", "simd", "addr"},
+	"vscan/cmd/vscan":    {"graph", "image", "engine", "patterns", "simd", "addr"},
+	"vscan/bench":        {"image", "engine", "patterns", "simd", "addr"},
 }
 
 // dependencies says which packages of vscan may import a package of others.
 // Tests may use what they like.
 var dependencies = map[string][]string{
-	"golang.org/x/sync/errgroup":         {"vscan/engine"},
-	"golang.org/x/sys/unix":              {"vscan/engine/image", "vscan/bench"},
+	"golang.org/x/sync/errgroup":         {"vscan/engine", "vscan/engine/graph"},
+	"golang.org/x/sys/unix":              {"vscan/engine/image", "vscan/engine/graph", "vscan/bench"},
 	"github.com/BobuSumisu/aho-corasick": {"vscan/bench"},
 	"github.com/klauspost/cpuid/v2":      {"vscan/engine/simd"},
 	"github.com/schollz/progressbar/v3":  {"vscan/cmd/vscan"},

@@ -1,0 +1,142 @@
+package graph
+
+import (
+	"cmp"
+	"context"
+	"slices"
+)
+
+// Best is the best k chains, best first: those with fewer pointers, then by
+// class of root, then with the smaller sum of offsets, then by the addresses of
+// their words. It is what sorting all chains would give, and does not list all
+// of them: where there are many, it lists those whose offsets sum up to some
+// budget, which grows until there are enough.
+func (c *Chains) Best(ctx context.Context, k int, left *Left) ([]Chain, error) {
+	if left == nil {
+		left = &Left{}
+	}
+	*left = Left{}
+	var best []Chain
+	for n := 1; n <= c.opt.Depth && len(best) < k; n++ {
+		level, err := c.level(ctx, n)
+		if err != nil {
+			return best, err
+		}
+		for class := RootClass(0); class < rootClasses && len(best) < k; class++ {
+			some, err := c.bestOf(ctx, level, class, n, k-len(best), left)
+			best = append(best, some...)
+			if err != nil {
+				return best, err
+			}
+		}
+	}
+	return best, nil
+}
+
+const (
+	fewWalks    = 1 << 16 // so many are listed and sorted
+	firstBudget = 64      // bytes
+)
+
+// bestOf is the best k chains of n pointers from roots of a class.
+func (c *Chains) bestOf(ctx context.Context, level *level, class RootClass, n, k int, left *Left) ([]Chain, error) {
+	walks := level.roots[class]
+	if level.exact && walks.Sign() == 0 {
+		return nil, nil
+	}
+	most := uint64(n) * uint64(max(c.opt.High, -c.opt.Low)) // that offsets can sum up to
+	budget := min(uint64(firstBudget), most)
+	if level.exact && walks.IsUint64() && walks.Uint64() <= fewWalks {
+		budget = most
+	}
+	for {
+		var of Left
+		l := newLister(c, ctx, &of)
+		top := &chainHeap{limit: k}
+		l.yield = func(ch *Chain) bool {
+			top.add(ch)
+			if len(top.chains) < k {
+				return true
+			}
+			// They come ascending by their words: of the same sum, those to come
+			// are worse.
+			worst := top.chains[0].sum
+			l.budget = max(worst, 1) - 1
+			return worst > 0
+		}
+		l.list(class, n, budget)
+		if l.err != nil {
+			return top.sorted(), l.err
+		}
+		if len(top.chains) == k || budget == most {
+			left.Loops += of.Loops
+			left.Elsewhere += of.Elsewhere
+			return top.sorted(), nil
+		}
+		budget = min(4*budget, most)
+	}
+}
+
+// chainHeap keeps the best chains of those that it is given, the worst at its
+// top.
+type chainHeap struct {
+	limit  int
+	chains []ranked
+}
+
+type ranked struct {
+	Chain
+	sum uint64
+}
+
+func compareChains(a, b *ranked) int {
+	return cmp.Or(cmp.Compare(a.sum, b.sum), slices.Compare(a.Words, b.Words))
+}
+
+func (h *chainHeap) add(ch *Chain) {
+	r := ranked{*ch, ch.Sum()}
+	if len(h.chains) == h.limit {
+		if compareChains(&r, &h.chains[0]) >= 0 {
+			return
+		}
+		r.Chain = ch.clone()
+		h.chains[0] = r
+		h.down()
+		return
+	}
+	r.Chain = ch.clone()
+	h.chains = append(h.chains, r)
+	for i := len(h.chains) - 1; i > 0; {
+		up := (i - 1) / 2
+		if compareChains(&h.chains[i], &h.chains[up]) <= 0 {
+			break
+		}
+		h.chains[i], h.chains[up] = h.chains[up], h.chains[i]
+		i = up
+	}
+}
+
+func (h *chainHeap) down() {
+	for i := 0; ; {
+		worst := i
+		for k := 2*i + 1; k <= 2*i+2 && k < len(h.chains); k++ {
+			if compareChains(&h.chains[k], &h.chains[worst]) > 0 {
+				worst = k
+			}
+		}
+		if worst == i {
+			return
+		}
+		h.chains[i], h.chains[worst] = h.chains[worst], h.chains[i]
+		i = worst
+	}
+}
+
+func (h *chainHeap) sorted() []Chain {
+	slices.SortFunc(h.chains, func(a, b ranked) int { return compareChains(&a, &b) })
+	out := make([]Chain, len(h.chains))
+	for i := range h.chains {
+		out[i] = h.chains[i].Chain
+	}
+	return out
+}

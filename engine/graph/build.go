@@ -1,0 +1,177 @@
+package graph
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"vscan/engine"
+	"vscan/engine/addr"
+)
+
+// Stats is the account of a build.
+type Stats struct {
+	engine.Stats        // of the sweep; its Hits are the edges
+	Bytes        uint64 // of the index: edges and directory
+	Spilled      uint64 // bytes that went to the temporary file
+	Sweep, Sort  time.Duration
+	Total        time.Duration
+}
+
+// Build makes a graph of a space in memory. The same space and options give the
+// same graph for any number of workers. Bytes that cannot be read are no error
+// but in the account; the graph then is not Complete. The error is that of the
+// options, of the temporary file, or the cause of the context's end.
+func Build(ctx context.Context, space *engine.Space, arch addr.Arch, o Options) (*Graph, Stats, error) {
+	if o.Spill == "" {
+		o.Spill = os.TempDir()
+	}
+	out := &memory{}
+	g, stats, err := build(ctx, space, arch, &o, out)
+	if err != nil {
+		return nil, stats, err
+	}
+	g.data = out
+	return g, stats, nil
+}
+
+// BuildFile is Build to a file, which appears whole or not at all; one that is
+// there is replaced. Temporary files are made beside it, and removed.
+func BuildFile(ctx context.Context, space *engine.Space, arch addr.Arch, o Options, path string) (Stats, error) {
+	if o.Spill == "" {
+		o.Spill = filepath.Dir(path)
+	}
+	w, err := createFile(path)
+	if err != nil {
+		return Stats{}, err
+	}
+	defer w.abandon()
+	g, stats, err := build(ctx, space, arch, &o, w)
+	if err != nil {
+		return stats, err
+	}
+	return stats, w.finish(g)
+}
+
+// sink takes the bytes of groups, in order.
+type sink interface {
+	append(b []byte) error
+	base() uint64 // of the first byte
+}
+
+func build(ctx context.Context, space *engine.Space, arch addr.Arch, o *Options, to sink) (*Graph, Stats, error) {
+	begin := time.Now()
+	var stats Stats
+	if err := o.Validate(); err != nil {
+		return nil, stats, err
+	}
+	o.complete(arch)
+	s, err := newSweep(space, arch, o)
+	if err != nil {
+		return nil, stats, err
+	}
+	defer s.kept.close()
+	if stats.Stats, err = s.run(ctx, space, o); err != nil {
+		return nil, stats, err
+	}
+	stats.Sweep = time.Since(begin)
+	g := &Graph{about: about{
+		arch: arch, align: o.Align, presentOnly: o.PresentOnly, filtered: s.scope.filtered,
+		scanned: stats.Scanned, unreadable: stats.UnreadableBytes(),
+		regions: s.scope.regions, sources: s.sources, targets: s.targets,
+	}}
+	if g.identity, err = identify(space); err != nil {
+		return nil, stats, err
+	}
+	if g.groups, err = s.sortAll(ctx, o, to); err != nil {
+		return nil, stats, err
+	}
+	g.edges = g.groups.edges
+	g.verified = make([]atomic.Uint32, len(g.groups.lines)/32+1)
+	stats.Spilled = s.kept.spilled()
+	stats.Bytes = g.groups.end - to.base() + groupLineSize*uint64(len(g.groups.lines))
+	stats.Total = time.Since(begin)
+	stats.Sort = stats.Total - stats.Sweep
+	return g, stats, nil
+}
+
+// sortAll sorts all partitions, several at a time, and appends them in order.
+func (s *sweep) sortAll(ctx context.Context, o *Options, to sink) (directory, error) {
+	var mu sync.Mutex
+	turned := sync.NewCond(&mu)
+	next, turn := 0, 0 // the partition to sort, and to append
+	failed := false
+	d := directory{end: to.base()}
+	group, ctx := errgroup.WithContext(ctx)
+	workers := min(o.Workers, max(1, len(s.parts)))
+	work := func() error {
+		w := &sorter{sweep: s, room: max(1<<16, int(min(o.Memory/uint64(4*workers*8), 1<<40)))}
+		for {
+			mu.Lock()
+			part := next
+			next++
+			mu.Unlock()
+			if part >= len(s.parts) {
+				return nil
+			}
+			if err := context.Cause(ctx); err != nil {
+				return err
+			}
+			if err := w.sort(part); err != nil {
+				return fmt.Errorf("sorting edges to %v: %w", s.cutOf(part), err)
+			}
+			s.drop(part)
+			mu.Lock()
+			for turn != part && !failed {
+				turned.Wait()
+			}
+			if failed {
+				mu.Unlock()
+				return nil // another one says why
+			}
+			err := to.append(w.out.out)
+			for _, l := range w.out.lines {
+				l.at += d.end
+				l.edges += d.edges
+				d.lines = append(d.lines, l)
+			}
+			d.end += uint64(len(w.out.out))
+			d.edges += w.out.edges
+			turn++
+			mu.Unlock()
+			turned.Broadcast()
+			if err != nil {
+				return err
+			}
+		}
+	}
+	for range workers {
+		group.Go(func() error {
+			err := work()
+			if err != nil {
+				mu.Lock()
+				failed = true
+				mu.Unlock()
+				turned.Broadcast()
+			}
+			return err
+		})
+	}
+	return d, group.Wait()
+}
+
+// cutOf is the addresses of a partition's first range, for an error.
+func (s *sweep) cutOf(part int) addr.Range {
+	for _, t := range s.cut {
+		if int(t.part) == part {
+			return t.Range
+		}
+	}
+	return addr.All
+}

@@ -1,0 +1,245 @@
+package graph
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"math"
+	"math/bits"
+	"runtime"
+	"slices"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
+
+	"vscan/engine/addr"
+)
+
+// Forward is the edges of a graph by source, in memory: what chains and reach
+// work on. It takes 8 bytes an edge and 3 bits for each word that is no edge.
+// It is immutable and safe for concurrent use.
+type Forward struct {
+	g       *Graph
+	bits    []uint64    // a bit for each number of a source: it has an edge
+	ranks   []uint32    // for each word of bits: the edges before it
+	targets []addr.Addr // by source
+	workers int
+}
+
+// maxForward bounds the numbers of sources that a Forward has bits for: 2^40,
+// which are 128 GiB.
+const maxForward = 1 << 40
+
+// Forward turns the edges round, with so many workers; 0 is as many as there
+// are processors. The error is that of reading the graph, or the cause of the
+// context's end.
+func (g *Graph) Forward(ctx context.Context, workers int) (*Forward, error) {
+	if workers <= 0 {
+		workers = runtime.GOMAXPROCS(0)
+	}
+	if g.edges > math.MaxUint32 {
+		return nil, fmt.Errorf("%s: %d edges are more than the 2^32 − 1 that can be turned round: build a graph of fewer mappings or ranges", g.data.name(), g.edges)
+	}
+	if g.sources.count > maxForward {
+		return nil, fmt.Errorf("%s: %d words are more than the 2^40 that can be turned round: build a graph of fewer mappings or ranges", g.data.name(), g.sources.count)
+	}
+	f := &Forward{g: g, workers: workers}
+	f.bits = make([]uint64, g.sources.count/64+1)
+	err := f.eachGroup(ctx, func(_ uint64, entries []entry) error {
+		for _, e := range entries {
+			s := e.source()
+			atomic.OrUint64(&f.bits[s/64], 1<<(s%64))
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	f.ranks = make([]uint32, len(f.bits)+1)
+	n := uint64(0)
+	for i, b := range f.bits {
+		f.ranks[i] = uint32(n)
+		n += uint64(bits.OnesCount64(b))
+	}
+	f.ranks[len(f.bits)] = uint32(n)
+	if n != g.edges { // a source is in one edge only
+		return nil, fmt.Errorf("%s: %d sources have %d edges: the file is damaged; build the graph again", g.data.name(), n, g.edges)
+	}
+	f.targets = make([]addr.Addr, n)
+	err = f.eachGroup(ctx, func(page uint64, entries []entry) error {
+		hint := 0
+		at := g.targets.at(page, &hint)
+		for _, e := range entries {
+			f.targets[f.rank(e.source())] = at + addr.Addr(e.offset())
+		}
+		return nil
+	})
+	return f, err
+}
+
+// eachGroup calls fn with the entries of all pages, on several goroutines.
+func (f *Forward) eachGroup(ctx context.Context, fn func(page uint64, entries []entry) error) error {
+	const atOnce = 16
+	var next atomic.Int64
+	lines := len(f.g.groups.lines)
+	group, ctx := errgroup.WithContext(ctx)
+	for range min(f.workers, lines/atOnce+1) {
+		group.Go(func() error {
+			w := walk{g: f.g}
+			for {
+				i := int(next.Add(atOnce)) - atOnce
+				if i >= lines {
+					return nil
+				}
+				if err := context.Cause(ctx); err != nil {
+					return err
+				}
+				if err := w.each(i, min(i+atOnce, lines), fn); err != nil {
+					return err
+				}
+			}
+		})
+	}
+	return group.Wait()
+}
+
+// parallel calls fn with parts of 0 to n, on several goroutines; part is from 0.
+func (f *Forward) parallel(n int, fn func(part, lo, hi int)) {
+	parts := min(f.workers, n/4096+1)
+	var group errgroup.Group
+	for i := range parts {
+		group.Go(func() error {
+			fn(i, n/parts*i+min(i, n%parts), n/parts*(i+1)+min(i+1, n%parts))
+			return nil
+		})
+	}
+	group.Wait()
+}
+
+// rank is how many edges have a source with a number below s.
+func (f *Forward) rank(s uint64) uint32 {
+	return f.ranks[s/64] + uint32(bits.OnesCount64(f.bits[s/64]&(1<<(s%64)-1)))
+}
+
+// has says whether the source with a number has an edge.
+func (f *Forward) has(s uint64) bool { return f.bits[s/64]>>(s%64)&1 == 1 }
+
+// below is how many edges have their source below a.
+func (f *Forward) below(a addr.Addr, hint *int) uint32 {
+	return f.rank(f.g.sources.below(a, hint))
+}
+
+// span is the edges, by number, whose sources lie in r: lo ≤ number < hi.
+func (f *Forward) span(r addr.Range, hint *int) (lo, hi uint32) {
+	lo = f.below(r.First, hint)
+	if r.Last == addr.Max {
+		return lo, uint32(len(f.targets))
+	}
+	return lo, f.below(r.Last+1, hint)
+}
+
+// number is that of an edge's source; near is one at or below it, the nearer
+// the better.
+func (f *Forward) number(edge uint32, near uint64) uint64 {
+	i := near / 64
+	for range 32 {
+		if f.ranks[i+1] > edge {
+			return f.selectIn(i, edge)
+		}
+		i++
+	}
+	lo, hi := int(i), len(f.bits) // the last word with rank ≤ edge
+	for hi-lo > 1 {
+		if m := (lo + hi) / 2; f.ranks[m] <= edge {
+			lo = m
+		} else {
+			hi = m
+		}
+	}
+	return f.selectIn(uint64(lo), edge)
+}
+
+// selectIn is the number of an edge's source, which is in word i of bits.
+func (f *Forward) selectIn(i uint64, edge uint32) uint64 {
+	b := f.bits[i]
+	for range edge - f.ranks[i] {
+		b &= b - 1
+	}
+	return i*64 + uint64(bits.TrailingZeros64(b))
+}
+
+// Target is what the word at a source refers to; false where it has no edge.
+func (f *Forward) Target(source addr.Addr) (addr.Addr, bool) {
+	hint := 0
+	if uint64(source)&(1<<f.g.sources.shift-1) != 0 {
+		return 0, false
+	}
+	s, ok := f.g.sources.number(source, &hint)
+	if !ok || !f.has(s) {
+		return 0, false
+	}
+	return f.targets[f.rank(s)], true
+}
+
+// From yields the edges whose source lies in r, ascending by source.
+func (f *Forward) From(r addr.Range) iter.Seq[Edge] {
+	return func(yield func(Edge) bool) {
+		hint := 0
+		lo, hi := f.span(r, &hint)
+		near, at := f.g.sources.below(r.First, &hint), 0
+		for e := lo; e < hi; e++ {
+			near = f.number(e, near)
+			if !yield(Edge{f.g.sources.at(near, &at), f.targets[e]}) {
+				return
+			}
+		}
+	}
+}
+
+// From yields the edges whose source lies in r, ascending by source, without the
+// image. All of the graph is read for it, and the result is in memory first;
+// for many ranges see Graph.Forward. An error is in a last pair.
+func (g *Graph) From(r addr.Range) iter.Seq2[Edge, error] {
+	return func(yield func(Edge, error) bool) {
+		edges, err := g.collectFrom(r)
+		for _, e := range edges {
+			if !yield(e, nil) {
+				return
+			}
+		}
+		if err != nil {
+			yield(Edge{}, err)
+		}
+	}
+}
+
+func (g *Graph) collectFrom(r addr.Range) ([]Edge, error) {
+	hint, at, page := 0, 0, 0
+	lo, hi := g.sources.below(r.First, &hint), g.sources.count
+	if r.Last < addr.Max {
+		hi = g.sources.below(r.Last+1, &hint)
+	}
+	var edges []Edge
+	w := walk{g: g}
+	err := w.each(0, len(g.groups.lines), func(p uint64, entries []entry) error {
+		for _, e := range entries {
+			if s := e.source(); s >= lo && s < hi {
+				edges = append(edges, Edge{g.sources.at(s, &at), g.targets.at(p, &page) + addr.Addr(e.offset())})
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	slices.SortFunc(edges, func(a, b Edge) int {
+		switch {
+		case a.Source < b.Source:
+			return -1
+		case a.Source > b.Source:
+			return 1
+		}
+		return 0
+	})
+	return edges, nil
+}

@@ -1,0 +1,180 @@
+package graph
+
+import (
+	"encoding/binary"
+	"fmt"
+	"hash/crc32"
+	"sort"
+
+	"vscan/engine"
+)
+
+// Pages that have edges are stored in groups, some tens together. A group is
+// what is read and verified at once; the directory has a line for each:
+//
+//	group   (+page, entries, bytes) … │ page │ page │ …
+//
+// A group's first page is in the directory, and +page is the distance from the
+// page before.
+const (
+	groupPages = 64
+	groupBytes = 32 << 10 // a group that has as many gets no more pages
+)
+
+// groupLine is a group in the directory.
+type groupLine struct {
+	page  uint64 // number of the first
+	at    uint64 // offset of the group's bytes in the graph's data
+	edges uint64 // in all groups before
+	crc   uint32 // CRC-32C of its bytes
+	pages uint32
+}
+
+const groupLineSize = 32
+
+// directory is all groups, ascending by page.
+type directory struct {
+	lines []groupLine
+	end   uint64 // of the data: the offset after the last group
+	edges uint64
+}
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// span is where the bytes of group i are.
+func (d *directory) span(i int) (at, end uint64) {
+	if i+1 < len(d.lines) {
+		return d.lines[i].at, d.lines[i+1].at
+	}
+	return d.lines[i].at, d.end
+}
+
+// count is how many edges group i has.
+func (d *directory) count(i int) uint64 {
+	if i+1 < len(d.lines) {
+		return d.lines[i+1].edges - d.lines[i].edges
+	}
+	return d.edges - d.lines[i].edges
+}
+
+// from is the first group that can have a page ≥ p.
+func (d *directory) from(p uint64) int {
+	return max(0, sort.Search(len(d.lines), func(i int) bool { return d.lines[i].page > p })-1)
+}
+
+// groupWriter puts pages into groups.
+type groupWriter struct {
+	head, body []byte
+	line       groupLine // of the group in hand
+	last       uint64    // page
+	edges      uint64    // so far
+	out        []byte
+	lines      []groupLine // at counts from the start of out
+}
+
+// add adds a page; its entries ascend by source, and there is one at least.
+func (w *groupWriter) add(page uint64, entries []entry) {
+	hub := len(entries) >= hubEntries
+	if w.line.pages == groupPages || len(w.body) >= groupBytes || hub {
+		w.flush()
+	}
+	if w.line.pages == 0 {
+		w.line = groupLine{page: page, edges: w.edges}
+		w.last = page
+	}
+	n := len(w.body)
+	w.body = appendPage(w.body, entries)
+	w.head = binary.AppendUvarint(w.head, page-w.last)
+	w.head = binary.AppendUvarint(w.head, uint64(len(entries)))
+	w.head = binary.AppendUvarint(w.head, uint64(len(w.body)-n))
+	w.line.pages++
+	w.last = page
+	w.edges += uint64(len(entries))
+	if hub {
+		w.flush()
+	}
+}
+
+// flush ends the group in hand.
+func (w *groupWriter) flush() {
+	if w.line.pages == 0 {
+		return
+	}
+	w.line.at = uint64(len(w.out))
+	w.out = append(append(w.out, w.head...), w.body...)
+	w.line.crc = crc32.Checksum(w.out[w.line.at:], castagnoli)
+	w.lines = append(w.lines, w.line)
+	w.head, w.body, w.line.pages = w.head[:0], w.body[:0], 0
+}
+
+// pageBlock is the stored entries of one page.
+type pageBlock struct {
+	page  uint64
+	count int // of entries
+	size  int // of bytes
+	bytes []byte
+}
+
+// pagesOf reads the head of group i, whose bytes are b. The bytes of the pages
+// are parts of b.
+func (g *Graph) pagesOf(dst []pageBlock, i int, b []byte) ([]pageBlock, error) {
+	line := &g.groups.lines[i]
+	c := cursor{b: b}
+	page, total := line.page, uint64(0)
+	if uint64(line.pages) > uint64(len(b)) {
+		return dst, g.damaged(i, "has more pages than bytes")
+	}
+	first := len(dst)
+	for k := range line.pages {
+		d, n, size := c.uvarint(), c.uvarint(), c.uvarint()
+		if d >= g.targets.count || n > size || size > uint64(len(b)) {
+			c.bad = true
+		}
+		page += d
+		total += n
+		if c.bad || (k == 0) != (d == 0) || page >= g.targets.count || n == 0 {
+			return dst, g.damaged(i, "has a head that makes no sense")
+		}
+		dst = append(dst, pageBlock{page: page, count: int(n), size: int(size)})
+	}
+	for k := first; k < len(dst); k++ {
+		dst[k].bytes = c.take(uint64(dst[k].size))
+	}
+	if c.bad || len(c.b) > 0 || total != g.groups.count(i) {
+		return dst, g.damaged(i, "does not end where it should")
+	}
+	return dst, nil
+}
+
+// damaged is the error of a group that cannot be right.
+func (g *Graph) damaged(i int, what string) error {
+	at, _ := g.groups.span(i)
+	return fmt.Errorf("%s: the group of pages at file offset %#x %s: the file is damaged; build the graph again", g.data.name(), at, what)
+}
+
+// bytesOf is the bytes of group i, verified. buf is filled where they are not
+// in memory. The caller is in an engine.Guard: see Graph.guard.
+func (g *Graph) bytesOf(buf []byte, i int) ([]byte, error) {
+	at, end := g.groups.span(i)
+	b, err := g.data.view(buf, at, int(end-at))
+	if err != nil {
+		return nil, err
+	}
+	if v, bit := &g.verified[i/32], uint32(1)<<(i%32); v.Load()&bit == 0 {
+		if sum := crc32.Checksum(b, castagnoli); sum != g.groups.lines[i].crc {
+			return nil, g.damaged(i, fmt.Sprintf("has the checksum %#08x instead of %#08x", sum, g.groups.lines[i].crc))
+		}
+		v.Or(bit)
+	}
+	return b, nil
+}
+
+// guard calls f, which reads the graph's data. A fault in mapped memory is an
+// error.
+func (g *Graph) guard(f func() error) error {
+	var err error
+	if fault := engine.Guard(func() { err = f() }); fault != nil {
+		return fmt.Errorf("%s: %w", g.data.name(), fault)
+	}
+	return err
+}

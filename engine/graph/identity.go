@@ -1,0 +1,130 @@
+package graph
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"vscan/engine"
+)
+
+// identity ties a graph to the memory that it was made of: how it is mapped,
+// and for each source of bytes its size and samples of its content.
+type identity struct {
+	layout  [sha256.Size]byte // of all mappings
+	sources []sourceIdentity  // in the order in which mappings name them
+}
+
+type sourceIdentity struct {
+	size    uint64
+	samples [sha256.Size]byte
+}
+
+const (
+	// samples is how many blocks of a source are looked at: the first, the
+	// last, and evenly spaced ones between.
+	samples     = 64
+	sampleBytes = 4096
+)
+
+// identify makes the identity of a space. A block that cannot be read counts
+// as what of it can.
+func identify(space *engine.Space) (identity, error) {
+	var id identity
+	layout := sha256.New()
+	numbers := map[engine.Source]uint64{}
+	for _, m := range space.Mappings() {
+		source := uint64(0)
+		if m.Source != nil {
+			n, known := numbers[m.Source]
+			if !known {
+				n = uint64(len(numbers)) + 1
+				numbers[m.Source] = n
+				id.sources = append(id.sources, identifySource(m.Source))
+			}
+			source = n
+		}
+		var b []byte
+		for _, v := range []uint64{uint64(m.First), uint64(m.Last), uint64(m.State), source, m.Offset} {
+			b = binary.LittleEndian.AppendUint64(b, v)
+		}
+		layout.Write(b)
+	}
+	layout.Sum(id.layout[:0])
+	return id, nil
+}
+
+func identifySource(src engine.Source) sourceIdentity {
+	id := sourceIdentity{size: src.Size()}
+	h := sha256.New()
+	buf := make([]byte, sampleBytes)
+	step := id.size / samples
+	for i := range uint64(samples) {
+		at := i * step
+		if i == samples-1 && id.size > sampleBytes {
+			at = id.size - sampleBytes
+		}
+		if at >= id.size {
+			break
+		}
+		n := int(min(sampleBytes, id.size-at))
+		engine.Guard(func() {
+			b, _ := src.View(buf, at, n)
+			h.Write(b)
+		})
+	}
+	h.Sum(id.samples[:0])
+	return id
+}
+
+// ErrOther is the error of a graph that was made of another image.
+var ErrOther = errors.New("the graph was made of another image")
+
+// Check is nil where the graph was made of this space: the mappings lie alike,
+// and their sources have the same sizes and, as far as samples tell, the same
+// content. The error is an ErrOther that says what differs. The memory of a live
+// process changes, and its graph is that of a moment: it fails Check soon.
+func (g *Graph) Check(space *engine.Space) error {
+	now, err := identify(space)
+	switch {
+	case err != nil:
+		return err
+	case now.layout != g.identity.layout:
+		return fmt.Errorf("%s: %w: other memory is mapped, or elsewhere", g.data.name(), ErrOther)
+	case len(now.sources) != len(g.identity.sources):
+		return fmt.Errorf("%s: %w: its memory lies in %d files or sources, not %d", g.data.name(), ErrOther, len(g.identity.sources), len(now.sources))
+	}
+	for i, s := range now.sources {
+		switch was := g.identity.sources[i]; {
+		case was.size != s.size:
+			return fmt.Errorf("%s: %w: its file had %d bytes, not %d", g.data.name(), ErrOther, was.size, s.size)
+		case was.samples != s.samples:
+			return fmt.Errorf("%s: %w: the file has the same size and other bytes", g.data.name(), ErrOther)
+		}
+	}
+	return nil
+}
+
+func (id *identity) encode() []byte {
+	b := append([]byte(nil), id.layout[:]...)
+	for _, s := range id.sources {
+		b = binary.LittleEndian.AppendUint64(b, s.size)
+		b = append(b, s.samples[:]...)
+	}
+	return b
+}
+
+func (id *identity) decode(b []byte) error {
+	const each = 8 + sha256.Size
+	if len(b) < sha256.Size || (len(b)-sha256.Size)%each != 0 {
+		return fmt.Errorf("%d bytes are no identity of an image", len(b))
+	}
+	b = b[copy(id.layout[:], b):]
+	for ; len(b) > 0; b = b[each:] {
+		s := sourceIdentity{size: binary.LittleEndian.Uint64(b)}
+		copy(s.samples[:], b[8:])
+		id.sources = append(id.sources, s)
+	}
+	return nil
+}

@@ -1,0 +1,254 @@
+package graph
+
+import (
+	"context"
+	"iter"
+	"math/bits"
+	"slices"
+
+	"vscan/engine/addr"
+)
+
+// Chain is a way from a root to a target. It holds until the next one.
+type Chain struct {
+	Class   RootClass
+	Root    addr.Addr   // of the first pointer
+	Place   Place       // of the root
+	Words   []addr.Addr // of all pointers; Words[0] is Root
+	Offsets []int64     // what is added to each pointer, as many as Words
+	Target  addr.Addr   // where it ends
+}
+
+// Sum is the size of all offsets together, signs aside.
+func (c *Chain) Sum() uint64 {
+	n := uint64(0)
+	for _, o := range c.Offsets {
+		n += uint64(max(o, -o))
+	}
+	return n
+}
+
+func (c *Chain) clone() Chain {
+	d := *c
+	d.Words, d.Offsets = slices.Clone(c.Words), slices.Clone(c.Offsets)
+	return d
+}
+
+// Left is what a listing left out, as far as it has gone.
+type Left struct {
+	Loops     uint64 // walks that came by a word twice, cut off where they did: each stands for all that go on so
+	Elsewhere uint64 // beginnings of walks that do not hold in one of the other graphs
+}
+
+// All yields every chain, lazily: those with fewer pointers first, then by class
+// of root, then by address of the root, of the second word, and so on. The
+// first is there as soon as levels up to its number of pointers are computed.
+// Of a target of several bytes, a chain ends at the one nearest the last
+// pointer. A last pair has the cause of the context's end. left, if not nil, is
+// kept up to date.
+func (c *Chains) All(ctx context.Context, left *Left) iter.Seq2[*Chain, error] {
+	return func(yield func(*Chain, error) bool) {
+		l := newLister(c, ctx, left)
+		l.yield = func(ch *Chain) bool { return yield(ch, nil) }
+		for n := 1; n <= c.opt.Depth && !l.stopped; n++ {
+			if _, err := c.level(ctx, n); err != nil {
+				yield(nil, err)
+				return
+			}
+			for class := RootClass(0); class < rootClasses; class++ {
+				l.list(class, n, noBudget)
+			}
+		}
+		if l.err != nil {
+			yield(nil, l.err)
+		}
+	}
+}
+
+// noBudget is more than offsets can sum up to.
+const noBudget = 1 << 62
+
+// lister lists walks depth first.
+type lister struct {
+	c       *Chains
+	ctx     context.Context
+	left    *Left
+	yield   func(*Chain) bool
+	chain   Chain
+	edges   []uint32      // of the walk in hand
+	numbers []uint64      // of their sources
+	also    [][]addr.Addr // of each other graph: what the pointers of the walk are there
+	budget  uint64        // that offsets may sum up to; yield may lower it
+	used    uint64        // by the walk in hand
+	at      int           // hint of numbers to addresses
+	below   int           // hint of addresses to numbers
+	steps   uint
+	stopped bool
+	err     error
+}
+
+func newLister(c *Chains, ctx context.Context, left *Left) *lister {
+	if left == nil {
+		left = &Left{}
+	}
+	*left = Left{}
+	return &lister{c: c, ctx: ctx, left: left, also: make([][]addr.Addr, len(c.also))}
+}
+
+// list lists walks of n pointers from roots of a class, whose offsets sum up
+// to the budget at most, ascending by their words.
+func (l *lister) list(class RootClass, n int, budget uint64) {
+	l.chain.Class, l.budget, l.used = class, budget, 0
+	arrives := l.c.levels[n-1].arrives
+	near := uint64(0)
+	for _, r := range l.c.roots[class] {
+		for e := nextBit(arrives, r.lo, r.hi); e < r.hi && !l.stopped; e = nextBit(arrives, e+1, r.hi) {
+			near = l.c.f.number(e, near)
+			root := l.c.f.g.sources.at(near, &l.at)
+			l.chain.Root, l.chain.Place = root, l.c.places.at(root)
+			l.chain.Words, l.chain.Offsets = append(l.chain.Words[:0], root), l.chain.Offsets[:0]
+			l.edges, l.numbers = append(l.edges[:0], e), append(l.numbers[:0], near)
+			if l.alsoRoot() {
+				l.walk(n - 1)
+			}
+		}
+	}
+}
+
+// nextBit is the first bit set from lo on and below hi, or hi.
+func nextBit(b []uint64, lo, hi uint32) uint32 {
+	for lo < hi {
+		if w := b[lo/64] >> (lo % 64); w != 0 {
+			return min(lo+uint32(bits.TrailingZeros64(w)), hi)
+		}
+		lo = lo&^63 + 64
+		if lo == 0 { // past 2^32
+			return hi
+		}
+	}
+	return hi
+}
+
+// walk goes on from the last edge with n more pointers.
+func (l *lister) walk(n int) {
+	if l.steps++; l.steps&(1<<12-1) == 0 {
+		if err := context.Cause(l.ctx); err != nil {
+			l.err, l.stopped = err, true
+			return
+		}
+	}
+	c := l.c
+	e := l.edges[len(l.edges)-1]
+	v := c.f.targets[e]
+	if n == 0 {
+		l.arrive(v)
+		return
+	}
+	lo, hi := c.lo[e], c.hi[e]
+	if l.used > l.budget { // it was lowered
+		return
+	}
+	if budget := l.budget - l.used; budget < uint64(max(c.opt.High, -c.opt.Low)) {
+		w, ok := window(v, max(c.opt.Low, -int64(budget)), min(c.opt.High, int64(budget)))
+		if !ok || w.First > w.Last {
+			return
+		}
+		from, to := c.f.span(w, &l.below)
+		lo, hi = max(lo, from), min(hi, to)
+	}
+	arrives := c.levels[n-1].arrives
+	depth := len(l.edges)
+	near, known := uint64(0), false
+	for next := nextBit(arrives, lo, hi); next < hi && !l.stopped; next = nextBit(arrives, next+1, hi) {
+		if slices.Contains(l.edges, next) {
+			l.left.Loops++
+			continue
+		}
+		if !known {
+			first, _ := window(v, c.opt.Low, c.opt.High)
+			near, known = c.f.g.sources.below(first.First, &l.below), true
+		}
+		near = c.f.number(next, near)
+		word := c.f.g.sources.at(near, &l.at)
+		offset := int64(word - v)
+		l.edges = append(l.edges, next)
+		l.chain.Words, l.chain.Offsets = append(l.chain.Words, word), append(l.chain.Offsets, offset)
+		if l.alsoStep(offset) {
+			l.step(n-1, uint64(max(offset, -offset)))
+		}
+		l.edges, l.chain.Words, l.chain.Offsets = l.edges[:depth], l.chain.Words[:depth], l.chain.Offsets[:depth-1]
+	}
+}
+
+// step is walk after an offset of some size.
+func (l *lister) step(n int, size uint64) {
+	if l.used+size > l.budget {
+		return
+	}
+	l.used += size
+	l.walk(n)
+	l.used -= size
+}
+
+// arrive ends a walk whose last pointer is v.
+func (l *lister) arrive(v addr.Addr) {
+	t := l.c.opt.Target
+	w, _ := window(v, l.c.opt.Low, l.c.opt.High)
+	t, _ = t.Intersect(w)
+	end := min(max(v, t.First), t.Last)
+	offset := int64(end - v)
+	if l.used+uint64(max(offset, -offset)) > l.budget {
+		return
+	}
+	if !l.alsoEnd(offset) {
+		return
+	}
+	n := len(l.chain.Offsets)
+	l.chain.Offsets = append(l.chain.Offsets, offset)
+	l.chain.Target = end
+	l.stopped = !l.yield(&l.chain)
+	l.chain.Offsets = l.chain.Offsets[:n]
+}
+
+// alsoRoot finds the root in the other graphs.
+func (l *lister) alsoRoot() bool {
+	for i, p := range l.c.also {
+		a, ok := p.find(l.chain.Place)
+		if ok {
+			a, ok = l.c.opt.Also[i].Forward.Target(a)
+		}
+		if !ok {
+			l.left.Elsewhere++
+			return false
+		}
+		l.also[i] = append(l.also[i][:0], a)
+	}
+	return true
+}
+
+// alsoStep follows an offset and the pointer there in the other graphs.
+func (l *lister) alsoStep(offset int64) bool {
+	depth := len(l.edges) - 1
+	for i := range l.also {
+		v, ok := l.c.opt.Also[i].Forward.Target(l.also[i][depth-1] + addr.Addr(offset))
+		if !ok {
+			l.left.Elsewhere++
+			return false
+		}
+		l.also[i] = append(l.also[i][:depth], v)
+	}
+	return true
+}
+
+// alsoEnd says whether the walk ends well in the other graphs.
+func (l *lister) alsoEnd(offset int64) bool {
+	for i := range l.also {
+		end := l.also[i][len(l.edges)-1] + addr.Addr(offset)
+		o := &l.c.opt.Also[i]
+		if o.Target != nil && !o.Target.Contains(end) || o.Target == nil && o.Forward.g.RegionAt(end) < 0 {
+			l.left.Elsewhere++
+			return false
+		}
+	}
+	return true
+}

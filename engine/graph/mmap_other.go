@@ -1,0 +1,13 @@
+//go:build !unix
+
+package graph
+
+import (
+	"errors"
+	"os"
+)
+
+// mapFile is not there: files are read call by call.
+func mapFile(*os.File, uint64) ([]byte, error) { return nil, errors.ErrUnsupported }
+
+func unmapFile([]byte) error { return nil }

@@ -1,0 +1,307 @@
+package graph
+
+import (
+	"encoding/binary"
+	"errors"
+	"math/bits"
+	"slices"
+)
+
+// How the edges to one page of targets are stored. An entry is the number of
+// the source and the target's offset in the page.
+//
+// A page with few entries has them by ascending source, in two columns: the
+// offsets, all shifted right by as many bits as are zero in each, packed to as
+// many bits as remain; then the sources, each but the first less the one
+// before, as varints:
+//
+//	shift │ offset offset offset … │ source +delta +delta …
+//
+// A page with hubEntries or more is a hub: something that half of memory points
+// at, such as the table of a class or the end of every list. Its entries are
+// by offset, then source, with an index, so that a window of offsets is read
+// without the rest:
+//
+//	hubMark │ runs │ (+offset, entries, bytes) … │ source +delta … │ source +delta … │ …
+//
+// Numbers are varints (encoding/binary). Within a page both orders are total,
+// since a source is in one entry only.
+const (
+	hubEntries = 1 << 14
+	hubMark    = 0xff
+	offsetBits = pageShift
+	offsetMask = pageSize - 1
+)
+
+// entry packs a source's number and an offset in the page, so that entries
+// compare by source.
+type entry uint64
+
+func newEntry(source, offset uint64) entry { return entry(source<<offsetBits | offset) }
+
+func (e entry) source() uint64 { return uint64(e) >> offsetBits }
+func (e entry) offset() uint64 { return uint64(e) & offsetMask }
+
+// byTarget orders entries by offset, then source.
+func (e entry) byTarget() uint64 { return bits.RotateLeft64(uint64(e), -offsetBits) }
+
+// appendPage appends a page's entries, which ascend by source.
+func appendPage(dst []byte, entries []entry) []byte {
+	if len(entries) >= hubEntries {
+		return appendHub(dst, entries)
+	}
+	all := uint64(0)
+	for _, e := range entries {
+		all |= uint64(e)
+	}
+	shift := min(uint(bits.TrailingZeros64(all&offsetMask|1<<offsetBits)), offsetBits)
+	width := offsetBits - shift
+	dst = append(dst, byte(shift))
+	acc, have := uint64(0), uint(0)
+	for _, e := range entries {
+		acc |= e.offset() >> shift << have
+		if have += width; have >= 32 {
+			dst = binary.LittleEndian.AppendUint32(dst, uint32(acc))
+			acc >>= 32
+			have -= 32
+		}
+	}
+	for ; have > 0; have -= min(have, 8) {
+		dst = append(dst, byte(acc))
+		acc >>= 8
+	}
+	last := uint64(0)
+	for _, e := range entries {
+		dst = binary.AppendUvarint(dst, e.source()-last)
+		last = e.source()
+	}
+	return dst
+}
+
+func appendHub(dst []byte, entries []entry) []byte {
+	// Sorted by counting, which keeps the order of sources.
+	var starts [pageSize + 1]int
+	for _, e := range entries {
+		starts[e.offset()+1]++
+	}
+	runs := 0
+	for i := range pageSize {
+		if starts[i+1] > 0 {
+			runs++
+		}
+		starts[i+1] += starts[i]
+	}
+	sorted := make([]uint64, len(entries))
+	next := starts
+	for _, e := range entries {
+		sorted[next[e.offset()]] = e.source()
+		next[e.offset()]++
+	}
+	dst = append(dst, hubMark)
+	dst = binary.AppendUvarint(dst, uint64(runs))
+	var body []byte
+	before := 0
+	for off := range pageSize {
+		run := sorted[starts[off]:starts[off+1]]
+		if len(run) == 0 {
+			continue
+		}
+		from, last := len(body), uint64(0)
+		for _, s := range run {
+			body = binary.AppendUvarint(body, s-last)
+			last = s
+		}
+		dst = binary.AppendUvarint(dst, uint64(off-before))
+		dst = binary.AppendUvarint(dst, uint64(len(run)))
+		dst = binary.AppendUvarint(dst, uint64(len(body)-from))
+		before = off
+	}
+	return append(dst, body...)
+}
+
+var errPage = errors.New("the entries of a page do not end where they should")
+
+// decodePage appends to dst the n entries of a page, ascending by source, or
+// for a hub, by offset and then source. sources is how many numbers there are.
+// It allocates no more than b's bytes can hold entries of.
+func decodePage(dst []entry, b []byte, n int, sources uint64) ([]entry, error) {
+	if len(b) == 0 || n > len(b) {
+		return dst, errPage
+	}
+	if b[0] == hubMark {
+		return decodeHub(dst, b, n, 0, offsetMask, sources)
+	}
+	shift := uint(b[0])
+	if shift > offsetBits {
+		return dst, errPage
+	}
+	width := offsetBits - shift
+	packed := (n*int(width) + 7) / 8
+	if 1+packed > len(b) {
+		return dst, errPage
+	}
+	offsets, rest := b[1:1+packed], b[1+packed:]
+	dst = slices.Grow(dst, n)
+	out := dst[len(dst) : len(dst)+n]
+	last := uint64(0)
+	acc, have, at := uint64(0), uint(0), 0
+	mask := uint64(1)<<width - 1
+	pos := 0
+	for i := range out {
+		if pos >= len(rest) {
+			return dst, errPage
+		}
+		d := uint64(rest[pos])
+		pos++
+		if d >= 0x80 {
+			d &= 0x7f
+			for k := uint(7); ; k += 7 {
+				if pos >= len(rest) || k > 56 {
+					return dst, errPage
+				}
+				c := rest[pos]
+				pos++
+				d |= uint64(c&0x7f) << k
+				if c < 0x80 {
+					break
+				}
+			}
+		}
+		if i > 0 && d == 0 {
+			return dst, errPage
+		}
+		last += d
+		if last >= sources {
+			return dst, errPage
+		}
+		if have < width {
+			if at+4 <= len(offsets) {
+				acc |= uint64(binary.LittleEndian.Uint32(offsets[at:])) << have
+				at += 4
+				have += 32
+			} else {
+				for have < width {
+					acc |= uint64(offsets[at]) << have
+					at++
+					have += 8
+				}
+			}
+		}
+		out[i] = newEntry(last, acc&mask<<shift)
+		acc >>= width
+		have -= width
+	}
+	if pos != len(rest) {
+		return dst, errPage
+	}
+	return dst[:len(dst)+n], nil
+}
+
+// decodeHub appends the entries of a hub with offsets from lo to hi.
+func decodeHub(dst []entry, b []byte, n int, lo, hi uint64, sources uint64) ([]entry, error) {
+	runs, err := hubRuns(b, n)
+	if err != nil {
+		return dst, err
+	}
+	for _, r := range runs {
+		if r.offset < lo || r.offset > hi {
+			continue
+		}
+		if dst, err = r.append(dst, sources); err != nil {
+			return dst, err
+		}
+	}
+	return dst, nil
+}
+
+// hubRun is the sources of one target in a hub.
+type hubRun struct {
+	offset uint64
+	count  int
+	bytes  []byte
+}
+
+// hubRuns is the index of a hub of n entries.
+func hubRuns(b []byte, n int) ([]hubRun, error) {
+	c := cursor{b: b[1:]}
+	count := c.uvarint()
+	if c.bad || count > pageSize || count == 0 {
+		return nil, errPage
+	}
+	runs := make([]hubRun, count)
+	sizes := make([]uint64, count)
+	offset, total := uint64(0), uint64(0)
+	for i := range runs {
+		d, entries, size := c.uvarint(), c.uvarint(), c.uvarint()
+		offset += d
+		total += entries
+		if c.bad || d >= pageSize || offset >= pageSize || i > 0 && d == 0 || entries == 0 || entries > uint64(n) || size < entries || size > uint64(len(b)) {
+			return nil, errPage
+		}
+		runs[i] = hubRun{offset: offset, count: int(entries)}
+		sizes[i] = size
+	}
+	for i := range runs {
+		if sizes[i] > uint64(len(c.b)) {
+			return nil, errPage
+		}
+		runs[i].bytes, c.b = c.b[:sizes[i]], c.b[sizes[i]:]
+	}
+	if total != uint64(n) || len(c.b) > 0 {
+		return nil, errPage
+	}
+	return runs, nil
+}
+
+// append appends the run's entries.
+func (r hubRun) append(dst []entry, sources uint64) ([]entry, error) {
+	dst = slices.Grow(dst, r.count)
+	b, last := r.bytes, uint64(0)
+	for i := range r.count {
+		d, n := uint64(0), 0
+		if len(b) > 0 && b[0] < 0x80 {
+			d, n = uint64(b[0]), 1
+		} else if d, n = binary.Uvarint(b); n <= 0 {
+			return dst, errPage
+		}
+		if d > sources || i > 0 && d == 0 {
+			return dst, errPage
+		}
+		if last += d; last >= sources {
+			return dst, errPage
+		}
+		dst = append(dst, newEntry(last, r.offset))
+		b = b[n:]
+	}
+	if len(b) > 0 {
+		return dst, errPage
+	}
+	return dst, nil
+}
+
+// cursor reads what a file has, and remembers that something was wrong.
+type cursor struct {
+	b   []byte
+	bad bool
+}
+
+func (c *cursor) uvarint() uint64 {
+	v, n := binary.Uvarint(c.b)
+	if n <= 0 {
+		c.bad, c.b = true, nil
+		return 0
+	}
+	c.b = c.b[n:]
+	return v
+}
+
+// take is the next n bytes.
+func (c *cursor) take(n uint64) []byte {
+	if n > uint64(len(c.b)) {
+		c.bad, c.b = true, nil
+		return nil
+	}
+	var b []byte
+	b, c.b = c.b[:n], c.b[n:]
+	return b
+}

@@ -1,0 +1,79 @@
+package graph
+
+import (
+	"math/bits"
+
+	"vscan/engine"
+	"vscan/engine/addr"
+)
+
+// scope is where edges may come from and go to.
+type scope struct {
+	regions  []Region
+	sources  []addr.Range // merged
+	targets  []addr.Range // merged; without address 0 and what a word cannot hold
+	present  []addr.Range // of targets, merged: those that most edges go to
+	filtered bool
+}
+
+func newScope(space *engine.Space, arch addr.Arch, o *Options) scope {
+	s := scope{filtered: len(o.Sources)+len(o.Targets) > 0 || o.SourceIn != nil || o.TargetIn != nil}
+	pointable := addr.Range{First: 1, Last: arch.MaxAddr()}
+	word := addr.Addr(arch.WordSize())
+	before := engine.Interval{}
+	for v := range space.Intervals(addr.All) {
+		if v.Mapping == nil {
+			before = v
+			continue
+		}
+		s.regions = append(s.regions, Region{Range: v.Range, State: v.Mapping.State, Perm: v.Mapping.Perm, Name: v.Mapping.Name})
+		if v.State() == engine.Present && (o.SourceIn == nil || o.SourceIn(v.Mapping)) {
+			r := v.Range
+			// A word may begin in the zeros before and not be zero.
+			if before.State() == engine.Zero && (o.SourceIn == nil || o.SourceIn(before.Mapping)) {
+				r.First -= min(word-1, r.First-before.First)
+			}
+			s.sources = append(s.sources, r)
+		}
+		if v.State() == engine.Zero && v.Last-v.First < word && (o.SourceIn == nil || o.SourceIn(v.Mapping)) {
+			s.sources = append(s.sources, v.Range) // a word may be longer than all of it
+		}
+		if t, ok := v.Range.Intersect(pointable); ok && (o.TargetIn == nil || o.TargetIn(v.Mapping)) {
+			if v.State() != engine.Absent {
+				s.present = append(s.present, t)
+				s.targets = append(s.targets, t)
+			} else if !o.PresentOnly {
+				s.targets = append(s.targets, t)
+			}
+		}
+		before = v
+	}
+	s.sources = within(addr.Merge(s.sources), o.Sources)
+	s.targets = within(addr.Merge(s.targets), o.Targets)
+	s.present = within(addr.Merge(s.present), o.Targets)
+	return s
+}
+
+// within is what of ranges lies in others too; where there are no others, all.
+// ranges are merged, and so is the result.
+func within(ranges, others []addr.Range) []addr.Range {
+	if len(others) == 0 {
+		return ranges
+	}
+	others = addr.Merge(others)
+	var out []addr.Range
+	for i, j := 0, 0; i < len(ranges) && j < len(others); {
+		if x, ok := ranges[i].Intersect(others[j]); ok {
+			out = append(out, x)
+		}
+		if ranges[i].Last < others[j].Last {
+			i++
+		} else {
+			j++
+		}
+	}
+	return out
+}
+
+// log2 of a power of two.
+func log2(n uint64) uint { return uint(bits.TrailingZeros64(n)) }

@@ -1,0 +1,113 @@
+package graph
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"sync/atomic"
+)
+
+// chunks keeps what the sweep found until it is sorted: in memory up to a
+// limit, then in a temporary file, which has no name where the system allows
+// that, so that nothing is left behind however the program ends.
+type chunks struct {
+	size  int    // of a chunk, in bytes
+	limit int64  // bytes that may stay in memory
+	dir   string // of the file
+	held  atomic.Int64
+
+	mu    sync.Mutex
+	file  *os.File
+	named bool // the file still has a name
+	end   int64
+	pool  sync.Pool
+}
+
+// chunk is where the bytes of a full chunk are.
+type chunk struct {
+	bytes []byte // nil: in the file
+	at    int64
+}
+
+// get is an empty chunk to fill.
+func (c *chunks) get() []byte {
+	if b, ok := c.pool.Get().(*[]byte); ok {
+		return (*b)[:0]
+	}
+	return make([]byte, 0, c.size)
+}
+
+// put keeps a chunk, which is then not the caller's any more.
+func (c *chunks) put(b []byte) (chunk, error) {
+	if c.held.Add(int64(cap(b))) <= c.limit {
+		return chunk{bytes: b}, nil
+	}
+	c.held.Add(-int64(cap(b)))
+	c.mu.Lock()
+	if c.file == nil {
+		if err := c.create(); err != nil {
+			c.mu.Unlock()
+			return chunk{}, err
+		}
+	}
+	at := c.end
+	c.end += int64(len(b))
+	c.mu.Unlock()
+	if _, err := c.file.WriteAt(b, at); err != nil {
+		return chunk{}, fmt.Errorf("temporary file in %s: cannot write at file offset %#x: %w: free some space there, or allow more memory", c.dir, at, err)
+	}
+	b = b[:0]
+	c.pool.Put(&b)
+	return chunk{at: at}, nil
+}
+
+func (c *chunks) create() error {
+	f, err := os.CreateTemp(c.dir, ".vscan-graph-*.tmp")
+	if err != nil {
+		return fmt.Errorf("temporary file for edges that memory does not hold: %w", err)
+	}
+	c.file, c.named = f, true
+	if runtime.GOOS != "windows" {
+		c.named = os.Remove(f.Name()) != nil
+	}
+	return nil
+}
+
+// read fills b from a chunk, from an offset in it on, or returns its bytes.
+func (c *chunks) read(b []byte, k chunk, from, n int) ([]byte, error) {
+	if k.bytes != nil {
+		return k.bytes[from : from+n], nil
+	}
+	if cap(b) < n {
+		b = make([]byte, max(n, c.size))
+	}
+	b = b[:n]
+	if _, err := c.file.ReadAt(b, k.at+int64(from)); err != nil {
+		return nil, fmt.Errorf("temporary file in %s: cannot read at file offset %#x: %w", c.dir, k.at+int64(from), err)
+	}
+	return b, nil
+}
+
+// free gives up a chunk that is in memory.
+func (c *chunks) free(k *chunk) {
+	if k.bytes != nil {
+		c.held.Add(-int64(cap(k.bytes)))
+		k.bytes = nil
+	}
+}
+
+// spilled is how many bytes went to the file.
+func (c *chunks) spilled() uint64 { return uint64(c.end) }
+
+// close removes the temporary file.
+func (c *chunks) close() {
+	if c.file == nil {
+		return
+	}
+	c.file.Close()
+	if c.named {
+		os.Remove(filepath.Clean(c.file.Name()))
+	}
+}

@@ -1,0 +1,291 @@
+package graph
+
+import (
+	"context"
+	"encoding/binary"
+	"slices"
+	"sync"
+
+	"vscan/engine"
+	"vscan/engine/addr"
+	"vscan/patterns"
+)
+
+// sweep finds all edges in one pass over memory and keeps them by partition of
+// their targets.
+//
+// A scanner of the engine finds the words whose values are in the ranges of
+// targets, which is exact. Each worker has a stream for each partition. A stream
+// is pieces, of one shard each, in the order in which the worker took the
+// shards; a piece is its first source and then, for each edge, how many units
+// the source is above the one before, as a varint, and the target's place in
+// the partition in 3, 4 or 8 bytes:
+//
+//	stream   | shard 2      | shard 5 | shard 6               |
+//	piece    +0 ppp +12 ppp +1 ppp +3 ppp
+//
+// The pieces of all workers, put in the order of shards, have a partition's
+// edges by ascending source, so no source is ever sorted.
+type sweep struct {
+	scope   scope
+	arch    addr.Arch
+	sources numbering
+	targets numbering
+	parts   []partition
+	cut     []target
+	kept    *chunks
+	workers []*sweeper
+}
+
+// sweeper is one worker's part of a sweep.
+type sweeper struct {
+	*sweep
+	streams []stream // by partition
+	hints   [hintCount]int32
+	source  int // hint of sources.number
+	err     error
+}
+
+// hintCount is how many hints a sweeper has of which target holds an address:
+// by the address's bits from hintShift up.
+const (
+	hintCount = 1 << 10
+	hintShift = 18
+)
+
+// stream is what one worker found of one partition.
+type stream struct {
+	open   []byte // the chunk that is being filled
+	chunks []chunk
+	pieces []piece
+	last   uint64 // source
+}
+
+// piece is a run of entries of one shard, in one chunk.
+type piece struct {
+	source uint64 // number of the first
+	shard  uint32
+	chunk  uint32 // of the stream
+	from   uint32 // in the chunk
+	end    uint32
+}
+
+// maxEntry is the longest entry in bytes.
+const maxEntry = binary.MaxVarintLen64 + 8
+
+// chunkBudget is about how much memory chunks that are being filled take.
+const chunkBudget = 32 << 20
+
+func newSweep(space *engine.Space, arch addr.Arch, o *Options) (*sweep, error) {
+	s := &sweep{scope: newScope(space, arch, o), arch: arch}
+	var err error
+	if s.sources, err = newNumbering(log2(o.Align), s.scope.sources); err != nil {
+		return nil, err
+	}
+	if s.targets, err = newNumbering(pageShift, s.scope.targets); err != nil {
+		return nil, err
+	}
+	s.parts, s.cut = partitions(s.targets, s.scope.present)
+	size := chunkBudget / (o.Workers * max(len(s.parts), 1)) &^ 63
+	s.kept = &chunks{size: min(max(size, 1<<10), 64<<10), limit: int64(min(o.Memory, 1<<62)), dir: o.Spill}
+	return s, nil
+}
+
+// run sweeps.
+func (s *sweep) run(ctx context.Context, space *engine.Space, o *Options) (engine.Stats, error) {
+	if len(s.scope.targets) == 0 {
+		return engine.Stats{}, nil
+	}
+	ref, err := patterns.Ref("@targets")
+	if err != nil {
+		return engine.Stats{}, err
+	}
+	set, err := patterns.Compile([]patterns.Pattern{ref}, patterns.Target{
+		WordSize: s.arch.WordSize(), Order: s.arch.Order(), OrderKnown: true, Align: o.Align,
+		Mapping: func(string) ([]addr.Range, error) { return s.scope.targets, nil },
+	})
+	if err != nil {
+		return engine.Stats{}, err
+	}
+	sc, err := engine.Compile(space, set, engine.Options{
+		Workers: o.Workers, Kernel: o.Kernel, Ranges: o.Sources, Where: o.SourceIn, Progress: o.Progress,
+		ShardSize: s.shardSize(),
+	})
+	if err != nil {
+		return engine.Stats{}, err
+	}
+	for range o.Workers {
+		s.workers = append(s.workers, &sweeper{sweep: s, streams: make([]stream, len(s.parts))})
+	}
+	var once sync.Once
+	var failed error
+	stats, err := sc.ScanShards(ctx, func(worker int, shard uint64, b *engine.Batch) bool {
+		w := s.workers[worker]
+		if w.take(uint32(shard), b); w.err != nil {
+			once.Do(func() { failed = w.err })
+			return false
+		}
+		return true
+	})
+	if failed != nil {
+		return stats, failed
+	}
+	if err != nil {
+		return stats, err
+	}
+	for _, w := range s.workers {
+		if err := w.finish(); err != nil {
+			return stats, err
+		}
+	}
+	return stats, nil
+}
+
+const (
+	minShard  = 2 << 20
+	maxShards = 1 << 12 // about; each has pieces in some hundred partitions
+)
+
+func (s *sweep) shardSize() uint64 {
+	total := s.sources.count << s.sources.shift
+	return max(minShard, total/maxShards)
+}
+
+// take adds the edges of a batch.
+func (w *sweeper) take(shard uint32, b *engine.Batch) {
+	size := w.arch.WordSize()
+	words := b.Bytes()
+	if len(words) == 0 { // one address is all there is to point at
+		w.takeEqual(shard, b)
+		return
+	}
+	little := w.arch.Order() == addr.Little
+	from := addr.Range{First: 1} // the range of sources that the last one was in, and the number of its first unit
+	var unit uint64
+	for i, off := range b.Offsets {
+		source := b.Base + addr.Addr(off)
+		var value addr.Addr
+		switch word := words[i*size:]; {
+		case size == 8 && little:
+			value = addr.Addr(binary.LittleEndian.Uint64(word))
+		case size == 8:
+			value = addr.Addr(binary.BigEndian.Uint64(word))
+		case little:
+			value = addr.Addr(binary.LittleEndian.Uint32(word))
+		default:
+			value = addr.Addr(binary.BigEndian.Uint32(word))
+		}
+		if !from.Contains(source) {
+			r := w.sources.find(source, &w.source)
+			from = w.sources.ranges[r]
+			unit = w.sources.first[r] - uint64(from.First)>>w.sources.shift
+		}
+		w.add(shard, unit+uint64(source)>>w.sources.shift, value)
+	}
+}
+
+// takeEqual adds the edges of a batch whose words are all the one target.
+func (w *sweeper) takeEqual(shard uint32, b *engine.Batch) {
+	for h := range b.Hits() {
+		source, _ := w.sources.number(h.Addr, &w.source)
+		w.add(shard, source, w.scope.targets[0].First)
+	}
+}
+
+// add adds an edge.
+func (w *sweeper) add(shard uint32, source uint64, value addr.Addr) {
+	hint := &w.hints[(value>>hintShift)%hintCount]
+	t := &w.cut[*hint]
+	if !t.Contains(value) {
+		i, _ := slices.BinarySearchFunc(w.cut, value, func(t target, v addr.Addr) int {
+			if t.Last < v {
+				return -1
+			}
+			return 1
+		})
+		*hint = int32(i)
+		t = &w.cut[i]
+	}
+	s := &w.streams[t.part]
+	n := len(s.pieces)
+	if len(s.open)+maxEntry > cap(s.open) {
+		if w.err = w.turn(s); w.err != nil {
+			return
+		}
+		n = 0
+	}
+	if n == 0 || s.pieces[n-1].shard != shard {
+		s.pieces = append(s.pieces, piece{source, shard, uint32(len(s.chunks)), uint32(len(s.open)), 0})
+		n = len(s.pieces)
+		s.last = source
+	}
+	b := s.open[:len(s.open)+maxEntry]
+	at := len(s.open)
+	if d := source - s.last; d < 0x80 {
+		b[at] = byte(d)
+		at++
+	} else {
+		at += binary.PutUvarint(b[at:], d)
+	}
+	place := t.base + uint64(value-t.First)
+	binary.LittleEndian.PutUint64(b[at:], place)
+	at += int(t.bytes)
+	s.open = b[:at]
+	s.pieces[n-1].end = uint32(at)
+	s.last = source
+}
+
+// turn keeps the chunk of a stream and begins another.
+func (w *sweeper) turn(s *stream) error {
+	if s.open != nil {
+		k, err := w.kept.put(s.open)
+		if err != nil {
+			return err
+		}
+		s.chunks = append(s.chunks, k)
+	}
+	s.open = w.kept.get()
+	return nil
+}
+
+// finish keeps what is open. The chunks that are not full stay in memory.
+func (w *sweeper) finish() error {
+	for i := range w.streams {
+		s := &w.streams[i]
+		if len(s.open) > 0 {
+			s.chunks = append(s.chunks, chunk{bytes: s.open})
+			w.kept.held.Add(int64(cap(s.open)))
+		}
+		s.open = nil
+	}
+	return nil
+}
+
+// ordered is all pieces of a partition, by ascending source.
+func (s *sweep) ordered(part int) []placed {
+	var all []placed
+	for _, w := range s.workers {
+		st := &w.streams[part]
+		for _, p := range st.pieces {
+			all = append(all, placed{p, &st.chunks[p.chunk]})
+		}
+	}
+	slices.SortStableFunc(all, func(a, b placed) int { return int(a.shard) - int(b.shard) })
+	return all
+}
+
+type placed struct {
+	piece
+	in *chunk
+}
+
+// drop forgets a partition.
+func (s *sweep) drop(part int) {
+	for _, w := range s.workers {
+		st := &w.streams[part]
+		for i := range st.chunks {
+			s.kept.free(&st.chunks[i])
+		}
+		st.chunks, st.pieces = nil, nil
+	}
+}

@@ -1,0 +1,167 @@
+package graph
+
+import (
+	"iter"
+	"slices"
+
+	"vscan/engine/addr"
+)
+
+// To yields the edges whose target lies in r, ascending by target, then by
+// source. A group that is damaged, or cannot be read, ends the sequence with a
+// last pair that has the error. Memory is that of one page of targets; of a hub
+// that half of memory points at, that of one target.
+func (g *Graph) To(r addr.Range) iter.Seq2[Edge, error] {
+	return func(yield func(Edge, error) bool) {
+		w := walk{g: g}
+		w.targets(r, func(page addr.Addr, entries []entry) bool {
+			hint := 0
+			for _, e := range entries {
+				if !yield(Edge{g.sources.at(e.source(), &hint), page + addr.Addr(e.offset())}, nil) {
+					return false
+				}
+			}
+			return true
+		})
+		if w.err != nil {
+			yield(Edge{}, w.err)
+		}
+	}
+}
+
+// CountTo is how many edges have their target in r.
+func (g *Graph) CountTo(r addr.Range) (uint64, error) {
+	n := uint64(0)
+	w := walk{g: g}
+	w.targets(r, func(_ addr.Addr, entries []entry) bool { n += uint64(len(entries)); return true })
+	return n, w.err
+}
+
+// walk goes through stored pages. Its buffers are used over and over.
+type walk struct {
+	g       *Graph
+	buf     []byte
+	pages   []pageBlock
+	entries []entry
+	err     error
+}
+
+// targets calls f with the entries whose targets lie in r, those of one page, or
+// of a part of a page, at a time: ascending by target, then source.
+func (w *walk) targets(r addr.Range, f func(page addr.Addr, entries []entry) bool) {
+	hint := 0
+	first, last := w.pagesIn(r)
+	if first >= last {
+		return
+	}
+	w.err = w.g.guard(func() error {
+		for i := w.g.groups.from(first); i < len(w.g.groups.lines) && w.g.groups.lines[i].page < last; i++ {
+			if err := w.load(i); err != nil {
+				return err
+			}
+			for k := range w.pages {
+				p := &w.pages[k]
+				if p.page < first || p.page >= last {
+					continue
+				}
+				page := w.g.targets.at(p.page, &hint)
+				lo, hi := uint64(0), uint64(offsetMask)
+				if r.First > page {
+					lo = uint64(r.First - page)
+				}
+				if r.Last-page < offsetMask {
+					hi = uint64(r.Last - page)
+				}
+				if more, err := w.page(i, p, lo, hi, func(entries []entry) bool { return f(page, entries) }); !more || err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+}
+
+// pagesIn is the numbers of the pages that r touches: first ≤ number < last.
+func (w *walk) pagesIn(r addr.Range) (first, last uint64) {
+	hint := 0
+	first = w.g.targets.below(r.First&^offsetMask, &hint)
+	if r.Last|offsetMask == addr.Max {
+		return first, w.g.targets.count
+	}
+	return first, w.g.targets.below(r.Last|offsetMask, &hint)
+}
+
+// load reads group i.
+func (w *walk) load(i int) error {
+	b, err := w.g.bytesOf(w.buf, i)
+	if err != nil {
+		return err
+	}
+	if _, inMemory := w.g.data.(*reader); inMemory {
+		w.buf = b
+	}
+	w.pages, err = w.g.pagesOf(w.pages[:0], i, b)
+	return err
+}
+
+// page calls f with the entries of a page of group i whose offsets are from lo
+// to hi, ascending by offset, then source.
+func (w *walk) page(i int, p *pageBlock, lo, hi uint64, f func([]entry) bool) (more bool, err error) {
+	if p.bytes[0] == hubMark {
+		runs, err := hubRuns(p.bytes, p.count)
+		if err != nil {
+			return false, w.g.damaged(i, err.Error())
+		}
+		for _, r := range runs {
+			if r.offset < lo || r.offset > hi {
+				continue
+			}
+			if w.entries, err = r.append(w.entries[:0], w.g.sources.count); err != nil {
+				return false, w.g.damaged(i, err.Error())
+			}
+			if !f(w.entries) {
+				return false, nil
+			}
+		}
+		return true, nil
+	}
+	if w.entries, err = decodePage(w.entries[:0], p.bytes, p.count, w.g.sources.count); err != nil {
+		return false, w.g.damaged(i, err.Error())
+	}
+	if lo > 0 || hi < offsetMask {
+		w.entries = slices.DeleteFunc(w.entries, func(e entry) bool { return e.offset() < lo || e.offset() > hi })
+	}
+	slices.SortFunc(w.entries, func(a, b entry) int {
+		switch x, y := a.byTarget(), b.byTarget(); {
+		case x < y:
+			return -1
+		case x > y:
+			return 1
+		}
+		return 0
+	})
+	return len(w.entries) == 0 || f(w.entries), nil
+}
+
+// each calls f with the entries of all pages of the groups from i on, up to j,
+// in an order that is not told.
+func (w *walk) each(i, j int, f func(page uint64, entries []entry) error) error {
+	return w.g.guard(func() error {
+		for ; i < j; i++ {
+			if err := w.load(i); err != nil {
+				return err
+			}
+			for k := range w.pages {
+				p := &w.pages[k]
+				var err error
+				if w.entries, err = decodePage(w.entries[:0], p.bytes, p.count, w.g.sources.count); err != nil {
+					return w.g.damaged(i, err.Error())
+				}
+				if err := f(p.page, w.entries); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+}

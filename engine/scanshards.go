@@ -1,0 +1,104 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"vscan/engine/addr"
+	"vscan/engine/shard"
+)
+
+// ScanShards is ScanBatches for those who can take hits out of order: nothing
+// is stitched, and yield is called on the goroutines of the workers, several
+// at a time. Each call is told the number of its worker, from 0, and of its
+// shard. Shards are numbered from 0, ascending by address; those of one worker
+// ascend, and the batches of one shard come on one worker, in the order of their
+// hits. All workers stop soon after yield was false.
+//
+// It is an error where a pattern drops matches that overlap an earlier one:
+// which these are only the order of all hits tells. Options.Overlapping keeps
+// them.
+func (sc *Scanner) ScanShards(ctx context.Context, yield func(worker int, shard uint64, b *Batch) bool) (Stats, error) {
+	if newDropper(sc.set, sc.opt) != nil {
+		return Stats{}, errors.New("hits out of order cannot be checked for overlaps, which a pattern drops: set Overlapping")
+	}
+	begin := time.Now()
+	stats := Stats{Absent: sc.plan.absent, Workers: sc.opt.Workers, Kernels: sc.Kernels()}
+	outer := ctx
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	run := &scan{Scanner: sc, cutter: shard.NewCutter(sc.plan.runs, sc.opt.ShardSize, uint64(sc.overlap))}
+	d := &direct{run: run, yield: yield}
+	var group errgroup.Group
+	for i := range sc.opt.Workers {
+		group.Go(func() error {
+			w := newWorker(run)
+			l := &directLane{direct: d, worker: i}
+			w.claims = func(claim func() bool) lane { return l.next(ctx, claim) }
+			return w.work(ctx)
+		})
+	}
+	err := group.Wait()
+	stats.Hits, stats.Stopped = d.hits.Load(), d.stopped.Load()
+	stats.Cancelled = ctx.Err() != nil && !stats.Stopped
+	stats.Elapsed = time.Since(begin)
+	stats.Unreadable = addr.Merge(run.unreadable)
+	stats.Scanned = run.scanned - min(run.scanned, stats.UnreadableBytes())
+	if err == nil && stats.Cancelled {
+		err = context.Cause(outer)
+	}
+	return stats, err
+}
+
+// direct hands batches to yield where they are made.
+type direct struct {
+	run     *scan
+	yield   func(worker int, shard uint64, b *Batch) bool
+	mu      sync.Mutex // held while a shard is claimed
+	shards  uint64
+	hits    atomic.Uint64
+	stopped atomic.Bool
+}
+
+// directLane is what one worker sends to.
+type directLane struct {
+	*direct
+	worker int
+	shard  uint64
+}
+
+// next claims a shard; nil where there is none, or all is over.
+func (l *directLane) next(ctx context.Context, claim func() bool) lane {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.stopped.Load() || ctx.Err() != nil || !claim() {
+		return nil
+	}
+	l.shard = l.shards
+	l.shards++
+	return l
+}
+
+func (l *directLane) Send(b *Batch) bool {
+	defer l.run.free(b)
+	if l.stopped.Load() {
+		return false
+	}
+	n := b.Len()
+	if !l.yield(l.worker, l.shard, b) {
+		l.stopped.Store(true)
+		return false
+	}
+	l.hits.Add(n)
+	if p := l.run.opt.Progress; p != nil {
+		p.Hits.Add(n)
+	}
+	return true
+}
+
+func (l *directLane) Close() {}

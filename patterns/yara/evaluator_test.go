@@ -308,3 +308,39 @@ rule b { strings: $c = "ijkl" $d = "mnop" $e = "qrst" condition: for any of ($c,
 		t.Errorf("%d hits were kept, %d of $c", e.kept, len(e.hits[2].addrs))
 	}
 }
+
+func BenchmarkAdd(b *testing.B) {
+	r, err := Parse("r.yar", strings.NewReader(`rule a { strings: $a = "abcd" condition: #a > 0 }`), nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	e := r.NewEvaluator(Limits{})
+	for i := range b.N {
+		if i%DefaultHits == 0 {
+			e.Reset()
+		}
+		e.Add(0, addr.Addr(i), 4)
+	}
+	if n := e.hits[0].count; n != uint64((b.N-1)%DefaultHits+1) {
+		b.Errorf("%d hits", n)
+	}
+}
+
+// A loop over a million hits.
+func BenchmarkLoop(b *testing.B) {
+	r, err := Parse("r.yar", strings.NewReader(`rule a { strings: $a = "abcd" condition: for all i in (1..#a) : (@a[i] < 1073741824 and !a[i] == 4) }`), nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	e := r.NewEvaluator(Limits{})
+	for i := range 1 << 20 {
+		e.Add(0, addr.Addr(i), 4)
+	}
+	b.ResetTimer()
+	for range b.N {
+		res, err := e.Evaluate(context.Background(), Scope{})
+		if err != nil || len(res.Matches) != 1 {
+			b.Fatal(res, err)
+		}
+	}
+}

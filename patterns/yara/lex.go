@@ -190,7 +190,7 @@ func (l *lexer) number(t *token) error {
 	switch {
 	case err != nil && err.(*strconv.NumError).Err == strconv.ErrRange, err == nil && v > math.MaxInt64/unit:
 		return l.src.fault(t.pos, "%s is too large: a number is below 2^63", t)
-	case err != nil || strings.HasPrefix(digits, "_"):
+	case err != nil:
 		return l.src.fault(t.pos, "%s is no number: want digits, with KB or MB behind, or 0x or 0o in front", t)
 	}
 	t.i = v * unit

@@ -21,6 +21,7 @@ var imports = map[string][]string{
 	"vscan/engine/simd":    {"addr"},
 	"vscan/patterns":       {"automaton", "addr"},
 	"vscan/patterns/sets":  {"patterns"},
+	"vscan/patterns/yara":  {"patterns", "addr"},
 	"vscan/engine":         {"segtree", "shard", "simd", "patterns", "addr"},
 	"vscan/engine/image":   {"engine", "addr"},
 	// Edges are what a scan for ptr finds; words, ranges and levels as in engine.

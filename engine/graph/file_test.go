@@ -267,44 +267,72 @@ func FuzzOpen(f *testing.F) {
 		if repair {
 			b = repaired(b)
 		}
-		g, err := read("g", bytes.NewReader(b), uint64(len(b)))
-		if err != nil {
-			return
+		askAll(t, b)
+	})
+}
+
+// Files with a few bytes changed, and checksums that are right.
+func TestMutated(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %#x", seed)
+	rnd := rand.New(rand.NewPCG(seed, 1))
+	whole := smallFile(t)
+	rounds, opened := 5000, 0
+	for range rounds {
+		b := slices.Clone(whole)
+		for range 1 + rnd.IntN(4) {
+			b[20+rnd.IntN(len(b)-20)] = byte(rnd.Uint32()) >> rnd.IntN(8)
 		}
-		if g.sources.count > 1<<24 {
-			return // so many bits are asked for in earnest
+		if askAll(t, repaired(b)) {
+			opened++
 		}
-		for range g.To(addr.All) {
+	}
+	t.Logf("%d of %d were opened", opened, rounds)
+	if opened < rounds/20 {
+		t.Errorf("only %d of %d were opened", opened, rounds)
+	}
+}
+
+// askAll asks a graph everything, where its file can be opened.
+func askAll(t *testing.T, b []byte) bool {
+	g, err := read("g", bytes.NewReader(b), uint64(len(b)))
+	if err != nil {
+		return false
+	}
+	if g.sources.count > 1<<24 {
+		return true // so many bits are asked for in earnest
+	}
+	for range g.To(addr.All) {
+	}
+	g.Matrix(t.Context(), 1)
+	g.TopTargets(t.Context(), 10, 1)
+	g.TopPages(10)
+	g.Modules()
+	g.Info()
+	fw, err := g.Forward(t.Context(), 1)
+	if err != nil {
+		return true
+	}
+	c, err := fw.Chains(ChainOptions{Target: addr.All, Depth: 3, Roots: Roots{Ranges: []addr.Range{addr.All}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for range c.All(t.Context(), nil) {
+		if n++; n == 1000 {
+			break
 		}
-		g.Matrix(t.Context(), 1)
-		g.TopTargets(t.Context(), 10, 1)
-		g.TopPages(10)
-		g.Modules()
-		g.Info()
-		fw, err := g.Forward(t.Context(), 1)
-		if err != nil {
-			return
-		}
-		c, err := fw.Chains(ChainOptions{Target: addr.Range{First: 0, Last: addr.Max}, Depth: 3, Roots: Roots{Ranges: []addr.Range{addr.All}}})
+	}
+	if units, err := g.units(1 << 12); err == nil && units.count < 1<<20 {
+		r, err := fw.Reach(t.Context(), []addr.Range{{First: 0, Last: 1 << 20}}, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
-		n := 0
-		for range c.All(t.Context(), nil) {
-			if n++; n == 1000 {
-				break
-			}
+		for range r.Unreached() {
 		}
-		if units, err := g.units(1 << 12); err == nil && units.count < 1<<20 {
-			r, err := fw.Reach(t.Context(), []addr.Range{{First: 0, Last: 1 << 20}}, 0)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for range r.Unreached() {
-			}
-			fw.Components(t.Context(), 0)
-		}
-	})
+		fw.Components(t.Context(), 0)
+	}
+	return true
 }
 
 // repaired has the checksums that its content asks for, as far as it can be

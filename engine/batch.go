@@ -25,6 +25,7 @@ type Batch struct {
 	sc      *Scanner
 	needles []uint32 // of each hit; empty where the scanner has but one
 	raw     []byte   // the bytes of those hits that have any of their own, one after another
+	lens    []uint32 // of each hit, in bytes; empty where no needle's hits differ in it
 }
 
 // Run is hits that are all alike, Step bytes apart.
@@ -77,9 +78,10 @@ func (b *Batch) Hits() iter.Seq[Hit] {
 			n := &b.sc.needles[b.needle(i)]
 			h := n.hit
 			h.Addr = b.Base + addr.Addr(off)
-			if n.raw > 0 {
-				h.Bytes = b.raw[at : at+n.raw : at+n.raw]
-				at += n.raw
+			h.Len = b.size(i, n)
+			if raw := min(n.raw, h.Len); raw > 0 {
+				h.Bytes = b.raw[at : at+raw : at+raw]
+				at += raw
 			}
 			if !yield(h) {
 				return
@@ -88,7 +90,40 @@ func (b *Batch) Hits() iter.Seq[Hit] {
 	}
 }
 
+// size is the length of hit i, which is of needle n.
+func (b *Batch) size(i int, n *needle) int {
+	if len(b.lens) == 0 {
+		return n.hit.Len
+	}
+	return n.size(b.lens[i])
+}
+
+// filter drops hits of a list, those of which keep is false.
+func (b *Batch) filter(keep func(pattern int, a addr.Addr, n int) bool) {
+	kept, from, to := 0, 0, 0 // hits; in raw, what has been looked at and what was kept
+	for i, off := range b.Offsets {
+		n := &b.sc.needles[b.needle(i)]
+		size := b.size(i, n)
+		raw := min(n.raw, size)
+		if keep(n.hit.Pattern, b.Base+addr.Addr(off), size) {
+			b.Offsets[kept] = off
+			if len(b.needles) > 0 {
+				b.needles[kept] = b.needles[i]
+			}
+			if len(b.lens) > 0 {
+				b.lens[kept] = b.lens[i]
+			}
+			copy(b.raw[to:], b.raw[from:from+raw])
+			to += raw
+			kept++
+		}
+		from += raw
+	}
+	b.Offsets, b.raw = b.Offsets[:kept], b.raw[:to]
+	b.needles, b.lens = b.needles[:min(kept, len(b.needles))], b.lens[:min(kept, len(b.lens))]
+}
+
 // reset empties the batch.
 func (b *Batch) reset() {
-	b.Offsets, b.Run, b.needles, b.raw = b.Offsets[:0], Run{}, b.needles[:0], b.raw[:0]
+	b.Offsets, b.Run, b.needles, b.raw, b.lens = b.Offsets[:0], Run{}, b.needles[:0], b.raw[:0], b.lens[:0]
 }

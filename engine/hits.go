@@ -16,6 +16,7 @@ import (
 type stream struct {
 	unit
 	found []simd.Match // all that lie below next
+	lens  []uint32     // of them, where they differ; else empty
 	taken int          // how many of them are out
 	next  int          // where to go on
 	to    int          // the end of the starts to look at
@@ -40,6 +41,7 @@ func (w *worker) fragment(ctx context.Context, b []byte, core, window addr.Range
 		return w.alone(ctx, w.only, b, core, window, allZero)
 	}
 	w.any = false
+	w.tools.base = window.First
 	for i, u := range w.units {
 		s := &w.streams[i]
 		s.found, s.taken, s.to = s.found[:0], 0, end
@@ -53,7 +55,9 @@ func (w *worker) fragment(ctx context.Context, b []byte, core, window addr.Range
 		for i := range w.streams {
 			s := &w.streams[i]
 			if s.taken == len(s.found) && s.next < end {
+				w.tools.lens = w.tools.lens[:0]
 				s.found, s.next = s.find(&w.tools, s.found[:0], b, s.next, end)
+				s.lens = append(s.lens[:0], w.tools.lens...)
 				s.taken = 0
 			}
 			limit = min(limit, s.next)
@@ -117,7 +121,11 @@ func (w *worker) merge(limit uint32, b []byte, base addr.Addr) bool {
 		if !before(rest[n-1], stop) {
 			n = sort.Search(n, func(i int) bool { return !before(rest[i], stop) })
 		}
-		if !w.addAll(base, rest[:n], b) {
+		var lens []uint32
+		if len(first.lens) > 0 {
+			lens = first.lens[first.taken:][:n]
+		}
+		if !w.addAll(base, rest[:n], lens, b) {
 			return false
 		}
 		first.taken += n
@@ -130,11 +138,15 @@ func before(a, b simd.Match) bool {
 }
 
 // addAll sends matches in the block at base, whose bytes are b, as far as they
-// are hits.
-func (w *worker) addAll(base addr.Addr, found []simd.Match, b []byte) bool {
+// are hits. lens is their lengths, empty where those are the needles'.
+func (w *worker) addAll(base addr.Addr, found []simd.Match, lens []uint32, b []byte) bool {
 	if !w.bare {
-		for _, m := range found {
-			if !w.add(base, m, b[m.Off:]) {
+		for i, m := range found {
+			length := uint32(0)
+			if len(lens) > 0 {
+				length = lens[i]
+			}
+			if !w.add(base, m, length, b[m.Off:]) {
 				return false
 			}
 		}
@@ -166,14 +178,16 @@ func (w *worker) addAll(base addr.Addr, found []simd.Match, b []byte) bool {
 }
 
 // add sends a match at base + off, whose bytes b begins with, if it is a hit:
-// aligned, and not of the same pattern and length as the one before.
-func (w *worker) add(base addr.Addr, m simd.Match, b []byte) bool {
+// aligned, and not of the same pattern and length as the one before. length is
+// its own, 0 where it is the needle's.
+func (w *worker) add(base addr.Addr, m simd.Match, length uint32, b []byte) bool {
 	a, n := base+addr.Addr(m.Off), &w.needles[m.Lit]
+	size := n.size(length)
 	if n.align > 1 && !a.IsAligned(uint64(n.align)) {
 		return true
 	}
 	if w.any && w.last.a == a {
-		if last := &w.needles[w.last.needle].hit; last.Pattern == n.hit.Pattern && last.Len == n.hit.Len {
+		if w.needles[w.last.needle].hit.Pattern == n.hit.Pattern && w.last.size == size {
 			return true
 		}
 	}
@@ -181,12 +195,15 @@ func (w *worker) add(base addr.Addr, m simd.Match, b []byte) bool {
 	if !ok {
 		return false
 	}
-	out.raw = append(out.raw, b[:n.raw]...) // this can fault, and leaves all as it is
+	out.raw = append(out.raw, b[:min(n.raw, size)]...) // this can fault, and leaves all as it is
 	out.Offsets = append(out.Offsets, uint32(a-out.Base))
 	if len(w.needles) > 1 {
 		out.needles = append(out.needles, m.Lit)
 	}
-	w.any, w.last.a, w.last.needle = true, a, m.Lit
+	if w.sized {
+		out.lens = append(out.lens, uint32(size))
+	}
+	w.any, w.last.a, w.last.needle, w.last.size = true, a, m.Lit, size
 	if a < addr.Max {
 		w.pos = a + 1
 	}
@@ -347,6 +364,9 @@ func (w *worker) sendKept(b *Batch) bool {
 		kept.Offsets = append(kept.Offsets, uint32(h.Addr-kept.Base))
 		if len(w.needles) > 1 {
 			kept.needles = append(kept.needles, needle)
+		}
+		if w.sized {
+			kept.lens = append(kept.lens, uint32(h.Len))
 		}
 		if w.needles[needle].raw > 0 {
 			kept.raw = append(kept.raw, h.Bytes...)

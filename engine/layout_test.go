@@ -19,7 +19,7 @@ var imports = map[string][]string{
 	"vscan/engine/segtree": {"addr"},
 	"vscan/engine/shard":   {"segtree", "addr"},
 	"vscan/engine/simd":    {"addr"},
-	"vscan/patterns":       {"addr"},
+	"vscan/patterns":       {"automaton", "addr"},
 	"vscan/engine":         {"segtree", "shard", "simd", "patterns", "addr"},
 	"vscan/engine/image":   {"engine", "addr"},
 	// Edges are what a scan for ptr finds; words, ranges and levels as in engine.

@@ -33,6 +33,11 @@ type Options struct {
 	// lies wholly in mappings that it accepts.
 	Where func(*Mapping) bool
 
+	// Overlapping: also matches that overlap an earlier one of the same pattern,
+	// where the pattern drops these (see patterns.Pattern.Disjoint). Others
+	// never do.
+	Overlapping bool
+
 	// Progress, if not nil, is told how far the scan has come. Scans may share
 	// one; it then tells of all of them together.
 	Progress *Progress
@@ -110,7 +115,9 @@ type Scanner struct {
 	needles []needle
 	units   []unit
 	bare    bool        // hits need nothing but an address and a needle
+	sized   bool        // hits of some needles differ in length
 	only    *kernelUnit // of the one needle, where what it finds is a hit
+	space   *Space
 	plan    plan
 	opt     Options
 	overlap int // longest needle less one byte
@@ -128,13 +135,14 @@ func Compile(space *Space, set *patterns.Set, opt Options) (*Scanner, error) {
 	if opt.ShardSize == 0 {
 		opt.ShardSize = defaultShardSize
 	}
-	sc := &Scanner{set: set, opt: opt, overlap: max(set.MaxLen()-1, 0)}
+	sc := &Scanner{set: set, space: space, opt: opt, overlap: max(set.MaxLen()-1, 0)}
 	var err error
-	if sc.needles, sc.units, err = newUnits(set, opt.Kernel); err != nil {
+	if sc.needles, sc.units, err = newUnits(set, opt); err != nil {
 		return nil, err
 	}
 	sc.bare = !slices.ContainsFunc(sc.needles, func(n needle) bool { return n.raw > 0 || n.align > 1 })
-	if len(sc.needles) == 1 && uint64(sc.units[0].traits().stride)%uint64(sc.needles[0].align) == 0 {
+	sc.sized = len(set.Exprs()) > 0
+	if len(sc.needles) == 1 && !sc.sized && uint64(sc.units[0].traits().stride)%uint64(sc.needles[0].align) == 0 {
 		sc.only, _ = sc.units[0].(*kernelUnit)
 	}
 	sc.plan = newPlan(space, opt.Ranges, opt.Where)
@@ -162,7 +170,8 @@ func (sc *Scanner) Kernels() []simd.Level {
 
 // Scan calls yield with every hit, in ascending order of address, then of
 // pattern, then of length, until yield is false. Every occurrence is a hit,
-// also one that overlaps another. The order and the hits are the same for any
+// also one that overlaps another, but for patterns that drop these: see
+// Options.Overlapping. The order and the hits are the same for any
 // workers, shard size and kernel. yield runs on the caller's goroutine; the
 // bytes of a hit hold until it returns.
 //
@@ -216,7 +225,15 @@ func (sc *Scanner) deliver(ctx context.Context, yield func(*Batch) (uint64, bool
 			cancel()
 			workErr = group.Wait()
 		}()
+		drop := newDropper(sc.set, sc.opt)
 		all := stitcher.Deliver(func(b *Batch) bool {
+			if drop != nil {
+				b.filter(drop.keep)
+			}
+			if b.Len() == 0 {
+				run.free(b)
+				return true
+			}
 			n, more := yield(b)
 			stats.Hits += n
 			stats.Stopped = !more

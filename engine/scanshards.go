@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,7 +19,14 @@ import (
 // shard. Shards are numbered from 0, ascending by address; those of one worker
 // ascend, and the batches of one shard come on one worker, in the order of their
 // hits. All workers stop soon after yield was false.
+//
+// It is an error where a pattern drops matches that overlap an earlier one:
+// which these are only the order of all hits tells. Options.Overlapping keeps
+// them.
 func (sc *Scanner) ScanShards(ctx context.Context, yield func(worker int, shard uint64, b *Batch) bool) (Stats, error) {
+	if newDropper(sc.set, sc.opt) != nil {
+		return Stats{}, errors.New("hits out of order cannot be checked for overlaps, which a pattern drops: set Overlapping")
+	}
 	begin := time.Now()
 	stats := Stats{Absent: sc.plan.absent, Workers: sc.opt.Workers, Kernels: sc.Kernels()}
 	outer := ctx

@@ -45,7 +45,7 @@ func (w *worker) inPlace(ctx context.Context, core, window addr.Range) bool {
 	})
 	w.any = false
 	for _, p := range w.pending {
-		if !w.add(window.First, p.Match, p.bytes) {
+		if !w.add(window.First, p.Match, 0, p.bytes) {
 			return false
 		}
 	}

@@ -12,11 +12,21 @@ import (
 
 // needle is one thing to look for, and what all of its hits have in common.
 // Needles are numbered in the order of their hits at one address: by pattern,
-// then by length.
+// then by length; several of one pattern whose hits have any length are handed
+// over in the order of that by their unit.
 type needle struct {
-	hit   Hit       // but for Addr and, where hits differ, Bytes
+	hit   Hit       // but for Addr and, where hits differ, Bytes; Len is 0 where they differ in it
 	align addr.Addr // of a hit's address; ≥ 1
-	raw   int       // how many of a hit's bytes are copied; 0 where all hits are alike
+	raw   int       // how many of a hit's bytes are copied, as far as it goes; 0 where all hits are alike
+}
+
+// size is the length of a hit of the needle; length is its own, where hits of
+// the needle differ.
+func (n *needle) size(length uint32) int {
+	if n.hit.Len == 0 {
+		return int(length)
+	}
+	return n.hit.Len
 }
 
 // unit looks for some of the needles, all in one pass over memory.
@@ -25,6 +35,7 @@ type unit interface {
 	// s ≡ from modulo the stride, wholly in b, ascending by s, then by
 	// needle; Lit is the needle. It may stop early: all matches below next
 	// have then been appended and none above it. When next ≥ to, all is done.
+	// dst is empty where the needles of the unit have matches of any length.
 	find(t *tools, dst []simd.Match, b []byte, from, to int) (_ []simd.Match, next int)
 
 	traits() traits
@@ -42,14 +53,24 @@ type traits struct {
 type tools struct {
 	offsets []uint32
 	scratch simd.Scratch
+	expr    exprTools
+
+	base   addr.Addr              // of the bytes that find is given
+	byteAt func(int) (byte, bool) // the byte so far from base, of what lies around them
+
+	lens []uint32 // of the matches that find has appended, where their needles have none
 }
 
 // findAtOnce is about how many matches a unit finds at a time.
 const findAtOnce = 4096
 
 // newUnits makes the units for needles, and the needles as hits refer to them.
-func newUnits(set *patterns.Set, level simd.Level) ([]needle, []unit, error) {
+func newUnits(set *patterns.Set, opt Options) ([]needle, []unit, error) {
+	level := opt.Kernel
 	all := slices.Clone(set.Needles())
+	for _, e := range set.Exprs() { // their places
+		all = append(all, patterns.Needle{Pattern: e.Pattern, Align: e.Align})
+	}
 	slices.SortStableFunc(all, func(a, b patterns.Needle) int {
 		return cmp.Or(cmp.Compare(a.Pattern, b.Pattern), cmp.Compare(a.Len(), b.Len()))
 	})
@@ -57,8 +78,13 @@ func newUnits(set *patterns.Set, level simd.Level) ([]needle, []unit, error) {
 	var literals []int32
 	words := map[wordsKind][]int32{}
 	var kinds []wordsKind // in order: maps have none
+	var exprs []uint32    // their numbers
 	for i, n := range all {
 		needles[i] = newNeedle(n)
+		if n.Words == nil && n.Lit == nil {
+			exprs = append(exprs, uint32(i))
+			continue
+		}
 		if n.Words == nil {
 			literals = append(literals, int32(i))
 			continue
@@ -77,6 +103,13 @@ func newUnits(set *patterns.Set, level simd.Level) ([]needle, []unit, error) {
 		}
 		units = append(units, u)
 	}
+	if len(exprs) > 0 {
+		u, err := newExprUnit(set, exprs, opt)
+		if err != nil {
+			return nil, nil, err
+		}
+		units = append(units, u)
+	}
 	for _, k := range kinds {
 		us, err := newWordUnits(all, k, words[k], level)
 		if err != nil {
@@ -89,9 +122,12 @@ func newUnits(set *patterns.Set, level simd.Level) ([]needle, []unit, error) {
 
 func newNeedle(n patterns.Needle) needle {
 	k := needle{hit: Hit{Pattern: n.Pattern, Len: n.Len()}, align: addr.Addr(max(n.Align, 1))}
-	if n.Lit == nil || n.Mask != nil {
+	switch {
+	case n.Lit == nil && n.Words == nil:
+		k.raw = HitBytes
+	case n.Lit == nil || n.Mask != nil:
 		k.raw = min(n.Len(), HitBytes)
-	} else {
+	default:
 		k.hit.Bytes = slices.Clip(bytes.Clone(n.Lit[:min(len(n.Lit), HitBytes)]))
 	}
 	return k
@@ -131,7 +167,7 @@ func newLiteralUnit(all []patterns.Needle, which []int32, level simd.Level) (uni
 		n := &all[i]
 		lits[k] = simd.Lit{Bytes: n.Lit, Mask: n.Mask}
 		of.longest = max(of.longest, len(n.Lit))
-		of.inZeros = of.inZeros || zerosMatch(n)
+		of.inZeros = of.inZeros || zerosMatch(n.Lit, n.Mask)
 	}
 	if len(which) == 1 {
 		k, err := newKernel(level, lits[0])
@@ -158,10 +194,10 @@ func newKernel(level simd.Level, lit simd.Lit) (simd.Kernel, error) {
 }
 
 // zerosMatch says whether a literal matches zeros.
-func zerosMatch(n *patterns.Needle) bool {
-	for i, c := range n.Lit {
-		if n.Mask != nil {
-			c &= n.Mask[i]
+func zerosMatch(lit, mask []byte) bool {
+	for i, c := range lit {
+		if mask != nil {
+			c &= mask[i]
 		}
 		if c != 0 {
 			return false

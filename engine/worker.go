@@ -42,6 +42,7 @@ type worker struct {
 	last struct {
 		a      addr.Addr
 		needle uint32
+		size   int
 	}
 
 	blockSize uint64   // of a block's core
@@ -87,6 +88,7 @@ func newWorker(s *scan) *worker {
 	for i, u := range s.units {
 		w.streams[i].unit = u
 	}
+	w.tools.byteAt = w.byteAt
 	return w
 }
 
@@ -187,7 +189,8 @@ func (w *worker) block(ctx context.Context, i int, direct bool, core, window add
 		switch {
 		case direct:
 			ok = w.fragment(ctx, w.parts[0], core, window, w.plan.pieces[i].source == zeros)
-		case w.worthInPlace():
+		// A match of any length may go on where its part ends.
+		case !w.sized && w.worthInPlace():
 			ok = w.inPlace(ctx, core, window)
 		default:
 			ok = w.fragment(ctx, w.together(), core, window, false)
@@ -205,6 +208,21 @@ func (w *worker) block(ctx context.Context, i int, direct bool, core, window add
 	}
 	w.scanned += looked
 	return ok
+}
+
+// byteAt is the byte i bytes from w.tools.base, in front of the bytes in hand or
+// behind them, whether or not it is to be searched. It is false where memory
+// has none.
+func (w *worker) byteAt(i int) (byte, bool) {
+	a, ok := w.tools.base.Add(uint64(i))
+	if i < 0 {
+		a, ok = w.tools.base.Sub(uint64(-i))
+	}
+	if !ok {
+		return 0, false
+	}
+	b, err := w.space.Byte(a)
+	return b, err == nil
 }
 
 func (w *worker) grow(n int) {

@@ -26,6 +26,11 @@ type Target struct {
 	// of what the patterns have by default: any number, not only powers of
 	// two. 0: not given.
 	Align uint64
+
+	// MaxMatch is the length in bytes of the longest match of a regular
+	// expression, or of a hex: with jumps, that sets none itself; 0:
+	// DefaultMaxMatch. At most MaxBytes.
+	MaxMatch int
 }
 
 // Needle is one thing to look for in memory, an encoding of a pattern. Exactly

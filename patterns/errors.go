@@ -64,7 +64,7 @@ func (e *MissingError) Error() string {
 		more = fmt.Sprintf(" and %d more", e.More)
 	}
 	other := ""
-	if e.Kind == Int {
+	if e.Kind == Int || e.Kind == Float {
 		other = ", or put le or be behind the type, as in u32le:"
 	}
 	return fmt.Sprintf("pattern '%s'%s: the %s of the image is not known: give %s%s", shown, more, e.What, e.Flag, other)

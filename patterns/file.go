@@ -8,7 +8,7 @@ import (
 	"io"
 )
 
-// ParseFile reads a file of patterns, one a line; name is that of the file,
+// ParseFile reads patterns from a file, one a line; name is that of the file,
 // for errors and Pattern.File.
 //
 // Empty lines, lines of blanks and lines whose first character after blanks is
@@ -17,18 +17,16 @@ import (
 // blanks at the end of text belong to it. Lines end with \n or \r\n, the last
 // one need not; a byte order mark of UTF-8 in front is skipped.
 //
+// A line @include FILE stands for the patterns of another file, which is not to
+// be had here: it is an error. See ParseFiles.
+//
 // The error joins those of all lines, each an *Error, and no pattern is
 // returned with it. A line that is too long to be a pattern ends the reading:
 // it is no file of patterns.
 func ParseFile(name string, r io.Reader) ([]Pattern, error) {
-	const longest = 4*MaxBytes + 4096 // every byte an escape, and a name
-	return readLines(name, r, longest, func(s string, line int) (Pattern, bool, error) {
-		if i := skipBlanks(s, 0); i == len(s) || s[i] == '#' {
-			return Pattern{}, false, nil
-		}
-		p, err := parse(s, name, line)
-		return p, true, err
-	})
+	var f files
+	f.read(name, r)
+	return f.result()
 }
 
 // Lines reads a file of literals: every line that is not empty is a pattern,
@@ -48,38 +46,45 @@ func Lines(name string, r io.Reader) ([]Pattern, error) {
 // readLines calls parse for each line of at most longest bytes, with its
 // number, and collects the patterns of those that have one.
 func readLines(name string, r io.Reader, longest int, parse func(s string, line int) (Pattern, bool, error)) ([]Pattern, error) {
-	br := bufio.NewReaderSize(r, 1<<16)
-	if start, _ := br.Peek(4); len(start) == 4 && isUTF16(start) {
-		return nil, fmt.Errorf("%s: the file is UTF-16: save it as UTF-8", name)
-	} else if len(start) >= 3 && string(start[:3]) == "\ufeff" {
-		br.Discard(3)
-	}
 	var pats []Pattern
-	var errs []error
-	for line := 1; ; line++ {
-		b, err := readLine(br, longest)
-		if errors.Is(err, errLong) {
-			in := input{text: string(b), file: name, line: line}
-			errs = append(errs, in.fault(longest, "a line of more than %d bytes is no pattern; nothing behind it was read", longest))
-			break
-		}
-		if err != nil && err != io.EOF {
-			errs = append(errs, fmt.Errorf("reading patterns from %s: %w", name, err))
-			break
-		}
-		if p, ok, perr := parse(string(b), line); perr != nil {
-			errs = append(errs, perr)
-		} else if ok {
+	errs := eachLine(name, r, longest, func(s string, line int) error {
+		p, ok, err := parse(s, line)
+		if err == nil && ok {
 			pats = append(pats, p)
 		}
-		if err == io.EOF {
-			break
-		}
-	}
+		return err
+	})
 	if len(errs) > 0 {
 		return nil, errors.Join(errs...)
 	}
 	return pats, nil
+}
+
+// eachLine calls do for each line of at most longest bytes, with its number,
+// and collects what is wrong with them or with the file.
+func eachLine(name string, r io.Reader, longest int, do func(s string, line int) error) (errs []error) {
+	br := bufio.NewReaderSize(r, 1<<16)
+	if start, _ := br.Peek(4); len(start) == 4 && isUTF16(start) {
+		return []error{fmt.Errorf("%s: the file is UTF-16: save it as UTF-8", name)}
+	} else if len(start) >= 3 && string(start[:3]) == "\ufeff" {
+		br.Discard(3)
+	}
+	for line := 1; ; line++ {
+		b, err := readLine(br, longest)
+		if errors.Is(err, errLong) {
+			in := input{text: string(b), file: name, line: line}
+			return append(errs, in.fault(longest, "a line of more than %d bytes is no pattern; nothing behind it was read", longest))
+		}
+		if err != nil && err != io.EOF {
+			return append(errs, fmt.Errorf("reading patterns from %s: %w", name, err))
+		}
+		if bad := do(string(b), line); bad != nil {
+			errs = append(errs, bad)
+		}
+		if err == io.EOF {
+			return errs
+		}
+	}
 }
 
 var errLong = errors.New("line too long")

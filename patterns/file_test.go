@@ -56,14 +56,14 @@ func TestParseFile(t *testing.T) {
 }
 
 func TestParseFileErrors(t *testing.T) {
-	in := "ok\nhex:12 3g\r\n# c\n  é = u8:300\nre:x\n"
+	in := "ok\nhex:12 3g\r\n# c\n  é = u8:300\nre:x(\n"
 	pats, err := ParseFile("sigs.txt", strings.NewReader(in))
 	want := "sigs.txt:2:9: want the second digit of a byte, found 'g'\n" +
 		"\thex:12 3g\n" +
 		"\t        ^\n" +
-		"sigs.txt:5:1: re: patterns are not supported yet; if it is meant literally, put text: in front of it all\n" +
-		"\tre:x\n" +
-		"\t^"
+		"sigs.txt:5:4: missing closing ): \"x(\"\n" +
+		"\tre:x(\n" +
+		"\t   ^"
 	if pats != nil || err == nil || err.Error() != want {
 		t.Errorf("%v\nwant\n%s", err, want)
 	}

@@ -12,7 +12,8 @@ import (
 var seeds = []string{
 	"password=x", `C:\new`, "http://x", "a=b:c", "text", `n=text:a\x41\n\0\\`, `text:\`, `text:\033`, "text/w:é😀", "text/wW:\xff",
 	"text/i:x", "hex:00 ff", "hex:4?", "hex:4", "u8:1", "i8:-128..127", "u32be:0x10+4", "i64:..-1", "u64:..", "u16:5..4", "f32le:1",
-	"re:x", "ptr:0x1000", "ptr:..", "ptr:@[heap]", "ptr:@mapped", "ptr:0xffffffff+2", "a = text:x", "text/plain; q:", " # c",
+	"re:x", "re/ismwWa:^(a|b)+?[^\\x80-\\xff]{2,}\\b", `re:\Q.\E\C(?i:k)`, "hex:41 ~4? [2-4] (42 | 43 [1-] ( 44 | 45)) 46", "hex:( 41 | 42 )",
+	"text/fwWa:x", "text/x(01-7f)wf:ab", "text/bBw:abc", "f64:1.5~0.1", "f32be:-inf..inf", "f64:nan", "ptr:0x1000", "ptr:..", "ptr:@[heap]", "ptr:@mapped", "ptr:0xffffffff+2", "a = text:x", "text/plain; q:", " # c",
 }
 
 // checkError says what any error of a pattern must be.
@@ -51,13 +52,16 @@ func checkCompile(t *testing.T, p Pattern) {
 				continue
 			}
 			_ = err.Error()
-			if p.Kind != Ptr {
+			if p.Kind != Ptr && p.Kind != Hex && p.Kind != Regexp {
 				t.Fatalf("%q: %v", p.Source, err)
 			}
 			continue
 		}
-		if len(s.Patterns()) != 1 || len(s.Needles()) == 0 {
-			t.Fatalf("%q: %d patterns, %d needles", p.Source, len(s.Patterns()), len(s.Needles()))
+		if len(s.Patterns()) != 1 || (len(s.Needles()) == 0) == (len(s.Exprs()) == 0) {
+			t.Fatalf("%q: %d patterns, %d needles, %d expressions", p.Source, len(s.Patterns()), len(s.Needles()), len(s.Exprs()))
+		}
+		for _, e := range s.Exprs() {
+			checkExpr(t, p, s, e)
 		}
 		for i, n := range s.Needles() {
 			if n.Pattern != 0 || n.Align == 0 || n.Len() == 0 || n.Len() > s.MaxLen() || (n.Lit == nil) == (n.Words == nil) {
@@ -81,6 +85,24 @@ func checkCompile(t *testing.T, p Pattern) {
 		}
 		if p.Kind == Literal && !bytes.Equal(s.Needles()[0].Lit, []byte(p.Source)) {
 			t.Fatalf("%q: %x", p.Source, s.Needles()[0].Lit)
+		}
+	}
+}
+
+// checkExpr checks what an expression says of itself, on a little memory.
+func checkExpr(t *testing.T, p Pattern, s *Set, e Expr) {
+	if e.Pattern != 0 || e.Align == 0 || e.MinLen < 1 || e.MinLen > e.MaxLen || e.MaxLen > s.MaxLen() {
+		t.Fatalf("%q: %+v", p.Source, e)
+	}
+	for _, a := range e.Anchors {
+		if len(a.Lit) == 0 || a.Mask != nil && len(a.Mask) != len(a.Lit) || a.First < 0 || a.First > a.Last || a.Last+len(a.Lit) > e.MaxLen {
+			t.Fatalf("%q, of %d to %d bytes: %+v", p.Source, e.MinLen, e.MaxLen, a)
+		}
+	}
+	m := &Memory{Bytes: []byte("\x00a\xff1\n" + p.Source + "\x00\x00")}
+	for at := range min(len(m.Bytes), 40) {
+		if n := e.Matcher.Match(m, at); n != 0 && (n < e.MinLen || n > e.MaxLen || n > len(m.Bytes)-at) {
+			t.Fatalf("%q: %d bytes of %d to %d", p.Source, n, e.MinLen, e.MaxLen)
 		}
 	}
 }

@@ -4,51 +4,79 @@ import "strings"
 
 // hexKind is hex:, bytes as pairs of hexadecimal digits in either case, with
 // blanks before, between and behind the pairs but not inside one. A ? stands
-// for any digit.
+// for any digit. Besides, as in YARA:
+//
+//	~41 ~4? ~?1      a byte that is not what stands behind the ~
+//	[4] [4-6] [4-] [-]   as many bytes of any value: 4, 4 to 6, at least 4, any number
+//	( 41 | 42 43 )   one of several; they may hold all of this
+//
+// Where several lengths match at one place, the shortest is the match. None is
+// longer than Target.MaxMatch, however far a jump may go.
+//
+// What is only digits and ? is bytes and a mask; so is a choice between bytes of
+// one length, if it is small. All else has to be verified.
 var hexKind = kind{
 	kind:  Hex,
 	words: []string{"hex"},
 	parse: parseHex,
 }
 
-// hexLater is what the body will be able to hold besides digits.
-const hexLater = "~[](|)"
+// NewHex is the pattern of a body as it stands behind hex:. Name and source are
+// for those who read hits; the error is an *Error whose Pattern is body.
+func NewHex(name, source, body string) (Pattern, error) {
+	b, err := parseHex(input{text: body, end: len(body)}, "", "")
+	if err != nil {
+		return Pattern{}, err
+	}
+	return Pattern{Name: name, Source: source, Kind: Hex, text: body, body: b}, nil
+}
 
 func parseHex(in input, _, _ string) (body, error) {
+	if strings.ContainsAny(in.body(), "~[](|)") {
+		return parseHexProgram(in)
+	}
 	start := in.pos
 	out, mask := make([]byte, 0, (in.end-in.pos)/2), make([]byte, 0, (in.end-in.pos)/2)
-	wild := 0 // digits that are ?
+	fixed, wild := false, false
 	for in.pos = skipBlanks(in.text, in.pos); in.pos < in.end; in.pos = skipBlanks(in.text, in.pos+2) {
-		var b, m byte
-		for d := in.pos; d <= in.pos+1; d++ {
-			b, m = b<<4, m<<4
-			switch {
-			case d < in.end && unhex(in.text[d]) >= 0:
-				b |= byte(unhex(in.text[d]))
-				m |= 0xf
-			case d < in.end && in.text[d] == '?':
-				wild++
-			case d < in.end && strings.IndexByte(hexLater, in.text[d]) >= 0:
-				return nil, in.fault(d, "%c in hex: is not supported yet: want pairs of hexadecimal digits or ?", in.text[d])
-			case d == in.pos:
-				return nil, in.fault(d, "want a hexadecimal digit, found %s", in.found(d))
-			default:
-				return nil, in.fault(d, "want the second digit of a byte, found %s", in.found(d))
-			}
+		b, m, err := in.pair()
+		if err != nil {
+			return nil, err
 		}
+		fixed, wild = fixed || m != 0, wild || m != 0xff
 		out, mask = append(out, b), append(mask, m)
 	}
 	switch {
 	case len(out) == 0:
 		return nil, in.fault(in.end, "want pairs of hexadecimal digits, found the end")
-	case wild == 2*len(out):
-		return nil, in.fault(start, "nothing but ?: it would match everywhere")
+	case !fixed:
+		return nil, in.fault(start, onlyWild)
 	case len(out) > MaxBytes:
 		in.pos = start
 		return nil, in.tooLong(len(out))
 	}
-	if wild == 0 {
+	if !wild {
 		mask = nil
 	}
 	return encodings{{out, mask}}, nil
+}
+
+const onlyWild = "nothing but ?: it would match everywhere"
+
+// pair reads the two digits at pos: a byte, and which of its bits count.
+func (in input) pair() (b, mask byte, err error) {
+	for d := in.pos; d <= in.pos+1; d++ {
+		b, mask = b<<4, mask<<4
+		switch {
+		case d < in.end && unhex(in.text[d]) >= 0:
+			b |= byte(unhex(in.text[d]))
+			mask |= 0xf
+		case d < in.end && in.text[d] == '?':
+		case d == in.pos:
+			return 0, 0, in.fault(d, "want a hexadecimal digit, found %s", in.found(d))
+		default:
+			return 0, 0, in.fault(d, "want the second digit of a byte, found %s", in.found(d))
+		}
+	}
+	return b, mask, nil
 }

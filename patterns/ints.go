@@ -30,23 +30,28 @@ func intWords() []string {
 	return words
 }
 
-// intBody is a span of numbers and the order in which they are stored.
-type intBody struct {
+// wordsBody is numbers and the order in which they are stored.
+type wordsBody struct {
 	words []ValueRange
 	size  int // in bytes
 	order addr.ByteOrder
 	fixed bool // the order is given, or there is none
 }
 
-func parseInt(in input, word, _ string) (body, error) {
-	name, order, fixed := word, addr.Little, true
+// splitOrder takes the byte order off a type, as of u32be; fixed says whether
+// there is one.
+func splitOrder(word string) (name string, order addr.ByteOrder, fixed bool) {
 	if s, ok := strings.CutSuffix(word, "le"); ok {
-		name = s
-	} else if s, ok := strings.CutSuffix(word, "be"); ok {
-		name, order = s, addr.Big
-	} else {
-		fixed = false
+		return s, addr.Little, true
 	}
+	if s, ok := strings.CutSuffix(word, "be"); ok {
+		return s, addr.Big, true
+	}
+	return word, addr.Little, false
+}
+
+func parseInt(in input, word, _ string) (body, error) {
+	name, order, fixed := splitOrder(word)
 	var t number
 	for _, t = range intTypes {
 		if t.name == name {
@@ -60,10 +65,10 @@ func parseInt(in input, word, _ string) (body, error) {
 	if t.bits == 8 {
 		order, fixed = addr.Little, true
 	}
-	return &intBody{words: t.words(s), size: int(t.bits / 8), order: order, fixed: fixed}, nil
+	return &wordsBody{words: t.words(s), size: int(t.bits / 8), order: order, fixed: fixed}, nil
 }
 
-func (b *intBody) needles(_ *Pattern, c *compiler) ([]Needle, error) {
+func (b *wordsBody) needles(_ *Pattern, c *compiler) ([]Needle, error) {
 	order := b.order
 	if !b.fixed {
 		if !c.target.OrderKnown {

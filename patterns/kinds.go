@@ -3,12 +3,12 @@ package patterns
 // kinds is every kind of pattern that has a word of its own. A new kind is a
 // file with a kind and a body, one line here and a constant beside Kind.
 var kinds = []*kind{
-	&textKind,  // text.go
-	&hexKind,   // hex.go
-	&intKind,   // ints.go
-	&ptrKind,   // ptr.go
-	&floatKind, // later.go
-	&reKind,    // later.go
+	&textKind,   // text.go
+	&hexKind,    // hex.go
+	&intKind,    // ints.go
+	&ptrKind,    // ptr.go
+	&floatKind,  // later.go
+	&regexpKind, // regexp.go
 }
 
 // kind is how one kind of pattern is written.
@@ -16,7 +16,7 @@ type kind struct {
 	kind  Kind
 	words []string // what may stand in front of the colon: [a-z0-9]+
 	flags string   // the flags it takes, a byte each
-	later string   // flags that it will take: known, refused for now
+	arg   string   // those of them that may have something in parentheses behind
 
 	// parse reads the body. word is the one that was written, flags those
 	// that were given: a subset of kind.flags, none twice. A kind without

@@ -1,7 +1,8 @@
 // Package patterns says what to look for: the pattern language, and the
 // compiling of many patterns into one set of needles for one image. It knows
-// addresses and byte order (package addr) and nothing else of vscan: how the
-// needles are found is the engine's business.
+// addresses and byte order (package addr) and expressions on bytes (package
+// automaton) and nothing else of vscan: how the needles are found is the
+// engine's business.
 //
 // # The language
 //
@@ -15,31 +16,61 @@
 //	text/w:BODY     BODY as UTF-16, little-endian; \xNN is the code unit 0x00NN
 //	text/W:BODY     BODY as UTF-16, big-endian; /wW looks for both, a for
 //	                plain bytes as well
-//	text/i:BODY     without regard to the case of ASCII letters; goes with
-//	                the other flags
+//	text/i:BODY     without regard to the case of ASCII letters
+//	text/f:BODY     full words: no ASCII letter or digit on either side
+//	text/x:BODY     exclusive-ored with any byte; x(LO-HI): with those from LO
+//	                to HI, in hexadecimal
+//	text/b:BODY     what base64 makes of it, in any of three phases; B: and
+//	                that as UTF-16
 //	hex:BODY        pairs of hexadecimal digits, blanks between pairs; a ? is
-//	                any digit
+//	                any digit, ~ in front of a byte any other byte, [N] [N-M]
+//	                [N-] [-] so many bytes of any value, ( A | B ) a choice
 //	u8: u16: u32: u64: i8: i16: i32: i64:
 //	                a number, in the image's byte order; le or be behind the
 //	                type (u32be:) sets it. VALUE or a range of values
+//	f32: f64:       a floating-point number, likewise: VALUE, a range LO..HI,
+//	                VALUE~TOL for VALUE − TOL to VALUE + TOL; inf, -inf, and nan,
+//	                which is any value that is no number. 0 is −0 as well
 //	ptr:BODY        a word of the image that holds an address: ADDR, a range
 //	                or @NAME, a mapping (@mapped: all that is mapped)
+//	re:BODY         a regular expression on bytes, of RE2's syntax
+//	re/i:BODY       without regard to the case of ASCII letters; s: . is \n as
+//	                well; m: ^ and $ hold at \n as well; w, W and a as of text
+//
+// Flags go together, as in text/wi:, but for x, b and B, which go with none of
+// the others that change what a letter may be.
 //
 // Numbers are decimal, or hexadecimal with 0x; i types take a - in front.
 // Ranges are LO..HI, both ends included, where an end that is left out is the
-// type's lowest or highest value, or LO+LEN, LEN values from LO.
+// type's lowest or highest value, or, but for f types, LO+LEN, LEN values from LO.
 //
 // A hit of ptr lies at a multiple of the word size; all else is found at any
 // address, unless Target.Align says otherwise.
 //
-// re:, f32:, f64:, the flag f of text, and jumps, negation and alternatives in
-// hex belong to the language but are not
-// supported yet: they are refused, never taken for something else.
+// # Matches of several lengths
+//
+// A re: or a hex: with jumps may match in several lengths at one place. There is
+// one hit for each place: of hex: the shortest, of re: what Perl would take,
+// which is as much or as little as * and *? say. What is empty is no match, and
+// none is longer than Target.MaxMatch bytes (DefaultMaxMatch, 4096, unless it is
+// set): it is the match among those of at most that length. Matches of re: that
+// overlap an earlier one are dropped by those who search, unless they are told
+// otherwise (see Pattern.Disjoint).
+//
+// Regular expressions know bytes and no characters: \xff is one byte, . is any
+// byte but \n, é is two bytes in a row and [é] either of them. ^ and $ hold where
+// memory begins and ends. See automaton.ParseRegexp.
+//
+// # Files
+//
+// A file of patterns has one a line, # comments, and lines @include FILE; see
+// ParseFile and ParseFiles.
 package patterns
 
 import "bytes"
 
-// Pattern is one thing to look for, as Parse, ParseFile, Lines or Ref made it.
+// Pattern is one thing to look for, as Parse, ParseFile, Lines, Ref or one of
+// the functions New… made it.
 // It does not change afterwards and may be shared and copied. The zero Pattern
 // looks for nothing and Compile refuses it.
 type Pattern struct {
@@ -56,16 +87,18 @@ type Pattern struct {
 // Kind is what a pattern's body is.
 type Kind uint8
 
-// The kinds of patterns there are so far.
+// The kinds of patterns.
 const (
 	Literal Kind = iota // bytes as they stand, without a kind in front
 	Text                // text:, with escapes and encodings
-	Hex                 // hex:, pairs of digits
+	Hex                 // hex:, pairs of digits, jumps, alternatives
 	Int                 // u8: to i64:, a number or a range of numbers
 	Ptr                 // ptr:, a word that holds an address
+	Float               // f32: and f64:, a floating-point number or a range
+	Regexp              // re:, a regular expression on bytes
 )
 
-// String is the kind in one word: literal, text, hex, int or ptr.
+// String is the kind in one word: literal, text, hex, int, ptr, float or re.
 func (k Kind) String() string {
 	switch k {
 	case Literal:
@@ -78,8 +111,21 @@ func (k Kind) String() string {
 		return "int"
 	case Ptr:
 		return "ptr"
+	case Float:
+		return "float"
+	case Regexp:
+		return "re"
 	}
 	return "unknown"
+}
+
+// Disjoint says whether matches that overlap an earlier one are dropped unless
+// the caller wants them: an e-mail address, and not also its suffixes. That is
+// what is expected of re:, and of no other pattern: every occurrence of those
+// counts.
+func (p Pattern) Disjoint() bool {
+	b, ok := p.body.(*programBody)
+	return ok && b.disjoint
 }
 
 // MaxBytes is the length of the longest needle, in bytes. A pattern that

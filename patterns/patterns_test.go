@@ -234,23 +234,69 @@ func TestParseErrors(t *testing.T) {
 		want string // a part of the message
 	}{
 		{"", 1, "empty pattern"},
-		// Known, not there yet.
-		{"re:x", 1, "re: patterns are not supported yet"},
-		{"n=re/i:x", 3, "not supported yet"},
-		{"f32:1", 1, "not supported yet"},
-		{"f32le:1", 1, "f32le: patterns are not supported yet"},
-		{"f64be:", 1, "not supported yet"},
-		{"n=text/f:x", 8, "flag f of text is not supported yet"},
 		{"hex:??", 5, "nothing but ?"},
 		{"hex: ?? ?? ", 5, "nothing but ?"},
 		{"hex:?", 6, "want the second digit of a byte, found the end"},
 		{"hex:? ?", 6, "want the second digit of a byte, found ' '"},
-		{"hex:41 ~42", 8, "~ in hex"},
-		{"hex:41[4]42", 7, "[ in hex"},
-		{"hex:( 41 | 42 )", 5, "( in hex"},
+		{"hex:41 ~??", 8, "~??, a byte that is none"},
+		{"hex:41 ~4", 10, "want the second digit of a byte, found the end"},
+		{"hex:?? [4] ??", 5, "nothing but ?"},
+		{"hex:[4] 41", 5, "a jump in front of all else"},
+		{"hex:41 [4]", 8, "a jump behind all else"},
+		{"hex:41 ( [2] 41 | 42 )", 10, "a jump in front of all else"},
+		{"hex:41 [] 42", 9, "an empty jump: want [N], [N-M], [N-] or [-]"},
+		{"hex:41 [4", 8, "a [ without a ] behind it"},
+		{"hex:41 4] 42", 9, "want the second digit of a byte, found ']'"},
+		{"hex:41 [x] 42", 9, "want decimal digits in a jump, found 'x'"},
+		{"hex:41 [4-2] 42", 8, "jump 4-2: its first number is above its last"},
+		{"hex:41 [1048577-] 42", 9, "a jump of more than 1048576 bytes"},
+		{"hex:( 41 | 42", 5, "a ( without a ) behind it"},
+		{"hex:41 | 42", 8, "a | without a ( in front of it"},
+		{"hex:41 ) 42", 8, "a ) without a ( in front of it"},
+		{"hex:( 41 | )", 12, "want pairs of hexadecimal digits, found ')'"},
+		{"hex:()", 6, "want pairs of hexadecimal digits, found ')'"},
+		{"hex:41 " + strings.Repeat("(", 33), 40, "nested more than 32 deep"},
+		// Floating-point numbers.
+		{"f32:", 5, "want a number, LO..HI or VALUE~TOL, found the end"},
+		{"f32:x", 5, "want a number, as 1.5, -2e10, inf or nan, found \"x\""},
+		{"f64:1+2", 6, "LO+LEN means nothing for f64"},
+		{"f32:1e39", 5, "1e39 is outside f32, whose largest number is 3.40"},
+		{"f32:1..1e39", 8, "1e39 is outside f32"},
+		{"f64:1e309", 5, "1e309 is outside f64"},
+		{"f32:1e-60", 5, "f32 holds nothing that small but 0"},
+		{"f32:0x1p-200", 5, "f32 holds nothing that small but 0"},
+		{"f64le:2..1", 7, "range 2..1: its first value is above its last"},
+		{"f64:nan..1", 5, "nan is the end of no range"},
+		{"f64:nan~1", 5, "a tolerance goes with a finite number"},
+		{"f64:1~", 7, "want a number, found the end"},
+		{"f64:1~-1", 7, "want a tolerance that is finite and not negative"},
+		{"f64:1~nan", 7, "want a tolerance"},
+		// Regular expressions.
+		{"re:", 4, "want a regular expression, found the end"},
+		{"n=re/i:a(b", 8, "missing closing ): \"a(b\""},
+		{"re:ab[", 6, "missing closing ]"},
+		{`re:é\p{L}`, 6, `\p: there are no classes of Unicode`},
+		{`re:a\x{100}`, 5, `\x{100} is no byte: the highest is \xff`},
+		{`re:a\777`, 5, `\777 is no byte`},
+		{`re:[\C]`, 5, `\C, any byte, is not for classes`},
+		{"re:ab{1001}", 6, "repeated too often, at most 1000 times"},
+		{`re:(a)\1`, 7, "there are no back references"},
+		{"re:a(?=b)", 5, "no looking ahead or behind"},
+		{"re:*a", 4, "missing argument to repetition operator"},
+		{"re/z:a", 4, "unknown flag 'z': re takes i, s, m, w, W, a"},
 		// Flags.
-		{"text/:x", 6, "no flag after the /: text takes i, w, W, a"},
-		{"text/z:x", 6, "unknown flag 'z': text takes i, w, W, a (f: not supported yet)"},
+		{"text/:x", 6, "no flag after the /: text takes i, w, W, a, f, x, b, B"},
+		{"text/z:x", 6, "unknown flag 'z': text takes i, w, W, a, f, x, b, B"},
+		{"text/x(:x", 7, "want a ) to this ("},
+		{"text/x(1):x", 8, "want a key of two hexadecimal digits"},
+		{"text/x(01-0g):x", 11, "want a key of two hexadecimal digits"},
+		{"text/x():x", 8, "want a key"},
+		{"text/x(02-01):x", 8, "keys 02-01: the first is above the last"},
+		{"text/w(01):x", 7, "unknown flag '('"},
+		{"text/xi:x", 9, "do not go with any case"},
+		{"text/bi:x", 9, "base64 does not go with any case"},
+		{"text/bf:x", 9, "base64 does not go with full words"},
+		{"text/xB:x", 9, "do not go with base64"},
 		{"text/ww:x", 7, "flag w given twice"},
 		{"text/plain; q:x", 6, "unknown flag 'p'"},
 		{"text/é:x", 6, "unknown flag 'é'"},
@@ -584,7 +630,7 @@ func TestErrorText(t *testing.T) {
 }
 
 func TestKindString(t *testing.T) {
-	for k, want := range []string{"literal", "text", "hex", "int", "ptr", "unknown"} {
+	for k, want := range []string{"literal", "text", "hex", "int", "ptr", "float", "re", "unknown"} {
 		if got := Kind(k).String(); got != want {
 			t.Errorf("kind %d: %s, want %s", k, got, want)
 		}
@@ -601,7 +647,7 @@ func TestSizes(t *testing.T) {
 	}
 }
 
-// The package imports nothing of vscan but addr, and nothing of others.
+// The package imports nothing of vscan but addr and automaton, and nothing of others.
 func TestImports(t *testing.T) {
 	files, err := filepath.Glob("*.go")
 	if err != nil || len(files) == 0 {
@@ -617,7 +663,7 @@ func TestImports(t *testing.T) {
 		}
 		for _, i := range f.Imports {
 			path, _ := strconv.Unquote(i.Path.Value)
-			if path != "vscan/engine/addr" && (strings.Contains(path, ".") || strings.HasPrefix(path, "vscan")) {
+			if path != "vscan/engine/addr" && path != "vscan/patterns/automaton" && (strings.Contains(path, ".") || strings.HasPrefix(path, "vscan")) {
 				t.Errorf("%s imports %s", name, path)
 			}
 		}

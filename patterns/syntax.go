@@ -34,15 +34,12 @@ func parse(s, file string, line int) (Pattern, error) {
 	if p.Name = name; name == "" {
 		p.Name = p.Source
 	}
-	if h.kind.parse == nil {
-		return Pattern{}, in.fault(start, "%s: patterns are not supported yet%s", h.word, asLiteral)
-	}
-	if err := h.checkFlags(in); err != nil {
+	flags, err := h.checkFlags(&in)
+	if err != nil {
 		return Pattern{}, err
 	}
 	in.pos = h.body
-	var err error
-	p.body, err = h.kind.parse(in, h.word, h.flags)
+	p.body, err = h.kind.parse(in, h.word, flags)
 	if err != nil {
 		return Pattern{}, err
 	}
@@ -117,27 +114,36 @@ func headAt(s string, i int) head {
 	return head{kind: k, word: s[i:n], slash: true, flags: s[n+1 : n+colon], flagsAt: n + 1, body: n + colon + 1}
 }
 
-// checkFlags says whether the kind takes all the flags that were given.
-func (h head) checkFlags(in input) error {
+// checkFlags says whether the kind takes all the flags that were given, and
+// gives them without what stands in parentheses behind one: that goes to in.
+func (h head) checkFlags(in *input) (flags string, err error) {
 	if h.slash && h.flags == "" {
-		return in.fault(h.flagsAt, "no flag after the /: %s", h.kind.takes(h.word))
+		return "", in.fault(h.flagsAt, "no flag after the /: %s", h.kind.takes(h.word))
 	}
 	for i := 0; i < len(h.flags); i++ {
 		f, at := h.flags[i], h.flagsAt+i
 		switch {
 		case strings.IndexByte(h.kind.flags, f) >= 0:
-			if strings.IndexByte(h.flags[:i], f) >= 0 {
-				return in.fault(at, "flag %c given twice", f)
+			if strings.IndexByte(flags, f) >= 0 {
+				return "", in.fault(at, "flag %c given twice", f)
 			}
-		case strings.IndexByte(h.kind.later, f) >= 0:
-			return in.fault(at, "flag %c of %s is not supported yet%s", f, h.word, asLiteral)
 		case h.kind.flags == "":
-			return in.fault(at, "%s%s", h.kind.takes(h.word), asLiteral)
+			return "", in.fault(at, "%s%s", h.kind.takes(h.word), asLiteral)
 		default:
-			return in.fault(at, "unknown flag %s: %s%s", in.found(at), h.kind.takes(h.word), asLiteral)
+			return "", in.fault(at, "unknown flag %s: %s%s", in.found(at), h.kind.takes(h.word), asLiteral)
 		}
+		flags += string(f)
+		if strings.IndexByte(h.kind.arg, f) < 0 || !strings.HasPrefix(h.flags[i+1:], "(") {
+			continue
+		}
+		n := strings.IndexByte(h.flags[i+1:], ')')
+		if n < 0 {
+			return "", in.fault(at+1, "want a ) to this (, found the colon")
+		}
+		in.arg, in.argAt = h.flags[i+2:i+1+n], at+2
+		i += 1 + n
 	}
-	return nil
+	return flags, nil
 }
 
 // takes names the flags that a kind takes.
@@ -145,11 +151,7 @@ func (k *kind) takes(word string) string {
 	if k.flags == "" {
 		return word + " takes no flags"
 	}
-	s := word + " takes " + letters(k.flags)
-	if k.later != "" {
-		s += " (" + letters(k.later) + ": not supported yet)"
-	}
-	return s
+	return word + " takes " + letters(k.flags)
 }
 
 // letters lists bytes: "w, W".
@@ -162,6 +164,9 @@ type input struct {
 	pos, end int
 	file     string
 	line     int
+
+	arg   string // what stands in parentheses behind a flag
+	argAt int    // its offset; 0: nothing does
 }
 
 // body is the text that is left to read.

@@ -3,6 +3,8 @@ package patterns
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
+	"fmt"
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -18,12 +20,18 @@ import (
 // well. Text that is the same in several encodings is one needle.
 //
 // With flag i the case of ASCII letters does not count, however they are
-// written.
+// written. Flag f takes full words only: no ASCII letter or digit on either
+// side, in UTF-16 no code unit of one.
+//
+// Flag x looks for the text, in its encodings, with every byte exclusive-ored
+// with a key: any from 00 to ff, or with x(LO-HI) those from LO to HI, in
+// hexadecimal. Flag b looks for what base64 makes of the text wherever in a
+// longer one it lies, B for the same as UTF-16, little-endian (base64.go).
 var textKind = kind{
 	kind:  Text,
 	words: []string{"text"},
-	flags: "iwWa",
-	later: "f",
+	flags: "iwWafxbB",
+	arg:   "x",
 	parse: parseText,
 }
 
@@ -33,37 +41,145 @@ var escapes = map[byte]byte{
 	'a': '\a', 'b': '\b', 'f': '\f', 'v': '\v', 'e': 0x1b, '"': '"', '\'': '\'',
 }
 
+// TextOptions is how text is looked for. The zero value is as its bytes stand.
+type TextOptions struct {
+	Caseless bool // the case of ASCII letters does not count
+
+	// Wide looks for each byte with a zero behind it, WideBE with one in front,
+	// ASCII for the bytes as they stand, which is what none of them does too.
+	Wide, WideBE, ASCII bool
+
+	FullWord bool // no ASCII letter or digit on either side; of wide text, none as two bytes
+
+	// Xor looks for the bytes of each of these encodings, zeros included,
+	// exclusive-ored with each key; nil: as they are.
+	Xor *KeyRange
+
+	// Base64 looks for what base64 makes of each encoding, with the 64 bytes of
+	// Alphabet as digits, "" being the standard's; Base64Wide for the same with a
+	// zero behind each digit.
+	Base64, Base64Wide bool
+	Alphabet           string
+}
+
+// KeyRange is the keys Lo to Hi, both included.
+type KeyRange struct{ Lo, Hi byte }
+
+// NewText is the pattern of bytes, of which there is at least one. Name and
+// source are for those who read hits; the error is an *Error whose Pattern is
+// source.
+func NewText(name, source string, b []byte, o TextOptions) (Pattern, error) {
+	in := input{text: source, pos: -1, end: len(source)}
+	if len(b) == 0 {
+		return Pattern{}, in.fault(-1, "want at least one byte of text")
+	}
+	var units []uint16
+	for _, c := range b {
+		units = append(units, uint16(c))
+	}
+	body, err := newText(in, bytes.Clone(b), units, o)
+	if err != nil {
+		return Pattern{}, err
+	}
+	return Pattern{Name: name, Source: source, Kind: Text, text: source, body: body}, nil
+}
+
 func parseText(in input, _, flags string) (body, error) {
 	if in.pos == in.end {
 		return nil, in.fault(in.pos, "want text behind the colon, found the end")
 	}
-	var out encodings
-	caseless := strings.Contains(flags, "i")
-	if !strings.ContainsAny(flags, "wW") || strings.Contains(flags, "a") {
-		b, err := in.narrow()
+	has := func(flag string) bool { return strings.Contains(flags, flag) }
+	o := TextOptions{
+		Caseless: has("i"),
+		Wide:     has("w"), WideBE: has("W"), ASCII: has("a"),
+		FullWord: has("f"),
+		Base64:   has("b"), Base64Wide: has("B"),
+	}
+	if has("x") {
+		keys, err := in.keys()
 		if err != nil {
 			return nil, err
 		}
-		out = out.add(newEncoding(b, caseless))
+		o.Xor = &keys
 	}
-	if strings.ContainsAny(flags, "wW") {
-		units, err := in.units()
-		if err != nil {
+	var b []byte
+	var units []uint16
+	var err error
+	if o.plain() {
+		if b, err = in.narrow(); err != nil {
 			return nil, err
 		}
-		if strings.Contains(flags, "w") {
-			out = out.add(encode16(units, binary.LittleEndian, caseless))
-		}
-		if strings.Contains(flags, "W") {
-			out = out.add(encode16(units, binary.BigEndian, caseless))
+	}
+	if o.Wide || o.WideBE {
+		if units, err = in.units(); err != nil {
+			return nil, err
 		}
 	}
-	for _, e := range out {
-		if len(e.bytes) > MaxBytes {
-			return nil, in.tooLong(len(e.bytes))
+	return newText(in, b, units, o)
+}
+
+// plain says whether bytes are looked for as they stand.
+func (o *TextOptions) plain() bool { return o.ASCII || !o.Wide && !o.WideBE }
+
+// check refuses what does not go together. What is the same for text: and for
+// others is said without the letters of flags.
+func (o *TextOptions) check() error {
+	encoded := o.Base64 || o.Base64Wide
+	switch {
+	case o.Xor != nil && o.Caseless:
+		return errors.New("keys to exclusive-or with do not go with any case: a letter and a key are another letter")
+	case o.Xor != nil && encoded:
+		return errors.New("keys to exclusive-or with do not go with base64")
+	case encoded && o.Caseless:
+		return errors.New("base64 does not go with any case: it tells the cases of letters apart")
+	case encoded && o.FullWord:
+		return errors.New("base64 does not go with full words: what lies around it is encoded too")
+	case o.Xor != nil && o.Xor.Lo > o.Xor.Hi:
+		return fmt.Errorf("keys %02x to %02x: the first is above the last", o.Xor.Lo, o.Xor.Hi)
+	case o.Alphabet != "" && !encoded:
+		return errors.New("an alphabet without base64")
+	}
+	return nil
+}
+
+// newText is the body of text given as bytes and as code units, of which there
+// are those that o asks for.
+func newText(in input, b []byte, units []uint16, o TextOptions) (body, error) {
+	if err := o.check(); err != nil {
+		return nil, in.fault(in.pos, "%v", err)
+	}
+	var out words
+	if o.plain() {
+		out = out.add(newEncoding(b, o.Caseless), 1, false)
+	}
+	if o.Wide {
+		out = out.add(encode16(units, binary.LittleEndian, o.Caseless), 2, false)
+	}
+	if o.WideBE {
+		out = out.add(encode16(units, binary.BigEndian, o.Caseless), 2, true)
+	}
+	for _, w := range out {
+		if len(w.bytes) > MaxBytes {
+			return nil, in.tooLong(len(w.bytes))
 		}
 	}
-	return out, nil
+	if o.Xor != nil {
+		out = out.xor(*o.Xor)
+	}
+	if o.Base64 || o.Base64Wide {
+		var err error
+		if out, err = out.base64(o); err != nil {
+			return nil, in.fault(in.pos, "%v", err)
+		}
+	}
+	if o.FullWord {
+		return out, nil
+	}
+	plain := make(encodings, 0, len(out))
+	for _, w := range out {
+		plain = plain.add(w.encoding)
+	}
+	return plain, nil
 }
 
 // newEncoding is the encoding of b.

@@ -22,6 +22,8 @@ type searchFlags struct {
 	ranges   rangeList
 	in       placeList
 	max      uint64 // 0: no limit
+	overlap  bool
+	longest  uint64 // match of an expression
 	count    bool
 	quiet    bool
 	context  uint64
@@ -37,13 +39,15 @@ type searchFlags struct {
 const maxContext = 1 << 20
 
 func (f *searchFlags) register(cmd *cobra.Command) {
-	f.format, f.color, f.progress = "text", "auto", "auto"
+	f.format, f.color, f.progress, f.longest = "text", "auto", "auto", patterns.DefaultMaxMatch
 	fs := cmd.Flags()
 	fs.SortFlags = false
 	fs.Var(&f.align, "align", "only hits whose address is a multiple of `N` bytes, or, for word, of a word (default any address, a word for ptr)")
 	fs.Var(&f.ranges, "range", "only matches that lie wholly in `RANGE` of addresses; repeatable")
 	fs.Var(&f.in, "in", "only in mappings with this `NAME|PERM`: a name, the last part of a path, or permissions, where a - is either; repeatable")
 	fs.VarP(number{&f.max, 1, math.MaxUint64}, "max-count", "m", "at most `N` hits a pattern and image, those with the lowest addresses")
+	fs.BoolVar(&f.overlap, "overlap", false, "also matches of re: that overlap an earlier one of the same pattern")
+	fs.Var(number{&f.longest, 1, patterns.MaxBytes}, "max-match", "longest match of re: and of hex: with jumps, `N` bytes (default 4096)")
 	fs.BoolVarP(&f.count, "count", "c", false, "print only the number of hits of each pattern")
 	fs.BoolVarP(&f.quiet, "quiet", "q", false, "print nothing and stop at the first hit; the exit code tells")
 	choiceVar(cmd, &f.format, "output", "o", "`FORMAT` of the hits: text, jsonl or csv", "text", "jsonl", "csv")
@@ -79,7 +83,7 @@ func (f *searchFlags) complete() error {
 func (f *searchFlags) options(t *target) (engine.Options, error) {
 	opt := engine.Options{
 		Workers: int(f.workers), ShardSize: f.shard, Kernel: f.kernel,
-		Ranges: f.ranges, Progress: &engine.Progress{},
+		Ranges: f.ranges, Overlapping: f.overlap, Progress: &engine.Progress{},
 	}
 	for _, p := range f.in {
 		if !t.has(p) {
@@ -179,7 +183,9 @@ func (a *app) searchImage(ctx context.Context, f *searchFlags, pats []patterns.P
 	if err != nil {
 		return err
 	}
-	set, err := patterns.Compile(pats, t.patternTarget(align))
+	about := t.patternTarget(align)
+	about.MaxMatch = int(f.longest)
+	set, err := patterns.Compile(pats, about)
 	if err != nil {
 		return inImage(arg, err)
 	}

@@ -92,6 +92,7 @@ type implementation[P any] struct {
 	level Level
 	needs features // the predicate: every CPU feature its instructions need
 	only  string   // the plans it is made for, in words; "" for all
+	wide  bool     // its loops are of 512-bit operations: Auto leaves it out where those are split in halves
 	// make is the kernel for a plan, nil where this implementation is not
 	// made for it.
 	make func(plan P) Kernel
@@ -105,7 +106,7 @@ func choose[P any](level Level, impls []implementation[P], plan P) (Kernel, erro
 		return nil, err
 	}
 	for _, im := range slices.Backward(impls) {
-		if level != Auto && im.level > level || len(im.needs.missing()) > 0 {
+		if level != Auto && im.level > level || len(im.needs.missing()) > 0 || level == Auto && im.leftOut() {
 			continue
 		}
 		if k := im.make(plan); k != nil {
@@ -114,6 +115,9 @@ func choose[P any](level Level, impls []implementation[P], plan P) (Kernel, erro
 	}
 	panic("simd: the reference suits every plan")
 }
+
+// leftOut says whether Auto prefers what is below the implementation.
+func (im *implementation[P]) leftOut() bool { return im.wide && splits512() }
 
 // Row says how one shape stands at one level.
 type Row struct {
@@ -149,7 +153,9 @@ func rows[P any](shape Shape, impls []implementation[P]) []Row {
 				r.Err = im.needs.check(l)
 			}
 			if r.Err == nil {
-				best = len(out)
+				if !im.leftOut() {
+					best = len(out)
+				}
 				break
 			}
 		}

@@ -53,6 +53,7 @@ type literalPlan struct {
 	lit    []byte
 	probes []probe // the most telling first; see byRarity
 	verifier
+	tuning
 }
 
 func newLiteralPlan(lit []byte) *literalPlan {
@@ -64,6 +65,19 @@ func newLiteralPlan(lit []byte) *literalPlan {
 	for _, off := range byRarity(lit, nil, n) {
 		p.probes = append(p.probes, probe{uint32(off), uint32(lit[off]) * 0x01010101})
 	}
+	if len(p.probes) > 1 && !pairUp(p.probes) {
+		// A long literal, and they are all far apart.
+		off := int(p.probes[0].off)
+		first := max(0, off-maxDistance)
+		near := lit[first:min(len(lit), off+maxDistance+1)]
+		for _, i := range byRarity(near, nil, 2) {
+			if first+i != off {
+				p.probes = append(p.probes, probe{uint32(first + i), uint32(near[i]) * 0x01010101})
+			}
+		}
+		pairUp(p.probes)
+	}
+	p.tuned.Store(&p.probes)
 	return p
 }
 

@@ -21,7 +21,8 @@ start512:
 	TO_ALIGNED(63)
 	JMP vector512
 
-group512:
+// One byte: a group goes by where none of its bytes is that.
+one512:
 	LEAQ      512(R8), R13
 	CMPQ      R13, R9
 	JGT       rest512
@@ -43,26 +44,45 @@ group512:
 	VPMINUB   Z2, Z6, Z2
 	VPTESTNMB Z2, Z2, K1
 	KORTESTQ  K1, K1
-	JNZ       near512
-	MOVQ      R13, R8
-	JMP       group512
-
-near512:
-	CMPQ literalState_count(DI), $1
-	JE   vector512
-
-pair512:
-	FETCH
-	PAIR512(0, Z2)
-	PAIR512(256, Z3)
-	VPMINUB   Z2, Z3, Z2
-	VPTESTNMB Z2, Z2, K1
-	KORTESTQ  K1, K1
 	JNZ       vector512
 	MOVQ      R13, R8
-	LEAQ      512(R8), R13
-	CMPQ      R13, R9
-	JLE       pair512
+	JMP       one512
+
+next_group512:
+	CMPQ literalState_count(DI), $1
+	JE   one512
+
+	// The pair. R14 has which bytes of the vector before are probe 1.
+	MOVQ     literalState_distance(DI), R13
+	MOVQ     R13, R15
+	NEGQ     R15               // shifts are modulo 64: by 64 − distance
+	LEAQ     64(R8), AX
+	CMPQ     AX, R9
+	JGT      rest512
+	VPCMPEQB (CX)(R8*1), Z1, K2
+	KMOVQ    K2, R14
+	SHLXQ    R15, R14, R14
+	XORL     DI, DI
+
+pair512:
+	LEAQ  256(R8), AX
+	CMPQ  AX, R9
+	JGT   restpair512
+	PAIR512(0)
+	PAIR512(64)
+	PAIR512(128)
+	PAIR512(192)
+	ADDQ  $256, R8
+	TESTQ DI, DI
+	JZ    pair512
+	MOVQ  st+0(FP), DI
+	INCQ  literalState_near(DI)
+	MOVQ  R8, R13
+	SUBQ  $256, R8
+	JMP   vector512
+
+restpair512:
+	MOVQ st+0(FP), DI
 
 rest512:
 	MOVQ R9, R13
@@ -134,7 +154,7 @@ short512:
 more512:
 	MOVQ R13, R8      // a vector may have gone beyond
 	CMPQ R8, R9
-	JLT  group512
+	JLT  next_group512
 
 done512:
 	STORE_BLOCK

@@ -14,17 +14,15 @@
 // and the starts where both agree go on. Differences:
 //
 //  1. All starts are reported, into a buffer; no call returns at a hit.
-//  2. The loop goes eight vectors at a time, a group, and first asks only
-//     whether the rarest byte of the literal, probe 0, is anywhere in it. These
-//     loads are aligned: loads that straddle cache lines take two of the
-//     misses that a core can have under way. For the same reason the AVX-512
-//     loop has no mask registers in it but for one a group: there are few of
-//     them to be renamed, and they would keep the core from running ahead.
-//  3. Where a group has that byte in it, so will others nearby, and a guess that
-//     is wrong every other group costs more than any compare. So from there on
-//     groups are asked for the pair, until one has it; that is gone through
-//     vector by vector. Memory is asked for well ahead of either loop, so the
-//     loads that straddle lines find them in the cache.
+//  2. The loop over pairs loads each byte once, as Hyperscan's Noodle does
+//     (src/hwlm/noodle_engine_avx512.c): a vector is compared with both probes,
+//     and the mask of the one that comes first in the literal, moved on by the
+//     distance between them, is held against the other; what it loses at its end
+//     is kept for the vector behind. Two loads a vector, of which at most one is
+//     aligned, reach five sixths of the bandwidth of main memory, one all of it.
+//  3. Branches are taken a group of four vectors at a time. A group that has the
+//     pair is gone through vector by vector. How often that was in vain is
+//     counted: see literal_tune.go.
 //  4. What is left of a vector is compared with the other probes, one byte of
 //     the literal after the other at all starts at once, until no start or no
 //     probe is left. The cost of that has a bound, however many candidates
@@ -37,20 +35,20 @@
 //
 // Registers: see scan_amd64.h. BX is base + off0, CX base + off1.
 
-// PAIR512 leaves no zero byte in acc unless both probes agree somewhere in the
-// 256 starts from R8 + at. A byte that is zero is one that agrees.
-#define PAIR512(at, acc) \
-	VPXORQ     (at+0)(BX)(R8*1), Z0, acc           \
-	VPXORQ     (at+64)(BX)(R8*1), Z0, Z6           \
-	VPXORQ     (at+128)(BX)(R8*1), Z0, Z7          \
-	VPXORQ     (at+192)(BX)(R8*1), Z0, Z8          \
-	VPTERNLOGQ $0xf6, (at+0)(CX)(R8*1), Z1, acc    \ // acc | (Z1 ^ memory)
-	VPTERNLOGQ $0xf6, (at+64)(CX)(R8*1), Z1, Z6    \
-	VPTERNLOGQ $0xf6, (at+128)(CX)(R8*1), Z1, Z7   \
-	VPTERNLOGQ $0xf6, (at+192)(CX)(R8*1), Z1, Z8   \
-	VPMINUB    acc, Z6, acc                        \
-	VPMINUB    Z7, Z8, Z7                          \
-	VPMINUB    acc, Z7, acc
+// PAIR512 sets bits in DI where both probes agree with the vector at: a byte of
+// it is probe 0, and the one a distance before is probe 1.
+#define PAIR512(at) \
+	VMOVDQA64 (at)(BX)(R8*1), Z2   \
+	VPCMPEQB  Z2, Z1, K2           \
+	VPCMPEQB  Z2, Z0, K1           \
+	SHRXQ     R15, R14, R14        \ // the last of the vector before, as first of this one
+	KMOVQ     K2, DX               \
+	SHLXQ     R13, DX, AX          \
+	ORQ       AX, R14              \
+	KMOVQ     K1, AX               \
+	ANDQ      AX, R14              \
+	ORQ       R14, DI              \
+	MOVQ      DX, R14
 
 #define LOAD_LANES \
 	LANES
@@ -72,24 +70,36 @@ TEXT ·scanLiteralAVX512(SB), NOSPLIT, $0-8
 TEXT ·scanLiteralVBMI2(SB), NOSPLIT, $0-8
 #include "literal512_amd64.h"
 
-// PAIR256 leaves zeros in acc unless both probes agree somewhere in the 128
-// starts from R8 + at.
-#define PAIR256(at, acc) \
-	VPCMPEQB (at+0)(BX)(R8*1), Y0, acc     \
-	VPCMPEQB (at+32)(BX)(R8*1), Y0, Y6     \
-	VPCMPEQB (at+64)(BX)(R8*1), Y0, Y7     \
-	VPCMPEQB (at+96)(BX)(R8*1), Y0, Y8     \
-	VPCMPEQB (at+0)(CX)(R8*1), Y1, Y9      \
-	VPCMPEQB (at+32)(CX)(R8*1), Y1, Y10    \
-	VPCMPEQB (at+64)(CX)(R8*1), Y1, Y11    \
-	VPCMPEQB (at+96)(CX)(R8*1), Y1, Y12    \
-	VPAND    acc, Y9, acc                  \
-	VPAND    Y6, Y10, Y6                   \
-	VPAND    Y7, Y11, Y7                   \
-	VPAND    Y8, Y12, Y8                   \
-	VPOR     acc, Y6, acc                  \
-	VPOR     Y7, Y8, Y7                    \
-	VPOR     acc, Y7, acc
+// PAIR256 is PAIR512. It uses CX.
+#define PAIR256(at) \
+	VMOVDQA   (at+0)(BX)(R8*1), Y2    \
+	VMOVDQA   (at+32)(BX)(R8*1), Y3   \
+	VPCMPEQB  Y2, Y1, Y4              \
+	VPCMPEQB  Y3, Y1, Y5              \
+	VPCMPEQB  Y2, Y0, Y6              \
+	VPCMPEQB  Y3, Y0, Y7              \
+	SHRXQ     R15, R14, R14           \
+	MASK64(Y4, Y5, DX, AX)            \
+	SHLXQ     R13, DX, AX             \
+	ORQ       AX, R14                 \
+	MASK64(Y6, Y7, AX, CX)            \
+	ANDQ      AX, R14                 \
+	ORQ       R14, DI                 \
+	MOVQ      DX, R14
+
+// MASK64 is the mask of two vectors, lo and hi, by way of tmp.
+#define MASK64(lo, hi, mask, tmp) \
+	VPMOVMSKB lo, mask    \
+	VPMOVMSKB hi, tmp     \
+	SHLQ      $32, tmp    \
+	ORQ       tmp, mask
+
+// PROBE1 brings back DI and CX.
+#define PROBE1 \
+	MOVQ st+0(FP), DI                         \
+	MOVQ literalState_probes(DI), DX          \
+	MOVL (probe__size+probe_off)(DX), CX      \
+	ADDQ SI, CX
 
 // func scanLiteralAVX2(st *literalState)
 TEXT ·scanLiteralAVX2(SB), NOSPLIT, $0-8
@@ -103,8 +113,7 @@ TEXT ·scanLiteralAVX2(SB), NOSPLIT, $0-8
 	VMOVDQA      Y0, Y1
 	CMPQ         literalState_count(DI), $1
 	JE           start256
-	MOVL         (probe__size+probe_off)(DX), CX
-	ADDQ         SI, CX
+	PROBE1
 	VPBROADCASTD (probe__size+probe_val)(DX), Y1
 
 start256:
@@ -112,7 +121,8 @@ start256:
 	TO_ALIGNED(31)
 	JMP vector256
 
-group256:
+// One byte: a group goes by where none of its bytes is that.
+one256:
 	LEAQ     512(R8), R13
 	CMPQ     R13, R9
 	JGT      rest256
@@ -151,14 +161,11 @@ group256:
 	VPTEST   Y2, Y2
 	JNZ      near256
 	MOVQ     R13, R8
-	JMP      group256
+	JMP      one256
 
+	// Where it is often in the group, most guesses about which vector has it
+	// would be wrong: all are taken as if they had it.
 near256:
-	CMPQ literalState_count(DI), $1
-	JNE  pair256
-
-	// One byte. Where it is often in the group, most guesses about which vector
-	// has it would be wrong: all are taken as if they had it.
 	VPMOVMSKB Y2, DX
 	POPCNTL   DX, DX
 	CMPQ      DX, $4
@@ -173,23 +180,44 @@ dense256:
 	ADDQ      $32, R8
 	CMPQ      R8, R13
 	JLT       dense256
-	JMP       group256
+	JMP       one256
+
+next_group256:
+	CMPQ literalState_count(DI), $1
+	JE   one256
+
+	// The pair. R14 has which bytes of the 64 before are probe 1.
+	MOVQ     literalState_distance(DI), R13
+	MOVQ     R13, R15
+	NEGQ     R15               // shifts are modulo 64: by 64 − distance
+	LEAQ     64(R8), AX
+	CMPQ     AX, R9
+	JGT      rest256
+	VPCMPEQB 0(CX)(R8*1), Y1, Y4
+	VPCMPEQB 32(CX)(R8*1), Y1, Y5
+	MASK64(Y4, Y5, R14, AX)
+	SHLXQ    R15, R14, R14
+	XORL     DI, DI
 
 pair256:
-	FETCH
-	PAIR256(0, Y2)
-	PAIR256(128, Y3)
-	PAIR256(256, Y4)
-	PAIR256(384, Y5)
-	VPOR   Y2, Y3, Y2
-	VPOR   Y4, Y5, Y4
-	VPOR   Y2, Y4, Y2
-	VPTEST Y2, Y2
-	JNZ    vector256
-	MOVQ   R13, R8
-	LEAQ   512(R8), R13
-	CMPQ   R13, R9
-	JLE    pair256
+	LEAQ  256(R8), AX
+	CMPQ  AX, R9
+	JGT   restpair256
+	PAIR256(0)
+	PAIR256(64)
+	PAIR256(128)
+	PAIR256(192)
+	ADDQ  $256, R8
+	TESTQ DI, DI
+	JZ    pair256
+	MOVQ  R8, R13
+	SUBQ  $256, R8
+	PROBE1
+	INCQ  literalState_near(DI)
+	JMP   vector256
+
+restpair256:
+	PROBE1
 
 rest256:
 	MOVQ R9, R13
@@ -268,7 +296,7 @@ last256:
 more256:
 	MOVQ R13, R8      // a vector may have gone beyond
 	CMPQ R8, R9
-	JLT  group256
+	JLT  next_group256
 
 done256:
 	STORE_BLOCK

@@ -6,9 +6,11 @@ import "unsafe"
 
 // literalState is what the assembly is handed.
 type literalState struct {
-	blk    block
-	probes *probe // the first two are loaded at every start, the rest where these agree
-	count  int    // of them, at least 1
+	blk      block
+	probes   *probe // the first two are loaded at every start, the rest where these agree
+	count    int    // of them, at least 1
+	distance int    // from the second probe to the first, 1 to 63
+	near     int    // counted up for each group in which the first probes agreed somewhere
 }
 
 // literalRun is one Scan: the calls of assembly and what lies between them.
@@ -20,6 +22,8 @@ type literalRun struct {
 	end  int
 	kept int // dst[:kept] are hits, what is behind it are candidates
 	box  zbox
+
+	began int // where the last call began
 }
 
 // more verifies what the last call found and says whether there is to be
@@ -30,10 +34,19 @@ func (r *literalRun) more(from int) bool {
 		if !blk.begin(r.dst, r.b, from, r.end) {
 			return false
 		}
-		r.st.probes, r.st.count = unsafe.SliceData(r.plan.probes), len(r.plan.probes)
-	} else if !r.plan.exact() {
-		blk.n = r.kept + r.plan.keep(r.plan.lit, r.b, r.dst[r.kept:blk.n], &r.box)
+	} else {
+		if !r.plan.exact() {
+			blk.n = r.kept + r.plan.keep(r.plan.lit, r.b, r.dst[r.kept:blk.n], &r.box)
+		}
+		if r.st.near > mayBeNear+(blk.n-r.kept) {
+			r.plan.retune(r.b, r.began, blk.pos)
+		}
 		r.kept = blk.n
 	}
-	return blk.more(int(r.plan.probes[0].off), r.end, 1)
+	probes := *r.plan.tuned.Load()
+	r.st.probes, r.st.count, r.st.near, r.began = unsafe.SliceData(probes), len(probes), 0, blk.pos
+	if len(probes) > 1 {
+		r.st.distance = int(probes[0].off) - int(probes[1].off)
+	}
+	return blk.more(int(probes[0].off), r.end, 1)
 }

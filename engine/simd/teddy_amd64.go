@@ -7,7 +7,7 @@ import "unsafe"
 // teddiesAssembled is the filters of teddy_amd64.s.
 var teddiesAssembled = []implementation[*teddyPlan]{
 	{level: AVX2, needs: teddyAVX2Needs, make: newTeddyAVX2},
-	{level: AVX512, needs: teddyAVX512Needs, make: newTeddyAVX512},
+	{level: AVX512, needs: teddyAVX512Needs, wide: true, make: newTeddyAVX512},
 }
 
 // Every CPU feature that the instructions of each filter need.

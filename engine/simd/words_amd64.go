@@ -15,7 +15,7 @@ import (
 // words_avx512_amd64.s.
 var wordsAssembled = []implementation[*wordsPlan]{
 	{level: AVX2, needs: wordsAVX2Needs, only: "words every 1, 2, 4, 8, 16 or 32 bytes", make: newWordsAVX2},
-	{level: AVX512, needs: wordsAVX512Needs, only: "words every 1, 2, 4, 8, 16, 32 or 64 bytes", make: newWordsAVX512},
+	{level: AVX512, needs: wordsAVX512Needs, only: "words every 1, 2, 4, 8, 16, 32 or 64 bytes", wide: true, make: newWordsAVX512},
 }
 
 // Every CPU feature that the instructions of the kernels need, with those of
@@ -62,6 +62,7 @@ type wordsState struct {
 	minusSize int        // of all envelopes together, in bytes, times −1
 	swap      int        // not 0 where the bytes of a lane have to be put in order
 	order     *[64]byte  // how: for each byte of a vector, which of its 16-byte lane to take
+	plain     int        // AVX2: not 0 where there is one phase, one envelope and no swap
 	align     int        // address bits that count in aligning starts: 64 − the stride, where that is a power of two
 	step      int        // bytes from phase to phase; as wide as a lane where there is but one
 	scale     int        // logarithm of step
@@ -259,6 +260,9 @@ func newWordsAVX2(p *wordsPlan) Kernel {
 	}
 	v.signed()
 	v.finish()
+	if v.st.swap == 0 && v.st.step == v.width && len(v.envelopes) == 1 {
+		v.st.plain = 1
+	}
 	return wordsAVX2{v}
 }
 

@@ -173,6 +173,8 @@
 	VMOVQ     wordsState_scale(DI), X14    \
 	JMP       unit                         \
 group:                                     \
+	CMPQ      wordsState_plain(DI), $0     \
+	JNE       plain                        \
 	LEAQ      256(R8), R13                 \
 	CMPQ      R13, R9                      \
 	JGT       rest                         \
@@ -207,6 +209,42 @@ envelope:                                  \
 near:                                      \
 	AHEAD                                  \
 	JMP       unit                         \
+plain:                                     \ // one phase, one envelope
+	MOVQ      wordsState_selects(DI), AX   \
+	MOVQ      wordsState_minusSize(DI), DX \
+	ENVELOPE                               \
+plainGroup:                                \
+	LEAQ      256(R8), R13                 \
+	CMPQ      R13, R9                      \
+	JGT       rest                         \
+	add       0(SI)(R8*1), Y0, Y2          \
+	add       32(SI)(R8*1), Y0, Y3         \
+	add       64(SI)(R8*1), Y0, Y4         \
+	add       96(SI)(R8*1), Y0, Y5         \
+	add       128(SI)(R8*1), Y0, Y6        \
+	add       160(SI)(R8*1), Y0, Y7        \
+	add       192(SI)(R8*1), Y0, Y8        \
+	add       224(SI)(R8*1), Y0, Y9        \
+	greater   Y2, Y1, Y2                   \
+	greater   Y3, Y1, Y3                   \
+	greater   Y4, Y1, Y4                   \
+	greater   Y5, Y1, Y5                   \
+	greater   Y6, Y1, Y6                   \
+	greater   Y7, Y1, Y7                   \
+	greater   Y8, Y1, Y8                   \
+	greater   Y9, Y1, Y9                   \
+	VPOR      Y2, Y3, Y2                   \
+	VPOR      Y4, Y5, Y4                   \
+	VPOR      Y6, Y7, Y6                   \
+	VPOR      Y8, Y9, Y8                   \
+	VPOR      Y2, Y4, Y2                   \
+	VPOR      Y6, Y8, Y6                   \
+	VPOR      Y2, Y6, Y2                   \
+	VPAND     (AX), Y2, Y2                 \
+	VPTEST    Y2, Y2                       \
+	JNZ       near                         \
+	MOVQ      R13, R8                      \
+	JMP       plainGroup                   \
 rest:                                      \
 	MOVQ      R9, R13                      \
 unit:                                      \

@@ -1,0 +1,97 @@
+package simd
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+)
+
+// Memory full of what the table says is rare: the probes are put in another
+// order, and the hits stay what they are, whatever is behind the last probe.
+func TestLiteralTunes(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(7, 7))
+	var text []byte
+	for len(text) < 8*128<<10 {
+		text = fmt.Appendf(text, "user@host_%d ", rnd.IntN(8192))
+	}
+	long := append(bytes.Repeat([]byte("user@host_"), 20), "8190 and so on"...)
+	copy(text[300_000:], long)
+	for _, lit := range []string{"user@host_8190", "st_819", "t_", "_8", string(long)} {
+		want := placesOf(text, lit)
+		perLevel(t, func(t *testing.T, l Level) {
+			k, err := NewLiteral(l, []byte(lit))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range 3 { // the second and third time with what has been learnt
+				same(t, scanAll(t, k, text, 0, len(text), 4096), want, "%.20q %s", lit, l)
+			}
+		})
+	}
+}
+
+func placesOf(b []byte, lit string) (at []uint32) {
+	for i := 0; i+len(lit) <= len(b); i++ {
+		if string(b[i:i+len(lit)]) == lit {
+			at = append(at, uint32(i))
+		}
+	}
+	return at
+}
+
+// Whatever the order, the first two probes are near each other, the one
+// further on in front, and none is lost.
+func TestPairUp(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(8, 8))
+	for range 10_000 {
+		var probes []probe
+		seen := map[uint32]bool{}
+		for range 2 + rnd.IntN(6) {
+			if off := rnd.Uint32N(400); !seen[off] {
+				seen[off] = true
+				probes = append(probes, probe{off: off})
+			}
+		}
+		any := false
+		for _, p := range probes {
+			for _, q := range probes {
+				any = any || p.off > q.off && p.off-q.off <= maxDistance
+			}
+		}
+		n := len(probes)
+		if got := pairUp(probes); got != any {
+			t.Fatalf("%v: %v", probes, got)
+		}
+		if d := int(probes[0].off) - int(probes[min(1, n-1)].off); any && (d < 1 || d > maxDistance) {
+			t.Fatalf("%v: the first two are %d apart", probes, d)
+		}
+		for _, p := range probes {
+			delete(seen, p.off)
+		}
+		if len(seen) > 0 {
+			t.Fatalf("%v: lost %v", probes, seen)
+		}
+	}
+}
+
+// A long literal whose rare bytes are far apart has a pair all the same.
+func TestLiteralFarProbes(t *testing.T) {
+	lit := bytes.Repeat([]byte("aeiost"), 400)
+	for i := 100; i < len(lit); i += 120 {
+		lit[i] = byte(0x80 + i/120)
+	}
+	p := newLiteralPlan(lit)
+	if d := int(p.probes[0].off) - int(p.probes[1].off); d < 1 || d > maxDistance {
+		t.Fatalf("the first two probes are %d apart", d)
+	}
+	b := append(append(bytes.Repeat([]byte("aeiost"), 700), lit...), "aeio"...)
+	want := placesOf(b, string(lit))
+	perLevel(t, func(t *testing.T, l Level) {
+		k, err := NewLiteral(l, lit)
+		if err != nil {
+			t.Fatal(err)
+		}
+		same(t, scanAll(t, k, b, 0, len(b), MinDst), want, "%s", l)
+	})
+}

@@ -1,0 +1,336 @@
+package engine
+
+import (
+	"cmp"
+	"slices"
+
+	"vscan/engine/addr"
+	"vscan/engine/simd"
+	"vscan/patterns"
+)
+
+// exprUnit is all expressions of a set: what has to be verified, with matches
+// of any length. A kernel finds their anchors, these say where a match may
+// begin, and there the matcher is asked:
+//
+//	anchor           [###]              at off
+//	starts   [-----------]              off − Last to off − First
+//	match         [====##########]
+//
+// Starts are looked at a stretch at a time. Anchors are looked for as far as
+// one can lie behind the last start of the stretch.
+type exprUnit struct {
+	exprs   []expr
+	bare    []int    // those without anchors
+	anchors []anchor // by the number of the literal
+	find1   simd.Kernel
+	find2   simd.SetKernel // where there are several; nil both where there are none
+	reach   int            // how far behind a start an anchor can begin
+	of      traits
+}
+
+// expr is one expression.
+type expr struct {
+	*patterns.Expr
+	needle   uint32
+	finder   patterns.Finder // nil: all starts are asked about
+	disjoint bool            // matches that overlap an earlier one are dropped
+}
+
+// anchor is a literal, and where matches of an expression begin before it.
+type anchor struct{ expr, first, last int }
+
+// newExprUnit makes the unit for the expressions of a set; needles are the
+// numbers of their needles.
+func newExprUnit(set *patterns.Set, needles []uint32, opt Options) (*exprUnit, error) {
+	u := &exprUnit{of: traits{stride: 1}}
+	var lits []simd.Lit
+	pats, all := set.Patterns(), set.Exprs()
+	for i := range all {
+		e := expr{Expr: &all[i], needle: needles[i]}
+		e.disjoint = !opt.Overlapping && pats[e.Pattern].Disjoint()
+		e.finder, _ = e.Matcher.(patterns.Finder)
+		u.of.longest = max(u.of.longest, e.MaxLen)
+		if len(e.Anchors) == 0 {
+			u.bare = append(u.bare, i)
+			u.of.inZeros = true
+		}
+		for _, a := range e.Anchors {
+			u.of.inZeros = u.of.inZeros || zerosMatch(a.Lit, a.Mask)
+			u.anchors = append(u.anchors, anchor{i, a.First, a.Last})
+			u.reach = max(u.reach, a.Last)
+			lits = append(lits, simd.Lit{Bytes: a.Lit, Mask: a.Mask})
+		}
+		u.exprs = append(u.exprs, e)
+	}
+	var err error
+	switch len(lits) {
+	case 0:
+	case 1:
+		u.find1, err = newKernel(opt.Kernel, lits[0])
+	default:
+		u.find2, err = simd.NewLiterals(opt.Kernel, lits)
+	}
+	return u, err
+}
+
+func (u *exprUnit) traits() traits { return u.of }
+
+func (u *exprUnit) levels() []simd.Level {
+	switch {
+	case u.find1 != nil:
+		return []simd.Level{u.find1.Level()}
+	case u.find2 != nil:
+		return u.find2.Levels()
+	}
+	return []simd.Level{simd.Generic}
+}
+
+const (
+	// longStretch is the most starts of a stretch. Where there is very much to
+	// do for each, stretches become shorter, down to shortStretch.
+	longStretch, shortStretch = 64 << 10, 1 << 10
+	// muchWork is when: so many bytes of matches in a stretch.
+	muchWork = 1 << 20
+)
+
+// exprTools is what a worker lends to the unit.
+type exprTools struct {
+	memory  patterns.Memory
+	found   []simd.Match // anchors
+	scratch simd.Scratch
+	starts  [][]interval // by expression, of the stretch in hand
+	have    []int        // the expressions that have any
+	matches []exprMatch
+	chains  []chain // by expression
+	origin  addr.Addr
+	at      addr.Addr // all starts from origin to here have been looked at
+	stretch int
+}
+
+// interval is starts from first on and below end.
+type interval struct{ first, end int }
+
+// exprMatch is a match of size bytes.
+type exprMatch struct {
+	off, needle, size uint32
+	pattern           int
+}
+
+func (u *exprUnit) find(t *tools, dst []simd.Match, b []byte, from, to int) ([]simd.Match, int) {
+	x := &t.expr
+	if x.starts == nil {
+		x.starts, x.chains = make([][]interval, len(u.exprs)), make([]chain, len(u.exprs))
+		x.stretch = longStretch
+		x.memory.Beyond = t.byteAt
+	}
+	to = min(to, from+x.stretch)
+	if begin := t.base + addr.Addr(from); begin != x.at || begin < x.origin {
+		x.origin = begin
+	}
+	x.at = t.base + addr.Addr(to)
+	x.memory.Bytes = b
+	x.matches = x.matches[:0]
+	u.locate(t, b, from, to)
+	work := 0
+	for _, i := range x.have {
+		for _, v := range merged(x.starts[i]) {
+			work += u.verify(t, i, v)
+		}
+		x.starts[i] = x.starts[i][:0]
+	}
+	for _, i := range u.bare {
+		work += u.verify(t, i, interval{from, to})
+	}
+	if work > muchWork {
+		x.stretch = max(shortStretch, x.stretch/2)
+	} else if work < muchWork/8 {
+		x.stretch = min(longStretch, x.stretch*2)
+	}
+	return u.hand(t, dst), to
+}
+
+// locate finds the starts from from to to that anchors in b allow.
+func (u *exprUnit) locate(t *tools, b []byte, from, to int) {
+	x := &t.expr
+	x.have = x.have[:0]
+	note := func(off, lit int) {
+		a := &u.anchors[lit]
+		v := interval{max(from, off-a.last), min(to, off-a.first+1)}
+		if v.first >= v.end {
+			return
+		}
+		list := x.starts[a.expr]
+		if n := len(list); n == 0 {
+			x.have = append(x.have, a.expr)
+		} else if last := &list[n-1]; v.first <= last.end && v.first >= last.first {
+			last.end = max(last.end, v.end)
+			return
+		}
+		x.starts[a.expr] = append(list, v)
+	}
+	last := min(to+u.reach, len(b))
+	switch {
+	case u.find1 != nil:
+		for at := from; at < last; {
+			var n int
+			n, at = u.find1.Scan(t.offsets, b, at, last)
+			for _, off := range t.offsets[:n] {
+				note(int(off), 0)
+			}
+		}
+	case u.find2 != nil:
+		if x.found == nil {
+			x.found = make([]simd.Match, max(findAtOnce, u.find2.MinMatches()))
+		}
+		for at := from; at < last; {
+			var n int
+			n, at = u.find2.Scan(x.found, b, at, last, &x.scratch)
+			for _, m := range x.found[:n] {
+				note(int(m.Off), int(m.Lit))
+			}
+		}
+	}
+}
+
+// merged is the intervals in order, those that touch taken together.
+func merged(list []interval) []interval {
+	slices.SortFunc(list, func(a, b interval) int { return cmp.Compare(a.first, b.first) })
+	out := list[:0]
+	for _, v := range list {
+		if n := len(out); n > 0 && v.first <= out[n-1].end {
+			out[n-1].end = max(out[n-1].end, v.end)
+		} else {
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
+// verify asks an expression about starts, and says how many bytes its matches
+// have together.
+func (u *exprUnit) verify(t *tools, i int, v interval) (work int) {
+	x, e := &t.expr, &u.exprs[i]
+	var c *chain
+	if e.disjoint {
+		c = &x.chains[i]
+		c.from(x.origin, e.MaxLen)
+	}
+	for s := v.first; s < v.end; s++ {
+		if c != nil {
+			s += c.covered(t.base + addr.Addr(s))
+		}
+		if e.finder != nil && s < v.end {
+			s = e.finder.Next(&x.memory, s, v.end)
+		}
+		if s >= v.end {
+			break
+		}
+		if e.Align > 1 && !(t.base + addr.Addr(s)).IsAligned(e.Align) {
+			continue
+		}
+		n := e.Matcher.Match(&x.memory, s)
+		if n == 0 {
+			continue
+		}
+		work += n
+		x.matches = append(x.matches, exprMatch{uint32(s), e.needle, uint32(n), e.Pattern})
+		if c != nil {
+			c.add(t.base+addr.Addr(s), n)
+		}
+	}
+	return work
+}
+
+// hand appends the matches to dst, in order, and their lengths to t.lens.
+func (u *exprUnit) hand(t *tools, dst []simd.Match) []simd.Match {
+	x := &t.expr
+	slices.SortFunc(x.matches, func(a, b exprMatch) int {
+		return cmp.Or(cmp.Compare(a.off, b.off), cmp.Compare(a.pattern, b.pattern), cmp.Compare(a.size, b.size))
+	})
+	t.lens = t.lens[:0]
+	for _, m := range x.matches {
+		dst = append(dst, simd.Match{Off: m.off, Lit: m.needle})
+		t.lens = append(t.lens, m.size)
+	}
+	return dst
+}
+
+// chain spares a worker matches of one expression that are going to be dropped,
+// since they overlap one that is not. Which these are cannot be said at once: it
+// depends on what lies before the origin, where the worker began. But a match
+// that begins where all matches before it have ended is none of them:
+//
+//	origin   |---------)                  what began before it ends here at the latest
+//	matches     [----)  [----)   [---)
+//	                             ^ kept; from here on all is known
+//
+// Matches handed over that are to be dropped, dropper drops.
+type chain struct {
+	origin addr.Addr
+	begun  bool
+	cover  uint64 // the end of all matches so far, from origin; once known, of the last one kept
+	known  bool
+}
+
+// from makes the chain begin at origin, if it does not already, for matches of
+// at most longest bytes.
+func (c *chain) from(origin addr.Addr, longest int) {
+	if !c.begun || c.origin != origin {
+		*c = chain{origin: origin, begun: true, cover: uint64(longest - 1)}
+	}
+}
+
+// covered is how many starts from a on are known to be of no use.
+func (c *chain) covered(a addr.Addr) int {
+	if off := uint64(a - c.origin); c.known && off < c.cover {
+		return int(c.cover - off)
+	}
+	return 0
+}
+
+// add notes a match of n bytes at a, which no kept one covers.
+func (c *chain) add(a addr.Addr, n int) {
+	off := uint64(a - c.origin)
+	c.known = c.known || off >= c.cover
+	c.cover = max(c.cover, off+uint64(n))
+}
+
+// dropper drops hits that overlap an earlier one of the same pattern, in the
+// order of delivery.
+type dropper struct {
+	drops []bool      // by pattern
+	last  []addr.Addr // of the hit delivered last, by pattern
+	any   []bool
+}
+
+// newDropper is nil where nothing is to be dropped.
+func newDropper(set *patterns.Set, opt Options) *dropper {
+	if opt.Overlapping {
+		return nil
+	}
+	var d *dropper
+	for i, p := range set.Patterns() {
+		if !p.Disjoint() {
+			continue
+		}
+		if d == nil {
+			n := len(set.Patterns())
+			d = &dropper{make([]bool, n), make([]addr.Addr, n), make([]bool, n)}
+		}
+		d.drops[i] = true
+	}
+	return d
+}
+
+// keep says whether a hit of n bytes at a is to be delivered.
+func (d *dropper) keep(pattern int, a addr.Addr, n int) bool {
+	if !d.drops[pattern] {
+		return true
+	}
+	if d.any[pattern] && a <= d.last[pattern] {
+		return false
+	}
+	d.any[pattern], d.last[pattern] = true, a+addr.Addr(n-1)
+	return true
+}

@@ -1,0 +1,398 @@
+package automaton
+
+import "bytes"
+
+// Anchor is bytes that a match holds, and where in it they can begin.
+type Anchor struct {
+	Lit, Mask   []byte // the bits of Mask count, the others are zero in Lit; Mask nil: all
+	First, Last int    // offsets from the match's first byte, both included
+}
+
+// Anchors is what a search can look for: every match holds at least one of
+// them. Nil: they would be found so often that it is of no use.
+//
+// # How they are chosen
+//
+// The expression is walked from left to right. As long as what is read so far
+// comes to few strings, they are gathered; a set of bytes counts as one string,
+// by the bits that its bytes agree in. Where that ends, be it by a repetition,
+// too many strings or too long ones, the strings are a choice of anchors, and
+// the gathering starts anew behind it, at a place in the match that may then
+// not be fixed. Within an alternative each branch has its own best ones. Of all
+// choices the cheapest is taken: that which makes a search look at the fewest
+// places (see choice.cost).
+//
+//	expression    https?:// [a-z]{2,20} \.com
+//	strings       http:// https://      .com
+//	at            0       0             9 to 28
+func (p *Program) Anchors() []Anchor { return p.anchors }
+
+const (
+	maxStrings = 16 // how many strings are gathered
+	maxString  = 32 // how long one gets, in bytes
+
+	// useless is the cost from which on looking at every place for the first
+	// byte of a match is taken to be as good.
+	useless = 1.0 / 64
+
+	// perAnchor is the cost of looking for one anchor more.
+	perAnchor = 1e-5
+
+	// rareEnough is the share of places from which on an anchor without masks,
+	// which searches are quickest with, is not made longer by masked bytes.
+	rareEnough = 1e-7
+)
+
+// anchors chooses the anchors of n for p, if they cost less than useless.
+func (n *Node) anchors(p *Program, useless float64) []Anchor {
+	g := gatherer{limit: p.maxLen}
+	best := choice{cost: useless}
+	// Few strings at once, or one by one: either may have the better ones.
+	for _, g.strings = range []int{maxStrings, 1} {
+		f := g.node(n)
+		c := f.best
+		if f.exact != nil {
+			// What is empty is no match.
+			c = g.choose(withoutEmpty(f.exact), 0, 0)
+		}
+		if c.anchors != nil && c.cost < best.cost {
+			best = c
+		}
+	}
+	var out []Anchor
+	for _, a := range best.anchors {
+		last := p.maxLen - len(a.Lit)
+		if a.Last < 0 || a.Last > last {
+			a.Last = last
+		}
+		if a.First <= a.Last { // else what holds it is longer than a match may be
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+// choice is a set of anchors, of which a match holds one.
+type choice struct {
+	anchors []Anchor // Last < 0: anywhere from First on. Nil: there are none
+	// cost is about the share of places that have to be looked at: for each
+	// anchor, how often it is there, times the places that it may belong to.
+	cost float64
+}
+
+// str is bytes of which the bits of mask count.
+type str struct{ lit, mask []byte }
+
+func (s str) plus(t str) str {
+	return str{append(s.lit[:len(s.lit):len(s.lit)], t.lit...), append(s.mask[:len(s.mask):len(s.mask)], t.mask...)}
+}
+
+// facts is what is known of the matches of a node.
+type facts struct {
+	exact       []str  // every match is one of these; nil: they are not known
+	best        choice // what every match holds, where exact is nil
+	least, most int    // their length; most < 0: no bound
+}
+
+// gatherer gathers facts.
+type gatherer struct {
+	strings int // as many at most
+	limit   int // the longest match, in bytes
+}
+
+func (g *gatherer) node(n *Node) facts {
+	switch n.Op {
+	case OpLook:
+		return facts{exact: []str{{}}}
+	case OpSet:
+		if n.Set.Len() == 0 {
+			return facts{least: 1, most: 1}
+		}
+		value, mask := n.Set.Mask()
+		return facts{exact: []str{{[]byte{value}, []byte{mask}}}, least: 1, most: 1}
+	case OpCat:
+		r := g.run()
+		for _, sub := range n.Subs {
+			r.add(g.node(sub))
+		}
+		return r.end()
+	case OpAlt:
+		return g.either(n.Subs)
+	}
+	return g.repeated(n)
+}
+
+// either is the facts of one of several nodes.
+func (g *gatherer) either(subs []*Node) facts {
+	var all facts
+	exact := true
+	var branches []facts
+	for i, sub := range subs {
+		f := g.node(sub)
+		branches = append(branches, f)
+		if exact = exact && f.exact != nil && len(all.exact)+len(f.exact) <= maxStrings; exact {
+			all.exact = append(all.exact, f.exact...)
+		}
+		if i == 0 {
+			all.least, all.most = f.least, f.most
+			continue
+		}
+		all.least = min(all.least, f.least)
+		if all.most >= 0 && (f.most < 0 || f.most > all.most) {
+			all.most = f.most
+		}
+	}
+	if exact {
+		return all
+	}
+	all.exact = nil
+	for _, f := range branches {
+		c := f.best
+		if f.exact != nil {
+			c = g.choose(f.exact, 0, 0)
+		}
+		if c.anchors == nil || len(all.best.anchors)+len(c.anchors) > maxStrings {
+			return facts{least: all.least, most: all.most}
+		}
+		all.best.anchors = append(all.best.anchors, c.anchors...)
+		all.best.cost += c.cost
+	}
+	return all
+}
+
+// repeated is the facts of a repetition: as many as there must be, and then
+// what there may be.
+func (g *gatherer) repeated(n *Node) facts {
+	sub := g.node(n.Subs[0])
+	r := g.run()
+	copies := 0
+	for ; copies < n.Min && copies <= maxString; copies++ {
+		r.add(sub)
+	}
+	if n.Max == n.Min && copies == n.Min {
+		return r.end()
+	}
+	if n.Max == 1 && sub.exact != nil && len(sub.exact) < g.strings {
+		return facts{exact: append([]str{{}}, sub.exact...), most: sub.most}
+	}
+	most := -1
+	if n.Max >= 0 {
+		most = n.Max - copies
+	}
+	r.add(facts{least: times(sub.least, n.Min-copies), most: times(sub.most, most)})
+	return r.end()
+}
+
+// run is the walk along nodes that stand one behind the other.
+type run struct {
+	g           *gatherer
+	exact       []str // the strings gathered
+	first, last int   // where they begin; last < 0: anywhere from first on
+	least, most int   // the length of all that was walked
+	best        choice
+	broken      bool // whether exact is not all of it
+}
+
+func (g *gatherer) run() *run { return &run{g: g, exact: []str{{}}} }
+
+func (r *run) add(f facts) {
+	if f.exact != nil && len(f.exact)*len(r.exact) <= max(r.g.strings, len(r.exact)) && longest(r.exact)+longest(f.exact) <= maxString {
+		var all []str
+		for _, s := range r.exact {
+			for _, t := range f.exact {
+				all = append(all, s.plus(t))
+			}
+		}
+		r.exact = all
+		r.least, r.most = plus(r.least, f.least), plus(r.most, f.most)
+		return
+	}
+	r.flush()
+	r.exact, r.first, r.last = f.exact, r.least, r.most
+	if f.exact == nil {
+		r.take(f.best, r.least, r.most)
+		r.exact = []str{{}}
+		r.first, r.last = plus(r.least, f.least), plus(r.most, f.most)
+	}
+	r.least, r.most = plus(r.least, f.least), plus(r.most, f.most)
+}
+
+// flush makes the strings gathered a choice.
+func (r *run) flush() {
+	r.broken = true
+	r.take(r.g.choose(r.exact, r.first, r.last), 0, 0)
+}
+
+// take keeps a choice if it is the best so far; what it says of is first to
+// last behind the start.
+func (r *run) take(c choice, first, last int) {
+	if c.anchors == nil {
+		return
+	}
+	moved := choice{anchors: make([]Anchor, len(c.anchors))}
+	for i, a := range c.anchors {
+		a.First, a.Last = plus(a.First, first), plus(a.Last, last)
+		moved.anchors[i] = a
+		moved.cost += r.g.cost(a)
+	}
+	if r.best.anchors == nil || moved.cost < r.best.cost {
+		r.best = moved
+	}
+}
+
+func (r *run) end() facts {
+	if !r.broken {
+		return facts{exact: r.exact, least: r.least, most: r.most}
+	}
+	r.flush()
+	return facts{best: r.best, least: r.least, most: r.most}
+}
+
+func longest(all []str) int {
+	n := 0
+	for _, s := range all {
+		n = max(n, len(s.lit))
+	}
+	return n
+}
+
+func withoutEmpty(all []str) []str {
+	var out []str
+	for _, s := range all {
+		if len(s.lit) > 0 {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// choose makes anchors of strings that begin at first to last; of none, if one
+// of them says nothing.
+func (g *gatherer) choose(all []str, first, last int) choice {
+	var c choice
+	for _, s := range all {
+		from, to := s.window()
+		if from == to {
+			return choice{}
+		}
+		a := Anchor{Lit: s.lit[from:to], Mask: s.mask[from:to], First: first + from, Last: plus(last, from)}
+		if bytes.Count(a.Mask, []byte{0xff}) == len(a.Mask) {
+			a.Mask = nil
+		}
+		if old := c.find(a); old != nil {
+			old.First = min(old.First, a.First)
+			if old.Last >= 0 && (a.Last < 0 || a.Last > old.Last) {
+				old.Last = a.Last
+			}
+			continue
+		}
+		c.anchors = append(c.anchors, a)
+	}
+	for _, a := range c.anchors {
+		c.cost += g.cost(a)
+	}
+	return c
+}
+
+// find is an anchor of c with the same bytes.
+func (c *choice) find(a Anchor) *Anchor {
+	for i := range c.anchors {
+		if b := &c.anchors[i]; bytes.Equal(a.Lit, b.Lit) && bytes.Equal(a.Mask, b.Mask) {
+			return b
+		}
+	}
+	return nil
+}
+
+// cost is that of looking for an anchor and at the places that it leads to.
+func (g *gatherer) cost(a Anchor) float64 {
+	last := a.Last
+	if last < 0 {
+		last = max(g.limit-len(a.Lit), a.First)
+	}
+	return share(a.Lit, a.Mask)*float64(last-a.First+1) + perAnchor
+}
+
+// window is the part of a string that is best looked for: all but what says
+// little at its ends, or bytes of it that have no mask, if they are rare.
+func (s str) window() (from, to int) {
+	from, to = 0, len(s.lit)
+	little := func(i int) bool {
+		return s.mask[i] != 0xff && share(s.lit[i:i+1], s.mask[i:i+1]) > 0.25
+	}
+	for from < to && little(from) {
+		from++
+	}
+	for from < to && little(to-1) {
+		to--
+	}
+	rarest, end := rareEnough, to
+	for i := from; i < end; i++ {
+		n := i
+		for n < end && s.mask[n] == 0xff {
+			n++
+		}
+		if n > i {
+			if p := share(s.lit[i:n], nil); p < rarest {
+				rarest, from, to = p, i, n
+			}
+			i = n
+		}
+	}
+	return from, to
+}
+
+// share is about the share of places in memory where bytes stand.
+func share(lit, mask []byte) float64 {
+	p := 1.0
+	for i, c := range lit {
+		m := byte(0xff)
+		if mask != nil {
+			m = mask[i]
+		}
+		q := 0.0
+		if m == 0xff {
+			q = frequency[c]
+		} else if m == 0 {
+			q = 1
+		} else {
+			for b, f := range frequency {
+				if byte(b)&m == c {
+					q += f
+				}
+			}
+		}
+		switch {
+		case i == 0 || m == 0:
+		case c == lit[i-1] && m == 0xff:
+			q = max(q, 0.7) // bytes come in runs
+		case isText(c) && isText(lit[i-1]):
+			q = max(q, 0.1) // text comes in texts
+		}
+		p *= min(q, 1)
+	}
+	return p
+}
+
+func isText(c byte) bool { return c >= ' ' && c < 0x7f }
+
+// frequency is about how often a byte value is met, in memory where it is
+// rather common: there is memory full of text. It has not to add up to 1.
+var frequency = func() (f [256]float64) {
+	for b := range f {
+		switch {
+		case b >= 'a' && b <= 'z':
+			f[b] = 0.015
+		case b >= '0' && b <= '9', b >= 'A' && b <= 'Z', b < ' ':
+			f[b] = 0.008
+		case b < 0x80:
+			f[b] = 0.004
+		default:
+			f[b] = 0.002
+		}
+	}
+	// The commonest of all: zeros, what fills gaps in code, −1, the upper
+	// halves of pointers, the blank between words.
+	f[0], f[0xcc], f[0xff], f[0x7f], f[' '] = 0.4, 0.05, 0.04, 0.02, 0.03
+	return f
+}()

@@ -1,0 +1,371 @@
+package automaton
+
+import (
+	"fmt"
+	"sync"
+)
+
+// Semantics is which of the matches that begin at a place is the match there.
+// In any case it is one of at least one byte and at most Options.Limit.
+type Semantics uint8
+
+const (
+	First    Semantics = iota // the one that a backtracking search, as Perl's, tries first
+	Longest                   // as in POSIX
+	Shortest                  // as with the jumps of hexadecimal patterns
+)
+
+// Options is what Compile has to know besides the expression.
+type Options struct {
+	Limit     int // the length of the longest match, in bytes; at least 1
+	Semantics Semantics
+	Encoding  Encoding
+}
+
+// MaxProgram is the number of instructions of the longest program. A byte, an
+// alternative and an optional repetition take about one each.
+const MaxProgram = 1 << 16
+
+// Program says whether a match begins at a place. It may be used by many
+// goroutines at a time.
+type Program struct {
+	insts     []inst
+	sets      []Set
+	limit     int
+	semantics Semantics
+	encoding  Encoding
+
+	minLen, maxLen int
+	first          Set
+	rare           []byte // all of first, where they are few
+	anchors        []Anchor
+
+	// The alphabet: symbols of classes of bytes that no set tells apart, once
+	// for every combination of looks that holds somewhere.
+	class   [256]uint16
+	classes int    // the last one stands for the end of what may match
+	sample  []byte // a byte of each class but the last
+	looks   bool   // whether the program asks for any
+	context [numKinds * numKinds]uint16
+	holds   []Look // by context: which of the looks it asks for hold
+
+	start *state
+	pool  sync.Pool // of *scratch
+
+	mu     sync.Mutex // guards what follows, and the filling of states' tables
+	states map[string]*state
+	bytes  int // that the states take
+	work   *scratch
+}
+
+// inst is an instruction. Its meaning is by op:
+//
+//	opByte   a byte of sets[arg], then out
+//	opAlt    out; if that leads to no match, arg
+//	opLook   out, where Look(arg) holds
+//	opMatch  a match ends here
+type inst struct {
+	op       uint8
+	out, arg uint32
+}
+
+const (
+	opByte = iota
+	opAlt
+	opLook
+	opMatch
+)
+
+// Compile makes the program of an expression. The error says, in one line,
+// what of it cannot be: no match of at least one byte and at most Options.Limit,
+// or too many instructions.
+func Compile(n *Node, o Options) (*Program, error) {
+	n = n.encode(o.Encoding)
+	p := &Program{limit: o.Limit, semantics: o.Semantics, encoding: o.Encoding}
+	if o.Limit < 1 {
+		return nil, fmt.Errorf("matches of at most %d bytes: want at least 1", o.Limit)
+	}
+	least, most := n.lengths()
+	switch {
+	case most == 0:
+		return nil, fmt.Errorf("it matches nothing but what is empty: want an expression that matches bytes")
+	case least > o.Limit:
+		return nil, fmt.Errorf("its matches have at least %d bytes, more than the limit of %d", least, o.Limit)
+	}
+	p.minLen, p.maxLen = max(least, 1), o.Limit
+	if most > 0 {
+		p.maxLen = min(most, o.Limit)
+	}
+	c := compiler{p: p, sets: map[Set]uint32{}}
+	match := c.emit(opMatch, 0, 0)
+	start := c.node(n, match)
+	if c.full {
+		return nil, fmt.Errorf("it takes more than %d steps: repeat less often, or in fewer places", MaxProgram)
+	}
+	p.alphabet(c.asked)
+	p.first, _ = n.begin()
+	if p.first.Len() == 0 {
+		return nil, fmt.Errorf("nothing matches it")
+	}
+	if p.first.Len() <= 3 {
+		for b := range 256 {
+			if p.first.Has(byte(b)) {
+				p.rare = append(p.rare, byte(b))
+			}
+		}
+	}
+	p.anchors = n.anchors(p, useless)
+	p.states = make(map[string]*state)
+	p.pool.New = func() any { return newScratch(len(p.insts)) }
+	p.start = p.newState([]uint32{start}, true, false)
+	return p, nil
+}
+
+// MinLen and MaxLen bound the length of matches in bytes, both included.
+func (p *Program) MinLen() int { return p.minLen }
+func (p *Program) MaxLen() int { return p.maxLen }
+
+// compiler emits a program from its end to its start: what follows an
+// instruction is known when it is emitted, but for loops.
+type compiler struct {
+	p     *Program
+	sets  map[Set]uint32
+	asked Look
+	full  bool // no more instructions fit
+}
+
+func (c *compiler) emit(op uint8, out, arg uint32) uint32 {
+	if len(c.p.insts) == MaxProgram {
+		c.full = true
+		return 0
+	}
+	c.p.insts = append(c.p.insts, inst{op, out, arg})
+	return uint32(len(c.p.insts) - 1)
+}
+
+// alt is an instruction that tries first, then second.
+func (c *compiler) alt(first, second uint32, swap bool) uint32 {
+	if swap {
+		first, second = second, first
+	}
+	return c.emit(opAlt, first, second)
+}
+
+// node emits what matches n and goes on at next, and says where it starts.
+func (c *compiler) node(n *Node, next uint32) uint32 {
+	if c.full {
+		return 0
+	}
+	switch n.Op {
+	case OpSet:
+		k, ok := c.sets[n.Set]
+		if !ok {
+			k = uint32(len(c.p.sets))
+			c.sets[n.Set] = k
+			c.p.sets = append(c.p.sets, n.Set)
+		}
+		return c.emit(opByte, next, k)
+	case OpLook:
+		c.asked |= n.Look
+		return c.emit(opLook, next, uint32(n.Look))
+	case OpCat:
+		for i := len(n.Subs) - 1; i >= 0; i-- {
+			next = c.node(n.Subs[i], next)
+		}
+		return next
+	case OpAlt:
+		start := c.node(n.Subs[len(n.Subs)-1], next)
+		for i := len(n.Subs) - 2; i >= 0; i-- {
+			start = c.alt(c.node(n.Subs[i], next), start, false)
+		}
+		return start
+	}
+	return c.repeat(n, next)
+}
+
+// repeat emits x{min,max} as x…x(x(x)?)?, and x{min,} as x…xx*.
+func (c *compiler) repeat(n *Node, next uint32) uint32 {
+	sub, least, most := n.Subs[0], n.Min, n.Max
+	shortest, longest := sub.lengths()
+	if longest == 0 {
+		// More often than once, what takes no bytes is the same as once.
+		if least = min(least, 1); most != 0 {
+			most = 1
+		}
+	}
+	if limit := c.p.limit; shortest > 0 && most > limit/shortest {
+		most = -1 // the limit ends it before
+	}
+	switch {
+	case most < 0 && least > 0:
+		// x{2,} is xx+.
+		next = c.loop(n, next)
+		least--
+	case most < 0 && shortest > 0:
+		next = c.star(n, next)
+	case most < 0:
+		// As (x+)?, which gets what may be empty right: see golang.org/issue/46123.
+		next = c.alt(c.loop(n, next), next, n.Lazy)
+	default:
+		after := next
+		for range most - least {
+			if c.full {
+				return 0
+			}
+			next = c.alt(c.node(sub, next), after, n.Lazy)
+		}
+	}
+	for range least {
+		if c.full {
+			return 0
+		}
+		next = c.node(sub, next)
+	}
+	return next
+}
+
+// star emits x*.
+func (c *compiler) star(n *Node, next uint32) uint32 {
+	again := c.emit(opAlt, 0, 0)
+	c.close(again, c.node(n.Subs[0], again), next, n.Lazy)
+	return again
+}
+
+// loop emits x+.
+func (c *compiler) loop(n *Node, next uint32) uint32 {
+	again := c.emit(opAlt, 0, 0)
+	start := c.node(n.Subs[0], again)
+	c.close(again, start, next, n.Lazy)
+	return start
+}
+
+// close fills in the alternative of going round again or on.
+func (c *compiler) close(again, round, on uint32, lazy bool) {
+	if c.full {
+		return
+	}
+	if lazy {
+		round, on = on, round
+	}
+	c.p.insts[again] = inst{opAlt, round, on}
+}
+
+// Kinds of neighbours: what looks tell apart.
+const (
+	kindNone = iota // there is no byte
+	kindLine        // \n
+	kindLow         // _
+	kindAlnum
+	kindOther
+	numKinds
+)
+
+func kindOf(b byte) int {
+	switch {
+	case b == '\n':
+		return kindLine
+	case b == '_':
+		return kindLow
+	case b >= '0' && b <= '9', b >= 'a' && b <= 'z', b >= 'A' && b <= 'Z':
+		return kindAlnum
+	}
+	return kindOther
+}
+
+// looksBetween is what holds between two neighbours.
+func looksBetween(before, behind int) Look {
+	var l Look
+	set := func(bit Look, holds bool) {
+		if holds {
+			l |= bit
+		}
+	}
+	isWord := func(kind int) bool { return kind == kindLow || kind == kindAlnum }
+	set(BeginText, before == kindNone)
+	set(EndText, behind == kindNone)
+	set(BeginLine, before == kindNone || before == kindLine)
+	set(EndLine, behind == kindNone || behind == kindLine)
+	set(WordBoundary, isWord(before) != isWord(behind))
+	set(NoBoundary, isWord(before) == isWord(behind))
+	set(NoAlnumBefore, before != kindAlnum)
+	set(NoAlnumBehind, behind != kindAlnum)
+	return l
+}
+
+// alphabet finds the classes of bytes and of places.
+func (p *Program) alphabet(asked Look) {
+	p.classes = 1
+	for i := range p.sets {
+		s := &p.sets[i]
+		inside := make([]uint16, p.classes) // the class of those in s, from 1; 0: none yet
+		outside := make([]bool, p.classes)
+		for b := range 256 {
+			if !s.Has(byte(b)) {
+				outside[p.class[b]] = true
+			}
+		}
+		for b := range 256 {
+			old := p.class[b]
+			if !s.Has(byte(b)) || !outside[old] {
+				continue
+			}
+			if inside[old] == 0 {
+				inside[old] = uint16(p.classes)
+				p.classes++
+			}
+			p.class[b] = inside[old]
+		}
+	}
+	p.sample = make([]byte, p.classes)
+	for b := range 256 {
+		p.sample[p.class[b]] = byte(b)
+	}
+	p.classes++
+	p.looks = asked != 0
+	known := map[Look]uint16{}
+	for before := range numKinds {
+		for behind := range numKinds {
+			l := looksBetween(before, behind) & asked
+			k, ok := known[l]
+			if !ok {
+				k = uint16(len(p.holds))
+				known[l] = k
+				p.holds = append(p.holds, l)
+			}
+			p.context[before*numKinds+behind] = k
+		}
+	}
+}
+
+// symbols is the size of the alphabet.
+func (p *Program) symbols() int { return p.classes * len(p.holds) }
+
+// begin is the bytes that a match of n can begin with, and whether n can match
+// what is empty.
+func (n *Node) begin() (first Set, empty bool) {
+	switch n.Op {
+	case OpSet:
+		return n.Set, false
+	case OpLook:
+		return Set{}, true
+	case OpCat:
+		for _, sub := range n.Subs {
+			s, empty := sub.begin()
+			if first = first.Or(s); !empty {
+				return first, false
+			}
+		}
+		return first, true
+	case OpAlt:
+		for _, sub := range n.Subs {
+			s, e := sub.begin()
+			first, empty = first.Or(s), empty || e
+		}
+		return first, empty
+	}
+	if n.Max == 0 {
+		return Set{}, true
+	}
+	first, empty = n.Subs[0].begin()
+	return first, empty || n.Min == 0
+}

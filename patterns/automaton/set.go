@@ -1,0 +1,76 @@
+package automaton
+
+import "math/bits"
+
+// Set is a set of byte values, a bit each. The zero Set is empty.
+type Set [4]uint64
+
+// All is the set of every byte.
+var All = Set{^uint64(0), ^uint64(0), ^uint64(0), ^uint64(0)}
+
+// SetOf is the set of some bytes.
+func SetOf(bytes ...byte) Set {
+	var s Set
+	for _, b := range bytes {
+		s.Add(b)
+	}
+	return s
+}
+
+// Masked is the set of the bytes that agree with value in the bits of mask.
+func Masked(value, mask byte) Set {
+	var s Set
+	for b := range 256 {
+		if (byte(b)^value)&mask == 0 {
+			s.Add(byte(b))
+		}
+	}
+	return s
+}
+
+// Add adds a byte.
+func (s *Set) Add(b byte) { s[b>>6] |= 1 << (b & 63) }
+
+// AddRange adds the bytes lo to hi, both included.
+func (s *Set) AddRange(lo, hi byte) {
+	for b := int(lo); b <= int(hi); b++ {
+		s.Add(byte(b))
+	}
+}
+
+// Has says whether a byte is in the set.
+func (s *Set) Has(b byte) bool { return s[b>>6]>>(b&63)&1 != 0 }
+
+// Not is the bytes that are not in s.
+func (s Set) Not() Set { return Set{^s[0], ^s[1], ^s[2], ^s[3]} }
+
+// Or is the bytes that are in s, t or both.
+func (s Set) Or(t Set) Set { return Set{s[0] | t[0], s[1] | t[1], s[2] | t[2], s[3] | t[3]} }
+
+// Len is the number of bytes in the set.
+func (s Set) Len() int {
+	return bits.OnesCount64(s[0]) + bits.OnesCount64(s[1]) + bits.OnesCount64(s[2]) + bits.OnesCount64(s[3])
+}
+
+// Fold is s with both cases of every ASCII letter that is in it.
+func (s Set) Fold() Set {
+	const letters = 0x07fffffe // bits 1 to 26: A to Z of 0x41.., a to z of 0x61..
+	low, high := s[1]&letters, s[1]>>32&letters
+	s[1] |= (low|high)<<32 | low | high
+	return s
+}
+
+// Mask is the bits in which all bytes of the set agree, and what they are: the
+// closest that a value and a mask come to the set from above. The set must not
+// be empty.
+func (s Set) Mask() (value, mask byte) {
+	and, or := byte(0xff), byte(0)
+	for b := range 256 {
+		if s.Has(byte(b)) {
+			and &= byte(b)
+			or |= byte(b)
+		}
+	}
+	mask = ^(and ^ or)
+	return and & mask, mask
+}

@@ -1,0 +1,128 @@
+package patterns
+
+import (
+	"errors"
+	"io"
+	"path/filepath"
+	"strings"
+)
+
+// maxIncludes is how deep files may include one another.
+const maxIncludes = 16
+
+// ParseFiles reads patterns from a file as ParseFile does, and from those that
+// it includes. A line @include FILE, with blanks in front, between and behind,
+// stands for the patterns of FILE, whose path is relative to the file that the
+// line is in. A file that is included again adds nothing. One that includes
+// itself, by way of others or not, is an error, and so are files that include
+// one another more than 16 deep.
+//
+// open opens a file by its path; name is the first. What is wrong with any of
+// the files is joined in the error: values of type *Error, in the order of
+// reading, or what open or Read said of the first.
+func ParseFiles(name string, open func(name string) (io.ReadCloser, error)) ([]Pattern, error) {
+	f := files{open: open}
+	r, err := open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	f.read(name, r)
+	return f.result()
+}
+
+// files is patterns that are being read from files.
+type files struct {
+	open  func(name string) (io.ReadCloser, error) // nil: nothing can be included
+	stack []string                                 // the files that are being read, each included by the one in front
+	known map[string]bool                          // what was included already
+
+	patterns []Pattern
+	errs     []error
+}
+
+func (f *files) result() ([]Pattern, error) {
+	if len(f.errs) > 0 {
+		return nil, errors.Join(f.errs...)
+	}
+	return f.patterns, nil
+}
+
+// read reads one file.
+func (f *files) read(name string, r io.Reader) {
+	const longest = 4*MaxBytes + 4096 // every byte an escape, and a name
+	f.stack = append(f.stack, filepath.Clean(name))
+	defer func() { f.stack = f.stack[:len(f.stack)-1] }()
+	errs := eachLine(name, r, longest, func(s string, line int) error {
+		i := skipBlanks(s, 0)
+		if i == len(s) || s[i] == '#' {
+			return nil
+		}
+		err := error(nil)
+		if in, ok := included(s, name, line); ok {
+			err = f.include(in)
+		} else {
+			var p Pattern
+			if p, err = parse(s, name, line); err == nil {
+				f.patterns = append(f.patterns, p)
+			}
+		}
+		if err != nil {
+			f.errs = append(f.errs, err)
+		}
+		return nil
+	})
+	f.errs = append(f.errs, errs...)
+}
+
+// included is the path behind @include, if that is what a line is.
+func included(s, name string, line int) (in input, ok bool) {
+	const word = "@include"
+	i := skipBlanks(s, 0)
+	if !strings.HasPrefix(s[i:], word) {
+		return input{}, false
+	}
+	in = input{text: s, pos: i + len(word), end: len(s), file: name, line: line}
+	if in.pos < in.end && !isBlank(s[in.pos]) {
+		return input{}, false
+	}
+	return in.trim(), true
+}
+
+// include reads the file at the path that is left of a line.
+func (f *files) include(in input) error {
+	path := in.body()
+	switch {
+	case path == "":
+		return in.fault(in.end, "want the path of a file behind @include, found the end")
+	case f.open == nil:
+		return in.fault(in.pos, "no other file can be included here")
+	case len(f.stack) > maxIncludes:
+		return in.fault(in.pos, "files include one another more than %d deep", maxIncludes)
+	}
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(filepath.Dir(in.file), path)
+	}
+	path = filepath.Clean(path)
+	for _, open := range f.stack {
+		if open == path {
+			return in.fault(in.pos, "%s includes itself: %s", path, strings.Join(append(f.stack, path), ", "))
+		}
+	}
+	if f.known[path] {
+		return nil
+	}
+	r, err := f.open(path)
+	if err != nil {
+		e := in.fault(in.pos, "%v", err)
+		e.Err = err
+		return e
+	}
+	defer r.Close()
+	if f.known == nil {
+		f.known = make(map[string]bool)
+	}
+	f.known[path] = true
+	f.read(path, r)
+	return nil
+}

@@ -1,0 +1,73 @@
+package patterns
+
+import (
+	"fmt"
+
+	"vscan/patterns/automaton"
+)
+
+// DefaultMaxMatch is the length in bytes of the longest match of an expression
+// that has no bound of its own, unless Target.MaxMatch says otherwise.
+const DefaultMaxMatch = 4096
+
+// programBody is the body of the kinds that are expressions on bytes.
+type programBody struct {
+	node      *automaton.Node
+	semantics automaton.Semantics
+	encodings []automaton.Encoding
+	maxMatch  int  // bytes; 0: that of the Target
+	at        int  // offset of the body in the pattern
+	disjoint  bool // see Pattern.Disjoint
+}
+
+func (b *programBody) needles(*Pattern, *compiler) ([]Needle, error) { return nil, nil }
+
+func (b *programBody) exprs(p *Pattern, c *compiler) ([]Expr, error) {
+	limit, err := c.target.maxMatch(b.maxMatch)
+	if err != nil {
+		return nil, p.fault(b.at, "%v", err)
+	}
+	var out []Expr
+	for _, e := range b.encodings {
+		prog, err := automaton.Compile(b.node, automaton.Options{Limit: limit, Semantics: b.semantics, Encoding: e})
+		if err != nil {
+			return nil, p.fault(b.at, "%v", err)
+		}
+		out = append(out, newExpr(prog))
+	}
+	return out, nil
+}
+
+// maxMatch is the length of the longest match for a pattern that has set own
+// itself; 0: it has not.
+func (t *Target) maxMatch(own int) (int, error) {
+	limit := DefaultMaxMatch
+	switch {
+	case own != 0:
+		limit = own
+	case t.MaxMatch != 0:
+		limit = t.MaxMatch
+	}
+	if limit < 1 || limit > MaxBytes {
+		return 0, fmt.Errorf("matches of at most %d bytes: want 1 to %d", limit, MaxBytes)
+	}
+	return limit, nil
+}
+
+// newExpr is the expression of a program, found at any address.
+func newExpr(p *automaton.Program) Expr {
+	e := Expr{Matcher: program{p}, Align: 1, MinLen: p.MinLen(), MaxLen: p.MaxLen()}
+	for _, a := range p.Anchors() {
+		e.Anchors = append(e.Anchors, Anchor(a))
+	}
+	return e
+}
+
+// program is a program as the engine asks for it.
+type program struct{ *automaton.Program }
+
+var _ Finder = program{}
+
+func (p program) Match(m *Memory, at int) int { return p.Program.Match(m.Bytes, at, m.Beyond) }
+
+func (p program) Next(m *Memory, from, to int) int { return p.Program.Next(m.Bytes, from, to) }

@@ -1,0 +1,124 @@
+package patterns
+
+import (
+	"errors"
+	"strings"
+
+	"vscan/patterns/automaton"
+)
+
+// regexpKind is re:, a regular expression on bytes, of RE2's syntax; what that
+// means of bytes says automaton.ParseRegexp.
+//
+// Flag i: the case of ASCII letters does not count; s: . is \n as well; m: ^
+// and $ hold at \n as well. Flag w or W makes two bytes of every one, a zero
+// behind it (w) or in front (W), as in UTF-16; a looks for the plain ones as
+// well. There ^, $ and \b ask for a whole character of two bytes.
+//
+// ^ holds where memory begins, which is where no byte of it lies in front of
+// the match, and $ where it ends.
+var regexpKind = kind{
+	kind:  Regexp,
+	words: []string{"re"},
+	flags: "ismwWa",
+	parse: parseRegexp,
+}
+
+// RegexpOptions is how a regular expression is read and which of the matches
+// that begin at one place counts. The zero value is re: without flags.
+type RegexpOptions struct {
+	Caseless, DotAll, MultiLine bool // as the flags i, s and m
+
+	// Wide looks for each byte with a zero behind it, WideBE with one in front,
+	// ASCII for the bytes as they stand, which is what none of them does too.
+	Wide, WideBE, ASCII bool
+
+	// FullWord: of the matches at a place only those count that have no ASCII
+	// letter or digit on either side; where bytes are wide, none as two bytes.
+	FullWord bool
+
+	// What is taken is what Perl takes: as much or as little as the expression
+	// says, alternatives in their order. Or else the longest, or the shortest;
+	// not both.
+	Longest, Shortest bool
+
+	MaxMatch int // bytes of the longest match; 0: that of the Target
+}
+
+// NewRegexp is the pattern of a regular expression, as it stands behind re:.
+// Its matches may overlap (see Disjoint). Name and source are for those who
+// read hits; the error is an *Error whose Pattern is expr.
+func NewRegexp(name, source, expr string, o RegexpOptions) (Pattern, error) {
+	in := input{text: expr, end: len(expr)}
+	b, err := newRegexp(in, o)
+	if err != nil {
+		return Pattern{}, err
+	}
+	return Pattern{Name: name, Source: source, Kind: Regexp, text: expr, body: b}, nil
+}
+
+func parseRegexp(in input, _, flags string) (body, error) {
+	b, err := newRegexp(in, RegexpOptions{
+		Caseless:  strings.Contains(flags, "i"),
+		DotAll:    strings.Contains(flags, "s"),
+		MultiLine: strings.Contains(flags, "m"),
+		Wide:      strings.Contains(flags, "w"),
+		WideBE:    strings.Contains(flags, "W"),
+		ASCII:     strings.Contains(flags, "a"),
+	})
+	if err != nil {
+		return nil, err
+	}
+	b.disjoint = true
+	return b, nil
+}
+
+func newRegexp(in input, o RegexpOptions) (*programBody, error) {
+	if in.pos == in.end {
+		return nil, in.fault(in.pos, "want a regular expression, found the end")
+	}
+	if len(in.body()) > MaxBytes {
+		return nil, in.tooLong(len(in.body()))
+	}
+	var flags automaton.Flags
+	b := &programBody{at: in.pos, maxMatch: o.MaxMatch}
+	for _, f := range []struct {
+		on   bool
+		flag automaton.Flags
+	}{{o.Caseless, automaton.Caseless}, {o.DotAll, automaton.DotAll}, {o.MultiLine, automaton.MultiLine}} {
+		if f.on {
+			flags |= f.flag
+		}
+	}
+	switch {
+	case o.Longest && o.Shortest:
+		return nil, in.fault(in.pos, "a match is the longest or the shortest, not both")
+	case o.Longest:
+		b.semantics = automaton.Longest
+	case o.Shortest:
+		b.semantics = automaton.Shortest
+	}
+	if o.ASCII || !o.Wide && !o.WideBE {
+		b.encodings = append(b.encodings, automaton.Plain)
+	}
+	if o.Wide {
+		b.encodings = append(b.encodings, automaton.WideLE)
+	}
+	if o.WideBE {
+		b.encodings = append(b.encodings, automaton.WideBE)
+	}
+	n, err := automaton.ParseRegexp(in.body(), flags)
+	if err != nil {
+		at := in.pos
+		var e *automaton.SyntaxError
+		if errors.As(err, &e) {
+			at += e.Offset
+		}
+		return nil, in.fault(at, "%v", err)
+	}
+	if o.FullWord {
+		n = automaton.Cat(automaton.Assert(automaton.NoAlnumBefore), n, automaton.Assert(automaton.NoAlnumBehind))
+	}
+	b.node = n
+	return b, nil
+}

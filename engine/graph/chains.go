@@ -234,15 +234,13 @@ func window(v addr.Addr, low, high int64) (addr.Range, bool) {
 	return r, true
 }
 
-// findRoots finds the edges that chains may begin with, by class.
-func (c *Chains) findRoots() error {
-	r := c.opt.Roots
+// byClass is the addresses that roots are at.
+func (r Roots) byClass(g *Graph) (by [rootClasses][]addr.Range, err error) {
 	if !r.Static && !r.Stack && len(r.Names)+len(r.Ranges) == 0 {
 		r.Static = true
 	}
-	var by [rootClasses][]addr.Range
 	if r.Static {
-		for _, m := range c.places.modules {
+		for _, m := range g.Modules() {
 			class := LibraryData
 			if m.Program {
 				class = ProgramData
@@ -250,19 +248,38 @@ func (c *Chains) findRoots() error {
 			by[class] = append(by[class], m.Data...)
 		}
 	}
-	for _, region := range c.f.g.regions {
+	for _, region := range g.regions {
 		if r.Stack && strings.HasPrefix(region.Name, "[stack") {
 			by[StackData] = append(by[StackData], region.Range)
 		}
 	}
 	for _, name := range r.Names {
-		ranges := c.f.g.Named(name)
+		ranges := g.Named(name)
 		if len(ranges) == 0 {
-			return fmt.Errorf("roots %q: no mapping has this name", name)
+			return by, fmt.Errorf("roots %q: no mapping has this name, and it is no address or range", name)
 		}
 		by[OtherData] = append(by[OtherData], ranges...)
 	}
 	by[OtherData] = append(by[OtherData], r.Ranges...)
+	return by, nil
+}
+
+// Roots is the addresses that roots are at, merged.
+func (g *Graph) Roots(r Roots) ([]addr.Range, error) {
+	by, err := r.byClass(g)
+	var all []addr.Range
+	for _, ranges := range by {
+		all = append(all, ranges...)
+	}
+	return addr.Merge(all), err
+}
+
+// findRoots finds the edges that chains may begin with, by class.
+func (c *Chains) findRoots() error {
+	by, err := c.opt.Roots.byClass(c.f.g)
+	if err != nil {
+		return err
+	}
 	hint := 0
 	var taken []addr.Range // by classes before
 	for class := range by {
@@ -562,6 +579,17 @@ func (c *Chains) countWide(arrives, sums, high []uint64, lo, hi int) (sum, top u
 		sums[e+1], high[e+1] = sum, top
 	}
 	return sum, top, over
+}
+
+// Roots is how many edges chains can begin with.
+func (c *Chains) Roots() uint64 {
+	n := uint64(0)
+	for _, class := range c.roots {
+		for _, r := range class {
+			n += uint64(r.hi - r.lo)
+		}
+	}
+	return n
 }
 
 // Walks is how many walks of n pointers, 1 to the depth that was asked for,

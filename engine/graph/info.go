@@ -173,6 +173,26 @@ func (g *Graph) TopPages(k int) ([]Ranked, error) {
 	return top.sorted(), err
 }
 
+// TopRegions is the k regions that most edges lead into, most first, then
+// ascending.
+func (g *Graph) TopRegions(ctx context.Context, k, workers int) ([]Ranked, error) {
+	cells, err := g.Matrix(ctx, workers)
+	if err != nil {
+		return nil, err
+	}
+	counts := make([]uint64, len(g.regions))
+	for _, c := range cells {
+		counts[c.To] += c.Edges
+	}
+	top := ranking{k: k}
+	for i, n := range counts {
+		if n > 0 {
+			top.add(Ranked{g.regions[i].Range, n})
+		}
+	}
+	return top.sorted(), nil
+}
+
 // ranking keeps the best k.
 type ranking struct {
 	k    int

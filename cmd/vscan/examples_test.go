@@ -48,7 +48,7 @@ func TestExamples(t *testing.T) {
 			if strings.Contains(line, "pid:") {
 				continue // of a process that is not there
 			}
-			if cmd.Name() != "vscan" && !strings.HasPrefix(line, "vscan "+cmd.Name()) {
+			if cmd.Name() != "vscan" && !strings.HasPrefix(line, cmd.CommandPath()) {
 				t.Errorf("%s: %q is of another command", cmd.Name(), line)
 			}
 			sh := exec.Command(sh, "-c", strings.ReplaceAll(line, "/usr/bin/prog@", "prog@"))

@@ -132,7 +132,7 @@ func (a *app) command() *cobra.Command {
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(a.findCommand(), a.refsCommand(), a.stringsCommand(), a.setsCommand(), a.mapCommand(), a.readCommand(),
-		a.kernelsCommand(), a.demoCommand(), a.versionCommand())
+		a.graphCommand(), a.kernelsCommand(), a.demoCommand(), a.versionCommand())
 	addHelpCommand(root)
 	addCompletionCommand(root)
 	return root

@@ -97,11 +97,13 @@ func sourceName(m *engine.Mapping) string {
 }
 
 // shortName is a mapping's name for a line of text: the last part of a path.
-func shortName(m *engine.Mapping) string {
-	if path.IsAbs(m.Name) {
-		return path.Base(m.Name)
+func shortName(m *engine.Mapping) string { return shortPath(m.Name) }
+
+func shortPath(name string) string {
+	if path.IsAbs(name) {
+		return path.Base(name)
 	}
-	return m.Name
+	return name
 }
 
 // cache keeps what a name is turned into: hits come by the million, and their

@@ -318,6 +318,8 @@ func checkJSON(line string) error {
 	fields := map[string][]string{
 		"hit":     {"type", "image", "addr", "pattern", "len", "mapping", "offset", "bytes"},
 		"mapping": {"type", "first", "last", "state", "perm", "name", "source", "offset", "layer"},
+		"ref":     {"type", "src", "dst", "src_mapping", "src_offset", "dst_mapping", "dst_offset"},
+		"chain":   {"type", "base", "offsets", "addr"},
 		"summary": {"type", "image", "hits", "counts", "scanned", "absent", "unreadable", "complete", "limited", "kernel", "workers", "seconds"},
 	}
 	if !utf8.ValidString(line) {
@@ -335,10 +337,10 @@ func checkJSON(line string) error {
 			break
 		}
 		switch {
-		case token == json.Delim('{'):
+		case token == json.Delim('{'), token == json.Delim('['):
 			depth++
 			key = true
-		case token == json.Delim('}'):
+		case token == json.Delim('}'), token == json.Delim(']'):
 			depth--
 			key = true
 		case depth == 1 && key:

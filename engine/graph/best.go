@@ -40,7 +40,7 @@ const (
 
 // bestOf is the best k chains of n pointers from roots of a class.
 func (c *Chains) bestOf(ctx context.Context, level *level, class RootClass, n, k int, left *Left) ([]Chain, error) {
-	walks := level.roots[class]
+	walks := level.roots[class].walks
 	if level.exact && walks.Sign() == 0 {
 		return nil, nil
 	}

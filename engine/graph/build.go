@@ -83,7 +83,7 @@ func build(ctx context.Context, space *engine.Space, arch addr.Arch, o *Options,
 	stats.Sweep = time.Since(begin)
 	g := &Graph{about: about{
 		arch: arch, align: o.Align, presentOnly: o.PresentOnly, filtered: s.scope.filtered,
-		scanned: stats.Scanned, unreadable: stats.UnreadableBytes(),
+		scanned: stats.Scanned, unreadable: stats.UnreadableBytes() + o.Missing,
 		regions: s.scope.regions, sources: s.sources, targets: s.targets,
 	}}
 	if g.identity, err = identify(space); err != nil {

@@ -126,8 +126,10 @@ type Chains struct {
 	also   []*places
 
 	levels  []level  // by pointers of a chain less one
-	sums    []uint64 // prefix sums of the last level: of all edges before
+	full    int      // so many levels are known for all edges; of later ones, for roots
+	sums    []uint64 // prefix sums of the last full level: of all edges before
 	high    []uint64 // the upper 64 bits of sums; nil where all are 0
+	spare   []uint64 // for the next sums; may be nil
 	inexact bool     // sums have passed 2^128, and now say only whether there are walks
 }
 
@@ -136,9 +138,15 @@ type edgeRange struct{ lo, hi uint32 }
 
 // level is what is known of walks of a number of pointers.
 type level struct {
-	arrives []uint64 // a bit an edge: a walk begins with it
-	roots   [rootClasses]*big.Int
+	arrives []uint64 // a bit an edge: a walk begins with it; nil where the level is not full
+	roots   [rootClasses]rootLevel
 	exact   bool
+}
+
+// rootLevel is the part of a level that begins at roots of a class.
+type rootLevel struct {
+	starts []uint32 // the roots that walks begin with, ascending
+	walks  *big.Int
 }
 
 // Chains prepares a question. It costs O(edges).
@@ -156,18 +164,53 @@ func (f *Forward) Chains(o ChainOptions) (*Chains, error) {
 	n := len(f.targets)
 	c.lo, c.hi = make([]uint32, n), make([]uint32, n)
 	f.parallel(n, func(_, lo, hi int) {
-		var hints [hintCount]int
+		finders := make([]windowFinder, hintCount)
 		for e := lo; e < hi; e++ {
 			v := f.targets[e]
-			w, ok := window(v, o.Low, o.High)
-			if !ok {
-				continue
-			}
-			hint := &hints[(v>>hintShift)%hintCount]
-			c.lo[e], c.hi[e] = f.span(w, hint)
+			c.lo[e], c.hi[e] = finders[(v>>hintShift)%hintCount].find(f, v, o.Low, o.High)
 		}
 	})
 	return c, nil
+}
+
+// windowFinder finds the edges whose sources are in the window of a value. It
+// is quick where the one before was near.
+type windowFinder struct {
+	hint   int
+	within addr.Range // the last value and its neighbours, whose windows lie in one range of sources
+	unit   uint64     // what to add to an address of that range, shifted, for its number
+}
+
+func (w *windowFinder) find(f *Forward, v addr.Addr, low, high int64) (lo, hi uint32) {
+	src := &f.g.sources
+	if w.within.Contains(v) && w.within.First > 0 {
+		round := addr.Addr(1)<<src.shift - 1
+		return f.rank(w.unit + uint64(v+addr.Addr(low)+round)>>src.shift), f.rank(w.unit + uint64(v+addr.Addr(high)+1+round)>>src.shift)
+	}
+	r, ok := window(v, low, high)
+	if !ok {
+		return 0, 0
+	}
+	lo, hi = f.span(r, &w.hint)
+	if i := src.find(r.Last, &w.hint); i < len(src.ranges) && src.ranges[i].First <= r.First && src.ranges[i].Last-src.ranges[i].First > 2<<src.shift {
+		// From the first word that begins in the range to the last that can.
+		in := src.ranges[i]
+		first, okFirst := addOffset(in.First+1<<src.shift, -low)
+		last, okLast := addOffset(in.Last-1<<src.shift, -high)
+		if okFirst && okLast && first <= last && first > 0 {
+			w.within = addr.Range{First: first, Last: last}
+			w.unit = src.first[i] - uint64(in.First)>>src.shift
+		}
+	}
+	return lo, hi
+}
+
+// addOffset is a + o; false where that wraps round.
+func addOffset(a addr.Addr, o int64) (addr.Addr, bool) {
+	if o < 0 {
+		return a.Sub(uint64(-o))
+	}
+	return a.Add(uint64(o))
 }
 
 // window is the addresses from v+low to v+high, as far as there are any.
@@ -191,15 +234,13 @@ func window(v addr.Addr, low, high int64) (addr.Range, bool) {
 	return r, true
 }
 
-// findRoots finds the edges that chains may begin with, by class.
-func (c *Chains) findRoots() error {
-	r := c.opt.Roots
+// byClass is the addresses that roots are at.
+func (r Roots) byClass(g *Graph) (by [rootClasses][]addr.Range, err error) {
 	if !r.Static && !r.Stack && len(r.Names)+len(r.Ranges) == 0 {
 		r.Static = true
 	}
-	var by [rootClasses][]addr.Range
 	if r.Static {
-		for _, m := range c.places.modules {
+		for _, m := range g.Modules() {
 			class := LibraryData
 			if m.Program {
 				class = ProgramData
@@ -207,19 +248,38 @@ func (c *Chains) findRoots() error {
 			by[class] = append(by[class], m.Data...)
 		}
 	}
-	for _, region := range c.f.g.regions {
+	for _, region := range g.regions {
 		if r.Stack && strings.HasPrefix(region.Name, "[stack") {
 			by[StackData] = append(by[StackData], region.Range)
 		}
 	}
 	for _, name := range r.Names {
-		ranges := c.f.g.Named(name)
+		ranges := g.Named(name)
 		if len(ranges) == 0 {
-			return fmt.Errorf("roots %q: no mapping has this name", name)
+			return by, fmt.Errorf("roots %q: no mapping has this name, and it is no address or range", name)
 		}
 		by[OtherData] = append(by[OtherData], ranges...)
 	}
 	by[OtherData] = append(by[OtherData], r.Ranges...)
+	return by, nil
+}
+
+// Roots is the addresses that roots are at, merged.
+func (g *Graph) Roots(r Roots) ([]addr.Range, error) {
+	by, err := r.byClass(g)
+	var all []addr.Range
+	for _, ranges := range by {
+		all = append(all, ranges...)
+	}
+	return addr.Merge(all), err
+}
+
+// findRoots finds the edges that chains may begin with, by class.
+func (c *Chains) findRoots() error {
+	by, err := c.opt.Roots.byClass(c.f.g)
+	if err != nil {
+		return err
+	}
 	hint := 0
 	var taken []addr.Range // by classes before
 	for class := range by {
@@ -276,37 +336,73 @@ func (g *Graph) Named(name string) []addr.Range {
 	return addr.Merge(whole)
 }
 
-// level computes walks of k pointers, and of fewer, where it is not known yet.
-// The error is the cause of the context's end.
+// level computes walks of k pointers, and of fewer, where they are not known
+// yet. All edges count up to k − 1, and at k only the roots. The error is the
+// cause of the context's end.
 func (c *Chains) level(ctx context.Context, k int) (*level, error) {
 	for len(c.levels) < k {
 		if err := context.Cause(ctx); err != nil {
 			return nil, err
 		}
-		c.nextLevel()
+		if c.full < len(c.levels) {
+			c.fill()
+		}
+		c.addRoots()
 	}
 	return &c.levels[k-1], nil
 }
 
-// nextLevel computes the level after those that there are.
-func (c *Chains) nextLevel() {
-	l := level{arrives: make([]uint64, len(c.f.targets)/64+1), exact: !c.inexact}
-	sums, high, fits := c.count(&l, c.high != nil)
-	if !fits && high == nil {
-		sums, high, fits = c.count(&l, true)
-	}
-	l.exact = l.exact && fits
+// addRoots adds a level that is known for roots only; the one before is full.
+func (c *Chains) addRoots() {
+	l := level{exact: !c.inexact}
 	for class := range l.roots {
-		l.roots[class] = new(big.Int)
+		of := &l.roots[class]
+		of.walks = new(big.Int)
+		var low, high uint64 // of the sum
+		over := new(big.Int)
 		for _, r := range c.roots[class] {
-			v, borrow := bits.Sub64(sums[r.hi], sums[r.lo], 0)
-			n := new(big.Int).SetUint64(v)
-			if high != nil {
-				h := new(big.Int).SetUint64(high[r.hi] - high[r.lo] - borrow)
-				n.Add(n, h.Lsh(h, 64))
+			for e := r.lo; e < r.hi; e++ {
+				v, h := c.walks(e)
+				if v|h == 0 {
+					continue
+				}
+				of.starts = append(of.starts, e)
+				var carry uint64
+				low, carry = bits.Add64(low, v, 0)
+				if high, carry = bits.Add64(high, h, carry); carry > 0 {
+					over.Add(over, big.NewInt(1))
+				}
 			}
-			l.roots[class].Add(l.roots[class], n)
 		}
+		of.walks.Lsh(over, 64).Add(of.walks, new(big.Int).SetUint64(high))
+		of.walks.Lsh(of.walks, 64).Add(of.walks, new(big.Int).SetUint64(low))
+	}
+	c.levels = append(c.levels, l)
+}
+
+// walks is how many walks begin with edge e, of one pointer more than the last
+// full level.
+func (c *Chains) walks(e uint32) (low, high uint64) {
+	if c.full == 0 {
+		if w, ok := window(c.f.targets[e], c.opt.Low, c.opt.High); ok && w.Overlaps(c.opt.Target) {
+			return 1, 0
+		}
+		return 0, 0
+	}
+	low, borrow := bits.Sub64(c.sums[c.hi[e]], c.sums[c.lo[e]], 0)
+	if c.high != nil {
+		high = c.high[c.hi[e]] - c.high[c.lo[e]] - borrow
+	}
+	return low, high
+}
+
+// fill makes the first level full that is not.
+func (c *Chains) fill() {
+	l := &c.levels[c.full]
+	l.arrives = make([]uint64, len(c.f.targets)/64+1)
+	sums, high, fits := c.count(l, c.high != nil)
+	if !fits && high == nil {
+		sums, high, fits = c.count(l, true)
 	}
 	if !fits { // from here on only whether there are walks is known
 		c.inexact = true
@@ -317,8 +413,8 @@ func (c *Chains) nextLevel() {
 			sums[e+1] = n
 		}
 	}
-	c.sums, c.high = sums, high
-	c.levels = append(c.levels, l)
+	c.spare, c.sums, c.high = c.sums, sums, high
+	c.full++
 }
 
 // count computes the walks of a level and their prefix sums. It is false where
@@ -326,7 +422,9 @@ func (c *Chains) nextLevel() {
 func (c *Chains) count(l *level, wide bool) (sums, high []uint64, fits bool) {
 	n := len(c.f.targets)
 	clear(l.arrives)
-	sums = make([]uint64, n+1)
+	if sums, c.spare = c.spare, nil; sums == nil {
+		sums = make([]uint64, n+1)
+	}
 	if wide {
 		high = make([]uint64, n+1)
 	}
@@ -336,29 +434,22 @@ func (c *Chains) count(l *level, wide bool) (sums, high []uint64, fits bool) {
 		over      bool
 	}
 	parts := make([]part, c.f.workers)
+	some := c.someArrive()
 	// Whole words of arrives, so that no two goroutines write to one.
 	c.f.parallel(len(l.arrives), func(p, lo, hi int) {
-		s := part{lo: lo * 64, hi: min(hi*64, n)}
-		for e := s.lo; e < s.hi; e++ {
-			v, h := c.walks(e)
-			if v|h == 0 {
-				sums[e+1] = s.sum
-				if wide {
-					high[e+1] = s.high
-				}
-				continue
-			}
-			l.arrives[e/64] |= 1 << (e % 64)
-			var carry uint64
-			s.sum, carry = bits.Add64(s.sum, v, 0)
+		s := &parts[p]
+		s.lo, s.hi = lo*64, min(hi*64, n)
+		switch {
+		case c.full == 0:
+			s.sum = c.countFirst(l.arrives, sums, s.lo, s.hi)
 			if wide {
-				s.high, carry = bits.Add64(s.high, h, carry)
-				high[e+1] = s.high
+				clear(high[s.lo+1 : s.hi+1])
 			}
-			s.over = s.over || carry > 0
-			sums[e+1] = s.sum
+		case wide:
+			s.sum, s.high, s.over = c.countWide(l.arrives, sums, high, s.lo, s.hi)
+		default:
+			s.sum, s.over = c.countNarrow(l.arrives, sums, s.lo, s.hi, some)
 		}
-		parts[p] = s
 	})
 	var sum, top uint64 // of the parts before
 	fits = true
@@ -376,8 +467,12 @@ func (c *Chains) count(l *level, wide bool) (sums, high []uint64, fits bool) {
 		sum, top = next, nextTop
 	}
 	if !fits {
+		if !wide {
+			c.spare = sums
+		}
 		return sums, high, false
 	}
+	sums[0] = 0
 	c.f.parallel(len(l.arrives), func(p, _, _ int) {
 		s := parts[p]
 		if s.sum|s.high == 0 {
@@ -394,19 +489,107 @@ func (c *Chains) count(l *level, wide bool) (sums, high []uint64, fits bool) {
 	return sums, high, true
 }
 
-// walks is how many walks of the level after those there are begin with edge e.
-func (c *Chains) walks(e int) (low, high uint64) {
-	if len(c.levels) == 0 {
+// countFirst marks and counts the edges from lo to hi, a multiple of 64 and an
+// end, whose windows the target is in. sums[e+1] is how many up to e.
+func (c *Chains) countFirst(arrives, sums []uint64, lo, hi int) (sum uint64) {
+	for e := lo; e < hi; e++ {
 		if w, ok := window(c.f.targets[e], c.opt.Low, c.opt.High); ok && w.Overlaps(c.opt.Target) {
-			return 1, 0
+			arrives[e/64] |= 1 << (e % 64)
+			sum++
 		}
-		return 0, 0
+		sums[e+1] = sum
 	}
-	low, borrow := bits.Sub64(c.sums[c.hi[e]], c.sums[c.lo[e]], 0)
-	if c.high != nil {
-		high = c.high[c.hi[e]] - c.high[c.lo[e]] - borrow
+	return sum
+}
+
+// someArrive has a bit for each 64 edges: some arrive at the last full level.
+// It is nil where most of these bits are set, so that asking them is no use.
+func (c *Chains) someArrive() []uint64 {
+	if c.full == 0 {
+		return nil
 	}
-	return low, high
+	arrives := c.levels[c.full-1].arrives
+	some, set := make([]uint64, len(arrives)/64+1), 0
+	for i, w := range arrives {
+		if w != 0 {
+			some[i/64] |= 1 << (i % 64)
+			set++
+		}
+	}
+	if set > len(arrives)/4 {
+		return nil
+	}
+	return some
+}
+
+// countNarrow sums up the walks of edges from lo to hi, in 64 bits. Windows lie
+// anywhere in memory. Where few edges arrive, some, which the cache holds, says
+// of most windows that nothing is to be had there. Else there is no branch that
+// depends on what is added up: a processor that need not guess waits for many
+// windows at a time.
+func (c *Chains) countNarrow(arrives, sums []uint64, lo, hi int, some []uint64) (sum uint64, over bool) {
+	last, los, his := c.sums, c.lo[:hi], c.hi[:hi]
+	carries := uint64(0)
+	for e := lo; e < hi; e += 64 {
+		word := uint64(0)
+		end := min(e+64, hi)
+		l, h, s := los[e:end], his[e:end], sums[e+1:end+1]
+		if some != nil {
+			for i := range min(len(l), len(h), len(s)) {
+				if a, b := l[i]/64, h[i]/64; some[a/64]>>(a%64)&(2<<min(b-a, 63)-1) != 0 || a/64 != b/64 {
+					v := last[h[i]] - last[l[i]]
+					word |= (v | -v) >> 63 << (i & 63)
+					var carry uint64
+					sum, carry = bits.Add64(sum, v, 0)
+					carries |= carry
+				}
+				s[i] = sum
+			}
+			arrives[e/64] = word
+			continue
+		}
+		for i := range min(len(l), len(h), len(s)) {
+			v := last[h[i]] - last[l[i]]
+			word |= (v | -v) >> 63 << (i & 63)
+			var carry uint64
+			sum, carry = bits.Add64(sum, v, 0)
+			carries |= carry
+			s[i] = sum
+		}
+		arrives[e/64] = word
+	}
+	return sum, carries != 0
+}
+
+// countWide is countNarrow in 128 bits.
+func (c *Chains) countWide(arrives, sums, high []uint64, lo, hi int) (sum, top uint64, over bool) {
+	for e := lo; e < hi; e++ {
+		v, borrow := bits.Sub64(c.sums[c.hi[e]], c.sums[c.lo[e]], 0)
+		h := uint64(0)
+		if c.high != nil {
+			h = c.high[c.hi[e]] - c.high[c.lo[e]] - borrow
+		}
+		if v|h != 0 {
+			arrives[e/64] |= 1 << (e % 64)
+		}
+		var carry uint64
+		sum, carry = bits.Add64(sum, v, 0)
+		top, carry = bits.Add64(top, h, carry)
+		over = over || carry > 0
+		sums[e+1], high[e+1] = sum, top
+	}
+	return sum, top, over
+}
+
+// Roots is how many edges chains can begin with.
+func (c *Chains) Roots() uint64 {
+	n := uint64(0)
+	for _, class := range c.roots {
+		for _, r := range class {
+			n += uint64(r.hi - r.lo)
+		}
+	}
+	return n
 }
 
 // Walks is how many walks of n pointers, 1 to the depth that was asked for,
@@ -419,21 +602,7 @@ func (c *Chains) Walks(ctx context.Context, n int) (walks *big.Int, exact bool, 
 	}
 	sum := new(big.Int)
 	for _, r := range l.roots {
-		sum.Add(sum, r)
+		sum.Add(sum, r.walks)
 	}
 	return sum, l.exact, nil
-}
-
-// Edges is how many edges a walk of n pointers to the target can begin with,
-// whether or not at a root.
-func (c *Chains) Edges(ctx context.Context, n int) (uint64, error) {
-	l, err := c.level(ctx, n)
-	if err != nil {
-		return 0, err
-	}
-	count := uint64(0)
-	for _, w := range l.arrives {
-		count += uint64(bits.OnesCount64(w))
-	}
-	return count, nil
 }

@@ -314,7 +314,7 @@ func TestManyWalks(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if wantExact := n <= 21; exact != wantExact { // 2^126
+			if wantExact := n <= 22; exact != wantExact { // sums up to 2^126 of 21 pointers
 				t.Errorf("%d pointers: exact %v", n, exact)
 			}
 			if exact && (walks.BitLen() != 6*n+1 || walks.TrailingZeroBits() != uint(6*n)) {

@@ -56,6 +56,10 @@ const (
 
 var sectionNames = [sectionCount]string{"groups", "directory", "memory", "identity"}
 
+// maxSection is the most bytes of a section but groups: a directory of 32
+// million groups, which are 8 TiB of memory at least.
+const maxSection = 1 << 30
+
 type section struct {
 	at, size uint64
 	crc      uint32
@@ -304,9 +308,12 @@ func read(path string, r io.ReaderAt, size uint64) (*Graph, error) {
 	}
 	load := func(i int) ([]byte, error) {
 		s := sections[i]
-		b, err := io.ReadAll(io.NewSectionReader(r, int64(s.at), int64(s.size)))
-		if err != nil || uint64(len(b)) != s.size {
-			return nil, fail(s.at+uint64(len(b)), "the section of %s cannot be read: %v", sectionNames[i], err)
+		if s.size > maxSection {
+			return nil, fail(s.at, "the section of %s has %#x bytes, more than any that vscan writes", sectionNames[i], s.size)
+		}
+		b := make([]byte, s.size) // no more than the file has
+		if n, err := r.ReadAt(b, int64(s.at)); n < len(b) {
+			return nil, fail(s.at+uint64(n), "the section of %s cannot be read: %v", sectionNames[i], err)
 		}
 		if sum := crc32.Checksum(b, castagnoli); sum != s.crc {
 			return nil, fail(s.at, "the section of %s has the checksum %#08x instead of %#08x: the file is damaged; build the graph again", sectionNames[i], sum, s.crc)

@@ -45,7 +45,7 @@ func (g *Graph) Forward(ctx context.Context, workers int) (*Forward, error) {
 	}
 	f := &Forward{g: g, workers: workers}
 	f.bits = make([]uint64, g.sources.count/64+1)
-	err := f.eachGroup(ctx, func(_ uint64, entries []entry) error {
+	err := f.eachPage(ctx, func(_ uint64, entries []entry) error {
 		for _, e := range entries {
 			s := e.source()
 			atomic.OrUint64(&f.bits[s/64], 1<<(s%64))
@@ -66,7 +66,7 @@ func (g *Graph) Forward(ctx context.Context, workers int) (*Forward, error) {
 		return nil, fmt.Errorf("%s: %d sources have %d edges: the file is damaged; build the graph again", g.data.name(), n, g.edges)
 	}
 	f.targets = make([]addr.Addr, n)
-	err = f.eachGroup(ctx, func(page uint64, entries []entry) error {
+	err = f.eachPage(ctx, func(page uint64, entries []entry) error {
 		hint := 0
 		at := g.targets.at(page, &hint)
 		for _, e := range entries {
@@ -77,30 +77,11 @@ func (g *Graph) Forward(ctx context.Context, workers int) (*Forward, error) {
 	return f, err
 }
 
-// eachGroup calls fn with the entries of all pages, on several goroutines.
-func (f *Forward) eachGroup(ctx context.Context, fn func(page uint64, entries []entry) error) error {
-	const atOnce = 16
-	var next atomic.Int64
-	lines := len(f.g.groups.lines)
-	group, ctx := errgroup.WithContext(ctx)
-	for range min(f.workers, lines/atOnce+1) {
-		group.Go(func() error {
-			w := walk{g: f.g}
-			for {
-				i := int(next.Add(atOnce)) - atOnce
-				if i >= lines {
-					return nil
-				}
-				if err := context.Cause(ctx); err != nil {
-					return err
-				}
-				if err := w.each(i, min(i+atOnce, lines), fn); err != nil {
-					return err
-				}
-			}
-		})
-	}
-	return group.Wait()
+// eachPage calls fn with the entries of all pages, on several goroutines.
+func (f *Forward) eachPage(ctx context.Context, fn func(page uint64, entries []entry) error) error {
+	_, err := eachOf(ctx, f.g, f.workers, func() struct{} { return struct{}{} },
+		func(_ struct{}, page uint64, entries []entry) error { return fn(page, entries) })
+	return err
 }
 
 // parallel calls fn with parts of 0 to n, on several goroutines; part is from 0.

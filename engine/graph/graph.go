@@ -64,7 +64,7 @@ type about struct {
 	filtered    bool // sources or targets were restricted
 	edges       uint64
 	scanned     uint64 // bytes looked at
-	unreadable  uint64 // bytes that could not be read
+	unreadable  uint64 // bytes that could not be read, or were missing
 	regions     []Region
 	sources     numbering // of words, by alignment
 	targets     numbering // of pages
@@ -80,7 +80,8 @@ func (g *Graph) Align() uint64 { return g.align }
 // Edges is how many edges there are.
 func (g *Graph) Edges() uint64 { return g.edges }
 
-// Complete says that no byte in scope was unreadable when the graph was built.
+// Complete says that no byte in scope was unreadable when the graph was built,
+// and none was missing from the image.
 func (g *Graph) Complete() bool { return g.unreadable == 0 }
 
 // Regions is what showed in the space, ascending; holes are left out. It must

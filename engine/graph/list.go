@@ -99,18 +99,18 @@ func newLister(c *Chains, ctx context.Context, left *Left) *lister {
 // to the budget at most, ascending by their words.
 func (l *lister) list(class RootClass, n int, budget uint64) {
 	l.chain.Class, l.budget, l.used = class, budget, 0
-	arrives := l.c.levels[n-1].arrives
 	near := uint64(0)
-	for _, r := range l.c.roots[class] {
-		for e := nextBit(arrives, r.lo, r.hi); e < r.hi && !l.stopped; e = nextBit(arrives, e+1, r.hi) {
-			near = l.c.f.number(e, near)
-			root := l.c.f.g.sources.at(near, &l.at)
-			l.chain.Root, l.chain.Place = root, l.c.places.at(root)
-			l.chain.Words, l.chain.Offsets = append(l.chain.Words[:0], root), l.chain.Offsets[:0]
-			l.edges, l.numbers = append(l.edges[:0], e), append(l.numbers[:0], near)
-			if l.alsoRoot() {
-				l.walk(n - 1)
-			}
+	for _, e := range l.c.levels[n-1].roots[class].starts {
+		if l.stopped {
+			return
+		}
+		near = l.c.f.number(e, near)
+		root := l.c.f.g.sources.at(near, &l.at)
+		l.chain.Root, l.chain.Place = root, l.c.places.at(root)
+		l.chain.Words, l.chain.Offsets = append(l.chain.Words[:0], root), l.chain.Offsets[:0]
+		l.edges = append(l.edges[:0], e)
+		if l.alsoRoot() {
+			l.walk(n - 1)
 		}
 	}
 }

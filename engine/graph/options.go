@@ -38,6 +38,11 @@ type Options struct {
 	// os.TempDir for Build.
 	Spill string
 
+	// Missing is how many bytes the image should hold and does not, as
+	// image.Image has it: they count as unreadable in what the graph says of
+	// itself.
+	Missing uint64
+
 	// Progress, if not nil, is told how far the sweep has come.
 	Progress *engine.Progress
 }

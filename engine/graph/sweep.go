@@ -49,8 +49,8 @@ type sweeper struct {
 // hintCount is how many hints a sweeper has of which target holds an address:
 // by the address's bits from hintShift up.
 const (
-	hintCount = 1 << 10
-	hintShift = 18
+	hintCount = 1 << 10 // 4 GiB until hints collide
+	hintShift = 22
 )
 
 // stream is what one worker found of one partition.
@@ -58,7 +58,17 @@ type stream struct {
 	open   []byte // the chunk that is being filled
 	chunks []chunk
 	pieces []piece
+	shard  uint32 // of the last piece, where in says that it is in the open chunk
+	in     bool
 	last   uint64 // source
+}
+
+// cut ends the piece in hand.
+func (s *stream) cut() {
+	if s.in {
+		s.pieces[len(s.pieces)-1].end = uint32(len(s.open))
+		s.in = false
+	}
 }
 
 // piece is a run of entries of one shard, in one chunk.
@@ -207,17 +217,15 @@ func (w *sweeper) add(shard uint32, source uint64, value addr.Addr) {
 		t = &w.cut[i]
 	}
 	s := &w.streams[t.part]
-	n := len(s.pieces)
 	if len(s.open)+maxEntry > cap(s.open) {
 		if w.err = w.turn(s); w.err != nil {
 			return
 		}
-		n = 0
 	}
-	if n == 0 || s.pieces[n-1].shard != shard {
+	if !s.in || s.shard != shard {
+		s.cut()
 		s.pieces = append(s.pieces, piece{source, shard, uint32(len(s.chunks)), uint32(len(s.open)), 0})
-		n = len(s.pieces)
-		s.last = source
+		s.shard, s.in, s.last = shard, true, source
 	}
 	b := s.open[:len(s.open)+maxEntry]
 	at := len(s.open)
@@ -231,12 +239,12 @@ func (w *sweeper) add(shard uint32, source uint64, value addr.Addr) {
 	binary.LittleEndian.PutUint64(b[at:], place)
 	at += int(t.bytes)
 	s.open = b[:at]
-	s.pieces[n-1].end = uint32(at)
 	s.last = source
 }
 
 // turn keeps the chunk of a stream and begins another.
 func (w *sweeper) turn(s *stream) error {
+	s.cut()
 	if s.open != nil {
 		k, err := w.kept.put(s.open)
 		if err != nil {
@@ -252,6 +260,7 @@ func (w *sweeper) turn(s *stream) error {
 func (w *sweeper) finish() error {
 	for i := range w.streams {
 		s := &w.streams[i]
+		s.cut()
 		if len(s.open) > 0 {
 			s.chunks = append(s.chunks, chunk{bytes: s.open})
 			w.kept.held.Add(int64(cap(s.open)))

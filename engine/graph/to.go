@@ -97,7 +97,7 @@ func (w *walk) load(i int) error {
 	if err != nil {
 		return err
 	}
-	if _, inMemory := w.g.data.(*reader); inMemory {
+	if _, byCall := w.g.data.(*reader); byCall {
 		w.buf = b
 	}
 	w.pages, err = w.g.pagesOf(w.pages[:0], i, b)
@@ -144,7 +144,7 @@ func (w *walk) page(i int, p *pageBlock, lo, hi uint64, f func([]entry) bool) (m
 }
 
 // each calls f with the entries of all pages of the groups from i on, up to j,
-// in an order that is not told.
+// ascending by source but for hubs.
 func (w *walk) each(i, j int, f func(page uint64, entries []entry) error) error {
 	return w.g.guard(func() error {
 		for ; i < j; i++ {

@@ -1,0 +1,208 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"vscan/engine/addr"
+	"vscan/engine/graph"
+)
+
+const graphHelp = `graph builds the pointer-reference graph of an image once, as a file, and then
+answers questions about it at once: who refers to an address, what a range
+refers to, by which chains of pointers a root reaches an object, what is most
+referred to, what is reached at all.
+
+An edge goes from a word to the mapped byte whose address the word holds. Bytes
+that show at several addresses are a source at each.
+
+A TARGET is an address, a range, or the name of a mapping (@NAME, or NAME; the
+last part of a path will do). Questions need the graph file alone, not the image.`
+
+func (a *app) graphCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:                   "graph COMMAND",
+		Short:                 "Build the graph of who points at what, and ask it",
+		Long:                  graphHelp,
+		DisableFlagsInUseLine: true,
+		Args:                  noSuchCommand,
+		RunE:                  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(a.graphBuildCommand(), a.graphInfoCommand(), a.graphToCommand(), a.graphFromCommand(),
+		a.graphChainsCommand(), a.graphTopCommand(), a.graphReachCommand())
+	return cmd
+}
+
+// formatVar adds -o for the format of rows.
+func formatVar(cmd *cobra.Command, format *string) {
+	*format = "text"
+	choiceVar(cmd, format, "output", "o", "`FORMAT`: text, jsonl or csv", "text", "jsonl", "csv")
+}
+
+// workersVar adds -j.
+func workersVar(cmd *cobra.Command, n *uint64) {
+	cmd.Flags().VarP(number{n, 0, 256}, "workers", "j", "`N` workers (default one a processor)")
+}
+
+// graphTarget is what a TARGET names: ranges of addresses.
+func graphTarget(g *graph.Graph, arg string) ([]addr.Range, error) {
+	if name, ok := strings.CutPrefix(arg, "@"); ok {
+		return graphNamed(g, name)
+	}
+	r, err := parsePlace(arg)
+	if err == nil {
+		return []addr.Range{r}, nil
+	}
+	if len(g.Named(arg)) == 0 && arg != "" && (arg[0] >= '0' && arg[0] <= '9' || strings.HasPrefix(arg, "..")) {
+		return nil, err
+	}
+	return graphNamed(g, arg)
+}
+
+func graphNamed(g *graph.Graph, name string) ([]addr.Range, error) {
+	ranges := g.Named(name)
+	if len(ranges) == 0 {
+		return nil, fmt.Errorf("%q: no mapping has this name, and it is no address or range; vscan map lists the mappings of an image", name)
+	}
+	return ranges, nil
+}
+
+// parsePlace reads an address or a range.
+func parsePlace(s string) (addr.Range, error) {
+	if strings.Contains(s, "..") || strings.Contains(s, "+") {
+		return addr.ParseRange(s)
+	}
+	at, err := addr.Parse(s)
+	return addr.Range{First: at, Last: at}, err
+}
+
+// offsets is --window: offsets that are added to a pointer, LO..HI, either of
+// which may have a - in front, or one alone, from 0 to there.
+type offsets struct {
+	low, high int64
+	set       bool
+}
+
+func (w *offsets) String() string { return "" }
+func (w *offsets) Type() string   { return "range" }
+
+func (w *offsets) Set(s string) error {
+	lo, hi, ranged := strings.Cut(s, "..")
+	if !ranged {
+		lo, hi = "0", s
+	}
+	var err error
+	if w.low, err = parseOffset(lo); err == nil {
+		w.high, err = parseOffset(hi)
+	}
+	switch {
+	case err != nil:
+		return fmt.Errorf("%q: %w", s, err)
+	case w.low > w.high:
+		return fmt.Errorf("%q: its first offset is above its last", s)
+	}
+	w.set = true
+	return nil
+}
+
+const maxOffset = 1 << 32
+
+func parseOffset(s string) (int64, error) {
+	text, negative := strings.CutPrefix(s, "-")
+	if text == "" {
+		return 0, errors.New("want LO..HI, both given, or HI alone")
+	}
+	n, err := addr.ParseUint(text)
+	if err != nil {
+		return 0, err
+	}
+	if n > maxOffset {
+		return 0, fmt.Errorf("%s is beyond 2^32 bytes", text)
+	}
+	if negative {
+		return -int64(n), nil
+	}
+	return int64(n), nil
+}
+
+// widened is the values that are near r: those to which an offset of the window
+// can be added so that r is met.
+func (w *offsets) widened(r addr.Range) addr.Range {
+	shift := func(a addr.Addr, by int64) addr.Addr { // down by so many bytes
+		if by >= 0 {
+			if b, ok := a.Sub(uint64(by)); ok {
+				return b
+			}
+			return 0
+		}
+		if b, ok := a.Add(uint64(-by)); ok {
+			return b
+		}
+		return addr.Max
+	}
+	return addr.Range{First: shift(r.First, w.high), Last: shift(r.Last, w.low)}
+}
+
+// byteSize is a number of bytes with K, M, G or T behind it, of 1024.
+type byteSize struct{ *uint64 }
+
+func (b byteSize) String() string { return strconv.FormatUint(*b.uint64, 10) }
+func (b byteSize) Type() string   { return "size" }
+
+func (b byteSize) Set(s string) error {
+	digits, shift := s, 0
+	if len(s) > 1 {
+		if i := strings.IndexByte("KMGT", s[len(s)-1]); i >= 0 {
+			digits, shift = s[:len(s)-1], 10*(i+1)
+		}
+	}
+	n, err := addr.ParseUint(digits)
+	switch {
+	case err != nil:
+		return fmt.Errorf("%q: want a number of bytes, with K, M, G or T behind it perhaps", s)
+	case n == 0 || n > math.MaxInt64>>shift:
+		return fmt.Errorf("%q: want 1 byte to 8 EiB", s)
+	}
+	*b.uint64 = n << shift
+	return nil
+}
+
+// openGraph opens the file of a graph, and tells if it is not complete.
+func (a *app) openGraph(path string) (*graph.Graph, error) {
+	g, err := graph.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	if !g.Complete() {
+		a.note("%s: not complete: %s of the image could not be read when it was built", path, size(g.Info().Unreadable))
+	}
+	return g, nil
+}
+
+// graphExit is the exit code of a question.
+func graphExit(g *graph.Graph, found bool) error {
+	return outcome{found: found, incomplete: !g.Complete()}.exit()
+}
+
+// placeOf is an address as mapping + offset, for people.
+func placeOf(g *graph.Graph, at addr.Addr) string {
+	i := g.RegionAt(at)
+	if i < 0 {
+		return "-"
+	}
+	r := g.Regions()[i]
+	return shortPath(r.Name) + "+" + (at - r.First).String()
+}
+
+// regionName is the name of what shows at an address.
+func regionName(g *graph.Graph, at addr.Addr) string {
+	if i := g.RegionAt(at); i >= 0 {
+		return g.Regions()[i].Name
+	}
+	return ""
+}

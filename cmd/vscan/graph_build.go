@@ -1,0 +1,239 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"vscan/engine"
+	"vscan/engine/addr"
+	"vscan/engine/graph"
+	"vscan/engine/simd"
+)
+
+// endList is --from and --to of graph build: ranges, and mappings by name or
+// permissions.
+type endList struct {
+	ranges rangeList
+	places placeList
+}
+
+func (l *endList) String() string { return "" }
+func (l *endList) Type() string   { return "where" }
+
+func (l *endList) Set(s string) error {
+	if r, err := parsePlace(s); err == nil {
+		l.ranges = append(l.ranges, r)
+		return nil
+	}
+	return l.places.Set(s)
+}
+
+// in is what of a target the list names: ranges, those of its mappings
+// included, none where it is empty.
+func (l *endList) in(t *target, flag string) ([]addr.Range, error) {
+	ranges := slices.Clone(l.ranges)
+	for _, p := range l.places {
+		if !t.has(p) {
+			return nil, fmt.Errorf("%s: %s %s: no mapping has this name or these permissions, and it is no address or range; vscan map lists them", t.arg, flag, p.name)
+		}
+	}
+	if len(l.places) == 0 {
+		return ranges, nil
+	}
+	for v := range t.space.Intervals(addr.All) {
+		if v.Mapping != nil && slices.ContainsFunc(l.places, func(p place) bool { return p.has(v.Mapping) }) {
+			ranges = append(ranges, v.Range)
+		}
+	}
+	return ranges, nil
+}
+
+func (a *app) graphBuildCommand() *cobra.Command {
+	var f searchFlags
+	var out string
+	var from, to endList
+	var o graph.Options
+	cmd := &cobra.Command{
+		Use:   "build [flags] IMAGE -o FILE",
+		Short: "Build the graph of an image",
+		Long: `build finds every aligned word of the image that holds the address of a mapped
+byte, whether that byte was saved or not, and writes the graph to FILE, which
+appears whole or not at all. The word size and byte order are the image's.
+What memory does not hold goes to a temporary file beside FILE; nothing is
+written beside the image.`,
+		Example: `  vscan graph build core.1234 -o core.graph
+  vscan graph build core.1234 -o heap.graph --from '[heap]' --to rw- --present`,
+		DisableFlagsInUseLine: true,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return usageError(cmd, "want one image: vscan graph build IMAGE -o FILE")
+			}
+			if out == "" {
+				return usageError(cmd, "want the file to write the graph to: -o FILE")
+			}
+			if err := f.complete(); err != nil {
+				return err
+			}
+			o.Workers, o.Kernel = int(f.workers), f.kernel
+			return a.buildGraph(cmd, &f, args[0], out, &from, &to, o)
+		},
+	}
+	f.format, f.progress = "text", "auto"
+	fs := cmd.Flags()
+	fs.SortFlags = false
+	fs.StringVarP(&out, "output", "o", "", "write the graph to `FILE`")
+	fs.BoolVar(&o.PresentOnly, "present", false, "only edges to bytes that were saved")
+	fs.Var(&from, "from", "only edges from words in `WHERE`: a range, a mapping's name, or permissions, where a - is either; repeatable")
+	fs.Var(&to, "to", "only edges to bytes in `WHERE`; repeatable")
+	fs.Var(number{&o.Align, 1, 8}, "align", "words at multiples of `N` bytes: 1, 2, 4 or 8 (default the word size)")
+	fs.Var(byteSize{&o.Memory}, "memory", "let the edges found so far take about `SIZE` bytes of memory, with K, M or G behind it (default 1G)")
+	workersVar(cmd, &f.workers)
+	fs.Var(kernelLevel{&f.kernel}, "kernel", "use the kernels of this `LEVEL`: see vscan kernels (default the best, or $"+simd.EnvVar+")")
+	choiceVar(cmd, &f.progress, "progress", "", "`WHEN` to show on standard error how far it is: auto (at a terminal), always or never", "auto", "always", "never")
+	fs.BoolVar(&f.stats, "stats", false, "tell at the end how long what took, on standard error")
+	f.image.register(cmd)
+	return cmd
+}
+
+func (a *app) buildGraph(cmd *cobra.Command, f *searchFlags, arg, out string, from, to *endList, o graph.Options) error {
+	t, err := f.image.open(arg)
+	if err != nil {
+		return err
+	}
+	defer t.Close()
+	a.noteOddities(t)
+	if same(out, t.Path) {
+		return fmt.Errorf("%s is the image: write the graph to another file", out)
+	}
+	arch, err := t.arch("a graph")
+	if err != nil {
+		return fmt.Errorf("%s: %w", arg, err)
+	}
+	if o.Sources, err = from.in(t, "--from"); err != nil {
+		return err
+	}
+	if o.Targets, err = to.in(t, "--to"); err != nil {
+		return err
+	}
+	o.Missing, o.Progress = t.Missing, &engine.Progress{}
+	total := uint64(0)
+	for v := range t.space.Intervals(addr.All) {
+		if s := v.State(); s == engine.Present || s == engine.Zero {
+			total += v.Size()
+		}
+	}
+	bar := a.startBar(f, arg, total, o.Progress)
+	stats, err := graph.BuildFile(cmd.Context(), t.space, arch, o, out)
+	bar.finish()
+	if err != nil {
+		return err
+	}
+	a.note("%s: %s from %s, %s of index, in %.3f s", out, plural(stats.Hits, "edge"), size(stats.Scanned), size(stats.Bytes), stats.Total.Seconds())
+	if f.stats {
+		a.note("%s: sweep %.3f s, sort %.3f s, %s spilled, kernels %v, %s", out, stats.Sweep.Seconds(), stats.Sort.Seconds(),
+			size(stats.Spilled), stats.Kernels, plural(uint64(stats.Workers), "worker"))
+	}
+	a.noteMissing(t)
+	if n := stats.UnreadableBytes(); n > 0 {
+		a.note("%s: not complete: %s could not be read, the first %v", arg, size(n), stats.Unreadable[0])
+	}
+	return outcome{found: stats.Hits > 0, incomplete: t.Missing > 0 || !stats.Complete()}.exit()
+}
+
+// same says whether two paths are one file.
+func same(a, b string) bool {
+	if filepath.Clean(a) == filepath.Clean(b) {
+		return true
+	}
+	x, err1 := os.Stat(a)
+	y, err2 := os.Stat(b)
+	return errors.Join(err1, err2) == nil && os.SameFile(x, y)
+}
+
+func (a *app) graphInfoCommand() *cobra.Command {
+	var format string
+	var f imageFlags
+	var matrix uint64
+	var workers uint64
+	cmd := &cobra.Command{
+		Use:   "info [flags] FILE [IMAGE]",
+		Short: "Show what a graph is, and which regions refer to which",
+		Long: `info shows a graph in numbers, and then how many edges lead from which region
+to which, most first. With IMAGE it checks that the graph is of that image.`,
+		Example:               "  vscan graph info core.graph\n  vscan graph info core.graph core.1234",
+		DisableFlagsInUseLine: true,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) != 1 && len(args) != 2 {
+				return usageError(cmd, "want the file of a graph, and the image perhaps: vscan graph info FILE [IMAGE]")
+			}
+			g, err := a.openGraph(args[0])
+			if err != nil {
+				return err
+			}
+			defer g.Close()
+			if len(args) == 2 {
+				t, err := f.open(args[1])
+				if err != nil {
+					return err
+				}
+				defer t.Close()
+				if err := g.Check(t.space); err != nil {
+					return err
+				}
+				a.note("%s: of the image %s", args[0], args[1])
+			}
+			return a.printInfo(cmd, g, args[0], format, int(matrix), int(workers))
+		},
+	}
+	formatVar(cmd, &format)
+	cmd.Flags().VarP(number{&matrix, 0, 1 << 30}, "max-count", "m", "show the `N` pairs of regions with most edges (default 30)")
+	matrix = 30
+	workersVar(cmd, &workers)
+	f.register(cmd)
+	return cmd
+}
+
+func (a *app) printInfo(cmd *cobra.Command, g *graph.Graph, path, format string, most, workers int) error {
+	i := g.Info()
+	if format == "text" {
+		a.note("%s: %v, words at multiples of %d", path, g.Arch(), g.Align())
+		a.note("%s: %s of %s (%.1f %%), to %s, index %s (%.2f bytes an edge)", path, plural(i.Edges, "edge"), plural(i.Words, "word"),
+			100*i.Density(), plural(i.Pages, "page"), size(i.Bytes), float64(i.Bytes)/max(float64(i.Edges), 1))
+		a.note("%s: %s: %s present, %s absent; %s looked at", path, plural(uint64(i.Regions), "region"), size(i.Present), size(i.Absent), size(i.Scanned))
+		if i.PresentOnly || i.Filtered {
+			a.note("%s: edges were left out: only to saved bytes: %v, only from or to some places: %v", path, i.PresentOnly, i.Filtered)
+		}
+	}
+	cells, err := g.Matrix(cmd.Context(), workers)
+	if err != nil {
+		return err
+	}
+	slices.SortStableFunc(cells, func(a, b graph.Cell) int {
+		switch {
+		case a.Edges > b.Edges:
+			return -1
+		case a.Edges < b.Edges:
+			return 1
+		}
+		return 0
+	})
+	w := a.newTable(format, "refs", []string{"edges", "src", "src_perm", "src_mapping", "dst", "dst_perm", "dst_mapping"}, -12, 18, 3, 24, 18, 3)
+	for _, c := range cells[:min(len(cells), most)] {
+		from, to := g.Regions()[c.From], g.Regions()[c.To]
+		if err := w.row(c.Edges, from.First, from.Perm.String(), from.Name, to.First, to.Perm.String(), to.Name); err != nil {
+			return err
+		}
+	}
+	if err := w.end(); err != nil {
+		return err
+	}
+	if n := len(cells); n > most && format == "text" {
+		a.note("%s: %d more pairs of regions (-m)", path, n-most)
+	}
+	return graphExit(g, true)
+}

@@ -1,0 +1,51 @@
+package graph
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"sync"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// errRegion is an edge whose end is not mapped: only a file that was made up has
+// one.
+var errRegion = errors.New("an edge leads from or to where nothing is mapped: the file is damaged; build the graph again")
+
+// eachOf calls f with the entries of all pages, ascending by source but for
+// hubs, on several goroutines, each with a state of its own; it returns the
+// states.
+func eachOf[S any](ctx context.Context, g *Graph, workers int, start func() S, f func(state S, page uint64, entries []entry) error) ([]S, error) {
+	const atOnce = 16
+	if workers <= 0 {
+		workers = runtime.GOMAXPROCS(0)
+	}
+	var next atomic.Int64
+	var mu sync.Mutex
+	var states []S
+	lines := len(g.groups.lines)
+	group, ctx := errgroup.WithContext(ctx)
+	for range min(workers, lines/atOnce+1) {
+		group.Go(func() error {
+			w, state := walk{g: g}, start()
+			mu.Lock()
+			states = append(states, state)
+			mu.Unlock()
+			for {
+				i := int(next.Add(atOnce)) - atOnce
+				if i >= lines {
+					return nil
+				}
+				if err := context.Cause(ctx); err != nil {
+					return err
+				}
+				if err := w.each(i, min(i+atOnce, lines), func(page uint64, entries []entry) error { return f(state, page, entries) }); err != nil {
+					return err
+				}
+			}
+		})
+	}
+	return states, group.Wait()
+}

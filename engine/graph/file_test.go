@@ -1,0 +1,408 @@
+package graph
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"hash/crc32"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"vscan/engine"
+	"vscan/engine/addr"
+)
+
+// bigSpace has a heap of words of which every other one points into it, with a
+// hub that many point at, and a reserve of 16 TiB that some point into.
+func bigSpace(t testing.TB, size int) *engine.Space {
+	t.Helper()
+	rnd := rand.New(rand.NewPCG(7, 7))
+	const at, reserve = 0x7f00_0000_0000, 0x10_0000_0000
+	b := make([]byte, size)
+	for i := 0; i+8 <= len(b); i += 8 {
+		switch rnd.IntN(8) {
+		case 0, 1, 2:
+			addr.Little.PutUint(b[i:i+8], at+rnd.Uint64N(uint64(size)))
+		case 3:
+			addr.Little.PutUint(b[i:i+8], at+0x1238+rnd.Uint64N(4)*8)
+		case 4:
+			if i%512 == 0 {
+				addr.Little.PutUint(b[i:i+8], reserve+rnd.Uint64N(16<<40))
+			}
+		}
+	}
+	heap, err := engine.BytesMapping("[heap]", at, b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	space, err := engine.NewSpace(heap, engine.Mapping{Range: addr.Range{First: reserve, Last: reserve + 16<<40 - 1}, State: engine.Absent, Name: "reserve"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return space
+}
+
+// The file is the same, to the byte, for any number of workers and any memory;
+// its edges are those of a plain pass; and nothing else is left in the folder.
+func TestSameFile(t *testing.T) {
+	space := bigSpace(t, 4<<20)
+	want := naive(t, space, addr.LE64, Options{})
+	var first []byte
+	for _, o := range []Options{{Workers: 1}, {Workers: 2}, {Workers: 7}, {Workers: 3, Memory: 1}} {
+		dir := t.TempDir()
+		path := filepath.Join(dir, "g")
+		stats, err := BuildFile(t.Context(), space, addr.LE64, o, path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if spills := o.Memory == 1; stats.Spilled > 0 != spills {
+			t.Errorf("memory %d: %d bytes spilled", o.Memory, stats.Spilled)
+		}
+		b, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if first == nil {
+			first = b
+			g, err := Open(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			sameEdges(t, "file", all(t, g, addr.All), want)
+			hub := addr.Range{First: 0x7f00_0000_1238, Last: 0x7f00_0000_1240}
+			if n, err := g.CountTo(hub); err != nil || n < 2*hubEntries {
+				t.Errorf("the hub has %d edges; %v", n, err)
+			}
+			checkCounts(t, g, want)
+			g.Close()
+		} else if !bytes.Equal(b, first) {
+			t.Errorf("%+v: another file", o)
+		}
+		entries, err := os.ReadDir(dir)
+		if err != nil || len(entries) != 1 {
+			t.Errorf("%v; %v", entries, err)
+		}
+	}
+	g := mustBuild(t, space, addr.LE64, Options{Workers: 2})
+	path := filepath.Join(t.TempDir(), "saved")
+	if err := g.Save(path); err != nil {
+		t.Fatal(err)
+	}
+	if b, err := os.ReadFile(path); err != nil || !bytes.Equal(b, first) {
+		t.Errorf("a graph that was saved is another file; %v", err)
+	}
+}
+
+// A build that is cancelled, or fails, leaves nothing behind.
+func TestBuildLeavesNothing(t *testing.T) {
+	dir := t.TempDir()
+	ctx, cancel := context.WithCancelCause(t.Context())
+	why := errors.New("enough")
+	cancel(why)
+	_, err := BuildFile(ctx, bigSpace(t, 1<<20), addr.LE64, Options{}, filepath.Join(dir, "g"))
+	if !errors.Is(err, why) {
+		t.Errorf("%v", err)
+	}
+	_, err = BuildFile(t.Context(), bigSpace(t, 4<<20), addr.LE64, Options{Memory: 1, Spill: filepath.Join(dir, "nowhere")}, filepath.Join(dir, "g"))
+	if err == nil || !strings.Contains(err.Error(), "temporary file") {
+		t.Errorf("%v", err)
+	}
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) > 0 {
+		t.Errorf("%v; %v", entries, err)
+	}
+	if _, err := BuildFile(t.Context(), bigSpace(t, 4096), addr.LE64, Options{}, dir); err == nil {
+		t.Error("a folder was taken for the file to write")
+	}
+}
+
+// smallFile is the file of a small graph.
+func smallFile(t testing.TB) []byte {
+	t.Helper()
+	space := tangle(t, rand.New(rand.NewPCG(5, 5)), addr.LE64, 40)
+	g := mustBuild(t, space, addr.LE64, Options{})
+	path := filepath.Join(t.TempDir(), "g")
+	if err := g.Save(path); err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// readAll asks a graph for all that it has.
+func readAll(b []byte) error {
+	g, err := read("g", bytes.NewReader(b), uint64(len(b)))
+	if err != nil {
+		return err
+	}
+	for _, err := range g.To(addr.All) {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Every byte of a file counts, and so does its length.
+func TestDamaged(t *testing.T) {
+	whole := smallFile(t)
+	if err := readAll(whole); err != nil {
+		t.Fatal(err)
+	}
+	check := func(what string, b []byte) {
+		t.Helper()
+		if err := readAll(b); err == nil || strings.Contains(err.Error(), "\n") || !strings.HasPrefix(err.Error(), "g") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	for i := range whole {
+		b := slices.Clone(whole)
+		b[i] ^= 1 << (i % 8)
+		check("a bit at "+addr.Addr(i).String(), b)
+		check("cut to "+addr.Addr(i).String(), whole[:i])
+	}
+	check("longer", append(slices.Clone(whole), 0))
+
+	path := filepath.Join(t.TempDir(), "g")
+	for what, content := range map[string][]byte{"empty": nil, "text": []byte("not a graph, but some text"), "cut": whole[:100]} {
+		if err := os.WriteFile(path, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Open(path); err == nil || !strings.Contains(err.Error(), path) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if _, err := Open(t.TempDir()); err == nil {
+		t.Error("a folder was opened")
+	}
+}
+
+// A file that shrinks while it is open is an error, and no crash.
+func TestShrunk(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "g")
+	if _, err := BuildFile(t.Context(), bigSpace(t, 1<<20), addr.LE64, Options{}, path); err != nil {
+		t.Fatal(err)
+	}
+	g, err := Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer g.Close()
+	if err := os.Truncate(path, headerSize); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := g.CountTo(addr.All); err == nil {
+		t.Error("no error")
+	}
+	if _, err := g.Forward(t.Context(), 2); err == nil {
+		t.Error("no error")
+	}
+}
+
+// A graph is of its image and of no other.
+func TestCheck(t *testing.T) {
+	dir := t.TempDir()
+	content := bytes.Repeat([]byte("0123456789abcdef"), 1<<10)
+	space := func(b []byte, first addr.Addr) *engine.Space {
+		m, err := engine.BytesMapping("m", first, b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := engine.NewSpace(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	path := filepath.Join(dir, "g")
+	if _, err := BuildFile(t.Context(), space(content, 0x1000), addr.LE64, Options{}, path); err != nil {
+		t.Fatal(err)
+	}
+	g, err := Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer g.Close()
+	changed := slices.Clone(content)
+	changed[len(changed)-1]++
+	for _, c := range []struct {
+		space *engine.Space
+		want  string
+	}{
+		{space(content, 0x1000), ""},
+		{space(content, 0x2000), "other memory is mapped"},
+		{space(changed, 0x1000), "other bytes"},
+	} {
+		err := g.Check(c.space)
+		if (c.want == "") != (err == nil) || err != nil && (!errors.Is(err, ErrOther) || !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("%v, want %q", err, c.want)
+		}
+	}
+}
+
+// FuzzOpen gives files that are damaged on purpose, with checksums that are
+// right, and asks them everything.
+func FuzzOpen(f *testing.F) {
+	whole := smallFile(f)
+	f.Add(whole, true)
+	f.Add(whole, false)
+	hub := mustBuild(f, bigSpace(f, 1<<20), addr.LE64, Options{Sources: []addr.Range{{First: 0x7f00_0000_0000, Last: 0x7f00_0003_ffff}}, Targets: []addr.Range{{First: 0x7f00_0000_1000, Last: 0x7f00_0000_1fff}}})
+	path := filepath.Join(f.TempDir(), "g")
+	if err := hub.Save(path); err != nil {
+		f.Fatal(err)
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(b[:len(b)], true)
+	f.Fuzz(func(t *testing.T, b []byte, repair bool) {
+		if repair {
+			b = repaired(b)
+		}
+		askAll(t, b)
+	})
+}
+
+// Files with a few bytes changed, and checksums that are right.
+func TestMutated(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %#x", seed)
+	rnd := rand.New(rand.NewPCG(seed, 1))
+	whole := smallFile(t)
+	rounds, opened := 5000, 0
+	for range rounds {
+		b := slices.Clone(whole)
+		for range 1 + rnd.IntN(4) {
+			b[20+rnd.IntN(len(b)-20)] = byte(rnd.Uint32()) >> rnd.IntN(8)
+		}
+		if askAll(t, repaired(b)) {
+			opened++
+		}
+	}
+	t.Logf("%d of %d were opened", opened, rounds)
+	if opened < rounds/20 {
+		t.Errorf("only %d of %d were opened", opened, rounds)
+	}
+}
+
+// askAll asks a graph everything, where its file can be opened.
+func askAll(t *testing.T, b []byte) bool {
+	g, err := read("g", bytes.NewReader(b), uint64(len(b)))
+	if err != nil {
+		return false
+	}
+	if g.sources.count > 1<<24 {
+		return true // so many bits are asked for in earnest
+	}
+	for range g.To(addr.All) {
+	}
+	g.Matrix(t.Context(), 1)
+	g.TopTargets(t.Context(), 10, 1)
+	g.TopPages(10)
+	g.Modules()
+	g.Info()
+	fw, err := g.Forward(t.Context(), 1)
+	if err != nil {
+		return true
+	}
+	c, err := fw.Chains(ChainOptions{Target: addr.All, Depth: 3, Roots: Roots{Ranges: []addr.Range{addr.All}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for range c.All(t.Context(), nil) {
+		if n++; n == 1000 {
+			break
+		}
+	}
+	if units, err := g.units(1 << 12); err == nil && units.count < 1<<20 {
+		r, err := fw.Reach(t.Context(), []addr.Range{{First: 0, Last: 1 << 20}}, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range r.Unreached() {
+		}
+		fw.Components(t.Context(), 0)
+	}
+	return true
+}
+
+// repaired has the checksums that its content asks for, as far as it can be
+// read.
+func repaired(b []byte) []byte {
+	b = slices.Clone(b)
+	if len(b) < headerSize {
+		return b
+	}
+	copy(b, magic)
+	le := binary.LittleEndian
+	le.PutUint32(b[16:], version)
+	section := func(i int) []byte {
+		at, size := le.Uint64(b[56+24*i:]), le.Uint64(b[64+24*i:])
+		if at > uint64(len(b)) || size > uint64(len(b))-at {
+			return nil
+		}
+		return b[at : at+size]
+	}
+	dir := section(sectionDirectory)
+	groups := section(sectionGroups)
+	for k := 0; k+groupLineSize <= len(dir); k += groupLineSize {
+		at, end := le.Uint64(dir[k+8:]), uint64(headerSize+len(groups))
+		if k+2*groupLineSize <= len(dir) {
+			end = le.Uint64(dir[k+groupLineSize+8:])
+		}
+		if at <= end && end <= uint64(len(b)) {
+			le.PutUint32(dir[k+24:], crc32.Checksum(b[at:end], castagnoli))
+		}
+	}
+	for i := sectionDirectory; i < sectionCount; i++ {
+		le.PutUint32(b[56+24*i+16:], crc32.Checksum(section(i), castagnoli))
+	}
+	le.PutUint32(b[headerSize-4:], crc32.Checksum(b[:headerSize-4], castagnoli))
+	return b
+}
+
+// FuzzPage gives pages of entries that nobody wrote.
+func FuzzPage(f *testing.F) {
+	f.Add(appendPage(nil, []entry{newEntry(3, 0x10), newEntry(5, 0xff0), newEntry(900, 8)}), 3)
+	var many []entry
+	for i := range uint64(hubEntries + 5) {
+		many = append(many, newEntry(3*i, 8*(i%7)))
+	}
+	f.Add(appendPage(nil, many), len(many))
+	f.Fuzz(func(t *testing.T, b []byte, n int) {
+		if n < 1 {
+			return
+		}
+		entries, err := decodePage(nil, b, n, 1<<30)
+		if err != nil {
+			return
+		}
+		if len(entries) != n {
+			t.Fatalf("%d entries of %d", len(entries), n)
+		}
+		for _, e := range entries {
+			if e.source() >= 1<<30 {
+				t.Fatalf("source %d", e.source())
+			}
+		}
+		again := slices.Clone(entries)
+		slices.Sort(again)
+		if again = slices.Compact(again); len(again) < n {
+			return // a hub can have a source twice; Forward notices
+		}
+		back, err := decodePage(nil, appendPage(nil, again), n, 1<<30)
+		slices.Sort(back)
+		if err != nil || !slices.Equal(back, again) {
+			t.Fatalf("%v; %v", back, err)
+		}
+	})
+}

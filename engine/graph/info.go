@@ -1,0 +1,216 @@
+package graph
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"vscan/engine"
+	"vscan/engine/addr"
+)
+
+// Info is what a graph is in numbers.
+type Info struct {
+	Edges      uint64
+	Pages      uint64 // of 4 KiB that are referred to
+	Bytes      uint64 // of the index: edges and directory
+	Words      uint64 // that edges could have come from
+	Scanned    uint64 // bytes looked at when it was built
+	Unreadable uint64 // bytes that could not be read then
+	Present    uint64 // bytes that regions hold, zeros included
+	Absent     uint64 // bytes mapped and not saved
+	Regions    int
+	// PresentOnly and Filtered say that Options left edges out.
+	PresentOnly, Filtered bool
+}
+
+// Density is the share of words that are edges, 0 to 1.
+func (i *Info) Density() float64 { return float64(i.Edges) / max(float64(i.Words), 1) }
+
+// Info is the graph in numbers. It reads no edges.
+func (g *Graph) Info() Info {
+	i := Info{
+		Edges: g.edges, Words: g.sources.count, Scanned: g.scanned, Unreadable: g.unreadable,
+		Regions: len(g.regions), PresentOnly: g.presentOnly, Filtered: g.filtered,
+		Bytes: groupLineSize * uint64(len(g.groups.lines)),
+	}
+	for k := range g.groups.lines {
+		at, end := g.groups.span(k)
+		i.Bytes += end - at
+		i.Pages += uint64(g.groups.lines[k].pages)
+	}
+	for _, r := range g.regions {
+		if r.State == engine.Absent {
+			i.Absent += r.Size()
+		} else {
+			i.Present += r.Size()
+		}
+	}
+	return i
+}
+
+// Cell is how many edges lead from one region to another; both are indexes in
+// Regions.
+type Cell struct {
+	From, To int
+	Edges    uint64
+}
+
+// Matrix is the region × region counts that are not zero, ascending by From,
+// then To. It reads the whole graph, with so many workers; 0 is as many as
+// there are processors.
+func (g *Graph) Matrix(ctx context.Context, workers int) ([]Cell, error) {
+	type pair struct{ from, to int32 }
+	type counter struct {
+		counts map[pair]uint64
+		last   pair
+		n      uint64
+		from   int // region of the last source
+	}
+	counters, err := eachOf(ctx, g, workers, func() *counter { return &counter{counts: map[pair]uint64{}} },
+		func(c *counter, page uint64, entries []entry) error {
+			hint, at := 0, 0
+			base := g.targets.at(page, &hint)
+			to := g.RegionAt(base + addr.Addr(entries[0].offset()))
+			for _, e := range entries {
+				target, source := base+addr.Addr(e.offset()), g.sources.at(e.source(), &at)
+				if to < 0 || !g.regions[to].Contains(target) {
+					to = g.RegionAt(target)
+				}
+				if c.from < 0 || c.from >= len(g.regions) || !g.regions[c.from].Contains(source) {
+					c.from = g.RegionAt(source)
+				}
+				if to < 0 || c.from < 0 {
+					return errRegion
+				}
+				if p := (pair{int32(c.from), int32(to)}); p != c.last {
+					c.counts[c.last] += c.n
+					c.last, c.n = p, 0
+				}
+				c.n++
+			}
+			return nil
+		})
+	if err != nil {
+		return nil, err
+	}
+	sum := map[pair]uint64{}
+	for _, c := range counters {
+		c.counts[c.last] += c.n
+		for p, n := range c.counts {
+			sum[p] += n
+		}
+	}
+	var cells []Cell
+	for p, n := range sum {
+		if n > 0 {
+			cells = append(cells, Cell{int(p.from), int(p.to), n})
+		}
+	}
+	slices.SortFunc(cells, func(a, b Cell) int { return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To)) })
+	return cells, nil
+}
+
+// Ranked is something that is referred to, and how often.
+type Ranked struct {
+	addr.Range
+	Edges uint64
+}
+
+// TopTargets is the k addresses that most edges lead to, most first, then
+// ascending. It reads the whole graph, with so many workers.
+func (g *Graph) TopTargets(ctx context.Context, k, workers int) ([]Ranked, error) {
+	type counter struct {
+		top    ranking
+		counts [pageSize]uint64
+	}
+	counters, err := eachOf(ctx, g, workers, func() *counter { return &counter{top: ranking{k: k}} },
+		func(c *counter, page uint64, entries []entry) error {
+			hint := 0
+			base := g.targets.at(page, &hint)
+			for _, e := range entries {
+				c.counts[e.offset()]++
+			}
+			for _, e := range entries {
+				if n := c.counts[e.offset()]; n > 0 {
+					a := base + addr.Addr(e.offset())
+					c.top.add(Ranked{addr.Range{First: a, Last: a}, n})
+					c.counts[e.offset()] = 0
+				}
+			}
+			return nil
+		})
+	if err != nil {
+		return nil, err
+	}
+	all := ranking{k: k}
+	for _, c := range counters {
+		for _, r := range c.top.best {
+			all.add(r)
+		}
+	}
+	return all.sorted(), nil
+}
+
+// TopPages is the k pages of 4 KiB that most edges lead into, most first, then
+// ascending.
+func (g *Graph) TopPages(k int) ([]Ranked, error) {
+	top := ranking{k: k}
+	w := walk{g: g}
+	hint := 0
+	err := g.guard(func() error {
+		for i := range g.groups.lines {
+			if err := w.load(i); err != nil {
+				return err
+			}
+			for _, p := range w.pages {
+				a := g.targets.at(p.page, &hint)
+				top.add(Ranked{addr.Range{First: a, Last: a + offsetMask}, uint64(p.count)})
+			}
+		}
+		return nil
+	})
+	return top.sorted(), err
+}
+
+// TopRegions is the k regions that most edges lead into, most first, then
+// ascending.
+func (g *Graph) TopRegions(ctx context.Context, k, workers int) ([]Ranked, error) {
+	cells, err := g.Matrix(ctx, workers)
+	if err != nil {
+		return nil, err
+	}
+	counts := make([]uint64, len(g.regions))
+	for _, c := range cells {
+		counts[c.To] += c.Edges
+	}
+	top := ranking{k: k}
+	for i, n := range counts {
+		if n > 0 {
+			top.add(Ranked{g.regions[i].Range, n})
+		}
+	}
+	return top.sorted(), nil
+}
+
+// ranking keeps the best k.
+type ranking struct {
+	k    int
+	best []Ranked // unsorted, up to 2k
+}
+
+func compareRanked(a, b Ranked) int {
+	return cmp.Or(cmp.Compare(b.Edges, a.Edges), cmp.Compare(a.First, b.First))
+}
+
+func (t *ranking) add(r Ranked) {
+	if t.best = append(t.best, r); len(t.best) >= 2*t.k+64 {
+		t.sorted()
+	}
+}
+
+func (t *ranking) sorted() []Ranked {
+	slices.SortFunc(t.best, compareRanked)
+	t.best = t.best[:min(len(t.best), max(t.k, 0))]
+	return t.best
+}

@@ -1,0 +1,240 @@
+package graph
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"iter"
+	"math/bits"
+	"slices"
+
+	"vscan/engine"
+	"vscan/engine/addr"
+)
+
+// Units are what reach and components speak of: runs of memory of one size,
+// aligned. Whoever reaches a byte of a unit is taken to reach all of it, and
+// with it all that its words refer to. A page is coarse, and what is not reached
+// by pages is not reached at all; a small unit, 16 bytes say, does not
+// follow a pointer to the head of an object on to the rest of it.
+const (
+	// DefaultUnit is a page, in bytes.
+	DefaultUnit = 4096
+	maxReach    = 1 << 33 // units that there are bits for
+)
+
+// Reach is what is reached from roots, by units.
+type Reach struct {
+	f          *Forward
+	units      numbering
+	reached    []uint64
+	referenced []uint64
+	Units      uint64 // that are mapped
+	Reached    uint64 // of them
+	Referenced uint64 // of them, by anything, itself included
+}
+
+// units numbers the units of all that is mapped.
+func (g *Graph) units(size uint64) (numbering, error) {
+	if size < 8 || size > 1<<40 || bits.OnesCount64(size) != 1 {
+		return numbering{}, fmt.Errorf("units of %d bytes: want a power of 2, 8 or more", size)
+	}
+	n, err := newNumbering(log2(size), rangesOf(g.regions))
+	if err == nil && n.count > maxReach {
+		err = fmt.Errorf("%d units of %d bytes are more than 2^33: take larger ones", n.count, size)
+	}
+	return n, err
+}
+
+// Reach follows all edges from the units that roots lie in. unit is the size of
+// a unit in bytes, a power of 2; 0 is DefaultUnit. It costs O(units + edges).
+func (f *Forward) Reach(ctx context.Context, roots []addr.Range, unit uint64) (*Reach, error) {
+	units, err := f.g.units(cmp.Or(unit, DefaultUnit))
+	if err != nil {
+		return nil, err
+	}
+	r := &Reach{f: f, units: units, Units: units.count}
+	r.reached, r.referenced = make([]uint64, units.count/64+1), make([]uint64, units.count/64+1)
+	var todo []uint64
+	visit := func(u uint64) {
+		if r.reached[u/64]>>(u%64)&1 == 0 {
+			r.reached[u/64] |= 1 << (u % 64)
+			todo = append(todo, u)
+		}
+	}
+	hint, at := 0, 0
+	for _, root := range within(rangesOf(f.g.regions), roots) {
+		if len(roots) == 0 {
+			break
+		}
+		first, _ := units.number(root.First, &hint)
+		last, _ := units.number(root.Last, &hint)
+		for u := first; u <= last; u++ {
+			visit(u)
+		}
+	}
+	var hints [hintCount]int
+	for n := 0; len(todo) > 0; n++ {
+		if n&0xfff == 0 {
+			if err := context.Cause(ctx); err != nil {
+				return nil, err
+			}
+		}
+		u := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		first := units.at(u, &at)
+		lo, hi := f.span(addr.Range{First: first, Last: first + 1<<units.shift - 1}, &hints[(first>>hintShift)%hintCount])
+		for _, v := range f.targets[lo:hi] {
+			if to, ok := units.number(v, &hints[(v>>hintShift)%hintCount]); ok {
+				visit(to)
+			}
+		}
+	}
+	for _, v := range f.targets {
+		if to, ok := units.number(v, &hints[(v>>hintShift)%hintCount]); ok {
+			r.referenced[to/64] |= 1 << (to % 64)
+		}
+	}
+	r.Reached, r.Referenced = ones(r.reached), ones(r.referenced)
+	return r, nil
+}
+
+func rangesOf(regions []Region) []addr.Range {
+	ranges := make([]addr.Range, len(regions))
+	for i, r := range regions {
+		ranges[i] = r.Range
+	}
+	return addr.Merge(ranges)
+}
+
+func ones(b []uint64) (n uint64) {
+	for _, w := range b {
+		n += uint64(bits.OnesCount64(w))
+	}
+	return n
+}
+
+// IsReached says whether the unit of an address is reached.
+func (r *Reach) IsReached(a addr.Addr) bool { return r.has(r.reached, a) }
+
+// IsReferenced says whether anything refers to the unit of an address.
+func (r *Reach) IsReferenced(a addr.Addr) bool { return r.has(r.referenced, a) }
+
+func (r *Reach) has(set []uint64, a addr.Addr) bool {
+	hint := 0
+	u, ok := r.units.number(a, &hint)
+	return ok && set[u/64]>>(u%64)&1 == 1
+}
+
+// Unreached yields the memory that is present and not reached, ascending, in
+// runs as long as can be, cut at the borders of regions.
+func (r *Reach) Unreached() iter.Seq[addr.Range] { return r.lacking(r.reached) }
+
+// Unreferenced yields the memory that is present and that nothing refers to, as
+// Unreached does.
+func (r *Reach) Unreferenced() iter.Seq[addr.Range] { return r.lacking(r.referenced) }
+
+func (r *Reach) lacking(set []uint64) iter.Seq[addr.Range] {
+	return func(yield func(addr.Range) bool) {
+		hint, at := 0, 0
+		for _, region := range r.f.g.regions {
+			if region.State == engine.Absent {
+				continue
+			}
+			first, _ := r.units.number(region.First, &hint)
+			last, _ := r.units.number(region.Last, &hint)
+			for u := first; u <= last; u++ {
+				if set[u/64]>>(u%64)&1 == 1 {
+					continue
+				}
+				v := u
+				for v < last && set[(v+1)/64]>>((v+1)%64)&1 == 0 {
+					v++
+				}
+				part := addr.Range{First: max(region.First, r.units.at(u, &at))}
+				part.Last = min(region.Last, r.units.at(v, &at)+1<<r.units.shift-1)
+				if !yield(part) {
+					return
+				}
+				u = v
+			}
+		}
+	}
+}
+
+// Component is units that hang together by edges, whichever way these lead.
+type Component struct {
+	First addr.Addr // of the lowest unit
+	Units uint64
+	Edges uint64
+}
+
+// maxComponents bounds the units of Components.
+const maxComponents = 1 << 30
+
+// Components is the weakly connected components that have an edge, those with
+// most units first, then by address; unit is as for Reach.
+func (f *Forward) Components(ctx context.Context, unit uint64) ([]Component, error) {
+	units, err := f.g.units(cmp.Or(unit, DefaultUnit))
+	if err != nil {
+		return nil, err
+	}
+	if units.count > maxComponents {
+		return nil, fmt.Errorf("%d units are more than 2^30: take larger ones", units.count)
+	}
+	parent := make([]uint32, units.count)
+	for i := range parent {
+		parent[i] = uint32(i)
+	}
+	find := func(u uint32) uint32 {
+		for parent[u] != u {
+			parent[u] = parent[parent[u]]
+			u = parent[u]
+		}
+		return u
+	}
+	var hints [hintCount]int
+	number := func(a addr.Addr) (uint32, bool) {
+		u, ok := units.number(a, &hints[(a>>hintShift)%hintCount])
+		return uint32(u), ok
+	}
+	// The lowest unit stands for its component.
+	n := 0
+	for e := range f.From(addr.All) {
+		if n++; n&0xfffff == 0 {
+			if err := context.Cause(ctx); err != nil {
+				return nil, err
+			}
+		}
+		s, ok1 := number(e.Source)
+		t, ok2 := number(e.Target)
+		if !ok1 || !ok2 {
+			continue
+		}
+		if a, b := find(s), find(t); a < b {
+			parent[b] = a
+		} else {
+			parent[a] = b
+		}
+	}
+	sizes, edges := map[uint32]uint64{}, map[uint32]uint64{}
+	for e := range f.From(addr.All) {
+		if s, ok := number(e.Source); ok {
+			edges[find(s)]++
+		}
+	}
+	for u := range parent {
+		if root := find(uint32(u)); edges[root] > 0 {
+			sizes[root]++
+		}
+	}
+	var out []Component
+	at := 0
+	for root, n := range sizes {
+		out = append(out, Component{units.at(uint64(root), &at), n, edges[root]})
+	}
+	slices.SortFunc(out, func(a, b Component) int {
+		return cmp.Or(cmp.Compare(b.Units, a.Units), cmp.Compare(a.First, b.First))
+	})
+	return out, nil
+}

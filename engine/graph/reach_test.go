@@ -1,0 +1,172 @@
+package graph
+
+import (
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"vscan/engine"
+	"vscan/engine/addr"
+)
+
+// Counts, tops, reach and components are those that plain maps give.
+func TestAnalyses(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %#x", seed)
+	rnd := rand.New(rand.NewPCG(seed, 1))
+	for range 60 {
+		arch := machines[rnd.IntN(len(machines))]
+		space := randomSpace(t, rnd, arch)
+		if rnd.IntN(2) == 0 {
+			space = tangle(t, rnd, arch, 60)
+		}
+		g := mustBuild(t, space, arch, Options{})
+		edges := all(t, g, addr.All)
+		checkCounts(t, g, edges)
+		unit := uint64(16) << rnd.IntN(9)
+		checkReach(t, g, edges, unit, addr.Range{First: 0x1000, Last: 0x1000 + addr.Addr(rnd.IntN(0x1000))})
+		checkComponents(t, g, edges, unit)
+		var from []Edge
+		r := addr.Range{First: addr.Addr(rnd.IntN(0x3000)), Last: addr.Addr(0x3000 + rnd.IntN(0x10000))}
+		for e, err := range g.From(r) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			from = append(from, e)
+		}
+		var want []Edge
+		for _, e := range edges {
+			if r.Contains(e.Source) {
+				want = append(want, e)
+			}
+		}
+		bySource := func(a, b Edge) int { return int(int64(a.Source) - int64(b.Source)) }
+		slices.SortFunc(want, bySource)
+		sameEdges(t, "from", from, want)
+		sameEdges(t, "forward", slices.Collect(mustForward(t, g, 2).From(r)), want)
+	}
+}
+
+func checkCounts(t *testing.T, g *Graph, edges []Edge) {
+	t.Helper()
+	cells, targets, pages := map[[2]int]uint64{}, map[addr.Addr]uint64{}, map[addr.Addr]uint64{}
+	for _, e := range edges {
+		cells[[2]int{g.RegionAt(e.Source), g.RegionAt(e.Target)}]++
+		targets[e.Target]++
+		pages[e.Target&^offsetMask]++
+	}
+	got, err := g.Matrix(t.Context(), 2)
+	if err != nil || len(got) != len(cells) {
+		t.Fatalf("%d cells, want %d; %v", len(got), len(cells), err)
+	}
+	for _, c := range got {
+		if cells[[2]int{c.From, c.To}] != c.Edges {
+			t.Fatalf("cell %v, want %d", c, cells[[2]int{c.From, c.To}])
+		}
+	}
+	ranked := func(m map[addr.Addr]uint64, size addr.Addr, k int) []Ranked {
+		var all []Ranked
+		for a, n := range m {
+			all = append(all, Ranked{addr.Range{First: a, Last: a + size - 1}, n})
+		}
+		slices.SortFunc(all, compareRanked)
+		return all[:min(k, len(all))]
+	}
+	for _, k := range []int{1, 7, 1000} {
+		top, err := g.TopTargets(t.Context(), k, 3)
+		if err != nil || !slices.Equal(top, ranked(targets, 1, k)) {
+			t.Fatalf("top %d addresses %v, want %v; %v", k, top, ranked(targets, 1, k), err)
+		}
+		if top, err = g.TopPages(k); err != nil || !slices.Equal(top, ranked(pages, pageSize, k)) {
+			t.Fatalf("top %d pages %v, want %v; %v", k, top, ranked(pages, pageSize, k), err)
+		}
+	}
+	if i := g.Info(); i.Edges != uint64(len(edges)) || i.Pages != uint64(len(pages)) {
+		t.Fatalf("%+v: want %d edges, %d pages", i, len(edges), len(pages))
+	}
+}
+
+func checkReach(t *testing.T, g *Graph, edges []Edge, unit uint64, root addr.Range) {
+	t.Helper()
+	r, err := mustForward(t, g, 1).Reach(t.Context(), []addr.Range{root}, unit)
+	if err != nil {
+		t.Fatal(err)
+	}
+	of := func(a addr.Addr) addr.Addr { return a.AlignDown(unit) }
+	reached, referenced := map[addr.Addr]bool{}, map[addr.Addr]bool{}
+	for a := root.First; a <= root.Last; a++ {
+		if g.RegionAt(a) >= 0 {
+			reached[of(a)] = true
+		}
+	}
+	for more := true; more; {
+		more = false
+		for _, e := range edges {
+			referenced[of(e.Target)] = true
+			if reached[of(e.Source)] && !reached[of(e.Target)] {
+				reached[of(e.Target)], more = true, true
+			}
+		}
+	}
+	if r.Reached != uint64(len(reached)) || r.Referenced != uint64(len(referenced)) {
+		t.Fatalf("%d units reached, %d referenced, want %d and %d", r.Reached, r.Referenced, len(reached), len(referenced))
+	}
+	var lost, alone []addr.Range
+	for _, region := range g.regions {
+		for a := region.First; region.State != engine.Absent; a++ {
+			if !reached[of(a)] {
+				lost = append(lost, addr.Range{First: a, Last: a})
+			}
+			if !referenced[of(a)] {
+				alone = append(alone, addr.Range{First: a, Last: a})
+			}
+			if a == region.Last {
+				break
+			}
+		}
+	}
+	if got := addr.Merge(slices.Collect(r.Unreached())); !slices.Equal(got, addr.Merge(lost)) {
+		t.Fatalf("not reached %v, want %v", got, addr.Merge(lost))
+	}
+	if got := addr.Merge(slices.Collect(r.Unreferenced())); !slices.Equal(got, addr.Merge(alone)) {
+		t.Fatalf("not referenced %v, want %v", got, addr.Merge(alone))
+	}
+}
+
+func checkComponents(t *testing.T, g *Graph, edges []Edge, unit uint64) {
+	t.Helper()
+	label := map[addr.Addr]addr.Addr{}
+	of := func(a addr.Addr) addr.Addr { return a.AlignDown(unit) }
+	for _, e := range edges {
+		label[of(e.Source)], label[of(e.Target)] = of(e.Source), of(e.Target)
+	}
+	for more := true; more; {
+		more = false
+		for _, e := range edges {
+			a, b := of(e.Source), of(e.Target)
+			if low := min(label[a], label[b]); label[a] != low || label[b] != low {
+				label[a], label[b], more = low, low, true
+			}
+		}
+	}
+	want := map[addr.Addr]Component{}
+	for _, l := range label {
+		c := want[l]
+		c.First, c.Units = l, c.Units+1
+		want[l] = c
+	}
+	for _, e := range edges {
+		c := want[label[of(e.Source)]]
+		c.Edges++
+		want[label[of(e.Source)]] = c
+	}
+	got, err := mustForward(t, g, 1).Components(t.Context(), unit)
+	if err != nil || len(got) != len(want) {
+		t.Fatalf("%d components, want %d; %v", len(got), len(want), err)
+	}
+	for _, c := range got {
+		if want[c.First] != c {
+			t.Fatalf("%+v, want %+v", c, want[c.First])
+		}
+	}
+}

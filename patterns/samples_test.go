@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// Expressions on sample images, found as a search finds them, by their anchors
+// Expressions on the first MiB of sample images, found as a search finds them, by their anchors
 // or by Next, against Python's re at every place.
 func TestSamples(t *testing.T) {
 	python, err := exec.LookPath("python3")
@@ -42,9 +42,10 @@ func TestSamples(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		b = b[:min(len(b), 1<<20)]
 		args := []string{"-c", `
 import sys, re
-b = open(sys.argv[1], "rb").read()
+b = open(sys.argv[1], "rb").read(1 << 20)
 for e in sys.argv[2:]:
     flags, _, rest = e.partition(")") if e.startswith("(?") and e[2] in "ims" and e[3] == ")" else ("", "", e)
     if flags: flags += ")"

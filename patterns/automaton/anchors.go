@@ -58,6 +58,9 @@ func (n *Node) anchors(p *Program, most float64) []Anchor {
 		if c.anchors != nil && c.cost < best.cost {
 			best = c
 		}
+		if len(best.anchors) == 1 && best.cost < 2*perAnchor {
+			break // as good as any
+		}
 	}
 	var out []Anchor
 	for _, a := range best.anchors {

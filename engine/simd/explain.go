@@ -64,6 +64,14 @@ func (k *setKernel) waysOf(p setPart) []Way {
 			how = fmt.Sprintf("%d bytes at every %d places", p.size, p.stride)
 		}
 		return []Way{k.way(LiteralSet, p.level(), how+", by a bitmap", p.lits)}
+	case *pairPart:
+		var lits []uint32
+		for _, e := range p.entries {
+			lits = append(lits, e.lit)
+		}
+		w := k.way(LiteralSet, p.level(), "pairs of bytes at every place, by a bitmap", lits)
+		w.Rate = p.rate
+		return []Way{w}
 	case *shortPart:
 		return []Way{k.way(LiteralSet, p.level(), "2 bytes at every place, by a bitmap", p.lits)}
 	}

@@ -24,7 +24,8 @@ type pairPart struct {
 	first   []uint32 // by pair: where its entries begin, and those of the next
 	entries []pairEntry
 
-	minOff, maxOff int // of a pair in its literal
+	minOff, maxOff int     // of a pair in its literal
+	rate           float64 // at which share of places a pair is expected
 }
 
 // pairEntry is a literal that has the pair.
@@ -113,7 +114,7 @@ func newPairPart(set *literalSet, lits []uint32) (p *pairPart, rest []uint32) {
 		return nil, lits
 	}
 	slices.SortStableFunc(all, func(a, b found) int { return int(a.pair) - int(b.pair) })
-	p = &pairPart{set: set, first: make([]uint32, 1<<16+1), minOff: maxPairOff}
+	p = &pairPart{set: set, first: make([]uint32, 1<<16+1), minOff: maxPairOff, rate: sum / 65536}
 	for _, f := range all {
 		p.pairs.set(f.pair)
 		p.first[f.pair+1]++

@@ -92,7 +92,7 @@ func (p patternArgs) split(cmd *cobra.Command, args []string) ([]patterns.Patter
 			add(nil, fmt.Errorf("%s: YARA rules are not supported yet; use the yara command, or a file of vscan's own patterns", name))
 			continue
 		}
-		add(p.readFile(name, patterns.ParseFile))
+		add(p.readFile(name, parseIncluding))
 	}
 	for _, name := range p.literals {
 		add(p.readFile(name, patterns.Lines))

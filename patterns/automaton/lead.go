@@ -19,14 +19,14 @@ type lead struct {
 	least, most int
 }
 
-// newLead finds how matches of n begin; nil: it does not help.
-func newLead(n *Node, first Set, p *Program) *lead {
+// newLead finds how matches of n begin where their stop is met less often than
+// rarest; nil: it is not.
+func newLead(n *Node, p *Program, rarest float64) *lead {
 	type sets struct {
 		run, stop   Set
 		least, most int
 	}
 	var walked, best sets
-	rarest := often(first)
 	items := flatten(nil, n)
 	for i, item := range items[:min(len(items), 32)] {
 		if item.Op == OpLook {

@@ -37,3 +37,41 @@ func TestLead(t *testing.T) {
 		}
 	}
 }
+
+// The same for stretch.
+func TestStretch(t *testing.T) {
+	for _, c := range []struct {
+		expr    string
+		stretch int // bytes; 0: none
+		b, want string
+	}{
+		{`[0-9]{4}`, 4, "123 1234x12345", "    ^    ^^   "},
+		{`[0-9]{4,}-`, 0, "12345-", "^^    "}, // its - leads
+		{`[0-9]{2}[a-f]{2,5}`, 4, "1111 1abc 1aaaa", "^        "[:0]},
+		{`a[0-9]{5}`, 0, "a12345", "^     "}, // one byte begins it
+		{`[ab][0-9]{5}`, 6, "a12345 a1234", "^           "},
+		{`\b[0-9]{4}|[a-f]{7}`, 4, "12a4aaa-", "^^^^    "},
+	} {
+		p := compile(t, c.expr, 0, Options{})
+		n := 0
+		if p.stretch != nil {
+			n = p.stretch.n
+		}
+		if n != c.stretch {
+			t.Errorf("%s: a stretch of %d, want %d", c.expr, n, c.stretch)
+		}
+		if c.want == "" {
+			continue
+		}
+		got := []byte(c.b)
+		for i := range got {
+			got[i] = ' '
+		}
+		for at := p.Next([]byte(c.b), 0, len(c.b)); at < len(c.b); at = p.Next([]byte(c.b), at+1, len(c.b)) {
+			got[at] = '^'
+		}
+		if string(got) != c.want {
+			t.Errorf("%s\n%s\n%s, want\n%s", c.expr, c.b, got, c.want)
+		}
+	}
+}

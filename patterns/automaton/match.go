@@ -311,6 +311,8 @@ func (p *Program) Next(b []byte, from, to int) int {
 		return to
 	case p.lead != nil:
 		return p.lead.next(b, from, to)
+	case p.stretch != nil:
+		return p.stretch.next(b, from, to)
 	case p.only != nil:
 		if i := bytes.IndexByte(b[from:to], p.only[0]); i >= 0 {
 			return from + i

@@ -259,7 +259,6 @@ func TestLikeYaraOnCores(t *testing.T) {
 	needYara(t)
 	for _, core := range []string{
 		"bloomberg/pystack/tests/integration/corefiles/segfault.core",
-		"eliben/pyelftools/test/testfiles_for_unittests/core_linux32.elf",
 		"file/file-tests/db/misc/core",
 		"google/breakpad/src/processor/testdata/linux_inline.dmp",
 	} {

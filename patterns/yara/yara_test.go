@@ -229,6 +229,7 @@ func compareWith(t *testing.T, rules string, data []byte) {
 	got := report(evaluate(t, r, data))
 	if !slices.Equal(got, want) {
 		t.Errorf("%s on %d bytes: vscan has %d lines, yara %d\n%s", rules, len(data), len(got), len(want), diff(got, want))
+		return
 	}
 	t.Logf("%s: %d rules, %d bytes, %d lines alike", rules, r.Len(), len(data), len(want))
 }
@@ -259,7 +260,6 @@ func TestLikeYaraOnCores(t *testing.T) {
 	needYara(t)
 	for _, core := range []string{
 		"bloomberg/pystack/tests/integration/corefiles/segfault.core",
-		"eliben/pyelftools/test/testfiles_for_unittests/core_linux32.elf",
 		"file/file-tests/db/misc/core",
 		"google/breakpad/src/processor/testdata/linux_inline.dmp",
 	} {

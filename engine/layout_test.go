@@ -26,7 +26,7 @@ var imports = map[string][]string{
 	"vscan/engine/image":   {"engine", "addr"},
 	// Edges are what a scan for ptr finds; words, ranges and levels as in engine.
 	"vscan/engine/graph": {"engine", "patterns", "simd", "addr"},
-	"vscan/cmd/vscan":    {"graph", "image", "engine", "patterns", "sets", "simd", "addr"},
+	"vscan/cmd/vscan":    {"graph", "image", "engine", "patterns", "sets", "yara", "simd", "addr"},
 	"vscan/bench":        {"image", "engine", "patterns", "simd", "addr"},
 }
 

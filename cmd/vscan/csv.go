@@ -52,6 +52,9 @@ func hitHeader() []string {
 	return []string{"image", "addr", "pattern", "len", "mapping", "offset", "bytes"}
 }
 
+// rule writes nothing: rows are hits.
+func (r *csvReporter) rule(*ruleHit) error { return r.err }
+
 func (r *csvReporter) interval(v engine.Interval) error {
 	m := v.Mapping
 	return r.record([]string{"first", "last", "state", "perm", "name", "source", "offset", "layer"},
@@ -65,7 +68,7 @@ func (r *csvReporter) end(s *summary) {
 		r.record(hitHeader())
 		return
 	}
-	for i, p := range s.pats {
-		r.record([]string{"image", "pattern", "hits"}, r.name(s.image), r.name(p.Name), strconv.FormatUint(s.counts[i], 10))
+	for i, name := range s.names {
+		r.record([]string{"image", "pattern", "hits"}, r.name(s.image), r.name(name), strconv.FormatUint(s.counts[i], 10))
 	}
 }

@@ -62,6 +62,13 @@ func (a *app) findCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			f.rules = p.rules
+			if len(f.rules) == 0 && (f.allStrings || cmd.Flags().Changed("rule-scope")) {
+				return usageError(cmd, "--all-strings and --rule-scope go with YARA rules: -f FILE.yar")
+			}
+			if !f.quiet {
+				a.noteSkipped(&f)
+			}
 			if explain {
 				return a.explain(&f, pats, images)
 			}
@@ -75,7 +82,10 @@ func (a *app) findCommand() *cobra.Command {
 	}
 	fs := cmd.Flags()
 	fs.StringArrayVarP(&p.exprs, "pattern", "e", nil, "search for `PATTERN`; repeatable")
-	fs.StringArrayVarP(&p.files, "file", "f", nil, "search for the patterns of `FILE`, one a line, # for comments; - is standard input; repeatable")
+	fs.StringArrayVarP(&p.files, "file", "f", nil, "search for the patterns of `FILE`, one a line, # for comments, or for the YARA rules of a .yar or .yara; - is standard input; repeatable")
+	f.ruleScope = "image"
+	choiceVar(cmd, &f.ruleScope, "rule-scope", "", "what YARA rules are asked of, `WHAT`: the image, or each mapping by itself", "image", "mapping")
+	fs.BoolVar(&f.allStrings, "all-strings", false, "print the hits of the strings of all YARA rules, not only of those that match, as they are found")
 	fs.StringArrayVar(&p.sets, "set", nil, "search for the patterns of the built-in set `NAME`: see vscan sets; repeatable")
 	cmd.RegisterFlagCompletionFunc("set", completeSets)
 	fs.StringArrayVarP(&p.literals, "fixed", "F", nil, "search for the lines of `FILE` as they stand; - is standard input; repeatable")
@@ -90,11 +100,13 @@ type patternArgs struct {
 	exprs, files, literals, sets []string
 	stdin                        io.Reader // the file -
 	noImages                     bool      // there need be none
+
+	rules []ruleFile // what split found in files of YARA rules
 }
 
 // split is all patterns that the flags and arguments give, and the images that
 // remain of the arguments. The error joins what is wrong with any pattern.
-func (p patternArgs) split(cmd *cobra.Command, args []string) ([]patterns.Pattern, []string, error) {
+func (p *patternArgs) split(cmd *cobra.Command, args []string) ([]patterns.Pattern, []string, error) {
 	if len(p.exprs)+len(p.files)+len(p.literals)+len(p.sets) == 0 {
 		if len(args) == 0 {
 			return nil, nil, usageError(cmd, "no pattern and no image given: vscan find PATTERN IMAGE...")
@@ -116,13 +128,19 @@ func (p patternArgs) split(cmd *cobra.Command, args []string) ([]patterns.Patter
 	}
 	for _, name := range p.files {
 		if ext := filepath.Ext(name); ext == ".yar" || ext == ".yara" {
-			add(nil, fmt.Errorf("%s: YARA rules are not supported yet; use the yara command, or a file of vscan's own patterns", name))
+			rules, err := readFile(p.stdin, name, readRules)
+			if err == nil {
+				p.rules = append(p.rules, rules)
+				add(rules.Patterns(), nil)
+			} else {
+				errs = append(errs, err)
+			}
 			continue
 		}
-		add(p.readFile(name, parseIncluding))
+		add(p.readPatterns(name, parseIncluding))
 	}
 	for _, name := range p.literals {
-		add(p.readFile(name, patterns.Lines))
+		add(p.readPatterns(name, patterns.Lines))
 	}
 	for _, name := range p.sets {
 		set, err := sets.Get(name)
@@ -135,24 +153,35 @@ func (p patternArgs) split(cmd *cobra.Command, args []string) ([]patterns.Patter
 	return pats, args, errors.Join(errs...)
 }
 
-// readFile reads the patterns of a file, of standard input where it is named -.
-func (p patternArgs) readFile(name string, parse func(string, io.Reader) ([]patterns.Pattern, error)) ([]patterns.Pattern, error) {
-	r := p.stdin
-	if name == "-" {
-		name = "standard input"
-	} else {
-		file, err := os.Open(name)
-		if err != nil {
-			return nil, err
-		}
-		defer file.Close()
-		r = file
-	}
-	pats, err := parse(name, r)
+// readPatterns reads the patterns of a file, of which there is at least one.
+func (p *patternArgs) readPatterns(name string, parse func(string, io.Reader) ([]patterns.Pattern, error)) ([]patterns.Pattern, error) {
+	pats, err := readFile(p.stdin, name, parse)
 	if err == nil && len(pats) == 0 {
-		err = fmt.Errorf("%s: no pattern in the file", name)
+		err = fmt.Errorf("%s: no pattern in the file", fileName(name))
 	}
 	return pats, err
+}
+
+// readFile parses a file, or standard input where it is named -.
+func readFile[T any](stdin io.Reader, name string, parse func(string, io.Reader) (T, error)) (T, error) {
+	if name == "-" {
+		return parse(fileName(name), stdin)
+	}
+	file, err := os.Open(name)
+	if err != nil {
+		var none T
+		return none, err
+	}
+	defer file.Close()
+	return parse(name, file)
+}
+
+// fileName is how messages call a file.
+func fileName(name string) string {
+	if name == "-" {
+		return "standard input"
+	}
+	return name
 }
 
 func (a *app) refsCommand() *cobra.Command {

@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"strconv"
 	"strings"
 
 	"vscan/engine"
 	"vscan/engine/addr"
+	"vscan/patterns/yara"
 )
 
 // jsonlReporter writes one JSON object a line. Addresses are strings, since
@@ -103,6 +105,54 @@ func (r *jsonlReporter) hit(h *shownHit) error {
 	return r.finish()
 }
 
+func (r *jsonlReporter) rule(m *ruleHit) error {
+	r.start("rule")
+	r.add("image", r.quote(r.target.arg))
+	r.add("rule", r.quote(m.Name))
+	r.add("tags", "[")
+	for i, tag := range m.Tags {
+		if i > 0 {
+			r.line = append(r.line, ',')
+		}
+		r.line = append(r.line, quoteJSON(tag)...)
+	}
+	r.line = append(r.line, ']')
+	r.add("meta", "{")
+	r.meta(m.Meta)
+	r.line = append(r.line, '}')
+	if m.mapping != nil {
+		r.add("mapping", r.quote(m.mapping.Mapping.Name))
+		r.addAddr("first", m.mapping.First)
+		r.addAddr("last", m.mapping.Last)
+	}
+	return r.finish()
+}
+
+// meta writes a meta section; of a key that is there several times, the last
+// value, as JSON's readers would have it.
+func (r *jsonlReporter) meta(meta []yara.Meta) {
+	last := map[string]int{}
+	for i, m := range meta {
+		last[m.Key] = i
+	}
+	some := false
+	for i, m := range meta {
+		if last[m.Key] != i {
+			continue
+		}
+		if some {
+			r.line = append(r.line, ',')
+		}
+		some = true
+		r.line = append(append(r.line, quoteJSON(m.Key)...), ':')
+		if text, ok := m.Value.(string); ok {
+			r.line = append(r.line, quoteJSON(text)...)
+		} else {
+			r.line = fmt.Append(r.line, m.Value)
+		}
+	}
+}
+
 func (r *jsonlReporter) interval(v engine.Interval) error {
 	m := v.Mapping
 	r.start("mapping")
@@ -122,11 +172,11 @@ func (r *jsonlReporter) end(s *summary) {
 	r.add("image", r.quote(s.image))
 	r.addUint("hits", s.hits)
 	r.add("counts", "{")
-	for i, p := range s.pats {
+	for i, name := range s.names {
 		if i > 0 {
 			r.line = append(r.line, ',')
 		}
-		r.line = append(r.line, r.quote(p.Name)...)
+		r.line = append(r.line, r.quote(name)...)
 		r.line = append(r.line, ':')
 		r.line = strconv.AppendUint(r.line, s.counts[i], 10)
 	}
@@ -136,6 +186,10 @@ func (r *jsonlReporter) end(s *summary) {
 	r.addUint("unreadable", s.unreadable)
 	r.add("complete", strconv.FormatBool(s.complete))
 	r.add("limited", strconv.FormatBool(s.limited))
+	if s.rules != nil {
+		r.addUint("rules", s.rules.matched)
+		r.addUint("rules_left_out", uint64(len(s.rules.f.skipped())))
+	}
 	r.add("kernel", r.quote(s.kernel))
 	r.addUint("workers", uint64(s.workers))
 	r.add("seconds", strconv.FormatFloat(s.seconds, 'f', 6, 64))

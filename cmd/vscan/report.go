@@ -13,6 +13,7 @@ import (
 type reporter interface {
 	begin(t *target)                  // the hits that follow are of this image
 	hit(h *shownHit) error            // one hit; an error ends the scan
+	rule(r *ruleHit) error            // a rule of YARA that matches
 	end(s *summary)                   // the image is done
 	interval(v engine.Interval) error // a line of map
 	failed() error                    // the first error of writing

@@ -18,26 +18,30 @@ import (
 
 // searchFlags are those that find and refs share.
 type searchFlags struct {
-	image    imageFlags
-	align    alignment
-	ranges   rangeList
-	in       placeList
-	max      uint64 // 0: no limit
-	overlap  bool
-	longest  uint64 // match of an expression
-	count    bool
-	quiet    bool
-	context  uint64
-	bytes    uint64 // of a hit, at most so many are shown
-	format   string
-	color    string
-	workers  uint64
-	shard    uint64
-	kernel   simd.Level
-	progress string
-	stats    bool
-	at       addrSet             // where hits may begin; nil: anywhere
-	runs     []patterns.Encoding // of strings: the encoding of each pattern
+	image   imageFlags
+	align   alignment
+	ranges  rangeList
+	in      placeList
+	max     uint64 // 0: no limit
+	overlap bool
+	longest uint64 // match of an expression
+
+	rules      []ruleFile
+	ruleScope  string // of find: image or mapping
+	allStrings bool   // of rules that do not match as well
+	count      bool
+	quiet      bool
+	context    uint64
+	bytes      uint64 // of a hit, at most so many are shown
+	format     string
+	color      string
+	workers    uint64
+	shard      uint64
+	kernel     simd.Level
+	progress   string
+	stats      bool
+	at         addrSet             // where hits may begin; nil: anywhere
+	runs       []patterns.Encoding // of strings: the encoding of each pattern
 }
 
 const maxContext, maxShown = 1 << 20, 1 << 20
@@ -210,11 +214,20 @@ func (a *app) searchImage(ctx context.Context, f *searchFlags, pats []patterns.P
 	}
 	compiled := time.Since(opening) - opened
 
-	s := newSummary(arg, set)
+	s := newSummary(arg, set, f.names())
+	view := f.viewer(ctx, t, set, opt)
+	s.rules = f.newRuleRun(t, set, opt, s, view, rep)
+	defer s.rules.close()
 	rep.begin(t)
 	bar := a.startBar(f, arg, sc.Bytes(), opt.Progress)
-	stats, scanErr := f.scan(ctx, sc, s, f.viewer(ctx, t, set, opt), rep)
+	stats, scanErr := f.scan(ctx, sc, s, view, rep)
 	bar.finish()
+	if s.rules != nil && !(f.quiet && s.hits > 0) && rep.failed() == nil && !stats.Cancelled {
+		if scanErr = s.rules.finish(ctx); scanErr != nil {
+			stats.Cancelled = ctx.Err() != nil
+		}
+		o.found = o.found || s.rules.matched > 0
+	}
 	s.fill(t, sc, stats)
 	o.found = o.found || s.hits > 0
 	o.incomplete = o.incomplete || !s.complete && !stats.Cancelled
@@ -232,7 +245,7 @@ func (a *app) searchImage(ctx context.Context, f *searchFlags, pats []patterns.P
 
 // scan scans, counts in s and reports to rep, as the flags say.
 func (f *searchFlags) scan(ctx context.Context, sc *engine.Scanner, s *summary, view *viewer, rep reporter) (engine.Stats, error) {
-	if f.count && !f.quiet && f.max == 0 && f.at == nil {
+	if f.count && !f.quiet && f.max == 0 && f.at == nil && s.rules == nil {
 		return sc.ScanBatches(ctx, func(b *engine.Batch) bool {
 			s.add(b)
 			return true
@@ -244,11 +257,17 @@ func (f *searchFlags) scan(ctx context.Context, sc *engine.Scanner, s *summary, 
 		if f.at != nil && !at.has(h.Addr) {
 			return true
 		}
-		n := s.counts[h.Pattern]
+		if s.rules != nil {
+			if s.rules.take(ctx, h) {
+				return !f.allStrings || s.rules.show(h)
+			}
+		}
+		k := s.first[h.Pattern]
+		n := s.counts[k]
 		if n == f.max && f.max > 0 {
 			return true
 		}
-		s.counts[h.Pattern]++
+		s.counts[k]++
 		s.hits++
 		if f.quiet {
 			return false
@@ -260,8 +279,27 @@ func (f *searchFlags) scan(ctx context.Context, sc *engine.Scanner, s *summary, 
 			s.limited = true
 			open--
 		}
-		return open > 0
+		return open > 0 || s.rules != nil
 	})
+}
+
+// names is how the hits of patterns are called; nil: by the patterns' names.
+func (f *searchFlags) names() func(patterns.Pattern) []string {
+	if len(f.rules) == 0 {
+		return nil
+	}
+	of := map[string][]string{}
+	for _, file := range f.rules {
+		for i, p := range file.Patterns() {
+			of[p.Name] = file.Names(i)
+		}
+	}
+	return func(p patterns.Pattern) []string {
+		if names, ok := of[p.Name]; ok {
+			return names
+		}
+		return []string{p.Name}
+	}
 }
 
 // inImage puts the image's name before each of the joined errors.

@@ -46,15 +46,23 @@ func (v *viewer) show(h engine.Hit) *shownHit {
 	} else {
 		s.value, s.decoded = v.set.Value(h.Pattern, h.Bytes)
 	}
+	v.widen(*s)
+	if s.text {
+		s.Bytes = s.Bytes[:v.runs.encodings[h.Pattern].Length(s.Bytes)] // nothing else gets to a terminal
+		s.value, s.decoded = v.set.Value(h.Pattern, s.Bytes)
+	}
+	return s
+}
+
+// widen makes the bytes of a hit as many as are to be shown.
+func (v *viewer) widen(h shownHit) *shownHit {
+	v.hit = h
+	s := &v.hit
 	if want := min(v.bytes, s.Len); want > len(h.Bytes) {
 		rest, _ := v.space.Bytes(h.Addr+addr.Addr(len(h.Bytes)), want-len(h.Bytes))
 		s.Bytes = append(h.Bytes[:len(h.Bytes):len(h.Bytes)], rest...)
 	}
 	s.Bytes = s.Bytes[:min(len(s.Bytes), v.bytes)]
-	if s.text {
-		s.Bytes = s.Bytes[:v.runs.encodings[h.Pattern].Length(s.Bytes)] // nothing else gets to a terminal
-		s.value, s.decoded = v.set.Value(h.Pattern, s.Bytes)
-	}
 	return s
 }
 

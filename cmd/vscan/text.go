@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"strconv"
+	"strings"
 
 	"vscan/engine"
 	"vscan/engine/addr"
@@ -136,16 +137,37 @@ func (r *textReporter) end(s *summary) {
 	if !r.counts {
 		return
 	}
-	for i, p := range s.pats {
+	for i, name := range s.names {
 		r.line = r.line[:0]
 		if r.several {
 			r.field("", r.names.get(s.image), 0)
 		}
 		r.field("", strconv.FormatUint(s.counts[i], 10), 0)
-		r.colored(colorPattern, r.names.get(p.Name))
+		r.colored(colorPattern, r.names.get(name))
 		r.line = append(r.line, '\n')
 		r.write(r.line)
 	}
+}
+
+// rule writes "rule", its name, its tags and, if it matches in a mapping alone,
+// which.
+func (r *textReporter) rule(m *ruleHit) error {
+	r.line = r.line[:0]
+	if r.several {
+		r.field("", r.names.get(r.target.arg), 0)
+	}
+	r.field("", "rule", 18)
+	r.field(colorPattern, r.names.get(m.Name), 16)
+	if m.mapping == nil {
+		r.line = append(r.line, strings.Join(m.Tags, ",")...)
+	} else {
+		r.field("", strings.Join(m.Tags, ","), 0)
+		r.colored(colorWhere, r.names.get(shortName(m.mapping.Mapping)))
+		r.field("", "", 0)
+		r.line = append(r.line, m.mapping.First.String()...)
+	}
+	r.line = append(r.line, '\n')
+	return r.write(r.line)
 }
 
 func (r *textReporter) interval(v engine.Interval) error {

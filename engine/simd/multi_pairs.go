@@ -167,19 +167,16 @@ func (p *pairPart) stands(b []byte, u uint32) bool {
 }
 
 // pairBits says which pairs of bytes, as little-endian numbers, are in a set.
-type pairBits [1 << 16 / 32]uint32
+type pairBits [1 << 16]uint8
 
-func (p *pairBits) set(pair uint32) { p[pair>>5] |= 1 << (pair & 31) }
+func (p *pairBits) set(pair uint32) { p[pair] = 1 }
 
-// bit is whether the pair in the low 16 bits of x is in the set.
-func (p *pairBits) bit(x uint64) uint32 { return p[x>>5&(1<<11-1)] >> (x & 31) & 1 }
-
-func (p *pairBits) has(pair uint32) bool { return p[pair>>5]>>(pair&31)&1 != 0 }
+func (p *pairBits) has(pair uint32) bool { return p[pair] != 0 }
 
 // candidates is the places from lo on whose pair is in the bitmap. It stops
 // at hi, or where there may be no more room, and returns where.
 func (p *pairBits) candidates(cand []uint32, b []byte, lo, hi int) (n, next int) {
-	zeros := p[0]&1 != 0
+	zeros := p[0] != 0
 	s := lo
 	for ; s+8 < hi; s += 8 {
 		x := binary.LittleEndian.Uint64(b[s:])
@@ -190,8 +187,8 @@ func (p *pairBits) candidates(cand []uint32, b []byte, lo, hi int) (n, next int)
 			return n, s
 		}
 		y := x>>8 | uint64(b[s+8])<<56
-		any := p.bit(x) | p.bit(x>>16)<<2 | p.bit(x>>32)<<4 | p.bit(x>>48)<<6 |
-			p.bit(y)<<1 | p.bit(y>>16)<<3 | p.bit(y>>32)<<5 | p.bit(y>>48)<<7
+		any := uint32(p[uint16(x)]) | uint32(p[uint16(x>>16)])<<2 | uint32(p[uint16(x>>32)])<<4 | uint32(p[uint16(x>>48)])<<6 |
+			uint32(p[uint16(y)])<<1 | uint32(p[uint16(y>>16)])<<3 | uint32(p[uint16(y>>32)])<<5 | uint32(p[uint16(y>>48)])<<7
 		for ; any != 0; any &= any - 1 {
 			cand[n] = uint32(s + bits.TrailingZeros32(any))
 			n++
@@ -203,7 +200,7 @@ func (p *pairBits) candidates(cand []uint32, b []byte, lo, hi int) (n, next int)
 		}
 		cand[n] = uint32(s)
 		pair := uint32(binary.LittleEndian.Uint16(b[s:]))
-		n += int(p[pair>>5] >> (pair & 31) & 1)
+		n += int(p[pair])
 	}
 	return n, s
 }

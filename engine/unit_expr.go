@@ -170,6 +170,9 @@ func (u *exprUnit) find(t *tools, dst []simd.Match, b []byte, from, to int) ([]s
 // locate finds the starts from from to to that anchors in b allow.
 func (u *exprUnit) locate(t *tools, b []byte, from, to int) {
 	x := &t.expr
+	for _, i := range x.have { // of a stretch that ended in a fault
+		x.starts[i] = x.starts[i][:0]
+	}
 	x.have = x.have[:0]
 	note := func(off, lit int) {
 		a := &u.anchors[lit]

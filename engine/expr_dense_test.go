@@ -72,3 +72,21 @@ func TestCancelWhileVerifying(t *testing.T) {
 		cancel()
 	}
 }
+
+// Matches of one encoding that overlap none that is kept are kept, whatever of
+// the other they overlap that is dropped.
+func TestEncodingsDropTogether(t *testing.T) {
+	b := append(make([]byte, 6000), "a\x00b\x00cd\x00\x00e"...)
+	b = append(b, make([]byte, 100)...)
+	set := compileSet(t, patterns.Target{MaxMatch: 100}, `re/wa:ab|b\x00cd|d\x00\x00e`)
+	for _, workers := range []int{1, 3} {
+		got := collectSized(t, compile(t, spaceOf(t, b), set, Options{Workers: workers, ShardSize: 3000}))
+		want := []sizedHit{
+			{plainHit{6000, 0, "a\x00b\x00"}, 4},
+			{plainHit{6005, 0, "d\x00\x00e"}, 4},
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%v, want %v", got, want)
+		}
+	}
+}

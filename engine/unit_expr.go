@@ -35,7 +35,7 @@ type expr struct {
 	needle   uint32
 	finder   patterns.Finder  // nil: all starts are asked about
 	tracker  patterns.Tracker // nil: it is none
-	disjoint bool             // matches that overlap an earlier one are dropped
+	disjoint bool             // matches that overlap an earlier one are dropped, and it is alone in its pattern
 }
 
 // anchor is a literal, and where matches of an expression begin before it.
@@ -49,7 +49,8 @@ func newExprUnit(set *patterns.Set, needles []uint32, opt Options) (*exprUnit, e
 	pats, all := set.Patterns(), set.Exprs()
 	for i := range all {
 		e := expr{Expr: &all[i], needle: needles[i]}
-		e.disjoint = !opt.Overlapping && pats[e.Pattern].Disjoint()
+		alone := (i == 0 || all[i-1].Pattern != e.Pattern) && (i+1 == len(all) || all[i+1].Pattern != e.Pattern)
+		e.disjoint = alone && !opt.Overlapping && pats[e.Pattern].Disjoint()
 		e.finder, _ = e.Matcher.(patterns.Finder)
 		e.tracker, _ = e.Matcher.(patterns.Tracker)
 		u.of.longest = max(u.of.longest, e.MaxLen)

@@ -122,3 +122,31 @@ func TestApart(t *testing.T) {
 		}
 	}
 }
+
+// At the beginning of memory nothing lies in front, so one worker looks at no
+// match but those that are kept.
+func TestChainKnownAtOnce(t *testing.T) {
+	for _, first := range []addr.Addr{0, 4096, addr.Max - 1<<20 + 1} {
+		m := Mapping{Range: addr.Range{First: first, Last: first + 1<<20 - 1}, Source: BytesSource("b", bytes.Repeat([]byte{'a'}, 1<<20))}
+		s, err := NewSpace(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		u, w := chainsOf(compile(t, s, compileSet(t, patterns.Target{}, "re:a+"), Options{Workers: 1, ShardSize: 100_000}))
+		for a := first; ; a += 1 << 16 {
+			w.tools.base = a
+			found, next := u.find(&w.tools, nil, bytes.Repeat([]byte{'a'}, 1<<16), 0, 1<<16)
+			if next != 1<<16 || len(found) > 17 {
+				t.Fatalf("from %v: %d matches up to %d, want 17 at most", a, len(found), next)
+			}
+			if m.Last-a < 1<<16 {
+				break
+			}
+		}
+	}
+}
+
+// chainsOf is the unit of a scanner's only expression, and a worker for it.
+func chainsOf(sc *Scanner) (unit, *worker) {
+	return sc.units[0], newWorker(&scan{Scanner: sc})
+}

@@ -60,6 +60,8 @@ type tools struct {
 
 	inScope func(int) (byte, bool) // the same, of what is searched
 
+	runAt func(addr.Addr) addr.Range // the bytes in a row, all to be searched, that hold an address
+
 	round uint64      // counts the bytes in hand: other ones, another number
 	ended func() bool // whether the scan has ended and find is to give up: nothing new, and next is from
 

@@ -111,6 +111,7 @@ type exprTools struct {
 	tracks  []patterns.Track // by expression; nil: it has none
 	round   uint64           // of tools, that the tracks are of
 	origin  addr.Addr
+	first   bool      // whether no match that begins before origin can go on there
 	at      addr.Addr // all starts from origin to here have been looked at
 	stretch int
 }
@@ -126,7 +127,8 @@ type exprMatch struct {
 
 func (u *exprUnit) find(t *tools, dst []simd.Match, b []byte, from, to int) ([]simd.Match, int) {
 	x := &t.expr
-	if x.starts == nil {
+	fresh := x.starts == nil
+	if fresh {
 		x.starts, x.chains = make([][]interval, len(u.exprs)), make([]chain, len(u.exprs))
 		x.tracks = make([]patterns.Track, len(u.exprs))
 		x.stretch = longStretch
@@ -140,8 +142,8 @@ func (u *exprUnit) find(t *tools, dst []simd.Match, b []byte, from, to int) ([]s
 		}
 	}
 	to = min(to, from+x.stretch)
-	if begin := t.base + addr.Addr(from); begin != x.at || begin < x.origin {
-		x.origin = begin
+	if begin := t.base + addr.Addr(from); fresh || begin != x.at || begin < x.origin {
+		x.origin, x.first = begin, t.runAt(begin).First == begin
 	}
 	x.at = t.base + addr.Addr(to)
 	x.memory.Bytes = b
@@ -239,7 +241,7 @@ func (u *exprUnit) verify(t *tools, i int, v interval, work *int) bool {
 	var c *chain
 	if e.disjoint {
 		c = &x.chains[i]
-		c.from(x.origin, e.MaxLen)
+		c.from(x.origin, x.first, e.MaxLen)
 	}
 	matcher, finder := e.Matcher, e.finder
 	track := x.track(i, e)
@@ -327,10 +329,14 @@ type chain struct {
 }
 
 // from makes the chain begin at origin, if it does not already, for matches of
-// at most longest bytes.
-func (c *chain) from(origin addr.Addr, longest int) {
-	if !c.begun || c.origin != origin {
-		*c = chain{origin: origin, begun: true, cover: uint64(longest - 1)}
+// at most longest bytes, or where first, none of those before it.
+func (c *chain) from(origin addr.Addr, first bool, longest int) {
+	if c.begun && c.origin == origin {
+		return
+	}
+	*c = chain{origin: origin, begun: true, known: first}
+	if !first {
+		c.cover = uint64(longest - 1)
 	}
 }
 

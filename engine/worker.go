@@ -89,7 +89,7 @@ func newWorker(s *scan) *worker {
 	for i, u := range s.units {
 		w.streams[i].unit = u
 	}
-	w.tools.byteAt, w.tools.inScope = w.byteAt, w.inScope
+	w.tools.byteAt, w.tools.inScope, w.tools.runAt = w.byteAt, w.inScope, w.runAt
 	return w
 }
 

@@ -357,17 +357,19 @@ func TestAgainstReference(t *testing.T) {
 						t.Fatalf("%q: %d bytes, of %d to %d", e.ours, got, p.MinLen(), p.MaxLen())
 					}
 					// Next leads there, from anywhere in front, by any of its ways.
+					var known looked
 					ways := []func(b []byte, from, to int) int{p.Next}
 					if l := newLead(n, p, math.Inf(1)); l != nil {
 						led++
-						ways = append(ways, l.next)
+						ways = append(ways, func(b []byte, from, to int) int { return l.next(b, from, to, &known) })
 					}
 					if s := newStretch(n, p, math.Inf(-1)); s != nil {
 						stretched++
-						ways = append(ways, s.next)
+						ways = append(ways, func(b []byte, from, to int) int { return s.next(b, from, to, &known) })
 					}
 					for way, nextOf := range ways {
 						from, to := d.IntN(at+1), at+1+d.IntN(len(b)-at)
+						known = looked{}
 						next := nextOf(b, from, to)
 						for next < at {
 							next = nextOf(b, next+1, to)

@@ -20,7 +20,7 @@ type tuning struct {
 
 const (
 	// mayBeNear is in how many groups of a call the first probes may agree
-	// in vain before they are put in question; a call has 256 groups.
+	// in vain before they are put in question; a call has 512 groups.
 	mayBeNear = 16
 
 	// maxTries bounds the time that is spent on learning.
@@ -30,32 +30,33 @@ const (
 	tuneStarts = 512
 )
 
-// retune learns from the starts from to to of b. The new order begins with the
-// probe that agrees least often; each of the next two is the one that agrees
-// least often where those before it do.
-func (p *literalPlan) retune(b []byte, from, to int) {
-	if len(p.probes) < 2 || p.tries.Add(1) > maxTries {
-		return
+// learn is the probes in the order that the starts from to to of b suggest; size
+// is the literal's. The order begins with the probe that agrees least often; each
+// of the next three is the one that agrees least often where those before it do.
+// It is nil where there has been enough learning.
+func (t *tuning) learn(probes []probe, b []byte, size, from, to int) []probe {
+	if len(probes) < 2 || t.tries.Add(1) > maxTries {
+		return nil
 	}
-	to = min(to, len(b)-len(p.lit)+1)
+	to = min(to, len(b)-size+1)
 	var count [256]int
 	for _, c := range b[from:max(from, to)] {
 		count[c]++
 	}
-	order := slices.Clone(p.probes)
-	slices.SortStableFunc(order, func(x, y probe) int { return count[byte(x.val)] - count[byte(y.val)] })
+	order := slices.Clone(probes)
+	slices.SortStableFunc(order, func(x, y probe) int { return x.sum(&count) - y.sum(&count) })
 	var starts []int
 	for s := from; s < to && len(starts) < tuneStarts; s++ {
-		if b[s+int(order[0].off)] == byte(order[0].val) {
+		if order[0].agrees(b[s+int(order[0].off)]) {
 			starts = append(starts, s)
 		}
 	}
-	for k := 1; k < min(3, len(order)); k++ {
+	for k := 1; k < min(4, len(order)); k++ {
 		best, least := k, len(starts)+1
 		for i := k; i < len(order); i++ {
 			n := 0
 			for _, s := range starts {
-				if b[s+int(order[i].off)] == byte(order[i].val) {
+				if order[i].agrees(b[s+int(order[i].off)]) {
 					n++
 				}
 			}
@@ -65,14 +66,44 @@ func (p *literalPlan) retune(b []byte, from, to int) {
 		}
 		q := order[best]
 		toFront(order[k:], best-k)
-		starts = slices.DeleteFunc(starts, func(s int) bool { return b[s+int(q.off)] != byte(q.val) })
+		starts = slices.DeleteFunc(starts, func(s int) bool { return !q.agrees(b[s+int(q.off)]) })
 	}
-	pairUp(order)
-	p.tuned.Store(&order)
+	return order
 }
 
-// maxDistance is how far apart the two probes may be that are compared with
-// memory at every start.
+// sum adds up the counts of the bytes that the probe agrees with.
+func (p probe) sum(count *[256]int) int {
+	if byte(p.mask) == 0xff {
+		return count[byte(p.val)]
+	}
+	sum := 0
+	for c, n := range count {
+		if p.agrees(byte(c)) {
+			sum += n
+		}
+	}
+	return sum
+}
+
+// retune puts the probes of a literal in another order.
+func (p *literalPlan) retune(b []byte, from, to int) {
+	if order := p.learn(p.probes, b, len(p.lit), from, to); order != nil {
+		pairUp(order)
+		p.tuned.Store(&order)
+	}
+}
+
+// retune puts the probes of a masked literal in another order.
+func (p *maskedPlan) retune(b []byte, from, to int) {
+	if order := p.learn(p.probes, b, len(p.lit), from, to); order != nil {
+		pairUp(order)
+		fourUp(order)
+		p.tuned.Store(&order)
+	}
+}
+
+// maxDistance is how far apart the probes may be that are compared with memory
+// at every start.
 const maxDistance = 63
 
 // pairUp puts in front the first probe that has another one within maxDistance,
@@ -97,6 +128,23 @@ func pairUp(probes []probe) bool {
 		}
 	}
 	return false
+}
+
+// fourUp puts behind the first two probes, which are a pair, the next two that
+// leave no two of the four more than maxDistance apart, if there are such, and in
+// front of all the one that is furthest on.
+func fourUp(probes []probe) {
+	low, high := probes[1].off, probes[0].off
+	k := 2
+	for i := 2; i < len(probes) && k < 4; i++ {
+		off := probes[i].off
+		if max(high, off)-min(low, off) <= maxDistance {
+			low, high = min(low, off), max(high, off)
+			toFront(probes[k:], i-k)
+			k++
+		}
+	}
+	toFront(probes, slices.IndexFunc(probes, func(p probe) bool { return p.off == high }))
 }
 
 // toFront moves probe i to the front.

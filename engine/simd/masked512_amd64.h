@@ -2,7 +2,6 @@
 
 	MOVQ st+0(FP), DI
 	LOAD_BLOCK
-	MOVQ maskedState_first(DI), DX
 	NEAR
 	PROBE(0, Z0, Z20)
 	PROBE(1, Z1, Z21)
@@ -15,60 +14,33 @@
 	JMP vector512
 
 group512:
-	CMPQ maskedState_wide(DI), $0
-	JNE  wide512
-
-two512:
-	LEAQ 512(R8), R13
-	CMPQ R13, R9
+	LEAQ 256(R8), AX
+	CMPQ AX, R9
 	JGT  rest512
-	FETCH
-	TWO512(0, Z2, Z10)
-	TWO512(64, Z3, Z11)
-	TWO512(128, Z4, Z12)
-	TWO512(192, Z5, Z13)
-	TWO512(256, Z6, Z10)
-	TWO512(320, Z7, Z11)
-	TWO512(384, Z8, Z12)
-	TWO512(448, Z9, Z13)
-	LEAST512
-	JNZ  vector512
-	MOVQ R13, R8
-	JMP  two512
-
-wide512:
-	MOVQ maskedState_first(DI), DX
-	FAR
+	CARRY512(1, Z1, Z21, R13)
+	CARRY512(2, Z24, Z22, R14)
+	CARRY512(3, Z25, Z23, R15)
+	XORL CX, CX
 
 four512:
-	LEAQ       512(R8), R13
-	CMPQ       R13, R9
-	JGT        rest512
-	FETCH
-	VPTERNLOGQ $0xff, Z2, Z2, Z2
-	VPTERNLOGQ $0xff, Z3, Z3, Z3
-	FOUR512(0, Y2, Y4, Y5)
-	FOUR512(32, Y3, Y6, Y7)
-	FOUR512(64, Y2, Y8, Y9)
-	FOUR512(96, Y3, Y4, Y5)
-	FOUR512(128, Y2, Y6, Y7)
-	FOUR512(160, Y3, Y8, Y9)
-	FOUR512(192, Y2, Y4, Y5)
-	FOUR512(224, Y3, Y6, Y7)
-	FOUR512(256, Y2, Y8, Y9)
-	FOUR512(288, Y3, Y4, Y5)
-	FOUR512(320, Y2, Y6, Y7)
-	FOUR512(352, Y3, Y8, Y9)
-	FOUR512(384, Y2, Y4, Y5)
-	FOUR512(416, Y3, Y6, Y7)
-	FOUR512(448, Y2, Y8, Y9)
-	FOUR512(480, Y3, Y4, Y5)
-	VPMINUB    Y2, Y3, Y2
-	VPTESTNMB  Y2, Y2, K1
-	KORTESTQ   K1, K1
-	JNZ  vector512
-	MOVQ R13, R8
-	JMP  four512
+	LEAQ  256(R8), AX
+	CMPQ  AX, R9
+	JGT   restfour512
+	FOUR512(0)
+	FOUR512(64)
+	FOUR512(128)
+	FOUR512(192)
+	ADDQ  $256, R8
+	TESTQ CX, CX
+	JZ    four512
+	NEAR
+	INCQ  maskedState_near(DI)
+	MOVQ  R8, R13
+	SUBQ  $256, R8
+	JMP   vector512
+
+restfour512:
+	NEAR
 
 rest512:
 	MOVQ R9, R13
@@ -103,22 +75,22 @@ body512:
 	KORTESTQ    K1, K1
 	JZ          next512
 	MOVQ        maskedState_probes(DI), AX
-	IMUL3Q      $maskedProbe__size, DX, R14
+	IMUL3Q      $probe__size, DX, R14
 	ADDQ        AX, R14
-	ADDQ        $(2*maskedProbe__size), AX
+	ADDQ        $(2*probe__size), AX
 
 probe512:
-	MOVL         maskedProbe_off(AX), DX
+	MOVL         probe_off(AX), DX
 	ADDQ         R8, DX
 	VMOVDQU8.Z   (SI)(DX*1), K7, Z2
-	VPBROADCASTD maskedProbe_val(AX), Z3
-	VPBROADCASTD maskedProbe_mask(AX), Z4
+	VPBROADCASTD probe_val(AX), Z3
+	VPBROADCASTD probe_mask(AX), Z4
 	VPTERNLOGQ   $0x48, Z3, Z4, Z2
 	VPTESTNMB    Z2, Z2, K7, K2             // not under K1: one need not wait for the other
 	KANDQ        K2, K1, K1
 	KORTESTQ     K1, K1
 	JZ           next512
-	ADDQ         $maskedProbe__size, AX
+	ADDQ         $probe__size, AX
 	CMPQ         AX, R14
 	JNE          probe512
 

@@ -21,57 +21,45 @@
 
 // PROBE loads the probe of that number.
 #define PROBE(i, val, mask) \
-	VPBROADCASTD (i*maskedProbe__size+maskedProbe_val)(DX), val   \
-	VPBROADCASTD (i*maskedProbe__size+maskedProbe_mask)(DX), mask
+	VPBROADCASTD (maskedState_first+i*probe__size+probe_val)(DI), val   \
+	VPBROADCASTD (maskedState_first+i*probe__size+probe_mask)(DI), mask
 
-// NEAR loads the addresses of the first two probes, FAR those of the others. DX is
-// the probes.
+// NEAR loads the base, and the addresses of the first two probes.
 #define NEAR \
-	MOVL maskedProbe_off(DX), BX                         \
-	MOVL (maskedProbe__size+maskedProbe_off)(DX), CX     \
-	ADDQ SI, BX                                          \
+	MOVQ (maskedState_blk+block_base)(DI), SI                      \
+	MOVL (maskedState_first+probe_off)(DI), BX                     \
+	MOVL (maskedState_first+probe__size+probe_off)(DI), CX         \
+	ADDQ SI, BX                                                    \
 	ADDQ SI, CX
 
-#define FAR \
-	MOVL (2*maskedProbe__size+maskedProbe_off)(DX), AX   \
-	MOVL (3*maskedProbe__size+maskedProbe_off)(DX), DX   \
-	ADDQ SI, AX                                          \
-	ADDQ SI, DX
+// CARRY512 puts in carry where probe i agrees with the 64 starts from R8.
+#define CARRY512(i, val, mask, carry) \
+	MOVL     (maskedState_first+i*probe__size+probe_off)(DI), AX   \
+	ADDQ     R8, AX                                                \
+	VPANDQ   (SI)(AX*1), mask, Z2                                  \
+	VPCMPEQB Z2, val, K1                                           \
+	KMOVQ    K1, carry
 
-// ALSO512 adds to acc what sets memory apart from a probe.
-#define ALSO512(memory, val, mask, acc, t) \
-	VPANDQ     memory, mask, t              \
-	VPTERNLOGQ $0xf6, val, t, acc             // acc | t ^ val
+// FOUR512 sets bits in CX where four probes agree with the vector at: a byte of
+// it is probe 0, and those the distances before it are the others.
+#define FOUR512(at) \
+	VMOVDQA64 at(BX)(R8*1), Z2              \
+	VPANDQ    Z2, Z20, Z3                   \
+	VPCMPEQB  Z3, Z0, K1                    \
+	KMOVQ     K1, SI                        \
+	ALSO512(1, Z1, Z21, R13)                \
+	ALSO512(2, Z24, Z22, R14)               \
+	ALSO512(3, Z25, Z23, R15)               \
+	ORQ       SI, CX
 
-// TWO512 leaves a zero byte in acc where two probes agree in the 64 starts from
-// R8 + at.
-#define TWO512(at, acc, t) \
-	VPANDQ at(BX)(R8*1), Z20, acc           \
-	VPXORQ acc, Z0, acc                     \
-	ALSO512(at(CX)(R8*1), Z1, Z21, acc, t)
-
-// FOUR512 makes the least byte of least zero where four probes agree in the 32
-// starts from R8 + at. Vectors of 64 bytes, which all straddle lines but for
-// those of the first probe, halve the bandwidth here; of these every other does.
-#define FOUR512(at, least, acc, t) \
-	VPANDQ  at(BX)(R8*1), Y20, acc          \
-	VPXORQ  acc, Y0, acc                    \
-	ALSO512(at(CX)(R8*1), Y1, Y21, acc, t)  \
-	ALSO512(at(AX)(R8*1), Y24, Y22, acc, t) \
-	ALSO512(at(DX)(R8*1), Y25, Y23, acc, t) \
-	VPMINUB acc, least, least
-
-// LEAST512 leaves in Z2 the least of Z2 to Z9, and in K1 where it is zero.
-#define LEAST512 \
-	VPMINUB   Z2, Z3, Z2    \
-	VPMINUB   Z4, Z5, Z4    \
-	VPMINUB   Z6, Z7, Z6    \
-	VPMINUB   Z8, Z9, Z8    \
-	VPMINUB   Z2, Z4, Z2    \
-	VPMINUB   Z6, Z8, Z6    \
-	VPMINUB   Z2, Z6, Z2    \
-	VPTESTNMB Z2, Z2, K1    \
-	KORTESTQ  K1, K1
+#define ALSO512(i, val, mask, carry) \
+	VPANDQ   Z2, mask, Z3                      \
+	VPCMPEQB Z3, val, K1                       \
+	KMOVQ    K1, DX                            \
+	MULXQ    (maskedState_shift+i*8)(DI), AX, DX  \
+	ORQ      carry, AX                         \
+	ANDQ     AX, SI                            \
+	MOVQ     DX, carry
 
 #define LOAD_LANES \
 	LANES
@@ -98,29 +86,45 @@ TEXT ·scanMaskedVBMI2(SB), NOSPLIT, $0-8
 	VPAND    memory, mask, t   \
 	VPCMPEQB val, t, t
 
-// TWO256 and FOUR256 add to acc where two, or four, probes agree in the 32
-// starts from R8 + at.
-#define TWO256(at, acc, t, u) \
-	EQUAL256(at(BX)(R8*1), Y0, Y12, t)      \
-	EQUAL256(at(CX)(R8*1), Y1, Y13, u)      \
-	VPAND t, u, t                           \
-	VPOR  t, acc, acc
+// MASK64 is the mask of two vectors, lo and hi, by way of tmp.
+#define MASK64(lo, hi, mask, tmp) \
+	VPMOVMSKB lo, mask    \
+	VPMOVMSKB hi, tmp     \
+	SHLQ      $32, tmp    \
+	ORQ       tmp, mask
 
-#define FOUR256(at, acc, t, u) \
-	EQUAL256(at(BX)(R8*1), Y0, Y12, t)      \
-	EQUAL256(at(CX)(R8*1), Y1, Y13, u)      \
-	VPAND t, u, t                           \
-	EQUAL256(at(AX)(R8*1), Y10, Y14, u)     \
-	VPAND t, u, t                           \
-	EQUAL256(at(DX)(R8*1), Y11, Y15, u)     \
-	VPAND t, u, t                           \
-	VPOR  t, acc, acc
+#define CARRY256(i, val, mask, carry) \
+	MOVL (maskedState_first+i*probe__size+probe_off)(DI), AX    \
+	ADDQ R8, AX                                                 \
+	EQUAL256((SI)(AX*1), val, mask, Y2)                         \
+	EQUAL256(32(SI)(AX*1), val, mask, Y3)                       \
+	MASK64(Y2, Y3, carry, AX)
+
+// FOUR256 is FOUR512.
+#define FOUR256(at) \
+	VMOVDQA (at+0)(BX)(R8*1), Y2              \
+	VMOVDQA (at+32)(BX)(R8*1), Y3             \
+	EQUAL256(Y2, Y0, Y12, Y4)                 \
+	EQUAL256(Y3, Y0, Y12, Y5)                 \
+	MASK64(Y4, Y5, SI, AX)                    \
+	ALSO256(1, Y1, Y13, R13)                  \
+	ALSO256(2, Y10, Y14, R14)                 \
+	ALSO256(3, Y11, Y15, R15)                 \
+	ORQ     SI, CX
+
+#define ALSO256(i, val, mask, carry) \
+	EQUAL256(Y2, val, mask, Y4)               \
+	EQUAL256(Y3, val, mask, Y5)               \
+	MASK64(Y4, Y5, DX, AX)                    \
+	MULXQ (maskedState_shift+i*8)(DI), AX, DX \
+	ORQ   carry, AX                           \
+	ANDQ  AX, SI                              \
+	MOVQ  DX, carry
 
 // func scanMaskedAVX2(st *maskedState)
 TEXT ·scanMaskedAVX2(SB), NOSPLIT, $0-8
 	MOVQ st+0(FP), DI
 	LOAD_BLOCK
-	MOVQ maskedState_first(DI), DX
 	NEAR
 	PROBE(0, Y0, Y12)
 	PROBE(1, Y1, Y13)
@@ -132,70 +136,33 @@ TEXT ·scanMaskedAVX2(SB), NOSPLIT, $0-8
 	JMP vector256
 
 group256:
-	CMPQ maskedState_wide(DI), $0
-	JNE  wide256
-
-two256:
-	LEAQ  512(R8), R13
-	CMPQ  R13, R9
-	JGT   rest256
-	FETCH
-	VPXOR Y2, Y2, Y2
-	VPXOR Y3, Y3, Y3
-	TWO256(0, Y2, Y4, Y5)
-	TWO256(32, Y3, Y6, Y7)
-	TWO256(64, Y2, Y8, Y9)
-	TWO256(96, Y3, Y4, Y5)
-	TWO256(128, Y2, Y6, Y7)
-	TWO256(160, Y3, Y8, Y9)
-	TWO256(192, Y2, Y4, Y5)
-	TWO256(224, Y3, Y6, Y7)
-	TWO256(256, Y2, Y8, Y9)
-	TWO256(288, Y3, Y4, Y5)
-	TWO256(320, Y2, Y6, Y7)
-	TWO256(352, Y3, Y8, Y9)
-	TWO256(384, Y2, Y4, Y5)
-	TWO256(416, Y3, Y6, Y7)
-	TWO256(448, Y2, Y8, Y9)
-	TWO256(480, Y3, Y4, Y5)
-	VPOR   Y2, Y3, Y2
-	VPTEST Y2, Y2
-	JNZ    vector256
-	MOVQ   R13, R8
-	JMP    two256
-
-wide256:
-	MOVQ maskedState_first(DI), DX
-	FAR
+	LEAQ 256(R8), AX
+	CMPQ AX, R9
+	JGT  rest256
+	CARRY256(1, Y1, Y13, R13)
+	CARRY256(2, Y10, Y14, R14)
+	CARRY256(3, Y11, Y15, R15)
+	XORL CX, CX
 
 four256:
-	LEAQ  512(R8), R13
-	CMPQ  R13, R9
-	JGT   rest256
-	FETCH
-	VPXOR Y2, Y2, Y2
-	VPXOR Y3, Y3, Y3
-	FOUR256(0, Y2, Y4, Y5)
-	FOUR256(32, Y3, Y6, Y7)
-	FOUR256(64, Y2, Y8, Y9)
-	FOUR256(96, Y3, Y4, Y5)
-	FOUR256(128, Y2, Y6, Y7)
-	FOUR256(160, Y3, Y8, Y9)
-	FOUR256(192, Y2, Y4, Y5)
-	FOUR256(224, Y3, Y6, Y7)
-	FOUR256(256, Y2, Y8, Y9)
-	FOUR256(288, Y3, Y4, Y5)
-	FOUR256(320, Y2, Y6, Y7)
-	FOUR256(352, Y3, Y8, Y9)
-	FOUR256(384, Y2, Y4, Y5)
-	FOUR256(416, Y3, Y6, Y7)
-	FOUR256(448, Y2, Y8, Y9)
-	FOUR256(480, Y3, Y4, Y5)
-	VPOR   Y2, Y3, Y2
-	VPTEST Y2, Y2
-	JNZ    vector256
-	MOVQ   R13, R8
-	JMP    four256
+	LEAQ  256(R8), AX
+	CMPQ  AX, R9
+	JGT   restfour256
+	FOUR256(0)
+	FOUR256(64)
+	FOUR256(128)
+	FOUR256(192)
+	ADDQ  $256, R8
+	TESTQ CX, CX
+	JZ    four256
+	NEAR
+	INCQ  maskedState_near(DI)
+	MOVQ  R8, R13
+	SUBQ  $256, R8
+	JMP   vector256
+
+restfour256:
+	NEAR
 
 rest256:
 	MOVQ R9, R13
@@ -226,21 +193,21 @@ body256:
 	MOVQ      maskedState_count(DI), DX
 	CMPQ      DX, $2
 	JLE       emit256
-	IMUL3Q    $maskedProbe__size, DX, R14
+	IMUL3Q    $probe__size, DX, R14
 	MOVQ      maskedState_probes(DI), DX
 	LEAQ      (DX)(R14*1), DI
-	ADDQ      $(2*maskedProbe__size), DX
+	ADDQ      $(2*probe__size), DX
 
 probe256:
-	MOVL         maskedProbe_off(DX), R14
+	MOVL         probe_off(DX), R14
 	ADDQ         R8, R14
-	VPBROADCASTD maskedProbe_val(DX), Y2
-	VPBROADCASTD maskedProbe_mask(DX), Y3
+	VPBROADCASTD probe_val(DX), Y2
+	VPBROADCASTD probe_mask(DX), Y3
 	EQUAL256((SI)(R14*1), Y2, Y3, Y4)
 	VPMOVMSKB    Y4, R14
 	ANDL         R14, AX
 	JZ           none256
-	ADDQ         $maskedProbe__size, DX
+	ADDQ         $probe__size, DX
 	CMPQ         DX, DI
 	JNE          probe256
 	MOVQ         st+0(FP), DI

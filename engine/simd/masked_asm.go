@@ -7,10 +7,25 @@ import "unsafe"
 // maskedState is what the assembly is handed.
 type maskedState struct {
 	blk    block
-	first  *[4]maskedProbe // the first probes; the last once more where there are fewer
-	probes *maskedProbe    // all of them
-	count  int             // of them, at least 1
-	wide   int             // not 0 where four are asked for at once
+	first  [4]probe  // are compared with memory at every start; the first is the furthest on, or the same
+	shift  [4]uint64 // 1 << the distance from each of them to the first, 0 to 63
+	probes *probe    // all of them
+	count  int       // of them, at least 2
+	near   int       // counted up for each group in which the first probes agreed somewhere
+}
+
+// use makes a call use the probes in this order: of the first four, those that
+// are near the first; it stands in for the others.
+func (st *maskedState) use(probes []probe) {
+	st.probes, st.count = unsafe.SliceData(probes), len(probes)
+	for i := range st.first {
+		p := probes[min(i, len(probes)-1)]
+		d := probes[0].off - p.off
+		if d > maxDistance {
+			p, d = probes[0], 0
+		}
+		st.first[i], st.shift[i] = p, 1<<d
+	}
 }
 
 // maskedRun is one Scan: the calls of assembly and what lies between them.
@@ -22,6 +37,8 @@ type maskedRun struct {
 	end  int
 	kept int // dst[:kept] are hits, what is behind it are candidates
 	box  maskedBox
+
+	began int // where the last call began
 }
 
 // more verifies what the last call found and says whether there is to be
@@ -32,14 +49,17 @@ func (r *maskedRun) more(from int) bool {
 		if !blk.begin(r.dst, r.b, from, r.end) {
 			return false
 		}
-		r.st.first = &r.plan.first
-		r.st.probes, r.st.count = unsafe.SliceData(r.plan.probes), len(r.plan.probes)
-		if r.plan.wide {
-			r.st.wide = 1
+	} else {
+		if !r.plan.exact {
+			blk.n = r.kept + r.plan.keep(r.b, r.dst[r.kept:blk.n], &r.box)
 		}
-	} else if !r.plan.exact {
-		blk.n = r.kept + r.plan.keep(r.b, r.dst[r.kept:blk.n], &r.box)
+		if r.st.near > mayBeNear+(blk.n-r.kept) {
+			r.plan.retune(r.b, r.began, blk.pos)
+		}
 		r.kept = blk.n
 	}
-	return blk.more(int(r.plan.probes[0].off), r.end, 1)
+	probes := *r.plan.tuned.Load()
+	r.st.use(probes)
+	r.st.near, r.began = 0, blk.pos
+	return blk.more(int(probes[0].off), r.end, 1)
 }

@@ -52,7 +52,7 @@ var plain = strings.Fields(`
 // general is what instructions on general registers need.
 var general = map[string]feature{
 	"ANDNL": fBMI1, "BLSRL": fBMI1, "BLSRQ": fBMI1, "TZCNTL": fBMI1, "TZCNTQ": fBMI1,
-	"BZHIL": fBMI2, "BZHIQ": fBMI2, "MULXQ": fBMI2, "PDEPQ": fBMI2, "SHLXL": fBMI2, "SHLXQ": fBMI2, "SHRXL": fBMI2, "SHRXQ": fBMI2,
+	"BZHIL": fBMI2, "BZHIQ": fBMI2, "PDEPQ": fBMI2, "SHLXL": fBMI2, "SHLXQ": fBMI2, "SHRXL": fBMI2, "SHRXQ": fBMI2,
 	"POPCNTL": fPOPCNT, "POPCNTQ": fPOPCNT,
 }
 

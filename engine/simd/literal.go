@@ -77,7 +77,7 @@ func newLiteralPlan(lit []byte) *literalPlan {
 	}
 	p := &literalPlan{lit: lit, verifier: newVerifier(lit)}
 	p.probes, _ = newProbes(lit, nil, n)
-	p.tuned.Store(&p.probes)
+	p.tuned.Store(&order{probes: p.probes})
 	return p
 }
 

@@ -11,10 +11,18 @@ import (
 // too often, the probes are put in another order, learnt from the memory at
 // hand. What is found does not depend on it.
 
+// order is the probes of a literal in an order. The first two are a pair, unless
+// it is wide: then four are asked for at once. Only masked literals are wide:
+// where pairs let through too much, or none are near enough.
+type order struct {
+	probes []probe
+	wide   bool
+}
+
 // tuning is the order of a literal's probes as it has been learnt so far. Scans
 // at the same time share it.
 type tuning struct {
-	tuned atomic.Pointer[[]probe]
+	tuned atomic.Pointer[order]
 	tries atomic.Int32
 }
 
@@ -28,6 +36,11 @@ const (
 
 	// tuneStarts is how many starts, at most, are learnt from at a time.
 	tuneStarts = 512
+
+	// widePairs is how many starts of a call may be expected to have the pair
+	// before four probes are asked for at once: there are 512 groups, and
+	// one in eight that is gone through costs as much as two more loads.
+	widePairs = 64
 )
 
 // learn is the probes in the order that the starts from to to of b suggest; size
@@ -43,20 +56,20 @@ func (t *tuning) learn(probes []probe, b []byte, size, from, to int) []probe {
 	for _, c := range b[from:max(from, to)] {
 		count[c]++
 	}
-	order := slices.Clone(probes)
-	slices.SortStableFunc(order, func(x, y probe) int { return x.sum(&count) - y.sum(&count) })
+	probes = slices.Clone(probes)
+	slices.SortStableFunc(probes, func(x, y probe) int { return x.sum(&count) - y.sum(&count) })
 	var starts []int
 	for s := from; s < to && len(starts) < tuneStarts; s++ {
-		if order[0].agrees(b[s+int(order[0].off)]) {
+		if probes[0].agrees(b[s+int(probes[0].off)]) {
 			starts = append(starts, s)
 		}
 	}
-	for k := 1; k < min(4, len(order)); k++ {
+	for k := 1; k < min(4, len(probes)); k++ {
 		best, least := k, len(starts)+1
-		for i := k; i < len(order); i++ {
+		for i := k; i < len(probes); i++ {
 			n := 0
 			for _, s := range starts {
-				if order[i].agrees(b[s+int(order[i].off)]) {
+				if probes[i].agrees(b[s+int(probes[i].off)]) {
 					n++
 				}
 			}
@@ -64,11 +77,11 @@ func (t *tuning) learn(probes []probe, b []byte, size, from, to int) []probe {
 				best, least = i, n
 			}
 		}
-		q := order[best]
-		toFront(order[k:], best-k)
+		q := probes[best]
+		toFront(probes[k:], best-k)
 		starts = slices.DeleteFunc(starts, func(s int) bool { return !q.agrees(b[s+int(q.off)]) })
 	}
-	return order
+	return probes
 }
 
 // sum adds up the counts of the bytes that the probe agrees with.
@@ -87,19 +100,27 @@ func (p probe) sum(count *[256]int) int {
 
 // retune puts the probes of a literal in another order.
 func (p *literalPlan) retune(b []byte, from, to int) {
-	if order := p.learn(p.probes, b, len(p.lit), from, to); order != nil {
-		pairUp(order)
-		p.tuned.Store(&order)
+	if probes := p.learn(p.probes, b, len(p.lit), from, to); probes != nil {
+		pairUp(probes)
+		p.tuned.Store(&order{probes: probes})
 	}
 }
 
 // retune puts the probes of a masked literal in another order.
 func (p *maskedPlan) retune(b []byte, from, to int) {
-	if order := p.learn(p.probes, b, len(p.lit), from, to); order != nil {
-		pairUp(order)
-		fourUp(order)
-		p.tuned.Store(&order)
+	probes := p.learn(p.probes, b, len(p.lit), from, to)
+	if probes == nil {
+		return
 	}
+	o := order{probes, !pairUp(probes)}
+	pairs := 0
+	for s := from; s < min(to, len(b)-len(p.lit)+1); s++ {
+		if probes[0].agrees(b[s+int(probes[0].off)]) && probes[1].agrees(b[s+int(probes[1].off)]) {
+			pairs++
+		}
+	}
+	o.wide = o.wide || len(probes) > 2 && pairs > widePairs
+	p.tuned.Store(&o)
 }
 
 // maxDistance is how far apart the probes may be that are compared with memory
@@ -128,23 +149,6 @@ func pairUp(probes []probe) bool {
 		}
 	}
 	return false
-}
-
-// fourUp puts behind the first two probes, which are a pair, the next two that
-// leave no two of the four more than maxDistance apart, if there are such, and in
-// front of all the one that is furthest on.
-func fourUp(probes []probe) {
-	low, high := probes[1].off, probes[0].off
-	k := 2
-	for i := 2; i < len(probes) && k < 4; i++ {
-		off := probes[i].off
-		if max(high, off)-min(low, off) <= maxDistance {
-			low, high = min(low, off), max(high, off)
-			toFront(probes[k:], i-k)
-			k++
-		}
-	}
-	toFront(probes, slices.IndexFunc(probes, func(p probe) bool { return p.off == high }))
 }
 
 // toFront moves probe i to the front.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"slices"
 )
 
 // NewMasked makes a kernel that finds every place s where
@@ -41,7 +40,7 @@ var maskeds = append([]implementation[*maskedPlan]{
 // maskedPlan is what the kernels for a masked literal share.
 type maskedPlan struct {
 	lit, mask []byte  // lit has no bit that is not in mask
-	probes    []probe // at least two; see newProbes and fourUp
+	probes    []probe // see newProbes
 	exact     bool    // the probes are all of the literal that is no wildcard
 	maskedVerifier
 	tuning
@@ -58,13 +57,9 @@ func newMaskedPlan(lit, mask []byte) *maskedPlan {
 	if p.exact {
 		n = telling
 	}
-	probes, paired := newProbes(p.lit, p.mask, n)
-	if !paired {
-		probes = slices.Insert(probes, 1, probes[0])
-	}
-	p.probes = probes
-	fourUp(p.probes)
-	p.tuned.Store(&p.probes)
+	paired := false
+	p.probes, paired = newProbes(p.lit, p.mask, n)
+	p.tuned.Store(&order{p.probes, !paired && len(p.probes) > 1})
 	p.maskedVerifier = newMaskedVerifier(p.lit, p.mask)
 	return p
 }

@@ -14,33 +14,80 @@
 	JMP vector512
 
 group512:
-	LEAQ 256(R8), AX
-	CMPQ AX, R9
-	JGT  rest512
-	CARRY512(1, Z1, Z21, R13)
-	CARRY512(2, Z24, Z22, R14)
-	CARRY512(3, Z25, Z23, R15)
-	XORL CX, CX
+	CMPQ maskedState_wide(DI), $0
+	JNE  wide512
 
-four512:
+	// The pair. R14 has which bytes of the vector before are probe 1.
+	MOVQ     maskedState_distance(DI), R13
+	MOVQ     R13, R15
+	NEGQ     R15               // shifts are modulo 64: by 64 − distance
+	LEAQ     64(R8), AX
+	CMPQ     AX, R9
+	JGT      rest512
+	VPANDQ   (CX)(R8*1), Z21, Z2
+	VPCMPEQB Z2, Z1, K2
+	KMOVQ    K2, R14
+	SHLXQ    R15, R14, R14
+	XORL     DI, DI
+
+pair512:
 	LEAQ  256(R8), AX
 	CMPQ  AX, R9
-	JGT   restfour512
-	FOUR512(0)
-	FOUR512(64)
-	FOUR512(128)
-	FOUR512(192)
+	JGT   restpair512
+	PAIR512(0)
+	PAIR512(64)
+	PAIR512(128)
+	PAIR512(192)
 	ADDQ  $256, R8
-	TESTQ CX, CX
-	JZ    four512
-	NEAR
+	TESTQ DI, DI
+	JZ    pair512
+	MOVQ  st+0(FP), DI
 	INCQ  maskedState_near(DI)
 	MOVQ  R8, R13
 	SUBQ  $256, R8
 	JMP   vector512
 
-restfour512:
-	NEAR
+restpair512:
+	MOVQ st+0(FP), DI
+	JMP  rest512
+
+	// Four probes.
+wide512:
+	FAR
+
+four512:
+	LEAQ       512(R8), R13
+	CMPQ       R13, R9
+	JGT        rest512
+	FETCH
+	VPTERNLOGQ $0xff, Z2, Z2, Z2
+	VPTERNLOGQ $0xff, Z3, Z3, Z3
+	FOUR512(0, Y2, Y4, Y5)
+	FOUR512(32, Y3, Y6, Y7)
+	FOUR512(64, Y2, Y8, Y9)
+	FOUR512(96, Y3, Y4, Y5)
+	FOUR512(128, Y2, Y6, Y7)
+	FOUR512(160, Y3, Y8, Y9)
+	FOUR512(192, Y2, Y4, Y5)
+	FOUR512(224, Y3, Y6, Y7)
+	FOUR512(256, Y2, Y8, Y9)
+	FOUR512(288, Y3, Y4, Y5)
+	FOUR512(320, Y2, Y6, Y7)
+	FOUR512(352, Y3, Y8, Y9)
+	FOUR512(384, Y2, Y4, Y5)
+	FOUR512(416, Y3, Y6, Y7)
+	FOUR512(448, Y2, Y8, Y9)
+	FOUR512(480, Y3, Y4, Y5)
+	VPMINUB    Y2, Y3, Y2
+	VPTESTNMB  Y2, Y2, K1
+	KORTESTQ   K1, K1
+	JNZ        near512
+	MOVQ       R13, R8
+	JMP        four512
+
+near512:
+	INCQ maskedState_near(DI)
+	JMP  vector512
 
 rest512:
 	MOVQ R9, R13

@@ -12,8 +12,8 @@ var maskedsAssembled = []implementation[*maskedPlan]{
 // Every CPU feature that the instructions of the kernels need.
 var (
 	maskedAVX2Needs   = features{fAVX, fAVX2, fBMI1, fBMI2, fPOPCNT}
-	maskedAVX512Needs = features{fAVX, fAVX512F, fAVX512BW, fBMI1, fBMI2, fPOPCNT}
-	maskedVBMI2Needs  = features{fAVX, fAVX512F, fAVX512BW, fBMI2, fPOPCNT, fAVX512VBMI2}
+	maskedAVX512Needs = features{fAVX, fAVX2, fAVX512F, fAVX512BW, fAVX512VL, fBMI1, fBMI2, fPOPCNT}
+	maskedVBMI2Needs  = features{fAVX, fAVX2, fAVX512F, fAVX512BW, fAVX512VL, fBMI2, fPOPCNT, fAVX512VBMI2}
 )
 
 //go:noescape

@@ -7,10 +7,12 @@
 // The loops of literal_amd64.s, under masks: a byte of memory agrees with a
 // probe where (memory ^ value) & mask = 0. Differences:
 //
-//  1. One probe is seldom enough where only some bits of it count, so a group
-//     is asked for the pair from the start, and where it was foreseen that the
-//     pair lets through too much, for four probes.
-//  2. Groups that pass are gone through vector by vector: first the pair, then
+//  1. One probe is seldom enough where only some bits of it count, so there is
+//     no loop for one alone; it stands for both of a pair.
+//  2. Where pairs let through too much, by what has been learnt, or no two probes
+//     are near each other, four probes are asked for at once, each with a load of
+//     its own.
+//  3. Groups that pass are gone through vector by vector: first the pair, then
 //     the other probes one after the other, until no start is left.
 //
 // Registers: see scan_amd64.h. BX is base + off0, CX base + off1; within groups
@@ -24,42 +26,50 @@
 	VPBROADCASTD (maskedState_first+i*probe__size+probe_val)(DI), val   \
 	VPBROADCASTD (maskedState_first+i*probe__size+probe_mask)(DI), mask
 
-// NEAR loads the base, and the addresses of the first two probes.
+// NEAR loads the addresses of the first two probes, FAR those of the others.
 #define NEAR \
-	MOVQ (maskedState_blk+block_base)(DI), SI                      \
-	MOVL (maskedState_first+probe_off)(DI), BX                     \
-	MOVL (maskedState_first+probe__size+probe_off)(DI), CX         \
-	ADDQ SI, BX                                                    \
+	MOVL (maskedState_first+probe_off)(DI), BX               \
+	MOVL (maskedState_first+probe__size+probe_off)(DI), CX   \
+	ADDQ SI, BX                                              \
 	ADDQ SI, CX
 
-// CARRY512 puts in carry where probe i agrees with the 64 starts from R8.
-#define CARRY512(i, val, mask, carry) \
-	MOVL     (maskedState_first+i*probe__size+probe_off)(DI), AX   \
-	ADDQ     R8, AX                                                \
-	VPANDQ   (SI)(AX*1), mask, Z2                                  \
-	VPCMPEQB Z2, val, K1                                           \
-	KMOVQ    K1, carry
+#define FAR \
+	MOVL (maskedState_first+2*probe__size+probe_off)(DI), AX \
+	MOVL (maskedState_first+3*probe__size+probe_off)(DI), DX \
+	ADDQ SI, AX                                              \
+	ADDQ SI, DX
 
-// FOUR512 sets bits in CX where four probes agree with the vector at: a byte of
-// it is probe 0, and those the distances before it are the others.
-#define FOUR512(at) \
-	VMOVDQA64 at(BX)(R8*1), Z2              \
-	VPANDQ    Z2, Z20, Z3                   \
-	VPCMPEQB  Z3, Z0, K1                    \
-	KMOVQ     K1, SI                        \
-	ALSO512(1, Z1, Z21, R13)                \
-	ALSO512(2, Z24, Z22, R14)               \
-	ALSO512(3, Z25, Z23, R15)               \
-	ORQ       SI, CX
+// PAIR512 is that of literal_amd64.s.
+#define PAIR512(at) \
+	VMOVDQA64 (at)(BX)(R8*1), Z2   \
+	VPANDQ    Z2, Z21, Z3          \
+	VPANDQ    Z2, Z20, Z4          \
+	VPCMPEQB  Z3, Z1, K2           \
+	VPCMPEQB  Z4, Z0, K1           \
+	SHRXQ     R15, R14, R14        \
+	KMOVQ     K2, DX               \
+	SHLXQ     R13, DX, AX          \
+	ORQ       AX, R14              \
+	KMOVQ     K1, AX               \
+	ANDQ      AX, R14              \
+	ORQ       R14, DI              \
+	MOVQ      DX, R14
 
-#define ALSO512(i, val, mask, carry) \
-	VPANDQ   Z2, mask, Z3                      \
-	VPCMPEQB Z3, val, K1                       \
-	KMOVQ    K1, DX                            \
-	MULXQ    (maskedState_shift+i*8)(DI), AX, DX  \
-	ORQ      carry, AX                         \
-	ANDQ     AX, SI                            \
-	MOVQ     DX, carry
+// ALSO512 adds to acc what sets memory apart from a probe.
+#define ALSO512(memory, val, mask, acc, t) \
+	VPANDQ     memory, mask, t              \
+	VPTERNLOGQ $0xf6, val, t, acc             // acc | t ^ val
+
+// FOUR512 makes the least byte of least zero where four probes agree in the 32
+// starts from R8 + at. Vectors of 64 bytes, which all straddle lines but for
+// those of the first probe, halve the bandwidth here; of these every other does.
+#define FOUR512(at, least, acc, t) \
+	VPANDQ  at(BX)(R8*1), Y20, acc          \
+	VPXORQ  acc, Y0, acc                    \
+	ALSO512(at(CX)(R8*1), Y1, Y21, acc, t)  \
+	ALSO512(at(AX)(R8*1), Y24, Y22, acc, t) \
+	ALSO512(at(DX)(R8*1), Y25, Y23, acc, t) \
+	VPMINUB acc, least, least
 
 #define LOAD_LANES \
 	LANES
@@ -86,6 +96,23 @@ TEXT ·scanMaskedVBMI2(SB), NOSPLIT, $0-8
 	VPAND    memory, mask, t   \
 	VPCMPEQB val, t, t
 
+// PAIR256 is that of literal_amd64.s. It uses CX.
+#define PAIR256(at) \
+	VMOVDQA (at+0)(BX)(R8*1), Y2      \
+	VMOVDQA (at+32)(BX)(R8*1), Y3     \
+	EQUAL256(Y2, Y1, Y13, Y4)         \
+	EQUAL256(Y3, Y1, Y13, Y5)         \
+	EQUAL256(Y2, Y0, Y12, Y6)         \
+	EQUAL256(Y3, Y0, Y12, Y7)         \
+	SHRXQ   R15, R14, R14             \
+	MASK64(Y4, Y5, DX, AX)            \
+	SHLXQ   R13, DX, AX               \
+	ORQ     AX, R14                   \
+	MASK64(Y6, Y7, AX, CX)            \
+	ANDQ    AX, R14                   \
+	ORQ     R14, DI                   \
+	MOVQ    DX, R14
+
 // MASK64 is the mask of two vectors, lo and hi, by way of tmp.
 #define MASK64(lo, hi, mask, tmp) \
 	VPMOVMSKB lo, mask    \
@@ -93,33 +120,16 @@ TEXT ·scanMaskedVBMI2(SB), NOSPLIT, $0-8
 	SHLQ      $32, tmp    \
 	ORQ       tmp, mask
 
-#define CARRY256(i, val, mask, carry) \
-	MOVL (maskedState_first+i*probe__size+probe_off)(DI), AX    \
-	ADDQ R8, AX                                                 \
-	EQUAL256((SI)(AX*1), val, mask, Y2)                         \
-	EQUAL256(32(SI)(AX*1), val, mask, Y3)                       \
-	MASK64(Y2, Y3, carry, AX)
-
-// FOUR256 is FOUR512.
-#define FOUR256(at) \
-	VMOVDQA (at+0)(BX)(R8*1), Y2              \
-	VMOVDQA (at+32)(BX)(R8*1), Y3             \
-	EQUAL256(Y2, Y0, Y12, Y4)                 \
-	EQUAL256(Y3, Y0, Y12, Y5)                 \
-	MASK64(Y4, Y5, SI, AX)                    \
-	ALSO256(1, Y1, Y13, R13)                  \
-	ALSO256(2, Y10, Y14, R14)                 \
-	ALSO256(3, Y11, Y15, R15)                 \
-	ORQ     SI, CX
-
-#define ALSO256(i, val, mask, carry) \
-	EQUAL256(Y2, val, mask, Y4)               \
-	EQUAL256(Y3, val, mask, Y5)               \
-	MASK64(Y4, Y5, DX, AX)                    \
-	MULXQ (maskedState_shift+i*8)(DI), AX, DX \
-	ORQ   carry, AX                           \
-	ANDQ  AX, SI                              \
-	MOVQ  DX, carry
+// FOUR256 adds to acc where four probes agree in the 32 starts from R8 + at.
+#define FOUR256(at, acc, t, u) \
+	EQUAL256(at(BX)(R8*1), Y0, Y12, t)      \
+	EQUAL256(at(CX)(R8*1), Y1, Y13, u)      \
+	VPAND t, u, t                           \
+	EQUAL256(at(AX)(R8*1), Y10, Y14, u)     \
+	VPAND t, u, t                           \
+	EQUAL256(at(DX)(R8*1), Y11, Y15, u)     \
+	VPAND t, u, t                           \
+	VPOR  t, acc, acc
 
 // func scanMaskedAVX2(st *maskedState)
 TEXT ·scanMaskedAVX2(SB), NOSPLIT, $0-8
@@ -136,33 +146,81 @@ TEXT ·scanMaskedAVX2(SB), NOSPLIT, $0-8
 	JMP vector256
 
 group256:
-	LEAQ 256(R8), AX
+	CMPQ maskedState_wide(DI), $0
+	JNE  wide256
+
+	// The pair. R14 has which bytes of the 64 before are probe 1.
+	MOVQ maskedState_distance(DI), R13
+	MOVQ R13, R15
+	NEGQ R15               // shifts are modulo 64: by 64 − distance
+	LEAQ 64(R8), AX
 	CMPQ AX, R9
 	JGT  rest256
-	CARRY256(1, Y1, Y13, R13)
-	CARRY256(2, Y10, Y14, R14)
-	CARRY256(3, Y11, Y15, R15)
-	XORL CX, CX
+	EQUAL256(0(CX)(R8*1), Y1, Y13, Y4)
+	EQUAL256(32(CX)(R8*1), Y1, Y13, Y5)
+	MASK64(Y4, Y5, R14, AX)
+	SHLXQ R15, R14, R14
+	XORL  DI, DI
 
-four256:
+pair256:
 	LEAQ  256(R8), AX
 	CMPQ  AX, R9
-	JGT   restfour256
-	FOUR256(0)
-	FOUR256(64)
-	FOUR256(128)
-	FOUR256(192)
+	JGT   restpair256
+	PAIR256(0)
+	PAIR256(64)
+	PAIR256(128)
+	PAIR256(192)
 	ADDQ  $256, R8
-	TESTQ CX, CX
-	JZ    four256
+	TESTQ DI, DI
+	JZ    pair256
+	MOVQ  st+0(FP), DI
 	NEAR
 	INCQ  maskedState_near(DI)
 	MOVQ  R8, R13
 	SUBQ  $256, R8
 	JMP   vector256
 
-restfour256:
+restpair256:
+	MOVQ st+0(FP), DI
 	NEAR
+	JMP  rest256
+
+	// Four probes.
+wide256:
+	FAR
+
+four256:
+	LEAQ  512(R8), R13
+	CMPQ  R13, R9
+	JGT   rest256
+	FETCH
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
+	FOUR256(0, Y2, Y4, Y5)
+	FOUR256(32, Y3, Y6, Y7)
+	FOUR256(64, Y2, Y8, Y9)
+	FOUR256(96, Y3, Y4, Y5)
+	FOUR256(128, Y2, Y6, Y7)
+	FOUR256(160, Y3, Y8, Y9)
+	FOUR256(192, Y2, Y4, Y5)
+	FOUR256(224, Y3, Y6, Y7)
+	FOUR256(256, Y2, Y8, Y9)
+	FOUR256(288, Y3, Y4, Y5)
+	FOUR256(320, Y2, Y6, Y7)
+	FOUR256(352, Y3, Y8, Y9)
+	FOUR256(384, Y2, Y4, Y5)
+	FOUR256(416, Y3, Y6, Y7)
+	FOUR256(448, Y2, Y8, Y9)
+	FOUR256(480, Y3, Y4, Y5)
+	VPOR   Y2, Y3, Y2
+	VPTEST Y2, Y2
+	JNZ    near256
+	MOVQ   R13, R8
+	JMP    four256
+
+near256:
+	INCQ maskedState_near(DI)
+	JMP  vector256
 
 rest256:
 	MOVQ R9, R13

@@ -6,25 +6,25 @@ import "unsafe"
 
 // maskedState is what the assembly is handed.
 type maskedState struct {
-	blk    block
-	first  [4]probe  // are compared with memory at every start; the first is the furthest on, or the same
-	shift  [4]uint64 // 1 << the distance from each of them to the first, 0 to 63
-	probes *probe    // all of them
-	count  int       // of them, at least 2
-	near   int       // counted up for each group in which the first probes agreed somewhere
+	blk      block
+	first    [4]probe // of the probes; the last once more where there are fewer
+	probes   *probe   // all of them
+	count    int      // of them, at least 1
+	distance int      // from the second probe to the first, 0 to 63, where they are a pair
+	wide     int      // not 0 where the first four are asked for at once, and not the pair
+	near     int      // counted up for each group in which these agreed somewhere
 }
 
-// use makes a call use the probes in this order: of the first four, those that
-// are near the first; it stands in for the others.
-func (st *maskedState) use(probes []probe) {
-	st.probes, st.count = unsafe.SliceData(probes), len(probes)
+// use makes a call use the probes in this order.
+func (st *maskedState) use(o *order) {
+	st.probes, st.count = unsafe.SliceData(o.probes), len(o.probes)
 	for i := range st.first {
-		p := probes[min(i, len(probes)-1)]
-		d := probes[0].off - p.off
-		if d > maxDistance {
-			p, d = probes[0], 0
-		}
-		st.first[i], st.shift[i] = p, 1<<d
+		st.first[i] = o.probes[min(i, len(o.probes)-1)]
+	}
+	st.distance = int(st.first[0].off) - int(st.first[1].off)
+	st.wide = 0
+	if o.wide {
+		st.wide = 1
 	}
 }
 
@@ -58,8 +58,7 @@ func (r *maskedRun) more(from int) bool {
 		}
 		r.kept = blk.n
 	}
-	probes := *r.plan.tuned.Load()
-	r.st.use(probes)
+	r.st.use(r.plan.tuned.Load())
 	r.st.near, r.began = 0, blk.pos
-	return blk.more(int(probes[0].off), r.end, 1)
+	return blk.more(int(r.st.first[0].off), r.end, 1)
 }

@@ -34,7 +34,8 @@ func (a *app) graphCommand() *cobra.Command {
 		RunE:                  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(a.graphBuildCommand(), a.graphInfoCommand(), a.graphToCommand(), a.graphFromCommand(),
-		a.graphChainsCommand(), a.graphTopCommand(), a.graphReachCommand(), a.graphExportCommand(), a.graphViewCommand())
+		a.graphChainsCommand(), a.graphTopCommand(), a.graphReachCommand(), a.graphObjectsCommand(),
+		a.graphExportCommand(), a.graphViewCommand())
 	return cmd
 }
 

@@ -39,15 +39,17 @@ type ChainOptions struct {
 	Target addr.Range
 	// Depth is the most pointers of a chain, 1 to MaxDepth; 0 is 5.
 	Depth int
-	// Low and High are the window: offsets from Low to High, in bytes, are
-	// added to a pointer. Both 0 mean a Low of 0 and a High of 1023.
-	Low, High int64
+	// Window is what may be added to a pointer; nil is 0 to 1023 bytes.
+	Window *Window
 	// Roots is where chains begin. The zero value is the data of modules.
 	Roots Roots
 	// Also are graphs of other images of the same program: only chains that
 	// hold in each are listed. Counts of walks do not heed them.
 	Also []Also
 }
+
+// Window is offsets from Low to High, both included, in bytes.
+type Window struct{ Low, High int64 }
 
 // MaxDepth is the most pointers of a chain.
 const MaxDepth = 32
@@ -68,15 +70,15 @@ func (o *ChainOptions) complete() error {
 	if o.Depth == 0 {
 		o.Depth = 5
 	}
-	if o.Low == 0 && o.High == 0 {
-		o.High = 1023
+	if o.Window == nil {
+		o.Window = &Window{0, 1023}
 	}
 	var errs []error
 	if o.Depth < 1 || o.Depth > MaxDepth {
 		errs = append(errs, fmt.Errorf("chains of %d pointers: want 1 to %d", o.Depth, MaxDepth))
 	}
-	if o.Low > o.High || o.Low < -maxWindow || o.High > maxWindow {
-		errs = append(errs, fmt.Errorf("window from %d to %d bytes: want the lower end first, and neither beyond 2^32", o.Low, o.High))
+	if w := o.Window; w.Low > w.High || w.Low < -maxWindow || w.High > maxWindow {
+		errs = append(errs, fmt.Errorf("window from %d to %d bytes: want the lower end first, and neither beyond 2^32", w.Low, w.High))
 	}
 	if !o.Target.Valid() {
 		errs = append(errs, fmt.Errorf("target %v ends before it begins", o.Target))
@@ -92,17 +94,20 @@ func (o *ChainOptions) complete() error {
 // Chains is the answer to one question for chains. Levels are computed when
 // they are first needed. It is not safe for concurrent use.
 type Chains struct {
-	f      *Forward
-	opt    ChainOptions
-	places *places
-	roots  [rootClasses][]edgeRange
-	lo, hi []uint32 // of each edge: those in the window of its value
-	also   []*places
+	f         *Forward
+	opt       ChainOptions
+	low, high int64 // the window
+	places    *places
+	roots     [rootClasses][]edgeRange
+	also      []*places
+
+	lo, hi []uint32     // of each edge: those in the window of its value; nil until they are needed
+	finder windowFinder // for the window of a single edge
 
 	levels  []level  // by pointers of a chain less one
 	full    int      // so many levels are known for all edges; of later ones, for roots
 	sums    []uint64 // prefix sums of the last full level: of all edges before
-	high    []uint64 // the upper 64 bits of sums; nil where all are 0
+	tops    []uint64 // the upper 64 bits of sums; nil where all are 0
 	spare   []uint64 // for the next sums; may be nil
 	inexact bool     // sums have passed 2^128, and now say only whether there are walks
 }
@@ -123,27 +128,18 @@ type rootLevel struct {
 	walks  *big.Int
 }
 
-// Chains prepares a question. It costs O(edges).
+// Chains prepares a question. It costs little.
 func (f *Forward) Chains(o ChainOptions) (*Chains, error) {
 	if err := o.complete(); err != nil {
 		return nil, err
 	}
-	c := &Chains{f: f, opt: o, places: f.g.newPlaces()}
+	c := &Chains{f: f, opt: o, low: o.Window.Low, high: o.Window.High, places: f.g.newPlaces()}
 	if err := c.findRoots(); err != nil {
 		return nil, err
 	}
 	for _, a := range o.Also {
 		c.also = append(c.also, a.Forward.g.newPlaces())
 	}
-	n := len(f.targets)
-	c.lo, c.hi = make([]uint32, n), make([]uint32, n)
-	f.parallel(n, func(_, lo, hi int) {
-		finders := make([]windowFinder, hintCount)
-		for e := lo; e < hi; e++ {
-			v := f.targets[e]
-			c.lo[e], c.hi[e] = finders[(v>>hintShift)%hintCount].find(f, v, o.Low, o.High)
-		}
-	})
 	return c, nil
 }
 

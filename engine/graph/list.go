@@ -144,12 +144,12 @@ func (l *lister) walk(n int) {
 		l.arrive(v)
 		return
 	}
-	lo, hi := c.lo[e], c.hi[e]
+	lo, hi := c.window(e)
 	if l.used > l.budget { // it was lowered
 		return
 	}
-	if budget := l.budget - l.used; budget < uint64(max(c.opt.High, -c.opt.Low)) {
-		w, ok := window(v, max(c.opt.Low, -int64(budget)), min(c.opt.High, int64(budget)))
+	if budget := l.budget - l.used; budget < uint64(max(c.high, -c.low)) {
+		w, ok := window(v, max(c.low, -int64(budget)), min(c.high, int64(budget)))
 		if !ok || w.First > w.Last {
 			return
 		}
@@ -165,7 +165,7 @@ func (l *lister) walk(n int) {
 			continue
 		}
 		if !known {
-			first, _ := window(v, c.opt.Low, c.opt.High)
+			first, _ := window(v, c.low, c.high)
 			near, known = c.f.g.sources.below(first.First, &l.below), true
 		}
 		near = c.f.number(next, near)
@@ -193,7 +193,7 @@ func (l *lister) step(n int, size uint64) {
 // arrive ends a walk whose last pointer is v.
 func (l *lister) arrive(v addr.Addr) {
 	t := l.c.opt.Target
-	w, _ := window(v, l.c.opt.Low, l.c.opt.High)
+	w, _ := window(v, l.c.low, l.c.high)
 	t, _ = t.Intersect(w)
 	end := min(max(v, t.First), t.Last)
 	offset := int64(end - v)

@@ -56,23 +56,48 @@ func (c *Chains) addRoots() {
 // full level.
 func (c *Chains) walks(e uint32) (low, high uint64) {
 	if c.full == 0 {
-		if w, ok := window(c.f.targets[e], c.opt.Low, c.opt.High); ok && w.Overlaps(c.opt.Target) {
+		if w, ok := window(c.f.targets[e], c.low, c.high); ok && w.Overlaps(c.opt.Target) {
 			return 1, 0
 		}
 		return 0, 0
 	}
-	low, borrow := bits.Sub64(c.sums[c.hi[e]], c.sums[c.lo[e]], 0)
-	if c.high != nil {
-		high = c.high[c.hi[e]] - c.high[c.lo[e]] - borrow
+	lo, hi := c.window(e)
+	low, borrow := bits.Sub64(c.sums[hi], c.sums[lo], 0)
+	if c.tops != nil {
+		high = c.tops[hi] - c.tops[lo] - borrow
 	}
 	return low, high
+}
+
+// window is the edges in the window of an edge's value, by number.
+func (c *Chains) window(e uint32) (lo, hi uint32) {
+	if c.lo != nil {
+		return c.lo[e], c.hi[e]
+	}
+	return c.finder.find(c.f, c.f.targets[e], c.low, c.high)
+}
+
+// findWindows finds the windows of all edges.
+func (c *Chains) findWindows() {
+	n := len(c.f.targets)
+	c.lo, c.hi = make([]uint32, n), make([]uint32, n)
+	c.f.parallel(n, func(_, lo, hi int) {
+		finders := make([]windowFinder, hintCount)
+		for e := lo; e < hi; e++ {
+			v := c.f.targets[e]
+			c.lo[e], c.hi[e] = finders[(v>>hintShift)%hintCount].find(c.f, v, c.low, c.high)
+		}
+	})
 }
 
 // fill makes the first level full that is not.
 func (c *Chains) fill() {
 	l := &c.levels[c.full]
 	l.arrives = make([]uint64, len(c.f.targets)/64+1)
-	sums, high, fits := c.count(l, c.high != nil)
+	if c.full > 0 && c.lo == nil {
+		c.findWindows()
+	}
+	sums, high, fits := c.count(l, c.tops != nil)
 	if !fits && high == nil {
 		sums, high, fits = c.count(l, true)
 	}
@@ -85,7 +110,7 @@ func (c *Chains) fill() {
 			sums[e+1] = n
 		}
 	}
-	c.spare, c.sums, c.high = c.sums, sums, high
+	c.spare, c.sums, c.tops = c.sums, sums, high
 	c.full++
 }
 
@@ -165,7 +190,7 @@ func (c *Chains) count(l *level, wide bool) (sums, high []uint64, fits bool) {
 // end, whose windows the target is in. sums[e+1] is how many up to e.
 func (c *Chains) countFirst(arrives, sums []uint64, lo, hi int) (sum uint64) {
 	for e := lo; e < hi; e++ {
-		if w, ok := window(c.f.targets[e], c.opt.Low, c.opt.High); ok && w.Overlaps(c.opt.Target) {
+		if w, ok := window(c.f.targets[e], c.low, c.high); ok && w.Overlaps(c.opt.Target) {
 			arrives[e/64] |= 1 << (e % 64)
 			sum++
 		}
@@ -238,8 +263,8 @@ func (c *Chains) countWide(arrives, sums, high []uint64, lo, hi int) (sum, top u
 	for e := lo; e < hi; e++ {
 		v, borrow := bits.Sub64(c.sums[c.hi[e]], c.sums[c.lo[e]], 0)
 		h := uint64(0)
-		if c.high != nil {
-			h = c.high[c.hi[e]] - c.high[c.lo[e]] - borrow
+		if c.tops != nil {
+			h = c.tops[c.hi[e]] - c.tops[c.lo[e]] - borrow
 		}
 		if v|h != 0 {
 			arrives[e/64] |= 1 << (e % 64)

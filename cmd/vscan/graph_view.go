@@ -366,7 +366,7 @@ func (v *viewer) picture(arg string) error {
 func (v *viewer) chains(f *graph.Forward, target addr.Range, d *drawing) error {
 	o := graph.ChainOptions{Target: target, Depth: 5}
 	if v.window.set {
-		o.Window = &graph.Window{Low: v.window.low, High: v.window.high}
+		o.Window = &v.window.Window
 	}
 	c, err := f.Chains(o)
 	if err != nil {

@@ -46,10 +46,9 @@ type ChainOptions struct {
 	// Also are graphs of other images of the same program: only chains that
 	// hold in each are listed. Counts of walks do not heed them.
 	Also []Also
-}
 
-// Window is offsets from Low to High, both included, in bytes.
-type Window struct{ Low, High int64 }
+	noSparse bool // for tests: count all edges at each level
+}
 
 // MaxDepth is the most pointers of a chain.
 const MaxDepth = 32
@@ -104,12 +103,13 @@ type Chains struct {
 	lo, hi []uint32     // of each edge: those in the window of its value; nil until they are needed
 	finder windowFinder // for the window of a single edge
 
-	levels  []level  // by pointers of a chain less one
-	full    int      // so many levels are known for all edges; of later ones, for roots
-	sums    []uint64 // prefix sums of the last full level: of all edges before
-	tops    []uint64 // the upper 64 bits of sums; nil where all are 0
-	spare   []uint64 // for the next sums; may be nil
-	inexact bool     // sums have passed 2^128, and now say only whether there are walks
+	levels  []level     // by pointers of a chain less one
+	full    int         // so many levels are known for all edges; of later ones, for roots
+	sums    []uint64    // prefix sums of the last full level: of all edges before
+	sparse  *sparseSums // in place of sums, where few edges arrive
+	tops    []uint64    // the upper 64 bits of sums; nil where all are 0
+	spare   []uint64    // for the next sums; may be nil
+	inexact bool        // sums have passed 2^128, and now say only whether there are walks
 }
 
 // edgeRange is edges by number: lo ≤ number < hi.

@@ -171,6 +171,13 @@ func TestRandomChains(t *testing.T) {
 // checkChains compares what o finds with the plain search.
 func checkChains(t *testing.T, f *Forward, o ChainOptions, edges []Edge, class func(addr.Addr) (RootClass, bool)) (int, uint64) {
 	t.Helper()
+	checkChainsAs(t, f, o, edges, class)
+	o.noSparse = true
+	return checkChainsAs(t, f, o, edges, class)
+}
+
+func checkChainsAs(t *testing.T, f *Forward, o ChainOptions, edges []Edge, class func(addr.Addr) (RootClass, bool)) (int, uint64) {
+	t.Helper()
 	c, err := f.Chains(o)
 	if err != nil {
 		t.Fatal(err)
@@ -301,7 +308,7 @@ func TestManyWalks(t *testing.T) {
 	}
 	for _, workers := range []int{1, 3} {
 		f := mustForward(t, mustBuild(t, space, addr.LE64, Options{}), workers)
-		c, err := f.Chains(ChainOptions{Target: addr.Range{First: 0x1000, Last: 0x1000}, Window: &Window{0, 8*words - 1}, Depth: MaxDepth})
+		c, err := f.Chains(ChainOptions{noSparse: workers == 1, Target: addr.Range{First: 0x1000, Last: 0x1000}, Window: &Window{0, 8*words - 1}, Depth: MaxDepth})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -382,6 +389,56 @@ func TestAlso(t *testing.T) {
 		}
 		if c.want == 1 && fmt.Sprint(best[0].Place, best[0].Offsets) != "{/bin/prog 0x1000 8} [32 8]" {
 			t.Errorf("%v", best)
+		}
+	}
+}
+
+// Counts and the best chains of a larger graph are the same for any number of
+// workers, and whether the first levels are counted by asking who refers or by
+// going through all edges.
+func TestWalksAgree(t *testing.T) {
+	g := mustBuild(t, bigSpace(t, 1<<20), addr.LE64, Options{})
+	var counts []string
+	var best []Chain
+	for _, workers := range []int{1, 2, 5} {
+		f := mustForward(t, g, workers)
+		for _, noSparse := range []bool{false, true} {
+			target := addr.Addr(0x7f00_0005_0000)
+			c, err := f.Chains(ChainOptions{
+				Target: addr.Range{First: target, Last: target + 7}, Depth: 6, Window: &Window{-64, 512}, noSparse: noSparse,
+				Roots: Roots{Ranges: []addr.Range{{First: 0x7f00_0000_0000, Last: 0x7f00_0000_ffff}}},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var now []string
+			for n := 1; n <= 6; n++ {
+				walks, exact, err := c.Walks(t.Context(), n)
+				if err != nil {
+					t.Fatal(err)
+				}
+				now = append(now, fmt.Sprint(walks, exact))
+			}
+			some, err := c.Best(t.Context(), 300, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if counts == nil {
+				counts, best = now, some
+				t.Logf("walks %v, %d chains", counts, len(best))
+				if len(best) != 300 {
+					t.Errorf("%d chains", len(best))
+				}
+				continue
+			}
+			if !slices.Equal(now, counts) {
+				t.Errorf("%d workers, %v: walks %v, want %v", workers, noSparse, now, counts)
+			}
+			for i := range best {
+				if !slices.Equal(some[i].Words, best[i].Words) || !slices.Equal(some[i].Offsets, best[i].Offsets) {
+					t.Fatalf("%d workers, %v: chain %d is %v, want %v", workers, noSparse, i, some[i], best[i])
+				}
+			}
 		}
 	}
 }

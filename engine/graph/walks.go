@@ -62,6 +62,9 @@ func (c *Chains) walks(e uint32) (low, high uint64) {
 		return 0, 0
 	}
 	lo, hi := c.window(e)
+	if s := c.sparse; s != nil {
+		return s.before(hi) - s.before(lo), 0
+	}
 	low, borrow := bits.Sub64(c.sums[hi], c.sums[lo], 0)
 	if c.tops != nil {
 		high = c.tops[hi] - c.tops[lo] - borrow
@@ -94,6 +97,13 @@ func (c *Chains) findWindows() {
 func (c *Chains) fill() {
 	l := &c.levels[c.full]
 	l.arrives = make([]uint64, len(c.f.targets)/64+1)
+	if c.fillSparse(l) {
+		c.full++
+		return
+	}
+	if c.sparse != nil {
+		c.dense()
+	}
 	if c.full > 0 && c.lo == nil {
 		c.findWindows()
 	}

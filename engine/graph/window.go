@@ -2,6 +2,30 @@ package graph
 
 import "vscan/engine/addr"
 
+// Window is offsets from Low to High, both included, in bytes.
+type Window struct{ Low, High int64 }
+
+// Before is the values that are near r: those to which an offset of the window
+// can be added so that r is met. It stops at both ends of the address space.
+func (w Window) Before(r addr.Range) addr.Range {
+	return addr.Range{First: minus(r.First, w.High), Last: minus(r.Last, w.Low)}
+}
+
+// minus is a − o, or the end of the address space that it would pass.
+func minus(a addr.Addr, o int64) addr.Addr {
+	if o < 0 {
+		if b, ok := a.Add(uint64(-o)); ok {
+			return b
+		}
+		return addr.Max
+	}
+	b, ok := a.Sub(uint64(o))
+	if !ok {
+		return 0
+	}
+	return b
+}
+
 // windowFinder finds the edges whose sources are in the window of a value. It
 // is quick where the one before was near.
 type windowFinder struct {

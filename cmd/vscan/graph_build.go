@@ -209,6 +209,12 @@ func (a *app) printInfo(cmd *cobra.Command, g *graph.Graph, path, format string,
 			a.note("%s: edges were left out: only to saved bytes: %v, only from or to some places: %v", path, i.PresentOnly, i.Filtered)
 		}
 	}
+	if format == "jsonl" {
+		w := a.newTable(format, "graph", []string{"edges", "words", "pages", "bytes", "regions", "present", "absent", "scanned", "unreadable", "present_only", "filtered"})
+		if err := w.row(i.Edges, i.Words, i.Pages, i.Bytes, uint64(i.Regions), i.Present, i.Absent, i.Scanned, i.Unreadable, i.PresentOnly, i.Filtered); err != nil {
+			return err
+		}
+	}
 	cells, err := g.Matrix(cmd.Context(), workers)
 	if err != nil {
 		return err

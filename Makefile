@@ -37,7 +37,7 @@ purego:
 
 # Needs qemu-user-static.
 arm64:
-	CGO_ENABLED=0 GOARCH=arm64 $(GO) test -short -exec qemu-aarch64-static ./engine/addr ./engine/segtree ./engine/shard ./engine/simd ./engine ./patterns
+	CGO_ENABLED=0 GOARCH=arm64 $(GO) test -short -exec qemu-aarch64-static ./engine/addr ./engine/segtree ./engine/shard ./engine/simd ./engine ./patterns/...
 
 cross:
 	for os in linux darwin windows; do for arch in amd64 arm64; do \

@@ -20,11 +20,13 @@ var imports = map[string][]string{
 	"vscan/engine/shard":   {"segtree", "addr"},
 	"vscan/engine/simd":    {"addr"},
 	"vscan/patterns":       {"automaton", "addr"},
+	"vscan/patterns/sets":  {"patterns"},
+	"vscan/patterns/yara":  {"patterns", "addr"},
 	"vscan/engine":         {"segtree", "shard", "simd", "patterns", "addr"},
 	"vscan/engine/image":   {"engine", "addr"},
 	// Edges are what a scan for ptr finds; words, ranges and levels as in engine.
 	"vscan/engine/graph": {"engine", "patterns", "simd", "addr"},
-	"vscan/cmd/vscan":    {"graph", "image", "engine", "patterns", "simd", "addr"},
+	"vscan/cmd/vscan":    {"graph", "image", "engine", "patterns", "sets", "yara", "simd", "addr"},
 	"vscan/bench":        {"image", "engine", "patterns", "simd", "addr"},
 }
 

@@ -58,6 +58,8 @@ type tools struct {
 	base   addr.Addr              // of the bytes that find is given
 	byteAt func(int) (byte, bool) // the byte so far from base, of what lies around them
 
+	inScope func(int) (byte, bool) // the same, of what is searched
+
 	lens []uint32 // of the matches that find has appended, where their needles have none
 }
 

@@ -122,7 +122,6 @@ func (u *exprUnit) find(t *tools, dst []simd.Match, b []byte, from, to int) ([]s
 	if x.starts == nil {
 		x.starts, x.chains = make([][]interval, len(u.exprs)), make([]chain, len(u.exprs))
 		x.stretch = longStretch
-		x.memory.Beyond = t.byteAt
 	}
 	to = min(to, from+x.stretch)
 	if begin := t.base + addr.Addr(from); begin != x.at || begin < x.origin {
@@ -211,6 +210,10 @@ func merged(list []interval) []interval {
 // have together.
 func (u *exprUnit) verify(t *tools, i int, v interval) (work int) {
 	x, e := &t.expr, &u.exprs[i]
+	x.memory.Beyond = t.byteAt
+	if e.Apart {
+		x.memory.Beyond = t.inScope
+	}
 	var c *chain
 	if e.disjoint {
 		c = &x.chains[i]

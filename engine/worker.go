@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"sort"
 
 	"vscan/engine/addr"
 	"vscan/engine/shard"
@@ -88,7 +89,7 @@ func newWorker(s *scan) *worker {
 	for i, u := range s.units {
 		w.streams[i].unit = u
 	}
-	w.tools.byteAt = w.byteAt
+	w.tools.byteAt, w.tools.inScope = w.byteAt, w.inScope
 	return w
 }
 
@@ -223,6 +224,17 @@ func (w *worker) byteAt(i int) (byte, bool) {
 	}
 	b, err := w.space.Byte(a)
 	return b, err == nil
+}
+
+// inScope is byteAt of bytes that are to be searched.
+func (w *worker) inScope(i int) (byte, bool) {
+	a := w.tools.base + addr.Addr(i) // where it wraps round, byteAt says so
+	runs := w.plan.runs
+	k := sort.Search(len(runs), func(k int) bool { return runs[k].Last >= a })
+	if k == len(runs) || runs[k].First > a {
+		return 0, false
+	}
+	return w.byteAt(i)
 }
 
 func (w *worker) grow(n int) {

@@ -84,6 +84,7 @@ type Set struct {
 	needles  []Needle
 	exprs    []Expr
 	maxLen   int
+	target   Target // that it was compiled for
 }
 
 // Patterns is the patterns in the order given, without repetitions (see
@@ -118,7 +119,7 @@ func Compile(pats []Pattern, t Target) (*Set, error) {
 		return nil, fmt.Errorf("word size %d: want 4 or 8 bytes", t.WordSize)
 	}
 	c := compiler{target: t}
-	s := &Set{patterns: make([]Pattern, 0, len(pats)), needles: make([]Needle, 0, len(pats))}
+	s := &Set{patterns: make([]Pattern, 0, len(pats)), needles: make([]Needle, 0, len(pats)), target: t}
 	type place struct{ pattern, first, last int } // its needles are [first:last]
 	byName := make(map[string]place, len(pats))
 	word := MissingError{What: "word size", Flag: "--word 4|8", More: -1}

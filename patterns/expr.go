@@ -19,6 +19,11 @@ type Expr struct {
 	// Anchors: every match holds at least one of them. Nil: they would be of no
 	// use, and all of memory is looked at with the Matcher.
 	Anchors []Anchor
+
+	// Apart: what lies around the bytes to be searched is as if memory had none.
+	// Else Memory.Beyond tells of all memory, whether it is to be searched or
+	// not.
+	Apart bool
 }
 
 // Anchor is bytes that a match holds, and where in it they can begin.

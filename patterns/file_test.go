@@ -189,6 +189,48 @@ func TestManyErrors(t *testing.T) {
 	}
 }
 
+// mixedPatterns is a file of n patterns as those of whom collects signatures: a
+// third masked, a tenth in any case, a tenth wide, the rest plain, and a
+// twentieth each regular expressions and hex with jumps.
+func mixedPatterns(n int) string {
+	var b strings.Builder
+	for i := range n {
+		switch k := i % 20; {
+		case k < 6:
+			fmt.Fprintf(&b, "m%d = hex:%08x ?? ?? cafe 4? %04x\n", i, i, i%65536)
+		case k < 8:
+			fmt.Fprintf(&b, "i%d = text/i:Some Words, %d of them\n", i, i)
+		case k < 10:
+			fmt.Fprintf(&b, "w%d = text/w:some wide words %d\n", i, i)
+		case k == 10:
+			fmt.Fprintf(&b, "r%d = re:key%d=[0-9a-f]{8,32}(?:;|$)\n", i, i)
+		case k == 11:
+			fmt.Fprintf(&b, "j%d = hex:4d5a%08x [4-16] ( 50 45 | 4e 45 )\n", i, i)
+		case k == 12:
+			fmt.Fprintf(&b, "f%d = f64le:%d.5~0.25\n", i, i)
+		default:
+			fmt.Fprintf(&b, "t%d = text:signature number %d\n", i, i)
+		}
+	}
+	return b.String()
+}
+
+// BenchmarkMixed is reading and compiling: what stands between a user with 100,000
+// patterns and the search.
+func BenchmarkMixed(b *testing.B) {
+	in := mixedPatterns(100_000)
+	for b.Loop() {
+		pats, err := ParseFile("f", strings.NewReader(in))
+		if err != nil {
+			b.Fatal(err)
+		}
+		s, err := Compile(pats, le64)
+		if err != nil || len(s.Patterns()) != 100_000 || len(s.Exprs()) != 10_000 {
+			b.Fatal(err)
+		}
+	}
+}
+
 func BenchmarkParseFile(b *testing.B) {
 	in := manyPatterns(100_000)
 	b.SetBytes(int64(len(in)))

@@ -41,7 +41,7 @@ func parseFloat(in input, word, _ string) (body, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &wordsBody{words: words, size: t.bits / 8, order: order, fixed: fixed}, nil
+	return &wordsBody{words: words, size: t.bits / 8, show: showFloat, order: order, fixed: fixed}, nil
 }
 
 // parse reads VALUE, LO..HI or VALUE~TOL.

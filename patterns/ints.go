@@ -35,7 +35,8 @@ type wordsBody struct {
 	words []ValueRange
 	size  int // in bytes
 	order addr.ByteOrder
-	fixed bool // the order is given, or there is none
+	fixed bool                            // the order is given, or there is none
+	show  func(v uint64, size int) string // a number as stored, in decimal
 }
 
 // splitOrder takes the byte order off a type, as of u32be; fixed says whether
@@ -65,7 +66,11 @@ func parseInt(in input, word, _ string) (body, error) {
 	if t.bits == 8 {
 		order, fixed = addr.Little, true
 	}
-	return &wordsBody{words: t.words(s), size: int(t.bits / 8), order: order, fixed: fixed}, nil
+	show := showUnsigned
+	if t.signed {
+		show = showSigned
+	}
+	return &wordsBody{words: t.words(s), size: int(t.bits / 8), show: show, order: order, fixed: fixed}, nil
 }
 
 func (b *wordsBody) needles(_ *Pattern, c *compiler) ([]Needle, error) {

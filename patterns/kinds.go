@@ -7,7 +7,8 @@ var kinds = []*kind{
 	&hexKind,    // hex.go
 	&intKind,    // ints.go
 	&ptrKind,    // ptr.go
-	&floatKind,  // later.go
+	&floatKind,  // floats.go
+	&aesKind,    // aes.go
 	&regexpKind, // regexp.go
 }
 

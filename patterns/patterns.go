@@ -36,6 +36,8 @@
 //	re:BODY         a regular expression on bytes, of RE2's syntax
 //	re/i:BODY       without regard to the case of ASCII letters; s: . is \n as
 //	                well; m: ^ and $ hold at \n as well; w, W and a as of text
+//	aes:BITS        the key schedule of AES with a key of 128, 192 or 256
+//	                bits, verified; aes/s: its words the other way round
 //
 // Flags go together, as in text/wi:, but for x, b and B, which go with none of
 // the others that change what a letter may be.
@@ -96,9 +98,11 @@ const (
 	Ptr                 // ptr:, a word that holds an address
 	Float               // f32: and f64:, a floating-point number or a range
 	Regexp              // re:, a regular expression on bytes
+	AES                 // aes:, a key schedule
+	Run                 // printable characters in a row: Strings
 )
 
-// String is the kind in one word: literal, text, hex, int, ptr, float or re.
+// String is the kind in one word: literal, text, hex, int, ptr, float, re, aes or run.
 func (k Kind) String() string {
 	switch k {
 	case Literal:
@@ -115,6 +119,10 @@ func (k Kind) String() string {
 		return "float"
 	case Regexp:
 		return "re"
+	case AES:
+		return "aes"
+	case Run:
+		return "run"
 	}
 	return "unknown"
 }

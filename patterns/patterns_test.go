@@ -630,7 +630,7 @@ func TestErrorText(t *testing.T) {
 }
 
 func TestKindString(t *testing.T) {
-	for k, want := range []string{"literal", "text", "hex", "int", "ptr", "float", "re", "unknown"} {
+	for k, want := range []string{"literal", "text", "hex", "int", "ptr", "float", "re", "aes", "run", "unknown"} {
 		if got := Kind(k).String(); got != want {
 			t.Errorf("kind %d: %s, want %s", k, got, want)
 		}

@@ -25,7 +25,7 @@ import (
 //
 // Flag x looks for the text, in its encodings, with every byte exclusive-ored
 // with a key: any from 00 to ff, or with x(LO-HI) those from LO to HI, in
-// hexadecimal. Flag b looks for what base64 makes of the text wherever in a
+// hexadecimal. Flag f then asks what lies around as it is, without the key. Flag b looks for what base64 makes of the text wherever in a
 // longer one it lies, B for the same as UTF-16, little-endian (base64.go).
 var textKind = kind{
 	kind:  Text,
@@ -61,6 +61,9 @@ type TextOptions struct {
 	Base64, Base64Wide bool
 	Alphabet           string
 }
+
+// maxXored bounds the bytes that a text comes to under all of its keys.
+const maxXored = 16 * MaxBytes
 
 // KeyRange is the keys Lo to Hi, both included.
 type KeyRange struct{ Lo, Hi byte }
@@ -164,6 +167,12 @@ func newText(in input, b []byte, units []uint16, o TextOptions) (body, error) {
 		}
 	}
 	if o.Xor != nil {
+		keys := int(o.Xor.Hi) - int(o.Xor.Lo) + 1
+		for _, w := range out {
+			if n := len(w.bytes); n > maxXored/keys {
+				return nil, in.fault(in.pos, "%d keys and %d bytes: at most %d bytes in all", keys, n, maxXored)
+			}
+		}
 		out = out.xor(*o.Xor)
 	}
 	if o.Base64 || o.Base64Wide {

@@ -10,7 +10,6 @@ type word struct {
 	encoding
 	unit int  // bytes of a character: 1 or 2
 	big  bool // whether the high byte of two is the first
-	key  byte // that all of it was exclusive-ored with
 }
 
 // add adds text in an encoding.
@@ -20,15 +19,15 @@ func (w words) add(e encoding, unit int, big bool) words {
 
 // xor is the words under every key.
 func (w words) xor(keys KeyRange) words {
-	out := make(words, 0, len(w)*(int(keys.Hi)-int(keys.Lo)+1))
+	var out words
 	for _, v := range w {
 		for key := int(keys.Lo); key <= int(keys.Hi); key++ {
-			b := bytes.Clone(v.bytes)
-			for i := range b {
-				b[i] ^= byte(key)
+			x := v
+			x.bytes = bytes.Clone(v.bytes)
+			for i := range x.bytes {
+				x.bytes[i] ^= byte(key)
 			}
-			v.bytes, v.key = b, byte(key)
-			out = append(out, v)
+			out = append(out, x)
 		}
 	}
 	return out
@@ -73,7 +72,8 @@ func (w *word) equal(b []byte) bool {
 }
 
 // alnum says whether an ASCII letter or digit stands at a place, encoded as the
-// word is.
+// word is. A key is no part of that: what lies around is taken as it is, as
+// YARA does.
 func (w *word) alnum(m *Memory, at int) bool {
 	var b [2]byte
 	for i := range w.unit {
@@ -81,7 +81,7 @@ func (w *word) alnum(m *Memory, at int) bool {
 		if !ok {
 			return false
 		}
-		b[i] = c ^ w.key
+		b[i] = c
 	}
 	c, zero := b[0], b[1]
 	if w.big {

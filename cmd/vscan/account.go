@@ -14,8 +14,10 @@ import (
 // summary is the account of one image that every output ends with.
 type summary struct {
 	image                       string
-	pats                        []patterns.Pattern
-	counts                      []uint64 // of hits, by pattern
+	names                       []string // of what is looked for, in order
+	counts                      []uint64 // of hits, by name
+	first                       []int    // by pattern: its name, or the first of several
+	rules                       *ruleRun // nil: there are none
 	hits                        uint64
 	scanned, absent, unreadable uint64 // bytes
 	inScope                     uint64 // bytes that a whole scan looks at
@@ -25,20 +27,31 @@ type summary struct {
 	seconds                     float64
 }
 
-func newSummary(image string, set *patterns.Set) *summary {
-	pats := set.Patterns()
-	return &summary{image: image, pats: pats, counts: make([]uint64, len(pats))}
+// newSummary is that of a search for a set; names says how the hits of a
+// pattern are called, nil: by its name.
+func newSummary(image string, set *patterns.Set, names func(patterns.Pattern) []string) *summary {
+	s := &summary{image: image}
+	for _, p := range set.Patterns() {
+		s.first = append(s.first, len(s.names))
+		if names == nil {
+			s.names = append(s.names, p.Name)
+		} else {
+			s.names = append(s.names, names(p)...)
+		}
+	}
+	s.counts = make([]uint64, len(s.names))
+	return s
 }
 
 // add counts the hits of a batch.
 func (s *summary) add(b *engine.Batch) {
 	s.hits += b.Len()
 	if pattern, ok := b.Uniform(); ok {
-		s.counts[pattern] += b.Len()
+		s.counts[s.first[pattern]] += b.Len()
 		return
 	}
 	for i := range int(b.Len()) {
-		s.counts[b.Pattern(i)]++
+		s.counts[s.first[b.Pattern(i)]]++
 	}
 }
 
@@ -73,8 +86,11 @@ func (a *app) account(f *searchFlags, t *target, s *summary, stats engine.Stats,
 	if s.inScope == 0 {
 		a.note("%s: there was nothing to search: the image has no byte there", t.arg)
 	}
-	if s.limited {
+	if s.limited && f.max > 0 {
 		a.note("%s: limited: not more than %s a pattern (-m); there may be more", t.arg, plural(f.max, "hit"))
+	}
+	if s.rules != nil {
+		s.rules.account(a)
 	}
 	a.noteMissing(t)
 	if s.unreadable > 0 {

@@ -42,15 +42,18 @@ func (r *csvReporter) record(header []string, fields ...string) error {
 	return r.err
 }
 
-func (r *csvReporter) hit(h engine.Hit, pattern string) error {
+func (r *csvReporter) hit(h *shownHit) error {
 	m := r.at(h.Addr)
-	return r.record(hitHeader(), r.name(r.target.arg), h.Addr.String(), r.name(pattern), strconv.Itoa(h.Len), r.name(m.Name),
+	return r.record(hitHeader(), r.name(r.target.arg), h.Addr.String(), r.name(h.pattern), strconv.Itoa(h.Len), r.name(m.Name),
 		strconv.FormatUint(fileOffset(m, h.Addr), 10), hex.EncodeToString(h.Bytes))
 }
 
 func hitHeader() []string {
 	return []string{"image", "addr", "pattern", "len", "mapping", "offset", "bytes"}
 }
+
+// rule writes nothing: rows are hits.
+func (r *csvReporter) rule(*ruleHit) error { return r.err }
 
 func (r *csvReporter) interval(v engine.Interval) error {
 	m := v.Mapping
@@ -65,7 +68,7 @@ func (r *csvReporter) end(s *summary) {
 		r.record(hitHeader())
 		return
 	}
-	for i, p := range s.pats {
-		r.record([]string{"image", "pattern", "hits"}, r.name(s.image), r.name(p.Name), strconv.FormatUint(s.counts[i], 10))
+	for i, name := range s.names {
+		r.record([]string{"image", "pattern", "hits"}, r.name(s.image), r.name(name), strconv.FormatUint(s.counts[i], 10))
 	}
 }

@@ -140,11 +140,12 @@ func (a *app) demo(cmd *cobra.Command) error {
 		return err
 	}
 	rep.begin(t)
-	s := newSummary(t.arg, set)
+	s := newSummary(t.arg, set, nil)
+	view := &viewer{space: t.space, set: set, bytes: engine.HitBytes}
 	stats, err := sc.Scan(cmd.Context(), func(h engine.Hit) bool {
 		s.hits++
 		s.counts[h.Pattern]++
-		return rep.hit(h, s.pats[h.Pattern].Name) == nil
+		return rep.hit(view.show(h)) == nil
 	})
 	if err != nil {
 		return err
@@ -152,8 +153,8 @@ func (a *app) demo(cmd *cobra.Command) error {
 	s.fill(t, sc, stats)
 	say("The account: %s, %s scanned, %s not saved, kernel %s, %s.", plural(s.hits, "hit"), size(s.scanned),
 		size(s.absent), s.kernel, plural(uint64(s.workers), "worker"))
-	for i, p := range s.pats {
-		say("%6d  %s", s.counts[i], p.Name)
+	for i, name := range s.names {
+		say("%6d  %s", s.counts[i], name)
 	}
 	say("\nNext: vscan find PATTERN IMAGE on a core, a memory dump or pid:N; vscan --help.")
 	return rep.err

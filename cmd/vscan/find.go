@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"vscan/patterns"
+	"vscan/patterns/sets"
 )
 
 const findHelp = `find prints every occurrence of the patterns, in ascending order of address,
@@ -18,19 +19,31 @@ overlapping ones too, and also those that run from one mapping into the next.
 A pattern is KIND[/FLAGS]:BODY, with NAME= in front if it is to have a name.
 What does not start with a known kind is literal text.
 
-  text:BODY           with escapes \xNN \n \0 \\; flags w UTF-16LE, W UTF-16BE
-  hex:BODY            pairs of hexadecimal digits
+  text:BODY           with escapes \xNN \n \0 \\; flags i (the case of ASCII
+                      letters does not count), w UTF-16LE, W UTF-16BE, a plain
+                      bytes as well, f full word, x xor with any byte, b base64
+  hex:BODY            pairs of hexadecimal digits, ? any digit, ~ not, [4-6]
+                      jumps, ( A | B ) alternatives
   u8 u16 u32 u64      a number, VALUE or a range; le or be behind the type sets
   i8 i16 i32 i64      the byte order (default that of the image)
+  f32 f64             likewise, VALUE, LO..HI or VALUE~TOLERANCE
   ptr:TARGET          words that hold an address: ADDR, a range, or @NAME of a
                       mapping (@mapped: anything mapped); aligned to the word
+  re:EXPRESSION       a regular expression on bytes, of RE2's syntax; flags i, s,
+                      m, and w W a as of text
+  aes:BITS            key schedules of AES with 128, 192 or 256 bits
 
-With -e, -f or -F all arguments are images. A pattern that begins with - goes
+Numbers are shown decoded: behind the bytes in text, as value in jsonl, where it
+is a string, for numbers of JSON lose them above 2^53. Of aes it is the key.
+
+With -e, -f, -F or --set all arguments are images. A pattern that begins with - goes
 behind -e or --.`
 
 func (a *app) findCommand() *cobra.Command {
 	var f searchFlags
 	var p patternArgs
+	var at []string
+	var explain bool
 	cmd := &cobra.Command{
 		Use:   "find [flags] PATTERN IMAGE...",
 		Short: "Search for patterns",
@@ -44,38 +57,64 @@ func (a *app) findCommand() *cobra.Command {
 		DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			p.stdin = cmd.InOrStdin()
+			p.noImages = explain
 			pats, images, err := p.split(cmd, args)
 			if err != nil {
 				return err
+			}
+			f.rules = p.rules
+			if len(f.rules) == 0 && (f.allStrings || cmd.Flags().Changed("rule-scope")) {
+				return usageError(cmd, "--all-strings and --rule-scope go with YARA rules: -f FILE.yar")
+			}
+			if !f.quiet {
+				a.noteSkipped(&f)
+			}
+			if explain {
+				return a.explain(&f, pats, images)
+			}
+			if len(at) > 0 {
+				if f.at, err = readHits(at, p.stdin); err != nil {
+					return err
+				}
 			}
 			return a.search(cmd.Context(), &f, pats, images)
 		},
 	}
 	fs := cmd.Flags()
 	fs.StringArrayVarP(&p.exprs, "pattern", "e", nil, "search for `PATTERN`; repeatable")
-	fs.StringArrayVarP(&p.files, "file", "f", nil, "search for the patterns of `FILE`, one a line, # for comments; - is standard input; repeatable")
+	fs.StringArrayVarP(&p.files, "file", "f", nil, "search for the patterns of `FILE`, one a line, # for comments, or for the YARA rules of a .yar or .yara; - is standard input; repeatable")
+	f.ruleScope = "image"
+	choiceVar(cmd, &f.ruleScope, "rule-scope", "", "what YARA rules are asked of, `WHAT`: the image, or each mapping by itself", "image", "mapping")
+	fs.BoolVar(&f.allStrings, "all-strings", false, "print the hits of the strings of all YARA rules, not only of those that match, as they are found")
+	fs.StringArrayVar(&p.sets, "set", nil, "search for the patterns of the built-in set `NAME`: see vscan sets; repeatable")
+	cmd.RegisterFlagCompletionFunc("set", completeSets)
 	fs.StringArrayVarP(&p.literals, "fixed", "F", nil, "search for the lines of `FILE` as they stand; - is standard input; repeatable")
+	fs.StringArrayVar(&at, "at", nil, "only where an earlier search hit: at the addresses of the hits in `FILE`, its output as jsonl; - is standard input; repeatable")
+	fs.BoolVar(&explain, "explain", false, "print how each pattern would be looked for, and search nothing; goes without an image")
 	f.register(cmd)
 	return cmd
 }
 
 // patternArgs are where find has its patterns from.
 type patternArgs struct {
-	exprs, files, literals []string
-	stdin                  io.Reader // the file -
+	exprs, files, literals, sets []string
+	stdin                        io.Reader // the file -
+	noImages                     bool      // there need be none
+
+	rules []ruleFile // what split found in files of YARA rules
 }
 
 // split is all patterns that the flags and arguments give, and the images that
 // remain of the arguments. The error joins what is wrong with any pattern.
-func (p patternArgs) split(cmd *cobra.Command, args []string) ([]patterns.Pattern, []string, error) {
-	if len(p.exprs)+len(p.files)+len(p.literals) == 0 {
+func (p *patternArgs) split(cmd *cobra.Command, args []string) ([]patterns.Pattern, []string, error) {
+	if len(p.exprs)+len(p.files)+len(p.literals)+len(p.sets) == 0 {
 		if len(args) == 0 {
 			return nil, nil, usageError(cmd, "no pattern and no image given: vscan find PATTERN IMAGE...")
 		}
 		p.exprs, args = args[:1], args[1:]
 	}
-	if len(args) == 0 {
-		return nil, nil, usageError(cmd, "no image given: with -e, -f or -F all arguments are images, else all but the first")
+	if len(args) == 0 && !p.noImages {
+		return nil, nil, usageError(cmd, "no image given: with -e, -f, -F or --set all arguments are images, else all but the first")
 	}
 	var pats []patterns.Pattern
 	var errs []error
@@ -89,35 +128,60 @@ func (p patternArgs) split(cmd *cobra.Command, args []string) ([]patterns.Patter
 	}
 	for _, name := range p.files {
 		if ext := filepath.Ext(name); ext == ".yar" || ext == ".yara" {
-			add(nil, fmt.Errorf("%s: YARA rules are not supported yet; use the yara command, or a file of vscan's own patterns", name))
+			rules, err := readFile(p.stdin, name, readRules)
+			if err == nil {
+				p.rules = append(p.rules, rules)
+				add(rules.Patterns(), nil)
+			} else {
+				errs = append(errs, err)
+			}
 			continue
 		}
-		add(p.readFile(name, patterns.ParseFile))
+		add(p.readPatterns(name, parseIncluding))
 	}
 	for _, name := range p.literals {
-		add(p.readFile(name, patterns.Lines))
+		add(p.readPatterns(name, patterns.Lines))
+	}
+	for _, name := range p.sets {
+		set, err := sets.Get(name)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("--set: %w", err))
+			continue
+		}
+		add(set.Patterns())
 	}
 	return pats, args, errors.Join(errs...)
 }
 
-// readFile reads the patterns of a file, of standard input where it is named -.
-func (p patternArgs) readFile(name string, parse func(string, io.Reader) ([]patterns.Pattern, error)) ([]patterns.Pattern, error) {
-	r := p.stdin
-	if name == "-" {
-		name = "standard input"
-	} else {
-		file, err := os.Open(name)
-		if err != nil {
-			return nil, err
-		}
-		defer file.Close()
-		r = file
-	}
-	pats, err := parse(name, r)
+// readPatterns reads the patterns of a file, of which there is at least one.
+func (p *patternArgs) readPatterns(name string, parse func(string, io.Reader) ([]patterns.Pattern, error)) ([]patterns.Pattern, error) {
+	pats, err := readFile(p.stdin, name, parse)
 	if err == nil && len(pats) == 0 {
-		err = fmt.Errorf("%s: no pattern in the file", name)
+		err = fmt.Errorf("%s: no pattern in the file", fileName(name))
 	}
 	return pats, err
+}
+
+// readFile parses a file, or standard input where it is named -.
+func readFile[T any](stdin io.Reader, name string, parse func(string, io.Reader) (T, error)) (T, error) {
+	if name == "-" {
+		return parse(fileName(name), stdin)
+	}
+	file, err := os.Open(name)
+	if err != nil {
+		var none T
+		return none, err
+	}
+	defer file.Close()
+	return parse(name, file)
+}
+
+// fileName is how messages call a file.
+func fileName(name string) string {
+	if name == "-" {
+		return "standard input"
+	}
+	return name
 }
 
 func (a *app) refsCommand() *cobra.Command {

@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"strconv"
 	"strings"
 
 	"vscan/engine"
 	"vscan/engine/addr"
+	"vscan/patterns/yara"
 )
 
 // jsonlReporter writes one JSON object a line. Addresses are strings, since
@@ -18,11 +20,14 @@ type jsonlReporter struct {
 	base
 	line    []byte
 	written int // bytes of the block so far
+	slack   int // see blockSlack
 	names   cache
 }
 
-func newJSONLReporter(b base) *jsonlReporter {
-	return &jsonlReporter{base: b, names: cache{of: quoteJSON}}
+func newJSONLReporter(b base, s style) *jsonlReporter {
+	// A byte takes two digits, and in a value up to six.
+	more := 8 * max(0, int(s.bytes)-engine.HitBytes)
+	return &jsonlReporter{base: b, slack: min(blockSlack+more, blockBytes/8), names: cache{of: quoteJSON}}
 }
 
 // quoteJSON is s as JSON. Bytes that are not UTF-8, which JSON cannot hold, are
@@ -64,8 +69,8 @@ func (r *jsonlReporter) start(kind string) {
 // Blocks of blockBytes of the output hold whole lines, so that it can be cut
 // at any multiple of that (split -b 1M, a reader that counts block by block)
 // and no hit falls on a cut. A line that leaves less than blockSlack bytes of
-// its block is filled up with blanks, which JSON allows at its end; a line
-// longer than that can still cross.
+// its block, or more where more bytes of a hit are shown, is filled up with
+// blanks, which JSON allows at its end; a line longer than that can still cross.
 const (
 	blockBytes = 1 << 20
 	blockSlack = 1 << 10
@@ -74,7 +79,7 @@ const (
 func (r *jsonlReporter) finish() error {
 	r.line = append(r.line, '}')
 	r.written = (r.written + len(r.line) + 1) % blockBytes
-	if left := blockBytes - r.written; left < blockSlack {
+	if left := blockBytes - r.written; left < r.slack {
 		r.line = append(r.line, bytes.Repeat([]byte{' '}, left)...)
 		r.written = 0
 	}
@@ -82,19 +87,70 @@ func (r *jsonlReporter) finish() error {
 	return r.write(r.line)
 }
 
-func (r *jsonlReporter) hit(h engine.Hit, pattern string) error {
+func (r *jsonlReporter) hit(h *shownHit) error {
 	m := r.at(h.Addr)
 	r.start("hit")
 	r.add("image", r.quote(r.target.arg))
 	r.addAddr("addr", h.Addr)
-	r.add("pattern", r.quote(pattern))
+	r.add("pattern", r.quote(h.pattern))
 	r.addUint("len", uint64(h.Len))
+	if h.decoded {
+		r.add("value", quoteJSON(h.value)) // not kept: values are many
+	}
 	r.add("mapping", r.quote(m.Name))
 	r.addUint("offset", fileOffset(m, h.Addr))
 	r.add("bytes", `"`)
 	r.line = hex.AppendEncode(r.line, h.Bytes)
 	r.line = append(r.line, '"')
 	return r.finish()
+}
+
+func (r *jsonlReporter) rule(m *ruleHit) error {
+	r.start("rule")
+	r.add("image", r.quote(r.target.arg))
+	r.add("rule", r.quote(m.Name))
+	r.add("tags", "[")
+	for i, tag := range m.Tags {
+		if i > 0 {
+			r.line = append(r.line, ',')
+		}
+		r.line = append(r.line, quoteJSON(tag)...)
+	}
+	r.line = append(r.line, ']')
+	r.add("meta", "{")
+	r.meta(m.Meta)
+	r.line = append(r.line, '}')
+	if m.mapping != nil {
+		r.add("mapping", r.quote(m.mapping.Mapping.Name))
+		r.addAddr("first", m.mapping.First)
+		r.addAddr("last", m.mapping.Last)
+	}
+	return r.finish()
+}
+
+// meta writes a meta section; of a key that is there several times, the last
+// value, as JSON's readers would have it.
+func (r *jsonlReporter) meta(meta []yara.Meta) {
+	last := map[string]int{}
+	for i, m := range meta {
+		last[m.Key] = i
+	}
+	some := false
+	for i, m := range meta {
+		if last[m.Key] != i {
+			continue
+		}
+		if some {
+			r.line = append(r.line, ',')
+		}
+		some = true
+		r.line = append(append(r.line, quoteJSON(m.Key)...), ':')
+		if text, ok := m.Value.(string); ok {
+			r.line = append(r.line, quoteJSON(text)...)
+		} else {
+			r.line = fmt.Append(r.line, m.Value)
+		}
+	}
 }
 
 func (r *jsonlReporter) interval(v engine.Interval) error {
@@ -116,11 +172,11 @@ func (r *jsonlReporter) end(s *summary) {
 	r.add("image", r.quote(s.image))
 	r.addUint("hits", s.hits)
 	r.add("counts", "{")
-	for i, p := range s.pats {
+	for i, name := range s.names {
 		if i > 0 {
 			r.line = append(r.line, ',')
 		}
-		r.line = append(r.line, r.quote(p.Name)...)
+		r.line = append(r.line, r.quote(name)...)
 		r.line = append(r.line, ':')
 		r.line = strconv.AppendUint(r.line, s.counts[i], 10)
 	}
@@ -130,6 +186,10 @@ func (r *jsonlReporter) end(s *summary) {
 	r.addUint("unreadable", s.unreadable)
 	r.add("complete", strconv.FormatBool(s.complete))
 	r.add("limited", strconv.FormatBool(s.limited))
+	if s.rules != nil {
+		r.addUint("rules", s.rules.matched)
+		r.addUint("rules_left_out", uint64(len(s.rules.f.skipped())))
+	}
 	r.add("kernel", r.quote(s.kernel))
 	r.addUint("workers", uint64(s.workers))
 	r.add("seconds", strconv.FormatFloat(s.seconds, 'f', 6, 64))

@@ -11,11 +11,12 @@ import (
 // reporter writes hits and summaries in one format. A kind of output is one
 // file that implements it.
 type reporter interface {
-	begin(t *target)                        // the hits that follow are of this image
-	hit(h engine.Hit, pattern string) error // one hit; an error ends the scan
-	end(s *summary)                         // the image is done
-	interval(v engine.Interval) error       // a line of map
-	failed() error                          // the first error of writing
+	begin(t *target)                  // the hits that follow are of this image
+	hit(h *shownHit) error            // one hit; an error ends the scan
+	rule(r *ruleHit) error            // a rule of YARA that matches
+	end(s *summary)                   // the image is done
+	interval(v engine.Interval) error // a line of map
+	failed() error                    // the first error of writing
 }
 
 // style is what a reporter can be told. Those that write for programs heed
@@ -24,6 +25,7 @@ type style struct {
 	color   bool
 	aligned bool   // columns, as at a terminal
 	context uint64 // bytes before and after a hit, as a hexdump
+	bytes   uint64 // of a hit, at most so many are shown
 	counts  bool   // no hits, only how many
 	several bool   // images: name them
 	layers  bool   // of map: say which layer a mapping is
@@ -32,7 +34,7 @@ type style struct {
 func (a *app) newReporter(f *searchFlags, several bool) reporter {
 	return a.reporterFor(f.format, style{
 		color: a.wantsColor(f.color), aligned: a.out.terminal,
-		context: f.context, counts: f.count, several: several,
+		context: f.context, bytes: f.bytes, counts: f.count, several: several,
 	})
 }
 
@@ -40,7 +42,7 @@ func (a *app) reporterFor(format string, s style) reporter {
 	base := base{out: a.out}
 	switch format {
 	case "jsonl":
-		return newJSONLReporter(base)
+		return newJSONLReporter(base, s)
 	case "csv":
 		return newCSVReporter(base, s)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,29 +18,37 @@ import (
 
 // searchFlags are those that find and refs share.
 type searchFlags struct {
-	image    imageFlags
-	align    alignment
-	ranges   rangeList
-	in       placeList
-	max      uint64 // 0: no limit
-	overlap  bool
-	longest  uint64 // match of an expression
-	count    bool
-	quiet    bool
-	context  uint64
-	format   string
-	color    string
-	workers  uint64
-	shard    uint64
-	kernel   simd.Level
-	progress string
-	stats    bool
+	image   imageFlags
+	align   alignment
+	ranges  rangeList
+	in      placeList
+	max     uint64 // 0: no limit
+	overlap bool
+	longest uint64 // match of an expression
+
+	rules      []ruleFile
+	ruleScope  string // of find: image or mapping
+	allStrings bool   // of rules that do not match as well
+	count      bool
+	quiet      bool
+	context    uint64
+	bytes      uint64 // of a hit, at most so many are shown
+	format     string
+	color      string
+	workers    uint64
+	shard      uint64
+	kernel     simd.Level
+	progress   string
+	stats      bool
+	at         addrSet             // where hits may begin; nil: anywhere
+	runs       []patterns.Encoding // of strings: the encoding of each pattern
 }
 
-const maxContext = 1 << 20
+const maxContext, maxShown = 1 << 20, 1 << 20
 
 func (f *searchFlags) register(cmd *cobra.Command) {
-	f.format, f.color, f.progress, f.longest = "text", "auto", "auto", patterns.DefaultMaxMatch
+	f.format, f.color, f.progress = "text", "auto", "auto"
+	f.longest, f.bytes = patterns.DefaultMaxMatch, cmp.Or(f.bytes, engine.HitBytes)
 	fs := cmd.Flags()
 	fs.SortFlags = false
 	fs.Var(&f.align, "align", "only hits whose address is a multiple of `N` bytes, or, for word, of a word (default any address, a word for ptr)")
@@ -51,6 +60,7 @@ func (f *searchFlags) register(cmd *cobra.Command) {
 	fs.BoolVarP(&f.count, "count", "c", false, "print only the number of hits of each pattern")
 	fs.BoolVarP(&f.quiet, "quiet", "q", false, "print nothing and stop at the first hit; the exit code tells")
 	choiceVar(cmd, &f.format, "output", "o", "`FORMAT` of the hits: text, jsonl or csv", "text", "jsonl", "csv")
+	fs.Var(number{&f.bytes, 0, maxShown}, "bytes", "show at most `N` bytes of a hit")
 	fs.VarP(number{&f.context, 0, maxContext}, "context", "C", "show `N` bytes before and after a hit as a hexdump")
 	choiceVar(cmd, &f.color, "color", "", "`WHEN` to colour: auto (at a terminal), always or never", "auto", "always", "never")
 	fs.VarP(number{&f.workers, 0, engine.MaxWorkers}, "workers", "j", "`N` workers (default one a processor)")
@@ -106,6 +116,13 @@ func (t *target) has(p place) bool {
 		}
 	}
 	return false
+}
+
+// about is what patterns have to know of an image and of the flags.
+func (f *searchFlags) about(t *target, align uint64) patterns.Target {
+	about := t.patternTarget(align)
+	about.MaxMatch = int(f.longest)
+	return about
 }
 
 // in is the alignment in bytes for an image; 0: that of each pattern.
@@ -183,11 +200,13 @@ func (a *app) searchImage(ctx context.Context, f *searchFlags, pats []patterns.P
 	if err != nil {
 		return err
 	}
-	about := t.patternTarget(align)
-	about.MaxMatch = int(f.longest)
+	about := f.about(t, align)
 	set, err := patterns.Compile(pats, about)
 	if err != nil {
 		return inImage(arg, err)
+	}
+	if f.at != nil {
+		f.at.restrict(&opt, set)
 	}
 	sc, err := engine.Compile(t.space, set, opt)
 	if err != nil {
@@ -195,11 +214,20 @@ func (a *app) searchImage(ctx context.Context, f *searchFlags, pats []patterns.P
 	}
 	compiled := time.Since(opening) - opened
 
-	s := newSummary(arg, set)
+	s := newSummary(arg, set, f.names())
+	view := f.viewer(ctx, t, set, opt)
+	s.rules = f.newRuleRun(t, set, opt, s, view, rep)
+	defer s.rules.close()
 	rep.begin(t)
 	bar := a.startBar(f, arg, sc.Bytes(), opt.Progress)
-	stats, scanErr := f.scan(ctx, sc, s, rep)
+	stats, scanErr := f.scan(ctx, sc, s, view, rep)
 	bar.finish()
+	if s.rules != nil && !(f.quiet && s.hits > 0) && rep.failed() == nil && !stats.Cancelled {
+		if scanErr = s.rules.finish(ctx); scanErr != nil {
+			stats.Cancelled = ctx.Err() != nil
+		}
+		o.found = o.found || s.rules.matched > 0
+	}
 	s.fill(t, sc, stats)
 	o.found = o.found || s.hits > 0
 	o.incomplete = o.incomplete || !s.complete && !stats.Cancelled
@@ -216,33 +244,62 @@ func (a *app) searchImage(ctx context.Context, f *searchFlags, pats []patterns.P
 }
 
 // scan scans, counts in s and reports to rep, as the flags say.
-func (f *searchFlags) scan(ctx context.Context, sc *engine.Scanner, s *summary, rep reporter) (engine.Stats, error) {
-	if f.count && !f.quiet && f.max == 0 {
+func (f *searchFlags) scan(ctx context.Context, sc *engine.Scanner, s *summary, view *viewer, rep reporter) (engine.Stats, error) {
+	if f.count && !f.quiet && f.max == 0 && f.at == nil && s.rules == nil {
 		return sc.ScanBatches(ctx, func(b *engine.Batch) bool {
 			s.add(b)
 			return true
 		})
 	}
 	open := len(s.counts) // patterns that may still have hits
+	at := cursor{f.at}
 	return sc.Scan(ctx, func(h engine.Hit) bool {
-		n := s.counts[h.Pattern]
+		if f.at != nil && !at.has(h.Addr) {
+			return true
+		}
+		if s.rules != nil {
+			if s.rules.take(ctx, h) {
+				return !f.allStrings || s.rules.show(h)
+			}
+		}
+		k := s.first[h.Pattern]
+		n := s.counts[k]
 		if n == f.max && f.max > 0 {
 			return true
 		}
-		s.counts[h.Pattern]++
+		s.counts[k]++
 		s.hits++
 		if f.quiet {
 			return false
 		}
-		if !f.count && rep.hit(h, s.pats[h.Pattern].Name) != nil {
+		if !f.count && rep.hit(view.show(h)) != nil {
 			return false
 		}
 		if n+1 == f.max {
 			s.limited = true
 			open--
 		}
-		return open > 0
+		return open > 0 || s.rules != nil
 	})
+}
+
+// names is how the hits of patterns are called; nil: by the patterns' names.
+func (f *searchFlags) names() func(patterns.Pattern) []string {
+	if len(f.rules) == 0 {
+		return nil
+	}
+	of := map[string][]string{}
+	for _, file := range f.rules {
+		for i, p := range file.Patterns() {
+			of[p.Name] = file.Names(i)
+		}
+	}
+	return func(p patterns.Pattern) []string {
+		if names, ok := of[p.Name]; ok {
+			return names
+		}
+		return []string{p.Name}
+	}
 }
 
 // inImage puts the image's name before each of the joined errors.

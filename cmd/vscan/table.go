@@ -27,7 +27,7 @@ func (a *app) newTable(format, kind string, columns []string, widths ...int) *ta
 	b := base{out: a.out}
 	return &table{
 		out: a.out, format: format, kind: kind, columns: columns, widths: widths,
-		json: newJSONLReporter(b), text: newTextReporter(b, style{aligned: a.out.terminal}), csv: csv.NewWriter(a.out),
+		json: newJSONLReporter(b, style{}), text: newTextReporter(b, style{aligned: a.out.terminal}), csv: csv.NewWriter(a.out),
 	}
 }
 

@@ -111,6 +111,13 @@ func (t *target) setArch(f *imageFlags) error {
 	return nil
 }
 
+// assume makes the target one without an image, of which the flags alone say
+// what it is.
+func (t *target) assume(f *imageFlags) error {
+	t.Image = &image.Image{}
+	return t.setArch(f)
+}
+
 // lay opens a layer and adds it to the space.
 func (t *target) lay(f *imageFlags, flag string, l layer, add func(*engine.Space, ...engine.Mapping) (*engine.Space, error)) error {
 	opt := image.Options{NoMmap: f.noMmap}

@@ -3,13 +3,14 @@ package main
 import (
 	"fmt"
 	"strconv"
+	"strings"
 
 	"vscan/engine"
 	"vscan/engine/addr"
 )
 
 // textReporter writes one hit a line: address, pattern, mapping + offset, the
-// bytes. The columns are separated by tabs, and aligned at a terminal.
+// bytes, and of a number its value. The columns are separated by tabs, and aligned at a terminal.
 type textReporter struct {
 	base
 	style
@@ -67,29 +68,45 @@ func (r *textReporter) colored(color, s string) {
 	r.line = append(r.line, colorOff...)
 }
 
-func (r *textReporter) hit(h engine.Hit, pattern string) error {
+func (r *textReporter) hit(h *shownHit) error {
 	r.line = r.line[:0]
 	if r.several {
 		r.field("", r.names.get(r.target.arg), 0)
 	}
 	m := r.at(h.Addr)
-	var at, text [64]byte
+	var at [64]byte
 	r.field(colorAddr, string(appendAddr(at[:0], h.Addr)), 18)
-	r.field(colorPattern, r.names.get(pattern), 16)
+	r.field(colorPattern, r.names.get(h.pattern), 16)
 	r.field(colorWhere, r.names.get(shortName(m))+"+"+string(appendAddr(at[:0], h.Addr-m.First)), 28)
-	shown := text[:0]
-	for _, b := range h.Bytes {
-		shown = append(shown, printByte(b))
+	r.contents(h)
+	r.line = append(r.line, '\n')
+	if r.context > 0 {
+		r.dump(h.Hit)
 	}
-	r.colored(colorMatch, string(shown))
+	return r.write(r.line)
+}
+
+// contents appends what the hit holds: its bytes, as far as they print, and a
+// number's value in a column of its own; or its characters, tabs and all.
+func (r *textReporter) contents(h *shownHit) {
+	shown := h.value
+	if !h.text {
+		var room [engine.HitBytes]byte
+		dots := room[:0]
+		for _, b := range h.Bytes {
+			dots = append(dots, printByte(b))
+		}
+		shown = string(dots)
+	}
+	if number := h.decoded && !h.text; number {
+		r.field(colorMatch, shown, 8)
+		r.line = append(r.line, h.value...)
+		return
+	}
+	r.colored(colorMatch, shown)
 	if h.Len > len(h.Bytes) {
 		r.line = append(r.line, "…"...)
 	}
-	r.line = append(r.line, '\n')
-	if r.context > 0 {
-		r.dump(h)
-	}
-	return r.write(r.line)
 }
 
 // appendAddr appends an address as it is always written.
@@ -98,8 +115,10 @@ func appendAddr(dst []byte, a addr.Addr) []byte {
 }
 
 // dump appends the surroundings of a hit, as far as they are there, in whole
-// lines of a hexdump.
+// lines of a hexdump; of a hit that is longer than maxShown, which only runs of
+// characters are, those of its beginning.
 func (r *textReporter) dump(h engine.Hit) {
+	h.Len = min(h.Len, maxShown)
 	first, ok := h.Addr.Sub(r.context)
 	if !ok {
 		first = 0
@@ -118,16 +137,37 @@ func (r *textReporter) end(s *summary) {
 	if !r.counts {
 		return
 	}
-	for i, p := range s.pats {
+	for i, name := range s.names {
 		r.line = r.line[:0]
 		if r.several {
 			r.field("", r.names.get(s.image), 0)
 		}
 		r.field("", strconv.FormatUint(s.counts[i], 10), 0)
-		r.colored(colorPattern, r.names.get(p.Name))
+		r.colored(colorPattern, r.names.get(name))
 		r.line = append(r.line, '\n')
 		r.write(r.line)
 	}
+}
+
+// rule writes "rule", its name, its tags and, if it matches in a mapping alone,
+// which.
+func (r *textReporter) rule(m *ruleHit) error {
+	r.line = r.line[:0]
+	if r.several {
+		r.field("", r.names.get(r.target.arg), 0)
+	}
+	r.field("", "rule", 18)
+	r.field(colorPattern, r.names.get(m.Name), 16)
+	if m.mapping == nil {
+		r.line = append(r.line, strings.Join(m.Tags, ",")...)
+	} else {
+		r.field("", strings.Join(m.Tags, ","), 0)
+		r.colored(colorWhere, r.names.get(shortName(m.mapping.Mapping)))
+		r.field("", "", 0)
+		r.line = append(r.line, m.mapping.First.String()...)
+	}
+	r.line = append(r.line, '\n')
+	return r.write(r.line)
 }
 
 func (r *textReporter) interval(v engine.Interval) error {

@@ -81,9 +81,11 @@ func (o Options) validate() error {
 
 // Image is an opened dump or process: what it is, and its memory.
 type Image struct {
-	Path   string // as it was opened; "pid:N" for a live process
-	Format string // "ELF process core", "ELF machine dump", "LiME", "raw", "live process"
-	Detail string // one line for humans: "64-bit little-endian x86-64, 42 load segments, 7 notes"
+	Path string // as it was opened; "pid:N" for a live process
+	// FileSize is the size of the file in bytes; 0 for a live process.
+	FileSize uint64
+	Format   string // "ELF process core", "ELF machine dump", "LiME", "raw", "live process"
+	Detail   string // one line for humans: "64-bit little-endian x86-64, 42 load segments, 7 notes"
 
 	// Mappings are the memory, the bottom layer first: where two overlap,
 	// the later one shows.
@@ -203,7 +205,7 @@ func Open(path string, o Options) (*Image, error) {
 	if !o.NoMmap {
 		f.mapMemory()
 	}
-	img.Path = path
+	img.Path, img.FileSize = path, f.size
 	img.closers = append(img.closers, f)
 	return img.finish(), nil
 }

@@ -407,21 +407,23 @@ func strideFor(size int) int {
 }
 
 // longestRun is the longest run of bytes that count, under fold, of those that
-// begin in the first maxWindow bytes; half-open.
+// begin in the first maxWindow bytes; half-open. With a mask, a run of nothing
+// but zeros is none: memory is full of them, and other bytes tell more.
 func longestRun(lit Lit, fold uint64) (first, last int) {
 	if lit.Mask == nil {
 		return 0, len(lit.Bytes)
 	}
-	begin := 0
+	begin, zeros := 0, true
 	for i, c := range lit.Bytes {
 		m := lit.Mask[i]
 		if m == 0xff || fold != 0 && m == 0xdf && 'A' <= c && c <= 'Z' {
-			if begin <= maxWindow && i+1-begin > last-first {
+			zeros = zeros && c == 0
+			if begin <= maxWindow && !zeros && i+1-begin > last-first {
 				first, last = begin, i+1
 			}
 			continue
 		}
-		begin = i + 1
+		begin, zeros = i+1, true
 	}
 	return first, last
 }
@@ -443,9 +445,12 @@ func newSetKernel(level Level, set *literalSet) (*setKernel, error) {
 		{stride: 1}, {stride: 1, fold: caseFold}, {stride: 1, wild: true},
 		{},
 	}
-	for i, some := range [...][]class{all[:], all[3:], all[6:], all[9:]} {
-		if i == 1 {
+	for i, some := range [...][]class{all[:], all[2:], all[3:], all[6:], all[9:]} {
+		switch i {
+		case 1:
 			set.apartFromZeros(classes)
+		case 2:
+			k.addPairs(all[2:], classes)
 		}
 		if ok, err := k.addTeddy(level, some, classes); err != nil {
 			return nil, err
@@ -493,6 +498,29 @@ func (set *literalSet) zeroFree(l gramLiteral, stride, size int) bool {
 		}
 	}
 	return false
+}
+
+// addPairs adds a part that finds literals of some classes by pairs of bytes,
+// if there is one, and takes those literals out of the classes.
+func (k *setKernel) addPairs(some []class, classes map[class][]gramLiteral) {
+	var lits []uint32
+	for _, c := range some {
+		for _, l := range classes[c] {
+			lits = append(lits, l.lit)
+		}
+	}
+	part, rest := newPairPart(k.literalSet, lits)
+	if part == nil {
+		return
+	}
+	k.parts = append(k.parts, part)
+	left := map[uint32]bool{}
+	for _, u := range rest {
+		left[u] = true
+	}
+	for _, c := range some {
+		classes[c] = slices.DeleteFunc(classes[c], func(l gramLiteral) bool { return !left[l.lit] })
+	}
 }
 
 // addTeddy adds a Teddy for the literals of some classes, if that is faster

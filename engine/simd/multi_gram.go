@@ -53,6 +53,7 @@ import (
 type gramPart struct {
 	*gramPlan
 	filter Kernel
+	lits   []uint32 // all that it looks for
 }
 
 // gramPlan is what the filters share, and the tables behind them.
@@ -229,7 +230,11 @@ func newGramPart(level Level, set *literalSet, lits []gramLiteral, stride, size 
 	if err != nil {
 		return nil, err
 	}
-	return &gramPart{p, filter}, nil
+	part := &gramPart{p, filter, make([]uint32, len(lits))}
+	for i, l := range lits {
+		part.lits[i] = l.lit
+	}
+	return part, nil
 }
 
 // gramLiteral is a literal, and the part of it that its window may be in.

@@ -9,8 +9,9 @@ import "encoding/binary"
 // there are no vectors, the bitmap is asked at every start.
 type shortPart struct {
 	filter Kernel // nil: the bitmap alone
+	lits   []uint32
 
-	pairs [1 << 16 / 32]uint32
+	pairs pairBits
 	one   [256]uint32 // 1 + the number of the literal that is this byte
 	more  gramTable   // those of 2 and 3 bytes, by shortKey
 }
@@ -31,7 +32,7 @@ const (
 )
 
 func newShortPart(level Level, set *literalSet, lits []uint32) (*shortPart, error) {
-	p := &shortPart{more: newGramTable(len(lits))}
+	p := &shortPart{lits: lits, more: newGramTable(len(lits))}
 	if len(lits) <= maxShort {
 		teddy := newTeddyPlan(set, lits)
 		filter, err := choose(level, teddies, teddy)
@@ -48,17 +49,15 @@ func newShortPart(level Level, set *literalSet, lits []uint32) (*shortPart, erro
 		if l.size == 1 {
 			p.one[x] = u + 1
 			for second := range uint32(256) {
-				p.set(x | second<<8)
+				p.pairs.set(x | second<<8)
 			}
 			continue
 		}
-		p.set(x & 0xffff)
+		p.pairs.set(x & 0xffff)
 		*p.more.slot(shortKey(x, int(l.size))) = u + 1
 	}
 	return p, nil
 }
-
-func (p *shortPart) set(pair uint32) { p.pairs[pair>>5] |= 1 << (pair & 31) }
 
 func (p *shortPart) level() Level {
 	if p.filter == nil {
@@ -76,7 +75,7 @@ func (p *shortPart) find(sc *Scratch, b []byte, lo, hi int) bool {
 		n, next := p.filter.Scan(sc.cand, b, lo, whole)
 		for _, c := range sc.cand[:n] {
 			pair := uint32(binary.LittleEndian.Uint16(b[c:]))
-			if p.pairs[pair>>5]>>(pair&31)&1 != 0 {
+			if p.pairs.has(pair) {
 				p.verify(sc, b, int(c))
 			}
 		}
@@ -93,7 +92,7 @@ func (p *shortPart) find(sc *Scratch, b []byte, lo, hi int) bool {
 
 func (p *shortPart) findByPairs(sc *Scratch, b []byte, lo, hi int) bool {
 	for lo < hi {
-		n, next := p.candidates(sc.cand, b, lo, min(hi, len(b)-1))
+		n, next := p.pairs.candidates(sc.cand, b, lo, min(hi, len(b)-1))
 		for _, c := range sc.cand[:n] {
 			p.verify(sc, b, int(c))
 		}
@@ -107,42 +106,6 @@ func (p *shortPart) findByPairs(sc *Scratch, b []byte, lo, hi int) bool {
 		lo = next
 	}
 	return true
-}
-
-// candidates is the starts from lo on whose pair is in the bitmap. It stops
-// at hi, or where there may be no more room, and returns where.
-func (p *shortPart) candidates(cand []uint32, b []byte, lo, hi int) (n, next int) {
-	zeros := p.pairs[0]&1 != 0
-	s := lo
-	for ; s+8 < hi; s += 8 {
-		x := binary.LittleEndian.Uint64(b[s:])
-		if x == 0 && b[s+8] == 0 && !zeros {
-			continue
-		}
-		if len(cand)-n < 8 {
-			return n, s
-		}
-		out := (*[8]uint32)(cand[n:])
-		m := 0
-		for i := range 7 {
-			out[m&7] = uint32(s + i)
-			pair := uint32(x >> (8 * i) & 0xffff)
-			m += int(p.pairs[pair>>5] >> (pair & 31) & 1)
-		}
-		out[m&7] = uint32(s + 7)
-		pair := uint32(x>>56) | uint32(b[s+8])<<8
-		m += int(p.pairs[pair>>5] >> (pair & 31) & 1)
-		n += m
-	}
-	for ; s < hi; s++ {
-		if n == len(cand) {
-			return n, s
-		}
-		cand[n] = uint32(s)
-		pair := uint32(binary.LittleEndian.Uint16(b[s:]))
-		n += int(p.pairs[pair>>5] >> (pair & 31) & 1)
-	}
-	return n, s
 }
 
 // verify adds the literals that stand at s.

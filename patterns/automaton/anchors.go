@@ -43,10 +43,10 @@ const (
 	rareEnough = 1e-7
 )
 
-// anchors chooses the anchors of n for p, if they cost less than useless.
-func (n *Node) anchors(p *Program, useless float64) []Anchor {
+// anchors chooses the anchors of n for p, if they cost less than most.
+func (n *Node) anchors(p *Program, most float64) []Anchor {
 	g := gatherer{limit: p.maxLen}
-	best := choice{cost: useless}
+	best := choice{cost: most}
 	// Few strings at once, or one by one: either may have the better ones.
 	for _, g.strings = range []int{maxStrings, 1} {
 		f := g.node(n)
@@ -57,6 +57,9 @@ func (n *Node) anchors(p *Program, useless float64) []Anchor {
 		}
 		if c.anchors != nil && c.cost < best.cost {
 			best = c
+		}
+		if len(best.anchors) == 1 && best.cost < 2*perAnchor {
+			break // as good as any
 		}
 	}
 	var out []Anchor
@@ -90,8 +93,17 @@ func (s str) plus(t str) str {
 // facts is what is known of the matches of a node.
 type facts struct {
 	exact       []str  // every match is one of these; nil: they are not known
+	head        []str  // every match begins with one of these; nil: not known
 	best        choice // what every match holds, where exact is nil
 	least, most int    // their length; most < 0: no bound
+}
+
+// heads is what matches begin with.
+func (f *facts) heads() []str {
+	if f.exact != nil {
+		return f.exact
+	}
+	return f.head
 }
 
 // gatherer gathers facts.
@@ -146,13 +158,22 @@ func (g *gatherer) either(subs []*Node) facts {
 		return all
 	}
 	all.exact = nil
+	for i, f := range branches {
+		h := f.heads()
+		if h == nil || i > 0 && all.head == nil || len(all.head)+len(h) > maxStrings {
+			all.head = nil
+			break
+		}
+		all.head = append(all.head, h...)
+	}
 	for _, f := range branches {
 		c := f.best
 		if f.exact != nil {
 			c = g.choose(f.exact, 0, 0)
 		}
 		if c.anchors == nil || len(all.best.anchors)+len(c.anchors) > maxStrings {
-			return facts{least: all.least, most: all.most}
+			all.best = choice{}
+			break
 		}
 		all.best.anchors = append(all.best.anchors, c.anchors...)
 		all.best.cost += c.cost
@@ -190,22 +211,20 @@ type run struct {
 	first, last int   // where they begin; last < 0: anywhere from first on
 	least, most int   // the length of all that was walked
 	best        choice
-	broken      bool // whether exact is not all of it
+	broken      bool  // whether exact is not all of it
+	head        []str // what it all begins with, where broken
 }
 
 func (g *gatherer) run() *run { return &run{g: g, exact: []str{{}}} }
 
 func (r *run) add(f facts) {
-	if f.exact != nil && len(f.exact)*len(r.exact) <= max(r.g.strings, len(r.exact)) && longest(r.exact)+longest(f.exact) <= maxString {
-		var all []str
-		for _, s := range r.exact {
-			for _, t := range f.exact {
-				all = append(all, s.plus(t))
-			}
-		}
-		r.exact = all
+	if r.fits(f.exact) {
+		r.exact = product(r.exact, f.exact)
 		r.least, r.most = plus(r.least, f.least), plus(r.most, f.most)
 		return
+	}
+	if f.exact == nil && r.fits(f.head) {
+		r.exact = product(r.exact, f.head)
 	}
 	r.flush()
 	r.exact, r.first, r.last = f.exact, r.least, r.most
@@ -217,9 +236,27 @@ func (r *run) add(f facts) {
 	r.least, r.most = plus(r.least, f.least), plus(r.most, f.most)
 }
 
+// fits says whether strings can be gathered behind those that were.
+func (r *run) fits(more []str) bool {
+	return more != nil && len(more)*len(r.exact) <= max(r.g.strings, len(r.exact)) && longest(r.exact)+longest(more) <= maxString
+}
+
+// product is each of all with each of more behind it.
+func product(all, more []str) []str {
+	var out []str
+	for _, s := range all {
+		for _, t := range more {
+			out = append(out, s.plus(t))
+		}
+	}
+	return out
+}
+
 // flush makes the strings gathered a choice.
 func (r *run) flush() {
-	r.broken = true
+	if !r.broken {
+		r.broken, r.head = true, r.exact
+	}
 	r.take(r.g.choose(r.exact, r.first, r.last), 0, 0)
 }
 
@@ -245,7 +282,7 @@ func (r *run) end() facts {
 		return facts{exact: r.exact, least: r.least, most: r.most}
 	}
 	r.flush()
-	return facts{best: r.best, least: r.least, most: r.most}
+	return facts{head: r.head, best: r.best, least: r.least, most: r.most}
 }
 
 func longest(all []str) int {
@@ -364,8 +401,8 @@ func share(lit, mask []byte) float64 {
 		}
 		switch {
 		case i == 0 || m == 0:
-		case c == lit[i-1] && m == 0xff:
-			q = max(q, 0.7) // bytes come in runs
+		case c == lit[i-1] && (mask == nil || m == mask[i-1]):
+			q = max(q, 0.6) // bytes come in runs, and so do digits
 		case isText(c) && isText(lit[i-1]):
 			q = max(q, 0.1) // text comes in texts
 		}

@@ -1,6 +1,7 @@
 package automaton
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 )
@@ -36,8 +37,10 @@ type Program struct {
 	encoding  Encoding
 
 	minLen, maxLen int
-	first          Set
-	rare           []byte // all of first, where they are few
+	begins         [256]bool // by byte: whether a match can begin with it
+	only           []byte    // the one byte that does, if no other can
+	lead           *lead     // how they begin, where that is of more use; nil: it is not
+	stretch        *stretch  // the same
 	anchors        []Anchor
 
 	// The alphabet: symbols of classes of bytes that no set tells apart, once
@@ -88,7 +91,7 @@ func Compile(n *Node, o Options) (*Program, error) {
 	least, most := n.lengths()
 	switch {
 	case most == 0:
-		return nil, fmt.Errorf("it matches nothing but what is empty: want an expression that matches bytes")
+		return nil, errors.New("it matches nothing but what is empty: want an expression that matches bytes")
 	case least > o.Limit:
 		return nil, fmt.Errorf("its matches have at least %d bytes, more than the limit of %d", least, o.Limit)
 	}
@@ -103,26 +106,44 @@ func Compile(n *Node, o Options) (*Program, error) {
 		return nil, fmt.Errorf("it takes more than %d steps: repeat less often, or in fewer places", MaxProgram)
 	}
 	p.alphabet(c.asked)
-	p.first, _ = n.begin()
-	if p.first.Len() == 0 {
-		return nil, fmt.Errorf("nothing matches it")
+	if !p.starts(n) {
+		return nil, errors.New("nothing matches it")
 	}
-	if p.first.Len() <= 3 {
-		for b := range 256 {
-			if p.first.Has(byte(b)) {
-				p.rare = append(p.rare, byte(b))
-			}
-		}
-	}
-	p.anchors = n.anchors(p, useless)
 	p.states = make(map[string]*state)
 	p.pool.New = func() any { return newScratch(len(p.insts)) }
 	p.start = p.newState([]uint32{start}, true, false)
 	return p, nil
 }
 
-// MinLen and MaxLen bound the length of matches in bytes, both included.
+// starts finds how places are told where a match can begin; false: there are none.
+func (p *Program) starts(n *Node) bool {
+	first, _ := n.begin()
+	for c := range 256 {
+		if p.begins[c] = first.Has(byte(c)); p.begins[c] {
+			p.only = append(p.only, byte(c))
+		}
+	}
+	if len(p.only) > 1 {
+		p.only = nil
+	}
+	p.lead = newLead(n, p, often(first))
+	if p.lead == nil && p.only == nil {
+		p.stretch = newStretch(n, p, worthwhile)
+	}
+	limit := useless
+	if p.lead != nil {
+		limit = min(limit, p.lead.share)
+	}
+	p.anchors = n.anchors(p, limit)
+	return first.Len() > 0
+}
+
+// MinLen is the length of the shortest match that there can be, in bytes: at
+// least 1.
 func (p *Program) MinLen() int { return p.minLen }
+
+// MaxLen is the length of the longest match that there can be, in bytes: at
+// most Options.Limit.
 func (p *Program) MaxLen() int { return p.maxLen }
 
 // compiler emits a program from its end to its start: what follows an

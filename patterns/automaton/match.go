@@ -74,12 +74,31 @@ func newScratch(n int) *scratch {
 // an offset outside b; it is false where memory has none, and nil if there are
 // none at all.
 func (p *Program) Match(b []byte, at int, beyond func(i int) (byte, bool)) int {
-	if !p.first.Has(b[at]) {
+	if !p.begins[b[at]] {
 		return 0
 	}
 	m := matching{p: p, b: b, at: at, n: min(len(b)-at, p.maxLen), beyond: beyond}
-	s, best := p.start, 0
-	for i := 0; ; i++ {
+	s, best, i := p.start, 0, 0
+	if !p.looks {
+		// The same as below as long as all is easy: no looks, tables, bytes left.
+		for _, c := range b[at : at+m.n] {
+			t := s.next[p.class[c]].Load()
+			if t == nil {
+				break
+			}
+			if t.matched {
+				if best = i; p.semantics == Shortest {
+					return best
+				}
+			}
+			if len(t.threads) == 0 {
+				return best
+			}
+			s = t
+			i++
+		}
+	}
+	for ; ; i++ {
 		symbol := m.symbol(i)
 		t := s.next[symbol].Load()
 		if t == nil {
@@ -284,19 +303,24 @@ func (p *Program) follow(w *scratch, s *state, symbol int) (matched bool) {
 }
 
 // Next is the first offset from on and below to of b where a match may begin,
-// to where none does. It looks at nothing but b[from:to].
+// to where none does. It looks at nothing but b, and there at no more than
+// MaxLen bytes from to on.
 func (p *Program) Next(b []byte, from, to int) int {
-	if from >= to {
+	switch {
+	case from >= to:
 		return to
-	}
-	if len(p.rare) == 1 {
-		if i := bytes.IndexByte(b[from:to], p.rare[0]); i >= 0 {
+	case p.lead != nil:
+		return p.lead.next(b, from, to)
+	case p.stretch != nil:
+		return p.stretch.next(b, from, to)
+	case p.only != nil:
+		if i := bytes.IndexByte(b[from:to], p.only[0]); i >= 0 {
 			return from + i
 		}
 		return to
 	}
 	for i, c := range b[from:to] {
-		if p.first.Has(c) {
+		if p.begins[c] {
 			return from + i
 		}
 	}

@@ -129,6 +129,13 @@ func (d drawer) expression() expression {
 	var e expression
 	e.flags = Flags(d.IntN(8))
 	e.ours, e.gos, e.python = d.expr(3)
+	if d.IntN(4) == 0 {
+		// The beginning of an e-mail address.
+		a, b, c := d.class()
+		times := []string{"+", "*", "{1,3}", "?", "{4,}", "{5,7}"}[d.IntN(6)]
+		x, y, z := d.one(d.letter())
+		e.ours, e.gos, e.python = a+times+x+e.ours, b+times+y+e.gos, c+times+z+e.python
+	}
 	letters := ""
 	for i, l := range []string{"i", "s", "m"} {
 		if e.flags>>i&1 != 0 {
@@ -253,7 +260,7 @@ func pick(lengths []int, s Semantics) int {
 }
 
 // split is memory in three parts, of which a Match is given the middle one.
-func split(d drawer, b []byte, at, limit int) (mid []byte, off int, beyond func(int) (byte, bool)) {
+func split(d drawer, b []byte, at int) (mid []byte, off int, beyond func(int) (byte, bool)) {
 	from := d.IntN(at + 1)
 	to := len(b)
 	return b[from:to], from, func(i int) (byte, bool) {
@@ -290,8 +297,8 @@ func TestAgainstReference(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	d := drawer{rand.New(rand.NewPCG(seed, 0))}
-	compared, withGo, anchored := 0, 0, 0
-	for range 6000 {
+	compared, withGo, anchored, led, stretched := 0, 0, 0, 0, 0
+	for range 3200 {
 		e := d.expression()
 		n, err := ParseRegexp(e.ours, e.flags)
 		if err != nil {
@@ -327,7 +334,7 @@ func TestAgainstReference(t *testing.T) {
 			}
 			compared++
 			for s, p := range progs {
-				mid, off, beyond := split(d, b, at, limit)
+				mid, off, beyond := split(d, b, at)
 				got := p.Match(mid, at-off, beyond)
 				want := pick(lengths, Semantics(s))
 				if Semantics(s) == First && loops {
@@ -338,8 +345,28 @@ func TestAgainstReference(t *testing.T) {
 					t.Fatalf("%q (flags %d, limit %d, semantics %d) in %q at %d: %d, want %d", e.ours, e.flags, limit, s, b, at, got, want)
 				}
 				if got > 0 {
-					if got < p.MinLen() || got > p.MaxLen() || p.Next(b, at, len(b)) != at {
-						t.Fatalf("%q: %d bytes, of %d to %d; next %d", e.ours, got, p.MinLen(), p.MaxLen(), p.Next(b, at, len(b)))
+					if got < p.MinLen() || got > p.MaxLen() {
+						t.Fatalf("%q: %d bytes, of %d to %d", e.ours, got, p.MinLen(), p.MaxLen())
+					}
+					// Next leads there, from anywhere in front, by any of its ways.
+					ways := []func(b []byte, from, to int) int{p.Next}
+					if l := newLead(n, p, math.Inf(1)); l != nil {
+						led++
+						ways = append(ways, l.next)
+					}
+					if s := newStretch(n, p, math.Inf(-1)); s != nil {
+						stretched++
+						ways = append(ways, s.next)
+					}
+					for way, nextOf := range ways {
+						from, to := d.IntN(at+1), at+1+d.IntN(len(b)-at)
+						next := nextOf(b, from, to)
+						for next < at {
+							next = nextOf(b, next+1, to)
+						}
+						if next != at {
+							t.Fatalf("%q in %q at %d: way %d from %d to %d leads to %d", e.ours, b, at, way, from, to, next)
+						}
 					}
 					if a := n.anchors(p, math.Inf(1)); a != nil {
 						anchored++
@@ -372,13 +399,63 @@ func TestAgainstReference(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d places, %d matches compared with Go's, %d with anchors", compared, withGo, anchored)
+	t.Logf("%d places, %d matches compared with Go's, %d with anchors, %d with a lead, %d with a stretch", compared, withGo, anchored, led, stretched)
 	if compared < 10_000 || withGo < 1000 {
 		t.Error("too few to mean anything")
 	}
 }
 
-// The same against Python's re, on bytes.
+// In memory that is all of wide characters, matches are those of the memory
+// without the zeros, and twice as long.
+func TestWide(t *testing.T) {
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	d := drawer{rand.New(rand.NewPCG(seed, 0))}
+	matches := 0
+	for range 3000 {
+		e := d.expression()
+		n, err := ParseRegexp(e.ours, e.flags)
+		if err != nil {
+			t.Fatalf("%q: %v", e.ours, err)
+		}
+		o := Options{Limit: 1 + d.IntN(40), Semantics: Semantics(d.IntN(3))}
+		narrow, err := Compile(n, o)
+		if err != nil {
+			continue
+		}
+		o.Limit *= 2
+		o.Encoding = Encoding(1 + d.IntN(2))
+		wide, err := Compile(n, o)
+		if err != nil {
+			t.Fatalf("%q: %v", e.ours, err)
+		}
+		for range 4 {
+			b := d.memory()
+			at := d.IntN(len(b))
+			zeros := make([]byte, 2*len(b))
+			for i, c := range b {
+				zeros[2*i+int(o.Encoding-WideLE)] = c
+			}
+			want := narrow.Match(b, at, nil)
+			mid, off, beyond := split(d, zeros, 2*at)
+			if got := wide.Match(mid, 2*at-off, beyond); got != 2*want {
+				t.Fatalf("%q %+v in %q at %d: %d, want %d", e.ours, o, b, at, got, 2*want)
+			}
+			if want > 0 {
+				matches++
+				if a := wide.Anchors(); a != nil && !holdsAnchor(a, zeros[2*at:2*at+2*want]) {
+					t.Fatalf("%q %+v in %q at %d holds none of %+v", e.ours, o, b, at, a)
+				}
+			}
+		}
+	}
+	t.Logf("%d matches", matches)
+	if matches < 1000 {
+		t.Error("too few to mean anything")
+	}
+}
+
+// Random expressions against Python's re, on bytes.
 func TestAgainstPython(t *testing.T) {
 	python, err := exec.LookPath("python3")
 	if err != nil {
@@ -399,7 +476,7 @@ func TestAgainstPython(t *testing.T) {
 	}
 	var all []asked
 	var in strings.Builder
-	for len(all) < 20_000 {
+	for len(all) < 12_000 {
 		e := d.expression()
 		n, err := ParseRegexp(e.ours, e.flags)
 		if err != nil {

@@ -1,0 +1,313 @@
+package main
+
+import (
+	"cmp"
+	"container/heap"
+	"context"
+	"fmt"
+	"io"
+	"iter"
+	"os"
+
+	"vscan/engine"
+	"vscan/engine/addr"
+	"vscan/patterns"
+	"vscan/patterns/yara"
+)
+
+// YARA rules: which of them match is known only when all hits are, so the hits
+// of their strings are kept and printed behind those of plain patterns: first
+// the rules that match, then the hits of their strings, in the order of hits.
+// With --rule-scope mapping that is done at the end of each mapping.
+
+// ruleFile is a file of rules.
+type ruleFile struct {
+	name string
+	*yara.Rules
+}
+
+func readRules(name string, r io.Reader) (ruleFile, error) {
+	rules, err := yara.Parse(name, r, func(path string) (io.ReadCloser, error) { return os.Open(path) })
+	return ruleFile{name, rules}, err
+}
+
+// ruleHit is a rule that matches, as outputs have it.
+type ruleHit struct {
+	*yara.Rule
+	mapping *engine.Interval // that it matches in; nil: the image
+}
+
+// ruleRun is the rules in the search of one image.
+type ruleRun struct {
+	f     *searchFlags
+	t     *target
+	s     *summary
+	view  *viewer
+	rep   reporter
+	files []ruleFile
+	evals []*yara.Evaluator
+	owner []ruleString // by pattern of the set
+	names map[string]int
+
+	next      func() (engine.Interval, bool) // with --rule-scope mapping: those to come
+	stop      func()
+	scope     engine.Interval // the one in hand
+	more      bool
+	matched   uint64
+	undecided []string
+	cut       bool // not all hits of some string were kept
+}
+
+// ruleString is what a pattern of the set is looked for on behalf of: pattern
+// index of a file's rules; file is −1 for other patterns.
+type ruleString struct{ file, index int }
+
+// newRuleRun is nil where there are no rules.
+func (f *searchFlags) newRuleRun(t *target, set *patterns.Set, opt engine.Options, s *summary, view *viewer, rep reporter) *ruleRun {
+	if len(f.rules) == 0 {
+		return nil
+	}
+	r := &ruleRun{f: f, t: t, s: s, view: view, rep: rep, files: f.rules, names: map[string]int{}}
+	at := map[string]ruleString{}
+	for i, file := range r.files {
+		r.evals = append(r.evals, file.NewEvaluator(yara.Limits{CountOnly: f.count || f.quiet}))
+		for j, p := range file.Patterns() {
+			at[p.Name] = ruleString{i, j}
+		}
+	}
+	for _, p := range set.Patterns() {
+		o, ok := at[p.Name]
+		if !ok {
+			o.file = -1
+		}
+		r.owner = append(r.owner, o)
+	}
+	for i, name := range s.names {
+		r.names[name] = i
+	}
+	if f.ruleScope == "mapping" {
+		r.next, r.stop = iter.Pull(r.scopes(opt))
+		r.scope, r.more = r.next()
+	}
+	return r
+}
+
+// scopes is the parts of mappings that show and are in scope, ascending.
+func (r *ruleRun) scopes(opt engine.Options) iter.Seq[engine.Interval] {
+	ranges := addr.Merge(opt.Ranges)
+	if len(ranges) == 0 {
+		ranges = []addr.Range{addr.All}
+	}
+	return func(yield func(engine.Interval) bool) {
+		for _, within := range ranges {
+			for v := range r.t.space.Intervals(within) {
+				if v.Mapping == nil || v.State() == engine.Absent || opt.Where != nil && !opt.Where(v.Mapping) {
+					continue
+				}
+				if !yield(v) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// take keeps a hit of a string, and says whether it was one.
+func (r *ruleRun) take(ctx context.Context, h engine.Hit) bool {
+	o := r.owner[h.Pattern]
+	if o.file < 0 {
+		return false
+	}
+	if r.next != nil {
+		for r.more && r.scope.Last < h.Addr {
+			r.endScope(ctx)
+		}
+		last := h.Addr + addr.Addr(h.Len-1)
+		if !r.more || !r.scope.Contains(h.Addr) || !r.scope.Contains(last) {
+			return true
+		}
+	}
+	r.evals[o.file].Add(o.index, h.Addr, h.Len)
+	return true
+}
+
+// show prints a hit of a string at once, under each of its names, and is false
+// where that failed.
+func (r *ruleRun) show(h engine.Hit) bool {
+	o := r.owner[h.Pattern]
+	for i, name := range r.files[o.file].Names(o.index) {
+		k := r.s.first[h.Pattern] + i
+		if r.f.max > 0 && r.s.counts[k] == r.f.max {
+			r.s.limited = true
+			continue
+		}
+		r.s.counts[k]++
+		r.s.hits++
+		if r.f.count || r.f.quiet {
+			continue
+		}
+		hit := r.view.show(h)
+		hit.pattern = name
+		if r.rep.hit(hit) != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// endScope evaluates the rules for the mapping in hand and goes on to the next.
+func (r *ruleRun) endScope(ctx context.Context) {
+	scope := r.scope
+	r.evaluate(ctx, &scope)
+	r.scope, r.more = r.next()
+}
+
+// close frees what newRuleRun began.
+func (r *ruleRun) close() {
+	if r != nil && r.stop != nil {
+		r.stop()
+	}
+}
+
+// finish evaluates what is left, once all hits are known.
+func (r *ruleRun) finish(ctx context.Context) error {
+	if r.next == nil {
+		return r.evaluate(ctx, nil)
+	}
+	for r.more && ctx.Err() == nil && r.rep.failed() == nil {
+		r.endScope(ctx)
+	}
+	return ctx.Err()
+}
+
+// evaluate prints the rules that match, and the hits of their strings.
+func (r *ruleRun) evaluate(ctx context.Context, in *engine.Interval) error {
+	var hits hitHeap
+	for i, e := range r.evals {
+		res, err := e.Evaluate(ctx, yara.Scope{Memory: r.t.space, FileSize: r.t.FileSize, FileSizeKnown: r.t.FileSize > 0})
+		if err != nil {
+			return err
+		}
+		for _, u := range res.Undecided {
+			r.undecided = append(r.undecided, fmt.Sprintf("rule %s of %s could not be decided: %s", u.Rule.Name, r.files[i].name, u.Reason))
+		}
+		for _, m := range res.Matches {
+			r.matched++
+			if !r.f.quiet && !r.f.count {
+				r.rep.rule(&ruleHit{m.Rule, in})
+			}
+			for _, h := range m.Strings {
+				n := uint64(h.Count)
+				k := r.names[h.Name]
+				if r.f.allStrings { // they are out already
+					continue
+				}
+				if r.f.count || r.f.quiet {
+					if r.f.max > 0 && r.s.counts[k]+n > r.f.max {
+						n, r.s.limited = r.f.max-r.s.counts[k], true
+					}
+					r.s.counts[k] += n
+					r.s.hits += n
+					continue
+				}
+				r.cut = r.cut || n > uint64(h.Len())
+				if h.Len() > 0 {
+					hits = append(hits, stringHits{Hits: h, name: k})
+				}
+			}
+		}
+	}
+	err := r.print(hits)
+	for _, e := range r.evals {
+		e.Reset()
+	}
+	return err
+}
+
+// print prints the hits in order.
+func (r *ruleRun) print(hits hitHeap) error {
+	heap.Init(&hits)
+	for len(hits) > 0 {
+		h := &hits[0]
+		a, n := h.At(h.at)
+		if c := r.s.counts[h.name]; r.f.max == 0 || c < r.f.max {
+			r.s.counts[h.name]++
+			r.s.hits++
+			bytes, _ := r.t.space.Bytes(a, min(n, engine.HitBytes))
+			hit := r.view.widen(shownHit{Hit: engine.Hit{Addr: a, Len: n, Bytes: bytes}, pattern: h.Name})
+			if err := r.rep.hit(hit); err != nil {
+				return err
+			}
+		} else {
+			r.s.limited = true
+		}
+		if h.at++; h.at == h.Len() {
+			heap.Pop(&hits)
+		} else {
+			heap.Fix(&hits, 0)
+		}
+	}
+	return nil
+}
+
+// stringHits is the hits of a string from one on.
+type stringHits struct {
+	yara.Hits
+	name int // index of the summary's names
+	at   int
+}
+
+// hitHeap has the string on top whose next hit is the first in order.
+type hitHeap []stringHits
+
+func (h hitHeap) Len() int { return len(h) }
+func (h hitHeap) Less(i, j int) bool {
+	a, n := h[i].At(h[i].at)
+	b, m := h[j].At(h[j].at)
+	return cmp.Or(cmp.Compare(a, b), cmp.Compare(h[i].name, h[j].name), cmp.Compare(n, m)) < 0
+}
+func (h hitHeap) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
+func (h *hitHeap) Push(x any)   { *h = append(*h, x.(stringHits)) }
+func (h *hitHeap) Pop() any {
+	last := (*h)[len(*h)-1]
+	*h = (*h)[:len(*h)-1]
+	return last
+}
+
+// skipped is the rules of all files that are not evaluated.
+func (f *searchFlags) skipped() []yara.Skipped {
+	var all []yara.Skipped
+	for _, file := range f.rules {
+		all = append(all, file.Skipped...)
+	}
+	return all
+}
+
+// noteSkipped tells which rules were left out.
+func (a *app) noteSkipped(f *searchFlags) {
+	const most = 20
+	all := f.skipped()
+	for _, s := range all[:min(len(all), most)] {
+		a.note("%s:%d: rule %s is left out: %s", s.File, s.Line, s.Rule, s.Reason)
+	}
+	if n := len(all) - most; n > 0 {
+		a.note("%s more are left out", plural(uint64(n), "rule"))
+	}
+}
+
+// account tells what else there is to say of the rules.
+func (r *ruleRun) account(a *app) {
+	const most = 20
+	for _, u := range r.undecided[:min(len(r.undecided), most)] {
+		a.note("%s: not complete: %s", r.t.arg, u)
+	}
+	if n := len(r.undecided) - most; n > 0 {
+		a.note("%s: not complete: %s more could not be decided", r.t.arg, plural(uint64(n), "rule"))
+	}
+	if r.cut {
+		a.note("%s: limited: of a string, not more than %d hits are kept and printed, those with the lowest addresses; -c counts all", r.t.arg, yara.DefaultHits)
+	}
+	if n := len(r.f.skipped()); n > 0 {
+		a.note("%s: %s matched; %s left out", r.t.arg, plural(r.matched, "rule"), plural(uint64(n), "rule"))
+	}
+}

@@ -1,0 +1,137 @@
+package main
+
+import (
+	"context"
+
+	"vscan/engine"
+	"vscan/engine/addr"
+	"vscan/patterns"
+)
+
+// shownHit is a hit as outputs have it. Bytes is as much of it as is to be
+// shown, which may be more than the engine gives.
+type shownHit struct {
+	engine.Hit
+	pattern string // its name
+	value   string // what the hit holds, as its kind reads it
+	decoded bool   // whether there is a value
+	text    bool   // whether the value is but Bytes as characters
+}
+
+// viewer makes shown hits of one image.
+type viewer struct {
+	space *engine.Space
+	set   *patterns.Set
+	bytes int       // of a hit, at most so many are shown
+	runs  *runsView // where the patterns are printable runs
+	hit   shownHit
+}
+
+func (f *searchFlags) viewer(ctx context.Context, t *target, set *patterns.Set, opt engine.Options) *viewer {
+	v := &viewer{space: t.space, set: set, bytes: int(f.bytes)}
+	if len(f.runs) > 0 {
+		v.runs = newRunsView(ctx, t.space, set, f.runs, opt)
+	}
+	return v
+}
+
+// show is a hit as it is to be shown; it holds until the next. What of its
+// bytes the engine does not give is read once more: in a live process they may
+// have changed, or gone, since.
+func (v *viewer) show(h engine.Hit) *shownHit {
+	v.hit = shownHit{Hit: h, pattern: v.set.Patterns()[h.Pattern].Name}
+	s := &v.hit
+	if s.text = v.runs != nil; s.text {
+		s.Len = v.runs.length(h)
+	} else {
+		s.value, s.decoded = v.set.Value(h.Pattern, h.Bytes)
+	}
+	v.widen(*s)
+	if s.text {
+		s.Bytes = s.Bytes[:v.runs.encodings[h.Pattern].Length(s.Bytes)] // nothing else gets to a terminal
+		s.value, s.decoded = v.set.Value(h.Pattern, s.Bytes)
+	}
+	return s
+}
+
+// widen makes the bytes of a hit as many as are to be shown.
+func (v *viewer) widen(h shownHit) *shownHit {
+	v.hit = h
+	s := &v.hit
+	if want := min(v.bytes, s.Len); want > len(h.Bytes) {
+		rest, _ := v.space.Bytes(h.Addr+addr.Addr(len(h.Bytes)), want-len(h.Bytes))
+		s.Bytes = append(h.Bytes[:len(h.Bytes):len(h.Bytes)], rest...)
+	}
+	s.Bytes = s.Bytes[:min(len(s.Bytes), v.bytes)]
+	return s
+}
+
+// runsView finds the ends of printable runs: the engine measures them so far
+// and no further.
+type runsView struct {
+	ctx       context.Context
+	space     *engine.Space
+	encodings []patterns.Encoding // by pattern
+	longest   []int               // bytes that the engine measures, by pattern
+	ranges    []addr.Range        // in scope, ascending
+	where     func(*engine.Mapping) bool
+	buf       []byte
+}
+
+func newRunsView(ctx context.Context, s *engine.Space, set *patterns.Set, encodings []patterns.Encoding, opt engine.Options) *runsView {
+	v := &runsView{
+		ctx: ctx, space: s, encodings: encodings, longest: make([]int, len(encodings)),
+		ranges: addr.Merge(opt.Ranges), where: opt.Where,
+	}
+	if len(v.ranges) == 0 {
+		v.ranges = []addr.Range{addr.All}
+	}
+	for _, e := range set.Exprs() {
+		v.longest[e.Pattern] = e.MaxLen
+	}
+	return v
+}
+
+// length is the whole length of a run in bytes, as far as it is in scope.
+func (v *runsView) length(h engine.Hit) int {
+	if h.Len < v.longest[h.Pattern] {
+		return h.Len
+	}
+	if v.buf == nil {
+		v.buf = make([]byte, 1<<16)
+	}
+	for n := h.Len; ; {
+		a, ok := h.Addr.Add(uint64(n))
+		if !ok || v.ctx.Err() != nil {
+			return n
+		}
+		m, _ := v.space.Read(v.buf[:v.inScope(a, len(v.buf))], a)
+		m = v.encodings[h.Pattern].Length(v.buf[:m])
+		n += m
+		if m < len(v.buf) {
+			return n
+		}
+	}
+}
+
+// inScope is how many of the n bytes from a on the scan looks at, up to the
+// first that it does not.
+func (v *runsView) inScope(a addr.Addr, n int) int {
+	last, ok := a.Add(uint64(n - 1))
+	if !ok {
+		last = addr.Max
+	}
+	for _, r := range v.ranges {
+		if r.Contains(a) {
+			seen := 0
+			for part := range v.space.Intervals(addr.Range{First: a, Last: min(last, r.Last)}) {
+				if part.Mapping == nil || v.where != nil && !v.where(part.Mapping) {
+					break
+				}
+				seen = int(part.Last-a) + 1
+			}
+			return seen
+		}
+	}
+	return 0
+}

@@ -1,0 +1,112 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"vscan/patterns"
+)
+
+const stringsHelp = `strings prints the runs of printable characters, 0x20 to 0x7e and the tab, that
+are MIN characters long or longer, with their addresses and in ascending order
+of them. A run goes on where one mapping follows another, and never across a
+hole or bytes that were not saved.
+
+The encodings are ascii, utf16le and utf16be, which find characters of ASCII
+that take two bytes, at even and odd addresses. A run of utf16le that has a
+zero byte in front of it is one of utf16be too, a byte earlier.
+
+The length that jsonl and csv give is that of the whole run in bytes. Of long
+ones 4096 bytes are shown, or as many as --bytes says, and … behind them; in
+jsonl they are there as characters too, as value. Where --range or --in cuts a
+run, what lies in the range is a run.`
+
+// defaultString is how many bytes of a run are shown.
+const defaultString = 4096
+
+func (a *app) stringsCommand() *cobra.Command {
+	f := searchFlags{bytes: defaultString}
+	minimal := uint64(4)
+	encodings := encodingList{patterns.ASCII, patterns.UTF16LE}
+	cmd := &cobra.Command{
+		Use:   "strings [flags] IMAGE...",
+		Short: "List printable runs of characters, with their addresses",
+		Long:  stringsHelp,
+		Example: `  vscan strings core.1234
+  vscan strings -n 8 -e utf16le --in '[heap]' core.1234
+  vscan strings -e all -o jsonl core.1234
+  vscan strings -c core.1234`,
+		DisableFlagsInUseLine: true,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return usageError(cmd, "no image given: vscan strings IMAGE...")
+			}
+			f.runs = encodings
+			var pats []patterns.Pattern
+			for _, e := range encodings {
+				p, err := patterns.Strings(e, int(minimal))
+				if err != nil {
+					return err
+				}
+				pats = append(pats, p)
+			}
+			return a.search(cmd.Context(), &f, pats, args)
+		},
+	}
+	fs := cmd.Flags()
+	fs.VarP(number{&minimal, 1, patterns.MaxMinRun}, "min", "n", "runs of at least `MIN` characters")
+	fs.VarP(&encodingChoice{list: &encodings}, "encoding", "e", "runs in `ENCODING`: ascii, utf16le, utf16be or all; repeatable, or with commas")
+	f.register(cmd)
+	for _, name := range []string{"overlap", "max-match"} { // runs do not overlap, and have their own length
+		fs.MarkHidden(name)
+	}
+	return cmd
+}
+
+type encodingList []patterns.Encoding
+
+// encodingChoice collects encodings, in the order of patterns.Encodings. The
+// first replaces what the list has by default.
+type encodingChoice struct {
+	list  *encodingList
+	given bool
+}
+
+func (c *encodingChoice) Type() string { return "encoding" }
+
+func (c *encodingChoice) String() string {
+	if c.list == nil {
+		return ""
+	}
+	var names []string
+	for _, e := range *c.list {
+		names = append(names, e.String())
+	}
+	return strings.Join(names, ",")
+}
+
+func (c *encodingChoice) Set(s string) error {
+	if !c.given {
+		c.given, *c.list = true, nil
+	}
+	for word := range strings.SplitSeq(s, ",") {
+		known := false
+		for _, e := range patterns.Encodings {
+			if word != "all" && word != e.String() {
+				continue
+			}
+			known = true
+			if !slices.Contains(*c.list, e) {
+				*c.list = append(*c.list, e)
+			}
+		}
+		if !known {
+			return fmt.Errorf("%q: want ascii, utf16le, utf16be or all", word)
+		}
+	}
+	slices.Sort(*c.list)
+	return nil
+}

@@ -1,0 +1,101 @@
+package engine
+
+import (
+	"cmp"
+	"slices"
+
+	"vscan/engine/simd"
+	"vscan/patterns"
+)
+
+// Sought is one thing that a scanner looks for in memory, and how, for people
+// to read. Exactly one of Needle and Expr is set.
+type Sought struct {
+	Pattern int // index into the set's Patterns
+	Needle  *patterns.Needle
+
+	// An expression, and which of its anchors is sought; nil: it has none, and
+	// its Matcher is asked all over memory.
+	Expr   *patterns.Expr
+	Anchor *patterns.Anchor
+
+	// How it is looked for; Shape, Level, How and Rate mean nothing of an
+	// expression without anchors.
+	simd.Way
+	Exact bool // what is found is a hit: Rate is that of hits
+}
+
+// Explain is all that a scanner for the set would look for, in the order of the
+// patterns, with kernels of a level. Way.Lits is empty. Nothing is scanned.
+func Explain(set *patterns.Set, level simd.Level) ([]Sought, error) {
+	var all []Sought
+	var lits []simd.Lit
+	var of []int // index in all of each literal
+	needles := set.Needles()
+	for i := range needles {
+		n := &needles[i]
+		s := Sought{Pattern: n.Pattern, Needle: n}
+		if n.Words != nil {
+			spec := simd.WordSpec{Size: n.Words.Size, Order: n.Words.Order, Stride: kindOf(*n).stride}
+			for _, r := range n.Words.Ranges {
+				spec.Ranges = append(spec.Ranges, simd.WordRange{Lo: r.Lo, Hi: r.Hi})
+			}
+			k, err := simd.NewWords(level, spec)
+			if err != nil {
+				return nil, err
+			}
+			s.Way, s.Exact = simd.Way{Shape: k.Shape(), Level: k.Level()}, true
+		} else {
+			lits, of = append(lits, simd.Lit{Bytes: n.Lit, Mask: n.Mask}), append(of, len(all))
+		}
+		all = append(all, s)
+	}
+	if err := explainLiterals(all, lits, of, level); err != nil {
+		return nil, err
+	}
+	lits, of = nil, nil
+	exprs := set.Exprs()
+	for i := range exprs {
+		e := &exprs[i]
+		for k := range e.Anchors {
+			a := &e.Anchors[k]
+			lits, of = append(lits, simd.Lit{Bytes: a.Lit, Mask: a.Mask}), append(of, len(all))
+			all = append(all, Sought{Pattern: e.Pattern, Expr: e, Anchor: a})
+		}
+		if len(e.Anchors) == 0 {
+			all = append(all, Sought{Pattern: e.Pattern, Expr: e})
+		}
+	}
+	if err := explainLiterals(all, lits, of, level); err != nil {
+		return nil, err
+	}
+	slices.SortStableFunc(all, func(a, b Sought) int { return cmp.Compare(a.Pattern, b.Pattern) })
+	return all, nil
+}
+
+// explainLiterals fills in how literals that are looked for together are.
+func explainLiterals(all []Sought, lits []simd.Lit, of []int, level simd.Level) error {
+	if len(lits) == 0 {
+		return nil
+	}
+	if len(lits) == 1 {
+		k, err := newKernel(level, lits[0])
+		if err == nil {
+			all[of[0]].Way = simd.Way{Shape: k.Shape(), Level: k.Level(), How: simd.FirstLook(lits[0]), Rate: simd.Rate(lits[0])}
+		}
+		return err
+	}
+	k, err := simd.NewLiterals(level, lits)
+	if err != nil {
+		return err
+	}
+	for _, w := range simd.Ways(k) {
+		some := w.Lits
+		w.Lits = nil
+		for _, i := range some {
+			w.Rate = simd.Rate(lits[i])
+			all[of[i]].Way = w
+		}
+	}
+	return nil
+}

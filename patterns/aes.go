@@ -1,0 +1,161 @@
+package patterns
+
+import (
+	"encoding/binary"
+	"encoding/hex"
+	"math/bits"
+	"strings"
+)
+
+// aesKind is aes:128, aes:192 and aes:256, the key schedules of AES (FIPS 197,
+// section 5.2) as programs keep them in memory while they encrypt: the key, and
+// the round keys that follow from it.
+//
+//	|-- key --|-- w[Nk] --|-- w[Nk+1] --| …      Nk = 4, 6 or 8 words of 4 bytes
+//
+// All of it is verified, 176, 208 or 240 bytes, as findaes does (J. Kornblum,
+// after Halderman et al., "Lest We Remember", 2008); so a hit is a schedule and
+// never chance. The key is the first 16, 24 or 32 bytes of it.
+//
+// With flag s the bytes of each word are the other way round: so does portable
+// C code on a little-endian machine keep them, for it computes with words that
+// it has read big-endian (OpenSSL's AES_KEY without AES-NI).
+var aesKind = kind{
+	kind:  AES,
+	words: []string{"aes"},
+	flags: "s",
+	parse: parseAES,
+}
+
+// aesSchedule is both the body of the kind and what finds it.
+type aesSchedule struct {
+	words int // of the key: Nk
+	// swap turns the offset of a byte in a word into that where it is kept: 0,
+	// or 3 where words are the other way round.
+	swap int
+}
+
+func parseAES(in input, _, flags string) (body, error) {
+	in = in.trim()
+	s := aesSchedule{}
+	switch in.body() {
+	case "128":
+		s.words = 4
+	case "192":
+		s.words = 6
+	case "256":
+		s.words = 8
+	default:
+		return nil, in.fault(in.pos, "want the bits of a key, 128, 192 or 256, found %s", in.found(in.pos))
+	}
+	if strings.Contains(flags, "s") {
+		s.swap = 3
+	}
+	return s, nil
+}
+
+func (s aesSchedule) needles(*Pattern, *compiler) ([]Needle, error) { return nil, nil }
+
+func (s aesSchedule) exprs(*Pattern, *compiler) ([]Expr, error) {
+	return []Expr{{Matcher: s, Align: 1, MinLen: s.size(), MaxLen: s.size()}}, nil
+}
+
+// size is the length of the schedule in bytes: Nk + 6 rounds and the key that
+// is added before them, of 16 bytes each.
+func (s aesSchedule) size() int { return 16 * (s.words + 7) }
+
+// value is the key in hexadecimal digits.
+func (s aesSchedule) value(b []byte, _ *Target) string {
+	key := make([]byte, 4*s.words)
+	for i := range key {
+		key[i] = b[i^s.swap]
+	}
+	return hex.EncodeToString(key)
+}
+
+// Match implements Matcher.
+func (s aesSchedule) Match(m *Memory, at int) int {
+	b := m.Bytes[at:]
+	if len(b) < s.size() {
+		return 0
+	}
+	rcon := byte(1)
+	for i := s.words; i < s.size()/4; i++ {
+		var t [4]byte
+		for k := range t {
+			t[k] = b[4*(i-1)+(k^s.swap)]
+		}
+		switch {
+		case i%s.words == 0:
+			t = [4]byte{sbox[t[1]] ^ rcon, sbox[t[2]], sbox[t[3]], sbox[t[0]]}
+			rcon = double(rcon)
+		case s.words == 8 && i%8 == 4:
+			t = [4]byte{sbox[t[0]], sbox[t[1]], sbox[t[2]], sbox[t[3]]}
+		}
+		for k := range t {
+			if b[4*i+(k^s.swap)] != t[k]^b[4*(i-s.words)+(k^s.swap)] {
+				return 0
+			}
+		}
+	}
+	return s.size()
+}
+
+// Next implements Finder. Most words of a schedule are the sum of the one before
+// and the one Nk before, whatever the order of their bytes. Three in a row are,
+// whatever Nk, so that 4 bytes of memory are like that which all schedules have
+// in common that begin at one of 8 places:
+//
+//	w[Nk+1] w[Nk+2] w[Nk+3] = w[Nk] w[Nk+1] w[Nk+2] ^ w[1] w[2] w[3]
+//
+//	from p    |-----------|
+//	  ⋮               [##]      7 to 11 bytes from where the first would be
+//	from p+7         |-----------|
+//
+// So most of memory is passed 8 bytes at a time. Zeros are like that too, but
+// there the S-box makes w[Nk] another; of the 8 places it rules out most.
+func (s aesSchedule) Next(m *Memory, from, to int) int {
+	b := m.Bytes
+	if to = min(to, len(b)-s.size()+1); from >= to {
+		return max(from, to)
+	}
+	n := 4 * s.words
+	key, last, next := b[s.swap:], b[n-4+(1^s.swap):], b[n+s.swap:]
+	for p := from; p < to; p += 8 { // so many bytes are there behind to
+		w1, wNk := b[p+4:][7:11], b[p+n:][7:15]
+		if four(wNk[4:]) != four(wNk)^four(w1) || eight(key[p:])|eight(last[p:])|eight(next[p:]) == 0 {
+			continue
+		}
+		for q := p; q < p+8; q++ {
+			if next[q] == key[q]^sbox[last[q]]^1 {
+				return min(q, to)
+			}
+		}
+	}
+	return to
+}
+
+func four(b []byte) uint32  { return binary.LittleEndian.Uint32(b) }
+func eight(b []byte) uint64 { return binary.LittleEndian.Uint64(b) }
+
+// double is x · 2 in the field of AES, modulo x⁸ + x⁴ + x³ + x + 1.
+func double(x byte) byte { return x<<1 ^ (x>>7)*0x1b }
+
+// sbox is the S-box of AES (FIPS 197, section 5.1.1): the inverse in the field,
+// and of that an affine map. 3 generates all that has an inverse, so that g and
+// its inverse are walked through together.
+var sbox = func() (s [256]byte) {
+	g, inverse := byte(1), byte(1)
+	for range 255 {
+		s[g] = inverse ^ bits.RotateLeft8(inverse, 1) ^ bits.RotateLeft8(inverse, 2) ^
+			bits.RotateLeft8(inverse, 3) ^ bits.RotateLeft8(inverse, 4) ^ 0x63
+		g ^= double(g) // times 3
+		// Divided by 3: times 0xf6.
+		inverse ^= inverse << 1
+		inverse ^= inverse << 2
+		inverse ^= inverse << 4
+		inverse ^= (inverse >> 7) * 0x09
+	}
+	s[0] = 0x63
+	return s
+}()

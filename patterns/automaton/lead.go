@@ -1,0 +1,139 @@
+package automaton
+
+import "bytes"
+
+// lead is how matches begin, where that tells places apart better than their
+// first byte does: least to most bytes of run, and then one of stop, no byte of
+// which is in run. So of each place, the first byte of stop from there on says
+// whether a match can begin there, and where there is none for long, no match
+// begins for long: an e-mail address is looked for by its @.
+//
+//	[a-z0-9.]+@[a-z]+\.[a-z]{2,}     …, mail to someone.else@example.org, …
+//	run       stop                              <----------^
+type lead struct {
+	run, stop   [256]bool
+	begins      *[256]bool // the bytes that a match can begin with
+	only        bool       // whether stop is one byte, that:
+	byte        byte
+	share       float64 // about how often a byte of stop is met
+	least, most int
+}
+
+// newLead finds how matches of n begin where their stop is met less often than
+// rarest; nil: it is not.
+func newLead(n *Node, p *Program, rarest float64) *lead {
+	type sets struct {
+		run, stop   Set
+		least, most int
+	}
+	var walked, best sets
+	items := flatten(nil, n)
+	for i, item := range items[:min(len(items), 32)] {
+		if item.Op == OpLook {
+			continue
+		}
+		stop, empty := Cat(items[i:]...).begin()
+		if p := often(stop); !empty && disjoint(walked.run, stop) && p < rarest {
+			best, rarest = walked, p
+			best.stop = stop
+		}
+		lo, hi := item.lengths()
+		walked.run = walked.run.Or(item.bytes())
+		walked.least, walked.most = plus(walked.least, lo), plus(walked.most, hi)
+	}
+	if best.stop.Len() == 0 {
+		return nil
+	}
+	if best.most < 0 || best.most > p.maxLen {
+		best.most = p.maxLen
+	}
+	l := &lead{begins: &p.begins, only: best.stop.Len() == 1, share: rarest, least: best.least, most: best.most}
+	for c := range 256 {
+		l.run[c], l.stop[c] = best.run.Has(byte(c)), best.stop.Has(byte(c))
+		if l.stop[c] {
+			l.byte = byte(c)
+		}
+	}
+	return l
+}
+
+// flatten appends what stands one behind the other in n, of what is repeated the
+// first apart.
+func flatten(items []*Node, n *Node) []*Node {
+	switch {
+	case n.Op == OpCat:
+		for _, sub := range n.Subs {
+			items = flatten(items, sub)
+		}
+		return items
+	case n.Op == OpRepeat && n.Min > 0 && n.Subs[0].Op == OpCat:
+		items = flatten(items, n.Subs[0])
+		return append(items, Repeat(n.Subs[0], n.Min-1, max(n.Max-1, -1), n.Lazy))
+	}
+	return append(items, n)
+}
+
+// bytes is all bytes that matches of n are made of.
+func (n *Node) bytes() Set {
+	s := n.Set // empty but for OpSet
+	for _, sub := range n.Subs {
+		s = s.Or(sub.bytes())
+	}
+	return s
+}
+
+func disjoint(s, t Set) bool {
+	for i := range s {
+		if s[i]&t[i] != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// often is about how often a byte of a set is met.
+func often(s Set) float64 {
+	p := 0.0
+	for c, f := range frequency {
+		if s.Has(byte(c)) {
+			p += f
+		}
+	}
+	return p
+}
+
+// next is Program.Next.
+func (l *lead) next(b []byte, from, to int) int {
+	end := min(len(b), to+l.most) // of where a byte of stop matters
+	for from < to {
+		q := l.find(b[from:end])
+		if q < 0 {
+			return to
+		}
+		q += from
+		at, lowest := q, max(from, q-l.most)
+		for at > lowest && l.run[b[at-1]] {
+			at--
+		}
+		for ; at <= q-l.least; at++ {
+			if l.begins[b[at]] {
+				return min(at, to)
+			}
+		}
+		from = q + 1
+	}
+	return to
+}
+
+// find is the offset of the first byte of stop, −1 if there is none.
+func (l *lead) find(b []byte) int {
+	if l.only {
+		return bytes.IndexByte(b, l.byte)
+	}
+	for i, c := range b {
+		if l.stop[c] {
+			return i
+		}
+	}
+	return -1
+}

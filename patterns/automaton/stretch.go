@@ -1,0 +1,63 @@
+package automaton
+
+// stretch is how matches begin where all they begin with is of one kind, as the
+// digits of [0-9a-f]{32}: at least n bytes of set. A byte that is not in the set
+// rules out all n places up to it, so most of memory is not even looked at
+// (Boyer and Moore's idea, 1977).
+//
+//	[0-9a-f]{8,}     n 8      memory …….a9…x…           the next place is behind x
+//	                               ^from  ^ from+7, going back
+type stretch struct {
+	set    [256]bool
+	begins *[256]bool // the bytes that a match can begin with
+	n      int
+}
+
+// worthwhile is how many places a byte has to rule out, about, for a stretch to
+// be of more use than the first byte.
+const worthwhile = 3
+
+// newStretch finds how matches of n begin where it rules out that many places;
+// nil: it does not.
+func newStretch(n *Node, p *Program, places float64) *stretch {
+	var set, best Set
+	length, bestLength, most := 0, 0, places
+	items := flatten(nil, n)
+	for _, item := range items[:min(len(items), 32)] {
+		least, _ := item.lengths()
+		set = set.Or(item.bytes())
+		length = min(plus(length, least), p.minLen)
+		if out := float64(length) * (1 - often(set)); out > most {
+			best, bestLength, most = set, length, out
+		}
+	}
+	if bestLength == 0 {
+		return nil
+	}
+	s := &stretch{begins: &p.begins, n: bestLength}
+	for c := range 256 {
+		s.set[c] = best.Has(byte(c))
+	}
+	return s
+}
+
+// next is Program.Next.
+func (s *stretch) next(b []byte, from, to int) int {
+	known := from // what lies from from up to here is in the set
+	for from < to && from+s.n <= len(b) {
+		at := from + s.n - 1
+		for at >= known && s.set[b[at]] {
+			at--
+		}
+		if at >= known {
+			from, known = at+1, from+s.n
+			continue
+		}
+		known = from + s.n
+		if s.begins[b[from]] {
+			return from
+		}
+		from++
+	}
+	return to
+}

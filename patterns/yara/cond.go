@@ -1,0 +1,298 @@
+package yara
+
+import (
+	"math"
+	"strings"
+)
+
+// operand is an expression that was read.
+type operand struct {
+	node  node
+	kind  kind
+	size  int   // nodes of it: what evaluating it costs at most, loops aside
+	depth int   // of its tree
+	at    token // its first token
+}
+
+// maxTree is how deep the tree of a condition may be.
+const maxTree = 2000
+
+// make is an operand made of others.
+func (p *parser) make(at token, k kind, n node, of ...operand) operand {
+	x := operand{node: n, kind: k, size: 1, at: at}
+	for _, o := range of {
+		x.size += o.size
+		x.depth = max(x.depth, o.depth+1)
+		if o.kind == kUnknown && k != kBool {
+			x.kind = kUnknown
+		}
+	}
+	if x.depth > maxTree {
+		p.fault(at, "the condition is too deep: at most %d operators that depend on one another", maxTree)
+	}
+	return x
+}
+
+// constant is an operand that is a value.
+func (p *parser) constant(at token, v value) operand {
+	return p.make(at, v.kind, constNode{v})
+}
+
+// unknown stands for what is not supported, which refuse has noted.
+func (p *parser) unknown(at token) operand { return p.make(at, kUnknown, constNode{}) }
+
+// constOf is the value of an operand that has the same one always.
+func constOf(x operand) (value, bool) {
+	c, ok := x.node.(constNode)
+	return c.value, ok && x.kind != kUnknown
+}
+
+// enter counts a level of nesting; it is false where there are too many.
+func (p *parser) enter() bool {
+	if p.nesting++; p.nesting > maxNesting {
+		p.fault(p.tok, "nested too deeply: at most %d levels", maxNesting)
+		return false
+	}
+	return true
+}
+
+func (p *parser) leave() { p.nesting-- }
+
+// condition reads and, or and what they join; and binds closer.
+func (p *parser) condition() operand {
+	at := p.tok
+	list := []operand{p.conjunction()}
+	for p.accept("or") {
+		list = append(list, p.conjunction())
+	}
+	if len(list) == 1 {
+		return list[0]
+	}
+	return p.make(at, kBool, orNode(nodes(list)), list...)
+}
+
+func (p *parser) conjunction() operand {
+	at := p.tok
+	list := []operand{p.negation()}
+	for p.accept("and") {
+		list = append(list, p.negation())
+	}
+	if len(list) == 1 {
+		return list[0]
+	}
+	return p.make(at, kBool, andNode(nodes(list)), list...)
+}
+
+func nodes(list []operand) []node {
+	out := make([]node, len(list))
+	for i, x := range list {
+		out[i] = x.node
+	}
+	return out
+}
+
+func (p *parser) negation() operand {
+	t := p.tok
+	if !t.is("not") && !t.is("defined") {
+		return p.comparison()
+	}
+	defer p.leave()
+	if !p.enter() {
+		return p.unknown(t)
+	}
+	p.advance()
+	x := p.negation()
+	if t.is("not") {
+		return p.make(t, kBool, notNode{x.node}, x)
+	}
+	return p.make(t, kBool, definedNode{x.node}, x)
+}
+
+// comparison reads a comparison, a test of texts, a set with its quantifier,
+// or a lone value.
+func (p *parser) comparison() operand {
+	at := p.tok
+	if w := p.tok.s; p.tok.kind == tWord && (w == "all" || w == "any" || w == "none") {
+		p.advance()
+		return p.of(at, keywordQuantifier(w), operand{})
+	}
+	x := p.arithmetic(0)
+	for {
+		t := p.tok
+		switch {
+		case t.is("of"):
+			return p.of(at, p.quantifier(x), x)
+		case t.is("%") && p.peek().is("of"):
+			p.advance()
+			return p.of(at, p.percentage(x), x)
+		case t.kind == tPunct && strings.Contains(" == != < <= > >= ", " "+t.s+" "):
+			p.advance()
+			x = p.compare(t, x, p.arithmetic(0))
+		case t.kind == tWord && textTests[t.s] != nil:
+			p.advance()
+			x = p.testText(t, x, p.arithmetic(0))
+		case t.is("matches"):
+			p.advance()
+			re := p.want(tRegexp, "a regular expression")
+			p.refuse(t, "matches is not supported")
+			x = p.make(at, kBool, constNode{}, p.unknown(re))
+		default:
+			return x
+		}
+	}
+}
+
+// compare is a comparison; t is its operator.
+func (p *parser) compare(t token, a, b operand) operand {
+	for _, x := range []operand{a, b} {
+		if x.kind == kBool {
+			p.fault(x.at, "%s compares numbers or texts, and this is %v", t.s, x.kind)
+		}
+	}
+	if (a.kind == kText) != (b.kind == kText) && a.kind != kUnknown && b.kind != kUnknown {
+		p.fault(t, "%s of %v and %v", t.s, a.kind, b.kind)
+	}
+	v, aok := constOf(a)
+	w, bok := constOf(b)
+	if aok && bok {
+		x := p.constant(a.at, compare(t.s, v, w))
+		x.kind = kBool
+		return x
+	}
+	return p.make(a.at, kBool, compareNode{t.s, a.node, b.node}, a, b)
+}
+
+// textTests are the operators of texts. Their operands can only be literals.
+var textTests = map[string]func(a, b string) bool{
+	"contains":    strings.Contains,
+	"icontains":   func(a, b string) bool { return strings.Contains(lower(a), lower(b)) },
+	"startswith":  strings.HasPrefix,
+	"istartswith": func(a, b string) bool { return strings.HasPrefix(lower(a), lower(b)) },
+	"endswith":    strings.HasSuffix,
+	"iendswith":   func(a, b string) bool { return strings.HasSuffix(lower(a), lower(b)) },
+	"iequals":     func(a, b string) bool { return lower(a) == lower(b) },
+}
+
+// lower is s with ASCII letters in lower case.
+func lower(s string) string {
+	b := []byte(s)
+	for i, c := range b {
+		if c >= 'A' && c <= 'Z' {
+			b[i] = c | 0x20
+		}
+	}
+	return string(b)
+}
+
+// testText is a test of texts; t is its operator.
+func (p *parser) testText(t token, a, b operand) operand {
+	for _, x := range []operand{a, b} {
+		if x.kind != kText && x.kind != kUnknown {
+			p.fault(x.at, "%s takes texts, and this is %v", t.s, x.kind)
+		}
+	}
+	v, _ := constOf(a)
+	w, _ := constOf(b)
+	return p.make(a.at, kBool, constNode{boolValue(textTests[t.s](v.s, w.s))}, a, b)
+}
+
+// binds says how closely an operator of arithmetic binds; 0: it is none.
+func binds(t token) int {
+	if t.kind != tPunct {
+		return 0
+	}
+	switch t.s {
+	case "|":
+		return 1
+	case "^":
+		return 2
+	case "&":
+		return 3
+	case "<<", ">>":
+		return 4
+	case "+", "-":
+		return 5
+	case "*", `\`, "%":
+		return 6
+	}
+	return 0
+}
+
+// arithmetic reads operators that bind more closely than limit.
+func (p *parser) arithmetic(limit int) operand {
+	x := p.sign()
+	for {
+		t := p.tok
+		n := binds(t)
+		if n <= limit || t.is("%") && p.peek().is("of") {
+			return x
+		}
+		p.advance()
+		x = p.binary(t, x, p.arithmetic(n))
+	}
+}
+
+// binary is an operation of arithmetic; t is its operator.
+func (p *parser) binary(t token, a, b operand) operand {
+	k := kInt
+	for _, x := range []operand{a, b} {
+		switch {
+		case x.kind == kFloat && strings.Contains(`+-*\`, t.s):
+			k = kFloat
+		case x.kind != kInt && x.kind != kUnknown:
+			p.fault(x.at, "%s of %v", t.s, x.kind)
+		}
+	}
+	v, aok := constOf(a)
+	w, bok := constOf(b)
+	if aok && bok && !p.failed {
+		r := arithmetic(t.s, v, w)
+		switch {
+		case !r.defined() && w.i == 0:
+			p.fault(t, "division by zero")
+		case !r.defined():
+			p.fault(t, "shift by a negative number")
+		case k == kInt && overflows(t.s, v.i, w.i):
+			p.fault(t, "the result does not fit in 64 bits")
+		}
+		x := p.constant(a.at, r)
+		x.kind = k
+		return x
+	}
+	return p.make(a.at, k, arithNode{t.s, a.node, b.node}, a, b)
+}
+
+// overflows says whether a op b does not fit in 64 bits.
+func overflows(op string, a, b int64) bool {
+	switch op {
+	case "+":
+		return b > 0 && a > math.MaxInt64-b || b < 0 && a < math.MinInt64-b
+	case "-":
+		return b < 0 && a > math.MaxInt64+b || b > 0 && a < math.MinInt64+b
+	case "*":
+		return a != 0 && (a*b/a != b || a == -1 && b == math.MinInt64)
+	}
+	return false
+}
+
+// sign reads - and ~ and what they stand in front of.
+func (p *parser) sign() operand {
+	t := p.tok
+	if !t.is("-") && !t.is("~") {
+		return p.primary()
+	}
+	defer p.leave()
+	if !p.enter() {
+		return p.unknown(t)
+	}
+	p.advance()
+	x := p.sign()
+	if x.kind != kInt && x.kind != kUnknown && (x.kind != kFloat || t.is("~")) {
+		p.fault(x.at, "%s of %v", t.s, x.kind)
+	}
+	if v, ok := constOf(x); ok {
+		v = negate(t.s, v)
+		return p.constant(t, v)
+	}
+	return p.make(t, x.kind, negateNode{t.s, x.node}, x)
+}

@@ -1,0 +1,270 @@
+package yara
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+
+	"vscan/engine/addr"
+)
+
+// Limits bounds what an Evaluator takes. The zero Limits has the defaults.
+type Limits struct {
+	// Hits is how many hits of one pattern are kept, those with the lowest
+	// addresses; Total, how many of all patterns together. More are counted, but
+	// not kept: a rule that asks for one of them is Undecided. 0: DefaultHits and
+	// DefaultTotal. A hit takes 8 bytes, 12 where lengths differ.
+	Hits, Total int
+
+	// CountOnly says that the hits of rules that match are not asked for, only
+	// their number. Then none is kept of a string of which conditions ask
+	// nothing but whether and how often it is found.
+	CountOnly bool
+
+	// Steps is how much may be evaluated of one rule: about so many operators.
+	// A rule that takes more is Undecided. 0: DefaultSteps.
+	Steps int
+}
+
+// The limits where none are given.
+const (
+	DefaultHits  = 1 << 20
+	DefaultTotal = 1 << 24
+	DefaultSteps = 100e6
+)
+
+// Memory is what conditions read integers of. *engine.Space is one.
+type Memory interface {
+	// Read fills p with the bytes from a on and returns how many it read; fewer
+	// than len(p) if memory ends there.
+	Read(p []byte, a addr.Addr) (int, error)
+}
+
+// Scope is what the hits were found in: an image, or one of its mappings.
+type Scope struct {
+	Memory        Memory // nil: nothing can be read
+	FileSize      uint64 // filesize, in bytes, if FileSizeKnown: that of the image file
+	FileSizeKnown bool   // else it is undefined, as for a process
+}
+
+// Result is what the rules make of the hits.
+type Result struct {
+	// Matches is the rules that match, without private ones, in the order of
+	// the file.
+	Matches []Match
+	// Undecided is the rules that could not be evaluated to the end, private
+	// ones included. They, and those that refer to them, neither match nor fail.
+	// If it is a global one, no rule of the file is decided, unless another
+	// global one fails.
+	Undecided []Undecided
+}
+
+// Match is a rule that matches, and the hits of its strings that are not
+// private, in the order of the file; of strings without hits too.
+type Match struct {
+	Rule    *Rule // the caller must not change it
+	Strings []Hits
+}
+
+// Undecided is a rule that could not be evaluated to the end, and why.
+type Undecided struct {
+	Rule   *Rule
+	Reason string // in one line
+}
+
+// Evaluator decides which rules match in a scope. The caller adds all hits of
+// the scope, then evaluates; Reset makes it ready for the next scope. One
+// goroutine uses it at a time.
+type Evaluator struct {
+	rules  *Rules
+	limits Limits
+	hits   []hits // by pattern
+	kept   int
+	order  error // of hits that came out of order
+}
+
+// NewEvaluator is an evaluator without hits.
+func (r *Rules) NewEvaluator(l Limits) *Evaluator {
+	if l.Hits <= 0 {
+		l.Hits = DefaultHits
+	}
+	if l.Total <= 0 {
+		l.Total = DefaultTotal
+	}
+	if l.Steps <= 0 {
+		l.Steps = DefaultSteps
+	}
+	return &Evaluator{rules: r, limits: l, hits: make([]hits, len(r.pats))}
+}
+
+// Reset forgets all hits.
+func (e *Evaluator) Reset() {
+	for i := range e.hits {
+		e.hits[i].reset()
+	}
+	e.kept, e.order = 0, nil
+}
+
+// Add adds a hit of n bytes at a of the pattern that has an index in
+// Rules.Patterns. Hits of one pattern come in the order of their addresses, as
+// a scan gives them; several at one address count once, with the length of the
+// shortest, or of the longest if the pattern is a regular expression whose
+// repetitions are greedy. That is what YARA finds.
+func (e *Evaluator) Add(pattern int, a addr.Addr, n int) {
+	s := &e.rules.shared[pattern]
+	if s.pinned && !slices.Contains(s.pins, int64(a)) {
+		return
+	}
+	h := &e.hits[pattern]
+	ok := h.add(uint64(a), uint32(min(n, math.MaxUint32)), s.greedy, func() bool {
+		if len(h.addrs) >= e.limits.Hits || e.kept >= e.limits.Total || e.limits.CountOnly && !s.placed {
+			return false
+		}
+		e.kept++
+		return true
+	})
+	if !ok && e.order == nil {
+		e.order = fmt.Errorf("hits of %s out of order: one at %v behind one at %v", e.rules.pats[pattern].Name, a, addr.Addr(h.last))
+	}
+}
+
+// Evaluate evaluates the rules. The error is that of ctx, or that of hits that
+// came out of order; there is no result with it.
+func (e *Evaluator) Evaluate(ctx context.Context, scope Scope) (*Result, error) {
+	if e.order != nil {
+		return nil, e.order
+	}
+	s := state{e: e, ctx: ctx, scope: scope, decided: make([]verdict, len(e.rules.rules))}
+	reasons := make(map[int]string)
+	global := true
+	open := "" // why it is not known whether the global rules match
+	for i, r := range e.rules.rules {
+		s.begin(r)
+		v := r.condition.eval(&s)
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		switch {
+		case s.stop != "":
+			s.decided[i] = unknown
+			reasons[i] = s.stop
+			if r.Global {
+				open = "the global rule " + r.Name + " is not decided"
+			}
+		case v.truth():
+			s.decided[i] = yes
+		case r.Global:
+			global = false
+		}
+	}
+	if !global {
+		return &Result{}, nil
+	}
+	res := &Result{}
+	for i, r := range e.rules.rules {
+		switch {
+		case s.decided[i] == unknown:
+			res.Undecided = append(res.Undecided, Undecided{&r.Rule, reasons[i]})
+		case s.decided[i] == yes && open != "":
+			res.Undecided = append(res.Undecided, Undecided{&r.Rule, open})
+		case s.decided[i] == yes && !r.Private:
+			res.Matches = append(res.Matches, e.match(r))
+		}
+	}
+	return res, nil
+}
+
+// match is a rule that matches.
+func (e *Evaluator) match(r *rule) Match {
+	m := Match{Rule: &r.Rule}
+	for _, str := range r.strings {
+		if str.private {
+			continue
+		}
+		h := &e.hits[str.pattern]
+		x := Hits{Name: r.Name + "." + str.id, Pattern: str.pattern, Count: h.count, hits: h, to: len(h.addrs)}
+		if pin, ok := str.pin(); ok {
+			x.from, x.to = h.within(uint64(pin), uint64(pin))
+			x.Count = uint64(x.to - x.from)
+		}
+		m.Strings = append(m.Strings, x)
+	}
+	return m
+}
+
+// verdict is what is known of a rule.
+type verdict uint8
+
+const (
+	no verdict = iota
+	yes
+	unknown
+)
+
+// state is that of an evaluation.
+type state struct {
+	e       *Evaluator
+	ctx     context.Context
+	scope   Scope
+	decided []verdict // by rule
+
+	vars  []value // of loops
+	str   *str    // of the innermost loop over strings
+	steps int     // that are left for the rule
+	tick  int     // steps until the context is asked
+	stop  string  // why the rule cannot be decided; whatever is evaluated then does not count
+}
+
+// begin makes the state ready for a rule.
+func (s *state) begin(r *rule) {
+	s.steps, s.stop, s.str = s.e.limits.Steps, "", nil
+	if len(s.vars) < r.vars {
+		s.vars = make([]value, r.vars)
+	}
+}
+
+// spend takes steps. It is false where the evaluation is to stop.
+func (s *state) spend(n int) bool {
+	if s.stop != "" {
+		return false
+	}
+	s.steps -= n
+	s.tick -= n
+	if s.tick <= 0 {
+		s.tick = 1 << 16
+		if s.ctx.Err() != nil {
+			s.stop = "cancelled"
+		}
+	}
+	if s.steps < 0 {
+		s.stop = fmt.Sprintf("its loops take more than %d steps", s.e.limits.Steps)
+	}
+	return s.stop == ""
+}
+
+// view is the hits of a string; nil: of that of the innermost loop.
+func (s *state) view(str *str) view {
+	if str == nil {
+		str = s.str
+	}
+	v := view{hits: &s.e.hits[str.pattern], s: s, name: str.id}
+	v.pin, v.pinned = str.pin()
+	return v
+}
+
+// lacks notes that the condition asks for hits that were not kept.
+func (s *state) lacks(v view) {
+	if s.stop == "" {
+		s.stop = fmt.Sprintf("it asks for hits of %s that were not kept: of %d, the first %d were", v.name, v.count, len(v.addrs))
+	}
+}
+
+// matched says whether a rule above matches.
+func (s *state) matched(r *rule) bool {
+	v := s.decided[r.index]
+	if v == unknown && s.stop == "" {
+		s.stop = "it refers to the rule " + r.Name + ", which is not decided"
+	}
+	return v == yes
+}

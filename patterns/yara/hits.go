@@ -1,0 +1,173 @@
+package yara
+
+import (
+	"math"
+	"slices"
+	"sort"
+
+	"vscan/engine/addr"
+)
+
+// hits is the hits of a pattern, in the order of their addresses, one at an
+// address: 8 bytes each, and 4 more from the first one on whose length is
+// another's.
+type hits struct {
+	addrs   []uint64
+	lengths []uint32 // nil: all have the length of the first
+	length  uint32
+	count   uint64 // all there were; the first of them are kept
+	last    uint64 // address of the latest
+}
+
+// add adds a hit, and says whether it came in order. Of two at one address the
+// longer one counts if longer is set, else the shorter one. keep says whether
+// there is room.
+func (h *hits) add(a uint64, n uint32, longer bool, keep func() bool) bool {
+	if h.count > 0 && a <= h.last {
+		if a == h.last && len(h.addrs) == int(h.count) {
+			i := len(h.addrs) - 1
+			if old := h.lengthOf(i); n != old && (n > old) == longer {
+				h.setLength(i, n)
+			}
+		}
+		return a == h.last
+	}
+	h.count++
+	h.last = a
+	if h.count-1 > uint64(len(h.addrs)) || !keep() {
+		return true
+	}
+	h.addrs = append(h.addrs, a)
+	switch i := len(h.addrs) - 1; {
+	case i == 0:
+		h.length = n
+	case h.lengths != nil:
+		h.lengths = append(h.lengths, n)
+	case n != h.length:
+		h.setLength(i, n)
+	}
+	return true
+}
+
+func (h *hits) lengthOf(i int) uint32 {
+	if h.lengths == nil {
+		return h.length
+	}
+	return h.lengths[i]
+}
+
+func (h *hits) setLength(i int, n uint32) {
+	if h.lengths == nil {
+		h.lengths = make([]uint32, len(h.addrs), cap(h.addrs))
+		for j := range h.lengths {
+			h.lengths[j] = h.length
+		}
+	}
+	for len(h.lengths) <= i {
+		h.lengths = append(h.lengths, h.length)
+	}
+	h.lengths[i] = n
+}
+
+func (h *hits) reset() {
+	h.addrs, h.lengths, h.count = h.addrs[:0], nil, 0
+}
+
+// within is the indices [from, to) of the hits that are kept and lie at lo to
+// hi, both included.
+func (h *hits) within(lo, hi uint64) (from, to int) {
+	from, _ = slices.BinarySearch(h.addrs, lo)
+	to = from + sort.Search(len(h.addrs)-from, func(i int) bool { return h.addrs[from+i] > hi })
+	return from, to
+}
+
+// view is the hits of a string, as a condition asks for them. Where it asks for
+// one that was not kept, the state is told, and the answer does not count.
+type view struct {
+	*hits
+	s    *state
+	name string // of the string
+	// Where pinned is set, only a hit at pin counts.
+	pinned bool
+	pin    int64
+}
+
+// all is no limit for countIn.
+const all = math.MaxUint64
+
+// total is the number of hits.
+func (v view) total() uint64 {
+	if v.pinned {
+		return v.countIn(math.MinInt64, math.MaxInt64, all)
+	}
+	return v.count
+}
+
+// countIn is the number of hits at lo to hi, both included, which are signed:
+// the upper half of the address space is below the lower one. It may stop
+// counting at limit.
+func (v view) countIn(lo, hi int64, limit uint64) uint64 {
+	if v.pinned {
+		lo, hi = max(lo, v.pin), min(hi, v.pin)
+	}
+	switch {
+	case lo > hi:
+		return 0
+	case lo < 0 && hi >= 0:
+		return v.countBetween(0, uint64(hi), limit) + v.countBetween(uint64(lo), math.MaxUint64, limit)
+	}
+	return v.countBetween(uint64(lo), uint64(hi), limit)
+}
+
+func (v view) countBetween(lo, hi, limit uint64) uint64 {
+	from, to := v.within(lo, hi)
+	n := uint64(to - from)
+	if n < limit && v.cut() && hi > v.highest() && lo <= v.last {
+		v.s.lacks(v)
+	}
+	return n
+}
+
+// cut says whether some hits were not kept.
+func (v view) cut() bool { return v.count > uint64(len(v.addrs)) }
+
+// highest is the address up to which all hits are kept, if some are not.
+func (v view) highest() uint64 {
+	if len(v.addrs) == 0 {
+		return 0
+	}
+	return v.addrs[len(v.addrs)-1]
+}
+
+// hit is the hit of an index, from 0; false if there is none.
+func (v view) hit(i uint64) (at uint64, length uint32, ok bool) {
+	switch {
+	case i >= v.count:
+		return 0, 0, false
+	case i >= uint64(len(v.addrs)):
+		v.s.lacks(v)
+		return 0, 0, false
+	}
+	return v.addrs[i], v.lengthOf(int(i)), true
+}
+
+// Hits is the hits of a string of a rule that matches, one at an address, in
+// the order of addresses. They are valid until the Evaluator is used again.
+type Hits struct {
+	Name    string // RULE.$a
+	Pattern int    // index in Rules.Patterns
+	Count   uint64 // of all hits; more than Len where not all were kept
+
+	hits     *hits
+	from, to int
+}
+
+// Len is the number of hits that were kept, those with the lowest addresses.
+func (h Hits) Len() int { return h.to - h.from }
+
+// At is the address and the length in bytes of hit i of those that were kept,
+// 0 ≤ i < Len.
+func (h Hits) At(i int) (addr.Addr, int) {
+	i += h.from
+	return addr.Addr(h.hits.addrs[i]), int(h.hits.lengthOf(i))
+}

@@ -1,0 +1,316 @@
+package yara
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+)
+
+// tokenKind is what a token is.
+type tokenKind uint8
+
+const (
+	tEnd    tokenKind = iota // the end of the file
+	tWord                    // a keyword or an identifier
+	tString                  // $a, and $a* where wild
+	tCount                   // #a
+	tOffset                  // @a
+	tLength                  // !a
+	tInt                     // 1, 1KB, 0x1, 0o1
+	tFloat                   // 1.5
+	tText                    // "…"
+	tRegexp                  // /…/is
+	tPunct                   // all else
+)
+
+// token is a token and where it is. Its text is s, of tText without quotes and
+// escapes, of a tRegexp without slashes and flags.
+type token struct {
+	kind  tokenKind
+	s     string
+	i     int64
+	f     float64
+	flags string // of a tRegexp
+	wild  bool   // a tString with a * behind it
+	src   *source
+	pos   int // in src.text
+	end   int
+}
+
+// is says whether the token is a keyword or a sign.
+func (t token) is(s string) bool {
+	return (t.kind == tWord || t.kind == tPunct) && t.s == s
+}
+
+// String is the token as a message shows it.
+func (t token) String() string {
+	if t.kind == tEnd {
+		return "the end"
+	}
+	shown := t.src.text[t.pos:t.end]
+	if len(shown) > 40 {
+		shown = shown[:40] + "…"
+	}
+	return fmt.Sprintf("%q", shown)
+}
+
+// written is the token as it stands in the file.
+func (t token) written() string { return t.src.text[t.pos:t.end] }
+
+// lexer takes a source apart.
+type lexer struct {
+	src *source
+	pos int
+}
+
+// next is the next token.
+func (l *lexer) next() (token, error) {
+	if err := l.blanks(); err != nil {
+		return token{}, err
+	}
+	s, i := l.src.text, l.pos
+	t := token{kind: tPunct, src: l.src, pos: i}
+	if i == len(s) {
+		t.kind, t.end = tEnd, i
+		return t, nil
+	}
+	var err error
+	switch c := s[i]; {
+	case isLetter(c):
+		t.kind, t.end = tWord, l.word(i)
+	case isDigit(c):
+		err = l.number(&t)
+	case c == '"':
+		err = l.quoted(&t)
+	case c == '/':
+		err = l.regexp(&t)
+	case c == '$':
+		t.kind, t.end = tString, l.word(i+1)
+		if t.end < len(s) && s[t.end] == '*' {
+			t.s, t.wild = s[i:t.end], true
+			t.end++
+		}
+	case c == '#':
+		t.kind, t.end = tCount, l.word(i+1)
+	case c == '@':
+		t.kind, t.end = tOffset, l.word(i+1)
+	case c == '!' && !strings.HasPrefix(s[i:], "!="):
+		t.kind, t.end = tLength, l.word(i+1)
+	default:
+		t.end = i + 1
+		if i+2 <= len(s) {
+			switch s[i : i+2] {
+			case "..", "<=", ">=", "==", "!=", "<<", ">>":
+				t.end = i + 2
+			}
+		}
+		if c < ' ' || c > '~' {
+			err = l.src.fault(i, "the byte %#02x can stand in quotes and comments only", c)
+		}
+	}
+	if err != nil {
+		l.pos = max(l.pos, i+1)
+		return token{}, err
+	}
+	if t.s == "" && t.kind != tText && t.kind != tRegexp {
+		t.s = s[i:t.end]
+	}
+	l.pos = t.end
+	return t, nil
+}
+
+// blanks skips blanks, ends of lines and comments.
+func (l *lexer) blanks() error {
+	s := l.src.text
+	for l.pos < len(s) {
+		switch c := s[l.pos]; {
+		case c == ' ' || c == '\t' || c == '\r' || c == '\n':
+			l.pos++
+		case strings.HasPrefix(s[l.pos:], "//"):
+			n := strings.IndexByte(s[l.pos:], '\n')
+			if n < 0 {
+				n = len(s) - l.pos
+			}
+			l.pos += n
+		case strings.HasPrefix(s[l.pos:], "/*"):
+			n := strings.Index(s[l.pos+2:], "*/")
+			if n < 0 {
+				at := l.pos
+				l.pos = len(s)
+				return l.src.fault(at, "a comment without its end, */")
+			}
+			l.pos += n + 4
+		default:
+			return nil
+		}
+	}
+	return nil
+}
+
+// word is the end of the letters, digits and _ from offset i on.
+func (l *lexer) word(i int) int {
+	for s := l.src.text; i < len(s) && (isLetter(s[i]) || isDigit(s[i])); i++ {
+	}
+	return i
+}
+
+func isLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' || c == '_' }
+func isDigit(c byte) bool  { return c >= '0' && c <= '9' }
+
+// number reads an integer or a fraction.
+func (l *lexer) number(t *token) error {
+	s := l.src.text
+	end := l.word(t.pos)
+	if end+1 < len(s) && s[end] == '.' && isDigit(s[end+1]) {
+		end = l.word(end + 1)
+		t.kind, t.end = tFloat, end
+		f, err := strconv.ParseFloat(s[t.pos:end], 64)
+		if err != nil || strings.ContainsAny(s[t.pos:end], "eE_xX") {
+			l.pos = end
+			return l.src.fault(t.pos, "%s is no number", t)
+		}
+		t.f = f
+		return nil
+	}
+	t.kind, t.end = tInt, end
+	l.pos = end
+	digits, base, unit := s[t.pos:end], 10, int64(1)
+	switch {
+	case strings.HasPrefix(digits, "0x"):
+		digits, base = digits[2:], 16
+	case strings.HasPrefix(digits, "0o"):
+		digits, base = digits[2:], 8
+	case strings.HasSuffix(digits, "KB"):
+		digits, unit = digits[:len(digits)-2], 1<<10
+	case strings.HasSuffix(digits, "MB"):
+		digits, unit = digits[:len(digits)-2], 1<<20
+	}
+	v, err := strconv.ParseInt(digits, base, 64)
+	switch {
+	case err != nil && err.(*strconv.NumError).Err == strconv.ErrRange, err == nil && v > math.MaxInt64/unit:
+		return l.src.fault(t.pos, "%s is too large: a number is below 2^63", t)
+	case err != nil:
+		return l.src.fault(t.pos, "%s is no number: want digits, with KB or MB behind, or 0x or 0o in front", t)
+	}
+	t.i = v * unit
+	return nil
+}
+
+// quoted reads a text in quotes.
+func (l *lexer) quoted(t *token) error {
+	s := l.src.text
+	t.kind = tText
+	var b strings.Builder
+	for i := t.pos + 1; i < len(s) && s[i] != '\n'; i++ {
+		switch s[i] {
+		case '"':
+			t.s, t.end = b.String(), i+1
+			return nil
+		case '\\':
+			c, n, ok := escape(s[i:])
+			if !ok {
+				l.skipLine(i)
+				return l.src.fault(i, `unknown escape: want \" \\ \t \n \r or \x and two hexadecimal digits`)
+			}
+			b.WriteByte(c)
+			i += n - 1
+		default:
+			b.WriteByte(s[i])
+		}
+	}
+	l.skipLine(t.pos)
+	return l.src.fault(t.pos, "a text without its end, \"")
+}
+
+// escape is the byte that s, which starts with a \, stands for, and how many
+// bytes of s say so.
+func escape(s string) (c byte, n int, ok bool) {
+	if len(s) < 2 {
+		return 0, 0, false
+	}
+	switch s[1] {
+	case '"', '\\':
+		return s[1], 2, true
+	case 't':
+		return '\t', 2, true
+	case 'n':
+		return '\n', 2, true
+	case 'r':
+		return '\r', 2, true
+	case 'x':
+		if len(s) >= 4 {
+			v, err := strconv.ParseUint(s[2:4], 16, 8)
+			return byte(v), 4, err == nil
+		}
+	}
+	return 0, 0, false
+}
+
+// regexp reads a regular expression between slashes, and its flags. A slash in
+// it has a \ in front, in brackets too.
+func (l *lexer) regexp(t *token) error {
+	s := l.src.text
+	t.kind = tRegexp
+	for i := t.pos + 1; i < len(s) && s[i] != '\n'; i++ {
+		switch s[i] {
+		case '\\':
+			i++
+		case '/':
+			t.s, t.end = s[t.pos+1:i], l.word(i+1)
+			switch t.flags = s[i+1 : t.end]; t.flags {
+			case "", "i", "s", "is":
+				return nil
+			}
+			l.pos = t.end
+			return l.src.fault(i+1, "flags %q: a regular expression takes i, s or is", t.flags)
+		}
+	}
+	l.skipLine(t.pos)
+	return l.src.fault(t.pos, "a regular expression without its end, /")
+}
+
+// skipLine goes on behind the line that offset i is in.
+func (l *lexer) skipLine(i int) {
+	l.pos = len(l.src.text)
+	if n := strings.IndexByte(l.src.text[i:], '\n'); n >= 0 {
+		l.pos = i + n
+	}
+}
+
+// hex reads the rest of a hex string, whose { is the token open, up to its },
+// and gives what is between them. Comments become blanks, so that offsets stay.
+func (l *lexer) hex(open token) (string, error) {
+	s := l.src.text
+	var b strings.Builder
+	for l.pos = open.end; l.pos < len(s); {
+		if err := l.blankOut(&b); err != nil {
+			return "", err
+		}
+		if l.pos == len(s) {
+			break
+		}
+		c := s[l.pos]
+		l.pos++
+		if c == '}' {
+			return b.String(), nil
+		}
+		if strings.IndexByte("0123456789abcdefABCDEF?~[]()|-", c) < 0 {
+			return "", l.src.fault(l.pos-1, "%q in a hex string: want hexadecimal digits, ?, ~, [ ], ( | ) or }", s[l.pos-1:l.pos])
+		}
+		b.WriteByte(c)
+	}
+	return "", l.src.fault(open.pos, "a hex string without its end, }")
+}
+
+// blankOut skips what blanks skips and writes a blank for each byte of it.
+func (l *lexer) blankOut(b *strings.Builder) error {
+	from := l.pos
+	if err := l.blanks(); err != nil {
+		return err
+	}
+	for range l.pos - from {
+		b.WriteByte(' ')
+	}
+	return nil
+}

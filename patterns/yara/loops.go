@@ -1,0 +1,162 @@
+package yara
+
+// ofNode is QUANTIFIER of SET, and the same in (X..Y).
+type ofNode struct {
+	q   quantifier
+	set []*str
+	in  pair
+}
+
+func (n ofNode) eval(s *state) value {
+	found := 0
+	var lo, hi value
+	if n.in.lo != nil {
+		if lo, hi = n.in.lo.eval(s), n.in.hi.eval(s); !lo.defined() || !hi.defined() {
+			return undefined
+		}
+	}
+	for _, str := range n.set {
+		v := s.view(str)
+		if n.in.lo == nil && v.total() > 0 || n.in.lo != nil && v.countIn(lo.i, hi.i, 1) > 0 {
+			found++
+		}
+	}
+	return n.q.of(s, found, len(n.set))
+}
+
+// ofRulesNode is QUANTIFIER of (RULES).
+type ofRulesNode struct {
+	q     quantifier
+	rules []*rule
+}
+
+func (n ofRulesNode) eval(s *state) value {
+	found := 0
+	for _, r := range n.rules {
+		if s.matched(r) {
+			found++
+		}
+	}
+	return n.q.of(s, found, len(n.rules))
+}
+
+// of says whether the quantifier holds of a set of n, of which some are found.
+func (q quantifier) of(s *state, found, n int) value {
+	if q.all {
+		return boolValue(found == n)
+	}
+	want := q.n.eval(s)
+	switch {
+	case q.percent && !want.defined():
+		return undefined
+	case q.percent:
+		return boolValue(100*float64(found)/float64(n) >= float64(want.i))
+	case !want.defined():
+		return boolValue(found == n) // YARA's all is an undefined number
+	case want.i == 0:
+		return boolValue(found == 0)
+	}
+	return boolValue(int64(found) >= want.i)
+}
+
+// tally is how a loop comes out: how many of its turns were true. YARA 4.2 adds
+// up what the bodies give and takes 0 and none for no condition at all; here,
+// as in YARA's manual and its later versions, a turn is true or not, and none
+// is none.
+type tally struct {
+	all, none   bool
+	want        int64
+	turns, true int64
+}
+
+func (q quantifier) tally(s *state) tally {
+	t := tally{all: q.all}
+	if q.all {
+		return t
+	}
+	v := q.n.eval(s)
+	t.all, t.none, t.want = !v.defined(), v.defined() && v.i == 0, v.i
+	return t
+}
+
+// add counts a turn; false: the others do not matter any more.
+func (t *tally) add(v value) bool {
+	t.turns++
+	if v.truth() {
+		t.true++
+	}
+	switch {
+	case t.all:
+		return t.true == t.turns
+	case t.none:
+		return t.true == 0
+	}
+	return t.true < t.want
+}
+
+// value is whether the loop holds. One without turns does not.
+func (t *tally) value() value {
+	switch {
+	case t.turns == 0:
+		return boolValue(false)
+	case t.all:
+		return boolValue(t.true == t.turns)
+	case t.none:
+		return boolValue(t.true == 0)
+	}
+	return boolValue(t.true >= t.want)
+}
+
+// forOfNode is for QUANTIFIER of SET : ( BODY ).
+type forOfNode struct {
+	q    quantifier
+	set  []*str
+	body node
+	cost int
+}
+
+func (n forOfNode) eval(s *state) value {
+	t := n.q.tally(s)
+	outer := s.str
+	for _, s.str = range n.set {
+		if !s.spend(n.cost) || !t.add(n.body.eval(s)) {
+			break
+		}
+	}
+	s.str = outer
+	return t.value()
+}
+
+// forInNode is for QUANTIFIER NAME in (X..Y) : ( BODY ), or in (X, Y, Z).
+type forInNode struct {
+	q     quantifier
+	slot  int
+	in    pair
+	items []node
+	body  node
+	cost  int
+}
+
+func (n forInNode) eval(s *state) value {
+	t := n.q.tally(s)
+	for _, x := range n.items {
+		s.vars[n.slot] = x.eval(s)
+		if !s.spend(n.cost) || !t.add(n.body.eval(s)) {
+			break
+		}
+	}
+	if n.in.lo == nil {
+		return t.value()
+	}
+	lo, hi := n.in.lo.eval(s), n.in.hi.eval(s)
+	if !lo.defined() || !hi.defined() {
+		return t.value()
+	}
+	for i := lo.i; i <= hi.i; i++ {
+		s.vars[n.slot] = intValue(i)
+		if !s.spend(n.cost) || !t.add(n.body.eval(s)) || i == hi.i {
+			break
+		}
+	}
+	return t.value()
+}

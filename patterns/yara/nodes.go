@@ -1,0 +1,214 @@
+package yara
+
+import (
+	"encoding/binary"
+
+	"vscan/engine/addr"
+)
+
+// node is a part of a condition. What each gives follows libyara's exec.c.
+type node interface{ eval(s *state) value }
+
+type constNode struct{ value value }
+
+func (n constNode) eval(*state) value { return n.value }
+
+// andNode and orNode take undefined for false.
+type andNode []node
+
+func (n andNode) eval(s *state) value {
+	for _, x := range n {
+		if !x.eval(s).truth() {
+			return boolValue(false)
+		}
+	}
+	return boolValue(true)
+}
+
+type orNode []node
+
+func (n orNode) eval(s *state) value {
+	for _, x := range n {
+		if x.eval(s).truth() {
+			return boolValue(true)
+		}
+	}
+	return boolValue(false)
+}
+
+// notNode of undefined is undefined.
+type notNode struct{ x node }
+
+func (n notNode) eval(s *state) value {
+	v := n.x.eval(s)
+	if !v.defined() {
+		return undefined
+	}
+	return boolValue(!v.truth())
+}
+
+type definedNode struct{ x node }
+
+func (n definedNode) eval(s *state) value { return boolValue(n.x.eval(s).defined()) }
+
+type arithNode struct {
+	op   string
+	a, b node
+}
+
+func (n arithNode) eval(s *state) value { return arithmetic(n.op, n.a.eval(s), n.b.eval(s)) }
+
+type compareNode struct {
+	op   string
+	a, b node
+}
+
+func (n compareNode) eval(s *state) value { return compare(n.op, n.a.eval(s), n.b.eval(s)) }
+
+// negateNode is - or ~.
+type negateNode struct {
+	op string
+	x  node
+}
+
+func (n negateNode) eval(s *state) value { return negate(n.op, n.x.eval(s)) }
+
+func negate(op string, v value) value {
+	switch {
+	case v.kind == kFloat:
+		v.f = -v.f
+	case v.kind == kInt && op == "-":
+		v.i = -v.i
+	case v.kind == kInt:
+		v.i = ^v.i
+	}
+	return v
+}
+
+type filesizeNode struct{}
+
+func (filesizeNode) eval(s *state) value {
+	if !s.scope.FileSizeKnown {
+		return undefined
+	}
+	return intValue(int64(s.scope.FileSize))
+}
+
+// varNode is the variable of a loop.
+type varNode int
+
+func (n varNode) eval(s *state) value { return s.vars[n] }
+
+// ruleNode is whether a rule matches that stands above.
+type ruleNode struct{ rule *rule }
+
+func (n ruleNode) eval(s *state) value { return boolValue(s.matched(n.rule)) }
+
+// readNode is an integer in memory; undefined where memory is not there.
+type readNode struct {
+	size   int // in bytes
+	signed bool
+	big    bool
+	at     node
+}
+
+// reads is the functions that read memory, by name.
+var reads = map[string]readNode{
+	"uint8": {size: 1}, "uint16": {size: 2}, "uint32": {size: 4},
+	"uint8be": {size: 1, big: true}, "uint16be": {size: 2, big: true}, "uint32be": {size: 4, big: true},
+	"int8": {size: 1, signed: true}, "int16": {size: 2, signed: true}, "int32": {size: 4, signed: true},
+	"int8be": {size: 1, signed: true, big: true}, "int16be": {size: 2, signed: true, big: true}, "int32be": {size: 4, signed: true, big: true},
+}
+
+func (n readNode) eval(s *state) value {
+	at := n.at.eval(s)
+	if !at.defined() || s.scope.Memory == nil || !s.spend(8) {
+		return undefined
+	}
+	var b [4]byte
+	if m, _ := s.scope.Memory.Read(b[:n.size], addr.Addr(at.i)); m < n.size {
+		return undefined
+	}
+	var v uint32
+	if n.big {
+		v = binary.BigEndian.Uint32(b[:]) >> (32 - 8*n.size)
+	} else {
+		v = binary.LittleEndian.Uint32(b[:])
+	}
+	if n.signed {
+		shift := 32 - 8*n.size
+		return intValue(int64(int32(v<<shift) >> shift))
+	}
+	return intValue(int64(v))
+}
+
+// Strings. A nil str is that of the innermost loop over strings.
+
+// foundNode is $a.
+type foundNode struct{ str *str }
+
+func (n foundNode) eval(s *state) value { return boolValue(s.view(n.str).total() > 0) }
+
+// atNode is $a at X; false where X is undefined, as in YARA.
+type atNode struct {
+	str *str
+	at  node
+}
+
+func (n atNode) eval(s *state) value {
+	at := n.at.eval(s)
+	return boolValue(at.defined() && s.view(n.str).countIn(at.i, at.i, 1) > 0)
+}
+
+// inNode is $a in (X..Y).
+type inNode struct {
+	str *str
+	in  pair
+}
+
+func (n inNode) eval(s *state) value {
+	lo, hi := n.in.lo.eval(s), n.in.hi.eval(s)
+	if !lo.defined() || !hi.defined() {
+		return undefined
+	}
+	return boolValue(s.view(n.str).countIn(lo.i, hi.i, 1) > 0)
+}
+
+// countNode is #a, or #a in (X..Y).
+type countNode struct {
+	str *str
+	in  pair
+}
+
+func (n countNode) eval(s *state) value {
+	if n.in.lo == nil {
+		return intValue(int64(s.view(n.str).total()))
+	}
+	lo, hi := n.in.lo.eval(s), n.in.hi.eval(s)
+	if !lo.defined() || !hi.defined() {
+		return undefined
+	}
+	return intValue(int64(s.view(n.str).countIn(lo.i, hi.i, all)))
+}
+
+// hitNode is @a[i], or !a[i]. The first hit has the index 1.
+type hitNode struct {
+	str    *str
+	index  node
+	length bool
+}
+
+func (n hitNode) eval(s *state) value {
+	i := n.index.eval(s)
+	if !i.defined() || i.i < 1 {
+		return undefined
+	}
+	at, length, ok := s.view(n.str).hit(uint64(i.i - 1))
+	switch {
+	case !ok:
+		return undefined
+	case n.length:
+		return intValue(int64(length))
+	}
+	return intValue(int64(at))
+}

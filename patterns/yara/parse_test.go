@@ -1,0 +1,314 @@
+package yara
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"vscan/patterns"
+)
+
+// open opens files of a map.
+func open(files map[string]string) func(string) (io.ReadCloser, error) {
+	m := fstest.MapFS{}
+	for name, text := range files {
+		m[name] = &fstest.MapFile{Data: []byte(text)}
+	}
+	return func(path string) (io.ReadCloser, error) { return m.Open(path) }
+}
+
+func rulesOf(r *Rules) (names []string) {
+	for i := range r.Len() {
+		names = append(names, r.Rule(i).Name)
+	}
+	return names
+}
+
+// Mistakes, where they are, and what the message says.
+func TestMistakes(t *testing.T) {
+	for _, c := range []struct{ text, want string }{
+		{"rule a { condition: true", `r.yar:1:25: want and, or or }, found the end`},
+		{"rule a condition: true }", `:1:8: want {, found "condition"`},
+		{"rule { condition: true }", `:1:6: want the name of the rule, found "{"`},
+		{"rule at { condition: true }", `:1:6: want the name of the rule, which no keyword can be`},
+		{"rool a { condition: true }", `:1:1: want rule, import or include, found "rool"`},
+		{"rule a { strings: condition: true }", `:1:19: want the name of a string, as $a, found "condition"`},
+		{"rule a { }", `:1:10: want condition, found "}"`},
+		{"rule a { condition: }", `:1:21: want a value or a condition`},
+		{"rule a { condition: 1 + }", `:1:25: want a value or a condition`},
+		{"rule a { condition: true and\n or true }", `r.yar:2:2: want a value or a condition, found "or"`},
+		{"rule a { condition: (true }", `:1:27: want ), found "}"`},
+		{"rule a { condition: true } }", `:1:28: want rule, import or include, found "}"`},
+		{"rule a { condition: true } rule a { condition: true }", `:1:33: another rule has the name a (r.yar:1)`},
+		{"rule a : x x { condition: true }", `:1:12: the tag x is given twice`},
+		{"rule a { meta: condition: true }", `:1:16: want the name of a meta value`},
+		{"rule a { meta: x = condition: true }", `:1:20: want a text, an integer, true or false`},
+		{"rule a { meta: x = -\"a\" condition: true }", `:1:21: want a text, an integer`},
+		{"rule a { strings: $a = \"x\" $a = \"y\" condition: $a }", `:1:28: the string $a is also on line 1`},
+		{"rule a { strings: $a = \"x condition: $a }", `:1:24: a text without its end`},
+		{"rule a { strings: $a = \"\\q\" condition: $a }", `:1:25: unknown escape`},
+		{"rule a { strings: $a = \"\" condition: $a }", `:1:24: an empty text`},
+		{"rule a { strings: $a = /x condition: $a }", `:1:24: a regular expression without its end`},
+		{"rule a { strings: $a = /x/si condition: $a }", `:1:27: flags "si"`},
+		{"rule a { strings: $a = /x(/ condition: $a }", `:1:27: want ), found the end`},
+		{"rule a { strings: $a = /x**/ condition: $a }", `:1:27: nothing to repeat in front of *`},
+		{"rule a { strings: $a = /(?:x)/ condition: $a }", `:1:25: YARA has no (?`},
+		{"rule a { strings: $a = /x*y*?/ condition: $a }", `repetitions with and without ? behind`},
+		{"rule a { strings: $a = /[b-a]/ condition: $a }", `:1:27: a range whose first byte is above its last`},
+		{"rule a { strings: $a = /[ab/ condition: $a }", `:1:25: a [ without its ]`},
+		{"rule a { strings: $a = /a{3,2}/ condition: $a }", `:1:26: a repetition from 3 to 2`},
+		{"rule a { strings: $a = /a\\1/ condition: $a }", `:1:26: there are no back references`},
+		{"rule a { strings: $a = { 01 zz } condition: $a }", `:1:29: "z" in a hex string`},
+		{"rule a { strings: $a = { 01 0 } condition: $a }", `:1:30: want the second digit of a byte`},
+		{"rule a { strings: $a = { 01 [4-2] 02 } condition: $a }", `:1:`},
+		{"rule a { strings: $a = { 01 condition: $a }", `in a hex string`},
+		{"rule a { strings: $a = {} condition: $a }", `:1:`},
+		{"rule a { strings: $a = \"x\" xor(300) condition: $a }", `:1:32: the keys of xor go from 0 to 255`},
+		{"rule a { strings: $a = \"x\" xor nocase condition: $a }", `:1:32: nocase does not go with xor`},
+		{"rule a { strings: $a = \"x\" wide wide condition: $a }", `:1:33: wide is given twice`},
+		{"rule a { strings: $a = \"x\" base64(\"abc\") condition: $a }", `:1:35: the alphabet has 3 characters`},
+		{"rule a { strings: $a = \"x\" base64(\"!@#$%^&*(){}[].,|ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstu\") base64wide condition: $a }", `different alphabets`},
+		{"rule a { strings: $a = { 01 } wide condition: $a }", `:1:31: a hex string takes no wide: want private`},
+		{"rule a { strings: $a = /x/ xor condition: $a }", `:1:28: a regular expression takes no xor`},
+		{"rule a { condition: $a }", `:1:21: the rule has no string $a`},
+		{"rule a { strings: $a = \"x\" condition: #b > 1 }", `:1:39: the rule has no string $b`},
+		{"rule a { condition: any of them }", `:1:28: the rule has no strings`},
+		{"rule a { strings: $a = \"x\" condition: any of ($b*) }", `the rule has no string $b*`},
+		{"rule a { strings: $a = \"x\" condition: $ }", `there is none around it`},
+		{"rule a { strings: $a = \"x\" condition: $a* }", `want a quantifier in front`},
+		{"rule a { strings: $a = \"x\" condition: 1.5 of them }", `:1:39: the quantifier of a set is all, any, none or an integer, and this is a fraction`},
+		{"rule a { strings: $a = \"x\" condition: 101% of them }", `:1:39: a percentage is from 1 to 100`},
+		{"rule a { strings: $a = \"x\" condition: $a at \"y\" }", `:1:45: an address is an integer, and this is a text`},
+		{"rule a { strings: $a = \"x\" condition: $a at 1.5 }", `an address is an integer`},
+		{"rule a { strings: $a = \"x\" condition: $a in (1) }", `want .., found ")"`},
+		{"rule a { condition: \"a\" == 1 }", `:1:25: == of a text and an integer`},
+		{"rule a { condition: true == true }", `== compares numbers or texts, and this is a truth value`},
+		{"rule a { condition: 1 < 2 < 3 }", `< compares numbers or texts, and this is a truth value`},
+		{"rule a { condition: 1.5 % 2 == 1 }", `:1:21: % of a fraction`},
+		{"rule a { condition: -\"a\" == 1 }", `- of a text`},
+		{"rule a { condition: 1 contains \"a\" }", `contains takes texts`},
+		{"rule a { condition: 1 \\ 0 == 1 }", `:1:23: division by zero`},
+		{"rule a { condition: 1 << -1 == 0 }", `shift by a negative number`},
+		{"rule a { condition: 9223372036854775807 + 1 > 0 }", `does not fit in 64 bits`},
+		{"rule a { condition: 9223372036854775808 > 0 }", `:1:21: "9223372036854775808" is too large`},
+		{"rule a { condition: 12x > 0 }", `:1:21: "12x" is no number`},
+		{"rule a { condition: 1.5KB > 0 }", `is no number`},
+		{"rule a { condition: /x/ }", `:1:21: a regular expression stands behind matches`},
+		{"rule a { condition: for any i in (1..2) : (for any i in (1..2) : (true)) }", `a loop around this one has the variable i`},
+		{"rule a { condition: any of (b) }", `:1:29: no rule above is named so`},
+		{"rule a { condition: any of (a*) }", `no rule above is named so`},
+		{"rule a { condition: true } rule b { condition: any of (a*) } rule a2 { condition: true }", `:1:67: the rule would belong to the set a*`},
+		{"rule a { condition: true } /* x", `:1:28: a comment without its end`},
+		{"rule a { condition: \xff }", `:1:21: the byte 0xff`},
+		{"include \"other\"", `:1:9: include is not possible here`},
+		{"\xff\xfer\x00", `the file is UTF-16`},
+	} {
+		r, err := Parse("r.yar", strings.NewReader(c.text), nil)
+		if err == nil || !strings.Contains(err.Error(), c.want) || r != nil {
+			t.Errorf("%q:\n%v, want %q", c.text, err, c.want)
+		}
+	}
+}
+
+// All mistakes of a file are told, and a caret shows each.
+func TestAllMistakes(t *testing.T) {
+	text := `rule a { condition: 1 + }
+rule good { condition: true }
+private rule b { strings: $a = "x condition: $a }
+global rule c : t {
+  condition:
+	$x
+}
+`
+	_, err := Parse("r.yar", strings.NewReader(text), nil)
+	var lines []int
+	for _, e := range err.(interface{ Unwrap() []error }).Unwrap() {
+		var p *patterns.Error
+		if !errors.As(e, &p) {
+			t.Fatalf("%T", e)
+		}
+		lines = append(lines, p.Line)
+	}
+	if !slices.Equal(lines, []int{1, 3, 6}) {
+		t.Errorf("errors on lines %v\n%v", lines, err)
+	}
+	if want := "r.yar:6:2: the rule has no string $x\n\t $x\n\t ^"; !strings.Contains(err.Error(), want) {
+		t.Errorf("%v\nwant %q", err, want)
+	}
+}
+
+// Too many mistakes, or too deep ones, are no more trouble than others.
+func TestHostileRules(t *testing.T) {
+	for name, text := range map[string]string{
+		"parentheses": "rule a { condition: " + strings.Repeat("(", 1e6),
+		"not":         "rule a { condition: " + strings.Repeat("not ", 1e6) + "true }",
+		"signs":       "rule a { condition: " + strings.Repeat("-", 1e6) + "1 > 0 }",
+		"loops":       "rule a { condition: " + strings.Repeat("for any i in (1..2) : (", 1e5),
+		"functions":   "rule a { condition: " + strings.Repeat("x(", 1e6),
+		"indices":     "rule a { strings: $a = \"x\" condition: " + strings.Repeat("@a[", 1e6),
+		"reads":       "rule a { condition: " + strings.Repeat("uint8(", 1e6),
+		"operators":   "rule a { condition: filesize" + strings.Repeat(" + filesize - filesize", 1e5) + " > 0 }",
+		"mistakes":    strings.Repeat("rule 1\n", 1e5),
+		"braces":      "rule a { strings: $a = {" + strings.Repeat("(", 1e6) + "} condition: $a }",
+		"expression":  "rule a { strings: $a = /" + strings.Repeat("(", 1e6) + "/ condition: $a }",
+	} {
+		r, err := Parse("r.yar", strings.NewReader(text), nil)
+		if err == nil && len(r.Skipped) != 1 {
+			t.Errorf("%s: no error", name)
+		}
+		if err != nil && len(err.Error()) > 10000 {
+			t.Errorf("%s: the error has %d bytes", name, len(err.Error()))
+		}
+	}
+	// Many operators of one kind are no deep tree.
+	parse(t, "r.yar", "rule a { condition: true"+strings.Repeat(" or true", 1e5)+" }")
+}
+
+// What is not supported skips its rule and those that refer to it.
+func TestSkipped(t *testing.T) {
+	r := parse(t, "r.yar", `import "pe"
+rule good { condition: true }
+rule pe1 { condition: pe.number_of_sections > 3 and good }
+rule pe2 { condition: pe.sections[0].name == "x" or pe.imphash() == "y" }
+rule pe3 { condition: for any s in pe.sections : (s.name == "x") }
+rule pe4 { condition: for any k, v in pe.version_info : (k == "x" and v matches /y/) }
+rule ext { condition: filename == "x" }
+rule entry { strings: $a = "x" condition: $a at entrypoint }
+rule refers { condition: good and pe1 }
+rule refers_set { condition: any of (pe*) }
+rule later { condition: last }
+rule texts { condition: any of ("a", "b") }
+rule loop { condition: for any s in ("a", "b") : (s == "a") }
+rule match { condition: "abc" matches /b/ }
+rule hashed { condition: hash.md5(0, filesize) == "x" }
+rule of_at { strings: $a = "x" condition: any of them at 0 }
+rule last { condition: good }
+`)
+	if got, want := rulesOf(r), []string{"good", "last"}; !slices.Equal(got, want) {
+		t.Errorf("%v run, want %v", got, want)
+	}
+	want := map[string]string{
+		"pe1": "the module pe is not supported", "pe2": "module pe", "pe3": "module pe", "pe4": "several variables",
+		"ext": "filename is no rule above, and external variables are not supported", "entry": "entrypoint",
+		"refers": "it refers to the rule pe1, which is skipped", "refers_set": "it refers to the rule pe1",
+		"later": "last is no rule above", "texts": "sets of texts", "loop": "loops over texts", "match": "matches",
+		"hashed": "module hash", "of_at": "a set with at",
+	}
+	for i, s := range r.Skipped {
+		if !strings.Contains(s.Reason, want[s.Rule]) || want[s.Rule] == "" || s.File != "r.yar" || s.Line != i+3 {
+			t.Errorf("%+v, want %q on line %d", s, want[s.Rule], i+3)
+		}
+		delete(want, s.Rule)
+	}
+	if len(want) > 0 {
+		t.Errorf("not skipped: %v", want)
+	}
+	if got := len(r.Patterns()); got != 0 {
+		t.Errorf("%d patterns of skipped rules", got)
+	}
+}
+
+// Without a global rule nothing is known of the others.
+func TestSkippedGlobal(t *testing.T) {
+	r := parse(t, "r.yar", "rule a { condition: true }\nglobal rule g { condition: pe.x == 1 }\nrule b { condition: true }")
+	if r.Len() != 0 || len(r.Skipped) != 3 || !strings.Contains(r.Skipped[2].Reason, "the global rule g") {
+		t.Errorf("%d run, skipped: %+v", r.Len(), r.Skipped)
+	}
+}
+
+func TestRule(t *testing.T) {
+	r := parse(t, "r.yar", "\nglobal private rule a : one two {\nmeta:\n x = \"a\\x41\" y = -5 z = true x = 0x10\ncondition: true }")
+	got := fmt.Sprintf("%+v", *r.Rule(0))
+	if want := "{Name:a Tags:[one two] Meta:[{Key:x Value:aA} {Key:y Value:-5} {Key:z Value:true} {Key:x Value:16}] Private:true Global:true File:r.yar Line:2}"; got != want {
+		t.Errorf("%s\nwant %s", got, want)
+	}
+}
+
+// Strings that look for the same are one pattern, whatever their names; private
+// ones have no name to be shown.
+func TestPatterns(t *testing.T) {
+	r := parse(t, "r.yar", `
+rule a { strings: $x = "abc" $ = { 61 62 } $y = /a+/ $1 = "z" condition: any of them }
+rule b { strings: $x = "abc" ascii $z = "abc" $p = "abc" private $h = { 61  62 /* */ } $w = "abc" wide $l = /a+?/ condition: any of them }
+`)
+	var got []string
+	for i, p := range r.Patterns() {
+		got = append(got, fmt.Sprint(p.Name, r.Names(i)))
+	}
+	want := []string{
+		"a.$x[a.$x b.$z]", "a.$2[a.$2 b.$h]", "a.$y[a.$y]", "a.$1[a.$1]", "b.$x[b.$x]", "b.$w[b.$w]", "b.$l[b.$l]",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q\nwant %q", got, want)
+	}
+}
+
+func TestInclude(t *testing.T) {
+	files := map[string]string{
+		"dir/b.yar":     "include \"sub/c.yar\"\nrule b { condition: c }",
+		"dir/sub/c.yar": "rule c { condition: true }",
+		"bad.yar":       "\n\nrule x { condition: 1 + }",
+		"loop.yar":      "rule l { condition: true } include \"loop2.yar\"",
+		"loop2.yar":     "include \"loop.yar\"",
+		"twice.yar":     "include \"dir/sub/c.yar\"\ninclude \"dir/sub/c.yar\"",
+	}
+	r, err := Parse("a.yar", strings.NewReader("rule a { condition: true }\ninclude \"dir/b.yar\"\nrule d { condition: a and b and c }"), open(files))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := rulesOf(r), []string{"a", "c", "b", "d"}; !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+	if c := r.Rule(1); c.File != "dir/sub/c.yar" || c.Line != 1 {
+		t.Errorf("%+v", c)
+	}
+	for text, want := range map[string]string{
+		"include \"bad.yar\"":            "bad.yar:3:25: want a value",
+		"\ninclude \"none.yar\"":         "a.yar:2:9: cannot include none.yar: open none.yar: file does not exist",
+		"include \"loop.yar\"":           "loop2.yar:1:9: loop.yar is included by itself",
+		"include \"a.yar\"":              "a.yar:1:9: a.yar is included by itself",
+		"include \"twice.yar\"":          "dir/sub/c.yar:1:6: another rule has the name c (dir/sub/c.yar:1)",
+		"include 1":                      "want the path of a file in quotes",
+		"include \"dir/b.yar\" rule a {": "a.yar:1:29: want condition",
+	} {
+		_, err := Parse("a.yar", strings.NewReader(text), open(files))
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %q", text, err, want)
+		}
+	}
+	if _, err := Parse("a.yar", strings.NewReader("include \"none.yar\""), open(files)); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("%v is not that the file is not there", err)
+	}
+	deep := make(map[string]string)
+	for i := range 20 {
+		deep[fmt.Sprintf("%d.yar", i)] = fmt.Sprintf("include \"%d.yar\" include \"%d.yar\"", i+1, i+2)
+	}
+	if _, err := Parse("a.yar", strings.NewReader("include \"0.yar\""), open(deep)); err == nil || !strings.Contains(err.Error(), "more than 16 files include one another") {
+		t.Errorf("%v", err)
+	}
+}
+
+// Regular expressions in RE2's syntax.
+func TestTranslate(t *testing.T) {
+	for re, want := range map[string]string{
+		`a`:       `[\x61]`,
+		`\z\A\_`:  `[\x7a][\x41][\x5f]`,
+		`a{,2}`:   `[\x61]{0,2}`,
+		`a{2}b{`:  `[\x61]{2,2}[\x62][\x7b]`,
+		`\s\D`:    `[\x09-\x0d\x20][^0-9]`,
+		`[^]\d-]`: `[^\x2d-\x2d\x30-\x39\x5d-\x5d]`,
+		`(a|)+?$`: `(?:[\x61]|)+?$`,
+		`\x41\.é`: `[\x41][\x2e][\xc3][\xa9]`,
+		`^.\b`:    `^.\b`,
+	} {
+		got, _, err := translate(re)
+		if err != nil || got.text != want {
+			t.Errorf("%s: %s, %v, want %s", re, got.text, err, want)
+		}
+	}
+}

@@ -1,0 +1,143 @@
+package yara
+
+import "slices"
+
+// primary reads what operators stand between. All that nests passes here.
+func (p *parser) primary() operand {
+	t := p.tok
+	defer p.leave()
+	if !p.enter() {
+		return p.unknown(t)
+	}
+	switch t.kind {
+	case tInt:
+		p.advance()
+		return p.constant(t, intValue(t.i))
+	case tFloat:
+		p.advance()
+		return p.constant(t, value{kind: kFloat, f: t.f})
+	case tText:
+		p.advance()
+		return p.constant(t, value{kind: kText, s: t.s})
+	case tRegexp:
+		p.fault(t, "a regular expression stands behind matches, or in the strings section")
+		return p.unknown(t)
+	case tString:
+		return p.found()
+	case tCount:
+		return p.count()
+	case tOffset, tLength:
+		return p.hit()
+	case tWord:
+		return p.word()
+	}
+	if !t.is("(") {
+		p.expected("a value or a condition")
+		return p.unknown(t)
+	}
+	p.advance()
+	x := p.condition()
+	x.at = t
+	p.expect(")")
+	return x
+}
+
+// word reads a value that starts with a word.
+func (p *parser) word() operand {
+	t := p.tok
+	switch {
+	case t.is("true"), t.is("false"):
+		p.advance()
+		x := p.constant(t, boolValue(t.is("true")))
+		x.kind = kBool
+		return x
+	case t.is("filesize"):
+		p.advance()
+		return p.make(t, kInt, filesizeNode{})
+	case t.is("entrypoint"):
+		p.advance()
+		p.refuse(t, "entrypoint is not supported: it asks for the format of the file")
+		return p.unknown(t)
+	case t.is("for"):
+		return p.loop()
+	case reads[t.s] != (readNode{}):
+		p.advance()
+		p.expect("(")
+		x := p.integer("the address")
+		p.expect(")")
+		n := reads[t.s]
+		n.at = x.node
+		return p.make(t, kInt, n, x)
+	case keywords[t.s]:
+		p.expected("a value or a condition")
+		return p.unknown(t)
+	}
+	return p.name()
+}
+
+// name reads the name of a variable of a loop or of a rule, or of what is not
+// supported.
+func (p *parser) name() operand {
+	t := p.tok
+	p.advance()
+	if slot := slices.Index(p.vars, t.s); slot >= 0 {
+		return p.make(t, kInt, varNode(slot))
+	}
+	if r := p.byName[t.s]; r != nil {
+		p.refer(t, r)
+		return p.make(t, kBool, ruleNode{r})
+	}
+	module := p.tok.is(".")
+	for !p.failed {
+		switch {
+		case p.accept("."):
+			p.want(tWord, "a name")
+		case p.accept("["):
+			p.arithmetic(0)
+			p.expect("]")
+		case p.accept("("):
+			p.arguments()
+		case module:
+			p.refuse(t, "the module %s is not supported", t.s)
+			return p.unknown(t)
+		default:
+			p.refuse(t, "%s is no rule above, and external variables are not supported", t.s)
+			return p.unknown(t)
+		}
+	}
+	return p.unknown(t)
+}
+
+// arguments reads those of a function of a module.
+func (p *parser) arguments() {
+	if p.accept(")") {
+		return
+	}
+	for {
+		if p.tok.kind == tRegexp {
+			p.advance()
+		} else {
+			p.condition()
+		}
+		if !p.accept(",") {
+			break
+		}
+	}
+	p.expect(")")
+}
+
+// refer notes that the condition depends on a rule.
+func (p *parser) refer(t token, r *rule) {
+	if r.skip != "" {
+		p.refuse(t, "it refers to the rule %s, which is skipped", r.Name)
+	}
+}
+
+// integer reads arithmetic that must give an integer.
+func (p *parser) integer(what string) operand {
+	x := p.arithmetic(0)
+	if x.kind != kInt && x.kind != kUnknown {
+		p.fault(x.at, "%s is an integer, and this is %v", what, x.kind)
+	}
+	return x
+}

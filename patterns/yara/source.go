@@ -1,0 +1,60 @@
+package yara
+
+import (
+	"fmt"
+	"strings"
+
+	"vscan/patterns"
+)
+
+// position is where something stands in a rule file.
+type position struct {
+	file string
+	line int // from 1
+}
+
+// source is the text of one rule file.
+type source struct {
+	name  string
+	text  string
+	lines []int // offsets of the first bytes of lines
+}
+
+func newSource(name, text string) *source {
+	s := &source{name: name, text: text, lines: []int{0}}
+	for i := 0; i < len(text); i++ {
+		if text[i] == '\n' {
+			s.lines = append(s.lines, i+1)
+		}
+	}
+	return s
+}
+
+// line is the number of the line that offset at is in, from 1, and the offset
+// of its first byte.
+func (s *source) line(at int) (n, start int) {
+	lo, hi := 0, len(s.lines)
+	for hi-lo > 1 {
+		if mid := (lo + hi) / 2; s.lines[mid] <= at {
+			lo = mid
+		} else {
+			hi = mid
+		}
+	}
+	return lo + 1, s.lines[lo]
+}
+
+func (s *source) position(at int) position {
+	n, _ := s.line(at)
+	return position{s.name, n}
+}
+
+// fault is an error about the byte at offset at.
+func (s *source) fault(at int, format string, args ...any) *patterns.Error {
+	n, start := s.line(at)
+	text, _, _ := strings.Cut(s.text[start:], "\n")
+	return &patterns.Error{
+		File: s.name, Line: n, Column: at - start + 1,
+		Pattern: strings.TrimSuffix(text, "\r"), Msg: fmt.Sprintf(format, args...),
+	}
+}

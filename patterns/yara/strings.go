@@ -1,0 +1,250 @@
+package yara
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"vscan/patterns"
+)
+
+// strings reads the strings section of a rule.
+func (p *parser) strings() {
+	p.expect(":")
+	for first := true; !p.failed && (first || p.tok.kind == tString); first = false {
+		p.string()
+	}
+	// Anonymous strings get the number of their place, or the next that is
+	// free.
+	taken := make(map[string]bool)
+	for _, s := range p.cur.strings {
+		taken[s.id] = true
+	}
+	for i, s := range p.cur.strings {
+		for n := i + 1; s.id == "$" || s.id == ""; n++ {
+			if id := "$" + strconv.Itoa(n); !taken[id] {
+				s.id, taken[id] = id, true
+			}
+		}
+	}
+}
+
+// string reads a string: $a = "…", /…/ or { … }, and its modifiers.
+func (p *parser) string() {
+	t := p.tok
+	s := &str{id: t.s, declared: t.s, at: t}
+	if t.kind != tString || t.wild {
+		p.expected("the name of a string, as $a")
+		return
+	}
+	if old := p.ids[t.s]; old != nil && t.s != "$" {
+		n, _ := old.at.src.line(old.at.pos)
+		p.fault(t, "the string %s is also on line %d", t.s, n)
+		return
+	}
+	p.advance()
+	p.expect("=")
+	switch v := p.tok; {
+	case v.kind == tText:
+		p.advance()
+		p.text(s, v)
+	case v.kind == tRegexp:
+		p.advance()
+		p.regexp(s, v)
+	case v.is("{"):
+		p.hex(s, v)
+	default:
+		p.expected(`"text", /regular expression/ or { hex }`)
+	}
+	if p.failed {
+		return
+	}
+	p.cur.strings = append(p.cur.strings, s)
+	p.ids[t.s] = s
+}
+
+// modifiers is what stands behind a string.
+type modifiers struct {
+	at       map[string]token // those that are given
+	xor      patterns.KeyRange
+	alphabet string // of base64; "" for the usual one
+}
+
+// String is the modifiers that make a difference for what is found, in a form
+// of its own.
+func (m modifiers) String() string {
+	s := fmt.Sprintf("%v %q", m.xor, m.alphabet)
+	for _, name := range strings.Fields("nocase wide ascii fullword xor base64 base64wide") {
+		if m.has(name) {
+			s += " " + name
+		}
+	}
+	return s
+}
+
+func (m modifiers) has(name string) bool { _, ok := m.at[name]; return ok }
+
+// modifiers reads modifiers, of which those that are given are allowed.
+func (p *parser) modifiers(what, allowed string) modifiers {
+	m := modifiers{at: make(map[string]token)}
+	known := strings.Fields("nocase wide ascii fullword private xor base64 base64wide")
+	alphabets := 0
+	for p.tok.kind == tWord {
+		t := p.tok
+		if !slices.Contains(known, t.s) {
+			break
+		}
+		if !slices.Contains(strings.Fields(allowed), t.s) {
+			p.fault(t, "%s takes no %s: want %s", what, t.s, strings.ReplaceAll(allowed, " ", ", "))
+		}
+		if m.has(t.s) {
+			p.fault(t, "%s is given twice", t.s)
+		}
+		m.at[t.s] = t
+		p.advance()
+		switch t.s {
+		case "xor":
+			m.xor = p.keys()
+		case "base64", "base64wide":
+			alphabet := p.alphabet()
+			if alphabets > 0 && alphabet != m.alphabet {
+				p.fault(t, "base64 and base64wide have different alphabets: give both the same")
+			}
+			m.alphabet = alphabet
+			alphabets++
+		}
+	}
+	for _, pair := range [][2]string{
+		{"xor", "nocase"}, {"base64", "nocase"}, {"base64wide", "nocase"}, {"base64", "fullword"}, {"base64wide", "fullword"},
+		{"base64", "xor"}, {"base64wide", "xor"},
+	} {
+		if m.has(pair[0]) && m.has(pair[1]) {
+			p.fault(m.at[pair[1]], "%s does not go with %s", pair[1], pair[0])
+		}
+	}
+	return m
+}
+
+// keys reads the keys of xor, (1) or (1-255); without them all 256.
+func (p *parser) keys() patterns.KeyRange {
+	if !p.accept("(") {
+		return patterns.KeyRange{Lo: 0, Hi: 255}
+	}
+	lo := p.want(tInt, "a key from 0 to 255")
+	hi := lo
+	if p.accept("-") {
+		hi = p.want(tInt, "a key from 0 to 255")
+	}
+	if !p.failed && (lo.i > 255 || hi.i > 255 || lo.i > hi.i) {
+		p.fault(lo, "the keys of xor go from 0 to 255, the lower one first")
+	}
+	p.expect(")")
+	return patterns.KeyRange{Lo: byte(lo.i), Hi: byte(hi.i)}
+}
+
+// alphabet reads the alphabet of base64, ("…").
+func (p *parser) alphabet() string {
+	if !p.accept("(") {
+		return ""
+	}
+	t := p.want(tText, "an alphabet of 64 characters in quotes")
+	if !p.failed && len(t.s) != 64 {
+		p.fault(t, "the alphabet has %d characters: want 64", len(t.s))
+	}
+	p.expect(")")
+	return t.s
+}
+
+// text makes the pattern of a text string.
+func (p *parser) text(s *str, v token) {
+	m := p.modifiers("a text", "nocase wide ascii fullword private xor base64 base64wide")
+	switch {
+	case p.failed:
+		return
+	case v.s == "":
+		p.fault(v, "an empty text: it would match everywhere")
+		return
+	}
+	o := patterns.TextOptions{
+		Caseless: m.has("nocase"), Wide: m.has("wide"), ASCII: m.has("ascii"), FullWord: m.has("fullword"),
+		Base64: m.has("base64"), Base64Wide: m.has("base64wide"), Alphabet: m.alphabet,
+	}
+	if m.has("xor") {
+		o.Xor = &m.xor
+	}
+	s.private, s.literal = m.has("private"), !o.Base64 && !o.Base64Wide
+	s.key = fmt.Sprintf("text %q %s", v.s, m)
+	pat, err := patterns.NewText(s.id, v.written(), []byte(v.s), o)
+	p.made(s, v, pat, err)
+}
+
+// regexp makes the pattern of a regular expression.
+func (p *parser) regexp(s *str, v token) {
+	m := p.modifiers("a regular expression", "nocase wide ascii fullword private")
+	if p.failed {
+		return
+	}
+	re, at, err := translate(v.s)
+	if err != nil {
+		p.fail(v.src.fault(v.pos+1+at, "%v", err))
+		return
+	}
+	o := patterns.RegexpOptions{
+		Caseless: m.has("nocase") || strings.Contains(v.flags, "i"), DotAll: strings.Contains(v.flags, "s"),
+		Wide: m.has("wide"), ASCII: m.has("ascii"), FullWord: m.has("fullword"),
+		Longest: re.greedy, Shortest: !re.greedy,
+	}
+	s.private, s.greedy, s.literal = m.has("private"), re.greedy, re.literal
+	s.key = fmt.Sprintf("regexp %q %+v", re.text, o)
+	pat, err := patterns.NewRegexp(s.id, v.written(), re.text, o)
+	p.made(s, v, pat, err)
+}
+
+// hex makes the pattern of a hex string, whose { is the token v.
+func (p *parser) hex(s *str, v token) {
+	body, err := p.lex.hex(v)
+	if err != nil {
+		p.fail(err)
+		return
+	}
+	p.advance()
+	m := p.modifiers("a hex string", "private")
+	if p.failed {
+		return
+	}
+	s.private, s.literal = m.has("private"), !strings.ContainsAny(body, "?~[(")
+	s.key = "hex " + strings.Join(strings.Fields(body), "")
+	pat, err := patterns.NewHex(s.id, "{"+body+"}", body)
+	if strings.Trim(body, "? ") == "" && strings.Contains(body, "?") {
+		p.refuse(v, "%s would match everywhere", s.declared)
+		return
+	}
+	var e *patterns.Error
+	if errors.As(err, &e) {
+		p.fail(v.src.fault(v.end+max(e.Column-1, 0), "%s", e.Msg))
+		return
+	}
+	p.made(s, v, pat, err)
+}
+
+// made takes the pattern of a string that stands at v. What its constructor
+// refuses, though the syntax is YARA's, is beyond what vscan looks for: the
+// rule is skipped. So is one whose pattern cannot be compiled, which would be
+// an error of all patterns.
+func (p *parser) made(s *str, v token, pat patterns.Pattern, err error) {
+	if err == nil && !s.literal {
+		_, err = patterns.Compile([]patterns.Pattern{pat}, patterns.Target{})
+	}
+	if err == nil {
+		s.pat = pat
+		return
+	}
+	reason := err.Error()
+	var e *patterns.Error
+	if errors.As(err, &e) {
+		reason = e.Msg
+	}
+	p.refuse(v, "%s: %s", s.declared, reason)
+}

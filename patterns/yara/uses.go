@@ -1,0 +1,129 @@
+package yara
+
+// pair is the ends of a range, both included; neither if there is none.
+type pair struct{ lo, hi node }
+
+// interval reads (LO..HI).
+func (p *parser) interval() (pair, []operand) {
+	p.expect("(")
+	lo := p.integer("the lower end")
+	p.expect("..")
+	hi := p.integer("the upper end")
+	p.expect(")")
+	return pair{lo.node, hi.node}, []operand{lo, hi}
+}
+
+// named is the string that a token names; nil for that of the innermost loop.
+func (p *parser) named(t token) *str {
+	id := "$" + t.s[1:]
+	if id == "$" {
+		if p.sets == 0 {
+			p.fault(t, "%s stands for a string of a loop, for … of …, and there is none around it", t.s)
+		}
+		return nil
+	}
+	s := p.ids[id]
+	if s == nil {
+		p.fault(t, "the rule has no string %s", id)
+	}
+	return s
+}
+
+// use notes that the condition asks for more of a string than whether it is at
+// a constant address. The string of a loop stands for all of the rule, as in
+// YARA.
+func (p *parser) use(s *str) {
+	if s != nil {
+		s.elsewhere = true
+		return
+	}
+	for _, s := range p.cur.strings {
+		s.elsewhere = true
+	}
+}
+
+// place notes that the condition asks for places or lengths of a string's hits.
+func (p *parser) place(s *str) {
+	if s != nil {
+		s.placed = true
+		return
+	}
+	for _, s := range p.cur.strings {
+		s.placed = true
+	}
+}
+
+// useAt notes that the condition asks whether a string is at an address. What a
+// loop asks of its string counts for all others of the rule, and where the
+// address is not constant, only for those that have been asked for before: so
+// it is with YARA, and makes no difference but for what is shown.
+func (p *parser) useAt(s *str, x operand) {
+	v, constant := constOf(x)
+	switch {
+	case s != nil && constant:
+		s.pinTo(v.i)
+	case s != nil:
+		s.elsewhere = true
+	default:
+		for _, s := range p.cur.strings {
+			if constant {
+				s.pinTo(v.i)
+			} else if len(s.pins) > 0 {
+				s.elsewhere = true
+			}
+		}
+	}
+}
+
+// found reads $a, $a at X and $a in (X..Y).
+func (p *parser) found() operand {
+	t := p.tok
+	if t.wild {
+		p.fault(t, "%s is a set: want a quantifier in front, as in any of (%s)", t, t)
+	}
+	s := p.named(t)
+	p.advance()
+	switch {
+	case p.accept("at"):
+		x := p.integer("an address")
+		p.useAt(s, x)
+		p.place(s)
+		return p.make(t, kBool, atNode{s, x.node}, x)
+	case p.accept("in"):
+		p.use(s)
+		p.place(s)
+		r, ends := p.interval()
+		return p.make(t, kBool, inNode{s, r}, ends...)
+	}
+	p.use(s)
+	return p.make(t, kBool, foundNode{s})
+}
+
+// count reads #a and #a in (X..Y).
+func (p *parser) count() operand {
+	t := p.tok
+	s := p.named(t)
+	p.use(s)
+	p.advance()
+	if !p.accept("in") {
+		return p.make(t, kInt, countNode{s, pair{}})
+	}
+	p.place(s)
+	r, ends := p.interval()
+	return p.make(t, kInt, countNode{s, r}, ends...)
+}
+
+// hit reads @a, !a, and either with an index behind.
+func (p *parser) hit() operand {
+	t := p.tok
+	s := p.named(t)
+	p.use(s)
+	p.place(s)
+	p.advance()
+	index := p.constant(t, intValue(1))
+	if p.accept("[") {
+		index = p.integer("an index")
+		p.expect("]")
+	}
+	return p.make(t, kInt, hitNode{s, index.node, t.kind == tLength}, index)
+}

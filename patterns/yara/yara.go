@@ -1,0 +1,164 @@
+// Package yara reads YARA rules and decides which of them match. It does not
+// scan: Rules.Patterns says what to look for, the caller looks for it and hands
+// the hits to an Evaluator, which evaluates the conditions.
+//
+//	rules, err := yara.Parse("rules.yar", file, open)
+//	set, err := patterns.Compile(rules.Patterns(), target)
+//	e := rules.NewEvaluator(yara.Limits{})
+//	e.Add(i, addr, length)               // for every hit, in ascending order
+//	result, err := e.Evaluate(ctx, yara.Scope{Memory: space, FileSize: n, FileSizeKnown: true})
+//
+// # The language
+//
+// It is that of YARA 4.2 (https://yara.readthedocs.io, and libyara's grammar.y
+// and exec.c of that version): text, hex and regular expression strings with
+// all their modifiers, conditions, global and private rules, tags, meta and
+// include. Conditions give what the yara command gives, undefined values
+// included; the tests compare.
+//
+// It differs where yara does not do what its manual says: none and 0 in front of
+// a loop are none (yara 4.2 takes such a loop for true), a turn of a loop is
+// true or not (yara adds up numbers), and a regular expression that is both wide
+// and ascii finds all that either finds. Of several matches at one place that a
+// greedy expression has, the longest is the match, else the shortest; where
+// repetitions are ambiguous yara's may be another; with fullword it is the
+// longest or shortest of those that are full words. \b and \B take the end of
+// memory for no letter. No match is longer than patterns.Target.MaxMatch, jumps
+// in hex strings included: yara's have no such limit.
+//
+// Left out are modules (import "pe" may stand there; a rule that uses pe is
+// skipped), external variables, entrypoint, and sets of literals. A rule that
+// needs what is left out is skipped by name and reason (Rules.Skipped), and so
+// is each rule that refers to it; the others run. If it is global, no rule of
+// the file can be decided, and all are skipped. A mistake (a syntax error, an
+// undefined string, operands of the wrong type) is an error of the whole file.
+// A string that the condition does not use is allowed here; yara refuses it.
+//
+// # Offsets are addresses
+//
+// What YARA calls an offset is an address of the space that was scanned: in
+// at, in, @a and uint32(…). For a raw file that lies at address 0, and only
+// there, it is the offset in the file too. Numbers are signed and of 64 bits,
+// as in YARA: an address from 2^63 up, a kernel's, is negative, so its order
+// among its like is kept. filesize is what Scope says it is.
+package yara
+
+import (
+	"slices"
+
+	"vscan/patterns"
+)
+
+// Rules is the rules of a file and of all that it includes, read by Parse. It
+// does not change and may be used by many goroutines.
+type Rules struct {
+	// Skipped is the rules that are not evaluated, in the order of the file.
+	Skipped []Skipped
+
+	rules   []*rule // those that are evaluated, in the order of the file
+	pats    []patterns.Pattern
+	shared  []shared // of pats, by index
+	globals int      // how many of rules are global
+}
+
+// Skipped is a rule that is not evaluated, and why.
+type Skipped struct {
+	Rule   string
+	Reason string // in one line
+	File   string
+	Line   int // of what is not supported, in File, from 1
+}
+
+// Rule is what a rule says of itself.
+type Rule struct {
+	Name    string
+	Tags    []string
+	Meta    []Meta // in the order of the file; a key may occur more than once
+	Private bool   // it is evaluated for those that refer to it, not reported
+	Global  bool   // unless it matches, no rule of the file does
+	File    string
+	Line    int // of its name, from 1
+}
+
+// Meta is a line of a rule's meta section.
+type Meta struct {
+	Key   string
+	Value any // string, int64 or bool
+}
+
+// rule is a rule with its strings and its condition.
+type rule struct {
+	Rule
+	strings   []*str
+	condition node
+	skip      string // why it is not evaluated; "" if it is
+	skipAt    position
+	index     int // in Rules.rules
+	vars      int // variables of loops that its condition has at a time
+}
+
+// str is a string of a rule.
+type str struct {
+	id       string // with the $; of an anonymous one its number: $1
+	declared string // as it is written: $ if it is anonymous
+	private  bool
+	greedy   bool // of two matches at one place the longer counts, not the shorter
+	at       token
+
+	pat     patterns.Pattern
+	key     string // what it looks for: the same for strings that look for the same
+	pattern int    // index in Rules.pats
+
+	// What a condition asks of it. Where it only asks whether the string is at
+	// one constant address, and the string is literal, hits elsewhere do not
+	// count, and are not shown: YARA does not find them.
+	literal   bool    // its bytes are known, but for case and keys
+	elsewhere bool    // the condition asks for more
+	pins      []int64 // the constant addresses that it asks for
+	placed    bool    // it asks for places or lengths of hits, not only for their number
+}
+
+// pin is the only address where hits of the string count. It is false where
+// all do.
+func (s *str) pin() (a int64, ok bool) {
+	if s.elsewhere || !s.literal || len(s.pins) != 1 {
+		return 0, false
+	}
+	return s.pins[0], true
+}
+
+// pinTo notes that the condition asks whether the string is at an address.
+func (s *str) pinTo(a int64) {
+	if !slices.Contains(s.pins, a) {
+		s.pins = append(s.pins, a)
+	}
+}
+
+// shared is what the strings of one pattern have in common. Strings of several
+// rules that look for the same are one pattern.
+type shared struct {
+	names  []string // RULE.$a, of those that are not private
+	greedy bool
+	pinned bool    // hits count at pins only
+	pins   []int64 // where they count for one string or another
+	placed bool    // some condition asks for places or lengths
+}
+
+// Len is the number of rules that are evaluated, private ones included.
+func (r *Rules) Len() int { return len(r.rules) }
+
+// Rule is rule i of those that are evaluated, 0 ≤ i < Len, in the order of the
+// file. The caller must not change it.
+func (r *Rules) Rule(i int) *Rule { return &r.rules[i].Rule }
+
+// Patterns is what to look for: one pattern for every string of the rules that
+// are evaluated, and one only for strings that look for the same. Each has the
+// name RULE.$a of the first such string; anonymous ones are $1, $2 and so on,
+// by their place among the rule's strings. The index of a pattern is what
+// Evaluator.Add takes. The caller must not change it.
+func (r *Rules) Patterns() []patterns.Pattern { return r.pats }
+
+// Names is the strings, as RULE.$a, that the pattern i is looked for on behalf
+// of, in the order of the file. Private ones are not among them: their hits
+// are not shown. The caller must not change it.
+func (r *Rules) Names(i int) []string { return r.shared[i].names }

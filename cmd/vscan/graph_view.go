@@ -50,7 +50,7 @@ The page needs no network and no server, and works with keyboard and screen read
 				return err
 			}
 			defer g.Close()
-			v := viewer{ctx: cmd.Context(), g: g, workers: int(workers), window: window}
+			v := graphPage{ctx: cmd.Context(), g: g, workers: int(workers), window: window}
 			if err := v.collect(args[0], target); err != nil {
 				return err
 			}
@@ -79,8 +79,8 @@ const (
 	viewUnit    = 64
 )
 
-// viewer collects what the page shows.
-type viewer struct {
+// graphPage collects what the page shows.
+type graphPage struct {
 	ctx     context.Context
 	g       *graph.Graph
 	workers int
@@ -150,7 +150,7 @@ type viewChain struct {
 	Words   []string `json:"words"`
 }
 
-func (v *viewer) collect(path, target string) error {
+func (v *graphPage) collect(path, target string) error {
 	v.data.Name = printable(path)
 	i := v.g.Info()
 	v.data.Facts = [][2]string{
@@ -184,7 +184,7 @@ func (v *viewer) collect(path, target string) error {
 
 // matrix is the counts of the regions with most edges, and of all others
 // together.
-func (v *viewer) matrix(cells []graph.Cell) {
+func (v *graphPage) matrix(cells []graph.Cell) {
 	regions := v.g.Regions()
 	weight := map[int]uint64{}
 	for _, c := range cells {
@@ -226,7 +226,7 @@ func (v *viewer) matrix(cells []graph.Cell) {
 // axis lays the regions that edges lead from or to side by side, each as long
 // as its memory, but at least a bin: holes and what is never referred to take no
 // room.
-func (v *viewer) axis(cells []graph.Cell) {
+func (v *graphPage) axis(cells []graph.Cell) {
 	used := map[int]bool{}
 	for _, c := range cells {
 		used[c.From], used[c.To] = true, true
@@ -259,7 +259,7 @@ func (v *viewer) axis(cells []graph.Cell) {
 
 // place is where on the axis an address is, in bins; near is the stretch to
 // look at first, and is set.
-func (v *viewer) place(a addr.Addr, near *int) float64 {
+func (v *graphPage) place(a addr.Addr, near *int) float64 {
 	axis := v.data.Axis
 	if k := *near; !(k < len(axis) && axis[k].start <= a && (k+1 == len(axis) || a < axis[k+1].start)) {
 		k, _ = slices.BinarySearchFunc(axis, a, func(s viewStretch, a addr.Addr) int {
@@ -275,7 +275,7 @@ func (v *viewer) place(a addr.Addr, near *int) float64 {
 }
 
 // heat counts edges by bins of both axes, and by bins of the strip.
-func (v *viewer) heat() error {
+func (v *graphPage) heat() error {
 	heat := make([]uint64, viewBins*viewBins)
 	v.data.Strip = make([]uint64, viewStrip)
 	from, to := 0, 0
@@ -304,7 +304,7 @@ func (v *viewer) heat() error {
 	return nil
 }
 
-func (v *viewer) tops() error {
+func (v *graphPage) tops() error {
 	rows := func(top []graph.Ranked, err error) ([]viewTopRow, error) {
 		var out []viewTopRow
 		for _, r := range top {
@@ -320,7 +320,7 @@ func (v *viewer) tops() error {
 }
 
 // picture draws the neighbourhood of a target and the best chains to it.
-func (v *viewer) picture(arg string) error {
+func (v *graphPage) picture(arg string) error {
 	if len(v.data.Targets) == 0 && arg == "" {
 		return nil
 	}
@@ -363,7 +363,7 @@ func (v *viewer) picture(arg string) error {
 	return nil
 }
 
-func (v *viewer) chains(f *graph.Forward, target addr.Range, d *drawing) error {
+func (v *graphPage) chains(f *graph.Forward, target addr.Range, d *drawing) error {
 	o := graph.ChainOptions{Target: target, Depth: 5}
 	if v.window.set {
 		o.Window = &v.window.Window
@@ -401,7 +401,7 @@ func (v *viewer) chains(f *graph.Forward, target addr.Range, d *drawing) error {
 
 // drawing is the nodes and links of the picture: units of memory.
 type drawing struct {
-	v     *viewer
+	v     *graphPage
 	f     *graph.Forward
 	index map[addr.Addr]int // by the start of the unit
 	nodes []viewNode
@@ -499,7 +499,7 @@ func (d *drawing) count() {
 	}
 }
 
-func (v *viewer) write(w io.Writer) error {
+func (v *graphPage) write(w io.Writer) error {
 	b, err := json.Marshal(v.data) // < and > are escaped, so it cannot end the script
 	if err != nil {
 		return err

@@ -465,9 +465,7 @@ func (d *drawing) spread() error {
 				return err
 			}
 			d.follow(i, e.Source, hops, n)
-			if n++; n > 100000 {
-				break
-			}
+			n++
 		}
 	}
 	return nil
@@ -476,15 +474,11 @@ func (d *drawing) spread() error {
 // follow draws the node of an address that node i has to do with; n is how many
 // of its kind there were before.
 func (d *drawing) follow(i int, a addr.Addr, hops, n int) {
-	j, known := d.index[a.AlignDown(viewUnit)]
-	if !known {
-		if j = -1; n < viewFan && hops < 2 {
-			j = d.node(a, hops+1, "near")
-		}
-		if j < 0 {
-			d.nodes[i].More++
-			return
-		}
+	if _, known := d.index[a.AlignDown(viewUnit)]; known {
+		return
+	}
+	if n >= viewFan || hops >= 2 || d.node(a, hops+1, "near") < 0 {
+		d.nodes[i].More++
 	}
 }
 

@@ -51,7 +51,7 @@ func (c *Chains) bestOf(ctx context.Context, level *level, class RootClass, n, k
 	}
 	for {
 		var of Left
-		l := newLister(c, ctx, &of)
+		l := newLister(ctx, c, &of)
 		top := &chainHeap{limit: k}
 		l.yield = func(ch *Chain) bool {
 			top.add(ch)

@@ -48,7 +48,7 @@ type Left struct {
 // kept up to date.
 func (c *Chains) All(ctx context.Context, left *Left) iter.Seq2[*Chain, error] {
 	return func(yield func(*Chain, error) bool) {
-		l := newLister(c, ctx, left)
+		l := newLister(ctx, c, left)
 		l.yield = func(ch *Chain) bool { return yield(ch, nil) }
 		for n := 1; n <= c.opt.Depth && !l.stopped; n++ {
 			if _, err := c.level(ctx, n); err != nil {
@@ -76,7 +76,6 @@ type lister struct {
 	yield   func(*Chain) bool
 	chain   Chain
 	edges   []uint32      // of the walk in hand
-	numbers []uint64      // of their sources
 	also    [][]addr.Addr // of each other graph: what the pointers of the walk are there
 	budget  uint64        // that offsets may sum up to; yield may lower it
 	used    uint64        // by the walk in hand
@@ -87,7 +86,7 @@ type lister struct {
 	err     error
 }
 
-func newLister(c *Chains, ctx context.Context, left *Left) *lister {
+func newLister(ctx context.Context, c *Chains, left *Left) *lister {
 	if left == nil {
 		left = &Left{}
 	}

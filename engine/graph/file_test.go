@@ -262,7 +262,7 @@ func FuzzOpen(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	f.Add(b[:len(b)], true)
+	f.Add(b, true)
 	f.Fuzz(func(t *testing.T, b []byte, repair bool) {
 		if repair {
 			b = repaired(b)

@@ -90,3 +90,35 @@ func TestEncodingsDropTogether(t *testing.T) {
 		}
 	}
 }
+
+// Mappings apart: each is as if there were no other.
+func TestApart(t *testing.T) {
+	rnd := testRand(t)
+	texts := []string{`re:a+`, `re:[ab]+`, `re:^b`, `re:a$`, `re:\ba`, `re:b\b`, `text/f:ab`, `hex:61 [1-3] 62`, `text:ab`, `u16le:0x6161..0x6262`, `re/w:a+`}
+	for range 200 {
+		size := 1 + rnd.IntN(200)
+		l := randomLayout(rnd, 6, size)
+		s := l.space(t)
+		set := compileSet(t, patterns.Target{}, texts[rnd.IntN(len(texts))], "x="+texts[rnd.IntN(len(texts))])
+		opt := Options{Workers: 1 + rnd.IntN(3), ShardSize: uint64(1 + rnd.IntN(300)), Overlapping: rnd.IntN(2) == 0}
+		var want []sizedHit
+		for v := range s.Intervals(addr.All) {
+			if st := v.State(); st != Present && st != Zero {
+				continue
+			}
+			b, err := s.Bytes(v.First, int(v.Size()))
+			if err != nil {
+				t.Fatal(err)
+			}
+			alone, err := NewSpace(Mapping{Range: v.Range, Source: BytesSource("b", b)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			want = append(want, collectSized(t, compile(t, alone, set, opt))...)
+		}
+		opt.Apart = true
+		if got := collectSized(t, compile(t, s, set, opt)); !slices.Equal(got, want) {
+			t.Fatalf("%v: %v\nwant %v\n%+v", set.Patterns(), got, want, l)
+		}
+	}
+}

@@ -9,7 +9,7 @@ import (
 
 // plan is what of a space is to be looked at.
 type plan struct {
-	runs    []addr.Range // maximal ranges of bytes that are all there, ascending
+	runs    []addr.Range // ranges of bytes that are all there, as long as matches may go on in them, ascending
 	pieces  []piece      // what the runs consist of, ascending, disjoint
 	sources []Source     // that the pieces name; zeros first
 	bytes   uint64       // of all runs; 2^64 − 1 where there are more
@@ -28,8 +28,9 @@ type piece struct {
 const zeros = 0
 
 // newPlan takes from space what is in the ranges (all, where there are none)
-// and in mappings that where accepts (all, where it is nil).
-func newPlan(space *Space, ranges []addr.Range, where func(*Mapping) bool) plan {
+// and in mappings that where accepts (all, where it is nil). Where apart, a run
+// ends where its mapping does.
+func newPlan(space *Space, ranges []addr.Range, where func(*Mapping) bool, apart bool) plan {
 	if len(ranges) == 0 {
 		ranges = []addr.Range{addr.All}
 	}
@@ -37,8 +38,11 @@ func newPlan(space *Space, ranges []addr.Range, where func(*Mapping) bool) plan 
 	numbers := map[Source]int32{}
 	accepted := map[int32]bool{}
 	x := space.ix()
+	last := segtree.None // the owner of the part before
 	for _, r := range addr.Merge(ranges) {
 		for part, owner := range x.shows.Runs(r) {
+			goesOn := !apart || owner == last
+			last = owner
 			if owner == segtree.None {
 				continue
 			}
@@ -57,7 +61,7 @@ func newPlan(space *Space, ranges []addr.Range, where func(*Mapping) bool) plan 
 			case Absent:
 				p.absent = addSize(p.absent, part)
 			case Zero:
-				p.add(piece{part, 0, zeros})
+				p.add(piece{part, 0, zeros}, goesOn)
 			case Present:
 				number, ok := numbers[m.Source]
 				if !ok {
@@ -65,7 +69,7 @@ func newPlan(space *Space, ranges []addr.Range, where func(*Mapping) bool) plan 
 					numbers[m.Source] = number
 					p.sources = append(p.sources, m.Source)
 				}
-				p.add(piece{part, m.OffsetOf(part.First), number})
+				p.add(piece{part, m.OffsetOf(part.First), number}, goesOn)
 			}
 		}
 	}
@@ -73,10 +77,10 @@ func newPlan(space *Space, ranges []addr.Range, where func(*Mapping) bool) plan 
 }
 
 // add adds a piece above all others. One that goes on where the last ended, in
-// the source too, becomes part of it.
-func (p *plan) add(q piece) {
+// the source too, becomes part of it. It goes on nowhere unless goesOn.
+func (p *plan) add(q piece, goesOn bool) {
 	p.bytes = addSize(p.bytes, q.Range)
-	if n := len(p.pieces); n > 0 {
+	if n := len(p.pieces); n > 0 && goesOn {
 		last := &p.pieces[n-1]
 		if adjacent(last.Range, q.Range) {
 			p.runs[len(p.runs)-1].Last = q.Last

@@ -33,6 +33,11 @@ type Options struct {
 	// lies wholly in mappings that it accepts.
 	Where func(*Mapping) bool
 
+	// Apart: each mapping by itself. A match lies wholly in what shows of one in
+	// a row, and to patterns that ask what lies around a match, there is nothing
+	// beyond.
+	Apart bool
+
 	// Overlapping: also matches that overlap an earlier one of the same pattern,
 	// where the pattern drops these (see patterns.Pattern.Disjoint). Others
 	// never do.
@@ -145,7 +150,7 @@ func Compile(space *Space, set *patterns.Set, opt Options) (*Scanner, error) {
 	if len(sc.needles) == 1 && !sc.sized && uint64(sc.units[0].traits().stride)%uint64(sc.needles[0].align) == 0 {
 		sc.only, _ = sc.units[0].(*kernelUnit)
 	}
-	sc.plan = newPlan(space, opt.Ranges, opt.Where)
+	sc.plan = newPlan(space, opt.Ranges, opt.Where, opt.Apart)
 	return sc, nil
 }
 

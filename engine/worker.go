@@ -219,19 +219,27 @@ func (w *worker) byteAt(i int) (byte, bool) {
 	if i < 0 {
 		a, ok = w.tools.base.Sub(uint64(-i))
 	}
-	if !ok {
+	if !ok || w.opt.Apart && !w.runAt(w.tools.base).Contains(a) {
 		return 0, false
 	}
 	b, err := w.space.Byte(a)
 	return b, err == nil
 }
 
+// runAt is the run that holds a, or what follows it; empty where there is none.
+func (w *worker) runAt(a addr.Addr) addr.Range {
+	runs := w.plan.runs
+	k := sort.Search(len(runs), func(k int) bool { return runs[k].Last >= a })
+	if k == len(runs) {
+		return addr.Range{First: addr.Max}
+	}
+	return runs[k]
+}
+
 // inScope is byteAt of bytes that are to be searched.
 func (w *worker) inScope(i int) (byte, bool) {
 	a := w.tools.base + addr.Addr(i) // where it wraps round, byteAt says so
-	runs := w.plan.runs
-	k := sort.Search(len(runs), func(k int) bool { return runs[k].Last >= a })
-	if k == len(runs) || runs[k].First > a {
+	if !w.runAt(a).Contains(a) {
 		return 0, false
 	}
 	return w.byteAt(i)

@@ -66,6 +66,9 @@ func (a *app) findCommand() *cobra.Command {
 			if len(f.rules) == 0 && (f.allStrings || cmd.Flags().Changed("rule-scope")) {
 				return usageError(cmd, "--all-strings and --rule-scope go with YARA rules: -f FILE.yar")
 			}
+			if f.ruleScope == "mapping" && p.others > 0 {
+				return usageError(cmd, "--rule-scope mapping searches each mapping by itself, where a match ends with the mapping: search for patterns that are no rules apart")
+			}
 			if !f.quiet {
 				a.noteSkipped(&f)
 			}
@@ -101,7 +104,8 @@ type patternArgs struct {
 	stdin                        io.Reader // the file -
 	noImages                     bool      // there need be none
 
-	rules []ruleFile // what split found in files of YARA rules
+	rules  []ruleFile // what split found in files of YARA rules
+	others int        // how many patterns there are besides
 }
 
 // split is all patterns that the flags and arguments give, and the images that
@@ -120,6 +124,7 @@ func (p *patternArgs) split(cmd *cobra.Command, args []string) ([]patterns.Patte
 	var errs []error
 	add := func(more []patterns.Pattern, err error) {
 		pats = append(pats, more...)
+		p.others += len(more)
 		errs = append(errs, err)
 	}
 	for _, e := range p.exprs {
@@ -131,7 +136,7 @@ func (p *patternArgs) split(cmd *cobra.Command, args []string) ([]patterns.Patte
 			rules, err := readFile(p.stdin, name, readRules)
 			if err == nil {
 				p.rules = append(p.rules, rules)
-				add(rules.Patterns(), nil)
+				pats = append(pats, rules.Patterns()...)
 			} else {
 				errs = append(errs, err)
 			}

@@ -94,6 +94,7 @@ func (f *searchFlags) options(t *target) (engine.Options, error) {
 	opt := engine.Options{
 		Workers: int(f.workers), ShardSize: f.shard, Kernel: f.kernel,
 		Ranges: f.ranges, Overlapping: f.overlap, Progress: &engine.Progress{},
+		Apart: len(f.rules) > 0 && f.ruleScope == "mapping",
 	}
 	for _, p := range f.in {
 		if !t.has(p) {

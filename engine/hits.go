@@ -42,6 +42,8 @@ func (w *worker) fragment(ctx context.Context, b []byte, core, window addr.Range
 	}
 	w.any = false
 	w.tools.base = window.First
+	w.tools.round++
+	w.tools.ended = func() bool { return ctx.Err() != nil }
 	for i, u := range w.units {
 		s := &w.streams[i]
 		s.found, s.taken, s.to = s.found[:0], 0, end

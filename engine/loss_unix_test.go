@@ -363,3 +363,36 @@ func TestScannedCountsWhatWas(t *testing.T) {
 		t.Errorf("1 MiB was certainly looked at, the account says %d", stats.Scanned)
 	}
 }
+
+// A fault while anchors are looked for costs no hit of what can be read.
+func TestFaultAmongAnchors(t *testing.T) {
+	faultsHaveAddresses(t)
+	const size, left = 50 * PageSize, 25 * PageSize
+	for _, kernel := range levels() {
+		data := make([]byte, size)
+		for i := range data {
+			data[i] = "abxyc"[i%5]
+		}
+		src := newMmap(t, data)
+		if err := os.Truncate(src.path, left); err != nil {
+			t.Fatal(err)
+		}
+		s, _ := NewSpace(Mapping{Range: addr.Range{First: 0x1000, Last: 0x1000 + size - 1}, Source: src})
+		set := compileSet(t, patterns.Target{}, "hex:61 62 [1-3] 63", "hex:62 78 [1-3] 61", "re:xyc+")
+		want := 0
+		for i := 0; i+6 <= left; i++ {
+			if data[i] == 'a' || data[i] == 'b' || data[i] == 'x' {
+				want++
+			}
+		}
+		sc := compile(t, s, set, Options{Workers: 1, Kernel: kernel})
+		got := 0
+		stats, err := sc.Scan(t.Context(), func(h Hit) bool {
+			got++
+			return true
+		})
+		if err != nil || stats.UnreadableBytes() != size-left || got < want || got > want+3 {
+			t.Errorf("%v: %d hits, want %d; %v, %v", kernel, got, want, stats.Unreadable, err)
+		}
+	}
+}

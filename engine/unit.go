@@ -60,6 +60,9 @@ type tools struct {
 
 	inScope func(int) (byte, bool) // the same, of what is searched
 
+	round uint64      // counts the bytes in hand: other ones, another number
+	ended func() bool // whether the scan has ended and find is to give up: nothing new, and next is from
+
 	lens []uint32 // of the matches that find has appended, where their needles have none
 }
 

@@ -33,8 +33,9 @@ type exprUnit struct {
 type expr struct {
 	*patterns.Expr
 	needle   uint32
-	finder   patterns.Finder // nil: all starts are asked about
-	disjoint bool            // matches that overlap an earlier one are dropped
+	finder   patterns.Finder  // nil: all starts are asked about
+	tracker  patterns.Tracker // nil: it is none
+	disjoint bool             // matches that overlap an earlier one are dropped, and it is alone in its pattern
 }
 
 // anchor is a literal, and where matches of an expression begin before it.
@@ -48,8 +49,10 @@ func newExprUnit(set *patterns.Set, needles []uint32, opt Options) (*exprUnit, e
 	pats, all := set.Patterns(), set.Exprs()
 	for i := range all {
 		e := expr{Expr: &all[i], needle: needles[i]}
-		e.disjoint = !opt.Overlapping && pats[e.Pattern].Disjoint()
+		alone := (i == 0 || all[i-1].Pattern != e.Pattern) && (i+1 == len(all) || all[i+1].Pattern != e.Pattern)
+		e.disjoint = alone && !opt.Overlapping && pats[e.Pattern].Disjoint()
 		e.finder, _ = e.Matcher.(patterns.Finder)
+		e.tracker, _ = e.Matcher.(patterns.Tracker)
 		u.of.longest = max(u.of.longest, e.MaxLen)
 		if len(e.Anchors) == 0 {
 			u.bare = append(u.bare, i)
@@ -90,8 +93,10 @@ const (
 	// longStretch is the most starts of a stretch. Where there is very much to
 	// do for each, stretches become shorter, down to shortStretch.
 	longStretch, shortStretch = 64 << 10, 1 << 10
-	// muchWork is when: so many bytes of matches in a stretch.
+	// muchWork is when: so many bytes looked at by matchers in a stretch.
 	muchWork = 1 << 20
+	// checkWork is after how many of them the context is looked at.
+	checkWork = 1 << 18
 )
 
 // exprTools is what a worker lends to the unit.
@@ -102,7 +107,9 @@ type exprTools struct {
 	starts  [][]interval // by expression, of the stretch in hand
 	have    []int        // the expressions that have any
 	matches []exprMatch
-	chains  []chain // by expression
+	chains  []chain          // by expression
+	tracks  []patterns.Track // by expression; nil: it has none
+	round   uint64           // of tools, that the tracks are of
 	origin  addr.Addr
 	at      addr.Addr // all starts from origin to here have been looked at
 	stretch int
@@ -121,7 +128,16 @@ func (u *exprUnit) find(t *tools, dst []simd.Match, b []byte, from, to int) ([]s
 	x := &t.expr
 	if x.starts == nil {
 		x.starts, x.chains = make([][]interval, len(u.exprs)), make([]chain, len(u.exprs))
+		x.tracks = make([]patterns.Track, len(u.exprs))
 		x.stretch = longStretch
+	}
+	if x.round != t.round {
+		x.round = t.round
+		for _, k := range x.tracks {
+			if k != nil {
+				k.Reset()
+			}
+		}
 	}
 	to = min(to, from+x.stretch)
 	if begin := t.base + addr.Addr(from); begin != x.at || begin < x.origin {
@@ -131,15 +147,18 @@ func (u *exprUnit) find(t *tools, dst []simd.Match, b []byte, from, to int) ([]s
 	x.memory.Bytes = b
 	x.matches = x.matches[:0]
 	u.locate(t, b, from, to)
-	work := 0
+	work, ok := 0, true
 	for _, i := range x.have {
 		for _, v := range merged(x.starts[i]) {
-			work += u.verify(t, i, v)
+			ok = ok && u.verify(t, i, v, &work)
 		}
 		x.starts[i] = x.starts[i][:0]
 	}
 	for _, i := range u.bare {
-		work += u.verify(t, i, interval{from, to})
+		ok = ok && u.verify(t, i, interval{from, to}, &work)
+	}
+	if !ok {
+		return dst, from
 	}
 	if work > muchWork {
 		x.stretch = max(shortStretch, x.stretch/2)
@@ -152,6 +171,9 @@ func (u *exprUnit) find(t *tools, dst []simd.Match, b []byte, from, to int) ([]s
 // locate finds the starts from from to to that anchors in b allow.
 func (u *exprUnit) locate(t *tools, b []byte, from, to int) {
 	x := &t.expr
+	for _, i := range x.have { // of a stretch that ended in a fault
+		x.starts[i] = x.starts[i][:0]
+	}
 	x.have = x.have[:0]
 	note := func(off, lit int) {
 		a := &u.anchors[lit]
@@ -206,9 +228,9 @@ func merged(list []interval) []interval {
 	return out
 }
 
-// verify asks an expression about starts, and says how many bytes its matches
-// have together.
-func (u *exprUnit) verify(t *tools, i int, v interval) (work int) {
+// verify asks an expression about starts, and adds to work about how many bytes
+// that took. It is false where the scan has ended; matches are missing then.
+func (u *exprUnit) verify(t *tools, i int, v interval, work *int) bool {
 	x, e := &t.expr, &u.exprs[i]
 	x.memory.Beyond = t.byteAt
 	if e.Apart {
@@ -219,12 +241,18 @@ func (u *exprUnit) verify(t *tools, i int, v interval) (work int) {
 		c = &x.chains[i]
 		c.from(x.origin, e.MaxLen)
 	}
+	matcher, finder := e.Matcher, e.finder
+	track := x.track(i, e)
+	if track != nil {
+		matcher, finder = track, track
+	}
+	check := *work + checkWork
 	for s := v.first; s < v.end; s++ {
 		if c != nil {
 			s += c.covered(t.base + addr.Addr(s))
 		}
-		if e.finder != nil && s < v.end {
-			s = e.finder.Next(&x.memory, s, v.end)
+		if finder != nil && s < v.end {
+			s = finder.Next(&x.memory, s, v.end)
 		}
 		if s >= v.end {
 			break
@@ -232,17 +260,39 @@ func (u *exprUnit) verify(t *tools, i int, v interval) (work int) {
 		if e.Align > 1 && !(t.base + addr.Addr(s)).IsAligned(e.Align) {
 			continue
 		}
-		n := e.Matcher.Match(&x.memory, s)
+		before := 0
+		if track != nil {
+			before = track.Steps()
+		}
+		n := matcher.Match(&x.memory, s)
+		if track != nil {
+			*work += track.Steps() - before
+		} else {
+			*work += n
+		}
+		if *work >= check {
+			if t.ended() {
+				return false
+			}
+			check = *work + checkWork
+		}
 		if n == 0 {
 			continue
 		}
-		work += n
 		x.matches = append(x.matches, exprMatch{uint32(s), e.needle, uint32(n), e.Pattern})
 		if c != nil {
 			c.add(t.base+addr.Addr(s), n)
 		}
 	}
-	return work
+	return true
+}
+
+// track is that of expression i, nil where it has none.
+func (x *exprTools) track(i int, e *expr) patterns.Track {
+	if x.tracks[i] == nil && e.tracker != nil {
+		x.tracks[i] = e.tracker.NewTrack()
+	}
+	return x.tracks[i]
 }
 
 // hand appends the matches to dst, in order, and their lengths to t.lens.

@@ -52,6 +52,25 @@ type Finder interface {
 	Next(m *Memory, from, to int) int
 }
 
+// Tracker is a Matcher that spares itself work where it is asked about many
+// places of the same bytes.
+type Tracker interface {
+	Matcher
+	NewTrack() Track
+}
+
+// Track is a Finder, with the same answers as the Matcher that it is of. From one
+// call to the next, places ascend and Memory stays the same, but for Reset. One
+// goroutine uses it.
+type Track interface {
+	Finder
+	// Reset says that other memory follows, or lower places.
+	Reset()
+	// Steps is about how much work there was so far, in bytes looked at by
+	// Match.
+	Steps() int
+}
+
 // Memory is bytes in which a Matcher looks for a match. One goroutine uses it.
 type Memory struct {
 	Bytes []byte

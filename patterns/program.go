@@ -66,8 +66,21 @@ func newExpr(p *automaton.Program) Expr {
 // program is a program as the engine asks for it.
 type program struct{ *automaton.Program }
 
-var _ Finder = program{}
+var (
+	_ Finder  = program{}
+	_ Tracker = program{}
+)
 
 func (p program) Match(m *Memory, at int) int { return p.Program.Match(m.Bytes, at, m.Beyond) }
 
 func (p program) Next(m *Memory, from, to int) int { return p.Program.Next(m.Bytes, from, to) }
+
+// NewTrack implements Tracker.
+func (p program) NewTrack() Track { return track{p.Program.NewTrail()} }
+
+// track is a trail as the engine asks for it.
+type track struct{ *automaton.Trail }
+
+func (t track) Match(m *Memory, at int) int { return t.Trail.Match(m.Bytes, at, m.Beyond) }
+
+func (t track) Next(m *Memory, from, to int) int { return t.Trail.Next(m.Bytes, from, to) }

@@ -59,6 +59,10 @@ func (s *summary) add(b *engine.Batch) {
 func (s *summary) fill(t *target, sc *engine.Scanner, stats engine.Stats) {
 	s.scanned, s.absent, s.unreadable, s.inScope = stats.Scanned, stats.Absent, stats.UnreadableBytes(), sc.Bytes()
 	s.complete = !stats.Cancelled && s.unreadable == 0 && t.Missing == 0
+	if r := s.rules; r != nil {
+		s.complete = s.complete && len(r.undecided) == 0
+		s.limited = s.limited || r.cut
+	}
 	var names []string
 	for _, l := range stats.Kernels {
 		names = append(names, l.String())

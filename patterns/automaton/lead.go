@@ -102,19 +102,42 @@ func often(s Set) float64 {
 	return p
 }
 
+// looked is what has been looked at from one place to the next.
+type looked struct {
+	// Of a stretch: b[from:to] is in its set. Of a lead: no byte of it is one
+	// of stop.
+	from, to int
+
+	found bool // of a lead: b[to] is a byte of stop, and
+	low   int  // b[low:to] is in run
+}
+
 // next is Program.Next.
-func (l *lead) next(b []byte, from, to int) int {
+func (l *lead) next(b []byte, from, to int, k *looked) int {
 	end := min(len(b), to+l.most) // of where a byte of stop matters
 	for from < to {
-		q := l.find(b[from:end])
-		if q < 0 {
+		if from < k.from || from > k.to {
+			*k = looked{from: from, to: from}
+		}
+		if !k.found && k.to < end {
+			q := l.find(b[k.to:end])
+			if q < 0 {
+				k.to = end
+				return to
+			}
+			k.to += q
+			k.found, k.low = true, k.to
+		}
+		q := k.to
+		if q >= end {
 			return to
 		}
-		q += from
-		at, lowest := q, max(from, q-l.most)
+		lowest := max(from, q-l.most)
+		at := max(k.low, lowest)
 		for at > lowest && l.run[b[at-1]] {
 			at--
 		}
+		k.low = min(k.low, at)
 		for ; at <= q-l.least; at++ {
 			if l.begins[b[at]] {
 				return min(at, to)

@@ -306,13 +306,19 @@ func (p *Program) follow(w *scratch, s *state, symbol int) (matched bool) {
 // to where none does. It looks at nothing but b, and there at no more than
 // MaxLen bytes from to on.
 func (p *Program) Next(b []byte, from, to int) int {
+	var k looked
+	return p.findNext(b, from, to, &k)
+}
+
+// findNext is Next, that knows what it has looked at in b.
+func (p *Program) findNext(b []byte, from, to int, k *looked) int {
 	switch {
 	case from >= to:
 		return to
 	case p.lead != nil:
-		return p.lead.next(b, from, to)
+		return p.lead.next(b, from, to, k)
 	case p.stretch != nil:
-		return p.stretch.next(b, from, to)
+		return p.stretch.next(b, from, to, k)
 	case p.only != nil:
 		if i := bytes.IndexByte(b[from:to], p.only[0]); i >= 0 {
 			return from + i

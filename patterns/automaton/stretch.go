@@ -42,8 +42,11 @@ func newStretch(n *Node, p *Program, places float64) *stretch {
 }
 
 // next is Program.Next.
-func (s *stretch) next(b []byte, from, to int) int {
+func (s *stretch) next(b []byte, from, to int, k *looked) int {
 	known := from // what lies from from up to here is in the set
+	if k.from <= from && from < k.to {
+		known = k.to
+	}
 	for from < to && from+s.n <= len(b) {
 		at := from + s.n - 1
 		for at >= known && s.set[b[at]] {
@@ -55,6 +58,7 @@ func (s *stretch) next(b []byte, from, to int) int {
 		}
 		known = from + s.n
 		if s.begins[b[from]] {
+			k.from, k.to = from, known
 			return from
 		}
 		from++

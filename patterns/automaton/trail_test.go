@@ -1,0 +1,83 @@
+package automaton
+
+import (
+	"bytes"
+	"math/rand/v2"
+	"testing"
+)
+
+// A trail says what its program says, of any places in ascending order.
+func TestTrail(t *testing.T) {
+	exprs := []string{
+		`a+`, `a+b`, `a*?b`, `[ab]+`, `(a|b)*c`, `(aa)*b`, `(a{7})*b`, `a.*b`, `(?:ab|a|b)+`, `\ba+\b`, `^a+b`, `a+$`, `\w+@\w+`, `[ab]{40}`,
+		`[ab]{3,90}c`, `b(a|b)*a(a|b){12}c`, `(?:a{3}|b{5})*c?`, `(a|ab)(c|bcd)*`, `a{90,}`, `[abc]{2,}?c`, `x?[ab]*@`, `[ab]*c[ab]*`,
+	}
+	rnd := rand.New(rand.NewPCG(3, 4))
+	for _, expr := range exprs {
+		for _, o := range []Options{{Limit: 4096}, {Limit: 300}, {Limit: 300, Semantics: Longest}, {Limit: 5000, Semantics: Shortest}, {Limit: 97}, {Limit: 600, Encoding: WideLE}} {
+			p, err := func() (*Program, error) {
+				n, err := ParseRegexp(expr, 0)
+				if err != nil {
+					return nil, err
+				}
+				return Compile(n, o)
+			}()
+			if err != nil {
+				t.Fatalf("%s: %v", expr, err)
+			}
+			trail := p.NewTrail()
+			for round := range 2 {
+				var b []byte
+				for len(b) < 5000 {
+					switch rnd.IntN(8) {
+					case 0:
+						b = append(b, "abc@. x"[rnd.IntN(7)])
+					case 1:
+						for range rnd.IntN(500) {
+							b = append(b, "ab"[rnd.IntN(2)])
+						}
+					default:
+						b = append(b, bytes.Repeat([]byte{"ab"[rnd.IntN(2)]}, 1+rnd.IntN(1500))...)
+					}
+				}
+				if o.Encoding == WideLE {
+					for i := range b {
+						if i%2 == 1 {
+							b[i] = 0
+						}
+					}
+				}
+				trail.Reset()
+				next := trail.Next(b, 0, len(b))
+				for at := 0; at < len(b); at++ {
+					if rnd.IntN(300) == 0 {
+						at = min(len(b)-1, at+rnd.IntN(700))
+					}
+					if want, got := p.Match(b, at, nil), trail.Match(b, at, nil); got != want {
+						t.Fatalf("%s %+v, round %d: %d at %d, want %d", expr, o, round, got, at, want)
+					}
+					if next = trail.Next(b, at, len(b)); next != p.Next(b, at, len(b)) {
+						t.Fatalf("%s %+v, round %d: next %d from %d, want %d", expr, o, round, next, at, p.Next(b, at, len(b)))
+					}
+				}
+			}
+		}
+	}
+}
+
+// The work for long runs does not grow with the length of matches.
+func TestTrailWork(t *testing.T) {
+	const size = 64 << 10
+	for _, expr := range []string{`a+`, `a+b`, `a*?b`, `(aa)*b`, `(a{16})*b`, `a.*b`, `\ba+b`} {
+		b := bytes.Repeat([]byte{'a'}, size)
+		for _, limit := range []int{4096, 1 << 20} {
+			trail := compile(t, expr, 0, Options{Limit: limit}).NewTrail()
+			for at := range b {
+				trail.Match(b, at, nil)
+			}
+			if most := size * max(70, 2*trail.every); trail.Steps() > most {
+				t.Errorf("%s, at most %d bytes: %d steps for %d bytes, want at most %d", expr, limit, trail.Steps(), size, most)
+			}
+		}
+	}
+}

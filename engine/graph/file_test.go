@@ -299,9 +299,6 @@ func askAll(t *testing.T, b []byte) bool {
 	if err != nil {
 		return false
 	}
-	if g.sources.count > 1<<24 {
-		return true // so many bits are asked for in earnest
-	}
 	for range g.To(addr.All) {
 	}
 	g.Matrix(t.Context(), 1)

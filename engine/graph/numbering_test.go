@@ -1,7 +1,9 @@
 package graph
 
 import (
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"vscan/engine/addr"
@@ -131,6 +133,50 @@ func TestPartitions(t *testing.T) {
 		}
 		if merged := addr.Merge(all); len(merged) != len(addr.Merge(ranges)) {
 			t.Fatalf("%v, want %v", merged, ranges)
+		}
+	}
+}
+
+// A set of numbers answers as a plain list does.
+func TestRankSet(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %#x", seed)
+	rnd := rand.New(rand.NewPCG(seed, 1))
+	for range 200 {
+		most := rnd.Uint64N(1 << (1 + rnd.IntN(22)))
+		s := newRankSet(most)
+		in := map[uint64]bool{}
+		for range rnd.IntN(300) {
+			n := rnd.Uint64N(most + 1)
+			if rnd.IntN(2) == 0 {
+				n = min(most, n/rankBits*rankBits+rnd.Uint64N(70))
+			}
+			s.add(n)
+			in[n] = true
+		}
+		s.index()
+		all := slices.Sorted(maps.Keys(in))
+		if s.count != uint64(len(all)) {
+			t.Fatalf("%d numbers, want %d", s.count, len(all))
+		}
+		for i, n := range all {
+			near := uint64(0)
+			if rnd.IntN(2) == 0 {
+				near = all[rnd.IntN(i+1)]
+			}
+			if got := s.at(uint32(i), near); got != n {
+				t.Fatalf("number %d from %d on is %d, want %d", i, near, got, n)
+			}
+		}
+		for range 300 {
+			n := rnd.Uint64N(most + 1)
+			if len(all) > 0 && rnd.IntN(2) == 0 {
+				n = min(most, all[rnd.IntN(len(all))]+rnd.Uint64N(2))
+			}
+			rank, _ := slices.BinarySearch(all, n)
+			if got := s.rank(n); got != uint32(rank) || s.has(n) != in[n] {
+				t.Fatalf("%d has rank %d (%v), want %d (%v)", n, got, s.has(n), rank, in[n])
+			}
 		}
 	}
 }

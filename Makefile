@@ -5,7 +5,7 @@ GO        ?= go
 # end with "context deadline exceeded" and no crasher.
 FUZZTIME  ?= 30000x
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
-CONCURRENT = ./engine ./engine/shard ./engine/segtree ./engine/image ./cmd/vscan
+CONCURRENT = ./engine ./engine/shard ./engine/segtree ./engine/image ./engine/graph ./patterns/automaton ./cmd/vscan
 
 .PHONY: all build test lint race levels purego arm64 cross fuzz bench bench-count check clean
 
@@ -37,7 +37,7 @@ purego:
 
 # Needs qemu-user-static.
 arm64:
-	CGO_ENABLED=0 GOARCH=arm64 $(GO) test -short -exec qemu-aarch64-static ./engine/addr ./engine/segtree ./engine/shard ./engine/simd ./engine ./patterns
+	CGO_ENABLED=0 GOARCH=arm64 $(GO) test -short -exec qemu-aarch64-static ./engine/addr ./engine/segtree ./engine/shard ./engine/simd ./engine ./patterns/...
 
 cross:
 	for os in linux darwin windows; do for arch in amd64 arm64; do \

@@ -188,6 +188,17 @@ func (g *generate) literals(memory []byte) []literal {
 				l.mask[i] = [...]byte{0xff, 0xff, 0xff, 0xf0, 0x0f, 0xff, 0xff, 0xf0, 0xff, 0x00}[rnd.IntN(10)]
 			}
 			l.mask[0], l.mask[len(b)-1] = 0xff, 0xff
+		case share < g.Masked+g.Nocase+g.Wide+g.Regexp && share >= g.Masked+g.Nocase:
+			if l.wide = share < g.Masked+g.Nocase+g.Wide; !l.wide {
+				l.digits = true
+			}
+			for i := range b {
+				b[i] = "abcdefghijklmnopqrstuvwxyz_"[rnd.IntN(27)]
+				if l.wide && i%2 == 1 {
+					b[i] = 0
+				}
+			}
+			l.bytes = b[:len(b)&^1]
 		case share < g.Masked+g.Nocase:
 			l.mask = make([]byte, len(b))
 			for i := range b {

@@ -35,6 +35,8 @@ type generate struct {
 	Sampled  float64 // the share taken from the corpus; half of them if not given
 	Masked   float64 // the share with wildcard nibbles, a third of them
 	Nocase   float64 // the share of text in either case
+	Wide     float64 // the share of text in UTF-16
+	Regexp   float64 // the share of text with some digits behind it
 	Text     bool    // only printable characters, so that all peers take them
 	Common   bool    // also such as are all over the corpus
 	Seed     uint64
@@ -112,12 +114,22 @@ func unmarshal(b []byte, v any) error {
 }
 
 // literal is bytes of which some bits may not count.
-type literal struct{ bytes, mask []byte }
+type literal struct {
+	bytes, mask []byte
+
+	wide   bool // they are text in UTF-16
+	digits bool // and two to four digits behind them: not a literal any more
+}
 
 // String is the literal as a pattern of vscan.
 func (l literal) String() string {
-	if l.nocase() {
+	switch {
+	case l.nocase():
 		return "text/i:" + escaped(l.bytes)
+	case l.wide:
+		return "text/w:" + l.narrow()
+	case l.digits:
+		return "re:" + string(l.bytes) + "[0-9]{2,4}"
 	}
 	digits := []byte(hex.EncodeToString(l.bytes))
 	for i := range digits {
@@ -126,6 +138,37 @@ func (l literal) String() string {
 		}
 	}
 	return "hex:" + string(digits)
+}
+
+// narrow is text in UTF-16 as text.
+func (l literal) narrow() string {
+	var b []byte
+	for i := 0; i < len(l.bytes); i += 2 {
+		b = append(b, l.bytes[i])
+	}
+	return string(b)
+}
+
+// yara is the literal as a string of a YARA rule.
+func (l literal) yara() string {
+	switch {
+	case l.nocase():
+		return fmt.Sprintf("%q nocase", strings.ToLower(string(unfolded(l.bytes, l.mask))))
+	case l.wide:
+		return fmt.Sprintf("%q wide", l.narrow())
+	case l.digits:
+		return "/" + string(l.bytes) + "[0-9]{2,4}/"
+	}
+	return "{ " + strings.TrimPrefix(l.String(), "hex:") + " }"
+}
+
+// unfolded is text in either case as lower case.
+func unfolded(b, mask []byte) []byte {
+	out := make([]byte, len(b))
+	for i, c := range b {
+		out[i] = c | ^mask[i]
+	}
+	return out
 }
 
 // nocase says whether the mask is that of text in either case.
@@ -167,5 +210,11 @@ func (l literal) matches(b []byte) bool {
 			return false
 		}
 	}
+	if l.digits {
+		behind := b[len(l.bytes):]
+		return len(behind) >= 2 && isDigit(behind[0]) && isDigit(behind[1])
+	}
 	return true
 }
+
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }

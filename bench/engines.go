@@ -57,7 +57,13 @@ func newEngine(name string) (contender, error) {
 		return &ahoCorasick{}, nil
 	case "vectorscan", "hyperscan":
 		return &hyperscan{name: kind}, nil
-	case "vscan command", "rg", "yara":
+	case "vscan command":
+		c := &command{name: kind, workers: "1"}
+		if n, ok := strings.CutSuffix(variant, " workers"); ok {
+			c.workers = n
+		}
+		return c, nil
+	case "rg", "yara":
 		return &command{name: kind}, nil
 	}
 	return nil, fmt.Errorf("no engine %q", name)
@@ -234,8 +240,8 @@ type ahoCorasick struct {
 func (e *ahoCorasick) prepare(j *job) (string, error) {
 	b := ahocorasick.NewTrieBuilder()
 	for _, l := range j.literals {
-		if l.mask != nil {
-			return "masked literals", nil
+		if l.mask != nil || l.digits {
+			return "not literals all", nil
 		}
 		b.AddPattern(l.bytes)
 	}

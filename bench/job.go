@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/binary"
 	"math/rand/v2"
-	"slices"
 	"sort"
 	"strings"
 
@@ -54,7 +53,7 @@ func newJob(d *definition, memory []byte) (*job, error) {
 			return nil, err
 		}
 		for _, n := range set.Needles() {
-			j.literals = append(j.literals, literal{n.Lit, n.Mask})
+			j.literals = append(j.literals, literal{bytes: n.Lit, mask: n.Mask})
 		}
 	}
 	j.hits = j.count()
@@ -62,7 +61,7 @@ func newJob(d *definition, memory []byte) (*job, error) {
 }
 
 // count counts what is to be found, by none of the ways that are measured:
-// literals by a hash of their first bytes, as far as those are not masked.
+// literals by a hash of some of their bytes that are not masked.
 func (j *job) count() uint64 {
 	n := uint64(0)
 	if j.Words != nil {
@@ -76,31 +75,32 @@ func (j *job) count() uint64 {
 		return n
 	}
 	const most = 4
-	heads := map[uint64][]literal{} // by what they begin with, 1 to most bytes, and how many
+	type part struct {
+		literal
+		off int // of what they are hashed by
+	}
+	parts := map[uint64][]part{} // by the first longest run of 1 to most bytes that count in full, and how many
 	var loose []literal
 	for _, l := range j.literals {
-		size := min(most, len(l.bytes))
-		if l.mask != nil {
-			size = min(size, slices.IndexFunc(append(slices.Clone(l.mask), 0), func(m byte) bool { return m != 0xff }))
-		}
+		off, size := l.fullRun(most)
 		if size == 0 {
 			loose = append(loose, l)
 			continue
 		}
-		key := headKey(l.bytes, size)
-		heads[key] = append(heads[key], l)
+		key := headKey(l.bytes[off:], size)
+		parts[key] = append(parts[key], part{l, off})
 	}
 	var sizes []int
 	for size := 1; size <= most; size++ {
-		for key := range heads {
+		for key := range parts {
 			if int(key>>32) == size {
 				sizes = append(sizes, size)
 				break
 			}
 		}
 	}
-	var first [256]bool // what any head begins with
-	for key := range heads {
+	var first [256]bool // what any of them begins with
+	for key := range parts {
 		first[byte(key)] = true
 	}
 	for i := range j.memory {
@@ -117,14 +117,29 @@ func (j *job) count() uint64 {
 			if size > len(at) {
 				continue
 			}
-			for _, l := range heads[headKey(at, size)] {
-				if l.matches(at) {
+			for _, p := range parts[headKey(at, size)] {
+				if i >= p.off && p.matches(j.memory[i-p.off:]) {
 					n++
 				}
 			}
 		}
 	}
 	return n
+}
+
+// fullRun is the first of the longest runs of bytes, up to most, that count in
+// full.
+func (l literal) fullRun(most int) (off, size int) {
+	run := 0
+	for i := range l.bytes {
+		if run++; l.mask != nil && l.mask[i] != 0xff {
+			run = 0
+		}
+		if run > size && size < most {
+			off, size = i+1-run, run
+		}
+	}
+	return off, size
 }
 
 func headKey(b []byte, size int) uint64 {

@@ -42,8 +42,8 @@ func (e *hyperscan) prepare(j *job) (string, error) {
 		lits.WriteString(hex.EncodeToString(l.bytes))
 		if l.nocase() {
 			lits.WriteString(" i")
-		} else if l.mask != nil {
-			return "masked literals", nil
+		} else if l.mask != nil || l.digits {
+			return "not literals all", nil
 		}
 		lits.WriteByte('\n')
 	}
@@ -98,9 +98,10 @@ func (e *hyperscan) close() {
 
 // command is a whole process that searches a file: vscan, ripgrep or YARA.
 type command struct {
-	name string
-	args []string
-	hits func(out []byte) (uint64, error)
+	name    string
+	workers string // of vscan
+	args    []string
+	hits    func(out []byte) (uint64, error)
 }
 
 // vscanProgram is vscan, built when first needed.
@@ -124,7 +125,7 @@ func (e *command) prepare(j *job) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		e.args = []string{vscanProgram, "find", "-c", "-j", "1", "--image-format", "raw", "-f", file, j.path}
+		e.args = []string{vscanProgram, "find", "-c", "-j", e.workers, "--image-format", "raw", "-f", file, j.path}
 		e.hits = func(out []byte) (uint64, error) {
 			sum := uint64(0)
 			for line := range strings.Lines(string(out)) {
@@ -145,10 +146,7 @@ func (e *command) prepare(j *job) (string, error) {
 	case "yara":
 		rules := bytes.NewBufferString("rule r { strings:\n")
 		for i, l := range j.literals {
-			if l.mask != nil {
-				return "masked literals", nil
-			}
-			fmt.Fprintf(rules, "  $s%d = { %x }\n", i, l.bytes)
+			fmt.Fprintf(rules, "  $s%d = %s\n", i, l.yara())
 		}
 		rules.WriteString("condition: any of them }\n")
 		file, err := writeTemp(scratch, "rules.yar", rules.Bytes())

@@ -61,33 +61,38 @@ func (b *Batch) needle(i int) uint32 {
 
 // Hits yields the hits in order. The bytes of a hit hold as long as the batch.
 func (b *Batch) Hits() iter.Seq[Hit] {
-	return func(yield func(Hit) bool) {
-		if b.Run.Count > 0 {
-			h := b.sc.needles[0].hit
-			h.Addr = b.Base
-			for range b.Run.Count {
-				if !yield(h) {
-					return
-				}
-				h.Addr += addr.Addr(b.Run.Step)
-			}
-			return
-		}
-		at := 0 // in raw
-		for i, off := range b.Offsets {
-			n := &b.sc.needles[b.needle(i)]
-			h := n.hit
-			h.Addr = b.Base + addr.Addr(off)
-			h.Len = b.size(i, n)
-			if raw := min(n.raw, h.Len); raw > 0 {
-				h.Bytes = b.raw[at : at+raw : at+raw]
-				at += raw
-			}
+	return func(yield func(Hit) bool) { b.each(yield) }
+}
+
+// each yields the hits in order, until yield is false, and says how many it was
+// given and whether it was true for all.
+func (b *Batch) each(yield func(Hit) bool) (taken uint64, all bool) {
+	if b.Run.Count > 0 {
+		h := b.sc.needles[0].hit
+		h.Addr = b.Base
+		for i := range b.Run.Count {
 			if !yield(h) {
-				return
+				return i + 1, false
 			}
+			h.Addr += addr.Addr(b.Run.Step)
+		}
+		return b.Run.Count, true
+	}
+	at := 0 // in raw
+	for i, off := range b.Offsets {
+		n := &b.sc.needles[b.needle(i)]
+		h := n.hit
+		h.Addr = b.Base + addr.Addr(off)
+		h.Len = b.size(i, n)
+		if raw := min(n.raw, h.Len); raw > 0 {
+			h.Bytes = b.raw[at : at+raw : at+raw]
+			at += raw
+		}
+		if !yield(h) {
+			return uint64(i) + 1, false
 		}
 	}
+	return uint64(len(b.Offsets)), true
 }
 
 // size is the length of hit i, which is of needle n.

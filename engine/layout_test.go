@@ -38,6 +38,7 @@ var dependencies = map[string][]string{
 	"github.com/BobuSumisu/aho-corasick": {"vscan/bench"},
 	"github.com/klauspost/cpuid/v2":      {"vscan/engine/simd"},
 	"github.com/schollz/progressbar/v3":  {"vscan/cmd/vscan"},
+	"github.com/parquet-go/parquet-go":   {"vscan/cmd/vscan"},
 	"github.com/spf13/cobra":             {"vscan/cmd/vscan"},
 	"github.com/spf13/pflag":             {"vscan/cmd/vscan"},
 	"golang.org/x/term":                  {"vscan/cmd/vscan"},

@@ -183,16 +183,7 @@ func (sc *Scanner) Kernels() []simd.Level {
 // The account is always returned. The error is the cause of the context's end
 // (context.Cause), if it ended; bytes that cannot be read are no error but part of the account.
 func (sc *Scanner) Scan(ctx context.Context, yield func(Hit) bool) (Stats, error) {
-	return sc.deliver(ctx, func(b *Batch) (uint64, bool) {
-		n := uint64(0)
-		for h := range b.Hits() {
-			n++
-			if !yield(h) {
-				return n, false
-			}
-		}
-		return n, true
-	})
+	return sc.deliver(ctx, func(b *Batch) (uint64, bool) { return b.each(yield) })
 }
 
 // ScanBatches is Scan for those who want many hits at a time: nothing is done

@@ -34,7 +34,8 @@ func (a *app) graphCommand() *cobra.Command {
 		RunE:                  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(a.graphBuildCommand(), a.graphInfoCommand(), a.graphToCommand(), a.graphFromCommand(),
-		a.graphChainsCommand(), a.graphTopCommand(), a.graphReachCommand())
+		a.graphChainsCommand(), a.graphTopCommand(), a.graphReachCommand(), a.graphObjectsCommand(),
+		a.graphExportCommand(), a.graphViewCommand())
 	return cmd
 }
 
@@ -84,8 +85,8 @@ func parsePlace(s string) (addr.Range, error) {
 // offsets is --window: offsets that are added to a pointer, LO..HI, either of
 // which may have a - in front, or one alone, from 0 to there.
 type offsets struct {
-	low, high int64
-	set       bool
+	graph.Window
+	set bool
 }
 
 func (w *offsets) String() string { return "" }
@@ -97,13 +98,13 @@ func (w *offsets) Set(s string) error {
 		lo, hi = "0", s
 	}
 	var err error
-	if w.low, err = parseOffset(lo); err == nil {
-		w.high, err = parseOffset(hi)
+	if w.Low, err = parseOffset(lo); err == nil {
+		w.High, err = parseOffset(hi)
 	}
 	switch {
 	case err != nil:
 		return fmt.Errorf("%q: %w", s, err)
-	case w.low > w.high:
+	case w.Low > w.High:
 		return fmt.Errorf("%q: its first offset is above its last", s)
 	}
 	w.set = true
@@ -128,24 +129,6 @@ func parseOffset(s string) (int64, error) {
 		return -int64(n), nil
 	}
 	return int64(n), nil
-}
-
-// widened is the values that are near r: those to which an offset of the window
-// can be added so that r is met.
-func (w *offsets) widened(r addr.Range) addr.Range {
-	shift := func(a addr.Addr, by int64) addr.Addr { // down by so many bytes
-		if by >= 0 {
-			if b, ok := a.Sub(uint64(by)); ok {
-				return b
-			}
-			return 0
-		}
-		if b, ok := a.Add(uint64(-by)); ok {
-			return b
-		}
-		return addr.Max
-	}
-	return addr.Range{First: shift(r.First, w.high), Last: shift(r.Last, w.low)}
 }
 
 // byteSize is a number of bytes with K, M, G or T behind it, of 1024.

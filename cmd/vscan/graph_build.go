@@ -15,7 +15,7 @@ import (
 	"vscan/engine/simd"
 )
 
-// endList is --from and --to of graph build: ranges, and mappings by name or
+// endList is --sources and --targets of graph build: ranges, and mappings by name or
 // permissions.
 type endList struct {
 	ranges rangeList
@@ -67,7 +67,7 @@ appears whole or not at all. The word size and byte order are the image's.
 What memory does not hold goes to a temporary file beside FILE; nothing is
 written beside the image.`,
 		Example: `  vscan graph build core.1234 -o core.graph
-  vscan graph build core.1234 -o heap.graph --from '[heap]' --to rw- --present`,
+  vscan graph build core.1234 -o heap.graph --sources '[heap]' --targets rw- --present`,
 		DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 {
@@ -88,8 +88,8 @@ written beside the image.`,
 	fs.SortFlags = false
 	fs.StringVarP(&out, "output", "o", "", "write the graph to `FILE`")
 	fs.BoolVar(&o.PresentOnly, "present", false, "only edges to bytes that were saved")
-	fs.Var(&from, "from", "only edges from words in `WHERE`: a range, a mapping's name, or permissions, where a - is either; repeatable")
-	fs.Var(&to, "to", "only edges to bytes in `WHERE`; repeatable")
+	fs.Var(&from, "sources", "only edges from words in `WHERE`: a range, a mapping's name, or permissions, where a - is either; repeatable")
+	fs.Var(&to, "targets", "only edges to bytes in `WHERE`; repeatable")
 	fs.Var(number{&o.Align, 1, 8}, "align", "words at multiples of `N` bytes: 1, 2, 4 or 8 (default the word size)")
 	fs.Var(byteSize{&o.Memory}, "memory", "let the edges found so far take about `SIZE` bytes of memory, with K, M or G behind it (default 1G)")
 	workersVar(cmd, &f.workers)
@@ -114,10 +114,10 @@ func (a *app) buildGraph(cmd *cobra.Command, f *searchFlags, arg, out string, fr
 	if err != nil {
 		return fmt.Errorf("%s: %w", arg, err)
 	}
-	if o.Sources, err = from.in(t, "--from"); err != nil {
+	if o.Sources, err = from.in(t, "--sources"); err != nil {
 		return err
 	}
-	if o.Targets, err = to.in(t, "--to"); err != nil {
+	if o.Targets, err = to.in(t, "--targets"); err != nil {
 		return err
 	}
 	o.Missing, o.Progress = t.Missing, &engine.Progress{}
@@ -207,6 +207,12 @@ func (a *app) printInfo(cmd *cobra.Command, g *graph.Graph, path, format string,
 		a.note("%s: %s: %s present, %s absent; %s looked at", path, plural(uint64(i.Regions), "region"), size(i.Present), size(i.Absent), size(i.Scanned))
 		if i.PresentOnly || i.Filtered {
 			a.note("%s: edges were left out: only to saved bytes: %v, only from or to some places: %v", path, i.PresentOnly, i.Filtered)
+		}
+	}
+	if format == "jsonl" {
+		w := a.newTable(format, "graph", []string{"edges", "words", "pages", "bytes", "regions", "present", "absent", "scanned", "unreadable", "present_only", "filtered"})
+		if err := w.row(i.Edges, i.Words, i.Pages, i.Bytes, uint64(i.Regions), i.Present, i.Absent, i.Scanned, i.Unreadable, i.PresentOnly, i.Filtered); err != nil {
+			return err
 		}
 	}
 	cells, err := g.Matrix(cmd.Context(), workers)

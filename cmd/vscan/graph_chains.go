@@ -48,7 +48,7 @@ func (a *app) graphChainsCommand() *cobra.Command {
 			q := chainQuestion{app: a, ctx: cmd.Context(), path: args[0], format: format, most: int(most), every: every, count: count, workers: int(workers)}
 			q.opt.Depth = int(depth)
 			if window.set {
-				q.opt.Low, q.opt.High = window.low, window.high
+				q.opt.Window = &window.Window
 			}
 			defer q.close()
 			return q.ask(args[1], roots, also)

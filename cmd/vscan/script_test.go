@@ -319,6 +319,8 @@ func checkJSON(line string) error {
 		"hit":     {"type", "image", "addr", "pattern", "len", "mapping", "offset", "bytes"},
 		"mapping": {"type", "first", "last", "state", "perm", "name", "source", "offset", "layer"},
 		"ref":     {"type", "src", "dst", "src_mapping", "src_offset", "dst_mapping", "dst_offset"},
+		"graph":   {"type", "edges", "words", "pages", "bytes", "regions", "present", "absent", "scanned", "unreadable", "present_only", "filtered"},
+		"refs":    {"type", "edges", "src", "src_perm", "src_mapping", "dst", "dst_perm", "dst_mapping"},
 		"chain":   {"type", "base", "offsets", "addr"},
 		"summary": {"type", "image", "hits", "counts", "scanned", "absent", "unreadable", "complete", "limited", "kernel", "workers", "seconds"},
 	}

@@ -220,7 +220,7 @@ func BenchmarkChains(b *testing.B) {
 	if !found {
 		b.Fatal("nothing is pointed at")
 	}
-	o := ChainOptions{Target: addr.Range{First: target + 8, Last: target + 8}, Depth: 6, High: 4095}
+	o := ChainOptions{Target: addr.Range{First: target + 8, Last: target + 8}, Depth: 6, Window: &Window{0, 4095}}
 	for _, what := range []string{"forward", "counts", "best1000", "first", "list1e6"} {
 		b.Run(what, func(b *testing.B) {
 			n := 0

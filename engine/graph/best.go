@@ -44,14 +44,14 @@ func (c *Chains) bestOf(ctx context.Context, level *level, class RootClass, n, k
 	if level.exact && walks.Sign() == 0 {
 		return nil, nil
 	}
-	most := uint64(n) * uint64(max(c.opt.High, -c.opt.Low)) // that offsets can sum up to
+	most := uint64(n) * uint64(max(c.high, -c.low)) // that offsets can sum up to
 	budget := min(uint64(firstBudget), most)
 	if level.exact && walks.IsUint64() && walks.Uint64() <= fewWalks {
 		budget = most
 	}
 	for {
 		var of Left
-		l := newLister(c, ctx, &of)
+		l := newLister(ctx, c, &of)
 		top := &chainHeap{limit: k}
 		l.yield = func(ch *Chain) bool {
 			top.add(ch)

@@ -2,11 +2,13 @@ package graph
 
 import (
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"testing"
 
 	"vscan/engine"
 	"vscan/engine/addr"
+	"vscan/engine/image"
 )
 
 // The edges of every sample core are those that a plain pass finds.
@@ -158,5 +160,73 @@ func checkWindows(t *testing.T, rnd *rand.Rand, g *Graph, want []Edge) {
 			}
 		}
 		sameEdges(t, r.String(), all(t, g, r), in)
+	}
+}
+
+// Bytes that show at two addresses are sources at both, a byte that is hidden is
+// none, and a word that runs from one mapping into the next is one.
+func TestAliases(t *testing.T) {
+	b := make([]byte, 32)
+	addr.Little.PutUint(b[8:16], 0x5000)
+	src := engine.BytesSource("b", b)
+	hide := make([]byte, 8)
+	at := func(first addr.Addr, n uint64, off uint64) engine.Mapping {
+		r, _ := addr.Sized(first, n)
+		return engine.Mapping{Range: r, Source: src, Offset: off}
+	}
+	top, _ := engine.BytesMapping("top", 0x3008, hide)
+	space, err := engine.NewSpace(
+		at(0x1000, 32, 0), at(0x2000, 32, 0), // aliases
+		at(0x3000, 32, 0), top, // hidden
+		at(0x4004, 8, 4), at(0x400c, 8, 12), // a word across a border
+		engine.Mapping{Range: addr.Range{First: 0x5000, Last: 0x5000}, State: engine.Absent},
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, workers := range []int{1, 3} {
+		g := mustBuild(t, space, addr.LE64, Options{Workers: workers})
+		sameEdges(t, "aliases", all(t, g, addr.All), []Edge{{0x1008, 0x5000}, {0x2008, 0x5000}, {0x4008, 0x5000}})
+		g = mustBuild(t, space, addr.LE64, Options{Workers: workers, PresentOnly: true})
+		sameEdges(t, "present", all(t, g, addr.All), nil)
+		g = mustBuild(t, space, addr.LE64, Options{Workers: workers, Targets: []addr.Range{{First: 0x5000, Last: 0x5000}}, Align: 1})
+		sameEdges(t, "one target", all(t, g, addr.All), naive(t, space, addr.LE64, Options{Align: 1}))
+	}
+}
+
+// The folder of the image is never written to, whether memory suffices or not.
+func TestImageFolder(t *testing.T) {
+	images, graphs := t.TempDir(), t.TempDir()
+	b := make([]byte, 4<<20)
+	for i := 0; i < len(b); i += 8 {
+		addr.Little.PutUint(b[i:i+8], uint64(i*5%len(b)))
+	}
+	path := filepath.Join(images, "raw")
+	if err := os.WriteFile(path, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	before, err := os.Stat(images)
+	if err != nil {
+		t.Fatal(err)
+	}
+	img, err := image.Open(path, image.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer img.Close()
+	space, err := engine.NewSpace(img.Mappings...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stats, err := BuildFile(t.Context(), space, addr.LE64, Options{Memory: 1}, filepath.Join(graphs, "g"))
+	if err != nil || stats.Spilled == 0 || stats.Hits == 0 {
+		t.Fatalf("%+v; %v", stats, err)
+	}
+	after, err := os.Stat(images)
+	if err != nil || !after.ModTime().Equal(before.ModTime()) {
+		t.Errorf("the folder was changed: %v, %v; %v", before.ModTime(), after.ModTime(), err)
+	}
+	if entries, err := os.ReadDir(images); err != nil || len(entries) != 1 {
+		t.Errorf("%v; %v", entries, err)
 	}
 }

@@ -28,21 +28,21 @@ func plainChains(edges []Edge, o ChainOptions, class func(addr.Addr) (RootClass,
 	var visit func(e Edge)
 	near := func(v, to addr.Addr) bool {
 		d := int64(to - v)
-		return d >= o.Low && d <= o.High
+		return d >= o.Window.Low && d <= o.Window.High
 	}
 	visit = func(e Edge) {
 		path = append(path, e)
 		defer func() { path = path[:len(path)-1] }()
 		if len(path) < n {
 			first := addr.Addr(0)
-			if a, ok := e.Target.Sub(uint64(max(-o.Low, 0))); ok {
+			if a, ok := e.Target.Sub(uint64(max(-o.Window.Low, 0))); ok {
 				first = a
 			}
 			from, _ := slices.BinarySearchFunc(edges, first, func(e Edge, a addr.Addr) int { return cmp.Compare(e.Source, a) })
 			for _, next := range edges[from:] {
 				if near(e.Target, next.Source) {
 					visit(next)
-				} else if next.Source > e.Target && int64(next.Source-e.Target) > o.High {
+				} else if next.Source > e.Target && int64(next.Source-e.Target) > o.Window.High {
 					break
 				}
 			}
@@ -151,16 +151,13 @@ func TestRandomChains(t *testing.T) {
 		if len(edges) == 0 {
 			continue
 		}
-		o := ChainOptions{Depth: 4, High: int64(rnd.IntN(40)), Low: -int64(rnd.IntN(3) * rnd.IntN(20))}
+		o := ChainOptions{Depth: 4, Window: &Window{-int64(rnd.IntN(3) * rnd.IntN(20)), int64(rnd.IntN(40))}}
 		if rnd.IntN(4) == 0 {
-			o.Low = min(o.High, 8)
+			o.Window.Low = min(o.Window.High, 8)
 		}
 		target := edges[rnd.IntN(len(edges))].Target + addr.Addr(rnd.IntN(20))
 		o.Target = addr.Range{First: target, Last: target + addr.Addr(rnd.IntN(2)*rnd.IntN(30))}
-		if o.Low == 0 && o.High == 0 {
-			o.High = 1
-		}
-		t.Logf("%d edges to %v, window %d to %d", len(edges), o.Target, o.Low, o.High)
+		t.Logf("%d edges to %v, window %d to %d", len(edges), o.Target, o.Window.Low, o.Window.High)
 		n, left := checkChains(t, mustForward(t, g, 1+rnd.IntN(4)), o, edges, tangleClass)
 		total += n
 		loops += left
@@ -173,6 +170,13 @@ func TestRandomChains(t *testing.T) {
 
 // checkChains compares what o finds with the plain search.
 func checkChains(t *testing.T, f *Forward, o ChainOptions, edges []Edge, class func(addr.Addr) (RootClass, bool)) (int, uint64) {
+	t.Helper()
+	checkChainsAs(t, f, o, edges, class)
+	o.noSparse = true
+	return checkChainsAs(t, f, o, edges, class)
+}
+
+func checkChainsAs(t *testing.T, f *Forward, o ChainOptions, edges []Edge, class func(addr.Addr) (RootClass, bool)) (int, uint64) {
 	t.Helper()
 	c, err := f.Chains(o)
 	if err != nil {
@@ -277,7 +281,7 @@ func TestSampleChains(t *testing.T) {
 		checked++
 		f := mustForward(t, g, 2)
 		target := edges[len(edges)/2].Target + 8
-		n, _ := checkChains(t, f, ChainOptions{Depth: 4, High: 48, Target: addr.Range{First: target, Last: target}}, edges,
+		n, _ := checkChains(t, f, ChainOptions{Depth: 4, Window: &Window{0, 48}, Target: addr.Range{First: target, Last: target}}, edges,
 			func(a addr.Addr) (RootClass, bool) { k, ok := known[a]; return k, ok })
 		t.Logf("%s: %d edges, %d roots, %d chains", c.name, len(edges), len(known), n)
 		total += n
@@ -304,7 +308,7 @@ func TestManyWalks(t *testing.T) {
 	}
 	for _, workers := range []int{1, 3} {
 		f := mustForward(t, mustBuild(t, space, addr.LE64, Options{}), workers)
-		c, err := f.Chains(ChainOptions{Target: addr.Range{First: 0x1000, Last: 0x1000}, High: 8*words - 1, Depth: MaxDepth})
+		c, err := f.Chains(ChainOptions{noSparse: workers == 1, Target: addr.Range{First: 0x1000, Last: 0x1000}, Window: &Window{0, 8*words - 1}, Depth: MaxDepth})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -374,7 +378,7 @@ func TestAlso(t *testing.T) {
 	}{
 		{nil, 2}, {[]Also{{Forward: other}}, 1}, {[]Also{{Forward: other, Target: &there}}, 1}, {[]Also{{Forward: other, Target: &elsewhere}}, 0},
 	} {
-		chains, err := f.Chains(ChainOptions{Target: addr.Range{First: 0x8088, Last: 0x8088}, High: 0x3f, Depth: 2, Also: c.also})
+		chains, err := f.Chains(ChainOptions{Target: addr.Range{First: 0x8088, Last: 0x8088}, Window: &Window{0, 0x3f}, Depth: 2, Also: c.also})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -385,6 +389,56 @@ func TestAlso(t *testing.T) {
 		}
 		if c.want == 1 && fmt.Sprint(best[0].Place, best[0].Offsets) != "{/bin/prog 0x1000 8} [32 8]" {
 			t.Errorf("%v", best)
+		}
+	}
+}
+
+// Counts and the best chains of a larger graph are the same for any number of
+// workers, and whether the first levels are counted by asking who refers or by
+// going through all edges.
+func TestWalksAgree(t *testing.T) {
+	g := mustBuild(t, bigSpace(t, 1<<20), addr.LE64, Options{})
+	var counts []string
+	var best []Chain
+	for _, workers := range []int{1, 2, 5} {
+		f := mustForward(t, g, workers)
+		for _, noSparse := range []bool{false, true} {
+			target := addr.Addr(0x7f00_0005_0000)
+			c, err := f.Chains(ChainOptions{
+				Target: addr.Range{First: target, Last: target + 7}, Depth: 6, Window: &Window{-64, 512}, noSparse: noSparse,
+				Roots: Roots{Ranges: []addr.Range{{First: 0x7f00_0000_0000, Last: 0x7f00_0000_ffff}}},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var now []string
+			for n := 1; n <= 6; n++ {
+				walks, exact, err := c.Walks(t.Context(), n)
+				if err != nil {
+					t.Fatal(err)
+				}
+				now = append(now, fmt.Sprint(walks, exact))
+			}
+			some, err := c.Best(t.Context(), 300, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if counts == nil {
+				counts, best = now, some
+				t.Logf("walks %v, %d chains", counts, len(best))
+				if len(best) != 300 {
+					t.Errorf("%d chains", len(best))
+				}
+				continue
+			}
+			if !slices.Equal(now, counts) {
+				t.Errorf("%d workers, %v: walks %v, want %v", workers, noSparse, now, counts)
+			}
+			for i := range best {
+				if !slices.Equal(some[i].Words, best[i].Words) || !slices.Equal(some[i].Offsets, best[i].Offsets) {
+					t.Fatalf("%d workers, %v: chain %d is %v, want %v", workers, noSparse, i, some[i], best[i])
+				}
+			}
 		}
 	}
 }

@@ -5,10 +5,8 @@ import (
 	"fmt"
 	"iter"
 	"math"
-	"math/bits"
 	"runtime"
 	"slices"
-	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
@@ -16,19 +14,19 @@ import (
 )
 
 // Forward is the edges of a graph by source, in memory: what chains and reach
-// work on. It takes 8 bytes an edge and 3 bits for each word that is no edge.
+// work on. It takes 8 bytes an edge, and 1.25 bits for each
+// word near one.
 // It is immutable and safe for concurrent use.
 type Forward struct {
 	g       *Graph
-	bits    []uint64    // a bit for each number of a source: it has an edge
-	ranks   []uint32    // for each word of bits: the edges before it
+	numbers *rankSet    // of the sources that have an edge
 	targets []addr.Addr // by source
 	workers int
 }
 
-// maxForward bounds the numbers of sources that a Forward has bits for: 2^40,
-// which are 128 GiB.
-const maxForward = 1 << 40
+// maxForward bounds the numbers of sources of a Forward: 2^36, 512 GiB of words
+// of 8 bytes.
+const maxForward = 1 << 36
 
 // Forward turns the edges round, with so many workers; 0 is as many as there
 // are processors. The error is that of reading the graph, or the cause of the
@@ -41,27 +39,21 @@ func (g *Graph) Forward(ctx context.Context, workers int) (*Forward, error) {
 		return nil, fmt.Errorf("%s: %d edges are more than the 2^32 − 1 that can be turned round: build a graph of fewer mappings or ranges", g.data.name(), g.edges)
 	}
 	if g.sources.count > maxForward {
-		return nil, fmt.Errorf("%s: %d words are more than the 2^40 that can be turned round: build a graph of fewer mappings or ranges", g.data.name(), g.sources.count)
+		return nil, fmt.Errorf("%s: %d words are more than the 2^36 that can be turned round: build a graph of fewer mappings or ranges", g.data.name(), g.sources.count)
 	}
 	f := &Forward{g: g, workers: workers}
-	f.bits = make([]uint64, g.sources.count/64+1)
+	f.numbers = newRankSet(g.sources.count)
 	err := f.eachPage(ctx, func(_ uint64, entries []entry) error {
 		for _, e := range entries {
-			s := e.source()
-			atomic.OrUint64(&f.bits[s/64], 1<<(s%64))
+			f.numbers.add(e.source())
 		}
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	f.ranks = make([]uint32, len(f.bits)+1)
-	n := uint64(0)
-	for i, b := range f.bits {
-		f.ranks[i] = uint32(n)
-		n += uint64(bits.OnesCount64(b))
-	}
-	f.ranks[len(f.bits)] = uint32(n)
+	f.numbers.index()
+	n := f.numbers.count
 	if n != g.edges { // a source is in one edge only
 		return nil, fmt.Errorf("%s: %d sources have %d edges: the file is damaged; build the graph again", g.data.name(), n, g.edges)
 	}
@@ -98,12 +90,7 @@ func (f *Forward) parallel(n int, fn func(part, lo, hi int)) {
 }
 
 // rank is how many edges have a source with a number below s.
-func (f *Forward) rank(s uint64) uint32 {
-	return f.ranks[s/64] + uint32(bits.OnesCount64(f.bits[s/64]&(1<<(s%64)-1)))
-}
-
-// has says whether the source with a number has an edge.
-func (f *Forward) has(s uint64) bool { return f.bits[s/64]>>(s%64)&1 == 1 }
+func (f *Forward) rank(s uint64) uint32 { return f.numbers.rank(s) }
 
 // below is how many edges have their source below a.
 func (f *Forward) below(a addr.Addr, hint *int) uint32 {
@@ -121,33 +108,7 @@ func (f *Forward) span(r addr.Range, hint *int) (lo, hi uint32) {
 
 // number is that of an edge's source; near is one at or below it, the nearer
 // the better.
-func (f *Forward) number(edge uint32, near uint64) uint64 {
-	i := near / 64
-	for range 32 {
-		if f.ranks[i+1] > edge {
-			return f.selectIn(i, edge)
-		}
-		i++
-	}
-	lo, hi := int(i), len(f.bits) // the last word with rank ≤ edge
-	for hi-lo > 1 {
-		if m := (lo + hi) / 2; f.ranks[m] <= edge {
-			lo = m
-		} else {
-			hi = m
-		}
-	}
-	return f.selectIn(uint64(lo), edge)
-}
-
-// selectIn is the number of an edge's source, which is in word i of bits.
-func (f *Forward) selectIn(i uint64, edge uint32) uint64 {
-	b := f.bits[i]
-	for range edge - f.ranks[i] {
-		b &= b - 1
-	}
-	return i*64 + uint64(bits.TrailingZeros64(b))
-}
+func (f *Forward) number(edge uint32, near uint64) uint64 { return f.numbers.at(edge, near) }
 
 // Target is what the word at a source refers to; false where it has no edge.
 func (f *Forward) Target(source addr.Addr) (addr.Addr, bool) {
@@ -156,7 +117,7 @@ func (f *Forward) Target(source addr.Addr) (addr.Addr, bool) {
 		return 0, false
 	}
 	s, ok := f.g.sources.number(source, &hint)
-	if !ok || !f.has(s) {
+	if !ok || !f.numbers.has(s) {
 		return 0, false
 	}
 	return f.targets[f.rank(s)], true

@@ -62,6 +62,45 @@ func (d *directory) from(p uint64) int {
 	return max(0, sort.Search(len(d.lines), func(i int) bool { return d.lines[i].page > p })-1)
 }
 
+func (d *directory) encode() []byte {
+	le := binary.LittleEndian
+	b := make([]byte, 0, groupLineSize*len(d.lines))
+	for _, l := range d.lines {
+		b = le.AppendUint64(b, l.page)
+		b = le.AppendUint64(b, l.at)
+		b = le.AppendUint64(b, l.edges)
+		b = le.AppendUint32(b, l.crc)
+		b = le.AppendUint32(b, l.pages)
+	}
+	return b
+}
+
+func (d *directory) decode(b []byte, groups section, edges, pages uint64) error {
+	if len(b)%groupLineSize != 0 {
+		return fmt.Errorf("%d bytes are no whole number of lines", len(b))
+	}
+	le := binary.LittleEndian
+	d.lines = make([]groupLine, len(b)/groupLineSize)
+	d.end, d.edges = groups.at+groups.size, edges
+	if len(b) == 0 && (groups.size > 0 || edges > 0) {
+		return fmt.Errorf("no line for %d edges", edges)
+	}
+	for i := range d.lines {
+		p := b[i*groupLineSize:]
+		l := groupLine{le.Uint64(p), le.Uint64(p[8:]), le.Uint64(p[16:]), le.Uint32(p[24:]), le.Uint32(p[28:])}
+		d.lines[i] = l
+		before := groupLine{at: groups.at}
+		if i > 0 {
+			before = d.lines[i-1]
+		}
+		if i == 0 && (l.at != groups.at || l.edges != 0) || i > 0 && (l.page <= before.page || l.at <= before.at || l.edges <= before.edges) ||
+			l.at >= d.end || l.edges >= edges || l.pages == 0 || l.pages > groupPages || l.page >= pages {
+			return fmt.Errorf("line %d does not follow the one before", i)
+		}
+	}
+	return nil
+}
+
 // groupWriter puts pages into groups.
 type groupWriter struct {
 	head, body []byte

@@ -48,7 +48,7 @@ type Left struct {
 // kept up to date.
 func (c *Chains) All(ctx context.Context, left *Left) iter.Seq2[*Chain, error] {
 	return func(yield func(*Chain, error) bool) {
-		l := newLister(c, ctx, left)
+		l := newLister(ctx, c, left)
 		l.yield = func(ch *Chain) bool { return yield(ch, nil) }
 		for n := 1; n <= c.opt.Depth && !l.stopped; n++ {
 			if _, err := c.level(ctx, n); err != nil {
@@ -76,7 +76,6 @@ type lister struct {
 	yield   func(*Chain) bool
 	chain   Chain
 	edges   []uint32      // of the walk in hand
-	numbers []uint64      // of their sources
 	also    [][]addr.Addr // of each other graph: what the pointers of the walk are there
 	budget  uint64        // that offsets may sum up to; yield may lower it
 	used    uint64        // by the walk in hand
@@ -87,7 +86,7 @@ type lister struct {
 	err     error
 }
 
-func newLister(c *Chains, ctx context.Context, left *Left) *lister {
+func newLister(ctx context.Context, c *Chains, left *Left) *lister {
 	if left == nil {
 		left = &Left{}
 	}
@@ -144,12 +143,12 @@ func (l *lister) walk(n int) {
 		l.arrive(v)
 		return
 	}
-	lo, hi := c.lo[e], c.hi[e]
+	lo, hi := c.window(e)
 	if l.used > l.budget { // it was lowered
 		return
 	}
-	if budget := l.budget - l.used; budget < uint64(max(c.opt.High, -c.opt.Low)) {
-		w, ok := window(v, max(c.opt.Low, -int64(budget)), min(c.opt.High, int64(budget)))
+	if budget := l.budget - l.used; budget < uint64(max(c.high, -c.low)) {
+		w, ok := window(v, max(c.low, -int64(budget)), min(c.high, int64(budget)))
 		if !ok || w.First > w.Last {
 			return
 		}
@@ -165,7 +164,7 @@ func (l *lister) walk(n int) {
 			continue
 		}
 		if !known {
-			first, _ := window(v, c.opt.Low, c.opt.High)
+			first, _ := window(v, c.low, c.high)
 			near, known = c.f.g.sources.below(first.First, &l.below), true
 		}
 		near = c.f.number(next, near)
@@ -193,7 +192,7 @@ func (l *lister) step(n int, size uint64) {
 // arrive ends a walk whose last pointer is v.
 func (l *lister) arrive(v addr.Addr) {
 	t := l.c.opt.Target
-	w, _ := window(v, l.c.opt.Low, l.c.opt.High)
+	w, _ := window(v, l.c.low, l.c.high)
 	t, _ = t.Intersect(w)
 	end := min(max(v, t.First), t.Last)
 	offset := int64(end - v)

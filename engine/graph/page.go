@@ -256,24 +256,46 @@ func hubRuns(b []byte, n int) ([]hubRun, error) {
 // append appends the run's entries.
 func (r hubRun) append(dst []entry, sources uint64) ([]entry, error) {
 	dst = slices.Grow(dst, r.count)
-	b, last := r.bytes, uint64(0)
-	for i := range r.count {
-		d, n := uint64(0), 0
-		if len(b) > 0 && b[0] < 0x80 {
-			d, n = uint64(b[0]), 1
-		} else if d, n = binary.Uvarint(b); n <= 0 {
-			return dst, errPage
-		}
-		if d > sources || i > 0 && d == 0 {
-			return dst, errPage
-		}
-		if last += d; last >= sources {
-			return dst, errPage
-		}
-		dst = append(dst, newEntry(last, r.offset))
-		b = b[n:]
+	d := hubReader{hubRun: r, sources: sources}
+	var err error
+	for err == nil && d.left() {
+		dst, err = d.next(dst, r.count)
 	}
-	if len(b) > 0 {
+	return dst, err
+}
+
+// hubReader reads the entries of a run, some at a time.
+type hubReader struct {
+	hubRun
+	sources uint64
+	last    uint64
+	read    int
+}
+
+func (d *hubReader) left() bool { return d.read < d.count }
+
+// next appends at most n entries.
+func (d *hubReader) next(dst []entry, n int) ([]entry, error) {
+	b := d.bytes
+	n = min(n, d.count-d.read)
+	for range n {
+		v, size := uint64(0), 0
+		if len(b) > 0 && b[0] < 0x80 {
+			v, size = uint64(b[0]), 1
+		} else if v, size = binary.Uvarint(b); size <= 0 {
+			return dst, errPage
+		}
+		if v > d.sources || d.read > 0 && v == 0 {
+			return dst, errPage
+		}
+		if d.last += v; d.last >= d.sources {
+			return dst, errPage
+		}
+		dst = append(dst, newEntry(d.last, d.offset))
+		b = b[size:]
+		d.read++
+	}
+	if d.bytes = b; !d.left() && len(b) > 0 {
 		return dst, errPage
 	}
 	return dst, nil

@@ -20,7 +20,7 @@ import (
 const (
 	// DefaultUnit is a page, in bytes.
 	DefaultUnit = 4096
-	maxReach    = 1 << 33 // units that there are bits for
+	maxReach    = 1 << 32 // units that there are bits for
 )
 
 // Reach is what is reached from roots, by units.
@@ -41,7 +41,7 @@ func (g *Graph) units(size uint64) (numbering, error) {
 	}
 	n, err := newNumbering(log2(size), rangesOf(g.regions))
 	if err == nil && n.count > maxReach {
-		err = fmt.Errorf("%d units of %d bytes are more than 2^33: take larger ones", n.count, size)
+		err = fmt.Errorf("%d units of %d bytes are more than 2^32: take larger ones", n.count, size)
 	}
 	return n, err
 }
@@ -170,7 +170,7 @@ type Component struct {
 }
 
 // maxComponents bounds the units of Components.
-const maxComponents = 1 << 30
+const maxComponents = 1 << 28
 
 // Components is the weakly connected components that have an edge, those with
 // most units first, then by address; unit is as for Reach.
@@ -180,7 +180,7 @@ func (f *Forward) Components(ctx context.Context, unit uint64) ([]Component, err
 		return nil, err
 	}
 	if units.count > maxComponents {
-		return nil, fmt.Errorf("%d units are more than 2^30: take larger ones", units.count)
+		return nil, fmt.Errorf("%d units are more than 2^28: take larger ones", units.count)
 	}
 	parent := make([]uint32, units.count)
 	for i := range parent {

@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"errors"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -26,6 +27,7 @@ func TestAnalyses(t *testing.T) {
 		unit := uint64(16) << rnd.IntN(9)
 		checkReach(t, g, edges, unit, addr.Range{First: 0x1000, Last: 0x1000 + addr.Addr(rnd.IntN(0x1000))})
 		checkComponents(t, g, edges, unit)
+		checkAround(t, g, edges, unit, rnd.IntN(4))
 		var from []Edge
 		r := addr.Range{First: addr.Addr(rnd.IntN(0x3000)), Last: addr.Addr(0x3000 + rnd.IntN(0x10000))}
 		for e, err := range g.From(r) {
@@ -167,6 +169,53 @@ func checkComponents(t *testing.T, g *Graph, edges []Edge, unit uint64) {
 	for _, c := range got {
 		if want[c.First] != c {
 			t.Fatalf("%+v, want %+v", c, want[c.First])
+		}
+	}
+}
+
+func checkAround(t *testing.T, g *Graph, edges []Edge, unit uint64, hops int) {
+	t.Helper()
+	if len(edges) == 0 {
+		return
+	}
+	of := func(a addr.Addr) addr.Addr { return a.AlignDown(unit) }
+	start := edges[len(edges)/2].Target
+	known := map[addr.Addr]int{of(start): 0}
+	for hop := 1; hop <= hops; hop++ {
+		for _, e := range edges {
+			for _, d := range [][2]addr.Addr{{e.Source, e.Target}, {e.Target, e.Source}} {
+				from, in := known[of(d[0])]
+				if _, seen := known[of(d[1])]; in && from < hop && !seen {
+					known[of(d[1])] = hop
+				}
+			}
+		}
+	}
+	links := map[[2]addr.Addr]uint64{}
+	for _, e := range edges {
+		_, from := known[of(e.Source)]
+		if _, to := known[of(e.Target)]; from && to {
+			links[[2]addr.Addr{of(e.Source), of(e.Target)}]++
+		}
+	}
+	f := mustForward(t, g, 1)
+	n, err := f.Around(t.Context(), []addr.Range{{First: start, Last: start}}, hops, unit, 1<<20)
+	if err != nil || len(n.Nodes) != len(known) || len(n.Links) != len(links) {
+		t.Fatalf("%+v, want %d nodes and %d links; %v", n, len(known), len(links), err)
+	}
+	for _, node := range n.Nodes {
+		if hop, in := known[node.First]; !in || hop != node.Hops {
+			t.Fatalf("%+v, want %d hops (%v)", node, hop, in)
+		}
+	}
+	for _, l := range n.Links {
+		if want := links[[2]addr.Addr{n.Nodes[l.From].First, n.Nodes[l.To].First}]; want != l.Edges {
+			t.Fatalf("%+v, want %d edges", l, want)
+		}
+	}
+	if len(links) > 1 {
+		if _, err := f.Around(t.Context(), []addr.Range{{First: start, Last: start}}, hops, unit, len(links)-1); !errors.Is(err, ErrTooMany) {
+			t.Fatalf("%v", err)
 		}
 	}
 }

@@ -9,8 +9,7 @@ import (
 
 // To yields the edges whose target lies in r, ascending by target, then by
 // source. A group that is damaged, or cannot be read, ends the sequence with a
-// last pair that has the error. Memory is that of one page of targets; of a hub
-// that half of memory points at, that of one target.
+// last pair that has the error. Little memory is needed, however many there are.
 func (g *Graph) To(r addr.Range) iter.Seq2[Edge, error] {
 	return func(yield func(Edge, error) bool) {
 		w := walk{g: g}
@@ -36,6 +35,9 @@ func (g *Graph) CountTo(r addr.Range) (uint64, error) {
 	w.targets(r, func(_ addr.Addr, entries []entry) bool { n += uint64(len(entries)); return true })
 	return n, w.err
 }
+
+// hubAtOnce is how many entries of a hub are read at a time.
+const hubAtOnce = 4096
 
 // walk goes through stored pages. Its buffers are used over and over.
 type walk struct {
@@ -116,11 +118,14 @@ func (w *walk) page(i int, p *pageBlock, lo, hi uint64, f func([]entry) bool) (m
 			if r.offset < lo || r.offset > hi {
 				continue
 			}
-			if w.entries, err = r.append(w.entries[:0], w.g.sources.count); err != nil {
-				return false, w.g.damaged(i, err.Error())
-			}
-			if !f(w.entries) {
-				return false, nil
+			d := hubReader{hubRun: r, sources: w.g.sources.count}
+			for d.left() {
+				if w.entries, err = d.next(w.entries[:0], hubAtOnce); err != nil {
+					return false, w.g.damaged(i, err.Error())
+				}
+				if !f(w.entries) {
+					return false, nil
+				}
 			}
 		}
 		return true, nil

@@ -148,6 +148,7 @@ func guardScans(t *testing.T, mem []byte, k, ref Kernel, dst []uint32) {
 
 // The same for words, which look at a fraction of the places.
 func TestWordsGuard(t *testing.T) {
+	t.Parallel()
 	mem := guarded(t, os.Getpagesize())
 	rng := rand.New(rand.NewPCG(3, 4))
 	for i := range mem {

@@ -32,11 +32,25 @@ var literals = append([]implementation[*literalPlan]{
 }, literalsAssembled...)
 
 // probe is one byte of a literal that a kernel compares with memory before
-// anything else. Assembly reads it.
+// anything else. Assembly reads it. Each byte is there four times over: loading
+// it to a whole vector is one µop.
 type probe struct {
-	off uint32 // of the byte in the literal
-	val uint32 // the byte four times over: loading it to a whole vector is one µop
+	off  uint32 // of the byte in the literal
+	val  uint32 // the byte, under its mask
+	mask uint32 // the bits that count, not 0
 }
+
+// newProbe is byte off of lit; mask is as in byRarity.
+func newProbe(lit, mask []byte, off int) probe {
+	p := probe{uint32(off), uint32(lit[off]) * 0x01010101, 0xffffffff}
+	if mask != nil {
+		p.mask = uint32(mask[off]) * 0x01010101
+	}
+	return p
+}
+
+// agrees says whether the probe agrees with c.
+func (p probe) agrees(c byte) bool { return c&byte(p.mask) == byte(p.val) }
 
 const (
 	// maxExact is the length of a literal up to which it has a probe for
@@ -62,23 +76,35 @@ func newLiteralPlan(lit []byte) *literalPlan {
 		n = len(lit)
 	}
 	p := &literalPlan{lit: lit, verifier: newVerifier(lit)}
-	for _, off := range byRarity(lit, nil, n) {
-		p.probes = append(p.probes, probe{uint32(off), uint32(lit[off]) * 0x01010101})
-	}
-	if len(p.probes) > 1 && !pairUp(p.probes) {
-		// A long literal, and they are all far apart.
-		off := int(p.probes[0].off)
-		first := max(0, off-maxDistance)
-		near := lit[first:min(len(lit), off+maxDistance+1)]
-		for _, i := range byRarity(near, nil, 2) {
-			if first+i != off {
-				p.probes = append(p.probes, probe{uint32(first + i), uint32(near[i]) * 0x01010101})
-			}
-		}
-		pairUp(p.probes)
-	}
-	p.tuned.Store(&p.probes)
+	p.probes, _ = newProbes(lit, nil, n)
+	p.tuned.Store(&order{probes: p.probes})
 	return p
+}
+
+// newProbes is up to n probes of lit, and rarely two more, the most telling
+// first, but that the first two are a pair as pairUp makes it, if there is one;
+// mask is as in byRarity.
+func newProbes(lit, mask []byte, n int) (probes []probe, paired bool) {
+	for _, off := range byRarity(lit, mask, n) {
+		probes = append(probes, newProbe(lit, mask, off))
+	}
+	if pairUp(probes) {
+		return probes, true
+	}
+	// One alone; or a long literal, and they are all far apart.
+	off := int(probes[0].off)
+	first, last := max(0, off-maxDistance), min(len(lit), off+maxDistance+1)
+	if mask != nil {
+		mask = mask[first:last]
+	}
+	for _, i := range byRarity(lit[first:last], mask, 2) {
+		if first+i != off {
+			p := newProbe(lit[first:last], mask, i)
+			p.off += uint32(first)
+			probes = append(probes, p)
+		}
+	}
+	return probes, pairUp(probes)
 }
 
 // exact says whether the probes are the whole literal.

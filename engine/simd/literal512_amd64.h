@@ -114,7 +114,8 @@ body512:
 	KORTESTQ K1, K1
 	JZ       next512
 	MOVQ     literalState_probes(DI), AX
-	LEAQ     (AX)(DX*probe__size), R14
+	IMUL3Q   $probe__size, DX, R14
+	ADDQ     AX, R14
 	ADDQ     $(2*probe__size), AX
 
 probe512:

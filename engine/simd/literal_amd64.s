@@ -248,8 +248,9 @@ body256:
 	MOVQ      literalState_count(DI), R14
 	CMPQ      R14, $2
 	JLE       emit256
+	IMUL3Q    $probe__size, R14, R14
 	MOVQ      literalState_probes(DI), DX
-	LEAQ      (DX)(R14*probe__size), DI
+	LEAQ      (DX)(R14*1), DI
 	ADDQ      $(2*probe__size), DX
 
 probe256:

@@ -43,7 +43,7 @@ func (r *literalRun) more(from int) bool {
 		}
 		r.kept = blk.n
 	}
-	probes := *r.plan.tuned.Load()
+	probes := r.plan.tuned.Load().probes
 	r.st.probes, r.st.count, r.st.near, r.began = unsafe.SliceData(probes), len(probes), 0, blk.pos
 	if len(probes) > 1 {
 		r.st.distance = int(probes[0].off) - int(probes[1].off)

@@ -11,16 +11,24 @@ import (
 // too often, the probes are put in another order, learnt from the memory at
 // hand. What is found does not depend on it.
 
+// order is the probes of a literal in an order. The first two are a pair, unless
+// it is wide: then four are asked for at once. Only masked literals are wide:
+// where pairs let through too much, or none are near enough.
+type order struct {
+	probes []probe
+	wide   bool
+}
+
 // tuning is the order of a literal's probes as it has been learnt so far. Scans
 // at the same time share it.
 type tuning struct {
-	tuned atomic.Pointer[[]probe]
+	tuned atomic.Pointer[order]
 	tries atomic.Int32
 }
 
 const (
 	// mayBeNear is in how many groups of a call the first probes may agree
-	// in vain before they are put in question; a call has 256 groups.
+	// in vain before they are put in question; a call has 512 groups.
 	mayBeNear = 16
 
 	// maxTries bounds the time that is spent on learning.
@@ -28,34 +36,40 @@ const (
 
 	// tuneStarts is how many starts, at most, are learnt from at a time.
 	tuneStarts = 512
+
+	// widePairs is how many starts of a call may be expected to have the pair
+	// before four probes are asked for at once: there are 512 groups, and
+	// one in eight that is gone through costs as much as two more loads.
+	widePairs = 64
 )
 
-// retune learns from the starts from to to of b. The new order begins with the
-// probe that agrees least often; each of the next two is the one that agrees
-// least often where those before it do.
-func (p *literalPlan) retune(b []byte, from, to int) {
-	if len(p.probes) < 2 || p.tries.Add(1) > maxTries {
-		return
+// learn is the probes in the order that the starts from to to of b suggest; size
+// is the literal's. The order begins with the probe that agrees least often; each
+// of the next three is the one that agrees least often where those before it do.
+// It is nil where there has been enough learning.
+func (t *tuning) learn(probes []probe, b []byte, size, from, to int) []probe {
+	if len(probes) < 2 || t.tries.Add(1) > maxTries {
+		return nil
 	}
-	to = min(to, len(b)-len(p.lit)+1)
+	to = min(to, len(b)-size+1)
 	var count [256]int
 	for _, c := range b[from:max(from, to)] {
 		count[c]++
 	}
-	order := slices.Clone(p.probes)
-	slices.SortStableFunc(order, func(x, y probe) int { return count[byte(x.val)] - count[byte(y.val)] })
+	probes = slices.Clone(probes)
+	slices.SortStableFunc(probes, func(x, y probe) int { return x.sum(&count) - y.sum(&count) })
 	var starts []int
 	for s := from; s < to && len(starts) < tuneStarts; s++ {
-		if b[s+int(order[0].off)] == byte(order[0].val) {
+		if probes[0].agrees(b[s+int(probes[0].off)]) {
 			starts = append(starts, s)
 		}
 	}
-	for k := 1; k < min(3, len(order)); k++ {
+	for k := 1; k < min(4, len(probes)); k++ {
 		best, least := k, len(starts)+1
-		for i := k; i < len(order); i++ {
+		for i := k; i < len(probes); i++ {
 			n := 0
 			for _, s := range starts {
-				if b[s+int(order[i].off)] == byte(order[i].val) {
+				if probes[i].agrees(b[s+int(probes[i].off)]) {
 					n++
 				}
 			}
@@ -63,16 +77,54 @@ func (p *literalPlan) retune(b []byte, from, to int) {
 				best, least = i, n
 			}
 		}
-		q := order[best]
-		toFront(order[k:], best-k)
-		starts = slices.DeleteFunc(starts, func(s int) bool { return b[s+int(q.off)] != byte(q.val) })
+		q := probes[best]
+		toFront(probes[k:], best-k)
+		starts = slices.DeleteFunc(starts, func(s int) bool { return !q.agrees(b[s+int(q.off)]) })
 	}
-	pairUp(order)
-	p.tuned.Store(&order)
+	return probes
 }
 
-// maxDistance is how far apart the two probes may be that are compared with
-// memory at every start.
+// sum adds up the counts of the bytes that the probe agrees with.
+func (p probe) sum(count *[256]int) int {
+	if byte(p.mask) == 0xff {
+		return count[byte(p.val)]
+	}
+	sum := 0
+	for c, n := range count {
+		if p.agrees(byte(c)) {
+			sum += n
+		}
+	}
+	return sum
+}
+
+// retune puts the probes of a literal in another order.
+func (p *literalPlan) retune(b []byte, from, to int) {
+	if probes := p.learn(p.probes, b, len(p.lit), from, to); probes != nil {
+		pairUp(probes)
+		p.tuned.Store(&order{probes: probes})
+	}
+}
+
+// retune puts the probes of a masked literal in another order.
+func (p *maskedPlan) retune(b []byte, from, to int) {
+	probes := p.learn(p.probes, b, len(p.lit), from, to)
+	if probes == nil {
+		return
+	}
+	o := order{probes, !pairUp(probes)}
+	pairs := 0
+	for s := from; s < min(to, len(b)-len(p.lit)+1); s++ {
+		if probes[0].agrees(b[s+int(probes[0].off)]) && probes[1].agrees(b[s+int(probes[1].off)]) {
+			pairs++
+		}
+	}
+	o.wide = o.wide || len(probes) > 2 && pairs > widePairs
+	p.tuned.Store(&o)
+}
+
+// maxDistance is how far apart the probes may be that are compared with memory
+// at every start.
 const maxDistance = 63
 
 // pairUp puts in front the first probe that has another one within maxDistance,

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 )
 
@@ -94,4 +95,47 @@ func TestLiteralFarProbes(t *testing.T) {
 		}
 		same(t, scanAll(t, k, b, 0, len(b), MinDst), want, "%s", l)
 	})
+}
+
+// The same under masks, and where no pair is rare, or near enough.
+func TestMaskedTunes(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(9, 9))
+	var text []byte
+	for len(text) < 4*128<<10 {
+		text = fmt.Appendf(text, "USER@host_%d ", rnd.IntN(8192))
+	}
+	gap := strings.Repeat("?", 70)
+	for _, test := range []struct {
+		lit, mask string
+		wide      bool // in the end
+	}{
+		{"user@host_8190", "cccc==========", false},
+		{"user@host_81", "cccc========", true},
+		{"@host_?", "======h", true},
+		{"us", "c=", false},
+		{"u", "c", false},
+		{"t" + gap + "s", "=" + gap + "=", true},
+		{"t" + gap + "s" + gap + "@", "=" + gap + "=" + gap + "=", true},
+	} {
+		lit, mask := []byte(test.lit), maskOf(test.mask)
+		ref, err := NewMasked(Reference, lit, mask)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := scanAll(t, ref, text, 0, len(text), 1<<20)
+		perLevel(t, func(t *testing.T, l Level) {
+			k, err := NewMasked(l, lit, mask)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range 3 {
+				same(t, scanAll(t, k, text, 0, len(text), 4096), want, "%.20q %s", lit, l)
+			}
+		})
+		p := newMaskedPlan(lit, mask)
+		p.retune(text, 0, 128<<10)
+		if got := p.tuned.Load().wide; got != test.wide {
+			t.Errorf("%.20q: wide %v, want %v", lit, got, test.wide)
+		}
+	}
 }

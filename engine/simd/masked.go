@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"math/bits"
 )
 
 // NewMasked makes a kernel that finds every place s where
@@ -38,28 +37,14 @@ var maskeds = append([]implementation[*maskedPlan]{
 	{level: Generic, make: newMaskedGo},
 }, maskedsAssembled...)
 
-// maskedProbe is one byte of a masked literal that a kernel compares with
-// memory before anything else. Assembly reads it.
-type maskedProbe struct {
-	off  uint32 // of the byte in the literal
-	val  uint32 // the byte under its mask, four times over
-	mask uint32 // the mask, four times over and not 0
-}
-
 // maskedPlan is what the kernels for a masked literal share.
 type maskedPlan struct {
-	lit, mask []byte         // lit has no bit that is not in mask
-	probes    []maskedProbe  // the most telling first; see byRarity
-	first     [4]maskedProbe // of them; the last once more where there are fewer
-	exact     bool           // the probes are all of the literal that is no wildcard
-	wide      bool           // two probes let through too much: four are asked for at once
+	lit, mask []byte  // lit has no bit that is not in mask
+	probes    []probe // see newProbes
+	exact     bool    // the probes are all of the literal that is no wildcard
 	maskedVerifier
+	tuning
 }
-
-// widePairs is the number of groups in a thousand that may be expected to pass
-// the first two probes before four are asked for at once. It is an estimate, and
-// has not been tuned.
-const widePairs = 30
 
 func newMaskedPlan(lit, mask []byte) *maskedPlan {
 	p := &maskedPlan{lit: make([]byte, len(lit)), mask: bytes.Clone(mask)}
@@ -72,17 +57,9 @@ func newMaskedPlan(lit, mask []byte) *maskedPlan {
 	if p.exact {
 		n = telling
 	}
-	share := 1.0 // of the starts that pass the first two probes, in memory or in noise
-	for i, off := range byRarity(p.lit, mask, n) {
-		p.probes = append(p.probes, maskedProbe{uint32(off), uint32(p.lit[off]) * 0x01010101, uint32(mask[off]) * 0x01010101})
-		if i < 2 {
-			share *= max(agreement(p.lit[off], mask[off])/65536, 1/float64(uint(1)<<bits.OnesCount8(mask[off])))
-		}
-	}
-	for i := range p.first {
-		p.first[i] = p.probes[min(i, len(p.probes)-1)]
-	}
-	p.wide = len(p.probes) > 2 && share*groupSize*1000 > widePairs
+	paired := false
+	p.probes, paired = newProbes(p.lit, p.mask, n)
+	p.tuned.Store(&order{p.probes, !paired && len(p.probes) > 1})
 	p.maskedVerifier = newMaskedVerifier(p.lit, p.mask)
 	return p
 }

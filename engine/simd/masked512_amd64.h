@@ -2,7 +2,6 @@
 
 	MOVQ st+0(FP), DI
 	LOAD_BLOCK
-	MOVQ maskedState_first(DI), DX
 	NEAR
 	PROBE(0, Z0, Z20)
 	PROBE(1, Z1, Z21)
@@ -18,26 +17,42 @@ group512:
 	CMPQ maskedState_wide(DI), $0
 	JNE  wide512
 
-two512:
-	LEAQ 512(R8), R13
-	CMPQ R13, R9
-	JGT  rest512
-	FETCH
-	TWO512(0, Z2, Z10)
-	TWO512(64, Z3, Z11)
-	TWO512(128, Z4, Z12)
-	TWO512(192, Z5, Z13)
-	TWO512(256, Z6, Z10)
-	TWO512(320, Z7, Z11)
-	TWO512(384, Z8, Z12)
-	TWO512(448, Z9, Z13)
-	LEAST512
-	JNZ  vector512
-	MOVQ R13, R8
-	JMP  two512
+	// The pair. R14 has which bytes of the vector before are probe 1.
+	MOVQ     maskedState_distance(DI), R13
+	MOVQ     R13, R15
+	NEGQ     R15               // shifts are modulo 64: by 64 − distance
+	LEAQ     64(R8), AX
+	CMPQ     AX, R9
+	JGT      rest512
+	VPANDQ   (CX)(R8*1), Z21, Z2
+	VPCMPEQB Z2, Z1, K2
+	KMOVQ    K2, R14
+	SHLXQ    R15, R14, R14
+	XORL     DI, DI
 
+pair512:
+	LEAQ  256(R8), AX
+	CMPQ  AX, R9
+	JGT   restpair512
+	PAIR512(0)
+	PAIR512(64)
+	PAIR512(128)
+	PAIR512(192)
+	ADDQ  $256, R8
+	TESTQ DI, DI
+	JZ    pair512
+	MOVQ  st+0(FP), DI
+	INCQ  maskedState_near(DI)
+	MOVQ  R8, R13
+	SUBQ  $256, R8
+	JMP   vector512
+
+restpair512:
+	MOVQ st+0(FP), DI
+	JMP  rest512
+
+	// Four probes.
 wide512:
-	MOVQ maskedState_first(DI), DX
 	FAR
 
 four512:
@@ -66,9 +81,13 @@ four512:
 	VPMINUB    Y2, Y3, Y2
 	VPTESTNMB  Y2, Y2, K1
 	KORTESTQ   K1, K1
-	JNZ  vector512
-	MOVQ R13, R8
-	JMP  four512
+	JNZ        near512
+	MOVQ       R13, R8
+	JMP        four512
+
+near512:
+	INCQ maskedState_near(DI)
+	JMP  vector512
 
 rest512:
 	MOVQ R9, R13
@@ -103,22 +122,22 @@ body512:
 	KORTESTQ    K1, K1
 	JZ          next512
 	MOVQ        maskedState_probes(DI), AX
-	IMUL3Q      $maskedProbe__size, DX, R14
+	IMUL3Q      $probe__size, DX, R14
 	ADDQ        AX, R14
-	ADDQ        $(2*maskedProbe__size), AX
+	ADDQ        $(2*probe__size), AX
 
 probe512:
-	MOVL         maskedProbe_off(AX), DX
+	MOVL         probe_off(AX), DX
 	ADDQ         R8, DX
 	VMOVDQU8.Z   (SI)(DX*1), K7, Z2
-	VPBROADCASTD maskedProbe_val(AX), Z3
-	VPBROADCASTD maskedProbe_mask(AX), Z4
+	VPBROADCASTD probe_val(AX), Z3
+	VPBROADCASTD probe_mask(AX), Z4
 	VPTERNLOGQ   $0x48, Z3, Z4, Z2
 	VPTESTNMB    Z2, Z2, K7, K2             // not under K1: one need not wait for the other
 	KANDQ        K2, K1, K1
 	KORTESTQ     K1, K1
 	JZ           next512
-	ADDQ         $maskedProbe__size, AX
+	ADDQ         $probe__size, AX
 	CMPQ         AX, R14
 	JNE          probe512
 

@@ -7,10 +7,12 @@
 // The loops of literal_amd64.s, under masks: a byte of memory agrees with a
 // probe where (memory ^ value) & mask = 0. Differences:
 //
-//  1. One probe is seldom enough where only some bits of it count, so a group
-//     is asked for the pair from the start, and where it was foreseen that the
-//     pair lets through too much, for four probes.
-//  2. Groups that pass are gone through vector by vector: first the pair, then
+//  1. One probe is seldom enough where only some bits of it count, so there is
+//     no loop for one alone; it stands for both of a pair.
+//  2. Where pairs let through too much, by what has been learnt, or no two probes
+//     are near each other, four probes are asked for at once, each with a load of
+//     its own.
+//  3. Groups that pass are gone through vector by vector: first the pair, then
 //     the other probes one after the other, until no start is left.
 //
 // Registers: see scan_amd64.h. BX is base + off0, CX base + off1; within groups
@@ -21,34 +23,42 @@
 
 // PROBE loads the probe of that number.
 #define PROBE(i, val, mask) \
-	VPBROADCASTD (i*maskedProbe__size+maskedProbe_val)(DX), val   \
-	VPBROADCASTD (i*maskedProbe__size+maskedProbe_mask)(DX), mask
+	VPBROADCASTD (maskedState_first+i*probe__size+probe_val)(DI), val   \
+	VPBROADCASTD (maskedState_first+i*probe__size+probe_mask)(DI), mask
 
-// NEAR loads the addresses of the first two probes, FAR those of the others. DX is
-// the probes.
+// NEAR loads the addresses of the first two probes, FAR those of the others.
 #define NEAR \
-	MOVL maskedProbe_off(DX), BX                         \
-	MOVL (maskedProbe__size+maskedProbe_off)(DX), CX     \
-	ADDQ SI, BX                                          \
+	MOVL (maskedState_first+probe_off)(DI), BX               \
+	MOVL (maskedState_first+probe__size+probe_off)(DI), CX   \
+	ADDQ SI, BX                                              \
 	ADDQ SI, CX
 
 #define FAR \
-	MOVL (2*maskedProbe__size+maskedProbe_off)(DX), AX   \
-	MOVL (3*maskedProbe__size+maskedProbe_off)(DX), DX   \
-	ADDQ SI, AX                                          \
+	MOVL (maskedState_first+2*probe__size+probe_off)(DI), AX \
+	MOVL (maskedState_first+3*probe__size+probe_off)(DI), DX \
+	ADDQ SI, AX                                              \
 	ADDQ SI, DX
+
+// PAIR512 is that of literal_amd64.s.
+#define PAIR512(at) \
+	VMOVDQA64 (at)(BX)(R8*1), Z2   \
+	VPANDQ    Z2, Z21, Z3          \
+	VPANDQ    Z2, Z20, Z4          \
+	VPCMPEQB  Z3, Z1, K2           \
+	VPCMPEQB  Z4, Z0, K1           \
+	SHRXQ     R15, R14, R14        \
+	KMOVQ     K2, DX               \
+	SHLXQ     R13, DX, AX          \
+	ORQ       AX, R14              \
+	KMOVQ     K1, AX               \
+	ANDQ      AX, R14              \
+	ORQ       R14, DI              \
+	MOVQ      DX, R14
 
 // ALSO512 adds to acc what sets memory apart from a probe.
 #define ALSO512(memory, val, mask, acc, t) \
 	VPANDQ     memory, mask, t              \
 	VPTERNLOGQ $0xf6, val, t, acc             // acc | t ^ val
-
-// TWO512 leaves a zero byte in acc where two probes agree in the 64 starts from
-// R8 + at.
-#define TWO512(at, acc, t) \
-	VPANDQ at(BX)(R8*1), Z20, acc           \
-	VPXORQ acc, Z0, acc                     \
-	ALSO512(at(CX)(R8*1), Z1, Z21, acc, t)
 
 // FOUR512 makes the least byte of least zero where four probes agree in the 32
 // starts from R8 + at. Vectors of 64 bytes, which all straddle lines but for
@@ -60,18 +70,6 @@
 	ALSO512(at(AX)(R8*1), Y24, Y22, acc, t) \
 	ALSO512(at(DX)(R8*1), Y25, Y23, acc, t) \
 	VPMINUB acc, least, least
-
-// LEAST512 leaves in Z2 the least of Z2 to Z9, and in K1 where it is zero.
-#define LEAST512 \
-	VPMINUB   Z2, Z3, Z2    \
-	VPMINUB   Z4, Z5, Z4    \
-	VPMINUB   Z6, Z7, Z6    \
-	VPMINUB   Z8, Z9, Z8    \
-	VPMINUB   Z2, Z4, Z2    \
-	VPMINUB   Z6, Z8, Z6    \
-	VPMINUB   Z2, Z6, Z2    \
-	VPTESTNMB Z2, Z2, K1    \
-	KORTESTQ  K1, K1
 
 #define LOAD_LANES \
 	LANES
@@ -98,14 +96,31 @@ TEXT ·scanMaskedVBMI2(SB), NOSPLIT, $0-8
 	VPAND    memory, mask, t   \
 	VPCMPEQB val, t, t
 
-// TWO256 and FOUR256 add to acc where two, or four, probes agree in the 32
-// starts from R8 + at.
-#define TWO256(at, acc, t, u) \
-	EQUAL256(at(BX)(R8*1), Y0, Y12, t)      \
-	EQUAL256(at(CX)(R8*1), Y1, Y13, u)      \
-	VPAND t, u, t                           \
-	VPOR  t, acc, acc
+// PAIR256 is that of literal_amd64.s. It uses CX.
+#define PAIR256(at) \
+	VMOVDQA (at+0)(BX)(R8*1), Y2      \
+	VMOVDQA (at+32)(BX)(R8*1), Y3     \
+	EQUAL256(Y2, Y1, Y13, Y4)         \
+	EQUAL256(Y3, Y1, Y13, Y5)         \
+	EQUAL256(Y2, Y0, Y12, Y6)         \
+	EQUAL256(Y3, Y0, Y12, Y7)         \
+	SHRXQ   R15, R14, R14             \
+	MASK64(Y4, Y5, DX, AX)            \
+	SHLXQ   R13, DX, AX               \
+	ORQ     AX, R14                   \
+	MASK64(Y6, Y7, AX, CX)            \
+	ANDQ    AX, R14                   \
+	ORQ     R14, DI                   \
+	MOVQ    DX, R14
 
+// MASK64 is the mask of two vectors, lo and hi, by way of tmp.
+#define MASK64(lo, hi, mask, tmp) \
+	VPMOVMSKB lo, mask    \
+	VPMOVMSKB hi, tmp     \
+	SHLQ      $32, tmp    \
+	ORQ       tmp, mask
+
+// FOUR256 adds to acc where four probes agree in the 32 starts from R8 + at.
 #define FOUR256(at, acc, t, u) \
 	EQUAL256(at(BX)(R8*1), Y0, Y12, t)      \
 	EQUAL256(at(CX)(R8*1), Y1, Y13, u)      \
@@ -120,7 +135,6 @@ TEXT ·scanMaskedVBMI2(SB), NOSPLIT, $0-8
 TEXT ·scanMaskedAVX2(SB), NOSPLIT, $0-8
 	MOVQ st+0(FP), DI
 	LOAD_BLOCK
-	MOVQ maskedState_first(DI), DX
 	NEAR
 	PROBE(0, Y0, Y12)
 	PROBE(1, Y1, Y13)
@@ -135,37 +149,44 @@ group256:
 	CMPQ maskedState_wide(DI), $0
 	JNE  wide256
 
-two256:
-	LEAQ  512(R8), R13
-	CMPQ  R13, R9
-	JGT   rest256
-	FETCH
-	VPXOR Y2, Y2, Y2
-	VPXOR Y3, Y3, Y3
-	TWO256(0, Y2, Y4, Y5)
-	TWO256(32, Y3, Y6, Y7)
-	TWO256(64, Y2, Y8, Y9)
-	TWO256(96, Y3, Y4, Y5)
-	TWO256(128, Y2, Y6, Y7)
-	TWO256(160, Y3, Y8, Y9)
-	TWO256(192, Y2, Y4, Y5)
-	TWO256(224, Y3, Y6, Y7)
-	TWO256(256, Y2, Y8, Y9)
-	TWO256(288, Y3, Y4, Y5)
-	TWO256(320, Y2, Y6, Y7)
-	TWO256(352, Y3, Y8, Y9)
-	TWO256(384, Y2, Y4, Y5)
-	TWO256(416, Y3, Y6, Y7)
-	TWO256(448, Y2, Y8, Y9)
-	TWO256(480, Y3, Y4, Y5)
-	VPOR   Y2, Y3, Y2
-	VPTEST Y2, Y2
-	JNZ    vector256
-	MOVQ   R13, R8
-	JMP    two256
+	// The pair. R14 has which bytes of the 64 before are probe 1.
+	MOVQ maskedState_distance(DI), R13
+	MOVQ R13, R15
+	NEGQ R15               // shifts are modulo 64: by 64 − distance
+	LEAQ 64(R8), AX
+	CMPQ AX, R9
+	JGT  rest256
+	EQUAL256(0(CX)(R8*1), Y1, Y13, Y4)
+	EQUAL256(32(CX)(R8*1), Y1, Y13, Y5)
+	MASK64(Y4, Y5, R14, AX)
+	SHLXQ R15, R14, R14
+	XORL  DI, DI
 
+pair256:
+	LEAQ  256(R8), AX
+	CMPQ  AX, R9
+	JGT   restpair256
+	PAIR256(0)
+	PAIR256(64)
+	PAIR256(128)
+	PAIR256(192)
+	ADDQ  $256, R8
+	TESTQ DI, DI
+	JZ    pair256
+	MOVQ  st+0(FP), DI
+	NEAR
+	INCQ  maskedState_near(DI)
+	MOVQ  R8, R13
+	SUBQ  $256, R8
+	JMP   vector256
+
+restpair256:
+	MOVQ st+0(FP), DI
+	NEAR
+	JMP  rest256
+
+	// Four probes.
 wide256:
-	MOVQ maskedState_first(DI), DX
 	FAR
 
 four256:
@@ -193,9 +214,13 @@ four256:
 	FOUR256(480, Y3, Y4, Y5)
 	VPOR   Y2, Y3, Y2
 	VPTEST Y2, Y2
-	JNZ    vector256
+	JNZ    near256
 	MOVQ   R13, R8
 	JMP    four256
+
+near256:
+	INCQ maskedState_near(DI)
+	JMP  vector256
 
 rest256:
 	MOVQ R9, R13
@@ -226,21 +251,21 @@ body256:
 	MOVQ      maskedState_count(DI), DX
 	CMPQ      DX, $2
 	JLE       emit256
-	IMUL3Q    $maskedProbe__size, DX, R14
+	IMUL3Q    $probe__size, DX, R14
 	MOVQ      maskedState_probes(DI), DX
 	LEAQ      (DX)(R14*1), DI
-	ADDQ      $(2*maskedProbe__size), DX
+	ADDQ      $(2*probe__size), DX
 
 probe256:
-	MOVL         maskedProbe_off(DX), R14
+	MOVL         probe_off(DX), R14
 	ADDQ         R8, R14
-	VPBROADCASTD maskedProbe_val(DX), Y2
-	VPBROADCASTD maskedProbe_mask(DX), Y3
+	VPBROADCASTD probe_val(DX), Y2
+	VPBROADCASTD probe_mask(DX), Y3
 	EQUAL256((SI)(R14*1), Y2, Y3, Y4)
 	VPMOVMSKB    Y4, R14
 	ANDL         R14, AX
 	JZ           none256
-	ADDQ         $maskedProbe__size, DX
+	ADDQ         $probe__size, DX
 	CMPQ         DX, DI
 	JNE          probe256
 	MOVQ         st+0(FP), DI

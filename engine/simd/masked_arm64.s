@@ -16,20 +16,20 @@ TEXT ·scanMaskedNEON(SB), NOSPLIT, $0-8
 	LOAD_BLOCK
 	MOVD  maskedState_probes(R0), R11
 	MOVD  maskedState_count(R0), R10
-	MOVD  $maskedProbe__size, R9
+	MOVD  $probe__size, R9
 	MADD  R9, R11, R10, R15
-	MOVD  maskedState_first(R0), R10
-	MOVWU maskedProbe_off(R10), R7
+	ADD   $maskedState_first, R0, R10
+	MOVWU probe_off(R10), R7
 	ADD   R1, R7
-	MOVWU maskedProbe_val(R10), R9
+	MOVWU probe_val(R10), R9
 	VMOV  R9, V16.S4
-	MOVWU maskedProbe_mask(R10), R9
+	MOVWU probe_mask(R10), R9
 	VMOV  R9, V18.S4
-	MOVWU (maskedProbe__size+maskedProbe_off)(R10), R8
+	MOVWU (probe__size+probe_off)(R10), R8
 	ADD   R1, R8
-	MOVWU (maskedProbe__size+maskedProbe_val)(R10), R9
+	MOVWU (probe__size+probe_val)(R10), R9
 	VMOV  R9, V17.S4
-	MOVWU (maskedProbe__size+maskedProbe_mask)(R10), R9
+	MOVWU (probe__size+probe_mask)(R10), R9
 	VMOV  R9, V19.S4
 
 vector:
@@ -54,25 +54,25 @@ vector:
 	MASK64(R12)
 	ANDS  R13, R12, R12
 	BEQ   next
-	ADD   $(2*maskedProbe__size), R11, R14
+	ADD   $(2*probe__size), R11, R14
 
 probe:
 	CMP   R15, R14
 	BHS   emit
-	MOVWU maskedProbe_off(R14), R10
+	MOVWU probe_off(R14), R10
 	ADD   R1, R10
 	ADD   R2, R10
 	VLD1  (R10), [V0.B16, V1.B16, V2.B16, V3.B16]
-	MOVWU maskedProbe_mask(R14), R9
+	MOVWU probe_mask(R14), R9
 	VMOV  R9, V4.S4
 	UNDER(V4)
-	MOVWU maskedProbe_val(R14), R9
+	MOVWU probe_val(R14), R9
 	VMOV  R9, V4.S4
 	EQUAL(V4)
 	MASK64(R9)
 	ANDS  R9, R12, R12
 	BEQ   next
-	ADD   $maskedProbe__size, R14
+	ADD   $probe__size, R14
 	B     probe
 
 emit:

@@ -6,11 +6,26 @@ import "unsafe"
 
 // maskedState is what the assembly is handed.
 type maskedState struct {
-	blk    block
-	first  *[4]maskedProbe // the first probes; the last once more where there are fewer
-	probes *maskedProbe    // all of them
-	count  int             // of them, at least 1
-	wide   int             // not 0 where four are asked for at once
+	blk      block
+	first    [4]probe // of the probes; the last once more where there are fewer
+	probes   *probe   // all of them
+	count    int      // of them, at least 1
+	distance int      // from the second probe to the first, 0 to 63, where they are a pair
+	wide     int      // not 0 where the first four are asked for at once, and not the pair
+	near     int      // counted up for each group in which these agreed somewhere
+}
+
+// use makes a call use the probes in this order.
+func (st *maskedState) use(o *order) {
+	st.probes, st.count = unsafe.SliceData(o.probes), len(o.probes)
+	for i := range st.first {
+		st.first[i] = o.probes[min(i, len(o.probes)-1)]
+	}
+	st.distance = int(st.first[0].off) - int(st.first[1].off)
+	st.wide = 0
+	if o.wide {
+		st.wide = 1
+	}
 }
 
 // maskedRun is one Scan: the calls of assembly and what lies between them.
@@ -22,6 +37,8 @@ type maskedRun struct {
 	end  int
 	kept int // dst[:kept] are hits, what is behind it are candidates
 	box  maskedBox
+
+	began int // where the last call began
 }
 
 // more verifies what the last call found and says whether there is to be
@@ -32,14 +49,16 @@ func (r *maskedRun) more(from int) bool {
 		if !blk.begin(r.dst, r.b, from, r.end) {
 			return false
 		}
-		r.st.first = &r.plan.first
-		r.st.probes, r.st.count = unsafe.SliceData(r.plan.probes), len(r.plan.probes)
-		if r.plan.wide {
-			r.st.wide = 1
+	} else {
+		if !r.plan.exact {
+			blk.n = r.kept + r.plan.keep(r.b, r.dst[r.kept:blk.n], &r.box)
 		}
-	} else if !r.plan.exact {
-		blk.n = r.kept + r.plan.keep(r.b, r.dst[r.kept:blk.n], &r.box)
+		if r.st.near > mayBeNear+(blk.n-r.kept) {
+			r.plan.retune(r.b, r.began, blk.pos)
+		}
 		r.kept = blk.n
 	}
-	return blk.more(int(r.plan.probes[0].off), r.end, 1)
+	r.st.use(r.plan.tuned.Load())
+	r.st.near, r.began = 0, blk.pos
+	return blk.more(int(r.st.first[0].off), r.end, 1)
 }

@@ -651,7 +651,7 @@ func (k *setKernel) Levels() []Level {
 // Scan goes from stretch to stretch. Where a stretch has more hits than there
 // is room for, those that fit are reported and the next call finds the rest
 // again; so that this is never much of the work, stretches become as short as
-// hits are dense.
+// hits are dense, and a call ends where one more stretch would not fit.
 func (k *setKernel) Scan(dst []Match, b []byte, from, to int, sc *Scratch) (n, next int) {
 	end := clipSet(k.literalSet, dst, b, from, to, k.shortest)
 	if sc == nil {
@@ -680,13 +680,17 @@ func (k *setKernel) Scan(dst []Match, b []byte, from, to int, sc *Scratch) (n, n
 		m, stop := k.emit(dst[n:], sc.hits, hi)
 		n += m
 		if stop < hi {
-			sc.size = min(full, (stop-lo)+(stop-lo)/8+1) // next time as much as fits, about
+			if stop > lo {
+				sc.size = min(full, 1+(stop-lo)*len(dst)/max(m, 1)*7/8) // next time as much as fits, about
+			}
 			return n, stop
 		}
 		if len(sc.hits) < len(dst)/2 {
 			sc.size = min(full, 2*sc.size)
 		}
-		lo = hi
+		if lo = hi; lo < end && m > len(dst)-n {
+			return n, lo // as many again would not fit
+		}
 	}
 	return n, to
 }

@@ -161,6 +161,7 @@ func TestLiteralsSeeds(t *testing.T) {
 // repeat each other, against the reference, and the reference against the
 // standard library.
 func TestLiteralsRandom(t *testing.T) {
+	t.Parallel()
 	perLevel(t, func(t *testing.T, l Level) {
 		sc := new(Scratch)
 		rapid.Check(t, func(t *rapid.T) {
@@ -270,6 +271,7 @@ func TestLiteralsPlanted(t *testing.T) {
 
 // What would be slow, or too much at a time, if nothing was done about it.
 func TestLiteralsHostile(t *testing.T) {
+	t.Parallel()
 	rng := rand.New(rand.NewPCG(13, 14))
 	a := func(n int) []byte { return bytes.Repeat([]byte("a"), n) }
 	identical := make([][]byte, 100000)
@@ -377,6 +379,7 @@ func TestLiteralsErrors(t *testing.T) {
 // that differ in bits that do not count, and such as have no byte that counts
 // in full.
 func TestLiteralsMasked(t *testing.T) {
+	t.Parallel()
 	rng := rand.New(rand.NewPCG(7, 7))
 	for _, letters := range []string{"ab", "abAB\x00", "\x00\x00\x00\x01", "abcdefghijklmnopABCDEFGHIJKLMNOP"} {
 		for range 20 {

@@ -11,6 +11,7 @@ import (
 // Blocks at either edge of readable memory, of every length and so at every
 // phase, for sets of one part and of all.
 func TestLiteralsGuard(t *testing.T) {
+	t.Parallel()
 	mem := guarded(t, os.Getpagesize())
 	rng := rand.New(rand.NewPCG(31, 32))
 	copy(mem, letter(rng, "aab\x00\x00\x00", len(mem)))

@@ -275,24 +275,8 @@ func (p *teddyPart) find(sc *Scratch, b []byte, lo, hi int) bool {
 	from, to := lo+p.minOff, hi+p.maxOff
 	for from < to {
 		n, next := p.filter.Scan(sc.cand, b, from, to)
-		hits := sc.hits
-		for _, t := range sc.cand[:n] {
-			for buckets := p.bucketsAt(b, int(t)); buckets != 0; buckets &= buckets - 1 {
-				lits := p.buckets[bits.TrailingZeros8(buckets)]
-				for i := range lits {
-					l := &lits[i]
-					s := int(t) - int(l.off)
-					// Most candidates fall here, and most short literals stand.
-					if uint(s) < uint(len(b)) && len(b)-s >= 8 && (binary.LittleEndian.Uint64(b[s:])^l.head)&l.mask != 0 {
-						continue
-					}
-					if s >= lo && s < hi && p.stands(b, s, l) {
-						hits = append(hits, uint64(s)<<32|uint64(l.lit))
-					}
-				}
-			}
-		}
-		if sc.hits = hits; len(hits) > sc.limit {
+		sc.hits = p.verify(sc.hits, sc.cand[:n], b, lo, hi)
+		if len(sc.hits) > sc.limit {
 			return false
 		}
 		from = next
@@ -309,6 +293,33 @@ func (p *teddyPart) find(sc *Scratch, b []byte, lo, hi int) bool {
 		}
 	}
 	return len(sc.hits) <= sc.limit
+}
+
+// verify appends to hits those starts from lo up to hi at which a literal stands
+// whose window is at one of cand.
+func (p *teddyPart) verify(hits []uint64, cand []uint32, b []byte, lo, hi int) []uint64 {
+	for _, t := range cand {
+		for buckets := p.bucketsAt(b, int(t)); buckets != 0; buckets &= buckets - 1 {
+			lits := p.buckets[bits.TrailingZeros8(buckets)]
+			for i := range lits {
+				l := &lits[i]
+				s := int(t) - int(l.off)
+				if s < lo || s >= hi {
+					continue
+				}
+				// Most candidates fall here, and most short literals stand.
+				last := len(b)-s < 8
+				if !last && (binary.LittleEndian.Uint64(b[s:])^l.head)&l.mask != 0 {
+					continue
+				}
+				if (last || l.size > 8) && !p.stands(b, s, l) {
+					continue
+				}
+				hits = append(hits, uint64(s)<<32|uint64(l.lit))
+			}
+		}
+	}
+	return hits
 }
 
 // stands says whether a literal stands at s.

@@ -78,6 +78,26 @@
 	PREFETCHT0 8576(SI)(R8*1) \
 	PREFETCHT0 8640(SI)(R8*1)
 
+// FOURS stores the offsets of the starts for the DX bits of BX, four at a time,
+// whether there are so many or not: how many there are cannot be guessed.
+#define FOURS(again) \
+	ADDQ R11, DX                     \
+again:                                   \
+	ONE(0)                           \
+	ONE(4)                           \
+	ONE(8)                           \
+	ONE(12)                          \
+	ADDQ  $4, R11                    \
+	TESTQ BX, BX                     \
+	JNZ   again                      \
+	MOVQ  DX, R11
+
+#define ONE(off) \
+	TZCNTQ BX, AX                    \
+	LEAL   -2(R8)(AX*1), AX          \
+	MOVL   AX, off(R10)(R11*4)       \
+	BLSRQ  BX, BX
+
 // MANY16 stores the offsets for the low 16 bits of K1 and of BX, and moves on
 // to the next.
 #define MANY16(first) \
@@ -234,17 +254,10 @@ emit512:
 	CMPQ    R11, R12
 	JGT     full512
 	POPCNTQ BX, DX
-	CMPQ    DX, $4
+	CMPQ    DX, $16
 	JGT     many512
-
-few512:
-	TZCNTQ BX, DX
-	LEAL   -2(R8)(DX*1), DX
-	MOVL   DX, (R10)(R11*4)
-	INCQ   R11
-	BLSRQ  BX, BX
-	JNZ    few512
-	JMP    none512
+	FOURS(few512)
+	JMP none512
 
 many512:
 	LEAL         -2(R8), AX
@@ -299,7 +312,7 @@ full512:
 	VMOVDQU   Y15, (R10)(R11*4)    \
 	POPCNTL   DX, DX               \
 	ADDQ      DX, R11              \
-	SHRL      $8, BX               \
+	SHRQ      $8, BX               \
 	VPADDD    Y12, Y13, Y13
 
 // func scanTeddyAVX2(st *teddyState)
@@ -360,32 +373,25 @@ found256:
 
 result256:
 	VPCMPEQB  (CX), Y7, Y12
-	ADDQ      $32, CX
+	VPCMPEQB  32(CX), Y7, Y13
+	ADDQ      $64, CX
 	VPMOVMSKB Y12, BX
-	XORL      $-1, BX
-	JNZ       emit256
+	VPMOVMSKB Y13, DX
+	SHLQ      $32, DX
+	ORQ       DX, BX
+	NOTQ      BX
+	CMPQ      R11, R12
+	JGT       full256
+	POPCNTQ   BX, DX
+	CMPQ      DX, $16
+	JGT       many256
+	FOURS(few256)
 
 none256:
-	ADDQ $32, R8
+	ADDQ $64, R8
 	CMPQ R8, R13
 	JLT  result256
 	JMP  next256
-
-emit256:
-	CMPQ    R11, R12
-	JGT     full256
-	POPCNTL BX, DX
-	CMPQ    DX, $4
-	JGT     many256
-
-few256:
-	TZCNTL BX, DX
-	LEAL   -2(R8)(DX*1), DX
-	MOVL   DX, (R10)(R11*4)
-	INCQ   R11
-	BLSRL  BX, BX
-	JNZ    few256
-	JMP    none256
 
 many256:
 	LEAQ         ·compress8(SB), AX
@@ -393,6 +399,10 @@ many256:
 	VMOVD        DX, X13
 	VPBROADCASTD X13, Y13
 	VPBROADCASTD ·lanes+32(SB), Y12 // eight
+	MANY8
+	MANY8
+	MANY8
+	MANY8
 	MANY8
 	MANY8
 	MANY8

@@ -291,6 +291,14 @@ func holdsAnchor(anchors []Anchor, match []byte) bool {
 	return false
 }
 
+// shorter is by how much random tests are cut down where they are to be short.
+func shorter() int {
+	if testing.Short() {
+		return 8
+	}
+	return 1
+}
+
 // Random expressions in random memory, against a backtracking search of their
 // nodes and against Go's regexp.
 func TestAgainstReference(t *testing.T) {
@@ -298,7 +306,7 @@ func TestAgainstReference(t *testing.T) {
 	t.Logf("seed %d", seed)
 	d := drawer{rand.New(rand.NewPCG(seed, 0))}
 	compared, withGo, anchored, led, stretched := 0, 0, 0, 0, 0
-	for range 3200 {
+	for range 3200 / shorter() {
 		e := d.expression()
 		n, err := ParseRegexp(e.ours, e.flags)
 		if err != nil {
@@ -402,7 +410,7 @@ func TestAgainstReference(t *testing.T) {
 		}
 	}
 	t.Logf("%d places, %d matches compared with Go's, %d with anchors, %d with a lead, %d with a stretch", compared, withGo, anchored, led, stretched)
-	if compared < 10_000 || withGo < 1000 {
+	if compared < 10_000/shorter() || withGo < 1000/shorter() {
 		t.Error("too few to mean anything")
 	}
 }
@@ -414,7 +422,7 @@ func TestWide(t *testing.T) {
 	t.Logf("seed %d", seed)
 	d := drawer{rand.New(rand.NewPCG(seed, 0))}
 	matches := 0
-	for range 3000 {
+	for range 3000 / shorter() {
 		e := d.expression()
 		n, err := ParseRegexp(e.ours, e.flags)
 		if err != nil {
@@ -452,7 +460,7 @@ func TestWide(t *testing.T) {
 		}
 	}
 	t.Logf("%d matches", matches)
-	if matches < 1000 {
+	if matches < 1000/shorter() {
 		t.Error("too few to mean anything")
 	}
 }
@@ -478,7 +486,7 @@ func TestAgainstPython(t *testing.T) {
 	}
 	var all []asked
 	var in strings.Builder
-	for len(all) < 12_000 {
+	for len(all) < 12_000/shorter() {
 		e := d.expression()
 		n, err := ParseRegexp(e.ours, e.flags)
 		if err != nil {
@@ -521,7 +529,7 @@ for line in sys.stdin:
 		}
 	}
 	t.Logf("%d of %d match", matches, k)
-	if k != len(all) || matches < 1000 {
+	if k != len(all) || matches < 1000/shorter() {
 		t.Errorf("%d answers of %d, %d matches", k, len(all), matches)
 	}
 }

@@ -25,7 +25,10 @@ func TestRandomLikeYara(t *testing.T) {
 	}
 	t.Logf("VSCAN_SEED=%d", seed)
 	rng := rand.New(rand.NewPCG(seed, 0))
-	const files, rulesPerFile = 90, 30
+	files, rulesPerFile := 90, 30
+	if testing.Short() {
+		files = 15
+	}
 	dir := t.TempDir()
 	matched := 0
 	for i := range files {

@@ -1,0 +1,274 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"vscan/engine/addr"
+	"vscan/engine/graph"
+)
+
+const exportHelp = `export writes the graph for other programs, to standard output or a FILE.
+
+The whole of it, or with --target what refers to a target, by the address referred
+to: as jsonl, csv or parquet, one edge a row: src, dst, src_mapping, src_offset,
+dst_mapping, dst_offset.
+
+A neighbourhood, as dot (Graphviz) or graphml (Gephi, yEd, NetworkX): what is at
+most --hops references away from --target, whichever way these lead. A node is a
+unit of memory (--unit), and there are at most 50,000 links: no program draws
+more.`
+
+// maxLinks is the most links of a neighbourhood that are written.
+const maxLinks = 50000
+
+func (a *app) graphExportCommand() *cobra.Command {
+	var format, out, target string
+	var hops, unit, workers uint64
+	cmd := &cobra.Command{
+		Use:   "export [flags] FILE --to FORMAT",
+		Short: "Write a graph, or the neighbourhood of an address, for other programs",
+		Long:  exportHelp,
+		Example: `  vscan graph export core.graph --to parquet -o core.parquet
+  vscan graph export core.graph --to csv --target '[heap]'
+  vscan graph export core.graph --to dot --target 0x7ffd1010 --hops 1`,
+		DisableFlagsInUseLine: true,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return usageError(cmd, "want the file of a graph: vscan graph export FILE --to FORMAT")
+			}
+			if format == "" {
+				return usageError(cmd, "want --to csv, parquet, jsonl, dot or graphml")
+			}
+			picture := format == "dot" || format == "graphml"
+			if picture && target == "" {
+				return usageError(cmd, "--to %s writes the neighbourhood of a --target", format)
+			}
+			if format == "parquet" && out == "" && a.out.terminal {
+				return usageError(cmd, "--to parquet is not for a terminal: give -o FILE")
+			}
+			if out != "" && same(out, args[0]) {
+				return fmt.Errorf("%s is the graph: write to another file", out)
+			}
+			g, err := a.openGraph(args[0])
+			if err != nil {
+				return err
+			}
+			defer g.Close()
+			ranges := []addr.Range{addr.All}
+			if target != "" {
+				if ranges, err = graphTarget(g, target); err != nil {
+					return err
+				}
+			}
+			write := func(w io.Writer) error { return writeEdges(cmd.Context(), w, g, ranges, format) }
+			if picture {
+				write = func(w io.Writer) error {
+					return writeNeighbourhood(cmd.Context(), w, g, ranges, format, int(hops), unit, int(workers))
+				}
+			}
+			if out == "" {
+				return write(a.out)
+			}
+			return writeFile(out, write)
+		},
+	}
+	fs := cmd.Flags()
+	fs.SortFlags = false
+	choiceVar(cmd, &format, "to", "", "`FORMAT` to write: csv, parquet, jsonl, dot or graphml", "csv", "parquet", "jsonl", "dot", "graphml")
+	fs.StringVarP(&out, "output", "o", "", "write to `FILE`")
+	fs.StringVar(&target, "target", "", "only what refers to `TARGET`, or its neighbourhood: an address, a range or the name of a mapping")
+	hops, unit = 2, 64
+	fs.Var(number{&hops, 0, 64}, "hops", "at most `N` references away")
+	fs.Var(number{&unit, 8, 1 << 40}, "unit", "a node is `N` bytes of memory, a power of 2")
+	workersVar(cmd, &workers)
+	return cmd
+}
+
+// writeFile writes a file that appears whole or not at all.
+func writeFile(path string, write func(io.Writer) error) error {
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*.tmp")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name()) // nothing, once it has its name
+	defer f.Close()
+	if err := write(f); err != nil {
+		return err
+	}
+	if err := errors.Join(f.Chmod(0o644), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}
+
+// edgeWriter writes edges in one format. They are put together by hand: there
+// are millions.
+type edgeWriter interface {
+	edge(e graph.Edge, src, dst *graph.Region) error
+	end() error
+}
+
+func writeEdges(ctx context.Context, to io.Writer, g *graph.Graph, ranges []addr.Range, format string) error {
+	var w edgeWriter
+	switch format {
+	case "parquet":
+		w = newParquetEdges(to)
+	case "csv":
+		w = &textEdges{w: to, names: cache{of: quoteCSV}, line: []byte("src,dst,src_mapping,src_offset,dst_mapping,dst_offset\n")}
+	default:
+		w = &textEdges{w: to, names: cache{of: quoteJSON}, json: true}
+	}
+	from, at := -1, -1
+	regions := g.Regions()
+	find := func(a addr.Addr, last int) int {
+		if last >= 0 && regions[last].Contains(a) {
+			return last
+		}
+		return g.RegionAt(a)
+	}
+	n := 0
+	for _, r := range ranges {
+		for e, err := range g.To(r) {
+			if err != nil {
+				return err
+			}
+			if n++; n&0xffff == 0 && ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			if from, at = find(e.Source, from), find(e.Target, at); from < 0 || at < 0 {
+				return fmt.Errorf("the word at %v, or what it refers to, %v, is not mapped: the graph is damaged; build it again", e.Source, e.Target)
+			}
+			if err := w.edge(e, &regions[from], &regions[at]); err != nil {
+				return err
+			}
+		}
+	}
+	return w.end()
+}
+
+// textEdges writes csv or jsonl.
+type textEdges struct {
+	w     io.Writer
+	json  bool
+	names cache
+	line  []byte // what is not written yet
+}
+
+func (t *textEdges) edge(e graph.Edge, src, dst *graph.Region) error {
+	b := t.line
+	if t.json {
+		b = append(b, `{"type":"ref","src":"`...)
+		b = appendAddr(b, e.Source)
+		b = append(b, `","dst":"`...)
+		b = appendAddr(b, e.Target)
+		b = append(append(b, `","src_mapping":`...), t.names.get(src.Name)...)
+		b = append(b, `,"src_offset":"`...)
+		b = appendAddr(b, e.Source-src.First)
+		b = append(append(b, `","dst_mapping":`...), t.names.get(dst.Name)...)
+		b = append(b, `,"dst_offset":"`...)
+		b = appendAddr(b, e.Target-dst.First)
+		b = append(b, `"}`...)
+	} else {
+		b = append(appendAddr(b, e.Source), ',')
+		b = append(appendAddr(b, e.Target), ',')
+		b = append(append(b, t.names.get(src.Name)...), ',')
+		b = append(appendAddr(b, e.Source-src.First), ',')
+		b = append(append(b, t.names.get(dst.Name)...), ',')
+		b = appendAddr(b, e.Target-dst.First)
+	}
+	t.line = append(b, '\n')
+	if len(t.line) < 1<<16 {
+		return nil
+	}
+	return t.end()
+}
+
+func (t *textEdges) end() error {
+	_, err := t.w.Write(t.line)
+	t.line = t.line[:0]
+	return err
+}
+
+// quoteCSV is s as a field of csv.
+func quoteCSV(s string) string {
+	s = validUTF8(s)
+	if !strings.ContainsAny(s, "\",\r\n") {
+		return s
+	}
+	return `"` + strings.ReplaceAll(s, `"`, `""`) + `"`
+}
+
+func writeNeighbourhood(ctx context.Context, to io.Writer, g *graph.Graph, ranges []addr.Range, format string, hops int, unit uint64, workers int) error {
+	f, err := g.Forward(ctx, workers)
+	if err != nil {
+		return err
+	}
+	n, err := f.Around(ctx, ranges, hops, unit, maxLinks)
+	if errors.Is(err, graph.ErrTooMany) {
+		return fmt.Errorf("%w, which no program draws: take fewer --hops, a smaller --target or larger --unit, or export csv or parquet to a database", err)
+	}
+	if err != nil {
+		return err
+	}
+	label := func(node graph.Node) string {
+		i := g.RegionAt(node.First)
+		if i < 0 {
+			if i = firstRegion(g, node.Range); i < 0 {
+				return node.First.String()
+			}
+		}
+		r := g.Regions()[i]
+		return shortPath(r.Name) + "+" + signedHex(int64(node.First-r.First))
+	}
+	var b strings.Builder
+	if format == "dot" {
+		b.WriteString("digraph references {\n\tnode [shape=box];\n")
+		for i, node := range n.Nodes {
+			mark := ""
+			if node.Hops == 0 {
+				mark = ",style=bold"
+			}
+			fmt.Fprintf(&b, "\tn%d [label=%s%s];\n", i, strconv.Quote(printable(label(node))+"\n"+node.First.String()), mark)
+		}
+		for _, l := range n.Links {
+			count := ""
+			if l.Edges > 1 {
+				count = fmt.Sprintf(" [label=%d]", l.Edges)
+			}
+			fmt.Fprintf(&b, "\tn%d -> n%d%s;\n", l.From, l.To, count)
+		}
+		b.WriteString("}\n")
+	} else {
+		b.WriteString(`<?xml version="1.0" encoding="UTF-8"?>
+<graphml xmlns="http://graphml.graphdrawing.org/xmlns">
+<key id="addr" for="node" attr.name="addr" attr.type="string"/>
+<key id="label" for="node" attr.name="label" attr.type="string"/>
+<key id="hops" for="node" attr.name="hops" attr.type="int"/>
+<key id="edges" for="edge" attr.name="edges" attr.type="long"/>
+<graph edgedefault="directed">
+`)
+		for i, node := range n.Nodes {
+			fmt.Fprintf(&b, "<node id=\"n%d\"><data key=\"addr\">%v</data><data key=\"label\">%s</data><data key=\"hops\">%d</data></node>\n",
+				i, node.First, escapeXML(printable(label(node))), node.Hops)
+		}
+		for i, l := range n.Links {
+			fmt.Fprintf(&b, "<edge id=\"e%d\" source=\"n%d\" target=\"n%d\"><data key=\"edges\">%d</data></edge>\n", i, l.From, l.To, l.Edges)
+		}
+		b.WriteString("</graph>\n</graphml>\n")
+	}
+	_, err = io.WriteString(to, b.String())
+	return err
+}
+
+func escapeXML(s string) string {
+	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;").Replace(s)
+}

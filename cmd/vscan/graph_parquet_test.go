@@ -1,0 +1,61 @@
+package main
+
+import (
+	"bytes"
+	"path/filepath"
+	"testing"
+
+	"github.com/parquet-go/parquet-go"
+
+	"vscan/engine"
+	"vscan/engine/addr"
+	"vscan/engine/graph"
+)
+
+// What is written as parquet is what is read from it, more rows than a group
+// has included.
+func TestParquet(t *testing.T) {
+	b := make([]byte, 8*(parquetGroupMax+parquetBatch+5))
+	for i := 0; i < len(b); i += 8 {
+		addr.Little.PutUint(b[i:i+8], 0x10000+uint64(i*7%len(b)))
+	}
+	m, err := engine.BytesMapping("a\xff", 0x10000, b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	space, err := engine.NewSpace(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "g")
+	if _, err := graph.BuildFile(t.Context(), space, addr.LE64, graph.Options{}, path); err != nil {
+		t.Fatal(err)
+	}
+	g, err := graph.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer g.Close()
+	var out bytes.Buffer
+	if err := writeEdges(t.Context(), &out, g, []addr.Range{addr.All}, "parquet"); err != nil {
+		t.Fatal(err)
+	}
+	rows, err := parquet.Read[parquetEdge](bytes.NewReader(out.Bytes()), int64(out.Len()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := 0
+	for e, err := range g.To(addr.All) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := parquetEdge{uint64(e.Source), uint64(e.Target), `a\xff`, uint64(e.Source) - 0x10000, `a\xff`, uint64(e.Target) - 0x10000}
+		if i >= len(rows) || rows[i] != want {
+			t.Fatalf("row %d of %d: want %+v", i, len(rows), want)
+		}
+		i++
+	}
+	if i != len(rows) || i != len(b)/8 {
+		t.Errorf("%d rows, want %d", len(rows), len(b)/8)
+	}
+}

@@ -1,0 +1,183 @@
+package main
+
+import (
+	"cmp"
+	"slices"
+
+	"vscan/engine/addr"
+	"vscan/engine/graph"
+)
+
+// picture draws the neighbourhood of a target and the best chains to it.
+func (v *graphPage) picture(arg string) error {
+	if len(v.data.Targets) == 0 && arg == "" {
+		return nil
+	}
+	var target addr.Range
+	if arg != "" {
+		ranges, err := graphTarget(v.g, arg)
+		if err != nil {
+			return err
+		}
+		target = ranges[0]
+	} else {
+		a, err := addr.Parse(v.data.Targets[0].Addr)
+		if err != nil {
+			return err
+		}
+		target = addr.Range{First: a, Last: a}
+	}
+	v.data.Target = target.First.String()
+	if target.Last > target.First {
+		v.data.Target = target.String()
+	}
+	f, err := v.g.Forward(v.ctx, v.workers)
+	if err != nil {
+		return err
+	}
+	d := drawing{v: v, f: f, index: map[addr.Addr]int{}, links: map[[2]int]int{}}
+	d.node(target.First, 0, "target")
+	if err := v.chains(f, target, &d); err != nil {
+		return err
+	}
+	if err := d.spread(); err != nil {
+		return err
+	}
+	d.count()
+	v.data.Nodes = d.nodes
+	for l, n := range d.links {
+		v.data.Links = append(v.data.Links, [3]int{l[0], l[1], n})
+	}
+	slices.SortFunc(v.data.Links, func(a, b [3]int) int { return cmp.Or(cmp.Compare(a[0], b[0]), cmp.Compare(a[1], b[1])) })
+	return nil
+}
+
+func (v *graphPage) chains(f *graph.Forward, target addr.Range, d *drawing) error {
+	o := graph.ChainOptions{Target: target, Depth: 5}
+	if v.window.set {
+		o.Window = &v.window.Window
+	}
+	c, err := f.Chains(o)
+	if err != nil {
+		return err
+	}
+	best, err := c.Best(v.ctx, viewChains, nil)
+	if err != nil {
+		return err
+	}
+	for _, ch := range best {
+		row := viewChain{Base: printable(shortPath(ch.Place.Name)) + "+" + addr.Addr(ch.Place.Offset).String(), Addr: ch.Target.String()}
+		for i, w := range ch.Words {
+			row.Words = append(row.Words, w.String())
+			row.Offsets = append(row.Offsets, signedHex(ch.Offsets[i]))
+		}
+		v.data.Chains = append(v.data.Chains, row)
+		d.chain(&ch)
+	}
+	for n := 1; n <= o.Depth; n++ {
+		walks, exact, err := c.Walks(v.ctx, n)
+		if err != nil {
+			return err
+		}
+		text := walks.String()
+		if !exact {
+			text = "too many to count"
+		}
+		v.data.Walks = append(v.data.Walks, text)
+	}
+	return nil
+}
+
+// drawing is the nodes and links of the picture: units of memory.
+type drawing struct {
+	v     *graphPage
+	f     *graph.Forward
+	index map[addr.Addr]int // by the start of the unit
+	nodes []viewNode
+	at    []addr.Addr
+	links map[[2]int]int
+}
+
+// node is the number of the unit that an address is in; −1 where there is no
+// room for it.
+func (d *drawing) node(a addr.Addr, hops int, role string) int {
+	u := a.AlignDown(viewUnit)
+	if i, known := d.index[u]; known {
+		if role == "root" || role == "chain" && d.nodes[i].Role == "near" {
+			d.nodes[i].Role = role
+		}
+		return i
+	}
+	if len(d.nodes) == viewNodes {
+		return -1
+	}
+	i := len(d.nodes)
+	d.index[u] = i
+	d.nodes = append(d.nodes, viewNode{Addr: u.String(), Place: printable(placeOf(d.v.g, a)), Hops: hops, Role: role})
+	d.at = append(d.at, u)
+	return i
+}
+
+// chain draws a chain.
+func (d *drawing) chain(ch *graph.Chain) {
+	last := -1
+	for i, w := range append(slices.Clone(ch.Words), ch.Target) {
+		role := "chain"
+		if i == 0 {
+			role = "root"
+		}
+		n := d.node(w, len(ch.Words)-i, role)
+		if n < 0 {
+			return
+		}
+		if last >= 0 && last != n {
+			d.links[[2]int{last, n}] += 0 // perhaps none of an edge: an offset is added
+		}
+		last = n
+	}
+}
+
+// spread draws what refers to the nodes and what they refer to, nearest first,
+// as long as there is room.
+func (d *drawing) spread() error {
+	for i := 0; i < len(d.nodes); i++ {
+		hops := d.nodes[i].Hops
+		r := addr.Range{First: d.at[i], Last: d.at[i] + viewUnit - 1}
+		n := 0
+		for e := range d.f.From(r) {
+			d.follow(i, e.Target, hops, n)
+			n++
+		}
+		n = 0
+		for e, err := range d.v.g.To(r) {
+			if err != nil {
+				return err
+			}
+			d.follow(i, e.Source, hops, n)
+			n++
+		}
+	}
+	return nil
+}
+
+// follow draws the node of an address that node i has to do with; n is how many
+// of its kind there were before.
+func (d *drawing) follow(i int, a addr.Addr, hops, n int) {
+	if _, known := d.index[a.AlignDown(viewUnit)]; known {
+		return
+	}
+	if n >= viewFan || hops >= 2 || d.node(a, hops+1, "near") < 0 {
+		d.nodes[i].More++
+	}
+}
+
+// count counts the edges between the nodes.
+func (d *drawing) count() {
+	for i, u := range d.at {
+		for e := range d.f.From(addr.Range{First: u, Last: u + viewUnit - 1}) {
+			if j, known := d.index[e.Target.AlignDown(viewUnit)]; known && i != j {
+				d.links[[2]int{i, j}]++
+			}
+		}
+	}
+}

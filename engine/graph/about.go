@@ -1,0 +1,108 @@
+package graph
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"vscan/engine"
+	"vscan/engine/addr"
+)
+
+// encode writes what was mapped, and what sources and targets are: ranges as
+// distances from the end of the one before, names as numbers of their first
+// appearance.
+func (a *about) encode() []byte {
+	var b []byte
+	names := map[string]uint64{}
+	var text []byte
+	var regions []byte
+	at := uint64(0)
+	for _, r := range a.regions {
+		n, known := names[r.Name]
+		if !known {
+			n = uint64(len(names))
+			names[r.Name] = n
+			text = binary.AppendUvarint(text, uint64(len(r.Name)))
+			text = append(text, r.Name...)
+		}
+		regions = binary.AppendUvarint(regions, uint64(r.First)-at)
+		regions = binary.AppendUvarint(regions, uint64(r.Last-r.First))
+		regions = append(regions, byte(r.State), byte(r.Perm))
+		regions = binary.AppendUvarint(regions, n)
+		at = uint64(r.Last)
+	}
+	b = binary.AppendUvarint(b, uint64(len(names)))
+	b = append(b, text...)
+	b = binary.AppendUvarint(b, uint64(len(a.regions)))
+	b = append(b, regions...)
+	for _, n := range []numbering{a.sources, a.targets} {
+		b = binary.AppendUvarint(b, uint64(len(n.ranges)))
+		at = 0
+		for _, r := range n.ranges {
+			b = binary.AppendUvarint(b, uint64(r.First)-at)
+			b = binary.AppendUvarint(b, uint64(r.Last-r.First))
+			at = uint64(r.Last)
+		}
+	}
+	return b
+}
+
+func (a *about) decode(b []byte) error {
+	c := cursor{b: b}
+	count := func() uint64 { // of things of a byte at least
+		n := c.uvarint()
+		if n > uint64(len(c.b)) {
+			c.bad, n = true, 0
+		}
+		return n
+	}
+	names := make([]string, count())
+	for i := range names {
+		names[i] = string(c.take(c.uvarint()))
+	}
+	at, first := uint64(0), true
+	next := func() addr.Range {
+		gap, size := c.uvarint(), c.uvarint()
+		lo := at + gap
+		hi := lo + size
+		if lo < at || hi < lo || !first && gap == 0 {
+			c.bad = true
+		}
+		at, first = hi, false
+		return addr.Range{First: addr.Addr(lo), Last: addr.Addr(hi)}
+	}
+	n := count()
+	a.regions = make([]Region, 0, n/4)
+	for range n {
+		r := Region{Range: next()}
+		if flags := c.take(2); !c.bad {
+			r.State, r.Perm = engine.State(flags[0]), engine.Perm(flags[1])
+		}
+		name := c.uvarint()
+		if c.bad || name >= uint64(len(names)) || r.State >= engine.Hole {
+			return fmt.Errorf("region %d of %d makes no sense", len(a.regions), n)
+		}
+		r.Name = names[name]
+		a.regions = append(a.regions, r)
+	}
+	for _, to := range []struct {
+		*numbering
+		shift uint
+	}{{&a.sources, log2(a.align)}, {&a.targets, pageShift}} {
+		at, first = 0, true
+		n := count()
+		ranges := make([]addr.Range, 0, n)
+		for range n {
+			ranges = append(ranges, next())
+		}
+		var err error
+		if *to.numbering, err = newNumbering(to.shift, ranges); err != nil || c.bad {
+			return fmt.Errorf("ranges of addresses make no sense")
+		}
+	}
+	if c.bad || len(c.b) > 0 {
+		return errors.New("it does not end where it should")
+	}
+	return nil
+}

@@ -1,0 +1,127 @@
+package graph
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"vscan/engine/addr"
+)
+
+// Neighbourhood is a small part of a graph, to be drawn: units of memory, and
+// which refers to which.
+type Neighbourhood struct {
+	Nodes []Node // ascending by address
+	Links []Link // ascending by From, then To
+}
+
+// Node is a unit of memory.
+type Node struct {
+	addr.Range
+	Hops int // references on the shortest way from where it began, whichever way they lead
+}
+
+// Link is the edges from one node to another, by index.
+type Link struct {
+	From, To int
+	Edges    uint64
+}
+
+// ErrTooMany is the error of a part of a graph that is too large to be drawn.
+var ErrTooMany = errors.New("too many links")
+
+// Around is what is at most so many references away from some ranges, whichever
+// way these lead, by units (see Reach), with at most limit links between them.
+// Where there are more, the error is an ErrTooMany.
+func (f *Forward) Around(ctx context.Context, ranges []addr.Range, hops int, unit uint64, limit int) (*Neighbourhood, error) {
+	units, err := f.g.units(cmp.Or(unit, DefaultUnit))
+	if err != nil {
+		return nil, err
+	}
+	hint, at := 0, 0
+	of := func(a addr.Addr) (uint64, bool) { return units.number(a, &hint) }
+	known := map[uint64]int{} // units to hops
+	var now []uint64
+	if len(ranges) == 0 {
+		return &Neighbourhood{}, nil
+	}
+	for _, r := range within(rangesOf(f.g.regions), ranges) {
+		first, _ := of(r.First)
+		last, _ := of(r.Last)
+		if last-first > uint64(limit) {
+			return nil, fmt.Errorf("%w: %v has %d units of %d bytes, more than %d", ErrTooMany, r, last-first+1, uint64(1)<<units.shift, limit)
+		}
+		for u := first; u <= last; u++ {
+			if _, seen := known[u]; !seen {
+				known[u] = 0
+				now = append(now, u)
+			}
+		}
+	}
+	type pair struct{ from, to uint64 }
+	links := map[pair]uint64{}
+	for hop := 1; hop <= hops; hop++ {
+		var next []uint64
+		meet := func(u uint64) {
+			if _, seen := known[u]; !seen {
+				known[u] = hop
+				next = append(next, u)
+			}
+		}
+		for _, u := range now {
+			if err := context.Cause(ctx); err != nil {
+				return nil, err
+			}
+			first := units.at(u, &at)
+			r := addr.Range{First: first, Last: first + 1<<units.shift - 1}
+			for e := range f.From(r) {
+				if to, ok := of(e.Target); ok {
+					meet(to)
+				}
+			}
+			for e, err := range f.g.To(r) {
+				if err != nil {
+					return nil, err
+				}
+				if from, ok := of(e.Source); ok {
+					meet(from)
+				}
+				if len(known) > limit+1 {
+					return nil, fmt.Errorf("%w: more than %d nodes at %d hops", ErrTooMany, limit, hop)
+				}
+			}
+		}
+		now = next
+	}
+	for u := range known {
+		first := units.at(u, &at)
+		for e := range f.From(addr.Range{First: first, Last: first + 1<<units.shift - 1}) {
+			to, _ := of(e.Target)
+			if _, in := known[to]; in {
+				links[pair{u, to}]++
+			}
+		}
+		if len(links) > limit {
+			return nil, fmt.Errorf("%w: more than %d", ErrTooMany, limit)
+		}
+	}
+	n := &Neighbourhood{}
+	numbers := make([]uint64, 0, len(known))
+	for u := range known {
+		numbers = append(numbers, u)
+	}
+	slices.Sort(numbers)
+	index := map[uint64]int{}
+	for i, u := range numbers {
+		index[u] = i
+		first := units.at(u, &at)
+		n.Nodes = append(n.Nodes, Node{addr.Range{First: first, Last: first + 1<<units.shift - 1}, known[u]})
+	}
+	for p, count := range links {
+		n.Links = append(n.Links, Link{index[p.from], index[p.to], count})
+	}
+	slices.SortFunc(n.Links, func(a, b Link) int { return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To)) })
+	return n, nil
+}

@@ -1,0 +1,52 @@
+package graph
+
+import (
+	"path/filepath"
+	"testing"
+
+	"vscan/engine/addr"
+)
+
+// Who refers to one of four words that an eighth of a heap of 256 MiB points at:
+// four million references; to a window of their page; and to a word near them.
+func BenchmarkHub(b *testing.B) {
+	size := 256 << 20
+	if testing.Short() {
+		size = 16 << 20
+	}
+	path := filepath.Join(b.TempDir(), "graph")
+	if _, err := BuildFile(b.Context(), bigSpace(b, size), addr.LE64, Options{}, path); err != nil {
+		b.Fatal(err)
+	}
+	g, err := Open(path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer g.Close()
+	const page = 0x7f00_0000_1000
+	for _, c := range []struct {
+		name string
+		r    addr.Range
+		most int
+	}{
+		{"all-of-one", addr.Range{First: page + 0x238, Last: page + 0x238}, 0},
+		{"first-1000", addr.Range{First: page + 0x238, Last: page + 0x238}, 1000},
+		{"beside", addr.Range{First: page + 0x258, Last: page + 0x2ff}, 0},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			n := 0
+			for b.Loop() {
+				n = 0
+				for _, err := range g.To(c.r) {
+					if err != nil {
+						b.Fatal(err)
+					}
+					if n++; n == c.most {
+						break
+					}
+				}
+			}
+			b.ReportMetric(float64(n), "edges")
+		})
+	}
+}

@@ -1,0 +1,134 @@
+package graph
+
+import (
+	"fmt"
+	"strings"
+
+	"vscan/engine/addr"
+)
+
+// Roots is where chains begin. The zero value is the data of modules.
+type Roots struct {
+	Static bool         // the data of modules, .bss included
+	Stack  bool         // mappings whose names begin with [stack
+	Names  []string     // mappings, by their name or the last part of a path
+	Ranges []addr.Range // addresses
+}
+
+// RootClass says what a root is; chains from lower classes come first.
+type RootClass uint8
+
+const (
+	ProgramData RootClass = iota // of the program's own file
+	LibraryData                  // of another module
+	StackData
+	OtherData
+	rootClasses
+)
+
+// String is "program", "library", "stack" or "other".
+func (c RootClass) String() string {
+	return []string{"program", "library", "stack", "other"}[min(c, OtherData)]
+}
+
+// byClass is the addresses that roots are at.
+func (r Roots) byClass(g *Graph) (by [rootClasses][]addr.Range, err error) {
+	if !r.Static && !r.Stack && len(r.Names)+len(r.Ranges) == 0 {
+		r.Static = true
+	}
+	if r.Static {
+		for _, m := range g.Modules() {
+			class := LibraryData
+			if m.Program {
+				class = ProgramData
+			}
+			by[class] = append(by[class], m.Data...)
+		}
+	}
+	for _, region := range g.regions {
+		if r.Stack && strings.HasPrefix(region.Name, "[stack") {
+			by[StackData] = append(by[StackData], region.Range)
+		}
+	}
+	for _, name := range r.Names {
+		ranges := g.Named(name)
+		if len(ranges) == 0 {
+			return by, fmt.Errorf("roots %q: no mapping has this name, and it is no address or range", name)
+		}
+		by[OtherData] = append(by[OtherData], ranges...)
+	}
+	by[OtherData] = append(by[OtherData], r.Ranges...)
+	return by, nil
+}
+
+// Roots is the addresses that roots are at, merged.
+func (g *Graph) Roots(r Roots) ([]addr.Range, error) {
+	by, err := r.byClass(g)
+	var all []addr.Range
+	for _, ranges := range by {
+		all = append(all, ranges...)
+	}
+	return addr.Merge(all), err
+}
+
+// findRoots finds the edges that chains may begin with, by class.
+func (c *Chains) findRoots() error {
+	by, err := c.opt.Roots.byClass(c.f.g)
+	if err != nil {
+		return err
+	}
+	hint := 0
+	var taken []addr.Range // by classes before
+	for class := range by {
+		for _, part := range without(addr.Merge(by[class]), taken) {
+			if lo, hi := c.f.span(part, &hint); lo < hi {
+				c.roots[class] = append(c.roots[class], edgeRange{lo, hi})
+			}
+		}
+		taken = addr.Merge(append(taken, by[class]...))
+	}
+	return nil
+}
+
+// without is what of ranges lies in none of the others; both are merged.
+func without(ranges, others []addr.Range) []addr.Range {
+	var out []addr.Range
+	k := 0
+	for _, r := range ranges {
+		for k > 0 && others[k-1].Last >= r.First {
+			k--
+		}
+		for ; k < len(others) && others[k].Last < r.First; k++ {
+		}
+		rest, left := r, true
+		for j := k; left && j < len(others) && others[j].First <= rest.Last; j++ {
+			if others[j].First > rest.First {
+				out = append(out, addr.Range{First: rest.First, Last: others[j].First - 1})
+			}
+			if left = others[j].Last < rest.Last; left {
+				rest.First = others[j].Last + 1
+			}
+		}
+		if left {
+			out = append(out, rest)
+		}
+	}
+	return out
+}
+
+// Named is the ranges of the mappings with a name, or, where there are none, of
+// those that have it as the last part of a path; merged.
+func (g *Graph) Named(name string) []addr.Range {
+	var whole, last []addr.Range
+	for _, r := range g.regions {
+		if r.Name == name || name == "mapped" {
+			whole = append(whole, r.Range)
+		} else if strings.HasSuffix(r.Name, "/"+name) {
+			last = append(last, r.Range)
+		}
+	}
+	if len(whole) == 0 {
+		whole = last
+	}
+	return addr.Merge(whole)
+}

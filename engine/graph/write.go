@@ -1,0 +1,150 @@
+package graph
+
+import (
+	"encoding/binary"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"os"
+	"path/filepath"
+
+	"vscan/engine/addr"
+)
+
+// fileWriter writes a graph file under another name, and gives it its name when
+// it is whole.
+type fileWriter struct {
+	path string
+	f    *os.File
+	end  uint64
+	done bool
+}
+
+func createFile(path string) (*fileWriter, error) {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is not a regular file: a graph is not written there", path)
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*.tmp")
+	if err != nil {
+		return nil, err
+	}
+	w := &fileWriter{path: path, f: f, end: headerSize}
+	if _, err := f.Seek(headerSize, io.SeekStart); err != nil {
+		w.abandon()
+		return nil, err
+	}
+	return w, nil
+}
+
+func (w *fileWriter) base() uint64 { return headerSize }
+
+func (w *fileWriter) append(b []byte) error {
+	n, err := w.f.Write(b)
+	w.end += uint64(n)
+	if err != nil {
+		return fmt.Errorf("%s: cannot write at file offset %#x: %w", w.path, w.end, err)
+	}
+	return nil
+}
+
+// abandon removes what was written, unless it has been finished.
+func (w *fileWriter) abandon() {
+	if !w.done {
+		w.done = true
+		w.f.Close()
+		os.Remove(w.f.Name())
+	}
+}
+
+// finish writes all but the groups, which are there, and names the file.
+func (w *fileWriter) finish(g *Graph) error {
+	sections := [sectionCount]section{{at: headerSize, size: w.end - headerSize}}
+	add := func(i int, b []byte) error {
+		sections[i] = section{w.end, uint64(len(b)), crc32.Checksum(b, castagnoli)}
+		return w.append(b)
+	}
+	if err := add(sectionDirectory, g.groups.encode()); err != nil {
+		return err
+	}
+	if err := add(sectionMemory, g.about.encode()); err != nil {
+		return err
+	}
+	if err := add(sectionIdentity, g.identity.encode()); err != nil {
+		return err
+	}
+	if _, err := w.f.WriteAt(g.header(sections), 0); err != nil {
+		return fmt.Errorf("%s: cannot write at file offset 0: %w", w.path, err)
+	}
+	if err := w.f.Chmod(0o644); err != nil {
+		return err
+	}
+	if err := w.f.Close(); err != nil {
+		return err
+	}
+	if err := os.Rename(w.f.Name(), w.path); err != nil {
+		return err
+	}
+	w.done = true
+	return nil
+}
+
+func (g *Graph) header(sections [sectionCount]section) []byte {
+	flags := uint32(0)
+	for _, f := range []struct {
+		set bool
+		bit uint32
+	}{{g.arch.Order() == addr.Big, flagBig}, {g.arch.WordSize() == 4, flagHalf}, {g.presentOnly, flagSaved}, {g.filtered, flagPart}} {
+		if f.set {
+			flags |= f.bit
+		}
+	}
+	le := binary.LittleEndian
+	b := append(make([]byte, 0, headerSize), magic...)
+	b = le.AppendUint32(b, version)
+	b = le.AppendUint32(b, flags)
+	for _, v := range []uint64{g.align, g.edges, g.scanned, g.unreadable} {
+		b = le.AppendUint64(b, v)
+	}
+	for _, s := range sections {
+		b = le.AppendUint64(b, s.at)
+		b = le.AppendUint64(b, s.size)
+		b = le.AppendUint64(b, uint64(s.crc))
+	}
+	b = append(b, make([]byte, headerSize-4-len(b))...)
+	return le.AppendUint32(b, crc32.Checksum(b, castagnoli))
+}
+
+// Save writes a graph to a file as BuildFile does.
+func (g *Graph) Save(path string) error {
+	w, err := createFile(path)
+	if err != nil {
+		return err
+	}
+	defer w.abandon()
+	saved := *g.shallow()
+	saved.groups.lines = append([]groupLine(nil), g.groups.lines...)
+	saved.groups.end = headerSize
+	err = g.guard(func() error {
+		var buf []byte
+		for i := range g.groups.lines {
+			b, err := g.bytesOf(buf, i)
+			if err != nil {
+				return err
+			}
+			saved.groups.lines[i].at = saved.groups.end
+			saved.groups.end += uint64(len(b))
+			if err := w.append(b); err != nil {
+				return err
+			}
+			buf = b
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return w.finish(&saved)
+}
+
+// shallow is a graph that shares what g knows, but not its groups.
+func (g *Graph) shallow() *Graph { return &Graph{about: g.about, groups: directory{edges: g.edges}} }

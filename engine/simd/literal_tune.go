@@ -38,8 +38,8 @@ const (
 	tuneStarts = 512
 
 	// widePairs is how many starts of a call may be expected to have the pair
-	// before four probes are asked for at once: there are 512 groups, and
-	// one in eight that is gone through costs as much as two more loads.
+	// before four probes are asked for at once: one in eight groups. It is
+	// an estimate, and has not been tuned.
 	widePairs = 64
 )
 

@@ -334,12 +334,12 @@ TEXT ·scanTeddyAVX2(SB), NOSPLIT, $0-8
 	MASKS256(0, Y10, Y11, Y8, Y9)
 	ADDQ $32, R8
 
+	// Nothing is asked for ahead here: on a Zen 4 that cost a tenth of the
+	// bandwidth 8 KiB ahead, and a fifth 4 KiB ahead.
 next256:
 	LEAQ       128(R8), R13
 	CMPQ       R13, R9
 	JGT        full256
-	PREFETCHT0 4096(SI)(R8*1)
-	PREFETCHT0 4160(SI)(R8*1)
 	CMPB       teddyState_zeros(DI), $0
 	JNE        look256
 	VMOVDQA    0(SI)(R8*1), Y12

@@ -48,7 +48,7 @@ func TestTrail(t *testing.T) {
 					}
 				}
 				trail.Reset()
-				next := trail.Next(b, 0, len(b))
+				trail.Next(b, 0, len(b))
 				for at := 0; at < len(b); at++ {
 					if rnd.IntN(300) == 0 {
 						at = min(len(b)-1, at+rnd.IntN(700))
@@ -56,7 +56,7 @@ func TestTrail(t *testing.T) {
 					if want, got := p.Match(b, at, nil), trail.Match(b, at, nil); got != want {
 						t.Fatalf("%s %+v, round %d: %d at %d, want %d", expr, o, round, got, at, want)
 					}
-					if next = trail.Next(b, at, len(b)); next != p.Next(b, at, len(b)) {
+					if next := trail.Next(b, at, len(b)); next != p.Next(b, at, len(b)) {
 						t.Fatalf("%s %+v, round %d: next %d from %d, want %d", expr, o, round, next, at, p.Next(b, at, len(b)))
 					}
 				}

@@ -101,7 +101,7 @@ func TestExprsAgainstByteMap(t *testing.T) {
 	rnd := testRand(t)
 	rounds := 400
 	if testing.Short() {
-		rounds = 60
+		rounds = 20
 	}
 	for range rounds {
 		size := 1 + rnd.IntN(400)

@@ -68,8 +68,8 @@ const (
 	// once from a file that is not mapped, and a fit for the level-2 cache.
 	// Overlaps that are long beside it make larger blocks.
 	minBlock = 256 << 10
-	// passBlock is the same where there is but one kernel and memory is mapped:
-	// it goes by once, whatever the cache. What is done between two blocks, when
+	// passBlock is the same where memory is mapped and there is but one unit,
+	// which goes by once or sees to caches itself. What is done between two blocks, when
 	// nothing is read, was a twentieth of the time with smaller ones.
 	passBlock = 1 << 20
 	// directMin is the least rest of a piece that is worth a block of its own.
@@ -143,7 +143,7 @@ func (w *worker) span(ctx context.Context, s *shard.Span) bool {
 	for first := s.Core.First; ; {
 		core := addr.Range{First: first, Last: s.Core.Last}
 		size := w.blockSize
-		if w.mapped && w.only != nil {
+		if w.mapped && len(w.units) == 1 && !w.sized {
 			size = max(size, passBlock)
 		}
 		if uint64(core.Last-first) >= size {

@@ -31,6 +31,7 @@ var predicates = map[string]features{
 	"scanMaskedAVX512":  maskedAVX512Needs,
 	"scanMaskedVBMI2":   maskedVBMI2Needs,
 	"scanTeddyAVX2":     teddyAVX2Needs,
+	"scanTeddyLateAVX2": teddyAVX2Needs,
 	"scanTeddyAVX512":   teddyAVX512Needs,
 	"scanWords1AVX2":    wordsAVX2Needs,
 	"scanWords1AVX512":  wordsAVX512Needs,

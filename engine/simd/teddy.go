@@ -26,6 +26,8 @@ import (
 //  2. Bits that do not count are as natural here as others: a byte enters the
 //     tables under every nibble that it may have.
 //  3. Literals are put into buckets so that the tables let through least.
+//  4. With AVX2 the third byte is asked for only in vectors where something has
+//     the first two, as long as these are few.
 type teddyPart struct {
 	*teddyPlan
 	filter Kernel

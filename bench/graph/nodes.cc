@@ -24,7 +24,7 @@ static std::vector<std::unique_ptr<node>> owned;
 static std::vector<std::string> names;
 
 int main(int argc, char **argv) {
-	long count = (argc > 1 ? atol(argv[1]) : 1) * 1000000;
+	long count = (argc > 1 ? atof(argv[1]) : 1) * 1000000;
 	unsigned long x = 88172645463325252ul; // xorshift64: the same heap every time
 	owned.reserve(count);
 	for (long i = 0; i < count; i++) {

@@ -207,7 +207,7 @@ func BenchmarkChains(b *testing.B) {
 		b.Fatal(err)
 	}
 	b.Logf("%d edges, turned round in %v", g.Edges(), time.Since(begin))
-	r := g.regions[g.RegionAt(f.targets[len(f.targets)/2])]
+	r := g.regions[g.RegionAt(f.target(uint32(len(f.to)/2)))]
 	middle := r.First + (r.Last-r.First)/2
 	target, found := addr.Addr(0), false
 	for e, err := range g.To(addr.Range{First: middle, Last: addr.Max}) {

@@ -56,27 +56,41 @@ func appendPage(dst []byte, entries []entry) []byte {
 	}
 	shift := min(uint(bits.TrailingZeros64(all&offsetMask|1<<offsetBits)), offsetBits)
 	width := offsetBits - shift
-	dst = append(dst, byte(shift))
-	acc, have := uint64(0), uint(0)
+	packed := (len(entries)*int(width) + 7) / 8
+	at := len(dst) + 1 + packed
+	dst = slices.Grow(dst, 1+packed+8+maxSource*len(entries))
+	b := dst[:cap(dst)]
+	b[len(dst)] = byte(shift)
+	acc, have, pack := uint64(0), uint(0), len(dst)+1
 	for _, e := range entries {
 		acc |= e.offset() >> shift << have
 		if have += width; have >= 32 {
-			dst = binary.LittleEndian.AppendUint32(dst, uint32(acc))
+			binary.LittleEndian.PutUint32(b[pack:], uint32(acc))
+			pack += 4
 			acc >>= 32
 			have -= 32
 		}
 	}
-	for ; have > 0; have -= min(have, 8) {
-		dst = append(dst, byte(acc))
-		acc >>= 8
-	}
+	binary.LittleEndian.PutUint32(b[pack:], uint32(acc)) // what is too much is overwritten
 	last := uint64(0)
 	for _, e := range entries {
-		dst = binary.AppendUvarint(dst, e.source()-last)
+		d := e.source() - last
 		last = e.source()
+		if d < 1<<28 {
+			// Seven bits a byte, and the highest set in all but the last.
+			v := d&0x7f | d<<1&0x7f00 | d<<2&0x7f_0000 | d<<3&0x7f00_0000
+			n := (bits.Len32(uint32(d)|1) + 6) / 7
+			binary.LittleEndian.PutUint32(b[at:], uint32(v|0x80_8080&(1<<(8*n-8)-1)))
+			at += n
+		} else {
+			at += binary.PutUvarint(b[at:], d)
+		}
 	}
-	return dst
+	return b[:at]
 }
+
+// maxSource is the longest varint of a source's number, which has 52 bits.
+const maxSource = 8
 
 func appendHub(dst []byte, entries []entry) []byte {
 	// Sorted by counting, which keeps the order of sources.
@@ -148,24 +162,20 @@ func decodePage(dst []entry, b []byte, n int, sources uint64) ([]entry, error) {
 	mask := uint64(1)<<width - 1
 	pos := 0
 	for i := range out {
-		if pos >= len(rest) {
-			return dst, errPage
-		}
-		d := uint64(rest[pos])
-		pos++
-		if d >= 0x80 {
-			d &= 0x7f
-			for k := uint(7); ; k += 7 {
-				if pos >= len(rest) || k > 56 {
-					return dst, errPage
-				}
-				c := rest[pos]
-				pos++
-				d |= uint64(c&0x7f) << k
-				if c < 0x80 {
-					break
-				}
+		d := uint64(0)
+		if pos+4 <= len(rest) && ^binary.LittleEndian.Uint32(rest[pos:])&0x8080_8080 != 0 {
+			// Of 4 bytes at most: no branch depends on how many.
+			v := binary.LittleEndian.Uint32(rest[pos:])
+			stop := ^v & 0x8080_8080
+			v &= stop ^ (stop - 1)
+			d = uint64(v&0x7f | v>>1&0x3f80 | v>>2&0x1f_c000 | v>>3&0xfe0_0000)
+			pos += bits.TrailingZeros32(stop)/8 + 1
+		} else {
+			var size int
+			if d, size = binary.Uvarint(rest[min(pos, len(rest)):]); size <= 0 || size > maxSource+1 {
+				return dst, errPage
 			}
+			pos += size
 		}
 		if i > 0 && d == 0 {
 			return dst, errPage

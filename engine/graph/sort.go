@@ -60,21 +60,22 @@ func (s *sorter) each(pieces []placed, size int, f func(*unsorted)) error {
 func (u *unsorted) fill(source uint64, b []byte, size int) (uint64, []byte) {
 	n := 0
 	if size < 8 {
-		// One load has a difference of one byte, and the place.
-		mask, step := uint64(1)<<(8*size)-1, 1+size
-		for n < someEdges && len(b) >= 8 {
-			v := binary.LittleEndian.Uint64(b)
-			if v&0x80 != 0 {
+		// One load has a difference of one byte or two, and the place.
+		mask, at := uint64(1)<<(8*size)-1, 0
+		for n < someEdges && at+8 <= len(b) {
+			v := binary.LittleEndian.Uint64(b[at:])
+			two := v >> 7 & 1
+			if v>>15&two != 0 {
 				break
 			}
-			source += v & 0x7f
-			u.sources[n], u.places[n] = source, v>>8&mask
-			b = b[step:]
+			source += v&0x7f | v>>1&0x3f80&-two
+			u.sources[n], u.places[n] = source, v>>(8+8*two&63)&mask
+			at += 1 + size + int(two)
 			n++
 		}
 		if n > 0 {
 			u.n = n
-			return source, b
+			return source, b[at:]
 		}
 	}
 	for n < someEdges && len(b) > 0 {
@@ -88,7 +89,7 @@ func (u *unsorted) fill(source uint64, b []byte, size int) (uint64, []byte) {
 		source += d
 		u.sources[n], u.places[n] = source, binary.LittleEndian.Uint64(place[:])
 		b = b[k+size:]
-		if n++; size < 8 && len(b) >= 8 && b[0] < 0x80 {
+		if n++; size < 8 && len(b) >= 8 {
 			break
 		}
 	}

@@ -205,16 +205,18 @@ func (w *sweeper) takeWords(shard uint32, base addr.Addr, offsets []uint32, word
 		t := &w.cut[w.hints[(value>>hintShift)%hintCount]]
 		s := &w.streams[t.part]
 		d := number - s.last
-		if uint64(value-t.First) > uint64(t.Last-t.First) || s.shard != shard || d >= 0x80 || len(s.open)+maxEntry > cap(s.open) || t.bytes == 8 {
+		if uint64(value-t.First) > uint64(t.Last-t.First) || s.shard != shard || d >= 1<<14 || len(s.open)+maxEntry > cap(s.open) || t.bytes == 8 {
 			if w.add(shard, number, value); w.err != nil {
 				return
 			}
 			continue
 		}
-		// The bytes after the entry are those of the next one.
-		at := len(s.open)
-		binary.LittleEndian.PutUint64(s.open[at:at+8], d|(t.base+uint64(value-t.First))<<8)
-		s.open = s.open[:at+1+int(t.bytes)]
+		// One byte or two, as likely as not: no branch depends on it. What is
+		// written too much is overwritten by the next entry.
+		at, two := len(s.open), uint64(0x7f-int64(d))>>63
+		varint := d&0x7f | two<<7 | d>>7<<8
+		binary.LittleEndian.PutUint64(s.open[at:at+8], varint|(t.base+uint64(value-t.First))<<(8+8*two&63))
+		s.open = s.open[:at+1+int(two)+int(t.bytes)]
 		s.last = number
 	}
 }

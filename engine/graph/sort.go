@@ -11,12 +11,22 @@ import (
 type sorter struct {
 	*sweep
 	room    int // entries that are sorted at once
+	pieces  []placed
 	buf     []byte
 	some    unsorted
 	counts  []uint64
 	next    []uint64
 	entries []entry
 	out     groupWriter
+}
+
+// newSorter makes a sorter for partitions of most edges at most. Its buffers
+// need not grow, which would leave short ones behind: what is never written to
+// takes no memory.
+func (s *sweep) newSorter(room, most int) *sorter {
+	w := &sorter{sweep: s, room: room, entries: make([]entry, 0, min(room, most))}
+	w.out.out = make([]byte, 0, 4*min(room, most))
+	return w
 }
 
 // unsorted is edges as the sweep found them.
@@ -100,7 +110,8 @@ func (u *unsorted) fill(source uint64, b []byte, size int) (uint64, []byte) {
 // sort writes the groups of a partition to s.out.
 func (s *sorter) sort(part int) error {
 	s.out.out, s.out.lines, s.out.edges = s.out.out[:0], s.out.lines[:0], 0
-	pieces := s.ordered(part)
+	pieces := s.ordered(s.pieces[:0], part)
+	s.pieces = pieces
 	if len(pieces) == 0 {
 		return nil
 	}

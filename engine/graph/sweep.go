@@ -85,8 +85,11 @@ type piece struct {
 // maxEntry is the longest entry in bytes.
 const maxEntry = binary.MaxVarintLen64 + 8
 
-// chunkBudget is about how much memory chunks that are being filled take.
-const chunkBudget = 32 << 20
+const (
+	// chunkBudget is about how much memory chunks that are being filled take.
+	chunkBudget = 32 << 20
+	maxChunk    = 32 << 10
+)
 
 func newSweep(space *engine.Space, arch addr.Arch, o *Options) (*sweep, error) {
 	s := &sweep{scope: newScope(space, arch, o), arch: arch}
@@ -99,7 +102,7 @@ func newSweep(space *engine.Space, arch addr.Arch, o *Options) (*sweep, error) {
 	}
 	s.parts, s.cut = partitions(s.targets, s.scope.present)
 	size := chunkBudget / (o.Workers * max(len(s.parts), 1)) &^ 63
-	s.kept = &chunks{size: min(max(size, 1<<10), 64<<10), limit: int64(min(o.Memory, 1<<62)), dir: o.Spill}
+	s.kept = &chunks{size: min(max(size, 1<<10), maxChunk), limit: int64(min(o.Memory, 1<<62)), dir: o.Spill}
 	return s, nil
 }
 
@@ -282,9 +285,9 @@ func (w *sweeper) finish() error {
 	return nil
 }
 
-// ordered is all pieces of a partition, by ascending source.
-func (s *sweep) ordered(part int) []placed {
-	var all []placed
+// ordered is all pieces of a partition, by ascending source. They are appended
+// to all, which is empty.
+func (s *sweep) ordered(all []placed, part int) []placed {
 	for _, w := range s.workers {
 		st := &w.streams[part]
 		for _, p := range st.pieces {
@@ -293,6 +296,22 @@ func (s *sweep) ordered(part int) []placed {
 	}
 	slices.SortStableFunc(all, func(a, b placed) int { return int(a.shard) - int(b.shard) })
 	return all
+}
+
+// most is about the most edges that a partition has, and not fewer.
+func (s *sweep) most() (most int) {
+	for part := range s.parts {
+		n := 0
+		for _, w := range s.workers {
+			for _, p := range w.streams[part].pieces {
+				n += int(p.end - p.from)
+			}
+		}
+		if n > 0 {
+			most = max(most, n/(1+s.placeBytes(part)))
+		}
+	}
+	return most
 }
 
 type placed struct {

@@ -160,6 +160,9 @@ func checkWindows(t *testing.T, rnd *rand.Rand, g *Graph, want []Edge) {
 			}
 		}
 		sameEdges(t, r.String(), all(t, g, r), in)
+		if n, err := g.CountTo(r); err != nil || n != uint64(len(in)) {
+			t.Fatalf("%v: counts %d edges, want %d; %v", r, n, len(in), err)
+		}
 	}
 }
 

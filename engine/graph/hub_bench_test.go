@@ -49,4 +49,27 @@ func BenchmarkHub(b *testing.B) {
 			b.ReportMetric(float64(n), "edges")
 		})
 	}
+	all := addr.Range{First: page + 0x238, Last: page + 0x238}
+	b.Run("batches-of-one", func(b *testing.B) {
+		n := 0
+		for b.Loop() {
+			n = 0
+			for edges, err := range g.ToBatches(all) {
+				if err != nil {
+					b.Fatal(err)
+				}
+				n += len(edges)
+			}
+		}
+		b.ReportMetric(float64(n), "edges")
+	})
+	b.Run("count-of-one", func(b *testing.B) {
+		n := uint64(0)
+		for b.Loop() {
+			if n, err = g.CountTo(all); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.ReportMetric(float64(n), "edges")
+	})
 }

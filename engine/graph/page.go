@@ -265,13 +265,8 @@ func hubRuns(b []byte, n int) ([]hubRun, error) {
 
 // append appends the run's entries.
 func (r hubRun) append(dst []entry, sources uint64) ([]entry, error) {
-	dst = slices.Grow(dst, r.count)
 	d := hubReader{hubRun: r, sources: sources}
-	var err error
-	for err == nil && d.left() {
-		dst, err = d.next(dst, r.count)
-	}
-	return dst, err
+	return d.next(dst, r.count)
 }
 
 // hubReader reads the entries of a run, some at a time.
@@ -286,25 +281,56 @@ func (d *hubReader) left() bool { return d.read < d.count }
 
 // next appends at most n entries.
 func (d *hubReader) next(dst []entry, n int) ([]entry, error) {
+	const ones, tops = 0x0101_0101_0101_0101, 0x8080_8080_8080_8080
 	b := d.bytes
 	n = min(n, d.count-d.read)
-	for range n {
+	dst = slices.Grow(dst, n)
+	out := dst[len(dst) : len(dst)+n]
+	dst = dst[:len(dst)+n]
+	last, offset := d.last, d.offset
+	for i := 0; i < n; {
+		if i+8 <= n && len(b) >= 8 && d.read+i > 0 {
+			// Eight differences of a byte each, none of them 0.
+			if v := binary.LittleEndian.Uint64(b); (v|(v-ones)&^v)&tops == 0 {
+				to := (*[8]entry)(out[i:])
+				a := last + v&0xff
+				e := a + v>>8&0xff
+				to[0], to[1] = newEntry(a, offset), newEntry(e, offset)
+				a = e + v>>16&0xff
+				e = a + v>>24&0xff
+				to[2], to[3] = newEntry(a, offset), newEntry(e, offset)
+				a = e + v>>32&0xff
+				e = a + v>>40&0xff
+				to[4], to[5] = newEntry(a, offset), newEntry(e, offset)
+				a = e + v>>48&0xff
+				e = a + v>>56
+				to[6], to[7] = newEntry(a, offset), newEntry(e, offset)
+				if last = e; last >= d.sources {
+					return dst, errPage
+				}
+				b = b[8:]
+				i += 8
+				continue
+			}
+		}
 		v, size := uint64(0), 0
 		if len(b) > 0 && b[0] < 0x80 {
 			v, size = uint64(b[0]), 1
 		} else if v, size = binary.Uvarint(b); size <= 0 {
 			return dst, errPage
 		}
-		if v > d.sources || d.read > 0 && v == 0 {
+		if v > d.sources || d.read+i > 0 && v == 0 {
 			return dst, errPage
 		}
-		if d.last += v; d.last >= d.sources {
+		if last += v; last >= d.sources {
 			return dst, errPage
 		}
-		dst = append(dst, newEntry(d.last, d.offset))
+		out[i] = newEntry(last, offset)
 		b = b[size:]
-		d.read++
+		i++
 	}
+	d.last = last
+	d.read += n
 	if d.bytes = b; !d.left() && len(b) > 0 {
 		return dst, errPage
 	}

@@ -375,7 +375,7 @@ func BenchmarkChains(b *testing.B) {
 	var want [6]string
 	listed := uint64(1000000)
 	plain := o
-	plain.noSparse = true
+	plain.count = countDense
 	c, err := f.Chains(plain)
 	if err != nil {
 		b.Fatal(err)

@@ -53,8 +53,17 @@ type ChainOptions struct {
 	// hold in each are listed. Counts of walks do not heed them.
 	Also []Also
 
-	noSparse bool // for tests: count all edges at each level
+	count countWay // for tests
 }
+
+// countWay is a way of counting walks; the answer is the same.
+type countWay int
+
+const (
+	countBest  countWay = iota // whatever is quickest
+	countDense                 // all edges at each level
+	countNear                  // few edges at the first level, all at the next ones, near roots at the last but one
+)
 
 // MaxDepth is the most pointers of a chain.
 const MaxDepth = 32

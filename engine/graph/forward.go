@@ -24,6 +24,7 @@ type Forward struct {
 	targets []addr.Addr // that edges lead to, ascending
 	to      []uint32    // by source: which of the targets
 	workers int
+	grain   int // what is worth a goroutine, see parallel
 }
 
 // maxForward bounds the numbers of sources of a Forward: 2^36, 512 GiB of words
@@ -43,7 +44,7 @@ func (g *Graph) Forward(ctx context.Context, workers int) (*Forward, error) {
 	if g.sources.count > maxForward {
 		return nil, fmt.Errorf("%s: %d words are more than the 2^36 that can be turned round: build a graph of fewer mappings or ranges", g.data.name(), g.sources.count)
 	}
-	f := &Forward{g: g, workers: workers}
+	f := &Forward{g: g, workers: workers, grain: 4096}
 	f.numbers = newRankSet(g.sources.count)
 	firsts := make([]uint32, len(g.groups.lines)) // of each group: first how many targets it has, then the first of them
 	_, err := eachGroup(ctx, g, workers, func() struct{} { return struct{}{} }, func(_ struct{}, group int, _ uint64, entries []entry) error {
@@ -116,7 +117,7 @@ func (f *Forward) target(edge uint32) addr.Addr { return f.targets[f.to[edge]] }
 
 // parallel calls fn with parts of 0 to n, on several goroutines; part is from 0.
 func (f *Forward) parallel(n int, fn func(part, lo, hi int)) {
-	parts := min(f.workers, n/4096+1)
+	parts := min(f.workers, n/f.grain+1)
 	var group errgroup.Group
 	for i := range parts {
 		group.Go(func() error {

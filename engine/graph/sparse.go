@@ -2,6 +2,7 @@ package graph
 
 import (
 	"cmp"
+	"math"
 	"math/bits"
 	"slices"
 
@@ -52,7 +53,7 @@ func (c *sparseCursor) before(e uint32) uint64 {
 // fillSparse makes the first level full that is not, if it has few edges. It is
 // false where it has many, and then for all levels after it.
 func (c *Chains) fillSparse() bool {
-	if c.opt.noSparse || c.manyArrive {
+	if c.opt.count == countDense || c.opt.count == countNear && c.full > 0 || c.manyArrive {
 		return false
 	}
 	if !c.findSparse(&c.levels[c.full]) {
@@ -125,7 +126,7 @@ func (c *Chains) findSparse(l *level) bool {
 // follow a root: what the walks of one pointer more from roots need. It is false
 // where that is hardly less than all edges.
 func (c *Chains) fillNear() bool {
-	if c.opt.noSparse || c.tops != nil || c.inexact || !c.findNear() {
+	if c.opt.count == countDense || c.tops != nil || c.inexact || !c.findNear() {
 		return false
 	}
 	l := &c.levels[c.full]
@@ -158,6 +159,9 @@ const nearShare = 8
 // many.
 func (c *Chains) findNear() bool {
 	most := uint64(len(c.f.to) / nearShare)
+	if c.opt.count == countNear {
+		most = math.MaxUint64
+	}
 	if c.nearKnown {
 		return c.nearFew
 	}

@@ -196,7 +196,7 @@ func (c *Chains) count(l *level, wide bool) (fits bool) {
 	parts := make([]part, c.f.workers)
 	// Whole words of arrives, so that no two goroutines write to one.
 	c.f.parallel(len(l.arrives), func(p, lo, hi int) {
-		s := part{lo: lo * 64, hi: min(hi*64, n)}
+		s := part{lo: min(lo*64, n), hi: min(hi*64, n)}
 		if wide {
 			s.sum, s.top, s.over = c.countWide(l.arrives, s.lo, s.hi)
 		} else {

@@ -27,20 +27,20 @@ func (g *Graph) To(r addr.Range) iter.Seq2[Edge, error] {
 
 // ToBatches is To for those who take many edges: it yields some thousands at
 // most at a time, in the same order. A batch is not empty, and holds until the
-// next one; the pair with an error has none.
+// next one or the end; the pair with an error has none.
 func (g *Graph) ToBatches(r addr.Range) iter.Seq2[[]Edge, error] {
 	return func(yield func([]Edge, error) bool) {
-		w := walk{g: g}
-		var edges []Edge
+		w := g.walk()
 		hint := 0
 		w.targets(r, func(page addr.Addr, entries []entry) bool {
-			edges = slices.Grow(edges[:0], len(entries))[:len(entries)]
-			g.sources.edges(edges, page, entries, &hint)
-			return yield(edges, nil)
+			w.edges = slices.Grow(w.edges[:0], len(entries))[:len(entries)]
+			g.sources.edges(w.edges, page, entries, &hint)
+			return yield(w.edges, nil)
 		})
 		if w.err != nil {
 			yield(nil, w.err)
 		}
+		g.walks.Put(w)
 	}
 }
 
@@ -66,7 +66,8 @@ func (n *numbering) edges(out []Edge, page addr.Addr, entries []entry, hint *int
 // read edge by edge.
 func (g *Graph) CountTo(r addr.Range) (uint64, error) {
 	n := uint64(0)
-	w := walk{g: g}
+	w := g.walk()
+	defer g.walks.Put(w)
 	w.in(r, func(i int, p *pageBlock, _ addr.Addr, lo, hi uint64) (bool, error) {
 		switch {
 		case lo == 0 && hi == offsetMask:
@@ -99,7 +100,18 @@ type walk struct {
 	buf     []byte
 	pages   []pageBlock
 	entries []entry
+	edges   []Edge
 	err     error
+}
+
+// walk is one that has not been anywhere, and is to be put into g.walks after.
+func (g *Graph) walk() *walk {
+	w, ok := g.walks.Get().(*walk)
+	if !ok {
+		return &walk{g: g}
+	}
+	w.err = nil
+	return w
 }
 
 // targets calls f with the entries whose targets lie in r, those of one page, or

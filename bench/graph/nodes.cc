@@ -1,8 +1,9 @@
 // A process full of pointers, to be dumped by gcore: maps, lists and vectors of
-// nodes, as many millions as the argument says (default 1; about 165 MiB each, of whose words a quarter points at something).
+// nodes, as many millions as the argument says, which may be a fraction (default
+// 1; about 165 MiB each, of whose words three in ten point at something).
 // It prints its process id, and waits for its standard input to end.
 //
-//	c++ -O1 -o nodes nodes.cc && ./nodes 9 & gcore -o nodes.core $!
+//	c++ -O1 -o nodes nodes.cc && sleep 1000 | ./nodes 6 & gcore -o nodes $!
 #include <cstdio>
 #include <cstdlib>
 #include <list>

@@ -172,6 +172,9 @@ func benchBuild(b *testing.B, space *engine.Space, arch addr.Arch, workers int, 
 func sparseFile(b *testing.B) (_ *engine.Space, edges uint64) {
 	b.Helper()
 	mebibytes := 1024
+	if testing.Short() {
+		mebibytes = 16
+	}
 	if v := os.Getenv("VSCAN_GRAPH_MIB"); v != "" {
 		var err error
 		if mebibytes, err = strconv.Atoi(v); err != nil {

@@ -51,7 +51,9 @@ func (g *Graph) Forward(ctx context.Context, workers int) (*Forward, error) {
 		for _, e := range entries {
 			f.numbers.add(e.source())
 		}
-		for _, w := range offsetsOf(entries) {
+		var set offsetSet
+		set.add(entries)
+		for _, w := range &set {
 			firsts[group] += uint32(bits.OnesCount64(w))
 		}
 		return nil
@@ -77,10 +79,11 @@ func (g *Graph) Forward(ctx context.Context, workers int) (*Forward, error) {
 		}
 		hint := 0
 		at := g.targets.at(page, &hint)
-		set := offsetsOf(entries)
+		var set offsetSet
+		set.add(entries)
 		var before [len(set)]uint32 // how many offsets words before have
 		n := uint32(p.next)
-		for i, w := range set {
+		for i, w := range &set {
 			before[i] = n
 			for ; w != 0; w &= w - 1 {
 				f.targets[n] = at + addr.Addr(64*i+bits.TrailingZeros64(w))
@@ -103,13 +106,14 @@ func (g *Graph) Forward(ctx context.Context, workers int) (*Forward, error) {
 	return f, nil
 }
 
-// offsetsOf has a bit for each offset that entries of a page have.
-func offsetsOf(entries []entry) (set [pageSize / 64]uint64) {
+// offsetSet has a bit for each offset in a page.
+type offsetSet [pageSize / 64]uint64
+
+func (set *offsetSet) add(entries []entry) {
 	for _, e := range entries {
 		o := e.offset()
 		set[o/64] |= 1 << (o % 64)
 	}
-	return set
 }
 
 // target is where an edge leads to.

@@ -162,15 +162,24 @@ func decodePage(dst []entry, b []byte, n int, sources uint64) ([]entry, error) {
 	mask := uint64(1)<<width - 1
 	pos := 0
 	for i := range out {
-		d := uint64(0)
-		if pos+4 <= len(rest) && ^binary.LittleEndian.Uint32(rest[pos:])&0x8080_8080 != 0 {
-			// Of 4 bytes at most: no branch depends on how many.
-			v := binary.LittleEndian.Uint32(rest[pos:])
-			stop := ^v & 0x8080_8080
-			v &= stop ^ (stop - 1)
-			d = uint64(v&0x7f | v>>1&0x3f80 | v>>2&0x1f_c000 | v>>3&0xfe0_0000)
-			pos += bits.TrailingZeros32(stop)/8 + 1
-		} else {
+		// A varint of up to three bytes, as most are, takes one load; a
+		// processor goes on with the length that it expects.
+		var d uint64
+		v := uint32(0x80_8080)
+		if pos+4 <= len(rest) {
+			v = binary.LittleEndian.Uint32(rest[pos:])
+		}
+		switch {
+		case v&0x80_8080 == 0x8080:
+			d = uint64(v&0x7f | v>>1&0x3f80 | v>>2&0x1f_c000)
+			pos += 3
+		case v&0x80 == 0:
+			d = uint64(v & 0x7f)
+			pos++
+		case v&0x8000 == 0:
+			d = uint64(v&0x7f | v>>1&0x3f80)
+			pos += 2
+		default:
 			var size int
 			if d, size = binary.Uvarint(rest[min(pos, len(rest)):]); size <= 0 || size > maxSource+1 {
 				return dst, errPage

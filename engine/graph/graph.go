@@ -27,6 +27,7 @@ package graph
 import (
 	"io"
 	"sort"
+	"sync"
 	"sync/atomic"
 
 	"vscan/engine"
@@ -54,6 +55,7 @@ type Graph struct {
 	groups   directory
 	verified []atomic.Uint32 // a bit a group: its checksum was right
 	close    io.Closer       // nil where there is nothing to close
+	walks    sync.Pool       // of *walk, for questions: most are so short that to allocate would be half of it
 }
 
 // about is what a graph knows besides its edges.

@@ -450,7 +450,9 @@ func newSetKernel(level Level, set *literalSet) (*setKernel, error) {
 		case 1:
 			set.apartFromZeros(classes)
 		case 2:
-			k.addPairs(all[2:], classes)
+			if err := k.addPairs(level, all[2:], classes); err != nil {
+				return nil, err
+			}
 		}
 		if ok, err := k.addTeddy(level, some, classes); err != nil {
 			return nil, err
@@ -502,16 +504,16 @@ func (set *literalSet) zeroFree(l gramLiteral, stride, size int) bool {
 
 // addPairs adds a part that finds literals of some classes by pairs of bytes,
 // if there is one, and takes those literals out of the classes.
-func (k *setKernel) addPairs(some []class, classes map[class][]gramLiteral) {
+func (k *setKernel) addPairs(level Level, some []class, classes map[class][]gramLiteral) error {
 	var lits []uint32
 	for _, c := range some {
 		for _, l := range classes[c] {
 			lits = append(lits, l.lit)
 		}
 	}
-	part, rest := newPairPart(k.literalSet, lits)
-	if part == nil {
-		return
+	part, rest, err := newPairPart(level, k.literalSet, lits)
+	if part == nil || err != nil {
+		return err
 	}
 	k.parts = append(k.parts, part)
 	left := map[uint32]bool{}
@@ -521,6 +523,7 @@ func (k *setKernel) addPairs(some []class, classes map[class][]gramLiteral) {
 	for _, c := range some {
 		classes[c] = slices.DeleteFunc(classes[c], func(l gramLiteral) bool { return !left[l.lit] })
 	}
+	return nil
 }
 
 // addTeddy adds a Teddy for the literals of some classes, if that is faster

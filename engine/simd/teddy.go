@@ -169,17 +169,17 @@ func newTeddyChoice(set *literalSet, u uint32) teddyChoice {
 		for i := range window {
 			window[i] = lit.bytesAt(off + i)
 		}
-		if r := windowRate(&window); r < best {
+		if r := windowRate(window[:]); r < best {
 			best, l.off, l.window = r, uint32(off), window
 		}
 	}
 	return l
 }
 
-// windowRate is how often memory may be expected to be in the three sets: as
+// windowRate is how often memory may be expected to be in the sets, one after another: as
 // often as each byte is, but more often where bytes go together, the same or
 // text.
-func windowRate(window *[teddyWindow]byteSet) float64 {
+func windowRate(window []byteSet) float64 {
 	rate := 1.
 	for i := range window {
 		r := window[i].rate()
@@ -204,7 +204,7 @@ func (s *byteSet) text() int {
 // fill puts the literals into buckets: one after the other, the most frequent
 // first, each to where it makes the tables let through least more.
 func (p *teddyPlan) fill(all []teddyChoice) {
-	slices.SortStableFunc(all, func(a, b teddyChoice) int { return cmp.Compare(windowRate(&b.window), windowRate(&a.window)) })
+	slices.SortStableFunc(all, func(a, b teddyChoice) int { return cmp.Compare(windowRate(b.window[:]), windowRate(a.window[:])) })
 	var sets [teddyBuckets][teddyWindow]byteSet
 	var rates [teddyBuckets]float64
 	for _, l := range all {
@@ -215,7 +215,7 @@ func (p *teddyPlan) fill(all []teddyChoice) {
 			for i := range with {
 				with[i] = throughNibbles(with[i], l.window[i])
 			}
-			if more := windowRate(&with) - rates[b]; more < least {
+			if more := windowRate(with[:]) - rates[b]; more < least {
 				best, least, merged = b, more, with
 			}
 		}

@@ -502,8 +502,8 @@ func (set *literalSet) zeroFree(l gramLiteral, stride, size int) bool {
 	return false
 }
 
-// addPairs adds a part that finds literals of some classes by pairs of bytes,
-// if there is one, and takes those literals out of the classes.
+// addPairs adds parts that find literals of some classes by pairs of bytes, if
+// there are any, and takes those literals out of the classes.
 func (k *setKernel) addPairs(level Level, some []class, classes map[class][]gramLiteral) error {
 	var lits []uint32
 	for _, c := range some {
@@ -511,11 +511,13 @@ func (k *setKernel) addPairs(level Level, some []class, classes map[class][]gram
 			lits = append(lits, l.lit)
 		}
 	}
-	part, rest, err := newPairPart(level, k.literalSet, lits)
-	if part == nil || err != nil {
+	parts, rest, err := newPairParts(level, k.literalSet, lits)
+	if len(parts) == 0 || err != nil {
 		return err
 	}
-	k.parts = append(k.parts, part)
+	for _, p := range parts {
+		k.parts = append(k.parts, p)
+	}
 	left := map[uint32]bool{}
 	for _, u := range rest {
 		left[u] = true

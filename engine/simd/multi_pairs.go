@@ -51,9 +51,9 @@ type pairPlan struct {
 
 // pairEntry is a literal that has the pair.
 type pairEntry struct {
-	head, mask uint64 // the first bytes, up to eight, little-endian, and which bits of them count
-	lit        uint32
-	off        uint32 // of the pair
+	val, mask uint64 // up to eight bytes, little-endian, and which bits of them count
+	lit       uint32
+	off, at   uint16 // of the pair, and of those bytes
 }
 
 const (
@@ -74,6 +74,15 @@ const (
 	// maxPairOff is how far into a literal its pair may be.
 	maxPairOff = 255
 
+	// splitPairs is how much the buckets of a part let through, in parts of
+	// memory's places, where two parts are as fast, and maxPairParts how many
+	// there are at most.
+	splitPairs   = 1. / 64
+	maxPairParts = 2
+
+	// evenShare is the share of memory that is taken to have all bytes as often.
+	evenShare = 1. / 8
+
 	// maxBucketRate is how much the buckets may be expected to let through, in
 	// parts of memory's places, to be asked before the bitmap.
 	maxBucketRate = 1. / 8
@@ -82,9 +91,9 @@ const (
 // pairChoice is a literal with its window.
 type pairChoice struct {
 	pairEntry
-	pairs  float64 // at which share of places a pair of it is expected
-	rate   float64 // the same for the window
-	window [pairWindow]byteSet
+	pairs float64             // at which share of places a pair of it is expected
+	rate  float64             // the same for the window
+	sets  [pairWindow]byteSet // the window
 }
 
 // newPairChoice chooses the window of literal u: the one that is rarest, and has
@@ -110,19 +119,40 @@ func newPairChoice(set *literalSet, u uint32) (pairChoice, bool) {
 		rate := min(windowRate(window[:]), pairs)
 		if cost := rate + pairs/8; cost < least {
 			least = cost
-			best.off, best.pairs, best.rate, best.window = uint32(off), pairs, rate, window
+			best.off, best.pairs, best.rate, best.sets = uint16(off), pairs, rate, window
 		}
 	}
 	if least > 1 {
 		return best, false
 	}
-	best.head, best.mask = upTo8(lit.Bytes, 0), ^uint64(0)
-	if lit.Mask != nil {
-		best.mask = upTo8(lit.Mask, 0)
-	} else if n := len(lit.Bytes); n < 8 {
-		best.mask >>= 64 - 8*n
-	}
+	best.tell(lit)
 	return best, true
+}
+
+// tell chooses the bytes that tell most of whether the literal stands where its
+// pair is: those of which most bits count, half as much in the window.
+func (e *pairEntry) tell(lit Lit) {
+	most := -1
+	for at := 0; at == 0 || at <= min(len(lit.Bytes)-8, maxPairOff); at++ {
+		mask := ^uint64(0)
+		if lit.Mask != nil {
+			mask = upTo8(lit.Mask, at)
+		} else if n := len(lit.Bytes) - at; n < 8 {
+			mask >>= 64 - 8*n
+		}
+		n := 0
+		for i := range 8 {
+			if c := 2 * bits.OnesCount8(byte(mask>>(8*i))); at+i < int(e.off) || at+i >= int(e.off)+pairWindow {
+				n += c
+			} else {
+				n += c / 2
+			}
+		}
+		if n > most {
+			most = n
+			e.val, e.mask, e.at = upTo8(lit.Bytes, at)&mask, mask, uint16(at)
+		}
+	}
 }
 
 // pairsAt is the values that two bytes of a literal may have, as little-endian
@@ -161,10 +191,10 @@ func pairRate(a, b byte) float64 {
 	return rate
 }
 
-// newPairPart makes the part for those of the literals that have a pair which is
-// rare enough, and returns the others. The part is nil where it would be of no
-// use.
-func newPairPart(level Level, set *literalSet, lits []uint32) (p *pairPart, rest []uint32, err error) {
+// newPairParts makes the parts for those of the literals that have a pair which
+// is rare enough, and returns the others. There are none where they would be of
+// no use, and more than one where the buckets of one would let through too much.
+func newPairParts(level Level, set *literalSet, lits []uint32) (split []*pairPart, rest []uint32, err error) {
 	var all []pairChoice
 	for _, u := range lits {
 		if c, ok := newPairChoice(set, u); ok {
@@ -194,9 +224,35 @@ func newPairPart(level Level, set *literalSet, lits []uint32) (p *pairPart, rest
 	if len(all) < minPairs {
 		return nil, lits, nil
 	}
-	plan := newPairPlan(set, all)
-	filter, err := choose(level, pairFilters, plan)
-	return &pairPart{plan, filter}, rest, err
+	for n := 1; ; n *= 2 {
+		parts, rate, err := newPairPartsOf(level, set, all, n)
+		switch {
+		case err != nil:
+			return nil, nil, err
+		case n > 1 && slices.ContainsFunc(parts, func(p *pairPart) bool { return p.level() <= Generic }):
+			return split, rest, nil // for portable code, passes are dear
+		}
+		if split = parts; rate <= splitPairs*float64(n) || n == maxPairParts {
+			return split, rest, nil
+		}
+	}
+}
+
+// newPairPartsOf makes n parts, and how much all their buckets let through.
+func newPairPartsOf(level Level, set *literalSet, all []pairChoice, n int) (parts []*pairPart, sum float64, err error) {
+	for buckets := range slices.Chunk(intoBuckets(all, n*pairBuckets), pairBuckets) {
+		plan := newPairPlan(set, buckets)
+		if len(plan.entries) == 0 {
+			continue
+		}
+		filter, err := choose(level, pairFilters, plan)
+		if err != nil {
+			return nil, 0, err
+		}
+		parts = append(parts, &pairPart{plan, filter})
+		sum += plan.rate
+	}
+	return parts, sum, nil
 }
 
 // pairFilters is how pairs are filtered, ascending by level.
@@ -214,18 +270,28 @@ func (p *pairPlan) Shape() Shape { return LiteralPairs }
 
 func (p *pairPlan) Len() int { return 2 }
 
-func newPairPlan(set *literalSet, all []pairChoice) *pairPlan {
+func newPairPlan(set *literalSet, buckets []pairBucket) *pairPlan {
 	type item struct {
 		pair uint32
 		pairEntry
 	}
 	p := &pairPlan{set: set, minOff: maxPairOff}
 	var items []item
-	for _, c := range all {
-		p.minOff, p.maxOff = min(p.minOff, int(c.off)), max(p.maxOff, int(c.off))
-		for pair := range set.lit(c.lit).pairsAt(int(c.off)) {
-			p.pairs.set(pair)
-			items = append(items, item{pair, c.pairEntry})
+	for k, bucket := range buckets {
+		p.rate += bucket.rate
+		for i, set := range bucket.window {
+			for c := range 256 {
+				if set.has(byte(c)) {
+					p.bytes[i][c] |= 1 << k
+				}
+			}
+		}
+		for _, c := range bucket.lits {
+			p.minOff, p.maxOff = min(p.minOff, int(c.off)), max(p.maxOff, int(c.off))
+			for pair := range set.lit(c.lit).pairsAt(int(c.off)) {
+				p.pairs.set(pair)
+				items = append(items, item{pair, c.pairEntry})
+			}
 		}
 	}
 	slices.SortStableFunc(items, func(a, b item) int { return int(a.pair) - int(b.pair) })
@@ -241,43 +307,59 @@ func newPairPlan(set *literalSet, all []pairChoice) *pairPlan {
 		p.before[i] = uint16(n)
 		n += bits.OnesCount64(word)
 	}
-	p.fill(all)
 	return p
 }
 
-// fill puts the literals into buckets: one after the other, the most frequent
-// first, each to where it makes the tables let through least more.
-func (p *pairPlan) fill(all []pairChoice) {
+// pairBucket is some of the literals, and what their windows may be all together.
+type pairBucket struct {
+	lits   []pairChoice
+	window [pairWindow]byteSet
+	bytes  [pairWindow]float32 // how often a byte of memory is in each of the sets
+	rate   float64             // the same for the window
+}
+
+// intoBuckets puts the literals into n buckets: one after the other, the most
+// frequent first, each to where it makes the buckets let through least more.
+func intoBuckets(all []pairChoice, n int) []pairBucket {
+	all = slices.Clone(all)
 	slices.SortStableFunc(all, func(a, b pairChoice) int { return cmp.Compare(b.rate, a.rate) })
-	var sets [pairBuckets][pairWindow]byteSet
-	var rates [pairBuckets]float64
+	buckets := make([]pairBucket, n)
 	for _, c := range all {
-		best, least := 0, 2.*pairBuckets
-		var merged [pairWindow]byteSet
-		for b := range sets {
-			with := sets[b]
-			for i := range with {
-				for k := range with[i] {
-					with[i][k] |= c.window[i][k]
-				}
-			}
-			if more := windowRate(with[:]) - rates[b]; more < least {
-				best, least, merged = b, more, with
+		var best *pairBucket
+		var merged pairBucket
+		for b := range buckets {
+			with := buckets[b]
+			with.add(&c.sets)
+			if best == nil || with.rate-buckets[b].rate < merged.rate-best.rate {
+				best, merged = &buckets[b], with
 			}
 		}
-		sets[best] = merged
-		rates[best] += least
-		p.rate += least
+		merged.lits = append(best.lits, c)
+		*best = merged
 	}
-	for bucket, window := range sets {
-		for i := range window {
-			for c := range 256 {
-				if window[i].has(byte(c)) {
-					p.bytes[i][c] |= 1 << bucket
-				}
+	return buckets
+}
+
+// add lets the bucket let through a window.
+func (b *pairBucket) add(window *[pairWindow]byteSet) {
+	usual, even := 1., 1. // in memory as it is, and where all bytes are as frequent
+	for i := range b.window {
+		set, n := &b.window[i], 0
+		for k := range set {
+			for more := window[i][k] &^ set[k]; more != 0; more &= more - 1 {
+				b.bytes[i] += byteRate[64*k+bits.TrailingZeros64(more)]
 			}
+			set[k] |= window[i][k]
+			n += bits.OnesCount64(set[k])
 		}
+		r := float64(b.bytes[i])
+		if i > 0 {
+			r = nextRate(set, &b.window[i-1], r)
+		}
+		usual *= r
+		even *= float64(n) / 256
 	}
+	b.rate = usual + evenShare*even
 }
 
 // windowAt says whether a bucket may have a window at b[t:].
@@ -334,23 +416,32 @@ func (p *pairPlan) each(dst []uint32, n int, b []byte, from, to int) (int, int) 
 func (p *pairPart) find(sc *Scratch, b []byte, lo, hi int) bool {
 	for at, to := lo+p.minOff, min(hi+p.maxOff, len(b)-1); at < to; {
 		n, next := p.filter.Scan(sc.cand, b, at, to)
-		for _, c := range sc.cand[:n] {
-			for _, e := range p.entriesOf(binary.LittleEndian.Uint16(b[c:])) {
-				s := int(c) - int(e.off)
-				if s < lo || s >= hi || (upTo8(b, s)^e.head)&e.mask != 0 {
-					continue
-				}
-				if p.stands(b[s:], e.lit) {
-					sc.hits = append(sc.hits, uint64(s)<<32|uint64(e.lit))
-				}
-			}
-		}
+		sc.hits = p.verify(sc.hits, sc.cand[:n], b, lo, hi)
 		if len(sc.hits) > sc.limit {
 			return false
 		}
 		at = next
 	}
 	return len(sc.hits) <= sc.limit
+}
+
+// verify appends to hits those starts from lo up to hi at which a literal stands
+// whose pair is at one of cand.
+func (p *pairPlan) verify(hits []uint64, cand []uint32, b []byte, lo, hi int) []uint64 {
+	for _, c := range cand {
+		entries := p.entriesOf(binary.LittleEndian.Uint16(b[c:]))
+		for i := range entries {
+			e := &entries[i]
+			s := int(c) - int(e.off)
+			if s < lo || s >= hi || s+int(e.at) >= len(b) || (upTo8(b, s+int(e.at))^e.val)&e.mask != 0 {
+				continue
+			}
+			if p.stands(b[s:], e.lit) {
+				hits = append(hits, uint64(s)<<32|uint64(e.lit))
+			}
+		}
+	}
+	return hits
 }
 
 // entriesOf is the literals with a pair that is in the bitmap.

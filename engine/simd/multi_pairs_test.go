@@ -150,9 +150,9 @@ func pairSet(rnd *rand.Rand, letters string, n, size int) (*pairPlan, []byte) {
 	var all []pairChoice
 	for u := range set.lits {
 		c, ok := newPairChoice(set, uint32(u))
-		for i := range c.window { // even if it is too common, as zeros are
+		for i := range c.sets { // even if it is too common, as zeros are
 			if !ok {
-				c.window[i] = set.lit(uint32(u)).bytesAt(i)
+				c.sets[i] = set.lit(uint32(u)).bytesAt(i)
 			}
 		}
 		all = append(all, c)
@@ -166,7 +166,7 @@ func pairSet(rnd *rand.Rand, letters string, n, size int) (*pairPlan, []byte) {
 	for at := 0; at+8 < len(b); at += rnd.IntN(300) {
 		copy(b[at:], lits[rnd.IntN(n)].Bytes)
 	}
-	return newPairPlan(set, all), b
+	return newPairPlan(set, intoBuckets(all, pairBuckets)), b
 }
 
 // All filters let through the same.

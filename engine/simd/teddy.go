@@ -184,14 +184,21 @@ func windowRate(window []byteSet) float64 {
 	for i := range window {
 		r := window[i].rate()
 		if i > 0 {
-			if window[i] == window[i-1] {
-				r = max(r, 1./4)
-			}
-			if n := window[i].text(); n > 0 && window[i-1].text() > 0 {
-				r = max(r, min(float64(n)/64, 1))
-			}
+			r = nextRate(&window[i], &window[i-1], r)
 		}
 		rate *= r
+	}
+	return rate
+}
+
+// nextRate is how often a byte that is behind one of set last is in set, if
+// bytes are in it at the rate.
+func nextRate(set, last *byteSet, rate float64) float64 {
+	if *set == *last {
+		rate = max(rate, 1./4)
+	}
+	if n := set.text(); n > 0 && last.text() > 0 {
+		rate = max(rate, min(float64(n)/64, 1))
 	}
 	return rate
 }

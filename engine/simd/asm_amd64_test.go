@@ -30,6 +30,7 @@ var predicates = map[string]features{
 	"scanMaskedAVX2":    maskedAVX2Needs,
 	"scanMaskedAVX512":  maskedAVX512Needs,
 	"scanMaskedVBMI2":   maskedVBMI2Needs,
+	"scanPairsAVX2":     pairsAVX2Needs,
 	"scanPairsVBMI":     pairsVBMINeeds,
 	"scanTeddyAVX2":     teddyAVX2Needs,
 	"scanTeddyAVX512":   teddyAVX512Needs,
@@ -47,7 +48,7 @@ var predicates = map[string]features{
 // plain is the instructions that every amd64 machine has.
 var plain = strings.Fields(`
 	ADCQ ADDL ADDQ ANDL ANDQ BSWAPL BSWAPQ BTL CMOVQCC CMOVQGT CMOVQHI CMOVQLT CMPB CMPL CMPQ IMUL3L IMUL3Q IMULQ
-	INCQ JB JCC JE JEQ JGE JGT JHI JLE JLT JMP JNE JNZ JZ LEAL LEAQ MOVBLSX MOVBLZX MOVL MOVQ MOVWLZX NEGL NEGQ NOTQ
+	INCQ JB JCC JE JEQ JGE JGT JHI JLE JLT JMP JNE JNZ JZ LEAL LEAQ MOVBLSX MOVBLZX MOVL MOVQ MOVWLZX NEGL NEGQ NOTL NOTQ
 	ORL ORQ PREFETCHT0 RET SBBQ SHLL SHLQ SHRL SHRQ SUBQ TESTL TESTQ XORL`)
 
 // general is what instructions on general registers need.

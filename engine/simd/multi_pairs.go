@@ -16,7 +16,7 @@ import (
 //	window                   [c0 07 9? ??]   4 bytes, or what of them counts
 //	memory     . . . . . . .  c0 07 . . .    the literal may begin 5 bytes before
 //
-// At every place of memory two things are asked, whichever is cheaper first:
+// At every place of memory these are asked, whichever is cheapest first:
 //
 //	buckets   eight sets of the literals. For each byte of the window a table of
 //	          256 says which of them have such a byte there; is a bucket left
@@ -25,7 +25,8 @@ import (
 //
 // Vectors look up whole tables at once, where registers are large enough to hold
 // them: that is Teddy without its nibbles, so that hundreds of literals still let
-// little through. Others ask the bitmap, which stays in the nearest cache. All
+// little through. Smaller ones do it by nibbles, with twice as many buckets, of
+// which more passes. Others ask the bitmap, which stays in the nearest cache. All
 // this costs more a byte than sampling does, but masks do not multiply what is
 // looked up. It is good as long as few of the pairs are all over memory.
 type pairPart struct {
@@ -39,14 +40,20 @@ type pairPlan struct {
 	bytes [pairWindow][256]byte // by byte of the window: the buckets, a bit each
 	pairs pairBits
 
+	// The same for other buckets, twice as many, eight after the other; by the
+	// low and by the high nibble.
+	nibbles [2][pairWindow][2][16]byte
+
 	// The entries of a pair are entries[first[r]:first[r+1]]; r is how many
 	// pairs in the bitmap are less: those before its word, and those in it.
 	before  [len(pairBits{})]uint16
 	first   []uint32
 	entries []pairEntry
 
+	zeros          bool    // whether a window can be zeros
 	minOff, maxOff int     // of a pair in its literal
 	rate           float64 // at which share of places the buckets are expected to let through
+	nibbleRate     float64 // the same for those by nibbles
 }
 
 // pairEntry is a literal that has the pair.
@@ -91,9 +98,24 @@ const (
 // pairChoice is a literal with its window.
 type pairChoice struct {
 	pairEntry
-	pairs float64             // at which share of places a pair of it is expected
-	rate  float64             // the same for the window
-	sets  [pairWindow]byteSet // the window
+	pairs float64 // at which share of places a pair of it is expected
+	rate  float64 // the same for the window
+
+	sets    [pairWindow]byteSet   // the window
+	nibbles [pairWindow][2]uint16 // those that bytes of the sets have
+}
+
+// noteNibbles sets the nibbles.
+func (c *pairChoice) noteNibbles() {
+	for i := range c.sets {
+		for k, word := range c.sets[i] {
+			for ; word != 0; word &= word - 1 {
+				b := 64*k + bits.TrailingZeros64(word)
+				c.nibbles[i][0] |= 1 << (b & 15)
+				c.nibbles[i][1] |= 1 << (b >> 4)
+			}
+		}
+	}
 }
 
 // newPairChoice chooses the window of literal u: the one that is rarest, and has
@@ -198,6 +220,7 @@ func newPairParts(level Level, set *literalSet, lits []uint32) (split []*pairPar
 	var all []pairChoice
 	for _, u := range lits {
 		if c, ok := newPairChoice(set, u); ok {
+			c.noteNibbles()
 			all = append(all, c)
 		} else {
 			rest = append(rest, u)
@@ -250,6 +273,9 @@ func newPairPartsOf(level Level, set *literalSet, all []pairChoice, n int) (part
 			return nil, 0, err
 		}
 		parts = append(parts, &pairPart{plan, filter})
+		if filter.Level() == AVX2 { // it asks by nibbles
+			plan.rate = plan.nibbleRate
+		}
 		sum += plan.rate
 	}
 	return parts, sum, nil
@@ -263,9 +289,9 @@ var pairFilters = append([]implementation[*pairPlan]{
 
 func (p *pairPart) level() Level { return p.filter.Level() }
 
-// Shape and Len make a filter a Kernel: one that finds the places where a pair
-// of the set stands, and a window of one of the buckets as far as there are
-// bytes behind it. All levels let through the same.
+// Shape and Len make a filter a Kernel: one that finds the places where a window
+// of a literal stands, as far as there are bytes behind its pair. What it may let
+// through beyond the reference is other places where a pair of the set stands.
 func (p *pairPlan) Shape() Shape { return LiteralPairs }
 
 func (p *pairPlan) Len() int { return 2 }
@@ -277,6 +303,7 @@ func newPairPlan(set *literalSet, buckets []pairBucket) *pairPlan {
 	}
 	p := &pairPlan{set: set, minOff: maxPairOff}
 	var items []item
+	var all []pairChoice
 	for k, bucket := range buckets {
 		p.rate += bucket.rate
 		for i, set := range bucket.window {
@@ -286,6 +313,7 @@ func newPairPlan(set *literalSet, buckets []pairBucket) *pairPlan {
 				}
 			}
 		}
+		all = append(all, bucket.lits...)
 		for _, c := range bucket.lits {
 			p.minOff, p.maxOff = min(p.minOff, int(c.off)), max(p.maxOff, int(c.off))
 			for pair := range set.lit(c.lit).pairsAt(int(c.off)) {
@@ -307,6 +335,8 @@ func newPairPlan(set *literalSet, buckets []pairBucket) *pairPlan {
 		p.before[i] = uint16(n)
 		n += bits.OnesCount64(word)
 	}
+	p.fillNibbles(all)
+	p.zeros = p.pairs.has(0)
 	return p
 }
 
@@ -360,6 +390,65 @@ func (b *pairBucket) add(window *[pairWindow]byteSet) {
 		even *= float64(n) / 256
 	}
 	b.rate = usual + evenShare*even
+}
+
+// nibbleBucket is some of the literals by the nibbles of their windows.
+type nibbleBucket struct {
+	nibbles [pairWindow][2]uint16
+	rows    [pairWindow][16]float32 // how often a byte has a low nibble of these and the given high one
+	rate    float64
+}
+
+// fillNibbles puts the literals into the buckets by nibbles.
+func (p *pairPlan) fillNibbles(all []pairChoice) {
+	slices.SortStableFunc(all, func(a, b pairChoice) int { return cmp.Compare(b.rate, a.rate) })
+	var buckets [2 * pairBuckets]nibbleBucket
+	for _, c := range all {
+		best, least := 0, 0.
+		var merged nibbleBucket
+		for b := range buckets {
+			with := buckets[b]
+			with.add(&c.nibbles)
+			if more := with.rate - buckets[b].rate; b == 0 || more < least {
+				best, least, merged = b, more, with
+			}
+		}
+		buckets[best] = merged
+		p.nibbleRate += least
+	}
+	for b := range buckets {
+		for i := range buckets[b].nibbles {
+			for j, set := range buckets[b].nibbles[i] {
+				for ; set != 0; set &= set - 1 {
+					p.nibbles[b/pairBuckets][i][j][bits.TrailingZeros16(set)] |= 1 << (b % pairBuckets)
+				}
+			}
+		}
+	}
+}
+
+// add lets the bucket let through windows of these nibbles.
+func (b *nibbleBucket) add(nibbles *[pairWindow][2]uint16) {
+	b.rate = 1
+	even := 1.
+	for i := range nibbles {
+		for more := nibbles[i][0] &^ b.nibbles[i][0]; more != 0; more &= more - 1 {
+			low := bits.TrailingZeros16(more)
+			for high := range b.rows[i] {
+				b.rows[i][high] += byteRate[high<<4|low]
+			}
+		}
+		for j := range nibbles[i] {
+			b.nibbles[i][j] |= nibbles[i][j]
+		}
+		sum := float32(0)
+		for set := b.nibbles[i][1]; set != 0; set &= set - 1 {
+			sum += b.rows[i][bits.TrailingZeros16(set)]
+		}
+		b.rate *= float64(sum)
+		even *= float64(bits.OnesCount16(b.nibbles[i][0])*bits.OnesCount16(b.nibbles[i][1])) / 256
+	}
+	b.rate += evenShare * even
 }
 
 // windowAt says whether a bucket may have a window at b[t:].

@@ -2,41 +2,59 @@
 
 package simd
 
-// pairsAssembled is the filter of multi_pairs_amd64.s.
+// pairsAssembled is the filters of multi_pairs_amd64.s.
 var pairsAssembled = []implementation[*pairPlan]{
-	{level: AVX512, only: "VBMI", needs: pairsVBMINeeds, make: newPairVBMI},
+	{level: AVX2, only: "some hundreds", needs: pairsAVX2Needs, make: newPairAVX2},
+	{level: AVX512, only: "some hundreds", needs: pairsVBMINeeds, make: newPairVBMI},
 }
 
-// pairsVBMINeeds is every CPU feature that the instructions of the filter need.
-var pairsVBMINeeds = features{fAVX, fAVX512F, fAVX512BW, fAVX512VBMI, fAVX512VBMI2, fPOPCNT}
+// Every CPU feature that the instructions of each filter need.
+var (
+	pairsAVX2Needs = features{fAVX, fAVX2, fBMI1, fPOPCNT}
+	pairsVBMINeeds = features{fAVX, fAVX512F, fAVX512BW, fAVX512VBMI, fAVX512VBMI2, fPOPCNT}
+)
+
+//go:noescape
+func scanPairsAVX2(st *pairState)
 
 //go:noescape
 func scanPairsVBMI(st *pairState)
 
 // pairState is what the assembly is handed.
 type pairState struct {
-	blk    block
-	tables *[pairWindow][256]byte
-	zeros  bool // whether a window can be zeros
+	blk     block
+	bytes   *[pairWindow][256]byte
+	nibbles *[2][pairWindow][2][16]byte
+	zeros   bool // whether a window can be zeros
 }
 
-// pairVBMI asks the buckets first.
-type pairVBMI struct{ *pairPlan }
+// pairAsm asks buckets first: those by nibbles, or the others.
+type pairAsm struct {
+	*pairPlan
+	of Level
+}
+
+func newPairAVX2(p *pairPlan) Kernel {
+	if p.nibbleRate > maxBucketRate {
+		return nil
+	}
+	return pairAsm{p, AVX2}
+}
 
 func newPairVBMI(p *pairPlan) Kernel {
 	if p.rate > maxBucketRate {
 		return nil
 	}
-	return pairVBMI{p}
+	return pairAsm{p, AVX512}
 }
 
-func (pairVBMI) Level() Level { return AVX512 }
+func (k pairAsm) Level() Level { return k.of }
 
 // Scan leaves to Go the last starts, where there is less than a vector and the
 // rest of a window.
-func (k pairVBMI) Scan(dst []uint32, b []byte, from, to int) (n, next int) {
+func (k pairAsm) Scan(dst []uint32, b []byte, from, to int) (n, next int) {
 	end := clip(dst, b, from, to, k.Len())
-	st := pairState{tables: &k.bytes, zeros: k.windowAt(make([]byte, pairWindow), 0)}
+	st := pairState{bytes: &k.bytes, nibbles: &k.nibbles, zeros: k.zeros}
 	blk := &st.blk
 	if !blk.begin(dst, b, from, end) {
 		return 0, to
@@ -44,7 +62,11 @@ func (k pairVBMI) Scan(dst []uint32, b []byte, from, to int) (n, next int) {
 	for wide := min(end, len(b)-pairWindow+1); blk.pos+64 <= wide && blk.cap-blk.n >= slack; {
 		blk.end = min(wide, blk.pos+asmBlock)
 		n := blk.n
-		scanPairsVBMI(&st)
+		if k.of == AVX2 {
+			scanPairsAVX2(&st)
+		} else {
+			scanPairsVBMI(&st)
+		}
 		blk.n = n + k.keepPairs(b, dst[n:blk.n])
 	}
 	if blk.cap-blk.n < slack {

@@ -44,3 +44,40 @@ func TestGramsNoGather(t *testing.T) {
 		}
 	}
 }
+
+// Teddy for AVX2 reports what the reference does whether it looks at two bytes
+// first or not, which else depends on how rare they are.
+func TestTeddyTwoFirst(t *testing.T) {
+	if err := teddyAVX2Needs.check(AVX2); err != nil {
+		t.Skip(err)
+	}
+	rng := rand.New(rand.NewPCG(25, 26))
+	for _, letters := range []string{"abcdefghijklmnopqrstuvwxyz0123456789", "ab\x00", "\x00\x00\x00\x00\x00\x00a"} {
+		for _, count := range []int{1, 3, 20} {
+			var lits [][]byte
+			for range count {
+				lits = append(lits, letter(rng, letters, 3+rng.IntN(4)))
+			}
+			set := newLiteralSet(Plain(lits...), 0)
+			var all []uint32
+			for u := range set.lits {
+				all = append(all, uint32(u))
+			}
+			p := newTeddyPlan(set, all)
+			b := letter(rng, letters, 3000)
+			for at := 0; at < len(b)-8; at += rng.IntN(60) {
+				copy(b[at:], lits[rng.IntN(count)])
+			}
+			for n := 0; n < len(b); n += 1 + n/4 {
+				for from := range 40 {
+					want := scanAll(t, newTeddyRef(p), b[:n], from, n, MinDst)
+					for _, two := range []bool{false, true} {
+						k := newTeddyAVX2(p).(*teddyAsm)
+						k.st.two = two
+						same(t, scanAll(t, k, b[:n], from, n, MinDst), want, "%q: %d bytes from %d, two first: %v", lits, n, from, two)
+					}
+				}
+			}
+		}
+	}
+}

@@ -43,6 +43,10 @@ const (
 	// that sampled grams would take instead. Measured on the memory of a
 	// machine and on made-up memory, where the two are equally fast.
 	teddyRate = 2e-4
+
+	// maxRateOfTwo is how often the first two bytes of windows may be expected
+	// for them to be looked at before the third.
+	maxRateOfTwo = 5e-5
 )
 
 // teddyPlan is what the filters share, and what is behind them.
@@ -54,6 +58,7 @@ type teddyPlan struct {
 	buckets        [teddyBuckets][]teddyLiteral
 	minOff, maxOff int // of a window in its literal
 	rate           float64
+	rateOfTwo      float64 // the same for the first two bytes of a window
 }
 
 // teddyLiteral is a literal in its bucket.
@@ -232,6 +237,9 @@ func (p *teddyPlan) fill(all []teddyChoice) {
 		p.buckets[best] = append(p.buckets[best], l.teddyLiteral)
 	}
 	for bucket, windows := range sets {
+		if len(p.buckets[bucket]) > 0 {
+			p.rateOfTwo += windowRate(windows[:2])
+		}
 		for i, window := range windows {
 			for c := range 256 {
 				if window.has(byte(c)) {

@@ -30,6 +30,7 @@ type teddyState struct {
 	found [groupSize]byte // results of several vectors
 	after [2][32]byte     // A and B of zeros behind zeros
 	zeros bool            // whether a window can end with a zero
+	two   bool            // whether the first two bytes of a window are rare
 }
 
 type teddyAsm struct {
@@ -44,7 +45,11 @@ func newTeddyAVX512(p *teddyPlan) Kernel { return newTeddyAsm(p, AVX512) }
 
 func newTeddyAsm(p *teddyPlan, of Level) Kernel {
 	const last = 2 * (teddyWindow - 1)
-	k := &teddyAsm{p, of, teddyState{tables: p.tables, zeros: p.tables[last][0]&p.tables[last+1][0] != 0}}
+	k := &teddyAsm{p, of, teddyState{
+		tables: p.tables,
+		zeros:  p.tables[last][0]&p.tables[last+1][0] != 0,
+		two:    p.rateOfTwo <= maxRateOfTwo,
+	}}
 	a := p.tables[0][0] & p.tables[1][0]
 	for i := range k.st.after[0] {
 		k.st.after[0][i] = a

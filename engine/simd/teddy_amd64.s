@@ -15,7 +15,8 @@
 // What is left in C is the buckets that may have a window here, which began
 // two bytes before. Vectors are aligned; what moves on from the end of one to
 // the beginning of the next is kept. AVX-512 looks at eight vectors, 512
-// bytes, before it asks whether there was anything; AVX2 at four, 128 bytes.
+// bytes, before it asks whether there was anything; AVX2 at four, 128 bytes, and
+// at C only where there is anything in B, if that is rare.
 //
 // Before the first start and behind the last, memory is not read: by masks with
 // AVX-512; AVX2 leaves the ends to Go.
@@ -303,6 +304,23 @@ full512:
 	VPOR       Y13, Y7, Y7              \
 	VMOVDQU    Y13, (teddyState_found+off)(DI)
 
+// TWO256 is MASKS256 without the third byte: B is left in Y11 and noted in Y7.
+#define TWO256(off, PA, A) \
+	VMOVDQA    off(SI)(R8*1), Y15       \
+	VPAND      Y15, Y0, Y12             \
+	VPSRLW     $4, Y15, Y15             \
+	VPAND      Y15, Y0, Y15             \
+	VPSHUFB    Y12, Y1, A               \
+	VPSHUFB    Y15, Y2, Y14             \
+	VPAND      Y14, A, A                \
+	VPSHUFB    Y12, Y3, Y11             \
+	VPSHUFB    Y15, Y4, Y14             \
+	VPAND      Y14, Y11, Y11            \
+	VPERM2I128 $0x21, A, PA, Y14        \
+	VPALIGNR   $15, Y14, A, Y14         \ // A, one byte on
+	VPAND      Y14, Y11, Y11            \
+	VPOR       Y11, Y7, Y7
+
 // MANY8 stores the offsets for the low 8 bits of BX, those of Y13 plus the
 // lane, and moves on to the next 8. AX is compress8, Y12 eight everywhere.
 #define MANY8 \
@@ -350,6 +368,21 @@ next256:
 	JZ         zeros256
 
 look256:
+	CMPB    teddyState_two(DI), $0
+	JE      whole256
+	VMOVDQA Y9, Y7 // the end of it may be the beginning of a window
+	TWO256(0, Y8, Y10)
+	TWO256(32, Y10, Y13)
+	TWO256(64, Y13, Y10)
+	TWO256(96, Y10, Y13)
+	VPTEST  Y7, Y7
+	JNZ     whole256
+	VMOVDQA Y13, Y8
+	VMOVDQA Y11, Y9
+	MOVQ    R13, R8
+	JMP     next256
+
+whole256:
 	VPXOR Y7, Y7, Y7
 	MASKS256(0, Y8, Y9, Y10, Y11)
 	MASKS256(32, Y10, Y11, Y8, Y9)

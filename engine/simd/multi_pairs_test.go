@@ -1,6 +1,7 @@
 package simd
 
 import (
+	"bytes"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -198,6 +199,41 @@ func TestPairFilters(t *testing.T) {
 		}
 		if found == 0 {
 			t.Errorf("%d literals: nothing is let through", c.n)
+		}
+	}
+}
+
+// One window at a time, among zeros and others, at every phase.
+func TestPairPhases(t *testing.T) {
+	lits := []Lit{{Bytes: []byte("\x00\x81")}, {Bytes: []byte("\x91\x81\x00\x00")}, {[]byte("\x71\x61\x00\x51"), []byte("\xff\xff\x00\xff")}}
+	var all []pairChoice
+	set := newLiteralSet(lits, 0)
+	for u := range set.lits {
+		c, ok := newPairChoice(set, uint32(u))
+		if !ok {
+			t.Fatal("no pair")
+		}
+		c.noteNibbles()
+		all = append(all, c)
+	}
+	p := newPairPlan(set, intoBuckets(all, pairBuckets))
+	for at := range 600 {
+		for _, filler := range []byte{0, 0x55, 0x81} {
+			for _, lit := range lits {
+				b := bytes.Repeat([]byte{filler}, 700)
+				copy(b[at:], lit.Bytes)
+				for _, l := range here()[1:] {
+					k, err := choose(l, pairFilters, p)
+					if err != nil {
+						t.Fatal(err)
+					}
+					want := scanAll(t, newPairRef(p), b, 0, len(b), MinDst)
+					if len(want) == 0 {
+						t.Fatalf("%x at %d is not found", lit.Bytes, at)
+					}
+					same(t, p.only(t, scanAll(t, k, b, 0, len(b), MinDst), want, b), want, "%s: %x at %d, among %x", l, lit.Bytes, at, filler)
+				}
+			}
 		}
 	}
 }

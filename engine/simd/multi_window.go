@@ -86,10 +86,15 @@ func (p *gramPlan) wildWindow(l gramLiteral) int {
 // gramRate is how often a gram may be expected in memory, from how often its
 // bytes are there: more often after themselves, and text after text.
 func (p *gramPlan) gramRate(gram []byte) float32 {
-	last := gram[0]
-	rate := byteRate[last]
+	rates, fold := &byteRate, byte(p.fold)
+	if fold != 0 {
+		rates = &foldedRate
+	}
+	last := gram[0] | fold
+	rate := rates[last]
 	for _, c := range gram[1:] {
-		r := byteRate[c]
+		c |= fold
+		r := rates[c]
 		switch {
 		case c == last:
 			r = max(r, 0.25)
@@ -105,6 +110,14 @@ func (p *gramPlan) gramRate(gram []byte) float32 {
 var byteRate = func() (t [256]float32) {
 	for c, f := range frequency {
 		t[c] = float32(f) / 65536
+	}
+	return t
+}()
+
+// foldedRate is the same for bytes in which bit 5 does not count.
+var foldedRate = func() (t [256]float32) {
+	for c := range t {
+		t[c] = byteRate[c|0x20] + byteRate[c&^0x20]
 	}
 	return t
 }()

@@ -188,6 +188,7 @@ func TestViewClicks(t *testing.T) {
 	browser := clickTools(t)
 	many := graphOf(t)
 	t.Run("small", func(t *testing.T) {
+		t.Parallel()
 		b, err := makeCore("0x1000 rw- /usr/bin/prog 0020000000000000 0820000000000000\n0x2000 rw- heap 0010000000000000 0000000000000000 0810000000000000")
 		if err != nil {
 			t.Fatal(err)
@@ -199,9 +200,18 @@ func TestViewClicks(t *testing.T) {
 		vscan(t, []int{0}, "graph", "build", filepath.Join(dir, "core"), "-o", filepath.Join(dir, "g"))
 		clicks(t, browser, "small", filepath.Join(dir, "g"), heatBytes)
 	})
-	t.Run("many", func(t *testing.T) { clicks(t, browser, "many", many, heatBytes) })
-	t.Run("vague", func(t *testing.T) { clicks(t, browser, "vague", many, 60_000) })
-	t.Run("python", func(t *testing.T) { clicks(t, browser, "python", pythonGraph(t), heatBytes) })
+	t.Run("many", func(t *testing.T) {
+		t.Parallel()
+		clicks(t, browser, "many", many, heatBytes)
+	})
+	t.Run("vague", func(t *testing.T) {
+		t.Parallel()
+		clicks(t, browser, "vague", many, 60_000)
+	})
+	t.Run("python", func(t *testing.T) {
+		t.Parallel()
+		clicks(t, browser, "python", pythonGraph(t), heatBytes)
+	})
 }
 
 // pythonGraph is the graph of a Python process.

@@ -43,7 +43,7 @@ dark.addEventListener("change", () => painters.forEach(f => f()));
   addEventListener("resize", () => { if (room() !== width) { width = room(); painters.forEach(f => f()); } });
 }
 
-for (const [k, v] of D.facts) { const d = el("div"); d.append(el("dt", k), el("dd", v.replace(/\d{5,}/g, n => BigInt(n).toLocaleString("en")))); $("facts").append(d); }
+for (const [k, v] of D.facts) { const d = el("div"); d.append(el("dt", k), el("dd", v.replace(/\d{4,}/g, n => BigInt(n).toLocaleString("en")))); $("facts").append(d); }
 for (const n of D.notes || []) $("notes").append(el("p", n, "note"));
 
 // The axes: stretches of memory, side by side.
@@ -156,7 +156,11 @@ const weights = [0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4];
   const read = (i, level, x, y) => {
     const count = tree.count[i];
     if (count === 1) {
-      for (let l = oneLevel(level); level > l; level--) { const q = take(2); x = 2 * x + (q & 1); y = 2 * y + (q >> 1); }
+      for (let k = level - oneLevel(level); k > 0;) {
+        const s = Math.min(k, 12), q = take(2 * s);
+        for (let b = 2 * s - 2; b >= 0; b -= 2) { x = 2 * x + (q >> b & 1); y = 2 * y + (q >> b + 1 & 1); }
+        k -= s;
+      }
       tree.oneX[ones] = x; tree.oneY[ones] = y; tree.kid[i] = -1 - ones++;
       return;
     }
@@ -195,24 +199,24 @@ function each(level, x0, y0, w, h, f) {
 let showPair = () => {};
 {
   const canvas = $("heatMap"), n = Math.max(1, Math.ceil(H.pages / H.unit));
-  // view: zoom z means that 2^z squares share a pixel of the canvas, or that a
-  // square has 2^−z pixels on a side; x and y are the first that show, in points:
-  // squares of 2^max(z, 0).
-  let view = { z: 0, x: 0, y: 0 }, whole = 0, side = 0, left = 0, top = 0, mark = [0, 0], shown = null;
-  const level = () => Math.max(view.z, 0), scale = () => 2 ** Math.max(-view.z, 0);
+  // view: at zoom z ≥ 0, a point is 2^z squares on a side, and has some pixels of
+  // the canvas, 1 to 2; below 0, it is a square, and has 2^−z times as many. x and
+  // y are the first point that shows.
+  let view = { z: 0, x: 0, y: 0 }, whole = 0, side = 0, fit = 1, left = 0, top = 0, mark = [0, 0], shown = null;
+  const level = () => Math.max(view.z, 0), scale = () => fit * 2 ** Math.max(-view.z, 0);
   const points = () => Math.min(Math.ceil(side / scale()), total());
   const total = () => Math.ceil(n / 2 ** level());
   const least = () => Math.min(whole, -5);
   const clampView = () => {
     view.z = clamp(view.z, least(), whole);
-    const last = Math.max(0, total() - Math.floor(side / scale()));
+    const last = view.z === whole ? 0 : Math.max(0, total() - Math.floor(side / scale()));
     view.x = clamp(Math.round(view.x), 0, last); view.y = clamp(Math.round(view.y), 0, last);
   };
   const layout = () => {
     const r = pixels(), label = Math.round(clamp(room() * .13, 60, 120));
     const free = Math.floor(Math.min(room() - label - 2, room() > 1000 ? 720 : 860) * r), was = whole;
     for (whole = -12; n / 2 ** whole > free; whole++);
-    side = Math.max(1, Math.ceil(n / 2 ** whole));
+    side = Math.max(free, 1); fit = side / (n / 2 ** whole);
     left = top = Math.round(label * r);
     canvas.width = left + side + 1; canvas.height = top + side + 1;
     canvas.style.width = canvas.width / r + "px"; canvas.style.height = canvas.height / r + "px";
@@ -242,15 +246,15 @@ let showPair = () => {};
     const empty = pack(card), table = [];
     for (let k = 0; k <= 255; k++) table.push(pack(colour(k / 255)));
     for (let i = 0; i < sums.length; i++) data[i] = sums[i] ? table[Math.round(shade(sums[i], max) * 255)] : empty;
-    if (px === 1) for (const [x, y, of, n] of vague) { // every other diagonal
+    if (px < 4) for (const [x, y, of, n] of vague) { // some diagonals
       const s = 2 ** (of - l), k = table[Math.round(shade(n / (s * s), max) * 255)], x1 = Math.min((x + 1) * s - view.x, w), y1 = Math.min((y + 1) * s - view.y, w);
-      for (let v = Math.max(y * s - view.y, 0); v < y1; v++) for (let u = Math.max(x * s - view.x, 0); u < x1; u++) if (s < 4 || !(u + v + view.x + view.y & 3)) data[v * w + u] = k;
+      for (let v = Math.max(y * s - view.y, 0); v < y1; v++) for (let u = Math.max(x * s - view.x, 0); u < x1; u++) if (!(u + v + view.x + view.y & (s < 4 ? 1 : 3))) data[v * w + u] = k;
     }
     const sheet = document.createElement("canvas"); sheet.width = sheet.height = w; sheet.getContext("2d").putImageData(image, 0, 0);
     c.save(); c.beginPath(); c.rect(left, top, side, side); c.clip();
     c.imageSmoothingEnabled = false; c.drawImage(sheet, left, top, w * px, w * px);
     const hatch = document.createElement("canvas"), hc = hatch.getContext("2d");
-    if (px > 1 && vague.length) {
+    if (px >= 4 && vague.length) {
       hatch.width = hatch.height = 8; hc.strokeStyle = styleOf("--dim"); hc.lineWidth = 1;
       hc.beginPath(); for (const d of [-8, 0, 8]) { hc.moveTo(d, 8); hc.lineTo(d + 8, 0); } hc.stroke();
       const pattern = c.createPattern(hatch, "repeat");
@@ -313,8 +317,8 @@ let showPair = () => {};
   };
   const tellView = () => {
     const { l, w, sums, vague, sum } = shown, p = unit(), partly = vague.length && view.z < whole ? "at most " : "";
-    $("heatView").textContent = `A point is ${pagesText(p)}. ${view.z === whole ? "All memory: " : "In view: "}${partly}${plural(sum, "reference")}` +
-      (view.z === whole ? "." : ` from ${spanOf(view.y * p, w * p)} to ${spanOf(view.x * p, w * p)}.`);
+    $("heatView").textContent = `A point is ${pagesText(p)}.\n${view.z === whole ? "All memory: " : ""}${partly}${plural(sum, "reference")}` +
+      (view.z === whole ? "" : `\nfrom ${spanOf(view.y * p, w * p)}\nto ${spanOf(view.x * p, w * p)}`);
     const best = [];
     for (let i = 0; i < sums.length; i++) {
       if (!sums[i] || best.length === 20 && sums[i] <= best[19][0]) continue;
@@ -441,7 +445,7 @@ let showPair = () => {};
     const y = middle(from, view.y), x = middle(to, view.x);
     const most = Math.max(...[from, to].map(g => g ? (g.to - g.from) / H.unit : 1));
     let z = least();
-    while (z < whole && most / 2 ** z > side) z++;
+    while (z < whole && most * fit / 2 ** z > side) z++;
     if (from) mark[0] = Math.floor(from.from / H.unit);
     if (to) mark[1] = Math.floor(to.from / H.unit);
     show(z, y, x);

@@ -35,6 +35,8 @@ function fitted(c, s, width) {
   while (s.length > 1 && c.measureText(s + "…").width > width) s = s.slice(0, -1);
   return s + "…";
 }
+// margin is the width that names need, within limits.
+const margin = (names, lo, hi) => Math.round(clamp(names.reduce((n, s) => Math.max(n, s.length), 0) * 7.3 + 14, lo, Math.max(lo, hi)));
 // Whatever is drawn for a width and a colour scheme is drawn again for others.
 const painters = [];
 dark.addEventListener("change", () => painters.forEach(f => f()));
@@ -90,7 +92,7 @@ const regionText = r => r.first ? `${r.name} at ${r.first} ${r.perm}` : r.name;
   const max = M.reduce((a, b) => Math.max(a, b), 1);
   let at = [0, 0], label = 0, cell = 0;
   const draw = () => {
-    label = Math.round(clamp(room() * .2, 60, 210));
+    label = margin(R.map(r => r.name), 40, Math.min(room() * .2, 210));
     cell = clamp(Math.floor((room() - label - 4) / Math.max(NR, 1)), 2, Math.max(16, Math.min(40, Math.floor(760 / Math.max(NR, 1)))));
     const size = label + cell * NR + 2, c = sized(canvas, size, size);
     c.fillStyle = styleOf("--bg"); c.fillRect(0, 0, size, size);
@@ -213,8 +215,8 @@ let showPair = () => {};
     view.x = clamp(Math.round(view.x), 0, last); view.y = clamp(Math.round(view.y), 0, last);
   };
   const layout = () => {
-    const r = pixels(), label = Math.round(clamp(room() * .13, 60, 120));
-    const free = Math.floor(Math.min(room() - label - 2, room() > 1000 ? 720 : 860) * r), was = whole;
+    const r = pixels(), label = margin(groups.map(g => g.name), 40, Math.min(room() * .13, 130));
+    const free = Math.floor(Math.min(room() - label - 2, room() > 1000 ? 720 : 860, Math.max(n * 48, 240)) * r), was = whole;
     for (whole = -12; n / 2 ** whole > free; whole++);
     side = Math.max(free, 1); fit = side / (n / 2 ** whole);
     left = top = Math.round(label * r);
@@ -543,7 +545,7 @@ let showPair = () => {};
   const order = ["target", "root", "chain", "near"];
   const first = N.map((d, i) => i).sort((a, b) => order.indexOf(N[a].role) - order.indexOf(N[b].role) || N[a].hops - N[b].hops || a - b);
   let box = [-300, -200, 600, 400];
-  const home = () => { if (P.length) { const xs = P.map(p => p.x), ys = P.map(p => p.y), x = Math.min(...xs) - 40, y = Math.min(...ys) - 30; box = [x, y, Math.max(...xs) - x + 160, Math.max(...ys) - y + 30]; } };
+  const home = () => { if (P.length) { const xs = P.map(p => p.x), ys = P.map(p => p.y), x = Math.min(...xs) - 40, y = Math.min(...ys) - 30; const w = Math.max(...xs) - x + 160, h = Math.max(...ys) - y + 30, more = [Math.max(0, 700 - w), Math.max(0, 360 - h)]; box = [x - more[0] / 2, y - more[1] / 2, w + more[0], h + more[1]]; } };
   // names writes the names for which there is room, in letters that are as large
   // on the screen whatever the zoom; those that matter first.
   const names = () => {

@@ -171,6 +171,7 @@ async function main() {
   const nodes = page.locator("#net g[tabindex]");
   const shown = await nodes.count();
   want(shown > 0 && (await text("pictureText")).startsWith(`${shown} piece`), `${shown} pieces: ${await text("pictureText")}`);
+  want(await page.locator("#net g.target").count() === 1, "the target is not in the picture");
   for (let i = 0; i < Math.min(shown, 5); i++) {
     await nodes.nth(i).focus();
     want((await text("netSay")).includes("link"), `a piece says ${await text("netSay")}`);

@@ -217,7 +217,7 @@ let showPair = () => {};
   const layout = () => {
     const r = pixels(), label = margin(groups.map(g => g.name), 40, Math.min(room() * .13, 130));
     const free = Math.floor(Math.min(room() - label - 2, room() > 1000 ? 720 : 860, Math.max(n * 48, 240)) * r), was = whole;
-    for (whole = -12; n / 2 ** whole > free; whole++);
+    for (whole = -12; n / 2 ** whole > Math.max(free, 1) && whole < 60; whole++);
     side = Math.max(free, 1); fit = side / (n / 2 ** whole);
     left = top = Math.round(label * r);
     canvas.width = left + side + 1; canvas.height = top + side + 1;

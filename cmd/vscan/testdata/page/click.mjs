@@ -6,6 +6,8 @@ import { chromium } from "playwright-core";
 
 const task = JSON.parse(readFileSync(process.argv[2], "utf8"));
 let bad = 0;
+let part = "start";
+setTimeout(() => { console.log(`WRONG it hangs: ${part}`); process.exit(1); }, 150000).unref();
 const wrong = text => { bad++; console.log("WRONG " + text); };
 const want = (ok, text) => { if (!ok) wrong(text); };
 
@@ -18,7 +20,7 @@ page.on("console", m => { if (m.type() === "error" || m.type() === "warning") wr
 page.on("pageerror", e => wrong(`error: ${e.stack}`));
 
 const text = async id => (await page.textContent("#" + id)).trim();
-const shot = async name => { if (task.shots) await page.screenshot({ path: `${task.shots}-${name}.png`, fullPage: true, timeout: 10000 }).catch(e => console.log(`no picture ${name}: ${e.message}`)); };
+const shot = async name => { if (task.shots) part = `picture ${name}`; if (task.shots) await page.screenshot({ path: `${task.shots}-${name}.png`, fullPage: true, timeout: 10000 }).catch(e => console.log(`no picture ${name}: ${e.message}`)); };
 const settle = () => page.waitForTimeout(250); // what is in view is told with a delay
 const number = s => Number(s.replaceAll(",", ""));
 // colours counts the colours of a canvas, and tells the first pixel's.
@@ -42,6 +44,7 @@ async function main() {
   want((await text("facts")).includes(task.edges.toLocaleString("en")), `facts ${await text("facts")}`);
 
   // Region × region: mouse, keyboard, table.
+  part = "Region × region";
   await page.focus("#matrixMap");
   const first = await text("matrixSay");
   want(/: [\d,]+ references?$/.test(first), `matrix says ${first}`);
@@ -68,6 +71,7 @@ async function main() {
   want(await page.evaluate(() => document.activeElement.id) === "heatMap", "Enter in the matrix does not lead to the heat map");
 
   // Page × page: all, down to one page by keyboard, by buttons, by mouse.
+  part = "Page × page";
   await page.keyboard.press("0");
   await settle();
   want((await text("heatView")).includes(`All memory: ${task.edges.toLocaleString("en")} reference`), `the heat map says ${await text("heatView")}`);
@@ -120,6 +124,7 @@ async function main() {
   await page.mouse.dblclick(middle[0], middle[1]);
 
   // Cells, one by one, against the graph.
+  part = "Cells";
   for (const c of task.cells) {
     const pick = async (id, region) => {
       const value = await page.$eval("#" + id, (s, r) => [...s.options].find(o => o.textContent.endsWith(`(${r})`))?.value, region);
@@ -140,6 +145,7 @@ async function main() {
   await page.click("#zoomAll");
 
   // The strip.
+  part = "The strip";
   await page.focus("#stripMap");
   await page.keyboard.press("Home");
   const start = await text("stripSay");
@@ -151,6 +157,7 @@ async function main() {
   want(/references?$/.test(await text("stripSay")), `the strip says ${await text("stripSay")}`);
 
   // Tables and their search.
+  part = "Tables and their search";
   const body = () => page.$$eval("#topTable tbody tr", t => t.map(r => [...r.children].map(d => d.textContent)));
   let table = await body();
   want(table.length === task.targets && number(table[0][0]) === task.topEdges && table[0][1] === task.topAddr, `the table of addresses begins with ${table[0]}`);
@@ -168,6 +175,7 @@ async function main() {
   }
 
   // The neighbourhood.
+  part = "The neighbourhood";
   const nodes = page.locator("#net g[tabindex]");
   const shown = await nodes.count();
   want(shown > 0 && (await text("pictureText")).startsWith(`${shown} piece`), `${shown} pieces: ${await text("pictureText")}`);
@@ -189,6 +197,7 @@ async function main() {
   await page.focus("#net"); await page.keyboard.press("0");
 
   // Chains.
+  part = "Chains";
   const chains = page.locator("#chainTable button");
   want(await chains.count() === task.chains, `${await chains.count()} chains, want ${task.chains}`);
   for (let i = 0; i < Math.min(task.chains, 4); i++) {
@@ -199,6 +208,7 @@ async function main() {
   want(task.chains > 0 || (await text("chainTable")).includes("No chain"), "that there is no chain is not said");
 
   // Everything that has the focus has a name, and can be reached by Tab.
+  part = "Everything that has the focus has a name";
   const cdp = await context.newCDPSession(page);
   const { nodes: ax } = await cdp.send("Accessibility.getFullAXTree");
   let named = 0;
@@ -213,6 +223,7 @@ async function main() {
   for (const id of ["matrixMap", "zoomIn", "heatFrom", "heatMap", "stripMap"]) want(reached.has(id), `Tab does not reach ${id}`);
 
   // Dark and light, wide and narrow, coarse and fine pixels.
+  part = "Dark and light";
   const light = await colours("heatMap");
   await page.emulateMedia({ colorScheme: "dark" });
   await settle();

@@ -15,6 +15,7 @@
 //	Graph.To              who refers to a range of addresses
 //	Graph.From            what a range of addresses refers to
 //	Graph.Info, Graph.Top density, region × region counts, most referenced
+//	Graph.PageCells       page × page counts
 //	Graph.Forward         the edges by source: what chains and reach work on
 //	Forward.Chains        chains of pointers from roots to a target
 //	Forward.Reach         what roots reach, and what nobody refers to

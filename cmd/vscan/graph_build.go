@@ -101,6 +101,7 @@ written beside the image.`,
 }
 
 func (a *app) buildGraph(cmd *cobra.Command, f *searchFlags, arg, out string, from, to *endList, o graph.Options) error {
+	f.image.once = true
 	t, err := f.image.open(arg)
 	if err != nil {
 		return err

@@ -184,6 +184,7 @@ func (a *app) search(ctx context.Context, f *searchFlags, pats []patterns.Patter
 
 func (a *app) searchImage(ctx context.Context, f *searchFlags, pats []patterns.Pattern, arg string, rep reporter, o *outcome) error {
 	opening := time.Now()
+	f.image.once = true
 	t, err := f.image.open(arg)
 	if err != nil {
 		return err

@@ -24,6 +24,8 @@ type imageFlags struct {
 	word         string // "", "4" or "8"
 	endian       string // "", "little" or "big"
 	noMmap       bool
+
+	once bool // no flag: whether the command goes through the image once
 }
 
 func (f *imageFlags) register(cmd *cobra.Command) {
@@ -120,7 +122,7 @@ func (t *target) assume(f *imageFlags) error {
 
 // lay opens a layer and adds it to the space.
 func (t *target) lay(f *imageFlags, flag string, l layer, add func(*engine.Space, ...engine.Mapping) (*engine.Space, error)) error {
-	opt := image.Options{NoMmap: f.noMmap}
+	opt := image.Options{NoMmap: f.noMmap, Once: f.once}
 	if f.format == "raw" {
 		opt.Format = "raw" // it speaks of the layers too
 	}
@@ -138,7 +140,7 @@ func (t *target) lay(f *imageFlags, flag string, l layer, add func(*engine.Space
 }
 
 func (f *imageFlags) openImage(arg string) (*image.Image, error) {
-	opt := image.Options{Format: f.format, Space: f.space, NoMmap: f.noMmap}
+	opt := image.Options{Format: f.format, Space: f.space, NoMmap: f.noMmap, Once: f.once}
 	if arg == "-" {
 		return nil, errors.New("-: an image is searched out of order and cannot come from a pipe; save it to a file first (./- is the file of that name)")
 	}

@@ -19,9 +19,10 @@ import (
 type fileSource struct {
 	path   string
 	file   *os.File
-	size   uint64 // in bytes, when it was opened
-	device bool   // a block device, whose size never changes
-	data   []byte // the mapped file, or nil
+	size   uint64  // in bytes, when it was opened
+	device bool    // a block device, whose size never changes
+	data   []byte  // the mapped file, or nil
+	behind *behind // nil where nothing is let go
 
 	asked   sync.Once
 	copying bool // see copies
@@ -120,6 +121,9 @@ func (f *fileSource) View(buf []byte, off uint64, n int) ([]byte, error) {
 		if off >= uint64(len(f.data)) {
 			return nil, f.unreadable(off, io.ErrUnexpectedEOF)
 		}
+		if f.behind != nil && n >= largeView {
+			f.behind.at(off)
+		}
 		rest := f.data[off:]
 		if n > len(rest) {
 			return rest, f.unreadable(off+uint64(len(rest)), io.ErrUnexpectedEOF)
@@ -163,6 +167,10 @@ func (f *fileSource) Size() uint64 {
 // Close unmaps and closes the file.
 func (f *fileSource) Close() error {
 	var err error
+	if f.behind != nil {
+		f.behind.close()
+		f.behind = nil
+	}
 	if f.data != nil {
 		err = unmapFile(f.data)
 		f.data = nil
@@ -170,14 +178,19 @@ func (f *fileSource) Close() error {
 	return errors.Join(err, f.file.Close())
 }
 
-// mapMemory maps the file into memory. Where that fails it stays as it is, to
-// be read call by call.
-func (f *fileSource) mapMemory() {
-	if f.size > math.MaxInt {
+// mapMemory maps the file into memory, as the options have it. Where that
+// fails it stays as it is, to be read call by call.
+func (f *fileSource) mapMemory(o Options) {
+	if o.NoMmap || f.size > math.MaxInt {
 		return
 	}
-	if data, err := mapFile(f.file, int(f.size)); err == nil {
-		f.data = data
+	data, err := mapFile(f.file, int(f.size))
+	if err != nil {
+		return
+	}
+	f.data = data
+	if o.Once && f.size > 2*behindStep {
+		f.behind = newBehind(data)
 	}
 }
 

@@ -43,6 +43,11 @@ type Options struct {
 	// NoMmap reads the file call by call instead of mapping it into memory.
 	NoMmap bool
 
+	// Once says that the image is gone through once, about in order: pages
+	// of a mapped file that lie behind are let go on the way, on Linux. What
+	// is read later is the same, but takes longer.
+	Once bool
+
 	// Base is the address of the file's first byte, for raw images only;
 	// nil is 0. With a Base the file is never taken for a dump that has
 	// addresses of its own: one that looks so is refused.
@@ -202,9 +207,7 @@ func Open(path string, o Options) (*Image, error) {
 		f.Close()
 		return nil, err
 	}
-	if !o.NoMmap {
-		f.mapMemory()
-	}
+	f.mapMemory(o)
 	img.Path, img.FileSize = path, f.size
 	img.closers = append(img.closers, f)
 	return img.finish(), nil
@@ -281,9 +284,7 @@ func OpenLayer(spec LayerSpec, o Options) (engine.Mapping, io.Closer, error) {
 		f.Close()
 		return none, nil, err
 	}
-	if !o.NoMmap {
-		f.mapMemory()
-	}
+	f.mapMemory(o)
 	return m, f, nil
 }
 

@@ -621,3 +621,32 @@ func TestFoldTogether(t *testing.T) {
 		sameMatches(t, matchesOf(t, k, sizes, b, 0, len(b), k.MinMatches()+1000, nil), want, "%d bytes", len(b))
 	})
 }
+
+// Literals that many have their window in common with are found wherever they
+// come from: here from among those that are moved to where zeros are not looked at.
+func TestCrowdOfMovedLiterals(t *testing.T) {
+	rng := rand.New(rand.NewPCG(61, 62))
+	lits := byteses("\x00\x00\x00\x00\x00\x00\x00", "\xcc\xff\x00\x00\xcc", "\x8d\x9e\x00\x00\x00")
+	for range 2 * maxTeddy { // too many for Teddy
+		lits = append(lits, letter(rng, everyByte, 20))
+	}
+	for _, c := range "\x01\x02\x03\x05\x30\x31\x7f" {
+		lits = append(lits, []byte("\x8d\x9e\x00\x00\x00"+string(c)), []byte("\x8d\x9e\x00\x00\x00\x00"+string(c)))
+	}
+	lits = append(lits, []byte("\x8d\x9e\x00\x00\x00\xcc"), []byte("\x8d\x9e\x00\x00\x00\xff"))
+	var b []byte
+	for _, lit := range lits {
+		b = append(append(b, lit...), letter(rng, everyByte, rng.IntN(9))...)
+	}
+	want := naive(lits, b, 0, len(b))
+	perLevel(t, func(t *testing.T, l Level) {
+		k := mustSet(t, l, lits)
+		if s, ok := k.(*setKernel); ok && !slices.ContainsFunc(s.parts, func(p setPart) bool {
+			g, ok := p.(*gramPart)
+			return ok && g.stride == 2 && len(g.crowds) > 0 && !slices.IsSorted(g.lits)
+		}) {
+			t.Error("no crowd of moved literals")
+		}
+		sameMatches(t, matchesOf(t, k, sizesOf(lits), b, 0, len(b), k.MinMatches(), nil), want, "%s", l)
+	})
+}

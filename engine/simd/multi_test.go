@@ -650,3 +650,54 @@ func TestCrowdOfMovedLiterals(t *testing.T) {
 		sameMatches(t, matchesOf(t, k, sizesOf(lits), b, 0, len(b), k.MinMatches(), nil), want, "%s", l)
 	})
 }
+
+// Literals in either case around zeros, and many that differ only behind what can
+// be looked up, are found.
+func TestFoldedZerosAndCrowds(t *testing.T) {
+	rng := rand.New(rand.NewPCG(63, 64))
+	folded := func(text string) Lit {
+		l := Lit{[]byte(text), bytes.Repeat([]byte{0xff}, len(text))}
+		for i, c := range l.Bytes {
+			if 'A' <= c && c <= 'Z' {
+				l.Mask[i] = 0xdf
+			}
+		}
+		return l
+	}
+	var zeros, crowd []Lit
+	for range 2 * maxTeddy {
+		zeros = append(zeros, folded(string(letter(rng, "ABCDEF@[", 1+rng.IntN(3)))+strings.Repeat("\x00", 6+rng.IntN(3))+string(letter(rng, "GHIJKL@[", 1+rng.IntN(3)))))
+		crowd = append(crowd, folded(string(letter(rng, "ABCDEFGHIJKLM", 20))))
+	}
+	for i := range 3 * maxRun {
+		l := folded("COMMON TEXT??")
+		l.Bytes[11], l.Mask[11] = byte(i)<<4, 0xf0
+		l.Bytes[12], l.Mask[12] = byte(i), 0x1f
+		crowd = append(crowd, l)
+	}
+	for _, lits := range [][]Lit{zeros, crowd} {
+		var b []byte
+		for _, lit := range lits {
+			for i, m := range lit.Mask {
+				b = append(b, lit.Bytes[i]&m|byte(rng.Uint32())&^m)
+			}
+			b = append(b, letter(rng, everyByte, rng.IntN(9))...)
+			b = append(b, make([]byte, rng.IntN(9))...)
+		}
+		want := naiveMasked(lits, b)
+		sizes := func(i uint32) int { return len(lits[i].Bytes) }
+		perLevel(t, func(t *testing.T, l Level) {
+			k, err := NewLiterals(l, lits)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if s, ok := k.(*setKernel); ok && !slices.ContainsFunc(s.parts, func(p setPart) bool {
+				g, ok := p.(*gramPart)
+				return ok && g.fold != 0 && (g.zeros == zeroEdge || len(g.crowds) > 0)
+			}) {
+				t.Error("no part without regard to case that has zeros or a crowd")
+			}
+			sameMatches(t, matchesOf(t, k, sizes, b, 0, len(b), k.MinMatches(), nil), want, "%s: %q and others", l, lits[0].Bytes)
+		})
+	}
+}

@@ -81,10 +81,10 @@ func TestTeddyPhases(t *testing.T) {
 	})
 }
 
-// teddyPhases has kernels look for one window at a time, at every phase, among
-// zeros, of which it may have some, and others.
+// teddyPhases has kernels look for one window at a time, and for its end alone,
+// at every phase, among zeros, of which it may have some, and others.
 func teddyPhases(t *testing.T, kernels func(p *teddyPlan) []Kernel) {
-	for _, lits := range [][][]byte{byteses("xyz", "abc"), byteses("x\x00\x00"), byteses("\x00x\x00"), byteses("\x00\x00x"), byteses("x\x00y"), byteses("x")} {
+	for _, lits := range [][][]byte{byteses("xyz", "abc"), byteses("x\x00\x00"), byteses("\x00x\x00"), byteses("\x00\x00x"), byteses("x\x00y"), byteses("\x00xy"), byteses("x")} {
 		var all []uint32
 		for u := range lits {
 			all = append(all, uint32(u))
@@ -102,6 +102,8 @@ func teddyPhases(t *testing.T, kernels func(p *teddyPlan) []Kernel) {
 					same(t, scanAll(t, k, b, 0, len(b), MinDst), want, "%q at %d, among %x", lits[0], at, filler)
 					for i := range lits[0] {
 						b[at+i] = filler
+						want := scanAll(t, newTeddyRef(p), b, 0, len(b), MinDst)
+						same(t, scanAll(t, k, b, 0, len(b), MinDst), want, "the end of %q at %d, among %x", lits[0], at, filler)
 					}
 				}
 			}

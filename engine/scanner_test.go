@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -668,5 +669,31 @@ func BenchmarkPages(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// The bytes that hits of one pattern come with are those of memory, whatever
+// their size, up to its last byte.
+func TestBytesOfHits(t *testing.T) {
+	rnd := testRand(t)
+	for _, text := range []string{"u8:0x61..0x62", "u16le:0x6161..0x6262", "u32le:0x61000000..0x62ffffff", "u64le:0x6100000000000000..0x62ffffffffffffff",
+		"u64be:0x6100000000000000..0x62ffffffffffffff", "hex:61??6?", "hex:61??????6?????6?", "hex:61" + strings.Repeat("??", 14) + "6?", "hex:6?" + strings.Repeat("??", 69)} {
+		for _, align := range []uint64{1, 8} {
+			l := layout{base: 0x1000}
+			data := make([]byte, 4000+rnd.IntN(30_000))
+			for i := range data {
+				data[i] = "ab\x00c"[rnd.IntN(4)]
+			}
+			copy(data[len(data)-8:], "abababab")
+			m, _ := BytesMapping("m", l.base, data)
+			l.mappings = []Mapping{m}
+			set := compileSet(t, patterns.Target{Align: align}, text)
+			want := naive(l, l.model(len(data)), set, func(int) bool { return true })
+			for _, level := range levels() {
+				if got := collect(t, compile(t, l.space(t), set, Options{Kernel: level})); len(want) == 0 || !slices.Equal(got, want) {
+					t.Fatalf("%s, align %d, %v: %d hits, want %d", text, align, level, len(got), len(want))
+				}
+			}
+		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -136,6 +137,48 @@ func TestMaskedTunes(t *testing.T) {
 		p.retune(text, 0, 128<<10)
 		if got := p.tuned.Load().wide; got != test.wide {
 			t.Errorf("%.20q: wide %v, want %v", lit, got, test.wide)
+		}
+	}
+}
+
+// In whatever order probes are, each counts under its own mask: four at once, and
+// a pair and others behind it.
+func TestMaskedOrders(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(13, 14))
+	rounds := 200
+	if testing.Short() {
+		rounds = 40
+	}
+	for round := range rounds {
+		lit, mask := make([]byte, 2+rnd.IntN(12)), make([]byte, 14)
+		for i := range lit {
+			lit[i], mask[i] = byte(rnd.Uint32()), [...]byte{0xff, 0xf0, 0x0f, 0xdf, 0x7e, 0}[rnd.IntN(6)]
+		}
+		mask[0] = 0x3f
+		mask = mask[:len(lit)]
+		b := letter(rnd, everyByte, 3000)
+		for at := rnd.IntN(100); at+len(lit) < len(b); at += 1 + rnd.IntN(200) {
+			for i, m := range mask {
+				b[at+i] = b[at+i]&^m | lit[i]&m
+			}
+			if rnd.IntN(2) == 0 { // next to a hit
+				b[at+rnd.IntN(len(lit))] ^= 1 << rnd.IntN(8)
+			}
+		}
+		p := newMaskedPlan(lit, mask)
+		want := scanAll(t, newMaskedRef(p), b, 0, len(b), 1<<12)
+		for _, l := range here() {
+			k, err := choose(l, maskeds, p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range 4 {
+				probes := slices.Clone(p.probes)
+				rnd.Shuffle(len(probes), func(i, j int) { probes[i], probes[j] = probes[j], probes[i] })
+				wide := rnd.IntN(2) == 0
+				p.tuned.Store(&order{probes, wide || !pairUp(probes) && len(probes) > 1})
+				same(t, scanAll(t, k, b, 0, len(b), MinDst), want, "round %d, %s: %x under %x, wide: %v, probes %x", round, l, lit, mask, wide, probes)
+			}
 		}
 	}
 }

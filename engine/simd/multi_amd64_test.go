@@ -80,15 +80,9 @@ func TestTeddyLate(t *testing.T) {
 			}
 		}
 	}
-	// One window at a time, at every phase.
-	p := newTeddyPlan(newLiteralSet(Plain([]byte("abc"), []byte("xyz")), 0), []uint32{0, 1})
-	for at := range 600 {
-		for _, filler := range []string{"\x00", "-", "a"} {
-			b := letter(rng, filler, 700)
-			copy(b[at:], "xyz")
-			want := scanAll(t, newTeddyRef(p), b, 0, len(b), MinDst)
-			k := newTeddyAVX2(p)
-			same(t, scanAll(t, k, b, 0, len(b), MinDst), want, "one window at %d, among %q", at, filler)
-		}
-	}
+	teddyPhases(t, func(p *teddyPlan) []Kernel {
+		atOnce := newTeddyAVX2(p).(*teddyAsm)
+		atOnce.busy.Store(1 << 30)
+		return []Kernel{newTeddyAVX2(p), atOnce}
+	})
 }

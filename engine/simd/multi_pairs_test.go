@@ -81,6 +81,17 @@ func TestPairs(t *testing.T) {
 		if !slices.Equal(got, want) {
 			t.Fatalf("%d matches, want %d", len(got), len(want))
 		}
+		if l == Reference {
+			return
+		}
+		for i := 0; i < len(want); i += 1 + len(want)/500 { // alone between from and to
+			at := int(want[i].Off)
+			n, next := k.Scan(dst, b, at, at+1, nil)
+			first, _ := slices.BinarySearchFunc(want, at, func(m Match, at int) int { return int(m.Off) - at })
+			if next <= at || n == 0 || first+n > len(want) || !slices.Equal(dst[:n], want[first:first+n]) {
+				t.Fatalf("%v at %d alone, want %v first", dst[:n], at, want[first])
+			}
+		}
 	})
 }
 
@@ -274,4 +285,33 @@ func TestPairBuckets(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Of literals with all too many pairs, the parts have those with the rarest, and
+// others the rest.
+func TestPairsAndOthers(t *testing.T) {
+	var lits [][]byte
+	for c := 1; c < 256; c++ {
+		lits = append(lits, []byte{byte(c), 0})
+	}
+	b := letter(rand.New(rand.NewPCG(45, 46)), everyByte+"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00", 20_000)
+	want := naive(lits, b, 0, len(b))
+	perLevel(t, func(t *testing.T, l Level) {
+		k := mustSet(t, l, lits)
+		if s, ok := k.(*setKernel); ok {
+			pairs, others := 0, 0
+			for _, p := range s.parts {
+				switch p := p.(type) {
+				case *pairPart:
+					pairs += len(p.entries)
+				case *shortPart:
+					others += len(p.lits)
+				}
+			}
+			if pairs == 0 || others == 0 || pairs+others != len(lits) {
+				t.Errorf("%d literals in parts by pairs and %d in others, of %d", pairs, others, len(lits))
+			}
+		}
+		sameMatches(t, matchesOf(t, k, sizesOf(lits), b, 0, len(b), k.MinMatches(), nil), want, "%s", l)
+	})
 }

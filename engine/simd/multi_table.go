@@ -2,6 +2,7 @@ package simd
 
 import (
 	"bytes"
+	"cmp"
 	"math/bits"
 	"slices"
 )
@@ -123,7 +124,9 @@ func (p *gramPlan) crowd(run uint32) {
 		n++
 	}
 	entries := p.windows.entries[run : run+n]
-	slices.SortStableFunc(entries, func(a, b gramEntry) int { return int(a.off&gramOff) - int(b.off&gramOff) })
+	slices.SortFunc(entries, func(a, b gramEntry) int {
+		return cmp.Or(int(a.off&gramOff)-int(b.off&gramOff), cmp.Compare(a.lit, b.lit)) // a part's literals may be in any order
+	})
 	var crowds []crowd
 	for _, e := range entries {
 		off := int(e.off & gramOff)

@@ -621,3 +621,83 @@ func TestFoldTogether(t *testing.T) {
 		sameMatches(t, matchesOf(t, k, sizes, b, 0, len(b), k.MinMatches()+1000, nil), want, "%d bytes", len(b))
 	})
 }
+
+// Literals that many have their window in common with are found wherever they
+// come from: here from among those that are moved to where zeros are not looked at.
+func TestCrowdOfMovedLiterals(t *testing.T) {
+	rng := rand.New(rand.NewPCG(61, 62))
+	lits := byteses("\x00\x00\x00\x00\x00\x00\x00", "\xcc\xff\x00\x00\xcc", "\x8d\x9e\x00\x00\x00")
+	for range 2 * maxTeddy { // too many for Teddy
+		lits = append(lits, letter(rng, everyByte, 20))
+	}
+	for _, c := range "\x01\x02\x03\x05\x30\x31\x7f" {
+		lits = append(lits, []byte("\x8d\x9e\x00\x00\x00"+string(c)), []byte("\x8d\x9e\x00\x00\x00\x00"+string(c)))
+	}
+	lits = append(lits, []byte("\x8d\x9e\x00\x00\x00\xcc"), []byte("\x8d\x9e\x00\x00\x00\xff"))
+	var b []byte
+	for _, lit := range lits {
+		b = append(append(b, lit...), letter(rng, everyByte, rng.IntN(9))...)
+	}
+	want := naive(lits, b, 0, len(b))
+	perLevel(t, func(t *testing.T, l Level) {
+		k := mustSet(t, l, lits)
+		if s, ok := k.(*setKernel); ok && !slices.ContainsFunc(s.parts, func(p setPart) bool {
+			g, ok := p.(*gramPart)
+			return ok && g.stride == 2 && len(g.crowds) > 0 && !slices.IsSorted(g.lits)
+		}) {
+			t.Error("no crowd of moved literals")
+		}
+		sameMatches(t, matchesOf(t, k, sizesOf(lits), b, 0, len(b), k.MinMatches(), nil), want, "%s", l)
+	})
+}
+
+// Literals in either case around zeros, and many that differ only behind what can
+// be looked up, are found.
+func TestFoldedZerosAndCrowds(t *testing.T) {
+	rng := rand.New(rand.NewPCG(63, 64))
+	folded := func(text string) Lit {
+		l := Lit{[]byte(text), bytes.Repeat([]byte{0xff}, len(text))}
+		for i, c := range l.Bytes {
+			if 'A' <= c && c <= 'Z' {
+				l.Mask[i] = 0xdf
+			}
+		}
+		return l
+	}
+	var zeros, crowd []Lit
+	for range 2 * maxTeddy {
+		zeros = append(zeros, folded(string(letter(rng, "ABCDEF@[", 1+rng.IntN(3)))+strings.Repeat("\x00", 6+rng.IntN(3))+string(letter(rng, "GHIJKL@[", 1+rng.IntN(3)))))
+		crowd = append(crowd, folded(string(letter(rng, "ABCDEFGHIJKLM", 20))))
+	}
+	for i := range 3 * maxRun {
+		l := folded("COMMON TEXT??")
+		l.Bytes[11], l.Mask[11] = byte(i)<<4, 0xf0
+		l.Bytes[12], l.Mask[12] = byte(i), 0x1f
+		crowd = append(crowd, l)
+	}
+	for _, lits := range [][]Lit{zeros, crowd} {
+		var b []byte
+		for _, lit := range lits {
+			for i, m := range lit.Mask {
+				b = append(b, lit.Bytes[i]&m|byte(rng.Uint32())&^m)
+			}
+			b = append(b, letter(rng, everyByte, rng.IntN(9))...)
+			b = append(b, make([]byte, rng.IntN(9))...)
+		}
+		want := naiveMasked(lits, b)
+		sizes := func(i uint32) int { return len(lits[i].Bytes) }
+		perLevel(t, func(t *testing.T, l Level) {
+			k, err := NewLiterals(l, lits)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if s, ok := k.(*setKernel); ok && !slices.ContainsFunc(s.parts, func(p setPart) bool {
+				g, ok := p.(*gramPart)
+				return ok && g.fold != 0 && (g.zeros == zeroEdge || len(g.crowds) > 0)
+			}) {
+				t.Error("no part without regard to case that has zeros or a crowd")
+			}
+			sameMatches(t, matchesOf(t, k, sizes, b, 0, len(b), k.MinMatches(), nil), want, "%s: %q and others", l, lits[0].Bytes)
+		})
+	}
+}

@@ -88,3 +88,42 @@ func TestPairsGuard(t *testing.T) {
 		}
 	})
 }
+
+// The same for those of Teddy.
+func TestTeddyGuard(t *testing.T) {
+	t.Parallel()
+	p, mem := guardedTeddy(t)
+	perLevel(t, func(t *testing.T, l Level) {
+		k, err := choose(l, teddies, p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		guardTeddy(t, p, k, mem)
+	})
+}
+
+// guardedTeddy is a plan, and guarded memory that has parts of its literals.
+func guardedTeddy(t *testing.T) (*teddyPlan, []byte) {
+	rng := rand.New(rand.NewPCG(35, 36))
+	mem := guarded(t, os.Getpagesize())
+	copy(mem, letter(rng, "abcd\x00", len(mem)))
+	set := newLiteralSet(Plain([]byte("abcab"), []byte("cda"), []byte("dd\x00d")), 0)
+	return newTeddyPlan(set, []uint32{0, 1, 2}), mem
+}
+
+// guardTeddy compares a filter with the reference.
+func guardTeddy(t *testing.T, p *teddyPlan, k Kernel, mem []byte) {
+	for n := 0; n <= 400; n++ {
+		if testing.Short() && n%7 != 0 {
+			continue
+		}
+		edges(mem, n, func(b []byte) {
+			for from := 0; from <= n; from += 1 + from/4 {
+				for _, to := range []int{n, n / 2} {
+					want := scanAll(t, newTeddyRef(p), b, from, to, MinDst)
+					same(t, scanAll(t, k, b, from, to, MinDst), want, "%d bytes from %d to %d", n, from, to)
+				}
+			}
+		})
+	}
+}

@@ -1,6 +1,7 @@
 package simd
 
 import (
+	"bytes"
 	"math/rand/v2"
 	"testing"
 )
@@ -63,6 +64,48 @@ func TestTeddyFilters(t *testing.T) {
 			want := scanAll(t, ref, b, from, to, room)
 			for l, k := range kernels {
 				same(t, scanAll(t, k, b, from, to, room), want, "round %d, %s, %d bytes from %d to %d", round, l, len(b), from, to)
+			}
+		}
+	}
+}
+
+func TestTeddyPhases(t *testing.T) {
+	perLevel(t, func(t *testing.T, l Level) {
+		teddyPhases(t, func(p *teddyPlan) []Kernel {
+			k, err := choose(l, teddies, p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return []Kernel{k}
+		})
+	})
+}
+
+// teddyPhases has kernels look for one window at a time, and for its end alone,
+// at every phase, among zeros, of which it may have some, and others.
+func teddyPhases(t *testing.T, kernels func(p *teddyPlan) []Kernel) {
+	for _, lits := range [][][]byte{byteses("xyz", "abc"), byteses("x\x00\x00"), byteses("\x00x\x00"), byteses("\x00\x00x"), byteses("x\x00y"), byteses("\x00xy"), byteses("x")} {
+		var all []uint32
+		for u := range lits {
+			all = append(all, uint32(u))
+		}
+		p := newTeddyPlan(newLiteralSet(Plain(lits...), 0), all)
+		for _, k := range kernels(p) {
+			for _, filler := range []byte{0, '-', 'a'} {
+				b := bytes.Repeat([]byte{filler}, 700)
+				for at := 0; at < 600; at++ {
+					copy(b[at:], lits[0])
+					want := scanAll(t, newTeddyRef(p), b, 0, len(b), MinDst)
+					if len(want) == 0 {
+						t.Fatalf("%q at %d is not found", lits[0], at)
+					}
+					same(t, scanAll(t, k, b, 0, len(b), MinDst), want, "%q at %d, among %x", lits[0], at, filler)
+					for i := range lits[0] {
+						b[at+i] = filler
+						want := scanAll(t, newTeddyRef(p), b, 0, len(b), MinDst)
+						same(t, scanAll(t, k, b, 0, len(b), MinDst), want, "the end of %q at %d, among %x", lits[0], at, filler)
+					}
+				}
 			}
 		}
 	}

@@ -1,0 +1,16 @@
+//go:build unix && !purego
+
+package simd
+
+import "testing"
+
+// TestTeddyGuard for the loop of AVX2 that asks for all three bytes at once.
+func TestTeddyAtOnceGuard(t *testing.T) {
+	if err := teddyAVX2Needs.check(AVX2); err != nil {
+		t.Skip(err)
+	}
+	p, mem := guardedTeddy(t)
+	k := newTeddyAVX2(p).(*teddyAsm)
+	k.busy.Store(1 << 30)
+	guardTeddy(t, p, k, mem)
+}

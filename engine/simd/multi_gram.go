@@ -1,7 +1,6 @@
 package simd
 
 import (
-	"bytes"
 	"encoding/binary"
 	"math"
 	"math/bits"
@@ -119,7 +118,7 @@ func (p *gramPlan) nearOff(i int) int {
 // noteZeros notes what grams of zeros the window at begin has.
 func (p *gramPlan) noteZeros(lit Lit, begin int) {
 	width := p.stride + p.size - 1
-	if lit.Mask == nil && bytes.IndexByte(lit.Bytes[begin:begin+width], 0) < 0 {
+	if lit.Mask == nil && zerosIn(lit.Bytes[begin:begin+width], p.size) == zeroNever {
 		return
 	}
 	window := make([]byteSet, width)
@@ -230,11 +229,7 @@ func newGramPart(level Level, set *literalSet, lits []gramLiteral, stride, size 
 	if err != nil {
 		return nil, err
 	}
-	part := &gramPart{p, filter, make([]uint32, len(lits))}
-	for i, l := range lits {
-		part.lits[i] = l.lit
-	}
-	return part, nil
+	return &gramPart{p, filter, numbersOf(lits)}, nil
 }
 
 // gramLiteral is a literal, and the part of it that its window may be in.
@@ -272,7 +267,7 @@ func newGramPlan(set *literalSet, lits []gramLiteral, stride, size int, fold uin
 	grams := 0
 	for i, l := range lits {
 		for j := range stride {
-			grams += p.values(l, begins[i]+j)
+			grams += p.values(l, int(begins[i])+j)
 		}
 	}
 	width := bits.Len(uint(grams*gramBits)) - 1
@@ -285,7 +280,7 @@ func newGramPlan(set *literalSet, lits []gramLiteral, stride, size int, fold uin
 	items := make([]runItem, 0, grams)
 	var values []uint64
 	for i, l := range lits {
-		begin := begins[i]
+		begin := int(begins[i])
 		p.minOff = min(p.minOff, begin)
 		p.maxOff = max(p.maxOff, begin+stride-1)
 		p.noteZeros(set.lit(l.lit), begin)
@@ -351,7 +346,7 @@ func (l Lit) values(first, last int) int {
 
 // gramsOf appends to values those of the gram at offset off of a literal.
 func (p *gramPlan) gramsOf(values []uint64, l gramLiteral, off int) []uint64 {
-	g := p.gram(p.set.bytes(l.lit), off)
+	g := p.gram(p.set.from(l.lit, off), 0)
 	if !p.wild {
 		return append(values, g)
 	}
@@ -380,24 +375,32 @@ func (p *gramPlan) has(g uint64) bool {
 func gramKey(g uint64) uint32 { return uint32(g * gramMul2 >> 32) }
 
 // addWindows makes the table of windows for the grams at the runs.
-func (p *gramPlan) addWindows(crowded []uint32, lits []gramLiteral, begins []int) {
+func (p *gramPlan) addWindows(crowded []uint32, lits []gramLiteral, begins []uint8) {
+	in := make([]bool, len(p.set.lits)) // the literals that are in one of them
+	for _, run := range crowded {
+		for ; ; run++ {
+			in[p.grams.entries[run].lit] = true
+			if p.grams.entries[run].off&gramLast != 0 {
+				break
+			}
+		}
+	}
 	for _, run := range crowded {
 		p.grams.entries[run] = gramEntry{0, gramCrowd}
 	}
 	var items []runItem
 	for i, l := range lits {
-		window := p.set.bytes(l.lit)[begins[i]:]
-		in := false
+		if !in[l.lit] {
+			continue
+		}
+		window := p.set.from(l.lit, int(begins[i]))
 		for j := range p.stride {
 			run := p.grams.table.find(gramKey(p.gram(window, j)))
 			if e := &p.grams.entries[run]; e.off&gramCrowd != 0 {
 				e.lit |= 1 << j
-				in = true
 			}
 		}
-		if in {
-			items = append(items, runItem{p.windowKey(window, 0), gramEntry{l.lit, uint32(begins[i])}})
-		}
+		items = append(items, runItem{p.windowKey(window, 0), gramEntry{l.lit, uint32(begins[i])}})
 	}
 	p.windows, crowded = newRunTable(items)
 	for _, run := range crowded {

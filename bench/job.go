@@ -15,7 +15,7 @@ import (
 type job struct {
 	*definition
 	memory   []byte
-	path     string // of a file with the same bytes; "" where none is needed
+	path     string // of the file that the memory is
 	patterns []patterns.Pattern
 	target   patterns.Target
 	literals []literal // the same, where they are literals

@@ -7,6 +7,7 @@ package main
 import (
 	"flag"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -71,6 +72,8 @@ func (o *options) run() error {
 
 func (o *options) runCorpus(s *suite, name string, table *report) error {
 	var memory []byte
+	path := filepath.Join(scratch, "memory-"+slug(name))
+	defer os.Remove(path)
 	for i := range s.Benchmarks {
 		d := &s.Benchmarks[i]
 		if d.Corpus != name || !o.only.MatchString(d.Name) {
@@ -85,18 +88,20 @@ func (o *options) runCorpus(s *suite, name string, table *report) error {
 				fmt.Printf("%s: skipped: corpus %s: %s\n", d.Name, name, reason)
 				continue
 			}
-			memory = b
+			if memory, err = share(path, b); err != nil {
+				return fmt.Errorf("corpus %s: %w", name, err)
+			}
 		}
-		if err := o.runOne(d, memory, table); err != nil {
+		if err := o.runOne(d, memory, path, table); err != nil {
 			return fmt.Errorf("%s: %w", d.Name, err)
 		}
 	}
-	os.Remove(filepath.Join(scratch, "memory-"+slug(name)))
 	return nil
 }
 
-// runOne runs the engines of one benchmark in turn: A B C A B C …
-func (o *options) runOne(d *definition, memory []byte, table *report) error {
+// runOne runs the engines of one benchmark in turn: A B C B C A … The memory is
+// that of the file at path.
+func (o *options) runOne(d *definition, memory []byte, path string, table *report) error {
 	j, err := newJob(d, memory)
 	if err != nil {
 		return err
@@ -104,14 +109,8 @@ func (o *options) runOne(d *definition, memory []byte, table *report) error {
 	if d.Hits != nil && *d.Hits != j.hits && !o.short {
 		return fmt.Errorf("a naive search finds %d, the definition says %d", j.hits, *d.Hits)
 	}
-	if d.Mode != "" {
-		if o.short && d.Mode == "command" {
-			return nil
-		}
-		if j.path, err = writeTemp(scratch, "file", memory); err != nil {
-			return err
-		}
-		defer os.Remove(j.path)
+	if j.path = path; o.short && d.Mode == "command" {
+		return nil
 	}
 	names := d.Engines
 	if d.Mode != "command" {
@@ -143,8 +142,9 @@ func (o *options) runOne(d *definition, memory []byte, table *report) error {
 		rounds = 0
 	}
 	for round := range rounds + 1 { // the first is not timed
-		for i, e := range engines {
-			took, hits, err := e.run()
+		// In another order each round: who comes before makes a difference.
+		for _, i := range rand.Perm(len(engines)) {
+			took, hits, err := engines[i].run()
 			if err != nil {
 				return fmt.Errorf("%s: %w", rows[i].engine, err)
 			}

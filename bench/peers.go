@@ -18,7 +18,7 @@ import (
 var scratch string
 
 // hyperscan is peers/hs/hs.c, built against Vectorscan or Hyperscan by
-// peers/setup.sh. It scans a copy of the memory of its own, when told to.
+// peers/setup.sh. It maps the file of the job's memory, and scans when told to.
 type hyperscan struct {
 	name  string
 	cmd   *exec.Cmd
@@ -51,13 +51,7 @@ func (e *hyperscan) prepare(j *job) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	memory := filepath.Join(scratch, "memory-"+slug(j.Corpus))
-	if _, err := os.Stat(memory); err != nil {
-		if err := os.WriteFile(memory, j.memory, 0o600); err != nil {
-			return "", err
-		}
-	}
-	e.cmd = exec.Command(program, file, memory)
+	e.cmd = exec.Command(program, file, j.path)
 	e.cmd.Stderr = os.Stderr
 	if e.in, err = e.cmd.StdinPipe(); err != nil {
 		return "", err
@@ -113,7 +107,9 @@ func (e *command) prepare(j *job) (string, error) {
 	case "vscan command":
 		if vscanProgram == "" {
 			vscanProgram = filepath.Join(scratch, "vscan")
-			if out, err := exec.Command("go", "build", "-o", vscanProgram, "vscan/cmd/vscan").CombinedOutput(); err != nil {
+			build := exec.Command("go", "build", "-o", vscanProgram, "vscan/cmd/vscan")
+			build.Env = append(os.Environ(), "CGO_ENABLED=0") // as it is released: without libc
+			if out, err := build.CombinedOutput(); err != nil {
 				return "", fmt.Errorf("%w: %s", err, out)
 			}
 		}

@@ -291,8 +291,15 @@ func (w *worker) addOffsets(base addr.Addr, offsets []uint32, b []byte) bool {
 		if raw > 0 { // this can fault, and leaves all as it is
 			out.raw = slices.Grow(out.raw, len(some)*raw)
 			to := out.raw[len(out.raw):cap(out.raw)]
-			for i, off := range some {
-				copy(to[i*raw:][:raw], b[off:])
+			if raw == 8 && int(some[len(some)-1])+8 <= len(b) {
+				for _, off := range some {
+					copy(to[:8], b[off:][:8]) // of a size that the compiler knows
+					to = to[8:]
+				}
+			} else {
+				for i, off := range some {
+					copy(to[i*raw:][:raw], b[off:])
+				}
 			}
 			out.raw = out.raw[:len(out.raw)+len(some)*raw]
 		}

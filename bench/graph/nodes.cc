@@ -1,8 +1,9 @@
 // A process full of pointers, to be dumped by gcore: maps, lists and vectors of
-// nodes, as many millions as the argument says (default 1; about 165 MiB each, of whose words a quarter points at something).
+// nodes, as many millions as the argument says, which may be a fraction (default
+// 1; about 165 MiB each, of whose words three in ten point at something).
 // It prints its process id, and waits for its standard input to end.
 //
-//	c++ -O1 -o nodes nodes.cc && ./nodes 9 & gcore -o nodes.core $!
+//	c++ -O1 -o nodes nodes.cc && sleep 1000 | ./nodes 6 & gcore -o nodes $!
 #include <cstdio>
 #include <cstdlib>
 #include <list>
@@ -24,7 +25,7 @@ static std::vector<std::unique_ptr<node>> owned;
 static std::vector<std::string> names;
 
 int main(int argc, char **argv) {
-	long count = (argc > 1 ? atol(argv[1]) : 1) * 1000000;
+	long count = (argc > 1 ? atof(argv[1]) : 1) * 1000000;
 	unsigned long x = 88172645463325252ul; // xorshift64: the same heap every time
 	owned.reserve(count);
 	for (long i = 0; i < count; i++) {

@@ -103,7 +103,7 @@ type drawing struct {
 func (d *drawing) node(a addr.Addr, hops int, role string) int {
 	u := a.AlignDown(viewUnit)
 	if i, known := d.index[u]; known {
-		if role == "root" || role == "chain" && d.nodes[i].Role == "near" {
+		if was := d.nodes[i].Role; was != "target" && (role == "root" || role == "chain" && was == "near") {
 			d.nodes[i].Role = role
 		}
 		return i

@@ -4,23 +4,26 @@ import (
 	"cmp"
 	"context"
 	_ "embed"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"html/template"
 	"io"
-	"math"
 	"slices"
 
 	"github.com/spf13/cobra"
 
-	"vscan/engine/addr"
 	"vscan/engine/graph"
 )
 
-//go:embed graphview/page.html
-var viewPage string
+var (
+	//go:embed graphview/page.html
+	viewPage string
+	//go:embed graphview/page.css
+	viewStyle string
+	//go:embed graphview/page.js
+	viewScript string
+)
 
 var viewTemplate = template.Must(template.New("page").Parse(viewPage))
 
@@ -32,10 +35,13 @@ func (a *app) graphViewCommand() *cobra.Command {
 		Use:   "view [flags] FILE -o PAGE",
 		Short: "Draw a graph: one page for a browser, without network",
 		Long: `view writes one HTML page that shows a graph: which regions refer to which, a heat
-map of all memory against all memory, how much each part of the address space is
-referred to, tables of what is referred to most, and, for a --target or else the
-address most referred to, its neighbourhood and the best chains that lead to it.
-The page needs no network and no server, and works with keyboard and screen reader.`,
+map of all memory against all memory that zooms in to single pages, how much each
+part of the address space is referred to, tables of what is referred to most, and,
+for a --target or else the address most referred to, its neighbourhood and the best
+chains that lead to it.
+The page needs no network and no server, and works with keyboard and screen reader.
+It has at most 5 MB: where that is not enough for all pages, it says so, and shows
+larger squares of memory where there are fewest references.`,
 		Example:               "  vscan graph view core.graph -o page.html\n  vscan graph view core.graph -o page.html --target 0x7ffd1010",
 		DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -50,7 +56,7 @@ The page needs no network and no server, and works with keyboard and screen read
 				return err
 			}
 			defer g.Close()
-			v := graphPage{ctx: cmd.Context(), g: g, workers: int(workers), window: window}
+			v := graphPage{ctx: cmd.Context(), g: g, workers: int(workers), window: window, heatRoom: heatBytes}
 			if err := v.collect(args[0], target); err != nil {
 				return err
 			}
@@ -69,8 +75,8 @@ The page needs no network and no server, and works with keyboard and screen read
 // The page holds at most so much of each thing, so that it stays below 5 MB
 // whatever the graph.
 const (
+	viewBytes   = 4_900_000
 	viewRegions = 48   // of the matrix; those with fewest edges are one together
-	viewBins    = 1024 // of the heat map, on either side
 	viewStrip   = 4096 // bins of the strip
 	viewTop     = 200  // rows of a table
 	viewNodes   = 120
@@ -81,11 +87,12 @@ const (
 
 // graphPage collects what the page shows.
 type graphPage struct {
-	ctx     context.Context
-	g       *graph.Graph
-	workers int
-	window  offsets
-	data    viewData
+	ctx      context.Context
+	g        *graph.Graph
+	workers  int
+	window   offsets
+	heatRoom int // bytes that the heat map may take
+	data     viewData
 }
 
 // viewData is what the page's script gets, as JSON.
@@ -96,8 +103,7 @@ type viewData struct {
 	Regions  []viewRegion  `json:"regions"` // of the matrix
 	Matrix   []uint64      `json:"matrix"`  // row by row: from, to
 	Axis     []viewStretch `json:"axis"`    // what the heat map's axes are
-	Bins     int           `json:"bins"`
-	Heat     string        `json:"heat"` // base64 of bytes: 0 for none, else 1 + 16 × log2 of the edges
+	Heat     viewHeat      `json:"heat"`
 	StripMax uint64        `json:"stripMax"`
 	Strip    []uint64      `json:"strip"`
 	Targets  []viewTopRow  `json:"targets"`
@@ -115,17 +121,6 @@ type viewRegion struct {
 	First string `json:"first"`
 	Perm  string `json:"perm"`
 	Size  string `json:"size"`
-}
-
-// viewStretch is a run of the axis: memory of one region.
-type viewStretch struct {
-	Name  string  `json:"name"`
-	First string  `json:"first"`
-	From  float64 `json:"from"` // in bins
-	To    float64 `json:"to"`
-	Bytes float64 `json:"bytes"`
-	start addr.Addr
-	scale float64 // bytes a bin
 }
 
 type viewTopRow struct {
@@ -172,14 +167,13 @@ func (v *graphPage) collect(path, target string) error {
 		return err
 	}
 	v.matrix(cells)
-	v.axis(cells)
-	if err := v.heat(); err != nil {
-		return err
-	}
 	if err := v.tops(); err != nil {
 		return err
 	}
-	return v.picture(target)
+	if err := v.picture(target); err != nil {
+		return err
+	}
+	return v.heat()
 }
 
 // matrix is the counts of the regions with most edges, and of all others
@@ -205,7 +199,7 @@ func (v *graphPage) matrix(cells []graph.Cell) {
 	for k, i := range order {
 		r := regions[i]
 		row[i] = k
-		v.data.Regions = append(v.data.Regions, viewRegion{printable(shortPath(r.Name)), r.First.String(), r.Perm.String(), size(r.Size())})
+		v.data.Regions = append(v.data.Regions, viewRegion{viewName(r.Name), r.First.String(), r.Perm.String(), size(r.Size())})
 	}
 	if rest {
 		v.data.Regions = append(v.data.Regions, viewRegion{Name: fmt.Sprintf("%d others", len(weight)-len(order)), First: "", Size: ""})
@@ -221,87 +215,6 @@ func (v *graphPage) matrix(cells []graph.Cell) {
 	for _, c := range cells {
 		v.data.Matrix[at(c.From)*n+at(c.To)] += c.Edges
 	}
-}
-
-// axis lays the regions that edges lead from or to side by side, each as long
-// as its memory, but at least a bin: holes and what is never referred to take no
-// room.
-func (v *graphPage) axis(cells []graph.Cell) {
-	used := map[int]bool{}
-	for _, c := range cells {
-		used[c.From], used[c.To] = true, true
-	}
-	var order []int
-	for i := range used {
-		order = append(order, i)
-	}
-	slices.Sort(order)
-	regions := v.g.Regions()
-	total := 0.0
-	for _, i := range order {
-		total += float64(regions[i].Size())
-	}
-	// Where there are more regions than bins, several share one.
-	least := min(1.0, viewBins/max(2*float64(len(order)), 1))
-	free := viewBins - least*float64(len(order))
-	from := 0.0
-	for _, i := range order {
-		r := regions[i]
-		to := from + least + free*float64(r.Size())/max(total, 1)
-		v.data.Axis = append(v.data.Axis, viewStretch{
-			Name: printable(shortPath(r.Name)), First: r.First.String(), From: from, To: to, Bytes: float64(r.Size()),
-			start: r.First, scale: float64(r.Size()) / (to - from),
-		})
-		from = to
-	}
-	v.data.Bins = viewBins
-}
-
-// place is where on the axis an address is, in bins; near is the stretch to
-// look at first, and is set.
-func (v *graphPage) place(a addr.Addr, near *int) float64 {
-	axis := v.data.Axis
-	if k := *near; !(k < len(axis) && axis[k].start <= a && (k+1 == len(axis) || a < axis[k+1].start)) {
-		k, _ = slices.BinarySearchFunc(axis, a, func(s viewStretch, a addr.Addr) int {
-			if s.start <= a {
-				return -1
-			}
-			return 1
-		})
-		*near = max(k-1, 0)
-	}
-	s := &axis[*near]
-	return min(s.From+float64(a-s.start)/s.scale, s.To)
-}
-
-// heat counts edges by bins of both axes, and by bins of the strip.
-func (v *graphPage) heat() error {
-	heat := make([]uint64, viewBins*viewBins)
-	v.data.Strip = make([]uint64, viewStrip)
-	from, to := 0, 0
-	n := 0
-	if len(v.data.Axis) > 0 {
-		for e, err := range v.g.To(addr.All) {
-			if err != nil {
-				return err
-			}
-			if n++; n&0xfffff == 0 && v.ctx.Err() != nil {
-				return context.Cause(v.ctx)
-			}
-			x, y := v.place(e.Source, &from), v.place(e.Target, &to)
-			heat[min(int(x), viewBins-1)*viewBins+min(int(y), viewBins-1)]++
-			v.data.Strip[min(int(y*viewStrip/viewBins), viewStrip-1)]++
-		}
-	}
-	b := make([]byte, len(heat))
-	for i, c := range heat {
-		if c > 0 {
-			b[i] = byte(min(1+16*math.Log2(float64(c)), 255))
-		}
-	}
-	v.data.Heat = base64.StdEncoding.EncodeToString(b)
-	v.data.StripMax = slices.Max(v.data.Strip)
-	return nil
 }
 
 func (v *graphPage) tops() error {
@@ -325,7 +238,9 @@ func (v *graphPage) write(w io.Writer) error {
 		return err
 	}
 	return viewTemplate.Execute(w, struct {
-		Name string
-		Data template.JS
-	}{v.data.Name, template.JS(b)})
+		Name   string
+		Style  template.CSS
+		Script template.JS
+		Data   template.JS
+	}{v.data.Name, template.CSS(viewStyle), template.JS(viewScript), template.JS(b)})
 }

@@ -16,9 +16,16 @@ import (
 	"vscan/engine/graph"
 )
 
-// viewOf writes the page of a graph with many regions and hubs, and returns its
-// path.
+// viewOf writes the page of graphOf, and returns its path.
 func viewOf(t *testing.T) string {
+	t.Helper()
+	page := filepath.Join(t.TempDir(), "page.html")
+	vscan(t, []int{0}, "graph", "view", graphOf(t), "-o", page)
+	return page
+}
+
+// graphOf writes a graph with many regions and hubs, and returns its path.
+func graphOf(t *testing.T) string {
 	t.Helper()
 	rnd := rand.New(rand.NewPCG(1, 1))
 	var mappings []engine.Mapping
@@ -43,14 +50,11 @@ func viewOf(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := t.TempDir()
-	path := filepath.Join(dir, "g")
+	path := filepath.Join(t.TempDir(), "g")
 	if _, err := graph.BuildFile(t.Context(), space, addr.LE64, graph.Options{}, path); err != nil {
 		t.Fatal(err)
 	}
-	page := filepath.Join(dir, "page.html")
-	vscan(t, []int{0}, "graph", "view", path, "-o", page)
-	return page
+	return path
 }
 
 // The page stays below 5 MB, whatever the graph.

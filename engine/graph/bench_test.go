@@ -1,9 +1,11 @@
 package graph
 
 import (
+	"math/big"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -56,43 +58,183 @@ func benchSpace(b *testing.B) (*engine.Space, addr.Arch) {
 	return space, addr.LE64
 }
 
+// A build of benchSpace, and of a file of 1 GiB (VSCAN_GRAPH_MIB says other
+// sizes) in which little is a pointer. allowed-MiB is 1.5 times the index and 64
+// MiB; peak-MiB is the most memory that the program has of its own meanwhile, less
+// what it had before, sampled.
 func BenchmarkBuild(b *testing.B) {
-	space, arch := benchSpace(b)
-	for _, workers := range []int{1, 2} {
-		b.Run(map[int]string{1: "workers=1", 2: "workers=2"}[workers], func(b *testing.B) {
-			dir := b.TempDir()
-			path := filepath.Join(dir, "graph")
-			defer reportCPU(b)()
-			for b.Loop() {
-				stats, err := BuildFile(b.Context(), space, arch, Options{Workers: workers}, path)
-				if err != nil {
-					b.Fatal(err)
-				}
-				b.SetBytes(int64(stats.Scanned))
-				info, err := os.Stat(path)
-				if err != nil {
-					b.Fatal(err)
-				}
-				b.ReportMetric(float64(stats.Hits), "edges")
-				b.ReportMetric(float64(info.Size())/float64(stats.Hits), "B/edge")
-				b.ReportMetric(stats.Sweep.Seconds()*1e3, "ms-sweep")
-				b.ReportMetric(stats.Sort.Seconds()*1e3, "ms-sort")
-				b.ReportMetric(float64(peak())/(1<<20), "MiB-peak")
+	for _, kind := range []string{"dense", "sparse"} {
+		b.Run(kind, func(b *testing.B) {
+			var space *engine.Space
+			arch, want := addr.LE64, uint64(0)
+			if kind == "sparse" {
+				space, want = sparseFile(b)
+			} else {
+				space, arch = benchSpace(b)
+				want = plainCount(b, space, arch)
+			}
+			for _, workers := range []int{1, 2} {
+				b.Run("workers="+strconv.Itoa(workers), func(b *testing.B) { benchBuild(b, space, arch, workers, want) })
 			}
 		})
 	}
 }
 
-// peak is the most memory that this program has had of its own, in bytes: what
-// is mapped from files does not count.
-func peak() uint64 {
+// plainCount is how many edges a space has, by the plainest of means.
+func plainCount(b *testing.B, space *engine.Space, arch addr.Arch) (edges uint64) {
+	b.Helper()
+	var mapped []addr.Range
+	for v := range space.Intervals(addr.All) {
+		if v.Mapping != nil {
+			mapped = append(mapped, v.Range)
+		}
+	}
+	mapped = addr.Merge(mapped)
+	hint, word := 0, arch.WordSize()
+	numbers, err := newNumbering(0, mapped)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for v := range space.Intervals(addr.All) {
+		if v.State() != engine.Present {
+			continue
+		}
+		for at := v.First; ; at += 1 << 20 { // mappings are of whole pages
+			bytes, err := space.Bytes(at, int(min(1<<20, v.Last-at+1)))
+			if err != nil {
+				b.Fatal(err)
+			}
+			for i := 0; i+word <= len(bytes); i += word {
+				if value := arch.Order().Uint(bytes[i:][:word]); value != 0 {
+					if _, ok := numbers.number(addr.Addr(value), &hint); ok {
+						edges++
+					}
+				}
+			}
+			if v.Last-at < 1<<20 {
+				break
+			}
+		}
+	}
+	return edges
+}
+
+// benchBuild builds; want is how many edges there have to be.
+func benchBuild(b *testing.B, space *engine.Space, arch addr.Arch, workers int, want uint64) {
+	path := filepath.Join(b.TempDir(), "graph")
+	defer reportCPU(b)()
+	most := uint64(0)
+	for b.Loop() {
+		b.StopTimer()
+		debug.FreeOSMemory()
+		before := resident()
+		b.StartTimer()
+		done := make(chan struct{})
+		top := make(chan uint64)
+		go func() {
+			now := before
+			for {
+				select {
+				case <-done:
+					top <- now - before
+					return
+				case <-time.After(5 * time.Millisecond):
+					now = max(now, resident())
+				}
+			}
+		}()
+		stats, err := BuildFile(b.Context(), space, arch, Options{Workers: workers}, path)
+		close(done)
+		most = max(most, <-top)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if stats.Hits != want {
+			b.Fatalf("%d edges, want %d", stats.Hits, want)
+		}
+		b.SetBytes(int64(stats.Scanned))
+		info, err := os.Stat(path)
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.ReportMetric(float64(stats.Hits), "edges")
+		b.ReportMetric(float64(info.Size())/float64(stats.Hits), "B/edge")
+		b.ReportMetric(stats.Sweep.Seconds()*1e3, "ms-sweep")
+		b.ReportMetric(stats.Sort.Seconds()*1e3, "ms-sort")
+		b.ReportMetric(float64(stats.Bytes)*1.5/(1<<20)+64, "allowed-MiB")
+	}
+	b.ReportMetric(float64(most)/(1<<20), "peak-MiB")
+}
+
+// sparseFile is a file with pages of zeros, text, noise and small numbers, one
+// page of a hundred with a pointer in every fourth word. The same bytes come
+// every time. edges is how many pointers there are.
+func sparseFile(b *testing.B) (_ *engine.Space, edges uint64) {
+	b.Helper()
+	mebibytes := 1024
+	if testing.Short() {
+		mebibytes = 16
+	}
+	if v := os.Getenv("VSCAN_GRAPH_MIB"); v != "" {
+		var err error
+		if mebibytes, err = strconv.Atoi(v); err != nil {
+			b.Fatal(err)
+		}
+	}
+	base := addr.Addr(0x7f00_0000_0000)
+	path := filepath.Join(b.TempDir(), "sparse")
+	f, err := os.Create(path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer f.Close()
+	rnd := rand.New(rand.NewPCG(5, 6))
+	total := uint64(mebibytes) << 20
+	block := make([]byte, 1<<20)
+	for range mebibytes {
+		clear(block)
+		for page := range slices.Chunk(block, pageSize) {
+			kind := rnd.IntN(100)
+			for at := 0; at < pageSize; at += 8 {
+				word := page[at : at+8]
+				switch {
+				case kind < 1:
+					if at%32 == 0 {
+						addr.Little.PutUint(word, uint64(base)+rnd.Uint64N(total))
+						edges++
+					}
+				case kind < 10:
+					addr.Little.PutUint(word, rnd.Uint64N(1<<20))
+				case kind < 30:
+					addr.Little.PutUint(word, rnd.Uint64()&0x0f0f0f0f0f0f0f0f|0x6060606060606060)
+				case kind < 50:
+					addr.Little.PutUint(word, rnd.Uint64()|1<<63)
+				}
+			}
+		}
+		if _, err := f.Write(block); err != nil {
+			b.Fatal(err)
+		}
+	}
+	img, err := image.Open(path, image.Options{Format: "raw", Base: &base})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { img.Close() })
+	space, err := engine.NewSpace(img.Mappings...)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return space, edges
+}
+
+// resident is the memory that this program has of its own, in bytes: what is
+// mapped from files does not count.
+func resident() uint64 {
 	text, _ := os.ReadFile("/proc/self/status")
 	for line := range strings.Lines(string(text)) {
 		if f := strings.Fields(line); len(f) > 1 && f[0] == "RssAnon:" {
-			n := uint64(0)
-			for _, c := range f[1] {
-				n = 10*n + uint64(c-'0')
-			}
+			n, _ := strconv.ParseUint(f[1], 10, 64)
 			return n << 10
 		}
 	}
@@ -184,6 +326,17 @@ func BenchmarkTo(b *testing.B) {
 				took = append(took, time.Since(begin))
 				i++
 			}
+			want := uint64(0)
+			for i := range len(took) {
+				n, err := g.CountTo(addr.Range{First: targets[i%len(targets)], Last: targets[i%len(targets)] + 63})
+				if err != nil {
+					b.Fatal(err)
+				}
+				want += n
+			}
+			if uint64(edges) != want {
+				b.Fatalf("%d edges, want %d", edges, want)
+			}
 			slices.Sort(took)
 			b.ReportMetric(float64(took[len(took)/2].Nanoseconds())/1e3, "µs-p50")
 			b.ReportMetric(float64(took[len(took)*99/100].Nanoseconds())/1e3, "µs-p99")
@@ -207,7 +360,7 @@ func BenchmarkChains(b *testing.B) {
 		b.Fatal(err)
 	}
 	b.Logf("%d edges, turned round in %v", g.Edges(), time.Since(begin))
-	r := g.regions[g.RegionAt(f.targets[len(f.targets)/2])]
+	r := g.regions[g.RegionAt(f.target(uint32(len(f.to)/2)))]
 	middle := r.First + (r.Last-r.First)/2
 	target, found := addr.Addr(0), false
 	for e, err := range g.To(addr.Range{First: middle, Last: addr.Max}) {
@@ -221,51 +374,103 @@ func BenchmarkChains(b *testing.B) {
 		b.Fatal("nothing is pointed at")
 	}
 	o := ChainOptions{Target: addr.Range{First: target + 8, Last: target + 8}, Depth: 6, Window: &Window{0, 4095}}
-	for _, what := range []string{"forward", "counts", "best1000", "first", "list1e6"} {
-		b.Run(what, func(b *testing.B) {
-			n := 0
-			defer reportCPU(b)()
-			for b.Loop() {
-				if what == "forward" {
-					if _, err := g.Forward(b.Context(), 0); err != nil {
-						b.Fatal(err)
-					}
-					continue
+	// All edges are counted at each level, to compare.
+	var want [6]string
+	listed := uint64(1000000)
+	plain := o
+	plain.count = countDense
+	c, err := f.Chains(plain)
+	if err != nil {
+		b.Fatal(err)
+	}
+	sum := new(big.Int)
+	for n := range want {
+		walks, exact, err := c.Walks(b.Context(), n+1)
+		if err != nil || !exact {
+			b.Fatal(exact, err)
+		}
+		want[n] = walks.String()
+		sum.Add(sum, walks)
+	}
+	b.Logf("walks of 1 to 6 pointers: %v; %d roots", want, c.Roots())
+	if made := [6]string{"3", "283", "35190", "4497038", "574754623", "73516662803"}; os.Getenv("VSCAN_GRAPH_CORE") == "" && want != made {
+		b.Fatalf("walks of 1 to 6 pointers: %v, and not %v", want, made)
+	}
+	if sum.IsUint64() {
+		listed = min(listed, sum.Uint64())
+	}
+	b.Run("forward", func(b *testing.B) {
+		defer reportCPU(b)()
+		for b.Loop() {
+			if f, err := g.Forward(b.Context(), 0); err != nil || uint64(len(f.to)) != g.Edges() {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("counts", func(b *testing.B) {
+		defer reportCPU(b)()
+		for b.Loop() {
+			c, err := f.Chains(o)
+			if err != nil {
+				b.Fatal(err)
+			}
+			if _, _, err := c.Walks(b.Context(), o.Depth); err != nil {
+				b.Fatal(err)
+			}
+			for n := range want {
+				if walks, exact, err := c.Walks(b.Context(), n+1); err != nil || !exact || walks.String() != want[n] {
+					b.Fatalf("%d pointers: %v walks, want %s; %v", n+1, walks, want[n], err)
 				}
+			}
+		}
+	})
+	b.Run("best1000", func(b *testing.B) {
+		defer reportCPU(b)()
+		for b.Loop() {
+			c, err := f.Chains(o)
+			if err != nil {
+				b.Fatal(err)
+			}
+			if best, err := c.Best(b.Context(), 1000, nil); err != nil || uint64(len(best)) != min(1000, listed) {
+				b.Fatal(len(best), err)
+			}
+		}
+	})
+	// Chains with loops are not listed: of a list, the first million are taken.
+	for _, list := range []struct {
+		name string
+		n    uint64
+	}{{"first", 1}, {"list1e6", listed}} {
+		b.Run(list.name, func(b *testing.B) {
+			defer reportCPU(b)()
+			var listing time.Duration
+			for b.Loop() {
 				c, err := f.Chains(o)
 				if err != nil {
 					b.Fatal(err)
 				}
-				switch what {
-				case "counts":
-					if _, _, err := c.Walks(b.Context(), o.Depth); err != nil {
-						b.Fatal(err)
-					}
-				case "best1000":
-					best, err := c.Best(b.Context(), 1000, nil)
+				n := uint64(0)
+				var began time.Time
+				var left Left
+				for _, err := range c.All(b.Context(), &left) {
 					if err != nil {
 						b.Fatal(err)
 					}
-					n = len(best)
-				case "first", "list1e6":
-					n = 0
-					for _, err := range c.All(b.Context(), nil) {
-						if err != nil {
-							b.Fatal(err)
-						}
-						if n++; n == 1000000 || what == "first" {
-							break
-						}
+					if n++; n == 1 {
+						began = time.Now()
+					}
+					if n == list.n {
+						break
 					}
 				}
-				if what == "counts" {
-					for n := range o.Depth {
-						walks, exact, _ := c.Walks(b.Context(), n+1)
-						b.Logf("%d pointers: %v walks, exact %v", n+1, walks, exact)
-					}
+				if n < list.n && (list.n == 1 || left.Loops == 0) {
+					b.Fatalf("%d chains, want %d", n, list.n)
 				}
+				listing += time.Since(began)
 			}
-			b.ReportMetric(float64(n), "chains")
+			if list.n > 1 {
+				b.ReportMetric(float64(list.n)*float64(b.N)/listing.Seconds(), "chains/s")
+			}
 		})
 	}
 }

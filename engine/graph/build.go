@@ -109,9 +109,9 @@ func (s *sweep) sortAll(ctx context.Context, o *Options, to sink) (directory, er
 	failed := false
 	d := directory{end: to.base()}
 	group, ctx := errgroup.WithContext(ctx)
-	workers := min(o.Workers, max(1, len(s.parts)))
+	workers, most := min(o.Workers, max(1, len(s.parts))), s.most()
 	work := func() error {
-		w := &sorter{sweep: s, room: max(1<<16, int(min(o.Memory/uint64(4*workers*8), 1<<40)))}
+		w := s.newSorter(max(1<<16, int(min(o.Memory/uint64(4*workers*8), 1<<40))), most)
 		for {
 			mu.Lock()
 			part := next

@@ -160,6 +160,9 @@ func checkWindows(t *testing.T, rnd *rand.Rand, g *Graph, want []Edge) {
 			}
 		}
 		sameEdges(t, r.String(), all(t, g, r), in)
+		if n, err := g.CountTo(r); err != nil || n != uint64(len(in)) {
+			t.Fatalf("%v: counts %d edges, want %d; %v", r, n, len(in), err)
+		}
 	}
 }
 
@@ -228,5 +231,42 @@ func TestImageFolder(t *testing.T) {
 	}
 	if entries, err := os.ReadDir(images); err != nil || len(entries) != 1 {
 		t.Errorf("%v; %v", entries, err)
+	}
+}
+
+// Sources at all distances, and targets in partitions of all sizes, are kept by
+// the sweep as they are; partitions do not end where they would by themselves.
+func TestDistances(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %#x", seed)
+	rnd := rand.New(rand.NewPCG(seed, 1))
+	const at, some, many = 0x7f00_0012_3000, 0x10_0000_0000, 0x20_0000_0000
+	for _, arch := range []addr.Arch{addr.LE64, addr.BE64} {
+		b := make([]byte, 40<<20)
+		for i := 8 * rnd.IntN(20000); i+8 <= len(b); {
+			to := []uint64{at + rnd.Uint64N(uint64(len(b))), some + rnd.Uint64N(256<<20), many + rnd.Uint64N(16<<40)}[rnd.IntN(3)]
+			arch.Order().PutUint(b[i:i+8], to)
+			i += 8 * (1 + []int{0, rnd.IntN(3), rnd.IntN(400), rnd.IntN(200), rnd.IntN(40000)}[rnd.IntN(5)])
+			if rnd.IntN(200) == 0 {
+				i += 8 * rnd.IntN(100000)
+			}
+		}
+		heap, err := engine.BytesMapping("[heap]", at, b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		space, err := engine.NewSpace(heap,
+			engine.Mapping{Range: addr.Range{First: some, Last: some + 256<<20 - 1}, State: engine.Absent},
+			engine.Mapping{Range: addr.Range{First: many, Last: many + 16<<40 - 1}, State: engine.Absent})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := naive(t, space, arch, Options{})
+		if len(want) < 500 {
+			t.Errorf("%d edges", len(want))
+		}
+		for _, o := range []Options{{Workers: 1}, {Workers: 3}, {Workers: 2, Memory: 1}} {
+			sameEdges(t, "all", all(t, mustBuild(t, space, arch, o), addr.All), want)
+		}
 	}
 }

@@ -30,6 +30,12 @@ import (
 // listing, which goes forward from the roots, follows only edges that arrive:
 // it never meets a dead end.
 //
+// Three things keep most levels from costing even that. Edges of one value have
+// the same walks, so that sums are computed once for each target. The first
+// levels from the target have few edges, which are found by asking who refers to
+// what arrives (fillSparse). And the last two levels are needed near roots only
+// (fillNear): the first chains are there long before all edges are counted.
+//
 // A walk may come by the same word twice. Such loops are counted as walks, and
 // left out of the listing, which counts them.
 
@@ -47,8 +53,17 @@ type ChainOptions struct {
 	// hold in each are listed. Counts of walks do not heed them.
 	Also []Also
 
-	noSparse bool // for tests: count all edges at each level
+	count countWay // for tests
 }
+
+// countWay is a way of counting walks; the answer is the same.
+type countWay int
+
+const (
+	countBest  countWay = iota // whatever is quickest
+	countDense                 // all edges at each level
+	countNear                  // few edges at the first level, all at the next ones, near roots at the last but one
+)
 
 // MaxDepth is the most pointers of a chain.
 const MaxDepth = 32
@@ -100,16 +115,23 @@ type Chains struct {
 	roots     [rootClasses][]edgeRange
 	also      []*places
 
-	lo, hi []uint32     // of each edge: those in the window of its value; nil until they are needed
+	lo, hi []uint32     // of each target: the edges in its window; nil until they are needed
 	finder windowFinder // for the window of a single edge
 
-	levels  []level     // by pointers of a chain less one
-	full    int         // so many levels are known for all edges; of later ones, for roots
-	sums    []uint64    // prefix sums of the last full level: of all edges before
-	sparse  *sparseSums // in place of sums, where few edges arrive
-	tops    []uint64    // the upper 64 bits of sums; nil where all are 0
-	spare   []uint64    // for the next sums; may be nil
-	inexact bool        // sums have passed 2^128, and now say only whether there are walks
+	levels  []level  // by pointers of a chain less one
+	full    int      // so many levels are known for all edges; of later ones, for roots and what follows them
+	sums    []uint64 // prefix sums of the last full level: of all edges before
+	tops    []uint64 // the upper 64 bits of sums; nil where all are 0
+	ways    []uint64 // scratch: the walks of an edge, by target
+	waysTop []uint64
+	inexact bool // sums have passed 2^128, and now say only whether there are walks
+
+	sparse     *sparseSums // in place of sums, where few edges arrive
+	manyArrive bool        // no later level is sparse
+	near       *sparseSums // of the level after the last full one, for edges that follow a root; mostly nil
+	nearRoots  []edgeRange // those edges, ascending
+	nearKnown  bool        // whether they are few is known
+	nearFew    bool
 }
 
 // edgeRange is edges by number: lo ≤ number < hi.

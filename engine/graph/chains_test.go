@@ -133,6 +133,9 @@ func mustForward(t testing.TB, g *Graph, workers int) *Forward {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if workers%2 == 1 {
+		f.grain = 1 // goroutines for the least of work
+	}
 	return f
 }
 
@@ -172,7 +175,9 @@ func TestRandomChains(t *testing.T) {
 func checkChains(t *testing.T, f *Forward, o ChainOptions, edges []Edge, class func(addr.Addr) (RootClass, bool)) (int, uint64) {
 	t.Helper()
 	checkChainsAs(t, f, o, edges, class)
-	o.noSparse = true
+	o.count = countNear
+	checkChainsAs(t, f, o, edges, class)
+	o.count = countDense
 	return checkChainsAs(t, f, o, edges, class)
 }
 
@@ -182,16 +187,30 @@ func checkChainsAs(t *testing.T, f *Forward, o ChainOptions, edges []Edge, class
 	if err != nil {
 		t.Fatal(err)
 	}
+	// What is asked first is known by other means than what is asked later: the
+	// one asks for the longest first, the other lists first.
+	longest, err := f.Chains(o)
+	if err != nil {
+		t.Fatal(err)
+	}
 	var want []plainChain
 	walks := uint64(0)
-	for n := 1; n <= o.Depth; n++ {
-		some, count := plainChains(edges, o, class, n)
+	checkWalks := func(c *Chains, n int, want uint64) {
+		t.Helper()
 		got, exact, err := c.Walks(t.Context(), n)
-		if err != nil || !exact || !got.IsUint64() || got.Uint64() != count {
-			t.Fatalf("%d pointers: %v walks (%v), want %d; %v", n, got, exact, count, err)
+		if err != nil || !exact || !got.IsUint64() || got.Uint64() != want {
+			t.Fatalf("%d pointers: %v walks (%v), want %d; %v", n, got, exact, want, err)
 		}
+	}
+	counts := make([]uint64, o.Depth+1)
+	for n := 1; n <= o.Depth; n++ {
+		var some []plainChain
+		some, counts[n] = plainChains(edges, o, class, n)
 		want = append(want, some...)
-		walks += count
+		walks += counts[n]
+	}
+	for n := o.Depth; n > 0; n-- {
+		checkWalks(longest, n, counts[n])
 	}
 	var left Left
 	i := 0
@@ -214,6 +233,9 @@ func checkChainsAs(t *testing.T, f *Forward, o ChainOptions, edges []Edge, class
 	if i != len(want) {
 		t.Fatalf("%d chains, want %d", i, len(want))
 	}
+	for n := 1; n <= o.Depth; n++ {
+		checkWalks(c, n, counts[n])
+	}
 	if (left.Loops > 0) != (walks > uint64(len(want))) {
 		t.Fatalf("%d loops of %d walks and %d chains", left.Loops, walks, len(want))
 	}
@@ -221,7 +243,13 @@ func checkChainsAs(t *testing.T, f *Forward, o ChainOptions, edges []Edge, class
 		return cmp.Or(cmp.Compare(len(a.words), len(b.words)), cmp.Compare(a.class, b.class), cmp.Compare(a.sum, b.sum), slices.Compare(a.words, b.words))
 	})
 	for _, k := range []int{1, 3, 10, len(want) + 1} {
-		best, err := c.Best(t.Context(), k, nil)
+		by := []*Chains{c, longest}[k%2]
+		if k == 10 {
+			if by, err = f.Chains(o); err != nil {
+				t.Fatal(err)
+			}
+		}
+		best, err := by.Best(t.Context(), k, nil)
 		if err != nil || len(best) != min(k, len(want)) {
 			t.Fatalf("best %d of %d: %d; %v", k, len(want), len(best), err)
 		}
@@ -306,9 +334,9 @@ func TestManyWalks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, workers := range []int{1, 3} {
+	for _, workers := range []int{1, 2, 3} {
 		f := mustForward(t, mustBuild(t, space, addr.LE64, Options{}), workers)
-		c, err := f.Chains(ChainOptions{noSparse: workers == 1, Target: addr.Range{First: 0x1000, Last: 0x1000}, Window: &Window{0, 8*words - 1}, Depth: MaxDepth})
+		c, err := f.Chains(ChainOptions{count: countWay(workers - 1), Target: addr.Range{First: 0x1000, Last: 0x1000}, Window: &Window{0, 8*words - 1}, Depth: MaxDepth})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -402,10 +430,10 @@ func TestWalksAgree(t *testing.T) {
 	var best []Chain
 	for _, workers := range []int{1, 2, 5} {
 		f := mustForward(t, g, workers)
-		for _, noSparse := range []bool{false, true} {
+		for _, way := range []countWay{countBest, countDense, countNear} {
 			target := addr.Addr(0x7f00_0005_0000)
 			c, err := f.Chains(ChainOptions{
-				Target: addr.Range{First: target, Last: target + 7}, Depth: 6, Window: &Window{-64, 512}, noSparse: noSparse,
+				Target: addr.Range{First: target, Last: target + 7}, Depth: 6, Window: &Window{-64, 512}, count: way,
 				Roots: Roots{Ranges: []addr.Range{{First: 0x7f00_0000_0000, Last: 0x7f00_0000_ffff}}},
 			})
 			if err != nil {
@@ -432,11 +460,11 @@ func TestWalksAgree(t *testing.T) {
 				continue
 			}
 			if !slices.Equal(now, counts) {
-				t.Errorf("%d workers, %v: walks %v, want %v", workers, noSparse, now, counts)
+				t.Errorf("%d workers, %v: walks %v, want %v", workers, way, now, counts)
 			}
 			for i := range best {
 				if !slices.Equal(some[i].Words, best[i].Words) || !slices.Equal(some[i].Offsets, best[i].Offsets) {
-					t.Fatalf("%d workers, %v: chain %d is %v, want %v", workers, noSparse, i, some[i], best[i])
+					t.Fatalf("%d workers, %v: chain %d is %v, want %v", workers, way, i, some[i], best[i])
 				}
 			}
 		}

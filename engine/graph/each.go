@@ -18,6 +18,12 @@ var errRegion = errors.New("an edge leads from or to where nothing is mapped: th
 // hubs, on several goroutines, each with a state of its own; it returns the
 // states.
 func eachOf[S any](ctx context.Context, g *Graph, workers int, start func() S, f func(state S, page uint64, entries []entry) error) ([]S, error) {
+	return eachGroup(ctx, g, workers, start, func(state S, _ int, page uint64, entries []entry) error { return f(state, page, entries) })
+}
+
+// eachGroup is eachOf for those who want to know the group of a page. All pages
+// of a group come to the same goroutine, ascending.
+func eachGroup[S any](ctx context.Context, g *Graph, workers int, start func() S, f func(state S, group int, page uint64, entries []entry) error) ([]S, error) {
 	const atOnce = 16
 	if workers <= 0 {
 		workers = runtime.GOMAXPROCS(0)
@@ -34,15 +40,17 @@ func eachOf[S any](ctx context.Context, g *Graph, workers int, start func() S, f
 			states = append(states, state)
 			mu.Unlock()
 			for {
-				i := int(next.Add(atOnce)) - atOnce
-				if i >= lines {
+				first := int(next.Add(atOnce)) - atOnce
+				if first >= lines {
 					return nil
 				}
 				if err := context.Cause(ctx); err != nil {
 					return err
 				}
-				if err := w.each(i, min(i+atOnce, lines), func(page uint64, entries []entry) error { return f(state, page, entries) }); err != nil {
-					return err
+				for i := first; i < min(first+atOnce, lines); i++ {
+					if err := w.each(i, i+1, func(page uint64, entries []entry) error { return f(state, i, page, entries) }); err != nil {
+						return err
+					}
 				}
 			}
 		})

@@ -2,6 +2,7 @@ package graph
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -402,4 +403,85 @@ func FuzzPage(f *testing.F) {
 			t.Fatalf("%v; %v", back, err)
 		}
 	})
+}
+
+// Pages are read back as they were stored, whatever their sources' distances,
+// and a hub in which one is 0 is refused.
+func TestPagesBack(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %#x", seed)
+	rnd := rand.New(rand.NewPCG(seed, 1))
+	for round := range 120 {
+		n := 1 + rnd.IntN(300)
+		if round%2 == 0 {
+			n = hubEntries + rnd.IntN(300)
+		}
+		offsets := 1 + rnd.IntN(4)
+		wide := []uint64{1, 100, 130, 1 << 9, 1 << 15, 1 << 22, 1 << 29, 1 << 36}[rnd.IntN(8)]
+		rare := rnd.IntN(2) == 0 // mostly near, sometimes far
+		var entries []entry
+		source := rnd.Uint64N(2) * rnd.Uint64N(wide)
+		for range n {
+			entries = append(entries, newEntry(source, uint64(rnd.IntN(offsets))*8))
+			if rare && rnd.IntN(10) > 0 {
+				source += 1 + rnd.Uint64N(30)
+			} else {
+				source += 1 + rnd.Uint64N(wide)
+			}
+		}
+		last := entries[n-1].source()
+		b := appendPage(nil, entries)
+		if n >= hubEntries {
+			slices.SortFunc(entries, func(a, b entry) int { return cmp.Compare(a.byTarget(), b.byTarget()) })
+		}
+		got, err := decodePage(nil, b, n, last+1)
+		if err != nil || !slices.Equal(got, entries) {
+			t.Fatalf("%d entries up to %d apart come back as %d, different; %v", n, wide, len(got), err)
+		}
+		if _, err := decodePage(nil, b, n, last); err == nil {
+			t.Fatalf("%d entries up to %d apart: a source that there is not is taken", n, wide)
+		}
+		if n < hubEntries {
+			continue
+		}
+		runs, err := hubRuns(b, n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := len(b) - len(runs[len(runs)-1].bytes) + 1 + rnd.IntN(1000)
+		for b[at-1] >= 0x80 || b[at] >= 0x80 { // a whole difference of one byte
+			if at++; at == len(b) {
+				break
+			}
+		}
+		if at < len(b) {
+			b[at] = 0
+			if _, err := decodePage(nil, b, n, last+1); err == nil {
+				t.Fatalf("%d entries up to %d apart: a source that comes twice is taken", n, wide)
+			}
+		}
+	}
+}
+
+// Batches are the edges in order, some at a time, and end when they are told to.
+func TestBatches(t *testing.T) {
+	g := mustBuild(t, bigSpace(t, 1<<20), addr.LE64, Options{})
+	for _, r := range []addr.Range{addr.All, {First: 0x7f00_0000_1238, Last: 0x7f00_0000_1240}, {First: 1, Last: 2}} {
+		var got []Edge
+		for edges, err := range g.ToBatches(r) {
+			if err != nil || len(edges) == 0 {
+				t.Fatal(len(edges), err)
+			}
+			got = append(got, edges...)
+		}
+		sameEdges(t, r.String(), got, all(t, g, r))
+		batches := 0
+		for range g.ToBatches(r) {
+			batches++
+			break
+		}
+		if batches > len(got) {
+			t.Errorf("%d batches after a break", batches)
+		}
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"math"
+	"math/bits"
 	"runtime"
 	"slices"
 
@@ -14,14 +15,16 @@ import (
 )
 
 // Forward is the edges of a graph by source, in memory: what chains and reach
-// work on. It takes 8 bytes an edge, and 1.25 bits for each
-// word near one.
+// work on. It takes 4 bytes an edge, 8 for each address that edges lead to, and
+// 1.25 bits for each word near an edge.
 // It is immutable and safe for concurrent use.
 type Forward struct {
 	g       *Graph
 	numbers *rankSet    // of the sources that have an edge
-	targets []addr.Addr // by source
+	targets []addr.Addr // that edges lead to, ascending
+	to      []uint32    // by source: which of the targets
 	workers int
+	grain   int // what is worth a goroutine, see parallel
 }
 
 // maxForward bounds the numbers of sources of a Forward: 2^36, 512 GiB of words
@@ -41,11 +44,17 @@ func (g *Graph) Forward(ctx context.Context, workers int) (*Forward, error) {
 	if g.sources.count > maxForward {
 		return nil, fmt.Errorf("%s: %d words are more than the 2^36 that can be turned round: build a graph of fewer mappings or ranges", g.data.name(), g.sources.count)
 	}
-	f := &Forward{g: g, workers: workers}
+	f := &Forward{g: g, workers: workers, grain: 4096}
 	f.numbers = newRankSet(g.sources.count)
-	err := f.eachPage(ctx, func(_ uint64, entries []entry) error {
+	firsts := make([]uint32, len(g.groups.lines)) // of each group: first how many targets it has, then the first of them
+	_, err := eachGroup(ctx, g, workers, func() struct{} { return struct{}{} }, func(_ struct{}, group int, _ uint64, entries []entry) error {
 		for _, e := range entries {
 			f.numbers.add(e.source())
+		}
+		var set offsetSet
+		set.add(entries)
+		for _, w := range &set {
+			firsts[group] += uint32(bits.OnesCount64(w))
 		}
 		return nil
 	})
@@ -57,28 +66,62 @@ func (g *Graph) Forward(ctx context.Context, workers int) (*Forward, error) {
 	if n != g.edges { // a source is in one edge only
 		return nil, fmt.Errorf("%s: %d sources have %d edges: the file is damaged; build the graph again", g.data.name(), n, g.edges)
 	}
-	f.targets = make([]addr.Addr, n)
-	err = f.eachPage(ctx, func(page uint64, entries []entry) error {
+	targets := uint32(0)
+	for i, n := range firsts {
+		firsts[i] = targets
+		targets += n
+	}
+	f.to, f.targets = make([]uint32, n), make([]addr.Addr, targets)
+	type place struct{ group, next int }
+	_, err = eachGroup(ctx, g, workers, func() *place { return &place{group: -1} }, func(p *place, group int, page uint64, entries []entry) error {
+		if group != p.group {
+			p.group, p.next = group, int(firsts[group])
+		}
 		hint := 0
 		at := g.targets.at(page, &hint)
+		var set offsetSet
+		set.add(entries)
+		var before [len(set)]uint32 // how many offsets words before have
+		n := uint32(p.next)
+		for i, w := range &set {
+			before[i] = n
+			for ; w != 0; w &= w - 1 {
+				f.targets[n] = at + addr.Addr(64*i+bits.TrailingZeros64(w))
+				n++
+			}
+		}
+		p.next = int(n)
 		for _, e := range entries {
-			f.targets[f.rank(e.source())] = at + addr.Addr(e.offset())
+			o := e.offset()
+			f.to[f.rank(e.source())] = before[o/64] + uint32(bits.OnesCount64(set[o/64]&(1<<(o%64)-1)))
 		}
 		return nil
 	})
-	return f, err
+	if err != nil {
+		return nil, err
+	}
+	if !slices.IsSorted(f.targets) {
+		return nil, fmt.Errorf("%s: pages do not ascend: the file is damaged; build the graph again", g.data.name())
+	}
+	return f, nil
 }
 
-// eachPage calls fn with the entries of all pages, on several goroutines.
-func (f *Forward) eachPage(ctx context.Context, fn func(page uint64, entries []entry) error) error {
-	_, err := eachOf(ctx, f.g, f.workers, func() struct{} { return struct{}{} },
-		func(_ struct{}, page uint64, entries []entry) error { return fn(page, entries) })
-	return err
+// offsetSet has a bit for each offset in a page.
+type offsetSet [pageSize / 64]uint64
+
+func (set *offsetSet) add(entries []entry) {
+	for _, e := range entries {
+		o := e.offset()
+		set[o/64] |= 1 << (o % 64)
+	}
 }
+
+// target is where an edge leads to.
+func (f *Forward) target(edge uint32) addr.Addr { return f.targets[f.to[edge]] }
 
 // parallel calls fn with parts of 0 to n, on several goroutines; part is from 0.
 func (f *Forward) parallel(n int, fn func(part, lo, hi int)) {
-	parts := min(f.workers, n/4096+1)
+	parts := min(f.workers, n/f.grain+1)
 	var group errgroup.Group
 	for i := range parts {
 		group.Go(func() error {
@@ -101,7 +144,7 @@ func (f *Forward) below(a addr.Addr, hint *int) uint32 {
 func (f *Forward) span(r addr.Range, hint *int) (lo, hi uint32) {
 	lo = f.below(r.First, hint)
 	if r.Last == addr.Max {
-		return lo, uint32(len(f.targets))
+		return lo, uint32(len(f.to))
 	}
 	return lo, f.below(r.Last+1, hint)
 }
@@ -120,7 +163,7 @@ func (f *Forward) Target(source addr.Addr) (addr.Addr, bool) {
 	if !ok || !f.numbers.has(s) {
 		return 0, false
 	}
-	return f.targets[f.rank(s)], true
+	return f.target(f.rank(s)), true
 }
 
 // From yields the edges whose source lies in r, ascending by source.
@@ -131,7 +174,7 @@ func (f *Forward) From(r addr.Range) iter.Seq[Edge] {
 		near, at := f.g.sources.below(r.First, &hint), 0
 		for e := lo; e < hi; e++ {
 			near = f.number(e, near)
-			if !yield(Edge{f.g.sources.at(near, &at), f.targets[e]}) {
+			if !yield(Edge{f.g.sources.at(near, &at), f.target(e)}) {
 				return
 			}
 		}

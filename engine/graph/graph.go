@@ -15,6 +15,7 @@
 //	Graph.To              who refers to a range of addresses
 //	Graph.From            what a range of addresses refers to
 //	Graph.Info, Graph.Top density, region × region counts, most referenced
+//	Graph.PageCells       page × page counts
 //	Graph.Forward         the edges by source: what chains and reach work on
 //	Forward.Chains        chains of pointers from roots to a target
 //	Forward.Reach         what roots reach, and what nobody refers to
@@ -27,6 +28,7 @@ package graph
 import (
 	"io"
 	"sort"
+	"sync"
 	"sync/atomic"
 
 	"vscan/engine"
@@ -54,6 +56,7 @@ type Graph struct {
 	groups   directory
 	verified []atomic.Uint32 // a bit a group: its checksum was right
 	close    io.Closer       // nil where there is nothing to close
+	walks    sync.Pool       // of *walk, for questions: most are so short that to allocate would be half of it
 }
 
 // about is what a graph knows besides its edges.

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
+	"slices"
 	"sort"
 
 	"vscan/engine"
@@ -163,6 +164,7 @@ func (g *Graph) pagesOf(dst []pageBlock, i int, b []byte) ([]pageBlock, error) {
 	if uint64(line.pages) > uint64(len(b)) {
 		return dst, g.damaged(i, "has more pages than bytes")
 	}
+	dst = slices.Grow(dst, int(line.pages))
 	first := len(dst)
 	for k := range line.pages {
 		d, n, size := c.uvarint(), c.uvarint(), c.uvarint()

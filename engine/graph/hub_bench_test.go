@@ -2,6 +2,7 @@ package graph
 
 import (
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"vscan/engine/addr"
@@ -46,7 +47,46 @@ func BenchmarkHub(b *testing.B) {
 					}
 				}
 			}
-			b.ReportMetric(float64(n), "edges")
+			checkHub(b, c.most, n)
 		})
+	}
+	all := addr.Range{First: page + 0x238, Last: page + 0x238}
+	b.Run("batches-of-one", func(b *testing.B) {
+		n := 0
+		for b.Loop() {
+			n = 0
+			for edges, err := range g.ToBatches(all) {
+				if err != nil {
+					b.Fatal(err)
+				}
+				n += len(edges)
+			}
+		}
+		checkHub(b, 0, n)
+	})
+	b.Run("count-of-one", func(b *testing.B) {
+		n := uint64(0)
+		for b.Loop() {
+			if n, err = g.CountTo(all); err != nil {
+				b.Fatal(err)
+			}
+		}
+		checkHub(b, 0, int(n))
+	})
+}
+
+// checkHub checks how many edges were found, of a part or of all.
+func checkHub(b *testing.B, most, n int) {
+	b.Helper()
+	b.ReportMetric(float64(n), "edges")
+	want := most
+	switch strings.TrimRight(b.Name()[len("BenchmarkHub/"):], "-0123456789") {
+	case "beside":
+		want = 10
+	case "all-of-one", "batches-of-one", "count-of-one":
+		want = 1048016
+	}
+	if n != want && !testing.Short() {
+		b.Fatalf("%d edges, want %d", n, want)
 	}
 }

@@ -138,7 +138,7 @@ func (l *lister) walk(n int) {
 	}
 	c := l.c
 	e := l.edges[len(l.edges)-1]
-	v := c.f.targets[e]
+	v := c.f.target(e)
 	if n == 0 {
 		l.arrive(v)
 		return

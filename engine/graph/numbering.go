@@ -80,6 +80,19 @@ func (n *numbering) below(a addr.Addr, hint *int) uint64 {
 	return n.first[i] + (unit - from)
 }
 
+// run is the run of numbers that a number below count is in, whose units follow
+// one another in memory: the first number, how many there are, and the address
+// of the first unit. hint is as in find.
+func (n *numbering) run(number uint64, hint *int) (first, count uint64, at addr.Addr) {
+	at = n.at(number, hint) // which finds the range
+	h := *hint
+	first, count = n.first[h], n.count-n.first[h]
+	if h+1 < len(n.first) {
+		count = n.first[h+1] - first
+	}
+	return first, count, at - addr.Addr((number-first)<<n.shift)
+}
+
 // at is the first address of the unit with a number below count.
 func (n *numbering) at(number uint64, hint *int) addr.Addr {
 	h := *hint

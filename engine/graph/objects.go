@@ -101,8 +101,8 @@ func (f *Forward) objectGraph(h *Heaps) objectGraph {
 			}
 			from := len(out)
 			first, last := f.span(h.objects[o].Range, &hint)
-			for _, v := range f.targets[first:last] {
-				if to := h.find(v, &run); to >= 0 && to != o && h.objects[to].State == Used {
+			for e := first; e < last; e++ {
+				if to := h.find(f.target(e), &run); to >= 0 && to != o && h.objects[to].State == Used {
 					out = append(out, uint32(to))
 				}
 			}
@@ -142,7 +142,7 @@ func (f *Forward) anchors(ctx context.Context, h *Heaps) ([Nothing][]uint32, err
 					return out, context.Cause(ctx)
 				}
 				near = f.number(e, near)
-				to := h.find(f.targets[e], &run)
+				to := h.find(f.target(e), &run)
 				if to < 0 || h.objects[to].State != Used || seen[to/64]>>(to%64)&1 == 1 {
 					continue
 				}

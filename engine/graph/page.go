@@ -56,27 +56,41 @@ func appendPage(dst []byte, entries []entry) []byte {
 	}
 	shift := min(uint(bits.TrailingZeros64(all&offsetMask|1<<offsetBits)), offsetBits)
 	width := offsetBits - shift
-	dst = append(dst, byte(shift))
-	acc, have := uint64(0), uint(0)
+	packed := (len(entries)*int(width) + 7) / 8
+	at := len(dst) + 1 + packed
+	dst = slices.Grow(dst, 1+packed+8+maxSource*len(entries))
+	b := dst[:cap(dst)]
+	b[len(dst)] = byte(shift)
+	acc, have, pack := uint64(0), uint(0), len(dst)+1
 	for _, e := range entries {
 		acc |= e.offset() >> shift << have
 		if have += width; have >= 32 {
-			dst = binary.LittleEndian.AppendUint32(dst, uint32(acc))
+			binary.LittleEndian.PutUint32(b[pack:], uint32(acc))
+			pack += 4
 			acc >>= 32
 			have -= 32
 		}
 	}
-	for ; have > 0; have -= min(have, 8) {
-		dst = append(dst, byte(acc))
-		acc >>= 8
-	}
+	binary.LittleEndian.PutUint32(b[pack:], uint32(acc)) // what is too much is overwritten
 	last := uint64(0)
 	for _, e := range entries {
-		dst = binary.AppendUvarint(dst, e.source()-last)
+		d := e.source() - last
 		last = e.source()
+		if d < 1<<28 {
+			// Seven bits a byte, and the highest set in all but the last.
+			v := d&0x7f | d<<1&0x7f00 | d<<2&0x7f_0000 | d<<3&0x7f00_0000
+			n := (bits.Len32(uint32(d)|1) + 6) / 7
+			binary.LittleEndian.PutUint32(b[at:], uint32(v|0x80_8080&(1<<(8*n-8)-1)))
+			at += n
+		} else {
+			at += binary.PutUvarint(b[at:], d)
+		}
 	}
-	return dst
+	return b[:at]
 }
+
+// maxSource is the longest varint of a source's number, which has 52 bits.
+const maxSource = 8
 
 func appendHub(dst []byte, entries []entry) []byte {
 	// Sorted by counting, which keeps the order of sources.
@@ -148,24 +162,29 @@ func decodePage(dst []entry, b []byte, n int, sources uint64) ([]entry, error) {
 	mask := uint64(1)<<width - 1
 	pos := 0
 	for i := range out {
-		if pos >= len(rest) {
-			return dst, errPage
+		// A varint of up to three bytes, as most are, takes one load; a
+		// processor goes on with the length that it expects.
+		var d uint64
+		v := uint32(0x80_8080)
+		if pos+4 <= len(rest) {
+			v = binary.LittleEndian.Uint32(rest[pos:])
 		}
-		d := uint64(rest[pos])
-		pos++
-		if d >= 0x80 {
-			d &= 0x7f
-			for k := uint(7); ; k += 7 {
-				if pos >= len(rest) || k > 56 {
-					return dst, errPage
-				}
-				c := rest[pos]
-				pos++
-				d |= uint64(c&0x7f) << k
-				if c < 0x80 {
-					break
-				}
+		switch {
+		case v&0x80_8080 == 0x8080:
+			d = uint64(v&0x7f | v>>1&0x3f80 | v>>2&0x1f_c000)
+			pos += 3
+		case v&0x80 == 0:
+			d = uint64(v & 0x7f)
+			pos++
+		case v&0x8000 == 0:
+			d = uint64(v&0x7f | v>>1&0x3f80)
+			pos += 2
+		default:
+			var size int
+			if d, size = binary.Uvarint(rest[min(pos, len(rest)):]); size <= 0 || size > maxSource+1 {
+				return dst, errPage
 			}
+			pos += size
 		}
 		if i > 0 && d == 0 {
 			return dst, errPage
@@ -255,13 +274,8 @@ func hubRuns(b []byte, n int) ([]hubRun, error) {
 
 // append appends the run's entries.
 func (r hubRun) append(dst []entry, sources uint64) ([]entry, error) {
-	dst = slices.Grow(dst, r.count)
 	d := hubReader{hubRun: r, sources: sources}
-	var err error
-	for err == nil && d.left() {
-		dst, err = d.next(dst, r.count)
-	}
-	return dst, err
+	return d.next(dst, r.count)
 }
 
 // hubReader reads the entries of a run, some at a time.
@@ -276,25 +290,56 @@ func (d *hubReader) left() bool { return d.read < d.count }
 
 // next appends at most n entries.
 func (d *hubReader) next(dst []entry, n int) ([]entry, error) {
+	const ones, tops = 0x0101_0101_0101_0101, 0x8080_8080_8080_8080
 	b := d.bytes
 	n = min(n, d.count-d.read)
-	for range n {
+	dst = slices.Grow(dst, n)
+	out := dst[len(dst) : len(dst)+n]
+	dst = dst[:len(dst)+n]
+	last, offset := d.last, d.offset
+	for i := 0; i < n; {
+		if i+8 <= n && len(b) >= 8 && d.read+i > 0 {
+			// Eight differences of a byte each, none of them 0.
+			if v := binary.LittleEndian.Uint64(b); (v|(v-ones)&^v)&tops == 0 {
+				to := (*[8]entry)(out[i:])
+				a := last + v&0xff
+				e := a + v>>8&0xff
+				to[0], to[1] = newEntry(a, offset), newEntry(e, offset)
+				a = e + v>>16&0xff
+				e = a + v>>24&0xff
+				to[2], to[3] = newEntry(a, offset), newEntry(e, offset)
+				a = e + v>>32&0xff
+				e = a + v>>40&0xff
+				to[4], to[5] = newEntry(a, offset), newEntry(e, offset)
+				a = e + v>>48&0xff
+				e = a + v>>56
+				to[6], to[7] = newEntry(a, offset), newEntry(e, offset)
+				if last = e; last >= d.sources {
+					return dst, errPage
+				}
+				b = b[8:]
+				i += 8
+				continue
+			}
+		}
 		v, size := uint64(0), 0
 		if len(b) > 0 && b[0] < 0x80 {
 			v, size = uint64(b[0]), 1
 		} else if v, size = binary.Uvarint(b); size <= 0 {
 			return dst, errPage
 		}
-		if v > d.sources || d.read > 0 && v == 0 {
+		if v > d.sources || d.read+i > 0 && v == 0 {
 			return dst, errPage
 		}
-		if d.last += v; d.last >= d.sources {
+		if last += v; last >= d.sources {
 			return dst, errPage
 		}
-		dst = append(dst, newEntry(d.last, d.offset))
+		out[i] = newEntry(last, offset)
 		b = b[size:]
-		d.read++
+		i++
 	}
+	d.last = last
+	d.read += n
 	if d.bytes = b; !d.left() && len(b) > 0 {
 		return dst, errPage
 	}

@@ -92,10 +92,19 @@ func partitions(targets numbering, present []addr.Range) ([]partition, []target)
 					next(s.page)
 				}
 			}
-			fit := s.pages
+			fit, full := s.pages, false
 			w := weight(s.present, s.pages)
 			if w > want-min(fill, want-1) && w > 0 {
 				fit = max(1, min(s.pages, s.pages/w*(want-min(fill, want-1))))
+			}
+			if fit < s.pages {
+				// Where a hint covers, so that there are not two to take turns.
+				const covers = 1 << (hintShift - pageShift)
+				page := uint64(s.First) >> pageShift
+				if aligned := (page + fit) &^ (covers - 1); aligned > page {
+					fit = aligned - page
+					full = true
+				}
 			}
 			t := target{Range: s.Range, part: int32(len(parts) - 1)}
 			if fit < s.pages {
@@ -103,7 +112,9 @@ func partitions(targets numbering, present []addr.Range) ([]partition, []target)
 			}
 			t.base = (s.page-parts[t.part].first)<<pageShift + uint64(s.First&(pageSize-1))
 			cut = append(cut, t)
-			fill += weight(s.present, fit)
+			if fill += weight(s.present, fit); full {
+				fill = max(fill, want)
+			}
 			s.First, s.page, s.pages = t.Last+1, s.page+fit, s.pages-fit
 		}
 	}

@@ -84,7 +84,8 @@ func (f *Forward) Reach(ctx context.Context, roots []addr.Range, unit uint64) (*
 		todo = todo[:len(todo)-1]
 		first := units.at(u, &at)
 		lo, hi := f.span(addr.Range{First: first, Last: first + 1<<units.shift - 1}, &hints[(first>>hintShift)%hintCount])
-		for _, v := range f.targets[lo:hi] {
+		for e := lo; e < hi; e++ {
+			v := f.target(e)
 			if to, ok := units.number(v, &hints[(v>>hintShift)%hintCount]); ok {
 				visit(to)
 			}

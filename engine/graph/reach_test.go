@@ -66,6 +66,26 @@ func checkCounts(t *testing.T, g *Graph, edges []Edge) {
 			t.Fatalf("cell %v, want %d", c, cells[[2]int{c.From, c.To}])
 		}
 	}
+	plain := map[[2]addr.Addr]uint64{}
+	for _, e := range edges {
+		plain[[2]addr.Addr{e.Target &^ offsetMask, e.Source &^ offsetMask}]++
+	}
+	var before [2]addr.Addr
+	n := 0
+	for c, err := range g.PageCells() {
+		at := [2]addr.Addr{c.To, c.From}
+		if err != nil || c.Edges == 0 || plain[at] != c.Edges || n > 0 && slices.Compare(before[:], at[:]) >= 0 {
+			t.Fatalf("page cell %+v after %v, want %d edges; %v", c, before, plain[at], err)
+		}
+		before = at
+		n++
+	}
+	for range g.PageCells() {
+		break
+	}
+	if n != len(plain) {
+		t.Fatalf("%d page cells, want %d", n, len(plain))
+	}
 	ranked := func(m map[addr.Addr]uint64, size addr.Addr, k int) []Ranked {
 		var all []Ranked
 		for a, n := range m {

@@ -11,21 +11,40 @@ import (
 type sorter struct {
 	*sweep
 	room    int // entries that are sorted at once
+	pieces  []placed
 	buf     []byte
+	some    unsorted
 	counts  []uint64
+	next    []uint64
 	entries []entry
 	out     groupWriter
 }
+
+// newSorter makes a sorter for partitions of most edges at most. Its buffers
+// need not grow, which would leave short ones behind: what is never written to
+// takes no memory.
+func (s *sweep) newSorter(room, most int) *sorter {
+	w := &sorter{sweep: s, room: room, entries: make([]entry, 0, min(room, most))}
+	w.out.out = make([]byte, 0, 4*min(room, most))
+	return w
+}
+
+// unsorted is edges as the sweep found them.
+type unsorted struct {
+	n       int
+	sources [someEdges]uint64 // by number
+	places  [someEdges]uint64 // of targets, in the partition
+}
+
+const someEdges = 512
 
 // densePages is the most pages of a partition that are counted in an array.
 const densePages = 1 << 20
 
 var errPiece = errors.New("the temporary file does not hold what was written to it")
 
-// each calls f with all entries of the pieces, in order: the number of the
-// source, the place of the target in the partition.
-func (s *sorter) each(pieces []placed, size int, f func(source, place uint64)) error {
-	mask := ^uint64(0) >> (64 - 8*size)
+// each calls f with all entries of the pieces, in order, some at a time.
+func (s *sorter) each(pieces []placed, size int, f func(*unsorted)) error {
 	for _, p := range pieces {
 		b, err := s.kept.read(s.buf, *p.in, int(p.from), int(p.end-p.from))
 		if err != nil {
@@ -36,32 +55,63 @@ func (s *sorter) each(pieces []placed, size int, f func(source, place uint64)) e
 		}
 		source := p.source
 		for len(b) > 0 {
-			d, n := uint64(b[0]), 1
-			if d >= 0x80 {
-				if d, n = binary.Uvarint(b); n <= 0 {
-					return errPiece
-				}
-			}
-			source += d
-			if n+8 <= len(b) {
-				f(source, binary.LittleEndian.Uint64(b[n:])&mask)
-			} else if n+size <= len(b) {
-				var last [8]byte
-				copy(last[:], b[n:n+size])
-				f(source, binary.LittleEndian.Uint64(last[:]))
-			} else {
+			if source, b = s.some.fill(source, b, size); s.some.n == 0 {
 				return errPiece
 			}
-			b = b[n+size:]
+			f(&s.some)
 		}
 	}
 	return nil
 }
 
+// fill takes entries from b, in which places have so many bytes: as many as
+// there is room for. There are none where b holds no whole one. source is that
+// of the entry before.
+func (u *unsorted) fill(source uint64, b []byte, size int) (uint64, []byte) {
+	n := 0
+	if size < 8 {
+		// One load has a difference of one byte or two, and the place.
+		mask, at := uint64(1)<<(8*size)-1, 0
+		for n < someEdges && at+8 <= len(b) {
+			v := binary.LittleEndian.Uint64(b[at:])
+			two := v >> 7 & 1
+			if v>>15&two != 0 {
+				break
+			}
+			source += v&0x7f | v>>1&0x3f80&-two
+			u.sources[n], u.places[n] = source, v>>(8+8*two&63)&mask
+			at += 1 + size + int(two)
+			n++
+		}
+		if n > 0 {
+			u.n = n
+			return source, b[at:]
+		}
+	}
+	for n < someEdges && len(b) > 0 {
+		d, k := binary.Uvarint(b)
+		if k <= 0 || len(b) < k+size {
+			u.n = 0
+			return source, b
+		}
+		var place [8]byte
+		copy(place[:], b[k:k+size])
+		source += d
+		u.sources[n], u.places[n] = source, binary.LittleEndian.Uint64(place[:])
+		b = b[k+size:]
+		if n++; size < 8 && len(b) >= 8 {
+			break
+		}
+	}
+	u.n = n
+	return source, b
+}
+
 // sort writes the groups of a partition to s.out.
 func (s *sorter) sort(part int) error {
 	s.out.out, s.out.lines, s.out.edges = s.out.out[:0], s.out.lines[:0], 0
-	pieces := s.ordered(part)
+	pieces := s.ordered(s.pieces[:0], part)
+	s.pieces = pieces
 	if len(pieces) == 0 {
 		return nil
 	}
@@ -71,33 +121,39 @@ func (s *sorter) sort(part int) error {
 		return s.sparse(pieces, size, first)
 	}
 	pages := int(s.parts[part].pages)
-	s.counts = append(s.counts[:0], make([]uint64, pages+1)...)
-	if err := s.each(pieces, size, func(_, place uint64) { s.counts[place>>pageShift]++ }); err != nil {
+	counts, next := zeros(&s.counts, pages), zeros(&s.next, pages)
+	err := s.each(pieces, size, func(some *unsorted) {
+		for _, place := range some.places[:some.n] {
+			counts[place>>pageShift]++
+		}
+	})
+	if err != nil {
 		return err
 	}
 	// As many pages at a time as there is room for; mostly all.
-	next := make([]uint64, pages+1)
 	for lo := 0; lo < pages; {
 		hi, n := lo, uint64(0)
-		for hi < pages && (hi == lo || n+s.counts[hi] <= uint64(s.room)) {
+		for hi < pages && (hi == lo || n+counts[hi] <= uint64(s.room)) {
 			next[hi] = n
-			n += s.counts[hi]
+			n += counts[hi]
 			hi++
 		}
 		if n > 0 {
-			s.entries = slices.Grow(s.entries[:0], int(n))[:n]
-			entries, from, to := s.entries, uint64(lo), uint64(hi)
-			err := s.each(pieces, size, func(source, place uint64) {
-				if p := place >> pageShift; p >= from && p < to {
-					entries[next[p]] = newEntry(source, place&offsetMask)
-					next[p]++
+			entries := zeros(&s.entries, int(n))
+			from, some := uint64(lo), next[lo:hi]
+			err := s.each(pieces, size, func(u *unsorted) {
+				for i, place := range u.places[:u.n] {
+					if p := place>>pageShift - from; p < uint64(len(some)) {
+						entries[some[p]] = newEntry(u.sources[i], place&offsetMask)
+						some[p]++
+					}
 				}
 			})
 			if err != nil {
 				return err
 			}
 			for p, at := lo, uint64(0); p < hi; p++ {
-				if c := s.counts[p]; c > 0 {
+				if c := counts[p]; c > 0 {
 					s.out.add(first+uint64(p), entries[at:at+c])
 					at += c
 				}
@@ -109,11 +165,27 @@ func (s *sorter) sort(part int) error {
 	return nil
 }
 
+// zeros is n zeros, in the memory of b where that suffices.
+func zeros[T any](b *[]T, n int) []T {
+	if cap(*b) < n {
+		*b = make([]T, n)
+		return *b
+	}
+	*b = (*b)[:n]
+	clear(*b)
+	return *b
+}
+
 // sparse is sort for a partition of more pages than can be counted: most of
 // them are reserved address space, and few have edges.
 func (s *sorter) sparse(pieces []placed, size int, first uint64) error {
 	counts := map[uint64]uint64{}
-	if err := s.each(pieces, size, func(_, place uint64) { counts[place>>pageShift]++ }); err != nil {
+	err := s.each(pieces, size, func(some *unsorted) {
+		for _, place := range some.places[:some.n] {
+			counts[place>>pageShift]++
+		}
+	})
+	if err != nil {
 		return err
 	}
 	pages := make([]uint64, 0, len(counts))
@@ -130,10 +202,12 @@ func (s *sorter) sparse(pieces []placed, size int, first uint64) error {
 			hi++
 		}
 		s.entries = slices.Grow(s.entries[:0], int(n))[:n]
-		err := s.each(pieces, size, func(source, place uint64) {
-			if at, ok := next[place>>pageShift]; ok {
-				s.entries[at] = newEntry(source, place&offsetMask)
-				next[place>>pageShift] = at + 1
+		err := s.each(pieces, size, func(some *unsorted) {
+			for i, place := range some.places[:some.n] {
+				if at, ok := next[place>>pageShift]; ok {
+					s.entries[at] = newEntry(some.sources[i], place&offsetMask)
+					next[place>>pageShift] = at + 1
+				}
 			}
 		})
 		if err != nil {

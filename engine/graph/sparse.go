@@ -2,6 +2,7 @@ package graph
 
 import (
 	"cmp"
+	"math"
 	"math/bits"
 	"slices"
 
@@ -31,12 +32,41 @@ func (s *sparseSums) before(e uint32) uint64 {
 	return s.sums[i]
 }
 
-// fillSparse makes a level full if it has few edges. It is false where it has
-// many, and nothing has changed then.
-func (c *Chains) fillSparse(l *level) bool {
-	if c.opt.noSparse {
+// sparseCursor is before for numbers that ascend.
+type sparseCursor struct {
+	s  *sparseSums
+	at int
+}
+
+func (s *sparseSums) cursor(e uint32) sparseCursor {
+	i, _ := slices.BinarySearch(s.edges, e)
+	return sparseCursor{s, i}
+}
+
+func (c *sparseCursor) before(e uint32) uint64 {
+	for c.at < len(c.s.edges) && c.s.edges[c.at] < e {
+		c.at++
+	}
+	return c.s.sums[c.at]
+}
+
+// fillSparse makes the first level full that is not, if it has few edges. It is
+// false where it has many, and then for all levels after it.
+func (c *Chains) fillSparse() bool {
+	if c.opt.count == countDense || c.opt.count == countNear && c.full > 0 || c.manyArrive {
 		return false
 	}
+	if !c.findSparse(&c.levels[c.full]) {
+		c.manyArrive = true
+		return false
+	}
+	c.full++
+	return true
+}
+
+// findSparse is false where there are many edges, and nothing has changed then
+// but some bits of l.arrives.
+func (c *Chains) findSparse(l *level) bool {
 	var windows []addr.Range
 	back := Window{c.low, c.high}
 	switch {
@@ -58,7 +88,7 @@ func (c *Chains) fillSparse(l *level) bool {
 		walks  uint64
 	}
 	var found []arrival
-	most := len(c.f.targets)/sparseShare + sparseWindows
+	most := len(c.f.to)/sparseShare + sparseWindows
 	w := walk{g: c.f.g}
 	for _, r := range windows {
 		fits := true
@@ -77,6 +107,7 @@ func (c *Chains) fillSparse(l *level) bool {
 		}
 	}
 	slices.SortFunc(found, func(a, b arrival) int { return cmp.Compare(a.edge, b.edge) })
+	l.arrives = make([]uint64, len(c.f.to)/64+1)
 	s := &sparseSums{sums: make([]uint64, 1, len(found)+1)}
 	sum := uint64(0)
 	for _, a := range found {
@@ -91,18 +122,76 @@ func (c *Chains) fillSparse(l *level) bool {
 	return true
 }
 
-// dense turns the sums of a sparse level into those of all edges.
-func (c *Chains) dense() {
-	s := c.sparse
-	c.sparse = nil
-	c.sums = make([]uint64, len(c.f.targets)+1)
-	from := 0
-	for i, e := range s.edges {
-		for ; from <= int(e); from++ {
-			c.sums[from] = s.sums[i]
+// fillNear computes what follows the last full level for those edges alone that
+// follow a root: what the walks of one pointer more from roots need. It is false
+// where that is hardly less than all edges.
+func (c *Chains) fillNear() bool {
+	if c.opt.count == countDense || c.tops != nil || c.inexact || !c.findNear() {
+		return false
+	}
+	l := &c.levels[c.full]
+	l.arrives = make([]uint64, len(c.f.to)/64+1)
+	s := &sparseSums{sums: make([]uint64, 1)}
+	sum := uint64(0)
+	for _, r := range c.nearRoots {
+		for e := r.lo; e < r.hi; e++ {
+			v, _ := c.walks(e)
+			if v == 0 {
+				continue
+			}
+			var carry uint64
+			if sum, carry = bits.Add64(sum, v, 0); carry > 0 {
+				return false
+			}
+			s.edges, s.sums = append(s.edges, e), append(s.sums, sum)
+			l.arrives[e/64] |= 1 << (e % 64)
 		}
 	}
-	for ; from < len(c.sums); from++ {
-		c.sums[from] = s.sums[len(s.edges)]
+	c.near = s
+	return true
+}
+
+// nearShare: at most one edge of so many follows a root, or there is no use in
+// telling them from others.
+const nearShare = 8
+
+// findNear finds the edges in the windows of roots. It is false where there are
+// many.
+func (c *Chains) findNear() bool {
+	most := uint64(len(c.f.to) / nearShare)
+	if c.opt.count == countNear {
+		most = math.MaxUint64
 	}
+	if c.nearKnown {
+		return c.nearFew
+	}
+	c.nearKnown = true
+	if c.Roots() > most {
+		return false
+	}
+	var all []edgeRange
+	for _, class := range c.roots {
+		for _, r := range class {
+			for e := r.lo; e < r.hi; e++ {
+				if lo, hi := c.window(e); lo < hi {
+					all = append(all, edgeRange{lo, hi})
+				}
+			}
+		}
+	}
+	slices.SortFunc(all, func(a, b edgeRange) int { return cmp.Compare(a.lo, b.lo) })
+	merged := all[:0]
+	for _, r := range all {
+		if n := len(merged); n > 0 && r.lo <= merged[n-1].hi {
+			merged[n-1].hi = max(merged[n-1].hi, r.hi)
+			continue
+		}
+		merged = append(merged, r)
+	}
+	total := uint64(0)
+	for _, r := range merged {
+		total += uint64(r.hi - r.lo)
+	}
+	c.nearRoots, c.nearFew = merged, total <= most
+	return c.nearFew
 }

@@ -56,18 +56,20 @@ const (
 // stream is what one worker found of one partition.
 type stream struct {
 	open   []byte // the chunk that is being filled
+	last   uint64 // source
+	shard  uint32 // of the piece in hand, which is in the open chunk, or noShard
 	chunks []chunk
 	pieces []piece
-	shard  uint32 // of the last piece, where in says that it is in the open chunk
-	in     bool
-	last   uint64 // source
 }
+
+// noShard is the number of no shard: there are some thousand at most.
+const noShard = 1<<32 - 1
 
 // cut ends the piece in hand.
 func (s *stream) cut() {
-	if s.in {
+	if s.shard != noShard {
 		s.pieces[len(s.pieces)-1].end = uint32(len(s.open))
-		s.in = false
+		s.shard = noShard
 	}
 }
 
@@ -83,8 +85,11 @@ type piece struct {
 // maxEntry is the longest entry in bytes.
 const maxEntry = binary.MaxVarintLen64 + 8
 
-// chunkBudget is about how much memory chunks that are being filled take.
-const chunkBudget = 32 << 20
+const (
+	// chunkBudget is about how much memory chunks that are being filled take.
+	chunkBudget = 32 << 20
+	maxChunk    = 32 << 10
+)
 
 func newSweep(space *engine.Space, arch addr.Arch, o *Options) (*sweep, error) {
 	s := &sweep{scope: newScope(space, arch, o), arch: arch}
@@ -97,7 +102,7 @@ func newSweep(space *engine.Space, arch addr.Arch, o *Options) (*sweep, error) {
 	}
 	s.parts, s.cut = partitions(s.targets, s.scope.present)
 	size := chunkBudget / (o.Workers * max(len(s.parts), 1)) &^ 63
-	s.kept = &chunks{size: min(max(size, 1<<10), 64<<10), limit: int64(min(o.Memory, 1<<62)), dir: o.Spill}
+	s.kept = &chunks{size: min(max(size, 1<<10), maxChunk), limit: int64(min(o.Memory, 1<<62)), dir: o.Spill}
 	return s, nil
 }
 
@@ -125,7 +130,11 @@ func (s *sweep) run(ctx context.Context, space *engine.Space, o *Options) (engin
 		return engine.Stats{}, err
 	}
 	for range o.Workers {
-		s.workers = append(s.workers, &sweeper{sweep: s, streams: make([]stream, len(s.parts))})
+		w := &sweeper{sweep: s, streams: make([]stream, len(s.parts))}
+		for i := range w.streams {
+			w.streams[i].shard = noShard
+		}
+		s.workers = append(s.workers, w)
 	}
 	var once sync.Once
 	var failed error
@@ -163,42 +172,55 @@ func (s *sweep) shardSize() uint64 {
 
 // take adds the edges of a batch.
 func (w *sweeper) take(shard uint32, b *engine.Batch) {
-	size := w.arch.WordSize()
 	words := b.Bytes()
-	if len(words) == 0 { // one address is all there is to point at
-		w.takeEqual(shard, b)
-		return
-	}
-	little := w.arch.Order() == addr.Little
-	from := addr.Range{First: 1} // the range of sources that the last one was in, and the number of its first unit
-	var unit uint64
-	for i, off := range b.Offsets {
-		source := b.Base + addr.Addr(off)
-		var value addr.Addr
-		switch word := words[i*size:]; {
-		case size == 8 && little:
-			value = addr.Addr(binary.LittleEndian.Uint64(word))
-		case size == 8:
-			value = addr.Addr(binary.BigEndian.Uint64(word))
-		case little:
-			value = addr.Addr(binary.LittleEndian.Uint32(word))
-		default:
-			value = addr.Addr(binary.BigEndian.Uint32(word))
+	size, order := w.arch.WordSize(), w.arch.Order()
+	switch {
+	case len(words) == 0: // one address is all there is to point at
+		for h := range b.Hits() {
+			source, _ := w.sources.number(h.Addr, &w.source)
+			w.add(shard, source, w.scope.targets[0].First)
 		}
-		if !from.Contains(source) {
-			r := w.sources.find(source, &w.source)
-			from = w.sources.ranges[r]
-			unit = w.sources.first[r] - uint64(from.First)>>w.sources.shift
+	case size == 8 && order == addr.Little:
+		w.takeWords(shard, b.Base, b.Offsets, words)
+	default:
+		for i, off := range b.Offsets {
+			source, _ := w.sources.number(b.Base+addr.Addr(off), &w.source)
+			w.add(shard, source, addr.Addr(order.Uint(words[i*size:][:size])))
 		}
-		w.add(shard, unit+uint64(source)>>w.sources.shift, value)
 	}
 }
 
-// takeEqual adds the edges of a batch whose words are all the one target.
-func (w *sweeper) takeEqual(shard uint32, b *engine.Batch) {
-	for h := range b.Hits() {
-		source, _ := w.sources.number(h.Addr, &w.source)
-		w.add(shard, source, w.scope.targets[0].First)
+// takeWords is take for words of 8 bytes, little-endian: most memory there is.
+func (w *sweeper) takeWords(shard uint32, base addr.Addr, offsets []uint32, words []byte) {
+	from := addr.Range{First: 1} // the range of sources that the last one was in, and the number of its first unit
+	var unit uint64
+	shift := w.sources.shift & 63
+	for _, off := range offsets {
+		source := base + addr.Addr(off)
+		value := addr.Addr(binary.LittleEndian.Uint64(words))
+		words = words[8:]
+		if !from.Contains(source) {
+			r := w.sources.find(source, &w.source)
+			from = w.sources.ranges[r]
+			unit = w.sources.first[r] - uint64(from.First)>>shift
+		}
+		number := unit + uint64(source)>>shift
+		t := &w.cut[w.hints[(value>>hintShift)%hintCount]]
+		s := &w.streams[t.part]
+		d := number - s.last
+		if uint64(value-t.First) > uint64(t.Last-t.First) || s.shard != shard || d >= 1<<14 || len(s.open)+maxEntry > cap(s.open) || t.bytes == 8 {
+			if w.add(shard, number, value); w.err != nil {
+				return
+			}
+			continue
+		}
+		// One byte or two, as likely as not: no branch depends on it. What is
+		// written too much is overwritten by the next entry.
+		at, two := len(s.open), uint64(0x7f-int64(d))>>63
+		varint := d&0x7f | two<<7 | d>>7<<8
+		binary.LittleEndian.PutUint64(s.open[at:at+8], varint|(t.base+uint64(value-t.First))<<(8+8*two&63))
+		s.open = s.open[:at+1+int(two)+int(t.bytes)]
+		s.last = number
 	}
 }
 
@@ -222,23 +244,16 @@ func (w *sweeper) add(shard uint32, source uint64, value addr.Addr) {
 			return
 		}
 	}
-	if !s.in || s.shard != shard {
+	if s.shard != shard {
 		s.cut()
 		s.pieces = append(s.pieces, piece{source, shard, uint32(len(s.chunks)), uint32(len(s.open)), 0})
-		s.shard, s.in, s.last = shard, true, source
+		s.shard, s.last = shard, source
 	}
-	b := s.open[:len(s.open)+maxEntry]
 	at := len(s.open)
-	if d := source - s.last; d < 0x80 {
-		b[at] = byte(d)
-		at++
-	} else {
-		at += binary.PutUvarint(b[at:], d)
-	}
-	place := t.base + uint64(value-t.First)
-	binary.LittleEndian.PutUint64(b[at:], place)
-	at += int(t.bytes)
-	s.open = b[:at]
+	b := s.open[:at+maxEntry]
+	at += binary.PutUvarint(b[at:], source-s.last)
+	binary.LittleEndian.PutUint64(b[at:], t.base+uint64(value-t.First))
+	s.open = b[:at+int(t.bytes)]
 	s.last = source
 }
 
@@ -270,9 +285,9 @@ func (w *sweeper) finish() error {
 	return nil
 }
 
-// ordered is all pieces of a partition, by ascending source.
-func (s *sweep) ordered(part int) []placed {
-	var all []placed
+// ordered is all pieces of a partition, by ascending source. They are appended
+// to all, which is empty.
+func (s *sweep) ordered(all []placed, part int) []placed {
 	for _, w := range s.workers {
 		st := &w.streams[part]
 		for _, p := range st.pieces {
@@ -281,6 +296,22 @@ func (s *sweep) ordered(part int) []placed {
 	}
 	slices.SortStableFunc(all, func(a, b placed) int { return int(a.shard) - int(b.shard) })
 	return all
+}
+
+// most is about the most edges that a partition has, and not fewer.
+func (s *sweep) most() (most int) {
+	for part := range s.parts {
+		n := 0
+		for _, w := range s.workers {
+			for _, p := range w.streams[part].pieces {
+				n += int(p.end - p.from)
+			}
+		}
+		if n > 0 {
+			most = max(most, n/(1+s.placeBytes(part)))
+		}
+	}
+	return most
 }
 
 type placed struct {

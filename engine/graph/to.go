@@ -12,32 +12,87 @@ import (
 // last pair that has the error. Little memory is needed, however many there are.
 func (g *Graph) To(r addr.Range) iter.Seq2[Edge, error] {
 	return func(yield func(Edge, error) bool) {
-		w := walk{g: g}
-		w.targets(r, func(page addr.Addr, entries []entry) bool {
-			hint := 0
-			for _, e := range entries {
-				if !yield(Edge{g.sources.at(e.source(), &hint), page + addr.Addr(e.offset())}, nil) {
-					return false
+		for edges, err := range g.ToBatches(r) {
+			for _, e := range edges {
+				if !yield(e, nil) {
+					return
 				}
 			}
-			return true
-		})
-		if w.err != nil {
-			yield(Edge{}, w.err)
+			if err != nil {
+				yield(Edge{}, err)
+			}
 		}
 	}
 }
 
-// CountTo is how many edges have their target in r.
+// ToBatches is To for those who take many edges: it yields some thousands at
+// most at a time, in the same order. A batch is not empty, and holds until the
+// next one or the end; the pair with an error has none.
+func (g *Graph) ToBatches(r addr.Range) iter.Seq2[[]Edge, error] {
+	return func(yield func([]Edge, error) bool) {
+		w := g.walk()
+		hint := 0
+		w.targets(r, func(page addr.Addr, entries []entry) bool {
+			w.edges = slices.Grow(w.edges[:0], len(entries))[:len(entries)]
+			g.sources.edges(w.edges, page, entries, &hint)
+			return yield(w.edges, nil)
+		})
+		if w.err != nil {
+			yield(nil, w.err)
+		}
+		g.walks.Put(w)
+	}
+}
+
+// edges puts the edges of a page's entries into out, which is as long. hint is as
+// in find.
+func (n *numbering) edges(out []Edge, page addr.Addr, entries []entry, hint *int) {
+	shift := n.shift & 63
+	for len(entries) > 0 {
+		first, count, at := n.run(entries[0].source(), hint)
+		k := 0
+		for ; k < len(entries) && k < len(out); k++ {
+			i := entries[k].source() - first
+			if i >= count {
+				break
+			}
+			out[k] = Edge{at + addr.Addr(i<<shift), page + addr.Addr(entries[k].offset())}
+		}
+		out, entries = out[k:], entries[k:]
+	}
+}
+
+// CountTo is how many edges have their target in r. What is wholly in r is not
+// read edge by edge.
 func (g *Graph) CountTo(r addr.Range) (uint64, error) {
 	n := uint64(0)
-	w := walk{g: g}
-	w.targets(r, func(_ addr.Addr, entries []entry) bool { n += uint64(len(entries)); return true })
+	w := g.walk()
+	defer g.walks.Put(w)
+	w.in(r, func(i int, p *pageBlock, _ addr.Addr, lo, hi uint64) (bool, error) {
+		switch {
+		case lo == 0 && hi == offsetMask:
+			n += uint64(p.count)
+		case p.bytes[0] == hubMark:
+			runs, err := hubRuns(p.bytes, p.count)
+			if err != nil {
+				return false, g.damaged(i, err.Error())
+			}
+			for _, r := range runs {
+				if r.offset >= lo && r.offset <= hi {
+					n += uint64(r.count)
+				}
+			}
+		default:
+			_, err := w.page(i, p, lo, hi, func(entries []entry) bool { n += uint64(len(entries)); return true })
+			return true, err
+		}
+		return true, nil
+	})
 	return n, w.err
 }
 
 // hubAtOnce is how many entries of a hub are read at a time.
-const hubAtOnce = 4096
+const hubAtOnce = 1024
 
 // walk goes through stored pages. Its buffers are used over and over.
 type walk struct {
@@ -45,12 +100,32 @@ type walk struct {
 	buf     []byte
 	pages   []pageBlock
 	entries []entry
+	edges   []Edge
 	err     error
+}
+
+// walk is one that has not been anywhere, and is to be put into g.walks after.
+func (g *Graph) walk() *walk {
+	w, ok := g.walks.Get().(*walk)
+	if !ok {
+		return &walk{g: g}
+	}
+	w.err = nil
+	return w
 }
 
 // targets calls f with the entries whose targets lie in r, those of one page, or
 // of a part of a page, at a time: ascending by target, then source.
 func (w *walk) targets(r addr.Range, f func(page addr.Addr, entries []entry) bool) {
+	w.in(r, func(i int, p *pageBlock, page addr.Addr, lo, hi uint64) (more bool, err error) {
+		return w.page(i, p, lo, hi, func(entries []entry) bool { return f(page, entries) })
+	})
+}
+
+// in calls f with the pages, and the offsets in them, that r touches, ascending:
+// the group, the page, its address, the first offset and the last. It ends where
+// f is false, or has an error, which goes to w.err.
+func (w *walk) in(r addr.Range, f func(group int, p *pageBlock, page addr.Addr, lo, hi uint64) (more bool, err error)) {
 	hint := 0
 	first, last := w.pagesIn(r)
 	if first >= last {
@@ -74,7 +149,7 @@ func (w *walk) targets(r addr.Range, f func(page addr.Addr, entries []entry) boo
 				if r.Last-page < offsetMask {
 					hi = uint64(r.Last - page)
 				}
-				if more, err := w.page(i, p, lo, hi, func(entries []entry) bool { return f(page, entries) }); !more || err != nil {
+				if more, err := f(i, p, page, lo, hi); !more || err != nil {
 					return err
 				}
 			}

@@ -121,7 +121,7 @@ func (g *Graph) Save(path string) error {
 		return err
 	}
 	defer w.abandon()
-	saved := *g.shallow()
+	saved := g.shallow()
 	saved.groups.lines = append([]groupLine(nil), g.groups.lines...)
 	saved.groups.end = headerSize
 	err = g.guard(func() error {
@@ -143,7 +143,7 @@ func (g *Graph) Save(path string) error {
 	if err != nil {
 		return err
 	}
-	return w.finish(&saved)
+	return w.finish(saved)
 }
 
 // shallow is a graph that shares what g knows, but not its groups.

@@ -30,7 +30,10 @@ var predicates = map[string]features{
 	"scanMaskedAVX2":    maskedAVX2Needs,
 	"scanMaskedAVX512":  maskedAVX512Needs,
 	"scanMaskedVBMI2":   maskedVBMI2Needs,
+	"scanPairsAVX2":     pairsAVX2Needs,
+	"scanPairsVBMI":     pairsVBMINeeds,
 	"scanTeddyAVX2":     teddyAVX2Needs,
+	"scanTeddyLateAVX2": teddyAVX2Needs,
 	"scanTeddyAVX512":   teddyAVX512Needs,
 	"scanWords1AVX2":    wordsAVX2Needs,
 	"scanWords1AVX512":  wordsAVX512Needs,
@@ -46,7 +49,7 @@ var predicates = map[string]features{
 // plain is the instructions that every amd64 machine has.
 var plain = strings.Fields(`
 	ADCQ ADDL ADDQ ANDL ANDQ BSWAPL BSWAPQ BTL CMOVQCC CMOVQGT CMOVQHI CMOVQLT CMPB CMPL CMPQ IMUL3L IMUL3Q IMULQ
-	INCQ JB JCC JE JEQ JGE JGT JHI JLE JLT JMP JNE JNZ JZ LEAL LEAQ MOVBLSX MOVBLZX MOVL MOVQ MOVWLZX NEGL NEGQ NOTQ
+	INCQ JB JCC JE JEQ JGE JGT JHI JLE JLT JMP JNE JNZ JZ LEAL LEAQ MOVBLSX MOVBLZX MOVL MOVQ MOVWLZX NEGL NEGQ NOTL NOTQ
 	ORL ORQ PREFETCHT0 RET SBBQ SHLL SHLQ SHRL SHRQ SUBQ TESTL TESTQ XORL`)
 
 // general is what instructions on general registers need.
@@ -101,6 +104,7 @@ var vector = map[string][3]feature{
 	"VPANDN":          {fAVX, fAVX2, ""},
 	"VPANDNQ":         {"", "", fAVX512F},
 	"VPANDQ":          {"", "", fAVX512F},
+	"VPBLENDMB":       {"", "", fAVX512BW},
 	"VPBROADCASTD":    {fAVX2, fAVX2, fAVX512F},
 	"VPBROADCASTQ":    {fAVX2, fAVX2, fAVX512F},
 	"VPCMPEQB":        {fAVX, fAVX2, fAVX512BW},
@@ -115,6 +119,7 @@ var vector = map[string][3]feature{
 	"VPCMPUW":         {"", "", fAVX512BW},
 	"VPCOMPRESSB":     {"", "", fAVX512VBMI2},
 	"VPCOMPRESSD":     {"", "", fAVX512F},
+	"VPERMI2B":        {"", "", fAVX512VBMI},
 	"VPERM2I128":      {"", fAVX2, ""},
 	"VPERMQ":          {"", fAVX2, fAVX512F},
 	"VPGATHERDD":      {fAVX2, fAVX2, fAVX512F},
@@ -125,6 +130,7 @@ var vector = map[string][3]feature{
 	"VPMINUD":         {fAVX, fAVX2, fAVX512F},
 	"VPMINUQ":         {"", "", fAVX512F},
 	"VPMINUW":         {fAVX, fAVX2, fAVX512BW},
+	"VPMOVB2M":        {"", "", fAVX512BW},
 	"VPMOVMSKB":       {fAVX, fAVX2, ""},
 	"VPMOVZXBD":       {fAVX, fAVX2, fAVX512F},
 	"VPMULLD":         {fAVX, fAVX2, fAVX512F},
@@ -343,7 +349,7 @@ func TestPredicates(t *testing.T) {
 
 // cpuid knows every feature by the name that it has here.
 func TestFeatureNames(t *testing.T) {
-	for _, f := range []feature{fAVX, fAVX2, fBMI1, fBMI2, fLZCNT, fPOPCNT, fAVX512F, fAVX512BW, fAVX512DQ, fAVX512VL, fAVX512VBMI2} {
+	for _, f := range []feature{fAVX, fAVX2, fBMI1, fBMI2, fLZCNT, fPOPCNT, fAVX512F, fAVX512BW, fAVX512DQ, fAVX512VL, fAVX512VBMI, fAVX512VBMI2} {
 		if id := cpuid.ParseFeature(string(f)); id == cpuid.UNKNOWN || id.String() != string(f) {
 			t.Errorf("%s is not a feature", f)
 		}

@@ -27,6 +27,7 @@ const (
 	fAVX512DQ feature = "AVX512DQ" // masks of 8 bits
 	fAVX512VL feature = "AVX512VL" // the same on XMM and YMM registers
 
+	fAVX512VBMI  feature = "AVX512VBMI"  // tables of bytes that lie in several registers
 	fAVX512VBMI2 feature = "AVX512VBMI2" // packing bytes
 )
 

@@ -69,7 +69,8 @@ func (k *setKernel) waysOf(p setPart) []Way {
 		for _, e := range p.entries {
 			lits = append(lits, e.lit)
 		}
-		w := k.way(LiteralSet, p.level(), "pairs of bytes at every place, by a bitmap", lits)
+		slices.Sort(lits) // one with a pair of several values has as many entries
+		w := k.way(LiteralPairs, p.level(), fmt.Sprintf("windows of %d bytes at every place, and a bitmap of pairs", pairWindow), slices.Compact(lits))
 		w.Rate = p.rate
 		return []Way{w}
 	case *shortPart:

@@ -67,16 +67,17 @@ func clip(dst []uint32, b []byte, from, to, size int) int {
 type Shape uint8
 
 const (
-	Literal     Shape = iota // one string of bytes: NewLiteral
-	Masked                   // one string of bytes of which not all bits count: NewMasked
-	Class                    // one byte that is in a set: NewClass
-	Words                    // numbers in a set of ranges: NewWords
-	FewLiterals              // some tens of strings: what NewLiterals filters memory with
-	LiteralSet               // any number of strings: the same
+	Literal      Shape = iota // one string of bytes: NewLiteral
+	Masked                    // one string of bytes of which not all bits count: NewMasked
+	Class                     // one byte that is in a set: NewClass
+	Words                     // numbers in a set of ranges: NewWords
+	FewLiterals               // some tens of strings: what NewLiterals filters memory with
+	LiteralSet                // any number of strings: the same
+	LiteralPairs              // hundreds of strings that are short or masked: the same
 )
 
 // shapeNames are the names of the shapes, by shape.
-var shapeNames = [...]string{"literal", "masked", "class", "words", "few literals", "literals"}
+var shapeNames = [...]string{"literal", "masked", "class", "words", "few literals", "literals", "pairs of literals"}
 
 // String is the shape's name.
 func (s Shape) String() string {
@@ -135,7 +136,7 @@ type Row struct {
 // row that runs.
 func Table() []Row {
 	return slices.Concat(rows(Literal, literals), rows(Masked, maskeds), rows(Class, classes),
-		rows(Words, words), rows(FewLiterals, teddies), rows(LiteralSet, gramFilters))
+		rows(Words, words), rows(FewLiterals, teddies), rows(LiteralSet, gramFilters), rows(LiteralPairs, pairFilters))
 }
 
 // rows is the part of Table for one shape.

@@ -5,8 +5,8 @@ package simd
 // literalsAssembled is the kernels of literal_amd64.s.
 var literalsAssembled = []implementation[*literalPlan]{
 	{level: AVX2, needs: literalAVX2Needs, make: newLiteralAVX2},
-	{level: AVX512, needs: literalAVX512Needs, make: newLiteralAVX512},
-	{level: AVX512, needs: literalVBMI2Needs, make: newLiteralVBMI2},
+	{level: AVX512, needs: literalAVX512Needs, wide: true, make: newLiteralAVX512},
+	{level: AVX512, needs: literalVBMI2Needs, wide: true, make: newLiteralVBMI2},
 }
 
 // Every CPU feature that the instructions of the kernels need.

@@ -38,7 +38,7 @@ func (r *literalRun) more(from int) bool {
 		if !r.plan.exact() {
 			blk.n = r.kept + r.plan.keep(r.plan.lit, r.b, r.dst[r.kept:blk.n], &r.box)
 		}
-		if r.st.near > mayBeNear+(blk.n-r.kept) {
+		if r.plan.disappoints(r.st.near - (blk.n - r.kept)) {
 			r.plan.retune(r.b, r.began, blk.pos)
 		}
 		r.kept = blk.n

@@ -24,11 +24,17 @@ type order struct {
 type tuning struct {
 	tuned atomic.Pointer[order]
 	tries atomic.Int32
+	hopes atomic.Int32 // in how many groups of a call the tuned order may agree in vain; 0: mayBeNear
 }
+
+// disappoints says whether the first probes agreed in vain in so many groups of
+// a call, near, that they are put in question.
+func (t *tuning) disappoints(near int) bool { return near > max(mayBeNear, int(t.hopes.Load())) }
 
 const (
 	// mayBeNear is in how many groups of a call the first probes may agree
-	// in vain before they are put in question; a call has 512 groups.
+	// in vain before they are put in question; a call has 512 groups. Where the
+	// best order does so more often, twice as often is what is put up with.
 	mayBeNear = 16
 
 	// maxTries bounds the time that is spent on learning.
@@ -52,10 +58,7 @@ func (t *tuning) learn(probes []probe, b []byte, size, from, to int) []probe {
 		return nil
 	}
 	to = min(to, len(b)-size+1)
-	var count [256]int
-	for _, c := range b[from:max(from, to)] {
-		count[c]++
-	}
+	count := histogram(b[from:max(from, to)])
 	probes = slices.Clone(probes)
 	slices.SortStableFunc(probes, func(x, y probe) int { return x.sum(&count) - y.sum(&count) })
 	var starts []int
@@ -84,6 +87,28 @@ func (t *tuning) learn(probes []probe, b []byte, size, from, to int) []probe {
 	return probes
 }
 
+// histogram counts bytes, in four tables by turns: to count the same byte again
+// at once means to wait for the first count to be stored.
+func histogram(b []byte) (count [256]int) {
+	var turns [4][256]int32
+	for len(b) >= 4 {
+		turns[0][b[0]]++
+		turns[1][b[1]]++
+		turns[2][b[2]]++
+		turns[3][b[3]]++
+		b = b[4:]
+	}
+	for _, c := range b {
+		count[c]++
+	}
+	for c := range count {
+		for i := range turns {
+			count[c] += int(turns[i][c])
+		}
+	}
+	return count
+}
+
 // sum adds up the counts of the bytes that the probe agrees with.
 func (p probe) sum(count *[256]int) int {
 	if byte(p.mask) == 0xff {
@@ -98,11 +123,39 @@ func (p probe) sum(count *[256]int) int {
 	return sum
 }
 
+// adopt makes o the order from now on, which is hoped to do as well elsewhere as
+// at the starts from to to of b.
+func (t *tuning) adopt(o *order, b []byte, size, from, to int) {
+	first := 2
+	if o.wide {
+		first = 4
+	}
+	n := agreeing(o.probes[:min(first, len(o.probes))], b, size, from, to)
+	t.hopes.Store(int32(2 * n))
+	t.tuned.Store(o)
+}
+
+// agreeing is how many of the starts from to to of b all of the probes agree
+// with; size is the literal's.
+func agreeing(probes []probe, b []byte, size, from, to int) int {
+	n := 0
+start:
+	for s := from; s < min(to, len(b)-size+1); s++ {
+		for i := range probes {
+			if p := &probes[i]; !p.agrees(b[s+int(p.off)]) {
+				continue start
+			}
+		}
+		n++
+	}
+	return n
+}
+
 // retune puts the probes of a literal in another order.
 func (p *literalPlan) retune(b []byte, from, to int) {
 	if probes := p.learn(p.probes, b, len(p.lit), from, to); probes != nil {
 		pairUp(probes)
-		p.tuned.Store(&order{probes: probes})
+		p.adopt(&order{probes: probes}, b, len(p.lit), from, to)
 	}
 }
 
@@ -113,14 +166,8 @@ func (p *maskedPlan) retune(b []byte, from, to int) {
 		return
 	}
 	o := order{probes, !pairUp(probes)}
-	pairs := 0
-	for s := from; s < min(to, len(b)-len(p.lit)+1); s++ {
-		if probes[0].agrees(b[s+int(probes[0].off)]) && probes[1].agrees(b[s+int(probes[1].off)]) {
-			pairs++
-		}
-	}
-	o.wide = o.wide || len(probes) > 2 && pairs > widePairs
-	p.tuned.Store(&o)
+	o.wide = o.wide || len(probes) > 2 && agreeing(probes[:2], b, len(p.lit), from, to) > widePairs
+	p.adopt(&o, b, len(p.lit), from, to)
 }
 
 // maxDistance is how far apart the probes may be that are compared with memory

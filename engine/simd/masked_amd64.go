@@ -5,8 +5,8 @@ package simd
 // maskedsAssembled is the kernels of masked_amd64.s.
 var maskedsAssembled = []implementation[*maskedPlan]{
 	{level: AVX2, needs: maskedAVX2Needs, make: newMaskedAVX2},
-	{level: AVX512, needs: maskedAVX512Needs, make: newMaskedAVX512},
-	{level: AVX512, needs: maskedVBMI2Needs, make: newMaskedVBMI2},
+	{level: AVX512, needs: maskedAVX512Needs, wide: true, make: newMaskedAVX512},
+	{level: AVX512, needs: maskedVBMI2Needs, wide: true, make: newMaskedVBMI2},
 }
 
 // Every CPU feature that the instructions of the kernels need.

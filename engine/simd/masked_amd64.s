@@ -96,29 +96,12 @@ TEXT ·scanMaskedVBMI2(SB), NOSPLIT, $0-8
 	VPAND    memory, mask, t   \
 	VPCMPEQB val, t, t
 
-// PAIR256 is that of literal_amd64.s. It uses CX.
-#define PAIR256(at) \
-	VMOVDQA (at+0)(BX)(R8*1), Y2      \
-	VMOVDQA (at+32)(BX)(R8*1), Y3     \
-	EQUAL256(Y2, Y1, Y13, Y4)         \
-	EQUAL256(Y3, Y1, Y13, Y5)         \
-	EQUAL256(Y2, Y0, Y12, Y6)         \
-	EQUAL256(Y3, Y0, Y12, Y7)         \
-	SHRXQ   R15, R14, R14             \
-	MASK64(Y4, Y5, DX, AX)            \
-	SHLXQ   R13, DX, AX               \
-	ORQ     AX, R14                   \
-	MASK64(Y6, Y7, AX, CX)            \
-	ANDQ    AX, R14                   \
-	ORQ     R14, DI                   \
-	MOVQ    DX, R14
-
-// MASK64 is the mask of two vectors, lo and hi, by way of tmp.
-#define MASK64(lo, hi, mask, tmp) \
-	VPMOVMSKB lo, mask    \
-	VPMOVMSKB hi, tmp     \
-	SHLQ      $32, tmp    \
-	ORQ       tmp, mask
+// PAIR256 adds to acc where both probes agree in the 32 starts from R8 + at.
+#define PAIR256(at, acc, t, u) \
+	EQUAL256(at(BX)(R8*1), Y0, Y12, t)      \
+	EQUAL256(at(CX)(R8*1), Y1, Y13, u)      \
+	VPAND t, u, t                           \
+	VPOR  t, acc, acc
 
 // FOUR256 adds to acc where four probes agree in the 32 starts from R8 + at.
 #define FOUR256(at, acc, t, u) \
@@ -149,41 +132,25 @@ group256:
 	CMPQ maskedState_wide(DI), $0
 	JNE  wide256
 
-	// The pair. R14 has which bytes of the 64 before are probe 1.
-	MOVQ maskedState_distance(DI), R13
-	MOVQ R13, R15
-	NEGQ R15               // shifts are modulo 64: by 64 − distance
-	LEAQ 64(R8), AX
-	CMPQ AX, R9
-	JGT  rest256
-	EQUAL256(0(CX)(R8*1), Y1, Y13, Y4)
-	EQUAL256(32(CX)(R8*1), Y1, Y13, Y5)
-	MASK64(Y4, Y5, R14, AX)
-	SHLXQ R15, R14, R14
-	XORL  DI, DI
-
 pair256:
-	LEAQ  256(R8), AX
-	CMPQ  AX, R9
-	JGT   restpair256
-	PAIR256(0)
-	PAIR256(64)
-	PAIR256(128)
-	PAIR256(192)
-	ADDQ  $256, R8
-	TESTQ DI, DI
-	JZ    pair256
-	MOVQ  st+0(FP), DI
-	NEAR
-	INCQ  maskedState_near(DI)
-	MOVQ  R8, R13
-	SUBQ  $256, R8
-	JMP   vector256
-
-restpair256:
-	MOVQ st+0(FP), DI
-	NEAR
-	JMP  rest256
+	LEAQ   256(R8), R13
+	CMPQ   R13, R9
+	JGT    rest256
+	VPXOR  Y2, Y2, Y2
+	VPXOR  Y3, Y3, Y3
+	PAIR256(0, Y2, Y4, Y5)
+	PAIR256(32, Y3, Y6, Y7)
+	PAIR256(64, Y2, Y8, Y9)
+	PAIR256(96, Y3, Y4, Y5)
+	PAIR256(128, Y2, Y6, Y7)
+	PAIR256(160, Y3, Y8, Y9)
+	PAIR256(192, Y2, Y4, Y5)
+	PAIR256(224, Y3, Y6, Y7)
+	VPOR   Y2, Y3, Y2
+	VPTEST Y2, Y2
+	JNZ    near256
+	MOVQ   R13, R8
+	JMP    pair256
 
 	// Four probes.
 wide256:

@@ -53,7 +53,7 @@ func (r *maskedRun) more(from int) bool {
 		if !r.plan.exact {
 			blk.n = r.kept + r.plan.keep(r.b, r.dst[r.kept:blk.n], &r.box)
 		}
-		if r.st.near > mayBeNear+(blk.n-r.kept) {
+		if r.plan.disappoints(r.st.near - (blk.n - r.kept)) {
 			r.plan.retune(r.b, r.began, blk.pos)
 		}
 		r.kept = blk.n

@@ -537,7 +537,9 @@ func newSetKernel(level Level, set *literalSet) (*setKernel, error) {
 		case 1:
 			set.apartFromZeros(classes)
 		case 2:
-			k.addPairs(all[2:], classes)
+			if err := k.addPairs(level, all[2:], classes); err != nil {
+				return nil, err
+			}
 		}
 		if ok, err := k.addTeddy(level, some, classes); err != nil {
 			return nil, err
@@ -547,6 +549,7 @@ func newSetKernel(level Level, set *literalSet) (*setKernel, error) {
 			}
 		}
 	}
+	foldTogether(classes)
 	for _, c := range all {
 		if err := k.addParts(level, c, classes[c]); err != nil {
 			return nil, err
@@ -575,6 +578,19 @@ func (set *literalSet) apartFromZeros(classes map[class][]gramLiteral) {
 	}
 }
 
+// foldTogether moves literals to where case does not count, if there are others
+// that have to be looked for in that way, at the same stride: one look at memory
+// less. Where there are very many, what grams tell without it is worth more.
+func foldTogether(classes map[class][]gramLiteral) {
+	for _, stride := range []int{4, 2, 1} {
+		from, to := class{stride: stride}, class{stride: stride, fold: caseFold}
+		if len(classes[to]) > 0 && len(classes[from])+len(classes[to]) <= splitAbove {
+			classes[to] = append(classes[to], classes[from]...)
+			delete(classes, from)
+		}
+	}
+}
+
 // zeroFree says whether a literal has a window without a gram of zeros.
 func (set *literalSet) zeroFree(l gramLiteral, stride, size int) bool {
 	part := set.bytes(l.lit)[l.first:l.last]
@@ -587,20 +603,22 @@ func (set *literalSet) zeroFree(l gramLiteral, stride, size int) bool {
 	return false
 }
 
-// addPairs adds a part that finds literals of some classes by pairs of bytes,
-// if there is one, and takes those literals out of the classes.
-func (k *setKernel) addPairs(some []class, classes map[class][]gramLiteral) {
+// addPairs adds parts that find literals of some classes by pairs of bytes, if
+// there are any, and takes those literals out of the classes.
+func (k *setKernel) addPairs(level Level, some []class, classes map[class][]gramLiteral) error {
 	var lits []uint32
 	for _, c := range some {
 		for _, l := range classes[c] {
 			lits = append(lits, l.lit)
 		}
 	}
-	part, rest := newPairPart(k.literalSet, lits)
-	if part == nil {
-		return
+	parts, rest, err := newPairParts(level, k.literalSet, lits)
+	if len(parts) == 0 || err != nil {
+		return err
 	}
-	k.parts = append(k.parts, part)
+	for _, p := range parts {
+		k.parts = append(k.parts, p)
+	}
 	left := map[uint32]bool{}
 	for _, u := range rest {
 		left[u] = true
@@ -608,6 +626,7 @@ func (k *setKernel) addPairs(some []class, classes map[class][]gramLiteral) {
 	for _, c := range some {
 		classes[c] = slices.DeleteFunc(classes[c], func(l gramLiteral) bool { return !left[l.lit] })
 	}
+	return nil
 }
 
 // addTeddy adds a Teddy for the literals of some classes, if that is faster

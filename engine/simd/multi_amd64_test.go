@@ -44,3 +44,51 @@ func TestGramsNoGather(t *testing.T) {
 		}
 	}
 }
+
+// Teddy for AVX2 reports what the reference does whether it asks for the third
+// byte late or not, which else depends on how rare the first two are.
+func TestTeddyLate(t *testing.T) {
+	if err := teddyAVX2Needs.check(AVX2); err != nil {
+		t.Skip(err)
+	}
+	rng := rand.New(rand.NewPCG(25, 26))
+	for _, letters := range []string{"abcdefghijklmnopqrstuvwxyz0123456789", "ab\x00", "\x00\x00\x00\x00\x00\x00a"} {
+		for _, count := range []int{1, 3, 20} {
+			var lits [][]byte
+			for range count {
+				lits = append(lits, letter(rng, letters, 3+rng.IntN(4)))
+			}
+			set := newLiteralSet(Plain(lits...))
+			var all []uint32
+			for u := range set.lits {
+				all = append(all, uint32(u))
+			}
+			p := newTeddyPlan(set, all)
+			b := letter(rng, letters, 3000)
+			for at := 0; at < len(b)-8; at += rng.IntN(60) {
+				copy(b[at:], lits[rng.IntN(count)])
+			}
+			for n := 0; n < len(b); n += 1 + n/4 {
+				for from := range 40 {
+					want := scanAll(t, newTeddyRef(p), b[:n], from, n, MinDst)
+					for _, busy := range []int32{0, 1 << 20} {
+						k := newTeddyAVX2(p).(*teddyAsm)
+						k.busy.Store(busy)
+						same(t, scanAll(t, k, b[:n], from, n, MinDst), want, "%q: %d bytes from %d, late: %v", lits, n, from, busy == 0)
+					}
+				}
+			}
+		}
+	}
+	// One window at a time, at every phase.
+	p := newTeddyPlan(newLiteralSet(Plain([]byte("abc"), []byte("xyz"))), []uint32{0, 1})
+	for at := range 600 {
+		for _, filler := range []string{"\x00", "-", "a"} {
+			b := letter(rng, filler, 700)
+			copy(b[at:], "xyz")
+			want := scanAll(t, newTeddyRef(p), b, 0, len(b), MinDst)
+			k := newTeddyAVX2(p)
+			same(t, scanAll(t, k, b, 0, len(b), MinDst), want, "one window at %d, among %q", at, filler)
+		}
+	}
+}

@@ -45,8 +45,8 @@ import (
 //     regular they and memory are.
 //  5. In a part that is caseless, bit 5 of every byte is set before a gram is
 //     looked up, in literals and in memory. So it has literals that are masked
-//     in that bit of letters, as text in either case is; verification minds
-//     the mask. Literals that are masked otherwise have their window where
+//     in that bit of letters, as text in either case is, and along with these
+//     others, to save a look at memory; verification minds the mask. Literals that are masked otherwise have their window where
 //     they are not masked; or else they are in a part of their own, that is
 //     wild: a gram is there with all the values that it may have.
 type gramPart struct {

@@ -1,6 +1,7 @@
 package simd
 
 import (
+	"cmp"
 	"encoding/binary"
 	"math/bits"
 	"slices"
@@ -8,70 +9,202 @@ import (
 
 // pairPart looks for hundreds of literals that are too short for sampling, or of
 // which too many bits do not count, by a pair of bytes that stand side by side
-// and count in full. At every place of memory a bitmap says whether any literal
-// has the pair that stands there:
+// and count, all but a few bits, and by what follows:
 //
-//	literal    4? 8b 3? ?? 5? c0 07 9?
-//	pair                      c0 07       at offset 5
-//	memory     . . . . . . . c0 07 . .    the literal may begin 5 bytes before
+//	literal    4? 8b 3? ?? 5? c0 07 9? ??
+//	pair                      c0 07          at offset 5
+//	window                   [c0 07 9? ??]   4 bytes, or what of them counts
+//	memory     . . . . . . .  c0 07 . . .    the literal may begin 5 bytes before
 //
-// This costs more a byte than sampling does, but the bitmap stays in the nearest
-// cache, and masks do not multiply what it holds. It is good as long as few of
-// the pairs are all over memory.
+// At every place of memory these are asked, whichever is cheapest first:
+//
+//	buckets   eight sets of the literals. For each byte of the window a table of
+//	          256 says which of them have such a byte there; is a bucket left
+//	          after all four?
+//	bitmap    does any literal have this pair?
+//
+// Vectors look up whole tables at once, where registers are large enough to hold
+// them: that is Teddy without its nibbles, so that hundreds of literals still let
+// little through. Smaller ones do it by nibbles, with twice as many buckets, of
+// which more passes. Others ask the bitmap, which stays in the nearest cache. All
+// this costs more a byte than sampling does, but masks do not multiply what is
+// looked up. It is good as long as few of the pairs are all over memory.
 type pairPart struct {
-	set     *literalSet
-	pairs   pairBits
-	first   []uint32 // by pair: where its entries begin, and those of the next
+	*pairPlan
+	filter Kernel
+}
+
+// pairPlan is what the filters share, and what is behind them.
+type pairPlan struct {
+	set   *literalSet
+	bytes [pairWindow][256]byte // by byte of the window: the buckets, a bit each
+	pairs pairBits
+
+	// The same for other buckets, twice as many, eight after the other; by the
+	// low and by the high nibble.
+	nibbles [2][pairWindow][2][16]byte
+
+	// The entries of a pair are entries[first[r]:first[r+1]]; r is how many
+	// pairs in the bitmap are less: those before its word, and those in it.
+	before  [len(pairBits{})]uint16
+	first   []uint32
 	entries []pairEntry
 
+	zeros          bool    // whether a window can be zeros
 	minOff, maxOff int     // of a pair in its literal
-	rate           float64 // at which share of places a pair is expected
+	rate           float64 // at which share of places the buckets are expected to let through
+	nibbleRate     float64 // the same for those by nibbles
 }
 
 // pairEntry is a literal that has the pair.
 type pairEntry struct {
-	head, mask uint64 // the first bytes, up to eight, little-endian, and which bits of them count
-	lit        uint32
-	off        uint32 // of the pair
+	val, mask uint64 // up to eight bytes, little-endian, and which bits of them count
+	lit       uint32
+	off, at   uint16 // of the pair, and of those bytes
 }
 
 const (
+	pairWindow  = 4
+	pairBuckets = 8
+
 	// minPairs is the least literals that a pairPart is for.
 	minPairs = 24
 
-	// maxPairRate is in how many places, at most, a pair may be expected.
+	// maxPairRate is in how many places, at most, a pair may be expected, and
+	// maxOnePair one of a single literal.
 	maxPairRate = 1. / 12
+	maxOnePair  = 1. / 200
+
+	// maxPairValues is the most values that the pair of a literal may have.
+	maxPairValues = 16
 
 	// maxPairOff is how far into a literal its pair may be.
 	maxPairOff = 255
+
+	// splitPairs is how much the buckets of a part let through, in parts of
+	// memory's places, where two parts are as fast, and maxPairParts how many
+	// there are at most.
+	splitPairs   = 1. / 64
+	maxPairParts = 2
+
+	// evenShare is the share of memory that is taken to have all bytes as often.
+	evenShare = 1. / 8
+
+	// maxBucketRate is how much the buckets may be expected to let through, in
+	// parts of memory's places, to be asked before the bitmap.
+	maxBucketRate = 1. / 8
 )
 
-// bestPair is where the rarest pair of a literal is, and at how many places of
-// 65,536 it is to be expected. It is false where no two bytes side by side count
-// in full.
-func bestPair(lit Lit) (off int, rate float64, ok bool) {
-	for i := range min(len(lit.Bytes)-1, maxPairOff+1) {
-		if lit.Mask != nil && lit.Mask[i]&lit.Mask[i+1] != 0xff {
-			continue
-		}
-		if r := pairRate(lit.Bytes[i], lit.Bytes[i+1]); !ok || r < rate {
-			off, rate, ok = i, r, true
-		}
-	}
-	return off, rate, ok
+// pairChoice is a literal with its window.
+type pairChoice struct {
+	pairEntry
+	pairs float64 // at which share of places a pair of it is expected
+	rate  float64 // the same for the window
+
+	sets    [pairWindow]byteSet   // the window
+	nibbles [pairWindow][2]uint16 // those that bytes of the sets have
 }
 
-// pairRate is about how many places of 65,536 have byte a and then b. Bytes are
+// noteNibbles sets the nibbles.
+func (c *pairChoice) noteNibbles() {
+	for i := range c.sets {
+		for k, word := range c.sets[i] {
+			for ; word != 0; word &= word - 1 {
+				b := 64*k + bits.TrailingZeros64(word)
+				c.nibbles[i][0] |= 1 << (b & 15)
+				c.nibbles[i][1] |= 1 << (b >> 4)
+			}
+		}
+	}
+}
+
+// newPairChoice chooses the window of literal u: the one that is rarest, and has
+// a rare pair. It is false where no pair suits.
+func newPairChoice(set *literalSet, u uint32) (pairChoice, bool) {
+	lit := set.lit(u)
+	best, least := pairChoice{pairEntry: pairEntry{lit: u}}, 2.
+	for off := range min(len(lit.Bytes)-1, maxPairOff+1) {
+		if lit.Mask != nil && lit.values(off, off+2) > maxPairValues {
+			continue
+		}
+		pairs := 0.
+		for pair := range lit.pairsAt(off) {
+			pairs += pairRate(byte(pair), byte(pair>>8))
+		}
+		if pairs > maxOnePair {
+			continue
+		}
+		var window [pairWindow]byteSet
+		for i := range window {
+			window[i] = lit.bytesAt(off + i)
+		}
+		rate := min(windowRate(window[:]), pairs)
+		if cost := rate + pairs/8; cost < least {
+			least = cost
+			best.off, best.pairs, best.rate, best.sets = uint16(off), pairs, rate, window
+		}
+	}
+	if least > 1 {
+		return best, false
+	}
+	best.tell(lit)
+	return best, true
+}
+
+// tell chooses the bytes that tell most of whether the literal stands where its
+// pair is: those of which most bits count, half as much in the window.
+func (e *pairEntry) tell(lit Lit) {
+	most := -1
+	for at := 0; at == 0 || at <= min(len(lit.Bytes)-8, maxPairOff); at++ {
+		mask := ^uint64(0)
+		if lit.Mask != nil {
+			mask = upTo8(lit.Mask, at)
+		} else if n := len(lit.Bytes) - at; n < 8 {
+			mask >>= 64 - 8*n
+		}
+		n := 0
+		for i := range 8 {
+			if c := 2 * bits.OnesCount8(byte(mask>>(8*i))); at+i < int(e.off) || at+i >= int(e.off)+pairWindow {
+				n += c
+			} else {
+				n += c / 2
+			}
+		}
+		if n > most {
+			most = n
+			e.val, e.mask, e.at = upTo8(lit.Bytes, at)&mask, mask, uint16(at)
+		}
+	}
+}
+
+// pairsAt is the values that two bytes of a literal may have, as little-endian
+// numbers.
+func (l Lit) pairsAt(off int) func(yield func(pair uint32) bool) {
+	return func(yield func(uint32) bool) {
+		val, open := uint32(binary.LittleEndian.Uint16(l.Bytes[off:])), uint32(0)
+		if l.Mask != nil {
+			open = ^uint32(binary.LittleEndian.Uint16(l.Mask[off:])) & 0xffff
+		}
+		val &^= open
+		for v := uint32(0); yield(val | v); {
+			if v = (v - open) & open; v == 0 { // the next of the values that open can have
+				return
+			}
+		}
+	}
+}
+
+// pairRate is at about which share of places byte a stands and then b. Bytes are
 // not independent: those of text stand beside each other, and so do those of
 // runs and of addresses.
 func pairRate(a, b byte) float64 {
-	rate := float64(frequency[a]) * float64(frequency[b]) / 65536
+	rate := float64(byteRate[a]) * float64(byteRate[b])
 	text := func(c byte) bool { return ' ' <= c && c <= '~' }
 	switch {
 	case a == 0 && b == 0:
-		return 65536 / 2
+		return 1. / 2
 	case a == b:
-		rate += float64(frequency[a]) / 8
+		rate += float64(byteRate[a]) / 8
 	case text(a) && text(b):
 		rate *= 8
 	case a == 0 || b == 0:
@@ -80,72 +213,299 @@ func pairRate(a, b byte) float64 {
 	return rate
 }
 
-// newPairPart makes the part for those of the literals that have a pair, and
-// returns the others. The part is nil where it would be of no use.
-func newPairPart(set *literalSet, lits []uint32) (p *pairPart, rest []uint32) {
-	type found struct {
+// newPairParts makes the parts for those of the literals that have a pair which
+// is rare enough, and returns the others. There are none where they would be of
+// no use, and more than one where the buckets of one would let through too much.
+func newPairParts(level Level, set *literalSet, lits []uint32) (split []*pairPart, rest []uint32, err error) {
+	var all []pairChoice
+	for _, u := range lits {
+		if c, ok := newPairChoice(set, u); ok {
+			c.noteNibbles()
+			all = append(all, c)
+		} else {
+			rest = append(rest, u)
+		}
+	}
+	slices.SortStableFunc(all, func(a, b pairChoice) int { return cmp.Compare(a.pairs, b.pairs) })
+	var seen pairBits
+	sum := 0.
+	for i, c := range all {
+		for pair := range set.lit(c.lit).pairsAt(int(c.off)) {
+			if !seen.has(pair) {
+				seen.set(pair)
+				sum += pairRate(byte(pair), byte(pair>>8))
+			}
+		}
+		if sum > maxPairRate {
+			for _, c := range all[i:] {
+				rest = append(rest, c.lit)
+			}
+			all = all[:i]
+			break
+		}
+	}
+	if len(all) < minPairs {
+		return nil, lits, nil
+	}
+	for n := 1; ; n *= 2 {
+		parts, rate, err := newPairPartsOf(level, set, all, n)
+		switch {
+		case err != nil:
+			return nil, nil, err
+		case n > 1 && slices.ContainsFunc(parts, func(p *pairPart) bool { return p.level() <= Generic }):
+			return split, rest, nil // for portable code, passes are dear
+		}
+		if split = parts; rate <= splitPairs*float64(n) || n == maxPairParts {
+			return split, rest, nil
+		}
+	}
+}
+
+// newPairPartsOf makes n parts, and how much all their buckets let through.
+func newPairPartsOf(level Level, set *literalSet, all []pairChoice, n int) (parts []*pairPart, sum float64, err error) {
+	for buckets := range slices.Chunk(intoBuckets(all, n*pairBuckets), pairBuckets) {
+		plan := newPairPlan(set, buckets)
+		if len(plan.entries) == 0 {
+			continue
+		}
+		filter, err := choose(level, pairFilters, plan)
+		if err != nil {
+			return nil, 0, err
+		}
+		parts = append(parts, &pairPart{plan, filter})
+		if filter.Level() == AVX2 { // it asks by nibbles
+			plan.rate = plan.nibbleRate
+		}
+		sum += plan.rate
+	}
+	return parts, sum, nil
+}
+
+// pairFilters is how pairs are filtered, ascending by level.
+var pairFilters = append([]implementation[*pairPlan]{
+	{level: Reference, make: newPairRef},
+	{level: Generic, make: newPairGo},
+}, pairsAssembled...)
+
+func (p *pairPart) level() Level { return p.filter.Level() }
+
+// Shape and Len make a filter a Kernel: one that finds the places where a window
+// of a literal stands, as far as there are bytes behind its pair. What it may let
+// through beyond the reference is other places where a pair of the set stands.
+func (p *pairPlan) Shape() Shape { return LiteralPairs }
+
+func (p *pairPlan) Len() int { return 2 }
+
+func newPairPlan(set *literalSet, buckets []pairBucket) *pairPlan {
+	type item struct {
 		pair uint32
 		pairEntry
 	}
-	var all []found
-	rates := map[uint32]float64{}
-	sum := 0.0
-	for _, u := range lits {
-		lit := set.lit(u)
-		off, rate, ok := bestPair(lit)
-		if !ok {
-			rest = append(rest, u)
-			continue
-		}
-		e := pairEntry{head: upTo8(lit.Bytes, 0), mask: ^uint64(0), lit: u, off: uint32(off)}
-		if lit.Mask != nil {
-			e.mask = upTo8(lit.Mask, 0)
-		} else if n := len(lit.Bytes); n < 8 {
-			e.mask >>= 64 - 8*n
-		}
-		pair := uint32(binary.LittleEndian.Uint16(lit.Bytes[off:]))
-		if _, seen := rates[pair]; !seen {
-			rates[pair] = rate
-			sum += rate
-		}
-		all = append(all, found{pair, e})
-	}
-	if len(all) < minPairs || sum > 65536*maxPairRate {
-		return nil, lits
-	}
-	slices.SortStableFunc(all, func(a, b found) int { return int(a.pair) - int(b.pair) })
-	p = &pairPart{set: set, first: make([]uint32, 1<<16+1), minOff: maxPairOff, rate: sum / 65536}
-	for _, f := range all {
-		p.pairs.set(f.pair)
-		p.first[f.pair+1]++
-		p.entries = append(p.entries, f.pairEntry)
-		p.minOff, p.maxOff = min(p.minOff, int(f.off)), max(p.maxOff, int(f.off))
-	}
-	for i := range 1 << 16 {
-		p.first[i+1] += p.first[i]
-	}
-	return p, rest
-}
-
-func (p *pairPart) level() Level { return Generic }
-
-func (p *pairPart) find(sc *Scratch, b []byte, lo, hi int) bool {
-	at, to := lo+p.minOff, min(hi+p.maxOff, len(b)-1)
-	for at < to {
-		n, next := p.pairs.candidates(sc.cand, b, at, to)
-		for _, c := range sc.cand[:n] {
-			pair := binary.LittleEndian.Uint16(b[c:])
-			for i := p.first[pair]; i < p.first[int(pair)+1]; i++ {
-				e := &p.entries[i]
-				s := int(c) - int(e.off)
-				if s < lo || s >= hi || (upTo8(b, s)^e.head)&e.mask != 0 {
-					continue
-				}
-				if p.stands(b[s:], e.lit) {
-					sc.hits = append(sc.hits, uint64(s)<<32|uint64(e.lit))
+	p := &pairPlan{set: set, minOff: maxPairOff}
+	var items []item
+	var all []pairChoice
+	for k, bucket := range buckets {
+		p.rate += bucket.rate
+		for i, set := range bucket.window {
+			for c := range 256 {
+				if set.has(byte(c)) {
+					p.bytes[i][c] |= 1 << k
 				}
 			}
 		}
+		all = append(all, bucket.lits...)
+		for _, c := range bucket.lits {
+			p.minOff, p.maxOff = min(p.minOff, int(c.off)), max(p.maxOff, int(c.off))
+			for pair := range set.lit(c.lit).pairsAt(int(c.off)) {
+				p.pairs.set(pair)
+				items = append(items, item{pair, c.pairEntry})
+			}
+		}
+	}
+	slices.SortStableFunc(items, func(a, b item) int { return int(a.pair) - int(b.pair) })
+	for i, it := range items {
+		if i == 0 || it.pair != items[i-1].pair {
+			p.first = append(p.first, uint32(i))
+		}
+		p.entries = append(p.entries, it.pairEntry)
+	}
+	p.first = append(p.first, uint32(len(items)))
+	n := 0
+	for i, word := range p.pairs {
+		p.before[i] = uint16(n)
+		n += bits.OnesCount64(word)
+	}
+	p.fillNibbles(all)
+	p.zeros = p.pairs.has(0)
+	return p
+}
+
+// pairBucket is some of the literals, and what their windows may be all together.
+type pairBucket struct {
+	lits   []pairChoice
+	window [pairWindow]byteSet
+	bytes  [pairWindow]float32 // how often a byte of memory is in each of the sets
+	rate   float64             // the same for the window
+}
+
+// intoBuckets puts the literals into n buckets: one after the other, the most
+// frequent first, each to where it makes the buckets let through least more.
+func intoBuckets(all []pairChoice, n int) []pairBucket {
+	all = slices.Clone(all)
+	slices.SortStableFunc(all, func(a, b pairChoice) int { return cmp.Compare(b.rate, a.rate) })
+	buckets := make([]pairBucket, n)
+	for _, c := range all {
+		var best *pairBucket
+		var merged pairBucket
+		for b := range buckets {
+			with := buckets[b]
+			with.add(&c.sets)
+			if best == nil || with.rate-buckets[b].rate < merged.rate-best.rate {
+				best, merged = &buckets[b], with
+			}
+		}
+		merged.lits = append(best.lits, c)
+		*best = merged
+	}
+	return buckets
+}
+
+// add lets the bucket let through a window.
+func (b *pairBucket) add(window *[pairWindow]byteSet) {
+	usual, even := 1., 1. // in memory as it is, and where all bytes are as frequent
+	for i := range b.window {
+		set, n := &b.window[i], 0
+		for k := range set {
+			for more := window[i][k] &^ set[k]; more != 0; more &= more - 1 {
+				b.bytes[i] += byteRate[64*k+bits.TrailingZeros64(more)]
+			}
+			set[k] |= window[i][k]
+			n += bits.OnesCount64(set[k])
+		}
+		r := float64(b.bytes[i])
+		if i > 0 {
+			r = nextRate(set, &b.window[i-1], r)
+		}
+		usual *= r
+		even *= float64(n) / 256
+	}
+	b.rate = usual + evenShare*even
+}
+
+// nibbleBucket is some of the literals by the nibbles of their windows.
+type nibbleBucket struct {
+	nibbles [pairWindow][2]uint16
+	rows    [pairWindow][16]float32 // how often a byte has a low nibble of these and the given high one
+	rate    float64
+}
+
+// fillNibbles puts the literals into the buckets by nibbles.
+func (p *pairPlan) fillNibbles(all []pairChoice) {
+	slices.SortStableFunc(all, func(a, b pairChoice) int { return cmp.Compare(b.rate, a.rate) })
+	var buckets [2 * pairBuckets]nibbleBucket
+	for _, c := range all {
+		best, least := 0, 0.
+		var merged nibbleBucket
+		for b := range buckets {
+			with := buckets[b]
+			with.add(&c.nibbles)
+			if more := with.rate - buckets[b].rate; b == 0 || more < least {
+				best, least, merged = b, more, with
+			}
+		}
+		buckets[best] = merged
+		p.nibbleRate += least
+	}
+	for b := range buckets {
+		for i := range buckets[b].nibbles {
+			for j, set := range buckets[b].nibbles[i] {
+				for ; set != 0; set &= set - 1 {
+					p.nibbles[b/pairBuckets][i][j][bits.TrailingZeros16(set)] |= 1 << (b % pairBuckets)
+				}
+			}
+		}
+	}
+}
+
+// add lets the bucket let through windows of these nibbles.
+func (b *nibbleBucket) add(nibbles *[pairWindow][2]uint16) {
+	b.rate = 1
+	even := 1.
+	for i := range nibbles {
+		for more := nibbles[i][0] &^ b.nibbles[i][0]; more != 0; more &= more - 1 {
+			low := bits.TrailingZeros16(more)
+			for high := range b.rows[i] {
+				b.rows[i][high] += byteRate[high<<4|low]
+			}
+		}
+		for j := range nibbles[i] {
+			b.nibbles[i][j] |= nibbles[i][j]
+		}
+		sum := float32(0)
+		for set := b.nibbles[i][1]; set != 0; set &= set - 1 {
+			sum += b.rows[i][bits.TrailingZeros16(set)]
+		}
+		b.rate *= float64(sum)
+		even *= float64(bits.OnesCount16(b.nibbles[i][0])*bits.OnesCount16(b.nibbles[i][1])) / 256
+	}
+	b.rate += evenShare * even
+}
+
+// windowAt says whether a bucket may have a window at b[t:].
+func (p *pairPlan) windowAt(b []byte, t int) bool {
+	buckets := ^byte(0)
+	for i, c := range b[t:min(t+pairWindow, len(b))] {
+		buckets &= p.bytes[i][c]
+	}
+	return buckets != 0
+}
+
+// keepWindows keeps those of the candidates where a bucket has a window. There
+// are no branches on that: it cannot be guessed.
+func (p *pairPlan) keepWindows(b []byte, cand []uint32) int {
+	n := 0
+	for _, t := range cand {
+		cand[n] = t
+		if int(t)+pairWindow > len(b) {
+			if p.windowAt(b, int(t)) {
+				n++
+			}
+			continue
+		}
+		w := (*[pairWindow]byte)(b[t:])
+		if p.bytes[0][w[0]]&p.bytes[1][w[1]]&p.bytes[2][w[2]]&p.bytes[3][w[3]] != 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// keepPairs keeps those of the candidates where a pair stands.
+func (p *pairPlan) keepPairs(b []byte, cand []uint32) int {
+	n := 0
+	for _, t := range cand {
+		cand[n] = t
+		n += int(p.pairs.bit(binary.LittleEndian.Uint16(b[t:])))
+	}
+	return n
+}
+
+// each appends to the n offsets in dst those of the places from from up to to,
+// one at a time. It stops where dst is full, and returns where.
+func (p *pairPlan) each(dst []uint32, n int, b []byte, from, to int) (int, int) {
+	for ; from < to && n < len(dst); from++ {
+		if p.pairs.bit(binary.LittleEndian.Uint16(b[from:])) != 0 && p.windowAt(b, from) {
+			dst[n] = uint32(from)
+			n++
+		}
+	}
+	return n, from
+}
+
+func (p *pairPart) find(sc *Scratch, b []byte, lo, hi int) bool {
+	for at, to := lo+p.minOff, min(hi+p.maxOff, len(b)-1); at < to; {
+		n, next := p.filter.Scan(sc.cand, b, at, to)
+		sc.hits = p.verify(sc.hits, sc.cand[:n], b, lo, hi)
 		if len(sc.hits) > sc.limit {
 			return false
 		}
@@ -154,29 +514,52 @@ func (p *pairPart) find(sc *Scratch, b []byte, lo, hi int) bool {
 	return len(sc.hits) <= sc.limit
 }
 
-// stands says whether a literal stands at the beginning of b.
-func (p *pairPart) stands(b []byte, u uint32) bool {
-	lit, mask := p.set.bytes(u), p.set.mask(u)
-	switch {
-	case len(b) < len(lit):
-		return false
-	case mask == nil:
-		return string(b[:len(lit)]) == string(lit)
+// verify appends to hits those starts from lo up to hi at which a literal stands
+// whose pair is at one of cand.
+func (p *pairPlan) verify(hits []uint64, cand []uint32, b []byte, lo, hi int) []uint64 {
+	for _, c := range cand {
+		entries := p.entriesOf(binary.LittleEndian.Uint16(b[c:]))
+		for i := range entries {
+			e := &entries[i]
+			s := int(c) - int(e.off)
+			if s < lo || s >= hi || s+int(e.at) >= len(b) || (upTo8(b, s+int(e.at))^e.val)&e.mask != 0 {
+				continue
+			}
+			if p.stands(b[s:], e.lit) {
+				hits = append(hits, uint64(s)<<32|uint64(e.lit))
+			}
+		}
 	}
-	return maskedEqual(b[:len(lit)], lit, mask)
+	return hits
+}
+
+// entriesOf is the literals with a pair that is in the bitmap.
+func (p *pairPlan) entriesOf(pair uint16) []pairEntry {
+	i := pair >> 6
+	r := int(p.before[i]) + bits.OnesCount64(p.pairs[i]&(1<<(pair&63)-1))
+	return p.entries[p.first[r]:p.first[r+1]]
+}
+
+// stands says whether a literal stands at the beginning of b.
+func (p *pairPlan) stands(b []byte, u uint32) bool {
+	size := int(p.set.lits[u].size)
+	return size <= len(b) && p.set.stands(b[:size], u)
 }
 
 // pairBits says which pairs of bytes, as little-endian numbers, are in a set.
-type pairBits [1 << 16]uint8
+type pairBits [1 << 16 / 64]uint64
 
-func (p *pairBits) set(pair uint32) { p[pair] = 1 }
+func (p *pairBits) set(pair uint32) { p[uint16(pair)>>6] |= 1 << (pair & 63) }
 
-func (p *pairBits) has(pair uint32) bool { return p[pair] != 0 }
+func (p *pairBits) has(pair uint32) bool { return p.bit(uint16(pair)) != 0 }
+
+// bit is 1 where the pair is in the set, else 0.
+func (p *pairBits) bit(pair uint16) uint64 { return p[pair>>6] >> (pair & 63) & 1 }
 
 // candidates is the places from lo on whose pair is in the bitmap. It stops
 // at hi, or where there may be no more room, and returns where.
 func (p *pairBits) candidates(cand []uint32, b []byte, lo, hi int) (n, next int) {
-	zeros := p[0] != 0
+	zeros := p.has(0)
 	s := lo
 	for ; s+8 < hi; s += 8 {
 		x := binary.LittleEndian.Uint64(b[s:])
@@ -187,10 +570,10 @@ func (p *pairBits) candidates(cand []uint32, b []byte, lo, hi int) (n, next int)
 			return n, s
 		}
 		y := x>>8 | uint64(b[s+8])<<56
-		any := uint32(p[uint16(x)]) | uint32(p[uint16(x>>16)])<<2 | uint32(p[uint16(x>>32)])<<4 | uint32(p[uint16(x>>48)])<<6 |
-			uint32(p[uint16(y)])<<1 | uint32(p[uint16(y>>16)])<<3 | uint32(p[uint16(y>>32)])<<5 | uint32(p[uint16(y>>48)])<<7
+		any := p.bit(uint16(x)) | p.bit(uint16(x>>16))<<2 | p.bit(uint16(x>>32))<<4 | p.bit(uint16(x>>48))<<6 |
+			p.bit(uint16(y))<<1 | p.bit(uint16(y>>16))<<3 | p.bit(uint16(y>>32))<<5 | p.bit(uint16(y>>48))<<7
 		for ; any != 0; any &= any - 1 {
-			cand[n] = uint32(s + bits.TrailingZeros32(any))
+			cand[n] = uint32(s + bits.TrailingZeros64(any))
 			n++
 		}
 	}
@@ -199,8 +582,7 @@ func (p *pairBits) candidates(cand []uint32, b []byte, lo, hi int) (n, next int)
 			return n, s
 		}
 		cand[n] = uint32(s)
-		pair := uint32(binary.LittleEndian.Uint16(b[s:]))
-		n += int(p[pair])
+		n += int(p.bit(binary.LittleEndian.Uint16(b[s:])))
 	}
 	return n, s
 }

@@ -569,3 +569,55 @@ func FuzzLiterals(f *testing.F) {
 		}
 	})
 }
+
+// Literals of which case counts are looked for along with those of which it does
+// not, and found where they are.
+func TestFoldTogether(t *testing.T) {
+	rng := rand.New(rand.NewPCG(51, 52))
+	const letters = "aAbB@`\x00 zZ{["
+	var lits []Lit
+	for i := range 400 {
+		b := letter(rng, letters, 8+rng.IntN(9))
+		if copy(b[rng.IntN(4):], "\x01\x02\x03\x04"); i%3 > 0 {
+			lits = append(lits, Lit{Bytes: b})
+			continue
+		}
+		m := bytes.Repeat([]byte{0xff}, len(b))
+		for i, c := range b {
+			if c|0x20 >= 'a' && c|0x20 <= 'z' {
+				b[i], m[i] = c&0xdf, 0xdf
+			}
+		}
+		lits = append(lits, Lit{b, m})
+	}
+	b := letter(rng, letters, 3*maxStretch)
+	for at := 0; at+20 < len(b); at += rng.IntN(100) {
+		for i, c := range lits[rng.IntN(len(lits))].Bytes {
+			if b[at+i] = c; rng.IntN(20) == 0 {
+				b[at+i] ^= 0x20
+			}
+		}
+	}
+	var want []Match
+	for i := range b {
+		for k, l := range lits {
+			if l.standsAt(b[i:]) {
+				want = append(want, Match{uint32(i), uint32(k)})
+			}
+		}
+	}
+	sizes := func(i uint32) int { return len(lits[i].Bytes) }
+	perLevel(t, func(t *testing.T, l Level) {
+		if l == Reference {
+			return // as slow as what it is compared with
+		}
+		k, err := NewLiterals(l, lits)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if parts := k.(*setKernel).parts; len(parts) != 1 {
+			t.Errorf("%d parts, want one", len(parts))
+		}
+		sameMatches(t, matchesOf(t, k, sizes, b, 0, len(b), k.MinMatches()+1000, nil), want, "%d bytes", len(b))
+	})
+}

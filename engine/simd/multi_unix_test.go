@@ -62,3 +62,29 @@ func TestLiteralsGuard(t *testing.T) {
 		}
 	})
 }
+
+// The same for the filters of pairs.
+func TestPairsGuard(t *testing.T) {
+	t.Parallel()
+	mem := guarded(t, os.Getpagesize())
+	rng := rand.New(rand.NewPCG(33, 34))
+	p, b := pairSet(rng, "\x00\x03\x7f\x80\x81\xfe\xff", 60, len(mem))
+	copy(mem, b)
+	perLevel(t, func(t *testing.T, l Level) {
+		k, err := choose(l, pairFilters, p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n := 0; n <= 400; n++ {
+			if testing.Short() && n%7 != 0 {
+				continue
+			}
+			edges(mem, n, func(b []byte) {
+				for from := 0; from <= n; from += 1 + from/2 {
+					want := scanAll(t, newPairRef(p), b, from, n, MinDst)
+					same(t, p.only(t, scanAll(t, k, b, from, n, MinDst), want, b), want, "%d bytes from %d", n, from)
+				}
+			})
+		}
+	})
+}

@@ -105,21 +105,25 @@ func (p *gramPlan) wildWindow(l gramLiteral) int {
 // memory, from how often their bytes are there: more often after themselves,
 // and text after text.
 func (p *gramPlan) gramRates(rates []float32, b []byte) {
+	each, fold := &byteRate, byte(p.fold)
+	if fold != 0 {
+		each = &foldedRate
+	}
 	var after [maxPlaces + 8]float32 // of a byte where the one before it is there
-	n := len(rates) + p.size - 1
-	last := b[0]
-	for i, c := range b[1:n] {
+	last := b[0] | fold
+	for i, c := range b[1 : len(rates)+p.size-1] {
+		c |= fold
 		// The numbers are positive, so their bits are in order as well; of
 		// integers the compiler chooses without a branch.
 		least := textBits[last] & textBits[c]
 		if c == last {
 			least = math.Float32bits(0.25)
 		}
-		after[i+1] = math.Float32frombits(max(math.Float32bits(byteRate[c]), least))
+		after[i+1] = math.Float32frombits(max(math.Float32bits(each[c]), least))
 		last = c
 	}
 	for j := range rates {
-		rate := byteRate[b[j]]
+		rate := each[b[j]|fold]
 		for _, r := range after[j+1 : j+p.size] {
 			rate *= r
 		}
@@ -130,6 +134,14 @@ func (p *gramPlan) gramRates(rates []float32, b []byte) {
 var byteRate = func() (t [256]float32) {
 	for c, f := range frequency {
 		t[c] = float32(f) / 65536
+	}
+	return t
+}()
+
+// foldedRate is the same for bytes in which bit 5 does not count.
+var foldedRate = func() (t [256]float32) {
+	for c := range t {
+		t[c] = byteRate[c|0x20] + byteRate[c&^0x20]
 	}
 	return t
 }()

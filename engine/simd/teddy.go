@@ -26,6 +26,8 @@ import (
 //  2. Bits that do not count are as natural here as others: a byte enters the
 //     tables under every nibble that it may have.
 //  3. Literals are put into buckets so that the tables let through least.
+//  4. With AVX2 the third byte is asked for only where something has the first
+//     two, as long as these are few.
 type teddyPart struct {
 	*teddyPlan
 	filter Kernel
@@ -169,29 +171,36 @@ func newTeddyChoice(set *literalSet, u uint32) teddyChoice {
 		for i := range window {
 			window[i] = lit.bytesAt(off + i)
 		}
-		if r := windowRate(&window); r < best {
+		if r := windowRate(window[:]); r < best {
 			best, l.off, l.window = r, uint32(off), window
 		}
 	}
 	return l
 }
 
-// windowRate is how often memory may be expected to be in the three sets: as
+// windowRate is how often memory may be expected to be in the sets, one after another: as
 // often as each byte is, but more often where bytes go together, the same or
 // text.
-func windowRate(window *[teddyWindow]byteSet) float64 {
+func windowRate(window []byteSet) float64 {
 	rate := 1.
 	for i := range window {
 		r := window[i].rate()
 		if i > 0 {
-			if window[i] == window[i-1] {
-				r = max(r, 1./4)
-			}
-			if n := window[i].text(); n > 0 && window[i-1].text() > 0 {
-				r = max(r, min(float64(n)/64, 1))
-			}
+			r = nextRate(&window[i], &window[i-1], r)
 		}
 		rate *= r
+	}
+	return rate
+}
+
+// nextRate is how often a byte that is behind one of set last is in set, if
+// bytes are in it at the rate.
+func nextRate(set, last *byteSet, rate float64) float64 {
+	if *set == *last {
+		rate = max(rate, 1./4)
+	}
+	if n := set.text(); n > 0 && last.text() > 0 {
+		rate = max(rate, min(float64(n)/64, 1))
 	}
 	return rate
 }
@@ -204,7 +213,7 @@ func (s *byteSet) text() int {
 // fill puts the literals into buckets: one after the other, the most frequent
 // first, each to where it makes the tables let through least more.
 func (p *teddyPlan) fill(all []teddyChoice) {
-	slices.SortStableFunc(all, func(a, b teddyChoice) int { return cmp.Compare(windowRate(&b.window), windowRate(&a.window)) })
+	slices.SortStableFunc(all, func(a, b teddyChoice) int { return cmp.Compare(windowRate(b.window[:]), windowRate(a.window[:])) })
 	var sets [teddyBuckets][teddyWindow]byteSet
 	var rates [teddyBuckets]float64
 	for _, l := range all {
@@ -215,7 +224,7 @@ func (p *teddyPlan) fill(all []teddyChoice) {
 			for i := range with {
 				with[i] = throughNibbles(with[i], l.window[i])
 			}
-			if more := windowRate(&with) - rates[b]; more < least {
+			if more := windowRate(with[:]) - rates[b]; more < least {
 				best, least, merged = b, more, with
 			}
 		}

@@ -2,7 +2,10 @@
 
 package simd
 
-import "unsafe"
+import (
+	"sync/atomic"
+	"unsafe"
+)
 
 // teddiesAssembled is the filters of teddy_amd64.s.
 var teddiesAssembled = []implementation[*teddyPlan]{
@@ -20,6 +23,9 @@ var (
 func scanTeddyAVX2(st *teddyState)
 
 //go:noescape
+func scanTeddyLateAVX2(st *teddyState)
+
+//go:noescape
 func scanTeddyAVX512(st *teddyState)
 
 // teddyState is what the assembly is handed.
@@ -29,14 +35,27 @@ type teddyState struct {
 	//lint:ignore U1000 the assembly uses it
 	found [groupSize]byte // results of several vectors
 	after [2][32]byte     // A and B of zeros behind zeros
-	zeros bool            // whether a window can end with a zero
+	zeros bool            // whether a window can end with a zero; where byte 2 is asked for late, whether byte 1 can be one
+	near  int             // counted up for each group that the first two bytes let through
 }
 
 type teddyAsm struct {
 	*teddyPlan
-	of Level
-	st teddyState // but for blk
+	of     Level
+	st     teddyState   // but for blk
+	second bool         // whether byte 1 of a window can be a zero
+	busy   atomic.Int32 // how many calls are to ask for all three bytes at once
 }
+
+const (
+	// maxNear is how many groups of 128 bytes, of the 1,024 of a call, the first
+	// two bytes may let through for it to be worth while to ask for the third
+	// only there: as many as take the time that is saved elsewhere.
+	maxNear = 128
+
+	// busyCalls is how long it is not tried again where there were more.
+	busyCalls = 16
+)
 
 func newTeddyAVX2(p *teddyPlan) Kernel { return newTeddyAsm(p, AVX2) }
 
@@ -44,7 +63,8 @@ func newTeddyAVX512(p *teddyPlan) Kernel { return newTeddyAsm(p, AVX512) }
 
 func newTeddyAsm(p *teddyPlan, of Level) Kernel {
 	const last = 2 * (teddyWindow - 1)
-	k := &teddyAsm{p, of, teddyState{tables: p.tables, zeros: p.tables[last][0]&p.tables[last+1][0] != 0}}
+	k := &teddyAsm{teddyPlan: p, of: of, st: teddyState{tables: p.tables, zeros: p.tables[last][0]&p.tables[last+1][0] != 0}}
+	k.second = p.tables[2][0]&p.tables[3][0] != 0
 	a := p.tables[0][0] & p.tables[1][0]
 	for i := range k.st.after[0] {
 		k.st.after[0][i] = a
@@ -71,22 +91,60 @@ func (k *teddyAsm) Scan(dst []uint32, b []byte, from, to int) (n, next int) {
 }
 
 // scanAVX2 leaves to Go what is before the first aligned vector that has
-// another before it, and what is behind the last group.
+// another before it.
 func (k *teddyAsm) scanAVX2(st *teddyState, dst []uint32, b []byte, end, to int) (n, next int) {
 	const vector, group = 32, 128
+	late, last := k.busy.Load() <= 0, teddyWindow-1
+	if late {
+		st.zeros, last = k.second, teddyWindow-2
+	} else {
+		k.busy.Add(-1)
+	}
 	blk := &st.blk
-	head := int(-(uintptr(unsafe.Pointer(blk.base)) + uintptr(blk.pos) + teddyWindow - 1) % vector)
-	if blk.pos+head+teddyWindow-1 < vector {
+	head := int(-(uintptr(unsafe.Pointer(blk.base)) + uintptr(blk.pos) + uintptr(last)) % vector)
+	if blk.pos+head+last < vector {
 		head += vector
 	}
 	if head > 0 {
 		blk.n, blk.pos = k.each(dst, blk.n, b, blk.pos, min(end, blk.pos+head))
 	}
-	for blk.pos+group <= end && blk.more(teddyWindow-1, end, 1) {
-		scanTeddyAVX2(st)
+	for blk.pos+group <= end && blk.more(last, end, 1) {
+		st.near = 0
+		if st.scanAVX2(late); st.near > maxNear {
+			k.busy.Store(busyCalls)
+		}
 	}
 	if blk.pos < end && blk.cap-blk.n >= slack {
-		blk.n, blk.pos = k.each(dst, blk.n, b, blk.pos, end)
+		k.rest(st, late, dst, b, end)
 	}
 	return blk.result(end, to)
+}
+
+// rest looks at the last starts, fewer than a group: by a group that ends with
+// the last of them, less what is known of it, or else one after the other.
+func (k *teddyAsm) rest(st *teddyState, late bool, dst []uint32, b []byte, end int) {
+	const vector, group = 32, 128
+	blk := &st.blk
+	n, pos := blk.n, blk.pos
+	if pos+group > end && end-group >= vector {
+		blk.pos, blk.end = end-group, end
+		if st.scanAVX2(late); blk.pos == end {
+			known := n
+			for known < blk.n && int(dst[known]) < pos {
+				known++
+			}
+			blk.n = n + copy(dst[n:], dst[known:blk.n])
+			return
+		}
+	}
+	blk.n, blk.pos = k.each(dst, n, b, pos, end)
+}
+
+// scanAVX2 looks at whole groups; late says when byte 2 is asked for.
+func (st *teddyState) scanAVX2(late bool) {
+	if late {
+		scanTeddyLateAVX2(st)
+	} else {
+		scanTeddyAVX2(st)
+	}
 }

@@ -13,12 +13,16 @@
 //	as byte 2            C         C = low2[c] & high2[c] & B, one byte on
 //
 // What is left in C is the buckets that may have a window here, which began
-// two bytes before. Vectors are aligned; what moves on from the end of one to
-// the beginning of the next is kept. AVX-512 looks at eight vectors, 512
-// bytes, before it asks whether there was anything; AVX2 at four, 128 bytes.
+// two bytes before. With AVX2 there is a second loop, which goes by B, one byte
+// before, and asks for C only in groups where something of B is left: 7 of its
+// instructions a vector, and not 11, go to the two units that shuffle.
+// Vectors are aligned; what moves on from the end of one to the beginning of
+// the next is kept. AVX-512 looks at eight vectors, 512 bytes, before it asks
+// whether there was anything; AVX2 at four, 128 bytes.
 //
 // Before the first start and behind the last, memory is not read: by masks with
-// AVX-512; AVX2 leaves the ends to Go.
+// AVX-512; AVX2 leaves the first starts to Go, and ends with a group that ends
+// with the last one.
 //
 //	DI  the state             R8   offset of the vector
 //	SI  base                  R9   end of the bytes to look at: of starts, and two more
@@ -29,6 +33,9 @@
 //	V0  nibble mask, V1 to V6 the tables
 //	V8, V9 (or V10, V11)      A and B of the vector before
 
+// BACK is how far before its lane a window began.
+#define BACK 2
+
 #define LOAD_STATE \
 	MOVQ st+0(FP), DI                       \
 	MOVQ teddyState_blk+block_base(DI), SI  \
@@ -38,7 +45,7 @@
 	MOVQ teddyState_blk+block_n(DI), R11    \
 	MOVQ teddyState_blk+block_cap(DI), R12  \
 	SUBQ $const_slack, R12                  \
-	ADDQ $2, R9
+	ADDQ $BACK, R9
 
 // MASKS512 leaves in R the buckets that may have a window whose last byte is
 // in X. PA and PB are A and B of the vector before, and used up; A and B are
@@ -94,7 +101,7 @@ again:                                   \
 
 #define ONE(off) \
 	TZCNTQ BX, AX                    \
-	LEAL   -2(R8)(AX*1), AX          \
+	LEAL   -BACK(R8)(AX*1), AX       \
 	MOVL   AX, off(R10)(R11*4)       \
 	BLSRQ  BX, BX
 
@@ -281,7 +288,7 @@ full512:
 // MASKS256 is MASKS512 for half as much, at R8 + off. The result is kept in
 // found, and noted in Y7.
 #define MASKS256(off, PA, PB, A, B) \
-	VMOVDQA    off(SI)(R8*1), Y15       \
+	VMOVDQU    off(SI)(R8*1), Y15       \
 	VPAND      Y15, Y0, Y12             \
 	VPSRLW     $4, Y15, Y13             \
 	VPAND      Y13, Y0, Y13             \
@@ -317,101 +324,54 @@ full512:
 
 // func scanTeddyAVX2(st *teddyState)
 TEXT ·scanTeddyAVX2(SB), NOSPLIT, $0-8
-	LOAD_STATE
-	MOVL           $0x0f0f0f0f, AX
-	VMOVD          AX, X0
-	VPBROADCASTD   X0, Y0
-	VBROADCASTI128 (teddyState_tables+0)(DI), Y1
-	VBROADCASTI128 (teddyState_tables+16)(DI), Y2
-	VBROADCASTI128 (teddyState_tables+32)(DI), Y3
-	VBROADCASTI128 (teddyState_tables+48)(DI), Y4
-	VBROADCASTI128 (teddyState_tables+64)(DI), Y5
-	VBROADCASTI128 (teddyState_tables+80)(DI), Y6
-	ADDQ           $2, R8
+#define NEAR
+#define RESULT \
+	VMOVDQU (CX), Y12    \
+	VMOVDQU 32(CX), Y13
+#include "teddy256_amd64.h"
 
-	// A and B of the vector before the first; its result is of no interest.
-	SUBQ $32, R8
-	MASKS256(0, Y10, Y11, Y8, Y9)
-	ADDQ $32, R8
+// LATE256 is MASKS256 for the first two bytes of windows.
+#define LATE256(off, PA, PB, A, B) \
+	VMOVDQU    off(SI)(R8*1), Y15       \
+	VPAND      Y15, Y0, Y12             \
+	VPSRLW     $4, Y15, Y13             \
+	VPAND      Y13, Y0, Y13             \
+	VPSHUFB    Y12, Y1, A               \
+	VPSHUFB    Y13, Y2, Y14             \
+	VPAND      Y14, A, A                \
+	VPSHUFB    Y12, Y3, Y12             \
+	VPSHUFB    Y13, Y4, Y13             \
+	VPAND      Y12, Y13, Y13            \
+	VPERM2I128 $0x21, A, PA, Y14        \
+	VPALIGNR   $15, Y14, A, Y14         \ // A, one byte on
+	VPAND      Y14, Y13, Y13            \
+	VPOR       Y13, Y7, Y7              \
+	VMOVDQU    Y13, (teddyState_found+off)(DI)
 
-	// Nothing is asked for ahead here: on a Zen 4 that cost a tenth of the
-	// bandwidth 8 KiB ahead, and a fifth 4 KiB ahead.
-next256:
-	LEAQ       128(R8), R13
-	CMPQ       R13, R9
-	JGT        full256
-	CMPB       teddyState_zeros(DI), $0
-	JNE        look256
-	VMOVDQA    0(SI)(R8*1), Y12
-	VPOR       32(SI)(R8*1), Y12, Y12
-	VPOR       64(SI)(R8*1), Y12, Y12
-	VPOR       96(SI)(R8*1), Y12, Y12
-	VPTEST     Y12, Y12
-	JZ         zeros256
+// THIRD leaves in R what of B stands where byte 2 of a window is in the byte behind.
+#define THIRD(off, B, R) \
+	VMOVDQU (off+1)(SI)(R8*1), R  \
+	VPAND   R, Y0, Y14            \
+	VPSRLW  $4, R, R              \
+	VPAND   R, Y0, R              \
+	VPSHUFB Y14, Y5, Y14          \
+	VPSHUFB R, Y6, R              \
+	VPAND   Y14, R, R             \
+	VPAND   B, R, R
 
-look256:
-	VPXOR Y7, Y7, Y7
-	MASKS256(0, Y8, Y9, Y10, Y11)
-	MASKS256(32, Y10, Y11, Y8, Y9)
-	MASKS256(64, Y8, Y9, Y10, Y11)
-	MASKS256(96, Y10, Y11, Y8, Y9)
-	VPTEST Y7, Y7
-	JNZ    found256
-	MOVQ   R13, R8
-	JMP    next256
+#undef NEAR
+#define NEAR \
+	INCQ teddyState_near(DI)
+#undef RESULT
+#define RESULT \
+	THIRD(0, (CX), Y12)  \
+	THIRD(32, 32(CX), Y13)
+#undef BACK
+#define BACK 1
+#undef MASKS256
+#define MASKS256(off, PA, PB, A, B) \
+	LATE256(off, PA, PB, A, B)
 
-	// A and B of zeros behind zeros.
-zeros256:
-	VMOVDQU teddyState_after(DI), Y8
-	VMOVDQU (teddyState_after+32)(DI), Y9
-	MOVQ    R13, R8
-	JMP     next256
-
-found256:
-	LEAQ  teddyState_found(DI), CX
-	VPXOR Y7, Y7, Y7
-
-result256:
-	VPCMPEQB  (CX), Y7, Y12
-	VPCMPEQB  32(CX), Y7, Y13
-	ADDQ      $64, CX
-	VPMOVMSKB Y12, BX
-	VPMOVMSKB Y13, DX
-	SHLQ      $32, DX
-	ORQ       DX, BX
-	NOTQ      BX
-	CMPQ      R11, R12
-	JGT       full256
-	POPCNTQ   BX, DX
-	CMPQ      DX, $16
-	JGT       many256
-	FOURS(few256)
-
-none256:
-	ADDQ $64, R8
-	CMPQ R8, R13
-	JLT  result256
-	JMP  next256
-
-many256:
-	LEAQ         ·compress8(SB), AX
-	LEAL         -2(R8), DX
-	VMOVD        DX, X13
-	VPBROADCASTD X13, Y13
-	VPBROADCASTD ·lanes+32(SB), Y12 // eight
-	MANY8
-	MANY8
-	MANY8
-	MANY8
-	MANY8
-	MANY8
-	MANY8
-	MANY8
-	JMP          none256
-
-full256:
-	SUBQ $2, R8
-	MOVQ R8, teddyState_blk+block_pos(DI)
-	MOVQ R11, teddyState_blk+block_n(DI)
-	VZEROUPPER
-	RET
+// func scanTeddyLateAVX2(st *teddyState)
+TEXT ·scanTeddyLateAVX2(SB), NOSPLIT, $0-8
+#include "teddy256_amd64.h"

@@ -33,7 +33,7 @@ const (
 
 	// useless is the cost from which on looking at every place for the first
 	// byte of a match is taken to be as good.
-	useless = 1.0 / 64
+	useless = 1.0 / 16
 
 	// perAnchor is the cost of looking for one anchor more.
 	perAnchor = 1e-5
@@ -382,11 +382,19 @@ func (s str) window() (from, to int) {
 // share is about the share of places in memory where bytes stand.
 func share(lit, mask []byte) float64 {
 	p := 1.0
+	run := 0 // how many bytes before may have been the same as this one, all of them
+	last := byte(0)
 	for i, c := range lit {
 		m := byte(0xff)
 		if mask != nil {
 			m = mask[i]
 		}
+		if i > 0 && last != 0 && m != 0 && (c^lit[i-1])&m&last == 0 {
+			run++
+		} else {
+			run = 0
+		}
+		last = m
 		q := 0.0
 		if m == 0xff {
 			q = frequency[c]
@@ -401,8 +409,10 @@ func share(lit, mask []byte) float64 {
 		}
 		switch {
 		case i == 0 || m == 0:
-		case c == lit[i-1] && (mask == nil || m == mask[i-1]):
+		case run == 1:
 			q = max(q, 0.6) // bytes come in runs, and so do digits
+		case run > 1:
+			q = max(q, 0.95) // and runs are long: of zeros they are pages
 		case isText(c) && isText(lit[i-1]):
 			q = max(q, 0.1) // text comes in texts
 		}

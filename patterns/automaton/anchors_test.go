@@ -45,6 +45,8 @@ func TestAnchors(t *testing.T) {
 		{`(?:foobar)?`, 0, 4096, "foobar at 0"},
 		{`.`, 0, 4096, ""},
 		{`ab.{1000}.{1000}secret`, 0, 2008, "secret at 2002"},
+		// Pages of zeros are full of what zeros can be.
+		{`\xa7\x02(?:[\x00-\x0f]\x00){40}`, 0, 4096, `<a7>\x02 at 0`},
 	} {
 		n, err := ParseRegexp(c.expr, c.flags)
 		if err != nil {

@@ -27,7 +27,8 @@
 // in hex strings included: yara's have no such limit.
 //
 // Left out are modules (import "pe" may stand there; a rule that uses pe is
-// skipped), external variables, entrypoint, and sets of literals. A rule that
+// skipped), external variables, entrypoint, sets of literals, and regular
+// expressions that repeat something more than 1,000 times. A rule that
 // needs what is left out is skipped by name and reason (Rules.Skipped), and so
 // is each rule that refers to it; the others run. If it is global, no rule of
 // the file can be decided, and all are skipped. A mistake (a syntax error, an

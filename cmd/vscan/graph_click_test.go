@@ -1,0 +1,249 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"testing"
+	"time"
+
+	"vscan/engine/addr"
+	"vscan/engine/graph"
+)
+
+// clickTools is the browser, and whether all that drives it is there. Where
+// VSCAN_TEST_PAGE is set, as in CI, it has to be.
+func clickTools(t *testing.T) (browser string) {
+	t.Helper()
+	missing := func(format string, args ...any) {
+		t.Helper()
+		if os.Getenv("VSCAN_TEST_PAGE") != "" {
+			t.Fatalf(format, args...)
+		}
+		t.Skipf(format, args...)
+	}
+	if testing.Short() {
+		t.Skip("takes long")
+	}
+	for _, name := range []string{"chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"} {
+		if path, err := exec.LookPath(name); err == nil {
+			browser = path
+			break
+		}
+	}
+	if browser == "" {
+		missing("no Chromium here")
+	}
+	out, err := exec.Command("node", "--version").Output()
+	if err != nil {
+		missing("no node here: %v", err)
+	}
+	if v := regexp.MustCompile(`^v(\d\d)\.`).FindSubmatch(out); v == nil || string(v[1]) < "18" {
+		missing("node is %s: want 18", out)
+	}
+	if _, err := os.Stat("testdata/page/node_modules/playwright-core"); err != nil {
+		missing("no playwright-core here (npm ci --prefix cmd/vscan/testdata/page): %v", err)
+	}
+	return browser
+}
+
+// clickTask is what click.mjs is told.
+type clickTask struct {
+	Name     string      `json:"name"`
+	Page     string      `json:"page"`
+	Browser  string      `json:"browser"`
+	Shots    string      `json:"shots"` // where pictures go, if anywhere
+	Title    string      `json:"title"`
+	Edges    uint64      `json:"edges"`
+	Regions  int         `json:"regions"`
+	Vague    bool        `json:"vague"` // some pages are not known
+	Busiest  uint64      `json:"busiest"`
+	Targets  int         `json:"targets"`
+	TopEdges uint64      `json:"topEdges"`
+	TopAddr  string      `json:"topAddr"`
+	Chains   int         `json:"chains"`
+	Cells    []clickCell `json:"cells"`
+}
+
+// clickCell is a cell of the heat map, and how to get there from the first pages
+// of two regions.
+type clickCell struct {
+	From       string `json:"from"`
+	To         string `json:"to"`
+	FromRegion string `json:"fromRegion"`
+	ToRegion   string `json:"toRegion"`
+	Down       uint64 `json:"down"`
+	Right      uint64 `json:"right"`
+	Edges      uint64 `json:"edges"`
+}
+
+// clicks clicks through the page of a graph. room is that of the heat map.
+func clicks(t *testing.T, browser, name, path string, room int) {
+	g, err := graph.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer g.Close()
+	v := graphPage{ctx: t.Context(), g: g, heatRoom: room}
+	if err := v.collect(path, ""); err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	task := clickTask{
+		Name: name, Page: filepath.Join(dir, "page.html"), Browser: browser, Title: filepath.Base(path),
+		Edges: g.Edges(), Regions: len(v.data.Regions), Vague: v.data.Heat.Exact < g.Edges(), Chains: len(v.data.Chains),
+		Targets: len(v.data.Targets), TopEdges: v.data.Targets[0].Edges, TopAddr: v.data.Targets[0].Addr,
+	}
+	if to := os.Getenv("VSCAN_PAGE_SHOTS"); to != "" {
+		task.Shots = filepath.Join(to, name)
+	}
+	if err := writeFile(task.Page, v.write); err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(task.Page)
+	if err != nil || info.Size() > 5e6 {
+		t.Fatalf("%v; %v", info, err)
+	}
+	t.Logf("%s: %d bytes, %d of %d references are known to the page", name, info.Size(), v.data.Heat.Exact, g.Edges())
+
+	// Cells to look at: those with most edges, others, and empty ones.
+	counts := map[[2]addr.Addr]uint64{}
+	for e, err := range g.To(addr.All) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		counts[[2]addr.Addr{e.Source &^ (pageBytes - 1), e.Target &^ (pageBytes - 1)}]++
+	}
+	var cells [][2]addr.Addr
+	for c := range counts {
+		cells = append(cells, c)
+	}
+	slices.SortFunc(cells, func(a, b [2]addr.Addr) int {
+		return cmp.Or(cmp.Compare(counts[b], counts[a]), slices.Compare(a[:], b[:]))
+	})
+	task.Busiest = counts[cells[0]]
+	look := slices.Clone(cells[:min(5, len(cells))])
+	for i := range 20 {
+		look = append(look, cells[len(cells)*i/20])
+		c := cells[len(cells)*i/20]
+		look = append(look, [2]addr.Addr{c[0], cells[len(cells)*(19-i)/20][1]}) // mostly empty
+	}
+	regions := g.Regions()
+	for _, c := range look {
+		// Only what is some arrow keys away, in memory without gaps.
+		i, j := g.RegionAt(c[0]), g.RegionAt(c[1])
+		if i < 0 || j < 0 || regions[i].First%pageBytes > 0 || regions[j].First%pageBytes > 0 {
+			continue
+		}
+		down, right, ok := v.keys(regions[i].First, c[0]), v.keys(regions[j].First, c[1]), true
+		for _, k := range []int{i, j} {
+			ok = ok && regions[k].Size() < 400*pageBytes
+		}
+		if !ok || down >= 400 || right >= 400 {
+			continue
+		}
+		task.Cells = append(task.Cells, clickCell{c[0].String(), c[1].String(), regions[i].First.String(), regions[j].First.String(), down, right, counts[c]})
+	}
+	t.Logf("%s: %d cells are looked at", name, len(task.Cells))
+	b, err := json.Marshal(task)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(dir, "task.json")
+	if err := os.WriteFile(file, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "node", "testdata/page/click.mjs", file)
+	cmd.WaitDelay = 5 * time.Second // the browser may hold the pipe
+	out, err := cmd.CombinedOutput()
+	t.Logf("%s", out)
+	if err != nil {
+		t.Errorf("%s: %v", name, err)
+	}
+}
+
+// keys is how many pages of the axis are from the first of a region to a page.
+func (v *graphPage) keys(region, page addr.Addr) uint64 {
+	a := heatAxis{stretches: v.data.Axis}
+	first := slices.IndexFunc(a.stretches, func(s viewStretch) bool { return s.Region == region.String() })
+	near := 0
+	if first < 0 {
+		return 1 << 40
+	}
+	return a.place(page, &near) - a.stretches[first].From
+}
+
+// Everything on the page can be clicked, and tells what is so: a small graph,
+// one with hubs, one that the page has no room for, and the memory of a Python
+// process.
+func TestViewClicks(t *testing.T) {
+	browser := clickTools(t)
+	many := graphOf(t)
+	t.Run("small", func(t *testing.T) {
+		t.Parallel()
+		b, err := makeCore("0x1000 rw- /usr/bin/prog 0020000000000000 0820000000000000\n0x2000 rw- heap 0010000000000000 0000000000000000 0810000000000000")
+		if err != nil {
+			t.Fatal(err)
+		}
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, "core"), b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		vscan(t, []int{0}, "graph", "build", filepath.Join(dir, "core"), "-o", filepath.Join(dir, "g"))
+		clicks(t, browser, "small", filepath.Join(dir, "g"), heatBytes)
+	})
+	t.Run("many", func(t *testing.T) {
+		t.Parallel()
+		clicks(t, browser, "many", many, heatBytes)
+	})
+	t.Run("vague", func(t *testing.T) {
+		t.Parallel()
+		clicks(t, browser, "vague", many, 60_000)
+	})
+	t.Run("python", func(t *testing.T) {
+		t.Parallel()
+		clicks(t, browser, "python", pythonGraph(t), heatBytes)
+	})
+}
+
+// pythonGraph is the graph of a Python process.
+func pythonGraph(t *testing.T) string {
+	t.Helper()
+	for _, tool := range []string{"python3", "gcore"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			t.Skipf("no %s here", tool)
+		}
+	}
+	cmd := exec.CommandContext(t.Context(), "python3", "-c", "import json, email, unittest, asyncio, sys\nd = {i: [str(i), {'k': i}] for i in range(60000)}\nprint(1, flush=True)\nsys.stdin.read()")
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stdin.Close()
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { stdin.Close(); cmd.Wait() }()
+	if _, err := stdout.Read(make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	core := filepath.Join(dir, "core")
+	if out, err := exec.Command("gcore", "-o", core, fmt.Sprint(cmd.Process.Pid)).CombinedOutput(); err != nil {
+		t.Skipf("gcore: %v: %.300s", err, out)
+	}
+	vscan(t, []int{0}, "graph", "build", core+"."+fmt.Sprint(cmd.Process.Pid), "-o", filepath.Join(dir, "python.graph"))
+	return filepath.Join(dir, "python.graph")
+}

@@ -19,7 +19,7 @@ func (p *gramPlan) windowsOf(lits []gramLiteral) []uint8 {
 	}
 	// How many literals have a gram, or another with the same hash. A literal
 	// with the same gram over and over counts as many.
-	width := min(max(bits.Len(uint(16*len(lits))), 10), 24)
+	width := min(max(bits.Len(uint(8*len(lits))), 10), 24)
 	shift := uint(64 - width)
 	counts := make([]uint16, 1<<width)
 	for _, l := range lits {

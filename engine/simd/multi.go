@@ -73,6 +73,8 @@ type Scratch struct {
 	spare []uint64 // to sort them with
 	far   []uint64 // what is still to be verified: number<<32 | start
 	cand  []uint32 // what a kernel found
+	runs  []uint32 // of each, where its literals are
+	pairs []uint64 // a start and a literal that may be there: as in hits
 	limit int      // of hits: to find more than these at a time is of no use
 	size  int      // of the next stretch, in bytes
 }
@@ -171,7 +173,7 @@ func (l Lit) standsAt(b []byte) bool {
 type literalSet struct {
 	lits  []setLiteral
 	plain int    // lits[:plain] have no mask
-	text  []byte // of all of them, each masked one followed by its mask; and then textPad zeros
+	text  []byte // of all of them, each masked one followed by its mask, between textPad zeros
 
 	// Literal u was given as indexes[first[u]:first[u+1]], ascending; first
 	// is nil where each was given once, as indexes[u].
@@ -194,7 +196,8 @@ func (set *literalSet) bytes(u uint32) []byte {
 	return set.text[l.at : l.at+l.size : l.at+l.size]
 }
 
-// textPad is so many that eight bytes can be loaded from any of a literal.
+// textPad is so many that eight bytes can be loaded from any of a literal, and up
+// to any.
 const textPad = 8
 
 // from is what there is from offset off of literal u on, and beyond it: eight
@@ -230,7 +233,7 @@ func newLiteralSet(lits []Lit) *literalSet {
 		indexes: make([]uint32, len(lits)),
 	}
 	numbers := make([]uint32, len(lits)) // by index
-	size := 0                            // of text
+	size := textPad                      // of text
 	for i, it := range items {
 		set.indexes[i] = it.index
 		if i > 0 && it.key == items[i-1].key && i != plain {

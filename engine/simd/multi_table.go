@@ -31,7 +31,7 @@ func newRunTable(items []runItem) (rt runTable, crowded []uint32) {
 	// The table has the number of entries of each key; now their end, and in
 	// the end, filled from the back, where they begin.
 	end := uint32(1)
-	entries := make([]gramEntry, len(items)+1)
+	entries := make([]gramEntry, 1+len(items)+maxRun) // maxRun can be loaded from any
 	for i := range t.slots {
 		s := &t.slots[i]
 		n := s.value & gramValue
@@ -43,6 +43,7 @@ func newRunTable(items []runItem) (rt runTable, crowded []uint32) {
 		}
 		end += n
 		entries[end-1].off = gramLast
+		entries[end-n].off |= min(n, maxRun+1) << gramCount
 		s.value = end | s.value&gramMoved
 	}
 	for _, it := range slices.Backward(items) {

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"bytes"
 	"cmp"
 	"slices"
 
@@ -74,13 +73,17 @@ const findAtOnce = 4096
 // newUnits makes the units for needles, and the needles as hits refer to them.
 func newUnits(set *patterns.Set, opt Options) ([]needle, []unit, error) {
 	level := opt.Kernel
-	all := slices.Clone(set.Needles())
+	all := slices.Clip(set.Needles())
 	for _, e := range set.Exprs() { // their places
 		all = append(all, patterns.Needle{Pattern: e.Pattern, Align: e.Align})
 	}
-	slices.SortStableFunc(all, func(a, b patterns.Needle) int {
+	order := func(a, b patterns.Needle) int {
 		return cmp.Or(cmp.Compare(a.Pattern, b.Pattern), cmp.Compare(a.Len(), b.Len()))
-	})
+	}
+	if !slices.IsSortedFunc(all, order) { // most often they are, and there may be many
+		all = slices.Clone(all)
+		slices.SortStableFunc(all, order)
+	}
 	needles := make([]needle, len(all))
 	var literals []int32
 	words := map[wordsKind][]int32{}
@@ -135,7 +138,7 @@ func newNeedle(n patterns.Needle) needle {
 	case n.Lit == nil || n.Mask != nil:
 		k.raw = min(n.Len(), HitBytes)
 	default:
-		k.hit.Bytes = slices.Clip(bytes.Clone(n.Lit[:min(len(n.Lit), HitBytes)]))
+		k.hit.Bytes = slices.Clip(n.Lit[:min(len(n.Lit), HitBytes)])
 	}
 	return k
 }

@@ -73,6 +73,8 @@ type Scratch struct {
 	spare []uint64 // to sort them with
 	far   []uint64 // what is still to be verified: number<<32 | start
 	cand  []uint32 // what a kernel found
+	runs  []uint32 // of each, where its literals are
+	pairs []uint64 // a start and a literal that may be there: as in hits
 	limit int      // of hits: to find more than these at a time is of no use
 	size  int      // of the next stretch, in bytes
 }
@@ -123,7 +125,7 @@ func NewLiterals(level Level, lits []Lit) (SetKernel, error) {
 			return nil, fmt.Errorf("a set of more than %d bytes", maxSet)
 		}
 	}
-	set := newLiteralSet(lits, total)
+	set := newLiteralSet(lits)
 	if level == Reference {
 		return newSetRef(set), nil
 	}
@@ -171,7 +173,7 @@ func (l Lit) standsAt(b []byte) bool {
 type literalSet struct {
 	lits  []setLiteral
 	plain int    // lits[:plain] have no mask
-	text  []byte // of all of them, each masked one followed by its mask
+	text  []byte // of all of them, each masked one followed by its mask, between textPad zeros
 
 	// Literal u was given as indexes[first[u]:first[u+1]], ascending; first
 	// is nil where each was given once, as indexes[u].
@@ -194,6 +196,16 @@ func (set *literalSet) bytes(u uint32) []byte {
 	return set.text[l.at : l.at+l.size : l.at+l.size]
 }
 
+// textPad is so many that eight bytes can be loaded from any of a literal, and up
+// to any.
+const textPad = 8
+
+// from is what there is from offset off of literal u on, and beyond it: eight
+// bytes at least.
+func (set *literalSet) from(u uint32, off int) []byte {
+	return set.text[int(set.lits[u].at)+off:]
+}
+
 // mask is which bits of literal u count; nil: all of them.
 func (set *literalSet) mask(u uint32) []byte {
 	if int(u) < set.plain {
@@ -214,76 +226,148 @@ func (set *literalSet) count(u uint32) int {
 	return int(set.first[u+1] - set.first[u])
 }
 
-func newLiteralSet(lits []Lit, total int) *literalSet {
-	type item struct {
-		key   uint64 // the first eight bytes, in an order that is that of the bytes
-		index uint32
-		plain bool
-	}
-	items := make([]item, len(lits))
-	for i, lit := range lits {
-		var head [8]byte
-		copy(head[:], lit.Bytes)
-		items[i] = item{binary.BigEndian.Uint64(head[:]), uint32(i), lit.plain()}
-	}
-	slices.SortFunc(items, func(a, b item) int {
-		x, y := &lits[a.index], &lits[b.index]
-		switch {
-		case a.plain != b.plain:
-			if a.plain {
-				return -1
-			}
-			return 1
-		case a.key != b.key:
-			return cmp.Compare(a.key, b.key)
-		}
-		c := bytes.Compare(x.Bytes, y.Bytes)
-		if c == 0 && !a.plain {
-			c = bytes.Compare(x.Mask, y.Mask)
-		}
-		return cmp.Or(c, cmp.Compare(a.index, b.index))
-	})
+func newLiteralSet(lits []Lit) *literalSet {
+	items, plain := sortLiterals(lits)
 	set := &literalSet{
 		lits:    make([]setLiteral, 0, len(lits)),
-		text:    make([]byte, 0, total),
 		indexes: make([]uint32, len(lits)),
-		first:   make([]uint32, 0, len(lits)+1),
 	}
+	numbers := make([]uint32, len(lits)) // by index
+	size := textPad                      // of text
 	for i, it := range items {
 		set.indexes[i] = it.index
-		lit := lits[it.index]
-		if i > 0 && it.key == items[i-1].key && it.plain == items[i-1].plain {
-			if last := lits[items[i-1].index]; bytes.Equal(lit.Bytes, last.Bytes) && (it.plain || bytes.Equal(lit.Mask, last.Mask)) {
+		if i > 0 && it.key == items[i-1].key && i != plain {
+			lit, last := lits[it.index], lits[items[i-1].index]
+			if bytes.Equal(lit.Bytes, last.Bytes) && (i < plain || bytes.Equal(lit.Mask, last.Mask)) {
+				if set.first == nil { // the first that is there again
+					set.first = make([]uint32, 0, len(lits)+1)
+					for u := range i {
+						set.first = append(set.first, uint32(u))
+					}
+				}
+				numbers[it.index] = numbers[items[i-1].index]
 				continue
 			}
 		}
-		set.first = append(set.first, uint32(i))
-		set.add(lit, it.plain)
+		if set.first != nil {
+			set.first = append(set.first, uint32(i))
+		}
+		numbers[it.index] = uint32(len(set.lits))
+		set.lits = append(set.lits, setLiteral{at: uint32(size), size: it.size})
+		if size += int(it.size); i < plain {
+			set.plain++
+		} else {
+			size += int(it.size)
+		}
 	}
-	set.first = append(set.first, uint32(len(lits)))
-	if len(set.lits) == len(lits) {
-		set.first = nil
+	if set.first != nil {
+		set.first = append(set.first, uint32(len(lits)))
+	}
+	// In the order given, as they are likely to lie in memory.
+	set.text = make([]byte, size+textPad)
+	for i, lit := range lits {
+		set.put(numbers[i], lit)
 	}
 	set.most = set.mostAtOnce()
 	return set
 }
 
-// add adds a literal that is not there yet.
-func (set *literalSet) add(lit Lit, plain bool) {
-	at := len(set.text)
-	set.text = append(set.text, lit.Bytes...)
-	text := set.text[at:]
-	if plain {
-		set.plain++
-	} else {
-		for i, m := range lit.Mask {
+// put puts literal u where it belongs.
+func (set *literalSet) put(u uint32, lit Lit) {
+	copy(set.bytes(u), lit.Bytes)
+	if mask := set.mask(u); mask != nil {
+		copy(mask, lit.Mask)
+		text := set.bytes(u)
+		for i, m := range mask {
 			text[i] &= m
 		}
-		set.text = append(set.text, lit.Mask...)
 	}
-	var head [8]byte
-	copy(head[:], text)
-	set.lits = append(set.lits, setLiteral{binary.LittleEndian.Uint64(head[:]), uint32(at), uint32(len(lit.Bytes))})
+	l := &set.lits[u]
+	l.head = binary.LittleEndian.Uint64(set.from(u, 0))
+	if l.size < 8 {
+		l.head &= 1<<(8*l.size) - 1
+	}
+}
+
+// sortItem is a literal that is to be sorted.
+type sortItem struct {
+	key   uint64 // the first eight bytes, in an order that is that of the bytes
+	index uint32 // in what was given
+	size  uint32 // in bytes
+}
+
+// sortLiterals sorts literals as a set numbers them; equal ones are in the order
+// given. The first so many are plain.
+func sortLiterals(lits []Lit) (items []sortItem, plain int) {
+	items = make([]sortItem, len(lits))
+	masked := len(lits)
+	for i, lit := range lits {
+		var key uint64
+		if len(lit.Bytes) >= 8 {
+			key = binary.BigEndian.Uint64(lit.Bytes)
+		} else {
+			key = bits.ReverseBytes64(upTo8(lit.Bytes, 0))
+		}
+		if lit.plain() {
+			items[plain] = sortItem{key, uint32(i), uint32(len(lit.Bytes))}
+			plain++
+		} else {
+			masked--
+			items[masked] = sortItem{key, uint32(i), uint32(len(lit.Bytes))}
+		}
+	}
+	slices.Reverse(items[plain:])
+	for k, some := range [][]sortItem{items[:plain], items[plain:]} {
+		sortByKey(some)
+		for i := 0; i < len(some); {
+			j := i + 1
+			for j < len(some) && some[j].key == some[i].key {
+				j++
+			}
+			if j-i > 1 {
+				slices.SortFunc(some[i:j], func(a, b sortItem) int {
+					x, y := &lits[a.index], &lits[b.index]
+					c := bytes.Compare(x.Bytes, y.Bytes)
+					if c == 0 && k == 1 {
+						c = bytes.Compare(x.Mask, y.Mask)
+					}
+					return cmp.Or(c, cmp.Compare(a.index, b.index))
+				})
+			}
+			i = j
+		}
+	}
+	return items, plain
+}
+
+// sortByKey sorts few items by comparing, many by their keys' bytes, the lowest
+// first.
+func sortByKey(items []sortItem) {
+	if len(items) < 1000 {
+		slices.SortFunc(items, func(a, b sortItem) int { return cmp.Compare(a.key, b.key) })
+		return
+	}
+	spare := make([]sortItem, len(items))
+	var at [8][256]uint32 // how many have a byte; then where the next with it goes
+	for _, it := range items {
+		for digit := range at {
+			at[digit][byte(it.key>>(8*digit))]++
+		}
+	}
+	for digit := range at {
+		at := &at[digit]
+		sum := uint32(0)
+		for c, n := range at {
+			at[c] = sum
+			sum += n
+		}
+		for _, it := range items {
+			i := &at[byte(it.key>>(8*digit))]
+			spare[*i] = it
+			*i++
+		}
+		items, spare = spare, items
+	} // an even number of times: the result is where the items were
 }
 
 // mostAtOnce is the most indexes that can match at one offset: those of the
@@ -432,11 +516,17 @@ func newSetKernel(level Level, set *literalSet) (*setKernel, error) {
 	k := &setKernel{literalSet: set, shortest: MaxLiteral}
 	classes := map[class][]gramLiteral{}
 	most := min(maxValues, maxWild/(4*max(len(set.lits)-set.plain, 1)))
+	last, some := class{stride: 4}, make([]gramLiteral, 0, len(set.lits)) // nearly all, most often
 	for u := range set.lits {
 		k.shortest = min(k.shortest, int(set.lits[u].size))
 		c, l := set.classOf(uint32(u), most)
-		classes[c] = append(classes[c], l)
+		if c != last {
+			classes[last] = some
+			last, some = c, classes[c]
+		}
+		some = append(some, l)
 	}
+	classes[last] = some
 	// All at once by Teddy; or those that are too short for few passes, or have
 	// too few bytes that count in full; or else by grams.
 	all := [...]class{
@@ -548,19 +638,21 @@ func (k *setKernel) addTeddy(level Level, some []class, classes map[class][]gram
 	var lits []uint32
 	passes := 0
 	for _, c := range some {
-		n := len(lits)
+		if len(lits)+len(classes[c]) > maxTeddy {
+			return false, nil
+		}
 		for _, l := range classes[c] {
 			lits = append(lits, l.lit)
 		}
 		switch {
-		case len(lits) == n:
+		case len(classes[c]) == 0:
 		case c.stride > 0:
 			passes += 4 / c.stride
 		default:
 			passes += 8
 		}
 	}
-	if len(lits) < 2 && passes < 8 || len(lits) > maxTeddy {
+	if len(lits) < 2 && passes < 8 {
 		return false, nil
 	}
 	part, err := newTeddyPart(level, k.literalSet, lits)
@@ -571,25 +663,30 @@ func (k *setKernel) addTeddy(level Level, some []class, classes map[class][]gram
 	return true, nil
 }
 
+// numbersOf is the numbers of literals.
+func numbersOf(lits []gramLiteral) []uint32 {
+	numbers := make([]uint32, len(lits))
+	for i, l := range lits {
+		numbers[i] = l.lit
+	}
+	return numbers
+}
+
 // addParts adds the parts for the literals of a class.
 func (k *setKernel) addParts(level Level, c class, lits []gramLiteral) error {
 	add := func(part setPart, err error) error {
 		k.parts = append(k.parts, part)
 		return err
 	}
-	numbers := make([]uint32, len(lits))
-	for i, l := range lits {
-		numbers[i] = l.lit
-	}
-	plain := slices.IndexFunc(numbers, func(u uint32) bool { return int(u) >= k.plain }) < 0
+	plain := !slices.ContainsFunc(lits, func(l gramLiteral) bool { return int(l.lit) >= k.plain })
 	switch {
 	case len(lits) == 0:
 		return nil
 	case plain && len(lits) <= maxSingle[bits.Len(uint(c.stride))]:
-		return add(newSinglePart(level, k.literalSet, numbers))
+		return add(newSinglePart(level, k.literalSet, numbersOf(lits)))
 	case c.stride == 0:
 		var short, loose []uint32
-		for _, u := range numbers {
+		for _, u := range numbersOf(lits) {
 			if int(u) < k.plain {
 				short = append(short, u)
 			} else {
@@ -619,15 +716,22 @@ func (k *setKernel) addParts(level Level, c class, lits []gramLiteral) error {
 	}
 	// Long grams tell more, but short literals have none. Where there are many
 	// of either, they are looked for apart.
-	long := slices.Clone(lits)
-	short := slices.DeleteFunc(slices.Clone(lits), func(l gramLiteral) bool { return l.last-l.first >= 11 })
-	long = slices.DeleteFunc(long, func(l gramLiteral) bool { return l.last-l.first < 11 })
-	if len(lits) < splitAbove || len(long) == 0 || len(short) == 0 {
+	isShort := func(l gramLiteral) bool { return l.last-l.first < 11 }
+	var short []gramLiteral
+	if len(lits) >= splitAbove {
+		for _, l := range lits {
+			if isShort(l) {
+				short = append(short, l)
+			}
+		}
+	}
+	if len(short) == 0 || len(short) == len(lits) {
 		return add(newGramPart(level, k.literalSet, lits, c.stride, gramSize(lits, c.stride), c.fold, false))
 	}
 	if err := add(newGramPart(level, k.literalSet, short, c.stride, gramSize(short, c.stride), c.fold, false)); err != nil {
 		return err
 	}
+	long := slices.DeleteFunc(lits, isShort)
 	return add(newGramPart(level, k.literalSet, long, c.stride, gramSize(long, c.stride), c.fold, false))
 }
 

@@ -20,7 +20,7 @@ func TestGramsNoGather(t *testing.T) {
 		for range 300 {
 			lits = append(lits, append(letter(rng, letters, 9), "\x01\x02\x03\x04"...))
 		}
-		set := newLiteralSet(Plain(lits...), 0)
+		set := newLiteralSet(Plain(lits...))
 		var all []gramLiteral
 		for u, l := range set.lits {
 			all = append(all, gramLiteral{uint32(u), 0, l.size})
@@ -58,7 +58,7 @@ func TestTeddyLate(t *testing.T) {
 			for range count {
 				lits = append(lits, letter(rng, letters, 3+rng.IntN(4)))
 			}
-			set := newLiteralSet(Plain(lits...), 0)
+			set := newLiteralSet(Plain(lits...))
 			var all []uint32
 			for u := range set.lits {
 				all = append(all, uint32(u))

@@ -1,7 +1,6 @@
 package simd
 
 import (
-	"bytes"
 	"encoding/binary"
 	"math"
 	"math/bits"
@@ -119,7 +118,7 @@ func (p *gramPlan) nearOff(i int) int {
 // noteZeros notes what grams of zeros the window at begin has.
 func (p *gramPlan) noteZeros(lit Lit, begin int) {
 	width := p.stride + p.size - 1
-	if lit.Mask == nil && bytes.IndexByte(lit.Bytes[begin:begin+width], 0) < 0 {
+	if lit.Mask == nil && zerosIn(lit.Bytes[begin:begin+width], p.size) == zeroNever {
 		return
 	}
 	window := make([]byteSet, width)
@@ -192,7 +191,12 @@ const (
 	// are to be looked up; for a window, it is the index of crowds.
 	gramCrowd = 1 << 30
 
-	gramOff = gramCrowd - 1
+	// The first entry of a run says how many there are, from this bit on;
+	// more than maxRun where they are not to be gone through together.
+	gramCount     = 24
+	gramCountBits = 4
+
+	gramOff = 1<<gramCount - 1
 
 	gramMul       = 0x9e3779b1 // hash to the bit of the filter
 	gramMulHigh   = 0x85ebca77
@@ -230,11 +234,7 @@ func newGramPart(level Level, set *literalSet, lits []gramLiteral, stride, size 
 	if err != nil {
 		return nil, err
 	}
-	part := &gramPart{p, filter, make([]uint32, len(lits))}
-	for i, l := range lits {
-		part.lits[i] = l.lit
-	}
-	return part, nil
+	return &gramPart{p, filter, numbersOf(lits)}, nil
 }
 
 // gramLiteral is a literal, and the part of it that its window may be in.
@@ -272,7 +272,7 @@ func newGramPlan(set *literalSet, lits []gramLiteral, stride, size int, fold uin
 	grams := 0
 	for i, l := range lits {
 		for j := range stride {
-			grams += p.values(l, begins[i]+j)
+			grams += p.values(l, int(begins[i])+j)
 		}
 	}
 	width := bits.Len(uint(grams*gramBits)) - 1
@@ -285,7 +285,7 @@ func newGramPlan(set *literalSet, lits []gramLiteral, stride, size int, fold uin
 	items := make([]runItem, 0, grams)
 	var values []uint64
 	for i, l := range lits {
-		begin := begins[i]
+		begin := int(begins[i])
 		p.minOff = min(p.minOff, begin)
 		p.maxOff = max(p.maxOff, begin+stride-1)
 		p.noteZeros(set.lit(l.lit), begin)
@@ -351,7 +351,7 @@ func (l Lit) values(first, last int) int {
 
 // gramsOf appends to values those of the gram at offset off of a literal.
 func (p *gramPlan) gramsOf(values []uint64, l gramLiteral, off int) []uint64 {
-	g := p.gram(p.set.bytes(l.lit), off)
+	g := p.gram(p.set.from(l.lit, off), 0)
 	if !p.wild {
 		return append(values, g)
 	}
@@ -380,24 +380,32 @@ func (p *gramPlan) has(g uint64) bool {
 func gramKey(g uint64) uint32 { return uint32(g * gramMul2 >> 32) }
 
 // addWindows makes the table of windows for the grams at the runs.
-func (p *gramPlan) addWindows(crowded []uint32, lits []gramLiteral, begins []int) {
+func (p *gramPlan) addWindows(crowded []uint32, lits []gramLiteral, begins []uint8) {
+	in := make([]bool, len(p.set.lits)) // the literals that are in one of them
 	for _, run := range crowded {
-		p.grams.entries[run] = gramEntry{0, gramCrowd}
+		for ; ; run++ {
+			in[p.grams.entries[run].lit] = true
+			if p.grams.entries[run].off&gramLast != 0 {
+				break
+			}
+		}
+	}
+	for _, run := range crowded {
+		p.grams.entries[run] = gramEntry{0, gramCrowd | (maxRun+1)<<gramCount}
 	}
 	var items []runItem
 	for i, l := range lits {
-		window := p.set.bytes(l.lit)[begins[i]:]
-		in := false
+		if !in[l.lit] {
+			continue
+		}
+		window := p.set.from(l.lit, int(begins[i]))
 		for j := range p.stride {
 			run := p.grams.table.find(gramKey(p.gram(window, j)))
 			if e := &p.grams.entries[run]; e.off&gramCrowd != 0 {
 				e.lit |= 1 << j
-				in = true
 			}
 		}
-		if in {
-			items = append(items, runItem{p.windowKey(window, 0), gramEntry{l.lit, uint32(begins[i])}})
-		}
+		items = append(items, runItem{p.windowKey(window, 0), gramEntry{l.lit, uint32(begins[i])}})
 	}
 	p.windows, crowded = newRunTable(items)
 	for _, run := range crowded {
@@ -412,6 +420,9 @@ func (p *gramPlan) windowKey(b []byte, s int) uint32 {
 }
 
 func (p *gramPart) find(sc *Scratch, b []byte, lo, hi int) bool {
+	if sc.runs == nil {
+		sc.runs = make([]uint32, len(sc.cand))
+	}
 	sc.far = sc.far[:0]
 	// Which of the places are looked at is free to choose. Where addresses are
 	// 2 modulo 4, grams tell most: the upper halves of pointers and small
@@ -421,7 +432,8 @@ func (p *gramPart) find(sc *Scratch, b []byte, lo, hi int) bool {
 	for ; from < min(lo+p.minOff+4, to); from += p.stride {
 		for pos := from; pos < to; {
 			n, next := p.filter.Scan(sc.cand, b, pos, to)
-			if !p.verify(sc, b, p.look(b, sc.cand[:n]), lo, hi) {
+			cand, runs := p.look(b, sc.cand[:n], sc.runs)
+			if !p.verify(sc, b, cand, runs, lo, hi) {
 				return false
 			}
 			pos = next
@@ -432,11 +444,13 @@ func (p *gramPart) find(sc *Scratch, b []byte, lo, hi int) bool {
 }
 
 // look keeps those of the candidates whose gram seems to be in the table, to
-// where it has been displaced perhaps. There are next to no branches in it: loads
-// of which most miss the cache need not wait for each other.
-func (p *gramPlan) look(b []byte, cand []uint32) []uint32 {
+// where it has been displaced perhaps, each with its run, or 0 where that is
+// still to be found. There are next to no branches in it: loads of which most
+// miss the cache need not wait for each other.
+func (p *gramPlan) look(b []byte, cand, runs []uint32) (kept, theirs []uint32) {
 	n := 0
 	slots, shift := p.grams.table.slots, p.grams.table.shift
+	runs = runs[:len(cand)]
 	for _, t := range cand {
 		x := upTo8(b, int(t))
 		if x&p.mask == 0 && !p.mayBeZeros(b, int(t)) {
@@ -444,55 +458,186 @@ func (p *gramPlan) look(b []byte, cand []uint32) []uint32 {
 		}
 		key := gramKey((x | p.fold) & p.mask)
 		s := &slots[key*slotMul>>shift]
-		cand[n] = t
-		keep := 0
+		keep, run := s.value>>31, uint32(0)
 		if s.key == key {
-			keep = 1
+			keep, run = 1, s.value&gramValue
 		}
-		n += keep | int(s.value>>31)
+		cand[n], runs[n] = t, run
+		n += int(keep)
 	}
-	return cand[:n]
+	return cand[:n], runs[:n]
 }
 
 // verify adds the literals with a start from lo up to hi that have their gram
-// at one of the candidates.
-func (p *gramPlan) verify(sc *Scratch, b []byte, cand []uint32, lo, hi int) bool {
-	for _, t := range cand {
-		run := p.grams.table.find(gramKey(p.gram(b, int(t))))
-		if run == 0 {
-			continue
-		}
-		e := p.grams.entries[run]
-		if e.off&gramCrowd == 0 {
-			p.verifyRun(sc, b, p.grams.entries[run:], int(t), lo, hi)
-		} else {
-			for places := e.lit; places != 0; places &= places - 1 {
-				at := int(t) - bits.TrailingZeros32(places)
-				if at < lo || at+p.stride+p.size-1 > len(b) {
-					continue
-				}
-				run := p.windows.table.find(p.windowKey(b, at))
-				if run == 0 {
-					continue
-				}
-				e := p.windows.entries[run]
-				if e.off&gramCrowd == 0 {
-					p.verifyRun(sc, b, p.windows.entries[run:], at, lo, hi)
-					continue
-				}
-				for i := range p.crowds[e.lit] {
-					c := &p.crowds[e.lit][i]
-					if s := at - c.off; lo <= s && s < hi {
-						c.find(p.set, sc, b, s)
-					}
+// at one of the candidates, whose runs are as look has them.
+//
+// Where there are many hits, whether a candidate is one cannot be guessed. So
+// this goes in passes that each have no branch on it: what is kept is stored
+// where the next that is kept belongs.
+//
+//	entries    each candidate's, as pairs of a start and a literal
+//	heads      of those, the ones with the first 8 bytes
+//	rests      of those, the ones with the next 8 and the last 8: all of 24
+func (p *gramPlan) verify(sc *Scratch, b []byte, cand, runs []uint32, lo, hi int) bool {
+	if sc.pairs == nil {
+		sc.pairs = make([]uint64, verifyBlock*maxRun)
+	}
+	for len(cand) > 0 {
+		n := min(len(cand), verifyBlock)
+		some, theirs := cand[:n], runs[:n]
+		cand, runs = cand[n:], runs[n:]
+		if int(some[0]) < p.maxOff+8 || int(some[n-1])+farSize > len(b) {
+			// Around the ends of b, where there is less to load.
+			for i, t := range some {
+				if !p.verifyAt(sc, b, int(t), theirs[i], lo, hi) {
+					return false
 				}
 			}
+			continue
+		}
+		pairs, ok := p.pairsOf(sc, b, some, theirs, lo, hi)
+		if !ok {
+			return false
+		}
+		pairs = p.withRests(b, p.withHeads(b, pairs, lo, hi))
+		for _, pair := range pairs {
+			s, u := int(pair>>32), uint32(pair)
+			if size := p.set.lits[u].size; (size > 24 || int(u) >= p.set.plain) && !p.stands(sc, b, s, u) {
+				continue
+			}
+			sc.hits = append(sc.hits, pair)
 		}
 		if len(sc.hits) > sc.limit {
 			return false
 		}
 	}
 	return true
+}
+
+// verifyBlock is how many candidates are verified together: what is between the
+// passes stays in the nearest cache.
+const verifyBlock = 256
+
+// pairsOf is the entries of some candidates, start<<32 | literal. What there are
+// too many of is verified at once; it is false where hits exceed sc.limit.
+func (p *gramPlan) pairsOf(sc *Scratch, b []byte, cand, runs []uint32, lo, hi int) ([]uint64, bool) {
+	pairs, n := sc.pairs[:verifyBlock*maxRun], 0
+	for i, t := range cand {
+		run := runs[i]
+		if run == 0 { // displaced
+			if run = p.grams.table.find(gramKey(p.gram(b, int(t)))); run == 0 {
+				continue
+			}
+		}
+		e := (*[maxRun]gramEntry)(p.grams.entries[run:])
+		count := int(e[0].off >> gramCount & (1<<gramCountBits - 1))
+		if count > maxRun {
+			if !p.verifyAt(sc, b, int(t), run, lo, hi) {
+				return nil, false
+			}
+			continue
+		}
+		out := (*[maxRun]uint64)(pairs[n:])
+		for k := range 4 {
+			out[k] = uint64(t-e[k].off&gramOff)<<32 | uint64(e[k].lit)
+		}
+		if count > 4 {
+			for k := 4; k < maxRun; k++ {
+				out[k] = uint64(t-e[k].off&gramOff)<<32 | uint64(e[k].lit)
+			}
+		}
+		n += count
+	}
+	return pairs[:n], true
+}
+
+// withHeads keeps the pairs with a start from lo up to hi where the first 8
+// bytes of the literal stand, or which has a mask.
+func (p *gramPlan) withHeads(b []byte, pairs []uint64, lo, hi int) []uint64 {
+	n, lits, plain := 0, p.set.lits, uint32(p.set.plain)
+	for _, pair := range pairs {
+		s, u := uint32(pair>>32), uint32(pair)
+		l := &lits[u]
+		keep := 0
+		if (binary.LittleEndian.Uint64(b[s:])^l.head)<<l.less8() == 0 {
+			keep = 1
+		}
+		if u >= plain {
+			keep = 1
+		}
+		if s-uint32(lo) >= uint32(hi-lo) {
+			keep = 0
+		}
+		pairs[n] = pair
+		n += keep
+	}
+	return pairs[:n]
+}
+
+// withRests keeps the pairs where the second 8 bytes of the literal stand too,
+// and its last 8; of a far one, the last 8 of farSize.
+func (p *gramPlan) withRests(b []byte, pairs []uint64) []uint64 {
+	n, lits, text, plain := 0, p.set.lits, p.set.text, uint32(p.set.plain)
+	for _, pair := range pairs {
+		s, u := uint32(pair>>32), uint32(pair)
+		l := &lits[u]
+		less := l.less8()
+		end := min(l.size, farSize)
+		second := min(max(end, 8)-8, 8)
+		x := (binary.LittleEndian.Uint64(b[s+second:]) ^ binary.LittleEndian.Uint64(text[l.at+second:])) << less
+		x |= (binary.LittleEndian.Uint64(b[s+end-8:]) ^ binary.LittleEndian.Uint64(text[l.at+end-8:])) >> less
+		keep := 0
+		if x == 0 {
+			keep = 1
+		}
+		if u >= plain {
+			keep = 1
+		}
+		pairs[n] = pair
+		n += keep
+	}
+	return pairs[:n]
+}
+
+// less8 is how many bits are missing in a literal that is shorter than eight
+// bytes.
+func (l *setLiteral) less8() uint32 { return (64 - 8*min(l.size, 8)) & 63 }
+
+// verifyAt is verify for the candidate at t, by itself. It is false where hits
+// exceed sc.limit.
+func (p *gramPlan) verifyAt(sc *Scratch, b []byte, t int, run uint32, lo, hi int) bool {
+	if run == 0 {
+		if run = p.grams.table.find(gramKey(p.gram(b, t))); run == 0 {
+			return true
+		}
+	}
+	e := p.grams.entries[run]
+	if e.off&gramCrowd == 0 {
+		p.verifyRun(sc, b, p.grams.entries[run:], t, lo, hi)
+		return len(sc.hits) <= sc.limit
+	}
+	for places := e.lit; places != 0; places &= places - 1 {
+		at := t - bits.TrailingZeros32(places)
+		if at < lo || at+p.stride+p.size-1 > len(b) {
+			continue
+		}
+		run := p.windows.table.find(p.windowKey(b, at))
+		if run == 0 {
+			continue
+		}
+		e := p.windows.entries[run]
+		if e.off&gramCrowd == 0 {
+			p.verifyRun(sc, b, p.windows.entries[run:], at, lo, hi)
+			continue
+		}
+		for i := range p.crowds[e.lit] {
+			c := &p.crowds[e.lit][i]
+			if s := at - c.off; lo <= s && s < hi {
+				c.find(p.set, sc, b, s)
+			}
+		}
+	}
+	return len(sc.hits) <= sc.limit
 }
 
 // verifyRun adds the literals of a run whose gram or window is at t.

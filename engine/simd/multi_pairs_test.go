@@ -116,7 +116,7 @@ func TestPairChoice(t *testing.T) {
 			m = []byte(c.mask)
 		}
 		lit := Lit{[]byte(c.bytes), m}
-		choice, ok := newPairChoice(newLiteralSet([]Lit{lit}, 0), 0)
+		choice, ok := newPairChoice(newLiteralSet([]Lit{lit}), 0)
 		if ok != (c.values > 0) || ok && int(choice.off) != c.off {
 			t.Errorf("%x: %d, %v", c.bytes, choice.off, ok)
 		}
@@ -158,7 +158,7 @@ func pairSet(rnd *rand.Rand, letters string, n, size int) (*pairPlan, []byte) {
 		m[0], m[1] = 0xff, [...]byte{0xff, 0xf0}[rnd.IntN(2)]
 		lits = append(lits, Lit{b, m})
 	}
-	set := newLiteralSet(lits, 0)
+	set := newLiteralSet(lits)
 	var all []pairChoice
 	for u := range set.lits {
 		c, ok := newPairChoice(set, uint32(u))
@@ -218,7 +218,7 @@ func TestPairFilters(t *testing.T) {
 func TestPairPhases(t *testing.T) {
 	lits := []Lit{{Bytes: []byte("\x00\x81")}, {Bytes: []byte("\x91\x81\x00\x00")}, {[]byte("\x71\x61\x00\x51"), []byte("\xff\xff\x00\xff")}}
 	var all []pairChoice
-	set := newLiteralSet(lits, 0)
+	set := newLiteralSet(lits)
 	for u := range set.lits {
 		c, ok := newPairChoice(set, uint32(u))
 		if !ok {

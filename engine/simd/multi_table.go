@@ -25,13 +25,14 @@ type runItem struct {
 func newRunTable(items []runItem) (rt runTable, crowded []uint32) {
 	t := newGramTable(len(items))
 	for i, it := range items {
-		*t.slot(it.key)++
-		items[i].key = t.index(it.key)
+		at := t.place(it.key)
+		t.slots[at].value++
+		items[i].key = at
 	}
 	// The table has the number of entries of each key; now their end, and in
 	// the end, filled from the back, where they begin.
 	end := uint32(1)
-	entries := make([]gramEntry, len(items)+1)
+	entries := make([]gramEntry, 1+len(items)+maxRun) // maxRun can be loaded from any
 	for i := range t.slots {
 		s := &t.slots[i]
 		n := s.value & gramValue
@@ -43,6 +44,7 @@ func newRunTable(items []runItem) (rt runTable, crowded []uint32) {
 		}
 		end += n
 		entries[end-1].off = gramLast
+		entries[end-n].off |= min(n, maxRun+1) << gramCount
 		s.value = end | s.value&gramMoved
 	}
 	for _, it := range slices.Backward(items) {
@@ -90,14 +92,17 @@ func (t *gramTable) index(key uint32) uint32 {
 
 // slot is where the key's value is to be put; what is there has to become
 // more than 0, and to keep gramMoved, before the next call.
-func (t *gramTable) slot(key uint32) *uint32 {
+func (t *gramTable) slot(key uint32) *uint32 { return &t.slots[t.place(key)].value }
+
+// place is the number of that slot.
+func (t *gramTable) place(key uint32) uint32 {
 	home := key * slotMul >> t.shift
 	i := t.index(key)
 	if i != home {
 		t.slots[home].value |= gramMoved
 	}
 	t.slots[i].key = key
-	return &t.slots[i].value
+	return i
 }
 
 // find is the key's value, 0 where it has none.

@@ -519,7 +519,7 @@ func TestGramFilters(t *testing.T) {
 		for range 500 {
 			lits = append(lits, append(letter(rng, letters, 9), "\x01\x02\x03\x04"...))
 		}
-		set := newLiteralSet(Plain(lits...), 0)
+		set := newLiteralSet(Plain(lits...))
 		var all []gramLiteral
 		for u, l := range set.lits {
 			all = append(all, gramLiteral{uint32(u), 0, l.size})

@@ -107,7 +107,7 @@ func guardedTeddy(t *testing.T) (*teddyPlan, []byte) {
 	rng := rand.New(rand.NewPCG(35, 36))
 	mem := guarded(t, os.Getpagesize())
 	copy(mem, letter(rng, "abcd\x00", len(mem)))
-	set := newLiteralSet(Plain([]byte("abcab"), []byte("cda"), []byte("dd\x00d")), 0)
+	set := newLiteralSet(Plain([]byte("abcab"), []byte("cda"), []byte("dd\x00d")))
 	return newTeddyPlan(set, []uint32{0, 1, 2}), mem
 }
 

@@ -1,6 +1,7 @@
 package simd
 
 import (
+	"encoding/binary"
 	"math"
 	"math/bits"
 )
@@ -8,57 +9,74 @@ import (
 // windowsOf chooses where in each literal its window begins: where looking at
 // its grams costs least, which is how often they may be expected in memory,
 // times how many literals have them at most.
-func (p *gramPlan) windowsOf(lits []gramLiteral) []int {
-	begins := make([]int, len(lits))
+func (p *gramPlan) windowsOf(lits []gramLiteral) []uint8 {
+	begins := make([]uint8, len(lits))
 	if p.wild {
 		for i, l := range lits {
-			begins[i] = p.wildWindow(l)
+			begins[i] = uint8(p.wildWindow(l))
 		}
 		return begins
 	}
-	window := p.stride + p.size - 1
-	// places is where grams may be.
-	places := func(l gramLiteral) (first, n int) {
-		return int(l.first), min(int(l.last-l.first), maxWindow+window) - p.size + 1
-	}
 	// How many literals have a gram, or another with the same hash. A literal
 	// with the same gram over and over counts as many.
-	width := min(max(bits.Len(uint(16*len(lits))), 10), 24)
-	counts := make([]uint32, 1<<width)
+	width := min(max(bits.Len(uint(8*len(lits))), 10), 24)
+	shift := uint(64 - width)
+	counts := make([]uint16, 1<<width)
 	for _, l := range lits {
-		lit := p.set.bytes(l.lit)
-		first, n := places(l)
-		for j := first; j < first+n; j++ {
-			counts[p.gram(lit, j)*gramMulWindow>>(64-width)]++
+		first, n := p.places(l)
+		for x := p.set.from(l.lit, first); n > 0; n-- {
+			if c := &counts[p.gram(x, 0)*gramMulWindow>>shift]; *c < math.MaxUint16 {
+				*c++
+			}
+			x = x[1:]
 		}
 	}
-	var costs [maxWindow + 8]float32 // a few more than there are windows
+	var costs [maxPlaces]float32
 	for i, l := range lits {
-		lit := p.set.bytes(l.lit)
-		first, n := places(l)
-		for j := range n {
-			at := first + j
-			costs[j] = (p.gramRate(lit[at:at+p.size]) + 1e-7) * float32(counts[p.gram(lit, at)*gramMulWindow>>(64-width)])
-			if zerosAt(lit, at, at+p.size) { // at the edge of zeros
-				costs[j] = 0.3 * float32(counts[p.gram(lit, at)*gramMulWindow>>(64-width)])
-			}
-		}
+		first, n := p.places(l)
+		part := p.set.from(l.lit, first)
+		costs := costs[:n]
+		p.gramRates(costs, part)
+		zeros := 0 // grams in a row
 		var best float32
-		for j := range n - p.stride + 1 {
+		for j := range costs {
+			x := binary.LittleEndian.Uint64(part[j:])
+			count := float32(counts[((x|p.fold)&p.mask)*gramMulWindow>>shift])
+			costs[j] = (costs[j] + 1e-7) * count
+			if x&p.mask == 0 { // at the edge of zeros
+				costs[j] = 0.3 * count
+				zeros++
+			} else {
+				zeros = 0
+			}
+			k := j - p.stride + 1 // the window that ends with this gram
+			if k < 0 {
+				continue
+			}
 			var cost float32
-			for _, c := range costs[j : j+p.stride] {
+			for _, c := range costs[k : j+1] {
 				cost += c
 			}
-			if zerosIn(lit[first+j:first+j+window], p.size) == zeroAll {
+			if zeros >= p.stride {
 				cost += 1e9
 			}
-			if j == 0 || cost < best {
+			if k == 0 || cost < best {
 				best = cost
-				begins[i] = first + j
+				begins[i] = uint8(first + k)
 			}
 		}
 	}
 	return begins
+}
+
+// maxPlaces is the most places of grams in a literal that windows may have.
+const maxPlaces = maxWindow + 4
+
+var _ [255 - 2*maxWindow]struct{} // a literal's part begins by maxWindow, its window as far behind that
+
+// places is where in a literal the grams of its windows may be.
+func (p *gramPlan) places(l gramLiteral) (first, n int) {
+	return int(l.first), min(int(l.last-l.first)-p.size+1, maxWindow+p.stride)
 }
 
 // wildWindow is where in a literal the window begins whose grams have fewest
@@ -83,28 +101,34 @@ func (p *gramPlan) wildWindow(l gramLiteral) int {
 	return best
 }
 
-// gramRate is how often a gram may be expected in memory, from how often its
-// bytes are there: more often after themselves, and text after text.
-func (p *gramPlan) gramRate(gram []byte) float32 {
-	rates, fold := &byteRate, byte(p.fold)
+// gramRates is how often the grams at b and behind it may be expected in
+// memory, from how often their bytes are there: more often after themselves,
+// and text after text.
+func (p *gramPlan) gramRates(rates []float32, b []byte) {
+	each, fold := &byteRate, byte(p.fold)
 	if fold != 0 {
-		rates = &foldedRate
+		each = &foldedRate
 	}
-	last := gram[0] | fold
-	rate := rates[last]
-	for _, c := range gram[1:] {
+	var after [maxPlaces + 8]float32 // of a byte where the one before it is there
+	last := b[0] | fold
+	for i, c := range b[1 : len(rates)+p.size-1] {
 		c |= fold
-		r := rates[c]
-		switch {
-		case c == last:
-			r = max(r, 0.25)
-		case c-' ' < 95 && last-' ' < 95:
-			r = max(r, 1./64)
+		// The numbers are positive, so their bits are in order as well; of
+		// integers the compiler chooses without a branch.
+		least := textBits[last] & textBits[c]
+		if c == last {
+			least = math.Float32bits(0.25)
 		}
-		rate *= r
+		after[i+1] = math.Float32frombits(max(math.Float32bits(each[c]), least))
 		last = c
 	}
-	return rate
+	for j := range rates {
+		rate := each[b[j]|fold]
+		for _, r := range after[j+1 : j+p.size] {
+			rate *= r
+		}
+		rates[j] = rate
+	}
 }
 
 var byteRate = func() (t [256]float32) {
@@ -118,6 +142,15 @@ var byteRate = func() (t [256]float32) {
 var foldedRate = func() (t [256]float32) {
 	for c := range t {
 		t[c] = byteRate[c|0x20] + byteRate[c&^0x20]
+	}
+	return t
+}()
+
+// textBits is the bits of the least rate at which a character follows another,
+// 0 for what is no character.
+var textBits = func() (t [256]uint32) {
+	for c := ' '; c <= '~'; c++ {
+		t[c] = math.Float32bits(1. / 64)
 	}
 	return t
 }()

@@ -34,11 +34,7 @@ func TestTeddyFilters(t *testing.T) {
 			draw(l, letters)
 			lits, all = append(lits, Lit{Bytes: l}), append(all, uint32(i))
 		}
-		total := 0
-		for _, l := range lits {
-			total += len(l.Bytes)
-		}
-		set := newLiteralSet(lits, total)
+		set := newLiteralSet(lits)
 		plan := newTeddyPlan(set, all[:len(set.lits)])
 		ref := newTeddyRef(plan)
 		kernels := map[Level]Kernel{}
@@ -89,7 +85,7 @@ func teddyPhases(t *testing.T, kernels func(p *teddyPlan) []Kernel) {
 		for u := range lits {
 			all = append(all, uint32(u))
 		}
-		p := newTeddyPlan(newLiteralSet(Plain(lits...), 0), all)
+		p := newTeddyPlan(newLiteralSet(Plain(lits...)), all)
 		for _, k := range kernels(p) {
 			for _, filler := range []byte{0, '-', 'a'} {
 				b := bytes.Repeat([]byte{filler}, 700)

@@ -269,16 +269,19 @@ func (w *worker) addOffsets(base addr.Addr, offsets []uint32, b []byte) bool {
 	switch {
 	case n == 0:
 		return true
-	case raw > 0:
-	case n >= minRun && offsets[n-1]-offsets[0] == uint32(n-1):
+	case raw == 0 && n >= minRun && offsets[n-1]-offsets[0] == uint32(n-1):
 		return w.addRun(base+addr.Addr(offsets[0]), uint64(n))
-	case n >= minWhole:
+	case n >= minWhole && n*raw <= batchRaw:
 		if !w.flush() {
 			return false
 		}
 		w.out = w.batch()
 		w.out.Base = base
+		w.out.addRaw(b, offsets, raw)
 		w.out.Offsets, w.tools.offsets = offsets, w.out.Offsets[:cap(w.out.Offsets)]
+		if raw > 0 {
+			w.passed(base, int(offsets[n-1])+1)
+		}
 		return true
 	}
 	for len(offsets) > 0 {
@@ -286,32 +289,42 @@ func (w *worker) addOffsets(base addr.Addr, offsets []uint32, b []byte) bool {
 		if !ok {
 			return false
 		}
-		some := offsets[:min(len(offsets), batchHits-len(out.Offsets))]
+		have := len(out.Offsets)
+		some := offsets[:min(len(offsets), batchHits-have)]
 		offsets = offsets[len(some):]
-		if raw > 0 { // this can fault, and leaves all as it is
-			out.raw = slices.Grow(out.raw, len(some)*raw)
-			to := out.raw[len(out.raw):cap(out.raw)]
-			if raw == 8 && int(some[len(some)-1])+8 <= len(b) {
-				for _, off := range some {
-					copy(to[:8], b[off:][:8]) // of a size that the compiler knows
-					to = to[8:]
-				}
-			} else {
-				for i, off := range some {
-					copy(to[i*raw:][:raw], b[off:])
-				}
-			}
-			out.raw = out.raw[:len(out.raw)+len(some)*raw]
-		}
+		out.addRaw(b, some, raw)
 		shift := uint32(base - out.Base)
-		for _, off := range some {
-			out.Offsets = append(out.Offsets, off+shift)
+		out.Offsets = out.Offsets[:have+len(some)]
+		to := out.Offsets[have:]
+		for i, off := range some {
+			to[i] = off + shift
 		}
 		if raw > 0 {
 			w.passed(base, int(some[len(some)-1])+1)
 		}
 	}
 	return true
+}
+
+// addRaw adds the first bytes, so many each, of what stands at offsets in b. It
+// can fault, and then leaves all as it is.
+func (b *Batch) addRaw(block []byte, offsets []uint32, raw int) {
+	if raw == 0 {
+		return
+	}
+	have, size := len(b.raw), len(offsets)*raw
+	b.raw = slices.Grow(b.raw, size)
+	to := b.raw[have:][:size]
+	if raw == 8 {
+		for i, off := range offsets {
+			*(*[8]byte)(to[8*i:]) = *(*[8]byte)(block[off:])
+		}
+	} else {
+		for i, off := range offsets {
+			copy(to[i*raw:][:raw], block[off:])
+		}
+	}
+	b.raw = b.raw[:have+size]
 }
 
 // addRun adds n hits from first on, one a byte.

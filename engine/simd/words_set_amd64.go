@@ -91,13 +91,30 @@ func (s *wordSet) sieveSome(b []byte, offsets []uint32, spec WordSpec, trust boo
 	if trust && st.marked == 0 {
 		return st.n
 	}
+	offsets = offsets[:st.n]
 	n := 0
-	for _, at := range offsets[:st.n] {
-		start := at &^ sieveMark
-		offsets[n] = start
-		if trust && at == start || s.has(spec.Order.Uint(b[start:int(start)+spec.Size])) {
+	if !trust {
+		for _, at := range offsets {
+			start := at &^ sieveMark
+			offsets[n] = start
+			if s.has(spec.Order.Uint(b[start : int(start)+spec.Size])) {
+				n++
+			}
+		}
+		return n
+	}
+	from := 0 // offsets[from:i] are kept, and still to be moved
+	for i, at := range offsets {
+		if at < sieveMark { // nearly all
+			continue
+		}
+		n += copy(offsets[n:], offsets[from:i])
+		from = i + 1
+		start := at - sieveMark
+		if s.enclosed(spec.Order.Uint(b[start : int(start)+spec.Size])) {
+			offsets[n] = start
 			n++
 		}
 	}
-	return n
+	return n + copy(offsets[n:], offsets[from:])
 }

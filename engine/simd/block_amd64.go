@@ -2,6 +2,13 @@
 
 package simd
 
+// In how many of the 32 lanes of a group's vectors, one over the other, a byte
+// may be for it to be few, and to be some: see FEW, SOME64 and MANY32.
+const (
+	fewLanes  = 2
+	someLanes = 20
+)
+
 // compress8 has, for every set of eight lanes, the numbers of the lanes that
 // are in it, ascending, and then anything. AVX2 has no instruction that packs
 // the lanes of a mask; this is its substitute, eight lanes at a time.

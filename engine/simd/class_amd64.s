@@ -132,9 +132,34 @@ group256:
 	VPOR   Y6, Y1, Y1
 	VPOR   Y0, Y1, Y0
 	VPTEST Y0, Y0
-	JNZ    vector256
+	JNZ    near256
 	MOVQ   R13, R8
 	JMP    group256
+
+	// As in literal_amd64.s; DX is in how many lanes there are none.
+near256:
+	VPXOR     Y1, Y1, Y1
+	VPCMPEQB  Y1, Y0, Y0
+	VPMOVMSKB Y0, DX
+	POPCNTL   DX, DX
+	CMPQ      DX, $(32-const_fewLanes)
+	JGE       vector256
+	CMPQ      DX, $(32-const_someLanes)
+	JLT       vector256
+
+some256:
+	CMPQ      R11, R12
+	JGT       done256
+	IN256((BX)(R8*1), Y2, Y3, Y4)
+	IN256(32(BX)(R8*1), Y6, Y7, Y8)
+	VPCMPEQB  Y2, Y3, Y2
+	VPCMPEQB  Y6, Y7, Y6
+	MASK64(Y2, Y6)
+	SOME64(four256, enough256)
+	ADDQ      $64, R8
+	CMPQ      R8, R13
+	JLT       some256
+	JMP       group256
 
 rest256:
 	MOVQ R9, R13

@@ -142,12 +142,26 @@ one256:
 	JMP      one256
 
 	// Where it is often in the group, most guesses about which vector has it
-	// would be wrong: all are taken as if they had it.
+	// would be wrong: all are taken as if they had it. DX is in how many lanes it is.
 near256:
 	VPMOVMSKB Y2, DX
 	POPCNTL   DX, DX
-	CMPQ      DX, $4
+	CMPQ      DX, $const_fewLanes
 	JLE       vector256
+	CMPQ      DX, $const_someLanes
+	JGT       dense256
+
+some256:
+	CMPQ      R11, R12
+	JGT       done256
+	VPCMPEQB  (BX)(R8*1), Y0, Y2
+	VPCMPEQB  32(BX)(R8*1), Y0, Y3
+	MASK64(Y2, Y3)
+	SOME64(four256, enough256)
+	ADDQ      $64, R8
+	CMPQ      R8, R13
+	JLT       some256
+	JMP       one256
 
 dense256:
 	CMPQ      R11, R12

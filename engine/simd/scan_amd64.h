@@ -13,6 +13,7 @@
 //	EMIT_FEW_MANY  AVX-512: a few, one after the other; many, by packing lanes
 //	EMIT_PACKED    AVX-512 VBMI2: any, by packing the numbers of the lanes as bytes
 //	FEW, MANY32    AVX2
+//	SOME64         of two vectors of AVX2 together: what is neither few nor many
 
 #define LOAD_BLOCK \
 	MOVQ block_base(DI), SI   \
@@ -139,6 +140,36 @@ packed:                                  \
 	MANY8                               \
 	MANY8                               \
 	MANY8
+
+// MASK64 puts together in AX the masks of the vectors low and high.
+#define MASK64(low, high) \
+	VPMOVMSKB low, AX              \
+	VPMOVMSKB high, DX             \
+	SHLQ      $32, DX              \
+	ORQ       DX, AX
+
+// SOME64 stores the offset R8 + i for every bit i of AX, four at a time: whether
+// there are more than four is a good guess where it is not whether there are any.
+// What is stored beyond the last is overwritten by what comes next.
+#define SOME64(four, enough) \
+	POPCNTQ AX, R14                \
+four:                                  \
+	SOME1(0)                       \
+	SOME1(4)                       \
+	SOME1(8)                       \
+	SOME1(12)                      \
+	SUBQ    $4, R14                \
+	JLE     enough                 \
+	ADDQ    $4, R11                \
+	JMP     four                   \
+enough:                                \
+	LEAQ    4(R11)(R14*1), R11
+
+#define SOME1(at) \
+	TZCNTQ AX, DX                  \
+	ADDL   R8, DX                  \
+	MOVL   DX, at(R10)(R11*4)      \
+	BLSRQ  AX, AX
 
 // FETCH asks for a group of memory further on than the core looks by itself,
 // least of all where it guessed wrong about a group and has to catch up. Asking

@@ -5,7 +5,9 @@ package simd
 // In how many of the 32 lanes of a group's vectors, one over the other, a byte
 // may be for it to be few, and to be some: see FEW, SOME64 and MANY32.
 const (
-	fewLanes  = 2
+	//lint:ignore U1000 the assembly uses it
+	fewLanes = 2
+	//lint:ignore U1000 the assembly uses it
 	someLanes = 20
 )
 

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
 	"syscall"
 )
 
@@ -19,13 +18,10 @@ import (
 type fileSource struct {
 	path   string
 	file   *os.File
-	size   uint64  // in bytes, when it was opened
-	device bool    // a block device, whose size never changes
-	data   []byte  // the mapped file, or nil
-	behind *behind // nil where nothing is let go
-
-	asked   sync.Once
-	copying bool // see copies
+	size   uint64 // in bytes, when it was opened
+	device bool   // a block device, whose size never changes
+	data   []byte // the mapped file, or nil
+	pager  *pager // nil where pages are left to the system
 }
 
 // openFile opens a file to be read at any offset, without mapping it. It asks
@@ -115,14 +111,14 @@ func checkKind(path string, info fs.FileInfo) error {
 func (f *fileSource) Name() string { return f.path }
 
 // View is bounded by the mapped memory, or by what the file holds now where it
-// is read call by call, or large parts of it are.
+// is read call by call.
 func (f *fileSource) View(buf []byte, off uint64, n int) ([]byte, error) {
-	if f.data != nil && !(n >= largeView && f.copies()) {
+	if f.data != nil {
 		if off >= uint64(len(f.data)) {
 			return nil, f.unreadable(off, io.ErrUnexpectedEOF)
 		}
-		if f.behind != nil && n >= largeView {
-			f.behind.at(off)
+		if f.pager != nil && n >= passView {
+			f.pager.at(off)
 		}
 		rest := f.data[off:]
 		if n > len(rest) {
@@ -167,9 +163,9 @@ func (f *fileSource) Size() uint64 {
 // Close unmaps and closes the file.
 func (f *fileSource) Close() error {
 	var err error
-	if f.behind != nil {
-		f.behind.close()
-		f.behind = nil
+	if f.pager != nil {
+		f.pager.close()
+		f.pager = nil
 	}
 	if f.data != nil {
 		err = unmapFile(f.data)
@@ -189,8 +185,8 @@ func (f *fileSource) mapMemory(o Options) {
 		return
 	}
 	f.data = data
-	if o.Once && f.size > 2*behindStep {
-		f.behind = newBehind(data)
+	if pages && o.Once && f.size >= pagerLeast {
+		f.pager = newPager(data)
 	}
 }
 

@@ -43,9 +43,10 @@ type Options struct {
 	// NoMmap reads the file call by call instead of mapping it into memory.
 	NoMmap bool
 
-	// Once says that the image is gone through once, about in order: pages
-	// of a mapped file that lie behind are let go on the way, on Linux. What
-	// is read later is the same, but takes longer.
+	// Once says that the image is gone through once, about in order: on Linux
+	// pages of a mapped file that come next are made ready on the way, on a
+	// goroutine of their own, and those that lie behind are let go. What is read
+	// later is the same, but takes longer.
 	Once bool
 
 	// Base is the address of the file's first byte, for raw images only;

@@ -1,6 +1,7 @@
 package simd
 
 import (
+	"bytes"
 	"slices"
 	"sync/atomic"
 )
@@ -49,30 +50,39 @@ const (
 	widePairs = 64
 )
 
-// learn is the probes in the order that the starts from to to of b suggest; size
-// is the literal's. The order begins with the probe that agrees least often; each
-// of the next three is the one that agrees least often where those before it do.
-// It is nil where there has been enough learning.
-func (t *tuning) learn(probes []probe, b []byte, size, from, to int) []probe {
-	if len(probes) < 2 || t.tries.Add(1) > maxTries {
+// lesson is the starts of a literal from which its probes are learnt.
+type lesson struct {
+	b        []byte
+	from, to int
+	count    [256]int // how often there is each byte among the starts
+}
+
+// lesson is the starts from from to to of b, of a literal of so many bytes. It
+// is nil where there has been enough learning.
+func (t *tuning) lesson(b []byte, size, from, to int) *lesson {
+	if t.tries.Add(1) > maxTries {
 		return nil
 	}
-	to = min(to, len(b)-size+1)
-	count := histogram(b[from:max(from, to)])
+	to = max(from, min(to, len(b)-size+1))
+	return &lesson{b, from, to, histogram(b[from:to])}
+}
+
+// order is the probes in the order that the starts suggest. It begins with the
+// probe that agrees least often; each of the next three is the one that agrees
+// least often where those before it do.
+func (at *lesson) order(probes []probe) []probe {
 	probes = slices.Clone(probes)
-	slices.SortStableFunc(probes, func(x, y probe) int { return x.sum(&count) - y.sum(&count) })
+	slices.SortStableFunc(probes, at.compare)
 	var starts []int
-	for s := from; s < to && len(starts) < tuneStarts; s++ {
-		if probes[0].agrees(b[s+int(probes[0].off)]) {
-			starts = append(starts, s)
-		}
+	for s := at.next(&probes[0], at.from); s < at.to && len(starts) < tuneStarts; s = at.next(&probes[0], s+1) {
+		starts = append(starts, s)
 	}
 	for k := 1; k < min(4, len(probes)); k++ {
 		best, least := k, len(starts)+1
 		for i := k; i < len(probes); i++ {
 			n := 0
 			for _, s := range starts {
-				if probes[i].agrees(b[s+int(probes[i].off)]) {
+				if probes[i].agrees(at.b[s+int(probes[i].off)]) {
 					n++
 				}
 			}
@@ -82,7 +92,7 @@ func (t *tuning) learn(probes []probe, b []byte, size, from, to int) []probe {
 		}
 		q := probes[best]
 		toFront(probes[k:], best-k)
-		starts = slices.DeleteFunc(starts, func(s int) bool { return !q.agrees(b[s+int(q.off)]) })
+		starts = slices.DeleteFunc(starts, func(s int) bool { return !q.agrees(at.b[s+int(q.off)]) })
 	}
 	return probes
 }
@@ -109,13 +119,16 @@ func histogram(b []byte) (count [256]int) {
 	return count
 }
 
+// compare orders probes by how many bytes they agree with.
+func (at *lesson) compare(x, y probe) int { return at.sum(x) - at.sum(y) }
+
 // sum adds up the counts of the bytes that the probe agrees with.
-func (p probe) sum(count *[256]int) int {
+func (at *lesson) sum(p probe) int {
 	if byte(p.mask) == 0xff {
-		return count[byte(p.val)]
+		return at.count[byte(p.val)]
 	}
 	sum := 0
-	for c, n := range count {
+	for c, n := range at.count {
 		if p.agrees(byte(c)) {
 			sum += n
 		}
@@ -123,26 +136,39 @@ func (p probe) sum(count *[256]int) int {
 	return sum
 }
 
+// next is the first start from s on with which p agrees, or at.to.
+func (at *lesson) next(p *probe, s int) int {
+	if byte(p.mask) == 0xff {
+		if i := bytes.IndexByte(at.b[s+int(p.off):at.to+int(p.off)], byte(p.val)); i >= 0 {
+			return s + i
+		}
+		return at.to
+	}
+	for s < at.to && !p.agrees(at.b[s+int(p.off)]) {
+		s++
+	}
+	return s
+}
+
 // adopt makes o the order from now on, which is hoped to do as well elsewhere as
-// at the starts from to to of b.
-func (t *tuning) adopt(o *order, b []byte, size, from, to int) {
+// in the lesson.
+func (t *tuning) adopt(o *order, at *lesson) {
 	first := 2
 	if o.wide {
 		first = 4
 	}
-	n := agreeing(o.probes[:min(first, len(o.probes))], b, size, from, to)
-	t.hopes.Store(int32(2 * n))
+	t.hopes.Store(int32(2 * at.agreeing(o.probes[:min(first, len(o.probes))])))
 	t.tuned.Store(o)
 }
 
-// agreeing is how many of the starts from to to of b all of the probes agree
-// with; size is the literal's.
-func agreeing(probes []probe, b []byte, size, from, to int) int {
+// agreeing is how many of the starts all of the probes agree with.
+func (at *lesson) agreeing(probes []probe) int {
 	n := 0
+	rarest := slices.MinFunc(probes, at.compare)
 start:
-	for s := from; s < min(to, len(b)-size+1); s++ {
+	for s := at.next(&rarest, at.from); s < at.to; s = at.next(&rarest, s+1) {
 		for i := range probes {
-			if p := &probes[i]; !p.agrees(b[s+int(p.off)]) {
+			if p := &probes[i]; !p.agrees(at.b[s+int(p.off)]) {
 				continue start
 			}
 		}
@@ -153,21 +179,27 @@ start:
 
 // retune puts the probes of a literal in another order.
 func (p *literalPlan) retune(b []byte, from, to int) {
-	if probes := p.learn(p.probes, b, len(p.lit), from, to); probes != nil {
+	if len(p.probes) < 2 {
+		return
+	}
+	if at := p.lesson(b, len(p.lit), from, to); at != nil {
+		probes := at.order(p.probes)
 		pairUp(probes)
-		p.adopt(&order{probes: probes}, b, len(p.lit), from, to)
+		p.adopt(&order{probes: probes}, at)
 	}
 }
 
 // retune puts the probes of a masked literal in another order.
 func (p *maskedPlan) retune(b []byte, from, to int) {
-	probes := p.learn(p.probes, b, len(p.lit), from, to)
-	if probes == nil {
+	if len(p.probes) < 2 {
 		return
 	}
-	o := order{probes, !pairUp(probes)}
-	o.wide = o.wide || len(probes) > 2 && agreeing(probes[:2], b, len(p.lit), from, to) > widePairs
-	p.adopt(&o, b, len(p.lit), from, to)
+	if at := p.lesson(b, len(p.lit), from, to); at != nil {
+		probes := at.order(p.probes)
+		o := order{probes, !pairUp(probes)}
+		o.wide = o.wide || len(probes) > 2 && at.agreeing(probes[:2]) > widePairs
+		p.adopt(&o, at)
+	}
 }
 
 // maxDistance is how far apart the probes may be that are compared with memory

@@ -35,6 +35,7 @@ var predicates = map[string]features{
 	"scanTeddyAVX2":     teddyAVX2Needs,
 	"scanTeddyLateAVX2": teddyAVX2Needs,
 	"scanTeddyAVX512":   teddyAVX512Needs,
+	"scanTeddyVBMI":     teddyVBMINeeds,
 	"scanWords1AVX2":    wordsAVX2Needs,
 	"scanWords1AVX512":  wordsAVX512Needs,
 	"scanWords2AVX2":    wordsAVX2Needs,

@@ -49,14 +49,8 @@ func (k *setKernel) waysOf(p setPart) []Way {
 		}
 		return ways
 	case *teddyPart:
-		var lits []uint32
-		for _, bucket := range p.buckets {
-			for _, l := range bucket {
-				lits = append(lits, l.lit)
-			}
-		}
-		w := k.way(FewLiterals, p.level(), fmt.Sprintf("windows of %d bytes, by their nibbles", teddyWindow), lits)
-		w.Rate = p.rate
+		w := k.way(FewLiterals, p.level(), fmt.Sprintf("windows of %d bytes, %s", teddyWindow, p.tuned.Load().by), p.lits)
+		w.Rate = p.rate()
 		return []Way{w}
 	case *gramPart:
 		how := fmt.Sprintf("%d bytes at every place", p.size)

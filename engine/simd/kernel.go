@@ -145,18 +145,20 @@ func rows[P any](shape Shape, impls []implementation[P]) []Row {
 	best := -1
 	for l := Reference; int(l) < len(levelNames); l++ {
 		r := Row{Shape: shape, Level: l, Err: l.Check()}
-		for _, im := range impls {
+		for _, im := range slices.Backward(impls) {
 			if im.level != l {
 				continue
 			}
-			r.Compiled, r.Only = true, im.only
-			if r.Err = l.Check(); r.Err == nil {
-				r.Err = im.needs.check(l)
+			err := l.Check()
+			if err == nil {
+				err = im.needs.check(l)
 			}
-			if r.Err == nil {
-				if !im.leftOut() {
-					best = len(out)
-				}
+			chosen := err == nil && !im.leftOut()
+			if !r.Compiled || chosen || err == nil && r.Err != nil {
+				r.Compiled, r.Only, r.Err = true, im.only, err
+			}
+			if chosen {
+				best = len(out)
 				break
 			}
 		}

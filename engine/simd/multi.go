@@ -656,7 +656,7 @@ func (k *setKernel) addTeddy(level Level, some []class, classes map[class][]gram
 		return false, nil
 	}
 	part, err := newTeddyPart(level, k.literalSet, lits)
-	if err != nil || part.rate > teddyRate*float64(passes) || part.level() <= Generic {
+	if err != nil || part.rate() > teddyRate*float64(passes) || part.level() <= Generic {
 		return false, err // portable code has faster ways for single literals
 	}
 	k.parts = append(k.parts, part)
@@ -703,7 +703,7 @@ func (k *setKernel) addParts(level Level, c class, lits []gramLiteral) error {
 			if err != nil {
 				return err
 			}
-			if part.rate <= maxLooseRate {
+			if part.rate() <= maxLooseRate {
 				add(part, nil)
 			} else if err := add(newSinglePart(level, k.literalSet, some)); err != nil {
 				return err

@@ -63,7 +63,7 @@ func TestTeddyLate(t *testing.T) {
 			for u := range set.lits {
 				all = append(all, uint32(u))
 			}
-			p := newTeddyPlan(set, all)
+			p := newTeddyPlan(set, all, byNibbles, nil)
 			b := letter(rng, letters, 3000)
 			for at := 0; at < len(b)-8; at += rng.IntN(60) {
 				copy(b[at:], lits[rng.IntN(count)])
@@ -80,7 +80,7 @@ func TestTeddyLate(t *testing.T) {
 			}
 		}
 	}
-	teddyPhases(t, func(p *teddyPlan) []Kernel {
+	teddyPhases(t, byNibbles, func(p *teddyPlan) []Kernel {
 		atOnce := newTeddyAVX2(p).(*teddyAsm)
 		atOnce.busy.Store(1 << 30)
 		return []Kernel{newTeddyAVX2(p), atOnce}

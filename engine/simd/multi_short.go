@@ -34,7 +34,7 @@ const (
 func newShortPart(level Level, set *literalSet, lits []uint32) (*shortPart, error) {
 	p := &shortPart{lits: lits, more: newGramTable(len(lits))}
 	if len(lits) <= maxShort {
-		teddy := newTeddyPlan(set, lits)
+		teddy := newTeddyPlan(set, lits, byNibbles, nil)
 		filter, err := choose(level, teddies, teddy)
 		if err != nil {
 			return nil, err

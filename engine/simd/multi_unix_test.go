@@ -92,23 +92,25 @@ func TestPairsGuard(t *testing.T) {
 // The same for those of Teddy.
 func TestTeddyGuard(t *testing.T) {
 	t.Parallel()
-	p, mem := guardedTeddy(t)
-	perLevel(t, func(t *testing.T, l Level) {
-		k, err := choose(l, teddies, p)
-		if err != nil {
-			t.Fatal(err)
-		}
-		guardTeddy(t, p, k, mem)
-	})
+	for _, by := range []teddyTable{byNibbles, bySevens} {
+		p, mem := guardedTeddy(t, by)
+		perLevel(t, func(t *testing.T, l Level) {
+			k, err := choose(l, teddies, p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			guardTeddy(t, p, k, mem)
+		})
+	}
 }
 
 // guardedTeddy is a plan, and guarded memory that has parts of its literals.
-func guardedTeddy(t *testing.T) (*teddyPlan, []byte) {
+func guardedTeddy(t *testing.T, by teddyTable) (*teddyPlan, []byte) {
 	rng := rand.New(rand.NewPCG(35, 36))
 	mem := guarded(t, os.Getpagesize())
 	copy(mem, letter(rng, "abcd\x00", len(mem)))
 	set := newLiteralSet(Plain([]byte("abcab"), []byte("cda"), []byte("dd\x00d")))
-	return newTeddyPlan(set, []uint32{0, 1, 2}), mem
+	return newTeddyPlan(set, []uint32{0, 1, 2}, by, nil), mem
 }
 
 // guardTeddy compares a filter with the reference.

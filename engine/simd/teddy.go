@@ -18,8 +18,9 @@ import (
 // A table for each byte of the window says, by its low and by its high
 // nibble, which buckets have a literal with such a byte there; a bit a bucket.
 // The tables have 16 entries and lie in vector registers, so that one
-// instruction looks up all bytes of a vector. Where a bucket is left after all
-// three bytes, its literals are compared with memory. What is done otherwise:
+// instruction looks up all bytes of a vector. (AVX-512 VBMI has tables of 128
+// entries, by the low 7 bits.) Where a bucket is left after all three bytes, its
+// literals are compared with memory. What is done otherwise:
 //
 //  1. The window is not the beginning of the literal but where it is least
 //     like other memory.
@@ -28,9 +29,20 @@ import (
 //  3. Literals are put into buckets so that the tables let through least.
 //  4. With AVX2 the third byte is asked for only where something has the first
 //     two, as long as these are few.
+//  5. Windows that memory turns out to be full of are given up for others: see
+//     teddy_tune.go.
 type teddyPart struct {
+	set   *literalSet
+	lits  []uint32
+	asked Level // for a filter
+	teddyTuning
+}
+
+// teddyTables is the windows of a part's literals, and what looks for them.
+type teddyTables struct {
 	*teddyPlan
 	filter Kernel
+	hopes  float64 // how often, in parts of memory's bytes, it may let something through in vain; 0: vainRate
 }
 
 const (
@@ -39,6 +51,11 @@ const (
 
 	// maxTeddy is the most literals that a part has.
 	maxTeddy = 64
+
+	// sevensRate is how often tables by low 7 bits may let something through, in
+	// parts of memory's bytes, to be better than nibbles: where zeros do, since a
+	// literal has but 80, they are not.
+	sevensRate = 2e-3
 
 	// teddyRate is how often the tables may let something through, which all
 	// has to be verified, in parts of memory's bytes: for each pass over memory
@@ -50,12 +67,45 @@ const (
 // teddyPlan is what the filters share, and what is behind them.
 type teddyPlan struct {
 	set    *literalSet
+	by     teddyTable
 	tables [2 * teddyWindow][16]byte // for low and high nibbles, by byte of the window
-	bytes  [teddyWindow][256]byte    // both in one, for whole bytes
+	bytes  [teddyWindow][256]byte    // for whole bytes: what has to be verified
 
 	buckets        [teddyBuckets][]teddyLiteral
-	minOff, maxOff int // of a window in its literal
-	rate           float64
+	minOff, maxOff int     // of a window in its literal
+	loose          float64 // how often the tables may let something through, in parts of memory's bytes
+	rate           float64 // how often it has to be verified
+}
+
+// teddyTable is what a filter looks bytes up by, and so what it takes for the
+// same.
+type teddyTable uint8
+
+const (
+	byNibbles teddyTable = iota // verified as they are let through
+	bySevens                    // low 7 bits; only whole bytes are verified
+)
+
+func (by teddyTable) String() string {
+	return [...]string{"by their nibbles", "by their low 7 bits"}[by]
+}
+
+// merge is the bytes that tables let through which have those of both sets.
+func (by teddyTable) merge(a, b byteSet) byteSet {
+	s := a.union(b)
+	if by == byNibbles {
+		return s.throughNibbles()
+	}
+	low, high := s[0]|s[2], s[1]|s[3]
+	return byteSet{low, high, low, high}
+}
+
+// window is what tables let through which have but one window.
+func (by teddyTable) window(w [teddyWindow]byteSet) [teddyWindow]byteSet {
+	for i := range w {
+		w[i] = by.merge(w[i], w[i])
+	}
+	return w
 }
 
 // teddyLiteral is a literal in its bucket.
@@ -77,7 +127,27 @@ type byteSet [4]uint64
 
 func (s *byteSet) add(c byte) { s[c>>6] |= 1 << (c & 63) }
 
+func (s byteSet) union(t byteSet) byteSet {
+	return byteSet{s[0] | t[0], s[1] | t[1], s[2] | t[2], s[3] | t[3]}
+}
+
 func (s *byteSet) has(c byte) bool { return s[c>>6]>>(c&63)&1 != 0 }
+
+// len is how many bytes are in the set.
+func (s *byteSet) len() int {
+	return bits.OnesCount64(s[0]) + bits.OnesCount64(s[1]) + bits.OnesCount64(s[2]) + bits.OnesCount64(s[3])
+}
+
+// all goes through the set.
+func (s *byteSet) all(yield func(byte) bool) {
+	for i, some := range s {
+		for ; some != 0; some &= some - 1 {
+			if !yield(byte(i*64 + bits.TrailingZeros64(some))) {
+				return
+			}
+		}
+	}
+}
 
 // rate is how often a byte of memory is in the set.
 func (s *byteSet) rate() float64 {
@@ -112,15 +182,31 @@ func (l Lit) bytesAt(i int) (s byteSet) {
 	return s
 }
 
-// newTeddyPart makes the part for literals, and how often it has to verify, in
-// parts of memory's bytes.
 func newTeddyPart(level Level, set *literalSet, lits []uint32) (*teddyPart, error) {
-	p := newTeddyPlan(set, lits)
-	filter, err := choose(level, teddies, p)
+	p := &teddyPart{set: set, lits: lits, asked: level}
+	t, err := p.tables(nil)
 	if err != nil {
 		return nil, err
 	}
-	return &teddyPart{p, filter}, nil
+	p.tuned.Store(t)
+	return p, nil
+}
+
+// tables makes tables of windows that are rare where trigrams were seen, which may
+// be nil: by low 7 bits where a filter has them and they tell enough, else by
+// nibbles.
+func (p *teddyPart) tables(seen *trigrams) (*teddyTables, error) {
+	for _, by := range []teddyTable{bySevens, byNibbles} {
+		plan := newTeddyPlan(p.set, p.lits, by, seen)
+		filter, err := choose(p.asked, teddies, plan)
+		if err != nil {
+			return nil, err
+		}
+		if by == byNibbles || filter.Level() > Generic && plan.loose <= sevensRate {
+			return &teddyTables{teddyPlan: plan, filter: filter}, nil
+		}
+	}
+	panic("not reached")
 }
 
 // teddies is how windows are looked for, ascending by level.
@@ -129,7 +215,11 @@ var teddies = append([]implementation[*teddyPlan]{
 	{level: Generic, make: newTeddyGo},
 }, teddiesAssembled...)
 
-func (p *teddyPart) level() Level { return p.filter.Level() }
+func (p *teddyPart) level() Level { return p.tuned.Load().filter.Level() }
+
+// rate is how often the tables may let something through, which is then
+// verified, in parts of memory's bytes.
+func (p *teddyPart) rate() float64 { return p.tuned.Load().rate }
 
 // Shape and Len make a filter a Kernel: one that finds what may be windows.
 // All levels let through the same.
@@ -137,25 +227,22 @@ func (p *teddyPlan) Shape() Shape { return FewLiterals }
 
 func (p *teddyPlan) Len() int { return teddyWindow }
 
-func newTeddyPlan(set *literalSet, lits []uint32) *teddyPlan {
-	p := &teddyPlan{set: set, minOff: MaxLiteral}
+// newTeddyPlan chooses windows for literals that are rare by what is known of
+// memory in general, and where trigrams were seen, which may be nil.
+func newTeddyPlan(set *literalSet, lits []uint32, by teddyTable, seen *trigrams) *teddyPlan {
+	p := &teddyPlan{set: set, by: by, minOff: MaxLiteral}
 	var all []teddyChoice
 	for _, u := range lits {
-		l := newTeddyChoice(set, u)
+		l := newTeddyChoice(set, u, by, seen)
 		p.minOff, p.maxOff = min(p.minOff, int(l.off)), max(p.maxOff, int(l.off))
 		all = append(all, l)
 	}
 	p.fill(all)
-	for i := range p.bytes {
-		for c := range p.bytes[i] {
-			p.bytes[i][c] = p.tables[2*i][c&15] & p.tables[2*i+1][c>>4]
-		}
-	}
 	return p
 }
 
 // newTeddyChoice chooses the window of literal u: the one that is rarest.
-func newTeddyChoice(set *literalSet, u uint32) teddyChoice {
+func newTeddyChoice(set *literalSet, u uint32, by teddyTable, seen *trigrams) teddyChoice {
 	lit := set.lit(u)
 	l := teddyChoice{teddyLiteral: teddyLiteral{lit: u, size: set.lits[u].size, head: set.lits[u].head}}
 	for i := range min(8, int(l.size)) {
@@ -165,17 +252,24 @@ func newTeddyChoice(set *literalSet, u uint32) teddyChoice {
 		}
 		l.mask |= uint64(m) << (8 * i)
 	}
-	best := 2.
+	best := 3.
 	for off := range min(max(int(l.size)-teddyWindow, 0), maxWindow) + 1 {
-		var window [teddyWindow]byteSet
-		for i := range window {
-			window[i] = lit.bytesAt(off + i)
-		}
-		if r := windowRate(window[:]); r < best {
+		window := set.window(u, off)
+		loose := by.window(window)
+		if r := windowRate(loose[:]) + seen.rate(&loose); r < best {
 			best, l.off, l.window = r, uint32(off), window
 		}
 	}
 	return l
+}
+
+// window is the bytes that literal u may have at off and behind it.
+func (set *literalSet) window(u uint32, off int) (window [teddyWindow]byteSet) {
+	lit := set.lit(u)
+	for i := range window {
+		window[i] = lit.bytesAt(off + i)
+	}
+	return window
 }
 
 // windowRate is how often memory may be expected to be in the sets, one after another: as
@@ -214,52 +308,59 @@ func (s *byteSet) text() int {
 // first, each to where it makes the tables let through least more.
 func (p *teddyPlan) fill(all []teddyChoice) {
 	slices.SortStableFunc(all, func(a, b teddyChoice) int { return cmp.Compare(windowRate(b.window[:]), windowRate(a.window[:])) })
-	var sets [teddyBuckets][teddyWindow]byteSet
+	var loose, exact [teddyBuckets][teddyWindow]byteSet
 	var rates [teddyBuckets]float64
 	for _, l := range all {
 		best, least := 0, 2.*teddyBuckets
 		var merged [teddyWindow]byteSet
-		for b := range sets {
-			with := sets[b]
+		for b := range loose {
+			with := loose[b]
 			for i := range with {
-				with[i] = throughNibbles(with[i], l.window[i])
+				with[i] = p.by.merge(with[i], l.window[i])
 			}
 			if more := windowRate(with[:]) - rates[b]; more < least {
 				best, least, merged = b, more, with
 			}
 		}
-		sets[best] = merged
+		loose[best] = merged
+		for i := range l.window {
+			exact[best][i] = exact[best][i].union(l.window[i])
+		}
 		rates[best] += least
-		p.rate += least
+		p.loose += least
 		p.buckets[best] = append(p.buckets[best], l.teddyLiteral)
 	}
-	for bucket, windows := range sets {
+	if p.by == byNibbles {
+		exact = loose
+	}
+	for bucket, windows := range exact {
+		if len(p.buckets[bucket]) == 0 {
+			continue
+		}
+		p.rate += windowRate(windows[:])
 		for i, window := range windows {
-			for c := range 256 {
-				if window.has(byte(c)) {
-					p.tables[2*i][c&15] |= 1 << bucket
-					p.tables[2*i+1][c>>4] |= 1 << bucket
-				}
+			for c := range window.all {
+				p.tables[2*i][c&15] |= 1 << bucket
+				p.tables[2*i+1][c>>4] |= 1 << bucket
+				p.bytes[i][c] |= 1 << bucket
 			}
 		}
 	}
 }
 
 // throughNibbles is the bytes that tables of nibbles let through which have
-// those of both sets.
-func throughNibbles(a, b byteSet) (s byteSet) {
+// those of the set.
+func (s byteSet) throughNibbles() (through byteSet) {
 	var low, high [16]bool
-	for c := range 256 {
-		if a.has(byte(c)) || b.has(byte(c)) {
-			low[c&15], high[c>>4] = true, true
-		}
+	for c := range s.all {
+		low[c&15], high[c>>4] = true, true
 	}
 	for c := range 256 {
 		if low[c&15] && high[c>>4] {
-			s.add(byte(c))
+			through.add(byte(c))
 		}
 	}
-	return s
+	return through
 }
 
 // bucketsAt is the buckets that may have a window at b[t:], a bit each.
@@ -281,21 +382,29 @@ func (p *teddyPlan) each(dst []uint32, n int, b []byte, from, to int) (int, int)
 }
 
 func (p *teddyPart) find(sc *Scratch, b []byte, lo, hi int) bool {
-	from, to := lo+p.minOff, hi+p.maxOff
+	t := p.tuned.Load()
+	had, through, around := len(sc.hits), 0, 0
+	from, to := lo+t.minOff, hi+t.maxOff
 	for from < to {
-		n, next := p.filter.Scan(sc.cand, b, from, to)
-		sc.hits = p.verify(sc.hits, sc.cand[:n], b, lo, hi)
+		n, next := t.filter.Scan(sc.cand, b, from, to)
+		sc.hits = t.verify(sc.hits, sc.cand[:n], b, lo, hi)
 		if len(sc.hits) > sc.limit {
 			return false
 		}
+		if through += n; n > 0 {
+			around = int(sc.cand[n/2])
+		}
 		from = next
 	}
+	if t.disappoints(through-(len(sc.hits)-had), hi-lo) {
+		p.learn(b, around)
+	}
 	// What is too short for a window at the end of b.
-	for t := max(lo+p.minOff, len(b)-teddyWindow+1); t < min(to, len(b)); t++ {
-		for _, lits := range p.buckets {
+	for at := max(lo+t.minOff, len(b)-teddyWindow+1); at < min(to, len(b)); at++ {
+		for _, lits := range t.buckets {
 			for i := range lits {
 				l := &lits[i]
-				if s := t - int(l.off); s >= lo && s < hi && p.stands(b, s, l) {
+				if s := at - int(l.off); s >= lo && s < hi && t.stands(b, s, l) {
 					sc.hits = append(sc.hits, uint64(s)<<32|uint64(l.lit))
 				}
 			}
@@ -306,7 +415,7 @@ func (p *teddyPart) find(sc *Scratch, b []byte, lo, hi int) bool {
 
 // verify appends to hits those starts from lo up to hi at which a literal stands
 // whose window is at one of cand.
-func (p *teddyPart) verify(hits []uint64, cand []uint32, b []byte, lo, hi int) []uint64 {
+func (p *teddyPlan) verify(hits []uint64, cand []uint32, b []byte, lo, hi int) []uint64 {
 	for _, t := range cand {
 		for buckets := p.bucketsAt(b, int(t)); buckets != 0; buckets &= buckets - 1 {
 			lits := p.buckets[bits.TrailingZeros8(buckets)]

@@ -11,6 +11,7 @@ import (
 var teddiesAssembled = []implementation[*teddyPlan]{
 	{level: AVX2, needs: teddyAVX2Needs, make: newTeddyAVX2},
 	{level: AVX512, needs: teddyAVX512Needs, wide: true, make: newTeddyAVX512},
+	{level: AVX512, needs: teddyVBMINeeds, make: newTeddyVBMI},
 }
 
 // Every CPU feature that the instructions of each filter need.
@@ -62,6 +63,9 @@ func newTeddyAVX2(p *teddyPlan) Kernel { return newTeddyAsm(p, AVX2) }
 func newTeddyAVX512(p *teddyPlan) Kernel { return newTeddyAsm(p, AVX512) }
 
 func newTeddyAsm(p *teddyPlan, of Level) Kernel {
+	if p.by != byNibbles {
+		return nil
+	}
 	const last = 2 * (teddyWindow - 1)
 	k := &teddyAsm{teddyPlan: p, of: of, st: teddyState{tables: p.tables, zeros: p.tables[last][0]&p.tables[last+1][0] != 0}}
 	k.second = p.tables[2][0]&p.tables[3][0] != 0

@@ -18,7 +18,12 @@ type teddyState struct {
 
 type teddyNEON struct{ *teddyPlan }
 
-func newTeddyNEON(p *teddyPlan) Kernel { return teddyNEON{p} }
+func newTeddyNEON(p *teddyPlan) Kernel {
+	if p.by != byNibbles {
+		return nil
+	}
+	return teddyNEON{p}
+}
 
 func (teddyNEON) Level() Level { return NEON }
 

@@ -15,7 +15,7 @@ func (k teddyRef) Scan(dst []uint32, b []byte, from, to int) (n, next int) {
 		}
 		buckets := ^byte(0)
 		for i, c := range b[s : s+teddyWindow] {
-			buckets &= k.tables[2*i][c&15] & k.tables[2*i+1][c>>4]
+			buckets &= k.bytes[i][c]
 		}
 		if buckets != 0 {
 			dst[n] = uint32(s)

@@ -35,7 +35,8 @@ func TestTeddyFilters(t *testing.T) {
 			lits, all = append(lits, Lit{Bytes: l}), append(all, uint32(i))
 		}
 		set := newLiteralSet(lits)
-		plan := newTeddyPlan(set, all[:len(set.lits)])
+		by := []teddyTable{byNibbles, bySevens}[rnd.IntN(2)]
+		plan := newTeddyPlan(set, all[:len(set.lits)], by, nil)
 		ref := newTeddyRef(plan)
 		kernels := map[Level]Kernel{}
 		for _, l := range here() {
@@ -59,7 +60,7 @@ func TestTeddyFilters(t *testing.T) {
 			room := MinDst + rnd.IntN(3000)
 			want := scanAll(t, ref, b, from, to, room)
 			for l, k := range kernels {
-				same(t, scanAll(t, k, b, from, to, room), want, "round %d, %s, %d bytes from %d to %d", round, l, len(b), from, to)
+				same(t, scanAll(t, k, b, from, to, room), want, "round %d, %s, %s, %d bytes from %d to %d", round, l, by, len(b), from, to)
 			}
 		}
 	}
@@ -67,27 +68,29 @@ func TestTeddyFilters(t *testing.T) {
 
 func TestTeddyPhases(t *testing.T) {
 	perLevel(t, func(t *testing.T, l Level) {
-		teddyPhases(t, func(p *teddyPlan) []Kernel {
-			k, err := choose(l, teddies, p)
-			if err != nil {
-				t.Fatal(err)
-			}
-			return []Kernel{k}
-		})
+		for _, by := range []teddyTable{byNibbles, bySevens} {
+			teddyPhases(t, by, func(p *teddyPlan) []Kernel {
+				k, err := choose(l, teddies, p)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return []Kernel{k}
+			})
+		}
 	})
 }
 
 // teddyPhases has kernels look for one window at a time, and for its end alone,
 // at every phase, among zeros, of which it may have some, and others.
-func teddyPhases(t *testing.T, kernels func(p *teddyPlan) []Kernel) {
+func teddyPhases(t *testing.T, by teddyTable, kernels func(p *teddyPlan) []Kernel) {
 	for _, lits := range [][][]byte{byteses("xyz", "abc"), byteses("x\x00\x00"), byteses("\x00x\x00"), byteses("\x00\x00x"), byteses("x\x00y"), byteses("\x00xy"), byteses("x")} {
 		var all []uint32
 		for u := range lits {
 			all = append(all, uint32(u))
 		}
-		p := newTeddyPlan(newLiteralSet(Plain(lits...)), all)
+		p := newTeddyPlan(newLiteralSet(Plain(lits...)), all, by, nil)
 		for _, k := range kernels(p) {
-			for _, filler := range []byte{0, '-', 'a'} {
+			for _, filler := range []byte{0, '-', 'a', 'x' | 0x80} {
 				b := bytes.Repeat([]byte{filler}, 700)
 				for at := 0; at < 600; at++ {
 					copy(b[at:], lits[0])

@@ -1,0 +1,81 @@
+//go:build !purego
+
+package simd
+
+import (
+	"math/bits"
+	"unsafe"
+)
+
+// Every CPU feature that the instructions of the filter need.
+var teddyVBMINeeds = features{fAVX, fAVX512F, fAVX512BW, fBMI2, fAVX512VBMI}
+
+//go:noescape
+func scanTeddyVBMI(st *sevensState)
+
+// teddyVBMI looks each byte of a window up in a table of 128 entries, in one
+// instruction: what it may be by its low 7 bits. Whole bytes are asked for only
+// where something has these. On a Zen 4, in the cache, three bytes take 0.65 of
+// the time that AVX2 takes for two by their nibbles.
+type teddyVBMI struct {
+	*teddyPlan
+	sevens sevens
+}
+
+// sevens is the buckets that may have a byte, by the byte's low 7 bits, for each
+// byte of a window.
+type sevens [teddyWindow][128]byte
+
+// sevensState is what the assembly is handed. The block's offsets are those of
+// vectors, of 64 starts each.
+type sevensState struct {
+	blk    block
+	tables *sevens
+	masks  *uint64 // the starts of each vector
+}
+
+// sevensVectors is how many vectors with something in them there may be in a
+// call.
+const sevensVectors = 512
+
+func newTeddyVBMI(p *teddyPlan) Kernel {
+	if p.by != bySevens {
+		return nil
+	}
+	k := &teddyVBMI{teddyPlan: p}
+	for i := range p.bytes {
+		for c, buckets := range p.bytes[i] {
+			k.sevens[i][c&127] |= buckets
+		}
+	}
+	return k
+}
+
+func (*teddyVBMI) Level() Level { return AVX512 }
+
+func (k *teddyVBMI) Scan(dst []uint32, b []byte, from, to int) (n, next int) {
+	end := clip(dst, b, from, to, teddyWindow)
+	var vectors [sevensVectors]uint32
+	var masks [sevensVectors]uint64
+	st := sevensState{tables: &k.sevens, masks: unsafe.SliceData(masks[:])}
+	if !st.blk.begin(vectors[:], b, from, end) {
+		return 0, to
+	}
+	for st.blk.more(0, end, 1) {
+		scanTeddyVBMI(&st)
+		for i, mask := range masks[:st.blk.n] {
+			for ; mask != 0; mask &= mask - 1 {
+				t := int(vectors[i]) + bits.TrailingZeros64(mask)
+				if n == len(dst) {
+					return n, t
+				}
+				dst[n] = uint32(t)
+				if k.bucketsAt(b, t) != 0 {
+					n++
+				}
+			}
+		}
+		st.blk.n = 0
+	}
+	return n, to
+}

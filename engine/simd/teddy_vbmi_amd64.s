@@ -1,0 +1,130 @@
+//go:build !purego
+
+#include "go_asm.h"
+#include "textflag.h"
+#include "scan_amd64.h"
+
+// The filter of teddyPart by tables of 128 entries, for AVX-512 VBMI. A lane is a
+// start; byte 1 of its window is loaded a byte further on, byte 2 two:
+//
+//	memory       x x a b c x
+//	as byte 0        A             A = sevens0[a]
+//	as byte 1        B             B = sevens1[b]
+//	as byte 2        C             C = sevens2[c]
+//
+// A start goes on where something of A & B & C is left. Four vectors are looked
+// at before it is asked whether there was anything. Where there was, all four
+// are stored, offset and mask of starts, and those that are empty are stored
+// over by the next: which of them it was cannot be guessed.
+//
+// Vectors are aligned. Before the first start and behind the last window memory
+// is not read: by masks.
+//
+// Registers: see scan_amd64.h, but that offsets in out are those of vectors.
+// CX is where their masks go. Z16 to Z21 are the tables.
+
+// WINDOWS leaves in R the buckets that may have a window at each start of the
+// vector at R8 + off. VPERMI2B has the bytes where it puts what it finds.
+#define WINDOWS(off, R) \
+	VMOVDQU64  off(SI)(R8*1), R             \
+	VMOVDQU64  (off+1)(SI)(R8*1), Z8        \
+	VMOVDQU64  (off+2)(SI)(R8*1), Z9        \
+	BUCKETS(R)
+
+#define BUCKETS(R) \
+	VPERMI2B   Z17, Z16, R                  \
+	VPERMI2B   Z19, Z18, Z8                 \
+	VPERMI2B   Z21, Z20, Z9                 \
+	VPTERNLOGQ $0x80, Z8, Z9, R             // all three
+
+// STORE stores the vector at R8 + off with the starts in K1, if there are any.
+#define STORE(off) \
+	KMOVQ K1, DX            \
+	LEAL  off(R8), AX       \
+	MOVL  AX, (R10)(R11*4)  \
+	MOVQ  DX, (CX)(R11*8)   \
+	NEGQ  DX                \ // carries where it is not 0
+	ADCQ  $0, R11
+
+// func scanTeddyVBMI(st *sevensState)
+TEXT ·scanTeddyVBMI(SB), NOSPLIT, $0-8
+	MOVQ      st+0(FP), DI
+	LOAD_BLOCK
+	MOVQ      sevensState_masks(DI), CX
+	MOVQ      sevensState_tables(DI), DX
+	VMOVDQU64 0(DX), Z16
+	VMOVDQU64 64(DX), Z17
+	VMOVDQU64 128(DX), Z18
+	VMOVDQU64 192(DX), Z19
+	VMOVDQU64 256(DX), Z20
+	VMOVDQU64 320(DX), Z21
+
+	// The first starts, up to one that is aligned.
+	MOVQ SI, BX
+	TO_ALIGNED(63)
+	CMPQ R8, R13
+	JLT  single
+
+next:
+	CMPQ       R11, R12
+	JGT        done
+	LEAQ       256(R8), R13
+	CMPQ       R13, R9
+	JGT        last
+	WINDOWS(0, Z10)
+	WINDOWS(64, Z11)
+	WINDOWS(128, Z12)
+	WINDOWS(192, Z13)
+	VPORQ      Z10, Z11, Z14
+	VPTERNLOGQ $0xfe, Z12, Z13, Z14
+	VPTESTMB   Z14, Z14, K1
+	KORTESTQ   K1, K1
+	JNZ        found
+	MOVQ       R13, R8
+	JMP        next
+
+found:
+	VPTESTMB Z10, Z10, K1
+	STORE(0)
+	VPTESTMB Z11, Z11, K1
+	STORE(64)
+	VPTESTMB Z12, Z12, K1
+	STORE(128)
+	VPTESTMB Z13, Z13, K1
+	STORE(192)
+	MOVQ     R13, R8
+	JMP      next
+
+	// The last starts, fewer than 256.
+last:
+	MOVQ R9, R13
+
+	// One vector, or what there is of it before R13.
+single:
+	MOVQ       R13, DX
+	SUBQ       R8, DX
+	JLE        done
+	MOVQ       $-1, AX
+	CMPQ       DX, $64
+	JGE        whole
+	BZHIQ      DX, AX, AX
+
+whole:
+	KMOVQ      AX, K2
+	VMOVDQU8.Z (SI)(R8*1), K2, Z10
+	VMOVDQU8.Z 1(SI)(R8*1), K2, Z8
+	VMOVDQU8.Z 2(SI)(R8*1), K2, Z9
+	BUCKETS(Z10)
+	VPTESTMB   Z10, Z10, K2, K1
+	STORE(0)
+	ADDQ       $64, R8
+	CMPQ       R8, R13
+	JLT        single
+	MOVQ       R13, R8
+	CMPQ       R8, R9
+	JLT        next
+
+done:
+	STORE_BLOCK
+	VZEROUPPER
+	RET

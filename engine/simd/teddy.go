@@ -100,7 +100,7 @@ func (by teddyTable) merge(a, b byteSet) byteSet {
 	return byteSet{low, high, low, high}
 }
 
-// window is what tables let through which have but one window.
+// window is what tables let through that have this window and no other.
 func (by teddyTable) window(w [teddyWindow]byteSet) [teddyWindow]byteSet {
 	for i := range w {
 		w[i] = by.merge(w[i], w[i])
@@ -127,6 +127,7 @@ type byteSet [4]uint64
 
 func (s *byteSet) add(c byte) { s[c>>6] |= 1 << (c & 63) }
 
+// union is the bytes of both sets.
 func (s byteSet) union(t byteSet) byteSet {
 	return byteSet{s[0] | t[0], s[1] | t[1], s[2] | t[2], s[3] | t[3]}
 }
@@ -182,6 +183,7 @@ func (l Lit) bytesAt(i int) (s byteSet) {
 	return s
 }
 
+// newTeddyPart makes the part for literals.
 func newTeddyPart(level Level, set *literalSet, lits []uint32) (*teddyPart, error) {
 	p := &teddyPart{set: set, lits: lits, asked: level}
 	t, err := p.tables(nil)
@@ -196,17 +198,16 @@ func newTeddyPart(level Level, set *literalSet, lits []uint32) (*teddyPart, erro
 // be nil: by low 7 bits where a filter has them and they tell enough, else by
 // nibbles.
 func (p *teddyPart) tables(seen *trigrams) (*teddyTables, error) {
-	for _, by := range []teddyTable{bySevens, byNibbles} {
-		plan := newTeddyPlan(p.set, p.lits, by, seen)
-		filter, err := choose(p.asked, teddies, plan)
-		if err != nil {
-			return nil, err
-		}
-		if by == byNibbles || filter.Level() > Generic && plan.loose <= sevensRate {
-			return &teddyTables{teddyPlan: plan, filter: filter}, nil
-		}
+	plan := newTeddyPlan(p.set, p.lits, bySevens, seen)
+	filter, err := choose(p.asked, teddies, plan)
+	if err == nil && (filter.Level() <= Generic || plan.loose > sevensRate) {
+		plan = newTeddyPlan(p.set, p.lits, byNibbles, seen)
+		filter, err = choose(p.asked, teddies, plan)
 	}
-	panic("not reached")
+	if err != nil {
+		return nil, err
+	}
+	return &teddyTables{teddyPlan: plan, filter: filter}, nil
 }
 
 // teddies is how windows are looked for, ascending by level.
@@ -222,7 +223,7 @@ func (p *teddyPart) level() Level { return p.tuned.Load().filter.Level() }
 func (p *teddyPart) rate() float64 { return p.tuned.Load().rate }
 
 // Shape and Len make a filter a Kernel: one that finds what may be windows.
-// All levels let through the same.
+// All levels let through the same of a plan.
 func (p *teddyPlan) Shape() Shape { return FewLiterals }
 
 func (p *teddyPlan) Len() int { return teddyWindow }

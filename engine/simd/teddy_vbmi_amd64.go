@@ -4,6 +4,7 @@ package simd
 
 import (
 	"math/bits"
+	"sync"
 	"unsafe"
 )
 
@@ -34,9 +35,14 @@ type sevensState struct {
 	masks  *uint64 // the starts of each vector
 }
 
-// sevensVectors is how many vectors with something in them there may be in a
-// call.
-const sevensVectors = 512
+// sevensFound is the vectors that a call of the assembly found something in.
+type sevensFound struct {
+	offsets [512]uint32
+	masks   [512]uint64
+}
+
+// sevensPool spares a Scan the time to clear so much, a seventh of what it takes.
+var sevensPool = sync.Pool{New: func() any { return new(sevensFound) }}
 
 func newTeddyVBMI(p *teddyPlan) Kernel {
 	if p.by != bySevens {
@@ -55,17 +61,17 @@ func (*teddyVBMI) Level() Level { return AVX512 }
 
 func (k *teddyVBMI) Scan(dst []uint32, b []byte, from, to int) (n, next int) {
 	end := clip(dst, b, from, to, teddyWindow)
-	var vectors [sevensVectors]uint32
-	var masks [sevensVectors]uint64
-	st := sevensState{tables: &k.sevens, masks: unsafe.SliceData(masks[:])}
-	if !st.blk.begin(vectors[:], b, from, end) {
+	found := sevensPool.Get().(*sevensFound)
+	defer sevensPool.Put(found)
+	st := sevensState{tables: &k.sevens, masks: unsafe.SliceData(found.masks[:])}
+	if !st.blk.begin(found.offsets[:], b, from, end) {
 		return 0, to
 	}
 	for st.blk.more(0, end, 1) {
 		scanTeddyVBMI(&st)
-		for i, mask := range masks[:st.blk.n] {
+		for i, mask := range found.masks[:st.blk.n] {
 			for ; mask != 0; mask &= mask - 1 {
-				t := int(vectors[i]) + bits.TrailingZeros64(mask)
+				t := int(found.offsets[i]) + bits.TrailingZeros64(mask)
 				if n == len(dst) {
 					return n, t
 				}

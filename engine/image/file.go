@@ -8,7 +8,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"regexp"
+	"strconv"
 	"strings"
 	"syscall"
 )
@@ -73,7 +73,15 @@ func (f *fileSource) measure() error {
 	return nil
 }
 
-var procMem = regexp.MustCompile(`^/proc/([0-9]+|self)/mem$`)
+// procMem is whose memory the file of /proc at path is: N, or self.
+func procMem(path string) (pid string, ok bool) {
+	pid, ok = strings.CutPrefix(path, "/proc/")
+	if ok {
+		pid, ok = strings.CutSuffix(pid, "/mem")
+	}
+	_, err := strconv.ParseUint(pid, 10, 64)
+	return pid, ok && (err == nil || pid == "self")
+}
 
 // checkKind refuses what is neither a regular file nor a block device, and
 // the files of /proc that are memory in a form of their own.
@@ -82,8 +90,8 @@ func checkKind(path string, info fs.FileInfo) error {
 		return &UnsupportedError{path, "kcore", "the running kernel's memory",
 			"it is not read yet: take a dump with AVML or LiME and scan that"}
 	}
-	if abs, err := filepath.Abs(path); err == nil && procMem.MatchString(abs) {
-		pid := procMem.FindStringSubmatch(abs)[1]
+	abs, err := filepath.Abs(path)
+	if pid, ok := procMem(abs); err == nil && ok {
 		if pid == "self" {
 			pid = "N"
 		}
@@ -190,11 +198,12 @@ func (f *fileSource) mapMemory(o Options) {
 	}
 }
 
-var plainWord = regexp.MustCompile(`^[A-Za-z0-9_@%+=:,./-]+$`)
-
 // shellWord is a path as a shell takes it.
 func shellWord(path string) string {
-	if plainWord.MatchString(path) {
+	special := func(c rune) bool {
+		return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && !strings.ContainsRune("_@%+=:,./-", c)
+	}
+	if path != "" && !strings.ContainsFunc(path, special) {
 		return path
 	}
 	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"

@@ -77,6 +77,11 @@ type Scratch struct {
 	pairs []uint64 // a start and a literal that may be there: as in hits
 	limit int      // of hits: to find more than these at a time is of no use
 	size  int      // of the next stretch, in bytes
+
+	through int        // how many candidates were verified
+	dense   *automaton // of the set of which memory is full here
+	retry   int        // in so many bytes filters are tried again
+	noted   []uint64   // see follow
 }
 
 const (
@@ -105,7 +110,8 @@ const (
 // slow down many long ones (see gramPart for these, shortPart and singlePart),
 // a stretch of memory at a time, so that it is in the cache for all but the
 // first part. Memory for the kernel is some hundred bytes a literal, and the
-// literals themselves twice.
+// literals themselves twice; and for sets of up to some thousand literals up to
+// 32 MiB, from when a Scan comes upon memory that is full of them.
 func NewLiterals(level Level, lits []Lit) (SetKernel, error) {
 	if err := level.Check(); err != nil {
 		return nil, err
@@ -427,6 +433,7 @@ type setKernel struct {
 	*literalSet
 	parts    []setPart
 	shortest int // literal, in bytes
+	dense    lazyAutomaton
 }
 
 // maxSingle is how many literals are each looked for by a kernel of their own,
@@ -771,7 +778,8 @@ func (k *setKernel) Levels() []Level {
 	return slices.Compact(levels)
 }
 
-// Scan goes from stretch to stretch. Where a stretch has more hits than there
+// Scan goes from stretch to stretch, each by the parts, or, where memory is full
+// of the literals, by the automaton, if there is one. Of the parts: Where a stretch has more hits than there
 // is room for, those that fit are reported and the next call finds the rest
 // again; so that this is never much of the work, stretches become as short as
 // hits are dense, and a call ends where one more stretch would not fit.
@@ -789,10 +797,30 @@ func (k *setKernel) Scan(dst []Match, b []byte, from, to int, sc *Scratch) (n, n
 		full = maxStretches * maxStretch // nothing else looks at it
 	}
 	for lo := from; lo < end; {
+		if a := sc.dense; a != nil && a.set == k.literalSet {
+			hi := min(end, lo+denseStretch)
+			m, stop := a.find(sc, dst[n:], b, lo, hi)
+			n += m
+			sc.stay(m, stop-lo)
+			if lo = stop; stop < hi {
+				return n, stop
+			}
+			continue
+		}
 		hi := min(end, lo+sc.size)
 		sc.hits = sc.hits[:0]
 		sc.limit = 2*(len(dst)-n) + 1024
-		if !k.find(sc, b, lo, hi) {
+		sc.through = 0
+		whole := k.find(sc, b, lo, hi)
+		if sc.through*denseFrom > hi-lo {
+			if sc.dense = k.dense.get(k.literalSet); sc.dense != nil {
+				sc.retry = denseRetry
+				if !whole {
+					continue
+				}
+			}
+		}
+		if !whole {
 			sc.size = max(1, (hi-lo)/4)
 			if n > len(dst)/2 {
 				return n, lo
@@ -959,6 +987,7 @@ func (p *singlePart) find(sc *Scratch, b []byte, lo, hi int) bool {
 		u := uint64(p.lits[i])
 		for from := lo; from < hi; {
 			n, next := k.Scan(sc.cand, b, from, hi)
+			sc.through += n
 			for _, s := range sc.cand[:n] {
 				sc.hits = append(sc.hits, uint64(s)<<32|u)
 			}

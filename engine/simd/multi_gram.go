@@ -432,6 +432,7 @@ func (p *gramPart) find(sc *Scratch, b []byte, lo, hi int) bool {
 	for ; from < min(lo+p.minOff+4, to); from += p.stride {
 		for pos := from; pos < to; {
 			n, next := p.filter.Scan(sc.cand, b, pos, to)
+			sc.through += n
 			cand, runs := p.look(b, sc.cand[:n], sc.runs)
 			if !p.verify(sc, b, cand, runs, lo, hi) {
 				return false

@@ -505,6 +505,7 @@ func (p *pairPlan) each(dst []uint32, n int, b []byte, from, to int) (int, int) 
 func (p *pairPart) find(sc *Scratch, b []byte, lo, hi int) bool {
 	for at, to := lo+p.minOff, min(hi+p.maxOff, len(b)-1); at < to; {
 		n, next := p.filter.Scan(sc.cand, b, at, to)
+		sc.through += n
 		sc.hits = p.verify(sc.hits, sc.cand[:n], b, lo, hi)
 		if len(sc.hits) > sc.limit {
 			return false

@@ -73,6 +73,7 @@ func (p *shortPart) find(sc *Scratch, b []byte, lo, hi int) bool {
 	whole := min(hi, len(b)-teddyWindow+1) // behind that, windows are cut off
 	for lo < whole {
 		n, next := p.filter.Scan(sc.cand, b, lo, whole)
+		sc.through += n
 		for _, c := range sc.cand[:n] {
 			pair := uint32(binary.LittleEndian.Uint16(b[c:]))
 			if p.pairs.has(pair) {
@@ -93,6 +94,7 @@ func (p *shortPart) find(sc *Scratch, b []byte, lo, hi int) bool {
 func (p *shortPart) findByPairs(sc *Scratch, b []byte, lo, hi int) bool {
 	for lo < hi {
 		n, next := p.pairs.candidates(sc.cand, b, lo, min(hi, len(b)-1))
+		sc.through += n
 		for _, c := range sc.cand[:n] {
 			p.verify(sc, b, int(c))
 		}

@@ -388,6 +388,7 @@ func (p *teddyPart) find(sc *Scratch, b []byte, lo, hi int) bool {
 	from, to := lo+t.minOff, hi+t.maxOff
 	for from < to {
 		n, next := t.filter.Scan(sc.cand, b, from, to)
+		sc.through += n
 		sc.hits = t.verify(sc.hits, sc.cand[:n], b, lo, hi)
 		if len(sc.hits) > sc.limit {
 			return false

@@ -1,0 +1,302 @@
+package simd
+
+import (
+	"slices"
+	"sync"
+)
+
+// automaton finds the literals of a set where memory is full of them. There,
+// filters let so much through that to verify, sort and turn into matches what
+// they find takes longer than to follow every byte. The automaton does that from
+// the back, and so has at each place all literals that begin there, in order:
+//
+//	memory    . . s e s s i o n . .
+//	            ← it has read  i o n  ends some literal: state "ion"
+//	          ← now  s i o n: state "sion", and so on
+//	            ↑ state "session": these indexes begin here
+//
+// A state is the longest end of any literal that memory has from here on. For
+// each state and byte there is the next state, with nothing else to ask: this is
+// Aho and Corasick, "Efficient string matching: an aid to bibliographic search"
+// (1975), their deterministic automaton, of the literals turned round. What is
+// done besides:
+//
+//  1. Bytes that no literal has are one class, each other is one by itself, and
+//     rows have a column a class, so that rows are short where literals are text.
+//  2. Four stretches are followed side by side, since each step waits for the one
+//     before.
+//  3. States at which literals begin have the last rows, so that a place is noted
+//     without a branch, and without another look at memory. Among these and among
+//     the others, short ones come first: they are the ones that are most often used.
+type automaton struct {
+	set     *literalSet
+	longest int // literal, in bytes
+
+	class [256]uint8
+	width uint32   // of a row: the classes and one
+	rows  []uint32 // a state is where its row begins; at its end is the number of its list
+	found uint32   // the first state that has one
+
+	// List l is indexes[lists[l]:lists[l+1]], ascending; list 0 is empty.
+	lists   []uint32
+	indexes []uint32
+}
+
+const (
+	// From one candidate in so many bytes on, memory is full of them.
+	denseFrom = 10
+	// As long as there is one hit in so many bytes, it still is; else filters are
+	// tried again after so many bytes.
+	denseBelow, denseRetry = 16, 64 << 10
+
+	// denseStretch is how many bytes are followed at a time.
+	denseStretch = 2 << 10
+
+	// maxRows is the most numbers that the rows may have; maxLists the most
+	// indexes that lists may have, for each in the set; maxDense the longest
+	// literal that an automaton is for, in bytes: so much is read ahead of each
+	// stretch.
+	maxRows  = 8 << 20
+	maxLists = 8
+	maxDense = 256
+)
+
+// lazyAutomaton is the automaton of a set: made when it is first needed, which
+// most often is never. It is nil where the set has masked literals, or is too
+// large.
+type lazyAutomaton struct {
+	once sync.Once
+	a    *automaton
+}
+
+func (l *lazyAutomaton) get(set *literalSet) *automaton {
+	l.once.Do(func() { l.a = newAutomaton(set) })
+	return l.a
+}
+
+// newAutomaton makes the automaton of a set, if there can be one.
+func newAutomaton(set *literalSet) *automaton {
+	a := &automaton{set: set, lists: []uint32{0, 0}}
+	total := 1
+	for _, l := range set.lits {
+		a.longest = max(a.longest, int(l.size))
+		total += int(l.size)
+	}
+	if set.plain < len(set.lits) || a.longest > maxDense {
+		return nil
+	}
+	if a.classify(); total*int(a.width) > maxRows {
+		return nil
+	}
+	whole := a.grow(total)
+	order := a.complete(whole)
+	if len(a.indexes) > maxLists*len(set.indexes) {
+		return nil
+	}
+	a.arrange(order)
+	return a
+}
+
+// classify numbers the classes of bytes.
+func (a *automaton) classify() {
+	var used [256]bool
+	for u := range a.set.lits {
+		for _, c := range a.set.bytes(uint32(u)) {
+			used[c] = true
+		}
+	}
+	for c, used := range used {
+		if used {
+			a.class[c] = uint8(a.width)
+			a.width++
+		}
+	}
+	if a.width < 256 {
+		for c, used := range used {
+			if !used {
+				a.class[c] = uint8(a.width)
+			}
+		}
+		a.width++
+	}
+	a.width++ // for the list
+}
+
+// grow makes the rows of all ends of literals, of which there are at most so many,
+// each with what it becomes with one byte more. It returns those of whole literals.
+func (a *automaton) grow(most int) (whole map[uint32]uint32) {
+	a.rows = make([]uint32, most*int(a.width))
+	whole = make(map[uint32]uint32, len(a.set.lits))
+	used := a.width
+	for u := range a.set.lits {
+		row := uint32(0)
+		for _, c := range slices.Backward(a.set.bytes(uint32(u))) {
+			next := &a.rows[row+uint32(a.class[c])]
+			if *next == 0 {
+				*next = used
+				used += a.width
+			}
+			row = *next
+		}
+		whole[row] = uint32(u)
+	}
+	a.rows = a.rows[:used]
+	return whole
+}
+
+// complete fills in where rows lead with bytes that make no longer end, and the
+// lists. It returns the states, shorter ones first; not all, where the lists are
+// too long.
+func (a *automaton) complete(whole map[uint32]uint32) []uint32 {
+	list := a.width - 1
+	type state struct{ row, back uint32 } // back is the longest other end that it begins with
+	queue := []state{{0, 0}}
+	var order []uint32
+	for len(order) < len(queue) { // what is at back is complete
+		s := queue[len(order)]
+		order = append(order, s.row)
+		row, back := a.rows[s.row:][:a.width], a.rows[s.back:][:a.width]
+		row[list] = back[list]
+		if u, ok := whole[s.row]; ok {
+			row[list] = a.addList(u, back[list])
+			if len(a.indexes) > maxLists*len(a.set.indexes) {
+				break
+			}
+		}
+		for c, next := range row[:list] {
+			switch {
+			case next == 0:
+				row[c] = back[c] // of the first row, its own
+			case s.row == 0:
+				queue = append(queue, state{next, 0})
+			default:
+				queue = append(queue, state{next, back[c]})
+			}
+		}
+	}
+	return order
+}
+
+// arrange puts the rows into the order given, those with a list behind the others.
+func (a *automaton) arrange(order []uint32) {
+	list := a.width - 1
+	slices.SortStableFunc(order, func(r, q uint32) int {
+		return int(min(a.rows[r+list], 1)) - int(min(a.rows[q+list], 1))
+	})
+	to := make([]uint32, len(order)) // where each goes
+	for i, row := range order {
+		to[row/a.width] = uint32(i) * a.width
+	}
+	rows := make([]uint32, len(a.rows))
+	a.found = uint32(len(rows))
+	for i, row := range order {
+		from, into := a.rows[row:][:a.width], rows[i*int(a.width):][:a.width]
+		for c, next := range from[:list] {
+			into[c] = to[next/a.width]
+		}
+		if into[list] = from[list]; into[list] != 0 {
+			a.found = min(a.found, uint32(i)*a.width)
+		}
+	}
+	a.rows = rows
+}
+
+// addList adds a list of the indexes of literal u and those of another list, and
+// returns its number.
+func (a *automaton) addList(u, other uint32) uint32 {
+	set := a.set
+	first := len(a.indexes)
+	a.indexes = append(a.indexes, a.indexes[a.lists[other]:a.lists[other+1]]...)
+	if set.first == nil {
+		a.indexes = append(a.indexes, set.indexes[u])
+	} else {
+		a.indexes = append(a.indexes, set.indexes[set.first[u]:set.first[u+1]]...)
+	}
+	slices.Sort(a.indexes[first:])
+	a.lists = append(a.lists, uint32(len(a.indexes)))
+	return uint32(len(a.lists) - 2)
+}
+
+// find writes the matches at the starts from lo up to hi, denseStretch at most, to
+// dst, as far as there is room for all of an offset. It returns how many they are
+// and up to which offset they go: hi where they are all.
+func (a *automaton) find(sc *Scratch, dst []Match, b []byte, lo, hi int) (n, stop int) {
+	if sc.noted == nil {
+		sc.noted = make([]uint64, denseStretch)
+	}
+	for _, note := range a.follow(sc.noted, b, lo, hi) {
+		s, l := uint32(note>>32), a.rows[uint32(note)+a.width-1]
+		list := a.indexes[a.lists[l]:a.lists[l+1]]
+		if len(list) > len(dst)-n {
+			return n, int(s)
+		}
+		for i, index := range list {
+			dst[n+i] = Match{s, index}
+		}
+		n += len(list)
+	}
+	return n, hi
+}
+
+// follow notes the places from lo up to hi at which literals begin, ascending,
+// each as start<<32 | state. Notes has room for them all.
+func (a *automaton) follow(notes []uint64, b []byte, lo, hi int) []uint64 {
+	q := (hi - lo) / 4
+	s0, s1, s2, s3, rest := lo, lo+q, lo+2*q, lo+3*q, lo+4*q
+	b0, b1, b2, b3 := b[s0:s1], b[s1:s2], b[s2:s3], b[s3:rest]
+	x0, x1, x2, x3 := a.ahead(b, s1), a.ahead(b, s2), a.ahead(b, s3), a.ahead(b, rest)
+	n0, n1, n2, n3 := notes[:q], notes[q:2*q], notes[2*q:3*q], notes[3*q:4*q]
+	i0, i1, i2, i3 := q, q, q, q // notes are written from the back
+	rows, class, found := a.rows, &a.class, a.found
+	for k := q - 1; k >= 0; k-- {
+		x0 = rows[x0+uint32(class[b0[k]])]
+		x1 = rows[x1+uint32(class[b1[k]])]
+		x2 = rows[x2+uint32(class[b2[k]])]
+		x3 = rows[x3+uint32(class[b3[k]])]
+		// One back unless the state is less than found.
+		n0[i0-1] = uint64(s0+k)<<32 | uint64(x0)
+		i0 -= 1 - int((x0-found)>>31)
+		n1[i1-1] = uint64(s1+k)<<32 | uint64(x1)
+		i1 -= 1 - int((x1-found)>>31)
+		n2[i2-1] = uint64(s2+k)<<32 | uint64(x2)
+		i2 -= 1 - int((x2-found)>>31)
+		n3[i3-1] = uint64(s3+k)<<32 | uint64(x3)
+		i3 -= 1 - int((x3-found)>>31)
+	}
+	n := copy(notes, n0[i0:])
+	n += copy(notes[n:], n1[i1:])
+	n += copy(notes[n:], n2[i2:])
+	n += copy(notes[n:], n3[i3:])
+	return a.followOne(notes[:n], b, rest, hi)
+}
+
+// followOne appends to notes those of the few places from lo up to hi.
+func (a *automaton) followOne(notes []uint64, b []byte, lo, hi int) []uint64 {
+	x, n := a.ahead(b, hi), len(notes)
+	for s := hi - 1; s >= lo; s-- {
+		if x = a.rows[x+uint32(a.class[b[s]])]; x >= a.found {
+			notes = append(notes, uint64(s)<<32|uint64(x))
+		}
+	}
+	slices.Reverse(notes[n:])
+	return notes
+}
+
+// ahead is the row from which to go on at s: of what is read from s on.
+func (a *automaton) ahead(b []byte, s int) uint32 {
+	row := uint32(0)
+	for _, c := range slices.Backward(b[s:min(len(b), s+a.longest-1)]) {
+		row = a.rows[row+uint32(a.class[c])]
+	}
+	return row
+}
+
+// stay notes that so many bytes had so many hits, and goes back to filters where
+// they may be better.
+func (sc *Scratch) stay(hits, size int) {
+	if hits*denseBelow >= size {
+		sc.retry = denseRetry
+	} else if sc.retry -= size; sc.retry <= 0 {
+		sc.dense, sc.size = nil, denseStretch
+	}
+}

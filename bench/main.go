@@ -20,7 +20,7 @@ import (
 func main() {
 	var o options
 	flag.BoolVar(&o.short, "short", false, "small corpora, one round, no peers: counts only")
-	flag.IntVar(&o.rounds, "rounds", 7, "how often each engine runs, in turn with the others")
+	flag.IntVar(&o.rounds, "rounds", 7, "how often each engine runs at least, in turn with the others")
 	only := flag.String("only", "", "benchmarks whose name matches this `REGEXP`")
 	flag.StringVar(&o.record, "record", "", "write the results into this `FOLDER`")
 	flag.Parse()
@@ -99,6 +99,14 @@ func (o *options) runCorpus(s *suite, name string, table *report) error {
 	return nil
 }
 
+// Engines that are quick run more often than they have to, so many times at most
+// and for so long: where a run takes some milliseconds, medians of a few differ.
+const (
+	quick      = 0.1 // seconds
+	mostRounds = 60
+	patience   = 4 * time.Second
+)
+
 // runOne runs the engines of one benchmark in turn: A B C B C A … The memory is
 // that of the file at path.
 func (o *options) runOne(d *definition, memory []byte, path string, table *report) error {
@@ -141,9 +149,20 @@ func (o *options) runOne(d *definition, memory []byte, path string, table *repor
 	if o.short {
 		rounds = 0
 	}
-	for round := range rounds + 1 { // the first is not timed
+	var begin time.Time
+	for round := 0; ; round++ { // the first is not timed
+		more := round > rounds
+		if round == rounds+1 {
+			begin = time.Now()
+		}
+		if more && (o.short || round > mostRounds || time.Since(begin) > patience) {
+			break
+		}
 		// In another order each round: who comes before makes a difference.
 		for _, i := range rand.Perm(len(engines)) {
+			if more && rows[i].median() > quick {
+				continue
+			}
 			took, hits, err := engines[i].run()
 			if err != nil {
 				return fmt.Errorf("%s: %w", rows[i].engine, err)

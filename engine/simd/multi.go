@@ -812,8 +812,8 @@ func (k *setKernel) Scan(dst []Match, b []byte, from, to int, sc *Scratch) (n, n
 		sc.limit = 2*(len(dst)-n) + 1024
 		sc.through = 0
 		whole := k.find(sc, b, lo, hi)
-		if sc.through*denseFrom > hi-lo {
-			if sc.dense = k.dense.get(k.literalSet); sc.dense != nil {
+		if sc.through >= denseLeast && sc.through*denseFrom > hi-lo {
+			if sc.dense = k.dense.after(k.literalSet, sc.through); sc.dense != nil {
 				sc.retry = denseRetry
 				if !whole {
 					continue

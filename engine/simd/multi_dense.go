@@ -3,6 +3,7 @@ package simd
 import (
 	"slices"
 	"sync"
+	"sync/atomic"
 )
 
 // automaton finds the literals of a set where memory is full of them. There,
@@ -43,8 +44,9 @@ type automaton struct {
 }
 
 const (
-	// From one candidate in so many bytes on, memory is full of them.
-	denseFrom = 10
+	// From one candidate in so many bytes on, and this many of them, memory is
+	// full of them.
+	denseFrom, denseLeast = 10, 256
 	// As long as there is one hit in so many bytes, it still is; else filters are
 	// tried again after so many bytes.
 	denseBelow, denseRetry = 16, 64 << 10
@@ -59,42 +61,70 @@ const (
 	maxRows  = 8 << 20
 	maxLists = 8
 	maxDense = 256
+
+	// rowsPerCandidate is how many numbers of the rows are made in the time in
+	// which one candidate is verified.
+	rowsPerCandidate = 4
 )
 
-// lazyAutomaton is the automaton of a set: made when it is first needed, which
-// most often is never. It is nil where the set has masked literals, or is too
-// large.
+// lazyAutomaton is the automaton of a set. Most often none is needed; it is made
+// when filters have let so much through, where memory was full, that to verify
+// it has taken as long as to make one.
 type lazyAutomaton struct {
-	once sync.Once
-	a    *automaton
+	candidates atomic.Int64 // what was let through
+
+	plan, build sync.Once
+	most        int64 // candidates, about; 0: there can be no automaton
+	a           *automaton
 }
 
-func (l *lazyAutomaton) get(set *literalSet) *automaton {
-	l.once.Do(func() { l.a = newAutomaton(set) })
+// after notes so many candidates of a stretch that is full of them, and returns
+// the automaton, if it is time for one and there is one.
+func (l *lazyAutomaton) after(set *literalSet, candidates int) *automaton {
+	l.plan.Do(func() {
+		if a, states := planAutomaton(set); a != nil {
+			l.most = int64(states*int(a.width)/rowsPerCandidate + 1)
+		}
+	})
+	if l.most == 0 || l.candidates.Add(int64(candidates)) < l.most {
+		return nil
+	}
+	l.build.Do(func() { l.a = newAutomaton(set) })
 	return l.a
 }
 
-// newAutomaton makes the automaton of a set, if there can be one.
+// newAutomaton makes the automaton of a set. It is nil where there can be none,
+// because the set has masked literals, or is too large.
 func newAutomaton(set *literalSet) *automaton {
-	a := &automaton{set: set, lists: []uint32{0, 0}}
-	total := 1
-	for _, l := range set.lits {
-		a.longest = max(a.longest, int(l.size))
-		total += int(l.size)
-	}
-	if set.plain < len(set.lits) || a.longest > maxDense {
+	a, states := planAutomaton(set)
+	if a == nil {
 		return nil
 	}
-	if a.classify(); total*int(a.width) > maxRows {
-		return nil
-	}
-	whole := a.grow(total)
+	whole := a.grow(states)
 	order := a.complete(whole)
 	if len(a.indexes) > maxLists*len(set.indexes) {
 		return nil
 	}
 	a.arrange(order)
 	return a
+}
+
+// planAutomaton is an automaton that is still to be filled in, and how many states
+// there may be.
+func planAutomaton(set *literalSet) (a *automaton, states int) {
+	a = &automaton{set: set, lists: []uint32{0, 0}}
+	states = 1
+	for _, l := range set.lits {
+		a.longest = max(a.longest, int(l.size))
+		states += int(l.size)
+	}
+	if set.plain < len(set.lits) || a.longest > maxDense {
+		return nil, 0
+	}
+	if a.classify(); states*int(a.width) > maxRows {
+		return nil, 0
+	}
+	return a, states
 }
 
 // classify numbers the classes of bytes.
@@ -122,43 +152,44 @@ func (a *automaton) classify() {
 	a.width++ // for the list
 }
 
-// grow makes the rows of all ends of literals, of which there are at most so many,
-// each with what it becomes with one byte more. It returns those of whole literals.
-func (a *automaton) grow(most int) (whole map[uint32]uint32) {
-	a.rows = make([]uint32, most*int(a.width))
-	whole = make(map[uint32]uint32, len(a.set.lits))
-	used := a.width
+// row is the row of state number n. As long as the automaton is being made, rows
+// have numbers of states.
+func (a *automaton) row(n uint32) []uint32 { return a.rows[n*a.width:][:a.width] }
+
+// grow makes a state of each end of a literal, 0 being the empty one, each with
+// what it becomes with one byte more, or 0. There may be so many states. It
+// returns which are whole literals.
+func (a *automaton) grow(states int) (whole []int32) {
+	a.rows = make([]uint32, states*int(a.width))
+	whole = append(make([]int32, 0, states), -1)
 	for u := range a.set.lits {
-		row := uint32(0)
+		state := uint32(0)
 		for _, c := range slices.Backward(a.set.bytes(uint32(u))) {
-			next := &a.rows[row+uint32(a.class[c])]
+			next := &a.row(state)[a.class[c]]
 			if *next == 0 {
-				*next = used
-				used += a.width
+				*next = uint32(len(whole))
+				whole = append(whole, -1)
 			}
-			row = *next
+			state = *next
 		}
-		whole[row] = uint32(u)
+		whole[state] = int32(u)
 	}
-	a.rows = a.rows[:used]
+	a.rows = a.rows[:len(whole)*int(a.width)]
 	return whole
 }
 
 // complete fills in where rows lead with bytes that make no longer end, and the
 // lists. It returns the states, shorter ones first; not all, where the lists are
 // too long.
-func (a *automaton) complete(whole map[uint32]uint32) []uint32 {
+func (a *automaton) complete(whole []int32) (order []uint32) {
 	list := a.width - 1
-	type state struct{ row, back uint32 } // back is the longest other end that it begins with
-	queue := []state{{0, 0}}
-	var order []uint32
-	for len(order) < len(queue) { // what is at back is complete
-		s := queue[len(order)]
-		order = append(order, s.row)
-		row, back := a.rows[s.row:][:a.width], a.rows[s.back:][:a.width]
-		row[list] = back[list]
-		if u, ok := whole[s.row]; ok {
-			row[list] = a.addList(u, back[list])
+	backs := make([]uint32, len(whole)) // of each, the longest other end that it begins with
+	order = make([]uint32, 1, len(whole))
+	for i := 0; i < len(order); i++ { // what is at back is complete
+		state := order[i]
+		row, back := a.row(state), a.row(backs[state])
+		if row[list] = back[list]; whole[state] >= 0 {
+			row[list] = a.addList(uint32(whole[state]), back[list])
 			if len(a.indexes) > maxLists*len(a.set.indexes) {
 				break
 			}
@@ -167,36 +198,39 @@ func (a *automaton) complete(whole map[uint32]uint32) []uint32 {
 			switch {
 			case next == 0:
 				row[c] = back[c] // of the first row, its own
-			case s.row == 0:
-				queue = append(queue, state{next, 0})
+			case state != 0:
+				backs[next] = back[c]
+				fallthrough
 			default:
-				queue = append(queue, state{next, back[c]})
+				order = append(order, next)
 			}
 		}
 	}
 	return order
 }
 
-// arrange puts the rows into the order given, those with a list behind the others.
+// arrange puts the rows into the order given, those with a list behind the
+// others, and turns numbers of states into states.
 func (a *automaton) arrange(order []uint32) {
 	list := a.width - 1
-	slices.SortStableFunc(order, func(r, q uint32) int {
-		return int(min(a.rows[r+list], 1)) - int(min(a.rows[q+list], 1))
+	slices.SortStableFunc(order, func(n, m uint32) int {
+		return int(min(a.row(n)[list], 1)) - int(min(a.row(m)[list], 1))
 	})
-	to := make([]uint32, len(order)) // where each goes
-	for i, row := range order {
-		to[row/a.width] = uint32(i) * a.width
+	states := make([]uint32, len(order)) // by their numbers
+	for i, n := range order {
+		states[n] = uint32(i) * a.width
 	}
-	rows := make([]uint32, len(a.rows))
-	a.found = uint32(len(rows))
-	for i, row := range order {
-		from, into := a.rows[row:][:a.width], rows[i*int(a.width):][:a.width]
-		for c, next := range from[:list] {
-			into[c] = to[next/a.width]
+	rows := make([]uint32, 0, len(a.rows))
+	a.found = uint32(cap(rows))
+	for _, n := range order {
+		row := a.row(n)
+		if row[list] != 0 {
+			a.found = min(a.found, states[n])
 		}
-		if into[list] = from[list]; into[list] != 0 {
-			a.found = min(a.found, uint32(i)*a.width)
+		for _, next := range row[:list] {
+			rows = append(rows, states[next])
 		}
+		rows = append(rows, row[list])
 	}
 	a.rows = rows
 }

@@ -126,6 +126,28 @@ func TestAutomatonScratch(t *testing.T) {
 	sameMatches(t, matchesOf(t, k, sizesOf(one), b, 0, len(b), 8192, &sc), want, "the one again")
 }
 
+// An automaton is not made for little memory that is full of literals.
+func TestAutomatonWaits(t *testing.T) {
+	rng := rand.New(rand.NewPCG(8, 2))
+	b := letter(rng, "abcd", 1<<20)
+	lits := append(drawn(rng, b, 300, 4, 6), []byte("0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ")) // long rows
+	k := mustSet(t, Auto, lits).(*setKernel)
+	want := naive(lits, b, 0, len(b))
+	var sc Scratch
+	var got []Match
+	made := 0
+	for from := 0; from < len(b); from += 4 << 10 {
+		got = append(got, matchesOf(t, k, sizesOf(lits), b, from, from+4<<10, 8192, &sc)...)
+		if k.dense.a == nil {
+			made = from + 4<<10
+		}
+	}
+	sameMatches(t, got, want, "4 KiB at a time")
+	if made < 16<<10 || made > len(b)/2 {
+		t.Errorf("an automaton was made after %d bytes", made)
+	}
+}
+
 // Sets that there is no automaton for.
 func TestAutomatonNone(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))

@@ -61,11 +61,13 @@ type SetKernel interface {
 
 	// Levels is the levels of the code that runs, ascending, each once and
 	// never Auto: the parts of a set are looked for in different ways, not
-	// all of which there are at each level.
+	// all of which there are at each level. What verifies, and what follows
+	// memory that is full of literals, is portable at all levels and not named.
 	Levels() []Level
 }
 
 // Scratch is what a Scan of a set needs besides dst. The zero value is ready.
+// It may hold on to tables of the set that it served last.
 // It may serve any number of kernels, one Scan at a time, and saves them
 // allocations; it says nothing about what was found.
 type Scratch struct {
@@ -111,7 +113,8 @@ const (
 // a stretch of memory at a time, so that it is in the cache for all but the
 // first part. Memory for the kernel is some hundred bytes a literal, and the
 // literals themselves twice; and for sets of up to some thousand literals up to
-// 32 MiB, from when a Scan comes upon memory that is full of them.
+// 32 MiB, twice as much for a moment, from when scans have come upon much memory
+// that is full of them.
 func NewLiterals(level Level, lits []Lit) (SetKernel, error) {
 	if err := level.Check(); err != nil {
 		return nil, err
@@ -778,11 +781,11 @@ func (k *setKernel) Levels() []Level {
 	return slices.Compact(levels)
 }
 
-// Scan goes from stretch to stretch, each by the parts, or, where memory is full
-// of the literals, by the automaton, if there is one. Of the parts: Where a stretch has more hits than there
-// is room for, those that fit are reported and the next call finds the rest
-// again; so that this is never much of the work, stretches become as short as
-// hits are dense, and a call ends where one more stretch would not fit.
+// Scan goes from stretch to stretch. Where memory is full of the literals the
+// automaton takes one, if there is an automaton; else the parts do. Where these
+// have more hits than there is room for, those that fit are reported and the next
+// call finds the rest again; so that this is never much of the work, stretches
+// become as short as hits are dense, and a call ends where one more would not fit.
 func (k *setKernel) Scan(dst []Match, b []byte, from, to int, sc *Scratch) (n, next int) {
 	end := clipSet(k.literalSet, dst, b, from, to, k.shortest)
 	if sc == nil {

@@ -24,8 +24,8 @@ import (
 //
 //  1. Bytes that no literal has are one class, each other is one by itself, and
 //     rows have a column a class, so that rows are short where literals are text.
-//  2. Four stretches are followed side by side, since each step waits for the one
-//     before.
+//  2. The quarters of a stretch are followed side by side, since each step waits
+//     for the one before.
 //  3. States at which literals begin have the last rows, so that a place is noted
 //     without a branch, and without another look at memory. Among these and among
 //     the others, short ones come first: they are the ones that are most often used.
@@ -44,11 +44,11 @@ type automaton struct {
 }
 
 const (
-	// From one candidate in so many bytes on, and this many of them, memory is
-	// full of them.
+	// Where there is more than one candidate in so many bytes, and at least this
+	// many, memory is full of them.
 	denseFrom, denseLeast = 10, 256
-	// As long as there is one hit in so many bytes, it still is; else filters are
-	// tried again after so many bytes.
+	// As long as a stretch has one match in so many bytes, it still is; else
+	// filters are tried again after so many bytes.
 	denseBelow, denseRetry = 16, 64 << 10
 
 	// denseStretch is how many bytes are followed at a time.
@@ -57,7 +57,7 @@ const (
 	// maxRows is the most numbers that the rows may have; maxLists the most
 	// indexes that lists may have, for each in the set; maxDense the longest
 	// literal that an automaton is for, in bytes: so much is read ahead of each
-	// stretch.
+	// quarter of a stretch.
 	maxRows  = 8 << 20
 	maxLists = 8
 	maxDense = 256
@@ -93,8 +93,8 @@ func (l *lazyAutomaton) after(set *literalSet, candidates int) *automaton {
 	return l.a
 }
 
-// newAutomaton makes the automaton of a set. It is nil where there can be none,
-// because the set has masked literals, or is too large.
+// newAutomaton makes the automaton of a set. It is nil where there can be none: the
+// set has masked literals or long ones, or rows or lists would be too long.
 func newAutomaton(set *literalSet) *automaton {
 	a, states := planAutomaton(set)
 	if a == nil {
@@ -301,7 +301,10 @@ func (a *automaton) follow(notes []uint64, b []byte, lo, hi int) []uint64 {
 	n += copy(notes[n:], n1[i1:])
 	n += copy(notes[n:], n2[i2:])
 	n += copy(notes[n:], n3[i3:])
-	return a.followOne(notes[:n], b, rest, hi)
+	if rest < hi {
+		return a.followOne(notes[:n], b, rest, hi)
+	}
+	return notes[:n]
 }
 
 // followOne appends to notes those of the few places from lo up to hi.
@@ -328,7 +331,7 @@ func (a *automaton) ahead(b []byte, s int) uint32 {
 // stay notes that so many bytes had so many hits, and goes back to filters where
 // they may be better.
 func (sc *Scratch) stay(hits, size int) {
-	if hits*denseBelow >= size {
+	if hits*denseBelow >= denseStretch {
 		sc.retry = denseRetry
 	} else if sc.retry -= size; sc.retry <= 0 {
 		sc.dense, sc.size = nil, denseStretch

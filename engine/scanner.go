@@ -23,7 +23,7 @@ import (
 // and the best kernels.
 type Options struct {
 	Workers   int        // 0: as many as there are processors; at most MaxWorkers
-	ShardSize uint64     // bytes of a shard's core; 0: 2 MiB
+	ShardSize uint64     // bytes of a shard's core; 0: 4 MiB
 	Kernel    simd.Level // simd.Auto: the best that this machine can run
 
 	// Ranges, where there are any, are the only addresses to look at: a match
@@ -51,7 +51,10 @@ type Options struct {
 // MaxWorkers is the most workers that a scan can be given.
 const MaxWorkers = 256
 
-const defaultShardSize = 2 << 20
+// defaultShardSize is as large as small images allow if several workers are to
+// have work: what is done between two shards, when nothing is read, took a
+// fifteenth of a scan at the speed of memory with 2 MiB.
+const defaultShardSize = 4 << 20
 
 // Validate says all that is wrong with the options.
 func (o Options) Validate() error {

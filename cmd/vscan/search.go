@@ -64,7 +64,7 @@ func (f *searchFlags) register(cmd *cobra.Command) {
 	fs.VarP(number{&f.context, 0, maxContext}, "context", "C", "show `N` bytes before and after a hit as a hexdump")
 	choiceVar(cmd, &f.color, "color", "", "`WHEN` to colour: auto (at a terminal), always or never", "auto", "always", "never")
 	fs.VarP(number{&f.workers, 0, engine.MaxWorkers}, "workers", "j", "`N` workers (default one a processor)")
-	fs.Var(number{&f.shard, 1, math.MaxUint64}, "shard-size", "`N` bytes that a worker takes at a time (default 2097152)")
+	fs.Var(number{&f.shard, 1, math.MaxUint64}, "shard-size", "`N` bytes that a worker takes at a time (default 4194304)")
 	fs.Var(kernelLevel{&f.kernel}, "kernel", "use the kernels of this `LEVEL`: see vscan kernels (default the best, or $VSCAN_KERNEL)")
 	choiceVar(cmd, &f.progress, "progress", "", "`WHEN` to show on standard error how far it is: auto (at a terminal), always or never", "auto", "always", "never")
 	fs.BoolVar(&f.stats, "stats", false, "tell at the end what was scanned, how and how fast, on standard error")

@@ -32,6 +32,7 @@ import (
 type automaton struct {
 	set     *literalSet
 	longest int // literal, in bytes
+	most    int // numbers that the rows may have, before ends are shared
 
 	class [256]uint8
 	width uint32   // of a row: the classes and one
@@ -73,58 +74,54 @@ const (
 type lazyAutomaton struct {
 	candidates atomic.Int64 // what was let through
 
-	plan, build sync.Once
-	most        int64 // candidates, about; 0: there can be no automaton
-	a           *automaton
+	planned, made sync.Once
+	plan, a       *automaton // nil where there can be none
 }
 
 // after notes so many candidates of a stretch that is full of them, and returns
 // the automaton, if it is time for one and there is one.
 func (l *lazyAutomaton) after(set *literalSet, candidates int) *automaton {
-	l.plan.Do(func() {
-		if a, states := planAutomaton(set); a != nil {
-			l.most = int64(states*int(a.width)/rowsPerCandidate + 1)
-		}
-	})
-	if l.most == 0 || l.candidates.Add(int64(candidates)) < l.most {
+	l.planned.Do(func() { l.plan = planAutomaton(set) })
+	if l.plan == nil || l.candidates.Add(int64(candidates)) < int64(l.plan.most/rowsPerCandidate) {
 		return nil
 	}
-	l.build.Do(func() { l.a = newAutomaton(set) })
+	l.made.Do(func() {
+		if l.plan.fill() {
+			l.a = l.plan
+		}
+	})
 	return l.a
 }
 
-// newAutomaton makes the automaton of a set. It is nil where there can be none: the
-// set has masked literals or long ones, or rows or lists would be too long.
-func newAutomaton(set *literalSet) *automaton {
-	a, states := planAutomaton(set)
-	if a == nil {
-		return nil
-	}
-	whole := a.grow(states)
-	order := a.complete(whole)
-	if len(a.indexes) > maxLists*len(set.indexes) {
-		return nil
-	}
-	a.arrange(order)
-	return a
-}
-
-// planAutomaton is an automaton that is still to be filled in, and how many states
-// there may be.
-func planAutomaton(set *literalSet) (a *automaton, states int) {
-	a = &automaton{set: set, lists: []uint32{0, 0}}
-	states = 1
+// planAutomaton is the automaton of a set, still to be filled in. It is nil where
+// there can be none: the set has masked literals or long ones, or rows would be
+// too long.
+func planAutomaton(set *literalSet) *automaton {
+	a := &automaton{set: set, lists: []uint32{0, 0}}
+	states := 1
 	for _, l := range set.lits {
 		a.longest = max(a.longest, int(l.size))
 		states += int(l.size)
 	}
 	if set.plain < len(set.lits) || a.longest > maxDense {
-		return nil, 0
+		return nil
 	}
-	if a.classify(); states*int(a.width) > maxRows {
-		return nil, 0
+	a.classify()
+	if a.most = states * int(a.width); a.most > maxRows {
+		return nil
 	}
-	return a, states
+	return a
+}
+
+// fill fills the automaton in. It is false where lists would be too long.
+func (a *automaton) fill() bool {
+	whole := a.grow()
+	order := a.complete(whole)
+	if len(a.indexes) > maxLists*len(a.set.indexes) {
+		return false
+	}
+	a.arrange(order)
+	return true
 }
 
 // classify numbers the classes of bytes.
@@ -157,11 +154,10 @@ func (a *automaton) classify() {
 func (a *automaton) row(n uint32) []uint32 { return a.rows[n*a.width:][:a.width] }
 
 // grow makes a state of each end of a literal, 0 being the empty one, each with
-// what it becomes with one byte more, or 0. There may be so many states. It
-// returns which are whole literals.
-func (a *automaton) grow(states int) (whole []int32) {
-	a.rows = make([]uint32, states*int(a.width))
-	whole = append(make([]int32, 0, states), -1)
+// what it becomes with one byte more, or 0. It returns which are whole literals.
+func (a *automaton) grow() (whole []int32) {
+	a.rows = make([]uint32, a.most)
+	whole = []int32{-1}
 	for u := range a.set.lits {
 		state := uint32(0)
 		for _, c := range slices.Backward(a.set.bytes(uint32(u))) {
@@ -179,8 +175,8 @@ func (a *automaton) grow(states int) (whole []int32) {
 }
 
 // complete fills in where rows lead with bytes that make no longer end, and the
-// lists. It returns the states, shorter ones first; not all, where the lists are
-// too long.
+// lists. It returns the states, shorter ones first; not all, where the lists
+// become too long.
 func (a *automaton) complete(whole []int32) (order []uint32) {
 	list := a.width - 1
 	backs := make([]uint32, len(whole)) // of each, the longest other end that it begins with

@@ -149,18 +149,15 @@ func (o *options) runOne(d *definition, memory []byte, path string, table *repor
 	if o.short {
 		rounds = 0
 	}
-	var begin time.Time
-	for round := 0; ; round++ { // the first is not timed
-		more := round > rounds
-		if round == rounds+1 {
+	var begin time.Time // of the last round that has to be
+	for round := 0; round <= rounds || !o.short && round <= mostRounds && time.Since(begin) < patience; round++ {
+		if round <= rounds {
 			begin = time.Now()
 		}
-		if more && (o.short || round > mostRounds || time.Since(begin) > patience) {
-			break
-		}
-		// In another order each round: who comes before makes a difference.
+		// In another order each round: who comes before makes a difference. The
+		// first round is not timed.
 		for _, i := range rand.Perm(len(engines)) {
-			if more && rows[i].median() > quick {
+			if round > rounds && rows[i].median() > quick {
 				continue
 			}
 			took, hits, err := engines[i].run()

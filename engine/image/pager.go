@@ -29,7 +29,7 @@ const (
 	pagerStep  = 16 << 20      // bytes between two looks
 	pagerAhead = 2 * pagerStep // how far pages are entered
 	pagerEnter = 4 << 20       // entered at a time: what is waited for at the end
-	pagerSpare = 2 * pagerStep // what stays behind the furthest view: workers are within a few shards of one another, which is less
+	pagerSpare = 2 * pagerStep // what stays behind the furthest view: up to four workers are within 8 shards of one another, which is as much
 	pagerGo    = 2 * pagerStep // let go at a time
 	pagerLeast = 4 * pagerStep // the least size of a file that is worth it
 

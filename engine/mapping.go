@@ -77,6 +77,12 @@ type Mapping struct {
 	Source Source // of the bytes; nil unless State is Present
 	Offset uint64 // in Source, of the byte at Range.First
 	Name   string // as the image names it: a path, "[heap]", "load[3]"
+
+	// NameOffset is how many bytes of what Name names lie before Range.First: 0
+	// where the mapping begins it. A mapping of a process whose pages differ in
+	// state is several mappings here, and an address in any of them is told as
+	// one offset from the beginning of the first.
+	NameOffset uint64
 }
 
 // Validate says what is wrong with the mapping: its ends are out of order, it
@@ -98,6 +104,17 @@ func (m *Mapping) Validate() error {
 }
 
 var errNoSource = errors.New("present bytes without a source")
+
+// PlaceOf is the offset of the byte at a, which lies in the range, in what Name
+// names.
+func (m *Mapping) PlaceOf(a addr.Addr) uint64 { return m.NameOffset + uint64(a-m.First) }
+
+// Continues reports whether m is the next part of what the name of before
+// names: its range follows, and name, permissions and NameOffset go on.
+func (m *Mapping) Continues(before *Mapping) bool {
+	return before.Last != addr.Max && m.First == before.Last+1 && m.NameOffset > 0 &&
+		m.NameOffset == before.PlaceOf(before.Last)+1 && m.Name == before.Name && m.Perm == before.Perm
+}
 
 // OffsetOf is the offset in Source of the byte at a, which lies in the range.
 func (m *Mapping) OffsetOf(a addr.Addr) uint64 { return m.Offset + uint64(a-m.First) }

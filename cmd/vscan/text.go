@@ -77,7 +77,7 @@ func (r *textReporter) hit(h *shownHit) error {
 	var at [64]byte
 	r.field(colorAddr, string(appendAddr(at[:0], h.Addr)), 18)
 	r.field(colorPattern, r.names.get(h.pattern), 16)
-	r.field(colorWhere, r.names.get(shortName(m))+"+"+string(appendAddr(at[:0], h.Addr-m.First)), 28)
+	r.field(colorWhere, r.names.get(shortName(m))+"+"+string(appendAddr(at[:0], addr.Addr(m.PlaceOf(h.Addr)))), 28)
 	r.contents(h)
 	r.line = append(r.line, '\n')
 	if r.context > 0 {

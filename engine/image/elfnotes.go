@@ -17,12 +17,24 @@ import (
 // (Nhdr)"; linux fs/binfmt_elf.c, fill_files_note; getauxval(3).
 
 const (
+	ntStatus     = 1          // NT_PRSTATUS of "CORE", one a thread
+	ntInfo       = 3          // NT_PRPSINFO of "CORE"
 	ntAuxv       = 6          // NT_AUXV of "CORE"
 	ntFile       = 0x46494c45 // NT_FILE of "CORE"
-	atRandom     = 25         // AT_RANDOM: 16 bytes on the stack of the first thread
-	atExecFn     = 31         // AT_EXECFN: a string there
-	atSysinfo    = 33         // AT_SYSINFO_EHDR: the start of the vDSO
 	maxNoteBytes = 64 << 20   // of one note; linux writes at most 16 MiB of NT_FILE
+)
+
+// The entries of the auxiliary vector that are of use here: getauxval(3).
+const (
+	atPhdr    = 3  // AT_PHDR: the program headers of the program
+	atPhent   = 4  // AT_PHENT: the size of one
+	atPhnum   = 5  // AT_PHNUM: how many there are
+	atPagesz  = 6  // AT_PAGESZ
+	atBase    = 7  // AT_BASE: where the program's interpreter is, 0 without one
+	atEntry   = 9  // AT_ENTRY: the program's first instruction
+	atRandom  = 25 // AT_RANDOM: 16 bytes on the stack of the first thread
+	atExecFn  = 31 // AT_EXECFN: a string there, the path that was executed
+	atSysinfo = 33 // AT_SYSINFO_EHDR: the start of the vDSO
 )
 
 // noteInfo is what the notes of a core say.
@@ -31,20 +43,16 @@ type noteInfo struct {
 	ofMachine bool       // there is a note that is written for whole machines only
 	ofProcess bool       // there is a note that is written for processes only
 	writer    string     // who wrote the dump, as far as a note tells
-	files     []fileSpan // ascending, disjoint
-	landmarks []landmark
+	files     []fileSpan // of NT_FILE; ascending, disjoint
+	auxv      map[uint64]uint64
+	threads   []thread
+	pid       uint64 // of the process; 0: not told
+	args      string // its first arguments, cut after 79 bytes
 }
 
 // fileSpan is a range of addresses and the file that was mapped there.
 type fileSpan struct {
 	addr.Range
-	name string
-}
-
-// landmark is an address that the auxiliary vector tells, and the name of the
-// mapping that holds it.
-type landmark struct {
-	at   addr.Addr
 	name string
 }
 
@@ -154,6 +162,9 @@ func (c *elf) takeNote(name string, typ uint64, r io.Reader, size, at uint64) (u
 		}
 		return 0, nil
 	}
+	if name == "CORE" && (typ == ntStatus || typ == ntInfo) {
+		return c.takeThread(typ, r, size, at)
+	}
 	if name != "CORE" || (typ != ntAuxv && typ != ntFile) {
 		return 0, nil
 	}
@@ -167,7 +178,7 @@ func (c *elf) takeNote(name string, typ uint64, r io.Reader, size, at uint64) (u
 		return 0, err
 	}
 	switch {
-	case typ == ntAuxv && c.landmarks == nil:
+	case typ == ntAuxv && c.auxv == nil:
 		c.takeAuxv(desc)
 	case typ == ntFile && c.files == nil:
 		c.takeFiles(desc, at)
@@ -175,21 +186,18 @@ func (c *elf) takeNote(name string, typ uint64, r io.Reader, size, at uint64) (u
 	return size, nil
 }
 
-// takeAuxv reads the auxiliary vector: pairs of words, a type and a value.
+// takeAuxv reads the auxiliary vector: pairs of words, a type and a value. Of
+// two of one type the first counts.
 func (c *elf) takeAuxv(desc []byte) {
+	c.auxv = make(map[uint64]uint64)
 	w := c.wordSize()
-	for ; len(desc) >= 2*w; desc = desc[2*w:] {
-		value := addr.Addr(c.order.Uint(desc[w : 2*w]))
-		switch c.order.Uint(desc[:w]) {
-		case 0: // AT_NULL
+	for ; len(desc) >= 2*w && len(c.auxv) < 256; desc = desc[2*w:] {
+		typ, value := c.order.Uint(desc[:w]), c.order.Uint(desc[w:2*w])
+		if typ == 0 { // AT_NULL
 			return
-		case atRandom, atExecFn:
-			c.landmarks = append(c.landmarks, landmark{value, "[stack]"})
-		case atSysinfo:
-			c.landmarks = append(c.landmarks, landmark{value, "[vdso]"})
 		}
-		if len(c.landmarks) >= 8 {
-			return
+		if _, ok := c.auxv[typ]; !ok {
+			c.auxv[typ] = value
 		}
 	}
 }
@@ -227,8 +235,7 @@ func (c *elf) takeFiles(desc []byte, at uint64) {
 	c.files = disjoint(c.files)
 }
 
-// disjoint sorts the spans, cuts off each what an earlier one covers, and
-// joins those of one file that touch.
+// disjoint sorts the spans and cuts off each what an earlier one covers.
 func disjoint(spans []fileSpan) []fileSpan {
 	slices.SortStableFunc(spans, func(a, b fileSpan) int { return cmp.Compare(a.First, b.First) })
 	out := spans[:0]
@@ -239,10 +246,20 @@ func disjoint(spans []fileSpan) []fileSpan {
 			} else if s.First <= prev.Last {
 				s.First = prev.Last + 1
 			}
-			if prev := &out[n-1]; s.First == prev.Last+1 && s.name == prev.name {
-				prev.Last = s.Last
-				continue
-			}
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+// joined is the spans, which are ascending and disjoint, with those of one name
+// that touch made one.
+func joined(spans []fileSpan) []fileSpan {
+	var out []fileSpan
+	for _, s := range spans {
+		if n := len(out); n > 0 && s.First == out[n-1].Last+1 && s.name == out[n-1].name {
+			out[n-1].Last = s.Last
+			continue
 		}
 		out = append(out, s)
 	}

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"sort"
 
 	"vscan/engine"
 	"vscan/engine/addr"
@@ -117,13 +116,15 @@ func (c *elf) layPhysical() {
 
 // layVirtual makes the mappings of the virtual space, in the order of the
 // program headers. In a process core the parts of a segment have the names of
-// the files that were mapped there.
+// the files that were mapped there, and files that no segment has are absent,
+// below everything.
 func (c *elf) layVirtual() {
 	l := c.newLayout()
 	machine := c.isMachine()
 	var names *namer
 	if !machine {
 		names = c.newNamer()
+		c.img.Mappings = names.unsaved()
 	}
 	for i := range c.loads {
 		s := &c.loads[i]
@@ -180,20 +181,20 @@ func (l *layout) lay(s *segment, first addr.Addr, names *namer, yield func(engin
 	if l.noPerms {
 		perm = 0
 	}
-	part := func(r addr.Range, name string) {
+	part := func(r addr.Range, name string, begin addr.Addr) {
 		if off := uint64(r.First - first); off < held {
 			p := addr.Range{First: r.First, Last: min(r.Last, first+addr.Addr(held-1))}
-			yield(engine.Mapping{Range: p, Perm: perm, Source: l.src, Offset: s.off + off, Name: name})
+			yield(engine.Mapping{Range: p, Perm: perm, Source: l.src, Offset: s.off + off, Name: name, NameOffset: uint64(p.First - begin)})
 			if p.Last == r.Last {
 				return
 			}
 			r.First = p.Last + 1
 		}
-		yield(engine.Mapping{Range: r, State: engine.Absent, Perm: perm, Name: name})
+		yield(engine.Mapping{Range: r, State: engine.Absent, Perm: perm, Name: name, NameOffset: uint64(r.First - begin)})
 	}
 	whole := addr.Range{First: first, Last: first + addr.Addr(mem-1)}
 	if names == nil {
-		part(whole, defaultName(s))
+		part(whole, defaultName(s), first)
 		return
 	}
 	names.split(s, whole, part)
@@ -227,75 +228,3 @@ func (c *elf) noteIncomplete() {
 
 // defaultName is the name of a segment that has no better one.
 func defaultName(s *segment) string { return fmt.Sprintf("load[%d]", s.index) }
-
-// namer names the parts of segments after the files of NT_FILE.
-type namer struct {
-	files     []fileSpan
-	landmarks map[uint64]string // by the index of the program header
-	cuts      int               // how many more borders may be cut at
-	img       *Image
-}
-
-func (c *elf) newNamer() *namer {
-	n := &namer{files: c.files, landmarks: make(map[uint64]string), cuts: 2 * len(c.files), img: c.img}
-	for _, mark := range c.landmarks {
-		// The last segment is on top.
-		for i := len(c.loads) - 1; i >= 0; i-- {
-			if s := &c.loads[i]; uint64(mark.at) >= s.vaddr && uint64(mark.at)-s.vaddr < s.memsz {
-				n.landmarks[s.index] = mark.name
-				break
-			}
-		}
-	}
-	const x86vsyscall = 0xffffffffff600000 // linux arch/x86/include/uapi/asm/vsyscall.h
-	if c.machine == 62 && c.wide {
-		for i := range c.loads {
-			if c.loads[i].vaddr == x86vsyscall {
-				n.landmarks[c.loads[i].index] = "[vsyscall]"
-			}
-		}
-	}
-	return n
-}
-
-// split cuts a segment where files begin and end inside it.
-//
-//	segment        |----------------------|
-//	files      |--a--|     |--b--|
-//	parts          |a| name|--b--|  name  |
-//
-// Every border of a file lies in one segment, unless segments overlap. What
-// goes beyond that is not cut any more: a hostile file could have a million
-// segments over a million files.
-func (n *namer) split(s *segment, r addr.Range, part func(addr.Range, string)) {
-	name, ok := n.landmarks[s.index]
-	if !ok {
-		name = defaultName(s)
-	}
-	i := sort.Search(len(n.files), func(i int) bool { return n.files[i].Last >= r.First })
-	for ; i < len(n.files) && n.files[i].First <= r.Last; i++ {
-		f := n.files[i]
-		x, _ := r.Intersect(f.Range)
-		if x.First > r.First {
-			if n.cuts--; n.cuts < 0 {
-				break
-			}
-			part(addr.Range{First: r.First, Last: x.First - 1}, name)
-		}
-		if x.Last == r.Last {
-			part(x, f.name)
-			return
-		}
-		if n.cuts--; n.cuts < 0 {
-			r.First = x.First
-			break
-		}
-		part(x, f.name)
-		r.First = x.Last + 1
-	}
-	if n.cuts == -1 {
-		n.img.note("NT_FILE: segments overlap: from address %v on they are not named after files", r.First)
-		n.cuts--
-	}
-	part(r, name)
-}

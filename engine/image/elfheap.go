@@ -2,6 +2,9 @@ package image
 
 import (
 	"bytes"
+	"maps"
+	"math"
+	"slices"
 	"sort"
 	"strings"
 
@@ -16,8 +19,8 @@ import (
 // MiB) further on: fs/binfmt_elf.c, load_elf_binary; arch_randomize_brk. Of a
 // position-independent program without an interpreter (a static one, or ld.so
 // run by hand) it is moved away from the program, to an address below all of
-// mmap's. A mapping of that place that no file is in and that may be written is
-// a candidate, and is the heap if
+// mmap's. A place there, mappings side by side that have no file and may be
+// written, is the heap if
 //
 //   - glibc's first chunks stand at its start: malloc/malloc.c, sysmalloc; or
 //   - some module's data hold the address behind its end, as the C libraries do
@@ -25,8 +28,8 @@ import (
 //     page lower, but of a heap that was moved away. 32-bit Go puts its heap in
 //     the same place, at a multiple of 4 MiB, and keeps its end as well
 //     (runtime/malloc.go, mallocinit), so there it does not count; or
-//   - none of its bytes are saved that could tell, no other mapping is a
-//     candidate, and the place is one where Linux puts nothing else.
+//   - none of its bytes are saved that could tell, there is no other place, and
+//     Linux puts nothing else there.
 //
 // So a program that asks the kernel itself for its heap, or a heap whose start is
 // not saved and has a rival, keeps the number of its segment. A name that is
@@ -69,7 +72,7 @@ func (n *namer) findMain() mainProgram {
 // does not hold: from one of its mappings up to the next file.
 func (n *namer) programOfFile(i int) mainProgram {
 	last := n.files[i]
-	for _, f := range n.files[i:] {
+	for _, f := range n.files[i+1:] {
 		if f.name != last.name || f.First-last.Last > 64<<20 {
 			break
 		}
@@ -179,10 +182,12 @@ func (n *namer) page() uint64 {
 	return page
 }
 
-// candidate is where the heap may be: a segment, or its end.
-type candidate struct {
-	segment int // its index in sorted
+// place is where the heap may be: mappings side by side without name and file.
+type place struct {
 	addr.Range
+	lasts   []addr.Addr // of its mappings, ascending
+	written bool        // one of them may be written
+	saved   bool        // bytes of them are saved
 }
 
 // findHeap finds the heap, as the head of this file says.
@@ -190,116 +195,145 @@ func (n *namer) findHeap(p mainProgram) (addr.Range, bool) {
 	if p.end == 0 {
 		return addr.Range{}, false
 	}
-	candidates := n.candidates(p)
-	for _, c := range candidates {
-		if n.hasChunks(c.Range) {
-			return n.wholeHeap(p, c), true
+	places := n.places(p)
+	for _, x := range places {
+		if last, ok := n.chunksIn(x); ok {
+			return addr.Range{First: x.First, Last: n.further(x, last)}, true
 		}
 	}
-	told := n.toldEnds(candidates)
-	for _, c := range candidates {
-		ofGo := !n.wide && c.First.IsAligned(4<<20)
-		if end := told[c.Last+1]; !ofGo && (end == exactly || end == byPage && !p.moving) {
-			return n.wholeHeap(p, c), true
+	told := n.toldEnds(places)
+	for _, x := range places {
+		if last, ok := n.toldIn(p, x, told); ok {
+			return addr.Range{First: x.First, Last: last}, true
 		}
 	}
-	if c, ok := n.onlyPlace(p, candidates); ok {
-		return n.wholeHeap(p, c), true
-	}
-	return addr.Range{}, false
+	return n.onlyPlace(p, places)
 }
 
-// candidates are the places where the heap may be, a bounded number of them. On
-// PowerPC64 Linux may also begin it at 1 TiB: arch_randomize_brk.
-func (n *namer) candidates(p mainProgram) (out []candidate) {
-	out = n.placesFrom(p.end, nil)
+// places are those where the heap may be, a bounded number of them. On PowerPC64
+// Linux may also begin it at 1 TiB: arch_randomize_brk.
+func (n *namer) places(p mainProgram) []place {
+	reach := uint64(n.pick(32<<20, 1<<30))
+	out := n.placesFrom(p, p.end, reach, nil)
 	if tera := addr.Addr(1 << 40); n.machine == 21 && n.wide && p.end < tera {
-		out = n.placesFrom(tera, out)
+		out = n.placesFrom(p, tera, reach, out)
 	}
 	if p.moving {
-		out = append(out, n.lowest(8)...)
+		for _, x := range n.placesFrom(p, 0, math.MaxUint64, nil) {
+			if x.First > 0 && n.anonymous(addr.Range{First: x.First - 1, Last: x.First - 1}) { // else a module's .bss
+				out = append(out, x)
+			}
+		}
 	}
-	return out
+	return slices.DeleteFunc(out, func(x place) bool { return !x.written })
 }
 
-// placesFrom appends the places that begin at an address or behind it, as far as
-// Linux moves the heap.
-func (n *namer) placesFrom(first addr.Addr, out []candidate) []candidate {
-	reach := uint64(n.pick(32<<20, 1<<30))
+// placesFrom appends the places that begin in the reach bytes from an address on,
+// until there are 32. What begins where the program's file ends stands alone
+// where the headers do not tell that .bss ends there: it may be .bss.
+func (n *namer) placesFrom(p mainProgram, first addr.Addr, reach uint64, out []place) []place {
 	i := n.at(first)
 	if i < 0 {
 		i = sort.Search(len(n.sorted), func(i int) bool { return n.sorted[i].vaddr >= uint64(first) })
 	}
-	for ; i < len(n.sorted) && len(out) < 64; i++ {
-		r := n.rangeOf(n.sorted[i])
-		r.First = max(r.First, first)
-		if uint64(r.First-first) > reach {
-			break
-		}
-		if n.mayBeHeap(i, r) {
-			out = append(out, candidate{i, r})
-		}
-	}
-	return out
-}
-
-// lowest is the first count places that could be a heap and are no module's
-// .bss.
-func (n *namer) lowest(count int) (out []candidate) {
-	for i, s := range n.sorted {
+	for ; i < len(n.sorted) && len(out) < 32; i++ {
+		s := n.sorted[i]
 		r := n.rangeOf(s)
-		if len(out) == count {
-			break
+		r.First = max(r.First, first)
+		if _, named := n.segments[s.index]; named || !r.Valid() || r.Last == addr.Max || !n.anonymous(r) {
+			continue
 		}
-		if n.mayBeHeap(i, r) && (r.First == 0 || n.anonymous(addr.Range{First: r.First - 1, Last: r.Last})) {
-			out = append(out, candidate{i, r})
+		k := len(out) - 1
+		if joins := k >= 0 && out[k].Last+1 == r.First && len(out[k].lasts) < 64 && (p.bss || out[k].First != p.end); !joins {
+			if uint64(r.First-first) > reach {
+				break
+			}
+			out, k = append(out, place{Range: r}), k+1
 		}
+		out[k].take(n, s, r)
 	}
 	return out
 }
 
-// mayBeHeap reports whether part r of segment i has no name and no file, and may
-// be written.
-func (n *namer) mayBeHeap(i int, r addr.Range) bool {
-	s := n.sorted[i]
-	_, named := n.segments[s.index]
+// take makes part r of a segment the last of a place.
+func (x *place) take(n *namer, s *segment, r addr.Range) {
 	const rw = engine.Read | engine.Write
-	return !named && s.perm()&rw == rw && r.Valid() && r.Last != addr.Max && n.anonymous(r)
+	held, _ := s.stored(s.memsz, n.size)
+	x.Last, x.lasts = r.Last, append(x.lasts, r.Last)
+	x.written = x.written || s.perm()&rw == rw
+	x.saved = x.saved || held > uint64(r.First)-s.vaddr
 }
 
-// hasChunks reports whether glibc's first chunks stand at the start of r. With
-// 4-byte words the first one may be 8 bytes further on, so that what it holds is
-// aligned to 16.
-func (n *namer) hasChunks(r addr.Range) bool {
-	return n.chunksAt(r.First, r.Last) || !n.wide && n.chunksAt(r.First+8, r.Last)
+// chunksIn returns how far the heap goes at least of which glibc's first chunks
+// stand at the start of a place. With 4-byte words the first one may be 8 bytes
+// further on, so that what it holds is aligned to 16.
+func (n *namer) chunksIn(x place) (last addr.Addr, ok bool) {
+	if last, ok = n.chunksAt(x.First, x.lasts); !ok && !n.wide {
+		return n.chunksAt(x.First+8, x.lasts)
+	}
+	return last, ok
 }
 
-// chunksAt reports whether chunks follow one another from an address on, sixteen
-// of them or up to the last address of the heap. A chunk is a word that is 0
-// where the chunk before is in use, and there is none before the first; then its
-// size, whose lowest bits say that the one before is in use (1), that mmap gave
-// it (2) and that it is of another arena (4); then at least two words.
-func (n *namer) chunksAt(at, last addr.Addr) bool {
+// further is the end of the heap at the start of a place that goes as far as last
+// at least: where a mapping ends and that is told.
+func (n *namer) further(x place, last addr.Addr) addr.Addr {
+	if last == x.Last {
+		return last
+	}
+	told := n.toldEnds([]place{x})
+	for _, l := range x.lasts {
+		if l > last && told[l+1] == exactly {
+			last = l
+		}
+	}
+	return last
+}
+
+// toldIn returns the end of the heap that a place is because its end is told.
+func (n *namer) toldIn(p mainProgram, x place, told map[addr.Addr]telling) (last addr.Addr, ok bool) {
+	if ofGo := !n.wide && x.First.IsAligned(4<<20); ofGo {
+		return 0, false
+	}
+	for _, l := range x.lasts {
+		if t := told[l+1]; t == exactly || t == byPage && !p.moving {
+			last, ok = l, true
+		}
+	}
+	return last, ok
+}
+
+// chunksAt returns the last address of the mapping that the last of the chunks
+// lies in which follow one another from an address on, if they do so for sixteen
+// or end with a mapping. A chunk is a word that is 0 where the chunk before is in
+// use, and there is none before the first; then its size, whose lowest bits say
+// that the one before is in use (1), that mmap gave it (2) and that it is of
+// another arena (4); then at least two words.
+func (n *namer) chunksAt(at addr.Addr, lasts []addr.Addr) (last addr.Addr, ok bool) {
 	w := n.wordSize()
 	b := make([]byte, 2*w)
 	for i := range 16 {
 		if n.read(b, at) < len(b) {
-			return false
+			return 0, false
 		}
 		before, size := n.order.Uint(b[:w]), n.order.Uint(b[w:])
 		if i == 0 && (before != 0 || size&1 == 0) || size&6 != 0 {
-			return false
+			return 0, false
 		}
 		size &^= 7
-		if size < uint64(4*w) || size%uint64(2*w) != 0 || size-1 > uint64(last-at) {
-			return false
-		}
-		if size-1 == uint64(last-at) {
-			return true // the top
+		if size < uint64(4*w) || size%uint64(2*w) != 0 || size-1 > uint64(lasts[len(lasts)-1]-at) {
+			return 0, false
 		}
 		at += addr.Addr(size)
+		for _, last = range lasts {
+			if last >= at-1 {
+				break
+			}
+		}
+		if last == at-1 {
+			return last, true // behind the top
+		}
 	}
-	return true
+	return last, true
 }
 
 // telling is how an address behind a candidate is told.
@@ -311,15 +345,14 @@ const (
 	exactly         // it is held itself
 )
 
-// toldEnds is how the modules' data tell the addresses behind the candidates:
-// what of a file may be written, and .bss. No more than 16 MiB are read.
-func (n *namer) toldEnds(candidates []candidate) map[addr.Addr]telling {
+// toldEnds is how the modules' data tell the addresses behind the mappings of the
+// places: what of a file may be written, and .bss. No more than 16 MiB are read.
+func (n *namer) toldEnds(places []place) map[addr.Addr]telling {
 	told := make(map[addr.Addr]telling)
-	if len(candidates) == 0 {
-		return told
-	}
-	for _, c := range candidates {
-		told[c.Last+1] = not
+	for _, x := range places {
+		for _, last := range x.lasts {
+			told[last+1] = not
+		}
 	}
 	budget := 16 << 20
 	data := false // the segment before is a file's and may be written
@@ -327,7 +360,7 @@ func (n *namer) toldEnds(candidates []candidate) map[addr.Addr]telling {
 		r := n.rangeOf(s)
 		bss := data && n.rangeOf(n.sorted[i-1]).Last+1 == r.First
 		data = !n.anonymous(r)
-		if budget > 0 && s.perm()&engine.Write != 0 && (data || bss) {
+		if len(told) > 0 && budget > 0 && s.perm()&engine.Write != 0 && (data || bss) {
 			budget -= n.lookUp(s, budget, told)
 		}
 		data = data && s.perm()&engine.Write != 0
@@ -338,12 +371,23 @@ func (n *namer) toldEnds(candidates []candidate) map[addr.Addr]telling {
 // lookUp sets in told what words of a segment tell, and returns how many bytes it
 // has read, at most about budget.
 func (n *namer) lookUp(s *segment, budget int, told map[addr.Addr]telling) (read int) {
-	w := n.wordSize()
+	w, page := n.wordSize(), n.page()
+	ends := slices.Sorted(maps.Keys(told))
+	lo, hi := ends[0]-addr.Addr(page), ends[len(ends)-1]
 	b := make([]byte, 1<<16)
 	for read < budget {
 		got := n.read(b, addr.Addr(s.vaddr+uint64(read)))
 		for words := b[:got]; len(words) >= w; words = words[w:] {
-			n.tell(addr.Addr(n.order.Uint(words[:w])), told)
+			word := addr.Addr(n.order.Uint(words[:w]))
+			if word <= lo || word > hi {
+				continue
+			}
+			end, _ := word.AlignUp(page)
+			if was, ok := told[end]; ok && end == word {
+				told[end] = exactly
+			} else if ok && was == not {
+				told[end] = byPage
+			}
 		}
 		read += got
 		if got < len(b) {
@@ -353,65 +397,20 @@ func (n *namer) lookUp(s *segment, budget int, told map[addr.Addr]telling) (read
 	return read
 }
 
-// tell sets in told what a word tells.
-func (n *namer) tell(word addr.Addr, told map[addr.Addr]telling) {
-	end, ok := word.AlignUp(n.page())
-	if !ok || end == 0 {
-		return
-	}
-	if was, ok := told[end]; ok && end == word {
-		told[end] = exactly
-	} else if ok && was == not {
-		told[end] = byPage
-	}
-}
-
-// onlyPlace is the one candidate of a place where Linux puts nothing else, if
-// none of its bytes are saved. What begins where the program's file ends is .bss
-// where the program's headers do not tell.
-func (n *namer) onlyPlace(p mainProgram, candidates []candidate) (only candidate, ok bool) {
+// onlyPlace is the one place where Linux puts nothing else, if none of its bytes
+// are saved that could tell.
+func (n *namer) onlyPlace(p mainProgram, places []place) (only addr.Range, ok bool) {
 	if p.moving || !n.wide {
 		return only, false
 	}
-	for _, c := range candidates {
-		if !p.bss && c.First == p.end {
+	for _, x := range places {
+		if !p.bss && x.First == p.end {
 			continue
 		}
-		s := n.sorted[c.segment]
-		if held, _ := s.stored(s.memsz, n.size); ok || held > 0 || uint64(c.First) != s.vaddr {
-			return only, false
+		if ok || x.saved || x.First == p.end && n.at(p.end-1) == n.at(p.end) {
+			return addr.Range{}, false
 		}
-		only, ok = c, true
+		only, ok = x.Range, true
 	}
 	return only, ok
-}
-
-// wholeHeap is the heap with what belongs to it: the page that musl makes
-// unreadable at its start, and the mappings that it has been cut into, as by
-// mlock, up to an end that is told.
-func (n *namer) wholeHeap(p mainProgram, c candidate) addr.Range {
-	heap := c.Range
-	if i := c.segment - 1; i >= 0 {
-		r := n.rangeOf(n.sorted[i])
-		_, named := n.segments[n.sorted[i].index]
-		guard := r.Last+1 == heap.First && n.sorted[i].perm()&engine.Write == 0 && !named && n.anonymous(r)
-		if guard && (p.moving || r.First >= p.end) {
-			heap.First = r.First
-		}
-	}
-	var more []candidate
-	end := heap.Last
-	for i := c.segment + 1; i < len(n.sorted) && len(more) < 64; i++ {
-		r := n.rangeOf(n.sorted[i])
-		if _, named := n.segments[n.sorted[i].index]; named || r.First != end+1 || r.Last == addr.Max || !n.anonymous(r) {
-			break
-		}
-		more, end = append(more, candidate{i, r}), r.Last
-	}
-	for end, told := range n.toldEnds(more) {
-		if told == exactly {
-			heap.Last = max(heap.Last, end-1)
-		}
-	}
-	return heap
 }

@@ -57,13 +57,12 @@ var registersOf = map[abi]registers{
 	{258, true}:  {8, 0, 3}, // LoongArch: user_pt_regs, regs[3]
 }
 
-// mipsN32 is EF_MIPS_ABI2 of e_flags: 32-bit addresses, 64-bit registers.
-const mipsN32 = 0x20
-
-// registers says where the stack pointer is in this core; false: not known.
-func (c *elf) registers() (registers, bool) {
-	if c.machine == 8 && !c.wide && c.flags&mipsN32 != 0 {
-		return registers{8, 0, 29}, true
+// registers says where the stack pointer is in an NT_PRSTATUS of size bytes;
+// false: not known. MIPS n32 has 32-bit addresses and 64-bit registers, which the
+// size alone tells.
+func (c *elf) registers(size int) (registers, bool) {
+	if c.machine == 8 && !c.wide && size >= 72+45*8 {
+		return registersOf[abi{8, true}], true
 	}
 	r, ok := registersOf[abi{c.machine, c.wide}]
 	return r, ok
@@ -86,7 +85,7 @@ func (c *elf) takeThread(typ uint64, r io.Reader, size, at uint64) (uint64, erro
 
 // takeStatus reads NT_PRSTATUS: pr_pid, and the stack pointer of pr_reg.
 func (c *elf) takeStatus(desc []byte) {
-	r, ok := c.registers()
+	r, ok := c.registers(len(desc))
 	sp := c.pick(72, 112) + r.skip + r.size*r.sp
 	if !ok || len(desc) < sp+r.size {
 		return

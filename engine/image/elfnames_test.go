@@ -1,0 +1,430 @@
+package image
+
+import (
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"vscan/engine"
+	"vscan/engine/addr"
+)
+
+// testThread is NT_PRSTATUS of x86-64 or i386.
+func testThread(wide bool, order addr.ByteOrder, id, sp uint64) string {
+	desc := make([]byte, 144)
+	at, size, pid := 72+15*4, 4, 24
+	if wide {
+		desc, at, size, pid = make([]byte, 336), 112+19*8, 8, 32
+	}
+	order.PutUint(desc[pid:pid+4], id)
+	order.PutUint(desc[at:at+size], sp)
+	return testNote(order, 4, "CORE", ntStatus, string(desc))
+}
+
+// testInfo is NT_PRPSINFO.
+func testInfo(wide bool, order addr.ByteOrder, pid uint64, args string) string {
+	desc := make([]byte, 124)
+	at := 12
+	if wide {
+		desc, at = make([]byte, 136), 24
+	}
+	order.PutUint(desc[at:at+4], pid)
+	copy(desc[len(desc)-80:], args)
+	return testNote(order, 4, "CORE", ntInfo, string(desc))
+}
+
+// testAuxv is NT_AUXV.
+func testAuxv(wide bool, order addr.ByteOrder, pairs ...uint64) string {
+	return testNote(order, 4, "CORE", ntAuxv, words(order, wordOf(wide), append(pairs, 0, 0)...))
+}
+
+// testFiles is NT_FILE of ranges, each a first address and the one behind its
+// last, and their paths.
+func testFiles(wide bool, order addr.ByteOrder, ranges []uint64, paths ...string) string {
+	table := []uint64{uint64(len(paths)), 0x1000}
+	for i := range paths {
+		table = append(table, ranges[2*i], ranges[2*i+1], 0)
+	}
+	return testNote(order, 4, "CORE", ntFile, words(order, wordOf(wide), table...)+strings.Join(paths, "\x00")+"\x00")
+}
+
+func wordOf(wide bool) int {
+	if wide {
+		return 8
+	}
+	return 4
+}
+
+// namesAt is what the mappings are called, by their first addresses.
+func namesAt(img *Image) map[uint64]string {
+	names := map[uint64]string{}
+	for _, m := range img.Mappings {
+		names[uint64(m.First)] = m.Name
+	}
+	return names
+}
+
+// What NT_FILE has and no segment: before, between and behind segments, under
+// two, in whole and not at all.
+func TestELFUnsavedFiles(t *testing.T) {
+	notes := testFiles(true, addr.Little, []uint64{
+		0x1000, 0x9000,
+		0x10000, 0x11000,
+		0x11000, 0x12000,
+		0x20000, 0x22000,
+		0x30000, 0x31000,
+	}, "/a", "/b", "/b", "/c", "/d")
+	img := openTestELF(t, buildELF(true, addr.Little, []testSeg{
+		{typ: 4, data: notes},
+		{typ: 1, flags: 6, vaddr: 0x6000, memsz: 0x1000},
+		{typ: 1, flags: 4, vaddr: 0x2000, data: "abcd", memsz: 0x2000},
+		{typ: 1, flags: 4, vaddr: 0x3000, memsz: 0x2000},
+		{typ: 1, flags: 4, vaddr: 0x1f000, memsz: 0x2000},
+		{typ: 1, flags: 4, vaddr: 0x30000, memsz: 0x1000},
+	}, nil), Options{})
+	at := uint64(64 + 6*56 + len(notes))
+	checkMappings(t, img, fmt.Sprintf(`
+	0x1000..0x1fff absent /a
+	0x5000..0x5fff absent /a
+	0x7000..0x8fff absent /a
+	0x10000..0x10fff absent /b
+	0x11000..0x11fff absent /b
+	0x21000..0x21fff absent /c
+	0x6000..0x6fff absent rw- /a
+	0x2000..0x2003 present +%#x r-- /a
+	0x2004..0x3fff absent r-- /a
+	0x3000..0x4fff absent r-- /a
+	0x1f000..0x1ffff absent r-- load[4]
+	0x20000..0x20fff absent r-- /c
+	0x30000..0x30fff absent r-- /d
+	`, at))
+	if img.Missing != 0 {
+		t.Errorf("%d bytes missing", img.Missing)
+	}
+	places := map[uint64]uint64{}
+	for _, m := range img.Mappings {
+		places[uint64(m.First)] = m.NameOffset
+	}
+	for first, want := range map[uint64]uint64{0x1000: 0, 0x5000: 0x4000, 0x7000: 0x6000, 0x21000: 0x1000, 0x2000: 0, 0x2004: 4} {
+		if places[first] != want {
+			t.Errorf("%#x is at %#x of its name, want %#x", first, places[first], want)
+		}
+	}
+}
+
+// Any files over any segments, against a byte map.
+func TestELFUnsavedRandom(t *testing.T) {
+	seed := rand.Uint64()
+	rnd := rand.New(rand.NewPCG(seed, 0))
+	for range 300 {
+		var ranges []uint64
+		var paths []string
+		segs := []testSeg{{}}
+		var mapped, saved [64]bool
+		for range rnd.IntN(6) {
+			first := rnd.Uint64N(60)
+			end := first + 1 + rnd.Uint64N(64-first)
+			ranges, paths = append(ranges, first, end), append(paths, fmt.Sprint("/", len(paths)))
+			for a := first; a < end; a++ {
+				mapped[a] = true
+			}
+		}
+		for range rnd.IntN(6) {
+			first := rnd.Uint64N(60)
+			n := 1 + rnd.Uint64N(64-first)
+			segs = append(segs, testSeg{typ: 1, flags: 4, vaddr: first, memsz: n})
+			for a := first; a < first+n; a++ {
+				saved[a] = true
+			}
+		}
+		if len(segs) == 1 {
+			continue
+		}
+		segs[0] = testSeg{typ: 4, data: testFiles(true, addr.Little, ranges, paths...)}
+		img := openTestELF(t, buildELF(true, addr.Little, segs, nil), Options{})
+		var absent [64]int
+		for _, m := range img.Mappings {
+			if m.Perm == 0 {
+				for a := m.First; a <= m.Last; a++ {
+					absent[a]++
+				}
+			}
+		}
+		for a := range absent {
+			if want := mapped[a] && !saved[a]; absent[a] > 1 || (absent[a] == 1) != want {
+				t.Fatalf("seed %d: %d of %v over %v: absent %d times, want %v", seed, a, ranges, segs[1:], absent[a], want)
+			}
+		}
+	}
+}
+
+// A hundred thousand files over as many segments that lie across them.
+func TestELFUnsavedBounded(t *testing.T) {
+	const count = 100000
+	var ranges []uint64
+	segs := make([]testSeg, 1, count+1)
+	for i := range uint64(count) {
+		ranges = append(ranges, 0x10000+0x20*i, 0x10000+0x20*i+0x18)
+		segs = append(segs, testSeg{typ: 1, flags: 6, vaddr: 0x10008 + 0x20*i, memsz: 8})
+	}
+	segs = append(segs, testSeg{typ: 1, flags: 6, vaddr: 0, memsz: 1 << 40}) // hides nothing of the names, but all is in it
+	segs[0] = testSeg{typ: 4, data: testFiles(true, addr.Little, ranges, slices.Repeat([]string{"/x"}, count)...)}
+	b := buildELF(true, addr.Little, segs[:count+1], func(h []byte) { h[56], h[57] = 0xff, 0xff })
+	// The number of headers is in the section header at the end.
+	b = append(b, make([]byte, 64)...)
+	addr.Little.PutUint(b[len(b)-20:][:4], count+1)
+	addr.Little.PutUint(b[40:48], uint64(len(b)-64))
+	img := openTestELF(t, b, Options{})
+	if want := 3 * count; len(img.Mappings) != want {
+		t.Errorf("%d mappings, want %d", len(img.Mappings), want)
+	}
+}
+
+// Stacks by the threads' stack pointers.
+func TestELFStacks(t *testing.T) {
+	forms(t, func(t *testing.T, wide bool, order addr.ByteOrder, _ uint64) {
+		if order == addr.Big {
+			t.Skip("registers of x86 are little-endian")
+		}
+		seg := func(first uint64) testSeg { return testSeg{typ: 1, flags: 6, vaddr: first, memsz: 0x1000} }
+		notes := testThread(wide, order, 12, 0x10ff0) + // crashed
+			testThread(wide, order, 10, 0x20ff0) +
+			testThread(wide, order, 14, 0x30ff0) + testThread(wide, order, 13, 0x30800) + // one mapping of two stacks
+			testThread(wide, order, 15, 0x40ff0) + // on a file
+			testThread(wide, order, 16, 0x50ff0) + // in a guard page
+			testThread(wide, order, 17, 0x90ff0) + // nowhere
+			testThread(wide, order, 18, 0x60ff0) +
+			testFiles(wide, order, []uint64{0x40000, 0x41000}, "/file")
+		open := func(more string) map[uint64]string {
+			guard := seg(0x50000)
+			guard.flags = 0
+			return namesAt(openTestELF(t, buildELF(wide, order, []testSeg{
+				{typ: 4, data: more + notes}, seg(0x10000), seg(0x20000), seg(0x30000), seg(0x40000), guard, seg(0x60000),
+			}, nil), Options{}))
+		}
+		want := map[uint64]string{
+			0x10000: "[stack:12]", 0x20000: "[stack]", 0x30000: "[stack:13]", 0x40000: "/file", 0x50000: "load[5]", 0x60000: "[stack:18]",
+		}
+		check := func(what string, got map[uint64]string) {
+			t.Helper()
+			for first, name := range want {
+				if got[first] != name {
+					t.Errorf("%s: %#x is %s, want %s", what, first, got[first], name)
+				}
+			}
+		}
+		check("the process is told", open(testInfo(wide, order, 10, "prog")))
+		want[0x20000] = "[stack:10]"
+		check("nothing is told", open(""))
+		want[0x60000] = "[stack]"
+		check("the vector tells", open(testInfo(wide, order, 10, "prog")+testAuxv(wide, order, atRandom, 0x60010)))
+	})
+}
+
+// One thread is the first.
+func TestELFOneThread(t *testing.T) {
+	img := openTestELF(t, buildELF(true, addr.Little, []testSeg{
+		{typ: 4, data: testThread(true, addr.Little, 7, 0x1ff0) + testFiles(true, addr.Little, nil)},
+		{typ: 1, flags: 6, vaddr: 0x1000, memsz: 0x1000},
+	}, nil), Options{})
+	checkMappings(t, img, "0x1000..0x1fff absent rw- [stack]\n")
+}
+
+// The data of the vDSO lie right below it and may only be read.
+func TestELFVvar(t *testing.T) {
+	for name, c := range map[string]struct {
+		first, size uint64
+		flags       uint32
+		below       uint64 // of a second one
+		want        string
+	}{
+		"one":       {0xc000, 0x4000, 4, 0, "[vvar]"},
+		"two":       {0xc000, 0x4000, 4, 0xa000, "[vvar_vclock]"},
+		"no access": {0xc000, 0x4000, 0, 0, "load[1]"},
+		"writable":  {0xc000, 0x4000, 6, 0, "load[1]"},
+		"apart":     {0xb000, 0x4000, 4, 0, "load[1]"},
+		"code":      {0xc000, 0x4000, 5, 0, "load[1]"},
+	} {
+		segs := []testSeg{
+			{typ: 4, data: testAuxv(true, addr.Little, atSysinfo, 0x10000)},
+			{typ: 1, flags: c.flags, vaddr: c.first, memsz: c.size},
+			{typ: 1, flags: 5, vaddr: 0x10000, memsz: 0x1000},
+		}
+		if c.below != 0 {
+			segs = append(segs, testSeg{typ: 1, flags: 4, vaddr: c.below, memsz: c.first - c.below})
+		}
+		names := namesAt(openTestELF(t, buildELF(true, addr.Little, segs, nil), Options{}))
+		if names[c.first] != c.want || names[0x10000] != "[vdso]" || c.below != 0 && names[c.below] != "[vvar]" {
+			t.Errorf("%s: %v", name, names)
+		}
+	}
+}
+
+// The stack pointers of every real core lie in stacks: that of the first thread
+// in what the auxiliary vector says is its stack.
+func TestSampleThreads(t *testing.T) {
+	root := sample(t, ".")
+	first, others := map[abi]int{}, map[abi]int{}
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		if info, err := d.Info(); err != nil || info.Size() > 12<<20 {
+			return err
+		}
+		b, err := unpack(path)
+		if err != nil || !isELFCore(b[:min(len(b), 64)]) {
+			return nil
+		}
+		c := elf{input: memInput(b), img: new(Image)}
+		if c.elfHeader, err = parseELFHeader(b); err != nil || c.readSegments() != nil || c.readNotes() != nil || c.isMachine() {
+			return nil
+		}
+		n := c.newNamer()
+		if len(c.threads) == 0 || n.at(addr.Addr(c.auxv[atRandom])) < 0 {
+			return nil
+		}
+		for _, th := range c.threads {
+			i := n.at(th.sp)
+			if i < 0 {
+				t.Errorf("%s: the stack pointer of %d, %v, is nowhere", path, th.id, th.sp)
+				continue
+			}
+			name := n.segments[n.sorted[i].index]
+			shared := func(o thread) bool { return o.id < th.id && n.at(o.sp) == i && name == fmt.Sprintf("[stack:%d]", o.id) }
+			switch {
+			case th.id == c.pid && name == "[stack]":
+				first[abi{c.machine, c.wide}]++
+			case th.id != c.pid && name == fmt.Sprintf("[stack:%d]", th.id):
+				others[abi{c.machine, c.wide}]++
+			case !slices.ContainsFunc(c.threads, shared):
+				t.Errorf("%s: thread %d of %d runs on %v, %s", path, th.id, c.pid, n.rangeOf(n.sorted[i]), name)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("first threads %v, others %v", first, others)
+	for a := range registersOf {
+		if first[a] == 0 {
+			t.Logf("no core of machine %d, wide %v", a.machine, a.wide)
+		}
+	}
+	if len(first) < 10 || len(others) < 7 {
+		t.Errorf("first threads %v, others %v", first, others)
+	}
+}
+
+// Notes cut at every byte, with the counts that they had.
+func TestELFCutNotes(t *testing.T) {
+	forms(t, func(t *testing.T, wide bool, order addr.ByteOrder, base uint64) {
+		for _, note := range []string{
+			testThread(wide, order, 5, base),
+			testInfo(wide, order, 5, "prog"),
+			testAuxv(wide, order, atPhdr, base+64, atPhent, 56, atPhnum, 3, atExecFn, base+1, atSysinfo, base),
+			testFiles(wide, order, []uint64{base, base + 4, base + 0x1000, base + 0x2000}, "/a", "/b"),
+		} {
+			desc := 12 + 8 // header and name
+			for n := range len(note) - desc {
+				cut := []byte(note[:desc+n])
+				order.PutUint(cut[4:8], uint64(n))
+				b := buildELF(wide, order, []testSeg{{typ: 4, data: string(cut)}, {typ: 1, flags: 6, vaddr: base, data: "abcdefgh", memsz: 16}}, nil)
+				openTestELF(t, b, Options{})
+			}
+		}
+	})
+}
+
+// A core without NT_FILE: the program's headers in memory tell where its file
+// is, and AT_EXECFN what it is called.
+func TestELFProgramName(t *testing.T) {
+	forms(t, func(t *testing.T, wide bool, order addr.ByteOrder, _ uint64) {
+		const at, stack = 0x400000, 0x700000
+		open := func(prog, args, notes string) *Image {
+			entry := uint64(32)
+			if wide {
+				entry = 56
+			}
+			auxv := testAuxv(wide, order, atPhdr, at+uint64(len(prog))-3*entry, atPhent, entry, atPhnum, 3, atExecFn, stack+5)
+			return openTestELF(t, buildELF(wide, order, []testSeg{
+				{typ: 4, data: notes + testInfo(wide, order, 1, args) + auxv},
+				{typ: 1, flags: 5, vaddr: at, data: prog, memsz: 0x1000},
+				{typ: 1, flags: 6, vaddr: at + 0x2000, data: "data", memsz: 0x4000},
+				{typ: 1, flags: 6, vaddr: stack, data: "stack/bin/prog\x00", memsz: 0x1000},
+			}, nil), Options{})
+		}
+		prog := func(table bool) string { return testProgram(wide, order, at, table) }
+		for name, c := range map[string]struct {
+			prog, args, notes string
+			want              string // where the program's file would be
+		}{
+			"by PT_PHDR":     {prog(true), "prog", "", "/bin/prog"},
+			"by its header":  {prog(false), "prog -x", "", "/bin/prog"},
+			"a script":       {prog(true), "/bin/sh /bin/prog -x", "", ""},
+			"perhaps one":    {prog(true), strings.Repeat("x", 70) + " /bin/pro", "", ""},
+			"not its own":    {prog(true), "prog /bin/program2", "", ""},
+			"files are told": {prog(true), "prog", testFiles(wide, order, []uint64{at, at + 0x1000}, "/real"), "/real"},
+			"no header":      {strings.Replace(prog(false), "\x7fELF", "xxxx", 1), "prog", "", ""},
+		} {
+			names := namesAt(open(c.prog, c.args, c.notes))
+			data := c.want
+			if name == "files are told" || data == "" {
+				data = "load[2]"
+			}
+			if c.want == "" {
+				c.want = "load[1]"
+			}
+			if names[at] != c.want || names[at+0x2000] != data || names[at+0x1000] != "" || names[stack] != "[stack]" {
+				t.Errorf("%s: %v", name, names)
+			}
+		}
+	})
+}
+
+// testProgram is the ELF and program headers of a program that was linked to lie
+// at an address: one page of code, one of data two pages further on, and .bss up
+// to six pages from the start. The table has PT_PHDR or another header first.
+func testProgram(wide bool, order addr.ByteOrder, at uint64, table bool) string {
+	first := testSeg{typ: 7}
+	headers := uint64(52)
+	if wide {
+		headers = 64
+	}
+	if table {
+		first = testSeg{typ: 6, vaddr: at + headers}
+	}
+	b := buildELF(wide, order, []testSeg{
+		first,
+		{typ: 1, flags: 5, vaddr: at, filesz: num(0x800), memsz: 0x800},
+		{typ: 1, flags: 6, vaddr: at + 0x2010, filesz: num(0x10), memsz: 0x3ff0, at: 0x1010},
+	}, nil)
+	// The first load segment begins at file offset 0.
+	if wide {
+		clear(b[64+56+8:][:8])
+	} else {
+		clear(b[52+32+4:][:4])
+	}
+	return string(b)
+}
+
+// Every mapping of a process core says how far into its name it begins.
+func TestELFNameOffsets(t *testing.T) {
+	img := openTestELF(t, buildELF(true, addr.Little, []testSeg{
+		{typ: 4, data: testFiles(true, addr.Little, []uint64{0x2000, 0x3000}, "/a")},
+		{typ: 1, flags: 6, vaddr: 0x1000, data: strings.Repeat("x", 0x1800), memsz: 0x4000},
+	}, nil), Options{})
+	var got []string
+	for i, m := range img.Mappings {
+		got = append(got, fmt.Sprintf("%v %s+%#x %v", m.First, m.Name, m.NameOffset, i > 0 && m.Continues(&img.Mappings[i-1])))
+	}
+	want := "0x1000 load[1]+0x0 false, 0x2000 /a+0x0 false, 0x2800 /a+0x800 true, 0x3000 load[1]+0x2000 false"
+	if strings.Join(got, ", ") != want || img.Mappings[0].State != engine.Present {
+		t.Errorf("%s, want %s", strings.Join(got, ", "), want)
+	}
+}

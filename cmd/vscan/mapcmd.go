@@ -23,7 +23,12 @@ all mappings whole, the lowest layer first, with the number of the layer in
 front.
 
 States: present (the bytes are in the image), absent (mapped, but not saved),
-zero (not stored, known to be zero).`,
+zero (not stored, known to be zero).
+
+Mappings of a process core are called as in /proc/PID/maps, as far as the core
+tells; [stack:N] is the memory that the stack pointer of the thread N points to,
+load[N] the segment N, which has no name. Of what a core lists and does not save
+the permissions are not known: ???.`,
 		Example: `  vscan map core.1234
   vscan map -o jsonl core.1234
   vscan map --layers core.1234 --under /usr/bin/prog@0x400000`,

@@ -196,7 +196,8 @@ func parts(args []string) ([]byte, error) {
 //
 // PERM is rwx with dashes; NAME is a path, - for none, or a quoted string of Go
 // without blanks; PARTs are the bytes that are saved, and N bytes behind them
-// are not. A line "elf BITS ORDER" sets the class and byte order; a line that
+// are not. With PERM ??? there is no segment, and the name alone tells of the
+// range. A line "elf BITS ORDER" sets the class and byte order; a line that
 // starts with # is a comment.
 func makeCore(spec string) ([]byte, error) {
 	wide, big := true, false
@@ -206,7 +207,7 @@ func makeCore(spec string) ([]byte, error) {
 		bytes       []byte
 		name        string
 	}
-	var segments []segment
+	var segments, unsaved []segment
 	for line := range strings.Lines(spec) {
 		f := strings.Fields(line)
 		switch {
@@ -245,6 +246,10 @@ func makeCore(spec string) ([]byte, error) {
 			return nil, err
 		}
 		s.size += uint64(len(s.bytes))
+		if f[1] == "???" {
+			unsaved = append(unsaved, s)
+			continue
+		}
 		segments = append(segments, s)
 	}
 
@@ -265,7 +270,7 @@ func makeCore(spec string) ([]byte, error) {
 	// address, the one behind the last, and the page of the file; then the names.
 	var ranges, names []byte
 	count := uint64(0)
-	for _, s := range segments {
+	for _, s := range slices.Concat(segments, unsaved) {
 		if s.name != "-" {
 			ranges = word(word(word(ranges, s.first), s.first+s.size), 0)
 			names = append(append(names, s.name...), 0)

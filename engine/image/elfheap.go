@@ -354,6 +354,7 @@ func (n *namer) toldEnds(places []place) map[addr.Addr]telling {
 			told[last+1] = not
 		}
 	}
+	b := make([]byte, 1<<16)
 	budget := 16 << 20
 	data := false // the segment before is a file's and may be written
 	for i, s := range n.sorted {
@@ -361,7 +362,7 @@ func (n *namer) toldEnds(places []place) map[addr.Addr]telling {
 		bss := data && n.rangeOf(n.sorted[i-1]).Last+1 == r.First
 		data = !n.anonymous(r)
 		if len(told) > 0 && budget > 0 && s.perm()&engine.Write != 0 && (data || bss) {
-			budget -= n.lookUp(s, budget, told)
+			budget -= n.lookUp(s, b, budget, told)
 		}
 		data = data && s.perm()&engine.Write != 0
 	}
@@ -369,12 +370,11 @@ func (n *namer) toldEnds(places []place) map[addr.Addr]telling {
 }
 
 // lookUp sets in told what words of a segment tell, and returns how many bytes it
-// has read, at most about budget.
-func (n *namer) lookUp(s *segment, budget int, told map[addr.Addr]telling) (read int) {
+// has read into b, piece by piece, at most about budget.
+func (n *namer) lookUp(s *segment, b []byte, budget int, told map[addr.Addr]telling) (read int) {
 	w, page := n.wordSize(), n.page()
 	ends := slices.Sorted(maps.Keys(told))
 	lo, hi := ends[0]-addr.Addr(page), ends[len(ends)-1]
-	b := make([]byte, 1<<16)
 	for read < budget {
 		got := n.read(b, addr.Addr(s.vaddr+uint64(read)))
 		for words := b[:got]; len(words) >= w; words = words[w:] {

@@ -166,6 +166,17 @@ func checkError(t *testing.T, err error, want string) {
 	}
 }
 
+// called is the ranges that have a name, those that touch joined.
+func called(ms []engine.Mapping, name string) []addr.Range {
+	var out []addr.Range
+	for _, m := range ms {
+		if m.Name == name {
+			out = append(out, m.Range)
+		}
+	}
+	return addr.Merge(out)
+}
+
 // checkImage holds for every image, however hostile its file.
 func checkImage(t *testing.T, img *Image, size uint64) {
 	t.Helper()

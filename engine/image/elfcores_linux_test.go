@@ -47,8 +47,8 @@ func compile(t *testing.T, source, compiler string, flags ...string) string {
 	return prog
 }
 
-// process is a program that runs and is stopped, and its mappings.
-type process struct {
+// stoppedProcess is a program that runs and is stopped, and its mappings.
+type stoppedProcess struct {
 	*exec.Cmd
 	dir  string // its working directory, empty
 	maps []vma
@@ -59,9 +59,9 @@ type process struct {
 
 // run starts a program, whose cores go to its working directory, waits for its
 // "ready" and stops it.
-func run(t *testing.T, command ...string) *process {
+func run(t *testing.T, command ...string) *stoppedProcess {
 	t.Helper()
-	p := &process{dir: t.TempDir()}
+	p := &stoppedProcess{dir: t.TempDir()}
 	p.Cmd = exec.Command("sh", append([]string{"-c", `ulimit -c unlimited; exec "$@"`, "sh"}, command...)...)
 	p.Dir = p.dir
 	out, err := p.StdoutPipe()
@@ -88,13 +88,13 @@ func run(t *testing.T, command ...string) *process {
 	if text, err = os.ReadFile(fmt.Sprintf("/proc/%d/smaps", p.Process.Pid)); err != nil {
 		t.Skip(err)
 	}
-	p.untouched = untouched(text)
+	p.untouched = untouchedIn(text)
 	return p
 }
 
-// untouched reads smaps: the mappings without a page in memory, by their first
+// untouchedIn reads smaps: the mappings without a page in memory, by their first
 // addresses.
-func untouched(smaps []byte) map[addr.Addr]bool {
+func untouchedIn(smaps []byte) map[addr.Addr]bool {
 	out := map[addr.Addr]bool{}
 	first := uint64(0)
 	for line := range strings.Lines(string(smaps)) {
@@ -109,7 +109,7 @@ func untouched(smaps []byte) map[addr.Addr]bool {
 }
 
 // gcore has gdb write the core of a process.
-func (p *process) gcore(t *testing.T) *Image {
+func (p *stoppedProcess) gcore(t *testing.T) *Image {
 	t.Helper()
 	core := filepath.Join(t.TempDir(), "gcore")
 	cmd := exec.Command(needs(t, "gdb"), "-nx", "-batch", "-p", fmt.Sprint(p.Process.Pid), "-ex", "gcore "+core)
@@ -120,7 +120,7 @@ func (p *process) gcore(t *testing.T) *Image {
 }
 
 // kernelCore has the kernel write the core of a process, which dies of it.
-func (p *process) kernelCore(t *testing.T) *Image {
+func (p *stoppedProcess) kernelCore(t *testing.T) *Image {
 	t.Helper()
 	if pattern, err := os.ReadFile("/proc/sys/kernel/core_pattern"); err != nil || strings.ContainsAny(string(pattern), "|/") {
 		t.Skipf("the kernel writes cores elsewhere: core_pattern %q, %v", pattern, err)
@@ -163,7 +163,7 @@ func within(img *Image, ranges []addr.Range) (out []addr.Range) {
 
 // checkNames compares the mappings that have a name in maps with those of the
 // core, range by range, and checks that nothing else has one of these names.
-func (p *process) checkNames(t *testing.T, img *Image, names ...string) {
+func (p *stoppedProcess) checkNames(t *testing.T, img *Image, names ...string) {
 	t.Helper()
 	for _, name := range names {
 		var want []addr.Range
@@ -186,7 +186,7 @@ func (p *process) checkNames(t *testing.T, img *Image, names ...string) {
 
 // checkMapped checks that the core has all that is mapped, but for what writers
 // of cores leave out by their nature, and files by their names.
-func (p *process) checkMapped(t *testing.T, img *Image, optional func(vma) bool) {
+func (p *stoppedProcess) checkMapped(t *testing.T, img *Image, optional func(vma) bool) {
 	t.Helper()
 	for _, v := range p.maps {
 		have := within(img, []addr.Range{v.Range})
@@ -210,7 +210,7 @@ func (p *process) checkMapped(t *testing.T, img *Image, optional func(vma) bool)
 }
 
 // ofGDB reports whether gdb leaves a mapping out.
-func (p *process) ofGDB(v vma) bool {
+func (p *stoppedProcess) ofGDB(v vma) bool {
 	return strings.HasPrefix(v.name, "[v") || v.perm&engine.Read == 0 || p.untouched[v.First]
 }
 

@@ -12,11 +12,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -53,6 +55,11 @@ type planter struct {
 	At   map[string]uint64 // of each string that is there
 	Gone []string          // that are not, since their pages are no more
 	Skip string            // why the kind cannot be made here
+}
+
+func readString(path string) string {
+	b, _ := os.ReadFile(path)
+	return string(b)
 }
 
 const (
@@ -198,6 +205,44 @@ var processKinds = map[string]func(*planter){
 		b = open("memfd", m, 2048, unix.MAP_SHARED)
 		p.put(b, 1000, 7, "memfd-written")
 	},
+	"hugetlb": func(p *planter) {
+		for _, flags := range []int{anonymous, unix.MAP_SHARED | unix.MAP_ANON} {
+			b := p.mapped(1024, readWrite, flags|unix.MAP_HUGETLB)
+			if p.Skip == "" {
+				p.put(b, 700, 3, fmt.Sprintf("hugetlb-%x", flags))
+			}
+		}
+	},
+	// Memory that the kernel itself cannot reach.
+	"secret": func(p *planter) {
+		fd, _, errno := unix.Syscall(447, 0, 0, 0) // memfd_secret
+		if errno != 0 {
+			p.Skip = "memfd_secret: " + errno.Error()
+			return
+		}
+		unix.Ftruncate(int(fd), 1<<20)
+		b, err := unix.Mmap(int(fd), 0, 1<<20, readWrite, unix.MAP_SHARED)
+		if err != nil {
+			p.Skip = "memfd_secret: " + err.Error()
+			return
+		}
+		p.put(b, 9, 3, "secret")
+		p.put(p.mapped(4, readWrite, anonymous), 2, 0, "beside")
+	},
+	// The first thread has ended, the others go on.
+	"leaderless": func(p *planter) {
+		p.put(p.mapped(4, readWrite, anonymous), 2, 0, "left-behind")
+		runtime.LockOSThread()
+		go func() {
+			for !strings.Contains(readString("/proc/self/stat"), ") Z ") {
+				time.Sleep(time.Millisecond)
+			}
+			json.NewEncoder(os.Stdout).Encode(p)
+			io.Copy(io.Discard, os.Stdin)
+			os.Exit(0)
+		}()
+		unix.Syscall(unix.SYS_EXIT, 0, 0, 0) // no RawSyscall: the scheduler has to know that the thread is away
+	},
 	"many": func(p *planter) {
 		b := p.mapped(65000, readWrite, anonymous)
 		for page := 0; page < 65000; page += 2 {
@@ -257,6 +302,7 @@ func startKind(t *testing.T, kind string) (pid int, p *planter) {
 		cmd.Process.Kill()
 		cmd.Wait()
 	})
+	defer time.AfterFunc(time.Minute, func() { cmd.Process.Kill() }).Stop()
 	p = &planter{}
 	line, err := bufio.NewReader(out).ReadBytes('\n')
 	if err != nil || json.Unmarshal(line, p) != nil {
@@ -274,11 +320,13 @@ func stop(t *testing.T, pid int) {
 	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
-	for !strings.HasPrefix(statusOf(t, pid, "State"), "T") {
-		if t.Context().Err() != nil {
-			t.Fatal("it does not stop")
+	for range 60_000 {
+		if strings.HasPrefix(statusOf(t, pid, "State"), "T") {
+			return
 		}
+		time.Sleep(time.Millisecond)
 	}
+	t.Fatal("it does not stop")
 }
 
 // statusOf is a line of /proc/PID/status.
@@ -368,10 +416,10 @@ func checkProcessImage(t *testing.T, img *Image) {
 // Each kind: what was planted is found where it is, nothing else is, the account
 // has nothing unreadable, and the process has no more memory than before.
 func TestProcessKinds(t *testing.T) {
-	absent := map[string][]string{"none": {"no-permission"}}
+	absent := map[string][]string{"none": {"no-permission"}, "secret": {"secret"}}
 	for _, kind := range slices.Sorted(maps.Keys(processKinds)) {
-		if kind == "swapped" || kind == "restless" {
-			continue
+		if kind == "swapped" || kind == "restless" || kind == "leaderless" {
+			continue // they have tests of their own
 		}
 		for name, tricks := range map[string]processTricks{"": {}, ", page by page": {noScan: true}} {
 			t.Run(kind+name, func(t *testing.T) {
@@ -522,10 +570,8 @@ func TestRestlessProcess(t *testing.T) {
 		if !killed {
 			syscall.Kill(pid, syscall.SIGKILL)
 			killed = true
-			for !errors.Is(gone(pid), os.ErrNotExist) {
-				if t.Context().Err() != nil {
-					break
-				}
+			for i := 0; i < 60_000 && !errors.Is(gone(pid), os.ErrNotExist); i++ {
+				time.Sleep(time.Millisecond)
 			}
 		}
 		return true
@@ -536,6 +582,15 @@ func TestRestlessProcess(t *testing.T) {
 	_, err = OpenProcess(pid, Options{})
 	if err == nil || !strings.Contains(err.Error(), "zombie") && !strings.Contains(err.Error(), "no such process") && !strings.Contains(err.Error(), "ending") {
 		t.Errorf("of a process that was killed: %v", err)
+	}
+}
+
+// A process goes on when its first thread has ended.
+func TestLeaderlessProcess(t *testing.T) {
+	pid, p := startKind(t, "leaderless")
+	found, stats, img := planted(t, pid, Options{}, processTricks{})
+	if !maps.Equal(found, p.At) || !stats.Complete() {
+		t.Errorf("found %#x, want %#x; %+v; %s", found, p.At, stats, img.Detail)
 	}
 }
 

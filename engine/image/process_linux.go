@@ -61,7 +61,8 @@ func openProcess(pid int, o Options, tricks processTricks) (*Image, error) {
 		return nil, processError(path, name, err)
 	}
 	if len(vmas) == 0 {
-		return nil, fmt.Errorf("%s (%s) has no memory of its own: %s", path, name, whyNoMemory(dir))
+		stat, _ := os.ReadFile(dir + "/stat")
+		return nil, fmt.Errorf("%s (%s) has no memory of its own: %s", path, name, whyNoMemory(string(stat)))
 	}
 	mem, err := os.Open(dir + "/mem")
 	if err != nil {
@@ -119,15 +120,15 @@ func readAreasOf(dir string) ([]vma, error) {
 	return vmas, nil
 }
 
-// whyNoMemory says why a process has no mappings.
-func whyNoMemory(dir string) string {
+// whyNoMemory says why a process without mappings has none, by its
+// /proc/PID/stat:
+//
+//	pid (name) state ppid pgrp session tty tpgid flags …
+//
+// The name can have anything in it. Source: proc(5).
+func whyNoMemory(stat string) string {
 	const kernelThread = 0x00200000 // PF_KTHREAD of linux include/linux/sched.h
-	b, err := os.ReadFile(dir + "/stat")
-	if err != nil {
-		return "it has just ended"
-	}
-	// pid (name) state ppid pgrp session tty tpgid flags …; the name can have anything in it.
-	fields := strings.Fields(string(b[strings.LastIndexByte(string(b), ')')+1:]))
+	fields := strings.Fields(stat[strings.LastIndexByte(stat, ')')+1:])
 	if len(fields) < 7 {
 		return "it has just ended"
 	}

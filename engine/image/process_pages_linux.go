@@ -149,6 +149,8 @@ func (p *process) closed(v *vma) bool {
 	switch {
 	case v.flags&(vmaIO|vmaPFN) != 0, v.name == "[vsyscall]", strings.HasPrefix(v.name, "[vvar"):
 		return true
+	case strings.HasPrefix(v.name, "/secretmem") && strings.HasPrefix(v.dev, "00:"): // memfd_secret: the kernel itself cannot reach it
+		return true
 	case v.perm == engine.PermKnown:
 		return !p.opt.ProtNone
 	}

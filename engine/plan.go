@@ -29,7 +29,7 @@ const zeros = 0
 
 // newPlan takes from space what is in the ranges (all, where there are none)
 // and in mappings that where accepts (all, where it is nil). Where apart, a run
-// ends where its mapping does.
+// ends where its mapping does and is not continued by the next.
 func newPlan(space *Space, ranges []addr.Range, where func(*Mapping) bool, apart bool) plan {
 	if len(ranges) == 0 {
 		ranges = []addr.Range{addr.All}
@@ -41,7 +41,7 @@ func newPlan(space *Space, ranges []addr.Range, where func(*Mapping) bool, apart
 	last := segtree.None // the owner of the part before
 	for _, r := range addr.Merge(ranges) {
 		for part, owner := range x.shows.Runs(r) {
-			goesOn := !apart || owner == last
+			goesOn := !apart || owner == last || owner != segtree.None && last != segtree.None && x.mappings[owner].Continues(&x.mappings[last])
 			last = owner
 			if owner == segtree.None {
 				continue

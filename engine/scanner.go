@@ -35,7 +35,8 @@ type Options struct {
 
 	// Apart: each mapping by itself. A match lies wholly in what shows of one in
 	// a row, and to patterns that ask what lies around a match, there is nothing
-	// beyond.
+	// beyond. A mapping that continues another is one with it: see
+	// [Mapping.Continues].
 	Apart bool
 
 	// Overlapping: also matches that overlap an earlier one of the same pattern,
@@ -129,6 +130,10 @@ type Scanner struct {
 	plan    plan
 	opt     Options
 	overlap int // longest needle less one byte
+
+	leastSkip uint64       // zeros in a row that are worth leaving out
+	cut       []addr.Range // what shards are cut from
+	skipped   uint64       // bytes of plan that are not in cut
 }
 
 // Compile prepares a search of space for the patterns of set. The options are
@@ -143,7 +148,7 @@ func Compile(space *Space, set *patterns.Set, opt Options) (*Scanner, error) {
 	if opt.ShardSize == 0 {
 		opt.ShardSize = defaultShardSize
 	}
-	sc := &Scanner{set: set, space: space, opt: opt, overlap: max(set.MaxLen()-1, 0)}
+	sc := &Scanner{set: set, space: space, opt: opt, overlap: max(set.MaxLen()-1, 0), leastSkip: minSkip}
 	var err error
 	if sc.needles, sc.units, err = newUnits(set, opt); err != nil {
 		return nil, err
@@ -154,6 +159,7 @@ func Compile(space *Space, set *patterns.Set, opt Options) (*Scanner, error) {
 		sc.only, _ = sc.units[0].(*kernelUnit)
 	}
 	sc.plan = newPlan(space, opt.Ranges, opt.Where, opt.Apart)
+	sc.cut, sc.skipped = sc.stretches()
 	return sc, nil
 }
 
@@ -202,7 +208,7 @@ func (sc *Scanner) deliver(ctx context.Context, yield func(*Batch) (uint64, bool
 	stats := Stats{Absent: sc.plan.absent, Workers: sc.opt.Workers, Kernels: sc.Kernels()}
 	outer := ctx
 	ctx, cancel := context.WithCancel(ctx)
-	run := &scan{Scanner: sc, cutter: shard.NewCutter(sc.plan.runs, sc.opt.ShardSize, uint64(sc.overlap))}
+	run := sc.newScan()
 	stitcher := shard.NewStitcher[*Batch](ctx, 2*sc.opt.Workers, max(1, batchBudget/(2*sc.opt.Workers)))
 	claims := func(claim func() bool) lane {
 		if l := stitcher.Claim(claim); l != nil {
@@ -296,6 +302,14 @@ type scan struct {
 type lane interface {
 	Send(*Batch) bool
 	Close()
+}
+
+// newScan begins a run. Zeros that are left out count as looked at.
+func (sc *Scanner) newScan() *scan {
+	if p := sc.opt.Progress; p != nil {
+		p.Bytes.Add(sc.skipped)
+	}
+	return &scan{Scanner: sc, cutter: shard.NewCutter(sc.cut, sc.opt.ShardSize, uint64(sc.overlap)), scanned: sc.skipped}
 }
 
 func (s *scan) batch() *Batch {

@@ -10,7 +10,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"vscan/engine/addr"
-	"vscan/engine/shard"
 )
 
 // ScanShards is ScanBatches for those who can take hits out of order: nothing
@@ -32,7 +31,7 @@ func (sc *Scanner) ScanShards(ctx context.Context, yield func(worker int, shard 
 	outer := ctx
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	run := &scan{Scanner: sc, cutter: shard.NewCutter(sc.plan.runs, sc.opt.ShardSize, uint64(sc.overlap))}
+	run := sc.newScan()
 	d := &direct{run: run, yield: yield}
 	var group errgroup.Group
 	for i := range sc.opt.Workers {

@@ -11,6 +11,7 @@
 //	BytesSource, ReaderSource, image.Open  what a mapping's bytes come from
 //	Space.At, Space.State                 the mapping at an address or that it is a hole, and how far that holds
 //	Space.IsMapped, Space.IsMappedRange   whether an address, or all of a range, is mapped
+//	Space.Extents                         bytes that are there, mapping by mapping
 //	Space.Intervals, Space.Elementary     what shows, in address order; the same cut at every border of a layer
 //	Space.Layers, Space.Overlapping       all mappings at an address, or that touch a range
 //	Space.Byte, Space.Read, Space.Bytes   bytes, across mappings
@@ -256,6 +257,32 @@ func (s *Space) Intervals(r addr.Range) iter.Seq[Interval] {
 			if !yield(x.interval(run, owner)) {
 				return
 			}
+		}
+	}
+}
+
+// Extents yields the runs of bytes in r that are there, present or zero, of one
+// mapping each, ascending. A mapping that continues the one before is one with
+// it (see [Mapping.Continues]); Mapping and Layer are then those of the first.
+func (s *Space) Extents(r addr.Range) iter.Seq[Interval] {
+	return func(yield func(Interval) bool) {
+		var extent Interval
+		var last *Mapping // of the extent in hand; nil where there is none
+		for v := range s.Intervals(r) {
+			if v.State() != Present && v.State() != Zero {
+				continue
+			}
+			if last != nil && adjacent(extent.Range, v.Range) && v.Mapping.Continues(last) {
+				extent.Last, last = v.Last, v.Mapping
+				continue
+			}
+			if last != nil && !yield(extent) {
+				return
+			}
+			extent, last = v, v.Mapping
+		}
+		if last != nil {
+			yield(extent)
 		}
 	}
 }

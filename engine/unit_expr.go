@@ -56,7 +56,7 @@ func newExprUnit(set *patterns.Set, needles []uint32, opt Options) (*exprUnit, e
 		u.of.longest = max(u.of.longest, e.MaxLen)
 		if len(e.Anchors) == 0 {
 			u.bare = append(u.bare, i)
-			u.of.inZeros = true
+			u.of.inZeros = u.of.inZeros || zerosBegin(e.Expr)
 		}
 		for _, a := range e.Anchors {
 			u.of.inZeros = u.of.inZeros || zerosMatch(a.Lit, a.Mask)

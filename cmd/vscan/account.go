@@ -85,7 +85,7 @@ func (a *app) account(f *searchFlags, t *target, s *summary, stats engine.Stats,
 			opened.Seconds(), compiled.Seconds(), strings.TrimPrefix(runtime.Version(), "go"))
 	}
 	if s.absent > 0 && (verbose || s.inScope == 0) {
-		a.note("%s: %s of the memory were not saved in the image and could not be searched", t.arg, size(s.absent))
+		a.note("%s: %s and could not be searched", t.arg, t.whyAbsent(s.absent))
 	}
 	if s.inScope == 0 {
 		a.note("%s: there was nothing to search: the image has no byte there", t.arg)
@@ -104,6 +104,17 @@ func (a *app) account(f *searchFlags, t *target, s *summary, stats engine.Stats,
 	if stats.Cancelled {
 		a.note("%s: not complete: interrupted after %s of %s", t.arg, size(s.scanned), size(s.inScope))
 	}
+}
+
+// whyAbsent says of so many bytes why they are absent.
+func (t *target) whyAbsent(n uint64) string {
+	switch {
+	case t.Live && t.residentOnly:
+		return size(n) + " of the process are swapped out or cannot be read by their nature (no permission, guard pages, devices)"
+	case t.Live:
+		return size(n) + " of the process cannot be read by their nature (no permission, guard pages, devices)"
+	}
+	return size(n) + " of the memory were not saved in the image"
 }
 
 // noteOddities tells what was odd about an image when it was opened.

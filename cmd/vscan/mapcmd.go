@@ -113,7 +113,11 @@ func (a *app) noteTotals(t *target) {
 		line += ", " + size(n) + " zero"
 	}
 	if n := total[engine.Absent]; n > 0 {
-		line += ", " + size(n) + " absent (not saved)"
+		why := "not saved"
+		if t.Live {
+			why = "not readable by nature"
+		}
+		line += ", " + size(n) + " absent (" + why + ")"
 	}
 	a.note("%s: %s of %s: %s", t.arg, plural(ranges, "range"), plural(uint64(t.space.Len()), "mapping"), line)
 }

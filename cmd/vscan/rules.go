@@ -92,7 +92,7 @@ func (f *searchFlags) newRuleRun(t *target, set *patterns.Set, opt engine.Option
 	return r
 }
 
-// scopes is the parts of mappings that show and are in scope, ascending.
+// scopes is the extents of mappings that are in scope, ascending.
 func (r *ruleRun) scopes(opt engine.Options) iter.Seq[engine.Interval] {
 	ranges := addr.Merge(opt.Ranges)
 	if len(ranges) == 0 {
@@ -100,11 +100,8 @@ func (r *ruleRun) scopes(opt engine.Options) iter.Seq[engine.Interval] {
 	}
 	return func(yield func(engine.Interval) bool) {
 		for _, within := range ranges {
-			for v := range r.t.space.Intervals(within) {
-				if v.Mapping == nil || v.State() == engine.Absent || opt.Where != nil && !opt.Where(v.Mapping) {
-					continue
-				}
-				if !yield(v) {
+			for v := range r.t.space.Extents(within) {
+				if (opt.Where == nil || opt.Where(v.Mapping)) && !yield(v) {
 					return
 				}
 			}

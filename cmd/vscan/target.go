@@ -24,6 +24,8 @@ type imageFlags struct {
 	word         string // "", "4" or "8"
 	endian       string // "", "little" or "big"
 	noMmap       bool
+	protNone     bool // of a live process
+	resident     bool // of a live process
 
 	once bool // no flag: whether the command goes through the image once
 }
@@ -36,6 +38,8 @@ func (f *imageFlags) register(cmd *cobra.Command) {
 	fs.StringVar(&f.space, "space", "", "address `SPACE` of a machine dump, virtual or physical (default virtual where the image has it)")
 	choiceVar(cmd, &f.word, "word", "", "word size of `N` bytes, 4 or 8, where the image does not say", "4", "8")
 	choiceVar(cmd, &f.endian, "endian", "", "byte `ORDER`, little or big, where the image does not say", "little", "big")
+	fs.BoolVar(&f.protNone, "prot-none", false, "of a live process, also mappings without any permission, which are absent otherwise")
+	fs.BoolVar(&f.resident, "resident", false, "of a live process, only what is in memory: pages that are swapped out are absent")
 	fs.BoolVar(&f.noMmap, "no-mmap", false, "read files call by call instead of mapping them into memory")
 }
 
@@ -45,6 +49,8 @@ type target struct {
 	arg   string // as given
 	space *engine.Space
 	close []io.Closer
+
+	residentOnly bool // pages that are swapped out are absent
 }
 
 // Close closes the image and its layers.
@@ -60,7 +66,7 @@ func (f *imageFlags) open(arg string) (*target, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &target{Image: img, arg: arg, close: []io.Closer{img}}
+	t := &target{Image: img, arg: arg, close: []io.Closer{img}, residentOnly: f.resident}
 	if err := t.fill(f); err != nil {
 		t.Close()
 		return nil, err
@@ -144,17 +150,20 @@ func (f *imageFlags) openImage(arg string) (*image.Image, error) {
 	if arg == "-" {
 		return nil, errors.New("-: an image is searched out of order and cannot come from a pipe; save it to a file first (./- is the file of that name)")
 	}
-	if n, ok := strings.CutPrefix(arg, "pid:"); ok {
-		if pid, err := strconv.Atoi(n); err == nil {
-			return f.openProcess(arg, pid)
-		}
+	name, isProcess := strings.CutPrefix(arg, "pid:")
+	if pid, err := strconv.Atoi(name); isProcess && err == nil {
+		return f.openProcess(arg, pid)
 	}
 	_, err := os.Stat(arg)
 	if err == nil {
 		return image.Open(arg, opt)
 	}
-	if strings.HasPrefix(arg, "pid:") {
-		return nil, fmt.Errorf("%s: want pid:N with the number of a process", arg)
+	if isProcess {
+		pid, err := findProcess(arg, name)
+		if err != nil {
+			return nil, err
+		}
+		return f.openProcess(arg, pid)
 	}
 	if path, at, ok := cutAt(arg); ok {
 		base, err := addr.Parse(at)
@@ -177,7 +186,44 @@ func (f *imageFlags) openProcess(arg string, pid int) (*image.Image, error) {
 	case f.space != "" && f.space != image.Virtual:
 		return nil, fmt.Errorf("%s: --space %s: a live process has virtual addresses only", arg, f.space)
 	}
-	return image.OpenProcess(pid)
+	return image.OpenProcess(pid, image.Options{ProtNone: f.protNone, Resident: f.resident})
+}
+
+// findProcess is the number of the one process of a name; self is this one.
+func findProcess(arg, name string) (int, error) {
+	if name == "self" {
+		return os.Getpid(), nil
+	}
+	if name == "" {
+		return 0, fmt.Errorf("%s: want pid:N with the number of a process, or pid:NAME with its name", arg)
+	}
+	found, err := image.FindProcesses(name)
+	switch {
+	case err != nil:
+		return 0, fmt.Errorf("%s: %w", arg, err)
+	case len(found) == 0:
+		return 0, fmt.Errorf("%s: there is no process of this name, and no such file", arg)
+	case len(found) > 1:
+		return 0, fmt.Errorf("%s: %d processes have this name: choose one by its number: %s", arg, len(found), listProcesses(found))
+	}
+	return found[0].PID, nil
+}
+
+// listProcesses is some processes in a line.
+func listProcesses(all []image.ProcessInfo) string {
+	const most, longest = 10, 60
+	var list []string
+	for _, p := range all[:min(len(all), most)] {
+		line := p.Name
+		if len(line) > longest {
+			line = strings.ToValidUTF8(line[:longest], "") + "…"
+		}
+		list = append(list, fmt.Sprintf("pid:%d (%s)", p.PID, printable(line)))
+	}
+	if n := len(all) - most; n > 0 {
+		list = append(list, fmt.Sprintf("and %d more", n))
+	}
+	return strings.Join(list, ", ")
 }
 
 // cutAt splits FILE@ADDR at its last @.

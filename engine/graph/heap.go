@@ -97,8 +97,8 @@ func (w *walker) at(a addr.Addr) (uint64, bool) {
 func FindHeaps(ctx context.Context, space *engine.Space, arch addr.Arch) (*Heaps, error) {
 	h := &Heaps{}
 	w := &walker{space: space.For(arch), word: addr.Addr(arch.WordSize())}
-	for v := range space.Intervals(addr.All) {
-		if v.State() != engine.Present || v.Mapping.Perm != 0 && v.Mapping.Perm&engine.Write == 0 || len(v.Mapping.Name) > 0 && v.Mapping.Name[0] == '/' || v.Last == addr.Max {
+	for v := range space.Extents(addr.All) {
+		if v.Mapping.Perm != 0 && v.Mapping.Perm&engine.Write == 0 || len(v.Mapping.Name) > 0 && v.Mapping.Name[0] == '/' || v.Last == addr.Max {
 			continue
 		}
 		if err := context.Cause(ctx); err != nil {

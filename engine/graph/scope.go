@@ -26,7 +26,7 @@ func newScope(space *engine.Space, arch addr.Arch, o *Options) scope {
 			before = v
 			continue
 		}
-		s.regions = append(s.regions, Region{Range: v.Range, State: v.Mapping.State, Perm: v.Mapping.Perm, Name: v.Mapping.Name})
+		s.addRegion(v, before)
 		if v.State() == engine.Present && (o.SourceIn == nil || o.SourceIn(v.Mapping)) {
 			r := v.Range
 			// A word may begin in the zeros before and not be zero.
@@ -52,6 +52,20 @@ func newScope(space *engine.Space, arch addr.Arch, o *Options) scope {
 	s.targets = within(addr.Merge(s.targets), o.Targets)
 	s.present = within(addr.Merge(s.present), o.Targets)
 	return s
+}
+
+// addRegion adds what shows in an interval. Present bytes and zeros of one
+// mapping are one region.
+func (s *scope) addRegion(v, before engine.Interval) {
+	m := v.Mapping
+	if n := len(s.regions) - 1; before.Mapping != nil && m.State != engine.Absent && s.regions[n].State != engine.Absent && m.Continues(before.Mapping) {
+		s.regions[n].Last = v.Last
+		if m.State == engine.Present {
+			s.regions[n].State = engine.Present
+		}
+		return
+	}
+	s.regions = append(s.regions, Region{Range: v.Range, State: m.State, Perm: m.Perm, Name: m.Name})
 }
 
 // within is what of ranges lies in others too; where there are no others, all.

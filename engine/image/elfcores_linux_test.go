@@ -2,6 +2,7 @@ package image
 
 import (
 	"bufio"
+	"bytes"
 	"cmp"
 	"fmt"
 	"os"
@@ -82,7 +83,7 @@ func run(t *testing.T, command ...string) *stoppedProcess {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p.maps, err = parseMaps(text); err != nil {
+	if p.maps, err = parseMaps(bytes.NewReader(text)); err != nil {
 		t.Fatal(err)
 	}
 	if text, err = os.ReadFile(fmt.Sprintf("/proc/%d/smaps", p.Process.Pid)); err != nil {

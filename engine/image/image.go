@@ -53,6 +53,14 @@ type Options struct {
 	// nil is 0. With a Base the file is never taken for a dump that has
 	// addresses of its own: one that looks so is refused.
 	Base *addr.Addr
+
+	// ProtNone has mappings of a live process read that have no permission at
+	// all, as a debugger can; without it they are absent.
+	ProtNone bool
+
+	// Resident leaves pages of a live process that are swapped out absent. To
+	// read them brings them back into memory.
+	Resident bool
 }
 
 // Formats are the names that [Options.Format] knows: "raw" and those that are
@@ -92,6 +100,10 @@ type Image struct {
 	FileSize uint64
 	Format   string // "ELF process core", "ELF machine dump", "LiME", "raw", "live process"
 	Detail   string // one line for humans: "64-bit little-endian x86-64, 42 load segments, 7 notes"
+
+	// Live says that the memory is that of a running process: what is absent
+	// cannot be read by its nature, or was left out by Options.Resident.
+	Live bool
 
 	// Mappings are the memory, the bottom layer first: where two overlap,
 	// the later one shows.

@@ -11,21 +11,44 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
-
-	"vscan/engine"
 )
 
 // OpenProcess opens the memory of a live process as an image, by
-// /proc/PID/maps and /proc/PID/mem. Mappings that cannot be read by their
-// nature (without any permission, of the kernel, of a device) are absent and
-// not missing. The process goes on running: what its memory is when it is read
-// is what is found, and a mapping that is gone by then is unreadable.
-func OpenProcess(pid int) (*Image, error) {
+// /proc/PID/smaps, /proc/PID/pagemap and /proc/PID/mem. It takes stock of the
+// pages once, when it is called, and leaves the process as it is: pages that
+// were never touched are not touched by reading them.
+//
+//   - Pages that are in memory or swapped out are read from the process; with
+//     [Options.Resident], swapped ones are absent.
+//   - Private anonymous pages that were never touched are zero.
+//   - Pages of a mapped file that the process has not touched come from the file.
+//     Where it cannot be opened, or is another file by now, they are read from the
+//     process, and a note says so.
+//   - What cannot be read by its nature is absent and not missing: guard pages,
+//     mappings without any permission (unless [Options.ProtNone]), memory of
+//     devices, pages past the end of a mapped file, pages that a userfaultfd is to
+//     supply.
+//
+// The process goes on running: what its memory is when it is read is what is
+// found, and what is gone by then is unreadable. Of the options, those of files
+// are not heeded.
+func OpenProcess(pid int, o Options) (*Image, error) {
+	return openProcess(pid, o, processTricks{})
+}
+
+// processTricks make a test of what only some kernels do.
+type processTricks struct {
+	noPagemap bool // pagemap cannot be read
+	noScan    bool // PAGEMAP_SCAN is not there
+	noFiles   bool // mapped files cannot be opened
+}
+
+func openProcess(pid int, o Options, tricks processTricks) (*Image, error) {
 	path := fmt.Sprintf("pid:%d", pid)
 	if pid <= 0 {
 		return nil, fmt.Errorf("%s: want the number of a process, from 1", path)
 	}
-	dir := "/proc/" + strconv.Itoa(pid)
+	dir := pidName(pid)
 	if _, err := os.Stat(dir); err != nil {
 		if _, err := os.Stat("/proc/self"); err != nil {
 			return nil, fmt.Errorf("%s: /proc is not mounted, and live processes are read by it: %w", path, err)
@@ -33,63 +56,90 @@ func OpenProcess(pid int) (*Image, error) {
 		return nil, fmt.Errorf("%s: there is no such process", path)
 	}
 	name := processName(dir)
-	text, err := os.ReadFile(dir + "/maps")
+	dir, vmas, err := readAreas(dir)
 	if err != nil {
 		return nil, processError(path, name, err)
 	}
-	vmas, err := parseMaps(text)
-	if err != nil {
-		return nil, fmt.Errorf("%s (%s): %s/maps: %w", path, name, dir, err)
-	}
 	if len(vmas) == 0 {
-		why := "a kernel thread has none"
-		if isZombie(dir) {
-			why = "it has ended and waits for its parent (a zombie)"
-		}
-		return nil, fmt.Errorf("%s (%s) has no memory of its own: %s", path, name, why)
+		stat, _ := os.ReadFile(dir + "/stat")
+		return nil, fmt.Errorf("%s (%s) has no memory of its own: %s", path, name, whyNoMemory(string(stat)))
 	}
 	mem, err := os.Open(dir + "/mem")
 	if err != nil {
 		return nil, processError(path, name, err)
 	}
-	src := &processSource{path, mem}
 	img := &Image{
-		Path: path, Format: "live process",
+		Path: path, Format: "live process", Live: true,
 		Space: Virtual, Spaces: []string{Virtual},
 		closers: []io.Closer{mem},
 	}
-	absent := 0
-	for _, v := range vmas {
-		m := engine.Mapping{Range: v.Range, Perm: v.perm, Name: v.name}
-		if m.Name == "" {
-			m.Name = "[anon]"
-		}
-		if src.readable(v) {
-			m.Source, m.Offset = src, uint64(v.First)
-		} else {
-			m.State = engine.Absent
-			absent++
-		}
-		img.Mappings = append(img.Mappings, m)
+	p := &process{Image: img, dir: dir, mem: &processSource{path, mem}, opt: o, files: mappedFiles{dir: dir, none: tricks.noFiles}}
+	if err := p.openPages(tricks); err != nil {
+		img.Close()
+		return nil, processError(path, name, err)
 	}
-	what := ""
-	if h, err := readExeHeader(dir); err == nil {
-		img.WordSize, img.Order, img.OrderKnown = h.wordSize(), h.order, true
-		machine, _ := machineName(h.machine)
-		what = fmt.Sprintf("%d-bit %s-endian %s, ", 8*h.wordSize(), h.order, machine)
+	if err := p.layOut(vmas); err != nil {
+		img.Close()
+		return nil, processError(path, name, err)
 	}
-	img.Detail = fmt.Sprintf("%s%s, %s, %d of them not readable", what, name, plural(len(vmas), "mapping"), absent)
-	return img, nil
+	p.describe(name, len(vmas))
+	return img.finish(), nil
 }
 
-// readable says whether a mapping can be read by its nature.
-func (s *processSource) readable(v vma) bool {
-	if v.perm == engine.PermKnown || v.name == "[vsyscall]" || strings.HasPrefix(v.name, "[vvar") {
-		return false
+// readAreas reads the mappings of a process. A process whose first thread has
+// ended has its memory by another one: the folder is that of the thread then.
+func readAreas(dir string) (of string, vmas []vma, err error) {
+	vmas, err = readAreasOf(dir)
+	if len(vmas) > 0 || err != nil {
+		return dir, vmas, err
 	}
-	var b [1]byte
-	n, _ := s.pread(b[:], uint64(v.First))
-	return n == 1
+	threads, _ := os.ReadDir(dir + "/task")
+	for _, t := range threads {
+		other := "/proc/" + t.Name()
+		if vmas, err := readAreasOf(other); err == nil && len(vmas) > 0 {
+			return other, vmas, nil
+		}
+	}
+	return dir, nil, nil
+}
+
+// readAreasOf reads smaps, or, where the kernel has none, maps.
+func readAreasOf(dir string) ([]vma, error) {
+	f, err := os.Open(dir + "/smaps")
+	if errors.Is(err, fs.ErrNotExist) {
+		f, err = os.Open(dir + "/maps")
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	vmas, err := parseMaps(f)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", f.Name(), err)
+	}
+	return vmas, nil
+}
+
+// whyNoMemory says why a process without mappings has none, by its
+// /proc/PID/stat:
+//
+//	pid (name) state ppid pgrp session tty tpgid flags …
+//
+// The name can have anything in it. Source: proc(5).
+func whyNoMemory(stat string) string {
+	const kernelThread = 0x00200000 // PF_KTHREAD of linux include/linux/sched.h
+	fields := strings.Fields(stat[strings.LastIndexByte(stat, ')')+1:])
+	if len(fields) < 7 {
+		return "it has just ended"
+	}
+	flags, _ := strconv.ParseUint(fields[6], 10, 64)
+	switch {
+	case flags&kernelThread != 0:
+		return "a kernel thread has none"
+	case fields[0] == "Z":
+		return "it has ended and waits for its parent (a zombie)"
+	}
+	return "it is ending, and has given its memory back"
 }
 
 // processName is the name of the process, or "?".
@@ -99,11 +149,6 @@ func processName(dir string) string {
 		return "?"
 	}
 	return strings.ToValidUTF8(strings.TrimSpace(string(b)), "?")
-}
-
-func isZombie(dir string) bool {
-	b, _ := os.ReadFile(dir + "/status")
-	return strings.Contains(string(b), "\nState:\tZ")
 }
 
 // readExeHeader reads the ELF header of the program that the process runs.
@@ -127,6 +172,8 @@ func readExeHeader(dir string) (elfHeader, error) {
 // processError tells what to do where the memory of a process is refused.
 func processError(path, name string, err error) error {
 	switch {
+	case errors.Is(err, fs.ErrPermission) && os.Geteuid() == 0:
+		return fmt.Errorf("%s (%s): its memory may not be read, though this is root: the process is outside of what this root may trace (CAP_SYS_PTRACE is missing here, as in a container without it, or a security module such as SELinux or lockdown forbids it): %w", path, name, err)
 	case errors.Is(err, fs.ErrPermission):
 		scope := "unknown"
 		if b, err := os.ReadFile("/proc/sys/kernel/yama/ptrace_scope"); err == nil {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"strings"
 	"testing"
 	"unsafe"
 
@@ -27,7 +28,7 @@ func TestOpenProcess(t *testing.T) {
 	copy(mem[page-4:], "live bytes across pages")
 	at := uint64(uintptr(unsafe.Pointer(&mem[0]))) + uint64(page) - 4
 
-	img, err := OpenProcess(os.Getpid())
+	img, err := OpenProcess(os.Getpid(), Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,7 +46,7 @@ func TestOpenProcess(t *testing.T) {
 		if m.State != engine.Present {
 			absent[m.Name] = true
 		}
-		if m.Name == "" || !m.Valid() || m.Perm&engine.PermKnown == 0 || m.State == engine.Present && m.Offset != uint64(m.First) {
+		if m.Name == "" || !m.Valid() || m.Perm&engine.PermKnown == 0 || m.State == engine.Present && m.Source.Name() == img.Path && m.Offset != uint64(m.First) {
 			t.Errorf("mapping %+v", m)
 		}
 	}
@@ -90,12 +91,12 @@ func TestOpenProcessErrors(t *testing.T) {
 		-1:            "want the number of a process",
 		math.MaxInt32: "there is no such process",
 	} {
-		_, err := OpenProcess(pid)
+		_, err := OpenProcess(pid, Options{})
 		checkError(t, err, want)
 	}
 	if _, err := os.Stat("/proc/2/maps"); err == nil {
 		if name := processName("/proc/2"); name == "kthreadd" {
-			_, err := OpenProcess(2)
+			_, err := OpenProcess(2, Options{})
 			checkError(t, err, "pid:2 (kthreadd)")
 		}
 	}
@@ -108,16 +109,35 @@ func TestOpenProcessErrors(t *testing.T) {
 	if err := unix.Waitid(unix.P_PID, cmd.Process.Pid, info, unix.WEXITED|unix.WNOWAIT, nil); err != nil {
 		t.Skip(err)
 	}
-	_, err := OpenProcess(cmd.Process.Pid)
+	_, err := OpenProcess(cmd.Process.Pid, Options{})
 	checkError(t, err, "(a zombie)")
 	cmd.Wait()
 
 	err = processError("pid:1", "init", &fs.PathError{Op: "open", Path: "/proc/1/mem", Err: unix.EACCES})
-	checkError(t, err, "ptrace_scope")
+	if os.Geteuid() == 0 {
+		checkError(t, err, "though this is root")
+	} else {
+		checkError(t, err, "ptrace_scope")
+	}
 	if !errors.Is(err, fs.ErrPermission) {
 		t.Error(err)
 	}
 	checkError(t, processError("pid:1", "init", unix.ESRCH), "the process has ended")
+}
+
+func TestWhyNoMemory(t *testing.T) {
+	for stat, want := range map[string]string{
+		"":                                             "it has just ended",
+		"7 (x) S 2 0":                                  "it has just ended",
+		"2 (kthreadd) S 0 0 0 0 -1 2129984 0 0":        "a kernel thread has none",
+		"9 (Z) S) Z 1 9 9 0 -1 4227084 0":              "a zombie",
+		"9 (a) Z 1 2 3 4 5 2129984) D 1 9 9 0 -1 12 0": "it is ending",
+		"9 (node) X 1 9 9 0 -1 4194308 0":              "it is ending",
+	} {
+		if got := whyNoMemory(stat); !strings.Contains(got, want) {
+			t.Errorf("%q: %s, want %s", stat, got, want)
+		}
+	}
 }
 
 func TestOpenProcFiles(t *testing.T) {

@@ -1,0 +1,181 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"slices"
+	"testing"
+
+	"vscan/engine/addr"
+	"vscan/patterns"
+)
+
+// zerosAround is bytes, zeros that are not stored, and bytes, from an address;
+// whole is the same in one piece.
+func zerosAround(t *testing.T, base addr.Addr, before []byte, zeros int, after []byte) (parted, whole *Space) {
+	t.Helper()
+	var parts []Mapping
+	at := base
+	add := func(m Mapping, n int) {
+		if n > 0 {
+			m.Range = addr.Range{First: at, Last: at + addr.Addr(n-1)}
+			parts = append(parts, m)
+			at += addr.Addr(n)
+		}
+	}
+	add(Mapping{Source: BytesSource("before", before)}, len(before))
+	add(Mapping{State: Zero}, zeros)
+	add(Mapping{Source: BytesSource("after", after)}, len(after))
+	all := slices.Concat(before, make([]byte, zeros), after)
+	m, err := BytesMapping("all", base, all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	parted, err1 := NewSpace(parts...)
+	whole, err2 := NewSpace(m)
+	if err1 != nil || err2 != nil {
+		t.Fatal(err1, err2)
+	}
+	return parted, whole
+}
+
+// Zeros that are left out hide nothing: the hits are those over the same bytes
+// in one piece, wherever matches begin before the zeros, end behind them, or
+// span them, and whatever the length of the zeros beside that of a match.
+func TestSkippedZerosHideNothing(t *testing.T) {
+	rnd := testRand(t)
+	texts := []string{
+		"text:ab", `hex:6100`, `hex:0061`, `hex:000000000062`, `hex:610000`, `re:a\x00{1,40}b`, `re:\x00{2,30}b`, `re/i:A\x00{3,9}`,
+		`hex:61 [0-40] 62`, `hex:00 [2] 61`, "text/f:ab", "text/w:ab", "u32le:1..0x626262", "u16be:1..0xff", "u64:1..0x6262", `re:[^\x00]+`, `re:(?s)a.{0,30}b`,
+	}
+	skipped := 0
+	for range 400 {
+		chosen := []string{texts[rnd.IntN(len(texts))], texts[rnd.IntN(len(texts))]}[:1+rnd.IntN(2)]
+		some := func() []byte {
+			b := make([]byte, rnd.IntN(60))
+			for i := range b {
+				b[i] = "ab\x00"[rnd.IntN(3)]
+			}
+			return b
+		}
+		parted, whole := zerosAround(t, addr.Addr(0x1000+rnd.IntN(8)), some(), 1+rnd.IntN(300), append(some(), 'a'))
+		set := compileSet(t, patterns.Target{MaxMatch: 48, OrderKnown: true}, chosen...)
+		opt := Options{Workers: 1 + rnd.IntN(3), ShardSize: uint64(1 + rnd.IntN(200)), Overlapping: rnd.IntN(2) == 0}
+		want := collect(t, compile(t, whole, set, opt))
+		sc := compile(t, parted, set, opt)
+		sc.leastSkip = uint64(1 + rnd.IntN(20))
+		if sc.cut, sc.skipped = sc.stretches(); sc.skipped > 0 {
+			skipped++
+		}
+		if got := collect(t, sc); !slices.Equal(got, want) {
+			t.Fatalf("%q: %v without the zeros, %v with them; %d bytes left out of %v", chosen, got, want, sc.skipped, sc.plan.pieces)
+		}
+	}
+	if skipped < 50 {
+		t.Errorf("only %d of 400 rounds left anything out", skipped)
+	}
+}
+
+// Terabytes that were never touched are over at once, and count as looked at.
+func TestTerabytesOfZeros(t *testing.T) {
+	const size = 20 << 40
+	head, tail := []byte("needle at the beginning, and a"), []byte("z behind them, needle")
+	first := addr.Addr(1 << 44)
+	space, err := NewSpace(
+		Mapping{Range: addr.Range{First: first, Last: first + addr.Addr(len(head)-1)}, Source: BytesSource("head", head)},
+		Mapping{Range: addr.Range{First: first + addr.Addr(len(head)), Last: first + size - 1}, State: Zero},
+		Mapping{Range: addr.Range{First: first + size, Last: first + size + addr.Addr(len(tail)-1)}, Source: BytesSource("tail", tail)},
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	progress := &Progress{}
+	set := compileSet(t, patterns.Target{WordSize: 8, OrderKnown: true}, "text:needle", `re:a\x00{20}`, `re:\x00{7}z`, "ptr:0x61..0x6161", `re:[\w.]+@[\w.]+\.org`)
+	sc := compile(t, space, set, Options{Progress: progress})
+	var at []addr.Addr
+	stats, err := sc.Scan(context.Background(), func(h Hit) bool { at = append(at, h.Addr); return true })
+	if err != nil || !stats.Complete() || stats.Scanned != sc.Bytes() || sc.Bytes() < size || progress.Bytes.Load() != sc.Bytes() {
+		t.Fatalf("%+v, %v; %d of %d bytes", stats, err, progress.Bytes.Load(), sc.Bytes())
+	}
+	want := []addr.Addr{first, first + addr.Addr(bytes.LastIndexByte(head, 'a')), first + size - 7, first + size + addr.Addr(bytes.Index(tail, []byte("needle")))}
+	if !slices.Equal(at, want) {
+		t.Errorf("hits at %v, want %v", at, want)
+	}
+	var edges int
+	refs := compile(t, space, compileSet(t, patterns.Target{WordSize: 8, OrderKnown: true}, "ptr:0x61..0x7fffffffffffffff"), Options{})
+	if _, err := refs.ScanShards(context.Background(), func(_ int, _ uint64, b *Batch) bool { edges += int(b.Len()); return true }); err != nil || edges == 0 {
+		t.Errorf("%d words, %v", edges, err)
+	}
+}
+
+// What asks for zeros gets them.
+func TestZerosAreMatched(t *testing.T) {
+	for _, text := range []string{"hex:0000", `re:\x00{4}`, "u32:0..5", `re:[^x]{3}`, "hex:?0 ~41", `re:(?s).{9}`, "re:x*\x00"} {
+		parted, whole := zerosAround(t, 0x2000, []byte("xx"), minSkip+4096, []byte("yy"))
+		set := compileSet(t, patterns.Target{OrderKnown: true}, text)
+		want := collect(t, compile(t, whole, set, Options{}))
+		if got := collect(t, compile(t, parted, set, Options{})); len(got) == 0 || !slices.Equal(got, want) {
+			t.Errorf("%s: %d hits in zeros that are not stored, %d in those that are", text, len(got), len(want))
+		}
+	}
+}
+
+// A mapping in parts is searched as one where mappings are searched apart.
+func TestContinuedMappingsAreOne(t *testing.T) {
+	b := []byte("....ne" + "edle....")
+	part := func(first addr.Addr, b []byte, name string, off uint64) Mapping {
+		m, err := BytesMapping(name, first, b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.Name, m.NameOffset = name, off
+		return m
+	}
+	for _, c := range []struct {
+		name string
+		off  uint64
+		want int
+	}{{"heap", 6, 1}, {"heap", 0, 0}, {"heap", 5, 0}, {"other", 6, 0}} {
+		space, err := NewSpace(part(0x1000, b[:6], "heap", 0), part(0x1006, b[6:], c.name, c.off))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := collect(t, compile(t, space, compileSet(t, patterns.Target{}, "text:needle"), Options{Apart: true})); len(got) != c.want {
+			t.Errorf("part of %s at %d: %d hits, want %d", c.name, c.off, len(got), c.want)
+		}
+	}
+}
+
+// Extents join what continues, and nothing else.
+func TestExtents(t *testing.T) {
+	at := func(first, last addr.Addr, state State, name string, off uint64) Mapping {
+		m := Mapping{Range: addr.Range{First: first, Last: last}, State: state, Name: name, NameOffset: off}
+		if state == Present {
+			m.Source = BytesSource(name, make([]byte, last+1))
+		}
+		return m
+	}
+	space, err := NewSpace(
+		at(0x1000, 0x1fff, Present, "a", 0), at(0x2000, 0x2fff, Zero, "a", 0x1000), at(0x3000, 0x3fff, Present, "a", 0x2000),
+		at(0x4000, 0x4fff, Absent, "a", 0x3000), at(0x5000, 0x5fff, Zero, "a", 0x4000), at(0x6000, 0x6fff, Present, "a", 0),
+		at(0x8000, 0x8fff, Present, "a", 0x1000), at(0x9000, 0x9fff, Present, "b", 0x2000),
+		at(0x3800, 0x38ff, Present, "over", 0),
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []addr.Range{{First: 0x1800, Last: 0x37ff}, {First: 0x3800, Last: 0x38ff}, {First: 0x3900, Last: 0x3fff}, {First: 0x5000, Last: 0x5fff}, {First: 0x6000, Last: 0x6fff}, {First: 0x8000, Last: 0x8fff}, {First: 0x9000, Last: 0x97ff}}
+	var got []addr.Range
+	for v := range space.Extents(addr.Range{First: 0x1800, Last: 0x97ff}) {
+		got = append(got, v.Range)
+		if v.First == 0x3900 && v.Mapping.PlaceOf(v.First) != 0x2900 {
+			t.Errorf("%v is %#x into its name", v.Range, v.Mapping.PlaceOf(v.First))
+		}
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("extents %v, want %v", got, want)
+	}
+	for range space.Extents(addr.All) {
+		break
+	}
+}

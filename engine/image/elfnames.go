@@ -20,7 +20,7 @@ import (
 //     auxiliary vector it holds the stack pointer of the first thread.
 //   - [stack:N] holds the stack pointer of the thread N, as Linux before 4.5
 //     called it in maps. It is what the thread runs on: a coroutine's stack or
-//     one for signals too. Of threads in one mapping, which has been made of
+//     one for signals too, but not Go's heap, which has its goroutines' stacks. Of threads in one mapping, which has been made of
 //     stacks side by side, it is the one of the lowest number.
 //   - [vdso] is where AT_SYSINFO_EHDR points, and [vvar] lies below.
 //   - [heap]: elfheap.go.
@@ -173,7 +173,7 @@ func (n *namer) nameStacks() {
 	}
 	for _, t := range byNumber(n.threads) {
 		i := n.at(t.sp)
-		if i < 0 || n.sorted[i].perm()&engine.Write == 0 {
+		if i < 0 || n.sorted[i].perm()&engine.Write == 0 || n.ofGo(n.sorted[i]) {
 			continue
 		}
 		if k := fileAt(n.spans, t.sp); k < len(n.spans) && n.spans[k].Contains(t.sp) {
@@ -186,6 +186,11 @@ func (n *namer) nameStacks() {
 		n.name(n.sorted[i], name)
 	}
 }
+
+// ofGo reports whether a segment is part of the heap of a 64-bit Go program, which
+// holds the stacks of goroutines and has no name: runtime/malloc.go, mallocinit,
+// begins it at 0xc000000000.
+func (n *namer) ofGo(s *segment) bool { return n.wide && s.vaddr>>32 == 0xc0 }
 
 // unsaved is what NT_FILE lists and no segment has: it was mapped, and is absent.
 // gdb's gcore leaves out what it takes to be as in the file. What its permissions

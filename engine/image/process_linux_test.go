@@ -127,10 +127,10 @@ func TestOpenProcessErrors(t *testing.T) {
 
 func TestWhyNoMemory(t *testing.T) {
 	for stat, want := range map[string]string{
-		"":                                             "it has just ended",
-		"7 (x) S 2 0":                                  "it has just ended",
-		"2 (kthreadd) S 0 0 0 0 -1 2129984 0 0":        "a kernel thread has none",
-		"9 (Z) S) Z 1 9 9 0 -1 4227084 0":              "a zombie",
+		"":                                      "it has just ended",
+		"7 (x) S 2 0":                           "it has just ended",
+		"2 (kthreadd) S 0 0 0 0 -1 2129984 0 0": "a kernel thread has none",
+		"9 (Z) S) Z 1 9 9 0 -1 4227084 0":       "a zombie",
 		"9 (a) Z 1 2 3 4 5 2129984) D 1 9 9 0 -1 12 0": "it is ending",
 		"9 (node) X 1 9 9 0 -1 4194308 0":              "it is ending",
 	} {

@@ -397,3 +397,17 @@ func holds(t *testing.T, img *Image, r addr.Range, text string) bool {
 	}
 	return false
 }
+
+// The stacks of goroutines are in Go's heap, and no mapping is called after them.
+func TestGoCore(t *testing.T) {
+	prog := filepath.Join(t.TempDir(), "prog")
+	if out, err := exec.Command(needs(t, "go"), "build", "-o", prog, "./testdata/goroutines").CombinedOutput(); err != nil {
+		t.Skipf("%v\n%s", err, out)
+	}
+	img := run(t, prog).gcore(t)
+	for _, m := range img.Mappings {
+		if strings.HasPrefix(m.Name, "[stack:") || m.Name == "[heap]" {
+			t.Errorf("%v is called %s", m.Range, m.Name)
+		}
+	}
+}

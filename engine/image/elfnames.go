@@ -1,6 +1,7 @@
 package image
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"slices"
@@ -20,7 +21,8 @@ import (
 //     auxiliary vector it holds the stack pointer of the first thread.
 //   - [stack:N] holds the stack pointer of the thread N, as Linux before 4.5
 //     called it in maps. It is what the thread runs on: a coroutine's stack or
-//     one for signals too, but not Go's heap, which has its goroutines' stacks. Of threads in one mapping, which has been made of
+//     one for signals too, but of a program in Go none is named: its goroutines'
+//     stacks are in its heap. Of threads in one mapping, which has been made of
 //     stacks side by side, it is the one of the lowest number.
 //   - [vdso] is where AT_SYSINFO_EHDR points, and [vvar] lies below.
 //   - [heap]: elfheap.go.
@@ -171,9 +173,10 @@ func (n *namer) nameStacks() {
 	for _, name := range n.segments {
 		named = named || name == "[stack]"
 	}
+	ofGo := n.ofGo()
 	for _, t := range byNumber(n.threads) {
 		i := n.at(t.sp)
-		if i < 0 || n.sorted[i].perm()&engine.Write == 0 || n.ofGo(n.sorted[i]) {
+		if i < 0 || n.sorted[i].perm()&engine.Write == 0 {
 			continue
 		}
 		if k := fileAt(n.spans, t.sp); k < len(n.spans) && n.spans[k].Contains(t.sp) {
@@ -182,15 +185,34 @@ func (n *namer) nameStacks() {
 		name := fmt.Sprintf("[stack:%d]", t.id)
 		if first := t.id == n.pid || len(n.threads) == 1; first && !named {
 			name = "[stack]"
+		} else if ofGo {
+			continue
 		}
 		n.name(n.sorted[i], name)
 	}
 }
 
-// ofGo reports whether a segment is part of the heap of a 64-bit Go program, which
-// holds the stacks of goroutines and has no name: runtime/malloc.go, mallocinit,
-// begins it at 0xc000000000.
-func (n *namer) ofGo(s *segment) bool { return n.wide && s.vaddr>>32 == 0xc0 }
+// ofGo reports whether a module of the process is written in Go: goroutines have
+// their stacks in Go's heap, which has no name. The data of such a module begin
+// with the marker of its build information, give or take what the linker puts in
+// front: debug/buildinfo, buildInfoMagic.
+func (n *namer) ofGo() bool {
+	b := make([]byte, 64<<10)
+	budget := 16 << 20
+	for _, s := range n.sorted {
+		if s.perm()&engine.Write == 0 || n.anonymous(n.rangeOf(s)) {
+			continue
+		}
+		got := n.read(b, addr.Addr(s.vaddr))
+		if bytes.Contains(b[:got], []byte("\xff Go buildinf:")) {
+			return true
+		}
+		if budget -= len(b); budget <= 0 {
+			break
+		}
+	}
+	return false
+}
 
 // unsaved is what NT_FILE lists and no segment has: it was mapped, and is absent.
 // gdb's gcore leaves out what it takes to be as in the file. What its permissions

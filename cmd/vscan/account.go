@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -106,9 +107,10 @@ func (a *app) account(f *searchFlags, t *target, s *summary, stats engine.Stats,
 	}
 }
 
-// noteOddities tells what was odd about an image when it was opened.
+// noteOddities tells what was odd about an image when it was opened, and what
+// was laid over and under it.
 func (a *app) noteOddities(t *target) {
-	for _, n := range t.Notes {
+	for _, n := range slices.Concat(t.Notes, t.notes) {
 		a.note("%s: %s", t.arg, n)
 	}
 }

@@ -23,10 +23,15 @@ all mappings whole, the lowest layer first, with the number of the layer in
 front.
 
 States: present (the bytes are in the image), absent (mapped, but not saved),
-zero (not stored, known to be zero).`,
+zero (not stored, known to be zero).
+
+The build-id of a program or library is told where it is known, from what a core
+saved of it or from the file that was laid: in text behind the first line of the
+file, in jsonl (build_id) and csv with every one.`,
 		Example: `  vscan map core.1234
   vscan map -o jsonl core.1234
-  vscan map --layers core.1234 --under /usr/bin/prog@0x400000`,
+  vscan map --layers core.1234 --under /usr/bin/prog@0x400000
+  vscan map core.1234 --sysroot ./files-of-that-machine`,
 		DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 {
@@ -39,6 +44,7 @@ zero (not stored, known to be zero).`,
 			defer t.Close()
 			a.noteOddities(t)
 			rep := a.reporterFor(format, style{color: a.wantsColor(color), aligned: a.out.terminal, layers: layers})
+			rep.begin(t)
 			if layers {
 				err = printLayers(cmd.Context(), t, rep)
 			} else {

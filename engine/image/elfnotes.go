@@ -33,6 +33,8 @@ type noteInfo struct {
 	writer    string     // who wrote the dump, as far as a note tells
 	files     []fileSpan // ascending, disjoint
 	landmarks []landmark
+	entries   []fileEntry // as they are written
+	fileUnit  uint64      // of the offsets of entries, in bytes: see findModules
 }
 
 // fileSpan is a range of addresses and the file that was mapped there.
@@ -205,6 +207,7 @@ func (c *elf) takeFiles(desc []byte, at uint64) {
 		return
 	}
 	count := c.order.Uint(desc[:w])
+	c.fileUnit = c.order.Uint(desc[w : 2*w])
 	desc = desc[2*w:]
 	if held := uint64(len(desc) / (3*w + 1)); count > held {
 		c.img.note("NT_FILE at file offset %#x: it names %d files and has room for %d", at, count, held)
@@ -222,6 +225,8 @@ func (c *elf) takeFiles(desc []byte, at uint64) {
 		first, end := addr.Addr(c.order.Uint(entry[:w])), addr.Addr(c.order.Uint(entry[w:2*w]))
 		if first < end && len(path) > 0 {
 			c.files = append(c.files, fileSpan{addr.Range{First: first, Last: end - 1}, string(path)})
+			off := mulSat(c.order.Uint(entry[2*w:3*w]), c.fileUnit)
+			c.entries = append(c.entries, fileEntry{FileRange{c.files[len(c.files)-1].Range, off}, c.files[len(c.files)-1].name})
 		}
 	}
 	c.files = disjoint(c.files)

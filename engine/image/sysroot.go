@@ -189,12 +189,24 @@ func (g *gathering) program(in input, ms []*Module) (p *program, compared bool, 
 	if err != nil || compared {
 		return p, compared, err
 	}
+	return p, false, g.img.core.agreesAnywhere(p, ms)
+}
+
+// agreesAnywhere says why the segments of a program lie where none of the
+// modules has them, or nil: one is where it was loaded, and others may be bytes
+// of it that were mapped as those of any file.
+func (c *coreFile) agreesAnywhere(p *program, ms []*Module) error {
+	var why error
 	for _, m := range ms {
-		if _, err := p.baseIn(m, g.img.core.page); err != nil {
-			return nil, false, err
+		_, err := p.baseIn(m, c.page)
+		if err == nil {
+			return nil
+		}
+		if why == nil {
+			why = err
 		}
 	}
-	return p, false, nil
+	return why
 }
 
 // mayBe says why a file that could not be compared is not that of the modules,

@@ -284,7 +284,7 @@ func (c *coreFile) baseOf(p *program, m *Module) (addr.Addr, error) {
 	if m.Path == "" && compared { // a segment that begins with the header: no range of another is known
 		return m.Base, p.room(m.Base, c.page)
 	}
-	return p.baseIn(m, c.page)
+	return c.baseIn(p, m)
 }
 
 // fixedBase is where a program of fixed addresses lies, whatever the image.

@@ -252,10 +252,10 @@ func (m *Module) named() string {
 	return " (" + m.Path + ")"
 }
 
-// baseIn is where the lowest page of the program is in a module, or why its
+// baseIn is where the lowest page of a program is in a module, or why its
 // segments and the module's ranges do not agree.
-func (p *program) baseIn(m *Module, page uint64) (addr.Addr, error) {
-	low := p.lowest().off &^ (page - 1)
+func (c *coreFile) baseIn(p *program, m *Module) (addr.Addr, error) {
+	low := p.lowest().off &^ (c.page - 1)
 	err := fmt.Errorf("%s does not fit: no range of it that was mapped begins with its lowest segment, at file offset %#x", p.path(), low)
 	tries := 0
 	for _, r := range m.Ranges {
@@ -265,7 +265,7 @@ func (p *program) baseIn(m *Module, page uint64) (addr.Addr, error) {
 		if tries++; tries > 64 {
 			break // no file is mapped so often within one module
 		}
-		why := p.agrees(m, r.First, page)
+		why := c.agrees(p, m, r.First)
 		if why == nil {
 			return r.First, nil
 		}
@@ -276,31 +276,38 @@ func (p *program) baseIn(m *Module, page uint64) (addr.Addr, error) {
 
 // agrees says why a program at base does not have its segments where the
 // module's ranges have them, or nil.
-func (p *program) agrees(m *Module, base addr.Addr, page uint64) error {
-	if err := p.room(base, page); err != nil {
+func (c *coreFile) agrees(p *program, m *Module, base addr.Addr) error {
+	if err := p.room(base, c.page); err != nil {
 		return err
 	}
-	if p.typ == elfExec && p.bias(base, page) != 0 {
-		return fmt.Errorf("it is of fixed addresses, and its lowest is %#x", p.lowPage(page))
+	if p.typ == elfExec && p.bias(base, c.page) != 0 {
+		return fmt.Errorf("it is of fixed addresses, and its lowest is %#x", p.lowPage(c.page))
 	}
-	moved := map[uint64]bool{} // address less offset, of all segments
-	for i := range p.loads {
-		s := &p.loads[i]
-		if s.filesz == 0 {
-			continue
-		}
-		pl := p.placeOf(s, base, page)
-		moved[uint64(pl.first)-pl.off] = true
-		if off, ok := m.offsetAt(pl.first); !ok || off != pl.off {
-			return fmt.Errorf("program header %d wants file offset %#x at address %v, and that was not mapped there", s.index, pl.off, pl.first)
+	parts := p.places(base, c.page)
+	for i := range parts {
+		if pl := &parts[i]; pl.filesz > 0 {
+			if off, ok := m.offsetAt(pl.first); !ok || off != pl.place.off {
+				return fmt.Errorf("program header %d wants file offset %#x at address %v, and that was not mapped there", pl.index, pl.place.off, pl.first)
+			}
 		}
 	}
 	for _, r := range m.Ranges {
-		if !moved[uint64(r.First)-r.Offset] {
+		if !c.wanted(parts, r) {
 			return fmt.Errorf("file offset %#x was mapped at address %v, and no program header wants that", r.Offset, r.First)
 		}
 	}
 	return nil
+}
+
+// wanted reports whether a range of a module is one that segments ask for.
+// Between segments the loader leaves pages of the file that nobody may touch.
+func (c *coreFile) wanted(parts []part, r FileRange) bool {
+	i := sort.Search(len(parts), func(i int) bool { return parts[i].first > r.First }) - 1
+	if i >= 0 && r.First <= parts[i].last {
+		return uint64(r.First-parts[i].first) == r.Offset-parts[i].place.off
+	}
+	s := c.segmentAt(r.First)
+	return s == nil || s.perm() == engine.PermKnown
 }
 
 // offsetAt is the file offset that a module has at an address.

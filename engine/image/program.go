@@ -224,11 +224,11 @@ func zeroFrom(m engine.Mapping, first addr.Addr) engine.Mapping {
 // rest of the page in which it ends is zero, pages behind it are absent.
 func pagesOfFile(m engine.Mapping, size, page uint64) []engine.Mapping {
 	n := uint64(m.Last-m.First) + 1
-	held := uint64(0)
+	held, filled := uint64(0), uint64(0)
 	if m.Offset < size {
 		held = min(n, size-m.Offset)
+		filled = min(n, addSat(held, -(m.Offset+held)%page))
 	}
-	filled := min(n, addSat(held, -held%page))
 	var out []engine.Mapping
 	if held > 0 {
 		present := m

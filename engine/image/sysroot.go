@@ -198,7 +198,7 @@ func (g *gathering) program(in input, ms []*Module) (p *program, compared bool, 
 func (c *coreFile) agreesAnywhere(p *program, ms []*Module) error {
 	var why error
 	for _, m := range ms {
-		_, err := p.baseIn(m, c.page)
+		_, err := c.baseIn(p, m)
 		if err == nil {
 			return nil
 		}
@@ -268,7 +268,7 @@ func (l *Layer) layRanges(c *coreFile, f *fileSource, m *Module, name string, p 
 // layProgramParts adds to the ranges of a module, which are the mappings from
 // start on, what the program headers tell and NT_FILE does not.
 func (l *Layer) layProgramParts(c *coreFile, start int, m *Module, name string, p *program) {
-	base, err := p.baseIn(m, c.page)
+	base, err := c.baseIn(p, m)
 	if err != nil {
 		return // mapped as bytes, not to be run
 	}

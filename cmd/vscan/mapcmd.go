@@ -30,8 +30,8 @@ saved of it or from the file that was laid: in text behind the first line of the
 file, in jsonl (build_id) and csv with every one.`,
 		Example: `  vscan map core.1234
   vscan map -o jsonl core.1234
-  vscan map --layers core.1234 --under /usr/bin/prog@0x400000
-  vscan map core.1234 --sysroot ./files-of-that-machine`,
+  vscan map --layers core.1234 --under ./prog
+  vscan map core.1234 --sysroot ./files`,
 		DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 {

@@ -69,6 +69,9 @@ func (b *base) begin(t *target) {
 
 // buildID is that of the file that a mapping is of, "" where it is not known.
 func (b *base) buildID(v engine.Interval) string {
+	if b.target == nil {
+		return "" // of the demonstration, which has no files
+	}
 	if b.ids == nil {
 		b.ids = b.target.buildIDs()
 	}

@@ -32,10 +32,10 @@ type imageFlags struct {
 
 func (f *imageFlags) register(cmd *cobra.Command) {
 	fs := cmd.Flags()
-	fs.Var(&f.maps, "map", "lay `FILE[@ADDR[+OFFSET[:LEN]]]` over the image; repeatable, each on top of what came before. A program or library lies where its program headers say, and without ADDR where the image says that it was loaded; with OFFSET, and any other file, bytes lie as they are")
-	fs.Var(&f.unders, "under", "lay `FILE[@ADDR[+OFFSET[:LEN]]]` below everything: it shows through holes and bytes that were not saved; repeatable")
-	fs.BoolVar(&f.modules, "modules", false, "lay all files that a core names as mapped below everything, from their paths")
-	fs.StringVar(&f.sysroot, "sysroot", "", "lay all files that a core names as mapped below everything, from the folder `DIR` instead of /")
+	fs.Var(&f.maps, "map", "lay `FILE[@ADDR[+OFFSET[:LEN]]]` over the image; repeatable, each on top of what came before. An ELF program or library lies where its program headers say, its first page at ADDR, or without ADDR where a core has it; with OFFSET, and any other file, the bytes lie as they are")
+	fs.Var(&f.unders, "under", "lay `FILE[@ADDR[+OFFSET[:LEN]]]`, as --map has it, below everything: it shows through holes and bytes that were not saved; repeatable")
+	fs.BoolVar(&f.modules, "modules", false, "lay all files that a core names below everything, from their paths; those that are not the ones that were mapped are left out")
+	fs.StringVar(&f.sysroot, "sysroot", "", "as --modules, with the files of that machine below the folder `DIR`")
 	choiceVar(cmd, &f.format, "image-format", "", "read the image as `NAME`: "+orList(image.Formats())+" (default what it is recognised as)", image.Formats()...)
 	fs.StringVar(&f.space, "space", "", "address `SPACE` of a machine dump, virtual or physical (default virtual where the image has it)")
 	choiceVar(cmd, &f.word, "word", "", "word size of `N` bytes, 4 or 8, where the image does not say", "4", "8")

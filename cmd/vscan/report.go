@@ -78,7 +78,7 @@ func (b *base) buildID(v engine.Interval) string {
 	return b.ids.Of(v.Mapping, v.First)
 }
 
-func (b *base) failed() error   { return b.err }
+func (b *base) failed() error { return b.err }
 
 func (b *base) write(p []byte) error {
 	if _, err := b.out.Write(p); err != nil && b.err == nil {

@@ -214,21 +214,6 @@ func layAs(img *Image, flag, prog string) (*Layer, error) {
 	return OpenLayer(img, LayerSpec{Path: prog, Unplaced: true}, Options{})
 }
 
-// underSpace is the space of an image with a layer under it.
-func underSpace(t *testing.T, img *Image, l *Layer) *engine.Space {
-	t.Helper()
-	s, err := engine.NewSpace(img.Mappings...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := range l.Mappings { // each below the one that hides it
-		if s, err = s.AddUnder(l.Mappings[len(l.Mappings)-1-i]); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return s
-}
-
 type comparison struct {
 	img   *Image
 	space *engine.Space

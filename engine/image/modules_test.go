@@ -114,6 +114,21 @@ func TestModules(t *testing.T) {
 	})
 }
 
+// underSpace is the space of an image with a layer under it.
+func underSpace(t *testing.T, img *Image, l *Layer) *engine.Space {
+	t.Helper()
+	s, err := engine.NewSpace(img.Mappings...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range l.Mappings { // each below the one that hides it
+		if s, err = s.AddUnder(l.Mappings[len(l.Mappings)-1-i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return s
+}
+
 // laid is what a layer shows under an image in some range.
 func laid(t *testing.T, img *Image, l *Layer) string {
 	t.Helper()

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"vscan/engine"
 	"vscan/engine/addr"
@@ -60,9 +62,12 @@ func (l *Layer) Close() error {
 	return errors.Join(errs...)
 }
 
+// note keeps a line; paths come from the image, and may hold what ends one.
 func (l *Layer) note(format string, args ...any) {
-	l.Notes = append(l.Notes, fmt.Sprintf(format, args...))
+	l.Notes = append(l.Notes, oneLine(fmt.Sprintf(format, args...)))
 }
+
+var oneLine = strings.NewReplacer("\n", `\n`, "\r", `\r`).Replace
 
 // OpenLayer opens a file to lay it over or under an image. An ELF program or
 // library lies where its program headers say, unless the spec or o.Format says
@@ -179,11 +184,17 @@ func (f *fileSource) programLayer(img *Image, in input, spec LayerSpec) (*Layer,
 	for _, base := range bases {
 		l.layProgram(p, base, page)
 	}
-	if img != nil {
-		l.writable = writable(img.core, l.Mappings)
+	if spec.Unplaced || img.hasModuleAt(spec.At) {
+		l.writable = writable(img, l.Mappings)
+		l.noteUnsaved(img, f.path+": ")
 	}
-	l.noteUnsaved(img, f.path+": ")
 	return l, nil
+}
+
+// hasModuleAt reports whether the image names a file that was mapped from an
+// address on.
+func (img *Image) hasModuleAt(at addr.Addr) bool {
+	return img != nil && slices.ContainsFunc(img.Modules, func(m Module) bool { return m.Base == at })
 }
 
 // layProgram adds the program with its lowest page at base.
@@ -331,10 +342,10 @@ func (l *Layer) noteUnsaved(img *Image, prefix string) {
 
 // writable is those of the mappings that the process could write, as they or
 // the core say.
-func writable(c *coreFile, ms []engine.Mapping) []engine.Mapping {
+func writable(img *Image, ms []engine.Mapping) []engine.Mapping {
 	var out []engine.Mapping
 	for i := range ms {
-		if ms[i].Perm&engine.Write != 0 || c != nil && c.writable(ms[i].First) {
+		if ms[i].Perm&engine.Write != 0 || img != nil && img.core != nil && img.core.writable(ms[i].First) {
 			out = append(out, ms[i])
 		}
 	}
@@ -370,7 +381,7 @@ func (f *fileSource) mappedLayer(img *Image) (*Layer, error) {
 		if m.Known {
 			return nil, fmt.Errorf("%s does not fit: it is no ELF file, and what the core has at %v%s is one", f.path, m.Base, m.named())
 		}
-		l.layRanges(img.core, f, m, baseName(f.path), nil)
+		l.layRanges(img, f, m, baseName(f.path), nil)
 		l.note("%s: laid where the core says that %s was mapped, from %v", f.path, m.Path, m.Base)
 	}
 	l.noteUnsaved(img, f.path+": ")

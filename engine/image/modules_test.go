@@ -244,6 +244,12 @@ func TestUnplacedProgramOfFixedAddresses(t *testing.T) {
 	other.id = "4567"
 	_, err = OpenLayer(opened(t, other.core("/bin/other", 0x400000, true)), LayerSpec{Path: prog, Unplaced: true}, Options{})
 	checkError(t, err, "it is another build")
+	// Where the core has nothing, nothing is left unsaved.
+	l, err = OpenLayer(img, LayerSpec{Path: prog, At: 0x10000000}, Options{})
+	if err != nil || len(l.Notes) != 1 {
+		t.Errorf("%v, %v", l, err)
+	}
+	l.Close()
 	// An address is taken, with a word where it is not what the core has there.
 	l, err = OpenLayer(opened(t, other.core("/bin/other", 0x400000, true)), LayerSpec{Path: prog, At: 0x400000}, Options{})
 	if err != nil || !strings.Contains(l.Notes[0], "it is another build") {
@@ -300,7 +306,8 @@ func TestOpenModules(t *testing.T) {
 		testEntry{at + 0x30000, at + 0x30fff, 0, "relative"},
 		testEntry{at + 0x40000, at + 0x40fff, 1 << 50, "/share/font"},
 		testEntry{at + 0x50000, at + 0x50fff, 0, "/share/font (deleted)"},
-		testEntry{at + 0x60000, at + 0x60fff, 0, "/bin"}))
+		testEntry{at + 0x60000, at + 0x60fff, 0, "/bin"},
+		testEntry{at + 0x70000, at + 0x70fff, 0, "/two\nlines"}))
 	l, err := img.OpenModules(filepath.Join(dir, "root"), Options{})
 	checkLayer(t, img, l, err, `
 		0x50001000..0x50001fff present +0x1000 r-x /bin/prog +0x1000
@@ -313,7 +320,7 @@ func TestOpenModules(t *testing.T) {
 		0x60040000..0x60040fff absent /share/font +0x0
 	`, "3 files of the core laid under it: 1 compared with what it saved of them, 2 with nothing to compare",
 		"left out: stat "+filepath.Join(dir, "root/secret"), "left out: relative: no path of a file",
-		"left out: "+font+": the file that was mapped had been deleted", "left out: "+filepath.Join(dir, "root/bin")+" is not a regular file", "1 writable range not saved")
+		"left out: "+font+": the file that was mapped had been deleted", "left out: "+filepath.Join(dir, "root/bin")+" is not a regular file", `/two\nlines: `, "1 writable range not saved")
 	for i, want := range []string{prog, font, moved} {
 		if got := l.closers[i].(*fileSource).path; got != want {
 			t.Errorf("file %q, want %q", got, want)
@@ -385,7 +392,7 @@ func FuzzModules(f *testing.F) {
 		}
 		src := &fileSource{path: "prog", size: uint64(len(prog))}
 		for i := range img.Modules {
-			l.layRanges(img.core, src, &img.Modules[i], "prog", p)
+			l.layRanges(img, src, &img.Modules[i], "prog", p)
 		}
 		l.noteUnsaved(img, "")
 		for i := range l.Mappings {

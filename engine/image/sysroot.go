@@ -164,7 +164,7 @@ func (g *gathering) lay(f *fileSource, ms []*Module) error {
 		}
 	}
 	for _, m := range ms {
-		g.layer.layRanges(g.img.core, f, m, m.Path, p)
+		g.layer.layRanges(g.img, f, m, m.Path, p)
 	}
 	if compared {
 		g.compared++
@@ -244,8 +244,8 @@ func (g *gathering) finish() error {
 
 // layRanges lays a file as a module: each range from its offset on. Of a
 // program whose segments lie there, what is zero in memory is laid over that.
-func (l *Layer) layRanges(c *coreFile, f *fileSource, m *Module, name string, p *program) {
-	start := len(l.Mappings)
+func (l *Layer) layRanges(img *Image, f *fileSource, m *Module, name string, p *program) {
+	c, start := img.core, len(l.Mappings)
 	for _, r := range m.Ranges {
 		whole := engine.Mapping{Range: r.Range, Source: f, Offset: r.Offset, Name: name, NameOffset: uint64(r.First - m.Base)}
 		if uint64(r.Last-r.First) > ^r.Offset {
@@ -261,7 +261,7 @@ func (l *Layer) layRanges(c *coreFile, f *fileSource, m *Module, name string, p 
 		id = p.buildID
 		l.layProgramParts(c, start, m, name, p)
 	}
-	l.writable = append(l.writable, writable(c, l.Mappings[start:])...)
+	l.writable = append(l.writable, writable(img, l.Mappings[start:])...)
 	l.Modules = append(l.Modules, laidModule(name, id, f, l.Mappings[start:]))
 }
 

@@ -181,8 +181,17 @@ func (f *fileSource) programLayer(img *Image, in input, spec LayerSpec) (*Layer,
 	if err != nil {
 		return nil, err
 	}
-	for _, base := range bases {
+	for i, base := range bases {
 		l.layProgram(p, base, page)
+		if i < maxToldFiles {
+			l.note("%s: %s", p.path(), p.says(base, page))
+		}
+	}
+	if n := len(bases) - maxToldFiles; n > 0 {
+		l.note("%s: laid at %s more", p.path(), plural(n, "place"))
+	}
+	if lost := p.lost(); lost > 0 {
+		l.noteLost(p, lost)
 	}
 	if spec.Unplaced || img.hasModuleAt(spec.At) {
 		l.writable = writable(img, l.Mappings)
@@ -203,10 +212,6 @@ func (l *Layer) layProgram(p *program, base addr.Addr, page uint64) {
 	ms := p.lay(base, page, name)
 	l.Mappings = append(l.Mappings, ms...)
 	l.Modules = append(l.Modules, laidModule(name, p.buildID, p.src, ms))
-	l.note("%s: %s", p.path(), p.says(base, page))
-	if lost := p.lost(); lost > 0 {
-		l.noteLost(p, lost)
-	}
 }
 
 func (l *Layer) noteLost(p *program, lost uint64) {
@@ -260,7 +265,7 @@ func (c *coreFile) like(p *program, modules []Module) []*Module {
 // addresses: if that is another file, the program is not the one that ran.
 func covering(modules []Module, p *program) []*Module {
 	for i := range modules {
-		if _, ok := modules[i].offsetAt(addr.Addr(p.lowest().vaddr)); ok && p.typ == elfExec {
+		if _, ok := modules[i].offsetAt(addr.Addr(p.low.vaddr)); ok && p.typ == elfExec {
 			return []*Module{&modules[i]}
 		}
 	}

@@ -23,6 +23,7 @@ import (
 const (
 	maxIdentified = 1 << 14  // modules whose ELF header is looked for in a core
 	maxModuleHead = 64 << 10 // bytes of a module that are looked at for that
+	maxSegments   = 1 << 20  // of programs, each as often as it may have been loaded
 )
 
 // Module is a file that was mapped into the process of an image, at one place.
@@ -66,6 +67,7 @@ type coreFile struct {
 	loads []segment // ascending by address, once sorted
 	page  uint64    // bytes of a page
 	order bool      // loads are sorted
+	spent int       // segments that were looked for: see maxSegments
 }
 
 // findModules makes the modules of what NT_FILE says.
@@ -134,7 +136,7 @@ func (c *coreFile) identify(m *Module) {
 	}
 	head := c.prefix(off, min(n, r.Size(), maxModuleHead))
 	p, err := readHead(head)
-	if err != nil || p.lowest().off >= c.page {
+	if err != nil || p.low.off >= c.page {
 		return
 	}
 	m.Known, m.Bias, m.BuildID, m.head = true, p.bias(m.Base, c.page), p.buildID, head
@@ -255,7 +257,7 @@ func (m *Module) named() string {
 // baseIn is where the lowest page of a program is in a module, or why its
 // segments and the module's ranges do not agree.
 func (c *coreFile) baseIn(p *program, m *Module) (addr.Addr, error) {
-	low := p.lowest().off &^ (c.page - 1)
+	low := p.low.off &^ (c.page - 1)
 	err := fmt.Errorf("%s does not fit: no range of it that was mapped begins with its lowest segment, at file offset %#x", p.path(), low)
 	tries := 0
 	for _, r := range m.Ranges {
@@ -282,6 +284,9 @@ func (c *coreFile) agrees(p *program, m *Module, base addr.Addr) error {
 	}
 	if p.typ == elfExec && p.bias(base, c.page) != 0 {
 		return fmt.Errorf("it is of fixed addresses, and its lowest is %#x", p.lowPage(c.page))
+	}
+	if c.spent += len(p.loads); c.spent > maxSegments {
+		return errors.New("the core names files at so many places that not all are looked at")
 	}
 	parts := p.places(base, c.page)
 	for i := range parts {

@@ -364,6 +364,29 @@ func TestOpenModulesThatDoNotFit(t *testing.T) {
 	}
 }
 
+// A program of many headers that a core has at many places takes no longer than
+// many programs.
+func TestManyHeadersAtManyPlaces(t *testing.T) {
+	segs := make([]testSeg, 65534)
+	for i := range segs {
+		segs[i] = load(4, 0, 0, 0x10, 0)
+	}
+	prog := tempFile(t, "prog", string(buildProgram(true, addr.Little, elfDyn, 0, segs...)))
+	m := testModule{true, addr.Little, elfDyn, ""}
+	var many []testEntry
+	for i := range uint64(3000) {
+		many = append(many, testEntry{0x60000000 + i<<16, 0x60000fff + i<<16, 0, fmt.Sprintf("/%d/prog", i)})
+	}
+	l, err := OpenLayer(opened(t, m.core("/bin/other", 0x50000000, false, many...)), LayerSpec{Path: prog, Unplaced: true}, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if len(l.Mappings) > maxSegments || len(l.Notes) > 30 {
+		t.Errorf("%d mappings, %d notes", len(l.Mappings), len(l.Notes))
+	}
+}
+
 // FuzzModules lays programs under hostile cores that name them.
 func FuzzModules(f *testing.F) {
 	for _, typ := range []byte{elfExec, elfDyn} {

@@ -41,7 +41,9 @@ const (
 // program is an ELF executable or shared object, or the beginning of one.
 type program struct {
 	elf
-	buildID []byte // nil where it has none, or none was saved
+	low     *segment // the lowest of loads; nil where there is none
+	last    uint64   // the last byte of the highest, in the addresses of the file
+	buildID []byte   // nil where it has none, or none was saved
 }
 
 // isProgram reports whether a file begins with the header of an ELF file that
@@ -72,6 +74,7 @@ func readProgram(in input) (*program, error) {
 	if err := p.check(); err != nil {
 		return nil, fmt.Errorf("%s: %w", in.path(), err)
 	}
+	p.findEnds()
 	p.buildID = p.findBuildID()
 	return p, nil
 }
@@ -93,28 +96,22 @@ func (p *program) check() error {
 	return nil
 }
 
-// lowest is the lowest PT_LOAD; nil where there is none.
-func (p *program) lowest() *segment {
-	var low *segment
+// findEnds finds the lowest PT_LOAD and the last byte of all.
+func (p *program) findEnds() {
 	for i := range p.loads {
-		if s := &p.loads[i]; low == nil || s.vaddr < low.vaddr {
-			low = s
+		s := &p.loads[i]
+		if p.low == nil || s.vaddr < p.low.vaddr {
+			p.low = s
 		}
+		p.last = max(p.last, s.vaddr+s.memsz-1)
 	}
-	return low
 }
 
 // lowPage is the page of the lowest PT_LOAD, in the addresses of the file.
-func (p *program) lowPage(page uint64) uint64 { return p.lowest().vaddr &^ (page - 1) }
+func (p *program) lowPage(page uint64) uint64 { return p.low.vaddr &^ (page - 1) }
 
 // lastPage is the last byte of the last page of the highest PT_LOAD.
-func (p *program) lastPage(page uint64) uint64 {
-	var last uint64
-	for i := range p.loads {
-		last = max(last, p.loads[i].vaddr+p.loads[i].memsz-1)
-	}
-	return last | (page - 1)
-}
+func (p *program) lastPage(page uint64) uint64 { return p.last | (page - 1) }
 
 // bias is what is to be added to the file's addresses, without regard to
 // overflow, for its lowest page to be at base.
@@ -336,7 +333,7 @@ func openUnplaced(in input, o Options) (*Image, error) {
 	return img, err
 }
 
-// sameProgram reports whether two headers are of one class, byte order and
+// sameMachine reports whether two headers are of one class, byte order and
 // machine.
 func (h *elfHeader) sameMachine(o *elfHeader) bool {
 	return h.wide == o.wide && h.order == o.order && h.machine == o.machine

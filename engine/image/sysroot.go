@@ -166,6 +166,9 @@ func (g *gathering) lay(f *fileSource, ms []*Module) error {
 	for _, m := range ms {
 		g.layer.layRanges(g.img, f, m, m.Path, p)
 	}
+	if p != nil && p.lost() > 0 {
+		g.layer.noteLost(p, p.lost())
+	}
 	if compared {
 		g.compared++
 	} else {
@@ -284,9 +287,6 @@ func (l *Layer) layProgramParts(c *coreFile, start int, m *Module, name string, 
 				Perm: s.perm(), Name: name, NameOffset: uint64(pl.first-m.Base) + pl.file,
 			})
 		}
-	}
-	if lost := p.lost(); lost > 0 {
-		l.noteLost(p, lost)
 	}
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -117,9 +118,10 @@ func (t *target) whyAbsent(n uint64) string {
 	return size(n) + " of the memory were not saved in the image"
 }
 
-// noteOddities tells what was odd about an image when it was opened.
+// noteOddities tells what was odd about an image when it was opened, and what
+// was laid over and under it.
 func (a *app) noteOddities(t *target) {
-	for _, n := range t.Notes {
+	for _, n := range slices.Concat(t.Notes, t.notes) {
 		a.note("%s: %s", t.arg, n)
 	}
 }

@@ -57,9 +57,9 @@ func (r *csvReporter) rule(*ruleHit) error { return r.err }
 
 func (r *csvReporter) interval(v engine.Interval) error {
 	m := v.Mapping
-	return r.record([]string{"first", "last", "state", "perm", "name", "source", "offset", "layer"},
+	return r.record([]string{"first", "last", "state", "perm", "name", "source", "offset", "layer", "build_id"},
 		v.First.String(), v.Last.String(), m.State.String(), m.Perm.String(), r.name(m.Name), r.name(sourceName(m)),
-		strconv.FormatUint(fileOffset(m, v.First), 10), strconv.Itoa(v.Layer))
+		strconv.FormatUint(fileOffset(m, v.First), 10), strconv.Itoa(v.Layer), r.buildID(v))
 }
 
 // end writes nothing but, with -c, the counts: csv has rows of one kind.

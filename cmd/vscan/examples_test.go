@@ -18,7 +18,7 @@ func TestExamples(t *testing.T) {
 		t.Skip("no shell")
 	}
 	core, err := makeCore(`
-0x400000 r-x /usr/bin/prog =password= 4096*00
+0x400000 r-x /usr/bin/prog =password= 4096*00 absent 4096
 0x7ffd1000 rw- [heap] 0810fd7f00000000 1010fd7f00000000 =hello 00 0000 0010005c3a7f0000 00100000 5000*00 7700690064006500740065007800740073002e00
 0x7f3a5c001000 r-x /usr/lib/libc.so.6 5000*00
 0x7f3a5d000000 rw- [stack] 0010005c3a7f0000 deadbeef 00000000 1000006000000000
@@ -27,14 +27,19 @@ func TestExamples(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	program := []byte(strings.Repeat(" ", 5000) + "usage: a program") // which the core did not save
 	dir := t.TempDir()
 	for name, b := range map[string][]byte{
 		"core.1234": core, "core": core, "guest.raw": []byte("Linux version 6.1"),
-		"words.txt": []byte("needle\n"), "prog": []byte("a program"),
+		"words.txt": []byte("needle\n"), "prog": program, "files/usr/bin/prog": program,
 		// LiME: magic, version, first and last address, 8 reserved bytes.
 		"memory.lime": append([]byte("EMiL\x01\x00\x00\x00"+strings.Repeat("\x00", 8)+"\x05"+strings.Repeat("\x00", 15)), "needle"...),
 	} {
-		if err := os.WriteFile(filepath.Join(dir, name), b, 0o666); err != nil {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, b, 0o666); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -52,7 +57,8 @@ func TestExamples(t *testing.T) {
 			if cmd.Name() != "vscan" && !strings.HasPrefix(line, cmd.CommandPath()) {
 				t.Errorf("%s: %q is of another command", cmd.Name(), line)
 			}
-			sh := exec.Command(sh, "-c", strings.ReplaceAll(line, "/usr/bin/prog@", "prog@"))
+			there := strings.NewReplacer("/usr/bin/prog@", "prog@", "--modules", "--sysroot ./files")
+			sh := exec.Command(sh, "-c", there.Replace(line))
 			sh.Dir = dir
 			if out, err := sh.CombinedOutput(); err != nil {
 				t.Errorf("%s: %v\n%s", line, err, out)

@@ -53,6 +53,8 @@ func (a *app) findCommand() *cobra.Command {
   vscan find u32le:0x1000..0x1fff --in '[heap]' core.1234
   vscan find -F words.txt -c -o jsonl memory.lime
   vscan find 'Linux version ' guest.raw@0x100000 --range 0..4294967295
+  vscan find 'usage:' core.1234 --under ./prog
+  vscan find 'usage:' core.1234 --modules
   vscan find -q hunter2 pid:1234 && echo "it is in memory"`,
 		DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, args []string) error {

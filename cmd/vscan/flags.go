@@ -177,21 +177,6 @@ func isNamed(m *engine.Mapping, name string) bool {
 	return m.Name == name || strings.HasSuffix(m.Name, "/"+name)
 }
 
-// layerList collects layers; see parseLayer.
-type layerList []layer
-
-func (l *layerList) String() string { return "" }
-func (l *layerList) Type() string   { return "layer" }
-
-func (l *layerList) Set(s string) error {
-	spec, err := parseLayer(s)
-	if err != nil {
-		return fmt.Errorf("%s: %w", s, err)
-	}
-	*l = append(*l, layer{s, spec})
-	return nil
-}
-
 // flagError says in one line what is wrong with a flag and where to look.
 func flagError(cmd *cobra.Command, err error) error {
 	var unknown *pflag.NotExistError

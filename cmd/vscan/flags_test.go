@@ -15,10 +15,11 @@ func TestParseLayer(t *testing.T) {
 		"f@0":                    {Path: "f"},
 		"f@0x1000":               {Path: "f", At: 0x1000},
 		"f@18446744073709551615": {Path: "f", At: addr.Max},
-		"f@1+2":                  {Path: "f", At: 1, Offset: 2},
-		"f@1+0x2:0x3":            {Path: "f", At: 1, Offset: 2, Len: 3},
+		"f@1+2":                  {Path: "f", At: 1, Raw: true, Offset: 2},
+		"f@1+0":                  {Path: "f", At: 1, Raw: true},
+		"f@1+0x2:0x3":            {Path: "f", At: 1, Raw: true, Offset: 2, Len: 3},
 		"user@host@5":            {Path: "user@host", At: 5},
-		"a+b:c@5+6":              {Path: "a+b:c", At: 5, Offset: 6},
+		"a+b:c@5+6":              {Path: "a+b:c", At: 5, Raw: true, Offset: 6},
 		"two words@7":            {Path: "two words", At: 7},
 		"pid:1@8":                {Path: "pid:1", At: 8},
 	} {
@@ -62,7 +63,10 @@ func FuzzParseLayer(f *testing.F) {
 		if spec.Path == "" {
 			t.Fatal("no path")
 		}
-		written := spec.Path + "@" + spec.At.String() + "+" + strconv.FormatUint(spec.Offset, 10)
+		written := spec.Path + "@" + spec.At.String()
+		if spec.Raw {
+			written += "+" + strconv.FormatUint(spec.Offset, 10)
+		}
 		if spec.Len > 0 {
 			written += ":" + strconv.FormatUint(spec.Len, 10)
 		}

@@ -164,6 +164,9 @@ func (r *jsonlReporter) interval(v engine.Interval) error {
 	r.add("source", r.quote(sourceName(m)))
 	r.addUint("offset", fileOffset(m, v.First))
 	r.addUint("layer", uint64(v.Layer))
+	if id := r.buildID(v); id != "" {
+		r.add("build_id", r.quote(id))
+	}
 	return r.finish()
 }
 

@@ -28,10 +28,16 @@ zero (not stored, known to be zero).
 Mappings of a process core are called as in /proc/PID/maps, as far as the core
 tells; [stack:N] is the memory that the stack pointer of the thread N points to,
 load[N] the segment N, which has no name. Of what a core lists and does not save
-the permissions are not known: ???.`,
+the permissions are not known: ???.
+
+
+The build-id of a program or library is told where it is known, from what a core
+saved of it or from the file that was laid: in text behind the first line of the
+file, in jsonl (build_id) and csv with every one.`,
 		Example: `  vscan map core.1234
   vscan map -o jsonl core.1234
-  vscan map --layers core.1234 --under /usr/bin/prog@0x400000`,
+  vscan map --layers core.1234 --under ./prog
+  vscan map core.1234 --sysroot ./files`,
 		DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 {
@@ -44,6 +50,7 @@ the permissions are not known: ???.`,
 			defer t.Close()
 			a.noteOddities(t)
 			rep := a.reporterFor(format, style{color: a.wantsColor(color), aligned: a.out.terminal, layers: layers})
+			rep.begin(t)
 			if layers {
 				err = printLayers(cmd.Context(), t, rep)
 			} else {

@@ -6,6 +6,7 @@ import (
 
 	"vscan/engine"
 	"vscan/engine/addr"
+	"vscan/engine/image"
 )
 
 // reporter writes hits and summaries in one format. A kind of output is one
@@ -58,11 +59,26 @@ type base struct {
 	out    *output
 	target *target
 	last   engine.Interval // that the last hit was in: the next is often there too
+	ids    *image.BuildIDs // of the target, once asked for
 	err    error
 }
 
-func (b *base) begin(t *target) { b.target, b.last = t, engine.Interval{Range: addr.Range{First: 1}} }
-func (b *base) failed() error   { return b.err }
+func (b *base) begin(t *target) {
+	b.target, b.last, b.ids = t, engine.Interval{Range: addr.Range{First: 1}}, nil
+}
+
+// buildID is that of the file that a mapping is of, "" where it is not known.
+func (b *base) buildID(v engine.Interval) string {
+	if b.target == nil {
+		return "" // of the demonstration, which has no files
+	}
+	if b.ids == nil {
+		b.ids = b.target.buildIDs()
+	}
+	return b.ids.Of(v.Mapping, v.First)
+}
+
+func (b *base) failed() error { return b.err }
 
 func (b *base) write(p []byte) error {
 	if _, err := b.out.Write(p); err != nil && b.err == nil {

@@ -24,16 +24,20 @@ type imageFlags struct {
 	word         string // "", "4" or "8"
 	endian       string // "", "little" or "big"
 	noMmap       bool
-	protNone     bool // of a live process
-	resident     bool // of a live process
+	protNone     bool   // of a live process
+	resident     bool   // of a live process
+	sysroot      string // a folder; "": none
+	modules      bool
 
 	once bool // no flag: whether the command goes through the image once
 }
 
 func (f *imageFlags) register(cmd *cobra.Command) {
 	fs := cmd.Flags()
-	fs.Var(&f.maps, "map", "lay `FILE@ADDR[+OFFSET[:LEN]]` over the image; repeatable, each on top of what came before")
-	fs.Var(&f.unders, "under", "lay `FILE@ADDR[+OFFSET[:LEN]]` below everything: it shows through holes and bytes that were not saved; repeatable")
+	fs.Var(&f.maps, "map", "lay `FILE[@ADDR[+OFFSET[:LEN]]]` over the image; repeatable, each on top of what came before. An ELF program or library lies where its program headers say, its first page at ADDR, or without ADDR where a core has it; with OFFSET, and any other file, the bytes lie as they are")
+	fs.Var(&f.unders, "under", "lay `FILE[@ADDR[+OFFSET[:LEN]]]`, as --map has it, below everything: it shows through holes and bytes that were not saved; repeatable")
+	fs.BoolVar(&f.modules, "modules", false, "lay all files that a core names below everything, from their paths; those that are not the ones that were mapped are left out")
+	fs.StringVar(&f.sysroot, "sysroot", "", "as --modules, with the files of that machine below the folder `DIR`")
 	choiceVar(cmd, &f.format, "image-format", "", "read the image as `NAME`: "+orList(image.Formats())+" (default what it is recognised as)", image.Formats()...)
 	fs.StringVar(&f.space, "space", "", "address `SPACE` of a machine dump, virtual or physical (default virtual where the image has it)")
 	choiceVar(cmd, &f.word, "word", "", "word size of `N` bytes, 4 or 8, where the image does not say", "4", "8")
@@ -48,6 +52,8 @@ type target struct {
 	*image.Image
 	arg   string // as given
 	space *engine.Space
+	notes []string       // what was laid
+	files []image.Module // that were laid
 	close []io.Closer
 
 	residentOnly bool // pages that are swapped out are absent
@@ -89,11 +95,11 @@ func (t *target) fill(f *imageFlags) error {
 		}
 	}
 	for _, l := range f.unders {
-		if err := t.lay(f, "--under", l, (*engine.Space).AddUnder); err != nil {
+		if err := t.lay(f, "--under", l, under); err != nil {
 			return err
 		}
 	}
-	return nil
+	return t.layModules(f)
 }
 
 // setArch puts what the flags say of word size and byte order into the image.
@@ -124,25 +130,6 @@ func (t *target) setArch(f *imageFlags) error {
 func (t *target) assume(f *imageFlags) error {
 	t.Image = &image.Image{}
 	return t.setArch(f)
-}
-
-// lay opens a layer and adds it to the space.
-func (t *target) lay(f *imageFlags, flag string, l layer, add func(*engine.Space, ...engine.Mapping) (*engine.Space, error)) error {
-	opt := image.Options{NoMmap: f.noMmap, Once: f.once}
-	if f.format == "raw" {
-		opt.Format = "raw" // it speaks of the layers too
-	}
-	m, closer, err := image.OpenLayer(l.spec, opt)
-	if err != nil {
-		return fmt.Errorf("%s %s: %w", flag, l.arg, err)
-	}
-	t.close = append(t.close, closer)
-	s, err := add(t.space, m)
-	if err != nil {
-		return fmt.Errorf("%s %s: %w", flag, l.arg, err)
-	}
-	t.space = s
-	return nil
 }
 
 func (f *imageFlags) openImage(arg string) (*image.Image, error) {
@@ -233,42 +220,6 @@ func cutAt(arg string) (path, at string, ok bool) {
 		return "", "", false
 	}
 	return arg[:i], arg[i+1:], true
-}
-
-// layer is a file's bytes to lay over or under an image.
-type layer struct {
-	arg  string // as given
-	spec image.LayerSpec
-}
-
-// parseLayer reads FILE@ADDR[+OFFSET[:LEN]].
-func parseLayer(arg string) (image.LayerSpec, error) {
-	path, at, ok := cutAt(arg)
-	if !ok {
-		return image.LayerSpec{}, errors.New("want FILE@ADDR[+OFFSET[:LEN]]")
-	}
-	spec := image.LayerSpec{Path: path}
-	at, rest, hasOffset := strings.Cut(at, "+")
-	var err error
-	if spec.At, err = addr.Parse(at); err != nil {
-		return image.LayerSpec{}, err
-	}
-	if !hasOffset {
-		return spec, nil
-	}
-	off, length, hasLen := strings.Cut(rest, ":")
-	if spec.Offset, err = addr.ParseUint(off); err != nil {
-		return image.LayerSpec{}, fmt.Errorf("offset %w", err)
-	}
-	if hasLen {
-		if spec.Len, err = addr.ParseUint(length); err != nil {
-			return image.LayerSpec{}, fmt.Errorf("length %w", err)
-		}
-		if spec.Len == 0 {
-			return image.LayerSpec{}, errors.New("a length of 0 lays nothing")
-		}
-	}
-	return spec, nil
 }
 
 // patternTarget is what a set of patterns has to know of the image.

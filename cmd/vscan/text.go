@@ -14,8 +14,9 @@ import (
 type textReporter struct {
 	base
 	style
-	names cache
-	line  []byte
+	names  cache
+	line   []byte
+	module string // whose build-id the last line told, or an earlier one
 }
 
 func newTextReporter(b base, s style) *textReporter {
@@ -188,6 +189,11 @@ func (r *textReporter) interval(v engine.Interval) error {
 	r.field(colorWhere, r.names.get(m.Name), 24)
 	if m.Source != nil {
 		r.line = fmt.Appendf(r.line, "%s+%#x", r.names.get(m.Source.Name()), m.OffsetOf(v.First))
+	}
+	if id := r.buildID(v); id != "" && id+m.Name != r.module {
+		r.field("", "", 0)
+		r.line = append(append(r.line, "build-id "...), id...)
+		r.module = id + m.Name
 	}
 	r.line = append(r.line, '\n')
 	return r.write(r.line)

@@ -139,9 +139,12 @@ func TestRefused(t *testing.T) {
 			}
 			checkError(t, err, path+" is "+k.what+": ")
 		}
-		_, _, err := OpenLayer(LayerSpec{Path: path}, Options{})
+		l, err := OpenLayer(nil, LayerSpec{Path: path}, Options{})
 		if k.program != (err == nil) {
 			t.Errorf("%s as a layer: %v", h.want, err)
+		}
+		if err == nil {
+			l.Close()
 		}
 		img, err := Open(path, Options{Format: "raw"})
 		if err != nil || img.Format != "raw" || len(img.Mappings) != 1 || img.Mappings[0].Size() != uint64(len(h.head)) {

@@ -161,6 +161,7 @@ func openELF(in input, o Options) (*Image, error) {
 		return nil, err
 	}
 	c.describe()
+	c.findModules()
 	return c.img, nil
 }
 
@@ -201,7 +202,8 @@ func (c *elf) readSegments() error {
 		count = pnXNum
 	}
 
-	r := bufio.NewReaderSize(io.NewSectionReader(c, int64(min(c.phoff, c.size)), math.MaxInt64), 1<<16)
+	table := int(min(1<<16, mulSat(min(count, held), c.phentsize)))
+	r := bufio.NewReaderSize(io.NewSectionReader(c, int64(min(c.phoff, c.size)), math.MaxInt64), table)
 	b := make([]byte, size)
 	read := uint64(0)
 	for ; read < min(count, held); read++ {

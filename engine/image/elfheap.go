@@ -182,8 +182,8 @@ func (n *namer) page() uint64 {
 	return page
 }
 
-// place is where the heap may be: mappings side by side without name and file.
-type place struct {
+// heapPlace is where the heap may be: mappings side by side without name and file.
+type heapPlace struct {
 	addr.Range
 	lasts   []addr.Addr // of its mappings, ascending
 	written bool        // one of them may be written
@@ -212,7 +212,7 @@ func (n *namer) findHeap(p mainProgram) (addr.Range, bool) {
 
 // places are those where the heap may be, a bounded number of them. On PowerPC64
 // Linux may also begin it at 1 TiB: arch_randomize_brk.
-func (n *namer) places(p mainProgram) []place {
+func (n *namer) places(p mainProgram) []heapPlace {
 	reach := uint64(n.pick(32<<20, 1<<30))
 	out := n.placesFrom(p, p.end, reach, nil)
 	if tera := addr.Addr(1 << 40); n.machine == 21 && n.wide && p.end < tera {
@@ -225,13 +225,13 @@ func (n *namer) places(p mainProgram) []place {
 			}
 		}
 	}
-	return slices.DeleteFunc(out, func(x place) bool { return !x.written })
+	return slices.DeleteFunc(out, func(x heapPlace) bool { return !x.written })
 }
 
 // placesFrom appends the places that begin in the reach bytes from an address on,
 // until there are 32. What begins where the program's file ends stands alone
 // where the headers do not tell that .bss ends there: it may be .bss.
-func (n *namer) placesFrom(p mainProgram, first addr.Addr, reach uint64, out []place) []place {
+func (n *namer) placesFrom(p mainProgram, first addr.Addr, reach uint64, out []heapPlace) []heapPlace {
 	i := n.at(first)
 	if i < 0 {
 		i = sort.Search(len(n.sorted), func(i int) bool { return n.sorted[i].vaddr >= uint64(first) })
@@ -248,7 +248,7 @@ func (n *namer) placesFrom(p mainProgram, first addr.Addr, reach uint64, out []p
 			if uint64(r.First-first) > reach {
 				break
 			}
-			out, k = append(out, place{Range: r}), k+1
+			out, k = append(out, heapPlace{Range: r}), k+1
 		}
 		out[k].take(n, s, r)
 	}
@@ -256,7 +256,7 @@ func (n *namer) placesFrom(p mainProgram, first addr.Addr, reach uint64, out []p
 }
 
 // take makes part r of a segment the last of a place.
-func (x *place) take(n *namer, s *segment, r addr.Range) {
+func (x *heapPlace) take(n *namer, s *segment, r addr.Range) {
 	const rw = engine.Read | engine.Write
 	held, _ := s.stored(s.memsz, n.size)
 	x.Last, x.lasts = r.Last, append(x.lasts, r.Last)
@@ -267,7 +267,7 @@ func (x *place) take(n *namer, s *segment, r addr.Range) {
 // chunksIn returns how far the heap goes at least of which glibc's first chunks
 // stand at the start of a place. With 4-byte words the first one may be 8 bytes
 // further on, so that what it holds is aligned to 16.
-func (n *namer) chunksIn(x place) (last addr.Addr, ok bool) {
+func (n *namer) chunksIn(x heapPlace) (last addr.Addr, ok bool) {
 	if last, ok = n.chunksAt(x.First, x.lasts); !ok && !n.wide {
 		return n.chunksAt(x.First+8, x.lasts)
 	}
@@ -276,11 +276,11 @@ func (n *namer) chunksIn(x place) (last addr.Addr, ok bool) {
 
 // further is the end of the heap at the start of a place that goes as far as last
 // at least: where a mapping ends and that is told.
-func (n *namer) further(x place, last addr.Addr) addr.Addr {
+func (n *namer) further(x heapPlace, last addr.Addr) addr.Addr {
 	if last == x.Last {
 		return last
 	}
-	told := n.toldEnds([]place{x})
+	told := n.toldEnds([]heapPlace{x})
 	for _, l := range x.lasts {
 		if l > last && told[l+1] == exactly {
 			last = l
@@ -290,7 +290,7 @@ func (n *namer) further(x place, last addr.Addr) addr.Addr {
 }
 
 // toldIn returns the end of the heap that a place is because its end is told.
-func (n *namer) toldIn(p mainProgram, x place, told map[addr.Addr]telling) (last addr.Addr, ok bool) {
+func (n *namer) toldIn(p mainProgram, x heapPlace, told map[addr.Addr]telling) (last addr.Addr, ok bool) {
 	if ofGo := !n.wide && x.First.IsAligned(4<<20); ofGo {
 		return 0, false
 	}
@@ -347,7 +347,7 @@ const (
 
 // toldEnds is how the modules' data tell the addresses behind the mappings of the
 // places: what of a file may be written, and .bss. No more than 16 MiB are read.
-func (n *namer) toldEnds(places []place) map[addr.Addr]telling {
+func (n *namer) toldEnds(places []heapPlace) map[addr.Addr]telling {
 	told := make(map[addr.Addr]telling)
 	for _, x := range places {
 		for _, last := range x.lasts {
@@ -399,7 +399,7 @@ func (n *namer) lookUp(s *segment, b []byte, budget int, told map[addr.Addr]tell
 
 // onlyPlace is the one place where Linux puts nothing else, if none of its bytes
 // are saved that could tell.
-func (n *namer) onlyPlace(p mainProgram, places []place) (only addr.Range, ok bool) {
+func (n *namer) onlyPlace(p mainProgram, places []heapPlace) (only addr.Range, ok bool) {
 	if p.moving || !n.wide {
 		return only, false
 	}

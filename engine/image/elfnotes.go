@@ -46,8 +46,10 @@ type noteInfo struct {
 	files     []fileSpan // of NT_FILE; ascending, disjoint
 	auxv      map[uint64]uint64
 	threads   []thread
-	pid       uint64 // of the process; 0: not told
-	args      string // its first arguments, cut after 79 bytes
+	pid       uint64      // of the process; 0: not told
+	args      string      // its first arguments, cut after 79 bytes
+	entries   []fileEntry // of NT_FILE, as they are written
+	fileUnit  uint64      // of the offsets of entries, in bytes: see findModules
 }
 
 // fileSpan is a range of addresses and the file that was mapped there.
@@ -213,6 +215,7 @@ func (c *elf) takeFiles(desc []byte, at uint64) {
 		return
 	}
 	count := c.order.Uint(desc[:w])
+	c.fileUnit = c.order.Uint(desc[w : 2*w])
 	desc = desc[2*w:]
 	if held := uint64(len(desc) / (3*w + 1)); count > held {
 		c.img.note("NT_FILE at file offset %#x: it names %d files and has room for %d", at, count, held)
@@ -230,6 +233,8 @@ func (c *elf) takeFiles(desc []byte, at uint64) {
 		first, end := addr.Addr(c.order.Uint(entry[:w])), addr.Addr(c.order.Uint(entry[w:2*w]))
 		if first < end && len(path) > 0 {
 			c.files = append(c.files, fileSpan{addr.Range{First: first, Last: end - 1}, string(path)})
+			off := mulSat(c.order.Uint(entry[2*w:3*w]), c.fileUnit)
+			c.entries = append(c.entries, fileEntry{FileRange{c.files[len(c.files)-1].Range, off}, c.files[len(c.files)-1].name})
 		}
 	}
 	c.files = disjoint(c.files)

@@ -89,7 +89,7 @@ func TestOpenAtAddress(t *testing.T) {
 	checkError(t, err, "is an ELF core: leave out the address")
 	_, err = Open(core, Options{Base: &base, Format: "elf"})
 	checkError(t, err, `the format "elf" has addresses of its own`)
-	_, _, err = OpenLayer(LayerSpec{Path: core}, Options{})
+	_, err = OpenLayer(nil, LayerSpec{Path: core}, Options{})
 	checkError(t, err, "is an ELF core: a layer is raw bytes")
 
 	_, err = Open(prog, Options{})
@@ -125,7 +125,7 @@ func TestOpenLayer(t *testing.T) {
 				c.spec.Path = path
 			}
 			for _, o := range []Options{{}, {NoMmap: true}, {Format: "raw"}} {
-				m, closer, err := OpenLayer(c.spec, o)
+				l, err := OpenLayer(nil, c.spec, o)
 				if !strings.HasSuffix(c.want, "\n") {
 					checkError(t, err, c.want)
 					continue
@@ -133,17 +133,17 @@ func TestOpenLayer(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if got := show([]engine.Mapping{m}); got != c.want {
+				if got := show(l.Mappings); got != c.want {
 					t.Errorf("%swant %s", got, c.want)
 				}
-				checkView(t, m.Source)
-				if err := closer.Close(); err != nil {
+				checkView(t, l.Mappings[0].Source)
+				if err := l.Close(); err != nil {
 					t.Error(err)
 				}
 			}
 		})
 	}
-	_, _, err := OpenLayer(LayerSpec{Path: path}, Options{Format: "elf"})
+	_, err := OpenLayer(nil, LayerSpec{Path: path}, Options{Format: "elf"})
 	checkError(t, err, "a layer is laid as raw bytes")
 }
 

@@ -18,7 +18,7 @@ func TestOpenPipe(t *testing.T) {
 	}
 	_, err := Open(path, Options{})
 	checkError(t, err, "is a pipe")
-	_, _, err = OpenLayer(LayerSpec{Path: path}, Options{Format: "raw"})
+	_, err = OpenLayer(nil, LayerSpec{Path: path}, Options{Format: "raw"})
 	checkError(t, err, "is a pipe")
 	_, err = Open(os.DevNull, Options{})
 	checkError(t, err, "is a character device")

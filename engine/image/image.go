@@ -14,7 +14,6 @@ import (
 	"io"
 	"math"
 	"math/bits"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -49,9 +48,10 @@ type Options struct {
 	// later is the same, but takes longer.
 	Once bool
 
-	// Base is the address of the file's first byte, for raw images only;
-	// nil is 0. With a Base the file is never taken for a dump that has
-	// addresses of its own: one that looks so is refused.
+	// Base is the address of the file's first byte, for raw images, or of the
+	// page of its lowest segment, for ELF programs and libraries; nil is 0 for raw
+	// images. With a Base the file is never taken for a dump that has addresses of
+	// its own: one that looks so is refused.
 	Base *addr.Addr
 
 	// ProtNone has mappings of a live process read that have no permission at
@@ -98,7 +98,7 @@ type Image struct {
 	Path string // as it was opened; "pid:N" for a live process
 	// FileSize is the size of the file in bytes; 0 for a live process.
 	FileSize uint64
-	Format   string // "ELF process core", "ELF machine dump", "LiME", "raw", "live process"
+	Format   string // "ELF process core", "ELF machine dump", "LiME", "raw", "ELF program", "live process"
 	Detail   string // one line for humans: "64-bit little-endian x86-64, 42 load segments, 7 notes"
 
 	// Live says that the memory is that of a running process: what is absent
@@ -133,7 +133,13 @@ type Image struct {
 	// number of them, with the file offset or address.
 	Notes []string
 
-	unsaid  int // notes beyond maxNotes
+	// Modules are the files that were mapped, in the order of their addresses, as
+	// far as the image names them: those of NT_FILE in the core of a process, the
+	// program itself where that was opened at an address.
+	Modules []Module
+
+	core    *coreFile // of the core of a process, else nil
+	unsaid  int       // notes beyond maxNotes
 	closers []io.Closer
 }
 
@@ -244,6 +250,8 @@ func (f *fileSource) image(o Options) (*Image, error) {
 			is = "it is " + k.what
 		}
 		return nil, fmt.Errorf("%s does not have the format %q: %s", f.path, o.Format, is)
+	case o.Base != nil && isProgram(head):
+		return openProgram(in, o)
 	case o.Format != "" && o.Base != nil:
 		return nil, fmt.Errorf("%s: an address for its bytes was given, but the format %q has addresses of its own: leave out the address, or use --image-format raw", f.path, o.Format)
 	case k == nil, o.Base != nil && k.program:
@@ -268,65 +276,4 @@ func (f *fileSource) head(in input) ([]byte, error) {
 		err = fmt.Errorf("%s is empty: there is nothing to scan", f.path)
 	}
 	return b[:n], err
-}
-
-// LayerSpec is a run of a file's bytes and where they are laid: what
-// FILE@ADDR+OFFSET:LEN says.
-type LayerSpec struct {
-	Path   string
-	At     addr.Addr // of the first byte
-	Offset uint64    // in the file, of the first byte
-	Len    uint64    // in bytes; 0 is to the end of the file
-}
-
-// OpenLayer opens a file and makes a mapping of its bytes as they are, to lay
-// over or under an image. Programs (ELF, Mach-O, PE) are laid like any other
-// bytes; dumps and compressed files are refused with an *[UnsupportedError]
-// unless o.Format is "raw". The closer closes the mapping's source.
-func OpenLayer(spec LayerSpec, o Options) (engine.Mapping, io.Closer, error) {
-	var none engine.Mapping
-	if o.Format != "" && o.Format != "raw" {
-		return none, nil, fmt.Errorf("%s@%v: a layer is laid as raw bytes, never as format %q", spec.Path, spec.At, o.Format)
-	}
-	f, err := openFile(spec.Path)
-	if err != nil {
-		return none, nil, err
-	}
-	m, err := f.layer(spec, o)
-	if err != nil {
-		f.Close()
-		return none, nil, err
-	}
-	f.mapMemory(o)
-	return m, f, nil
-}
-
-func (f *fileSource) layer(spec LayerSpec, o Options) (engine.Mapping, error) {
-	var none engine.Mapping
-	head, err := f.head(input{f.file, f.size, f})
-	if err != nil {
-		return none, err
-	}
-	if k := identify(head); k != nil && !k.program && o.Format != "raw" {
-		advice := "a layer is raw bytes: open the file as an image, or use --image-format raw to lay its bytes as they are"
-		if k.open == nil {
-			advice = k.advise(f.path)
-		}
-		return none, &UnsupportedError{Path: f.path, Format: k.name, What: k.what, Advice: advice}
-	}
-	if spec.Offset >= f.size {
-		return none, fmt.Errorf("%s: offset %#x is at or beyond the end of the file, which has %#x bytes", f.path, spec.Offset, f.size)
-	}
-	n := spec.Len
-	switch rest := f.size - spec.Offset; {
-	case n == 0:
-		n = rest
-	case n > rest:
-		return none, fmt.Errorf("%s: %#x bytes from offset %#x run past the end of the file, which has %#x bytes", f.path, n, spec.Offset, f.size)
-	}
-	r, ok := addr.Sized(spec.At, n)
-	if !ok {
-		return none, fmt.Errorf("%s: %#x bytes from address %v run past the last address, %v", f.path, n, spec.At, addr.Max)
-	}
-	return engine.Mapping{Range: r, Source: f, Offset: spec.Offset, Name: filepath.Base(f.path)}, nil
 }

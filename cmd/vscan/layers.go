@@ -1,0 +1,152 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"vscan/engine"
+	"vscan/engine/addr"
+	"vscan/engine/image"
+)
+
+// What is laid over and under an image.
+
+// layer is a file to lay over or under an image.
+type layer struct {
+	arg  string // as given
+	spec image.LayerSpec
+}
+
+const layerForm = "want FILE@ADDR[+OFFSET[:LEN]]"
+
+// parseLayer reads FILE@ADDR[+OFFSET[:LEN]].
+func parseLayer(arg string) (image.LayerSpec, error) {
+	path, at, ok := cutAt(arg)
+	if !ok {
+		return image.LayerSpec{}, errors.New(layerForm)
+	}
+	spec := image.LayerSpec{Path: path}
+	at, rest, hasOffset := strings.Cut(at, "+")
+	var err error
+	if spec.At, err = addr.Parse(at); err != nil {
+		return image.LayerSpec{}, err
+	}
+	if !hasOffset {
+		return spec, nil
+	}
+	spec.Raw = true
+	off, length, hasLen := strings.Cut(rest, ":")
+	if spec.Offset, err = addr.ParseUint(off); err != nil {
+		return image.LayerSpec{}, fmt.Errorf("offset %w", err)
+	}
+	if hasLen {
+		if spec.Len, err = addr.ParseUint(length); err != nil {
+			return image.LayerSpec{}, fmt.Errorf("length %w", err)
+		}
+		if spec.Len == 0 {
+			return image.LayerSpec{}, errors.New("a length of 0 lays nothing")
+		}
+	}
+	return spec, nil
+}
+
+// layerList collects layers.
+type layerList []layer
+
+func (l *layerList) String() string { return "" }
+func (l *layerList) Type() string   { return "layer" }
+
+// Set takes FILE as well: a path that exists wins.
+func (l *layerList) Set(s string) error {
+	_, missing := os.Stat(s)
+	if missing == nil {
+		*l = append(*l, layer{s, image.LayerSpec{Path: s, Unplaced: true}})
+		return nil
+	}
+	spec, err := parseLayer(s)
+	if _, _, hasAddr := cutAt(s); !hasAddr && err != nil {
+		return fmt.Errorf("%s: %w, or a program or library that there is (%w)", s, err, missing)
+	} else if err != nil {
+		return fmt.Errorf("%s: %w", s, err)
+	}
+	*l = append(*l, layer{s, spec})
+	return nil
+}
+
+// layWay is Space.Add, or under.
+type layWay func(*engine.Space, ...engine.Mapping) (*engine.Space, error)
+
+// under lays mappings, each over those before it, below everything else.
+func under(s *engine.Space, ms ...engine.Mapping) (*engine.Space, error) {
+	slices.Reverse(ms)
+	return s.AddUnder(ms...)
+}
+
+// layerOptions say how layers are opened.
+func (f *imageFlags) layerOptions() image.Options {
+	opt := image.Options{NoMmap: f.noMmap, Once: f.once}
+	if f.format == "raw" {
+		opt.Format = "raw" // it speaks of the layers too
+	}
+	return opt
+}
+
+// lay opens a layer and adds it to the space.
+func (t *target) lay(f *imageFlags, flag string, l layer, add layWay) error {
+	opened, err := image.OpenLayer(t.Image, l.spec, f.layerOptions())
+	if err == nil {
+		err = t.take(opened, add)
+	}
+	switch {
+	case err != nil && l.spec.Unplaced:
+		return fmt.Errorf("%s: %s: %w", flag, l.arg, err)
+	case err != nil:
+		return fmt.Errorf("%s %s: %w", flag, l.arg, err)
+	}
+	return nil
+}
+
+// layModules lays the files that the image names under everything.
+func (t *target) layModules(f *imageFlags) error {
+	flag := "--modules"
+	switch {
+	case f.sysroot != "" && f.modules:
+		return errors.New("--modules takes files from their paths, --sysroot from a folder: give one of them")
+	case f.sysroot != "":
+		flag = "--sysroot " + f.sysroot
+	case !f.modules:
+		return nil
+	}
+	opened, err := t.OpenModules(f.sysroot, f.layerOptions())
+	if err == nil {
+		err = t.take(opened, under)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %s: %w", t.arg, flag, err)
+	}
+	return nil
+}
+
+// take adds an opened layer to the space.
+func (t *target) take(l *image.Layer, add layWay) error {
+	t.close = append(t.close, l)
+	s, err := add(t.space, l.Mappings...)
+	if err != nil {
+		return err
+	}
+	t.space = s
+	t.notes = append(t.notes, l.Notes...)
+	t.files = append(t.files, l.Modules...)
+	if t.Missing += l.Missing; t.Missing < l.Missing {
+		t.Missing = l.Missing
+	}
+	return nil
+}
+
+// buildIDs tells the build-ids of the target's mappings.
+func (t *target) buildIDs() *image.BuildIDs {
+	return image.NewBuildIDs(slices.Concat(t.Modules, t.files)...)
+}

@@ -1,0 +1,394 @@
+package image
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"vscan/engine"
+	"vscan/engine/addr"
+)
+
+// What is laid over or under an image: a run of a file's bytes, or an ELF
+// program or library, which lies where its program headers say.
+
+// LayerSpec is a file and where it is laid: what FILE, FILE@ADDR and
+// FILE@ADDR+OFFSET[:LEN] say.
+type LayerSpec struct {
+	Path string
+
+	// At is the address of the first byte, or, for an ELF program or library that
+	// is not Raw, of the page of its lowest segment.
+	At addr.Addr
+
+	// Unplaced says that At is not given: the image has to tell where the file
+	// was loaded.
+	Unplaced bool
+
+	// Raw lays the bytes as they are, whatever the file is. It is implied by an
+	// Offset or a Len.
+	Raw    bool
+	Offset uint64 // in the file, of the first byte
+	Len    uint64 // in bytes; 0 is to the end of the file
+}
+
+func (s *LayerSpec) raw(o Options) bool {
+	return s.Raw || s.Offset > 0 || s.Len > 0 || o.Format == "raw"
+}
+
+// Layer is what was made of a file, or of several, to lay over or under an
+// image.
+type Layer struct {
+	// Mappings are each laid over those before it, as Space.Add does; to lay them
+	// under an image with Space.AddUnder, give them in reverse.
+	Mappings []engine.Mapping
+	Modules  []Module // the files, where their bytes lie now
+	Notes    []string // what was done, one line each
+	Missing  uint64   // bytes that the files should hold and do not: see Image.Missing
+	closers  []io.Closer
+	writable []engine.Mapping // those of Mappings that the process could write at some time
+}
+
+// Close closes the sources of the mappings.
+func (l *Layer) Close() error {
+	var errs []error
+	for _, c := range l.closers {
+		errs = append(errs, c.Close())
+	}
+	l.closers = nil
+	return errors.Join(errs...)
+}
+
+// note keeps a line; paths come from the image, and may hold what ends one.
+func (l *Layer) note(format string, args ...any) {
+	l.Notes = append(l.Notes, oneLine(fmt.Sprintf(format, args...)))
+}
+
+var oneLine = strings.NewReplacer("\n", `\n`, "\r", `\r`).Replace
+
+// OpenLayer opens a file to lay it over or under an image. An ELF program or
+// library lies where its program headers say, unless the spec or o.Format says
+// raw; without an address it lies where the image tells that it was loaded, and
+// one that is not the file that was mapped there is refused, with the reason.
+// All else is laid as it is; dumps, object files and compressed files are
+// refused with an *[UnsupportedError] unless o.Format is "raw". The image may
+// be nil where the spec has an address.
+func OpenLayer(img *Image, spec LayerSpec, o Options) (*Layer, error) {
+	if o.Format != "" && o.Format != "raw" {
+		return nil, fmt.Errorf("%s@%v: a layer is laid as raw bytes, never as format %q", spec.Path, spec.At, o.Format)
+	}
+	f, err := openFile(spec.Path)
+	if err != nil {
+		return nil, err
+	}
+	l, err := f.layer(img, spec, o)
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	f.mapMemory(o)
+	l.closers = append(l.closers, f)
+	return l, nil
+}
+
+func (f *fileSource) layer(img *Image, spec LayerSpec, o Options) (*Layer, error) {
+	in := input{f.file, f.size, f}
+	head, err := f.head(in)
+	if err != nil {
+		return nil, err
+	}
+	if err := f.checkLayer(head, o); err != nil {
+		return nil, err
+	}
+	switch {
+	case !spec.raw(o) && isProgram(head):
+		return f.programLayer(img, in, spec)
+	case spec.Unplaced && !spec.raw(o):
+		return f.mappedLayer(img)
+	case spec.Unplaced:
+		return nil, fmt.Errorf("want FILE@ADDR[+OFFSET[:LEN]]: raw bytes have no address of their own")
+	}
+	m, err := f.rawLayer(spec)
+	if err != nil {
+		return nil, err
+	}
+	return &Layer{Mappings: []engine.Mapping{m}}, nil
+}
+
+// checkLayer refuses what is no run of memory.
+func (f *fileSource) checkLayer(head []byte, o Options) error {
+	k := identify(head)
+	if k == nil || k.program || o.Format == "raw" {
+		return nil
+	}
+	advice := "a layer is raw bytes: open the file as an image, or use --image-format raw to lay its bytes as they are"
+	if k.open == nil {
+		advice = k.advise(f.path)
+	}
+	return &UnsupportedError{Path: f.path, Format: k.name, What: k.what, Advice: advice}
+}
+
+// rawLayer is a run of the file's bytes as they are.
+func (f *fileSource) rawLayer(spec LayerSpec) (engine.Mapping, error) {
+	var none engine.Mapping
+	if spec.Offset >= f.size {
+		return none, fmt.Errorf("%s: offset %#x is at or beyond the end of the file, which has %#x bytes", f.path, spec.Offset, f.size)
+	}
+	n := spec.Len
+	switch rest := f.size - spec.Offset; {
+	case n == 0:
+		n = rest
+	case n > rest:
+		return none, fmt.Errorf("%s: %#x bytes from offset %#x run past the end of the file, which has %#x bytes", f.path, n, spec.Offset, f.size)
+	}
+	r, ok := addr.Sized(spec.At, n)
+	if !ok {
+		return none, fmt.Errorf("%s: %#x bytes from address %v run past the last address, %v", f.path, n, spec.At, addr.Max)
+	}
+	return engine.Mapping{Range: r, Source: f, Offset: spec.Offset, Name: baseName(f.path)}, nil
+}
+
+// baseName is the name of a mapping of a file.
+func baseName(path string) string { return filepath.Base(path) }
+
+// programLayer lays an ELF program or library.
+func (f *fileSource) programLayer(img *Image, in input, spec LayerSpec) (*Layer, error) {
+	p, err := readProgram(in)
+	if err != nil {
+		return nil, err
+	}
+	l := new(Layer)
+	if len(p.loads) == 0 {
+		if spec.Unplaced {
+			return nil, fmt.Errorf("want FILE@ADDR[+OFFSET[:LEN]]: %s has no load segments, so nothing says where it lies in memory", f.path)
+		}
+		m, err := f.rawLayer(spec)
+		l.Mappings = []engine.Mapping{m}
+		l.note("%s: an ELF file without load segments: its bytes are laid as they are", f.path)
+		return l, err
+	}
+	page := img.pageSize()
+	bases := []addr.Addr{spec.At}
+	if spec.Unplaced {
+		bases, err = l.findBases(img, p, page)
+	} else {
+		err = p.room(spec.At, page)
+		l.noteOther(img, p, spec.At)
+	}
+	if err != nil {
+		return nil, err
+	}
+	for i, base := range bases {
+		l.layProgram(p, base, page)
+		if i < maxToldFiles {
+			l.note("%s: %s", p.path(), p.says(base, page))
+		}
+	}
+	if n := len(bases) - maxToldFiles; n > 0 {
+		l.note("%s: laid at %s more", p.path(), plural(n, "place"))
+	}
+	if lost := p.lost(); lost > 0 {
+		l.noteLost(p, lost)
+	}
+	if spec.Unplaced || img.hasModuleAt(spec.At) {
+		l.writable = writable(img, l.Mappings)
+		l.noteUnsaved(img, f.path+": ")
+	}
+	return l, nil
+}
+
+// hasModuleAt reports whether the image names a file that was mapped from an
+// address on.
+func (img *Image) hasModuleAt(at addr.Addr) bool {
+	return img != nil && slices.ContainsFunc(img.Modules, func(m Module) bool { return m.Base == at })
+}
+
+// layProgram adds the program with its lowest page at base.
+func (l *Layer) layProgram(p *program, base addr.Addr, page uint64) {
+	name := baseName(p.path())
+	ms := p.lay(base, page, name)
+	l.Mappings = append(l.Mappings, ms...)
+	l.Modules = append(l.Modules, laidModule(name, p.buildID, p.src, ms))
+}
+
+func (l *Layer) noteLost(p *program, lost uint64) {
+	l.note("%s: truncated: the file ends at offset %#x: %d bytes of its segments are lost", p.path(), p.size, lost)
+	l.Missing = addSat(l.Missing, lost)
+}
+
+// pageSize is the size of a page of the memory, in bytes.
+func (img *Image) pageSize() uint64 {
+	if img != nil && img.core != nil {
+		return img.core.page
+	}
+	return filePage
+}
+
+// findBases is where the lowest page of a program was loaded, once or more, as
+// the image tells.
+func (l *Layer) findBases(img *Image, p *program, page uint64) ([]addr.Addr, error) {
+	if img == nil || img.core == nil {
+		return l.fixedBase(p, page, "the image does not tell what was loaded where")
+	}
+	modules := img.Modules
+	if len(modules) == 0 {
+		modules = img.core.headed()
+	}
+	ms := candidates(modules, p.path(), p.buildID)
+	if len(ms) == 0 && len(img.Modules) == 0 { // which of them has no path to tell
+		ms = img.core.like(p, modules)
+	}
+	if len(ms) == 0 {
+		ms = covering(modules, p)
+	}
+	if len(ms) == 0 {
+		return l.fixedBase(p, page, "the core names no such file")
+	}
+	return img.core.basesIn(p, ms)
+}
+
+// like is the modules that begin with the bytes of a program.
+func (c *coreFile) like(p *program, modules []Module) []*Module {
+	var out []*Module
+	for i := range modules {
+		if compared, err := c.verify(p, []*Module{&modules[i]}); compared && err == nil {
+			out = append(out, &modules[i])
+		}
+	}
+	return out
+}
+
+// covering is the module that has the first address of a program of fixed
+// addresses: if that is another file, the program is not the one that ran.
+func covering(modules []Module, p *program) []*Module {
+	for i := range modules {
+		if _, ok := modules[i].offsetAt(addr.Addr(p.low.vaddr)); ok && p.typ == elfExec {
+			return []*Module{&modules[i]}
+		}
+	}
+	return nil
+}
+
+// basesIn is where a program is in the modules that it may be. It has to fit
+// one of them.
+func (c *coreFile) basesIn(p *program, ms []*Module) ([]addr.Addr, error) {
+	var bases []addr.Addr
+	var why error // the first reason
+	for _, m := range ms {
+		base, err := c.baseOf(p, m)
+		if err == nil {
+			bases = append(bases, base)
+		} else if why == nil {
+			why = err
+		}
+	}
+	if bases == nil {
+		return nil, why
+	}
+	return bases, nil
+}
+
+// baseOf is where a program is in the module that it may be.
+func (c *coreFile) baseOf(p *program, m *Module) (addr.Addr, error) {
+	compared, err := c.verify(p, []*Module{m})
+	if err != nil {
+		return 0, err
+	}
+	if m.Path == "" && compared { // a segment that begins with the header: no range of another is known
+		return m.Base, p.room(m.Base, c.page)
+	}
+	return c.baseIn(p, m)
+}
+
+// fixedBase is where a program of fixed addresses lies, whatever the image.
+func (l *Layer) fixedBase(p *program, page uint64, why string) ([]addr.Addr, error) {
+	if p.typ != elfExec {
+		return nil, fmt.Errorf("%s can lie anywhere, and %s: give the address of its first page, %s@ADDR", p.path(), why, p.path())
+	}
+	base := addr.Addr(p.lowPage(page))
+	l.note("%s: %s: nothing tells whether it is the program that ran", p.path(), why)
+	return []addr.Addr{base}, p.room(base, page)
+}
+
+// noteOther tells where the program that is laid at an address is not the one
+// that the image has there.
+func (l *Layer) noteOther(img *Image, p *program, at addr.Addr) {
+	if img == nil || img.core == nil {
+		return
+	}
+	for i := range img.Modules {
+		if m := &img.Modules[i]; m.Base == at {
+			if _, err := img.core.verify(p, []*Module{m}); err != nil {
+				l.note("%v", err)
+			}
+		}
+	}
+}
+
+// noteUnsaved counts the ranges that the process could write, that the core
+// did not save and that the layer shows instead.
+func (l *Layer) noteUnsaved(img *Image, prefix string) {
+	if img == nil || img.core == nil {
+		return
+	}
+	var ranges []addr.Range
+	for i := range l.writable {
+		if m := &l.writable[i]; m.State != engine.Absent && !img.core.savedAll(m.Range) {
+			ranges = append(ranges, m.Range)
+		}
+	}
+	if n := len(addr.Merge(ranges)); n > 0 {
+		l.note("%s%s not saved in the core %s what the file has, which the process may have changed", prefix, plural(n, "writable range"), verb(n, "shows", "show"))
+	}
+}
+
+// writable is those of the mappings that the process could write, as they or
+// the core say.
+func writable(img *Image, ms []engine.Mapping) []engine.Mapping {
+	var out []engine.Mapping
+	for i := range ms {
+		if ms[i].Perm&engine.Write != 0 || img != nil && img.core != nil && img.core.writable(ms[i].First) {
+			out = append(out, ms[i])
+		}
+	}
+	return out
+}
+
+// verb is the form that goes with a number.
+func verb(n int, one, more string) string {
+	if n == 1 {
+		return one
+	}
+	return more
+}
+
+// writable reports whether the core says that the process could write at a.
+func (c *coreFile) writable(a addr.Addr) bool {
+	s := c.segmentAt(a)
+	return s != nil && s.perm()&engine.Write != 0
+}
+
+// mappedLayer lays a file that is no program where the image says that it was
+// mapped.
+func (f *fileSource) mappedLayer(img *Image) (*Layer, error) {
+	if img == nil || img.core == nil {
+		return nil, errors.New("want FILE@ADDR[+OFFSET[:LEN]] for what is no ELF program or library")
+	}
+	ms := candidates(img.Modules, f.path, nil)
+	if ms == nil {
+		return nil, errors.New("want FILE@ADDR[+OFFSET[:LEN]] for what is no ELF program or library, and no file that the core names")
+	}
+	l := new(Layer)
+	for _, m := range ms {
+		if m.Known {
+			return nil, fmt.Errorf("%s does not fit: it is no ELF file, and what the core has at %v%s is one", f.path, m.Base, m.named())
+		}
+		l.layRanges(img, f, m, baseName(f.path), nil)
+		l.note("%s: laid where the core says that %s was mapped, from %v", f.path, m.Path, m.Base)
+	}
+	l.noteUnsaved(img, f.path+": ")
+	return l, nil
+}

@@ -1,0 +1,356 @@
+package image
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"path"
+	"path/filepath"
+	"slices"
+	"sort"
+
+	"vscan/engine"
+	"vscan/engine/addr"
+)
+
+// The files that were mapped into a process, as the note NT_FILE of its core
+// names them, and whether a file of today is one of them. Sources: linux
+// fs/binfmt_elf.c, fill_files_note and vma_dump_size: of a program or library
+// the kernel saves the first page (bit 4 of coredump_filter), which holds the
+// ELF header, the program headers and mostly the build-id.
+
+const (
+	maxIdentified = 1 << 14  // modules whose ELF header is looked for in a core
+	maxModuleHead = 64 << 10 // bytes of a module that are looked at for that
+	maxSegments   = 1 << 20  // of programs, each as often as it may have been loaded
+)
+
+// Module is a file that was mapped into the process of an image, at one place.
+// A file that was loaded or mapped at several places is several modules.
+type Module struct {
+	Path   string      // as the image names it, perhaps with " (deleted)" behind it
+	Ranges []FileRange // ascending and disjoint
+	Base   addr.Addr   // where the first range begins: the load base of a program or library
+
+	// Known says that the core holds the ELF header of the module. Bias is what
+	// is added then to the addresses of the file for those of memory, modulo
+	// 2^64, and BuildID is the file's build-id, nil where none was saved.
+	Known   bool
+	Bias    uint64
+	BuildID []byte
+
+	head input         // the first bytes, as the core saved them, where it is Known
+	span uint64        // bytes behind Base that belong to it, 0 where that is not known
+	src  engine.Source // of the bytes
+}
+
+// FileRange is a range of addresses, both ends included, and the offset in the
+// file, in bytes, of the byte at its first.
+type FileRange struct {
+	addr.Range
+	Offset uint64
+}
+
+func byFirst(a, b FileRange) int { return cmp.Compare(a.First, b.First) }
+
+// fileEntry is an entry of NT_FILE.
+type fileEntry struct {
+	FileRange
+	path string
+}
+
+// coreFile is the core of a process, for what is asked after it was opened.
+type coreFile struct {
+	input
+	elfHeader
+	loads []segment // ascending by address, once sorted
+	page  uint64    // bytes of a page
+	order bool      // loads are sorted
+	spent int       // segments that were looked for: see maxSegments
+}
+
+// findModules makes the modules of what NT_FILE says.
+func (c *elf) findModules() {
+	if c.isMachine() {
+		return
+	}
+	core := &coreFile{input: c.input, elfHeader: c.elfHeader, loads: c.loads, page: filePage}
+	if u := c.fileUnit; u > filePage && u <= 1<<20 && u&(u-1) == 0 {
+		core.page = u // gdb writes offsets in bytes, and a unit of 1
+	}
+	c.img.core = core
+	c.img.Modules = core.group(ascending(c.entries))
+}
+
+// ascending sorts entries and drops those that overlap one before them, which
+// no kernel writes.
+func ascending(entries []fileEntry) []fileEntry {
+	slices.SortStableFunc(entries, func(a, b fileEntry) int { return byFirst(a.FileRange, b.FileRange) })
+	out := entries[:0]
+	for _, e := range entries {
+		if n := len(out); n == 0 || e.First > out[n-1].Last {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// group makes modules of entries. An entry goes on with the module of its path
+// where it lies within the memory that the module's program headers ask for,
+// or, where these were not saved, where no other file is in between.
+func (c *coreFile) group(entries []fileEntry) []Module {
+	var out []Module
+	latest := map[string]int{} // by path
+	for i, e := range entries {
+		if k, ok := latest[e.path]; ok && out[k].goesOn(e, entries[i-1].path == e.path) {
+			out[k].Ranges = append(out[k].Ranges, e.FileRange)
+			continue
+		}
+		m := Module{Path: e.path, Ranges: []FileRange{e.FileRange}, Base: e.First, src: c.src}
+		if len(out) < maxIdentified {
+			c.identify(&m)
+		}
+		latest[e.path] = len(out)
+		out = append(out, m)
+	}
+	return out
+}
+
+func (m *Module) goesOn(e fileEntry, next bool) bool {
+	if m.span > 0 {
+		return uint64(e.First-m.Base) < m.span
+	}
+	return next
+}
+
+// identify reads the ELF header that the core saved of a module.
+func (c *coreFile) identify(m *Module) {
+	r := m.Ranges[0]
+	if r.Offset != 0 {
+		return
+	}
+	off, n := c.saved(r.First)
+	if n < 52 {
+		return
+	}
+	head := c.prefix(off, min(n, r.Size(), maxModuleHead))
+	p, err := readHead(head)
+	if err != nil || p.low.off >= c.page {
+		return
+	}
+	m.Known, m.Bias, m.BuildID, m.head = true, p.bias(m.Base, c.page), p.buildID, head
+	if span := p.lastPage(c.page) - p.lowPage(c.page) + 1; p.room(m.Base, c.page) == nil {
+		m.span = span
+	}
+}
+
+// readHead reads the headers at the beginning of a program that was mapped.
+func readHead(head input) (*program, error) {
+	var magic [4]byte
+	if n, _ := head.read(magic[:], 0); n < 4 || !isELFMagic(magic[:]) {
+		return nil, errNoELF
+	}
+	p, err := readProgram(head)
+	if err == nil && len(p.loads) == 0 {
+		err = errNoELF
+	}
+	return p, err
+}
+
+// saved is where in the core the byte at a is, and how many from there on are
+// side by side; 0 where it was not saved.
+func (c *coreFile) saved(a addr.Addr) (off, n uint64) {
+	s := c.segmentAt(a)
+	if s == nil {
+		return 0, 0
+	}
+	held, _ := s.stored(s.memsz, c.size)
+	d := uint64(a) - s.vaddr
+	if d >= held {
+		return 0, 0
+	}
+	return s.off + d, held - d
+}
+
+// segmentAt is the segment at an address, nil where there is none. Where
+// segments overlap, which those of processes do not, it is one of them.
+func (c *coreFile) segmentAt(a addr.Addr) *segment {
+	if !c.order {
+		c.loads, c.order = slices.Clone(c.loads), true
+		slices.SortStableFunc(c.loads, func(a, b segment) int { return cmp.Compare(a.vaddr, b.vaddr) })
+	}
+	i := sort.Search(len(c.loads), func(i int) bool { return c.loads[i].vaddr > uint64(a) }) - 1
+	if i < 0 || uint64(a)-c.loads[i].vaddr >= c.loads[i].memsz {
+		return nil
+	}
+	return &c.loads[i]
+}
+
+// savedAll reports whether the core saved all of a range.
+func (c *coreFile) savedAll(r addr.Range) bool {
+	for range 1 << 12 {
+		_, n := c.saved(r.First)
+		if n == 0 {
+			return false
+		}
+		if n-1 >= uint64(r.Last-r.First) {
+			return true
+		}
+		r.First += addr.Addr(n)
+	}
+	return false // pieces beyond number: nobody has told that they are all there
+}
+
+// headed is the modules of a core that has no NT_FILE: its segments that begin
+// with an ELF header, without a path.
+func (c *coreFile) headed() []Module {
+	c.segmentAt(0) // sorts
+	var out []Module
+	for i := range c.loads {
+		s := &c.loads[i]
+		if held, _ := s.stored(s.memsz, c.size); held < 52 || len(out) >= maxIdentified {
+			continue
+		}
+		m := Module{Base: addr.Addr(s.vaddr), Ranges: []FileRange{{Range: addr.Range{First: addr.Addr(s.vaddr), Last: addr.Addr(s.vaddr + s.memsz - 1)}}}}
+		if c.identify(&m); m.Known {
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
+// verify says why a program cannot be the file that is mapped as these modules,
+// or nil, and whether it has been compared at all: by build-id or, where either
+// has none, by the first bytes that the core saved.
+func (c *coreFile) verify(p *program, ms []*Module) (compared bool, err error) {
+	if !p.sameMachine(&c.elfHeader) {
+		return false, fmt.Errorf("%s is for %s, and the process is %s", p.path(), p.describeMachine(), c.describeMachine())
+	}
+	for _, m := range ms {
+		if !m.Known {
+			continue
+		}
+		if p.buildID != nil && m.BuildID != nil {
+			if compared = true; !bytes.Equal(p.buildID, m.BuildID) {
+				return false, fmt.Errorf("%s has build-id %x, and what the core has at %v%s has %x: it is another build", p.path(), p.buildID, m.Base, m.named(), m.BuildID)
+			}
+			continue
+		}
+		same, enough := sameStart(p.input, m.head, &p.elfHeader)
+		if enough && !same {
+			return false, fmt.Errorf("%s does not begin with the bytes that the core has at %v%s: it is another file", p.path(), m.Base, m.named())
+		}
+		compared = compared || enough
+	}
+	return compared, nil
+}
+
+// named is " (PATH)", or nothing.
+func (m *Module) named() string {
+	if m.Path == "" {
+		return ""
+	}
+	return " (" + m.Path + ")"
+}
+
+// baseIn is where the lowest page of a program is in a module, or why its
+// segments and the module's ranges do not agree.
+func (c *coreFile) baseIn(p *program, m *Module) (addr.Addr, error) {
+	low := p.low.off &^ (c.page - 1)
+	err := fmt.Errorf("%s does not fit: no range of it that was mapped begins with its lowest segment, at file offset %#x", p.path(), low)
+	tries := 0
+	for _, r := range m.Ranges {
+		if r.Offset != low {
+			continue
+		}
+		if tries++; tries > 64 {
+			break // no file is mapped so often within one module
+		}
+		why := c.agrees(p, m, r.First)
+		if why == nil {
+			return r.First, nil
+		}
+		err = fmt.Errorf("%s does not fit what was mapped at %v: %w", p.path(), r.First, why)
+	}
+	return 0, err
+}
+
+// agrees says why a program at base does not have its segments where the
+// module's ranges have them, or nil.
+func (c *coreFile) agrees(p *program, m *Module, base addr.Addr) error {
+	if err := p.room(base, c.page); err != nil {
+		return err
+	}
+	if p.typ == elfExec && p.bias(base, c.page) != 0 {
+		return fmt.Errorf("it is of fixed addresses, and its lowest is %#x", p.lowPage(c.page))
+	}
+	if c.spent += len(p.loads); c.spent > maxSegments {
+		return errors.New("the core names files at so many places that not all are looked at")
+	}
+	parts := p.places(base, c.page)
+	for i := range parts {
+		if pl := &parts[i]; pl.filesz > 0 {
+			if off, ok := m.offsetAt(pl.first); !ok || off != pl.place.off {
+				return fmt.Errorf("program header %d wants file offset %#x at address %v, and that was not mapped there", pl.index, pl.place.off, pl.first)
+			}
+		}
+	}
+	for _, r := range m.Ranges {
+		if !c.wanted(parts, r) {
+			return fmt.Errorf("file offset %#x was mapped at address %v, and no program header wants that", r.Offset, r.First)
+		}
+	}
+	return nil
+}
+
+// wanted reports whether a range of a module is one that segments ask for.
+// Between segments the loader leaves pages of the file that nobody may touch.
+func (c *coreFile) wanted(parts []part, r FileRange) bool {
+	i := sort.Search(len(parts), func(i int) bool { return parts[i].first > r.First }) - 1
+	if i >= 0 && r.First <= parts[i].last {
+		return uint64(r.First-parts[i].first) == r.Offset-parts[i].place.off
+	}
+	s := c.segmentAt(r.First)
+	return s == nil || s.perm() == engine.PermKnown
+}
+
+// offsetAt is the file offset that a module has at an address.
+func (m *Module) offsetAt(a addr.Addr) (uint64, bool) {
+	i := sort.Search(len(m.Ranges), func(i int) bool { return m.Ranges[i].Last >= a })
+	if i == len(m.Ranges) || m.Ranges[i].First > a {
+		return 0, false
+	}
+	return m.Ranges[i].Offset + uint64(a-m.Ranges[i].First), true
+}
+
+// candidates are the modules that a file may be, by what tells most: its
+// build-id, its path, the last part of that.
+func candidates(modules []Module, file string, buildID []byte) []*Module {
+	whole, err := filepath.Abs(file)
+	if err != nil {
+		whole = file
+	}
+	name := filepath.Base(file)
+	for _, is := range []func(m *Module) bool{
+		func(m *Module) bool { return buildID != nil && bytes.Equal(m.BuildID, buildID) },
+		func(m *Module) bool { return m.Path == whole },
+		func(m *Module) bool { return m.Path != "" && path.Base(undeleted(m.Path)) == name },
+	} {
+		var out []*Module
+		for i := range modules {
+			if is(&modules[i]) {
+				out = append(out, &modules[i])
+			}
+		}
+		if out != nil {
+			return out
+		}
+	}
+	return nil
+}
+
+// isELFMagic reports whether bytes begin as an ELF file does.
+var isELFMagic = at(0, "\x7fELF")
+
+var errNoELF = errors.New("not an ELF program or library")

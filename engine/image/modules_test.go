@@ -1,0 +1,433 @@
+package image
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"vscan/engine"
+	"vscan/engine/addr"
+)
+
+// testEntry is an entry of NT_FILE.
+type testEntry struct {
+	first, last, page uint64 // the last byte, the page of the file
+	path              string
+}
+
+// fileNote is a note NT_FILE.
+func fileNote(wide bool, order addr.ByteOrder, unit uint64, entries ...testEntry) string {
+	w := 4
+	if wide {
+		w = 8
+	}
+	numbers := []uint64{uint64(len(entries)), unit}
+	paths := ""
+	for _, e := range entries {
+		numbers = append(numbers, e.first, e.last+1, e.page*4096/unit)
+		paths += e.path + "\x00"
+	}
+	return testNote(order, 4, "CORE", ntFile, words(order, w, numbers...)+paths)
+}
+
+// module is a program of three segments with a build-id, and a core of it.
+type testModule struct {
+	wide  bool
+	order addr.ByteOrder
+	typ   byte
+	id    string // "": none
+}
+
+func (m testModule) file() []byte {
+	b := buildProgram(m.wide, m.order, m.typ, 0x3100, load(4, 0, m.low(), 0x800, 0), load(5, 0x1000, m.low()+0x1000, 0x10, 0),
+		load(6, 0x2000, m.low()+0x2000, 0x900, 0x2900), noteAt(0x400, 0x100))
+	copy(b[0x400:0x500], make([]byte, 0x100))
+	if m.id != "" {
+		copy(b[0x400:], gnuNote(m.order, m.id))
+	}
+	return b
+}
+
+func (m testModule) low() uint64 {
+	if m.typ == elfExec {
+		return 0x400000
+	}
+	return 0
+}
+
+// core is a core of it at base, with its first page where head says so, and a
+// writable data page that was not saved.
+func (m testModule) core(path string, base uint64, head bool, more ...testEntry) []byte {
+	entries := append([]testEntry{{base, base + 0xfff, 0, path}, {base + 0x1000, base + 0x1fff, 1, path}, {base + 0x2000, base + 0x2fff, 2, path}}, more...)
+	first := testSeg{typ: 1, flags: 4, vaddr: base, memsz: 0x1000}
+	if head {
+		first.data = string(m.file()[:0x1000])
+	}
+	b := buildELF(m.wide, m.order, []testSeg{
+		{typ: 4, data: fileNote(m.wide, m.order, 4096, entries...)},
+		first,
+		{typ: 1, flags: 5, vaddr: base + 0x1000, memsz: 0x1000},
+		{typ: 1, flags: 6, vaddr: base + 0x2000, memsz: 0x1000},
+		{typ: 1, flags: 6, vaddr: base + 0x3000, memsz: 0x2000},
+	}, nil)
+	return b
+}
+
+// opened is a core in a file.
+func opened(t *testing.T, b []byte) *Image {
+	t.Helper()
+	img, err := Open(tempFile(t, "core", string(b)), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { img.Close() })
+	return img
+}
+
+func TestModules(t *testing.T) {
+	forms(t, func(t *testing.T, wide bool, order addr.ByteOrder, _ uint64) {
+		m := testModule{wide, order, elfDyn, "0123"}
+		const base = 0x50000000
+		img := opened(t, m.core("/bin/prog", base, true,
+			testEntry{base + 0x8000, base + 0x8fff, 3, "/other"},
+			testEntry{base + 0x9000, base + 0x9fff, 1, "/bin/prog"},
+			testEntry{base + 0x9800, base + 0xafff, 1, "/overlaps"}))
+		var got []string
+		for _, m := range img.Modules {
+			got = append(got, fmt.Sprintf("%s %v %v %#x %x %d", m.Path, m.Base, m.Known, m.Bias, m.BuildID, len(m.Ranges)))
+		}
+		want := "/bin/prog 0x50000000 true 0x50000000 30313233 3, /other 0x50008000 false 0x0  1, /bin/prog 0x50009000 false 0x0  1"
+		if s := strings.Join(got, ", "); s != want {
+			t.Errorf("modules %s, want %s", s, want)
+		}
+		if r := img.Modules[0].Ranges[2]; r.Offset != 0x2000 || r.First != base+0x2000 || r.Last != base+0x2fff {
+			t.Errorf("range %v from %#x", r.Range, r.Offset)
+		}
+		ids := NewBuildIDs(img.Modules...)
+		for i := range img.Mappings {
+			mp := &img.Mappings[i]
+			if id := ids.Of(mp, mp.First); (id == "30313233") != (mp.Name == "/bin/prog" && mp.First < base+0x3000) {
+				t.Errorf("build-id %q of %v %s", id, mp.Range, mp.Name)
+			}
+		}
+	})
+}
+
+// underSpace is the space of an image with a layer under it.
+func underSpace(t *testing.T, img *Image, l *Layer) *engine.Space {
+	t.Helper()
+	s, err := engine.NewSpace(img.Mappings...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range l.Mappings { // each below the one that hides it
+		if s, err = s.AddUnder(l.Mappings[len(l.Mappings)-1-i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return s
+}
+
+// laid is what a layer shows under an image in some range.
+func laid(t *testing.T, img *Image, l *Layer) string {
+	t.Helper()
+	var ms []engine.Mapping
+	for v := range underSpace(t, img, l).Intervals(addr.All) {
+		if v.Mapping != nil && v.Mapping.Source != img.core.src {
+			m := *v.Mapping
+			m.Offset += uint64(v.First - m.First)
+			m.NameOffset += uint64(v.First - m.First)
+			m.Range = v.Range
+			ms = append(ms, m)
+		}
+	}
+	return showPlaces(ms)
+}
+
+func checkLayer(t *testing.T, img *Image, l *Layer, err error, want string, notes ...string) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	want = strings.ReplaceAll(strings.TrimLeft(want, "\n"), "\t", "")
+	if got := laid(t, img, l); got != want {
+		t.Errorf("layers:\n%swant:\n%s", got, want)
+	}
+	checkNotes(t, &Image{Notes: l.Notes}, notes...)
+}
+
+// A program without an address lies where the core has it.
+func TestUnplacedProgram(t *testing.T) {
+	forms(t, func(t *testing.T, wide bool, order addr.ByteOrder, _ uint64) {
+		for _, head := range []bool{true, false} {
+			m := testModule{wide, order, elfDyn, "0123"}
+			prog := tempFile(t, "prog", string(m.file()))
+			img := opened(t, m.core("/usr/bin/prog", 0x50000000, head))
+			l, err := OpenLayer(img, LayerSpec{Path: prog, Unplaced: true}, Options{})
+			want := `
+				0x50001000..0x50001fff present +0x1000 r-x prog +0x1000
+				0x50002000..0x500028ff present +0x2000 rw- prog +0x2000
+				0x50002900..0x50004fff zero rw- prog +0x2900
+			`
+			if !head {
+				want = "0x50000000..0x50000fff present +0x0 r-- prog +0x0\n" + want[1:]
+			}
+			checkLayer(t, img, l, err, want, "laid by its program headers from 0x50000000, load bias 0x50000000", "1 writable range not saved in the core shows what the file has, which the process may have changed")
+		}
+	})
+}
+
+// The file that a core is of is told from others by all that there is.
+func TestUnplacedProgramThatDoesNotFit(t *testing.T) {
+	m := testModule{true, addr.Little, elfDyn, "0123"}
+	with := func(change func(m *testModule)) testModule { n := m; change(&n); return n }
+	for name, c := range map[string]struct {
+		path string
+		core testModule
+		head bool
+		edit func(prog []byte)
+		want string // "": it fits
+	}{
+		"another build":               {"/bin/prog", with(func(m *testModule) { m.id = "4567" }), true, nil, "has build-id 30313233, and what the core has at 0x50000000 (/bin/prog) has 34353637: it is another build"},
+		"another name, same build":    {"/bin/renamed", m, true, nil, ""},
+		"no build-id in the core":     {"/bin/prog", with(func(m *testModule) { m.id = "" }), true, nil, "does not begin with the bytes that the core has at 0x50000000 (/bin/prog): it is another file"},
+		"no build-id in the file":     {"/bin/prog", m, true, func(b []byte) { b[0x400+12] = 'X' }, "does not begin with the bytes that the core has"},
+		"stripped":                    {"/bin/prog", m, true, func(b []byte) { copy(b[40:48], "12345678"); copy(b[58:64], "123456") }, ""},
+		"no header, another layout":   {"/bin/prog", m, false, func(b []byte) { b[64+56+16+1] = 0x50 }, "does not fit what was mapped at 0x50000000: program header 1 wants file offset"},
+		"no header, one segment less": {"/bin/prog", m, false, func(b []byte) { b[64+2*56] = 6 }, "file offset 0x2000 was mapped at address 0x50002000, and no program header wants that"},
+		"big-endian":                  {"/bin/prog", m, true, func(b []byte) { b[18] = 3 }, "is for 64-bit little-endian i386, and the process is 64-bit little-endian x86-64"},
+		"not named":                   {"/bin/other", with(func(m *testModule) { m.id = "4567" }), true, nil, "can lie anywhere, and the core names no such file: give the address of its first page, "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := m.file()
+			if c.edit != nil {
+				c.edit(b)
+			}
+			prog := tempFile(t, "prog", string(b))
+			img := opened(t, c.core.core(c.path, 0x50000000, c.head))
+			l, err := OpenLayer(img, LayerSpec{Path: prog, Unplaced: true}, Options{})
+			if c.want != "" {
+				checkError(t, err, c.want)
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			l.Close()
+		})
+	}
+}
+
+func TestUnplacedProgramOfFixedAddresses(t *testing.T) {
+	m := testModule{true, addr.Little, elfExec, "0123"}
+	prog := tempFile(t, "prog", string(m.file()))
+	want := "load bias 0x0"
+	// Where the core has it, and where no core tells.
+	img := opened(t, m.core("/bin/prog", 0x400000, true))
+	l, err := OpenLayer(img, LayerSpec{Path: prog, Unplaced: true}, Options{})
+	checkLayer(t, img, l, err, `
+		0x401000..0x401fff present +0x1000 r-x prog +0x1000
+		0x402000..0x4028ff present +0x2000 rw- prog +0x2000
+		0x402900..0x404fff zero rw- prog +0x2900
+	`, want, "1 writable range")
+	l, err = OpenLayer(nil, LayerSpec{Path: prog, Unplaced: true}, Options{})
+	if err != nil || len(l.Notes) != 2 || !strings.Contains(l.Notes[0], "nothing tells whether it is the program that ran") || !strings.Contains(l.Notes[1], want) {
+		t.Errorf("%v, %v", l, err)
+	}
+	l.Close()
+	// Elsewhere, or with another program at its address.
+	_, err = OpenLayer(opened(t, m.core("/bin/prog", 0x500000, false)), LayerSpec{Path: prog, Unplaced: true}, Options{})
+	checkError(t, err, "does not fit what was mapped at 0x500000: it is of fixed addresses, and its lowest is 0x400000")
+	other := m
+	other.id = "4567"
+	_, err = OpenLayer(opened(t, other.core("/bin/other", 0x400000, true)), LayerSpec{Path: prog, Unplaced: true}, Options{})
+	checkError(t, err, "it is another build")
+	// Where the core has nothing, nothing is left unsaved.
+	l, err = OpenLayer(img, LayerSpec{Path: prog, At: 0x10000000}, Options{})
+	if err != nil || len(l.Notes) != 1 {
+		t.Errorf("%v, %v", l, err)
+	}
+	l.Close()
+	// An address is taken, with a word where it is not what the core has there.
+	l, err = OpenLayer(opened(t, other.core("/bin/other", 0x400000, true)), LayerSpec{Path: prog, At: 0x400000}, Options{})
+	if err != nil || !strings.Contains(l.Notes[0], "it is another build") {
+		t.Errorf("%v, %v", l, err)
+	}
+	l.Close()
+}
+
+// A core without NT_FILE: what it begins its segments with tells.
+func TestUnplacedProgramWithoutNames(t *testing.T) {
+	m := testModule{true, addr.Little, elfDyn, "0123"}
+	prog := tempFile(t, "prog", string(m.file()))
+	core := func(m testModule) *Image {
+		return opened(t, buildELF(true, addr.Little, []testSeg{
+			{typ: 4, data: testNote(addr.Little, 4, "CORE", ntAuxv, words(addr.Little, 8, 0, 0))},
+			{typ: 1, flags: 6, vaddr: 0x1000, data: strings.Repeat("x", 0x1000), memsz: 0x1000},
+			{typ: 1, flags: 4, vaddr: 0x50000000, data: string(m.file()[:0x1000]), memsz: 0x1000},
+		}, nil))
+	}
+	img := core(m)
+	l, err := OpenLayer(img, LayerSpec{Path: prog, Unplaced: true}, Options{})
+	checkLayer(t, img, l, err, `
+		0x50001000..0x50001fff present +0x1000 r-x prog +0x1000
+		0x50002000..0x500028ff present +0x2000 rw- prog +0x2000
+		0x50002900..0x50004fff zero rw- prog +0x2900
+	`, "load bias 0x50000000", "1 writable range")
+	m.id = "4567"
+	_, err = OpenLayer(core(m), LayerSpec{Path: prog, Unplaced: true}, Options{})
+	checkError(t, err, "can lie anywhere, and the core names no such file")
+	m.id = ""
+	plain := tempFile(t, "plain", string(m.file()))
+	l, err = OpenLayer(core(m), LayerSpec{Path: plain, Unplaced: true}, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Close()
+	_, err = core(m).OpenModules("", Options{})
+	checkError(t, err, "the image names no mapped files (it has no note NT_FILE)")
+}
+
+// All files that a core names, from a folder.
+func TestOpenModules(t *testing.T) {
+	m := testModule{true, addr.Little, elfDyn, "0123"}
+	dir := t.TempDir()
+	prog := writeFile(t, dir, "root/bin/prog", string(m.file()))
+	font := writeFile(t, dir, "root/share/font", strings.Repeat("f", 0x1801))
+	moved := writeFile(t, dir, "root/moved", strings.Repeat("m", 0x1000))
+	writeFile(t, dir, "secret", "above the root")
+	const at = 0x60000000
+	img := opened(t, m.core("/bin/prog", 0x50000000, true,
+		testEntry{at, at + 0x2fff, 0, "/share/font"},
+		testEntry{at + 0x10000, at + 0x10fff, 0, "/deep/down/moved"},
+		testEntry{at + 0x20000, at + 0x20fff, 0, "/../secret"},
+		testEntry{at + 0x30000, at + 0x30fff, 0, "relative"},
+		testEntry{at + 0x40000, at + 0x40fff, 1 << 50, "/share/font"},
+		testEntry{at + 0x50000, at + 0x50fff, 0, "/share/font (deleted)"},
+		testEntry{at + 0x60000, at + 0x60fff, 0, "/bin"},
+		testEntry{at + 0x70000, at + 0x70fff, 0, "/two\nlines"}))
+	l, err := img.OpenModules(filepath.Join(dir, "root"), Options{})
+	checkLayer(t, img, l, err, `
+		0x50001000..0x50001fff present +0x1000 r-x /bin/prog +0x1000
+		0x50002000..0x500028ff present +0x2000 rw- /bin/prog +0x2000
+		0x50002900..0x50004fff zero rw- /bin/prog +0x2900
+		0x60000000..0x60001800 present +0x0 /share/font +0x0
+		0x60001801..0x60001fff zero /share/font +0x1801
+		0x60002000..0x60002fff absent /share/font +0x2000
+		0x60010000..0x60010fff present +0x0 /deep/down/moved +0x0
+		0x60020000..0x60020fff absent /../secret +0x0
+		0x60030000..0x60030fff absent relative +0x0
+		0x60040000..0x60040fff absent /share/font +0x0
+		0x60050000..0x60050fff absent /share/font (deleted) +0x0
+		0x60060000..0x60060fff absent /bin +0x0
+		0x60070000..0x60070fff absent /two
+		lines +0x0
+	`, "3 files of the core laid under it: 1 compared with what it saved of them, 2 with nothing to compare",
+		"left out: stat "+filepath.Join(dir, "root/secret"), "left out: relative: no path of a file",
+		"left out: "+font+": the file that was mapped had been deleted", "left out: "+filepath.Join(dir, "root/bin")+" is not a regular file", `/two\nlines: `, "1 writable range not saved")
+	for i, want := range []string{prog, font, moved} {
+		if got := l.closers[i].(*fileSource).path; got != want {
+			t.Errorf("file %q, want %q", got, want)
+		}
+	}
+	ids := NewBuildIDs(l.Modules...)
+	if id := ids.Of(&l.Mappings[0], l.Mappings[0].First); id != "30313233" {
+		t.Errorf("build-id %q", id)
+	}
+}
+
+// What does not fit is told, a bounded number of lines, and is an error where
+// nothing fits.
+func TestOpenModulesThatDoNotFit(t *testing.T) {
+	m := testModule{true, addr.Little, elfDyn, "0123"}
+	dir := t.TempDir()
+	other := m
+	other.id = "4567"
+	writeFile(t, dir, "bin/prog", string(other.file()))
+	writeFile(t, dir, "font", "a font")
+	_, err := opened(t, m.core("/bin/prog", 0x50000000, true)).OpenModules(dir, Options{})
+	checkError(t, err, "none of 1 file that the core names could be laid: "+filepath.Join(dir, "bin/prog")+" has build-id 34353637")
+	_, err = opened(t, m.core("/font", 0x50000000, true)).OpenModules(dir, Options{})
+	checkError(t, err, "it is no ELF program or library, and what the core has at 0x50000000 (/font) is one")
+	_, err = opened(t, m.core("/font", 0x50000000, true)).OpenModules(filepath.Join(dir, "none"), Options{})
+	checkError(t, err, "no such file")
+	_, err = opened(t, m.core("/font", 0x50000000, true)).OpenModules(filepath.Join(dir, "font"), Options{})
+	checkError(t, err, "is no folder")
+
+	var many []testEntry
+	for i := range uint64(50) {
+		many = append(many, testEntry{0x60000000 + i<<16, 0x60000fff + i<<16, 0, fmt.Sprintf("/lib/missing%d", i)})
+	}
+	l, err := opened(t, m.core("/font", 0x50000000, false, many...)).OpenModules(dir, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if n := len(l.Notes); n > 24 || !strings.Contains(strings.Join(l.Notes, "\n"), "left out: 30 more") {
+		t.Errorf("%d notes: %q", n, l.Notes)
+	}
+}
+
+// A program of many headers that a core has at many places takes no longer than
+// many programs.
+func TestManyHeadersAtManyPlaces(t *testing.T) {
+	segs := make([]testSeg, 65534)
+	for i := range segs {
+		segs[i] = load(4, 0, 0, 0x10, 0)
+	}
+	prog := tempFile(t, "prog", string(buildProgram(true, addr.Little, elfDyn, 0, segs...)))
+	m := testModule{true, addr.Little, elfDyn, ""}
+	var many []testEntry
+	for i := range uint64(3000) {
+		many = append(many, testEntry{0x60000000 + i<<16, 0x60000fff + i<<16, 0, fmt.Sprintf("/%d/prog", i)})
+	}
+	l, err := OpenLayer(opened(t, m.core("/bin/other", 0x50000000, false, many...)), LayerSpec{Path: prog, Unplaced: true}, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if len(l.Mappings) > maxSegments || len(l.Notes) > 30 {
+		t.Errorf("%d mappings, %d notes", len(l.Mappings), len(l.Notes))
+	}
+}
+
+// FuzzModules lays programs under hostile cores that name them.
+func FuzzModules(f *testing.F) {
+	for _, typ := range []byte{elfExec, elfDyn} {
+		m := testModule{true, addr.Little, typ, "0123"}
+		f.Add(m.core("/bin/prog", 0x400000, true), m.file())
+		f.Add(m.core("/bin/prog", 0x400000, false), m.file())
+	}
+	f.Fuzz(func(t *testing.T, core, prog []byte) {
+		img, err := openELF(memInput(core), Options{})
+		if err != nil {
+			return
+		}
+		if len(img.Modules) > len(core) {
+			t.Errorf("%d modules of %d bytes", len(img.Modules), len(core))
+		}
+		p, err := readProgram(memInput(prog))
+		if err != nil || img.core == nil || len(p.loads) == 0 {
+			return
+		}
+		l := new(Layer)
+		bases, err := l.findBases(img, p, filePage)
+		for _, base := range bases {
+			if err == nil {
+				l.layProgram(p, base, filePage)
+			}
+		}
+		src := &fileSource{path: "prog", size: uint64(len(prog))}
+		for i := range img.Modules {
+			l.layRanges(img, src, &img.Modules[i], "prog", p)
+		}
+		l.noteUnsaved(img, "")
+		for i := range l.Mappings {
+			if err := l.Mappings[i].Validate(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+}

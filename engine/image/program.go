@@ -1,0 +1,387 @@
+package image
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+
+	"vscan/engine"
+	"vscan/engine/addr"
+)
+
+// An ELF program or library as it lies in memory: where its program headers
+// say. Sources: System V ABI, "Program Loading"; linux fs/binfmt_elf.c,
+// elf_load; glibc elf/dl-map-segments.h.
+//
+// What is mapped are whole pages of the file, so the bytes before and behind a
+// segment inside its first and last page are those of the file, but for a
+// segment that is longer in memory than in the file: what follows its bytes is
+// zero there, to the end of the last page.
+//
+//	           p_vaddr        + p_filesz             + p_memsz
+//	|--- file ---|----- file ----|------- zero --------|--- zero ---|
+//	page                                 page                    page
+//
+// In the page in which the file ends the rest is zero; pages of the file behind
+// that are absent, for to touch them is an error (SIGBUS).
+
+const (
+	elfExec       = 2       // e_type ET_EXEC: at the addresses that it names
+	elfDyn        = 3       // e_type ET_DYN: anywhere
+	ntBuildID     = 3       // NT_GNU_BUILD_ID of "GNU"
+	filePage      = 4096    // bytes of a page, where nothing says otherwise
+	maxProgramMem = 1 << 57 // bytes of a segment: more than any processor gives to a process
+	maxProgNotes  = 64 << 10
+	maxBuildID    = 64
+)
+
+// program is an ELF executable or shared object, or the beginning of one.
+type program struct {
+	elf
+	low     *segment // the lowest of loads; nil where there is none
+	last    uint64   // the last byte of the highest, in the addresses of the file
+	buildID []byte   // nil where it has none, or none was saved
+}
+
+// isProgram reports whether a file begins with the header of an ELF file that
+// is no core. One that is damaged counts as a core: see isELFCore.
+func isProgram(head []byte) bool { return at(0, "\x7fELF")(head) && !isELFCore(head) }
+
+// readProgram reads the headers of an ELF executable or shared object. What no
+// loader would take is an error.
+func readProgram(in input) (*program, error) {
+	p := &program{elf: elf{input: in, img: new(Image)}}
+	var head [64]byte
+	n, err := in.read(head[:], 0)
+	if err != nil {
+		return nil, err
+	}
+	if p.elfHeader, err = parseELFHeader(head[:n]); err != nil {
+		return nil, fmt.Errorf("%s: %w", in.path(), err)
+	}
+	if p.typ != elfExec && p.typ != elfDyn {
+		return nil, &UnsupportedError{in.path(), "ELF", p.kind(), "nothing says where it lies in memory: use --image-format raw, or FILE@ADDR+0, to lay its bytes as they are"}
+	}
+	if err := p.readSegments(); err != nil {
+		return nil, fmt.Errorf("%s: %w", in.path(), err)
+	}
+	if p.img.Missing > 0 {
+		return nil, fmt.Errorf("%s: the table of program headers at file offset %#x is cut: nothing says where the rest lies in memory", in.path(), p.phoff)
+	}
+	if err := p.check(); err != nil {
+		return nil, fmt.Errorf("%s: %w", in.path(), err)
+	}
+	p.findEnds()
+	p.buildID = p.findBuildID()
+	return p, nil
+}
+
+// check refuses what no loader takes.
+func (p *program) check() error {
+	for i := range p.loads {
+		s := &p.loads[i]
+		at := p.headerAt(s.index)
+		switch {
+		case s.filesz > s.memsz:
+			return fmt.Errorf("program header %d at file offset %#x: %#x bytes in the file for %#x in memory: no loader takes that", s.index, at, s.filesz, s.memsz)
+		case s.memsz > maxProgramMem:
+			return fmt.Errorf("program header %d at file offset %#x: %#x bytes of memory, more than a process can have", s.index, at, s.memsz)
+		case s.memsz-1 > uint64(p.maxAddr())-s.vaddr:
+			return fmt.Errorf("program header %d at file offset %#x: %#x bytes from address %#x run past the last address, %v", s.index, at, s.memsz, s.vaddr, p.maxAddr())
+		}
+	}
+	return nil
+}
+
+// findEnds finds the lowest PT_LOAD and the last byte of all.
+func (p *program) findEnds() {
+	for i := range p.loads {
+		s := &p.loads[i]
+		if p.low == nil || s.vaddr < p.low.vaddr {
+			p.low = s
+		}
+		p.last = max(p.last, s.vaddr+s.memsz-1)
+	}
+}
+
+// lowPage is the page of the lowest PT_LOAD, in the addresses of the file.
+func (p *program) lowPage(page uint64) uint64 { return p.low.vaddr &^ (page - 1) }
+
+// lastPage is the last byte of the last page of the highest PT_LOAD.
+func (p *program) lastPage(page uint64) uint64 { return p.last | (page - 1) }
+
+// bias is what is to be added to the file's addresses, without regard to
+// overflow, for its lowest page to be at base.
+func (p *program) bias(base addr.Addr, page uint64) uint64 { return uint64(base) - p.lowPage(page) }
+
+// room says why the program cannot have its lowest page at base, or nil.
+func (p *program) room(base addr.Addr, page uint64) error {
+	switch size := p.lastPage(page) - p.lowPage(page); {
+	case uint64(base)%page != 0:
+		return fmt.Errorf("%s: address %v is not that of a page, of %#x bytes, and a program begins with a page: use FILE@ADDR+0 to lay its bytes as they are", p.path(), base, page)
+	case base > p.maxAddr() || size > uint64(p.maxAddr()-base):
+		return fmt.Errorf("%s: %#x bytes of memory from address %v run past the last address, %v", p.path(), size+1, base, p.maxAddr())
+	}
+	return nil
+}
+
+// lay makes the mappings of the program with its lowest page at base, each
+// over those before it: at most four a program header.
+func (p *program) lay(base addr.Addr, page uint64, name string) []engine.Mapping {
+	var out []engine.Mapping
+	for i := range p.loads {
+		out = p.laySegment(out, &p.loads[i], base, page, name)
+	}
+	return out
+}
+
+// lost is how many bytes of its segments the file should hold and does not.
+func (p *program) lost() uint64 {
+	var lost uint64
+	for i := range p.loads {
+		held, want := p.loads[i].stored(p.loads[i].filesz, p.size)
+		lost = addSat(lost, want-held)
+	}
+	return lost
+}
+
+// part is a segment and where it lies.
+type part struct {
+	*segment
+	place
+}
+
+// places is where the segments lie with the program at base, ascending.
+func (p *program) places(base addr.Addr, page uint64) []part {
+	var out []part
+	for i := range p.loads {
+		out = append(out, part{&p.loads[i], p.placeOf(&p.loads[i], base, page)})
+	}
+	slices.SortStableFunc(out, func(a, b part) int { return cmp.Compare(a.first, b.first) })
+	return out
+}
+
+// place is where the pages of a segment lie.
+type place struct {
+	first, last addr.Addr // of the pages
+	off         uint64    // of the file's byte at first
+	file        uint64    // bytes from first that are the file's; the rest is zero
+	page        uint64    // 1 where the segment has no whole pages
+}
+
+// placeOf is where the pages of a segment lie with the program at base. The
+// offset and the address of a segment agree modulo the page; where they do not,
+// it cannot be mapped, and is taken to have been read to its place.
+func (p *program) placeOf(s *segment, base addr.Addr, page uint64) place {
+	whole := base + addr.Addr(s.vaddr-p.lowPage(page)) // of p_vaddr
+	if s.off%page != s.vaddr%page {
+		page = 1
+	}
+	lead := s.vaddr % page
+	pl := place{first: whole - addr.Addr(lead), last: (whole + addr.Addr(s.memsz-1)) | addr.Addr(page-1), off: s.off - lead, page: page}
+	switch {
+	case s.memsz > s.filesz && s.filesz > 0:
+		pl.file = lead + s.filesz
+	case s.filesz > 0:
+		pl.file = uint64(pl.last-pl.first) + 1
+	}
+	return pl
+}
+
+func (p *program) laySegment(out []engine.Mapping, s *segment, base addr.Addr, page uint64, name string) []engine.Mapping {
+	pl := p.placeOf(s, base, page)
+	m := engine.Mapping{
+		Range: addr.Range{First: pl.first, Last: pl.last}, Perm: s.perm(),
+		Source: p.src, Offset: pl.off, Name: name, NameOffset: uint64(pl.first - base),
+	}
+	if pl.file == 0 {
+		m.Source, m.Offset, m.State = nil, 0, engine.Zero
+		return append(out, m)
+	}
+	behind := m
+	m.Last = m.First + addr.Addr(pl.file-1)
+	out = append(out, pagesOfFile(m, p.size, pl.page)...)
+	if m.Last < behind.Last {
+		out = append(out, zeroFrom(behind, m.Last+1))
+	}
+	return out
+}
+
+// zeroFrom is the part of a mapping from an address in it on, as zeros.
+func zeroFrom(m engine.Mapping, first addr.Addr) engine.Mapping {
+	m.NameOffset += uint64(first - m.First)
+	m.First, m.Source, m.Offset, m.State = first, nil, 0, engine.Zero
+	return m
+}
+
+// pagesOfFile cuts a mapping of a file of size bytes where the file ends: the
+// rest of the page in which it ends is zero, pages behind it are absent.
+func pagesOfFile(m engine.Mapping, size, page uint64) []engine.Mapping {
+	n := uint64(m.Last-m.First) + 1
+	held, filled := uint64(0), uint64(0)
+	if m.Offset < size {
+		held = min(n, size-m.Offset)
+		filled = min(n, addSat(held, -(m.Offset+held)%page))
+	}
+	var out []engine.Mapping
+	if held > 0 {
+		present := m
+		present.Last = m.First + addr.Addr(held-1)
+		out = append(out, present)
+	}
+	if filled > held {
+		zero := zeroFrom(m, m.First+addr.Addr(held))
+		zero.Last = m.First + addr.Addr(filled-1)
+		out = append(out, zero)
+	}
+	if filled < n {
+		absent := zeroFrom(m, m.First+addr.Addr(filled))
+		absent.State = engine.Absent
+		out = append(out, absent)
+	}
+	return out
+}
+
+// findBuildID reads the build-id of the program's notes; nil where there is
+// none. Of each segment of notes the first 64 KiB are looked at, and of the
+// segments the first 16.
+func (p *program) findBuildID() []byte {
+	for _, s := range p.notes[:min(len(p.notes), 16)] {
+		b := make([]byte, min(s.filesz, maxProgNotes, p.size))
+		n, _ := p.read(b, s.off)
+		if id := buildIDIn(b[:n], fields{order: p.order}, s.align); id != nil {
+			return id
+		}
+	}
+	return nil
+}
+
+// buildIDIn walks notes, which have the form that readNoteSegment tells.
+func buildIDIn(b []byte, f fields, align uint64) []byte {
+	pad := uint64(4)
+	if align == 8 {
+		pad = 8
+	}
+	for len(b) >= 12 {
+		f.b = b
+		nameLen, descLen, typ := f.u32(0), f.u32(4), f.u32(8)
+		desc := 12 + nameLen + (-(12 + nameLen))%pad // 32-bit lengths: no sum wraps
+		end := desc + descLen
+		if end > uint64(len(b)) {
+			return nil
+		}
+		if typ == ntBuildID && string(b[12:12+nameLen]) == "GNU\x00" && descLen > 0 && descLen <= maxBuildID {
+			return bytes.Clone(b[desc:end])
+		}
+		b = b[min(end+(-descLen)%pad, uint64(len(b))):]
+	}
+	return nil
+}
+
+// says is what a note says of a program that was laid.
+func (p *program) says(base addr.Addr, page uint64) string {
+	what := "position-independent"
+	if p.typ == elfExec {
+		what = "of fixed addresses"
+	}
+	return fmt.Sprintf("ELF program or library, %s, laid by its program headers from %v, load bias %#x", what, base, p.bias(base, page)&uint64(p.maxAddr()))
+}
+
+// openProgram places an ELF program or library at o.Base, which is where the
+// page of its lowest segment is.
+func openProgram(in input, o Options) (*Image, error) {
+	p, err := readProgram(in)
+	if err != nil {
+		return nil, err
+	}
+	if len(p.loads) == 0 {
+		return openUnplaced(in, o)
+	}
+	if o.Space == Physical {
+		return nil, fmt.Errorf("%s: a program has virtual addresses only: leave out --space %s, or use --image-format raw", in.path(), o.Space)
+	}
+	if err := p.room(*o.Base, filePage); err != nil {
+		return nil, err
+	}
+	img := &Image{Format: "ELF program", Space: Virtual, Spaces: []string{Virtual}}
+	name, narrow := machineName(p.machine)
+	img.WordSize, img.Order, img.OrderKnown = p.wordSize(), p.order, true
+	if p.wide && narrow {
+		img.AltWordSize = 4
+	}
+	img.Detail = fmt.Sprintf("%d-bit %s-endian %s, %s", 8*p.wordSize(), p.order, name, plural(len(p.loads), "load segment"))
+	img.Mappings = p.lay(*o.Base, filePage, baseName(in.path()))
+	img.Modules = []Module{laidModule(baseName(in.path()), p.buildID, in.src, img.Mappings)}
+	img.note("%s", p.says(*o.Base, filePage))
+	if lost := p.lost(); lost > 0 {
+		img.note("truncated: the file ends at offset %#x: %d bytes of its segments are lost", p.size, lost)
+		img.lose(lost)
+	}
+	return img, nil
+}
+
+// openUnplaced places the bytes of a program without any load segment as they
+// are: nothing else can be made of it.
+func openUnplaced(in input, o Options) (*Image, error) {
+	img, err := openRaw(in, o)
+	if err == nil {
+		img.note("an ELF file without load segments: its bytes are laid as they are")
+	}
+	return img, err
+}
+
+// sameMachine reports whether two headers are of one class, byte order and
+// machine.
+func (h *elfHeader) sameMachine(o *elfHeader) bool {
+	return h.wide == o.wide && h.order == o.order && h.machine == o.machine
+}
+
+// describeMachine is the header's class, byte order and machine in words.
+func (h *elfHeader) describeMachine() string {
+	name, _ := machineName(h.machine)
+	return fmt.Sprintf("%d-bit %s-endian %s", 8*h.wordSize(), h.order, name)
+}
+
+// sameStart compares the first bytes of two files, up to a page, but for what
+// of the ELF header tells of sections, which strip changes. It reports as well
+// whether there was enough to compare.
+func sameStart(a, b input, h *elfHeader) (same, compared bool) {
+	var x, y [filePage]byte
+	n, err1 := a.read(x[:min(a.size, filePage)], 0)
+	m, err2 := b.read(y[:min(b.size, filePage)], 0)
+	n = min(n, m)
+	if err1 != nil || err2 != nil || n < h.pick(52, 64) {
+		return false, false
+	}
+	clearSections(x[:], h)
+	clearSections(y[:], h)
+	return bytes.Equal(x[:n], y[:n]), true
+}
+
+// clearSections clears e_shoff, e_shentsize, e_shnum and e_shstrndx.
+func clearSections(b []byte, h *elfHeader) {
+	clear(b[h.pick(32, 40):h.pick(36, 48)])
+	clear(b[h.pick(46, 58):h.pick(52, 64)])
+}
+
+// prefix is n bytes of an input from offset off on, as an input of their own.
+func (in input) prefix(off, n uint64) input {
+	if off >= in.size {
+		return input{bytes.NewReader(nil), 0, in.src}
+	}
+	n = min(n, in.size-off, math.MaxInt64)
+	return input{io.NewSectionReader(in.ReaderAt, int64(off), int64(n)), n, in.src}
+}
+
+// laidModule is the module of a file that was laid.
+func laidModule(name string, id []byte, src engine.Source, ms []engine.Mapping) Module {
+	m := Module{Path: name, BuildID: id, src: src}
+	for i := range ms {
+		m.Ranges = append(m.Ranges, FileRange{Range: ms[i].Range, Offset: ms[i].Offset})
+	}
+	slices.SortFunc(m.Ranges, byFirst)
+	return m
+}

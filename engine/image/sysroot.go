@@ -1,0 +1,307 @@
+package image
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"sort"
+	"strings"
+
+	"vscan/engine"
+	"vscan/engine/addr"
+)
+
+// The files that a core names, found again and laid under it. NT_FILE tells of
+// each range which part of the file was mapped there, so that is what is laid;
+// the program headers of a program or library add what NT_FILE does not tell,
+// what is zero in and behind its data.
+
+const (
+	maxModuleFiles = 4096 // files that are opened for one core
+	maxToldFiles   = 20   // of those that could not be laid, how many are told
+)
+
+// OpenModules opens the files that the core of a process names in NT_FILE, to
+// lay them under it: those of their paths where root is "", else those below
+// the folder root, where each is looked for by its path and then by the last
+// part of that. Programs and libraries are compared with what the core saved of
+// them, by build-id or by their first bytes, and one that differs is left out;
+// of other files nothing can be compared. What was left out is told in the
+// notes; it is an error where nothing is left, or the image names no files.
+func (img *Image) OpenModules(root string, o Options) (*Layer, error) {
+	if len(img.Modules) == 0 || img.core == nil {
+		return nil, errors.New("the image names no mapped files (it has no note NT_FILE): lay files with FILE@ADDR")
+	}
+	if root != "" {
+		if info, err := os.Stat(root); err != nil {
+			return nil, err
+		} else if !info.IsDir() {
+			return nil, fmt.Errorf("%s is no folder", root)
+		}
+	}
+	g := gathering{img: img, root: root, o: o, layer: new(Layer)}
+	for _, ms := range byPath(img.Modules) {
+		g.take(ms)
+	}
+	if err := g.finish(); err != nil {
+		g.layer.Close()
+		return nil, err
+	}
+	return g.layer, nil
+}
+
+// byPath is the modules of each path, in the order of their first addresses.
+func byPath(modules []Module) [][]*Module {
+	var out [][]*Module
+	place := map[string]int{}
+	for i := range modules {
+		m := &modules[i]
+		k, ok := place[m.Path]
+		if !ok {
+			k = len(out)
+			place[m.Path] = k
+			out = append(out, nil)
+		}
+		out[k] = append(out[k], m)
+	}
+	return out
+}
+
+// gathering is the files of a core while they are looked for.
+type gathering struct {
+	img   *Image
+	root  string
+	o     Options
+	layer *Layer
+
+	compared, others int     // files that were laid
+	failed           []error // why others were not, up to maxToldFiles
+	unsaid           int     // how many more were not
+}
+
+// take lays the file of some modules, which have one path.
+func (g *gathering) take(ms []*Module) {
+	if g.compared+g.others >= maxModuleFiles {
+		g.fail(fmt.Errorf("%s: more than %d files: left out", ms[0].Path, maxModuleFiles))
+		return
+	}
+	var why error // of the first place that has a file, or else of the first
+	for _, file := range g.places(ms[0].Path) {
+		err := g.try(file, ms)
+		if err == nil {
+			return
+		}
+		if why == nil || errors.Is(why, os.ErrNotExist) && !errors.Is(err, os.ErrNotExist) {
+			why = err
+		}
+	}
+	g.fail(why)
+}
+
+func (g *gathering) fail(err error) {
+	if len(g.failed) < maxToldFiles {
+		g.failed = append(g.failed, err)
+	} else {
+		g.unsaid++
+	}
+}
+
+// undeleted is a path without what the kernel puts behind that of a file that
+// was deleted.
+func undeleted(p string) string { return strings.TrimSuffix(p, " (deleted)") }
+
+// places is where a file may be.
+func (g *gathering) places(name string) []string {
+	clean := path.Clean("/" + undeleted(name)) // never above the root
+	if g.root == "" {
+		return []string{undeleted(name)}
+	}
+	return []string{filepath.Join(g.root, filepath.FromSlash(clean)), filepath.Join(g.root, path.Base(clean))}
+}
+
+// try lays a file as these modules, or says why it is not theirs.
+func (g *gathering) try(file string, ms []*Module) error {
+	if !strings.HasPrefix(ms[0].Path, "/") {
+		return fmt.Errorf("%s: no path of a file", ms[0].Path)
+	}
+	if info, err := os.Stat(file); err != nil {
+		return err
+	} else if !info.Mode().IsRegular() {
+		return fmt.Errorf("%s is not a regular file: what was mapped of it is not laid", file)
+	}
+	f, err := openFile(file)
+	if err != nil {
+		return err
+	}
+	if err := g.lay(f, ms); err != nil {
+		f.Close()
+		return err
+	}
+	f.mapMemory(g.o)
+	g.layer.closers = append(g.layer.closers, f)
+	return nil
+}
+
+// lay lays an opened file as these modules.
+func (g *gathering) lay(f *fileSource, ms []*Module) error {
+	in := input{f.file, f.size, f}
+	head, err := f.head(in)
+	if err != nil {
+		return err
+	}
+	var p *program
+	compared := false
+	if isProgram(head) {
+		if p, compared, err = g.program(in, ms); err != nil {
+			return err
+		}
+	}
+	if !compared {
+		if err := mayBe(f.path, p, ms); err != nil {
+			return err
+		}
+	}
+	for _, m := range ms {
+		g.layer.layRanges(g.img, f, m, m.Path, p)
+	}
+	if p != nil && p.lost() > 0 {
+		g.layer.noteLost(p, p.lost())
+	}
+	if compared {
+		g.compared++
+	} else {
+		g.others++
+	}
+	return nil
+}
+
+// program reads a program or library that is to be these modules, nil where it
+// is neither, and reports whether it has been compared.
+func (g *gathering) program(in input, ms []*Module) (p *program, compared bool, err error) {
+	p, err = readProgram(in)
+	var other *UnsupportedError
+	if errors.As(err, &other) || err == nil && len(p.loads) == 0 {
+		return nil, false, nil // an object file, as any other file
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	compared, err = g.img.core.verify(p, ms)
+	if err != nil || compared {
+		return p, compared, err
+	}
+	return p, false, g.img.core.agreesAnywhere(p, ms)
+}
+
+// agreesAnywhere says why the segments of a program lie where none of the
+// modules has them, or nil: one is where it was loaded, and others may be bytes
+// of it that were mapped as those of any file.
+func (c *coreFile) agreesAnywhere(p *program, ms []*Module) error {
+	var why error
+	for _, m := range ms {
+		_, err := c.baseIn(p, m)
+		if err == nil {
+			return nil
+		}
+		if why == nil {
+			why = err
+		}
+	}
+	return why
+}
+
+// mayBe says why a file that could not be compared is not that of the modules,
+// or nil: the core has a program there and this is none, or it has been deleted
+// and this is another of its name.
+func mayBe(file string, p *program, ms []*Module) error {
+	for _, m := range ms {
+		if m.Known && p == nil {
+			return fmt.Errorf("%s does not fit: it is no ELF program or library, and what the core has at %v%s is one", file, m.Base, m.named())
+		}
+	}
+	if ms[0].Path != undeleted(ms[0].Path) {
+		return fmt.Errorf("%s: the file that was mapped had been deleted, and nothing tells that this is it", file)
+	}
+	return nil
+}
+
+// finish makes the notes.
+func (g *gathering) finish() error {
+	done := g.compared + g.others
+	if done == 0 {
+		return fmt.Errorf("none of %s that the core names could be laid: %w", plural(len(g.failed)+g.unsaid, "file"), g.failed[0])
+	}
+	l := g.layer
+	l.note("%s of the core laid under it: %d compared with what it saved of them, %d with nothing to compare", plural(done, "file"), g.compared, g.others)
+	for _, err := range g.failed {
+		l.note("left out: %v", err)
+	}
+	if g.unsaid > 0 {
+		l.note("left out: %d more", g.unsaid)
+	}
+	l.noteUnsaved(g.img, "")
+	return nil
+}
+
+// layRanges lays a file as a module: each range from its offset on. Of a
+// program whose segments lie there, what is zero in memory is laid over that.
+func (l *Layer) layRanges(img *Image, f *fileSource, m *Module, name string, p *program) {
+	c, start := img.core, len(l.Mappings)
+	for _, r := range m.Ranges {
+		whole := engine.Mapping{Range: r.Range, Source: f, Offset: r.Offset, Name: name, NameOffset: uint64(r.First - m.Base)}
+		if uint64(r.Last-r.First) > ^r.Offset {
+			continue // its offsets would pass 2^64
+		}
+		if s := c.segmentAt(r.First); s != nil {
+			whole.Perm = s.perm()
+		}
+		l.Mappings = append(l.Mappings, pagesOfFile(whole, f.size, c.page)...)
+	}
+	var id []byte
+	if p != nil {
+		id = p.buildID
+		l.layProgramParts(c, start, m, name, p)
+	}
+	l.writable = append(l.writable, writable(img, l.Mappings[start:])...)
+	l.Modules = append(l.Modules, laidModule(name, id, f, l.Mappings[start:]))
+}
+
+// layProgramParts adds to the ranges of a module, which are the mappings from
+// start on, what the program headers tell and NT_FILE does not.
+func (l *Layer) layProgramParts(c *coreFile, start int, m *Module, name string, p *program) {
+	base, err := c.baseIn(p, m)
+	if err != nil {
+		return // mapped as bytes, not to be run
+	}
+	parts := p.places(base, c.page)
+	for i := range l.Mappings[start:] {
+		l.takePerm(&l.Mappings[start+i], parts)
+	}
+	for i := range parts {
+		s, pl := parts[i].segment, parts[i].place
+		if s.memsz > s.filesz {
+			l.Mappings = append(l.Mappings, engine.Mapping{
+				Range: addr.Range{First: pl.first + addr.Addr(pl.file), Last: pl.last}, State: engine.Zero,
+				Perm: s.perm(), Name: name, NameOffset: uint64(pl.first-m.Base) + pl.file,
+			})
+		}
+	}
+}
+
+// takePerm gives a mapping the permissions of its segment where the core says
+// none, and keeps those that could be written when the program was loaded.
+func (l *Layer) takePerm(m *engine.Mapping, parts []part) {
+	i := sort.Search(len(parts), func(i int) bool { return parts[i].first > m.First }) - 1
+	if i < 0 || m.First > parts[i].last {
+		return
+	}
+	perm := parts[i].segment.perm()
+	if m.Perm == 0 {
+		m.Perm = perm
+	}
+	if perm&engine.Write != 0 { // the loader relocates, and then takes the right to write
+		l.writable = append(l.writable, *m)
+	}
+}

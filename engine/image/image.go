@@ -53,6 +53,10 @@ type Options struct {
 	// nil is 0. With a Base the file is never taken for a dump that has
 	// addresses of its own: one that looks so is refused.
 	Base *addr.Addr
+
+	// Offset is the file offset of the first byte, Len the number of bytes, 0
+	// for all to the end of the file: for raw images with a Base only.
+	Offset, Len uint64
 }
 
 // Formats are the names that [Options.Format] knows: "raw" and those that are
@@ -78,6 +82,9 @@ func (o Options) validate() error {
 		wrong = append(wrong, fmt.Sprintf("space %q: page tables are not read yet: want virtual or physical", o.Space))
 	case o.Space != "" && o.Space != Virtual && o.Space != Physical:
 		wrong = append(wrong, fmt.Sprintf("space %q: want virtual or physical", o.Space))
+	}
+	if o.Base == nil && (o.Offset != 0 || o.Len != 0) {
+		wrong = append(wrong, fmt.Sprintf("offset %#x, length %#x: a part of a file wants a base, the address of its first byte", o.Offset, o.Len))
 	}
 	if wrong == nil {
 		return nil
@@ -217,14 +224,13 @@ func Open(path string, o Options) (*Image, error) {
 // image finds the format of a file and has it read.
 func (f *fileSource) image(o Options) (*Image, error) {
 	in := input{f.file, f.size, f}
-	head, err := f.head(in)
+	k, err := f.identify(in)
 	if err != nil {
 		return nil, err
 	}
 	if o.Format == "raw" {
 		return openRaw(in, o)
 	}
-	k := identify(head)
 	switch {
 	case o.Format != "" && (k == nil || k.flag != o.Format):
 		is := "its first bytes are of no format that is known"
@@ -248,14 +254,19 @@ func (f *fileSource) image(o Options) (*Image, error) {
 	return k.open(in, o)
 }
 
-// head reads the first bytes of a file, for detection.
-func (f *fileSource) head(in input) ([]byte, error) {
-	b := make([]byte, min(headSize, f.size))
-	n, err := in.read(b, 0)
+// identify reads both ends of a file and finds its format by them.
+func (f *fileSource) identify(in input) (*known, error) {
+	head := make([]byte, min(headSize, f.size))
+	n, err := in.read(head, 0)
 	if n == 0 && err == nil {
 		err = fmt.Errorf("%s is empty: there is nothing to scan", f.path)
 	}
-	return b[:n], err
+	if err != nil {
+		return nil, err
+	}
+	tail := make([]byte, min(tailSize, f.size))
+	m, err := in.read(tail, f.size-uint64(len(tail)))
+	return identify(head[:n], tail[:m]), err
 }
 
 // LayerSpec is a run of a file's bytes and where they are laid: what
@@ -291,30 +302,36 @@ func OpenLayer(spec LayerSpec, o Options) (engine.Mapping, io.Closer, error) {
 
 func (f *fileSource) layer(spec LayerSpec, o Options) (engine.Mapping, error) {
 	var none engine.Mapping
-	head, err := f.head(input{f.file, f.size, f})
+	k, err := f.identify(input{f.file, f.size, f})
 	if err != nil {
 		return none, err
 	}
-	if k := identify(head); k != nil && !k.program && o.Format != "raw" {
+	if k != nil && !k.program && o.Format != "raw" {
 		advice := "a layer is raw bytes: open the file as an image, or use --image-format raw to lay its bytes as they are"
 		if k.open == nil {
 			advice = k.advise(f.path)
 		}
 		return none, &UnsupportedError{Path: f.path, Format: k.name, What: k.what, Advice: advice}
 	}
-	if spec.Offset >= f.size {
-		return none, fmt.Errorf("%s: offset %#x is at or beyond the end of the file, which has %#x bytes", f.path, spec.Offset, f.size)
+	return input{f.file, f.size, f}.run(spec)
+}
+
+// run is the mapping of a run of the file's bytes; spec.Path is not looked at.
+func (in input) run(spec LayerSpec) (engine.Mapping, error) {
+	var none engine.Mapping
+	if spec.Offset >= in.size {
+		return none, fmt.Errorf("%s: offset %#x is at or beyond the end of the file, which has %#x bytes", in.path(), spec.Offset, in.size)
 	}
 	n := spec.Len
-	switch rest := f.size - spec.Offset; {
+	switch rest := in.size - spec.Offset; {
 	case n == 0:
 		n = rest
 	case n > rest:
-		return none, fmt.Errorf("%s: %#x bytes from offset %#x run past the end of the file, which has %#x bytes", f.path, n, spec.Offset, f.size)
+		return none, fmt.Errorf("%s: %#x bytes from offset %#x run past the end of the file, which has %#x bytes", in.path(), n, spec.Offset, in.size)
 	}
 	r, ok := addr.Sized(spec.At, n)
 	if !ok {
-		return none, fmt.Errorf("%s: %#x bytes from address %v run past the last address, %v", f.path, n, spec.At, addr.Max)
+		return none, fmt.Errorf("%s: %#x bytes from address %v run past the last address, %v", in.path(), n, spec.At, addr.Max)
 	}
-	return engine.Mapping{Range: r, Source: f, Offset: spec.Offset, Name: filepath.Base(f.path)}, nil
+	return engine.Mapping{Range: r, Source: in.src, Offset: spec.Offset, Name: filepath.Base(in.path())}, nil
 }

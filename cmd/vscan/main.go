@@ -119,7 +119,8 @@ func (a *app) tell(text string) {
 const longHelp = `vscan searches memory: dumps, cores and live processes, at the speed of memory.
 
 An IMAGE is a file (an ELF core, a LiME dump, raw memory), FILE@ADDR (raw bytes
-placed at an address) or pid:N (a live process).
+placed at an address; FILE@ADDR+OFFSET[:LEN] a part of them) or pid:N (a live
+process).
 
 Addresses are decimal, or hexadecimal with 0x. Ranges are LO..HI, both ends
 included, either may be left out, or LO+LEN.

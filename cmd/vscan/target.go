@@ -156,10 +156,10 @@ func (f *imageFlags) openImage(arg string) (*image.Image, error) {
 	if strings.HasPrefix(arg, "pid:") {
 		return nil, fmt.Errorf("%s: want pid:N with the number of a process", arg)
 	}
-	if path, at, ok := cutAt(arg); ok {
-		base, err := addr.Parse(at)
+	if path, _, ok := cutAt(arg); ok {
+		spec, err := parseLayer(arg)
 		if err == nil {
-			opt.Base = &base
+			opt.Base, opt.Offset, opt.Len = &spec.At, spec.Offset, spec.Len
 			return image.Open(path, opt)
 		}
 		if _, statErr := os.Stat(path); statErr == nil {

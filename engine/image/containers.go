@@ -87,7 +87,7 @@ var compressors = []known{
 		advice: "decompress it first (qpress -d FILE OUT)" + orRaw},
 	// Microsoft COMPRESS.EXE, as libmspack describes it (szdd.h, kwaj.h).
 	{name: "SZDD", what: "compressed with Microsoft COMPRESS", match: at(0, "SZDD\x88\xf0\x27\x33", "KWAJ\x88\xf0\x27\xd1", "SZ \x88\xf0\x27\x33"),
-		advice: "decompress it first (7zz x FILE)" + orRaw},
+		advice: "decompress it first (7z x FILE)" + orRaw},
 }
 
 var archives = []known{
@@ -124,7 +124,7 @@ var archives = []known{
 		advice: "unpack it first (wimapply FILE 1 OUT)" + orRaw},
 	// xar include/xar.h.in.
 	{name: "xar", what: "a xar archive", match: at(0, "xar!\x00"),
-		advice: "unpack it first (7zz x FILE)" + orRaw},
+		advice: "unpack it first (7z x FILE)" + orRaw},
 	// ARJ TECHNOTE.TXT: the main header and its CRC.
 	{name: "arj", what: "an arj archive", match: isArj,
 		advice: "unpack it first (arj x FILE)" + orRaw},
@@ -225,7 +225,7 @@ var disks = []known{
 		advice: "unpack it first (unsquashfs -d OUT FILE)" + orRaw},
 	// Linux include/uapi/linux/cramfs_fs.h: magic and signature.
 	{name: "cramfs", what: "a compressed file system (cramfs)", match: both(at(0, "\x45\x3d\xcd\x28", "\x28\xcd\x3d\x45"), at(16, "Compressed ROMFS")),
-		advice: "unpack it first (7zz x FILE)" + orRaw},
+		advice: "unpack it first (7z x FILE)" + orRaw},
 	// Linux fs/erofs/erofs_fs.h: the features that compression needs. Without it
 	// the file system is raw sectors.
 	{name: "erofs", what: "a compressed file system (erofs)", match: func(h []byte) bool {

@@ -51,7 +51,7 @@ var compressors = []known{
 		advice: "decompress it first (snzip -dk FILE)" + orRaw},
 	// lzop.
 	{name: "lzop", what: "lzop-compressed", match: at(0, "\x89LZO\x00\r\n\x1a\n"),
-		advice: "decompress it first (lzop -d FILE)" + orRaw},
+		advice: "decompress it first (lzop -dc FILE > OUT)" + orRaw},
 	// RFC 1950.
 	{name: "zlib", what: "a zlib stream", match: isZlib,
 		advice: "decompress it first (zlib-flate -uncompress < FILE > OUT)" + orRaw},
@@ -63,16 +63,16 @@ var compressors = []known{
 		advice: "decompress it first (xz --format=lzma -dc FILE > OUT)" + orRaw},
 	// ncompress compress.c.
 	{name: "compress", what: "compressed with compress (.Z)", match: isCompress,
-		advice: "decompress it first (gzip -dc FILE > OUT)" + orRaw},
+		advice: "decompress it first (gzip -dc < FILE > OUT)" + orRaw},
 	// gzip unpack.c, of the pack of System V.
 	{name: "pack", what: "compressed with pack (.z)", match: isPack,
 		advice: "decompress it first (gzip -dc < FILE > OUT)" + orRaw},
 	// lrzip magic header, doc/magic.header.txt.
 	{name: "lrzip", what: "lrzip-compressed", match: at(0, "LRZI\x00"),
-		advice: "decompress it first (lrzip -d FILE)" + orRaw},
+		advice: "decompress it first (lrzip -d -o OUT FILE)" + orRaw},
 	// rzip runzip.c.
 	{name: "rzip", what: "rzip-compressed", match: at(0, "RZIP\x02"),
-		advice: "decompress it first (rzip -dk FILE)" + orRaw},
+		advice: "decompress it first (rzip -dk -o OUT FILE)" + orRaw},
 	// zpaq specification: the locator tag, and a block without it.
 	{name: "zpaq", what: "a zpaq archive", match: at(0, "7kSt\xa01\x83\xd3\x8c\xb2\x28\xb0\xd3zPQ", "zPQ\x01", "zPQ\x02"),
 		advice: "unpack it first (zpaq x FILE)" + orRaw},
@@ -147,7 +147,7 @@ var archives = []known{
 	{name: "Android boot image", what: "an Android boot image", match: at(0, "ANDROID!", "VNDRBOOT"),
 		advice: "unpack it first (unpack_bootimg --boot_img FILE --out OUT)" + orRaw},
 	// Linux Documentation/arch/x86/boot.rst, HdrS behind the boot sector's end.
-	{name: "Linux kernel", what: "a compressed Linux kernel (bzImage, vmlinuz)", match: at(510, "\x55\xaaHdrS"), program: true,
+	{name: "Linux kernel", what: "a compressed Linux kernel (bzImage, vmlinuz)", match: at(510, "\x55\xaaHdrS"),
 		advice: "decompress it first (scripts/extract-vmlinux of the kernel's source: extract-vmlinux FILE > OUT)" + orRaw},
 	// U-Boot include/image.h, IH_MAGIC; ih_comp is 0 where it is not compressed.
 	{name: "uImage", what: "a compressed U-Boot image", match: func(h []byte) bool {

@@ -14,8 +14,9 @@ import (
 // them; they are looked for only in what is lost otherwise.
 //
 // A search never goes back over what an earlier one has passed, but for a record
-// that is longer than the file: so all searches together read the file twice at
-// most, in blocks that are kept from one search to the next.
+// that is longer than the file, and then reading ends with that or with limeReach:
+// so all searches together read the file twice at most, in blocks that are kept
+// from one search to the next.
 
 // limeBlock is how much is read at a time.
 const limeBlock = 1 << 20
@@ -72,12 +73,12 @@ func (l *limeReader) good(b []byte) bool {
 	return damage == "" && allZero(b[24:limeHeader])
 }
 
-// find looks for the next header from a file offset on and returns its offset,
-// or the size of the file. zero says whether all that was passed is zeros.
-// accept is asked of each good header.
-func (l *limeReader) find(from uint64, accept func(off uint64, b []byte) bool) (off uint64, zero bool, err error) {
+// find looks for the next header between file offsets and returns where it is, or
+// the size of the file. zero says whether all that was passed is zeros. accept is
+// asked of each good header.
+func (l *limeReader) find(from, to uint64, accept func(off uint64, b []byte) bool) (off uint64, zero bool, err error) {
 	zero = true
-	for off = from; off < l.size; {
+	for off = from; off < to; {
 		b, err := l.bytes(off, limeHeader)
 		if err != nil {
 			return off, false, err
@@ -104,7 +105,7 @@ func (l *limeReader) find(from uint64, accept func(off uint64, b []byte) bool) (
 // where there is none, the first that does not.
 func (l *limeReader) findNext(from uint64) (off uint64, zero bool, err error) {
 	tooLong := l.size
-	off, zero, err = l.find(from, func(at uint64, b []byte) bool {
+	off, zero, err = l.find(from, l.size, func(at uint64, b []byte) bool {
 		if l.fits(at, b) {
 			return true
 		}
@@ -117,29 +118,23 @@ func (l *limeReader) findNext(from uint64) (off uint64, zero bool, err error) {
 	return off, zero, err
 }
 
-// findChain looks for a record from which one leads to the next, some of them or
-// to the end of the file.
+// findChain looks for a record that leads to another one, or to the end of the
+// file. Truncated dumps are common and damaged ranges are not, so it does not look
+// further than limeReach.
 func (l *limeReader) findChain(from uint64) (uint64, error) {
-	off, _, err := l.find(from, func(at uint64, b []byte) bool {
-		for range limeChain {
-			if !l.fits(at, b) {
-				return false
-			}
-			r, _ := l.parse(b)
-			if at += limeHeader + r.Size(); at == l.size {
-				return true
-			}
-			if b = l.header(at); b == nil || !l.good(b) {
-				return b != nil && allZero(b)
-			}
+	off, _, err := l.find(from, min(addSat(from, limeReach), l.size), func(at uint64, b []byte) bool {
+		if !l.fits(at, b) {
+			return false
 		}
-		return true
+		r, _ := l.parse(b)
+		next := at + limeHeader + r.Size()
+		return next == l.size || l.begins(next)
 	})
 	return off, err
 }
 
-// limeChain is how many records in a row are no accident.
-const limeChain = 8
+// limeReach is how many bytes of a truncated record are looked through.
+const limeReach = 1 << 30
 
 // fits reports whether the record with a good header ends within the file.
 func (l *limeReader) fits(off uint64, b []byte) bool {

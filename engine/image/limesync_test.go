@@ -117,6 +117,29 @@ func TestLiMEFirst(t *testing.T) {
 	checkError(t, err, "last address 0x3 below the first, 0x5")
 }
 
+// A record that is longer than the file is truncated, unless others follow in it,
+// the last of them truncated or not; a copy of a header in memory is no record.
+func TestLiMETooLong(t *testing.T) {
+	long := rec(0x2000, 0xffff, "data")
+	header := rec(0x1000, 0x1003, "")
+	for name, c := range map[string]struct {
+		file     string
+		mappings int
+		missing  uint64
+	}{
+		"truncated":         {long, 2, 0xe000 - 4},
+		"others":            {long + rec(0x3000, 0x3003, "efgh"), 1, 36},
+		"others, truncated": {long + rec(0x3000, 0x3003, "efgh") + rec(0x4000, 0x4fff, "i"), 3, 36 + 4095},
+		"a copy":            {long + header + "and what follows it", 2, 0xe000 - 4 - 32 - 19},
+		"a copy, too long":  {long + header + "x", 2, 0xe000 - 4 - 32 - 1},
+	} {
+		img := limeImage(t, c.file)
+		if len(img.Mappings) != c.mappings || img.Missing != c.missing {
+			t.Errorf("%s: %d mappings, %d missing, notes %q", name, len(img.Mappings), img.Missing, img.Notes)
+		}
+	}
+}
+
 // Every prefix of a file with a gap opens, and no byte of it is forgotten: it is
 // shown, or missing, or a header, or zeros at the end.
 func TestLiMEPrefixes(t *testing.T) {

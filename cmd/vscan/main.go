@@ -119,8 +119,9 @@ func (a *app) tell(text string) {
 const longHelp = `vscan searches memory: dumps, cores and live processes, at the speed of memory.
 
 An IMAGE is a file (an ELF core, a LiME dump, raw memory), FILE@ADDR (raw bytes
-placed at an address, or an ELF program or library loaded there) or pid:N,
-pid:NAME or pid:self (a live process).
+placed at an address, or an ELF program or library loaded there;
+FILE@ADDR+OFFSET[:LEN] a part of its bytes) or pid:N, pid:NAME or pid:self (a
+live process).
 
 More of a core's memory is in files that it names: --modules lays them below it
 from their paths, --sysroot DIR from a folder, --under FILE one of them. Programs

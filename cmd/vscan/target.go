@@ -152,10 +152,10 @@ func (f *imageFlags) openImage(arg string) (*image.Image, error) {
 		}
 		return f.openProcess(arg, pid)
 	}
-	if path, at, ok := cutAt(arg); ok {
-		base, err := addr.Parse(at)
+	if path, _, ok := cutAt(arg); ok {
+		spec, err := parseLayer(arg)
 		if err == nil {
-			opt.Base = &base
+			opt.Base, opt.Offset, opt.Len, opt.Raw = &spec.At, spec.Offset, spec.Len, spec.Raw
 			return image.Open(path, opt)
 		}
 		if _, statErr := os.Stat(path); statErr == nil {

@@ -2,14 +2,18 @@ package image
 
 import (
 	"bytes"
-	"compress/zlib"
 	"encoding/binary"
-	"io"
+	"slices"
 	"strings"
 )
 
-// headSize is how many of a file's first bytes detection looks at.
-const headSize = 8192
+// headSize is how many of a file's first bytes detection looks at, tailSize how
+// many of its last ones. A swap area with pages of 64 KiB has its magic at the
+// end of its first page, a disk image in the last sector.
+const (
+	headSize = 64 << 10
+	tailSize = 512
+)
 
 // UnsupportedError says that a file is of a known format that is not read, or
 // not the way it was asked for.
@@ -22,11 +26,13 @@ type UnsupportedError struct {
 
 func (e *UnsupportedError) Error() string { return e.Path + " is " + e.What + ": " + e.Advice }
 
-// known is a format that is recognised by a file's first bytes.
+// known is a format that is recognised by a file's first bytes or, where these
+// tell nothing, its last ones.
 type known struct {
 	name    string                               // as Identify gives it
 	what    string                               // to follow "is"
 	match   func(head []byte) bool               // of up to headSize bytes
+	tail    func(tail []byte) bool               // of up to tailSize bytes; nil: the head alone tells
 	flag    string                               // as Options.Format names it, where it is read
 	open    func(input, Options) (*Image, error) // nil: not read
 	program bool                                 // not a dump: bytes that are laid at an address as they are
@@ -67,13 +73,21 @@ func either(a, b func([]byte) bool) func([]byte) bool {
 	return func(head []byte) bool { return a(head) || b(head) }
 }
 
-// orRaw ends the advice about containers.
-const orRaw = ", or scan the compressed bytes with --image-format raw"
+// both matches where the two do.
+func both(a, b func([]byte) bool) func([]byte) bool {
+	return func(head []byte) bool { return a(head) && b(head) }
+}
+
+// never is for what only the last bytes of a file tell.
+func never([]byte) bool { return false }
 
 // formats is what detection knows, asked in this order. What is not here is
-// raw memory. Dumps come before containers, magics at the start of a file
+// raw memory.
+var formats = slices.Concat(dumps, containers)
+
+// dumps are the formats that hold memory. Magics at the start of a file come
 // before those further in. The comments name the source of a magic.
-var formats = []known{
+var dumps = []known{
 	// makedumpfile diskdump_mod.h; QEMU include/sysemu/dump.h.
 	{name: "kdump", what: "a compressed kdump (makedumpfile or diskdump)", match: at(0, "KDUMP   ", "DISKDUMP"),
 		advice: "it is not read yet: search it with crash or drgn, or take the dump as an ELF file (makedumpfile -E on /proc/vmcore, dump-guest-memory without a compression in QEMU)"},
@@ -89,8 +103,9 @@ var formats = []known{
 	// Breakpad client/linux/microdump_writer: a log, not memory.
 	{name: "microdump", what: "the text of a Breakpad microdump", match: isMicrodump,
 		advice: "it is a log with little memory in it: Breakpad's microdump_stackwalk reads it; --image-format raw scans the text"},
-	// LiME docs: "LiME Memory Range Header Version 1 Specification".
-	{name: "LiME", what: "a LiME dump", match: at(0, "EMiL"), flag: "lime", open: openLiME},
+	// LiME docs: "LiME Memory Range Header Version 1 Specification"; in the byte
+	// order of the machine.
+	{name: "LiME", what: "a LiME dump", match: isLiME, flag: "lime", open: openLiME},
 	// LiME deflate.c: the whole file is one zlib stream.
 	{name: "zlib-compressed LiME", what: "a LiME dump compressed with zlib", match: isZlibLiME,
 		advice: "decompress it first (zlib-flate -uncompress < FILE > OUT)" + orRaw},
@@ -119,8 +134,9 @@ var formats = []known{
 	// Windows PO_MEMORY_IMAGE: the states of hiberfil.sys.
 	{name: "Windows hibernation file", what: "a Windows hibernation file", match: anyCase("HIBR", "WAKE", "RSTR"),
 		advice: "it is not read: MemProcFS decompresses it (memprocfs -device FILE)"},
-	// Linux kernel/power/swap.c, HIBERNATE_SIG, at the end of the first page.
-	{name: "Linux hibernation image", what: "a Linux hibernation image in a swap area", match: at(4096-10, "S1SUSPEND\x00"),
+	// Linux kernel/power/swap.c, HIBERNATE_SIG, at the end of the first page, and
+	// those of uswsusp and TuxOnIce, as file(1) has them (Magdir/linux).
+	{name: "Linux hibernation image", what: "a Linux hibernation image in a swap area", match: isLinuxHibernation,
 		advice: "it is not read: its pages are compressed; --image-format raw scans the bytes as they are"},
 	// crash sadump.h: alone, or behind the header of a media backup.
 	{name: "SADUMP", what: "a SADUMP dump", match: either(at(0, "sadump\x00\x00"), at(4096, "sadump\x00\x00")),
@@ -137,64 +153,93 @@ var formats = []known{
 	// HBGary FDPro; Volatility 2 plugins/addrspaces/hpak.py.
 	{name: "HPAK", what: "an HPAK dump (FDPro)", match: at(0, "HPAK"),
 		advice: "extract the memory first (Volatility 2, hpakextract)"},
-
-	// RFC 1952: method 8, no reserved flag.
-	{name: "gzip", what: "gzip-compressed", match: func(h []byte) bool { return at(0, "\x1f\x8b\x08")(h) && len(h) > 3 && h[3]&0xe0 == 0 },
-		advice: "decompress it first (gzip -dk FILE)" + orRaw},
-	// RFC 8878.
-	{name: "zstd", what: "zstd-compressed", match: at(0, "\x28\xb5\x2f\xfd"),
-		advice: "decompress it first (zstd -dk FILE)" + orRaw},
-	// xz file-format.txt, 2.1.1.1.
-	{name: "xz", what: "xz-compressed", match: at(0, "\xfd7zXZ\x00"),
-		advice: "decompress it first (xz -dk FILE)" + orRaw},
-	// bzip2: "BZh", the level, then the magic of a block or of the end.
-	{name: "bzip2", what: "bzip2-compressed", match: isBzip2,
-		advice: "decompress it first (bzip2 -dk FILE)" + orRaw},
-	// lz4_Frame_format.md: the frame, the legacy frame.
-	{name: "lz4", what: "lz4-compressed", match: at(0, "\x04\x22\x4d\x18", "\x02\x21\x4c\x18"),
-		advice: "decompress it first (lz4 -dk FILE)" + orRaw},
-	// RFC 8878, 3.1.2; lz4 has the same skippable frames.
-	{name: "zstd or lz4", what: "compressed with zstd or lz4 (it begins with a skippable frame)", match: func(h []byte) bool { return len(h) > 3 && h[0]&0xf0 == 0x50 && at(1, "\x2a\x4d\x18")(h) },
-		advice: "decompress it first (zstd -dk FILE, or lz4 -dk FILE)" + orRaw},
-	// snappy framing_format.txt.
-	{name: "snappy", what: "snappy-compressed (framed)", match: at(0, "\xff\x06\x00\x00sNaPpY"),
-		advice: "decompress it first (snzip -dk FILE)" + orRaw},
-	// lzop.
-	{name: "lzop", what: "lzop-compressed", match: at(0, "\x89LZO\x00\r\n\x1a\n"),
-		advice: "decompress it first (lzop -d FILE)" + orRaw},
-	// APPNOTE.TXT: a local file header, an empty archive, a spanned one.
-	{name: "zip", what: "a zip archive", match: at(0, "PK\x03\x04", "PK\x05\x06", "PK\x07\x08"),
-		advice: "unpack it first (unzip FILE)" + orRaw},
-	// 7zFormat.txt.
-	{name: "7z", what: "a 7z archive", match: at(0, "7z\xbc\xaf\x27\x1c"),
-		advice: "unpack it first (7z x FILE)" + orRaw},
-	// RAR 1.5 to 5.
-	{name: "rar", what: "a rar archive", match: at(0, "Rar!\x1a\x07"),
-		advice: "unpack it first (unrar x FILE)" + orRaw},
-	// POSIX ustar, GNU tar.
-	{name: "tar", what: "a tar archive", match: at(257, "ustar\x0000", "ustar  \x00"),
-		advice: "unpack it first (tar -xf FILE), or scan its bytes with --image-format raw"},
-	// libewf, Expert Witness Compression Format.
-	{name: "EWF", what: "an Expert Witness (E01) image", match: at(0, "EVF\x09\x0d\x0a\xff\x00"),
-		advice: "export the raw bytes first (ewfexport FILE)" + orRaw},
+	// DumpIt's container round a crash dump; volatility3 layers/zdmp.py.
+	{name: "DumpIt zdmp", what: "a compressed crash dump of DumpIt (zdmp)", match: at(0, "ZDMP"),
+		advice: "uncompress it first (Z2Dmp FILE OUT.dmp, of the Comae toolkit)"},
+	// Apport problem_report.py: the memory is in a field, gzip in base64.
+	{name: "Apport report", what: "an Apport crash report", match: text("ProblemType: "),
+		advice: "unpack it first (apport-unpack FILE OUT); the core dump is then OUT/CoreDump, that of a kernel OUT/VmCore"},
+	// AOSP debuggerd tombstone.cpp: registers and memory as hexadecimal digits.
+	{name: "Android tombstone", what: "the text of an Android tombstone", match: text("*** *** *** *** *** *** *** *** *** *** *** *** *** *** *** ***\n"),
+		advice: "it is a log with little memory in it, as hexadecimal digits; --image-format raw scans the text"},
+	// OTP erts/emulator/beam/erl_process_dump.c; "Crash Dump" in its documentation.
+	{name: "Erlang crash dump", what: "the text of an Erlang crash dump", match: text("=erl_crash_dump:"),
+		advice: "its heaps are written as text: read it with crashdump_viewer; --image-format raw scans the text"},
+	// illumos sys/dumphdr.h, DUMP_MAGIC in both byte orders.
+	{name: "Solaris crash dump", what: "a Solaris or illumos crash dump", match: isSolarisDump,
+		advice: "it is not read: uncompress a vmdump.N first (savecore -f FILE), then use mdb on the unix.N and vmcore.N that come of it"},
+	// FreeBSD sys/kerneldump.h and the minidump.h of each machine.
+	{name: "FreeBSD minidump", what: "a FreeBSD kernel minidump", match: at(0, "minidump FreeBSD/"),
+		advice: "it is not read: use kgdb (kgdb KERNEL FILE)"},
+	{name: "FreeBSD dump device", what: "a FreeBSD kernel dump as it lies on the dump device", match: at(0, "FreeBSD Kernel Dump\x00"),
+		advice: "it is not read: take the dump off the device with savecore, which decompresses and decrypts it too"},
+	// NetBSD and OpenBSD sys/kcore.h, KCORE_MAGIC and KCORESEG_MAGIC.
+	{name: "BSD kernel core", what: "a NetBSD or OpenBSD kernel core", match: isKcore,
+		advice: "it is not read: use gdb (target kvm FILE) or crash(8) of that system"},
+	// Apple xnu osfmk/mach_debug/mach_debug_types.h, MACH_CORE_FILEHEADER_SIGNATURE.
+	{name: "macOS kernel core", what: "a file of macOS kernel cores, each compressed", match: at(0, "Rad Mac\x00", "Boss Mac"),
+		advice: "it is not read: take the cores out of it, decompress them and use lldb (memory find)"},
+	// SGI sys/dump.h and core.out.h, as file(1) has them (Magdir/sgi).
+	{name: "IRIX dump", what: "an IRIX crash or core dump", match: at(0, "CrshDump", "\xde\xad\xad\xb0\x00\x00\x00\x01", "\xde\xad\xad\x40\x00\x00\x00\x01", "\xba\xbe\xc0\xbb\x00\x00\x00\x01"),
+		advice: "it is not read: use icrash or dbx of that system" + orRawBytes},
+	// AIX sys/core.h, CORE_DUMPX_VERSION and CORE_DUMPXX_VERSION.
+	{name: "AIX core", what: "an AIX core", match: at(4, "\x0f\xee\xdd\xb1", "\x0f\xee\xdd\xb2"),
+		advice: "it is not read: use dbx of that system" + orRawBytes},
+	// Digital UNIX core.h, as file(1) has it (Magdir/digital).
+	{name: "Digital UNIX core", what: "a core of Digital UNIX", match: at(0, "Core\x01\x00", "Core\x02\x00"),
+		advice: "it is not read: use dbx of that system" + orRawBytes},
+	// Xen tools/xl/xl.h, savefileheader_magic; tools/libs/guest xg_save_restore.h
+	// (the legacy format) and xg_sr_stream_format.h, IHDR_MARKER and IHDR_ID.
+	{name: "Xen save", what: "a saved Xen domain", match: at(0, "Xen saved domain, xl format\n \x00 \r", "LinuxGuestRecord", "\xff\xff\xff\xff\xff\xff\xff\xffXENF"),
+		advice: "it is not read: restore the domain (xl restore FILE) and dump its memory (xl dump-core NAME OUT) for crash"},
+	// libvirt libxl_conf.h, LIBXL_SAVE_MAGIC.
+	{name: "libvirt Xen save", what: "a Xen domain saved by libvirt", match: at(0, "libvirt-xml\n \x00 \r"),
+		advice: "it is not read: restore the domain (virsh restore FILE) and dump its memory (virsh dump NAME OUT) for crash"},
+	// Hyper-V storage, as Fox-IT's dissect.hypervisor describes it (c_hyperv.py).
+	{name: "Hyper-V saved state", what: "a Hyper-V state or configuration file (vmrs, vmcx)", match: both(at(0, "\x14\x20\x28\x01"), at(4096, "\x14\x20\x28\x01")),
+		advice: "it is not read: its memory is compressed; VmSavedStateDumpProvider of the Windows SDK, or MemProcFS (memprocfs -device hvsavedstate://FILE), reads it"},
+	// DMTCP ckptserializer.cpp, DMTCP_FILE_HEADER.
+	{name: "DMTCP checkpoint", what: "a DMTCP checkpoint", match: at(0, "DMTCP_CHECKPOINT_IMAGE"),
+		advice: "it is not read: restart the process (dmtcp_restart FILE) and scan it as pid:N" + orRawBytes},
+	// Berkeley Lab Checkpoint/Restart, as file(1) has it (Magdir/blcr).
+	{name: "BLCR checkpoint", what: "a BLCR checkpoint", match: at(0, "C\x00\x00\x00R\x00\x00\x00", "\x00\x00\x00C\x00\x00\x00R"),
+		advice: "it is not read: restart the process (cr_restart FILE) and scan it as pid:N" + orRawBytes},
+	// OpenJDK heapDumper.cpp: the records of a Java heap, big-endian.
+	{name: "Java HPROF", what: "a Java heap dump (HPROF)", match: at(0, "JAVA PROFILE 1.0."),
+		advice: "it has objects, not memory at its addresses: use a heap analyser (Eclipse MAT, VisualVM), or take a core (gcore PID)" + orRawBytes},
+	// Eclipse OpenJ9 runtime/rasdump/heapdump.cpp.
+	{name: "OpenJ9 heap dump", what: "a heap dump of OpenJ9 (phd)", match: at(0, "\x00\x12portable heap dump"),
+		advice: "it has no content of objects: take a system dump (-Xdump:system, jcmd PID Dump.system), which is a core"},
+	// Go runtime/heapdump.go.
+	{name: "Go heap dump", what: "a Go heap dump", match: isGoHeapDump,
+		advice: "it is not read: take a core (gcore PID, or GOTRACEBACK=crash) and scan that" + orRawBytes},
 }
 
 // programAdvice is for programs and libraries.
 const programAdvice = "lay it at the address where it was loaded (FILE@ADDR, or --map or --under with an image of the process), or scan its bytes with --image-format raw"
 
-// Identify names the format or container of a file's first bytes (8 KiB of
-// them are enough for every one), or "" where they are none that is known.
+// Identify names the format or container of a file's first bytes (64 KiB of
+// them are enough for every one), or "" where they are none that is known. The
+// few that only a file's last bytes tell, as some disk images, are not found
+// so; [Open] looks at both ends.
 func Identify(head []byte) string {
-	if k := identify(head); k != nil {
+	if k := identify(head, nil); k != nil {
 		return k.name
 	}
 	return ""
 }
 
-func identify(head []byte) *known {
+// identify finds the format of a file by its first bytes, or else its last.
+func identify(head, tail []byte) *known {
 	head = head[:min(len(head), headSize)]
 	for i := range formats {
 		if formats[i].match(head) {
+			return &formats[i]
+		}
+	}
+	tail = tail[max(len(tail)-tailSize, 0):]
+	for i := range formats {
+		if t := formats[i].tail; t != nil && t(tail) {
 			return &formats[i]
 		}
 	}
@@ -204,12 +249,13 @@ func identify(head []byte) *known {
 // isMicrodump looks for the log tag in the first line and for text throughout:
 // a dump of memory that happens to hold the tag is none.
 func isMicrodump(head []byte) bool {
-	head = head[:min(len(head), 512)]
 	line, _, _ := bytes.Cut(head, []byte("\n"))
-	if !bytes.Contains(line, []byte("google-breakpad")) {
-		return false
-	}
-	for _, c := range head {
+	return bytes.Contains(line, []byte("google-breakpad")) && isText(head)
+}
+
+// isText reports whether the first 512 bytes are printable ASCII or UTF-8.
+func isText(head []byte) bool {
+	for _, c := range head[:min(len(head), 512)] {
 		if (c < ' ' && c != '\n' && c != '\r' && c != '\t') || c == 0x7f {
 			return false
 		}
@@ -217,24 +263,9 @@ func isMicrodump(head []byte) bool {
 	return true
 }
 
-// isZlibLiME decompresses the first few bytes: the two of a zlib header are
-// too common to say anything alone.
-func isZlibLiME(head []byte) bool {
-	if len(head) < 2 || head[0] != 0x78 || binary.BigEndian.Uint16(head)%31 != 0 {
-		return false
-	}
-	r, err := zlib.NewReader(bytes.NewReader(head))
-	if err != nil {
-		return false
-	}
-	var magic [4]byte
-	_, err = io.ReadFull(r, magic[:])
-	return err == nil && string(magic[:]) == "EMiL"
-}
-
-func isBzip2(head []byte) bool {
-	return len(head) >= 10 && string(head[:3]) == "BZh" && head[3] >= '1' && head[3] <= '9' &&
-		(string(head[4:10]) == "1AY&SY" || string(head[4:10]) == "\x17\x72\x45\x38\x50\x90")
+// text matches text that begins with one of the strings.
+func text(starts ...string) func([]byte) bool {
+	return func(head []byte) bool { return at(0, starts...)(head) && isText(head) }
 }
 
 var isMachO = at(0, "\xfe\xed\xfa\xce", "\xfe\xed\xfa\xcf", "\xce\xfa\xed\xfe", "\xcf\xfa\xed\xfe")

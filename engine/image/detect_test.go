@@ -42,7 +42,7 @@ var heads = []struct{ head, want string }{
 	{"google-breakpad\x00\x01\x02", ""},
 	{"EMiL\x01\x00\x00\x00", "LiME"},
 	{zlibBytes("EMiL\x01\x00\x00\x00" + strings.Repeat("abc", 10000))[:40], "zlib-compressed LiME"},
-	{zlibBytes("some other thing"), ""},
+	{zlibBytes("some other thing"), "zlib"},
 	{"\x78\x9c", ""},
 	{"AVML\x02\x00\x00\x00", "AVML"},
 	{string(buildELF(true, addr.Little, nil, nil)), "ELF core"},
@@ -96,12 +96,15 @@ var heads = []struct{ head, want string }{
 
 func TestIdentify(t *testing.T) {
 	seen := map[string]bool{}
-	for _, h := range heads {
+	for _, c := range tails {
+		seen[c.want] = true
+	}
+	for _, h := range slices.Concat(heads, moreHeads) {
 		if got := Identify([]byte(h.head)); got != h.want {
 			t.Errorf("%.40q: %q, want %q", h.head, got, h.want)
 		}
 		seen[h.want] = true
-		for n := range h.head { // no prefix may panic
+		for n := range min(len(h.head), 600) { // no prefix may panic
 			Identify([]byte(h.head[:n]))
 		}
 	}
@@ -121,8 +124,8 @@ func TestIdentify(t *testing.T) {
 // What is recognised and not read is refused with advice, in every way of
 // opening it but as raw bytes.
 func TestRefused(t *testing.T) {
-	for _, h := range heads {
-		k := identify([]byte(h.head))
+	for _, h := range slices.Concat(heads, moreHeads) {
+		k := identify([]byte(h.head), []byte(h.head))
 		if k == nil || k.open != nil {
 			continue
 		}

@@ -201,25 +201,3 @@ func TestOpenRefusesWhatIsNoFile(t *testing.T) {
 		t.Error(err)
 	}
 }
-
-func TestVmemNote(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "guest.VMEM")
-	f, err := os.Create(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	for size, want := range map[int64]int{3 << 30: 0, 3<<30 + 1: 1} {
-		if err := f.Truncate(size); err != nil {
-			t.Skip(err)
-		}
-		img, err := Open(path, Options{NoMmap: true})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if len(img.Notes) != want {
-			t.Errorf("%d bytes: %q", size, img.Notes)
-		}
-		img.Close()
-	}
-}

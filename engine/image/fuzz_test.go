@@ -2,6 +2,7 @@ package image
 
 import (
 	"bytes"
+	"slices"
 	"testing"
 
 	"vscan/engine/addr"
@@ -49,6 +50,9 @@ func FuzzELF(f *testing.F) {
 func FuzzLiME(f *testing.F) {
 	f.Add([]byte(rec(0x1000, 0x1003, "abcd") + rec(0, 1<<64-1, "ab")))
 	f.Add([]byte(rec(0x1000, 0x1003, "abcd") + string(make([]byte, 40))))
+	f.Add([]byte(rec(0x1000, 0x1003, "abcd") + string(make([]byte, 40)) + rec(0x2000, 0x2003, "efgh")))
+	f.Add([]byte(rec(0x1000, 0xfff, "") + rec(0x1000, 0x1003, "abcd") + rec(3, 1, "x") + rec(5, 1<<40, "yy") + rec(7, 7, "z")))
+	f.Add([]byte(beRec(0x1000, 0x1003, "abcd") + "damaged" + beRec(0x2000, 0x2003, "efgh")))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		img, err := openLiME(memInput(b), Options{})
 		if err != nil {
@@ -85,11 +89,17 @@ func FuzzMaps(f *testing.F) {
 }
 
 func FuzzIdentify(f *testing.F) {
-	for _, h := range heads {
+	for _, h := range slices.Concat(heads, moreHeads) {
 		f.Add([]byte(h.head))
+	}
+	for _, c := range tails {
+		f.Add([]byte(c.tail))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		name := Identify(b)
+		if k := identify(b, b); name != "" && k.name != name {
+			t.Errorf("%q, and with its last bytes %q", name, k.name)
+		}
 		// What follows the first bytes that are looked at does not matter.
 		if len(b) >= headSize && Identify(b[:headSize]) != name {
 			t.Errorf("%q, and %q of its first bytes", name, Identify(b[:headSize]))

@@ -61,6 +61,13 @@ type Options struct {
 	// Resident leaves pages of a live process that are swapped out absent. To
 	// read them brings them back into memory.
 	Resident bool
+
+	// Offset is the file offset of the first byte, Len the number of bytes, 0
+	// for all to the end of the file: for raw images with a Base only. Raw places
+	// the bytes of an ELF program or library at the Base as they are, which an
+	// Offset or a Len implies.
+	Offset, Len uint64
+	Raw         bool
 }
 
 // Formats are the names that [Options.Format] knows: "raw" and those that are
@@ -86,6 +93,9 @@ func (o Options) validate() error {
 		wrong = append(wrong, fmt.Sprintf("space %q: page tables are not read yet: want virtual or physical", o.Space))
 	case o.Space != "" && o.Space != Virtual && o.Space != Physical:
 		wrong = append(wrong, fmt.Sprintf("space %q: want virtual or physical", o.Space))
+	}
+	if o.Base == nil && (o.Offset != 0 || o.Len != 0) {
+		wrong = append(wrong, fmt.Sprintf("offset %#x, length %#x: a part of a file wants a base, the address of its first byte", o.Offset, o.Len))
 	}
 	if wrong == nil {
 		return nil
@@ -235,14 +245,14 @@ func Open(path string, o Options) (*Image, error) {
 // image finds the format of a file and has it read.
 func (f *fileSource) image(o Options) (*Image, error) {
 	in := input{f.file, f.size, f}
-	head, err := f.head(in)
+	head, tail, err := f.ends(in)
 	if err != nil {
 		return nil, err
 	}
 	if o.Format == "raw" {
 		return openRaw(in, o)
 	}
-	k := identify(head)
+	k := identify(head, tail)
 	switch {
 	case o.Format != "" && (k == nil || k.flag != o.Format):
 		is := "its first bytes are of no format that is known"
@@ -250,7 +260,7 @@ func (f *fileSource) image(o Options) (*Image, error) {
 			is = "it is " + k.what
 		}
 		return nil, fmt.Errorf("%s does not have the format %q: %s", f.path, o.Format, is)
-	case o.Base != nil && isProgram(head):
+	case o.Base != nil && !o.Raw && o.Offset == 0 && o.Len == 0 && isProgram(head):
 		return openProgram(in, o)
 	case o.Format != "" && o.Base != nil:
 		return nil, fmt.Errorf("%s: an address for its bytes was given, but the format %q has addresses of its own: leave out the address, or use --image-format raw", f.path, o.Format)
@@ -268,12 +278,17 @@ func (f *fileSource) image(o Options) (*Image, error) {
 	return k.open(in, o)
 }
 
-// head reads the first bytes of a file, for detection.
-func (f *fileSource) head(in input) ([]byte, error) {
-	b := make([]byte, min(headSize, f.size))
-	n, err := in.read(b, 0)
+// ends reads the first and the last bytes of a file, for detection.
+func (f *fileSource) ends(in input) (head, tail []byte, err error) {
+	head = make([]byte, min(headSize, f.size))
+	n, err := in.read(head, 0)
 	if n == 0 && err == nil {
 		err = fmt.Errorf("%s is empty: there is nothing to scan", f.path)
 	}
-	return b[:n], err
+	if err != nil {
+		return nil, nil, err
+	}
+	tail = make([]byte, min(tailSize, f.size))
+	m, err := in.read(tail, f.size-uint64(len(tail)))
+	return head[:n], tail[:m], err
 }

@@ -96,11 +96,11 @@ func OpenLayer(img *Image, spec LayerSpec, o Options) (*Layer, error) {
 
 func (f *fileSource) layer(img *Image, spec LayerSpec, o Options) (*Layer, error) {
 	in := input{f.file, f.size, f}
-	head, err := f.head(in)
+	head, tail, err := f.ends(in)
 	if err != nil {
 		return nil, err
 	}
-	if err := f.checkLayer(head, o); err != nil {
+	if err := f.checkLayer(identify(head, tail), o); err != nil {
 		return nil, err
 	}
 	switch {
@@ -111,16 +111,16 @@ func (f *fileSource) layer(img *Image, spec LayerSpec, o Options) (*Layer, error
 	case spec.Unplaced:
 		return nil, fmt.Errorf("want FILE@ADDR[+OFFSET[:LEN]]: raw bytes have no address of their own")
 	}
-	m, err := f.rawLayer(spec)
+	m, err := in.run(spec)
 	if err != nil {
 		return nil, err
 	}
 	return &Layer{Mappings: []engine.Mapping{m}}, nil
 }
 
-// checkLayer refuses what is no run of memory.
-func (f *fileSource) checkLayer(head []byte, o Options) error {
-	k := identify(head)
+// checkLayer refuses what is no run of memory. k is what the file is, nil where
+// that is not known.
+func (f *fileSource) checkLayer(k *known, o Options) error {
 	if k == nil || k.program || o.Format == "raw" {
 		return nil
 	}
@@ -131,24 +131,25 @@ func (f *fileSource) checkLayer(head []byte, o Options) error {
 	return &UnsupportedError{Path: f.path, Format: k.name, What: k.what, Advice: advice}
 }
 
-// rawLayer is a run of the file's bytes as they are.
-func (f *fileSource) rawLayer(spec LayerSpec) (engine.Mapping, error) {
+// run is the mapping of a run of the file's bytes as they are; spec.Path is not
+// looked at.
+func (in input) run(spec LayerSpec) (engine.Mapping, error) {
 	var none engine.Mapping
-	if spec.Offset >= f.size {
-		return none, fmt.Errorf("%s: offset %#x is at or beyond the end of the file, which has %#x bytes", f.path, spec.Offset, f.size)
+	if spec.Offset >= in.size {
+		return none, fmt.Errorf("%s: offset %#x is at or beyond the end of the file, which has %#x bytes", in.path(), spec.Offset, in.size)
 	}
 	n := spec.Len
-	switch rest := f.size - spec.Offset; {
+	switch rest := in.size - spec.Offset; {
 	case n == 0:
 		n = rest
 	case n > rest:
-		return none, fmt.Errorf("%s: %#x bytes from offset %#x run past the end of the file, which has %#x bytes", f.path, n, spec.Offset, f.size)
+		return none, fmt.Errorf("%s: %#x bytes from offset %#x run past the end of the file, which has %#x bytes", in.path(), n, spec.Offset, in.size)
 	}
 	r, ok := addr.Sized(spec.At, n)
 	if !ok {
-		return none, fmt.Errorf("%s: %#x bytes from address %v run past the last address, %v", f.path, n, spec.At, addr.Max)
+		return none, fmt.Errorf("%s: %#x bytes from address %v run past the last address, %v", in.path(), n, spec.At, addr.Max)
 	}
-	return engine.Mapping{Range: r, Source: f, Offset: spec.Offset, Name: baseName(f.path)}, nil
+	return engine.Mapping{Range: r, Source: in.src, Offset: spec.Offset, Name: baseName(in.path())}, nil
 }
 
 // baseName is the name of a mapping of a file.
@@ -165,7 +166,7 @@ func (f *fileSource) programLayer(img *Image, in input, spec LayerSpec) (*Layer,
 		if spec.Unplaced {
 			return nil, fmt.Errorf("want FILE@ADDR[+OFFSET[:LEN]]: %s has no load segments, so nothing says where it lies in memory", f.path)
 		}
-		m, err := f.rawLayer(spec)
+		m, err := in.run(spec)
 		l.Mappings = []engine.Mapping{m}
 		l.note("%s: an ELF file without load segments: its bytes are laid as they are", f.path)
 		return l, err

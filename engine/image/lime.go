@@ -1,6 +1,7 @@
 package image
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 
@@ -9,67 +10,157 @@ import (
 )
 
 // LiME: records of physical memory, each a header of 32 bytes and the bytes of
-// one range. Little-endian: magic "EMiL" (4), version 1 (4), first address (8),
-// last address, inclusive (8), reserved (8). Source: LiME docs/README.md,
-// "LiME Memory Range Header Version 1 Specification". AVML writes the same with
-// many records a range and leaves out blocks of zeros. A header of zeros ends
-// the file for LeechCore, and so it does here.
+// one range: magic 0x4c694d45 (4), version 1 (4), first address (8), last
+// address, inclusive (8), reserved (8), all in the byte order of the machine
+// that wrote it, which is the machine that was dumped: little-endian files begin
+// with "EMiL", big-endian ones with "LiME". Source: LiME docs/README.md, "LiME
+// Memory Range Header Version 1 Specification", and main.c, which writes the
+// structure as it is. AVML writes the same with many records a range and leaves
+// out blocks of zeros.
 //
-// The format tells neither word size nor byte order of the machine.
+// Where a header of zeros stands, the dump ends or was padded; where a header is
+// damaged, the length of its record is not known. In both cases the next record
+// is looked for (limesync.go), and what is skipped is missing.
+//
+// The format tells no word size, and no byte order where it is little-endian,
+// which programs that convert dumps write for any machine.
 
-const limeHeader = 32
+const (
+	limeHeader = 32
+	limeMagic  = 0x4c694d45
+)
+
+// limeReader reads the records of a dump one after another.
+type limeReader struct {
+	input
+	order  addr.ByteOrder
+	start  []byte // magic and version in that order
+	window limeWindow
+
+	img     *Image
+	records int    // that were read
+	held    uint64 // bytes of them that the file has
+}
 
 // openLiME reads a LiME dump.
 func openLiME(in input, o Options) (*Image, error) {
 	if o.Space == Virtual {
 		return nil, fmt.Errorf("%s: a LiME dump has physical addresses only", in.path())
 	}
-	img := &Image{Format: "LiME", Space: Physical, Spaces: []string{Physical}}
-	var total uint64
-	off := uint64(0)
-	records := 0
-	for ; off < in.size; records++ {
-		rec, err := in.limeRecord(off)
-		if err != nil && errors.As(err, new(*limeError)) {
-			if records == 0 {
-				return nil, fmt.Errorf("%s: %w", in.path(), err)
-			}
-			img.note("%v: the %d bytes from there on are not read", err, in.size-off)
-			img.lose(in.size - off)
-			break
-		} else if err != nil {
-			return nil, err
-		}
-		if rec.end {
-			if rest := in.size - off; rest > limeHeader {
-				img.note("a header of zeros ends the dump at file offset %#x: the %d bytes behind it are not read", off, rest-limeHeader)
-			}
-			break
-		}
-		data := off + limeHeader
-		held := in.size - data // of the record and all that follow
-		m := engine.Mapping{Range: rec.Range, Source: in.src, Offset: data, Name: fmt.Sprintf("record[%d]", records)}
-		if lastByte := uint64(rec.Last - rec.First); held <= lastByte {
-			short := lastByte - held // one less than the number of bytes, which can be 2^64
-			img.note("truncated: record %d at file offset %#x, %v, is cut at the end of the file after %d bytes", records, off, rec.Range, held)
-			img.lose(addSat(short, 1))
-			if held > 0 {
-				m.Last = m.First + addr.Addr(held-1)
-				img.Mappings = append(img.Mappings, m)
-				m.First = m.Last + 1
-			}
-			m.Last, m.State, m.Source, m.Offset = rec.Last, engine.Absent, nil, 0
-			img.Mappings = append(img.Mappings, m)
-			total += held
-			records++
-			break
-		}
-		img.Mappings = append(img.Mappings, m)
-		total += m.Size()
-		off = data + m.Size()
+	l, err := newLimeReader(in)
+	if err != nil {
+		return nil, err
 	}
-	img.Detail = fmt.Sprintf("%s, %d bytes", plural(records, "record"), total)
-	return img, nil
+	if err := l.read(); err != nil {
+		return nil, err
+	}
+	l.img.Detail = fmt.Sprintf("%s, %d bytes", plural(l.records, "record"), l.held)
+	return l.img, nil
+}
+
+// newLimeReader tells the byte order by the first header, or by that behind a
+// header of zeros.
+func newLimeReader(in input) (*limeReader, error) {
+	var b [limeHeader + 4]byte
+	if _, err := in.read(b[:], 0); err != nil {
+		return nil, err
+	}
+	l := &limeReader{input: in, order: addr.Little}
+	l.img = &Image{Format: "LiME", Space: Physical, Spaces: []string{Physical}}
+	if bigLiME(b[:]) || allZero(b[:limeHeader]) && bigLiME(b[limeHeader:]) {
+		l.order = addr.Big
+		l.img.Order, l.img.OrderKnown = addr.Big, true
+	}
+	l.start = make([]byte, 8)
+	l.order.PutUint(l.start[:4], limeMagic)
+	l.order.PutUint(l.start[4:], 1)
+	return l, nil
+}
+
+var bigLiME = at(0, "LiME")
+
+// isLiME matches a first header, or a second one behind a first of zeros.
+func isLiME(head []byte) bool {
+	if at(0, "EMiL", "LiME")(head) {
+		return true
+	}
+	return at(limeHeader, "EMiL\x01\x00\x00\x00", "LiME\x00\x00\x00\x01")(head) && allZero(head[:limeHeader])
+}
+
+// read reads all records. A file in which none is found is an error, unless it
+// is empty but for zeros.
+func (l *limeReader) read() error {
+	var damage error // of the first header
+	for off := uint64(0); off < l.size; {
+		next, err := l.step(off)
+		if err != nil && !errors.As(err, new(*limeError)) {
+			return err
+		}
+		if off == 0 {
+			damage = err
+		}
+		off = next
+	}
+	if l.records == 0 && damage != nil {
+		return fmt.Errorf("%s: %w", l.path(), damage)
+	}
+	return nil
+}
+
+// step reads what is at a file offset and returns where the next header is. A
+// *limeError says that the header is damaged and was skipped.
+func (l *limeReader) step(off uint64) (next uint64, err error) {
+	rec, err := l.record(off)
+	switch {
+	case errors.As(err, new(*limeError)):
+		return l.skipDamage(off, err)
+	case err != nil:
+		return 0, err
+	case rec.end:
+		return l.skipZeros(off)
+	case rec.empty:
+		l.img.note("record %d at file offset %#x is empty", l.records, off)
+		l.records++
+		return off + limeHeader, nil
+	}
+	data := off + limeHeader
+	switch held := l.size - data; {
+	case uint64(rec.Last-rec.First) < held:
+	case !rec.good:
+		return l.skipDamage(off, &limeError{off, fmt.Sprintf("%v is longer than the file, and the reserved bytes are not zero", rec.Range)})
+	default:
+		return l.cut(off, rec.Range, held)
+	}
+	l.add(rec.Range, data)
+	l.records++
+	return data + rec.Size(), nil
+}
+
+// add makes a mapping of bytes of the record that is being read, from a file
+// offset on.
+func (l *limeReader) add(r addr.Range, data uint64) {
+	l.held += r.Size()
+	l.img.Mappings = append(l.img.Mappings, engine.Mapping{Range: r, Source: l.src, Offset: data, Name: l.name()})
+}
+
+func (l *limeReader) name() string { return fmt.Sprintf("record[%d]", l.records) }
+
+// cut is a record that is longer than the file: the last one of a truncated
+// file, or one whose header is damaged, where other records follow.
+func (l *limeReader) cut(off uint64, r addr.Range, held uint64) (next uint64, err error) {
+	if found, err := l.findChain(off + limeHeader); err != nil || found < l.size {
+		return l.skipTo(off, found, fmt.Errorf("LiME record at file offset %#x: %v is longer than the file, in which other records follow", off, r), err)
+	}
+	short := uint64(r.Last-r.First) - held // one less than the number of bytes, which can be 2^64
+	l.img.note("truncated: record %d at file offset %#x, %v, is cut at the end of the file after %d bytes", l.records, off, r, held)
+	l.img.lose(addSat(short, 1))
+	if held > 0 {
+		l.add(addr.Range{First: r.First, Last: r.First + addr.Addr(held-1)}, off+limeHeader)
+		r.First += addr.Addr(held)
+	}
+	l.img.Mappings = append(l.img.Mappings, engine.Mapping{Range: r, State: engine.Absent, Name: l.name()})
+	l.records++
+	return l.size, nil
 }
 
 // limeError is a damaged record header.
@@ -84,30 +175,62 @@ func (e *limeError) Error() string {
 
 type limeRecord struct {
 	addr.Range
-	end bool // a header of zeros
+	end   bool // a header of zeros
+	empty bool // a range of no bytes, with another header or the end behind
+	good  bool // the reserved bytes are zero too
 }
 
-// limeRecord reads the header at a file offset.
-func (in input) limeRecord(off uint64) (limeRecord, error) {
-	var b [limeHeader]byte
-	n, err := in.read(b[:], off)
+// record reads the header at a file offset.
+func (l *limeReader) record(off uint64) (limeRecord, error) {
+	var buf [limeHeader]byte
+	n, err := l.input.read(buf[:], off)
+	b := buf[:n]
 	switch {
 	case err != nil:
 		return limeRecord{}, err
-	case b == [limeHeader]byte{}:
+	case allZero(b):
 		return limeRecord{end: true}, nil
-	case n < limeHeader:
-		return limeRecord{}, &limeError{off, fmt.Sprintf("truncated: the header is cut at the end of the file after %d of %d bytes", n, limeHeader)}
+	case len(b) < limeHeader:
+		return limeRecord{}, &limeError{off, fmt.Sprintf("truncated: the header is cut at the end of the file after %d of %d bytes", len(b), limeHeader)}
 	}
-	f := fields{b[:], addr.Little}
-	rec := limeRecord{Range: addr.Range{First: addr.Addr(f.u64(8)), Last: addr.Addr(f.u64(16))}}
+	r, damage := l.parse(b)
+	if damage != "" && l.isEmpty(off, b) {
+		return limeRecord{empty: true}, nil
+	}
+	if damage != "" {
+		return limeRecord{}, &limeError{off, damage}
+	}
+	return limeRecord{Range: r, good: l.good(b)}, nil
+}
+
+// parse reads a header and says what is wrong with it, or "".
+func (l *limeReader) parse(b []byte) (r addr.Range, damage string) {
+	f := fields{b, l.order}
+	r = addr.Range{First: addr.Addr(f.u64(8)), Last: addr.Addr(f.u64(16))}
 	switch {
-	case string(b[:4]) != "EMiL":
-		return rec, &limeError{off, fmt.Sprintf("magic %#08x, not 0x4c694d45", f.u32(0))}
+	case !bytes.Equal(b[:4], l.start[:4]):
+		return r, fmt.Sprintf("magic %#08x, not %#x", f.u32(0), limeMagic)
 	case f.u32(4) != 1:
-		return rec, &limeError{off, fmt.Sprintf("version %d, not 1", f.u32(4))}
-	case !rec.Valid():
-		return rec, &limeError{off, fmt.Sprintf("last address %v below the first, %v", rec.Last, rec.First)}
+		return r, fmt.Sprintf("version %d, not 1", f.u32(4))
+	case !r.Valid():
+		return r, fmt.Sprintf("last address %v below the first, %v", r.Last, r.First)
 	}
-	return rec, nil
+	return r, ""
+}
+
+// isEmpty reports whether a header is good but for its range, which ends just
+// before it begins, and the next header or the end of the file follows. A file
+// with nothing but that is damaged.
+func (l *limeReader) isEmpty(off uint64, b []byte) bool {
+	f := fields{b, l.order}
+	if !bytes.HasPrefix(b, l.start) || f.u64(16)+1 != f.u64(8) || f.u64(8) == 0 {
+		return false
+	}
+	next := off + limeHeader
+	return next == l.size && off > 0 || l.begins(next)
+}
+
+// allZero reports whether there are only zeros in b.
+func allZero(b []byte) bool {
+	return len(b) == 0 || b[0] == 0 && bytes.Equal(b[:len(b)-1], b[1:])
 }

@@ -2,17 +2,17 @@ package image
 
 import (
 	"fmt"
-	"path/filepath"
-	"strings"
 
 	"vscan/engine"
 	"vscan/engine/addr"
 )
 
-// openRaw places the bytes of a file as they are, the first one at o.Base.
+// openRaw places the bytes of a file as they are, the first one at o.Base, or
+// those from o.Offset on.
 //
 // Raw memory is taken for physical memory from address 0. With a base it is
-// whatever the caller says it is.
+// whatever the caller says it is. Where nobody said that the file is raw, that
+// is a guess, and a note says so.
 func openRaw(in input, o Options) (*Image, error) {
 	img := &Image{Format: "raw", Space: Physical, Spaces: []string{Physical}}
 	var base addr.Addr
@@ -25,18 +25,26 @@ func openRaw(in input, o Options) (*Image, error) {
 	} else if o.Space == Virtual {
 		return nil, fmt.Errorf("%s: raw bytes have no virtual addresses: place them with FILE@ADDR, or use --space physical", in.path())
 	}
-	r, ok := addr.Sized(base, in.size)
-	if !ok {
-		return nil, fmt.Errorf("%s: %#x bytes from address %v run past the last address, %v", in.path(), in.size, base, addr.Max)
+	m, err := in.run(LayerSpec{At: base, Offset: o.Offset, Len: o.Len})
+	if err != nil {
+		return nil, err
 	}
-	img.Detail = fmt.Sprintf("%d bytes at %v", in.size, base)
-	img.Mappings = []engine.Mapping{{Range: r, Source: in.src, Name: filepath.Base(in.path())}}
-
-	// VMware keeps guest memory above the PCI hole right behind that below
-	// it; the addresses are in the .vmss or .vmsn file. The hole begins at
-	// 3 GiB or higher.
-	if strings.EqualFold(filepath.Ext(in.path()), ".vmem") && o.Base == nil && in.size > 3<<30 {
-		img.note("a .vmem file of more than 3 GiB: bytes above the PCI hole are shown at their offset in the file, below their physical address; the .vmss or .vmsn file that tells is not read yet")
+	img.Detail = fmt.Sprintf("%d bytes at %v", m.Size(), base)
+	if o.Format == "" && o.Base == nil {
+		if err := img.guess(in); err != nil {
+			return nil, err
+		}
 	}
+	img.Mappings = []engine.Mapping{m}
 	return img, nil
+}
+
+// guess notes that a file is taken for raw memory because it is nothing else
+// that is known. What is so by its name is asked where its bytes lie.
+func (img *Image) guess(in input) error {
+	if isVMEM(in.path()) {
+		return img.checkVMEM(in)
+	}
+	img.note("raw bytes at 0x0: no known format was recognised (--image-format raw takes them so without this line)")
+	return nil
 }

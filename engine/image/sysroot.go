@@ -147,7 +147,7 @@ func (g *gathering) try(file string, ms []*Module) error {
 // lay lays an opened file as these modules.
 func (g *gathering) lay(f *fileSource, ms []*Module) error {
 	in := input{f.file, f.size, f}
-	head, err := f.head(in)
+	head, _, err := f.ends(in)
 	if err != nil {
 		return err
 	}

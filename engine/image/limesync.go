@@ -1,0 +1,191 @@
+package image
+
+import (
+	"bytes"
+	"fmt"
+)
+
+// Finding the next record of a LiME dump where a header is damaged or zeros
+// stand in its place. Records follow one another without alignment, so the next
+// one may be at any offset: where the magic stands, version 1, a range in order,
+// and zeros in the reserved field. It fits into the file, or is its last.
+//
+// Memory can hold copies of such headers, those of the LiME that dumps it among
+// them; they are looked for only in what is lost otherwise.
+//
+// A search never goes back over what an earlier one has passed, but for a record
+// that is longer than the file, and then reading ends with that or with limeReach:
+// so all searches together read the file twice at most, in blocks that are kept
+// from one search to the next.
+
+// limeBlock is how much is read at a time.
+const limeBlock = 1 << 20
+
+// limeWindow is the block that was read last.
+type limeWindow struct {
+	at  uint64 // file offset of its first byte
+	buf []byte
+}
+
+// bytes returns the bytes at a file offset: at least n, or all that there are to
+// the end of the file. They hold until the next call.
+func (l *limeReader) bytes(off uint64, n int) ([]byte, error) {
+	w := &l.window
+	if off >= w.at && off-w.at < uint64(len(w.buf)) {
+		if b := w.buf[off-w.at:]; len(b) >= n || w.at+uint64(len(w.buf)) == l.size {
+			return b, nil
+		}
+	}
+	if w.buf == nil {
+		w.buf = make([]byte, 0, min(limeBlock, l.size))
+	}
+	m, err := l.input.read(w.buf[:cap(w.buf)], off)
+	if err != nil {
+		w.buf = w.buf[:0]
+		return nil, err
+	}
+	w.at, w.buf = off, w.buf[:m]
+	return w.buf, nil
+}
+
+// header is the header at a file offset, whole, or nil.
+func (l *limeReader) header(off uint64) []byte {
+	if off >= l.size || l.size-off < limeHeader {
+		return nil
+	}
+	b := make([]byte, limeHeader)
+	if n, err := l.input.read(b, off); err != nil || n < limeHeader {
+		return nil
+	}
+	return b
+}
+
+// begins reports whether a header begins at a file offset, of whatever range, or
+// zeros stand there.
+func (l *limeReader) begins(off uint64) bool {
+	b := l.header(off)
+	return b != nil && (allZero(b) || bytes.HasPrefix(b, l.start))
+}
+
+// good reports whether b is a header without a fault.
+func (l *limeReader) good(b []byte) bool {
+	_, damage := l.parse(b)
+	return damage == "" && allZero(b[24:limeHeader])
+}
+
+// find looks for the next header between file offsets and returns where it is, or
+// the size of the file. zero says whether all that was passed is zeros. accept is
+// asked of each good header.
+func (l *limeReader) find(from, to uint64, accept func(off uint64, b []byte) bool) (off uint64, zero bool, err error) {
+	zero = true
+	for off = from; off < to; {
+		b, err := l.bytes(off, limeHeader)
+		if err != nil {
+			return off, false, err
+		}
+		if len(b) < limeHeader { // no header fits, at the end of the file
+			return l.size, zero && allZero(b), nil
+		}
+		n := len(b) - limeHeader + 1 // what is left over may begin a header
+		if i := bytes.Index(b, l.start); i >= 0 && len(b)-i < limeHeader {
+			n = i
+		} else if i >= 0 {
+			if l.good(b[i:i+limeHeader]) && accept(off+uint64(i), b[i:i+limeHeader]) {
+				return off + uint64(i), zero && allZero(b[:i]), nil
+			}
+			n = i + 1
+		}
+		zero = zero && allZero(b[:n])
+		off += uint64(n)
+	}
+	return l.size, zero, nil
+}
+
+// findNext looks for the next record: the first that fits into the file, or
+// where there is none, the first that does not.
+func (l *limeReader) findNext(from uint64) (off uint64, zero bool, err error) {
+	tooLong := l.size
+	off, zero, err = l.find(from, l.size, func(at uint64, b []byte) bool {
+		if l.fits(at, b) {
+			return true
+		}
+		tooLong = min(tooLong, at)
+		return false
+	})
+	if err == nil && off == l.size {
+		off = tooLong
+	}
+	return off, zero, err
+}
+
+// findChain looks for a record that leads to another one, or to the end of the
+// file. Truncated dumps are common and damaged ranges are not, so it does not look
+// further than limeReach.
+func (l *limeReader) findChain(from uint64) (uint64, error) {
+	off, _, err := l.find(from, min(addSat(from, limeReach), l.size), func(at uint64, b []byte) bool {
+		if !l.fits(at, b) {
+			return false
+		}
+		r, _ := l.parse(b)
+		next := at + limeHeader + r.Size()
+		return next == l.size || l.begins(next)
+	})
+	return off, err
+}
+
+// limeReach is how many bytes of a truncated record are looked through.
+const limeReach = 1 << 30
+
+// fits reports whether the record with a good header ends within the file.
+func (l *limeReader) fits(off uint64, b []byte) bool {
+	r, _ := l.parse(b)
+	return uint64(r.Last-r.First) < l.size-off-limeHeader
+}
+
+// skipDamage goes on behind a damaged header. What is skipped is missing.
+func (l *limeReader) skipDamage(off uint64, damage error) (next uint64, err error) {
+	next, _, err = l.findNext(off + 1)
+	if next, err = l.skipTo(off, next, damage, err); err == nil {
+		err = damage
+	}
+	return next, err
+}
+
+// skipTo counts what lies before the next record, with what is wrong. err is
+// that of the search.
+func (l *limeReader) skipTo(off, next uint64, damage, err error) (uint64, error) {
+	if err != nil {
+		return 0, err
+	}
+	if next == l.size {
+		l.img.note("%v: the %d bytes from there on are not read", damage, next-off)
+	} else {
+		l.img.note("%v: the %d bytes from there to the next record, at file offset %#x, are not read", damage, next-off, next)
+	}
+	l.img.lose(next - off)
+	return next, nil
+}
+
+// skipZeros goes on behind a header of zeros. It ends the dump where nothing but
+// zeros follows, as padding; what else is skipped is missing.
+func (l *limeReader) skipZeros(off uint64) (next uint64, err error) {
+	if l.size-off <= limeHeader {
+		return l.size, nil
+	}
+	behind := off + limeHeader
+	next, zero, err := l.findNext(behind)
+	if err != nil || next == l.size && zero {
+		return next, err
+	}
+	what := fmt.Sprintf("a header of zeros at file offset %#x", off)
+	switch {
+	case next == l.size:
+		l.img.note("%s: the %d bytes behind it are not read", what, next-behind)
+	case next == behind:
+		l.img.note("%s: the next record is right behind it", what)
+	default:
+		l.img.note("%s: the %d bytes behind it, to the next record at file offset %#x, are not read", what, next-behind, next)
+	}
+	l.img.lose(next - behind)
+	return next, nil
+}

@@ -1,0 +1,228 @@
+package image
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"vscan/engine"
+	"vscan/engine/addr"
+)
+
+// beRec is a LiME record of a big-endian machine.
+func beRec(first, last uint64, data string) string {
+	be := addr.Big
+	return "LiME" + words(be, 4, 1) + words(be, 8, first, last, 0) + data
+}
+
+// Where a header is damaged or zeros stand in its place, reading goes on at the
+// next record, in both byte orders; what is skipped is missing, but for zeros
+// that end the file.
+func TestLiMEGoesOn(t *testing.T) {
+	const (
+		first = "0x1000..0x1003 present +0x20 record[0]\n"
+		after = "0x3000..0x3003 present +%#x record[1]\n"
+	)
+	type record = func(first, last uint64, data string) string
+	for name, c := range map[string]struct {
+		between func(r record) string // the first record and the last
+		missing uint64                // of between; the rest of the file where the last is not found
+		note    string
+	}{
+		"zero header":        {func(record) string { return zeros(32) }, 0, "a header of zeros at file offset 0x24: the next record is right behind it"},
+		"zeros, odd":         {func(record) string { return zeros(32 + 7) }, 7, "a header of zeros at file offset 0x24: the 7 bytes behind it, to the next record at file offset 0x4b, are not read"},
+		"zeros, few":         {func(record) string { return zeros(5) }, 5, "at file offset 0x24: magic 0x"},
+		"a page of zeros":    {func(record) string { return zeros(4096) }, 4096 - 32, "a header of zeros at file offset 0x24: the 4064 bytes"},
+		"zeros and noise":    {func(record) string { return zeros(4096) + "noise" }, 4096 - 32 + 5, "a header of zeros"},
+		"noise":              {func(record) string { return "noise" }, 5, "at file offset 0x24: magic 0x"},
+		"magic":              {func(r record) string { return "X" + r(0x2000, 0x2003, "data")[1:] }, 36, "at file offset 0x24: magic 0x"},
+		"version":            {func(r record) string { return strings.ReplaceAll(r(0x2000, 0x2003, "data"), "\x01", "\x02") }, 36, "at file offset 0x24: version "},
+		"range":              {func(r record) string { return r(0x2003, 0x2000, "data") }, 36, "last address 0x2000 below the first, 0x2003"},
+		"two damaged":        {func(r record) string { return strings.Repeat("X"+r(0x2000, 0x2003, "data")[1:], 2) }, 72, "at file offset 0x24: magic 0x"},
+		"too long":           {func(r record) string { return r(0x2000, 0xffffffff2003, "data") }, 36, "at file offset 0x24: 0x2000..0xffffffff2003 is longer than the file, in which other records follow: the 36 bytes from there to the next record, at file offset 0x48"},
+		"reserved, in a gap": {func(r record) string { return "noise" + r(0x2000, 0x2003, "data")[:24] + "reserved" + "data" }, 41, "at file offset 0x24: magic 0x"},
+		"a version in a gap": {func(r record) string { return "noise" + strings.ReplaceAll(r(0x2000, 0x2003, "d"), "\x01", "\x03") }, 38, "at file offset 0x24: magic 0x"},
+		"long gap":           {func(record) string { return zeros(3 * limeBlock) }, 3*limeBlock - 32, "a header of zeros"},
+		"long, odd gap":      {func(record) string { return strings.Repeat("noise", limeBlock/4) }, limeBlock / 4 * 5, "at file offset 0x24: magic 0x"},
+	} {
+		for order, r := range map[string]record{"little": rec, "big": beRec} {
+			t.Run(name+" "+order, func(t *testing.T) {
+				file := r(0x1000, 0x1003, "abcd") + c.between(r) + r(0x3000, 0x3003, "efgh")
+				img := limeImage(t, file)
+				checkMappings(t, img, first+fmt.Sprintf(after, len(file)-4))
+				if img.Missing != c.missing {
+					t.Errorf("%d bytes missing, want %d", img.Missing, c.missing)
+				}
+				checkNotes(t, img, c.note)
+			})
+		}
+	}
+}
+
+// limeImage opens a dump that has to open.
+func limeImage(t *testing.T, file string) *Image {
+	t.Helper()
+	img, err := openLiME(memInput([]byte(file)), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkImage(t, img.finish(), uint64(len(file)))
+	return img
+}
+
+// A first record that is empty or damaged does not refuse the file.
+func TestLiMEFirst(t *testing.T) {
+	type record = func(first, last uint64, data string) string
+	for name, c := range map[string]struct {
+		start   func(r record) string
+		number  int // of the record that follows
+		missing uint64
+	}{
+		"zeros":      {func(record) string { return zeros(32) }, 0, 0},
+		"empty":      {func(r record) string { return r(0x1000, 0xfff, "") }, 1, 0},
+		"two empty":  {func(r record) string { return r(0x1000, 0xfff, "") + r(1, 0, "") }, 2, 0},
+		"range":      {func(r record) string { return r(0x1003, 0x1000, "abcd") }, 0, 36},
+		"version":    {func(r record) string { return strings.ReplaceAll(r(0x2000, 0x2003, ""), "\x01", "\x02") }, 0, 32},
+		"cut header": {func(r record) string { return r(0x1000, 0x1003, "")[:20] }, 0, 20},
+		"too long":   {func(r record) string { return r(0, 1<<64-1, "abcd") }, 0, 36},
+	} {
+		for order, r := range map[string]record{"little": rec, "big": beRec} {
+			t.Run(name+" "+order, func(t *testing.T) {
+				file := c.start(r) + r(0x3000, 0x3003, "efgh")
+				img, err := Open(tempFile(t, "x.lime", file), Options{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer img.Close()
+				checkMappings(t, img, fmt.Sprintf("0x3000..0x3003 present +%#x record[%d]\n", len(file)-4, c.number))
+				if img.Missing != c.missing || len(img.Notes) != 1 && name != "two empty" {
+					t.Errorf("%d bytes missing, want %d; notes %q", img.Missing, c.missing, img.Notes)
+				}
+				if big := order == "big"; img.Format != "LiME" || img.OrderKnown != big || big && img.Order != addr.Big {
+					t.Errorf("%s, %v, %v", img.Format, img.Order, img.OrderKnown)
+				}
+			})
+		}
+	}
+	// A file has one byte order.
+	img := limeImage(t, rec(0x1000, 0x1003, "abcd")+beRec(0x2000, 0x2003, "efgh")+rec(0x3000, 0x3003, "ijkl"))
+	checkMappings(t, img, "0x1000..0x1003 present +0x20 record[0]\n0x3000..0x3003 present +0x68 record[1]\n")
+	if img.Missing != 36 {
+		t.Errorf("%d bytes missing", img.Missing)
+	}
+	// Where no record is good, the file is refused as before.
+	_, err := openLiME(memInput([]byte(beRec(5, 3, "abcd"))), Options{})
+	checkError(t, err, "last address 0x3 below the first, 0x5")
+}
+
+// A record that is longer than the file is truncated, unless others follow in it,
+// the last of them truncated or not; a copy of a header in memory is no record.
+func TestLiMETooLong(t *testing.T) {
+	long := rec(0x2000, 0xffff, "data")
+	header := rec(0x1000, 0x1003, "")
+	for name, c := range map[string]struct {
+		file     string
+		mappings int
+		missing  uint64
+	}{
+		"truncated":         {long, 2, 0xe000 - 4},
+		"others":            {long + rec(0x3000, 0x3003, "efgh"), 1, 36},
+		"others, truncated": {long + rec(0x3000, 0x3003, "efgh") + rec(0x4000, 0x4fff, "i"), 3, 36 + 4095},
+		"a copy":            {long + header + "and what follows it", 2, 0xe000 - 4 - 32 - 19},
+		"a copy, too long":  {long + header + "x", 2, 0xe000 - 4 - 32 - 1},
+	} {
+		img := limeImage(t, c.file)
+		if len(img.Mappings) != c.mappings || img.Missing != c.missing {
+			t.Errorf("%s: %d mappings, %d missing, notes %q", name, len(img.Mappings), img.Missing, img.Notes)
+		}
+	}
+}
+
+// Every prefix of a file with a gap opens, and no byte of it is forgotten: it is
+// shown, or missing, or a header, or zeros at the end.
+func TestLiMEPrefixes(t *testing.T) {
+	for _, r := range []func(first, last uint64, data string) string{rec, beRec} {
+		file := r(0x1000, 0x1003, "abcd") + zeros(40) + r(0x2000, 0x2003, "efgh") + "damaged" + r(0x3000, 0x3003, "ijkl") + zeros(50)
+		for n := limeHeader; n <= len(file); n++ {
+			img := limeImage(t, file[:n])
+			shown := uint64(0)
+			for _, m := range img.Mappings {
+				if m.State == engine.Present {
+					shown += m.Size()
+				}
+			}
+			behind := len(strings.TrimRight(file[:n], "\x00"))
+			if (img.Missing == 0) != (n == 36 || n > 36 && behind == 36) {
+				t.Errorf("%d bytes: %d missing, notes %q", n, img.Missing, img.Notes)
+			}
+			if want := min(n-limeHeader, 4); n < 100 && shown != uint64(want) {
+				t.Errorf("%d bytes: %d shown, want %d", n, shown, want)
+			}
+		}
+	}
+}
+
+// A header is found wherever it lies in the blocks that are read.
+func TestLiMEBlocks(t *testing.T) {
+	for at := limeBlock - 40; at < limeBlock+8; at++ {
+		start := rec(0x1000, 0x1003, "abcd") + zeros(32)
+		file := start + zeros(at) + rec(0x3000, 0x3003, "efgh") + "x"
+		img := limeImage(t, file)
+		if len(img.Mappings) != 2 || img.Missing != uint64(at)+1 {
+			t.Errorf("at %#x: %d mappings, %d missing", at, len(img.Mappings), img.Missing)
+		}
+	}
+}
+
+// Searches that start again and again do not read the same again and again.
+func TestLiMESearchIsOnePass(t *testing.T) {
+	file := []byte(strings.Repeat(rec(0x1000, 0x1003, "abcd")+"x", 100000))
+	r := &countingReader{b: file}
+	img, err := openLiME(input{r, uint64(len(file)), &memSource{file}}, Options{})
+	if err != nil || len(img.Mappings) != 100000 {
+		t.Fatalf("%v, %d mappings", err, len(img.Mappings))
+	}
+	if r.read > 4*len(file) {
+		t.Errorf("%d bytes read of %d", r.read, len(file))
+	}
+}
+
+type countingReader struct {
+	b    []byte
+	read int
+}
+
+func (r *countingReader) ReadAt(b []byte, off int64) (int, error) {
+	n := copy(b, r.b[off:])
+	r.read += n
+	return n, nil
+}
+
+// Dumps that another program wrote hold what the raw image has.
+func TestLiMESamples(t *testing.T) {
+	const dir = "../../../shared/tools/images/small"
+	raw, err := os.ReadFile(filepath.Join(dir, "s.raw"))
+	if err != nil {
+		t.Skipf("no sample images here: %v", err)
+	}
+	for _, name := range []string{"s.lime", "s.lime-odd"} {
+		img, err := Open(filepath.Join(dir, name), Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var total uint64
+		for _, m := range img.Mappings {
+			b, err := m.Source.View(make([]byte, m.Size()), m.Offset, int(m.Size()))
+			if err != nil || string(b) != string(raw[m.First:m.Last+1]) {
+				t.Errorf("%s: %v differs: %v", name, m.Range, err)
+			}
+			total += m.Size()
+		}
+		if total != 0x7c00+0xe000 || img.Missing != 0 || len(img.Notes) != 0 {
+			t.Errorf("%s: %#x bytes, %d missing, notes %q", name, total, img.Missing, img.Notes)
+		}
+		img.Close()
+	}
+}

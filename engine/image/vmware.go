@@ -1,0 +1,311 @@
+package image
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"vscan/engine/addr"
+)
+
+// VMware keeps the memory of a suspended machine, or of a snapshot, in a .vmem
+// file, and where its parts lie in a state file of the same name beside it, .vmss
+// or .vmsn. Without gaps the .vmem file is memory as it is from address 0; with
+// them, what lies above the first gap follows what lies below it in the file.
+// Of a state file only the regions of memory are read here.
+//
+// All little-endian: magic (4), version (4), number of groups (4); groups of name
+// (64), file offset of the first tag (8), size (8). A tag is two bytes, the lower
+// six bits of the first the size of its value, the upper two the number of its
+// indices, the second the length of its name; name, indices (4 each), value. A
+// size of 62 or 63 is a block: its size in the file (8), in memory (8), size of
+// the padding (2), padding, bytes. A tag of zeros ends the group. Magics that end
+// in 0 are of a time when the sizes of blocks had 4 bytes. Sources: crash
+// vmware_vmss.h and vmware_vmss.c; volatility3 layers/vmware.py.
+
+const (
+	vmwarePage    = 4096
+	vmwareHeader  = 12
+	vmwareGroup   = 80
+	vmwareGroups  = 1024    // more are damage
+	vmwareTags    = 1 << 16 // in the group of memory; more are damage
+	vmwareRegions = 64      // more are damage; crash knows 3
+)
+
+// vmwareRegion is pages of guest memory that follow one another in the .vmem.
+type vmwareRegion struct {
+	ppn  uint64 // number of the first page in the guest's physical memory
+	page uint64 // in the file
+	size uint64 // in pages
+}
+
+// first is the address of the first byte, offset that in the file, bytes the
+// size. Page numbers are below 2^32, so none overflows.
+func (r vmwareRegion) first() uint64  { return r.ppn * vmwarePage }
+func (r vmwareRegion) offset() uint64 { return r.page * vmwarePage }
+func (r vmwareRegion) bytes() uint64  { return r.size * vmwarePage }
+
+func isVMEM(path string) bool { return strings.EqualFold(filepath.Ext(path), ".vmem") }
+
+// checkVMEM asks the state file beside a .vmem file where its bytes lie. It
+// refuses the file where that is not at their offset, and notes where nobody can
+// tell.
+func (img *Image) checkVMEM(in input) error {
+	sidecars, err := vmwareSidecars(in.path())
+	if err != nil {
+		img.note("whether a .vmss or .vmsn file lies beside it cannot be told: %v", err)
+	}
+	for _, path := range sidecars {
+		regions, err := readVMwareRegions(path)
+		switch {
+		case err != nil:
+			img.note("the state file beside it is damaged or cannot be read: %v", err)
+			continue
+		case !asTheyLie(regions):
+			return gapsError(in, path, regions)
+		}
+		return nil
+	}
+	what := "no .vmss or .vmsn file of its name lies beside it, which would tell"
+	if len(sidecars) > 0 {
+		what = "the state file does not tell"
+	}
+	img.note("raw bytes at 0x0: those of a .vmem file are at their physical addresses only if the machine's memory has no gap; %s", what)
+	return nil
+}
+
+// vmwareSidecars are the files of the same name, .vmss before .vmsn, as
+// Volatility takes them.
+func vmwareSidecars(path string) ([]string, error) {
+	entries, err := os.ReadDir(filepath.Dir(path))
+	if err != nil {
+		return nil, err
+	}
+	base := strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))
+	var found []string
+	for _, want := range []string{".vmss", ".vmsn"} {
+		for _, e := range entries {
+			if ext := filepath.Ext(e.Name()); strings.EqualFold(ext, want) && strings.TrimSuffix(e.Name(), ext) == base {
+				found = append(found, filepath.Join(filepath.Dir(path), e.Name()))
+			}
+		}
+	}
+	return found, nil
+}
+
+// asTheyLie reports whether each region's bytes are in the file at their address.
+func asTheyLie(regions []vmwareRegion) bool {
+	return !slices.ContainsFunc(regions, func(r vmwareRegion) bool { return r.ppn != r.page })
+}
+
+// maxAdvised is how many regions advice spells out.
+const maxAdvised = 8
+
+// gapsError refuses a .vmem file and says how to lay its regions one by one.
+func gapsError(in input, sidecar string, regions []vmwareRegion) error {
+	e := &UnsupportedError{Path: in.path(), Format: "VMware memory",
+		What:   fmt.Sprintf("the memory of a VMware machine with gaps, in %s (%s says where)", plural(len(regions), "region"), filepath.Base(sidecar)),
+		Advice: "it is not read yet: use Volatility 3",
+	}
+	if len(regions) <= maxAdvised && !slices.ContainsFunc(regions, func(r vmwareRegion) bool { return r.offset()+r.bytes() > in.size }) {
+		e.Advice = "name its regions instead: " + regionArgs(in.path(), regions)
+	}
+	e.Advice += "; --image-format raw reads it as if there were no gaps"
+	return e
+}
+
+// regionArgs are the arguments that lay each region at its address.
+func regionArgs(path string, regions []vmwareRegion) string {
+	var args []string
+	for _, r := range regions {
+		args = append(args, shellWord(fmt.Sprintf("%s@%#x+%#x:%#x", path, r.first(), r.offset(), r.bytes())))
+	}
+	return strings.Join(args, " --map ")
+}
+
+// readVMwareRegions reads the regions of memory from a state file; none where the
+// memory has no gaps.
+func readVMwareRegions(path string) ([]vmwareRegion, error) {
+	f, err := openFile(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return input{f.file, f.size, f}.vmwareRegions()
+}
+
+// vmwareError is what is wrong with a state file, and where.
+func (in input) vmwareError(off uint64, format string, args ...any) error {
+	return fmt.Errorf("%s: at file offset %#x: %s", in.path(), off, fmt.Sprintf(format, args...))
+}
+
+var vmwareMagics = []uint64{0xbed2bed0, 0xbed2bed2, 0xbed3bed3, 0xbad1bad1, 0xbad2bad2}
+
+// vmwareRegions finds the group of memory and reads its tags.
+func (in input) vmwareRegions() ([]vmwareRegion, error) {
+	b, err := in.exactly(vmwareHeader, 0)
+	if err != nil {
+		return nil, err
+	}
+	f := fields{b, addr.Little}
+	magic, groups := f.u32(0), f.u32(8)
+	if !slices.Contains(vmwareMagics, magic) {
+		return nil, in.vmwareError(0, "magic %#08x is of no state file that is known", magic)
+	}
+	if groups > vmwareGroups {
+		return nil, in.vmwareError(8, "%d groups, which are more than %d", groups, vmwareGroups)
+	}
+	for i := range groups {
+		b, err := in.exactly(vmwareGroup, vmwareHeader+i*vmwareGroup)
+		if err != nil {
+			return nil, err
+		}
+		if name, _, _ := bytes.Cut(b[:64], []byte{0}); string(name) == "memory" {
+			return in.memoryTags(fields{b, addr.Little}.u64(64), magic&0xf != 0)
+		}
+	}
+	return nil, in.vmwareError(vmwareHeader, "no group of %d is that of memory", groups)
+}
+
+// exactly reads n bytes; fewer are an error.
+func (in input) exactly(n int, off uint64) ([]byte, error) {
+	b := make([]byte, n)
+	m, err := in.read(b, off)
+	if err == nil && m < n {
+		err = in.vmwareError(off, "the file ends after %d of %d bytes", m, n)
+	}
+	return b, err
+}
+
+// memoryTags reads the tags of the group that begins at a file offset. wide says
+// that sizes of blocks have 8 bytes.
+func (in input) memoryTags(off uint64, wide bool) ([]vmwareRegion, error) {
+	var m vmwareMemory
+	for range vmwareTags {
+		t, err := in.vmwareTag(off, wide)
+		if err != nil {
+			return nil, err
+		}
+		if t.end {
+			return m.regions(in, off)
+		}
+		if !m.set(t) {
+			return nil, in.vmwareError(off, "tag %q[%d] is that of region %d or a later one", t.name, t.index, vmwareRegions)
+		}
+		off = t.next
+	}
+	return nil, in.vmwareError(off, "more than %d tags", vmwareTags)
+}
+
+// vmwareTag is a tag of a group.
+type vmwareTag struct {
+	end   bool // of the group
+	name  string
+	index uint64 // the first, or 0
+	value uint64 // of 1 to 8 bytes
+	next  uint64 // file offset of the tag behind it
+}
+
+// vmwareTag reads the tag at a file offset.
+func (in input) vmwareTag(off uint64, wide bool) (vmwareTag, error) {
+	var none vmwareTag
+	b, err := in.exactly(2, off)
+	if err != nil {
+		return none, err
+	}
+	size, indices, length := int(b[0]&0x3f), int(b[0]>>6), int(b[1])
+	if b[0] == 0 && b[1] == 0 {
+		return vmwareTag{end: true}, nil
+	}
+	off += 2
+	head, err := in.exactly(length+4*indices, off)
+	if err != nil {
+		return none, err
+	}
+	t := vmwareTag{name: string(head[:length])}
+	if indices > 0 {
+		t.index = fields{head, addr.Little}.u32(length)
+	}
+	off += uint64(len(head))
+	if size >= 62 {
+		t.next, err = in.vmwareBlock(off, wide)
+		return t, err
+	}
+	value, err := in.exactly(size, off)
+	if n := min(size, 8); err == nil && n > 0 {
+		t.value = littleUint(value[:n])
+	}
+	t.next = off + uint64(size)
+	return t, err
+}
+
+// littleUint is the number in up to 8 bytes.
+func littleUint(b []byte) uint64 {
+	var wide [8]byte
+	copy(wide[:], b)
+	return addr.Little.Uint(wide[:])
+}
+
+// vmwareBlock skips a block of bytes, whose sizes are at a file offset.
+func (in input) vmwareBlock(off uint64, wide bool) (next uint64, err error) {
+	word := 4
+	if wide {
+		word = 8
+	}
+	b, err := in.exactly(2*word+2, off)
+	if err != nil {
+		return 0, err
+	}
+	size, padding := littleUint(b[:word]), littleUint(b[2*word:])
+	next = addSat(off+uint64(len(b))+padding, size)
+	if next > in.size {
+		return 0, in.vmwareError(off, "a block of %#x bytes runs past the end of the file", size)
+	}
+	return next, nil
+}
+
+// vmwareMemory is what the tags of the group of memory say.
+type vmwareMemory struct {
+	counted bool
+	count   uint64
+	region  [vmwareRegions]vmwareRegion
+	seen    [vmwareRegions][3]bool // of each region: ppn, page, size
+}
+
+// set keeps what a tag says. It reports false for a region beyond all bounds.
+func (m *vmwareMemory) set(t vmwareTag) bool {
+	if t.name == "regionsCount" {
+		m.count, m.counted = t.value, true
+		return t.value <= vmwareRegions
+	}
+	which := slices.Index([]string{"regionPPN", "regionPageNum", "regionSize"}, t.name)
+	if which < 0 {
+		return true
+	}
+	if t.index >= vmwareRegions {
+		return false
+	}
+	r := &m.region[t.index]
+	*[]*uint64{&r.ppn, &r.page, &r.size}[which] = t.value
+	m.seen[t.index][which] = true
+	return true
+}
+
+// regions are those that were counted. off is where the group ends.
+func (m *vmwareMemory) regions(in input, off uint64) ([]vmwareRegion, error) {
+	if !m.counted {
+		return nil, in.vmwareError(off, "the group of memory does not say how many regions there are")
+	}
+	for i, r := range m.region[:m.count] {
+		switch {
+		case m.seen[i] != [3]bool{true, true, true}:
+			return nil, in.vmwareError(off, "region %d has no regionPPN, regionPageNum or regionSize", i)
+		case r.size == 0, r.ppn >= 1<<32, r.page >= 1<<32, r.size >= 1<<32:
+			return nil, in.vmwareError(off, "region %d: %d pages from page %#x on cannot be", i, r.size, r.ppn)
+		}
+	}
+	return slices.Clone(m.region[:m.count]), nil
+}

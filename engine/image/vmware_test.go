@@ -1,0 +1,181 @@
+package image
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"vscan/engine/addr"
+)
+
+// vmTag is a tag of a VMware state file with a value of 4 bytes.
+func vmTag(name string, value uint64, index ...uint64) string {
+	return string([]byte{byte(len(index)<<6 | 4), byte(len(name))}) + name + words(addr.Little, 4, index...) + words(addr.Little, 4, value)
+}
+
+// vmBlock is a tag with a block of bytes behind padding.
+func vmBlock(wide bool, name, data string, padding int) string {
+	size := 4
+	if wide {
+		size = 8
+	}
+	n := uint64(len(data))
+	return string([]byte{63, byte(len(name))}) + name + words(addr.Little, size, n, n) + words(addr.Little, 2, uint64(padding)) + zeros(padding) + data
+}
+
+// vmRegions is the tags of regions: ppn, page and size of each.
+func vmRegions(regions ...[3]uint64) string {
+	s := vmTag("regionsCount", uint64(len(regions)))
+	for i, r := range regions {
+		s += vmTag("regionPageNum", r[1], uint64(i)) + vmTag("regionPPN", r[0], uint64(i)) + vmTag("regionSize", r[2], uint64(i))
+	}
+	return s
+}
+
+// vmState is a state file with a group before that of memory.
+func vmState(magic uint64, memory string) string {
+	group := func(name string, at, size int) string {
+		return padded(name, 64) + words(addr.Little, 8, uint64(at), uint64(size))
+	}
+	cpu := vmTag("cpu:numVCPUs", 1) + "\x00\x00"
+	memory += "\x00\x00"
+	at := vmwareHeader + 2*vmwareGroup
+	return words(addr.Little, 4, magic, 8, 2) + group("cpu", at, len(cpu)) + group("memory", at+len(cpu), len(memory)) + cpu + memory
+}
+
+const vmMagic = 0xbed2bed2
+
+// Memory with gaps is refused, with arguments that lay its regions.
+func TestVMEM(t *testing.T) {
+	gap := vmRegions([3]uint64{0, 0, 2}, [3]uint64{0x100000, 2, 1})
+	const noTell = "only if the machine's memory has no gap"
+	type files map[string]string
+	for name, c := range map[string]struct {
+		beside files
+		notes  []string
+		advice string // with the path as PATH; "": it is opened
+	}{
+		"alone":               {nil, []string{noTell + "; no .vmss or .vmsn"}, ""},
+		"of another name":     {files{"h.vmss": vmState(vmMagic, gap), "g.vmem.vmss": "x", "g-1.vmsn": "x", "g": "x"}, []string{noTell}, ""},
+		"gaps":                {files{"g.vmss": vmState(vmMagic, gap)}, nil, "name its regions instead: PATH@0x0+0x0:0x2000 --map PATH@0x100000000+0x2000:0x1000; --image-format raw reads"},
+		"a snapshot":          {files{"g.vmsn": vmState(0xbed3bed3, gap)}, nil, "--map PATH@0x100000000+0x2000:0x1000"},
+		"letters":             {files{"g.VmSs": vmState(0xbad1bad1, gap)}, nil, "--map PATH@0x100000000+0x2000:0x1000"},
+		"both":                {files{"g.vmss": vmState(0xbad2bad2, gap), "g.vmsn": vmState(vmMagic, vmRegions())}, nil, "--map PATH@0x100000000+0x2000:0x1000"},
+		"the other way round": {files{"g.vmsn": vmState(vmMagic, gap), "g.vmss": vmState(vmMagic, vmRegions())}, nil, ""},
+		"no regions":          {files{"g.vmss": vmState(vmMagic, vmRegions())}, nil, ""},
+		"one, as it lies":     {files{"g.vmss": vmState(vmMagic, vmRegions([3]uint64{0, 0, 3}))}, nil, ""},
+		"two, as they lie":    {files{"g.vmss": vmState(vmMagic, vmRegions([3]uint64{0, 0, 1}, [3]uint64{1, 1, 2}))}, nil, ""},
+		"one, moved":          {files{"g.vmss": vmState(vmMagic, vmRegions([3]uint64{0x80000, 0, 3}))}, nil, "name its regions instead: PATH@0x80000000+0x0:0x3000; "},
+		"beyond the file":     {files{"g.vmss": vmState(vmMagic, vmRegions([3]uint64{0, 0, 2}, [3]uint64{0x100000, 2, 2}))}, nil, "use Volatility 3; --image-format raw"},
+		"behind a block":      {files{"g.vmss": vmState(vmMagic, vmBlock(true, "Memory", strings.Repeat("m", 5000), 70)+gap)}, nil, "PATH@0x0+0x0:0x2000"},
+		"of old":              {files{"g.vmss": vmState(0xbed2bed0, vmBlock(false, "Memory", "mmmm", 1)+gap)}, nil, "PATH@0x0+0x0:0x2000"},
+		"damaged":             {files{"g.vmss": "not a state"}, []string{"g.vmss: at file offset 0x0: the file ends after 11 of 12 bytes", noTell + "; the state file does not tell"}, ""},
+		"empty":               {files{"g.vmss": ""}, []string{"g.vmss is empty", noTell}, ""},
+		"damaged, and good":   {files{"g.vmss": "not a state file", "g.vmsn": vmState(vmMagic, gap)}, nil, "(g.vmsn says where)"},
+		"magic":               {files{"g.vmss": vmState(0xbed0bed0, gap)}, []string{"at file offset 0x0: magic 0xbed0bed0 is of no state file", noTell}, ""},
+		"groups":              {files{"g.vmss": words(addr.Little, 4, vmMagic, 8, 1<<31)}, []string{"at file offset 0x8: 2147483648 groups", noTell}, ""},
+		"no memory":           {files{"g.vmss": strings.Replace(vmState(vmMagic, gap), "memory", "Memory", 1)}, []string{"no group of 2 is that of memory", noTell}, ""},
+		"no count":            {files{"g.vmss": vmState(vmMagic, vmTag("regionPPN", 1, 0))}, []string{"does not say how many regions", noTell}, ""},
+		"too many":            {files{"g.vmss": vmState(vmMagic, vmTag("regionsCount", 65))}, []string{`at file offset 0xc0: tag "regionsCount"[0]`, noTell}, ""},
+		"an index":            {files{"g.vmss": vmState(vmMagic, vmTag("regionPPN", 1, 1<<31))}, []string{`tag "regionPPN"[2147483648] is that of region 64`, noTell}, ""},
+		"counted only":        {files{"g.vmss": vmState(vmMagic, vmTag("regionsCount", 1)+vmTag("regionPPN", 1, 0))}, []string{"region 0 has no", noTell}, ""},
+		"no pages":            {files{"g.vmss": vmState(vmMagic, vmRegions([3]uint64{0, 0, 0}))}, []string{"region 0: 0 pages", noTell}, ""},
+		"a block past it":     {files{"g.vmss": vmState(vmMagic, string([]byte{63, 1})+"M"+words(addr.Little, 8, 1<<64-1, 1)+zeros(2)+gap)}, []string{"a block of 0xffffffffffffffff bytes runs past the end", noTell}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			path := filepath.Join(dir, "g.VMEM")
+			write := func(name, content string) {
+				if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			write("g.VMEM", strings.Repeat("m", 3*vmwarePage))
+			for name, content := range c.beside {
+				write(name, content)
+			}
+			img, err := Open(path, Options{})
+			if c.advice == "" {
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer img.Close()
+				checkNotes(t, img, c.notes...)
+				checkMappings(t, img, "0x0..0x2fff present +0x0 g.VMEM\n")
+				return
+			}
+			var un *UnsupportedError
+			if !errors.As(err, &un) {
+				t.Fatalf("%v", err)
+			}
+			checkError(t, err, strings.ReplaceAll(c.advice, "PATH", path))
+			base := addr.Addr(0)
+			for _, o := range []Options{{Format: "raw"}, {Base: &base}} {
+				img, err := Open(path, o)
+				if err != nil || len(img.Notes) != 0 {
+					t.Errorf("%+v, %v", img, err)
+					continue
+				}
+				img.Close()
+			}
+		})
+	}
+}
+
+// Every prefix and every flipped bit of a state file is an error or regions that
+// can be.
+func TestVMwareHostile(t *testing.T) {
+	file := []byte(vmState(vmMagic, vmBlock(true, "Memory", "mmmm", 3)+vmRegions([3]uint64{0, 0, 2}, [3]uint64{0x100000, 2, 1})))
+	for n := range file {
+		if r, err := memInput(file[:n]).vmwareRegions(); err == nil {
+			t.Errorf("%d bytes: %v", n, r)
+		}
+	}
+	for bit := range 8 * len(file) {
+		b := bytes.Clone(file)
+		b[bit/8] ^= 1 << (bit % 8)
+		checkRegions(t, b)
+	}
+}
+
+func checkRegions(t *testing.T, b []byte) {
+	t.Helper()
+	regions, err := memInput(b).vmwareRegions()
+	if err != nil && (strings.Contains(err.Error(), "\n") || regions != nil) {
+		t.Errorf("%v, %q", regions, err)
+	}
+	for _, r := range regions {
+		if r.size == 0 || r.bytes()/vmwarePage != r.size || r.first()/vmwarePage != r.ppn || r.offset()+r.bytes() < r.offset() {
+			t.Errorf("%+v", r)
+		}
+	}
+	if len(regions) > vmwareRegions {
+		t.Errorf("%d regions", len(regions))
+	}
+}
+
+func FuzzVMware(f *testing.F) {
+	regions := vmRegions([3]uint64{0, 0, 2}, [3]uint64{0x100000, 2, 1})
+	f.Add([]byte(vmState(vmMagic, regions)))
+	f.Add([]byte(vmState(0xbed2bed0, vmBlock(false, "Memory", "mmmm", 1)+regions)))
+	f.Add([]byte(vmState(0xbed3bed3, vmBlock(true, "Memory", "mmmm", 70)+vmRegions())))
+	f.Fuzz(func(t *testing.T, b []byte) { checkRegions(t, b) })
+}
+
+// What another program wrote.
+func TestVMwareSample(t *testing.T) {
+	const dir = "../../../shared/tools/images/small"
+	path := filepath.Join(dir, "s.vmem")
+	if _, err := os.Stat(path); err != nil {
+		t.Skipf("no sample images here: %v", err)
+	}
+	_, err := Open(path, Options{})
+	checkError(t, err, path+"@0x0+0x0:0xa000 --map "+path+"@0x100000000+0xa000:0xe000")
+	regions, err := readVMwareRegions(filepath.Join(dir, "s-inline.vmsn"))
+	if err != nil || len(regions) != 0 {
+		t.Errorf("%v, %v", regions, err)
+	}
+}

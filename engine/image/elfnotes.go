@@ -30,6 +30,7 @@ type noteInfo struct {
 	noteCount int
 	ofMachine bool       // there is a note that is written for whole machines only
 	ofProcess bool       // there is a note that is written for processes only
+	registers bool       // there is a note of registers, of a thread or a CPU
 	writer    string     // who wrote the dump, as far as a note tells
 	files     []fileSpan // ascending, disjoint
 	landmarks []landmark
@@ -147,8 +148,8 @@ func (c *elf) fill(r io.Reader, b []byte, at uint64) error {
 // takeNote keeps what a note says, and returns how many of its size bytes it
 // has read.
 func (c *elf) takeNote(name string, typ uint64, r io.Reader, size, at uint64) (uint64, error) {
+	c.noteKind(name, typ)
 	if writer, ok := machineNotes[name]; ok {
-		c.ofMachine = true
 		if c.writer == "" || c.writer == "with VMCOREINFO" {
 			c.writer = writer
 		}
@@ -157,7 +158,6 @@ func (c *elf) takeNote(name string, typ uint64, r io.Reader, size, at uint64) (u
 	if name != "CORE" || (typ != ntAuxv && typ != ntFile) {
 		return 0, nil
 	}
-	c.ofProcess = true
 	if size > maxNoteBytes {
 		c.img.note("note at file offset %#x: %d bytes: too large, names of mappings are not read", at, size)
 		return 0, nil

@@ -40,14 +40,6 @@ func (c *elf) hasVirtual(s *segment) bool {
 	return !c.noAddr(s.vaddr) && (s.vaddr != 0 || s.paddr == 0)
 }
 
-// isMachine says whether the core is of a machine rather than of a process: a
-// note of such dumps, or physical addresses without a note of processes.
-func (c *elf) isMachine() bool {
-	return c.ofMachine || !c.ofProcess && slices.ContainsFunc(c.loads, func(s segment) bool {
-		return s.paddr != 0 && !c.noAddr(s.paddr)
-	})
-}
-
 // spaces are the spaces that the image offers, the default first.
 func (c *elf) spaces() []string {
 	if !c.isMachine() {

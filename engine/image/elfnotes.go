@@ -31,6 +31,8 @@ type noteInfo struct {
 	ofMachine bool       // there is a note that is written for whole machines only
 	ofProcess bool       // there is a note that is written for processes only
 	registers bool       // there is a note of registers, of a thread or a CPU
+	ofQEMU    bool       // there is a note of QEMU's
+	levels5   bool       // a CPU of QEMU's had five levels of page tables
 	writer    string     // who wrote the dump, as far as a note tells
 	files     []fileSpan // ascending, disjoint
 	landmarks []landmark
@@ -152,6 +154,9 @@ func (c *elf) takeNote(name string, typ uint64, r io.Reader, size, at uint64) (u
 	if writer, ok := machineNotes[name]; ok {
 		if c.writer == "" || c.writer == "with VMCOREINFO" {
 			c.writer = writer
+		}
+		if name == "QEMU" {
+			return c.takeQEMU(r, size, at)
 		}
 		return 0, nil
 	}

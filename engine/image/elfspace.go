@@ -18,8 +18,9 @@ import (
 //   - QEMU without paging knows no virtual addresses and writes p_paddr, in
 //     older versions 0, into p_vaddr (dump/dump.c, write_elf64_load).
 //   - QEMU with paging lists what the guest's page tables map, in the order of
-//     the physical addresses, each with the virtual one; memory that is not
-//     mapped is in none of its segments.
+//     the physical addresses, each with the virtual one (of user memory with
+//     signs that elfqemu.go undoes); memory that is not mapped is in none of its
+//     segments.
 //   - VirtualBox writes 0 into p_vaddr (DBGFCoreWrite.cpp, Elf64WriteProgHdr).
 //   - Linux's /proc/vmcore has p_vaddr from the kernel's direct map, 0 on some
 //     machines, and −1 for high memory (kexec-tools crashdump-elf.c); the
@@ -117,14 +118,18 @@ func (c *elf) layVirtual() {
 	if !machine {
 		names = c.newNamer()
 	}
+	user := c.userMemory()
 	for i := range c.loads {
 		s := &c.loads[i]
 		if machine && !c.hasVirtual(s) {
 			l.leaveOut(s)
 			continue
 		}
-		l.lay(s, addr.Addr(s.vaddr), names, func(m engine.Mapping) { c.img.Mappings = append(c.img.Mappings, m) })
+		user.place(s, func(s *segment) {
+			l.lay(s, addr.Addr(s.vaddr), names, func(m engine.Mapping) { c.img.Mappings = append(c.img.Mappings, m) })
+		})
 	}
+	user.report(c.img)
 	l.report(Virtual, Physical)
 }
 

@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"context"
 	"slices"
+	"sync"
 	"testing"
-	"time"
 
 	"vscan/engine/addr"
 	"vscan/patterns"
@@ -57,20 +57,76 @@ func TestExprsInRuns(t *testing.T) {
 	}
 }
 
-// A scan ends soon when its context does, whatever the matchers are at.
+// A scan ends soon when its context does, whatever the matchers are at: each
+// worker looks at no more bytes than it does between two looks at the context,
+// and those of the place in hand.
 func TestCancelWhileVerifying(t *testing.T) {
-	s := spaceOf(t, bytes.Repeat([]byte("ab"), 8<<20))
-	for _, text := range []string{`re:a[ab]*c`, `re:[ab]*a[ab]{500}c`, `re:[ab]{1,900}?bb`, `hex:61 [-] 63`} {
+	const workers = 2
+	s := spaceOf(t, bytes.Repeat(append(bytes.Repeat([]byte("ab"), 5000), 'c'), 1600))
+	// The starts of some lie side by side, of others in two bytes or three.
+	for _, text := range []string{`re:a[ab]*d|c`, `re:a[ab]*d`, `re:[ab]*a[ab]{500}c`, `re:[ab]{1,900}?bb`, `hex:61 [-] 64`, `re:(ab)+?d`, `hex:61 [200-4000] 63`} {
 		set := compileSet(t, patterns.Target{MaxMatch: 64 << 10}, text)
 		ctx, cancel := context.WithCancel(t.Context())
-		var at time.Time
-		time.AfterFunc(50*time.Millisecond, func() { at = time.Now(); cancel() })
-		stats, _ := compile(t, s, set, Options{Workers: 2}).Scan(ctx, func(Hit) bool { return true })
-		if stats.Cancelled && time.Since(at) > time.Second { // 100 ms where nothing else runs
-			t.Errorf("%s: went on for %v", text, time.Since(at))
+		w := &workCount{until: 1 << 20, then: cancel}
+		for i := range set.Exprs() {
+			e := &set.Exprs()[i]
+			e.Matcher = countedMatcher{e.Matcher.(patterns.Tracker), w}
+		}
+		stats, _ := compile(t, s, set, Options{Workers: workers}).Scan(ctx, func(Hit) bool { return true })
+		if !stats.Cancelled || w.done < w.until {
+			t.Errorf("%s: cancelled %v, with %d bytes looked at", text, stats.Cancelled, w.done)
+		}
+		if most := workers * (checkWork + w.most); w.after > most {
+			t.Errorf("%s: %d bytes looked at after the cancel, want %d at most", text, w.after, most)
 		}
 		cancel()
 	}
+}
+
+// workCount counts the bytes that matchers look at, and calls then once it has
+// counted to until.
+type workCount struct {
+	until int
+	then  func()
+
+	mu          sync.Mutex
+	done, after int // before and after the call
+	most        int // for one place
+}
+
+func (w *workCount) add(n int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.most = max(w.most, n)
+	if w.done >= w.until {
+		w.after += n
+		return
+	}
+	if w.done += n; w.done >= w.until {
+		w.then()
+	}
+}
+
+// countedMatcher is a matcher whose work is counted.
+type countedMatcher struct {
+	patterns.Tracker
+	count *workCount
+}
+
+func (m countedMatcher) NewTrack() patterns.Track {
+	return countedTrack{m.Tracker.NewTrack(), m.count}
+}
+
+type countedTrack struct {
+	patterns.Track
+	count *workCount
+}
+
+func (k countedTrack) Match(m *patterns.Memory, at int) int {
+	before := k.Steps()
+	n := k.Track.Match(m, at)
+	k.count.add(k.Steps() - before)
+	return n
 }
 
 // Matches of one encoding that overlap none that is kept are kept, whatever of

@@ -211,29 +211,40 @@ func TestUnderAbsentUnder(t *testing.T) {
 	}
 }
 
-// deadSource cannot read anything, slowly.
-type deadSource struct{ views atomic.Int64 }
+// deadSource cannot read anything. With view number until it calls then.
+type deadSource struct {
+	until int64
+	then  func()
+	views atomic.Int64
+}
 
 func (s *deadSource) Name() string { return "dead" }
 func (s *deadSource) Size() uint64 { return 1 << 40 }
-func (s *deadSource) View(buf []byte, off uint64, n int) ([]byte, error) {
-	s.views.Add(1)
-	time.Sleep(5 * time.Millisecond)
+func (s *deadSource) View([]byte, uint64, int) ([]byte, error) {
+	if s.views.Add(1) == s.until {
+		s.then()
+	}
 	return nil, errors.New("EIO")
 }
 
-// A cancel is heeded between the pages of a block that cannot be read.
+// A cancel is heeded between the pages of a block that cannot be read: there is
+// no view after it, whether it came with a block's first view, in the middle of
+// its pages, or with the last of them.
 func TestCancelWhereNothingCanBeRead(t *testing.T) {
-	src := &deadSource{}
-	s, _ := NewSpace(Mapping{Range: addr.Range{First: 0, Last: 1<<40 - 1}, Source: src})
-	sc := compile(t, s, compileSet(t, patterns.Target{}, "needle"), Options{Workers: 1})
-	ctx, cancel := context.WithCancel(t.Context())
-	var at time.Time
-	time.AfterFunc(50*time.Millisecond, func() { at = time.Now(); cancel() })
-	_, err := sc.Scan(ctx, func(Hit) bool { return true })
-	t.Logf("stopped %v after the cancel (%v); %d views", time.Since(at), err, src.views.Load())
-	if src.views.Load() > 100 {
-		t.Errorf("%d views of a source that cannot be read, in 50 ms", src.views.Load())
+	const pages = minBlock / PageSize
+	for _, until := range []int64{1, 2, 10, pages, pages + 1, pages + 2, pages + 3, 2 * pages} {
+		ctx, cancel := context.WithCancel(t.Context())
+		src := &deadSource{until: until, then: cancel}
+		s, _ := NewSpace(Mapping{Range: addr.Range{First: 0, Last: 1<<40 - 1}, Source: src})
+		sc := compile(t, s, compileSet(t, patterns.Target{}, "needle"), Options{Workers: 1})
+		stats, err := sc.Scan(ctx, func(Hit) bool { return true })
+		if !errors.Is(err, context.Canceled) || !stats.Cancelled {
+			t.Errorf("%+v, %v", stats, err)
+		}
+		// The view of the next block may be asked for before the context is.
+		if n := src.views.Load(); n > until+1 {
+			t.Errorf("cancelled with view %d of a source that cannot be read: %d views", until, n)
+		}
 	}
 }
 

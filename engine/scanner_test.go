@@ -476,26 +476,57 @@ func TestHitsStreamInBoundedMemory(t *testing.T) {
 	}
 }
 
+// After a cancel each worker takes one more view at the most, and all of them end.
 func TestCancelStopsAtOnce(t *testing.T) {
-	space := zeroSpace(t, 64<<20)
-	for _, text := range []string{"hex:00", "hex:01"} {
-		set := compileSet(t, patterns.Target{}, text)
-		sc := compile(t, space, set, Options{Workers: 4, Kernel: simd.Reference})
+	const size, workers, until = 64 << 20, 4, 6
+	for _, text := range []string{"hex:00", "hex:01", "u16:1..2", `re:\x01+`} {
 		ctx, cancel := context.WithCancel(t.Context())
-		var at atomic.Int64
-		time.AfterFunc(20*time.Millisecond, func() { at.Store(time.Now().UnixNano()); cancel() })
+		src := &countedSource{b: make([]byte, size), until: until, then: cancel}
+		space, err := NewSpace(Mapping{Range: addr.Range{First: 0x1000, Last: 0x1000 + size - 1}, Source: src})
+		if err != nil {
+			t.Fatal(err)
+		}
+		sc := compile(t, space, compileSet(t, patterns.Target{OrderKnown: true}, text), Options{Workers: workers, ShardSize: size / workers, Kernel: simd.Reference})
 		goroutines := runtime.NumGoroutine()
 		stats, err := sc.Scan(ctx, func(Hit) bool { return true })
-		took := time.Duration(time.Now().UnixNano() - at.Load())
 		if !errors.Is(err, context.Canceled) || !stats.Cancelled || stats.Complete() {
-			t.Fatalf("%+v, %v", stats, err)
+			t.Fatalf("%s: %+v, %v", text, stats, err)
 		}
-		t.Logf("%s: stopped %v after the cancel, %d bytes scanned", text, took, stats.Scanned)
-		for i := 0; runtime.NumGoroutine() > goroutines && i < 100; i++ {
-			time.Sleep(time.Millisecond)
+		if n := src.views.Load(); n > until+workers {
+			t.Errorf("%s: %d views, want %d at most", text, n, until+workers)
 		}
-		if n := runtime.NumGoroutine(); n > goroutines {
-			t.Errorf("%d goroutines, %d before the scan", n, goroutines)
+		if most := uint64(src.bytes.Load()); stats.Scanned > most {
+			t.Errorf("%s: %d bytes scanned of %d that were asked for", text, stats.Scanned, most)
+		}
+		waitUntil(t, "goroutines of the scan are left", func() bool { return runtime.NumGoroutine() <= goroutines })
+	}
+}
+
+// countedSource is bytes that lie in memory, and counts what is asked of them.
+// With view number until it calls then.
+type countedSource struct {
+	b            []byte
+	until        int64
+	then         func()
+	views, bytes atomic.Int64
+}
+
+func (s *countedSource) Name() string { return "counted" }
+func (s *countedSource) Size() uint64 { return uint64(len(s.b)) }
+func (s *countedSource) View(_ []byte, off uint64, n int) ([]byte, error) {
+	s.bytes.Add(int64(n))
+	if s.views.Add(1) == s.until {
+		s.then()
+	}
+	return s.b[off:][:n:n], nil
+}
+
+// waitUntil waits for what is going to be, for a minute at the most.
+func waitUntil(t *testing.T, otherwise string, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); !ok(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal(otherwise)
 		}
 	}
 }

@@ -114,6 +114,8 @@ type exprTools struct {
 	first   bool      // whether no match that begins before origin can go on there
 	at      addr.Addr // all starts from origin to here have been looked at
 	stretch int
+	work    int // about how many bytes matchers have looked at in the stretch in hand
+	ask     int // at how many the context is to be looked at
 }
 
 // interval is starts from first on and below end.
@@ -149,22 +151,23 @@ func (u *exprUnit) find(t *tools, dst []simd.Match, b []byte, from, to int) ([]s
 	x.memory.Bytes = b
 	x.matches = x.matches[:0]
 	u.locate(t, b, from, to)
-	work, ok := 0, true
+	x.work, x.ask = 0, checkWork
+	ok := true
 	for _, i := range x.have {
 		for _, v := range merged(x.starts[i]) {
-			ok = ok && u.verify(t, i, v, &work)
+			ok = ok && u.verify(t, i, v)
 		}
 		x.starts[i] = x.starts[i][:0]
 	}
 	for _, i := range u.bare {
-		ok = ok && u.verify(t, i, interval{from, to}, &work)
+		ok = ok && u.verify(t, i, interval{from, to})
 	}
 	if !ok {
 		return dst, from
 	}
-	if work > muchWork {
+	if x.work > muchWork {
 		x.stretch = max(shortStretch, x.stretch/2)
-	} else if work < muchWork/8 {
+	} else if x.work < muchWork/8 {
 		x.stretch = min(longStretch, x.stretch*2)
 	}
 	return u.hand(t, dst), to
@@ -230,9 +233,9 @@ func merged(list []interval) []interval {
 	return out
 }
 
-// verify asks an expression about starts, and adds to work about how many bytes
-// that took. It is false where the scan has ended; matches are missing then.
-func (u *exprUnit) verify(t *tools, i int, v interval, work *int) bool {
+// verify asks an expression about starts. It is false where the scan has ended;
+// matches are missing then.
+func (u *exprUnit) verify(t *tools, i int, v interval) bool {
 	x, e := &t.expr, &u.exprs[i]
 	x.memory.Beyond = t.byteAt
 	if e.Apart {
@@ -248,7 +251,6 @@ func (u *exprUnit) verify(t *tools, i int, v interval, work *int) bool {
 	if track != nil {
 		matcher, finder = track, track
 	}
-	check := *work + checkWork
 	for s := v.first; s < v.end; s++ {
 		if c != nil {
 			s += c.covered(t.base + addr.Addr(s))
@@ -267,16 +269,12 @@ func (u *exprUnit) verify(t *tools, i int, v interval, work *int) bool {
 			before = track.Steps()
 		}
 		n := matcher.Match(&x.memory, s)
+		looked := n
 		if track != nil {
-			*work += track.Steps() - before
-		} else {
-			*work += n
+			looked = track.Steps() - before
 		}
-		if *work >= check {
-			if t.ended() {
-				return false
-			}
-			check = *work + checkWork
+		if !t.worked(looked) {
+			return false
 		}
 		if n == 0 {
 			continue
@@ -287,6 +285,18 @@ func (u *exprUnit) verify(t *tools, i int, v interval, work *int) bool {
 		}
 	}
 	return true
+}
+
+// worked notes that a matcher has looked at n bytes, and looks at the context
+// every checkWork of them, however few starts lie side by side. It is false where
+// the scan has ended.
+func (t *tools) worked(n int) bool {
+	x := &t.expr
+	if x.work += n; x.work < x.ask {
+		return true
+	}
+	x.ask = x.work + checkWork
+	return !t.ended()
 }
 
 // track is that of expression i, nil where it has none.

@@ -159,10 +159,10 @@ func clicks(t *testing.T, browser, name, path string, room int) {
 	if err := os.WriteFile(file, b, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 12*time.Minute) // click.mjs gives up before
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "node", "testdata/page/click.mjs", file)
-	cmd.WaitDelay = 5 * time.Second // the browser may hold the pipe
+	cmd.WaitDelay = time.Minute // the browser may hold the pipe
 	out, err := cmd.CombinedOutput()
 	t.Logf("%s", out)
 	if err != nil {

@@ -331,25 +331,6 @@ func plural(n int, what string) string {
 	return fmt.Sprintf("%d %s", n, what)
 }
 
-// machineName is e_machine in words, and whether its pointers have 32 bits.
-func machineName(machine uint64) (name string, narrow bool) {
-	if m, ok := machines[machine]; ok {
-		return m.name, m.narrow
-	}
-	return fmt.Sprintf("machine %d", machine), false
-}
-
-// machines are those that cores are met of: System V ABI, e_machine.
-var machines = map[uint64]struct {
-	name   string
-	narrow bool
-}{
-	2: {"SPARC", true}, 3: {"i386", true}, 4: {"m68k", true}, 8: {"MIPS", false}, 15: {"PA-RISC", false},
-	18: {"SPARC32+", true}, 20: {"PowerPC", true}, 21: {"PowerPC64", false}, 22: {"s390", false}, 40: {"ARM", true},
-	42: {"SuperH", true}, 43: {"SPARC64", false}, 50: {"IA-64", false}, 62: {"x86-64", false}, 183: {"AArch64", false},
-	243: {"RISC-V", false}, 258: {"LoongArch", false}, 0x9026: {"Alpha", false},
-}
-
 // addSat and mulSat stick at 2^64 − 1 where the result would wrap.
 func addSat(a, b uint64) uint64 {
 	if s := a + b; s >= a {

@@ -39,17 +39,20 @@ const (
 
 // noteInfo is what the notes of a core say.
 type noteInfo struct {
-	noteCount int
-	ofMachine bool       // there is a note that is written for whole machines only
-	ofProcess bool       // there is a note that is written for processes only
-	writer    string     // who wrote the dump, as far as a note tells
-	files     []fileSpan // of NT_FILE; ascending, disjoint
-	auxv      map[uint64]uint64
-	threads   []thread
-	pid       uint64      // of the process; 0: not told
-	args      string      // its first arguments, cut after 79 bytes
-	entries   []fileEntry // of NT_FILE, as they are written
-	fileUnit  uint64      // of the offsets of entries, in bytes: see findModules
+	noteCount    int
+	ofMachine    bool       // there is a note that is written for whole machines only
+	ofProcess    bool       // there is a note that is written for processes only
+	hasRegisters bool       // there is a note of registers, of a thread or a CPU
+	ofQEMU       bool       // there is a note of QEMU's
+	levels5      bool       // a CPU of QEMU's had five levels of page tables
+	writer       string     // who wrote the dump, as far as a note tells
+	files        []fileSpan // of NT_FILE; ascending, disjoint
+	auxv         map[uint64]uint64
+	threads      []thread
+	pid          uint64      // of the process; 0: not told
+	args         string      // its first arguments, cut after 79 bytes
+	entries      []fileEntry // of NT_FILE, as they are written
+	fileUnit     uint64      // of the offsets of entries, in bytes: see findModules
 }
 
 // fileSpan is a range of addresses and the file that was mapped there.
@@ -157,10 +160,13 @@ func (c *elf) fill(r io.Reader, b []byte, at uint64) error {
 // takeNote keeps what a note says, and returns how many of its size bytes it
 // has read.
 func (c *elf) takeNote(name string, typ uint64, r io.Reader, size, at uint64) (uint64, error) {
+	c.noteKind(name, typ)
 	if writer, ok := machineNotes[name]; ok {
-		c.ofMachine = true
 		if c.writer == "" || c.writer == "with VMCOREINFO" {
 			c.writer = writer
+		}
+		if name == "QEMU" {
+			return c.takeQEMU(r, size, at)
 		}
 		return 0, nil
 	}
@@ -170,7 +176,6 @@ func (c *elf) takeNote(name string, typ uint64, r io.Reader, size, at uint64) (u
 	if name != "CORE" || (typ != ntAuxv && typ != ntFile) {
 		return 0, nil
 	}
-	c.ofProcess = true
 	if size > maxNoteBytes {
 		c.img.note("note at file offset %#x: %d bytes: too large, names of mappings are not read", at, size)
 		return 0, nil

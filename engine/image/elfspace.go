@@ -17,8 +17,9 @@ import (
 //   - QEMU without paging knows no virtual addresses and writes p_paddr, in
 //     older versions 0, into p_vaddr (dump/dump.c, write_elf64_load).
 //   - QEMU with paging lists what the guest's page tables map, in the order of
-//     the physical addresses, each with the virtual one; memory that is not
-//     mapped is in none of its segments.
+//     the physical addresses, each with the virtual one (of user memory with
+//     signs that elfqemu.go undoes); memory that is not mapped is in none of its
+//     segments.
 //   - VirtualBox writes 0 into p_vaddr (DBGFCoreWrite.cpp, Elf64WriteProgHdr).
 //   - Linux's /proc/vmcore has p_vaddr from the kernel's direct map, 0 on some
 //     machines, and −1 for high memory (kexec-tools crashdump-elf.c); the
@@ -37,14 +38,6 @@ func (c *elf) noAddr(a uint64) bool {
 
 func (c *elf) hasVirtual(s *segment) bool {
 	return !c.noAddr(s.vaddr) && (s.vaddr != 0 || s.paddr == 0)
-}
-
-// isMachine says whether the core is of a machine rather than of a process: a
-// note of such dumps, or physical addresses without a note of processes.
-func (c *elf) isMachine() bool {
-	return c.ofMachine || !c.ofProcess && slices.ContainsFunc(c.loads, func(s segment) bool {
-		return s.paddr != 0 && !c.noAddr(s.paddr)
-	})
 }
 
 // spaces are the spaces that the image offers, the default first.
@@ -126,14 +119,18 @@ func (c *elf) layVirtual() {
 		names = c.newNamer()
 		c.img.Mappings = names.unsaved()
 	}
+	user := c.userMemory()
 	for i := range c.loads {
 		s := &c.loads[i]
 		if machine && !c.hasVirtual(s) {
 			l.leaveOut(s)
 			continue
 		}
-		l.lay(s, addr.Addr(s.vaddr), names, func(m engine.Mapping) { c.img.Mappings = append(c.img.Mappings, m) })
+		user.place(s, func(s *segment) {
+			l.lay(s, addr.Addr(s.vaddr), names, func(m engine.Mapping) { c.img.Mappings = append(c.img.Mappings, m) })
+		})
 	}
+	user.report(c.img)
 	l.report(Virtual, Physical)
 }
 

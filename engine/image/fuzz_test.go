@@ -37,6 +37,11 @@ func FuzzELF(f *testing.F) {
 			}))
 		}
 	}
+	f.Add(buildELF(true, addr.Little, []testSeg{
+		{typ: 4, data: qemuState(0x6b0)},
+		{typ: 1, vaddr: 0xffff7ffffffffffd, paddr: 0x1000, data: "abcdefgh", memsz: 16},
+		{typ: 1, vaddr: 0xfe00000000400000, paddr: 0x2000, data: "abcdefgh", memsz: 8},
+	}, nil))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		for _, space := range []string{"", Virtual, Physical} {
 			img, err := openELF(memInput(b), Options{Space: space})

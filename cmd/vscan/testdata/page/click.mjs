@@ -7,21 +7,24 @@ import { chromium } from "playwright-core";
 const task = JSON.parse(readFileSync(process.argv[2], "utf8"));
 let bad = 0;
 let part = "start";
-setTimeout(() => { console.log(`WRONG it hangs: ${part}`); process.exit(1); }, 150000).unref();
+setTimeout(() => { console.log(`WRONG it hangs: ${part}`); process.exit(1); }, 600000).unref(); // a guard, long for a machine that does much else
 const wrong = text => { bad++; console.log("WRONG " + text); };
 const want = (ok, text) => { if (!ok) wrong(text); };
 
 const browser = await chromium.launch({ executablePath: task.browser, args: ["--no-sandbox", "--disable-gpu"] });
 const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, colorScheme: "light" });
 const page = await context.newPage();
-page.setDefaultTimeout(20000);
+page.setDefaultTimeout(120000);
 page.on("request", r => { if (r.url() !== "file://" + task.page && !r.url().startsWith("data:")) wrong(`the page asks for ${r.url()}`); });
 page.on("console", m => { if (m.type() === "error" || m.type() === "warning") wrong(`console: ${m.text()}`); });
 page.on("pageerror", e => wrong(`error: ${e.stack}`));
 
 const text = async id => (await page.textContent("#" + id)).trim();
 const shot = async name => { if (task.shots) part = `picture ${name}`; if (task.shots) await page.screenshot({ path: `${task.shots}-${name}.png`, fullPage: true, timeout: 10000 }).catch(e => console.log(`no picture ${name}: ${e.message}`)); };
-const settle = () => page.waitForTimeout(250); // what is in view is told with a delay
+// The page draws with the next frame, and 120 ms later tells what is in view. Its
+// own timers and frames keep that order, however late they are.
+const frames = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))";
+const settle = () => page.evaluate(`${frames}.then(() => new Promise(done => setTimeout(done, 250))).then(() => ${frames})`);
 const number = s => Number(s.replaceAll(",", ""));
 // colours counts the colours of a canvas, and tells the first pixel's.
 const colours = id => page.$eval("#" + id, c => {

@@ -2,8 +2,6 @@ package engine
 
 import (
 	"context"
-	"encoding/hex"
-	"fmt"
 	"iter"
 
 	"vscan/engine/addr"
@@ -14,30 +12,33 @@ import (
 // and which are multiples of align (0 and 1: all). Every occurrence counts,
 // also one that overlaps another or runs from one mapping into the next; holes
 // and absent bytes are skipped. It is a [Scanner] with one pattern: a last
-// pair has the error, if there is one. Bytes that cannot be read are skipped
-// without a word; who must know of them scans.
+// pair has the error, if there is one, an [*IncompleteError] where bytes could
+// not be read.
 func (s *Space) FindAll(ctx context.Context, lit []byte, from addr.Addr, align uint64) iter.Seq2[addr.Addr, error] {
-	return s.findAll(ctx, "hex:"+hex.EncodeToString(lit), from, patterns.Target{Align: align})
+	return s.findAll(ctx, patterns.Bytes(lit), from, patterns.Target{Align: align})
 }
 
-// Find is the lowest address that FindAll would yield, and whether there is
-// one. The search stops as soon as it is known.
+// Find returns the lowest address that FindAll would yield, and whether there is
+// one. The search stops as soon as it is known. For the error see
+// [Scanner.First].
 func (s *Space) Find(ctx context.Context, lit []byte, from addr.Addr, align uint64) (addr.Addr, bool, error) {
-	for a, err := range s.FindAll(ctx, lit, from, align) {
-		return a, err == nil, err
+	sc, err := s.compileOne(patterns.Bytes(lit), from, patterns.Target{Align: align})
+	if err != nil {
+		return 0, false, err
 	}
-	return 0, false, nil
+	h, found, err := sc.First(ctx)
+	return h.Addr, found, err
 }
 
 // FindPointer yields the addresses, ascending and aligned to a word, of the
 // words that are equal to target. For its end see [Space.FindAll].
 func (s ArchSpace) FindPointer(ctx context.Context, target addr.Addr) iter.Seq2[addr.Addr, error] {
-	return s.findAll(ctx, fmt.Sprintf("ptr:%v", target), 0, patterns.Target{
+	return s.findAll(ctx, patterns.Pointers(addr.Range{First: target, Last: target}), 0, patterns.Target{
 		WordSize: s.arch.WordSize(), Order: s.arch.Order(), OrderKnown: true,
 	})
 }
 
-func (s *Space) findAll(ctx context.Context, pattern string, from addr.Addr, t patterns.Target) iter.Seq2[addr.Addr, error] {
+func (s *Space) findAll(ctx context.Context, pattern patterns.Pattern, from addr.Addr, t patterns.Target) iter.Seq2[addr.Addr, error] {
 	return func(yield func(addr.Addr, error) bool) {
 		sc, err := s.compileOne(pattern, from, t)
 		if err != nil {
@@ -52,12 +53,8 @@ func (s *Space) findAll(ctx context.Context, pattern string, from addr.Addr, t p
 	}
 }
 
-func (s *Space) compileOne(pattern string, from addr.Addr, t patterns.Target) (*Scanner, error) {
-	p, err := patterns.Parse(pattern)
-	if err != nil {
-		return nil, err
-	}
-	set, err := patterns.Compile([]patterns.Pattern{p}, t)
+func (s *Space) compileOne(pattern patterns.Pattern, from addr.Addr, t patterns.Target) (*Scanner, error) {
+	set, err := patterns.Compile([]patterns.Pattern{pattern}, t)
 	if err != nil {
 		return nil, err
 	}

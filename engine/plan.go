@@ -12,8 +12,7 @@ type plan struct {
 	runs    []addr.Range // ranges of bytes that are all there, as long as matches may go on in them, ascending
 	pieces  []piece      // what the runs consist of, ascending, disjoint
 	sources []Source     // that the pieces name; zeros first
-	bytes   uint64       // of all runs; 2^64 − 1 where there are more
-	absent  uint64
+	absent  uint64       // bytes in scope; 2^64 − 1 where there are more
 }
 
 // piece is a run of bytes that lie side by side in one source. A space can
@@ -27,13 +26,15 @@ type piece struct {
 // zeros is the source of bytes that are known to be zero.
 const zeros = 0
 
-// newPlan takes from space what is in the ranges (all, where there are none)
-// and in mappings that where accepts (all, where it is nil). Where apart, a run
+// newPlan takes from space what is in the options' ranges (all, where there are
+// none) and in mappings that Where accepts (all, where it is nil). Apart, a run
 // ends where its mapping does and is not continued by the next.
-func newPlan(space *Space, ranges []addr.Range, where func(*Mapping) bool, apart bool) plan {
+func newPlan(space *Space, opt Options) plan {
+	ranges, where := opt.Ranges, opt.Where
 	if len(ranges) == 0 {
 		ranges = []addr.Range{addr.All}
 	}
+	starts := addr.Merge(opt.Starts)
 	p := plan{sources: []Source{&zeroSource{}}}
 	numbers := map[Source]int32{}
 	accepted := map[int32]bool{}
@@ -41,7 +42,7 @@ func newPlan(space *Space, ranges []addr.Range, where func(*Mapping) bool, apart
 	last := segtree.None // the owner of the part before
 	for _, r := range addr.Merge(ranges) {
 		for part, owner := range x.shows.Runs(r) {
-			goesOn := !apart || owner == last || owner != segtree.None && last != segtree.None && x.mappings[owner].Continues(&x.mappings[last])
+			goesOn := !opt.Apart || owner == last || owner != segtree.None && last != segtree.None && x.mappings[owner].Continues(&x.mappings[last])
 			last = owner
 			if owner == segtree.None {
 				continue
@@ -59,7 +60,7 @@ func newPlan(space *Space, ranges []addr.Range, where func(*Mapping) bool, apart
 			}
 			switch m.State {
 			case Absent:
-				p.absent = addSize(p.absent, part)
+				p.addAbsent(part, starts)
 			case Zero:
 				p.add(piece{part, 0, zeros}, goesOn)
 			case Present:
@@ -79,7 +80,6 @@ func newPlan(space *Space, ranges []addr.Range, where func(*Mapping) bool, apart
 // add adds a piece above all others. One that goes on where the last ended, in
 // the source too, becomes part of it. It goes on nowhere unless goesOn.
 func (p *plan) add(q piece, goesOn bool) {
-	p.bytes = addSize(p.bytes, q.Range)
 	if n := len(p.pieces); n > 0 && goesOn {
 		last := &p.pieces[n-1]
 		if adjacent(last.Range, q.Range) {
@@ -95,6 +95,20 @@ func (p *plan) add(q piece, goesOn bool) {
 	}
 	p.pieces = append(p.pieces, q)
 	p.runs = append(p.runs, q.Range)
+}
+
+// addAbsent counts absent bytes, of which those in starts are in scope; all,
+// where there are none.
+func (p *plan) addAbsent(r addr.Range, starts []addr.Range) {
+	if len(starts) == 0 {
+		p.absent = addSize(p.absent, r)
+		return
+	}
+	i := sort.Search(len(starts), func(i int) bool { return starts[i].Last >= r.First })
+	for ; i < len(starts) && starts[i].First <= r.Last; i++ {
+		part, _ := r.Intersect(starts[i])
+		p.absent = addSize(p.absent, part)
+	}
 }
 
 func adjacent(a, b addr.Range) bool { return a.Last != addr.Max && a.Last+1 == b.First }

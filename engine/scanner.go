@@ -29,6 +29,13 @@ type Options struct {
 	// Ranges, where there are any, are the only addresses to look at: a match
 	// lies wholly in them. They may overlap and be in any order.
 	Ranges []addr.Range
+	// Starts, where there are any, are the only addresses at which hits may begin:
+	// a match runs on beyond them as far as Ranges and Where allow, so that the
+	// hits of a scan are those of several whose Starts are its parts. They may
+	// overlap and be in any order. Bytes and Stats count what lies in Starts. Of
+	// patterns that drop matches which overlap an earlier one, that is one that
+	// begins in Starts; who puts parts together sets Overlapping and drops later.
+	Starts []addr.Range
 	// Where, if not nil, says of each mapping whether to look at it. A match
 	// lies wholly in mappings that it accepts.
 	Where func(*Mapping) bool
@@ -69,6 +76,11 @@ func (o Options) Validate() error {
 	for _, r := range o.Ranges {
 		if !r.Valid() {
 			errs = append(errs, fmt.Errorf("range %v ends before it begins", r))
+		}
+	}
+	for _, r := range o.Starts {
+		if !r.Valid() {
+			errs = append(errs, fmt.Errorf("starts %v end before they begin", r))
 		}
 	}
 	return errors.Join(errs...)
@@ -125,15 +137,17 @@ type Scanner struct {
 	units   []unit
 	bare    bool        // hits need nothing but an address and a needle
 	sized   bool        // hits of some needles differ in length
+	borrows bool        // bytes of some hits are those of a batch
 	only    *kernelUnit // of the one needle, where what it finds is a hit
 	space   *Space
 	plan    plan
 	opt     Options
 	overlap int // longest needle less one byte
 
-	leastSkip uint64       // zeros in a row that are worth leaving out
-	cut       []addr.Range // what shards are cut from
-	skipped   uint64       // bytes of plan that are not in cut
+	leastSkip uint64          // zeros in a row that are worth leaving out
+	cut       []shard.Stretch // what shards are cut from
+	bytes     uint64          // that a scan looks at, or knows to be zeros
+	skipped   uint64          // of bytes, those that are not in cut
 }
 
 // Compile prepares a search of space for the patterns of set. The options are
@@ -155,19 +169,29 @@ func Compile(space *Space, set *patterns.Set, opt Options) (*Scanner, error) {
 	}
 	sc.bare = !slices.ContainsFunc(sc.needles, func(n needle) bool { return n.raw > 0 || n.align > 1 })
 	sc.sized = len(set.Exprs()) > 0
+	sc.borrows = slices.ContainsFunc(sc.needles, func(n needle) bool { return n.raw > 0 })
 	if len(sc.needles) == 1 && !sc.sized && uint64(sc.units[0].traits().stride)%uint64(sc.needles[0].align) == 0 {
 		sc.only, _ = sc.units[0].(*kernelUnit)
 	}
-	sc.plan = newPlan(space, opt.Ranges, opt.Where, opt.Apart)
-	sc.cut, sc.skipped = sc.stretches()
+	sc.plan = newPlan(space, opt)
+	sc.shape()
 	return sc, nil
+}
+
+// shape finds what shards are cut from.
+func (sc *Scanner) shape() {
+	sc.cut, sc.bytes = sc.stretches(sc.opt.Starts)
+	sc.skipped = sc.bytes
+	for _, s := range sc.cut {
+		sc.skipped -= s.Size()
+	}
 }
 
 // Patterns are those of the set, in the order that Hit.Pattern counts in.
 func (sc *Scanner) Patterns() []patterns.Pattern { return sc.set.Patterns() }
 
 // Bytes is how many bytes a scan looks at: the present and zero ones in scope.
-func (sc *Scanner) Bytes() uint64 { return sc.plan.bytes }
+func (sc *Scanner) Bytes() uint64 { return sc.bytes }
 
 // Absent is how many bytes in scope the image does not hold.
 func (sc *Scanner) Absent() uint64 { return sc.plan.absent }
@@ -259,27 +283,82 @@ func (sc *Scanner) deliver(ctx context.Context, yield func(*Batch) (uint64, bool
 	return stats, workErr
 }
 
-// All yields every hit as Scan does; the bytes of one hold until the next. A
-// last pair has the error of the context, if it ended. The sequence can be
+// All yields every hit as Scan does, with bytes of its own: a hit can be kept.
+// Where not all bytes in scope were looked at, because some could not be read or
+// the context ended, a last pair has an [*IncompleteError]. The sequence can be
 // ranged over several times; each time it scans anew.
 func (sc *Scanner) All(ctx context.Context) iter.Seq2[Hit, error] {
 	return func(yield func(Hit, error) bool) {
-		stats, err := sc.Scan(ctx, func(h Hit) bool { return yield(h, nil) })
-		if err != nil && !stats.Stopped {
+		keep := keeper{borrowed: sc.borrows}
+		stats, err := sc.Scan(ctx, func(h Hit) bool { return yield(keep.hit(h), nil) })
+		if err = incomplete(stats, err); err != nil && !stats.Stopped {
 			yield(Hit{}, err)
 		}
 	}
 }
 
-// First is the hit with the lowest address, and whether there is one. All
-// workers stop as soon as it is known.
+// First returns the hit with the lowest address, and whether there is one. All
+// workers stop as soon as it is known. Where something below it, or anything
+// where there is none, could not be looked at, the error is an
+// [*IncompleteError]: there may be one that is lower.
 func (sc *Scanner) First(ctx context.Context) (Hit, bool, error) {
-	for h, err := range sc.All(ctx) {
-		h.Bytes = slices.Clone(h.Bytes)
-		return h, err == nil, err
+	var first Hit
+	keep := keeper{borrowed: sc.borrows}
+	stats, err := sc.Scan(ctx, func(h Hit) bool { first = keep.hit(h); return false })
+	found := stats.Hits > 0
+	if found {
+		stats.Unreadable = addr.Intersect(stats.Unreadable, []addr.Range{{First: 0, Last: first.Addr}})
 	}
-	return Hit{}, false, nil
+	return first, found, incomplete(stats, err)
 }
+
+// keeper makes hits that can be kept.
+type keeper struct {
+	borrowed bool // bytes of hits are the scan's, and change
+	room     []byte
+}
+
+const keeperRoom = 4096
+
+// hit is h with bytes of its own. They are cut from larger pieces, for hits come
+// by the million.
+func (k *keeper) hit(h Hit) Hit {
+	if !k.borrowed {
+		return h
+	}
+	if len(k.room) < len(h.Bytes) {
+		k.room = make([]byte, max(keeperRoom, len(h.Bytes)))
+	}
+	n := copy(k.room, h.Bytes)
+	h.Bytes, k.room = k.room[:n:n], k.room[n:]
+	return h
+}
+
+// IncompleteError says that a scan did not look at all bytes in scope.
+type IncompleteError struct {
+	Stats Stats
+	Err   error // why the context ended; nil where bytes could not be read
+}
+
+// incomplete is the error of a scan, nil where it looked at everything or was
+// stopped by the one who asked.
+func incomplete(stats Stats, err error) error {
+	if err == nil && len(stats.Unreadable) == 0 {
+		return nil
+	}
+	return &IncompleteError{stats, err}
+}
+
+// Error is one line: what was missed.
+func (e *IncompleteError) Error() string {
+	if e.Err != nil {
+		return fmt.Sprintf("not complete: the scan ended after %d bytes: %v", e.Stats.Scanned, e.Err)
+	}
+	return fmt.Sprintf("not complete: %d bytes could not be read, the first at %v", e.Stats.UnreadableBytes(), e.Stats.Unreadable[0].First)
+}
+
+// Unwrap is the cause of the context's end, if it ended.
+func (e *IncompleteError) Unwrap() error { return e.Err }
 
 const (
 	batchHits   = 8192     // most hits of a batch that is no run

@@ -4,54 +4,70 @@ import (
 	"slices"
 
 	"vscan/engine/addr"
+	"vscan/engine/shard"
 	"vscan/patterns"
 )
 
 // Zeros that nothing can match are not gone through: a process can have mapped
-// terabytes that it never touched. What is left out of a zero piece is its
-// middle. A match may run from the bytes before into its first overlap bytes,
-// or begin in its last overlap bytes and run on into what follows; one that
-// begins in between would consist of zeros alone.
+// terabytes that it never touched. What is left out of a zero piece is the places
+// where a match could begin, but for its last overlap bytes, for one that begins
+// there may run on into what follows. One that begins further in front would
+// consist of zeros alone.
 //
 //	run        |--- bytes ---|-------------- zeros --------------|--- bytes ---|
-//	stretches  [--------------------)                       [------------------]
-//	                         overlap                         overlap
-//
-// The stretches are what shards are cut from. Where a run begins and ends, for
-// those who ask what lies around a match, is what it was.
+//	stretches  [-------------]                              [------------------]
+//	                                                         overlap
 
 // minSkip is the least number of zeros in a row that are worth two stretches
 // instead of one.
 const minSkip = 256 << 10
 
-// stretches returns what of the plan's runs is to be gone through, and how many
-// bytes are left out of it because they are zeros that nothing can match.
-func (sc *Scanner) stretches() (cut []addr.Range, skipped uint64) {
+// stretches returns what of the plan's runs shards are cut from: the places in
+// starts (all, where there are none) at which a match may begin. bytes is how
+// many places there are, those included that are left out.
+func (sc *Scanner) stretches(starts []addr.Range) (cut []shard.Stretch, bytes uint64) {
 	skips := sc.skips()
-	if len(skips) == 0 {
-		return sc.plan.runs, 0
+	if len(starts) == 0 {
+		starts = []addr.Range{addr.All}
 	}
+	starts = addr.Merge(starts)
 	for _, run := range sc.plan.runs {
-		rest, more := run, true
-		for more && len(skips) > 0 && skips[0].First <= run.Last {
-			skip := skips[0]
-			skips, skipped = skips[1:], addSize(skipped, skip)
-			if skip.First > rest.First {
-				cut = append(cut, addr.Range{First: rest.First, Last: skip.First - 1})
-			}
-			if more = skip.Last < run.Last; more {
-				rest.First = skip.Last + 1
-			}
+		for len(starts) > 0 && starts[0].Last < run.First {
+			starts = starts[1:]
 		}
-		if more {
-			cut = append(cut, rest)
+		for _, core := range addr.Intersect([]addr.Range{run}, starts) {
+			bytes = addSize(bytes, core)
+			for len(skips) > 0 && skips[0].Last < core.First {
+				skips = skips[1:]
+			}
+			without(core, skips, func(r addr.Range) {
+				cut = append(cut, shard.Stretch{Range: r, End: run.Last})
+			})
 		}
 	}
-	return cut, skipped
+	return cut, bytes
 }
 
-// skips returns the middles of zero pieces that can be left out, ascending. Each
-// lies in one run.
+// without calls yield with the parts of r that none of the others holds, which
+// are ascending and disjoint.
+func without(r addr.Range, others []addr.Range, yield func(addr.Range)) {
+	for _, o := range others {
+		if o.First > r.Last {
+			break
+		}
+		if o.First > r.First {
+			yield(addr.Range{First: r.First, Last: o.First - 1})
+		}
+		if o.Last >= r.Last {
+			return
+		}
+		r.First = o.Last + 1
+	}
+	yield(r)
+}
+
+// skips returns the places in zero pieces where no match can begin, ascending.
+// Each lies in one run.
 func (sc *Scanner) skips() []addr.Range {
 	if slices.ContainsFunc(sc.units, func(u unit) bool { return u.traits().inZeros }) {
 		return nil
@@ -60,14 +76,11 @@ func (sc *Scanner) skips() []addr.Range {
 	margin := uint64(sc.overlap)
 	k := 0 // the run that holds the piece
 	for _, p := range sc.plan.pieces {
-		if p.source != zeros || uint64(p.Last-p.First) < max(sc.leastSkip, 2*margin+1) {
+		if p.source != zeros || uint64(p.Last-p.First) < max(sc.leastSkip, margin) {
 			continue
 		}
 		for sc.plan.runs[k].Last < p.First {
 			k++
-		}
-		if p.First > sc.plan.runs[k].First {
-			p.First += addr.Addr(margin)
 		}
 		if p.Last < sc.plan.runs[k].Last {
 			p.Last -= addr.Addr(margin)

@@ -190,17 +190,5 @@ func intersect(a, b []addr.Range) []addr.Range {
 	if len(b) == 0 {
 		return a
 	}
-	b = addr.Merge(b)
-	var out []addr.Range
-	for i, j := 0, 0; i < len(a) && j < len(b); {
-		if r, ok := a[i].Intersect(b[j]); ok {
-			out = append(out, r)
-		}
-		if a[i].Last < b[j].Last {
-			i++
-		} else {
-			j++
-		}
-	}
-	return out
+	return addr.Intersect(a, addr.Merge(b))
 }

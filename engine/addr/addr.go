@@ -126,3 +126,20 @@ func Merge(ranges []Range) []Range {
 	}
 	return out
 }
+
+// Intersect is the bytes that ranges of both lists hold, ascending and disjoint.
+// So are the ranges of each list (see [Merge]).
+func Intersect(a, b []Range) []Range {
+	var out []Range
+	for i, j := 0, 0; i < len(a) && j < len(b); {
+		if x, ok := a[i].Intersect(b[j]); ok {
+			out = append(out, x)
+		}
+		if a[i].Last < b[j].Last {
+			i++
+		} else {
+			j++
+		}
+	}
+	return out
+}

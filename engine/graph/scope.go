@@ -74,19 +74,7 @@ func within(ranges, others []addr.Range) []addr.Range {
 	if len(others) == 0 {
 		return ranges
 	}
-	others = addr.Merge(others)
-	var out []addr.Range
-	for i, j := 0, 0; i < len(ranges) && j < len(others); {
-		if x, ok := ranges[i].Intersect(others[j]); ok {
-			out = append(out, x)
-		}
-		if ranges[i].Last < others[j].Last {
-			i++
-		} else {
-			j++
-		}
-	}
-	return out
+	return addr.Intersect(ranges, addr.Merge(others))
 }
 
 // log2 of a power of two.

@@ -13,10 +13,10 @@
 //	span 2               [core      ]-window
 //	span 3                          [core      ]
 //
-// The cores of all spans are the runs, each byte once. A hit belongs to the
-// shard whose core holds its first byte, so every hit has one owner, and its
-// whole match lies in the window, wherever in the run the cut fell and
-// whatever pieces of memory meet there.
+// The cores of all spans are the runs, each byte once, or what of the runs hits
+// may begin in. A hit belongs to the shard whose core holds its first byte, so
+// every hit has one owner, and its whole match lies in the window, wherever in
+// the run the cut fell and whatever pieces of memory meet there.
 package shard
 
 import "vscan/engine/addr"
@@ -30,48 +30,54 @@ type Span struct {
 // Window is the addresses that a search of the core has to see.
 func (s Span) Window() addr.Range { return addr.Range{First: s.Core.First, Last: s.Last} }
 
+// Stretch is a part of a run, or all of it, whose bytes become cores.
+type Stretch struct {
+	addr.Range
+	End addr.Addr // the last byte of the run, where windows end; ≥ Last
+}
+
 // Cutter yields shards in address order, made when asked for, so that a
 // terabyte costs no more memory than a page. Not safe for concurrent use.
 type Cutter struct {
-	runs    []addr.Range
+	rest    []Stretch
 	size    uint64
 	overlap uint64
-	next    addr.Addr // where the next span starts in runs[0]
+	next    addr.Addr // where the next span starts in rest[0]
 }
 
-// NewCutter cuts runs, which are ascending and disjoint with a gap between any
-// two, into shards whose cores have size bytes together, or less at the end.
-// The overlap is the longest pattern less one byte. A size of 0 is taken as 1.
-func NewCutter(runs []addr.Range, size, overlap uint64) *Cutter {
-	c := &Cutter{runs: runs, size: max(size, 1), overlap: overlap}
-	if len(runs) > 0 {
-		c.next = runs[0].First
+// NewCutter cuts stretches, which are ascending and disjoint, into shards whose
+// cores have size bytes together, or less at the end. The overlap is the longest
+// pattern less one byte. A size of 0 is taken as 1.
+func NewCutter(stretches []Stretch, size, overlap uint64) *Cutter {
+	c := &Cutter{rest: stretches, size: max(size, 1), overlap: overlap}
+	if len(stretches) > 0 {
+		c.next = stretches[0].First
 	}
 	return c
 }
 
 // Next appends the spans of the next shard to spans, ascending; none means
-// that all is cut. A long run is cut, and short ones are batched until the
+// that all is cut. A long stretch is cut, and short ones are batched until the
 // shard has its size.
 func (c *Cutter) Next(spans []Span) []Span {
-	for room := c.size; room > 0 && len(c.runs) > 0; {
-		run := c.runs[0]
-		core := addr.Range{First: c.next, Last: run.Last}
+	for room := c.size; room > 0 && len(c.rest) > 0; {
+		stretch := c.rest[0]
+		core := addr.Range{First: c.next, Last: stretch.Last}
 		if uint64(core.Last-core.First) >= room {
 			core.Last = core.First + addr.Addr(room-1)
 		}
 		last, ok := core.Last.Add(c.overlap)
-		if !ok || last > run.Last {
-			last = run.Last
+		if !ok || last > stretch.End {
+			last = stretch.End
 		}
 		spans = append(spans, Span{core, last})
 		room -= core.Size() // not the whole space: then size is 2^64 − 1 and the core a byte short of it
-		if core.Last < run.Last {
+		if core.Last < stretch.Last {
 			c.next = core.Last + 1
 			break
 		}
-		if c.runs = c.runs[1:]; len(c.runs) > 0 {
-			c.next = c.runs[0].First
+		if c.rest = c.rest[1:]; len(c.rest) > 0 {
+			c.next = c.rest[0].First
 		}
 	}
 	return spans

@@ -36,7 +36,7 @@ func TestCutEveryLayout(t *testing.T) {
 
 func checkCut(t *testing.T, runs []addr.Range, size, overlap uint64) {
 	t.Helper()
-	c := NewCutter(runs, size, overlap)
+	c := NewCutter(whole(runs), size, overlap)
 	var cores []addr.Range
 	for {
 		spans := c.Next(nil)
@@ -71,8 +71,34 @@ func checkCut(t *testing.T, runs []addr.Range, size, overlap uint64) {
 	}
 }
 
+// whole is runs as stretches.
+func whole(runs []addr.Range) []Stretch {
+	var out []Stretch
+	for _, r := range runs {
+		out = append(out, Stretch{r, r.Last})
+	}
+	return out
+}
+
+// Windows of a stretch go on to the end of its run, over what is no core.
+func TestCutPartsOfARun(t *testing.T) {
+	at := func(first, last addr.Addr) addr.Range { return addr.Range{First: first, Last: last} }
+	c := NewCutter([]Stretch{{at(0x1000, 0x1009), 0x102f}, {at(0x1010, 0x1015), 0x102f}, {at(0x2000, 0x2003), 0x2003}}, 8, 12)
+	want := [][]Span{
+		{{at(0x1000, 0x1007), 0x1013}},
+		{{at(0x1008, 0x1009), 0x1015}, {at(0x1010, 0x1015), 0x1021}},
+		{{at(0x2000, 0x2003), 0x2003}},
+		nil,
+	}
+	for i, w := range want {
+		if got := c.Next(nil); !slices.Equal(got, w) {
+			t.Errorf("shard %d: %v, want %v", i, got, w)
+		}
+	}
+}
+
 func TestCutTheWholeSpace(t *testing.T) {
-	c := NewCutter([]addr.Range{addr.All}, 1<<63, 7)
+	c := NewCutter(whole([]addr.Range{addr.All}), 1<<63, 7)
 	want := []Span{
 		{addr.Range{First: 0, Last: 1<<63 - 1}, 1<<63 + 6},
 		{addr.Range{First: 1 << 63, Last: addr.Max}, addr.Max},

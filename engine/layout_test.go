@@ -25,7 +25,7 @@ var imports = map[string][]string{
 	"vscan/patterns/sets":  {"patterns"},
 	"vscan/patterns/yara":  {"patterns", "addr"},
 	"vscan/engine":         {"segtree", "shard", "simd", "patterns", "addr"},
-	"vscan/engine/image":   {"engine", "addr"},
+	"vscan/engine/image":   {"engine", "patterns", "addr"}, // what patterns have to know of an image
 	// Edges are what a scan for ptr finds; words, ranges and levels as in engine.
 	"vscan/engine/graph": {"engine", "patterns", "simd", "addr"},
 	"vscan/cmd/vscan":    {"graph", "image", "engine", "patterns", "sets", "yara", "simd", "addr"},

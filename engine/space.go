@@ -41,6 +41,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -363,15 +364,21 @@ func (s *Space) Mappings() iter.Seq2[int, *Mapping] {
 // Len is the number of mappings.
 func (s *Space) Len() int { return len(s.ix().mappings) }
 
-// Named is the ranges of all mappings with this name, merged and ascending,
-// whether they show or not. The name "mapped" stands for everything that is
-// mapped.
+// Named returns the ranges of all mappings with this name, merged and ascending,
+// whether they show or not; where no mapping has it, of those that have it as the
+// last part of a path. The name "mapped" stands for everything that is mapped.
 func (s *Space) Named(name string) []addr.Range {
-	var ranges []addr.Range
+	var ranges, parts []addr.Range
 	for _, m := range s.Mappings() {
-		if m.Name == name || name == "mapped" {
+		switch {
+		case m.Name == name, name == "mapped":
 			ranges = append(ranges, m.Range)
+		case strings.HasSuffix(m.Name, "/"+name):
+			parts = append(parts, m.Range)
 		}
+	}
+	if len(ranges) == 0 {
+		ranges = parts
 	}
 	return addr.Merge(ranges)
 }

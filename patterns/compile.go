@@ -122,8 +122,8 @@ func Compile(pats []Pattern, t Target) (*Set, error) {
 	s := &Set{patterns: make([]Pattern, 0, len(pats)), needles: make([]Needle, 0, len(pats)), target: t}
 	type place struct{ pattern, first, last int } // its needles are [first:last]
 	byName := make(map[string]place, len(pats))
-	word := MissingError{What: "word size", Flag: "--word 4|8", More: -1}
-	order := MissingError{What: "byte order", Flag: "--endian little|big", More: -1}
+	word := MissingError{What: WordSize, More: -1}
+	order := MissingError{What: ByteOrder, More: -1}
 	var errs []error
 	for i := range pats {
 		p := &pats[i]

@@ -45,18 +45,25 @@ func (e *Error) Error() string {
 // Unwrap is the cause, nil where the pattern itself is wrong.
 func (e *Error) Unwrap() error { return e.Err }
 
+// Fact is something that an image may or may not say of itself.
+type Fact string
+
+// What patterns may have to know of an image.
+const (
+	WordSize  Fact = "word size"
+	ByteOrder Fact = "byte order"
+)
+
 // MissingError says that patterns cannot be compiled without something that
-// the image does not say of itself, and which flag of the command line gives it.
+// the Target does not have.
 type MissingError struct {
-	What    string // "word size" or "byte order"
-	Flag    string // "--word 4|8" or "--endian little|big"
+	What    Fact
 	Pattern string // the first pattern that needs it, by its name
 	Kind    Kind   // of that pattern
 	More    int    // how many more patterns need it
 }
 
-// Error is one line that names the first pattern, the number of the others and
-// the flag.
+// Error is one line that names the first pattern and the number of the others.
 func (e *MissingError) Error() string {
 	shown, _ := excerpt(e.Pattern, 0)
 	more := ""
@@ -65,9 +72,9 @@ func (e *MissingError) Error() string {
 	}
 	other := ""
 	if e.Kind == Int || e.Kind == Float {
-		other = ", or put le or be behind the type, as in u32le:"
+		other = " (le or be behind the type says it, as in u32le)"
 	}
-	return fmt.Sprintf("pattern '%s'%s: the %s of the image is not known: give %s%s", shown, more, e.What, e.Flag, other)
+	return fmt.Sprintf("pattern '%s'%s: the %s of the image is not known%s", shown, more, e.What, other)
 }
 
 // excerpt is s as far as it fits in one line of a message, with at, an offset

@@ -42,7 +42,7 @@ func TestFloats(t *testing.T) {
 			t.Errorf("%s: %s, want %s", c.in, got, c.want)
 		}
 	}
-	if _, err := Compile([]Pattern{mustParse(t, "f64:1")}, Target{}); err == nil || !strings.Contains(err.Error(), "put le or be behind the type") {
+	if _, err := Compile([]Pattern{mustParse(t, "f64:1")}, Target{}); err == nil || !strings.Contains(err.Error(), "le or be behind the type says it") {
 		t.Errorf("no byte order: %v", err)
 	}
 }

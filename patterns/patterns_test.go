@@ -463,17 +463,17 @@ func TestCompileMissing(t *testing.T) {
 		pats = append(pats, mustParse(t, s))
 	}
 	_, err := Compile(pats, Target{})
-	want := "pattern 'n' and 1 more: the word size of the image is not known: give --word 4|8\n" +
-		"pattern 'u32:1' and 4 more: the byte order of the image is not known: give --endian little|big, or put le or be behind the type, as in u32le:"
+	want := "pattern 'n' and 1 more: the word size of the image is not known\n" +
+		"pattern 'u32:1' and 4 more: the byte order of the image is not known (le or be behind the type says it, as in u32le)"
 	if err == nil || err.Error() != want {
 		t.Errorf("%v\nwant\n%s", err, want)
 	}
 	var m *MissingError
-	if !errors.As(err, &m) || m.Flag != "--word 4|8" || m.Pattern != "n" || m.More != 1 {
+	if !errors.As(err, &m) || m.What != WordSize || m.Pattern != "n" || m.More != 1 {
 		t.Errorf("%+v", m)
 	}
 	_, err = Compile(pats[2:3], Target{WordSize: 4})
-	if want := "pattern 'n': the byte order of the image is not known: give --endian little|big"; err == nil || err.Error() != want {
+	if want := "pattern 'n': the byte order of the image is not known"; err == nil || err.Error() != want {
 		t.Errorf("%v, want %s", err, want)
 	}
 	if _, err := Compile(pats[:1], Target{}); err != nil {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"vscan/engine/image"
 	"vscan/patterns"
 )
 
@@ -54,7 +55,7 @@ func escaped(s string, plain func(rune) bool) string {
 func explained(err error) string {
 	var pattern *patterns.Error
 	if !errors.As(err, &pattern) {
-		return printable(err.Error())
+		return printable(err.Error() + advice(err))
 	}
 	lines := strings.Split(err.Error(), "\n")
 	for i, line := range lines {
@@ -64,6 +65,26 @@ func explained(err error) string {
 		}
 	}
 	return strings.Join(lines, "\n")
+}
+
+// advice is what to do about an error of a library, which knows no flags; "" where
+// there is nothing to say.
+func advice(err error) string {
+	var missing *patterns.MissingError
+	var arch *image.ArchError
+	what := patterns.Fact("")
+	if errors.As(err, &missing) {
+		what = missing.What
+	} else if errors.As(err, &arch) {
+		what = arch.What
+	}
+	switch what {
+	case patterns.WordSize:
+		return ": give --word 4|8"
+	case patterns.ByteOrder:
+		return ": give --endian little|big"
+	}
+	return ""
 }
 
 // printByte is the byte where it prints in ASCII, else a dot.

@@ -224,34 +224,16 @@ func cutAt(arg string) (path, at string, ok bool) {
 
 // patternTarget is what a set of patterns has to know of the image.
 func (t *target) patternTarget(align uint64) patterns.Target {
-	return patterns.Target{
-		WordSize: t.WordSize, Order: t.Order, OrderKnown: t.OrderKnown, Align: align,
-		Mapping: func(name string) ([]addr.Range, error) { return t.named(name), nil },
-	}
-}
-
-// named is the ranges of the mappings that have a name; where there is none, of
-// those that have it as the last part of a path.
-func (t *target) named(name string) []addr.Range {
-	if ranges := t.space.Named(name); len(ranges) > 0 {
-		return ranges
-	}
-	var ranges []addr.Range
-	for _, m := range t.space.Mappings() {
-		if isNamed(m, name) {
-			ranges = append(ranges, m.Range)
-		}
-	}
-	return ranges
+	about := t.Image.Target(t.space)
+	about.Align = align
+	return about
 }
 
 // arch is the architecture, for what cannot do without.
 func (t *target) arch(what string) (addr.Arch, error) {
-	switch {
-	case t.WordSize == 0:
-		return addr.Arch{}, fmt.Errorf("the image does not say its word size, which %s needs: give --word 4|8", what)
-	case !t.OrderKnown:
-		return addr.Arch{}, fmt.Errorf("the image does not say its byte order, which %s needs: give --endian little|big", what)
+	arch, err := t.Image.Arch()
+	if err != nil {
+		err = fmt.Errorf("%s: %w", what, err)
 	}
-	return addr.NewArch(t.WordSize, t.Order)
+	return arch, err
 }

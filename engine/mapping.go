@@ -69,7 +69,9 @@ func (p Perm) String() string {
 }
 
 // Mapping is a range of addresses and where its bytes come from. A Space lays
-// mappings over one another; the one added last is on top.
+// mappings over one another; the one added last is on top. Both ends of the range
+// are included: [addr.Sized] makes one of an address and a size. Bytes of it that
+// Source does not hold cannot be read.
 type Mapping struct {
 	addr.Range
 	State  State
@@ -105,8 +107,11 @@ func (m *Mapping) Validate() error {
 
 var errNoSource = errors.New("present bytes without a source")
 
-// PlaceOf is the offset of the byte at a, which lies in the range, in what Name
-// names.
+// PlaceOf is the distance in bytes of a, which lies in the range, from where what
+// Name names begins in memory. Where several mappings have the name of a program's
+// file, that is the beginning of the one that holds a: it is neither the offset in
+// the file, which the Modules of an image tell, nor that from the program's base,
+// which graph.Graph.Place tells.
 func (m *Mapping) PlaceOf(a addr.Addr) uint64 { return m.NameOffset + uint64(a-m.First) }
 
 // Continues reports whether m is the next part of what the name of before
@@ -116,5 +121,6 @@ func (m *Mapping) Continues(before *Mapping) bool {
 		m.NameOffset == before.PlaceOf(before.Last)+1 && m.Name == before.Name && m.Perm == before.Perm
 }
 
-// OffsetOf is the offset in Source of the byte at a, which lies in the range.
+// OffsetOf is the offset in Source of the byte at a, which lies in the range: of a
+// core, the offset in the core's file.
 func (m *Mapping) OffsetOf(a addr.Addr) uint64 { return m.Offset + uint64(a-m.First) }

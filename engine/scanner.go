@@ -92,9 +92,10 @@ type Progress struct {
 	Hits  atomic.Uint64 // delivered
 }
 
-// Hit is one occurrence of a pattern.
+// Hit is one occurrence of a pattern. The package comment has a table of what
+// there is to know of one: its pattern's name, its mapping, its value.
 type Hit struct {
-	Addr    addr.Addr // of its first byte
+	Addr    addr.Addr // of its first byte; those after it may lie in other mappings
 	Pattern int       // index into the set's Patterns
 	Len     int       // in bytes
 	Bytes   []byte    // the first bytes of it, at most HitBytes; not to be written to; see Scan for how long they hold
@@ -107,7 +108,7 @@ const HitBytes = 64
 type Stats struct {
 	Hits       uint64        // delivered
 	Scanned    uint64        // bytes looked at, those known to be zero included
-	Absent     uint64        // bytes in scope that the image does not hold
+	Absent     uint64        // bytes in scope that the image does not hold: see Scanner.Absent
 	Unreadable []addr.Range  // bytes in scope that could not be read, ascending, merged
 	Workers    int           // that ran
 	Kernels    []simd.Level  // in use, ascending, each once
@@ -126,7 +127,8 @@ func (s *Stats) UnreadableBytes() uint64 {
 	return n
 }
 
-// Complete says that all bytes in scope that the space holds were looked at.
+// Complete says that all bytes in scope that the space holds were looked at;
+// absent ones it does not hold.
 func (s *Stats) Complete() bool { return !s.Stopped && !s.Cancelled && len(s.Unreadable) == 0 }
 
 // Scanner searches one space for one set of patterns. It is immutable and safe
@@ -193,7 +195,9 @@ func (sc *Scanner) Patterns() []patterns.Pattern { return sc.set.Patterns() }
 // Bytes is how many bytes a scan looks at: the present and zero ones in scope.
 func (sc *Scanner) Bytes() uint64 { return sc.bytes }
 
-// Absent is how many bytes in scope the image does not hold.
+// Absent is how many bytes in scope are mapped and not held by the image. No scan
+// looks at them, and to no scan that is an error: who says that something is
+// nowhere tells this number with it.
 func (sc *Scanner) Absent() uint64 { return sc.plan.absent }
 
 // Kernels are the levels that the scanner uses, ascending, each once.
@@ -214,7 +218,8 @@ func (sc *Scanner) Kernels() []simd.Level {
 // bytes of a hit hold until it returns.
 //
 // The account is always returned. The error is the cause of the context's end
-// (context.Cause), if it ended; bytes that cannot be read are no error but part of the account.
+// (context.Cause), if it ended; bytes that cannot be read are no error but part of
+// the account: see [Stats.Complete]. [Scanner.All] has them as an error.
 func (sc *Scanner) Scan(ctx context.Context, yield func(Hit) bool) (Stats, error) {
 	return sc.deliver(ctx, func(b *Batch) (uint64, bool) { return b.each(yield) })
 }
@@ -284,9 +289,10 @@ func (sc *Scanner) deliver(ctx context.Context, yield func(*Batch) (uint64, bool
 }
 
 // All yields every hit as Scan does, with bytes of its own: a hit can be kept.
-// Where not all bytes in scope were looked at, because some could not be read or
-// the context ended, a last pair has an [*IncompleteError]. The sequence can be
-// ranged over several times; each time it scans anew.
+// Where some bytes could not be read, or the context ended, a last pair has an
+// error, which is an [*IncompleteError], and no hit. Absent bytes are no error: see
+// [Scanner.Absent]. The sequence can be ranged over several times; each time it
+// scans anew.
 func (sc *Scanner) All(ctx context.Context) iter.Seq2[Hit, error] {
 	return func(yield func(Hit, error) bool) {
 		keep := keeper{borrowed: sc.borrows}
@@ -334,7 +340,9 @@ func (k *keeper) hit(h Hit) Hit {
 	return h
 }
 
-// IncompleteError says that a scan did not look at all bytes in scope.
+// IncompleteError says that a scan did not look at all bytes in scope that the
+// space holds. Which they are is in Stats.Unreadable; why one of them cannot be
+// read, [Space.Byte] says.
 type IncompleteError struct {
 	Stats Stats
 	Err   error // why the context ended; nil where bytes could not be read

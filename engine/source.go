@@ -3,6 +3,10 @@ package engine
 // Source is what yields bytes: a file, a buffer, the memory of a process.
 // Sources are compared with ==, so the dynamic type has to be comparable (a
 // pointer). All methods are safe for concurrent use.
+//
+// [BytesSource] is one of bytes in memory, and [ReaderSource] one of whatever has
+// a ReadAt. Who has neither writes a View, whose bytes lie in memory already, or
+// are made in buf.
 type Source interface {
 	// Name tells the source in listings and errors: for a file, its path.
 	Name() string
@@ -18,7 +22,8 @@ type Source interface {
 	// A result of m < n bytes comes with an error that tells why the byte at
 	// off+m could not be read; the m bytes before it are good. The bytes after
 	// it cannot be read either, up to the next multiple of PageSize, wherever
-	// the view begins.
+	// the view begins. A scan goes on there; that it cannot read a byte is in
+	// Stats.Unreadable, why not is the error of Space.Byte.
 	//
 	// Memory that is mapped from a file can fault when it is touched, as
 	// after the file has shrunk. Readers of a View guard themselves: see
@@ -26,8 +31,9 @@ type Source interface {
 	View(buf []byte, off uint64, n int) ([]byte, error)
 
 	// Size is the number of bytes that the source holds now: bytes at
-	// offsets below it can be expected to be readable. It is asked again
-	// after reading, because a file can shrink meanwhile, and a mapped
+	// offsets below it can be expected to be readable, and those past it are
+	// unreadable, also where a mapping speaks of them and View has them. It is
+	// asked again after reading, because a file can shrink meanwhile, and a mapped
 	// file's last page then reads as zeros past the end without a fault.
 	Size() uint64
 }

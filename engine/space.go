@@ -8,6 +8,7 @@
 // between. It is immutable: adding gives a new space, the old one stays valid.
 //
 //	NewSpace, Space.Add, Space.AddUnder   lay mappings over one another
+//	BytesMapping                          bytes in memory as a mapping
 //	BytesSource, ReaderSource, image.Open  what a mapping's bytes come from
 //	Space.At, Space.State                 the mapping at an address or that it is a hole, and how far that holds
 //	Space.IsMapped, Space.IsMappedRange   whether an address, or all of a range, is mapped
@@ -28,13 +29,45 @@
 //
 // Each byte is in one of four states: [Present], [Absent] (mapped but not
 // saved), [Zero] (not stored because known to be zero), or [Hole]. A read of a
-// hole or of an absent byte is a [*MemoryError] with the address.
+// hole or of an absent byte is a [*MemoryError] with the address, and so is one of
+// a present byte where the source fails.
 //
 // # Searching
 //
 // [Compile] makes a [Scanner] of a space and a set of patterns. [Scanner.Scan]
 // and [Scanner.All] yield hits in ascending order of address, each exactly
 // once, the same for any number of workers, size of shard or kernel.
+//
+//	patterns.Parse, patterns.Bytes, …     what to look for
+//	image.Image.Target, patterns.Target   what numbers and pointers need to know of the memory
+//	patterns.Compile, Compile             a set of patterns, and a scanner for it
+//	Scanner.All                           hits that can be kept, and an error where some may be missing
+//	Scanner.First                         the first hit
+//	Scanner.Scan                          hits by a callback, and the account in any case
+//	Scanner.ScanBatches, .ScanShards      many hits at a time
+//
+// What there is to know of a [Hit]:
+//
+//	scanner.Patterns()[hit.Pattern].Name  the pattern
+//	set.Value(hit.Pattern, hit.Bytes)     the number or pointer, as text
+//	m := space.At(hit.Addr).Mapping       the mapping of its first byte; never nil
+//	m.Name, m.PlaceOf(hit.Addr)           where it is, as a name and an offset
+//	space.Bytes(hit.Addr, hit.Len)        all bytes of a hit that is longer than HitBytes
+//
+// # What was not looked at
+//
+// Nothing was found is a finding only of memory that was looked at. What was not
+// is told in three places, and who says that something is nowhere asks all of them:
+//
+//   - Bytes that are mapped and could not be read, or a context that ended: the
+//     [*IncompleteError] of [Scanner.All] and [Scanner.First], [Stats.Complete] of
+//     [Scanner.Scan].
+//   - Bytes that the image never held: [Scanner.Absent] counts them, and
+//     [Space.Intervals] has those whose State is Absent. They are no error of a
+//     scan, for most cores leave out what is in files.
+//   - Bytes that the image should hold and does not, as where it is truncated:
+//     Image.Missing and Layer.Missing of package image. To a scan they are absent
+//     like others.
 package engine
 
 import (
@@ -79,8 +112,9 @@ func (s *Space) Add(mappings ...Mapping) (*Space, error) { return s.lay(mappings
 
 // AddUnder is a new space with these mappings below everything else. They
 // show through holes and through absent bytes, as the file of an executable
-// does under a core that saved none of its code. Of several, each is laid
-// under those before it.
+// does under a core that saved none of its code, and not where a present byte
+// cannot be read. Of several, each is laid under those before it: those of an
+// image.Layer, which lie over those before them, are given in reverse.
 func (s *Space) AddUnder(mappings ...Mapping) (*Space, error) { return s.lay(mappings, true) }
 
 func (s *Space) lay(mappings []Mapping, under bool) (*Space, error) {

@@ -67,3 +67,63 @@ func ExampleCompile() {
 	// ptr:0x1000: 0010000000000000, aligned to 8
 	// longest: 8
 }
+
+// Patterns that a program makes: a name tells hits apart, and what is wrong, also
+// what is not known of the image, is the error of Compile.
+func ExampleBytes() {
+	magic := patterns.Bytes([]byte("\x7fELF"))
+	magic.Name = "magic"
+	id := patterns.Numbers(4, patterns.ValueRange{Lo: 1000, Hi: 1999})
+	id.Name = "user id"
+	pats := []patterns.Pattern{magic, id, patterns.Bytes(nil)}
+
+	_, err := patterns.Compile(pats, patterns.Target{})
+	fmt.Println(err)
+
+	set, err := patterns.Compile(pats[:2], patterns.Target{OrderKnown: true, Order: addr.Big})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for i, p := range set.Patterns() {
+		value, ok := set.Value(i, []byte{0, 0, 4, 0})
+		fmt.Println(p.Name, value, ok)
+	}
+	// Output:
+	// pattern 'hex:': no bytes: want at least one
+	// pattern 'user id': the byte order of the image is not known (le or be behind the type says it, as in u32le)
+	// magic  false
+	// user id 1024 true
+}
+
+// Pointers are words of the image: their size and byte order are those of the
+// Target, and a name is that of a mapping of it. An image.Image makes the Target
+// of a dump.
+func ExampleRef() {
+	p, err := patterns.Ref("[heap]")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	named := func(name string) ([]addr.Range, error) {
+		return map[string][]addr.Range{"[heap]": {{First: 0x1000, Last: 0x2fff}}}[name], nil
+	}
+	for _, target := range []patterns.Target{
+		{WordSize: 4, OrderKnown: true, Mapping: named},
+		{WordSize: 4, OrderKnown: true},
+		{},
+	} {
+		set, err := patterns.Compile([]patterns.Pattern{p}, target)
+		if err != nil {
+			fmt.Println(err)
+			continue
+		}
+		n := set.Needles()[0]
+		fmt.Printf("%d bytes, %x, aligned to %d\n", n.Words.Size, n.Words.Ranges, n.Align)
+	}
+	// Output:
+	// 4 bytes, [{1000 2fff}], aligned to 4
+	// pattern '[heap]': column 1: @[heap]: the image has no named mappings
+	// pattern '[heap]': the word size of the image is not known
+	// pattern '[heap]': the byte order of the image is not known
+}

@@ -14,13 +14,15 @@ import (
 // argument, Compile says.
 
 // Bytes returns the pattern of some bytes as they stand, at most MaxBytes and at
-// least one. It keeps a copy.
+// least one: of others, Compile returns the error. It keeps a copy. Its name is
+// hex: and the bytes; another may be set.
 func Bytes(b []byte) Pattern {
 	return made(Hex, "hex:"+hex.EncodeToString(b), literalBody(b, nil))
 }
 
 // Masked returns the pattern of bytes of which only some bits count: those that
-// are set in mask, which is as long as b. At least one has to be.
+// are set in mask, which is as long as b. At least one has to be. Errors and the
+// name are as with Bytes.
 func Masked(b, mask []byte) Pattern {
 	return made(Hex, "hex:"+hex.EncodeToString(b)+"&"+hex.EncodeToString(mask), literalBody(b, mask))
 }
@@ -29,7 +31,8 @@ func Masked(b, mask []byte) Pattern {
 // ranges, which may overlap and be in any order. Word size and byte order are
 // those of Target; hits lie at multiples of the word size unless Target.Align
 // says otherwise. What no word of that size can hold is left out; it is an error
-// where nothing is left.
+// of Compile where nothing is left. Those into a mapping are
+// Pointers(space.Named("[heap]")...), or Ref("[heap]").
 func Pointers(ranges ...addr.Range) Pattern {
 	b := &rangesBody{ptr: true}
 	for _, r := range addr.Merge(ranges) {
@@ -41,7 +44,7 @@ func Pointers(ranges ...addr.Range) Pattern {
 // Numbers returns the pattern of unsigned numbers of 1, 2, 4 or 8 bytes, at any
 // address, whose value is in any of the ranges, which are ascending and
 // disjoint. The byte order is that of Target. A negative number is given as its
-// two's complement.
+// two's complement. Errors and the name are as with Bytes.
 func Numbers(size int, ranges ...ValueRange) Pattern {
 	return made(Int, fmt.Sprintf("u%d:%s", 8*size, joinRanges(ranges)), &rangesBody{size: size, ranges: ranges})
 }

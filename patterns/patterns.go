@@ -61,7 +61,21 @@
 //
 // Regular expressions know bytes and no characters: \xff is one byte, . is any
 // byte but \n, é is two bytes in a row and [é] either of them. ^ and $ hold where
-// memory begins and ends. See automaton.ParseRegexp.
+// memory begins and ends. See ParseRegexp of package vscan/patterns/automaton.
+//
+// # From a program
+//
+// Parse and Ref read what a person has written. A program that has bytes, numbers
+// or addresses needs no text for them:
+//
+//	Bytes, Masked                 bytes, and which of their bits count
+//	Numbers, Pointers             numbers, and words that hold addresses, in ranges
+//	NewText, NewHex, NewRegexp    text, hex: and re: with their flags as fields
+//	Strings                       printable runs
+//
+// Compile makes a Set of all patterns, for engine.Compile. Patterns of numbers ask
+// for the byte order, those of pointers for the word size as well: see Target,
+// which an image.Image makes.
 //
 // # Files
 //
@@ -71,12 +85,12 @@ package patterns
 
 import "bytes"
 
-// Pattern is one thing to look for, as Parse, ParseFile, Lines, Ref or one of
-// the functions New… made it.
-// It does not change afterwards and may be shared and copied. The zero Pattern
-// looks for nothing and Compile refuses it.
+// Pattern is one thing to look for, as one of the functions of this package made
+// it. Name may be set before it is compiled; else it does not change afterwards and
+// may be shared and copied. The zero Pattern looks for nothing and Compile refuses
+// it.
 type Pattern struct {
-	Name   string // given by NAME=, else Source
+	Name   string // given by NAME=, else Source; what tells hits apart
 	Source string // the pattern as written, without NAME=
 	Kind   Kind
 	File   string // where it was read from, "" if not from a file

@@ -56,7 +56,8 @@ func (a Addr) AlignDown(n uint64) Addr {
 func (a Addr) IsAligned(n uint64) bool { return n <= 1 || uint64(a)%n == 0 }
 
 // Range is the addresses First to Last, both included. It holds at least one
-// byte: First ≤ Last in every valid range. The zero Range is the byte at 0.
+// byte: First ≤ Last in every valid range. The zero Range is the byte at 0. The
+// byte at a is Range{First: a, Last: a}; for n bytes see [Sized].
 type Range struct{ First, Last Addr }
 
 // All is the whole address space, 2^64 bytes.

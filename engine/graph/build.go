@@ -26,8 +26,10 @@ type Stats struct {
 
 // Build makes a graph of a space in memory. The same space and options give the
 // same graph for any number of workers. Bytes that cannot be read are no error
-// but in the account; the graph then is not Complete. The error is that of the
-// options, of the temporary file, or the cause of the context's end.
+// but in the account; the graph then is not Complete. What the image should hold
+// and does not, only Options.Missing can tell: of an image.Image, give its Missing.
+// The error is that of the options, of the temporary file, or the cause of the
+// context's end. A graph in memory need not be closed.
 func Build(ctx context.Context, space *engine.Space, arch addr.Arch, o Options) (*Graph, Stats, error) {
 	if o.Spill == "" {
 		o.Spill = os.TempDir()

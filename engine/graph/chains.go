@@ -45,7 +45,9 @@ type ChainOptions struct {
 	Target addr.Range
 	// Depth is the most pointers of a chain, 1 to MaxDepth; 0 is 5.
 	Depth int
-	// Window is what may be added to a pointer; nil is 0 to 1023 bytes.
+	// Window is what may be added to a pointer; nil is 0 to 1023 bytes. So a
+	// pointer to an object that lies shortly before another leads to that one as
+	// well; with &Window{} pointers lead only where they point.
 	Window *Window
 	// Roots is where chains begin. The zero value is the data of modules.
 	Roots Roots

@@ -415,7 +415,7 @@ func TestAlso(t *testing.T) {
 		if err != nil || len(best) != c.want || left.Elsewhere != uint64(2-c.want) {
 			t.Errorf("%d chains %v, %+v, want %d; %v", len(best), best, left, c.want, err)
 		}
-		if c.want == 1 && fmt.Sprint(best[0].Place, best[0].Offsets) != "{/bin/prog 0x1000 8} [32 8]" {
+		if c.want == 1 && (best[0].Place != Place{"/bin/prog", 0x1000, 8} || !slices.Equal(best[0].Offsets, []int64{32, 8})) {
 			t.Errorf("%v", best)
 		}
 	}

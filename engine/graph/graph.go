@@ -12,15 +12,36 @@
 // the image itself. [Build] makes a graph in memory, [BuildFile] in a file,
 // [Open] opens such a file.
 //
-//	Graph.To              who refers to a range of addresses
+//	Graph.To, .CountTo    who refers to a range of addresses, and how many
 //	Graph.From            what a range of addresses refers to
-//	Graph.Info, Graph.Top density, region × region counts, most referenced
+//	Graph.Place           what an address belongs to: a module or mapping, and the offset in it
+//	Graph.TopTargets,
+//	.TopPages, .TopRegions what is referred to most
+//	Graph.Info            the graph in numbers
+//	Graph.Matrix          region × region counts
 //	Graph.PageCells       page × page counts
 //	Graph.Forward         the edges by source: what chains and reach work on
 //	Forward.Chains        chains of pointers from roots to a target
 //	Forward.Reach         what roots reach, and what nobody refers to
 //	Forward.Components    what hangs together
+//	FindHeaps,
+//	Forward.Retention     objects of glibc's heaps: what keeps them, what they keep
 //	Graph.Check           whether the graph is of an image
+//
+// An object is a range of addresses, of one byte or all of its own: who refers to
+// its first byte is asked with addr.Range{First: a, Last: a}, who to any of it with
+// [addr.Sized]. Chains are asked of a [Forward], which is made once for all
+// questions:
+//
+//	g, stats, err := graph.Build(ctx, space, arch, graph.Options{Missing: img.Missing})
+//	f, err := g.Forward(ctx, 0)
+//	c, err := f.Chains(graph.ChainOptions{Target: target})
+//	best, err := c.Best(ctx, 10, nil)
+//
+// A graph knows only words that were read. [Graph.Complete] says whether some could
+// not be, and, if [Options.Missing] has been told, were missing from the image; that
+// none refers to an object is no finding where it is false. Nor is it one where
+// memory that was never saved may refer to the object: [Info.Absent].
 //
 // A graph is immutable and safe for concurrent use.
 package graph
@@ -84,7 +105,7 @@ func (g *Graph) Align() uint64 { return g.align }
 func (g *Graph) Edges() uint64 { return g.edges }
 
 // Complete says that no byte in scope was unreadable when the graph was built,
-// and none was missing from the image.
+// and none was missing from the image, as far as Options.Missing told.
 func (g *Graph) Complete() bool { return g.unreadable == 0 }
 
 // Regions is what showed in the space, ascending; holes are left out. It must

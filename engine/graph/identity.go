@@ -83,7 +83,7 @@ var ErrOther = errors.New("the graph was made of another image")
 
 // Check is nil where the graph was made of this space: the mappings lie alike,
 // and their sources have the same sizes and, as far as samples tell, the same
-// content. The error is an ErrOther that says what differs. The memory of a live
+// content. The error wraps [ErrOther] and says what differs. The memory of a live
 // process changes, and its graph is that of a moment: it fails Check soon.
 func (g *Graph) Check(space *engine.Space) error {
 	now, err := identify(space)

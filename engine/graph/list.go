@@ -2,21 +2,36 @@ package graph
 
 import (
 	"context"
+	"fmt"
 	"iter"
 	"math/bits"
 	"slices"
+	"strings"
 
 	"vscan/engine/addr"
 )
 
-// Chain is a way from a root to a target. It holds until the next one.
+// Chain is a way from a root to a target: the pointer at Words[i], plus Offsets[i],
+// is Words[i+1], and of the last one Target. That of [Chains.All] holds until the
+// next one; those of [Chains.Best] can be kept.
 type Chain struct {
 	Class   RootClass
 	Root    addr.Addr   // of the first pointer
 	Place   Place       // of the root
-	Words   []addr.Addr // of all pointers; Words[0] is Root
-	Offsets []int64     // what is added to each pointer, as many as Words
+	Words   []addr.Addr // where the pointers lie; Words[0] is Root
+	Offsets []int64     // what is added to the value of each pointer, in bytes, as many as Words
 	Target  addr.Addr   // where it ends
+}
+
+// String is the chain in one line: the root's place, what is added to each
+// pointer on the way, in hexadecimal, and the target.
+func (c Chain) String() string {
+	var b strings.Builder
+	b.WriteString(c.Place.String())
+	for _, o := range c.Offsets {
+		fmt.Fprintf(&b, " -> %+#x", o)
+	}
+	return b.String() + " = " + c.Target.String()
 }
 
 // Sum is the size of all offsets together, signs aside.

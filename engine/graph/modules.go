@@ -2,6 +2,7 @@ package graph
 
 import (
 	"cmp"
+	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -67,11 +68,22 @@ func unnamed(name string) bool {
 }
 
 // Place is an address as it can be told again in another run of the program:
-// a module or a named region, and the distance from its base.
+// a module or a named region, and the distance from its base. Of a module that is
+// its lowest address, whichever of its mappings holds the address. In a hole there
+// is no name, and Offset is the address.
 type Place struct {
 	Name   string
 	Base   addr.Addr
-	Offset uint64
+	Offset uint64 // in bytes
+}
+
+// String is the name and the offset in hexadecimal, "/usr/bin/prog+0x4060", or,
+// without a name, the address.
+func (p Place) String() string {
+	if p.Name == "" {
+		return (p.Base + addr.Addr(p.Offset)).String()
+	}
+	return fmt.Sprintf("%s+%#x", p.Name, p.Offset)
 }
 
 // places finds what addresses belong to.

@@ -2,6 +2,16 @@
 // processes, recognises their format, and yields the mappings that an
 // [engine] space is built of. One file of the package reads one format.
 //
+//	Open                  a file, and its mappings: engine.NewSpace(img.Mappings...)
+//	OpenProcess           a live process; FindProcesses tells its number
+//	Image.Arch, .Target   what words and patterns need to know of the machine
+//	Image.Missing, .Notes what the image should hold and does not, and what is odd: to be told
+//	                      wherever something was not found in it
+//	Image.Modules         the files that were mapped
+//	OpenLayer,
+//	Image.OpenModules     files to lay over or under the image
+//	Image.Close           when nothing reads its mappings any more
+//
 // An image comes from a machine that someone else controlled, so every header
 // is taken for hostile: nothing is allocated by a length field alone, no sum
 // of two fields is trusted not to wrap, and what is odd is kept as a line in

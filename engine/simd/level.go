@@ -7,6 +7,20 @@
 // several machines. The level is chosen once, when a kernel is made, and all
 // levels of a shape report the same: tests compare each with the reference.
 //
+// NewLiteral, NewMasked, NewClass and NewWords make a [Kernel] for one thing, and
+// NewLiterals a [SetKernel] for many literals. Level [Auto] is the best that this
+// machine can run; [Level.Check] says of another whether it can. A Scan fills dst,
+// and is called until it has come to the end, however large dst is:
+//
+//	for from := 0; from < len(b); {
+//		n, next := kernel.Scan(dst, b, from, len(b))
+//		use(dst[:n])
+//		from = next
+//	}
+//
+// A kernel knows one slice of at most MaxBlock bytes, and neither addresses nor
+// files: for those see package engine.
+//
 // SIMD.md says how a kernel is added and how the tests are run.
 package simd
 

@@ -107,9 +107,8 @@ const (
 // There is one at each level. A level that this machine lacks is an error.
 //
 // The set is looked for in parts, by length, so that few short literals do not
-// slow down many long ones (see gramPart for these, shortPart and singlePart),
-// a stretch of memory at a time, so that it is in the cache for all but the
-// first part. Memory for the kernel is some hundred bytes a literal, and the
+// slow down many long ones, a stretch of memory at a time, so that it is in the
+// cache for all but the first part: see [Ways]. Memory for the kernel is some hundred bytes a literal, and the
 // literals themselves twice; and for sets of up to some thousand literals up to
 // 32 MiB, twice as much for a moment, from when scans have come upon much memory
 // that is full of them.

@@ -1,0 +1,81 @@
+package simd_test
+
+import (
+	"fmt"
+	"log"
+
+	"vscan/engine/simd"
+)
+
+// A kernel of the best level that this machine runs, and one of a level that
+// every machine runs, find the same.
+func Example() {
+	b := []byte("the needle, the hay, the other needle")
+	for _, level := range []simd.Level{simd.Auto, simd.Generic} {
+		if err := level.Check(); err != nil {
+			log.Fatal(err) // a level that this machine lacks
+		}
+		kernel, err := simd.NewLiteral(level, []byte("needle"))
+		if err != nil {
+			log.Fatal(err)
+		}
+		offsets := make([]uint32, 4096)
+		for from := 0; from < len(b); {
+			n, next := kernel.Scan(offsets, b, from, len(b))
+			fmt.Println(offsets[:n])
+			from = next
+		}
+	}
+	// Output:
+	// [4 31]
+	// [4 31]
+}
+
+// Many literals at once. Several may stand at one offset, and all of them have to
+// fit: so the least size of dst depends on the set.
+func ExampleNewLiterals() {
+	b := []byte("the needle, the hay, the other needle")
+	lits := simd.Plain([]byte("needle"), []byte("hay"), []byte("need"))
+	set, err := simd.NewLiterals(simd.Auto, lits)
+	if err != nil {
+		log.Fatal(err)
+	}
+	matches := make([]simd.Match, max(4096, set.MinMatches()))
+	var scratch simd.Scratch // one a goroutine
+	for from := 0; from < len(b); {
+		n, next := set.Scan(matches, b, from, len(b), &scratch)
+		for _, m := range matches[:n] {
+			fmt.Printf("%d %s\n", m.Off, lits[m.Lit].Bytes)
+		}
+		from = next
+	}
+	// Output:
+	// 4 needle
+	// 4 need
+	// 16 hay
+	// 31 needle
+	// 31 need
+}
+
+// Aligned words of 4 bytes from 0x100 to 0x1ff. The alignment is that of from:
+// who scans a piece of memory whose address is no multiple of 4 begins at the
+// first offset whose address is one.
+func ExampleNewWords() {
+	b := []byte{0x10, 0, 0, 0, 0x10, 1, 0, 0, 0x34, 0x12, 0, 0, 0xff, 1, 0, 0}
+	kernel, err := simd.NewWords(simd.Auto, simd.WordSpec{
+		Size:   4,
+		Stride: 4,
+		Ranges: []simd.WordRange{{Lo: 0x100, Hi: 0x1ff}},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	offsets := make([]uint32, 4096)
+	for from := 0; from < len(b); {
+		n, next := kernel.Scan(offsets, b, from, len(b))
+		fmt.Println(offsets[:n])
+		from = next
+	}
+	// Output:
+	// [4 12]
+}

@@ -157,7 +157,7 @@ func baseName(path string) string { return filepath.Base(path) }
 
 // programLayer lays an ELF program or library.
 func (f *fileSource) programLayer(img *Image, in input, spec LayerSpec) (*Layer, error) {
-	p, err := readProgram(in)
+	p, err := readWholeProgram(in)
 	if err != nil {
 		return nil, err
 	}

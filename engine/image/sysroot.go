@@ -180,7 +180,7 @@ func (g *gathering) lay(f *fileSource, ms []*Module) error {
 // program reads a program or library that is to be these modules, nil where it
 // is neither, and reports whether it has been compared.
 func (g *gathering) program(in input, ms []*Module) (p *program, compared bool, err error) {
-	p, err = readProgram(in)
+	p, err = readWholeProgram(in)
 	var other *UnsupportedError
 	if errors.As(err, &other) || err == nil && len(p.loads) == 0 {
 		return nil, false, nil // an object file, as any other file

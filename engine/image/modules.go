@@ -75,9 +75,9 @@ func (c *elf) findModules() {
 	if c.isMachine() {
 		return
 	}
-	core := &coreFile{input: c.input, elfHeader: c.elfHeader, loads: c.loads, page: filePage}
-	if u := c.fileUnit; u > filePage && u <= 1<<20 && u&(u-1) == 0 {
-		core.page = u // gdb writes offsets in bytes, and a unit of 1
+	core := &coreFile{input: c.input, elfHeader: c.elfHeader, loads: c.loads, page: c.page()}
+	if u := c.fileUnit; u >= filePage && u <= 1<<20 && u&(u-1) == 0 {
+		core.page = u // linux writes offsets in pages; gdb in bytes, with a unit of 1
 	}
 	c.img.core = core
 	c.img.Modules = core.group(ascending(c.entries))

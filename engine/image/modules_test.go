@@ -179,6 +179,34 @@ func TestUnplacedProgram(t *testing.T) {
 	})
 }
 
+// Pages are as large as the kernel's unit says, or, where gdb wrote the core with
+// a unit of a byte, as the auxiliary vector says.
+func TestModulesOfLargePages(t *testing.T) {
+	forms(t, func(t *testing.T, wide bool, order addr.ByteOrder, _ uint64) {
+		b := buildProgram(wide, order, elfDyn, 0x22000, load(5, 0, 0, 0x800, 0), load(6, 0x1f000, 0x2f000, 0x900, 0x1100))
+		for _, c := range []struct{ unit, pagesz, page uint64 }{{1, 0x10000, 0x10000}, {0x10000, 0x1000, 0x10000}, {0x10000, 0, 0x10000}, {1, 0x4000, 0x4000}, {1, 0, filePage}, {1, 0x10001, filePage}, {4096, 0x10000, filePage}} {
+			const base = 0x50000000
+			page := c.page
+			img := opened(t, buildELF(wide, order, []testSeg{
+				{typ: 4, data: testAuxv(wide, order, atPagesz, c.pagesz) + fileNote(wide, order, c.unit,
+					testEntry{base, base + page - 1, 0, "/bin/prog"}, testEntry{base + 0x2f000&^(page-1), base + 0x2ffff, 0x1f000 &^ (page - 1) / 4096, "/bin/prog"})},
+				{typ: 1, flags: 5, vaddr: base, memsz: page},
+				{typ: 1, flags: 6, vaddr: base + 0x2f000&^(page-1), memsz: 0x30000 - 0x2f000&^(page-1)},
+				{typ: 1, flags: 6, vaddr: base + 0x30000, memsz: page},
+			}, nil))
+			if img.pageSize() != page {
+				t.Errorf("unit %#x, AT_PAGESZ %#x: pages of %#x bytes", c.unit, c.pagesz, img.pageSize())
+			}
+			l, err := OpenLayer(img, LayerSpec{Path: tempFile(t, "prog", string(b)), Unplaced: true}, Options{})
+			checkLayer(t, img, l, err, fmt.Sprintf(`
+				%#x..%#x present +0x0 r-x prog +0x0
+				%#x..0x5002f8ff present +%#x rw- prog +%#x
+				0x5002f900..%#x zero rw- prog +0x2f900
+			`, base, base+page-1, base+0x2f000&^(page-1), 0x1f000&^(page-1), 0x2f000&^(page-1), base+0x30000+page-1), "load bias", "1 writable range")
+		}
+	})
+}
+
 // The file that a core is of is told from others by all that there is.
 func TestUnplacedProgramThatDoesNotFit(t *testing.T) {
 	m := testModule{true, addr.Little, elfDyn, "0123"}

@@ -2,6 +2,7 @@ package image
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -363,6 +364,61 @@ func TestOpenModules(t *testing.T) {
 	ids := NewBuildIDs(l.Modules...)
 	if id := ids.Of(&l.Mappings[0], l.Mappings[0].First); id != "30313233" {
 		t.Errorf("build-id %q", id)
+	}
+}
+
+// Links in a copy of a machine lead nowhere else, and a file that may be one of
+// several is none of them.
+func TestOpenModulesBelowTheRoot(t *testing.T) {
+	m := testModule{true, addr.Little, elfDyn, "0123"}
+	dir := t.TempDir()
+	root := filepath.Join(dir, "root")
+	writeFile(t, dir, "outside/data", "of this machine")
+	writeFile(t, root, "usr/data", "of that machine")
+	writeFile(t, root, "usr/deep/same", "of one of two")
+	writeFile(t, root, "same", "of one of two")
+	writeFile(t, root, "only", "moved")
+	writeFile(t, root, "usr/prog", string(m.file()))
+	writeFile(t, root, "prog", string(m.file()))
+	for _, link := range []struct{ name, to string }{
+		{"abs", filepath.Join(dir, "outside")}, {"up", "../../../../" + dir + "/outside"}, {"lib", "/usr"}, {"usr/back", "../lib/./data"},
+		{"usr/data2", "/lib/../lib/data"}, {"loop", "/loop"}, {"usr/top", "/"},
+	} {
+		if err := os.Symlink(link.to, filepath.Join(root, link.name)); err != nil {
+			t.Skip(err)
+		}
+	}
+	for name, want := range map[string]string{
+		"/abs/data": "", "/up/data": "", "/abs": "", "/loop": "", "/loop/x": "", "/usr/data/x": "",
+		"/lib/data": "usr/data", "/usr/back": "usr/data", "/lib/data2": "usr/data", "/usr/top/lib/top/usr/data": "usr/data",
+		"/deep/only": "only", "/x/same": "", "/y/same": "", "/usr/deep/same": "usr/deep/same", "/elsewhere/prog": "prog",
+	} {
+		at := uint64(0x60000000)
+		entries := []testEntry{{at, at + 0xfff, 0, name}, {at + 0x10000, at + 0x10fff, 0, "/z/same"}, {at + 0x20000, at + 0x20fff, 0, "/usr/data"}}
+		if name == "/elsewhere/prog" { // compared: either of two may be it
+			entries = append(entries, testEntry{at + 0x30000, at + 0x30fff, 0, "/elsewhere/too/prog"})
+		}
+		core := m.core("/usr/prog", 0x50000000, true, entries...)
+		if name == "/elsewhere/prog" {
+			core = m.core(name, 0x50000000, true, entries[1:]...)
+		}
+		l, err := opened(t, core).OpenModules(root, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		for i, m := range l.Modules {
+			if m.Path == name {
+				got = l.closers[i].(*fileSource).path
+			}
+		}
+		if want != "" {
+			want = filepath.Join(root, want)
+		}
+		if got != want {
+			t.Errorf("%s: file %q, want %q; %q", name, got, want, l.Notes)
+		}
+		l.Close()
 	}
 }
 

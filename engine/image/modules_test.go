@@ -208,6 +208,39 @@ func TestModulesOfLargePages(t *testing.T) {
 	})
 }
 
+// Where a core has nothing to compare a file with, the note says so.
+func TestUncomparedProgram(t *testing.T) {
+	const blind = "compared with nothing, since the core saved neither its header nor its build-id: it may be another build"
+	m := testModule{true, addr.Little, elfDyn, "0123"}
+	other := m
+	other.id = "4567"
+	for name, c := range map[string]struct {
+		file, core testModule
+		head       bool
+		spec       LayerSpec
+		blind      bool
+	}{
+		"another build":               {other, m, false, LayerSpec{Unplaced: true}, true},
+		"the same":                    {m, m, false, LayerSpec{Unplaced: true}, true},
+		"at the address that it has":  {other, m, false, LayerSpec{At: 0x50000000}, true},
+		"elsewhere":                   {other, m, false, LayerSpec{At: 0x70000000}, false},
+		"compared":                    {m, m, true, LayerSpec{Unplaced: true}, false},
+		"compared by its first bytes": {testModule{true, addr.Little, elfDyn, ""}, testModule{true, addr.Little, elfDyn, ""}, true, LayerSpec{Unplaced: true}, false},
+		"known as another":            {other, m, true, LayerSpec{At: 0x50000000}, false},
+	} {
+		img := opened(t, c.core.core("/bin/prog", 0x50000000, c.head))
+		c.spec.Path = tempFile(t, "prog", string(c.file.file()))
+		l, err := OpenLayer(img, c.spec, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Contains(strings.Join(l.Notes, "\n"), blind); got != c.blind {
+			t.Errorf("%s: %q", name, l.Notes)
+		}
+		l.Close()
+	}
+}
+
 // The file that a core is of is told from others by all that there is.
 func TestUnplacedProgramThatDoesNotFit(t *testing.T) {
 	m := testModule{true, addr.Little, elfDyn, "0123"}

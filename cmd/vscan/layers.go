@@ -98,6 +98,9 @@ func (f *imageFlags) layerOptions() image.Options {
 func (t *target) lay(f *imageFlags, flag string, l layer, add layWay) error {
 	opened, err := image.OpenLayer(t.Image, l.spec, f.layerOptions())
 	if err == nil {
+		if l.spec.Unplaced {
+			t.nameAsImage(opened)
+		}
 		err = t.take(opened, add)
 	}
 	switch {
@@ -107,6 +110,36 @@ func (t *target) lay(f *imageFlags, flag string, l layer, add layWay) error {
 		return fmt.Errorf("%s %s: %w", flag, l.arg, err)
 	}
 	return nil
+}
+
+// nameAsImage calls a program that was laid where the image has it as the image
+// calls it there, so that a name means all of it: what is in the image, and what
+// is in the file.
+func (t *target) nameAsImage(l *image.Layer) {
+	if len(l.Modules) == 0 {
+		return
+	}
+	paths := map[addr.Addr]string{}
+	for _, m := range t.Modules {
+		paths[m.Base] = m.Path
+	}
+	names := map[addr.Addr]string{} // of what was laid, by its first addresses
+	for i := range l.Modules {
+		m := &l.Modules[i]
+		path := paths[m.Ranges[0].First]
+		if path == "" {
+			continue
+		}
+		m.Path = path
+		for _, r := range m.Ranges {
+			names[r.First] = path
+		}
+	}
+	for i := range l.Mappings {
+		if name, ok := names[l.Mappings[i].First]; ok {
+			l.Mappings[i].Name = name
+		}
+	}
 }
 
 // layModules lays the files that the image names under everything.

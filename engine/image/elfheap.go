@@ -173,9 +173,9 @@ func (n *namer) placeProgram(loads []loadHeader, bias uint64) (parts []addr.Rang
 	return parts, p
 }
 
-// page is the size of a page in bytes.
-func (n *namer) page() uint64 {
-	page := n.auxv[atPagesz]
+// page is the size of a page in bytes, as the auxiliary vector tells.
+func (c *elf) page() uint64 {
+	page := c.auxv[atPagesz]
 	if page&(page-1) != 0 || page < 1<<12 || page > 1<<20 {
 		return 1 << 12
 	}

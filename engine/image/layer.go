@@ -157,7 +157,7 @@ func baseName(path string) string { return filepath.Base(path) }
 
 // programLayer lays an ELF program or library.
 func (f *fileSource) programLayer(img *Image, in input, spec LayerSpec) (*Layer, error) {
-	p, err := readProgram(in)
+	p, err := readWholeProgram(in)
 	if err != nil {
 		return nil, err
 	}
@@ -185,7 +185,7 @@ func (f *fileSource) programLayer(img *Image, in input, spec LayerSpec) (*Layer,
 	for i, base := range bases {
 		l.layProgram(p, base, page)
 		if i < maxToldFiles {
-			l.note("%s: %s", p.path(), p.says(base, page))
+			l.note("%s: %s%s", p.path(), p.says(base, page), img.unsure(p, base))
 		}
 	}
 	if n := len(bases) - maxToldFiles; n > 0 {
@@ -205,6 +205,24 @@ func (f *fileSource) programLayer(img *Image, in input, spec LayerSpec) (*Layer,
 // address on.
 func (img *Image) hasModuleAt(at addr.Addr) bool {
 	return img != nil && slices.ContainsFunc(img.Modules, func(m Module) bool { return m.Base == at })
+}
+
+// unsure is what a note adds where the image has a file at base, that may be the
+// program, and holds nothing to compare the two.
+func (img *Image) unsure(p *program, base addr.Addr) string {
+	if img == nil || img.core == nil {
+		return ""
+	}
+	for i := range img.Modules {
+		m := &img.Modules[i]
+		if _, ok := m.offsetAt(base); !ok {
+			continue
+		}
+		if compared, err := img.core.verify(p, []*Module{m}); err == nil && !compared {
+			return ": compared with nothing, since the core saved neither its header nor its build-id: it may be another build"
+		}
+	}
+	return ""
 }
 
 // layProgram adds the program with its lowest page at base.

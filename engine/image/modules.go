@@ -75,9 +75,9 @@ func (c *elf) findModules() {
 	if c.isMachine() {
 		return
 	}
-	core := &coreFile{input: c.input, elfHeader: c.elfHeader, loads: c.loads, page: filePage}
-	if u := c.fileUnit; u > filePage && u <= 1<<20 && u&(u-1) == 0 {
-		core.page = u // gdb writes offsets in bytes, and a unit of 1
+	core := &coreFile{input: c.input, elfHeader: c.elfHeader, loads: c.loads, page: c.page()}
+	if u := c.fileUnit; u >= filePage && u <= 1<<20 && u&(u-1) == 0 {
+		core.page = u // linux writes offsets in pages; gdb in bytes, with a unit of 1
 	}
 	c.img.core = core
 	c.img.Modules = core.group(ascending(c.entries))
@@ -221,8 +221,8 @@ func (c *coreFile) headed() []Module {
 }
 
 // verify says why a program cannot be the file that is mapped as these modules,
-// or nil, and whether it has been compared at all: by build-id or, where either
-// has none, by the first bytes that the core saved.
+// or nil, and whether it has been compared at all: by build-id and load segments
+// or, where either has no build-id, by the first bytes that the core saved.
 func (c *coreFile) verify(p *program, ms []*Module) (compared bool, err error) {
 	if !p.sameMachine(&c.elfHeader) {
 		return false, fmt.Errorf("%s is for %s, and the process is %s", p.path(), p.describeMachine(), c.describeMachine())
@@ -234,6 +234,9 @@ func (c *coreFile) verify(p *program, ms []*Module) (compared bool, err error) {
 		if p.buildID != nil && m.BuildID != nil {
 			if compared = true; !bytes.Equal(p.buildID, m.BuildID) {
 				return false, fmt.Errorf("%s has build-id %x, and what the core has at %v%s has %x: it is another build", p.path(), p.buildID, m.Base, m.named(), m.BuildID)
+			}
+			if !p.sameLoads(m) {
+				return false, fmt.Errorf("%s has the build-id of what the core has at %v%s, and not its load segments: the file was changed, or its bytes were taken out", p.path(), m.Base, m.named())
 			}
 			continue
 		}

@@ -2,6 +2,7 @@ package image
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -179,6 +180,67 @@ func TestUnplacedProgram(t *testing.T) {
 	})
 }
 
+// Pages are as large as the kernel's unit says, or, where gdb wrote the core with
+// a unit of a byte, as the auxiliary vector says.
+func TestModulesOfLargePages(t *testing.T) {
+	forms(t, func(t *testing.T, wide bool, order addr.ByteOrder, _ uint64) {
+		b := buildProgram(wide, order, elfDyn, 0x22000, load(5, 0, 0, 0x800, 0), load(6, 0x1f000, 0x2f000, 0x900, 0x1100))
+		for _, c := range []struct{ unit, pagesz, page uint64 }{{1, 0x10000, 0x10000}, {0x10000, 0x1000, 0x10000}, {0x10000, 0, 0x10000}, {1, 0x4000, 0x4000}, {1, 0, filePage}, {1, 0x10001, filePage}, {4096, 0x10000, filePage}} {
+			const base = 0x50000000
+			page := c.page
+			img := opened(t, buildELF(wide, order, []testSeg{
+				{typ: 4, data: testAuxv(wide, order, atPagesz, c.pagesz) + fileNote(wide, order, c.unit,
+					testEntry{base, base + page - 1, 0, "/bin/prog"}, testEntry{base + 0x2f000&^(page-1), base + 0x2ffff, 0x1f000 &^ (page - 1) / 4096, "/bin/prog"})},
+				{typ: 1, flags: 5, vaddr: base, memsz: page},
+				{typ: 1, flags: 6, vaddr: base + 0x2f000&^(page-1), memsz: 0x30000 - 0x2f000&^(page-1)},
+				{typ: 1, flags: 6, vaddr: base + 0x30000, memsz: page},
+			}, nil))
+			if img.pageSize() != page {
+				t.Errorf("unit %#x, AT_PAGESZ %#x: pages of %#x bytes", c.unit, c.pagesz, img.pageSize())
+			}
+			l, err := OpenLayer(img, LayerSpec{Path: tempFile(t, "prog", string(b)), Unplaced: true}, Options{})
+			checkLayer(t, img, l, err, fmt.Sprintf(`
+				%#x..%#x present +0x0 r-x prog +0x0
+				%#x..0x5002f8ff present +%#x rw- prog +%#x
+				0x5002f900..%#x zero rw- prog +0x2f900
+			`, base, base+page-1, base+0x2f000&^(page-1), 0x1f000&^(page-1), 0x2f000&^(page-1), base+0x30000+page-1), "load bias", "1 writable range")
+		}
+	})
+}
+
+// Where a core has nothing to compare a file with, the note says so.
+func TestUncomparedProgram(t *testing.T) {
+	const blind = "compared with nothing, since the core saved neither its header nor its build-id: it may be another build"
+	m := testModule{true, addr.Little, elfDyn, "0123"}
+	other := m
+	other.id = "4567"
+	for name, c := range map[string]struct {
+		file, core testModule
+		head       bool
+		spec       LayerSpec
+		blind      bool
+	}{
+		"another build":               {other, m, false, LayerSpec{Unplaced: true}, true},
+		"the same":                    {m, m, false, LayerSpec{Unplaced: true}, true},
+		"at the address that it has":  {other, m, false, LayerSpec{At: 0x50000000}, true},
+		"elsewhere":                   {other, m, false, LayerSpec{At: 0x70000000}, false},
+		"compared":                    {m, m, true, LayerSpec{Unplaced: true}, false},
+		"compared by its first bytes": {testModule{true, addr.Little, elfDyn, ""}, testModule{true, addr.Little, elfDyn, ""}, true, LayerSpec{Unplaced: true}, false},
+		"known as another":            {other, m, true, LayerSpec{At: 0x50000000}, false},
+	} {
+		img := opened(t, c.core.core("/bin/prog", 0x50000000, c.head))
+		c.spec.Path = tempFile(t, "prog", string(c.file.file()))
+		l, err := OpenLayer(img, c.spec, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Contains(strings.Join(l.Notes, "\n"), blind); got != c.blind {
+			t.Errorf("%s: %q", name, l.Notes)
+		}
+		l.Close()
+	}
+}
+
 // The file that a core is of is told from others by all that there is.
 func TestUnplacedProgramThatDoesNotFit(t *testing.T) {
 	m := testModule{true, addr.Little, elfDyn, "0123"}
@@ -335,6 +397,61 @@ func TestOpenModules(t *testing.T) {
 	ids := NewBuildIDs(l.Modules...)
 	if id := ids.Of(&l.Mappings[0], l.Mappings[0].First); id != "30313233" {
 		t.Errorf("build-id %q", id)
+	}
+}
+
+// Links in a copy of a machine lead nowhere else, and a file that may be one of
+// several is none of them.
+func TestOpenModulesBelowTheRoot(t *testing.T) {
+	m := testModule{true, addr.Little, elfDyn, "0123"}
+	dir := t.TempDir()
+	root := filepath.Join(dir, "root")
+	writeFile(t, dir, "outside/data", "of this machine")
+	writeFile(t, root, "usr/data", "of that machine")
+	writeFile(t, root, "usr/deep/same", "of one of two")
+	writeFile(t, root, "same", "of one of two")
+	writeFile(t, root, "only", "moved")
+	writeFile(t, root, "usr/prog", string(m.file()))
+	writeFile(t, root, "prog", string(m.file()))
+	for _, link := range []struct{ name, to string }{
+		{"abs", filepath.Join(dir, "outside")}, {"up", "../../../../" + dir + "/outside"}, {"lib", "/usr"}, {"usr/back", "../lib/./data"},
+		{"usr/data2", "/lib/../lib/data"}, {"loop", "/loop"}, {"usr/top", "/"},
+	} {
+		if err := os.Symlink(link.to, filepath.Join(root, link.name)); err != nil {
+			t.Skip(err)
+		}
+	}
+	for name, want := range map[string]string{
+		"/abs/data": "", "/up/data": "", "/abs": "", "/loop": "", "/loop/x": "", "/usr/data/x": "",
+		"/lib/data": "usr/data", "/usr/back": "usr/data", "/lib/data2": "usr/data", "/usr/top/lib/top/usr/data": "usr/data",
+		"/deep/only": "only", "/x/same": "", "/y/same": "", "/usr/deep/same": "usr/deep/same", "/elsewhere/prog": "prog",
+	} {
+		at := uint64(0x60000000)
+		entries := []testEntry{{at, at + 0xfff, 0, name}, {at + 0x10000, at + 0x10fff, 0, "/z/same"}, {at + 0x20000, at + 0x20fff, 0, "/usr/data"}}
+		if name == "/elsewhere/prog" { // compared: either of two may be it
+			entries = append(entries, testEntry{at + 0x30000, at + 0x30fff, 0, "/elsewhere/too/prog"})
+		}
+		core := m.core("/usr/prog", 0x50000000, true, entries...)
+		if name == "/elsewhere/prog" {
+			core = m.core(name, 0x50000000, true, entries[1:]...)
+		}
+		l, err := opened(t, core).OpenModules(root, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		for i, m := range l.Modules {
+			if m.Path == name {
+				got = l.closers[i].(*fileSource).path
+			}
+		}
+		if want != "" {
+			want = filepath.Join(root, want)
+		}
+		if got != want {
+			t.Errorf("%s: file %q, want %q; %q", name, got, want, l.Notes)
+		}
+		l.Close()
 	}
 }
 

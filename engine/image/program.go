@@ -293,7 +293,7 @@ func (p *program) says(base addr.Addr, page uint64) string {
 // openProgram places an ELF program or library at o.Base, which is where the
 // page of its lowest segment is.
 func openProgram(in input, o Options) (*Image, error) {
-	p, err := readProgram(in)
+	p, err := readWholeProgram(in)
 	if err != nil {
 		return nil, err
 	}

@@ -242,8 +242,10 @@ func FuzzProgram(f *testing.F) {
 			f.Add(buildProgram(wide, order, elfExec, 0, load(4, 0x9000, 0, 8, 0)), uint64(1<<32-0x1000))
 		}
 	}
+	m := testModule{true, addr.Little, elfDyn, "0123"}
+	f.Add(withSections(m.file(), true, addr.Little, testSection{}, testSection{shtNobits, shfAlloc, 8}), uint64(0x10000))
 	f.Fuzz(func(t *testing.T, b []byte, base uint64) {
-		p, err := readProgram(memInput(b))
+		p, err := readWholeProgram(memInput(b))
 		if err != nil {
 			return
 		}

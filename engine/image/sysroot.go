@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path"
-	"path/filepath"
 	"sort"
 	"strings"
 
@@ -25,8 +24,8 @@ const (
 
 // OpenModules opens the files that the core of a process names in NT_FILE, to
 // lay them under it: those of their paths where root is "", else those below
-// the folder root, where each is looked for by its path and then by the last
-// part of that. Programs and libraries are compared with what the core saved of
+// the folder root, which is what / was on that machine, where each is looked for
+// by its path and then by the last part of that. Programs and libraries are compared with what the core saved of
 // them, by build-id or by their first bytes, and one that differs is left out;
 // of other files nothing can be compared. What was left out is told in the
 // notes; it is an error where nothing is left, or the image names no files.
@@ -42,7 +41,9 @@ func (img *Image) OpenModules(root string, o Options) (*Layer, error) {
 		}
 	}
 	g := gathering{img: img, root: root, o: o, layer: new(Layer)}
-	for _, ms := range byPath(img.Modules) {
+	paths := byPath(img.Modules)
+	g.countNames(paths)
+	for _, ms := range paths {
 		g.take(ms)
 	}
 	if err := g.finish(); err != nil {
@@ -75,6 +76,7 @@ type gathering struct {
 	root  string
 	o     Options
 	layer *Layer
+	names map[string]int // how many files have a last part of their path
 
 	compared, others int     // files that were laid
 	failed           []error // why others were not, up to maxToldFiles
@@ -88,8 +90,8 @@ func (g *gathering) take(ms []*Module) {
 		return
 	}
 	var why error // of the first place that has a file, or else of the first
-	for _, file := range g.places(ms[0].Path) {
-		err := g.try(file, ms)
+	for _, name := range g.places(ms[0].Path) {
+		err := g.try(name, ms)
 		if err == nil {
 			return
 		}
@@ -112,19 +114,48 @@ func (g *gathering) fail(err error) {
 // was deleted.
 func undeleted(p string) string { return strings.TrimSuffix(p, " (deleted)") }
 
-// places is where a file may be.
+// countNames counts the files that have one name, in different folders.
+func (g *gathering) countNames(paths [][]*Module) {
+	g.names = map[string]int{}
+	seen := map[string]bool{}
+	for _, ms := range paths {
+		if p := cleanPath(ms[0].Path); !seen[p] {
+			seen[p] = true
+			g.names[path.Base(p)]++
+		}
+	}
+}
+
+// places is where a file may be: paths, below the root where there is one.
 func (g *gathering) places(name string) []string {
-	clean := path.Clean("/" + undeleted(name)) // never above the root
 	if g.root == "" {
 		return []string{undeleted(name)}
 	}
-	return []string{filepath.Join(g.root, filepath.FromSlash(clean)), filepath.Join(g.root, path.Base(clean))}
+	clean := cleanPath(name)
+	return []string{clean, "/" + path.Base(clean)}
 }
 
-// try lays a file as these modules, or says why it is not theirs.
-func (g *gathering) try(file string, ms []*Module) error {
+// cleanPath is a path that a core names, which never leads above the root.
+func cleanPath(name string) string { return path.Clean("/" + undeleted(name)) }
+
+// oneOfSome reports whether what lies at a place below the root may be one of
+// several files as well, which have that name in different folders.
+func (g *gathering) oneOfSome(place string, ms []*Module) bool {
+	whole := cleanPath(ms[0].Path)
+	return g.root != "" && place != whole && g.names[path.Base(whole)] > 1
+}
+
+// try lays the file at a place as these modules, or says why it is not theirs.
+func (g *gathering) try(place string, ms []*Module) error {
 	if !strings.HasPrefix(ms[0].Path, "/") {
 		return fmt.Errorf("%s: no path of a file", ms[0].Path)
+	}
+	file := place
+	if g.root != "" {
+		var err error
+		if file, err = below(g.root, place); err != nil {
+			return err
+		}
 	}
 	if info, err := os.Stat(file); err != nil {
 		return err
@@ -135,7 +166,7 @@ func (g *gathering) try(file string, ms []*Module) error {
 	if err != nil {
 		return err
 	}
-	if err := g.lay(f, ms); err != nil {
+	if err := g.lay(f, ms, g.oneOfSome(place, ms)); err != nil {
 		f.Close()
 		return err
 	}
@@ -144,8 +175,9 @@ func (g *gathering) try(file string, ms []*Module) error {
 	return nil
 }
 
-// lay lays an opened file as these modules.
-func (g *gathering) lay(f *fileSource, ms []*Module) error {
+// lay lays an opened file as these modules. One that may be that of others as
+// well has to be compared.
+func (g *gathering) lay(f *fileSource, ms []*Module, oneOfSome bool) error {
 	in := input{f.file, f.size, f}
 	head, _, err := f.ends(in)
 	if err != nil {
@@ -162,6 +194,9 @@ func (g *gathering) lay(f *fileSource, ms []*Module) error {
 		if err := mayBe(f.path, p, ms); err != nil {
 			return err
 		}
+	}
+	if !compared && oneOfSome {
+		return fmt.Errorf("%s: %d files that the core names are called so, and nothing tells whether this is %s", f.path, g.names[path.Base(cleanPath(ms[0].Path))], ms[0].Path)
 	}
 	for _, m := range ms {
 		g.layer.layRanges(g.img, f, m, m.Path, p)
@@ -180,7 +215,7 @@ func (g *gathering) lay(f *fileSource, ms []*Module) error {
 // program reads a program or library that is to be these modules, nil where it
 // is neither, and reports whether it has been compared.
 func (g *gathering) program(in input, ms []*Module) (p *program, compared bool, err error) {
-	p, err = readProgram(in)
+	p, err = readWholeProgram(in)
 	var other *UnsupportedError
 	if errors.As(err, &other) || err == nil && len(p.loads) == 0 {
 		return nil, false, nil // an object file, as any other file

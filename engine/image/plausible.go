@@ -19,37 +19,36 @@ import (
 // impossible in that.
 
 // isZlib decompresses the first bytes: the two of a zlib header are too common
-// to say anything alone. A short stream has to end well, with its checksum; of
-// a long one, what there is has to decompress without an error.
+// to say anything alone. A stream that ends there has to end well, with its
+// checksum, and with the file or where another begins: memory is full of short
+// ones, with something else behind. Of a long one, what there is has to
+// decompress without an error.
 func isZlib(head []byte) bool {
-	_, ok := inflate(head, 64<<10)
-	return ok
+	for in := bytes.NewReader(head); ; {
+		r, err := zlib.NewReader(in)
+		if err == nil {
+			_, err = io.Copy(io.Discard, r)
+		}
+		switch {
+		case errors.Is(err, io.ErrUnexpectedEOF):
+			return len(head) >= 512
+		case err != nil:
+			return false
+		case in.Len() == 0:
+			return len(head) < headSize // else more would follow
+		}
+	}
 }
 
 // isZlibLiME looks at the first bytes of what is compressed.
 func isZlibLiME(head []byte) bool {
-	out, _ := inflate(head, 4)
-	return string(out) == "EMiL" || string(out) == "LiME"
-}
-
-// inflate decompresses a zlib stream of which head is the beginning, up to most
-// bytes. ok says whether it surely is one.
-func inflate(head []byte, most int) (out []byte, ok bool) {
-	if len(head) < 2 || head[0]&0x8f != 8 || binary.BigEndian.Uint16(head)%31 != 0 {
-		return nil, false
-	}
 	r, err := zlib.NewReader(bytes.NewReader(head))
 	if err != nil {
-		return nil, false
+		return false
 	}
-	out, err = io.ReadAll(io.LimitReader(r, int64(most)))
-	switch {
-	case err == nil:
-		return out, true // to its end, or as far as was asked
-	case errors.Is(err, io.ErrUnexpectedEOF):
-		return out, len(head) >= 512
-	}
-	return out, false
+	var magic [4]byte
+	io.ReadFull(r, magic[:])
+	return string(magic[:]) == "EMiL" || string(magic[:]) == "LiME"
 }
 
 func isBzip2(head []byte) bool {
@@ -374,6 +373,18 @@ func isKcore(head []byte) bool {
 		}
 	}
 	return false
+}
+
+// isWindowsHibernation looks at what follows the signature, which is in capital or
+// in small letters and a word of text as well: the type of the image or a version
+// (4), a checksum (4), the size of the header (4), which is less than a page.
+func isWindowsHibernation(head []byte) bool {
+	if !at(0, "HIBR", "WAKE", "RSTR", "hibr", "wake", "rstr")(head) {
+		return false
+	}
+	var b [16]byte
+	copy(b[:], head)
+	return binary.LittleEndian.Uint32(b[4:]) < 256 && binary.LittleEndian.Uint32(b[12:]) < 4096
 }
 
 // isLinuxHibernation looks where a first page can end: pages have 4 to 64 KiB.

@@ -92,7 +92,7 @@ var compressors = []known{
 
 var archives = []known{
 	// APPNOTE.TXT: a local file header, an empty archive, a spanned one.
-	{name: "zip", what: "a zip archive", match: at(0, "PK\x03\x04", "PK\x05\x06", "PK\x07\x08", "PK00PK\x03\x04"),
+	{name: "zip", what: "a zip archive", match: at(0, "PK\x03\x04", "PK\x05\x06", "PK\x07\x08PK\x03\x04", "PK00PK\x03\x04"),
 		advice: "unpack it first (unzip FILE)" + orRaw},
 	// 7zFormat.txt.
 	{name: "7z", what: "a 7z archive", match: at(0, "7z\xbc\xaf\x27\x1c"),
@@ -251,7 +251,7 @@ var encrypted = []known{
 		advice: "decrypt it first (openssl enc -d -CIPHER -in FILE -out OUT)" + orRawBytes},
 	{name: "scrypt", what: "encrypted with scrypt", match: at(0, "scrypt\x00"),
 		advice: "decrypt it first (scrypt dec FILE OUT)" + orRawBytes},
-	// RFC 9580, 6.2; RFC 4880 the same.
-	{name: "OpenPGP message", what: "an OpenPGP message", match: text("-----BEGIN PGP MESSAGE-----"),
+	// RFC 9580, 6.2 (armor) and 10.3 (packets); RFC 4880 the same.
+	{name: "OpenPGP message", what: "an OpenPGP message", match: either(text("-----BEGIN PGP MESSAGE-----"), isOpenPGP),
 		advice: "decrypt it first (gpg -o OUT -d FILE)" + orRawBytes},
 }

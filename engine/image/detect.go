@@ -118,7 +118,7 @@ var dumps = []known{
 	{name: "Mach-O", what: "a Mach-O program or library, not a dump", match: isMachO, program: true,
 		advice: programAdvice},
 	// VMware: open-vm-tools and crash vmware_vmss.h.
-	{name: "VMware state", what: "a VMware state file (vmss, vmsn)", match: at(0, "\xd0\xbe\xd2\xbe", "\xd0\xbe\xd0\xbe", "\xd2\xbe\xd2\xbe", "\xd3\xbe\xd3\xbe", "\xd1\xba\xd1\xba", "\xd2\xba\xd2\xba"),
+	{name: "VMware state", what: "a VMware state file (vmss, vmsn)", match: isVMwareState,
 		advice: "it is not read yet: scan the .vmem file beside it, which holds the memory; where there is none, use Volatility 3"},
 	// VirtualBox SSM.cpp, SSMFILEHDR_MAGIC_BASE.
 	{name: "VirtualBox saved state", what: "a VirtualBox saved state", match: at(0, "\x7fVirtualBox SavedState "),

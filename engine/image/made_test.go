@@ -82,6 +82,8 @@ var made = []madeFile{
 	{"m.aff", "AFF", "affconvert", "cp memory.bin m.raw && affconvert m.raw"},
 	{"m.E01", "EWF", "ewfacquire", "ewfacquire -u -q -t m memory.bin"},
 	{"m.enc", "OpenSSL enc", "openssl", "openssl enc -aes-256-cbc -pbkdf2 -k x -in memory.bin -out m.enc"},
+	{"m.gpg", "OpenPGP message", "gpg", "mkdir -p -m 700 h && gpg --homedir h --batch --passphrase x --s2k-count 65536 -c -o m.gpg memory.bin"},
+	{"key.gpg", "OpenPGP message", "gpg", "mkdir -p -m 700 k && gpg --homedir k --batch --passphrase '' --quick-gen-key m@m default default never && gpg --homedir k --batch --trust-model always -r m@m -e -o key.gpg memory.bin"},
 	{"m.swap", "", "mkswap", "head -c 1000000 /dev/zero > m.swap && mkswap m.swap"},
 }
 

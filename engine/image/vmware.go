@@ -106,8 +106,18 @@ func (img *Image) checkEnd(in input, sidecar string, regions []vmwareRegion) {
 }
 
 // vmwareSidecars are the files of the same name, .vmss before .vmsn, as
-// Volatility takes them.
+// Volatility takes them; where there are none, those of the file that a link
+// leads to.
 func vmwareSidecars(path string) ([]string, error) {
+	found, err := sameNamed(path)
+	if target, linked := filepath.EvalSymlinks(path); linked == nil && err == nil && len(found) == 0 && target != path {
+		return sameNamed(target)
+	}
+	return found, err
+}
+
+// sameNamed are the state files beside a .vmem file.
+func sameNamed(path string) ([]string, error) {
 	entries, err := os.ReadDir(filepath.Dir(path))
 	if err != nil {
 		return nil, err

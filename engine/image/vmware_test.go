@@ -126,6 +126,37 @@ func TestVMEM(t *testing.T) {
 	}
 }
 
+// The state file is found behind a link too, whatever that is called, but one
+// beside the link comes first.
+func TestVMEMLink(t *testing.T) {
+	dir, other := t.TempDir(), t.TempDir()
+	write := func(path, content string) {
+		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(filepath.Join(dir, "g.vmem"), strings.Repeat("m", 3*vmwarePage))
+	write(filepath.Join(dir, "g.vmss"), vmState(vmMagic, vmRegions([3]uint64{0, 0, 2}, [3]uint64{0x100000, 2, 1})))
+	for name, target := range map[string]string{"h.vmem": filepath.Join(dir, "g.vmem"), "i.vmem": "h.vmem"} {
+		link := filepath.Join(other, name)
+		if err := os.Symlink(target, link); err != nil {
+			t.Skip(err)
+		}
+	}
+	for _, name := range []string{"h.vmem", "i.vmem"} {
+		link := filepath.Join(other, name)
+		_, err := Open(link, Options{})
+		checkError(t, err, link+"@0x0+0x0:0x2000 --map "+link+"@0x100000000+0x2000:0x1000")
+	}
+	write(filepath.Join(other, "h.vmss"), vmState(vmMagic, vmRegions()))
+	img, err := Open(filepath.Join(other, "h.vmem"), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkNotes(t, img)
+	img.Close()
+}
+
 // A .vmem file that ends before the memory that the state file speaks of is
 // truncated, whatever the order of the regions.
 func TestVMEMTruncated(t *testing.T) {

@@ -27,40 +27,40 @@ var containers = slices.Concat(compressors, archives, evidence, disks, encrypted
 var compressors = []known{
 	// RFC 1952: method 8, no reserved flag.
 	{name: "gzip", what: "gzip-compressed", match: func(h []byte) bool { return at(0, "\x1f\x8b\x08")(h) && len(h) > 3 && h[3]&0xe0 == 0 },
-		advice: "decompress it first (gzip -dk FILE)" + orRaw},
+		advice: "decompress it first (gzip -dc < FILE > OUT)" + orRaw},
 	// RFC 8878; versions before 0.8: zstd lib/legacy.
 	{name: "zstd", what: "zstd-compressed", match: at(0, "\x28\xb5\x2f\xfd", "\x27\xb5\x2f\xfd", "\x26\xb5\x2f\xfd", "\x25\xb5\x2f\xfd", "\x24\xb5\x2f\xfd", "\x23\xb5\x2f\xfd", "\x22\xb5\x2f\xfd"),
-		advice: "decompress it first (zstd -dk FILE)" + orRaw},
+		advice: "decompress it first (zstd -dc --long=31 < FILE > OUT)" + orRaw},
 	// xz file-format.txt, 2.1.1.1.
 	{name: "xz", what: "xz-compressed", match: at(0, "\xfd7zXZ\x00"),
-		advice: "decompress it first (xz -dk FILE)" + orRaw},
+		advice: "decompress it first (xz -dc < FILE > OUT)" + orRaw},
 	// bzip2: "BZh", the level, then the magic of a block or of the end.
 	{name: "bzip2", what: "bzip2-compressed", match: isBzip2,
-		advice: "decompress it first (bzip2 -dk FILE)" + orRaw},
+		advice: "decompress it first (bzip2 -dc < FILE > OUT)" + orRaw},
 	// bzip3 src/main.c.
 	{name: "bzip3", what: "bzip3-compressed", match: at(0, "BZ3v1"),
-		advice: "decompress it first (bzip3 -dk FILE)" + orRaw},
+		advice: "decompress it first (bzip3 -dc < FILE > OUT)" + orRaw},
 	// lz4_Frame_format.md: the frame, the legacy frame, that before it.
 	{name: "lz4", what: "lz4-compressed", match: at(0, "\x04\x22\x4d\x18", "\x02\x21\x4c\x18", "\x03\x21\x4c\x18"),
-		advice: "decompress it first (lz4 -dk FILE)" + orRaw},
+		advice: "decompress it first (lz4 -dc < FILE > OUT)" + orRaw},
 	// RFC 8878, 3.1.2; lz4 has the same skippable frames.
 	{name: "zstd or lz4", what: "compressed with zstd or lz4 (it begins with a skippable frame)", match: func(h []byte) bool { return len(h) > 3 && h[0]&0xf0 == 0x50 && at(1, "\x2a\x4d\x18")(h) },
-		advice: "decompress it first (zstd -dk FILE, or lz4 -dk FILE)" + orRaw},
+		advice: "decompress it first (zstd -dc --long=31 < FILE > OUT, or lz4 -dc < FILE > OUT)" + orRaw},
 	// snappy framing_format.txt.
 	{name: "snappy", what: "snappy-compressed (framed)", match: at(0, "\xff\x06\x00\x00sNaPpY"),
-		advice: "decompress it first (snzip -dk FILE)" + orRaw},
+		advice: "decompress it first (snzip -dc < FILE > OUT)" + orRaw},
 	// lzop.
 	{name: "lzop", what: "lzop-compressed", match: at(0, "\x89LZO\x00\r\n\x1a\n"),
-		advice: "decompress it first (lzop -dc FILE > OUT)" + orRaw},
+		advice: "decompress it first (lzop -dc < FILE > OUT)" + orRaw},
 	// RFC 1950.
 	{name: "zlib", what: "a zlib stream", match: isZlib,
 		advice: "decompress it first (zlib-flate -uncompress < FILE > OUT)" + orRaw},
 	// lzip manual, "File format": versions 0 and 1.
 	{name: "lzip", what: "lzip-compressed", match: at(0, "LZIP\x00", "LZIP\x01"),
-		advice: "decompress it first (lzip -dk FILE)" + orRaw},
+		advice: "decompress it first (lzip -dc < FILE > OUT)" + orRaw},
 	// LZMA SDK lzma-specification.txt, the .lzma file format.
 	{name: "lzma", what: "lzma-compressed", match: isLZMA,
-		advice: "decompress it first (xz --format=lzma -dc FILE > OUT)" + orRaw},
+		advice: "decompress it first (xz --format=lzma -dc < FILE > OUT)" + orRaw},
 	// ncompress compress.c.
 	{name: "compress", what: "compressed with compress (.Z)", match: isCompress,
 		advice: "decompress it first (gzip -dc < FILE > OUT)" + orRaw},
@@ -75,7 +75,7 @@ var compressors = []known{
 		advice: "decompress it first (rzip -dk -o OUT FILE)" + orRaw},
 	// zpaq specification: the locator tag, and a block without it.
 	{name: "zpaq", what: "a zpaq archive", match: at(0, "7kSt\xa01\x83\xd3\x8c\xb2\x28\xb0\xd3zPQ", "zPQ\x01", "zPQ\x02"),
-		advice: "unpack it first (zpaq x FILE)" + orRaw},
+		advice: "unpack it first (ln -s FILE m.zpaq && zpaq x m.zpaq)" + orRaw},
 	// Apple lzfse_internal.h: the magics of its blocks.
 	{name: "lzfse", what: "lzfse-compressed", match: at(0, "bvx-", "bvx1", "bvx2", "bvxn"),
 		advice: "decompress it first (lzfse -decode -i FILE -o OUT)" + orRaw},
@@ -87,16 +87,16 @@ var compressors = []known{
 		advice: "decompress it first (qpress -d FILE OUT)" + orRaw},
 	// Microsoft COMPRESS.EXE, as libmspack describes it (szdd.h, kwaj.h).
 	{name: "SZDD", what: "compressed with Microsoft COMPRESS", match: at(0, "SZDD\x88\xf0\x27\x33", "KWAJ\x88\xf0\x27\xd1", "SZ \x88\xf0\x27\x33"),
-		advice: "decompress it first (7z x FILE)" + orRaw},
+		advice: "decompress it first (7z x FILE, or 7zz x FILE)" + orRaw},
 }
 
 var archives = []known{
 	// APPNOTE.TXT: a local file header, an empty archive, a spanned one.
-	{name: "zip", what: "a zip archive", match: at(0, "PK\x03\x04", "PK\x05\x06", "PK\x07\x08", "PK00PK\x03\x04"),
+	{name: "zip", what: "a zip archive", match: at(0, "PK\x03\x04", "PK\x05\x06", "PK\x07\x08PK\x03\x04", "PK00PK\x03\x04"),
 		advice: "unpack it first (unzip FILE)" + orRaw},
 	// 7zFormat.txt.
 	{name: "7z", what: "a 7z archive", match: at(0, "7z\xbc\xaf\x27\x1c"),
-		advice: "unpack it first (7z x FILE)" + orRaw},
+		advice: "unpack it first (7z x FILE, or 7zz x FILE)" + orRaw},
 	// RAR 1.5 to 5, and before.
 	{name: "rar", what: "a rar archive", match: at(0, "Rar!\x1a\x07", "RE\x7e\x5e"),
 		advice: "unpack it first (unrar x FILE)" + orRaw},
@@ -124,16 +124,16 @@ var archives = []known{
 		advice: "unpack it first (wimapply FILE 1 OUT)" + orRaw},
 	// xar include/xar.h.in.
 	{name: "xar", what: "a xar archive", match: at(0, "xar!\x00"),
-		advice: "unpack it first (7z x FILE)" + orRaw},
+		advice: "unpack it first (7z x FILE, or 7zz x FILE)" + orRaw},
 	// ARJ TECHNOTE.TXT: the main header and its CRC.
 	{name: "arj", what: "an arj archive", match: isArj,
-		advice: "unpack it first (arj x FILE)" + orRaw},
+		advice: "unpack it first (7z x FILE, or 7zz x FILE)" + orRaw},
 	// LHA header.doc.
 	{name: "lha", what: "an lha archive", match: isLHA,
 		advice: "unpack it first (lhasa x FILE)" + orRaw},
 	// zoo.h, ZOO_TAG.
 	{name: "zoo", what: "a zoo archive", match: at(20, "\xdc\xa7\xc4\xfd"),
-		advice: "unpack it first (zoo x FILE)" + orRaw},
+		advice: "unpack it first (unar FILE)" + orRaw},
 	// ACE, as file(1) has it (Magdir/archive).
 	{name: "ace", what: "an ace archive", match: at(7, "**ACE**"),
 		advice: "unpack it first (unace x FILE)" + orRaw},
@@ -159,10 +159,10 @@ var archives = []known{
 var evidence = []known{
 	// libewf, Expert Witness Compression Format: of disks, of files.
 	{name: "EWF", what: "an Expert Witness (E01) image", match: at(0, "EVF\x09\x0d\x0a\xff\x00", "LVF\x09\x0d\x0a\xff\x00"),
-		advice: "export the raw bytes first (ewfexport FILE)" + orRaw},
+		advice: "export the raw bytes first (ewfexport -u -t OUT FILE), which asks for the ending of the name, .E01 or .Ex01" + orRaw},
 	// libewf, Expert Witness Compression Format 2.
 	{name: "EWF2", what: "an Expert Witness (Ex01) image", match: at(0, "EVF2\x0d\x0a\x81\x00", "LEF2\x0d\x0a\x81\x00", "LVF2\x0d\x0a\x81\x00"),
-		advice: "export the raw bytes first (ewfexport FILE)" + orRaw},
+		advice: "export the raw bytes first (ewfexport -u -t OUT FILE), which asks for the ending of the name, .E01 or .Ex01" + orRaw},
 	// AFFLIB afflib_i.h, AF_HEADER.
 	{name: "AFF", what: "an Advanced Forensic Format (AFF) image", match: at(0, "AFF10\x0d\x0a\x00"),
 		advice: "export the raw bytes first (affconvert -r -e raw FILE)" + orRaw},
@@ -225,7 +225,7 @@ var disks = []known{
 		advice: "unpack it first (unsquashfs -d OUT FILE)" + orRaw},
 	// Linux include/uapi/linux/cramfs_fs.h: magic and signature.
 	{name: "cramfs", what: "a compressed file system (cramfs)", match: both(at(0, "\x45\x3d\xcd\x28", "\x28\xcd\x3d\x45"), at(16, "Compressed ROMFS")),
-		advice: "unpack it first (7z x FILE)" + orRaw},
+		advice: "unpack it first (7z x FILE, or 7zz x FILE)" + orRaw},
 	// Linux fs/erofs/erofs_fs.h: the features that compression needs. Without it
 	// the file system is raw sectors.
 	{name: "erofs", what: "a compressed file system (erofs)", match: func(h []byte) bool {
@@ -251,7 +251,7 @@ var encrypted = []known{
 		advice: "decrypt it first (openssl enc -d -CIPHER -in FILE -out OUT)" + orRawBytes},
 	{name: "scrypt", what: "encrypted with scrypt", match: at(0, "scrypt\x00"),
 		advice: "decrypt it first (scrypt dec FILE OUT)" + orRawBytes},
-	// RFC 9580, 6.2; RFC 4880 the same.
-	{name: "OpenPGP message", what: "an OpenPGP message", match: text("-----BEGIN PGP MESSAGE-----"),
+	// RFC 9580, 6.2 (armor) and 10.3 (packets); RFC 4880 the same.
+	{name: "OpenPGP message", what: "an OpenPGP message", match: either(text("-----BEGIN PGP MESSAGE-----"), isOpenPGP),
 		advice: "decrypt it first (gpg -o OUT -d FILE)" + orRawBytes},
 }

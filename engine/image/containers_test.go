@@ -101,6 +101,10 @@ var moreHeads = []struct{ head, want string }{
 	{"\x03\x21\x4c\x18", "lz4"},
 	{"BZ3v1", "bzip3"},
 	{zlibBytes(strings.Repeat("some page of memory", 100000)), "zlib"},
+	{zlibBytes("one") + zlibBytes("after another"), "zlib"},
+	{zlibBytes("one in memory") + zeros(1000), ""},
+	{zlibBytes(strings.Repeat("one that is long", 10000)) + "and a pointer", ""},
+	{zlibBytes("one") + zlibBytes("after another") + "\x78\x9d", ""},
 	{"LZIP\x01\x0c", "lzip"},
 	{"LZIPPER", ""},
 	{fromHex("5d00008000 ffffffffffffffff 00 349949eb"), "lzma"},
@@ -111,8 +115,12 @@ var moreHeads = []struct{ head, want string }{
 	{fromHex("1f9d90 0000000000000000"), ""}, // zeros would be compressed
 	{fromHex("1f9d90 ff01"), ""},
 	{fromHex("1f9d08 61 c4 8c 19 43 06"), ""},
-	{fromHex("1f1e 00000004 01 00 61 62"), "pack"},
+	{fromHex("1f1e 00000004 01 00 61 08"), "pack"},
+	{fromHex("1f1e 00000004 01 00 61 62"), ""}, // as gzip has it
 	{fromHex("1f1e 00000004 01 05 61 62"), ""},
+	{fromHex("1f1e 322a3721 01 00 00 2e c9 52"), ""},
+	{fromHex("1f1e 00000004 01 00 61 00"), ""},
+	{fromHex("1f1e 00000010 01 00 61 00 00 80"), "pack"},
 	{"LRZI\x00\x08", "lrzip"},
 	{"RZIP\x02\x01", "rzip"},
 	{"7kSt\xa01\x83\xd3\x8c\xb2\x28\xb0\xd3zPQ\x02\x01", "zpaq"},
@@ -194,6 +202,19 @@ var moreHeads = []struct{ head, want string }{
 	{"Salted__12345678", "OpenSSL enc"},
 	{"scrypt\x00\x11", "scrypt"},
 	{"-----BEGIN PGP MESSAGE-----\n\nhQ\n", "OpenPGP message"},
+	{fromHex("8c0d 04090302d7640f9cd719bd5cff d2ed0150ea5121a7ec"), "OpenPGP message"},
+	{fromHex("c30d 04090308d7640f9cd719bd5cff d23901 50ea5121a7ec"), "OpenPGP message"},
+	{fromHex("840c 03 0102030405060708 01 ffff 8c0d 04090302d7640f9cd719bd5cff d43901 50ea5121a7ec"), "OpenPGP message"},
+	{fromHex("8403 030102") + zeros(20), ""},
+	{fromHex("8c0d 04090302d7640f9cd719bd5cff 000000000000000000"), ""},
+	{fromHex("d23901 50ea5121a7ec"), ""}, // no key
+	{fromHex("8f 04090302d7640f9cd719bd5cff d2ed0150ea5121a7ec"), ""},
+	{fromHex("8e ffffffff 04090302d7640f9cd719bd5cff d2ed0150"), ""},
+	{"PK\x07\x08PK\x03\x04", "zip"},
+	{"PK\x07\x08\x68\xf5\x74\xcd\xe5\x02\x00\x00", ""}, // what is behind a member
+	{"\xd0\xbe\xd0\xbe \xd0\xb7\xd1\x8d\xd1\x80\xd1\x8d", ""},
+	{"\xd2\xbe\xd2\xbe\x08\x00\x00\x00\x00\x00\x00\x00", ""},
+	{"\xd2\xbe\xd2\xbe\x08\x00\x00\x00\x02\x00\x00\x00", "VMware state"},
 }
 
 // tails has what only the last bytes tell.
@@ -258,7 +279,8 @@ func TestMemoryIsNoContainer(t *testing.T) {
 	seed := uint64(1)
 	r := rand.New(rand.NewPCG(seed, seed))
 	short := []string{"", "", "\x1f\x9d\x90", "\x1f\x9d", "\x1f\x1e", "\x78\x9c", "\x78\x01", "\x78\x5e", "\x78\xda", "\x48\x89", "\x68\x81", "\xc7\x71", "\x71\xc7",
-		"\x5d\x00\x00", "\x5d\x00\x00\x80\x00", "\x60\xea", "\x00\x00\x8f\xca", "070707", "x^", "x\x01", "\x1e\x00-lh5-"}
+		"\x5d\x00\x00", "\x5d\x00\x00\x80\x00", "\x60\xea", "\x00\x00\x8f\xca", "070707", "x^", "x\x01", "\x1e\x00-lh5-",
+		"\x8c\x0d\x04\x09", "\x84", "\x85\x02\x0c\x03", "\xc1", "\xc3\x0d\x04"}
 	for i := range 6000 {
 		head := append([]byte(short[i%len(short)]), randomMemory(r)...)
 		if got := Identify(head); got != "" {

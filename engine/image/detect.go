@@ -41,7 +41,17 @@ type known struct {
 
 // advise fills the path into the advice.
 func (k *known) advise(path string) string {
-	return strings.ReplaceAll(k.advice, "FILE", shellWord(path))
+	return strings.ReplaceAll(k.advice, "FILE", shellWord(asOperand(path)))
+}
+
+// asOperand is a path as other programs take it: one that begins with - is no
+// option, and what ends with a colon is no protocol (qemu-img) or machine (tar).
+func asOperand(path string) string {
+	colon := strings.IndexByte(path, ':')
+	if strings.HasPrefix(path, "-") || colon >= 0 && !strings.ContainsRune(path[:colon], '/') {
+		return "./" + path
+	}
+	return path
 }
 
 // at matches any of the strings at an offset.
@@ -49,18 +59,6 @@ func at(off int, magics ...string) func([]byte) bool {
 	return func(head []byte) bool {
 		for _, m := range magics {
 			if len(head) >= off && bytes.HasPrefix(head[off:], []byte(m)) {
-				return true
-			}
-		}
-		return false
-	}
-}
-
-// anyCase is at(0, magic), whatever the case of its letters.
-func anyCase(magics ...string) func([]byte) bool {
-	return func(head []byte) bool {
-		for _, m := range magics {
-			if len(head) >= len(m) && strings.EqualFold(string(head[:len(m)]), m) {
 				return true
 			}
 		}
@@ -120,7 +118,7 @@ var dumps = []known{
 	{name: "Mach-O", what: "a Mach-O program or library, not a dump", match: isMachO, program: true,
 		advice: programAdvice},
 	// VMware: open-vm-tools and crash vmware_vmss.h.
-	{name: "VMware state", what: "a VMware state file (vmss, vmsn)", match: at(0, "\xd0\xbe\xd2\xbe", "\xd0\xbe\xd0\xbe", "\xd2\xbe\xd2\xbe", "\xd3\xbe\xd3\xbe", "\xd1\xba\xd1\xba", "\xd2\xba\xd2\xba"),
+	{name: "VMware state", what: "a VMware state file (vmss, vmsn)", match: isVMwareState,
 		advice: "it is not read yet: scan the .vmem file beside it, which holds the memory; where there is none, use Volatility 3"},
 	// VirtualBox SSM.cpp, SSMFILEHDR_MAGIC_BASE.
 	{name: "VirtualBox saved state", what: "a VirtualBox saved state", match: at(0, "\x7fVirtualBox SavedState "),
@@ -131,8 +129,8 @@ var dumps = []known{
 	// libvirt qemu_saveimage.h, QEMU_SAVE_MAGIC and QEMU_SAVE_PARTIAL.
 	{name: "libvirt save", what: "a libvirt save file", match: at(0, "LibvirtQemudSave", "LibvirtQemudPart"),
 		advice: "it is not read: restore the machine (virsh restore) and dump its memory (virsh dump --memory-only)"},
-	// Windows PO_MEMORY_IMAGE: the states of hiberfil.sys.
-	{name: "Windows hibernation file", what: "a Windows hibernation file", match: anyCase("HIBR", "WAKE", "RSTR"),
+	// Windows PO_MEMORY_IMAGE: the states of hiberfil.sys, and its own size.
+	{name: "Windows hibernation file", what: "a Windows hibernation file", match: isWindowsHibernation,
 		advice: "it is not read: MemProcFS decompresses it (memprocfs -device FILE)"},
 	// Linux kernel/power/swap.c, HIBERNATE_SIG, at the end of the first page, and
 	// those of uswsusp and TuxOnIce, as file(1) has them (Magdir/linux).

@@ -63,6 +63,11 @@ var heads = []struct{ head, want string }{
 	{"wake", "Windows hibernation file"},
 	{"WAKE", "Windows hibernation file"},
 	{"RSTR", "Windows hibernation file"},
+	{"rstr\x00\x00\x00\x00\x12\x34\x56\x78\x50\x03\x00\x00", "Windows hibernation file"},
+	{"rsTrieBuilder26indexOfElement", ""},
+	{"rString\x00Java_java_lang", ""},
+	{"wake up, said the log", ""},
+	{"WAKE" + "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x10\x00\x00", ""},
 	{strings.Repeat("\x00", 4086) + "S1SUSPEND\x00", "Linux hibernation image"},
 	{strings.Repeat("\x00", 4086) + "SWAPSPACE2", ""},
 	{"sadump\x00\x00", "SADUMP"},
@@ -159,6 +164,6 @@ func TestRefused(t *testing.T) {
 		}
 	}
 	_, err := Open(tempFile(t, "x.gz", gzipBytes("x")), Options{})
-	checkError(t, err, "x.gz is gzip-compressed: decompress it first (gzip -dk ")
-	checkError(t, err, "x.gz), or scan the compressed bytes with --image-format raw")
+	checkError(t, err, "x.gz is gzip-compressed: decompress it first (gzip -dc < ")
+	checkError(t, err, "x.gz > OUT), or scan the compressed bytes with --image-format raw")
 }

@@ -2,8 +2,10 @@ package image
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 
 	"vscan/engine"
 	"vscan/engine/addr"
@@ -34,12 +36,16 @@ const (
 type limeReader struct {
 	input
 	order  addr.ByteOrder
-	start  []byte // magic and version in that order
-	window limeWindow
+	start  []byte     // magic and version in that order
+	window limeWindow // of searches
+	near   limeWindow // of headers
+	padded *uint64    // file offset from which on there are but zeros, once it was asked
 
 	img     *Image
-	records int    // that were read
-	held    uint64 // bytes of them that the file has
+	records int       // that were read
+	held    uint64    // bytes of them that the file has
+	top     addr.Addr // the highest address of them
+	mixed   bool      // one is not above those before it
 }
 
 // openLiME reads a LiME dump.
@@ -54,8 +60,24 @@ func openLiME(in input, o Options) (*Image, error) {
 	if err := l.read(); err != nil {
 		return nil, err
 	}
+	if l.mixed {
+		l.noteOverlap()
+	}
 	l.img.Detail = fmt.Sprintf("%s, %d bytes", plural(l.records, "record"), l.held)
 	return l.img, nil
+}
+
+// noteOverlap notes where records overlap, which those of a dump do not: what one
+// has there is hidden by a later one.
+func (l *limeReader) noteOverlap() {
+	all := slices.Clone(l.img.Mappings)
+	slices.SortStableFunc(all, func(a, b engine.Mapping) int { return cmp.Compare(a.First, b.First) })
+	for i := 1; i < len(all); i++ {
+		if a, b := all[i-1], all[i]; b.First <= a.Last {
+			l.img.note("%s, %v, and %s, %v, overlap: where records do, the later one in the file shows, and the other is not searched", a.Name, a.Range, b.Name, b.Range)
+			return
+		}
+	}
 }
 
 // newLimeReader tells the byte order by the first header, or by that behind a
@@ -65,7 +87,7 @@ func newLimeReader(in input) (*limeReader, error) {
 	if _, err := in.read(b[:], 0); err != nil {
 		return nil, err
 	}
-	l := &limeReader{input: in, order: addr.Little}
+	l := &limeReader{input: in, order: addr.Little, window: limeWindow{input: in, block: limeBlock}, near: limeWindow{input: in, block: limeNear}}
 	l.img = &Image{Format: "LiME", Space: Physical, Spaces: []string{Physical}}
 	if bigLiME(b[:]) || allZero(b[:limeHeader]) && bigLiME(b[limeHeader:]) {
 		l.order = addr.Big
@@ -131,9 +153,21 @@ func (l *limeReader) step(off uint64) (next uint64, err error) {
 	default:
 		return l.cut(off, rec.Range, held)
 	}
+	l.rank(rec.Range)
 	l.add(rec.Range, data)
 	l.records++
 	return data + rec.Size(), nil
+}
+
+// rank keeps where a record lies among those before it.
+func (l *limeReader) rank(r addr.Range) {
+	l.mixed = l.mixed || l.known(r)
+	l.top = max(l.top, r.Last)
+}
+
+// known reports whether a range is not above all that was read.
+func (l *limeReader) known(r addr.Range) bool {
+	return len(l.img.Mappings) > 0 && r.First <= l.top
 }
 
 // add makes a mapping of bytes of the record that is being read, from a file
@@ -148,9 +182,10 @@ func (l *limeReader) name() string { return fmt.Sprintf("record[%d]", l.records)
 // cut is a record that is longer than the file: the last one of a truncated
 // file, or one whose header is damaged, where other records follow.
 func (l *limeReader) cut(off uint64, r addr.Range, held uint64) (next uint64, err error) {
-	if found, err := l.findChain(off + limeHeader); err != nil || found < l.size {
+	if found, err := l.findChain(off+limeHeader, r.First); err != nil || found < l.size {
 		return l.skipTo(off, found, fmt.Errorf("LiME record at file offset %#x: %v is longer than the file, in which other records follow", off, r), err)
 	}
+	l.rank(r)
 	short := uint64(r.Last-r.First) - held // one less than the number of bytes, which can be 2^64
 	l.img.note("truncated: record %d at file offset %#x, %v, is cut at the end of the file after %d bytes", l.records, off, r, held)
 	l.img.lose(addSat(short, 1))
@@ -182,9 +217,7 @@ type limeRecord struct {
 
 // record reads the header at a file offset.
 func (l *limeReader) record(off uint64) (limeRecord, error) {
-	var buf [limeHeader]byte
-	n, err := l.input.read(buf[:], off)
-	b := buf[:n]
+	b, err := l.header(off)
 	switch {
 	case err != nil:
 		return limeRecord{}, err
@@ -193,29 +226,33 @@ func (l *limeReader) record(off uint64) (limeRecord, error) {
 	case len(b) < limeHeader:
 		return limeRecord{}, &limeError{off, fmt.Sprintf("truncated: the header is cut at the end of the file after %d of %d bytes", len(b), limeHeader)}
 	}
-	r, damage := l.parse(b)
-	if damage != "" && l.isEmpty(off, b) {
+	r, ok := l.parse(b)
+	switch {
+	case ok:
+		return limeRecord{Range: r, good: l.good(b)}, nil
+	case l.isEmpty(off, b):
 		return limeRecord{empty: true}, nil
 	}
-	if damage != "" {
-		return limeRecord{}, &limeError{off, damage}
-	}
-	return limeRecord{Range: r, good: l.good(b)}, nil
+	return limeRecord{}, &limeError{off, l.damage(b)}
 }
 
-// parse reads a header and says what is wrong with it, or "".
-func (l *limeReader) parse(b []byte) (r addr.Range, damage string) {
+// parse reads a header. ok is false where it is damaged.
+func (l *limeReader) parse(b []byte) (r addr.Range, ok bool) {
 	f := fields{b, l.order}
 	r = addr.Range{First: addr.Addr(f.u64(8)), Last: addr.Addr(f.u64(16))}
+	return r, bytes.HasPrefix(b, l.start) && r.Valid()
+}
+
+// damage is what is wrong with a header.
+func (l *limeReader) damage(b []byte) string {
+	f := fields{b, l.order}
 	switch {
 	case !bytes.Equal(b[:4], l.start[:4]):
-		return r, fmt.Sprintf("magic %#08x, not %#x", f.u32(0), limeMagic)
+		return fmt.Sprintf("magic %#08x, not %#x", f.u32(0), limeMagic)
 	case f.u32(4) != 1:
-		return r, fmt.Sprintf("version %d, not 1", f.u32(4))
-	case !r.Valid():
-		return r, fmt.Sprintf("last address %v below the first, %v", r.Last, r.First)
+		return fmt.Sprintf("version %d, not 1", f.u32(4))
 	}
-	return r, ""
+	return fmt.Sprintf("last address %#x below the first, %#x", f.u64(16), f.u64(8))
 }
 
 // isEmpty reports whether a header is good but for its range, which ends just

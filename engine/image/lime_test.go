@@ -16,7 +16,7 @@ func rec(first, last uint64, data string) string {
 
 func TestLiME(t *testing.T) {
 	const end = "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
-	one := rec(0x1000, 0x1003, "abcd")
+	one, two := rec(0x1000, 0x1003, "abcd"), rec(0x2000, 0x2003, "abcd")
 	const shown = "0x1000..0x1003 present +0x20 record[0]\n"
 	for name, c := range map[string]struct {
 		file    string
@@ -28,7 +28,9 @@ func TestLiME(t *testing.T) {
 		"last byte":          {rec(1<<64-4, 1<<64-1, "abcd"), "0xfffffffffffffffc..0xffffffffffffffff present +0x20 record[0]\n", 0, ""},
 		"all there is":       {rec(0, 1<<64-1, "abcd"), "0x0..0x3 present +0x20 record[0]\n0x4..0xffffffffffffffff absent record[0]\n", 1<<64 - 4, "record 0 at file offset 0x0, 0x0..0xffffffffffffffff, is cut at the end of the file after 4 bytes"},
 		"all, no byte":       {rec(0, 1<<64-1, ""), "0x0..0xffffffffffffffff absent record[0]\n", 1<<64 - 1, "truncated"},
-		"unordered, overlap": {one + rec(0x800, 0x801, "xy") + rec(0x1001, 0x1001, "z"), shown + "0x800..0x801 present +0x44 record[1]\n0x1001..0x1001 present +0x66 record[2]\n", 0, ""},
+		"unordered, overlap": {one + rec(0x800, 0x801, "xy") + rec(0x1001, 0x1001, "z"), shown + "0x800..0x801 present +0x44 record[1]\n0x1001..0x1001 present +0x66 record[2]\n", 0, "record[0], 0x1000..0x1003, and record[2], 0x1001..0x1001, overlap"},
+		"unordered":          {one + rec(0x800, 0x801, "xy"), shown + "0x800..0x801 present +0x44 record[1]\n", 0, ""},
+		"twice":              {one + one, shown + "0x1000..0x1003 present +0x44 record[1]\n", 0, "record[0], 0x1000..0x1003, and record[1], 0x1000..0x1003, overlap"},
 		"end":                {one + end, shown, 0, ""},
 		"end, then bytes":    {one + end + "x", shown, 1, "a header of zeros at file offset 0x24: the 1 bytes behind it are not read"},
 		"end, then zeros":    {one + end + zeros(5000), shown, 0, ""},
@@ -37,9 +39,9 @@ func TestLiME(t *testing.T) {
 		"data cut":           {one + rec(0x2000, 0x2003, "ab"), shown + "0x2000..0x2001 present +0x44 record[1]\n0x2002..0x2003 absent record[1]\n", 2, "record 1 at file offset 0x24"},
 		"header cut":         {one + one[:31], shown, 31, "at file offset 0x24: truncated: the header is cut"},
 		"magic":              {one + strings.Repeat("x", 100), shown, 100, "at file offset 0x24: magic 0x78787878"},
-		"version":            {one + "EMiL\x02" + one, shown + "0x1000..0x1003 present +0x49 record[1]\n", 5, "at file offset 0x24: version "},
+		"version":            {one + "EMiL\x02" + two, shown + "0x2000..0x2003 present +0x49 record[1]\n", 5, "at file offset 0x24: version "},
 		"version, no more":   {one + "EMiL\x02" + one[5:], shown, 36, "at file offset 0x24: version "},
-		"turned round":       {one + rec(2, 1, "abc") + one, shown + "0x1000..0x1003 present +0x67 record[1]\n", 35, "at file offset 0x24: last address 0x1 below the first, 0x2: the 35 bytes from there to the next record, at file offset 0x47"},
+		"turned round":       {one + rec(2, 1, "abc") + two, shown + "0x2000..0x2003 present +0x67 record[1]\n", 35, "at file offset 0x24: last address 0x1 below the first, 0x2: the 35 bytes from there to the next record, at file offset 0x47"},
 		"first, no end":      {end, "", 0, ""},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -3,6 +3,8 @@ package image
 import (
 	"bytes"
 	"fmt"
+
+	"vscan/engine/addr"
 )
 
 // Finding the next record of a LiME dump where a header is damaged or zeros
@@ -16,30 +18,36 @@ import (
 // A search never goes back over what an earlier one has passed, but for a record
 // that is longer than the file, and then reading ends with that or with limeReach:
 // so all searches together read the file twice at most, in blocks that are kept
-// from one search to the next.
+// from one search to the next, once more for zeros at its end, and 32 bytes for
+// each header that is found.
 
-// limeBlock is how much is read at a time.
-const limeBlock = 1 << 20
+// limeBlock is how much a search reads at a time, limeNear how much is read for a
+// header: records can be small, and so many.
+const (
+	limeBlock = 1 << 20
+	limeNear  = 4 << 10
+)
 
 // limeWindow is the block that was read last.
 type limeWindow struct {
-	at  uint64 // file offset of its first byte
-	buf []byte
+	input
+	block uint64
+	at    uint64 // file offset of its first byte
+	buf   []byte
 }
 
 // bytes returns the bytes at a file offset: at least n, or all that there are to
 // the end of the file. They hold until the next call.
-func (l *limeReader) bytes(off uint64, n int) ([]byte, error) {
-	w := &l.window
+func (w *limeWindow) bytes(off uint64, n int) ([]byte, error) {
 	if off >= w.at && off-w.at < uint64(len(w.buf)) {
-		if b := w.buf[off-w.at:]; len(b) >= n || w.at+uint64(len(w.buf)) == l.size {
+		if b := w.buf[off-w.at:]; len(b) >= n || w.at+uint64(len(w.buf)) == w.size {
 			return b, nil
 		}
 	}
 	if w.buf == nil {
-		w.buf = make([]byte, 0, min(limeBlock, l.size))
+		w.buf = make([]byte, 0, min(w.block, w.size))
 	}
-	m, err := l.input.read(w.buf[:cap(w.buf)], off)
+	m, err := w.read(w.buf[:cap(w.buf)], off)
 	if err != nil {
 		w.buf = w.buf[:0]
 		return nil, err
@@ -48,29 +56,58 @@ func (l *limeReader) bytes(off uint64, n int) ([]byte, error) {
 	return w.buf, nil
 }
 
-// header is the header at a file offset, whole, or nil.
-func (l *limeReader) header(off uint64) []byte {
-	if off >= l.size || l.size-off < limeHeader {
-		return nil
-	}
-	b := make([]byte, limeHeader)
-	if n, err := l.input.read(b, off); err != nil || n < limeHeader {
-		return nil
-	}
-	return b
+// header is the header at a file offset, cut where the file ends.
+func (l *limeReader) header(off uint64) ([]byte, error) {
+	b, err := l.near.bytes(off, limeHeader)
+	return bytes.Clone(b[:min(limeHeader, len(b))]), err
 }
 
 // begins reports whether a header begins at a file offset, of whatever range, or
 // zeros stand there.
 func (l *limeReader) begins(off uint64) bool {
-	b := l.header(off)
-	return b != nil && (allZero(b) || bytes.HasPrefix(b, l.start))
+	b, err := l.header(off)
+	return err == nil && len(b) == limeHeader && (allZero(b) || bytes.HasPrefix(b, l.start))
+}
+
+// leads reports whether a record that ends before a file offset leads to another
+// one, or to the end of the file, padded with zeros or not. Zeros alone do not
+// count: memory is full of them.
+func (l *limeReader) leads(off uint64) bool {
+	var buf [limeHeader]byte // read alone, since it can be anywhere
+	n, err := l.input.read(buf[:], off)
+	b := buf[:n]
+	if err != nil || len(b) == limeHeader && bytes.HasPrefix(b, l.start) {
+		return err == nil
+	}
+	return allZero(b) && off >= l.padding()
+}
+
+// padding is the file offset from which on there are but zeros.
+func (l *limeReader) padding() uint64 {
+	if l.padded != nil {
+		return *l.padded
+	}
+	end := l.size
+	for end > 0 {
+		from := end - min(end, limeBlock)
+		b, err := l.window.bytes(from, int(end-from))
+		if err != nil {
+			break
+		}
+		n := len(bytes.TrimRight(b[:end-from], "\x00"))
+		end = from + uint64(n)
+		if n > 0 {
+			break
+		}
+	}
+	l.padded = &end
+	return end
 }
 
 // good reports whether b is a header without a fault.
 func (l *limeReader) good(b []byte) bool {
-	_, damage := l.parse(b)
-	return damage == "" && allZero(b[24:limeHeader])
+	_, ok := l.parse(b)
+	return ok && allZero(b[24:limeHeader])
 }
 
 // find looks for the next header between file offsets and returns where it is, or
@@ -79,7 +116,7 @@ func (l *limeReader) good(b []byte) bool {
 func (l *limeReader) find(from, to uint64, accept func(off uint64, b []byte) bool) (off uint64, zero bool, err error) {
 	zero = true
 	for off = from; off < to; {
-		b, err := l.bytes(off, limeHeader)
+		b, err := l.window.bytes(off, limeHeader)
 		if err != nil {
 			return off, false, err
 		}
@@ -102,14 +139,19 @@ func (l *limeReader) find(from, to uint64, accept func(off uint64, b []byte) boo
 }
 
 // findNext looks for the next record: the first that fits into the file, or
-// where there is none, the first that does not.
+// where there is none, the first that does not. One that is not above all that
+// was read is taken for a copy in memory unless it leads on: it would hide the
+// bytes of others.
 func (l *limeReader) findNext(from uint64) (off uint64, zero bool, err error) {
 	tooLong := l.size
 	off, zero, err = l.find(from, l.size, func(at uint64, b []byte) bool {
+		r, _ := l.parse(b)
 		if l.fits(at, b) {
-			return true
+			return !l.known(r) || l.leads(at+limeHeader+r.Size())
 		}
-		tooLong = min(tooLong, at)
+		if !l.known(r) {
+			tooLong = min(tooLong, at)
+		}
 		return false
 	})
 	if err == nil && off == l.size {
@@ -119,16 +161,14 @@ func (l *limeReader) findNext(from uint64) (off uint64, zero bool, err error) {
 }
 
 // findChain looks for a record that leads to another one, or to the end of the
-// file. Truncated dumps are common and damaged ranges are not, so it does not look
-// further than limeReach.
-func (l *limeReader) findChain(from uint64) (uint64, error) {
+// file, behind the header of one from first on that is longer than the file.
+// Truncated dumps are common and damaged ranges are not, so it does not look
+// further than limeReach, and not for records that come before that one in
+// memory: their headers are what LiME has written, and the machine kept, by then.
+func (l *limeReader) findChain(from uint64, first addr.Addr) (uint64, error) {
 	off, _, err := l.find(from, min(addSat(from, limeReach), l.size), func(at uint64, b []byte) bool {
-		if !l.fits(at, b) {
-			return false
-		}
 		r, _ := l.parse(b)
-		next := at + limeHeader + r.Size()
-		return next == l.size || l.begins(next)
+		return r.First > first && l.fits(at, b) && l.leads(at+limeHeader+r.Size())
 	})
 	return off, err
 }

@@ -130,12 +130,36 @@ func TestLiMETooLong(t *testing.T) {
 		"truncated":         {long, 2, 0xe000 - 4},
 		"others":            {long + rec(0x3000, 0x3003, "efgh"), 1, 36},
 		"others, truncated": {long + rec(0x3000, 0x3003, "efgh") + rec(0x4000, 0x4fff, "i"), 3, 36 + 4095},
-		"a copy":            {long + header + "and what follows it", 2, 0xe000 - 4 - 32 - 19},
-		"a copy, too long":  {long + header + "x", 2, 0xe000 - 4 - 32 - 1},
+		"zeros at the end":  {long + rec(0x3000, 0x3003, "efgh") + zeros(500), 1, 36},
+		// What LiME writes into a file is in memory too, and in the dump of it.
+		"copies, zeros":    {long + rec(0x1000, 0x1003, "efgh") + zeros(500) + rec(0x3000, 0x3003, "efgh") + zeros(500) + "x", 2, 0xe000 - 4 - 2*536 - 1},
+		"copies, a chain":  {long + header + "abcd" + header + "abcd" + long, 2, 0xe000 - 4 - 2*36 - 36},
+		"a copy, the end":  {long + header + "abcd", 2, 0xe000 - 4 - 36},
+		"a copy":           {long + header + "and what follows it", 2, 0xe000 - 4 - 32 - 19},
+		"a copy, too long": {long + header + "x", 2, 0xe000 - 4 - 32 - 1},
 	} {
 		img := limeImage(t, c.file)
 		if len(img.Mappings) != c.mappings || img.Missing != c.missing {
 			t.Errorf("%s: %d mappings, %d missing, notes %q", name, len(img.Mappings), img.Missing, img.Notes)
+		}
+	}
+}
+
+// A copy of an earlier record in one whose header is damaged is no record, which
+// would hide the bytes of the real one.
+func TestLiMECopy(t *testing.T) {
+	first, last := rec(0x1000, 0x1003, "abcd"), rec(0x3000, 0x3003, "efgh")
+	for name, memory := range map[string]string{
+		"a copy":       first + "and more",
+		"zeros behind": rec(0x1000, 0x1003, "wxyz") + zeros(500),
+		"too long":     rec(0x1000, 0x100000, "wxyz"),
+		"two":          rec(0x0, 0x3, "wxyz") + "x" + rec(0x1002, 0x1002, "w") + "x",
+	} {
+		damaged := "X" + rec(0x2000, 0x2000+uint64(len(memory))-1, memory)[1:]
+		img := limeImage(t, first+damaged+last)
+		checkMappings(t, img, fmt.Sprintf("0x1000..0x1003 present +0x20 record[0]\n0x3000..0x3003 present +%#x record[1]\n", 36+len(damaged)+32))
+		if img.Missing != uint64(len(damaged)) || len(img.Notes) != 1 {
+			t.Errorf("%s: %d missing, want %d; notes %q", name, img.Missing, len(damaged), img.Notes)
 		}
 	}
 }
@@ -178,7 +202,11 @@ func TestLiMEBlocks(t *testing.T) {
 
 // Searches that start again and again do not read the same again and again.
 func TestLiMESearchIsOnePass(t *testing.T) {
-	file := []byte(strings.Repeat(rec(0x1000, 0x1003, "abcd")+"x", 100000))
+	var b strings.Builder
+	for i := range uint64(100000) {
+		b.WriteString(rec(8*i, 8*i+3, "abcd") + "x")
+	}
+	file := []byte(b.String())
 	r := &countingReader{b: file}
 	img, err := openLiME(input{r, uint64(len(file)), &memSource{file}}, Options{})
 	if err != nil || len(img.Mappings) != 100000 {

@@ -6,13 +6,16 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
 
+type madeFile struct{ name, want, need, script string }
+
 // made are files that the formats' own programs, named by need, make of memory.bin
 // with a script of sh. want is the format, "" where the file holds memory as it is.
-var made = []struct{ name, want, need, script string }{
+var made = []madeFile{
 	{"m.gz", "gzip", "gzip", "gzip -c memory.bin > m.gz"},
 	{"m.zst", "zstd", "zstd", "zstd -q memory.bin -o m.zst"},
 	{"m.xz", "xz", "xz", "xz -0 -c memory.bin > m.xz"},
@@ -79,6 +82,8 @@ var made = []struct{ name, want, need, script string }{
 	{"m.aff", "AFF", "affconvert", "cp memory.bin m.raw && affconvert m.raw"},
 	{"m.E01", "EWF", "ewfacquire", "ewfacquire -u -q -t m memory.bin"},
 	{"m.enc", "OpenSSL enc", "openssl", "openssl enc -aes-256-cbc -pbkdf2 -k x -in memory.bin -out m.enc"},
+	{"m.gpg", "OpenPGP message", "gpg", "mkdir -p -m 700 h && gpg --homedir h --batch --passphrase x --s2k-count 65536 -c -o m.gpg memory.bin"},
+	{"key.gpg", "OpenPGP message", "gpg", "mkdir -p -m 700 k && gpg --homedir k --batch --passphrase '' --quick-gen-key m@m default default never && gpg --homedir k --batch --trust-model always -r m@m -e -o key.gpg memory.bin"},
 	{"m.swap", "", "mkswap", "head -c 1000000 /dev/zero > m.swap && mkswap m.swap"},
 }
 
@@ -99,6 +104,72 @@ func TestMade(t *testing.T) {
 				t.Errorf("opened as %q, want %q", got, c.want)
 			}
 		})
+	}
+}
+
+// What a refusal advises gets the bytes out, whatever the file is called.
+func TestAdvice(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes seconds to run so many programs")
+	}
+	memory := memoryLike()
+	for _, name := range []string{"m.gz", "m.zst", "m.xz", "m.lzma", "m.bz2", "m.lz4", "l.lz4", "m.lzo", "m.zlib", "m.lz", "m.Z", "m.lrz", "m.rz", "m.zpaq",
+		"m.zip", "m.7z", "m.tar", "newc.cpio", "m.a", "m.cab", "m.arj", "m.qcow2", "m.vhd", "m.simg", "m.sqsh", "m.E01"} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			if err := os.WriteFile(filepath.Join(dir, "memory.bin"), memory, 0o644); err != nil {
+				t.Fatal(err)
+			}
+			c := made[slices.IndexFunc(made, func(c madeFile) bool { return c.name == name })]
+			file, err := os.ReadFile(makeFile(t, dir, c.name, c.need, c.script))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, called := range []string{"plain", "-x.dat", "disk 12:30.it's"} {
+				if name == "m.E01" { // its program takes no other
+					called += ".E01"
+				}
+				takeAdvice(t, identify(file, file).advise(called), called, file, memory)
+			}
+		})
+	}
+}
+
+// takeAdvice does what is in brackets, with a program that is here, in a folder with nothing but the file, and
+// looks for the content in the files that come of it.
+func takeAdvice(t *testing.T, advice, called string, file, content []byte) {
+	t.Helper()
+	_, commands, _ := strings.Cut(advice, "(")
+	commands, _, _ = strings.Cut(commands, ")")
+	command := ""
+	for _, c := range strings.Split(commands, ", or ") {
+		if _, err := exec.LookPath(strings.Fields(c)[0]); err == nil {
+			command = c
+		}
+	}
+	if command == "" {
+		t.Skipf("nothing of %q is installed", commands)
+	}
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, called), file, 0o644); err != nil {
+		t.Skip(err) // not a name here
+	}
+	cmd := exec.Command("sh", "-c", command)
+	cmd.Dir = dir
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s: %v: %s", command, err, out)
+	}
+	var made []string
+	filepath.WalkDir(dir, func(path string, _ os.DirEntry, _ error) error {
+		b, _ := os.ReadFile(path)
+		if made = append(made, path); bytes.HasPrefix(b, content) && filepath.Base(path) != called {
+			content = nil
+		}
+		return nil
+	})
+	if content != nil {
+		t.Errorf("%s made %q, in which the content is not", command, made)
 	}
 }
 

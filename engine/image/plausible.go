@@ -19,37 +19,36 @@ import (
 // impossible in that.
 
 // isZlib decompresses the first bytes: the two of a zlib header are too common
-// to say anything alone. A short stream has to end well, with its checksum; of
-// a long one, what there is has to decompress without an error.
+// to say anything alone. A stream that ends there has to end well, with its
+// checksum, and with the file or where another begins: memory is full of short
+// ones, with something else behind. Of a long one, what there is has to
+// decompress without an error.
 func isZlib(head []byte) bool {
-	_, ok := inflate(head, 64<<10)
-	return ok
+	for in := bytes.NewReader(head); ; {
+		r, err := zlib.NewReader(in)
+		if err == nil {
+			_, err = io.Copy(io.Discard, r)
+		}
+		switch {
+		case errors.Is(err, io.ErrUnexpectedEOF):
+			return len(head) >= 512
+		case err != nil:
+			return false
+		case in.Len() == 0:
+			return len(head) < headSize // else more would follow
+		}
+	}
 }
 
 // isZlibLiME looks at the first bytes of what is compressed.
 func isZlibLiME(head []byte) bool {
-	out, _ := inflate(head, 4)
-	return string(out) == "EMiL" || string(out) == "LiME"
-}
-
-// inflate decompresses a zlib stream of which head is the beginning, up to most
-// bytes. ok says whether it surely is one.
-func inflate(head []byte, most int) (out []byte, ok bool) {
-	if len(head) < 2 || head[0]&0x8f != 8 || binary.BigEndian.Uint16(head)%31 != 0 {
-		return nil, false
-	}
 	r, err := zlib.NewReader(bytes.NewReader(head))
 	if err != nil {
-		return nil, false
+		return false
 	}
-	out, err = io.ReadAll(io.LimitReader(r, int64(most)))
-	switch {
-	case err == nil:
-		return out, true // to its end, or as far as was asked
-	case errors.Is(err, io.ErrUnexpectedEOF):
-		return out, len(head) >= 512
-	}
-	return out, false
+	var magic [4]byte
+	io.ReadFull(r, magic[:])
+	return string(magic[:]) == "EMiL" || string(magic[:]) == "LiME"
 }
 
 func isBzip2(head []byte) bool {
@@ -167,7 +166,8 @@ func lzwCodes(b []byte, free int) bool {
 }
 
 // isPack looks at the code lengths of a packed file: size unpacked (4), number of
-// levels of the tree, at most 24, leaves of each level. The leaves fill the tree.
+// levels of the tree, at most 24, leaves of each level, less two for the last one.
+// The leaves fill the tree.
 func isPack(head []byte) bool {
 	if len(head) < 8 || string(head[:2]) != "\x1f\x1e" || binary.BigEndian.Uint32(head[2:]) == 0 {
 		return false
@@ -186,7 +186,19 @@ func isPack(head []byte) bool {
 			return false
 		}
 	}
-	return room == 0
+	return room == 0 && (levels > 1 || isPackedRun(head[8:], binary.BigEndian.Uint32(head[2:])))
+}
+
+// isPackedRun looks at what a tree of one level packs, which says next to nothing
+// itself: a value, a bit 0 for each time that it is there, a bit 1 at the end.
+func isPackedRun(b []byte, size uint32) bool {
+	for i := uint64(8); i/8 < uint64(len(b)) && i <= uint64(size)+8; i++ {
+		bit := b[i/8] >> (7 - i%8) & 1
+		if last := i == uint64(size)+8; last != (bit == 1) {
+			return false
+		}
+	}
+	return true
 }
 
 // isOldTar looks at the header of a tar archive without ustar in it: the sum of
@@ -374,6 +386,84 @@ func isKcore(head []byte) bool {
 		}
 	}
 	return false
+}
+
+// isWindowsHibernation looks at what follows the signature, which is in capital or
+// in small letters and a word of text as well: the type of the image or a version
+// (4), a checksum (4), the size of the header (4), which is less than a page.
+func isWindowsHibernation(head []byte) bool {
+	if !at(0, "HIBR", "WAKE", "RSTR", "hibr", "wake", "rstr")(head) {
+		return false
+	}
+	var b [16]byte
+	copy(b[:], head)
+	return binary.LittleEndian.Uint32(b[4:]) < 256 && binary.LittleEndian.Uint32(b[12:]) < 4096
+}
+
+// isVMwareState looks at the number of groups behind magic and version: the magics
+// are letters in UTF-8 too.
+func isVMwareState(head []byte) bool {
+	if !at(0, "\xd0\xbe\xd2\xbe", "\xd0\xbe\xd0\xbe", "\xd2\xbe\xd2\xbe", "\xd3\xbe\xd3\xbe", "\xd1\xba\xd1\xba", "\xd2\xba\xd2\xba")(head) {
+		return false
+	}
+	if len(head) < vmwareHeader {
+		return true // cut
+	}
+	groups := binary.LittleEndian.Uint32(head[8:])
+	return groups > 0 && groups <= vmwareGroups
+}
+
+// isOpenPGP looks for what an encrypted message is of: packets with the session
+// key, encrypted to a key (1) or a passphrase (3), and then the data (18, 20).
+func isOpenPGP(head []byte) bool {
+	for keys := 0; ; keys++ {
+		tag, n, body, ok := openPGPPacket(head)
+		if !ok || len(body) < 2 {
+			return false
+		}
+		version := body[0]
+		switch tag {
+		case 1: // version, key (8), algorithm
+			ok = version == 3 && len(body) > 9 && bytes.IndexByte([]byte("\x01\x02\x10\x12\x19\x1a"), body[9]) >= 0 || version == 6
+		case 3: // version, cipher
+			ok = version >= 4 && version <= 6 && (version == 6 || body[1] >= 1 && body[1] <= 13)
+		case 18, 20:
+			return keys > 0 && (version == 1 || tag == 18 && version == 2)
+		default:
+			return false
+		}
+		if !ok || n < 0 || n > len(body) {
+			return false
+		}
+		head = body[n:]
+	}
+}
+
+// openPGPPacket reads the tag and the length of a packet, the size in bytes of its
+// body, which begins at body. n is 0 where the body comes in parts or has no end.
+func openPGPPacket(b []byte) (tag byte, n int, body []byte, ok bool) {
+	if len(b) < 6 || b[0]&0x80 == 0 {
+		return 0, 0, nil, false
+	}
+	if b[0]&0x40 == 0 { // the old form
+		size := 1 << (b[0] & 3)
+		if size == 8 {
+			size = 0
+		}
+		var wide [4]byte
+		copy(wide[4-size:], b[1:1+size])
+		return b[0] >> 2 & 15, int(binary.BigEndian.Uint32(wide[:])), b[1+size:], true
+	}
+	tag = b[0] & 0x3f
+	switch first := b[1]; {
+	case first < 192:
+		return tag, int(first), b[2:], true
+	case first < 224:
+		return tag, int(first-192)<<8 + int(b[2]) + 192, b[3:], true
+	case first < 255:
+		return tag, 0, b[2:], true
+	}
+	return tag, int(binary.BigEndian.Uint32(b[2:])), b[6:], true
 }
 
 // isLinuxHibernation looks where a first page can end: pages have 4 to 64 KiB.

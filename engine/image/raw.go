@@ -30,12 +30,12 @@ func openRaw(in input, o Options) (*Image, error) {
 		return nil, err
 	}
 	img.Detail = fmt.Sprintf("%d bytes at %v", m.Size(), base)
+	img.Mappings = []engine.Mapping{m}
 	if o.Format == "" && o.Base == nil {
 		if err := img.guess(in); err != nil {
 			return nil, err
 		}
 	}
-	img.Mappings = []engine.Mapping{m}
 	return img, nil
 }
 

@@ -2,12 +2,14 @@ package image
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
+	"vscan/engine"
 	"vscan/engine/addr"
 )
 
@@ -52,21 +54,30 @@ func isVMEM(path string) bool { return strings.EqualFold(filepath.Ext(path), ".v
 
 // checkVMEM asks the state file beside a .vmem file where its bytes lie. It
 // refuses the file where that is not at their offset, and notes where nobody can
-// tell.
+// tell. The file's bytes are the image's only mapping.
 func (img *Image) checkVMEM(in input) error {
 	sidecars, err := vmwareSidecars(in.path())
 	if err != nil {
 		img.note("whether a .vmss or .vmsn file lies beside it cannot be told: %v", err)
 	}
+	var followed string
+	var regions []vmwareRegion
 	for _, path := range sidecars {
-		regions, err := readVMwareRegions(path)
+		r, err := readVMwareRegions(path)
 		switch {
 		case err != nil:
 			img.note("the state file beside it is damaged or cannot be read: %v", err)
-			continue
-		case !asTheyLie(regions):
-			return gapsError(in, path, regions)
+		case followed == "":
+			followed, regions = path, r
+		case !slices.Equal(r, regions):
+			img.note("the state files beside it contradict each other: %s is followed, and not %s", filepath.Base(followed), filepath.Base(path))
 		}
+	}
+	switch {
+	case followed != "" && !asTheyLie(regions):
+		return gapsError(in, followed, regions)
+	case followed != "":
+		img.checkEnd(in, followed, regions)
 		return nil
 	}
 	what := "no .vmss or .vmsn file of its name lies beside it, which would tell"
@@ -77,9 +88,36 @@ func (img *Image) checkVMEM(in input) error {
 	return nil
 }
 
+// checkEnd counts as missing what the state file speaks of and the .vmem file does
+// not have. Regions lie in the file at their address.
+func (img *Image) checkEnd(in input, sidecar string, regions []vmwareRegion) {
+	name, from := img.Mappings[0].Name, in.size
+	for _, r := range slices.SortedFunc(slices.Values(regions), func(a, b vmwareRegion) int { return cmp.Compare(a.ppn, b.ppn) }) {
+		first, end := max(r.first(), from), r.first()+r.bytes()
+		if end <= first {
+			continue
+		}
+		img.note("truncated: the file ends at %#x, and %s has memory from %#x to %#x", in.size, filepath.Base(sidecar), first, end-1)
+		img.lose(end - first)
+		absent := addr.Range{First: addr.Addr(first), Last: addr.Addr(end - 1)}
+		img.Mappings = append(img.Mappings, engine.Mapping{Range: absent, State: engine.Absent, Name: name, NameOffset: first})
+		from = end
+	}
+}
+
 // vmwareSidecars are the files of the same name, .vmss before .vmsn, as
-// Volatility takes them.
+// Volatility takes them; where there are none, those of the file that a link
+// leads to.
 func vmwareSidecars(path string) ([]string, error) {
+	found, err := sameNamed(path)
+	if target, linked := filepath.EvalSymlinks(path); linked == nil && err == nil && len(found) == 0 && target != path {
+		return sameNamed(target)
+	}
+	return found, err
+}
+
+// sameNamed are the state files beside a .vmem file.
+func sameNamed(path string) ([]string, error) {
 	entries, err := os.ReadDir(filepath.Dir(path))
 	if err != nil {
 		return nil, err

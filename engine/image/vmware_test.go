@@ -64,7 +64,8 @@ func TestVMEM(t *testing.T) {
 		"a snapshot":          {files{"g.vmsn": vmState(0xbed3bed3, gap)}, nil, "--map PATH@0x100000000+0x2000:0x1000"},
 		"letters":             {files{"g.VmSs": vmState(0xbad1bad1, gap)}, nil, "--map PATH@0x100000000+0x2000:0x1000"},
 		"both":                {files{"g.vmss": vmState(0xbad2bad2, gap), "g.vmsn": vmState(vmMagic, vmRegions())}, nil, "--map PATH@0x100000000+0x2000:0x1000"},
-		"the other way round": {files{"g.vmsn": vmState(vmMagic, gap), "g.vmss": vmState(vmMagic, vmRegions())}, nil, ""},
+		"the other way round": {files{"g.vmsn": vmState(vmMagic, gap), "g.vmss": vmState(vmMagic, vmRegions())}, []string{"contradict each other: g.vmss is followed, and not g.vmsn"}, ""},
+		"both the same":       {files{"g.vmsn": vmState(0xbed3bed3, vmRegions()), "g.vmss": vmState(vmMagic, vmRegions())}, nil, ""},
 		"no regions":          {files{"g.vmss": vmState(vmMagic, vmRegions())}, nil, ""},
 		"one, as it lies":     {files{"g.vmss": vmState(vmMagic, vmRegions([3]uint64{0, 0, 3}))}, nil, ""},
 		"two, as they lie":    {files{"g.vmss": vmState(vmMagic, vmRegions([3]uint64{0, 0, 1}, [3]uint64{1, 1, 2}))}, nil, ""},
@@ -122,6 +123,78 @@ func TestVMEM(t *testing.T) {
 				img.Close()
 			}
 		})
+	}
+}
+
+// The state file is found behind a link too, whatever that is called, but one
+// beside the link comes first.
+func TestVMEMLink(t *testing.T) {
+	dir, other := t.TempDir(), t.TempDir()
+	write := func(path, content string) {
+		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(filepath.Join(dir, "g.vmem"), strings.Repeat("m", 3*vmwarePage))
+	write(filepath.Join(dir, "g.vmss"), vmState(vmMagic, vmRegions([3]uint64{0, 0, 2}, [3]uint64{0x100000, 2, 1})))
+	for name, target := range map[string]string{"h.vmem": filepath.Join(dir, "g.vmem"), "i.vmem": "h.vmem"} {
+		link := filepath.Join(other, name)
+		if err := os.Symlink(target, link); err != nil {
+			t.Skip(err)
+		}
+	}
+	for _, name := range []string{"h.vmem", "i.vmem"} {
+		link := filepath.Join(other, name)
+		_, err := Open(link, Options{})
+		checkError(t, err, link+"@0x0+0x0:0x2000 --map "+link+"@0x100000000+0x2000:0x1000")
+	}
+	write(filepath.Join(other, "h.vmss"), vmState(vmMagic, vmRegions()))
+	img, err := Open(filepath.Join(other, "h.vmem"), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkNotes(t, img)
+	img.Close()
+}
+
+// A .vmem file that ends before the memory that the state file speaks of is
+// truncated, whatever the order of the regions.
+func TestVMEMTruncated(t *testing.T) {
+	for name, c := range map[string]struct {
+		regions [][3]uint64
+		absent  string // mappings, without their name
+		missing uint64 // bytes
+	}{
+		"one":          {[][3]uint64{{0, 0, 5}}, "0x3000..0x4fff", 2 * vmwarePage},
+		"the second":   {[][3]uint64{{0, 0, 3}, {3, 3, 1}}, "0x3000..0x3fff", vmwarePage},
+		"unsorted":     {[][3]uint64{{5, 5, 1}, {2, 2, 3}, {0, 0, 2}}, "0x3000..0x4fff 0x5000..0x5fff", 3 * vmwarePage},
+		"behind a gap": {[][3]uint64{{0, 0, 1}, {1 << 20, 1 << 20, 1}}, "0x100000000..0x100000fff", vmwarePage},
+		"overlapping":  {[][3]uint64{{0, 0, 4}, {1, 1, 4}, {2, 2, 1}}, "0x3000..0x3fff 0x4000..0x4fff", 2 * vmwarePage},
+		"whole":        {[][3]uint64{{0, 0, 3}, {1, 1, 2}}, "", 0},
+	} {
+		dir := t.TempDir()
+		path := filepath.Join(dir, "g.vmem")
+		for file, content := range map[string]string{"g.vmem": strings.Repeat("m", 3*vmwarePage), "g.vmss": vmState(vmMagic, vmRegions(c.regions...))} {
+			if err := os.WriteFile(filepath.Join(dir, file), []byte(content), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		img, err := Open(path, Options{})
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		want := "0x0..0x2fff present +0x0 g.vmem\n"
+		for _, r := range strings.Fields(c.absent) {
+			want += r + " absent g.vmem\n"
+		}
+		if len(img.Notes) != len(strings.Fields(c.absent)) {
+			t.Errorf("%s: notes %q", name, img.Notes)
+		}
+		checkMappings(t, img, want)
+		if img.Missing != c.missing {
+			t.Errorf("%s: %d missing, want %d", name, img.Missing, c.missing)
+		}
+		img.Close()
 	}
 }
 

@@ -37,6 +37,7 @@ int main(int argc, char **argv)
 	snprintf(text, sizeof text, "stack string of main");
 	char *volatile keep = text;
 	heap_pointer = strcpy(malloc(1000), "heap string");
+	char *volatile of_heap = heap_pointer; // on the stack, too
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, 256 << 10);
 	pthread_barrier_init(&all, NULL, 4);
@@ -50,5 +51,5 @@ int main(int argc, char **argv)
 		abort();
 	for (;;)
 		pause();
-	return keep == NULL;
+	return keep == of_heap;
 }

@@ -92,7 +92,9 @@ func (f *searchFlags) newRuleRun(t *target, set *patterns.Set, opt engine.Option
 	return r
 }
 
-// scopes is the extents of mappings that are in scope, ascending.
+// scopes is the mappings that are in scope, ascending, each from its first byte
+// that is there to its last: what is absent in the middle, such as a guard page of a
+// live process, does not part it.
 func (r *ruleRun) scopes(opt engine.Options) iter.Seq[engine.Interval] {
 	ranges := addr.Merge(opt.Ranges)
 	if len(ranges) == 0 {
@@ -100,11 +102,40 @@ func (r *ruleRun) scopes(opt engine.Options) iter.Seq[engine.Interval] {
 	}
 	return func(yield func(engine.Interval) bool) {
 		for _, within := range ranges {
-			for v := range r.t.space.Extents(within) {
+			for v := range wholeMappings(r.t.space, within) {
 				if (opt.Where == nil || opt.Where(v.Mapping)) && !yield(v) {
 					return
 				}
 			}
+		}
+	}
+}
+
+// wholeMappings is like Space.Extents, but that a mapping goes on behind absent
+// bytes of it.
+func wholeMappings(space *engine.Space, within addr.Range) iter.Seq[engine.Interval] {
+	return func(yield func(engine.Interval) bool) {
+		var whole engine.Interval
+		var last engine.Interval // what was seen before, of whatever state
+		for v := range space.Intervals(within) {
+			goesOn := last.Mapping != nil && v.Mapping != nil && v.Mapping.Continues(last.Mapping) && last.Last+1 == v.First
+			if !goesOn && whole.Mapping != nil {
+				if !yield(whole) {
+					return
+				}
+				whole = engine.Interval{}
+			}
+			last = v
+			switch s := v.State(); {
+			case s != engine.Present && s != engine.Zero:
+			case whole.Mapping == nil:
+				whole = v
+			default:
+				whole.Last = v.Last
+			}
+		}
+		if whole.Mapping != nil {
+			yield(whole)
 		}
 	}
 }

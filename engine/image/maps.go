@@ -24,6 +24,7 @@ type vma struct {
 	inode  uint64 // 0: there is no file
 	name   string // "" where the line has none
 
+	known bool // smaps has told how much of it is in memory
 	used  bool // some of it is in memory or swapped out
 	flags vmaFlags
 }
@@ -84,6 +85,7 @@ func (v *vma) takeDetail(line []byte) bool {
 	}
 	switch string(key) {
 	case "Rss", "Swap", "Shared_Hugetlb", "Private_Hugetlb":
+		v.known = true
 		v.used = v.used || string(bytes.TrimSpace(value)) != "0 kB"
 	case "VmFlags":
 		for _, f := range bytes.Fields(value) {

@@ -418,7 +418,7 @@ func checkProcessImage(t *testing.T, img *Image) {
 func TestProcessKinds(t *testing.T) {
 	absent := map[string][]string{"none": {"no-permission"}, "secret": {"secret"}}
 	for _, kind := range slices.Sorted(maps.Keys(processKinds)) {
-		if kind == "swapped" || kind == "restless" || kind == "leaderless" {
+		if kind == "swapped" || kind == "restless" || kind == "leaderless" || kind == "execs" {
 			continue // they have tests of their own
 		}
 		for name, tricks := range map[string]processTricks{"": {}, ", page by page": {noScan: true}} {

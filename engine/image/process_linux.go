@@ -1,6 +1,7 @@
 package image
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -26,8 +27,11 @@ import (
 //     process, and a note says so.
 //   - What cannot be read by its nature is absent and not missing: guard pages,
 //     mappings without any permission (unless [Options.ProtNone]), memory of
-//     devices, pages past the end of a mapped file, pages that a userfaultfd is to
+//     devices (the pages of block devices are those of a file), pages past the end of a mapped file, pages that a userfaultfd is to
 //     supply.
+//
+// Where another program takes the place of the process's meanwhile (exec), stock
+// is taken anew; where that goes on and on, it is an error.
 //
 // The process goes on running: what its memory is when it is read is what is
 // found, and what is gone by then is unreadable. Of the options, those of files
@@ -38,9 +42,10 @@ func OpenProcess(pid int, o Options) (*Image, error) {
 
 // processTricks make a test of what only some kernels do.
 type processTricks struct {
-	noPagemap bool // pagemap cannot be read
-	noScan    bool // PAGEMAP_SCAN is not there
-	noFiles   bool // mapped files cannot be opened
+	noPagemap bool   // pagemap cannot be read
+	noScan    bool   // PAGEMAP_SCAN is not there
+	noFiles   bool   // mapped files cannot be opened
+	opened    func() // called when memory is opened, and nothing asked of it
 }
 
 func openProcess(pid int, o Options, tricks processTricks) (*Image, error) {
@@ -55,52 +60,126 @@ func openProcess(pid int, o Options, tricks processTricks) (*Image, error) {
 		}
 		return nil, fmt.Errorf("%s: there is no such process", path)
 	}
+	return stockOfOneProgram(path, dir, o, tricks)
+}
+
+// stockOfOneProgram takes stock of a process until no other program has taken its
+// place meanwhile: the areas of the one say nothing of the memory of the other.
+func stockOfOneProgram(path, dir string, o Options, tricks processTricks) (*Image, error) {
+	const tries = 20
+	for range tries {
+		program := programOf(dir)
+		img, mem, err := takeStock(path, dir, o, tricks)
+		same := program == programOf(dir)
+		if same && (err != nil || mem.alive()) {
+			return img, err
+		}
+		if err == nil {
+			img.Close()
+		}
+	}
+	return nil, fmt.Errorf("%s (%s): it starts one program after another, or ends, while stock of its memory is taken: stop it first (kill -STOP %s)", path, processName(dir), strings.TrimPrefix(path, "pid:"))
+}
+
+// takeStock makes the image of a process, if the process goes on with its
+// program.
+func takeStock(path, dir string, o Options, tricks processTricks) (*Image, *processSource, error) {
 	name := processName(dir)
-	dir, vmas, err := readAreas(dir)
+	dir = memoryDir(dir)
+	f, err := os.Open(dir + "/mem") // first: what is read of it later is of this program or of none
+	if errors.Is(err, unix.ESRCH) {
+		return nil, nil, noMemory(path, name, dir)
+	}
 	if err != nil {
-		return nil, processError(path, name, err)
+		return nil, nil, processError(path, name, err)
 	}
-	if len(vmas) == 0 {
-		stat, _ := os.ReadFile(dir + "/stat")
-		return nil, fmt.Errorf("%s (%s) has no memory of its own: %s", path, name, whyNoMemory(string(stat)))
+	if tricks.opened != nil {
+		tricks.opened()
 	}
-	mem, err := os.Open(dir + "/mem")
-	if err != nil {
-		return nil, processError(path, name, err)
-	}
+	mem := &processSource{path, f}
 	img := &Image{
 		Path: path, Format: "live process", Live: true,
 		Space: Virtual, Spaces: []string{Virtual},
-		closers: []io.Closer{mem},
+		closers: []io.Closer{f},
 	}
-	p := &process{Image: img, dir: dir, mem: &processSource{path, mem}, opt: o, files: mappedFiles{dir: dir, none: tricks.noFiles}}
-	if err := p.openPages(tricks); err != nil {
+	p := &process{Image: img, dir: dir, mem: mem, opt: o, files: mappedFiles{dir: dir, none: tricks.noFiles}}
+	if err = p.take(name, tricks); errors.Is(err, errNoAreas) {
+		err = noMemory(path, name, dir)
+	} else if err != nil {
+		err = processError(path, name, err)
+	}
+	if err != nil {
 		img.Close()
-		return nil, processError(path, name, err)
+		return nil, nil, err
 	}
-	if err := p.layOut(vmas); err != nil {
-		img.Close()
-		return nil, processError(path, name, err)
-	}
-	p.describe(name, len(vmas))
-	return img.finish(), nil
+	return img.finish(), mem, nil
 }
 
-// readAreas reads the mappings of a process. A process whose first thread has
-// ended has its memory by another one: the folder is that of the thread then.
-func readAreas(dir string) (of string, vmas []vma, err error) {
-	vmas, err = readAreasOf(dir)
-	if len(vmas) > 0 || err != nil {
-		return dir, vmas, err
+// take fills in what the process has.
+func (p *process) take(name string, tricks processTricks) error {
+	vmas, err := readAreasOf(p.dir)
+	if err != nil {
+		return err
+	}
+	if len(vmas) == 0 {
+		return errNoAreas
+	}
+	if err := p.openPages(tricks); err != nil {
+		return err
+	}
+	if err := p.layOut(vmas); err != nil {
+		return err
+	}
+	p.describe(name, len(vmas))
+	return nil
+}
+
+// errNoAreas is of a process without memory.
+var errNoAreas = errors.New("no mappings")
+
+// noMemory is the error of a process without memory.
+func noMemory(path, name, dir string) error {
+	stat, _ := os.ReadFile(dir + "/stat")
+	return fmt.Errorf("%s (%s) has no memory of its own: %s", path, name, whyNoMemory(string(stat)))
+}
+
+// programOf tells the program that a process runs from those before and after
+// it, by fields of /proc/PID/stat: when the process began, and where the code, the
+// stack and the heap of the program do. Source: proc(5), fields 22, 26, 27, 28
+// and 47.
+func programOf(dir string) string {
+	stat, _ := os.ReadFile(dir + "/stat")
+	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:])) // from field 3
+	if len(fields) < 45 {
+		return ""
+	}
+	return strings.Join([]string{fields[19], fields[23], fields[24], fields[25], fields[44]}, " ")
+}
+
+// memoryDir is the folder of /proc that has the memory of a process: its own, or,
+// where its first thread has ended, that of another thread.
+func memoryDir(dir string) string {
+	if hasAreas(dir) {
+		return dir
 	}
 	threads, _ := os.ReadDir(dir + "/task")
 	for _, t := range threads {
-		other := "/proc/" + t.Name()
-		if vmas, err := readAreasOf(other); err == nil && len(vmas) > 0 {
-			return other, vmas, nil
+		if other := "/proc/" + t.Name(); hasAreas(other) {
+			return other
 		}
 	}
-	return dir, nil, nil
+	return dir
+}
+
+// hasAreas reports whether /proc/PID/maps has a line.
+func hasAreas(dir string) bool {
+	f, err := os.Open(dir + "/maps")
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	n, _ := f.Read(make([]byte, 1))
+	return n > 0
 }
 
 // readAreasOf reads smaps, or, where the kernel has none, maps.
@@ -226,6 +305,14 @@ func (s *processSource) pread(buf []byte, off uint64) (int, error) {
 		}
 	}
 	return m, nil
+}
+
+// alive reports whether the program whose memory it is still runs. At an address
+// where there is nothing, the kernel has an error for the memory of a program, and
+// no bytes once that has gone.
+func (s *processSource) alive() bool {
+	n, err := unix.Pread(int(s.mem.Fd()), make([]byte, 1), 0)
+	return n > 0 || err != nil
 }
 
 // Size is all there are: how far a process has memory, its mappings say.

@@ -3,10 +3,12 @@ package image
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 
@@ -80,7 +82,8 @@ func (p *process) area(v *vma) error {
 		p.lay(v, v.Range, base)
 		return nil
 	}
-	runs, err := p.pages.runs(v.Range, !v.used && v.flags&vmaHuge == 0)
+	seldom := v.known && !v.used && v.flags&vmaHuge == 0
+	runs, err := p.pages.runs(v.Range, seldom)
 	if err != nil {
 		return err
 	}
@@ -93,7 +96,7 @@ func (p *process) area(v *vma) error {
 		if r.First > rest.First {
 			p.lay(v, addr.Range{First: rest.First, Last: r.First - 1}, base)
 		}
-		p.lay(v, r, p.baseIn(run.kind))
+		p.lay(v, r, p.baseIn(v, base, run.kind))
 		if more = r.Last < rest.Last; more {
 			rest.First = r.Last + 1
 		}
@@ -116,9 +119,12 @@ const (
 	baseSwapped             // from the process, which brings them back into memory
 )
 
-// baseIn is where the bytes of pages come from that are not untouched.
-func (p *process) baseIn(kind pageKind) base {
+// baseIn is where the bytes of pages come from that are not untouched, in an area
+// whose untouched pages come from elsewhere.
+func (p *process) baseIn(v *vma, untouched base, kind pageKind) base {
 	switch {
+	case kind == swapped && v.shared && untouched == baseFile:
+		return baseFile // all of it is the file's; a userfaultfd that guards against writing leaves such marks
 	case kind == guarded, kind == swapped && p.opt.Resident:
 		return baseAbsent
 	case kind == swapped:
@@ -134,14 +140,35 @@ func (p *process) baseOf(v *vma) base {
 		return baseAbsent
 	case p.pages == nil:
 		return baseRead
-	case v.anonymous() && v.flags&vmaMissing != 0:
-		return baseAbsent
 	case v.anonymous():
-		return baseZero
-	case v.inode != 0 && p.files.open(v) != nil:
-		return baseFile
+		return v.baseZero()
+	case v.hasFile():
+		return p.baseOfFile(v)
 	}
 	return baseRead
+}
+
+// baseOfFile is baseOf of an area with a file behind it.
+func (p *process) baseOfFile(v *vma) base {
+	f := p.files.open(v)
+	switch {
+	case f == nil:
+		return baseRead
+	case f.zeros && !v.shared:
+		return v.baseZero()
+	case f.zeros:
+		return baseRead
+	}
+	return baseFile
+}
+
+// baseZero is where the bytes of pages come from that are zero until they are
+// written, or that a userfaultfd is to supply.
+func (v *vma) baseZero() base {
+	if v.flags&vmaMissing != 0 {
+		return baseAbsent
+	}
+	return baseZero
 }
 
 // closed reports whether an area cannot be read by its nature.
@@ -149,7 +176,7 @@ func (p *process) closed(v *vma) bool {
 	switch {
 	case v.flags&(vmaIO|vmaPFN) != 0, v.name == "[vsyscall]", strings.HasPrefix(v.name, "[vvar"):
 		return true
-	case strings.HasPrefix(v.name, "/secretmem") && strings.HasPrefix(v.dev, "00:"): // memfd_secret: the kernel itself cannot reach it
+	case strings.HasPrefix(v.name, "/secretmem") && strings.HasPrefix(v.dev, "00:") && !p.mem.readable(v): // memfd_secret, which the kernel itself cannot reach; or a file of that name
 		return true
 	case v.perm == engine.PermKnown:
 		return !p.opt.ProtNone
@@ -161,12 +188,16 @@ func (p *process) closed(v *vma) bool {
 // anonymous reports whether an area is private memory without a file behind it.
 // Areas of the kernel's own, such as [vdso], are not.
 func (v *vma) anonymous() bool {
-	if v.inode != 0 {
-		return v.name == "/dev/zero" && !v.shared
+	if v.hasFile() {
+		return false
 	}
 	named := strings.HasPrefix(v.name, "[") && v.name != "[heap]" && !strings.HasPrefix(v.name, "[stack") && !strings.HasPrefix(v.name, "[anon")
 	return !named
 }
+
+// hasFile reports whether an area has a file behind it. The number of its inode
+// may be 0: that of the first SysV segment is.
+func (v *vma) hasFile() bool { return v.inode != 0 || v.dev != "00:00" || v.shared }
 
 // readable reports whether the first byte of an area can be read.
 func (s *processSource) readable(v *vma) bool {
@@ -216,12 +247,17 @@ func (p *process) layFile(v *vma, m engine.Mapping) {
 		p.Mappings = append(p.Mappings, q)
 		return more
 	}
+	absent := func(q *engine.Mapping) { q.State = engine.Absent; p.absent += q.Size() }
 	zero := func(q *engine.Mapping) { q.State = engine.Zero; p.zero += q.Size() }
 	off := v.offset + uint64(m.First-v.First)
 	for size := f.size; off < size; {
 		hole, n := f.extent(off)
 		more := part(n, func(q *engine.Mapping) {
-			if hole {
+			switch {
+			case hole && v.flags&vmaMissing != 0:
+				absent(q)
+				return
+			case hole:
 				zero(q)
 				return
 			}
@@ -236,7 +272,7 @@ func (p *process) layFile(v *vma, m engine.Mapping) {
 	if tail := -off % page; tail > 0 && off == f.size && !part(tail, zero) {
 		return
 	}
-	part(^uint64(0), func(q *engine.Mapping) { q.State = engine.Absent; p.absent += q.Size() })
+	part(^uint64(0), absent)
 }
 
 // describe fills in what the image says of itself.
@@ -296,7 +332,7 @@ func (s *mappedFiles) open(v *vma) *processFile {
 }
 
 // errNoFile is of what is mapped and has no bytes to be read at an offset.
-var errNoFile = errors.New("not a regular file")
+var errNoFile = errors.New("neither a regular file nor a block device")
 
 // openAnew opens the file by /proc/PID/map_files, which is the file itself
 // wherever it has gone, or else by its path in the process's own view, if it is
@@ -305,56 +341,92 @@ func (s *mappedFiles) openAnew(v *vma) (*processFile, error) {
 	if s.none {
 		return nil, fs.ErrPermission
 	}
-	link := fmt.Sprintf("%s/map_files/%x-%x", s.dir, uint64(v.First), uint64(v.Last)+1)
-	f, err := openRegular(link)
+	f, err := openMapped(fmt.Sprintf("%s/map_files/%x-%x", s.dir, uint64(v.First), uint64(v.Last)+1), v)
 	if err == nil || errors.Is(err, errNoFile) {
-		return wrapMapped(f, v, err)
+		return f, err
 	}
-	byPath, pathErr := openRegular(s.dir + "/root" + v.name)
-	if pathErr != nil || !isInode(byPath, v) {
-		if pathErr == nil {
-			byPath.Close()
-		}
-		if errors.Is(pathErr, errNoFile) {
-			return nil, errNoFile
-		}
+	byPath, pathErr := openMapped(s.dir+"/root"+v.name, v)
+	switch {
+	case errors.Is(pathErr, errNoFile):
+		return nil, errNoFile
+	case pathErr != nil:
+		return nil, err
+	case !byPath.is(v):
+		byPath.Close()
 		return nil, err
 	}
-	return wrapMapped(byPath, v, nil)
+	return byPath, nil
 }
 
-func wrapMapped(f *os.File, v *vma, err error) (*processFile, error) {
-	if err != nil {
-		return nil, err
-	}
-	info, err := f.Stat()
-	if err != nil {
-		f.Close()
-		return nil, err
-	}
-	return &processFile{fileSource: fileSource{path: v.name, file: f, size: uint64(max(info.Size(), 0))}}, nil
-}
-
-// openRegular opens a regular file, and nothing else: to open a device may do
-// something, to open a pipe may wait.
-func openRegular(path string) (*os.File, error) {
+// openMapped opens a regular file, or a block device, whose pages are kept as
+// those of a file, and nothing else: to open another device may do something, to
+// open a pipe may wait. The zero device is not opened; what it is, is known.
+func openMapped(path string, v *vma) (*processFile, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err
 	}
-	if !info.Mode().IsRegular() {
+	f := &processFile{info: info, fileSource: fileSource{path: v.name}}
+	if isZeroDevice(info) {
+		f.zeros = true
+		return f, nil
+	}
+	f.device = info.Mode()&fs.ModeDevice != 0 && info.Mode()&fs.ModeCharDevice == 0
+	if !f.device && !info.Mode().IsRegular() {
 		return nil, errNoFile
 	}
-	return os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
+	f.file, err = os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
+	if errors.Is(err, unix.ENXIO) { // of the kernel's own, such as the rings of io_uring
+		return nil, errNoFile
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := f.look(); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
 }
 
-// isInode reports whether an opened file is the one that an area says.
-func isInode(f *os.File, v *vma) bool {
-	var st unix.Stat_t
-	if unix.Fstat(int(f.Fd()), &st) != nil {
+// isZeroDevice reports whether a file is /dev/zero, wherever it lies. Source: linux
+// Documentation/admin-guide/devices.txt.
+func isZeroDevice(info fs.FileInfo) bool {
+	st, ok := info.Sys().(*syscall.Stat_t)
+	return ok && info.Mode()&fs.ModeCharDevice != 0 && uint64(st.Rdev) == unix.Mkdev(1, 5)
+}
+
+// look asks the opened file what it is and how large.
+func (f *processFile) look() (err error) {
+	if f.info, err = f.file.Stat(); err != nil {
+		return err
+	}
+	size := f.info.Size()
+	if f.device {
+		if size, err = f.file.Seek(0, io.SeekEnd); err != nil {
+			return err
+		}
+	}
+	f.size = uint64(max(size, 0))
+	return nil
+}
+
+// is reports whether a file is the one that an area says.
+func (f *processFile) is(v *vma) bool {
+	st, ok := f.info.Sys().(*syscall.Stat_t)
+	if !ok || st.Ino != v.inode {
 		return false
 	}
-	return st.Ino == v.inode && fmt.Sprintf("%02x:%02x", unix.Major(st.Dev), unix.Minor(st.Dev)) == v.dev
+	dev := uint64(st.Dev)
+	return fmt.Sprintf("%02x:%02x", unix.Major(dev), unix.Minor(dev)) == v.dev
+}
+
+// Close closes the file, if it is open.
+func (f *processFile) Close() error {
+	if f.file == nil {
+		return nil
+	}
+	return f.fileSource.Close()
 }
 
 // report notes which files could not be opened, and has the image close the
@@ -373,6 +445,8 @@ func (s *mappedFiles) report(img *Image) {
 // processFile is a file that a process has mapped.
 type processFile struct {
 	fileSource
+	info    fs.FileInfo
+	zeros   bool     // it is the zero device, and not open
 	extents []extent // where it has been asked
 	asked   bool
 }

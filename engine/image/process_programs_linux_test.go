@@ -218,7 +218,7 @@ func markPageByPage(t *testing.T, pid int) (at []addr.Addr) {
 	page := make([]byte, 4096)
 	for _, v := range vmas {
 		// Of what was never touched, most is not looked at: it is terabytes.
-		if v.perm == engine.PermKnown || !v.used && v.inode == 0 || v.Size() > 4<<30 {
+		if v.perm == engine.PermKnown || !v.used && !v.hasFile() || v.Size() > 4<<30 {
 			continue
 		}
 		for a := v.First; a <= v.Last; a += 4096 {

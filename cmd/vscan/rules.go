@@ -8,6 +8,7 @@ import (
 	"io"
 	"iter"
 	"os"
+	"slices"
 
 	"vscan/engine"
 	"vscan/engine/addr"
@@ -39,15 +40,16 @@ type ruleHit struct {
 
 // ruleRun is the rules in the search of one image.
 type ruleRun struct {
-	f     *searchFlags
-	t     *target
-	s     *summary
-	view  *viewer
-	rep   reporter
-	files []ruleFile
-	evals []*yara.Evaluator
-	owner []ruleString // by pattern of the set
-	names map[string]int
+	f       *searchFlags
+	t       *target
+	s       *summary
+	view    *viewer
+	rep     reporter
+	files   []ruleFile
+	evals   []*yara.Evaluator
+	owner   []ruleString // by pattern of the set
+	names   map[string]int
+	pattern []int // of the set, by index of the summary's names
 
 	next      func() (engine.Interval, bool) // with --rule-scope mapping: those to come
 	stop      func()
@@ -84,6 +86,11 @@ func (f *searchFlags) newRuleRun(t *target, set *patterns.Set, opt engine.Option
 	}
 	for i, name := range s.names {
 		r.names[name] = i
+		p, found := slices.BinarySearch(s.first, i)
+		if !found {
+			p-- // one of several names
+		}
+		r.pattern = append(r.pattern, p)
 	}
 	if f.ruleScope == "mapping" {
 		r.next, r.stop = iter.Pull(r.scopes(opt))
@@ -231,8 +238,8 @@ func (r *ruleRun) print(hits hitHeap) error {
 			r.s.counts[h.name]++
 			r.s.hits++
 			bytes, _ := r.t.space.Bytes(a, min(n, engine.HitBytes))
-			hit := r.view.widen(shownHit{Hit: engine.Hit{Addr: a, Len: n, Bytes: bytes}, pattern: h.Name})
-			if err := r.rep.hit(hit); err != nil {
+			hit := engine.Hit{Addr: a, Pattern: r.pattern[h.name], Len: n, Bytes: bytes}
+			if err := r.rep.hit(r.view.showAs(hit, h.Name)); err != nil {
 				return err
 			}
 		} else {

@@ -61,7 +61,7 @@ func (f *searchFlags) register(cmd *cobra.Command) {
 	fs.BoolVarP(&f.quiet, "quiet", "q", false, "print nothing and stop at the first hit; the exit code tells")
 	choiceVar(cmd, &f.format, "output", "o", "`FORMAT` of the hits: text, jsonl or csv", "text", "jsonl", "csv")
 	fs.Var(number{&f.bytes, 0, maxShown}, "bytes", "show at most `N` bytes of a hit")
-	fs.VarP(number{&f.context, 0, maxContext}, "context", "C", "show `N` bytes before and after a hit as a hexdump")
+	fs.VarP(number{&f.context, 0, maxContext}, "context", "C", "show `N` bytes before and after a hit: in text as a hexdump, else as before and after")
 	choiceVar(cmd, &f.color, "color", "", "`WHEN` to colour: auto (at a terminal), always or never", "auto", "always", "never")
 	fs.VarP(number{&f.workers, 0, engine.MaxWorkers}, "workers", "j", "`N` workers (default one a processor)")
 	fs.Var(number{&f.shard, 1, math.MaxUint64}, "shard-size", "`N` bytes that a worker takes at a time (default 4194304)")
@@ -74,9 +74,6 @@ func (f *searchFlags) register(cmd *cobra.Command) {
 // complete checks what one flag alone does not tell, and fills in what the
 // environment has.
 func (f *searchFlags) complete() error {
-	if f.context > 0 && f.format != "text" {
-		return fmt.Errorf("-C goes with -o text; -o %s has the bytes of a hit", f.format)
-	}
 	if f.kernel != simd.Auto {
 		return nil
 	}

@@ -23,12 +23,13 @@ type jsonlReporter struct {
 	slack   int // see blockSlack
 	names   cache
 	context bool // whether hits have what lies around them
+	parted  bool // whether summaries are written elsewhere
 }
 
 func newJSONLReporter(b base, s style) *jsonlReporter {
 	// A byte takes two digits, and in a value and in text up to six.
 	more := 14*max(0, int(s.bytes)-engine.HitBytes) + 4*int(s.context)
-	return &jsonlReporter{base: b, slack: min(blockSlack+more, blockBytes/8), names: cache{of: quoteJSON}, context: s.context > 0}
+	return &jsonlReporter{base: b, slack: min(blockSlack+more, blockBytes/8), names: cache{of: quoteJSON}, context: s.context > 0, parted: s.parted}
 }
 
 // quoteJSON is s as JSON. Bytes that are not UTF-8, which JSON cannot hold, are
@@ -193,6 +194,9 @@ func (r *jsonlReporter) interval(v engine.Interval) error {
 }
 
 func (r *jsonlReporter) end(s *summary) {
+	if r.parted {
+		return
+	}
 	r.start("summary")
 	r.add("image", r.quote(s.image))
 	r.addUint("hits", s.hits)

@@ -111,10 +111,7 @@ func (a *app) complain(err error) {
 func (a *app) note(format string, args ...any) { a.tell(printable(fmt.Sprintf(format, args...))) }
 
 // tell writes to standard error, below all output so far.
-func (a *app) tell(text string) {
-	a.out.Flush()
-	fmt.Fprintf(a.err, "vscan: %s\n", text)
-}
+func (a *app) tell(text string) { a.out.note("vscan: " + text) }
 
 const longHelp = `vscan searches memory: dumps, cores and live processes, at the speed of memory.
 

@@ -72,7 +72,7 @@ func (f *searchFlags) newRuleRun(t *target, set *patterns.Set, opt engine.Option
 	r := &ruleRun{f: f, t: t, s: s, view: view, rep: rep, files: f.rules, names: map[string]int{}}
 	at := map[string]ruleString{}
 	for i, file := range r.files {
-		r.evals = append(r.evals, file.NewEvaluator(yara.Limits{CountOnly: f.count || f.quiet}))
+		r.evals = append(r.evals, file.NewEvaluator(yara.Limits{CountOnly: f.count || f.silent()}))
 		for j, p := range file.Patterns() {
 			at[p.Name] = ruleString{i, j}
 		}
@@ -147,7 +147,7 @@ func (r *ruleRun) show(h engine.Hit) bool {
 		}
 		r.s.counts[k]++
 		r.s.hits++
-		if r.f.count || r.f.quiet {
+		if r.f.count || r.f.silent() {
 			continue
 		}
 		hit := r.view.show(h)
@@ -197,7 +197,7 @@ func (r *ruleRun) evaluate(ctx context.Context, in *engine.Interval) error {
 		}
 		for _, m := range res.Matches {
 			r.matched++
-			if !r.f.quiet && !r.f.count {
+			if !r.f.silent() && !r.f.count {
 				r.rep.rule(&ruleHit{m.Rule, in})
 			}
 			for _, h := range m.Strings {
@@ -206,7 +206,7 @@ func (r *ruleRun) evaluate(ctx context.Context, in *engine.Interval) error {
 				if r.f.allStrings { // they are out already
 					continue
 				}
-				if r.f.count || r.f.quiet {
+				if r.f.count || r.f.silent() {
 					if r.f.max > 0 && r.s.counts[k]+n > r.f.max {
 						n, r.s.limited = r.f.max-r.s.counts[k], true
 					}

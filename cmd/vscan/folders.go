@@ -37,6 +37,7 @@ var (
 	skipHidden  = skipped{one: "hidden file or folder", many: "hidden files and folders"}
 	skipLink    = skipped{one: "symbolic link", many: "symbolic links"}
 	skipSpecial = skipped{one: "device, pipe or socket", many: "devices, pipes and sockets"}
+	skipEmpty   = skipped{one: "empty file", many: "empty files"}
 	skipUnknown = skipped{one: "file of no known format", many: "files of no known format"}
 	skipProgram = skipped{one: "program or library", many: "programs and libraries"}
 	skipUnread  = skipped{one: "file of a format that is not read", many: "files of formats that are not read"}
@@ -150,12 +151,19 @@ func (s *searching) below(folder string) []imageArg {
 			s.skip(skipLink)
 		case !d.Type().IsRegular():
 			s.skip(skipSpecial)
+		case isEmpty(d):
+			s.skip(skipEmpty)
 		default:
 			all = append(all, imageArg{name, true})
 		}
 		return nil
 	})
 	return all
+}
+
+func isEmpty(d fs.DirEntry) bool {
+	info, err := d.Info()
+	return err == nil && info.Size() == 0
 }
 
 // cause is an error about a path without the path, which is one in the folder.

@@ -78,7 +78,7 @@ func (s *summary) fill(t *target, sc *engine.Scanner, stats engine.Stats) {
 // account tells on standard error what the hits alone do not: always what is
 // missing, and with --stats, or to somebody at a terminal, the rest.
 func (a *app) account(f *searchFlags, t *target, s *summary, stats engine.Stats, opened, compiled time.Duration) {
-	verbose := f.stats || f.format == "text" && isTerminal(a.err) && !f.several && f.list == ""
+	verbose := f.stats || f.format == "text" && a.chatty() && !f.several && f.list == ""
 	if verbose {
 		a.note("%s: %s, %s", t.arg, t.Format, t.Detail)
 		a.note("%s: %s in %s scanned in %.3f s (%s/s), kernel %s, %s", t.arg, plural(s.hits, "hit"),
@@ -109,6 +109,10 @@ func (a *app) account(f *searchFlags, t *target, s *summary, stats engine.Stats,
 		a.note("%s: not complete: interrupted after %s of %s", t.arg, size(s.scanned), size(s.inScope))
 	}
 }
+
+// chatty reports whether somebody at a terminal reads what is told, and no pager
+// has the screen.
+func (a *app) chatty() bool { return isTerminal(a.err) && !a.out.pipe }
 
 // whyAbsent says of so many bytes why they are absent.
 func (t *target) whyAbsent(n uint64) string {

@@ -204,7 +204,7 @@ const maxTold = 20
 // noteTally tells how a search of folders went, or at a terminal one of several
 // images.
 func (s *searching) noteTally() {
-	if s.f.quiet || !s.f.recursive && !(s.f.several && s.f.format == "text" && isTerminal(s.err)) {
+	if s.f.quiet || !s.f.recursive && !(s.f.several && s.f.format == "text" && s.chatty()) {
 		return
 	}
 	line := fmt.Sprintf("%s searched, %s in %s, %s in %.3f s", plural(s.searched, "image"), plural(s.hits, "hit"),

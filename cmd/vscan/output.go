@@ -23,7 +23,7 @@ import (
 //
 // Where standard output is a pipe, who reads it may write to the same terminal,
 // as head and less do, and nobody tells when. So once something went into a
-// pipe, no status line is shown any more, unless it was asked for.
+// pipe, no status line is shown any more.
 type output struct {
 	terminal bool
 	pipe     bool
@@ -130,18 +130,19 @@ func (o *output) note(line string) {
 }
 
 // setStatus shows a line below all that was written so far, in place of the one
-// before it; "" takes it away. What is written comes in whole lines then. A line
-// that was asked for stays where output goes to a pipe.
-func (o *output) setStatus(line string, asked bool) {
+// before it; "" takes it away. What is written comes in whole lines then. It is
+// false where there can be none any more.
+func (o *output) setStatus(line string) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.terminal {
 		o.flush()
 	}
-	if o.status.gone && !asked {
+	if o.status.gone {
 		line = ""
 	}
 	o.status.set(line)
+	return !o.status.gone
 }
 
 // statusLine is a line on a terminal that is written over and over. The cursor

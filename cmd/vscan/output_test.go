@@ -76,21 +76,21 @@ func TestStatusLine(t *testing.T) {
 			t.Errorf("%q, want %q", got, want)
 		}
 	}
-	o.setStatus(" 10% of much", false)
+	o.setStatus(" 10% of much")
 	check(" 10% of much")
-	o.setStatus(" 20%", false)
+	o.setStatus(" 20%")
 	check(" 20%")
 	io.WriteString(&s, echo) // Ctrl-C: over the line
 	write("hit 1\n")
 	o.Flush()
 	check("hit 1\n")
-	o.setStatus(" 30%", false)
+	o.setStatus(" 30%")
 	check("hit 1\n 30%")
 	write("hit 2\nhit")
 	write(" 3\n")
-	o.setStatus(" 40%", false) // below what was not flushed yet
+	o.setStatus(" 40%") // below what was not flushed yet
 	check("hit 1\nhit 2\nhit 3\n 40%")
-	o.setStatus("", false)
+	o.setStatus("")
 	check("hit 1\nhit 2\nhit 3\n")
 	write("hit 4\n")
 	o.close()
@@ -102,20 +102,20 @@ func TestStatusLineAlone(t *testing.T) {
 	var out bytes.Buffer
 	var s screen
 	o := newOutput(&out, &s)
-	o.setStatus(" 10%", false)
+	o.setStatus(" 10%")
 	io.WriteString(o, "hit 1\n")
 	o.Flush()
 	if s.String() != " 10%" {
 		t.Errorf("%q", s.String())
 	}
-	o.setStatus("", false)
+	o.setStatus("")
 	if err := o.close(); err != nil || s.String() != "" || out.String() != "hit 1\n" {
 		t.Errorf("%v, %q, %q", err, s.String(), out.String())
 	}
 }
 
 // Where output goes to a pipe, who reads it may write to the terminal: once it
-// got something, there is no status line, unless it was asked for.
+// got something, there is no status line.
 func TestStatusLineOfPipe(t *testing.T) {
 	var out bytes.Buffer
 	var s screen
@@ -130,15 +130,16 @@ func TestStatusLineOfPipe(t *testing.T) {
 			t.Errorf("%q, want %q", got, want)
 		}
 	}
-	o.setStatus(" 10%", false)
+	o.setStatus(" 10%")
 	check(" 10%")
 	io.WriteString(o, "hit 1\n")
 	o.Flush()
 	check("")
-	o.setStatus(" 20%", false)
+	o.setStatus(" 20%")
 	check("")
-	o.setStatus(" 30%", true)
-	check(" 30%")
+	if o.setStatus(" 30%") {
+		t.Error("a line is said to be shown")
+	}
 	io.WriteString(o, "hit 2\n")
 	o.note("vscan: a note")
 	check("vscan: a note\n")
@@ -153,11 +154,11 @@ func TestStatusLineIsNarrowed(t *testing.T) {
 	var s screen
 	o := newOutput(&s, &s)
 	defer o.close()
-	o.setStatus(" 10% of very much", false)
+	o.setStatus(" 10% of very much")
 	s.mu.Lock()
 	s.lines = [][]rune{[]rune(" 10% of")} // and what is below is erased with it
 	s.mu.Unlock()
-	o.setStatus(" 20%", false)
+	o.setStatus(" 20%")
 	if got := s.String(); got != " 20%" || s.column != 0 {
 		t.Errorf("%q, cursor in column %d", got, s.column)
 	}

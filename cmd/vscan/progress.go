@@ -31,6 +31,7 @@ type bar struct {
 	scan   *engine.Progress // nil: between two images
 	speed  speed
 	lines  barLines
+	told   time.Time // when the last whole line was written, at a terminal
 }
 
 // status is what there is to show.
@@ -114,7 +115,7 @@ func (b *bar) finish() {
 	close(b.stop)
 	<-b.stopped
 	if b.terminal {
-		b.app.out.setStatus("", b.asked)
+		b.app.out.setStatus("")
 	}
 }
 
@@ -127,10 +128,11 @@ func (b *bar) show(now time.Time) {
 	status := b.status
 	scanning := b.scan != nil
 	b.mu.Unlock()
-	switch {
-	case b.terminal:
-		b.app.out.setStatus(b.lines.draw(status, terminalWidth(b.app.err)), b.asked)
-	case scanning:
+	if b.terminal && (b.app.out.setStatus(b.lines.draw(status, terminalWidth(b.app.err))) || !b.asked || now.Sub(b.told) < lineEvery) {
+		return
+	}
+	b.told = now
+	if scanning {
 		b.app.tell(status.line())
 	}
 }
@@ -196,7 +198,9 @@ func (s *status) fields() (all []field) {
 	if s.total > 0 {
 		add(3, size(s.done)+" of "+size(s.total))
 		add(4, size(uint64(s.rate))+"/s")
-		add(2, timeLeft(s.done, s.total, s.rate))
+		if s.image == s.of || s.of < 2 { // else more images follow, of which nothing is known
+			add(2, timeLeft(s.done, s.total, s.rate))
+		}
 	}
 	add(1, plural(s.before+s.hits, "hit"))
 	return all
@@ -212,6 +216,7 @@ func (l *barLines) bar(s status, width int) string {
 		l.drawing, l.width = newDrawing(w), w
 	}
 	l.drawing.Set(int(barSteps * part))
+	l.drawing.Describe("") // which draws it, changed or not
 	return strings.Trim(l.drawing.String(), "\r")
 }
 

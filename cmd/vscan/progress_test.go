@@ -79,13 +79,22 @@ func TestBarLines(t *testing.T) {
 		for _, part := range []struct {
 			from int // columns
 			text string
-		}{{10, " 50%"}, {24, "image 12/200"}, {40, "3 hits"}, {80, "===>"}, {80, "1.5 GiB of 3.0 GiB"}, {120, "256.0 MiB/s"}, {120, "6s left"}, {200, s.name}} {
+		}{{10, " 50%"}, {24, "image 12/200"}, {40, "3 hits"}, {80, "===>"}, {80, "1.5 GiB of 3.0 GiB"}, {120, "256.0 MiB/s"}, {200, s.name}} {
 			if has := strings.Contains(line, part.text); width >= part.from && !has {
 				t.Errorf("%d columns: %q has no %q", width, line, part.text)
 			}
 		}
 	}
+	if line := l.draw(s, 200); strings.Contains(line, "left") {
+		t.Errorf("the time left of one image is no time left: %q", line)
+	}
+	if s.image = s.of; !strings.Contains(l.draw(s, 80), "6s left") {
+		t.Errorf("of the last image: %q", l.draw(s, 80))
+	}
 	for _, s := range []status{{of: 1}, {of: 1, total: math.MaxUint64, done: math.MaxUint64}, {of: 2, image: 1, name: "世界世界世界世界世界世界世界世界"}} {
+		if line := l.draw(s, 80); !strings.Contains(line, "[") {
+			t.Errorf("no picture: %q", line)
+		}
 		for width := range 130 {
 			if line := l.draw(s, width); columns(line) > max(width-1-len(echo), 0) {
 				t.Errorf("%d columns: %q", width, line)

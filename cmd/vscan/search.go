@@ -214,8 +214,8 @@ func (s *searching) run(ctx context.Context, images []imageArg) error {
 	for i, arg := range images {
 		if ctx.Err() != nil {
 			s.interrupted = true
-			if s.f.recursive {
-				s.note("%s not searched: interrupted", plural(uint64(len(images)-i), "image"))
+			if left := len(images) - i; left > 3 {
+				s.note("%s and %s more: not searched: interrupted", arg.path, plural(uint64(left-1), "image"))
 				return nil
 			}
 			s.note("%s: not searched: interrupted", arg.path)

@@ -14,13 +14,13 @@ type csvReporter struct {
 	w      *csv.Writer
 	counts bool // of hits, not the hits
 	header bool // has been written
-	name   func(string) string
+	names  cache
 }
 
 func newCSVReporter(b base, s style) *csvReporter {
-	r := &csvReporter{base: b, w: csv.NewWriter(b.out), counts: s.counts, name: csvText}
+	r := &csvReporter{base: b, w: csv.NewWriter(b.out), counts: s.counts, names: cache{of: csvText}}
 	if b.out.terminal {
-		r.name = func(s string) string { return csvText(printable(s)) }
+		r.names.of = func(s string) string { return csvText(printable(s)) }
 	}
 	return r
 }
@@ -46,11 +46,11 @@ func (r *csvReporter) hit(h *shownHit) error {
 	m := r.at(h.Addr)
 	value := csvValue(h.value)
 	if h.text {
-		value = r.name(h.value)
+		value = r.names.of(h.value)
 	}
-	return r.record(hitHeader(), r.name(r.target.arg), h.Addr.String(), r.name(h.pattern), strconv.Itoa(h.Len), r.name(m.Name),
+	return r.record(hitHeader(), r.names.get(r.target.arg), h.Addr.String(), r.names.get(h.pattern), strconv.Itoa(h.Len), r.names.get(m.Name),
 		csvCount(fileOffset(m, h.Addr)), csvBytes(h.Bytes),
-		value, r.name(h.readable), h.keyText(), csvBytes(h.before), csvBytes(h.after))
+		value, r.names.of(h.readable), h.keyText(), csvBytes(h.before), csvBytes(h.after))
 }
 
 // hitHeader is the columns of hits. New ones go to the end.
@@ -64,7 +64,7 @@ func (r *csvReporter) rule(*ruleHit) error { return r.err }
 func (r *csvReporter) interval(v engine.Interval) error {
 	m := v.Mapping
 	return r.record([]string{"first", "last", "state", "perm", "name", "source", "offset", "layer", "build_id"},
-		v.First.String(), v.Last.String(), m.State.String(), csvText(m.Perm.String()), r.name(m.Name), r.name(sourceName(m)),
+		v.First.String(), v.Last.String(), m.State.String(), csvText(m.Perm.String()), r.names.get(m.Name), r.names.get(sourceName(m)),
 		csvCount(fileOffset(m, v.First)), strconv.Itoa(v.Layer), csvHex(r.buildID(v)))
 }
 
@@ -75,6 +75,6 @@ func (r *csvReporter) end(s *summary) {
 		return
 	}
 	for i, name := range s.names {
-		r.record([]string{"image", "pattern", "hits"}, r.name(s.image), r.name(name), csvCount(s.counts[i]))
+		r.record([]string{"image", "pattern", "hits"}, r.names.get(s.image), r.names.get(name), csvCount(s.counts[i]))
 	}
 }

@@ -37,37 +37,55 @@ func csvHex(digits string) string {
 	return "hex:" + digits
 }
 
+// exact is the least number whose digits a float of 64 bits may not all have.
+const exact = 1e15
+
 // csvCount is a number as a cell.
-func csvCount(n uint64) string { return csvValue(strconv.FormatUint(n, 10)) }
+func csvCount(n uint64) string {
+	digits := strconv.FormatUint(n, 10)
+	if n < exact {
+		return digits
+	}
+	return csvText(digits)
+}
 
 // csvValue is what a hit holds, as its kind reads it, as a cell. A number is a
 // number only where a float of 64 bits has all its digits: next to a fraction,
 // a column is read as such floats.
 func csvValue(s string) string {
-	if addressCell.MatchString(s) || countCell.MatchString(s) {
-		return s
+	if s == "" {
+		return ""
 	}
-	if fractionCell.MatchString(s) {
-		if _, err := strconv.ParseFloat(s, 64); err == nil {
-			return s
-		}
+	if n, err := strconv.ParseUint(s, 10, 64); err == nil && strconv.FormatUint(n, 10) == s {
+		return csvCount(n)
+	}
+	if offsetsCell.MatchString(s) || fractionCell.MatchString(s) {
+		return s
 	}
 	return csvText(s)
 }
 
 var (
-	addressCell  = regexp.MustCompile(`^0x[0-9a-f]{1,16}( -?0x[0-9a-f]{1,16})*$`) // or the offsets of a chain
-	countCell    = regexp.MustCompile(`^(0|[1-9][0-9]{0,14})$`)                   // below 2^53
-	fractionCell = regexp.MustCompile(`^[0-9]{1,15}\.[0-9]+(e[+-][0-9]+)?$|^[0-9]e[+-][0-9]+$`)
+	// offsetsCell is an address, or the offsets of a chain.
+	offsetsCell  = regexp.MustCompile(`^0x[0-9a-f]{1,16}( -?0x[0-9a-f]{1,16})*$`)
+	fractionCell = regexp.MustCompile(`^[0-9]{1,15}\.[0-9]{1,20}(e[+-][0-9]{1,3})?$|^[0-9]e[+-][0-9]{1,3}$`)
 )
 
 // misread reports whether text could be taken for something else. What does not
 // show at its beginning does not count, since some readers drop it.
 func misread(s string) bool {
+	if strings.IndexByte(mark+"\t\r\n", s[0]) >= 0 {
+		return true
+	}
 	shown := strings.TrimLeftFunc(s, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsGraphic(r) })
 	first, _ := utf8.DecodeRuneInString(shown)
-	return strings.IndexByte(mark+"\t\r\n", s[0]) >= 0 || strings.ContainsRune(signs, first) ||
-		numberLike.MatchString(s) || wordLike.MatchString(s)
+	switch {
+	case strings.ContainsRune(signs, first):
+		return true
+	case unicode.IsLetter(first) || first == '#' || first == '<':
+		return isWordOfValue(shown)
+	}
+	return numberLike.MatchString(shown)
 }
 
 const (
@@ -76,13 +94,27 @@ const (
 	signs = "=+-@\u2212\uff0b\uff0d\uff1d\uff20"
 )
 
+// isWordOfValue reports whether text is truth, infinity or nothing in a word, or
+// a date that begins with its month. There are as many texts as hits, and an
+// expression is looked for in few of them.
+func isWordOfValue(s string) bool {
+	s = strings.TrimRightFunc(s, unicode.IsSpace)
+	if len(s) <= len("infinity") && valueWords[strings.ToLower(s)] || s == "None" {
+		return true
+	}
+	return len(s) < 40 && strings.ContainsAny(s, "0123456789") && dateLike.MatchString(s)
+}
+
+var valueWords = map[string]bool{
+	"t": true, "f": true, "y": true, "n": true, "true": true, "false": true, "yes": true, "no": true, "on": true, "off": true,
+	"inf": true, "infinity": true, "nan": true, "null": true, "nil": true, "nat": true, "na": true, "n/a": true, "#n/a": true, "<na>": true,
+}
+
 var (
 	// numberLike is a number, date, time, amount or version: a digit, first but
-	// for blanks and signs, and besides it no letters but those of such.
-	numberLike = regexp.MustCompile(`(?i)^[\s\p{Z}(.,$€£¥#%]*\d(?:[^\pL]|[a-fxopluztm]|` + months + `|inf|nan|utc|gmt)*$`)
-	// wordLike is truth, infinity, nothing, or a date that begins with its month.
-	wordLike = regexp.MustCompile(`^[\s\p{Z}]*(?:(?i:t|f|y|n|true|false|yes|no|on|off|inf|infinity|nan|null|nil|nat|na|n/a|#n/a|<na>|` +
-		months + `[\s\p{Z}\pP]*\d[^\pL]*)|None)[\s\p{Z}]*$`)
+	// for brackets and the like, and no letters but those of such.
+	numberLike = regexp.MustCompile(`(?i)^[\s\p{Z}(.,$€£¥%]*\d(?:[^\pL]|[a-fxopluztm]|` + months + `|inf|nan|utc|gmt)*$`)
+	dateLike   = regexp.MustCompile(`(?i)^` + months + `[\s\p{Z}\pP]*\d[^\pL]*$`)
 )
 
 const months = `(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)`

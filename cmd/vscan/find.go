@@ -39,7 +39,14 @@ Numbers are shown decoded: behind the bytes in text, as value in jsonl, where it
 is a string, for numbers of JSON lose them above 2^53. Of aes it is the key.
 
 With -e, -f, -F or --set all arguments are images. A pattern that begins with - goes
-behind -e or --.`
+behind -e or --.
+
+With -r, folders stand for the images below them. Files of no known format are
+passed over there and told at the end, unless --image-format raw takes them as
+they are; a dump that cannot be read makes the exit code 3.
+
+With -q the exit code is 0 as soon as there is a hit, whatever is wrong with other
+images. With -l and -L it tells of hits, as always.`
 
 func (a *app) findCommand() *cobra.Command {
 	var f searchFlags
@@ -57,6 +64,8 @@ func (a *app) findCommand() *cobra.Command {
   vscan find 'Linux version ' guest.raw@0x100000 --range 0..4294967295
   vscan find 'usage:' core.1234 --under ./prog
   vscan find 'usage:' core.1234 --modules
+  vscan find -r -l -i PASSWORD= dumps
+  vscan find --only-matching 're:https?://[!-~]+' core.1234 | sort | uniq -c
   vscan find -q hunter2 pid:1234 && echo "it is in memory"`,
 		DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -69,7 +69,7 @@ func (f *searchFlags) register(cmd *cobra.Command) {
 	fs.BoolVarP(&f.count, "count", "c", false, "print only the number of hits of each pattern")
 	fs.BoolVarP(&f.quiet, "quiet", "q", false, "print nothing and stop at the first hit; the exit code tells")
 	choiceVar(cmd, &f.format, "output", "o", "`FORMAT` of the hits: text, jsonl or csv", "text", "jsonl", "csv")
-	fs.BoolVarP(&f.withNames, "with-name", "H", false, "name the image in front of each line of text (default where there are several)")
+	fs.BoolVarP(&f.withNames, "with-filename", "H", false, "name the image in front of each line of text (default where there are several)")
 	fs.BoolVar(&f.noNames, "no-filename", false, "never name the image in lines of text")
 	fs.StringVar(&f.summary, "summary", "", "write the summaries to `FILE`, as jsonl, and not behind the hits; none writes none")
 	fs.Var(number{&f.bytes, 0, maxShown}, "bytes", "show at most `N` bytes of a hit")

@@ -35,8 +35,9 @@ What does not start with a known kind is literal text.
                       m, and w W a as of text
   aes:BITS            key schedules of AES with 128, 192 or 256 bits
 
-Numbers are shown decoded: behind the bytes in text, as value in jsonl, where it
-is a string, for numbers of JSON lose them above 2^53. Of aes it is the key.
+Numbers are shown decoded: behind the bytes in text, as value in jsonl and csv;
+in jsonl it is a string, for numbers of JSON lose them above 2^53. Of aes it is
+the key. There are also the bytes as text, and the key of flag x.
 
 With -e, -f, -F or --set all arguments are images. A pattern that begins with - goes
 behind -e or --.

@@ -65,7 +65,7 @@ func (f *searchFlags) register(cmd *cobra.Command) {
 	fs.Var(&f.in, "in", "only in mappings with this `NAME|PERM`: a name, the last part of a path, or permissions, where a - is either; repeatable")
 	fs.VarP(number{&f.max, 1, math.MaxUint64}, "max-count", "m", "at most `N` hits a pattern and image, those with the lowest addresses")
 	fs.BoolVar(&f.overlap, "overlap", false, "also matches of re: that overlap an earlier one of the same pattern")
-	fs.Var(number{&f.longest, 1, patterns.MaxBytes}, "max-match", "longest match of re: and of hex: with jumps, `N` bytes (default 4096)")
+	fs.Var(number{&f.longest, 1, patterns.MaxBytes}, "max-match", "longest match of re: and of hex: with jumps, `N` bytes")
 	fs.BoolVarP(&f.count, "count", "c", false, "print only the number of hits of each pattern")
 	fs.BoolVarP(&f.quiet, "quiet", "q", false, "print nothing and stop at the first hit; the exit code tells")
 	choiceVar(cmd, &f.format, "output", "o", "`FORMAT` of the hits: text, jsonl or csv", "text", "jsonl", "csv")

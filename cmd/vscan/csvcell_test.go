@@ -70,54 +70,63 @@ var hostile = []string{
 	"\x1b[31mred", "right\u202eleft", "bad\xff\xfe", "68756e74657232", "1e400", "007", "true", "2024-01-02", "10:30", "NaN", "NULL", "semi;colon", "größe 世界 😀", " blank ",
 }
 
-// hostileHits is the csv of a search whose patterns and mappings have hostile
-// names, and its rows as encoding/csv has them, the header among them.
-func hostileHits(t *testing.T) (path string, rows [][]string) {
+// csvFile is a table of csv, as vscan writes it and as encoding/csv reads it, the header among
+// its rows.
+type csvFile struct {
+	name, path string
+	rows       [][]string
+}
+
+// hostileFiles is the csv of a search, a map and a graph whose patterns and
+// mappings have hostile names.
+func hostileFiles(t *testing.T) []csvFile {
 	t.Helper()
 	dir := t.TempDir()
+	file := func(name string, data []byte) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
 	var spec strings.Builder
 	args := []string{"find", "-o", "csv", "-C", "4", "-e", "hex:68756e74657232", "-e", "i32le:-1", "-e", "u64le:0xfffffffffffffff0..", "-e", "text/x:=cmd"}
+	words := ""
 	for i, name := range hostile {
-		q := strings.ReplaceAll(fmt.Sprintf("%q", "/"+name), " ", `\x20`)
-		fmt.Fprintf(&spec, "%#x rw- %s 68756e74657232 ffffffffffffffff =%s 3d636d64\n", 0x1000*(i+1), q, "12e5")
+		q := strings.ReplaceAll(fmt.Sprintf("%q", name), " ", `\x20`)
+		fmt.Fprintf(&spec, "%#x %s %s 0010000000000000 68756e74657232 ffffffffffffffff =12e5 3d636d64\n", 0x1000*(i+1), []string{"rw-", "-w-", "---"}[i%3], q)
+		args = append(args, "-e", name)
+		words += name + ","
 	}
 	core, err := makeCore(spec.String())
 	if err != nil {
 		t.Fatal(err)
 	}
-	image, words := filepath.Join(dir, "core"), filepath.Join(dir, "words")
-	var lines []string
-	for _, name := range hostile {
-		if !strings.ContainsAny(name, "\n") {
-			lines = append(lines, name)
-			args = append(args, "-e", name)
+	image, raw, graph := file("core", core), file("raw", []byte(words)), filepath.Join(dir, "graph")
+	vscan(t, []int{0}, "graph", "build", image, "-o", graph)
+	var all []csvFile
+	for name, args := range map[string][]string{
+		"hits": append(args, image, raw+"@0x1000"), "map": {"map", "-o", "csv", image}, "counts": append(args[:len(args):len(args)], "-c", image),
+		"export": {"graph", "export", graph, "--to", "csv"}, "from": {"graph", "from", graph, "0x1000..", "-o", "csv"},
+	} {
+		out := vscan(t, []int{0}, args...)
+		rows, err := csv.NewReader(strings.NewReader(string(out))).ReadAll()
+		if err != nil || len(rows) < len(hostile) {
+			t.Fatalf("%s: %d rows, %v", name, len(rows), err)
 		}
+		all = append(all, csvFile{name, file(name+".csv", out), rows})
 	}
-	for name, data := range map[string]string{image: string(core) + strings.Join(lines, ","), words: strings.Join(lines, "\n")} {
-		if err := os.WriteFile(name, []byte(data), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	out := vscan(t, []int{0}, append(args, image)...)
-	out = append(out, vscan(t, []int{0}, append(args, "--image-format", "raw", image)...)[len(strings.Join(hitHeader(), ","))+1:]...)
-	path = filepath.Join(dir, "hits.csv")
-	if err := os.WriteFile(path, out, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	rows, err = csv.NewReader(strings.NewReader(string(out))).ReadAll()
-	if err != nil || len(rows) < 2*len(hostile) {
-		t.Fatalf("%d rows, %v", len(rows), err)
-	}
-	return path, rows
+	return all
 }
 
 // No cell begins with what a spreadsheet runs.
 func TestCSVRunsNothing(t *testing.T) {
-	_, rows := hostileHits(t)
-	for _, row := range rows {
-		for i, cell := range row {
-			if strings.IndexAny(cell, "=+-@\t\r\n") == 0 {
-				t.Errorf("column %s: %q", rows[0][i], cell)
+	for _, f := range hostileFiles(t) {
+		for _, row := range f.rows {
+			for i, cell := range row {
+				if strings.IndexAny(cell, "=+-@\t\r\n") == 0 {
+					t.Errorf("%s, column %s: %q", f.name, f.rows[0][i], cell)
+				}
 			}
 		}
 	}
@@ -137,7 +146,7 @@ var readers = []struct {
 // Who reads csv and guesses gets what was written, cell by cell. Where
 // VSCAN_TEST_CSV is set, as in CI, all of them have to be there.
 func TestCSVReaders(t *testing.T) {
-	path, want := hostileHits(t)
+	files := hostileFiles(t)
 	for _, r := range readers {
 		t.Run(r.name, func(t *testing.T) {
 			missing := t.Skipf
@@ -150,27 +159,29 @@ func TestCSVReaders(t *testing.T) {
 			if _, err := os.Stat("testdata/csv/node_modules"); err != nil && r.name == "duckdb" {
 				missing("no DuckDB here (npm ci --prefix cmd/vscan/testdata/csv): %v", err)
 			}
-			cmd := exec.Command(r.command[0], append(r.command[1:], path)...)
-			cmd.Stderr = os.Stderr
-			out, err := cmd.Output()
-			if err != nil {
-				t.Fatal(err)
+			for _, f := range files {
+				cmd := exec.Command(r.command[0], append(r.command[1:len(r.command):len(r.command)], f.path)...)
+				cmd.Stderr = os.Stderr
+				out, err := cmd.Output()
+				if err != nil {
+					t.Fatalf("%s: %v", f.name, err)
+				}
+				compareRows(t, f.name, out, f.rows)
 			}
-			compareRows(t, out, want)
 		})
 	}
 }
 
 // compareRows compares rows as a program has read them: arrays, the header
 // among them, or objects.
-func compareRows(t *testing.T, out []byte, want [][]string) {
+func compareRows(t *testing.T, name string, out []byte, want [][]string) {
 	t.Helper()
 	var got [][]string
 	var objects []map[string]any
 	if err := json.Unmarshal(out, &got); err != nil {
 		got = [][]string{want[0]}
 		if err := json.Unmarshal(out, &objects); err != nil {
-			t.Fatalf("%v: %.200s", err, out)
+			t.Fatalf("%s: %v: %.200s", name, err, out)
 		}
 		for _, o := range objects {
 			var row []string
@@ -184,14 +195,14 @@ func compareRows(t *testing.T, out []byte, want [][]string) {
 		}
 	}
 	if len(got) != len(want) {
-		t.Fatalf("%d rows, want %d", len(got), len(want))
+		t.Fatalf("%s: %d rows, want %d", name, len(got), len(want))
 	}
 	for i := range want {
 		for j := range got[i] {
 			got[i][j] = strings.ReplaceAll(got[i][j], "\r\n", "\n") // as encoding/csv has them
 		}
 		if !slices.Equal(got[i], want[i]) {
-			t.Errorf("row %d: %q, want %q", i, got[i], want[i])
+			t.Errorf("%s, row %d: %q, want %q", name, i, got[i], want[i])
 		}
 	}
 }

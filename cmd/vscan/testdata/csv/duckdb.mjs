@@ -7,7 +7,8 @@ const table = await db.runAndReadAll(`SELECT * FROM read_csv('${process.argv[2]}
 const columns = table.columnNames();
 const types = table.columnTypes().map(String);
 // What is written with 0x is a number to DuckDB, and the right one.
-const hex = { addr: '0x%x', key: '0x%02x' };
+const hex = { key: '0x%02x' };
+for (const c of ['addr', 'first', 'last', 'src', 'dst', 'src_offset', 'dst_offset']) hex[c] = '0x%x';
 const cell = (c, i) => hex[c] && types[i] === 'BIGINT' ? `printf('${hex[c]}', ${c})` : `"${c}"::VARCHAR`;
 const rows = await db.runAndReadAll(`SELECT ${columns.map(cell).join(', ')} FROM read_csv('${process.argv[2]}')`);
 console.log(JSON.stringify([columns, ...rows.getRows().map(row => row.map(v => v ?? ''))]));

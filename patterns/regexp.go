@@ -65,6 +65,7 @@ func parseRegexp(in input, _, flags string) (body, error) {
 		Wide:      strings.Contains(flags, "w"),
 		WideBE:    strings.Contains(flags, "W"),
 		ASCII:     strings.Contains(flags, "a"),
+		FullWord:  strings.Contains(flags, "f"), // of Pattern.With alone
 	})
 	if err != nil {
 		return nil, err

@@ -134,7 +134,7 @@ func TestNewTextAndHex(t *testing.T) {
 	}
 	reversed := []byte(digits)
 	slices.Reverse(reversed)
-	if p, err = NewText("n", "s", []byte("foobar"), TextOptions{Base64: true, Alphabet: string(reversed)}); err != nil || len(p.body.(encodings)) != 3 {
+	if p, err = NewText("n", "s", []byte("foobar"), TextOptions{Base64: true, Alphabet: string(reversed)}); err != nil || len(p.body.(*textBody).encodings) != 3 {
 		t.Errorf("%v", err)
 	}
 	if p, err = NewHex("n", "s", "41 [2] 42"); err != nil || p.Kind != Hex || p.Source != "s" || places(t, p, Target{}, "A--B") != "0+4" {

@@ -166,6 +166,13 @@ func newText(in input, b []byte, units []uint16, o TextOptions) (body, error) {
 			return nil, in.tooLong(len(w.bytes))
 		}
 	}
+	if o.Base64 || o.Base64Wide {
+		var err error
+		if out, err = out.base64(o); err != nil {
+			return nil, in.fault(in.pos, "%v", err)
+		}
+	}
+	of := source{base: out, keys: o.Xor}
 	if o.Xor != nil {
 		keys := int(o.Xor.Hi) - int(o.Xor.Lo) + 1
 		for _, w := range out {
@@ -175,20 +182,14 @@ func newText(in input, b []byte, units []uint16, o TextOptions) (body, error) {
 		}
 		out = out.xor(*o.Xor)
 	}
-	if o.Base64 || o.Base64Wide {
-		var err error
-		if out, err = out.base64(o); err != nil {
-			return nil, in.fault(in.pos, "%v", err)
-		}
-	}
 	if o.FullWord {
-		return out, nil
+		return &wordBody{out, of}, nil
 	}
 	plain := make(encodings, 0, len(out))
 	for _, w := range out {
 		plain = plain.add(w.encoding)
 	}
-	return plain, nil
+	return &textBody{plain, of}, nil
 }
 
 // newEncoding is the encoding of b.

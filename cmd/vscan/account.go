@@ -44,6 +44,9 @@ func newSummary(image string, set *patterns.Set, names func(patterns.Pattern) []
 	return s
 }
 
+// found reports whether anything that was looked for is there.
+func (s *summary) found() bool { return s.hits > 0 || s.rules != nil && s.rules.matched > 0 }
+
 // add counts the hits of a batch.
 func (s *summary) add(b *engine.Batch) {
 	s.hits += b.Len()
@@ -75,7 +78,7 @@ func (s *summary) fill(t *target, sc *engine.Scanner, stats engine.Stats) {
 // account tells on standard error what the hits alone do not: always what is
 // missing, and with --stats, or to somebody at a terminal, the rest.
 func (a *app) account(f *searchFlags, t *target, s *summary, stats engine.Stats, opened, compiled time.Duration) {
-	verbose := f.stats || f.format == "text" && isTerminal(a.err)
+	verbose := f.stats || f.format == "text" && a.chatty() && !f.several && f.list == ""
 	if verbose {
 		a.note("%s: %s, %s", t.arg, t.Format, t.Detail)
 		a.note("%s: %s in %s scanned in %.3f s (%s/s), kernel %s, %s", t.arg, plural(s.hits, "hit"),
@@ -106,6 +109,10 @@ func (a *app) account(f *searchFlags, t *target, s *summary, stats engine.Stats,
 		a.note("%s: not complete: interrupted after %s of %s", t.arg, size(s.scanned), size(s.inScope))
 	}
 }
+
+// chatty reports whether somebody at a terminal reads what is told, and no pager
+// has the screen.
+func (a *app) chatty() bool { return isTerminal(a.err) && !a.out.pipe }
 
 // whyAbsent says of so many bytes why they are absent.
 func (t *target) whyAbsent(n uint64) string {

@@ -2,25 +2,25 @@ package main
 
 import (
 	"encoding/csv"
-	"encoding/hex"
 	"strconv"
 
 	"vscan/engine"
 )
 
-// csvReporter writes comma-separated values with a header.
+// csvReporter writes comma-separated values with a header. What stands in a cell
+// says csvcell.go.
 type csvReporter struct {
 	base
 	w      *csv.Writer
 	counts bool // of hits, not the hits
 	header bool // has been written
-	name   func(string) string
+	names  cache
 }
 
 func newCSVReporter(b base, s style) *csvReporter {
-	r := &csvReporter{base: b, w: csv.NewWriter(b.out), counts: s.counts, name: validUTF8}
+	r := &csvReporter{base: b, w: csv.NewWriter(b.out), counts: s.counts, names: cache{of: csvText}}
 	if b.out.terminal {
-		r.name = printable
+		r.names.of = func(s string) string { return csvText(printable(s)) }
 	}
 	return r
 }
@@ -44,12 +44,18 @@ func (r *csvReporter) record(header []string, fields ...string) error {
 
 func (r *csvReporter) hit(h *shownHit) error {
 	m := r.at(h.Addr)
-	return r.record(hitHeader(), r.name(r.target.arg), h.Addr.String(), r.name(h.pattern), strconv.Itoa(h.Len), r.name(m.Name),
-		strconv.FormatUint(fileOffset(m, h.Addr), 10), hex.EncodeToString(h.Bytes))
+	value := csvValue(h.value)
+	if h.text {
+		value = r.names.of(h.value)
+	}
+	return r.record(hitHeader(), r.names.get(r.target.arg), h.Addr.String(), r.names.get(h.pattern), strconv.Itoa(h.Len), r.names.get(m.Name),
+		csvCount(fileOffset(m, h.Addr)), csvBytes(h.Bytes),
+		value, r.names.of(h.readable), h.keyText(), csvBytes(h.before), csvBytes(h.after))
 }
 
+// hitHeader is the columns of hits. New ones go to the end.
 func hitHeader() []string {
-	return []string{"image", "addr", "pattern", "len", "mapping", "offset", "bytes"}
+	return []string{"image", "addr", "pattern", "len", "mapping", "offset", "bytes", "value", "text", "key", "before", "after"}
 }
 
 // rule writes nothing: rows are hits.
@@ -58,8 +64,8 @@ func (r *csvReporter) rule(*ruleHit) error { return r.err }
 func (r *csvReporter) interval(v engine.Interval) error {
 	m := v.Mapping
 	return r.record([]string{"first", "last", "state", "perm", "name", "source", "offset", "layer", "build_id"},
-		v.First.String(), v.Last.String(), m.State.String(), m.Perm.String(), r.name(m.Name), r.name(sourceName(m)),
-		strconv.FormatUint(fileOffset(m, v.First), 10), strconv.Itoa(v.Layer), r.buildID(v))
+		v.First.String(), v.Last.String(), m.State.String(), csvText(m.Perm.String()), r.names.get(m.Name), r.names.get(sourceName(m)),
+		csvCount(fileOffset(m, v.First)), strconv.Itoa(v.Layer), csvHex(r.buildID(v)))
 }
 
 // end writes nothing but, with -c, the counts: csv has rows of one kind.
@@ -69,6 +75,6 @@ func (r *csvReporter) end(s *summary) {
 		return
 	}
 	for i, name := range s.names {
-		r.record([]string{"image", "pattern", "hits"}, r.name(s.image), r.name(name), strconv.FormatUint(s.counts[i], 10))
+		r.record([]string{"image", "pattern", "hits"}, r.names.get(s.image), r.names.get(name), csvCount(s.counts[i]))
 	}
 }

@@ -30,7 +30,7 @@ func TestExamples(t *testing.T) {
 	program := []byte(strings.Repeat(" ", 5000) + "usage: a program") // which the core did not save
 	dir := t.TempDir()
 	for name, b := range map[string][]byte{
-		"core.1234": core, "core": core, "guest.raw": []byte("Linux version 6.1"),
+		"core.1234": core, "core": core, "dumps/core.1": core, "guest.raw": []byte("Linux version 6.1"),
 		"words.txt": []byte("needle\n"), "prog": program, "files/usr/bin/prog": program,
 		// LiME: magic, version, first and last address, 8 reserved bytes.
 		"memory.lime": append([]byte("EMiL\x01\x00\x00\x00"+strings.Repeat("\x00", 8)+"\x05"+strings.Repeat("\x00", 15)), "needle"...),

@@ -6,6 +6,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -33,11 +35,19 @@ What does not start with a known kind is literal text.
                       m, and w W a as of text
   aes:BITS            key schedules of AES with 128, 192 or 256 bits
 
-Numbers are shown decoded: behind the bytes in text, as value in jsonl, where it
-is a string, for numbers of JSON lose them above 2^53. Of aes it is the key.
+Numbers are shown decoded: behind the bytes in text, as value in jsonl and csv;
+in jsonl it is a string, for numbers of JSON lose them above 2^53. Of aes it is
+the key. There are also the bytes as text, and the key of flag x.
 
 With -e, -f, -F or --set all arguments are images. A pattern that begins with - goes
-behind -e or --.`
+behind -e or --.
+
+With -r, folders stand for the images below them. Files of no known format are
+passed over there and told at the end, unless --image-format raw takes them as
+they are; a dump that cannot be read makes the exit code 3.
+
+With -q the exit code is 0 as soon as there is a hit, whatever is wrong with other
+images. With -l and -L it tells of hits, as always.`
 
 func (a *app) findCommand() *cobra.Command {
 	var f searchFlags
@@ -55,6 +65,8 @@ func (a *app) findCommand() *cobra.Command {
   vscan find 'Linux version ' guest.raw@0x100000 --range 0..4294967295
   vscan find 'usage:' core.1234 --under ./prog
   vscan find 'usage:' core.1234 --modules
+  vscan find -r -l -i PASSWORD= dumps
+  vscan find --only-matching 're:https?://[!-~]+' core.1234 | sort | uniq -c
   vscan find -q hunter2 pid:1234 && echo "it is in memory"`,
 		DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -71,8 +83,18 @@ func (a *app) findCommand() *cobra.Command {
 			if f.ruleScope == "mapping" && p.others > 0 {
 				return usageError(cmd, "--rule-scope mapping searches each mapping by itself, where a match ends with the mapping: search for patterns that are no rules apart")
 			}
+			if f.matchOnly && !cmd.Flags().Changed("bytes") {
+				f.bytes = maxShown
+			}
+			if err := noFolders(images, f.recursive); err != nil {
+				return err
+			}
+			if pats, err = f.modify(pats); err != nil {
+				return err
+			}
 			if !f.quiet {
 				a.noteSkipped(&f)
+				a.noteTrailing(pats)
 			}
 			if explain {
 				return a.explain(&f, pats, images)
@@ -94,10 +116,62 @@ func (a *app) findCommand() *cobra.Command {
 	fs.StringArrayVar(&p.sets, "set", nil, "search for the patterns of the built-in set `NAME`: see vscan sets; repeatable")
 	cmd.RegisterFlagCompletionFunc("set", completeSets)
 	fs.StringArrayVarP(&p.literals, "fixed", "F", nil, "search for the lines of `FILE` as they stand; - is standard input; repeatable")
+	fs.BoolVarP(&f.caseless, "ignore-case", "i", false, "the case of ASCII letters does not count in any pattern, as with flag i")
+	fs.BoolVarP(&f.fullWords, "full-words", "w", false, "only full words, of every pattern, as with flag f: no ASCII letter or digit on either side")
+	fs.VarPF(listFlag{&f.list, "with"}, "files-with-matches", "l", "print the names of the images with a hit, and nothing else").NoOptDefVal = "true"
+	fs.VarPF(listFlag{&f.list, "without"}, "files-without-match", "L", "print the names of the images without a hit, of those that could be looked at as a whole").NoOptDefVal = "true"
+	fs.BoolVar(&f.matchOnly, "only-matching", false, "print nothing but the bytes of hits as they are, a line each")
+	fs.BoolVarP(&f.recursive, "recursive", "r", false, "search the images below folders, and those that a pattern of names has ('dumps/*.core'); what is hidden, links and files of no known format are passed over")
 	fs.StringArrayVar(&at, "at", nil, "only where an earlier search hit: at the addresses of the hits in `FILE`, its output as jsonl; - is standard input; repeatable")
 	fs.BoolVar(&explain, "explain", false, "print how each pattern would be looked for, and search nothing; goes without an image")
 	f.register(cmd)
 	return cmd
+}
+
+// listFlag is -l or -L, of which the last counts.
+type listFlag struct {
+	*string
+	is string
+}
+
+func (l listFlag) Type() string     { return "bool" }
+func (l listFlag) String() string   { return "false" }
+func (l listFlag) IsBoolFlag() bool { return true }
+
+func (l listFlag) Set(s string) error {
+	on, err := strconv.ParseBool(s)
+	if err == nil && on {
+		*l.string = l.is
+	}
+	return err
+}
+
+// modify is the patterns with what -i and -w ask of all. The error joins those
+// of the patterns that have no part in it.
+func (f *searchFlags) modify(pats []patterns.Pattern) ([]patterns.Pattern, error) {
+	flags, names := "", ""
+	if f.caseless {
+		flags, names = "i", "-i"
+	}
+	if f.fullWords {
+		flags, names = flags+"f", strings.TrimPrefix(names+" and -w", " and ")
+	}
+	if flags == "" {
+		return pats, nil
+	}
+	if len(f.rules) > 0 {
+		return nil, fmt.Errorf("%s: YARA rules say of each string what counts (nocase, fullword): search for patterns that are no rules apart", names)
+	}
+	var errs []error
+	for i, p := range pats {
+		q, err := p.With(flags)
+		if err != nil {
+			err = fmt.Errorf("%s: %w", names, err)
+		}
+		pats[i] = q
+		errs = append(errs, err)
+	}
+	return pats, errors.Join(errs...)
 }
 
 // patternArgs are where find has its patterns from.

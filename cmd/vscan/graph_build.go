@@ -128,8 +128,10 @@ func (a *app) buildGraph(cmd *cobra.Command, f *searchFlags, arg, out string, fr
 			total += v.Size()
 		}
 	}
-	bar := a.startBar(f, arg, total, o.Progress)
+	bar := a.startBar(f, 1)
+	bar.begin(1, arg, total, o.Progress)
 	stats, err := graph.BuildFile(cmd.Context(), t.space, arch, o, out)
+	bar.end()
 	bar.finish()
 	if err != nil {
 		return err

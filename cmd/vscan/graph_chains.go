@@ -177,11 +177,11 @@ func (q *chainQuestion) printCounts(g *graph.Graph, c *graph.Chains) error {
 			return err
 		}
 		found = found || walks.Sign() > 0 || !exact
-		text := walks.String()
+		var count any = digits(walks.String())
 		if !exact {
-			text = "too many to count"
+			count = "too many to count"
 		}
-		if err := w.row(uint64(n), text, exact); err != nil {
+		if err := w.row(uint64(n), count, exact); err != nil {
 			return err
 		}
 	}

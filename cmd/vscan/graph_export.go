@@ -200,7 +200,7 @@ func (t *textEdges) end() error {
 
 // quoteCSV is s as a field of csv.
 func quoteCSV(s string) string {
-	s = validUTF8(s)
+	s = csvText(s)
 	if !strings.ContainsAny(s, "\",\r\n") {
 		return s
 	}

@@ -22,12 +22,14 @@ type jsonlReporter struct {
 	written int // bytes of the block so far
 	slack   int // see blockSlack
 	names   cache
+	context bool // whether hits have what lies around them
+	parted  bool // whether summaries are written elsewhere
 }
 
 func newJSONLReporter(b base, s style) *jsonlReporter {
-	// A byte takes two digits, and in a value up to six.
-	more := 8 * max(0, int(s.bytes)-engine.HitBytes)
-	return &jsonlReporter{base: b, slack: min(blockSlack+more, blockBytes/8), names: cache{of: quoteJSON}}
+	// A byte takes two digits, and in a value and in text up to six.
+	more := 14*max(0, int(s.bytes)-engine.HitBytes) + 4*int(s.context)
+	return &jsonlReporter{base: b, slack: min(blockSlack+more, blockBytes/8), names: cache{of: quoteJSON}, context: s.context > 0, parted: s.parted}
 }
 
 // quoteJSON is s as JSON. Bytes that are not UTF-8, which JSON cannot hold, are
@@ -47,6 +49,17 @@ func (r *jsonlReporter) add(key, value string) {
 	r.line = append(r.line, key...)
 	r.line = append(r.line, '"', ':')
 	r.line = append(r.line, value...)
+}
+
+// addText adds text that is not kept in names, for there is another with every
+// hit.
+func (r *jsonlReporter) addText(key, s string) {
+	if strings.ContainsFunc(s, func(c rune) bool { return c < ' ' || c > '~' || c == '"' || c == '\\' }) {
+		r.add(key, quoteJSON(s))
+		return
+	}
+	r.add(key, `"`)
+	r.line = append(append(r.line, s...), '"')
 }
 
 func (r *jsonlReporter) addUint(key string, value uint64) {
@@ -73,7 +86,7 @@ func (r *jsonlReporter) start(kind string) {
 // blanks, which JSON allows at its end; a line longer than that can still cross.
 const (
 	blockBytes = 1 << 20
-	blockSlack = 1 << 10
+	blockSlack = 3 << 9
 )
 
 func (r *jsonlReporter) finish() error {
@@ -95,13 +108,23 @@ func (r *jsonlReporter) hit(h *shownHit) error {
 	r.add("pattern", r.quote(h.pattern))
 	r.addUint("len", uint64(h.Len))
 	if h.decoded {
-		r.add("value", quoteJSON(h.value)) // not kept: values are many
+		r.addText("value", h.value)
 	}
 	r.add("mapping", r.quote(m.Name))
 	r.addUint("offset", fileOffset(m, h.Addr))
 	r.add("bytes", `"`)
 	r.line = hex.AppendEncode(r.line, h.Bytes)
 	r.line = append(r.line, '"')
+	if h.readable != "" {
+		r.addText("text", h.readable)
+	}
+	if h.keyed {
+		r.add("key", `"`+h.keyText()+`"`)
+	}
+	if r.context {
+		r.add("before", `"`+hex.EncodeToString(h.before)+`"`)
+		r.add("after", `"`+hex.EncodeToString(h.after)+`"`)
+	}
 	return r.finish()
 }
 
@@ -171,6 +194,9 @@ func (r *jsonlReporter) interval(v engine.Interval) error {
 }
 
 func (r *jsonlReporter) end(s *summary) {
+	if r.parted {
+		return
+	}
 	r.start("summary")
 	r.add("image", r.quote(s.image))
 	r.addUint("hits", s.hits)

@@ -111,10 +111,7 @@ func (a *app) complain(err error) {
 func (a *app) note(format string, args ...any) { a.tell(printable(fmt.Sprintf(format, args...))) }
 
 // tell writes to standard error, below all output so far.
-func (a *app) tell(text string) {
-	a.out.Flush()
-	fmt.Fprintf(a.err, "vscan: %s\n", text)
-}
+func (a *app) tell(text string) { a.out.note("vscan: " + text) }
 
 const longHelp = `vscan searches memory: dumps, cores and live processes, at the speed of memory.
 
@@ -132,7 +129,8 @@ Addresses are decimal, or hexadecimal with 0x. Ranges are LO..HI, both ends
 included, either may be left out, or LO+LEN.
 
 Exit codes: 0 found, 1 nothing found, 2 error, 3 not everything could be looked
-at (a truncated image, unreadable bytes), 130 interrupted.`
+at (a truncated image, unreadable bytes), 130 interrupted. What is written, field
+by field, is in docs/output.md.`
 
 func (a *app) command() *cobra.Command {
 	root := &cobra.Command{

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"io"
 	"os"
-	"strings"
 	"sync"
 	"time"
 
@@ -14,14 +13,20 @@ import (
 // output is standard output: buffered, since hits come by the million, and
 // flushed every so often, since they may also come by the hour.
 //
-// Where it is a terminal, a status line can stand below what has been written
-// so far. It is taken away before more is written, so that the two never mix:
+// A status line can stand on the terminal that standard error is, below what has
+// been written so far. It is taken away before more is written to a terminal, so
+// that the two never mix:
 //
 //	0x1000  secret  [heap]+0x0  secret
 //	0x2000  secret  [heap]+0x1000  secret
 //	 41% [=======>          ] 1.2 GiB of 3.0 GiB, …     ← status
+//
+// Where standard output is a pipe, who reads it may write to the same terminal,
+// as head and less do, and nobody tells when. So once something went into a
+// pipe, no status line is shown any more.
 type output struct {
 	terminal bool
+	pipe     bool
 
 	mu     sync.Mutex
 	w      *bufio.Writer
@@ -35,7 +40,7 @@ const flushEvery = 150 * time.Millisecond
 
 // newOutput writes to stdout, and the status line to stderr.
 func newOutput(stdout, stderr io.Writer) *output {
-	o := &output{terminal: isTerminal(stdout), status: statusLine{w: stderr}, stop: make(chan struct{})}
+	o := &output{terminal: isTerminal(stdout), pipe: isPipe(stdout), status: statusLine{w: stderr}, stop: make(chan struct{})}
 	o.w = bufio.NewWriterSize(&overStatus{o, stdout}, 1<<16)
 	go func() {
 		tick := time.NewTicker(flushEvery)
@@ -57,6 +62,17 @@ func isTerminal(w any) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
+// isPipe reports whether a file is a pipe or a socket: what others read as it is
+// written.
+func isPipe(w any) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&(os.ModeNamedPipe|os.ModeSocket) != 0
+}
+
 // overStatus writes to standard output, over the status line. It is called
 // with output.mu held.
 type overStatus struct {
@@ -65,9 +81,10 @@ type overStatus struct {
 }
 
 func (s *overStatus) Write(p []byte) (int, error) {
-	if s.terminal {
+	if s.terminal || s.pipe {
 		s.status.erase()
 	}
+	s.status.gone = s.status.gone || s.pipe
 	return s.stdout.Write(p)
 }
 
@@ -103,39 +120,58 @@ func (o *output) close() error {
 	return o.Flush()
 }
 
+// note writes a line to standard error, below all output so far.
+func (o *output) note(line string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.flush()
+	o.status.erase()
+	io.WriteString(o.status.w, line+"\n")
+}
+
 // setStatus shows a line below all that was written so far, in place of the one
-// before it; "" takes it away. What is written comes in whole lines then.
-func (o *output) setStatus(line string) {
+// before it; "" takes it away. What is written comes in whole lines then. It is
+// false where there can be none any more.
+func (o *output) setStatus(line string) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.terminal {
 		o.flush()
 	}
+	if o.status.gone {
+		line = ""
+	}
 	o.status.set(line)
+	return !o.status.gone
 }
 
-// statusLine is a line on a terminal that is written over and over.
+// statusLine is a line on a terminal that is written over and over. The cursor
+// stands at its beginning: where the terminal is made narrower and breaks the
+// line in two, it is still there, and what is erased is all of the line.
 type statusLine struct {
 	w     io.Writer
-	width int // columns up to the cursor, behind the longest line so far; 0: no line stands
+	shown bool
+	gone  bool // for good
 }
+
+// eraseBelow erases what stands from the cursor on, to the end of the screen.
+const eraseBelow = "\x1b[J"
 
 func (s *statusLine) set(line string) {
 	if line == "" {
 		s.erase()
 		return
 	}
-	width := columns(line)
-	s.width = max(s.width, width)
-	io.WriteString(s.w, "\r"+line+strings.Repeat(" ", s.width-width))
+	s.shown = true
+	io.WriteString(s.w, "\r"+line+eraseBelow+"\r")
 }
 
-// echo is what the terminal puts behind the line where Ctrl-C is pressed.
+// echo is what the terminal puts over the line where Ctrl-C is pressed.
 const echo = "^C"
 
 func (s *statusLine) erase() {
-	if s.width > 0 {
-		io.WriteString(s.w, "\r"+strings.Repeat(" ", s.width+len(echo))+"\r")
-		s.width = 0
+	if s.shown {
+		io.WriteString(s.w, "\r"+eraseBelow)
+		s.shown = false
 	}
 }

@@ -10,7 +10,8 @@ import (
 )
 
 // screen is a terminal as far as vscan uses one: a carriage return goes back to
-// the start of the line, and what is written there replaces what was.
+// the start of the line, what is written there replaces what was, and eraseBelow
+// erases what stands from there on.
 type screen struct {
 	mu     sync.Mutex
 	lines  [][]rune
@@ -23,9 +24,12 @@ func (s *screen) Write(p []byte) (int, error) {
 	if s.lines == nil {
 		s.lines = [][]rune{nil}
 	}
-	for _, r := range string(p) {
+	for _, r := range strings.ReplaceAll(string(p), eraseBelow, "\x00") {
 		last := &s.lines[len(s.lines)-1]
 		switch {
+		case r == 0:
+			*last = (*last)[:min(s.column, len(*last))]
+			continue
 		case r == '\r':
 			s.column = 0
 			continue
@@ -76,7 +80,7 @@ func TestStatusLine(t *testing.T) {
 	check(" 10% of much")
 	o.setStatus(" 20%")
 	check(" 20%")
-	io.WriteString(&s, echo) // Ctrl-C: behind the longest line so far
+	io.WriteString(&s, echo) // Ctrl-C: over the line
 	write("hit 1\n")
 	o.Flush()
 	check("hit 1\n")
@@ -107,6 +111,56 @@ func TestStatusLineAlone(t *testing.T) {
 	o.setStatus("")
 	if err := o.close(); err != nil || s.String() != "" || out.String() != "hit 1\n" {
 		t.Errorf("%v, %q, %q", err, s.String(), out.String())
+	}
+}
+
+// Where output goes to a pipe, who reads it may write to the terminal: once it
+// got something, there is no status line.
+func TestStatusLineOfPipe(t *testing.T) {
+	var out bytes.Buffer
+	var s screen
+	o := newOutput(&out, &s)
+	defer o.close()
+	o.mu.Lock()
+	o.pipe = true
+	o.mu.Unlock()
+	check := func(want string) {
+		t.Helper()
+		if got := s.String(); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+	o.setStatus(" 10%")
+	check(" 10%")
+	io.WriteString(o, "hit 1\n")
+	o.Flush()
+	check("")
+	o.setStatus(" 20%")
+	check("")
+	if o.setStatus(" 30%") {
+		t.Error("a line is said to be shown")
+	}
+	io.WriteString(o, "hit 2\n")
+	o.note("vscan: a note")
+	check("vscan: a note\n")
+	if out.String() != "hit 1\nhit 2\n" {
+		t.Errorf("%q", out.String())
+	}
+}
+
+// A terminal that is made narrower breaks the line in two and keeps the cursor
+// where it was, in front of it: all of it is erased.
+func TestStatusLineIsNarrowed(t *testing.T) {
+	var s screen
+	o := newOutput(&s, &s)
+	defer o.close()
+	o.setStatus(" 10% of very much")
+	s.mu.Lock()
+	s.lines = [][]rune{[]rune(" 10% of")} // and what is below is erased with it
+	s.mu.Unlock()
+	o.setStatus(" 20%")
+	if got := s.String(); got != " 20%" || s.column != 0 {
+		t.Errorf("%q, cursor in column %d", got, s.column)
 	}
 }
 

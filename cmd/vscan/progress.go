@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
@@ -13,59 +15,86 @@ import (
 	"vscan/engine"
 )
 
-// bar shows how far a scan has come, on standard error. The scan knows nothing
+// bar shows how far a search has come, on standard error. The scan knows nothing
 // of it: it reads the counters that the scan keeps. At a terminal it is one
 // line that is written over and vanishes at the end, elsewhere a line now and
 // then.
 type bar struct {
-	app     *app
-	name    string
-	total   uint64 // bytes
-	scan    *engine.Progress
-	speed   speed
-	drawing *progressbar.ProgressBar // nil where no terminal is
-	stop    chan struct{}
-	stopped chan struct{}
+	app      *app
+	terminal bool
+	asked    bool // whether it was asked for
+	stop     chan struct{}
+	stopped  chan struct{}
+
+	mu     sync.Mutex
+	status status
+	scan   *engine.Progress // nil: between two images
+	speed  speed
+	lines  barLines
+	told   time.Time // when the last whole line was written, at a terminal
+}
+
+// status is what there is to show.
+type status struct {
+	name         string
+	image, of    int    // which image it is, from 1, and of how many
+	done, total  uint64 // bytes
+	hits, before uint64 // of this image, and of those before
+	rate         float64
 }
 
 const (
 	drawEvery = 100 * time.Millisecond
 	lineEvery = time.Second
-	barWidth  = 16
 )
 
-// startBar shows a bar where one is wanted. It may return nil.
-func (a *app) startBar(f *searchFlags, name string, total uint64, scan *engine.Progress) *bar {
+// startBar shows a bar for a search of so many images where one is wanted. It
+// may return nil.
+func (a *app) startBar(f *searchFlags, images int) *bar {
 	terminal := isTerminal(a.err)
-	if f.progress == "never" || f.progress == "auto" && (!terminal || f.quiet) {
+	wanted := terminal && !f.silent() && os.Getenv("TERM") != "dumb"
+	if f.progress == "never" || f.progress == "auto" && !wanted {
 		return nil
 	}
-	b := &bar{app: a, name: printable(name), total: total, scan: scan, stop: make(chan struct{}), stopped: make(chan struct{})}
-	every := lineEvery
-	if terminal {
-		every = drawEvery
-		b.drawing = newDrawing(total)
-	}
-	go b.run(every)
+	b := &bar{app: a, terminal: terminal, asked: f.progress == "always", stop: make(chan struct{}), stopped: make(chan struct{})}
+	b.status.of = images
+	go b.run()
 	return b
 }
 
-// newDrawing is the bar itself. It is drawn into nothing: where it stands on
-// the terminal is for output to say.
-func newDrawing(total uint64) *progressbar.ProgressBar {
-	return progressbar.NewOptions64(int64(min(max(total, 1), 1<<62)),
-		progressbar.OptionSetWriter(io.Discard),
-		progressbar.OptionSetWidth(barWidth),
-		progressbar.OptionSetTheme(progressbar.ThemeASCII),
-		progressbar.OptionSetPredictTime(false),
-		progressbar.OptionSetElapsedTime(false),
-		progressbar.OptionShowDescriptionAtLineEnd(),
-	)
+// begin says which image is looked at, from 1, and scanned, once it is opened;
+// until then total is 0 and scan nil.
+func (b *bar) begin(image int, name string, total uint64, scan *engine.Progress) {
+	if b == nil {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.scan, b.speed = scan, speed{}
+	b.speed.rate(time.Now(), 0)
+	b.status = status{name: printable(name), image: image, of: b.status.of, total: total, before: b.status.before}
 }
 
-func (b *bar) run(every time.Duration) {
+// end says that the image has been scanned.
+func (b *bar) end() {
+	if b == nil {
+		return
+	}
+	if !b.terminal {
+		b.show(time.Now())
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.status.before += b.scan.Hits.Load()
+	b.status.hits, b.scan = 0, nil
+}
+
+func (b *bar) run() {
 	defer close(b.stopped)
-	b.speed.rate(time.Now(), 0)
+	every := lineEvery
+	if b.terminal {
+		every = drawEvery
+	}
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
@@ -73,11 +102,6 @@ func (b *bar) run(every time.Duration) {
 		case now := <-tick.C:
 			b.show(now)
 		case <-b.stop:
-			if b.drawing != nil {
-				b.app.out.setStatus("")
-			} else {
-				b.show(time.Now())
-			}
 			return
 		}
 	}
@@ -85,33 +109,142 @@ func (b *bar) run(every time.Duration) {
 
 // finish takes the bar away.
 func (b *bar) finish() {
-	if b != nil {
-		close(b.stop)
-		<-b.stopped
+	if b == nil {
+		return
+	}
+	close(b.stop)
+	<-b.stopped
+	if b.terminal {
+		b.app.out.setStatus("")
 	}
 }
 
 func (b *bar) show(now time.Time) {
-	done := min(b.scan.Bytes.Load(), b.total)
-	text := progressText(done, b.total, b.speed.rate(now, done), b.scan.Hits.Load())
-	if b.drawing == nil {
-		b.app.tell(b.name + ": " + text)
+	b.mu.Lock()
+	if s := &b.status; b.scan != nil {
+		s.done, s.hits = min(b.scan.Bytes.Load(), s.total), b.scan.Hits.Load()
+		s.rate = b.speed.rate(now, s.done)
+	}
+	status := b.status
+	scanning := b.scan != nil
+	b.mu.Unlock()
+	if b.terminal && (b.app.out.setStatus(b.lines.draw(status, terminalWidth(b.app.err))) || !b.asked || now.Sub(b.told) < lineEvery) {
 		return
 	}
-	b.drawing.Set64(int64(min(done, 1<<62)))
-	b.drawing.Describe(text + "  " + b.name)
-	line := strings.Trim(b.drawing.String(), "\r")
-	b.app.out.setStatus(cut(line, terminalWidth(b.app.err)-1-len(echo)))
+	b.told = now
+	if scanning {
+		b.app.tell(status.line())
+	}
+}
+
+// line is the status for those who have no terminal.
+func (s *status) line() string {
+	which := ""
+	if s.of > 1 {
+		which = s.which() + ", "
+	}
+	return s.name + ": " + which + progressText(s.done, s.total, s.rate, s.hits)
+}
+
+func (s *status) which() string { return fmt.Sprintf("image %d/%d", s.image, s.of) }
+
+// barLines draws the status as a line as wide as the terminal is at that time.
+type barLines struct {
+	drawing *progressbar.ProgressBar
+	width   int // of it, in columns
+}
+
+// draw is the line for a terminal of so many columns: what matters most is
+// there, the rest as far as there is room, and some is left for the echo of
+// Ctrl-C.
+func (l *barLines) draw(s status, terminal int) string {
+	width := terminal - 1 - len(echo)
+	if width < 1 {
+		return ""
+	}
+	line := strings.TrimRight(l.bar(s, width), " ") + "  "
+	room := width - columns(line)
+	fields := s.fields()
+	var fit []field
+	for _, f := range slices.SortedStableFunc(slices.Values(fields), func(a, b field) int { return a.rank - b.rank }) {
+		if n := columns(f.text) + len(", "); n <= room+len(", ") {
+			fit = append(fit, f)
+			room -= n
+		}
+	}
+	slices.SortStableFunc(fit, func(a, b field) int { return a.place - b.place })
+	var texts []string
+	for _, f := range fit {
+		texts = append(texts, f.text)
+	}
+	line += strings.Join(texts, ", ")
+	if room > 8 {
+		line += "  " + cut(s.name, room)
+	}
+	return cut(line, width)
+}
+
+// field is a part of the line: where it stands, and how much it matters.
+type field struct {
+	text        string
+	place, rank int
+}
+
+func (s *status) fields() (all []field) {
+	add := func(rank int, text string) { all = append(all, field{text, len(all), rank}) }
+	if s.of > 1 {
+		add(0, s.which())
+	}
+	if s.total > 0 {
+		add(3, size(s.done)+" of "+size(s.total))
+		add(4, size(uint64(s.rate))+"/s")
+		if s.image == s.of || s.of < 2 { // else more images follow, of which nothing is known
+			add(2, timeLeft(s.done, s.total, s.rate))
+		}
+	}
+	add(1, plural(s.before+s.hits, "hit"))
+	return all
+}
+
+// bar is how much is done, in percent and, where there is room, as a picture.
+func (l *barLines) bar(s status, width int) string {
+	part := float64(s.done) / float64(max(s.total, 1))
+	if width < 60 {
+		return fmt.Sprintf("%3d%%", int(100*part))
+	}
+	if w := min(width/5, 32); l.drawing == nil || l.width != w {
+		l.drawing, l.width = newDrawing(w), w
+	}
+	l.drawing.Set(int(barSteps * part))
+	l.drawing.Describe("") // which draws it, changed or not
+	return strings.Trim(l.drawing.String(), "\r")
+}
+
+const barSteps = 1000
+
+// newDrawing is the bar itself. It is drawn into nothing: where it stands on
+// the terminal is for output to say.
+func newDrawing(width int) *progressbar.ProgressBar {
+	return progressbar.NewOptions(barSteps,
+		progressbar.OptionSetWriter(io.Discard),
+		progressbar.OptionSetWidth(width),
+		progressbar.OptionSetTheme(progressbar.ThemeASCII),
+		progressbar.OptionSetPredictTime(false),
+		progressbar.OptionSetElapsedTime(false),
+	)
 }
 
 // progressText is bytes done of bytes there are, rate, time left and hits.
 func progressText(done, total uint64, rate float64, hits uint64) string {
-	left := "time left unknown"
-	if rate > 0 {
-		seconds := min(float64(total-done)/rate, 1e9)
-		left = (time.Duration(seconds) * time.Second).String() + " left"
+	return fmt.Sprintf("%s of %s, %s/s, %s, %s", size(done), size(total), size(uint64(rate)), timeLeft(done, total, rate), plural(hits, "hit"))
+}
+
+func timeLeft(done, total uint64, rate float64) string {
+	if rate <= 0 {
+		return "time left unknown"
 	}
-	return fmt.Sprintf("%s of %s, %s/s, %s, %s", size(done), size(total), size(uint64(rate)), left, plural(hits, "hit"))
+	seconds := min(float64(total-done)/rate, 1e9)
+	return (time.Duration(seconds) * time.Second).String() + " left"
 }
 
 // terminalWidth is the columns of a terminal, 80 where it does not say.

@@ -55,13 +55,49 @@ func TestSpeed(t *testing.T) {
 
 // The bar draws itself into nothing, and shows no more than it should.
 func TestDrawing(t *testing.T) {
-	for _, total := range []uint64{0, 1, 100, math.MaxUint64} {
-		d := newDrawing(total)
-		for _, done := range []uint64{0, total / 2, total} {
-			d.Set64(int64(min(done, 1<<62)))
-			d.Describe("here")
-			if line := d.String(); strings.ContainsAny(line, "\n\x1b") || !strings.Contains(line, "here") || columns(line) > 40 {
-				t.Errorf("%d of %d: %q", done, total, line)
+	for _, width := range []int{1, 16, 32} {
+		d := newDrawing(width)
+		for _, done := range []int{0, barSteps / 2, barSteps} {
+			d.Set(done)
+			if line := d.String(); strings.ContainsAny(line, "\n\x1b") || columns(line) > width+12 {
+				t.Errorf("%d of %d: %q", done, width, line)
+			}
+		}
+	}
+}
+
+// The line is as wide as the terminal at most, whatever its width is by then,
+// and what matters most is in the narrowest.
+func TestBarLines(t *testing.T) {
+	var l barLines
+	s := status{name: "dumps/a-rather-long-name-of-an-image.core", image: 12, of: 200, done: 3 << 29, total: 3 << 30, hits: 2, before: 1, rate: 1 << 28}
+	for _, width := range []int{200, 80, 40, 41, 120, 20, 5, 4, 3, 1, 0, 200} {
+		line := l.draw(s, width)
+		if columns(line) > max(width-1-len(echo), 0) || strings.ContainsAny(line, "\r\n\x1b") {
+			t.Errorf("%d columns: %q has %d", width, line, columns(line))
+		}
+		for _, part := range []struct {
+			from int // columns
+			text string
+		}{{10, " 50%"}, {24, "image 12/200"}, {40, "3 hits"}, {80, "===>"}, {80, "1.5 GiB of 3.0 GiB"}, {120, "256.0 MiB/s"}, {200, s.name}} {
+			if has := strings.Contains(line, part.text); width >= part.from && !has {
+				t.Errorf("%d columns: %q has no %q", width, line, part.text)
+			}
+		}
+	}
+	if line := l.draw(s, 200); strings.Contains(line, "left") {
+		t.Errorf("the time left of one image is no time left: %q", line)
+	}
+	if s.image = s.of; !strings.Contains(l.draw(s, 80), "6s left") {
+		t.Errorf("of the last image: %q", l.draw(s, 80))
+	}
+	for _, s := range []status{{of: 1}, {of: 1, total: math.MaxUint64, done: math.MaxUint64}, {of: 2, image: 1, name: "世界世界世界世界世界世界世界世界"}} {
+		if line := l.draw(s, 80); !strings.Contains(line, "[") {
+			t.Errorf("no picture: %q", line)
+		}
+		for width := range 130 {
+			if line := l.draw(s, width); columns(line) > max(width-1-len(echo), 0) {
+				t.Errorf("%d columns: %q", width, line)
 			}
 		}
 	}

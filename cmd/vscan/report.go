@@ -29,14 +29,24 @@ type style struct {
 	bytes   uint64 // of a hit, at most so many are shown
 	counts  bool   // no hits, only how many
 	several bool   // images: name them
+	parted  bool   // summaries are not written here
 	layers  bool   // of map: say which layer a mapping is
 }
 
-func (a *app) newReporter(f *searchFlags, several bool) reporter {
-	return a.reporterFor(f.format, style{
+func (a *app) newReporter(f *searchFlags) reporter {
+	s := style{
 		color: a.wantsColor(f.color), aligned: a.out.terminal,
-		context: f.context, bytes: f.bytes, counts: f.count, several: several,
-	})
+		context: f.context, bytes: f.bytes, counts: f.count,
+		several: (f.several || f.withNames) && !f.noNames, parted: f.summary != "",
+	}
+	switch base := (base{out: a.out}); {
+	case f.list != "":
+		return &listReporter{base: base, without: f.list == "without"}
+	case f.matchOnly && !f.count:
+		s.several = f.withNames
+		return newMatchReporter(base, s)
+	}
+	return a.reporterFor(f.format, s)
 }
 
 func (a *app) reporterFor(format string, s style) reporter {

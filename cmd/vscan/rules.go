@@ -8,6 +8,7 @@ import (
 	"io"
 	"iter"
 	"os"
+	"slices"
 
 	"vscan/engine"
 	"vscan/engine/addr"
@@ -39,15 +40,16 @@ type ruleHit struct {
 
 // ruleRun is the rules in the search of one image.
 type ruleRun struct {
-	f     *searchFlags
-	t     *target
-	s     *summary
-	view  *viewer
-	rep   reporter
-	files []ruleFile
-	evals []*yara.Evaluator
-	owner []ruleString // by pattern of the set
-	names map[string]int
+	f       *searchFlags
+	t       *target
+	s       *summary
+	view    *viewer
+	rep     reporter
+	files   []ruleFile
+	evals   []*yara.Evaluator
+	owner   []ruleString // by pattern of the set
+	names   map[string]int
+	pattern []int // of the set, by index of the summary's names
 
 	next      func() (engine.Interval, bool) // with --rule-scope mapping: those to come
 	stop      func()
@@ -70,7 +72,7 @@ func (f *searchFlags) newRuleRun(t *target, set *patterns.Set, opt engine.Option
 	r := &ruleRun{f: f, t: t, s: s, view: view, rep: rep, files: f.rules, names: map[string]int{}}
 	at := map[string]ruleString{}
 	for i, file := range r.files {
-		r.evals = append(r.evals, file.NewEvaluator(yara.Limits{CountOnly: f.count || f.quiet}))
+		r.evals = append(r.evals, file.NewEvaluator(yara.Limits{CountOnly: f.count || f.silent()}))
 		for j, p := range file.Patterns() {
 			at[p.Name] = ruleString{i, j}
 		}
@@ -84,6 +86,11 @@ func (f *searchFlags) newRuleRun(t *target, set *patterns.Set, opt engine.Option
 	}
 	for i, name := range s.names {
 		r.names[name] = i
+		p, found := slices.BinarySearch(s.first, i)
+		if !found {
+			p-- // one of several names
+		}
+		r.pattern = append(r.pattern, p)
 	}
 	if f.ruleScope == "mapping" {
 		r.next, r.stop = iter.Pull(r.scopes(opt))
@@ -171,7 +178,7 @@ func (r *ruleRun) show(h engine.Hit) bool {
 		}
 		r.s.counts[k]++
 		r.s.hits++
-		if r.f.count || r.f.quiet {
+		if r.f.count || r.f.silent() {
 			continue
 		}
 		hit := r.view.show(h)
@@ -221,7 +228,7 @@ func (r *ruleRun) evaluate(ctx context.Context, in *engine.Interval) error {
 		}
 		for _, m := range res.Matches {
 			r.matched++
-			if !r.f.quiet && !r.f.count {
+			if !r.f.silent() && !r.f.count {
 				r.rep.rule(&ruleHit{m.Rule, in})
 			}
 			for _, h := range m.Strings {
@@ -230,7 +237,7 @@ func (r *ruleRun) evaluate(ctx context.Context, in *engine.Interval) error {
 				if r.f.allStrings { // they are out already
 					continue
 				}
-				if r.f.count || r.f.quiet {
+				if r.f.count || r.f.silent() {
 					if r.f.max > 0 && r.s.counts[k]+n > r.f.max {
 						n, r.s.limited = r.f.max-r.s.counts[k], true
 					}
@@ -262,8 +269,8 @@ func (r *ruleRun) print(hits hitHeap) error {
 			r.s.counts[h.name]++
 			r.s.hits++
 			bytes, _ := r.t.space.Bytes(a, min(n, engine.HitBytes))
-			hit := r.view.widen(shownHit{Hit: engine.Hit{Addr: a, Len: n, Bytes: bytes}, pattern: h.Name})
-			if err := r.rep.hit(hit); err != nil {
+			hit := engine.Hit{Addr: a, Pattern: r.pattern[h.name], Len: n, Bytes: bytes}
+			if err := r.rep.hit(r.view.showAs(hit, h.Name)); err != nil {
 				return err
 			}
 		} else {

@@ -40,6 +40,15 @@ type searchFlags struct {
 	kernel     simd.Level
 	progress   string
 	stats      bool
+	summary    string // none, or the file that summaries go to; "": the output
+	withNames  bool   // of images in text, also of a single one
+	noNames    bool
+	caseless   bool                // of all patterns
+	fullWords  bool                // likewise
+	list       string              // of find: with or without, the images to list; "": none
+	matchOnly  bool                // of find: print the bytes of hits alone
+	recursive  bool                // of find: folders stand for the images below them
+	several    bool                // images are searched
 	at         addrSet             // where hits may begin; nil: anywhere
 	runs       []patterns.Encoding // of strings: the encoding of each pattern
 }
@@ -56,12 +65,15 @@ func (f *searchFlags) register(cmd *cobra.Command) {
 	fs.Var(&f.in, "in", "only in mappings with this `NAME|PERM`: a name, the last part of a path, or permissions, where a - is either; repeatable")
 	fs.VarP(number{&f.max, 1, math.MaxUint64}, "max-count", "m", "at most `N` hits a pattern and image, those with the lowest addresses")
 	fs.BoolVar(&f.overlap, "overlap", false, "also matches of re: that overlap an earlier one of the same pattern")
-	fs.Var(number{&f.longest, 1, patterns.MaxBytes}, "max-match", "longest match of re: and of hex: with jumps, `N` bytes (default 4096)")
+	fs.Var(number{&f.longest, 1, patterns.MaxBytes}, "max-match", "longest match of re: and of hex: with jumps, `N` bytes")
 	fs.BoolVarP(&f.count, "count", "c", false, "print only the number of hits of each pattern")
 	fs.BoolVarP(&f.quiet, "quiet", "q", false, "print nothing and stop at the first hit; the exit code tells")
 	choiceVar(cmd, &f.format, "output", "o", "`FORMAT` of the hits: text, jsonl or csv", "text", "jsonl", "csv")
+	fs.BoolVarP(&f.withNames, "with-filename", "H", false, "name the image in front of each line of text (default where there are several)")
+	fs.BoolVar(&f.noNames, "no-filename", false, "never name the image in lines of text")
+	fs.StringVar(&f.summary, "summary", "", "write the summaries to `FILE`, as jsonl, and not behind the hits; none writes none")
 	fs.Var(number{&f.bytes, 0, maxShown}, "bytes", "show at most `N` bytes of a hit")
-	fs.VarP(number{&f.context, 0, maxContext}, "context", "C", "show `N` bytes before and after a hit as a hexdump")
+	fs.VarP(number{&f.context, 0, maxContext}, "context", "C", "show `N` bytes before and after a hit: in text as a hexdump, else as before and after")
 	choiceVar(cmd, &f.color, "color", "", "`WHEN` to colour: auto (at a terminal), always or never", "auto", "always", "never")
 	fs.VarP(number{&f.workers, 0, engine.MaxWorkers}, "workers", "j", "`N` workers (default one a processor)")
 	fs.Var(number{&f.shard, 1, math.MaxUint64}, "shard-size", "`N` bytes that a worker takes at a time (default 4194304)")
@@ -74,8 +86,8 @@ func (f *searchFlags) register(cmd *cobra.Command) {
 // complete checks what one flag alone does not tell, and fills in what the
 // environment has.
 func (f *searchFlags) complete() error {
-	if f.context > 0 && f.format != "text" {
-		return fmt.Errorf("-C goes with -o text; -o %s has the bytes of a hit", f.format)
+	if err := f.contradiction(); err != nil {
+		return err
 	}
 	if f.kernel != simd.Auto {
 		return nil
@@ -137,6 +149,9 @@ func (a alignment) in(t *target) (uint64, error) {
 	return a.bytes, nil
 }
 
+// silent reports whether no hits are printed, and the first of an image will do.
+func (f *searchFlags) silent() bool { return f.quiet || f.list != "" }
+
 // outcome is how the search of all images went.
 type outcome struct {
 	found, failed, interrupted, incomplete bool
@@ -156,36 +171,111 @@ func (o outcome) exit() error {
 	return nil
 }
 
+// searching is the search of all images of a command.
+type searching struct {
+	*app
+	f         *searchFlags
+	pats      []patterns.Pattern
+	rep       reporter
+	summaries *summaryFile // nil: there is none
+	bar       *bar
+	outcome
+	tally
+	errors []error // of -q, which tells them only where there is no hit
+}
+
 // search searches the images, one after another, and reports.
 func (a *app) search(ctx context.Context, f *searchFlags, pats []patterns.Pattern, images []string) error {
 	if err := f.complete(); err != nil {
 		return err
 	}
-	var o outcome
-	rep := a.newReporter(f, len(images) > 1)
-	for _, arg := range images {
-		if ctx.Err() != nil {
-			a.note("%s: not searched: interrupted", arg)
-			o.interrupted = true
-			continue
-		}
-		if err := a.searchImage(ctx, f, pats, arg, rep, &o); err != nil {
-			a.complain(err)
-			o.failed = true
-		}
-		if err := rep.failed(); err != nil && !isClosedPipe(err) {
-			return err
-		} else if err != nil || f.quiet && o.found {
-			break // nobody reads on, or wants more
-		}
+	s := &searching{app: a, f: f, pats: pats}
+	args := s.gather(images)
+	var err error
+	if s.summaries, err = f.openSummary(args); err != nil {
+		return err
 	}
-	return o.exit()
+	f.several = len(args) > 1 || f.recursive
+	s.rep = a.newReporter(f)
+	s.bar = a.startBar(f, len(args))
+	err = s.run(ctx, args)
+	s.bar.finish()
+	if bad := s.summaries.close(); err == nil {
+		err = bad
+	}
+	if err != nil {
+		return err
+	}
+	return s.end()
 }
 
-func (a *app) searchImage(ctx context.Context, f *searchFlags, pats []patterns.Pattern, arg string, rep reporter, o *outcome) error {
+// run searches the images until there are no more or nobody wants more.
+func (s *searching) run(ctx context.Context, images []imageArg) error {
+	for i, arg := range images {
+		if ctx.Err() != nil {
+			s.interrupted = true
+			if left := len(images) - i; left > 3 {
+				s.note("%s and %s more: not searched: interrupted", arg.path, plural(uint64(left-1), "image"))
+				return nil
+			}
+			s.note("%s: not searched: interrupted", arg.path)
+			continue
+		}
+		s.bar.begin(i+1, arg.path, 0, nil)
+		if err := s.image(ctx, i+1, arg); err != nil {
+			s.fail(err)
+		}
+		err := s.rep.failed()
+		switch {
+		case err != nil && !isClosedPipe(err):
+			return err
+		case err != nil: // nobody reads on
+			s.incomplete = s.incomplete || !s.found && i+1 < len(images)
+			return nil
+		case s.f.quiet && s.found:
+			return nil
+		}
+	}
+	return nil
+}
+
+// fail takes note of an error about an image; the others are searched still.
+func (s *searching) fail(err error) {
+	s.failed = true
+	if s.f.quiet {
+		s.errors = append(s.errors, err)
+		return
+	}
+	s.complain(err)
+}
+
+// end tells what is to be told of all images, and returns the outcome. With -q
+// a hit is all that was asked for, wherever it is: what is wrong with other
+// images, before or behind it, is not told and does not count.
+func (s *searching) end() error {
+	if s.f.quiet && s.found {
+		return nil
+	}
+	for _, err := range s.errors {
+		s.complain(err)
+	}
+	s.noteTally()
+	s.settle()
+	if !s.found && !s.interrupted {
+		s.noteMisspelt(s.pats)
+	}
+	return s.outcome.exit()
+}
+
+// image searches an image, the nth.
+func (run *searching) image(ctx context.Context, n int, from imageArg) error {
+	a, f, pats, rep, o, arg := run.app, run.f, run.pats, run.rep, &run.outcome, from.path
 	opening := time.Now()
 	f.image.once = true
 	t, err := f.image.open(arg)
+	if from.found && run.skips(arg, t, err) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -221,23 +311,30 @@ func (a *app) searchImage(ctx context.Context, f *searchFlags, pats []patterns.P
 	s.rules = f.newRuleRun(t, set, opt, s, view, rep)
 	defer s.rules.close()
 	rep.begin(t)
-	bar := a.startBar(f, arg, sc.Bytes(), opt.Progress)
+	run.bar.begin(n, arg, sc.Bytes(), opt.Progress)
 	stats, scanErr := f.scan(ctx, sc, s, view, rep)
-	bar.finish()
-	if s.rules != nil && !(f.quiet && s.hits > 0) && rep.failed() == nil && !stats.Cancelled {
+	run.bar.end()
+	if s.rules != nil && !(f.silent() && s.hits > 0) && rep.failed() == nil && !stats.Cancelled {
 		if scanErr = s.rules.finish(ctx); scanErr != nil {
 			stats.Cancelled = ctx.Err() != nil
 		}
-		o.found = o.found || s.rules.matched > 0
 	}
 	s.fill(t, sc, stats)
-	o.found = o.found || s.hits > 0
+	o.found = o.found || s.found()
 	o.incomplete = o.incomplete || !s.complete && !stats.Cancelled
+	if rep.failed() != nil && stats.Stopped { // nobody reads on: the rest was not looked at
+		s.complete, o.incomplete = false, o.incomplete || !o.found
+	}
 	o.interrupted = o.interrupted || stats.Cancelled
+	run.count(s)
 	if scanErr != nil && !errors.Is(scanErr, context.Canceled) {
 		return inImage(arg, scanErr)
 	}
-	if f.quiet || rep.failed() != nil {
+	if f.quiet {
+		return nil
+	}
+	run.summaries.end(s)
+	if rep.failed() != nil {
 		return nil
 	}
 	rep.end(s)
@@ -247,7 +344,7 @@ func (a *app) searchImage(ctx context.Context, f *searchFlags, pats []patterns.P
 
 // scan scans, counts in s and reports to rep, as the flags say.
 func (f *searchFlags) scan(ctx context.Context, sc *engine.Scanner, s *summary, view *viewer, rep reporter) (engine.Stats, error) {
-	if f.count && !f.quiet && f.max == 0 && f.at == nil && s.rules == nil {
+	if f.count && !f.silent() && f.max == 0 && f.at == nil && s.rules == nil {
 		return sc.ScanBatches(ctx, func(b *engine.Batch) bool {
 			s.add(b)
 			return true
@@ -271,7 +368,7 @@ func (f *searchFlags) scan(ctx context.Context, sc *engine.Scanner, s *summary, 
 		}
 		s.counts[k]++
 		s.hits++
-		if f.quiet {
+		if f.silent() {
 			return false
 		}
 		if !f.count && rep.hit(view.show(h)) != nil {

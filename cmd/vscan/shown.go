@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 
 	"vscan/engine"
 	"vscan/engine/addr"
@@ -16,19 +17,39 @@ type shownHit struct {
 	value   string // what the hit holds, as its kind reads it
 	decoded bool   // whether there is a value
 	text    bool   // whether the value is but Bytes as characters
+
+	readable      string // Bytes as text, "" where they are none
+	key           byte   // that the bytes are exclusive-ored with, if keyed
+	keyed         bool
+	before, after []byte // what lies around, side by side with the hit, as far as it is there
+}
+
+// keyText is the key as it is written, "" where there is none.
+func (h *shownHit) keyText() string {
+	if !h.keyed {
+		return ""
+	}
+	return fmt.Sprintf("0x%02x", h.key)
 }
 
 // viewer makes shown hits of one image.
 type viewer struct {
 	space *engine.Space
 	set   *patterns.Set
-	bytes int       // of a hit, at most so many are shown
-	runs  *runsView // where the patterns are printable runs
-	hit   shownHit
+	bytes int // of a hit, at most so many are shown
+	// around is how many bytes before and after a hit are shown; 0 where a
+	// reporter shows them by itself.
+	around uint64
+	parsed bool      // whether hits go to programs, which get text and keys
+	runs   *runsView // where the patterns are printable runs
+	hit    shownHit
 }
 
 func (f *searchFlags) viewer(ctx context.Context, t *target, set *patterns.Set, opt engine.Options) *viewer {
 	v := &viewer{space: t.space, set: set, bytes: int(f.bytes)}
+	if f.format != "text" {
+		v.parsed, v.around = true, f.context
+	}
 	if len(f.runs) > 0 {
 		v.runs = newRunsView(ctx, t.space, set, f.runs, opt)
 	}
@@ -46,24 +67,76 @@ func (v *viewer) show(h engine.Hit) *shownHit {
 	} else {
 		s.value, s.decoded = v.set.Value(h.Pattern, h.Bytes)
 	}
-	v.widen(*s)
+	v.widen()
 	if s.text {
 		s.Bytes = s.Bytes[:v.runs.encodings[h.Pattern].Length(s.Bytes)] // nothing else gets to a terminal
 		s.value, s.decoded = v.set.Value(h.Pattern, s.Bytes)
 	}
+	v.describe()
 	return s
 }
 
-// widen makes the bytes of a hit as many as are to be shown.
-func (v *viewer) widen(h shownHit) *shownHit {
-	v.hit = h
+// describe adds what programs get besides the bytes: the same as text, and what
+// lies around.
+func (v *viewer) describe() {
+	if !v.parsed {
+		return
+	}
 	s := &v.hit
-	if want := min(v.bytes, s.Len); want > len(h.Bytes) {
-		rest, _ := v.space.Bytes(h.Addr+addr.Addr(len(h.Bytes)), want-len(h.Bytes))
-		s.Bytes = append(h.Bytes[:len(h.Bytes):len(h.Bytes)], rest...)
+	s.readable, _ = v.set.Text(s.Pattern, s.Bytes, len(s.Bytes) < s.Len)
+	if v.around > 0 {
+		s.before = v.before(s.Addr)
+		s.after = v.after(s.Hit)
+	}
+}
+
+// before is the bytes in front of an address, back to the first that is not
+// there.
+func (v *viewer) before(a addr.Addr) []byte {
+	n := min(v.around, uint64(a))
+	if n == 0 {
+		return nil
+	}
+	d := hexdump{}
+	d.read(v.space, addr.Range{First: a - addr.Addr(n), Last: a - 1})
+	if k := len(d.holes); k > 0 {
+		return d.bytes[d.holes[k-1].Last-d.first+1:]
+	}
+	return d.bytes
+}
+
+// after is the bytes behind a hit, up to the first that is not there.
+func (v *viewer) after(h engine.Hit) []byte {
+	last := h.Addr + addr.Addr(h.Len-1)
+	n := min(v.around, uint64(addr.Max-last))
+	if n == 0 {
+		return nil
+	}
+	b := make([]byte, n)
+	m, _ := v.space.Read(b, last+1)
+	return b[:m]
+}
+
+// showAs is a hit of a string of a rule, under its name there.
+func (v *viewer) showAs(h engine.Hit, name string) *shownHit {
+	v.hit = shownHit{Hit: h, pattern: name}
+	v.widen()
+	v.describe()
+	return &v.hit
+}
+
+// widen makes the bytes of a hit as many as are to be shown. Its key is told by
+// those that came with it, however few these are.
+func (v *viewer) widen() {
+	s := &v.hit
+	if v.parsed && len(s.Bytes) > 0 {
+		s.key, s.keyed = v.set.Key(s.Pattern, s.Bytes)
+	}
+	if want := min(v.bytes, s.Len); want > len(s.Bytes) {
+		rest, _ := v.space.Bytes(s.Addr+addr.Addr(len(s.Bytes)), want-len(s.Bytes))
+		s.Bytes = append(s.Bytes[:len(s.Bytes):len(s.Bytes)], rest...)
 	}
 	s.Bytes = s.Bytes[:min(len(s.Bytes), v.bytes)]
-	return s
 }
 
 // runsView finds the ends of printable runs: the engine measures them so far

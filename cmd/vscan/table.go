@@ -31,7 +31,7 @@ func (a *app) newTable(format, kind string, columns []string, widths ...int) *ta
 	}
 }
 
-// row writes a row: for each column an addr.Addr, uint64, int64, bool, string or
+// row writes a row: for each column an addr.Addr, uint64, digits, int64, bool, string or
 // []string.
 func (r *table) row(values ...any) error {
 	switch r.format {
@@ -77,12 +77,32 @@ func (r *table) record(values []any) error {
 	if values != nil {
 		fields := make([]string, len(values))
 		for i, v := range values {
-			fields[i] = textValue(v, validUTF8)
+			fields[i] = csvCell(v)
 		}
 		r.csv.Write(fields)
 	}
 	r.csv.Flush()
 	return r.csv.Error()
+}
+
+// csvCell is a value as a cell of csv.
+func csvCell(v any) string {
+	if isNumber(v) {
+		return csvValue(textValue(v, validUTF8))
+	}
+	return textValue(v, csvText)
+}
+
+// digits is a number that does not fit in 64 bits, in decimal.
+type digits string
+
+// isNumber reports whether a value is a number, or offsets.
+func isNumber(v any) bool {
+	switch v.(type) {
+	case uint64, int64, digits, []string:
+		return true
+	}
+	return false
 }
 
 func textValue(v any, clean func(string) string) string {
@@ -97,6 +117,8 @@ func textValue(v any, clean func(string) string) string {
 		return strconv.FormatBool(v)
 	case []string:
 		return clean(strings.Join(v, " "))
+	case digits:
+		return string(v)
 	case string:
 		return clean(v)
 	}
@@ -113,6 +135,8 @@ func (r *table) jsonValue(key string, v any) {
 		r.json.add(key, `"`+signedHex(v)+`"`)
 	case bool:
 		r.json.add(key, strconv.FormatBool(v))
+	case digits:
+		r.json.add(key, r.json.quote(string(v)))
 	case string:
 		r.json.add(key, r.json.quote(v))
 	case []string:

@@ -1,0 +1,78 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+)
+
+// summaryFile is the file that --summary names: a line of jsonl for each image,
+// as behind the hits of -o jsonl. A nil one takes summaries and writes nothing.
+type summaryFile struct {
+	file *os.File
+	out  *output
+	rep  *jsonlReporter
+}
+
+// openSummary makes the file that summaries go to, nil where there is none. No
+// image is written over.
+func (f *searchFlags) openSummary(images []imageArg) (*summaryFile, error) {
+	if f.summary == "" || f.summary == "none" {
+		return nil, nil
+	}
+	for _, image := range images {
+		if same(f.summary, image.path) {
+			return nil, fmt.Errorf("--summary %s is an image: write to another file", f.summary)
+		}
+	}
+	file, err := os.Create(f.summary)
+	if err != nil {
+		return nil, fmt.Errorf("--summary: %w", err)
+	}
+	out := newOutput(file, io.Discard)
+	return &summaryFile{file: file, out: out, rep: newJSONLReporter(base{out: out}, style{})}, nil
+}
+
+func (s *summaryFile) end(sum *summary) {
+	if s != nil {
+		s.rep.end(sum)
+	}
+}
+
+func (s *summaryFile) close() error {
+	if s == nil {
+		return nil
+	}
+	if err := errors.Join(s.out.close(), s.file.Close()); err != nil {
+		return fmt.Errorf("--summary: %w", err)
+	}
+	return nil
+}
+
+// contradiction is what flags ask for that cannot be had together.
+func (f *searchFlags) contradiction() error {
+	only := map[string]string{"with": "-l", "without": "-L"}[f.list]
+	if f.matchOnly {
+		only = "--only-matching"
+	}
+	switch {
+	case f.list != "" && f.matchOnly:
+		return errors.New("-l and -L list images, --only-matching prints hits: give one of them")
+	case only != "" && f.format != "text":
+		return fmt.Errorf("%s goes with -o text: -o %s has the image and the bytes of every hit", only, f.format)
+	case f.list != "" && f.count:
+		return fmt.Errorf("%s stops at the first hit of an image, -c counts all: give one of them", only)
+	case f.matchOnly && f.context > 0:
+		return errors.New("--only-matching prints the bytes of hits alone, -C what lies around them: give one of them")
+	case f.withNames && f.noNames:
+		return errors.New("-H names the image, --no-filename does not: give one of them")
+	case f.summary == "-":
+		return errors.New("--summary -: want the name of a file; -o jsonl writes summaries to standard output, behind the hits")
+	case f.summary == "none" && f.count && f.format == "jsonl":
+		return errors.New("-c -o jsonl writes nothing but the summaries: --summary none leaves nothing")
+	case f.summary != "" && f.summary != "none" && f.silent():
+		return errors.New("--summary tells of images that were searched to their end: it does not go with -q, -l and -L")
+	}
+	return nil
+}

@@ -1,0 +1,15 @@
+package image
+
+import "testing"
+
+func TestUnreadKinds(t *testing.T) {
+	for format, want := range map[string][2]bool{ // program, dump
+		"ELF": {true, false}, "Mach-O": {true, false}, "kdump": {false, true}, "minidump": {false, true},
+		"gzip": {false, false}, "zstd": {false, false}, "VMware memory": {false, true},
+	} {
+		e := &UnsupportedError{Format: format}
+		if got := [2]bool{e.IsProgram(), e.IsDump()}; got != want {
+			t.Errorf("%q: %v, want %v", format, got, want)
+		}
+	}
+}

@@ -1,0 +1,202 @@
+package patterns
+
+import (
+	"strconv"
+	"unicode/utf16"
+	"unicode/utf8"
+
+	"vscan/engine/addr"
+	"vscan/patterns/automaton"
+)
+
+// spelled is a body whose hits may be text in several encodings.
+type spelled interface {
+	// spelling is how the bytes of a match, or the first of them, are written.
+	spelling(b []byte) spelling
+}
+
+// spelling is how characters are stored.
+type spelling struct {
+	wide  bool           // as UTF-16
+	order addr.ByteOrder // of that
+	key   byte           // that every byte is exclusive-ored with
+	keyed bool           // whether there is one
+}
+
+// Text is the characters that the bytes b of a hit of pattern i of Patterns are,
+// from UTF-8, or from UTF-16 where it is UTF-16 that was found (flags w and W of
+// text and re, runs). It is false where they are no text: not valid, or with
+// characters that do not print, other than tab, line feed and carriage return.
+// With cut, b is the beginning of a longer hit, and a character that it ends in
+// the middle of is left out. Bytes that are exclusive-ored with a key are taken
+// as they stand.
+func (s *Set) Text(i int, b []byte, cut bool) (string, bool) {
+	how := s.spelling(i, b)
+	if how.wide && !how.keyed {
+		return text16(b, how.order, cut)
+	}
+	return text8(b, cut)
+}
+
+// Key is the key that the bytes b of a hit of pattern i, of which there is at
+// least one, are exclusive-ored with. It is false for patterns without keys.
+func (s *Set) Key(i int, b []byte) (byte, bool) {
+	how := s.spelling(i, b)
+	return how.key, how.keyed
+}
+
+func (s *Set) spelling(i int, b []byte) spelling {
+	if t, ok := s.patterns[i].body.(spelled); ok && len(b) > 0 {
+		return t.spelling(b)
+	}
+	return spelling{}
+}
+
+func text8(b []byte, cut bool) (string, bool) {
+	if cut {
+		b = wholeRunes(b)
+	}
+	for rest := b; len(rest) > 0; {
+		r, n := utf8.DecodeRune(rest)
+		if r == utf8.RuneError && n == 1 || !legible(r) {
+			return "", false
+		}
+		rest = rest[n:]
+	}
+	return string(b), len(b) > 0
+}
+
+// wholeRunes is b without the beginning of a character at its end.
+func wholeRunes(b []byte) []byte {
+	for n := 1; n < utf8.UTFMax && n <= len(b); n++ {
+		last := b[len(b)-n:]
+		if utf8.RuneStart(last[0]) {
+			if !utf8.FullRune(last) {
+				return b[:len(b)-n]
+			}
+			break
+		}
+	}
+	return b
+}
+
+func text16(b []byte, order addr.ByteOrder, cut bool) (string, bool) {
+	if len(b)%2 == 1 {
+		if !cut {
+			return "", false
+		}
+		b = b[:len(b)-1]
+	}
+	var out []byte
+	unit := func(i int) rune { return rune(order.Uint(b[i : i+2])) }
+	for i := 0; i < len(b); i += 2 {
+		r := unit(i)
+		if utf16.IsSurrogate(r) {
+			if i += 2; i == len(b) {
+				return string(out), cut && r < 0xdc00 && len(out) > 0
+			}
+			if r = utf16.DecodeRune(r, unit(i)); r == utf8.RuneError {
+				return "", false
+			}
+		}
+		if !legible(r) {
+			return "", false
+		}
+		out = utf8.AppendRune(out, r)
+	}
+	return string(out), len(out) > 0
+}
+
+// legible reports whether a character belongs in text.
+func legible(r rune) bool {
+	return strconv.IsPrint(r) || r == '\t' || r == '\n' || r == '\r'
+}
+
+// textBody is the body of text that stands anywhere, wordBody of text that is
+// found as full words only.
+type (
+	textBody struct {
+		encodings
+		source
+	}
+	wordBody struct {
+		words
+		source
+	}
+)
+
+// source is what text was made of: its encodings, and the keys to
+// exclusive-or them with, if any.
+type source struct {
+	base words
+	keys *KeyRange
+}
+
+// spelling implements spelled: the encoding that b is one of.
+func (s *source) spelling(b []byte) spelling {
+	for i := range s.base {
+		w := &s.base[i]
+		how := spelling{wide: w.unit == 2, order: addr.Little, keyed: s.keys != nil}
+		if w.big {
+			how.order = addr.Big
+		}
+		if how.keyed {
+			how.key = b[0] ^ w.bytes[0]
+		}
+		if w.begins(b, how.key) && (s.keys == nil || s.keys.Lo <= how.key && how.key <= s.keys.Hi) {
+			return how
+		}
+	}
+	return spelling{}
+}
+
+// begins reports whether b, under a key, is the word or its beginning.
+func (w *word) begins(b []byte, key byte) bool {
+	if len(b) > len(w.bytes) {
+		return false
+	}
+	for i, c := range b {
+		if c ^= key; w.mask != nil {
+			c &= w.mask[i]
+		}
+		if c != w.bytes[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// spelling implements spelled. Where an expression has several encodings, the
+// zeros tell which it is: all characters of a wide match are below 0x100.
+func (p *programBody) spelling(b []byte) spelling {
+	for _, e := range p.encodings {
+		switch {
+		case e == automaton.WideLE && (len(p.encodings) == 1 || zeroEvery(b, 1)):
+			return spelling{wide: true, order: addr.Little}
+		case e == automaton.WideBE && (len(p.encodings) == 1 || zeroEvery(b, 0)):
+			return spelling{wide: true, order: addr.Big}
+		}
+	}
+	return spelling{}
+}
+
+// zeroEvery reports whether every second byte from one on is zero.
+func zeroEvery(b []byte, from int) bool {
+	for i := from; i < len(b); i += 2 {
+		if b[i] != 0 {
+			return false
+		}
+	}
+	return len(b) > from
+}
+
+// spelling implements spelled.
+func (r runs) spelling([]byte) spelling {
+	switch r.encoding {
+	case UTF16LE:
+		return spelling{wide: true, order: addr.Little}
+	case UTF16BE:
+		return spelling{wide: true, order: addr.Big}
+	}
+	return spelling{}
+}

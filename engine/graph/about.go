@@ -30,6 +30,7 @@ func (a *about) encode() []byte {
 		regions = binary.AppendUvarint(regions, uint64(r.Last-r.First))
 		regions = append(regions, byte(r.State), byte(r.Perm))
 		regions = binary.AppendUvarint(regions, n)
+		regions = binary.AppendUvarint(regions, r.NameOffset)
 		at = uint64(r.Last)
 	}
 	b = binary.AppendUvarint(b, uint64(len(names)))
@@ -80,6 +81,7 @@ func (a *about) decode(b []byte) error {
 			r.State, r.Perm = engine.State(flags[0]), engine.Perm(flags[1])
 		}
 		name := c.uvarint()
+		r.NameOffset = c.uvarint()
 		if c.bad || name >= uint64(len(names)) || r.State >= engine.Hole {
 			return fmt.Errorf("region %d of %d makes no sense", len(a.regions), n)
 		}

@@ -24,7 +24,8 @@ type vma struct {
 	inode  uint64 // 0: there is no file
 	name   string // "" where the line has none
 
-	used  bool // some of it is in memory or swapped out
+	base  addr.Addr // that offsets in what name names count from
+	used  bool      // some of it is in memory or swapped out
 	flags vmaFlags
 }
 

@@ -166,10 +166,14 @@ func (p *Places) Modules() *Modules { return p.modules() }
 
 // In is the place of an address in a range that has a name.
 func (p *Places) In(n Named, a addr.Addr) Place {
-	if m := p.modules().At(a); m != nil {
+	own := Place{n.Name, n.base(), isFile(n.Name)}
+	if own.Module || !isUnnamed(n.Name) {
+		return own
+	}
+	if m := p.modules().At(a); m != nil { // it is .bss
 		return Place{m.Name, m.Base, true}
 	}
-	return Place{Name: n.Name, Base: n.base()}
+	return own
 }
 
 // ErrNoName is the error of a name that nothing has.

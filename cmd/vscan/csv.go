@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"vscan/engine"
+	"vscan/engine/addr"
 )
 
 // csvReporter writes comma-separated values with a header.
@@ -44,12 +45,22 @@ func (r *csvReporter) record(header []string, fields ...string) error {
 
 func (r *csvReporter) hit(h *shownHit) error {
 	m := r.at(h.Addr)
+	module, offset := r.moduleFields(r.moduleAt(h.Addr))
 	return r.record(hitHeader(), r.name(r.target.arg), h.Addr.String(), r.name(h.pattern), strconv.Itoa(h.Len), r.name(m.Name),
-		strconv.FormatUint(fileOffset(m, h.Addr), 10), hex.EncodeToString(h.Bytes))
+		strconv.FormatUint(fileOffset(m, h.Addr), 10), hex.EncodeToString(h.Bytes), module, offset)
 }
 
 func hitHeader() []string {
-	return []string{"image", "addr", "pattern", "len", "mapping", "offset", "bytes"}
+	return []string{"image", "addr", "pattern", "len", "mapping", "offset", "bytes", "module", "module_offset"}
+}
+
+// moduleFields is the module that something is in and the offset there, "" where
+// there is none.
+func (r *csvReporter) moduleFields(name string, offset addr.Addr, ok bool) (string, string) {
+	if !ok {
+		return "", ""
+	}
+	return r.name(name), offset.String()
 }
 
 // rule writes nothing: rows are hits.
@@ -57,9 +68,10 @@ func (r *csvReporter) rule(*ruleHit) error { return r.err }
 
 func (r *csvReporter) interval(v engine.Interval) error {
 	m := v.Mapping
-	return r.record([]string{"first", "last", "state", "perm", "name", "source", "offset", "layer", "build_id"},
+	module, offset := r.moduleFields(r.moduleOf(v))
+	return r.record([]string{"first", "last", "state", "perm", "name", "source", "offset", "layer", "build_id", "module", "module_offset"},
 		v.First.String(), v.Last.String(), m.State.String(), m.Perm.String(), r.name(m.Name), r.name(sourceName(m)),
-		strconv.FormatUint(fileOffset(m, v.First), 10), strconv.Itoa(v.Layer), r.buildID(v))
+		strconv.FormatUint(fileOffset(m, v.First), 10), strconv.Itoa(v.Layer), r.buildID(v), module, offset)
 }
 
 // end writes nothing but, with -c, the counts: csv has rows of one kind.

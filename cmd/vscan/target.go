@@ -226,7 +226,7 @@ func cutAt(arg string) (path, at string, ok bool) {
 func (t *target) patternTarget(align uint64) patterns.Target {
 	return patterns.Target{
 		WordSize: t.WordSize, Order: t.Order, OrderKnown: t.OrderKnown, Align: align,
-		Mapping: func(name string) ([]addr.Range, error) { return t.named(name), nil },
+		Mapping: t.whereNamed,
 	}
 }
 
@@ -243,6 +243,17 @@ func (t *target) named(name string) []addr.Range {
 		}
 	}
 	return ranges
+}
+
+// whereNamed is the mappings of a name, or a place in one or a range between
+// places.
+func (t *target) whereNamed(name string) ([]addr.Range, error) {
+	ranges := t.named(name)
+	if len(ranges) > 0 || !isWhere(name) {
+		return ranges, nil
+	}
+	r, err := parseWhere(t.space.Places(), name)
+	return []addr.Range{r}, err
 }
 
 // arch is the architecture, for what cannot do without.

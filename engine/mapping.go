@@ -83,6 +83,10 @@ type Mapping struct {
 	// base, the lowest address at which it is mapped there: see [Modules].
 	NameOffset uint64
 
+	// File tells that Name is that of a file that was loaded or mapped there, as
+	// a path is without it: what has it is of a module.
+	File bool
+
 	// Part tells that the mapping goes on from the one whose range ends before
 	// it, of which it is but cut off: a mapping of a process whose pages differ
 	// in state is several mappings here. See [Mapping.Continues].

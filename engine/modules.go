@@ -28,6 +28,14 @@ type Named struct {
 	Name       string
 	NameOffset uint64 // as of a [Mapping], of the byte at Range.First
 	Perm       Perm
+	File       bool // as of a [Mapping]
+}
+
+// isFile reports whether the name is that of a file: it is said to be, or a path,
+// of Unix or Windows.
+func (n *Named) isFile() bool {
+	drive := len(n.Name) > 2 && n.Name[1] == ':' && n.Name[2] == '\\'
+	return n.File || path.IsAbs(n.Name) || drive
 }
 
 // base is where the offsets of what Name names count from, modulo 2^64.
@@ -60,11 +68,14 @@ type modulePart struct {
 	module int
 }
 
-// moduleKey tells modules apart.
+// moduleKey tells modules apart. A file that was laid under a core has but the
+// last part of the path that the core has for it.
 type moduleKey struct {
-	name string
-	base addr.Addr
+	lastPart string
+	base     addr.Addr
 }
+
+func keyOf(n *Named) moduleKey { return moduleKey{path.Base(n.Name), n.base()} }
 
 // FindModules finds the modules of what has names. The ranges ascend and are
 // disjoint.
@@ -87,7 +98,7 @@ type moduleFinder struct {
 func (f *moduleFinder) take(n Named) {
 	adjacent := f.owner >= 0 && f.before != addr.Max && f.before+1 == n.First
 	switch {
-	case isFile(n.Name):
+	case n.isFile():
 		f.owner = f.moduleOf(&n)
 	case !adjacent || !isUnnamed(n.Name) || n.Perm&Write == 0:
 		f.owner = -1
@@ -98,12 +109,15 @@ func (f *moduleFinder) take(n Named) {
 }
 
 func (f *moduleFinder) moduleOf(n *Named) int {
-	key := moduleKey{n.Name, n.base()}
+	key := keyOf(n)
 	k, ok := f.known[key]
 	if !ok {
 		k = len(f.all)
 		f.known[key] = k
-		f.all = append(f.all, Module{Name: key.name, Base: key.base})
+		f.all = append(f.all, Module{Name: n.Name, Base: key.base})
+	}
+	if m := &f.all[k]; path.IsAbs(n.Name) && !path.IsAbs(m.Name) {
+		m.Name = n.Name
 	}
 	return k
 }
@@ -127,12 +141,6 @@ func (m *Modules) At(a addr.Addr) *Module {
 		return nil
 	}
 	return &m.All[m.parts[i].module]
-}
-
-// isFile reports whether a name is that of a file: a path, of Unix or Windows.
-func isFile(name string) bool {
-	drive := len(name) > 2 && name[1] == ':' && name[2] == '\\'
-	return path.IsAbs(name) || drive
 }
 
 // isUnnamed reports whether a name is one that formats give to memory that has
@@ -166,14 +174,15 @@ func (p *Places) Modules() *Modules { return p.modules() }
 
 // In is the place of an address in a range that has a name.
 func (p *Places) In(n Named, a addr.Addr) Place {
-	own := Place{n.Name, n.base(), isFile(n.Name)}
-	if own.Module || !isUnnamed(n.Name) {
+	own := Place{n.Name, n.base(), n.isFile()}
+	if !own.Module && !isUnnamed(n.Name) {
 		return own
 	}
-	if m := p.modules().At(a); m != nil { // it is .bss
-		return Place{m.Name, m.Base, true}
+	m := p.modules().At(a)
+	if m == nil || own.Module && keyOf(&n) != (moduleKey{path.Base(m.Name), m.Base}) {
+		return own
 	}
-	return own
+	return Place{m.Name, m.Base, true} // by its path, and its .bss
 }
 
 // ErrNoName is the error of a name that nothing has.
@@ -272,7 +281,7 @@ func (s *Space) named() iter.Seq[Named] {
 
 func (v *Interval) named() Named {
 	m := v.Mapping
-	return Named{v.Range, m.Name, m.PlaceOf(v.First), m.Perm}
+	return Named{v.Range, m.Name, m.PlaceOf(v.First), m.Perm, m.File}
 }
 
 // Place is what the interval, which is no hole, belongs to. Nowhere in it does

@@ -51,6 +51,7 @@ type Region struct {
 	// NameOffset is how many bytes of what Name names lie before Range.First: see
 	// engine.Mapping.
 	NameOffset uint64
+	File       bool // as of an engine.Mapping
 }
 
 // Graph is a reverse index of edges: for each page of targets, its sources.

@@ -64,7 +64,7 @@ func (g *Graph) named() iter.Seq[engine.Named] {
 }
 
 func (r *Region) named() engine.Named {
-	return engine.Named{Range: r.Range, Name: r.Name, NameOffset: r.NameOffset, Perm: r.Perm}
+	return engine.Named{Range: r.Range, Name: r.Name, NameOffset: r.NameOffset, Perm: r.Perm, File: r.File}
 }
 
 // PlaceOf is the offset of the byte at a, which lies in the region, in what Name

@@ -195,7 +195,7 @@ func (p *program) laySegment(out []engine.Mapping, s *segment, base addr.Addr, p
 	pl := p.placeOf(s, base, page)
 	m := engine.Mapping{
 		Range: addr.Range{First: pl.first, Last: pl.last}, Perm: s.perm(),
-		Source: p.src, Offset: pl.off, Name: name, NameOffset: uint64(pl.first - base),
+		Source: p.src, Offset: pl.off, Name: name, NameOffset: uint64(pl.first - base), File: true,
 	}
 	if pl.file == 0 {
 		m.Source, m.Offset, m.State = nil, 0, engine.Zero

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -49,15 +50,23 @@ func parseChain(s string) (chain, error) {
 
 // parseStep reads an offset with its sign.
 func parseStep(s string) (int64, error) {
-	digits, positive := strings.CutPrefix(s, "+")
-	if !positive && !strings.HasPrefix(s, "-") {
-		return 0, fmt.Errorf("%q: want what is added to a pointer, +OFFSET or -OFFSET", s)
+	digits, negative := strings.CutPrefix(s, "-")
+	if !negative {
+		var ok bool
+		if digits, ok = strings.CutPrefix(s, "+"); !ok {
+			return 0, fmt.Errorf("%q: want what is added to a pointer, +OFFSET or -OFFSET", s)
+		}
 	}
-	n, err := parseOffset(digits)
-	if err == nil && positive && strings.HasPrefix(digits, "-") {
-		err = fmt.Errorf("%q: want one sign", s)
+	n, err := addr.ParseSize(digits)
+	switch {
+	case err != nil:
+		return 0, fmt.Errorf("what is added to a pointer: %w", err)
+	case n > math.MaxInt64:
+		return 0, fmt.Errorf("%q: more than 2^63 is never added to a pointer", s)
+	case negative:
+		return -int64(n), nil
 	}
-	return n, err
+	return int64(n), nil
 }
 
 // stepText is an offset with its sign, as graph chains prints it.

@@ -72,25 +72,26 @@ func (p Perm) String() string {
 // mappings over one another; the one added last is on top.
 type Mapping struct {
 	addr.Range
-	State  State
-	Perm   Perm
+	State State
+	Perm  Perm
+
+	// Part tells that the mapping goes on from the one whose range ends before
+	// it, of which it is but cut off: a mapping of a process whose pages differ
+	// in state is several mappings here. See [Mapping.Continues].
+	Part bool
+
+	// File tells that Name is that of a file that was loaded or mapped there, as
+	// a path is without it: what has it is of a module.
+	File bool
+
 	Source Source // of the bytes; nil unless State is Present
 	Offset uint64 // in Source, of the byte at Range.First
 	Name   string // as the image names it: a path, "[heap]", "load[3]"
 
 	// NameOffset is how many bytes of what Name names lie before Range.First: 0
 	// where the mapping begins it. Of a file it counts from the module's load
-	// base, the lowest address at which it is mapped there: see [Modules].
+	// base, the lowest address at which it is mapped there: see [Module].
 	NameOffset uint64
-
-	// File tells that Name is that of a file that was loaded or mapped there, as
-	// a path is without it: what has it is of a module.
-	File bool
-
-	// Part tells that the mapping goes on from the one whose range ends before
-	// it, of which it is but cut off: a mapping of a process whose pages differ
-	// in state is several mappings here. See [Mapping.Continues].
-	Part bool
 }
 
 // Validate says what is wrong with the mapping: its ends are out of order, it

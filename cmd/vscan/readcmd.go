@@ -76,11 +76,11 @@ func (a *app) readCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "read [flags] IMAGE ADDR [LEN]",
 		Short: "Read memory at an address",
-		Long: `read prints LEN bytes at an address, across mappings. LEN may end in K, M, G or T. Without LEN it prints up
-to 256 bytes as hexdump, raw or hex, and one number or string. Numbers and
-pointers have the image's byte order and word size. A byte that cannot be read,
-in a hole or not saved, is an error with its address; what lies before it is
-printed.
+		Long: `read prints LEN bytes at an address, across mappings; LEN may end in K, M, G or
+T. Without LEN it prints up to 256 bytes as hexdump, raw or hex, and one number
+or string. Numbers and pointers have the image's byte order and word size. A byte
+that cannot be read, in a hole or not saved, is an error with its address; what
+lies before it is printed.
 
 ADDR is a number, or a place as vscan prints it: NAME+OFFSET, where NAME is that
 of a module or mapping, or the last part of its path. A chain of pointers, as graph

@@ -46,12 +46,12 @@ type Region struct {
 	addr.Range
 	State engine.State // never Hole
 	Perm  engine.Perm
+	File  bool // as of an engine.Mapping
 	Name  string
 
 	// NameOffset is how many bytes of what Name names lie before Range.First: see
 	// engine.Mapping.
 	NameOffset uint64
-	File       bool // as of an engine.Mapping
 }
 
 // Graph is a reverse index of edges: for each page of targets, its sources.

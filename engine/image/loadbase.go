@@ -84,9 +84,13 @@ func (n *namer) setBases() {
 	for i := range n.img.Modules {
 		known[n.img.Modules[i].Base] = &n.img.Modules[i]
 	}
+	asked := 0
 	bases := loadBases(pieces, func(i int) (uint64, bool) {
 		if m := known[pieces[i].First]; m != nil && m.Known {
 			return m.span, false
+		}
+		if asked++; asked > maxIdentified {
+			return 0, false
 		}
 		var magic [4]byte
 		got := n.read(magic[:], pieces[i].First)

@@ -74,16 +74,25 @@ func (p Perm) String() string {
 // Source does not hold cannot be read.
 type Mapping struct {
 	addr.Range
-	State  State
-	Perm   Perm
+	State State
+	Perm  Perm
+
+	// Part tells that the mapping goes on from the one whose range ends before
+	// it, of which it is but cut off: a mapping of a process whose pages differ
+	// in state is several mappings here. See [Mapping.Continues].
+	Part bool
+
+	// File tells that Name is that of a file that was loaded or mapped there, as
+	// a path is without it: what has it is of a module.
+	File bool
+
 	Source Source // of the bytes; nil unless State is Present
 	Offset uint64 // in Source, of the byte at Range.First
 	Name   string // as the image names it: a path, "[heap]", "load[3]"
 
 	// NameOffset is how many bytes of what Name names lie before Range.First: 0
-	// where the mapping begins it. A mapping of a process whose pages differ in
-	// state is several mappings here, and an address in any of them is told as
-	// one offset from the beginning of the first.
+	// where the mapping begins it. Of a file it counts from the module's load
+	// base, the lowest address at which it is mapped there: see [Module].
 	NameOffset uint64
 }
 
@@ -114,10 +123,11 @@ var errNoSource = errors.New("present bytes without a source")
 // which graph.Graph.Place tells.
 func (m *Mapping) PlaceOf(a addr.Addr) uint64 { return m.NameOffset + uint64(a-m.First) }
 
-// Continues reports whether m is the next part of what the name of before
-// names: its range follows, and name, permissions and NameOffset go on.
+// Continues reports whether m is the next part of the mapping that before is a
+// part of: it is a [Mapping.Part], its range follows, and name, permissions and
+// NameOffset go on. Two mappings of one file side by side remain two.
 func (m *Mapping) Continues(before *Mapping) bool {
-	return before.Last != addr.Max && m.First == before.Last+1 && m.NameOffset > 0 &&
+	return m.Part && before.Last != addr.Max && m.First == before.Last+1 &&
 		m.NameOffset == before.PlaceOf(before.Last)+1 && m.Name == before.Name && m.Perm == before.Perm
 }
 

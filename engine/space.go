@@ -19,6 +19,7 @@
 //	Space.While                           bytes until a condition fails
 //	Space.CString, Space.IsString,
 //	Space.CIdentifier                     strings that end with a zero byte; names as in C
+//	Space.Place, Space.Places             what an address belongs to, by name; addresses of names
 //	Space.Find, Space.FindAll             every occurrence of some bytes; the address aligned, if so asked
 //	Space.For(arch)                       an [ArchSpace], for what needs word size and byte order:
 //	ArchSpace.Int32, .Int64, .CInt,
@@ -90,6 +91,9 @@ import (
 type Space struct {
 	layers atomic.Pointer[layers]
 	once   sync.Once // builds layers.index
+
+	placesOnce sync.Once
+	places     *Places
 }
 
 // layers is a space as it was put together, or, once it has been asked, the

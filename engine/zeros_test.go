@@ -128,7 +128,7 @@ func TestContinuedMappingsAreOne(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		m.Name, m.NameOffset = name, off
+		m.Name, m.NameOffset, m.Part = name, off, off > 0
 		return m
 	}
 	for _, c := range []struct {
@@ -149,7 +149,7 @@ func TestContinuedMappingsAreOne(t *testing.T) {
 // Extents join what continues, and nothing else.
 func TestExtents(t *testing.T) {
 	at := func(first, last addr.Addr, state State, name string, off uint64) Mapping {
-		m := Mapping{Range: addr.Range{First: first, Last: last}, State: state, Name: name, NameOffset: off}
+		m := Mapping{Range: addr.Range{First: first, Last: last}, State: state, Name: name, NameOffset: off, Part: off > 0}
 		if state == Present {
 			m.Source = BytesSource(name, make([]byte, last+1))
 		}

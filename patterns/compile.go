@@ -17,8 +17,9 @@ type Target struct {
 	OrderKnown bool
 
 	// Mapping gives the addresses of the mappings that have a name, for @NAME,
-	// in any order; "mapped" asks for all that is mapped. No ranges, or an
-	// error, is an error of the pattern. Asked once for each name. Nil: the
+	// in any order; "mapped" asks for all that is mapped. A name may be what else
+	// the caller knows, as NAME+OFFSET of the command. No ranges, or an error, is
+	// an error of the pattern. Asked once for each name. Nil: the
 	// image has no named mappings.
 	Mapping func(name string) ([]addr.Range, error)
 

@@ -120,7 +120,10 @@ func (n number) parse(in input) (span, error) {
 		return span{}, err
 	}
 	s.hiAt = in.pos
-	size, err := n.digits(in)
+	size, err := addr.ParseSize(in.body())
+	if err != nil {
+		size, err = n.digits(in) // for where it is wrong
+	}
 	switch {
 	case err != nil:
 		return span{}, err

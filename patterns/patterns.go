@@ -32,7 +32,8 @@
 //	                VALUE~TOL for VALUE − TOL to VALUE + TOL; inf, -inf, and nan,
 //	                which is any value that is no number. 0 is −0 as well
 //	ptr:BODY        a word of the image that holds an address: ADDR, a range
-//	                or @NAME, a mapping (@mapped: all that is mapped)
+//	                or @NAME, a mapping (@mapped: all that is mapped); lengths
+//	                in ranges may end in K, M, G or T
 //	re:BODY         a regular expression on bytes, of RE2's syntax
 //	re/i:BODY       without regard to the case of ASCII letters; s: . is \n as
 //	                well; m: ^ and $ hold at \n as well; w, W and a as of text

@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"vscan/engine"
+	"vscan/engine/addr"
 )
 
 // csvReporter writes comma-separated values with a header. What stands in a cell
@@ -48,14 +49,24 @@ func (r *csvReporter) hit(h *shownHit) error {
 	if h.text {
 		value = r.names.of(h.value)
 	}
+	module, offset := r.moduleFields(r.moduleAt(h.Addr))
 	return r.record(hitHeader(), r.names.get(r.target.arg), h.Addr.String(), r.names.get(h.pattern), strconv.Itoa(h.Len), r.names.get(m.Name),
 		csvCount(fileOffset(m, h.Addr)), csvBytes(h.Bytes),
-		value, r.names.of(h.readable), h.keyText(), csvBytes(h.before), csvBytes(h.after))
+		value, r.names.of(h.readable), h.keyText(), csvBytes(h.before), csvBytes(h.after), module, offset)
 }
 
 // hitHeader is the columns of hits. New ones go to the end.
 func hitHeader() []string {
-	return []string{"image", "addr", "pattern", "len", "mapping", "offset", "bytes", "value", "text", "key", "before", "after"}
+	return []string{"image", "addr", "pattern", "len", "mapping", "offset", "bytes", "value", "text", "key", "before", "after", "module", "module_offset"}
+}
+
+// moduleFields is the module that something is in and the offset there, "" where
+// there is none.
+func (r *csvReporter) moduleFields(name string, offset addr.Addr, ok bool) (string, string) {
+	if !ok {
+		return "", ""
+	}
+	return r.names.get(name), offset.String()
 }
 
 // rule writes nothing: rows are hits.
@@ -63,9 +74,10 @@ func (r *csvReporter) rule(*ruleHit) error { return r.err }
 
 func (r *csvReporter) interval(v engine.Interval) error {
 	m := v.Mapping
-	return r.record([]string{"first", "last", "state", "perm", "name", "source", "offset", "layer", "build_id"},
+	module, offset := r.moduleFields(r.moduleOf(v))
+	return r.record([]string{"first", "last", "state", "perm", "name", "source", "offset", "layer", "build_id", "module", "module_offset"},
 		v.First.String(), v.Last.String(), m.State.String(), csvText(m.Perm.String()), r.names.get(m.Name), r.names.get(sourceName(m)),
-		csvCount(fileOffset(m, v.First)), strconv.Itoa(v.Layer), csvHex(r.buildID(v)))
+		csvCount(fileOffset(m, v.First)), strconv.Itoa(v.Layer), csvHex(r.buildID(v)), module, offset)
 }
 
 // end writes nothing but, with -c, the counts: csv has rows of one kind.

@@ -30,7 +30,8 @@ What does not start with a known kind is literal text.
   i8 i16 i32 i64      the byte order (default that of the image)
   f32 f64             likewise, VALUE, LO..HI or VALUE~TOLERANCE
   ptr:TARGET          words that hold an address: ADDR, a range, or @NAME of a
-                      mapping (@mapped: anything mapped); aligned to the word
+                      mapping (@mapped: anything mapped) or @NAME+OFFSET in it;
+                      aligned to the word
   re:EXPRESSION       a regular expression on bytes, of RE2's syntax; flags i, s,
                       m, and w W a as of text
   aes:BITS            key schedules of AES with 128, 192 or 256 bits
@@ -272,10 +273,11 @@ func (a *app) refsCommand() *cobra.Command {
 		Short: "Search for words that point at an address, a range or a mapping",
 		Long: `refs prints the words whose value is an address in one of the targets: an
 address, a range, or the name of a mapping (@NAME, or NAME; the last part of a
-path will do). Words are aligned and have the image's word size and byte order;
+path will do). Addresses may be places, as libc.so.6+0x1d2000. Words are aligned and have the image's word size and byte order;
 --align 1 looks everywhere.`,
 		Example: `  vscan refs core.1234 0x7f3a5c001000
   vscan refs core.1234 0x7f3a5c001000+4096
+  vscan refs core.1234 '[heap]+0x10..[heap]+0x2f'
   vscan refs core.1234 @libc.so.6 --in '[heap]'`,
 		DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -285,7 +287,7 @@ path will do). Words are aligned and have the image's word size and byte order;
 			var pats []patterns.Pattern
 			var errs []error
 			for _, target := range args[1:] {
-				p, err := patterns.Ref(target)
+				p, err := refPattern(target)
 				pats, errs = append(pats, p), append(errs, err)
 			}
 			if err := errors.Join(errs...); err != nil {
@@ -296,4 +298,15 @@ path will do). Words are aligned and have the image's word size and byte order;
 	}
 	f.register(cmd)
 	return cmd
+}
+
+// refPattern is the pattern of the words that point at a target. Where an end of
+// a range is a place, the image has to say where it is.
+func refPattern(target string) (patterns.Pattern, error) {
+	if strings.HasPrefix(target, "@") || !isRange(target) || numeric(target) {
+		return patterns.Ref(target)
+	}
+	p, err := patterns.Ref("@" + target)
+	p.Name, p.Source = target, target
+	return p, err
 }

@@ -75,20 +75,6 @@ func (n number) Set(s string) error {
 	return nil
 }
 
-// rangeList collects ranges of addresses.
-type rangeList []addr.Range
-
-func (l *rangeList) String() string { return "" }
-func (l *rangeList) Type() string   { return "range" }
-
-func (l *rangeList) Set(s string) error {
-	r, err := addr.ParseRange(s)
-	if err == nil {
-		*l = append(*l, r)
-	}
-	return err
-}
-
 // alignment is --align: a number of bytes, the word of the image, or, as its
 // zero value, what each pattern has.
 type alignment struct {
@@ -104,7 +90,7 @@ func (a *alignment) Set(s string) error {
 		*a = alignment{word: true}
 		return nil
 	}
-	n, err := addr.ParseUint(s)
+	n, err := addr.ParseSize(s)
 	if err != nil || n == 0 {
 		return fmt.Errorf("%q: want a number of bytes, 1 or more, or word", s)
 	}

@@ -3,8 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"math"
-	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -22,7 +20,8 @@ An edge goes from a word to the mapped byte whose address the word holds. Bytes
 that show at several addresses are a source at each.
 
 A TARGET is an address, a range, or the name of a mapping (@NAME, or NAME; the
-last part of a path will do). Questions need the graph file alone, not the image.`
+last part of a path will do). Addresses may be places, as libc.so.6+0x1d2000: what
+is printed as one is taken as one. Questions need the graph file alone, not the image.`
 
 func (a *app) graphCommand() *cobra.Command {
 	cmd := &cobra.Command{
@@ -59,21 +58,28 @@ func graphTarget(g *graph.Graph, arg string) ([]addr.Range, error) {
 	if err == nil {
 		return []addr.Range{r}, nil
 	}
-	if len(g.Named(arg)) == 0 && arg != "" && (arg[0] >= '0' && arg[0] <= '9' || strings.HasPrefix(arg, "..")) {
+	numeric := arg != "" && (arg[0] >= '0' && arg[0] <= '9' || strings.HasPrefix(arg, ".."))
+	if len(g.Named(arg)) == 0 && numeric && !isWhere(arg) {
 		return nil, err
 	}
 	return graphNamed(g, arg)
 }
 
+// graphNamed is the mappings of a name, or a place in one or a range between
+// places.
 func graphNamed(g *graph.Graph, name string) ([]addr.Range, error) {
 	ranges := g.Named(name)
-	if len(ranges) == 0 {
-		return nil, fmt.Errorf("%q: no mapping has this name, and it is no address or range; vscan map lists the mappings of an image", name)
+	switch {
+	case len(ranges) > 0:
+		return ranges, nil
+	case isWhere(name):
+		r, err := parseWhere(g.Places(), name)
+		return []addr.Range{r}, err
 	}
-	return ranges, nil
+	return nil, fmt.Errorf("%q: no mapping has this name, and it is no address or range; vscan map lists the mappings of an image", name)
 }
 
-// parsePlace reads an address or a range.
+// parsePlace reads an address or a range in numbers.
 func parsePlace(s string) (addr.Range, error) {
 	if strings.Contains(s, "..") || strings.Contains(s, "+") {
 		return addr.ParseRange(s)
@@ -118,7 +124,7 @@ func parseOffset(s string) (int64, error) {
 	if text == "" {
 		return 0, errors.New("want LO..HI, both given, or HI alone")
 	}
-	n, err := addr.ParseUint(text)
+	n, err := addr.ParseSize(text)
 	if err != nil {
 		return 0, err
 	}
@@ -129,30 +135,6 @@ func parseOffset(s string) (int64, error) {
 		return -int64(n), nil
 	}
 	return int64(n), nil
-}
-
-// byteSize is a number of bytes with K, M, G or T behind it, of 1024.
-type byteSize struct{ *uint64 }
-
-func (b byteSize) String() string { return strconv.FormatUint(*b.uint64, 10) }
-func (b byteSize) Type() string   { return "size" }
-
-func (b byteSize) Set(s string) error {
-	digits, shift := s, 0
-	if len(s) > 1 {
-		if i := strings.IndexByte("KMGT", s[len(s)-1]); i >= 0 {
-			digits, shift = s[:len(s)-1], 10*(i+1)
-		}
-	}
-	n, err := addr.ParseUint(digits)
-	switch {
-	case err != nil:
-		return fmt.Errorf("%q: want a number of bytes, with K, M, G or T behind it perhaps", s)
-	case n == 0 || n > math.MaxInt64>>shift:
-		return fmt.Errorf("%q: want 1 byte to 8 EiB", s)
-	}
-	*b.uint64 = n << shift
-	return nil
 }
 
 // openGraph opens the file of a graph, and tells if it is not complete.
@@ -170,16 +152,6 @@ func (a *app) openGraph(path string) (*graph.Graph, error) {
 // graphExit is the exit code of a question.
 func graphExit(g *graph.Graph, found bool) error {
 	return outcome{found: found, incomplete: !g.Complete()}.exit()
-}
-
-// placeOf is an address as mapping + offset, for people.
-func placeOf(g *graph.Graph, at addr.Addr) string {
-	i := g.RegionAt(at)
-	if i < 0 {
-		return "-"
-	}
-	r := g.Regions()[i]
-	return shortPath(r.Name) + "+" + (at - r.First).String()
 }
 
 // regionName is the name of what shows at an address.

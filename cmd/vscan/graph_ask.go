@@ -17,8 +17,8 @@ func (a *app) graphToCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "to [flags] FILE TARGET",
 		Short: "Who refers to an address, a range or a mapping",
-		Long: `to prints the words that refer to a target: the word's address, its mapping and
-the offset there, the address that it holds, the mapping and offset of that, and how
+		Long: `to prints the words that refer to a target: the word's address, its module or
+mapping and the offset there, the address that it holds, the place of that, and how
 far it is from the start of the target; in order of the address that the word
 holds, then of the word's. --window LO..HI
 finds those too that refer near it: to where an offset from LO to HI leads to the
@@ -47,8 +47,8 @@ func (a *app) graphFromCommand() *cobra.Command {
 		Use:   "from [flags] FILE RANGE",
 		Short: "What a range of addresses or a mapping refers to",
 		Long: `from prints the words in a range, or in a mapping, that refer to something, by
-address: the word's address, its mapping and the offset there, the address that it
-holds, and the mapping and offset of that.`,
+address: the word's address, its module or mapping and the offset there, the address
+that it holds, and the place of that.`,
 		Example:               "  vscan graph from core.graph '[heap]'\n  vscan graph from core.graph 0x7f3a5d000000+64 -o csv",
 		DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -75,15 +75,10 @@ func (a *app) askGraph(args []string, format string, most uint64, into bool, ask
 	if err != nil {
 		return err
 	}
-	w := a.newTable(format, "ref", []string{"src", "dst", "src_mapping", "src_offset", "dst_mapping", "dst_offset"}, 18, 24, 18, 24)
+	w := a.newTable(format, "ref", []string{"src", "dst", "src_mapping", "src_offset", "dst_mapping", "dst_offset",
+		"src_module", "src_module_offset", "dst_module", "dst_module_offset"}, 18, 24, 18, 24)
 	n := uint64(0)
-	last := func(x addr.Addr, at int) int { // the region of an address; mostly the last one's
-		if at >= 0 && g.Regions()[at].Contains(x) {
-			return at
-		}
-		return g.RegionAt(x)
-	}
-	from, to := -1, -1
+	from, to := newLocated(g), newLocated(g)
 	for _, r := range ranges {
 		for e, err := range ask(g, r) {
 			if err != nil {
@@ -94,16 +89,16 @@ func (a *app) askGraph(args []string, format string, most uint64, into bool, ask
 				return graphExit(g, true)
 			}
 			n++
-			if from, to = last(e.Source, from), last(e.Target, to); from < 0 || to < 0 {
+			if !from.find(e.Source) || !to.find(e.Target) {
 				return fmt.Errorf("%s: the word at %v, or what it refers to, %v, is not mapped: the file is damaged; build the graph again", args[0], e.Source, e.Target)
 			}
-			src, dst := &g.Regions()[from], &g.Regions()[to]
-			if format == "text" && into {
-				err = w.row(e.Source, shortPath(src.Name)+"+"+(e.Source-src.First).String(), e.Target, shortPath(dst.Name)+"+"+(e.Target-dst.First).String(), int64(e.Target-r.First))
-			} else if format == "text" {
-				err = w.row(e.Source, shortPath(src.Name)+"+"+(e.Source-src.First).String(), e.Target, shortPath(dst.Name)+"+"+(e.Target-dst.First).String())
-			} else {
-				err = w.row(e.Source, e.Target, src.Name, e.Source-src.First, dst.Name, e.Target-dst.First)
+			switch {
+			case format == "text" && into:
+				err = w.row(e.Source, from.text(e.Source), e.Target, to.text(e.Target), int64(e.Target-r.First))
+			case format == "text":
+				err = w.row(e.Source, from.text(e.Source), e.Target, to.text(e.Target))
+			default:
+				err = w.row(edgeRow(e, from, to)...)
 			}
 			if err != nil {
 				return err
@@ -116,6 +111,14 @@ func (a *app) askGraph(args []string, format string, most uint64, into bool, ask
 	return graphExit(g, n > 0)
 }
 
+// edgeRow is an edge in all columns.
+func edgeRow(e graph.Edge, from, to *located) []any {
+	source, sourceOffset := from.module(e.Source)
+	target, targetOffset := to.module(e.Target)
+	return []any{e.Source, e.Target, from.mapping(), from.offset(e.Source), to.mapping(), to.offset(e.Target),
+		source, sourceOffset, target, targetOffset}
+}
+
 func (a *app) graphTopCommand() *cobra.Command {
 	var format, what string
 	var most, workers uint64
@@ -123,7 +126,8 @@ func (a *app) graphTopCommand() *cobra.Command {
 		Use:   "top [flags] FILE",
 		Short: "What is referred to most",
 		Long: `top lists the addresses that most words refer to, or with --by page the pages of
-4 KiB, or with --by region the regions: how many, where, and the mapping there.`,
+4 KiB, or with --by region the regions: how many, where, and the module or mapping
+there with the offset in it.`,
 		Example:               "  vscan graph top core.graph\n  vscan graph top core.graph --by page -m 5",
 		DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -147,17 +151,18 @@ func (a *app) graphTopCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			w := a.newTable(format, "top", []string{"edges", "addr", "size", "mapping", "offset"}, -12, 18, -12, 24)
+			w := a.newTable(format, "top", []string{"edges", "addr", "size", "mapping", "offset", "module", "module_offset"}, -12, 18, -12, 24)
+			at := newLocated(g)
 			for _, r := range top {
-				i := g.RegionAt(r.First)
-				if i < 0 && r.Size() > 1 { // a page that begins before its mapping
-					i = firstRegion(g, r.Range)
-				}
-				if i < 0 {
+				if !at.findFirst(r.Range) { // a page may begin before its mapping
 					return fmt.Errorf("%s: %v is not mapped: the file is damaged; build the graph again", args[0], r.First)
 				}
-				region := g.Regions()[i]
-				if err := w.row(r.Edges, r.First, r.Size(), region.Name, int64(r.First-region.First)); err != nil {
+				row := []any{r.Edges, r.First, r.Size(), at.place.Name, at.distance(r.First)}
+				if format != "text" {
+					module, offset := at.module(r.First)
+					row = []any{r.Edges, r.First, r.Size(), at.mapping(), at.offset(r.First), module, offset}
+				}
+				if err := w.row(row...); err != nil {
 					return err
 				}
 			}

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -18,7 +19,7 @@ import (
 // endList is --sources and --targets of graph build: ranges, and mappings by name or
 // permissions.
 type endList struct {
-	ranges rangeList
+	ranges []addr.Range
 	places placeList
 }
 
@@ -38,7 +39,13 @@ func (l *endList) Set(s string) error {
 func (l *endList) in(t *target, flag string) ([]addr.Range, error) {
 	ranges := slices.Clone(l.ranges)
 	for _, p := range l.places {
-		if !t.has(p) {
+		if !t.has(p) && isWhere(p.name) {
+			r, err := parseWhere(t.space.Places(), p.name)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %s: %w", t.arg, flag, err)
+			}
+			ranges = append(ranges, r)
+		} else if !t.has(p) {
 			return nil, fmt.Errorf("%s: %s %s: no mapping has this name or these permissions, and it is no address or range; vscan map lists them", t.arg, flag, p.name)
 		}
 	}
@@ -88,10 +95,10 @@ written beside the image.`,
 	fs.SortFlags = false
 	fs.StringVarP(&out, "output", "o", "", "write the graph to `FILE`")
 	fs.BoolVar(&o.PresentOnly, "present", false, "only edges to bytes that were saved")
-	fs.Var(&from, "sources", "only edges from words in `WHERE`: a range, a mapping's name, or permissions, where a - is either; repeatable")
+	fs.Var(&from, "sources", "only edges from words in `WHERE`: an address, a range, a mapping's name, or permissions, where a - is either; repeatable")
 	fs.Var(&to, "targets", "only edges to bytes in `WHERE`; repeatable")
 	fs.Var(number{&o.Align, 1, 8}, "align", "words at multiples of `N` bytes: 1, 2, 4 or 8 (default the word size)")
-	fs.Var(byteSize{&o.Memory}, "memory", "let the edges found so far take about `SIZE` bytes of memory, with K, M or G behind it (default 1G)")
+	fs.Var(byteCount{&o.Memory, 1, math.MaxInt64}, "memory", "let the edges found so far take about `SIZE` bytes of memory, with K, M, G or T behind it (default 1G)")
 	workersVar(cmd, &f.workers)
 	fs.Var(kernelLevel{&f.kernel}, "kernel", "use the kernels of this `LEVEL`: see vscan kernels (default the best, or $"+simd.EnvVar+")")
 	choiceVar(cmd, &f.progress, "progress", "", "`WHEN` to show on standard error how far it is: auto (at a terminal), always or never", "auto", "always", "never")

@@ -23,7 +23,8 @@ program itself, of libraries, in stacks, elsewhere, then with the smallest offse
 Chains that come by a word twice are left out.
 
 Roots are static (the data of modules, .bss included; the default), stack, the
-name of a mapping, or a range. With --also only those chains are listed that hold
+name of a mapping, or a range, whose ends may be places. vscan read follows a chain
+as it is printed: 'BASE -> +0x10 -> -0x8'. With --also only those chains are listed that hold
 in other graphs of the same program too, by module and offsets; FILE@ADDR says
 where they have to lead there.`
 
@@ -110,7 +111,7 @@ func (q *chainQuestion) ask(target string, roots, also []string) error {
 		return fmt.Errorf("%s: %d separate ranges, and chains lead to one: give an address or a range", target, len(ranges))
 	}
 	q.opt.Target = ranges[0]
-	if q.opt.Roots, err = parseRoots(roots); err != nil {
+	if q.opt.Roots, err = parseRoots(g, roots); err != nil {
 		return err
 	}
 	for _, arg := range also {
@@ -118,13 +119,13 @@ func (q *chainQuestion) ask(target string, roots, also []string) error {
 		if !named {
 			path = arg
 		}
-		_, other, err := q.load(path)
+		og, other, err := q.load(path)
 		if err != nil {
 			return fmt.Errorf("--also %s: %w", arg, err)
 		}
 		o := graph.Also{Forward: other}
 		if named {
-			r, err := parsePlace(at)
+			r, err := parseWhere(og.Places(), at)
 			if err != nil {
 				return fmt.Errorf("--also %s: %w", arg, err)
 			}
@@ -146,7 +147,7 @@ func (q *chainQuestion) ask(target string, roots, also []string) error {
 }
 
 // parseRoots reads --roots.
-func parseRoots(args []string) (graph.Roots, error) {
+func parseRoots(g *graph.Graph, args []string) (graph.Roots, error) {
 	var r graph.Roots
 	for _, arg := range args {
 		switch arg {
@@ -157,10 +158,15 @@ func parseRoots(args []string) (graph.Roots, error) {
 		case "":
 			return r, errors.New(`--roots "": want static, stack, the name of a mapping or a range`)
 		default:
+			name := strings.TrimPrefix(arg, "@")
 			if p, err := parsePlace(arg); err == nil {
 				r.Ranges = append(r.Ranges, p)
+			} else if len(g.Named(name)) > 0 || !isWhere(name) {
+				r.Names = append(r.Names, name)
+			} else if p, err = parseWhere(g.Places(), name); err == nil {
+				r.Ranges = append(r.Ranges, p)
 			} else {
-				r.Names = append(r.Names, strings.TrimPrefix(arg, "@"))
+				return r, fmt.Errorf("--roots: %w", err)
 			}
 		}
 	}
@@ -188,6 +194,15 @@ func (q *chainQuestion) printCounts(g *graph.Graph, c *graph.Chains) error {
 	return graphExit(g, found)
 }
 
+// chainSteps is what is added to the pointers of a chain, as read takes it.
+func chainSteps(offsets []int64) string {
+	var steps []string
+	for _, o := range offsets {
+		steps = append(steps, chainArrow+" "+stepText(o))
+	}
+	return strings.Join(steps, " ")
+}
+
 // list prints chains, and then what is to be said about all.
 func (q *chainQuestion) list(g *graph.Graph, c *graph.Chains) error {
 	w := q.newTable(q.format, "chain", []string{"base", "offsets", "addr"}, 32, 40)
@@ -201,7 +216,7 @@ func (q *chainQuestion) list(g *graph.Graph, c *graph.Chains) error {
 		}
 		if q.format == "text" {
 			base = shortPath(ch.Place.Name) + "+" + addr.Addr(ch.Place.Offset).String()
-			return w.row(base, "-> +"+strings.ReplaceAll(strings.Join(offsets, " -> +"), "+-", "-"), ch.Target)
+			return w.row(base, chainSteps(ch.Offsets), ch.Target)
 		}
 		return w.row(base, offsets, ch.Target)
 	}

@@ -20,7 +20,10 @@ const exportHelp = `export writes the graph for other programs, to standard outp
 
 The whole of it, or with --target what refers to a target, by the address referred
 to: as jsonl, csv or parquet, one edge a row: src, dst, src_mapping, src_offset,
-dst_mapping, dst_offset.
+dst_mapping, dst_offset, and src_module, src_module_offset, dst_module,
+dst_module_offset, which are empty (and not there in jsonl) where there is no
+module. Offsets are from where the mapping's name begins, of a module from its
+load base.
 
 A neighbourhood, as dot (Graphviz) or graphml (Gephi, yEd, NetworkX): what is at
 most --hops references away from --target, whichever way these lead. A node is a
@@ -88,7 +91,7 @@ func (a *app) graphExportCommand() *cobra.Command {
 	fs.StringVar(&target, "target", "", "only what refers to `TARGET`, or its neighbourhood: an address, a range or the name of a mapping")
 	hops, unit = 2, 64
 	fs.Var(number{&hops, 0, 64}, "hops", "at most `N` references away")
-	fs.Var(number{&unit, 8, 1 << 40}, "unit", "a node is `N` bytes of memory, a power of 2")
+	fs.Var(byteCount{&unit, 8, 1 << 40}, "unit", "a node is `N` bytes of memory, a power of 2")
 	workersVar(cmd, &workers)
 	return cmd
 }
@@ -113,7 +116,7 @@ func writeFile(path string, write func(io.Writer) error) error {
 // edgeWriter writes edges in one format. They are put together by hand: there
 // are millions.
 type edgeWriter interface {
-	edge(e graph.Edge, src, dst *graph.Region) error
+	edge(e graph.Edge, src, dst *located) error
 	end() error
 }
 
@@ -123,18 +126,11 @@ func writeEdges(ctx context.Context, to io.Writer, g *graph.Graph, ranges []addr
 	case "parquet":
 		w = newParquetEdges(to)
 	case "csv":
-		w = &textEdges{w: to, names: cache{of: quoteCSV}, line: []byte("src,dst,src_mapping,src_offset,dst_mapping,dst_offset\n")}
+		w = &textEdges{w: to, names: cache{of: quoteCSV}, line: []byte("src,dst,src_mapping,src_offset,dst_mapping,dst_offset,src_module,src_module_offset,dst_module,dst_module_offset\n")}
 	default:
 		w = &textEdges{w: to, names: cache{of: quoteJSON}, json: true}
 	}
-	from, at := -1, -1
-	regions := g.Regions()
-	find := func(a addr.Addr, last int) int {
-		if last >= 0 && regions[last].Contains(a) {
-			return last
-		}
-		return g.RegionAt(a)
-	}
+	from, at := newLocated(g), newLocated(g)
 	n := 0
 	for _, r := range ranges {
 		for e, err := range g.To(r) {
@@ -144,10 +140,10 @@ func writeEdges(ctx context.Context, to io.Writer, g *graph.Graph, ranges []addr
 			if n++; n&0xffff == 0 && ctx.Err() != nil {
 				return context.Cause(ctx)
 			}
-			if from, at = find(e.Source, from), find(e.Target, at); from < 0 || at < 0 {
+			if !from.find(e.Source) || !at.find(e.Target) {
 				return fmt.Errorf("the word at %v, or what it refers to, %v, is not mapped: the graph is damaged; build it again", e.Source, e.Target)
 			}
-			if err := w.edge(e, &regions[from], &regions[at]); err != nil {
+			if err := w.edge(e, from, at); err != nil {
 				return err
 			}
 		}
@@ -163,33 +159,64 @@ type textEdges struct {
 	line  []byte // what is not written yet
 }
 
-func (t *textEdges) edge(e graph.Edge, src, dst *graph.Region) error {
-	b := t.line
+func (t *textEdges) edge(e graph.Edge, src, dst *located) error {
 	if t.json {
-		b = append(b, `{"type":"ref","src":"`...)
-		b = appendAddr(b, e.Source)
-		b = append(b, `","dst":"`...)
-		b = appendAddr(b, e.Target)
-		b = append(append(b, `","src_mapping":`...), t.names.get(src.Name)...)
-		b = append(b, `,"src_offset":"`...)
-		b = appendAddr(b, e.Source-src.First)
-		b = append(append(b, `","dst_mapping":`...), t.names.get(dst.Name)...)
-		b = append(b, `,"dst_offset":"`...)
-		b = appendAddr(b, e.Target-dst.First)
-		b = append(b, `"}`...)
+		t.object(e, src, dst)
 	} else {
-		b = append(appendAddr(b, e.Source), ',')
-		b = append(appendAddr(b, e.Target), ',')
-		b = append(append(b, t.names.get(src.Name)...), ',')
-		b = append(appendAddr(b, e.Source-src.First), ',')
-		b = append(append(b, t.names.get(dst.Name)...), ',')
-		b = appendAddr(b, e.Target-dst.First)
+		t.record(e, src, dst)
 	}
-	t.line = append(b, '\n')
+	t.line = append(t.line, '\n')
 	if len(t.line) < 1<<16 {
 		return nil
 	}
 	return t.end()
+}
+
+func (t *textEdges) object(e graph.Edge, src, dst *located) {
+	b := append(t.line, `{"type":"ref","src":"`...)
+	b = appendAddr(b, e.Source)
+	b = append(b, `","dst":"`...)
+	b = appendAddr(b, e.Target)
+	b = append(append(b, `","src_mapping":`...), t.names.get(src.mapping())...)
+	b = append(b, `,"src_offset":"`...)
+	b = appendAddr(b, addr.Addr(src.offset(e.Source)))
+	b = append(append(b, `","dst_mapping":`...), t.names.get(dst.mapping())...)
+	b = append(b, `,"dst_offset":"`...)
+	b = append(appendAddr(b, addr.Addr(dst.offset(e.Target))), '"')
+	b = t.module(b, "src", src, e.Source)
+	b = t.module(b, "dst", dst, e.Target)
+	t.line = append(b, '}')
+}
+
+// module appends the module of an end of an edge, where there is one.
+func (t *textEdges) module(b []byte, end string, l *located, a addr.Addr) []byte {
+	if !l.place.Module {
+		return b
+	}
+	b = append(append(append(b, `,"`...), end...), `_module":`...)
+	b = append(b, t.names.get(l.place.Name)...)
+	b = append(append(append(b, `,"`...), end...), `_module_offset":"`...)
+	return append(appendAddr(b, addr.Addr(l.distance(a))), '"')
+}
+
+func (t *textEdges) record(e graph.Edge, src, dst *located) {
+	b := append(appendAddr(t.line, e.Source), ',')
+	b = append(appendAddr(b, e.Target), ',')
+	b = append(append(b, t.names.get(src.mapping())...), ',')
+	b = append(appendAddr(b, addr.Addr(src.offset(e.Source))), ',')
+	b = append(append(b, t.names.get(dst.mapping())...), ',')
+	b = appendAddr(b, addr.Addr(dst.offset(e.Target)))
+	b = t.moduleFields(b, src, e.Source)
+	t.line = t.moduleFields(b, dst, e.Target)
+}
+
+// moduleFields appends two fields, empty ones where there is no module.
+func (t *textEdges) moduleFields(b []byte, l *located, a addr.Addr) []byte {
+	if !l.place.Module {
+		return append(b, ",,"...)
+	}
+	b = append(append(b, ','), t.names.get(l.place.Name)...)
+	return appendAddr(append(b, ','), addr.Addr(l.distance(a)))
 }
 
 func (t *textEdges) end() error {
@@ -219,15 +246,12 @@ func writeNeighbourhood(ctx context.Context, to io.Writer, g *graph.Graph, range
 	if err != nil {
 		return err
 	}
+	at := newLocated(g)
 	label := func(node graph.Node) string {
-		i := g.RegionAt(node.First)
-		if i < 0 {
-			if i = firstRegion(g, node.Range); i < 0 {
-				return node.First.String()
-			}
+		if !at.findFirst(node.Range) {
+			return node.First.String()
 		}
-		r := g.Regions()[i]
-		return shortPath(r.Name) + "+" + signedHex(int64(node.First-r.First))
+		return at.text(node.First)
 	}
 	var b strings.Builder
 	if format == "dot" {

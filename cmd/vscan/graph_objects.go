@@ -7,7 +7,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"vscan/engine/addr"
 	"vscan/engine/graph"
 )
 
@@ -116,7 +115,8 @@ func (a *app) printObjects(g *graph.Graph, r *graph.Retention, format, show stri
 	case "leaked":
 		slices.SortStableFunc(list, func(a, b int) int { return cmp.Compare(objects[b].Size(), objects[a].Size()) })
 	}
-	w := a.newTable(format, "object", []string{"addr", "size", "state", "anchor", "retained", "mapping", "offset"}, 18, -12, 6, 6, -14, 20)
+	w := a.newTable(format, "object", []string{"addr", "size", "state", "anchor", "retained", "mapping", "offset", "module", "module_offset"}, 18, -12, 6, 6, -14, 20)
+	at := newLocated(g)
 	for k, i := range list {
 		if k == most {
 			if format == "text" {
@@ -129,12 +129,15 @@ func (a *app) printObjects(g *graph.Graph, r *graph.Retention, format, show stri
 		if o.State != graph.Used {
 			anchor = "-"
 		}
-		n := g.RegionAt(o.First)
-		if n < 0 {
+		if !at.find(o.First) {
 			return fmt.Errorf("the object at %v is not mapped: the graph is damaged; build it again", o.First)
 		}
-		region := g.Regions()[n]
-		if err := w.row(o.First, o.Size(), o.State.String(), anchor, r.Retained[i], region.Name, addr.Addr(o.First-region.First)); err != nil {
+		row := []any{o.First, o.Size(), o.State.String(), anchor, r.Retained[i], at.mapping(), at.offset(o.First)}
+		if format != "text" {
+			module, offset := at.module(o.First)
+			row = append(row, module, offset)
+		}
+		if err := w.row(row...); err != nil {
 			return err
 		}
 	}

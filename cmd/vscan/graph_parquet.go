@@ -16,6 +16,11 @@ type parquetEdge struct {
 	SrcOffset  uint64 `parquet:"src_offset,snappy"`
 	DstMapping string `parquet:"dst_mapping,dict,snappy"`
 	DstOffset  uint64 `parquet:"dst_offset,delta,snappy"`
+
+	SrcModule       string `parquet:"src_module,dict,snappy"` // "" where there is none, and offset 0
+	SrcModuleOffset uint64 `parquet:"src_module_offset,snappy"`
+	DstModule       string `parquet:"dst_module,dict,snappy"`
+	DstModuleOffset uint64 `parquet:"dst_module_offset,delta,snappy"`
 }
 
 // parquetEdges writes parquet, in groups of rows that do not grow with the
@@ -34,10 +39,19 @@ func newParquetEdges(w io.Writer) *parquetEdges {
 	return &parquetEdges{w: parquet.NewGenericWriter[parquetEdge](w, parquet.MaxRowsPerRowGroup(parquetGroupMax))}
 }
 
-func (p *parquetEdges) edge(e graph.Edge, src, dst *graph.Region) error {
-	p.rows = append(p.rows, parquetEdge{
-		uint64(e.Source), uint64(e.Target), validUTF8(src.Name), uint64(e.Source - src.First), validUTF8(dst.Name), uint64(e.Target - dst.First),
-	})
+func (p *parquetEdges) edge(e graph.Edge, src, dst *located) error {
+	row := parquetEdge{
+		Src: uint64(e.Source), Dst: uint64(e.Target),
+		SrcMapping: validUTF8(src.mapping()), SrcOffset: uint64(src.offset(e.Source)),
+		DstMapping: validUTF8(dst.mapping()), DstOffset: uint64(dst.offset(e.Target)),
+	}
+	if src.place.Module {
+		row.SrcModule, row.SrcModuleOffset = validUTF8(src.place.Name), uint64(src.distance(e.Source))
+	}
+	if dst.place.Module {
+		row.DstModule, row.DstModuleOffset = validUTF8(dst.place.Name), uint64(dst.distance(e.Target))
+	}
+	p.rows = append(p.rows, row)
 	if len(p.rows) < parquetBatch {
 		return nil
 	}

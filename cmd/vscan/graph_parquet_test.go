@@ -49,7 +49,10 @@ func TestParquet(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := parquetEdge{uint64(e.Source), uint64(e.Target), `a\xff`, uint64(e.Source) - 0x10000, `a\xff`, uint64(e.Target) - 0x10000}
+		want := parquetEdge{
+			Src: uint64(e.Source), Dst: uint64(e.Target), SrcMapping: `a\xff`, SrcOffset: uint64(e.Source) - 0x10000,
+			DstMapping: `a\xff`, DstOffset: uint64(e.Target) - 0x10000,
+		}
 		if i >= len(rows) || rows[i] != want {
 			t.Fatalf("row %d of %d: want %+v", i, len(rows), want)
 		}

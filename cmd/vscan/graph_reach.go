@@ -40,7 +40,7 @@ references lead. Roots are as for chains, and by default static and stack.`,
 			if len(roots) == 0 {
 				roots = []string{"static", "stack"}
 			}
-			wanted, err := parseRoots(roots)
+			wanted, err := parseRoots(g, roots)
 			if err != nil {
 				return err
 			}
@@ -80,7 +80,7 @@ references lead. Roots are as for chains, and by default static and stack.`,
 	choiceVar(cmd, &show, "show", "", "`WHAT` to list: unreached, unreferenced or components", "unreached", "unreferenced", "components")
 	fs.StringArrayVar(&roots, "roots", nil, "where to begin: static, stack, the `NAME` of a mapping or a range; repeatable (default static and stack)")
 	unit = graph.DefaultUnit
-	fs.Var(number{&unit, 8, 1 << 40}, "unit", "units of `N` bytes, a power of 2")
+	fs.Var(byteCount{&unit, 8, 1 << 40}, "unit", "units of `N` bytes, a power of 2")
 	fs.VarP(number{&most, 1, 1 << 62}, "max-count", "m", "print at most `N`")
 	workersVar(cmd, &workers)
 	return cmd

@@ -112,6 +112,7 @@ func (r *jsonlReporter) hit(h *shownHit) error {
 	}
 	r.add("mapping", r.quote(m.Name))
 	r.addUint("offset", fileOffset(m, h.Addr))
+	r.addModule(r.moduleAt(h.Addr))
 	r.add("bytes", `"`)
 	r.line = hex.AppendEncode(r.line, h.Bytes)
 	r.line = append(r.line, '"')
@@ -126,6 +127,14 @@ func (r *jsonlReporter) hit(h *shownHit) error {
 		r.add("after", `"`+hex.EncodeToString(h.after)+`"`)
 	}
 	return r.finish()
+}
+
+// addModule adds the module that something is in, and the offset there.
+func (r *jsonlReporter) addModule(name string, offset addr.Addr, ok bool) {
+	if ok {
+		r.add("module", r.quote(name))
+		r.addAddr("module_offset", offset)
+	}
 }
 
 func (r *jsonlReporter) rule(m *ruleHit) error {
@@ -186,6 +195,7 @@ func (r *jsonlReporter) interval(v engine.Interval) error {
 	r.add("name", r.quote(m.Name))
 	r.add("source", r.quote(sourceName(m)))
 	r.addUint("offset", fileOffset(m, v.First))
+	r.addModule(r.moduleOf(v))
 	r.addUint("layer", uint64(v.Layer))
 	if id := r.buildID(v); id != "" {
 		r.add("build_id", r.quote(id))

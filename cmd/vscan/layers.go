@@ -39,11 +39,11 @@ func parseLayer(arg string) (image.LayerSpec, error) {
 	}
 	spec.Raw = true
 	off, length, hasLen := strings.Cut(rest, ":")
-	if spec.Offset, err = addr.ParseUint(off); err != nil {
+	if spec.Offset, err = addr.ParseSize(off); err != nil {
 		return image.LayerSpec{}, fmt.Errorf("offset %w", err)
 	}
 	if hasLen {
-		if spec.Len, err = addr.ParseUint(length); err != nil {
+		if spec.Len, err = addr.ParseSize(length); err != nil {
 			return image.LayerSpec{}, fmt.Errorf("length %w", err)
 		}
 		if spec.Len == 0 {

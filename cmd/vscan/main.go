@@ -125,8 +125,11 @@ from their paths, --sysroot DIR from a folder, --under FILE one of them. Program
 and libraries lie where their program headers say, and another build than the
 core's is refused.
 
-Addresses are decimal, or hexadecimal with 0x. Ranges are LO..HI, both ends
-included, either may be left out, or LO+LEN.
+Addresses are decimal, hexadecimal with 0x, or NAME+OFFSET as vscan prints them:
+[heap]+0x10, libc.so.6+0x1d2000, counted from where the module was loaded. NAME is
+that of a module or mapping, or the last part of its path. Ranges are LO..HI, both
+ends included, either may be left out, or LO+LEN: what stands behind the last + is
+the length then ([heap]+0x10+0x20). Sizes may end in K, M, G or T, of 1024.
 
 Exit codes: 0 found, 1 nothing found, 2 error, 3 not everything could be looked
 at (a truncated image, unreadable bytes), 130 interrupted. What is written, field

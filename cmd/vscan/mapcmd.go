@@ -30,6 +30,8 @@ tells; [stack:N] is the memory that the stack pointer of the thread N points to,
 load[N] the segment N, which has no name. Of what a core lists and does not save
 the permissions are not known: ???.
 
+jsonl and csv have the module that a mapping is of, and the offset of its first byte
+there, from where the module was loaded; .bss behind a module belongs to it.
 
 The build-id of a program or library is told where it is known, from what a core
 saved of it or from the file that was laid: in text behind the first line of the

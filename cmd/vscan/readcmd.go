@@ -59,9 +59,10 @@ func dumpBytes(first addr.Addr, b []byte) []byte {
 type readRequest struct {
 	image  imageFlags
 	form   form
-	at     addr.Addr
-	length uint64 // in bytes, 0: not given
-	follow uint64 // pointers
+	from   chain
+	at     addr.Addr // where that leads, once an image is open
+	length uint64    // in bytes, 0: not given
+	follow uint64    // pointers
 }
 
 func (a *app) readCommand() *cobra.Command {
@@ -75,17 +76,25 @@ func (a *app) readCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "read [flags] IMAGE ADDR [LEN]",
 		Short: "Read memory at an address",
-		Long: `read prints LEN bytes at an address, across mappings. Without LEN it prints up
-to 256 bytes as hexdump, raw or hex, and one number or string. Numbers and
-pointers have the image's byte order and word size. A byte that cannot be read,
-in a hole or not saved, is an error with its address; what lies before it is
-printed.
+		Long: `read prints LEN bytes at an address, across mappings; LEN may end in K, M, G or
+T. Without LEN it prints up to 256 bytes as hexdump, raw or hex, and one number
+or string. Numbers and pointers have the image's byte order and word size. A byte
+that cannot be read, in a hole or not saved, is an error with its address; what
+lies before it is printed.
 
---follow N follows N pointers first: the one at ADDR, the one at what that
+ADDR is a number, or a place as vscan prints it: NAME+OFFSET, where NAME is that
+of a module or mapping, or the last part of its path. A chain of pointers, as graph
+chains prints it, is followed: the pointer at ADDR, and to it the first offset is
+added; the pointer there, and so on. The steps are told on standard error, and what
+they lead to is printed.
+
+--follow N follows N pointers then: the one at ADDR, the one at what that
 points to, and so on.`,
 		Example: `  vscan read core.1234 0x7ffd1000
   vscan read core.1234 0x7ffd1000 64 --as u64
   vscan read core.1234 0x7ffd1000 --as cstring --follow 2
+  vscan read core.1234 '[heap]+0x10'
+  vscan read core.1234 '[heap]+0x8 -> +0x0' --as u64
   vscan read core.1234 0x400000 4096 --as raw > page.bin`,
 		DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -93,11 +102,11 @@ points to, and so on.`,
 				return usageError(cmd, "want an image, an address and perhaps a length: vscan read IMAGE ADDR [LEN]")
 			}
 			var err error
-			if r.at, err = addr.Parse(args[1]); err != nil {
+			if r.from, err = parseChain(args[1]); err != nil {
 				return usageError(cmd, "%v", err)
 			}
 			if len(args) == 3 {
-				if r.length, err = addr.ParseUint(args[2]); err != nil || r.length == 0 {
+				if r.length, err = addr.ParseSize(args[2]); err != nil || r.length == 0 {
 					return usageError(cmd, "length %q: want a number of bytes, 1 or more", args[2])
 				}
 			}
@@ -136,6 +145,10 @@ func (a *app) read(ctx context.Context, arg string, r readRequest) error {
 }
 
 func (a *app) readFrom(ctx context.Context, t *target, r readRequest) error {
+	var err error
+	if r.at, err = a.locate(t, &r.from); err != nil {
+		return err
+	}
 	if r.follow > 0 {
 		arch, err := t.arch("--follow")
 		if err != nil {
@@ -152,6 +165,19 @@ func (a *app) readFrom(ctx context.Context, t *target, r readRequest) error {
 		return a.readBytes(ctx, t, r)
 	}
 	return a.readString(t, r)
+}
+
+// locate is where a chain leads in an image; its steps are told.
+func (a *app) locate(t *target, c *chain) (addr.Addr, error) {
+	at, err := c.in(t.space.Places())
+	if err != nil || len(c.steps) == 0 {
+		return at, err
+	}
+	arch, err := t.arch("a chain of pointers")
+	if err != nil {
+		return 0, err
+	}
+	return c.follow(t.space, arch, at, func(line string) { a.note("%s: %s", t.arg, line) })
 }
 
 func (a *app) readNumbers(ctx context.Context, t *target, r readRequest) error {

@@ -69,6 +69,7 @@ type base struct {
 	out    *output
 	target *target
 	last   engine.Interval // that the last hit was in: the next is often there too
+	place  engine.Place    // of last
 	ids    *image.BuildIDs // of the target, once asked for
 	err    error
 }
@@ -101,8 +102,30 @@ func (b *base) write(p []byte) error {
 func (b *base) at(a addr.Addr) *engine.Mapping {
 	if !b.last.Contains(a) {
 		b.last = b.target.space.At(a)
+		b.place = b.target.space.Place(b.last)
 	}
 	return b.last.Mapping
+}
+
+// moduleAt is the module of a hit and the offset in it; false where there is
+// none.
+func (b *base) moduleAt(a addr.Addr) (name string, offset addr.Addr, ok bool) {
+	b.at(a)
+	return b.place.Name, a - b.place.Base, b.place.Module
+}
+
+// moduleOf is the module of an interval of map and the offset in it of its first
+// byte; false where there is none. What lies behind a module is its .bss only
+// where it shows.
+func (b *base) moduleOf(v engine.Interval) (name string, offset addr.Addr, ok bool) {
+	if b.target == nil || b.target.space == nil {
+		return "", 0, false
+	}
+	p := b.target.space.Place(v)
+	if p.Name != v.Mapping.Name && b.at(v.First) != v.Mapping {
+		return "", 0, false
+	}
+	return p.Name, v.First - p.Base, p.Module
 }
 
 // fileOffset is the offset of a mapping's byte in its source, 0 where the

@@ -282,12 +282,20 @@ func makeCore(spec string) ([]byte, error) {
 	u16 := func(b []byte, v uint16) []byte { return order.AppendUint16(b, v) }
 
 	// NT_FILE: the number of names, the size of a page, then for each the first
-	// address, the one behind the last, and the page of the file; then the names.
+	// address, the one behind the last, and the page of the file, which goes on
+	// where the addresses of a name do; then the names.
 	var ranges, names []byte
 	count := uint64(0)
+	type end struct{ at, page uint64 }
+	ends := map[string]end{}
 	for _, s := range slices.Concat(segments, unsaved) {
 		if s.name != "-" {
-			ranges = word(word(word(ranges, s.first), s.first+s.size), 0)
+			page := uint64(0)
+			if e := ends[s.name]; e.at == s.first {
+				page = e.page
+			}
+			ends[s.name] = end{s.first + s.size, page + s.size/4096}
+			ranges = word(word(word(ranges, s.first), s.first+s.size), page)
 			names = append(append(names, s.name...), 0)
 			count++
 		}
@@ -373,7 +381,8 @@ func checkJSON(line string) error {
 		}
 	}
 	keys = slices.DeleteFunc(keys, func(k string) bool {
-		return object.Type == "hit" && slices.Contains([]string{"value", "text", "key", "before", "after"}, k) ||
+		module := strings.HasSuffix(k, "module") || strings.HasSuffix(k, "module_offset")
+		return module || object.Type == "hit" && slices.Contains([]string{"value", "text", "key", "before", "after"}, k) ||
 			k == "build_id" && object.Type == "mapping" // where there is one
 	})
 	if want := fields[object.Type]; want == nil || !slices.Equal(keys, want) {

@@ -61,22 +61,22 @@ func (f *searchFlags) register(cmd *cobra.Command) {
 	fs := cmd.Flags()
 	fs.SortFlags = false
 	fs.Var(&f.align, "align", "only hits whose address is a multiple of `N` bytes, or, for word, of a word (default any address, a word for ptr)")
-	fs.Var(&f.ranges, "range", "only matches that lie wholly in `RANGE` of addresses; repeatable")
+	fs.Var(&f.ranges, "range", "only matches that lie wholly in `RANGE` of addresses, LO..HI or LO+LEN; an end may be NAME+OFFSET; repeatable")
 	fs.Var(&f.in, "in", "only in mappings with this `NAME|PERM`: a name, the last part of a path, or permissions, where a - is either; repeatable")
 	fs.VarP(number{&f.max, 1, math.MaxUint64}, "max-count", "m", "at most `N` hits a pattern and image, those with the lowest addresses")
 	fs.BoolVar(&f.overlap, "overlap", false, "also matches of re: that overlap an earlier one of the same pattern")
-	fs.Var(number{&f.longest, 1, patterns.MaxBytes}, "max-match", "longest match of re: and of hex: with jumps, `N` bytes")
+	fs.Var(byteCount{&f.longest, 1, patterns.MaxBytes}, "max-match", "longest match of re: and of hex: with jumps, `N` bytes")
 	fs.BoolVarP(&f.count, "count", "c", false, "print only the number of hits of each pattern")
 	fs.BoolVarP(&f.quiet, "quiet", "q", false, "print nothing and stop at the first hit; the exit code tells")
 	choiceVar(cmd, &f.format, "output", "o", "`FORMAT` of the hits: text, jsonl or csv", "text", "jsonl", "csv")
 	fs.BoolVarP(&f.withNames, "with-filename", "H", false, "name the image in front of each line of text (default where there are several)")
 	fs.BoolVar(&f.noNames, "no-filename", false, "never name the image in lines of text")
 	fs.StringVar(&f.summary, "summary", "", "write the summaries to `FILE`, as jsonl, and not behind the hits; none writes none")
-	fs.Var(number{&f.bytes, 0, maxShown}, "bytes", "show at most `N` bytes of a hit")
-	fs.VarP(number{&f.context, 0, maxContext}, "context", "C", "show `N` bytes before and after a hit: in text as a hexdump, else as before and after")
+	fs.Var(byteCount{&f.bytes, 0, maxShown}, "bytes", "show at most `N` bytes of a hit")
+	fs.VarP(byteCount{&f.context, 0, maxContext}, "context", "C", "show `N` bytes before and after a hit: in text as a hexdump, else as before and after")
 	choiceVar(cmd, &f.color, "color", "", "`WHEN` to colour: auto (at a terminal), always or never", "auto", "always", "never")
 	fs.VarP(number{&f.workers, 0, engine.MaxWorkers}, "workers", "j", "`N` workers (default one a processor)")
-	fs.Var(number{&f.shard, 1, math.MaxUint64}, "shard-size", "`N` bytes that a worker takes at a time (default 4194304)")
+	fs.Var(byteCount{&f.shard, 1, math.MaxUint64}, "shard-size", "`N` bytes that a worker takes at a time (default 4194304)")
 	fs.Var(kernelLevel{&f.kernel}, "kernel", "use the kernels of this `LEVEL`: see vscan kernels (default the best, or $VSCAN_KERNEL)")
 	choiceVar(cmd, &f.progress, "progress", "", "`WHEN` to show on standard error how far it is: auto (at a terminal), always or never", "auto", "always", "never")
 	fs.BoolVar(&f.stats, "stats", false, "tell at the end what was scanned, how and how fast, on standard error")
@@ -105,8 +105,12 @@ func (f *searchFlags) complete() error {
 func (f *searchFlags) options(t *target) (engine.Options, error) {
 	opt := engine.Options{
 		Workers: int(f.workers), ShardSize: f.shard, Kernel: f.kernel,
-		Ranges: f.ranges, Overlapping: f.overlap, Progress: &engine.Progress{},
+		Overlapping: f.overlap, Progress: &engine.Progress{},
 		Apart: len(f.rules) > 0 && f.ruleScope == "mapping",
+	}
+	var err error
+	if opt.Ranges, err = f.ranges.in(t.space.Places()); err != nil {
+		return opt, fmt.Errorf("%s: --range: %w", t.arg, err)
 	}
 	for _, p := range f.in {
 		if !t.has(p) {

@@ -32,7 +32,7 @@ func (a *app) newTable(format, kind string, columns []string, widths ...int) *ta
 }
 
 // row writes a row: for each column an addr.Addr, uint64, digits, int64, bool, string or
-// []string.
+// []string, or nil where there is no value, which jsonl leaves out.
 func (r *table) row(values ...any) error {
 	switch r.format {
 	case "jsonl":
@@ -107,6 +107,8 @@ func isNumber(v any) bool {
 
 func textValue(v any, clean func(string) string) string {
 	switch v := v.(type) {
+	case nil:
+		return ""
 	case addr.Addr:
 		return v.String()
 	case uint64:
@@ -127,6 +129,7 @@ func textValue(v any, clean func(string) string) string {
 
 func (r *table) jsonValue(key string, v any) {
 	switch v := v.(type) {
+	case nil:
 	case addr.Addr:
 		r.json.addAddr(key, v)
 	case uint64:

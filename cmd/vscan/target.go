@@ -225,8 +225,19 @@ func cutAt(arg string) (path, at string, ok bool) {
 // patternTarget is what a set of patterns has to know of the image.
 func (t *target) patternTarget(align uint64) patterns.Target {
 	about := t.Image.Target(t.space)
-	about.Align = align
+	about.Align, about.Mapping = align, t.whereNamed
 	return about
+}
+
+// whereNamed is the mappings of a name, or a place in one or a range between
+// places.
+func (t *target) whereNamed(name string) ([]addr.Range, error) {
+	ranges := t.space.Named(name)
+	if len(ranges) > 0 || !isWhere(name) {
+		return ranges, nil
+	}
+	r, err := parseWhere(t.space.Places(), name)
+	return []addr.Range{r}, err
 }
 
 // arch is the architecture, for what cannot do without.

@@ -9,7 +9,7 @@ import (
 	"vscan/engine/addr"
 )
 
-// textReporter writes one hit a line: address, pattern, mapping + offset, the
+// textReporter writes one hit a line: address, pattern, module or mapping + offset, the
 // bytes, and of a number its value. The columns are separated by tabs, and aligned at a terminal.
 type textReporter struct {
 	base
@@ -74,11 +74,11 @@ func (r *textReporter) hit(h *shownHit) error {
 	if r.several {
 		r.field("", r.names.get(r.target.arg), 0)
 	}
-	m := r.at(h.Addr)
+	r.at(h.Addr)
 	var at [64]byte
 	r.field(colorAddr, string(appendAddr(at[:0], h.Addr)), 18)
 	r.field(colorPattern, r.names.get(h.pattern), 16)
-	r.field(colorWhere, r.names.get(shortName(m))+"+"+string(appendAddr(at[:0], addr.Addr(m.PlaceOf(h.Addr)))), 28)
+	r.field(colorWhere, r.names.get(shortPath(r.place.Name))+"+"+string(appendAddr(at[:0], h.Addr-r.place.Base)), 28)
 	r.contents(h)
 	r.line = append(r.line, '\n')
 	if r.context > 0 {

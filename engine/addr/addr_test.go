@@ -105,10 +105,29 @@ func TestParse(t *testing.T) {
 	}
 }
 
+func TestParseSize(t *testing.T) {
+	for in, want := range map[string]uint64{
+		"0": 0, "17": 17, "0x10": 16, "4K": 4096, "4KiB": 4096, "4 KiB": 4096, "4 K": 4096, "3M": 3 << 20, "0x2G": 2 << 30, "1T": 1 << 40,
+		"1 TiB": 1 << 40, "16777215T": 16777215 << 40, "18446744073709551615": 1<<64 - 1, "0K": 0, "0x1bK": 27 << 10,
+	} {
+		if got, err := ParseSize(in); err != nil || got != want {
+			t.Errorf("%q: %v, %v, want %v", in, got, err, want)
+		}
+	}
+	for in, want := range map[string]string{
+		"": "bytes", "K": "bytes", "iB": "bytes", "4iB": "bytes", "4KB": "bytes", "4k": "bytes", "-1K": "bytes", "1.5G": "bytes", "4  K": "bytes",
+		"KiB": "bytes", "4 ": "bytes", "4P": "bytes", "4KK": "bytes", "16777216T": "64 bits", "18446744073709551616": "64 bits", "0x10000000000000000K": "64 bits",
+	} {
+		if got, err := ParseSize(in); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, %v, want %q", in, got, err, want)
+		}
+	}
+}
+
 func TestParseRange(t *testing.T) {
 	for in, want := range map[string]Range{
 		"1..2": {1, 2}, "0x10..": {16, Max}, "..7": {0, 7}, "..": All, "8+1": {8, 8}, "0x1000+0x1000": {0x1000, 0x1fff},
-		"0xffffffffffffffff+1": {Max, Max},
+		"0xffffffffffffffff+1": {Max, Max}, "0x1000+4K": {0x1000, 0x1fff}, "0+1MiB": {0, 1<<20 - 1},
 	} {
 		got, err := ParseRange(in)
 		if err != nil || got != want {

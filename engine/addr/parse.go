@@ -3,6 +3,7 @@ package addr
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 )
@@ -15,6 +16,8 @@ func Parse(s string) (Addr, error) {
 	}
 	return Addr(v), nil
 }
+
+var errFit = errors.New("does not fit in 64 bits")
 
 // ParseUint reads an unsigned number below 2^64, decimal or hexadecimal with
 // 0x in front. Nothing else is a number here: no sign, no underscore, no
@@ -29,13 +32,34 @@ func ParseUint(s string) (uint64, error) {
 	case digits == "" || digits[0] == '+' || errors.Is(err, strconv.ErrSyntax):
 		return 0, fmt.Errorf("%q: want decimal digits, or 0x and hexadecimal ones", s)
 	case err != nil:
-		return 0, fmt.Errorf("%q: does not fit in 64 bits", s)
+		return 0, fmt.Errorf("%q: %w", s, errFit)
 	}
 	return v, nil
 }
 
+// ParseSize reads a number of bytes: a number as [ParseUint] reads it, and behind
+// it, with or without a blank, K, M, G or T (or KiB, MiB, GiB, TiB), of 1024, 1024²,
+// 1024³ and 1024⁴ bytes. What does not fit in 64 bits is an error.
+func ParseSize(s string) (uint64, error) {
+	digits, shift := s, 0
+	text := strings.TrimSuffix(s, "iB")
+	if n := len(text) - 1; n > 0 {
+		if i := strings.IndexByte("KMGT", text[n]); i >= 0 {
+			digits, shift = strings.TrimSuffix(text[:n], " "), 10*(i+1)
+		}
+	}
+	n, err := ParseUint(digits)
+	switch {
+	case errors.Is(err, errFit), err == nil && n > math.MaxUint64>>shift:
+		return 0, fmt.Errorf("%q: %w", s, errFit)
+	case err != nil:
+		return 0, fmt.Errorf("%q: want a number of bytes: decimal digits, or 0x and hexadecimal ones, and perhaps K, M, G or T behind them", s)
+	}
+	return n << shift, nil
+}
+
 // ParseRange reads LO..HI (both ends included; either may be left out, for 0
-// and 2^64 − 1) or LO+LEN (LEN bytes from LO).
+// and 2^64 − 1) or LO+LEN (LEN bytes from LO, a number as [ParseSize] reads it).
 func ParseRange(s string) (Range, error) {
 	if lo, hi, ok := strings.Cut(s, ".."); ok {
 		r := All
@@ -60,7 +84,7 @@ func ParseRange(s string) (Range, error) {
 		if err != nil {
 			return Range{}, fmt.Errorf("range %q: %w", s, err)
 		}
-		size, err := ParseUint(n)
+		size, err := ParseSize(n)
 		if err != nil {
 			return Range{}, fmt.Errorf("range %q: length %w", s, err)
 		}

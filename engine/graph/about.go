@@ -9,6 +9,9 @@ import (
 	"vscan/engine/addr"
 )
 
+// regionFile is the bit of Region.File beside those of the permissions.
+const regionFile = 1 << 7
+
 // encode writes what was mapped, and what sources and targets are: ranges as
 // distances from the end of the one before, names as numbers of their first
 // appearance.
@@ -28,8 +31,13 @@ func (a *about) encode() []byte {
 		}
 		regions = binary.AppendUvarint(regions, uint64(r.First)-at)
 		regions = binary.AppendUvarint(regions, uint64(r.Last-r.First))
-		regions = append(regions, byte(r.State), byte(r.Perm))
+		perm := byte(r.Perm)
+		if r.File {
+			perm |= regionFile
+		}
+		regions = append(regions, byte(r.State), perm)
 		regions = binary.AppendUvarint(regions, n)
+		regions = binary.AppendUvarint(regions, r.NameOffset)
 		at = uint64(r.Last)
 	}
 	b = binary.AppendUvarint(b, uint64(len(names)))
@@ -77,9 +85,10 @@ func (a *about) decode(b []byte) error {
 	for range n {
 		r := Region{Range: next()}
 		if flags := c.take(2); !c.bad {
-			r.State, r.Perm = engine.State(flags[0]), engine.Perm(flags[1])
+			r.State, r.Perm, r.File = engine.State(flags[0]), engine.Perm(flags[1]&^regionFile), flags[1]&regionFile != 0
 		}
 		name := c.uvarint()
+		r.NameOffset = c.uvarint()
 		if c.bad || name >= uint64(len(names)) || r.State >= engine.Hole {
 			return fmt.Errorf("region %d of %d makes no sense", len(a.regions), n)
 		}

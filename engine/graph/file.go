@@ -15,7 +15,7 @@ import (
 //
 //	offset  bytes
 //	0       16     magic
-//	16      4      version: 1
+//	16      4      version: 2, since regions have offsets in what they name
 //	20      4      flags: see flagBig and those after it
 //	24      8      alignment of sources
 //	32      8      edges
@@ -34,7 +34,7 @@ import (
 // file, edges before it (8 bytes each), CRC-32C, pages (4 bytes each).
 const (
 	magic      = "vscan graph\r\n\x1a\n\x00"
-	version    = 1
+	version    = 2
 	headerSize = 256
 	flagBig    = 1 << 0 // byte order
 	flagHalf   = 1 << 1 // words of 4 bytes

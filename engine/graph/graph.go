@@ -67,7 +67,12 @@ type Region struct {
 	addr.Range
 	State engine.State // never Hole
 	Perm  engine.Perm
+	File  bool // as of an engine.Mapping
 	Name  string
+
+	// NameOffset is how many bytes of what Name names lie before Range.First: see
+	// engine.Mapping.
+	NameOffset uint64
 }
 
 // Graph is a reverse index of edges: for each page of targets, its sources.
@@ -78,6 +83,9 @@ type Graph struct {
 	verified []atomic.Uint32 // a bit a group: its checksum was right
 	close    io.Closer       // nil where there is nothing to close
 	walks    sync.Pool       // of *walk, for questions: most are so short that to allocate would be half of it
+
+	placesOnce sync.Once
+	names      *engine.Places
 }
 
 // about is what a graph knows besides its edges.

@@ -227,7 +227,7 @@ func (l *lister) arrive(v addr.Addr) {
 // alsoRoot finds the root in the other graphs.
 func (l *lister) alsoRoot() bool {
 	for i, p := range l.c.also {
-		a, ok := p.find(l.chain.Place)
+		a, ok := p.find(l.chain.Place, l.c.places)
 		if ok {
 			a, ok = l.c.opt.Also[i].Forward.Target(a)
 		}

@@ -1,8 +1,8 @@
 package graph
 
 import (
-	"cmp"
 	"fmt"
+	"iter"
 	"path"
 	"slices"
 	"strings"
@@ -11,13 +11,11 @@ import (
 	"vscan/engine/addr"
 )
 
-// Module is the memory of one program file or library: its mappings, and the
-// memory without a name that goes on where its last mapping ends and may be
-// written, which is its .bss. Where a heap begins just there, as without address
-// space randomisation, it counts as .bss too.
+// Module is the memory of one program file or library, as [engine.Module] has
+// it.
 type Module struct {
 	Name    string    // as the image has it: a path
-	Base    addr.Addr // the lowest address
+	Base    addr.Addr // offsets in it count from here
 	Program bool      // the program itself rather than a library: see Graph.Modules
 	Data    []addr.Range
 }
@@ -26,31 +24,9 @@ type Module struct {
 // written, all where the image tells no permissions. The program is the module
 // with the lowest base whose name is not that of a shared library.
 func (g *Graph) Modules() []Module {
-	byName := map[string]int{}
 	var modules []Module
-	owner := -1 // the module that the region before belongs to
-	for i, r := range g.regions {
-		adjacent := i > 0 && g.regions[i-1].Last != addr.Max && g.regions[i-1].Last+1 == r.First
-		switch {
-		case path.IsAbs(r.Name):
-			k, known := byName[r.Name]
-			if !known {
-				k = len(modules)
-				byName[r.Name] = k
-				modules = append(modules, Module{Name: r.Name, Base: r.First})
-			}
-			owner = k
-		case owner < 0 || !adjacent || !unnamed(r.Name) || r.Perm&engine.Write == 0:
-			owner = -1
-			continue
-		}
-		if r.Perm == 0 || r.Perm&engine.Write != 0 {
-			modules[owner].Data = append(modules[owner].Data, r.Range)
-		}
-	}
-	slices.SortStableFunc(modules, func(a, b Module) int { return cmp.Compare(a.Base, b.Base) })
-	for i := range modules {
-		modules[i].Data = addr.Merge(modules[i].Data)
+	for _, m := range g.Places().Modules().All {
+		modules = append(modules, Module{Name: m.Name, Base: m.Base, Data: dataOf(&m)})
 	}
 	for i := range modules {
 		if base := path.Base(modules[i].Name); !strings.HasSuffix(base, ".so") && !strings.Contains(base, ".so.") && len(modules[i].Data) > 0 {
@@ -61,10 +37,45 @@ func (g *Graph) Modules() []Module {
 	return modules
 }
 
-// unnamed says whether a region's name is one that formats give to memory
-// without a name.
-func unnamed(name string) bool {
-	return name == "" || name == "[anon]" || strings.HasPrefix(name, "load[")
+// dataOf is what of a module may be written.
+func dataOf(m *engine.Module) []addr.Range {
+	var data []addr.Range
+	for _, p := range m.Parts {
+		if p.Perm == 0 || p.Perm&engine.Write != 0 {
+			data = append(data, p.Range)
+		}
+	}
+	return addr.Merge(data)
+}
+
+// Places tells the places of the regions.
+func (g *Graph) Places() *engine.Places {
+	g.placesOnce.Do(func() { g.names = engine.NewPlaces(g.named) })
+	return g.names
+}
+
+func (g *Graph) named() iter.Seq[engine.Named] {
+	return func(yield func(engine.Named) bool) {
+		for i := range g.regions {
+			if !yield(g.regions[i].named()) {
+				return
+			}
+		}
+	}
+}
+
+func (r *Region) named() engine.Named {
+	return engine.Named{Range: r.Range, Name: r.Name, NameOffset: r.NameOffset, Perm: r.Perm, File: r.File}
+}
+
+// PlaceOf is the offset of the byte at a, which lies in the region, in what Name
+// names.
+func (r *Region) PlaceOf(a addr.Addr) uint64 { return r.NameOffset + uint64(a-r.First) }
+
+// PlaceIn is what the region of an index in Regions belongs to.
+func (g *Graph) PlaceIn(region int) engine.Place {
+	r := &g.regions[region]
+	return g.Places().In(r.named(), r.First)
 }
 
 // Place is an address as it can be told again in another run of the program:
@@ -88,25 +99,21 @@ func (p Place) String() string {
 
 // places finds what addresses belong to.
 type places struct {
-	g       *Graph
-	modules []Module
-	bases   map[string]addr.Addr // of modules and regions by name
-	bss     map[addr.Addr]int    // the first address of a region to the module whose .bss it is
+	g     *Graph
+	of    []engine.Place         // by region
+	bases map[string][]addr.Addr // of what has a name, ascending
 }
 
 func (g *Graph) newPlaces() *places {
-	p := &places{g: g, modules: g.Modules(), bases: map[string]addr.Addr{}, bss: map[addr.Addr]int{}}
-	for _, r := range g.regions {
-		if _, known := p.bases[r.Name]; !known {
-			p.bases[r.Name] = r.First
-		}
+	p := &places{g: g, of: make([]engine.Place, len(g.regions)), bases: map[string][]addr.Addr{}}
+	for i := range g.regions {
+		at := g.PlaceIn(i)
+		p.of[i] = at
+		p.bases[at.Name] = append(p.bases[at.Name], at.Base)
 	}
-	for i, m := range p.modules {
-		for _, d := range m.Data {
-			for k := g.RegionAt(d.First); k >= 0 && k < len(g.regions) && d.Contains(g.regions[k].First); k++ {
-				p.bss[g.regions[k].First] = i
-			}
-		}
+	for name, bases := range p.bases {
+		slices.Sort(bases)
+		p.bases[name] = slices.Compact(bases)
 	}
 	return p
 }
@@ -117,22 +124,18 @@ func (p *places) at(a addr.Addr) Place {
 	if i < 0 {
 		return Place{Offset: uint64(a)}
 	}
-	r := &p.g.regions[i]
-	name := r.Name
-	if k, ok := p.bss[r.First]; ok {
-		name = p.modules[k].Name
-	}
-	base := p.bases[name]
-	return Place{name, base, uint64(a - base)}
+	of := &p.of[i]
+	return Place{of.Name, of.Base, uint64(a - of.Base)}
 }
 
-// find is the address of a place; false where nothing has the name.
-func (p *places) find(at Place) (addr.Addr, bool) {
-	base, ok := p.bases[at.Name]
-	if !ok {
-		return 0, false
+// find is the address of a place of another graph; false where nothing has the
+// name. Of several that have it, it is the one that is as far up.
+func (p *places) find(at Place, from *places) (addr.Addr, bool) {
+	i, ok := slices.BinarySearch(from.bases[at.Name], at.Base)
+	if bases := p.bases[at.Name]; ok && i < len(bases) {
+		return bases[i].Add(at.Offset)
 	}
-	return base.Add(at.Offset)
+	return 0, false
 }
 
 // Place tells what an address belongs to. Of many addresses it is slow.

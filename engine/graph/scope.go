@@ -65,7 +65,7 @@ func (s *scope) addRegion(v, before engine.Interval) {
 		}
 		return
 	}
-	s.regions = append(s.regions, Region{Range: v.Range, State: m.State, Perm: m.Perm, Name: m.Name})
+	s.regions = append(s.regions, Region{Range: v.Range, State: m.State, Perm: m.Perm, Name: m.Name, NameOffset: m.PlaceOf(v.First), File: m.File})
 }
 
 // within is what of ranges lies in others too; where there are no others, all.

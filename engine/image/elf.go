@@ -157,11 +157,11 @@ func openELF(in input, o Options) (*Image, error) {
 	if err := c.readNotes(); err != nil {
 		return nil, err
 	}
+	c.findModules()
 	if err := c.layOut(o); err != nil {
 		return nil, err
 	}
 	c.describe()
-	c.findModules()
 	return c.img, nil
 }
 

@@ -61,7 +61,7 @@ func (n *namer) findMain() mainProgram {
 	}
 	if name := n.programPath(); name != "" {
 		for _, r := range parts {
-			n.files = append(n.files, fileSpan{r, name})
+			n.files = append(n.files, fileSpan{Range: r, name: name})
 		}
 		n.files = disjoint(n.files)
 	}

@@ -47,9 +47,10 @@ func (c *elf) newNamer() *namer {
 	slices.SortStableFunc(n.sorted, func(a, b *segment) int { return cmp.Compare(a.vaddr, b.vaddr) })
 	p := n.findMain()
 	n.nameLandmarks()
+	n.setBases()
 	n.spans = joined(n.files)
 	if heap, ok := n.findHeap(p); ok {
-		n.spans = disjoint(append(n.spans, fileSpan{heap, "[heap]"}))
+		n.spans = disjoint(append(n.spans, fileSpan{Range: heap, name: "[heap]", base: heap.First}))
 	}
 	n.nameStacks()
 	n.cuts = 2 * len(n.spans)
@@ -229,7 +230,7 @@ func (n *namer) unsaved() []engine.Mapping {
 			saved = saved[1:]
 		}
 		gaps(f.Range, saved, func(r addr.Range) {
-			out = append(out, engine.Mapping{Range: r, State: engine.Absent, Name: f.name, NameOffset: uint64(r.First - f.First)})
+			out = append(out, engine.Mapping{Range: r, State: engine.Absent, Name: f.name, NameOffset: uint64(r.First - f.base)})
 		})
 	}
 	return out
@@ -254,7 +255,7 @@ func gaps(r addr.Range, others []addr.Range, yield func(addr.Range)) {
 }
 
 // split cuts a segment where files begin and end inside it. A part is called
-// with its name, and with the address where that begins.
+// with its name, and with the address that offsets in what it names count from.
 //
 //	segment        |----------------------|
 //	files      |--a--|     |--b--|
@@ -279,14 +280,14 @@ func (n *namer) split(s *segment, r addr.Range, part func(r addr.Range, name str
 			part(addr.Range{First: r.First, Last: x.First - 1}, name, whole)
 		}
 		if x.Last == r.Last {
-			part(x, f.name, x.First)
+			part(x, f.name, f.base)
 			return
 		}
 		if n.cuts--; n.cuts < 0 {
 			r.First = x.First
 			break
 		}
-		part(x, f.name, x.First)
+		part(x, f.name, f.base)
 		r.First = x.Last + 1
 	}
 	if n.cuts == -1 {

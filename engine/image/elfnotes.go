@@ -58,7 +58,9 @@ type noteInfo struct {
 // fileSpan is a range of addresses and the file that was mapped there.
 type fileSpan struct {
 	addr.Range
-	name string
+	name   string
+	offset uint64    // in the file, in bytes
+	base   addr.Addr // that offsets in the module count from: see loadBases
 }
 
 // machineNotes are the names of the notes that are written for machines, with
@@ -237,9 +239,10 @@ func (c *elf) takeFiles(desc []byte, at uint64) {
 		entry := desc[i*3*w:]
 		first, end := addr.Addr(c.order.Uint(entry[:w])), addr.Addr(c.order.Uint(entry[w:2*w]))
 		if first < end && len(path) > 0 {
-			c.files = append(c.files, fileSpan{addr.Range{First: first, Last: end - 1}, string(path)})
+			r := addr.Range{First: first, Last: end - 1}
 			off := mulSat(c.order.Uint(entry[2*w:3*w]), c.fileUnit)
-			c.entries = append(c.entries, fileEntry{FileRange{c.files[len(c.files)-1].Range, off}, c.files[len(c.files)-1].name})
+			c.files = append(c.files, fileSpan{Range: r, name: string(path), offset: off})
+			c.entries = append(c.entries, fileEntry{FileRange{r, off}, string(path)})
 		}
 	}
 	c.files = disjoint(c.files)
@@ -254,6 +257,7 @@ func disjoint(spans []fileSpan) []fileSpan {
 			if prev := &out[n-1]; s.Last <= prev.Last {
 				continue
 			} else if s.First <= prev.Last {
+				s.offset = addSat(s.offset, uint64(prev.Last+1-s.First))
 				s.First = prev.Last + 1
 			}
 		}
@@ -263,11 +267,11 @@ func disjoint(spans []fileSpan) []fileSpan {
 }
 
 // joined is the spans, which are ascending and disjoint, with those of one name
-// that touch made one.
+// and base that touch made one.
 func joined(spans []fileSpan) []fileSpan {
 	var out []fileSpan
 	for _, s := range spans {
-		if n := len(out); n > 0 && s.First == out[n-1].Last+1 && s.name == out[n-1].name {
+		if n := len(out); n > 0 && s.First == out[n-1].Last+1 && s.name == out[n-1].name && s.base == out[n-1].base {
 			out[n-1].Last = s.Last
 			continue
 		}

@@ -179,15 +179,16 @@ func (l *layout) lay(s *segment, first addr.Addr, names *namer, yield func(engin
 		perm = 0
 	}
 	part := func(r addr.Range, name string, begin addr.Addr) {
+		cut := false
 		if off := uint64(r.First - first); off < held {
 			p := addr.Range{First: r.First, Last: min(r.Last, first+addr.Addr(held-1))}
 			yield(engine.Mapping{Range: p, Perm: perm, Source: l.src, Offset: s.off + off, Name: name, NameOffset: uint64(p.First - begin)})
 			if p.Last == r.Last {
 				return
 			}
-			r.First = p.Last + 1
+			r.First, cut = p.Last+1, true
 		}
-		yield(engine.Mapping{Range: r, State: engine.Absent, Perm: perm, Name: name, NameOffset: uint64(r.First - begin)})
+		yield(engine.Mapping{Range: r, State: engine.Absent, Perm: perm, Name: name, NameOffset: uint64(r.First - begin), Part: cut})
 	}
 	whole := addr.Range{First: first, Last: first + addr.Addr(mem-1)}
 	if names == nil {

@@ -24,8 +24,9 @@ type vma struct {
 	inode  uint64 // 0: there is no file
 	name   string // "" where the line has none
 
-	known bool // smaps has told how much of it is in memory
-	used  bool // some of it is in memory or swapped out
+	base  addr.Addr // that offsets in what name names count from
+	known bool      // smaps has told how much of it is in memory
+	used  bool      // some of it is in memory or swapped out
 	flags vmaFlags
 }
 

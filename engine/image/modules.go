@@ -68,6 +68,8 @@ type coreFile struct {
 	page  uint64    // bytes of a page
 	order bool      // loads are sorted
 	spent int       // segments that were looked for: see maxSegments
+
+	bases map[addr.Addr]addr.Addr // by where a piece of a file begins: the load base of its module
 }
 
 // findModules makes the modules of what NT_FILE says.
@@ -140,9 +142,7 @@ func (c *coreFile) identify(m *Module) {
 		return
 	}
 	m.Known, m.Bias, m.BuildID, m.head = true, p.bias(m.Base, c.page), p.buildID, head
-	if span := p.lastPage(c.page) - p.lowPage(c.page) + 1; p.room(m.Base, c.page) == nil {
-		m.span = span
-	}
+	m.span = p.spanFrom(m.Base, c.page)
 }
 
 // readHead reads the headers at the beginning of a program that was mapped.

@@ -407,7 +407,7 @@ func checkProcessImage(t *testing.T, img *Image) {
 		if m.First <= before.Last {
 			t.Errorf("%v after %v", m.Range, before.Range)
 		}
-		if m.NameOffset > 0 && !m.Continues(before) {
+		if m.Part && !m.Continues(before) {
 			t.Errorf("%v of %s at %#x does not go on from %v", m.Range, m.Name, m.NameOffset, before.Range)
 		}
 	}

@@ -59,6 +59,7 @@ func (p *process) noteNoPages(err error) {
 // layOut makes the mappings.
 func (p *process) layOut(vmas []vma) error {
 	defer p.files.report(p.Image)
+	p.setBases(vmas)
 	for i := range vmas {
 		if err := p.area(&vmas[i]); err != nil {
 			return err
@@ -74,9 +75,6 @@ func (p *process) layOut(vmas []vma) error {
 //	pages          |resident|      |guard|       |swapped|
 //	mappings |-base|-present-|-base-|-absent|-base-|-present-|
 func (p *process) area(v *vma) error {
-	if v.name == "" {
-		v.name = "[anon]"
-	}
 	base := p.baseOf(v)
 	if base == baseRead || p.closed(v) {
 		p.lay(v, v.Range, base)
@@ -208,7 +206,7 @@ func (s *processSource) readable(v *vma) bool {
 
 // lay makes the mappings of a part of an area.
 func (p *process) lay(v *vma, r addr.Range, from base) {
-	m := engine.Mapping{Range: r, Perm: v.perm, Name: v.name, NameOffset: uint64(r.First - v.First)}
+	m := engine.Mapping{Range: r, Perm: v.perm, Name: v.name, NameOffset: uint64(r.First - v.base), Part: r.First > v.First}
 	switch from {
 	case baseAbsent:
 		m.State = engine.Absent
@@ -242,6 +240,7 @@ func (p *process) layFile(v *vma, m engine.Mapping) {
 			q.Last = m.First + addr.Addr(n-1)
 			m.First, more = q.Last+1, true
 			m.NameOffset += n
+			m.Part = true
 		}
 		set(&q)
 		p.Mappings = append(p.Mappings, q)

@@ -195,7 +195,7 @@ func (p *program) laySegment(out []engine.Mapping, s *segment, base addr.Addr, p
 	pl := p.placeOf(s, base, page)
 	m := engine.Mapping{
 		Range: addr.Range{First: pl.first, Last: pl.last}, Perm: s.perm(),
-		Source: p.src, Offset: pl.off, Name: name, NameOffset: uint64(pl.first - base),
+		Source: p.src, Offset: pl.off, Name: name, NameOffset: uint64(pl.first - base), File: true,
 	}
 	if pl.file == 0 {
 		m.Source, m.Offset, m.State = nil, 0, engine.Zero
@@ -213,6 +213,7 @@ func (p *program) laySegment(out []engine.Mapping, s *segment, base addr.Addr, p
 // zeroFrom is the part of a mapping from an address in it on, as zeros.
 func zeroFrom(m engine.Mapping, first addr.Addr) engine.Mapping {
 	m.NameOffset += uint64(first - m.First)
+	m.Part = m.Part || first > m.First
 	m.First, m.Source, m.Offset, m.State = first, nil, 0, engine.Zero
 	return m
 }

@@ -285,7 +285,7 @@ func (g *gathering) finish() error {
 func (l *Layer) layRanges(img *Image, f *fileSource, m *Module, name string, p *program) {
 	c, start := img.core, len(l.Mappings)
 	for _, r := range m.Ranges {
-		whole := engine.Mapping{Range: r.Range, Source: f, Offset: r.Offset, Name: name, NameOffset: uint64(r.First - m.Base)}
+		whole := engine.Mapping{Range: r.Range, Source: f, Offset: r.Offset, Name: name, NameOffset: uint64(r.First - c.loadBase(r.First, m.Base)), File: true}
 		if uint64(r.Last-r.First) > ^r.Offset {
 			continue // its offsets would pass 2^64
 		}
@@ -319,7 +319,7 @@ func (l *Layer) layProgramParts(c *coreFile, start int, m *Module, name string, 
 		if s.memsz > s.filesz {
 			l.Mappings = append(l.Mappings, engine.Mapping{
 				Range: addr.Range{First: pl.first + addr.Addr(pl.file), Last: pl.last}, State: engine.Zero,
-				Perm: s.perm(), Name: name, NameOffset: uint64(pl.first-m.Base) + pl.file,
+				Perm: s.perm(), Name: name, NameOffset: uint64(pl.first-c.loadBase(m.Base, m.Base)) + pl.file, Part: pl.file > 0, File: true,
 			})
 		}
 	}

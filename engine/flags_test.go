@@ -15,8 +15,8 @@ import (
 // ofOthers are flags of other programs that the command has too.
 var ofOthers = strings.NewReplacer("xz --format=lzma", "xz")
 
-// argumentForm is how the command takes what the user names.
-var argumentForm = regexp.MustCompile(`FILE@|@ADDR|\+OFFSET|\bpid:N`)
+// argumentForm is how the command takes what the user names, and how it is called.
+var argumentForm = regexp.MustCompile(`FILE@|@ADDR|\+OFFSET|\bpid:N|\bvscan (find|refs|strings|read|map|graph) [a-z]+`)
 
 // No string of a library names a flag of the command or a form of its arguments:
 // errors and notes say in fields what would help, and the command says how.
@@ -56,6 +56,7 @@ func TestCommandWords(t *testing.T) {
 		"lay it with FILE@ADDR":            "FILE@",
 		"%s@ADDR":                          "@ADDR",
 		"scan it as pid:N":                 "pid:N",
+		"use vscan graph build":            "vscan graph build",
 		"zstd -dc --long=31 < FILE > OUT":  "",
 		"xz --format=lzma -dc < FILE":      "",
 		"virsh dump --memory-only":         "",

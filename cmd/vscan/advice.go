@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"vscan/engine/graph"
 	"vscan/engine/image"
 	"vscan/patterns"
 )
@@ -42,6 +43,8 @@ func advice(err error) string {
 		return ", " + operand(unplaced.Path) + "@ADDR"
 	case errors.Is(err, image.ErrNoModules):
 		return " (--under FILE@ADDR)"
+	case errors.Is(err, graph.ErrNoGraph):
+		return ": vscan graph build makes one"
 	}
 	return ""
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"runtime"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -128,7 +127,10 @@ func (t *target) whyAbsent(n uint64) string {
 // noteOddities tells what was odd about an image when it was opened, and what
 // was laid over and under it.
 func (a *app) noteOddities(t *target) {
-	for _, n := range slices.Concat(t.Notes, t.notes) {
+	for i, n := range t.Notes {
+		a.note("%s: %s%s", t.arg, n, hintsOf(t.Image, i))
+	}
+	for _, n := range t.notes {
 		a.note("%s: %s", t.arg, n)
 	}
 }

@@ -103,7 +103,10 @@ func (t *target) lay(f *imageFlags, flag string, l layer, add layWay) error {
 		}
 		err = t.take(opened, add)
 	}
+	var unplaced *image.UnplacedError
 	switch {
+	case errors.As(err, &unplaced) && !unplaced.Program:
+		return fmt.Errorf("%s: %s: %s for %s", flag, l.arg, layerForm, unplaced.What)
 	case err != nil && l.spec.Unplaced:
 		return fmt.Errorf("%s: %s: %w", flag, l.arg, err)
 	case err != nil:

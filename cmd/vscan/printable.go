@@ -7,7 +7,6 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"vscan/engine/image"
 	"vscan/patterns"
 )
 
@@ -65,26 +64,6 @@ func explained(err error) string {
 		}
 	}
 	return strings.Join(lines, "\n")
-}
-
-// advice is what to do about an error of a library, which knows no flags; "" where
-// there is nothing to say.
-func advice(err error) string {
-	var missing *patterns.MissingError
-	var arch *image.ArchError
-	what := patterns.Fact("")
-	if errors.As(err, &missing) {
-		what = missing.What
-	} else if errors.As(err, &arch) {
-		what = arch.What
-	}
-	switch what {
-	case patterns.WordSize:
-		return ": give --word 4|8"
-	case patterns.ByteOrder:
-		return ": give --endian little|big"
-	}
-	return ""
 }
 
 // printByte is the byte where it prints in ASCII, else a dot.

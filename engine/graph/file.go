@@ -2,6 +2,7 @@ package graph
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
@@ -63,7 +64,8 @@ type section struct {
 }
 
 // Open opens the file of a graph. Its groups are read when they are asked for.
-// A file that is damaged, or of another version, is an error that says where.
+// A file that is damaged, or of another version, is an error that says where;
+// what is no graph at all is [ErrNoGraph].
 func Open(path string) (*Graph, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -111,6 +113,9 @@ func (c *closer) Close() error {
 	return err
 }
 
+// ErrNoGraph is the error of a file that is something else than a graph.
+var ErrNoGraph = errors.New("not the file of a graph")
+
 // read reads all but the groups.
 func read(path string, r io.ReaderAt, size uint64) (*Graph, error) {
 	fail := func(at uint64, format string, args ...any) error {
@@ -119,13 +124,13 @@ func read(path string, r io.ReaderAt, size uint64) (*Graph, error) {
 	b := make([]byte, headerSize)
 	if n, err := r.ReadAt(b, 0); n < headerSize {
 		if n < len(magic) || string(b[:len(magic)]) != magic {
-			return nil, fmt.Errorf("%s is not the file of a graph: its first bytes are not those that vscan graph build writes", path)
+			return nil, fmt.Errorf("%s is %w: its first bytes are not those of one", path, ErrNoGraph)
 		}
 		return nil, fail(uint64(n), "the header ends here: %v: the file is truncated; build the graph again", err)
 	}
 	le := binary.LittleEndian
 	if string(b[:len(magic)]) != magic {
-		return nil, fmt.Errorf("%s is not the file of a graph: its first bytes are not those that vscan graph build writes", path)
+		return nil, fmt.Errorf("%s is %w: its first bytes are not those of one", path, ErrNoGraph)
 	}
 	if v := le.Uint32(b[16:]); v != version {
 		return nil, fail(16, "version %d, and this program reads version %d: build the graph again", v, version)

@@ -485,3 +485,25 @@ func TestBatches(t *testing.T) {
 		}
 	}
 }
+
+// What is no graph, however long, is told from one that is damaged.
+func TestNoGraph(t *testing.T) {
+	for name, c := range map[string]struct {
+		content string
+		is      bool
+	}{
+		"short":     {"some bytes", true},
+		"long":      {strings.Repeat("some bytes", 100), true},
+		"cut magic": {magic[:len(magic)-1], true},
+		"cut":       {magic + "some bytes", false},
+		"damaged":   {magic + strings.Repeat("some bytes", 100), false},
+	} {
+		path := filepath.Join(t.TempDir(), "file")
+		if err := os.WriteFile(path, []byte(c.content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Open(path); err == nil || errors.Is(err, ErrNoGraph) != c.is {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

@@ -15,17 +15,6 @@ const (
 	tailSize = 512
 )
 
-// UnsupportedError says that a file is of a known format that is not read, or
-// not the way it was asked for.
-type UnsupportedError struct {
-	Path   string
-	Format string // as Identify names it
-	What   string // what the file is, to follow "is": "gzip-compressed"
-	Advice string // what to do about it
-}
-
-func (e *UnsupportedError) Error() string { return e.Path + " is " + e.What + ": " + e.Advice }
-
 // known is a format that is recognised by a file's first bytes or, where these
 // tell nothing, its last ones.
 type known struct {
@@ -37,11 +26,24 @@ type known struct {
 	open    func(input, Options) (*Image, error) // nil: not read
 	program bool                                 // not a dump: bytes that are laid at an address as they are
 	advice  string                               // where it is not read; FILE stands for the path
+	raw     string                               // as UnsupportedError.RawHelps
+	live    bool                                 // as UnsupportedError.Live
+}
+
+// scanText is what a file of text gives as raw memory.
+const scanText = "scan the text"
+
+// refuse is the error about a file that is not read.
+func (k *known) refuse(path string) *UnsupportedError {
+	return &UnsupportedError{
+		Path: path, Format: k.name, What: k.what, Advice: k.advise(path),
+		RawHelps: k.raw, Placeable: k.program, Live: k.live,
+	}
 }
 
 // advise fills the path into the advice.
 func (k *known) advise(path string) string {
-	return strings.ReplaceAll(k.advice, "FILE", shellWord(asOperand(path)))
+	return strings.ReplaceAll(k.advice, "FILE", ShellWord(asOperand(path)))
 }
 
 // asOperand is a path as other programs take it: one that begins with - is no
@@ -100,13 +102,13 @@ var dumps = []known{
 		advice: "it is not read yet: for one of a Linux process, Breakpad's minidump-2-core makes an ELF core of it; else use a debugger (WinDbg, lldb)"},
 	// Breakpad client/linux/microdump_writer: a log, not memory.
 	{name: "microdump", what: "the text of a Breakpad microdump", match: isMicrodump,
-		advice: "it is a log with little memory in it: Breakpad's microdump_stackwalk reads it; --image-format raw scans the text"},
+		advice: "it is a log with little memory in it: Breakpad's microdump_stackwalk reads it", raw: scanText},
 	// LiME docs: "LiME Memory Range Header Version 1 Specification"; in the byte
 	// order of the machine.
 	{name: "LiME", what: "a LiME dump", match: isLiME, flag: "lime", open: openLiME},
 	// LiME deflate.c: the whole file is one zlib stream.
 	{name: "zlib-compressed LiME", what: "a LiME dump compressed with zlib", match: isZlibLiME,
-		advice: "decompress it first (zlib-flate -uncompress < FILE > OUT)" + orRaw},
+		advice: "decompress it first (zlib-flate -uncompress < FILE > OUT)", raw: scanCompressed},
 	// AVML image.rs, V2_MAGIC.
 	{name: "AVML", what: "a compressed AVML dump", match: at(0, "AVML"),
 		advice: "it is not read yet: convert it to LiME first (avml-convert FILE OUT.lime)"},
@@ -116,7 +118,7 @@ var dumps = []known{
 	{name: "Mach-O core", what: "a Mach-O core", match: func(h []byte) bool { return isMachO(h) && machOType(h) == 4 },
 		advice: "it is not read yet: use lldb (memory find)"},
 	{name: "Mach-O", what: "a Mach-O program or library, not a dump", match: isMachO, program: true,
-		advice: programAdvice},
+		advice: programAdvice, raw: scanBytes},
 	// VMware: open-vm-tools and crash vmware_vmss.h.
 	{name: "VMware state", what: "a VMware state file (vmss, vmsn)", match: isVMwareState,
 		advice: "it is not read yet: scan the .vmem file beside it, which holds the memory; where there is none, use Volatility 3"},
@@ -135,7 +137,7 @@ var dumps = []known{
 	// Linux kernel/power/swap.c, HIBERNATE_SIG, at the end of the first page, and
 	// those of uswsusp and TuxOnIce, as file(1) has them (Magdir/linux).
 	{name: "Linux hibernation image", what: "a Linux hibernation image in a swap area", match: isLinuxHibernation,
-		advice: "it is not read: its pages are compressed; --image-format raw scans the bytes as they are"},
+		advice: "it is not read, for its pages are compressed: resume the machine and take a dump with AVML or LiME", raw: "scan the bytes as they are"},
 	// crash sadump.h: alone, or behind the header of a media backup.
 	{name: "SADUMP", what: "a SADUMP dump", match: either(at(0, "sadump\x00\x00"), at(4096, "sadump\x00\x00")),
 		advice: "it is not read: use crash"},
@@ -159,10 +161,10 @@ var dumps = []known{
 		advice: "unpack it first (apport-unpack FILE OUT); the core dump is then OUT/CoreDump, that of a kernel OUT/VmCore"},
 	// AOSP debuggerd tombstone.cpp: registers and memory as hexadecimal digits.
 	{name: "Android tombstone", what: "the text of an Android tombstone", match: text("*** *** *** *** *** *** *** *** *** *** *** *** *** *** *** ***\n"),
-		advice: "it is a log with little memory in it, as hexadecimal digits; --image-format raw scans the text"},
+		advice: "it is a log with little memory in it, as hexadecimal digits: read it as text", raw: scanText},
 	// OTP erts/emulator/beam/erl_process_dump.c; "Crash Dump" in its documentation.
 	{name: "Erlang crash dump", what: "the text of an Erlang crash dump", match: text("=erl_crash_dump:"),
-		advice: "its heaps are written as text: read it with crashdump_viewer; --image-format raw scans the text"},
+		advice: "its heaps are written as text: read it with crashdump_viewer", raw: scanText},
 	// illumos sys/dumphdr.h, DUMP_MAGIC in both byte orders.
 	{name: "Solaris crash dump", what: "a Solaris or illumos crash dump", match: isSolarisDump,
 		advice: "it is not read: uncompress a vmdump.N first (savecore -f FILE), then use mdb on the unix.N and vmcore.N that come of it"},
@@ -179,13 +181,13 @@ var dumps = []known{
 		advice: "it is not read: take the cores out of it, decompress them and use lldb (memory find)"},
 	// SGI sys/dump.h and core.out.h, as file(1) has them (Magdir/sgi).
 	{name: "IRIX dump", what: "an IRIX crash or core dump", match: at(0, "CrshDump", "\xde\xad\xad\xb0\x00\x00\x00\x01", "\xde\xad\xad\x40\x00\x00\x00\x01", "\xba\xbe\xc0\xbb\x00\x00\x00\x01"),
-		advice: "it is not read: use icrash or dbx of that system" + orRawBytes},
+		advice: "it is not read: use icrash or dbx of that system", raw: scanBytes},
 	// AIX sys/core.h, CORE_DUMPX_VERSION and CORE_DUMPXX_VERSION.
 	{name: "AIX core", what: "an AIX core", match: at(4, "\x0f\xee\xdd\xb1", "\x0f\xee\xdd\xb2"),
-		advice: "it is not read: use dbx of that system" + orRawBytes},
+		advice: "it is not read: use dbx of that system", raw: scanBytes},
 	// Digital UNIX core.h, as file(1) has it (Magdir/digital).
 	{name: "Digital UNIX core", what: "a core of Digital UNIX", match: at(0, "Core\x01\x00", "Core\x02\x00"),
-		advice: "it is not read: use dbx of that system" + orRawBytes},
+		advice: "it is not read: use dbx of that system", raw: scanBytes},
 	// Xen tools/xl/xl.h, savefileheader_magic; tools/libs/guest xg_save_restore.h
 	// (the legacy format) and xg_sr_stream_format.h, IHDR_MARKER and IHDR_ID.
 	{name: "Xen save", what: "a saved Xen domain", match: at(0, "Xen saved domain, xl format\n \x00 \r", "LinuxGuestRecord", "\xff\xff\xff\xff\xff\xff\xff\xffXENF"),
@@ -198,23 +200,23 @@ var dumps = []known{
 		advice: "it is not read: its memory is compressed; VmSavedStateDumpProvider of the Windows SDK, or MemProcFS (memprocfs -device hvsavedstate://FILE), reads it"},
 	// DMTCP ckptserializer.cpp, DMTCP_FILE_HEADER.
 	{name: "DMTCP checkpoint", what: "a DMTCP checkpoint", match: at(0, "DMTCP_CHECKPOINT_IMAGE"),
-		advice: "it is not read: restart the process (dmtcp_restart FILE) and scan it as pid:N" + orRawBytes},
+		advice: "it is not read: restart the process (dmtcp_restart FILE) and scan that", raw: scanBytes, live: true},
 	// Berkeley Lab Checkpoint/Restart, as file(1) has it (Magdir/blcr).
 	{name: "BLCR checkpoint", what: "a BLCR checkpoint", match: at(0, "C\x00\x00\x00R\x00\x00\x00", "\x00\x00\x00C\x00\x00\x00R"),
-		advice: "it is not read: restart the process (cr_restart FILE) and scan it as pid:N" + orRawBytes},
+		advice: "it is not read: restart the process (cr_restart FILE) and scan that", raw: scanBytes, live: true},
 	// OpenJDK heapDumper.cpp: the records of a Java heap, big-endian.
 	{name: "Java HPROF", what: "a Java heap dump (HPROF)", match: at(0, "JAVA PROFILE 1.0."),
-		advice: "it has objects, not memory at its addresses: use a heap analyser (Eclipse MAT, VisualVM), or take a core (gcore PID)" + orRawBytes},
+		advice: "it has objects, not memory at its addresses: use a heap analyser (Eclipse MAT, VisualVM), or take a core (gcore PID)", raw: scanBytes},
 	// Eclipse OpenJ9 runtime/rasdump/heapdump.cpp.
 	{name: "OpenJ9 heap dump", what: "a heap dump of OpenJ9 (phd)", match: at(0, "\x00\x12portable heap dump"),
 		advice: "it has no content of objects: take a system dump (-Xdump:system, jcmd PID Dump.system), which is a core"},
 	// Go runtime/heapdump.go.
 	{name: "Go heap dump", what: "a Go heap dump", match: isGoHeapDump,
-		advice: "it is not read: take a core (gcore PID, or GOTRACEBACK=crash) and scan that" + orRawBytes},
+		advice: "it is not read: take a core (gcore PID, or GOTRACEBACK=crash) and scan that", raw: scanBytes},
 }
 
 // programAdvice is for programs and libraries.
-const programAdvice = "lay it at the address where it was loaded (FILE@ADDR, or --map or --under with an image of the process), or scan its bytes with --image-format raw"
+const programAdvice = "lay it at the address where it was loaded"
 
 // Identify names the format or container of a file's first bytes (64 KiB of
 // them are enough for every one), or "" where they are none that is known. The

@@ -146,6 +146,7 @@ func TestRefused(t *testing.T) {
 				t.Errorf("%s: %v", h.want, err)
 			}
 			checkError(t, err, path+" is "+k.what+": ")
+			checkRaw(t, err, k.raw)
 		}
 		l, err := OpenLayer(nil, LayerSpec{Path: path}, Options{})
 		if k.program != (err == nil) {
@@ -165,5 +166,6 @@ func TestRefused(t *testing.T) {
 	}
 	_, err := Open(tempFile(t, "x.gz", gzipBytes("x")), Options{})
 	checkError(t, err, "x.gz is gzip-compressed: decompress it first (gzip -dc < ")
-	checkError(t, err, "x.gz > OUT), or scan the compressed bytes with --image-format raw")
+	checkError(t, err, "x.gz > OUT)")
+	checkRaw(t, err, "scan the compressed bytes")
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"strings"
 
 	"vscan/engine"
 	"vscan/engine/addr"
@@ -146,7 +145,8 @@ func openELF(in input, o Options) (*Image, error) {
 		return nil, fmt.Errorf("%s: %w", in.path(), err)
 	}
 	if c.typ != elfCore {
-		return nil, &UnsupportedError{in.path(), "ELF", c.kind() + ", not a dump", strings.ReplaceAll(programAdvice, "FILE", shellWord(in.path()))}
+		return nil, &UnsupportedError{Path: in.path(), Format: "ELF", What: c.kind() + ", not a dump",
+			Advice: programAdvice, RawHelps: scanBytes, Placeable: true}
 	}
 	if err := c.readSegments(); err != nil {
 		return nil, fmt.Errorf("%s: %w", in.path(), err)
@@ -316,7 +316,7 @@ func (c *elf) describe() {
 	name, narrow := machineName(c.machine)
 	if c.wide && narrow {
 		img.AltWordSize = 4
-		img.note("a 64-bit ELF file of a 32-bit machine (%s): its pointers may be 4 bytes wide: --word 4", name)
+		img.noteHint(Hint{WordSize: img.AltWordSize}, "a 64-bit ELF file of a 32-bit machine (%s): its pointers may be %d bytes wide", name, img.AltWordSize)
 	}
 	img.Detail = fmt.Sprintf("%d-bit %s-endian %s, %s, %s", 8*c.wordSize(), c.order, name, plural(len(c.loads), "load segment"), plural(c.noteCount, "note"))
 	if c.writer != "" {

@@ -332,7 +332,7 @@ func TestELFErrors(t *testing.T) {
 	}{
 		"class":      {func(h []byte) { h[4] = 3 }, "class 3"},
 		"data":       {func(h []byte) { h[5] = 0 }, "data encoding 0"},
-		"executable": {func(h []byte) { h[16] = 2 }, "is an ELF executable, not a dump: lay it at the address where it was loaded (test.img@ADDR, or --map or --under with"},
+		"executable": {func(h []byte) { h[16] = 2 }, "is an ELF executable, not a dump: lay it at the address where it was loaded"},
 		"shared":     {func(h []byte) { h[16] = 3 }, "is an ELF shared object"},
 		"object":     {func(h []byte) { h[16] = 1 }, "is an ELF object file"},
 		"other":      {func(h []byte) { h[17] = 0xfe }, "is an ELF file of type 65028"},
@@ -406,6 +406,8 @@ func TestELFSpaces(t *testing.T) {
 				}
 				if space == c.leaves {
 					checkNotes(t, img, "1 load segment with 4 bytes have no "+space+" address")
+					other := map[string]string{Virtual: Physical, Physical: Virtual}[space]
+					checkHints(t, img, Hint{Space: other})
 				} else {
 					checkNotes(t, img)
 				}
@@ -450,6 +452,7 @@ func TestELFNoFlags(t *testing.T) {
 	img := openTestELF(t, buildELF(true, addr.Little, segs, func(h []byte) { h[18] = 3 }), Options{})
 	checkMappings(t, img, "0x1000..0x1003 present +0xc4 load[1]\n")
 	checkNotes(t, img, "a 64-bit ELF file of a 32-bit machine (i386)")
+	checkHints(t, img, Hint{WordSize: 4})
 	if img.WordSize != 8 || img.AltWordSize != 4 {
 		t.Errorf("word size %d or %d", img.WordSize, img.AltWordSize)
 	}

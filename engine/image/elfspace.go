@@ -69,7 +69,7 @@ func (c *elf) layOut(o Options) error {
 		if c.isMachine() {
 			why = fmt.Sprintf("the segments of this dump have %s addresses only", img.Spaces[0])
 		}
-		return fmt.Errorf("%s: no %s addresses: %s", c.path(), o.Space, why)
+		return &SpaceError{Path: c.path(), Want: o.Space, Have: img.Spaces, Why: fmt.Sprintf("no %s addresses: %s", o.Space, why)}
 	}
 	if o.Space != "" {
 		img.Space = o.Space
@@ -205,11 +205,11 @@ func (l *layout) report(space, other string) {
 		l.img.lose(l.cutLen)
 	}
 	if l.left > 0 {
-		see := ""
+		what, hint := "", Hint{}
 		if slices.Contains(l.img.Spaces, other) {
-			see = ": see --space " + other
+			what, hint.Space = fmt.Sprintf(": their addresses are %s", other), other
 		}
-		l.img.note("%s with %d bytes have no %s address and are not shown%s", plural(int(l.left), "load segment"), l.leftLen, space, see)
+		l.img.noteHint(hint, "%s with %d bytes have no %s address and are not shown%s", plural(int(l.left), "load segment"), l.leftLen, space, what)
 	}
 }
 

@@ -87,15 +87,14 @@ func procMem(path string) (pid string, ok bool) {
 // the files of /proc that are memory in a form of their own.
 func checkKind(path string, info fs.FileInfo) error {
 	if kcore, err := os.Stat("/proc/kcore"); err == nil && os.SameFile(info, kcore) {
-		return &UnsupportedError{path, "kcore", "the running kernel's memory",
-			"it is not read yet: take a dump with AVML or LiME and scan that"}
+		return &UnsupportedError{Path: path, Format: "kcore", What: "the running kernel's memory",
+			Advice: "it is not read yet: take a dump with AVML or LiME and scan that"}
 	}
 	abs, err := filepath.Abs(path)
 	if pid, ok := procMem(abs); err == nil && ok {
-		if pid == "self" {
-			pid = "N"
-		}
-		return &UnsupportedError{path, "live process", "the memory of a live process", "use pid:" + pid}
+		n, _ := strconv.Atoi(pid) // of self there is none
+		return &UnsupportedError{Path: path, Format: "live process", What: "the memory of a live process",
+			Advice: "open the process itself", Live: true, PID: n}
 	}
 	switch mode := info.Mode(); {
 	case mode.IsRegular():
@@ -198,8 +197,9 @@ func (f *fileSource) mapMemory(o Options) {
 	}
 }
 
-// shellWord is a path as a shell takes it.
-func shellWord(path string) string {
+// ShellWord returns a path, or another argument, as a POSIX shell takes it: as it
+// is, or in single quotes. It is for advice about a file, which people copy.
+func ShellWord(path string) string {
 	special := func(c rune) bool {
 		return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && !strings.ContainsRune("_@%+=:,./-", c)
 	}

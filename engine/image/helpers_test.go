@@ -188,6 +188,11 @@ func checkImage(t *testing.T, img *Image, size uint64) {
 			t.Errorf("note of several lines: %q", n)
 		}
 	}
+	for _, h := range img.Hints {
+		if h.Note < 0 || h.Note >= min(len(img.Notes), maxNotes) || h == (Hint{Note: h.Note}) {
+			t.Errorf("hint %+v of %d notes", h, len(img.Notes))
+		}
+	}
 	if !slices.Contains(img.Spaces, img.Space) {
 		t.Errorf("space %q of %q", img.Space, img.Spaces)
 	}

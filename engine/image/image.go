@@ -7,6 +7,8 @@
 //	Image.Arch, .Target   what words and patterns need to know of the machine
 //	Image.Missing, .Notes what the image should hold and does not, and what is odd: to be told
 //	                      wherever something was not found in it
+//	Image.Hints           how to open it, where that is to be otherwise than a note says
+//	UnsupportedError, …   errors that tell in fields what would help
 //	Image.Modules         the files that were mapped
 //	OpenLayer,
 //	Image.OpenModules     files to lay over or under the image
@@ -150,8 +152,10 @@ type Image struct {
 	Missing uint64
 
 	// Notes tell what is odd about the image, one line each and a bounded
-	// number of them, with the file offset or address.
+	// number of them, with the file offset or address. Hints tell which of Options
+	// does something about some of them, in the order of Notes.
 	Notes []string
+	Hints []Hint
 
 	// Modules are the files that were mapped, in the order of their addresses, as
 	// far as the image names them: those of NT_FILE in the core of a process, the
@@ -161,6 +165,15 @@ type Image struct {
 	core    *coreFile // of the core of a process, else nil
 	unsaid  int       // notes beyond maxNotes
 	closers []io.Closer
+}
+
+// Hint says how to open an image, or to search it, where that is to be otherwise
+// than one of its notes says. One of the fields but Note is set.
+type Hint struct {
+	Note     int    // whose it is: index in Image.Notes
+	Format   string // Options.Format with which the same is read without the note
+	Space    string // Options.Space in which what is not shown has addresses
+	WordSize int    // in bytes, that the memory may have: Image.AltWordSize
 }
 
 // maxNotes bounds Image.Notes: a hostile file can be odd in a million places.
@@ -173,6 +186,15 @@ func (img *Image) note(format string, args ...any) {
 		return
 	}
 	img.Notes = append(img.Notes, fmt.Sprintf(format, args...))
+}
+
+// noteHint keeps a line with its hint; a hint that says nothing is left out.
+func (img *Image) noteHint(h Hint, format string, args ...any) {
+	h.Note = len(img.Notes)
+	img.note(format, args...)
+	if len(img.Notes) > h.Note && h != (Hint{Note: h.Note}) {
+		img.Hints = append(img.Hints, h)
+	}
 }
 
 // lose counts n bytes as missing. The sum sticks at 2^64 − 1.
@@ -232,7 +254,8 @@ func (in input) read(b []byte, off uint64) (int, error) {
 // Open opens a file as an image. It needs a regular file or a block device:
 // what can be read only once, such as a pipe, is refused and never waited for.
 // An *[UnsupportedError] says that the file is something known that is not
-// read.
+// read; a *[SpaceError], a *[BaseError] and a *[PageError] that it has no such
+// addresses as o asks for.
 func Open(path string, o Options) (*Image, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
@@ -273,17 +296,14 @@ func (f *fileSource) image(o Options) (*Image, error) {
 	case o.Base != nil && !o.Raw && o.Offset == 0 && o.Len == 0 && isProgram(head):
 		return openProgram(in, o)
 	case o.Format != "" && o.Base != nil:
-		return nil, fmt.Errorf("%s: an address for its bytes was given, but the format %q has addresses of its own: leave out the address, or use --image-format raw", f.path, o.Format)
+		return nil, &BaseError{Path: f.path, Format: o.Format}
 	case k == nil, o.Base != nil && k.program:
 		return openRaw(in, o)
-	case o.Base != nil:
-		advice := "leave out the address, or use --image-format raw to place the bytes as they are"
-		if k.open == nil {
-			advice = k.advise(f.path)
-		}
-		return nil, &UnsupportedError{Path: f.path, Format: k.name, What: k.what, Advice: advice}
 	case k.open == nil:
-		return nil, &UnsupportedError{Path: f.path, Format: k.name, What: k.what, Advice: k.advise(f.path)}
+		return nil, k.refuse(f.path)
+	case o.Base != nil:
+		return nil, &UnsupportedError{Path: f.path, Format: k.name, What: k.what,
+			Advice: "leave out the address", RawHelps: "place the bytes as they are"}
 	}
 	return k.open(in, o)
 }

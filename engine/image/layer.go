@@ -15,8 +15,7 @@ import (
 // What is laid over or under an image: a run of a file's bytes, or an ELF
 // program or library, which lies where its program headers say.
 
-// LayerSpec is a file and where it is laid: what FILE, FILE@ADDR and
-// FILE@ADDR+OFFSET[:LEN] say.
+// LayerSpec is a file, or a part of one, and where it is laid.
 type LayerSpec struct {
 	Path string
 
@@ -74,11 +73,13 @@ var oneLine = strings.NewReplacer("\n", `\n`, "\r", `\r`).Replace
 // raw; without an address it lies where the image tells that it was loaded, and
 // one that is not the file that was mapped there is refused, with the reason.
 // All else is laid as it is; dumps, object files and compressed files are
-// refused with an *[UnsupportedError] unless o.Format is "raw". The image may
-// be nil where the spec has an address.
+// refused with an *[UnsupportedError] unless o.Format is "raw". An
+// *[UnplacedError] says that the spec has to have an address, a *[PageError] that
+// a program cannot lie at the one that it has. The image may be nil where the spec
+// has an address.
 func OpenLayer(img *Image, spec LayerSpec, o Options) (*Layer, error) {
 	if o.Format != "" && o.Format != "raw" {
-		return nil, fmt.Errorf("%s@%v: a layer is laid as raw bytes, never as format %q", spec.Path, spec.At, o.Format)
+		return nil, fmt.Errorf("%s: a layer is laid as raw bytes, never as format %q", spec.Path, o.Format)
 	}
 	f, err := openFile(spec.Path)
 	if err != nil {
@@ -109,7 +110,7 @@ func (f *fileSource) layer(img *Image, spec LayerSpec, o Options) (*Layer, error
 	case spec.Unplaced && !spec.raw(o):
 		return f.mappedLayer(img)
 	case spec.Unplaced:
-		return nil, fmt.Errorf("want FILE@ADDR[+OFFSET[:LEN]]: raw bytes have no address of their own")
+		return nil, &UnplacedError{Path: f.path, What: "raw bytes, which have none of their own"}
 	}
 	m, err := in.run(spec)
 	if err != nil {
@@ -124,11 +125,11 @@ func (f *fileSource) checkLayer(k *known, o Options) error {
 	if k == nil || k.program || o.Format == "raw" {
 		return nil
 	}
-	advice := "a layer is raw bytes: open the file as an image, or use --image-format raw to lay its bytes as they are"
 	if k.open == nil {
-		advice = k.advise(f.path)
+		return k.refuse(f.path)
 	}
-	return &UnsupportedError{Path: f.path, Format: k.name, What: k.what, Advice: advice}
+	return &UnsupportedError{Path: f.path, Format: k.name, What: k.what,
+		Advice: "a layer is raw bytes: open the file as an image", RawHelps: "lay its bytes as they are"}
 }
 
 // run is the mapping of a run of the file's bytes as they are; spec.Path is not
@@ -164,7 +165,7 @@ func (f *fileSource) programLayer(img *Image, in input, spec LayerSpec) (*Layer,
 	l := new(Layer)
 	if len(p.loads) == 0 {
 		if spec.Unplaced {
-			return nil, fmt.Errorf("want FILE@ADDR[+OFFSET[:LEN]]: %s has no load segments, so nothing says where it lies in memory", f.path)
+			return nil, &UnplacedError{Path: f.path, What: "an ELF file without load segments, which says nowhere where it lies in memory"}
 		}
 		m, err := in.run(spec)
 		l.Mappings = []engine.Mapping{m}
@@ -325,7 +326,7 @@ func (c *coreFile) baseOf(p *program, m *Module) (addr.Addr, error) {
 // fixedBase is where a program of fixed addresses lies, whatever the image.
 func (l *Layer) fixedBase(p *program, page uint64, why string) ([]addr.Addr, error) {
 	if p.typ != elfExec {
-		return nil, fmt.Errorf("%s can lie anywhere, and %s: give the address of its first page, %s@ADDR", p.path(), why, p.path())
+		return nil, &UnplacedError{Path: p.path(), Program: true, Why: why}
 	}
 	base := addr.Addr(p.lowPage(page))
 	l.note("%s: %s: nothing tells whether it is the program that ran", p.path(), why)
@@ -394,11 +395,11 @@ func (c *coreFile) writable(a addr.Addr) bool {
 // mapped.
 func (f *fileSource) mappedLayer(img *Image) (*Layer, error) {
 	if img == nil || img.core == nil {
-		return nil, errors.New("want FILE@ADDR[+OFFSET[:LEN]] for what is no ELF program or library")
+		return nil, &UnplacedError{Path: f.path, What: "what is no ELF program or library"}
 	}
 	ms := candidates(img.Modules, f.path, nil)
 	if ms == nil {
-		return nil, errors.New("want FILE@ADDR[+OFFSET[:LEN]] for what is no ELF program or library, and no file that the core names")
+		return nil, &UnplacedError{Path: f.path, What: "what is no ELF program or library, and no file that the core names"}
 	}
 	l := new(Layer)
 	for _, m := range ms {

@@ -51,7 +51,7 @@ type limeReader struct {
 // openLiME reads a LiME dump.
 func openLiME(in input, o Options) (*Image, error) {
 	if o.Space == Virtual {
-		return nil, fmt.Errorf("%s: a LiME dump has physical addresses only", in.path())
+		return nil, &SpaceError{Path: in.path(), Want: o.Space, Have: []string{Physical}, Why: "a LiME dump has physical addresses only"}
 	}
 	l, err := newLimeReader(in)
 	if err != nil {

@@ -1,6 +1,7 @@
 package image
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -260,7 +261,7 @@ func TestUnplacedProgramThatDoesNotFit(t *testing.T) {
 		"no header, another layout":   {"/bin/prog", m, false, func(b []byte) { b[64+56+16+1] = 0x50 }, "does not fit what was mapped at 0x50000000: program header 1 wants file offset"},
 		"no header, one segment less": {"/bin/prog", m, false, func(b []byte) { b[64+2*56] = 6 }, "file offset 0x2000 was mapped at address 0x50002000, and no program header wants that"},
 		"big-endian":                  {"/bin/prog", m, true, func(b []byte) { b[18] = 3 }, "is for 64-bit little-endian i386, and the process is 64-bit little-endian x86-64"},
-		"not named":                   {"/bin/other", with(func(m *testModule) { m.id = "4567" }), true, nil, "can lie anywhere, and the core names no such file: give the address of its first page, "},
+		"not named":                   {"/bin/other", with(func(m *testModule) { m.id = "4567" }), true, nil, "can lie anywhere, and the core names no such file: give the address of its first page"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := m.file()
@@ -350,6 +351,9 @@ func TestUnplacedProgramWithoutNames(t *testing.T) {
 	l.Close()
 	_, err = core(m).OpenModules("", Options{})
 	checkError(t, err, "the image names no mapped files (it has no note NT_FILE)")
+	if !errors.Is(err, ErrNoModules) {
+		t.Errorf("%v is not ErrNoModules", err)
+	}
 }
 
 // All files that a core names, from a folder.

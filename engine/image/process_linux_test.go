@@ -142,8 +142,8 @@ func TestWhyNoMemory(t *testing.T) {
 
 func TestOpenProcFiles(t *testing.T) {
 	for path, want := range map[string]string{
-		"/proc/self/mem": "use pid:N",
-		"/proc/1/mem":    "use pid:1",
+		"/proc/self/mem": "open the process itself",
+		"/proc/1/mem":    "open the process itself",
 		"/proc/kcore":    "is the running kernel's memory: it is not read yet",
 		"/proc/cpuinfo":  "is empty",
 	} {

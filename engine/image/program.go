@@ -63,7 +63,8 @@ func readProgram(in input) (*program, error) {
 		return nil, fmt.Errorf("%s: %w", in.path(), err)
 	}
 	if p.typ != elfExec && p.typ != elfDyn {
-		return nil, &UnsupportedError{in.path(), "ELF", p.kind(), "nothing says where it lies in memory: use --image-format raw, or FILE@ADDR+0, to lay its bytes as they are"}
+		return nil, &UnsupportedError{Path: in.path(), Format: "ELF", What: p.kind(),
+			Advice: "nothing says where it lies in memory: lay its bytes as they are", AsTheyAre: true}
 	}
 	if err := p.readSegments(); err != nil {
 		return nil, fmt.Errorf("%s: %w", in.path(), err)
@@ -121,7 +122,7 @@ func (p *program) bias(base addr.Addr, page uint64) uint64 { return uint64(base)
 func (p *program) room(base addr.Addr, page uint64) error {
 	switch size := p.lastPage(page) - p.lowPage(page); {
 	case uint64(base)%page != 0:
-		return fmt.Errorf("%s: address %v is not that of a page, of %#x bytes, and a program begins with a page: use FILE@ADDR+0 to lay its bytes as they are", p.path(), base, page)
+		return &PageError{Path: p.path(), At: base, Page: page}
 	case base > p.maxAddr() || size > uint64(p.maxAddr()-base):
 		return fmt.Errorf("%s: %#x bytes of memory from address %v run past the last address, %v", p.path(), size+1, base, p.maxAddr())
 	}
@@ -302,7 +303,7 @@ func openProgram(in input, o Options) (*Image, error) {
 		return openUnplaced(in, o)
 	}
 	if o.Space == Physical {
-		return nil, fmt.Errorf("%s: a program has virtual addresses only: leave out --space %s, or use --image-format raw", in.path(), o.Space)
+		return nil, &SpaceError{Path: in.path(), Want: o.Space, Have: []string{Virtual}, Why: "a program has virtual addresses only", RawHelps: true}
 	}
 	if err := p.room(*o.Base, filePage); err != nil {
 		return nil, err

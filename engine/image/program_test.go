@@ -121,14 +121,14 @@ func TestProgramErrors(t *testing.T) {
 		base addr.Addr
 		want string
 	}{
-		"object file":          {edit: func(b []byte) { b[16] = 1 }, want: "is an ELF object file: nothing says where it lies in memory: use --image-format raw, or FILE@ADDR+0"},
+		"object file":          {edit: func(b []byte) { b[16] = 1 }, want: "is an ELF object file: nothing says where it lies in memory: lay its bytes as they are"},
 		"other type":           {edit: func(b []byte) { b[17] = 0xfe }, want: "is an ELF file of type "},
 		"cut table":            {edit: func(b []byte) { b[33] = 0xff }, want: "the table of program headers at file offset 0xff40 is cut"},
 		"phentsize":            {edit: func(b []byte) { b[54] = 8 }, want: "a program header of 8 bytes (e_phentsize)"},
 		"more than in memory":  {segs: []testSeg{load(4, 0, 0, 8, 0), {typ: 1, filesz: num(9), memsz: 8}}, edit: func(b []byte) { b[64+56+40] = 8 }, want: "program header 1 at file offset 0x78: 0x9 bytes in the file for 0x8 in memory"},
 		"huge":                 {segs: []testSeg{load(6, 0, 0, 8, 1<<63)}, want: "0x8000000000000000 bytes of memory, more than a process can have"},
 		"wraps round":          {segs: []testSeg{load(6, 0, 1<<64-0x1000, 8, 0x1001)}, want: "run past the last address"},
-		"not a page":           {base: 0x10010, want: "address 0x10010 is not that of a page, of 0x1000 bytes, and a program begins with a page: use FILE@ADDR+0"},
+		"not a page":           {base: 0x10010, want: "address 0x10010 is not that of a page, of 0x1000 bytes, and a program begins with a page: lay its bytes as they are"},
 		"beyond the last page": {segs: []testSeg{load(4, 0, 0x1000, 8, 0), load(4, 0, 0x2000, 8, 0)}, base: 1<<64 - 0x1000, want: "0x2000 bytes of memory from address 0xfffffffffffff000 run past the last address"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -23,7 +23,7 @@ func openRaw(in input, o Options) (*Image, error) {
 			img.Space = o.Space
 		}
 	} else if o.Space == Virtual {
-		return nil, fmt.Errorf("%s: raw bytes have no virtual addresses: place them with FILE@ADDR, or use --space physical", in.path())
+		return nil, &SpaceError{Path: in.path(), Want: o.Space, Have: []string{Physical}, Why: "raw bytes have no virtual addresses but where they are placed at one", BaseHelps: true}
 	}
 	m, err := in.run(LayerSpec{At: base, Offset: o.Offset, Len: o.Len})
 	if err != nil {
@@ -45,6 +45,6 @@ func (img *Image) guess(in input) error {
 	if isVMEM(in.path()) {
 		return img.checkVMEM(in)
 	}
-	img.note("raw bytes at 0x0: no known format was recognised (--image-format raw takes them so without this line)")
+	img.noteHint(Hint{Format: "raw"}, "raw bytes at 0x0: no known format was recognised")
 	return nil
 }

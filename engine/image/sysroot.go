@@ -28,10 +28,11 @@ const (
 // by its path and then by the last part of that. Programs and libraries are compared with what the core saved of
 // them, by build-id or by their first bytes, and one that differs is left out;
 // of other files nothing can be compared. What was left out is told in the
-// notes; it is an error where nothing is left, or the image names no files.
+// notes; it is an error where nothing is left, or the image names no files
+// ([ErrNoModules]).
 func (img *Image) OpenModules(root string, o Options) (*Layer, error) {
 	if len(img.Modules) == 0 || img.core == nil {
-		return nil, errors.New("the image names no mapped files (it has no note NT_FILE): lay files with FILE@ADDR")
+		return nil, ErrNoModules
 	}
 	if root != "" {
 		if info, err := os.Stat(root); err != nil {

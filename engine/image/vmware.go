@@ -146,22 +146,21 @@ const maxAdvised = 8
 func gapsError(in input, sidecar string, regions []vmwareRegion) error {
 	e := &UnsupportedError{Path: in.path(), Format: "VMware memory",
 		What:   fmt.Sprintf("the memory of a VMware machine with gaps, in %s (%s says where)", plural(len(regions), "region"), filepath.Base(sidecar)),
-		Advice: "it is not read yet: use Volatility 3",
+		Advice: "it is not read yet: use Volatility 3", RawHelps: "read it as if there were no gaps",
 	}
 	if len(regions) <= maxAdvised && !slices.ContainsFunc(regions, func(r vmwareRegion) bool { return r.offset()+r.bytes() > in.size }) {
-		e.Advice = "name its regions instead: " + regionArgs(in.path(), regions)
+		e.Advice, e.Layers = "name its regions instead", regionLayers(in.path(), regions)
 	}
-	e.Advice += "; --image-format raw reads it as if there were no gaps"
 	return e
 }
 
-// regionArgs are the arguments that lay each region at its address.
-func regionArgs(path string, regions []vmwareRegion) string {
-	var args []string
+// regionLayers lay each region at its address.
+func regionLayers(path string, regions []vmwareRegion) []LayerSpec {
+	var out []LayerSpec
 	for _, r := range regions {
-		args = append(args, shellWord(fmt.Sprintf("%s@%#x+%#x:%#x", path, r.first(), r.offset(), r.bytes())))
+		out = append(out, LayerSpec{Path: path, At: addr.Addr(r.first()), Raw: true, Offset: r.offset(), Len: r.bytes()})
 	}
-	return strings.Join(args, " --map ")
+	return out
 }
 
 // readVMwareRegions reads the regions of memory from a state file; none where the

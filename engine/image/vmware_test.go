@@ -3,6 +3,7 @@ package image
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -48,7 +49,21 @@ func vmState(magic uint64, memory string) string {
 
 const vmMagic = 0xbed2bed2
 
-// Memory with gaps is refused, with arguments that lay its regions.
+// spelled is an error about a file with its layers, and what it gives as raw
+// memory, behind it.
+func spelled(err error) error {
+	var un *UnsupportedError
+	if !errors.As(err, &un) {
+		return err
+	}
+	text := un.Error() + ":"
+	for _, l := range un.Layers {
+		text += fmt.Sprintf(" %s@%v+%#x:%#x", l.Path, l.At, l.Offset, l.Len)
+	}
+	return errors.New(strings.TrimSuffix(text, ":") + "; " + un.RawHelps)
+}
+
+// Memory with gaps is refused, with the layers that are its regions.
 func TestVMEM(t *testing.T) {
 	gap := vmRegions([3]uint64{0, 0, 2}, [3]uint64{0x100000, 2, 1})
 	const noTell = "only if the machine's memory has no gap"
@@ -60,17 +75,17 @@ func TestVMEM(t *testing.T) {
 	}{
 		"alone":               {nil, []string{noTell + "; no .vmss or .vmsn"}, ""},
 		"of another name":     {files{"h.vmss": vmState(vmMagic, gap), "g.vmem.vmss": "x", "g-1.vmsn": "x", "g": "x"}, []string{noTell}, ""},
-		"gaps":                {files{"g.vmss": vmState(vmMagic, gap)}, nil, "name its regions instead: PATH@0x0+0x0:0x2000 --map PATH@0x100000000+0x2000:0x1000; --image-format raw reads"},
-		"a snapshot":          {files{"g.vmsn": vmState(0xbed3bed3, gap)}, nil, "--map PATH@0x100000000+0x2000:0x1000"},
-		"letters":             {files{"g.VmSs": vmState(0xbad1bad1, gap)}, nil, "--map PATH@0x100000000+0x2000:0x1000"},
-		"both":                {files{"g.vmss": vmState(0xbad2bad2, gap), "g.vmsn": vmState(vmMagic, vmRegions())}, nil, "--map PATH@0x100000000+0x2000:0x1000"},
+		"gaps":                {files{"g.vmss": vmState(vmMagic, gap)}, nil, "name its regions instead: PATH@0x0+0x0:0x2000 PATH@0x100000000+0x2000:0x1000; read it as if there were no gaps"},
+		"a snapshot":          {files{"g.vmsn": vmState(0xbed3bed3, gap)}, nil, " PATH@0x100000000+0x2000:0x1000"},
+		"letters":             {files{"g.VmSs": vmState(0xbad1bad1, gap)}, nil, " PATH@0x100000000+0x2000:0x1000"},
+		"both":                {files{"g.vmss": vmState(0xbad2bad2, gap), "g.vmsn": vmState(vmMagic, vmRegions())}, nil, " PATH@0x100000000+0x2000:0x1000"},
 		"the other way round": {files{"g.vmsn": vmState(vmMagic, gap), "g.vmss": vmState(vmMagic, vmRegions())}, []string{"contradict each other: g.vmss is followed, and not g.vmsn"}, ""},
 		"both the same":       {files{"g.vmsn": vmState(0xbed3bed3, vmRegions()), "g.vmss": vmState(vmMagic, vmRegions())}, nil, ""},
 		"no regions":          {files{"g.vmss": vmState(vmMagic, vmRegions())}, nil, ""},
 		"one, as it lies":     {files{"g.vmss": vmState(vmMagic, vmRegions([3]uint64{0, 0, 3}))}, nil, ""},
 		"two, as they lie":    {files{"g.vmss": vmState(vmMagic, vmRegions([3]uint64{0, 0, 1}, [3]uint64{1, 1, 2}))}, nil, ""},
 		"one, moved":          {files{"g.vmss": vmState(vmMagic, vmRegions([3]uint64{0x80000, 0, 3}))}, nil, "name its regions instead: PATH@0x80000000+0x0:0x3000; "},
-		"beyond the file":     {files{"g.vmss": vmState(vmMagic, vmRegions([3]uint64{0, 0, 2}, [3]uint64{0x100000, 2, 2}))}, nil, "use Volatility 3; --image-format raw"},
+		"beyond the file":     {files{"g.vmss": vmState(vmMagic, vmRegions([3]uint64{0, 0, 2}, [3]uint64{0x100000, 2, 2}))}, nil, "use Volatility 3; read it as if there were no gaps"},
 		"behind a block":      {files{"g.vmss": vmState(vmMagic, vmBlock(true, "Memory", strings.Repeat("m", 5000), 70)+gap)}, nil, "PATH@0x0+0x0:0x2000"},
 		"of old":              {files{"g.vmss": vmState(0xbed2bed0, vmBlock(false, "Memory", "mmmm", 1)+gap)}, nil, "PATH@0x0+0x0:0x2000"},
 		"damaged":             {files{"g.vmss": "not a state"}, []string{"g.vmss: at file offset 0x0: the file ends after 11 of 12 bytes", noTell + "; the state file does not tell"}, ""},
@@ -112,7 +127,7 @@ func TestVMEM(t *testing.T) {
 			if !errors.As(err, &un) {
 				t.Fatalf("%v", err)
 			}
-			checkError(t, err, strings.ReplaceAll(c.advice, "PATH", path))
+			checkError(t, spelled(err), strings.ReplaceAll(c.advice, "PATH", path))
 			base := addr.Addr(0)
 			for _, o := range []Options{{Format: "raw"}, {Base: &base}} {
 				img, err := Open(path, o)
@@ -146,7 +161,7 @@ func TestVMEMLink(t *testing.T) {
 	for _, name := range []string{"h.vmem", "i.vmem"} {
 		link := filepath.Join(other, name)
 		_, err := Open(link, Options{})
-		checkError(t, err, link+"@0x0+0x0:0x2000 --map "+link+"@0x100000000+0x2000:0x1000")
+		checkError(t, spelled(err), link+"@0x0+0x0:0x2000"+" "+link+"@0x100000000+0x2000:0x1000")
 	}
 	write(filepath.Join(other, "h.vmss"), vmState(vmMagic, vmRegions()))
 	img, err := Open(filepath.Join(other, "h.vmem"), Options{})
@@ -246,7 +261,7 @@ func TestVMwareSample(t *testing.T) {
 		t.Skipf("no sample images here: %v", err)
 	}
 	_, err := Open(path, Options{})
-	checkError(t, err, path+"@0x0+0x0:0xa000 --map "+path+"@0x100000000+0xa000:0xe000")
+	checkError(t, spelled(err), path+"@0x0+0x0:0xa000 "+path+"@0x100000000+0xa000:0xe000")
 	regions, err := readVMwareRegions(filepath.Join(dir, "s-inline.vmsn"))
 	if err != nil || len(regions) != 0 {
 		t.Errorf("%v, %v", regions, err)

@@ -1,0 +1,145 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"vscan/engine/graph"
+	"vscan/engine/image"
+	"vscan/patterns"
+)
+
+// Libraries know no flags: their errors and notes say what would help in fields,
+// and here it is said which flag, or which form of an argument, does that. What is
+// said follows the text of the library in the same line.
+
+// advice is what to do about an error of a library; "" where there is nothing to
+// say.
+func advice(err error) string {
+	var (
+		missing     *patterns.MissingError
+		arch        *image.ArchError
+		unsupported *image.UnsupportedError
+		space       *image.SpaceError
+		base        *image.BaseError
+		page        *image.PageError
+		unplaced    *image.UnplacedError
+	)
+	switch {
+	case errors.As(err, &missing):
+		return factAdvice(missing.What)
+	case errors.As(err, &arch):
+		return factAdvice(arch.What)
+	case errors.As(err, &unsupported):
+		return insteadAdvice(unsupported) + rawAdvice(unsupported)
+	case errors.As(err, &space):
+		return spaceAdvice(space)
+	case errors.As(err, &base):
+		return " (--image-format raw)"
+	case errors.As(err, &page):
+		return fmt.Sprintf(" (%s@%v+0)", operand(page.Path), page.At)
+	case errors.As(err, &unplaced) && unplaced.Program:
+		return ", " + operand(unplaced.Path) + "@ADDR"
+	case errors.Is(err, image.ErrNoModules):
+		return " (--under FILE@ADDR)"
+	case errors.Is(err, graph.ErrNoGraph):
+		return ": vscan graph build makes one"
+	}
+	return ""
+}
+
+// factAdvice is how the command is told what an image does not say.
+func factAdvice(what patterns.Fact) string {
+	switch what {
+	case patterns.WordSize:
+		return ": give --word 4|8"
+	case patterns.ByteOrder:
+		return ": give --endian little|big"
+	}
+	return ""
+}
+
+// insteadAdvice is what to open instead of a file, or as what, in arguments.
+func insteadAdvice(e *image.UnsupportedError) string {
+	switch {
+	case e.Layers != nil:
+		return ": " + layerArgs(e.Layers)
+	case e.PID != 0:
+		return fmt.Sprintf(": pid:%d", e.PID)
+	case e.Live:
+		return " as pid:N"
+	case e.AsTheyAre:
+		return " (" + operand(e.Path) + "@ADDR+0, or --image-format raw)"
+	case e.Placeable:
+		return " (" + operand(e.Path) + "@ADDR, or --map or --under with an image of the process)"
+	}
+	return ""
+}
+
+// rawAdvice says what opening the file as raw memory would give. Behind arguments
+// an "or" would read as if it went with the last of them.
+func rawAdvice(e *image.UnsupportedError) string {
+	verb, what, _ := strings.Cut(e.RawHelps, " ")
+	switch {
+	case e.RawHelps == "":
+		return ""
+	case e.Layers != nil:
+		return "; --image-format raw " + verb + "s " + what
+	}
+	return ", or " + e.RawHelps + " with --image-format raw"
+}
+
+// spaceAdvice is how to have another address space than one that is not there.
+func spaceAdvice(e *image.SpaceError) string {
+	var ways []string
+	if e.BaseHelps {
+		ways = append(ways, "place them with "+operand(e.Path)+"@ADDR")
+	}
+	for _, have := range e.Have {
+		ways = append(ways, "use --space "+have)
+	}
+	if e.RawHelps {
+		ways = append(ways, "use --image-format raw")
+	}
+	if ways == nil {
+		return ""
+	}
+	return ": " + strings.Join(ways, ", or ")
+}
+
+// layerArgs are the arguments that lay parts of a file, the first as the image.
+func layerArgs(layers []image.LayerSpec) string {
+	var args []string
+	for _, l := range layers {
+		args = append(args, operand(fmt.Sprintf("%s@%v+%#x:%#x", l.Path, l.At, l.Offset, l.Len)))
+	}
+	return strings.Join(args, " --map ")
+}
+
+// operand is an argument as a shell and the command take it: one that begins with
+// - is no flag.
+func operand(arg string) string {
+	if strings.HasPrefix(arg, "-") {
+		arg = "./" + arg
+	}
+	return image.ShellWord(arg)
+}
+
+// hintsOf is what to do about a note of an image, by its index; "" where there is
+// nothing to say.
+func hintsOf(img *image.Image, note int) string {
+	var b strings.Builder
+	for _, h := range img.Hints {
+		switch {
+		case h.Note != note:
+		case h.Format != "":
+			b.WriteString(" (--image-format " + h.Format + " takes them so without this line)")
+		case h.Space != "":
+			b.WriteString(": see --space " + h.Space)
+		case h.WordSize != 0:
+			fmt.Fprintf(&b, ": --word %d", h.WordSize)
+		}
+	}
+	return b.String()
+}

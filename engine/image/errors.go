@@ -1,0 +1,105 @@
+package image
+
+import (
+	"errors"
+	"fmt"
+
+	"vscan/engine/addr"
+)
+
+// Errors that a caller can act on. Each says in fields which of Options, or of
+// LayerSpec, would help; how a user says so is the caller's to tell.
+
+// UnsupportedError says that a file is of a known format that is not read, or
+// not the way it was asked for.
+type UnsupportedError struct {
+	Path   string
+	Format string // as Identify names it
+	What   string // what the file is, to follow "is": "gzip-compressed"
+	Advice string // what to do about it, one line: without the package, or as the fields below tell
+
+	// RawHelps is what can be done with the file opened as raw memory,
+	// Options.Format "raw", to follow "or": "scan the compressed bytes"; "" where
+	// that would not help.
+	RawHelps string
+
+	// Placeable says that the file can be placed at an address: Options.Base, or
+	// LayerSpec.At. AsTheyAre says that its bytes can, as they are: Options.Raw, or
+	// LayerSpec.Raw.
+	Placeable, AsTheyAre bool
+
+	// Layers are parts of the file that are memory at their addresses, to be opened
+	// one by one instead of the whole, in this order; nil where that would not help.
+	Layers []LayerSpec
+
+	// Live says that a live process can be opened instead, with OpenProcess: PID, or
+	// where that is 0 one whose number is not known here.
+	Live bool
+	PID  int
+}
+
+func (e *UnsupportedError) Error() string { return e.Path + " is " + e.What + ": " + e.Advice }
+
+// SpaceError says that an image has no addresses of the space that Options.Space
+// asks for.
+type SpaceError struct {
+	Path string
+	Want string   // the space that was asked for: "virtual" or "physical"
+	Have []string // those that the image offers, its default first
+	Why  string   // one line: "the core of a process has virtual addresses only"
+
+	BaseHelps bool // Options.Base gives it addresses of the space
+	RawHelps  bool // Options.Format "raw" takes its bytes without regard to what they are
+}
+
+func (e *SpaceError) Error() string { return e.Path + ": " + e.Why }
+
+// BaseError says that Options.Base was given for a file whose Options.Format has
+// addresses of its own. Without it, or as "raw", the file can be opened.
+type BaseError struct {
+	Path   string
+	Format string // as Options.Format names it
+}
+
+func (e *BaseError) Error() string {
+	return fmt.Sprintf("%s: an address for its bytes was given, but the format %q has addresses of its own: leave out the address, or open it as raw memory", e.Path, e.Format)
+}
+
+// PageError says that an ELF program or library cannot lie at an address, since
+// that is not the first of a page. Options.Raw, or LayerSpec.Raw, lays the file's
+// bytes there as they are.
+type PageError struct {
+	Path string
+	At   addr.Addr
+	Page uint64 // size of a page in bytes
+}
+
+func (e *PageError) Error() string {
+	return fmt.Sprintf("%s: address %v is not that of a page, of %#x bytes, and a program begins with a page: lay its bytes as they are", e.Path, e.At, e.Page)
+}
+
+// UnplacedError says that nothing tells where a file lies in memory, so that its
+// LayerSpec needs an address.
+type UnplacedError struct {
+	Path string
+
+	// Program says that the file is an ELF program or library that can lie anywhere,
+	// and Why what does not tell where: the address is that of its first page.
+	Program bool
+	Why     string
+
+	// What is what any other file is, to follow "for": "what is no ELF program or
+	// library". The address is that of its first byte, or of a part of it.
+	What string
+}
+
+func (e *UnplacedError) Error() string {
+	if e.Program {
+		return fmt.Sprintf("%s can lie anywhere, and %s: give the address of its first page", e.Path, e.Why)
+	}
+	return fmt.Sprintf("%s: an address has to be given for %s", e.Path, e.What)
+}
+
+// ErrNoModules says that an image does not tell which files were mapped, so that
+// each has to be laid at an address that is given: see OpenLayer.
+var ErrNoModules = errors.New("the image names no mapped files (it has no note NT_FILE): lay each file at its address")

@@ -38,9 +38,11 @@ func (c exitCode) Error() string { return fmt.Sprintf("exit status %d", int(c)) 
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	go interruptible(ctx, cancel) // beside the rest, for it takes a fifth of a millisecond
+	listening := make(chan struct{})
+	go interruptible(ctx, cancel, listening) // beside the rest, for it takes a fifth of a millisecond
 
 	app := &app{out: newOutput(stdout, stderr), err: stderr}
+	app.out.hold(listening)
 	defer app.out.close()
 	root := app.command()
 	root.SetArgs(args)
@@ -51,10 +53,11 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 }
 
 // interruptible cancels ctx when the program is asked to end, for the first time;
-// the second time ends it at once.
-func interruptible(ctx context.Context, cancel func()) {
+// the second time ends it at once. It closes listening once it would know.
+func interruptible(ctx context.Context, cancel func(), listening chan struct{}) {
 	asked := make(chan os.Signal, 1)
 	signal.Notify(asked, os.Interrupt, syscall.SIGTERM)
+	close(listening)
 	select {
 	case <-asked:
 	case <-ctx.Done():

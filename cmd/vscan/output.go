@@ -29,6 +29,7 @@ type output struct {
 	pipe     bool
 
 	mu     sync.Mutex
+	until  <-chan struct{} // nothing is written before it is closed; nil: at once
 	w      *bufio.Writer
 	err    error // the first of a write
 	status statusLine
@@ -62,6 +63,13 @@ func isTerminal(w any) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
+// hold keeps all output back until a channel is closed.
+func (o *output) hold(until <-chan struct{}) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.until = until
+}
+
 // isPipe reports whether a file is a pipe or a socket: what others read as it is
 // written.
 func isPipe(w any) bool {
@@ -81,6 +89,9 @@ type overStatus struct {
 }
 
 func (s *overStatus) Write(p []byte) (int, error) {
+	if s.until != nil { // who reads this may ask the program to end
+		<-s.until
+	}
 	if s.terminal || s.pipe {
 		s.status.erase()
 	}

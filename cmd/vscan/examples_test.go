@@ -73,3 +73,60 @@ func TestExamples(t *testing.T) {
 		t.Errorf("only %d examples", examples)
 	}
 }
+
+// What docs/coming-from.md says is typed here works, on images that have what it
+// looks for.
+func TestComingFrom(t *testing.T) {
+	sh, err := exec.LookPath("sh")
+	if err != nil {
+		t.Skip("no shell")
+	}
+	text, err := os.ReadFile("../../docs/coming-from.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	core, err := makeCore(`
+0x400000 r-x /usr/bin/prog =password= 40*00 =text =alice@example.org 00 4096*00 absent 4096
+0x500000 rw- /usr/bin/prog 0010005c3a7f0000
+0x7ffd1000 rw- [heap] 3132333400000000 deadbeef 00000000 0010005c3a7f0000 100*00 39050000 0010fd7f00000000 7700690064006500740065007800740073002e00
+0x7f3a5c001000 r-x /usr/lib/libc.so.6 5000*00
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	program := []byte(strings.Repeat(" ", 5000) + "usage: a program")
+	lime := "password=alice@example.org"
+	for name, b := range map[string][]byte{
+		"core.1234": core, "words.txt": []byte("password=\nalice\n"), "prog": program,
+		"rules.yar":   []byte(`rule login { strings: $a = "password=" condition: $a }`),
+		"memory.lime": append([]byte("EMiL\x01\x00\x00\x00"+strings.Repeat("\x00", 8)+string(rune(len(lime)-1))+strings.Repeat("\x00", 15)), lime...),
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), b, 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	commands := 0
+	for line := range strings.Lines(string(text)) {
+		cells := strings.Split(strings.ReplaceAll(line, `\|`, "\x00"), "|")
+		if len(cells) < 3 {
+			continue
+		}
+		for i, quoted := range strings.Split(cells[2], "`") {
+			if i%2 == 0 || !strings.HasPrefix(quoted, "vscan ") || strings.Contains(quoted, "pid:") {
+				continue
+			}
+			commands++
+			// The program under the core is no ELF file here.
+			command := strings.ReplaceAll(strings.ReplaceAll(quoted, "\x00", "|"), "--under ./prog", "--under ./prog@0x400000")
+			sh := exec.Command(sh, "-c", command)
+			sh.Dir = dir
+			if out, err := sh.CombinedOutput(); err != nil {
+				t.Errorf("%s: %v\n%s", command, err, out)
+			}
+		}
+	}
+	if commands < 15 {
+		t.Errorf("only %d commands", commands)
+	}
+}

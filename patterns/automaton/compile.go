@@ -21,6 +21,7 @@ type Options struct {
 	Limit     int // the length of the longest match, in bytes; at least 1
 	Semantics Semantics
 	Encoding  Encoding
+	Encoded   bool // the expression is of bytes in that encoding already: of ParseUTF16
 }
 
 // MaxProgram is the number of instructions of the longest program. A byte, an
@@ -83,7 +84,9 @@ const (
 // what of it cannot be: no match of at least one byte and at most Options.Limit,
 // or too many instructions.
 func Compile(n *Node, o Options) (*Program, error) {
-	n = n.encode(o.Encoding)
+	if !o.Encoded {
+		n = n.encode(o.Encoding)
+	}
 	p := &Program{limit: o.Limit, semantics: o.Semantics, encoding: o.Encoding}
 	if o.Limit < 1 {
 		return nil, fmt.Errorf("matches of at most %d bytes: want at least 1", o.Limit)

@@ -62,7 +62,7 @@ func (t *Target) maxMatch(own int) (int, error) {
 
 // newExpr is the expression of a program, found at any address.
 func newExpr(p *automaton.Program) Expr {
-	e := Expr{Matcher: program{p}, Align: 1, MinLen: p.MinLen(), MaxLen: p.MaxLen()}
+	e := Expr{Matcher: program{p}, Align: 1, MinLen: p.MinLen(), MaxLen: p.MaxLen(), CutLen: p.CutLen()}
 	for _, a := range p.Anchors() {
 		e.Anchors = append(e.Anchors, Anchor(a))
 	}

@@ -44,7 +44,7 @@ func (v *viewer) show(h engine.Hit) *shownHit {
 	if s.text = v.runs != nil; s.text {
 		s.Len = v.runs.length(h)
 	} else {
-		s.value, s.decoded = v.set.Value(h.Pattern, h.Bytes)
+		s.value, s.decoded = v.set.Value(h.Pattern, v.first(h, v.set.ValueLen(h.Pattern)))
 	}
 	v.widen(*s)
 	if s.text {
@@ -52,6 +52,16 @@ func (v *viewer) show(h engine.Hit) *shownHit {
 		s.value, s.decoded = v.set.Value(h.Pattern, s.Bytes)
 	}
 	return s
+}
+
+// first is the first n bytes of a hit, as far as they can be read; those that
+// come with it where they will do.
+func (v *viewer) first(h engine.Hit, n int) []byte {
+	if n = min(n, h.Len); n <= len(h.Bytes) {
+		return h.Bytes
+	}
+	b, _ := v.space.Bytes(h.Addr, n)
+	return b
 }
 
 // widen makes the bytes of a hit as many as are to be shown.

@@ -38,7 +38,7 @@ type Program struct {
 	encoding  Encoding
 
 	minLen, maxLen int
-	cutLen         int // see CutLen
+	cutLen         int       // see CutLen
 	begins         [256]bool // by byte: whether a match can begin with it
 	only           []byte    // the one byte that does, if no other can
 	lead           *lead     // how they begin, where that is of more use; nil: it is not

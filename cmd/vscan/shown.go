@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"unicode/utf8"
 
 	"vscan/engine"
 	"vscan/engine/addr"
@@ -48,7 +49,7 @@ func (v *viewer) show(h engine.Hit) *shownHit {
 	}
 	v.widen(*s)
 	if s.text {
-		s.Bytes = s.Bytes[:v.runs.encodings[h.Pattern].Length(s.Bytes)] // nothing else gets to a terminal
+		s.Bytes = s.Bytes[:v.runs.encodings[h.Pattern].Whole(s.Bytes)] // nothing else gets to a terminal
 		s.value, s.decoded = v.set.Value(h.Pattern, s.Bytes)
 	}
 	return s
@@ -104,7 +105,7 @@ func newRunsView(ctx context.Context, s *engine.Space, set *patterns.Set, encodi
 
 // length is the whole length of a run in bytes, as far as it is in scope.
 func (v *runsView) length(h engine.Hit) int {
-	if h.Len < v.longest[h.Pattern] {
+	if h.Len < v.longest[h.Pattern]-2*utf8.UTFMax { // of which the last character may not have fitted
 		return h.Len
 	}
 	if v.buf == nil {
@@ -116,11 +117,26 @@ func (v *runsView) length(h engine.Hit) int {
 			return n
 		}
 		m, _ := v.space.Read(v.buf[:v.inScope(a, len(v.buf))], a)
-		m = v.encodings[h.Pattern].Length(v.buf[:m])
-		n += m
-		if m < len(v.buf) {
+		more := v.encodings[h.Pattern].More(&patterns.Memory{Bytes: v.buf[:m], Beyond: v.from(a)}, 0)
+		n += more
+		if more == 0 || more <= len(v.buf)-utf8.UTFMax {
 			return n
 		}
+	}
+}
+
+// from gives the bytes around an address that the scan looks at.
+func (v *runsView) from(a addr.Addr) func(int) (byte, bool) {
+	return func(i int) (byte, bool) {
+		at, ok := a.Add(uint64(i))
+		if i < 0 {
+			at, ok = a.Sub(uint64(-i))
+		}
+		if !ok || v.inScope(at, 1) == 0 {
+			return 0, false
+		}
+		b, err := v.space.Byte(at)
+		return b, err == nil
 	}
 }
 

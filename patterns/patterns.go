@@ -40,6 +40,8 @@
 //	                bytes as well
 //	aes:BITS        the key schedule of AES with a key of 128, 192 or 256
 //	                bits, verified; aes/s: its words the other way round
+//	aes/d:BITS      the same with up to 10 wrong bits, d(N): N of 1 to 32, of
+//	                which as many words in a row as the key has are right
 //
 // Flags go together, as in text/wi:, but for x, b and B, which go with none of
 // the others that change what a letter may be.

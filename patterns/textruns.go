@@ -37,8 +37,10 @@ import (
 // letter of another script than that before costs 6, since tables of numbers are
 // letters of all scripts in turn.
 //
-// A run is worth 31 bits, or 9 a character less 5 if less are asked for; or 9 where all
-// letters are of one script and a zero follows, as behind most strings; or it has minimal characters of ASCII in a
+// A run is worth 31 bits, or 9 a character less 5 if less are asked for; or 9 without
+// ASCII where all letters are of one script and a zero follows, as behind most
+// strings (ASCII does not count, since the last letter of text in ASCII, with the
+// zero behind it, is one of ASCII in UTF-16 too); or it has minimal characters of ASCII in a
 // row. So of one alphabet minimal characters are mostly enough, and of Chinese alone it
 // takes 11, or 4 and a zero.
 //
@@ -373,6 +375,7 @@ type measuredRun struct {
 	size, chars int // bytes, characters
 	ascii       int // bytes of ASCII that it begins with
 	worth       int // see Texts
+	letters     int // what of it is not of ASCII
 	streak      int // the most characters of ASCII in a row
 	changes     int // from one script to another
 }
@@ -389,7 +392,10 @@ func (d reader) measure(at int) (run measuredRun) {
 			break
 		}
 		if c < utf8.RuneSelf || c != front {
-			run.worth += d.worth(s, c, last)
+			worth := d.worth(s, c, last)
+			if run.worth += worth; s != plainASCII {
+				run.letters += worth
+			}
 			run.changes += change(s, last)
 		}
 		if front = c; s > anyScript {
@@ -464,7 +470,7 @@ func (d reader) says(at int, run measuredRun) bool {
 	}
 	a, ok1 := d.m.At(at + run.size)
 	b, ok2 := d.m.At(at + run.size + 1)
-	return run.worth >= 9 && run.changes == 0 && ok1 && ok2 && a|b == 0
+	return run.letters >= 9 && run.changes == 0 && ok1 && ok2 && a|b == 0
 }
 
 // Next implements Finder.

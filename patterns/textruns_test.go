@@ -101,6 +101,22 @@ func TestTexts(t *testing.T) {
 	}
 }
 
+// Text in ASCII and UTF-8 is none in UTF-16, wherever it begins, nor are fills.
+func TestTextsNotWide(t *testing.T) {
+	for _, b := range [][]byte{
+		[]byte("\x00Bush hid the facts, refreshed references and Economics\x00\x00\x00"), []byte("\x00\x00referencee\x00\x00\x00monomnonom\x00\x00\x00"),
+		[]byte(strings.Repeat("-----=====*****.....      \n", 50)), []byte("\x00" + strings.Repeat("0a1b2c3d4e5f60708090", 50) + "\x00\x00"),
+		[]byte(writings[0] + "\x00\x00\x00" + writings[2] + "\x00\x00"),
+		[]byte(strings.Repeat("\x01", 99)), []byte(strings.Repeat("\x00\x04", 99)), []byte(strings.Repeat("\x30", 99)), []byte(strings.Repeat("\x06\x06\x05", 99)),
+	} {
+		for e, x := range texts(t, 4, UTF16LE, UTF16BE) {
+			if got := matchesIn(x, &Memory{Bytes: b}, len(b), false); got != nil {
+				t.Errorf("%v: %v in %.60q", e, got, b)
+			}
+		}
+	}
+}
+
 // With ascii and utf8 together, a run is of one of them, and no run of ASCII is
 // lost, however long.
 func TestTextsApart(t *testing.T) {

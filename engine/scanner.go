@@ -113,6 +113,11 @@ type Stats struct {
 	Workers    int           // that ran
 	Kernels    []simd.Level  // in use, ascending, each once
 	Elapsed    time.Duration // from the start of the scan to the end of delivery
+
+	// Cut is, by pattern, how many of the hits are as long as Target.MaxMatch
+	// allows, and may be the beginning of something longer; nil where none is.
+	Cut []uint64
+
 	// Stopped says that the callback wanted no more, Cancelled that the context
 	// ended: what was delivered is then the beginning of all there is.
 	Stopped, Cancelled bool
@@ -144,7 +149,8 @@ type Scanner struct {
 	space   *Space
 	plan    plan
 	opt     Options
-	overlap int // longest needle less one byte
+	overlap int      // longest needle less one byte
+	cutLens []uint32 // by needle: from which length on a hit is one of Stats.Cut; nil where none can be
 
 	leastSkip uint64          // zeros in a row that are worth leaving out
 	cut       []shard.Stretch // what shards are cut from
@@ -172,6 +178,7 @@ func Compile(space *Space, set *patterns.Set, opt Options) (*Scanner, error) {
 	sc.bare = !slices.ContainsFunc(sc.needles, func(n needle) bool { return n.raw > 0 || n.align > 1 })
 	sc.sized = len(set.Exprs()) > 0
 	sc.borrows = slices.ContainsFunc(sc.needles, func(n needle) bool { return n.raw > 0 })
+	sc.cutLens = cutLens(set, sc.needles)
 	if len(sc.needles) == 1 && !sc.sized && uint64(sc.units[0].traits().stride)%uint64(sc.needles[0].align) == 0 {
 		sc.only, _ = sc.units[0].(*kernelUnit)
 	}
@@ -270,6 +277,7 @@ func (sc *Scanner) deliver(ctx context.Context, yield func(*Batch) (uint64, bool
 			}
 			n, more := yield(b)
 			stats.Hits += n
+			b.countCut(&stats, n)
 			stats.Stopped = !more
 			if p := sc.opt.Progress; p != nil {
 				p.Hits.Add(n)

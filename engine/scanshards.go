@@ -44,6 +44,7 @@ func (sc *Scanner) ScanShards(ctx context.Context, yield func(worker int, shard 
 	}
 	err := group.Wait()
 	stats.Hits, stats.Stopped = d.hits.Load(), d.stopped.Load()
+	stats.Cut = d.cut.Cut
 	stats.Cancelled = ctx.Err() != nil && !stats.Stopped
 	stats.Elapsed = time.Since(begin)
 	stats.Unreadable = addr.Merge(run.unreadable)
@@ -60,6 +61,7 @@ type direct struct {
 	yield   func(worker int, shard uint64, b *Batch) bool
 	mu      sync.Mutex // held while a shard is claimed
 	shards  uint64
+	cut     Stats // nothing but Cut
 	hits    atomic.Uint64
 	stopped atomic.Bool
 }
@@ -89,6 +91,7 @@ func (l *directLane) Send(b *Batch) bool {
 		return false
 	}
 	n := b.Len()
+	l.countCut(b, n)
 	if !l.yield(l.worker, l.shard, b) {
 		l.stopped.Store(true)
 		return false
@@ -98,6 +101,16 @@ func (l *directLane) Send(b *Batch) bool {
 		p.Hits.Add(n)
 	}
 	return true
+}
+
+// countCut counts the hits of a batch that may have been cut off.
+func (l *directLane) countCut(b *Batch, n uint64) {
+	if b.sc.cutLens == nil {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	b.countCut(&l.cut, n)
 }
 
 func (l *directLane) Close() {}

@@ -16,6 +16,7 @@ import (
 type needle struct {
 	hit   Hit       // but for Addr and, where hits differ, Bytes; Len is 0 where they differ in it
 	align addr.Addr // of a hit's address; ≥ 1
+	expr  bool      // whether it is that of an expression
 	raw   int       // how many of a hit's bytes are copied, as far as it goes; 0 where all hits are alike
 }
 
@@ -134,7 +135,7 @@ func newNeedle(n patterns.Needle) needle {
 	k := needle{hit: Hit{Pattern: n.Pattern, Len: n.Len()}, align: addr.Addr(max(n.Align, 1))}
 	switch {
 	case n.Lit == nil && n.Words == nil:
-		k.raw = HitBytes
+		k.raw, k.expr = HitBytes, true
 	case n.Lit == nil || n.Mask != nil:
 		k.raw = min(n.Len(), HitBytes)
 	default:

@@ -20,10 +20,14 @@ import (
 // With flag s the bytes of each word are the other way round: so does portable
 // C code on a little-endian machine keep them, for it computes with words that
 // it has read big-endian (OpenSSL's AES_KEY without AES-NI).
+//
+// With flag d some of its bits may be wrong, as in memory that was without power
+// for a while: see decayedSchedule.
 var aesKind = kind{
 	kind:  AES,
 	words: []string{"aes"},
-	flags: "s",
+	flags: "sd",
+	arg:   "d",
 	parse: parseAES,
 }
 
@@ -50,6 +54,9 @@ func parseAES(in input, _, flags string) (body, error) {
 	}
 	if strings.Contains(flags, "s") {
 		s.swap = 3
+	}
+	if strings.Contains(flags, "d") {
+		return newDecayed(in, s)
 	}
 	return s, nil
 }

@@ -16,6 +16,10 @@ type Expr struct {
 	// MinLen is at least 1.
 	MinLen, MaxLen int
 
+	// CutLen is the length in bytes from which on a match may be the beginning of
+	// a longer one that Target.MaxMatch does not allow; 0: none is.
+	CutLen int
+
 	// Anchors: every match holds at least one of them. Nil: they would be of no
 	// use, and all of memory is looked at with the Matcher.
 	Anchors []Anchor

@@ -20,9 +20,8 @@ func parseHexProgram(in input) (body, error) {
 		return e, nil
 	}
 	return &programBody{
-		node:      n,
+		forms:     []form{{node: n, encoding: automaton.Plain}},
 		semantics: automaton.Shortest,
-		encodings: []automaton.Encoding{automaton.Plain},
 		at:        in.pos,
 	}, nil
 }

@@ -34,11 +34,15 @@
 //	ptr:BODY        a word of the image that holds an address: ADDR, a range
 //	                or @NAME, a mapping (@mapped: all that is mapped); lengths
 //	                in ranges may end in K, M, G or T
-//	re:BODY         a regular expression on bytes, of RE2's syntax
+//	re:BODY         a regular expression on bytes, of RE2's syntax, not Perl's
 //	re/i:BODY       without regard to the case of ASCII letters; s: . is \n as
-//	                well; m: ^ and $ hold at \n as well; w, W and a as of text
+//	                well; m: ^ and $ hold at \n as well
+//	re/w:BODY       on characters of UTF-16, little-endian; W: big-endian; a: on
+//	                bytes as well
 //	aes:BITS        the key schedule of AES with a key of 128, 192 or 256
 //	                bits, verified; aes/s: its words the other way round
+//	aes/d:BITS      the same with up to 10 wrong bits, d(N): N of 1 to 32, of
+//	                which as many words in a row as the key has are right
 //
 // Flags go together, as in text/wi:, but for x, b and B, which go with none of
 // the others that change what a letter may be.
@@ -63,6 +67,14 @@
 // Regular expressions know bytes and no characters: \xff is one byte, . is any
 // byte but \n, é is two bytes in a row and [é] either of them. ^ and $ hold where
 // memory begins and ends. See ParseRegexp of package vscan/patterns/automaton.
+// With w or W they know characters: é and [é] are one, . is any code unit of two
+// bytes but \n, \xff is ÿ, and i goes for letters of all scripts. See ParseUTF16
+// there.
+//
+// The syntax is RE2's (https://github.com/google/re2/wiki/Syntax), not Perl's:
+// there is no looking ahead or behind and no back reference, and a pattern with
+// one is refused. An empty alternative is what is empty: re:(a|)b finds ab and b;
+// re:a| finds what re:a finds, for what is empty is no match.
 //
 // # From a program
 //

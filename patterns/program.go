@@ -12,12 +12,18 @@ const DefaultMaxMatch = 4096
 
 // programBody is the body of the kinds that are expressions on bytes.
 type programBody struct {
-	node      *automaton.Node
+	forms     []form
 	semantics automaton.Semantics
-	encodings []automaton.Encoding
 	maxMatch  int  // bytes; 0: that of the Target
 	at        int  // offset of the body in the pattern
 	disjoint  bool // see Pattern.Disjoint
+}
+
+// form is an expression in one encoding; encoded says whether that is applied.
+type form struct {
+	node     *automaton.Node
+	encoding automaton.Encoding
+	encoded  bool
 }
 
 func (b *programBody) needles(*Pattern, *compiler) ([]Needle, error) { return nil, nil }
@@ -28,8 +34,8 @@ func (b *programBody) exprs(p *Pattern, c *compiler) ([]Expr, error) {
 		return nil, p.fault(b.at, "%v", err)
 	}
 	var out []Expr
-	for _, e := range b.encodings {
-		prog, err := automaton.Compile(b.node, automaton.Options{Limit: limit, Semantics: b.semantics, Encoding: e})
+	for _, f := range b.forms {
+		prog, err := automaton.Compile(f.node, automaton.Options{Limit: limit, Semantics: b.semantics, Encoding: f.encoding, Encoded: f.encoded})
 		if err != nil {
 			return nil, p.fault(b.at, "%v", err)
 		}
@@ -56,7 +62,7 @@ func (t *Target) maxMatch(own int) (int, error) {
 
 // newExpr is the expression of a program, found at any address.
 func newExpr(p *automaton.Program) Expr {
-	e := Expr{Matcher: program{p}, Align: 1, MinLen: p.MinLen(), MaxLen: p.MaxLen()}
+	e := Expr{Matcher: program{p}, Align: 1, MinLen: p.MinLen(), MaxLen: p.MaxLen(), CutLen: p.CutLen()}
 	for _, a := range p.Anchors() {
 		e.Anchors = append(e.Anchors, Anchor(a))
 	}

@@ -25,12 +25,16 @@ type spelling struct {
 
 // Text is the characters that the bytes b of a hit of pattern i of Patterns are,
 // from UTF-8, or from UTF-16 where it is UTF-16 that was found (flags w and W of
-// text and re, runs). It is false where they are no text: not valid, or with
+// text and re, runs), or as a run is encoded. It is false where they are no text: not valid, or with
 // characters that do not print, other than tab, line feed and carriage return.
 // With cut, b is the beginning of a longer hit, and a character that it ends in
 // the middle of is left out. Bytes that are exclusive-ored with a key are taken
 // as they stand.
 func (s *Set) Text(i int, b []byte, cut bool) (string, bool) {
+	if r, ok := s.patterns[i].body.(textRuns); ok {
+		text := r.encoding.Text(b[:r.encoding.Whole(b)])
+		return text, text != ""
+	}
 	how := s.spelling(i, b)
 	if how.wide && !how.keyed {
 		return text16(b, how.order, cut)
@@ -166,18 +170,35 @@ func (w *word) begins(b []byte, key byte) bool {
 	return true
 }
 
-// spelling implements spelled. Where an expression has several encodings, the
-// zeros tell which it is: all characters of a wide match are below 0x100.
+// spelling implements spelled. Where an expression has several encodings, its
+// bytes are taken for those that they can be: UTF-16 of Latin letters, whose
+// zeros tell, else plain bytes that are text, else UTF-16.
 func (p *programBody) spelling(b []byte) spelling {
-	for _, e := range p.encodings {
-		switch {
-		case e == automaton.WideLE && (len(p.encodings) == 1 || zeroEvery(b, 1)):
-			return spelling{wide: true, order: addr.Little}
-		case e == automaton.WideBE && (len(p.encodings) == 1 || zeroEvery(b, 0)):
-			return spelling{wide: true, order: addr.Big}
+	for _, f := range p.forms {
+		if how, ok := f.wide(); ok && (len(p.forms) == 1 || zeroEvery(b, 1-int(how.order))) {
+			return how
+		}
+	}
+	if _, ok := text8(b, true); ok {
+		return spelling{}
+	}
+	for _, f := range p.forms {
+		if how, ok := f.wide(); ok {
+			return how
 		}
 	}
 	return spelling{}
+}
+
+// wide is how the form is spelled if that is UTF-16.
+func (f *form) wide() (spelling, bool) {
+	switch f.encoding {
+	case automaton.WideLE:
+		return spelling{wide: true, order: addr.Little}, true
+	case automaton.WideBE:
+		return spelling{wide: true, order: addr.Big}, true
+	}
+	return spelling{}, false
 }
 
 // zeroEvery reports whether every second byte from one on is zero.

@@ -11,9 +11,11 @@ import (
 // means of bytes says automaton.ParseRegexp.
 //
 // Flag i: the case of ASCII letters does not count; s: . is \n as well; m: ^
-// and $ hold at \n as well. Flag w or W makes two bytes of every one, a zero
-// behind it (w) or in front (W), as in UTF-16; a looks for the plain ones as
-// well. There ^, $ and \b ask for a whole character of two bytes.
+// and $ hold at \n as well. With flag w (W) the expression is on the characters
+// of UTF-16, little-endian (big-endian), as automaton.ParseUTF16 reads it: пар.*
+// is what it says, . is a code unit, \xNN the unit 0x00NN, and with i letters of
+// all scripts have their cases. There ^, $ and \b ask for a whole unit. Flag a
+// looks for the expression on bytes as well.
 //
 // ^ holds where memory begins, which is where no byte of it lies in front of
 // the match, and $ where it ends.
@@ -32,6 +34,10 @@ type RegexpOptions struct {
 	// Wide looks for each byte with a zero behind it, WideBE with one in front,
 	// ASCII for the bytes as they stand, which is what none of them does too.
 	Wide, WideBE, ASCII bool
+
+	// UTF16: what Wide and WideBE look for is characters of UTF-16, as with the
+	// flags w and W; not only those below U+0100.
+	UTF16 bool
 
 	// FullWord: of the matches at a place only those count that have no ASCII
 	// letter or digit on either side; where bytes are wide, none as two bytes.
@@ -66,6 +72,7 @@ func parseRegexp(in input, _, flags string) (body, error) {
 		WideBE:    strings.Contains(flags, "W"),
 		ASCII:     strings.Contains(flags, "a"),
 		FullWord:  strings.Contains(flags, "f"), // of Pattern.With alone
+		UTF16:     true,
 	})
 	if err != nil {
 		return nil, err
@@ -99,27 +106,50 @@ func newRegexp(in input, o RegexpOptions) (*programBody, error) {
 	case o.Shortest:
 		b.semantics = automaton.Shortest
 	}
+	for _, e := range o.encodings() {
+		n, err := o.parse(in, flags, e)
+		if err != nil {
+			return nil, err
+		}
+		if o.FullWord {
+			n = automaton.Cat(automaton.Assert(automaton.NoAlnumBefore), n, automaton.Assert(automaton.NoAlnumBehind))
+		}
+		b.forms = append(b.forms, form{n, e, o.encoded(e)})
+	}
+	return b, nil
+}
+
+// encodings are those to look for.
+func (o *RegexpOptions) encodings() (all []automaton.Encoding) {
 	if o.ASCII || !o.Wide && !o.WideBE {
-		b.encodings = append(b.encodings, automaton.Plain)
+		all = append(all, automaton.Plain)
 	}
 	if o.Wide {
-		b.encodings = append(b.encodings, automaton.WideLE)
+		all = append(all, automaton.WideLE)
 	}
 	if o.WideBE {
-		b.encodings = append(b.encodings, automaton.WideBE)
+		all = append(all, automaton.WideBE)
 	}
-	n, err := automaton.ParseRegexp(in.body(), flags)
-	if err != nil {
-		at := in.pos
-		var e *automaton.SyntaxError
-		if errors.As(err, &e) {
-			at += e.Offset
-		}
-		return nil, in.fault(at, "%v", err)
+	return all
+}
+
+// encoded says whether an encoding is part of what is parsed for it.
+func (o *RegexpOptions) encoded(e automaton.Encoding) bool { return o.UTF16 && e != automaton.Plain }
+
+// parse reads the expression for an encoding.
+func (o *RegexpOptions) parse(in input, flags automaton.Flags, e automaton.Encoding) (n *automaton.Node, err error) {
+	if o.encoded(e) {
+		n, err = automaton.ParseUTF16(in.body(), flags, e)
+	} else {
+		n, err = automaton.ParseRegexp(in.body(), flags)
 	}
-	if o.FullWord {
-		n = automaton.Cat(automaton.Assert(automaton.NoAlnumBefore), n, automaton.Assert(automaton.NoAlnumBehind))
+	if err == nil {
+		return n, nil
 	}
-	b.node = n
-	return b, nil
+	at := in.pos
+	var syntax *automaton.SyntaxError
+	if errors.As(err, &syntax) {
+		at += syntax.Offset
+	}
+	return nil, in.fault(at, "%v", err)
 }

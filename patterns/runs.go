@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/bits"
+	"slices"
 )
 
 // Encoding is how the characters of a run are stored.
@@ -14,12 +15,19 @@ const (
 	ASCII   Encoding = iota // a byte a character
 	UTF16LE                 // two bytes, the low one first
 	UTF16BE                 // two bytes, the high one first
+	UTF8                    // one to four bytes; of Texts alone
+	UTF32LE                 // four bytes, the lowest first; of Texts alone
+	UTF32BE                 // four bytes, the highest first; of Texts alone
 )
 
-// Encodings are all of them.
+// Encodings are those of Strings.
 var Encodings = []Encoding{ASCII, UTF16LE, UTF16BE}
 
-// String is the name of an encoding: ascii, utf16le or utf16be.
+// TextEncodings are those of Texts: all of them.
+var TextEncodings = []Encoding{ASCII, UTF16LE, UTF16BE, UTF8, UTF32LE, UTF32BE}
+
+// String is the name of an encoding: ascii, utf8, utf16le, utf16be, utf32le or
+// utf32be.
 func (e Encoding) String() string {
 	switch e {
 	case ASCII:
@@ -28,14 +36,23 @@ func (e Encoding) String() string {
 		return "utf16le"
 	case UTF16BE:
 		return "utf16be"
+	case UTF8:
+		return "utf8"
+	case UTF32LE:
+		return "utf32le"
+	case UTF32BE:
+		return "utf32be"
 	}
 	return "unknown"
 }
 
-// Width is the bytes of a character.
+// Width is the bytes of a character, the least where they differ.
 func (e Encoding) Width() int {
-	if e == ASCII {
+	switch e {
+	case ASCII, UTF8:
 		return 1
+	case UTF32LE, UTF32BE:
+		return 4
 	}
 	return 2
 }
@@ -83,8 +100,8 @@ const (
 	MaxMinRun = MaxBytes / 2
 )
 
-// Strings is the pattern of printable runs: of minimal or more characters of an
-// encoding that follow one another, at any address, as long as they can be: no
+// Strings is the pattern of printable runs of ASCII: of minimal or more characters
+// of an encoding, one of Encodings, that follow one another, at any address, as long as they can be: no
 // such character lies right before or behind. Its name is that of the encoding.
 //
 // A match begins where a run begins, and there is one a run. It is measured up
@@ -98,6 +115,9 @@ const (
 func Strings(e Encoding, minimal int) (Pattern, error) {
 	if minimal < 1 || minimal > MaxMinRun {
 		return Pattern{}, fmt.Errorf("runs of %d characters: want 1 to %d", minimal, MaxMinRun)
+	}
+	if !slices.Contains(Encodings, e) {
+		return Pattern{}, fmt.Errorf("runs of ASCII in %v: want one of %v", e, Encodings)
 	}
 	name := e.String()
 	return Pattern{Name: name, Source: name, Kind: Run, text: name, body: runs{e, minimal}}, nil

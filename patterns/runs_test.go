@@ -181,7 +181,7 @@ func TestRunsAgainstStrings(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b = b[:min(len(b), 3<<20)]
+	b = b[:min(len(b), 8<<20)]
 	file := filepath.Join(t.TempDir(), "program")
 	if err := os.WriteFile(file, b, 0o666); err != nil {
 		t.Fatal(err)

@@ -25,6 +25,15 @@ func (s *Set) Value(i int, b []byte) (string, bool) {
 	return v.value(b, &s.target), true
 }
 
+// ValueLen is how many of the first bytes of a hit of pattern i Value is to be
+// given, where that may be more than come with a hit; 0: as many as there are.
+func (s *Set) ValueLen(i int) int {
+	if v, ok := s.patterns[i].body.(interface{ valueLen() int }); ok {
+		return v.valueLen()
+	}
+	return 0
+}
+
 func (b *wordsBody) value(bytes []byte, t *Target) string {
 	order := b.order
 	if !b.fixed {

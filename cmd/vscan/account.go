@@ -22,6 +22,7 @@ type summary struct {
 	scanned, absent, unreadable uint64 // bytes
 	inScope                     uint64 // bytes that a whole scan looks at
 	complete, limited           bool
+	cut                         []uint64 // by pattern: hits as long as --max-match allows; nil: none
 	kernel                      string
 	workers                     int
 	seconds                     float64
@@ -61,6 +62,7 @@ func (s *summary) add(b *engine.Batch) {
 // fill puts in what the scan says of itself.
 func (s *summary) fill(t *target, sc *engine.Scanner, stats engine.Stats) {
 	s.scanned, s.absent, s.unreadable, s.inScope = stats.Scanned, stats.Absent, stats.UnreadableBytes(), sc.Bytes()
+	s.cut = stats.Cut
 	s.complete = !stats.Cancelled && s.unreadable == 0 && t.Missing == 0
 	if r := s.rules; r != nil {
 		s.complete = s.complete && len(r.undecided) == 0
@@ -96,6 +98,7 @@ func (a *app) account(f *searchFlags, t *target, s *summary, stats engine.Stats,
 	if s.limited && f.max > 0 {
 		a.note("%s: limited: not more than %s a pattern (-m); there may be more", t.arg, plural(f.max, "hit"))
 	}
+	a.noteCut(f, t, s)
 	if s.rules != nil {
 		s.rules.account(a)
 	}
@@ -112,6 +115,29 @@ func (a *app) account(f *searchFlags, t *target, s *summary, stats engine.Stats,
 // chatty reports whether somebody at a terminal reads what is told, and no pager
 // has the screen.
 func (a *app) chatty() bool { return isTerminal(a.err) && !a.out.pipe }
+
+// noteCut tells of hits that may go on behind what is shown of them.
+func (a *app) noteCut(f *searchFlags, t *target, s *summary) {
+	patterns, hits, first := uint64(0), uint64(0), ""
+	for i, n := range s.cut {
+		if n == 0 {
+			continue
+		}
+		if patterns++; patterns == 1 {
+			first = s.names[s.first[i]]
+		}
+		hits += n
+	}
+	if patterns == 0 {
+		return
+	}
+	of := first
+	if patterns > 1 {
+		of = fmt.Sprintf("%s and %s", first, plural(patterns-1, "other pattern"))
+	}
+	a.note("%s: %s of %s as long as a match may be, %s, and may go on: --max-match sets more", t.arg,
+		plural(hits, "hit"), of, plural(f.longest, "byte"))
+}
 
 // whyAbsent says of so many bytes why they are absent.
 func (t *target) whyAbsent(n uint64) string {

@@ -32,13 +32,16 @@ What does not start with a known kind is literal text.
   ptr:TARGET          words that hold an address: ADDR, a range, or @NAME of a
                       mapping (@mapped: anything mapped) or @NAME+OFFSET in it;
                       aligned to the word
-  re:EXPRESSION       a regular expression on bytes, of RE2's syntax; flags i, s,
-                      m, and w W a as of text
-  aes:BITS            key schedules of AES with 128, 192 or 256 bits
+  re:EXPRESSION       a regular expression on bytes, of RE2's syntax, not Perl's
+                      (no looking around, no back references); flags i, s, m;
+                      w W on characters of UTF-16, a on bytes as well
+  aes:BITS            key schedules of AES with 128, 192 or 256 bits; with flag d
+                      up to 10 bits of them may be wrong, d(N): N bits
 
 Numbers are shown decoded: behind the bytes in text, as value in jsonl and csv;
 in jsonl it is a string, for numbers of JSON lose them above 2^53. Of aes it is
-the key. There are also the bytes as text, and the key of flag x.
+the key. There are also the bytes as text, and the key of flag x. Hits that
+--max-match may have cut off are told at the end.
 
 With -e, -f, -F or --set all arguments are images. A pattern that begins with - goes
 behind -e or --.

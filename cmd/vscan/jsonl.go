@@ -203,6 +203,27 @@ func (r *jsonlReporter) interval(v engine.Interval) error {
 	return r.finish()
 }
 
+// cut writes, by name, how many hits are as long as a match may be, if any are.
+func (r *jsonlReporter) cut(s *summary) {
+	if s.cut == nil {
+		return
+	}
+	r.add("cut", "{")
+	some := false
+	for i, n := range s.cut {
+		if n == 0 {
+			continue
+		}
+		if some {
+			r.line = append(r.line, ',')
+		}
+		some = true
+		r.line = append(append(r.line, r.quote(s.names[s.first[i]])...), ':')
+		r.line = strconv.AppendUint(r.line, n, 10)
+	}
+	r.line = append(r.line, '}')
+}
+
 func (r *jsonlReporter) end(s *summary) {
 	if r.parted {
 		return
@@ -225,6 +246,7 @@ func (r *jsonlReporter) end(s *summary) {
 	r.addUint("unreadable", s.unreadable)
 	r.add("complete", strconv.FormatBool(s.complete))
 	r.add("limited", strconv.FormatBool(s.limited))
+	r.cut(s)
 	if s.rules != nil {
 		r.addUint("rules", s.rules.matched)
 		r.addUint("rules_left_out", uint64(len(s.rules.f.skipped())))

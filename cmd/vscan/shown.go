@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"unicode/utf8"
 
 	"vscan/engine"
 	"vscan/engine/addr"
@@ -65,15 +66,25 @@ func (v *viewer) show(h engine.Hit) *shownHit {
 	if s.text = v.runs != nil; s.text {
 		s.Len = v.runs.length(h)
 	} else {
-		s.value, s.decoded = v.set.Value(h.Pattern, h.Bytes)
+		s.value, s.decoded = v.set.Value(h.Pattern, v.first(h, v.set.ValueLen(h.Pattern)))
 	}
 	v.widen()
 	if s.text {
-		s.Bytes = s.Bytes[:v.runs.encodings[h.Pattern].Length(s.Bytes)] // nothing else gets to a terminal
+		s.Bytes = s.Bytes[:v.runs.encodings[h.Pattern].Whole(s.Bytes)] // nothing else gets to a terminal
 		s.value, s.decoded = v.set.Value(h.Pattern, s.Bytes)
 	}
 	v.describe()
 	return s
+}
+
+// first is the first n bytes of a hit, as far as they can be read; those that
+// come with it where they will do.
+func (v *viewer) first(h engine.Hit, n int) []byte {
+	if n = min(n, h.Len); n <= len(h.Bytes) {
+		return h.Bytes
+	}
+	b, _ := v.space.Bytes(h.Addr, n)
+	return b
 }
 
 // describe adds what programs get besides the bytes: the same as text, and what
@@ -167,7 +178,7 @@ func newRunsView(ctx context.Context, s *engine.Space, set *patterns.Set, encodi
 
 // length is the whole length of a run in bytes, as far as it is in scope.
 func (v *runsView) length(h engine.Hit) int {
-	if h.Len < v.longest[h.Pattern] {
+	if h.Len < v.longest[h.Pattern]-2*utf8.UTFMax { // of which the last character may not have fitted
 		return h.Len
 	}
 	if v.buf == nil {
@@ -179,11 +190,26 @@ func (v *runsView) length(h engine.Hit) int {
 			return n
 		}
 		m, _ := v.space.Read(v.buf[:v.inScope(a, len(v.buf))], a)
-		m = v.encodings[h.Pattern].Length(v.buf[:m])
-		n += m
-		if m < len(v.buf) {
+		more := v.encodings[h.Pattern].More(&patterns.Memory{Bytes: v.buf[:m], Beyond: v.from(a)}, 0)
+		n += more
+		if more == 0 || more <= len(v.buf)-utf8.UTFMax {
 			return n
 		}
+	}
+}
+
+// from gives the bytes around an address that the scan looks at.
+func (v *runsView) from(a addr.Addr) func(int) (byte, bool) {
+	return func(i int) (byte, bool) {
+		at, ok := a.Add(uint64(i))
+		if i < 0 {
+			at, ok = a.Sub(uint64(-i))
+		}
+		if !ok || v.inScope(at, 1) == 0 {
+			return 0, false
+		}
+		b, err := v.space.Byte(at)
+		return b, err == nil
 	}
 }
 

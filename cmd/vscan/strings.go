@@ -10,14 +10,20 @@ import (
 	"vscan/patterns"
 )
 
-const stringsHelp = `strings prints the runs of printable characters, 0x20 to 0x7e and the tab, that
-are MIN characters long or longer, with their addresses and in ascending order
-of them. A run goes on where one mapping follows another, and never across a
-hole or bytes that were not saved.
+const stringsHelp = `strings prints the runs of printable characters that are MIN characters long or
+longer, with their addresses and in ascending order of them. A run goes on where
+one mapping follows another, and never across a hole or bytes that were not saved.
 
-The encodings are ascii, utf16le and utf16be, which find characters of ASCII
-that take two bytes, at even and odd addresses. A run of utf16le that has a
+The encodings are ascii (0x20 to 0x7e and the tab), utf8, and utf16le, utf16be,
+utf32le and utf32be, at any address. But for ascii they have the scripts in wide
+use, signs and pictures. By default these are ascii, utf8 and utf16le; a run of
+ascii and utf8 is called ascii if all of it is ASCII. A run of utf16le that has a
 zero byte in front of it is one of utf16be too, a byte earlier.
+
+Much of what is no text would be text of some script, so that in utf16le and
+utf16be of Chinese and Korean only common characters count, and of them alone it
+takes 11 characters in a row, or 4 with a zero behind; a letter of two bytes in
+utf8 counts, beyond Latin, if another of its script is near.
 
 The length that jsonl and csv give is that of the whole run in bytes. Of long
 ones 4096 bytes are shown, or as many as --bytes says, and … behind them; in
@@ -30,13 +36,14 @@ const defaultString = 4096
 func (a *app) stringsCommand() *cobra.Command {
 	f := searchFlags{bytes: defaultString}
 	minimal := uint64(4)
-	encodings := encodingList{patterns.ASCII, patterns.UTF16LE}
+	encodings := encodingList{patterns.ASCII, patterns.UTF16LE, patterns.UTF8}
 	cmd := &cobra.Command{
 		Use:   "strings [flags] IMAGE...",
 		Short: "List printable runs of characters, with their addresses",
 		Long:  stringsHelp,
 		Example: `  vscan strings core.1234
   vscan strings -n 8 -e utf16le --in '[heap]' core.1234
+  vscan strings -e utf8 core.1234
   vscan strings -e all -o jsonl core.1234
   vscan strings -c core.1234`,
 		DisableFlagsInUseLine: true,
@@ -45,20 +52,16 @@ func (a *app) stringsCommand() *cobra.Command {
 				return usageError(cmd, "no image given: vscan strings IMAGE...")
 			}
 			f.runs = encodings
-			var pats []patterns.Pattern
-			for _, e := range encodings {
-				p, err := patterns.Strings(e, int(minimal))
-				if err != nil {
-					return err
-				}
-				pats = append(pats, p)
+			pats, err := patterns.Texts(encodings, int(minimal))
+			if err != nil {
+				return err
 			}
 			return a.search(cmd.Context(), &f, pats, args)
 		},
 	}
 	fs := cmd.Flags()
 	fs.VarP(number{&minimal, 1, patterns.MaxMinRun}, "min", "n", "runs of at least `MIN` characters")
-	fs.VarP(&encodingChoice{list: &encodings}, "encoding", "e", "runs in `ENCODING`: ascii, utf16le, utf16be or all; repeatable, or with commas")
+	fs.VarP(&encodingChoice{list: &encodings}, "encoding", "e", "runs in `ENCODING`: ascii, utf8, utf16le, utf16be, utf32le, utf32be or all; repeatable, or with commas (default ascii,utf8,utf16le)")
 	f.register(cmd)
 	for _, name := range []string{"overlap", "max-match"} { // runs do not overlap, and have their own length
 		fs.MarkHidden(name)
@@ -68,7 +71,7 @@ func (a *app) stringsCommand() *cobra.Command {
 
 type encodingList []patterns.Encoding
 
-// encodingChoice collects encodings, in the order of patterns.Encodings. The
+// encodingChoice collects encodings, in the order of patterns.TextEncodings. The
 // first replaces what the list has by default.
 type encodingChoice struct {
 	list  *encodingList
@@ -94,7 +97,7 @@ func (c *encodingChoice) Set(s string) error {
 	}
 	for word := range strings.SplitSeq(s, ",") {
 		known := false
-		for _, e := range patterns.Encodings {
+		for _, e := range patterns.TextEncodings {
 			if word != "all" && word != e.String() {
 				continue
 			}
@@ -104,7 +107,7 @@ func (c *encodingChoice) Set(s string) error {
 			}
 		}
 		if !known {
-			return fmt.Errorf("%q: want ascii, utf16le, utf16be or all", word)
+			return fmt.Errorf("%q: want ascii, utf8, utf16le, utf16be, utf32le, utf32be or all", word)
 		}
 	}
 	slices.Sort(*c.list)

@@ -255,7 +255,9 @@ func TestProcessExecs(t *testing.T) {
 			time.Sleep(time.Millisecond) // its memory goes before it is a zombie
 		}
 	}})
-	checkError(t, err, "(a zombie)")
+	if err == nil || !strings.Contains(err.Error(), "has ended") { // whichever of its threads was asked
+		t.Errorf("killed while stock is taken: %v", err)
+	}
 }
 
 // Where smaps says nothing of what is in memory, all pages are asked about.

@@ -413,12 +413,21 @@ func share(lit, mask []byte) float64 {
 			q = max(q, 0.6) // bytes come in runs, and so do digits
 		case run > 1:
 			q = max(q, 0.95) // and runs are long: of zeros they are pages
+		case wideBefore(lit, mask, i):
+			q = max(q, 0.9) // text in UTF-16 goes on as such
 		case isText(c) && isText(lit[i-1]):
 			q = max(q, 0.1) // text comes in texts
 		}
 		p *= min(q, 1)
 	}
 	return p
+}
+
+// wideBefore says whether byte i is one more of the zeros between the letters of
+// UTF-16: such a zero, a letter, and this one.
+func wideBefore(lit, mask []byte, i int) bool {
+	zero := func(i int) bool { return lit[i] == 0 && (mask == nil || mask[i] == 0xff) }
+	return i >= 2 && zero(i) && zero(i-2) && !zero(i-1)
 }
 
 func isText(c byte) bool { return c >= ' ' && c < 0x7f }

@@ -21,6 +21,7 @@ type Options struct {
 	Limit     int // the length of the longest match, in bytes; at least 1
 	Semantics Semantics
 	Encoding  Encoding
+	Encoded   bool // the expression is of bytes in that encoding already: of ParseUTF16
 }
 
 // MaxProgram is the number of instructions of the longest program. A byte, an
@@ -37,6 +38,7 @@ type Program struct {
 	encoding  Encoding
 
 	minLen, maxLen int
+	cutLen         int       // see CutLen
 	begins         [256]bool // by byte: whether a match can begin with it
 	only           []byte    // the one byte that does, if no other can
 	lead           *lead     // how they begin, where that is of more use; nil: it is not
@@ -83,7 +85,9 @@ const (
 // what of it cannot be: no match of at least one byte and at most Options.Limit,
 // or too many instructions.
 func Compile(n *Node, o Options) (*Program, error) {
-	n = n.encode(o.Encoding)
+	if !o.Encoded {
+		n = n.encode(o.Encoding)
+	}
 	p := &Program{limit: o.Limit, semantics: o.Semantics, encoding: o.Encoding}
 	if o.Limit < 1 {
 		return nil, fmt.Errorf("matches of at most %d bytes: want at least 1", o.Limit)
@@ -99,6 +103,7 @@ func Compile(n *Node, o Options) (*Program, error) {
 	if most > 0 {
 		p.maxLen = min(most, o.Limit)
 	}
+	p.cutLen = o.cutLen(n, most)
 	c := compiler{p: p, sets: map[Set]uint32{}}
 	match := c.emit(opMatch, 0, 0)
 	start := c.node(n, match)
@@ -145,6 +150,32 @@ func (p *Program) MinLen() int { return p.minLen }
 // MaxLen is the length of the longest match that there can be, in bytes: at
 // most Options.Limit.
 func (p *Program) MaxLen() int { return p.maxLen }
+
+// CutLen is the length in bytes from which on a match may be the beginning of a
+// longer one that Options.Limit does not allow; 0: none is.
+func (p *Program) CutLen() int { return p.cutLen }
+
+// cutLen is Program.CutLen for a node whose longest match has most bytes, < 0
+// where it has no bound. What repeats goes on by whole turns: where another
+// turn of the longest loop would pass the limit, a match may be cut.
+func (o *Options) cutLen(n *Node, most int) int {
+	if most >= 0 && most <= o.Limit || o.Semantics == Shortest {
+		return 0
+	}
+	return max(1, o.Limit+1-n.turn())
+}
+
+// turn is the length of a turn of the longest loop in n, in bytes, at least 1.
+func (n *Node) turn() int {
+	longest := 1
+	if n.Op == OpRepeat && n.Max < 0 {
+		longest, _ = n.Subs[0].lengths()
+	}
+	for _, sub := range n.Subs {
+		longest = max(longest, sub.turn())
+	}
+	return max(longest, 1)
+}
 
 // compiler emits a program from its end to its start: what follows an
 // instruction is known when it is emitted, but for loops.

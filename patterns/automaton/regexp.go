@@ -40,6 +40,10 @@ func (e *SyntaxError) Error() string { return e.Msg }
 //   - ^, \A, $ and \z hold where memory has no byte in front or behind; with
 //     MultiLine, ^ and $ do at \n as well. \b and \B know words of ASCII.
 //   - \p{…}, \x{100} and above are refused, and repetitions of more than 1000.
+//   - What RE2 does not have, Perl's looking around, back references, possessive
+//     repetitions and conditions, is refused. An empty alternative, as in a|, is
+//     what is empty: (a|)b is ab or b. As what is empty is no match, a| alone
+//     finds what a finds, and |a, which prefers what is empty, does so too.
 //
 // The error is a *SyntaxError.
 func ParseRegexp(expr string, flags Flags) (*Node, error) {
@@ -47,17 +51,7 @@ func ParseRegexp(expr string, flags Flags) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	mode := syntax.Perl &^ syntax.UnicodeGroups
-	if flags&Caseless != 0 {
-		mode |= syntax.FoldCase
-	}
-	if flags&DotAll != 0 {
-		mode |= syntax.DotNL
-	}
-	if flags&MultiLine != 0 {
-		mode &^= syntax.OneLine
-	}
-	re, err := syntax.Parse(runes, mode)
+	re, err := syntax.Parse(runes, flags.mode())
 	if err != nil {
 		return nil, syntaxError(expr, runes, at, err)
 	}
@@ -259,6 +253,13 @@ func convert(re *syntax.Regexp) *Node {
 		return Bytes(All)
 	case syntax.OpAnyCharNotNL:
 		return Bytes(SetOf('\n').Not())
+	}
+	return convertWith(re, convert)
+}
+
+// convertWith is the node of what is no character, with convert for its parts.
+func convertWith(re *syntax.Regexp, convert func(*syntax.Regexp) *Node) *Node {
+	switch re.Op {
 	case syntax.OpNoMatch:
 		return Bytes(Set{})
 	case syntax.OpBeginText:

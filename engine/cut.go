@@ -1,0 +1,51 @@
+package engine
+
+import (
+	"math"
+
+	"vscan/patterns"
+)
+
+// Hits that are as long as a match may be are counted, since what they are of may
+// go on. It costs nothing where no pattern has such hits, and else a comparison a
+// hit of an expression, once it is delivered.
+
+// cutLens is, by needle, the length from which on a hit may have been cut off;
+// nil where none can be. The needles of expressions are those without bytes and
+// words, in the order of the expressions.
+func cutLens(set *patterns.Set, needles []needle) []uint32 {
+	lens := make([]uint32, len(needles))
+	any := false
+	exprs := set.Exprs()
+	for i := range needles {
+		lens[i] = math.MaxUint32
+		if !needles[i].expr {
+			continue
+		}
+		if n := exprs[0].CutLen; n > 0 {
+			lens[i], any = uint32(n), true
+		}
+		exprs = exprs[1:]
+	}
+	if !any {
+		return nil
+	}
+	return lens
+}
+
+// countCut adds to stats those of the first n hits that may have been cut off.
+func (b *Batch) countCut(stats *Stats, n uint64) {
+	if b.sc.cutLens == nil {
+		return
+	}
+	for i := range b.lens[:min(n, uint64(len(b.lens)))] {
+		needle := b.needle(i)
+		if b.lens[i] < b.sc.cutLens[needle] {
+			continue
+		}
+		if stats.Cut == nil {
+			stats.Cut = make([]uint64, len(b.sc.set.Patterns()))
+		}
+		stats.Cut[b.sc.needles[needle].hit.Pattern]++
+	}
+}

@@ -1,0 +1,614 @@
+package patterns
+
+import (
+	"fmt"
+	"math/bits"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// Texts is the patterns of printable runs of characters of all scripts, one for
+// each encoding: of minimal or more characters that follow one another, at any
+// address, as long as they can be. Its name is that of the encoding.
+//
+// A character is printable if it is assigned, and of a script in wide use or a
+// sign that goes with any (scripts.go). That would be most of what is no text,
+// too, so more is asked for:
+//
+//   - ascii: nothing more; runs are those of Strings.
+//   - utf8: a character of two bytes beyond Latin, which 1 in 40 pairs of bytes is
+//     by chance, counts where another letter of its script stands before or behind,
+//     with at most 3 blanks or signs between.
+//   - utf16le, utf16be: of Chinese characters and Korean syllables only common ones
+//     (commonhan.go), and a run has to say more than chance would, as below.
+//   - utf32le, utf32be: nothing more, since 11 of 32 bits are zero.
+//
+// Where both ascii and utf8 are asked for, a run is of one of them: of ascii, if all
+// of it is ASCII, or as much of it from the start on as is measured; else of utf8.
+//
+// # What a run of UTF-16 says
+//
+// Each character is worth about as many bits as chance would need to hit upon it:
+// 9 one of ASCII or a letter of the script of the letter before, 4 the first letter
+// of a script, 3 a common Chinese character, 4 a Korean syllable, 16 one beyond
+// U+FFFF. Nothing are a sign, a character both of whose bytes are ASCII, for so does
+// plain text look (but 4 one of Kana, of which many are so), one whose low byte is 0,
+// and one that is not ASCII a second time in a row, for so do numbers and fills. A
+// letter of another script than that before costs 6, since tables of numbers are
+// letters of all scripts in turn.
+//
+// A run is worth 31 bits, or 9 a character less 5 if less are asked for; or 9 without
+// ASCII where all letters are of one script and a zero follows, as behind most
+// strings (ASCII does not count, since the last letter of text in ASCII, with the
+// zero behind it, is one of ASCII in UTF-16 too); or it has minimal characters of ASCII in a
+// row. So of one alphabet minimal characters are mostly enough, and of Chinese alone it
+// takes 11, or 4 and a zero.
+//
+// A match is measured up to MaxRun bytes, or minimal characters where they take
+// more, and what is left of one more; see Strings.
+func Texts(encodings []Encoding, minimal int) ([]Pattern, error) {
+	if minimal < 1 || minimal > MaxMinRun {
+		return nil, fmt.Errorf("runs of %d characters: want 1 to %d", minimal, MaxMinRun)
+	}
+	has := map[Encoding]bool{}
+	for _, e := range encodings {
+		has[e] = true
+	}
+	var out []Pattern
+	for _, e := range encodings {
+		r := textRuns{encoding: e, minimal: minimal, table: scriptTable()}
+		r.apart = (e == ASCII || e == UTF8) && has[ASCII] && has[UTF8]
+		name := e.String()
+		out = append(out, Pattern{Name: name, Source: name, Kind: Run, text: name, body: r})
+	}
+	return out, nil
+}
+
+// textRuns is both the body of Texts and what finds them.
+type textRuns struct {
+	encoding Encoding
+	minimal  int  // characters
+	apart    bool // ascii and utf8 are both looked for, and a run is of one of them
+	table    *[1 << 16]script
+}
+
+func (r textRuns) needles(*Pattern, *compiler) ([]Needle, error) { return nil, nil }
+
+func (r textRuns) exprs(*Pattern, *compiler) ([]Expr, error) {
+	return []Expr{{Matcher: r, Align: 1, MinLen: r.least(), MaxLen: r.longest(), Apart: true}}, nil
+}
+
+func (r textRuns) least() int { return r.minimal * r.encoding.Width() }
+
+// longest has room for one character more than is measured.
+func (r textRuns) longest() int { return r.measured() + utf8.UTFMax }
+
+// ahead is how far a run of ascii is looked along to see whether it is one.
+func (r textRuns) ahead() int { return max(MaxRun, r.minimal) }
+
+func (r textRuns) measured() int {
+	if r.encoding == UTF8 {
+		return max(MaxRun, utf8.UTFMax*r.minimal)
+	}
+	return max(MaxRun, r.least())
+}
+
+// char is the character that b begins with and how many bytes it has; 0: there is
+// none.
+func (e Encoding) char(b []byte) (rune, int) {
+	switch {
+	case len(b) < e.Width():
+	case e == ASCII:
+		if b[0] < utf8.RuneSelf {
+			return rune(b[0]), 1
+		}
+	case e == UTF8:
+		if r, n := utf8.DecodeRune(b); r != utf8.RuneError || n > 1 {
+			return r, n
+		}
+	case e == UTF16LE || e == UTF16BE:
+		r := e.unit16(b)
+		if !utf16.IsSurrogate(r) {
+			return r, 2
+		}
+		if len(b) >= 4 {
+			if r = utf16.DecodeRune(r, e.unit16(b[2:])); r != utf8.RuneError {
+				return r, 4
+			}
+		}
+	case e == UTF32LE:
+		return rune(four(b)), 4
+	case e == UTF32BE:
+		return rune(bits.ReverseBytes32(four(b))), 4
+	}
+	return 0, 0
+}
+
+// unit16 is the code unit that b begins with.
+func (e Encoding) unit16(b []byte) rune {
+	if e == UTF16LE {
+		return rune(b[0]) | rune(b[1])<<8
+	}
+	return rune(b[1]) | rune(b[0])<<8
+}
+
+// Whole is the length in bytes of the characters that b begins with and that may
+// be part of a run: those that are safe to show.
+func (e Encoding) Whole(b []byte) int {
+	t, at := scriptTable(), 0
+	for {
+		c, n := e.char(b[at:])
+		if n == 0 || scriptOf(t, c) == noText {
+			return at
+		}
+		at += n
+	}
+}
+
+// More is the length in bytes of the characters of a run that go on at offset at of
+// m.Bytes, as far as they lie in it: for those who follow a run beyond what is
+// measured. What stands around them is asked of m.At.
+func (e Encoding) More(m *Memory, at int) int {
+	d := reader{&textRuns{encoding: e, table: scriptTable()}, m}
+	for i := at; ; {
+		_, _, n := d.at(i)
+		if n == 0 || i+n > len(m.Bytes) {
+			return i - at
+		}
+		i += n
+	}
+}
+
+// Text is the characters that b holds in the encoding, as UTF-8.
+func (e Encoding) Text(b []byte) string {
+	out := make([]byte, 0, len(b))
+	for {
+		c, n := e.char(b)
+		if n == 0 {
+			return string(out)
+		}
+		out, b = utf8.AppendRune(out, c), b[n:]
+	}
+}
+
+func (r textRuns) value(b []byte, _ *Target) string { return r.encoding.Text(b) }
+
+// around is memory near a place, in hand so that characters can be read there.
+type around struct {
+	bytes [64]byte
+	first int // offset in the memory of bytes[0]
+	n     int // how many there are
+}
+
+// near reads what lies from 32 bytes before at to 32 behind it.
+func near(m *Memory, at int) *around {
+	const half = 32
+	if at >= half && at+half <= len(m.Bytes) {
+		a := &around{first: at - half, n: 2 * half}
+		copy(a.bytes[:], m.Bytes[at-half:])
+		return a
+	}
+	a := &around{first: at}
+	for a.first > at-half {
+		if _, ok := m.At(a.first - 1); !ok {
+			break
+		}
+		a.first--
+	}
+	for a.n < len(a.bytes) {
+		c, ok := m.At(a.first + a.n)
+		if !ok {
+			break
+		}
+		a.bytes[a.n] = c
+		a.n++
+	}
+	return a
+}
+
+// reader reads a run's characters. What is nearer than margin to the ends of b is
+// read of the memory around it.
+type reader struct {
+	*textRuns
+	m *Memory
+}
+
+const margin = 24
+
+// at is the script of the character of a run at offset i and its bytes; 0 where
+// none is.
+func (d reader) at(i int) (script, rune, int) {
+	b := d.m.Bytes
+	if i < 0 || i >= len(b) {
+		a := near(d.m, i)
+		if i < a.first || i >= a.first+a.n {
+			return noText, 0, 0
+		}
+		return d.in(a.bytes[:a.n], i-a.first)
+	}
+	if d.encoding == UTF8 && b[i] >= utf8.RuneSelf && (i < margin || i+margin > len(b)) {
+		a := near(d.m, i)
+		return d.in(a.bytes[:a.n], i-a.first)
+	}
+	return d.in(b, i)
+}
+
+// in is at for bytes that have all that matters.
+func (d reader) in(b []byte, i int) (script, rune, int) {
+	c, n := d.encoding.char(b[i:])
+	if n == 0 {
+		return noText, 0, 0
+	}
+	s := scriptOf(d.table, c)
+	switch {
+	case s == noText, s == rareHan && c <= 0xffff && d.wide():
+		return noText, 0, 0
+	case d.encoding == UTF8 && n == 2 && s > firstScript && !d.backed(b, i, n, s):
+		return noText, 0, 0
+	}
+	return s, c, n
+}
+
+// backed reports whether a letter of the script stands near that of n bytes at i.
+func (d reader) backed(b []byte, i, n int, s script) bool {
+	const between = 3
+	at := i + n
+	for range between + 1 {
+		c, n := UTF8.char(b[at:])
+		other := scriptOf(d.table, c)
+		if n == 0 || other != s && !separates(other, c) {
+			break
+		}
+		if other == s {
+			return true
+		}
+		at += n
+	}
+	at = i
+	for range between + 1 {
+		c, n := utf8.DecodeLastRune(b[:at])
+		other := scriptOf(d.table, c)
+		if other != s && !separates(other, c) || c == utf8.RuneError {
+			return false
+		}
+		if other == s {
+			return true
+		}
+		at -= n
+	}
+	return false
+}
+
+// separates reports whether a character may stand between two letters of a script.
+func separates(s script, c rune) bool { return s == anyScript || s == plainASCII && !isLetter(c) }
+
+// before is where the character of a run begins that ends at i; i where none does.
+func (d reader) before(i int) int {
+	if d.encoding.Width() == 1 {
+		c, ok := d.m.At(i - 1)
+		switch {
+		case ok && isPrint[c]:
+			return i - 1
+		case !ok || c < utf8.RuneSelf || d.encoding == ASCII:
+			return i
+		}
+	} else {
+		for _, n := range []int{d.encoding.Width(), 4} {
+			if _, _, have := d.at(i - n); have == n {
+				return i - n
+			}
+		}
+		return i
+	}
+	for n := 2; n <= utf8.UTFMax; n++ {
+		if c, ok := d.m.At(i - n); !ok || c < utf8.RuneSelf {
+			return i
+		}
+		if _, _, have := d.at(i - n); have == n {
+			return i - n
+		}
+	}
+	return i
+}
+
+// Match implements Matcher.
+func (r textRuns) Match(m *Memory, at int) int {
+	d := reader{&r, m}
+	if c := m.Bytes[at]; r.encoding.Width() > 1 || !isPrint[c] {
+		if _, _, n := d.at(at); n == 0 {
+			return 0
+		}
+	}
+	if !d.begins(at) {
+		return 0
+	}
+	run := d.measure(at)
+	switch {
+	case run.chars < r.minimal:
+		return 0
+	case r.apart && r.encoding == UTF8 && (run.ascii == run.size || run.ascii >= r.ahead()):
+		return 0 // of ascii
+	case r.apart && r.encoding == ASCII && run.size < r.ahead() && d.utf8().other(at+run.size):
+		return 0 // of utf8
+	case r.wide() && !d.says(at, run):
+		return 0
+	}
+	return run.size
+}
+
+// wide reports whether characters are code units of UTF-16.
+func (r textRuns) wide() bool { return r.encoding == UTF16LE || r.encoding == UTF16BE }
+
+// utf8 reads the same memory as UTF-8.
+func (d reader) utf8() reader { return reader{&textRuns{encoding: UTF8, table: d.table}, d.m} }
+
+// begins reports whether no run goes on at offset at.
+func (d reader) begins(at int) bool {
+	front := d.before(at)
+	if front == at {
+		return !d.apart || d.encoding != ASCII || d.utf8().before(at) == at
+	}
+	if c, _ := d.m.At(at); !d.apart || d.encoding != UTF8 || c < utf8.RuneSelf {
+		return false
+	}
+	// The run of ascii in front was too long to see what comes.
+	for n := 1; n <= d.ahead(); n++ {
+		if c, ok := d.m.At(at - n); !ok || !isPrint[c] {
+			return false
+		}
+	}
+	return true
+}
+
+// other reports whether a character that is not ASCII, of a run, stands at i.
+func (d reader) other(i int) bool {
+	c, ok := d.m.At(i)
+	if !ok || c < utf8.RuneSelf {
+		return false
+	}
+	_, _, n := d.at(i)
+	return n > 0
+}
+
+// measuredRun is a run as far as it was looked at.
+type measuredRun struct {
+	size, chars int // bytes, characters
+	ascii       int // bytes of ASCII that it begins with
+	worth       int // see Texts
+	letters     int // what of it is not of ASCII
+	streak      int // the most characters of ASCII in a row
+	changes     int // from one script to another
+}
+
+// measure measures the run at offset at.
+func (d reader) measure(at int) (run measuredRun) {
+	if d.encoding.Width() == 1 {
+		return d.measure8(at)
+	}
+	last, front, streak := noText, rune(-1), 0 // script of the letter before; the character before
+	for run.size < d.measured() {
+		s, c, n := d.at(at + run.size)
+		if n == 0 || at+run.size+n > len(d.m.Bytes) {
+			break
+		}
+		if c < utf8.RuneSelf || c != front {
+			worth := d.worth(s, c, last)
+			if run.worth += worth; s != plainASCII {
+				run.letters += worth
+			}
+			run.changes += change(s, last)
+		}
+		if front = c; s > anyScript {
+			last = s
+		}
+		if streak++; s != plainASCII {
+			streak = 0
+		}
+		run.size, run.chars, run.streak = run.size+n, run.chars+1, max(run.streak, streak)
+	}
+	return run
+}
+
+// measure8 is measure for ASCII and UTF-8, of which nothing is asked that
+// depends on the characters. Most are ASCII.
+func (d reader) measure8(at int) (run measuredRun) {
+	b := d.m.Bytes[at:]
+	limit := min(d.measured(), len(b))
+	for run.size < limit {
+		n := ASCII.Length(b[run.size:limit])
+		if run.ascii == run.size {
+			run.ascii += n
+		}
+		if run.size, run.chars = run.size+n, run.chars+n; run.size == limit || d.encoding == ASCII {
+			break
+		}
+		_, _, n = d.at(at + run.size)
+		if n == 0 || run.size+n > len(b) {
+			break
+		}
+		run.size, run.chars = run.size+n, run.chars+1
+	}
+	return run
+}
+
+// worth is that of a character of UTF-16: see Texts.
+func (d reader) worth(s script, c rune, last script) int {
+	switch {
+	case s == plainASCII:
+		return 9
+	case c > 0xffff:
+		return 16
+	case isPrint[c&0xff] && isPrint[c>>8] && s == kana:
+		return 4
+	case isPrint[c&0xff] && isPrint[c>>8], c&0xff == 0:
+		return -6 * change(s, last)
+	case s == oftenHangul:
+		return 4 - 6*change(s, last)
+	case s == oftenHan:
+		return 3 - 6*change(s, last)
+	case s >= firstScript && s == last:
+		return 9
+	case s >= firstScript:
+		return 4 - 6*change(s, last)
+	}
+	return 0
+}
+
+// change is 1 where a letter is not of the script of the one before. Chinese
+// characters, Kana and ASCII go together.
+func change(s, last script) int {
+	if last <= anyScript || s <= anyScript || s == last || s == oftenHan && last == kana || s == kana && last == oftenHan {
+		return 0
+	}
+	return 1
+}
+
+// says reports whether a run at offset at is worth enough.
+func (d reader) says(at int, run measuredRun) bool {
+	if run.streak >= d.minimal || run.worth >= min(31, 9*d.minimal-5) {
+		return true
+	}
+	a, ok1 := d.m.At(at + run.size)
+	b, ok2 := d.m.At(at + run.size + 1)
+	return run.letters >= 9 && run.changes == 0 && ok1 && ok2 && a|b == 0
+}
+
+// Next implements Finder.
+func (r textRuns) Next(m *Memory, from, to int) int {
+	to = min(to, len(m.Bytes))
+	switch {
+	case from >= to:
+		return max(from, to)
+	case r.encoding == ASCII:
+		return runs{ASCII, r.minimal}.Next(m, from, to)
+	case r.encoding == UTF8 && r.apart:
+		return r.nextOther(m, from, to)
+	case r.encoding == UTF8:
+		return r.next8(m, from, to)
+	case r.wide():
+		return r.next16(m, from, to)
+	}
+	return r.next32(m, from, to)
+}
+
+// next8 is Next for UTF-8: where a character may begin, and the byte in front is
+// none of ASCII that would go on.
+func (r textRuns) next8(m *Memory, from, to int) int {
+	b := m.Bytes
+	for p := from; p < to; p++ {
+		if p%8 == 0 && b[p] == 0 {
+			if p = behindZeros(b, p); p >= to {
+				return to
+			}
+		}
+		if c := b[p]; (isPrint[c] || c >= 0xc2) && (p == 0 || !isPrint[b[p-1]]) {
+			return p
+		}
+	}
+	return to
+}
+
+// nextOther is Next for UTF-8 beside ASCII: where the ASCII begins in front of the
+// next character that is none.
+func (r textRuns) nextOther(m *Memory, from, to int) int {
+	b := m.Bytes
+	d := reader{&r, m}
+	for q := from; ; q++ {
+		if q = high(b, q); q >= len(b) {
+			return to
+		}
+		if q+utf8.UTFMax <= len(b) && (b[q] < 0xc2 || b[q+1]&0xc0 != 0x80) {
+			continue // begins no character
+		}
+		first := q
+		for first > from && q-first < r.ahead() && isPrint[b[first-1]] {
+			first--
+		}
+		if first >= to {
+			return to
+		}
+		if q > from && first == from && from > 0 && isPrint[b[from-1]] && q-from < r.ahead() {
+			// It began before from: go on behind the next that is no ASCII.
+			first = q
+		}
+		if _, _, n := d.at(q); n > 0 || q+utf8.UTFMax > len(b) {
+			return min(first, to)
+		}
+	}
+}
+
+// high is the offset of the first byte from i on that is not ASCII.
+func high(b []byte, i int) int {
+	for ; len(b)-i >= 8; i += 8 {
+		if x := eight(b[i:]) & tops; x != 0 {
+			return i + bits.TrailingZeros64(x)/8
+		}
+	}
+	for i < len(b) && b[i] < utf8.RuneSelf {
+		i++
+	}
+	return i
+}
+
+// unitOf says whether the code unit at i may be part of a run.
+func (r textRuns) unitOf(b []byte, i int) bool {
+	u := r.encoding.unit16(b[i:])
+	s := r.table[u]
+	return s != noText && s != rareHan || utf16.IsSurrogate(u)
+}
+
+// next16 is Next for UTF-16. A run at p has minimal code units from there on; one
+// that is none rules out all runs in step with it up to it:
+//
+//	p    |--|--|--|--|      no unit of a run at the third:
+//	              |--|--    the next place in step
+//
+// Runs in step with p and those a byte later go on side by side.
+func (r textRuns) next16(m *Memory, from, to int) int {
+	b, d := m.Bytes, reader{&r, m}
+	at := [2]int{from, from + 1}
+	for {
+		k := 0
+		if at[1] < at[0] {
+			k = 1
+		}
+		p := at[k]
+		if p >= to || p+r.least() > len(b) {
+			return to
+		}
+		if p+8 <= len(b) && eight(b[p:]) == 0 {
+			n := behindZeros(b, p) - 1
+			at[k] = max(p+2, n-(n-p)%2)
+			continue
+		}
+		if p >= 2 && r.unitOf(b, p-2) && d.before(p) < p {
+			at[k] = p + 2 // a run began before
+			continue
+		}
+		i := r.minimal - 1
+		for i >= 0 && r.unitOf(b, p+2*i) {
+			i--
+		}
+		if i >= 0 {
+			at[k] = p + 2*(i+1)
+			continue
+		}
+		return p
+	}
+}
+
+// next32 is Next for UTF-32: where the bytes that are zero in most characters are.
+func (r textRuns) next32(m *Memory, from, to int) int {
+	b := m.Bytes
+	for p := from; p < to && p+4 <= len(b); p++ {
+		if b[p] == 0 {
+			if n := behindZeros(b, p) - 4; n > p {
+				p = n
+			}
+		}
+		if c, _ := r.encoding.char(b[p:]); scriptOf(r.table, c) != noText {
+			return min(p, to)
+		}
+	}
+	return to
+}

@@ -52,6 +52,9 @@ func stoppedProcess(t *testing.T) (pid, core string) {
 // A stopped process and the core of it have the same pointers, wherever both
 // have bytes: what is mapped and not saved is mapped.
 func TestCoreOfProcess(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs programs of others; without -short")
+	}
 	pid, core := stoppedProcess(t)
 	type span struct{ first, last uint64 }
 	both := func(image string) (spans []span) {
@@ -108,6 +111,9 @@ func TestCoreOfProcess(t *testing.T) {
 
 // The names in the examples of the help texts are those of a real core.
 func TestExamplesOnCore(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs programs of others; without -short")
+	}
 	_, core := stoppedProcess(t)
 	graph := core + ".graph"
 	text := func(codes []int, args ...string) string { return string(vscan(t, codes, args...)) }

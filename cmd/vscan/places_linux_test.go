@@ -133,6 +133,9 @@ func checkChains(t *testing.T, image, graph, target, window string) (n int) {
 // Every place that is printed of a process and of its core is taken, and is the
 // address beside it; but for names that several have.
 func TestPlacesRoundTrip(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs programs of others; without -short")
+	}
 	for name, c := range map[string]struct {
 		flags []string
 		libs  int // how often the library is loaded

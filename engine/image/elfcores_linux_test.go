@@ -248,6 +248,9 @@ func checkThreads(t *testing.T, img *Image, process int) {
 
 // Variants of programs, whose heaps lie in different places.
 func TestCoreHeaps(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs programs of others; without -short")
+	}
 	if runtime.GOARCH != "amd64" {
 		t.Skip("what is written of processes here is of x86-64")
 	}
@@ -300,6 +303,9 @@ func TestCoreHeaps(t *testing.T) {
 
 // The kernel leaves out what coredump_filter says, and names stay.
 func TestKernelCores(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs programs of others; without -short")
+	}
 	prog := compile(t, "threads.c", "gcc")
 	for _, filter := range []string{"0", "0x1", "0x10", "0x33", "0x7f"} {
 		for _, before := range [][]string{nil, {"setarch", "-R"}} {
@@ -321,6 +327,9 @@ func TestKernelCores(t *testing.T) {
 // program's headers tell what of it is a file, and where the heap begins behind
 // its .bss.
 func TestQemuUserCore(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs programs of others; without -short")
+	}
 	qemu := needs(t, "qemu-x86_64-static")
 	prog := compile(t, "threads.c", "gcc")
 	dir := t.TempDir()
@@ -342,6 +351,9 @@ func TestQemuUserCore(t *testing.T) {
 
 // valgrind writes no auxiliary vector.
 func TestValgrindCore(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs programs of others; without -short")
+	}
 	valgrind := needs(t, "valgrind")
 	prog := compile(t, "threads.c", "gcc")
 	dir := t.TempDir()
@@ -400,6 +412,9 @@ func holds(t *testing.T, img *Image, r addr.Range, text string) bool {
 
 // The stacks of goroutines are in Go's heap, and no mapping is called after them.
 func TestGoCore(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs programs of others; without -short")
+	}
 	prog := filepath.Join(t.TempDir(), "prog")
 	if out, err := exec.Command(needs(t, "go"), "build", "-o", prog, "./testdata/goroutines").CombinedOutput(); err != nil {
 		t.Skipf("%v\n%s", err, out)

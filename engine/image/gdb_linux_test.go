@@ -97,6 +97,9 @@ func buildPrograms(t *testing.T) string {
 var coreFilters = []string{"0x33", "0x10", "0x3", "0x7f"}
 
 func TestModulesAgainstGDB(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs programs of others; without -short")
+	}
 	gdb := needs(t, "gdb")
 	gcore := needs(t, "gcore")
 	dir := buildPrograms(t)
@@ -374,6 +377,9 @@ func (c *comparison) couldWrite(a addr.Addr) bool {
 // A program that is laid at the address where it runs shows what it has there,
 // but for what it has written.
 func TestProgramAgainstProcess(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs programs of others; without -short")
+	}
 	dir := buildPrograms(t)
 	for _, prog := range []string{"pie", "fixed", "libt.so"} {
 		runs := prog

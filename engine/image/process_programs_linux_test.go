@@ -137,6 +137,9 @@ func startProgram(t *testing.T, name, source string, needs, build, run []string)
 // Every program: the mark is found wherever a read of all its pages finds it,
 // and the scan leaves it as large as it was.
 func TestProcessPrograms(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs programs of others; without -short")
+	}
 	for _, p := range programs {
 		t.Run(p.name, func(t *testing.T) {
 			pid := startProgram(t, p.name, p.source, p.needs, p.build, p.run)
@@ -236,6 +239,9 @@ func markPageByPage(t *testing.T, pid int) (at []addr.Addr) {
 
 // A debugger sees what the image has.
 func TestProcessAgainstGDB(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs programs of others; without -short")
+	}
 	gdb, err := exec.LookPath("gdb")
 	if err != nil {
 		t.Skip("no gdb here")

@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -570,7 +569,7 @@ func TestRestlessProcess(t *testing.T) {
 		if !killed {
 			syscall.Kill(pid, syscall.SIGKILL)
 			killed = true
-			for i := 0; i < 60_000 && !errors.Is(gone(pid), os.ErrNotExist); i++ {
+			for i := 0; i < 60_000 && !isGone(pid); i++ {
 				time.Sleep(time.Millisecond)
 			}
 		}
@@ -592,13 +591,4 @@ func TestLeaderlessProcess(t *testing.T) {
 	if !maps.Equal(found, p.At) || !stats.Complete() {
 		t.Errorf("found %#x, want %#x; %+v; %s", found, p.At, stats, img.Detail)
 	}
-}
-
-// gone is os.ErrNotExist once a process has no memory any more.
-func gone(pid int) error {
-	vmas, err := readAreasOf(pidName(pid))
-	if err == nil && len(vmas) == 0 {
-		return os.ErrNotExist
-	}
-	return err
 }

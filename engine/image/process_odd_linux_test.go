@@ -251,13 +251,20 @@ func TestProcessExecs(t *testing.T) {
 	checkError(t, err, "stop it first (kill -STOP")
 	_, err = openProcess(pid, Options{}, processTricks{opened: func() {
 		syscall.Kill(pid, syscall.SIGKILL)
-		for i := 0; i < 60_000 && !strings.Contains(readString(pidName(pid)+"/stat"), ") Z "); i++ {
-			time.Sleep(time.Millisecond) // its memory goes before it is a zombie
+		for i := 0; i < 60_000 && !isGone(pid); i++ {
+			time.Sleep(time.Millisecond)
 		}
 	}})
 	if err == nil || !strings.Contains(err.Error(), "has ended") { // whichever of its threads was asked
 		t.Errorf("killed while stock is taken: %v", err)
 	}
+}
+
+// isGone reports whether a process has ended with all of its threads, which end one
+// after another, and each of which still has the memory.
+func isGone(pid int) bool {
+	threads, _ := os.ReadDir(pidName(pid) + "/task")
+	return len(threads) <= 1 && strings.Contains(readString(pidName(pid)+"/stat"), ") Z ")
 }
 
 // Where smaps says nothing of what is in memory, all pages are asked about.

@@ -40,30 +40,12 @@ func (sc *Scanner) stretches(starts []addr.Range) (cut []shard.Stretch, bytes ui
 			for len(skips) > 0 && skips[0].Last < core.First {
 				skips = skips[1:]
 			}
-			without(core, skips, func(r addr.Range) {
+			core.Without(skips, func(r addr.Range) {
 				cut = append(cut, shard.Stretch{Range: r, End: run.Last})
 			})
 		}
 	}
 	return cut, bytes
-}
-
-// without calls yield with the parts of r that none of the others holds, which
-// are ascending and disjoint.
-func without(r addr.Range, others []addr.Range, yield func(addr.Range)) {
-	for _, o := range others {
-		if o.First > r.Last {
-			break
-		}
-		if o.First > r.First {
-			yield(addr.Range{First: r.First, Last: o.First - 1})
-		}
-		if o.Last >= r.Last {
-			return
-		}
-		r.First = o.Last + 1
-	}
-	yield(r)
 }
 
 // skips returns the places in zero pieces where no match can begin, ascending.

@@ -144,3 +144,25 @@ func Intersect(a, b []Range) []Range {
 	}
 	return out
 }
+
+// Without calls yield with the parts of r that none of others holds, ascending.
+// others are ascending and disjoint; those that end before r do not count.
+//
+//	r         |----------------------|
+//	others  |---|     |--|         |----|
+//	parts        |---|    |-------|
+func (r Range) Without(others []Range, yield func(Range)) {
+	for _, o := range others {
+		if o.First > r.Last {
+			break
+		}
+		if o.First > r.First {
+			yield(Range{r.First, o.First - 1})
+		}
+		if o.Last >= r.Last {
+			return
+		}
+		r.First = max(r.First, o.Last+1)
+	}
+	yield(r)
+}

@@ -198,3 +198,36 @@ func ExampleMerge() {
 	fmt.Println(Merge([]Range{{0x30, 0x3f}, {0x10, 0x1f}, {0x20, 0x2f}, {0x50, 0x5f}}))
 	// Output: [0x10..0x3f 0x50..0x5f]
 }
+
+// What is left of a range, and what two lists share, in a universe of eight bytes
+// at either end of all addresses.
+func TestWithoutAndIntersect(t *testing.T) {
+	const size = 8
+	for _, base := range []Addr{0, Max - size + 1} {
+		set := func(bits int) []Range {
+			var out []Range
+			for i := range size {
+				if bits>>i&1 == 1 {
+					out = append(out, Range{base + Addr(i), base + Addr(i)})
+				}
+			}
+			return Merge(out)
+		}
+		for others := range 1 << size {
+			for first := range size {
+				for last := first; last < size; last++ {
+					r := Range{base + Addr(first), base + Addr(last)}
+					within := (1<<(last+1) - 1) &^ (1<<first - 1)
+					var got []Range
+					r.Without(set(others), func(part Range) { got = append(got, part) })
+					if want := set(within &^ others); !slices.Equal(got, want) {
+						t.Fatalf("%v without %v: %v, want %v", r, set(others), got, want)
+					}
+					if got, want := Intersect([]Range{r}, set(others)), set(within&others); !slices.Equal(got, want) {
+						t.Fatalf("%v and %v: %v, want %v", r, set(others), got, want)
+					}
+				}
+			}
+		}
+	}
+}

@@ -229,29 +229,11 @@ func (n *namer) unsaved() []engine.Mapping {
 		for len(saved) > 0 && saved[0].Last < f.First {
 			saved = saved[1:]
 		}
-		gaps(f.Range, saved, func(r addr.Range) {
+		f.Range.Without(saved, func(r addr.Range) {
 			out = append(out, engine.Mapping{Range: r, State: engine.Absent, Name: f.name, NameOffset: uint64(r.First - f.base)})
 		})
 	}
 	return out
-}
-
-// gaps yields what of r none of the others covers, which are ascending and
-// disjoint, and none of which ends before r.
-func gaps(r addr.Range, others []addr.Range, yield func(addr.Range)) {
-	for _, o := range others {
-		if o.First > r.Last {
-			break
-		}
-		if o.First > r.First {
-			yield(addr.Range{First: r.First, Last: o.First - 1})
-		}
-		if o.Last >= r.Last {
-			return
-		}
-		r.First = o.Last + 1
-	}
-	yield(r)
 }
 
 // split cuts a segment where files begin and end inside it. A part is called

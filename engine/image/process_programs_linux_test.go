@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"fmt"
 	"maps"
 	"os"
 	"os/exec"
@@ -259,7 +260,9 @@ func TestProcessAgainstGDB(t *testing.T) {
 		}
 		args := []string{"-nx", "-batch", "-p", strconv.Itoa(pid)}
 		for _, name := range slices.Sorted(maps.Keys(p.At)) {
-			args = append(args, "-ex", "x/s "+strconv.FormatUint(p.At[name], 10))
+			at := p.At[name]
+			args = append(args, "-ex", "x/s "+strconv.FormatUint(at, 10),
+				"-ex", fmt.Sprintf("find %#x, +%d, %s", at&^0xfff, at&0xfff+16, quotedBytes(mark()))) // to gdb, a string in quotes is one of the process's language
 		}
 		out, err := exec.Command(gdb, args...).CombinedOutput()
 		if err != nil || bytes.Contains(out, []byte("ptrace: ")) {
@@ -270,6 +273,18 @@ func TestProcessAgainstGDB(t *testing.T) {
 			if want := strconv.Quote(string(s)); err != nil || string(s) != mark()+name || !strings.Contains(string(out), want) {
 				t.Errorf("%s: %q, %v; gdb: %s", name, s, err, out)
 			}
+			if found := fmt.Sprintf("\n%#x", a); !strings.Contains(string(out), found) {
+				t.Errorf("%s: gdb does not find it at %#x: %s", name, a, out)
+			}
 		}
 	}
+}
+
+// quotedBytes is bytes as gdb's find takes them, one by one.
+func quotedBytes(s string) string {
+	var out []string
+	for _, c := range []byte(s) {
+		out = append(out, fmt.Sprintf("(char)%d", c))
+	}
+	return strings.Join(out, ", ")
 }

@@ -110,20 +110,20 @@ func (n *Node) encode(e Encoding) *Node {
 	return &wide
 }
 
-// lengths bounds the length of what matches the node, in bytes, both included;
+// Lengths bounds the length of what matches the node, in bytes, both included;
 // max < 0: there is no bound. Empty sets, which nothing matches, count as a byte.
-func (n *Node) lengths() (least, most int) {
+func (n *Node) Lengths() (least, most int) {
 	switch n.Op {
 	case OpSet:
 		return 1, 1
 	case OpLook:
 		return 0, 0
 	case OpRepeat:
-		lo, hi := n.Subs[0].lengths()
+		lo, hi := n.Subs[0].Lengths()
 		return times(lo, n.Min), times(hi, n.Max)
 	}
 	for i, sub := range n.Subs {
-		lo, hi := sub.lengths()
+		lo, hi := sub.Lengths()
 		switch {
 		case n.Op == OpCat:
 			least, most = plus(least, lo), plus(most, hi)

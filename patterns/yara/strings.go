@@ -216,17 +216,42 @@ func (p *parser) hex(s *str, v token) {
 	}
 	s.private, s.literal = m.has("private"), !strings.ContainsAny(body, "?~[(")
 	s.key = "hex " + strings.Join(strings.Fields(body), "")
-	pat, err := patterns.NewHex(s.id, "{"+body+"}", body)
+	parts, err := patterns.NewHexChain(s.id, "{"+body+"}", body)
 	if strings.Trim(body, "? ") == "" && strings.Contains(body, "?") {
 		p.refuse(v, "%s would match everywhere", s.declared)
 		return
 	}
 	var e *patterns.Error
-	if errors.As(err, &e) {
+	switch {
+	case errors.Is(err, errors.ErrUnsupported):
+		p.made(s, v, patterns.Pattern{}, err)
+	case errors.As(err, &e):
 		p.fail(v.src.fault(v.end+max(e.Column-1, 0), "%s", e.Msg))
+	default:
+		p.inParts(s, v, parts)
+	}
+}
+
+// maxParts is how many parts a string may have.
+const maxParts = 256
+
+// inParts takes the parts of a string that stands at v.
+func (p *parser) inParts(s *str, v token, parts []patterns.HexPart) {
+	if len(parts) > maxParts {
+		p.refuse(v, "%s has %d long jumps: at most %d are supported", s.declared, len(parts)-1, maxParts-1)
 		return
 	}
-	p.made(s, v, pat, err)
+	for _, part := range parts[1:] {
+		if p.made(s, v, part.Pattern, nil); p.failed {
+			return
+		}
+	}
+	s.rest = parts[1:]
+	if p.made(s, v, parts[0].Pattern, nil); len(s.rest) > 0 {
+		// Bytes of any value are none, so one needle without a mask is a literal.
+		set, err := patterns.Compile([]patterns.Pattern{parts[0].Pattern}, patterns.Target{})
+		s.literal = err == nil && len(set.Needles()) == 1 && set.Needles()[0].Mask == nil
+	}
 }
 
 // made takes the pattern of a string that stands at v. What its constructor

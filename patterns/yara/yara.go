@@ -59,7 +59,8 @@ type Rules struct {
 	rules   []*rule // those that are evaluated, in the order of the file
 	pats    []patterns.Pattern
 	shared  []shared // of pats, by index
-	globals int      // how many of rules are global
+	chains  []*chain
+	globals int // how many of rules are global
 }
 
 // Skipped is a rule that is not evaluated, and why.
@@ -106,9 +107,10 @@ type str struct {
 	greedy   bool // of two matches at one place the longer counts, not the shorter
 	at       token
 
-	pat     patterns.Pattern
-	key     string // what it looks for: the same for strings that look for the same
-	pattern int    // index in Rules.pats
+	pat     patterns.Pattern   // of a string in parts, the first one
+	rest    []patterns.HexPart // the others
+	key     string             // what it looks for: the same for strings that look for the same
+	pattern int                // index in Rules.pats
 
 	// What a condition asks of it. Where it only asks whether the string is at
 	// one constant address, and the string is literal, hits elsewhere do not
@@ -143,6 +145,9 @@ type shared struct {
 	pinned bool    // hits count at pins only
 	pins   []int64 // where they count for one string or another
 	placed bool    // some condition asks for places or lengths
+
+	chain *chain // that it is a part of; nil: of none
+	part  int    // which one, from 0
 }
 
 // Len is the number of rules that are evaluated, private ones included.
@@ -155,11 +160,18 @@ func (r *Rules) Rule(i int) *Rule { return &r.rules[i].Rule }
 // Patterns is what to look for: one pattern for every string of the rules that
 // are evaluated, and one only for strings that look for the same. Each has the
 // name RULE.$a of the first such string; anonymous ones are $1, $2 and so on,
-// by their place among the rule's strings. The index of a pattern is what
-// Evaluator.Add takes. The caller must not change it.
+// by their place among the rule's strings. A string with long jumps has several,
+// one for each of its parts (see Part); the second and following ones are named
+// RULE.$a.2 and so on. The index of a pattern is what Evaluator.Add takes. The
+// caller must not change it.
 func (r *Rules) Patterns() []patterns.Pattern { return r.pats }
 
 // Names is the strings, as RULE.$a, that the pattern i is looked for on behalf
 // of, in the order of the file. Private ones are not among them: their hits
-// are not shown. The caller must not change it.
+// are not shown. Of a string in parts the first part has them. The caller must not
+// change it.
 func (r *Rules) Names(i int) []string { return r.shared[i].names }
+
+// Part reports whether the pattern i is a part of a string with long jumps: its
+// hits are not those of the string, which Evaluator.Chained has.
+func (r *Rules) Part(i int) bool { return r.shared[i].chain != nil }

@@ -17,6 +17,7 @@ type summary struct {
 	names                       []string // of what is looked for, in order
 	counts                      []uint64 // of hits, by name
 	first                       []int    // by pattern: its name, or the first of several
+	own                         []string // by pattern: the name that it has itself
 	rules                       *ruleRun // nil: there are none
 	hits                        uint64
 	scanned, absent, unreadable uint64 // bytes
@@ -33,7 +34,7 @@ type summary struct {
 func newSummary(image string, set *patterns.Set, names func(patterns.Pattern) []string) *summary {
 	s := &summary{image: image}
 	for _, p := range set.Patterns() {
-		s.first = append(s.first, len(s.names))
+		s.first, s.own = append(s.first, len(s.names)), append(s.own, p.Name)
 		if names == nil {
 			s.names = append(s.names, p.Name)
 		} else {
@@ -42,6 +43,18 @@ func newSummary(image string, set *patterns.Set, names func(patterns.Pattern) []
 	}
 	s.counts = make([]uint64, len(s.names))
 	return s
+}
+
+// nameOf is the first name of a pattern; of one whose hits are not shown, its own.
+func (s *summary) nameOf(pattern int) string {
+	next := len(s.names)
+	if pattern+1 < len(s.first) {
+		next = s.first[pattern+1]
+	}
+	if s.first[pattern] == next {
+		return s.own[pattern]
+	}
+	return s.names[s.first[pattern]]
 }
 
 // found reports whether anything that was looked for is there.
@@ -124,7 +137,7 @@ func (a *app) noteCut(f *searchFlags, t *target, s *summary) {
 			continue
 		}
 		if patterns++; patterns == 1 {
-			first = s.names[s.first[i]]
+			first = s.nameOf(i)
 		}
 		hits += n
 	}

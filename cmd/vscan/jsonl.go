@@ -218,7 +218,7 @@ func (r *jsonlReporter) cut(s *summary) {
 			r.line = append(r.line, ',')
 		}
 		some = true
-		r.line = append(append(r.line, r.quote(s.names[s.first[i]])...), ':')
+		r.line = append(append(r.line, r.quote(s.nameOf(i))...), ':')
 		r.line = strconv.AppendUint(r.line, n, 10)
 	}
 	r.line = append(r.line, '}')

@@ -314,6 +314,9 @@ func (run *searching) image(ctx context.Context, n int, from imageArg) error {
 	view := f.viewer(ctx, t, set, opt)
 	s.rules = f.newRuleRun(t, set, opt, s, view, rep)
 	defer s.rules.close()
+	if s.rules != nil {
+		s.rules.scanner = sc
+	}
 	rep.begin(t)
 	run.bar.begin(n, arg, sc.Bytes(), opt.Progress)
 	stats, scanErr := f.scan(ctx, sc, s, view, rep)

@@ -17,9 +17,9 @@ import (
 //
 // Bytes of any value beside a long jump are part of the jump.
 
-// HexPart is a part of a hex string, and how far behind the one in front of it
-// it begins.
-type HexPart struct {
+// Part is a part of something with long jumps, and how far behind the one in front
+// of it it begins.
+type Part struct {
 	Pattern Pattern
 	// Min and Max are how many bytes lie between the end of the part in front and
 	// the beginning of this one, both included; Max < 0: any number from Min on.
@@ -45,9 +45,13 @@ func isLong(most int) bool { return most < 0 || most > longJump }
 // would have matches of several lengths. What a part matches does not depend on
 // Target.MaxMatch.
 //
+// Where a part has alternatives and so matches of several lengths, prefer is asked
+// for it with its alternatives in the order of preference, and the match is what Perl
+// takes; nil: it is the shortest.
+//
 // The error is an *Error whose Pattern is body; what YARA allows and this does not
 // has errors.ErrUnsupported as its cause.
-func NewHexChain(name, source, body string) ([]HexPart, error) {
+func NewHexChain(name, source, body string, prefer func(*automaton.Node) *automaton.Node) ([]Part, error) {
 	in := input{text: body, end: len(body)}
 	h := hexReader{input: in, chain: true}
 	n, err := h.sequence(0)
@@ -68,13 +72,13 @@ func NewHexChain(name, source, body string) ([]HexPart, error) {
 	if len(pieces) > 1 && (len(pieces[0].items) == 0 || worthWhole(items, pieces)) {
 		pieces = []piece{{items: items}}
 	}
-	parts := make([]HexPart, len(pieces))
+	parts := make([]Part, len(pieces))
 	for i, p := range pieces {
-		b, err := hexBody(in, p.items)
+		b, err := hexBody(in, p.items, prefer)
 		if err != nil {
 			return nil, err
 		}
-		parts[i] = HexPart{Pattern{Name: name, Source: source, Kind: Hex, text: body, body: b}, p.least, p.most}
+		parts[i] = Part{Pattern{Name: name, Source: source, Kind: Hex, text: body, body: b}, p.least, p.most}
 	}
 	return parts, nil
 }
@@ -174,7 +178,7 @@ func worthWhole(items []*automaton.Node, pieces []piece) bool {
 }
 
 // hexBody is the body of items that stand side by side.
-func hexBody(in input, items []*automaton.Node) (body, error) {
+func hexBody(in input, items []*automaton.Node, prefer func(*automaton.Node) *automaton.Node) (body, error) {
 	if e := maskedBytes(items); e != nil {
 		if len(e[0].bytes) > MaxBytes {
 			return nil, in.tooLong(len(e[0].bytes))
@@ -185,16 +189,25 @@ func hexBody(in input, items []*automaton.Node) (body, error) {
 	if e := fewLiterals(n); e != nil {
 		return e, nil
 	}
-	_, most := n.Lengths()
+	least, most := n.Lengths()
+	semantics := automaton.Shortest
+	if prefer != nil && least != most && hasAlternatives(n) {
+		n, semantics = prefer(n), automaton.First
+	}
 	if most < 0 || most > MaxBytes {
 		return nil, in.unsupported("matches of more than %d bytes that begin with any byte: want another byte in front of the jump", MaxBytes)
 	}
 	return &programBody{
 		forms:     []form{{node: n, encoding: automaton.Plain}},
-		semantics: automaton.Shortest,
+		semantics: semantics,
 		maxMatch:  most,
 		at:        in.pos,
 	}, nil
+}
+
+// hasAlternatives says whether there are any in an expression.
+func hasAlternatives(n *automaton.Node) bool {
+	return n.Op == automaton.OpAlt || slices.ContainsFunc(n.Subs, hasAlternatives)
 }
 
 // maskedBytes is the one encoding of items each of which is a byte and which of

@@ -63,6 +63,17 @@ func NewRegexp(name, source, expr string, o RegexpOptions) (Pattern, error) {
 	return Pattern{Name: name, Source: source, Kind: Regexp, text: expr, body: b}, nil
 }
 
+// NewExpression is NewRegexp for an expression that was read by the caller. Caseless,
+// DotAll and MultiLine are up to the expression, UTF16 is not for it.
+func NewExpression(name, source string, expr *automaton.Node, o RegexpOptions) (Pattern, error) {
+	in := input{text: source, end: len(source)}
+	b, err := o.body(in, func(automaton.Encoding) (*automaton.Node, error) { return expr, nil })
+	if err != nil {
+		return Pattern{}, err
+	}
+	return Pattern{Name: name, Source: source, Kind: Regexp, text: source, body: b}, nil
+}
+
 func parseRegexp(in input, _, flags string) (body, error) {
 	b, err := newRegexp(in, RegexpOptions{
 		Caseless:  strings.Contains(flags, "i"),
@@ -89,7 +100,6 @@ func newRegexp(in input, o RegexpOptions) (*programBody, error) {
 		return nil, in.tooLong(len(in.body()))
 	}
 	var flags automaton.Flags
-	b := &programBody{at: in.pos, maxMatch: o.MaxMatch}
 	for _, f := range []struct {
 		on   bool
 		flag automaton.Flags
@@ -98,6 +108,12 @@ func newRegexp(in input, o RegexpOptions) (*programBody, error) {
 			flags |= f.flag
 		}
 	}
+	return o.body(in, func(e automaton.Encoding) (*automaton.Node, error) { return o.parse(in, flags, e) })
+}
+
+// body is the body of an expression, which parse gives for an encoding.
+func (o *RegexpOptions) body(in input, parse func(automaton.Encoding) (*automaton.Node, error)) (*programBody, error) {
+	b := &programBody{at: in.pos, maxMatch: o.MaxMatch}
 	switch {
 	case o.Longest && o.Shortest:
 		return nil, in.fault(in.pos, "a match is the longest or the shortest, not both")
@@ -107,7 +123,7 @@ func newRegexp(in input, o RegexpOptions) (*programBody, error) {
 		b.semantics = automaton.Shortest
 	}
 	for _, e := range o.encodings() {
-		n, err := o.parse(in, flags, e)
+		n, err := parse(e)
 		if err != nil {
 			return nil, err
 		}

@@ -67,7 +67,7 @@ func (r *Rules) share(of *rule, s *str, seen map[string]int) {
 
 // link adds the patterns of the parts of a string but for the first one, which has
 // the index head.
-func (r *Rules) link(pat patterns.Pattern, head int, rest []patterns.HexPart) {
+func (r *Rules) link(pat patterns.Pattern, head int, rest []patterns.Part) {
 	c := &chain{index: len(r.chains), head: head}
 	r.chains = append(r.chains, c)
 	r.shared[head].chain = c

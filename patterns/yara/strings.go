@@ -191,15 +191,18 @@ func (p *parser) regexp(s *str, v token) {
 		p.fail(v.src.fault(v.pos+1+at, "%v", err))
 		return
 	}
-	o := patterns.RegexpOptions{
-		Caseless: m.has("nocase") || strings.Contains(v.flags, "i"), DotAll: strings.Contains(v.flags, "s"),
-		Wide: m.has("wide"), ASCII: m.has("ascii"), FullWord: m.has("fullword"),
-		Longest: re.greedy, Shortest: !re.greedy,
+	o := expressionOptions{
+		caseless: m.has("nocase") || strings.Contains(v.flags, "i"), dotAll: strings.Contains(v.flags, "s"),
+		RegexpOptions: patterns.RegexpOptions{Wide: m.has("wide"), ASCII: m.has("ascii"), FullWord: m.has("fullword")},
 	}
-	s.private, s.greedy, s.literal = m.has("private"), re.greedy, re.literal
-	s.key = fmt.Sprintf("regexp %q %+v", re.text, o)
-	pat, err := patterns.NewRegexp(s.id, v.written(), re.text, o)
-	p.made(s, v, pat, err)
+	s.private, s.greedy, s.literal = m.has("private"), re.greedy, re.literal()
+	s.key = fmt.Sprintf("regexp %q %+v", v.s, o)
+	parts, err := re.parts(s.id, v.written(), o)
+	if err != nil {
+		p.made(s, v, patterns.Pattern{}, err)
+		return
+	}
+	p.inParts(s, v, parts)
 }
 
 // hex makes the pattern of a hex string, whose { is the token v.
@@ -216,7 +219,7 @@ func (p *parser) hex(s *str, v token) {
 	}
 	s.private, s.literal = m.has("private"), !strings.ContainsAny(body, "?~[(")
 	s.key = "hex " + strings.Join(strings.Fields(body), "")
-	parts, err := patterns.NewHexChain(s.id, "{"+body+"}", body)
+	parts, err := patterns.NewHexChain(s.id, "{"+body+"}", body, preferHex)
 	if strings.Trim(body, "? ") == "" && strings.Contains(body, "?") {
 		p.refuse(v, "%s would match everywhere", s.declared)
 		return
@@ -236,7 +239,7 @@ func (p *parser) hex(s *str, v token) {
 const maxParts = 256
 
 // inParts takes the parts of a string that stands at v.
-func (p *parser) inParts(s *str, v token, parts []patterns.HexPart) {
+func (p *parser) inParts(s *str, v token, parts []patterns.Part) {
 	if len(parts) > maxParts {
 		p.refuse(v, "%s has %d long jumps: at most %d are supported", s.declared, len(parts)-1, maxParts-1)
 		return

@@ -10,8 +10,9 @@ import "strings"
 //	[4] [4-6] [4-] [-]   as many bytes of any value: 4, 4 to 6, at least 4, any number
 //	( 41 | 42 43 )   one of several; they may hold all of this
 //
-// Where several lengths match at one place, the shortest is the match. None is
-// longer than Target.MaxMatch, however far a jump may go.
+// Where several lengths match at one place, the shortest is the match. A jump with an
+// end goes as far as that; with one without an end no match is longer than
+// Target.MaxMatch.
 //
 // What is only digits and ? is bytes and a mask; so is a choice between bytes of
 // one length, if it is small. All else has to be verified.

@@ -19,9 +19,15 @@ func parseHexProgram(in input) (body, error) {
 	if e := fewLiterals(n); e != nil {
 		return e, nil
 	}
+	_, most := n.Lengths()
+	if most > MaxBytes {
+		return nil, in.fault(in.pos, "its jumps allow for matches of %d bytes: at most %d", most, MaxBytes)
+	}
 	return &programBody{
 		forms:     []form{{node: n, encoding: automaton.Plain}},
 		semantics: automaton.Shortest,
+		maxMatch:  max(most, 0), // where its jumps have an end, so have its matches
+		endless:   most < 0,
 		at:        in.pos,
 	}, nil
 }

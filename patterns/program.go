@@ -17,6 +17,7 @@ type programBody struct {
 	maxMatch  int  // bytes; 0: that of the Target
 	at        int  // offset of the body in the pattern
 	disjoint  bool // see Pattern.Disjoint
+	endless   bool // see Pattern.Endless
 }
 
 // form is an expression in one encoding; encoded says whether that is applied.

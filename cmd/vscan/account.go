@@ -152,6 +152,26 @@ func (a *app) noteCut(f *searchFlags, t *target, s *summary) {
 		plural(hits, "hit"), of, plural(f.longest, "byte"))
 }
 
+// noteEndless tells of patterns with a jump without an end that long matches of theirs
+// are not looked for.
+func (a *app) noteEndless(f *searchFlags, pats []patterns.Pattern) {
+	n, first := uint64(0), ""
+	for _, p := range pats {
+		if p.Endless() {
+			if n++; n == 1 {
+				first = p.Name
+			}
+		}
+	}
+	if n == 0 {
+		return
+	}
+	if n > 1 {
+		first = fmt.Sprintf("%s and %s", first, plural(n-1, "other pattern"))
+	}
+	a.note("%s: a jump without an end: matches of more than %s are not looked for: --max-match sets more", first, plural(f.longest, "byte"))
+}
+
 // whyAbsent says of so many bytes why they are absent.
 func (t *target) whyAbsent(n uint64) string {
 	switch {

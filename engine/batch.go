@@ -84,6 +84,7 @@ func (b *Batch) each(yield func(Hit) bool) (taken uint64, all bool) {
 		h := n.hit
 		h.Addr = b.Base + addr.Addr(off)
 		h.Len = b.size(i, n)
+		h.Cut = b.isCut(i)
 		if raw := min(n.raw, h.Len); raw > 0 {
 			h.Bytes = b.raw[at : at+raw : at+raw]
 			at += raw

@@ -100,6 +100,7 @@ type Hit struct {
 	Pattern int       // index into the set's Patterns
 	Len     int       // in bytes
 	Bytes   []byte    // the first bytes of it, at most HitBytes; not to be written to; see Scan for how long they hold
+	Cut     bool      // it is as long as Target.MaxMatch allows, and may be the beginning of something longer
 }
 
 // HitBytes is the most bytes of a hit that come with it.

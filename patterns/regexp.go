@@ -49,6 +49,7 @@ type RegexpOptions struct {
 	Longest, Shortest bool
 
 	MaxMatch int // bytes of the longest match; 0: that of the Target
+	AtLeast  int // or that of the Target if it is more
 }
 
 // NewRegexp is the pattern of a regular expression, as it stands behind re:.
@@ -113,7 +114,7 @@ func newRegexp(in input, o RegexpOptions) (*programBody, error) {
 
 // body is the body of an expression, which parse gives for an encoding.
 func (o *RegexpOptions) body(in input, parse func(automaton.Encoding) (*automaton.Node, error)) (*programBody, error) {
-	b := &programBody{at: in.pos, maxMatch: o.MaxMatch}
+	b := &programBody{at: in.pos, maxMatch: o.MaxMatch, atLeast: o.AtLeast}
 	switch {
 	case o.Longest && o.Shortest:
 		return nil, in.fault(in.pos, "a match is the longest or the shortest, not both")

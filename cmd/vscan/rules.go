@@ -167,7 +167,11 @@ func (r *ruleRun) take(ctx context.Context, h engine.Hit) bool {
 			e.Break()
 		}
 	}
-	r.evals[o.file].Add(o.index, h.Addr, h.Len)
+	if add := r.evals[o.file]; h.Cut {
+		add.AddCut(o.index, h.Addr, h.Len)
+	} else {
+		add.Add(o.index, h.Addr, h.Len)
+	}
 	return true
 }
 

@@ -113,14 +113,19 @@ func (w *waiting) add(part int, a, n uint64, r room, match func(a, n uint64)) {
 		return
 	}
 	if !r.enter() {
-		first := a
-		if h := &w.queues[0]; h.len() > 0 {
-			first = min(first, h.start(h.first))
-		}
-		w.lost = min(w.lost, first)
+		w.lose(a)
 		return
 	}
 	q.push(a, n)
+}
+
+// lose notes that it is not known what becomes of a hit at a, and so of those that
+// wait.
+func (w *waiting) lose(a uint64) {
+	if h := &w.queues[0]; h.len() > 0 {
+		a = min(a, h.start(h.first))
+	}
+	w.lost = min(w.lost, a)
 }
 
 // trim removes hits of a part, and of those in front of it, that were taken, or

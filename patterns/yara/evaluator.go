@@ -149,6 +149,20 @@ func (e *Evaluator) Add(pattern int, a addr.Addr, n int) {
 	}
 }
 
+// AddCut is Add for a hit that may go on: it is as long as patterns.Target.MaxMatch
+// allows (engine.Hit.Cut). A rule that asks for its length is Undecided.
+func (e *Evaluator) AddCut(pattern int, a addr.Addr, n int) {
+	e.Add(pattern, a, n)
+	s, h := &e.rules.shared[pattern], &e.hits[pattern]
+	if s.chain != nil { // what follows it is not known
+		w := e.chains[s.chain.index]
+		w.lose(uint64(a))
+		e.hits[w.head].lost = w.lost
+	} else if h.goesOn == 0 || uint64(n) < h.goesOn {
+		h.goesOn = uint64(n)
+	}
+}
+
 // keep says whether there is room for another hit of a string.
 func (e *Evaluator) keep(h *hits, s *shared) bool {
 	if len(h.addrs) >= e.limits.Hits || e.kept >= e.limits.Total || e.limits.CountOnly && !s.placed {
@@ -330,9 +344,16 @@ func (s *state) lacks(v view) {
 	switch {
 	case s.stop != "":
 	case v.lost != noLimit:
-		s.stop = fmt.Sprintf("it asks for hits of %s from %v on, where too many of its parts wait for others: more than %d at a time", v.name, addr.Addr(v.lost), s.e.limits.Total)
+		s.stop = fmt.Sprintf("it asks for hits of %s from %v on, where more of its parts wait for others than %d, or one is as long as a match may be", v.name, addr.Addr(v.lost), s.e.limits.Total)
 	default:
 		s.stop = fmt.Sprintf("it asks for hits of %s that were not kept: of %d, the first %d were", v.name, v.count, len(v.addrs))
+	}
+}
+
+// lacksEnd notes that the condition asks for the length of a hit that may go on.
+func (s *state) lacksEnd(v view, length uint64) {
+	if s.stop == "" {
+		s.stop = fmt.Sprintf("it asks for the length of a hit of %s that is %d bytes, as long as a match may be, and may go on", v.name, length)
 	}
 }
 

@@ -27,6 +27,7 @@ func (t translated) parts(name, source string, o expressionOptions) ([]patterns.
 		default:
 			q.Shortest = true
 		}
+		q.AtLeast = p.root.reach()
 		pat, err := patterns.NewExpression(name, source, p.root.node(&o), q)
 		if err != nil {
 			return nil, err
@@ -34,6 +35,22 @@ func (t translated) parts(name, source string, o expressionOptions) ([]patterns.
 		parts = append(parts, patterns.Part{Pattern: pat, Min: p.least, Max: p.most})
 	}
 	return parts, nil
+}
+
+// scanLimit is how many bytes yara looks at on either side of where it begins to look:
+// YR_RE_SCAN_LIMIT of libyara.
+const scanLimit = 4096
+
+// reach is the length of the longest match that yara may find, in bytes.
+func (n *re) reach() int {
+	reach := 2 * scanLimit
+	if atom := atomsOf(n).best; atom.quality == 0 || atom.alt == nil && atom.end == atom.size {
+		reach = scanLimit // it begins to look where the match begins
+	}
+	if _, most := n.node(&expressionOptions{}).Lengths(); most >= 0 {
+		reach = min(reach, most)
+	}
+	return reach
 }
 
 // part is a part of a regular expression, and the jump in front of it.

@@ -19,6 +19,7 @@ type hits struct {
 	count   uint64 // all there were; the first of them are kept
 	last    uint64 // address of the latest
 	lost    uint64 // from here on there may be more, unless it is noLimit
+	goesOn  uint64 // a length of so many bytes or more may be but a part of the match's; 0: none is
 }
 
 // add adds a hit, and says whether it came in order. Of two at one address the

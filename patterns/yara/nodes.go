@@ -203,11 +203,15 @@ func (n hitNode) eval(s *state) value {
 	if !i.defined() || i.i < 1 {
 		return undefined
 	}
-	at, length, ok := s.view(n.str).hit(uint64(i.i - 1))
+	v := s.view(n.str)
+	at, length, ok := v.hit(uint64(i.i - 1))
 	switch {
 	case !ok:
 		return undefined
 	case n.length:
+		if v.goesOn > 0 && length >= v.goesOn {
+			s.lacksEnd(v, length)
+		}
 		return intValue(int64(length))
 	}
 	return intValue(int64(at))

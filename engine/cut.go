@@ -33,9 +33,9 @@ func cutLens(set *patterns.Set, needles []needle) []uint32 {
 	return lens
 }
 
-// isCut says whether hit i may have been cut off.
+// isCut says whether hit i may have been cut off, where there are cutLens.
 func (b *Batch) isCut(i int) bool {
-	return b.sc.cutLens != nil && i < len(b.lens) && b.lens[i] >= b.sc.cutLens[b.needle(i)]
+	return i < len(b.lens) && b.lens[i] >= b.sc.cutLens[b.needle(i)]
 }
 
 // countCut adds to stats those of the first n hits that may have been cut off.

@@ -33,7 +33,7 @@ func NewHex(name, source, body string) (Pattern, error) {
 }
 
 func parseHex(in input, _, _ string) (body, error) {
-	if strings.ContainsAny(in.body(), "~[](|)") {
+	if strings.ContainsAny(in.body(), hexProgram) {
 		return parseHexProgram(in)
 	}
 	start := in.pos
@@ -61,6 +61,9 @@ func parseHex(in input, _, _ string) (body, error) {
 	}
 	return encodings{{out, mask}}, nil
 }
+
+// hexProgram is what a body has that is more than digits and ?.
+const hexProgram = "~[](|)"
 
 const onlyWild = "nothing but ?: it would match everywhere"
 

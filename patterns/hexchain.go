@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math"
 	"slices"
+	"strings"
 
 	"vscan/patterns/automaton"
 )
@@ -52,6 +53,10 @@ func isLong(most int) bool { return most < 0 || most > longJump }
 // The error is an *Error whose Pattern is body; what YARA allows and this does not
 // has errors.ErrUnsupported as its cause.
 func NewHexChain(name, source, body string, prefer func(*automaton.Node) *automaton.Node) ([]Part, error) {
+	if !strings.ContainsAny(body, hexProgram) {
+		p, err := NewHex(name, source, body)
+		return []Part{{Pattern: p}}, err
+	}
 	in := input{text: body, end: len(body)}
 	h := hexReader{input: in, chain: true}
 	n, err := h.sequence(0)
@@ -213,12 +218,12 @@ func hasAlternatives(n *automaton.Node) bool {
 // maskedBytes is the one encoding of items each of which is a byte and which of
 // its bits count; nil where they are not, or where no bit counts.
 func maskedBytes(items []*automaton.Node) encodings {
+	if slices.ContainsFunc(items, func(n *automaton.Node) bool { return n.Op != automaton.OpSet || n.Set.Len() == 0 }) {
+		return nil
+	}
 	var e encoding
 	fixed, wild := false, false
 	for _, n := range items {
-		if n.Op != automaton.OpSet || n.Set.Len() == 0 {
-			return nil
-		}
 		b, mask := n.Set.Mask()
 		if automaton.Masked(b, mask) != n.Set {
 			return nil

@@ -52,6 +52,7 @@ type ruleRun struct {
 	pattern []int // of the set, by index of the summary's names
 	scanner *engine.Scanner
 	run     addr.Range // bytes side by side that the latest hit lies in
+	begun   bool       // there was one
 
 	next      func() (engine.Interval, bool) // with --rule-scope mapping: those to come
 	stop      func()
@@ -161,8 +162,9 @@ func (r *ruleRun) take(ctx context.Context, h engine.Hit) bool {
 			return true
 		}
 	}
-	if h.Addr > r.run.Last || r.run == (addr.Range{}) {
+	if h.Addr > r.run.Last || !r.begun {
 		r.run, _ = r.scanner.Run(h.Addr)
+		r.begun = true
 		for _, e := range r.evals {
 			e.Break()
 		}

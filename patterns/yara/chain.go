@@ -59,7 +59,7 @@ func (w *waiting) reset() {
 // clear forgets all hits: nothing that follows goes on from them.
 func (w *waiting) clear() (n int) {
 	for i := range w.queues {
-		n += w.queues[i].len()
+		n += w.queues[i].hits
 		w.queues[i].clear()
 		w.queues[i].isDone = false
 		w.cover[i] = span{}
@@ -137,8 +137,7 @@ func (w *waiting) trim(part int, a uint64, r room) {
 		first := w.follower(part, a)
 		lowest := first - min(first, w.gaps[part].hi)
 		for q.len() > 0 && (q.taken(q.first) || q.end(q.first) < lowest) {
-			q.pop()
-			r.leave(1)
+			r.leave(q.pop())
 		}
 	}
 }
@@ -163,9 +162,11 @@ func (w *waiting) supersede(part int, a uint64, r room) {
 		return
 	}
 	a = w.follower(part, a)
-	for q.len() > 1 && a >= jump.lo && q.end(q.first+1) <= a-jump.lo {
-		q.pop()
-		r.leave(1)
+	for a >= jump.lo && q.len() > 0 {
+		if next := q.after(q.first); next == q.last || q.end(next) > a-jump.lo {
+			return
+		}
+		r.leave(q.pop())
 	}
 }
 

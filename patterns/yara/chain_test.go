@@ -189,6 +189,24 @@ func TestWaiting(t *testing.T) {
 			}
 		}
 		slices.SortFunc(all, func(a, b hit) int { return cmp.Or(cmp.Compare(a.at.lo, b.at.lo), cmp.Compare(a.part, b.part)) })
+		if apart := uint64(1) << (rng.UintN(2) * 30); apart > 1 { // over more than 4 GiB
+			for i := range all {
+				x := &all[i].at
+				x.lo, x.hi = x.lo*apart, x.lo*apart+(x.hi-x.lo)
+			}
+			for k := range parts {
+				for i := range parts[k] {
+					x := &parts[k][i]
+					x.lo, x.hi = x.lo*apart, x.lo*apart+(x.hi-x.lo)
+				}
+			}
+			for i := range c.gaps {
+				c.gaps[i].lo *= apart
+				if c.gaps[i].hi != noLimit {
+					c.gaps[i].hi *= apart
+				}
+			}
+		}
 		w, r := newWaiting(c), &roomFor{most: 1 << 20}
 		var got []span
 		for _, h := range all {

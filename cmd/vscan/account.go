@@ -18,6 +18,7 @@ type summary struct {
 	counts                      []uint64 // of hits, by name
 	first                       []int    // by pattern: its name, or the first of several
 	own                         []string // by pattern: the name that it has itself
+	longest                     []int    // by pattern: bytes of the longest match of an expression
 	rules                       *ruleRun // nil: there are none
 	hits                        uint64
 	scanned, absent, unreadable uint64 // bytes
@@ -40,6 +41,10 @@ func newSummary(image string, set *patterns.Set, names func(patterns.Pattern) []
 		} else {
 			s.names = append(s.names, names(p)...)
 		}
+	}
+	s.longest = make([]int, len(s.own))
+	for _, e := range set.Exprs() {
+		s.longest[e.Pattern] = max(s.longest[e.Pattern], e.MaxLen)
 	}
 	s.counts = make([]uint64, len(s.names))
 	return s
@@ -111,7 +116,7 @@ func (a *app) account(f *searchFlags, t *target, s *summary, stats engine.Stats,
 	if s.limited && f.max > 0 {
 		a.note("%s: limited: not more than %s a pattern (-m); there may be more", t.arg, plural(f.max, "hit"))
 	}
-	a.noteCut(f, t, s)
+	a.noteCut(t, s)
 	if s.rules != nil {
 		s.rules.account(a)
 	}
@@ -130,14 +135,14 @@ func (a *app) account(f *searchFlags, t *target, s *summary, stats engine.Stats,
 func (a *app) chatty() bool { return isTerminal(a.err) && !a.out.pipe }
 
 // noteCut tells of hits that may go on behind what is shown of them.
-func (a *app) noteCut(f *searchFlags, t *target, s *summary) {
-	patterns, hits, first := uint64(0), uint64(0), ""
+func (a *app) noteCut(t *target, s *summary) {
+	patterns, hits, first, longest := uint64(0), uint64(0), "", 0
 	for i, n := range s.cut {
 		if n == 0 {
 			continue
 		}
 		if patterns++; patterns == 1 {
-			first = s.nameOf(i)
+			first, longest = s.nameOf(i), s.longest[i]
 		}
 		hits += n
 	}
@@ -149,7 +154,7 @@ func (a *app) noteCut(f *searchFlags, t *target, s *summary) {
 		of = fmt.Sprintf("%s and %s", first, plural(patterns-1, "other pattern"))
 	}
 	a.note("%s: %s of %s as long as a match may be, %s, and may go on: --max-match sets more", t.arg,
-		plural(hits, "hit"), of, plural(f.longest, "byte"))
+		plural(hits, "hit"), of, plural(uint64(longest), "byte"))
 }
 
 // noteEndless tells of patterns with a jump without an end that long matches of theirs

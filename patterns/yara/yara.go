@@ -33,8 +33,9 @@
 // "the cat" and /the (cats|cat)/ "the cats", where they stand. Where the alternatives
 // are all that yara can begin to look at, as in /(cats|cat)/, their order is
 // another one; here it is the same as yara's (atoms.go says which). Of a hex string,
-// jumps are as short as will do. Random expressions are compared with yara, and all
-// but 1 length in some thousands agree.
+// jumps are as short as will do. Tests compare random expressions with yara: those of
+// words agree, and of those of few letters, where yara has next to nothing to begin
+// with, 1 in some hundreds has another length somewhere.
 //
 // A jump in a hex string may have any length. As in yara, a string is looked for in
 // parts where a jump has more than 200 bytes, [-] and [300-] among them, and so is a
@@ -44,13 +45,14 @@
 // is jumped over is there: no match goes on beyond a hole, nor beyond the scope. yara
 // ends jumps without a limit at 2^31 bytes.
 //
-// No other match of a regular expression is longer than patterns.Target.MaxMatch,
-// 4096 bytes unless it is set; yara's end 4096 bytes from where it begins to look.
-// That of a hex string does not depend on it.
+// No other match of a regular expression is longer than what yara looks at, 4096
+// bytes behind the place where it begins to look and 4096 in front of it, or
+// patterns.Target.MaxMatch if that is more. A rule that asks for the length of one
+// that may go on is undecided. That of a hex string does not depend on it.
 //
 // Left out are modules (import "pe" may stand there; a rule that uses pe is
-// skipped), external variables, entrypoint, sets of literals, and regular
-// expressions that repeat something more than 1,000 times. A rule that
+// skipped), external variables, entrypoint, sets of literals, and strings that take
+// more than automaton.MaxProgram steps. A rule that
 // needs what is left out is skipped by name and reason (Rules.Skipped), and so
 // is each rule that refers to it; the others run. If it is global, no rule of
 // the file can be decided, and all are skipped. A mistake (a syntax error, an

@@ -27,9 +27,11 @@ var imports = map[string][]string{
 	"vscan/engine":         {"segtree", "shard", "simd", "patterns", "addr"},
 	"vscan/engine/image":   {"engine", "patterns", "addr"}, // what patterns have to know of an image
 	// Edges are what a scan for ptr finds; words, ranges and levels as in engine.
-	"vscan/engine/graph": {"engine", "patterns", "simd", "addr"},
-	"vscan/cmd/vscan":    {"graph", "image", "engine", "patterns", "sets", "yara", "simd", "addr"},
-	"vscan/bench":        {"image", "engine", "patterns", "simd", "addr"},
+	"vscan/engine/graph":         {"heap", "engine", "patterns", "simd", "addr"},
+	"vscan/engine/heap":          {"engine", "addr"},
+	"vscan/engine/heap/heaptest": {"engine", "addr"}, // for tests
+	"vscan/cmd/vscan":            {"graph", "heap", "image", "engine", "patterns", "sets", "yara", "simd", "addr"},
+	"vscan/bench":                {"image", "engine", "patterns", "simd", "addr"},
 }
 
 // dependencies says which packages of vscan may import a package of others.

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"vscan/engine/graph"
+	"vscan/engine/heap"
 )
 
 const objectsHelp = `objects recognises the heaps of glibc's malloc by the heads of their chunks, and
@@ -49,7 +50,7 @@ func (a *app) graphObjectsCommand() *cobra.Command {
 			if err := g.Check(t.space); err != nil {
 				return err
 			}
-			heaps, err := graph.FindHeaps(cmd.Context(), t.space, g.Arch())
+			heaps, err := heap.Find(cmd.Context(), t.space, g.Arch())
 			if err != nil {
 				return err
 			}
@@ -87,13 +88,13 @@ func (a *app) noteObjects(arg string, r *graph.Retention) {
 	for i, o := range r.Heaps.Objects() {
 		s := &states[o.State]
 		s.n, s.bytes = s.n+1, s.bytes+o.Size()
-		if o.State == graph.Used {
+		if o.State == heap.Used {
 			k := &anchors[r.Anchors[i]]
 			k.n, k.bytes = k.n+1, k.bytes+o.Size()
 		}
 	}
 	tell := func(s sum) string { return fmt.Sprintf("%d (%s)", s.n, size(s.bytes)) }
-	a.note("%s: objects: %s used, %s free, %s cached; %s between them", arg, tell(states[graph.Used]), tell(states[graph.Free]), tell(states[graph.Cached]), plural(r.Edges, "reference"))
+	a.note("%s: objects: %s used, %s free, %s cached; %s between them", arg, tell(states[heap.Used]), tell(states[heap.Free]), tell(states[heap.Cached]), plural(r.Edges, "reference"))
 	a.note("%s: kept by static data: %s, stacks: %s, other memory: %s; leaked: %s", arg,
 		tell(anchors[graph.Static]), tell(anchors[graph.Stack]), tell(anchors[graph.Elsewhere]), tell(anchors[graph.Nothing]))
 }
@@ -104,7 +105,7 @@ func (a *app) printObjects(g *graph.Graph, r *graph.Retention, format, show stri
 	for i, o := range objects {
 		switch {
 		case show == "all",
-			show == "leaked" && o.State == graph.Used && r.Anchors[i] == graph.Nothing,
+			show == "leaked" && o.State == heap.Used && r.Anchors[i] == graph.Nothing,
 			show == "retained" && r.Retained[i] > 0:
 			list = append(list, i)
 		}
@@ -126,7 +127,7 @@ func (a *app) printObjects(g *graph.Graph, r *graph.Retention, format, show stri
 		}
 		o := objects[i]
 		anchor := r.Anchors[i].String()
-		if o.State != graph.Used {
+		if o.State != heap.Used {
 			anchor = "-"
 		}
 		if !at.find(o.First) {

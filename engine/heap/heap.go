@@ -1,4 +1,12 @@
-package graph
+// Package heap recognises the heaps of glibc's malloc in a memory image by the
+// heads of their chunks: which objects the program was given, and which of them
+// are free.
+//
+//	heaps, err := heap.Find(ctx, space, addr.LE64)
+//	for _, o := range heaps.Objects() { … }
+//
+// What refers to what is package graph's matter.
+package heap
 
 import (
 	"context"
@@ -32,22 +40,22 @@ import (
 // tcache or in fastbins, are marked as in use. Those of tcaches are recognised
 // by following them; those of fastbins are not, and count as used.
 
-// ObjectState says what is known of an object.
-type ObjectState uint8
+// State says what is known of an object.
+type State uint8
 
 const (
-	Used   ObjectState = iota // in use, or in a fastbin
-	Free                      // free
-	Cached                    // freed, and kept in a thread's cache
+	Used   State = iota // in use, or in a fastbin
+	Free                // free
+	Cached              // freed, and kept in a thread's cache
 )
 
 // String is "used", "free" or "cached".
-func (s ObjectState) String() string { return []string{"used", "free", "cached"}[min(s, Cached)] }
+func (s State) String() string { return []string{"used", "free", "cached"}[min(s, Cached)] }
 
 // Object is an allocation: the bytes that the program was given.
 type Object struct {
 	addr.Range
-	State ObjectState
+	State State
 }
 
 // Heaps is the objects of all heaps that were recognised, by address.
@@ -92,9 +100,9 @@ func (w *walker) at(a addr.Addr) (uint64, bool) {
 	return w.space.Arch().Order().Uint(w.buf[a-w.first:][:w.word]), true
 }
 
-// FindHeaps recognises heaps among the mappings of a space that may be written
+// Find recognises heaps among the mappings of a space that may be written
 // and are no files. The error is the cause of the context's end.
-func FindHeaps(ctx context.Context, space *engine.Space, arch addr.Arch) (*Heaps, error) {
+func Find(ctx context.Context, space *engine.Space, arch addr.Arch) (*Heaps, error) {
 	h := &Heaps{}
 	w := &walker{space: space.For(arch), word: addr.Addr(arch.WordSize())}
 	for v := range space.Extents(addr.All) {
@@ -264,11 +272,11 @@ func (h *Heaps) startsAt(n int, a addr.Addr) bool {
 
 // addRun indexes the objects of a mapping, which are those from n on.
 func (h *Heaps) addRun(objects []Object, n int) {
-	r := heapRun{Range: addr.Range{First: objects[0].First &^ offsetMask, Last: objects[len(objects)-1].Last}}
-	r.pages = make([]int32, uint64(r.Last-r.First)>>pageShift+1)
+	r := heapRun{Range: addr.Range{First: objects[0].First &^ (engine.PageSize - 1), Last: objects[len(objects)-1].Last}}
+	r.pages = make([]int32, uint64(r.Last-r.First)/engine.PageSize+1)
 	page := 0
 	for i, o := range objects {
-		for ; page <= int(uint64(o.Last-r.First)>>pageShift); page++ {
+		for ; page <= int(uint64(o.Last-r.First)/engine.PageSize); page++ {
 			r.pages[page] = int32(n + i)
 		}
 	}
@@ -278,9 +286,9 @@ func (h *Heaps) addRun(objects []Object, n int) {
 // Objects is all objects, by address. It must not be changed.
 func (h *Heaps) Objects() []Object { return h.objects }
 
-// find is the index of the object that an address is in; −1 where it is in
+// Index is the index of the object that an address is in; −1 where it is in
 // none.
-func (h *Heaps) find(a addr.Addr, hint *int) int {
+func (h *Heaps) Index(a addr.Addr, hint *int) int {
 	k := *hint
 	if k >= len(h.runs) || !h.runs[k].Contains(a) {
 		k = sort.Search(len(h.runs), func(i int) bool { return h.runs[i].Last >= a })
@@ -290,7 +298,7 @@ func (h *Heaps) find(a addr.Addr, hint *int) int {
 		*hint = k
 	}
 	r := &h.runs[k]
-	lo := int(r.pages[uint64(a-r.First)>>pageShift])
+	lo := int(r.pages[uint64(a-r.First)/engine.PageSize])
 	for lo < len(h.objects) && h.objects[lo].Last < a { // a page has some hundred at most
 		lo++
 	}
@@ -298,4 +306,18 @@ func (h *Heaps) find(a addr.Addr, hint *int) int {
 		return -1
 	}
 	return lo
+}
+
+// Contains says whether an address is in a heap, be it in the head of a chunk.
+func (h *Heaps) Contains(a addr.Addr) bool {
+	_, ok := slices.BinarySearchFunc(h.runs, a, func(r heapRun, a addr.Addr) int {
+		switch {
+		case r.Last < a:
+			return -1
+		case r.First > a:
+			return 1
+		}
+		return 0
+	})
+	return ok
 }

@@ -16,8 +16,10 @@ import (
 type needle struct {
 	hit   Hit       // but for Addr and, where hits differ, Bytes; Len is 0 where they differ in it
 	align addr.Addr // of a hit's address; ≥ 1
-	expr  bool      // whether it is that of an expression
 	raw   int       // how many of a hit's bytes are copied, as far as it goes; 0 where all hits are alike
+
+	expr     int  // index in the set's expressions of the one that it is of; −1: none
+	excepted bool // of its matches that an exception drops
 }
 
 // size is the length of a hit of the needle; length is its own, where hits of
@@ -75,7 +77,9 @@ const findAtOnce = 4096
 func newUnits(set *patterns.Set, opt Options) ([]needle, []unit, error) {
 	level := opt.Kernel
 	all := slices.Clip(set.Needles())
-	for _, e := range set.Exprs() { // their places
+	places := exprPlaces(set.Exprs())
+	for _, p := range places {
+		e := &set.Exprs()[p.expr]
 		all = append(all, patterns.Needle{Pattern: e.Pattern, Align: e.Align})
 	}
 	order := func(a, b patterns.Needle) int {
@@ -89,11 +93,12 @@ func newUnits(set *patterns.Set, opt Options) ([]needle, []unit, error) {
 	var literals []int32
 	words := map[wordsKind][]int32{}
 	var kinds []wordsKind // in order: maps have none
-	var exprs []uint32    // their numbers
 	for i, n := range all {
 		needles[i] = newNeedle(n)
 		if n.Words == nil && n.Lit == nil {
-			exprs = append(exprs, uint32(i))
+			p := &places[0]
+			needles[i].expr, needles[i].excepted, needles[i].hit.Form = p.expr, p.excepted, p.form
+			places = places[1:]
 			continue
 		}
 		if n.Words == nil {
@@ -114,8 +119,8 @@ func newUnits(set *patterns.Set, opt Options) ([]needle, []unit, error) {
 		}
 		units = append(units, u)
 	}
-	if len(exprs) > 0 {
-		u, err := newExprUnit(set, exprs, opt)
+	if len(set.Exprs()) > 0 {
+		u, err := newExprUnit(set, needles, opt)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -131,11 +136,47 @@ func newUnits(set *patterns.Set, opt Options) ([]needle, []unit, error) {
 	return needles, units, nil
 }
 
+// exprPlace is a needle of an expression.
+type exprPlace struct {
+	expr     int // index in the set's
+	form     int // see Hit.Form
+	excepted bool
+}
+
+// exprPlaces are the needles of the expressions of a set, in the order of their
+// numbers: of each pattern those of what is a hit, then those of what exceptions
+// drop. So of two matches that are alike in all else, the first is a hit.
+func exprPlaces(exprs []patterns.Expr) []exprPlace {
+	var all []exprPlace
+	for first := 0; first < len(exprs); {
+		end := first + 1
+		for end < len(exprs) && exprs[end].Pattern == exprs[first].Pattern {
+			end++
+		}
+		form := func(i int) int {
+			if end-first == 1 {
+				return 0
+			}
+			return i - first + 1
+		}
+		for i := first; i < end; i++ {
+			all = append(all, exprPlace{i, form(i), false})
+		}
+		for i := first; i < end; i++ {
+			if len(exprs[i].Except) > 0 {
+				all = append(all, exprPlace{i, form(i), true})
+			}
+		}
+		first = end
+	}
+	return all
+}
+
 func newNeedle(n patterns.Needle) needle {
-	k := needle{hit: Hit{Pattern: n.Pattern, Len: n.Len()}, align: addr.Addr(max(n.Align, 1))}
+	k := needle{expr: -1, hit: Hit{Pattern: n.Pattern, Len: n.Len()}, align: addr.Addr(max(n.Align, 1))}
 	switch {
 	case n.Lit == nil && n.Words == nil:
-		k.raw, k.expr = HitBytes, true
+		k.raw = HitBytes
 	case n.Lit == nil || n.Mask != nil:
 		k.raw = min(n.Len(), HitBytes)
 	default:

@@ -33,6 +33,7 @@ type exprUnit struct {
 type expr struct {
 	*patterns.Expr
 	needle   uint32
+	excepted uint32           // the needle of matches that an exception drops
 	finder   patterns.Finder  // nil: all starts are asked about
 	tracker  patterns.Tracker // nil: it is none
 	disjoint bool             // matches that overlap an earlier one are dropped, and it is alone in its pattern
@@ -41,14 +42,23 @@ type expr struct {
 // anchor is a literal, and where matches of an expression begin before it.
 type anchor struct{ expr, first, last int }
 
-// newExprUnit makes the unit for the expressions of a set; needles are the
-// numbers of their needles.
-func newExprUnit(set *patterns.Set, needles []uint32, opt Options) (*exprUnit, error) {
+// newExprUnit makes the unit for the expressions of a set; needles are all
+// needles.
+func newExprUnit(set *patterns.Set, needles []needle, opt Options) (*exprUnit, error) {
 	u := &exprUnit{of: traits{stride: 1}}
+	of, excepted := make([]uint32, len(set.Exprs())), make([]uint32, len(set.Exprs()))
+	for i := range needles {
+		switch n := &needles[i]; {
+		case n.excepted:
+			excepted[n.expr] = uint32(i)
+		case n.expr >= 0:
+			of[n.expr] = uint32(i)
+		}
+	}
 	var lits []simd.Lit
 	pats, all := set.Patterns(), set.Exprs()
 	for i := range all {
-		e := expr{Expr: &all[i], needle: needles[i]}
+		e := expr{Expr: &all[i], needle: of[i], excepted: excepted[i]}
 		alone := (i == 0 || all[i-1].Pattern != e.Pattern) && (i+1 == len(all) || all[i+1].Pattern != e.Pattern)
 		e.disjoint = alone && !opt.Overlapping && pats[e.Pattern].Disjoint()
 		e.finder, _ = e.Matcher.(patterns.Finder)
@@ -279,7 +289,16 @@ func (u *exprUnit) verify(t *tools, i int, v interval) bool {
 		if n == 0 {
 			continue
 		}
-		x.matches = append(x.matches, exprMatch{uint32(s), e.needle, uint32(n), e.Pattern})
+		needle := e.needle
+		if len(e.Except) > 0 {
+			if e.Excepted(x.memory.Bytes[s : s+n]) {
+				needle = e.excepted
+			}
+			if !t.worked(n * len(e.Except)) {
+				return false
+			}
+		}
+		x.matches = append(x.matches, exprMatch{uint32(s), needle, uint32(n), e.Pattern})
 		if c != nil {
 			c.add(t.base+addr.Addr(s), n)
 		}
@@ -311,7 +330,7 @@ func (x *exprTools) track(i int, e *expr) patterns.Track {
 func (u *exprUnit) hand(t *tools, dst []simd.Match) []simd.Match {
 	x := &t.expr
 	slices.SortFunc(x.matches, func(a, b exprMatch) int {
-		return cmp.Or(cmp.Compare(a.off, b.off), cmp.Compare(a.pattern, b.pattern), cmp.Compare(a.size, b.size))
+		return cmp.Or(cmp.Compare(a.off, b.off), cmp.Compare(a.pattern, b.pattern), cmp.Compare(a.size, b.size), cmp.Compare(a.needle, b.needle))
 	})
 	t.lens = t.lens[:0]
 	for _, m := range x.matches {
@@ -392,14 +411,15 @@ func newDropper(set *patterns.Set, opt Options) *dropper {
 	return d
 }
 
-// keep says whether a hit of n bytes at a is to be delivered.
-func (d *dropper) keep(pattern int, a addr.Addr, n int) bool {
+// keep says whether a match of a needle, of size bytes at a, is to be delivered.
+func (d *dropper) keep(n *needle, a addr.Addr, size int) bool {
+	pattern := n.hit.Pattern
 	if !d.drops[pattern] {
 		return true
 	}
 	if d.any[pattern] && a <= d.last[pattern] {
 		return false
 	}
-	d.any[pattern], d.last[pattern] = true, a+addr.Addr(n-1)
+	d.any[pattern], d.last[pattern] = true, a+addr.Addr(size-1)
 	return true
 }

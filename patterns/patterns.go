@@ -109,8 +109,9 @@ type Pattern struct {
 	File   string // where it was read from, "" if not from a file
 	Line   int    // its line in File, from 1; 0 if not from a file
 
-	text string // all that was parsed, NAME= and blanks included: what columns count in
-	body body
+	text   string // all that was parsed, NAME= and blanks included: what columns count in
+	body   body
+	except *exceptions // see Except; nil: there are none
 }
 
 // Kind is what a pattern's body is.

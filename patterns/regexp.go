@@ -88,16 +88,7 @@ func newRegexp(in input, o RegexpOptions) (*programBody, error) {
 	if len(in.body()) > MaxBytes {
 		return nil, in.tooLong(len(in.body()))
 	}
-	var flags automaton.Flags
-	b := &programBody{at: in.pos, maxMatch: o.MaxMatch}
-	for _, f := range []struct {
-		on   bool
-		flag automaton.Flags
-	}{{o.Caseless, automaton.Caseless}, {o.DotAll, automaton.DotAll}, {o.MultiLine, automaton.MultiLine}} {
-		if f.on {
-			flags |= f.flag
-		}
-	}
+	b := &programBody{at: in.pos, maxMatch: o.MaxMatch, expr: in.body(), options: o}
 	switch {
 	case o.Longest && o.Shortest:
 		return nil, in.fault(in.pos, "a match is the longest or the shortest, not both")
@@ -107,7 +98,7 @@ func newRegexp(in input, o RegexpOptions) (*programBody, error) {
 		b.semantics = automaton.Shortest
 	}
 	for _, e := range o.encodings() {
-		n, err := o.parse(in, flags, e)
+		n, err := o.parse(in, o.flags(), e)
 		if err != nil {
 			return nil, err
 		}
@@ -117,6 +108,19 @@ func newRegexp(in input, o RegexpOptions) (*programBody, error) {
 		b.forms = append(b.forms, form{n, e, o.encoded(e)})
 	}
 	return b, nil
+}
+
+// flags are those of the parser.
+func (o *RegexpOptions) flags() (flags automaton.Flags) {
+	for _, f := range []struct {
+		on   bool
+		flag automaton.Flags
+	}{{o.Caseless, automaton.Caseless}, {o.DotAll, automaton.DotAll}, {o.MultiLine, automaton.MultiLine}} {
+		if f.on {
+			flags |= f.flag
+		}
+	}
+	return flags
 }
 
 // encodings are those to look for.

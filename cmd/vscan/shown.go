@@ -94,7 +94,7 @@ func (v *viewer) describe() {
 		return
 	}
 	s := &v.hit
-	s.readable, _ = v.set.Text(s.Pattern, s.Bytes, len(s.Bytes) < s.Len)
+	s.readable, _ = v.set.Text(s.Pattern, s.Form, s.Bytes, len(s.Bytes) < s.Len)
 	if v.around > 0 {
 		s.before = v.before(s.Addr)
 		s.after = v.after(s.Hit)

@@ -76,6 +76,21 @@
 // one is refused. An empty alternative is what is empty: re:(a|)b finds ab and b;
 // re:a| finds what re:a finds, for what is empty is no match.
 //
+// # Exceptions
+//
+// A pattern of re: may have exceptions, expressions that drop a match in which they
+// are found: placeholders, known examples. In a file of patterns they are lines
+// behind it:
+//
+//	password = re/aw:(?i:password)=[^;\s]{4,64}
+//	@except re:=(\*+|x+|<[^>]*>)$
+//	@except re/i:=(secret|change_?me)$
+//
+// An exception is a pattern of re: with no flags but i, s and m, and it is found in
+// the bytes of the match, as if there were no others: ^ and $ are its ends. It is
+// in the encoding of the match. @except-all is an exception to all patterns of re: that
+// follow in the file, not to those of files that it includes. See Pattern.Except.
+//
 // # From a program
 //
 // Parse and Ref read what a person has written. A program that has bytes, numbers
@@ -92,8 +107,8 @@
 //
 // # Files
 //
-// A file of patterns has one a line, # comments, and lines @include FILE; see
-// ParseFile and ParseFiles.
+// A file of patterns has one a line, # comments, and lines @include FILE, @except
+// and @except-all; see ParseFile and ParseFiles.
 package patterns
 
 import "bytes"

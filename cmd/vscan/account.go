@@ -23,6 +23,7 @@ type summary struct {
 	inScope                     uint64 // bytes that a whole scan looks at
 	complete, limited           bool
 	cut                         []uint64 // by pattern: hits as long as --max-match allows; nil: none
+	excepted                    []uint64 // by pattern: matches that an exception drops; nil: none
 	kernel                      string
 	workers                     int
 	seconds                     float64
@@ -62,7 +63,7 @@ func (s *summary) add(b *engine.Batch) {
 // fill puts in what the scan says of itself.
 func (s *summary) fill(t *target, sc *engine.Scanner, stats engine.Stats) {
 	s.scanned, s.absent, s.unreadable, s.inScope = stats.Scanned, stats.Absent, stats.UnreadableBytes(), sc.Bytes()
-	s.cut = stats.Cut
+	s.cut, s.excepted = stats.Cut, stats.Excepted
 	s.complete = !stats.Cancelled && s.unreadable == 0 && t.Missing == 0
 	if r := s.rules; r != nil {
 		s.complete = s.complete && len(r.undecided) == 0
@@ -99,6 +100,7 @@ func (a *app) account(f *searchFlags, t *target, s *summary, stats engine.Stats,
 		a.note("%s: limited: not more than %s a pattern (-m); there may be more", t.arg, plural(f.max, "hit"))
 	}
 	a.noteCut(f, t, s)
+	a.noteExcepted(t, s)
 	if s.rules != nil {
 		s.rules.account(a)
 	}
@@ -118,25 +120,39 @@ func (a *app) chatty() bool { return isTerminal(a.err) && !a.out.pipe }
 
 // noteCut tells of hits that may go on behind what is shown of them.
 func (a *app) noteCut(f *searchFlags, t *target, s *summary) {
-	patterns, hits, first := uint64(0), uint64(0), ""
-	for i, n := range s.cut {
+	if hits, of := s.sum(s.cut); hits > 0 {
+		a.note("%s: %s of %s as long as a match may be, %s, and may go on: --max-match sets more", t.arg,
+			plural(hits, "hit"), of, plural(f.longest, "byte"))
+	}
+}
+
+// noteExcepted tells of matches that exceptions keep from being hits.
+func (a *app) noteExcepted(t *target, s *summary) {
+	matches, of := s.sum(s.excepted)
+	switch {
+	case matches == 1:
+		a.note("%s: 1 match of %s left out as an exception to it (a placeholder, a known example): --no-exceptions prints it", t.arg, of)
+	case matches > 1:
+		a.note("%s: %s of %s left out as exceptions (placeholders, known examples): --no-exceptions prints them", t.arg, strconv.FormatUint(matches, 10)+" matches", of)
+	}
+}
+
+// sum is the sum of numbers by pattern, and which patterns they are of.
+func (s *summary) sum(by []uint64) (sum uint64, of string) {
+	patterns := uint64(0)
+	for i, n := range by {
 		if n == 0 {
 			continue
 		}
 		if patterns++; patterns == 1 {
-			first = s.names[s.first[i]]
+			of = s.names[s.first[i]]
 		}
-		hits += n
+		sum += n
 	}
-	if patterns == 0 {
-		return
-	}
-	of := first
 	if patterns > 1 {
-		of = fmt.Sprintf("%s and %s", first, plural(patterns-1, "other pattern"))
+		of = fmt.Sprintf("%s and %s", of, plural(patterns-1, "other pattern"))
 	}
-	a.note("%s: %s of %s as long as a match may be, %s, and may go on: --max-match sets more", t.arg,
-		plural(hits, "hit"), of, plural(f.longest, "byte"))
+	return sum, of
 }
 
 // whyAbsent says of so many bytes why they are absent.

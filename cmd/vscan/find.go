@@ -43,6 +43,11 @@ in jsonl it is a string, for numbers of JSON lose them above 2^53. Of aes it is
 the key. There are also the bytes as text, and the key of flag x. Hits that
 --max-match may have cut off are told at the end.
 
+In a file of patterns (-f) a line @except re:EXPRESSION drops the matches of the
+re: pattern in front of it in which EXPRESSION is found, ^ and $ being the ends of the
+match; @except-all does so for all re: patterns that follow. How many were dropped is
+told, --no-exceptions prints them. The set secrets drops placeholders so.
+
 With -e, -f, -F or --set all arguments are images. A pattern that begins with - goes
 behind -e or --.
 
@@ -122,6 +127,7 @@ func (a *app) findCommand() *cobra.Command {
 	fs.StringArrayVarP(&p.literals, "fixed", "F", nil, "search for the lines of `FILE` as they stand; - is standard input; repeatable")
 	fs.BoolVarP(&f.caseless, "ignore-case", "i", false, "the case of ASCII letters does not count in any pattern, as with flag i")
 	fs.BoolVarP(&f.fullWords, "full-words", "w", false, "only full words, of every pattern, as with flag f: no ASCII letter or digit on either side")
+	fs.BoolVar(&f.noExcept, "no-exceptions", false, "print also the matches that an exception of their pattern drops (@except in a file of patterns): placeholders, known examples")
 	fs.VarPF(listFlag{&f.list, "with"}, "files-with-matches", "l", "print the names of the images with a hit, and nothing else").NoOptDefVal = "true"
 	fs.VarPF(listFlag{&f.list, "without"}, "files-without-match", "L", "print the names of the images without a hit, of those that could be looked at as a whole").NoOptDefVal = "true"
 	fs.BoolVar(&f.matchOnly, "only-matching", false, "print nothing but the bytes of hits as they are, a line each")
@@ -150,9 +156,14 @@ func (l listFlag) Set(s string) error {
 	return err
 }
 
-// modify is the patterns with what -i and -w ask of all. The error joins those
+// modify is the patterns with what -i, -w and --no-exceptions ask of all. The error joins those
 // of the patterns that have no part in it.
 func (f *searchFlags) modify(pats []patterns.Pattern) ([]patterns.Pattern, error) {
+	if f.noExcept {
+		for i, p := range pats {
+			pats[i] = p.WithoutExceptions()
+		}
+	}
 	flags, names := "", ""
 	if f.caseless {
 		flags, names = "i", "-i"

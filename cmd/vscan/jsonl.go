@@ -203,14 +203,15 @@ func (r *jsonlReporter) interval(v engine.Interval) error {
 	return r.finish()
 }
 
-// cut writes, by name, how many hits are as long as a match may be, if any are.
-func (r *jsonlReporter) cut(s *summary) {
-	if s.cut == nil {
+// addCounts adds numbers by the names of patterns, those that are not 0, if there
+// are any.
+func (r *jsonlReporter) addCounts(key string, s *summary, by []uint64) {
+	if by == nil {
 		return
 	}
-	r.add("cut", "{")
+	r.add(key, "{")
 	some := false
-	for i, n := range s.cut {
+	for i, n := range by {
 		if n == 0 {
 			continue
 		}
@@ -246,7 +247,8 @@ func (r *jsonlReporter) end(s *summary) {
 	r.addUint("unreadable", s.unreadable)
 	r.add("complete", strconv.FormatBool(s.complete))
 	r.add("limited", strconv.FormatBool(s.limited))
-	r.cut(s)
+	r.addCounts("cut", s, s.cut)
+	r.addCounts("excepted", s, s.excepted)
 	if s.rules != nil {
 		r.addUint("rules", s.rules.matched)
 		r.addUint("rules_left_out", uint64(len(s.rules.f.skipped())))

@@ -46,6 +46,7 @@ type searchFlags struct {
 	caseless   bool                // of all patterns
 	fullWords  bool                // likewise
 	list       string              // of find: with or without, the images to list; "": none
+	noExcept   bool                // of find: what exceptions of patterns drop is printed
 	matchOnly  bool                // of find: print the bytes of hits alone
 	recursive  bool                // of find: folders stand for the images below them
 	several    bool                // images are searched

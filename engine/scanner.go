@@ -381,6 +381,9 @@ func (e *IncompleteError) Error() string {
 	if e.Err != nil {
 		return fmt.Sprintf("not complete: the scan ended after %d bytes: %v", e.Stats.Scanned, e.Err)
 	}
+	if len(e.Stats.Unreadable) == 0 { // not as a scan makes it
+		return fmt.Sprintf("not complete: the scan ended after %d bytes", e.Stats.Scanned)
+	}
 	return fmt.Sprintf("not complete: %d bytes could not be read, the first at %v", e.Stats.UnreadableBytes(), e.Stats.Unreadable[0].First)
 }
 

@@ -195,7 +195,8 @@ func Compile(pats []Pattern, t Target) (*Set, error) {
 // count notes that a pattern needs what is missing.
 func (e *MissingError) count(p *Pattern) {
 	if e.More++; e.More == 0 {
-		e.Pattern, e.Kind = p.Name, p.Kind
+		_, made := p.body.(*rangesBody)
+		e.Pattern, e.Kind, e.Made = p.Name, p.Kind, made
 	}
 }
 

@@ -23,6 +23,7 @@ type summary struct {
 	inScope                     uint64 // bytes that a whole scan looks at
 	complete, limited           bool
 	cut                         []uint64 // by pattern: hits as long as --max-match allows; nil: none
+	leftOut                     []string // files that were to be laid and were not
 	excepted                    []uint64 // by pattern: matches that an exception drops; nil: none
 	kernel                      string
 	workers                     int
@@ -64,7 +65,8 @@ func (s *summary) add(b *engine.Batch) {
 func (s *summary) fill(t *target, sc *engine.Scanner, stats engine.Stats) {
 	s.scanned, s.absent, s.unreadable, s.inScope = stats.Scanned, stats.Absent, stats.UnreadableBytes(), sc.Bytes()
 	s.cut, s.excepted = stats.Cut, stats.Excepted
-	s.complete = !stats.Cancelled && s.unreadable == 0 && t.Missing == 0
+	s.complete = !stats.Cancelled && s.unreadable == 0 && t.whole()
+	s.leftOut = t.leftOut
 	if r := s.rules; r != nil {
 		s.complete = s.complete && len(r.undecided) == 0
 		s.limited = s.limited || r.cut
@@ -177,10 +179,21 @@ func (a *app) noteOddities(t *target) {
 	}
 }
 
-// noteMissing tells what an image should hold and does not.
+// whole reports whether the image holds what it should, and all that was to be laid
+// with it was laid.
+func (t *target) whole() bool { return t.Missing == 0 && len(t.leftOut) == 0 }
+
+// noteMissing tells what an image should hold and does not, and what was not laid.
 func (a *app) noteMissing(t *target) {
 	if t.Missing > 0 {
 		a.note("%s: not complete: the image is truncated or damaged, %s are missing", t.arg, size(t.Missing))
+	}
+	if n := len(t.leftOut); n > 0 {
+		others := ""
+		if n > 1 {
+			others = fmt.Sprintf(" and of %s", plural(uint64(n-1), "other file"))
+		}
+		a.note("%s: not complete: %s of %s%s, left out, are nowhere", t.arg, size(t.lost), t.leftOut[0], others)
 	}
 }
 

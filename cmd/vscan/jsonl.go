@@ -247,6 +247,16 @@ func (r *jsonlReporter) end(s *summary) {
 	r.addUint("unreadable", s.unreadable)
 	r.add("complete", strconv.FormatBool(s.complete))
 	r.add("limited", strconv.FormatBool(s.limited))
+	if len(s.leftOut) > 0 {
+		r.add("left_out", "[")
+		for i, path := range s.leftOut {
+			if i > 0 {
+				r.line = append(r.line, ',')
+			}
+			r.line = append(r.line, r.quote(path)...)
+		}
+		r.line = append(r.line, ']')
+	}
 	r.addCounts("cut", s, s.cut)
 	r.addCounts("excepted", s, s.excepted)
 	if s.rules != nil {

@@ -384,7 +384,7 @@ func checkJSON(line string) error {
 		module := strings.HasSuffix(k, "module") || strings.HasSuffix(k, "module_offset")
 		return module || object.Type == "hit" && slices.Contains([]string{"value", "text", "key", "before", "after"}, k) ||
 			k == "build_id" && object.Type == "mapping" || // where there is one
-			object.Type == "summary" && slices.Contains([]string{"cut", "excepted"}, k)
+			object.Type == "summary" && slices.Contains([]string{"cut", "excepted", "left_out"}, k)
 	})
 	if want := fields[object.Type]; want == nil || !slices.Equal(keys, want) {
 		return fmt.Errorf("fields %v, want %v", keys, want)

@@ -54,7 +54,11 @@ type target struct {
 	space *engine.Space
 	notes []string       // what was laid
 	files []image.Module // that were laid
-	close []io.Closer
+	// Files that were to be laid and were not, and the bytes of theirs that are
+	// nowhere.
+	leftOut []string
+	lost    uint64
+	close   []io.Closer
 
 	residentOnly bool // pages that are swapped out are absent
 }
@@ -90,12 +94,12 @@ func (t *target) fill(f *imageFlags) error {
 		return fmt.Errorf("%s: %w", t.arg, err)
 	}
 	for _, l := range f.maps {
-		if err := t.lay(f, "--map", l, (*engine.Space).Add); err != nil {
+		if err := t.lay(f, "--map", l, (*image.Layer).LayOver); err != nil {
 			return err
 		}
 	}
 	for _, l := range f.unders {
-		if err := t.lay(f, "--under", l, under); err != nil {
+		if err := t.lay(f, "--under", l, (*image.Layer).LayUnder); err != nil {
 			return err
 		}
 	}

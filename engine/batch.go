@@ -81,11 +81,15 @@ func (b *Batch) each(yield func(Hit) bool) (taken uint64, all bool) {
 		return b.Run.Count, true
 	}
 	at := 0 // in raw
+	mayCut := b.sc.cutLens != nil
 	for i, off := range b.Offsets {
 		n := &b.sc.needles[b.needle(i)]
 		h := n.hit
 		h.Addr = b.Base + addr.Addr(off)
 		h.Len = b.size(i, n)
+		if mayCut {
+			h.Cut = b.isCut(i)
+		}
 		if raw := min(n.raw, h.Len); raw > 0 {
 			h.Bytes = b.raw[at : at+raw : at+raw]
 			at += raw

@@ -31,19 +31,23 @@ func cutLens(set *patterns.Set, needles []needle) []uint32 {
 	return lens
 }
 
+// isCut says whether hit i may have been cut off, where there are cutLens.
+func (b *Batch) isCut(i int) bool {
+	return i < len(b.lens) && b.lens[i] >= b.sc.cutLens[b.needle(i)]
+}
+
 // countCut adds to stats those of the first n hits that may have been cut off.
 func (b *Batch) countCut(stats *Stats, n uint64) {
 	if b.sc.cutLens == nil {
 		return
 	}
 	for i := range b.lens[:min(n, uint64(len(b.lens)))] {
-		needle := b.needle(i)
-		if b.lens[i] < b.sc.cutLens[needle] {
+		if !b.isCut(i) {
 			continue
 		}
 		if stats.Cut == nil {
 			stats.Cut = make([]uint64, len(b.sc.set.Patterns()))
 		}
-		stats.Cut[b.sc.needles[needle].hit.Pattern]++
+		stats.Cut[b.sc.needles[b.needle(i)].hit.Pattern]++
 	}
 }

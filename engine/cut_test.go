@@ -25,7 +25,16 @@ func TestCut(t *testing.T) {
 	want := []uint64{0, 10, 0, 1, 0, 0}
 	for _, opt := range []Options{{}, {Workers: 1}, {Workers: 3, ShardSize: 64}} {
 		sc := compile(t, space, set, opt)
-		stats, err := sc.Scan(context.Background(), func(Hit) bool { return true })
+		cut := make([]uint64, len(want))
+		stats, err := sc.Scan(context.Background(), func(h Hit) bool {
+			if h.Cut {
+				cut[h.Pattern]++
+			}
+			return true
+		})
+		if !slices.Equal(cut, want) {
+			t.Errorf("%+v: %v of the hits are cut", opt, cut)
+		}
 		if err != nil || !slices.Equal(stats.Cut, want) {
 			t.Errorf("%+v: %v, %v", opt, stats.Cut, err)
 		}

@@ -23,7 +23,7 @@ var imports = map[string][]string{
 	"vscan/engine/simd":    {"addr"},
 	"vscan/patterns":       {"automaton", "addr"},
 	"vscan/patterns/sets":  {"patterns"},
-	"vscan/patterns/yara":  {"patterns", "addr"},
+	"vscan/patterns/yara":  {"patterns", "automaton", "addr"}, // its regular expressions are not RE2's
 	"vscan/engine":         {"segtree", "shard", "simd", "patterns", "addr"},
 	"vscan/engine/image":   {"engine", "patterns", "addr"}, // what patterns have to know of an image
 	// Edges are what a scan for ptr finds; words, ranges and levels as in engine.

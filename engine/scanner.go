@@ -7,6 +7,7 @@ import (
 	"iter"
 	"runtime"
 	"slices"
+	"sort"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -100,6 +101,7 @@ type Hit struct {
 	Len     int       // in bytes
 	Form    int       // which of the pattern's expressions matched, from 1, where it has several (an encoding each); else 0. See patterns.Set.Text
 	Bytes   []byte    // the first bytes of it, at most HitBytes; not to be written to; see Scan for how long they hold
+	Cut     bool      // it is as long as Target.MaxMatch allows, and may be the beginning of something longer
 }
 
 // HitBytes is the most bytes of a hit that come with it.
@@ -209,6 +211,17 @@ func (sc *Scanner) Patterns() []patterns.Pattern { return sc.set.Patterns() }
 
 // Bytes is how many bytes a scan looks at: the present and zero ones in scope.
 func (sc *Scanner) Bytes() uint64 { return sc.bytes }
+
+// Run is the bytes side by side, all of them searched, that hold the byte at a, and
+// whether that is searched at all. No match goes on beyond a run.
+func (sc *Scanner) Run(a addr.Addr) (addr.Range, bool) {
+	runs := sc.plan.runs
+	k := sort.Search(len(runs), func(k int) bool { return runs[k].Last >= a })
+	if k == len(runs) || !runs[k].Contains(a) {
+		return addr.Range{}, false
+	}
+	return runs[k], true
+}
 
 // Absent is how many bytes in scope are mapped and not held by the image. No scan
 // looks at them, and to no scan that is an error: who says that something is

@@ -330,7 +330,10 @@ func (x *exprTools) track(i int, e *expr) patterns.Track {
 func (u *exprUnit) hand(t *tools, dst []simd.Match) []simd.Match {
 	x := &t.expr
 	slices.SortFunc(x.matches, func(a, b exprMatch) int {
-		return cmp.Or(cmp.Compare(a.off, b.off), cmp.Compare(a.pattern, b.pattern), cmp.Compare(a.size, b.size), cmp.Compare(a.needle, b.needle))
+		if a.off != b.off { // most often; the rest is not even looked at then
+			return cmp.Compare(a.off, b.off)
+		}
+		return cmp.Or(cmp.Compare(a.pattern, b.pattern), cmp.Compare(a.size, b.size), cmp.Compare(a.needle, b.needle))
 	})
 	t.lens = t.lens[:0]
 	for _, m := range x.matches {

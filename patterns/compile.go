@@ -29,7 +29,7 @@ type Target struct {
 	Align uint64
 
 	// MaxMatch is the length in bytes of the longest match of a regular
-	// expression, or of a hex: with jumps, that sets none itself; 0:
+	// expression that sets none itself, or of a hex: with jumps without an end; 0:
 	// DefaultMaxMatch. At most MaxBytes.
 	MaxMatch int
 }

@@ -10,8 +10,9 @@ import "strings"
 //	[4] [4-6] [4-] [-]   as many bytes of any value: 4, 4 to 6, at least 4, any number
 //	( 41 | 42 43 )   one of several; they may hold all of this
 //
-// Where several lengths match at one place, the shortest is the match. None is
-// longer than Target.MaxMatch, however far a jump may go.
+// Where several lengths match at one place, the shortest is the match. A jump with an
+// end goes as far as that; with one without an end no match is longer than
+// Target.MaxMatch.
 //
 // What is only digits and ? is bytes and a mask; so is a choice between bytes of
 // one length, if it is small. All else has to be verified.
@@ -32,7 +33,7 @@ func NewHex(name, source, body string) (Pattern, error) {
 }
 
 func parseHex(in input, _, _ string) (body, error) {
-	if strings.ContainsAny(in.body(), "~[](|)") {
+	if strings.ContainsAny(in.body(), hexProgram) {
 		return parseHexProgram(in)
 	}
 	start := in.pos
@@ -60,6 +61,9 @@ func parseHex(in input, _, _ string) (body, error) {
 	}
 	return encodings{{out, mask}}, nil
 }
+
+// hexProgram is what a body has that is more than digits and ?.
+const hexProgram = "~[](|)"
 
 const onlyWild = "nothing but ?: it would match everywhere"
 

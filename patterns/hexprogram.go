@@ -19,9 +19,15 @@ func parseHexProgram(in input) (body, error) {
 	if e := fewLiterals(n); e != nil {
 		return e, nil
 	}
+	_, most := n.Lengths()
+	if most > MaxBytes {
+		return nil, in.fault(in.pos, "its jumps allow for matches of %d bytes: at most %d", most, MaxBytes)
+	}
 	return &programBody{
 		forms:     []form{{node: n, encoding: automaton.Plain}},
 		semantics: automaton.Shortest,
+		maxMatch:  max(most, 0), // where its jumps have an end, so have its matches
+		endless:   most < 0,
 		at:        in.pos,
 	}, nil
 }
@@ -31,6 +37,10 @@ type hexReader struct {
 	input
 	bytes int  // read so far, of all alternatives
 	fixed bool // whether one of them is not just any byte
+
+	// chain: jumps outside of alternatives may be as long as one can write, and
+	// those inside not longer than longJump, as in YARA.
+	chain bool
 }
 
 const (
@@ -57,7 +67,9 @@ func (h *hexReader) sequence(depth int) (*automaton.Node, error) {
 				return nil, h.fault(at, "a jump in front of all else: want a byte first, where a match can begin")
 			}
 			jump = at
-			n, err = h.jump()
+			if n, err = h.jump(); err == nil && h.chain && depth > 0 && isLong(n.Max) {
+				err = h.fault(at, "a jump of more than %d bytes inside of alternatives: want it outside", longJump)
+			}
 		case '(':
 			jump = -1
 			n, err = h.choice(depth + 1)
@@ -147,7 +159,7 @@ func (h *hexReader) jump() (*automaton.Node, error) {
 	}
 	i := strings.IndexByte(in.body(), '-')
 	if i < 0 {
-		n, err := in.skipped()
+		n, err := h.skipped(in)
 		return automaton.Repeat(automaton.Bytes(automaton.All), n, n, true), err
 	}
 	lo, hi := in, in
@@ -156,12 +168,12 @@ func (h *hexReader) jump() (*automaton.Node, error) {
 	least, most := 0, -1
 	var err error
 	if lo.pos < lo.end {
-		if least, err = lo.skipped(); err != nil {
+		if least, err = h.skipped(lo); err != nil {
 			return nil, err
 		}
 	}
 	if hi.pos < hi.end {
-		if most, err = hi.skipped(); err != nil {
+		if most, err = h.skipped(hi); err != nil {
 			return nil, err
 		}
 		if least > most {
@@ -172,15 +184,19 @@ func (h *hexReader) jump() (*automaton.Node, error) {
 }
 
 // skipped reads a number of bytes of a jump.
-func (in input) skipped() (int, error) {
+func (h *hexReader) skipped(in input) (int, error) {
+	longest := MaxBytes
+	if h.chain {
+		longest = maxJump
+	}
 	n := 0
 	for i := in.pos; i < in.end; i++ {
 		c := in.text[i]
 		if c < '0' || c > '9' {
 			return 0, in.fault(i, "want decimal digits in a jump, found %s", in.found(i))
 		}
-		if n = 10*n + int(c-'0'); n > MaxBytes {
-			return 0, in.fault(in.pos, "a jump of more than %d bytes: no match is longer", MaxBytes)
+		if n = 10*n + int(c-'0'); n > longest {
+			return 0, in.fault(in.pos, "a jump of more than %d bytes: no match is longer", longest)
 		}
 	}
 	return n, nil

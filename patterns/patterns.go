@@ -179,6 +179,14 @@ func (p Pattern) Disjoint() bool {
 	return ok && b.disjoint
 }
 
+// Endless says whether the pattern is a hex: with a jump without an end, [-] or [N-]:
+// there may be matches of any length, and those of more than Target.MaxMatch bytes
+// are not found.
+func (p Pattern) Endless() bool {
+	b, ok := p.body.(*programBody)
+	return ok && b.endless
+}
+
 // MaxBytes is the length of the longest needle, in bytes. A pattern that
 // needs a longer one is refused: every shard reads that much past its end.
 const MaxBytes = 1 << 20

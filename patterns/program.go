@@ -15,8 +15,10 @@ type programBody struct {
 	forms     []form
 	semantics automaton.Semantics
 	maxMatch  int  // bytes; 0: that of the Target
+	atLeast   int  // bytes: it is no less
 	at        int  // offset of the body in the pattern
 	disjoint  bool // see Pattern.Disjoint
+	endless   bool // see Pattern.Endless
 
 	expr    string // of re:, the expression
 	options RegexpOptions
@@ -36,6 +38,7 @@ func (b *programBody) exprs(p *Pattern, c *compiler) ([]Expr, error) {
 	if err != nil {
 		return nil, p.fault(b.at, "%v", err)
 	}
+	limit = max(limit, b.atLeast)
 	var out []Expr
 	for _, f := range b.forms {
 		prog, err := automaton.Compile(f.node, automaton.Options{Limit: limit, Semantics: b.semantics, Encoding: f.encoding, Encoded: f.encoded})

@@ -49,6 +49,7 @@ type RegexpOptions struct {
 	Longest, Shortest bool
 
 	MaxMatch int // bytes of the longest match; 0: that of the Target
+	AtLeast  int // or that of the Target if it is more
 }
 
 // NewRegexp is the pattern of a regular expression, as it stands behind re:.
@@ -61,6 +62,17 @@ func NewRegexp(name, source, expr string, o RegexpOptions) (Pattern, error) {
 		return Pattern{}, err
 	}
 	return Pattern{Name: name, Source: source, Kind: Regexp, text: expr, body: b}, nil
+}
+
+// NewExpression is NewRegexp for an expression that was read by the caller. Caseless,
+// DotAll and MultiLine are up to the expression, UTF16 is not for it.
+func NewExpression(name, source string, expr *automaton.Node, o RegexpOptions) (Pattern, error) {
+	in := input{text: source, end: len(source)}
+	b, err := o.body(in, func(automaton.Encoding) (*automaton.Node, error) { return expr, nil })
+	if err != nil {
+		return Pattern{}, err
+	}
+	return Pattern{Name: name, Source: source, Kind: Regexp, text: source, body: b}, nil
 }
 
 func parseRegexp(in input, _, flags string) (body, error) {
@@ -88,7 +100,16 @@ func newRegexp(in input, o RegexpOptions) (*programBody, error) {
 	if len(in.body()) > MaxBytes {
 		return nil, in.tooLong(len(in.body()))
 	}
-	b := &programBody{at: in.pos, maxMatch: o.MaxMatch, expr: in.body(), options: o}
+	b, err := o.body(in, func(e automaton.Encoding) (*automaton.Node, error) { return o.parse(in, o.flags(), e) })
+	if err == nil {
+		b.expr, b.options = in.body(), o
+	}
+	return b, err
+}
+
+// body is the body of an expression, which parse gives for an encoding.
+func (o *RegexpOptions) body(in input, parse func(automaton.Encoding) (*automaton.Node, error)) (*programBody, error) {
+	b := &programBody{at: in.pos, maxMatch: o.MaxMatch, atLeast: o.AtLeast}
 	switch {
 	case o.Longest && o.Shortest:
 		return nil, in.fault(in.pos, "a match is the longest or the shortest, not both")
@@ -98,7 +119,7 @@ func newRegexp(in input, o RegexpOptions) (*programBody, error) {
 		b.semantics = automaton.Shortest
 	}
 	for _, e := range o.encodings() {
-		n, err := o.parse(in, o.flags(), e)
+		n, err := parse(e)
 		if err != nil {
 			return nil, err
 		}

@@ -165,7 +165,7 @@ func TestCompileExpressionErrors(t *testing.T) {
 		{"n=re/i:(?:[ab]{1000}){1}" + strings.Repeat("a{1000}", 70), MaxBytes, 8, "more than 65536 steps"},
 		{"re:a", -1, 4, "matches of at most -1 bytes: want 1 to 1048576"},
 		{"re:a", MaxBytes + 1, 4, "want 1 to 1048576"},
-		{"hex:41 [5000] 42", 0, 5, "its matches have at least 5002 bytes, more than the limit of 4096"},
+		{"hex:41 [5000-] 42", 0, 5, "its matches have at least 5002 bytes, more than the limit of 4096"},
 	} {
 		_, err := Compile([]Pattern{mustParse(t, c.in)}, Target{MaxMatch: c.max})
 		if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("column %d: ", c.col)) || !strings.Contains(err.Error(), c.want) {

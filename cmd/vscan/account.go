@@ -17,6 +17,7 @@ type summary struct {
 	names                       []string // of what is looked for, in order
 	counts                      []uint64 // of hits, by name
 	first                       []int    // by pattern: its name, or the first of several
+	own                         []string // by pattern: the name that it has itself
 	rules                       *ruleRun // nil: there are none
 	hits                        uint64
 	scanned, absent, unreadable uint64 // bytes
@@ -35,7 +36,7 @@ type summary struct {
 func newSummary(image string, set *patterns.Set, names func(patterns.Pattern) []string) *summary {
 	s := &summary{image: image}
 	for _, p := range set.Patterns() {
-		s.first = append(s.first, len(s.names))
+		s.first, s.own = append(s.first, len(s.names)), append(s.own, p.Name)
 		if names == nil {
 			s.names = append(s.names, p.Name)
 		} else {
@@ -44,6 +45,18 @@ func newSummary(image string, set *patterns.Set, names func(patterns.Pattern) []
 	}
 	s.counts = make([]uint64, len(s.names))
 	return s
+}
+
+// nameOf is the first name of a pattern; of one whose hits are not shown, its own.
+func (s *summary) nameOf(pattern int) string {
+	next := len(s.names)
+	if pattern+1 < len(s.first) {
+		next = s.first[pattern+1]
+	}
+	if s.first[pattern] == next {
+		return s.own[pattern]
+	}
+	return s.names[s.first[pattern]]
 }
 
 // found reports whether anything that was looked for is there.
@@ -147,7 +160,7 @@ func (s *summary) sum(by []uint64) (sum uint64, of string) {
 			continue
 		}
 		if patterns++; patterns == 1 {
-			of = s.names[s.first[i]]
+			of = s.nameOf(i)
 		}
 		sum += n
 	}
@@ -155,6 +168,26 @@ func (s *summary) sum(by []uint64) (sum uint64, of string) {
 		of = fmt.Sprintf("%s and %s", of, plural(patterns-1, "other pattern"))
 	}
 	return sum, of
+}
+
+// noteEndless tells of patterns with a jump without an end that long matches of theirs
+// are not looked for.
+func (a *app) noteEndless(f *searchFlags, pats []patterns.Pattern) {
+	n, first := uint64(0), ""
+	for _, p := range pats {
+		if p.Endless() {
+			if n++; n == 1 {
+				first = p.Name
+			}
+		}
+	}
+	if n == 0 {
+		return
+	}
+	if n > 1 {
+		first = fmt.Sprintf("%s and %s", first, plural(n-1, "other pattern"))
+	}
+	a.note("%s: a jump without an end: matches of more than %s are not looked for: --max-match sets more", first, plural(f.longest, "byte"))
 }
 
 // whyAbsent says of so many bytes why they are absent.

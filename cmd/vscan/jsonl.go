@@ -219,7 +219,7 @@ func (r *jsonlReporter) addCounts(key string, s *summary, by []uint64) {
 			r.line = append(r.line, ',')
 		}
 		some = true
-		r.line = append(append(r.line, r.quote(s.names[s.first[i]])...), ':')
+		r.line = append(append(r.line, r.quote(s.nameOf(i))...), ':')
 		r.line = strconv.AppendUint(r.line, n, 10)
 	}
 	r.line = append(r.line, '}')

@@ -50,6 +50,9 @@ type ruleRun struct {
 	owner   []ruleString // by pattern of the set
 	names   map[string]int
 	pattern []int // of the set, by index of the summary's names
+	scanner *engine.Scanner
+	run     addr.Range // bytes side by side that the latest hit lies in
+	begun   bool       // there was one
 
 	next      func() (engine.Interval, bool) // with --rule-scope mapping: those to come
 	stop      func()
@@ -86,11 +89,8 @@ func (f *searchFlags) newRuleRun(t *target, set *patterns.Set, opt engine.Option
 	}
 	for i, name := range s.names {
 		r.names[name] = i
-		p, found := slices.BinarySearch(s.first, i)
-		if !found {
-			p-- // one of several names
-		}
-		r.pattern = append(r.pattern, p)
+		behind, _ := slices.BinarySearch(s.first, i+1) // some have no name, some several
+		r.pattern = append(r.pattern, behind-1)
 	}
 	if f.ruleScope == "mapping" {
 		r.next, r.stop = iter.Pull(r.scopes(opt))
@@ -162,14 +162,28 @@ func (r *ruleRun) take(ctx context.Context, h engine.Hit) bool {
 			return true
 		}
 	}
-	r.evals[o.file].Add(o.index, h.Addr, h.Len)
+	if h.Addr > r.run.Last || !r.begun {
+		r.run, _ = r.scanner.Run(h.Addr)
+		r.begun = true
+		for _, e := range r.evals {
+			e.Break()
+		}
+	}
+	if add := r.evals[o.file]; h.Cut {
+		add.AddCut(o.index, h.Addr, h.Len)
+	} else {
+		add.Add(o.index, h.Addr, h.Len)
+	}
 	return true
 }
 
 // show prints a hit of a string at once, under each of its names, and is false
-// where that failed.
+// where that failed. Those of a string in parts are known later.
 func (r *ruleRun) show(h engine.Hit) bool {
 	o := r.owner[h.Pattern]
+	if r.files[o.file].Part(o.index) {
+		return true
+	}
 	for i, name := range r.files[o.file].Names(o.index) {
 		k := r.s.first[h.Pattern] + i
 		if r.f.max > 0 && r.s.counts[k] == r.f.max {
@@ -232,23 +246,14 @@ func (r *ruleRun) evaluate(ctx context.Context, in *engine.Interval) error {
 				r.rep.rule(&ruleHit{m.Rule, in})
 			}
 			for _, h := range m.Strings {
-				n := uint64(h.Count)
-				k := r.names[h.Name]
-				if r.f.allStrings { // they are out already
-					continue
+				if !r.f.allStrings { // else they are out already
+					hits = r.gather(hits, h)
 				}
-				if r.f.count || r.f.silent() {
-					if r.f.max > 0 && r.s.counts[k]+n > r.f.max {
-						n, r.s.limited = r.f.max-r.s.counts[k], true
-					}
-					r.s.counts[k] += n
-					r.s.hits += n
-					continue
-				}
-				r.cut = r.cut || n > uint64(h.Len())
-				if h.Len() > 0 {
-					hits = append(hits, stringHits{Hits: h, name: k})
-				}
+			}
+		}
+		if r.f.allStrings {
+			for _, h := range e.Chained() {
+				hits = r.gather(hits, h)
 			}
 		}
 	}
@@ -257,6 +262,24 @@ func (r *ruleRun) evaluate(ctx context.Context, in *engine.Interval) error {
 		e.Reset()
 	}
 	return err
+}
+
+// gather counts the hits of a string, or adds them to those that are to be printed.
+func (r *ruleRun) gather(hits hitHeap, h yara.Hits) hitHeap {
+	n, k := h.Count, r.names[h.Name]
+	if r.f.count || r.f.silent() {
+		if r.f.max > 0 && r.s.counts[k]+n > r.f.max {
+			n, r.s.limited = r.f.max-r.s.counts[k], true
+		}
+		r.s.counts[k] += n
+		r.s.hits += n
+		return hits
+	}
+	r.cut = r.cut || n > uint64(h.Len())
+	if h.Len() > 0 {
+		hits = append(hits, stringHits{Hits: h, name: k})
+	}
+	return hits
 }
 
 // print prints the hits in order.

@@ -66,7 +66,7 @@ func (f *searchFlags) register(cmd *cobra.Command) {
 	fs.Var(&f.in, "in", "only in mappings with this `NAME|PERM`: a name, the last part of a path, or permissions, where a - is either; repeatable")
 	fs.VarP(number{&f.max, 1, math.MaxUint64}, "max-count", "m", "at most `N` hits a pattern and image, those with the lowest addresses")
 	fs.BoolVar(&f.overlap, "overlap", false, "also matches of re: that overlap an earlier one of the same pattern")
-	fs.Var(byteCount{&f.longest, 1, patterns.MaxBytes}, "max-match", "longest match of re: and of hex: with jumps, `N` bytes")
+	fs.Var(byteCount{&f.longest, 1, patterns.MaxBytes}, "max-match", "longest match of re:, and of hex: with a jump without an end, `N` bytes")
 	fs.BoolVarP(&f.count, "count", "c", false, "print only the number of hits of each pattern")
 	fs.BoolVarP(&f.quiet, "quiet", "q", false, "print nothing and stop at the first hit; the exit code tells")
 	choiceVar(cmd, &f.format, "output", "o", "`FORMAT` of the hits: text, jsonl or csv", "text", "jsonl", "csv")
@@ -195,6 +195,9 @@ func (a *app) search(ctx context.Context, f *searchFlags, pats []patterns.Patter
 		return err
 	}
 	s := &searching{app: a, f: f, pats: pats}
+	if !f.quiet {
+		a.noteEndless(f, pats)
+	}
 	args := s.gather(images)
 	var err error
 	if s.summaries, err = f.openSummary(args); err != nil {
@@ -261,6 +264,9 @@ func (s *searching) end() error {
 	if s.f.quiet && s.found {
 		return nil
 	}
+	if s.f.quiet {
+		s.noteEndless(s.f, s.pats)
+	}
 	for _, err := range s.errors {
 		s.complain(err)
 	}
@@ -315,6 +321,9 @@ func (run *searching) image(ctx context.Context, n int, from imageArg) error {
 	view := f.viewer(ctx, t, set, opt)
 	s.rules = f.newRuleRun(t, set, opt, s, view, rep)
 	defer s.rules.close()
+	if s.rules != nil {
+		s.rules.scanner = sc
+	}
 	rep.begin(t)
 	run.bar.begin(n, arg, sc.Bytes(), opt.Progress)
 	stats, scanErr := f.scan(ctx, sc, s, view, rep)

@@ -96,7 +96,7 @@ func Compile(n *Node, o Options) (*Program, error) {
 	if o.Limit < 1 {
 		return nil, fmt.Errorf("matches of at most %d bytes: want at least 1", o.Limit)
 	}
-	least, most := n.lengths()
+	least, most := n.Lengths()
 	switch {
 	case most == 0:
 		return nil, errors.New("it matches nothing but what is empty: want an expression that matches bytes")
@@ -176,7 +176,7 @@ func (o *Options) cutLen(n *Node, most int) int {
 func (n *Node) turn() int {
 	longest := 1
 	if n.Op == OpRepeat && n.Max < 0 {
-		longest, _ = n.Subs[0].lengths()
+		longest, _ = n.Subs[0].Lengths()
 	}
 	for _, sub := range n.Subs {
 		longest = max(longest, sub.turn())
@@ -245,7 +245,7 @@ func (c *compiler) node(n *Node, next uint32) uint32 {
 // repeat emits x{min,max} as x…x(x(x)?)?, and x{min,} as x…xx*.
 func (c *compiler) repeat(n *Node, next uint32) uint32 {
 	sub, least, most := n.Subs[0], n.Min, n.Max
-	shortest, longest := sub.lengths()
+	shortest, longest := sub.Lengths()
 	if longest == 0 {
 		// More often than once, what takes no bytes is the same as once.
 		if least = min(least, 1); most != 0 {

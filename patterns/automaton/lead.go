@@ -37,7 +37,7 @@ func newLead(n *Node, p *Program, rarest float64) *lead {
 			best, rarest = walked, p
 			best.stop = stop
 		}
-		lo, hi := item.lengths()
+		lo, hi := item.Lengths()
 		walked.run = walked.run.Or(item.bytes())
 		walked.least, walked.most = plus(walked.least, lo), plus(walked.most, hi)
 	}

@@ -112,24 +112,24 @@ func (n *Node) encode(e Encoding) *Node {
 
 // MatchesEmpty reports whether an expression can hold without taking a byte.
 func (n *Node) MatchesEmpty() bool {
-	least, _ := n.lengths()
+	least, _ := n.Lengths()
 	return least == 0
 }
 
-// lengths bounds the length of what matches the node, in bytes, both included;
+// Lengths bounds the length of what matches the node, in bytes, both included;
 // max < 0: there is no bound. Empty sets, which nothing matches, count as a byte.
-func (n *Node) lengths() (least, most int) {
+func (n *Node) Lengths() (least, most int) {
 	switch n.Op {
 	case OpSet:
 		return 1, 1
 	case OpLook:
 		return 0, 0
 	case OpRepeat:
-		lo, hi := n.Subs[0].lengths()
+		lo, hi := n.Subs[0].Lengths()
 		return times(lo, n.Min), times(hi, n.Max)
 	}
 	for i, sub := range n.Subs {
-		lo, hi := sub.lengths()
+		lo, hi := sub.Lengths()
 		switch {
 		case n.Op == OpCat:
 			least, most = plus(least, lo), plus(most, hi)

@@ -237,7 +237,7 @@ func backtrack(n *Node, b []byte, at, limit int) (lengths []int, ok bool) {
 // first is then a matter of taste.
 func loopsEmpty(n *Node) bool {
 	if n.Op == OpRepeat {
-		if least, _ := n.Subs[0].lengths(); least == 0 {
+		if least, _ := n.Subs[0].Lengths(); least == 0 {
 			return true
 		}
 	}

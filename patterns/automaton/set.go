@@ -65,10 +65,11 @@ func (s Set) Fold() Set {
 // be empty.
 func (s Set) Mask() (value, mask byte) {
 	and, or := byte(0xff), byte(0)
-	for b := range 256 {
-		if s.Has(byte(b)) {
-			and &= byte(b)
-			or |= byte(b)
+	for i, word := range s {
+		for ; word != 0; word &= word - 1 {
+			b := byte(64*i + bits.TrailingZeros64(word))
+			and &= b
+			or |= b
 		}
 	}
 	mask = ^(and ^ or)

@@ -24,7 +24,7 @@ func newStretch(n *Node, p *Program, places float64) *stretch {
 	length, bestLength, most := 0, 0, places
 	items := flatten(nil, n)
 	for _, item := range items[:min(len(items), 32)] {
-		least, _ := item.lengths()
+		least, _ := item.Lengths()
 		set = set.Or(item.bytes())
 		length = min(plus(length, least), p.minLen)
 		if out := float64(length) * (1 - often(set)); out > most {

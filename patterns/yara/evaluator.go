@@ -14,7 +14,9 @@ type Limits struct {
 	// Hits is how many hits of one pattern are kept, those with the lowest
 	// addresses; Total, how many of all patterns together. More are counted, but
 	// not kept: a rule that asks for one of them is Undecided. 0: DefaultHits and
-	// DefaultTotal. A hit takes 8 bytes, 12 where lengths differ.
+	// DefaultTotal. A hit takes 8 bytes, 12 where lengths differ. Of the parts of
+	// strings with long jumps, as many as Total are kept besides, while they wait
+	// for the parts behind.
 	Hits, Total int
 
 	// CountOnly says that the hits of rules that match are not asked for, only
@@ -79,9 +81,11 @@ type Undecided struct {
 type Evaluator struct {
 	rules  *Rules
 	limits Limits
-	hits   []hits // by pattern
+	hits   []hits // by pattern; of a string in parts, by its first one
 	kept   int
-	order  error // of hits that came out of order
+	chains []*waiting // by Rules.chains
+	waits  int        // hits that wait in all of them
+	order  error      // of hits that came out of order
 }
 
 // NewEvaluator is an evaluator without hits.
@@ -95,7 +99,12 @@ func (r *Rules) NewEvaluator(l Limits) *Evaluator {
 	if l.Steps <= 0 {
 		l.Steps = DefaultSteps
 	}
-	return &Evaluator{rules: r, limits: l, hits: make([]hits, len(r.pats))}
+	e := &Evaluator{rules: r, limits: l, hits: make([]hits, len(r.pats))}
+	for _, c := range r.chains {
+		e.chains = append(e.chains, newWaiting(c))
+	}
+	e.Reset()
+	return e
 }
 
 // Reset forgets all hits.
@@ -103,12 +112,25 @@ func (e *Evaluator) Reset() {
 	for i := range e.hits {
 		e.hits[i].reset()
 	}
-	e.kept, e.order = 0, nil
+	for _, w := range e.chains {
+		w.reset()
+	}
+	e.kept, e.waits, e.order = 0, 0, nil
+}
+
+// Break says that memory ends behind the hits that were added: no match of a
+// string goes on from them to those that will be. It is for memory with holes;
+// what lies in another scope, Reset parts.
+func (e *Evaluator) Break() {
+	for _, w := range e.chains {
+		e.waits -= w.clear()
+	}
 }
 
 // Add adds a hit of n bytes at a of the pattern that has an index in
 // Rules.Patterns. Hits of one pattern come in the order of their addresses, as
-// a scan gives them; several at one address count once, with the length of the
+// a scan gives them, and so do those of all parts of a string; several at one
+// address count once, with the length of the
 // shortest, or of the longest if the pattern is a regular expression whose
 // repetitions are greedy. That is what YARA finds.
 func (e *Evaluator) Add(pattern int, a addr.Addr, n int) {
@@ -117,16 +139,80 @@ func (e *Evaluator) Add(pattern int, a addr.Addr, n int) {
 		return
 	}
 	h := &e.hits[pattern]
-	ok := h.add(uint64(a), uint32(min(n, math.MaxUint32)), s.greedy, func() bool {
-		if len(h.addrs) >= e.limits.Hits || e.kept >= e.limits.Total || e.limits.CountOnly && !s.placed {
-			return false
-		}
-		e.kept++
-		return true
-	})
+	if s.chain != nil {
+		e.addPart(s, a, n)
+		return
+	}
+	ok := h.add(uint64(a), uint32(min(n, math.MaxUint32)), s.greedy, func() bool { return e.keep(h, s) })
 	if !ok && e.order == nil {
 		e.order = fmt.Errorf("hits of %s out of order: one at %v behind one at %v", e.rules.pats[pattern].Name, a, addr.Addr(h.last))
 	}
+}
+
+// AddCut is Add for a hit that may go on: it is as long as patterns.Target.MaxMatch
+// allows (engine.Hit.Cut). A rule that asks for its length is Undecided.
+func (e *Evaluator) AddCut(pattern int, a addr.Addr, n int) {
+	e.Add(pattern, a, n)
+	s, h := &e.rules.shared[pattern], &e.hits[pattern]
+	if s.chain != nil { // what follows it is not known
+		w := e.chains[s.chain.index]
+		w.lose(uint64(a))
+		e.hits[w.head].lost = w.lost
+	} else if h.goesOn == 0 || uint64(n) < h.goesOn {
+		h.goesOn = uint64(n)
+	}
+}
+
+// keep says whether there is room for another hit of a string.
+func (e *Evaluator) keep(h *hits, s *shared) bool {
+	if len(h.addrs) >= e.limits.Hits || e.kept >= e.limits.Total || e.limits.CountOnly && !s.placed {
+		return false
+	}
+	e.kept++
+	return true
+}
+
+// addPart adds a hit of a part of a string.
+func (e *Evaluator) addPart(s *shared, a addr.Addr, n int) {
+	w := e.chains[s.chain.index]
+	if w.any && uint64(a) < w.last && e.order == nil {
+		e.order = fmt.Errorf("hits of parts of %s out of order: one at %v behind one at %v", e.rules.pats[w.head].Name, a, addr.Addr(w.last))
+	}
+	if e.order != nil {
+		return
+	}
+	w.any, w.last = true, uint64(a)
+	h, of := &e.hits[w.head], &e.rules.shared[w.head]
+	w.add(s.part, uint64(a), uint64(n), e, func(a, n uint64) {
+		h.insert(a, n, func() bool { return e.keep(h, of) })
+	})
+	h.lost = w.lost
+}
+
+// enter says whether another hit of a part may wait, which then does.
+func (e *Evaluator) enter() bool {
+	if e.waits >= e.limits.Total {
+		return false
+	}
+	e.waits++
+	return true
+}
+
+// leave says that n hits do not wait any more.
+func (e *Evaluator) leave(n int) { e.waits -= n }
+
+// Chained is the hits of all strings that are looked for in parts, under each
+// name that is not private, whether the rule matches or not. They are valid until
+// the Evaluator is used again.
+func (e *Evaluator) Chained() []Hits {
+	var all []Hits
+	for _, c := range e.rules.chains {
+		h := &e.hits[c.head]
+		for _, name := range e.rules.shared[c.head].names {
+			all = append(all, Hits{Name: name, Pattern: c.head, Count: h.count, hits: h, to: len(h.addrs)})
+		}
+	}
+	return all
 }
 
 // Evaluate evaluates the rules. The error is that of ctx, or that of hits that
@@ -255,8 +341,19 @@ func (s *state) view(str *str) view {
 
 // lacks notes that the condition asks for hits that were not kept.
 func (s *state) lacks(v view) {
-	if s.stop == "" {
+	switch {
+	case s.stop != "":
+	case v.lost != noLimit:
+		s.stop = fmt.Sprintf("it asks for hits of %s from %v on, where more of its parts wait for others than %d, or one is as long as a match may be", v.name, addr.Addr(v.lost), s.e.limits.Total)
+	default:
 		s.stop = fmt.Sprintf("it asks for hits of %s that were not kept: of %d, the first %d were", v.name, v.count, len(v.addrs))
+	}
+}
+
+// lacksEnd notes that the condition asks for the length of a hit that may go on.
+func (s *state) lacksEnd(v view, length uint64) {
+	if s.stop == "" {
+		s.stop = fmt.Sprintf("it asks for the length of a hit of %s that is %d bytes, as long as a match may be, and may go on", v.name, length)
 	}
 }
 

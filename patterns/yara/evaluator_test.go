@@ -244,7 +244,7 @@ func TestUndecidedGlobal(t *testing.T) {
 // longest. Hits out of order are an error.
 func TestHits(t *testing.T) {
 	for greedy, want := range map[bool][]uint32{false: {3, 4, 2}, true: {5, 4, 9}} {
-		var h hits
+		h := hits{lost: noLimit}
 		for _, x := range []struct {
 			a uint64
 			n uint32
@@ -255,7 +255,7 @@ func TestHits(t *testing.T) {
 		}
 		var got []uint32
 		for i := range h.addrs {
-			got = append(got, h.lengthOf(i))
+			got = append(got, uint32(h.lengthOf(i)))
 		}
 		if !slices.Equal(h.addrs, []uint64{1, 2, 7}) || !slices.Equal(got, want) || h.count != 3 {
 			t.Errorf("greedy %v: %v, %v, %d, want lengths %v", greedy, h.addrs, got, h.count, want)
@@ -275,7 +275,7 @@ func TestHits(t *testing.T) {
 
 // There are millions of hits.
 func TestSizes(t *testing.T) {
-	var h hits
+	h := hits{lost: noLimit}
 	for i := range uint64(1000) {
 		h.add(i, 4, false, func() bool { return true })
 	}

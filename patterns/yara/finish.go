@@ -1,5 +1,11 @@
 package yara
 
+import (
+	"fmt"
+
+	"vscan/patterns"
+)
+
 // finish parts the rules in those that run and those that are skipped, and
 // makes the patterns.
 func (p *parser) finish() {
@@ -42,6 +48,9 @@ func (r *Rules) share(of *rule, s *str, seen map[string]int) {
 		pat.Name, pat.File, pat.Line = name, at.file, at.line
 		r.pats = append(r.pats, pat)
 		r.shared = append(r.shared, shared{greedy: s.greedy, pinned: true})
+		if len(s.rest) > 0 {
+			r.link(pat, i, s.rest)
+		}
 	}
 	s.pattern = i
 	h := &r.shared[i]
@@ -53,5 +62,24 @@ func (r *Rules) share(of *rule, s *str, seen map[string]int) {
 		h.pins = append(h.pins, pin)
 	} else {
 		h.pinned = false
+	}
+}
+
+// link adds the patterns of the parts of a string but for the first one, which has
+// the index head.
+func (r *Rules) link(pat patterns.Pattern, head int, rest []patterns.Part) {
+	c := &chain{index: len(r.chains), head: head}
+	r.chains = append(r.chains, c)
+	r.shared[head].chain = c
+	for i, part := range rest {
+		jump := span{uint64(part.Min), noLimit}
+		if part.Max >= 0 {
+			jump.hi = uint64(part.Max)
+		}
+		c.gaps = append(c.gaps, jump)
+		part.Pattern.Name = fmt.Sprintf("%s.%d", pat.Name, i+2)
+		part.Pattern.File, part.Pattern.Line = pat.File, pat.Line
+		r.pats = append(r.pats, part.Pattern)
+		r.shared = append(r.shared, shared{chain: c, part: i + 1})
 	}
 }

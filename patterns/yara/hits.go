@@ -8,15 +8,18 @@ import (
 	"vscan/engine/addr"
 )
 
-// hits is the hits of a pattern, in the order of their addresses, one at an
+// hits is the hits of a string, in the order of their addresses, one at an
 // address: 8 bytes each, and 4 more from the first one on whose length is
-// another's.
+// another's; 8 more where one has 4 GiB.
 type hits struct {
 	addrs   []uint64
 	lengths []uint32 // nil: all have the length of the first
+	high    []uint32 // of lengths, the upper half; nil: it is 0
 	length  uint32
 	count   uint64 // all there were; the first of them are kept
 	last    uint64 // address of the latest
+	lost    uint64 // from here on there may be more, unless it is noLimit
+	goesOn  uint64 // a length of so many bytes or more may be but a part of the match's; 0: none is
 }
 
 // add adds a hit, and says whether it came in order. Of two at one address the
@@ -26,7 +29,7 @@ func (h *hits) add(a uint64, n uint32, longer bool, keep func() bool) bool {
 	if h.count > 0 && a <= h.last {
 		if a == h.last && len(h.addrs) == int(h.count) {
 			i := len(h.addrs) - 1
-			if old := h.lengthOf(i); n != old && (n > old) == longer {
+			if old := uint32(h.lengthOf(i)); n != old && (n > old) == longer {
 				h.setLength(i, n)
 			}
 		}
@@ -49,19 +52,72 @@ func (h *hits) add(a uint64, n uint32, longer bool, keep func() bool) bool {
 	return true
 }
 
-func (h *hits) lengthOf(i int) uint32 {
-	if h.lengths == nil {
-		return h.length
+// insert adds a hit of a chain, of which those at lower addresses may come later.
+// No two are at one address. keep says whether there is room.
+func (h *hits) insert(a, n uint64, keep func() bool) {
+	i := len(h.addrs)
+	if h.count > 0 && a < h.last {
+		i, _ = slices.BinarySearch(h.addrs, a)
 	}
-	return h.lengths[i]
+	switch all := h.count == uint64(len(h.addrs)); {
+	case !all && i == len(h.addrs):
+	case all && keep():
+		h.put(i, a, n)
+	case i < len(h.addrs): // there is room for this one instead of the last
+		h.put(i, a, n)
+		h.addrs = h.addrs[:len(h.addrs)-1]
+		if h.lengths != nil {
+			h.lengths = h.lengths[:len(h.addrs)]
+		}
+		if h.high != nil {
+			h.high = h.high[:len(h.addrs)]
+		}
+	}
+	h.count++
+	h.last = max(h.last, a)
 }
 
+// put makes a hit the one of index i.
+func (h *hits) put(i int, a, n uint64) {
+	if len(h.addrs) == 0 && h.lengths == nil {
+		h.length = uint32(n)
+	}
+	if h.lengths == nil && (uint32(n) != h.length || n > math.MaxUint32) {
+		h.setLength(-1, 0)
+	}
+	if h.high == nil && n > math.MaxUint32 {
+		h.high = make([]uint32, len(h.addrs))
+	}
+	h.addrs = slices.Insert(h.addrs, i, a)
+	if h.lengths != nil {
+		h.lengths = slices.Insert(h.lengths, i, uint32(n))
+	}
+	if h.high != nil {
+		h.high = slices.Insert(h.high, i, uint32(n>>32))
+	}
+}
+
+func (h *hits) lengthOf(i int) uint64 {
+	switch {
+	case h.lengths == nil:
+		return uint64(h.length)
+	case h.high == nil:
+		return uint64(h.lengths[i])
+	}
+	return uint64(h.high[i])<<32 | uint64(h.lengths[i])
+}
+
+// setLength sets the length of hit i, or of none where i is −1, and has lengths of
+// all hits set before.
 func (h *hits) setLength(i int, n uint32) {
 	if h.lengths == nil {
 		h.lengths = make([]uint32, len(h.addrs), cap(h.addrs))
 		for j := range h.lengths {
 			h.lengths[j] = h.length
 		}
+	}
+	if i < 0 {
+		return
 	}
 	for len(h.lengths) <= i {
 		h.lengths = append(h.lengths, h.length)
@@ -70,7 +126,7 @@ func (h *hits) setLength(i int, n uint32) {
 }
 
 func (h *hits) reset() {
-	h.addrs, h.lengths, h.count = h.addrs[:0], nil, 0
+	*h = hits{addrs: h.addrs[:0], lost: noLimit}
 }
 
 // within is the indices [from, to) of the hits that are kept and lie at lo to
@@ -95,10 +151,13 @@ type view struct {
 // all is no limit for countIn.
 const all = math.MaxUint64
 
-// total is the number of hits.
-func (v view) total() uint64 {
+// total is the number of hits. It may stop counting at limit.
+func (v view) total(limit uint64) uint64 {
 	if v.pinned {
-		return v.countIn(math.MinInt64, math.MaxInt64, all)
+		return v.countIn(math.MinInt64, math.MaxInt64, limit)
+	}
+	if v.count < limit && v.lost != noLimit {
+		v.s.lacks(v)
 	}
 	return v.count
 }
@@ -122,7 +181,7 @@ func (v view) countIn(lo, hi int64, limit uint64) uint64 {
 func (v view) countBetween(lo, hi, limit uint64) uint64 {
 	from, to := v.within(lo, hi)
 	n := uint64(to - from)
-	if n < limit && v.cut() && hi > v.highest() && lo <= v.last {
+	if n < limit && (v.cut() && hi > v.highest() && lo <= v.last || v.lost != noLimit && hi >= v.lost) {
 		v.s.lacks(v)
 	}
 	return n
@@ -140,15 +199,14 @@ func (v view) highest() uint64 {
 }
 
 // hit is the hit of an index, from 0; false if there is none.
-func (v view) hit(i uint64) (at uint64, length uint32, ok bool) {
+func (v view) hit(i uint64) (at, length uint64, ok bool) {
 	switch {
-	case i >= v.count:
-		return 0, 0, false
-	case i >= uint64(len(v.addrs)):
+	case i < uint64(len(v.addrs)) && (v.lost == noLimit || v.addrs[i] < v.lost):
+		return v.addrs[i], v.lengthOf(int(i)), true
+	case i < v.count || v.lost != noLimit:
 		v.s.lacks(v)
-		return 0, 0, false
 	}
-	return v.addrs[i], v.lengthOf(int(i)), true
+	return 0, 0, false
 }
 
 // Hits is the hits of a string of a rule that matches, one at an address, in

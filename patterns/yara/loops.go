@@ -17,7 +17,7 @@ func (n ofNode) eval(s *state) value {
 	}
 	for _, str := range n.set {
 		v := s.view(str)
-		if n.in.lo == nil && v.total() > 0 || n.in.lo != nil && v.countIn(lo.i, hi.i, 1) > 0 {
+		if n.in.lo == nil && v.total(1) > 0 || n.in.lo != nil && v.countIn(lo.i, hi.i, 1) > 0 {
 			found++
 		}
 	}

@@ -147,7 +147,7 @@ func (n readNode) eval(s *state) value {
 // foundNode is $a.
 type foundNode struct{ str *str }
 
-func (n foundNode) eval(s *state) value { return boolValue(s.view(n.str).total() > 0) }
+func (n foundNode) eval(s *state) value { return boolValue(s.view(n.str).total(1) > 0) }
 
 // atNode is $a at X; false where X is undefined, as in YARA.
 type atNode struct {
@@ -182,7 +182,7 @@ type countNode struct {
 
 func (n countNode) eval(s *state) value {
 	if n.in.lo == nil {
-		return intValue(int64(s.view(n.str).total()))
+		return intValue(int64(s.view(n.str).total(all)))
 	}
 	lo, hi := n.in.lo.eval(s), n.in.hi.eval(s)
 	if !lo.defined() || !hi.defined() {
@@ -203,11 +203,15 @@ func (n hitNode) eval(s *state) value {
 	if !i.defined() || i.i < 1 {
 		return undefined
 	}
-	at, length, ok := s.view(n.str).hit(uint64(i.i - 1))
+	v := s.view(n.str)
+	at, length, ok := v.hit(uint64(i.i - 1))
 	switch {
 	case !ok:
 		return undefined
 	case n.length:
+		if v.goesOn > 0 && length >= v.goesOn {
+			s.lacksEnd(v, length)
+		}
 		return intValue(int64(length))
 	}
 	return intValue(int64(at))

@@ -8,7 +8,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
 	"testing/fstest"
+	"vscan/patterns/automaton"
 
 	"vscan/patterns"
 )
@@ -293,22 +295,74 @@ func TestInclude(t *testing.T) {
 	}
 }
 
+// asRE2 is a regular expression in RE2's syntax.
+func asRE2(n *re) string {
+	set := func(s automaton.Set) string {
+		out := ""
+		for lo := 0; lo < 256; lo++ {
+			hi := lo
+			for hi < 256 && s.Has(byte(hi)) {
+				hi++
+			}
+			if hi > lo {
+				out += fmt.Sprintf(`\x%02x-\x%02x`, lo, hi-1)
+				lo = hi
+			}
+		}
+		return out
+	}
+	var subs []string
+	for _, sub := range n.subs {
+		s := asRE2(sub)
+		if sub.op == reAlt || sub.op == reCat && n.op != reAlt {
+			s = "(?:" + s + ")"
+		}
+		subs = append(subs, s)
+	}
+	switch n.op {
+	case reByte:
+		return fmt.Sprintf(`\x%02x`, n.b)
+	case reAny:
+		return "."
+	case reSet:
+		s := n.set
+		if n.negated {
+			return "[^" + set(s) + "]"
+		}
+		return "[" + set(s) + "]"
+	case reLook:
+		return map[automaton.Look]string{automaton.BeginText: "^", automaton.EndText: "$", automaton.WordBoundary: `\b`, automaton.NoBoundary: `\B`}[n.look]
+	case reAlt:
+		return strings.Join(subs, "|")
+	case reRepeat:
+		s := subs[0] + fmt.Sprintf("{%d,%d}", n.least, n.most)
+		if n.most < 0 {
+			s = subs[0] + fmt.Sprintf("{%d,}", n.least)
+		}
+		if !n.greedy {
+			s += "?"
+		}
+		return s
+	}
+	return strings.Join(subs, "")
+}
+
 // Regular expressions in RE2's syntax.
 func TestTranslate(t *testing.T) {
 	for re, want := range map[string]string{
-		`a`:       `[\x61]`,
-		`\z\A\_`:  `[\x7a][\x41][\x5f]`,
-		`a{,2}`:   `[\x61]{0,2}`,
-		`a{2}b{`:  `[\x61]{2,2}[\x62][\x7b]`,
-		`\s\D`:    `[\x09-\x0d\x20][^0-9]`,
+		`a`:       `\x61`,
+		`\z\A\_`:  `\x7a\x41\x5f`,
+		`a{,2}`:   `\x61{0,2}`,
+		`a{2}b{`:  `\x61{2,2}\x62\x7b`,
+		`\s\D`:    `[\x09-\x0d\x20-\x20][^\x30-\x39]`,
 		`[^]\d-]`: `[^\x2d-\x2d\x30-\x39\x5d-\x5d]`,
-		`(a|)+?$`: `(?:[\x61]|)+?$`,
-		`\x41\.é`: `[\x41][\x2e][\xc3][\xa9]`,
+		`(a|)+?$`: `(?:\x61|){1,}?$`,
+		`\x41\.é`: `\x41\x2e\xc3\xa9`,
 		`^.\b`:    `^.\b`,
 	} {
 		got, _, err := translate(re)
-		if err != nil || got.text != want {
-			t.Errorf("%s: %s, %v, want %s", re, got.text, err, want)
+		if err != nil || asRE2(got.root) != want {
+			t.Errorf("%s: %s, %v, want %s", re, asRE2(got.root), err, want)
 		}
 	}
 }

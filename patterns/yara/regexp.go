@@ -4,156 +4,234 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"vscan/patterns/automaton"
 )
 
-// translated is a regular expression of YARA in RE2's syntax.
-type translated struct {
-	text             string
-	greedy, ungreedy bool // which kind of repetitions it has
-	literal          bool // it is nothing but bytes
+// re is a part of a regular expression of YARA.
+type re struct {
+	op      reOp
+	b       byte           // of reByte
+	set     automaton.Set  // of reSet and reMasked
+	negated bool           // of reSet: the bytes that are not in set
+	look    automaton.Look // of reLook
+	subs    []*re          // of reCat, reAlt and reRepeat, which has one
+
+	// Of reRepeat: how often, both included; most < 0: without an end. Counted is
+	// all but * and +, which libyara has other nodes for.
+	least, most     int
+	greedy, counted bool
 }
 
-// maxRepeat is the highest count of a repetition that YARA has.
-const maxRepeat = 32767
+type reOp uint8
+
+const (
+	reByte   reOp = iota
+	reAny         // .
+	reMasked      // of hex strings: a digit of two
+	reSet
+	reLook
+	reCat    // subs one behind the other; none: what is empty
+	reAlt    // one of subs, the first that will do preferred
+	reRepeat // subs[0]
+)
+
+// translated is a regular expression of YARA.
+type translated struct {
+	root             *re
+	greedy, ungreedy bool // which kind of repetitions it has
+}
+
+// maxRepeat is the highest count of a repetition that YARA has, and maxGroups how
+// deep groups may be nested.
+const (
+	maxRepeat = 32767
+	maxGroups = 1000
+)
 
 // translate reads a regular expression of YARA (libyara's re_grammar.y and
-// re_lexer.l) and writes it in RE2's syntax, which differs: YARA knows no (?,
-// \A, \z, \Q, \p, octal escapes and names of classes, \s is \v as well, {,n}
-// repeats, and a \ in front of a letter that means nothing else is that letter.
-// All bytes are written as \xNN. The error is at offset at.
-func translate(re string) (t translated, at int, err error) {
-	tr := translator{re: re}
-	if err := tr.all(); err != nil {
+// re_lexer.l). Its syntax is neither Perl's nor RE2's: YARA knows no (?, \A, \z,
+// \Q, \p, octal escapes and names of classes, \s is \v as well, {,n} repeats, and
+// a \ in front of a letter that means nothing else is that letter. The error is at
+// offset at.
+func translate(text string) (t translated, at int, err error) {
+	tr := translator{re: text}
+	root, err := tr.all()
+	if err != nil {
 		return translated{}, tr.i, err
 	}
 	if tr.greedy && tr.ungreedy {
 		return translated{}, tr.last, fmt.Errorf("repetitions with and without ? behind: YARA does not mix them")
 	}
-	return translated{tr.out.String(), tr.greedy, tr.ungreedy, !tr.more}, 0, nil
+	return translated{root, tr.greedy, tr.ungreedy}, 0, nil
+}
+
+// literal says whether it is nothing but bytes.
+func (t translated) literal() bool {
+	for _, n := range t.root.subs {
+		if n.op != reByte {
+			return false
+		}
+	}
+	return t.root.op == reCat
 }
 
 type translator struct {
 	re    string
 	i     int // the byte that is being read
-	out   strings.Builder
 	depth int
-	atom  bool // what stands in front can be repeated
-	last  int  // offset of the last repetition
+	last  int // offset of the last repetition
 
 	greedy, ungreedy bool
-	more             bool // there was something else than bytes
 }
 
-func (t *translator) all() error {
+func (t *translator) all() (*re, error) {
 	if t.re == "" {
-		return fmt.Errorf("an empty regular expression")
+		return nil, fmt.Errorf("an empty regular expression")
 	}
-	for t.i < len(t.re) {
-		t.more = t.more || !t.plain()
-		atom, err := t.one()
+	n, err := t.alternatives()
+	if err == nil && t.i < len(t.re) {
+		err = fmt.Errorf("a ) without its (")
+	}
+	return n, err
+}
+
+// alternatives reads what stands between |, up to the end or a ).
+func (t *translator) alternatives() (*re, error) {
+	var subs []*re
+	for {
+		n, err := t.sequence()
 		if err != nil {
-			return err
+			return nil, err
 		}
-		t.atom = atom
+		subs = append(subs, n)
+		if t.i == len(t.re) || t.re[t.i] == ')' {
+			break
+		}
+		t.i++ // the |
 	}
-	if t.depth > 0 {
-		return fmt.Errorf("want ), found the end")
+	if len(subs) == 1 {
+		return subs[0], nil
 	}
-	return nil
+	return &re{op: reAlt, subs: subs}, nil
 }
 
-// plain says whether a byte stands here, escaped or not.
-func (t *translator) plain() bool {
-	if c := t.re[t.i]; c != '\\' {
-		return strings.IndexByte("()|^$.*+?{[", c) < 0
+// sequence reads what stands side by side, up to the end, a | or a ).
+func (t *translator) sequence() (*re, error) {
+	n := &re{op: reCat}
+	for t.i < len(t.re) && t.re[t.i] != '|' && t.re[t.i] != ')' {
+		sub, err := t.one()
+		if err != nil {
+			return nil, err
+		}
+		n.subs = append(n.subs, sub)
 	}
-	return t.i+1 < len(t.re) && strings.IndexByte("wWsSdDbB", t.re[t.i+1]) < 0
+	return n, nil
 }
 
-// one reads one item, and says whether it can be repeated.
-func (t *translator) one() (atom bool, err error) {
-	switch c := t.re[t.i]; c {
-	case '(':
-		if strings.HasPrefix(t.re[t.i:], "(?") {
-			return false, fmt.Errorf("YARA has no (?")
-		}
-		t.depth++
-		t.put("(?:", 1)
-		return false, nil
-	case ')':
-		if t.depth == 0 {
-			return false, fmt.Errorf("a ) without its (")
-		}
-		t.depth--
-		t.put(")", 1)
-		return true, nil
-	case '|', '^', '$':
-		t.put(string(c), 1)
-		return false, nil
-	case '.':
-		t.put(".", 1)
-		return true, nil
-	case '*', '+', '?':
-		return false, t.repeat(string(c), 1)
+// one reads one item and how often it is repeated.
+func (t *translator) one() (*re, error) {
+	n, err := t.item()
+	if err != nil || n.op == reLook || t.i == len(t.re) {
+		return n, err
+	}
+	least, most, size, counted := 0, -1, 1, false
+	switch t.re[t.i] {
+	case '*':
+	case '+':
+		least = 1
+	case '?':
+		most, counted = 1, true
 	case '{':
-		n, text, err := t.count()
-		if err != nil {
-			return false, err
+		counted = true
+		if size, least, most, err = t.count(); size == 0 || err != nil {
+			return n, err
 		}
-		if n > 0 {
-			return false, t.repeat(text, n)
-		}
-	case '[':
-		return true, t.class()
-	case '\\':
-		if t.i+1 < len(t.re) && (t.re[t.i+1] == 'b' || t.re[t.i+1] == 'B') {
-			t.put(t.re[t.i:t.i+2], 2)
-			return false, nil
-		}
-	}
-	set, negated, n, err := t.escape()
-	if err != nil {
-		return false, err
-	}
-	if negated {
-		t.put("[^"+set+"]", n)
-	} else {
-		t.put("["+set+"]", n)
-	}
-	return true, nil
-}
-
-func (t *translator) put(s string, n int) {
-	t.out.WriteString(s)
-	t.i += n
-}
-
-// repeat writes a repetition that is n bytes long, and a ? behind it.
-func (t *translator) repeat(s string, n int) error {
-	if !t.atom {
-		return fmt.Errorf("nothing to repeat in front of %s", t.re[t.i:t.i+n])
+	default:
+		return n, nil
 	}
 	t.last = t.i
-	t.put(s, n)
-	if t.i < len(t.re) && t.re[t.i] == '?' {
-		t.ungreedy = true
-		t.put("?", 1)
-	} else {
+	t.i += size
+	greedy := t.i == len(t.re) || t.re[t.i] != '?'
+	if greedy {
 		t.greedy = true
+	} else {
+		t.ungreedy = true
+		t.i++
 	}
-	return nil
+	return &re{op: reRepeat, subs: []*re{n}, least: least, most: most, greedy: greedy, counted: counted}, nil
+}
+
+// item reads one item.
+func (t *translator) item() (*re, error) {
+	c := t.re[t.i]
+	look := func(l automaton.Look, n int) (*re, error) {
+		t.i += n
+		return &re{op: reLook, look: l}, nil
+	}
+	switch c {
+	case '(':
+		return t.group()
+	case '^':
+		return look(automaton.BeginText, 1)
+	case '$':
+		return look(automaton.EndText, 1)
+	case '.':
+		t.i++
+		return &re{op: reAny}, nil
+	case '*', '+', '?':
+		return nil, fmt.Errorf("nothing to repeat in front of %c", c)
+	case '{':
+		if n, _, _, err := t.count(); err != nil || n > 0 {
+			if err == nil {
+				err = fmt.Errorf("nothing to repeat in front of %s", t.re[t.i:t.i+n])
+			}
+			return nil, err
+		}
+	case '[':
+		return t.class()
+	case '\\':
+		if t.i+1 < len(t.re) && t.re[t.i+1] == 'b' {
+			return look(automaton.WordBoundary, 2)
+		}
+		if t.i+1 < len(t.re) && t.re[t.i+1] == 'B' {
+			return look(automaton.NoBoundary, 2)
+		}
+	}
+	return t.single()
+}
+
+// group reads ( … ).
+func (t *translator) group() (*re, error) {
+	if strings.HasPrefix(t.re[t.i:], "(?") {
+		return nil, fmt.Errorf("YARA has no (?")
+	}
+	if t.depth++; t.depth > maxGroups {
+		return nil, fmt.Errorf("groups nested more than %d deep", maxGroups)
+	}
+	t.i++
+	n, err := t.alternatives()
+	if err != nil {
+		return nil, err
+	}
+	if t.i == len(t.re) {
+		return nil, fmt.Errorf("want ), found the end")
+	}
+	t.depth--
+	t.i++
+	return n, nil
 }
 
 // count reads {n}, {n,}, {n,m} or {,m}, n bytes of it; 0 where the { is but a
-// byte.
-func (t *translator) count() (n int, text string, err error) {
+// byte. Without an upper bound most is −1.
+func (t *translator) count() (n, least, most int, err error) {
 	end := strings.IndexByte(t.re[t.i:], '}')
 	if end < 0 || strings.Trim(t.re[t.i+1:t.i+end], "0123456789,") != "" {
-		return 0, "", nil
+		return 0, 0, 0, nil
 	}
 	lo, hi, comma := strings.Cut(t.re[t.i+1:t.i+end], ",")
 	if lo == "" && !comma || strings.Contains(hi, ",") {
-		return 0, "", nil
+		return 0, 0, 0, nil
 	}
 	n = end + 1
 	if lo == "" {
@@ -169,35 +247,35 @@ func (t *translator) count() (n int, text string, err error) {
 	}
 	switch {
 	case err != nil || a > maxRepeat || b > maxRepeat:
-		return 0, "", fmt.Errorf("repeated more than %d times", maxRepeat)
+		return 0, 0, 0, fmt.Errorf("repeated more than %d times", maxRepeat)
 	case b < a:
-		return 0, "", fmt.Errorf("a repetition from %d to %d", a, b)
+		return 0, 0, 0, fmt.Errorf("a repetition from %d to %d", a, b)
 	case hi == "":
-		return n, fmt.Sprintf("{%d,}", a), nil
+		return n, a, -1, nil
 	}
-	return n, fmt.Sprintf("{%d,%d}", a, b), nil
+	return n, a, b, nil
 }
 
-// escape reads one byte, or a \ and what is behind it, n bytes: a set of bytes
-// as it stands in brackets.
-func (t *translator) escape() (set string, negated bool, n int, err error) {
+// single reads one byte, or a \ and what is behind it.
+func (t *translator) single() (*re, error) {
 	c := t.re[t.i]
 	if c != '\\' {
-		return hexByte(c), false, 1, nil
+		t.i++
+		return &re{op: reByte, b: c}, nil
 	}
 	if t.i+1 == len(t.re) {
-		return "", false, 0, fmt.Errorf("a \\ at the end")
+		return nil, fmt.Errorf("a \\ at the end")
 	}
-	switch c := t.re[t.i+1]; c {
-	case 'w', 'W':
-		return "0-9A-Za-z_", c == 'W', 2, nil
-	case 's', 'S':
-		return `\x09-\x0d\x20`, c == 'S', 2, nil
-	case 'd', 'D':
-		return "0-9", c == 'D', 2, nil
+	if c := t.re[t.i+1]; strings.IndexByte("wWsSdD", c) >= 0 {
+		t.i += 2
+		return &re{op: reSet, set: classOf(c | 0x20), negated: c < 'a'}, nil
 	}
 	b, n, err := t.escapedByte()
-	return hexByte(b), false, n, err
+	if err != nil {
+		return nil, err
+	}
+	t.i += n
+	return &re{op: reByte, b: b}, nil
 }
 
 // escapedByte is the byte that a \ and what is behind it stand for.
@@ -220,58 +298,39 @@ func (t *translator) escapedByte() (b byte, n int, err error) {
 	}
 }
 
-func hexByte(b byte) string { return fmt.Sprintf(`\x%02x`, b) }
-
 // class reads brackets.
-func (t *translator) class() error {
+func (t *translator) class() (*re, error) {
 	open := t.i
 	t.i++
-	negated := strings.HasPrefix(t.re[t.i:], "^")
-	if negated {
+	n := &re{op: reSet}
+	if strings.HasPrefix(t.re[t.i:], "^") {
+		n.negated = true
 		t.i++
 	}
-	var in [256]bool
-	first := true
-	for ; ; first = false {
+	for first := true; ; first = false {
 		if t.i == len(t.re) {
 			t.i = open
-			return fmt.Errorf("a [ without its ]")
+			return nil, fmt.Errorf("a [ without its ]")
 		}
 		if t.re[t.i] == ']' && !first {
 			t.i++
-			break
+			return n, nil
 		}
-		if err := t.member(&in); err != nil {
-			return err
-		}
-	}
-	t.out.WriteString("[")
-	if negated {
-		t.out.WriteString("^")
-	}
-	for lo := 0; lo < 256; lo++ {
-		hi := lo
-		for hi < 256 && in[hi] {
-			hi++
-		}
-		if hi > lo {
-			t.out.WriteString(hexByte(byte(lo)) + "-" + hexByte(byte(hi-1)))
-			lo = hi
+		if err := t.member(&n.set); err != nil {
+			return nil, err
 		}
 	}
-	t.out.WriteString("]")
-	return nil
 }
 
 // member reads a byte, a range or an escape in brackets.
-func (t *translator) member(in *[256]bool) error {
+func (t *translator) member(in *automaton.Set) error {
 	if t.re[t.i] == '\\' && t.i+1 < len(t.re) && strings.IndexByte("wWsSdD", t.re[t.i+1]) >= 0 {
 		c := t.re[t.i+1]
-		for b := range 256 {
-			if belongs(byte(b), c|0x20) == (c >= 'a') {
-				in[b] = true
-			}
+		set := classOf(c | 0x20)
+		if c < 'a' {
+			set = set.Not()
 		}
+		*in = in.Or(set)
 		t.i += 2
 		return nil
 	}
@@ -291,9 +350,7 @@ func (t *translator) member(in *[256]bool) error {
 			return fmt.Errorf("a range whose first byte is above its last")
 		}
 	}
-	for b := int(lo); b <= int(hi); b++ {
-		in[b] = true
-	}
+	in.AddRange(lo, hi)
 	return nil
 }
 
@@ -312,13 +369,18 @@ func (t *translator) memberByte() (byte, error) {
 	return b, nil
 }
 
-// belongs says whether a byte is one of \w, \s or \d.
-func belongs(b, class byte) bool {
+// classOf is the bytes of \w, \s or \d.
+func classOf(class byte) (s automaton.Set) {
 	switch class {
-	case 'w':
-		return isLetter(b) || isDigit(b)
 	case 's':
-		return b >= '\t' && b <= '\r' || b == ' '
+		s.AddRange('\t', '\r')
+		s.Add(' ')
+		return s
+	case 'w':
+		s.AddRange('a', 'z')
+		s.AddRange('A', 'Z')
+		s.Add('_')
 	}
-	return isDigit(b)
+	s.AddRange('0', '9')
+	return s
 }

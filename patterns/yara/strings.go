@@ -191,15 +191,18 @@ func (p *parser) regexp(s *str, v token) {
 		p.fail(v.src.fault(v.pos+1+at, "%v", err))
 		return
 	}
-	o := patterns.RegexpOptions{
-		Caseless: m.has("nocase") || strings.Contains(v.flags, "i"), DotAll: strings.Contains(v.flags, "s"),
-		Wide: m.has("wide"), ASCII: m.has("ascii"), FullWord: m.has("fullword"),
-		Longest: re.greedy, Shortest: !re.greedy,
+	o := expressionOptions{
+		caseless: m.has("nocase") || strings.Contains(v.flags, "i"), dotAll: strings.Contains(v.flags, "s"),
+		RegexpOptions: patterns.RegexpOptions{Wide: m.has("wide"), ASCII: m.has("ascii"), FullWord: m.has("fullword")},
 	}
-	s.private, s.greedy, s.literal = m.has("private"), re.greedy, re.literal
-	s.key = fmt.Sprintf("regexp %q %+v", re.text, o)
-	pat, err := patterns.NewRegexp(s.id, v.written(), re.text, o)
-	p.made(s, v, pat, err)
+	s.private, s.greedy, s.literal = m.has("private"), re.greedy, re.literal()
+	s.key = fmt.Sprintf("regexp %q %+v", v.s, o)
+	parts, err := re.parts(s.id, v.written(), o)
+	if err != nil {
+		p.made(s, v, patterns.Pattern{}, err)
+		return
+	}
+	p.inParts(s, v, parts)
 }
 
 // hex makes the pattern of a hex string, whose { is the token v.
@@ -216,17 +219,42 @@ func (p *parser) hex(s *str, v token) {
 	}
 	s.private, s.literal = m.has("private"), !strings.ContainsAny(body, "?~[(")
 	s.key = "hex " + strings.Join(strings.Fields(body), "")
-	pat, err := patterns.NewHex(s.id, "{"+body+"}", body)
+	parts, err := patterns.NewHexChain(s.id, "{"+body+"}", body, preferHex)
 	if strings.Trim(body, "? ") == "" && strings.Contains(body, "?") {
 		p.refuse(v, "%s would match everywhere", s.declared)
 		return
 	}
 	var e *patterns.Error
-	if errors.As(err, &e) {
+	switch {
+	case errors.Is(err, errors.ErrUnsupported):
+		p.made(s, v, patterns.Pattern{}, err)
+	case errors.As(err, &e):
 		p.fail(v.src.fault(v.end+max(e.Column-1, 0), "%s", e.Msg))
+	default:
+		p.inParts(s, v, parts)
+	}
+}
+
+// maxParts is how many parts a string may have.
+const maxParts = 256
+
+// inParts takes the parts of a string that stands at v.
+func (p *parser) inParts(s *str, v token, parts []patterns.Part) {
+	if len(parts) > maxParts {
+		p.refuse(v, "%s has %d long jumps: at most %d are supported", s.declared, len(parts)-1, maxParts-1)
 		return
 	}
-	p.made(s, v, pat, err)
+	for _, part := range parts[1:] {
+		if p.made(s, v, part.Pattern, nil); p.failed {
+			return
+		}
+	}
+	s.rest = parts[1:]
+	if p.made(s, v, parts[0].Pattern, nil); len(s.rest) > 0 {
+		// Bytes of any value are none, so one needle without a mask is a literal.
+		set, err := patterns.Compile([]patterns.Pattern{parts[0].Pattern}, patterns.Target{})
+		s.literal = err == nil && len(set.Needles()) == 1 && set.Needles()[0].Mask == nil
+	}
 }
 
 // made takes the pattern of a string that stands at v. What its constructor

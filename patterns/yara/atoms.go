@@ -1,0 +1,279 @@
+package yara
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"vscan/patterns/automaton"
+)
+
+// Which of several lengths a match has that begins at a place depends in yara on
+// where it starts to look: at an atom, up to 4 bytes in a row that are part of each
+// match. Behind an atom it takes what Perl takes. Where no such atom is good enough,
+// it starts at one in each of several alternatives, and of the matches that it comes
+// to takes the first, or where repetitions are greedy the last:
+//
+//	/the (cat|caterpillar)/     atom "the "          as in Perl: the cat
+//	/the (caterpillar|cat)/                          as in Perl: the caterpillar
+//	/(caterpillar|cat)/         atoms cate, cat      the first: cat
+//	/(caterpillar|cat)+/                             the last: caterpillar
+//	/(cat|catch).{9}the/        atom the             the first; the last where it is greedy
+//
+// So it is as in Perl where these alternatives stand in the order of their atoms, and
+// those in front of the atom in the order of their lengths.
+// Which atoms it takes is that of libyara (_yr_atoms_extract_from_re and
+// _yr_atoms_choose in atoms.c, the same in 4.2 and 4.5).
+
+// prefer puts the alternatives of a regular expression in the order in which yara
+// prefers them.
+func (t *translated) prefer() {
+	x := atomsOf(t.root)
+	for _, alt := range x.alts[:x.best.front] {
+		slices.SortStableFunc(alt.subs, func(a, b *re) int {
+			if t.greedy {
+				a, b = b, a
+			}
+			return cmp.Compare(a.shortest(), b.shortest())
+		})
+	}
+	alt := x.best.alt
+	if alt == nil {
+		return
+	}
+	order := x.best.all
+	slices.SortStableFunc(order, func(a, b found) int {
+		return cmp.Or(cmp.Compare(a.end, b.end), cmp.Compare(b.size, a.size))
+	})
+	if t.greedy {
+		slices.Reverse(order)
+	}
+	subs := make([]*re, len(order))
+	for i, f := range order {
+		subs[i] = alt.subs[f.sub]
+	}
+	alt.subs = subs
+}
+
+// preferHex is a part of a hex string with its alternatives in the order in which
+// yara prefers them.
+func preferHex(n *automaton.Node) *automaton.Node {
+	t := translated{root: hexAsRegexp(n)}
+	t.prefer()
+	return t.root.node(&expressionOptions{dotAll: true})
+}
+
+// hexAsRegexp is what libyara makes of a hex string.
+func hexAsRegexp(n *automaton.Node) *re {
+	out := &re{op: reCat}
+	for _, sub := range n.Subs {
+		out.subs = append(out.subs, hexAsRegexp(sub))
+	}
+	switch n.Op {
+	case automaton.OpAlt:
+		out.op = reAlt
+	case automaton.OpRepeat:
+		out.op, out.least, out.most, out.counted = reRepeat, n.Min, n.Max, true
+	case automaton.OpSet:
+		b, mask := n.Set.Mask()
+		switch {
+		case automaton.Masked(b, mask) != n.Set:
+			out.op, out.set = reSet, n.Set
+		case mask == 0:
+			out.op = reAny
+		case mask == 0xff:
+			out.op, out.b = reByte, b
+		default:
+			out.op, out.b, out.set = reMasked, b, n.Set
+		}
+	}
+	return out
+}
+
+// choice is the best atoms so far.
+type choice struct {
+	quality int
+	found           // of the one atom; of several, the first
+	alt     *re     // in whose alternatives the atoms are; nil: there is one
+	front   int     // how many of atomFinder.alts are in front
+	all     []found // in each of them
+}
+
+// found is an atom: of which alternative, where it ends, in bytes from where
+// that begins, and how many bytes it has.
+type found struct{ sub, end, size int }
+
+// better takes other atoms if they are better.
+func (c *choice) better(o choice) {
+	if o.quality > c.quality {
+		*c = o
+	}
+}
+
+// atomFinder walks over a regular expression from left to right.
+type atomFinder struct {
+	best choice
+	into *choice // where atoms go: best, or that of an alternative
+	at   int     // bytes in front, at least
+	alts []*re   // alternatives so far
+
+	run []*re  // up to 4 items in front that an atom can have
+	top choice // the best atom of the run so far
+}
+
+const atomBytes = 4
+
+// atomsOf finds the atoms of a regular expression.
+func atomsOf(n *re) *atomFinder {
+	x := new(atomFinder)
+	x.into = &x.best
+	x.walk(n)
+	x.flush()
+	return x
+}
+
+func (x *atomFinder) walk(n *re) {
+	switch n.op {
+	case reByte, reMasked, reAny:
+		if len(x.run) == atomBytes {
+			x.top.better(x.atom())
+			x.run = append(x.run[:0], x.run[1:]...)
+		}
+		x.run = append(x.run, n)
+		x.at++
+	case reCat:
+		for _, sub := range n.subs {
+			x.walk(sub)
+		}
+	case reAlt:
+		front := x.end() // libyara adds it behind the alternatives
+		x.alts = append(x.alts, n)
+		outer, at, shortest := x.into, x.at, 0
+		all := choice{quality: maxQuality, alt: n, front: len(x.alts) - 1}
+		for i, sub := range n.subs {
+			var one choice
+			x.into, x.at = &one, 0
+			x.walk(sub)
+			x.flush()
+			one.sub = i
+			all.all = append(all.all, one.found)
+			all.quality = min(all.quality, one.quality)
+			if i == 0 || x.at < shortest {
+				shortest = x.at
+			}
+			if i == 0 || one.end < all.end {
+				all.end, all.size = at+one.end, one.size
+			}
+		}
+		x.into, x.at = outer, at+shortest
+		x.into.better(all)
+		x.into.better(front)
+	case reRepeat:
+		times := min(n.least, atomBytes)
+		if n.counted && n.subs[0].op == reAny {
+			x.flush()
+			x.at += n.least
+			return
+		}
+		for range times {
+			x.walk(n.subs[0])
+		}
+		x.flush()
+		x.at += n.subs[0].shortest() * (n.least - times)
+	default:
+		x.flush()
+		if n.op == reSet {
+			x.at++
+		}
+	}
+}
+
+// flush ends the run, and adds its best atom.
+func (x *atomFinder) flush() { x.into.better(x.end()) }
+
+// end ends the run. It is the best atom of it.
+func (x *atomFinder) end() choice {
+	if len(x.run) > 0 {
+		x.top.better(x.atom())
+	}
+	best := x.top
+	x.run, x.top = x.run[:0], choice{}
+	return best
+}
+
+// atom is the one that the run comes to.
+func (x *atomFinder) atom() choice {
+	run, behind := trimmed(x.run)
+	return choice{quality: quality(run), front: len(x.alts), found: found{end: x.at - behind, size: len(run)}}
+}
+
+// maxQuality is that of no atom.
+const maxQuality = 255
+
+// common says whether all of some bytes are very common.
+func common(seen map[byte]bool) bool {
+	for b := range seen {
+		if strings.IndexByte("\x00\x20\x90\xcc\xff", b) < 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// trimmed is a run without bytes of any value at its ends; where it has as many of
+// these as others, its first byte (_yr_atoms_trim). So many items behind are left out.
+func trimmed(run []*re) (atom []*re, behind int) {
+	first, end := 0, len(run)
+	for first < end && run[first].op == reAny {
+		first++
+	}
+	for end > first && run[end-1].op == reAny {
+		end--
+	}
+	known, any := 0, 0
+	for _, n := range run[first:end] {
+		switch n.op {
+		case reByte:
+			known++
+		case reAny:
+			any++
+		}
+	}
+	if end > first && any >= known {
+		end = first + 1
+	}
+	return run[first:end], len(run) - end
+}
+
+// quality is how good an atom is (yr_atoms_heuristic_quality): the more bytes, rare
+// ones and different ones, the better. 0: it is none.
+func quality(atom []*re) int {
+	if len(atom) == 0 {
+		return 0
+	}
+	q := 0
+	seen := map[byte]bool{}
+	for _, n := range atom {
+		switch {
+		case n.op == reAny:
+			q -= 10
+			continue
+		case n.op == reMasked: // one digit of a hex string
+			q += 4
+			continue
+		case strings.IndexByte("\x00\x20\xcc\xff", n.b) >= 0:
+			q += 12
+		case n.b|0x20 >= 'a' && n.b|0x20 <= 'z':
+			q += 18
+		default:
+			q += 20
+		}
+		seen[n.b] = true
+	}
+	if len(seen) == 1 && common(seen) {
+		q -= 10 * len(atom)
+	} else {
+		q += 2 * len(seen)
+	}
+	return maxQuality - 22*atomBytes + q
+}

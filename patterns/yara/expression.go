@@ -1,0 +1,143 @@
+package yara
+
+import (
+	"slices"
+
+	"vscan/patterns"
+	"vscan/patterns/automaton"
+)
+
+// expressionOptions is the modifiers and flags of a regular expression.
+type expressionOptions struct {
+	caseless, dotAll bool
+	patterns.RegexpOptions
+}
+
+// parts is the patterns of a regular expression: one, or where it has long jumps
+// one for each part.
+func (t translated) parts(name, source string, o expressionOptions) ([]patterns.Part, error) {
+	var parts []patterns.Part
+	for _, p := range t.split() {
+		q := o.RegexpOptions
+		switch of := (translated{root: p.root, greedy: t.greedy}); {
+		case p.root.hasAlternatives():
+			of.prefer()
+		case t.greedy:
+			q.Longest = true
+		default:
+			q.Shortest = true
+		}
+		q.AtLeast = p.root.reach()
+		pat, err := patterns.NewExpression(name, source, p.root.node(&o), q)
+		if err != nil {
+			return nil, err
+		}
+		parts = append(parts, patterns.Part{Pattern: pat, Min: p.least, Max: p.most})
+	}
+	return parts, nil
+}
+
+// scanLimit is how many bytes yara looks at on either side of where it begins to look:
+// YR_RE_SCAN_LIMIT of libyara.
+const scanLimit = 4096
+
+// reach is the length of the longest match that yara may find, in bytes.
+func (n *re) reach() int {
+	reach := 2 * scanLimit
+	if atom := atomsOf(n).best; atom.quality == 0 || atom.alt == nil && atom.end == atom.size {
+		reach = scanLimit // it begins to look where the match begins
+	}
+	if _, most := n.node(&expressionOptions{}).Lengths(); most >= 0 {
+		reach = min(reach, most)
+	}
+	return reach
+}
+
+// part is a part of a regular expression, and the jump in front of it.
+type part struct {
+	root        *re
+	least, most int
+}
+
+// longJump is the number of bytes from which on, excluded, a jump parts a regular
+// expression: STRING_CHAINING_THRESHOLD of libyara.
+const longJump = 200
+
+// split parts a regular expression at its long jumps as libyara does
+// (yr_re_ast_split_at_chaining_point): at .{n,m}? outside of groups, if it has no
+// alternatives. The bytes that are jumped over are any: \n too, without s, and of a
+// wide string they are not parted in twos.
+func (t translated) split() []part {
+	whole := []part{{root: t.root}}
+	if t.root.op != reCat {
+		return whole
+	}
+	parts := []part{{root: &re{op: reCat}}}
+	for i, n := range t.root.subs {
+		last := parts[len(parts)-1].root
+		if n.isLongJump() && len(last.subs) > 0 && i+1 < len(t.root.subs) {
+			parts = append(parts, part{&re{op: reCat}, n.least, n.most})
+			continue
+		}
+		last.subs = append(last.subs, n)
+	}
+	for _, p := range parts {
+		if p.root.shortest() == 0 {
+			return whole // it would match everywhere
+		}
+	}
+	return parts
+}
+
+func (n *re) isLongJump() bool {
+	return n.op == reRepeat && n.counted && !n.greedy && n.subs[0].op == reAny && (n.least > longJump || n.most > longJump || n.most < 0)
+}
+
+// hasAlternatives says whether there are any in a regular expression.
+func (n *re) hasAlternatives() bool {
+	return n.op == reAlt || slices.ContainsFunc(n.subs, (*re).hasAlternatives)
+}
+
+// shortest is the length of the shortest match, in bytes.
+func (n *re) shortest() int {
+	least, _ := n.node(&expressionOptions{}).Lengths()
+	return least
+}
+
+// node is the expression that a regular expression comes to.
+func (n *re) node(o *expressionOptions) *automaton.Node {
+	fold := func(s automaton.Set) automaton.Set {
+		if o.caseless {
+			return s.Fold()
+		}
+		return s
+	}
+	switch n.op {
+	case reByte:
+		return automaton.Bytes(fold(automaton.SetOf(n.b)))
+	case reAny:
+		if o.dotAll {
+			return automaton.Bytes(automaton.All)
+		}
+		return automaton.Bytes(automaton.SetOf('\n').Not())
+	case reSet, reMasked:
+		s := fold(n.set)
+		if n.negated {
+			s = s.Not()
+		}
+		return automaton.Bytes(s)
+	case reLook:
+		return automaton.Assert(n.look)
+	}
+	subs := make([]*automaton.Node, len(n.subs))
+	for i, sub := range n.subs {
+		subs[i] = sub.node(o)
+	}
+	switch n.op {
+	case reAlt:
+		return automaton.Alt(subs...)
+	case reRepeat:
+		return automaton.Repeat(subs[0], n.least, n.most, !n.greedy)
+	}
+	return automaton.Cat(subs...)
+}

@@ -1,0 +1,188 @@
+package yara
+
+import (
+	"math"
+	"sort"
+)
+
+// queue is hits of a part of a chain that may yet be part of a match, in the
+// order of their addresses, one at an address: 4 bytes each, 8 where lengths
+// differ. Those in front leave it.
+type queue struct {
+	blocks      []*block // block i has the places i × blockHits to i × blockHits + blockHits − 1
+	first, last int      // the hits have the places first to last, last excluded
+	dropped     int      // blocks that have left
+	spare       *block   // one that left
+	hits        int
+
+	// Bounds of the lengths of all hits so far, both included.
+	shortest, longest uint64
+
+	// done is the ends of hits all of which are taken, both included, if any are.
+	done   span
+	isDone bool
+}
+
+// span is from lo to hi, both included; none where lo is above hi.
+type span struct{ lo, hi uint64 }
+
+const blockHits = 4096
+
+// block is hits that lie less than 4 GiB apart. Where the next one does not, the last
+// places are left empty.
+type block struct {
+	base    uint64 // address of the first
+	offsets [blockHits]uint32
+	used    int
+	length  uint64             // of each, where lengths is nil
+	lengths *[blockHits]uint32 // the length of each
+	taken   *[blockHits / 64]uint64
+}
+
+// len is the number of places, those of hits that were taken included.
+func (q *queue) len() int { return q.last - q.first }
+
+func (q *queue) block(i int) (*block, int) {
+	return q.blocks[i/blockHits-q.dropped], i % blockHits
+}
+
+// start is the address of a hit; at an empty place, that of the hit in front.
+func (q *queue) start(i int) uint64 {
+	b, k := q.block(i)
+	return b.base + uint64(b.offsets[min(k, b.used-1)])
+}
+
+// after is the place of the hit behind the one at i; last where there is none.
+func (q *queue) after(i int) int {
+	if i++; i == q.last {
+		return i
+	}
+	if b, k := q.block(i); k >= b.used {
+		i += blockHits - k
+	}
+	return i
+}
+
+// end is the address behind a hit.
+func (q *queue) end(i int) uint64 {
+	b, k := q.block(i)
+	k = min(k, b.used-1)
+	if b.lengths != nil {
+		return b.base + uint64(b.offsets[k]) + uint64(b.lengths[k])
+	}
+	return b.base + uint64(b.offsets[k]) + b.length
+}
+
+// taken says whether a hit was taken, or there is none at the place.
+func (q *queue) taken(i int) bool {
+	b, k := q.block(i)
+	return k >= b.used || b.taken != nil && b.taken[k/64]>>(k%64)&1 != 0
+}
+
+func (q *queue) take(i int) {
+	b, k := q.block(i)
+	if b.taken == nil {
+		b.taken = new([blockHits / 64]uint64)
+	}
+	b.taken[k/64] |= 1 << (k % 64)
+}
+
+// push adds a hit of n bytes at a, which lies behind all others.
+func (q *queue) push(a, n uint64) {
+	if q.longest == 0 {
+		q.shortest = n
+	}
+	q.shortest, q.longest = min(q.shortest, n), max(q.longest, n)
+	if q.last%blockHits > 0 {
+		if b, _ := q.block(q.last - 1); a-b.base > math.MaxUint32 {
+			q.last += blockHits - q.last%blockHits
+		}
+	}
+	if q.last/blockHits-q.dropped == len(q.blocks) {
+		b := q.spare
+		if q.spare = nil; b == nil {
+			b = new(block)
+		}
+		b.base, b.used, b.length, b.lengths, b.taken = a, 0, n, nil, nil
+		q.blocks = append(q.blocks, b)
+	}
+	b, k := q.block(q.last)
+	if b.lengths == nil && n != b.length {
+		b.lengths = new([blockHits]uint32)
+		for i := range b.lengths {
+			b.lengths[i] = uint32(b.length)
+		}
+	}
+	b.offsets[k] = uint32(a - b.base)
+	if b.lengths != nil {
+		b.lengths[k] = uint32(n)
+	}
+	b.used = k + 1
+	q.last++
+	q.hits++
+}
+
+// pop removes what is at the first place, and says how many hits that was: 0 or 1.
+func (q *queue) pop() (n int) {
+	if b, k := q.block(q.first); k < b.used {
+		n = 1
+	}
+	q.hits -= n
+	q.first++
+	switch {
+	case q.first == q.last:
+		q.clear()
+	case q.first/blockHits > q.dropped:
+		q.spare = q.blocks[0]
+		q.blocks = q.blocks[1:]
+		q.dropped++
+	}
+	return n
+}
+
+// clear removes all hits.
+func (q *queue) clear() {
+	if len(q.blocks) > 0 {
+		q.spare = q.blocks[0]
+	}
+	q.blocks, q.first, q.last, q.dropped, q.hits = nil, 0, 0, 0, 0
+}
+
+// from is the first hit that begins at a or behind.
+func (q *queue) from(a uint64) int {
+	return q.first + sort.Search(q.len(), func(i int) bool { return q.start(q.first+i) >= a })
+}
+
+// each calls yield with every hit that is not taken and whose end is in ends,
+// until yield is false. It says whether it never was.
+func (q *queue) each(ends span, yield func(i int) bool) bool {
+	if q.len() == 0 || ends.lo > ends.hi {
+		return true
+	}
+	if q.isDone && q.done.lo <= ends.hi && ends.lo <= q.done.hi {
+		// What is done is in the middle, or at one end.
+		ok := q.done.lo <= ends.lo || q.scan(span{ends.lo, q.done.lo - 1}, yield)
+		return ok && (q.done.hi >= ends.hi || q.scan(span{q.done.hi + 1, ends.hi}, yield))
+	}
+	return q.scan(ends, yield)
+}
+
+func (q *queue) scan(ends span, yield func(i int) bool) bool {
+	for i := q.from(ends.lo - min(ends.lo, q.longest)); i < q.last && q.start(i)+q.shortest <= ends.hi; i++ {
+		if end := q.end(i); end >= ends.lo && end <= ends.hi && !q.taken(i) && !yield(i) {
+			return false
+		}
+	}
+	return true
+}
+
+// did notes that all hits whose end is in ends are taken.
+func (q *queue) did(ends span) {
+	switch {
+	case ends.lo > ends.hi:
+	case q.isDone && ends.lo <= q.done.hi+1 && q.done.lo <= ends.hi+1:
+		q.done = span{min(q.done.lo, ends.lo), max(q.done.hi, ends.hi)}
+	default:
+		q.done, q.isDone = ends, true
+	}
+}

@@ -53,8 +53,8 @@ func (a *app) rulesCheckCommand() *cobra.Command {
 		Short: "Tell which rules run, which are slow, and which are left out, and why",
 		Long:  rulesCheckHelp,
 		Example: `  vscan rules check rules.yar
-  vscan rules check ours:rules.yar theirs:rules
-  vscan rules check -o jsonl -d level=3 rules | jq 'select(.status == "left_out")'`,
+  vscan rules check -d level=3 ours:rules.yar theirs:rules
+  vscan rules check -o jsonl rules.yar`,
 		DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {

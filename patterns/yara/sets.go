@@ -49,7 +49,7 @@ func (p *parser) of(at token, q quantifier, x operand) operand {
 	if x.node == nil {
 		of = nil
 	}
-	if p.tok.is("(") && p.peek().kind != tString {
+	if p.tok.is("(") && !p.isStringSet() {
 		return p.ofConditions(at, q, of)
 	}
 	set := p.set()
@@ -69,6 +69,22 @@ func (p *parser) of(at token, q quantifier, x operand) operand {
 	y := p.make(at, kBool, n, of...)
 	y.size += len(set)
 	return y
+}
+
+// isStringSet reports whether the parentheses that begin here hold strings and
+// nothing else.
+func (p *parser) isStringSet() bool {
+	l := lexer{src: p.lex.src, pos: p.tok.end}
+	for {
+		name, err := l.next()
+		if err != nil || name.kind != tString {
+			return false
+		}
+		sign, err := l.next()
+		if err != nil || !sign.is(",") {
+			return err == nil && sign.is(")")
+		}
+	}
 }
 
 // useAll notes that the condition asks for places of hits of strings.

@@ -83,7 +83,7 @@ func (a *app) graphObjectsCommand() *cobra.Command {
 // noteObjects tells how many objects there are, and what keeps them.
 func (a *app) noteObjects(arg string, r *graph.Retention) {
 	type sum struct{ n, bytes uint64 }
-	var states [3]sum
+	var states [heap.Fast + 1]sum
 	var anchors [graph.Nothing + 1]sum
 	for i, o := range r.Heaps.Objects() {
 		s := &states[o.State]

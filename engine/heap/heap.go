@@ -44,13 +44,14 @@ import (
 type State uint8
 
 const (
-	Used   State = iota // in use, or in a fastbin
+	Used   State = iota // in use
 	Free                // free
-	Cached              // freed, and kept in a thread's cache
+	Cached              // freed, and kept in a thread's cache (tcache)
+	Fast                // freed, and kept in a fastbin of its arena
 )
 
-// String is "used", "free" or "cached".
-func (s State) String() string { return []string{"used", "free", "cached"}[min(s, Cached)] }
+// String is "used", "free", "cached" or "fast".
+func (s State) String() string { return []string{"used", "free", "cached", "fast"}[min(s, Fast)] }
 
 // Object is an allocation: the bytes that the program was given.
 type Object struct {
@@ -62,6 +63,8 @@ type Object struct {
 type Heaps struct {
 	objects []Object
 	runs    []heapRun // heaps and mapped chunks, ascending
+	own     []addr.Range
+	account Account
 }
 
 // heapRun is objects that lie in one mapping.

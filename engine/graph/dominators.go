@@ -19,67 +19,11 @@ import (
 // where eval(u) is the vertex with the least semi on the way from u up to, not
 // including, the first ancestor that has not been linked yet; ways are
 // compressed.
-func (g *objectGraph) retained(roots []uint32, objects []heap.Object, sizes []uint64) {
-	n := len(sizes)
-	number := make([]uint32, n) // of an object: its place in the search from 1; 0: not reached
-	vertex := []uint32{0}       // the object at a place; place 0 is the root of all
-	parent := []uint32{0}
-	type frame struct {
-		place uint32
-		next  uint32 // of og.to
-	}
-	var stack []frame
-	for _, root := range roots {
-		if number[root] > 0 {
-			continue
-		}
-		enter := func(o, from uint32) {
-			number[o] = uint32(len(vertex))
-			vertex, parent = append(vertex, o), append(parent, from)
-			stack = append(stack, frame{number[o], g.starts[o]})
-		}
-		enter(root, 0)
-		for len(stack) > 0 {
-			f := &stack[len(stack)-1]
-			o := vertex[f.place]
-			if f.next == g.starts[o+1] {
-				stack = stack[:len(stack)-1]
-				continue
-			}
-			to := g.to[f.next]
-			f.next++
-			if number[to] == 0 {
-				enter(to, f.place)
-			}
-		}
-	}
-	count := len(vertex)
-	// Predecessors, by place.
-	isRoot := make([]uint64, count/64+1)
-	for _, r := range roots {
-		isRoot[number[r]/64] |= 1 << (number[r] % 64)
-	}
-	first := make([]uint32, count+1)
-	for p := 1; p < count; p++ {
-		o := vertex[p]
-		for _, to := range g.to[g.starts[o]:g.starts[o+1]] {
-			first[number[to]]++
-		}
-	}
-	sum := uint32(0)
-	for p := range first {
-		sum, first[p] = sum+first[p], sum
-	}
-	preds := make([]uint32, sum)
-	fill := slices.Clone(first)
-	for p := 1; p < count; p++ {
-		o := vertex[p]
-		for _, to := range g.to[g.starts[o]:g.starts[o+1]] {
-			preds[fill[number[to]]] = uint32(p)
-			fill[number[to]]++
-		}
-	}
-	semi, label, ancestor := make([]uint32, count), make([]uint32, count), slices.Clone(parent)
+func (og *objectGraph) retained(objects []heap.Object, sizes []uint64) {
+	t := og.numberAll()
+	count := len(t.vertex)
+	// Predecessors by place, and the places of edges are found by number.
+	semi, label, ancestor := make([]uint32, count), make([]uint32, count), slices.Clone(t.parent)
 	for p := range semi {
 		semi[p], label[p] = uint32(p), uint32(p)
 	}
@@ -107,30 +51,71 @@ func (g *objectGraph) retained(roots []uint32, objects []heap.Object, sizes []ui
 		return label[u]
 	}
 	for p := uint32(count - 1); p > 0; p-- {
-		s := parent[p]
-		if isRoot[p/64]>>(p%64)&1 == 1 {
+		s := t.parent[p]
+		o := t.vertex[p]
+		if og.marks[o]&markRoots != 0 {
 			s = 0
 		}
-		for _, u := range preds[first[p]:first[p+1]] {
-			s = min(s, semi[eval(u, p)])
+		for _, e := range og.from[og.first[o]:og.first[o+1]] {
+			if u := t.number[e>>1]; u > 0 {
+				s = min(s, semi[eval(u, p)])
+			}
 		}
 		semi[p] = s
 	}
-	idom := parent
+	idom := t.parent
 	for p := uint32(1); p < uint32(count); p++ {
 		for idom[p] > semi[p] {
 			idom[p] = idom[idom[p]]
 		}
 	}
 	for p := count - 1; p > 0; p-- { // whom a place dominates comes after it
-		o := vertex[p]
+		o := t.vertex[p]
 		size, carry := bits.Add64(sizes[o], objects[o].Size(), 0)
 		if carry > 0 {
 			size = math.MaxUint64
 		}
 		sizes[o] = size
 		if d := idom[p]; d > 0 {
-			sizes[vertex[d]] += size
+			sizes[t.vertex[d]] += size
 		}
 	}
+}
+
+// searchTree is the objects that roots reach, numbered in the order of a
+// depth-first search.
+type searchTree struct {
+	number []uint32 // of an object: its place, from 1; 0: not reached
+	vertex []uint32 // the object at a place; place 0 is the root of all
+	parent []uint32 // of a place: the one it was reached from
+}
+
+func (og *objectGraph) numberAll() searchTree {
+	n := len(og.marks)
+	t := searchTree{make([]uint32, n), make([]uint32, 1, n+1), make([]uint32, 1, n+1)}
+	next := make([]uint32, n) // of an object: the edge to go on with
+	enter := func(o, from uint32) uint32 {
+		place := uint32(len(t.vertex))
+		t.number[o], next[o] = place, og.starts[o]
+		t.vertex, t.parent = append(t.vertex, o), append(t.parent, from)
+		return place
+	}
+	for root, m := range og.marks {
+		if m&markRoots == 0 || t.number[root] > 0 {
+			continue
+		}
+		for place := enter(uint32(root), 0); place > 0; {
+			o := t.vertex[place]
+			if next[o] == og.starts[o+1] {
+				place = t.parent[place]
+				continue
+			}
+			to := og.to[next[o]] >> 1
+			next[o]++
+			if t.number[to] == 0 {
+				place = enter(to, place)
+			}
+		}
+	}
+	return t
 }

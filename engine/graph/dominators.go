@@ -8,7 +8,7 @@ import (
 	"vscan/engine/heap"
 )
 
-// retained computes the sizes that objects retain, by the tree of dominators:
+// retained computes the sizes that objects retain, which are 0 before, by the tree of dominators:
 // SEMI-NCA (Georgiadis, Linear-Time Algorithms for Dominators and Related
 // Problems, 2005). Vertices are numbered in the order of a depth-first search
 // from a root that refers to all roots; then, in pseudo-code,
@@ -19,11 +19,28 @@ import (
 // where eval(u) is the vertex with the least semi on the way from u up to, not
 // including, the first ancestor that has not been linked yet; ways are
 // compressed.
+//
+// Of some million objects each array counts, so sizes is first that of numbers and
+// of next edges, and the edges to targets are overwritten once all objects have been
+// numbered: afterwards the graph has sources alone.
 func (og *objectGraph) retained(objects []heap.Object, sizes []uint64) {
-	t := og.numberAll()
-	count := len(t.vertex)
-	// Predecessors by place, and the places of edges are found by number.
-	semi, label, ancestor := make([]uint32, count), make([]uint32, count), slices.Clone(t.parent)
+	vertex, parent := og.numberAll(sizes)
+	number := func(o uint32) uint32 { return uint32(sizes[o]) }
+	count := len(vertex)
+	spare := [][]uint32{og.to, og.starts}
+	og.to, og.starts = nil, nil
+	array := func() []uint32 {
+		for i := range spare {
+			if len(spare[i]) >= count {
+				some := spare[i][:count:count]
+				spare[i] = spare[i][count:]
+				return some
+			}
+		}
+		return make([]uint32, count)
+	}
+	semi, label, ancestor := array(), array(), array()
+	copy(ancestor, parent)
 	for p := range semi {
 		semi[p], label[p] = uint32(p), uint32(p)
 	}
@@ -51,71 +68,70 @@ func (og *objectGraph) retained(objects []heap.Object, sizes []uint64) {
 		return label[u]
 	}
 	for p := uint32(count - 1); p > 0; p-- {
-		s := t.parent[p]
-		o := t.vertex[p]
+		s := parent[p]
+		o := vertex[p]
 		if og.marks[o]&markRoots != 0 {
 			s = 0
 		}
 		for _, e := range og.from[og.first[o]:og.first[o+1]] {
-			if u := t.number[e>>1]; u > 0 {
+			if u := number(e >> 1); u > 0 {
 				s = min(s, semi[eval(u, p)])
 			}
 		}
 		semi[p] = s
 	}
-	idom := t.parent
+	idom := parent
 	for p := uint32(1); p < uint32(count); p++ {
 		for idom[p] > semi[p] {
 			idom[p] = idom[idom[p]]
 		}
 	}
+	clear(sizes)
 	for p := count - 1; p > 0; p-- { // whom a place dominates comes after it
-		o := t.vertex[p]
-		size, carry := bits.Add64(sizes[o], objects[o].Size(), 0)
-		if carry > 0 {
-			size = math.MaxUint64
-		}
-		sizes[o] = size
+		o := vertex[p]
+		sizes[o] = addSizes(sizes[o], objects[o].Size())
 		if d := idom[p]; d > 0 {
-			sizes[t.vertex[d]] += size
+			sizes[vertex[d]] = addSizes(sizes[vertex[d]], sizes[o])
 		}
 	}
 }
 
-// searchTree is the objects that roots reach, numbered in the order of a
-// depth-first search.
-type searchTree struct {
-	number []uint32 // of an object: its place, from 1; 0: not reached
-	vertex []uint32 // the object at a place; place 0 is the root of all
-	parent []uint32 // of a place: the one it was reached from
+func addSizes(a, b uint64) uint64 {
+	sum, carry := bits.Add64(a, b, 0)
+	if carry > 0 {
+		return math.MaxUint64
+	}
+	return sum
 }
 
-func (og *objectGraph) numberAll() searchTree {
-	n := len(og.marks)
-	t := searchTree{make([]uint32, n), make([]uint32, 1, n+1), make([]uint32, 1, n+1)}
-	next := make([]uint32, n) // of an object: the edge to go on with
+// numberAll numbers the objects that roots reach in the order of a depth-first
+// search, from 1: vertex is the object of a number, parent the number of the object it
+// was reached from, 0 for a root. The low half of scratch becomes the number of an
+// object, 0 where it is not reached; the other is the edge to go on with.
+func (og *objectGraph) numberAll(scratch []uint64) (vertex, parent []uint32) {
+	vertex, parent = make([]uint32, 1, og.reached+1), make([]uint32, 1, og.reached+1)
 	enter := func(o, from uint32) uint32 {
-		place := uint32(len(t.vertex))
-		t.number[o], next[o] = place, og.starts[o]
-		t.vertex, t.parent = append(t.vertex, o), append(t.parent, from)
-		return place
+		number := uint32(len(vertex))
+		scratch[o] = uint64(og.starts[o])<<32 | uint64(number)
+		vertex, parent = append(vertex, o), append(parent, from)
+		return number
 	}
 	for root, m := range og.marks {
-		if m&markRoots == 0 || t.number[root] > 0 {
+		if m&markRoots == 0 || scratch[root] != 0 {
 			continue
 		}
-		for place := enter(uint32(root), 0); place > 0; {
-			o := t.vertex[place]
-			if next[o] == og.starts[o+1] {
-				place = t.parent[place]
+		for at := enter(uint32(root), 0); at > 0; {
+			o := vertex[at]
+			next := scratch[o] >> 32
+			if next == uint64(og.starts[o+1]) {
+				at = parent[at]
 				continue
 			}
-			to := og.to[next[o]] >> 1
-			next[o]++
-			if t.number[to] == 0 {
-				place = enter(to, place)
+			scratch[o] += 1 << 32
+			if to := og.to[next] >> 1; scratch[to] == 0 {
+				at = enter(to, at)
 			}
 		}
 	}
-	return t
+	return vertex, parent
 }

@@ -19,6 +19,8 @@ type objectGraph struct {
 	marks []uint32 // of each object: what refers to it, see firstMark
 	edges uint64
 
+	reached int // objects that roots reach, once that is known
+
 	starts []uint32 // of each object, and one more: of its targets in to
 	to     []uint32
 	first  []uint32 // of each object, and one more: of its sources in from

@@ -153,6 +153,7 @@ func (og *objectGraph) reach(ctx context.Context, r *Retention) error {
 	visit := func(o uint32, class Anchor, loss Loss) {
 		if r.Anchors[o] == Nothing {
 			r.Anchors[o], r.Losses[o] = class, loss
+			og.reached++
 			todo = append(todo, o)
 		}
 	}

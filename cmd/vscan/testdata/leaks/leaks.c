@@ -35,10 +35,20 @@ static apart void *block(size_t n)
 	return p;
 }
 
-static apart void scrub(void) // what calls have left on the stack
+// What calls have left on the stack goes.
+static apart void scrub(void)
 {
+#ifdef __x86_64__
+	__asm__ volatile("lea -8(%%rsp), %%rdi\n\t"
+			 "mov $4096, %%ecx\n\t"
+			 "xor %%eax, %%eax\n\t"
+			 "std\n\t"
+			 "rep stosq\n\t"
+			 "cld" ::: "rax", "rcx", "rdi", "memory");
+#else
 	volatile char b[32768];
 	memset((char *)b, 0, sizeof b);
+#endif
 }
 
 static apart void ring(void)
@@ -152,7 +162,7 @@ static void *by_stack(void *unused)
 int main(int argc, char **argv)
 {
 	pthread_t t;
-	mallopt(M_MMAP_THRESHOLD, 256 << 10);
+	mallopt(M_MMAP_THRESHOLD, 200 << 10);
 	drop(1000);
 	ring();
 	list();

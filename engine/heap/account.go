@@ -1,6 +1,11 @@
 package heap
 
-import "vscan/engine/addr"
+import (
+	"cmp"
+	"slices"
+
+	"vscan/engine/addr"
+)
 
 // Account is how much of the memory that a program could write is understood,
 // and why the rest is not.
@@ -55,3 +60,42 @@ func (h *Heaps) Account() *Account { return &h.account }
 // states of arenas, heads of heaps, caches of threads. The words in them are no
 // references of the program's.
 func (h *Heaps) Own() []addr.Range { return h.own }
+
+// accountOf fills in the account of what was found.
+func (f *finder) accountOf(h *Heaps) {
+	a := &h.account
+	for _, r := range f.present {
+		a.Writable += r.Size()
+	}
+	var understood []addr.Range
+	for i := range h.runs {
+		understood = append(understood, h.runs[i].Range)
+	}
+	understood = addr.Merge(append(understood, h.own...))
+	for _, r := range addr.Intersect(understood, f.present) {
+		a.Understood += r.Size()
+	}
+	for i := range f.arenas {
+		f.arenas[i].count(h)
+	}
+	a.Arenas = f.arenas
+	slices.SortFunc(f.k.gaps, func(a, b Gap) int { return cmp.Compare(a.First, b.First) })
+	a.Gaps = f.k.gaps
+}
+
+// count counts the objects in the arena's heaps.
+func (a *Arena) count(h *Heaps) {
+	slices.SortFunc(a.Heaps, func(x, y addr.Range) int { return cmp.Compare(x.First, y.First) })
+	for _, r := range a.Heaps {
+		for i := range h.runs {
+			x := &h.runs[i]
+			if !r.Covers(x.Range) {
+				continue
+			}
+			a.Objects += uint64(x.hi - x.lo)
+			for _, o := range h.objects[x.lo:x.hi] {
+				a.Bytes += o.Size()
+			}
+		}
+	}
+}

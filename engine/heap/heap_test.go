@@ -29,9 +29,8 @@ func TestFind(t *testing.T) {
 		d := main.Add(4, true)
 		main.End()
 		// Two cached objects of a size: d, then c; the link is mangled.
-		main.Bytes[cache-main.Base+3*1] = 0
-		arch.Order().PutUint(main.Bytes[cache-main.Base+2*5:][:2], 2)
-		main.Put(int(cache-main.Base)+64*2+5*int(w), uint64(d))
+		arch.Order().PutUint(main.Bytes[cache-main.Base:][:2], 2)
+		main.Put(int(cache-main.Base)+64*2, uint64(d))
 		main.Put(int(d-main.Base), uint64(c)^uint64(d)>>12)
 		main.Put(int(c-main.Base), uint64(c)>>12)
 

@@ -40,6 +40,8 @@ func (h *Heap) Add(words int, used bool) addr.Addr {
 	size := uint64(words*w) | h.flags
 	if len(h.used) == 0 || h.used[len(h.used)-1] {
 		size |= prevUsed
+	} else { // a free chunk's size stands behind it as well
+		h.Put(at, uint64(at-h.at[len(h.at)-2]))
 	}
 	h.Put(at+w, size)
 	h.used = append(h.used, used)

@@ -1,0 +1,198 @@
+package heap
+
+import (
+	"context"
+	"fmt"
+
+	"vscan/engine/addr"
+)
+
+// The main arena. Its state lies in the data of libc, or of a static program. Its
+// memory is what brk gave, from mp_.sbrk_base to the end of its top, contiguous
+// unless others called brk as well; where brk failed, it goes on in memory that
+// was mapped for it, at least 1 MiB at a time, and then it is not contiguous.
+//
+// Where no state is found, memory is taken for the heap if its chunks lead exactly
+// from one end of a mapping to the other.
+
+// mainStates finds the states of main arenas: several where a program has several
+// copies of libc. Where no file is known to be mapped, all memory is searched.
+func (f *finder) mainStates() error {
+	const most = 64
+	in := f.files
+	for i := range f.spans { // .bss, and where no file has a name, all of it
+		if len(f.files) == 0 {
+			in = append(in, f.spans[i].Range)
+		}
+	}
+	for _, r := range in {
+		if err := context.Cause(f.ctx); err != nil {
+			return err
+		}
+		for _, s := range f.read.states(r, most) {
+			if s.start != 0 || f.spanOf(s.bins) == nil || len(f.files) > 0 {
+				f.states = append(f.states, s)
+			}
+		}
+		if len(f.states) >= most {
+			break
+		}
+	}
+	return nil
+}
+
+// mainArena follows the chunks of the main arena with a state.
+func (f *finder) mainArena(s *state) error {
+	a := Arena{Kind: Main, At: s.start}
+	if a.At == 0 {
+		a.At = s.bins - 12*f.word
+	}
+	p := f.parametersOf(s)
+	f.params = append(f.params, p)
+	f.own = append(f.own, addr.Range{First: a.At, Last: s.end - 1})
+	if p.at != 0 {
+		f.own = append(f.own, addr.Range{First: p.at, Last: p.end - 1})
+	}
+	if s.initial(f.word) {
+		f.arenas = append(f.arenas, a)
+		return nil
+	}
+	size, ok := f.k.look.at(s.top + f.word)
+	topEnd := s.top + addr.Addr(size&^chunkFlags)
+	in := f.spanOf(s.top)
+	if !ok || in == nil || topEnd <= s.top || topEnd-1 > in.Last {
+		topEnd = 0
+		a.Refused = fmt.Sprintf("its top, %v, makes no sense: the size there is %#x", s.top, size)
+	}
+	g := region{top: s.top, end: topEnd}
+	if topEnd == 0 && in != nil {
+		g.end, a.Refused = in.Last+1, ""
+		g.top = 0
+	}
+	if in != nil {
+		ok, err := f.mainRegion(&a, s, &p, in, g)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			a.Refused = fmt.Sprintf("no chunks lead to its top, %v", s.top)
+		}
+	}
+	if base := f.spanOf(p.base); base != nil && base != in { // it went on elsewhere
+		if _, err := f.mainRegion(&a, s, &p, base, region{end: base.Last + 1}); err != nil {
+			return err
+		}
+	}
+	f.fastbins(s)
+	f.arenas = append(f.arenas, a)
+	return nil
+}
+
+// mainRegion follows the chunks of the part of the main arena that lies in a span.
+func (f *finder) mainRegion(a *Arena, s *state, p *parameters, in *span, g region) (bool, error) {
+	for _, first := range f.starts(s, p, in, &g) {
+		if first < in.First || first >= g.end {
+			continue
+		}
+		g.first = first
+		c, bad := f.k.head(first, &g)
+		if first == g.top {
+			c, bad = f.k.headOfTop(first, &g)
+		}
+		if bad != fine || !c.prevUsed || first != g.top && !f.k.leads(c, &g, toCheck) {
+			continue
+		}
+		return f.finishMain(a, g)
+	}
+	g.first = in.First
+	if p.base != 0 && in.Contains(p.base) {
+		g.first = p.base &^ (2*f.word - 1)
+	}
+	if first := f.k.resume(g.first, &g); first != 0 {
+		if p.base != 0 && in.Contains(p.base) && first > g.first {
+			f.k.gap(addr.Range{First: g.first, Last: first - 1}, odd, 0)
+		}
+		g.first = first
+		return f.finishMain(a, g)
+	}
+	return false, context.Cause(f.ctx)
+}
+
+func (f *finder) finishMain(a *Arena, g region) (bool, error) {
+	n := len(f.k.runs)
+	ok, err := f.k.region(g)
+	if ok {
+		runs := f.k.runs[n:]
+		r := addr.Range{First: runs[0].First, Last: runs[len(runs)-1].Last}
+		a.Heaps = append(a.Heaps, r)
+		f.taken = append(f.taken, r)
+	}
+	return ok, err
+}
+
+// starts is where the first chunk may be, the likeliest first.
+func (f *finder) starts(s *state, p *parameters, in *span, g *region) []addr.Addr {
+	var out []addr.Addr
+	add := func(a addr.Addr) {
+		out = append(out, (a+2*f.word-1)&^(2*f.word-1))
+		if f.word == 4 { // what chunks hold may be aligned to 16
+			out = append(out, (a+15)&^15+8)
+		}
+	}
+	if p.base != 0 && in.Contains(p.base) {
+		add(p.base)
+	}
+	if g.top != 0 && uint64(g.end) > s.memory {
+		add(g.end - addr.Addr(s.memory))
+	}
+	for _, b := range in.borders {
+		if b < g.end && len(out) < 1000 {
+			add(b)
+		}
+	}
+	return out
+}
+
+// heapsByForm takes memory for heaps of no known arena whose chunks lead from the
+// start of a mapping exactly to its end.
+func (f *finder) heapsByForm() error {
+	for i := range f.spans {
+		s := &f.spans[i]
+		for j, b := range s.borders {
+			if err := context.Cause(f.ctx); err != nil {
+				return err
+			}
+			end := s.Last + 1
+			if j+1 < len(s.borders) {
+				end = s.borders[j+1]
+			}
+			for _, at := range []addr.Addr{b, b + 8}[:1+f.word%8/4] {
+				g := region{first: at, end: end, exact: true}
+				before, ok := f.read.at(b)
+				if c, bad := f.k.head(at, &g); !ok || before != 0 || bad != fine || !c.prevUsed || f.isTaken(addr.Range{First: b, Last: end - 1}) {
+					continue
+				}
+				ok, err := f.k.region(g)
+				if err != nil {
+					return err
+				}
+				if ok {
+					r := addr.Range{First: b, Last: end - 1}
+					f.taken = append(f.taken, r)
+					f.arenas = append(f.arenas, Arena{Kind: Main, Heaps: []addr.Range{r}})
+					break
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func (f *finder) isTaken(r addr.Range) bool {
+	for _, t := range f.taken {
+		if t.Overlaps(r) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,241 @@
+package heap
+
+import (
+	"context"
+	"fmt"
+
+	"vscan/engine/addr"
+)
+
+// Chunks (malloc/malloc.c, "Chunk representations"):
+//
+//	chunk  word   size of the chunk before, where that is free
+//	+word  word   size of this one; flags in the low three bits
+//	+2word        the object, up to and with the first word of the next chunk
+//
+// and the next follows at once. Flags: 1 the chunk before is in use, 2 it was mapped
+// on its own, 4 it is of a thread's arena. So whether a chunk is in use is told by
+// the next one. A chunk that is free and in a bin never has flag 4, in no version of
+// glibc: free and whatever splits a chunk write a size with flag 1 alone. Chunks in
+// a tcache or fastbin are marked as in use and keep their flags.
+//
+// Memory that was added where the old did not go on ends the old one with
+// fenceposts, chunks too small for an object: sysmalloc.
+
+const (
+	chunkPrevUsed = 1
+	chunkMapped   = 2
+	chunkOther    = 4 // of a thread's arena
+	chunkFlags    = 7
+)
+
+// region is memory that chunks of one arena are expected in, from one to the next.
+type region struct {
+	first addr.Addr // the first chunk
+	end   addr.Addr // the address behind the last
+	top   addr.Addr // the chunk that is the arena's top, 0: not in this region, or not known
+	other uint64    // chunkOther, or 0 in the main arena
+	exact bool      // one that makes no sense spoils it all
+}
+
+// walker follows chunks and keeps what it finds.
+type walker struct {
+	*reader
+	ctx  context.Context
+	look *reader // for what lies elsewhere
+
+	objects []Object
+	runs    []run
+	gaps    []Gap
+	caches  []addr.Addr // objects of a size that a tcache has
+	steps   uint64      // chunks that were looked at
+}
+
+// run is objects of chunks that follow one another.
+type run struct {
+	addr.Range     // of the chunks, heads included
+	lo, hi     int // of objects
+}
+
+// trouble is why a chunk makes no sense.
+type trouble uint8
+
+const (
+	fine trouble = iota
+	unread
+	tooSmall
+	odd
+	tooLarge
+	wrongFlags
+	wrongBefore
+	fence // it is none: a fencepost
+)
+
+var troubles = [...]string{
+	unread:      "the image does not hold it",
+	tooSmall:    "it is smaller than any chunk",
+	odd:         "it is no multiple of the alignment",
+	tooLarge:    "it goes beyond the end of the heap",
+	wrongFlags:  "its flags are those of another arena",
+	wrongBefore: "the size of the free chunk before it differs",
+}
+
+// chunk is the head of a chunk as it was read.
+type chunk struct {
+	at       addr.Addr
+	length   addr.Addr
+	word     uint64 // its size with the flags
+	prevUsed bool
+}
+
+// head reads the head of the chunk at an address of a region.
+func (r *reader) head(at addr.Addr, g *region) (c chunk, bad trouble) {
+	word, ok := r.at(at + r.word)
+	length := addr.Addr(word &^ chunkFlags)
+	c = chunk{at, length, word, word&chunkPrevUsed != 0}
+	switch limit := g.limit(at); {
+	case !ok:
+		return c, unread
+	case length == 2*r.word && word&(chunkMapped|chunkOther) == 0 && r.fenceAt(at):
+		return c, fence
+	case length < 4*r.word:
+		return c, tooSmall
+	case length&(2*r.word-1) != 0:
+		return c, odd
+	case length > limit-at:
+		return c, tooLarge
+	case word&chunkMapped != 0 || uint64(word)&chunkOther&^g.other != 0:
+		return c, wrongFlags
+	}
+	return c, fine
+}
+
+// limit is the address that a chunk at an address must not go beyond.
+func (g *region) limit(at addr.Addr) addr.Addr {
+	if g.top > at {
+		return g.top
+	}
+	return g.end
+}
+
+// fenceAt reports whether the chunk of two words at an address is the first of two
+// fenceposts: the second has the size 0, of a thread's arena, or again two words.
+func (r *reader) fenceAt(at addr.Addr) bool {
+	word, ok := r.at(at + 3*r.word)
+	return ok && (word == chunkPrevUsed || word == uint64(2*r.word)|chunkPrevUsed)
+}
+
+// region follows the chunks of a region. It is false where none is sound, and,
+// where the region has to be exact, where one is not.
+func (k *walker) region(g region) (bool, error) {
+	n, runs, caches := len(k.objects), len(k.runs), len(k.caches)
+	at := g.first
+	for at < g.end {
+		next, bad, err := k.follow(at, &g)
+		if err != nil {
+			return false, err
+		}
+		if bad == fine {
+			break
+		}
+		if g.exact && bad != fence {
+			k.objects, k.runs, k.caches = k.objects[:n], k.runs[:runs], k.caches[:caches]
+			return false, nil
+		}
+		if at = k.skip(next, bad, &g); at == 0 {
+			break
+		}
+	}
+	if len(k.runs) == runs || g.exact && len(k.objects)-n < 2 { // one size that happens to be right is no heap
+		k.objects, k.runs, k.caches = k.objects[:n], k.runs[:runs], k.caches[:caches]
+		return false, nil
+	}
+	return true, nil
+}
+
+// follow appends the objects of the chunks from at on, one run, up to the end of
+// the region or to a chunk that makes no sense, which it returns with the trouble.
+func (k *walker) follow(at addr.Addr, g *region) (addr.Addr, trouble, error) {
+	first, n := at, len(k.objects)
+	var before chunk
+	bad := fine
+	for at < g.end {
+		if k.steps++; k.steps&0xffff == 0 && k.ctx.Err() != nil {
+			return 0, bad, context.Cause(k.ctx)
+		}
+		var c chunk
+		if at == g.top {
+			c, bad = k.headOfTop(at, g)
+		} else {
+			c, bad = k.head(at, g)
+		}
+		if bad != fine && bad != fence {
+			break
+		}
+		if at > first && !c.prevUsed {
+			if size, ok := k.at(at); ok && addr.Addr(size) == before.length {
+				k.objects[len(k.objects)-1].State = Free
+			} else if bad == fine && !k.leads(c, g, enough) {
+				bad = wrongBefore
+				break
+			} else {
+				k.gap(addr.Range{First: at, Last: at + 2*k.word - 1}, wrongBefore, size)
+			}
+		}
+		if bad == fence {
+			at += 4 * k.word
+			break
+		}
+		k.add(c)
+		if at += c.length; at == g.end || c.at == g.top { // the top, which is free, has no chunk behind it
+			o := &k.objects[len(k.objects)-1]
+			o.Last, o.State = o.Last-k.word, Free
+			break
+		}
+		before = c
+	}
+	if at > first {
+		k.runs = append(k.runs, run{addr.Range{First: first, Last: at - 1}, n, len(k.objects)})
+	}
+	return at, bad, nil
+}
+
+// headOfTop reads the head of an arena's top, which goes to the end of the region
+// or, where other memory follows, not as far.
+func (k *walker) headOfTop(at addr.Addr, g *region) (chunk, trouble) {
+	above := region{first: at, end: g.end, other: g.other}
+	c, bad := k.head(at, &above)
+	if bad == fine && !c.prevUsed {
+		bad = wrongFlags
+	}
+	return c, bad
+}
+
+// add appends the object of a chunk.
+func (k *walker) add(c chunk) {
+	o := Object{Range: addr.Range{First: c.at + 2*k.word, Last: c.at + c.length + k.word - 1}}
+	if k.cacheSized(c.length) && len(k.caches) < maxCaches {
+		k.caches = append(k.caches, o.First)
+	}
+	k.objects = append(k.objects, o)
+}
+
+// maxGaps is how many gaps are told one by one.
+const maxGaps = 1 << 16
+
+// gap keeps what was not understood: word is what was found.
+func (k *walker) gap(r addr.Range, bad trouble, word uint64) {
+	reason := "further damage"
+	if len(k.gaps) < maxGaps {
+		reason = fmt.Sprintf("chunk %v: its size is %#x: %s", r.First, word, troubles[bad])
+		switch bad {
+		case wrongBefore:
+			reason = fmt.Sprintf("chunk %v: the chunk before is said to be free and to have %#x bytes, and has others", r.First, word)
+		case fence:
+			reason = fmt.Sprintf("%v: behind the end of a heap and before its next part: not of malloc", r.First)
+		case unread:
+			reason = fmt.Sprintf("chunk %v: the image does not hold its size", r.First)
+		}
+	}
+	k.gaps = append(k.gaps, Gap{r, reason})
+}

@@ -39,12 +39,20 @@ static apart void *block(size_t n)
 static apart void scrub(void)
 {
 #ifdef __x86_64__
-	__asm__ volatile("lea -8(%%rsp), %%rdi\n\t"
+	__asm__ volatile("mov %%rsp, %%rdx\n\t"
+			 "lea -8(%%rsp), %%rdi\n\t"
+			 "sub $32776, %%rsp\n\t"
 			 "mov $4096, %%ecx\n\t"
 			 "xor %%eax, %%eax\n\t"
 			 "std\n\t"
 			 "rep stosq\n\t"
-			 "cld" ::: "rax", "rcx", "rdi", "memory");
+			 "cld\n\t"
+			 "mov %%rdx, %%rsp\n\t"
+			 "mov %%rax, %%rsi\n\t" // and in registers
+			 "mov %%rax, %%r8\n\t"
+			 "mov %%rax, %%r9\n\t"
+			 "mov %%rax, %%r10\n\t"
+			 "mov %%rax, %%r11" ::: "rax", "rcx", "rdx", "rdi", "rsi", "r8", "r9", "r10", "r11", "memory");
 #else
 	volatile char b[32768];
 	memset((char *)b, 0, sizeof b);
@@ -134,11 +142,12 @@ static void *by_register(void *unused)
 	scrub();
 	pthread_barrier_wait(&barrier);
 #ifdef __x86_64__
+	register unsigned long shown __asm__("r12") = hidden;
 	__asm__ volatile("xor %1, %0\n\t" // the pointer is in this register alone
 			 "1: mov $34, %%eax\n\t" // pause
 			 "syscall\n\t"
 			 "jmp 1b"
-			 : : "r"(hidden), "r"(KEY) : "rax", "rcx", "r11", "memory");
+			 : : "r"(shown), "r"(KEY) : "rax", "rcx", "r11", "memory");
 #else
 	keep[6] = (void *)(hidden ^ KEY);
 	for (;;)

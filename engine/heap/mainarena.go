@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"vscan/engine"
 	"vscan/engine/addr"
 )
 
@@ -69,18 +70,17 @@ func (f *finder) mainArena(s *state) error {
 		g.end, a.Refused = in.Last+1, ""
 		g.top = 0
 	}
-	if in != nil {
+	if s.apart {
+		if err := f.mainPieces(&a, s, &p, g); err != nil {
+			return err
+		}
+	} else if in != nil {
 		ok, err := f.mainRegion(&a, s, &p, in, g)
 		if err != nil {
 			return err
 		}
 		if !ok {
 			a.Refused = fmt.Sprintf("no chunks lead to its top, %v", s.top)
-		}
-	}
-	if base := f.spanOf(p.base); base != nil && base != in { // it went on elsewhere
-		if _, err := f.mainRegion(&a, s, &p, base, region{end: base.Last + 1}); err != nil {
-			return err
 		}
 	}
 	f.fastbins(s)
@@ -116,6 +116,89 @@ func (f *finder) mainRegion(a *Arena, s *state, p *parameters, in *span, g regio
 		return f.finishMain(a, g)
 	}
 	return false, context.Cause(f.ctx)
+}
+
+// mainPieces follows the chunks of a main arena whose memory is not contiguous: what
+// brk gave, and pieces that were mapped, each from the start of a page up to
+// fenceposts or the top.
+func (f *finder) mainPieces(a *Arena, s *state, p *parameters, top region) error {
+	had := uint64(0)
+	if base := f.spanOf(p.base); base != nil {
+		if _, err := f.mainRegion(a, s, p, base, f.pieceIn(base.Range, top)); err != nil {
+			return err
+		}
+		for _, r := range a.Heaps {
+			had += r.Size()
+		}
+	}
+	taken := addr.Merge(f.taken)
+	for i := range f.spans {
+		var err error
+		f.spans[i].Without(taken, func(r addr.Range) {
+			if err == nil && (s.memory == 0 || had < s.memory || r.Contains(s.top)) {
+				err = f.piecesIn(r, a, top, &had)
+			}
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if pieces := uint64(len(a.Heaps)); had+pieces*engine.PageSize < s.memory { // each may have a few bytes less
+		a.Refused = fmt.Sprintf("it has %d bytes from the system, and %d were found", s.memory, had)
+	}
+	return nil
+}
+
+// pieceIn is the region that a piece which begins in r may be.
+func (f *finder) pieceIn(r addr.Range, top region) region {
+	g := region{end: r.Last + 1, piece: true}
+	if r.Contains(top.top) {
+		g.top = top.top
+	}
+	return g
+}
+
+// piecesIn follows the chunks of the pieces in memory of no heap.
+func (f *finder) piecesIn(r addr.Range, a *Arena, top region, had *uint64) error {
+	g := f.pieceIn(r, top)
+	for at, ok := r.First.AlignUp(engine.PageSize); ok && at < r.Last; {
+		if err := context.Cause(f.ctx); err != nil {
+			return err
+		}
+		next := at + engine.PageSize
+		if v := f.space.At(at); v.State() != engine.Present {
+			next, ok = v.Last.Add(1)
+		} else if g.first = at; f.beginsPiece(&g) {
+			n := len(a.Heaps)
+			if _, err := f.finishMain(a, g); err != nil {
+				return err
+			}
+			if len(a.Heaps) > n {
+				last := a.Heaps[n].Last
+				*had += uint64(last-at) + 1
+				next, _ = last.AlignUp(engine.PageSize)
+			}
+		}
+		at = max(next, at+engine.PageSize)
+		if g.top != 0 && at > g.top {
+			g.top = 0
+		}
+	}
+	return nil
+}
+
+// beginsPiece reports whether a piece of memory for chunks begins at an address: one
+// is before no other, and leads on.
+func (f *finder) beginsPiece(g *region) bool {
+	for _, at := range []addr.Addr{g.first, g.first + 8}[:1+f.word%8/4] {
+		before, ok := f.read.at(at)
+		c, bad := f.k.look.head(at, g)
+		if ok && before == 0 && bad == fine && c.prevUsed && f.k.leads(c, g, toCheck) {
+			g.first = at
+			return true
+		}
+	}
+	return false
 }
 
 func (f *finder) finishMain(a *Arena, g region) (bool, error) {

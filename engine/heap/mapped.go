@@ -124,7 +124,7 @@ func (f *finder) mappedIn(free addr.Range, s *span, everywhere bool, found []map
 		}
 		_, border := slices.BinarySearch(s.borders, at)
 		firm = firm || border
-		if c, is := f.mappedAtPage(at, first, free.Last, firm); is {
+		if c, is := f.mappedAtPage(at, free.Last, firm); is {
 			c.firm = firm || c.First == first
 			found = append(found, c)
 			first, firm = c.Last+1, true
@@ -147,27 +147,30 @@ func (f *finder) mappedIn(free addr.Range, s *span, everywhere bool, found []map
 	return found, nil
 }
 
-// mappedAtPage is the chunk that may begin with a page, or lie in it because it was
-// aligned, or at the end of the page before.
-func (f *finder) mappedAtPage(at, first, last addr.Addr, firm bool) (c mappedChunk, ok bool) {
-	w := f.word
-	if c, ok = f.read.mappedAt(at, at, last); ok {
-		return c, true
-	}
-	if at >= first+2*w {
-		if c, ok = f.read.mappedAt(at-2*w, first, last); ok {
-			return c, true
+// mappedAtPage is the chunk that lies in what may have been mapped from a page on:
+// at its start, or, where it was aligned, further on. Then memalign has left the
+// head that it had at first.
+func (f *finder) mappedAtPage(at, last addr.Addr, firm bool) (c mappedChunk, ok bool) {
+	starts := []addr.Addr{at, at + 8}[:1+f.word%8/4]
+	for _, a := range starts {
+		if c, ok = f.read.mappedAt(a, at, last); ok {
+			break
 		}
 	}
-	if f.word == 4 {
-		if c, ok = f.read.mappedAt(at+8, at, last); ok {
-			return c, true
+	if !ok && !firm {
+		return c, false
+	}
+	for align := 4 * f.word; align < last-at; align *= 2 {
+		a := (at+2*f.word+align-1)&^(align-1) - 2*f.word
+		if a-at < 4*f.word {
+			a += align
+		}
+		if a >= last {
+			break
+		}
+		if x, is := f.read.far().mappedAt(a, at, last); is && x.First == at {
+			return x, true
 		}
 	}
-	for align := addr.Addr(32); firm && align < engine.PageSize; align *= 2 {
-		if c, ok = f.read.mappedAt(at+align-2*w, at, last); ok && c.First == at {
-			return c, true
-		}
-	}
-	return c, false
+	return c, ok
 }

@@ -30,18 +30,24 @@ func (f *finder) parametersOf(s *state) parameters {
 	first := max(in.First, s.bins-min(s.bins, near))
 	last := min(in.Last, s.bins+near)
 	r := f.reader(near)
-	for at := first.AlignDown(uint64(f.word)); at < last; at += f.word {
-		for _, old := range []bool{false, true} {
-			if p, ok := f.parametersAt(r, at, s, old); ok {
-				return p
+	for _, usual := range []bool{true, false} {
+		for at := first.AlignDown(uint64(f.word)); at < last; at += f.word {
+			for _, old := range []bool{false, true} {
+				if p, ok := f.parametersAt(r, at, s, old, usual); ok {
+					return p
+				}
 			}
 		}
 	}
 	return parameters{}
 }
 
-// parametersAt reads parameters that may lie at an address.
-func (f *finder) parametersAt(r *reader, at addr.Addr, s *state, old bool) (p parameters, ok bool) {
+// mostMapped is what n_mmaps_max is unless a program has set it.
+const mostMapped = 65536
+
+// parametersAt reads parameters that may lie at an address, of glibc before 2.35 or
+// since; usual ones have what a program seldom sets.
+func (f *finder) parametersAt(r *reader, at addr.Addr, s *state, old, usual bool) (p parameters, ok bool) {
 	w := f.word
 	threshold, _ := r.at(at + 2*w)
 	if threshold == 0 || threshold > 1<<40 {
@@ -53,7 +59,7 @@ func (f *finder) parametersAt(r *reader, at addr.Addr, s *state, old bool) (p pa
 	}
 	n, most, peak := r.uint(counts, 4), r.uint(counts+4, 4), r.uint(counts+8, 4)
 	fixed := r.uint(counts+12, 4)
-	if n > peak || most > 1<<31 || peak > 1<<31 || fixed > 1 || most < n {
+	if usual != (most == mostMapped) || n > peak || most > 1<<31 || peak > 1<<31 || fixed > 1 || most < n {
 		return p, false
 	}
 	sums := (counts + 16 + w - 1) &^ (w - 1)
@@ -72,7 +78,7 @@ func (f *finder) parametersAt(r *reader, at addr.Addr, s *state, old bool) (p pa
 		if in := f.spanOf(base); in == nil && (base != 0 || i == 1 || !s.initial(w) && !s.apart) || base > s.top && !s.apart && !s.initial(w) {
 			continue
 		}
-		if most != 65536 && (base == 0 || test == 0) {
+		if !usual && (base == 0 || test == 0) {
 			continue
 		}
 		return parameters{at, sums + (3+i)*w, base, n, mem}, true

@@ -23,13 +23,15 @@ func (k *walker) skip(at addr.Addr, bad trouble, g *region) addr.Addr {
 		word, _ = k.at(at)
 	}
 	from := at + 2*k.word
+	resume := k.resume
 	if bad == fence {
+		resume = k.resumeFresh
 		from = at
-		if at >= g.end || g.top == 0 && g.other != 0 {
+		if at >= g.end || g.piece || g.top == 0 && g.other != 0 {
 			return 0
 		}
 	}
-	next := k.resume(from, g)
+	next := resume(from, g)
 	last := next - 1
 	if next == 0 {
 		if bad == fence && g.top == 0 { // behind the last part there is nothing
@@ -65,6 +67,23 @@ func (k *walker) resume(from addr.Addr, g *region) addr.Addr {
 		}
 	}
 	return 0
+}
+
+// resumeFresh is resume where the chunk is the first in memory that the system gave:
+// nothing ever was before it.
+func (k *walker) resumeFresh(from addr.Addr, g *region) addr.Addr {
+	for {
+		next := k.resume(from, g)
+		if next == 0 {
+			return 0
+		}
+		before, ok1 := k.at(next)
+		size, ok2 := k.at(next + k.word)
+		if ok1 && ok2 && before == 0 && size&chunkPrevUsed != 0 {
+			return next
+		}
+		from = next + 2*k.word
+	}
 }
 
 // unreadTo is the last address to try in memory that the image does not hold, of

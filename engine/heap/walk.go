@@ -36,6 +36,7 @@ type region struct {
 	top   addr.Addr // the chunk that is the arena's top, 0: not in this region, or not known
 	other uint64    // chunkOther, or 0 in the main arena
 	exact bool      // one that makes no sense spoils it all
+	piece bool      // behind fenceposts there is no more of it
 }
 
 // walker follows chunks and keeps what it finds.
@@ -78,6 +79,7 @@ var troubles = [...]string{
 	tooLarge:    "it goes beyond the end of the heap",
 	wrongFlags:  "its flags are those of another arena",
 	wrongBefore: "the size of the free chunk before it differs",
+	fence:       "it is a fencepost",
 }
 
 // chunk is the head of a chunk as it was read.

@@ -328,12 +328,13 @@ func TestLeaksAsLSan(t *testing.T) {
 }
 
 // Blocks that a library drops in programs of others: vscan and valgrind say the same
-// of each.
+// of each. The programs are position-independent: Debian's python3 is not, and its
+// heap is at addresses below 2^28, where numbers are taken for pointers.
 func TestLeaksPlanted(t *testing.T) {
 	skipWithout(t, "gcc", "gdb", "valgrind")
 	lib := compiled(t, "plant.c", "-shared", "-fPIC")
 	planted := map[uint64]string{70408: "reachable", 70424: "reachable", 70440: "possible"}
-	for _, first := range []uint64{70008, 71008} {
+	for _, first := range []uint64{70008, 71000} {
 		for i, loss := range []string{"definite", "indirect", "indirect", "definite", "indirect", "definite"} {
 			planted[first+16*uint64(i)] = loss
 		}
@@ -343,7 +344,7 @@ func TestLeaksPlanted(t *testing.T) {
 		{"/usr/bin/bash", "-c", "declare -A a; for i in {1..2000}; do a[$i]=x$i; done; read x"},
 		{"/usr/bin/perl", "-e", "my %h = map { $_ => [1 .. 5] } 1 .. 2000; sysread STDIN, my $x, 1"},
 		{"/usr/bin/sqlite3", ":memory:"},
-		{"/usr/bin/python3", "-c", "import os; x = [[i] for i in range(20000)]; os.read(0, 1)"},
+		{"/usr/bin/git", "hash-object", "--stdin"},
 		{"/usr/bin/tclsh"},
 	} {
 		t.Run(filepath.Base(command[0]), func(t *testing.T) {

@@ -90,16 +90,25 @@ func (q *objectsQuestion) accountLines() []string {
 	if q.r.Len() == 0 {
 		return lines
 	}
-	add("objects: %s used, %s free, %s cached, %s in fastbins, %s malloc's own; %s between them", tell(t.States[heap.Used]), tell(t.States[heap.Free]),
-		tell(t.States[heap.Cached]), tell(t.States[heap.Fast]), tell(t.Own), plural(q.r.Edges, "reference"))
-	add("kept by static data: %s, stacks: %s, registers: %s, thread-local memory: %s, other memory: %s, stale stacks: %s", tell(t.Anchors[graph.Static]), tell(t.Anchors[graph.Stack]),
-		tell(t.Anchors[graph.Register]), tell(t.Anchors[graph.Local]), tell(t.Anchors[graph.Elsewhere]), tell(t.Anchors[graph.Stale]))
-	lost := graph.Count{N: t.Losses[graph.Definitely].N + t.Losses[graph.Indirectly].N, Bytes: t.Losses[graph.Definitely].Bytes + t.Losses[graph.Indirectly].Bytes}
-	add("leaked: %s: definitely lost %s, indirectly %s; possibly lost: %s", tell(lost), tell(t.Losses[graph.Definitely]), tell(t.Losses[graph.Indirectly]), tell(t.Losses[graph.Possibly]))
+	add("objects: %s used, %s free, %s cached%s%s; %s between them", tell(t.States[heap.Used]), tell(t.States[heap.Free]), tell(t.States[heap.Cached]),
+		unlessNone(", %s in fastbins", t.States[heap.Fast]), unlessNone(", %s malloc's own", t.Own), plural(q.r.Edges, "reference"))
+	definite, indirect := t.Losses[graph.Definitely], t.Losses[graph.Indirectly]
+	lost := graph.Count{N: definite.N + indirect.N, Bytes: definite.Bytes + indirect.Bytes}
+	add("kept by static data: %s, stacks: %s%s%s, other memory: %s%s; leaked: %s%s%s; possibly leaked: %s", tell(t.Anchors[graph.Static]), tell(t.Anchors[graph.Stack]),
+		unlessNone(", registers: %s", t.Anchors[graph.Register]), unlessNone(", thread-local memory: %s", t.Anchors[graph.Local]), tell(t.Anchors[graph.Elsewhere]),
+		unlessNone(", stale stacks: %s", t.Anchors[graph.Stale]), tell(lost), unlessNone(", definitely %s", definite), unlessNone(", indirectly %s", indirect), tell(t.Losses[graph.Possibly]))
 	return lines
 }
 
 func tell(c graph.Count) string { return fmt.Sprintf("%d (%s)", c.N, size(c.Bytes)) }
+
+// unlessNone is a part of a line, "" where there is none of it.
+func unlessNone(format string, c graph.Count) string {
+	if c.N == 0 {
+		return ""
+	}
+	return fmt.Sprintf(format, tell(c))
+}
 
 // percent is a share as " (12.3 %)", "" of nothing.
 func percent(part, whole uint64) string {

@@ -54,7 +54,7 @@ func best(n, k int, wanted func(int) bool, rank func(int) uint64) (list []int, a
 	full := false
 	cut := func() {
 		slices.SortFunc(some, func(a, b ranked) int { return cmp.Or(cmp.Compare(b.rank, a.rank), cmp.Compare(a.i, b.i)) })
-		if len(some) >= k {
+		if k > 0 && len(some) >= k {
 			some, full = some[:k], true
 			least = some[k-1].rank
 		}
@@ -109,7 +109,10 @@ func (q *objectsQuestion) printObjects() (bool, error) {
 			module, offset := at.module(o.First)
 			row = append(row, module, offset)
 		}
-		if err := w.row(append(row, loss)...); err != nil {
+		if q.format != "text" || q.show != "retained" { // what retains something is hardly lost
+			row = append(row, loss)
+		}
+		if err := w.row(row...); err != nil {
 			return false, err
 		}
 	}

@@ -8,6 +8,7 @@
 #define _GNU_SOURCE
 #include <malloc.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -134,6 +135,8 @@ static apart void stale(int depth)
 
 static apart void drop(size_t n) { *words(block(n)) = 0; }
 
+static volatile int shown;
+
 #define KEY 0x5555555555555555ul
 
 static void *by_register(void *unused)
@@ -142,14 +145,16 @@ static void *by_register(void *unused)
 	scrub();
 	pthread_barrier_wait(&barrier);
 #ifdef __x86_64__
-	register unsigned long shown __asm__("r12") = hidden;
+	register unsigned long p __asm__("r12") = hidden;
 	__asm__ volatile("xor %1, %0\n\t" // the pointer is in this register alone
+			 "movl $1, %2\n\t"
 			 "1: mov $34, %%eax\n\t" // pause
 			 "syscall\n\t"
 			 "jmp 1b"
-			 : : "r"(shown), "r"(KEY) : "rax", "rcx", "r11", "memory");
+			 : : "r"(p), "r"(KEY), "m"(shown) : "rax", "rcx", "r11", "memory");
 #else
 	keep[6] = (void *)(hidden ^ KEY);
+	shown = 1;
 	for (;;)
 		pause();
 #endif
@@ -185,6 +190,8 @@ int main(int argc, char **argv)
 	pthread_create(&t, NULL, by_register, NULL);
 	pthread_create(&t, NULL, by_stack, NULL);
 	pthread_barrier_wait(&barrier);
+	while (!shown)
+		sched_yield();
 	t = 0;
 	puts("ready");
 	fflush(stdout);

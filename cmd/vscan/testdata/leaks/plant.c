@@ -65,7 +65,7 @@ char *getenv(const char *name)
 	if (!real)
 		real = (char *(*)(const char *))dlsym(RTLD_NEXT, "getenv");
 	if (++calls == 1) {
-		plant(71008);
+		plant(71000);
 		scrub();
 	}
 	return real(name);

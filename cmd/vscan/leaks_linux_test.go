@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -242,8 +241,9 @@ func TestLeaksOfCores(t *testing.T) {
 	})
 }
 
-// What valgrind names, by size: definite, indirect, possible, reachable.
-func valgrindLeaks(t *testing.T, env []string, stdin string, command ...string) map[uint64]string {
+// What valgrind names, by size: definite, indirect, possible, reachable. Only blocks
+// whose allocation has such a text in its calls are looked at.
+func valgrindLeaks(t *testing.T, env []string, stdin, of string, command ...string) map[uint64]string {
 	t.Helper()
 	cmd := exec.Command("valgrind", append([]string{"--leak-check=full", "--show-leak-kinds=all", "--num-callers=40", "--leak-resolution=high"}, command...)...)
 	cmd.Env = append(os.Environ(), env...)
@@ -255,7 +255,11 @@ func valgrindLeaks(t *testing.T, env []string, stdin string, command ...string) 
 	found := map[uint64]string{}
 	record := regexp.MustCompile(`([\d,]+) (?:\(([\d,]+) direct, [\d,]+ indirect\) )?bytes in (\d+) blocks are (still reachable|\w+ lost) in`)
 	words := map[string]string{"definitely lost": "definite", "indirectly lost": "indirect", "possibly lost": "possible", "still reachable": "reachable"}
-	for _, m := range record.FindAllStringSubmatch(string(out), -1) {
+	for part := range strings.SplitSeq(string(out), "== \n") { // an empty line
+		m := record.FindStringSubmatch(part)
+		if m == nil || !strings.Contains(part, of) {
+			continue
+		}
 		size := m[1]
 		if m[2] != "" {
 			size = m[2]
@@ -277,7 +281,7 @@ func TestLeaksAsValgrind(t *testing.T) {
 	if _, err := os.Stat("/usr/include/valgrind/memcheck.h"); err != nil {
 		t.Skip(err)
 	}
-	found := valgrindLeaks(t, nil, "", "--leak-check=no", compiled(t, "leaks.c"), "check")
+	found := valgrindLeaks(t, nil, "", "leaks.c:", "--leak-check=no", compiled(t, "leaks.c"), "check")
 	for _, c := range leakCases {
 		if got := found[c.size]; got != c.loss && c.anchor != "stale" {
 			t.Errorf("valgrind: block of %d bytes is %q, vscan: %s", c.size, got, c.loss)
@@ -327,14 +331,32 @@ func TestLeaksAsLSan(t *testing.T) {
 	}
 }
 
+// plantedIn is where the blocks of plant.c would begin whose text a core has, by size;
+// the text may be elsewhere too, where it was printed.
+func plantedIn(t *testing.T, core string) map[uint64][]string {
+	t.Helper()
+	out := map[uint64][]string{}
+	for line := range strings.Lines(string(vscan(t, []int{0}, "find", "-o", "jsonl", "re:PLANTED [0-9]+;", core))) {
+		var r struct{ Addr, Text string }
+		if err := json.Unmarshal([]byte(line), &r); err != nil {
+			t.Fatal(err)
+		}
+		var size uint64
+		if n, _ := fmt.Sscanf(r.Text, "PLANTED %d;", &size); n == 1 {
+			out[size] = append(out[size], fmt.Sprintf("%#x", address(t, r.Addr)-40))
+		}
+	}
+	return out
+}
+
 // Blocks that a library drops in programs of others: vscan and valgrind say the same
 // of each. The programs are position-independent: Debian's python3 is not, and its
 // heap is at addresses below 2^28, where numbers are taken for pointers.
 func TestLeaksPlanted(t *testing.T) {
 	skipWithout(t, "gcc", "gdb", "valgrind")
 	lib := compiled(t, "plant.c", "-shared", "-fPIC")
-	planted := map[uint64]string{70408: "reachable", 70424: "reachable", 70440: "possible"}
-	for _, first := range []uint64{70008, 71000} {
+	planted := map[uint64]string{216: "reachable", 232: "reachable", 248: "possible"}
+	for _, first := range []uint64{104, 312} {
 		for i, loss := range []string{"definite", "indirect", "indirect", "definite", "indirect", "definite"} {
 			planted[first+16*uint64(i)] = loss
 		}
@@ -361,22 +383,35 @@ func TestLeaksPlanted(t *testing.T) {
 			}
 			t.Cleanup(func() { in.Close(); cmd.Process.Kill(); cmd.Wait() })
 			waitFor(t, cmd.Process.Pid, "0 0x0") // read of standard input
-			_, rows := objectsOf(t, []int{0, 3}, gcored(t, cmd.Process.Pid), "--show", "used")
+			core := gcored(t, cmd.Process.Pid)
+			_, rows := objectsOf(t, []int{0, 3}, core, "--show", "used")
 			got := map[uint64]string{}
-			for size := range planted {
-				if len(rows[size]) == 1 {
-					got[size] = rows[size][0].Loss
+			for size, at := range plantedIn(t, core) {
+				for _, r := range rows[size] {
+					if slices.Contains(at, r.Addr) {
+						got[size] = r.Loss
+					}
 				}
 			}
-			want := valgrindLeaks(t, env, "", command...)
-			maps.DeleteFunc(want, func(size uint64, _ string) bool { return planted[size] == "" })
-			if !maps.Equal(got, want) || len(got) < 9 {
+			want := valgrindLeaks(t, env, "", "(plant.c:", command...)
+			if len(got) != len(want) || len(got) < 9 {
 				t.Errorf("vscan %v\nvalgrind %v", got, want)
 			}
-			for size, loss := range got {
-				if planted[size] != loss {
-					t.Errorf("block of %d bytes: %s, want %s", size, loss, planted[size])
+			chance := 0
+			for size, loss := range want {
+				switch now := got[size]; {
+				case loss != planted[size]:
+					t.Errorf("block of %d bytes: valgrind says %s, planted: %s", size, loss, planted[size])
+				case now == "possible" && (loss == "definite" || loss == "indirect"):
+					// valgrind knows that half of a word has been overwritten, and a scan does not.
+					t.Logf("block of %d bytes: possible here, %s to valgrind", size, loss)
+					chance++
+				case now != loss:
+					t.Errorf("block of %d bytes: %s, valgrind says %s", size, now, loss)
 				}
+			}
+			if chance > 3 {
+				t.Errorf("%d blocks that are lost are possibly lost", chance)
 			}
 			programs++
 		})

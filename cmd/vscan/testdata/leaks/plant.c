@@ -1,8 +1,11 @@
-// A library that is loaded into programs of others (LD_PRELOAD): it drops blocks of
-// known sizes when it is loaded, and more when the program first asks for its environment.
+// A library that is loaded into programs of others (LD_PRELOAD): it drops blocks when it is loaded, and more when the program first asks for its environment.
+// Each has a size of its own, and the text "PLANTED" with that size at offset 40. They
+// are small: words that are half a stale pointer and half something else are taken for
+// pointers, and lead to large ones sooner.
 
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +17,7 @@ static apart void *block(size_t n)
 {
 	void *p = malloc(n);
 	memset(p, 0, n);
+	snprintf((char *)p + 40, 24, "PLANTED %d;", (int)n);
 	return p;
 }
 
@@ -50,11 +54,11 @@ static apart void plant(int first) // sizes first, first+16, …
 
 __attribute__((constructor)) static void loaded(void)
 {
-	plant(70008);
-	void *volatile *kept = block(70408);
-	kept[0] = block(70424);
+	plant(104);
+	void *volatile *kept = block(216);
+	kept[0] = block(232);
 	planted_keep[0] = (void *)kept;
-	planted_keep[1] = (char *)block(70440) + 100;
+	planted_keep[1] = (char *)block(248) + 96;
 	scrub();
 }
 
@@ -65,7 +69,7 @@ char *getenv(const char *name)
 	if (!real)
 		real = (char *(*)(const char *))dlsym(RTLD_NEXT, "getenv");
 	if (++calls == 1) {
-		plant(71000);
+		plant(312);
 		scrub();
 	}
 	return real(name);

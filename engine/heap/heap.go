@@ -95,6 +95,7 @@ func (f *finder) heaps() *Heaps {
 		h.runs = append(h.runs, index(run{r.Range, n, len(h.objects)}, h.objects))
 	}
 	f.k.objects = nil
+	slices.SortFunc(f.k.gaps, func(a, b Gap) int { return cmp.Compare(a.First, b.First) })
 	f.mark(h)
 	h.own = addr.Merge(f.own)
 	f.accountOf(h)
@@ -103,7 +104,7 @@ func (f *finder) heaps() *Heaps {
 
 // mark marks the objects that are free and in a list.
 func (f *finder) mark(h *Heaps) {
-	m := &marker{Heaps: h, r: f.reader(1 << 12), budget: 4*len(h.objects) + 1<<12}
+	m := &marker{Heaps: h, r: f.reader(1 << 12), gaps: f.k.gaps, budget: 4*len(h.objects) + 1<<12}
 	for _, r := range f.fast {
 		for a := r.First; a <= r.Last-(f.word-1); a += f.word {
 			m.markFast(a)
@@ -117,6 +118,14 @@ func (f *finder) mark(h *Heaps) {
 		run := &h.runs[m.hint]
 		if m.markCache(i, i == run.lo) {
 			f.own = append(f.own, h.objects[i].Range)
+		}
+	}
+	for _, g := range m.gaps { // a cache whose head is damaged
+		a := g.First + 2*f.word
+		for _, c := range cacheForms {
+			if r, ok := addr.Sized(a, uint64(c.bytes(f.word))); ok && g.Covers(r) && m.markLists(a, c, false) {
+				f.own = append(f.own, r)
+			}
 		}
 	}
 }

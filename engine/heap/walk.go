@@ -69,6 +69,7 @@ const (
 	tooLarge
 	wrongFlags
 	wrongBefore
+	misleading
 	fence // it is none: a fencepost
 )
 
@@ -79,6 +80,7 @@ var troubles = [...]string{
 	tooLarge:    "it goes beyond the end of the heap",
 	wrongFlags:  "its flags are those of another arena",
 	wrongBefore: "the size of the free chunk before it differs",
+	misleading:  "it leads past chunks to what is none",
 	fence:       "it is a fencepost",
 }
 

@@ -83,18 +83,22 @@ func (f *finder) heaps() *Heaps {
 	h := &Heaps{}
 	runs := f.k.runs
 	slices.SortFunc(runs, func(a, b run) int { return cmp.Compare(a.First, b.First) })
-	h.objects = make([]Object, 0, len(f.k.objects))
+	count := 0
+	for _, r := range runs {
+		count += max(r.hi-r.lo, 1)
+	}
+	h.objects = make([]Object, 0, count)
 	end := addr.Addr(0)
 	for _, r := range runs {
-		if r.First < end || r.lo == r.hi { // two heaps cannot lie in one place
+		if r.First < end { // two heaps cannot lie in one place
 			continue
 		}
 		end = r.Last + 1
 		n := len(h.objects)
-		h.objects = append(h.objects, f.k.objects[r.lo:r.hi]...)
-		h.runs = append(h.runs, index(run{r.Range, n, len(h.objects)}, h.objects))
+		h.objects = f.k.objects(r, h.objects)
+		h.runs = append(h.runs, index(r.Range, n, h.objects))
 	}
-	f.k.objects = nil
+	f.k.chunks, f.k.runs = nil, nil
 	slices.SortFunc(f.k.gaps, func(a, b Gap) int { return cmp.Compare(a.First, b.First) })
 	f.mark(h)
 	h.own = addr.Merge(f.own)

@@ -95,7 +95,7 @@ func (k *walker) misled(at addr.Addr, g *region) (c chunk, next addr.Addr) {
 	if n == 0 || k.runs[n-1].Last+1 != at || k.runs[n-1].lo == k.runs[n-1].hi {
 		return c, 0
 	}
-	c, bad := k.look.head(k.objects[len(k.objects)-1].First-2*k.word, g)
+	c, bad := k.look.head(at-addr.Addr(k.chunks[len(k.chunks)-1]&^lengthBits), g)
 	if bad != fine || c.at+c.length != at {
 		return c, 0
 	}
@@ -115,16 +115,16 @@ func (k *walker) misled(at addr.Addr, g *region) (c chunk, next addr.Addr) {
 
 // drop drops the last chunk.
 func (k *walker) drop() {
-	n := len(k.runs) - 1
-	last := k.objects[len(k.objects)-1]
-	k.objects = k.objects[:len(k.objects)-1]
-	if c := len(k.caches) - 1; c >= 0 && k.caches[c] == last.First {
+	r := &k.runs[len(k.runs)-1]
+	at := r.Last + 1 - addr.Addr(k.chunks[len(k.chunks)-1]&^lengthBits)
+	k.chunks = k.chunks[:len(k.chunks)-1]
+	if c := len(k.caches) - 1; c >= 0 && k.caches[c] == at+2*k.word {
 		k.caches = k.caches[:c]
 	}
-	k.runs[n].hi--
-	k.runs[n].Last = last.First - 2*k.word - 1
-	if k.runs[n].lo == k.runs[n].hi {
-		k.runs = k.runs[:n]
+	r.hi--
+	r.Last = at - 1
+	if r.lo == r.hi {
+		k.runs = k.runs[:len(k.runs)-1]
 	}
 }
 

@@ -79,7 +79,6 @@ func (f *finder) accountOf(h *Heaps) {
 		f.arenas[i].count(h)
 	}
 	a.Arenas = f.arenas
-	slices.SortFunc(f.k.gaps, func(a, b Gap) int { return cmp.Compare(a.First, b.First) })
 	a.Gaps = f.k.gaps
 }
 

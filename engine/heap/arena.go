@@ -166,7 +166,7 @@ func (f *finder) threadHeap(h threadHeap, s *state) (bool, error) {
 	if h.Contains(s.top) {
 		g.top = s.top
 	}
-	for at := first &^ (2*w - 1); at < first+reach && at < g.end; at += 2 * w {
+	for at := (first + 2*w - 1) &^ (2*w - 1); at < first+reach && at < g.end; at += 2 * w {
 		g.first = at
 		c, bad := f.k.head(at, &g)
 		if bad != fine || !c.prevUsed && s.bins == 0 || !g.exact && !f.k.leads(c, &g, toCheck) && at != g.top {
@@ -183,7 +183,7 @@ func (f *finder) threadHeap(h threadHeap, s *state) (bool, error) {
 	if s.bins == 0 {
 		return false, nil
 	}
-	g.first = max(first, h.First+4*w) &^ (2*w - 1)
+	g.first = (max(first, h.First+4*w) + 2*w - 1) &^ (2*w - 1)
 	ok, err := f.k.region(g) // the first chunks are damaged
 	if ok {
 		f.own = append(f.own, addr.Range{First: h.First, Last: g.first - 1})

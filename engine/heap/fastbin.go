@@ -18,21 +18,22 @@ func (f *finder) fastbins(s *state) {
 
 // markFast marks the objects of a fastbin whose head is the word at a.
 func (m *marker) markFast(a addr.Addr) {
-	at := m.r.pointer(a)
-	size := addr.Addr(0)
-	for at != 0 && m.budget > 0 {
+	size, lost := addr.Addr(0), 0
+	for at := m.r.pointer(a); at != 0 && m.budget > 0; at = m.link(at+2*m.r.word, 2*m.r.word) {
 		m.budget--
 		i := m.starting(at + 2*m.r.word)
-		if i < 0 {
+		if i < 0 && m.inGap(at+2*m.r.word) && lost < 2 {
+			lost++
+			continue
+		}
+		if i < 0 || m.objects[i].State != Used {
 			return
 		}
 		length := m.length(i)
-		index := length/(2*m.r.word) - 2
-		if size == 0 && (index >= 11 || a%m.r.word != 0) || size != 0 && length != size || m.objects[i].State != Used {
+		if index := length/(2*m.r.word) - 2; size == 0 && index >= 11 || size != 0 && length != size {
 			return
 		}
 		size = length
 		m.objects[i].State = Fast
-		at = m.link(at+2*m.r.word, 2*m.r.word)
 	}
 }

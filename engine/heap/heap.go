@@ -83,18 +83,23 @@ func (f *finder) heaps() *Heaps {
 	h := &Heaps{}
 	runs := f.k.runs
 	slices.SortFunc(runs, func(a, b run) int { return cmp.Compare(a.First, b.First) })
-	h.objects = make([]Object, 0, len(f.k.objects))
+	count := 0
+	for _, r := range runs {
+		count += max(r.hi-r.lo, 1)
+	}
+	h.objects = make([]Object, 0, count)
 	end := addr.Addr(0)
 	for _, r := range runs {
-		if r.First < end || r.lo == r.hi { // two heaps cannot lie in one place
+		if r.First < end { // two heaps cannot lie in one place
 			continue
 		}
 		end = r.Last + 1
 		n := len(h.objects)
-		h.objects = append(h.objects, f.k.objects[r.lo:r.hi]...)
-		h.runs = append(h.runs, index(run{r.Range, n, len(h.objects)}, h.objects))
+		h.objects = f.k.objects(r, h.objects)
+		h.runs = append(h.runs, index(r.Range, n, h.objects))
 	}
-	f.k.objects = nil
+	f.k.chunks, f.k.runs = nil, nil
+	slices.SortFunc(f.k.gaps, func(a, b Gap) int { return cmp.Compare(a.First, b.First) })
 	f.mark(h)
 	h.own = addr.Merge(f.own)
 	f.accountOf(h)
@@ -103,7 +108,7 @@ func (f *finder) heaps() *Heaps {
 
 // mark marks the objects that are free and in a list.
 func (f *finder) mark(h *Heaps) {
-	m := &marker{Heaps: h, r: f.reader(1 << 12), budget: 4*len(h.objects) + 1<<12}
+	m := &marker{Heaps: h, r: f.reader(1 << 12), gaps: f.k.gaps, budget: 4*len(h.objects) + 1<<12}
 	for _, r := range f.fast {
 		for a := r.First; a <= r.Last-(f.word-1); a += f.word {
 			m.markFast(a)
@@ -117,6 +122,14 @@ func (f *finder) mark(h *Heaps) {
 		run := &h.runs[m.hint]
 		if m.markCache(i, i == run.lo) {
 			f.own = append(f.own, h.objects[i].Range)
+		}
+	}
+	for _, g := range m.gaps { // a cache whose head is damaged
+		a := g.First + 2*f.word
+		for _, c := range cacheForms {
+			if r, ok := addr.Sized(a, uint64(c.bytes(f.word))); ok && g.Covers(r) && m.markLists(a, c, false) {
+				f.own = append(f.own, r)
+			}
 		}
 	}
 }

@@ -17,21 +17,22 @@ type indexed struct {
 	table  []int32
 }
 
-func index(r run, objects []Object) indexed {
-	x := indexed{Range: r.Range, lo: r.lo, hi: r.hi, shift: 12}
+// index indexes the objects of a run, which are those from lo on.
+func index(r addr.Range, lo int, objects []Object) indexed {
+	x := indexed{Range: r, lo: lo, hi: len(objects), shift: 12}
 	span := uint64(r.Last - r.First)
-	if n := uint64(r.hi - r.lo); span>>12 > n {
+	if n := uint64(x.hi - x.lo); span>>12 > n {
 		x.shift = uint8(bits.Len64(span / (n + 1)))
 	}
 	x.table = make([]int32, span>>x.shift+1)
 	part := 0
-	for i := r.lo; i < r.hi; i++ {
+	for i := x.lo; i < x.hi; i++ {
 		for last := int(uint64(objects[i].Last-r.First) >> x.shift); part <= last && part < len(x.table); part++ {
-			x.table[part] = int32(i - r.lo)
+			x.table[part] = int32(i - x.lo)
 		}
 	}
 	for ; part < len(x.table); part++ { // the top of a heap has a word less than its chunk
-		x.table[part] = int32(r.hi - r.lo)
+		x.table[part] = int32(x.hi - x.lo)
 	}
 	return x
 }

@@ -17,23 +17,42 @@ import (
 // from one end of a mapping to the other.
 
 // mainStates finds the states of main arenas: several where a program has several
-// copies of libc. Where no file is known to be mapped, all memory is searched.
+// copies of libc. Where that of no file has one, other memory is searched, since
+// some cores do not tell what was mapped: what is no larger than a library's data.
 func (f *finder) mainStates() error {
-	const most = 64
-	in := f.files
-	for i := range f.spans { // .bss, and where no file has a name, all of it
-		if len(f.files) == 0 {
-			in = append(in, f.spans[i].Range)
+	const large = 16 << 20
+	if err := f.statesIn(f.files); err != nil || len(f.states) > 0 {
+		return err
+	}
+	var in []addr.Range
+	for i := range f.spans {
+		s := &f.spans[i]
+		for j, b := range s.borders {
+			end := s.Last
+			if j+1 < len(s.borders) {
+				end = s.borders[j+1] - 1
+			}
+			if r := (addr.Range{First: b, Last: end}); r.Size() <= large {
+				in = append(in, r)
+			}
 		}
 	}
+	return f.statesIn(in)
+}
+
+// statesIn finds the states of main arenas in ranges. Those of threads' arenas lie
+// behind the head of a heap.
+func (f *finder) statesIn(in []addr.Range) error {
+	const most = 64
 	for _, r := range in {
 		if err := context.Cause(f.ctx); err != nil {
 			return err
 		}
 		for _, s := range f.read.states(r, most) {
-			if s.start != 0 || f.spanOf(s.bins) == nil || len(f.files) > 0 {
-				f.states = append(f.states, s)
+			if heap := s.bins &^ 0xfff; f.read.pointer(heap) == s.start && s.start != 0 || f.read.pointer(heap)-heap < 16*f.word {
+				continue
 			}
+			f.states = append(f.states, s)
 		}
 		if len(f.states) >= most {
 			break

@@ -75,7 +75,7 @@ func (f *finder) mappedChunks() error {
 	}
 	a := Arena{Kind: Mapped}
 	for _, c := range found {
-		f.k.addMapped(c)
+		f.k.runs = append(f.k.runs, run{Range: c.Range, mapped: c.object})
 		a.Heaps = append(a.Heaps, c.Range)
 	}
 	f.taken = append(f.taken, a.Heaps...)
@@ -86,13 +86,6 @@ func (f *finder) mappedChunks() error {
 		f.arenas = append(f.arenas, a)
 	}
 	return nil
-}
-
-// addMapped appends the object of a mapped chunk.
-func (k *walker) addMapped(c mappedChunk) {
-	n := len(k.objects)
-	k.objects = append(k.objects, Object{Range: c.object})
-	k.runs = append(k.runs, run{c.Range, n, n + 1})
 }
 
 // mappedCandidates is all that look like mapped chunks, ascending and disjoint; all

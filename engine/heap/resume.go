@@ -10,7 +10,7 @@ import "vscan/engine/addr"
 
 const (
 	enough  = 8
-	alike   = 64
+	alike   = 32
 	toCheck = 64
 )
 
@@ -21,6 +21,13 @@ func (k *walker) skip(at addr.Addr, bad trouble, g *region) addr.Addr {
 	word, _ := k.at(at + k.word)
 	if bad == wrongBefore {
 		word, _ = k.at(at)
+	}
+	if bad != fence {
+		if c, next := k.misled(at, g); next != 0 {
+			k.drop()
+			k.gap(addr.Range{First: c.at, Last: next - 1}, misleading, c.word)
+			return next
+		}
 	}
 	from := at + 2*k.word
 	resume := k.resume
@@ -63,10 +70,109 @@ func (k *walker) resume(from addr.Addr, g *region) addr.Addr {
 			continue
 		}
 		if bad == fine && k.leads(c, g, toCheck) {
+			if to := k.rival(c, g); to != 0 {
+				at = to - 2*k.word
+				continue
+			}
 			return at
 		}
 	}
 	return 0
+}
+
+// convinces reports whether n chunks that follow one another are heads of chunks. An
+// array of numbers looks like chunks of one size, and a small one.
+func (k *walker) convinces(n int, differ bool, last chunk) bool {
+	return n >= alike || n >= enough && (differ || last.length > 64*k.word)
+}
+
+// misled returns the chunk that has led to the address at, where there is none, and
+// the first of those that lie in it and lead past that: then it is its size that is
+// wrong. 0: there are none.
+func (k *walker) misled(at addr.Addr, g *region) (c chunk, next addr.Addr) {
+	const far = 1 << 20
+	n := len(k.runs)
+	if n == 0 || k.runs[n-1].Last+1 != at || k.runs[n-1].lo == k.runs[n-1].hi {
+		return c, 0
+	}
+	c, bad := k.look.head(at-addr.Addr(k.chunks[len(k.chunks)-1]&^lengthBits), g)
+	if bad != fine || c.at+c.length != at {
+		return c, 0
+	}
+	for r := c.at + 4*k.word; r < at && r < c.at+far; r += 2 * k.word {
+		x, bad := k.look.head(r, g)
+		if bad != fine || r+x.length == at {
+			continue
+		}
+		if n, to := k.count(x, g.end, g); n >= alike || n >= enough && to > at && c.length > 1<<12 {
+			if k.rival(x, g) == 0 {
+				return c, r
+			}
+		}
+	}
+	return c, 0
+}
+
+// drop drops the last chunk.
+func (k *walker) drop() {
+	r := &k.runs[len(k.runs)-1]
+	at := r.Last + 1 - addr.Addr(k.chunks[len(k.chunks)-1]&^lengthBits)
+	k.chunks = k.chunks[:len(k.chunks)-1]
+	if c := len(k.caches) - 1; c >= 0 && k.caches[c] == at+2*k.word {
+		k.caches = k.caches[:c]
+	}
+	r.hi--
+	r.Last = at - 1
+	if r.lo == r.hi {
+		k.runs = k.runs[:len(k.runs)-1]
+	}
+}
+
+// rival is where to go on instead of at the chunk c, with which a region might go on,
+// if its size may be a leftover: of a chunk that was part of a larger one, which was
+// cut elsewhere since. Then there are chunks in it that lead to its end. If they are
+// many, they are what is there now; if they are few, they may be the leftover, and
+// only what is behind both is sure. 0: there are none.
+func (k *walker) rival(c chunk, g *region) addr.Addr {
+	const far = 1 << 20
+	end := c.at + c.length
+	if next, bad := k.look.head(end, g); bad == fine && !next.prevUsed {
+		return 0 // it is free, and both its ends say so
+	}
+	for at := c.at + 4*k.word; at < end && at < c.at+far; at += 2 * k.word {
+		x, bad := k.look.head(at, g)
+		if bad != fine || x.length >= end-at+1 && at+x.length != end {
+			continue
+		}
+		switch n, to := k.count(x, end, g); {
+		case n >= alike:
+			return at
+		case to == end && n > 1:
+			return end
+		}
+	}
+	return 0
+}
+
+// count counts the chunks from c on up to an end, at most so many as are enough to
+// be sure of, and returns where they lead to.
+func (k *walker) count(c chunk, end addr.Addr, g *region) (n int, at addr.Addr) {
+	for n = 1; n < alike; n++ {
+		if at = c.at + c.length; at >= end {
+			return n, at
+		}
+		next, bad := k.look.head(at, g)
+		if bad != fine {
+			return n, at
+		}
+		if !next.prevUsed {
+			if size, ok := k.look.at(at); !ok || addr.Addr(size) != c.length || !c.prevUsed {
+				return n, at
+			}
+		}
+		c = next
+	}
+	return n, at
 }
 
 // resumeFresh is resume where the chunk is the first in memory that the system gave:
@@ -116,12 +222,12 @@ func (k *walker) leads(c chunk, g *region, most int) bool {
 			return n > 1
 		}
 		if bad != fine && bad != fence {
-			return n >= enough && differ || n >= alike
+			return k.convinces(n, differ, c)
 		}
 		if !next.prevUsed {
 			size, ok := k.look.at(at)
 			if !ok || addr.Addr(size) != c.length || !c.prevUsed || c.word&chunkOther != 0 {
-				return n >= enough && differ || n >= alike
+				return k.convinces(n, differ, c)
 			}
 			differ = true // that a free chunk is said to be so at both ends is worth as much
 		} else if c.word&chunkOther != g.other {

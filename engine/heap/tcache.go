@@ -1,6 +1,10 @@
 package heap
 
-import "vscan/engine/addr"
+import (
+	"sort"
+
+	"vscan/engine/addr"
+)
 
 // A thread's cache (malloc/malloc.c, tcache_perthread_struct) is an object itself:
 //
@@ -46,7 +50,8 @@ type marker struct {
 	*Heaps
 	r      *reader
 	hint   int
-	budget int // of links to follow
+	gaps   []Gap // ascending
+	budget int   // of links to follow
 }
 
 // starting is the object that starts at a, −1 where there is none.
@@ -78,17 +83,22 @@ func (m *marker) markCache(i int, first bool) bool {
 	length := m.length(i)
 	for _, c := range cacheForms {
 		need := c.bytes(m.r.word) + m.r.word
-		if length < need || length >= need+4*m.r.word {
-			continue
-		}
-		if lists, ok := m.cached(m.objects[i].First, c, first); ok {
-			for _, o := range lists {
-				m.objects[o].State = Cached
-			}
+		if length >= need && length < need+4*m.r.word && m.markLists(m.objects[i].First, c, first) {
 			return true
 		}
 	}
 	return false
+}
+
+// markLists marks what the cache at a holds, if there is one of a form.
+func (m *marker) markLists(a addr.Addr, c cacheForm, first bool) bool {
+	lists, ok := m.cached(a, c, first)
+	if ok {
+		for _, o := range lists {
+			m.objects[o].State = Cached
+		}
+	}
+	return ok
 }
 
 // cached is what a cache of a form holds; false where it is none.
@@ -99,7 +109,7 @@ func (m *marker) cached(a addr.Addr, c cacheForm, first bool) (all []int, ok boo
 	for i := range c.bins {
 		head := m.r.pointer(a + c.bins*c.width + i*w)
 		count := m.r.uint(a+i*c.width, int(c.width))
-		list := m.list(head, i)
+		list, whole := m.list(head, i)
 		n := uint64(len(list))
 		switch {
 		case c.slots:
@@ -107,11 +117,9 @@ func (m *marker) cached(a addr.Addr, c cacheForm, first bool) (all []int, ok boo
 			if n == 0 && head != 0 {
 				bad++
 			}
-		case n == count && n > 0:
+		case head == 0 && count == 0:
+		case n > 0 && (whole || n == count):
 			good++
-		case n == count && head == 0:
-		case n == 0 && head != 0:
-			bad += 2
 		default:
 			bad++
 		}
@@ -126,26 +134,39 @@ func (m *marker) cached(a addr.Addr, c cacheForm, first bool) (all []int, ok boo
 		}
 		return all, same >= 60 && bad <= 2
 	}
-	return all, good > 0 && bad <= good/2 || first && good+bad == 0
+	return all, good > bad || first && good+bad == 0
 }
 
-// list is the objects of the list of entry i.
-func (m *marker) list(head, i addr.Addr) (list []int) {
+// list is the objects of the list of entry i, and whether its end was found. One
+// whose head is damaged is followed as well.
+func (m *marker) list(head, i addr.Addr) (list []int, whole bool) {
 	w := m.r.word
-	size := addr.Addr(0)
-	for at := head; at != 0 && m.budget > 0 && len(list) < 1<<16; {
-		m.budget--
+	size, lost := addr.Addr(0), 0
+	for at := head; at != 0; at = m.link(at, 0) {
+		if m.budget--; m.budget < 0 || len(list) == 1<<16 {
+			return list, false
+		}
 		o := m.starting(at)
+		if o < 0 && m.inGap(at) && lost < 2 {
+			lost++
+			continue
+		}
 		if o < 0 || m.objects[o].State == Free {
-			break
+			return list, false
 		}
 		length := m.length(o)
 		if fits := length == (i+2)*2*w || w == 4 && length == (i+1)*16 || i >= 64; !fits || size != 0 && i < 64 && length != size {
-			break
+			return list, false
 		}
 		size = length
 		list = append(list, o)
-		at = m.link(at, 0)
 	}
-	return list
+	return list, true
+}
+
+// inGap reports whether an address is in memory of a heap that was not understood,
+// and could be that of an object.
+func (m *marker) inGap(a addr.Addr) bool {
+	k := sort.Search(len(m.gaps), func(i int) bool { return m.gaps[i].Last >= a })
+	return a%(2*m.r.word) == 0 && k < len(m.gaps) && m.gaps[k].First <= a
 }

@@ -45,18 +45,26 @@ type walker struct {
 	ctx  context.Context
 	look *reader // for what lies elsewhere
 
-	objects []Object
-	runs    []run
-	gaps    []Gap
-	caches  []addr.Addr // objects of a size that a tcache has
-	steps   uint64      // chunks that were looked at
+	chunks []uint64 // of all runs: lengths in bytes, with what is known of them in the low bits
+	runs   []run
+	gaps   []Gap
+	caches []addr.Addr // objects of a size that a tcache has
+	steps  uint64      // chunks that were looked at
 }
 
-// run is objects of chunks that follow one another.
+// run is chunks that follow one another, or one that was mapped.
 type run struct {
-	addr.Range     // of the chunks, heads included
-	lo, hi     int // of objects
+	addr.Range            // of the chunks, heads included
+	lo, hi     int        // of chunks
+	mapped     addr.Range // the object of a mapped chunk, which is not among them
 }
+
+// What is known of a chunk, in the low bits of its length.
+const (
+	lengthFree = 1
+	lengthTop  = 2 // no chunk follows, whose first word would be its last
+	lengthBits = 7
+)
 
 // trouble is why a chunk makes no sense.
 type trouble uint8
@@ -69,6 +77,7 @@ const (
 	tooLarge
 	wrongFlags
 	wrongBefore
+	misleading
 	fence // it is none: a fencepost
 )
 
@@ -79,6 +88,7 @@ var troubles = [...]string{
 	tooLarge:    "it goes beyond the end of the heap",
 	wrongFlags:  "its flags are those of another arena",
 	wrongBefore: "the size of the free chunk before it differs",
+	misleading:  "it leads past chunks to what is none",
 	fence:       "it is a fencepost",
 }
 
@@ -130,7 +140,7 @@ func (r *reader) fenceAt(at addr.Addr) bool {
 // region follows the chunks of a region. It is false where none is sound, and,
 // where the region has to be exact, where one is not.
 func (k *walker) region(g region) (bool, error) {
-	n, runs, caches := len(k.objects), len(k.runs), len(k.caches)
+	n, runs, caches := len(k.chunks), len(k.runs), len(k.caches)
 	at := g.first
 	for at < g.end {
 		next, bad, err := k.follow(at, &g)
@@ -141,24 +151,24 @@ func (k *walker) region(g region) (bool, error) {
 			break
 		}
 		if g.exact && bad != fence {
-			k.objects, k.runs, k.caches = k.objects[:n], k.runs[:runs], k.caches[:caches]
+			k.chunks, k.runs, k.caches = k.chunks[:n], k.runs[:runs], k.caches[:caches]
 			return false, nil
 		}
 		if at = k.skip(next, bad, &g); at == 0 {
 			break
 		}
 	}
-	if len(k.runs) == runs || g.exact && len(k.objects)-n < 2 { // one size that happens to be right is no heap
-		k.objects, k.runs, k.caches = k.objects[:n], k.runs[:runs], k.caches[:caches]
+	if len(k.runs) == runs || g.exact && len(k.chunks)-n < 2 { // one size that happens to be right is no heap
+		k.chunks, k.runs, k.caches = k.chunks[:n], k.runs[:runs], k.caches[:caches]
 		return false, nil
 	}
 	return true, nil
 }
 
-// follow appends the objects of the chunks from at on, one run, up to the end of
+// follow appends the chunks from at on, one run, up to the end of
 // the region or to a chunk that makes no sense, which it returns with the trouble.
 func (k *walker) follow(at addr.Addr, g *region) (addr.Addr, trouble, error) {
-	first, n := at, len(k.objects)
+	first, n := at, len(k.chunks)
 	var before chunk
 	bad := fine
 	for at < g.end {
@@ -176,7 +186,7 @@ func (k *walker) follow(at addr.Addr, g *region) (addr.Addr, trouble, error) {
 		}
 		if at > first && !c.prevUsed {
 			if size, ok := k.at(at); ok && addr.Addr(size) == before.length {
-				k.objects[len(k.objects)-1].State = Free
+				k.chunks[len(k.chunks)-1] |= lengthFree
 			} else if bad == fine && !k.leads(c, g, enough) {
 				bad = wrongBefore
 				break
@@ -190,14 +200,13 @@ func (k *walker) follow(at addr.Addr, g *region) (addr.Addr, trouble, error) {
 		}
 		k.add(c)
 		if at += c.length; at == g.end || c.at == g.top { // the top, which is free, has no chunk behind it
-			o := &k.objects[len(k.objects)-1]
-			o.Last, o.State = o.Last-k.word, Free
+			k.chunks[len(k.chunks)-1] |= lengthFree | lengthTop
 			break
 		}
 		before = c
 	}
 	if at > first {
-		k.runs = append(k.runs, run{addr.Range{First: first, Last: at - 1}, n, len(k.objects)})
+		k.runs = append(k.runs, run{Range: addr.Range{First: first, Last: at - 1}, lo: n, hi: len(k.chunks)})
 	}
 	return at, bad, nil
 }
@@ -213,13 +222,32 @@ func (k *walker) headOfTop(at addr.Addr, g *region) (chunk, trouble) {
 	return c, bad
 }
 
-// add appends the object of a chunk.
+// add appends a chunk.
 func (k *walker) add(c chunk) {
-	o := Object{Range: addr.Range{First: c.at + 2*k.word, Last: c.at + c.length + k.word - 1}}
 	if k.cacheSized(c.length) && len(k.caches) < maxCaches {
-		k.caches = append(k.caches, o.First)
+		k.caches = append(k.caches, c.at+2*k.word)
 	}
-	k.objects = append(k.objects, o)
+	k.chunks = append(k.chunks, uint64(c.length))
+}
+
+// objects appends the objects of a run.
+func (k *walker) objects(r run, to []Object) []Object {
+	if r.lo == r.hi {
+		return append(to, Object{Range: r.mapped})
+	}
+	at := r.First
+	for _, c := range k.chunks[r.lo:r.hi] {
+		o := Object{Range: addr.Range{First: at + 2*k.word, Last: at + addr.Addr(c&^lengthBits) + k.word - 1}}
+		if c&lengthFree != 0 {
+			o.State = Free
+		}
+		if c&lengthTop != 0 {
+			o.Last -= k.word
+		}
+		to = append(to, o)
+		at += addr.Addr(c &^ lengthBits)
+	}
+	return to
 }
 
 // maxGaps is how many gaps are told one by one.

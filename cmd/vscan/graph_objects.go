@@ -2,10 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io/fs"
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
 
+	"vscan/engine"
 	"vscan/engine/addr"
 	"vscan/engine/graph"
 	"vscan/engine/heap"
@@ -34,7 +38,11 @@ An object is lost as in valgrind: definite if nothing refers to it, or only what
 leads to itself; indirect if only lost objects do; possible if only pointers to
 its middle lead to it, or a stale stack. Registers are those of the core's threads;
 of a live process, which is not stopped, the stack pointers and the arguments of
-system calls are known.`
+system calls are known.
+
+--save keeps what was found out in FILE.objects, some 27 bytes an object; later
+questions about the same graph and image take it from there at once. A file of another
+graph or image, or a damaged one, is told and not used.`
 
 // objectLists are the values of --show.
 var objectLists = []string{"retained", "heads", "leaked", "possible", "used", "free", "all"}
@@ -60,6 +68,7 @@ func (a *app) graphObjectsCommand() *cobra.Command {
 	fs := cmd.Flags()
 	choiceVar(cmd, &q.show, "show", "", "`WHAT` to list: "+orList(objectLists), objectLists...)
 	fs.BoolVar(&q.summary, "summary", false, "list no objects: the account, totals, and lost objects by size and first word")
+	fs.BoolVar(&q.save, "save", false, "keep the answer in FILE"+keptSuffix+" beside the graph, for questions after this one")
 	fs.VarP(number{&q.most, 1, 1 << 40}, "max-count", "m", "list at most `N`")
 	workersVar(cmd, &q.workers)
 	q.image.register(cmd)
@@ -70,7 +79,7 @@ func (a *app) graphObjectsCommand() *cobra.Command {
 type objectsQuestion struct {
 	*app
 	format, show  string
-	summary       bool
+	summary, save bool
 	most, workers uint64
 	image         imageFlags
 
@@ -100,30 +109,67 @@ func (q *objectsQuestion) ask(ctx context.Context, path, arg string) error {
 		return err
 	}
 	q.askThreads()
-	if q.r, err = q.analyse(ctx); err != nil {
+	if q.r, err = q.findOut(ctx, path); err != nil {
 		return err
 	}
-	found, err := q.print()
+	defer q.r.Close()
+	found := false
+	if fault := engine.Guard(func() { found, err = q.print() }); fault != nil {
+		err = fmt.Errorf("%s%s: %w", path, keptSuffix, fault)
+	}
 	if err != nil {
 		return err
 	}
 	return outcome{found: found, incomplete: q.incomplete()}.exit()
 }
 
-// analyse finds the objects and what keeps them.
-func (q *objectsQuestion) analyse(ctx context.Context) (*graph.Retention, error) {
-	heaps, err := heap.Find(ctx, q.t.space, q.g.Arch())
-	if err != nil {
-		return nil, err
-	}
+// keptSuffix is what the name of a file of answers has behind that of the graph.
+const keptSuffix = ".objects"
+
+// findOut finds the objects and what keeps them, or takes it from the file that
+// --save has written.
+func (q *objectsQuestion) findOut(ctx context.Context, path string) (*graph.Retention, error) {
 	memory := q.t.space.For(q.g.Arch())
-	return q.g.Objects(ctx, heaps, graph.ObjectOptions{
-		Threads: q.threads, Retained: q.wantsRetained(), Workers: int(q.workers),
+	o := graph.ObjectOptions{
+		Threads: q.threads, Retained: q.save || q.wantsRetained(), Workers: int(q.workers),
 		Word: func(a addr.Addr) (uint64, bool) {
 			v, err := memory.Word(a)
 			return v, err == nil
 		},
-	})
+	}
+	if q.t.Live { // its memory goes on changing
+		if q.save {
+			return nil, fmt.Errorf("%s: --save: what is found out of a live process does not hold for long", q.arg)
+		}
+		return q.analyse(ctx, o)
+	}
+	key := q.g.ObjectsKey(o)
+	if q.save && same(path+keptSuffix, q.arg) {
+		return nil, fmt.Errorf("--save would write over the image %s: give the graph another name", q.arg)
+	}
+	if !q.save {
+		r, err := graph.OpenObjects(path+keptSuffix, key)
+		switch {
+		case err == nil:
+			return r, nil
+		case !errors.Is(err, fs.ErrNotExist):
+			q.note("%v: not used; --save makes it anew", err)
+		}
+		return q.analyse(ctx, o)
+	}
+	r, err := q.analyse(ctx, o)
+	if err == nil {
+		err = r.Keep(path+keptSuffix, key)
+	}
+	return r, err
+}
+
+func (q *objectsQuestion) analyse(ctx context.Context, o graph.ObjectOptions) (*graph.Retention, error) {
+	heaps, err := heap.Find(ctx, q.t.space, q.g.Arch())
+	if err != nil {
+		return nil, err
+	}
+	return q.g.Objects(ctx, heaps, o)
 }
 
 // wantsRetained reports whether what is listed has retained sizes.

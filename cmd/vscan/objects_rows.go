@@ -26,7 +26,7 @@ func (q *objectsQuestion) listed(i int) bool {
 	case "possible":
 		return used && loss == graph.Possibly
 	case "retained":
-		return q.r.Retained[i] > 0
+		return q.r.RetainedBy(i) > 0
 	}
 	return true
 }
@@ -35,7 +35,7 @@ func (q *objectsQuestion) listed(i int) bool {
 func (q *objectsQuestion) rank(i int) uint64 {
 	switch q.show {
 	case "retained":
-		return q.r.Retained[i]
+		return q.r.RetainedBy(i)
 	case "leaked", "possible":
 		return q.r.Object(i).Size()
 	}
@@ -96,8 +96,8 @@ func (q *objectsQuestion) printObjects() (bool, error) {
 				anchor = "-"
 			}
 		}
-		if q.r.Retained != nil {
-			retained = q.r.Retained[i]
+		if q.r.HasRetained() {
+			retained = q.r.RetainedBy(i)
 		} else if o.State != heap.Used || q.r.Losses[i] >= graph.Indirectly {
 			retained = uint64(0)
 		}

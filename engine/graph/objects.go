@@ -96,11 +96,15 @@ type Retention struct {
 	Losses  []Loss   // of each object in use
 
 	// Retained is, of each object, the bytes that are reached by way of it alone, its
-	// own included; 0 where nothing reaches it. nil unless it was asked for.
+	// own included; 0 where nothing reaches it. nil unless it was asked for; see
+	// RetainedBy.
 	Retained []uint64
 
 	Heads []Head // by address
 	Edges uint64 // from an object in use to another, counted once
+
+	totals *Totals      // nil until they are asked for
+	kept   *keptObjects // where they come from a file, and Heaps is nil
 }
 
 var errObjects = errors.New("more than 2^30 objects: too many to follow")
@@ -213,8 +217,15 @@ type Totals struct {
 	Losses  [losses]Count        // of objects in use
 }
 
-// Totals is how much there is of what kind.
+// Totals is how much there is of what kind. It must not be changed.
 func (r *Retention) Totals() *Totals {
+	if r.totals == nil {
+		r.totals = r.sum()
+	}
+	return r.totals
+}
+
+func (r *Retention) sum() *Totals {
 	t := &Totals{}
 	for i := range r.Len() {
 		o := r.Object(i)
@@ -236,7 +247,36 @@ func (r *Retention) Totals() *Totals {
 func (r *Retention) Len() int { return len(r.Anchors) }
 
 // Object is the object of an index, by address.
-func (r *Retention) Object(i int) heap.Object { return r.Heaps.Objects()[i] }
+func (r *Retention) Object(i int) heap.Object {
+	if r.kept != nil {
+		return r.kept.object(i)
+	}
+	return r.Heaps.Objects()[i]
+}
+
+// HasRetained reports whether retained sizes are known.
+func (r *Retention) HasRetained() bool { return r.kept != nil || r.Retained != nil }
+
+// RetainedBy is the retained size of an object; it has to be known.
+func (r *Retention) RetainedBy(i int) uint64 {
+	if r.kept != nil {
+		return r.kept.retainedBy(i)
+	}
+	return r.Retained[i]
+}
 
 // Account is what was recognised, and what was not.
-func (r *Retention) Account() *heap.Account { return r.Heaps.Account() }
+func (r *Retention) Account() *heap.Account {
+	if r.kept != nil {
+		return &r.kept.Account
+	}
+	return r.Heaps.Account()
+}
+
+// Close closes the file that it comes from, if it does.
+func (r *Retention) Close() error {
+	if r.kept == nil {
+		return nil
+	}
+	return r.kept.close.Close()
+}

@@ -124,8 +124,18 @@ func (f *finder) mark(h *Heaps) {
 			f.own = append(f.own, h.objects[i].Range)
 		}
 	}
-	for _, g := range m.gaps { // a cache whose head is damaged
+	f.markInGaps(m)
+}
+
+// markInGaps looks for caches whose heads are damaged.
+func (f *finder) markInGaps(m *marker) {
+	tries := 1 << 12
+	for _, g := range m.gaps {
 		a := g.First + 2*f.word
+		if g.Size() < uint64(cacheForms[0].bytes(f.word)) || tries == 0 {
+			continue
+		}
+		tries--
 		for _, c := range cacheForms {
 			if r, ok := addr.Sized(a, uint64(c.bytes(f.word))); ok && g.Covers(r) && m.markLists(a, c, false) {
 				f.own = append(f.own, r)

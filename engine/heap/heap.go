@@ -50,13 +50,16 @@ func (h *Heaps) Objects() []Object { return h.objects }
 // Find recognises heaps among the mappings of a space that may be written and are
 // no files. The error is the cause of the context's end.
 func Find(ctx context.Context, space *engine.Space, arch addr.Arch) (*Heaps, error) {
-	m := newMemory(space, arch)
-	k := &walker{reader: m.reader(walkBytes), ctx: ctx, look: m.reader(walkBytes)}
-	f := &finder{memory: m, ctx: ctx, k: k, read: m.reader(lookBytes)}
+	f := newFinder(ctx, newMemory(space, arch))
 	if err := f.find(); err != nil {
 		return nil, err
 	}
 	return f.heaps(), nil
+}
+
+func newFinder(ctx context.Context, m *memory) *finder {
+	k := &walker{reader: m.reader(walkBytes), ctx: ctx, look: m.reader(walkBytes)}
+	return &finder{memory: m, ctx: ctx, k: k, read: m.reader(lookBytes)}
 }
 
 // find finds all heaps: what their arenas tell of them first.

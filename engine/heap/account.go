@@ -3,6 +3,8 @@ package heap
 import (
 	"cmp"
 	"slices"
+	"sort"
+	"strings"
 
 	"vscan/engine/addr"
 )
@@ -64,33 +66,55 @@ func (h *Heaps) Own() []addr.Range { return h.own }
 // accountOf fills in the account of what was found.
 func (f *finder) accountOf(h *Heaps) {
 	a := &h.account
-	for _, r := range f.present {
-		a.Writable += r.Size()
-	}
-	var understood []addr.Range
+	understood := make([]addr.Range, 0, len(h.runs)+len(h.own))
 	for i := range h.runs {
 		understood = append(understood, h.runs[i].Range)
 	}
 	understood = addr.Merge(append(understood, h.own...))
-	for _, r := range addr.Intersect(understood, f.present) {
-		a.Understood += r.Size()
+	var bss []addr.Range // what understood leaves of it
+	for _, r := range f.bss() {
+		r.Without(understood, func(r addr.Range) { bss = append(bss, r) })
 	}
+	a.Understood = sizeOf(addr.Intersect(understood, f.present))
+	a.Writable = sizeOf(f.present) - sizeOf(addr.Intersect(addr.Merge(bss), f.present))
 	for i := range f.arenas {
 		f.arenas[i].count(h)
 	}
+	slices.SortStableFunc(f.arenas, func(a, b Arena) int { return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.At, b.At)) })
 	a.Arenas = f.arenas
 	a.Gaps = f.k.gaps
+}
+
+// bss is memory of modules that is of no file, ascending.
+func (f *finder) bss() (out []addr.Range) {
+	if len(f.files) == 0 {
+		return nil
+	}
+	for _, m := range f.space.Places().Modules().All {
+		for _, p := range m.Parts {
+			if !p.File && !strings.HasPrefix(p.Name, "/") {
+				out = append(out, p.Range)
+			}
+		}
+	}
+	return addr.Merge(out)
+}
+
+// sizeOf is the sum of the sizes of ranges.
+func sizeOf(ranges []addr.Range) (sum uint64) {
+	for _, r := range ranges {
+		sum += r.Size()
+	}
+	return sum
 }
 
 // count counts the objects in the arena's heaps.
 func (a *Arena) count(h *Heaps) {
 	slices.SortFunc(a.Heaps, func(x, y addr.Range) int { return cmp.Compare(x.First, y.First) })
 	for _, r := range a.Heaps {
-		for i := range h.runs {
+		i := sort.Search(len(h.runs), func(i int) bool { return h.runs[i].First >= r.First })
+		for ; i < len(h.runs) && r.Covers(h.runs[i].Range); i++ {
 			x := &h.runs[i]
-			if !r.Covers(x.Range) {
-				continue
-			}
 			a.Objects += uint64(x.hi - x.lo)
 			for _, o := range h.objects[x.lo:x.hi] {
 				a.Bytes += o.Size()

@@ -137,6 +137,9 @@ func (f *finder) threadArena(at addr.Addr, heaps []threadHeap) error {
 		}
 		if !ok {
 			a.Refused = fmt.Sprintf("the heap at %v has no chunks that lead from one to the next", h.First)
+			if s.bins != 0 {
+				f.k.gaps = append(f.k.gaps, Gap{h.Range, a.Refused})
+			}
 			continue
 		}
 		a.Heaps = append(a.Heaps, h.Range)

@@ -50,13 +50,16 @@ func (h *Heaps) Objects() []Object { return h.objects }
 // Find recognises heaps among the mappings of a space that may be written and are
 // no files. The error is the cause of the context's end.
 func Find(ctx context.Context, space *engine.Space, arch addr.Arch) (*Heaps, error) {
-	m := newMemory(space, arch)
-	k := &walker{reader: m.reader(walkBytes), ctx: ctx, look: m.reader(walkBytes)}
-	f := &finder{memory: m, ctx: ctx, k: k, read: m.reader(lookBytes)}
+	f := newFinder(ctx, newMemory(space, arch))
 	if err := f.find(); err != nil {
 		return nil, err
 	}
 	return f.heaps(), nil
+}
+
+func newFinder(ctx context.Context, m *memory) *finder {
+	k := &walker{reader: m.reader(walkBytes), ctx: ctx, look: m.reader(walkBytes)}
+	return &finder{memory: m, ctx: ctx, k: k, read: m.reader(lookBytes)}
 }
 
 // find finds all heaps: what their arenas tell of them first.
@@ -124,8 +127,18 @@ func (f *finder) mark(h *Heaps) {
 			f.own = append(f.own, h.objects[i].Range)
 		}
 	}
-	for _, g := range m.gaps { // a cache whose head is damaged
+	f.markInGaps(m)
+}
+
+// markInGaps looks for caches whose heads are damaged.
+func (f *finder) markInGaps(m *marker) {
+	tries := 1 << 12
+	for _, g := range m.gaps {
 		a := g.First + 2*f.word
+		if g.Size() < uint64(cacheForms[0].bytes(f.word)) || tries == 0 {
+			continue
+		}
+		tries--
 		for _, c := range cacheForms {
 			if r, ok := addr.Sized(a, uint64(c.bytes(f.word))); ok && g.Covers(r) && m.markLists(a, c, false) {
 				f.own = append(f.own, r)

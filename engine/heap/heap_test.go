@@ -79,30 +79,3 @@ func TestFind(t *testing.T) {
 		}
 	}
 }
-
-// Memory of any content is walked without harm.
-func FuzzHeaps(f *testing.F) {
-	h := heaptest.New(addr.LE64, 0x10000, 0x1000, 0, 0)
-	h.Add(84, true)
-	h.Add(6, true)
-	h.End()
-	f.Add(h.Bytes, uint8(0))
-	f.Add(make([]byte, 100), uint8(3))
-	f.Fuzz(func(t *testing.T, b []byte, machine uint8) {
-		arch := machines[machine%4]
-		m, err := engine.BytesMapping("h", 0x10000000, b)
-		if err != nil {
-			return
-		}
-		space := mustSpace(t, m)
-		h, err := Find(t.Context(), space, arch)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for i, o := range h.Objects() {
-			if !o.Valid() || !m.Covers(o.Range) || i > 0 && o.First <= h.Objects()[i-1].Last {
-				t.Fatalf("object %d %v", i, o)
-			}
-		}
-	})
-}

@@ -3,6 +3,7 @@ package heap
 import (
 	"context"
 	"fmt"
+	"sort"
 
 	"vscan/engine"
 	"vscan/engine/addr"
@@ -209,7 +210,7 @@ func (f *finder) piecesIn(r addr.Range, a *Arena, top region, had *uint64) error
 // beginsPiece reports whether a piece of memory for chunks begins at an address: one
 // is before no other, and leads on.
 func (f *finder) beginsPiece(g *region) bool {
-	for _, at := range []addr.Addr{g.first, g.first + 8}[:1+f.word%8/4] {
+	for _, at := range f.firsts(g.first) {
 		before, ok := f.read.at(at)
 		c, bad := f.k.look.head(at, g)
 		if ok && before == 0 && bad == fine && c.prevUsed && f.k.leads(c, g, toCheck) {
@@ -258,6 +259,7 @@ func (f *finder) starts(s *state, p *parameters, in *span, g *region) []addr.Add
 // heapsByForm takes memory for heaps of no known arena whose chunks lead from the
 // start of a mapping exactly to its end.
 func (f *finder) heapsByForm() error {
+	taken := addr.Merge(f.taken)
 	for i := range f.spans {
 		s := &f.spans[i]
 		for j, b := range s.borders {
@@ -268,33 +270,50 @@ func (f *finder) heapsByForm() error {
 			if j+1 < len(s.borders) {
 				end = s.borders[j+1]
 			}
-			for _, at := range []addr.Addr{b, b + 8}[:1+f.word%8/4] {
-				g := region{first: at, end: end, exact: true}
-				before, ok := f.read.at(b)
-				if c, bad := f.k.head(at, &g); !ok || before != 0 || bad != fine || !c.prevUsed || f.isTaken(addr.Range{First: b, Last: end - 1}) {
-					continue
-				}
-				ok, err := f.k.region(g)
-				if err != nil {
-					return err
-				}
-				if ok {
-					r := addr.Range{First: b, Last: end - 1}
-					f.taken = append(f.taken, r)
-					f.arenas = append(f.arenas, Arena{Kind: Main, Heaps: []addr.Range{r}})
-					break
-				}
+			r := addr.Range{First: b, Last: end - 1}
+			if overlaps(taken, r) {
+				continue
+			}
+			ok, err := f.heapByForm(r)
+			if err != nil {
+				return err
+			}
+			if ok {
+				f.taken = append(f.taken, r)
+				f.arenas = append(f.arenas, Arena{Kind: Main, Heaps: []addr.Range{r}})
 			}
 		}
 	}
 	return nil
 }
 
-func (f *finder) isTaken(r addr.Range) bool {
-	for _, t := range f.taken {
-		if t.Overlaps(r) {
-			return true
+// heapByForm follows the chunks that lead from the start of a range to its end.
+func (f *finder) heapByForm(r addr.Range) (bool, error) {
+	for _, at := range f.firsts(r.First) {
+		g := region{first: at, end: r.Last + 1, exact: true}
+		before, ok := f.read.at(at)
+		if c, bad := f.k.head(at, &g); !ok || before != 0 || bad != fine || !c.prevUsed {
+			continue
+		}
+		if ok, err := f.k.region(g); ok || err != nil {
+			return ok, err
 		}
 	}
-	return false
+	return false, nil
+}
+
+// firsts is where the first chunk of memory that begins at an address may be: what
+// it holds may have to be aligned to 16 where words have 4 bytes.
+func (m *memory) firsts(a addr.Addr) []addr.Addr {
+	if m.word == 4 {
+		return []addr.Addr{a, a + 8}
+	}
+	return []addr.Addr{a}
+}
+
+// overlaps reports whether a range shares a byte with one of others, which ascend
+// and are disjoint.
+func overlaps(others []addr.Range, r addr.Range) bool {
+	i := sort.Search(len(others), func(i int) bool { return others[i].Last >= r.First })
+	return i < len(others) && others[i].First <= r.Last
 }

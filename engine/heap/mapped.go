@@ -144,8 +144,7 @@ func (f *finder) mappedIn(free addr.Range, s *span, everywhere bool, found []map
 // at its start, or, where it was aligned, further on. Then memalign has left the
 // head that it had at first.
 func (f *finder) mappedAtPage(at, last addr.Addr, firm bool) (c mappedChunk, ok bool) {
-	starts := []addr.Addr{at, at + 8}[:1+f.word%8/4]
-	for _, a := range starts {
+	for _, a := range f.firsts(at) {
 		if c, ok = f.read.mappedAt(a, at, last); ok {
 			break
 		}

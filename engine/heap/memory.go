@@ -93,6 +93,7 @@ type reader struct {
 	size  int       // of the window in bytes
 	quick bool      // little-endian words of 8 bytes
 	away  *reader   // for single words far away
+	tries int       // to find bins
 }
 
 const (

@@ -70,11 +70,11 @@ func (k *walker) resume(from addr.Addr, g *region) addr.Addr {
 			continue
 		}
 		if bad == fine && k.leads(c, g, toCheck) {
-			if to := k.rival(c, g); to != 0 {
-				at = to - 2*k.word
-				continue
+			to := k.rivals(c, g)
+			if to == 0 {
+				return at
 			}
-			return at
+			at = to - 2*k.word
 		}
 	}
 	return 0
@@ -105,7 +105,7 @@ func (k *walker) misled(at addr.Addr, g *region) (c chunk, next addr.Addr) {
 			continue
 		}
 		if n, to := k.count(x, g.end, g); n >= alike || n >= enough && to > at && c.length > 1<<12 {
-			if k.rival(x, g) == 0 {
+			if k.rivals(x, g) == 0 {
 				return c, r
 			}
 		}
@@ -126,6 +126,21 @@ func (k *walker) drop() {
 	if r.lo == r.hi {
 		k.runs = k.runs[:len(k.runs)-1]
 	}
+}
+
+// rivals is rival of the first chunks from c on.
+func (k *walker) rivals(c chunk, g *region) addr.Addr {
+	for range 4 {
+		if to := k.rival(c, g); to != 0 {
+			return to
+		}
+		next, bad := k.look.head(c.at+c.length, g)
+		if bad != fine || next.at == g.top {
+			break
+		}
+		c = next
+	}
+	return 0
 }
 
 // rival is where to go on instead of at the chunk c, with which a region might go on,

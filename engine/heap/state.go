@@ -41,6 +41,10 @@ type state struct {
 // needed at least: a state can be damaged like anything.
 const soundBins = 100
 
+// maxTries is how often it is tried to find bins around an empty one, which bounds
+// what memory that is full of these can cost.
+const maxTries = 1 << 14
+
 // bin reports whether the two words at a are the head of a ring, empty or not.
 func (r *reader) bin(a addr.Addr) (sound, empty bool) {
 	fd, ok1 := r.at(a)
@@ -68,7 +72,7 @@ func (r *reader) binsAt(a addr.Addr) (s state, ok bool) {
 	const around = 2*binCount - 1
 	var sound [around + 1]int // how many are sound below each
 	low := a - (binCount-1)*step
-	if low > a {
+	if r.tries++; low > a || r.tries > maxTries {
 		return s, false
 	}
 	for i := range around {

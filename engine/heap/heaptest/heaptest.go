@@ -38,6 +38,9 @@ func (h *Heap) Add(words int, used bool) addr.Addr {
 	w := h.arch.WordSize()
 	at := h.at[len(h.at)-1]
 	size := uint64(words*w) | h.flags
+	if !used { // what is in a bin has the flag of no arena
+		size = uint64(words * w)
+	}
 	if len(h.used) == 0 || h.used[len(h.used)-1] {
 		size |= prevUsed
 	} else { // a free chunk's size stands behind it as well
@@ -51,8 +54,10 @@ func (h *Heap) Add(words int, used bool) addr.Addr {
 
 // End adds the top chunk, which is free.
 func (h *Heap) End() {
+	flags := h.flags
 	h.flags = 0 // the top does not say whose it is
 	h.Add((len(h.Bytes)-h.at[len(h.at)-1])/h.arch.WordSize(), false)
+	h.flags = flags
 }
 
 // Mapping returns the heap as a mapping that may be read and written.
@@ -65,3 +70,62 @@ func (h *Heap) Mapping(t *testing.T, name string) engine.Mapping {
 	m.Perm = engine.PermKnown | engine.Read | engine.Write
 	return m
 }
+
+// State is the state of an arena with empty bins.
+type State struct {
+	Top    addr.Addr   // its top chunk
+	Fast   []addr.Addr // the heads of its first fastbins
+	Memory uint64      // bytes from the system
+	Apart  bool        // its memory is not contiguous
+}
+
+// PutState writes a state of glibc 2.27 to 2.42 at an offset, and returns the offset
+// of its end.
+func (h *Heap) PutState(at int, s State) int {
+	w := h.arch.WordSize()
+	if s.Apart {
+		h.arch.Order().PutUint(h.Bytes[at+4:at+8], 2)
+	}
+	fast := (at + 12 + w - 1) &^ (w - 1)
+	for i, a := range s.Fast {
+		h.Put(fast+i*w, uint64(a))
+	}
+	top := fast + 10*w
+	h.Put(top, uint64(s.Top))
+	bins := top + 2*w
+	for i := range 254 {
+		h.Put(bins+i*w, uint64(h.Base)+uint64(bins+(i&^1)*w-2*w))
+	}
+	next := bins + 254*w + 16
+	h.Put(next, uint64(h.Base)+uint64(at)) // itself: it is the only one
+	h.Put(next+2*w, 1)
+	h.Put(next+3*w, s.Memory)
+	h.Put(next+4*w, s.Memory)
+	return next + 5*w
+}
+
+// At is the offset of the chunk that is added next.
+func (h *Heap) At() int { return h.at[len(h.at)-1] }
+
+// Fence adds the two fenceposts that end memory of an arena's which does not go on.
+func (h *Heap) Fence() {
+	w := h.arch.WordSize()
+	at := h.At()
+	size := uint64(2 * w)
+	if len(h.used) == 0 || h.used[len(h.used)-1] {
+		size |= prevUsed
+	} else {
+		h.Put(at, uint64(at-h.at[len(h.at)-2]))
+	}
+	h.Put(at+w, size)
+	second := uint64(2 * w)
+	if h.flags != 0 { // a thread's arena
+		second = 0
+	}
+	h.Put(at+3*w, second|prevUsed)
+	h.used = append(h.used, true, true)
+	h.at = append(h.at, at+2*w, at+4*w)
+}
+
+// From has chunks go on at an offset.
+func (h *Heap) From(at int) { h.at, h.used = append(h.at, at), append(h.used, true) }

@@ -1,0 +1,273 @@
+package heap_test
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+
+	"vscan/engine"
+	"vscan/engine/addr"
+	"vscan/engine/heap"
+	"vscan/engine/image"
+)
+
+// Programs that tell themselves which blocks their malloc has given out, libc's own
+// among them (testdata/heaps.c): what is found in their cores is compared with that
+// block by block.
+
+// build is how the program is built.
+type build struct {
+	name  string
+	flags []string
+}
+
+var wrapped = []string{"-static", "-DWRAP", "-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=memalign,--wrap=aligned_alloc,--wrap=posix_memalign,--wrap=free"}
+
+var (
+	dynamic   = build{"dynamic", nil}
+	static    = build{"static", wrapped}
+	dynamic32 = build{"dynamic32", []string{"-m32"}}
+	static32  = build{"static32", append([]string{"-m32"}, wrapped...)}
+)
+
+// builder builds each program once.
+type builder struct {
+	mu    sync.Mutex
+	dir   string
+	built map[string]string
+}
+
+// program is the path of the program, or the test is skipped where it cannot be
+// built.
+func (b *builder) program(t *testing.T, how build) string {
+	t.Helper()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if path, ok := b.built[how.name]; ok {
+		if path == "" {
+			t.Skip("it cannot be built here")
+		}
+		return path
+	}
+	b.built[how.name] = ""
+	path := filepath.Join(b.dir, how.name)
+	cmd := exec.Command(needs(t, "gcc"), append(slices.Clone(how.flags), "-O1", "-w", "-pthread", "-o", path, "testdata/heaps.c")...)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Skipf("%v: %v\n%s", cmd, err, out)
+	}
+	b.built[how.name] = path
+	return path
+}
+
+// needs is the path of a tool, or skips the test.
+func needs(t *testing.T, tool string) string {
+	t.Helper()
+	path, err := exec.LookPath(tool)
+	if err != nil {
+		t.Skipf("%s is not here: %v", tool, err)
+	}
+	return path
+}
+
+// block is a block that the program has told.
+type block struct{ size, usable uint64 }
+
+// runCore runs the program and returns its core, written by gdb or by the kernel, and
+// the blocks in use.
+func runCore(t *testing.T, gdb bool, env []string, command ...string) (core string, blocks map[addr.Addr]block) {
+	t.Helper()
+	dir := t.TempDir()
+	truth := filepath.Join(dir, "truth")
+	command = append(slices.Clone(command[:2]), append([]string{truth}, command[2:]...)...)
+	cmd := exec.Command("sh", append([]string{"-c", `ulimit -c unlimited; exec "$@"`, "sh"}, command...)...)
+	cmd.Dir = filepath.Join(dir, "cores")
+	if err := os.Mkdir(cmd.Dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	cmd.Env = append(os.Environ(), env...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Skip(err)
+	}
+	t.Cleanup(func() { syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL); cmd.Wait() })
+	line, err := bufio.NewReader(out).ReadString('\n')
+	pid := 0
+	if _, err2 := fmt.Sscanf(line, "ready %d", &pid); err != nil || err2 != nil {
+		t.Skipf("%v does not run here: %q, %v", command, line, err)
+	}
+	if gdb {
+		core = filepath.Join(cmd.Dir, "core")
+		g := exec.Command(needs(t, "gdb"), "-nx", "-batch", "-p", fmt.Sprint(pid), "-ex", "gcore "+core)
+		if text, err := g.CombinedOutput(); err != nil {
+			t.Skipf("%v: %v\n%s", g, err, text)
+		}
+	} else {
+		core = kernelCore(t, cmd, pid)
+	}
+	return core, readBlocks(t, truth)
+}
+
+// kernelCore has the kernel write the core of a process of cmd, which ends.
+func kernelCore(t *testing.T, cmd *exec.Cmd, pid int) string {
+	t.Helper()
+	pattern, err := os.ReadFile("/proc/sys/kernel/core_pattern")
+	if err != nil || strings.ContainsAny(string(pattern), "|/") {
+		t.Skipf("the kernel writes cores elsewhere: core_pattern %q, %v", pattern, err)
+	}
+	syscall.Kill(pid, syscall.SIGABRT)
+	cmd.Wait() // a child's parent waits for it
+	cores, err := filepath.Glob(filepath.Join(cmd.Dir, "*"))
+	if err != nil || len(cores) != 1 {
+		t.Skipf("the kernel wrote no core: %q, %v", cores, err)
+	}
+	return cores[0]
+}
+
+func readBlocks(t *testing.T, path string) map[addr.Addr]block {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := map[addr.Addr]block{}
+	for line := range strings.Lines(string(text)) {
+		var at, size, usable uint64
+		if _, err := fmt.Sscanf(line, "%x %x %x", &at, &size, &usable); err != nil {
+			t.Fatalf("%q: %v", line, err)
+		}
+		blocks[addr.Addr(at)] = block{size, usable}
+	}
+	if len(blocks) == 0 {
+		t.Fatal("the program told no blocks")
+	}
+	return blocks
+}
+
+// openCore opens a core and finds its heaps.
+func openCore(t *testing.T, path string) (*engine.Space, addr.Arch, *heap.Heaps) {
+	t.Helper()
+	img, err := image.Open(path, image.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { img.Close() })
+	space, err := engine.NewSpace(img.Mappings...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	arch, err := img.Arch()
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, err := heap.Find(t.Context(), space, arch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return space, arch, h
+}
+
+// checkBlocks compares the objects in use with the blocks that the program has:
+// these, each with its usable size, and malloc's own, and no others.
+func checkBlocks(t *testing.T, h *heap.Heaps, blocks map[addr.Addr]block) {
+	t.Helper()
+	hint := 0
+	for at, b := range blocks {
+		i := h.Index(at, &hint)
+		if i < 0 {
+			t.Errorf("block %v of %d bytes: in no object", at, b.size)
+			continue
+		}
+		if o := h.Objects()[i]; o.First != at || o.Size() != b.usable || o.Size() < b.size || o.State != heap.Used {
+			t.Errorf("block %v of %d bytes, %d usable: the object is %v, %d bytes, %v", at, b.size, b.usable, o.Range, o.Size(), o.State)
+		}
+	}
+	own := h.Own()
+	for _, o := range h.Objects() {
+		if _, ok := blocks[o.First]; o.State == heap.Used && !ok && !slices.ContainsFunc(own, func(r addr.Range) bool { return r.Covers(o.Range) }) {
+			t.Errorf("object %v of %d bytes is in use, and the program has no such block", o.First, o.Size())
+		}
+	}
+	if t.Failed() {
+		t.Logf("%+v", *h.Account())
+	}
+}
+
+func TestProgramsBlockByBlock(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs other programs")
+	}
+	whats := []string{"free-chunk", "large", "fast", "cached", "foreign", "brk-fails", "mapped", "trimmed", "stdio", "options", "random", "random-main", "forked"}
+	type run struct {
+		build
+		what string
+		gdb  bool
+		env  []string
+	}
+	var runs []run
+	for _, what := range whats {
+		runs = append(runs, run{dynamic, what, false, nil})
+	}
+	for _, how := range []build{static, dynamic32, static32} {
+		for _, what := range []string{"foreign", "brk-fails", "mapped", "random"} {
+			runs = append(runs, run{how, what, false, nil})
+		}
+	}
+	runs = append(runs,
+		run{dynamic, "random", true, nil},
+		run{dynamic, "forked", true, nil},
+		run{dynamic32, "large", true, nil},
+		run{static, "cached", true, nil},
+		run{dynamic, "cached", false, []string{"MALLOC_ARENA_MAX=1"}},
+		run{dynamic, "random", false, []string{"MALLOC_ARENA_MAX=2", "GLIBC_TUNABLES=glibc.malloc.mxfast=0"}},
+		run{dynamic, "fast", false, []string{"GLIBC_TUNABLES=glibc.malloc.tcache_count=0"}},
+		run{dynamic, "random", false, []string{"GLIBC_TUNABLES=glibc.malloc.tcache_count=100"}},
+	)
+	b := builder{dir: t.TempDir(), built: map[string]string{}}
+	slots := make(chan struct{}, runtime.NumCPU())
+	t.Run("all", func(t *testing.T) { // what is built has to last until all have run
+		for _, r := range runs {
+			name := fmt.Sprintf("%s/%s/gdb=%v/%s", r.name, r.what, r.gdb, strings.Join(r.env, ","))
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				slots <- struct{}{}
+				defer func() { <-slots }()
+				core, blocks := runCore(t, r.gdb, r.env, b.program(t, r.build), r.what)
+				_, _, h := openCore(t, core)
+				checkBlocks(t, h, blocks)
+				checkWhole(t, h, r.what)
+			})
+		}
+	})
+}
+
+// checkWhole checks what the account says of a heap without damage.
+func checkWhole(t *testing.T, h *heap.Heaps, what string) {
+	t.Helper()
+	a := h.Account()
+	for _, x := range a.Arenas {
+		if x.Refused != "" {
+			t.Errorf("%v arena %v: %s", x.Kind, x.At, x.Refused)
+		}
+	}
+	if n := len(a.Gaps); what == "foreign" && n != 2 || what != "foreign" && n != 0 {
+		t.Errorf("%d gaps: %v", n, a.Gaps)
+	}
+	if a.Understood == 0 || a.Understood > a.Writable {
+		t.Errorf("%d bytes understood of %d", a.Understood, a.Writable)
+	}
+	if !slices.IsSortedFunc(h.Own(), func(x, y addr.Range) int { return int(x.First>>1) - int(y.First>>1) }) {
+		t.Errorf("own: %v", h.Own())
+	}
+}

@@ -130,8 +130,12 @@ func (f *finder) threadArena(at addr.Addr, heaps []threadHeap) error {
 		}
 	}
 	a := Arena{Kind: Thread, At: at}
+	var binned []addr.Addr
+	if s.bins != 0 {
+		binned = f.binned(&s)
+	}
 	for _, h := range heaps {
-		ok, err := f.threadHeap(h, &s)
+		ok, err := f.threadHeap(h, &s, binned)
 		if err != nil {
 			return err
 		}
@@ -155,9 +159,21 @@ func (f *finder) threadArena(at addr.Addr, heaps []threadHeap) error {
 	return nil
 }
 
+// large is the size of the least chunk that was mapped on its own, where all arenas
+// that were found have told.
+func (f *finder) large() (large addr.Addr) {
+	for i := range f.params {
+		if f.params[i].large == 0 {
+			return 0
+		}
+		large = max(large, f.params[i].large)
+	}
+	return large
+}
+
 // threadHeap follows the chunks of one heap. How long the heads in front of them are
 // differs between versions: what comes behind them has to lead on.
-func (f *finder) threadHeap(h threadHeap, s *state) (bool, error) {
+func (f *finder) threadHeap(h threadHeap, s *state, binned []addr.Addr) (bool, error) {
 	w := f.word
 	first, reach := h.First+4*w, addr.Addr(64)
 	if s.bins != 0 && h.Contains(s.bins) {
@@ -165,7 +181,7 @@ func (f *finder) threadHeap(h threadHeap, s *state) (bool, error) {
 	} else if h.before == 0 {
 		first, reach = h.arena, 1<<12
 	}
-	g := region{end: h.Last + 1, other: chunkOther, exact: s.bins == 0}
+	g := region{end: h.Last + 1, other: chunkOther, exact: s.bins == 0, binned: binned, large: f.large()}
 	if h.Contains(s.top) {
 		g.top = s.top
 	}

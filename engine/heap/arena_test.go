@@ -121,12 +121,15 @@ func TestThreadArena(t *testing.T) {
 	}
 }
 
+// stateAt is where in the data of libc the state is.
+const stateAt = 0x500
+
 // libc is the data of a libc with the state of a main arena and its parameters.
 func libc(t *testing.T, arch addr.Arch, s heaptest.State, base addr.Addr, mapped int, bytes uint64, old bool) engine.Mapping {
 	t.Helper()
 	w := arch.WordSize()
 	l := heaptest.New(arch, 0x7000000, 0x3000, 0, 0)
-	end := l.PutState(0x500, s)
+	end := l.PutState(stateAt, s)
 	at := end + 5*w // mp_
 	for i, v := range []uint64{128 << 10, 128 << 10, 128 << 10, 8} {
 		l.Put(at+i*w, v)

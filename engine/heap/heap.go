@@ -67,13 +67,13 @@ func (f *finder) find() error {
 	if err := f.mainStates(); err != nil {
 		return err
 	}
-	if err := f.threadArenas(); err != nil {
-		return err
-	}
 	for i := range f.states {
 		if err := f.mainArena(&f.states[i]); err != nil {
 			return err
 		}
+	}
+	if err := f.threadArenas(); err != nil {
+		return err
 	}
 	if err := f.heapsByForm(); err != nil {
 		return err
@@ -112,6 +112,7 @@ func (f *finder) heaps() *Heaps {
 // mark marks the objects that are free and in a list.
 func (f *finder) mark(h *Heaps) {
 	m := &marker{Heaps: h, r: f.reader(1 << 12), gaps: f.k.gaps, budget: 4*len(h.objects) + 1<<12}
+	m.r.both = true
 	for _, r := range f.fast {
 		for a := r.First; a <= r.Last-(f.word-1); a += f.word {
 			m.markFast(a)

@@ -85,7 +85,7 @@ func (f *finder) mainArena(s *state) error {
 		topEnd = 0
 		a.Refused = fmt.Sprintf("its top, %v, makes no sense: the size there is %#x", s.top, size)
 	}
-	g := region{top: s.top, end: topEnd}
+	g := region{top: s.top, end: topEnd, binned: f.binned(s), large: p.large}
 	if topEnd == 0 && in != nil {
 		g.end, a.Refused = in.Last+1, ""
 		g.top = 0
@@ -171,7 +171,7 @@ func (f *finder) mainPieces(a *Arena, s *state, p *parameters, top region) error
 
 // pieceIn is the region that a piece which begins in r may be.
 func (f *finder) pieceIn(r addr.Range, top region) region {
-	g := region{end: r.Last + 1, piece: true}
+	g := region{end: r.Last + 1, piece: true, binned: top.binned, large: top.large}
 	if r.Contains(top.top) {
 		g.top = top.top
 	}

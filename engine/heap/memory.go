@@ -94,6 +94,7 @@ type reader struct {
 	quick bool      // little-endian words of 8 bytes
 	away  *reader   // for single words far away
 	tries int       // to find bins
+	both  bool      // what lies before is likely to be asked for as well
 }
 
 const (
@@ -113,7 +114,7 @@ func (r *reader) at(a addr.Addr) (uint64, bool) {
 		if !r.fill(a) {
 			return 0, false
 		}
-		off = 0
+		off = uint64(a - r.first)
 	}
 	if r.quick {
 		return binary.LittleEndian.Uint64(r.buf[off:]), true
@@ -121,11 +122,18 @@ func (r *reader) at(a addr.Addr) (uint64, bool) {
 	return r.space.Arch().Order().Uint(r.buf[off : off+uint64(r.word)]), true
 }
 
-// fill moves the window so that it begins at a. Where what was asked for last is
-// far away, less is read.
+// fill moves the window so that it begins at a, or has it inside. Where what was
+// asked for last is far away, less is read.
 func (r *reader) fill(a addr.Addr) bool {
+	if first := a &^ addr.Addr(r.size-1); r.both && r.fillFrom(first) && uint64(a-first)+uint64(r.word) <= uint64(len(r.buf)) {
+		return true
+	}
+	return r.fillFrom(a)
+}
+
+func (r *reader) fillFrom(a addr.Addr) bool {
 	size := r.size
-	if far := uint64(a-r.first) > 2*uint64(r.size); far {
+	if far := uint64(a-r.first) > 2*uint64(r.size); far && !r.both {
 		size = min(size, 1<<12)
 	}
 	if cap(r.buf) < r.size {
@@ -143,7 +151,10 @@ func (r *reader) uint(a addr.Addr, size int) uint64 {
 		if !r.fill(a) {
 			return 0
 		}
-		off = 0
+		off = uint64(a - r.first)
+		if uint64(len(r.buf))-off < uint64(size) {
+			return 0
+		}
 	}
 	return r.space.Arch().Order().Uint(r.buf[off : off+uint64(size)])
 }

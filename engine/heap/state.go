@@ -3,6 +3,7 @@ package heap
 import (
 	"encoding/binary"
 
+	"vscan/engine"
 	"vscan/engine/addr"
 )
 
@@ -82,13 +83,14 @@ func (r *reader) binsAt(a addr.Addr) (s state, ok bool) {
 			sound[i+1]++
 		}
 	}
+	led := false // by what may be the address of the top
 	for i := range binCount {
 		good := sound[i+binCount] - sound[i]
 		bins := low + addr.Addr(i)*step
-		if good < soundBins || good < s.good || good == s.good && !r.topAt(bins) {
+		if good < soundBins || good < s.good || good == s.good && (led || !r.topAt(bins)) {
 			continue
 		}
-		s.bins, s.good = bins, good
+		s.bins, s.good, led = bins, good, r.topAt(bins)
 	}
 	return s, s.good > 0
 }
@@ -100,7 +102,8 @@ func (r *reader) topAt(bins addr.Addr) bool {
 		return true
 	}
 	size, ok := r.far().at(top + r.word)
-	return ok && top%(2*r.word) == 0 && size&chunkFlags == chunkPrevUsed && size >= uint64(4*r.word)
+	end := top + addr.Addr(size&^chunkFlags)
+	return ok && top%(2*r.word) == 0 && size&chunkFlags == chunkPrevUsed && size >= uint64(4*r.word) && end%engine.PageSize == 0
 }
 
 // readState reads the rest of a state whose bins are known.

@@ -37,6 +37,10 @@ type region struct {
 	other uint64    // chunkOther, or 0 in the main arena
 	exact bool      // one that makes no sense spoils it all
 	piece bool      // behind fenceposts there is no more of it
+
+	large  addr.Addr   // chunks that are larger and in use were mapped instead, but for some; 0: not known
+	binned []addr.Addr // chunks that the arena's bins hold, ascending
+	cursor int         // of binned: the first that lies above what was asked for last
 }
 
 // walker follows chunks and keeps what it finds.
@@ -85,10 +89,10 @@ var troubles = [...]string{
 	unread:      "the image does not hold it",
 	tooSmall:    "it is smaller than any chunk",
 	odd:         "it is no multiple of the alignment",
-	tooLarge:    "it goes beyond the end of the heap",
+	tooLarge:    "it goes beyond the end of the heap, or into a chunk that is free",
 	wrongFlags:  "its flags are those of another arena",
 	wrongBefore: "the size of the free chunk before it differs",
-	misleading:  "it leads past chunks to what is none",
+	misleading:  "it leads past chunks",
 	fence:       "it is a fencepost",
 }
 
@@ -120,14 +124,6 @@ func (r *reader) head(at addr.Addr, g *region) (c chunk, bad trouble) {
 		return c, wrongFlags
 	}
 	return c, fine
-}
-
-// limit is the address that a chunk at an address must not go beyond.
-func (g *region) limit(at addr.Addr) addr.Addr {
-	if g.top > at {
-		return g.top
-	}
-	return g.end
 }
 
 // fenceAt reports whether the chunk of two words at an address is the first of two
@@ -180,6 +176,9 @@ func (k *walker) follow(at addr.Addr, g *region) (addr.Addr, trouble, error) {
 			c, bad = k.headOfTop(at, g)
 		} else {
 			c, bad = k.head(at, g)
+		}
+		if bad == fine && c.length > g.large && g.large > 0 && at != g.top && k.rival(c, g) != 0 {
+			bad = misleading
 		}
 		if bad != fine && bad != fence {
 			break

@@ -26,6 +26,9 @@ func New(arch addr.Arch, base addr.Addr, size int, flags uint64, head int) *Heap
 	return &Heap{arch: arch, Base: base, Bytes: make([]byte, size), flags: flags, at: []int{head}}
 }
 
+// Arch is the machine that the heap is one of.
+func (h *Heap) Arch() addr.Arch { return h.arch }
+
 // Put writes the word v at an offset in bytes.
 func (h *Heap) Put(at int, v uint64) {
 	w := h.arch.WordSize()
@@ -129,3 +132,27 @@ func (h *Heap) Fence() {
 
 // From has chunks go on at an offset.
 func (h *Heap) From(at int) { h.at, h.used = append(h.at, at), append(h.used, true) }
+
+// PutBin puts chunks into a bin, from 0 to 126, of the state that PutState wrote at an
+// offset of s, which may be the same memory or other: those of objects of h.
+func (s *Heap) PutBin(at, bin int, h *Heap, objects []addr.Addr) {
+	w := s.arch.WordSize()
+	bins := (at+12+w-1)&^(w-1) + (12+2*bin)*w
+	head := s.Base + addr.Addr(bins-2*w)
+	put := func(chunk addr.Addr, word int, to addr.Addr) {
+		if chunk == head {
+			s.Put(bins+(word-2)*w, uint64(to))
+		} else {
+			h.Put(int(chunk-h.Base)+word*w, uint64(to))
+		}
+	}
+	before := head
+	for _, o := range objects {
+		chunk := o - addr.Addr(2*w)
+		put(before, 2, chunk)
+		put(chunk, 3, before)
+		before = chunk
+	}
+	put(before, 2, head)
+	put(head, 3, before)
+}

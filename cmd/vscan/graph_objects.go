@@ -99,8 +99,8 @@ func (q *objectsQuestion) ask(ctx context.Context, path, arg string) error {
 	defer q.g.Close()
 	// Nearly all of the memory is a few large arrays without pointers: to collect what is
 	// not needed any more costs little, and saves a third.
-	defer debug.SetGCPercent(debug.SetGCPercent(10))
-	q.arg, q.image.once = arg, true
+	defer debug.SetGCPercent(debug.SetGCPercent(4))
+	q.arg, q.image.noMmap = arg, true // pages of a mapped file would count as much as all that is found out
 	if q.t, err = q.image.open(arg); err != nil {
 		return err
 	}

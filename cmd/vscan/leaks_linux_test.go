@@ -241,6 +241,31 @@ func TestLeaksOfCores(t *testing.T) {
 	})
 }
 
+// Pointers to the middle of objects that C++ makes count as those to their first
+// byte, as in valgrind.
+func TestLeaksOfCXX(t *testing.T) {
+	skipWithout(t, "g++", "gdb", "valgrind")
+	prog := filepath.Join(t.TempDir(), "prog")
+	if out, err := exec.Command("g++", "-O1", "-g", "-o", prog, "testdata/leaks/cxx.cc").CombinedOutput(); err != nil {
+		t.Skipf("g++: %v\n%s", err, out)
+	}
+	cmd := started(t, prog)
+	waitFor(t, cmd.Process.Pid, "34")
+	_, rows := objectsOf(t, []int{0}, gcored(t, cmd.Process.Pid), "--show", "used")
+	found := map[uint64]string{}
+	if _, err := os.Stat("/usr/include/valgrind/memcheck.h"); err == nil {
+		found = valgrindLeaks(t, nil, "", "cxx.cc:", "--leak-check=no", prog, "check")
+	}
+	for size, want := range map[uint64]string{1064: "reachable", 1096: "reachable", 1208: "reachable", 1240: "reachable", 1304: "possible", 2136: "possible"} {
+		if len(rows[size]) != 1 || rows[size][0].Loss != want {
+			t.Errorf("block of %d bytes: %+v, want %s", size, rows[size], want)
+		}
+		if len(found) > 0 && found[size] != want {
+			t.Errorf("block of %d bytes: valgrind says %q, want %s", size, found[size], want)
+		}
+	}
+}
+
 // What valgrind names, by size: definite, indirect, possible, reachable. Only blocks
 // whose allocation has such a text in its calls are looked at.
 func valgrindLeaks(t *testing.T, env []string, stdin, of string, command ...string) map[uint64]string {

@@ -49,9 +49,12 @@ func (g *Graph) objectGraph(ctx context.Context, h *heap.Heaps, o *ObjectOptions
 		}
 	}
 	og.roots = g.rootMap(h, o.Threads)
-	og.markRegisters(o.Threads, o.Word)
+	og.markRegisters(o.Threads, g.newBaseTeller(o))
 	if err := og.readEdges(ctx, g, h, o); err != nil {
 		return nil, err
+	}
+	if m, ok := g.data.(*mapped); ok {
+		letGo(m.b)
 	}
 	og.tidy()
 	og.turn()
@@ -60,12 +63,12 @@ func (g *Graph) objectGraph(ctx context.Context, h *heap.Heaps, o *ObjectOptions
 
 // markRegisters marks what registers refer to. An object that a stack pointer
 // points into is a stack, and in use.
-func (og *objectGraph) markRegisters(threads []Thread, word wordReader) {
+func (og *objectGraph) markRegisters(threads []Thread, bases *baseTeller) {
 	hint := 0
 	for _, t := range threads {
 		for _, v := range t.Registers {
 			if o := og.index.find(addr.Addr(v), &hint); o >= 0 && og.inUse(o) {
-				inside := addr.Addr(v) != og.index.objects[o].First && addr.Addr(v) != t.SP && !word.base(og.index.objects[o].Range, addr.Addr(v))
+				inside := addr.Addr(v) != og.index.objects[o].First && addr.Addr(v) != t.SP && !bases.base(og.index.objects[o].Range, addr.Addr(v))
 				og.markRoot(o, Register, inside)
 			}
 		}
@@ -90,7 +93,7 @@ func (og *objectGraph) markRoot(o int, class Anchor, inside bool) {
 // another.
 type pairReader struct {
 	og                         *objectGraph
-	word                       wordReader
+	bases                      *baseTeller
 	heaps                      *heap.Heaps
 	target, source, root, page int // hints
 	at                         int
@@ -101,7 +104,7 @@ type pairReader struct {
 func (og *objectGraph) readEdges(ctx context.Context, g *Graph, h *heap.Heaps, o *ObjectOptions) error {
 	og.first = make([]uint32, len(og.marks)+1)
 	groups := make([][]uint32, len(g.groups.lines))
-	_, err := eachGroup(ctx, g, o.Workers, func() *pairReader { return &pairReader{og: og, word: o.Word, heaps: h} },
+	_, err := eachGroup(ctx, g, o.Workers, func() *pairReader { return &pairReader{og: og, bases: g.newBaseTeller(o), heaps: h} },
 		func(p *pairReader, group int, page uint64, entries []entry) error {
 			base := g.targets.at(page, &p.page)
 			if !og.index.near(addr.Range{First: base, Last: base + offsetMask}) {
@@ -143,7 +146,7 @@ func (p *pairReader) read(g *Graph, base addr.Addr, entries []entry) {
 		if from == to {
 			continue
 		}
-		inside := a != p.og.index.objects[to].First && !p.word.base(p.og.index.objects[to].Range, a)
+		inside := a != p.og.index.objects[to].First && !p.bases.base(p.og.index.objects[to].Range, a)
 		if from < 0 {
 			if class, ok := p.og.roots.class(source, &p.root); ok && !p.heaps.Contains(source) {
 				p.og.markRoot(to, class, inside)

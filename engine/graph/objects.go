@@ -70,7 +70,7 @@ type ObjectOptions struct {
 
 	// Word reads a word of the image, false where that cannot be done. With it
 	// pointers that compilers put into the middle of an object count as pointers to it:
-	// see inside. nil: none does.
+	// see baseTeller. nil: none does. It may be called by several goroutines.
 	Word func(addr.Addr) (uint64, bool)
 
 	// Workers is how many goroutines work; 0 is as many as there are processors.

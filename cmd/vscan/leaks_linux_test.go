@@ -152,6 +152,7 @@ type objectRow struct {
 	Type, Addr, State, Anchor, Loss, Registers string
 	Size, Threads, Blocks, Bytes               uint64
 	Complete                                   bool
+	Gaps                                       []struct{ First, Last, Reason string }
 }
 
 // objectsOf is what graph objects says of an image: the account, and the rows by
@@ -159,7 +160,7 @@ type objectRow struct {
 func objectsOf(t *testing.T, codes []int, image string, args ...string) (account objectRow, bySize map[uint64][]objectRow) {
 	t.Helper()
 	graph := filepath.Join(t.TempDir(), "graph")
-	vscan(t, codes, "graph", "build", image, "-o", graph)
+	vscan(t, []int{0}, "graph", "build", image, "-o", graph)
 	return askObjects(t, codes, graph, image, args...)
 }
 
@@ -179,6 +180,26 @@ func askObjects(t *testing.T, codes []int, graph, image string, args ...string) 
 		bySize[r.Size] = append(bySize[r.Size], r)
 	}
 	return account, bySize
+}
+
+// overwrite overwrites what a core has at an address.
+func overwrite(t *testing.T, core string, at uint64, b []byte) {
+	t.Helper()
+	for _, r := range rows(t, vscan(t, []int{0}, "map", "-o", "jsonl", core)) {
+		if r.State != "present" || at < address(t, r.First) || at > address(t, r.Last) {
+			continue
+		}
+		f, err := os.OpenFile(core, os.O_WRONLY, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		if _, err := f.WriteAt(b, int64(r.Offset+at-address(t, r.First))); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	t.Fatalf("%#x is not in the core", at)
 }
 
 // checkLeaks compares the rows of an image with the table.
@@ -220,6 +241,24 @@ func TestLeaksOfCores(t *testing.T) {
 			t.Errorf("account %+v", account)
 		}
 		checkLeaks(t, rows, nil)
+	})
+	// Where the head of a chunk is overwritten, the rest is told, and that it is not
+	// all.
+	t.Run("damaged", func(t *testing.T) {
+		cmd := started(t, prog)
+		waitFor(t, cmd.Process.Pid, pause)
+		core := gcored(t, cmd.Process.Pid)
+		_, rows := objectsOf(t, []int{0}, core, "--show", "used")
+		overwrite(t, core, address(t, rows[1112][0].Addr)-16, bytes.Repeat([]byte("A"), 32))
+		account, rows := objectsOf(t, []int{3}, core, "--show", "used")
+		if account.Complete || len(account.Gaps) == 0 {
+			t.Errorf("account %+v", account)
+		}
+		for _, size := range []uint64{1000, 1032, 1048, 1400} {
+			if len(rows[size]) != 1 {
+				t.Errorf("%d blocks of %d bytes", len(rows[size]), size)
+			}
+		}
 	})
 	// Of a live process, which is not stopped for it, the stack pointers are known,
 	// not where threads have their control blocks, nor all registers.

@@ -58,8 +58,10 @@ func (f *threadsFound) text() string {
 	return plural(f.threads, "thread") + " with registers"
 }
 
-// told is how many lines of a kind are told, and how many there are.
-const mostTold = 5
+const (
+	mostTold = 5    // lines of a kind
+	mostGaps = 1000 // in a record
+)
 
 // accountLines is the account in lines for people, the last ones on what was
 // found.
@@ -144,7 +146,11 @@ func arenaLines(a *heap.Account) []string {
 		return fmt.Sprintf("%s: %s, %s", arenaName(all[i]), plural(all[i].Objects, "object"), size(all[i].Bytes))
 	})
 	few(len(refused), "refused arena", add, func(i int) string {
-		return fmt.Sprintf("not recognised: %s: %s", arenaName(refused[i]), printable(refused[i].Refused))
+		how := "not recognised"
+		if refused[i].Objects > 0 {
+			how = plural(refused[i].Objects, "object") + ", and not all"
+		}
+		return fmt.Sprintf("%s: %s: %s", arenaName(refused[i]), how, printable(refused[i].Refused))
 	})
 	return lines
 }
@@ -249,7 +255,7 @@ func (q *objectsQuestion) accountRecord() error {
 		arenas = append(arenas, j)
 	}
 	gaps := []jsonGap{}
-	for _, g := range a.Gaps {
+	for _, g := range a.Gaps[:min(len(a.Gaps), mostGaps)] {
 		gaps = append(gaps, jsonGap{rangeJSON(g.Range), validUTF8(g.Reason)})
 	}
 	others := []jsonOther{}
@@ -275,6 +281,9 @@ func (q *objectsQuestion) accountRecord() error {
 		if err := addJSON(r, part.key, part.value); err != nil {
 			return err
 		}
+	}
+	if n := len(a.Gaps) - len(gaps); n > 0 {
+		r.addUint("gaps_left_out", uint64(n))
 	}
 	r.addUint("threads", q.found.threads)
 	r.add("registers", `"`+q.found.registers()+`"`)

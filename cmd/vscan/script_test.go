@@ -350,6 +350,9 @@ func checkJSON(line string) error {
 		"graph":   {"type", "edges", "words", "pages", "bytes", "regions", "present", "absent", "scanned", "unreadable", "present_only", "filtered"},
 		"refs":    {"type", "edges", "src", "src_perm", "src_mapping", "dst", "dst_perm", "dst_mapping"},
 		"chain":   {"type", "base", "offsets", "addr"},
+		"heaps":   {"type", "image", "writable", "understood", "arenas", "gaps", "others", "threads", "registers", "states", "anchors", "losses", "references", "complete"},
+		"object":  {"type", "addr", "size", "state", "anchor", "retained", "mapping", "offset", "loss"},
+		"leak":    {"type", "addr", "size", "blocks", "bytes", "words", "mapping", "offset"},
 		"summary": {"type", "image", "hits", "counts", "scanned", "absent", "unreadable", "complete", "limited", "kernel", "workers", "seconds"},
 	}
 	if !utf8.ValidString(line) {
@@ -383,7 +386,7 @@ func checkJSON(line string) error {
 	keys = slices.DeleteFunc(keys, func(k string) bool {
 		module := strings.HasSuffix(k, "module") || strings.HasSuffix(k, "module_offset")
 		return module || object.Type == "hit" && slices.Contains([]string{"value", "text", "key", "before", "after"}, k) ||
-			k == "build_id" && object.Type == "mapping" // where there is one
+			k == "build_id" && object.Type == "mapping" || k == "first" && object.Type == "leak" // where there is one
 	})
 	if want := fields[object.Type]; want == nil || !slices.Equal(keys, want) {
 		return fmt.Errorf("fields %v, want %v", keys, want)

@@ -63,8 +63,9 @@ func (h *Heaps) Account() *Account { return &h.account }
 // references of the program's.
 func (h *Heaps) Own() []addr.Range { return h.own }
 
-// accountOf fills in the account of what was found.
-func (f *finder) accountOf(h *Heaps) {
+// accountOf fills in the account of what was found. The error is the cause of the
+// context's end.
+func (f *finder) accountOf(h *Heaps) (err error) {
 	a := &h.account
 	understood := make([]addr.Range, 0, len(h.runs)+len(h.own))
 	for i := range h.runs {
@@ -83,6 +84,8 @@ func (f *finder) accountOf(h *Heaps) {
 	slices.SortStableFunc(f.arenas, func(a, b Arena) int { return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.At, b.At)) })
 	a.Arenas = f.arenas
 	a.Gaps = f.k.gaps
+	a.Others, err = f.others(understood)
+	return err
 }
 
 // bss is memory of modules that is of no file, ascending.

@@ -284,3 +284,24 @@ func testCache(t *testing.T, arch addr.Arch, form cacheForm, mangled bool) {
 		t.Errorf("%v %v: own %v", arch, form, own)
 	}
 }
+
+// A cache is found behind any number of objects of its size that are none.
+func TestCacheAmongMany(t *testing.T) {
+	arch := addr.LE64
+	m := heaptest.New(arch, 0x100000, 0x800000, 0, 0)
+	for range 12000 {
+		o := m.Add(82, true)
+		for i := range 80 {
+			m.Put(int(o-m.Base)+i*8, 0x7878787878787878)
+		}
+	}
+	cache, a, b := m.Add(82, true), m.Add(4, true), m.Add(4, true)
+	m.End()
+	arch.Order().PutUint(m.Bytes[cache-m.Base:][:2], 1)
+	m.Put(int(cache-m.Base)+128, uint64(a))
+	h := find(t, arch, m.Mapping(t, "[heap]"))
+	hint := 0
+	if x, y := h.Objects()[h.Index(a, &hint)].State, h.Objects()[h.Index(b, &hint)].State; x != Cached || y != Used {
+		t.Errorf("the objects are %v and %v, want cached and used", x, y)
+	}
+}

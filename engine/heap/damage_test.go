@@ -155,7 +155,7 @@ func TestNoHeap(t *testing.T) {
 		rnd.Uint64,
 		func() uint64 { return rnd.Uint64N(1000) },
 		func() uint64 { return rnd.Uint64N(2) * (rnd.Uint64N(40)*16 + 1) },
-		func() uint64 { return rnd.Uint64N(2) * (rnd.Uint64N(40)*4096 + 2) },
+		func() uint64 { return rnd.Uint64N(2) * (rnd.Uint64N(14)*3*4096 + 2) }, // 128 pages are no multiple of three
 		func() uint64 { return 0x21 },
 		func() uint64 { return 0 },
 	}

@@ -54,7 +54,11 @@ func Find(ctx context.Context, space *engine.Space, arch addr.Arch) (*Heaps, err
 	if err := f.find(); err != nil {
 		return nil, err
 	}
-	return f.heaps(), nil
+	h := f.heaps()
+	if err := f.accountOf(h); err != nil {
+		return nil, err
+	}
+	return h, nil
 }
 
 func newFinder(ctx context.Context, m *memory) *finder {
@@ -105,7 +109,6 @@ func (f *finder) heaps() *Heaps {
 	slices.SortFunc(f.k.gaps, func(a, b Gap) int { return cmp.Compare(a.First, b.First) })
 	f.mark(h)
 	h.own = addr.Merge(f.own)
-	f.accountOf(h)
 	return h
 }
 

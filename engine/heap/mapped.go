@@ -67,9 +67,8 @@ func (f *finder) mappedChunks() error {
 	for _, c := range found {
 		sum += c.Size()
 	}
-	if !known || uint64(len(found)) != want || sum != bytes {
-		firm := slices.DeleteFunc(slices.Clone(found), func(c mappedChunk) bool { return !c.firm })
-		if !known || uint64(len(found)) > want {
+	if !known || uint64(len(found)) > want || sum != bytes {
+		if firm := f.firm(found); !known || uint64(len(found)) > want {
 			found = firm
 		}
 	}
@@ -86,6 +85,26 @@ func (f *finder) mappedChunks() error {
 		f.arenas = append(f.arenas, a)
 	}
 	return nil
+}
+
+// firm is those that fill what was mapped, from where a mapping begins, or a heap
+// ends, to where one ends, side by side.
+func (f *finder) firm(found []mappedChunk) (out []mappedChunk) {
+	heaps := addr.Merge(f.taken)
+	for i := 0; i < len(found); {
+		k := i + 1
+		for k < len(found) && found[k].First == found[k-1].Last+1 {
+			k++
+		}
+		next := found[k-1].Last + 1
+		s := f.spanOf(found[i].First)
+		_, border := slices.BinarySearch(s.borders, next)
+		if found[i].firm && (border || found[k-1].Last == s.Last || overlaps(heaps, addr.Range{First: next, Last: next})) {
+			out = append(out, found[i:k]...)
+		}
+		i = k
+	}
+	return out
 }
 
 // mappedCandidates is all that look like mapped chunks, ascending and disjoint; all

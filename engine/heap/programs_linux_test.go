@@ -80,12 +80,12 @@ func needs(t *testing.T, tool string) string {
 // block is a block that the program has told.
 type block struct{ size, usable uint64 }
 
-// runCore runs the program and returns its core, written by gdb or by the kernel, and
-// the blocks in use.
-func runCore(t *testing.T, gdb bool, env []string, command ...string) (core string, blocks map[addr.Addr]block) {
+// runCore runs a program, whose second argument is the file that it tells something
+// in, and returns that and its core, written by gdb or by the kernel.
+func runCore(t *testing.T, gdb bool, env []string, command ...string) (core, truth string) {
 	t.Helper()
 	dir := t.TempDir()
-	truth := filepath.Join(dir, "truth")
+	truth = filepath.Join(dir, "truth")
 	command = append(slices.Clone(command[:2]), append([]string{truth}, command[2:]...)...)
 	cmd := exec.Command("sh", append([]string{"-c", `ulimit -c unlimited; exec "$@"`, "sh"}, command...)...)
 	cmd.Dir = filepath.Join(dir, "cores")
@@ -116,7 +116,7 @@ func runCore(t *testing.T, gdb bool, env []string, command ...string) (core stri
 	} else {
 		core = kernelCore(t, cmd, pid)
 	}
-	return core, readBlocks(t, truth)
+	return core, truth
 }
 
 // kernelCore has the kernel write the core of a process of cmd, which ends.
@@ -156,7 +156,7 @@ func readBlocks(t *testing.T, path string) map[addr.Addr]block {
 }
 
 // openCore opens a core and finds its heaps.
-func openCore(t *testing.T, path string) (*engine.Space, addr.Arch, *heap.Heaps) {
+func openCore(t *testing.T, path string) *heap.Heaps {
 	t.Helper()
 	img, err := image.Open(path, image.Options{})
 	if err != nil {
@@ -175,7 +175,7 @@ func openCore(t *testing.T, path string) (*engine.Space, addr.Arch, *heap.Heaps)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return space, arch, h
+	return h
 }
 
 // checkBlocks compares the objects in use with the blocks that the program has:
@@ -243,9 +243,9 @@ func TestProgramsBlockByBlock(t *testing.T) {
 				t.Parallel()
 				slots <- struct{}{}
 				defer func() { <-slots }()
-				core, blocks := runCore(t, r.gdb, r.env, b.program(t, r.build), r.what)
-				_, _, h := openCore(t, core)
-				checkBlocks(t, h, blocks)
+				core, truth := runCore(t, r.gdb, r.env, b.program(t, r.build), r.what)
+				h := openCore(t, core)
+				checkBlocks(t, h, readBlocks(t, truth))
 				checkWhole(t, h, r.what)
 			})
 		}
@@ -269,5 +269,51 @@ func checkWhole(t *testing.T, h *heap.Heaps, what string) {
 	}
 	if !slices.IsSortedFunc(h.Own(), func(x, y addr.Range) int { return int(x.First>>1) - int(y.First>>1) }) {
 		t.Errorf("own: %v", h.Own())
+	}
+}
+
+// CPython with threads: what malloc itself counts is understood, all arenas of it, and
+// the memory of CPython's own allocator is told.
+func TestCPython(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs other programs")
+	}
+	script, err := filepath.Abs("testdata/threads.py")
+	if err != nil {
+		t.Fatal(err)
+	}
+	core, info := runCore(t, true, nil, needs(t, "python3"), script)
+	h := openCore(t, core)
+	text, err := os.ReadFile(info)
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := string(text)
+	last = last[strings.LastIndex(last, "</heap>")+1:] // of all heaps
+	field := func(of, name string) (n uint64) {
+		_, after, _ := strings.Cut(last, of)
+		_, after, _ = strings.Cut(after, name+`="`)
+		fmt.Sscan(after[:strings.IndexByte(after, '"')], &n)
+		return n
+	}
+	counted := field(`<system type="current"`, "size") + field(`<total type="mmap"`, "size")
+	a := h.Account()
+	if a.Understood < counted/100*99 || a.Understood > counted/100*103 {
+		t.Errorf("malloc counts %d bytes, and %d are understood: %+v", counted, a.Understood, a)
+	}
+	arenas := 0
+	for _, x := range a.Arenas {
+		if x.Refused != "" {
+			t.Errorf("%+v", x)
+		}
+		if x.Kind != heap.Mapped {
+			arenas++
+		}
+	}
+	if n := strings.Count(string(text), "<heap nr="); arenas != n || len(a.Gaps) > 0 {
+		t.Errorf("%d arenas of %d, gaps %v", arenas, n, a.Gaps)
+	}
+	if !slices.ContainsFunc(a.Others, func(o heap.Other) bool { return o.Name == "CPython" && o.Bytes > 1<<20 }) {
+		t.Errorf("CPython's pools are not told: %v", a.Others)
 	}
 }

@@ -143,15 +143,15 @@ func (m *marker) list(head, i addr.Addr) (list []int, whole bool) {
 	w := m.r.word
 	size, lost := addr.Addr(0), 0
 	for at := head; at != 0; at = m.link(at, 0) {
-		if m.budget--; m.budget < 0 || len(list) == 1<<16 {
-			return list, false
-		}
 		o := m.starting(at)
 		if o < 0 && m.inGap(at) && lost < 2 {
 			lost++
 			continue
 		}
-		if o < 0 || m.objects[o].State == Free {
+		if o < 0 || m.objects[o].State == Free || len(list) == 1<<16 {
+			return list, false
+		}
+		if m.budget--; m.budget < 0 { // what is no cache costs none of it
 			return list, false
 		}
 		length := m.length(o)

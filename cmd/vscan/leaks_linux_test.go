@@ -249,12 +249,12 @@ func TestLeaksOfCores(t *testing.T) {
 		waitFor(t, cmd.Process.Pid, pause)
 		core := gcored(t, cmd.Process.Pid)
 		_, rows := objectsOf(t, []int{0}, core, "--show", "used")
-		overwrite(t, core, address(t, rows[1112][0].Addr)-16, bytes.Repeat([]byte("A"), 32))
+		overwrite(t, core, address(t, rows[1416][0].Addr)-16, bytes.Repeat([]byte("A"), 32))
 		account, rows := objectsOf(t, []int{3}, core, "--show", "used")
 		if account.Complete || len(account.Gaps) == 0 {
 			t.Errorf("account %+v", account)
 		}
-		for _, size := range []uint64{1000, 1032, 1048, 1400} {
+		for _, size := range []uint64{1000, 1032, 1048, 1288} {
 			if len(rows[size]) != 1 {
 				t.Errorf("%d blocks of %d bytes", len(rows[size]), size)
 			}

@@ -261,7 +261,8 @@ func TestLeaksOfCores(t *testing.T) {
 		}
 	})
 	// Of a live process, which is not stopped for it, the stack pointers are known,
-	// not where threads have their control blocks, nor all registers.
+	// and the control blocks that lie above them, not that of the first thread, nor all
+	// registers.
 	t.Run("live", func(t *testing.T) {
 		cmd := started(t, prog)
 		waitFor(t, cmd.Process.Pid, pause)
@@ -273,8 +274,8 @@ func TestLeaksOfCores(t *testing.T) {
 			switch c.anchor {
 			case "register":
 				c.loss, c.anchor = "definite", "none"
-			case "stack", "tls":
-				c.anchor = "other"
+			case "tls": // which may lie behind the stack of a thread, in one mapping
+				c.anchor = ""
 			}
 		})
 	})

@@ -72,7 +72,8 @@ func (g *Graph) area(i int) addr.Range {
 // kernel gives, as [heap].
 func (g *Graph) anonymous(k int) bool {
 	r := &g.regions[k]
-	return !r.File && !strings.HasPrefix(r.Name, "[") && !strings.HasPrefix(r.Name, "/")
+	named := strings.HasPrefix(r.Name, "[") && !strings.HasPrefix(r.Name, "[anon")
+	return !r.File && !named && !strings.HasPrefix(r.Name, "/")
 }
 
 // stacks is what of the stacks is in use, and what lies below the stack pointers.

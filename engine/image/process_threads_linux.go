@@ -14,9 +14,38 @@ import (
 	"vscan/engine/addr"
 )
 
+// maxStack is how far above a stack pointer the control block of a thread is
+// looked for, in bytes.
+const maxStack = 1 << 20
+
+// setPointer looks for the thread's control block above its stack pointer, where
+// glibc puts it for all threads but the first. On x86-64 it tells itself: its first
+// and its third word are its own address (sysdeps/x86_64/nptl/tls.h, tcbhead_t: tcb
+// and self).
+func (t *Thread) setPointer(mem *processSource) {
+	const self = 16
+	if runtime.GOARCH != "amd64" || t.SP == 0 {
+		return
+	}
+	buf := make([]byte, 1<<14)
+	for at := t.SP.AlignDown(16); at < t.SP+maxStack && at >= t.SP-16; at += addr.Addr(len(buf) - self - 8) &^ 15 {
+		n, _ := mem.pread(buf, uint64(at))
+		for i := 0; i+self+8 <= n; i += 16 {
+			a := uint64(at) + uint64(i)
+			if addr.Little.Uint(buf[i:i+8]) == a && addr.Little.Uint(buf[i+self:i+self+8]) == a {
+				t.Pointer = addr.Addr(a)
+				return
+			}
+		}
+		if n < len(buf) {
+			return
+		}
+	}
+}
+
 // threadsOf is the threads of a live process with what /proc/PID/task/TID/syscall
 // says of them, without stopping them. A thread that ends meanwhile is left out.
-func threadsOf(dir string) ([]Thread, error) {
+func threadsOf(dir string, mem *processSource) ([]Thread, error) {
 	tasks, err := os.ReadDir(dir + "/task")
 	if err != nil {
 		return nil, fmt.Errorf("the threads of the process: %w", err)
@@ -34,7 +63,9 @@ func threadsOf(dir string) ([]Thread, error) {
 		case err != nil:
 			return nil, fmt.Errorf("the registers of thread %d: %w", id, err)
 		}
-		out = append(out, parseSyscall(id, string(line)))
+		t := parseSyscall(id, string(line))
+		t.setPointer(mem)
+		out = append(out, t)
 	}
 	return out, nil
 }

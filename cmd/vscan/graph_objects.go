@@ -21,7 +21,8 @@ by address.
 
 What keeps an object: static (the data of a module), stack, other memory that is no
 object, or none. Registers are not seen: what only a register refers to counts as
-leaked. Objects that were freed and lie in a fastbin count as used.`
+leaked. Objects that were freed and wait in a thread's cache or in a fastbin to be
+given out again are not in use.`
 
 func (a *app) graphObjectsCommand() *cobra.Command {
 	var format, show string

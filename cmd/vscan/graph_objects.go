@@ -33,6 +33,8 @@ the heads by size and first word.
 What keeps an object: static (the data of a module), stack (from the stack pointer
 up), register, tls (where a thread's control block is), other memory that is no
 object, stale (a stack below the stack pointer), none, or malloc: it is malloc's own.
+Objects that were freed and wait in a thread's cache or in a fastbin to be given out
+again are not in use.
 
 An object is lost as in valgrind: definite if nothing refers to it, or only what it
 leads to itself; indirect if only lost objects do; possible if only pointers to

@@ -159,18 +159,6 @@ func (f *finder) threadArena(at addr.Addr, heaps []threadHeap) error {
 	return nil
 }
 
-// large is the size of the least chunk that was mapped on its own, where all arenas
-// that were found have told.
-func (f *finder) large() (large addr.Addr) {
-	for i := range f.params {
-		if f.params[i].large == 0 {
-			return 0
-		}
-		large = max(large, f.params[i].large)
-	}
-	return large
-}
-
 // threadHeap follows the chunks of one heap. How long the heads in front of them are
 // differs between versions: what comes behind them has to lead on.
 func (f *finder) threadHeap(h threadHeap, s *state, binned []addr.Addr) (bool, error) {
@@ -181,7 +169,7 @@ func (f *finder) threadHeap(h threadHeap, s *state, binned []addr.Addr) (bool, e
 	} else if h.before == 0 {
 		first, reach = h.arena, 1<<12
 	}
-	g := region{end: h.Last + 1, other: chunkOther, exact: s.bins == 0, binned: binned, large: f.large()}
+	g := region{end: h.Last + 1, other: chunkOther, exact: s.bins == 0, binned: binned}
 	if h.Contains(s.top) {
 		g.top = s.top
 	}

@@ -238,3 +238,27 @@ func TestHostile(t *testing.T) {
 		}
 	}
 }
+
+// Any number of mappings costs what they hold and no more: chunks that were mapped
+// one by one, each with another mapping beside it.
+func TestManyMappings(t *testing.T) {
+	arch := addr.LE64
+	const n = 30000
+	m := heaptest.New(arch, 0x10000000, 2*n*0x1000, 0, 0)
+	var mappings []engine.Mapping
+	for i := range n {
+		m.Put(2*i*0x1000+8, 0x1000|chunkMapped)
+	}
+	whole := m.Mapping(t, "")
+	for i := range 2 * n {
+		part := whole
+		part.Range = addr.Range{First: m.Base + addr.Addr(i*0x1000), Last: m.Base + addr.Addr(i*0x1000+0xfff)}
+		part.Offset = uint64(i * 0x1000)
+		mappings = append(mappings, part)
+	}
+	data := libc(t, arch, heaptest.State{Top: 0x7000000 + stateAt + 16 + 10*8}, 0, n, n*0x1000, false)
+	h := find(t, arch, append(mappings, data)...)
+	if a := h.Account(); len(h.Objects()) != n || len(a.Arenas) != 2 || a.Arenas[1].Objects != n || a.Arenas[1].Refused != "" {
+		t.Errorf("%d objects, want %d; %d arenas", len(h.Objects()), n, len(a.Arenas))
+	}
+}

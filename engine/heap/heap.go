@@ -58,6 +58,9 @@ func Find(ctx context.Context, space *engine.Space, arch addr.Arch) (*Heaps, err
 	if err := f.accountOf(h); err != nil {
 		return nil, err
 	}
+	if err := context.Cause(ctx); err != nil {
+		return nil, err
+	}
 	return h, nil
 }
 

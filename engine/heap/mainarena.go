@@ -22,7 +22,7 @@ import (
 // some cores do not tell what was mapped: what is no larger than a library's data.
 func (f *finder) mainStates() error {
 	const large = 16 << 20
-	if err := f.statesIn(f.files); err != nil || len(f.states) > 0 {
+	if err := f.statesIn(f.files, false); err != nil || len(f.states) > 0 {
 		return err
 	}
 	var in []addr.Range
@@ -38,19 +38,19 @@ func (f *finder) mainStates() error {
 			}
 		}
 	}
-	return f.statesIn(in)
+	return f.statesIn(in, true)
 }
 
-// statesIn finds the states of main arenas in ranges. Those of threads' arenas lie
-// behind the head of a heap.
-func (f *finder) statesIn(in []addr.Range) error {
+// statesIn finds the states of main arenas in ranges, where states of threads' arenas
+// may lie as well: these are behind the head of a heap.
+func (f *finder) statesIn(in []addr.Range, threads bool) error {
 	const most = 64
 	for _, r := range in {
 		if err := context.Cause(f.ctx); err != nil {
 			return err
 		}
 		for _, s := range f.read.states(r, most) {
-			if heap := s.bins &^ 0xfff; f.read.pointer(heap) == s.start && s.start != 0 || f.read.pointer(heap)-heap < 16*f.word {
+			if heap := s.bins &^ (1<<20 - 1); threads && f.read.pointer(heap)-heap < 16*f.word {
 				continue
 			}
 			f.states = append(f.states, s)
@@ -78,23 +78,15 @@ func (f *finder) mainArena(s *state) error {
 		f.arenas = append(f.arenas, a)
 		return nil
 	}
-	size, ok := f.k.look.at(s.top + f.word)
-	topEnd := s.top + addr.Addr(size&^chunkFlags)
-	in := f.spanOf(s.top)
-	if !ok || in == nil || topEnd <= s.top || topEnd-1 > in.Last {
-		topEnd = 0
-		a.Refused = fmt.Sprintf("its top, %v, makes no sense: the size there is %#x", s.top, size)
-	}
-	g := region{top: s.top, end: topEnd, binned: f.binned(s), large: p.large}
-	if topEnd == 0 && in != nil {
-		g.end, a.Refused = in.Last+1, ""
-		g.top = 0
-	}
-	if s.apart {
+	g, in := f.mainExtent(s, &p)
+	switch {
+	case s.apart:
 		if err := f.mainPieces(&a, s, &p, g); err != nil {
 			return err
 		}
-	} else if in != nil {
+	case in == nil:
+		a.Refused = fmt.Sprintf("its top, %v, is no chunk of the image", s.top)
+	default:
 		ok, err := f.mainRegion(&a, s, &p, in, g)
 		if err != nil {
 			return err
@@ -106,6 +98,32 @@ func (f *finder) mainArena(s *state) error {
 	f.fastbins(s)
 	f.arenas = append(f.arenas, a)
 	return nil
+}
+
+// mainExtent is the region that ends with the main arena's top, and the span it is in;
+// where the top is damaged, or the state that tells it, it ends where the arena's size
+// says. The span is nil where nothing tells.
+func (f *finder) mainExtent(s *state, p *parameters) (region, *span) {
+	g := region{top: s.top, binned: f.binned(s)}
+	size, ok := f.k.look.at(s.top + f.word)
+	length := addr.Addr(size &^ chunkFlags)
+	in := f.spanOf(s.top)
+	if ok && in != nil && length >= 4*f.word && length-1 <= in.Last-s.top && s.top%(2*f.word) == 0 {
+		g.end = s.top + length
+		return g, in
+	}
+	g.top = 0
+	if base := f.spanOf(p.base); base != nil && !s.apart {
+		in = base
+	}
+	if in == nil {
+		return g, nil
+	}
+	g.end = in.Last + 1
+	if in.Contains(p.base) && s.memory-1 < uint64(in.Last-p.base) {
+		g.end = p.base + addr.Addr(s.memory)
+	}
+	return g, in
 }
 
 // mainRegion follows the chunks of the part of the main arena that lies in a span.
@@ -130,7 +148,7 @@ func (f *finder) mainRegion(a *Arena, s *state, p *parameters, in *span, g regio
 	}
 	if first := f.k.resume(g.first, &g); first != 0 {
 		if p.base != 0 && in.Contains(p.base) && first > g.first {
-			f.k.gap(addr.Range{First: g.first, Last: first - 1}, odd, 0)
+			f.k.gap(addr.Range{First: g.first, Last: first - 1}, early, 0)
 		}
 		g.first = first
 		return f.finishMain(a, g)
@@ -171,7 +189,7 @@ func (f *finder) mainPieces(a *Arena, s *state, p *parameters, top region) error
 
 // pieceIn is the region that a piece which begins in r may be.
 func (f *finder) pieceIn(r addr.Range, top region) region {
-	g := region{end: r.Last + 1, piece: true, binned: top.binned, large: top.large}
+	g := region{end: r.Last + 1, piece: true, binned: top.binned}
 	if r.Contains(top.top) {
 		g.top = top.top
 	}
@@ -283,8 +301,54 @@ func (f *finder) heapsByForm() error {
 				f.arenas = append(f.arenas, Arena{Kind: Main, Heaps: []addr.Range{r}})
 			}
 		}
+		if !s.brk || len(f.states) > 0 || overlaps(addr.Merge(f.taken), s.Range) {
+			continue
+		}
+		if err := f.damagedByForm(s); err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+// damagedByForm follows the chunks in what brk gave, where no state tells of them and
+// they do not lead from one end to the other.
+func (f *finder) damagedByForm(s *span) error {
+	a := Arena{Kind: Main}
+	g := region{end: s.Last + 1}
+	if first := f.k.resume(s.First, &g); first != 0 {
+		gaps := len(f.k.gaps)
+		if first > s.First {
+			f.k.gap(addr.Range{First: s.First, Last: first - 1}, early, 0)
+		}
+		g.first = first
+		if _, err := f.finishMain(&a, g); err != nil {
+			return err
+		}
+		if lost := f.k.gaps[gaps:]; len(a.Heaps) > 0 && sizeOfGaps(lost) > s.Size()/2 {
+			f.k.undo(a.Heaps[0])
+			f.k.gaps, f.taken, a.Heaps = f.k.gaps[:gaps], f.taken[:len(f.taken)-1], nil
+		}
+	}
+	if len(a.Heaps) == 0 {
+		a.Refused = fmt.Sprintf("no chunks of glibc's malloc lead through what brk gave, %v", s.Range)
+	}
+	f.arenas = append(f.arenas, a)
+	return context.Cause(f.ctx)
+}
+
+func sizeOfGaps(gaps []Gap) (sum uint64) {
+	for _, g := range gaps {
+		sum += g.Size()
+	}
+	return sum
+}
+
+// undo forgets the runs of a heap, which are the last.
+func (k *walker) undo(heap addr.Range) {
+	for n := len(k.runs); n > 0 && heap.Covers(k.runs[n-1].Range); n = len(k.runs) {
+		k.chunks, k.runs = k.chunks[:k.runs[n-1].lo], k.runs[:n-1]
+	}
 }
 
 // heapByForm follows the chunks that lead from the start of a range to its end.

@@ -19,7 +19,6 @@ import "vscan/engine/addr"
 type parameters struct {
 	at, end addr.Addr // 0: it was not found
 	base    addr.Addr // the first address that brk gave; 0: none
-	large   addr.Addr // requests of so many bytes and more are mapped on their own
 	mapped  uint64    // chunks that are mapped on their own
 	bytes   uint64    // and of what they lie in
 }
@@ -82,7 +81,7 @@ func (f *finder) parametersAt(r *reader, at addr.Addr, s *state, old, usual bool
 		if !usual && (base == 0 || test == 0) {
 			continue
 		}
-		return parameters{at, sums + (3+i)*w, base, addr.Addr(threshold), n, mem}, true
+		return parameters{at, sums + (3+i)*w, base, n, mem}, true
 	}
 	return p, false
 }

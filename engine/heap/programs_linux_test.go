@@ -80,9 +80,18 @@ func needs(t *testing.T, tool string) string {
 // block is a block that the program has told.
 type block struct{ size, usable uint64 }
 
-// runCore runs a program, whose second argument is the file that it tells something
-// in, and returns that and its core, written by gdb or by the kernel.
-func runCore(t *testing.T, gdb bool, env []string, command ...string) (core, truth string) {
+// taking is how the memory of a program is taken.
+type taking string
+
+const (
+	byKernel taking = "kernel" // the core that the kernel writes
+	byGDB    taking = "gdb"    // the one that gdb writes
+	live     taking = "live"   // not at all: it is read as it runs
+)
+
+// runProgram runs a program, whose second argument is the file that it tells
+// something in, and returns that and its heaps.
+func runProgram(t *testing.T, by taking, env []string, command ...string) (h *heap.Heaps, truth string) {
 	t.Helper()
 	dir := t.TempDir()
 	truth = filepath.Join(dir, "truth")
@@ -107,16 +116,22 @@ func runCore(t *testing.T, gdb bool, env []string, command ...string) (core, tru
 	if _, err2 := fmt.Sscanf(line, "ready %d", &pid); err != nil || err2 != nil {
 		t.Skipf("%v does not run here: %q, %v", command, line, err)
 	}
-	if gdb {
-		core = filepath.Join(cmd.Dir, "core")
+	switch by {
+	case live:
+		img, err := image.OpenProcess(pid, image.Options{})
+		if err != nil {
+			t.Skip(err)
+		}
+		return heapsOf(t, img), truth
+	case byGDB:
+		core := filepath.Join(cmd.Dir, "core")
 		g := exec.Command(needs(t, "gdb"), "-nx", "-batch", "-p", fmt.Sprint(pid), "-ex", "gcore "+core)
 		if text, err := g.CombinedOutput(); err != nil {
 			t.Skipf("%v: %v\n%s", g, err, text)
 		}
-	} else {
-		core = kernelCore(t, cmd, pid)
+		return openCore(t, core), truth
 	}
-	return core, truth
+	return openCore(t, kernelCore(t, cmd, pid)), truth
 }
 
 // kernelCore has the kernel write the core of a process of cmd, which ends.
@@ -162,6 +177,11 @@ func openCore(t *testing.T, path string) *heap.Heaps {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return heapsOf(t, img)
+}
+
+func heapsOf(t *testing.T, img *image.Image) *heap.Heaps {
+	t.Helper()
 	t.Cleanup(func() { img.Close() })
 	space, err := engine.NewSpace(img.Mappings...)
 	if err != nil {
@@ -212,39 +232,41 @@ func TestProgramsBlockByBlock(t *testing.T) {
 	type run struct {
 		build
 		what string
-		gdb  bool
+		by   taking
 		env  []string
 	}
 	var runs []run
 	for _, what := range whats {
-		runs = append(runs, run{dynamic, what, false, nil})
+		runs = append(runs, run{dynamic, what, byKernel, nil})
 	}
 	for _, how := range []build{static, dynamic32, static32} {
 		for _, what := range []string{"foreign", "brk-fails", "mapped", "random"} {
-			runs = append(runs, run{how, what, false, nil})
+			runs = append(runs, run{how, what, byKernel, nil})
 		}
 	}
 	runs = append(runs,
-		run{dynamic, "random", true, nil},
-		run{dynamic, "forked", true, nil},
-		run{dynamic32, "large", true, nil},
-		run{static, "cached", true, nil},
-		run{dynamic, "cached", false, []string{"MALLOC_ARENA_MAX=1"}},
-		run{dynamic, "random", false, []string{"MALLOC_ARENA_MAX=2", "GLIBC_TUNABLES=glibc.malloc.mxfast=0"}},
-		run{dynamic, "fast", false, []string{"GLIBC_TUNABLES=glibc.malloc.tcache_count=0"}},
-		run{dynamic, "random", false, []string{"GLIBC_TUNABLES=glibc.malloc.tcache_count=100"}},
+		run{dynamic, "random", byGDB, nil},
+		run{dynamic, "forked", byGDB, nil},
+		run{dynamic32, "large", byGDB, nil},
+		run{static, "cached", byGDB, nil},
+		run{dynamic, "random", live, nil},
+		run{dynamic, "mapped", live, nil},
+		run{dynamic32, "forked", live, nil},
+		run{dynamic, "cached", byKernel, []string{"MALLOC_ARENA_MAX=1"}},
+		run{dynamic, "random", byKernel, []string{"MALLOC_ARENA_MAX=2", "GLIBC_TUNABLES=glibc.malloc.mxfast=0"}},
+		run{dynamic, "fast", byKernel, []string{"GLIBC_TUNABLES=glibc.malloc.tcache_count=0"}},
+		run{dynamic, "random", byKernel, []string{"GLIBC_TUNABLES=glibc.malloc.tcache_count=100"}},
 	)
 	b := builder{dir: t.TempDir(), built: map[string]string{}}
 	slots := make(chan struct{}, runtime.NumCPU())
 	t.Run("all", func(t *testing.T) { // what is built has to last until all have run
 		for _, r := range runs {
-			name := fmt.Sprintf("%s/%s/gdb=%v/%s", r.name, r.what, r.gdb, strings.Join(r.env, ","))
+			name := fmt.Sprintf("%s/%s/%s/%s", r.name, r.what, r.by, strings.Join(r.env, ","))
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
 				slots <- struct{}{}
 				defer func() { <-slots }()
-				core, truth := runCore(t, r.gdb, r.env, b.program(t, r.build), r.what)
-				h := openCore(t, core)
+				h, truth := runProgram(t, r.by, r.env, b.program(t, r.build), r.what)
 				checkBlocks(t, h, readBlocks(t, truth))
 				checkWhole(t, h, r.what)
 			})
@@ -282,8 +304,7 @@ func TestCPython(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	core, info := runCore(t, true, nil, needs(t, "python3"), script)
-	h := openCore(t, core)
+	h, info := runProgram(t, byGDB, nil, needs(t, "python3"), script)
 	text, err := os.ReadFile(info)
 	if err != nil {
 		t.Fatal(err)

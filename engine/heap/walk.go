@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"vscan/engine"
 	"vscan/engine/addr"
 )
 
@@ -38,7 +39,6 @@ type region struct {
 	exact bool      // one that makes no sense spoils it all
 	piece bool      // behind fenceposts there is no more of it
 
-	large  addr.Addr   // chunks that are larger and in use were mapped instead, but for some; 0: not known
 	binned []addr.Addr // chunks that the arena's bins hold, ascending
 	cursor int         // of binned: the first that lies above what was asked for last
 }
@@ -82,6 +82,7 @@ const (
 	wrongFlags
 	wrongBefore
 	misleading
+	early
 	fence // it is none: a fencepost
 )
 
@@ -93,6 +94,7 @@ var troubles = [...]string{
 	wrongFlags:  "its flags are those of another arena",
 	wrongBefore: "the size of the free chunk before it differs",
 	misleading:  "it leads past chunks",
+	early:       "it is before the first chunk",
 	fence:       "it is a fencepost",
 }
 
@@ -112,7 +114,7 @@ func (r *reader) head(at addr.Addr, g *region) (c chunk, bad trouble) {
 	switch limit := g.limit(at); {
 	case !ok:
 		return c, unread
-	case length == 2*r.word && word&(chunkMapped|chunkOther) == 0 && r.fenceAt(at):
+	case length <= 2*r.word && word&(chunkMapped|chunkOther) == 0 && r.fenceAt(&c, g):
 		return c, fence
 	case length < 4*r.word:
 		return c, tooSmall
@@ -126,11 +128,23 @@ func (r *reader) head(at addr.Addr, g *region) (c chunk, bad trouble) {
 	return c, fine
 }
 
-// fenceAt reports whether the chunk of two words at an address is the first of two
-// fenceposts: the second has the size 0, of a thread's arena, or again two words.
-func (r *reader) fenceAt(at addr.Addr) bool {
-	word, ok := r.at(at + 3*r.word)
-	return ok && (word == chunkPrevUsed || word == uint64(2*r.word)|chunkPrevUsed)
+// fenceAt reports whether a chunk of two words is the first of two fenceposts, of
+// which the second has the size 0, of a thread's arena, or again two words; or that
+// second one, where there was no room for the first. Their end is the end of a page,
+// but for the alignment. It sets their length.
+func (r *reader) fenceAt(c *chunk, g *region) bool {
+	length := 4 * r.word
+	if c.length == 0 {
+		if c.word != chunkPrevUsed || g.other == 0 {
+			return false
+		}
+		length = 2 * r.word
+	} else if word, ok := r.at(c.at + 3*r.word); !ok || word != chunkPrevUsed && word != uint64(2*r.word)|chunkPrevUsed {
+		return false
+	}
+	c.length = length
+	end := c.at + length
+	return (end+15)&^15%engine.PageSize == 0 || (end+16)&^15%engine.PageSize == 0
 }
 
 // region follows the chunks of a region. It is false where none is sound, and,
@@ -177,9 +191,6 @@ func (k *walker) follow(at addr.Addr, g *region) (addr.Addr, trouble, error) {
 		} else {
 			c, bad = k.head(at, g)
 		}
-		if bad == fine && c.length > g.large && g.large > 0 && at != g.top && k.rival(c, g) != 0 {
-			bad = misleading
-		}
 		if bad != fine && bad != fence {
 			break
 		}
@@ -194,7 +205,7 @@ func (k *walker) follow(at addr.Addr, g *region) (addr.Addr, trouble, error) {
 			}
 		}
 		if bad == fence {
-			at += 4 * k.word
+			at += c.length
 			break
 		}
 		k.add(c)
@@ -262,6 +273,8 @@ func (k *walker) gap(r addr.Range, bad trouble, word uint64) {
 			reason = fmt.Sprintf("chunk %v: the chunk before is said to be free and to have %#x bytes, and has others", r.First, word)
 		case fence:
 			reason = fmt.Sprintf("%v: behind the end of a heap and before its next part: not of malloc", r.First)
+		case early:
+			reason = fmt.Sprintf("%v: before the first chunk that others follow: not of malloc, or damaged", r.First)
 		case unread:
 			reason = fmt.Sprintf("chunk %v: the image does not hold its size", r.First)
 		}

@@ -28,7 +28,7 @@ func (t *Thread) setPointer(mem *processSource) {
 		return
 	}
 	buf := make([]byte, 1<<14)
-	for at := t.SP.AlignDown(16); at < t.SP+maxStack && at >= t.SP-16; at += addr.Addr(len(buf) - self - 8) &^ 15 {
+	for at := t.SP.AlignDown(16); at < t.SP+maxStack && at >= t.SP-16; at += addr.Addr(len(buf)-self-8) &^ 15 {
 		n, _ := mem.pread(buf, uint64(at))
 		for i := 0; i+self+8 <= n; i += 16 {
 			a := uint64(at) + uint64(i)

@@ -179,12 +179,14 @@ func (q *objectsQuestion) wantsRetained() bool {
 	return !q.summary && q.show != "heads" && q.show != "leaked" && q.show != "free"
 }
 
-// incomplete reports whether something was not looked at that may hold objects or
-// refer to them.
+// incomplete reports whether something was not looked at that is known to hold
+// objects or to refer to them.
 func (q *objectsQuestion) incomplete() bool {
 	account := q.r.Account()
 	for _, arena := range account.Arenas {
-		if arena.Refused != "" {
+		// What nothing but its place makes a heap, where none is recognised, is something
+		// else's.
+		if arena.Refused != "" && (arena.At != 0 || q.r.Len() > 0) {
 			return true
 		}
 	}

@@ -116,10 +116,11 @@ func (g *Graph) stacks(h *heap.Heaps, threads []Thread) (live, stale []addr.Rang
 	return addr.Merge(live), addr.Merge(stale)
 }
 
-// locals is the mappings that threads' control blocks lie in.
+// locals is the mappings that threads' control blocks lie in. That of the first
+// thread of a static program lies in front of its heap.
 func (g *Graph) locals(h *heap.Heaps, threads []Thread) (out []addr.Range) {
 	for _, t := range threads {
-		if k := g.RegionAt(t.Pointer); t.Pointer != 0 && k >= 0 && g.anonymous(k) && !h.Contains(t.Pointer) {
+		if k := g.RegionAt(t.Pointer); t.Pointer != 0 && k >= 0 && (g.anonymous(k) || g.regions[k].Name == "[heap]") && !h.Contains(t.Pointer) {
 			out = append(out, g.area(k))
 		}
 	}

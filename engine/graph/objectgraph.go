@@ -29,8 +29,8 @@ type objectGraph struct {
 
 const edgeInside = 1
 
-// own reports whether an object is malloc's own.
-func (og *objectGraph) own(o int) bool { return og.marks[o]&markOwn != 0 }
+// own reports whether an object is malloc's own. Others may be marking it.
+func (og *objectGraph) own(o int) bool { return atomic.LoadUint32(&og.marks[o])&markOwn != 0 }
 
 // inUse reports whether an object is the program's.
 func (og *objectGraph) inUse(o int) bool {

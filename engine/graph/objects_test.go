@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"cmp"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -214,6 +215,141 @@ func checkRetention(t *testing.T, r *Retention, edges []Edge, threads []Thread) 
 		}
 		if r.Anchors[i] != anchor[i] || r.Losses[i] != loss[i] || r.Retained[i] != retained {
 			t.Fatalf("object %v: %v, %v, %d bytes retained, want %v, %v, %d", o, r.Anchors[i], r.Losses[i], r.Retained[i], anchor[i], loss[i], retained)
+		}
+	}
+}
+
+// A heap of many groups of pages, with objects that lie in several of them, gives
+// the same with any number of workers, and what plain searches of the edges give.
+func TestRetentionLarge(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %#x", seed)
+	rnd := rand.New(rand.NewPCG(seed, 1))
+	h := heaptest.New(addr.LE64, 0x100000, 3<<20, 0, 0)
+	var objects []addr.Addr
+	var words []int
+	for at := 0; at < 3<<20-400<<10; {
+		k := 4 + 2*rnd.IntN(8)
+		if rnd.IntN(300) == 0 {
+			k = 2 << rnd.IntN(15)
+		}
+		k = max(k, 4)
+		objects, words = append(objects, h.Add(k, true)), append(words, k-2)
+		at += 8 * k
+	}
+	h.End()
+	for i, o := range objects {
+		for range rnd.IntN(4) {
+			to := rnd.IntN(len(objects))
+			if rnd.IntN(3) > 0 {
+				to = min(len(objects)-1, i+rnd.IntN(20))
+			}
+			h.Put(int(o-h.Base)+8*rnd.IntN(words[i]), uint64(objects[to])+8*uint64(rnd.IntN(words[to])*rnd.IntN(2)))
+		}
+	}
+	root := make([]byte, 8*200)
+	for i := range 200 {
+		addr.Little.PutUint(root[8*i:8*i+8], uint64(objects[rnd.IntN(len(objects))]))
+	}
+	m, err := engine.BytesMapping("/bin/prog", 0x1000, root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.Perm = engine.PermKnown | engine.Write
+	space := mustSpace(t, m, h.Mapping(t, "[heap]"))
+	heaps, err := heap.Find(t.Context(), space, addr.LE64)
+	if err != nil || len(heaps.Objects()) != len(objects)+1 {
+		t.Fatalf("%d objects, want %d; %v", len(heaps.Objects()), len(objects)+1, err)
+	}
+	g := mustBuild(t, space, addr.LE64, Options{})
+	r, err := g.Objects(t.Context(), heaps, ObjectOptions{Retained: true, Workers: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := g.Objects(t.Context(), heaps, ObjectOptions{Retained: true, Workers: 4})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(r.Anchors, again.Anchors) || !slices.Equal(r.Losses, again.Losses) || !slices.Equal(r.Retained, again.Retained) || !slices.Equal(r.Heads, again.Heads) || r.Edges != again.Edges {
+		t.Error("with other workers it is another answer")
+	}
+	checkLarge(t, rnd, r, all(t, g, addr.All))
+}
+
+func checkLarge(t *testing.T, rnd *rand.Rand, r *Retention, edges []Edge) {
+	t.Helper()
+	objects := r.Heaps.Objects()
+	index := func(a addr.Addr) int {
+		i, found := slices.BinarySearchFunc(objects, a, func(o heap.Object, a addr.Addr) int { return cmp.Compare(o.First, a) })
+		if !found {
+			i--
+		}
+		if i < 0 || !objects[i].Contains(a) || objects[i].State != heap.Used {
+			return -1
+		}
+		return i
+	}
+	links, pairs := make([][]int, len(objects)), map[[2]int]bool{}
+	var roots []int
+	first := map[[2]int]bool{} // by a pointer to the first byte
+	for _, e := range edges {
+		to := index(e.Target)
+		switch from := index(e.Source); {
+		case to < 0 || from == to:
+		case from >= 0:
+			links[from] = append(links[from], to)
+			pairs[[2]int{from, to}] = true
+			first[[2]int{from, to}] = first[[2]int{from, to}] || e.Target == objects[to].First
+		case e.Source < 0x2000:
+			roots = append(roots, to)
+		}
+	}
+	reach := func(without int, follow func(from, to int) bool) []bool {
+		in := make([]bool, len(objects))
+		todo := slices.DeleteFunc(slices.Clone(roots), func(o int) bool { return o == without })
+		for _, o := range todo {
+			in[o] = true
+		}
+		for len(todo) > 0 {
+			o := todo[len(todo)-1]
+			todo = todo[:len(todo)-1]
+			for _, to := range links[o] {
+				if !in[to] && to != without && follow(o, to) {
+					in[to] = true
+					todo = append(todo, to)
+				}
+			}
+		}
+		return in
+	}
+	every := func(int, int) bool { return true }
+	all, definite := reach(-1, every), reach(-1, func(from, to int) bool { return first[[2]int{from, to}] })
+	for i, o := range objects {
+		lost := r.Losses[i] >= Indirectly
+		if o.State == heap.Used && (lost == all[i] || (r.Losses[i] == Reachable) != definite[i]) {
+			t.Fatalf("object %v: %v, reached: %t, by first bytes: %t", o, r.Losses[i], all[i], definite[i])
+		}
+	}
+	if r.Edges != uint64(len(pairs)) {
+		t.Errorf("%d edges, want %d", r.Edges, len(pairs))
+	}
+	blocks := uint64(0)
+	for _, h := range r.Heads {
+		blocks += h.Blocks
+	}
+	if lost := r.Totals().Losses[Definitely].N + r.Totals().Losses[Indirectly].N; blocks != lost {
+		t.Errorf("heads lead to %d blocks, %d are lost", blocks, lost)
+	}
+	for range 30 {
+		i := rnd.IntN(len(objects))
+		want, less := uint64(0), reach(i, every)
+		for k := range objects {
+			if all[k] && !less[k] {
+				want += objects[k].Size()
+			}
+		}
+		if r.Retained[i] != want {
+			t.Fatalf("object %v retains %d, want %d", objects[i], r.Retained[i], want)
 		}
 	}
 }

@@ -1,9 +1,26 @@
-// Package heap recognises the heaps of glibc's malloc in a memory image by the
-// heads of their chunks: which objects the program was given, and which of them
-// are free.
+// Package heap recognises the heaps of glibc's malloc in a memory image: which
+// objects the program was given, and which of them are free.
 //
 //	heaps, err := heap.Find(ctx, space, addr.LE64)
-//	for _, o := range heaps.Objects() { … }
+//	for _, o := range heaps.Objects() { … }   // ascending
+//	i := heaps.Index(a, &hint)                // the object that an address is in
+//	heaps.Own()                               // memory that malloc keeps for itself
+//	heaps.Account()                           // what was understood, and why the rest was not
+//
+// Arenas are found by the bins in their states (state.go), the heaps of threads by
+// their heads (arena.go), that of the main arena by its state and malloc's parameters
+// (mainarena.go, parameters.go), or else by form; chunks that were mapped one by one
+// by their heads and how many malloc counts (mapped.go). Chunks are followed one by one
+// (walk.go), past damage to the next that others follow (resume.go), and never into one
+// that a bin holds (bins.go). What waits to be given out again, in fastbins and
+// threads' caches, is told from what is in use (fastbin.go, tcache.go). All versions of
+// glibc from 2.17 on are known, words of 4 and 8 bytes in both orders.
+//
+// Images can be damaged or hostile. No length is believed that neighbours do not bear
+// out, every step is bounded by the memory that the image holds, and what was not
+// understood is a [Gap]. An object of which a gap tells nothing and that a bin or a
+// cache does not hold may yet be wrong where its size was changed to one that leads to
+// another chunk.
 //
 // What refers to what is package graph's matter.
 package heap

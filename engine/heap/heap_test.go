@@ -79,3 +79,34 @@ func TestFind(t *testing.T) {
 		}
 	}
 }
+
+// A heap of a million chunks, a ninth of them free and in bins.
+func BenchmarkFind(b *testing.B) {
+	const n = 1_000_000
+	arch := addr.LE64
+	m := heaptest.New(arch, 0x100000, 60<<20, 0, 0)
+	var free []addr.Addr
+	for i := range n {
+		o := m.Add(4+i%4*2, i%9 != 4)
+		if i%9 == 4 {
+			free = append(free, o)
+		}
+	}
+	top := m.Base + addr.Addr(m.At())
+	m.End()
+	data := heaptest.New(arch, 0x7000000, 0x3000, 0, 0)
+	data.PutState(stateAt, heaptest.State{Top: top, Memory: 60 << 20})
+	data.PutBin(stateAt, 0, m, free)
+	space, err := engine.NewSpace(m.Mapping(b, "[heap]"), data.Mapping(b, "/lib/libc.so.6"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		h, err := Find(b.Context(), space, arch)
+		if err != nil || len(h.Objects()) != n+1 {
+			b.Fatalf("%d objects, %v", len(h.Objects()), err)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/object")
+}

@@ -71,7 +71,7 @@ func (m *marker) length(i int) addr.Addr {
 // else the chunk that begins so many bytes before it.
 func (m *marker) link(a, less addr.Addr) addr.Addr {
 	word := m.r.pointer(a)
-	if mangled := word ^ a>>12; mangled == 0 || m.starting(mangled+less) >= 0 {
+	if mangled := word ^ a>>12; mangled == 0 || m.starting(mangled+less) >= 0 || m.inGap(mangled+less) {
 		return mangled
 	}
 	return word
@@ -144,19 +144,21 @@ func (m *marker) list(head, i addr.Addr) (list []int, whole bool) {
 	size, lost := addr.Addr(0), 0
 	for at := head; at != 0; at = m.link(at, 0) {
 		o := m.starting(at)
-		if o < 0 && m.inGap(at) && lost < 2 {
-			lost++
-			continue
-		}
-		if o < 0 || m.objects[o].State == Free || len(list) == 1<<16 {
+		if o < 0 && !m.inGap(at) || o >= 0 && m.objects[o].State == Free || len(list) == 1<<16 {
 			return list, false
 		}
 		if m.budget--; m.budget < 0 { // what is no cache costs none of it
 			return list, false
 		}
-		length := m.length(o)
-		if fits := length == (i+2)*2*w || w == 4 && length == (i+1)*16 || i >= 64; !fits || size != 0 && i < 64 && length != size {
-			return list, false
+		length := addr.Addr(0)
+		if o >= 0 {
+			length = m.length(o)
+		}
+		if fits := length == (i+2)*2*w || w == 4 && length == (i+1)*16 || i >= 64 && o >= 0; !fits || size != 0 && i < 64 && length != size {
+			if lost++; lost > 2 {
+				return list, false
+			}
+			continue
 		}
 		size = length
 		list = append(list, o)

@@ -64,7 +64,7 @@ func (h *Heap) End() {
 }
 
 // Mapping returns the heap as a mapping that may be read and written.
-func (h *Heap) Mapping(t *testing.T, name string) engine.Mapping {
+func (h *Heap) Mapping(t testing.TB, name string) engine.Mapping {
 	t.Helper()
 	m, err := engine.BytesMapping(name, h.Base, h.Bytes)
 	if err != nil {

@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"vscan/engine"
-	"vscan/engine/addr"
 	"vscan/engine/graph"
 	"vscan/engine/heap"
 )
@@ -131,14 +130,7 @@ const keptSuffix = ".objects"
 // findOut finds the objects and what keeps them, or takes it from the file that
 // --save has written.
 func (q *objectsQuestion) findOut(ctx context.Context, path string) (*graph.Retention, error) {
-	memory := q.t.space.For(q.g.Arch())
-	o := graph.ObjectOptions{
-		Threads: q.threads, Retained: q.save || q.wantsRetained(), Workers: int(q.workers),
-		Word: func(a addr.Addr) (uint64, bool) {
-			v, err := memory.Word(a)
-			return v, err == nil
-		},
-	}
+	o := graph.ObjectOptions{Threads: q.threads, Retained: q.save || q.wantsRetained(), Space: q.t.space, Workers: int(q.workers)}
 	if q.t.Live { // its memory goes on changing
 		if q.save {
 			return nil, fmt.Errorf("%s: --save: what is found out of a live process does not hold for long", q.arg)

@@ -75,11 +75,6 @@ func (l *located) module(a addr.Addr) (name, offset any) {
 	return l.place.Name, l.distance(a)
 }
 
-// placeOf is an address as mapping + offset, for people.
-func placeOf(g *graph.Graph, at addr.Addr) string {
-	return placeOfUnit(g, addr.Range{First: at, Last: at})
-}
-
 // placeOfUnit is the place of the first byte of a unit of memory, in what lies in
 // it first: -0x38 from where that begins, if the unit begins before it.
 func placeOfUnit(g *graph.Graph, r addr.Range) string {

@@ -20,22 +20,53 @@ import (
 // less than two words, in which blocks are rounded up.
 type baseTeller struct {
 	g      *Graph
-	word   func(addr.Addr) (uint64, bool) // nil: nothing is told
-	tables map[addr.Addr]bool             // addresses that have been looked at: whether they are of virtual functions
+	space  *engine.Space      // nil: nothing is told
+	pages  [2]pageCache       // of objects, which come by address, and of tables
+	tables map[addr.Addr]bool // addresses that have been looked at: whether they are of virtual functions
 }
 
 func (g *Graph) newBaseTeller(o *ObjectOptions) *baseTeller {
-	return &baseTeller{g: g, word: o.Word, tables: map[addr.Addr]bool{}}
+	return &baseTeller{g: g, space: o.Space, tables: map[addr.Addr]bool{}}
+}
+
+// pageCache is the bytes of a page that can be read; none before the first.
+type pageCache struct {
+	at    addr.Addr
+	bytes []byte
+	read  bool
+}
+
+const (
+	ofObjects = iota
+	ofTables
+)
+
+// word reads an aligned word; false where it cannot be read.
+func (b *baseTeller) word(a addr.Addr, of int) (uint64, bool) {
+	c := &b.pages[of]
+	if page := a.AlignDown(pageSize); !c.read || c.at != page {
+		if c.bytes == nil {
+			c.bytes = make([]byte, pageSize)
+		}
+		n, _ := b.space.Read(c.bytes[:pageSize], page)
+		c.at, c.bytes, c.read = page, c.bytes[:n], true
+	}
+	at, w := int(a-c.at), b.g.arch.WordSize()
+	if at+w > len(c.bytes) { // also where something in front of it cannot be read
+		v, err := b.space.For(b.g.arch).Word(a)
+		return v, err == nil
+	}
+	return b.g.arch.Order().Uint(c.bytes[at : at+w]), true
 }
 
 // base reports whether a pointer into an object, not to its first byte, counts as
 // one to that.
 func (b *baseTeller) base(object addr.Range, a addr.Addr) bool {
 	w := uint64(b.g.arch.WordSize())
-	if b.word == nil || uint64(a)%w != 0 {
+	if b.space == nil || uint64(a)%w != 0 {
 		return false
 	}
-	head, ok := b.word(object.First)
+	head, ok := b.word(object.First, ofObjects)
 	if !ok || head == 0 {
 		return false
 	}
@@ -50,7 +81,7 @@ func (b *baseTeller) base(object addr.Range, a addr.Addr) bool {
 	case at == w && head <= size-w && (size-w)/head*head+w+spare >= size:
 		return true
 	case at == 3*w:
-		capacity, ok := b.word(object.First + addr.Addr(w))
+		capacity, ok := b.word(object.First+addr.Addr(w), ofObjects)
 		if ok && head <= capacity && capacity < size-3*w && capacity+3*w+1+spare >= size {
 			return true
 		}
@@ -58,7 +89,7 @@ func (b *baseTeller) base(object addr.Range, a addr.Addr) bool {
 	if !b.table(addr.Addr(head)) {
 		return false
 	}
-	inner, ok := b.word(a)
+	inner, ok := b.word(a, ofObjects)
 	return ok && b.table(addr.Addr(inner))
 }
 
@@ -85,7 +116,7 @@ func (b *baseTeller) leadsToCode(a, w addr.Addr) bool {
 	const longest, least = 20, 2 // words, and functions
 	functions := 0
 	for range longest {
-		v, ok := b.word(a)
+		v, ok := b.word(a, ofTables)
 		if !ok || v != 0 && !b.ofFile(addr.Addr(v), engine.Execute) {
 			return false
 		}

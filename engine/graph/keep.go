@@ -81,7 +81,7 @@ func (g *Graph) ObjectsKey(o ObjectOptions) (key [sha256.Size]byte) {
 		h.Write(b)
 	}
 	flags := byte(0)
-	for i, set := range []bool{g.presentOnly, g.filtered, o.Word != nil} {
+	for i, set := range []bool{g.presentOnly, g.filtered, o.Space != nil} {
 		if set {
 			flags |= 1 << i
 		}

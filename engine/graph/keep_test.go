@@ -73,7 +73,7 @@ func TestKeepObjects(t *testing.T) {
 	}
 
 	// Other threads, or without what tells pointers to bases, it is another answer.
-	for _, other := range []ObjectOptions{{}, {Threads: []Thread{{SP: 0x1001}}}, {Threads: o.Threads, Word: func(addr.Addr) (uint64, bool) { return 0, false }}} {
+	for _, other := range []ObjectOptions{{}, {Threads: []Thread{{SP: 0x1001}}}, {Threads: o.Threads, Space: mustSpace(t)}} {
 		if _, err := OpenObjects(path, g.ObjectsKey(other)); !errors.Is(err, ErrOtherObjects) {
 			t.Errorf("%+v: %v", other, err)
 		}

@@ -98,6 +98,7 @@ type pairReader struct {
 	target, source, root, page int // hints
 	at                         int
 	pairs, sorted              []uint64 // target << 32 | edge
+	next                       [pageSize/8 + 2]uint32
 }
 
 // readEdges fills first with counts, and from.
@@ -161,7 +162,37 @@ func (p *pairReader) read(g *Graph, base addr.Addr, entries []entry) {
 			p.pairs = append(p.pairs, pair)
 		}
 	}
-	slices.Sort(p.pairs)
+	p.sort()
+}
+
+// sort sorts pairs by target, by counting, which keeps the order of sources.
+func (p *pairReader) sort() {
+	if len(p.pairs) < 2 {
+		return
+	}
+	first, last := p.pairs[0]>>32, p.pairs[0]>>32
+	for _, pair := range p.pairs {
+		first, last = min(first, pair>>32), max(last, pair>>32)
+	}
+	if last-first+2 > uint64(len(p.next)) {
+		slices.Sort(p.pairs)
+		return
+	}
+	next := p.next[:last-first+2]
+	clear(next)
+	for _, pair := range p.pairs {
+		next[pair>>32-first+1]++
+	}
+	for i := 1; i < len(next); i++ {
+		next[i] += next[i-1]
+	}
+	p.sorted = slices.Grow(p.sorted[:0], len(p.pairs))[:len(p.pairs)]
+	for _, pair := range p.pairs {
+		at := &next[pair>>32-first]
+		p.sorted[*at] = pair
+		*at++
+	}
+	p.pairs, p.sorted = p.sorted, p.pairs
 }
 
 // tidy drops what comes twice, and makes places of the counts in first.
@@ -171,7 +202,7 @@ func (og *objectGraph) tidy() {
 		n := og.first[o+1]
 		list := og.from[at : at+n]
 		at += n
-		if !slices.IsSorted(list) { // it lies in several pages
+		if !slices.IsSorted(list) { // it lies in several pages, or in a hub
 			slices.Sort(list)
 		}
 		og.first[o] = out

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"runtime"
 
+	"vscan/engine"
 	"vscan/engine/addr"
 	"vscan/engine/heap"
 )
@@ -68,10 +69,9 @@ type ObjectOptions struct {
 	// all the rest.
 	Retained bool
 
-	// Word reads a word of the image, false where that cannot be done. With it
-	// pointers that compilers put into the middle of an object count as pointers to it:
-	// see baseTeller. nil: none does. It may be called by several goroutines.
-	Word func(addr.Addr) (uint64, bool)
+	// Space is the memory. With it pointers that compilers put into the middle of an
+	// object count as pointers to it: see baseTeller. nil: none does.
+	Space *engine.Space
 
 	// Workers is how many goroutines work; 0 is as many as there are processors.
 	Workers int

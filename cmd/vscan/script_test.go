@@ -355,6 +355,9 @@ func checkJSON(line string) error {
 		"rule_left_out": {"type", "rule", "namespace", "file", "line", "reason"},
 		"rule_check":    {"type", "rule", "namespace", "file", "line", "status"},
 
+		"heaps":   {"type", "image", "writable", "understood", "arenas", "gaps", "others", "threads", "registers", "states", "anchors", "losses", "references", "complete"},
+		"object":  {"type", "addr", "size", "state", "anchor", "retained", "mapping", "offset", "loss"},
+		"leak":    {"type", "addr", "size", "blocks", "bytes", "words", "mapping", "offset"},
 		"summary": {"type", "image", "hits", "counts", "scanned", "absent", "unreadable", "complete", "limited", "kernel", "workers", "seconds"},
 	}
 	if !utf8.ValidString(line) {
@@ -392,6 +395,7 @@ func checkJSON(line string) error {
 			object.Type == "summary" && slices.Contains([]string{"cut", "excepted", "left_out", "rules", "rules_left_out"}, k) ||
 			strings.HasPrefix(object.Type, "rule_") && slices.Contains([]string{"column", "slow"}, k) ||
 			object.Type == "rule_check" && k == "reason" ||
+			k == "first" && object.Type == "leak" ||
 			k == "build_id" && object.Type == "mapping" // where there is one
 	})
 	if want := fields[object.Type]; want == nil || !slices.Equal(keys, want) {

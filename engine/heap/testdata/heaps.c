@@ -6,6 +6,7 @@
 // A line of TRUTH is a block that is in use: address, requested size, usable size.
 // Where it is linked statically, -Wl,--wrap makes the calls go through here.
 #define _GNU_SOURCE
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
@@ -274,6 +275,16 @@ static void no_mapping(void) { // all in the heap, however large, and grown over
 	small(60000, 100, 200000);
 }
 
+static void namespaces(void) { // a second libc, whose main arena never uses brk
+	void *h = dlmopen(LM_ID_NEWLM, "libc.so.6", RTLD_NOW);
+	if (!h) _exit(4);
+	void *(*other)(size_t) = dlsym(h, "malloc");
+	void (*drop)(void *) = dlsym(h, "free");
+	for (int i = 0; i < 20000; i++) kept[i] = got(other(50 + i % 100), 50 + i % 100);
+	for (int i = 0; i < 20000; i += 5) { gone(kept[i]); drop(kept[i]); }
+	small(30000, 1000, 100);
+}
+
 static void options(void) {
 	mallopt(M_MMAP_THRESHOLD, 4096);
 	mallopt(M_TOP_PAD, 1 << 20);
@@ -297,6 +308,7 @@ int main(int n, char **arg) {
 	else if (!strcmp(what, "options")) options();
 	else if (!strcmp(what, "shrunk")) threads(1, thread_shrunk);
 	else if (!strcmp(what, "exited")) exited();
+	else if (!strcmp(what, "namespaces")) namespaces();
 	else if (!strcmp(what, "no-mapping")) no_mapping();
 	else if (!strcmp(what, "random")) threads(4, thread_random);
 	else if (!strcmp(what, "random-main")) thread_random(0);

@@ -6,6 +6,7 @@ import (
 
 	"vscan/engine/addr"
 	"vscan/engine/simd"
+	"vscan/engine/simd/sets"
 	"vscan/patterns"
 )
 
@@ -38,7 +39,7 @@ type unit interface {
 	// needle; Lit is the needle. It may stop early: all matches below next
 	// have then been appended and none above it. When next ≥ to, all is done.
 	// dst is empty where the needles of the unit have matches of any length.
-	find(t *tools, dst []simd.Match, b []byte, from, to int) (_ []simd.Match, next int)
+	find(t *tools, dst []sets.Match, b []byte, from, to int) (_ []sets.Match, next int)
 
 	traits() traits
 	levels() []simd.Level
@@ -54,7 +55,7 @@ type traits struct {
 // tools is what a worker lends to units.
 type tools struct {
 	offsets []uint32
-	scratch simd.Scratch
+	scratch sets.Scratch
 	expr    exprTools
 
 	base   addr.Addr              // of the bytes that find is given
@@ -196,18 +197,18 @@ func (u *kernelUnit) traits() traits { return u.of }
 
 func (u *kernelUnit) levels() []simd.Level { return []simd.Level{u.kernel.Level()} }
 
-func (u *kernelUnit) find(t *tools, dst []simd.Match, b []byte, from, to int) ([]simd.Match, int) {
+func (u *kernelUnit) find(t *tools, dst []sets.Match, b []byte, from, to int) ([]sets.Match, int) {
 	n, next := u.kernel.Scan(t.offsets, b, from, to)
 	dst = slices.Grow(dst, n)
 	for _, off := range t.offsets[:n] {
-		dst = append(dst, simd.Match{Off: off, Lit: u.needle})
+		dst = append(dst, sets.Match{Off: off, Lit: u.needle})
 	}
 	return dst, next
 }
 
 // literalUnit is all literals of a set. Alignment is not its business.
 type literalUnit struct {
-	set     simd.SetKernel
+	set     sets.Kernel
 	needles []uint32 // by the number of the literal; nil where they are the same
 	of      traits
 }
@@ -225,7 +226,7 @@ func newLiteralUnit(all []patterns.Needle, which []int32, level simd.Level) (uni
 		k, err := newKernel(level, lits[0])
 		return &kernelUnit{k, uint32(which[0]), of}, err
 	}
-	set, err := simd.NewLiterals(level, lits)
+	set, err := sets.New(level, lits)
 	if err != nil {
 		return nil, err
 	}
@@ -262,7 +263,7 @@ func (u *literalUnit) traits() traits { return u.of }
 
 func (u *literalUnit) levels() []simd.Level { return u.set.Levels() }
 
-func (u *literalUnit) find(t *tools, dst []simd.Match, b []byte, from, to int) ([]simd.Match, int) {
+func (u *literalUnit) find(t *tools, dst []sets.Match, b []byte, from, to int) ([]sets.Match, int) {
 	dst = slices.Grow(dst, max(findAtOnce, u.set.MinMatches()))
 	found := dst[len(dst):cap(dst)]
 	n, next := u.set.Scan(found, b, from, to, &t.scratch)

@@ -6,6 +6,7 @@ import (
 
 	"vscan/engine/addr"
 	"vscan/engine/simd"
+	"vscan/engine/simd/sets"
 	"vscan/patterns"
 )
 
@@ -24,8 +25,8 @@ type exprUnit struct {
 	bare    []int    // those without anchors
 	anchors []anchor // by the number of the literal
 	find1   simd.Kernel
-	find2   simd.SetKernel // where there are several; nil both where there are none
-	reach   int            // how far behind a start an anchor can begin
+	find2   sets.Kernel // where there are several; nil both where there are none
+	reach   int         // how far behind a start an anchor can begin
 	of      traits
 }
 
@@ -82,7 +83,7 @@ func newExprUnit(set *patterns.Set, needles []needle, opt Options) (*exprUnit, e
 	case 1:
 		u.find1, err = newKernel(opt.Kernel, lits[0])
 	default:
-		u.find2, err = simd.NewLiterals(opt.Kernel, lits)
+		u.find2, err = sets.New(opt.Kernel, lits)
 	}
 	return u, err
 }
@@ -112,8 +113,8 @@ const (
 // exprTools is what a worker lends to the unit.
 type exprTools struct {
 	memory  patterns.Memory
-	found   []simd.Match // anchors
-	scratch simd.Scratch
+	found   []sets.Match // anchors
+	scratch sets.Scratch
 	starts  [][]interval // by expression, of the stretch in hand
 	have    []int        // the expressions that have any
 	matches []exprMatch
@@ -137,7 +138,7 @@ type exprMatch struct {
 	pattern           int
 }
 
-func (u *exprUnit) find(t *tools, dst []simd.Match, b []byte, from, to int) ([]simd.Match, int) {
+func (u *exprUnit) find(t *tools, dst []sets.Match, b []byte, from, to int) ([]sets.Match, int) {
 	x := &t.expr
 	fresh := x.starts == nil
 	if fresh {
@@ -217,7 +218,7 @@ func (u *exprUnit) locate(t *tools, b []byte, from, to int) {
 		}
 	case u.find2 != nil:
 		if x.found == nil {
-			x.found = make([]simd.Match, max(findAtOnce, u.find2.MinMatches()))
+			x.found = make([]sets.Match, max(findAtOnce, u.find2.MinMatches()))
 		}
 		for at := from; at < last; {
 			var n int
@@ -327,7 +328,7 @@ func (x *exprTools) track(i int, e *expr) patterns.Track {
 }
 
 // hand appends the matches to dst, in order, and their lengths to t.lens.
-func (u *exprUnit) hand(t *tools, dst []simd.Match) []simd.Match {
+func (u *exprUnit) hand(t *tools, dst []sets.Match) []sets.Match {
 	x := &t.expr
 	slices.SortFunc(x.matches, func(a, b exprMatch) int {
 		if a.off != b.off { // most often; the rest is not even looked at then
@@ -337,7 +338,7 @@ func (u *exprUnit) hand(t *tools, dst []simd.Match) []simd.Match {
 	})
 	t.lens = t.lens[:0]
 	for _, m := range x.matches {
-		dst = append(dst, simd.Match{Off: m.off, Lit: m.needle})
+		dst = append(dst, sets.Match{Off: m.off, Lit: m.needle})
 		t.lens = append(t.lens, m.size)
 	}
 	return dst

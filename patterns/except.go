@@ -2,6 +2,7 @@ package patterns
 
 import (
 	"slices"
+	"sync"
 
 	"vscan/patterns/automaton"
 )
@@ -9,9 +10,22 @@ import (
 // exception is an expression that drops matches in which it is found.
 type exception struct {
 	source string // the pattern as written
-	expr   string // behind re:
 	flags  automaton.Flags
 	in     input // where it was written, for errors
+
+	mu    sync.Mutex
+	nodes map[nodeKind]exceptionNode // what node has read
+}
+
+// nodeKind is what an exception is read for.
+type nodeKind struct {
+	encoding automaton.Encoding
+	encoded  bool
+}
+
+type exceptionNode struct {
+	node *automaton.Node
+	err  error
 }
 
 // exceptions are those of a pattern, which has a word for them and no more: there
@@ -39,25 +53,32 @@ func (p *Pattern) exceptions() []*exception {
 // and W of the pattern are theirs. One that holds where there is nothing (x*)
 // would drop every match and is an error.
 func (p Pattern) Except(more ...Pattern) (Pattern, error) {
-	b, ok := p.body.(*programBody)
-	if !ok || p.Kind != Regexp {
-		return Pattern{}, p.fault(-1, "%s", onlyRegexps)
-	}
-	list := slices.Clip(p.exceptions())
+	var list []*exception
 	for i := range more {
 		x, err := more[i].asException()
 		if err != nil {
 			return Pattern{}, err
 		}
+		list = append(list, x)
+	}
+	return p.withExceptions(list)
+}
+
+// withExceptions is Except for exceptions that several patterns may have.
+func (p Pattern) withExceptions(more []*exception) (Pattern, error) {
+	b, ok := p.body.(*programBody)
+	if !ok || p.Kind != Regexp {
+		return Pattern{}, p.fault(-1, "%s", onlyRegexps)
+	}
+	for _, x := range more {
 		for _, f := range b.forms {
 			if _, err := x.node(&f); err != nil {
 				return Pattern{}, err
 			}
 		}
-		list = append(list, x)
 	}
-	if len(list) > 0 {
-		p.except = &exceptions{list}
+	if len(more) > 0 {
+		p.except = &exceptions{slices.Concat(p.exceptions(), more)}
 	}
 	return p, nil
 }
@@ -92,16 +113,26 @@ func (p *Pattern) asException() (*exception, error) {
 		return nil, p.fault(-1, "an exception has no exceptions")
 	}
 	in := input{text: p.text, pos: b.at, end: b.at + len(b.expr), file: p.File, line: p.Line}
-	return &exception{source: p.Source, expr: b.expr, flags: b.options.flags(), in: in}, nil
+	return &exception{source: p.Source, flags: b.options.flags(), in: in}, nil
 }
 
 // node is the exception in the encoding of a form.
 func (x *exception) node(f *form) (*automaton.Node, error) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	kind := nodeKind{f.encoding, f.encoded}
+	if known, ok := x.nodes[kind]; ok {
+		return known.node, known.err
+	}
 	o := RegexpOptions{UTF16: f.encoded}
 	n, err := o.parse(x.in, x.flags, f.encoding)
 	if err == nil && n.MatchesEmpty() {
 		err = x.in.fault(x.in.pos, "as an exception it would hold in every match: want an expression that takes a byte at least")
 	}
+	if x.nodes == nil {
+		x.nodes = make(map[nodeKind]exceptionNode)
+	}
+	x.nodes[kind] = exceptionNode{n, err}
 	return n, err
 }
 
@@ -117,7 +148,7 @@ func (x *exception) program(f *form) (*automaton.Program, error) {
 		unit = automaton.Cat(unit, unit)
 	}
 	p, err := automaton.Compile(automaton.Cat(automaton.Repeat(unit, 0, -1, true), n), automaton.Options{
-		Limit: MaxBytes, Semantics: automaton.Shortest, Encoding: f.encoding, Encoded: f.encoded,
+		Limit: MaxBytes, Semantics: automaton.Shortest, Encoding: f.encoding, Encoded: f.encoded, MatchOnly: true,
 	})
 	if err != nil {
 		return nil, x.in.fault(x.in.pos, "%v", err)
@@ -128,8 +159,7 @@ func (x *exception) program(f *form) (*automaton.Program, error) {
 // exceptionKey is an exception in an encoding.
 type exceptionKey struct {
 	*exception
-	encoding automaton.Encoding
-	encoded  bool
+	nodeKind
 }
 
 // exceptions are the matchers of the exceptions of a pattern to a form of it. One
@@ -137,7 +167,7 @@ type exceptionKey struct {
 func (c *compiler) exceptions(p *Pattern, f *form) ([]Matcher, error) {
 	var all []Matcher
 	for _, x := range p.exceptions() {
-		key := exceptionKey{x, f.encoding, f.encoded}
+		key := exceptionKey{x, nodeKind{f.encoding, f.encoded}}
 		m, ok := c.except[key]
 		if !ok {
 			made, err := x.program(f)

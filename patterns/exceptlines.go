@@ -17,7 +17,7 @@ func (f *files) except(in input) error {
 	if p.Kind != Regexp {
 		return in.fault(0, "the pattern in front (line %d): %s", p.Line, onlyRegexps)
 	}
-	q, err := p.Except(x)
+	q, err := p.withExceptions([]*exception{x})
 	if err == nil {
 		*p = q
 	}
@@ -35,22 +35,21 @@ func (f *files) exceptAll(in input) error {
 }
 
 // exception is the pattern that is left of a line.
-func (in input) exception() (Pattern, error) {
+func (in input) exception() (*exception, error) {
 	if in.pos == in.end {
-		return Pattern{}, in.fault(in.end, "want the exception, a pattern of re:, found the end")
+		return nil, in.fault(in.end, "want the exception, a pattern of re:, found the end")
 	}
 	// Blanks in front are layout, and so columns stay what they are.
 	p, err := parse(strings.Repeat(" ", in.pos)+in.text[in.pos:], in.file, in.line)
 	if e, ok := err.(*Error); ok {
 		e.Pattern = in.text
-		return Pattern{}, e
+		return nil, e
 	} else if err != nil {
-		return Pattern{}, err
+		return nil, err
 	}
 	p.text = in.text
 	if p.Name != p.Source && p.Kind != Literal {
-		return Pattern{}, in.fault(in.pos, "an exception has no name: want a pattern of re:")
+		return nil, in.fault(in.pos, "an exception has no name: want a pattern of re:")
 	}
-	_, err = p.asException()
-	return p, err
+	return p.asException()
 }

@@ -41,8 +41,8 @@ type files struct {
 	errs     []error
 
 	// Of the file that is being read:
-	own bool      // whether the last of patterns is the line in front
-	all []Pattern // exceptions to all patterns that follow
+	own bool         // whether the last of patterns is the line in front
+	all []*exception // exceptions to all patterns that follow
 }
 
 func (f *files) result() ([]Pattern, error) {
@@ -86,7 +86,7 @@ func (f *files) line(s, name string, line int) error {
 	}
 	p, err := parse(s, name, line)
 	if err == nil && p.Kind == Regexp {
-		p, err = p.Except(f.all...)
+		p, err = p.withExceptions(f.all)
 	}
 	if err != nil {
 		return err

@@ -70,9 +70,9 @@ func exceptingSpace(t testing.TB, r *rand.Rand, n int) *Space {
 	return s
 }
 
-// What exceptions leave is what there is without them, less the matches in which
-// regexp finds one; what they drop is counted; for any options. Patterns without
-// exceptions are looked for beside them.
+// What exceptions leave is what the matches at all places come to, of which regexp
+// says in which there is one; what they drop is counted; for any options. Patterns
+// without exceptions are looked for beside them.
 func TestExceptions(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
@@ -92,18 +92,10 @@ func TestExceptions(t *testing.T) {
 	set, bare := compilePatterns(t, pats...), compilePatterns(t, plain...)
 	for range 12 {
 		opt := Options{Workers: 1 + r.IntN(4), ShardSize: uint64(1 + r.IntN(5000)), Overlapping: r.IntN(3) == 0, Apart: r.IntN(3) == 0}
-		var want, got []Hit
-		dropped := make([]uint64, len(pats))
-		for h, err := range compile(t, s, bare, opt).All(t.Context()) {
-			if err != nil {
-				t.Fatal(err)
-			}
-			if isExcepted(t, s, bare, pats[h.Pattern], h) {
-				dropped[h.Pattern]++
-			} else {
-				want = append(want, h)
-			}
-		}
+		var got []Hit
+		everywhere := opt
+		everywhere.Overlapping = true
+		want, dropped := settle(t, s, bare, pats, compile(t, s, bare, everywhere), opt.Overlapping)
 		sc := compile(t, s, set, opt)
 		keep := keeper{borrowed: true}
 		stats, err := sc.Scan(t.Context(), func(h Hit) bool { got = append(got, keep.hit(h)); return true })
@@ -129,6 +121,30 @@ func TestExceptions(t *testing.T) {
 			}
 		}
 	}
+}
+
+// settle is the hits that matches come to, and how many exceptions drop, by pattern.
+func settle(t *testing.T, s *Space, bare *patterns.Set, pats []patterns.Pattern, all *Scanner, overlapping bool) (hits []Hit, dropped []uint64) {
+	t.Helper()
+	dropped = make([]uint64, len(pats))
+	kept, excepted := make([]addr.Addr, len(pats)), make([]addr.Addr, len(pats)) // behind the last of each
+	for h, err := range all.All(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, end := h.Pattern, h.Addr+addr.Addr(h.Len)
+		one := !overlapping && pats[p].Disjoint()
+		switch {
+		case one && (h.Addr < kept[p] || end <= excepted[p]):
+		case isExcepted(t, s, bare, pats[p], h):
+			dropped[p]++
+			excepted[p] = max(excepted[p], end)
+		default:
+			hits = append(hits, h)
+			kept[p] = end
+		}
+	}
+	return hits, dropped
 }
 
 // isExcepted asks package regexp.
@@ -166,8 +182,47 @@ func compareHits(t *testing.T, got, want []Hit) {
 	}
 }
 
-// A match that is dropped keeps what overlaps it from being one; where the scan is
-// stopped, what lies in front of the last hit is counted and no more.
+// What lies in a match that is dropped is no hit, what goes on beyond it may be one.
+func TestBeyondExcepted(t *testing.T) {
+	for _, c := range []struct {
+		pattern, exception, memory string
+		hits                       string
+		excepted                   uint64
+	}{
+		{"re:[a-z]{4,}", "re:x{8}", "xxxxxxxxxxxx,", "", 1},
+		{"re:[a-z]{4,}", "re:^x{8}", "xxxxxxxxxxxxabc,", "", 1},
+		{"re:[a-z]{4,}", "re:x{8}", "xxxxxxxxxxxxabc,", "", 1},
+		{`re:\b[a-z]+://[a-z]+:[a-z0-9]+@[a-z]+`, "re:user:pass@", "http://user:pass@hosthttps://app:hunter2@real ", "17+28", 1},
+		{`re:\b[a-z]+://[a-z]+:[a-z0-9]+@[a-z]+`, "re:user:pass@", "http://user:pass@hosthttps://user:pass@real ", "", 2},
+		{`re:\b[a-z]+://[a-z]+:[a-z0-9]+@[a-z]+`, "re:user:pass@", "http://app:hunter2@hosthttps://user:pass@real ", "0+28", 0},
+	} {
+		for _, opt := range []Options{{Workers: 1}, {Workers: 3, ShardSize: 3}} {
+			m, err := BytesMapping("memory", 0, []byte(c.memory))
+			if err != nil {
+				t.Fatal(err)
+			}
+			s, err := NewSpace(m)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			stats, err := compile(t, s, compilePatterns(t, excepting(t, c.pattern, c.exception)), opt).Scan(t.Context(), func(h Hit) bool {
+				got = append(got, fmt.Sprintf("%d+%d", h.Addr, h.Len))
+				return true
+			})
+			n := uint64(0)
+			if stats.Excepted != nil {
+				n = stats.Excepted[0]
+			}
+			if err != nil || strings.Join(got, " ") != c.hits || n != c.excepted {
+				t.Errorf("%s but %s in %q: %q, %d excepted, %v", c.pattern, c.exception, c.memory, got, n, err)
+			}
+		}
+	}
+}
+
+// Where the scan is stopped, what lies in front of the last hit is counted and no
+// more.
 func TestExceptionsInOrder(t *testing.T) {
 	m, err := BytesMapping("memory", 0, []byte("ab abc xx ab abc xx abc "))
 	if err != nil {

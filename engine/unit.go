@@ -146,7 +146,7 @@ type exprPlace struct {
 
 // exprPlaces are the needles of the expressions of a set, in the order of their
 // numbers: of each pattern those of what is a hit, then those of what exceptions
-// drop. So of two matches that are alike in all else, the first is a hit.
+// drop.
 func exprPlaces(exprs []patterns.Expr) []exprPlace {
 	var all []exprPlace
 	for first := 0; first < len(exprs); {

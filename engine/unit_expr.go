@@ -27,6 +27,7 @@ type exprUnit struct {
 	find1   simd.Kernel
 	find2   sets.Kernel // where there are several; nil both where there are none
 	reach   int         // how far behind a start an anchor can begin
+	judges  judges      // of matches that exceptions may drop
 	of      traits
 }
 
@@ -34,10 +35,9 @@ type exprUnit struct {
 type expr struct {
 	*patterns.Expr
 	needle   uint32
-	excepted uint32           // the needle of matches that an exception drops
 	finder   patterns.Finder  // nil: all starts are asked about
 	tracker  patterns.Tracker // nil: it is none
-	disjoint bool             // matches that overlap an earlier one are dropped, and it is alone in its pattern
+	disjoint bool             // matches that overlap an earlier one are dropped, it is alone in its pattern, and has no exceptions
 }
 
 // anchor is a literal, and where matches of an expression begin before it.
@@ -46,22 +46,19 @@ type anchor struct{ expr, first, last int }
 // newExprUnit makes the unit for the expressions of a set; needles are all
 // needles.
 func newExprUnit(set *patterns.Set, needles []needle, opt Options) (*exprUnit, error) {
-	u := &exprUnit{of: traits{stride: 1}}
-	of, excepted := make([]uint32, len(set.Exprs())), make([]uint32, len(set.Exprs()))
+	u := &exprUnit{of: traits{stride: 1}, judges: newJudges(set, needles, opt)}
+	of := make([]uint32, len(set.Exprs()))
 	for i := range needles {
-		switch n := &needles[i]; {
-		case n.excepted:
-			excepted[n.expr] = uint32(i)
-		case n.expr >= 0:
+		if n := &needles[i]; n.expr >= 0 && !n.excepted {
 			of[n.expr] = uint32(i)
 		}
 	}
 	var lits []simd.Lit
 	pats, all := set.Patterns(), set.Exprs()
 	for i := range all {
-		e := expr{Expr: &all[i], needle: of[i], excepted: excepted[i]}
+		e := expr{Expr: &all[i], needle: of[i]}
 		alone := (i == 0 || all[i-1].Pattern != e.Pattern) && (i+1 == len(all) || all[i+1].Pattern != e.Pattern)
-		e.disjoint = alone && !opt.Overlapping && pats[e.Pattern].Disjoint()
+		e.disjoint = alone && !opt.Overlapping && pats[e.Pattern].Disjoint() && len(e.Except) == 0
 		e.finder, _ = e.Matcher.(patterns.Finder)
 		e.tracker, _ = e.Matcher.(patterns.Tracker)
 		u.of.longest = max(u.of.longest, e.MaxLen)
@@ -119,9 +116,11 @@ type exprTools struct {
 	have    []int        // the expressions that have any
 	matches []exprMatch
 	chains  []chain          // by expression
+	judging []chain          // by pattern that has exceptions
 	tracks  []patterns.Track // by expression; nil: it has none
 	round   uint64           // of tools, that the tracks are of
 	origin  addr.Addr
+	origins int       // counts them
 	first   bool      // whether no match that begins before origin can go on there
 	at      addr.Addr // all starts from origin to here have been looked at
 	stretch int
@@ -157,6 +156,7 @@ func (u *exprUnit) find(t *tools, dst []sets.Match, b []byte, from, to int) ([]s
 	to = min(to, from+x.stretch)
 	if begin := t.base + addr.Addr(from); fresh || begin != x.at || begin < x.origin {
 		x.origin, x.first = begin, t.runAt(begin).First == begin
+		x.origins++
 	}
 	x.at = t.base + addr.Addr(to)
 	x.memory.Bytes = b
@@ -180,6 +180,10 @@ func (u *exprUnit) find(t *tools, dst []sets.Match, b []byte, from, to int) ([]s
 		x.stretch = max(shortStretch, x.stretch/2)
 	} else if x.work < muchWork/8 {
 		x.stretch = min(longStretch, x.stretch*2)
+	}
+	x.sort()
+	if !u.judges.rest(t, b) {
+		return dst, from
 	}
 	return u.hand(t, dst), to
 }
@@ -255,7 +259,11 @@ func (u *exprUnit) verify(t *tools, i int, v interval) bool {
 	var c *chain
 	if e.disjoint {
 		c = &x.chains[i]
-		c.from(x.origin, x.first, e.MaxLen)
+		c.from(x, e.MaxLen)
+	}
+	of, atOnce := u.judges.needles[e.needle]
+	if atOnce = atOnce && u.judges.patterns[of.pattern].atOnce(); atOnce {
+		c = u.judges.chain(x, of.pattern)
 	}
 	matcher, finder := e.Matcher, e.finder
 	track := x.track(i, e)
@@ -290,19 +298,18 @@ func (u *exprUnit) verify(t *tools, i int, v interval) bool {
 		if n == 0 {
 			continue
 		}
-		needle := e.needle
-		if len(e.Except) > 0 {
-			if e.Excepted(x.memory.Bytes[s : s+n]) {
-				needle = e.excepted
-			}
-			if !t.worked(n * len(e.Except)) {
+		m := exprMatch{uint32(s), e.needle, uint32(n), e.Pattern}
+		switch {
+		case atOnce:
+			if counts, ok := u.judges.one(t, x.memory.Bytes, &m); !ok {
 				return false
+			} else if !counts {
+				continue
 			}
-		}
-		x.matches = append(x.matches, exprMatch{uint32(s), needle, uint32(n), e.Pattern})
-		if c != nil {
+		case c != nil:
 			c.add(t.base+addr.Addr(s), n)
 		}
+		x.matches = append(x.matches, m)
 	}
 	return true
 }
@@ -327,15 +334,19 @@ func (x *exprTools) track(i int, e *expr) patterns.Track {
 	return x.tracks[i]
 }
 
-// hand appends the matches to dst, in order, and their lengths to t.lens.
-func (u *exprUnit) hand(t *tools, dst []sets.Match) []sets.Match {
-	x := &t.expr
+// sort puts the matches in order.
+func (x *exprTools) sort() {
 	slices.SortFunc(x.matches, func(a, b exprMatch) int {
 		if a.off != b.off { // most often; the rest is not even looked at then
 			return cmp.Compare(a.off, b.off)
 		}
 		return cmp.Or(cmp.Compare(a.pattern, b.pattern), cmp.Compare(a.size, b.size), cmp.Compare(a.needle, b.needle))
 	})
+}
+
+// hand appends the matches to dst, in order, and their lengths to t.lens.
+func (u *exprUnit) hand(t *tools, dst []sets.Match) []sets.Match {
+	x := &t.expr
 	t.lens = t.lens[:0]
 	for _, m := range x.matches {
 		dst = append(dst, sets.Match{Off: m.off, Lit: m.needle})
@@ -353,24 +364,46 @@ func (u *exprUnit) hand(t *tools, dst []sets.Match) []sets.Match {
 //	matches     [----)  [----)   [---)
 //	                             ^ kept; from here on all is known
 //
-// Matches handed over that are to be dropped, dropper drops.
+// Matches handed over that are to be dropped, dropper drops. One that an exception
+// drops covers nothing, for what goes on beyond it may be a hit; but what lies wholly
+// in it is none.
 type chain struct {
-	origin addr.Addr
-	begun  bool
-	cover  uint64 // the end of all matches so far, from origin; once known, of the last one kept
-	known  bool
+	origin   addr.Addr
+	number   int    // of the origin; 0: there was none
+	cover    uint64 // the end of all matches so far, from origin; once known, of the last one kept
+	known    bool
+	excepted uint64 // the end of the matches that exceptions are known to drop
 }
 
-// from makes the chain begin at origin, if it does not already, for matches of
-// at most longest bytes, or where first, none of those before it.
-func (c *chain) from(origin addr.Addr, first bool, longest int) {
-	if c.begun && c.origin == origin {
+// from makes the chain begin at the origin, if it does not already, for matches of
+// at most longest bytes, or where nothing lies in front, none before it. The same
+// origin again, after a fault, is another.
+func (c *chain) from(x *exprTools, longest int) {
+	if c.number == x.origins {
 		return
 	}
-	*c = chain{origin: origin, begun: true, known: first}
-	if !first {
+	*c = chain{origin: x.origin, number: x.origins, known: x.first}
+	if !x.first {
 		c.cover = uint64(longest - 1)
 	}
+}
+
+// except notes a match of n bytes at a that an exception drops. Where something that
+// began before may cover it, nobody knows yet whether it counts, and so nothing about
+// what lies in it.
+func (c *chain) except(a addr.Addr, n int) {
+	off := uint64(a - c.origin)
+	if off >= c.cover {
+		c.excepted = max(c.excepted, off+uint64(n))
+	} else {
+		c.cover = max(c.cover, off+uint64(n))
+	}
+}
+
+// inExcepted reports whether n bytes at a lie wholly in such a match, and are to be
+// dropped for that.
+func (c *chain) inExcepted(a addr.Addr, n int) bool {
+	return uint64(a-c.origin)+uint64(n) <= c.excepted
 }
 
 // covered is how many starts from a on are known to be of no use.
@@ -388,12 +421,15 @@ func (c *chain) add(a addr.Addr, n int) {
 	c.cover = max(c.cover, off+uint64(n))
 }
 
-// dropper drops hits that overlap an earlier one of the same pattern, in the
-// order of delivery.
+// dropper drops matches that overlap an earlier hit of the same pattern, or lie
+// wholly in an earlier match that an exception drops, in the order of delivery.
 type dropper struct {
 	drops []bool      // by pattern
 	last  []addr.Addr // of the hit delivered last, by pattern
 	any   []bool
+
+	exceptLast []addr.Addr // of the matches that exceptions drop, by pattern
+	excepts    []bool      // whether there was any
 }
 
 // newDropper is nil where nothing is to be dropped.
@@ -408,22 +444,28 @@ func newDropper(set *patterns.Set, opt Options) *dropper {
 		}
 		if d == nil {
 			n := len(set.Patterns())
-			d = &dropper{make([]bool, n), make([]addr.Addr, n), make([]bool, n)}
+			d = &dropper{make([]bool, n), make([]addr.Addr, n), make([]bool, n), make([]addr.Addr, n), make([]bool, n)}
 		}
 		d.drops[i] = true
 	}
 	return d
 }
 
-// keep says whether a match of a needle, of size bytes at a, is to be delivered.
+// keep says whether a match of a needle, of size bytes at a, counts: as a hit, or as
+// one that an exception drops.
 func (d *dropper) keep(n *needle, a addr.Addr, size int) bool {
 	pattern := n.hit.Pattern
 	if !d.drops[pattern] {
 		return true
 	}
-	if d.any[pattern] && a <= d.last[pattern] {
+	last := a + addr.Addr(size-1)
+	if d.any[pattern] && a <= d.last[pattern] || d.excepts[pattern] && last <= d.exceptLast[pattern] {
 		return false
 	}
-	d.any[pattern], d.last[pattern] = true, a+addr.Addr(size-1)
+	if n.excepted {
+		d.excepts[pattern], d.exceptLast[pattern] = true, last
+	} else {
+		d.any[pattern], d.last[pattern] = true, last
+	}
 	return true
 }

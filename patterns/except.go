@@ -44,9 +44,10 @@ func (p *Pattern) exceptions() []*exception {
 //
 // What is looked in is the bytes of the match alone, as if there were no other
 // memory: ^ and $ hold at its two ends, and so an exception is about a part of
-// the match unless it says otherwise. Of a match that Target.MaxMatch has cut off,
-// it is what is left. A match that is dropped is a match in all else: what
-// overlaps it is no hit either, where the pattern is Disjoint.
+// the match unless it says otherwise. A match that Target.MaxMatch may have cut off, or
+// of more than DefaultMaxMatch bytes, is a hit whatever is in it. Where the pattern is Disjoint, what lies wholly in a match that
+// is dropped is no hit either, as the end of a placeholder is none; what begins in it
+// and goes on beyond its end may be one.
 //
 // Exceptions are patterns of re:, with no flags but i, s and m, and only patterns
 // of re: have any. They are in the encoding in which the match was found: flags w
@@ -186,8 +187,13 @@ func (c *compiler) exceptions(p *Pattern, f *form) ([]Matcher, error) {
 }
 
 // Excepted reports whether an exception holds in b, the bytes of a match of the
-// expression.
+// expression. None does in one that may go on behind what was matched of it, nor in
+// one of more than DefaultMaxMatch bytes: a placeholder is short, and to look for it
+// takes time that grows with b.
 func (e *Expr) Excepted(b []byte) bool {
+	if len(b) > DefaultMaxMatch || e.CutLen > 0 && len(b) >= e.CutLen {
+		return false
+	}
 	m := Memory{Bytes: b}
 	return slices.ContainsFunc(e.Except, func(x Matcher) bool { return x.Match(&m, 0) > 0 })
 }

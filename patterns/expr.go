@@ -24,8 +24,8 @@ type Expr struct {
 	// use, and all of memory is looked at with the Matcher.
 	Anchors []Anchor
 
-	// Except, where there are any, drop matches: one that matches at offset 0 of
-	// Memory that has the bytes of a match and no others. See Excepted.
+	// Except, where there are any, drop matches: see Excepted. Each matches at offset
+	// 0 of Memory that has the bytes of a match and no others.
 	Except []Matcher
 
 	// Apart: what lies around the bytes to be searched is as if memory had none.

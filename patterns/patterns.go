@@ -88,7 +88,8 @@
 //
 // An exception is a pattern of re: with no flags but i, s and m, and it is found in
 // the bytes of the match, as if there were no others: ^ and $ are its ends. It is
-// in the encoding of the match. @except-all is an exception to all patterns of re: that
+// in the encoding of the match. What begins in a match that is dropped and goes on
+// beyond it may be a hit; what lies in it is none. @except-all is an exception to all patterns of re: that
 // follow in the file, not to those of files that it includes. See Pattern.Except.
 //
 // # From a program

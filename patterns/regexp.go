@@ -64,11 +64,12 @@ func NewRegexp(name, source, expr string, o RegexpOptions) (Pattern, error) {
 	return Pattern{Name: name, Source: source, Kind: Regexp, text: expr, body: b}, nil
 }
 
-// NewExpression is NewRegexp for an expression that was read by the caller. Caseless,
-// DotAll and MultiLine are up to the expression, UTF16 is not for it.
-func NewExpression(name, source string, expr *automaton.Node, o RegexpOptions) (Pattern, error) {
+// NewExpression is NewRegexp for an expression that the caller has read, which expr
+// gives for each encoding to look for: of characters of a byte each, it is encoded
+// here. Caseless, DotAll and MultiLine are up to the expression, UTF16 is not for it.
+func NewExpression(name, source string, expr func(automaton.Encoding) *automaton.Node, o RegexpOptions) (Pattern, error) {
 	in := input{text: source, end: len(source)}
-	b, err := o.body(in, func(automaton.Encoding) (*automaton.Node, error) { return expr, nil })
+	b, err := o.body(in, func(e automaton.Encoding) (*automaton.Node, error) { return expr(e), nil })
 	if err != nil {
 		return Pattern{}, err
 	}

@@ -18,6 +18,7 @@ type summary struct {
 	counts                      []uint64 // of hits, by name
 	first                       []int    // by pattern: its name, or the first of several
 	own                         []string // by pattern: the name that it has itself
+	longest                     []int    // by pattern: bytes of the longest match of an expression
 	rules                       *ruleRun // nil: there are none
 	hits                        uint64
 	scanned, absent, unreadable uint64 // bytes
@@ -42,6 +43,10 @@ func newSummary(image string, set *patterns.Set, names func(patterns.Pattern) []
 		} else {
 			s.names = append(s.names, names(p)...)
 		}
+	}
+	s.longest = make([]int, len(s.own))
+	for _, e := range set.Exprs() {
+		s.longest[e.Pattern] = max(s.longest[e.Pattern], e.MaxLen)
 	}
 	s.counts = make([]uint64, len(s.names))
 	return s
@@ -114,7 +119,7 @@ func (a *app) account(f *searchFlags, t *target, s *summary, stats engine.Stats,
 	if s.limited && f.max > 0 {
 		a.note("%s: limited: not more than %s a pattern (-m); there may be more", t.arg, plural(f.max, "hit"))
 	}
-	a.noteCut(f, t, s)
+	a.noteCut(t, s)
 	a.noteExcepted(t, s)
 	if s.rules != nil {
 		s.rules.account(a)
@@ -134,16 +139,16 @@ func (a *app) account(f *searchFlags, t *target, s *summary, stats engine.Stats,
 func (a *app) chatty() bool { return isTerminal(a.err) && !a.out.pipe }
 
 // noteCut tells of hits that may go on behind what is shown of them.
-func (a *app) noteCut(f *searchFlags, t *target, s *summary) {
-	if hits, of := s.sum(s.cut); hits > 0 {
+func (a *app) noteCut(t *target, s *summary) {
+	if hits, of, first := s.sum(s.cut); hits > 0 {
 		a.note("%s: %s of %s as long as a match may be, %s, and may go on: --max-match sets more", t.arg,
-			plural(hits, "hit"), of, plural(f.longest, "byte"))
+			plural(hits, "hit"), of, plural(uint64(s.longest[first]), "byte"))
 	}
 }
 
 // noteExcepted tells of matches that exceptions keep from being hits.
 func (a *app) noteExcepted(t *target, s *summary) {
-	matches, of := s.sum(s.excepted)
+	matches, of, _ := s.sum(s.excepted)
 	switch {
 	case matches == 1:
 		a.note("%s: 1 match of %s left out as an exception to it (a placeholder, a known example): --no-exceptions prints it", t.arg, of)
@@ -152,22 +157,23 @@ func (a *app) noteExcepted(t *target, s *summary) {
 	}
 }
 
-// sum is the sum of numbers by pattern, and which patterns they are of.
-func (s *summary) sum(by []uint64) (sum uint64, of string) {
+// sum is the sum of numbers by pattern, which patterns they are of, in words, and
+// the first of these.
+func (s *summary) sum(by []uint64) (sum uint64, of string, first int) {
 	patterns := uint64(0)
 	for i, n := range by {
 		if n == 0 {
 			continue
 		}
 		if patterns++; patterns == 1 {
-			of = s.nameOf(i)
+			of, first = s.nameOf(i), i
 		}
 		sum += n
 	}
 	if patterns > 1 {
 		of = fmt.Sprintf("%s and %s", of, plural(patterns-1, "other pattern"))
 	}
-	return sum, of
+	return sum, of, first
 }
 
 // noteEndless tells of patterns with a jump without an end that long matches of theirs

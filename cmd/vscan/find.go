@@ -25,7 +25,8 @@ What does not start with a known kind is literal text.
                       letters does not count), w UTF-16LE, W UTF-16BE, a plain
                       bytes as well, f full word, x xor with any byte, b base64
   hex:BODY            pairs of hexadecimal digits, ? any digit, ~ not, [4-6]
-                      jumps, ( A | B ) alternatives
+                      jumps, [-] any number of bytes up to --max-match in all,
+                      ( A | B ) alternatives
   u8 u16 u32 u64      a number, VALUE or a range; le or be behind the type sets
   i8 i16 i32 i64      the byte order (default that of the image)
   f32 f64             likewise, VALUE, LO..HI or VALUE~TOLERANCE

@@ -25,13 +25,17 @@ import (
 // Which atoms it takes is that of libyara (_yr_atoms_extract_from_re and
 // _yr_atoms_choose in atoms.c, the same in 4.2 and 4.5).
 
-// prefer puts the alternatives of a regular expression in the order in which yara
+// preference is what the order of alternatives depends on besides them.
+type preference struct{ greedy, wide bool }
+
+// prefer is a regular expression with its alternatives in the order in which yara
 // prefers them.
-func (t *translated) prefer() {
-	x := atomsOf(t.root)
+func (n *re) prefer(by preference) *re {
+	n = n.clone()
+	x := atomsOf(n)
 	for _, alt := range x.alts[:x.best.front] {
 		slices.SortStableFunc(alt.subs, func(a, b *re) int {
-			if t.greedy {
+			if by.greedy {
 				a, b = b, a
 			}
 			return cmp.Compare(a.shortest(), b.shortest())
@@ -39,13 +43,21 @@ func (t *translated) prefer() {
 	}
 	alt := x.best.alt
 	if alt == nil {
-		return
+		return n
 	}
 	order := x.best.all
+	if by.wide { // an atom has two characters, and _yr_atoms_wide turns their order round
+		slices.Reverse(order)
+		for i := range order {
+			f := &order[i]
+			f.end -= max(f.size-atomBytes/2, 0)
+			f.size = min(f.size, atomBytes/2)
+		}
+	}
 	slices.SortStableFunc(order, func(a, b found) int {
 		return cmp.Or(cmp.Compare(a.end, b.end), cmp.Compare(b.size, a.size))
 	})
-	if t.greedy {
+	if by.greedy {
 		slices.Reverse(order)
 	}
 	subs := make([]*re, len(order))
@@ -53,14 +65,23 @@ func (t *translated) prefer() {
 		subs[i] = alt.subs[f.sub]
 	}
 	alt.subs = subs
+	return n
+}
+
+// clone is a copy whose alternatives can be put in another order.
+func (n *re) clone() *re {
+	c := *n
+	c.subs = make([]*re, len(n.subs))
+	for i, sub := range n.subs {
+		c.subs[i] = sub.clone()
+	}
+	return &c
 }
 
 // preferHex is a part of a hex string with its alternatives in the order in which
 // yara prefers them.
 func preferHex(n *automaton.Node) *automaton.Node {
-	t := translated{root: hexAsRegexp(n)}
-	t.prefer()
-	return t.root.node(&expressionOptions{dotAll: true})
+	return hexAsRegexp(n).prefer(preference{}).node(&expressionOptions{dotAll: true})
 }
 
 // hexAsRegexp is what libyara makes of a hex string.

@@ -19,16 +19,22 @@ func (t translated) parts(name, source string, o expressionOptions) ([]patterns.
 	var parts []patterns.Part
 	for _, p := range t.split() {
 		q := o.RegexpOptions
-		switch of := (translated{root: p.root, greedy: t.greedy}); {
-		case p.root.hasAlternatives():
-			of.prefer()
+		alternatives := p.root.hasAlternatives()
+		switch {
+		case alternatives: // what Perl takes
 		case t.greedy:
 			q.Longest = true
 		default:
 			q.Shortest = true
 		}
 		q.AtLeast = p.root.reach()
-		pat, err := patterns.NewExpression(name, source, p.root.node(&o), q)
+		pat, err := patterns.NewExpression(name, source, func(e automaton.Encoding) *automaton.Node {
+			root := p.root
+			if alternatives {
+				root = root.prefer(preference{greedy: t.greedy, wide: e != automaton.Plain})
+			}
+			return root.node(&o)
+		}, q)
 		if err != nil {
 			return nil, err
 		}

@@ -37,8 +37,9 @@
 // "the cat" and /the (cats|cat)/ "the cats", where they stand. Where the alternatives
 // are all that yara can begin to look at, as in /(cats|cat)/, their order is
 // another one; here it is the same as yara's (atoms.go says which). Of a hex string,
-// jumps are as short as will do. Random expressions are compared with yara, and all
-// but 1 length in some thousands agree.
+// jumps are as short as will do. Tests compare random expressions with yara: those of
+// words agree, and of those of few letters, where yara has next to nothing to begin
+// with, 1 in some hundreds has another length somewhere.
 //
 // A jump in a hex string may have any length. As in yara, a string is looked for in
 // parts where a jump has more than 200 bytes, [-] and [300-] among them, and so is a
@@ -48,9 +49,10 @@
 // is jumped over is there: no match goes on beyond a hole, nor beyond the scope. yara
 // ends jumps without a limit at 2^31 bytes.
 //
-// No other match of a regular expression is longer than patterns.Target.MaxMatch,
-// 4096 bytes unless it is set; yara's end 4096 bytes from where it begins to look.
-// That of a hex string does not depend on it.
+// No other match of a regular expression is longer than what yara looks at, 4096
+// bytes behind the place where it begins to look and 4096 in front of it, or
+// patterns.Target.MaxMatch if that is more. A rule that asks for the length of one
+// that may go on is undecided. That of a hex string does not depend on it.
 //
 // What yara refuses and is allowed here: a string that the condition does not
 // use; constant ranges that are empty or begin below 0, for an address may be
@@ -65,8 +67,8 @@
 // caller that finds rules skipped has not looked for all that it was asked for.
 //
 // Skipped are rules that need what is not supported: modules (import "pe" may
-// stand there; a rule that uses pe is skipped), entrypoint, and regular
-// expressions that repeat something more than 1,000 times. Skipped are rules
+// stand there; a rule that uses pe is skipped), entrypoint, and strings
+// that take more than automaton.MaxProgram steps. Skipped are rules
 // with an identifier that is defined nowhere: an external variable maybe. And
 // skipped are rules with a mistake (a syntax error, an undefined string,
 // operands of the wrong type, a name that another rule has): reading goes on

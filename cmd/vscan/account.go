@@ -65,7 +65,7 @@ func (s *summary) fill(t *target, sc *engine.Scanner, stats engine.Stats) {
 	s.cut = stats.Cut
 	s.complete = !stats.Cancelled && s.unreadable == 0 && t.Missing == 0
 	if r := s.rules; r != nil {
-		s.complete = s.complete && len(r.undecided) == 0
+		s.complete = s.complete && len(r.undecided) == 0 && len(r.f.leftOut()) == 0
 		s.limited = s.limited || r.cut
 	}
 	var names []string

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -50,6 +50,12 @@ With -r, folders stand for the images below them. Files of no known format are
 passed over there and told at the end, unless --image-format raw takes them as
 they are; a dump that cannot be read makes the exit code 3.
 
+YARA rules of all files are one set, as with yara: a rule may refer to those above it,
+and a name stands for one rule, unless -f NAMESPACE:FILE keeps files apart. A rule
+that is wrong, or that needs what vscan does not have, is left out, told, and makes
+the exit code 3; vscan rules check tells of all. -d sets external variables; filename,
+filepath, extension and owner are those of the image's file without that.
+
 With -q the exit code is 0 as soon as there is a hit, whatever is wrong with other
 images. With -l and -L it tells of hits, as always.`
 
@@ -71,6 +77,7 @@ func (a *app) findCommand() *cobra.Command {
   vscan find 'usage:' core.1234 --modules
   vscan find -r -l -i PASSWORD= dumps
   vscan find --only-matching 're:https?://[!-~]+' core.1234 | sort | uniq -c
+  vscan find -f ours:rules.yar -f theirs:rules -d level=3 core.1234
   vscan find -q hunter2 pid:1234 && echo "it is in memory"`,
 		DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -80,9 +87,10 @@ func (a *app) findCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			f.rules = p.rules
-			if len(f.rules) == 0 && (f.allStrings || cmd.Flags().Changed("rule-scope")) {
-				return usageError(cmd, "--all-strings and --rule-scope go with YARA rules: -f FILE.yar")
+			f.rules, f.ruleFiles, f.defined = p.rules, p.ruleFiles, p.defined
+			f.image.empty = f.rules != nil
+			if f.rules == nil && (f.allStrings || len(p.defines) > 0 || cmd.Flags().Changed("rule-scope")) {
+				return usageError(cmd, "--all-strings, --rule-scope and -d go with YARA rules: -f FILE.yar")
 			}
 			if f.ruleScope == "mapping" && p.others > 0 {
 				return usageError(cmd, "--rule-scope mapping searches each mapping by itself, where a match ends with the mapping: search for patterns that are no rules apart")
@@ -97,8 +105,14 @@ func (a *app) findCommand() *cobra.Command {
 				return err
 			}
 			if !f.quiet {
-				a.noteSkipped(&f)
+				a.noteLeftOut(&f)
 				a.noteTrailing(pats)
+			}
+			if err := f.someRule(p.ruleArgs); err != nil {
+				if f.quiet {
+					a.noteLeftOut(&f)
+				}
+				return err
 			}
 			if explain {
 				return a.explain(&f, pats, images)
@@ -113,7 +127,8 @@ func (a *app) findCommand() *cobra.Command {
 	}
 	fs := cmd.Flags()
 	fs.StringArrayVarP(&p.exprs, "pattern", "e", nil, "search for `PATTERN`; repeatable")
-	fs.StringArrayVarP(&p.files, "file", "f", nil, "search for the patterns of `FILE`, one a line, # for comments, or for the YARA rules of a .yar or .yara; - is standard input; repeatable")
+	fs.StringArrayVarP(&p.files, "file", "f", nil, "search for the patterns of `FILE`, one a line, # for comments, or for YARA rules: a .yar or .yara, NAMESPACE:FILE, or those below a folder; - is standard input; repeatable")
+	registerDefine(cmd, &p.defines)
 	f.ruleScope = "image"
 	choiceVar(cmd, &f.ruleScope, "rule-scope", "", "what YARA rules are asked of, `WHAT`: the image, or each mapping by itself", "image", "mapping")
 	fs.BoolVar(&f.allStrings, "all-strings", false, "print the hits of the strings of all YARA rules, not only of those that match, as they are found")
@@ -163,7 +178,7 @@ func (f *searchFlags) modify(pats []patterns.Pattern) ([]patterns.Pattern, error
 	if flags == "" {
 		return pats, nil
 	}
-	if len(f.rules) > 0 {
+	if f.rules != nil {
 		return nil, fmt.Errorf("%s: YARA rules say of each string what counts (nocase, fullword): search for patterns that are no rules apart", names)
 	}
 	var errs []error
@@ -184,8 +199,8 @@ type patternArgs struct {
 	stdin                        io.Reader // the file -
 	noImages                     bool      // there need be none
 
-	rules  []ruleFile // what split found in files of YARA rules
-	others int        // how many patterns there are besides
+	ruleReader
+	others int // how many patterns there are besides
 }
 
 // split is all patterns that the flags and arguments give, and the images that
@@ -207,19 +222,18 @@ func (p *patternArgs) split(cmd *cobra.Command, args []string) ([]patterns.Patte
 		p.others += len(more)
 		errs = append(errs, err)
 	}
+	rulesAt := 0 // where those of rules stand among the patterns
+	errs = append(errs, p.define())
 	for _, e := range p.exprs {
 		pat, err := patterns.Parse(e)
 		add([]patterns.Pattern{pat}, err)
 	}
 	for _, name := range p.files {
-		if ext := filepath.Ext(name); ext == ".yar" || ext == ".yara" {
-			rules, err := readFile(p.stdin, name, readRules)
-			if err == nil {
-				p.rules = append(p.rules, rules)
-				pats = append(pats, rules.Patterns()...)
-			} else {
-				errs = append(errs, err)
+		if arg, ok := ruleArgOf(name); ok {
+			if len(p.ruleArgs) == 0 {
+				rulesAt = len(pats)
 			}
+			errs = append(errs, p.add(arg))
 			continue
 		}
 		add(p.readPatterns(name, parseIncluding))
@@ -234,6 +248,10 @@ func (p *patternArgs) split(cmd *cobra.Command, args []string) ([]patterns.Patte
 			continue
 		}
 		add(set.Patterns())
+	}
+	errs = append(errs, p.finish())
+	if p.rules != nil {
+		pats = slices.Insert(pats, rulesAt, p.rules.Patterns()...)
 	}
 	return pats, args, errors.Join(errs...)
 }

@@ -155,7 +155,7 @@ func (a *app) command() *cobra.Command {
 	}
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetFlagErrorFunc(flagError)
-	root.AddCommand(a.findCommand(), a.refsCommand(), a.stringsCommand(), a.setsCommand(), a.mapCommand(), a.readCommand(),
+	root.AddCommand(a.findCommand(), a.refsCommand(), a.stringsCommand(), a.setsCommand(), a.rulesCommand(), a.mapCommand(), a.readCommand(),
 		a.graphCommand(), a.kernelsCommand(), a.demoCommand(), a.versionCommand())
 	addHelpCommand(root)
 	addCompletionCommand(root)

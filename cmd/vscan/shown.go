@@ -8,16 +8,18 @@ import (
 	"vscan/engine"
 	"vscan/engine/addr"
 	"vscan/patterns"
+	"vscan/patterns/yara"
 )
 
 // shownHit is a hit as outputs have it. Bytes is as much of it as is to be
 // shown, which may be more than the engine gives.
 type shownHit struct {
 	engine.Hit
-	pattern string // its name
-	value   string // what the hit holds, as its kind reads it
-	decoded bool   // whether there is a value
-	text    bool   // whether the value is but Bytes as characters
+	pattern string     // its name
+	rule    *yara.Rule // whose string it is; nil: of none
+	value   string     // what the hit holds, as its kind reads it
+	decoded bool       // whether there is a value
+	text    bool       // whether the value is but Bytes as characters
 
 	readable      string // Bytes as text, "" where they are none
 	key           byte   // that the bytes are exclusive-ored with, if keyed
@@ -129,8 +131,8 @@ func (v *viewer) after(h engine.Hit) []byte {
 }
 
 // showAs is a hit of a string of a rule, under its name there.
-func (v *viewer) showAs(h engine.Hit, name string) *shownHit {
-	v.hit = shownHit{Hit: h, pattern: name}
+func (v *viewer) showAs(h engine.Hit, name string, rule *yara.Rule) *shownHit {
+	v.hit = shownHit{Hit: h, pattern: name, rule: rule}
 	v.widen()
 	v.describe()
 	return &v.hit

@@ -29,7 +29,8 @@ type imageFlags struct {
 	sysroot      string // a folder; "": none
 	modules      bool
 
-	once bool // no flag: whether the command goes through the image once
+	once  bool // no flag: whether the command goes through the image once
+	empty bool // no flag: a file of no bytes is an image, for rules ask for more than bytes
 }
 
 func (f *imageFlags) register(cmd *cobra.Command) {
@@ -141,7 +142,10 @@ func (f *imageFlags) openImage(arg string) (*image.Image, error) {
 	if pid, err := strconv.Atoi(name); isProcess && err == nil {
 		return f.openProcess(arg, pid)
 	}
-	_, err := os.Stat(arg)
+	info, err := os.Stat(arg)
+	if err == nil && f.empty && (f.format == "" || f.format == "raw") && isEmptyFile(arg, info) {
+		return &image.Image{Path: arg, Format: "raw", Detail: "an empty file"}, nil
+	}
 	if err == nil {
 		return image.Open(arg, opt)
 	}
@@ -163,6 +167,24 @@ func (f *imageFlags) openImage(arg string) (*image.Image, error) {
 		}
 	}
 	return image.Open(arg, opt) // for its error
+}
+
+// emptyRaw reports whether empty files below a folder are images.
+func (f *imageFlags) emptyRaw() bool { return f.empty && f.format == "raw" }
+
+// isEmptyFile reports whether a file has no bytes. Those of /proc have some,
+// whatever their size is.
+func isEmptyFile(path string, info os.FileInfo) bool {
+	if !info.Mode().IsRegular() || info.Size() > 0 {
+		return false
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer file.Close()
+	n, err := file.Read(make([]byte, 1))
+	return n == 0 && err == io.EOF
 }
 
 // openProcess opens a live process, which is what it is whatever the flags.

@@ -99,6 +99,11 @@ type varNode int
 
 func (n varNode) eval(s *state) value { return s.vars[n] }
 
+// externalNode is an external variable, by its index.
+type externalNode int
+
+func (n externalNode) eval(s *state) value { return s.externals[n] }
+
 // ruleNode is whether a rule matches that stands above.
 type ruleNode struct{ rule *rule }
 

@@ -303,6 +303,10 @@ func (t *translator) memberByte() (byte, error) {
 		if t.i+1 == len(t.re) {
 			return 0, fmt.Errorf("a \\ at the end")
 		}
+		if c := t.re[t.i+1]; isDigit(c) { // no back reference can stand here
+			t.i += 2
+			return c, nil
+		}
 		var err error
 		if b, n, err = t.escapedByte(); err != nil {
 			return 0, err

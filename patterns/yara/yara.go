@@ -56,29 +56,53 @@ type Rules struct {
 	// Skipped is the rules that are not evaluated, in the order of the file.
 	Skipped []Skipped
 
-	rules   []*rule // those that are evaluated, in the order of the file
-	pats    []patterns.Pattern
-	shared  []shared // of pats, by index
-	globals int      // how many of rules are global
+	rules     []*rule // those that are evaluated, in the order of the files
+	pats      []patterns.Pattern
+	shared    []shared // of pats, by index
+	variables []variable
+	spaces    int // namespaces
 }
 
-// Skipped is a rule that is not evaluated, and why.
+// Skipped is a rule that is not evaluated, and why; or something between rules
+// that could not be read, which may have been one.
 type Skipped struct {
-	Rule   string
-	Reason string // in one line
-	File   string
-	Line   int // of what is not supported, in File, from 1
+	Namespace string
+	Rule      string // "" if it has no name
+	Global    bool
+	Reason    string // in one line
+	File      string
+	Line      int // of what the reason is about, in File, from 1
+	Column    int // in bytes, from 1; 0: all of the line
+
+	// Mistake is true where YARA refuses the rule as well, and false where
+	// something is not supported, or another rule is skipped.
+	Mistake bool
+	// Undefined is the identifier that is defined nowhere, where that is the
+	// reason: an external variable maybe.
+	Undefined string
+	// Clash is the rule whose name this one has, where that is the reason.
+	Clash *Rule
 }
 
 // Rule is what a rule says of itself.
 type Rule struct {
-	Name    string
-	Tags    []string
-	Meta    []Meta // in the order of the file; a key may occur more than once
-	Private bool   // it is evaluated for those that refer to it, not reported
-	Global  bool   // unless it matches, no rule of the file does
-	File    string
-	Line    int // of its name, from 1
+	Name      string
+	Namespace string
+	Tags      []string
+	Meta      []Meta // in the order of the file; a key may occur more than once
+	Private   bool   // it is evaluated for those that refer to it, not reported
+	Global    bool   // unless it matches, no rule of the namespace does
+	File      string
+	Line      int // of its name, from 1
+}
+
+// FullName is the name with the namespace, NAMESPACE:NAME, or the name alone
+// of a rule of DefaultNamespace. No other rule of a Rules has it.
+func (r *Rule) FullName() string {
+	if r.Namespace == DefaultNamespace || r.Namespace == "" {
+		return r.Name
+	}
+	return r.Namespace + ":" + r.Name
 }
 
 // Meta is a line of a rule's meta section.
@@ -92,10 +116,14 @@ type rule struct {
 	Rule
 	strings   []*str
 	condition node
+	ns        *namespace
 	skip      string // why it is not evaluated; "" if it is
 	skipAt    position
-	index     int // in Rules.rules
-	vars      int // variables of loops that its condition has at a time
+	mistake   bool   // skip is a mistake
+	undefined string // the identifier that skip is about
+	clash     *rule  // the rule whose name this one has
+	index     int    // in Rules.rules
+	vars      int    // variables of loops that its condition has at a time
 }
 
 // str is a string of a rule.
@@ -135,10 +163,15 @@ func (s *str) pinTo(a int64) {
 	}
 }
 
+// Owners is the rules of Names(i), by the same index. The caller must not change
+// it.
+func (r *Rules) Owners(i int) []*Rule { return r.shared[i].owners }
+
 // shared is what the strings of one pattern have in common. Strings of several
 // rules that look for the same are one pattern.
 type shared struct {
 	names  []string // RULE.$a, of those that are not private
+	owners []*Rule  // by name
 	greedy bool
 	pinned bool    // hits count at pins only
 	pins   []int64 // where they count for one string or another

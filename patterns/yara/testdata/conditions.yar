@@ -26,7 +26,7 @@ rule percent { strings: $a = "hello" $b = "world" $c = "nowhere" condition: 66% 
 rule of_in { strings: $a = "hello" $b = "world" condition: any of them in (0..8) and all of them in (0..100) and not all of them in (0..8) }
 rule no_of_in_undefined { strings: $a = "hello" condition: not any of them in (0..uint8(9999999)) }
 rule of_undefined { strings: $a = "hello" $b = "world" $c = "nowhere" condition: uint8(9999999) of ($a, $b) and not uint8(9999999) of them }
-rule of_negative { strings: $a = "hello" condition: (0 - 1) of them }
+rule of_negative { strings: $a = "hello" condition: (filesize - filesize - 1) of them }
 rule arithmetic { condition: 1 + 2 * 3 == 7 and (1 + 2) * 3 == 9 and 7 \ 2 == 3 and -7 \ 2 == -3 and 7 % 3 == 1 and -7 % 3 == -1 and 10 - 3 - 2 == 5 }
 rule bits { condition: 6 & 3 == 2 and 6 | 3 == 7 and 6 ^ 3 == 5 and ~0 == -1 and 1 << 4 == 16 and 256 >> 4 == 16 and 1 << 64 == 0 and (0 - 8) >> 1 == -4 and 3 == 1 | 2 and 1 << 2 + 1 == 8 }
 rule fractions { condition: 0.1 + 0.2 == 0.3 and 1.5 * 2 == 3 and 1.0 \ 4 == 0.25 and 1.5 > 1 and 1 < 1.5 and -1.5 < 0 and 1 == 1.0 and 1.5 \ 0 > 5 }

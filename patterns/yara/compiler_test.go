@@ -237,6 +237,8 @@ func TestLaterYARA(t *testing.T) {
 		`none of them at 4`:                                true,
 		`1 of ($a*) at 2 * 3`:                              true,
 		`not any of them at uint8(100) and not none of them at uint8(100)`: false, // undefined
+		`not $a at uint8(100)`:                                       false, // undefined, too
+		`defined ($a at uint8(100))`:                                 false,
 		`any of them in (1..6)`:                                      true,
 		`for 50% i in (1..2) : (i == 1)`:                             true,
 		`for 51% i in (1..2) : (i == 1)`:                             false,

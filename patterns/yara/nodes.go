@@ -154,7 +154,7 @@ type foundNode struct{ str *str }
 
 func (n foundNode) eval(s *state) value { return boolValue(s.view(n.str).total() > 0) }
 
-// atNode is $a at X; false where X is undefined, as in YARA.
+// atNode is $a at X; undefined where X is, as in YARA since 4.3.
 type atNode struct {
 	str *str
 	at  node
@@ -162,7 +162,10 @@ type atNode struct {
 
 func (n atNode) eval(s *state) value {
 	at := n.at.eval(s)
-	return boolValue(at.defined() && s.view(n.str).countIn(at.i, at.i, 1) > 0)
+	if !at.defined() {
+		return undefined
+	}
+	return boolValue(s.view(n.str).countIn(at.i, at.i, 1) > 0)
 }
 
 // inNode is $a in (X..Y).

@@ -14,7 +14,6 @@ rule hit_undefined { strings: $a = "hello" condition: not defined @a[#a + 1] and
 rule is_at { strings: $a = "hello" $mz = "MZ" condition: $mz at 0 and $a at 4 * 2 and not $a at 9 }
 rule at_two { strings: $mz = "MZ" $a = "hello" condition: ($mz at 0 or $mz at 1) and ($a at 8 and $a at 8) }
 rule at_and_more { strings: $a = "hello" condition: $a at 8 and #a > 1 }
-rule at_undefined { strings: $a = "hello" condition: not $a at uint8(9999999) }
 rule in_range { strings: $a = "hello" condition: $a in (0..8) and $a in (8..8) and not $a in (0..7) and $a in (8..filesize) }
 rule no_in_undefined { strings: $a = "hello" condition: not $a in (0..uint8(9999999)) }
 rule negative { strings: $a = "hello" condition: $a in (filesize - 100000000..8) and not $a in (0..filesize - 100000000) }

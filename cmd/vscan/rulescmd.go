@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -74,14 +75,16 @@ func (a *app) checkRules(r *ruleReader, args []string, format string) error {
 	if err := r.define(); err != nil {
 		return err
 	}
+	var errs []error
 	for _, name := range args {
 		arg, ok := ruleArgOf(name)
 		if !ok {
 			arg = ruleArg{text: name, path: name}
 		}
-		if err := r.add(arg); err != nil {
-			return err
-		}
+		errs = append(errs, r.add(arg))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return err
 	}
 	clash := r.finish()
 	checks, err := checksOf(r.rules)

@@ -209,19 +209,21 @@ func TestDefine(t *testing.T) {
 // What YARA 4.5 and YARA-X have besides YARA 4.2.
 func TestLaterYARA(t *testing.T) {
 	for cond, want := range map[string]bool{
-		`"foo" matches /fo+/`:                              true,
-		`"foo\x00bar" matches /o.b/`:                       true,
-		`"foo\nbar" matches /o.b/`:                         false,
-		`"foo\nbar" matches /o.b/s`:                        true,
-		`"FOO" matches /foo/`:                              false,
-		`"xFOOx" matches /foo/i`:                           true,
-		`"" matches /a*/`:                                  true,
-		`"b" matches /a*$/`:                                false, // no match begins behind the end
-		`"b" matches /b$/`:                                 true,
-		`"ab" matches /^b/`:                                false,
-		`"\xe9" matches /\xc9/i`:                           false, // letters are ASCII's
-		`"\xe9" matches /[\x00-\xff]/`:                     true,
-		`"\xe9" matches /^[^\x80-\xe8]$/`:                  true,
+		`"foo" matches /fo+/`:             true,
+		`"foo\x00bar" matches /o.b/`:      true,
+		`"foo\nbar" matches /o.b/`:        false,
+		`"foo\nbar" matches /o.b/s`:       true,
+		`"FOO" matches /foo/`:             false,
+		`"xFOOx" matches /foo/i`:          true,
+		`"" matches /a*/`:                 true,
+		`"b" matches /a*$/`:               false, // no match begins behind the end
+		`"b" matches /b$/`:                true,
+		`"ab" matches /^b/`:               false,
+		`"\xe9" matches /\xc9/i`:          false, // letters are ASCII's
+		`"\xe9" matches /[\x00-\xff]/`:    true,
+		`"\xe9" matches /^[^\x80-\xe8]$/`: true,
+		`"abbc" matches /ab{2, 3}c/ and "ac" matches /ab{ , 1}c/ and "abc" matches /ab{1 ,}c/`: true,
+		`"ab{ 2}c ab{2 }c ab{2,3 }c" matches /ab{ 2}c ab{2 }c ab{2,3 }c/`:                      true,
 		`"3" matches /[\000-\343]/`:                        true,
 		`"-" matches /[\000-\343]/`:                        false,
 		`/foo/`:                                            true,

@@ -148,11 +148,14 @@ func (t *translator) repeat(s string, n int) error {
 // byte.
 func (t *translator) count() (n int, text string, err error) {
 	end := strings.IndexByte(t.re[t.i:], '}')
-	if end < 0 || strings.Trim(t.re[t.i+1:t.i+end], "0123456789,") != "" {
+	if end < 0 || strings.Trim(t.re[t.i+1:t.i+end], "0123456789, ") != "" {
 		return 0, "", nil
 	}
 	lo, hi, comma := strings.Cut(t.re[t.i+1:t.i+end], ",")
-	if lo == "" && !comma || strings.Contains(hi, ",") {
+	if comma { // blanks may stand around it, since YARA 4.5
+		lo, hi = strings.TrimRight(lo, " "), strings.TrimLeft(hi, " ")
+	}
+	if lo == "" && !comma || strings.Trim(lo+hi, "0123456789") != "" {
 		return 0, "", nil
 	}
 	n = end + 1

@@ -154,6 +154,8 @@ func onCharacters(re string) string {
 		switch {
 		case hi < utf8.RuneSelf:
 			return s
+		case m[2] == "":
+			return fmt.Sprintf(`\x{%x}`, character(byte(lo)))
 		case lo < utf8.RuneSelf:
 			return fmt.Sprintf(`\x%02x-\x7f\x{%x}-\x{%x}`, lo, character(utf8.RuneSelf), character(byte(hi)))
 		}

@@ -2,7 +2,9 @@
 // scan: Rules.Patterns says what to look for, the caller looks for it and hands
 // the hits to an Evaluator, which evaluates the conditions.
 //
-//	rules, err := yara.Parse("rules.yar", file, open)
+//	var c yara.Compiler
+//	err := c.Add("", "rules.yar", file) // and more files, of one namespace or several
+//	rules := c.Rules()
 //	set, err := patterns.Compile(rules.Patterns(), target)
 //	e := rules.NewEvaluator(yara.Limits{})
 //	e.Add(i, addr, length)               // for every hit, in ascending order
@@ -10,11 +12,13 @@
 //
 // # The language
 //
-// It is that of YARA 4.2 (https://yara.readthedocs.io, and libyara's grammar.y
+// It is that of YARA 4.5 (https://yara.readthedocs.io, and libyara's grammar.y
 // and exec.c of that version): text, hex and regular expression strings with
-// all their modifiers, conditions, global and private rules, tags, meta and
-// include. Conditions give what the yara command gives, undefined values
-// included; the tests compare.
+// all their modifiers, conditions, global and private rules, tags, meta,
+// include, external variables and namespaces. Conditions give what the yara
+// command gives, undefined values included; the tests compare. Of YARA-X there
+// are with, shares in front of loops (for 50% of them), and sets of conditions
+// (any of (a, #b > 3)).
 //
 // It differs where yara does not do what its manual says: none and 0 in front of
 // a loop are none (yara 4.2 takes such a loop for true), a turn of a loop is
@@ -26,14 +30,27 @@
 // memory for no letter. No match is longer than patterns.Target.MaxMatch, jumps
 // in hex strings included: yara's have no such limit.
 //
-// Left out are modules (import "pe" may stand there; a rule that uses pe is
-// skipped), external variables, entrypoint, sets of literals, and regular
-// expressions that repeat something more than 1,000 times. A rule that
-// needs what is left out is skipped by name and reason (Rules.Skipped), and so
-// is each rule that refers to it; the others run. If it is global, no rule of
-// the file can be decided, and all are skipped. A mistake (a syntax error, an
-// undefined string, operands of the wrong type) is an error of the whole file.
-// A string that the condition does not use is allowed here; yara refuses it.
+// What yara refuses and is allowed here: a string that the condition does not
+// use; constant ranges that are empty or begin below 0, for an address may be
+// negative (see below); a file that is included twice, which is read once; and a
+// module that is not there, for all are skipped.
+//
+// # What is left out
+//
+// A rule that cannot be evaluated is skipped, by name and reason
+// (Rules.Skipped), and so is each rule that refers to it; the others run. If it
+// is global, no rule of its namespace can be decided, and all are skipped. A
+// caller that finds rules skipped has not looked for all that it was asked for.
+//
+// Skipped are rules that need what is not supported: modules (import "pe" may
+// stand there; a rule that uses pe is skipped), entrypoint, and regular
+// expressions that repeat something more than 1,000 times. Skipped are rules
+// with an identifier that is defined nowhere: an external variable maybe. And
+// skipped are rules with a mistake (a syntax error, an undefined string,
+// operands of the wrong type, a name that another rule has): reading goes on
+// with the next rule. What stands between rules and is none is skipped as well,
+// without a name. Only what cannot be read at all is an error: a file, or one
+// that it includes.
 //
 // # Offsets are addresses
 //
@@ -50,10 +67,10 @@ import (
 	"vscan/patterns"
 )
 
-// Rules is the rules of a file and of all that it includes, read by Parse. It
+// Rules is the rules of files and of all that they include, read by a Compiler. It
 // does not change and may be used by many goroutines.
 type Rules struct {
-	// Skipped is the rules that are not evaluated, in the order of the file.
+	// Skipped is the rules that are not evaluated, in the order of the files.
 	Skipped []Skipped
 
 	rules     []*rule // those that are evaluated, in the order of the files
@@ -182,12 +199,12 @@ type shared struct {
 func (r *Rules) Len() int { return len(r.rules) }
 
 // Rule is rule i of those that are evaluated, 0 ≤ i < Len, in the order of the
-// file. The caller must not change it.
+// files. The caller must not change it.
 func (r *Rules) Rule(i int) *Rule { return &r.rules[i].Rule }
 
 // Patterns is what to look for: one pattern for every string of the rules that
 // are evaluated, and one only for strings that look for the same. Each has the
-// name RULE.$a of the first such string; anonymous ones are $1, $2 and so on,
+// name RULE.$a of the first such string, RULE being its full name; anonymous ones are $1, $2 and so on,
 // by their place among the rule's strings. The index of a pattern is what
 // Evaluator.Add takes. The caller must not change it.
 func (r *Rules) Patterns() []patterns.Pattern { return r.pats }

@@ -93,8 +93,9 @@ type namespace struct {
 	name     string
 	index    int
 	rules    map[string]*rule
+	order    []*rule         // the same, in the order of the files
 	read     map[string]bool // the files of it, by their clean paths
-	prefixes []string        // name* of sets of rules: no later rule may have such a name
+	prefixes map[string]bool // name* of sets of rules: no later rule may have such a name
 }
 
 // called is how a rule of the namespace is called where all are.
@@ -108,7 +109,7 @@ func (n *namespace) called(rule string) string {
 func (p *parser) enterNamespace(name string) {
 	p.ns = p.spaces[name]
 	if p.ns == nil {
-		p.ns = &namespace{name: name, index: len(p.spaces), rules: make(map[string]*rule), read: make(map[string]bool)}
+		p.ns = &namespace{name: name, index: len(p.spaces), rules: make(map[string]*rule), read: make(map[string]bool), prefixes: make(map[string]bool)}
 		p.spaces[name] = p.ns
 	}
 }

@@ -9,6 +9,9 @@ type ofNode struct {
 
 func (n ofNode) eval(s *state) value {
 	found := 0
+	if !s.spend(len(n.set)) {
+		return undefined
+	}
 	var lo, hi value
 	if n.in.lo != nil {
 		if lo, hi = n.in.lo.eval(s), n.in.hi.eval(s); !lo.defined() || !hi.defined() {
@@ -32,6 +35,9 @@ type ofConditionsNode struct {
 
 func (n ofConditionsNode) eval(s *state) value {
 	found := 0
+	if !s.spend(len(n.set)) {
+		return undefined
+	}
 	for _, x := range n.set {
 		if x.eval(s).truth() {
 			found++

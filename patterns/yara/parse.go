@@ -11,8 +11,10 @@ const (
 	maxFile     = 64 << 20 // bytes of all files together
 	maxIncludes = 1 << 14  // files that are included
 	maxDepth    = 16       // files that include one another, as in YARA
+	maxName     = 128      // bytes of an identifier, as in YARA
 	maxNesting  = 400      // of parentheses, loops, not and signs in a condition
 	maxErrors   = 20       // files that cannot be included, and are told
+	maxMembers  = 1 << 24  // of sets of strings and rules, all together
 	maxMistakes = 1 << 16  // that are told; what is behind them is not read
 )
 
@@ -39,6 +41,7 @@ type parser struct {
 	including []string // the files that are being read, outermost first
 	included  int
 	readSoFar int // bytes
+	members   int // of sets
 
 	cur     *rule           // nil between rules
 	ids     map[string]*str // of cur, by identifier
@@ -131,6 +134,10 @@ func (p *parser) identifier(what string) token {
 		p.expected(what + ", which no keyword can be")
 		return p.tok
 	}
+	if p.tok.kind == tWord && len(p.tok.s) > maxName {
+		p.fault(p.tok, "a name of %d bytes: at most %d", len(p.tok.s), maxName)
+		return p.tok
+	}
 	return p.want(tWord, what)
 }
 
@@ -211,8 +218,9 @@ func (p *parser) ruleName(r *rule) {
 		return
 	}
 	p.ns.rules[r.Name] = r
-	for _, prefix := range p.ns.prefixes {
-		if strings.HasPrefix(r.Name, prefix) {
+	p.ns.order = append(p.ns.order, r)
+	for i := range len(r.Name) {
+		if prefix := r.Name[:i+1]; p.ns.prefixes[prefix] {
 			p.fault(t, "the rule would belong to the set %s*, which is used above", prefix)
 			return
 		}

@@ -41,6 +41,7 @@ func TestMistakes(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
 		{"rule a { condition: true", `r.yar:1:25: want and, or or }, found the end`},
 		{"rule a condition: true }", `:1:8: want {, found "condition"`},
+		{"rule " + strings.Repeat("a", 129) + " { condition: true }", `:1:6: a name of 129 bytes: at most 128`},
 		{"rule { condition: true }", `:1:6: want the name of the rule, found "{"`},
 		{"rule at { condition: true }", `:1:6: want the name of the rule, which no keyword can be`},
 		{"rool a { condition: true }", `:1:1: want rule, import or include, found "rool"`},
@@ -287,6 +288,18 @@ func TestHostileRules(t *testing.T) {
 				t.Fatalf("%s: the reason has %d bytes", name, len(s.Reason))
 			}
 		}
+	}
+	// Sets of many members, many times.
+	var many strings.Builder
+	for i := range 8000 {
+		fmt.Fprintf(&many, "rule a%d { condition: any of (a%d*) }\n", i, i)
+	}
+	many.WriteString("rule b { condition: 1 of (" + strings.Repeat("a*, ", 20000) + "a*) }\n")
+	many.WriteString("rule c { strings: $a = \"x\" " + strings.Repeat("$ = \"x\" ", 8000) + " condition: any of (" + strings.Repeat("$*, ", 8000) + "$*) }\n")
+	many.WriteString("rule d { strings: $a = \"x\" " + strings.Repeat("$ = \"x\" ", 8000) + " condition: for any of them : (" + strings.Repeat("$ or ", 8000) + "$) }\n")
+	r, err := Parse("r.yar", strings.NewReader(many.String()), nil)
+	if err != nil || !strings.Contains(told(r), "the sets of strings and rules are too large") {
+		t.Errorf("%v\n%.1000s", err, told(r))
 	}
 	// Many operators of one kind are no deep tree.
 	parse(t, "r.yar", "rule a { condition: true"+strings.Repeat(" or true", 1e5)+" }")

@@ -138,12 +138,7 @@ func (p *parser) set() []*str {
 				return nil
 			}
 			n := len(set)
-			for _, s := range p.cur.strings {
-				if s.declared == t.s && t.s != "$" || t.wild && strings.HasPrefix(s.declared, t.s) {
-					set = append(set, s)
-				}
-			}
-			if len(set) == n {
+			if set = append(set, p.stringsNamed(t)...); len(set) == n {
 				p.fault(t, "the rule has no string %s", t.written())
 			}
 			if !p.accept(",") {
@@ -152,10 +147,43 @@ func (p *parser) set() []*str {
 		}
 		p.expect(")")
 	}
+	p.addMembers(t, 0, len(set))
+	if p.failed {
+		return nil
+	}
 	for _, s := range set {
 		p.use(s)
 	}
 	return set
+}
+
+// stringsNamed is the strings that an item of a set names.
+func (p *parser) stringsNamed(t token) (set []*str) {
+	if !t.wild {
+		if s := p.ids[t.s]; s != nil && t.s != "$" {
+			set = append(set, s)
+		}
+		return set
+	}
+	p.addMembers(t, 0, len(p.cur.strings))
+	if p.failed {
+		return nil
+	}
+	for _, s := range p.cur.strings {
+		if strings.HasPrefix(s.declared, t.s) {
+			set = append(set, s)
+		}
+	}
+	p.addMembers(t, len(set), 0)
+	return set
+}
+
+// addMembers counts members of sets, and what is gone through for them, which
+// takes no room.
+func (p *parser) addMembers(t token, members, seen int) {
+	if p.members += members + seen/8; p.members > maxMembers {
+		p.fault(t, "the sets of strings and rules are too large: at most %d members in all files", maxMembers)
+	}
 }
 
 // ruleSet reads NAME*, the rules above whose names begin so. The rule that is
@@ -164,14 +192,19 @@ func (p *parser) ruleSet() []*rule {
 	t := p.tok
 	p.advance()
 	p.expect("*")
+	p.addMembers(t, 0, len(p.ns.order))
+	if p.failed {
+		return nil
+	}
 	var set []*rule
-	for _, r := range p.all {
-		if r.ns == p.ns && r.Name != "" && strings.HasPrefix(r.Name, t.s) && p.ns.rules[r.Name] == r {
+	for _, r := range p.ns.order {
+		if strings.HasPrefix(r.Name, t.s) {
 			set = append(set, r)
 			p.refer(t, r)
 		}
 	}
-	p.ns.prefixes = append(p.ns.prefixes, t.s)
+	p.ns.prefixes[t.s] = true
+	p.addMembers(t, len(set), 0)
 	if len(set) == 0 {
 		p.fault(t, "no rule above has a name that begins so")
 	}

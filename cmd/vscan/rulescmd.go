@@ -142,14 +142,14 @@ type slowString struct {
 
 // checksOf is all rules, by file, in the order of lines.
 func checksOf(rules *yara.Rules) ([]ruleCheck, error) {
-	slow, err := slowStrings(rules)
+	why, err := slowPatterns(rules)
 	if err != nil {
 		return nil, err
 	}
 	var all []ruleCheck
 	for i := range rules.Len() {
 		r := rules.Rule(i)
-		c := ruleCheck{Type: "rule_check", Rule: r.Name, Namespace: r.Namespace, File: r.File, Line: r.Line, Status: statusRuns, Slow: slow[r]}
+		c := ruleCheck{Type: "rule_check", Rule: r.Name, Namespace: r.Namespace, File: r.File, Line: r.Line, Status: statusRuns, Slow: slowStrings(rules.Strings(i), why)}
 		if c.Slow != nil {
 			c.Status = statusSlow
 		}
@@ -177,8 +177,8 @@ func checksOf(rules *yara.Rules) ([]ruleCheck, error) {
 // in memory is about as frequent, two are rarer.
 const slowRate = 1.0 / 2048
 
-// slowStrings is the strings that are slow, of each rule.
-func slowStrings(rules *yara.Rules) (map[*yara.Rule][]slowString, error) {
+// slowPatterns says of each pattern of the rules why it is slow, "" if it is not.
+func slowPatterns(rules *yara.Rules) ([]string, error) {
 	set, err := patterns.Compile(rules.Patterns(), patterns.Target{})
 	if err != nil {
 		return nil, err
@@ -187,23 +187,25 @@ func slowStrings(rules *yara.Rules) (map[*yara.Rule][]slowString, error) {
 	if err != nil {
 		return nil, err
 	}
-	slow := map[*yara.Rule][]slowString{}
-	for i := range rules.Patterns() {
+	why := make([]string, len(rules.Patterns()))
+	for i := range why {
 		n := 0
 		for n < len(all) && all[n].Pattern == i {
 			n++
 		}
-		why := whySlow(all[:n])
-		all = all[n:]
-		if why == "" {
-			continue
-		}
-		for k, owner := range rules.Owners(i) {
-			id := strings.TrimPrefix(rules.Names(i)[k], owner.FullName()+".")
-			slow[owner] = append(slow[owner], slowString{id, why})
+		why[i], all = whySlow(all[:n]), all[n:]
+	}
+	return why, nil
+}
+
+// slowStrings is the strings of a rule that are slow, private ones as well.
+func slowStrings(all []yara.String, why []string) (slow []slowString) {
+	for _, s := range all {
+		if why[s.Pattern] != "" {
+			slow = append(slow, slowString{s.ID, why[s.Pattern]})
 		}
 	}
-	return slow, nil
+	return slow
 }
 
 // whySlow says why what is sought of a pattern is slow; "" if it is not.

@@ -202,6 +202,22 @@ func (r *Rules) Len() int { return len(r.rules) }
 // files. The caller must not change it.
 func (r *Rules) Rule(i int) *Rule { return &r.rules[i].Rule }
 
+// String is a string of a rule.
+type String struct {
+	ID      string // as $a; of an anonymous one its number, as in Patterns
+	Pattern int    // index in Rules.Patterns
+	Private bool   // its hits are not shown
+}
+
+// Strings is the strings of rule i, in the order of the file.
+func (r *Rules) Strings(i int) []String {
+	var all []String
+	for _, s := range r.rules[i].strings {
+		all = append(all, String{s.id, s.pattern, s.private})
+	}
+	return all
+}
+
 // Patterns is what to look for: one pattern for every string of the rules that
 // are evaluated, and one only for strings that look for the same. Each has the
 // name RULE.$a of the first such string, RULE being its full name; anonymous ones are $1, $2 and so on,

@@ -98,14 +98,6 @@ type namespace struct {
 	prefixes map[string]bool // name* of sets of rules: no later rule may have such a name
 }
 
-// called is how a rule of the namespace is called where all are.
-func (n *namespace) called(rule string) string {
-	if n.name == DefaultNamespace {
-		return rule
-	}
-	return n.name + ":" + rule
-}
-
 func (p *parser) enterNamespace(name string) {
 	p.ns = p.spaces[name]
 	if p.ns == nil {

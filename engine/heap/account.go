@@ -59,7 +59,8 @@ type Other struct {
 func (h *Heaps) Account() *Account { return &h.account }
 
 // Own returns the ranges, ascending and merged, that malloc keeps for itself:
-// states of arenas, heads of heaps, caches of threads. The words in them are no
+// states of arenas, malloc's parameters, heads of heaps and what heaps have given
+// back and may be written, caches of threads. The words in them are no
 // references of the program's.
 func (h *Heaps) Own() []addr.Range { return h.own }
 

@@ -24,7 +24,8 @@ import (
 
 // threadHeap is a heap of a thread's arena.
 type threadHeap struct {
-	addr.Range    // as its size says
+	addr.Range              // as its size says
+	spare         addr.Addr // the last address of what was given back and may be written
 	arena, before addr.Addr
 }
 
@@ -58,7 +59,12 @@ func (f *finder) heapInfo(at addr.Addr, s *span) (h threadHeap, ok bool) {
 	if before == 0 && (arena < at+4*w || arena > at+16*w) || before != 0 && arena%w != 0 || arena == 0 {
 		return h, false
 	}
-	return threadHeap{addr.Range{First: at, Last: at + addr.Addr(size) - 1}, arena, before}, true
+	h = threadHeap{Range: addr.Range{First: at, Last: at + addr.Addr(size) - 1}, arena: arena, before: before}
+	h.spare = min(s.Last, max(h.Last, at+addr.Addr(may)-1))
+	if may == 0 {
+		h.spare = h.Last
+	}
+	return h, true
 }
 
 // largest is the largest size of a heap.
@@ -147,7 +153,10 @@ func (f *finder) threadArena(at addr.Addr, heaps []threadHeap) error {
 			continue
 		}
 		a.Heaps = append(a.Heaps, h.Range)
-		f.taken = append(f.taken, h.Range)
+		f.taken = append(f.taken, addr.Range{First: h.First, Last: h.spare})
+		if h.spare > h.Last {
+			f.own = append(f.own, addr.Range{First: h.Last + 1, Last: h.spare})
+		}
 	}
 	if len(a.Heaps) > 0 {
 		a.Refused = ""

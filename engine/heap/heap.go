@@ -91,6 +91,15 @@ func (f *finder) find() error {
 	if err := f.mainStates(); err != nil {
 		return err
 	}
+	slices.SortStableFunc(f.states, func(a, b state) int { // what is contiguous belongs to none of the others
+		switch {
+		case a.apart == b.apart:
+			return 0
+		case b.apart:
+			return -1
+		}
+		return 1
+	})
 	for i := range f.states {
 		if err := f.mainArena(&f.states[i]); err != nil {
 			return err

@@ -161,7 +161,7 @@ func (f *finder) mainRegion(a *Arena, s *state, p *parameters, in *span, g regio
 // fenceposts or the top.
 func (f *finder) mainPieces(a *Arena, s *state, p *parameters, top region) error {
 	had := uint64(0)
-	if base := f.spanOf(p.base); base != nil {
+	if base := f.spanOf(p.base); base != nil && !overlaps(addr.Merge(f.taken), addr.Range{First: p.base, Last: p.base}) {
 		if _, err := f.mainRegion(a, s, p, base, f.pieceIn(base.Range, top)); err != nil {
 			return err
 		}

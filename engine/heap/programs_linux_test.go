@@ -236,7 +236,7 @@ func TestProgramsBlockByBlock(t *testing.T) {
 	if testing.Short() {
 		t.Skip("runs other programs")
 	}
-	whats := []string{"free-chunk", "large", "fast", "cached", "foreign", "brk-fails", "mapped", "trimmed", "stdio", "options", "random", "random-main", "forked"}
+	whats := []string{"free-chunk", "large", "fast", "cached", "foreign", "brk-fails", "mapped", "trimmed", "stdio", "options", "random", "random-main", "forked", "shrunk", "exited", "no-mapping", "namespaces"}
 	type run struct {
 		build
 		what string

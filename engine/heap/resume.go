@@ -229,7 +229,7 @@ func (k *walker) leads(c chunk, g *region, most int) bool {
 	first := c.length
 	for n := 1; ; n++ {
 		at := c.at + c.length
-		if at == g.top || g.top == 0 && at == g.end {
+		if at == g.top || g.top == 0 && at == g.end && !g.piece {
 			return true
 		}
 		next, bad := k.look.head(at, g)

@@ -6,6 +6,7 @@
 // A line of TRUTH is a block that is in use: address, requested size, usable size.
 // Where it is linked statically, -Wl,--wrap makes the calls go through here.
 #define _GNU_SOURCE
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
@@ -147,6 +148,14 @@ static void *thread_cached(void *arg) { // 56 cached blocks each
 	return 0;
 }
 
+static void *thread_shrunk(void *arg) { // heaps that are given back, and what is left of others
+	for (int i = 0; i < 1800; i++) kept[i] = malloc(100000);
+	for (int i = 1799; i >= 700; i--) free(kept[i]);
+	for (int i = 0; i < 700; i += 3) free(kept[i]);
+	for (int i = 2000; i < 2500; i++) kept[i] = malloc(i % 7 * 333);
+	return 0;
+}
+
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 #define SHARED 4000
 static void *shared[SHARED]; // blocks that one thread takes and another frees
@@ -246,6 +255,36 @@ static void stdio(void) {
 	asprintf((char **)&kept[1], "%d", 42);
 }
 
+static void exited(void) { // threads that are gone leave arenas to others
+	pthread_t t[4];
+	for (int i = 0; i < 12; i++) {
+		if (pthread_create(&t[i % 4], 0, thread_random, (void *)(long)i)) _exit(6);
+		for (int k = 0; i % 4 == 3 && k < 4; k++) pthread_join(t[k], 0);
+	}
+	threads(2, thread_free_chunk);
+}
+
+static void no_mapping(void) { // all in the heap, however large, and grown over what was freed
+	mallopt(M_MMAP_MAX, 0);
+	small(0, 20000, 60);
+	char *p = malloc(100000);
+	small(20000, 20000, 60);
+	for (int i = 20000; i < 40000; i++) free(kept[i]);
+	kept[50000] = realloc(p, 700000);
+	kept[50001] = malloc(3000000);
+	small(60000, 100, 200000);
+}
+
+static void namespaces(void) { // a second libc, whose main arena never uses brk
+	void *h = dlmopen(LM_ID_NEWLM, "libc.so.6", RTLD_NOW);
+	if (!h) _exit(4);
+	void *(*other)(size_t) = dlsym(h, "malloc");
+	void (*drop)(void *) = dlsym(h, "free");
+	for (int i = 0; i < 20000; i++) kept[i] = got(other(50 + i % 100), 50 + i % 100);
+	for (int i = 0; i < 20000; i += 5) { gone(kept[i]); drop(kept[i]); }
+	small(30000, 1000, 100);
+}
+
 static void options(void) {
 	mallopt(M_MMAP_THRESHOLD, 4096);
 	mallopt(M_TOP_PAD, 1 << 20);
@@ -267,6 +306,10 @@ int main(int n, char **arg) {
 	else if (!strcmp(what, "trimmed")) trimmed();
 	else if (!strcmp(what, "stdio")) stdio();
 	else if (!strcmp(what, "options")) options();
+	else if (!strcmp(what, "shrunk")) threads(1, thread_shrunk);
+	else if (!strcmp(what, "exited")) exited();
+	else if (!strcmp(what, "namespaces")) namespaces();
+	else if (!strcmp(what, "no-mapping")) no_mapping();
 	else if (!strcmp(what, "random")) threads(4, thread_random);
 	else if (!strcmp(what, "random-main")) thread_random(0);
 	else if (!strcmp(what, "forked")) {

@@ -172,37 +172,55 @@ func (f *finder) threadArena(at addr.Addr, heaps []threadHeap) error {
 // differs between versions: what comes behind them has to lead on.
 func (f *finder) threadHeap(h threadHeap, s *state, binned []addr.Addr) (bool, error) {
 	w := f.word
-	first, reach := h.First+4*w, addr.Addr(64)
-	if s.bins != 0 && h.Contains(s.bins) {
-		first, reach = s.end, 128
-	} else if h.before == 0 {
-		first, reach = h.arena, 1<<12
-	}
 	g := region{end: h.Last + 1, other: chunkOther, exact: s.bins == 0, binned: binned}
 	if h.Contains(s.top) {
 		g.top = s.top
 	}
-	for at := (first + 2*w - 1) &^ (2*w - 1); at < first+reach && at < g.end; at += 2 * w {
+	first, reach := h.First+4*w, 4*w
+	switch {
+	case s.bins != 0 && h.Contains(s.bins):
+		first = s.end
+	case h.before == 0: // behind a state that is damaged, or of a version that is not known
+		first, reach = h.arena+2*binCount*w, 40*w
+	}
+	first = (first + 2*w - 1) &^ (2*w - 1)
+	if ok, err := f.threadHeapFrom(h, g, first, reach); ok || err != nil {
+		return ok, err
+	}
+	if !g.exact { // the first chunks are damaged
+		g.first = first
+		ok, err := f.k.region(g)
+		if ok {
+			f.own = append(f.own, addr.Range{First: h.First, Last: first - 1})
+		}
+		return ok, err
+	}
+	damaged := g
+	damaged.exact, damaged.first = false, first
+	r, err := f.damaged(damaged)
+	if r.Last > 0 || err != nil {
+		f.own = append(f.own, addr.Range{First: h.First, Last: first - 1})
+		return err == nil, err
+	}
+	return f.threadHeapFrom(h, g, first, 1<<12)
+}
+
+// threadHeapFrom follows the chunks of a heap from the first place on, of a few, from
+// which they lead on.
+func (f *finder) threadHeapFrom(h threadHeap, g region, first, reach addr.Addr) (bool, error) {
+	for at := first; at < first+reach && at < g.end; at += 2 * f.word {
 		g.first = at
 		c, bad := f.k.head(at, &g)
-		if bad != fine || !c.prevUsed && s.bins == 0 || !g.exact && !f.k.leads(c, &g, toCheck) && at != g.top {
+		if bad != fine || !c.prevUsed && g.exact || !g.exact && !f.k.leads(c, &g, toCheck) && at != g.top {
 			continue
 		}
 		ok, err := f.k.region(g)
-		if ok && err == nil {
+		if ok {
 			f.own = append(f.own, addr.Range{First: h.First, Last: at - 1})
 		}
 		if ok || err != nil {
 			return ok, err
 		}
 	}
-	if s.bins == 0 {
-		return false, nil
-	}
-	g.first = (max(first, h.First+4*w) + 2*w - 1) &^ (2*w - 1)
-	ok, err := f.k.region(g) // the first chunks are damaged
-	if ok {
-		f.own = append(f.own, addr.Range{First: h.First, Last: g.first - 1})
-	}
-	return ok, err
+	return false, nil
 }

@@ -71,7 +71,7 @@ func threadHeapAt(arch addr.Arch, base, arena, before addr.Addr, size int) *heap
 	head := 6 * w
 	if arena == 0 { // its state follows
 		arena = base + addr.Addr(head)
-		head += 12 + (12+254+18)*w + 16
+		head = (head+12+w-1)&^(w-1) + (12+254+5)*w + 16
 		head = (head + 2*w - 1) &^ (2*w - 1)
 	}
 	h := heaptest.New(arch, base, size, chunkOther, head)

@@ -3,6 +3,7 @@ package heap
 import (
 	"strings"
 	"testing"
+	"unsafe"
 
 	"vscan/engine"
 	"vscan/engine/addr"
@@ -103,5 +104,40 @@ func TestNoHeapInBrk(t *testing.T) {
 	h = find(t, addr.LE64, m.Mapping(t, "[heap]"), l)
 	if a := h.Account().Arenas; len(a) != 1 || a[0].Refused != "" || len(a[0].Heaps) > 0 {
 		t.Errorf("%+v", a)
+	}
+}
+
+// A thread's heap whose arena is damaged is followed if most of it makes sense.
+func TestDamagedArena(t *testing.T) {
+	for _, arch := range machines {
+		w := arch.WordSize()
+		m := threadHeapAt(arch, 0x4000000, 0, 0, 0x8000)
+		var all []addr.Addr
+		for i := 0; m.At() < 0x7000; i++ {
+			all = append(all, m.Add(4+i%9*2, true))
+		}
+		m.PutState(6*w, heaptest.State{Top: m.Base + addr.Addr(m.At()), Memory: 0x8000, Apart: true})
+		m.End()
+		for i := 7 * w; i < 150*w; i += w {
+			m.Put(i, 0x41414141)
+		}
+		m.Put(int(all[20]-m.Base)-w, 0x41414141)
+		h := find(t, arch, m.Mapping(t, "x"))
+		lost, hint := 0, 0
+		for _, a := range all {
+			if k := h.Index(a, &hint); k < 0 || h.Objects()[k].First != a {
+				lost++
+			}
+		}
+		if a := h.Account(); lost > 2 || len(a.Arenas) != 1 || a.Arenas[0].Refused != "" || len(a.Gaps) == 0 {
+			t.Errorf("%v: %d of %d lost; %+v", arch, lost, len(all), a)
+		}
+	}
+}
+
+// Objects are kept by the million.
+func TestSizeOfObject(t *testing.T) {
+	if size := unsafe.Sizeof(Object{}); size != 24 {
+		t.Errorf("an object takes %d bytes, want 24", size)
 	}
 }

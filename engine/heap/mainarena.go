@@ -315,26 +315,47 @@ func (f *finder) heapsByForm() error {
 // they do not lead from one end to the other.
 func (f *finder) damagedByForm(s *span) error {
 	a := Arena{Kind: Main}
-	g := region{end: s.Last + 1}
-	if first := f.k.resume(s.First, &g); first != 0 {
-		gaps := len(f.k.gaps)
-		if first > s.First {
-			f.k.gap(addr.Range{First: s.First, Last: first - 1}, early, 0)
-		}
-		g.first = first
-		if _, err := f.finishMain(&a, g); err != nil {
-			return err
-		}
-		if lost := f.k.gaps[gaps:]; len(a.Heaps) > 0 && sizeOfGaps(lost) > s.Size()/2 {
-			f.k.undo(a.Heaps[0])
-			f.k.gaps, f.taken, a.Heaps = f.k.gaps[:gaps], f.taken[:len(f.taken)-1], nil
-		}
+	r, err := f.damaged(region{first: s.First, end: s.Last + 1})
+	if err != nil {
+		return err
 	}
-	if len(a.Heaps) == 0 {
+	if r.Last > 0 {
+		a.Heaps, f.taken = []addr.Range{r}, append(f.taken, r)
+	} else {
 		a.Refused = fmt.Sprintf("no chunks of glibc's malloc lead through what brk gave, %v", s.Range)
 	}
 	f.arenas = append(f.arenas, a)
-	return context.Cause(f.ctx)
+	return nil
+}
+
+// damaged follows the chunks of a region, which may begin further on. It returns where
+// they lie, nowhere if less than half of the region makes sense: then it is none.
+func (f *finder) damaged(g region) (r addr.Range, err error) {
+	start := g.first
+	gaps, runs := len(f.k.gaps), len(f.k.runs)
+	first := f.k.resume(start, &g)
+	if first == 0 {
+		return r, context.Cause(f.ctx)
+	}
+	if first > start {
+		f.k.gap(addr.Range{First: start, Last: first - 1}, early, 0)
+	}
+	g.first = first
+	ok, err := f.k.region(g)
+	if err != nil {
+		return r, err
+	}
+	if ok {
+		r = addr.Range{First: f.k.runs[runs].First, Last: f.k.runs[len(f.k.runs)-1].Last}
+	}
+	if !ok || sizeOfGaps(f.k.gaps[gaps:]) > uint64(g.end-start)/2 {
+		if ok {
+			f.k.undo(runs)
+		}
+		f.k.gaps = f.k.gaps[:gaps]
+		return addr.Range{}, nil
+	}
+	return r, nil
 }
 
 func sizeOfGaps(gaps []Gap) (sum uint64) {
@@ -344,11 +365,9 @@ func sizeOfGaps(gaps []Gap) (sum uint64) {
 	return sum
 }
 
-// undo forgets the runs of a heap, which are the last.
-func (k *walker) undo(heap addr.Range) {
-	for n := len(k.runs); n > 0 && heap.Covers(k.runs[n-1].Range); n = len(k.runs) {
-		k.chunks, k.runs = k.chunks[:k.runs[n-1].lo], k.runs[:n-1]
-	}
+// undo forgets the runs from one on.
+func (k *walker) undo(run int) {
+	k.chunks, k.runs = k.chunks[:k.runs[run].lo], k.runs[:run]
 }
 
 // heapByForm follows the chunks that lead from the start of a range to its end.

@@ -176,9 +176,8 @@ func (q *objectsQuestion) wantsRetained() bool {
 func (q *objectsQuestion) incomplete() bool {
 	account := q.r.Account()
 	for _, arena := range account.Arenas {
-		// What nothing but its place makes a heap, where none is recognised, is something
-		// else's.
-		if arena.Refused != "" && (arena.At != 0 || q.r.Len() > 0) {
+		// What nothing but its place makes a heap may well be something else's.
+		if arena.Refused != "" && (arena.At != 0 || arena.Objects > 0) {
 			return true
 		}
 	}

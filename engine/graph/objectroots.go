@@ -81,9 +81,9 @@ func (g *Graph) anonymous(k int) bool {
 //	area      |stale     |red zone|SP  frames   |control block, thread-local memory|
 //	classes   Stale       Stack
 //
-// A stack is a mapping whose name begins with [stack, or one that has the control
-// block of the thread that runs in it: other memory with a stack pointer in it may be a
-// stack and much besides, and all of it counts as in use. So does what lies between two
+// What lies below is known of the mapping [stack], and of one that has the control
+// block of the thread that runs in it as well: other memory with a stack pointer in it may
+// be many stacks, of coroutines, and much besides, and all of it counts as in use. So does what lies between two
 // stacks that share a mapping, for where the one begins is not known. A stack in an
 // object is the object's matter.
 func (g *Graph) stacks(h *heap.Heaps, threads []Thread) (live, stale []addr.Range) {
@@ -95,7 +95,8 @@ func (g *Graph) stacks(h *heap.Heaps, threads []Thread) (live, stale []addr.Rang
 			continue
 		}
 		area := g.area(k)
-		if !strings.HasPrefix(g.regions[k].Name, "[stack") && !(g.anonymous(k) && area.Contains(t.Pointer) && t.Pointer > t.SP) {
+		ofThread := g.anonymous(k) || strings.HasPrefix(g.regions[k].Name, "[stack:")
+		if g.regions[k].Name != "[stack]" && !(ofThread && area.Contains(t.Pointer) && t.Pointer > t.SP) {
 			continue
 		}
 		if low := lowest[area]; low == nil || t.SP < low.SP {

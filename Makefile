@@ -28,7 +28,7 @@ race:
 # Every kernel level that this machine has must be tested, not skipped; at
 # length they are in make test.
 levels:
-	VSCAN_TEST_LEVELS=$$(./bench/levels.sh) $(GO) test -count=1 -short ./engine/simd
+	VSCAN_TEST_LEVELS=$$(./bench/levels.sh) $(GO) test -count=1 -short ./engine/simd ./engine/simd/sets
 	for level in $$(./bench/levels.sh | tr , ' '); do \
 	  VSCAN_KERNEL=$$level $(GO) test -count=1 -short ./cmd/vscan || exit 1; done
 
@@ -38,7 +38,7 @@ purego:
 
 # Needs qemu-user-static.
 arm64:
-	CGO_ENABLED=0 GOARCH=arm64 $(GO) test -short -exec qemu-aarch64-static ./engine/addr ./engine/segtree ./engine/shard ./engine/simd ./engine ./patterns/...
+	CGO_ENABLED=0 GOARCH=arm64 $(GO) test -short -exec qemu-aarch64-static ./engine/addr ./engine/segtree ./engine/shard ./engine/simd/... ./engine ./patterns/...
 
 cross:
 	for os in linux darwin windows; do for arch in amd64 arm64; do \

@@ -265,3 +265,20 @@ func spaceAt(t *testing.T, first addr.Addr, b []byte) *Space {
 	}
 	return s
 }
+
+// An error that nobody but a program made by hand says what it can.
+func TestIncompleteErrorByHand(t *testing.T) {
+	for _, c := range []struct {
+		e    IncompleteError
+		want string
+	}{
+		{IncompleteError{}, "not complete: the scan ended after 0 bytes"},
+		{IncompleteError{Stats: Stats{Scanned: 7}}, "not complete: the scan ended after 7 bytes"},
+		{IncompleteError{Stats: Stats{Scanned: 7}, Err: errors.New("why")}, "not complete: the scan ended after 7 bytes: why"},
+		{IncompleteError{Stats: Stats{Unreadable: []addr.Range{{First: 5, Last: 6}}}}, "not complete: 2 bytes could not be read, the first at 0x5"},
+	} {
+		if got := c.e.Error(); got != c.want {
+			t.Errorf("%q, want %q", got, c.want)
+		}
+	}
+}

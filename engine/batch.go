@@ -26,6 +26,8 @@ type Batch struct {
 	needles []uint32 // of each hit; empty where the scanner has but one
 	raw     []byte   // the bytes of those hits that have any of their own, one after another
 	lens    []uint32 // of each hit, in bytes; empty where no needle's hits differ in it
+
+	excepted []exceptedHit // what dropExcepted took out
 }
 
 // Run is hits that are all alike, Step bytes apart.
@@ -108,13 +110,13 @@ func (b *Batch) size(i int, n *needle) int {
 }
 
 // filter drops hits of a list, those of which keep is false.
-func (b *Batch) filter(keep func(pattern int, a addr.Addr, n int) bool) {
+func (b *Batch) filter(keep func(n *needle, a addr.Addr, size int) bool) {
 	kept, from, to := 0, 0, 0 // hits; in raw, what has been looked at and what was kept
 	for i, off := range b.Offsets {
 		n := &b.sc.needles[b.needle(i)]
 		size := b.size(i, n)
 		raw := min(n.raw, size)
-		if keep(n.hit.Pattern, b.Base+addr.Addr(off), size) {
+		if keep(n, b.Base+addr.Addr(off), size) {
 			b.Offsets[kept] = off
 			if len(b.needles) > 0 {
 				b.needles[kept] = b.needles[i]
@@ -135,4 +137,5 @@ func (b *Batch) filter(keep func(pattern int, a addr.Addr, n int) bool) {
 // reset empties the batch.
 func (b *Batch) reset() {
 	b.Offsets, b.Run, b.needles, b.raw, b.lens = b.Offsets[:0], Run{}, b.needles[:0], b.raw[:0], b.lens[:0]
+	b.excepted = b.excepted[:0]
 }

@@ -11,21 +11,19 @@ import (
 // hit of an expression, once it is delivered.
 
 // cutLens is, by needle, the length from which on a hit may have been cut off;
-// nil where none can be. The needles of expressions are those without bytes and
-// words, in the order of the expressions.
+// nil where none can be.
 func cutLens(set *patterns.Set, needles []needle) []uint32 {
 	lens := make([]uint32, len(needles))
 	any := false
 	exprs := set.Exprs()
 	for i := range needles {
 		lens[i] = math.MaxUint32
-		if !needles[i].expr {
+		if needles[i].expr < 0 {
 			continue
 		}
-		if n := exprs[0].CutLen; n > 0 {
+		if n := exprs[needles[i].expr].CutLen; n > 0 {
 			lens[i], any = uint32(n), true
 		}
-		exprs = exprs[1:]
 	}
 	if !any {
 		return nil

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"vscan/engine/simd"
+	"vscan/engine/simd/sets"
 	"vscan/patterns"
 )
 
@@ -21,7 +22,7 @@ type Sought struct {
 
 	// How it is looked for; Shape, Level, How and Rate mean nothing of an
 	// expression without anchors.
-	simd.Way
+	sets.Way
 	Exact bool // what is found is a hit: Rate is that of hits
 }
 
@@ -44,7 +45,7 @@ func Explain(set *patterns.Set, level simd.Level) ([]Sought, error) {
 			if err != nil {
 				return nil, err
 			}
-			s.Way, s.Exact = simd.Way{Shape: k.Shape(), Level: k.Level()}, true
+			s.Way, s.Exact = sets.Way{Shape: k.Shape(), Level: k.Level()}, true
 		} else {
 			lits, of = append(lits, simd.Lit{Bytes: n.Lit, Mask: n.Mask}), append(of, len(all))
 		}
@@ -81,15 +82,15 @@ func explainLiterals(all []Sought, lits []simd.Lit, of []int, level simd.Level) 
 	if len(lits) == 1 {
 		k, err := newKernel(level, lits[0])
 		if err == nil {
-			all[of[0]].Way = simd.Way{Shape: k.Shape(), Level: k.Level(), How: simd.FirstLook(lits[0]), Rate: simd.Rate(lits[0])}
+			all[of[0]].Way = sets.Way{Shape: k.Shape(), Level: k.Level(), How: simd.FirstLook(lits[0]), Rate: simd.Rate(lits[0])}
 		}
 		return err
 	}
-	k, err := simd.NewLiterals(level, lits)
+	k, err := sets.New(level, lits)
 	if err != nil {
 		return err
 	}
-	for _, w := range simd.Ways(k) {
+	for _, w := range sets.Ways(k) {
 		some := w.Lits
 		w.Lits = nil
 		for _, i := range some {

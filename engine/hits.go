@@ -8,6 +8,7 @@ import (
 
 	"vscan/engine/addr"
 	"vscan/engine/simd"
+	"vscan/engine/simd/sets"
 )
 
 // The search of bytes that lie side by side, and the way of hits out of a worker.
@@ -15,7 +16,7 @@ import (
 // stream is what one unit finds in the bytes in hand, as far as it has got.
 type stream struct {
 	unit
-	found []simd.Match // all that lie below next
+	found []sets.Match // all that lie below next
 	lens  []uint32     // of them, where they differ; else empty
 	taken int          // how many of them are out
 	next  int          // where to go on
@@ -100,7 +101,7 @@ func (w *worker) merge(limit uint32, b []byte, base addr.Addr) bool {
 	for {
 		// The stream that is first, and up to where it stays so.
 		var first *stream
-		stop := simd.Match{Off: limit}
+		stop := sets.Match{Off: limit}
 		for i := range w.streams {
 			s := &w.streams[i]
 			if s.taken == len(s.found) {
@@ -135,13 +136,13 @@ func (w *worker) merge(limit uint32, b []byte, base addr.Addr) bool {
 }
 
 // before says whether a comes before b.
-func before(a, b simd.Match) bool {
+func before(a, b sets.Match) bool {
 	return uint64(a.Off)<<32|uint64(a.Lit) < uint64(b.Off)<<32|uint64(b.Lit)
 }
 
 // addAll sends matches in the block at base, whose bytes are b, as far as they
 // are hits. lens is their lengths, empty where those are the needles'.
-func (w *worker) addAll(base addr.Addr, found []simd.Match, lens []uint32, b []byte) bool {
+func (w *worker) addAll(base addr.Addr, found []sets.Match, lens []uint32, b []byte) bool {
 	if !w.bare {
 		for i, m := range found {
 			length := uint32(0)
@@ -182,7 +183,7 @@ func (w *worker) addAll(base addr.Addr, found []simd.Match, lens []uint32, b []b
 // add sends a match at base + off, whose bytes b begins with, if it is a hit:
 // aligned, and not of the same pattern and length as the one before. length is
 // its own, 0 where it is the needle's.
-func (w *worker) add(base addr.Addr, m simd.Match, length uint32, b []byte) bool {
+func (w *worker) add(base addr.Addr, m sets.Match, length uint32, b []byte) bool {
 	a, n := base+addr.Addr(m.Off), &w.needles[m.Lit]
 	size := n.size(length)
 	if n.align > 1 && !a.IsAligned(uint64(n.align)) {

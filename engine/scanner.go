@@ -99,6 +99,7 @@ type Hit struct {
 	Addr    addr.Addr // of its first byte; those after it may lie in other mappings
 	Pattern int       // index into the set's Patterns
 	Len     int       // in bytes
+	Form    int       // which of the pattern's expressions matched, from 1, where it has several (an encoding each); else 0. See patterns.Set.Text
 	Bytes   []byte    // the first bytes of it, at most HitBytes; not to be written to; see Scan for how long they hold
 	Cut     bool      // it is as long as Target.MaxMatch allows, and may be the beginning of something longer
 }
@@ -119,6 +120,11 @@ type Stats struct {
 	// Cut is, by pattern, how many of the hits are as long as Target.MaxMatch
 	// allows, and may be the beginning of something longer; nil where none is.
 	Cut []uint64
+
+	// Excepted is, by pattern, how many matches were no hits because an exception of
+	// the pattern holds in them (see patterns.Pattern.Except), up to the last hit
+	// where the scan was stopped; nil where none was.
+	Excepted []uint64
 
 	// Stopped says that the callback wanted no more, Cancelled that the context
 	// ended: what was delivered is then the beginning of all there is.
@@ -152,6 +158,7 @@ type Scanner struct {
 	plan    plan
 	opt     Options
 	overlap int      // longest needle less one byte
+	excepts bool     // whether some matches are dropped by exceptions
 	cutLens []uint32 // by needle: from which length on a hit is one of Stats.Cut; nil where none can be
 
 	leastSkip uint64          // zeros in a row that are worth leaving out
@@ -180,6 +187,7 @@ func Compile(space *Space, set *patterns.Set, opt Options) (*Scanner, error) {
 	sc.bare = !slices.ContainsFunc(sc.needles, func(n needle) bool { return n.raw > 0 || n.align > 1 })
 	sc.sized = len(set.Exprs()) > 0
 	sc.borrows = slices.ContainsFunc(sc.needles, func(n needle) bool { return n.raw > 0 })
+	sc.excepts = slices.ContainsFunc(sc.needles, func(n needle) bool { return n.excepted })
 	sc.cutLens = cutLens(set, sc.needles)
 	if len(sc.needles) == 1 && !sc.sized && uint64(sc.units[0].traits().stride)%uint64(sc.needles[0].align) == 0 {
 		sc.only, _ = sc.units[0].(*kernelUnit)
@@ -284,13 +292,16 @@ func (sc *Scanner) deliver(ctx context.Context, yield func(*Batch) (uint64, bool
 			if drop != nil {
 				b.filter(drop.keep)
 			}
+			b.dropExcepted()
 			if b.Len() == 0 {
+				b.countExcepted(&stats, true, 0)
 				run.free(b)
 				return true
 			}
 			n, more := yield(b)
 			stats.Hits += n
 			b.countCut(&stats, n)
+			b.countExcepted(&stats, more, n)
 			stats.Stopped = !more
 			if p := sc.opt.Progress; p != nil {
 				p.Hits.Add(n)
@@ -382,6 +393,9 @@ func incomplete(stats Stats, err error) error {
 func (e *IncompleteError) Error() string {
 	if e.Err != nil {
 		return fmt.Sprintf("not complete: the scan ended after %d bytes: %v", e.Stats.Scanned, e.Err)
+	}
+	if len(e.Stats.Unreadable) == 0 { // not as a scan makes it
+		return fmt.Sprintf("not complete: the scan ended after %d bytes", e.Stats.Scanned)
 	}
 	return fmt.Sprintf("not complete: %d bytes could not be read, the first at %v", e.Stats.UnreadableBytes(), e.Stats.Unreadable[0].First)
 }

@@ -44,7 +44,7 @@ func (sc *Scanner) ScanShards(ctx context.Context, yield func(worker int, shard 
 	}
 	err := group.Wait()
 	stats.Hits, stats.Stopped = d.hits.Load(), d.stopped.Load()
-	stats.Cut = d.cut.Cut
+	stats.Cut, stats.Excepted = d.stats.Cut, d.stats.Excepted
 	stats.Cancelled = ctx.Err() != nil && !stats.Stopped
 	stats.Elapsed = time.Since(begin)
 	stats.Unreadable = addr.Merge(run.unreadable)
@@ -61,7 +61,7 @@ type direct struct {
 	yield   func(worker int, shard uint64, b *Batch) bool
 	mu      sync.Mutex // held while a shard is claimed
 	shards  uint64
-	cut     Stats // nothing but Cut
+	stats   Stats // nothing but Cut and Excepted
 	hits    atomic.Uint64
 	stopped atomic.Bool
 }
@@ -90,8 +90,12 @@ func (l *directLane) Send(b *Batch) bool {
 	if l.stopped.Load() {
 		return false
 	}
+	b.dropExcepted()
 	n := b.Len()
-	l.countCut(b, n)
+	l.count(b, n)
+	if n == 0 {
+		return true
+	}
 	if !l.yield(l.worker, l.shard, b) {
 		l.stopped.Store(true)
 		return false
@@ -103,14 +107,16 @@ func (l *directLane) Send(b *Batch) bool {
 	return true
 }
 
-// countCut counts the hits of a batch that may have been cut off.
-func (l *directLane) countCut(b *Batch, n uint64) {
-	if b.sc.cutLens == nil {
+// count counts the hits of a batch that may have been cut off, and what exceptions
+// dropped.
+func (l *directLane) count(b *Batch, n uint64) {
+	if b.sc.cutLens == nil && !b.sc.excepts {
 		return
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	b.countCut(&l.cut, n)
+	b.countCut(&l.stats, n)
+	b.countExcepted(&l.stats, true, n)
 }
 
 func (l *directLane) Close() {}

@@ -6,7 +6,7 @@ import (
 	"slices"
 
 	"vscan/engine/addr"
-	"vscan/engine/simd"
+	"vscan/engine/simd/sets"
 )
 
 // Pieces that are searched where they lie, and what runs from one into the next.
@@ -56,7 +56,7 @@ func (w *worker) inPlace(ctx context.Context, core, window addr.Range) bool {
 // placed is a match in one of several parts: its offset is that from the
 // window's first address.
 type placed struct {
-	simd.Match
+	sets.Match
 	bytes []byte // what it begins
 }
 
@@ -77,7 +77,7 @@ func (w *worker) collect(ctx context.Context, u unit, b []byte, core, part addr.
 	for ok && from < to {
 		w.found, from = u.find(&w.tools, w.found[:0], b, from, to)
 		for _, m := range w.found {
-			w.pending = append(w.pending, placed{simd.Match{Off: m.Off + uint32(shift), Lit: m.Lit}, b[m.Off:]})
+			w.pending = append(w.pending, placed{sets.Match{Off: m.Off + uint32(shift), Lit: m.Lit}, b[m.Off:]})
 		}
 		if ctx.Err() != nil || len(w.pending) > maxPending {
 			return false
@@ -90,7 +90,7 @@ func (w *worker) collect(ctx context.Context, u unit, b []byte, core, part addr.
 // address of the window. It is false where there are too many matches.
 func (w *worker) searchSeams(u unit, core addr.Range, base addr.Addr) bool {
 	s, stride := &w.seams, u.traits().stride
-	add := func(m simd.Match) {
+	add := func(m sets.Match) {
 		b := &s.borders[int(m.Off)/(2*s.over)]
 		at := int(m.Off) % (2 * s.over) // of the match in its seam
 		size := w.needles[m.Lit].hit.Len
@@ -100,7 +100,7 @@ func (w *worker) searchSeams(u unit, core addr.Range, base addr.Addr) bool {
 		off := b.last - (s.over - 1 - at)
 		if core.Contains(base + addr.Addr(off)) {
 			raw := slices.Clone(s.bytes[m.Off:][:w.needles[m.Lit].raw]) // the next unit has other seams
-			w.pending = append(w.pending, placed{simd.Match{Off: uint32(off), Lit: m.Lit}, raw})
+			w.pending = append(w.pending, placed{sets.Match{Off: uint32(off), Lit: m.Lit}, raw})
 		}
 	}
 	search := func(from, to int) bool {

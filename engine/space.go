@@ -118,7 +118,7 @@ func (s *Space) Add(mappings ...Mapping) (*Space, error) { return s.lay(mappings
 // show through holes and through absent bytes, as the file of an executable
 // does under a core that saved none of its code, and not where a present byte
 // cannot be read. Of several, each is laid under those before it: those of an
-// image.Layer, which lie over those before them, are given in reverse.
+// image.Layer, which lie over those before them, image.Layer.LayUnder lays.
 func (s *Space) AddUnder(mappings ...Mapping) (*Space, error) { return s.lay(mappings, true) }
 
 func (s *Space) lay(mappings []Mapping, under bool) (*Space, error) {

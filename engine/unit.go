@@ -6,6 +6,7 @@ import (
 
 	"vscan/engine/addr"
 	"vscan/engine/simd"
+	"vscan/engine/simd/sets"
 	"vscan/patterns"
 )
 
@@ -16,8 +17,10 @@ import (
 type needle struct {
 	hit   Hit       // but for Addr and, where hits differ, Bytes; Len is 0 where they differ in it
 	align addr.Addr // of a hit's address; ≥ 1
-	expr  bool      // whether it is that of an expression
 	raw   int       // how many of a hit's bytes are copied, as far as it goes; 0 where all hits are alike
+
+	expr     int  // index in the set's expressions of the one that it is of; −1: none
+	excepted bool // of its matches that an exception drops
 }
 
 // size is the length of a hit of the needle; length is its own, where hits of
@@ -36,7 +39,7 @@ type unit interface {
 	// needle; Lit is the needle. It may stop early: all matches below next
 	// have then been appended and none above it. When next ≥ to, all is done.
 	// dst is empty where the needles of the unit have matches of any length.
-	find(t *tools, dst []simd.Match, b []byte, from, to int) (_ []simd.Match, next int)
+	find(t *tools, dst []sets.Match, b []byte, from, to int) (_ []sets.Match, next int)
 
 	traits() traits
 	levels() []simd.Level
@@ -52,7 +55,7 @@ type traits struct {
 // tools is what a worker lends to units.
 type tools struct {
 	offsets []uint32
-	scratch simd.Scratch
+	scratch sets.Scratch
 	expr    exprTools
 
 	base   addr.Addr              // of the bytes that find is given
@@ -75,7 +78,9 @@ const findAtOnce = 4096
 func newUnits(set *patterns.Set, opt Options) ([]needle, []unit, error) {
 	level := opt.Kernel
 	all := slices.Clip(set.Needles())
-	for _, e := range set.Exprs() { // their places
+	places := exprPlaces(set.Exprs())
+	for _, p := range places {
+		e := &set.Exprs()[p.expr]
 		all = append(all, patterns.Needle{Pattern: e.Pattern, Align: e.Align})
 	}
 	order := func(a, b patterns.Needle) int {
@@ -89,11 +94,12 @@ func newUnits(set *patterns.Set, opt Options) ([]needle, []unit, error) {
 	var literals []int32
 	words := map[wordsKind][]int32{}
 	var kinds []wordsKind // in order: maps have none
-	var exprs []uint32    // their numbers
 	for i, n := range all {
 		needles[i] = newNeedle(n)
 		if n.Words == nil && n.Lit == nil {
-			exprs = append(exprs, uint32(i))
+			p := &places[0]
+			needles[i].expr, needles[i].excepted, needles[i].hit.Form = p.expr, p.excepted, p.form
+			places = places[1:]
 			continue
 		}
 		if n.Words == nil {
@@ -114,8 +120,8 @@ func newUnits(set *patterns.Set, opt Options) ([]needle, []unit, error) {
 		}
 		units = append(units, u)
 	}
-	if len(exprs) > 0 {
-		u, err := newExprUnit(set, exprs, opt)
+	if len(set.Exprs()) > 0 {
+		u, err := newExprUnit(set, needles, opt)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -131,11 +137,47 @@ func newUnits(set *patterns.Set, opt Options) ([]needle, []unit, error) {
 	return needles, units, nil
 }
 
+// exprPlace is a needle of an expression.
+type exprPlace struct {
+	expr     int // index in the set's
+	form     int // see Hit.Form
+	excepted bool
+}
+
+// exprPlaces are the needles of the expressions of a set, in the order of their
+// numbers: of each pattern those of what is a hit, then those of what exceptions
+// drop.
+func exprPlaces(exprs []patterns.Expr) []exprPlace {
+	var all []exprPlace
+	for first := 0; first < len(exprs); {
+		end := first + 1
+		for end < len(exprs) && exprs[end].Pattern == exprs[first].Pattern {
+			end++
+		}
+		form := func(i int) int {
+			if end-first == 1 {
+				return 0
+			}
+			return i - first + 1
+		}
+		for i := first; i < end; i++ {
+			all = append(all, exprPlace{i, form(i), false})
+		}
+		for i := first; i < end; i++ {
+			if len(exprs[i].Except) > 0 {
+				all = append(all, exprPlace{i, form(i), true})
+			}
+		}
+		first = end
+	}
+	return all
+}
+
 func newNeedle(n patterns.Needle) needle {
-	k := needle{hit: Hit{Pattern: n.Pattern, Len: n.Len()}, align: addr.Addr(max(n.Align, 1))}
+	k := needle{expr: -1, hit: Hit{Pattern: n.Pattern, Len: n.Len()}, align: addr.Addr(max(n.Align, 1))}
 	switch {
 	case n.Lit == nil && n.Words == nil:
-		k.raw, k.expr = HitBytes, true
+		k.raw = HitBytes
 	case n.Lit == nil || n.Mask != nil:
 		k.raw = min(n.Len(), HitBytes)
 	default:
@@ -155,18 +197,18 @@ func (u *kernelUnit) traits() traits { return u.of }
 
 func (u *kernelUnit) levels() []simd.Level { return []simd.Level{u.kernel.Level()} }
 
-func (u *kernelUnit) find(t *tools, dst []simd.Match, b []byte, from, to int) ([]simd.Match, int) {
+func (u *kernelUnit) find(t *tools, dst []sets.Match, b []byte, from, to int) ([]sets.Match, int) {
 	n, next := u.kernel.Scan(t.offsets, b, from, to)
 	dst = slices.Grow(dst, n)
 	for _, off := range t.offsets[:n] {
-		dst = append(dst, simd.Match{Off: off, Lit: u.needle})
+		dst = append(dst, sets.Match{Off: off, Lit: u.needle})
 	}
 	return dst, next
 }
 
 // literalUnit is all literals of a set. Alignment is not its business.
 type literalUnit struct {
-	set     simd.SetKernel
+	set     sets.Kernel
 	needles []uint32 // by the number of the literal; nil where they are the same
 	of      traits
 }
@@ -184,7 +226,7 @@ func newLiteralUnit(all []patterns.Needle, which []int32, level simd.Level) (uni
 		k, err := newKernel(level, lits[0])
 		return &kernelUnit{k, uint32(which[0]), of}, err
 	}
-	set, err := simd.NewLiterals(level, lits)
+	set, err := sets.New(level, lits)
 	if err != nil {
 		return nil, err
 	}
@@ -221,7 +263,7 @@ func (u *literalUnit) traits() traits { return u.of }
 
 func (u *literalUnit) levels() []simd.Level { return u.set.Levels() }
 
-func (u *literalUnit) find(t *tools, dst []simd.Match, b []byte, from, to int) ([]simd.Match, int) {
+func (u *literalUnit) find(t *tools, dst []sets.Match, b []byte, from, to int) ([]sets.Match, int) {
 	dst = slices.Grow(dst, max(findAtOnce, u.set.MinMatches()))
 	found := dst[len(dst):cap(dst)]
 	n, next := u.set.Scan(found, b, from, to, &t.scratch)

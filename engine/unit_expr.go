@@ -6,6 +6,7 @@ import (
 
 	"vscan/engine/addr"
 	"vscan/engine/simd"
+	"vscan/engine/simd/sets"
 	"vscan/patterns"
 )
 
@@ -24,8 +25,9 @@ type exprUnit struct {
 	bare    []int    // those without anchors
 	anchors []anchor // by the number of the literal
 	find1   simd.Kernel
-	find2   simd.SetKernel // where there are several; nil both where there are none
-	reach   int            // how far behind a start an anchor can begin
+	find2   sets.Kernel // where there are several; nil both where there are none
+	reach   int         // how far behind a start an anchor can begin
+	judges  judges      // of matches that exceptions may drop
 	of      traits
 }
 
@@ -35,22 +37,28 @@ type expr struct {
 	needle   uint32
 	finder   patterns.Finder  // nil: all starts are asked about
 	tracker  patterns.Tracker // nil: it is none
-	disjoint bool             // matches that overlap an earlier one are dropped, and it is alone in its pattern
+	disjoint bool             // matches that overlap an earlier one are dropped, it is alone in its pattern, and has no exceptions
 }
 
 // anchor is a literal, and where matches of an expression begin before it.
 type anchor struct{ expr, first, last int }
 
-// newExprUnit makes the unit for the expressions of a set; needles are the
-// numbers of their needles.
-func newExprUnit(set *patterns.Set, needles []uint32, opt Options) (*exprUnit, error) {
-	u := &exprUnit{of: traits{stride: 1}}
+// newExprUnit makes the unit for the expressions of a set; needles are all
+// needles.
+func newExprUnit(set *patterns.Set, needles []needle, opt Options) (*exprUnit, error) {
+	u := &exprUnit{of: traits{stride: 1}, judges: newJudges(set, needles, opt)}
+	of := make([]uint32, len(set.Exprs()))
+	for i := range needles {
+		if n := &needles[i]; n.expr >= 0 && !n.excepted {
+			of[n.expr] = uint32(i)
+		}
+	}
 	var lits []simd.Lit
 	pats, all := set.Patterns(), set.Exprs()
 	for i := range all {
-		e := expr{Expr: &all[i], needle: needles[i]}
+		e := expr{Expr: &all[i], needle: of[i]}
 		alone := (i == 0 || all[i-1].Pattern != e.Pattern) && (i+1 == len(all) || all[i+1].Pattern != e.Pattern)
-		e.disjoint = alone && !opt.Overlapping && pats[e.Pattern].Disjoint()
+		e.disjoint = alone && !opt.Overlapping && pats[e.Pattern].Disjoint() && len(e.Except) == 0
 		e.finder, _ = e.Matcher.(patterns.Finder)
 		e.tracker, _ = e.Matcher.(patterns.Tracker)
 		u.of.longest = max(u.of.longest, e.MaxLen)
@@ -72,7 +80,7 @@ func newExprUnit(set *patterns.Set, needles []uint32, opt Options) (*exprUnit, e
 	case 1:
 		u.find1, err = newKernel(opt.Kernel, lits[0])
 	default:
-		u.find2, err = simd.NewLiterals(opt.Kernel, lits)
+		u.find2, err = sets.New(opt.Kernel, lits)
 	}
 	return u, err
 }
@@ -102,15 +110,17 @@ const (
 // exprTools is what a worker lends to the unit.
 type exprTools struct {
 	memory  patterns.Memory
-	found   []simd.Match // anchors
-	scratch simd.Scratch
+	found   []sets.Match // anchors
+	scratch sets.Scratch
 	starts  [][]interval // by expression, of the stretch in hand
 	have    []int        // the expressions that have any
 	matches []exprMatch
 	chains  []chain          // by expression
+	judging []chain          // by pattern that has exceptions
 	tracks  []patterns.Track // by expression; nil: it has none
 	round   uint64           // of tools, that the tracks are of
 	origin  addr.Addr
+	origins int       // counts them
 	first   bool      // whether no match that begins before origin can go on there
 	at      addr.Addr // all starts from origin to here have been looked at
 	stretch int
@@ -127,7 +137,7 @@ type exprMatch struct {
 	pattern           int
 }
 
-func (u *exprUnit) find(t *tools, dst []simd.Match, b []byte, from, to int) ([]simd.Match, int) {
+func (u *exprUnit) find(t *tools, dst []sets.Match, b []byte, from, to int) ([]sets.Match, int) {
 	x := &t.expr
 	fresh := x.starts == nil
 	if fresh {
@@ -146,6 +156,7 @@ func (u *exprUnit) find(t *tools, dst []simd.Match, b []byte, from, to int) ([]s
 	to = min(to, from+x.stretch)
 	if begin := t.base + addr.Addr(from); fresh || begin != x.at || begin < x.origin {
 		x.origin, x.first = begin, t.runAt(begin).First == begin
+		x.origins++
 	}
 	x.at = t.base + addr.Addr(to)
 	x.memory.Bytes = b
@@ -169,6 +180,10 @@ func (u *exprUnit) find(t *tools, dst []simd.Match, b []byte, from, to int) ([]s
 		x.stretch = max(shortStretch, x.stretch/2)
 	} else if x.work < muchWork/8 {
 		x.stretch = min(longStretch, x.stretch*2)
+	}
+	x.sort()
+	if !u.judges.rest(t, b) {
+		return dst, from
 	}
 	return u.hand(t, dst), to
 }
@@ -207,7 +222,7 @@ func (u *exprUnit) locate(t *tools, b []byte, from, to int) {
 		}
 	case u.find2 != nil:
 		if x.found == nil {
-			x.found = make([]simd.Match, max(findAtOnce, u.find2.MinMatches()))
+			x.found = make([]sets.Match, max(findAtOnce, u.find2.MinMatches()))
 		}
 		for at := from; at < last; {
 			var n int
@@ -244,7 +259,11 @@ func (u *exprUnit) verify(t *tools, i int, v interval) bool {
 	var c *chain
 	if e.disjoint {
 		c = &x.chains[i]
-		c.from(x.origin, x.first, e.MaxLen)
+		c.from(x, e.MaxLen)
+	}
+	of, atOnce := u.judges.needles[e.needle]
+	if atOnce = atOnce && u.judges.patterns[of.pattern].atOnce(); atOnce {
+		c = u.judges.chain(x, of.pattern)
 	}
 	matcher, finder := e.Matcher, e.finder
 	track := x.track(i, e)
@@ -279,10 +298,18 @@ func (u *exprUnit) verify(t *tools, i int, v interval) bool {
 		if n == 0 {
 			continue
 		}
-		x.matches = append(x.matches, exprMatch{uint32(s), e.needle, uint32(n), e.Pattern})
-		if c != nil {
+		m := exprMatch{uint32(s), e.needle, uint32(n), e.Pattern}
+		switch {
+		case atOnce:
+			if counts, ok := u.judges.one(t, x.memory.Bytes, &m); !ok {
+				return false
+			} else if !counts {
+				continue
+			}
+		case c != nil:
 			c.add(t.base+addr.Addr(s), n)
 		}
+		x.matches = append(x.matches, m)
 	}
 	return true
 }
@@ -307,18 +334,22 @@ func (x *exprTools) track(i int, e *expr) patterns.Track {
 	return x.tracks[i]
 }
 
-// hand appends the matches to dst, in order, and their lengths to t.lens.
-func (u *exprUnit) hand(t *tools, dst []simd.Match) []simd.Match {
-	x := &t.expr
+// sort puts the matches in order.
+func (x *exprTools) sort() {
 	slices.SortFunc(x.matches, func(a, b exprMatch) int {
 		if a.off != b.off { // most often; the rest is not even looked at then
 			return cmp.Compare(a.off, b.off)
 		}
-		return cmp.Or(cmp.Compare(a.pattern, b.pattern), cmp.Compare(a.size, b.size))
+		return cmp.Or(cmp.Compare(a.pattern, b.pattern), cmp.Compare(a.size, b.size), cmp.Compare(a.needle, b.needle))
 	})
+}
+
+// hand appends the matches to dst, in order, and their lengths to t.lens.
+func (u *exprUnit) hand(t *tools, dst []sets.Match) []sets.Match {
+	x := &t.expr
 	t.lens = t.lens[:0]
 	for _, m := range x.matches {
-		dst = append(dst, simd.Match{Off: m.off, Lit: m.needle})
+		dst = append(dst, sets.Match{Off: m.off, Lit: m.needle})
 		t.lens = append(t.lens, m.size)
 	}
 	return dst
@@ -333,24 +364,46 @@ func (u *exprUnit) hand(t *tools, dst []simd.Match) []simd.Match {
 //	matches     [----)  [----)   [---)
 //	                             ^ kept; from here on all is known
 //
-// Matches handed over that are to be dropped, dropper drops.
+// Matches handed over that are to be dropped, dropper drops. One that an exception
+// drops covers nothing, for what goes on beyond it may be a hit; but what lies wholly
+// in it is none.
 type chain struct {
-	origin addr.Addr
-	begun  bool
-	cover  uint64 // the end of all matches so far, from origin; once known, of the last one kept
-	known  bool
+	origin   addr.Addr
+	number   int    // of the origin; 0: there was none
+	cover    uint64 // the end of all matches so far, from origin; once known, of the last one kept
+	known    bool
+	excepted uint64 // the end of the matches that exceptions are known to drop
 }
 
-// from makes the chain begin at origin, if it does not already, for matches of
-// at most longest bytes, or where first, none of those before it.
-func (c *chain) from(origin addr.Addr, first bool, longest int) {
-	if c.begun && c.origin == origin {
+// from makes the chain begin at the origin, if it does not already, for matches of
+// at most longest bytes, or where nothing lies in front, none before it. The same
+// origin again, after a fault, is another.
+func (c *chain) from(x *exprTools, longest int) {
+	if c.number == x.origins {
 		return
 	}
-	*c = chain{origin: origin, begun: true, known: first}
-	if !first {
+	*c = chain{origin: x.origin, number: x.origins, known: x.first}
+	if !x.first {
 		c.cover = uint64(longest - 1)
 	}
+}
+
+// except notes a match of n bytes at a that an exception drops. Where something that
+// began before may cover it, nobody knows yet whether it counts, and so nothing about
+// what lies in it.
+func (c *chain) except(a addr.Addr, n int) {
+	off := uint64(a - c.origin)
+	if off >= c.cover {
+		c.excepted = max(c.excepted, off+uint64(n))
+	} else {
+		c.cover = max(c.cover, off+uint64(n))
+	}
+}
+
+// inExcepted reports whether n bytes at a lie wholly in such a match, and are to be
+// dropped for that.
+func (c *chain) inExcepted(a addr.Addr, n int) bool {
+	return uint64(a-c.origin)+uint64(n) <= c.excepted
 }
 
 // covered is how many starts from a on are known to be of no use.
@@ -368,12 +421,15 @@ func (c *chain) add(a addr.Addr, n int) {
 	c.cover = max(c.cover, off+uint64(n))
 }
 
-// dropper drops hits that overlap an earlier one of the same pattern, in the
-// order of delivery.
+// dropper drops matches that overlap an earlier hit of the same pattern, or lie
+// wholly in an earlier match that an exception drops, in the order of delivery.
 type dropper struct {
 	drops []bool      // by pattern
 	last  []addr.Addr // of the hit delivered last, by pattern
 	any   []bool
+
+	exceptLast []addr.Addr // of the matches that exceptions drop, by pattern
+	excepts    []bool      // whether there was any
 }
 
 // newDropper is nil where nothing is to be dropped.
@@ -388,21 +444,28 @@ func newDropper(set *patterns.Set, opt Options) *dropper {
 		}
 		if d == nil {
 			n := len(set.Patterns())
-			d = &dropper{make([]bool, n), make([]addr.Addr, n), make([]bool, n)}
+			d = &dropper{make([]bool, n), make([]addr.Addr, n), make([]bool, n), make([]addr.Addr, n), make([]bool, n)}
 		}
 		d.drops[i] = true
 	}
 	return d
 }
 
-// keep says whether a hit of n bytes at a is to be delivered.
-func (d *dropper) keep(pattern int, a addr.Addr, n int) bool {
+// keep says whether a match of a needle, of size bytes at a, counts: as a hit, or as
+// one that an exception drops.
+func (d *dropper) keep(n *needle, a addr.Addr, size int) bool {
+	pattern := n.hit.Pattern
 	if !d.drops[pattern] {
 		return true
 	}
-	if d.any[pattern] && a <= d.last[pattern] {
+	last := a + addr.Addr(size-1)
+	if d.any[pattern] && a <= d.last[pattern] || d.excepts[pattern] && last <= d.exceptLast[pattern] {
 		return false
 	}
-	d.any[pattern], d.last[pattern] = true, a+addr.Addr(n-1)
+	if n.excepted {
+		d.excepts[pattern], d.exceptLast[pattern] = true, last
+	} else {
+		d.any[pattern], d.last[pattern] = true, last
+	}
 	return true
 }

@@ -5,6 +5,7 @@ import (
 
 	"vscan/engine/addr"
 	"vscan/engine/simd"
+	"vscan/engine/simd/sets"
 	"vscan/patterns"
 )
 
@@ -77,11 +78,11 @@ func (u *wordsUnit) traits() traits { return u.of }
 
 func (u *wordsUnit) levels() []simd.Level { return []simd.Level{u.kernel.Level()} }
 
-func (u *wordsUnit) find(t *tools, dst []simd.Match, b []byte, from, to int) ([]simd.Match, int) {
+func (u *wordsUnit) find(t *tools, dst []sets.Match, b []byte, from, to int) ([]sets.Match, int) {
 	n, next := u.kernel.Scan(t.offsets, b, from, to)
 	for _, off := range t.offsets[:n] {
 		for _, needle := range u.values.owners(u.order.Uint(b[off:][:u.of.longest])) {
-			dst = append(dst, simd.Match{Off: off, Lit: uint32(needle)})
+			dst = append(dst, sets.Match{Off: off, Lit: uint32(needle)})
 		}
 	}
 	return dst, next

@@ -8,7 +8,7 @@ import (
 
 	"vscan/engine/addr"
 	"vscan/engine/shard"
-	"vscan/engine/simd"
+	"vscan/engine/simd/sets"
 )
 
 // A worker claims shards and searches them, block by block. A block is a
@@ -36,7 +36,7 @@ type worker struct {
 	out     *Batch
 	tools   tools
 	streams []stream     // of each unit
-	found   []simd.Match // of one unit, in one part
+	found   []sets.Match // of one unit, in one part
 	pending []placed     // of all units, in all parts
 	buf     []byte
 	spans   []shard.Span

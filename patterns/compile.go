@@ -158,7 +158,7 @@ func Compile(pats []Pattern, t Target) (*Set, error) {
 		if old, ok := byName[p.Name]; ok {
 			same := slices.EqualFunc(needles, s.needles[old.first:old.last], alike)
 			if len(exprs) > 0 || len(needles) == 0 {
-				same = p.Source == s.patterns[old.pattern].Source
+				same = p.Source == s.patterns[old.pattern].Source && sameExceptions(p, &s.patterns[old.pattern])
 			}
 			if !same {
 				errs = append(errs, p.clash(&s.patterns[old.pattern]))
@@ -195,7 +195,8 @@ func Compile(pats []Pattern, t Target) (*Set, error) {
 // count notes that a pattern needs what is missing.
 func (e *MissingError) count(p *Pattern) {
 	if e.More++; e.More == 0 {
-		e.Pattern, e.Kind = p.Name, p.Kind
+		_, made := p.body.(*rangesBody)
+		e.Pattern, e.Kind, e.Made = p.Name, p.Kind, made
 	}
 }
 
@@ -249,6 +250,7 @@ func wordNeedle(size int, order addr.ByteOrder, ranges []ValueRange, align uint6
 type compiler struct {
 	target Target
 	asked  map[string]answer
+	except map[exceptionKey]Matcher
 }
 
 type answer struct {

@@ -60,6 +60,7 @@ type MissingError struct {
 	What    Fact
 	Pattern string // the first pattern that needs it, by its name
 	Kind    Kind   // of that pattern
+	Made    bool   // it was made by Numbers or Pointers: nobody wrote its type
 	More    int    // how many more patterns need it
 }
 
@@ -71,7 +72,7 @@ func (e *MissingError) Error() string {
 		more = fmt.Sprintf(" and %d more", e.More)
 	}
 	other := ""
-	if e.Kind == Int || e.Kind == Float {
+	if (e.Kind == Int || e.Kind == Float) && !e.Made {
 		other = " (le or be behind the type says it, as in u32le)"
 	}
 	return fmt.Sprintf("pattern '%s'%s: the %s of the image is not known%s", shown, more, e.What, other)

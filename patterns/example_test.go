@@ -91,7 +91,7 @@ func ExampleBytes() {
 	}
 	// Output:
 	// pattern 'hex:': no bytes: want at least one
-	// pattern 'user id': the byte order of the image is not known (le or be behind the type says it, as in u32le)
+	// pattern 'user id': the byte order of the image is not known
 	// magic  false
 	// user id 1024 true
 }

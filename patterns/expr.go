@@ -24,6 +24,10 @@ type Expr struct {
 	// use, and all of memory is looked at with the Matcher.
 	Anchors []Anchor
 
+	// Except, where there are any, drop matches: see Excepted. Each matches at offset
+	// 0 of Memory that has the bytes of a match and no others.
+	Except []Matcher
+
 	// Apart: what lies around the bytes to be searched is as if memory had none.
 	// Else Memory.Beyond tells of all memory, whether it is to be searched or
 	// not.

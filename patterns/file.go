@@ -17,6 +17,9 @@ import (
 // blanks at the end of text belong to it. Lines end with \n or \r\n, the last
 // one need not; a byte order mark of UTF-8 in front is skipped.
 //
+// A line @except PATTERN is an exception to the pattern in front of it, @except-all
+// PATTERN to all patterns of re: that follow in the file: see the package comment.
+//
 // A line @include FILE stands for the patterns of another file, which is not to
 // be had here: it is an error. See ParseFiles.
 //

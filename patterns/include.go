@@ -39,6 +39,10 @@ type files struct {
 
 	patterns []Pattern
 	errs     []error
+
+	// Of the file that is being read:
+	own bool         // whether the last of patterns is the line in front
+	all []*exception // exceptions to all patterns that follow
 }
 
 func (f *files) result() ([]Pattern, error) {
@@ -52,22 +56,15 @@ func (f *files) result() ([]Pattern, error) {
 func (f *files) read(name string, r io.Reader) {
 	const longest = 4*MaxBytes + 4096 // every byte an escape, and a name
 	f.stack = append(f.stack, filepath.Clean(name))
-	defer func() { f.stack = f.stack[:len(f.stack)-1] }()
+	outer := f.all
+	f.own, f.all = false, nil
+	defer func() { f.stack, f.own, f.all = f.stack[:len(f.stack)-1], false, outer }()
 	errs := eachLine(name, r, longest, func(s string, line int) error {
 		i := skipBlanks(s, 0)
 		if i == len(s) || s[i] == '#' {
 			return nil
 		}
-		err := error(nil)
-		if in, ok := included(s, name, line); ok {
-			err = f.include(in)
-		} else {
-			var p Pattern
-			if p, err = parse(s, name, line); err == nil {
-				f.patterns = append(f.patterns, p)
-			}
-		}
-		if err != nil {
+		if err := f.line(s, name, line); err != nil {
 			f.errs = append(f.errs, err)
 		}
 		return nil
@@ -75,9 +72,32 @@ func (f *files) read(name string, r io.Reader) {
 	f.errs = append(f.errs, errs...)
 }
 
-// included is the path behind @include, if that is what a line is.
-func included(s, name string, line int) (in input, ok bool) {
-	const word = "@include"
+// line reads a line that is neither empty nor a comment.
+func (f *files) line(s, name string, line int) error {
+	if in, ok := directive("@include", s, name, line); ok {
+		f.own = false
+		return f.include(in)
+	}
+	if in, ok := directive("@except", s, name, line); ok {
+		return f.except(in)
+	}
+	if in, ok := directive("@except-all", s, name, line); ok {
+		return f.exceptAll(in)
+	}
+	p, err := parse(s, name, line)
+	if err == nil && p.Kind == Regexp {
+		p, err = p.withExceptions(f.all)
+	}
+	if err != nil {
+		return err
+	}
+	f.patterns, f.own = append(f.patterns, p), true
+	return nil
+}
+
+// directive is what stands behind a word that begins with @, if that is what a
+// line is.
+func directive(word, s, name string, line int) (in input, ok bool) {
 	i := skipBlanks(s, 0)
 	if !strings.HasPrefix(s[i:], word) {
 		return input{}, false

@@ -94,3 +94,24 @@ func TestMadeWrong(t *testing.T) {
 		t.Errorf("a byte has no order: %v", err)
 	}
 }
+
+// What has no type that could say the byte order is not told to say it there.
+func TestMissingOfMade(t *testing.T) {
+	numbers := Numbers(4, ValueRange{1, 5})
+	for _, c := range []struct {
+		p    Pattern
+		want string
+	}{
+		{numbers, "pattern 'u32:0x1..0x5': the byte order of the image is not known"},
+		{mustParse(t, "u32:1..5"), "pattern 'u32:1..5': the byte order of the image is not known (le or be behind the type says it, as in u32le)"},
+		{mustParse(t, "f32:1..5"), "pattern 'f32:1..5': the byte order of the image is not known (le or be behind the type says it, as in u32le)"},
+	} {
+		if _, err := Compile([]Pattern{c.p}, Target{}); err == nil || err.Error() != c.want {
+			t.Errorf("%v, want %s", err, c.want)
+		}
+	}
+	_, err := Compile([]Pattern{Pointers(addr.Range{First: 1, Last: 2})}, Target{})
+	if err == nil || strings.Contains(err.Error(), "u32le") {
+		t.Errorf("of pointers: %v", err)
+	}
+}

@@ -76,6 +76,22 @@
 // one is refused. An empty alternative is what is empty: re:(a|)b finds ab and b;
 // re:a| finds what re:a finds, for what is empty is no match.
 //
+// # Exceptions
+//
+// A pattern of re: may have exceptions, expressions that drop a match in which they
+// are found: placeholders, known examples. In a file of patterns they are lines
+// behind it:
+//
+//	password = re/aw:(?i:password)=[^;\s]{4,64}
+//	@except re:=(\*+|x+|<[^>]*>)$
+//	@except re/i:=(secret|change_?me)$
+//
+// An exception is a pattern of re: with no flags but i, s and m, and it is found in
+// the bytes of the match, as if there were no others: ^ and $ are its ends. It is
+// in the encoding of the match. What begins in a match that is dropped and goes on
+// beyond it may be a hit; what lies in it is none. @except-all is an exception to all patterns of re: that
+// follow in the file, not to those of files that it includes. See Pattern.Except.
+//
 // # From a program
 //
 // Parse and Ref read what a person has written. A program that has bytes, numbers
@@ -92,8 +108,8 @@
 //
 // # Files
 //
-// A file of patterns has one a line, # comments, and lines @include FILE; see
-// ParseFile and ParseFiles.
+// A file of patterns has one a line, # comments, and lines @include FILE, @except
+// and @except-all; see ParseFile and ParseFiles.
 package patterns
 
 import "bytes"
@@ -109,8 +125,9 @@ type Pattern struct {
 	File   string // where it was read from, "" if not from a file
 	Line   int    // its line in File, from 1; 0 if not from a file
 
-	text string // all that was parsed, NAME= and blanks included: what columns count in
-	body body
+	text   string // all that was parsed, NAME= and blanks included: what columns count in
+	body   body
+	except *exceptions // see Except; nil: there are none
 }
 
 // Kind is what a pattern's body is.

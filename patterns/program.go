@@ -19,6 +19,9 @@ type programBody struct {
 	at        int  // offset of the body in the pattern
 	disjoint  bool // see Pattern.Disjoint
 	endless   bool // see Pattern.Endless
+
+	expr    string // of re:, the expression
+	options RegexpOptions
 }
 
 // form is an expression in one encoding; encoded says whether that is applied.
@@ -42,7 +45,11 @@ func (b *programBody) exprs(p *Pattern, c *compiler) ([]Expr, error) {
 		if err != nil {
 			return nil, p.fault(b.at, "%v", err)
 		}
-		out = append(out, newExpr(prog))
+		e := newExpr(prog)
+		if e.Except, err = c.exceptions(p, &f); err != nil {
+			return nil, err
+		}
+		out = append(out, e)
 	}
 	return out, nil
 }

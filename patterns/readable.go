@@ -12,7 +12,7 @@ import (
 // spelled is a body whose hits may be text in several encodings.
 type spelled interface {
 	// spelling is how the bytes of a match, or the first of them, are written.
-	spelling(b []byte) spelling
+	spelling(form int, b []byte) spelling
 }
 
 // spelling is how characters are stored.
@@ -25,17 +25,19 @@ type spelling struct {
 
 // Text is the characters that the bytes b of a hit of pattern i of Patterns are,
 // from UTF-8, or from UTF-16 where it is UTF-16 that was found (flags w and W of
-// text and re, runs), or as a run is encoded. It is false where they are no text: not valid, or with
+// text and re, runs), or as a run is encoded. Form is that of the hit; it tells in
+// which encoding a pattern with several has matched. It is 0 where nobody knows,
+// and then UTF-16 is told by its zeros. Text is false where the bytes are none: not valid, or with
 // characters that do not print, other than tab, line feed and carriage return.
 // With cut, b is the beginning of a longer hit, and a character that it ends in
 // the middle of is left out. Bytes that are exclusive-ored with a key are taken
 // as they stand.
-func (s *Set) Text(i int, b []byte, cut bool) (string, bool) {
+func (s *Set) Text(i, form int, b []byte, cut bool) (string, bool) {
 	if r, ok := s.patterns[i].body.(textRuns); ok {
 		text := r.encoding.Text(b[:r.encoding.Whole(b)])
 		return text, text != ""
 	}
-	how := s.spelling(i, b)
+	how := s.spelling(i, form, b)
 	if how.wide && !how.keyed {
 		return text16(b, how.order, cut)
 	}
@@ -45,13 +47,13 @@ func (s *Set) Text(i int, b []byte, cut bool) (string, bool) {
 // Key is the key that the bytes b of a hit of pattern i, of which there is at
 // least one, are exclusive-ored with. It is false for patterns without keys.
 func (s *Set) Key(i int, b []byte) (byte, bool) {
-	how := s.spelling(i, b)
+	how := s.spelling(i, 0, b)
 	return how.key, how.keyed
 }
 
-func (s *Set) spelling(i int, b []byte) spelling {
+func (s *Set) spelling(i, form int, b []byte) spelling {
 	if t, ok := s.patterns[i].body.(spelled); ok && len(b) > 0 {
-		return t.spelling(b)
+		return t.spelling(form, b)
 	}
 	return spelling{}
 }
@@ -137,7 +139,7 @@ type source struct {
 }
 
 // spelling implements spelled: the encoding that b is one of.
-func (s *source) spelling(b []byte) spelling {
+func (s *source) spelling(_ int, b []byte) spelling {
 	for i := range s.base {
 		w := &s.base[i]
 		how := spelling{wide: w.unit == 2, order: addr.Little, keyed: s.keys != nil}
@@ -170,10 +172,14 @@ func (w *word) begins(b []byte, key byte) bool {
 	return true
 }
 
-// spelling implements spelled. Where an expression has several encodings, its
-// bytes are taken for those that they can be: UTF-16 of Latin letters, whose
-// zeros tell, else plain bytes that are text, else UTF-16.
-func (p *programBody) spelling(b []byte) spelling {
+// spelling implements spelled. Where an expression has several encodings and
+// nobody knows which it was, the bytes are taken for those that they can be: UTF-16
+// of Latin letters, whose zeros tell, else plain bytes that are text, else UTF-16.
+func (p *programBody) spelling(form int, b []byte) spelling {
+	if form > 0 && form <= len(p.forms) {
+		how, _ := p.forms[form-1].wide()
+		return how
+	}
 	for _, f := range p.forms {
 		if how, ok := f.wide(); ok && (len(p.forms) == 1 || zeroEvery(b, 1-int(how.order))) {
 			return how
@@ -212,7 +218,7 @@ func zeroEvery(b []byte, from int) bool {
 }
 
 // spelling implements spelled.
-func (r runs) spelling([]byte) spelling {
+func (r runs) spelling(int, []byte) spelling {
 	switch r.encoding {
 	case UTF16LE:
 		return spelling{wide: true, order: addr.Little}

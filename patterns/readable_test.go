@@ -63,7 +63,7 @@ func TestText(t *testing.T) {
 		{"text/x:hello", "IDMMN", false, "IDMMN"}, // as it stands
 		{"text/xw:hi", "I!H!", false, "I!H!"},
 	} {
-		got, ok := compiled(t, c.pattern).Text(0, []byte(c.bytes), c.cut)
+		got, ok := compiled(t, c.pattern).Text(0, 0, []byte(c.bytes), c.cut)
 		if ok != (c.want != none) || ok && got != c.want {
 			t.Errorf("%s, %q: %q, %v, want %q", c.pattern, c.bytes, got, ok, c.want)
 		}
@@ -77,7 +77,7 @@ func TestText(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, ok := set.Text(0, []byte(bytes), false); got != "a\tb" || !ok {
+		if got, ok := set.Text(0, 0, []byte(bytes), false); got != "a\tb" || !ok {
 			t.Errorf("%v: %q, %v", p.Name, got, ok)
 		}
 	}
@@ -121,7 +121,7 @@ func FuzzText(f *testing.F) {
 		if err != nil {
 			t.Skip()
 		}
-		text, ok := set.Text(0, b, cut)
+		text, ok := set.Text(0, 0, b, cut)
 		for _, r := range text {
 			if !legible(r) {
 				t.Fatalf("%q: %q", b, text)

@@ -101,16 +101,11 @@ func newRegexp(in input, o RegexpOptions) (*programBody, error) {
 	if len(in.body()) > MaxBytes {
 		return nil, in.tooLong(len(in.body()))
 	}
-	var flags automaton.Flags
-	for _, f := range []struct {
-		on   bool
-		flag automaton.Flags
-	}{{o.Caseless, automaton.Caseless}, {o.DotAll, automaton.DotAll}, {o.MultiLine, automaton.MultiLine}} {
-		if f.on {
-			flags |= f.flag
-		}
+	b, err := o.body(in, func(e automaton.Encoding) (*automaton.Node, error) { return o.parse(in, o.flags(), e) })
+	if err == nil {
+		b.expr, b.options = in.body(), o
 	}
-	return o.body(in, func(e automaton.Encoding) (*automaton.Node, error) { return o.parse(in, flags, e) })
+	return b, err
 }
 
 // body is the body of an expression, which parse gives for an encoding.
@@ -135,6 +130,19 @@ func (o *RegexpOptions) body(in input, parse func(automaton.Encoding) (*automato
 		b.forms = append(b.forms, form{n, e, o.encoded(e)})
 	}
 	return b, nil
+}
+
+// flags are those of the parser.
+func (o *RegexpOptions) flags() (flags automaton.Flags) {
+	for _, f := range []struct {
+		on   bool
+		flag automaton.Flags
+	}{{o.Caseless, automaton.Caseless}, {o.DotAll, automaton.DotAll}, {o.MultiLine, automaton.MultiLine}} {
+		if f.on {
+			flags |= f.flag
+		}
+	}
+	return flags
 }
 
 // encodings are those to look for.

@@ -25,6 +25,8 @@ type summary struct {
 	inScope                     uint64 // bytes that a whole scan looks at
 	complete, limited           bool
 	cut                         []uint64 // by pattern: hits as long as --max-match allows; nil: none
+	leftOut                     []string // files that were to be laid and were not
+	excepted                    []uint64 // by pattern: matches that an exception drops; nil: none
 	kernel                      string
 	workers                     int
 	seconds                     float64
@@ -80,10 +82,11 @@ func (s *summary) add(b *engine.Batch) {
 // fill puts in what the scan says of itself.
 func (s *summary) fill(t *target, sc *engine.Scanner, stats engine.Stats) {
 	s.scanned, s.absent, s.unreadable, s.inScope = stats.Scanned, stats.Absent, stats.UnreadableBytes(), sc.Bytes()
-	s.cut = stats.Cut
-	s.complete = !stats.Cancelled && s.unreadable == 0 && t.Missing == 0
+	s.cut, s.excepted = stats.Cut, stats.Excepted
+	s.complete = !stats.Cancelled && s.unreadable == 0 && t.whole()
+	s.leftOut = t.leftOut
 	if r := s.rules; r != nil {
-		s.complete = s.complete && len(r.undecided) == 0
+		s.complete = s.complete && len(r.undecided) == 0 && len(r.f.leftOut()) == 0
 		s.limited = s.limited || r.cut
 	}
 	var names []string
@@ -117,6 +120,7 @@ func (a *app) account(f *searchFlags, t *target, s *summary, stats engine.Stats,
 		a.note("%s: limited: not more than %s a pattern (-m); there may be more", t.arg, plural(f.max, "hit"))
 	}
 	a.noteCut(t, s)
+	a.noteExcepted(t, s)
 	if s.rules != nil {
 		s.rules.account(a)
 	}
@@ -136,25 +140,40 @@ func (a *app) chatty() bool { return isTerminal(a.err) && !a.out.pipe }
 
 // noteCut tells of hits that may go on behind what is shown of them.
 func (a *app) noteCut(t *target, s *summary) {
-	patterns, hits, first, longest := uint64(0), uint64(0), "", 0
-	for i, n := range s.cut {
+	if hits, of, first := s.sum(s.cut); hits > 0 {
+		a.note("%s: %s of %s as long as a match may be, %s, and may go on: --max-match sets more", t.arg,
+			plural(hits, "hit"), of, plural(uint64(s.longest[first]), "byte"))
+	}
+}
+
+// noteExcepted tells of matches that exceptions keep from being hits.
+func (a *app) noteExcepted(t *target, s *summary) {
+	matches, of, _ := s.sum(s.excepted)
+	switch {
+	case matches == 1:
+		a.note("%s: 1 match of %s left out as an exception to it (a placeholder, a known example): --no-exceptions prints it", t.arg, of)
+	case matches > 1:
+		a.note("%s: %s of %s left out as exceptions (placeholders, known examples): --no-exceptions prints them", t.arg, strconv.FormatUint(matches, 10)+" matches", of)
+	}
+}
+
+// sum is the sum of numbers by pattern, which patterns they are of, in words, and
+// the first of these.
+func (s *summary) sum(by []uint64) (sum uint64, of string, first int) {
+	patterns := uint64(0)
+	for i, n := range by {
 		if n == 0 {
 			continue
 		}
 		if patterns++; patterns == 1 {
-			first, longest = s.nameOf(i), s.longest[i]
+			of, first = s.nameOf(i), i
 		}
-		hits += n
+		sum += n
 	}
-	if patterns == 0 {
-		return
-	}
-	of := first
 	if patterns > 1 {
-		of = fmt.Sprintf("%s and %s", first, plural(patterns-1, "other pattern"))
+		of = fmt.Sprintf("%s and %s", of, plural(patterns-1, "other pattern"))
 	}
-	a.note("%s: %s of %s as long as a match may be, %s, and may go on: --max-match sets more", t.arg,
-		plural(hits, "hit"), of, plural(uint64(longest), "byte"))
+	return sum, of, first
 }
 
 // noteEndless tells of patterns with a jump without an end that long matches of theirs
@@ -199,10 +218,21 @@ func (a *app) noteOddities(t *target) {
 	}
 }
 
-// noteMissing tells what an image should hold and does not.
+// whole reports whether the image holds what it should, and all that was to be laid
+// with it was laid.
+func (t *target) whole() bool { return t.Missing == 0 && len(t.leftOut) == 0 }
+
+// noteMissing tells what an image should hold and does not, and what was not laid.
 func (a *app) noteMissing(t *target) {
 	if t.Missing > 0 {
 		a.note("%s: not complete: the image is truncated or damaged, %s are missing", t.arg, size(t.Missing))
+	}
+	if n := len(t.leftOut); n > 0 {
+		others := ""
+		if n > 1 {
+			others = fmt.Sprintf(" and of %s", plural(uint64(n-1), "other file"))
+		}
+		a.note("%s: not complete: %s of %s%s, left out, are nowhere", t.arg, size(t.lost), t.leftOut[0], others)
 	}
 }
 

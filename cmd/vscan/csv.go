@@ -14,12 +14,13 @@ type csvReporter struct {
 	base
 	w      *csv.Writer
 	counts bool // of hits, not the hits
+	rules  bool // hits have the namespace and the file of their rule
 	header bool // has been written
 	names  cache
 }
 
 func newCSVReporter(b base, s style) *csvReporter {
-	r := &csvReporter{base: b, w: csv.NewWriter(b.out), counts: s.counts, names: cache{of: csvText}}
+	r := &csvReporter{base: b, w: csv.NewWriter(b.out), counts: s.counts, rules: s.rules, names: cache{of: csvText}}
 	if b.out.terminal {
 		r.names.of = func(s string) string { return csvText(printable(s)) }
 	}
@@ -50,14 +51,27 @@ func (r *csvReporter) hit(h *shownHit) error {
 		value = r.names.of(h.value)
 	}
 	module, offset := r.moduleFields(r.moduleAt(h.Addr))
-	return r.record(hitHeader(), r.names.get(r.target.arg), h.Addr.String(), r.names.get(h.pattern), strconv.Itoa(h.Len), r.names.get(m.Name),
+	fields := []string{r.names.get(r.target.arg), h.Addr.String(), r.names.get(h.pattern), strconv.Itoa(h.Len), r.names.get(m.Name),
 		csvCount(fileOffset(m, h.Addr)), csvBytes(h.Bytes),
-		value, r.names.of(h.readable), h.keyText(), csvBytes(h.before), csvBytes(h.after), module, offset)
+		value, r.names.of(h.readable), h.keyText(), csvBytes(h.before), csvBytes(h.after), module, offset}
+	if r.rules {
+		namespace, file := "", ""
+		if h.rule != nil {
+			namespace, file = r.names.get(h.rule.Namespace), r.names.get(h.rule.File)
+		}
+		fields = append(fields, namespace, file)
+	}
+	return r.record(r.hitHeader(), fields...)
 }
 
-// hitHeader is the columns of hits. New ones go to the end.
-func hitHeader() []string {
-	return []string{"image", "addr", "pattern", "len", "mapping", "offset", "bytes", "value", "text", "key", "before", "after", "module", "module_offset"}
+// hitHeader is the columns of hits. New ones go in front of those of rules, which
+// are there only where rules are searched for.
+func (r *csvReporter) hitHeader() []string {
+	header := []string{"image", "addr", "pattern", "len", "mapping", "offset", "bytes", "value", "text", "key", "before", "after", "module", "module_offset"}
+	if r.rules {
+		header = append(header, "namespace", "file")
+	}
+	return header
 }
 
 // moduleFields is the module that something is in and the offset there, "" where
@@ -83,7 +97,7 @@ func (r *csvReporter) interval(v engine.Interval) error {
 // end writes nothing but, with -c, the counts: csv has rows of one kind.
 func (r *csvReporter) end(s *summary) {
 	if !r.counts {
-		r.record(hitHeader())
+		r.record(r.hitHeader())
 		return
 	}
 	for i, name := range s.names {

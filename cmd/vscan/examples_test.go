@@ -31,7 +31,9 @@ func TestExamples(t *testing.T) {
 	dir := t.TempDir()
 	for name, b := range map[string][]byte{
 		"core.1234": core, "core": core, "dumps/core.1": core, "guest.raw": []byte("Linux version 6.1"),
-		"words.txt": []byte("needle\n"), "prog": program, "files/usr/bin/prog": program,
+		"words.txt": []byte("needle\n"), "prog": program,
+		"rules.yar":   []byte(`rule login { strings: $a = "password=" condition: $a }`),
+		"rules/a.yar": []byte(`rule login { strings: $a = "password=" condition: #a > level }`), "files/usr/bin/prog": program,
 		// LiME: magic, version, first and last address, 8 reserved bytes.
 		"memory.lime": append([]byte("EMiL\x01\x00\x00\x00"+strings.Repeat("\x00", 8)+"\x05"+strings.Repeat("\x00", 15)), "needle"...),
 	} {

@@ -68,19 +68,29 @@ func (a *app) explainIn(f *searchFlags, pats []patterns.Pattern, about patterns.
 		return err
 	}
 	e := explainer{out: a}
+	excepting := uint64(0)
 	for i, p := range set.Patterns() {
 		e.say("%s", printable(p.Name))
 		if p.Name != p.Source {
 			e.say("  pattern     %s", printable(p.Source))
 		}
+		if len(p.Exceptions()) > 0 {
+			excepting++
+		}
 		n := 0
 		for n < len(all) && all[n].Pattern == i {
 			n++
+		}
+		for _, x := range p.Exceptions() {
+			e.say("  exception   %s", printable(x))
 		}
 		e.pattern(all[:n])
 		all = all[n:]
 	}
 	e.say("longest match %s; candidates of all: %s", plural(uint64(set.MaxLen()), "byte"), oneIn(e.rate))
+	if excepting > 0 {
+		e.say("exceptions: %s, whose matches are no hits where an exception is found in them (--no-exceptions: they are)", plural(excepting, "pattern"))
+	}
 	if e.slow > 0 {
 		e.say("slow: %s without a useful literal, looked for at every place", plural(uint64(e.slow), "pattern"))
 	}

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -44,12 +44,23 @@ in jsonl it is a string, for numbers of JSON lose them above 2^53. Of aes it is
 the key. There are also the bytes as text, and the key of flag x. Hits that
 --max-match may have cut off are told at the end.
 
+In a file of patterns (-f) a line @except re:EXPRESSION drops the matches of the
+re: pattern in front of it in which EXPRESSION is found, ^ and $ being the ends of the
+match; @except-all does so for all re: patterns that follow. How many were dropped is
+told, --no-exceptions prints them. The set secrets drops placeholders so.
+
 With -e, -f, -F or --set all arguments are images. A pattern that begins with - goes
 behind -e or --.
 
 With -r, folders stand for the images below them. Files of no known format are
 passed over there and told at the end, unless --image-format raw takes them as
 they are; a dump that cannot be read makes the exit code 3.
+
+YARA rules of all files are one set, as with yara: a rule may refer to those above it,
+and a name stands for one rule, unless -f NAMESPACE:FILE keeps files apart. A rule
+that is wrong, or that needs what vscan does not have, is left out, told, and makes
+the exit code 3; vscan rules check tells of all. -d sets external variables; filename,
+filepath, extension and owner are those of the image's file without that.
 
 With -q the exit code is 0 as soon as there is a hit, whatever is wrong with other
 images. With -l and -L it tells of hits, as always.`
@@ -72,6 +83,7 @@ func (a *app) findCommand() *cobra.Command {
   vscan find 'usage:' core.1234 --modules
   vscan find -r -l -i PASSWORD= dumps
   vscan find --only-matching 're:https?://[!-~]+' core.1234 | sort | uniq -c
+  vscan find -f ours:rules.yar -f theirs:rules -d level=3 core.1234
   vscan find -q hunter2 pid:1234 && echo "it is in memory"`,
 		DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -81,9 +93,10 @@ func (a *app) findCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			f.rules = p.rules
-			if len(f.rules) == 0 && (f.allStrings || cmd.Flags().Changed("rule-scope")) {
-				return usageError(cmd, "--all-strings and --rule-scope go with YARA rules: -f FILE.yar")
+			f.rules, f.ruleFiles, f.defined = p.rules, p.ruleFiles, p.defined
+			f.image.empty = f.rules != nil
+			if f.rules == nil && (f.allStrings || len(p.defines) > 0 || cmd.Flags().Changed("rule-scope")) {
+				return usageError(cmd, "--all-strings, --rule-scope and -d go with YARA rules: -f FILE.yar")
 			}
 			if f.ruleScope == "mapping" && p.others > 0 {
 				return usageError(cmd, "--rule-scope mapping searches each mapping by itself, where a match ends with the mapping: search for patterns that are no rules apart")
@@ -98,8 +111,14 @@ func (a *app) findCommand() *cobra.Command {
 				return err
 			}
 			if !f.quiet {
-				a.noteSkipped(&f)
+				a.noteLeftOut(&f)
 				a.noteTrailing(pats)
+			}
+			if err := f.someRule(p.ruleArgs); err != nil {
+				if f.quiet {
+					a.noteLeftOut(&f)
+				}
+				return err
 			}
 			if explain {
 				return a.explain(&f, pats, images)
@@ -114,7 +133,8 @@ func (a *app) findCommand() *cobra.Command {
 	}
 	fs := cmd.Flags()
 	fs.StringArrayVarP(&p.exprs, "pattern", "e", nil, "search for `PATTERN`; repeatable")
-	fs.StringArrayVarP(&p.files, "file", "f", nil, "search for the patterns of `FILE`, one a line, # for comments, or for the YARA rules of a .yar or .yara; - is standard input; repeatable")
+	fs.StringArrayVarP(&p.files, "file", "f", nil, "search for the patterns of `FILE`, one a line, # for comments, or for YARA rules: a .yar or .yara, NAMESPACE:FILE, or those below a folder; - is standard input; repeatable")
+	registerDefine(cmd, &p.defines)
 	f.ruleScope = "image"
 	choiceVar(cmd, &f.ruleScope, "rule-scope", "", "what YARA rules are asked of, `WHAT`: the image, or each mapping by itself", "image", "mapping")
 	fs.BoolVar(&f.allStrings, "all-strings", false, "print the hits of the strings of all YARA rules, not only of those that match, as they are found")
@@ -123,6 +143,7 @@ func (a *app) findCommand() *cobra.Command {
 	fs.StringArrayVarP(&p.literals, "fixed", "F", nil, "search for the lines of `FILE` as they stand; - is standard input; repeatable")
 	fs.BoolVarP(&f.caseless, "ignore-case", "i", false, "the case of ASCII letters does not count in any pattern, as with flag i")
 	fs.BoolVarP(&f.fullWords, "full-words", "w", false, "only full words, of every pattern, as with flag f: no ASCII letter or digit on either side")
+	fs.BoolVar(&f.noExcept, "no-exceptions", false, "print also the matches that an exception of their pattern drops (@except in a file of patterns): placeholders, known examples")
 	fs.VarPF(listFlag{&f.list, "with"}, "files-with-matches", "l", "print the names of the images with a hit, and nothing else").NoOptDefVal = "true"
 	fs.VarPF(listFlag{&f.list, "without"}, "files-without-match", "L", "print the names of the images without a hit, of those that could be looked at as a whole").NoOptDefVal = "true"
 	fs.BoolVar(&f.matchOnly, "only-matching", false, "print nothing but the bytes of hits as they are, a line each")
@@ -151,9 +172,14 @@ func (l listFlag) Set(s string) error {
 	return err
 }
 
-// modify is the patterns with what -i and -w ask of all. The error joins those
+// modify is the patterns with what -i, -w and --no-exceptions ask of all. The error joins those
 // of the patterns that have no part in it.
 func (f *searchFlags) modify(pats []patterns.Pattern) ([]patterns.Pattern, error) {
+	if f.noExcept {
+		for i, p := range pats {
+			pats[i] = p.WithoutExceptions()
+		}
+	}
 	flags, names := "", ""
 	if f.caseless {
 		flags, names = "i", "-i"
@@ -164,7 +190,7 @@ func (f *searchFlags) modify(pats []patterns.Pattern) ([]patterns.Pattern, error
 	if flags == "" {
 		return pats, nil
 	}
-	if len(f.rules) > 0 {
+	if f.rules != nil {
 		return nil, fmt.Errorf("%s: YARA rules say of each string what counts (nocase, fullword): search for patterns that are no rules apart", names)
 	}
 	var errs []error
@@ -185,8 +211,8 @@ type patternArgs struct {
 	stdin                        io.Reader // the file -
 	noImages                     bool      // there need be none
 
-	rules  []ruleFile // what split found in files of YARA rules
-	others int        // how many patterns there are besides
+	ruleReader
+	others int // how many patterns there are besides
 }
 
 // split is all patterns that the flags and arguments give, and the images that
@@ -208,19 +234,18 @@ func (p *patternArgs) split(cmd *cobra.Command, args []string) ([]patterns.Patte
 		p.others += len(more)
 		errs = append(errs, err)
 	}
+	rulesAt := 0 // where those of rules stand among the patterns
+	errs = append(errs, p.define())
 	for _, e := range p.exprs {
 		pat, err := patterns.Parse(e)
 		add([]patterns.Pattern{pat}, err)
 	}
 	for _, name := range p.files {
-		if ext := filepath.Ext(name); ext == ".yar" || ext == ".yara" {
-			rules, err := readFile(p.stdin, name, readRules)
-			if err == nil {
-				p.rules = append(p.rules, rules)
-				pats = append(pats, rules.Patterns()...)
-			} else {
-				errs = append(errs, err)
+		if arg, ok := ruleArgOf(name); ok {
+			if len(p.ruleArgs) == 0 {
+				rulesAt = len(pats)
 			}
+			errs = append(errs, p.add(arg))
 			continue
 		}
 		add(p.readPatterns(name, parseIncluding))
@@ -235,6 +260,10 @@ func (p *patternArgs) split(cmd *cobra.Command, args []string) ([]patterns.Patte
 			continue
 		}
 		add(set.Patterns())
+	}
+	errs = append(errs, p.finish())
+	if p.rules != nil {
+		pats = slices.Insert(pats, rulesAt, p.rules.Patterns()...)
 	}
 	return pats, args, errors.Join(errs...)
 }

@@ -151,7 +151,7 @@ func (s *searching) below(folder string) []imageArg {
 			s.skip(skipLink)
 		case !d.Type().IsRegular():
 			s.skip(skipSpecial)
-		case isEmpty(d):
+		case isEmpty(d) && !s.f.image.emptyRaw():
 			s.skip(skipEmpty)
 		default:
 			all = append(all, imageArg{name, true})

@@ -152,7 +152,7 @@ func (a *app) buildGraph(cmd *cobra.Command, f *searchFlags, arg, out string, fr
 	if n := stats.UnreadableBytes(); n > 0 {
 		a.note("%s: not complete: %s could not be read, the first %v", arg, size(n), stats.Unreadable[0])
 	}
-	return outcome{found: stats.Hits > 0, incomplete: t.Missing > 0 || !stats.Complete()}.exit()
+	return outcome{found: stats.Hits > 0, incomplete: !t.whole() || !stats.Complete()}.exit()
 }
 
 // same says whether two paths are one file.

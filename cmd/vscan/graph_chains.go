@@ -8,7 +8,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"vscan/engine/addr"
 	"vscan/engine/graph"
 )
 
@@ -209,13 +208,13 @@ func (q *chainQuestion) list(g *graph.Graph, c *graph.Chains) error {
 	n := 0
 	print := func(ch *graph.Chain) error {
 		n++
-		base := ch.Place.Name + "+" + addr.Addr(ch.Place.Offset).String()
+		base := chainBase(ch.Place.Name, ch.Place)
 		offsets := make([]string, len(ch.Offsets))
 		for i, o := range ch.Offsets {
 			offsets[i] = signedHex(o)
 		}
 		if q.format == "text" {
-			base = shortPath(ch.Place.Name) + "+" + addr.Addr(ch.Place.Offset).String()
+			base = chainBase(shortPath(ch.Place.Name), ch.Place)
 			return w.row(base, chainSteps(ch.Offsets), ch.Target)
 		}
 		return w.row(base, offsets, ch.Target)

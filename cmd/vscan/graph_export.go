@@ -179,10 +179,10 @@ func (t *textEdges) object(e graph.Edge, src, dst *located) {
 	b = appendAddr(b, e.Target)
 	b = append(append(b, `","src_mapping":`...), t.names.get(src.mapping())...)
 	b = append(b, `,"src_offset":"`...)
-	b = appendAddr(b, addr.Addr(src.offset(e.Source)))
+	b = appendSigned(b, src.offset(e.Source))
 	b = append(append(b, `","dst_mapping":`...), t.names.get(dst.mapping())...)
 	b = append(b, `,"dst_offset":"`...)
-	b = append(appendAddr(b, addr.Addr(dst.offset(e.Target))), '"')
+	b = append(appendSigned(b, dst.offset(e.Target)), '"')
 	b = t.module(b, "src", src, e.Source)
 	b = t.module(b, "dst", dst, e.Target)
 	t.line = append(b, '}')
@@ -196,16 +196,16 @@ func (t *textEdges) module(b []byte, end string, l *located, a addr.Addr) []byte
 	b = append(append(append(b, `,"`...), end...), `_module":`...)
 	b = append(b, t.names.get(l.place.Name)...)
 	b = append(append(append(b, `,"`...), end...), `_module_offset":"`...)
-	return append(appendAddr(b, addr.Addr(l.distance(a))), '"')
+	return append(appendSigned(b, l.distance(a)), '"')
 }
 
 func (t *textEdges) record(e graph.Edge, src, dst *located) {
 	b := append(appendAddr(t.line, e.Source), ',')
 	b = append(appendAddr(b, e.Target), ',')
 	b = append(append(b, t.names.get(src.mapping())...), ',')
-	b = append(appendAddr(b, addr.Addr(src.offset(e.Source))), ',')
+	b = append(appendSigned(b, src.offset(e.Source)), ',')
 	b = append(append(b, t.names.get(dst.mapping())...), ',')
-	b = appendAddr(b, addr.Addr(dst.offset(e.Target)))
+	b = appendSigned(b, dst.offset(e.Target))
 	b = t.moduleFields(b, src, e.Source)
 	t.line = t.moduleFields(b, dst, e.Target)
 }
@@ -216,13 +216,21 @@ func (t *textEdges) moduleFields(b []byte, l *located, a addr.Addr) []byte {
 		return append(b, ",,"...)
 	}
 	b = append(append(b, ','), t.names.get(l.place.Name)...)
-	return appendAddr(append(b, ','), addr.Addr(l.distance(a)))
+	return appendSigned(append(b, ','), l.distance(a))
 }
 
 func (t *textEdges) end() error {
 	_, err := t.w.Write(t.line)
 	t.line = t.line[:0]
 	return err
+}
+
+// appendSigned appends an offset: 0x10 or -0x10.
+func appendSigned(dst []byte, v int64) []byte {
+	if v < 0 {
+		return append(dst, signedHex(v)...)
+	}
+	return appendAddr(dst, addr.Addr(v))
 }
 
 // quoteCSV is s as a field of csv.

@@ -1,149 +1,200 @@
 package main
 
 import (
-	"cmp"
+	"context"
+	"errors"
 	"fmt"
-	"slices"
+	"io/fs"
+	"runtime/debug"
 
 	"github.com/spf13/cobra"
 
+	"vscan/engine"
 	"vscan/engine/graph"
 	"vscan/engine/heap"
 )
 
 const objectsHelp = `objects recognises the heaps of glibc's malloc by the heads of their chunks, and
-tells which objects are in use, what keeps each of them, and how much would go if
-it went (its retained size). It needs the graph and the image that it was made of.
+tells which objects are in use, what keeps each of them, how much would go if it
+went (its retained size), and what is lost. It needs the graph and the image that
+it was made of.
 
---show retained lists the objects in use that retain most (the default), leaked
-those that nothing outside of the heap leads to, largest first, all every object
-by address.
+First comes the account: how much of the memory that the program could write was
+understood, which arenas were seen, which refused and why, and what of the threads
+is known. Where heaps were refused or have gaps, the answer is not complete (exit 3).
 
-What keeps an object: static (the data of a module), stack, other memory that is no
-object, or none. Registers are not seen: what only a register refers to counts as
-leaked. Objects that were freed and lie in a fastbin count as used.`
+--show retained lists the objects in use that retain most (the default); heads the
+lost objects that no lost object refers to, with what they lead to, most first;
+leaked all lost objects, possible those that may be, both largest first; used, free
+and all objects by address. --summary lists no objects but the account, totals, and
+the heads by size and first word.
+
+What keeps an object: static (the data of a module), stack (from the stack pointer
+up), register, tls (where a thread's control block is), other memory that is no
+object, stale (a stack below the stack pointer), none, or malloc: it is malloc's own.
+Objects that were freed and wait in a thread's cache or in a fastbin to be given out
+again are not in use.
+
+An object is lost as in valgrind: definite if nothing refers to it, or only what it
+leads to itself; indirect if only lost objects do; possible if only pointers to
+its middle lead to it, or a stale stack. Registers are those of the core's threads;
+of a live process, which is not stopped, the stack pointers and the arguments of
+system calls are known.
+
+--save keeps what was found out in FILE.objects, some 27 bytes an object; later
+questions about the same graph and image take it from there at once. A file of another
+graph or image, or a damaged one, is told and not used.`
+
+// objectLists are the values of --show.
+var objectLists = []string{"retained", "heads", "leaked", "possible", "used", "free", "all"}
 
 func (a *app) graphObjectsCommand() *cobra.Command {
-	var format, show string
-	var f imageFlags
-	var most, workers uint64
+	q := objectsQuestion{app: a, show: "retained", most: 20}
 	cmd := &cobra.Command{
-		Use:                   "objects [flags] FILE IMAGE",
-		Short:                 "The objects of a heap: leaked, kept by what, and what they retain",
-		Long:                  objectsHelp,
-		Example:               "  vscan graph objects core.graph core.1234\n  vscan graph objects core.graph core.1234 --show leaked -m 10",
+		Use:   "objects [flags] FILE IMAGE",
+		Short: "The objects of a heap: lost, kept by what, and what they retain",
+		Long:  objectsHelp,
+		Example: `  vscan graph objects core.graph core.1234
+  vscan graph objects core.graph core.1234 --show leaked -m 10
+  vscan graph objects core.graph core.1234 --summary`,
 		DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 2 {
 				return usageError(cmd, "want the file of a graph and its image: vscan graph objects FILE IMAGE")
 			}
-			g, err := a.openGraph(args[0])
-			if err != nil {
-				return err
-			}
-			defer g.Close()
-			t, err := f.open(args[1])
-			if err != nil {
-				return err
-			}
-			defer t.Close()
-			if err := g.Check(t.space); err != nil {
-				return err
-			}
-			heaps, err := heap.Find(cmd.Context(), t.space, g.Arch())
-			if err != nil {
-				return err
-			}
-			if len(heaps.Objects()) == 0 {
-				a.note("%s: no heap of glibc's malloc was recognised", args[1])
-				return graphExit(g, false)
-			}
-			fw, err := g.Forward(cmd.Context(), int(workers))
-			if err != nil {
-				return err
-			}
-			r, err := fw.Retention(cmd.Context(), heaps)
-			if err != nil {
-				return err
-			}
-			a.noteObjects(args[1], r)
-			return a.printObjects(g, r, format, show, int(most))
+			return q.ask(cmd.Context(), args[0], args[1])
 		},
 	}
-	formatVar(cmd, &format)
-	show, most = "retained", 20
+	formatVar(cmd, &q.format)
 	fs := cmd.Flags()
-	choiceVar(cmd, &show, "show", "", "`WHAT` to list: retained, leaked or all", "retained", "leaked", "all")
-	fs.VarP(number{&most, 1, 1 << 40}, "max-count", "m", "list at most `N`")
-	workersVar(cmd, &workers)
-	f.register(cmd)
+	choiceVar(cmd, &q.show, "show", "", "`WHAT` to list: "+orList(objectLists), objectLists...)
+	fs.BoolVar(&q.summary, "summary", false, "list no objects: the account, totals, and lost objects by size and first word")
+	fs.BoolVar(&q.save, "save", false, "keep the answer in FILE"+keptSuffix+" beside the graph, for questions after this one")
+	fs.VarP(number{&q.most, 1, 1 << 40}, "max-count", "m", "list at most `N`")
+	workersVar(cmd, &q.workers)
+	q.image.register(cmd)
 	return cmd
 }
 
-// noteObjects tells how many objects there are, and what keeps them.
-func (a *app) noteObjects(arg string, r *graph.Retention) {
-	type sum struct{ n, bytes uint64 }
-	var states [3]sum
-	var anchors [graph.Nothing + 1]sum
-	for i, o := range r.Heaps.Objects() {
-		s := &states[o.State]
-		s.n, s.bytes = s.n+1, s.bytes+o.Size()
-		if o.State == heap.Used {
-			k := &anchors[r.Anchors[i]]
-			k.n, k.bytes = k.n+1, k.bytes+o.Size()
-		}
-	}
-	tell := func(s sum) string { return fmt.Sprintf("%d (%s)", s.n, size(s.bytes)) }
-	a.note("%s: objects: %s used, %s free, %s cached; %s between them", arg, tell(states[heap.Used]), tell(states[heap.Free]), tell(states[heap.Cached]), plural(r.Edges, "reference"))
-	a.note("%s: kept by static data: %s, stacks: %s, other memory: %s; leaked: %s", arg,
-		tell(anchors[graph.Static]), tell(anchors[graph.Stack]), tell(anchors[graph.Elsewhere]), tell(anchors[graph.Nothing]))
+// objectsQuestion is one call of graph objects.
+type objectsQuestion struct {
+	*app
+	format, show  string
+	summary, save bool
+	most, workers uint64
+	image         imageFlags
+
+	arg     string // the image, as it was given
+	g       *graph.Graph
+	t       *target
+	threads []graph.Thread
+	found   threadsFound
+	r       *graph.Retention
 }
 
-func (a *app) printObjects(g *graph.Graph, r *graph.Retention, format, show string, most int) error {
-	objects := r.Heaps.Objects()
-	var list []int
-	for i, o := range objects {
-		switch {
-		case show == "all",
-			show == "leaked" && o.State == heap.Used && r.Anchors[i] == graph.Nothing,
-			show == "retained" && r.Retained[i] > 0:
-			list = append(list, i)
-		}
-	}
-	switch show {
-	case "retained":
-		slices.SortStableFunc(list, func(a, b int) int { return cmp.Compare(r.Retained[b], r.Retained[a]) })
-	case "leaked":
-		slices.SortStableFunc(list, func(a, b int) int { return cmp.Compare(objects[b].Size(), objects[a].Size()) })
-	}
-	w := a.newTable(format, "object", []string{"addr", "size", "state", "anchor", "retained", "mapping", "offset", "module", "module_offset"}, 18, -12, 6, 6, -14, 20)
-	at := newLocated(g)
-	for k, i := range list {
-		if k == most {
-			if format == "text" {
-				a.note("limited: not more than %d of %d objects (-m)", most, len(list))
-			}
-			break
-		}
-		o := objects[i]
-		anchor := r.Anchors[i].String()
-		if o.State != heap.Used {
-			anchor = "-"
-		}
-		if !at.find(o.First) {
-			return fmt.Errorf("the object at %v is not mapped: the graph is damaged; build it again", o.First)
-		}
-		row := []any{o.First, o.Size(), o.State.String(), anchor, r.Retained[i], at.mapping(), at.offset(o.First)}
-		if format != "text" {
-			module, offset := at.module(o.First)
-			row = append(row, module, offset)
-		}
-		if err := w.row(row...); err != nil {
-			return err
-		}
-	}
-	if err := w.end(); err != nil {
+func (q *objectsQuestion) ask(ctx context.Context, path, arg string) error {
+	var err error
+	if q.g, err = q.openGraph(path); err != nil {
 		return err
 	}
-	return graphExit(g, len(list) > 0)
+	defer q.g.Close()
+	// Nearly all of the memory is a few large arrays without pointers: to collect what is
+	// not needed any more costs little, and saves a third.
+	defer debug.SetGCPercent(debug.SetGCPercent(4))
+	q.arg, q.image.noMmap = arg, true // pages of a mapped file would count as much as all that is found out
+	if q.t, err = q.image.open(arg); err != nil {
+		return err
+	}
+	defer q.t.Close()
+	if err := q.g.Check(q.t.space); err != nil {
+		return err
+	}
+	q.askThreads()
+	if q.r, err = q.findOut(ctx, path); err != nil {
+		return err
+	}
+	defer q.r.Close()
+	found := false
+	if fault := engine.Guard(func() { found, err = q.print() }); fault != nil {
+		err = fmt.Errorf("%s%s: %w", path, keptSuffix, fault)
+	}
+	if err != nil {
+		return err
+	}
+	return outcome{found: found, incomplete: q.incomplete()}.exit()
+}
+
+// keptSuffix is what the name of a file of answers has behind that of the graph.
+const keptSuffix = ".objects"
+
+// findOut finds the objects and what keeps them, or takes it from the file that
+// --save has written.
+func (q *objectsQuestion) findOut(ctx context.Context, path string) (*graph.Retention, error) {
+	o := graph.ObjectOptions{Threads: q.threads, Retained: q.save || q.wantsRetained(), Space: q.t.space, Workers: int(q.workers)}
+	if q.t.Live { // its memory goes on changing
+		if q.save {
+			return nil, fmt.Errorf("%s: --save: what is found out of a live process does not hold for long", q.arg)
+		}
+		return q.analyse(ctx, o)
+	}
+	key := q.g.ObjectsKey(o)
+	if q.save && same(path+keptSuffix, q.arg) {
+		return nil, fmt.Errorf("--save would write over the image %s: give the graph another name", q.arg)
+	}
+	if !q.save {
+		r, err := graph.OpenObjects(path+keptSuffix, key)
+		switch {
+		case err == nil:
+			return r, nil
+		case !errors.Is(err, fs.ErrNotExist):
+			q.note("%v: not used; --save makes it anew", err)
+		}
+		return q.analyse(ctx, o)
+	}
+	r, err := q.analyse(ctx, o)
+	if err == nil {
+		err = r.Keep(path+keptSuffix, key)
+	}
+	return r, err
+}
+
+func (q *objectsQuestion) analyse(ctx context.Context, o graph.ObjectOptions) (*graph.Retention, error) {
+	heaps, err := heap.Find(ctx, q.t.space, q.g.Arch())
+	if err != nil {
+		return nil, err
+	}
+	return q.g.Objects(ctx, heaps, o)
+}
+
+// wantsRetained reports whether what is listed has retained sizes.
+func (q *objectsQuestion) wantsRetained() bool {
+	return !q.summary && q.show != "heads" && q.show != "leaked" && q.show != "free"
+}
+
+// incomplete reports whether something was not looked at that is known to hold
+// objects or to refer to them.
+func (q *objectsQuestion) incomplete() bool {
+	account := q.r.Account()
+	for _, arena := range account.Arenas {
+		// What nothing but its place makes a heap may well be something else's.
+		if arena.Refused != "" && (arena.At != 0 || arena.Objects > 0) {
+			return true
+		}
+	}
+	return len(account.Gaps) > 0 || !q.g.Complete() || q.g.Info().Filtered || q.t.Missing > 0
+}
+
+// print writes the account and what was asked for, and reports whether there was
+// anything.
+func (q *objectsQuestion) print() (bool, error) {
+	if err := q.account(); err != nil {
+		return false, err
+	}
+	switch {
+	case q.summary:
+		return q.r.Len() > 0, q.printGroups()
+	case q.show == "heads":
+		return len(q.r.Heads) > 0, q.printHeads()
+	}
+	return q.printObjects()
 }

@@ -66,7 +66,7 @@ func (v *graphPage) chains(f *graph.Forward, target addr.Range, d *drawing) erro
 		return err
 	}
 	for _, ch := range best {
-		row := viewChain{Base: printable(shortPath(ch.Place.Name)) + "+" + addr.Addr(ch.Place.Offset).String(), Addr: ch.Target.String()}
+		row := viewChain{Base: chainBase(printable(shortPath(ch.Place.Name)), ch.Place), Addr: ch.Target.String()}
 		for i, w := range ch.Words {
 			row.Words = append(row.Words, w.String())
 			row.Offsets = append(row.Offsets, signedHex(ch.Offsets[i]))
@@ -113,7 +113,7 @@ func (d *drawing) node(a addr.Addr, hops int, role string) int {
 	}
 	i := len(d.nodes)
 	d.index[u] = i
-	d.nodes = append(d.nodes, viewNode{Addr: u.String(), Place: printable(placeOf(d.v.g, a)), Hops: hops, Role: role})
+	d.nodes = append(d.nodes, viewNode{Addr: u.String(), Place: printable(placeOfUnit(d.v.g, addr.Range{First: u, Last: a})), Hops: hops, Role: role})
 	d.at = append(d.at, u)
 	return i
 }

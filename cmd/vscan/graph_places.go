@@ -75,11 +75,15 @@ func (l *located) module(a addr.Addr) (name, offset any) {
 	return l.place.Name, l.distance(a)
 }
 
-// placeOf is an address as mapping + offset, for people.
-func placeOf(g *graph.Graph, at addr.Addr) string {
+// placeOfUnit is the place of the first byte of a unit of memory, in what lies in
+// it first: -0x38 from where that begins, if the unit begins before it.
+func placeOfUnit(g *graph.Graph, r addr.Range) string {
 	l := newLocated(g)
-	if !l.find(at) {
+	if !l.findFirst(r) {
 		return "-"
 	}
-	return l.text(at)
+	return l.text(r.First)
 }
+
+// chainBase is where a chain begins, of a name that may be a path or short.
+func chainBase(name string, p graph.Place) string { return placeText(name, int64(p.Offset)) }

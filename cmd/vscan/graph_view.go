@@ -221,7 +221,7 @@ func (v *graphPage) tops() error {
 	rows := func(top []graph.Ranked, err error) ([]viewTopRow, error) {
 		var out []viewTopRow
 		for _, r := range top {
-			out = append(out, viewTopRow{r.Edges, r.First.String(), printable(placeOf(v.g, r.First)), size(r.Size())})
+			out = append(out, viewTopRow{r.Edges, r.First.String(), printable(placeOfUnit(v.g, r.Range)), size(r.Size())})
 		}
 		return out, err
 	}

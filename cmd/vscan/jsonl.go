@@ -126,6 +126,9 @@ func (r *jsonlReporter) hit(h *shownHit) error {
 		r.add("before", `"`+hex.EncodeToString(h.before)+`"`)
 		r.add("after", `"`+hex.EncodeToString(h.after)+`"`)
 	}
+	if h.rule != nil {
+		r.addSource(h.rule.Namespace, h.rule.File)
+	}
 	return r.finish()
 }
 
@@ -157,7 +160,29 @@ func (r *jsonlReporter) rule(m *ruleHit) error {
 		r.addAddr("first", m.mapping.First)
 		r.addAddr("last", m.mapping.Last)
 	}
+	r.addSource(m.Namespace, m.File)
 	return r.finish()
+}
+
+// addSource adds where a rule is from.
+func (r *jsonlReporter) addSource(namespace, file string) {
+	r.add("namespace", r.quote(namespace))
+	r.add("file", r.quote(file))
+}
+
+// leftOut writes a line for each rule that is asked of no image.
+func (r *jsonlReporter) leftOut(rules []yara.Skipped) {
+	for _, s := range rules {
+		r.start("rule_left_out")
+		r.add("rule", quoteJSON(s.Rule))
+		r.addSource(s.Namespace, s.File)
+		r.addUint("line", uint64(s.Line))
+		if s.Column > 0 {
+			r.addUint("column", uint64(s.Column))
+		}
+		r.add("reason", quoteJSON(reasonOf(s)))
+		r.finish()
+	}
 }
 
 // meta writes a meta section; of a key that is there several times, the last
@@ -203,14 +228,15 @@ func (r *jsonlReporter) interval(v engine.Interval) error {
 	return r.finish()
 }
 
-// cut writes, by name, how many hits are as long as a match may be, if any are.
-func (r *jsonlReporter) cut(s *summary) {
-	if s.cut == nil {
+// addCounts adds numbers by the names of patterns, those that are not 0, if there
+// are any.
+func (r *jsonlReporter) addCounts(key string, s *summary, by []uint64) {
+	if by == nil {
 		return
 	}
-	r.add("cut", "{")
+	r.add(key, "{")
 	some := false
-	for i, n := range s.cut {
+	for i, n := range by {
 		if n == 0 {
 			continue
 		}
@@ -246,10 +272,21 @@ func (r *jsonlReporter) end(s *summary) {
 	r.addUint("unreadable", s.unreadable)
 	r.add("complete", strconv.FormatBool(s.complete))
 	r.add("limited", strconv.FormatBool(s.limited))
-	r.cut(s)
+	if len(s.leftOut) > 0 {
+		r.add("left_out", "[")
+		for i, path := range s.leftOut {
+			if i > 0 {
+				r.line = append(r.line, ',')
+			}
+			r.line = append(r.line, r.quote(path)...)
+		}
+		r.line = append(r.line, ']')
+	}
+	r.addCounts("cut", s, s.cut)
+	r.addCounts("excepted", s, s.excepted)
 	if s.rules != nil {
 		r.addUint("rules", s.rules.matched)
-		r.addUint("rules_left_out", uint64(len(s.rules.f.skipped())))
+		r.addUint("rules_left_out", uint64(len(s.rules.f.leftOut())))
 	}
 	r.add("kernel", r.quote(s.kernel))
 	r.addUint("workers", uint64(s.workers))

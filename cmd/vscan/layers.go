@@ -76,14 +76,8 @@ func (l *layerList) Set(s string) error {
 	return nil
 }
 
-// layWay is Space.Add, or under.
-type layWay func(*engine.Space, ...engine.Mapping) (*engine.Space, error)
-
-// under lays mappings, each over those before it, below everything else.
-func under(s *engine.Space, ms ...engine.Mapping) (*engine.Space, error) {
-	slices.Reverse(ms)
-	return s.AddUnder(ms...)
-}
+// layWay is LayOver or LayUnder of a layer.
+type layWay func(*image.Layer, *engine.Space) (*engine.Space, error)
 
 // layerOptions say how layers are opened.
 func (f *imageFlags) layerOptions() image.Options {
@@ -158,18 +152,37 @@ func (t *target) layModules(f *imageFlags) error {
 	}
 	opened, err := t.OpenModules(f.sysroot, f.layerOptions())
 	if err == nil {
-		err = t.take(opened, under)
+		err = t.take(opened, (*image.Layer).LayUnder)
 	}
 	if err != nil {
 		return fmt.Errorf("%s: %s: %w", t.arg, flag, err)
 	}
+	t.leaveOut(opened.LeftOut)
 	return nil
+}
+
+// leaveOut notes the files that were to be laid and were not, of which some memory
+// is nowhere now.
+func (t *target) leaveOut(files []image.LeftOut) {
+	for i := range files {
+		file, lost := &files[i], uint64(0)
+		for _, r := range addr.Merge(file.Ranges) {
+			for v := range t.space.Intervals(r) {
+				if s := v.State(); s != engine.Present && s != engine.Zero {
+					lost += v.Size()
+				}
+			}
+		}
+		if lost > 0 && !file.NoFile {
+			t.leftOut, t.lost = append(t.leftOut, file.Path), t.lost+lost
+		}
+	}
 }
 
 // take adds an opened layer to the space.
 func (t *target) take(l *image.Layer, add layWay) error {
 	t.close = append(t.close, l)
-	s, err := add(t.space, l.Mappings...)
+	s, err := add(l, t.space)
 	if err != nil {
 		return err
 	}

@@ -135,8 +135,8 @@ ends included, either may be left out, or LO+LEN: what stands behind the last + 
 the length then ([heap]+0x10+0x20). Sizes may end in K, M, G or T, of 1024.
 
 Exit codes: 0 found, 1 nothing found, 2 error, 3 not everything could be looked
-at (a truncated image, unreadable bytes), 130 interrupted. What is written, field
-by field, is in docs/output.md.`
+at (a truncated image, unreadable bytes, YARA rules that are left out), 130
+interrupted. What is written, field by field, is in docs/output.md.`
 
 func (a *app) command() *cobra.Command {
 	root := &cobra.Command{
@@ -155,7 +155,7 @@ func (a *app) command() *cobra.Command {
 	}
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetFlagErrorFunc(flagError)
-	root.AddCommand(a.findCommand(), a.refsCommand(), a.stringsCommand(), a.setsCommand(), a.mapCommand(), a.readCommand(),
+	root.AddCommand(a.findCommand(), a.refsCommand(), a.stringsCommand(), a.setsCommand(), a.rulesCommand(), a.mapCommand(), a.readCommand(),
 		a.graphCommand(), a.kernelsCommand(), a.demoCommand(), a.versionCommand())
 	addHelpCommand(root)
 	addCompletionCommand(root)

@@ -7,6 +7,7 @@ import (
 	"vscan/engine"
 	"vscan/engine/addr"
 	"vscan/engine/image"
+	"vscan/patterns/yara"
 )
 
 // reporter writes hits and summaries in one format. A kind of output is one
@@ -15,6 +16,7 @@ type reporter interface {
 	begin(t *target)                  // the hits that follow are of this image
 	hit(h *shownHit) error            // one hit; an error ends the scan
 	rule(r *ruleHit) error            // a rule of YARA that matches
+	leftOut(rules []yara.Skipped)     // rules that are asked of no image
 	end(s *summary)                   // the image is done
 	interval(v engine.Interval) error // a line of map
 	failed() error                    // the first error of writing
@@ -31,6 +33,8 @@ type style struct {
 	several bool   // images: name them
 	parted  bool   // summaries are not written here
 	layers  bool   // of map: say which layer a mapping is
+	rules   bool   // YARA rules are searched for
+	files   bool   // of rules, several: name them
 }
 
 func (a *app) newReporter(f *searchFlags) reporter {
@@ -38,6 +42,7 @@ func (a *app) newReporter(f *searchFlags) reporter {
 		color: a.wantsColor(f.color), aligned: a.out.terminal,
 		context: f.context, bytes: f.bytes, counts: f.count,
 		several: (f.several || f.withNames) && !f.noNames, parted: f.summary != "",
+		rules: f.rules != nil, files: f.ruleFiles > 1,
 	}
 	switch base := (base{out: a.out}); {
 	case f.list != "":
@@ -90,6 +95,9 @@ func (b *base) buildID(v engine.Interval) string {
 }
 
 func (b *base) failed() error { return b.err }
+
+// leftOut writes nothing: standard error tells of rules that are left out.
+func (b *base) leftOut([]yara.Skipped) {}
 
 func (b *base) write(p []byte) error {
 	if _, err := b.out.Write(p); err != nil && b.err == nil {

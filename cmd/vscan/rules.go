@@ -5,9 +5,7 @@ import (
 	"container/heap"
 	"context"
 	"fmt"
-	"io"
 	"iter"
-	"os"
 	"slices"
 
 	"vscan/engine"
@@ -20,17 +18,6 @@ import (
 // of their strings are kept and printed behind those of plain patterns: first
 // the rules that match, then the hits of their strings, in the order of hits.
 // With --rule-scope mapping that is done at the end of each mapping.
-
-// ruleFile is a file of rules.
-type ruleFile struct {
-	name string
-	*yara.Rules
-}
-
-func readRules(name string, r io.Reader) (ruleFile, error) {
-	rules, err := yara.Parse(name, r, func(path string) (io.ReadCloser, error) { return os.Open(path) })
-	return ruleFile{name, rules}, err
-}
 
 // ruleHit is a rule that matches, as outputs have it.
 type ruleHit struct {
@@ -45,9 +32,10 @@ type ruleRun struct {
 	s       *summary
 	view    *viewer
 	rep     reporter
-	files   []ruleFile
-	evals   []*yara.Evaluator
-	owner   []ruleString // by pattern of the set
+	rules   *yara.Rules
+	eval    *yara.Evaluator
+	vars    map[string]any // external variables that the image sets
+	index   []int          // in the rules' patterns, by pattern of the set; −1: it is none of them
 	names   map[string]int
 	pattern []int // of the set, by index of the summary's names
 	scanner *engine.Scanner
@@ -63,29 +51,25 @@ type ruleRun struct {
 	cut       bool // not all hits of some string were kept
 }
 
-// ruleString is what a pattern of the set is looked for on behalf of: pattern
-// index of a file's rules; file is −1 for other patterns.
-type ruleString struct{ file, index int }
-
 // newRuleRun is nil where there are no rules.
 func (f *searchFlags) newRuleRun(t *target, set *patterns.Set, opt engine.Options, s *summary, view *viewer, rep reporter) *ruleRun {
-	if len(f.rules) == 0 {
+	if f.rules == nil {
 		return nil
 	}
-	r := &ruleRun{f: f, t: t, s: s, view: view, rep: rep, files: f.rules, names: map[string]int{}}
-	at := map[string]ruleString{}
-	for i, file := range r.files {
-		r.evals = append(r.evals, file.NewEvaluator(yara.Limits{CountOnly: f.count || f.silent()}))
-		for j, p := range file.Patterns() {
-			at[p.Name] = ruleString{i, j}
-		}
+	r := &ruleRun{
+		f: f, t: t, s: s, view: view, rep: rep, rules: f.rules, vars: t.variables(f.defined), names: map[string]int{},
+		eval: f.rules.NewEvaluator(yara.Limits{CountOnly: f.count || f.silent()}),
+	}
+	at := map[string]int{}
+	for i, p := range f.rules.Patterns() {
+		at[p.Name] = i
 	}
 	for _, p := range set.Patterns() {
-		o, ok := at[p.Name]
+		i, ok := at[p.Name]
 		if !ok {
-			o.file = -1
+			i = -1
 		}
-		r.owner = append(r.owner, o)
+		r.index = append(r.index, i)
 	}
 	for i, name := range s.names {
 		r.names[name] = i
@@ -149,8 +133,8 @@ func wholeMappings(space *engine.Space, within addr.Range) iter.Seq[engine.Inter
 
 // take keeps a hit of a string, and says whether it was one.
 func (r *ruleRun) take(ctx context.Context, h engine.Hit) bool {
-	o := r.owner[h.Pattern]
-	if o.file < 0 {
+	index := r.index[h.Pattern]
+	if index < 0 {
 		return false
 	}
 	if r.next != nil {
@@ -165,14 +149,12 @@ func (r *ruleRun) take(ctx context.Context, h engine.Hit) bool {
 	if h.Addr > r.run.Last || !r.begun {
 		r.run, _ = r.scanner.Run(h.Addr)
 		r.begun = true
-		for _, e := range r.evals {
-			e.Break()
-		}
+		r.eval.Break()
 	}
-	if add := r.evals[o.file]; h.Cut {
-		add.AddCut(o.index, h.Addr, h.Len)
+	if h.Cut {
+		r.eval.AddCut(index, h.Addr, h.Len)
 	} else {
-		add.Add(o.index, h.Addr, h.Len)
+		r.eval.Add(index, h.Addr, h.Len)
 	}
 	return true
 }
@@ -180,11 +162,12 @@ func (r *ruleRun) take(ctx context.Context, h engine.Hit) bool {
 // show prints a hit of a string at once, under each of its names, and is false
 // where that failed. Those of a string in parts are known later.
 func (r *ruleRun) show(h engine.Hit) bool {
-	o := r.owner[h.Pattern]
-	if r.files[o.file].Part(o.index) {
+	index := r.index[h.Pattern]
+	if r.rules.Part(index) {
 		return true
 	}
-	for i, name := range r.files[o.file].Names(o.index) {
+	owners := r.rules.Owners(index)
+	for i, name := range r.rules.Names(index) {
 		k := r.s.first[h.Pattern] + i
 		if r.f.max > 0 && r.s.counts[k] == r.f.max {
 			r.s.limited = true
@@ -196,7 +179,7 @@ func (r *ruleRun) show(h engine.Hit) bool {
 			continue
 		}
 		hit := r.view.show(h)
-		hit.pattern = name
+		hit.pattern, hit.rule = name, owners[i]
 		if r.rep.hit(hit) != nil {
 			return false
 		}
@@ -231,36 +214,32 @@ func (r *ruleRun) finish(ctx context.Context) error {
 
 // evaluate prints the rules that match, and the hits of their strings.
 func (r *ruleRun) evaluate(ctx context.Context, in *engine.Interval) error {
+	res, err := r.eval.Evaluate(ctx, yara.Scope{Memory: r.t.space, FileSize: r.t.FileSize, FileSizeKnown: !r.t.Live, Variables: r.vars})
+	if err != nil {
+		return err
+	}
+	for _, u := range res.Undecided {
+		r.undecided = append(r.undecided, fmt.Sprintf("rule %s of %s could not be decided: %s", u.Rule.FullName(), u.Rule.File, u.Reason))
+	}
 	var hits hitHeap
-	for i, e := range r.evals {
-		res, err := e.Evaluate(ctx, yara.Scope{Memory: r.t.space, FileSize: r.t.FileSize, FileSizeKnown: r.t.FileSize > 0})
-		if err != nil {
-			return err
+	for _, m := range res.Matches {
+		r.matched++
+		if !r.f.silent() && !r.f.count {
+			r.rep.rule(&ruleHit{m.Rule, in})
 		}
-		for _, u := range res.Undecided {
-			r.undecided = append(r.undecided, fmt.Sprintf("rule %s of %s could not be decided: %s", u.Rule.Name, r.files[i].name, u.Reason))
-		}
-		for _, m := range res.Matches {
-			r.matched++
-			if !r.f.silent() && !r.f.count {
-				r.rep.rule(&ruleHit{m.Rule, in})
-			}
+		if !r.f.allStrings { // else they are out already
 			for _, h := range m.Strings {
-				if !r.f.allStrings { // else they are out already
-					hits = r.gather(hits, h)
-				}
-			}
-		}
-		if r.f.allStrings {
-			for _, h := range e.Chained() {
 				hits = r.gather(hits, h)
 			}
 		}
 	}
-	err := r.print(hits)
-	for _, e := range r.evals {
-		e.Reset()
+	if r.f.allStrings {
+		for _, h := range r.eval.Chained() {
+			hits = r.gather(hits, h)
+		}
 	}
+	err = r.print(hits)
+	r.eval.Reset()
 	return err
 }
 
@@ -293,7 +272,7 @@ func (r *ruleRun) print(hits hitHeap) error {
 			r.s.hits++
 			bytes, _ := r.t.space.Bytes(a, min(n, engine.HitBytes))
 			hit := engine.Hit{Addr: a, Pattern: r.pattern[h.name], Len: n, Bytes: bytes}
-			if err := r.rep.hit(r.view.showAs(hit, h.Name)); err != nil {
+			if err := r.rep.hit(r.view.showAs(hit, h.Name, h.Rule)); err != nil {
 				return err
 			}
 		} else {
@@ -332,27 +311,6 @@ func (h *hitHeap) Pop() any {
 	return last
 }
 
-// skipped is the rules of all files that are not evaluated.
-func (f *searchFlags) skipped() []yara.Skipped {
-	var all []yara.Skipped
-	for _, file := range f.rules {
-		all = append(all, file.Skipped...)
-	}
-	return all
-}
-
-// noteSkipped tells which rules were left out.
-func (a *app) noteSkipped(f *searchFlags) {
-	const most = 20
-	all := f.skipped()
-	for _, s := range all[:min(len(all), most)] {
-		a.note("%s:%d: rule %s is left out: %s", s.File, s.Line, s.Rule, s.Reason)
-	}
-	if n := len(all) - most; n > 0 {
-		a.note("%s more are left out", plural(uint64(n), "rule"))
-	}
-}
-
 // account tells what else there is to say of the rules.
 func (r *ruleRun) account(a *app) {
 	const most = 20
@@ -365,7 +323,7 @@ func (r *ruleRun) account(a *app) {
 	if r.cut {
 		a.note("%s: limited: of a string, not more than %d hits are kept and printed, those with the lowest addresses; -c counts all", r.t.arg, yara.DefaultHits)
 	}
-	if n := len(r.f.skipped()); n > 0 {
-		a.note("%s: %s matched; %s left out", r.t.arg, plural(r.matched, "rule"), plural(uint64(n), "rule"))
+	if n := len(r.f.leftOut()); n > 0 {
+		a.note("%s: not complete: %s matched; %s left out", r.t.arg, plural(r.matched, "rule"), plural(uint64(n), "rule"))
 	}
 }

@@ -350,6 +350,14 @@ func checkJSON(line string) error {
 		"graph":   {"type", "edges", "words", "pages", "bytes", "regions", "present", "absent", "scanned", "unreadable", "present_only", "filtered"},
 		"refs":    {"type", "edges", "src", "src_perm", "src_mapping", "dst", "dst_perm", "dst_mapping"},
 		"chain":   {"type", "base", "offsets", "addr"},
+		"rule":    {"type", "image", "rule", "tags", "meta", "namespace", "file"},
+
+		"rule_left_out": {"type", "rule", "namespace", "file", "line", "reason"},
+		"rule_check":    {"type", "rule", "namespace", "file", "line", "status"},
+
+		"heaps":   {"type", "image", "writable", "understood", "arenas", "gaps", "others", "threads", "registers", "states", "anchors", "losses", "references", "complete"},
+		"object":  {"type", "addr", "size", "state", "anchor", "retained", "mapping", "offset", "loss"},
+		"leak":    {"type", "addr", "size", "blocks", "bytes", "words", "mapping", "offset"},
 		"summary": {"type", "image", "hits", "counts", "scanned", "absent", "unreadable", "complete", "limited", "kernel", "workers", "seconds"},
 	}
 	if !utf8.ValidString(line) {
@@ -382,7 +390,12 @@ func checkJSON(line string) error {
 	}
 	keys = slices.DeleteFunc(keys, func(k string) bool {
 		module := strings.HasSuffix(k, "module") || strings.HasSuffix(k, "module_offset")
-		return module || object.Type == "hit" && slices.Contains([]string{"value", "text", "key", "before", "after"}, k) ||
+		return module || object.Type == "hit" && slices.Contains([]string{"value", "text", "key", "before", "after", "namespace", "file"}, k) ||
+			object.Type == "rule" && slices.Contains([]string{"mapping", "first", "last"}, k) ||
+			object.Type == "summary" && slices.Contains([]string{"cut", "excepted", "left_out", "rules", "rules_left_out"}, k) ||
+			strings.HasPrefix(object.Type, "rule_") && slices.Contains([]string{"column", "slow"}, k) ||
+			object.Type == "rule_check" && k == "reason" ||
+			k == "first" && object.Type == "leak" ||
 			k == "build_id" && object.Type == "mapping" // where there is one
 	})
 	if want := fields[object.Type]; want == nil || !slices.Equal(keys, want) {

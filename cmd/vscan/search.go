@@ -14,6 +14,7 @@ import (
 	"vscan/engine"
 	"vscan/engine/simd"
 	"vscan/patterns"
+	"vscan/patterns/yara"
 )
 
 // searchFlags are those that find and refs share.
@@ -26,9 +27,11 @@ type searchFlags struct {
 	overlap bool
 	longest uint64 // match of an expression
 
-	rules      []ruleFile
-	ruleScope  string // of find: image or mapping
-	allStrings bool   // of rules that do not match as well
+	rules      *yara.Rules     // nil: there are none
+	ruleFiles  int             // how many they are from
+	defined    map[string]bool // external variables that -d sets
+	ruleScope  string          // of find: image or mapping
+	allStrings bool            // of rules that do not match as well
 	count      bool
 	quiet      bool
 	context    uint64
@@ -46,6 +49,7 @@ type searchFlags struct {
 	caseless   bool                // of all patterns
 	fullWords  bool                // likewise
 	list       string              // of find: with or without, the images to list; "": none
+	noExcept   bool                // of find: what exceptions of patterns drop is printed
 	matchOnly  bool                // of find: print the bytes of hits alone
 	recursive  bool                // of find: folders stand for the images below them
 	several    bool                // images are searched
@@ -106,7 +110,7 @@ func (f *searchFlags) options(t *target) (engine.Options, error) {
 	opt := engine.Options{
 		Workers: int(f.workers), ShardSize: f.shard, Kernel: f.kernel,
 		Overlapping: f.overlap, Progress: &engine.Progress{},
-		Apart: len(f.rules) > 0 && f.ruleScope == "mapping",
+		Apart: f.rules != nil && f.ruleScope == "mapping",
 	}
 	var err error
 	if opt.Ranges, err = f.ranges.in(t.space.Places()); err != nil {
@@ -204,6 +208,12 @@ func (a *app) search(ctx context.Context, f *searchFlags, pats []patterns.Patter
 	}
 	f.several = len(args) > 1 || f.recursive
 	s.rep = a.newReporter(f)
+	if left := f.leftOut(); len(left) > 0 {
+		s.incomplete = true
+		if !f.silent() {
+			s.rep.leftOut(left)
+		}
+	}
 	s.bar = a.startBar(f, len(args))
 	err = s.run(ctx, args)
 	s.bar.finish()
@@ -265,6 +275,7 @@ func (s *searching) end() error {
 	}
 	if s.f.quiet {
 		s.noteEndless(s.f, s.pats)
+		s.noteLeftOut(s.f)
 	}
 	for _, err := range s.errors {
 		s.complain(err)
@@ -397,14 +408,12 @@ func (f *searchFlags) scan(ctx context.Context, sc *engine.Scanner, s *summary, 
 
 // names is how the hits of patterns are called; nil: by the patterns' names.
 func (f *searchFlags) names() func(patterns.Pattern) []string {
-	if len(f.rules) == 0 {
+	if f.rules == nil {
 		return nil
 	}
 	of := map[string][]string{}
-	for _, file := range f.rules {
-		for i, p := range file.Patterns() {
-			of[p.Name] = file.Names(i)
-		}
+	for i, p := range f.rules.Patterns() {
+		of[p.Name] = f.rules.Names(i)
 	}
 	return func(p patterns.Pattern) []string {
 		if names, ok := of[p.Name]; ok {

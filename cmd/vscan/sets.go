@@ -17,7 +17,8 @@ func (a *app) setsCommand() *cobra.Command {
 		Long: `sets lists the sets of patterns that find --set knows: the name, how many
 patterns it has, and what they are for. With a NAME it prints that set, a file of
 patterns as find -f reads it, each pattern with the source that says so. The
-secrets are looked for as bytes and as UTF-16LE.`,
+secrets are looked for as bytes and as UTF-16LE; what is plainly a placeholder
+(http://user:password@host, keys of manuals, xxxx) is left out and counted.`,
 		Example: `  vscan sets
   vscan sets secrets
   vscan sets headers > my.patterns`,

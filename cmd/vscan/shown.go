@@ -1,23 +1,27 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"unicode/utf8"
 
 	"vscan/engine"
 	"vscan/engine/addr"
 	"vscan/patterns"
+	"vscan/patterns/yara"
 )
 
 // shownHit is a hit as outputs have it. Bytes is as much of it as is to be
 // shown, which may be more than the engine gives.
 type shownHit struct {
 	engine.Hit
-	pattern string // its name
-	value   string // what the hit holds, as its kind reads it
-	decoded bool   // whether there is a value
-	text    bool   // whether the value is but Bytes as characters
+	pattern string     // its name
+	rule    *yara.Rule // whose string it is; nil: of none
+	value   string     // what the hit holds, as its kind reads it
+	decoded bool       // whether there is a value
+	text    bool       // whether the value is but Bytes as characters
 
 	readable      string // Bytes as text, "" where they are none
 	key           byte   // that the bytes are exclusive-ored with, if keyed
@@ -94,7 +98,7 @@ func (v *viewer) describe() {
 		return
 	}
 	s := &v.hit
-	s.readable, _ = v.set.Text(s.Pattern, s.Bytes, len(s.Bytes) < s.Len)
+	s.readable, _ = v.set.Text(s.Pattern, s.Form, s.Bytes, len(s.Bytes) < s.Len)
 	if v.around > 0 {
 		s.before = v.before(s.Addr)
 		s.after = v.after(s.Hit)
@@ -129,11 +133,49 @@ func (v *viewer) after(h engine.Hit) []byte {
 }
 
 // showAs is a hit of a string of a rule, under its name there.
-func (v *viewer) showAs(h engine.Hit, name string) *shownHit {
-	v.hit = shownHit{Hit: h, pattern: name}
+func (v *viewer) showAs(h engine.Hit, name string, rule *yara.Rule) *shownHit {
+	if v.parsed {
+		h.Form = v.form(h)
+	}
+	v.hit = shownHit{Hit: h, pattern: name, rule: rule}
 	v.widen()
 	v.describe()
 	return &v.hit
+}
+
+// form is Hit.Form of a hit of which only the place was kept: the first of its
+// pattern's expressions that has a match of its length there; 0 where the pattern
+// has but one, or memory has changed since.
+func (v *viewer) form(h engine.Hit) int {
+	all := v.set.Exprs()
+	first, _ := slices.BinarySearchFunc(all, h.Pattern, func(e patterns.Expr, p int) int { return cmp.Compare(e.Pattern, p) })
+	n := 0
+	for first+n < len(all) && all[first+n].Pattern == h.Pattern {
+		n++
+	}
+	if n < 2 {
+		return 0
+	}
+	m := patterns.Memory{Beyond: func(i int) (byte, bool) {
+		a, ok := h.Addr.Add(uint64(i))
+		if i < 0 {
+			a, ok = h.Addr.Sub(uint64(-i))
+		}
+		if !ok {
+			return 0, false
+		}
+		b, err := v.space.Byte(a)
+		return b, err == nil
+	}}
+	if m.Bytes, _ = v.space.Bytes(h.Addr, h.Len); len(m.Bytes) < h.Len {
+		return 0
+	}
+	for i := range n {
+		if all[first+i].Matcher.Match(&m, 0) == h.Len {
+			return i + 1
+		}
+	}
+	return 0
 }
 
 // widen makes the bytes of a hit as many as are to be shown. Its key is told by

@@ -29,7 +29,8 @@ type imageFlags struct {
 	sysroot      string // a folder; "": none
 	modules      bool
 
-	once bool // no flag: whether the command goes through the image once
+	once  bool // no flag: whether the command goes through the image once
+	empty bool // no flag: a file of no bytes is an image, for rules ask for more than bytes
 }
 
 func (f *imageFlags) register(cmd *cobra.Command) {
@@ -54,7 +55,11 @@ type target struct {
 	space *engine.Space
 	notes []string       // what was laid
 	files []image.Module // that were laid
-	close []io.Closer
+	// Files that were to be laid and were not, and the bytes of theirs that are
+	// nowhere.
+	leftOut []string
+	lost    uint64
+	close   []io.Closer
 
 	residentOnly bool // pages that are swapped out are absent
 }
@@ -90,12 +95,12 @@ func (t *target) fill(f *imageFlags) error {
 		return fmt.Errorf("%s: %w", t.arg, err)
 	}
 	for _, l := range f.maps {
-		if err := t.lay(f, "--map", l, (*engine.Space).Add); err != nil {
+		if err := t.lay(f, "--map", l, (*image.Layer).LayOver); err != nil {
 			return err
 		}
 	}
 	for _, l := range f.unders {
-		if err := t.lay(f, "--under", l, under); err != nil {
+		if err := t.lay(f, "--under", l, (*image.Layer).LayUnder); err != nil {
 			return err
 		}
 	}
@@ -141,7 +146,10 @@ func (f *imageFlags) openImage(arg string) (*image.Image, error) {
 	if pid, err := strconv.Atoi(name); isProcess && err == nil {
 		return f.openProcess(arg, pid)
 	}
-	_, err := os.Stat(arg)
+	info, err := os.Stat(arg)
+	if err == nil && f.empty && (f.format == "" || f.format == "raw") && isEmptyFile(arg, info) {
+		return &image.Image{Path: arg, Format: "raw", Detail: "an empty file"}, nil
+	}
 	if err == nil {
 		return image.Open(arg, opt)
 	}
@@ -163,6 +171,24 @@ func (f *imageFlags) openImage(arg string) (*image.Image, error) {
 		}
 	}
 	return image.Open(arg, opt) // for its error
+}
+
+// emptyRaw reports whether empty files below a folder are images.
+func (f *imageFlags) emptyRaw() bool { return f.empty && f.format == "raw" }
+
+// isEmptyFile reports whether a file has no bytes. Those of /proc have some,
+// whatever their size is.
+func isEmptyFile(path string, info os.FileInfo) bool {
+	if !info.Mode().IsRegular() || info.Size() > 0 {
+		return false
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer file.Close()
+	n, err := file.Read(make([]byte, 1))
+	return n == 0 && err == io.EOF
 }
 
 // openProcess opens a live process, which is what it is whatever the flags.

@@ -151,21 +151,24 @@ func (r *textReporter) end(s *summary) {
 }
 
 // rule writes "rule", its name, its tags and, if it matches in a mapping alone,
-// which.
+// which; and its file where there are several.
 func (r *textReporter) rule(m *ruleHit) error {
 	r.line = r.line[:0]
 	if r.several {
 		r.field("", r.names.get(r.target.arg), 0)
 	}
 	r.field("", "rule", 18)
-	r.field(colorPattern, r.names.get(m.Name), 16)
-	if m.mapping == nil {
-		r.line = append(r.line, strings.Join(m.Tags, ",")...)
-	} else {
-		r.field("", strings.Join(m.Tags, ","), 0)
+	r.field(colorPattern, r.names.get(m.FullName()), 16)
+	r.line = append(r.line, strings.Join(m.Tags, ",")...)
+	if m.mapping != nil {
+		r.field("", "", 0)
 		r.colored(colorWhere, r.names.get(shortName(m.mapping.Mapping)))
 		r.field("", "", 0)
 		r.line = append(r.line, m.mapping.First.String()...)
+	}
+	if r.files {
+		r.field("", "", 0)
+		r.line = append(r.line, r.names.get(m.File)...)
 	}
 	r.line = append(r.line, '\n')
 	return r.write(r.line)

@@ -8,7 +8,7 @@ import (
 	"vscan/engine/heap"
 )
 
-// retained computes the sizes that objects retain, by the tree of dominators:
+// retained computes the sizes that objects retain, which are 0 before, by the tree of dominators:
 // SEMI-NCA (Georgiadis, Linear-Time Algorithms for Dominators and Related
 // Problems, 2005). Vertices are numbered in the order of a depth-first search
 // from a root that refers to all roots; then, in pseudo-code,
@@ -19,67 +19,28 @@ import (
 // where eval(u) is the vertex with the least semi on the way from u up to, not
 // including, the first ancestor that has not been linked yet; ways are
 // compressed.
-func (g *objectGraph) retained(roots []uint32, objects []heap.Object, sizes []uint64) {
-	n := len(sizes)
-	number := make([]uint32, n) // of an object: its place in the search from 1; 0: not reached
-	vertex := []uint32{0}       // the object at a place; place 0 is the root of all
-	parent := []uint32{0}
-	type frame struct {
-		place uint32
-		next  uint32 // of og.to
-	}
-	var stack []frame
-	for _, root := range roots {
-		if number[root] > 0 {
-			continue
-		}
-		enter := func(o, from uint32) {
-			number[o] = uint32(len(vertex))
-			vertex, parent = append(vertex, o), append(parent, from)
-			stack = append(stack, frame{number[o], g.starts[o]})
-		}
-		enter(root, 0)
-		for len(stack) > 0 {
-			f := &stack[len(stack)-1]
-			o := vertex[f.place]
-			if f.next == g.starts[o+1] {
-				stack = stack[:len(stack)-1]
-				continue
-			}
-			to := g.to[f.next]
-			f.next++
-			if number[to] == 0 {
-				enter(to, f.place)
-			}
-		}
-	}
+//
+// Of some million objects each array counts, so sizes is first that of numbers and
+// of next edges, and the edges to targets are overwritten once all objects have been
+// numbered: afterwards the graph has sources alone.
+func (og *objectGraph) retained(objects []heap.Object, sizes []uint64) {
+	vertex, parent := og.numberAll(sizes)
+	number := func(o uint32) uint32 { return uint32(sizes[o]) }
 	count := len(vertex)
-	// Predecessors, by place.
-	isRoot := make([]uint64, count/64+1)
-	for _, r := range roots {
-		isRoot[number[r]/64] |= 1 << (number[r] % 64)
-	}
-	first := make([]uint32, count+1)
-	for p := 1; p < count; p++ {
-		o := vertex[p]
-		for _, to := range g.to[g.starts[o]:g.starts[o+1]] {
-			first[number[to]]++
+	spare := [][]uint32{og.to, og.starts}
+	og.to, og.starts = nil, nil
+	array := func() []uint32 {
+		for i := range spare {
+			if len(spare[i]) >= count {
+				some := spare[i][:count:count]
+				spare[i] = spare[i][count:]
+				return some
+			}
 		}
+		return make([]uint32, count)
 	}
-	sum := uint32(0)
-	for p := range first {
-		sum, first[p] = sum+first[p], sum
-	}
-	preds := make([]uint32, sum)
-	fill := slices.Clone(first)
-	for p := 1; p < count; p++ {
-		o := vertex[p]
-		for _, to := range g.to[g.starts[o]:g.starts[o+1]] {
-			preds[fill[number[to]]] = uint32(p)
-			fill[number[to]]++
-		}
-	}
-	semi, label, ancestor := make([]uint32, count), make([]uint32, count), slices.Clone(parent)
+	semi, label, ancestor := array(), array(), array()
+	copy(ancestor, parent)
 	for p := range semi {
 		semi[p], label[p] = uint32(p), uint32(p)
 	}
@@ -108,11 +69,14 @@ func (g *objectGraph) retained(roots []uint32, objects []heap.Object, sizes []ui
 	}
 	for p := uint32(count - 1); p > 0; p-- {
 		s := parent[p]
-		if isRoot[p/64]>>(p%64)&1 == 1 {
+		o := vertex[p]
+		if og.marks[o]&markRoots != 0 {
 			s = 0
 		}
-		for _, u := range preds[first[p]:first[p+1]] {
-			s = min(s, semi[eval(u, p)])
+		for _, e := range og.from[og.first[o]:og.first[o+1]] {
+			if u := number(e >> 1); u > 0 {
+				s = min(s, semi[eval(u, p)])
+			}
 		}
 		semi[p] = s
 	}
@@ -122,15 +86,52 @@ func (g *objectGraph) retained(roots []uint32, objects []heap.Object, sizes []ui
 			idom[p] = idom[idom[p]]
 		}
 	}
+	clear(sizes)
 	for p := count - 1; p > 0; p-- { // whom a place dominates comes after it
 		o := vertex[p]
-		size, carry := bits.Add64(sizes[o], objects[o].Size(), 0)
-		if carry > 0 {
-			size = math.MaxUint64
-		}
-		sizes[o] = size
+		sizes[o] = addSizes(sizes[o], objects[o].Size())
 		if d := idom[p]; d > 0 {
-			sizes[vertex[d]] += size
+			sizes[vertex[d]] = addSizes(sizes[vertex[d]], sizes[o])
 		}
 	}
+}
+
+func addSizes(a, b uint64) uint64 {
+	sum, carry := bits.Add64(a, b, 0)
+	if carry > 0 {
+		return math.MaxUint64
+	}
+	return sum
+}
+
+// numberAll numbers the objects that roots reach in the order of a depth-first
+// search, from 1: vertex is the object of a number, parent the number of the object it
+// was reached from, 0 for a root. The low half of scratch becomes the number of an
+// object, 0 where it is not reached; the other is the edge to go on with.
+func (og *objectGraph) numberAll(scratch []uint64) (vertex, parent []uint32) {
+	vertex, parent = make([]uint32, 1, og.reached+1), make([]uint32, 1, og.reached+1)
+	enter := func(o, from uint32) uint32 {
+		number := uint32(len(vertex))
+		scratch[o] = uint64(og.starts[o])<<32 | uint64(number)
+		vertex, parent = append(vertex, o), append(parent, from)
+		return number
+	}
+	for root, m := range og.marks {
+		if m&markRoots == 0 || scratch[root] != 0 {
+			continue
+		}
+		for at := enter(uint32(root), 0); at > 0; {
+			o := vertex[at]
+			next := scratch[o] >> 32
+			if next == uint64(og.starts[o+1]) {
+				at = parent[at]
+				continue
+			}
+			scratch[o] += 1 << 32
+			if to := og.to[next] >> 1; scratch[to] == 0 {
+				at = enter(to, at)
+			}
+		}
+	}
+	return vertex, parent
 }

@@ -24,7 +24,7 @@
 //	Forward.Chains        chains of pointers from roots to a target
 //	Forward.Reach         what roots reach, and what nobody refers to
 //	Forward.Components    what hangs together
-//	Forward.Retention     objects of heaps (package heap): what keeps them, what they keep
+//	Graph.Objects         objects of heaps (package heap): what keeps them, what they keep, what is lost
 //	Graph.Check           whether the graph is of an image
 //
 // An object is a range of addresses, of one byte or all of its own: who refers to

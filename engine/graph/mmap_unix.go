@@ -19,3 +19,11 @@ func mapFile(f *os.File, size uint64) ([]byte, error) {
 }
 
 func unmapFile(b []byte) error { return unix.Munmap(b) }
+
+// letGo gives back the pages of a mapped file; they are read again when they are
+// touched.
+func letGo(b []byte) {
+	if len(b) > 0 {
+		unix.Madvise(b, unix.MADV_DONTNEED)
+	}
+}

@@ -94,6 +94,9 @@ func (p Place) String() string {
 	if p.Name == "" {
 		return (p.Base + addr.Addr(p.Offset)).String()
 	}
+	if n := int64(p.Offset); n < 0 { // before what has the name
+		return fmt.Sprintf("%s-%#x", p.Name, -uint64(n))
+	}
 	return fmt.Sprintf("%s+%#x", p.Name, p.Offset)
 }
 

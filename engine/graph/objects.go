@@ -3,9 +3,9 @@ package graph
 import (
 	"context"
 	"errors"
-	"math"
-	"slices"
+	"runtime"
 
+	"vscan/engine"
 	"vscan/engine/addr"
 	"vscan/engine/heap"
 )
@@ -14,149 +14,269 @@ import (
 type Anchor uint8
 
 const (
-	Static    Anchor = iota // the data of a module
-	Stack                   // a mapping whose name begins with [stack
+	Static    Anchor = iota // the data of a module, .bss included
+	Stack                   // the stack of a thread, from its stack pointer up
+	Register                // a register of a thread
+	Local                   // the mapping of a thread's control block and thread-local memory
 	Elsewhere               // other memory that is no object
-	Nothing                 // nothing outside of objects: leaked, if it is in use
+	Stale                   // a stack below the stack pointer: what calls that have returned have left there
+	Nothing                 // nothing outside of objects: lost, if it is in use
+	Malloc                  // it is malloc's own
+	anchors
 )
 
-// String is "static", "stack", "other" or "none".
-func (a Anchor) String() string { return []string{"static", "stack", "other", "none"}[min(a, Nothing)] }
+// String is "static", "stack", "register", "tls", "other", "stale", "none" or
+// "malloc".
+func (a Anchor) String() string {
+	return []string{"static", "stack", "register", "tls", "other", "stale", "none", "malloc"}[min(a, Malloc)]
+}
 
-// Retention is which objects roots reach, and what goes when an object goes.
+// Loss says whether an object in use can still be got at. It is what valgrind's
+// leak check says of a block (memcheck/mc_leakcheck.c): a chain of pointers to
+// first bytes leads from a root to what is reachable; pointers into the middle,
+// and what lies below stack pointers, make an object possibly lost, and with it
+// all that is reached by way of it alone.
+type Loss uint8
+
+const (
+	Reachable  Loss = iota
+	Possibly        // only by a pointer to the middle of an object, or by a stale stack
+	Indirectly      // lost: only lost objects refer to it
+	Definitely      // lost, and a head: no lost object refers to it but those that it leads to itself
+	losses
+)
+
+// String is "reachable", "possible", "indirect" or "definite".
+func (l Loss) String() string {
+	return []string{"reachable", "possible", "indirect", "definite"}[min(l, Definitely)]
+}
+
+// Thread is what is known of a thread besides memory.
+type Thread struct {
+	SP        addr.Addr // its stack pointer; 0: not known
+	Pointer   addr.Addr // its thread pointer; 0: not known
+	RedZone   uint64    // bytes below SP that are in use
+	Registers []uint64
+}
+
+// ObjectOptions says what is to be found out of objects.
+type ObjectOptions struct {
+	// Threads are those of the process. Without them all of a stack counts as in use, and
+	// what only a register refers to as lost.
+	Threads []Thread
+
+	// Retained has the sizes computed that objects retain, which costs more than
+	// all the rest.
+	Retained bool
+
+	// Space is the memory. With it pointers that compilers put into the middle of an
+	// object count as pointers to it: see baseTeller. nil: none does.
+	Space *engine.Space
+
+	// Workers is how many goroutines work; 0 is as many as there are processors.
+	Workers int
+}
+
+// Head is a lost object that no lost object refers to; of those that refer to one
+// another in a circle, the one with the lowest address.
+type Head struct {
+	Object int    // index in Heaps.Objects
+	Blocks uint64 // lost objects that it leads to and no head before it, itself included
+	Bytes  uint64 // of these
+}
+
+// Retention is what keeps the objects of heaps, what they keep, and what is lost.
 //
 // An edge to any byte of an object refers to the object, and one from any of its
-// bytes comes from it. Objects that are not in use refer to nothing. Registers are no
-// roots, since a graph does not have them: an object that only a register
-// refers to counts as leaked.
+// bytes comes from it. Objects that are not in use refer to nothing, nor do the
+// words that malloc keeps for itself (heap.Heaps.Own) and the heads of chunks.
 type Retention struct {
-	Heaps    *heap.Heaps
-	Anchors  []Anchor // of each object
-	Retained []uint64 // of each object: the bytes that are reached by way of it alone, its own included; 0 where nothing reaches it
-	Edges    uint64   // from an object in use to another
+	Heaps   *heap.Heaps
+	Anchors []Anchor // of each object; Nothing where it is not in use
+	Losses  []Loss   // of each object in use
+
+	// Retained is, of each object, the bytes that are reached by way of it alone, its
+	// own included; 0 where nothing reaches it. nil unless it was asked for; see
+	// RetainedBy.
+	Retained []uint64
+
+	Heads []Head // by address
+	Edges uint64 // from an object in use to another, counted once
+
+	totals *Totals      // nil until they are asked for
+	kept   *keptObjects // where they come from a file, and Heaps is nil
 }
 
-var errObjects = errors.New("more than 2^31 objects: too many to follow")
+var errObjects = errors.New("more than 2^30 objects: too many to follow")
 
-// objectGraph is the edges between objects in use.
-type objectGraph struct {
-	starts []uint32 // of each object, and one more: of its targets in to
-	to     []uint32
-}
+const maxObjects = 1 << 30
 
-// Retention finds out what roots reach and what objects retain. It costs
-// O(objects + edges), and some 40 bytes an object and 8 an edge.
-func (f *Forward) Retention(ctx context.Context, h *heap.Heaps) (*Retention, error) {
-	objects := h.Objects()
-	n := len(objects)
-	r := &Retention{Heaps: h, Anchors: slices.Repeat([]Anchor{Nothing}, n), Retained: make([]uint64, n)}
-	if n == 0 {
-		return r, nil
-	}
-	if n > math.MaxInt32 {
+// Objects finds out what keeps the objects of heaps, which have to be those of the
+// image that the graph was made of. It costs O(objects + edges) in time,
+// and some 40 bytes an object and 8 an edge. The error is that of reading the graph, or
+// the cause of the context's end.
+func (g *Graph) Objects(ctx context.Context, h *heap.Heaps, o ObjectOptions) (*Retention, error) {
+	n := len(h.Objects())
+	r := &Retention{Heaps: h, Anchors: make([]Anchor, n), Losses: make([]Loss, n)}
+	if n > maxObjects {
 		return nil, errObjects
 	}
-	og := f.objectGraph(h)
-	r.Edges = uint64(len(og.to))
-	roots, err := f.anchors(ctx, h)
+	if o.Workers <= 0 {
+		o.Workers = runtime.GOMAXPROCS(0)
+	}
+	og, err := g.objectGraph(ctx, h, &o)
 	if err != nil {
 		return nil, err
 	}
-	for class := Static; class < Nothing; class++ {
-		var todo []uint32
-		visit := func(o uint32) {
-			if r.Anchors[o] == Nothing {
-				r.Anchors[o] = class
-				todo = append(todo, o)
-			}
+	r.Edges = og.edges
+	for i := range r.Anchors {
+		r.Anchors[i] = Nothing
+		if og.own(i) {
+			r.Anchors[i] = Malloc
 		}
-		for _, o := range roots[class] {
-			visit(o)
-		}
-		for len(todo) > 0 {
-			o := todo[len(todo)-1]
-			todo = todo[:len(todo)-1]
-			for _, to := range og.to[og.starts[o]:og.starts[o+1]] {
-				visit(to)
-			}
-		}
-		if err := context.Cause(ctx); err != nil {
+	}
+	for _, step := range []func(context.Context) error{
+		func(ctx context.Context) error { return og.reach(ctx, r) },
+		func(ctx context.Context) error { return og.lose(ctx, r) },
+	} {
+		if err := step(ctx); err != nil {
 			return nil, err
 		}
 	}
-	og.retained(slices.Concat(roots[:]...), objects, r.Retained)
-	return r, nil
+	if o.Retained {
+		r.Retained = make([]uint64, n)
+		og.retained(h.Objects(), r.Retained)
+	}
+	return r, context.Cause(ctx)
 }
 
-// objectGraph snaps edges to objects. What one object refers to comes once.
-func (f *Forward) objectGraph(h *heap.Heaps) objectGraph {
-	objects := h.Objects()
-	n := len(objects)
-	parts := make([][]uint32, f.workers)
-	starts := make([]uint32, n+1) // first the counts
-	f.parallel(n, func(p, lo, hi int) {
-		var out []uint32
-		hint, run := 0, 0
-		for o := lo; o < hi; o++ {
-			if objects[o].State != heap.Used {
-				continue
+// reach finds what roots reach: first by pointers to first bytes alone, class by
+// class, then by any.
+func (og *objectGraph) reach(ctx context.Context, r *Retention) error {
+	var todo []uint32
+	visit := func(o uint32, class Anchor, loss Loss) {
+		if r.Anchors[o] == Nothing {
+			r.Anchors[o], r.Losses[o] = class, loss
+			og.reached++
+			todo = append(todo, o)
+		}
+	}
+	steps := 0
+	for _, loss := range []Loss{Reachable, Possibly} {
+		for class := Static; class < Nothing; class++ {
+			seeds := firstMark(class)
+			if loss == Possibly {
+				seeds = insideMark(class) | innerMark(class)
 			}
-			from := len(out)
-			first, last := f.span(objects[o].Range, &hint)
-			for e := first; e < last; e++ {
-				if to := h.Index(f.target(e), &run); to >= 0 && to != o && objects[to].State == heap.Used {
-					out = append(out, uint32(to))
+			for o, m := range og.marks {
+				if m&seeds != 0 {
+					visit(uint32(o), class, loss)
+				}
+				for len(todo) > 0 {
+					at := todo[len(todo)-1]
+					todo = todo[:len(todo)-1]
+					for _, to := range og.to[og.starts[at]:og.starts[at+1]] {
+						if to&edgeInside == 0 || loss == Possibly {
+							visit(to>>1, class, loss)
+						} else {
+							og.marks[to>>1] |= innerMark(class)
+						}
+					}
+					if steps++; steps&0xffff == 0 && ctx.Err() != nil {
+						return context.Cause(ctx)
+					}
 				}
 			}
-			slices.Sort(out[from:])
-			out = out[:from+len(slices.Compact(out[from:]))]
-			starts[o+1] = uint32(len(out) - from)
 		}
-		parts[p] = out
-	})
-	for o := range n {
-		starts[o+1] += starts[o]
 	}
-	return objectGraph{starts, slices.Concat(parts...)}
+	return nil
 }
 
-// anchors is the objects that words outside of objects refer to, by class.
-func (f *Forward) anchors(ctx context.Context, h *heap.Heaps) ([Nothing][]uint32, error) {
-	var out [Nothing][]uint32
-	objects := h.Objects()
-	var ranges [Nothing][]addr.Range
-	var taken []addr.Range
-	for class, want := range []Roots{Static: {Static: true}, Stack: {Stack: true}, Elsewhere: {Ranges: []addr.Range{addr.All}}} {
-		all, err := f.g.Roots(want)
-		if err != nil {
-			return out, err
-		}
-		ranges[class] = without(all, taken)
-		taken = addr.Merge(append(taken, all...))
+// What is marked of an object: from which classes of roots there are pointers to
+// its first byte; from which to another of its bytes; and which reach, by first bytes
+// alone, an object that points to another of its bytes.
+func firstMark(class Anchor) uint32  { return 1 << class }
+func insideMark(class Anchor) uint32 { return 1 << (class + anchors) }
+func innerMark(class Anchor) uint32  { return 1 << (class + 2*anchors) }
+
+const (
+	markOwn   = 1 << 31 // it is malloc's own
+	markRoots = 1<<(2*anchors) - 1
+)
+
+// Count is a number of objects, and of their bytes.
+type Count struct{ N, Bytes uint64 }
+
+func (c *Count) add(n uint64) { c.N, c.Bytes = c.N+1, c.Bytes+n }
+
+// Totals is how much there is of what kind.
+type Totals struct {
+	States  [heap.Fast + 1]Count // by state; what is malloc's own is left out
+	Own     Count                // malloc's own
+	Anchors [anchors]Count       // of objects in use, by what keeps them
+	Losses  [losses]Count        // of objects in use
+}
+
+// Totals is how much there is of what kind. It must not be changed.
+func (r *Retention) Totals() *Totals {
+	if r.totals == nil {
+		r.totals = r.sum()
 	}
-	hint, run, own, at := 0, 0, 0, 0
-	for class, some := range ranges {
-		seen := make([]uint64, len(objects)/64+1)
-		for _, r := range some {
-			lo, hi := f.span(r, &hint)
-			near := f.g.sources.below(r.First, &hint)
-			for e := lo; e < hi; e++ {
-				if e&0xfffff == 0 && ctx.Err() != nil {
-					return out, context.Cause(ctx)
-				}
-				near = f.number(e, near)
-				to := h.Index(f.target(e), &run)
-				if to < 0 || objects[to].State != heap.Used || seen[to/64]>>(to%64)&1 == 1 {
-					continue
-				}
-				source := f.g.sources.at(near, &at)
-				if h.Index(source, &own) >= 0 || h.Contains(source) {
-					continue
-				}
-				seen[to/64] |= 1 << (to % 64)
-				out[class] = append(out[class], uint32(to))
-			}
+	return r.totals
+}
+
+func (r *Retention) sum() *Totals {
+	t := &Totals{}
+	for i := range r.Len() {
+		o := r.Object(i)
+		n := o.Size()
+		if r.Anchors[i] == Malloc {
+			t.Own.add(n)
+			continue
+		}
+		t.States[min(o.State, heap.Fast)].add(n)
+		if o.State == heap.Used {
+			t.Anchors[r.Anchors[i]].add(n)
+			t.Losses[r.Losses[i]].add(n)
 		}
 	}
-	return out, nil
+	return t
+}
+
+// Len is how many objects there are.
+func (r *Retention) Len() int { return len(r.Anchors) }
+
+// Object is the object of an index, by address.
+func (r *Retention) Object(i int) heap.Object {
+	if r.kept != nil {
+		return r.kept.object(i)
+	}
+	return r.Heaps.Objects()[i]
+}
+
+// HasRetained reports whether retained sizes are known.
+func (r *Retention) HasRetained() bool { return r.kept != nil || r.Retained != nil }
+
+// RetainedBy is the retained size of an object; it has to be known.
+func (r *Retention) RetainedBy(i int) uint64 {
+	if r.kept != nil {
+		return r.kept.retainedBy(i)
+	}
+	return r.Retained[i]
+}
+
+// Account is what was recognised, and what was not.
+func (r *Retention) Account() *heap.Account {
+	if r.kept != nil {
+		return &r.kept.Account
+	}
+	return r.Heaps.Account()
+}
+
+// Close closes the file that it comes from, if it does.
+func (r *Retention) Close() error {
+	if r.kept == nil {
+		return nil
+	}
+	return r.kept.close.Close()
 }

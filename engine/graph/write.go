@@ -72,7 +72,13 @@ func (w *fileWriter) finish(g *Graph) error {
 	if err := add(sectionIdentity, g.identity.encode()); err != nil {
 		return err
 	}
-	if _, err := w.f.WriteAt(g.header(sections), 0); err != nil {
+	return w.publish(g.header(sections))
+}
+
+// publish writes the header of a file that is whole but for that, and names the
+// file.
+func (w *fileWriter) publish(header []byte) error {
+	if _, err := w.f.WriteAt(header, 0); err != nil {
 		return fmt.Errorf("%s: cannot write at file offset 0: %w", w.path, err)
 	}
 	if err := w.f.Chmod(0o644); err != nil {

@@ -29,9 +29,8 @@ func TestFind(t *testing.T) {
 		d := main.Add(4, true)
 		main.End()
 		// Two cached objects of a size: d, then c; the link is mangled.
-		main.Bytes[cache-main.Base+3*1] = 0
-		arch.Order().PutUint(main.Bytes[cache-main.Base+2*5:][:2], 2)
-		main.Put(int(cache-main.Base)+64*2+5*int(w), uint64(d))
+		arch.Order().PutUint(main.Bytes[cache-main.Base:][:2], 2)
+		main.Put(int(cache-main.Base)+64*2, uint64(d))
 		main.Put(int(d-main.Base), uint64(c)^uint64(d)>>12)
 		main.Put(int(c-main.Base), uint64(c)>>12)
 
@@ -81,29 +80,33 @@ func TestFind(t *testing.T) {
 	}
 }
 
-// Memory of any content is walked without harm.
-func FuzzHeaps(f *testing.F) {
-	h := heaptest.New(addr.LE64, 0x10000, 0x1000, 0, 0)
-	h.Add(84, true)
-	h.Add(6, true)
-	h.End()
-	f.Add(h.Bytes, uint8(0))
-	f.Add(make([]byte, 100), uint8(3))
-	f.Fuzz(func(t *testing.T, b []byte, machine uint8) {
-		arch := machines[machine%4]
-		m, err := engine.BytesMapping("h", 0x10000000, b)
-		if err != nil {
-			return
+// A heap of a million chunks, a ninth of them free and in bins.
+func BenchmarkFind(b *testing.B) {
+	const n = 1_000_000
+	arch := addr.LE64
+	m := heaptest.New(arch, 0x100000, 60<<20, 0, 0)
+	var free []addr.Addr
+	for i := range n {
+		o := m.Add(4+i%4*2, i%9 != 4)
+		if i%9 == 4 {
+			free = append(free, o)
 		}
-		space := mustSpace(t, m)
-		h, err := Find(t.Context(), space, arch)
-		if err != nil {
-			t.Fatal(err)
+	}
+	top := m.Base + addr.Addr(m.At())
+	m.End()
+	data := heaptest.New(arch, 0x7000000, 0x3000, 0, 0)
+	data.PutState(stateAt, heaptest.State{Top: top, Memory: 60 << 20})
+	data.PutBin(stateAt, 0, m, free)
+	space, err := engine.NewSpace(m.Mapping(b, "[heap]"), data.Mapping(b, "/lib/libc.so.6"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		h, err := Find(b.Context(), space, arch)
+		if err != nil || len(h.Objects()) != n+1 {
+			b.Fatalf("%d objects, %v", len(h.Objects()), err)
 		}
-		for i, o := range h.Objects() {
-			if !o.Valid() || !m.Covers(o.Range) || i > 0 && o.First <= h.Objects()[i-1].Last {
-				t.Fatalf("object %d %v", i, o)
-			}
-		}
-	})
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/object")
 }

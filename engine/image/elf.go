@@ -312,6 +312,9 @@ func (c *elf) describe() {
 	img.Format = "ELF process core"
 	if c.isMachine() {
 		img.Format = "ELF machine dump"
+	} else {
+		threads := c.threads
+		img.threads = func() ([]Thread, error) { return threads, nil }
 	}
 	name, narrow := machineName(c.machine)
 	if c.wide && narrow {

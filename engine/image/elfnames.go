@@ -176,15 +176,15 @@ func (n *namer) nameStacks() {
 	}
 	ofGo := n.ofGo()
 	for _, t := range byNumber(n.threads) {
-		i := n.at(t.sp)
+		i := n.at(t.SP)
 		if i < 0 || n.sorted[i].perm()&engine.Write == 0 {
 			continue
 		}
-		if k := fileAt(n.spans, t.sp); k < len(n.spans) && n.spans[k].Contains(t.sp) {
+		if k := fileAt(n.spans, t.SP); k < len(n.spans) && n.spans[k].Contains(t.SP) {
 			continue
 		}
-		name := fmt.Sprintf("[stack:%d]", t.id)
-		if first := t.id == n.pid || len(n.threads) == 1; first && !named {
+		name := fmt.Sprintf("[stack:%d]", t.ID)
+		if first := t.ID == n.pid || len(n.threads) == 1; first && !named {
 			name = "[stack]"
 		} else if ofGo {
 			continue

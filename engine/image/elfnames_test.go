@@ -289,20 +289,20 @@ func TestSampleThreads(t *testing.T) {
 			return nil
 		}
 		for _, th := range c.threads {
-			i := n.at(th.sp)
+			i := n.at(th.SP)
 			if i < 0 {
-				t.Errorf("%s: the stack pointer of %d, %v, is nowhere", path, th.id, th.sp)
+				t.Errorf("%s: the stack pointer of %d, %v, is nowhere", path, th.ID, th.SP)
 				continue
 			}
 			name := n.segments[n.sorted[i].index]
-			shared := func(o thread) bool { return o.id < th.id && n.at(o.sp) == i && name == fmt.Sprintf("[stack:%d]", o.id) }
+			shared := func(o Thread) bool { return o.ID < th.ID && n.at(o.SP) == i && name == fmt.Sprintf("[stack:%d]", o.ID) }
 			switch {
-			case th.id == c.pid && name == "[stack]":
+			case th.ID == c.pid && name == "[stack]":
 				first[abi{c.machine, c.wide}]++
-			case th.id != c.pid && name == fmt.Sprintf("[stack:%d]", th.id):
+			case th.ID != c.pid && name == fmt.Sprintf("[stack:%d]", th.ID):
 				others[abi{c.machine, c.wide}]++
 			case !slices.ContainsFunc(c.threads, shared):
-				t.Errorf("%s: thread %d of %d runs on %v, %s", path, th.id, c.pid, n.rangeOf(n.sorted[i]), name)
+				t.Errorf("%s: thread %d of %d runs on %v, %s", path, th.ID, c.pid, n.rangeOf(n.sorted[i]), name)
 			}
 		}
 		return nil

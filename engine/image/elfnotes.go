@@ -21,6 +21,8 @@ const (
 	ntInfo       = 3          // NT_PRPSINFO of "CORE"
 	ntAuxv       = 6          // NT_AUXV of "CORE"
 	ntFile       = 0x46494c45 // NT_FILE of "CORE"
+	nt386TLS     = 0x200      // NT_386_TLS of "LINUX", one a thread of i386
+	ntArmTLS     = 0x401      // NT_ARM_TLS of "LINUX", one a thread of AArch64
 	maxNoteBytes = 64 << 20   // of one note; linux writes at most 16 MiB of NT_FILE
 )
 
@@ -48,7 +50,7 @@ type noteInfo struct {
 	writer       string     // who wrote the dump, as far as a note tells
 	files        []fileSpan // of NT_FILE; ascending, disjoint
 	auxv         map[uint64]uint64
-	threads      []thread
+	threads      []Thread
 	pid          uint64      // of the process; 0: not told
 	args         string      // its first arguments, cut after 79 bytes
 	entries      []fileEntry // of NT_FILE, as they are written
@@ -174,6 +176,9 @@ func (c *elf) takeNote(name string, typ uint64, r io.Reader, size, at uint64) (u
 	}
 	if name == "CORE" && (typ == ntStatus || typ == ntInfo) {
 		return c.takeThread(typ, r, size, at)
+	}
+	if name == "LINUX" && (typ == ntArmTLS || typ == nt386TLS) {
+		return c.takePointer(r, size, at)
 	}
 	if name != "CORE" || (typ != ntAuxv && typ != ntFile) {
 		return 0, nil

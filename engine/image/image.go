@@ -10,6 +10,7 @@
 //	Image.Hints           how to open it, where that is to be otherwise than a note says
 //	UnsupportedError, …   errors that tell in fields what would help
 //	Image.Modules         the files that were mapped
+//	Image.Threads         the threads of the process, with what is told of their registers
 //	OpenLayer,
 //	Image.OpenModules     files to lay over or under the image
 //	Image.Close           when nothing reads its mappings any more
@@ -162,8 +163,9 @@ type Image struct {
 	// program itself where that was opened at an address.
 	Modules []Module
 
-	core    *coreFile // of the core of a process, else nil
-	unsaid  int       // notes beyond maxNotes
+	threads func() ([]Thread, error) // nil where the format has none
+	core    *coreFile                // of the core of a process, else nil
+	unsaid  int                      // notes beyond maxNotes
 	closers []io.Closer
 }
 

@@ -41,14 +41,39 @@ func (s *LayerSpec) raw(o Options) bool {
 // Layer is what was made of a file, or of several, to lay over or under an
 // image.
 type Layer struct {
-	// Mappings are each laid over those before it, as Space.Add does; to lay them
-	// under an image with Space.AddUnder, give them in reverse.
+	// Mappings are each laid over those before it. LayOver and LayUnder do so.
 	Mappings []engine.Mapping
-	Modules  []Module // the files, where their bytes lie now
-	Notes    []string // what was done, one line each
-	Missing  uint64   // bytes that the files should hold and do not: see Image.Missing
+	Modules  []Module  // the files, where their bytes lie now
+	Notes    []string  // what was done, one line each
+	Missing  uint64    // bytes that the files should hold and do not: see Image.Missing
+	LeftOut  []LeftOut // of OpenModules: the files that were not laid, in the order of their addresses
 	closers  []io.Closer
 	writable []engine.Mapping // those of Mappings that the process could write at some time
+}
+
+// LeftOut is a file that an image names and that was not laid. What the image does
+// not hold of its ranges, and nothing else shows, is not there to be looked at.
+type LeftOut struct {
+	Path   string       // as the image has it
+	Ranges []addr.Range // where it was mapped
+	Err    error        // why
+	// NoFile: what was mapped could not be laid anyway, a device, memory that
+	// processes share.
+	NoFile bool
+}
+
+// LayOver returns the space with the layer over everything. The layer has to stay
+// open as long as the space is used. The error is that of engine.Space.Add.
+func (l *Layer) LayOver(s *engine.Space) (*engine.Space, error) { return s.Add(l.Mappings...) }
+
+// LayUnder returns the space with the layer below everything: it shows through
+// holes and through what was not saved. Its mappings are over one another as they
+// are in LayOver. The layer has to stay open as long as the space is used. The error
+// is that of engine.Space.AddUnder.
+func (l *Layer) LayUnder(s *engine.Space) (*engine.Space, error) {
+	ms := slices.Clone(l.Mappings)
+	slices.Reverse(ms)
+	return s.AddUnder(ms...)
 }
 
 // Close closes the sources of the mappings.

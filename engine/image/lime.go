@@ -122,11 +122,36 @@ func (l *limeReader) read() error {
 			damage = err
 		}
 		off = next
+		if err := l.tooSmall(off); err != nil {
+			return err
+		}
 	}
 	if l.records == 0 && damage != nil {
 		return fmt.Errorf("%s: %w", l.path(), damage)
 	}
 	return nil
+}
+
+// Records take some hundred bytes of memory each, so many that are smaller than that
+// would take more than the file has. What dumps memory writes whole pages.
+const (
+	limeFew   = 1 << 18 // records that may be as small as they like
+	limeLeast = 1 << 10 // bytes that more records have on average
+)
+
+// tooSmall refuses a dump whose records up to a file offset are too many and too
+// small.
+func (l *limeReader) tooSmall(off uint64) error {
+	n := uint64(len(l.img.Mappings))
+	if n <= limeFew || l.held/n >= limeLeast {
+		return nil
+	}
+	return &UnsupportedError{
+		Path: l.path(), Format: "LiME",
+		What:     fmt.Sprintf("a LiME dump with %d records of %s on average up to file offset %#x", n, plural(int(l.held/n), "byte"), off),
+		Advice:   "make a dump with a record for each range, for so many pieces take more memory than the file has",
+		RawHelps: "scan its bytes as they are",
+	}
 }
 
 // step reads what is at a file offset and returns where the next header is. A

@@ -1,10 +1,12 @@
 package image
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
 
+	"vscan/engine"
 	"vscan/engine/addr"
 )
 
@@ -86,6 +88,34 @@ func TestLiME(t *testing.T) {
 			t.Errorf("%d bytes: %v", n, err)
 		} else {
 			checkImage(t, img, uint64(n))
+		}
+	}
+}
+
+// Very many very small records are refused before they take more memory than the
+// file has; as many larger ones, or fewer of a byte, are not.
+func TestSmallRecords(t *testing.T) {
+	for _, n := range []int{limeFew, limeFew + 1} {
+		var b strings.Builder
+		for i := range n {
+			b.WriteString(rec(uint64(2*i), uint64(2*i), "x"))
+		}
+		img, err := Open(writeFile(t, t.TempDir(), "lime", b.String()), Options{})
+		var unsupported *UnsupportedError
+		switch {
+		case errors.As(err, &unsupported) != (n > limeFew):
+			t.Errorf("%d records: %v", n, err)
+		case n > limeFew && !strings.Contains(err.Error(), "lime is a LiME dump with 262145 records of 1 byte on average up to file offset 0x840021: make a dump with a record for each range"):
+			t.Error(err)
+		case err == nil:
+			img.Close()
+		}
+	}
+	for size, refused := range map[uint64]bool{limeLeast: false, limeLeast - 1: true} {
+		const n = 2 * limeFew
+		l := &limeReader{input: input{src: &fileSource{}}, img: &Image{Mappings: make([]engine.Mapping, n)}, held: n * size}
+		if err := l.tooSmall(0); (err != nil) != refused {
+			t.Errorf("%d bytes each: %v", size, err)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -123,10 +124,18 @@ func underSpace(t *testing.T, img *Image, l *Layer) *engine.Space {
 	if err != nil {
 		t.Fatal(err)
 	}
+	one := s
 	for i := range l.Mappings { // each below the one that hides it
-		if s, err = s.AddUnder(l.Mappings[len(l.Mappings)-1-i]); err != nil {
+		if one, err = one.AddUnder(l.Mappings[len(l.Mappings)-1-i]); err != nil {
 			t.Fatal(err)
 		}
+	}
+	want := slices.Clone(l.Mappings)
+	if s, err = l.LayUnder(s); err != nil || !slices.Equal(l.Mappings, want) {
+		t.Fatalf("LayUnder: %v, or it changed the layer", err)
+	}
+	if got := fmt.Sprint(slices.Collect(s.Intervals(addr.All))); got != fmt.Sprint(slices.Collect(one.Intervals(addr.All))) {
+		t.Fatalf("LayUnder: %s", got)
 	}
 	return s
 }
@@ -488,6 +497,42 @@ func TestOpenModulesThatDoNotFit(t *testing.T) {
 	defer l.Close()
 	if n := len(l.Notes); n > 24 || !strings.Contains(strings.Join(l.Notes, "\n"), "left out: 30 more") {
 		t.Errorf("%d notes: %q", n, l.Notes)
+	}
+	if n := len(l.LeftOut); n != 50 {
+		t.Errorf("%d files were left out", n)
+	}
+	for i, out := range l.LeftOut {
+		if want := (addr.Range{First: addr.Addr(0x60000000 + i<<16), Last: addr.Addr(0x60000fff + i<<16)}); out.Path != fmt.Sprintf("/lib/missing%d", i) ||
+			!slices.Equal(out.Ranges, []addr.Range{want}) || out.NoFile || !errors.Is(out.Err, os.ErrNotExist) {
+			t.Errorf("left out: %+v", out)
+		}
+	}
+}
+
+// Of what was left out it is told whether there ever was a file.
+func TestLeftOutNoFile(t *testing.T) {
+	dir := t.TempDir()
+	writeFile(t, dir, "font", "a font")
+	if err := os.Mkdir(filepath.Join(dir, "device"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	m := testModule{true, addr.Little, elfDyn, "0123"}
+	var entries []testEntry
+	names := []string{"/memfd:x (deleted)", "/SYSV00000000 (deleted)", "/device", "pipe", "/memfd:x", "/gone (deleted)", "/lib/none"}
+	for i, name := range names {
+		entries = append(entries, testEntry{0x60000000 + uint64(i)<<16, 0x60000fff + uint64(i)<<16, 0, name})
+	}
+	l, err := opened(t, m.core("/font", 0x50000000, false, entries...)).OpenModules(dir, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	var got []string
+	for _, out := range l.LeftOut {
+		got = append(got, fmt.Sprint(out.Path, " ", out.NoFile))
+	}
+	if want := "/memfd:x (deleted) true, /SYSV00000000 (deleted) true, /device true, pipe true, /memfd:x false, /gone (deleted) false, /lib/none false"; strings.Join(got, ", ") != want {
+		t.Errorf("left out: %q, want %q", got, want)
 	}
 }
 

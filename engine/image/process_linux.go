@@ -103,6 +103,7 @@ func takeStock(path, dir string, o Options, tricks processTricks) (*Image, *proc
 		closers: []io.Closer{f},
 	}
 	p := &process{Image: img, dir: dir, mem: mem, opt: o, files: mappedFiles{dir: dir, none: tricks.noFiles}}
+	img.threads = func() ([]Thread, error) { return threadsOf(dir, mem) }
 	if err = p.take(name, tricks); errors.Is(err, errNoAreas) {
 		err = noMemory(path, name, dir)
 	} else if err != nil {

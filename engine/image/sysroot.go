@@ -27,9 +27,9 @@ const (
 // the folder root, which is what / was on that machine, where each is looked for
 // by its path and then by the last part of that. Programs and libraries are compared with what the core saved of
 // them, by build-id or by their first bytes, and one that differs is left out;
-// of other files nothing can be compared. What was left out is told in the
-// notes; it is an error where nothing is left, or the image names no files
-// ([ErrNoModules]).
+// of other files nothing can be compared. What was left out is in
+// Layer.LeftOut, and the first of it in the notes; it is an error where nothing is
+// left, or the image names no files ([ErrNoModules]).
 func (img *Image) OpenModules(root string, o Options) (*Layer, error) {
 	if len(img.Modules) == 0 || img.core == nil {
 		return nil, ErrNoModules
@@ -79,15 +79,13 @@ type gathering struct {
 	layer *Layer
 	names map[string]int // how many files have a last part of their path
 
-	compared, others int     // files that were laid
-	failed           []error // why others were not, up to maxToldFiles
-	unsaid           int     // how many more were not
+	compared, others int // files that were laid
 }
 
 // take lays the file of some modules, which have one path.
 func (g *gathering) take(ms []*Module) {
 	if g.compared+g.others >= maxModuleFiles {
-		g.fail(fmt.Errorf("%s: more than %d files: left out", ms[0].Path, maxModuleFiles))
+		g.fail(ms, fmt.Errorf("%s: more than %d files: left out", ms[0].Path, maxModuleFiles))
 		return
 	}
 	var why error // of the first place that has a file, or else of the first
@@ -100,15 +98,33 @@ func (g *gathering) take(ms []*Module) {
 			why = err
 		}
 	}
-	g.fail(why)
+	g.fail(ms, why)
 }
 
-func (g *gathering) fail(err error) {
-	if len(g.failed) < maxToldFiles {
-		g.failed = append(g.failed, err)
-	} else {
-		g.unsaid++
+// fail notes why the file of some modules was not laid.
+func (g *gathering) fail(ms []*Module, why error) {
+	out := LeftOut{Path: ms[0].Path, Err: why, NoFile: errors.Is(why, errUnlayable) || isShared(ms[0].Path)}
+	for _, m := range ms {
+		for _, r := range m.Ranges {
+			out.Ranges = append(out.Ranges, r.Range)
+		}
 	}
+	g.layer.LeftOut = append(g.layer.LeftOut, out)
+}
+
+// errUnlayable is what is mapped and is no file that could be laid.
+var errUnlayable = errors.New("no file")
+
+// noFile is errUnlayable in the words of a path.
+type noFile string
+
+func (e noFile) Error() string        { return string(e) }
+func (e noFile) Is(target error) bool { return target == errUnlayable }
+
+// isShared reports whether a path is what the kernel calls memory that processes
+// share: memfd_create(2), System V. There was no file of this name.
+func isShared(path string) bool {
+	return path != undeleted(path) && (strings.HasPrefix(path, "/memfd:") || strings.HasPrefix(path, "/SYSV"))
 }
 
 // undeleted is a path without what the kernel puts behind that of a file that
@@ -149,7 +165,7 @@ func (g *gathering) oneOfSome(place string, ms []*Module) bool {
 // try lays the file at a place as these modules, or says why it is not theirs.
 func (g *gathering) try(place string, ms []*Module) error {
 	if !strings.HasPrefix(ms[0].Path, "/") {
-		return fmt.Errorf("%s: no path of a file", ms[0].Path)
+		return noFile(ms[0].Path + ": no path of a file")
 	}
 	file := place
 	if g.root != "" {
@@ -161,7 +177,7 @@ func (g *gathering) try(place string, ms []*Module) error {
 	if info, err := os.Stat(file); err != nil {
 		return err
 	} else if !info.Mode().IsRegular() {
-		return fmt.Errorf("%s is not a regular file: what was mapped of it is not laid", file)
+		return noFile(file + " is not a regular file: what was mapped of it is not laid")
 	}
 	f, err := openFile(file)
 	if err != nil {
@@ -267,15 +283,15 @@ func mayBe(file string, p *program, ms []*Module) error {
 func (g *gathering) finish() error {
 	done := g.compared + g.others
 	if done == 0 {
-		return fmt.Errorf("none of %s that the core names could be laid: %w", plural(len(g.failed)+g.unsaid, "file"), g.failed[0])
+		return fmt.Errorf("none of %s that the core names could be laid: %w", plural(len(g.layer.LeftOut), "file"), g.layer.LeftOut[0].Err)
 	}
 	l := g.layer
 	l.note("%s of the core laid under it: %d compared with what it saved of them, %d with nothing to compare", plural(done, "file"), g.compared, g.others)
-	for _, err := range g.failed {
-		l.note("left out: %v", err)
+	for i := range l.LeftOut[:min(len(l.LeftOut), maxToldFiles)] {
+		l.note("left out: %v", l.LeftOut[i].Err)
 	}
-	if g.unsaid > 0 {
-		l.note("left out: %d more", g.unsaid)
+	if n := len(l.LeftOut) - maxToldFiles; n > 0 {
+		l.note("left out: %d more", n)
 	}
 	l.noteUnsaved(g.img, "")
 	return nil

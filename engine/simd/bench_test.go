@@ -9,56 +9,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"vscan/engine/simd/simdtest"
 )
-
-// The memory that benchmarks look through: the sizes of caches and one far
-// above all of them.
-var benchSizes = []struct {
-	name string
-	size int
-}{
-	{"L1", 24 << 10},
-	{"L2", 512 << 10},
-	{"ram", 256 << 20},
-}
-
-// benchMemory is like the memory of a machine, in pages of 4 KiB: half of
-// them zero, a quarter pointers and small numbers, the rest text and noise.
-// The bytes 0xfa to 0xfd do not occur in it.
-var benchMemory = func() func(size int) []byte {
-	var all []byte
-	return func(size int) []byte {
-		if len(all) < size {
-			all = make([]byte, size)
-			rng := rand.New(rand.NewPCG(42, 42))
-			for at := 0; at+4096 <= size; at += 4096 {
-				page := all[at : at+4096]
-				page[0] = 1 // else all zero pages are one and the same page, and in the cache
-				page[0] = 0
-				switch rng.IntN(8) {
-				case 4, 5:
-					for i := 0; i < len(page); i += 8 {
-						if v := rng.Uint64(); v%3 != 0 {
-							for j := range 4 {
-								page[i+j] = byte(v >> (8 * j) & 0x7f)
-							}
-							page[i+4], page[i+5] = 0x55, 0x7f
-						}
-					}
-				case 6:
-					for i := range page {
-						page[i] = "etaoin shrdlucmfgypwbvkjxqz0123\n"[rng.IntN(32)]
-					}
-				case 7:
-					for i := range page {
-						page[i] = byte(rng.IntN(0xfa))
-					}
-				}
-			}
-		}
-		return all[:size]
-	}
-}()
 
 // benchScan measures a kernel, and asserts what it finds.
 func benchScan(b *testing.B, k Kernel, mem []byte, want int) {
@@ -102,10 +55,10 @@ func occurrences(mem, lit []byte) int {
 // A literal that is rare or not there at all, beside a plain read of the same
 // memory, the ceiling, and a loop of bytes.Index, the rival.
 func BenchmarkLiteralSparse(b *testing.B) {
-	for _, size := range benchSizes {
-		mem := benchMemory(size.size)
+	for _, size := range simdtest.Sizes {
+		mem := simdtest.Memory(size.Size)
 		for _, l := range benchLevels() {
-			b.Run(fmt.Sprintf("mem=%s/read=%s", size.name, l), func(b *testing.B) {
+			b.Run(fmt.Sprintf("mem=%s/read=%s", size.Name, l), func(b *testing.B) {
 				b.SetBytes(int64(len(mem)))
 				for range b.N {
 					readAll(l, mem)
@@ -119,9 +72,9 @@ func BenchmarkLiteralSparse(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				b.Run(fmt.Sprintf("mem=%s/lit=%q/%s", size.name, lit, l), func(b *testing.B) { benchScan(b, k, mem, want) })
+				b.Run(fmt.Sprintf("mem=%s/lit=%q/%s", size.Name, lit, l), func(b *testing.B) { benchScan(b, k, mem, want) })
 			}
-			b.Run(fmt.Sprintf("mem=%s/lit=%q/bytes.Index", size.name, lit), func(b *testing.B) {
+			b.Run(fmt.Sprintf("mem=%s/lit=%q/bytes.Index", size.Name, lit), func(b *testing.B) {
 				b.SetBytes(int64(len(mem)))
 				for range b.N {
 					if got := occurrences(mem, []byte(lit)); got != want {
@@ -146,7 +99,7 @@ func BenchmarkRoof(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				b.Run(fmt.Sprintf("mem=%s/lit=%q/%s", size.name, lit, l), func(b *testing.B) { alternate(b, k, mem, want) })
+				b.Run(fmt.Sprintf("mem=%s/lit=%q/%s", size.Name, lit, l), func(b *testing.B) { alternate(b, k, mem, want) })
 			}
 		}
 		spec := aligned(8, 0x7f5500001000, 0x7f5500001fff)
@@ -154,13 +107,13 @@ func BenchmarkRoof(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		want := len(scanAll(b, ref, mem, 0, len(mem), 1<<16))
+		want := len(simdtest.ScanAll(b, ref, mem, 0, len(mem), 1<<16))
 		for _, l := range benchLevels() {
 			k, err := NewWords(l, spec)
 			if err != nil {
 				b.Fatal(err)
 			}
-			b.Run(fmt.Sprintf("mem=%s/u64/%s", size.name, l), func(b *testing.B) { alternate(b, k, mem, want) })
+			b.Run(fmt.Sprintf("mem=%s/u64/%s", size.Name, l), func(b *testing.B) { alternate(b, k, mem, want) })
 		}
 	}
 }
@@ -170,15 +123,15 @@ func BenchmarkRoof(b *testing.B) {
 const benchImage = "VSCAN_BENCH_IMAGE"
 
 type benchMem struct {
-	name string
+	Name string
 	mem  []byte
 }
 
 // roofMemories is what BenchmarkRoof looks through.
 func roofMemories(b *testing.B) []benchMem {
 	var out []benchMem
-	for _, size := range benchSizes[1:] {
-		out = append(out, benchMem{size.name, benchMemory(size.size)})
+	for _, size := range simdtest.Sizes[1:] {
+		out = append(out, benchMem{size.Name, simdtest.Memory(size.Size)})
 	}
 	if path := os.Getenv(benchImage); path != "" {
 		mem, err := os.ReadFile(path)
@@ -228,7 +181,7 @@ func alternate(b *testing.B, k Kernel, mem []byte, want int) {
 
 // Hits by the million: from one in two bytes to one in some hundred.
 func BenchmarkLiteralDense(b *testing.B) {
-	mem := benchMemory(32 << 20)
+	mem := simdtest.Memory(32 << 20)
 	for _, lit := range []string{"\x00", "\x7f", "e", "\x00\x00", "\x00\x00\x00\x00", "\x00\x00\x00\x00\x00\x00\x00\x00", "\x7f\x00\x00",
 		string(make([]byte, 48)), string(make([]byte, 100)), string(make([]byte, 4000))} {
 		want := occurrences(mem, []byte(lit))
@@ -285,10 +238,10 @@ func BenchmarkLiteralHostile(b *testing.B) {
 }
 
 func BenchmarkWords(b *testing.B) {
-	for _, size := range benchSizes[1:] {
-		mem := benchMemory(size.size)
+	for _, size := range simdtest.Sizes[1:] {
+		mem := simdtest.Memory(size.Size)
 		for _, l := range benchLevels() {
-			b.Run(fmt.Sprintf("mem=%s/read=%s", size.name, l), func(b *testing.B) {
+			b.Run(fmt.Sprintf("mem=%s/read=%s", size.Name, l), func(b *testing.B) {
 				b.SetBytes(int64(len(mem)))
 				for range b.N {
 					readAll(l, mem)
@@ -311,13 +264,13 @@ func BenchmarkWords(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			want := len(scanAll(b, ref, mem, 0, len(mem), 1<<16))
+			want := len(simdtest.ScanAll(b, ref, mem, 0, len(mem), 1<<16))
 			for _, l := range benchLevels() {
 				k, err := NewWords(l, c.spec)
 				if err != nil {
 					b.Fatal(err)
 				}
-				b.Run(fmt.Sprintf("mem=%s/words=%s/%s", size.name, c.name, l), func(b *testing.B) { benchScan(b, k, mem, want) })
+				b.Run(fmt.Sprintf("mem=%s/words=%s/%s", size.Name, c.name, l), func(b *testing.B) { benchScan(b, k, mem, want) })
 			}
 		}
 	}
@@ -361,13 +314,13 @@ func BenchmarkMaskedRoof(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		want := len(scanAll(b, ref, mem.mem, 0, len(mem.mem), 1<<16))
+		want := len(simdtest.ScanAll(b, ref, mem.mem, 0, len(mem.mem), 1<<16))
 		for _, l := range benchLevels() {
 			k, err := make(l)
 			if err != nil {
 				b.Fatal(err)
 			}
-			b.Run(fmt.Sprintf("mem=%s/%s/%s", mem.name, name, l), func(b *testing.B) { alternate(b, k, mem.mem, want) })
+			b.Run(fmt.Sprintf("mem=%s/%s/%s", mem.Name, name, l), func(b *testing.B) { alternate(b, k, mem.mem, want) })
 		}
 	}
 	for _, mem := range memories {
@@ -424,7 +377,7 @@ func BenchmarkMaskedHostile(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		want := len(scanAll(b, ref, c.mem, 0, len(c.mem), 1<<16))
+		want := len(simdtest.ScanAll(b, ref, c.mem, 0, len(c.mem), 1<<16))
 		for _, l := range benchLevels() {
 			k, err := NewMasked(l, lit, mask)
 			if err != nil {

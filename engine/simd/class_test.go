@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"vscan/engine/simd/simdtest"
 )
 
 // setOf is the set of the bytes of s.
@@ -51,14 +53,14 @@ func TestClassBytes(t *testing.T) {
 						want = append(want, uint32(i))
 					}
 				}
-				same(t, scanAll(t, k, b, 0, 256, MinDst), want, "class %x", set)
+				simdtest.Same(t, simdtest.ScanAll(t, k, b, 0, 256, MinDst), want, "class %x", set)
 			}
 		}
 	})
 }
 
 // compareClass compares all levels with the reference.
-func compareClass(t tb, set [4]uint64, b []byte, from, to, room int) {
+func compareClass(t simdtest.TB, set [4]uint64, b []byte, from, to, room int) {
 	t.Helper()
 	var want []uint32
 	for _, l := range here() {
@@ -66,12 +68,12 @@ func compareClass(t tb, set [4]uint64, b []byte, from, to, room int) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got := scanAll(t, k, b, from, to, room)
+		got := simdtest.ScanAll(t, k, b, from, to, room)
 		if l == Reference {
 			want = got
 			continue
 		}
-		same(t, got, want, "%s: %x in %x from %d to %d", l, set, b, from, to)
+		simdtest.Same(t, got, want, "%s: %x in %x from %d to %d", l, set, b, from, to)
 	}
 }
 
@@ -107,14 +109,14 @@ func TestClassManyBlocks(t *testing.T) {
 			}
 			ref, _ := NewClass(Reference, set)
 			from := rng.IntN(100)
-			want := scanAll(t, ref, b, from, size-50, 1<<16)
+			want := simdtest.ScanAll(t, ref, b, from, size-50, 1<<16)
 			for _, l := range here()[1:] {
 				k, err := NewClass(l, set)
 				if err != nil {
 					t.Fatal(err)
 				}
 				for _, room := range []int{MinDst, MinDst + 1, 4096} {
-					same(t, scanAll(t, k, b, from, size-50, room), want, "%s memory: %x at %s by %d", name, set, l, room)
+					simdtest.Same(t, simdtest.ScanAll(t, k, b, from, size-50, room), want, "%s memory: %x at %s by %d", name, set, l, room)
 				}
 			}
 		}
@@ -131,7 +133,7 @@ func TestClassConstructor(t *testing.T) {
 			if err != nil || k.Shape() != Literal {
 				t.Fatalf("one byte: %v, %v, want a literal", k, err)
 			}
-			same(t, scanAll(t, k, []byte{byte(c), byte(c) + 1, byte(c)}, 0, 3, MinDst), []uint32{0, 2}, "class of %#x", c)
+			simdtest.Same(t, simdtest.ScanAll(t, k, []byte{byte(c), byte(c) + 1, byte(c)}, 0, 3, MinDst), []uint32{0, 2}, "class of %#x", c)
 		}
 	})
 }

@@ -31,32 +31,6 @@ func Example() {
 	// [4 31]
 }
 
-// Many literals at once. Several may stand at one offset, and all of them have to
-// fit: so the least size of dst depends on the set.
-func ExampleNewLiterals() {
-	b := []byte("the needle, the hay, the other needle")
-	lits := simd.Plain([]byte("needle"), []byte("hay"), []byte("need"))
-	set, err := simd.NewLiterals(simd.Auto, lits)
-	if err != nil {
-		log.Fatal(err)
-	}
-	matches := make([]simd.Match, max(4096, set.MinMatches()))
-	var scratch simd.Scratch // one a goroutine
-	for from := 0; from < len(b); {
-		n, next := set.Scan(matches, b, from, len(b), &scratch)
-		for _, m := range matches[:n] {
-			fmt.Printf("%d %s\n", m.Off, lits[m.Lit].Bytes)
-		}
-		from = next
-	}
-	// Output:
-	// 4 needle
-	// 4 need
-	// 16 hay
-	// 31 needle
-	// 31 need
-}
-
 // Aligned words of 4 bytes from 0x100 to 0x1ff. The alignment is that of from:
 // who scans a piece of memory whose address is no multiple of 4 begins at the
 // first offset whose address is one.

@@ -12,31 +12,9 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"vscan/engine/simd/simdtest"
 )
-
-// guarded is memory of n bytes, a multiple of the page size, between two pages
-// that cannot be read or written.
-func guarded(t testing.TB, n int) []byte {
-	t.Helper()
-	page := os.Getpagesize()
-	mem, err := unix.Mmap(-1, 0, n+2*page, unix.PROT_NONE, unix.MAP_ANON|unix.MAP_PRIVATE)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { unix.Munmap(mem) })
-	inner := mem[page : page+n : page+n]
-	if err := unix.Mprotect(inner, unix.PROT_READ|unix.PROT_WRITE); err != nil {
-		t.Fatal(err)
-	}
-	return inner
-}
-
-// edges calls f with blocks of n bytes: one that starts at the first byte
-// after a guard page, one that ends at the last byte before one.
-func edges(mem []byte, n int, f func(b []byte)) {
-	f(mem[:n:n])
-	f(mem[len(mem)-n:])
-}
 
 // guardPairs is the lengths at which every from is tried with every to; at
 // others one of them stays at its end of the block.
@@ -62,7 +40,7 @@ func fromTo(n int, f func(from, to int)) {
 // A block at either edge of readable memory, of every length from 0 to 130
 // and thus at every phase, from everywhere to everywhere.
 func TestLiteralGuard(t *testing.T) {
-	mem := guarded(t, os.Getpagesize())
+	mem := simdtest.Guarded(t, os.Getpagesize())
 	rng := rand.New(rand.NewPCG(1, 2))
 	for i := range mem {
 		mem[i] = 'a' + byte(rng.IntN(2))
@@ -87,7 +65,7 @@ func TestLiteralGuard(t *testing.T) {
 
 // The same for masked literals, with wildcards at their ends too.
 func TestMaskedGuard(t *testing.T) {
-	mem := guarded(t, os.Getpagesize())
+	mem := simdtest.Guarded(t, os.Getpagesize())
 	rng := rand.New(rand.NewPCG(15, 16))
 	for i := range mem {
 		mem[i] = 'a' + byte(rng.IntN(2))
@@ -111,7 +89,7 @@ func TestMaskedGuard(t *testing.T) {
 
 // And for classes.
 func TestClassGuard(t *testing.T) {
-	mem := guarded(t, os.Getpagesize())
+	mem := simdtest.Guarded(t, os.Getpagesize())
 	rng := rand.New(rand.NewPCG(17, 18))
 	for i := range mem {
 		mem[i] = byte(rng.IntN(256))
@@ -133,14 +111,14 @@ func TestClassGuard(t *testing.T) {
 func guardScans(t *testing.T, mem []byte, k, ref Kernel, dst []uint32) {
 	t.Helper()
 	for n := 0; n <= 130; n++ {
-		edges(mem, n, func(b []byte) {
-			all := scanAll(t, ref, b, 0, n, 512)
+		simdtest.Edges(mem, n, func(b []byte) {
+			all := simdtest.ScanAll(t, ref, b, 0, n, 512)
 			fromTo(n, func(from, to int) {
 				m, next := k.Scan(dst, b, from, to)
 				if next < to {
 					t.Fatalf("%d bytes from %d to %d: got to %d", n, from, to, next)
 				}
-				same(t, dst[:m], between(all, from, to), "%+v in %q from %d to %d", k, b, from, to)
+				simdtest.Same(t, dst[:m], between(all, from, to), "%+v in %q from %d to %d", k, b, from, to)
 			})
 		})
 	}
@@ -149,7 +127,7 @@ func guardScans(t *testing.T, mem []byte, k, ref Kernel, dst []uint32) {
 // The same for words, which look at a fraction of the places.
 func TestWordsGuard(t *testing.T) {
 	t.Parallel()
-	mem := guarded(t, os.Getpagesize())
+	mem := simdtest.Guarded(t, os.Getpagesize())
 	rng := rand.New(rand.NewPCG(3, 4))
 	for i := range mem {
 		mem[i] = byte(rng.IntN(3)) // so that some words of each size are in the ranges
@@ -166,9 +144,9 @@ func TestWordsGuard(t *testing.T) {
 				if testing.Short() && n%7 != 0 {
 					continue
 				}
-				edges(mem, n, func(b []byte) {
+				simdtest.Edges(mem, n, func(b []byte) {
 					for phase := range spec.Stride {
-						all := scanAll(t, ref, b, phase, n, 512)
+						all := simdtest.ScanAll(t, ref, b, phase, n, 512)
 						fromTo(n, func(from, to int) {
 							if from%spec.Stride != phase {
 								return
@@ -177,7 +155,7 @@ func TestWordsGuard(t *testing.T) {
 							if next < to {
 								t.Fatalf("%+v in %d bytes from %d to %d: got to %d", spec, n, from, to, next)
 							}
-							same(t, dst[:m], between(all, from, to), "%+v in %x from %d to %d", spec, b, from, to)
+							simdtest.Same(t, dst[:m], between(all, from, to), "%+v in %x from %d to %d", spec, b, from, to)
 						})
 					}
 				})
@@ -190,20 +168,20 @@ func TestWordsGuard(t *testing.T) {
 func TestLongLiteralGuard(t *testing.T) {
 	const size = 64 << 10
 	page := os.Getpagesize()
-	mem := guarded(t, size+page)
+	mem := simdtest.Guarded(t, size+page)
 	rng := rand.New(rand.NewPCG(5, 6))
 	for i := range mem {
 		mem[i] = byte(rng.IntN(256))
 	}
 	perLevel(t, func(t *testing.T, l Level) {
 		for n := size; n <= size+130; n++ {
-			edges(mem, n, func(b []byte) {
+			simdtest.Edges(mem, n, func(b []byte) {
 				for _, at := range []int{0, (n - size) / 2, n - size} {
 					k, err := NewLiteral(l, b[at:at+size])
 					if err != nil {
 						t.Fatal(err)
 					}
-					same(t, scanAll(t, k, b, 0, n, MinDst), []uint32{uint32(at)}, "%d bytes at %d of %d", size, at, n)
+					simdtest.Same(t, simdtest.ScanAll(t, k, b, 0, n, MinDst), []uint32{uint32(at)}, "%d bytes at %d of %d", size, at, n)
 				}
 			})
 			if testing.Short() {
@@ -232,12 +210,12 @@ func TestMaxBlock(t *testing.T) {
 			t.Fatal(err)
 		}
 		from := MaxBlock - 64<<10
-		same(t, scanAll(t, lit, b, from, MaxBlock, MinDst), []uint32{MaxBlock - 8, MaxBlock - 7, MaxBlock - 6, MaxBlock - 5, MaxBlock - 4, MaxBlock - 3}[:6], "literal at the end of 1 GiB")
+		simdtest.Same(t, simdtest.ScanAll(t, lit, b, from, MaxBlock, MinDst), []uint32{MaxBlock - 8, MaxBlock - 7, MaxBlock - 6, MaxBlock - 5, MaxBlock - 4, MaxBlock - 3}[:6], "literal at the end of 1 GiB")
 		num, err := NewWords(l, aligned(4, 0xa5a5a5a5, 0xa5a5a5a5))
 		if err != nil {
 			t.Fatal(err)
 		}
-		same(t, scanAll(t, num, b, from, MaxBlock, MinDst), []uint32{MaxBlock - 8, MaxBlock - 4}, "word at the end of 1 GiB")
+		simdtest.Same(t, simdtest.ScanAll(t, num, b, from, MaxBlock, MinDst), []uint32{MaxBlock - 8, MaxBlock - 4}, "word at the end of 1 GiB")
 		defer func() {
 			if recover() == nil {
 				t.Error("a block of a byte more than MaxBlock: no panic")
@@ -252,7 +230,7 @@ func TestMaxBlock(t *testing.T) {
 func TestFault(t *testing.T) {
 	const size = 300 << 10
 	hole := size - os.Getpagesize()
-	mem := guarded(t, size)
+	mem := simdtest.Guarded(t, size)
 	if err := unix.Mprotect(mem[hole:], unix.PROT_NONE); err != nil {
 		t.Fatal(err)
 	}

@@ -71,9 +71,9 @@ const (
 	Masked                    // one string of bytes of which not all bits count: NewMasked
 	Class                     // one byte that is in a set: NewClass
 	Words                     // numbers in a set of ranges: NewWords
-	FewLiterals               // some tens of strings: what NewLiterals filters memory with
-	LiteralSet                // any number of strings: the same
-	LiteralPairs              // hundreds of strings that are short or masked: the same
+	FewLiterals               // some tens of strings: NewTeddy, a filter of package sets
+	LiteralSet                // any number of strings: NewGrams, the same
+	LiteralPairs              // hundreds of strings that are short or masked: NewPairs, the same
 )
 
 // shapeNames are the names of the shapes, by shape.

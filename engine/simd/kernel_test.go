@@ -2,43 +2,18 @@ package simd
 
 import (
 	"flag"
-	"fmt"
 	"os"
 	"slices"
 	"strings"
 	"testing"
+
+	"vscan/engine/simd/simdtest"
 )
-
-// requiredEnv lists levels, by name and with commas between, that this machine
-// is meant to have: a test that would be skipped for lack of one fails.
-const requiredEnv = "VSCAN_TEST_LEVELS"
-
-// required says whether the environment lists the level.
-func required(l Level) bool {
-	return slices.Contains(strings.Split(os.Getenv(requiredEnv), ","), l.String())
-}
-
-// runnable skips the test where this machine lacks the level, and fails it
-// where it should not.
-func runnable(t testing.TB, l Level) {
-	t.Helper()
-	if err := l.Check(); err != nil {
-		if required(l) {
-			t.Fatalf("%s lists %s: %v", requiredEnv, l, err)
-		}
-		t.Skip(err)
-	}
-}
 
 // perLevel runs f as a subtest for each level compiled into the test.
 func perLevel(t *testing.T, f func(t *testing.T, l Level)) {
 	t.Helper()
-	for _, l := range Levels() {
-		t.Run(l.String(), func(t *testing.T) {
-			runnable(t, l)
-			f(t, l)
-		})
-	}
+	simdtest.PerLevel(t, Levels(), f)
 }
 
 // here is the levels that this machine can run.
@@ -56,7 +31,7 @@ func TestMain(m *testing.M) {
 }
 
 func TestRequiredLevels(t *testing.T) {
-	for _, name := range strings.Split(os.Getenv(requiredEnv), ",") {
+	for _, name := range strings.Split(os.Getenv(simdtest.RequiredEnv), ",") {
 		if name == "" {
 			continue
 		}
@@ -65,55 +40,8 @@ func TestRequiredLevels(t *testing.T) {
 			err = l.Check()
 		}
 		if err != nil {
-			t.Errorf("%s: %v", requiredEnv, err)
+			t.Errorf("%s: %v", simdtest.RequiredEnv, err)
 		}
-	}
-}
-
-// tb is what *testing.T and *rapid.T have in common here.
-type tb interface {
-	Helper()
-	Fatal(args ...any)
-	Fatalf(format string, args ...any)
-}
-
-// canary stands behind the dst of a Scan, where nothing may be stored.
-const canary = 0xdeadbeef
-
-// scanAll is all hits from a kernel, by as many calls as a dst of the given
-// length takes. It checks the protocol on the way.
-func scanAll(t tb, k Kernel, b []byte, from, to, room int) []uint32 {
-	t.Helper()
-	const behind = 64
-	buf := make([]uint32, room+behind)
-	for i := range behind {
-		buf[room+i] = canary
-	}
-	dst := buf[:room:room]
-	var hits []uint32
-	for {
-		n, next := k.Scan(dst, b, from, to)
-		for i, c := range buf[room:] {
-			if c != canary {
-				t.Fatalf("%s: stored %d slots behind dst", k.Level(), i+1)
-			}
-		}
-		for i, s := range dst[:n] {
-			if int(s) < from || int(s) >= to || int(s) >= max(next, from+1) || int(s)+k.Len() > len(b) || i > 0 && s <= dst[i-1] {
-				t.Fatalf("%s: a hit at %d, number %d of a scan of %d bytes from %d to %d that got to %d", k.Level(), s, i, len(b), from, to, next)
-			}
-		}
-		hits = append(hits, dst[:n]...)
-		if next >= to {
-			return hits
-		}
-		if next <= from {
-			t.Fatalf("%s: from %d to %d: got to %d, no further", k.Level(), from, to, next)
-		}
-		if n == 0 {
-			t.Fatalf("%s: from %d to %d: stopped at %d with nothing in dst", k.Level(), from, to, next)
-		}
-		from = next
 	}
 }
 
@@ -122,22 +50,6 @@ func between(hits []uint32, from, to int) []uint32 {
 	lo, _ := slices.BinarySearch(hits, uint32(max(from, 0)))
 	hi, _ := slices.BinarySearch(hits, uint32(max(to, 0)))
 	return hits[lo:max(lo, hi)]
-}
-
-// show is a slice of hits, cut short.
-func show(hits []uint32) string {
-	if len(hits) > 20 {
-		return fmt.Sprintf("%d… (%d)", hits[:20], len(hits))
-	}
-	return fmt.Sprint(hits)
-}
-
-// same fails the test where got is not want.
-func same(t tb, got, want []uint32, format string, args ...any) {
-	t.Helper()
-	if !slices.Equal(got, want) {
-		t.Fatalf("%s: got %s, want %s", fmt.Sprintf(format, args...), show(got), show(want))
-	}
 }
 
 func TestLevelNames(t *testing.T) {

@@ -7,8 +7,9 @@
 // several machines. The level is chosen once, when a kernel is made, and all
 // levels of a shape report the same: tests compare each with the reference.
 //
-// NewLiteral, NewMasked, NewClass and NewWords make a [Kernel] for one thing, and
-// NewLiterals a [SetKernel] for many literals. Level [Auto] is the best that this
+// NewLiteral, NewMasked, NewClass and NewWords make a [Kernel] for one thing;
+// NewTeddy, NewGrams and NewPairs make those that package sets filters memory with
+// for many literals. Level [Auto] is the best that this
 // machine can run; [Level.Check] says of another whether it can. A Scan fills dst,
 // and is called until it has come to the end, however large dst is:
 //

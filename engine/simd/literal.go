@@ -66,7 +66,7 @@ const (
 type literalPlan struct {
 	lit    []byte
 	probes []probe // the most telling first; see byRarity
-	verifier
+	Verifier
 	tuning
 }
 
@@ -75,7 +75,7 @@ func newLiteralPlan(lit []byte) *literalPlan {
 	if len(lit) <= maxExact {
 		n = len(lit)
 	}
-	p := &literalPlan{lit: lit, verifier: newVerifier(lit)}
+	p := &literalPlan{lit: lit, Verifier: NewVerifier(lit)}
 	p.probes, _ = newProbes(lit, nil, n)
 	p.tuned.Store(&order{probes: p.probes})
 	return p

@@ -21,7 +21,7 @@ type literalRun struct {
 	b    []byte
 	end  int
 	kept int // dst[:kept] are hits, what is behind it are candidates
-	box  zbox
+	box  VerifierBox
 
 	began int // where the last call began
 }
@@ -36,7 +36,7 @@ func (r *literalRun) more(from int) bool {
 		}
 	} else {
 		if !r.plan.exact() {
-			blk.n = r.kept + r.plan.keep(r.plan.lit, r.b, r.dst[r.kept:blk.n], &r.box)
+			blk.n = r.kept + r.plan.Keep(r.plan.lit, r.b, r.dst[r.kept:blk.n], &r.box)
 		}
 		if r.plan.disappoints(r.st.near - (blk.n - r.kept)) {
 			r.plan.retune(r.b, r.began, blk.pos)

@@ -52,7 +52,7 @@ func (*literalGo) Level() Level { return Generic }
 
 func (k *literalGo) Scan(dst []uint32, b []byte, from, to int) (n, next int) {
 	end := clip(dst, b, from, to, len(k.lit))
-	var box zbox
+	var box VerifierBox
 	stretch := minWords
 	jumping := true
 	for pos := from; pos < end; jumping = !jumping {
@@ -65,7 +65,7 @@ func (k *literalGo) Scan(dst []uint32, b []byte, from, to int) (n, next int) {
 			n, pos = k.words(dst, n, b, pos, stop)
 		}
 		if len(k.lit) > 1 {
-			n = kept + k.keep(k.lit, b, dst[kept:n], &box)
+			n = kept + k.Keep(k.lit, b, dst[kept:n], &box)
 		}
 		if pos < stop && len(dst)-n < 8 {
 			return n, pos

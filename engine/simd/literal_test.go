@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"vscan/engine/simd/simdtest"
 )
 
 // literalSeeds are small enough to be checked by eye. No literal has a '.',
@@ -67,7 +69,7 @@ func TestLiteralSeeds(t *testing.T) {
 				if next < len(b) {
 					t.Fatalf("%q: got to %d of %d", seed.lit, next, len(b))
 				}
-				same(t, dst[:n], want, "%q in %q, %d bytes before and %d behind", seed.lit, seed.in, left, right)
+				simdtest.Same(t, dst[:n], want, "%q in %q, %d bytes before and %d behind", seed.lit, seed.in, left, right)
 			}
 			for pad := 0; pad <= most; pad += step {
 				check(pad, 0)
@@ -115,7 +117,7 @@ func TestLiteralRandom(t *testing.T) {
 }
 
 // compareLiteral compares all levels with the reference.
-func compareLiteral(t tb, lit, b []byte, from, to, room int) {
+func compareLiteral(t simdtest.TB, lit, b []byte, from, to, room int) {
 	t.Helper()
 	var want []uint32
 	for _, l := range here() {
@@ -123,12 +125,12 @@ func compareLiteral(t tb, lit, b []byte, from, to, room int) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got := scanAll(t, k, b, from, to, room)
+		got := simdtest.ScanAll(t, k, b, from, to, room)
 		if l == Reference {
 			want = got
 			continue
 		}
-		same(t, got, want, "%s: %q in %q from %d to %d", l, lit, b, from, to)
+		simdtest.Same(t, got, want, "%s: %q in %q from %d to %d", l, lit, b, from, to)
 	}
 }
 
@@ -176,14 +178,14 @@ func TestLiteralManyBlocks(t *testing.T) {
 			if len(lit) < 300 {
 				ref, _ = NewLiteral(Reference, []byte(lit))
 			}
-			want := scanAll(t, ref, b, from, size-50, 1<<16)
+			want := simdtest.ScanAll(t, ref, b, from, size-50, 1<<16)
 			for _, l := range here() {
 				k, err := NewLiteral(l, []byte(lit))
 				if err != nil {
 					t.Fatal(err)
 				}
 				for _, room := range []int{MinDst, MinDst + 1, 4096} {
-					same(t, scanAll(t, k, b, from, size-50, room), want, "%s memory: %q at %s by %d", name, lit, l, room)
+					simdtest.Same(t, simdtest.ScanAll(t, k, b, from, size-50, room), want, "%s memory: %q at %s by %d", name, lit, l, room)
 				}
 			}
 		}
@@ -210,7 +212,7 @@ func TestLiteralCopies(t *testing.T) {
 			t.Fatal(err)
 		}
 		lit[1] = 'x'
-		same(t, scanAll(t, k, []byte("axc abc"), 0, 7, MinDst), []uint32{4}, "literal changed afterwards")
+		simdtest.Same(t, simdtest.ScanAll(t, k, []byte("axc abc"), 0, 7, MinDst), []uint32{4}, "literal changed afterwards")
 	})
 }
 

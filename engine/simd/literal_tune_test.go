@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"vscan/engine/simd/simdtest"
 )
 
 // Memory full of what the table says is rare: the probes are put in another
@@ -27,7 +29,7 @@ func TestLiteralTunes(t *testing.T) {
 				t.Fatal(err)
 			}
 			for range 3 { // the second and third time with what has been learnt
-				same(t, scanAll(t, k, text, 0, len(text), 4096), want, "%.20q %s", lit, l)
+				simdtest.Same(t, simdtest.ScanAll(t, k, text, 0, len(text), 4096), want, "%.20q %s", lit, l)
 			}
 		})
 	}
@@ -94,7 +96,7 @@ func TestLiteralFarProbes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		same(t, scanAll(t, k, b, 0, len(b), MinDst), want, "%s", l)
+		simdtest.Same(t, simdtest.ScanAll(t, k, b, 0, len(b), MinDst), want, "%s", l)
 	})
 }
 
@@ -123,14 +125,14 @@ func TestMaskedTunes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := scanAll(t, ref, text, 0, len(text), 1<<20)
+		want := simdtest.ScanAll(t, ref, text, 0, len(text), 1<<20)
 		perLevel(t, func(t *testing.T, l Level) {
 			k, err := NewMasked(l, lit, mask)
 			if err != nil {
 				t.Fatal(err)
 			}
 			for range 3 {
-				same(t, scanAll(t, k, text, 0, len(text), 4096), want, "%.20q %s", lit, l)
+				simdtest.Same(t, simdtest.ScanAll(t, k, text, 0, len(text), 4096), want, "%.20q %s", lit, l)
 			}
 		})
 		p := newMaskedPlan(lit, mask)
@@ -156,7 +158,7 @@ func TestMaskedOrders(t *testing.T) {
 		}
 		mask[0] = 0x3f
 		mask = mask[:len(lit)]
-		b := letter(rnd, everyByte, 3000)
+		b := simdtest.Letters(rnd, everyByte, 3000)
 		for at := rnd.IntN(100); at+len(lit) < len(b); at += 1 + rnd.IntN(200) {
 			for i, m := range mask {
 				b[at+i] = b[at+i]&^m | lit[i]&m
@@ -166,7 +168,7 @@ func TestMaskedOrders(t *testing.T) {
 			}
 		}
 		p := newMaskedPlan(lit, mask)
-		want := scanAll(t, newMaskedRef(p), b, 0, len(b), 1<<12)
+		want := simdtest.ScanAll(t, newMaskedRef(p), b, 0, len(b), 1<<12)
 		for _, l := range here() {
 			k, err := choose(l, maskeds, p)
 			if err != nil {
@@ -177,7 +179,7 @@ func TestMaskedOrders(t *testing.T) {
 				rnd.Shuffle(len(probes), func(i, j int) { probes[i], probes[j] = probes[j], probes[i] })
 				wide := rnd.IntN(2) == 0
 				p.tuned.Store(&order{probes, wide || !pairUp(probes) && len(probes) > 1})
-				same(t, scanAll(t, k, b, 0, len(b), MinDst), want, "round %d, %s: %x under %x, wide: %v, probes %x", round, l, lit, mask, wide, probes)
+				simdtest.Same(t, simdtest.ScanAll(t, k, b, 0, len(b), MinDst), want, "round %d, %s: %x under %x, wide: %v, probes %x", round, l, lit, mask, wide, probes)
 			}
 		}
 	}

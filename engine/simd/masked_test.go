@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"vscan/engine/simd/simdtest"
 )
 
 // maskedSeeds are small enough to be checked by eye. A '?' in mask is a
@@ -67,7 +69,7 @@ func TestMaskedSeeds(t *testing.T) {
 				if next < len(b) {
 					t.Fatalf("%q: got to %d of %d", seed.lit, next, len(b))
 				}
-				same(t, dst[:n], want, "%q under %s in %q, %d bytes before and %d behind", seed.lit, seed.mask, seed.in, left, right)
+				simdtest.Same(t, dst[:n], want, "%q under %s in %q, %d bytes before and %d behind", seed.lit, seed.mask, seed.in, left, right)
 			}
 			for pad := 0; pad <= most; pad += step {
 				check(pad, 0)
@@ -102,7 +104,7 @@ func TestMaskedEnds(t *testing.T) {
 					for s := range size - 7 {
 						want = append(want, uint32(s))
 					}
-					same(t, scanAll(t, k, b, 0, size, MinDst), want, "%d bytes under %x", size, mask)
+					simdtest.Same(t, simdtest.ScanAll(t, k, b, 0, size, MinDst), want, "%d bytes under %x", size, mask)
 				}
 			}
 		}
@@ -110,7 +112,7 @@ func TestMaskedEnds(t *testing.T) {
 }
 
 // compareMasked compares all levels with the reference.
-func compareMasked(t tb, lit, mask, b []byte, from, to, room int) {
+func compareMasked(t simdtest.TB, lit, mask, b []byte, from, to, room int) {
 	t.Helper()
 	var want []uint32
 	for _, l := range here() {
@@ -118,12 +120,12 @@ func compareMasked(t tb, lit, mask, b []byte, from, to, room int) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got := scanAll(t, k, b, from, to, room)
+		got := simdtest.ScanAll(t, k, b, from, to, room)
 		if l == Reference {
 			want = got
 			continue
 		}
-		same(t, got, want, "%s: %x under %x in %x from %d to %d", l, lit, mask, b, from, to)
+		simdtest.Same(t, got, want, "%s: %x under %x in %x from %d to %d", l, lit, mask, b, from, to)
 	}
 }
 
@@ -222,14 +224,14 @@ func TestMaskedManyBlocks(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			want := scanAll(t, ref, b, from, size-50, 1<<16)
+			want := simdtest.ScanAll(t, ref, b, from, size-50, 1<<16)
 			for _, l := range here()[1:] {
 				k, err := NewMasked(l, lit, mask)
 				if err != nil {
 					t.Fatal(err)
 				}
 				for _, room := range []int{MinDst, MinDst + 1, 4096} {
-					same(t, scanAll(t, k, b, from, size-50, room), want, "%s memory: %.20q at %s by %d", name, lit, l, room)
+					simdtest.Same(t, simdtest.ScanAll(t, k, b, from, size-50, room), want, "%s memory: %.20q at %s by %d", name, lit, l, room)
 				}
 			}
 		}
@@ -265,7 +267,7 @@ func TestMaskedCopies(t *testing.T) {
 			t.Fatal(err)
 		}
 		lit[1], mask[1] = 'x', 0
-		same(t, scanAll(t, k, []byte("axc aBc"), 0, 7, MinDst), []uint32{4}, "masked literal changed afterwards")
+		simdtest.Same(t, simdtest.ScanAll(t, k, []byte("axc aBc"), 0, 7, MinDst), []uint32{4}, "masked literal changed afterwards")
 	})
 }
 

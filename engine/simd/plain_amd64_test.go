@@ -5,6 +5,8 @@ package simd
 import (
 	"slices"
 	"testing"
+
+	"vscan/engine/simd/simdtest"
 )
 
 // plainly takes away the implementations that need the feature, until the end
@@ -20,7 +22,7 @@ func plainly[P any](t *testing.T, impls *[]implementation[P], need feature) {
 // The kernels that machines without VBMI2 get, where this one has it: the tests
 // of a level choose the others.
 func TestWithoutVBMI2(t *testing.T) {
-	runnable(t, AVX512)
+	simdtest.Runnable(t, AVX512)
 	plainly(t, &literals, fAVX512VBMI2)
 	plainly(t, &maskeds, fAVX512VBMI2)
 	plainly(t, &classes, fAVX512VBMI2)

@@ -8,7 +8,7 @@ import (
 )
 
 // teddiesAssembled is the filters of teddy_amd64.s.
-var teddiesAssembled = []implementation[*teddyPlan]{
+var teddiesAssembled = []implementation[*Teddy]{
 	{level: AVX2, needs: teddyAVX2Needs, make: newTeddyAVX2},
 	{level: AVX512, needs: teddyAVX512Needs, wide: true, make: newTeddyAVX512},
 	{level: AVX512, needs: teddyVBMINeeds, make: newTeddyVBMI},
@@ -32,7 +32,7 @@ func scanTeddyAVX512(st *teddyState)
 // teddyState is what the assembly is handed.
 type teddyState struct {
 	blk    block
-	tables [2 * teddyWindow][16]byte // low and high nibbles, by byte of the window
+	tables [2 * TeddyWindow][16]byte // low and high nibbles, by byte of the window
 	//lint:ignore U1000 the assembly uses it
 	found [groupSize]byte // results of several vectors
 	after [2][32]byte     // A and B of zeros behind zeros
@@ -41,7 +41,7 @@ type teddyState struct {
 }
 
 type teddyAsm struct {
-	*teddyPlan
+	*Teddy
 	of     Level
 	st     teddyState   // but for blk
 	second bool         // whether byte 1 of a window can be a zero
@@ -58,21 +58,21 @@ const (
 	busyCalls = 16
 )
 
-func newTeddyAVX2(p *teddyPlan) Kernel { return newTeddyAsm(p, AVX2) }
+func newTeddyAVX2(t *Teddy) Kernel { return newTeddyAsm(t, AVX2) }
 
-func newTeddyAVX512(p *teddyPlan) Kernel { return newTeddyAsm(p, AVX512) }
+func newTeddyAVX512(t *Teddy) Kernel { return newTeddyAsm(t, AVX512) }
 
-func newTeddyAsm(p *teddyPlan, of Level) Kernel {
-	if p.by != byNibbles {
+func newTeddyAsm(t *Teddy, of Level) Kernel {
+	if t.By != ByNibbles {
 		return nil
 	}
-	const last = 2 * (teddyWindow - 1)
-	k := &teddyAsm{teddyPlan: p, of: of, st: teddyState{tables: p.tables, zeros: p.tables[last][0]&p.tables[last+1][0] != 0}}
-	k.second = p.tables[2][0]&p.tables[3][0] != 0
-	a := p.tables[0][0] & p.tables[1][0]
+	const last = 2 * (TeddyWindow - 1)
+	k := &teddyAsm{Teddy: t, of: of, st: teddyState{tables: t.nibbles, zeros: t.nibbles[last][0]&t.nibbles[last+1][0] != 0}}
+	k.second = t.nibbles[2][0]&t.nibbles[3][0] != 0
+	a := t.nibbles[0][0] & t.nibbles[1][0]
 	for i := range k.st.after[0] {
 		k.st.after[0][i] = a
-		k.st.after[1][i] = a & p.tables[2][0] & p.tables[3][0]
+		k.st.after[1][i] = a & t.nibbles[2][0] & t.nibbles[3][0]
 	}
 	return k
 }
@@ -80,7 +80,7 @@ func newTeddyAsm(p *teddyPlan, of Level) Kernel {
 func (k *teddyAsm) Level() Level { return k.of }
 
 func (k *teddyAsm) Scan(dst []uint32, b []byte, from, to int) (n, next int) {
-	end := clip(dst, b, from, to, teddyWindow)
+	end := clip(dst, b, from, to, TeddyWindow)
 	st := k.st
 	if !st.blk.begin(dst, b, from, end) {
 		return 0, to
@@ -88,7 +88,7 @@ func (k *teddyAsm) Scan(dst []uint32, b []byte, from, to int) (n, next int) {
 	if k.of == AVX2 {
 		return k.scanAVX2(&st, dst, b, end, to)
 	}
-	for st.blk.more(teddyWindow-1, end, 1) {
+	for st.blk.more(TeddyWindow-1, end, 1) {
 		scanTeddyAVX512(&st)
 	}
 	return st.blk.result(end, to)
@@ -98,9 +98,9 @@ func (k *teddyAsm) Scan(dst []uint32, b []byte, from, to int) (n, next int) {
 // another before it.
 func (k *teddyAsm) scanAVX2(st *teddyState, dst []uint32, b []byte, end, to int) (n, next int) {
 	const vector, group = 32, 128
-	late, last := k.busy.Load() <= 0, teddyWindow-1
+	late, last := k.busy.Load() <= 0, TeddyWindow-1
 	if late {
-		st.zeros, last = k.second, teddyWindow-2
+		st.zeros, last = k.second, TeddyWindow-2
 	} else {
 		k.busy.Add(-1)
 	}

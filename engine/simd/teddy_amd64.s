@@ -3,7 +3,7 @@
 #include "go_asm.h"
 #include "textflag.h"
 
-// The filter of teddyPart. For each byte of memory, two tables of 16 entries
+// The filter of Teddy. For each byte of memory, two tables of 16 entries
 // say which buckets may have it as byte 0 of a window, one by its low and one
 // by its high nibble; the same for bytes 1 and 2:
 //

@@ -3,7 +3,7 @@
 package simd
 
 // teddiesAssembled is the filter of teddy_arm64.s.
-var teddiesAssembled = []implementation[*teddyPlan]{
+var teddiesAssembled = []implementation[*Teddy]{
 	{level: NEON, make: newTeddyNEON},
 }
 
@@ -13,29 +13,29 @@ func scanTeddyNEON(st *teddyState)
 // teddyState is what the assembly is handed.
 type teddyState struct {
 	blk    block
-	tables [2 * teddyWindow][16]byte // low and high nibbles, by byte of the window
+	tables [2 * TeddyWindow][16]byte // low and high nibbles, by byte of the window
 }
 
-type teddyNEON struct{ *teddyPlan }
+type teddyNEON struct{ *Teddy }
 
-func newTeddyNEON(p *teddyPlan) Kernel {
-	if p.by != byNibbles {
+func newTeddyNEON(t *Teddy) Kernel {
+	if t.By != ByNibbles {
 		return nil
 	}
-	return teddyNEON{p}
+	return teddyNEON{t}
 }
 
 func (teddyNEON) Level() Level { return NEON }
 
 func (k teddyNEON) Scan(dst []uint32, b []byte, from, to int) (n, next int) {
-	end := clip(dst, b, from, to, teddyWindow)
+	end := clip(dst, b, from, to, TeddyWindow)
 	if end < 64 {
 		// Too few starts for a vector that ends with the last of them.
-		return newTeddyGo(k.teddyPlan).Scan(dst, b, from, to)
+		return newTeddyGo(k.Teddy).Scan(dst, b, from, to)
 	}
-	st := teddyState{tables: k.tables}
+	st := teddyState{tables: k.nibbles}
 	st.blk.begin(dst, b, from, end)
-	for st.blk.more(teddyWindow-1, end, 1) {
+	for st.blk.more(TeddyWindow-1, end, 1) {
 		scanTeddyNEON(&st)
 	}
 	return st.blk.result(end, to)

@@ -4,7 +4,7 @@
 #include "textflag.h"
 #include "scan_arm64.h"
 
-// The filter of teddyPart: see teddy_amd64.s. Loads need not be aligned here,
+// The filter of Teddy: see teddy_amd64.s. Loads need not be aligned here,
 // so each byte of the window is loaded from where it is, and nothing has to be
 // moved along.
 //

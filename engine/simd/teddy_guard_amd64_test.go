@@ -9,7 +9,7 @@ func TestTeddyAtOnceGuard(t *testing.T) {
 	if err := teddyAVX2Needs.check(AVX2); err != nil {
 		t.Skip(err)
 	}
-	p, mem := guardedTeddy(t, byNibbles)
+	p, mem := guardedTeddy(t, ByNibbles)
 	k := newTeddyAVX2(p).(*teddyAsm)
 	k.busy.Store(1 << 30)
 	guardTeddy(t, p, k, mem)

@@ -2,4 +2,4 @@
 
 package simd
 
-var teddiesAssembled []implementation[*teddyPlan]
+var teddiesAssembled []implementation[*Teddy]

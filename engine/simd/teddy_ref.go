@@ -1,20 +1,20 @@
 package simd
 
 // teddyRef is the filter, to be read.
-type teddyRef struct{ *teddyPlan }
+type teddyRef struct{ *Teddy }
 
-func newTeddyRef(p *teddyPlan) Kernel { return teddyRef{p} }
+func newTeddyRef(t *Teddy) Kernel { return teddyRef{t} }
 
 func (teddyRef) Level() Level { return Reference }
 
 func (k teddyRef) Scan(dst []uint32, b []byte, from, to int) (n, next int) {
-	end := clip(dst, b, from, to, teddyWindow)
+	end := clip(dst, b, from, to, TeddyWindow)
 	for s := from; s < end; s++ {
 		if n == len(dst) {
 			return n, s
 		}
 		buckets := ^byte(0)
-		for i, c := range b[s : s+teddyWindow] {
+		for i, c := range b[s : s+TeddyWindow] {
 			buckets &= k.bytes[i][c]
 		}
 		if buckets != 0 {

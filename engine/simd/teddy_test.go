@@ -4,7 +4,31 @@ import (
 	"bytes"
 	"math/rand/v2"
 	"testing"
+
+	"vscan/engine/simd/simdtest"
 )
+
+// teddyOf returns tables with the first bytes of literals as windows.
+func teddyOf(by TeddyBy, lits ...[]byte) *Teddy {
+	t := &Teddy{By: by}
+	for i, lit := range Plain(lits...) {
+		var window [TeddyWindow]ByteSet
+		for k := range window {
+			window[k] = lit.BytesAt(k)
+		}
+		t.Add(i%TeddyBuckets, &window)
+	}
+	return t
+}
+
+// byteses returns strings as literals.
+func byteses(lits ...string) [][]byte {
+	var out [][]byte
+	for _, lit := range lits {
+		out = append(out, []byte(lit))
+	}
+	return out
+}
 
 // The filters let through the same, wherever the bytes begin and end, however
 // dense windows are, and whichever way the last calls have made them go.
@@ -27,20 +51,18 @@ func TestTeddyFilters(t *testing.T) {
 			at := rnd.IntN(len(memory))
 			clear(memory[at:min(len(memory), at+rnd.IntN(20_000))])
 		}
-		var lits []Lit
-		var all []uint32
-		for i := range 1 + rnd.IntN(30) {
+		var lits [][]byte
+		for range 1 + rnd.IntN(30) {
 			l := make([]byte, 1+rnd.IntN(9))
 			draw(l, letters)
-			lits, all = append(lits, Lit{Bytes: l}), append(all, uint32(i))
+			lits = append(lits, l)
 		}
-		set := newLiteralSet(lits)
-		by := []teddyTable{byNibbles, bySevens}[rnd.IntN(2)]
-		plan := newTeddyPlan(set, all[:len(set.lits)], by, nil)
+		by := []TeddyBy{ByNibbles, BySevens}[rnd.IntN(2)]
+		plan := teddyOf(by, lits...)
 		ref := newTeddyRef(plan)
 		kernels := map[Level]Kernel{}
 		for _, l := range here() {
-			k, err := choose(l, teddies, plan)
+			k, err := NewTeddy(l, plan)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -58,9 +80,9 @@ func TestTeddyFilters(t *testing.T) {
 			}
 			to := from + rnd.IntN(len(b)-from+1)
 			room := MinDst + rnd.IntN(3000)
-			want := scanAll(t, ref, b, from, to, room)
+			want := simdtest.ScanAll(t, ref, b, from, to, room)
 			for l, k := range kernels {
-				same(t, scanAll(t, k, b, from, to, room), want, "round %d, %s, %s, %d bytes from %d to %d", round, l, by, len(b), from, to)
+				simdtest.Same(t, simdtest.ScanAll(t, k, b, from, to, room), want, "round %d, %s, %s, %d bytes from %d to %d", round, l, by, len(b), from, to)
 			}
 		}
 	}
@@ -68,9 +90,9 @@ func TestTeddyFilters(t *testing.T) {
 
 func TestTeddyPhases(t *testing.T) {
 	perLevel(t, func(t *testing.T, l Level) {
-		for _, by := range []teddyTable{byNibbles, bySevens} {
-			teddyPhases(t, by, func(p *teddyPlan) []Kernel {
-				k, err := choose(l, teddies, p)
+		for _, by := range []TeddyBy{ByNibbles, BySevens} {
+			teddyPhases(t, by, func(p *Teddy) []Kernel {
+				k, err := NewTeddy(l, p)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -82,27 +104,23 @@ func TestTeddyPhases(t *testing.T) {
 
 // teddyPhases has kernels look for one window at a time, and for its end alone,
 // at every phase, among zeros, of which it may have some, and others.
-func teddyPhases(t *testing.T, by teddyTable, kernels func(p *teddyPlan) []Kernel) {
+func teddyPhases(t *testing.T, by TeddyBy, kernels func(p *Teddy) []Kernel) {
 	for _, lits := range [][][]byte{byteses("xyz", "abc"), byteses("x\x00\x00"), byteses("\x00x\x00"), byteses("\x00\x00x"), byteses("x\x00y"), byteses("\x00xy"), byteses("x")} {
-		var all []uint32
-		for u := range lits {
-			all = append(all, uint32(u))
-		}
-		p := newTeddyPlan(newLiteralSet(Plain(lits...)), all, by, nil)
+		p := teddyOf(by, lits...)
 		for _, k := range kernels(p) {
 			for _, filler := range []byte{0, '-', 'a', 'x' | 0x80} {
 				b := bytes.Repeat([]byte{filler}, 700)
 				for at := 0; at < 600; at++ {
 					copy(b[at:], lits[0])
-					want := scanAll(t, newTeddyRef(p), b, 0, len(b), MinDst)
+					want := simdtest.ScanAll(t, newTeddyRef(p), b, 0, len(b), MinDst)
 					if len(want) == 0 {
 						t.Fatalf("%q at %d is not found", lits[0], at)
 					}
-					same(t, scanAll(t, k, b, 0, len(b), MinDst), want, "%q at %d, among %x", lits[0], at, filler)
+					simdtest.Same(t, simdtest.ScanAll(t, k, b, 0, len(b), MinDst), want, "%q at %d, among %x", lits[0], at, filler)
 					for i := range lits[0] {
 						b[at+i] = filler
-						want := scanAll(t, newTeddyRef(p), b, 0, len(b), MinDst)
-						same(t, scanAll(t, k, b, 0, len(b), MinDst), want, "the end of %q at %d, among %x", lits[0], at, filler)
+						want := simdtest.ScanAll(t, newTeddyRef(p), b, 0, len(b), MinDst)
+						simdtest.Same(t, simdtest.ScanAll(t, k, b, 0, len(b), MinDst), want, "the end of %q at %d, among %x", lits[0], at, filler)
 					}
 				}
 			}

@@ -19,13 +19,13 @@ func scanTeddyVBMI(st *sevensState)
 // where something has these. On a Zen 4, in the cache, three bytes take 0.65 of
 // the time that AVX2 takes for two by their nibbles.
 type teddyVBMI struct {
-	*teddyPlan
+	*Teddy
 	sevens sevens
 }
 
 // sevens is the buckets that may have a byte, by the byte's low 7 bits, for each
 // byte of a window.
-type sevens [teddyWindow][128]byte
+type sevens [TeddyWindow][128]byte
 
 // sevensState is what the assembly is handed. The block's offsets are those of
 // vectors, of 64 starts each.
@@ -44,13 +44,13 @@ type sevensFound struct {
 // sevensPool spares a Scan the time to clear so much, a seventh of what it takes.
 var sevensPool = sync.Pool{New: func() any { return new(sevensFound) }}
 
-func newTeddyVBMI(p *teddyPlan) Kernel {
-	if p.by != bySevens {
+func newTeddyVBMI(t *Teddy) Kernel {
+	if t.By != BySevens {
 		return nil
 	}
-	k := &teddyVBMI{teddyPlan: p}
-	for i := range p.bytes {
-		for c, buckets := range p.bytes[i] {
+	k := &teddyVBMI{Teddy: t}
+	for i := range t.bytes {
+		for c, buckets := range t.bytes[i] {
 			k.sevens[i][c&127] |= buckets
 		}
 	}
@@ -60,7 +60,7 @@ func newTeddyVBMI(p *teddyPlan) Kernel {
 func (*teddyVBMI) Level() Level { return AVX512 }
 
 func (k *teddyVBMI) Scan(dst []uint32, b []byte, from, to int) (n, next int) {
-	end := clip(dst, b, from, to, teddyWindow)
+	end := clip(dst, b, from, to, TeddyWindow)
 	found := sevensPool.Get().(*sevensFound)
 	defer sevensPool.Put(found)
 	st := sevensState{tables: &k.sevens, masks: unsafe.SliceData(found.masks[:])}
@@ -76,7 +76,7 @@ func (k *teddyVBMI) Scan(dst []uint32, b []byte, from, to int) (n, next int) {
 					return n, t
 				}
 				dst[n] = uint32(t)
-				if k.bucketsAt(b, t) != 0 {
+				if k.BucketsAt(b, t) != 0 {
 					n++
 				}
 			}

@@ -4,7 +4,7 @@
 #include "textflag.h"
 #include "scan_amd64.h"
 
-// The filter of teddyPart by tables of 128 entries, for AVX-512 VBMI. A lane is a
+// The filter of Teddy by tables of 128 entries, for AVX-512 VBMI. A lane is a
 // start; byte 1 of its window is loaded a byte further on, byte 2 two:
 //
 //	memory       x x a b c x

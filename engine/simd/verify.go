@@ -5,7 +5,7 @@ import (
 	"math/bits"
 )
 
-// A verifier says which candidates are hits, in time that does not collapse on
+// A Verifier says which candidates are hits, in time that does not collapse on
 // regular data: a page of zeros, searched for a literal of many zeros, is a
 // candidate at every byte.
 //
@@ -24,20 +24,21 @@ import (
 // there. Memory that was found to agree is thus compared once, however many
 // candidates there are: this is the Z algorithm (Gusfield, "Algorithms on
 // Strings, Trees and Sequences", 1.4), asked at candidates only.
-type verifier struct {
+type Verifier struct {
 	head uint64  // the first bytes of the literal, up to eight, little-endian
 	mask uint64  // which bytes of head count
 	tail uint64  // the last eight bytes, where there are more than eight
 	z    []int32 // see above; nil where there are not more than eight
 }
 
-// zbox is the box; it begins empty.
-type zbox struct{ lo, hi int }
+// VerifierBox is the box that a Verifier keeps; it begins empty.
+type VerifierBox struct{ lo, hi int }
 
-func newVerifier(lit []byte) verifier {
+// NewVerifier returns the verifier of a literal, of at least one byte.
+func NewVerifier(lit []byte) Verifier {
 	var first [8]byte
 	n := copy(first[:], lit)
-	v := verifier{head: binary.LittleEndian.Uint64(first[:]), mask: ^uint64(0) >> (64 - 8*n)}
+	v := Verifier{head: binary.LittleEndian.Uint64(first[:]), mask: ^uint64(0) >> (64 - 8*n)}
 	if len(lit) > 8 {
 		v.tail = binary.LittleEndian.Uint64(lit[len(lit)-8:])
 		v.z = zArray(lit)
@@ -66,10 +67,10 @@ func zArray(lit []byte) []int32 {
 	return z
 }
 
-// keep moves those candidates at which lit stands to the front of cand and
-// returns how many they are. Candidates ascend, also from one call with the
+// Keep moves those candidates at which lit stands to the front of cand and
+// returns how many they are. lit is that of NewVerifier. Candidates ascend, also from one call with the
 // same box to the next, and leave room for lit in b.
-func (v *verifier) keep(lit, b []byte, cand []uint32, box *zbox) int {
+func (v *Verifier) Keep(lit, b []byte, cand []uint32, box *VerifierBox) int {
 	if v.z == nil {
 		return v.keepShort(lit, b, cand)
 	}
@@ -105,12 +106,12 @@ func (v *verifier) keep(lit, b []byte, cand []uint32, box *zbox) int {
 			n++
 		}
 	}
-	*box = zbox{lo, hi}
+	*box = VerifierBox{lo, hi}
 	return n
 }
 
-// keepShort is keep for literals of up to eight bytes.
-func (v *verifier) keepShort(lit, b []byte, cand []uint32) int {
+// keepShort is Keep for literals of up to eight bytes.
+func (v *Verifier) keepShort(lit, b []byte, cand []uint32) int {
 	n := 0
 	for _, c := range cand {
 		s := int(c)

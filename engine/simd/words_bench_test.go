@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"vscan/engine/addr"
+
+	"vscan/engine/simd/simdtest"
 )
 
 // pointerMemory is memory full of words: a quarter of them zero, a quarter
@@ -121,7 +123,7 @@ func BenchmarkWordsRoof(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			want := len(scanAll(b, count, m.mem, 0, len(m.mem), 1<<16))
+			want := len(simdtest.ScanAll(b, count, m.mem, 0, len(m.mem), 1<<16))
 			for _, l := range benchLevels() {
 				if l == Generic {
 					continue
@@ -130,7 +132,7 @@ func BenchmarkWordsRoof(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				b.Run(fmt.Sprintf("%s/mem=%s/%s", c.name, m.name, l), func(b *testing.B) {
+				b.Run(fmt.Sprintf("%s/mem=%s/%s", c.name, m.Name, l), func(b *testing.B) {
 					alternate(b, k, m.mem, want)
 					b.ReportMetric(float64(want), "hits")
 				})

@@ -11,6 +11,8 @@ import (
 	"pgregory.net/rapid"
 
 	"vscan/engine/addr"
+
+	"vscan/engine/simd/simdtest"
 )
 
 // aligned is a spec for little-endian words at multiples of their size.
@@ -150,7 +152,7 @@ func TestWordsSeeds(t *testing.T) {
 							if next < len(b) {
 								t.Fatalf("got to %d of %d", next, len(b))
 							}
-							same(t, dst[:n], want, "%s, %d bytes %s, %d before, %d behind", seed.name, size, order, left, right)
+							simdtest.Same(t, dst[:n], want, "%s, %d bytes %s, %d before, %d behind", seed.name, size, order, left, right)
 						}
 						if testing.Short() {
 							left += 6
@@ -226,7 +228,7 @@ func TestWordsRandom(t *testing.T) {
 }
 
 // compareWords compares all levels with the reference.
-func compareWords(t tb, spec WordSpec, b []byte, from, to, room int) {
+func compareWords(t simdtest.TB, spec WordSpec, b []byte, from, to, room int) {
 	t.Helper()
 	var want []uint32
 	for _, l := range here() {
@@ -237,12 +239,12 @@ func compareWords(t tb, spec WordSpec, b []byte, from, to, room int) {
 		if k.Shape() != Words || k.Len() != spec.Size {
 			t.Fatalf("%s, %d bytes", k.Shape(), k.Len())
 		}
-		got := scanAll(t, k, b, from, to, room)
+		got := simdtest.ScanAll(t, k, b, from, to, room)
 		if l == Reference {
 			want = got
 			continue
 		}
-		same(t, got, want, "%s: %+v in %x from %d to %d", l, spec, b, from, to)
+		simdtest.Same(t, got, want, "%s: %+v in %x from %d to %d", l, spec, b, from, to)
 	}
 }
 
@@ -281,14 +283,14 @@ func TestWordsManyBlocks(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			want := scanAll(t, ref, b, from, size-5, 1<<18)
+			want := simdtest.ScanAll(t, ref, b, from, size-5, 1<<18)
 			for _, l := range here() {
 				k, err := NewWords(l, spec)
 				if err != nil {
 					t.Fatal(err)
 				}
 				for _, room := range []int{MinDst, MinDst + 1, 4096, 1 << 17} {
-					same(t, scanAll(t, k, b, from, size-5, room), want, "%+v at %s from %d by %d", spec, l, from, room)
+					simdtest.Same(t, simdtest.ScanAll(t, k, b, from, size-5, room), want, "%+v at %s from %d by %d", spec, l, from, room)
 				}
 			}
 		}

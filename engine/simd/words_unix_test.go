@@ -6,12 +6,14 @@ import (
 	"math/rand/v2"
 	"os"
 	"testing"
+
+	"vscan/engine/simd/simdtest"
 )
 
 // Words at either edge of readable memory, in blocks of whole groups and what
 // is left before and behind them; half of the memory has none, half has many.
 func TestWordsGuardGroups(t *testing.T) {
-	mem := guarded(t, os.Getpagesize())
+	mem := simdtest.Guarded(t, os.Getpagesize())
 	rng := rand.New(rand.NewPCG(21, 22))
 	for i := range mem {
 		if mem[i] = 0xee; i/700%2 == 0 {
@@ -28,7 +30,7 @@ func TestWordsGuardGroups(t *testing.T) {
 				if testing.Short() && n%5 != 0 {
 					continue
 				}
-				edges(mem, n, func(b []byte) {
+				simdtest.Edges(mem, n, func(b []byte) {
 					from := rng.IntN(spec.Stride + 70)
 					var want []uint32
 					for s := from; s+spec.Size <= n; s += spec.Stride {
@@ -36,7 +38,7 @@ func TestWordsGuardGroups(t *testing.T) {
 							want = append(want, uint32(s))
 						}
 					}
-					same(t, scanAll(t, k, b, from, n, 200), want, "%d ranges of %d bytes every %d in %d bytes from %d",
+					simdtest.Same(t, simdtest.ScanAll(t, k, b, from, n, 200), want, "%d ranges of %d bytes every %d in %d bytes from %d",
 						len(spec.Ranges), spec.Size, spec.Stride, n, from)
 				})
 			}

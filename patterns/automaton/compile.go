@@ -22,6 +22,10 @@ type Options struct {
 	Semantics Semantics
 	Encoding  Encoding
 	Encoded   bool // the expression is of bytes in that encoding already: of ParseUTF16
+
+	// MatchOnly: the program is not searched for. It has no anchors, and its Next
+	// knows no more than with which bytes a match can begin; it is made faster.
+	MatchOnly bool
 }
 
 // MaxProgram is the number of instructions of the longest program. A byte, an
@@ -111,7 +115,7 @@ func Compile(n *Node, o Options) (*Program, error) {
 		return nil, fmt.Errorf("it takes more than %d steps: repeat less often, or in fewer places", MaxProgram)
 	}
 	p.alphabet(c.asked)
-	if !p.starts(n) {
+	if !p.starts(n, o.MatchOnly) {
 		return nil, errors.New("nothing matches it")
 	}
 	p.states = make(map[string]*state)
@@ -121,7 +125,7 @@ func Compile(n *Node, o Options) (*Program, error) {
 }
 
 // starts finds how places are told where a match can begin; false: there are none.
-func (p *Program) starts(n *Node) bool {
+func (p *Program) starts(n *Node, matchOnly bool) bool {
 	first, _ := n.begin()
 	for c := range 256 {
 		if p.begins[c] = first.Has(byte(c)); p.begins[c] {
@@ -130,6 +134,9 @@ func (p *Program) starts(n *Node) bool {
 	}
 	if len(p.only) > 1 {
 		p.only = nil
+	}
+	if matchOnly {
+		return first.Len() > 0
 	}
 	p.lead = newLead(n, p, often(first))
 	if p.lead == nil && p.only == nil {

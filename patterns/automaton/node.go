@@ -110,6 +110,12 @@ func (n *Node) encode(e Encoding) *Node {
 	return &wide
 }
 
+// MatchesEmpty reports whether an expression can hold without taking a byte.
+func (n *Node) MatchesEmpty() bool {
+	least, _ := n.Lengths()
+	return least == 0
+}
+
 // Lengths bounds the length of what matches the node, in bytes, both included;
 // max < 0: there is no bound. Empty sets, which nothing matches, count as a byte.
 func (n *Node) Lengths() (least, most int) {

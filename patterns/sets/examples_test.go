@@ -1,6 +1,7 @@
 package sets
 
 import (
+	"encoding/base64"
 	"strings"
 	"testing"
 
@@ -8,7 +9,7 @@ import (
 )
 
 // examples is, for patterns that are more than bytes, something that they are
-// made for and, behind, what looks like it and is not.
+// made for and, behind, what looks like it and is not, or is but a placeholder.
 var examples = map[string][]string{
 	"headers.elf":                {"\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00", "\x7fELF\x03\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00"},
 	"headers.pe":                 {"MZ" + strings.Repeat("x", 58) + "\x80\x00\x00\x00" + strings.Repeat("x", 64) + "PE\x00\x00\x64\x86", "MZ" + strings.Repeat("x", 58) + "\x80\x00\x00\x00" + strings.Repeat("x", 64) + "PE\x00\x00\x00\x00"},
@@ -54,31 +55,31 @@ var examples = map[string][]string{
 	"kernels.bsd-banner":         {"FreeBSD 13.2-RELEASE releng/13.2-n254617", "FreeBSD 13.2"},
 	"kernels.xen-banner":         {"Xen version 4.17.2 (Debian)"},
 
-	"secrets.pem-private-key":    {"-----BEGIN RSA PRIVATE KEY-----\nMIIEpAIBAAKCAQEA0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKL\n", "-----BEGIN RSA PRIVATE KEY-----\x00"},
+	"secrets.pem-private-key":    {"-----BEGIN RSA PRIVATE KEY-----\nMIIEpAIBAAKCAQEA" + strings.Repeat("q8Zw3T", 8) + "\n", "-----BEGIN RSA PRIVATE KEY-----\x00", "-----BEGIN RSA PRIVATE KEY-----\nMIIEpAIBAAKCAQEA0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKL\n"},
 	"secrets.pgp-private-key":    {"-----BEGIN PGP PRIVATE KEY BLOCK-----\r\n"},
 	"secrets.openssh-key":        {"openssh-key-v1\x00\x00\x00\x00\x0aaes256-ctr", "openssh-key-v1\x00\x00\x00\x00\x05none"},
 	"secrets.putty-key":          {"PuTTY-User-Key-File-3: ssh-ed25519\r\n", "PuTTY-User-Key-File-%d: "},
 	"secrets.age":                {"AGE-SECRET-KEY-1" + strings.Repeat("QPZRY9X8", 7) + "GF", "AGE-SECRET-KEY-1" + strings.Repeat("B", 58)},
 	"secrets.der-rsa-key":        {"\x30\x82\x04\xa4\x02\x01\x00\x02\x82\x01\x01\x00\xc3", "\x30\x82\x04\xa4\x02\x01\x00\x02\x82\x01\x01\x00\x43"},
 	"secrets.der-pkcs8-rsa-key":  {"\x30\x82\x04\xbd\x02\x01\x00\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01\x05\x00\x04\x82"},
-	"secrets.aws-key-id":         {"AKIAIOSFODNN7EXAMPLE", "AKIAIOSFODNN7EXAMPLE2"},
-	"secrets.aws-secret":         {"aws_secret_access_key = wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "aws_secret_access_key = short"},
+	"secrets.aws-key-id":         {"AKIA" + strings.Repeat("Q2ZK", 4), "AKIAIOSFODNN7EXAMPLE2", "AKIAIOSFODNN7EXAMPLE"},
+	"secrets.aws-secret":         {"aws_secret_access_key = wJalrXUtnFEMI/K7MDENG/bPxRfiCY" + "QZAMPLEKEY", "aws_secret_access_key = short", "aws_secret_access_key = wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"},
 	"secrets.github":             {"ghp_" + strings.Repeat("aB3", 12), "ghp_" + strings.Repeat("aB3", 11)},
-	"secrets.github-pat":         {"github_pat_" + strings.Repeat("a", 22) + "_" + strings.Repeat("b", 59)},
-	"secrets.gitlab":             {"glpat-" + strings.Repeat("x", 20), "glpat-x"},
-	"secrets.slack":              {"xoxb-123456789012-1234567890123-abcdefghijklmnopqrstuvwx", "xoxb-abc"},
-	"secrets.slack-webhook":      {"https://hooks.slack.com/services/T00000000/B00000000/XXXXXXXXXXXXXXXXXXXXXXXX"},
+	"secrets.github-pat":         {"github_pat_" + strings.Repeat("aQ", 11) + "_" + strings.Repeat("b7", 29) + "c", "github_pat_" + strings.Repeat("a", 22) + "_" + strings.Repeat("b", 59)},
+	"secrets.gitlab":             {"glpat-" + strings.Repeat("xQ", 10), "glpat-x", "glpat-" + strings.Repeat("x", 20)},
+	"secrets.slack":              {"xoxb-123456789012-1234567890123-" + strings.Repeat("aQ4", 8), "xoxb-abc", "xoxb-123456789012-1234567890123-abcdefghijklmnopqrstuvwx"},
+	"secrets.slack-webhook":      {"https://hooks.slack.com/services/T01234567/B01234567/" + strings.Repeat("aQ4", 8), "https://hooks.slack.com/services/T00000000/B00000000/XXXXXXXXXXXXXXXXXXXXXXXX"},
 	"secrets.jwt":                {"eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U", "eyJhbGciOiJIUzI1NiJ9.x.y"},
-	"secrets.google":             {"AIza" + strings.Repeat("x", 35), "AIza"},
+	"secrets.google":             {"AIza" + strings.Repeat("xQ4_-", 7), "AIza", "AIza" + strings.Repeat("x", 35)},
 	"secrets.stripe":             {"sk_live_" + strings.Repeat("0a", 12), "sk_test_" + strings.Repeat("0a", 12)},
 	"secrets.npm":                {"npm_" + strings.Repeat("a0B", 12), "npm_config_user_agent"},
-	"secrets.pypi":               {"pypi-AgEIcHlwaS5vcmc" + strings.Repeat("x", 50)},
-	"secrets.anthropic":          {"sk-ant-api03-" + strings.Repeat("x", 90)},
-	"secrets.openai":             {"sk-" + strings.Repeat("a", 20) + "T3BlbkFJ" + strings.Repeat("b", 20)},
-	"secrets.http-authorization": {"Authorization: Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==", "Authorization: Basic realm"},
+	"secrets.pypi":               {"pypi-AgEIcHlwaS5vcmc" + strings.Repeat("xQ", 25), "pypi-AgEIcHlwaS5vcmc" + strings.Repeat("x", 50)},
+	"secrets.anthropic":          {"sk-ant-api03-" + strings.Repeat("xQ4", 30), "sk-ant-api03-" + strings.Repeat("x", 90)},
+	"secrets.openai":             {"sk-" + strings.Repeat("aQ", 10) + "T3BlbkFJ" + strings.Repeat("b7", 10), "sk-" + strings.Repeat("a", 20) + "T3BlbkFJ" + strings.Repeat("b", 20)},
+	"secrets.http-authorization": {"Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte("jo:open sesame")), "Authorization: Basic realm", "Authorization: Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="},
 	"secrets.url-password":       {"postgres://user:hunter2@db.example", "http://example.com:8080/@x"},
-	"secrets.crypt":              {"$1$abcdefgh$" + strings.Repeat("x", 22), "$1$abcdefgh$" + strings.Repeat("x", 21)},
-	"secrets.argon2":             {"$argon2id$v=19$m=65536,t=3,p=4$c29tZXNhbHQ$" + strings.Repeat("x", 43)},
+	"secrets.crypt":              {"$1$abcdefgh$" + strings.Repeat("xQ", 11), "$1$abcdefgh$" + strings.Repeat("xQ", 10) + "x", "$1$abcdefgh$" + strings.Repeat("x", 22)},
+	"secrets.argon2":             {"$argon2id$v=19$m=65536,t=3,p=4$c29tZXNhbHQ$" + strings.Repeat("xQ", 22)[:43], "$argon2id$v=19$m=65536,t=3,p=4$c29tZXNhbHQ$" + strings.Repeat("x", 43)},
 
 	"net.url":           {"https://example.com/a?b=c", "http://addEventListener"},
 	"net.url-utf16":     {wide("https://example.com/"), "https://example.com/"},
@@ -161,7 +162,7 @@ func matchAt0(set *patterns.Set, text string) int {
 		}
 	}
 	for _, e := range set.Exprs() {
-		if n := e.Matcher.Match(&patterns.Memory{Bytes: []byte(text)}, 0); n > 0 {
+		if n := e.Matcher.Match(&patterns.Memory{Bytes: []byte(text)}, 0); n > 0 && !e.Excepted([]byte(text[:n])) {
 			return n
 		}
 	}

@@ -2,6 +2,7 @@ package yara
 
 import (
 	"math"
+	"math/bits"
 	"strings"
 )
 
@@ -133,9 +134,7 @@ func (p *parser) comparison() operand {
 			x = p.testText(t, x, p.arithmetic(0))
 		case t.is("matches"):
 			p.advance()
-			re := p.want(tRegexp, "a regular expression")
-			p.refuse(t, "matches is not supported")
-			x = p.make(at, kBool, constNode{}, p.unknown(re))
+			x = p.matches(t, x)
 		default:
 			return x
 		}
@@ -145,7 +144,7 @@ func (p *parser) comparison() operand {
 // compare is a comparison; t is its operator.
 func (p *parser) compare(t token, a, b operand) operand {
 	for _, x := range []operand{a, b} {
-		if x.kind == kBool {
+		if x.kind == kBool || x.kind == kRegexp {
 			p.fault(x.at, "%s compares numbers or texts, and this is %v", t.s, x.kind)
 		}
 	}
@@ -160,40 +159,6 @@ func (p *parser) compare(t token, a, b operand) operand {
 		return x
 	}
 	return p.make(a.at, kBool, compareNode{t.s, a.node, b.node}, a, b)
-}
-
-// textTests are the operators of texts. Their operands can only be literals.
-var textTests = map[string]func(a, b string) bool{
-	"contains":    strings.Contains,
-	"icontains":   func(a, b string) bool { return strings.Contains(lower(a), lower(b)) },
-	"startswith":  strings.HasPrefix,
-	"istartswith": func(a, b string) bool { return strings.HasPrefix(lower(a), lower(b)) },
-	"endswith":    strings.HasSuffix,
-	"iendswith":   func(a, b string) bool { return strings.HasSuffix(lower(a), lower(b)) },
-	"iequals":     func(a, b string) bool { return lower(a) == lower(b) },
-}
-
-// lower is s with ASCII letters in lower case.
-func lower(s string) string {
-	b := []byte(s)
-	for i, c := range b {
-		if c >= 'A' && c <= 'Z' {
-			b[i] = c | 0x20
-		}
-	}
-	return string(b)
-}
-
-// testText is a test of texts; t is its operator.
-func (p *parser) testText(t token, a, b operand) operand {
-	for _, x := range []operand{a, b} {
-		if x.kind != kText && x.kind != kUnknown {
-			p.fault(x.at, "%s takes texts, and this is %v", t.s, x.kind)
-		}
-	}
-	v, _ := constOf(a)
-	w, _ := constOf(b)
-	return p.make(a.at, kBool, constNode{boolValue(textTests[t.s](v.s, w.s))}, a, b)
 }
 
 // binds says how closely an operator of arithmetic binds; 0: it is none.
@@ -219,17 +184,37 @@ func binds(t token) int {
 }
 
 // arithmetic reads operators that bind more closely than limit.
-func (p *parser) arithmetic(limit int) operand {
+func (p *parser) arithmetic(limit int) operand { return p.operators(limit, false) }
+
+// quantity reads the number in front of a loop, where a % behind may be that of a
+// share.
+func (p *parser) quantity() operand { return p.operators(0, true) }
+
+func (p *parser) operators(limit int, share bool) operand {
 	x := p.sign()
 	for {
 		t := p.tok
 		n := binds(t)
-		if n <= limit || t.is("%") && p.peek().is("of") {
+		if n <= limit || t.is("%") && p.isShare(share) {
 			return x
 		}
 		p.advance()
 		x = p.binary(t, x, p.arithmetic(n))
 	}
+}
+
+// isShare reports whether the current token, a %, is no operator: of stands
+// behind it, or, in front of a loop, the name of a variable and in.
+func (p *parser) isShare(loop bool) bool {
+	next := p.peek()
+	if next.is("of") {
+		return true
+	}
+	if !loop || next.kind != tWord || keywords[next.s] {
+		return false
+	}
+	after, err := (&lexer{src: p.lex.src, pos: next.end}).next()
+	return err == nil && (after.is("in") || after.is(","))
 }
 
 // binary is an operation of arithmetic; t is its operator.
@@ -245,24 +230,32 @@ func (p *parser) binary(t token, a, b operand) operand {
 	}
 	v, aok := constOf(a)
 	w, bok := constOf(b)
+	if bok && k == kInt && !p.failed {
+		p.checkOperand(t, w)
+	}
 	if aok && bok && !p.failed {
-		r := arithmetic(t.s, v, w)
-		switch {
-		case !r.defined() && w.i == 0:
-			p.fault(t, "division by zero")
-		case !r.defined():
-			p.fault(t, "shift by a negative number")
-		case k == kInt && overflows(t.s, v.i, w.i):
+		if k == kInt && overflows(t.s, v.i, w.i) {
 			p.fault(t, "the result does not fit in 64 bits")
 		}
-		x := p.constant(a.at, r)
+		x := p.constant(a.at, arithmetic(t.s, v, w))
 		x.kind = k
 		return x
 	}
 	return p.make(a.at, k, arithNode{t.s, a.node, b.node}, a, b)
 }
 
-// overflows says whether a op b does not fit in 64 bits.
+// checkOperand checks the right operand of an operator, which is constant.
+func (p *parser) checkOperand(op token, v value) {
+	switch {
+	case (op.s == `\` || op.s == "%") && v.i == 0:
+		p.fault(op, "division by zero")
+	case (op.s == "<<" || op.s == ">>") && v.i < 0:
+		p.fault(op, "shift by a negative number")
+	}
+}
+
+// overflows says whether a op b does not fit in 64 bits. YARA takes no product
+// for -2^63.
 func overflows(op string, a, b int64) bool {
 	switch op {
 	case "+":
@@ -270,9 +263,19 @@ func overflows(op string, a, b int64) bool {
 	case "-":
 		return b < 0 && a > math.MaxInt64+b || b > 0 && a < math.MinInt64+b
 	case "*":
-		return a != 0 && (a*b/a != b || a == -1 && b == math.MinInt64)
+		hi, lo := bits.Mul64(magnitude(a), magnitude(b))
+		return hi > 0 || lo > math.MaxInt64
+	case `\`:
+		return a == math.MinInt64 && b == -1
 	}
 	return false
+}
+
+func magnitude(a int64) uint64 {
+	if a < 0 {
+		return -uint64(a)
+	}
+	return uint64(a)
 }
 
 // sign reads - and ~ and what they stand in front of.

@@ -48,17 +48,22 @@ type Scope struct {
 	Memory        Memory // nil: nothing can be read
 	FileSize      uint64 // filesize, in bytes, if FileSizeKnown: that of the image file
 	FileSizeKnown bool   // else it is undefined, as for a process
+
+	// Variables is values of external variables, by name, of the type that each
+	// is defined with: of those that are not in it, the values that they are
+	// defined with hold. Names that are not defined do not matter.
+	Variables map[string]any
 }
 
 // Result is what the rules make of the hits.
 type Result struct {
 	// Matches is the rules that match, without private ones, in the order of
-	// the file.
+	// the files.
 	Matches []Match
 	// Undecided is the rules that could not be evaluated to the end, private
 	// ones included. They, and those that refer to them, neither match nor fail.
-	// If it is a global one, no rule of the file is decided, unless another
-	// global one fails.
+	// If it is a global one, no rule of its namespace is decided, unless another
+	// global one of it fails.
 	Undecided []Undecided
 }
 
@@ -208,57 +213,89 @@ func (e *Evaluator) Chained() []Hits {
 	var all []Hits
 	for _, c := range e.rules.chains {
 		h := &e.hits[c.head]
-		for _, name := range e.rules.shared[c.head].names {
-			all = append(all, Hits{Name: name, Pattern: c.head, Count: h.count, hits: h, to: len(h.addrs)})
+		owners := e.rules.shared[c.head].owners
+		for i, name := range e.rules.shared[c.head].names {
+			all = append(all, Hits{Name: name, Rule: owners[i], Pattern: c.head, Count: h.count, hits: h, to: len(h.addrs)})
 		}
 	}
 	return all
 }
 
 // Evaluate evaluates the rules. The error is that of ctx, or that of hits that
-// came out of order; there is no result with it.
+// came out of order, or of a variable of another type than it is defined with;
+// there is no result with it.
 func (e *Evaluator) Evaluate(ctx context.Context, scope Scope) (*Result, error) {
 	if e.order != nil {
 		return nil, e.order
 	}
-	s := state{e: e, ctx: ctx, scope: scope, decided: make([]verdict, len(e.rules.rules))}
+	externals, err := e.rules.externals(scope.Variables)
+	if err != nil {
+		return nil, err
+	}
+	s := state{e: e, ctx: ctx, scope: scope, externals: externals, decided: make([]verdict, len(e.rules.rules))}
 	reasons := make(map[int]string)
-	global := true
-	open := "" // why it is not known whether the global rules match
+	spaces := make([]globals, e.rules.spaces)
 	for i, r := range e.rules.rules {
 		s.begin(r)
 		v := r.condition.eval(&s)
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
+		of := &spaces[r.ns.index]
 		switch {
 		case s.stop != "":
 			s.decided[i] = unknown
 			reasons[i] = s.stop
 			if r.Global {
-				open = "the global rule " + r.Name + " is not decided"
+				of.open = "the global rule " + r.Name + " is not decided"
 			}
 		case v.truth():
 			s.decided[i] = yes
 		case r.Global:
-			global = false
+			of.fail = true
 		}
-	}
-	if !global {
-		return &Result{}, nil
 	}
 	res := &Result{}
 	for i, r := range e.rules.rules {
+		of := &spaces[r.ns.index]
 		switch {
+		case of.fail:
 		case s.decided[i] == unknown:
 			res.Undecided = append(res.Undecided, Undecided{&r.Rule, reasons[i]})
-		case s.decided[i] == yes && open != "":
-			res.Undecided = append(res.Undecided, Undecided{&r.Rule, open})
+		case s.decided[i] == yes && of.open != "":
+			res.Undecided = append(res.Undecided, Undecided{&r.Rule, of.open})
 		case s.decided[i] == yes && !r.Private:
 			res.Matches = append(res.Matches, e.match(r))
 		}
 	}
 	return res, nil
+}
+
+// globals is what is known of the global rules of a namespace.
+type globals struct {
+	fail bool   // one does not match
+	open string // why it is not known whether all match
+}
+
+// externals is the values of the external variables, by their index.
+func (r *Rules) externals(given map[string]any) ([]value, error) {
+	out := make([]value, len(r.variables))
+	for i, x := range r.variables {
+		out[i] = x.value
+		g, ok := given[x.name]
+		if !ok {
+			continue
+		}
+		v, err := external(g)
+		if err == nil && v.kind != x.kind {
+			err = fmt.Errorf("it is defined as %v, and its value is %v", x.kind, v.kind)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("the variable %s: %w", x.name, err)
+		}
+		out[i] = v
+	}
+	return out, nil
 }
 
 // match is a rule that matches.
@@ -269,7 +306,7 @@ func (e *Evaluator) match(r *rule) Match {
 			continue
 		}
 		h := &e.hits[str.pattern]
-		x := Hits{Name: r.Name + "." + str.id, Pattern: str.pattern, Count: h.count, hits: h, to: len(h.addrs)}
+		x := Hits{Name: r.FullName() + "." + str.id, Rule: &r.Rule, Pattern: str.pattern, Count: h.count, hits: h, to: len(h.addrs)}
 		if pin, ok := str.pin(); ok {
 			x.from, x.to = h.within(uint64(pin), uint64(pin))
 			x.Count = uint64(x.to - x.from)
@@ -294,6 +331,8 @@ type state struct {
 	ctx     context.Context
 	scope   Scope
 	decided []verdict // by rule
+
+	externals []value // external variables
 
 	vars  []value // of loops
 	str   *str    // of the innermost loop over strings

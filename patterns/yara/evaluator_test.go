@@ -44,7 +44,7 @@ func TestConditions(t *testing.T) {
 		"#a in (0..15) == 0":                   true,
 		"#a in (16..48) == 3":                  true,
 		"#a in (17..47) == 1":                  true,
-		"#a in (48..16) == 0":                  true,
+		"#a in (48..@a[1]) == 0":               true,
 		"not #a in (0..uint8(5)) == 0":         false,
 		"#a == 5":                              true,
 		"@a[4] < 0":                            true, // an address of the upper half

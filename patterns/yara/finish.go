@@ -1,6 +1,7 @@
 package yara
 
 import (
+	"cmp"
 	"fmt"
 
 	"vscan/patterns"
@@ -9,36 +10,53 @@ import (
 // finish parts the rules in those that run and those that are skipped, and
 // makes the patterns.
 func (p *parser) finish() {
-	for _, r := range p.all {
-		if !r.Global || r.skip == "" {
-			continue
-		}
-		for _, o := range p.all {
-			if o.skip == "" {
-				o.skip, o.skipAt = "it holds only where the global rule "+r.Name+" matches, which is skipped", position{o.File, o.Line}
-			}
-		}
-	}
+	p.rules.spaces = len(p.spaces)
+	p.skipWithGlobals()
 	seen := make(map[string]int)
 	for _, r := range p.all {
 		if r.skip != "" {
-			p.rules.Skipped = append(p.rules.Skipped, Skipped{r.Name, r.skip, r.skipAt.file, r.skipAt.line})
+			p.rules.Skipped = append(p.rules.Skipped, r.skipped())
 			continue
 		}
 		r.index = len(p.rules.rules)
 		p.rules.rules = append(p.rules.rules, r)
-		if r.Global {
-			p.rules.globals++
-		}
 		for _, s := range r.strings {
 			p.rules.share(r, s, seen)
 		}
 	}
 }
 
+// skipWithGlobals skips all rules of a namespace of which a global rule is
+// skipped.
+func (p *parser) skipWithGlobals() {
+	lost := make([]*rule, len(p.spaces))
+	for _, r := range p.all {
+		if r.Global && r.skip != "" && lost[r.ns.index] == nil {
+			lost[r.ns.index] = r
+		}
+	}
+	for _, r := range p.all {
+		if g := lost[r.ns.index]; g != nil && r.skip == "" {
+			r.skip = fmt.Sprintf("it holds only where the global rule %s matches, which is left out", cmp.Or(g.Name, fmt.Sprintf("of %s:%d", g.File, g.Line)))
+			r.skipAt = position{r.File, r.Line, 0}
+		}
+	}
+}
+
+func (r *rule) skipped() Skipped {
+	s := Skipped{
+		Namespace: r.ns.name, Rule: r.Name, Global: r.Global, Reason: r.skip, Mistake: r.mistake, Undefined: r.undefined,
+		File: r.skipAt.file, Line: r.skipAt.line, Column: r.skipAt.column,
+	}
+	if r.clash != nil {
+		s.Clash = &r.clash.Rule
+	}
+	return s
+}
+
 // share finds or adds the pattern of a string.
 func (r *Rules) share(of *rule, s *str, seen map[string]int) {
-	name := of.Name + "." + s.id
+	name := of.FullName() + "." + s.id
 	i, ok := seen[s.key]
 	if !ok {
 		i = len(r.pats)
@@ -56,7 +74,7 @@ func (r *Rules) share(of *rule, s *str, seen map[string]int) {
 	h := &r.shared[i]
 	h.placed = h.placed || s.placed
 	if !s.private {
-		h.names = append(h.names, name)
+		h.names, h.owners = append(h.names, name), append(h.owners, &of.Rule)
 	}
 	if pin, ok := s.pin(); ok {
 		h.pins = append(h.pins, pin)

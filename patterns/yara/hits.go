@@ -213,6 +213,7 @@ func (v view) hit(i uint64) (at, length uint64, ok bool) {
 // the order of addresses. They are valid until the Evaluator is used again.
 type Hits struct {
 	Name    string // RULE.$a
+	Rule    *Rule
 	Pattern int    // index in Rules.Patterns
 	Count   uint64 // of all hits; more than Len where not all were kept
 

@@ -1,6 +1,11 @@
 package yara
 
-import "path/filepath"
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+)
 
 // include reads the file that the current token, include, names.
 func (p *parser) include() {
@@ -10,38 +15,46 @@ func (p *parser) include() {
 		p.expected("the path of a file in quotes")
 		return
 	}
-	path := t.s
+	path := filepath.Clean(t.s)
 	if !filepath.IsAbs(path) {
 		path = filepath.Join(filepath.Dir(p.lex.src.name), path)
 	}
-	for _, f := range p.including {
-		if f == path {
-			p.fault(t, "%s is included by itself", path)
-			return
-		}
+	if p.ns.read[path] && !p.isBeingRead(path) {
+		p.advance()
+		return
 	}
 	p.included++
-	switch {
-	case p.open == nil:
-		p.fault(t, "include is not possible here: put the rules into one file")
-		return
-	case len(p.including) > maxDepth:
-		p.fault(t, "more than %d files include one another", maxDepth)
-		return
-	case p.included > maxIncludes:
-		p.fault(t, "more than %d files are included", maxIncludes)
-		return
-	}
-	text, err := p.readFile(path)
+	text, err := p.includable(path)
 	if err != nil {
-		p.fault(t, "cannot include %s: %v", path, err)
-		p.errs[len(p.errs)-1] = &includeError{p.errs[len(p.errs)-1], err}
+		p.errs = append(p.errs, &includeError{t.src.fault(t.pos, "cannot include %s: %v", path, err), err})
+		p.advance()
 		return
 	}
 	outer := p.lex
 	p.file(newSource(path, text))
 	p.lex = outer
 	p.advance()
+}
+
+// isBeingRead reports whether the file of a clean path is one of those that are
+// being read.
+func (p *parser) isBeingRead(path string) bool {
+	return slices.ContainsFunc(p.including, func(name string) bool { return filepath.Clean(name) == path })
+}
+
+// includable is the text of a file that is to be included.
+func (p *parser) includable(path string) (string, error) {
+	switch {
+	case p.isBeingRead(path):
+		return "", errors.New("it is included by itself")
+	case p.open == nil:
+		return "", errors.New("nothing can be included here: put the rules into one file")
+	case len(p.including) > maxDepth:
+		return "", fmt.Errorf("more than %d files include one another", maxDepth)
+	case p.included > maxIncludes:
+		return "", fmt.Errorf("more than %d files are included", maxIncludes)
+	}
+	return p.readFile(path)
 }
 
 // includeError is an error of a place in a rule file that has a cause.

@@ -60,8 +60,9 @@ func (t token) written() string { return t.src.text[t.pos:t.end] }
 
 // lexer takes a source apart.
 type lexer struct {
-	src *source
-	pos int
+	src  *source
+	pos  int
+	lost bool // a comment without its end was all of the rest
 }
 
 // next is the next token.
@@ -137,8 +138,8 @@ func (l *lexer) blanks() error {
 			n := strings.Index(s[l.pos+2:], "*/")
 			if n < 0 {
 				at := l.pos
-				l.pos = len(s)
-				return l.src.fault(at, "a comment without its end, */")
+				l.pos, l.lost = len(s), true
+				return l.src.fault(at, "a comment without its end, */: what is behind it is not read")
 			}
 			l.pos += n + 4
 		default:
@@ -210,7 +211,7 @@ func (l *lexer) quoted(t *token) error {
 		case '\\':
 			c, n, ok := escape(s[i:])
 			if !ok {
-				l.skipLine(i)
+				l.skipText(i)
 				return l.src.fault(i, `unknown escape: want \" \\ \t \n \r or \x and two hexadecimal digits`)
 			}
 			b.WriteByte(c)
@@ -270,6 +271,22 @@ func (l *lexer) regexp(t *token) error {
 	return l.src.fault(t.pos, "a regular expression without its end, /")
 }
 
+// skipText goes on behind the text that offset i is in, or, where it does not
+// end on its line, behind that.
+func (l *lexer) skipText(i int) {
+	s := l.src.text
+	for ; i < len(s) && s[i] != '\n'; i++ {
+		switch s[i] {
+		case '\\':
+			i++
+		case '"':
+			l.pos = i + 1
+			return
+		}
+	}
+	l.pos = min(i, len(s))
+}
+
 // skipLine goes on behind the line that offset i is in.
 func (l *lexer) skipLine(i int) {
 	l.pos = len(l.src.text)
@@ -295,12 +312,34 @@ func (l *lexer) hex(open token) (string, error) {
 		if c == '}' {
 			return b.String(), nil
 		}
+		if c == '[' && isNoJump(s[l.pos:]) {
+			at := l.pos
+			l.skipHex()
+			return "", l.src.fault(at, "a jump of 0 bytes")
+		}
 		if strings.IndexByte("0123456789abcdefABCDEF?~[]()|-", c) < 0 {
-			return "", l.src.fault(l.pos-1, "%q in a hex string: want hexadecimal digits, ?, ~, [ ], ( | ) or }", s[l.pos-1:l.pos])
+			at := l.pos - 1
+			l.skipHex()
+			return "", l.src.fault(at, "%q in a hex string: want hexadecimal digits, ?, ~, [ ], ( | ) or }", s[at:at+1])
 		}
 		b.WriteByte(c)
 	}
 	return "", l.src.fault(open.pos, "a hex string without its end, }")
+}
+
+// skipHex goes on behind the end of a hex string, as far as there is one.
+func (l *lexer) skipHex() {
+	if n := strings.IndexByte(l.src.text[l.pos:], '}'); n >= 0 {
+		l.pos += n + 1
+	}
+}
+
+// isNoJump reports whether a jump, s from behind its [ on, is [0], which YARA
+// refuses.
+func isNoJump(s string) bool {
+	n, _, ok := strings.Cut(s[:min(len(s), 64)], "]")
+	n = strings.TrimSpace(n)
+	return ok && n != "" && strings.Trim(n, "0") == ""
 }
 
 // blankOut skips what blanks skips and writes a blank for each byte of it.

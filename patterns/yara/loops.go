@@ -9,6 +9,9 @@ type ofNode struct {
 
 func (n ofNode) eval(s *state) value {
 	found := 0
+	if !s.spend(len(n.set)) {
+		return undefined
+	}
 	var lo, hi value
 	if n.in.lo != nil {
 		if lo, hi = n.in.lo.eval(s), n.in.hi.eval(s); !lo.defined() || !hi.defined() {
@@ -24,20 +27,23 @@ func (n ofNode) eval(s *state) value {
 	return n.q.of(s, found, len(n.set))
 }
 
-// ofRulesNode is QUANTIFIER of (RULES).
-type ofRulesNode struct {
-	q     quantifier
-	rules []*rule
+// ofConditionsNode is QUANTIFIER of (CONDITIONS), rules among them.
+type ofConditionsNode struct {
+	q   quantifier
+	set []node
 }
 
-func (n ofRulesNode) eval(s *state) value {
+func (n ofConditionsNode) eval(s *state) value {
 	found := 0
-	for _, r := range n.rules {
-		if s.matched(r) {
+	if !s.spend(len(n.set)) {
+		return undefined
+	}
+	for _, x := range n.set {
+		if x.eval(s).truth() {
 			found++
 		}
 	}
-	return n.q.of(s, found, len(n.rules))
+	return n.q.of(s, found, len(n.set))
 }
 
 // of says whether the quantifier holds of a set of n, of which some are found.
@@ -65,6 +71,7 @@ func (q quantifier) of(s *state, found, n int) value {
 // is none.
 type tally struct {
 	all, none   bool
+	percent     bool // want is a share, as in YARA-X
 	want        int64
 	turns, true int64
 }
@@ -76,6 +83,7 @@ func (q quantifier) tally(s *state) tally {
 	}
 	v := q.n.eval(s)
 	t.all, t.none, t.want = !v.defined(), v.defined() && v.i == 0, v.i
+	t.percent = q.percent && v.defined()
 	return t
 }
 
@@ -90,6 +98,8 @@ func (t *tally) add(v value) bool {
 		return t.true == t.turns
 	case t.none:
 		return t.true == 0
+	case t.percent:
+		return true
 	}
 	return t.true < t.want
 }
@@ -103,6 +113,8 @@ func (t *tally) value() value {
 		return boolValue(t.true == t.turns)
 	case t.none:
 		return boolValue(t.true == 0)
+	case t.percent:
+		return boolValue(100*float64(t.true)/float64(t.turns) >= float64(t.want))
 	}
 	return boolValue(t.true >= t.want)
 }

@@ -99,6 +99,11 @@ type varNode int
 
 func (n varNode) eval(s *state) value { return s.vars[n] }
 
+// externalNode is an external variable, by its index.
+type externalNode int
+
+func (n externalNode) eval(s *state) value { return s.externals[n] }
+
 // ruleNode is whether a rule matches that stands above.
 type ruleNode struct{ rule *rule }
 
@@ -149,7 +154,7 @@ type foundNode struct{ str *str }
 
 func (n foundNode) eval(s *state) value { return boolValue(s.view(n.str).total(1) > 0) }
 
-// atNode is $a at X; false where X is undefined, as in YARA.
+// atNode is $a at X; undefined where X is, as in YARA since 4.3.
 type atNode struct {
 	str *str
 	at  node
@@ -157,7 +162,10 @@ type atNode struct {
 
 func (n atNode) eval(s *state) value {
 	at := n.at.eval(s)
-	return boolValue(at.defined() && s.view(n.str).countIn(at.i, at.i, 1) > 0)
+	if !at.defined() {
+		return undefined
+	}
+	return boolValue(s.view(n.str).countIn(at.i, at.i, 1) > 0)
 }
 
 // inNode is $a in (X..Y).

@@ -1,68 +1,57 @@
 package yara
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"strings"
 )
 
-// What a rule file may be at most. Files of rules are written by strangers.
+// What rule files may be at most. They are written by strangers.
 const (
 	maxFile     = 64 << 20 // bytes of all files together
-	maxIncludes = 1000     // files that are included
+	maxIncludes = 1 << 14  // files that are included
 	maxDepth    = 16       // files that include one another, as in YARA
+	maxName     = 128      // bytes of an identifier, as in YARA
 	maxNesting  = 400      // of parentheses, loops, not and signs in a condition
-	maxErrors   = 20       // that are reported
+	maxErrors   = 20       // files that cannot be included, and are told
+	maxMembers  = 1 << 24  // of sets of strings and rules, all together
+	maxMistakes = 1 << 16  // that are told; what is behind them is not read
 )
 
-// Parse reads the rules of a file and of all that it includes; name is that of
-// the file, for errors. open opens an included file by its path: relative ones
-// are taken from the directory of the file that includes. Where open is nil,
-// include is refused.
-//
-// Mistakes are errors: file:line:column, what was expected, the line and a
-// caret, as patterns.Error has it; all of them, 20 at most, joined. No rules
-// are returned with them. What is merely not supported is in Rules.Skipped.
-func Parse(name string, r io.Reader, open func(path string) (io.ReadCloser, error)) (*Rules, error) {
-	p := parser{rules: &Rules{}, byName: make(map[string]*rule), open: open}
-	text, err := p.read(name, r)
-	if err != nil {
-		return nil, err
-	}
-	p.file(newSource(name, text))
-	if len(p.errs) > 0 {
-		return nil, errors.Join(p.errs...)
-	}
-	p.finish()
-	return p.rules, nil
-}
-
-// parser reads rules. An error makes the current token the end of the file
+// parser reads rules. A mistake makes the current token the end of the file
 // (failed), so that whatever is being read comes to its end; reading goes on
 // with the next rule.
 type parser struct {
-	lex    lexer
-	tok    token  // the current token
-	ahead  *token // the one behind it, if it was asked for
-	failed bool
-	errs   []error
+	lex      lexer
+	tok      token  // the current token
+	ahead    *token // the one behind it, if it was asked for
+	failed   bool
+	again    int // where in the source reading goes on after a mistake
+	floor    int // where it goes on at least: behind what was read of the rule
+	mistakes int
+	errs     []error // of files that cannot be read
 
-	rules    *Rules
-	all      []*rule // skipped ones too
-	byName   map[string]*rule
-	prefixes []string // name* of sets of rules: no later rule may have such a name
+	rules     *Rules
+	all       []*rule // skipped ones too; mistakes outside of rules as rules without a name
+	ns        *namespace
+	spaces    map[string]*namespace
+	variables map[string]int // indices in Rules.variables
 
 	open      func(path string) (io.ReadCloser, error)
 	including []string // the files that are being read, outermost first
 	included  int
 	readSoFar int // bytes
+	members   int // of sets
 
-	cur     *rule
+	cur     *rule           // nil between rules
 	ids     map[string]*str // of cur, by identifier
-	vars    []string        // of the loops that are being read, outermost first
+	vars    []loopVar       // of the loops that are being read, outermost first
 	sets    int             // how many of those loops run over strings
 	nesting int
+}
+
+func newParser() *parser {
+	return &parser{rules: &Rules{}, spaces: make(map[string]*namespace), variables: make(map[string]int)}
 }
 
 // read reads a file.
@@ -78,42 +67,6 @@ func (p *parser) read(name string, r io.Reader) (string, error) {
 		return "", fmt.Errorf("%s: the file is UTF-16: save it as UTF-8", name)
 	}
 	return string(b), nil
-}
-
-// file reads the rules of a source.
-func (p *parser) file(src *source) {
-	p.lex = lexer{src: src}
-	p.lex.pos = len(src.text) - len(strings.TrimPrefix(src.text, "\ufeff"))
-	p.including = append(p.including, src.name)
-	p.advance()
-	for len(p.errs) < maxErrors {
-		switch {
-		case p.failed:
-			p.resume()
-		case p.tok.kind == tEnd:
-			p.including = p.including[:len(p.including)-1]
-			return
-		case p.tok.is("import"):
-			p.advance()
-			p.want(tText, "the name of a module in quotes")
-		case p.tok.is("include"):
-			p.include()
-		default:
-			p.rule()
-		}
-	}
-}
-
-// resume goes on with the next rule after an error.
-func (p *parser) resume() {
-	p.failed, p.ahead, p.nesting = false, nil, 0
-	for {
-		t, err := p.lex.next()
-		if err == nil && (t.kind == tEnd || t.is("rule") || t.is("include")) {
-			p.tok = t
-			return
-		}
-	}
 }
 
 // advance goes to the next token.
@@ -143,20 +96,6 @@ func (p *parser) peek() token {
 		p.ahead = &t
 	}
 	return *p.ahead
-}
-
-// fail notes an error and ends what is being read.
-func (p *parser) fail(err error) {
-	if !p.failed {
-		p.errs = append(p.errs, err)
-		p.failed = true
-	}
-	p.tok = token{kind: tEnd, src: p.lex.src, pos: len(p.lex.src.text), end: len(p.lex.src.text)}
-}
-
-// fault is a mistake at a token.
-func (p *parser) fault(t token, format string, args ...any) {
-	p.fail(t.src.fault(t.pos, format, args...))
 }
 
 // expected says that the current token is not what should stand there.
@@ -195,6 +134,10 @@ func (p *parser) identifier(what string) token {
 		p.expected(what + ", which no keyword can be")
 		return p.tok
 	}
+	if p.tok.kind == tWord && len(p.tok.s) > maxName {
+		p.fault(p.tok, "a name of %d bytes: at most %d", len(p.tok.s), maxName)
+		return p.tok
+	}
 	return p.want(tWord, what)
 }
 
@@ -211,33 +154,24 @@ var keywords = func() map[string]bool {
 
 // rule reads a rule.
 func (p *parser) rule() {
-	r := &rule{}
-	for {
-		if p.accept("global") {
-			r.Global = true
-		} else if p.accept("private") {
-			r.Private = true
-		} else {
-			break
-		}
+	defer func() { p.cur = nil }()
+	r := &rule{ns: p.ns}
+	at := p.tok.src.position(p.tok.pos)
+	r.Namespace, r.File, r.Line = p.ns.name, at.file, at.line
+	for p.tok.is("global") || p.tok.is("private") {
+		r.Global = r.Global || p.tok.is("global")
+		r.Private = r.Private || p.tok.is("private")
+		p.begin(r)
+		p.advance()
 	}
 	if !p.tok.is("rule") {
 		p.expected("rule, import or include")
 		return
 	}
+	p.begin(r)
+	p.floor = p.tok.end
 	p.advance()
-	t := p.identifier("the name of the rule")
-	at := t.src.position(t.pos)
-	r.Name, r.File, r.Line = t.s, at.file, at.line
-	if old := p.byName[r.Name]; old != nil {
-		p.fault(t, "another rule has the name %s (%s:%d)", r.Name, old.File, old.Line)
-	}
-	for _, prefix := range p.prefixes {
-		if strings.HasPrefix(r.Name, prefix) {
-			p.fault(t, "the rule would belong to the set %s*, which is used above", prefix)
-		}
-	}
-	p.cur, p.ids, p.vars, p.sets = r, make(map[string]*str), nil, 0
+	p.ruleName(r)
 	if p.accept(":") {
 		p.tags()
 	}
@@ -254,12 +188,43 @@ func (p *parser) rule() {
 	if !p.tok.is("}") && !p.failed {
 		p.expected("and, or or }")
 	}
+	p.advance()
+}
+
+// begin makes a rule the one that is being read.
+func (p *parser) begin(r *rule) {
+	if p.cur == nil {
+		p.cur, p.ids, p.vars, p.sets = r, make(map[string]*str), nil, 0
+		p.all = append(p.all, r)
+	}
+}
+
+// ruleName reads the name of a rule. From here on it stands for the rule, also
+// in its own condition, where it has not matched yet, as in YARA.
+func (p *parser) ruleName(r *rule) {
+	t := p.identifier("the name of the rule")
 	if p.failed {
 		return
 	}
-	p.all = append(p.all, r)
-	p.byName[r.Name] = r
-	p.advance()
+	at := t.src.position(t.pos)
+	r.Name, r.File, r.Line = t.s, at.file, at.line
+	if old := p.ns.rules[r.Name]; old != nil {
+		p.fault(t, "another rule has the name %s (%s:%d)", r.Name, old.File, old.Line)
+		r.clash = old
+		return
+	}
+	if i, ok := p.variables[r.Name]; ok && !p.rules.variables[i].hideable {
+		p.fault(t, "%s is the name of an external variable", r.Name)
+		return
+	}
+	p.ns.rules[r.Name] = r
+	p.ns.order = append(p.ns.order, r)
+	for i := range len(r.Name) {
+		if prefix := r.Name[:i+1]; p.ns.prefixes[prefix] {
+			p.fault(t, "the rule would belong to the set %s*, which is used above", prefix)
+			return
+		}
+	}
 }
 
 // tags reads the tags behind the name of a rule.
@@ -296,13 +261,5 @@ func (p *parser) meta() {
 		}
 		p.advance()
 		p.cur.Meta = append(p.cur.Meta, m)
-	}
-}
-
-// refuse skips the rule that is being read: it needs something that is not
-// supported. Reading goes on, since there may be mistakes.
-func (p *parser) refuse(t token, format string, args ...any) {
-	if p.cur.skip == "" {
-		p.cur.skip, p.cur.skipAt = fmt.Sprintf(format, args...), t.src.position(t.pos)
 	}
 }

@@ -8,11 +8,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
 	"testing/fstest"
-	"vscan/patterns/automaton"
 
-	"vscan/patterns"
+	"vscan/patterns/automaton"
 )
 
 // open opens files of a map.
@@ -31,11 +29,21 @@ func rulesOf(r *Rules) (names []string) {
 	return names
 }
 
-// Mistakes, where they are, and what the message says.
+// told is what is skipped, in lines.
+func told(r *Rules) string {
+	var lines []string
+	for _, s := range r.Skipped {
+		lines = append(lines, fmt.Sprintf("%s:%d:%d: %s", s.File, s.Line, s.Column, s.Reason))
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Mistakes, where they are, and what the message says. None is a rule.
 func TestMistakes(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
 		{"rule a { condition: true", `r.yar:1:25: want and, or or }, found the end`},
 		{"rule a condition: true }", `:1:8: want {, found "condition"`},
+		{"rule " + strings.Repeat("a", 129) + " { condition: true }", `:1:6: a name of 129 bytes: at most 128`},
 		{"rule { condition: true }", `:1:6: want the name of the rule, found "{"`},
 		{"rule at { condition: true }", `:1:6: want the name of the rule, which no keyword can be`},
 		{"rool a { condition: true }", `:1:1: want rule, import or include, found "rool"`},
@@ -100,47 +108,158 @@ func TestMistakes(t *testing.T) {
 		{"rule a { condition: 9223372036854775808 > 0 }", `:1:21: "9223372036854775808" is too large`},
 		{"rule a { condition: 12x > 0 }", `:1:21: "12x" is no number`},
 		{"rule a { condition: 1.5KB > 0 }", `is no number`},
-		{"rule a { condition: /x/ }", `:1:21: a regular expression stands behind matches`},
 		{"rule a { condition: for any i in (1..2) : (for any i in (1..2) : (true)) }", `a loop around this one has the variable i`},
-		{"rule a { condition: any of (b) }", `:1:29: no rule above is named so`},
-		{"rule a { condition: any of (a*) }", `no rule above is named so`},
+		{"rule a { condition: any of (b*) }", `:1:29: no rule above has a name that begins so`},
+		{"rule a { strings: $a = \"x\" condition: -1 of them }", `:1:39: the quantifier of a set is negative`},
+		{"rule a { condition: for -1 i in (1..2) : (true) }", `:1:25: the quantifier of a set is negative`},
+		{"rule a { condition: 4611686018427387904 * 2 == 0 }", `:1:41: the result does not fit in 64 bits`},
+		{"rule a { condition: 1 == 2 - 4611686018427387904 * -2 }", `:1:50: the result does not fit in 64 bits`},
+		{"rule a { condition: (-9223372036854775807 - 1) \\ -1 == 0 }", `the result does not fit in 64 bits`},
+		{"rule a { condition: filesize % 0 == 0 }", `:1:30: division by zero`},
+		{"rule a { condition: filesize \\ (1 - 1) == 0 }", `:1:30: division by zero`},
+		{"rule a { condition: filesize << -1 == 0 }", `:1:30: shift by a negative number`},
+		{"rule a { strings: $a = { 01 [0] 02 } condition: $a }", `:1:30: a jump of 0 bytes`},
+		{"rule a { strings: $a = { 01 ( 02 | 03 [ 00 ] 04 ) } condition: $a }", `:1:40: a jump of 0 bytes`},
+		{"import \"\" rule a { condition: true }", `r.yar:1:8: "\"\"" is no name of a module`},
+		{"import \"a b\" rule a { condition: true }", `:1:8: "\"a b\"" is no name of a module`},
+		{"rule a { condition: filesize matches /x/ }", `:1:21: matches takes a text, and this is an integer`},
+		{"rule a { condition: true matches /x/ }", `matches takes a text, and this is a truth value`},
+		{"rule a { condition: \"x\" matches \"x\" }", `:1:33: want a regular expression`},
+		{"rule a { condition: \"x\" matches /x(/ }", `:1:36: want ), found the end`},
+		{"rule a { condition: /x/ == 1 }", `== compares numbers or texts, and this is a regular expression`},
+		{"rule a { condition: for any i in (1, \"a\") : (true) }", `:1:38: the values of the loop begin with an integer, and this is a text`},
+		{"rule a { condition: for any i in (1.5, 2.5) : (true) }", `:1:35: a value of the loop is an integer or a text, and this is a fraction`},
+		{"rule a { condition: for any i in (\"a\"..\"b\") : (true) }", `want )`},
+		{"rule a { condition: for 101% i in (1..2) : (true) }", `:1:25: a percentage is from 1 to 100`},
+		{"rule a { condition: with x = 1, x = 2 : (true) }", `:1:33: a loop around this one has the variable x`},
+		{"rule a { condition: with x 1 : (true) }", `:1:28: want =`},
 		{"rule a { condition: true } rule b { condition: any of (a*) } rule a2 { condition: true }", `:1:67: the rule would belong to the set a*`},
 		{"rule a { condition: true } /* x", `:1:28: a comment without its end`},
 		{"rule a { condition: \xff }", `:1:21: the byte 0xff`},
-		{"include \"other\"", `:1:9: include is not possible here`},
-		{"\xff\xfer\x00", `the file is UTF-16`},
 	} {
 		r, err := Parse("r.yar", strings.NewReader(c.text), nil)
-		if err == nil || !strings.Contains(err.Error(), c.want) || r != nil {
-			t.Errorf("%q:\n%v, want %q", c.text, err, c.want)
+		if err != nil {
+			t.Fatalf("%q: %v", c.text, err)
+		}
+		if len(r.Skipped) == 0 || !r.Skipped[0].Mistake || !strings.Contains(told(r), c.want) {
+			t.Errorf("%q:\n%s, want %q", c.text, told(r), c.want)
 		}
 	}
 }
 
-// All mistakes of a file are told, and a caret shows each.
+// What makes a file none that can be read is an error.
+func TestUnreadable(t *testing.T) {
+	for text, want := range map[string]string{
+		"include \"other\"": "r.yar:1:9: cannot include other: nothing can be included here",
+		"\xff\xfer\x00":     "the file is UTF-16",
+	} {
+		r, err := Parse("r.yar", strings.NewReader(text), nil)
+		if err == nil || !strings.Contains(err.Error(), want) || r != nil {
+			t.Errorf("%q: %v, want %q", text, err, want)
+		}
+	}
+}
+
+// A mistake costs the rule that has it and no other, whatever it is and
+// wherever it stands.
+func TestAfterMistakes(t *testing.T) {
+	for _, broken := range []string{
+		"rule broken { condition: 1 + }",
+		"rule broken { condition: true",
+		"rule broken { condition: (true }",
+		"rule broken",
+		"rule broken {",
+		"rule broken { strings: $a = { 01 [0] 3f } condition: $a }",
+		"rule broken { strings: $a = { 01 zz \" 02 } condition: $a }",
+		"rule broken { strings: $a = \"\\q rule\" condition: $a }",
+		"rule broken { strings: $a = /x(/ condition: $a }",
+		"rule broken { strings: $a = /rule \" rule/x condition: $a }",
+		"rule broken { strings: $a = \"x\" xor(300) private $b = \"y\" condition: $a }",
+		"rule broken { strings: $a = \"rule x {\" wide wide condition: $a }",
+		"rule broken { meta: x = 1.5 condition: true }",
+		"rule broken { condition: for any i in (1..2) : (for any of }",
+		"rule broken { condition: any of (c*) }",
+		"rule broken { condition: foo bar }",
+		"rule broken { condition: \xff }",
+		"rule broken { condition: true and /* rule x { */ // rule y {\n }",
+		"rule broken : a a { condition: true }",
+		"rule broken { condition: 99999999999999999999 > 0 }",
+		"private rule broken { condition: }",
+		"rule broken { strings: $a = \"x condition: $a }\n",
+		"rule broken { strings: $a = /x condition: $a }\n",
+		"rule first { condition: true }", // its name is taken
+	} {
+		for _, next := range []string{"rule next { condition: true }", "private rule next { condition: true }", "import \"pe\" rule next { condition: true }"} {
+			text := "rule first { condition: true }\n" + broken + " " + next + "\nrule refers { condition: next and broken } rule last { condition: first and next }"
+			r, err := Parse("r.yar", strings.NewReader(text), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := rulesOf(r); !slices.Equal(got, []string{"first", "next", "last"}) {
+				t.Errorf("%q: %q run\n%s", text, got, told(r))
+				continue
+			}
+			if r.Rule(1).Private != strings.HasPrefix(next, "private") {
+				t.Errorf("%q: private is %v", text, r.Rule(1).Private)
+			}
+			if len(r.Skipped) != 2 || r.Skipped[1].Rule != "refers" || r.Skipped[0].Line < 2 || r.Skipped[0].Column == 0 {
+				t.Errorf("%q: skipped\n%s", text, told(r))
+			}
+		}
+	}
+}
+
+// A global rule that is broken leaves its namespace undecided, also where its
+// name was not read.
+func TestBrokenGlobal(t *testing.T) {
+	for _, broken := range []string{
+		"global rule g { condition: 1 + }", "global rule 5 { condition: true }", "global private rul g { condition: true }",
+		"global rule a { condition: true }",
+	} {
+		var c Compiler
+		for _, f := range []struct{ ns, text string }{{"x", "rule a { condition: true } " + broken + " rule b { condition: true }"}, {"y", "rule c { condition: true }"}} {
+			if err := c.Add(f.ns, f.ns+".yar", strings.NewReader(f.text)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		r := c.Rules()
+		if got := rulesOf(r); !slices.Equal(got, []string{"c"}) || len(r.Skipped) != 3 {
+			t.Errorf("%q: %q run\n%s", broken, got, told(r))
+		}
+	}
+}
+
+// All mistakes of a file are told, with their places.
 func TestAllMistakes(t *testing.T) {
 	text := `rule a { condition: 1 + }
 rule good { condition: true }
 private rule b { strings: $a = "x condition: $a }
+garbage
 global rule c : t {
   condition:
 	$x
 }
+/* no end
+rule d { condition: true }
 `
-	_, err := Parse("r.yar", strings.NewReader(text), nil)
-	var lines []int
-	for _, e := range err.(interface{ Unwrap() []error }).Unwrap() {
-		var p *patterns.Error
-		if !errors.As(e, &p) {
-			t.Fatalf("%T", e)
-		}
-		lines = append(lines, p.Line)
+	r, err := Parse("r.yar", strings.NewReader(text), nil)
+	if err != nil {
+		t.Fatal(err)
 	}
-	if !slices.Equal(lines, []int{1, 3, 6}) {
-		t.Errorf("errors on lines %v\n%v", lines, err)
+	var got []string
+	for _, s := range r.Skipped {
+		got = append(got, fmt.Sprintf("%s %d:%d %v", s.Rule, s.Line, s.Column, s.Mistake))
 	}
-	if want := "r.yar:6:2: the rule has no string $x\n\t $x\n\t ^"; !strings.Contains(err.Error(), want) {
-		t.Errorf("%v\nwant %q", err, want)
+	if want := []string{"a 1:25 true", "good 2:0 false", "b 3:32 true", "c 7:2 true", " 9:1 true"}; !slices.Equal(got, want) {
+		t.Errorf("%q\nwant %q\n%s", got, want, told(r))
+	}
+}
+
+// There is an end to what is told.
+func TestTooManyMistakes(t *testing.T) {
+	r, err := Parse("r.yar", strings.NewReader(strings.Repeat("rule 1\n", maxMistakes+10)+"rule last { condition: true }"), nil)
+	if err != nil || len(r.Skipped) != maxMistakes+1 || !strings.Contains(r.Skipped[maxMistakes].Reason, "what is behind them is not read") {
+		t.Errorf("%d are skipped, %v", len(r.Skipped), err)
 	}
 }
 
@@ -160,12 +279,29 @@ func TestHostileRules(t *testing.T) {
 		"expression":  "rule a { strings: $a = /" + strings.Repeat("(", 1e6) + "/ condition: $a }",
 	} {
 		r, err := Parse("r.yar", strings.NewReader(text), nil)
-		if err == nil && len(r.Skipped) != 1 {
-			t.Errorf("%s: no error", name)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
 		}
-		if err != nil && len(err.Error()) > 10000 {
-			t.Errorf("%s: the error has %d bytes", name, len(err.Error()))
+		if len(r.Skipped) == 0 || r.Len() > 0 {
+			t.Errorf("%s: nothing is skipped", name)
 		}
+		for _, s := range r.Skipped {
+			if len(s.Reason) > 10000 {
+				t.Fatalf("%s: the reason has %d bytes", name, len(s.Reason))
+			}
+		}
+	}
+	// Sets of many members, many times.
+	var many strings.Builder
+	for i := range 8000 {
+		fmt.Fprintf(&many, "rule a%d { condition: any of (a%d*) }\n", i, i)
+	}
+	many.WriteString("rule b { condition: 1 of (" + strings.Repeat("a*, ", 20000) + "a*) }\n")
+	many.WriteString("rule c { strings: $a = \"x\" " + strings.Repeat("$ = \"x\" ", 8000) + " condition: any of (" + strings.Repeat("$*, ", 8000) + "$*) }\n")
+	many.WriteString("rule d { strings: $a = \"x\" " + strings.Repeat("$ = \"x\" ", 8000) + " condition: for any of them : (" + strings.Repeat("$ or ", 8000) + "$) }\n")
+	r, err := Parse("r.yar", strings.NewReader(many.String()), nil)
+	if err != nil || !strings.Contains(told(r), "the sets of strings and rules are too large") {
+		t.Errorf("%v\n%.1000s", err, told(r))
 	}
 	// Many operators of one kind are no deep tree.
 	parse(t, "r.yar", "rule a { condition: true"+strings.Repeat(" or true", 1e5)+" }")
@@ -184,11 +320,11 @@ rule entry { strings: $a = "x" condition: $a at entrypoint }
 rule refers { condition: good and pe1 }
 rule refers_set { condition: any of (pe*) }
 rule later { condition: last }
-rule texts { condition: any of ("a", "b") }
-rule loop { condition: for any s in ("a", "b") : (s == "a") }
-rule match { condition: "abc" matches /b/ }
+rule set { condition: any of (good, missing) }
+rule repeats { condition: "a" matches /a{1001}/ }
+rule also { condition: not missing }
 rule hashed { condition: hash.md5(0, filesize) == "x" }
-rule of_at { strings: $a = "x" condition: any of them at 0 }
+rule self { condition: entrypoint == 1 or self }
 rule last { condition: good }
 `)
 	if got, want := rulesOf(r), []string{"good", "last"}; !slices.Equal(got, want) {
@@ -196,14 +332,17 @@ rule last { condition: good }
 	}
 	want := map[string]string{
 		"pe1": "the module pe is not supported", "pe2": "module pe", "pe3": "module pe", "pe4": "several variables",
-		"ext": "filename is no rule above, and external variables are not supported", "entry": "entrypoint",
-		"refers": "it refers to the rule pe1, which is skipped", "refers_set": "it refers to the rule pe1",
-		"later": "last is no rule above", "texts": "sets of texts", "loop": "loops over texts", "match": "matches",
-		"hashed": "module hash", "of_at": "a set with at",
+		"ext": "undefined identifier filename", "entry": "entrypoint",
+		"refers": "it refers to the rule pe1, which is left out", "refers_set": "it refers to the rule pe1",
+		"later": "undefined identifier last", "set": "undefined identifier missing", "repeats": "cannot be compiled",
+		"also": "undefined identifier missing", "hashed": "module hash", "self": "entrypoint",
 	}
 	for i, s := range r.Skipped {
 		if !strings.Contains(s.Reason, want[s.Rule]) || want[s.Rule] == "" || s.File != "r.yar" || s.Line != i+3 {
 			t.Errorf("%+v, want %q on line %d", s, want[s.Rule], i+3)
+		}
+		if undefined := strings.HasPrefix(s.Reason, "undefined"); undefined != (s.Undefined != "") || s.Mistake {
+			t.Errorf("%+v", s)
 		}
 		delete(want, s.Rule)
 	}
@@ -226,7 +365,7 @@ func TestSkippedGlobal(t *testing.T) {
 func TestRule(t *testing.T) {
 	r := parse(t, "r.yar", "\nglobal private rule a : one two {\nmeta:\n x = \"a\\x41\" y = -5 z = true x = 0x10\ncondition: true }")
 	got := fmt.Sprintf("%+v", *r.Rule(0))
-	if want := "{Name:a Tags:[one two] Meta:[{Key:x Value:aA} {Key:y Value:-5} {Key:z Value:true} {Key:x Value:16}] Private:true Global:true File:r.yar Line:2}"; got != want {
+	if want := "{Name:a Namespace:default Tags:[one two] Meta:[{Key:x Value:aA} {Key:y Value:-5} {Key:z Value:true} {Key:x Value:16}] Private:true Global:true File:r.yar Line:2}"; got != want {
 		t.Errorf("%s\nwant %s", got, want)
 	}
 }
@@ -263,6 +402,9 @@ func TestInclude(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if twice, err := Parse("a.yar", strings.NewReader("include \"twice.yar\" include \"dir/sub/../sub/c.yar\" rule z { condition: c }"), open(files)); err != nil || !slices.Equal(rulesOf(twice), []string{"c", "z"}) || len(twice.Skipped) > 0 {
+		t.Errorf("a file that is included twice: %v", err)
+	}
 	if got, want := rulesOf(r), []string{"a", "c", "b", "d"}; !slices.Equal(got, want) {
 		t.Errorf("%v, want %v", got, want)
 	}
@@ -270,17 +412,23 @@ func TestInclude(t *testing.T) {
 		t.Errorf("%+v", c)
 	}
 	for text, want := range map[string]string{
-		"include \"bad.yar\"":            "bad.yar:3:25: want a value",
-		"\ninclude \"none.yar\"":         "a.yar:2:9: cannot include none.yar: open none.yar: file does not exist",
-		"include \"loop.yar\"":           "loop2.yar:1:9: loop.yar is included by itself",
-		"include \"a.yar\"":              "a.yar:1:9: a.yar is included by itself",
-		"include \"twice.yar\"":          "dir/sub/c.yar:1:6: another rule has the name c (dir/sub/c.yar:1)",
-		"include 1":                      "want the path of a file in quotes",
-		"include \"dir/b.yar\" rule a {": "a.yar:1:29: want condition",
+		"\ninclude \"none.yar\"": "a.yar:2:9: cannot include none.yar: open none.yar: file does not exist",
+		"include \"loop.yar\"":   "loop2.yar:1:9: cannot include loop.yar: it is included by itself",
+		"include \"a.yar\"":      "a.yar:1:9: cannot include a.yar: it is included by itself",
 	} {
 		_, err := Parse("a.yar", strings.NewReader(text), open(files))
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %q", text, err, want)
+		}
+	}
+	for text, want := range map[string]string{
+		"include \"bad.yar\"":            "bad.yar:3:25: want a value",
+		"include 1":                      "want the path of a file in quotes",
+		"include \"dir/b.yar\" rule a {": "a.yar:1:30: want condition",
+	} {
+		r, err := Parse("a.yar", strings.NewReader(text+" rule z { condition: true }"), open(files))
+		if err != nil || !strings.Contains(told(r), want) || !slices.Contains(rulesOf(r), "z") {
+			t.Errorf("%q: %v\n%s\nwant %q", text, err, told(r), want)
 		}
 	}
 	if _, err := Parse("a.yar", strings.NewReader("include \"none.yar\""), open(files)); !errors.Is(err, fs.ErrNotExist) {

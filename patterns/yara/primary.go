@@ -1,7 +1,5 @@
 package yara
 
-import "slices"
-
 // primary reads what operators stand between. All that nests passes here.
 func (p *parser) primary() operand {
 	t := p.tok
@@ -20,8 +18,10 @@ func (p *parser) primary() operand {
 		p.advance()
 		return p.constant(t, value{kind: kText, s: t.s})
 	case tRegexp:
-		p.fault(t, "a regular expression stands behind matches, or in the strings section")
-		return p.unknown(t)
+		p.regexpNode(t) // a mistake in it is one
+		p.advance()
+		// By itself it is true, as in YARA: it is there.
+		return p.make(t, kRegexp, constNode{boolValue(true)})
 	case tString:
 		return p.found()
 	case tCount:
@@ -60,6 +60,8 @@ func (p *parser) word() operand {
 		return p.unknown(t)
 	case t.is("for"):
 		return p.loop()
+	case t.is("with") && p.peek().kind == tWord && !keywords[p.peek().s]:
+		return p.with()
 	case reads[t.s] != (readNode{}):
 		p.advance()
 		p.expect("(")
@@ -75,17 +77,15 @@ func (p *parser) word() operand {
 	return p.name()
 }
 
-// name reads the name of a variable of a loop or of a rule, or of what is not
-// supported.
+// name reads the name of a variable or of a rule, or of what is not supported.
 func (p *parser) name() operand {
 	t := p.tok
 	p.advance()
-	if slot := slices.Index(p.vars, t.s); slot >= 0 {
-		return p.make(t, kInt, varNode(slot))
+	if v, ok := p.variable(t.s); ok {
+		return p.make(t, v.kind, varNode(v.slot))
 	}
-	if r := p.byName[t.s]; r != nil {
-		p.refer(t, r)
-		return p.make(t, kBool, ruleNode{r})
+	if x, ok := p.external(t); ok {
+		return x
 	}
 	module := p.tok.is(".")
 	for !p.failed {
@@ -101,11 +101,27 @@ func (p *parser) name() operand {
 			p.refuse(t, "the module %s is not supported", t.s)
 			return p.unknown(t)
 		default:
-			p.refuse(t, "%s is no rule above, and external variables are not supported", t.s)
+			if p.cur.skip == "" {
+				p.cur.undefined = t.s
+			}
+			p.refuse(t, "undefined identifier %s", t.s)
 			return p.unknown(t)
 		}
 	}
 	return p.unknown(t)
+}
+
+// external is an external variable, or a rule, which hides one that is
+// predefined.
+func (p *parser) external(t token) (operand, bool) {
+	if r := p.ns.rules[t.s]; r != nil && !p.tok.is(".") { // else it is a module
+		p.refer(t, r)
+		return p.make(t, kBool, ruleNode{r}), true
+	}
+	if i, ok := p.variables[t.s]; ok {
+		return p.make(t, p.rules.variables[i].kind, externalNode(i)), true
+	}
+	return operand{}, false
 }
 
 // arguments reads those of a function of a module.
@@ -128,8 +144,8 @@ func (p *parser) arguments() {
 
 // refer notes that the condition depends on a rule.
 func (p *parser) refer(t token, r *rule) {
-	if r.skip != "" {
-		p.refuse(t, "it refers to the rule %s, which is skipped", r.Name)
+	if r.skip != "" && r != p.cur {
+		p.refuse(t, "it refers to the rule %s, which is left out", r.Name)
 	}
 }
 

@@ -81,6 +81,7 @@ type generator struct {
 	rules int      // so far
 	vars  int      // of the loops around
 	inSet bool     // in a loop over strings
+	later bool     // the rules are for yara 4.5
 }
 
 func (g *generator) pick(of ...string) string { return of[g.rng.IntN(len(of))] }
@@ -150,6 +151,10 @@ func (g *generator) str() string {
 	if strings.ContainsAny(re, "*+?{(") {
 		// Which of several matches at a place is asked for being a full word
 		// depends on what yara takes for the anchor.
+		full = ""
+	}
+	if g.later && width == "wide" {
+		// Yara 4.5 looks at the bytes beside some wide matches as if they were not.
 		full = ""
 	}
 	return "/" + re + "/" + g.pick("", "", "i", "s", "is") + g.modifiers("nocase", width, full, "private")
@@ -310,7 +315,7 @@ func (g *generator) leaf() string {
 	case 0:
 		return id
 	case 1:
-		return id + " at " + g.pick(fmt.Sprint(g.rng.IntN(20)), g.integer(1))
+		return id + " at " + g.pick(fmt.Sprint(g.rng.IntN(20)), g.address())
 	case 2, 3:
 		return id + " in (" + g.pick("0", g.integer(1)) + ".." + g.pick("filesize", g.integer(1)) + ")"
 	case 4:
@@ -325,6 +330,15 @@ func (g *generator) leaf() string {
 		}
 	}
 	return g.integer(2) + g.pick(" == ", " != ", " < ", " <= ", " > ", " >= ") + g.integer(1)
+}
+
+// address is an integer that is defined: where that behind at is not, yara 4.2
+// says false, and later ones that it is undefined.
+func (g *generator) address() string {
+	if g.later {
+		return g.integer(1)
+	}
+	return g.pick("#", "filesize - #") + g.pick(g.names...) + g.pick(" + ", " - ", " * ", " % ") + fmt.Sprint(1+g.rng.IntN(9))
 }
 
 // integer is an integer with about so many levels of operators.

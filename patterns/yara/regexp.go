@@ -226,11 +226,14 @@ func (t *translator) group() (*re, error) {
 // byte. Without an upper bound most is −1.
 func (t *translator) count() (n, least, most int, err error) {
 	end := strings.IndexByte(t.re[t.i:], '}')
-	if end < 0 || strings.Trim(t.re[t.i+1:t.i+end], "0123456789,") != "" {
+	if end < 0 || strings.Trim(t.re[t.i+1:t.i+end], "0123456789, ") != "" {
 		return 0, 0, 0, nil
 	}
 	lo, hi, comma := strings.Cut(t.re[t.i+1:t.i+end], ",")
-	if lo == "" && !comma || strings.Contains(hi, ",") {
+	if comma { // blanks may stand around it, since YARA 4.5
+		lo, hi = strings.TrimRight(lo, " "), strings.TrimLeft(hi, " ")
+	}
+	if lo == "" && !comma || strings.Trim(lo+hi, "0123456789") != "" {
 		return 0, 0, 0, nil
 	}
 	n = end + 1
@@ -359,6 +362,10 @@ func (t *translator) memberByte() (byte, error) {
 	if b == '\\' {
 		if t.i+1 == len(t.re) {
 			return 0, fmt.Errorf("a \\ at the end")
+		}
+		if c := t.re[t.i+1]; isDigit(c) { // no back reference can stand here
+			t.i += 2
+			return c, nil
 		}
 		var err error
 		if b, n, err = t.escapedByte(); err != nil {

@@ -22,8 +22,11 @@ func keywordQuantifier(word string) quantifier {
 
 // quantifier is that of a number.
 func (p *parser) quantifier(x operand) quantifier {
-	if x.kind != kInt && x.kind != kUnknown {
+	if x.kind != kInt && x.kind != kBool && x.kind != kUnknown {
 		p.fault(x.at, "the quantifier of a set is all, any, none or an integer, and this is %v", x.kind)
+	}
+	if v, ok := constOf(x); ok && v.i < 0 {
+		p.fault(x.at, "the quantifier of a set is negative")
 	}
 	return quantifier{n: x.node}
 }
@@ -46,55 +49,76 @@ func (p *parser) of(at token, q quantifier, x operand) operand {
 	if x.node == nil {
 		of = nil
 	}
-	if p.tok.is("(") {
-		switch t := p.peek(); {
-		case t.kind == tText:
-			p.refuse(t, "sets of texts are not supported")
-			p.skipParentheses()
-			return p.unknown(at)
-		case t.kind == tWord && !p.failed:
-			rules := p.ruleSet()
-			n := p.make(at, kBool, ofRulesNode{q, rules}, of...)
-			n.size += len(rules)
-			return n
-		}
+	if p.tok.is("(") && !p.isStringSet() {
+		return p.ofConditions(at, q, of)
 	}
 	set := p.set()
 	n := ofNode{q: q, set: set}
 	switch {
 	case p.tok.is("in") && !q.percent:
 		p.advance()
-		for _, s := range set {
-			p.place(s)
-		}
+		p.useAll(set)
 		r, ends := p.interval()
 		n.in, of = r, append(of, ends...)
-	case p.tok.is("at"):
-		p.refuse(p.tok, "a set with at is not supported: YARA 4.2 has none")
+	case p.tok.is("at") && !q.percent:
 		p.advance()
-		of = append(of, p.integer("an address"))
+		p.useAll(set)
+		x := p.integer("an address")
+		n.in, of = pair{x.node, x.node}, append(of, x)
 	}
 	y := p.make(at, kBool, n, of...)
 	y.size += len(set)
 	return y
 }
 
-// skipParentheses goes past parentheses and what is in them.
-func (p *parser) skipParentheses() {
-	for depth := 0; !p.failed; {
-		switch {
-		case p.tok.is("("):
-			depth++
-		case p.tok.is(")"):
-			depth--
-		case p.tok.kind == tEnd:
-			p.expected(")")
+// isStringSet reports whether the parentheses that begin here hold strings and
+// nothing else.
+func (p *parser) isStringSet() bool {
+	l := lexer{src: p.lex.src, pos: p.tok.end}
+	for {
+		name, err := l.next()
+		if err != nil || name.kind != tString {
+			return false
 		}
-		p.advance()
-		if depth == 0 {
-			return
+		sign, err := l.next()
+		if err != nil || !sign.is(",") {
+			return err == nil && sign.is(")")
 		}
 	}
+}
+
+// useAll notes that the condition asks for places of hits of strings.
+func (p *parser) useAll(set []*str) {
+	for _, s := range set {
+		p.place(s)
+	}
+}
+
+// ofConditions reads (RULE, RULE*, CONDITION): YARA has sets of rules, YARA-X
+// of conditions, of which a rule is one.
+func (p *parser) ofConditions(at token, q quantifier, of []operand) operand {
+	p.expect("(")
+	n := ofConditionsNode{q: q}
+	size := 0
+	for {
+		if t := p.tok; t.kind == tWord && p.peek().is("*") && !keywords[t.s] {
+			for _, r := range p.ruleSet() {
+				n.set = append(n.set, ruleNode{r})
+			}
+		} else {
+			x := p.condition()
+			n.set = append(n.set, x.node)
+			size += x.size
+			of = append(of, x)
+		}
+		if !p.accept(",") {
+			break
+		}
+	}
+	p.expect(")")
+	y := p.make(at, kBool, n, of...)
+	y.size += len(n.set)
+	return y
 }
 
 // set reads a set of strings: them, or ($a, $b*). A string that is named twice
@@ -114,12 +138,7 @@ func (p *parser) set() []*str {
 				return nil
 			}
 			n := len(set)
-			for _, s := range p.cur.strings {
-				if s.declared == t.s && t.s != "$" || t.wild && strings.HasPrefix(s.declared, t.s) {
-					set = append(set, s)
-				}
-			}
-			if len(set) == n {
+			if set = append(set, p.stringsNamed(t)...); len(set) == n {
 				p.fault(t, "the rule has no string %s", t.written())
 			}
 			if !p.accept(",") {
@@ -128,126 +147,66 @@ func (p *parser) set() []*str {
 		}
 		p.expect(")")
 	}
+	p.addMembers(t, 0, len(set))
+	if p.failed {
+		return nil
+	}
 	for _, s := range set {
 		p.use(s)
 	}
 	return set
 }
 
-// ruleSet reads a set of rules, (a, b*).
-func (p *parser) ruleSet() []*rule {
-	var set []*rule
-	p.expect("(")
-	for {
-		t := p.identifier("a rule, or several as a*")
-		if p.failed {
-			return nil
+// stringsNamed is the strings that an item of a set names.
+func (p *parser) stringsNamed(t token) (set []*str) {
+	if !t.wild {
+		if s := p.ids[t.s]; s != nil && t.s != "$" {
+			set = append(set, s)
 		}
-		wild := p.accept("*")
-		n := len(set)
-		for _, r := range p.all {
-			if r.Name == t.s || wild && strings.HasPrefix(r.Name, t.s) {
-				set = append(set, r)
-				p.refer(t, r)
-			}
-		}
-		if wild {
-			p.prefixes = append(p.prefixes, t.s)
-		}
-		if len(set) == n {
-			p.fault(t, "no rule above is named so")
-		}
-		if !p.accept(",") {
-			break
+		return set
+	}
+	p.addMembers(t, 0, len(p.cur.strings))
+	if p.failed {
+		return nil
+	}
+	for _, s := range p.cur.strings {
+		if strings.HasPrefix(s.declared, t.s) {
+			set = append(set, s)
 		}
 	}
-	p.expect(")")
+	p.addMembers(t, len(set), 0)
 	return set
 }
 
-// loop reads for QUANTIFIER of SET : ( CONDITION ) and
-// for QUANTIFIER NAME in ITERATOR : ( CONDITION ).
-func (p *parser) loop() operand {
-	at := p.tok
+// addMembers counts members of sets, and what is gone through for them, which
+// takes no room.
+func (p *parser) addMembers(t token, members, seen int) {
+	if p.members += members + seen/8; p.members > maxMembers {
+		p.fault(t, "the sets of strings and rules are too large: at most %d members in all files", maxMembers)
+	}
+}
+
+// ruleSet reads NAME*, the rules above whose names begin so. The rule that is
+// being read is one of them, as in YARA.
+func (p *parser) ruleSet() []*rule {
+	t := p.tok
 	p.advance()
-	var of []operand
-	var q quantifier
-	if w := p.tok; w.is("all") || w.is("any") || w.is("none") {
-		q = keywordQuantifier(w.s)
-		p.advance()
-	} else {
-		x := p.arithmetic(0)
-		q, of = p.quantifier(x), append(of, x)
-	}
-	if p.accept("of") {
-		set := p.set()
-		p.sets++
-		body := p.body()
-		p.sets--
-		return p.make(at, kBool, forOfNode{q, set, body.node, body.size}, append(of, body)...)
-	}
-	name := p.identifier("of, or the name of a variable")
-	for _, v := range p.vars {
-		if v == name.s {
-			p.fault(name, "a loop around this one has the variable %s", v)
-		}
-	}
-	names := []string{name.s}
-	for p.accept(",") {
-		p.refuse(p.tok, "loops with several variables are those of modules, which are not supported")
-		names = append(names, p.identifier("the name of a variable").s)
-	}
-	p.expect("in")
-	n := forInNode{q: q, slot: len(p.vars)}
-	if p.tok.is("(") {
-		of = append(of, p.iterator(&n)...)
-	} else {
-		of = append(of, p.primary())
-	}
-	outer := p.vars
-	if n.items != nil || n.in.lo != nil {
-		// Else it is not supported, and neither are its variables: names that
-		// are not known.
-		p.vars = append(p.vars, names...)
-		p.cur.vars = max(p.cur.vars, len(p.vars))
-	}
-	body := p.body()
-	p.vars = outer
-	n.body, n.cost = body.node, body.size
-	return p.make(at, kBool, n, append(of, body)...)
-}
-
-// body reads : ( CONDITION ).
-func (p *parser) body() operand {
-	p.expect(":")
-	p.expect("(")
-	x := p.condition()
-	p.expect(")")
-	return x
-}
-
-// iterator reads (X..Y) or (X, Y, Z).
-func (p *parser) iterator(n *forInNode) []operand {
-	p.expect("(")
-	if p.tok.kind == tText {
-		p.refuse(p.tok, "loops over texts are not supported")
-		for p.want(tText, "a text"); p.accept(","); {
-			p.want(tText, "a text")
-		}
-		p.expect(")")
+	p.expect("*")
+	p.addMembers(t, 0, len(p.ns.order))
+	if p.failed {
 		return nil
 	}
-	first := p.integer("a value of the loop")
-	of := []operand{first}
-	if p.accept("..") {
-		hi := p.integer("the upper end")
-		n.in, of = pair{first.node, hi.node}, append(of, hi)
-	} else {
-		for p.accept(",") {
-			of = append(of, p.integer("a value of the loop"))
+	var set []*rule
+	for _, r := range p.ns.order {
+		if strings.HasPrefix(r.Name, t.s) {
+			set = append(set, r)
+			p.refer(t, r)
 		}
-		n.items = nodes(of)
 	}
-	p.expect(")")
-	return of
+	p.ns.prefixes[t.s] = true
+	p.addMembers(t, len(set), 0)
+	if len(set) == 0 {
+		p.fault(t, "no rule above has a name that begins so")
+	}
+	return set
 }

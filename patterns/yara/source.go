@@ -9,8 +9,9 @@ import (
 
 // position is where something stands in a rule file.
 type position struct {
-	file string
-	line int // from 1
+	file   string
+	line   int // from 1
+	column int // in bytes, from 1; 0 if it is not known
 }
 
 // source is the text of one rule file.
@@ -45,8 +46,8 @@ func (s *source) line(at int) (n, start int) {
 }
 
 func (s *source) position(at int) position {
-	n, _ := s.line(at)
-	return position{s.name, n}
+	n, start := s.line(at)
+	return position{s.name, n, at - start + 1}
 }
 
 // fault is an error about the byte at offset at.

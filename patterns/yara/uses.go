@@ -37,6 +37,7 @@ func (p *parser) use(s *str) {
 		s.elsewhere = true
 		return
 	}
+	p.addMembers(p.tok, 0, len(p.cur.strings))
 	for _, s := range p.cur.strings {
 		s.elsewhere = true
 	}
@@ -48,6 +49,7 @@ func (p *parser) place(s *str) {
 		s.placed = true
 		return
 	}
+	p.addMembers(p.tok, 0, len(p.cur.strings))
 	for _, s := range p.cur.strings {
 		s.placed = true
 	}
@@ -65,6 +67,7 @@ func (p *parser) useAt(s *str, x operand) {
 	case s != nil:
 		s.elsewhere = true
 	default:
+		p.addMembers(p.tok, 0, len(p.cur.strings))
 		for _, s := range p.cur.strings {
 			if constant {
 				s.pinTo(v.i)

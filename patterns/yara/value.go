@@ -11,6 +11,7 @@ const (
 	kBool                  // 0 or 1; no operand of arithmetic and comparisons
 	kFloat
 	kText
+	kRegexp  // by itself it is no operand of anything
 	kUnknown // of an expression that is not supported: no type is wrong
 )
 
@@ -25,6 +26,8 @@ func (k kind) String() string {
 		return "a fraction"
 	case kText:
 		return "a text"
+	case kRegexp:
+		return "a regular expression"
 	}
 	return "something"
 }
@@ -74,7 +77,8 @@ func (v value) float() float64 {
 }
 
 // arithmetic is a op b, as YARA has it: integers wrap round, and the division
-// by zero and the shift by a negative number are undefined.
+// by zero and the shift by a negative number are undefined, and so is -2^63
+// divided by -1.
 func arithmetic(op string, a, b value) value {
 	switch {
 	case !a.defined() || !b.defined():
@@ -120,9 +124,10 @@ func intArithmetic(op string, a, b int64) value {
 		return intValue(a << b)
 	case op == ">>" && b >= 0:
 		return intValue(a >> b)
-	case op == `\` && b != 0:
+	case b == 0 || a == math.MinInt64 && b == -1:
+	case op == `\`:
 		return intValue(a / b)
-	case op == "%" && b != 0:
+	case op == "%":
 		return intValue(a % b)
 	}
 	return undefined

@@ -2,7 +2,9 @@
 // scan: Rules.Patterns says what to look for, the caller looks for it and hands
 // the hits to an Evaluator, which evaluates the conditions.
 //
-//	rules, err := yara.Parse("rules.yar", file, open)
+//	var c yara.Compiler
+//	err := c.Add("", "rules.yar", file) // and more files, of one namespace or several
+//	rules := c.Rules()
 //	set, err := patterns.Compile(rules.Patterns(), target)
 //	e := rules.NewEvaluator(yara.Limits{})
 //	e.Add(i, addr, length)               // for every hit, in ascending order
@@ -10,11 +12,13 @@
 //
 // # The language
 //
-// It is that of YARA 4.2 (https://yara.readthedocs.io, and libyara's grammar.y
+// It is that of YARA 4.5 (https://yara.readthedocs.io, and libyara's grammar.y
 // and exec.c of that version): text, hex and regular expression strings with
-// all their modifiers, conditions, global and private rules, tags, meta and
-// include. Conditions give what the yara command gives, undefined values
-// included; the tests compare.
+// all their modifiers, conditions, global and private rules, tags, meta,
+// include, external variables and namespaces. Conditions give what the yara
+// command gives, undefined values included; the tests compare. Of YARA-X there
+// are with, shares in front of loops (for 50% of them), and sets of conditions
+// (any of (a, #b > 3)).
 //
 // It differs where yara does not do what its manual says: none and 0 in front of
 // a loop are none (yara 4.2 takes such a loop for true), a turn of a loop is
@@ -50,14 +54,27 @@
 // patterns.Target.MaxMatch if that is more. A rule that asks for the length of one
 // that may go on is undecided. That of a hex string does not depend on it.
 //
-// Left out are modules (import "pe" may stand there; a rule that uses pe is
-// skipped), external variables, entrypoint, sets of literals, and strings that take
-// more than automaton.MaxProgram steps. A rule that
-// needs what is left out is skipped by name and reason (Rules.Skipped), and so
-// is each rule that refers to it; the others run. If it is global, no rule of
-// the file can be decided, and all are skipped. A mistake (a syntax error, an
-// undefined string, operands of the wrong type) is an error of the whole file.
-// A string that the condition does not use is allowed here; yara refuses it.
+// What yara refuses and is allowed here: a string that the condition does not
+// use; constant ranges that are empty or begin below 0, for an address may be
+// negative (see below); a file that is included twice, which is read once; and a
+// module that is not there, for all are skipped.
+//
+// # What is left out
+//
+// A rule that cannot be evaluated is skipped, by name and reason
+// (Rules.Skipped), and so is each rule that refers to it; the others run. If it
+// is global, no rule of its namespace can be decided, and all are skipped. A
+// caller that finds rules skipped has not looked for all that it was asked for.
+//
+// Skipped are rules that need what is not supported: modules (import "pe" may
+// stand there; a rule that uses pe is skipped), entrypoint, and strings
+// that take more than automaton.MaxProgram steps. Skipped are rules
+// with an identifier that is defined nowhere: an external variable maybe. And
+// skipped are rules with a mistake (a syntax error, an undefined string,
+// operands of the wrong type, a name that another rule has): reading goes on
+// with the next rule. What stands between rules and is none is skipped as well,
+// without a name. Only what cannot be read at all is an error: a file, or one
+// that it includes.
 //
 // # Offsets are addresses
 //
@@ -74,36 +91,60 @@ import (
 	"vscan/patterns"
 )
 
-// Rules is the rules of a file and of all that it includes, read by Parse. It
+// Rules is the rules of files and of all that they include, read by a Compiler. It
 // does not change and may be used by many goroutines.
 type Rules struct {
-	// Skipped is the rules that are not evaluated, in the order of the file.
+	// Skipped is the rules that are not evaluated, in the order of the files.
 	Skipped []Skipped
 
-	rules   []*rule // those that are evaluated, in the order of the file
-	pats    []patterns.Pattern
-	shared  []shared // of pats, by index
-	chains  []*chain
-	globals int // how many of rules are global
+	rules     []*rule // those that are evaluated, in the order of the files
+	pats      []patterns.Pattern
+	shared    []shared // of pats, by index
+	chains    []*chain
+	variables []variable
+	spaces    int // namespaces
 }
 
-// Skipped is a rule that is not evaluated, and why.
+// Skipped is a rule that is not evaluated, and why; or something between rules
+// that could not be read, which may have been one.
 type Skipped struct {
-	Rule   string
-	Reason string // in one line
-	File   string
-	Line   int // of what is not supported, in File, from 1
+	Namespace string
+	Rule      string // "" if it has no name
+	Global    bool
+	Reason    string // in one line
+	File      string
+	Line      int // of what the reason is about, in File, from 1
+	Column    int // in bytes, from 1; 0: all of the line
+
+	// Mistake is true where YARA refuses the rule as well, and false where
+	// something is not supported, or another rule is skipped.
+	Mistake bool
+	// Undefined is the identifier that is defined nowhere, where that is the
+	// reason: an external variable maybe.
+	Undefined string
+	// Clash is the rule whose name this one has, where that is the reason.
+	Clash *Rule
 }
 
 // Rule is what a rule says of itself.
 type Rule struct {
-	Name    string
-	Tags    []string
-	Meta    []Meta // in the order of the file; a key may occur more than once
-	Private bool   // it is evaluated for those that refer to it, not reported
-	Global  bool   // unless it matches, no rule of the file does
-	File    string
-	Line    int // of its name, from 1
+	Name      string
+	Namespace string
+	Tags      []string
+	Meta      []Meta // in the order of the file; a key may occur more than once
+	Private   bool   // it is evaluated for those that refer to it, not reported
+	Global    bool   // unless it matches, no rule of the namespace does
+	File      string
+	Line      int // of its name, from 1
+}
+
+// FullName is the name with the namespace, NAMESPACE:NAME, or the name alone
+// of a rule of DefaultNamespace. No other rule of a Rules has it.
+func (r *Rule) FullName() string {
+	if r.Namespace == DefaultNamespace || r.Namespace == "" {
+		return r.Name
+	}
+	return r.Namespace + ":" + r.Name
 }
 
 // Meta is a line of a rule's meta section.
@@ -117,10 +158,14 @@ type rule struct {
 	Rule
 	strings   []*str
 	condition node
+	ns        *namespace
 	skip      string // why it is not evaluated; "" if it is
 	skipAt    position
-	index     int // in Rules.rules
-	vars      int // variables of loops that its condition has at a time
+	mistake   bool   // skip is a mistake
+	undefined string // the identifier that skip is about
+	clash     *rule  // the rule whose name this one has
+	index     int    // in Rules.rules
+	vars      int    // variables of loops that its condition has at a time
 }
 
 // str is a string of a rule.
@@ -161,10 +206,15 @@ func (s *str) pinTo(a int64) {
 	}
 }
 
+// Owners is the rules of Names(i), by the same index. The caller must not change
+// it.
+func (r *Rules) Owners(i int) []*Rule { return r.shared[i].owners }
+
 // shared is what the strings of one pattern have in common. Strings of several
 // rules that look for the same are one pattern.
 type shared struct {
 	names  []string // RULE.$a, of those that are not private
+	owners []*Rule  // by name
 	greedy bool
 	pinned bool    // hits count at pins only
 	pins   []int64 // where they count for one string or another
@@ -178,12 +228,28 @@ type shared struct {
 func (r *Rules) Len() int { return len(r.rules) }
 
 // Rule is rule i of those that are evaluated, 0 ≤ i < Len, in the order of the
-// file. The caller must not change it.
+// files. The caller must not change it.
 func (r *Rules) Rule(i int) *Rule { return &r.rules[i].Rule }
+
+// String is a string of a rule.
+type String struct {
+	ID      string // as $a; of an anonymous one its number, as in Patterns
+	Pattern int    // index in Rules.Patterns
+	Private bool   // its hits are not shown
+}
+
+// Strings is the strings of rule i, in the order of the file.
+func (r *Rules) Strings(i int) []String {
+	var all []String
+	for _, s := range r.rules[i].strings {
+		all = append(all, String{s.id, s.pattern, s.private})
+	}
+	return all
+}
 
 // Patterns is what to look for: one pattern for every string of the rules that
 // are evaluated, and one only for strings that look for the same. Each has the
-// name RULE.$a of the first such string; anonymous ones are $1, $2 and so on,
+// name RULE.$a of the first such string, RULE being its full name; anonymous ones are $1, $2 and so on,
 // by their place among the rule's strings. A string with long jumps has several,
 // one for each of its parts (see Part); the second and following ones are named
 // RULE.$a.2 and so on. The index of a pattern is what Evaluator.Add takes. The

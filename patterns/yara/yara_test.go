@@ -137,12 +137,17 @@ func report(res *Result) []string {
 	return out
 }
 
-// parse reads rules, where none is skipped.
+// parse reads rules, where none has a mistake.
 func parse(t testing.TB, name, text string) *Rules {
 	t.Helper()
 	r, err := Parse(name, strings.NewReader(text), func(path string) (io.ReadCloser, error) { return os.Open(path) })
 	if err != nil {
 		t.Fatal(err)
+	}
+	for _, s := range r.Skipped {
+		if s.Mistake {
+			t.Fatalf("%s:%d:%d: %s: %s", s.File, s.Line, s.Column, s.Rule, s.Reason)
+		}
 	}
 	return r
 }

@@ -14,7 +14,6 @@ rule hit_undefined { strings: $a = "hello" condition: not defined @a[#a + 1] and
 rule is_at { strings: $a = "hello" $mz = "MZ" condition: $mz at 0 and $a at 4 * 2 and not $a at 9 }
 rule at_two { strings: $mz = "MZ" $a = "hello" condition: ($mz at 0 or $mz at 1) and ($a at 8 and $a at 8) }
 rule at_and_more { strings: $a = "hello" condition: $a at 8 and #a > 1 }
-rule at_undefined { strings: $a = "hello" condition: not $a at uint8(9999999) }
 rule in_range { strings: $a = "hello" condition: $a in (0..8) and $a in (8..8) and not $a in (0..7) and $a in (8..filesize) }
 rule no_in_undefined { strings: $a = "hello" condition: not $a in (0..uint8(9999999)) }
 rule negative { strings: $a = "hello" condition: $a in (filesize - 100000000..8) and not $a in (0..filesize - 100000000) }
@@ -26,7 +25,7 @@ rule percent { strings: $a = "hello" $b = "world" $c = "nowhere" condition: 66% 
 rule of_in { strings: $a = "hello" $b = "world" condition: any of them in (0..8) and all of them in (0..100) and not all of them in (0..8) }
 rule no_of_in_undefined { strings: $a = "hello" condition: not any of them in (0..uint8(9999999)) }
 rule of_undefined { strings: $a = "hello" $b = "world" $c = "nowhere" condition: uint8(9999999) of ($a, $b) and not uint8(9999999) of them }
-rule of_negative { strings: $a = "hello" condition: (0 - 1) of them }
+rule of_negative { strings: $a = "hello" condition: (filesize - filesize - 1) of them }
 rule arithmetic { condition: 1 + 2 * 3 == 7 and (1 + 2) * 3 == 9 and 7 \ 2 == 3 and -7 \ 2 == -3 and 7 % 3 == 1 and -7 % 3 == -1 and 10 - 3 - 2 == 5 }
 rule bits { condition: 6 & 3 == 2 and 6 | 3 == 7 and 6 ^ 3 == 5 and ~0 == -1 and 1 << 4 == 16 and 256 >> 4 == 16 and 1 << 64 == 0 and (0 - 8) >> 1 == -4 and 3 == 1 | 2 and 1 << 2 + 1 == 8 }
 rule fractions { condition: 0.1 + 0.2 == 0.3 and 1.5 * 2 == 3 and 1.0 \ 4 == 0.25 and 1.5 > 1 and 1 < 1.5 and -1.5 < 0 and 1 == 1.0 and 1.5 \ 0 > 5 }

@@ -1,0 +1,121 @@
+package main
+
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+// display is what a terminal shows, and all that has left it at the top. It knows
+// what vscan writes: text, \r, \n, and of escape sequences those that erase what is
+// below and those of colours. A line that is longer than the screen is wide stands
+// on several rows; where the width changes, it is broken anew, and the cursor
+// stays before the same character, as in the terminals of today.
+type display struct {
+	width int
+	lines [][]rune
+	line  int // of the cursor
+	col   int // in its line
+	rest  []byte
+	marks string // what came in \x1b[…z, which no terminal knows
+	drawn int    // how often what is below was erased
+}
+
+func newDisplay(width int) *display { return &display{width: width, lines: [][]rune{nil}} }
+
+// Write shows what is written; the error is nil.
+func (s *display) Write(p []byte) (int, error) {
+	b := append(s.rest, p...)
+	for len(b) > 0 {
+		n := s.next(b)
+		if n == 0 {
+			break
+		}
+		b = b[n:]
+	}
+	s.rest = append([]byte(nil), b...)
+	return len(p), nil
+}
+
+// next shows the first character or sequence, and is its length; 0: the rest of it
+// is yet to come.
+func (s *display) next(b []byte) int {
+	switch b[0] {
+	case '\r':
+		if s.col > 0 && s.col%s.width == 0 { // behind the last column, and still on that row
+			s.col--
+		}
+		s.col -= s.col % s.width
+		return 1
+	case '\n':
+		s.down()
+		return 1
+	case '\x1b':
+		return s.sequence(b)
+	}
+	if !utf8.FullRune(b) {
+		return 0
+	}
+	r, n := utf8.DecodeRune(b)
+	line := s.lines[s.line]
+	for len(line) <= s.col {
+		line = append(line, ' ')
+	}
+	line[s.col] = r
+	s.lines[s.line] = line
+	s.col++
+	return n
+}
+
+// down goes to the next row, in the same column.
+func (s *display) down() {
+	if s.col-s.col%s.width+s.width < len(s.lines[s.line]) {
+		s.col += s.width
+		return
+	}
+	if s.line++; s.line == len(s.lines) {
+		s.lines = append(s.lines, nil)
+	}
+	s.col %= s.width
+}
+
+func (s *display) sequence(b []byte) int {
+	if len(b) < 2 {
+		return 0
+	}
+	end := 2
+	for end < len(b) && (b[end] < '@' || b[end] > '~') {
+		end++
+	}
+	if b[1] != '[' || end == len(b) {
+		return 0
+	}
+	switch arg := string(b[2:end]); {
+	case b[end] == 'z':
+		s.marks += arg + " "
+	case b[end] == 'J' && arg == "":
+		s.drawn++
+		s.lines = s.lines[:s.line+1]
+		if line := s.lines[s.line]; s.col < len(line) {
+			s.lines[s.line] = line[:s.col]
+		}
+	case b[end] == 'm':
+	default:
+		panic("the terminal of this test does not know " + string(b[:end+1]))
+	}
+	return end + 1
+}
+
+// text is all lines, without blanks and empty lines at the end.
+func (s *display) text() string {
+	var all []string
+	for _, line := range s.lines {
+		all = append(all, strings.TrimRight(string(line), " "))
+	}
+	return strings.TrimRight(strings.Join(all, "\n"), "\n")
+}
+
+// below is what stands from the cursor on.
+func (s *display) below() string {
+	line := s.lines[s.line]
+	return strings.TrimRight(string(line[min(s.col, len(line)):]), " ")
+}

@@ -1,0 +1,307 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"vscan/engine"
+	"vscan/engine/addr"
+	"vscan/engine/graph"
+	"vscan/engine/heap"
+)
+
+// threadsFound is how much is known of the threads.
+type threadsFound struct {
+	threads, partial uint64
+	running          uint64 // of those: nothing is known
+	err              error
+}
+
+// askThreads asks the image for its threads.
+func (q *objectsQuestion) askThreads() {
+	threads, err := q.t.Threads()
+	q.found = threadsFound{threads: uint64(len(threads)), err: err}
+	for _, t := range threads {
+		if t.Partial {
+			q.found.partial++
+		}
+		if len(t.Registers) == 0 {
+			q.found.running++
+		}
+		q.threads = append(q.threads, graph.Thread{SP: t.SP, Pointer: t.Pointer, RedZone: t.RedZone, Registers: t.Registers})
+	}
+}
+
+// registers is "all", "some" or "none": what of the threads' registers is known.
+func (f *threadsFound) registers() string {
+	switch {
+	case f.threads == 0 || f.running == f.threads:
+		return "none"
+	case f.partial > 0:
+		return "some"
+	}
+	return "all"
+}
+
+// text says what is known of the threads, and what follows where that is not all.
+func (f *threadsFound) text() string {
+	switch {
+	case f.err != nil:
+		return fmt.Sprintf("no threads: %v; all of a stack counts as in use, and what only a register refers to as lost", f.err)
+	case f.threads == 0:
+		return "the image tells no threads: all of a stack counts as in use, and what only a register refers to as lost"
+	case f.running > 0:
+		return fmt.Sprintf("%s, of which %d run and tell no registers, others only some: what only a register refers to counts as lost", plural(f.threads, "thread"), f.running)
+	case f.partial > 0:
+		return fmt.Sprintf("%s, of whose registers only stack pointers and arguments of system calls are known: what only another register refers to counts as lost", plural(f.threads, "thread"))
+	}
+	return plural(f.threads, "thread") + " with registers"
+}
+
+const (
+	mostTold = 5    // lines of a kind
+	mostGaps = 1000 // in a record
+)
+
+// accountLines is the account in lines for people, the last ones on what was
+// found.
+func (q *objectsQuestion) accountLines() []string {
+	a, t := q.r.Account(), q.r.Totals()
+	var lines []string
+	add := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
+	if q.r.Len() == 0 {
+		add("no heap of glibc's malloc was recognised")
+	}
+	add("memory that may be written and is no file: %s, of which %s understood%s", size(a.Writable), size(a.Understood), percent(a.Understood, a.Writable))
+	for _, line := range arenaLines(a) {
+		add("%s", line)
+	}
+	few(len(a.Gaps), "gap", add, func(i int) string {
+		return fmt.Sprintf("gap: %v, %s: %s", a.Gaps[i].Range, size(a.Gaps[i].Size()), a.Gaps[i].Reason)
+	})
+	for _, o := range a.Others {
+		add("another allocator: %s, %s: %s", printable(o.Name), size(o.Bytes), printable(o.Evidence))
+	}
+	add("%s", q.found.text())
+	if info := q.g.Info(); info.Filtered {
+		add("not complete: the graph has not all of the memory: what only the rest refers to counts as lost")
+	}
+	if n := absentData(q.g); n > 0 {
+		add("%s that may be written are not in the image: what only they refer to counts as lost", size(n))
+	}
+	if q.r.Len() == 0 {
+		return lines
+	}
+	add("objects: %s used, %s free, %s cached%s%s; %s between them", tell(t.States[heap.Used]), tell(t.States[heap.Free]), tell(t.States[heap.Cached]),
+		unlessNone(", %s in fastbins", t.States[heap.Fast]), unlessNone(", %s malloc's own", t.Own), plural(q.r.Edges, "reference"))
+	definite, indirect := t.Losses[graph.Definitely], t.Losses[graph.Indirectly]
+	lost := graph.Count{N: definite.N + indirect.N, Bytes: definite.Bytes + indirect.Bytes}
+	add("kept by static data: %s, stacks: %s%s%s, other memory: %s%s; leaked: %s%s%s; possibly leaked: %s", tell(t.Anchors[graph.Static]), tell(t.Anchors[graph.Stack]),
+		unlessNone(", registers: %s", t.Anchors[graph.Register]), unlessNone(", thread-local memory: %s", t.Anchors[graph.Local]), tell(t.Anchors[graph.Elsewhere]),
+		unlessNone(", stale stacks: %s", t.Anchors[graph.Stale]), tell(lost), unlessNone(", definitely %s", definite), unlessNone(", indirectly %s", indirect), tell(t.Losses[graph.Possibly]))
+	return lines
+}
+
+func tell(c graph.Count) string { return fmt.Sprintf("%d (%s)", c.N, size(c.Bytes)) }
+
+// unlessNone is a part of a line, "" where there is none of it.
+func unlessNone(format string, c graph.Count) string {
+	if c.N == 0 {
+		return ""
+	}
+	return fmt.Sprintf(format, tell(c))
+}
+
+// percent is a share as " (12.3 %)", "" of nothing.
+func percent(part, whole uint64) string {
+	if whole == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (%.1f %%)", 100*float64(part)/float64(whole))
+}
+
+// few adds the first few lines of a kind, and how many more there are.
+func few(n int, noun string, add func(string, ...any), line func(int) string) {
+	for i := range min(n, mostTold) {
+		add("%s", line(i))
+	}
+	if n > mostTold {
+		add("and %s", plural(uint64(n-mostTold), "more "+noun))
+	}
+}
+
+// arenaLines tells the arenas, those that were refused one by one.
+func arenaLines(a *heap.Account) []string {
+	var lines []string
+	var all, refused []*heap.Arena
+	for i := range a.Arenas {
+		if arena := &a.Arenas[i]; arena.Refused != "" {
+			refused = append(refused, arena)
+		} else {
+			all = append(all, arena)
+		}
+	}
+	add := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
+	few(len(all), "arena", add, func(i int) string {
+		return fmt.Sprintf("%s: %s, %s", arenaName(all[i]), plural(all[i].Objects, "object"), size(all[i].Bytes))
+	})
+	few(len(refused), "refused arena", add, func(i int) string {
+		how := "not recognised"
+		if refused[i].Objects > 0 {
+			how = plural(refused[i].Objects, "object") + ", and not all"
+		}
+		return fmt.Sprintf("%s: %s: %s", arenaName(refused[i]), how, printable(refused[i].Refused))
+	})
+	return lines
+}
+
+// arenaName is what an arena is, and where.
+func arenaName(a *heap.Arena) string {
+	name := a.Kind.String() + " arena"
+	if a.Kind == heap.Mapped {
+		name = "chunks mapped on their own"
+	}
+	if a.At != 0 {
+		name += " at " + a.At.String()
+	}
+	if len(a.Heaps) > 0 && a.Kind != heap.Mapped {
+		name += fmt.Sprintf(", heap %v", a.Heaps[0])
+		if n := len(a.Heaps) - 1; n > 0 {
+			name += " and " + plural(uint64(n), "more")
+		}
+	}
+	return name
+}
+
+// absentData is how many bytes may be written and are not in the image.
+func absentData(g *graph.Graph) uint64 {
+	n := uint64(0)
+	for _, r := range g.Regions() {
+		if r.State == engine.Absent && r.Perm&engine.Write != 0 {
+			n += r.Size()
+		}
+	}
+	return n
+}
+
+// account tells the account: as a record of jsonl, as the output itself with
+// --summary, else as notes.
+func (q *objectsQuestion) account() error {
+	switch {
+	case q.format == "jsonl":
+		return q.accountRecord()
+	case q.format == "text" && q.summary:
+		for _, line := range q.accountLines() {
+			if _, err := fmt.Fprintf(q.out, "%s: %s\n", q.arg, line); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	for _, line := range q.accountLines() {
+		q.note("%s: %s", q.arg, line)
+	}
+	return nil
+}
+
+// The account as JSON: its keys are those of docs/output.md.
+type (
+	jsonRange struct {
+		First string `json:"first"`
+		Last  string `json:"last"`
+	}
+	jsonArena struct {
+		Kind    string      `json:"kind"`
+		At      string      `json:"at,omitempty"`
+		Heaps   []jsonRange `json:"heaps"`
+		Objects uint64      `json:"objects"`
+		Bytes   uint64      `json:"bytes"`
+		Refused string      `json:"refused,omitempty"`
+	}
+	jsonGap struct {
+		jsonRange
+		Reason string `json:"reason"`
+	}
+	jsonOther struct {
+		Name     string `json:"name"`
+		Evidence string `json:"evidence"`
+		Bytes    uint64 `json:"bytes"`
+	}
+	jsonCount struct {
+		N     uint64 `json:"objects"`
+		Bytes uint64 `json:"bytes"`
+	}
+)
+
+func rangeJSON(r addr.Range) jsonRange { return jsonRange{r.First.String(), r.Last.String()} }
+
+// accountRecord writes the account as a line of jsonl.
+func (q *objectsQuestion) accountRecord() error {
+	a, t := q.r.Account(), q.r.Totals()
+	r := newJSONLReporter(base{out: q.out}, style{})
+	r.start("heaps")
+	r.add("image", r.quote(q.arg))
+	r.addUint("writable", a.Writable)
+	r.addUint("understood", a.Understood)
+	arenas := []jsonArena{}
+	for _, arena := range a.Arenas {
+		j := jsonArena{Kind: arena.Kind.String(), Heaps: []jsonRange{}, Objects: arena.Objects, Bytes: arena.Bytes, Refused: validUTF8(arena.Refused)}
+		if arena.At != 0 {
+			j.At = arena.At.String()
+		}
+		for _, h := range arena.Heaps {
+			j.Heaps = append(j.Heaps, rangeJSON(h))
+		}
+		arenas = append(arenas, j)
+	}
+	gaps := []jsonGap{}
+	for _, g := range a.Gaps[:min(len(a.Gaps), mostGaps)] {
+		gaps = append(gaps, jsonGap{rangeJSON(g.Range), validUTF8(g.Reason)})
+	}
+	others := []jsonOther{}
+	for _, o := range a.Others {
+		others = append(others, jsonOther{validUTF8(o.Name), validUTF8(o.Evidence), o.Bytes})
+	}
+	counts := map[string]jsonCount{"malloc": jsonCount(t.Own)}
+	for s, c := range t.States {
+		counts[heap.State(s).String()] = jsonCount(c)
+	}
+	kept := map[string]jsonCount{}
+	for k := graph.Static; k <= graph.Nothing; k++ {
+		kept[k.String()] = jsonCount(t.Anchors[k])
+	}
+	losses := map[string]jsonCount{}
+	for l, c := range t.Losses {
+		losses[graph.Loss(l).String()] = jsonCount(c)
+	}
+	for _, part := range []struct {
+		key   string
+		value any
+	}{{"arenas", arenas}, {"gaps", gaps}, {"others", others}} {
+		if err := addJSON(r, part.key, part.value); err != nil {
+			return err
+		}
+	}
+	if n := len(a.Gaps) - len(gaps); n > 0 {
+		r.addUint("gaps_left_out", uint64(n))
+	}
+	r.addUint("threads", q.found.threads)
+	r.add("registers", `"`+q.found.registers()+`"`)
+	for _, part := range []struct {
+		key   string
+		value any
+	}{{"states", counts}, {"anchors", kept}, {"losses", losses}} {
+		if err := addJSON(r, part.key, part.value); err != nil {
+			return err
+		}
+	}
+	r.addUint("references", q.r.Edges)
+	r.add("complete", fmt.Sprint(!q.incomplete()))
+	return r.finish()
+}
+
+func addJSON(r *jsonlReporter, key string, value any) error {
+	b, err := json.Marshal(value)
+	r.add(key, string(b))
+	return err
+}

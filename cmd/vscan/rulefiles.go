@@ -1,0 +1,219 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"vscan/patterns/yara"
+)
+
+// ruleArg is what an argument names of files of YARA rules.
+type ruleArg struct {
+	text      string // as given
+	namespace string // "": the default one
+	path      string // of a file, or of a folder
+	folder    bool
+}
+
+// ruleArgOf is what an argument of -f names, and whether it names YARA rules. A
+// path that exists wins; else what stands in front of the first colon is the
+// namespace, as with yara.
+func ruleArgOf(arg string) (ruleArg, bool) {
+	info, err := os.Stat(arg)
+	if err == nil {
+		return ruleArg{arg, "", arg, info.IsDir()}, info.IsDir() || isRuleFile(arg)
+	}
+	namespace, path, ok := strings.Cut(arg, ":")
+	if info, err := os.Stat(path); ok && err == nil && namespace != "" {
+		return ruleArg{arg, namespace, path, info.IsDir()}, true
+	}
+	return ruleArg{arg, "", arg, false}, isRuleFile(arg)
+}
+
+func isRuleFile(name string) bool {
+	ext := filepath.Ext(name)
+	return strings.EqualFold(ext, ".yar") || strings.EqualFold(ext, ".yara")
+}
+
+// files is the files that the argument names, in the order of their names; in a
+// folder what is hidden and links are passed over.
+func (r ruleArg) files() (all []string, err error) {
+	if !r.folder {
+		return []string{r.path}, nil
+	}
+	var errs []error
+	fs.WalkDir(os.DirFS(r.path), ".", func(path string, d fs.DirEntry, err error) error {
+		name := filepath.Join(r.path, filepath.FromSlash(path))
+		switch {
+		case err != nil:
+			errs = append(errs, fmt.Errorf("%s: %w", name, cause(err)))
+			if d != nil && d.IsDir() {
+				return fs.SkipDir
+			}
+		case path != "." && isHidden(d.Name()):
+			if d.IsDir() {
+				return fs.SkipDir
+			}
+		case d.Type().IsRegular() && isRuleFile(name):
+			all = append(all, name)
+		}
+		return nil
+	})
+	if len(all) == 0 && errs == nil {
+		errs = append(errs, fmt.Errorf("%s: no file below this folder is named .yar or .yara", r.path))
+	}
+	return all, errors.Join(errs...)
+}
+
+// ruleReader reads YARA rules. Whatever is read is one set.
+type ruleReader struct {
+	defines []string // NAME=VALUE of -d
+
+	ruleArgs  []ruleArg
+	ruleFiles int            // that were read
+	rules     *yara.Rules    // nil: no file was named
+	of        map[string]int // the argument that names a file
+	compiler  yara.Compiler
+	defined   map[string]bool
+}
+
+// define takes -d, and what an image sets.
+func (r *ruleReader) define() error {
+	r.compiler.Open = func(path string) (io.ReadCloser, error) { return os.Open(path) }
+	r.of, r.defined = map[string]int{}, map[string]bool{}
+	for _, name := range imageVariables {
+		if err := r.compiler.Predefine(name, ""); err != nil {
+			return err
+		}
+	}
+	var errs []error
+	for _, d := range r.defines {
+		name, text, ok := strings.Cut(d, "=")
+		if !ok {
+			errs = append(errs, fmt.Errorf("-d %s: want NAME=VALUE", d))
+			continue
+		}
+		v, err := variableValue(text)
+		if err == nil {
+			err = r.compiler.Define(name, v)
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("-d %s: %w", d, err))
+		}
+		r.defined[name] = true
+	}
+	return errors.Join(errs...)
+}
+
+// add reads the files of an argument.
+func (r *ruleReader) add(arg ruleArg) error {
+	files, err := arg.files()
+	errs := []error{err}
+	for _, name := range files {
+		key := cmp.Or(arg.namespace, yara.DefaultNamespace) + "\x00" + name
+		if n, ok := r.of[key]; ok && !arg.folder && !r.ruleArgs[n].folder {
+			errs = append(errs, fmt.Errorf("-f %s: the file is given twice", arg.text))
+			continue
+		}
+		r.of[key] = len(r.ruleArgs)
+		file, err := os.Open(name)
+		if err != nil {
+			if i := strings.IndexByte(arg.text, ':'); i > 0 && !arg.folder && arg.namespace == "" {
+				err = fmt.Errorf("%w, and no %s for the namespace %s", err, arg.text[i+1:], arg.text[:i])
+			}
+			errs = append(errs, err)
+			continue
+		}
+		errs = append(errs, r.compiler.Add(arg.namespace, name, file))
+		file.Close()
+		r.ruleFiles++
+	}
+	r.ruleArgs = append(r.ruleArgs, arg)
+	return errors.Join(errs...)
+}
+
+// finish makes the set. That files of several arguments have rules of one name is
+// an error of the command line: which is meant is not for vscan to say.
+func (r *ruleReader) finish() error {
+	if len(r.ruleArgs) == 0 {
+		return nil
+	}
+	r.rules = r.compiler.Rules()
+	var errs []error
+	for _, s := range r.rules.Skipped {
+		if s.Clash == nil {
+			continue
+		}
+		n, ok := r.of[s.Namespace+"\x00"+s.File]
+		m, known := r.of[s.Namespace+"\x00"+s.Clash.File]
+		if ok && known && n != m {
+			errs = append(errs, fmt.Errorf("%s:%d:%d: %s: give one of the files a namespace of its own: -f NAMESPACE:FILE", s.File, s.Line, s.Column, s.Reason))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// leftOut is the rules that are asked of no image.
+func (f *searchFlags) leftOut() []yara.Skipped {
+	if f.rules == nil {
+		return nil
+	}
+	return f.rules.Skipped
+}
+
+// someRule is the error that files of rules have none that runs.
+func (f *searchFlags) someRule(args []ruleArg) error {
+	if f.rules == nil || f.rules.Len() > 0 {
+		return nil
+	}
+	return noRule(f.rules, args)
+}
+
+func noRule(rules *yara.Rules, args []ruleArg) error {
+	name := args[0].text
+	if n := len(args) - 1; n > 0 {
+		name += fmt.Sprintf(" and %s", plural(uint64(n), "other"))
+	}
+	if n := len(rules.Skipped); n > 0 {
+		return fmt.Errorf("%s: no rule can be searched for: %s left out", name, plural(uint64(n), "rule"))
+	}
+	return fmt.Errorf("%s: no rule in the files", name)
+}
+
+// noteLeftOut tells which rules were left out.
+func (a *app) noteLeftOut(f *searchFlags) {
+	const most = 20
+	all := f.leftOut()
+	for _, s := range all[:min(len(all), most)] {
+		a.note("%s", leftOutLine(s))
+	}
+	if n := len(all) - most; n > 0 {
+		a.note("%s more are left out: vscan rules check lists all", plural(uint64(n), "rule"))
+	}
+}
+
+// leftOutLine says of a rule where it is, that it is left out, and why.
+func leftOutLine(s yara.Skipped) string {
+	where := fmt.Sprintf("%s:%d", s.File, s.Line)
+	if s.Column > 0 {
+		where += fmt.Sprintf(":%d", s.Column)
+	}
+	if s.Rule == "" {
+		return fmt.Sprintf("%s: what stands here is left out: %s", where, reasonOf(s))
+	}
+	return fmt.Sprintf("%s: rule %s is left out: %s", where, s.Rule, reasonOf(s))
+}
+
+// reasonOf is why a rule is left out, and which flag may help.
+func reasonOf(s yara.Skipped) string {
+	if s.Undefined != "" {
+		return s.Reason + ": define it with -d " + s.Undefined + "=VALUE"
+	}
+	return s.Reason
+}

@@ -1,0 +1,267 @@
+package main
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"vscan/engine"
+	"vscan/engine/simd"
+	"vscan/patterns"
+	"vscan/patterns/yara"
+)
+
+func (a *app) rulesCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:                   "rules COMMAND",
+		Short:                 "Check files of YARA rules",
+		Long:                  `rules has what there is to do with YARA rules besides find -f: see its commands.`,
+		DisableFlagsInUseLine: true,
+		Args:                  noSuchCommand,
+		RunE:                  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(a.rulesCheckCommand())
+	return cmd
+}
+
+const rulesCheckHelp = `check reads files of YARA rules as find -f does (FILE, NAMESPACE:FILE, or a folder)
+and tells of each rule, without an image: that it runs; that it is slow, and for
+which string; or that it is left out, and why. All files are one set.
+
+A string is slow where nothing in it is rare: it has no literal, or one that memory
+is full of, as { 00 00 }. All of memory is looked at for it, or a good part.
+
+Columns of text: FILE:LINE:COLUMN, the rule, what it does, why. A rule is slow, not
+broken: it runs. With -o jsonl there is an object a rule: type (rule_check), rule,
+namespace, file, line, [column], status (runs, slow, left_out), [reason], [slow: array
+of string, reason].
+
+Exit codes: 0 all rules run, 3 some are left out, 2 all are, there is none, or a file
+cannot be read.`
+
+func (a *app) rulesCheckCommand() *cobra.Command {
+	var r ruleReader
+	format := "text"
+	cmd := &cobra.Command{
+		Use:   "check [flags] FILE...",
+		Short: "Tell which rules run, which are slow, and which are left out, and why",
+		Long:  rulesCheckHelp,
+		Example: `  vscan rules check rules.yar
+  vscan rules check -d level=3 ours:rules.yar theirs:rules
+  vscan rules check -o jsonl rules.yar`,
+		DisableFlagsInUseLine: true,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return usageError(cmd, "want at least one file of rules")
+			}
+			return a.checkRules(&r, args, format)
+		},
+	}
+	registerDefine(cmd, &r.defines)
+	choiceVar(cmd, &format, "output", "o", "`FORMAT`: text or jsonl", "text", "jsonl")
+	choiceVar(cmd, &format, "format", "", "the same as --output", "text", "jsonl")
+	cmd.Flags().MarkHidden("format")
+	return cmd
+}
+
+func (a *app) checkRules(r *ruleReader, args []string, format string) error {
+	if err := r.define(); err != nil {
+		return err
+	}
+	var errs []error
+	for _, name := range args {
+		arg, ok := ruleArgOf(name)
+		if !ok {
+			arg = ruleArg{text: name, path: name}
+		}
+		errs = append(errs, r.add(arg))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	clash := r.finish()
+	checks, err := checksOf(r.rules)
+	if err != nil {
+		return err
+	}
+	if format == "jsonl" {
+		err = checksAsJSON(a.out, checks)
+	} else {
+		err = checksAsText(a.out, checks, a.out.terminal)
+	}
+	switch {
+	case err != nil:
+		return err
+	case clash != nil:
+		return clash
+	case r.rules.Len() == 0:
+		return noRule(r.rules, r.ruleArgs)
+	}
+	count := map[string]int{}
+	for _, c := range checks {
+		count[c.Status]++
+	}
+	a.note("%s: %d run, %d of them slow; %d left out", plural(uint64(len(checks)), "rule"), r.rules.Len(), count[statusSlow], count[statusLeftOut])
+	if count[statusLeftOut] > 0 {
+		return exitCode(exitIncomplete)
+	}
+	return nil
+}
+
+// What a rule does.
+const (
+	statusRuns    = "runs"
+	statusSlow    = "slow"
+	statusLeftOut = "left_out"
+)
+
+// ruleCheck is what there is to tell of a rule.
+type ruleCheck struct {
+	Type      string       `json:"type"`
+	Rule      string       `json:"rule"`
+	Namespace string       `json:"namespace"`
+	File      string       `json:"file"`
+	Line      int          `json:"line"`
+	Column    int          `json:"column,omitempty"`
+	Status    string       `json:"status"`
+	Reason    string       `json:"reason,omitempty"`
+	Slow      []slowString `json:"slow,omitempty"`
+}
+
+type slowString struct {
+	String string `json:"string"`
+	Reason string `json:"reason"`
+}
+
+// checksOf is all rules, by file, in the order of lines.
+func checksOf(rules *yara.Rules) ([]ruleCheck, error) {
+	why, err := slowPatterns(rules)
+	if err != nil {
+		return nil, err
+	}
+	var all []ruleCheck
+	for i := range rules.Len() {
+		r := rules.Rule(i)
+		c := ruleCheck{Type: "rule_check", Rule: r.Name, Namespace: r.Namespace, File: r.File, Line: r.Line, Status: statusRuns, Slow: slowStrings(rules.Strings(i), why)}
+		if c.Slow != nil {
+			c.Status = statusSlow
+		}
+		all = append(all, c)
+	}
+	for _, s := range rules.Skipped {
+		all = append(all, ruleCheck{
+			Type: "rule_check", Rule: s.Rule, Namespace: s.Namespace, File: s.File, Line: s.Line, Column: s.Column,
+			Status: statusLeftOut, Reason: reasonOf(s),
+		})
+	}
+	order := map[string]int{}
+	for _, c := range all {
+		if _, ok := order[c.File]; !ok {
+			order[c.File] = len(order)
+		}
+	}
+	slices.SortStableFunc(all, func(a, b ruleCheck) int {
+		return cmp.Or(cmp.Compare(order[a.File], order[b.File]), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+	})
+	return all, nil
+}
+
+// slowRate is how many candidates a byte make a string slow. A byte that is rare
+// in memory is about as frequent, two are rarer.
+const slowRate = 1.0 / 2048
+
+// slowPatterns says of each pattern of the rules why it is slow, "" if it is not.
+func slowPatterns(rules *yara.Rules) ([]string, error) {
+	set, err := patterns.Compile(rules.Patterns(), patterns.Target{})
+	if err != nil {
+		return nil, err
+	}
+	all, err := engine.Explain(set, simd.Auto)
+	if err != nil {
+		return nil, err
+	}
+	why := make([]string, len(rules.Patterns()))
+	for i := range why {
+		n := 0
+		for n < len(all) && all[n].Pattern == i {
+			n++
+		}
+		why[i], all = whySlow(all[:n]), all[n:]
+	}
+	return why, nil
+}
+
+// slowStrings is the strings of a rule that are slow, private ones as well.
+func slowStrings(all []yara.String, why []string) (slow []slowString) {
+	for _, s := range all {
+		if why[s.Pattern] != "" {
+			slow = append(slow, slowString{s.ID, why[s.Pattern]})
+		}
+	}
+	return slow
+}
+
+// whySlow says why what is sought of a pattern is slow; "" if it is not.
+func whySlow(all []engine.Sought) string {
+	rate, worst := 0.0, engine.Sought{}
+	for _, s := range all {
+		if s.Expr != nil && s.Anchor == nil {
+			return "no useful literal: all of memory is looked at, place by place"
+		}
+		if rate += s.Rate; s.Rate > worst.Rate {
+			worst = s
+		}
+	}
+	if rate < slowRate {
+		return ""
+	}
+	if worst.Anchor != nil {
+		return fmt.Sprintf("its anchor %s is in memory %s", spelled(worst.Anchor.Lit, worst.Anchor.Mask), oneIn(rate))
+	}
+	return fmt.Sprintf("%s is in memory %s", spelled(worst.Needle.Lit, worst.Needle.Mask), oneIn(rate))
+}
+
+func checksAsJSON(w io.Writer, all []ruleCheck) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	for _, c := range all {
+		c.Rule, c.Namespace, c.File, c.Reason = validUTF8(c.Rule), validUTF8(c.Namespace), validUTF8(c.File), validUTF8(c.Reason)
+		if err := e.Encode(c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func checksAsText(w io.Writer, all []ruleCheck, aligned bool) error {
+	out := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
+	if aligned {
+		w = out
+	}
+	for _, c := range all {
+		where := fmt.Sprintf("%s:%d", c.File, c.Line)
+		if c.Column > 0 {
+			where += fmt.Sprintf(":%d", c.Column)
+		}
+		why := []string{c.Reason}
+		if c.Status == statusSlow {
+			why = nil
+		}
+		for _, s := range c.Slow {
+			why = append(why, s.String+": "+s.Reason)
+		}
+		name := (&yara.Rule{Name: c.Rule, Namespace: c.Namespace}).FullName()
+		status := strings.ReplaceAll(c.Status, "_", " ")
+		if _, err := fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", printable(where), printable(name), status, printable(strings.Join(why, "; "))); err != nil {
+			return err
+		}
+	}
+	return out.Flush()
+}

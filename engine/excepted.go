@@ -1,0 +1,153 @@
+package engine
+
+import (
+	"vscan/engine/addr"
+	"vscan/patterns"
+)
+
+// Matches that an exception of their pattern drops (see patterns.Pattern.Except)
+// leave a worker as hits of a needle of their own: only the order of delivery tells
+// which of them lie in a hit, or in one another. Then they are taken out and counted,
+// before anybody sees a batch. What lies wholly in one, as the end of a placeholder
+// does, is no hit either; what goes on beyond it may be one.
+
+// exceptedHit is a match that was taken out, in front of hit before of the batch.
+type exceptedHit struct{ pattern, before int }
+
+// dropExcepted takes out the matches that exceptions drop.
+func (b *Batch) dropExcepted() {
+	if !b.sc.excepts {
+		return
+	}
+	kept := 0
+	b.filter(func(n *needle, _ addr.Addr, _ int) bool {
+		if n.excepted {
+			b.excepted = append(b.excepted, exceptedHit{n.hit.Pattern, kept})
+			return false
+		}
+		kept++
+		return true
+	})
+}
+
+// countExcepted adds to stats what was taken out: where more hits are wanted all of
+// it, else what lies in front of the last of the n hits that were taken.
+func (b *Batch) countExcepted(stats *Stats, more bool, n uint64) {
+	for _, x := range b.excepted {
+		if !more && uint64(x.before) >= n {
+			return
+		}
+		if stats.Excepted == nil {
+			stats.Excepted = make([]uint64, len(b.sc.set.Patterns()))
+		}
+		stats.Excepted[x.pattern]++
+	}
+}
+
+// judges say of matches whether an exception drops them.
+type judges struct {
+	needles  map[uint32]judge // by needle of the match; nil: no pattern has exceptions
+	patterns []judgedPattern
+}
+
+// judge is that of the matches of one expression.
+type judge struct {
+	expr     *patterns.Expr
+	excepted uint32 // the needle of those that are dropped
+	pattern  int    // index in judges.patterns
+}
+
+type judgedPattern struct {
+	longest  int  // match, in bytes
+	disjoint bool // matches that overlap a hit are none
+	exprs    int
+}
+
+// atOnce reports whether matches of a pattern are judged as they are found, which
+// spares those that others cover: there is one expression, whose matches come in
+// order.
+func (p *judgedPattern) atOnce() bool { return p.disjoint && p.exprs == 1 }
+
+func newJudges(set *patterns.Set, needles []needle, opt Options) (all judges) {
+	excepted := map[int]uint32{} // by expression
+	for i := range needles {
+		if needles[i].excepted {
+			excepted[needles[i].expr] = uint32(i)
+		}
+	}
+	last := -1 // pattern
+	for i := range needles {
+		n := &needles[i]
+		dropped, ok := excepted[n.expr]
+		if !ok || n.excepted || n.expr < 0 {
+			continue
+		}
+		if n.hit.Pattern != last {
+			last = n.hit.Pattern
+			disjoint := !opt.Overlapping && set.Patterns()[last].Disjoint()
+			all.patterns = append(all.patterns, judgedPattern{disjoint: disjoint})
+		}
+		if all.needles == nil {
+			all.needles = make(map[uint32]judge)
+		}
+		e := &set.Exprs()[n.expr]
+		k := len(all.patterns) - 1
+		all.patterns[k].longest = max(all.patterns[k].longest, e.MaxLen)
+		all.patterns[k].exprs++
+		all.needles[uint32(i)] = judge{e, dropped, k}
+	}
+	return all
+}
+
+// chain is that of a pattern, from the origin in hand on.
+func (j *judges) chain(x *exprTools, pattern int) *chain {
+	if x.judging == nil {
+		x.judging = make([]chain, len(j.patterns))
+	}
+	c := &x.judging[pattern]
+	c.from(x, j.patterns[pattern].longest)
+	return c
+}
+
+// one judges a match of bytes b: it gets its other needle if an exception drops it.
+// It counts for nothing where it is known that something else covers it. ok is false
+// where the scan has ended.
+func (j *judges) one(t *tools, b []byte, m *exprMatch) (counts, ok bool) {
+	of := j.needles[m.needle]
+	c, a, n := j.chain(&t.expr, of.pattern), t.base+addr.Addr(m.off), int(m.size)
+	if j.patterns[of.pattern].disjoint && (c.covered(a) > 0 || c.inExcepted(a, n)) {
+		return false, true
+	}
+	if of.expr.Excepted(b[m.off:][:n]) {
+		m.needle = of.excepted
+		c.except(a, n)
+	} else {
+		c.add(a, n)
+	}
+	return true, t.worked(n)
+}
+
+// rest judges the matches in hand, which are in order and of bytes b, of those
+// patterns whose matches were not judged as they were found. It is false where the
+// scan has ended.
+func (j *judges) rest(t *tools, b []byte) bool {
+	if j.needles == nil {
+		return true
+	}
+	x := &t.expr
+	kept := x.matches[:0]
+	for _, m := range x.matches {
+		counts, ok := true, true
+		if of, judged := j.needles[m.needle]; judged && !j.patterns[of.pattern].atOnce() {
+			counts, ok = j.one(t, b, &m)
+		}
+		if !ok {
+			return false
+		}
+		if counts {
+			kept = append(kept, m)
+		}
+	}
+	x.matches = kept
+	return true
+}

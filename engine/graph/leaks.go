@@ -1,0 +1,107 @@
+package graph
+
+import (
+	"context"
+	"slices"
+)
+
+// lose tells heads from what they lead to, among the objects that no root
+// reaches.
+//
+// Heads are one object for each strongly connected component that no other one
+// leads to. They are found as in Kosaraju's algorithm: a depth-first search of the
+// lost objects; then, from the one that was left last to the one that was left
+// first, each that is not reached yet is in such a component, and all that it
+// reaches is not. The component is what leads to it.
+func (og *objectGraph) lose(ctx context.Context, r *Retention) error {
+	lost := func(o uint32) bool { return r.Anchors[o] == Nothing && og.inUse(int(o)) }
+	left, err := og.leaving(ctx, lost)
+	if err != nil {
+		return err
+	}
+	seen := make([]uint64, len(og.marks)/64+1)
+	visit := func(o uint32) bool {
+		if !lost(o) || seen[o/64]>>(o%64)&1 == 1 {
+			return false
+		}
+		seen[o/64] |= 1 << (o % 64)
+		return true
+	}
+	var todo []uint32
+	follow := func(start uint32, edges func(uint32) []uint32, each func(uint32)) {
+		todo = append(todo[:0], start)
+		for len(todo) > 0 {
+			o := todo[len(todo)-1]
+			todo = todo[:len(todo)-1]
+			each(o)
+			for _, e := range edges(o) {
+				if visit(e >> 1) {
+					todo = append(todo, e>>1)
+				}
+			}
+		}
+	}
+	targets := func(o uint32) []uint32 { return og.to[og.starts[o]:og.starts[o+1]] }
+	sources := func(o uint32) []uint32 { return og.from[og.first[o]:og.first[o+1]] }
+	var heads []uint32
+	for _, o := range slices.Backward(left) {
+		if visit(o) {
+			heads = append(heads, o)
+			follow(o, targets, func(uint32) {})
+		}
+	}
+	clear(seen)
+	for i, o := range heads {
+		visit(o)
+		follow(o, sources, func(p uint32) { heads[i] = min(heads[i], p) })
+	}
+	slices.Sort(heads)
+	clear(seen)
+	for _, o := range left {
+		r.Losses[o] = Indirectly
+	}
+	for _, o := range heads { // no other head leads to it
+		h := Head{Object: int(o)}
+		visit(o)
+		follow(o, targets, func(p uint32) {
+			h.Blocks++
+			h.Bytes += og.index.objects[p].Size()
+		})
+		r.Losses[o] = Definitely
+		r.Heads = append(r.Heads, h)
+	}
+	return context.Cause(ctx)
+}
+
+// leaving is the lost objects in the order in which a depth-first search leaves
+// them.
+func (og *objectGraph) leaving(ctx context.Context, lost func(uint32) bool) ([]uint32, error) {
+	type frame struct{ object, next uint32 }
+	seen := make([]uint64, len(og.marks)/64+1)
+	var left []uint32
+	var stack []frame
+	enter := func(o uint32) {
+		if lost(o) && seen[o/64]>>(o%64)&1 == 0 {
+			seen[o/64] |= 1 << (o % 64)
+			stack = append(stack, frame{o, og.starts[o]})
+		}
+	}
+	for o := range og.marks {
+		if o&0xffff == 0 && ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		enter(uint32(o))
+		for len(stack) > 0 {
+			f := &stack[len(stack)-1]
+			if f.next == og.starts[f.object+1] {
+				left = append(left, f.object)
+				stack = stack[:len(stack)-1]
+				continue
+			}
+			to := og.to[f.next] >> 1
+			f.next++
+			enter(to)
+		}
+	}
+	return left, nil
+}

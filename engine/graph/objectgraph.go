@@ -1,0 +1,245 @@
+package graph
+
+import (
+	"context"
+	"slices"
+	"sync/atomic"
+
+	"vscan/engine/addr"
+	"vscan/engine/heap"
+)
+
+// objectGraph is the edges between objects in use, both ways, and what roots
+// refer to. An edge is the index of the other object, shifted left by one, with
+// edgeInside where it leads to another byte than the first. What one object refers to
+// comes once, and without edgeInside where any word of it refers to the first byte.
+type objectGraph struct {
+	index *objectIndex
+	roots rootMap
+	marks []uint32 // of each object: what refers to it, see firstMark
+	edges uint64
+
+	reached int // objects that roots reach, once that is known
+
+	starts []uint32 // of each object, and one more: of its targets in to
+	to     []uint32
+	first  []uint32 // of each object, and one more: of its sources in from
+	from   []uint32
+}
+
+const edgeInside = 1
+
+// own reports whether an object is malloc's own. Others may be marking it.
+func (og *objectGraph) own(o int) bool { return atomic.LoadUint32(&og.marks[o])&markOwn != 0 }
+
+// inUse reports whether an object is the program's.
+func (og *objectGraph) inUse(o int) bool {
+	return og.index.objects[o].State == heap.Used && !og.own(o)
+}
+
+func (g *Graph) objectGraph(ctx context.Context, h *heap.Heaps, o *ObjectOptions) (*objectGraph, error) {
+	objects := h.Objects()
+	og := &objectGraph{index: newObjectIndex(objects), marks: make([]uint32, len(objects))}
+	hint := 0
+	for _, own := range h.Own() {
+		for i := max(og.index.find(own.First, &hint), 0); i < len(objects) && objects[i].First <= own.Last; i++ {
+			if objects[i].Overlaps(own) {
+				og.marks[i] |= markOwn
+			}
+		}
+	}
+	og.roots = g.rootMap(h, o.Threads)
+	og.markRegisters(o.Threads, g.newBaseTeller(o))
+	if err := og.readEdges(ctx, g, h, o); err != nil {
+		return nil, err
+	}
+	if m, ok := g.data.(*mapped); ok {
+		letGo(m.b)
+	}
+	og.tidy()
+	og.turn()
+	return og, nil
+}
+
+// markRegisters marks what registers refer to. An object that a stack pointer
+// points into is a stack, and in use.
+func (og *objectGraph) markRegisters(threads []Thread, bases *baseTeller) {
+	hint := 0
+	for _, t := range threads {
+		for _, v := range t.Registers {
+			if o := og.index.find(addr.Addr(v), &hint); o >= 0 && og.inUse(o) {
+				inside := addr.Addr(v) != og.index.objects[o].First && addr.Addr(v) != t.SP && !bases.base(og.index.objects[o].Range, addr.Addr(v))
+				og.markRoot(o, Register, inside)
+			}
+		}
+		if o := og.index.find(t.SP, &hint); t.SP != 0 && o >= 0 && og.inUse(o) {
+			og.markRoot(o, Register, false)
+		}
+	}
+}
+
+func (og *objectGraph) markRoot(o int, class Anchor, inside bool) {
+	mark := firstMark(class)
+	if inside || class == Stale {
+		mark = insideMark(class)
+	}
+	if p := &og.marks[o]; atomic.LoadUint32(p)&mark == 0 {
+		atomic.OrUint32(p, mark)
+	}
+}
+
+// pairReader makes edges between objects of the edges of a group of pages. They
+// are sorted by target, and so are the groups, so the sources of one object follow one
+// another.
+type pairReader struct {
+	og                         *objectGraph
+	bases                      *baseTeller
+	heaps                      *heap.Heaps
+	target, source, root, page int // hints
+	at                         int
+	pairs, sorted              []uint64 // target << 32 | edge
+	next                       [pageSize/8 + 2]uint32
+}
+
+// readEdges fills first with counts, and from.
+func (og *objectGraph) readEdges(ctx context.Context, g *Graph, h *heap.Heaps, o *ObjectOptions) error {
+	og.first = make([]uint32, len(og.marks)+1)
+	groups := make([][]uint32, len(g.groups.lines))
+	_, err := eachGroup(ctx, g, o.Workers, func() *pairReader { return &pairReader{og: og, bases: g.newBaseTeller(o), heaps: h} },
+		func(p *pairReader, group int, page uint64, entries []entry) error {
+			base := g.targets.at(page, &p.page)
+			if !og.index.near(addr.Range{First: base, Last: base + offsetMask}) {
+				return nil
+			}
+			p.read(g, base, entries)
+			for _, pair := range p.pairs {
+				atomic.AddUint32(&og.first[pair>>32+1], 1)
+				groups[group] = append(groups[group], uint32(pair))
+			}
+			return nil
+		})
+	if err != nil {
+		return err
+	}
+	total := 0
+	for _, some := range groups {
+		total += len(some)
+	}
+	og.from = make([]uint32, 0, total)
+	for i, some := range groups {
+		og.from = append(og.from, some...)
+		groups[i] = nil
+	}
+	return nil
+}
+
+// read makes pairs of the entries of a page, ascending by target.
+func (p *pairReader) read(g *Graph, base addr.Addr, entries []entry) {
+	p.pairs = p.pairs[:0]
+	for _, e := range entries {
+		a := base + addr.Addr(e.offset())
+		to := p.og.index.find(a, &p.target)
+		if to < 0 || !p.og.inUse(to) {
+			continue
+		}
+		source := g.sources.at(e.source(), &p.at)
+		from := p.og.index.find(source, &p.source)
+		if from == to {
+			continue
+		}
+		inside := a != p.og.index.objects[to].First && !p.bases.base(p.og.index.objects[to].Range, a)
+		if from < 0 {
+			if class, ok := p.og.roots.class(source, &p.root); ok && !p.heaps.Contains(source) {
+				p.og.markRoot(to, class, inside)
+			}
+			continue
+		}
+		if p.og.inUse(from) {
+			pair := uint64(to)<<32 | uint64(from)<<1
+			if inside {
+				pair |= edgeInside
+			}
+			p.pairs = append(p.pairs, pair)
+		}
+	}
+	p.sort()
+}
+
+// sort sorts pairs by target, by counting, which keeps the order of sources.
+func (p *pairReader) sort() {
+	if len(p.pairs) < 2 {
+		return
+	}
+	first, last := p.pairs[0]>>32, p.pairs[0]>>32
+	for _, pair := range p.pairs {
+		first, last = min(first, pair>>32), max(last, pair>>32)
+	}
+	if last-first+2 > uint64(len(p.next)) {
+		slices.Sort(p.pairs)
+		return
+	}
+	next := p.next[:last-first+2]
+	clear(next)
+	for _, pair := range p.pairs {
+		next[pair>>32-first+1]++
+	}
+	for i := 1; i < len(next); i++ {
+		next[i] += next[i-1]
+	}
+	p.sorted = slices.Grow(p.sorted[:0], len(p.pairs))[:len(p.pairs)]
+	for _, pair := range p.pairs {
+		at := &next[pair>>32-first]
+		p.sorted[*at] = pair
+		*at++
+	}
+	p.pairs, p.sorted = p.sorted, p.pairs
+}
+
+// tidy drops what comes twice, and makes places of the counts in first.
+func (og *objectGraph) tidy() {
+	out, at := uint32(0), uint32(0)
+	for o := range og.marks {
+		n := og.first[o+1]
+		list := og.from[at : at+n]
+		at += n
+		if !slices.IsSorted(list) { // it lies in several pages, or in a hub
+			slices.Sort(list)
+		}
+		og.first[o] = out
+		last := uint32(1<<32 - 1)
+		for _, e := range list {
+			if e>>1 == last {
+				continue
+			}
+			last = e >> 1
+			og.from[out] = e
+			out++
+		}
+	}
+	og.first[len(og.marks)] = out
+	og.from = og.from[:out]
+	og.edges = uint64(out)
+}
+
+// turn makes to of from.
+func (og *objectGraph) turn() {
+	n := len(og.marks)
+	og.starts, og.to = make([]uint32, n+1), make([]uint32, len(og.from))
+	for _, e := range og.from {
+		og.starts[e>>1]++
+	}
+	sum := uint32(0)
+	for o, k := range og.starts { // where the next one goes
+		og.starts[o] = sum
+		sum += k
+	}
+	for o := range n {
+		for _, e := range og.from[og.first[o]:og.first[o+1]] {
+			p := &og.starts[e>>1]
+			og.to[*p] = uint32(o)<<1 | e&edgeInside
+			*p++
+		}
+	}
+	copy(og.starts[1:], og.starts[:n])
+	og.starts[0] = 0
+}

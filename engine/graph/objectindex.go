@@ -1,0 +1,101 @@
+package graph
+
+import (
+	"math/bits"
+	"sort"
+
+	"vscan/engine/addr"
+	"vscan/engine/heap"
+)
+
+// objectIndex finds the object that an address is in: a bit for each object, at
+// the unit of memory that it begins in, and how many bits there are before. Objects
+// far from one another are in runs of their own, so memory between them takes
+// nothing.
+//
+//	units    |    |    |    |    |    |    |    |
+//	objects   aaaaa      bbbbbbbbb  cc
+//	bits     1    0    1    0    0  1 …
+type objectIndex struct {
+	objects []heap.Object
+	shift   uint // of a unit: two objects never begin in one
+	runs    []indexRun
+}
+
+// indexRun is objects that lie near one another.
+type indexRun struct {
+	addr.Range        // from the first object's first byte to the last one's last
+	unit       uint64 // of Range.First
+	from       int    // the first object
+	bits       []uint64
+	before     []uint32 // of each word of bits: how many bits are set in those before
+}
+
+// indexGap is how far apart objects begin that share no run, in bytes.
+const indexGap = 64 << 10
+
+func newObjectIndex(objects []heap.Object) *objectIndex {
+	x := &objectIndex{objects: objects, shift: 4}
+	for i := range objects {
+		if i > 0 && objects[i].First-objects[i-1].First < 16 {
+			x.shift = 0
+		} else if objects[i].First%16 != 0 {
+			x.shift = min(x.shift, 3)
+		}
+	}
+	for lo := 0; lo < len(objects); {
+		hi := lo + 1
+		for hi < len(objects) && objects[hi].First-objects[hi-1].First <= indexGap {
+			hi++
+		}
+		x.runs = append(x.runs, x.run(lo, hi))
+		lo = hi
+	}
+	return x
+}
+
+func (x *objectIndex) run(lo, hi int) indexRun {
+	first, last := x.objects[lo].First, x.objects[hi-1].First
+	r := indexRun{Range: addr.Range{First: first, Last: x.objects[hi-1].Last}, unit: uint64(first) >> x.shift, from: lo}
+	words := (uint64(last)>>x.shift-r.unit)/64 + 1
+	r.bits, r.before = make([]uint64, words), make([]uint32, words)
+	for _, o := range x.objects[lo:hi] {
+		u := uint64(o.First)>>x.shift - r.unit
+		r.bits[u/64] |= 1 << (u % 64)
+	}
+	n := 0
+	for i, w := range r.bits {
+		r.before[i] = uint32(n)
+		n += bits.OnesCount64(w)
+	}
+	return r
+}
+
+// find is the index of the object that an address is in, −1 where it is in none;
+// hint is where to look first, and is set to where it was.
+func (x *objectIndex) find(a addr.Addr, hint *int) int {
+	k := *hint
+	if k >= len(x.runs) || !x.runs[k].Contains(a) {
+		k = sort.Search(len(x.runs), func(i int) bool { return x.runs[i].Last >= a })
+		if k == len(x.runs) || x.runs[k].First > a {
+			return -1
+		}
+		*hint = k
+	}
+	r := &x.runs[k]
+	u := min(uint64(a)>>x.shift-r.unit, uint64(len(r.bits))*64-1)
+	i := r.from + int(r.before[u/64]) + bits.OnesCount64(r.bits[u/64]&(2<<(u%64)-1)) - 1
+	if x.objects[i].First > a { // it begins behind, in the same unit
+		i--
+	}
+	if i < r.from || x.objects[i].Last < a {
+		return -1
+	}
+	return i
+}
+
+// near reports whether a range touches a run.
+func (x *objectIndex) near(r addr.Range) bool {
+	k := sort.Search(len(x.runs), func(i int) bool { return x.runs[i].Last >= r.First })
+	return k < len(x.runs) && x.runs[k].First <= r.Last
+}

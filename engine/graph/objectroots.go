@@ -1,0 +1,129 @@
+package graph
+
+import (
+	"cmp"
+	"slices"
+	"sort"
+	"strings"
+
+	"vscan/engine"
+	"vscan/engine/addr"
+	"vscan/engine/heap"
+)
+
+// rootMap says of which class of roots a word is that lies in no object. Where
+// it says nothing, the word is malloc's.
+type rootMap []rootRange // ascending, disjoint
+
+type rootRange struct {
+	addr.Range
+	class Anchor
+}
+
+func (m rootMap) class(a addr.Addr, hint *int) (Anchor, bool) {
+	if h := *hint; h < len(m) && m[h].Contains(a) {
+		return m[h].class, true
+	}
+	i := sort.Search(len(m), func(i int) bool { return m[i].Last >= a })
+	if i == len(m) || m[i].First > a {
+		return 0, false
+	}
+	*hint = i
+	return m[i].class, true
+}
+
+// rootMap tells roots by what is known of modules, threads and malloc.
+func (g *Graph) rootMap(h *heap.Heaps, threads []Thread) rootMap {
+	live, stale := g.stacks(h, threads)
+	static, _ := g.Roots(Roots{Static: true})
+	var m rootMap
+	taken := slices.Clone(h.Own())
+	for _, part := range []struct {
+		class  Anchor
+		ranges []addr.Range
+	}{{Static, static}, {Stale, stale}, {Stack, live}, {Local, g.locals(h, threads)}, {Elsewhere, rangesOf(g.regions)}} {
+		ranges := addr.Merge(slices.Clone(part.ranges))
+		for _, r := range without(ranges, taken) {
+			m = append(m, rootRange{r, part.class})
+		}
+		taken = addr.Merge(append(taken, ranges...))
+	}
+	slices.SortFunc(m, func(a, b rootRange) int { return cmp.Compare(a.First, b.First) })
+	return m
+}
+
+// area is the region of an index with those that go on from it and are mapped
+// alike: a mapping may be several regions, as pages are in memory or not.
+func (g *Graph) area(i int) addr.Range {
+	lo, hi := i, i
+	alike := func(a, b *Region) bool {
+		return a.Last+1 == b.First && a.Name == b.Name && a.Perm == b.Perm && a.File == b.File && a.State != engine.Absent && b.State != engine.Absent
+	}
+	for lo > 0 && alike(&g.regions[lo-1], &g.regions[lo]) {
+		lo--
+	}
+	for hi+1 < len(g.regions) && alike(&g.regions[hi], &g.regions[hi+1]) {
+		hi++
+	}
+	return addr.Range{First: g.regions[lo].First, Last: g.regions[hi].Last}
+}
+
+// anonymous reports whether a region is of no file and has no name that the
+// kernel gives, as [heap].
+func (g *Graph) anonymous(k int) bool {
+	r := &g.regions[k]
+	named := strings.HasPrefix(r.Name, "[") && !strings.HasPrefix(r.Name, "[anon")
+	return !r.File && !named && !strings.HasPrefix(r.Name, "/")
+}
+
+// stacks is what of the stacks is in use, and what lies below the stack pointers.
+//
+//	area      |stale     |red zone|SP  frames   |control block, thread-local memory|
+//	classes   Stale       Stack
+//
+// What lies below is known of the mapping [stack], and of one that has the control
+// block of the thread that runs in it as well: other memory with a stack pointer in it may
+// be many stacks, of coroutines, and much besides, and all of it counts as in use. So does what lies between two
+// stacks that share a mapping, for where the one begins is not known. A stack in an
+// object is the object's matter.
+func (g *Graph) stacks(h *heap.Heaps, threads []Thread) (live, stale []addr.Range) {
+	lowest := map[addr.Range]*Thread{}
+	for i := range threads {
+		t := &threads[i]
+		k := g.RegionAt(t.SP)
+		if t.SP == 0 || k < 0 || g.regions[k].Perm != 0 && g.regions[k].Perm&engine.Write == 0 || h.Contains(t.SP) {
+			continue
+		}
+		area := g.area(k)
+		ofThread := g.anonymous(k) || strings.HasPrefix(g.regions[k].Name, "[stack:")
+		if g.regions[k].Name != "[stack]" && !(ofThread && area.Contains(t.Pointer) && t.Pointer > t.SP) {
+			continue
+		}
+		if low := lowest[area]; low == nil || t.SP < low.SP {
+			lowest[area] = t
+		}
+	}
+	for i := range g.regions {
+		if strings.HasPrefix(g.regions[i].Name, "[stack") {
+			live = append(live, g.regions[i].Range)
+		}
+	}
+	for area, t := range lowest {
+		live = append(live, area)
+		if used := t.SP - addr.Addr(min(t.RedZone, uint64(t.SP))); used > area.First {
+			stale = append(stale, addr.Range{First: area.First, Last: used - 1})
+		}
+	}
+	return addr.Merge(live), addr.Merge(stale)
+}
+
+// locals is the mappings that threads' control blocks lie in. That of the first
+// thread of a static program lies in front of its heap.
+func (g *Graph) locals(h *heap.Heaps, threads []Thread) (out []addr.Range) {
+	for _, t := range threads {
+		if k := g.RegionAt(t.Pointer); t.Pointer != 0 && k >= 0 && (g.anonymous(k) || g.regions[k].Name == "[heap]") && !h.Contains(t.Pointer) {
+			out = append(out, g.area(k))
+		}
+	}
+	return addr.Merge(out)
+}

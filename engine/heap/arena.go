@@ -1,0 +1,226 @@
+package heap
+
+import (
+	"context"
+	"fmt"
+
+	"vscan/engine"
+	"vscan/engine/addr"
+)
+
+// Threads' arenas (malloc/arena.c). Their memory is heaps, each at a multiple of
+// the largest size that one can have, 64 MiB, or 1 MiB where words have 4 bytes:
+//
+//	heap_info:  state *ar_ptr       of the arena
+//	            heap_info *prev     the arena's heap before this one, 0 in the first
+//	            word size           bytes of the heap
+//	            word mprotect_size  of them and of those given back: may be written
+//	            …                   pagesize since glibc 2.35, padding
+//
+// In the first heap of an arena its state follows. Then come chunks, in all heaps but
+// the last up to fenceposts, in the last up to the arena's top. A kernel with huge
+// pages (glibc.malloc.hugetlb) makes the largest size smaller, so all multiples of
+// a smaller one are looked at.
+
+// threadHeap is a heap of a thread's arena.
+type threadHeap struct {
+	addr.Range              // as its size says
+	spare         addr.Addr // the last address of what was given back and may be written
+	arena, before addr.Addr
+}
+
+// finder is what Find has found so far.
+type finder struct {
+	*memory
+	ctx    context.Context
+	k      *walker
+	read   *reader
+	states []state      // of main arenas
+	params []parameters // of them, in their order
+	taken  []addr.Range // of heaps, not sorted
+	own    []addr.Range
+	fast   []addr.Range // words that hold the heads of fastbins
+	arenas []Arena
+}
+
+// heapInfo reads the head of a heap that may lie at an address.
+func (f *finder) heapInfo(at addr.Addr, s *span) (h threadHeap, ok bool) {
+	const least = 4096
+	w := f.word
+	arena, before := f.read.pointer(at), f.read.pointer(at+w)
+	size, ok := f.read.at(at + 2*w)
+	may, _ := f.read.at(at + 3*w)
+	if !ok || size < least || size%engine.PageSize != 0 || size-1 > uint64(s.Last-at) || size > uint64(f.largest()) || before%engine.PageSize != 0 || before == at {
+		return h, false
+	}
+	if may != 0 && (may < size || may%engine.PageSize != 0 || may > uint64(f.largest())) {
+		return h, false
+	}
+	if before == 0 && (arena < at+4*w || arena > at+16*w) || before != 0 && arena%w != 0 || arena == 0 {
+		return h, false
+	}
+	h = threadHeap{Range: addr.Range{First: at, Last: at + addr.Addr(size) - 1}, arena: arena, before: before}
+	h.spare = min(s.Last, max(h.Last, at+addr.Addr(may)-1))
+	if may == 0 {
+		h.spare = h.Last
+	}
+	return h, true
+}
+
+// largest is the largest size of a heap.
+func (f *finder) largest() addr.Addr {
+	if f.word == 4 {
+		return 1 << 20
+	}
+	return 64 << 20
+}
+
+// threadHeaps finds the heads of heaps.
+func (f *finder) threadHeaps() (heaps []threadHeap, err error) {
+	step := addr.Addr(1 << 20)
+	for i := range f.spans {
+		s := &f.spans[i]
+		first, ok := s.First.AlignUp(uint64(step))
+		for at := first; ok && at < s.Last; {
+			if err := context.Cause(f.ctx); err != nil {
+				return nil, err
+			}
+			if h, is := f.heapInfo(at, s); is {
+				heaps = append(heaps, h)
+			}
+			if v := f.space.At(at); v.State() != engine.Present && v.Last-at > step { // nothing is there to read
+				at = v.Last &^ (step - 1)
+			}
+			if at > addr.Max-step {
+				break
+			}
+			at += step
+		}
+	}
+	return heaps, nil
+}
+
+// threadArenas follows the chunks of all threads' arenas.
+func (f *finder) threadArenas() error {
+	heaps, err := f.threadHeaps()
+	if err != nil {
+		return err
+	}
+	of := map[addr.Addr][]threadHeap{}
+	var order []addr.Addr
+	for _, h := range heaps {
+		if len(of[h.arena]) == 0 {
+			order = append(order, h.arena)
+		}
+		of[h.arena] = append(of[h.arena], h)
+	}
+	for _, at := range order {
+		if err := f.threadArena(at, of[at]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// threadArena follows the chunks of one.
+func (f *finder) threadArena(at addr.Addr, heaps []threadHeap) error {
+	var s state
+	for _, h := range heaps {
+		if h.before != 0 {
+			continue
+		}
+		for _, found := range f.read.states(addr.Range{First: at, Last: at + 2*binCount*f.word}, 1) {
+			s = found
+			s.start = at
+			f.read.readFlags(&s)
+		}
+	}
+	a := Arena{Kind: Thread, At: at}
+	var binned []addr.Addr
+	if s.bins != 0 {
+		binned = f.binned(&s)
+	}
+	for _, h := range heaps {
+		ok, err := f.threadHeap(h, &s, binned)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			a.Refused = fmt.Sprintf("the heap at %v has no chunks that lead from one to the next", h.First)
+			if s.bins != 0 {
+				f.k.gaps = append(f.k.gaps, Gap{h.Range, a.Refused})
+			}
+			continue
+		}
+		a.Heaps = append(a.Heaps, h.Range)
+		f.taken = append(f.taken, addr.Range{First: h.First, Last: h.spare})
+		if h.spare > h.Last {
+			f.own = append(f.own, addr.Range{First: h.Last + 1, Last: h.spare})
+		}
+	}
+	if len(a.Heaps) > 0 {
+		a.Refused = ""
+	}
+	if s.bins != 0 {
+		f.fastbins(&s)
+	}
+	f.arenas = append(f.arenas, a)
+	return nil
+}
+
+// threadHeap follows the chunks of one heap. How long the heads in front of them are
+// differs between versions: what comes behind them has to lead on.
+func (f *finder) threadHeap(h threadHeap, s *state, binned []addr.Addr) (bool, error) {
+	w := f.word
+	g := region{end: h.Last + 1, other: chunkOther, exact: s.bins == 0, binned: binned}
+	if h.Contains(s.top) {
+		g.top = s.top
+	}
+	first, reach := h.First+4*w, 4*w
+	switch {
+	case s.bins != 0 && h.Contains(s.bins):
+		first = s.end
+	case h.before == 0: // behind a state that is damaged, or of a version that is not known
+		first, reach = h.arena+2*binCount*w, 40*w
+	}
+	first = (first + 2*w - 1) &^ (2*w - 1)
+	if ok, err := f.threadHeapFrom(h, g, first, reach); ok || err != nil {
+		return ok, err
+	}
+	if !g.exact { // the first chunks are damaged
+		g.first = first
+		ok, err := f.k.region(g)
+		if ok {
+			f.own = append(f.own, addr.Range{First: h.First, Last: first - 1})
+		}
+		return ok, err
+	}
+	damaged := g
+	damaged.exact, damaged.first = false, first
+	r, err := f.damaged(damaged)
+	if r.Last > 0 || err != nil {
+		f.own = append(f.own, addr.Range{First: h.First, Last: first - 1})
+		return err == nil, err
+	}
+	return f.threadHeapFrom(h, g, first, 1<<12)
+}
+
+// threadHeapFrom follows the chunks of a heap from the first place on, of a few, from
+// which they lead on.
+func (f *finder) threadHeapFrom(h threadHeap, g region, first, reach addr.Addr) (bool, error) {
+	for at := first; at < first+reach && at < g.end; at += 2 * f.word {
+		g.first = at
+		c, bad := f.k.head(at, &g)
+		if bad != fine || !c.prevUsed && g.exact || !g.exact && !f.k.leads(c, &g, toCheck) && at != g.top {
+			continue
+		}
+		ok, err := f.k.region(g)
+		if ok {
+			f.own = append(f.own, addr.Range{First: h.First, Last: at - 1})
+		}
+		if ok || err != nil {
+			return ok, err
+		}
+	}
+	return false, nil
+}

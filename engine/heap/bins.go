@@ -1,0 +1,66 @@
+package heap
+
+import (
+	"slices"
+	"sort"
+
+	"vscan/engine/addr"
+)
+
+// maxBinned is how many chunks of an arena's bins are followed.
+const maxBinned = 1 << 22
+
+// binned returns the chunks that an arena's bins hold, ascending. What a bin holds is
+// free, so no other chunk reaches into it, whatever sizes say. Each is believed if
+// the one before in its ring is what it leads back to; where a ring is broken, it is
+// followed from its other end as well.
+func (f *finder) binned(s *state) (out []addr.Addr) {
+	w := f.word
+	r := f.reader(1 << 14)
+	r.both = true
+	for i := range addr.Addr(binCount) {
+		head := s.bins + 2*i*w - 2*w
+		if forth := r.ring(head, 2*w, 3*w, &out); !forth {
+			r.ring(head, 3*w, 2*w, &out)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// ring appends the chunks of a ring from its head on, where the word at an offset
+// leads forth and another back. It is false where the ring is broken.
+func (r *reader) ring(head, forth, back addr.Addr, out *[]addr.Addr) bool {
+	before := head
+	for len(*out) < maxBinned {
+		at, ok := r.at(before + forth)
+		next := addr.Addr(at)
+		if !ok || next == head {
+			return ok
+		}
+		if from, ok := r.at(next + back); !ok || addr.Addr(from) != before || next%r.word != 0 || r.spanOf(next) == nil {
+			return false
+		}
+		*out = append(*out, next)
+		before = next
+	}
+	return true
+}
+
+// limit is the address that a chunk at an address must not go beyond: the end, the
+// top, or a chunk that a bin holds.
+func (g *region) limit(at addr.Addr) addr.Addr {
+	limit := g.end
+	if g.top > at {
+		limit = g.top
+	}
+	if k := g.cursor; k < len(g.binned) && (g.binned[k] <= at || k > 0 && g.binned[k-1] > at) {
+		g.cursor = sort.Search(len(g.binned), func(i int) bool { return g.binned[i] > at })
+	} else if k == len(g.binned) && k > 0 && g.binned[k-1] > at {
+		g.cursor = sort.Search(len(g.binned), func(i int) bool { return g.binned[i] > at })
+	}
+	if g.cursor < len(g.binned) {
+		limit = min(limit, g.binned[g.cursor])
+	}
+	return limit
+}

@@ -1,0 +1,39 @@
+package heap
+
+import "vscan/engine/addr"
+
+// fastbins keeps where the heads of an arena's fastbins are. Each is a chunk, whose
+// object holds the next, and so on to 0; all have the size of the bin, and from
+// glibc 2.32 on the links are those of tcaches (tcache.go).
+func (f *finder) fastbins(s *state) {
+	const most = 11
+	first := s.bins - (2+most)*f.word
+	if s.start != 0 {
+		first = max(first, (s.start+8+f.word-1)&^(f.word-1))
+	}
+	if last := s.bins - 2*f.word - 1; first < last {
+		f.fast = append(f.fast, addr.Range{First: first, Last: last})
+	}
+}
+
+// markFast marks the objects of a fastbin whose head is the word at a.
+func (m *marker) markFast(a addr.Addr) {
+	size, lost := addr.Addr(0), 0
+	for at := m.r.pointer(a); at != 0 && m.budget > 0; at = m.link(at+2*m.r.word, 2*m.r.word) {
+		m.budget--
+		i := m.starting(at + 2*m.r.word)
+		if i < 0 && m.inGap(at+2*m.r.word) && lost < 2 {
+			lost++
+			continue
+		}
+		if i < 0 || m.objects[i].State != Used {
+			return
+		}
+		length := m.length(i)
+		if index := length/(2*m.r.word) - 2; size == 0 && index >= 11 || size != 0 && length != size {
+			return
+		}
+		size = length
+		m.objects[i].State = Fast
+	}
+}

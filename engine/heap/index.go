@@ -1,0 +1,79 @@
+package heap
+
+import (
+	"math/bits"
+	"sort"
+
+	"vscan/engine/addr"
+)
+
+// indexed is a run of chunks with a table by which the object at an address is
+// found: of each part of the run, parts of equal size, the first object that ends
+// in it or later. There are no more parts than objects, or pages if these are fewer.
+type indexed struct {
+	addr.Range
+	lo, hi int
+	shift  uint8 // the size of a part is 1 << shift bytes
+	table  []int32
+}
+
+// index indexes the objects of a run, which are those from lo on.
+func index(r addr.Range, lo int, objects []Object) indexed {
+	x := indexed{Range: r, lo: lo, hi: len(objects), shift: 12}
+	span := uint64(r.Last - r.First)
+	if n := uint64(x.hi - x.lo); span>>12 > n {
+		x.shift = uint8(bits.Len64(span / (n + 1)))
+	}
+	x.table = make([]int32, span>>x.shift+1)
+	part := 0
+	for i := x.lo; i < x.hi; i++ {
+		for last := int(uint64(objects[i].Last-r.First) >> x.shift); part <= last && part < len(x.table); part++ {
+			x.table[part] = int32(i - x.lo)
+		}
+	}
+	for ; part < len(x.table); part++ { // the top of a heap has a word less than its chunk
+		x.table[part] = int32(x.hi - x.lo)
+	}
+	return x
+}
+
+// find is the first object of the run that ends at an address of it or later.
+func (x *indexed) find(objects []Object, a addr.Addr) int {
+	part := uint64(a-x.First) >> x.shift
+	lo, hi := x.lo+int(x.table[part]), x.hi
+	if part+1 < uint64(len(x.table)) {
+		hi = min(hi, x.lo+int(x.table[part+1])+1)
+	}
+	return lo + sort.Search(hi-lo, func(i int) bool { return objects[lo+i].Last >= a })
+}
+
+// Index returns the index of the object that an address is in, −1 where it is in
+// none. hint is where the last one was found, 0 at first.
+func (h *Heaps) Index(a addr.Addr, hint *int) int {
+	k := *hint
+	if k < 0 || k >= len(h.runs) || !h.runs[k].Contains(a) {
+		if k = h.runAt(a); k < 0 {
+			return -1
+		}
+		*hint = k
+	}
+	r := &h.runs[k]
+	if i := r.find(h.objects, a); i < r.hi && h.objects[i].First <= a {
+		return i
+	}
+	return -1
+}
+
+// runAt is the run that an address is in, −1 where it is in none. The last object of
+// a run holds the word behind it, which is of the next chunk's head.
+func (h *Heaps) runAt(a addr.Addr) int {
+	k := sort.Search(len(h.runs), func(i int) bool { return h.runs[i].Last >= a })
+	if k == len(h.runs) || h.runs[k].First > a {
+		return -1
+	}
+	return k
+}
+
+// Contains reports whether an address is in a heap, be it in the head of a chunk,
+// and that part of the heap was understood: it is in no gap.
+func (h *Heaps) Contains(a addr.Addr) bool { return h.runAt(a) >= 0 }

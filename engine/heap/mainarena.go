@@ -1,0 +1,402 @@
+package heap
+
+import (
+	"context"
+	"fmt"
+	"sort"
+
+	"vscan/engine"
+	"vscan/engine/addr"
+)
+
+// The main arena. Its state lies in the data of libc, or of a static program. Its
+// memory is what brk gave, from mp_.sbrk_base to the end of its top, contiguous
+// unless others called brk as well; where brk failed, it goes on in memory that
+// was mapped for it, at least 1 MiB at a time, and then it is not contiguous.
+//
+// Where no state is found, memory is taken for the heap if its chunks lead exactly
+// from one end of a mapping to the other.
+
+// mainStates finds the states of main arenas: several where a program has several
+// copies of libc. Where that of no file has one, other memory is searched, since
+// some cores do not tell what was mapped: what is no larger than a library's data.
+func (f *finder) mainStates() error {
+	const large = 16 << 20
+	if err := f.statesIn(f.files, false); err != nil || len(f.states) > 0 {
+		return err
+	}
+	var in []addr.Range
+	for i := range f.spans {
+		s := &f.spans[i]
+		for j, b := range s.borders {
+			end := s.Last
+			if j+1 < len(s.borders) {
+				end = s.borders[j+1] - 1
+			}
+			if r := (addr.Range{First: b, Last: end}); r.Size() <= large {
+				in = append(in, r)
+			}
+		}
+	}
+	return f.statesIn(in, true)
+}
+
+// statesIn finds the states of main arenas in ranges, where states of threads' arenas
+// may lie as well: these are behind the head of a heap.
+func (f *finder) statesIn(in []addr.Range, threads bool) error {
+	const most = 64
+	for _, r := range in {
+		if err := context.Cause(f.ctx); err != nil {
+			return err
+		}
+		for _, s := range f.read.states(r, most) {
+			if heap := s.bins &^ (1<<20 - 1); threads && f.read.pointer(heap)-heap < 16*f.word {
+				continue
+			}
+			f.states = append(f.states, s)
+		}
+		if len(f.states) >= most {
+			break
+		}
+	}
+	return nil
+}
+
+// mainArena follows the chunks of the main arena with a state.
+func (f *finder) mainArena(s *state) error {
+	a := Arena{Kind: Main, At: s.start}
+	if a.At == 0 {
+		a.At = s.bins - 12*f.word
+	}
+	p := f.parametersOf(s)
+	f.params = append(f.params, p)
+	f.own = append(f.own, addr.Range{First: a.At, Last: s.end - 1})
+	if p.at != 0 {
+		f.own = append(f.own, addr.Range{First: p.at, Last: p.end - 1})
+	}
+	if s.initial(f.word) {
+		f.arenas = append(f.arenas, a)
+		return nil
+	}
+	g, in := f.mainExtent(s, &p)
+	switch {
+	case s.apart:
+		if err := f.mainPieces(&a, s, &p, g); err != nil {
+			return err
+		}
+	case in == nil:
+		a.Refused = fmt.Sprintf("its top, %v, is no chunk of the image", s.top)
+	default:
+		ok, err := f.mainRegion(&a, s, &p, in, g)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			a.Refused = fmt.Sprintf("no chunks lead to its top, %v", s.top)
+		}
+	}
+	f.fastbins(s)
+	f.arenas = append(f.arenas, a)
+	return nil
+}
+
+// mainExtent is the region that ends with the main arena's top, and the span it is in;
+// where the top is damaged, or the state that tells it, it ends where the arena's size
+// says. The span is nil where nothing tells.
+func (f *finder) mainExtent(s *state, p *parameters) (region, *span) {
+	g := region{top: s.top, binned: f.binned(s)}
+	size, ok := f.k.look.at(s.top + f.word)
+	length := addr.Addr(size &^ chunkFlags)
+	in := f.spanOf(s.top)
+	if ok && in != nil && length >= 4*f.word && length-1 <= in.Last-s.top && s.top%(2*f.word) == 0 {
+		g.end = s.top + length
+		return g, in
+	}
+	g.top = 0
+	if base := f.spanOf(p.base); base != nil && !s.apart {
+		in = base
+	}
+	if in == nil {
+		return g, nil
+	}
+	g.end = in.Last + 1
+	if in.Contains(p.base) && s.memory-1 < uint64(in.Last-p.base) {
+		g.end = p.base + addr.Addr(s.memory)
+	}
+	return g, in
+}
+
+// mainRegion follows the chunks of the part of the main arena that lies in a span.
+func (f *finder) mainRegion(a *Arena, s *state, p *parameters, in *span, g region) (bool, error) {
+	for _, first := range f.starts(s, p, in, &g) {
+		if first < in.First || first >= g.end {
+			continue
+		}
+		g.first = first
+		c, bad := f.k.head(first, &g)
+		if first == g.top {
+			c, bad = f.k.headOfTop(first, &g)
+		}
+		if bad != fine || !c.prevUsed || first != g.top && !f.k.leads(c, &g, toCheck) {
+			continue
+		}
+		return f.finishMain(a, g)
+	}
+	g.first = in.First
+	if p.base != 0 && in.Contains(p.base) {
+		g.first = p.base &^ (2*f.word - 1)
+	}
+	if first := f.k.resume(g.first, &g); first != 0 {
+		if p.base != 0 && in.Contains(p.base) && first > g.first {
+			f.k.gap(addr.Range{First: g.first, Last: first - 1}, early, 0)
+		}
+		g.first = first
+		return f.finishMain(a, g)
+	}
+	return false, context.Cause(f.ctx)
+}
+
+// mainPieces follows the chunks of a main arena whose memory is not contiguous: what
+// brk gave, and pieces that were mapped, each from the start of a page up to
+// fenceposts or the top.
+func (f *finder) mainPieces(a *Arena, s *state, p *parameters, top region) error {
+	had := uint64(0)
+	if base := f.spanOf(p.base); base != nil && !overlaps(addr.Merge(f.taken), addr.Range{First: p.base, Last: p.base}) {
+		if _, err := f.mainRegion(a, s, p, base, f.pieceIn(base.Range, top)); err != nil {
+			return err
+		}
+		for _, r := range a.Heaps {
+			had += r.Size()
+		}
+	}
+	taken := addr.Merge(f.taken)
+	for i := range f.spans {
+		var err error
+		f.spans[i].Without(taken, func(r addr.Range) {
+			if err == nil && (s.memory == 0 || had < s.memory || r.Contains(s.top)) {
+				err = f.piecesIn(r, a, top, &had)
+			}
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if pieces := uint64(len(a.Heaps)); had+pieces*engine.PageSize < s.memory { // each may have a few bytes less
+		a.Refused = fmt.Sprintf("it has %d bytes from the system, and %d were found", s.memory, had)
+	}
+	return nil
+}
+
+// pieceIn is the region that a piece which begins in r may be.
+func (f *finder) pieceIn(r addr.Range, top region) region {
+	g := region{end: r.Last + 1, piece: true, binned: top.binned}
+	if r.Contains(top.top) {
+		g.top = top.top
+	}
+	return g
+}
+
+// piecesIn follows the chunks of the pieces in memory of no heap.
+func (f *finder) piecesIn(r addr.Range, a *Arena, top region, had *uint64) error {
+	g := f.pieceIn(r, top)
+	for at, ok := r.First.AlignUp(engine.PageSize); ok && at < r.Last; {
+		if err := context.Cause(f.ctx); err != nil {
+			return err
+		}
+		next := at + engine.PageSize
+		if v := f.space.At(at); v.State() != engine.Present {
+			next, ok = v.Last.Add(1)
+		} else if g.first = at; f.beginsPiece(&g) {
+			n := len(a.Heaps)
+			if _, err := f.finishMain(a, g); err != nil {
+				return err
+			}
+			if len(a.Heaps) > n {
+				last := a.Heaps[n].Last
+				*had += uint64(last-at) + 1
+				next, _ = last.AlignUp(engine.PageSize)
+			}
+		}
+		at = max(next, at+engine.PageSize)
+		if g.top != 0 && at > g.top {
+			g.top = 0
+		}
+	}
+	return nil
+}
+
+// beginsPiece reports whether a piece of memory for chunks begins at an address: one
+// is before no other, and leads on.
+func (f *finder) beginsPiece(g *region) bool {
+	for _, at := range f.firsts(g.first) {
+		before, ok := f.read.at(at)
+		c, bad := f.k.look.head(at, g)
+		if ok && before == 0 && bad == fine && c.prevUsed && f.k.leads(c, g, toCheck) {
+			g.first = at
+			return true
+		}
+	}
+	return false
+}
+
+func (f *finder) finishMain(a *Arena, g region) (bool, error) {
+	n := len(f.k.runs)
+	ok, err := f.k.region(g)
+	if ok {
+		runs := f.k.runs[n:]
+		r := addr.Range{First: runs[0].First, Last: runs[len(runs)-1].Last}
+		a.Heaps = append(a.Heaps, r)
+		f.taken = append(f.taken, r)
+	}
+	return ok, err
+}
+
+// starts is where the first chunk may be, the likeliest first.
+func (f *finder) starts(s *state, p *parameters, in *span, g *region) []addr.Addr {
+	var out []addr.Addr
+	add := func(a addr.Addr) {
+		out = append(out, (a+2*f.word-1)&^(2*f.word-1))
+		if f.word == 4 { // what chunks hold may be aligned to 16
+			out = append(out, (a+15)&^15+8)
+		}
+	}
+	if p.base != 0 && in.Contains(p.base) {
+		add(p.base)
+	}
+	if g.top != 0 && uint64(g.end) > s.memory {
+		add(g.end - addr.Addr(s.memory))
+	}
+	for _, b := range in.borders {
+		if b < g.end && len(out) < 1000 {
+			add(b)
+		}
+	}
+	return out
+}
+
+// heapsByForm takes memory for heaps of no known arena whose chunks lead from the
+// start of a mapping exactly to its end.
+func (f *finder) heapsByForm() error {
+	taken := addr.Merge(f.taken)
+	for i := range f.spans {
+		s := &f.spans[i]
+		for j, b := range s.borders {
+			if err := context.Cause(f.ctx); err != nil {
+				return err
+			}
+			end := s.Last + 1
+			if j+1 < len(s.borders) {
+				end = s.borders[j+1]
+			}
+			r := addr.Range{First: b, Last: end - 1}
+			if overlaps(taken, r) {
+				continue
+			}
+			ok, err := f.heapByForm(r)
+			if err != nil {
+				return err
+			}
+			if ok {
+				f.taken = append(f.taken, r)
+				f.arenas = append(f.arenas, Arena{Kind: Main, Heaps: []addr.Range{r}})
+			}
+		}
+		if !s.brk || len(f.states) > 0 || overlaps(addr.Merge(f.taken), s.Range) {
+			continue
+		}
+		if err := f.damagedByForm(s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// damagedByForm follows the chunks in what brk gave, where no state tells of them and
+// they do not lead from one end to the other.
+func (f *finder) damagedByForm(s *span) error {
+	a := Arena{Kind: Main}
+	r, err := f.damaged(region{first: s.First, end: s.Last + 1})
+	if err != nil {
+		return err
+	}
+	if r.Last > 0 {
+		a.Heaps, f.taken = []addr.Range{r}, append(f.taken, r)
+	} else {
+		a.Refused = fmt.Sprintf("no chunks of glibc's malloc lead through what brk gave, %v", s.Range)
+	}
+	f.arenas = append(f.arenas, a)
+	return nil
+}
+
+// damaged follows the chunks of a region, which may begin further on. It returns where
+// they lie, nowhere if less than half of the region makes sense: then it is none.
+func (f *finder) damaged(g region) (r addr.Range, err error) {
+	start := g.first
+	gaps, runs := len(f.k.gaps), len(f.k.runs)
+	first := f.k.resume(start, &g)
+	if first == 0 {
+		return r, context.Cause(f.ctx)
+	}
+	if first > start {
+		f.k.gap(addr.Range{First: start, Last: first - 1}, early, 0)
+	}
+	g.first = first
+	ok, err := f.k.region(g)
+	if err != nil {
+		return r, err
+	}
+	if ok {
+		r = addr.Range{First: f.k.runs[runs].First, Last: f.k.runs[len(f.k.runs)-1].Last}
+	}
+	if !ok || sizeOfGaps(f.k.gaps[gaps:]) > uint64(g.end-start)/2 {
+		if ok {
+			f.k.undo(runs)
+		}
+		f.k.gaps = f.k.gaps[:gaps]
+		return addr.Range{}, nil
+	}
+	return r, nil
+}
+
+func sizeOfGaps(gaps []Gap) (sum uint64) {
+	for _, g := range gaps {
+		sum += g.Size()
+	}
+	return sum
+}
+
+// undo forgets the runs from one on.
+func (k *walker) undo(run int) {
+	k.chunks, k.runs = k.chunks[:k.runs[run].lo], k.runs[:run]
+}
+
+// heapByForm follows the chunks that lead from the start of a range to its end.
+func (f *finder) heapByForm(r addr.Range) (bool, error) {
+	for _, at := range f.firsts(r.First) {
+		g := region{first: at, end: r.Last + 1, exact: true}
+		before, ok := f.read.at(at)
+		if c, bad := f.k.head(at, &g); !ok || before != 0 || bad != fine || !c.prevUsed {
+			continue
+		}
+		if ok, err := f.k.region(g); ok || err != nil {
+			return ok, err
+		}
+	}
+	return false, nil
+}
+
+// firsts is where the first chunk of memory that begins at an address may be: what
+// it holds may have to be aligned to 16 where words have 4 bytes.
+func (m *memory) firsts(a addr.Addr) []addr.Addr {
+	if m.word == 4 {
+		return []addr.Addr{a, a + 8}
+	}
+	return []addr.Addr{a}
+}
+
+// overlaps reports whether a range shares a byte with one of others, which ascend
+// and are disjoint.
+func overlaps(others []addr.Range, r addr.Range) bool {
+	i := sort.Search(len(others), func(i int) bool { return others[i].Last >= r.First })
+	return i < len(others) && others[i].First <= r.Last
+}

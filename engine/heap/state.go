@@ -1,0 +1,176 @@
+package heap
+
+import (
+	"encoding/binary"
+
+	"vscan/engine"
+	"vscan/engine/addr"
+)
+
+// The state of an arena (malloc/malloc.c, struct malloc_state):
+//
+//	int mutex, flags             flags & 2: not contiguous
+//	int have_fastchunks          since glibc 2.27
+//	chunk *fastbinsY[]           10 or 11; none since 2.43
+//	chunk *top, *last_remainder
+//	chunk *bins[254]             the heads of 127 rings of free chunks, fd and bk
+//	int binmap[4]
+//	state *next                  a ring of all arenas
+//	state *next_free
+//	word attached_threads        since 2.23
+//	word system_mem, max_system_mem
+//
+// It is found by its bins. The head of a ring counts as a chunk whose fd and bk are
+// these two words, so an empty one holds twice the address two words below itself;
+// few of the 127 are ever in use, and of those that are the chunks lead back.
+
+const binCount = 127
+
+// state is the state of an arena as it was read.
+type state struct {
+	start  addr.Addr // 0 where it is not known
+	bins   addr.Addr
+	good   int // of the bins: how many are sound
+	top    addr.Addr
+	next   addr.Addr // the arena after this one
+	memory uint64    // bytes that the arena has from the system
+	apart  bool      // its memory need not be contiguous
+	end    addr.Addr // the address behind it
+}
+
+// soundBins is how many of 127 heads of rings from an address on are sound that are
+// needed at least: a state can be damaged like anything.
+const soundBins = 100
+
+// maxTries is how often it is tried to find bins around an empty one, which bounds
+// what memory that is full of these can cost.
+const maxTries = 1 << 14
+
+// bin reports whether the two words at a are the head of a ring, empty or not.
+func (r *reader) bin(a addr.Addr) (sound, empty bool) {
+	fd, ok1 := r.at(a)
+	bk, ok2 := r.at(a + r.word)
+	self := uint64(a - 2*r.word)
+	if !ok1 || !ok2 {
+		return false, false
+	}
+	if fd == self && bk == self {
+		return true, true
+	}
+	if fd == self || bk == self || fd == 0 || bk == 0 {
+		return false, false
+	}
+	look := r.far()
+	back, ok1 := look.at(addr.Addr(fd) + 3*r.word)
+	forth, ok2 := look.at(addr.Addr(bk) + 2*r.word)
+	return ok1 && ok2 && back == self && forth == self, false
+}
+
+// binsAt finds the bins that the empty one at a is of; false if there are not
+// enough that are sound.
+func (r *reader) binsAt(a addr.Addr) (s state, ok bool) {
+	step := 2 * r.word
+	const around = 2*binCount - 1
+	var sound [around + 1]int // how many are sound below each
+	low := a - (binCount-1)*step
+	if r.tries++; low > a || r.tries > maxTries {
+		return s, false
+	}
+	for i := range around {
+		good, _ := r.bin(low + addr.Addr(i)*step)
+		sound[i+1] = sound[i]
+		if good {
+			sound[i+1]++
+		}
+	}
+	led := false // by what may be the address of the top
+	for i := range binCount {
+		good := sound[i+binCount] - sound[i]
+		bins := low + addr.Addr(i)*step
+		if good < soundBins || good < s.good || good == s.good && (led || !r.topAt(bins)) {
+			continue
+		}
+		s.bins, s.good, led = bins, good, r.topAt(bins)
+	}
+	return s, s.good > 0
+}
+
+// topAt reports whether what lies before bins is the address of a top chunk.
+func (r *reader) topAt(bins addr.Addr) bool {
+	top := r.pointer(bins - 2*r.word)
+	if top == bins-2*r.word {
+		return true
+	}
+	size, ok := r.far().at(top + r.word)
+	end := top + addr.Addr(size&^chunkFlags)
+	return ok && top%(2*r.word) == 0 && size&chunkFlags == chunkPrevUsed && size >= uint64(4*r.word) && end%engine.PageSize == 0
+}
+
+// readState reads the rest of a state whose bins are known.
+func (r *reader) readState(s *state) {
+	w := r.word
+	s.top = r.pointer(s.bins - 2*w)
+	after := s.bins + 2*binCount*w + 16
+	s.next = r.pointer(after)
+	after += 2 * w
+	if threads, ok := r.at(after); ok && threads < 4096 { // since 2.23: no arena has so little memory
+		after += w
+	}
+	s.memory, _ = r.at(after)
+	s.end = after + 2*w
+	if s.next < s.bins && s.bins-s.next < 24*w {
+		s.start = s.next // it is the only one
+	}
+	r.readFlags(s)
+}
+
+// readFlags reads what lies at the start of a state.
+func (r *reader) readFlags(s *state) {
+	if s.start != 0 {
+		s.apart = r.uint(s.start+4, 4)&2 != 0
+	}
+}
+
+// initial reports whether the arena never had any memory.
+func (s *state) initial(w addr.Addr) bool { return s.top == s.bins-2*w || s.top == 0 }
+
+// states finds the states of arenas in a range, at most so many.
+func (r *reader) states(in addr.Range, most int) (found []state) {
+	w := int(r.word)
+	buf := make([]byte, walkBytes+2*w)
+	for at := in.First &^ (r.word - 1); at <= in.Last && len(found) < most; {
+		n, _ := r.space.Read(buf[:min(uint64(len(buf)), in.Size())], at)
+		next := at + walkBytes
+		for off := 0; off+2*w <= n && len(found) < most; off += w {
+			a := at + addr.Addr(off)
+			if r.load(buf[off:]) != uint64(a-2*r.word) || r.load(buf[off+w:]) != uint64(a-2*r.word) {
+				continue
+			}
+			s, ok := r.binsAt(a)
+			if !ok {
+				continue
+			}
+			r.readState(&s)
+			found = append(found, s)
+			skip := s.end
+			if skip > next {
+				next = skip
+				break
+			}
+			off = int(skip-at) - w
+		}
+		if next <= at {
+			break
+		}
+		at = next
+	}
+	return found
+}
+
+// load is the word at the start of b.
+func (r *reader) load(b []byte) uint64 {
+	if r.quick {
+		return binary.LittleEndian.Uint64(b)
+	}
+	return r.space.Arch().Order().Uint(b[:r.word])
+}

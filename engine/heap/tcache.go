@@ -1,0 +1,174 @@
+package heap
+
+import (
+	"sort"
+
+	"vscan/engine/addr"
+)
+
+// A thread's cache (malloc/malloc.c, tcache_perthread_struct) is an object itself:
+//
+//	char counts[64]          glibc 2.26 to 2.29
+//	uint16 counts[64]        2.30 to 2.41
+//	uint16 num_slots[76]     since 2.42: how many more there may be
+//	entry *entries[64 or 76]
+//
+// Each entry is an object, which holds the next, and so on to 0. Entry i has chunks
+// of one size, (i + 2) × 2 words, or, where chunks are aligned to 16 and words have
+// 4 bytes, (i + 1) × 16; from the 65th on, sizes between one power of two and the
+// next. From glibc 2.32 on, links are xored with their own address shifted right by
+// 12 bits (PROTECT_PTR). Caches are found by their size, and by what they hold: a
+// thread's cache may lie in the heap of any arena, and hold objects of others.
+
+// cacheForm is how a cache is laid out.
+type cacheForm struct {
+	bins  addr.Addr
+	width addr.Addr // of a count in bytes
+	slots bool      // they are counts of what is missing
+}
+
+var cacheForms = []cacheForm{{64, 1, false}, {64, 2, false}, {76, 2, true}}
+
+// bytes is the size of a cache.
+func (c cacheForm) bytes(word addr.Addr) addr.Addr { return c.bins * (c.width + word) }
+
+// maxCaches is how many objects are looked at that have the size of a cache.
+const maxCaches = 1 << 20
+
+// cacheSized reports whether a chunk has the size of one that holds a cache.
+func (k *walker) cacheSized(length addr.Addr) bool {
+	for _, c := range cacheForms {
+		if need := c.bytes(k.word) + k.word; length >= need && length < need+4*k.word {
+			return true
+		}
+	}
+	return false
+}
+
+// marker marks objects that lists of free ones hold.
+type marker struct {
+	*Heaps
+	r      *reader
+	hint   int
+	gaps   []Gap // ascending
+	budget int   // of links to follow
+}
+
+// starting is the object that starts at a, −1 where there is none.
+func (m *marker) starting(a addr.Addr) int {
+	if i := m.Index(a, &m.hint); i >= 0 && m.objects[i].First == a {
+		return i
+	}
+	return -1
+}
+
+// length is the length of the chunk of an object.
+func (m *marker) length(i int) addr.Addr {
+	return m.objects[i].Last - m.objects[i].First + 1 + m.r.word
+}
+
+// link is what the link at a refers to, mangled or not: an object if less is 0,
+// else the chunk that begins so many bytes before it.
+func (m *marker) link(a, less addr.Addr) addr.Addr {
+	word := m.r.pointer(a)
+	if mangled := word ^ a>>12; mangled == 0 || m.starting(mangled+less) >= 0 || m.inGap(mangled+less) {
+		return mangled
+	}
+	return word
+}
+
+// markCache marks what the object i holds, if it is a cache. An empty one holds
+// nothing but zeros, and is told by being the first object of a heap.
+func (m *marker) markCache(i int, first bool) bool {
+	length := m.length(i)
+	for _, c := range cacheForms {
+		need := c.bytes(m.r.word) + m.r.word
+		if length >= need && length < need+4*m.r.word && m.markLists(m.objects[i].First, c, first) {
+			return true
+		}
+	}
+	return false
+}
+
+// markLists marks what the cache at a holds, if there is one of a form.
+func (m *marker) markLists(a addr.Addr, c cacheForm, first bool) bool {
+	lists, ok := m.cached(a, c, first)
+	if ok {
+		for _, o := range lists {
+			m.objects[o].State = Cached
+		}
+	}
+	return ok
+}
+
+// cached is what a cache of a form holds; false where it is none.
+func (m *marker) cached(a addr.Addr, c cacheForm, first bool) (all []int, ok bool) {
+	w := m.r.word
+	good, bad := 0, 0
+	room := map[uint64]int{} // of what count and list make together
+	for i := range c.bins {
+		head := m.r.pointer(a + c.bins*c.width + i*w)
+		count := m.r.uint(a+i*c.width, int(c.width))
+		list, whole := m.list(head, i)
+		n := uint64(len(list))
+		switch {
+		case c.slots:
+			room[n+count]++
+			if n == 0 && head != 0 {
+				bad++
+			}
+		case head == 0 && count == 0:
+		case n > 0 && (whole || n == count):
+			good++
+		default:
+			bad++
+		}
+		all = append(all, list...)
+	}
+	if c.slots { // as many in all bins but those for large chunks
+		same := 0
+		for n, bins := range room {
+			if n > 0 {
+				same = max(same, bins)
+			}
+		}
+		return all, same >= 60 && bad <= 2
+	}
+	return all, good > bad || first && good+bad == 0
+}
+
+// list is the objects of the list of entry i, and whether its end was found. One
+// whose head is damaged is followed as well.
+func (m *marker) list(head, i addr.Addr) (list []int, whole bool) {
+	w := m.r.word
+	size, lost := addr.Addr(0), 0
+	for at := head; at != 0; at = m.link(at, 0) {
+		o := m.starting(at)
+		if o < 0 && !m.inGap(at) || o >= 0 && m.objects[o].State == Free || len(list) == 1<<16 {
+			return list, false
+		}
+		if m.budget--; m.budget < 0 { // what is no cache costs none of it
+			return list, false
+		}
+		length := addr.Addr(0)
+		if o >= 0 {
+			length = m.length(o)
+		}
+		if fits := length == (i+2)*2*w || w == 4 && length == (i+1)*16 || i >= 64 && o >= 0; !fits || size != 0 && i < 64 && length != size {
+			if lost++; lost > 2 {
+				return list, false
+			}
+			continue
+		}
+		size = length
+		list = append(list, o)
+	}
+	return list, true
+}
+
+// inGap reports whether an address is in memory of a heap that was not understood,
+// and could be that of an object.
+func (m *marker) inGap(a addr.Addr) bool {
+	k := sort.Search(len(m.gaps), func(i int) bool { return m.gaps[i].Last >= a })
+	return a%(2*m.r.word) == 0 && k < len(m.gaps) && m.gaps[k].First <= a
+}

@@ -1,0 +1,283 @@
+package heap
+
+import (
+	"context"
+	"fmt"
+
+	"vscan/engine"
+	"vscan/engine/addr"
+)
+
+// Chunks (malloc/malloc.c, "Chunk representations"):
+//
+//	chunk  word   size of the chunk before, where that is free
+//	+word  word   size of this one; flags in the low three bits
+//	+2word        the object, up to and with the first word of the next chunk
+//
+// and the next follows at once. Flags: 1 the chunk before is in use, 2 it was mapped
+// on its own, 4 it is of a thread's arena. So whether a chunk is in use is told by
+// the next one. A chunk that is free and in a bin never has flag 4, in no version of
+// glibc: free and whatever splits a chunk write a size with flag 1 alone. Chunks in
+// a tcache or fastbin are marked as in use and keep their flags.
+//
+// Memory that was added where the old did not go on ends the old one with
+// fenceposts, chunks too small for an object: sysmalloc.
+
+const (
+	chunkPrevUsed = 1
+	chunkMapped   = 2
+	chunkOther    = 4 // of a thread's arena
+	chunkFlags    = 7
+)
+
+// region is memory that chunks of one arena are expected in, from one to the next.
+type region struct {
+	first addr.Addr // the first chunk
+	end   addr.Addr // the address behind the last
+	top   addr.Addr // the chunk that is the arena's top, 0: not in this region, or not known
+	other uint64    // chunkOther, or 0 in the main arena
+	exact bool      // one that makes no sense spoils it all
+	piece bool      // behind fenceposts there is no more of it
+
+	binned []addr.Addr // chunks that the arena's bins hold, ascending
+	cursor int         // of binned: the first that lies above what was asked for last
+}
+
+// walker follows chunks and keeps what it finds.
+type walker struct {
+	*reader
+	ctx  context.Context
+	look *reader // for what lies elsewhere
+
+	chunks []uint64 // of all runs: lengths in bytes, with what is known of them in the low bits
+	runs   []run
+	gaps   []Gap
+	caches []addr.Addr // objects of a size that a tcache has
+	steps  uint64      // chunks that were looked at
+}
+
+// run is chunks that follow one another, or one that was mapped.
+type run struct {
+	addr.Range            // of the chunks, heads included
+	lo, hi     int        // of chunks
+	mapped     addr.Range // the object of a mapped chunk, which is not among them
+}
+
+// What is known of a chunk, in the low bits of its length.
+const (
+	lengthFree = 1
+	lengthTop  = 2 // no chunk follows, whose first word would be its last
+	lengthBits = 7
+)
+
+// trouble is why a chunk makes no sense.
+type trouble uint8
+
+const (
+	fine trouble = iota
+	unread
+	tooSmall
+	odd
+	tooLarge
+	wrongFlags
+	wrongBefore
+	misleading
+	early
+	fence // it is none: a fencepost
+)
+
+var troubles = [...]string{
+	unread:      "the image does not hold it",
+	tooSmall:    "it is smaller than any chunk",
+	odd:         "it is no multiple of the alignment",
+	tooLarge:    "it goes beyond the end of the heap, or into a chunk that is free",
+	wrongFlags:  "its flags are those of another arena",
+	wrongBefore: "the size of the free chunk before it differs",
+	misleading:  "it leads past chunks",
+	early:       "it is before the first chunk",
+	fence:       "it is a fencepost",
+}
+
+// chunk is the head of a chunk as it was read.
+type chunk struct {
+	at       addr.Addr
+	length   addr.Addr
+	word     uint64 // its size with the flags
+	prevUsed bool
+}
+
+// head reads the head of the chunk at an address of a region.
+func (r *reader) head(at addr.Addr, g *region) (c chunk, bad trouble) {
+	word, ok := r.at(at + r.word)
+	length := addr.Addr(word &^ chunkFlags)
+	c = chunk{at, length, word, word&chunkPrevUsed != 0}
+	switch limit := g.limit(at); {
+	case !ok:
+		return c, unread
+	case length <= 2*r.word && word&(chunkMapped|chunkOther) == 0 && r.fenceAt(&c, g):
+		return c, fence
+	case length < 4*r.word:
+		return c, tooSmall
+	case length&(2*r.word-1) != 0:
+		return c, odd
+	case length > limit-at:
+		return c, tooLarge
+	case word&chunkMapped != 0 || uint64(word)&chunkOther&^g.other != 0:
+		return c, wrongFlags
+	}
+	return c, fine
+}
+
+// fenceAt reports whether a chunk of two words is the first of two fenceposts, of
+// which the second has the size 0, of a thread's arena, or again two words; or that
+// second one, where there was no room for the first. Their end is the end of a page,
+// but for the alignment. It sets their length.
+func (r *reader) fenceAt(c *chunk, g *region) bool {
+	length := 4 * r.word
+	if c.length == 0 {
+		if c.word != chunkPrevUsed || g.other == 0 {
+			return false
+		}
+		length = 2 * r.word
+	} else if word, ok := r.at(c.at + 3*r.word); !ok || word != chunkPrevUsed && word != uint64(2*r.word)|chunkPrevUsed {
+		return false
+	}
+	c.length = length
+	end := c.at + length
+	return (end+15)&^15%engine.PageSize == 0 || (end+16)&^15%engine.PageSize == 0
+}
+
+// region follows the chunks of a region. It is false where none is sound, and,
+// where the region has to be exact, where one is not.
+func (k *walker) region(g region) (bool, error) {
+	n, runs, caches := len(k.chunks), len(k.runs), len(k.caches)
+	at := g.first
+	for at < g.end {
+		next, bad, err := k.follow(at, &g)
+		if err != nil {
+			return false, err
+		}
+		if bad == fine {
+			break
+		}
+		if g.exact && bad != fence {
+			k.chunks, k.runs, k.caches = k.chunks[:n], k.runs[:runs], k.caches[:caches]
+			return false, nil
+		}
+		if at = k.skip(next, bad, &g); at == 0 {
+			break
+		}
+	}
+	if len(k.runs) == runs || g.exact && len(k.chunks)-n < 2 { // one size that happens to be right is no heap
+		k.chunks, k.runs, k.caches = k.chunks[:n], k.runs[:runs], k.caches[:caches]
+		return false, nil
+	}
+	return true, nil
+}
+
+// follow appends the chunks from at on, one run, up to the end of
+// the region or to a chunk that makes no sense, which it returns with the trouble.
+func (k *walker) follow(at addr.Addr, g *region) (addr.Addr, trouble, error) {
+	first, n := at, len(k.chunks)
+	var before chunk
+	bad := fine
+	for at < g.end {
+		if k.steps++; k.steps&0xffff == 0 && k.ctx.Err() != nil {
+			return 0, bad, context.Cause(k.ctx)
+		}
+		var c chunk
+		if at == g.top {
+			c, bad = k.headOfTop(at, g)
+		} else {
+			c, bad = k.head(at, g)
+		}
+		if bad != fine && bad != fence {
+			break
+		}
+		if at > first && !c.prevUsed {
+			if size, ok := k.at(at); ok && addr.Addr(size) == before.length {
+				k.chunks[len(k.chunks)-1] |= lengthFree
+			} else if bad == fine && !k.leads(c, g, enough) {
+				bad = wrongBefore
+				break
+			} else {
+				k.gap(addr.Range{First: at, Last: at + 2*k.word - 1}, wrongBefore, size)
+			}
+		}
+		if bad == fence {
+			at += c.length
+			break
+		}
+		k.add(c)
+		if at += c.length; at == g.end || c.at == g.top { // the top, which is free, has no chunk behind it
+			k.chunks[len(k.chunks)-1] |= lengthFree | lengthTop
+			break
+		}
+		before = c
+	}
+	if at > first {
+		k.runs = append(k.runs, run{Range: addr.Range{First: first, Last: at - 1}, lo: n, hi: len(k.chunks)})
+	}
+	return at, bad, nil
+}
+
+// headOfTop reads the head of an arena's top, which goes to the end of the region
+// or, where other memory follows, not as far.
+func (k *walker) headOfTop(at addr.Addr, g *region) (chunk, trouble) {
+	above := region{first: at, end: g.end, other: g.other}
+	c, bad := k.head(at, &above)
+	if bad == fine && !c.prevUsed {
+		bad = wrongFlags
+	}
+	return c, bad
+}
+
+// add appends a chunk.
+func (k *walker) add(c chunk) {
+	if k.cacheSized(c.length) && len(k.caches) < maxCaches {
+		k.caches = append(k.caches, c.at+2*k.word)
+	}
+	k.chunks = append(k.chunks, uint64(c.length))
+}
+
+// objects appends the objects of a run.
+func (k *walker) objects(r run, to []Object) []Object {
+	if r.lo == r.hi {
+		return append(to, Object{Range: r.mapped})
+	}
+	at := r.First
+	for _, c := range k.chunks[r.lo:r.hi] {
+		o := Object{Range: addr.Range{First: at + 2*k.word, Last: at + addr.Addr(c&^lengthBits) + k.word - 1}}
+		if c&lengthFree != 0 {
+			o.State = Free
+		}
+		if c&lengthTop != 0 {
+			o.Last -= k.word
+		}
+		to = append(to, o)
+		at += addr.Addr(c &^ lengthBits)
+	}
+	return to
+}
+
+// maxGaps is how many gaps are told one by one.
+const maxGaps = 1 << 16
+
+// gap keeps what was not understood: word is what was found.
+func (k *walker) gap(r addr.Range, bad trouble, word uint64) {
+	reason := "further damage"
+	if len(k.gaps) < maxGaps {
+		reason = fmt.Sprintf("chunk %v: its size is %#x: %s", r.First, word, troubles[bad])
+		switch bad {
+		case wrongBefore:
+			reason = fmt.Sprintf("chunk %v: the chunk before is said to be free and to have %#x bytes, and has others", r.First, word)
+		case fence:
+			reason = fmt.Sprintf("%v: behind the end of a heap and before its next part: not of malloc", r.First)
+		case early:
+			reason = fmt.Sprintf("%v: before the first chunk that others follow: not of malloc, or damaged", r.First)
+		case unread:
+			reason = fmt.Sprintf("chunk %v: the image does not hold its size", r.First)
+		}
+	}
+	k.gaps = append(k.gaps, Gap{r, reason})
+}

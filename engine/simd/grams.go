@@ -1,0 +1,108 @@
+package simd
+
+import "math/bits"
+
+// Grams is a set of grams, strings of 4 to 8 bytes, as a bitmap that says of each
+// whether it may be in the set. NewGrams makes a kernel that looks for them.
+//
+// With x the eight bytes at a place, little-endian, its gram is
+// g = (x | Fold) & Mask, and is in the set only if its bit is set:
+//
+//	h = low half of g · gramMul + high half of g · gramMulHigh, in 32 bits
+//	words[h >> toBit >> 5], bit h >> toBit & 31
+//
+// So the bitmap has one bit a gram, and may stay in a near cache.
+type Grams struct {
+	Size  int    // of a gram, in bytes: 4 to 8
+	Fold  uint64 // bits that are set in memory before it is compared, so that they do not count
+	Mask  uint64 // Size bytes of ones
+	Zeros Zeros  // at which grams of zeros there is something to find
+
+	words []uint32
+	toBit uint32
+}
+
+// Zeros says at which grams of zeros a literal may be. Zeros are the commonest
+// memory, and are passed over before anything else is asked.
+type Zeros int
+
+const (
+	ZerosNever Zeros = iota // at none
+
+	// ZerosEdge: among zeros, those 4 bytes away on both sides included, there is
+	// nothing. A gram of zeros that has another byte so near is looked at.
+	//
+	//	looked at        ---t-4-----t-----t+4---
+	//	window, j = 3            [x . . 0 0 0 0]
+	//	window, j = 0                  [0 0 0 0 . . x]
+	ZerosEdge
+
+	ZerosAll // at all
+)
+
+const (
+	gramMul     = 0x9e3779b1 // hash to the bit of the filter
+	gramMulHigh = 0x85ebca77
+
+	// A bitmap has at least 1<<minFilter bits, and about gramBits bits a gram,
+	// up to 1<<maxFilter as long as that leaves some for each: it is to stay
+	// in the level-2 cache.
+	minFilter = 16
+	maxFilter = 22
+	gramBits  = 64
+)
+
+// NewGramSet returns an empty set of grams of size bytes, 4 to 8, in which the
+// bits of fold do not count. Reserve has to come before Add.
+func NewGramSet(size int, fold uint64) Grams {
+	return Grams{Size: size, Fold: fold, Mask: ^uint64(0) >> (64 - 8*size)}
+}
+
+// Reserve makes a bitmap that suits so many grams.
+func (g *Grams) Reserve(grams int) {
+	width := bits.Len(uint(grams*gramBits)) - 1
+	if width > maxFilter { // 8 bits a gram at least
+		width = max(maxFilter, width-3)
+	}
+	width = max(minFilter, min(width, 30))
+	g.words = make([]uint32, 1<<width/32)
+	g.toBit = uint32(32 - width)
+}
+
+// NewGrams makes a kernel of a level that finds, from one start on at every
+// fourth place, the grams that may be in the set. All levels let through the
+// same, but for zeros of which it may be more. The set must not change
+// afterwards. A level that this machine lacks is an error.
+func NewGrams(level Level, g *Grams) (Kernel, error) { return choose(level, gramFilters, g) }
+
+// gramFilters is how grams are filtered, ascending by level.
+var gramFilters = append([]implementation[*Grams]{
+	{level: Reference, make: newGramRef},
+	{level: Generic, make: newGramGo},
+}, gramsAssembled...)
+
+// Shape and Len make a filter that embeds the set a Kernel.
+func (g *Grams) Shape() Shape { return LiteralSet }
+
+// Len returns the size of a gram in bytes.
+func (g *Grams) Len() int { return g.Size }
+
+// Of returns the gram at b[s:], where eight bytes are loaded if there are so many.
+func (g *Grams) Of(b []byte, s int) uint64 { return (UpTo8(b, s) | g.Fold) & g.Mask }
+
+// bit returns the number of a gram's bit in the bitmap.
+func (g *Grams) bit(gram uint64) uint32 {
+	return (uint32(gram)*gramMul + uint32(gram>>32)*gramMulHigh) >> g.toBit
+}
+
+// Add enters a gram.
+func (g *Grams) Add(gram uint64) {
+	i := g.bit(gram)
+	g.words[i>>5] |= 1 << (i & 31)
+}
+
+// Has reports whether a gram may have been entered.
+func (g *Grams) Has(gram uint64) bool {
+	i := g.bit(gram)
+	return g.words[i>>5]>>(i&31)&1 != 0
+}

@@ -1,0 +1,252 @@
+//go:build !purego
+
+#include "go_asm.h"
+#include "textflag.h"
+
+// The filter of Grams, in three variants: 16 grams at a time with AVX-512,
+// 8 with AVX2, and one at a time where gathers have been made slow. All go 64
+// bytes of grams at a time and first ask whether there is anything but zeros
+// in them, where zeros can be passed over; see Zeros. Then they hash the
+// grams, load the words of the bitmap and ask for the bits.
+//
+//	SI  base                  R8   first gram of the 64 bytes
+//	BX  bitmap                R9   last R8 that leaves 64 bytes and what is read beyond
+//	CX  Zeros                 R10  out
+//	DI  the state             R11  offsets in out
+//	AX, DX, R14 scratch       R12  most offsets in out that leave room for 64 bytes
+
+#define LOAD_STATE \
+	MOVQ st+0(FP), DI                          \
+	MOVQ gramState_blk+block_base(DI), SI      \
+	MOVQ gramState_blk+block_pos(DI), R8       \
+	MOVQ gramState_blk+block_end(DI), R9       \
+	MOVQ gramState_blk+block_out(DI), R10      \
+	MOVQ gramState_blk+block_n(DI), R11        \
+	MOVQ gramState_blk+block_cap(DI), R12      \
+	MOVQ gramState_words(DI), BX               \
+	MOVQ gramState_zeros(DI), CX               \
+	SUBQ $64, R9                               \
+	SUBQ $const_slack, R12
+
+#define STORE_STATE \
+	MOVQ st+0(FP), DI                          \
+	MOVQ R8, gramState_blk+block_pos(DI)       \
+	MOVQ R11, gramState_blk+block_n(DI)
+
+// HASH512 leaves in Z3 the numbers of the bits of the 16 grams at R8.
+#define HASH512 \
+	VPORD   0(SI)(R8*1), Z20, Z2 \
+	VPORD   4(SI)(R8*1), Z20, Z3 \
+	VPANDD  Z21, Z3, Z3          \
+	VPMULLD Z22, Z2, Z2          \
+	VPMULLD Z23, Z3, Z3          \
+	VPADDD  Z2, Z3, Z3           \
+	VPSRLVD Z24, Z3, Z3
+
+// func scanGramsAVX512(st *gramState)
+TEXT ·scanGramsAVX512(SB), NOSPLIT, $0-8
+	LOAD_STATE
+	VPBROADCASTD gramState_fold(DI), Z20
+	VPBROADCASTD gramState_high(DI), Z21
+	VPBROADCASTD gramState_toBit(DI), Z24
+	MOVL         $const_gramMul, AX
+	VPBROADCASTD AX, Z22
+	MOVL         $const_gramMulHigh, AX
+	VPBROADCASTD AX, Z23
+	MOVL         $1, AX
+	VPBROADCASTD AX, Z25
+	VMOVDQU32    ·lanes(SB), Z16
+	VPSLLD       $2, Z16, Z16
+
+next512:
+	CMPQ       R8, R9
+	JGT        done512
+	CMPQ       R11, R12
+	JGT        done512
+	PREFETCHT0 2048(SI)(R8*1)
+	CMPQ       CX, $const_ZerosEdge
+	JGT        look512
+	JEQ        edge512
+	VMOVDQU32  0(SI)(R8*1), Z0
+	VPORD      4(SI)(R8*1), Z0, Z0
+	VPTESTMD   Z0, Z0, K1
+	KORTESTW   K1, K1
+	JNZ        look512
+	ADDQ       $64, R8
+	JMP        next512
+
+edge512:
+	VMOVDQU32 -4(SI)(R8*1), Z0
+	VPORD     8(SI)(R8*1), Z0, Z0
+	VPTESTMD  Z0, Z0, K1
+	KORTESTW  K1, K1
+	JNZ       look512
+	ADDQ      $64, R8
+	JMP       next512
+
+look512:
+	HASH512
+	VPSRLD     $5, Z3, Z4
+	KXNORW     K1, K1, K1
+	VPXORD     Z5, Z5, Z5
+	VPGATHERDD (BX)(Z4*4), K1, Z5
+	VPRORVD    Z3, Z5, Z5           // modulo 32
+	VPTESTMD   Z25, Z5, K1
+
+	// Whether there are any is as good as random: no branch on it.
+	VPBROADCASTD R8, Z5
+	VPADDD       Z16, Z5, Z5
+	VPCOMPRESSD  Z5, K1, Z5
+	VMOVDQU32    Z5, (R10)(R11*4)
+	KMOVW        K1, AX
+	POPCNTL      AX, AX
+	ADDQ         AX, R11
+	ADDQ         $64, R8
+	JMP          next512
+
+done512:
+	STORE_STATE
+	VZEROUPPER
+	RET
+
+// ZEROS256 sets the zero flag where the 64 bytes and those beside them that
+// count are zeros, and goes on at look where none may be passed over.
+#define ZEROS256(edge, test, look) \
+	CMPQ    CX, $const_ZerosEdge     \
+	JGT     look                    \
+	JEQ     edge                    \
+	VMOVDQU 0(SI)(R8*1), Y0         \
+	VPOR    32(SI)(R8*1), Y0, Y0    \
+	VPOR    36(SI)(R8*1), Y0, Y0    \
+	JMP     test                    \
+edge:                                   \
+	VMOVDQU -4(SI)(R8*1), Y0        \
+	VPOR    28(SI)(R8*1), Y0, Y0    \
+	VPOR    40(SI)(R8*1), Y0, Y0    \
+test:                                   \
+	VPTEST  Y0, Y0
+
+// EIGHT stores which of the 8 grams at off may be in the set.
+#define EIGHT(off) \
+	VPOR         (off+0)(SI)(R8*1), Y8, Y2  \
+	VPOR         (off+4)(SI)(R8*1), Y8, Y3  \
+	VPAND        Y9, Y3, Y3                 \
+	VPMULLD      Y10, Y2, Y2                \
+	VPMULLD      Y11, Y3, Y3                \
+	VPADDD       Y2, Y3, Y3                 \
+	VPSRLD       X12, Y3, Y3                \
+	VPSRLD       $5, Y3, Y4                 \
+	VPCMPEQB     Y6, Y6, Y6                 \
+	VPGATHERDD   Y6, (BX)(Y4*4), Y5         \
+	VPANDN       Y13, Y3, Y3                \ // 31 − the bit's number in its word
+	VPSLLVD      Y3, Y5, Y5                 \
+	VMOVMSKPS    Y5, AX                     \
+	POPCNTL      AX, DX                     \
+	VPMOVZXBD    (R14)(AX*8), Y6            \
+	VPSLLD       $2, Y6, Y6                 \
+	LEAL         off(R8), AX                \
+	VMOVD        AX, X7                     \
+	VPBROADCASTD X7, Y7                     \
+	VPADDD       Y6, Y7, Y6                 \
+	VMOVDQU      Y6, (R10)(R11*4)           \
+	ADDQ         DX, R11
+
+// func scanGramsAVX2(st *gramState)
+TEXT ·scanGramsAVX2(SB), NOSPLIT, $0-8
+	LOAD_STATE
+	VPBROADCASTD gramState_fold(DI), Y8
+	VPBROADCASTD gramState_high(DI), Y9
+	VMOVD        gramState_toBit(DI), X12
+	MOVL         $const_gramMul, AX
+	VMOVD        AX, X10
+	VPBROADCASTD X10, Y10
+	MOVL         $const_gramMulHigh, AX
+	VMOVD        AX, X11
+	VPBROADCASTD X11, Y11
+	MOVL         $31, AX
+	VMOVD        AX, X13
+	VPBROADCASTD X13, Y13
+	LEAQ         ·compress8(SB), R14
+
+next256:
+	CMPQ       R8, R9
+	JGT        done256
+	CMPQ       R11, R12
+	JGT        done256
+	PREFETCHT0 2048(SI)(R8*1)
+	ZEROS256(edge256, test256, look256)
+	JZ         zero256
+
+look256:
+	EIGHT(0)
+	EIGHT(32)
+
+zero256:
+	ADDQ $64, R8
+	JMP  next256
+
+done256:
+	STORE_STATE
+	VZEROUPPER
+	RET
+
+// ONE looks up the gram at off. There are no branches on what is found: its
+// offset is stored, and the number of offsets grows by one if the bit is there.
+#define ONE(off) \
+	MOVL   (off+0)(SI)(R8*1), AX      \
+	MOVL   (off+4)(SI)(R8*1), DX      \
+	ORL    gramState_fold(DI), AX     \
+	ORL    gramState_fold(DI), DX     \
+	ANDL   gramState_high(DI), DX     \
+	IMUL3L $const_gramMul, AX, AX     \
+	IMUL3L $const_gramMulHigh, DX, DX \
+	ADDL   DX, AX                     \
+	SHRXL  R13, AX, AX                \
+	MOVL   AX, DX                     \
+	SHRL   $5, DX                     \
+	MOVL   (BX)(DX*4), DX             \
+	LEAL   off(R8), R14               \
+	MOVL   R14, (R10)(R11*4)          \
+	BTL    AX, DX                     \
+	ADCQ   $0, R11
+
+// func scanGramsNoGather(st *gramState)
+TEXT ·scanGramsNoGather(SB), NOSPLIT, $0-8
+	LOAD_STATE
+	MOVL gramState_toBit(DI), R13
+
+next1:
+	CMPQ       R8, R9
+	JGT        done1
+	CMPQ       R11, R12
+	JGT        done1
+	PREFETCHT0 2048(SI)(R8*1)
+	ZEROS256(edge1, test1, look1)
+	JZ         zero1
+
+look1:
+	ONE(0)
+	ONE(4)
+	ONE(8)
+	ONE(12)
+	ONE(16)
+	ONE(20)
+	ONE(24)
+	ONE(28)
+	ONE(32)
+	ONE(36)
+	ONE(40)
+	ONE(44)
+	ONE(48)
+	ONE(52)
+	ONE(56)
+	ONE(60)
+
+zero1:
+	ADDQ $64, R8
+	JMP  next1
+
+done1:
+	STORE_STATE
+	VZEROUPPER
+	RET

@@ -1,0 +1,14 @@
+//go:build !purego
+
+package simd
+
+import "testing"
+
+// The filter for machines whose gathers are slow, which no other chooses,
+// reports what the reference does, but for zeros.
+func TestGramsNoGather(t *testing.T) {
+	if err := gramsNoGatherNeeds.check(AVX2); err != nil {
+		t.Skip(err)
+	}
+	eachGramSet(func(g *Grams, b []byte) { compareGrams(t, g, newGramsNoGather(g), b) })
+}

@@ -1,0 +1,102 @@
+//go:build unix
+
+package simd
+
+import (
+	"math/rand/v2"
+	"os"
+	"testing"
+
+	"vscan/engine/simd/simdtest"
+)
+
+// Filters of pairs, for blocks at either edge of readable memory.
+func TestPairsGuard(t *testing.T) {
+	t.Parallel()
+	mem := simdtest.Guarded(t, os.Getpagesize())
+	rnd := rand.New(rand.NewPCG(33, 34))
+	p, b := pairSet(rnd, "\x00\x03\x7f\x80\x81\xfe\xff", 60, len(mem))
+	copy(mem, b)
+	perLevel(t, func(t *testing.T, l Level) {
+		k, err := NewPairs(l, &p.Pairs)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n := 0; n <= 400; n++ {
+			if testing.Short() && n%7 != 0 {
+				continue
+			}
+			simdtest.Edges(mem, n, func(b []byte) {
+				for from := 0; from <= n; from += 1 + from/2 {
+					comparePairs(t, p, k, b, from, n)
+				}
+			})
+		}
+	})
+}
+
+// The same for those of grams.
+func TestGramsGuard(t *testing.T) {
+	t.Parallel()
+	mem := simdtest.Guarded(t, os.Getpagesize())
+	rnd := rand.New(rand.NewPCG(37, 38))
+	copy(mem, simdtest.Letters(rnd, "\x00\x00\x00\x00\x01\x02\x03\x04", len(mem)))
+	g := gramSet(rnd, "\x00\x01", 100, 5, 0, ZerosEdge)
+	perLevel(t, func(t *testing.T, l Level) {
+		k, err := NewGrams(l, g)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n := 0; n <= 400; n++ {
+			if testing.Short() && n%7 != 0 {
+				continue
+			}
+			simdtest.Edges(mem, n, func(b []byte) {
+				for from := 0; from <= n; from += 1 + from/2 {
+					simdtest.ScanAll(t, k, b, from, n, MinDst)
+				}
+			})
+		}
+	})
+}
+
+// The same for those of Teddy.
+func TestTeddyGuard(t *testing.T) {
+	t.Parallel()
+	for _, by := range []TeddyBy{ByNibbles, BySevens} {
+		p, mem := guardedTeddy(t, by)
+		perLevel(t, func(t *testing.T, l Level) {
+			k, err := NewTeddy(l, p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			guardTeddy(t, p, k, mem)
+		})
+	}
+}
+
+// guardedTeddy returns tables, and guarded memory that has parts of their
+// windows.
+func guardedTeddy(t *testing.T, by TeddyBy) (*Teddy, []byte) {
+	rnd := rand.New(rand.NewPCG(35, 36))
+	mem := simdtest.Guarded(t, os.Getpagesize())
+	copy(mem, simdtest.Letters(rnd, "abcd\x00", len(mem)))
+	return teddyOf(by, []byte("abcab"), []byte("cda"), []byte("dd\x00d")), mem
+}
+
+// guardTeddy compares a filter with the reference.
+func guardTeddy(t *testing.T, p *Teddy, k Kernel, mem []byte) {
+	for n := 0; n <= 400; n++ {
+		if testing.Short() && n%7 != 0 {
+			continue
+		}
+		simdtest.Edges(mem, n, func(b []byte) {
+			for from := 0; from <= n; from += 1 + from/4 {
+				for _, to := range []int{n, n / 2} {
+					want := simdtest.ScanAll(t, newTeddyRef(p), b, from, to, MinDst)
+					simdtest.Same(t, simdtest.ScanAll(t, k, b, from, to, MinDst), want, "%d bytes from %d to %d", n, from, to)
+				}
+			}
+		})
+	}
+}

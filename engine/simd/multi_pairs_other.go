@@ -1,5 +1,0 @@
-//go:build purego || !amd64
-
-package simd
-
-var pairsAssembled []implementation[*pairPlan]

@@ -1,0 +1,335 @@
+package sets
+
+import (
+	"slices"
+	"sync"
+	"sync/atomic"
+)
+
+// automaton finds the literals of a set where memory is full of them. There,
+// filters let so much through that to verify, sort and turn into matches what
+// they find takes longer than to follow every byte. The automaton does that from
+// the back, and so has at each place all literals that begin there, in order:
+//
+//	memory    . . s e s s i o n . .
+//	            ← it has read  i o n  ends some literal: state "ion"
+//	          ← now  s i o n: state "sion", and so on
+//	            ↑ state "session": these indexes begin here
+//
+// A state is the longest end of any literal that memory has from here on. For
+// each state and byte there is the next state, with nothing else to ask: this is
+// Aho and Corasick, "Efficient string matching: an aid to bibliographic search"
+// (1975), their deterministic automaton, of the literals turned round. What is
+// done besides:
+//
+//  1. Bytes that no literal has are one class, each other is one by itself, and
+//     rows have a column a class, so that rows are short where literals are text.
+//  2. The quarters of a stretch are followed side by side, since each step waits
+//     for the one before.
+//  3. States at which literals begin have the last rows, so that a place is noted
+//     without a branch, and without another look at memory. Among these and among
+//     the others, short ones come first: they are the ones that are most often used.
+type automaton struct {
+	set     *literalSet
+	longest int // literal, in bytes
+	most    int // numbers that the rows may have, before ends are shared
+
+	class [256]uint8
+	width uint32   // of a row: the classes and one
+	rows  []uint32 // a state is where its row begins; at its end is the number of its list
+	found uint32   // the first state that has one
+
+	// List l is indexes[lists[l]:lists[l+1]], ascending; list 0 is empty.
+	lists   []uint32
+	indexes []uint32
+}
+
+const (
+	// Where there is more than one candidate in so many bytes, and at least this
+	// many, memory is full of them.
+	denseFrom, denseLeast = 10, 256
+	// As long as a stretch has one match in so many bytes, it still is; else
+	// filters are tried again after so many bytes.
+	denseBelow, denseRetry = 16, 64 << 10
+
+	// denseStretch is how many bytes are followed at a time.
+	denseStretch = 2 << 10
+
+	// maxRows is the most numbers that the rows may have; maxLists the most
+	// indexes that lists may have, for each in the set; maxDense the longest
+	// literal that an automaton is for, in bytes: so much is read ahead of each
+	// quarter of a stretch.
+	maxRows  = 8 << 20
+	maxLists = 8
+	maxDense = 256
+
+	// rowsPerCandidate is how many numbers of the rows are made in the time in
+	// which one candidate is verified.
+	rowsPerCandidate = 4
+)
+
+// lazyAutomaton is the automaton of a set. Most often none is needed; it is made
+// when filters have let so much through, where memory was full, that to verify
+// it has taken as long as to make one.
+type lazyAutomaton struct {
+	candidates atomic.Int64 // what was let through
+
+	planned, made sync.Once
+	plan, a       *automaton // nil where there can be none
+}
+
+// after notes so many candidates of a stretch that is full of them, and returns
+// the automaton, if it is time for one and there is one.
+func (l *lazyAutomaton) after(set *literalSet, candidates int) *automaton {
+	l.planned.Do(func() { l.plan = planAutomaton(set) })
+	if l.plan == nil || l.candidates.Add(int64(candidates)) < int64(l.plan.most/rowsPerCandidate) {
+		return nil
+	}
+	l.made.Do(func() {
+		if l.plan.fill() {
+			l.a = l.plan
+		}
+	})
+	return l.a
+}
+
+// planAutomaton is the automaton of a set, still to be filled in. It is nil where
+// there can be none: the set has masked literals or long ones, or rows would be
+// too long.
+func planAutomaton(set *literalSet) *automaton {
+	a := &automaton{set: set, lists: []uint32{0, 0}}
+	states := 1
+	for _, l := range set.lits {
+		a.longest = max(a.longest, int(l.size))
+		states += int(l.size)
+	}
+	if set.plain < len(set.lits) || a.longest > maxDense {
+		return nil
+	}
+	a.classify()
+	if a.most = states * int(a.width); a.most > maxRows {
+		return nil
+	}
+	return a
+}
+
+// fill fills the automaton in. It is false where lists would be too long.
+func (a *automaton) fill() bool {
+	whole := a.grow()
+	order := a.complete(whole)
+	if len(a.indexes) > maxLists*len(a.set.indexes) {
+		return false
+	}
+	a.arrange(order)
+	return true
+}
+
+// classify numbers the classes of bytes.
+func (a *automaton) classify() {
+	var used [256]bool
+	for u := range a.set.lits {
+		for _, c := range a.set.bytes(uint32(u)) {
+			used[c] = true
+		}
+	}
+	for c, used := range used {
+		if used {
+			a.class[c] = uint8(a.width)
+			a.width++
+		}
+	}
+	if a.width < 256 {
+		for c, used := range used {
+			if !used {
+				a.class[c] = uint8(a.width)
+			}
+		}
+		a.width++
+	}
+	a.width++ // for the list
+}
+
+// row is the row of state number n. As long as the automaton is being made, rows
+// have numbers of states.
+func (a *automaton) row(n uint32) []uint32 { return a.rows[n*a.width:][:a.width] }
+
+// grow makes a state of each end of a literal, 0 being the empty one, each with
+// what it becomes with one byte more, or 0. It returns which are whole literals.
+func (a *automaton) grow() (whole []int32) {
+	a.rows = make([]uint32, a.most)
+	whole = []int32{-1}
+	for u := range a.set.lits {
+		state := uint32(0)
+		for _, c := range slices.Backward(a.set.bytes(uint32(u))) {
+			next := &a.row(state)[a.class[c]]
+			if *next == 0 {
+				*next = uint32(len(whole))
+				whole = append(whole, -1)
+			}
+			state = *next
+		}
+		whole[state] = int32(u)
+	}
+	a.rows = a.rows[:len(whole)*int(a.width)]
+	return whole
+}
+
+// complete fills in where rows lead with bytes that make no longer end, and the
+// lists. It returns the states, shorter ones first; not all, where the lists
+// become too long.
+func (a *automaton) complete(whole []int32) (order []uint32) {
+	list := a.width - 1
+	backs := make([]uint32, len(whole)) // of each, the longest other end that it begins with
+	order = make([]uint32, 1, len(whole))
+	for i := 0; i < len(order); i++ { // what is at back is complete
+		state := order[i]
+		row, back := a.row(state), a.row(backs[state])
+		if row[list] = back[list]; whole[state] >= 0 {
+			row[list] = a.addList(uint32(whole[state]), back[list])
+			if len(a.indexes) > maxLists*len(a.set.indexes) {
+				break
+			}
+		}
+		for c, next := range row[:list] {
+			switch {
+			case next == 0:
+				row[c] = back[c] // of the first row, its own
+			case state != 0:
+				backs[next] = back[c]
+				fallthrough
+			default:
+				order = append(order, next)
+			}
+		}
+	}
+	return order
+}
+
+// arrange puts the rows into the order given, those with a list behind the
+// others, and turns numbers of states into states.
+func (a *automaton) arrange(order []uint32) {
+	list := a.width - 1
+	slices.SortStableFunc(order, func(n, m uint32) int {
+		return int(min(a.row(n)[list], 1)) - int(min(a.row(m)[list], 1))
+	})
+	states := make([]uint32, len(order)) // by their numbers
+	for i, n := range order {
+		states[n] = uint32(i) * a.width
+	}
+	rows := make([]uint32, 0, len(a.rows))
+	a.found = uint32(cap(rows))
+	for _, n := range order {
+		row := a.row(n)
+		if row[list] != 0 {
+			a.found = min(a.found, states[n])
+		}
+		for _, next := range row[:list] {
+			rows = append(rows, states[next])
+		}
+		rows = append(rows, row[list])
+	}
+	a.rows = rows
+}
+
+// addList adds a list of the indexes of literal u and those of another list, and
+// returns its number.
+func (a *automaton) addList(u, other uint32) uint32 {
+	set := a.set
+	first := len(a.indexes)
+	a.indexes = append(a.indexes, a.indexes[a.lists[other]:a.lists[other+1]]...)
+	if set.first == nil {
+		a.indexes = append(a.indexes, set.indexes[u])
+	} else {
+		a.indexes = append(a.indexes, set.indexes[set.first[u]:set.first[u+1]]...)
+	}
+	slices.Sort(a.indexes[first:])
+	a.lists = append(a.lists, uint32(len(a.indexes)))
+	return uint32(len(a.lists) - 2)
+}
+
+// find writes the matches at the starts from lo up to hi, denseStretch at most, to
+// dst, as far as there is room for all of an offset. It returns how many they are
+// and up to which offset they go: hi where they are all.
+func (a *automaton) find(sc *Scratch, dst []Match, b []byte, lo, hi int) (n, stop int) {
+	if sc.noted == nil {
+		sc.noted = make([]uint64, denseStretch)
+	}
+	for _, note := range a.follow(sc.noted, b, lo, hi) {
+		s, l := uint32(note>>32), a.rows[uint32(note)+a.width-1]
+		list := a.indexes[a.lists[l]:a.lists[l+1]]
+		if len(list) > len(dst)-n {
+			return n, int(s)
+		}
+		for i, index := range list {
+			dst[n+i] = Match{s, index}
+		}
+		n += len(list)
+	}
+	return n, hi
+}
+
+// follow notes the places from lo up to hi at which literals begin, ascending,
+// each as start<<32 | state. Notes has room for them all.
+func (a *automaton) follow(notes []uint64, b []byte, lo, hi int) []uint64 {
+	q := (hi - lo) / 4
+	s0, s1, s2, s3, rest := lo, lo+q, lo+2*q, lo+3*q, lo+4*q
+	b0, b1, b2, b3 := b[s0:s1], b[s1:s2], b[s2:s3], b[s3:rest]
+	x0, x1, x2, x3 := a.ahead(b, s1), a.ahead(b, s2), a.ahead(b, s3), a.ahead(b, rest)
+	n0, n1, n2, n3 := notes[:q], notes[q:2*q], notes[2*q:3*q], notes[3*q:4*q]
+	i0, i1, i2, i3 := q, q, q, q // notes are written from the back
+	rows, class, found := a.rows, &a.class, a.found
+	for k := q - 1; k >= 0; k-- {
+		x0 = rows[x0+uint32(class[b0[k]])]
+		x1 = rows[x1+uint32(class[b1[k]])]
+		x2 = rows[x2+uint32(class[b2[k]])]
+		x3 = rows[x3+uint32(class[b3[k]])]
+		// One back unless the state is less than found.
+		n0[i0-1] = uint64(s0+k)<<32 | uint64(x0)
+		i0 -= 1 - int((x0-found)>>31)
+		n1[i1-1] = uint64(s1+k)<<32 | uint64(x1)
+		i1 -= 1 - int((x1-found)>>31)
+		n2[i2-1] = uint64(s2+k)<<32 | uint64(x2)
+		i2 -= 1 - int((x2-found)>>31)
+		n3[i3-1] = uint64(s3+k)<<32 | uint64(x3)
+		i3 -= 1 - int((x3-found)>>31)
+	}
+	n := copy(notes, n0[i0:])
+	n += copy(notes[n:], n1[i1:])
+	n += copy(notes[n:], n2[i2:])
+	n += copy(notes[n:], n3[i3:])
+	if rest < hi {
+		return a.followOne(notes[:n], b, rest, hi)
+	}
+	return notes[:n]
+}
+
+// followOne appends to notes those of the few places from lo up to hi.
+func (a *automaton) followOne(notes []uint64, b []byte, lo, hi int) []uint64 {
+	x, n := a.ahead(b, hi), len(notes)
+	for s := hi - 1; s >= lo; s-- {
+		if x = a.rows[x+uint32(a.class[b[s]])]; x >= a.found {
+			notes = append(notes, uint64(s)<<32|uint64(x))
+		}
+	}
+	slices.Reverse(notes[n:])
+	return notes
+}
+
+// ahead is the row from which to go on at s: of what is read from s on.
+func (a *automaton) ahead(b []byte, s int) uint32 {
+	row := uint32(0)
+	for _, c := range slices.Backward(b[s:min(len(b), s+a.longest-1)]) {
+		row = a.rows[row+uint32(a.class[c])]
+	}
+	return row
+}
+
+// stay notes that so many bytes had so many hits, and goes back to filters where
+// they may be better.
+func (sc *Scratch) stay(hits, size int) {
+	if hits*denseBelow >= denseStretch {
+		sc.retry = denseRetry
+	} else if sc.retry -= size; sc.retry <= 0 {
+		sc.dense, sc.size = nil, denseStretch
+	}
+}

@@ -1,0 +1,250 @@
+package sets
+
+import (
+	"encoding/binary"
+	"math/bits"
+	"slices"
+
+	"vscan/engine/simd"
+)
+
+// verify adds the literals with a start from lo up to hi that have their gram
+// at one of the candidates, whose runs are as look has them.
+//
+// Where there are many hits, whether a candidate is one cannot be guessed. So
+// this goes in passes that each have no branch on it: what is kept is stored
+// where the next that is kept belongs.
+//
+//	entries    each candidate's, as pairs of a start and a literal
+//	heads      of those, the ones with the first 8 bytes
+//	rests      of those, the ones with the next 8 and the last 8: all of 24
+func (p *gramPart) verify(sc *Scratch, b []byte, cand, runs []uint32, lo, hi int) bool {
+	if sc.pairs == nil {
+		sc.pairs = make([]uint64, verifyBlock*maxRun)
+	}
+	for len(cand) > 0 {
+		n := min(len(cand), verifyBlock)
+		some, theirs := cand[:n], runs[:n]
+		cand, runs = cand[n:], runs[n:]
+		if int(some[0]) < p.maxOff+8 || int(some[n-1])+farSize > len(b) {
+			// Around the ends of b, where there is less to load.
+			for i, t := range some {
+				if !p.verifyAt(sc, b, int(t), theirs[i], lo, hi) {
+					return false
+				}
+			}
+			continue
+		}
+		pairs, ok := p.pairsOf(sc, b, some, theirs, lo, hi)
+		if !ok {
+			return false
+		}
+		pairs = p.withRests(b, p.withHeads(b, pairs, lo, hi))
+		for _, pair := range pairs {
+			s, u := int(pair>>32), uint32(pair)
+			if size := p.set.lits[u].size; (size > 24 || int(u) >= p.set.plain) && !p.stands(sc, b, s, u) {
+				continue
+			}
+			sc.hits = append(sc.hits, pair)
+		}
+		if len(sc.hits) > sc.limit {
+			return false
+		}
+	}
+	return true
+}
+
+// verifyBlock is how many candidates are verified together: what is between the
+// passes stays in the nearest cache.
+const verifyBlock = 256
+
+// pairsOf is the entries of some candidates, start<<32 | literal. What there are
+// too many of is verified at once; it is false where hits exceed sc.limit.
+func (p *gramPart) pairsOf(sc *Scratch, b []byte, cand, runs []uint32, lo, hi int) ([]uint64, bool) {
+	pairs, n := sc.pairs[:verifyBlock*maxRun], 0
+	for i, t := range cand {
+		run := runs[i]
+		if run == 0 { // displaced
+			if run = p.grams.table.find(gramKey(p.Of(b, int(t)))); run == 0 {
+				continue
+			}
+		}
+		e := (*[maxRun]gramEntry)(p.grams.entries[run:])
+		count := int(e[0].off >> gramCount & (1<<gramCountBits - 1))
+		if count > maxRun {
+			if !p.verifyAt(sc, b, int(t), run, lo, hi) {
+				return nil, false
+			}
+			continue
+		}
+		out := (*[maxRun]uint64)(pairs[n:])
+		for k := range 4 {
+			out[k] = uint64(t-e[k].off&gramOff)<<32 | uint64(e[k].lit)
+		}
+		if count > 4 {
+			for k := 4; k < maxRun; k++ {
+				out[k] = uint64(t-e[k].off&gramOff)<<32 | uint64(e[k].lit)
+			}
+		}
+		n += count
+	}
+	return pairs[:n], true
+}
+
+// withHeads keeps the pairs with a start from lo up to hi where the first 8
+// bytes of the literal stand, or which has a mask.
+func (p *gramPart) withHeads(b []byte, pairs []uint64, lo, hi int) []uint64 {
+	n, lits, plain := 0, p.set.lits, uint32(p.set.plain)
+	for _, pair := range pairs {
+		s, u := uint32(pair>>32), uint32(pair)
+		l := &lits[u]
+		keep := 0
+		if (binary.LittleEndian.Uint64(b[s:])^l.head)<<l.less8() == 0 {
+			keep = 1
+		}
+		if u >= plain {
+			keep = 1
+		}
+		if s-uint32(lo) >= uint32(hi-lo) {
+			keep = 0
+		}
+		pairs[n] = pair
+		n += keep
+	}
+	return pairs[:n]
+}
+
+// withRests keeps the pairs where the second 8 bytes of the literal stand too,
+// and its last 8; of a far one, the last 8 of farSize.
+func (p *gramPart) withRests(b []byte, pairs []uint64) []uint64 {
+	n, lits, text, plain := 0, p.set.lits, p.set.text, uint32(p.set.plain)
+	for _, pair := range pairs {
+		s, u := uint32(pair>>32), uint32(pair)
+		l := &lits[u]
+		less := l.less8()
+		end := min(l.size, farSize)
+		second := min(max(end, 8)-8, 8)
+		x := (binary.LittleEndian.Uint64(b[s+second:]) ^ binary.LittleEndian.Uint64(text[l.at+second:])) << less
+		x |= (binary.LittleEndian.Uint64(b[s+end-8:]) ^ binary.LittleEndian.Uint64(text[l.at+end-8:])) >> less
+		keep := 0
+		if x == 0 {
+			keep = 1
+		}
+		if u >= plain {
+			keep = 1
+		}
+		pairs[n] = pair
+		n += keep
+	}
+	return pairs[:n]
+}
+
+// less8 is how many bits are missing in a literal that is shorter than eight
+// bytes.
+func (l *setLiteral) less8() uint32 { return (64 - 8*min(l.size, 8)) & 63 }
+
+// verifyAt is verify for the candidate at t, by itself. It is false where hits
+// exceed sc.limit.
+func (p *gramPart) verifyAt(sc *Scratch, b []byte, t int, run uint32, lo, hi int) bool {
+	if run == 0 {
+		if run = p.grams.table.find(gramKey(p.Of(b, t))); run == 0 {
+			return true
+		}
+	}
+	e := p.grams.entries[run]
+	if e.off&gramCrowd == 0 {
+		p.verifyRun(sc, b, p.grams.entries[run:], t, lo, hi)
+		return len(sc.hits) <= sc.limit
+	}
+	for places := e.lit; places != 0; places &= places - 1 {
+		at := t - bits.TrailingZeros32(places)
+		if at < lo || at+p.stride+p.Size-1 > len(b) {
+			continue
+		}
+		run := p.windows.table.find(p.windowKey(b, at))
+		if run == 0 {
+			continue
+		}
+		e := p.windows.entries[run]
+		if e.off&gramCrowd == 0 {
+			p.verifyRun(sc, b, p.windows.entries[run:], at, lo, hi)
+			continue
+		}
+		for i := range p.crowds[e.lit] {
+			c := &p.crowds[e.lit][i]
+			if s := at - c.off; lo <= s && s < hi {
+				c.find(p.set, sc, b, s)
+			}
+		}
+	}
+	return len(sc.hits) <= sc.limit
+}
+
+// verifyRun adds the literals of a run whose gram or window is at t.
+func (p *gramPart) verifyRun(sc *Scratch, b []byte, run []gramEntry, t, lo, hi int) {
+	for _, e := range run {
+		if s := t - int(e.off&gramOff); lo <= s && s < hi && p.stands(sc, b, s, e.lit) {
+			sc.hits = append(sc.hits, uint64(s)<<32|uint64(e.lit))
+		}
+		if e.off&gramLast != 0 {
+			break
+		}
+	}
+}
+
+// stands says whether literal u stands at s. A long one may be put off.
+func (p *gramPart) stands(sc *Scratch, b []byte, s int, u uint32) bool {
+	l := &p.set.lits[u]
+	size := int(l.size)
+	if size > len(b)-s {
+		return false
+	}
+	if int(u) >= p.set.plain {
+		return maskedEqual(b[s:s+size], p.set.bytes(u), p.set.mask(u))
+	}
+	if size <= 8 {
+		if s+8 > len(b) {
+			return string(b[s:s+size]) == string(p.set.bytes(u))
+		}
+		return (binary.LittleEndian.Uint64(b[s:])^l.head)<<(64-8*size) == 0
+	}
+	if binary.LittleEndian.Uint64(b[s:]) != l.head {
+		return false
+	}
+	if size <= farSize {
+		return string(b[s+8:s+size]) == string(p.set.text[l.at+8:l.at+l.size])
+	}
+	if binary.LittleEndian.Uint64(b[s+size-8:]) == binary.LittleEndian.Uint64(p.set.text[l.at+l.size-8:]) {
+		sc.far = append(sc.far, uint64(u)<<32|uint64(s))
+		if len(sc.far) >= maxFar {
+			p.verifyFar(sc, b)
+		}
+	}
+	return false
+}
+
+// verifyFar verifies what has been put off, literal by literal.
+func (p *gramPart) verifyFar(sc *Scratch, b []byte) {
+	if len(sc.far) == 0 {
+		return
+	}
+	slices.Sort(sc.far)
+	var cand [256]uint32
+	for far := sc.far; len(far) > 0; {
+		u := uint32(far[0] >> 32)
+		lit, v := p.set.bytes(u), p.far[u]
+		var box simd.VerifierBox
+		for len(far) > 0 && uint32(far[0]>>32) == u {
+			n := 0
+			for n < len(cand) && n < len(far) && uint32(far[n]>>32) == u {
+				cand[n] = uint32(far[n])
+				n++
+			}
+			far = far[n:]
+			for _, s := range cand[:v.Keep(lit, b, cand[:n], &box)] {
+				sc.hits = append(sc.hits, uint64(s)<<32|uint64(u))
+			}
+		}
+	}
+	sc.far = sc.far[:0]
+}

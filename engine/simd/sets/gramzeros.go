@@ -1,0 +1,75 @@
+package sets
+
+import "vscan/engine/simd"
+
+// nearOff is where byte i of what may be in a window with a gram lies, from
+// the gram: −3 to −1, and the three bytes behind it.
+func (p *gramPart) nearOff(i int) int {
+	if i < 3 {
+		return i - 3
+	}
+	return p.Size + i - 3
+}
+
+// noteZeros notes what grams of zeros the window at begin has.
+func (p *gramPart) noteZeros(lit simd.Lit, begin int) {
+	width := p.stride + p.Size - 1
+	if lit.Mask == nil && zerosIn(lit.Bytes[begin:begin+width], p.Size) == simd.ZerosNever {
+		return
+	}
+	window := make([]simd.ByteSet, width)
+	zeros := make([]byte, len(window)) // 0 where it may be zero
+	for i := range window {
+		window[i] = lit.BytesAt(begin + i)
+		if !window[i].Has(0) {
+			zeros[i] = 1
+		}
+	}
+	p.Zeros = max(p.Zeros, zerosIn(zeros, p.Size))
+	for j := range p.stride {
+		if zerosIn(zeros[j:j+p.Size], p.Size) == simd.ZerosAll {
+			p.addZeros(window, j)
+		}
+	}
+}
+
+// addZeros notes that gram j of a window may be zeros.
+func (p *gramPart) addZeros(window []simd.ByteSet, j int) {
+	for i := range p.near {
+		at := j + p.nearOff(i)
+		for c := range p.near[i] {
+			if at < 0 || at >= len(window) || window[at].Has(byte(c)) {
+				p.near[i][byte(c)|byte(p.Fold)] |= 1 << j
+			}
+		}
+	}
+}
+
+// mayBeZeros says whether the gram of zeros at s may be in a window.
+func (p *gramPart) mayBeZeros(b []byte, s int) bool {
+	if s < 3 || s+p.Size+3 > len(b) {
+		return true
+	}
+	fold := byte(p.Fold)
+	before, behind := (*[3]byte)(b[s-3:]), (*[3]byte)(b[s+p.Size:])
+	return p.near[0][before[0]|fold]&p.near[1][before[1]|fold]&p.near[2][before[2]|fold]&
+		p.near[3][behind[0]|fold]&p.near[4][behind[1]|fold]&p.near[5][behind[2]|fold] != 0
+}
+
+// zerosIn returns at which grams of zeros, of size bytes, there is something to
+// find where a window is looked for.
+func zerosIn(window []byte, size int) simd.Zeros {
+	mode, run := simd.ZerosNever, 0
+	for _, c := range window {
+		if run++; c != 0 {
+			run = 0
+		}
+		if run >= size {
+			mode = simd.ZerosEdge
+		}
+	}
+	if run == len(window) {
+		mode = simd.ZerosAll
+	}
+	return mode
+}

@@ -1,0 +1,243 @@
+package sets
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/binary"
+	"math/bits"
+	"slices"
+
+	"vscan/engine/simd"
+)
+
+// literalSet is the literals of a set, each once, numbered: first those of
+// which every bit counts, in lexicographic order, then the masked ones.
+type literalSet struct {
+	lits  []setLiteral
+	plain int    // lits[:plain] have no mask
+	text  []byte // of all of them, each masked one followed by its mask, between textPad zeros
+
+	// Literal u was given as indexes[first[u]:first[u+1]], ascending; first
+	// is nil where each was given once, as indexes[u].
+	indexes []uint32
+	first   []uint32
+
+	most int // no offset has more indexes than these
+}
+
+// setLiteral is one literal. A set has up to millions of them.
+type setLiteral struct {
+	head uint64 // the first bytes, up to eight, little-endian
+	at   uint32 // in text
+	size uint32
+}
+
+// bytes is literal u. Bits that do not count are zero.
+func (set *literalSet) bytes(u uint32) []byte {
+	l := &set.lits[u]
+	return set.text[l.at : l.at+l.size : l.at+l.size]
+}
+
+// textPad is so many that eight bytes can be loaded from any of a literal, and up
+// to any.
+const textPad = 8
+
+// from is what there is from offset off of literal u on, and beyond it: eight
+// bytes at least.
+func (set *literalSet) from(u uint32, off int) []byte {
+	return set.text[int(set.lits[u].at)+off:]
+}
+
+// mask is which bits of literal u count; nil: all of them.
+func (set *literalSet) mask(u uint32) []byte {
+	if int(u) < set.plain {
+		return nil
+	}
+	l := &set.lits[u]
+	return set.text[l.at+l.size : l.at+2*l.size : l.at+2*l.size]
+}
+
+// lit is literal u.
+func (set *literalSet) lit(u uint32) simd.Lit {
+	return simd.Lit{Bytes: set.bytes(u), Mask: set.mask(u)}
+}
+
+// count is how often literal u was given.
+func (set *literalSet) count(u uint32) int {
+	if set.first == nil {
+		return 1
+	}
+	return int(set.first[u+1] - set.first[u])
+}
+
+func newLiteralSet(lits []simd.Lit) *literalSet {
+	items, plain := sortLiterals(lits)
+	set := &literalSet{
+		lits:    make([]setLiteral, 0, len(lits)),
+		indexes: make([]uint32, len(lits)),
+	}
+	numbers := make([]uint32, len(lits)) // by index
+	size := textPad                      // of text
+	for i, it := range items {
+		set.indexes[i] = it.index
+		if i > 0 && it.key == items[i-1].key && i != plain {
+			lit, last := lits[it.index], lits[items[i-1].index]
+			if bytes.Equal(lit.Bytes, last.Bytes) && (i < plain || bytes.Equal(lit.Mask, last.Mask)) {
+				if set.first == nil { // the first that is there again
+					set.first = make([]uint32, 0, len(lits)+1)
+					for u := range i {
+						set.first = append(set.first, uint32(u))
+					}
+				}
+				numbers[it.index] = numbers[items[i-1].index]
+				continue
+			}
+		}
+		if set.first != nil {
+			set.first = append(set.first, uint32(i))
+		}
+		numbers[it.index] = uint32(len(set.lits))
+		set.lits = append(set.lits, setLiteral{at: uint32(size), size: it.size})
+		if size += int(it.size); i < plain {
+			set.plain++
+		} else {
+			size += int(it.size)
+		}
+	}
+	if set.first != nil {
+		set.first = append(set.first, uint32(len(lits)))
+	}
+	// In the order given, as they are likely to lie in memory.
+	set.text = make([]byte, size+textPad)
+	for i, lit := range lits {
+		set.put(numbers[i], lit)
+	}
+	set.most = set.mostAtOnce()
+	return set
+}
+
+// put puts literal u where it belongs.
+func (set *literalSet) put(u uint32, lit simd.Lit) {
+	copy(set.bytes(u), lit.Bytes)
+	if mask := set.mask(u); mask != nil {
+		copy(mask, lit.Mask)
+		text := set.bytes(u)
+		for i, m := range mask {
+			text[i] &= m
+		}
+	}
+	l := &set.lits[u]
+	l.head = binary.LittleEndian.Uint64(set.from(u, 0))
+	if l.size < 8 {
+		l.head &= 1<<(8*l.size) - 1
+	}
+}
+
+// sortItem is a literal that is to be sorted.
+type sortItem struct {
+	key   uint64 // the first eight bytes, in an order that is that of the bytes
+	index uint32 // in what was given
+	size  uint32 // in bytes
+}
+
+// sortLiterals sorts literals as a set numbers them; equal ones are in the order
+// given. The first so many are plain.
+func sortLiterals(lits []simd.Lit) (items []sortItem, plain int) {
+	items = make([]sortItem, len(lits))
+	masked := len(lits)
+	for i, lit := range lits {
+		var key uint64
+		if len(lit.Bytes) >= 8 {
+			key = binary.BigEndian.Uint64(lit.Bytes)
+		} else {
+			key = bits.ReverseBytes64(simd.UpTo8(lit.Bytes, 0))
+		}
+		if lit.IsPlain() {
+			items[plain] = sortItem{key, uint32(i), uint32(len(lit.Bytes))}
+			plain++
+		} else {
+			masked--
+			items[masked] = sortItem{key, uint32(i), uint32(len(lit.Bytes))}
+		}
+	}
+	slices.Reverse(items[plain:])
+	for k, some := range [][]sortItem{items[:plain], items[plain:]} {
+		sortByKey(some)
+		for i := 0; i < len(some); {
+			j := i + 1
+			for j < len(some) && some[j].key == some[i].key {
+				j++
+			}
+			if j-i > 1 {
+				slices.SortFunc(some[i:j], func(a, b sortItem) int {
+					x, y := &lits[a.index], &lits[b.index]
+					c := bytes.Compare(x.Bytes, y.Bytes)
+					if c == 0 && k == 1 {
+						c = bytes.Compare(x.Mask, y.Mask)
+					}
+					return cmp.Or(c, cmp.Compare(a.index, b.index))
+				})
+			}
+			i = j
+		}
+	}
+	return items, plain
+}
+
+// sortByKey sorts few items by comparing, many by their keys' bytes, the lowest
+// first.
+func sortByKey(items []sortItem) {
+	if len(items) < 1000 {
+		slices.SortFunc(items, func(a, b sortItem) int { return cmp.Compare(a.key, b.key) })
+		return
+	}
+	spare := make([]sortItem, len(items))
+	var at [8][256]uint32 // how many have a byte; then where the next with it goes
+	for _, it := range items {
+		for digit := range at {
+			at[digit][byte(it.key>>(8*digit))]++
+		}
+	}
+	for digit := range at {
+		at := &at[digit]
+		sum := uint32(0)
+		for c, n := range at {
+			at[c] = sum
+			sum += n
+		}
+		for _, it := range items {
+			i := &at[byte(it.key>>(8*digit))]
+			spare[*i] = it
+			*i++
+		}
+		items, spare = spare, items
+	} // an even number of times: the result is where the items were
+}
+
+// mostAtOnce is the most indexes that can match at one offset: those of the
+// literals of one chain, of which each is a prefix of the next, and of all
+// masked ones. In lexicographic order, what a literal is a prefix of follows
+// it at once.
+func (set *literalSet) mostAtOnce() int {
+	type link struct {
+		lit uint32
+		sum int // of the chain up to here
+	}
+	var chain []link
+	most := 0
+	for u := range uint32(set.plain) {
+		for len(chain) > 0 && !bytes.HasPrefix(set.bytes(u), set.bytes(chain[len(chain)-1].lit)) {
+			chain = chain[:len(chain)-1]
+		}
+		sum := set.count(u)
+		if len(chain) > 0 {
+			sum += chain[len(chain)-1].sum
+		}
+		chain = append(chain, link{u, sum})
+		most = max(most, sum)
+	}
+	for u := set.plain; u < len(set.lits); u++ {
+		most += set.count(uint32(u))
+	}
+	return most
+}

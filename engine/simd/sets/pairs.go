@@ -1,0 +1,450 @@
+package sets
+
+import (
+	"cmp"
+	"encoding/binary"
+	"math/bits"
+	"slices"
+
+	"vscan/engine/simd"
+)
+
+// pairPart looks for hundreds of literals that are too short for sampling, or of
+// which too many bits do not count, by a pair of bytes that stand side by side
+// and count, all but a few bits, and by what follows:
+//
+//	literal    4? 8b 3? ?? 5? c0 07 9? ??
+//	pair                      c0 07          at offset 5
+//	window                   [c0 07 9? ??]   4 bytes, or what of them counts
+//	memory     . . . . . . .  c0 07 . . .    the literal may begin 5 bytes before
+//
+// What is asked at every place of memory simd.Pairs says. It costs more a byte than
+// sampling does, but masks do not multiply what is looked up. It is good as long as
+// few of the pairs are all over memory.
+type pairPart struct {
+	simd.Pairs // the filter's tables
+	filter     simd.Kernel
+
+	set *literalSet
+
+	// The entries of a pair are entries[first[r]:first[r+1]]; r is how many
+	// pairs in the bitmap are less: those before its word, and those in it.
+	before  [len(simd.PairBits{})]uint16
+	first   []uint32
+	entries []pairEntry
+
+	minOff, maxOff int // of a pair in its literal
+}
+
+// pairEntry is a literal that has the pair.
+type pairEntry struct {
+	val, mask uint64 // up to eight bytes, little-endian, and which bits of them count
+	lit       uint32
+	off, at   uint16 // of the pair, and of those bytes
+}
+
+const (
+	// minPairs is the least literals that a pairPart is for.
+	minPairs = 24
+
+	// maxPairRate is in how many places, at most, a pair may be expected, and
+	// maxOnePair one of a single literal.
+	maxPairRate = 1. / 12
+	maxOnePair  = 1. / 200
+
+	// maxPairValues is the most values that the pair of a literal may have.
+	maxPairValues = 16
+
+	// maxPairOff is how far into a literal its pair may be.
+	maxPairOff = 255
+
+	// splitPairs is how much the buckets of a part let through, in parts of
+	// memory's places, where two parts are as fast, and maxPairParts how many
+	// there are at most.
+	splitPairs   = 1. / 64
+	maxPairParts = 2
+
+	// evenShare is the share of memory that is taken to have all bytes as often.
+	evenShare = 1. / 8
+)
+
+// pairChoice is a literal with its window.
+type pairChoice struct {
+	pairEntry
+	pairs float64 // at which share of places a pair of it is expected
+	rate  float64 // the same for the window
+
+	sets    [simd.PairWindow]simd.ByteSet // the window
+	nibbles [simd.PairWindow][2]uint16    // those that bytes of the sets have
+}
+
+// noteNibbles sets the nibbles.
+func (c *pairChoice) noteNibbles() {
+	for i := range c.sets {
+		for k, word := range c.sets[i] {
+			for ; word != 0; word &= word - 1 {
+				b := 64*k + bits.TrailingZeros64(word)
+				c.nibbles[i][0] |= 1 << (b & 15)
+				c.nibbles[i][1] |= 1 << (b >> 4)
+			}
+		}
+	}
+}
+
+// newPairChoice chooses the window of literal u: the one that is rarest, and has
+// a rare pair. It is false where no pair suits.
+func newPairChoice(set *literalSet, u uint32) (pairChoice, bool) {
+	lit := set.lit(u)
+	best, least := pairChoice{pairEntry: pairEntry{lit: u}}, 2.
+	for off := range min(len(lit.Bytes)-1, maxPairOff+1) {
+		if lit.Mask != nil && lit.Values(off, off+2) > maxPairValues {
+			continue
+		}
+		pairs := 0.
+		for pair := range pairsAt(lit, off) {
+			pairs += pairRate(byte(pair), byte(pair>>8))
+		}
+		if pairs > maxOnePair {
+			continue
+		}
+		var window [simd.PairWindow]simd.ByteSet
+		for i := range window {
+			window[i] = lit.BytesAt(off + i)
+		}
+		rate := min(windowRate(window[:]), pairs)
+		if cost := rate + pairs/8; cost < least {
+			least = cost
+			best.off, best.pairs, best.rate, best.sets = uint16(off), pairs, rate, window
+		}
+	}
+	if least > 1 {
+		return best, false
+	}
+	best.tell(lit)
+	return best, true
+}
+
+// tell chooses the bytes that tell most of whether the literal stands where its
+// pair is: those of which most bits count, half as much in the window.
+func (e *pairEntry) tell(lit simd.Lit) {
+	most := -1
+	for at := 0; at == 0 || at <= min(len(lit.Bytes)-8, maxPairOff); at++ {
+		mask := ^uint64(0)
+		if lit.Mask != nil {
+			mask = simd.UpTo8(lit.Mask, at)
+		} else if n := len(lit.Bytes) - at; n < 8 {
+			mask >>= 64 - 8*n
+		}
+		n := 0
+		for i := range 8 {
+			if c := 2 * bits.OnesCount8(byte(mask>>(8*i))); at+i < int(e.off) || at+i >= int(e.off)+simd.PairWindow {
+				n += c
+			} else {
+				n += c / 2
+			}
+		}
+		if n > most {
+			most = n
+			e.val, e.mask, e.at = simd.UpTo8(lit.Bytes, at)&mask, mask, uint16(at)
+		}
+	}
+}
+
+// pairsAt is the values that two bytes of a literal may have, as little-endian
+// numbers.
+func pairsAt(l simd.Lit, off int) func(yield func(pair uint32) bool) {
+	return func(yield func(uint32) bool) {
+		val, open := uint32(binary.LittleEndian.Uint16(l.Bytes[off:])), uint32(0)
+		if l.Mask != nil {
+			open = ^uint32(binary.LittleEndian.Uint16(l.Mask[off:])) & 0xffff
+		}
+		val &^= open
+		for v := uint32(0); yield(val | v); {
+			if v = (v - open) & open; v == 0 { // the next of the values that open can have
+				return
+			}
+		}
+	}
+}
+
+// pairRate is at about which share of places byte a stands and then b. Bytes are
+// not independent: those of text stand beside each other, and so do those of
+// runs and of addresses.
+func pairRate(a, b byte) float64 {
+	rate := float64(simd.ByteRate[a]) * float64(simd.ByteRate[b])
+	text := func(c byte) bool { return ' ' <= c && c <= '~' }
+	switch {
+	case a == 0 && b == 0:
+		return 1. / 2
+	case a == b:
+		rate += float64(simd.ByteRate[a]) / 8
+	case text(a) && text(b):
+		rate *= 8
+	case a == 0 || b == 0:
+		rate *= 2
+	}
+	return rate
+}
+
+// newPairParts makes the parts for those of the literals that have a pair which
+// is rare enough, and returns the others. There are none where they would be of
+// no use, and more than one where the buckets of one would let through too much.
+func newPairParts(level simd.Level, set *literalSet, lits []uint32) (split []*pairPart, rest []uint32, err error) {
+	var all []pairChoice
+	for _, u := range lits {
+		if c, ok := newPairChoice(set, u); ok {
+			c.noteNibbles()
+			all = append(all, c)
+		} else {
+			rest = append(rest, u)
+		}
+	}
+	slices.SortStableFunc(all, func(a, b pairChoice) int { return cmp.Compare(a.pairs, b.pairs) })
+	var seen simd.PairBits
+	sum := 0.
+	for i, c := range all {
+		for pair := range pairsAt(set.lit(c.lit), int(c.off)) {
+			if !seen.Has(pair) {
+				seen.Set(pair)
+				sum += pairRate(byte(pair), byte(pair>>8))
+			}
+		}
+		if sum > maxPairRate {
+			for _, c := range all[i:] {
+				rest = append(rest, c.lit)
+			}
+			all = all[:i]
+			break
+		}
+	}
+	if len(all) < minPairs {
+		return nil, lits, nil
+	}
+	for n := 1; ; n *= 2 {
+		parts, rate, err := newPairPartsOf(level, set, all, n)
+		switch {
+		case err != nil:
+			return nil, nil, err
+		case n > 1 && slices.ContainsFunc(parts, func(p *pairPart) bool { return p.level() <= simd.Generic }):
+			return split, rest, nil // for portable code, passes are dear
+		}
+		if split = parts; rate <= splitPairs*float64(n) || n == maxPairParts {
+			return split, rest, nil
+		}
+	}
+}
+
+// newPairPartsOf makes n parts, and how much all their buckets let through.
+func newPairPartsOf(level simd.Level, set *literalSet, all []pairChoice, n int) (parts []*pairPart, sum float64, err error) {
+	for buckets := range slices.Chunk(intoBuckets(all, n*simd.PairBuckets), simd.PairBuckets) {
+		p := newPairTables(set, buckets)
+		if len(p.entries) == 0 {
+			continue
+		}
+		p.filter, err = simd.NewPairs(level, &p.Pairs)
+		if err != nil {
+			return nil, 0, err
+		}
+		parts = append(parts, p)
+		sum += p.rate()
+	}
+	return parts, sum, nil
+}
+
+func (p *pairPart) level() simd.Level { return p.filter.Level() }
+
+// rate returns at which share of places the filter is expected to let through.
+func (p *pairPart) rate() float64 {
+	if p.level() == simd.AVX2 { // it asks by nibbles
+		return p.NibbleRate
+	}
+	return p.Rate
+}
+
+// newPairTables makes the part for the literals in buckets, but for its filter.
+func newPairTables(set *literalSet, buckets []pairBucket) *pairPart {
+	type item struct {
+		pair uint32
+		pairEntry
+	}
+	p := &pairPart{set: set, minOff: maxPairOff}
+	var items []item
+	var all []pairChoice
+	for k, bucket := range buckets {
+		p.Rate += bucket.rate
+		p.AddWindow(k, &bucket.window)
+		all = append(all, bucket.lits...)
+		for _, c := range bucket.lits {
+			p.minOff, p.maxOff = min(p.minOff, int(c.off)), max(p.maxOff, int(c.off))
+			for pair := range pairsAt(set.lit(c.lit), int(c.off)) {
+				p.Bits.Set(pair)
+				items = append(items, item{pair, c.pairEntry})
+			}
+		}
+	}
+	slices.SortStableFunc(items, func(a, b item) int { return int(a.pair) - int(b.pair) })
+	for i, it := range items {
+		if i == 0 || it.pair != items[i-1].pair {
+			p.first = append(p.first, uint32(i))
+		}
+		p.entries = append(p.entries, it.pairEntry)
+	}
+	p.first = append(p.first, uint32(len(items)))
+	n := 0
+	for i, word := range p.Bits {
+		p.before[i] = uint16(n)
+		n += bits.OnesCount64(word)
+	}
+	p.fillNibbles(all)
+	return p
+}
+
+// pairBucket is some of the literals, and what their windows may be all together.
+type pairBucket struct {
+	lits   []pairChoice
+	window [simd.PairWindow]simd.ByteSet
+	bytes  [simd.PairWindow]float32 // how often a byte of memory is in each of the sets
+	rate   float64                  // the same for the window
+}
+
+// intoBuckets puts the literals into n buckets: one after the other, the most
+// frequent first, each to where it makes the buckets let through least more.
+func intoBuckets(all []pairChoice, n int) []pairBucket {
+	all = slices.Clone(all)
+	slices.SortStableFunc(all, func(a, b pairChoice) int { return cmp.Compare(b.rate, a.rate) })
+	buckets := make([]pairBucket, n)
+	for _, c := range all {
+		var best *pairBucket
+		var merged pairBucket
+		for b := range buckets {
+			with := buckets[b]
+			with.add(&c.sets)
+			if best == nil || with.rate-buckets[b].rate < merged.rate-best.rate {
+				best, merged = &buckets[b], with
+			}
+		}
+		merged.lits = append(best.lits, c)
+		*best = merged
+	}
+	return buckets
+}
+
+// add lets the bucket let through a window.
+func (b *pairBucket) add(window *[simd.PairWindow]simd.ByteSet) {
+	usual, even := 1., 1. // in memory as it is, and where all bytes are as frequent
+	for i := range b.window {
+		set, n := &b.window[i], 0
+		for k := range set {
+			for more := window[i][k] &^ set[k]; more != 0; more &= more - 1 {
+				b.bytes[i] += simd.ByteRate[64*k+bits.TrailingZeros64(more)]
+			}
+			set[k] |= window[i][k]
+			n += bits.OnesCount64(set[k])
+		}
+		r := float64(b.bytes[i])
+		if i > 0 {
+			r = set.NextRate(&b.window[i-1], r)
+		}
+		usual *= r
+		even *= float64(n) / 256
+	}
+	b.rate = usual + evenShare*even
+}
+
+// nibbleBucket is some of the literals by the nibbles of their windows.
+type nibbleBucket struct {
+	nibbles [simd.PairWindow][2]uint16
+	rows    [simd.PairWindow][16]float32 // how often a byte has a low nibble of these and the given high one
+	rate    float64
+}
+
+// fillNibbles puts the literals into the buckets by nibbles.
+func (p *pairPart) fillNibbles(all []pairChoice) {
+	slices.SortStableFunc(all, func(a, b pairChoice) int { return cmp.Compare(b.rate, a.rate) })
+	var buckets [simd.PairNibbleBuckets]nibbleBucket
+	for _, c := range all {
+		best, least := 0, 0.
+		var merged nibbleBucket
+		for b := range buckets {
+			with := buckets[b]
+			with.add(&c.nibbles)
+			if more := with.rate - buckets[b].rate; b == 0 || more < least {
+				best, least, merged = b, more, with
+			}
+		}
+		buckets[best] = merged
+		p.NibbleRate += least
+	}
+	for b := range buckets {
+		p.AddNibbles(b, &buckets[b].nibbles)
+	}
+}
+
+// add lets the bucket let through windows of these nibbles.
+func (b *nibbleBucket) add(nibbles *[simd.PairWindow][2]uint16) {
+	b.rate = 1
+	even := 1.
+	for i := range nibbles {
+		for more := nibbles[i][0] &^ b.nibbles[i][0]; more != 0; more &= more - 1 {
+			low := bits.TrailingZeros16(more)
+			for high := range b.rows[i] {
+				b.rows[i][high] += simd.ByteRate[high<<4|low]
+			}
+		}
+		for j := range nibbles[i] {
+			b.nibbles[i][j] |= nibbles[i][j]
+		}
+		sum := float32(0)
+		for set := b.nibbles[i][1]; set != 0; set &= set - 1 {
+			sum += b.rows[i][bits.TrailingZeros16(set)]
+		}
+		b.rate *= float64(sum)
+		even *= float64(bits.OnesCount16(b.nibbles[i][0])*bits.OnesCount16(b.nibbles[i][1])) / 256
+	}
+	b.rate += evenShare * even
+}
+
+func (p *pairPart) find(sc *Scratch, b []byte, lo, hi int) bool {
+	for at, to := lo+p.minOff, min(hi+p.maxOff, len(b)-1); at < to; {
+		n, next := p.filter.Scan(sc.cand, b, at, to)
+		sc.through += n
+		sc.hits = p.verify(sc.hits, sc.cand[:n], b, lo, hi)
+		if len(sc.hits) > sc.limit {
+			return false
+		}
+		at = next
+	}
+	return len(sc.hits) <= sc.limit
+}
+
+// verify appends to hits those starts from lo up to hi at which a literal stands
+// whose pair is at one of cand.
+func (p *pairPart) verify(hits []uint64, cand []uint32, b []byte, lo, hi int) []uint64 {
+	for _, c := range cand {
+		entries := p.entriesOf(binary.LittleEndian.Uint16(b[c:]))
+		for i := range entries {
+			e := &entries[i]
+			s := int(c) - int(e.off)
+			if s < lo || s >= hi || s+int(e.at) >= len(b) || (simd.UpTo8(b, s+int(e.at))^e.val)&e.mask != 0 {
+				continue
+			}
+			if p.stands(b[s:], e.lit) {
+				hits = append(hits, uint64(s)<<32|uint64(e.lit))
+			}
+		}
+	}
+	return hits
+}
+
+// entriesOf is the literals with a pair that is in the bitmap.
+func (p *pairPart) entriesOf(pair uint16) []pairEntry {
+	i := pair >> 6
+	r := int(p.before[i]) + bits.OnesCount64(p.Bits[i]&(1<<(pair&63)-1))
+	return p.entries[p.first[r]:p.first[r+1]]
+}
+
+// stands says whether a literal stands at the beginning of b.
+func (p *pairPart) stands(b []byte, u uint32) bool {
+	size := int(p.set.lits[u].size)
+	return size <= len(b) && p.set.stands(b[:size], u)
+}

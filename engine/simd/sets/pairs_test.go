@@ -1,0 +1,234 @@
+package sets
+
+import (
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"vscan/engine/simd"
+	"vscan/engine/simd/simdtest"
+)
+
+// Hundreds of literals with many bits that do not count, and short ones, are
+// found by pairs of bytes: at both ends of memory, across stretches, over and over.
+func TestPairs(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(3, 9))
+	var lits []simd.Lit
+	for range 300 {
+		b, m := make([]byte, 4+rnd.IntN(20)), []byte(nil)
+		for i := range b {
+			b[i] = byte(rnd.Uint32())
+		}
+		if rnd.IntN(4) > 0 {
+			m = make([]byte, len(b))
+			for i := range m {
+				m[i] = [...]byte{0xff, 0xff, 0xf0, 0x0f, 0, 0xff}[rnd.IntN(6)]
+			}
+			k := rnd.IntN(len(b) - 1)
+			m[k], m[k+1] = 0xff, 0xff
+			for i := range b {
+				b[i] &= m[i]
+			}
+		}
+		lits = append(lits, simd.Lit{Bytes: b, Mask: m})
+	}
+	b := make([]byte, 3*maxStretch+100)
+	for i := range b {
+		if i/1000%3 > 0 {
+			b[i] = byte(rnd.Uint32())
+		}
+	}
+	for range 2000 {
+		l := lits[rnd.IntN(len(lits))]
+		at := rnd.IntN(len(b) - len(l.Bytes) + 1)
+		switch rnd.IntN(8) {
+		case 0:
+			at = 0
+		case 1:
+			at = len(b) - len(l.Bytes)
+		case 2:
+			at = min(max(0, maxStretch-rnd.IntN(30)), len(b)-len(l.Bytes))
+		}
+		for i, c := range l.Bytes {
+			if l.Mask == nil {
+				b[at+i] = c
+			} else {
+				b[at+i] = b[at+i]&^l.Mask[i] | c
+			}
+		}
+	}
+	var want []Match
+	for i := range b {
+		for k, l := range lits {
+			if l.StandsAt(b[i:]) {
+				want = append(want, Match{uint32(i), uint32(k)})
+			}
+		}
+	}
+	perLevel(t, func(t *testing.T, l simd.Level) {
+		k, err := New(l, lits)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s, ok := k.(*setKernel); ok && !slices.ContainsFunc(s.parts, func(p setPart) bool { _, is := p.(*pairPart); return is }) {
+			t.Error("no part by pairs")
+		}
+		dst := make([]Match, k.MinMatches()+1000)
+		var got []Match
+		for from := 0; from < len(b); {
+			n, next := k.Scan(dst, b, from, len(b), nil)
+			got = append(got, dst[:n]...)
+			from = next
+		}
+		if !slices.Equal(got, want) {
+			t.Fatalf("%d matches, want %d", len(got), len(want))
+		}
+		if l == simd.Reference {
+			return
+		}
+		for i := 0; i < len(want); i += 1 + len(want)/500 { // alone between from and to
+			at := int(want[i].Off)
+			n, next := k.Scan(dst, b, at, at+1, nil)
+			first, _ := slices.BinarySearchFunc(want, at, func(m Match, at int) int { return int(m.Off) - at })
+			if next <= at || n == 0 || first+n > len(want) || !slices.Equal(dst[:n], want[first:first+n]) {
+				t.Fatalf("%v at %d alone, want %v first", dst[:n], at, want[first])
+			}
+		}
+	})
+}
+
+// The pair of a literal counts, all but a few bits, and is not zeros where another
+// will do; its values are those of the literal.
+func TestPairChoice(t *testing.T) {
+	for _, c := range []struct {
+		bytes, mask string
+		off, values int // 0: none
+	}{
+		{"\x00\x00\x00\x81\x93", "", 3, 1},
+		{"\x00\x00", "", 0, 0},
+		{"a", "", 0, 0},
+		{"\x81\x93", "", 0, 1},
+		{"\x81\x90\x91\x92", "\xff\x00\xff\xff", 2, 1},
+		{"\x81\x03\x95", "\xff\x0f\xff", 0, 16},
+		{"\x81\x83\x05", "\xff\xf3\x0f", 0, 4},
+		{"\x81\x03\x05", "\xff\x07\x0f", 0, 0},
+	} {
+		var m []byte
+		if c.mask != "" {
+			m = []byte(c.mask)
+		}
+		lit := simd.Lit{Bytes: []byte(c.bytes), Mask: m}
+		choice, ok := newPairChoice(newLiteralSet([]simd.Lit{lit}), 0)
+		if ok != (c.values > 0) || ok && int(choice.off) != c.off {
+			t.Errorf("%x: %d, %v", c.bytes, choice.off, ok)
+		}
+		if !ok {
+			continue
+		}
+		values := 0
+		for pair := range pairsAt(lit, c.off) {
+			if !lit.StandsAt(slices.Concat(lit.Bytes[:c.off], []byte{byte(pair), byte(pair >> 8)}, lit.Bytes[c.off+2:])) {
+				t.Errorf("%x: pair %04x", c.bytes, pair)
+			}
+			values++
+		}
+		if values != c.values {
+			t.Errorf("%x: %d values", c.bytes, values)
+		}
+	}
+}
+
+// everyByte is each byte once.
+var everyByte = func() string {
+	b := make([]byte, 256)
+	for i := range b {
+		b[i] = byte(i)
+	}
+	return string(b)
+}()
+
+// pairSet returns the part for n literals of which many bits do not count.
+func pairSet(rnd *rand.Rand, letters string, n int) *pairPart {
+	var lits []simd.Lit
+	for range n {
+		b := simdtest.Letters(rnd, letters, 2+rnd.IntN(5))
+		m := make([]byte, len(b))
+		for i := range m {
+			m[i] = [...]byte{0xff, 0xff, 0xf0, 0x0f, 0}[rnd.IntN(5)]
+		}
+		m[0], m[1] = 0xff, [...]byte{0xff, 0xf0}[rnd.IntN(2)]
+		lits = append(lits, simd.Lit{Bytes: b, Mask: m})
+	}
+	set := newLiteralSet(lits)
+	var all []pairChoice
+	for u := range set.lits {
+		c, ok := newPairChoice(set, uint32(u))
+		for i := range c.sets { // even if it is too common, as zeros are
+			if !ok {
+				c.sets[i] = set.lit(uint32(u)).BytesAt(i)
+			}
+		}
+		c.noteNibbles()
+		all = append(all, c)
+	}
+	return newPairTables(set, intoBuckets(all, simd.PairBuckets))
+}
+
+// A literal is never left out by its buckets, and lies where its entry says.
+func TestPairBuckets(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(43, 44))
+	p := pairSet(rnd, everyByte, 300)
+	filter, err := simd.NewPairs(simd.Reference, &p.Pairs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := make([]uint32, simd.MinDst)
+	for i := range p.entries {
+		e := &p.entries[i]
+		lit := p.set.lit(e.lit)
+		for range 20 {
+			b := simdtest.Letters(rnd, everyByte, len(lit.Bytes)+rnd.IntN(4))
+			for i, c := range lit.Bytes {
+				if b[i] = c; lit.Mask != nil {
+					b[i] |= byte(rnd.Uint32()) &^ lit.Mask[i]
+				}
+			}
+			pair := uint32(b[e.off]) | uint32(b[e.off+1])<<8
+			if n, _ := filter.Scan(found, b, int(e.off), int(e.off)+1); n != 1 {
+				t.Fatalf("%x, mask %x: not in a bucket at %x", lit.Bytes, lit.Mask, b)
+			}
+			if !slices.ContainsFunc(p.entriesOf(uint16(pair)), func(o pairEntry) bool { return o.lit == e.lit }) {
+				t.Fatalf("%x, mask %x: not among the entries of %04x", lit.Bytes, lit.Mask, pair)
+			}
+		}
+	}
+}
+
+// Of literals with all too many pairs, the parts have those with the rarest, and
+// others the rest.
+func TestPairsAndOthers(t *testing.T) {
+	var lits [][]byte
+	for c := 1; c < 256; c++ {
+		lits = append(lits, []byte{byte(c), 0})
+	}
+	b := simdtest.Letters(rand.New(rand.NewPCG(45, 46)), everyByte+"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00", 20_000)
+	want := naive(lits, b, 0, len(b))
+	perLevel(t, func(t *testing.T, l simd.Level) {
+		k := mustSet(t, l, lits)
+		if s, ok := k.(*setKernel); ok {
+			pairs, others := 0, 0
+			for _, p := range s.parts {
+				switch p := p.(type) {
+				case *pairPart:
+					pairs += len(p.entries)
+				case *shortPart:
+					others += len(p.lits)
+				}
+			}
+			if pairs == 0 || others == 0 || pairs+others != len(lits) {
+				t.Errorf("%d literals in parts by pairs and %d in others, of %d", pairs, others, len(lits))
+			}
+		}
+		sameMatches(t, matchesOf(t, k, sizesOf(lits), b, 0, len(b), k.MinMatches(), nil), want, "%s", l)
+	})
+}

@@ -1,0 +1,341 @@
+package sets
+
+import (
+	"math/bits"
+	"slices"
+
+	"vscan/engine/simd"
+)
+
+// How a set is parted: which of its literals are looked for together, and in which way.
+
+// maxSingle is how many literals are each looked for by a kernel of their own,
+// by class: fewer, the better the alternative.
+var maxSingle = [4]int{8, 8, 5, 3}
+
+// class is literals that can be looked for together.
+type class struct {
+	stride int    // that they allow memory to be looked at; 4, 2 or 1; 0: too short for grams
+	fold   uint64 // not 0: case does not count
+	wild   bool   // grams have several values
+}
+
+// classOf is the best class for a literal, and the part of it that may have
+// its window; most is the values that a gram may have.
+func (set *literalSet) classOf(u uint32, most int) (class, gramLiteral) {
+	lit := set.lit(u)
+	best, where := class{}, gramLiteral{lit: u}
+	for _, fold := range []uint64{0, caseFold} {
+		first, last := longestRun(lit, fold)
+		if c := (class{stride: strideFor(last - first), fold: fold}); c.stride > best.stride {
+			best, where.first, where.last = c, uint32(first), uint32(last)
+		}
+	}
+	if best.stride == 4 || lit.Mask == nil {
+		return best, where
+	}
+	for _, stride := range []int{4, 2, 1} {
+		if stride > best.stride && hasWildWindow(lit, stride, most) {
+			return class{stride: stride, wild: true}, gramLiteral{u, 0, uint32(len(lit.Bytes))}
+		}
+	}
+	return best, where
+}
+
+// hasWildWindow says whether a literal has a window of which no gram has more
+// than so many values.
+func hasWildWindow(lit simd.Lit, stride, most int) bool {
+	for begin := range min(len(lit.Bytes)-stride-wildSize+2, maxWindow+1) {
+		ok := true
+		for j := range stride {
+			ok = ok && lit.Values(begin+j, begin+j+wildSize) <= most
+		}
+		if ok {
+			return true
+		}
+	}
+	return false
+}
+
+// strideFor is the largest stride for literals of size bytes.
+func strideFor(size int) int {
+	switch {
+	case size >= 7:
+		return 4
+	case size >= 5:
+		return 2
+	case size == 4:
+		return 1
+	}
+	return 0
+}
+
+// longestRun is the longest run of bytes that count, under fold, of those that
+// begin in the first maxWindow bytes; half-open. With a mask, a run of nothing
+// but zeros is none: memory is full of them, and other bytes tell more.
+func longestRun(lit simd.Lit, fold uint64) (first, last int) {
+	if lit.Mask == nil {
+		return 0, len(lit.Bytes)
+	}
+	begin, zeros := 0, true
+	for i, c := range lit.Bytes {
+		m := lit.Mask[i]
+		if m == 0xff || fold != 0 && m == 0xdf && 'A' <= c && c <= 'Z' {
+			zeros = zeros && c == 0
+			if begin <= maxWindow && !zeros && i+1-begin > last-first {
+				first, last = begin, i+1
+			}
+			continue
+		}
+		begin, zeros = i+1, true
+	}
+	return first, last
+}
+
+func newSetKernel(level simd.Level, set *literalSet) (*setKernel, error) {
+	k := &setKernel{literalSet: set, shortest: simd.MaxLiteral}
+	classes := map[class][]gramLiteral{}
+	most := min(maxValues, maxWild/(4*max(len(set.lits)-set.plain, 1)))
+	last, some := class{stride: 4}, make([]gramLiteral, 0, len(set.lits)) // nearly all, most often
+	for u := range set.lits {
+		k.shortest = min(k.shortest, int(set.lits[u].size))
+		c, l := set.classOf(uint32(u), most)
+		if c != last {
+			classes[last] = some
+			last, some = c, classes[c]
+		}
+		some = append(some, l)
+	}
+	classes[last] = some
+	// All at once by Teddy; or those that are too short for few passes, or have
+	// too few bytes that count in full; or else by grams.
+	all := [...]class{
+		{stride: 4}, {stride: 4, fold: caseFold}, {stride: 4, wild: true},
+		{stride: 2}, {stride: 2, fold: caseFold}, {stride: 2, wild: true},
+		{stride: 1}, {stride: 1, fold: caseFold}, {stride: 1, wild: true},
+		{},
+	}
+	for i, some := range [...][]class{all[:], all[2:], all[3:], all[6:], all[9:]} {
+		switch i {
+		case 1:
+			set.apartFromZeros(classes)
+		case 2:
+			if err := k.addPairs(level, all[2:], classes); err != nil {
+				return nil, err
+			}
+		}
+		if ok, err := k.addTeddy(level, some, classes); err != nil {
+			return nil, err
+		} else if ok {
+			for _, c := range some {
+				delete(classes, c)
+			}
+		}
+	}
+	foldTogether(classes)
+	for _, c := range all {
+		if err := k.addParts(level, c, classes[c]); err != nil {
+			return nil, err
+		}
+	}
+	return k, nil
+}
+
+// apartFromZeros moves the literals which at stride 4 would have to be looked
+// for among zeros to stride 2, if there they need not be: zeros are so common
+// that a few such literals cost more than all others.
+func (set *literalSet) apartFromZeros(classes map[class][]gramLiteral) {
+	for _, fold := range []uint64{0, caseFold} {
+		from, to := class{stride: 4, fold: fold}, class{stride: 2, fold: fold}
+		size := gramSize(classes[from], from.stride)
+		classes[from] = slices.DeleteFunc(classes[from], func(l gramLiteral) bool {
+			move := !set.zeroFree(l, from.stride, size) && set.zeroFree(l, to.stride, size)
+			if move {
+				classes[to] = append(classes[to], l)
+			}
+			return move
+		})
+		if len(classes[from]) == 0 {
+			delete(classes, from)
+		}
+	}
+}
+
+// foldTogether moves literals to where case does not count, if there are others
+// that have to be looked for in that way, at the same stride: one look at memory
+// less. Where there are very many, what grams tell without it is worth more.
+func foldTogether(classes map[class][]gramLiteral) {
+	for _, stride := range []int{4, 2, 1} {
+		from, to := class{stride: stride}, class{stride: stride, fold: caseFold}
+		if len(classes[to]) > 0 && len(classes[from])+len(classes[to]) <= splitAbove {
+			classes[to] = append(classes[to], classes[from]...)
+			delete(classes, from)
+		}
+	}
+}
+
+// zeroFree says whether a literal has a window without a gram of zeros.
+func (set *literalSet) zeroFree(l gramLiteral, stride, size int) bool {
+	part := set.bytes(l.lit)[l.first:l.last]
+	window := stride + size - 1
+	for begin := range min(len(part)-window, maxWindow) + 1 {
+		if zerosIn(part[begin:begin+window], size) == simd.ZerosNever {
+			return true
+		}
+	}
+	return false
+}
+
+// addPairs adds parts that find literals of some classes by pairs of bytes, if
+// there are any, and takes those literals out of the classes.
+func (k *setKernel) addPairs(level simd.Level, some []class, classes map[class][]gramLiteral) error {
+	var lits []uint32
+	for _, c := range some {
+		for _, l := range classes[c] {
+			lits = append(lits, l.lit)
+		}
+	}
+	parts, rest, err := newPairParts(level, k.literalSet, lits)
+	if len(parts) == 0 || err != nil {
+		return err
+	}
+	for _, p := range parts {
+		k.parts = append(k.parts, p)
+	}
+	left := map[uint32]bool{}
+	for _, u := range rest {
+		left[u] = true
+	}
+	for _, c := range some {
+		classes[c] = slices.DeleteFunc(classes[c], func(l gramLiteral) bool { return !left[l.lit] })
+	}
+	return nil
+}
+
+// addTeddy adds a Teddy for the literals of some classes, if that is faster
+// than what there would be for them else.
+func (k *setKernel) addTeddy(level simd.Level, some []class, classes map[class][]gramLiteral) (bool, error) {
+	var lits []uint32
+	passes := 0
+	for _, c := range some {
+		if len(lits)+len(classes[c]) > maxTeddy {
+			return false, nil
+		}
+		for _, l := range classes[c] {
+			lits = append(lits, l.lit)
+		}
+		switch {
+		case len(classes[c]) == 0:
+		case c.stride > 0:
+			passes += 4 / c.stride
+		default:
+			passes += 8
+		}
+	}
+	if len(lits) < 2 && passes < 8 {
+		return false, nil
+	}
+	part, err := newTeddyPart(level, k.literalSet, lits)
+	if err != nil || part.rate() > teddyRate*float64(passes) || part.level() <= simd.Generic {
+		return false, err // portable code has faster ways for single literals
+	}
+	k.parts = append(k.parts, part)
+	return true, nil
+}
+
+// numbersOf is the numbers of literals.
+func numbersOf(lits []gramLiteral) []uint32 {
+	numbers := make([]uint32, len(lits))
+	for i, l := range lits {
+		numbers[i] = l.lit
+	}
+	return numbers
+}
+
+// addParts adds the parts for the literals of a class.
+func (k *setKernel) addParts(level simd.Level, c class, lits []gramLiteral) error {
+	add := func(part setPart, err error) error {
+		k.parts = append(k.parts, part)
+		return err
+	}
+	plain := !slices.ContainsFunc(lits, func(l gramLiteral) bool { return int(l.lit) >= k.plain })
+	switch {
+	case len(lits) == 0:
+		return nil
+	case plain && len(lits) <= maxSingle[bits.Len(uint(c.stride))]:
+		return add(newSinglePart(level, k.literalSet, numbersOf(lits)))
+	case c.stride == 0:
+		var short, loose []uint32
+		for _, u := range numbersOf(lits) {
+			if int(u) < k.plain {
+				short = append(short, u)
+			} else {
+				loose = append(loose, u)
+			}
+		}
+		if len(short) > 0 {
+			if err := add(newShortPart(level, k.literalSet, short)); err != nil {
+				return err
+			}
+		}
+		for some := range slices.Chunk(loose, maxLoose) {
+			part, err := newTeddyPart(level, k.literalSet, some)
+			if err != nil {
+				return err
+			}
+			if part.rate() <= maxLooseRate {
+				add(part, nil)
+			} else if err := add(newSinglePart(level, k.literalSet, some)); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if c.wild {
+		return add(newGramPart(level, k.literalSet, lits, c.stride, wildSize, 0, true))
+	}
+	// Long grams tell more, but short literals have none. Where there are many
+	// of either, they are looked for apart.
+	isShort := func(l gramLiteral) bool { return l.last-l.first < 11 }
+	var short []gramLiteral
+	if len(lits) >= splitAbove {
+		for _, l := range lits {
+			if isShort(l) {
+				short = append(short, l)
+			}
+		}
+	}
+	if len(short) == 0 || len(short) == len(lits) {
+		return add(newGramPart(level, k.literalSet, lits, c.stride, gramSize(lits, c.stride), c.fold, false))
+	}
+	if err := add(newGramPart(level, k.literalSet, short, c.stride, gramSize(short, c.stride), c.fold, false)); err != nil {
+		return err
+	}
+	long := slices.DeleteFunc(lits, isShort)
+	return add(newGramPart(level, k.literalSet, long, c.stride, gramSize(long, c.stride), c.fold, false))
+}
+
+const (
+	// wildSize is the bytes of a gram that has several values, at most
+	// maxValues, and fewer where there are more than maxWild of them in all.
+	wildSize  = 4
+	maxValues = 256
+	maxWild   = 1 << 20
+
+	// splitAbove is how many literals are looked for in two parts, by length.
+	splitAbove = 4000
+
+	// maxLoose is how many literals without enough bytes that count in full
+	// share a Teddy, if it lets through at most so much.
+	maxLoose     = 16
+	maxLooseRate = 1. / 50
+)
+
+// gramSize is the bytes of the grams that all the literals have stride of.
+func gramSize(lits []gramLiteral, stride int) int {
+	size := 8
+	for _, l := range lits {
+		size = min(size, int(l.last-l.first)-stride+1)
+	}
+	return size
+}

@@ -1,0 +1,305 @@
+// Package sets looks for any number of literals at once.
+//
+// New makes a [Kernel] of them: it parts the set (parts.go), and each part has a
+// filter of package simd, a vector loop that finds candidates, and tables to
+// verify these by:
+//
+//	singlePart   few literals: for each a kernel of its own, without candidates
+//	teddyPart    some tens: windows of 3 bytes in 8 buckets
+//	gramPart     any number of 4 bytes and more: grams of memory at every 4th, 2nd or each place
+//	pairPart     hundreds that are short or masked: pairs of bytes and what follows
+//	shortPart    many of 1 to 3 bytes: a bitmap of pairs
+//	automaton    where memory is full of the literals: every byte is followed
+//
+// Their hits are sorted a stretch of memory at a time. [Ways] says which literals
+// are looked for in which way. The package is for package engine, and may change.
+package sets
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+
+	"vscan/engine/simd"
+)
+
+// Match is a literal of a set, and where it starts.
+type Match struct {
+	Off uint32 // into the block
+	Lit uint32 // the literal's index in what New was given
+}
+
+// Kernel looks for all literals of a set at once. Like a Kernel it is made
+// once, never changes and may be used by any number of goroutines at a time,
+// each with a Scratch of its own.
+type Kernel interface {
+	// Scan reports every literal i at every s with from ≤ s < to where it
+	// stands wholly in b, ascending by s, then by i, each once: dst[:n].
+	// Matches may overlap; one may end beyond to, never beyond b.
+	//
+	// Scan stops early when dst may be full. Then next is where to go on, by
+	// another call with from = next and the rest the same; all matches below
+	// next have been reported and none at or above it, and such a call always
+	// gets further. When next ≥ to, all is done. What lies in dst[n:]
+	// afterwards is undefined. A nil scratch is replaced by a new one.
+	//
+	// No byte outside b is read. Assembly is entered for at most 128 KiB at
+	// a time.
+	//
+	// Scan panics where len(dst) < MinMatches(), len(b) > simd.MaxBlock or
+	// from < 0.
+	Scan(dst []Match, b []byte, from, to int, scratch *Scratch) (n, next int)
+
+	// MinMatches is the least len(dst) that Scan accepts: simd.MinDst, or where
+	// that is more, the most literals that can stand at one offset. Some
+	// thousands make better use of a call.
+	MinMatches() int
+
+	// Levels is the levels of the code that runs, ascending, each once and
+	// never Auto: the parts of a set are looked for in different ways, not
+	// all of which there are at each level. What verifies, and what follows
+	// memory that is full of literals, is portable at all levels and not named.
+	Levels() []simd.Level
+}
+
+// Scratch is what a Scan of a set needs besides dst. The zero value is ready.
+// It may hold on to tables of the set that it served last.
+// It may serve any number of kernels, one Scan at a time, and saves them
+// allocations; it says nothing about what was found.
+type Scratch struct {
+	hits  []uint64 // what was found in a stretch: start<<32 | number of the literal
+	spare []uint64 // to sort them with
+	far   []uint64 // what is still to be verified: number<<32 | start
+	cand  []uint32 // what a kernel found
+	runs  []uint32 // of each, where its literals are
+	pairs []uint64 // a start and a literal that may be there: as in hits
+	limit int      // of hits: to find more than these at a time is of no use
+	size  int      // of the next stretch, in bytes
+
+	through int        // how many candidates were verified
+	dense   *automaton // of the set of which memory is full here
+	retry   int        // in so many bytes filters are tried again
+	noted   []uint64   // see follow
+}
+
+const (
+	// maxStretch is the most starts that all parts of a set look at before
+	// their hits are merged, in bytes: it stays in the cache for the next.
+	maxStretch = 64 << 10
+
+	// maxStretches is how many of these are one where there is but one part.
+	maxStretches = 4
+
+	// candidates is how many a kernel may find at a time.
+	candidates = 4096
+
+	// maxSet is the most bytes that the literals of a set may have, in all.
+	maxSet = 1<<31 - 1
+)
+
+// New makes a kernel that finds every occurrence of every literal of a
+// set of any size, overlapping ones too. Literals have at least one byte, and
+// at least one bit that counts; they are copied. One that is there several
+// times is reported as often, once for each index.
+//
+// There is one at each level. A level that this machine lacks is an error.
+//
+// The set is looked for in parts, by length, so that few short literals do not
+// slow down many long ones, a stretch of memory at a time, so that it is in the
+// cache for all but the first part: see [Ways]. Memory for the kernel is some hundred bytes a literal, and the
+// literals themselves twice; and for sets of up to some thousand literals up to
+// 32 MiB, twice as much for a moment, from when scans have come upon much memory
+// that is full of them.
+func New(level simd.Level, lits []simd.Lit) (Kernel, error) {
+	if err := level.Check(); err != nil {
+		return nil, err
+	}
+	if len(lits) == 0 {
+		return nil, errors.New("a set without literals")
+	}
+	if len(lits) > math.MaxInt32 {
+		return nil, fmt.Errorf("a set of %d literals: at most %d", len(lits), math.MaxInt32)
+	}
+	total := 0
+	for i, lit := range lits {
+		if err := lit.Check(); err != nil {
+			return nil, fmt.Errorf("literal %d of the set: %w", i, err)
+		}
+		if total += len(lit.Bytes) + len(lit.Mask); total > maxSet {
+			return nil, fmt.Errorf("a set of more than %d bytes", maxSet)
+		}
+	}
+	set := newLiteralSet(lits)
+	if level == simd.Reference {
+		return newSetRef(set), nil
+	}
+	return newSetKernel(level, set)
+}
+
+// clipSet checks the arguments of a Scan for a set, and is the end of the
+// starts to look at, for literals of at least size bytes.
+func clipSet(set *literalSet, dst []Match, b []byte, from, to, size int) int {
+	switch {
+	case len(dst) < max(simd.MinDst, set.most):
+		panic(fmt.Sprintf("sets: room for %d matches, want at least %d", len(dst), max(simd.MinDst, set.most)))
+	case len(b) > simd.MaxBlock:
+		panic(fmt.Sprintf("sets: a block of %d bytes, want at most %d", len(b), simd.MaxBlock))
+	case from < 0:
+		panic(fmt.Sprintf("sets: scan from %d", from))
+	}
+	return min(to, len(b)-size+1)
+}
+
+// setPart looks for some of the literals of a set.
+type setPart interface {
+	// find appends to sc.hits all hits of the part with a start from lo up
+	// to hi, in any order, each once. It gives up, and is false, where sc.hits
+	// exceeds sc.limit.
+	find(sc *Scratch, b []byte, lo, hi int) bool
+
+	level() simd.Level
+}
+
+// setKernel is a set in parts.
+type setKernel struct {
+	*literalSet
+	parts    []setPart
+	shortest int // literal, in bytes
+	dense    lazyAutomaton
+}
+
+func (k *setKernel) MinMatches() int { return max(simd.MinDst, k.most) }
+
+func (k *setKernel) Levels() []simd.Level {
+	var levels []simd.Level
+	for _, p := range k.parts {
+		levels = append(levels, p.level())
+	}
+	slices.Sort(levels)
+	return slices.Compact(levels)
+}
+
+// Scan goes from stretch to stretch. Where memory is full of the literals the
+// automaton takes one, if there is an automaton; else the parts do. Where these
+// have more hits than there is room for, those that fit are reported and the next
+// call finds the rest again; so that this is never much of the work, stretches
+// become as short as hits are dense, and a call ends where one more would not fit.
+func (k *setKernel) Scan(dst []Match, b []byte, from, to int, sc *Scratch) (n, next int) {
+	end := clipSet(k.literalSet, dst, b, from, to, k.shortest)
+	if sc == nil {
+		sc = new(Scratch)
+	}
+	if sc.cand == nil {
+		sc.cand = make([]uint32, candidates)
+		sc.size = maxStretch
+	}
+	full := maxStretch
+	if len(k.parts) == 1 {
+		full = maxStretches * maxStretch // nothing else looks at it
+	}
+	for lo := from; lo < end; {
+		if a := sc.dense; a != nil && a.set == k.literalSet {
+			hi := min(end, lo+denseStretch)
+			m, stop := a.find(sc, dst[n:], b, lo, hi)
+			n += m
+			sc.stay(m, stop-lo)
+			if lo = stop; stop < hi {
+				return n, stop
+			}
+			continue
+		}
+		hi := min(end, lo+sc.size)
+		sc.hits = sc.hits[:0]
+		sc.limit = 2*(len(dst)-n) + 1024
+		sc.through = 0
+		whole := k.find(sc, b, lo, hi)
+		if sc.through >= denseLeast && sc.through*denseFrom > hi-lo {
+			if sc.dense = k.dense.after(k.literalSet, sc.through); sc.dense != nil {
+				sc.retry = denseRetry
+				if !whole {
+					continue
+				}
+			}
+		}
+		if !whole {
+			sc.size = max(1, (hi-lo)/4)
+			if n > len(dst)/2 {
+				return n, lo
+			}
+			continue
+		}
+		sc.hits, sc.spare = sortHits(sc.hits, sc.spare, lo)
+		m, stop := k.emit(dst[n:], sc.hits, hi)
+		n += m
+		if stop < hi {
+			if stop > lo {
+				sc.size = min(full, 1+(stop-lo)*len(dst)/max(m, 1)*7/8) // next time as much as fits, about
+			}
+			return n, stop
+		}
+		if len(sc.hits) < len(dst)/2 {
+			sc.size = min(full, 2*sc.size)
+		}
+		if lo = hi; lo < end && m > len(dst)-n {
+			return n, lo // as many again would not fit
+		}
+	}
+	return n, to
+}
+
+// find has every part look at the starts from lo up to hi.
+func (k *setKernel) find(sc *Scratch, b []byte, lo, hi int) bool {
+	for _, p := range k.parts {
+		if !p.find(sc, b, lo, hi) {
+			return false
+		}
+	}
+	return true
+}
+
+// emit turns hits, in order, into matches, as far as there is room in dst for
+// all matches of an offset. It returns how many they are and up to which
+// offset they go: hi where they are all.
+func (k *setKernel) emit(dst []Match, hits []uint64, hi int) (n, stop int) {
+	for i := 0; i < len(hits); {
+		s := uint32(hits[i] >> 32)
+		if k.first == nil && (i+1 == len(hits) || uint32(hits[i+1]>>32) != s) {
+			// One literal, given once: nearly always.
+			if n == len(dst) {
+				return n, int(s)
+			}
+			dst[n] = Match{s, k.indexes[uint32(hits[i])]}
+			n++
+			i++
+			continue
+		}
+		j, count := i, 0
+		for ; j < len(hits) && uint32(hits[j]>>32) == s; j++ {
+			count += k.count(uint32(hits[j]))
+		}
+		if count > len(dst)-n {
+			return n, int(s)
+		}
+		here := dst[n : n+count]
+		n += count
+		at := 0
+		for _, h := range hits[i:j] {
+			u := uint32(h)
+			first, last := u, u+1
+			if k.first != nil {
+				first, last = k.first[u], k.first[u+1]
+			}
+			for _, index := range k.indexes[first:last] {
+				here[at] = Match{s, index}
+				at++
+			}
+		}
+		if j > i+1 {
+			slices.SortFunc(here, func(a, b Match) int { return cmp.Compare(a.Lit, b.Lit) })
+		}
+		i = j
+	}
+	return n, hi
+}

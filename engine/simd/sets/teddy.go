@@ -1,0 +1,287 @@
+package sets
+
+import (
+	"cmp"
+	"encoding/binary"
+	"math/bits"
+	"slices"
+
+	"vscan/engine/simd"
+)
+
+// teddyPart looks for some tens of literals at once, masked ones too, by
+// Teddy, which is Hyperscan's (src/fdr/teddy.c; Wang and others, "Hyperscan: a
+// fast multi-pattern regex matcher for modern CPUs", NSDI 2019):
+//
+//	literal      s e s s i o n _ 1 7
+//	window                 [n _ 1]        3 bytes, or what of them counts
+//	buckets      8 of them, each with some of the literals
+//
+// Where a bucket has a window (see simd.Teddy), its literals are compared with
+// memory. What is done otherwise than by Hyperscan:
+//
+//  1. The window is not the beginning of the literal but where it is least
+//     like other memory.
+//  2. Bits that do not count are as natural here as others: a byte enters the
+//     tables under every nibble that it may have.
+//  3. Literals are put into buckets so that the tables let through least.
+//  4. With AVX2 the third byte is asked for only where something has the first
+//     two, as long as these are few.
+//  5. Windows that memory turns out to be full of are given up for others: see
+//     teddy_tune.go.
+type teddyPart struct {
+	set   *literalSet
+	lits  []uint32
+	asked simd.Level // for a filter
+	teddyTuning
+}
+
+// teddyTables is the windows of a part's literals, and what looks for them.
+type teddyTables struct {
+	*teddyPlan
+	filter simd.Kernel
+	hopes  float64 // how often, in parts of memory's bytes, it may let something through in vain; 0: vainRate
+}
+
+const (
+	// maxTeddy is the most literals that a part has.
+	maxTeddy = 64
+
+	// sevensRate is how often tables by low 7 bits may let something through, in
+	// parts of memory's bytes, to be better than nibbles: where zeros do, since a
+	// literal has but 80, they are not.
+	sevensRate = 2e-3
+
+	// teddyRate is how often the tables may let something through, which all
+	// has to be verified, in parts of memory's bytes: for each pass over memory
+	// that sampled grams would take instead. It is an estimate for memory in
+	// general: for 24 to 64 literals at level AVX2, on made-up memory and on that
+	// of a Python process, Teddy was 1.1 to 2.4 times as fast below it, and in
+	// one case of ten 0.7 times.
+	teddyRate = 3.5e-4
+)
+
+// teddyPlan is the windows of literals in buckets, and what is behind them.
+type teddyPlan struct {
+	simd.Teddy // the filter's tables
+	set        *literalSet
+
+	buckets        [simd.TeddyBuckets][]teddyLiteral
+	minOff, maxOff int     // of a window in its literal
+	loose          float64 // how often the tables may let something through, in parts of memory's bytes
+	rate           float64 // how often it has to be verified
+}
+
+// teddyLiteral is a literal in its bucket.
+type teddyLiteral struct {
+	head, mask uint64 // its first bytes, up to eight, little-endian, and what of them counts
+	lit        uint32
+	off        uint32 // of its window
+	size       uint32 // in bytes
+}
+
+// teddyChoice is a literal with its window, before it is in a bucket.
+type teddyChoice struct {
+	teddyLiteral
+	window [simd.TeddyWindow]simd.ByteSet
+}
+
+// newTeddyPart makes the part for literals.
+func newTeddyPart(level simd.Level, set *literalSet, lits []uint32) (*teddyPart, error) {
+	p := &teddyPart{set: set, lits: lits, asked: level}
+	t, err := p.tables(nil)
+	if err != nil {
+		return nil, err
+	}
+	p.tuned.Store(t)
+	return p, nil
+}
+
+// tables makes tables of windows that are rare where trigrams were seen, which may
+// be nil: by low 7 bits where a filter has them and they tell enough, else by
+// nibbles.
+func (p *teddyPart) tables(seen *trigrams) (*teddyTables, error) {
+	plan := newTeddyPlan(p.set, p.lits, simd.BySevens, seen)
+	filter, err := simd.NewTeddy(p.asked, &plan.Teddy)
+	if err == nil && (filter.Level() <= simd.Generic || plan.loose > sevensRate) {
+		plan = newTeddyPlan(p.set, p.lits, simd.ByNibbles, seen)
+		filter, err = simd.NewTeddy(p.asked, &plan.Teddy)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &teddyTables{teddyPlan: plan, filter: filter}, nil
+}
+
+func (p *teddyPart) level() simd.Level { return p.tuned.Load().filter.Level() }
+
+// rate is how often the tables may let something through, which is then
+// verified, in parts of memory's bytes.
+func (p *teddyPart) rate() float64 { return p.tuned.Load().rate }
+
+// newTeddyPlan chooses windows for literals that are rare by what is known of
+// memory in general, and where trigrams were seen, which may be nil.
+func newTeddyPlan(set *literalSet, lits []uint32, by simd.TeddyBy, seen *trigrams) *teddyPlan {
+	p := &teddyPlan{Teddy: simd.Teddy{By: by}, set: set, minOff: simd.MaxLiteral}
+	var all []teddyChoice
+	for _, u := range lits {
+		l := newTeddyChoice(set, u, by, seen)
+		p.minOff, p.maxOff = min(p.minOff, int(l.off)), max(p.maxOff, int(l.off))
+		all = append(all, l)
+	}
+	p.fill(all)
+	return p
+}
+
+// newTeddyChoice chooses the window of literal u: the one that is rarest.
+func newTeddyChoice(set *literalSet, u uint32, by simd.TeddyBy, seen *trigrams) teddyChoice {
+	lit := set.lit(u)
+	l := teddyChoice{teddyLiteral: teddyLiteral{lit: u, size: set.lits[u].size, head: set.lits[u].head}}
+	for i := range min(8, int(l.size)) {
+		m := byte(0xff)
+		if lit.Mask != nil {
+			m = lit.Mask[i]
+		}
+		l.mask |= uint64(m) << (8 * i)
+	}
+	best := 3.
+	for off := range min(max(int(l.size)-simd.TeddyWindow, 0), maxWindow) + 1 {
+		window := set.window(u, off)
+		loose := window
+		for i := range loose {
+			loose[i] = by.Through(loose[i])
+		}
+		if r := windowRate(loose[:]) + seen.rate(&loose); r < best {
+			best, l.off, l.window = r, uint32(off), window
+		}
+	}
+	return l
+}
+
+// window is the bytes that literal u may have at off and behind it.
+func (set *literalSet) window(u uint32, off int) (window [simd.TeddyWindow]simd.ByteSet) {
+	lit := set.lit(u)
+	for i := range window {
+		window[i] = lit.BytesAt(off + i)
+	}
+	return window
+}
+
+// fill puts the literals into buckets: one after the other, the most frequent
+// first, each to where it makes the tables let through least more.
+func (p *teddyPlan) fill(all []teddyChoice) {
+	slices.SortStableFunc(all, func(a, b teddyChoice) int { return cmp.Compare(windowRate(b.window[:]), windowRate(a.window[:])) })
+	var loose, exact [simd.TeddyBuckets][simd.TeddyWindow]simd.ByteSet
+	var rates [simd.TeddyBuckets]float64
+	for _, l := range all {
+		best, least := 0, 2.*simd.TeddyBuckets
+		var merged [simd.TeddyWindow]simd.ByteSet
+		for b := range loose {
+			with := loose[b]
+			for i := range with {
+				with[i] = p.By.Through(with[i].Union(l.window[i]))
+			}
+			if more := windowRate(with[:]) - rates[b]; more < least {
+				best, least, merged = b, more, with
+			}
+		}
+		loose[best] = merged
+		for i := range l.window {
+			exact[best][i] = exact[best][i].Union(l.window[i])
+		}
+		rates[best] += least
+		p.loose += least
+		p.buckets[best] = append(p.buckets[best], l.teddyLiteral)
+	}
+	if p.By == simd.ByNibbles {
+		exact = loose
+	}
+	for bucket := range exact {
+		if len(p.buckets[bucket]) > 0 {
+			p.rate += windowRate(exact[bucket][:])
+			p.Add(bucket, &exact[bucket])
+		}
+	}
+}
+
+func (p *teddyPart) find(sc *Scratch, b []byte, lo, hi int) bool {
+	t := p.tuned.Load()
+	had, through, around := len(sc.hits), 0, 0
+	from, to := lo+t.minOff, hi+t.maxOff
+	for from < to {
+		n, next := t.filter.Scan(sc.cand, b, from, to)
+		sc.through += n
+		sc.hits = t.verify(sc.hits, sc.cand[:n], b, lo, hi)
+		if len(sc.hits) > sc.limit {
+			return false
+		}
+		if through += n; n > 0 {
+			around = int(sc.cand[n/2])
+		}
+		from = next
+	}
+	if t.disappoints(through-(len(sc.hits)-had), hi-lo) {
+		p.learn(b, around)
+	}
+	// What is too short for a window at the end of b.
+	for at := max(lo+t.minOff, len(b)-simd.TeddyWindow+1); at < min(to, len(b)); at++ {
+		for _, lits := range t.buckets {
+			for i := range lits {
+				l := &lits[i]
+				if s := at - int(l.off); s >= lo && s < hi && t.stands(b, s, l) {
+					sc.hits = append(sc.hits, uint64(s)<<32|uint64(l.lit))
+				}
+			}
+		}
+	}
+	return len(sc.hits) <= sc.limit
+}
+
+// verify appends to hits those starts from lo up to hi at which a literal stands
+// whose window is at one of cand.
+func (p *teddyPlan) verify(hits []uint64, cand []uint32, b []byte, lo, hi int) []uint64 {
+	for _, t := range cand {
+		for buckets := p.BucketsAt(b, int(t)); buckets != 0; buckets &= buckets - 1 {
+			lits := p.buckets[bits.TrailingZeros8(buckets)]
+			for i := range lits {
+				l := &lits[i]
+				s := int(t) - int(l.off)
+				if s < lo || s >= hi {
+					continue
+				}
+				// Most candidates fall here, and most short literals stand.
+				last := len(b)-s < 8
+				if !last && (binary.LittleEndian.Uint64(b[s:])^l.head)&l.mask != 0 {
+					continue
+				}
+				if (last || l.size > 8) && !p.stands(b, s, l) {
+					continue
+				}
+				hits = append(hits, uint64(s)<<32|uint64(l.lit))
+			}
+		}
+	}
+	return hits
+}
+
+// stands says whether a literal stands at s.
+func (p *teddyPlan) stands(b []byte, s int, l *teddyLiteral) bool {
+	rest, size := b[s:], int(l.size)
+	switch {
+	case size > len(rest):
+		return false
+	case len(rest) >= 8 && (binary.LittleEndian.Uint64(rest)^l.head)&l.mask != 0:
+		return false
+	case len(rest) >= 8 && size <= 8:
+		return true
+	}
+	return p.set.stands(rest[:size], l.lit)
+}
+
+// stands says whether b, which is as long, is literal u.
+func (set *literalSet) stands(b []byte, u uint32) bool {
+	if mask := set.mask(u); mask != nil {
+		return maskedEqual(b, set.bytes(u), mask)
+	}
+	return string(b) == string(set.bytes(u))
+}

@@ -1,0 +1,64 @@
+package sets
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"vscan/engine/simd"
+)
+
+// Every literal of a set is looked for in one way, at every level.
+func TestWays(t *testing.T) {
+	var large []simd.Lit
+	for i := range 5000 {
+		large = append(large, simd.Lit{Bytes: fmt.Appendf(nil, "%05d%x", i, i*i)})
+	}
+	masked := simd.Lit{Bytes: []byte("ABCDEFGH"), Mask: []byte("\xdf\xdf\xff\xff\xdf\xdf\xdf\xdf")}
+	for name, lits := range map[string][]simd.Lit{
+		"one": simd.Plain([]byte("needle")), "few": simd.Plain([]byte("needle"), []byte("pin"), []byte("needle"), []byte("x")),
+		"large": append(large, masked, simd.Lit{Bytes: []byte{0x80}}, simd.Lit{Bytes: []byte{1, 2}, Mask: []byte{0xf0, 0xff}}),
+		"short": simd.Plain([]byte("ab"), []byte("cd"), []byte("e"), []byte("fgh"), []byte("ij"), []byte("kl"), []byte("mn"), []byte("op"), []byte("q")),
+	} {
+		for _, level := range []simd.Level{simd.Reference, simd.Generic, simd.Auto} {
+			k, err := New(level, lits)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var seen []uint32
+			var levels []simd.Level
+			for _, w := range Ways(k) {
+				seen = append(seen, w.Lits...)
+				levels = append(levels, w.Level)
+				if w.How == "" || !(w.Rate > 0 && w.Rate <= 1) {
+					t.Errorf("%s at %v: %+v", name, level, w)
+				}
+			}
+			slices.Sort(seen)
+			if len(seen) != len(lits) || len(slices.Compact(seen)) != len(lits) {
+				t.Errorf("%s at %v: %d of %d literals", name, level, len(seen), len(lits))
+			}
+			slices.Sort(levels)
+			if levels = slices.Compact(levels); !slices.Equal(levels, k.Levels()) {
+				t.Errorf("%s at %v: levels %v, want %v", name, level, levels, k.Levels())
+			}
+		}
+	}
+}
+
+// Zeros in front of a mask are not what a literal is looked for by.
+func TestLongestRun(t *testing.T) {
+	for _, test := range []struct {
+		bytes, mask string
+		first, last int
+	}{
+		{"\x00\x00\x00\x00\x00\x00\x00\x00\x91\x02\x00\x00\x00", "\xff\xff\xff\xff\xff\xff\xff\xff\xfb\xff\xff\xff\xff", 9, 13},
+		{"abcd\x00ef\x00\x00\x00\x00\x00\x00\x00", "\xff\xff\xff\xff\x00\xff\xff\x00\xff\xff\xff\xff\xff\xff", 0, 4},
+		{"\x00\x00\x00\x00\x00", "\xff\xff\xff\xff\x01", 0, 0},
+		{"\x00\x00\x00A\x00\x00", "\xff\xff\xff\xff\xff\xf0", 0, 5},
+	} {
+		if first, last := longestRun(simd.Lit{Bytes: []byte(test.bytes), Mask: []byte(test.mask)}, 0); first != test.first || last != test.last {
+			t.Errorf("%x / %x: %d to %d", test.bytes, test.mask, first, last)
+		}
+	}
+}

@@ -1,0 +1,151 @@
+package sets
+
+import (
+	"encoding/binary"
+	"math"
+	"math/bits"
+
+	"vscan/engine/simd"
+)
+
+// windowsOf chooses where in each literal its window begins: where looking at
+// its grams costs least, which is how often they may be expected in memory,
+// times how many literals have them at most.
+func (p *gramPart) windowsOf(lits []gramLiteral) []uint8 {
+	begins := make([]uint8, len(lits))
+	if p.wild {
+		for i, l := range lits {
+			begins[i] = uint8(p.wildWindow(l))
+		}
+		return begins
+	}
+	// How many literals have a gram, or another with the same hash. A literal
+	// with the same gram over and over counts as many.
+	width := min(max(bits.Len(uint(8*len(lits))), 10), 24)
+	shift := uint(64 - width)
+	counts := make([]uint16, 1<<width)
+	for _, l := range lits {
+		first, n := p.places(l)
+		for x := p.set.from(l.lit, first); n > 0; n-- {
+			if c := &counts[p.Of(x, 0)*gramMulWindow>>shift]; *c < math.MaxUint16 {
+				*c++
+			}
+			x = x[1:]
+		}
+	}
+	var costs [maxPlaces]float32
+	for i, l := range lits {
+		first, n := p.places(l)
+		part := p.set.from(l.lit, first)
+		costs := costs[:n]
+		p.gramRates(costs, part)
+		zeros := 0 // grams in a row
+		var best float32
+		for j := range costs {
+			x := binary.LittleEndian.Uint64(part[j:])
+			count := float32(counts[((x|p.Fold)&p.Mask)*gramMulWindow>>shift])
+			costs[j] = (costs[j] + 1e-7) * count
+			if x&p.Mask == 0 { // at the edge of zeros
+				costs[j] = 0.3 * count
+				zeros++
+			} else {
+				zeros = 0
+			}
+			k := j - p.stride + 1 // the window that ends with this gram
+			if k < 0 {
+				continue
+			}
+			var cost float32
+			for _, c := range costs[k : j+1] {
+				cost += c
+			}
+			if zeros >= p.stride {
+				cost += 1e9
+			}
+			if k == 0 || cost < best {
+				best = cost
+				begins[i] = uint8(first + k)
+			}
+		}
+	}
+	return begins
+}
+
+// maxPlaces is the most places of grams in a literal that windows may have.
+const maxPlaces = maxWindow + 4
+
+var _ [255 - 2*maxWindow]struct{} // a literal's part begins by maxWindow, its window as far behind that
+
+// places is where in a literal the grams of its windows may be.
+func (p *gramPart) places(l gramLiteral) (first, n int) {
+	return int(l.first), min(int(l.last-l.first)-p.Size+1, maxWindow+p.stride)
+}
+
+// wildWindow is where in a literal the window begins whose grams have fewest
+// values, and of those the rarest.
+func (p *gramPart) wildWindow(l gramLiteral) int {
+	lit := p.set.lit(l.lit)
+	best, least := 0, math.Inf(1)
+	for begin := range min(len(lit.Bytes)-p.stride-p.Size+2, maxWindow+1) {
+		cost := 0.
+		for j := range p.stride {
+			rate := 1.
+			for i := range p.Size {
+				at := lit.BytesAt(begin + j + i)
+				rate *= at.Rate()
+			}
+			cost += (rate + 1e-9) * float64(lit.Values(begin+j, begin+j+p.Size))
+		}
+		if cost < least {
+			best, least = begin, cost
+		}
+	}
+	return best
+}
+
+// gramRates is how often the grams at b and behind it may be expected in
+// memory, from how often their bytes are there: more often after themselves,
+// and text after text.
+func (p *gramPart) gramRates(rates []float32, b []byte) {
+	each, fold := &simd.ByteRate, byte(p.Fold)
+	if fold != 0 {
+		each = &foldedRate
+	}
+	var after [maxPlaces + 8]float32 // of a byte where the one before it is there
+	last := b[0] | fold
+	for i, c := range b[1 : len(rates)+p.Size-1] {
+		c |= fold
+		// The numbers are positive, so their bits are in order as well; of
+		// integers the compiler chooses without a branch.
+		least := textBits[last] & textBits[c]
+		if c == last {
+			least = math.Float32bits(0.25)
+		}
+		after[i+1] = math.Float32frombits(max(math.Float32bits(each[c]), least))
+		last = c
+	}
+	for j := range rates {
+		rate := each[b[j]|fold]
+		for _, r := range after[j+1 : j+p.Size] {
+			rate *= r
+		}
+		rates[j] = rate
+	}
+}
+
+// foldedRate is the same for bytes in which bit 5 does not count.
+var foldedRate = func() (t [256]float32) {
+	for c := range t {
+		t[c] = simd.ByteRate[c|0x20] + simd.ByteRate[c&^0x20]
+	}
+	return t
+}()
+
+// textBits is the bits of the least rate at which a character follows another,
+// 0 for what is no character.
+var textBits = func() (t [256]uint32) {
+	for c := ' '; c <= '~'; c++ {
+		t[c] = math.Float32bits(1. / 64)
+	}
+	return t
+}()

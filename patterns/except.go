@@ -1,0 +1,204 @@
+package patterns
+
+import (
+	"slices"
+	"sync"
+
+	"vscan/patterns/automaton"
+)
+
+// exception is an expression that drops matches in which it is found.
+type exception struct {
+	source string // the pattern as written
+	flags  automaton.Flags
+	in     input // where it was written, for errors
+
+	mu    sync.Mutex
+	nodes map[nodeKind]exceptionNode // what node has read
+}
+
+// nodeKind is what an exception is read for.
+type nodeKind struct {
+	encoding automaton.Encoding
+	encoded  bool
+}
+
+type exceptionNode struct {
+	node *automaton.Node
+	err  error
+}
+
+// exceptions are those of a pattern, which has a word for them and no more: there
+// are patterns by the hundred thousand.
+type exceptions struct{ list []*exception }
+
+func (p *Pattern) exceptions() []*exception {
+	if p.except == nil {
+		return nil
+	}
+	return p.except.list
+}
+
+// Except returns the pattern with exceptions more: a match in which one of them is
+// found is no hit. It is looked at and told apart: engine.Stats counts it.
+//
+// What is looked in is the bytes of the match alone, as if there were no other
+// memory: ^ and $ hold at its two ends, and so an exception is about a part of
+// the match unless it says otherwise. A match that Target.MaxMatch may have cut off, or
+// of more than DefaultMaxMatch bytes, is a hit whatever is in it. Where the pattern is Disjoint, what lies wholly in a match that
+// is dropped is no hit either, as the end of a placeholder is none; what begins in it
+// and goes on beyond its end may be one.
+//
+// Exceptions are patterns of re:, with no flags but i, s and m, and only patterns
+// of re: have any. They are in the encoding in which the match was found: flags w
+// and W of the pattern are theirs. One that holds where there is nothing (x*)
+// would drop every match and is an error.
+func (p Pattern) Except(more ...Pattern) (Pattern, error) {
+	var list []*exception
+	for i := range more {
+		x, err := more[i].asException()
+		if err != nil {
+			return Pattern{}, err
+		}
+		list = append(list, x)
+	}
+	return p.withExceptions(list)
+}
+
+// withExceptions is Except for exceptions that several patterns may have.
+func (p Pattern) withExceptions(more []*exception) (Pattern, error) {
+	b, ok := p.body.(*programBody)
+	if !ok || p.Kind != Regexp {
+		return Pattern{}, p.fault(-1, "%s", onlyRegexps)
+	}
+	for _, x := range more {
+		for _, f := range b.forms {
+			if _, err := x.node(&f); err != nil {
+				return Pattern{}, err
+			}
+		}
+	}
+	if len(more) > 0 {
+		p.except = &exceptions{slices.Concat(p.exceptions(), more)}
+	}
+	return p, nil
+}
+
+// onlyRegexps refuses exceptions to other patterns.
+const onlyRegexps = "only patterns of re: have exceptions: write it as re:, with \\xNN for its bytes"
+
+// Exceptions returns the exceptions of the pattern as they were written, in order.
+func (p Pattern) Exceptions() []string {
+	var all []string
+	for _, x := range p.exceptions() {
+		all = append(all, x.source)
+	}
+	return all
+}
+
+// WithoutExceptions returns the pattern without its exceptions.
+func (p Pattern) WithoutExceptions() Pattern {
+	p.except = nil
+	return p
+}
+
+// asException is a pattern as an exception to another.
+func (p *Pattern) asException() (*exception, error) {
+	b, ok := p.body.(*programBody)
+	switch {
+	case !ok || p.Kind != Regexp:
+		return nil, p.fault(-1, "an exception is a pattern of re:")
+	case len(b.forms) != 1 || b.forms[0].encoding != automaton.Plain || b.options.FullWord:
+		return nil, p.fault(-1, "an exception has the encoding of the pattern that it is of, and no flags but i, s and m")
+	case p.except != nil:
+		return nil, p.fault(-1, "an exception has no exceptions")
+	}
+	in := input{text: p.text, pos: b.at, end: b.at + len(b.expr), file: p.File, line: p.Line}
+	return &exception{source: p.Source, flags: b.options.flags(), in: in}, nil
+}
+
+// node is the exception in the encoding of a form.
+func (x *exception) node(f *form) (*automaton.Node, error) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	kind := nodeKind{f.encoding, f.encoded}
+	if known, ok := x.nodes[kind]; ok {
+		return known.node, known.err
+	}
+	o := RegexpOptions{UTF16: f.encoded}
+	n, err := o.parse(x.in, x.flags, f.encoding)
+	if err == nil && n.MatchesEmpty() {
+		err = x.in.fault(x.in.pos, "as an exception it would hold in every match: want an expression that takes a byte at least")
+	}
+	if x.nodes == nil {
+		x.nodes = make(map[nodeKind]exceptionNode)
+	}
+	x.nodes[kind] = exceptionNode{n, err}
+	return n, err
+}
+
+// program is what says whether the exception is found in a match of a form: it
+// matches the beginning of one up to where that is known.
+func (x *exception) program(f *form) (*automaton.Program, error) {
+	n, err := x.node(f)
+	if err != nil {
+		return nil, err
+	}
+	unit := automaton.Bytes(automaton.All)
+	if f.encoded {
+		unit = automaton.Cat(unit, unit)
+	}
+	p, err := automaton.Compile(automaton.Cat(automaton.Repeat(unit, 0, -1, true), n), automaton.Options{
+		Limit: MaxBytes, Semantics: automaton.Shortest, Encoding: f.encoding, Encoded: f.encoded, MatchOnly: true,
+	})
+	if err != nil {
+		return nil, x.in.fault(x.in.pos, "%v", err)
+	}
+	return p, nil
+}
+
+// exceptionKey is an exception in an encoding.
+type exceptionKey struct {
+	*exception
+	nodeKind
+}
+
+// exceptions are the matchers of the exceptions of a pattern to a form of it. One
+// that several patterns have is made once.
+func (c *compiler) exceptions(p *Pattern, f *form) ([]Matcher, error) {
+	var all []Matcher
+	for _, x := range p.exceptions() {
+		key := exceptionKey{x, nodeKind{f.encoding, f.encoded}}
+		m, ok := c.except[key]
+		if !ok {
+			made, err := x.program(f)
+			if err != nil {
+				return nil, err
+			}
+			if c.except == nil {
+				c.except = make(map[exceptionKey]Matcher)
+			}
+			m = program{made}
+			c.except[key] = m
+		}
+		all = append(all, m)
+	}
+	return all, nil
+}
+
+// Excepted reports whether an exception holds in b, the bytes of a match of the
+// expression. None does in one that may go on behind what was matched of it, nor in
+// one of more than DefaultMaxMatch bytes: a placeholder is short, and to look for it
+// takes time that grows with b.
+func (e *Expr) Excepted(b []byte) bool {
+	if len(b) > DefaultMaxMatch || e.CutLen > 0 && len(b) >= e.CutLen {
+		return false
+	}
+	m := Memory{Bytes: b}
+	return slices.ContainsFunc(e.Except, func(x Matcher) bool { return x.Match(&m, 0) > 0 })
+}
+
+// sameExceptions reports whether two patterns have the same exceptions.
+func sameExceptions(a, b *Pattern) bool {
+	return slices.EqualFunc(a.exceptions(), b.exceptions(), func(x, y *exception) bool { return x.source == y.source })
+}

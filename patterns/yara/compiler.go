@@ -1,0 +1,160 @@
+package yara
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+)
+
+// DefaultNamespace is the namespace of rules that are given none.
+const DefaultNamespace = "default"
+
+// Compiler reads files of rules, one after another, into one set. The zero
+// Compiler can be used. It is of no use once Rules was called.
+//
+// Files of one namespace are as one file: a rule may refer to those above it,
+// also where they stand in an earlier file; a name stands for one rule; and a
+// global rule counts for all rules of the namespace, before and behind it.
+// Namespaces know nothing of each other. A file that was read already, which
+// files of a namespace may include more than once, is not read again.
+type Compiler struct {
+	// Open opens an included file by its path: relative ones are taken from the
+	// directory of the file that includes. Where it is nil, include is refused.
+	Open func(path string) (io.ReadCloser, error)
+
+	parser *parser
+}
+
+func (c *Compiler) begin() *parser {
+	if c.parser == nil {
+		c.parser = newParser()
+	}
+	c.parser.open = c.Open
+	return c.parser
+}
+
+// Define makes a name an external variable of the files that are added from now
+// on: a string, an int64, a float64 or a bool, which is the integer 0 or 1, as
+// in YARA. The value holds where Scope.Variables has none. A rule cannot have
+// its name. The error says what is wrong with the name or the value.
+func (c *Compiler) Define(name string, value any) error {
+	return c.begin().define(name, value, false)
+}
+
+// Predefine is like Define, but that a rule of the name hides the variable in
+// its namespace, from there on, and Define may define it anew.
+func (c *Compiler) Predefine(name string, value any) error {
+	return c.begin().define(name, value, true)
+}
+
+// Add reads the rules of a file, and of all that it includes, into a namespace,
+// "" for DefaultNamespace; name is that of the file, as it is to be shown.
+//
+// What is wrong with a rule leaves out this rule and no other but those that
+// depend on it: Rules.Skipped tells. The error says that a file, or one that is
+// included, could not be read.
+func (c *Compiler) Add(namespace, name string, r io.Reader) error {
+	p := c.begin()
+	p.errs = nil
+	p.enterNamespace(cmp.Or(namespace, DefaultNamespace))
+	if p.ns.read[filepath.Clean(name)] {
+		return nil
+	}
+	text, err := p.read(name, r)
+	if err != nil {
+		return err
+	}
+	p.file(newSource(name, text))
+	return errors.Join(p.errs...)
+}
+
+// Rules is the rules of all files that were added, in the order of the files.
+func (c *Compiler) Rules() *Rules {
+	p := c.begin()
+	p.finish()
+	c.parser = nil
+	return p.rules
+}
+
+// Parse reads the rules of one file and of all that it includes, as Compiler
+// does, without external variables.
+func Parse(name string, r io.Reader, open func(path string) (io.ReadCloser, error)) (*Rules, error) {
+	c := Compiler{Open: open}
+	if err := c.Add("", name, r); err != nil {
+		return nil, err
+	}
+	return c.Rules(), nil
+}
+
+// namespace is rules that know of each other.
+type namespace struct {
+	name     string
+	index    int
+	rules    map[string]*rule
+	order    []*rule         // the same, in the order of the files
+	read     map[string]bool // the files of it, by their clean paths
+	prefixes map[string]bool // name* of sets of rules: no later rule may have such a name
+}
+
+func (p *parser) enterNamespace(name string) {
+	p.ns = p.spaces[name]
+	if p.ns == nil {
+		p.ns = &namespace{name: name, index: len(p.spaces), rules: make(map[string]*rule), read: make(map[string]bool), prefixes: make(map[string]bool)}
+		p.spaces[name] = p.ns
+	}
+}
+
+// variable is an external variable.
+type variable struct {
+	name     string
+	value    value
+	kind     kind // of value
+	hideable bool // by a rule of its name
+}
+
+func (p *parser) define(name string, v any, hideable bool) error {
+	if !isIdentifier(name) || keywords[name] {
+		return fmt.Errorf("%q cannot be the name of a variable: want a letter or _ and then letters, digits and _, and no keyword of YARA", name)
+	}
+	val, err := external(v)
+	if err != nil {
+		return fmt.Errorf("the variable %s: %w", name, err)
+	}
+	x := variable{name, val, val.kind, hideable}
+	if i, ok := p.variables[name]; ok {
+		if !p.rules.variables[i].hideable || hideable {
+			return fmt.Errorf("the variable %s is defined twice", name)
+		}
+		p.rules.variables[i] = x
+		return nil
+	}
+	p.variables[name] = len(p.rules.variables)
+	p.rules.variables = append(p.rules.variables, x)
+	return nil
+}
+
+// external is the value of a variable that Go code gives.
+func external(v any) (value, error) {
+	switch v := v.(type) {
+	case string:
+		return value{kind: kText, s: v}, nil
+	case int64:
+		return intValue(v), nil
+	case float64:
+		return value{kind: kFloat, f: v}, nil
+	case bool:
+		return boolValue(v), nil
+	}
+	return value{}, fmt.Errorf("a %T is no value: want a string, an int64, a float64 or a bool", v)
+}
+
+func isIdentifier(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if !isLetter(s[i]) && (i == 0 || !isDigit(s[i])) {
+			return false
+		}
+	}
+	return s != ""
+}

@@ -1,0 +1,142 @@
+package yara
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"vscan/patterns"
+)
+
+// A mistake leaves out the rule that has it; reading goes on with the next. A
+// mistake outside of rules is told as a rule without a name.
+
+// file reads the rules of a source.
+func (p *parser) file(src *source) {
+	p.lex = lexer{src: src}
+	p.lex.pos = len(src.text) - len(strings.TrimPrefix(src.text, "\ufeff"))
+	p.including = append(p.including, src.name)
+	p.ns.read[filepath.Clean(src.name)] = true
+	p.again, p.floor = p.lex.pos, p.lex.pos
+	p.advance()
+	for p.mistakes < maxMistakes && len(p.errs) < maxErrors {
+		if !p.failed {
+			p.floor = p.tok.end
+		}
+		switch {
+		case p.failed:
+			p.resume()
+		case p.tok.kind == tEnd:
+			p.including = p.including[:len(p.including)-1]
+			return
+		case p.tok.is("import"):
+			p.imports()
+		case p.tok.is("include"):
+			p.include()
+		default:
+			p.rule()
+		}
+	}
+	p.stop()
+}
+
+// stop ends all reading: there are too many mistakes.
+func (p *parser) stop() {
+	if p.mistakes == maxMistakes {
+		p.mistakes++
+		p.all = append(p.all, &rule{
+			ns: p.ns, skip: fmt.Sprintf("there are more than %d mistakes: what is behind them is not read", maxMistakes),
+			skipAt: p.lex.src.position(p.lex.pos), mistake: true,
+		})
+	}
+}
+
+// imports reads the name of a module. Rules that use it are skipped, be there
+// such a module or not.
+func (p *parser) imports() {
+	p.advance()
+	t := p.want(tText, "the name of a module in quotes")
+	if !p.failed && !isIdentifier(t.s) {
+		p.fault(t, "%s is no name of a module", t)
+	}
+}
+
+// resume goes on with the next rule, with what stands in front of it, after a
+// mistake.
+func (p *parser) resume() {
+	p.failed, p.ahead, p.nesting, p.sets, p.vars = false, nil, 0, 0, nil
+	p.lex.pos = max(p.again, p.floor)
+	first := -1 // offset of global and private that stand behind one another
+	for {
+		t, err := p.lex.next()
+		switch {
+		case err != nil && p.lex.lost:
+			p.mistakes++
+			p.mistake(err)
+			continue
+		case err != nil:
+			first = -1
+			continue
+		case t.is("global") || t.is("private"):
+			if first < 0 {
+				first = t.pos
+			}
+			continue
+		case t.is("rule") && first >= 0:
+			p.lex.pos = first
+			t, _ = p.lex.next()
+		case t.kind == tEnd, t.is("rule"), t.is("include"), t.is("import"):
+		default:
+			first = -1
+			continue
+		}
+		p.tok = t
+		return
+	}
+}
+
+// fail notes a mistake and ends what is being read.
+func (p *parser) fail(err error) {
+	if !p.failed {
+		p.failed = true
+		p.mistakes++
+		p.again = p.lex.pos
+		if p.ahead != nil || p.lex.pos == p.tok.end {
+			p.again = p.tok.pos // what is behind it was not read, or only looked at
+		}
+		p.mistake(err)
+	}
+	p.tok = token{kind: tEnd, src: p.lex.src, pos: len(p.lex.src.text), end: len(p.lex.src.text)}
+}
+
+// mistake notes why the rule in hand is left out, or that something is wrong
+// between rules.
+func (p *parser) mistake(err error) {
+	r := p.cur
+	if r == nil {
+		r = &rule{ns: p.ns}
+		r.Namespace = p.ns.name
+		p.all = append(p.all, r)
+	}
+	var e *patterns.Error
+	if errors.As(err, &e) {
+		r.skip, r.skipAt = e.Msg, position{e.File, e.Line, e.Column}
+	} else {
+		r.skip = err.Error()
+	}
+	r.mistake, r.undefined = true, ""
+}
+
+// fault is a mistake at a token.
+func (p *parser) fault(t token, format string, args ...any) {
+	p.fail(t.src.fault(t.pos, format, args...))
+}
+
+// refuse skips the rule that is being read: it needs something that is not
+// supported. Reading goes on, since there may be mistakes.
+func (p *parser) refuse(t token, format string, args ...any) {
+	if p.cur.skip == "" {
+		p.cur.skip, p.cur.skipAt = fmt.Sprintf(format, args...), t.src.position(t.pos)
+	}
+}

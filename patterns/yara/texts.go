@@ -1,0 +1,208 @@
+package yara
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"unicode/utf8"
+
+	"vscan/patterns/automaton"
+)
+
+// textTests are the operators of texts.
+var textTests = map[string]func(a, b string) bool{
+	"contains":    strings.Contains,
+	"icontains":   func(a, b string) bool { return strings.Contains(lower(a), lower(b)) },
+	"startswith":  strings.HasPrefix,
+	"istartswith": func(a, b string) bool { return strings.HasPrefix(lower(a), lower(b)) },
+	"endswith":    strings.HasSuffix,
+	"iendswith":   func(a, b string) bool { return strings.HasSuffix(lower(a), lower(b)) },
+	"iequals":     func(a, b string) bool { return lower(a) == lower(b) },
+}
+
+// lower is s with ASCII letters in lower case.
+func lower(s string) string {
+	b := []byte(s)
+	for i, c := range b {
+		if c >= 'A' && c <= 'Z' {
+			b[i] = c | 0x20
+		}
+	}
+	return string(b)
+}
+
+// textNode is a test of two texts.
+type textNode struct {
+	test func(a, b string) bool
+	a, b node
+}
+
+func (n textNode) eval(s *state) value {
+	a, b := n.a.eval(s), n.b.eval(s)
+	if !a.defined() || !b.defined() || !s.spend(1+(len(a.s)+len(b.s))/16) {
+		return undefined
+	}
+	return boolValue(n.test(a.s, b.s))
+}
+
+// testText is a test of texts; t is its operator.
+func (p *parser) testText(t token, a, b operand) operand {
+	for _, x := range []operand{a, b} {
+		if x.kind != kText && x.kind != kUnknown {
+			p.fault(x.at, "%s takes texts, and this is %v", t.s, x.kind)
+		}
+	}
+	return p.make(a.at, kBool, textNode{textTests[t.s], a.node, b.node}, a, b)
+}
+
+// matchNode is TEXT matches /EXPRESSION/.
+type matchNode struct {
+	text node
+	re   *regexp.Regexp
+	cost int // of a byte of the text
+}
+
+// A match begins in front of a byte of the text, or the text is empty: so does
+// libyara look for it. "b" has no match of /a*$/.
+func (n matchNode) eval(s *state) value {
+	v := n.text.eval(s)
+	if !v.defined() || !s.spend(1+len(v.s)*n.cost) {
+		return undefined
+	}
+	at := n.re.FindStringIndex(characters(v.s))
+	return boolValue(at != nil && (v.s == "" || at[0] < len(characters(v.s))))
+}
+
+// matches reads the regular expression behind matches, the token t; a is what
+// stands in front.
+func (p *parser) matches(t token, a operand) operand {
+	if a.kind != kText && a.kind != kUnknown {
+		p.fault(a.at, "%s takes a text, and this is %v", t.s, a.kind)
+	}
+	re := p.tok
+	if re.kind != tRegexp {
+		p.expected("a regular expression")
+		return p.unknown(re)
+	}
+	n := p.regexpNode(re)
+	n.text = a.node
+	p.advance()
+	return p.make(a.at, kBool, n, a)
+}
+
+// maxExpression is the longest regular expression behind matches, in bytes of
+// RE2's syntax.
+const maxExpression = 1 << 16
+
+// regexpNode compiles the regular expression of a token.
+func (p *parser) regexpNode(t token) matchNode {
+	tr, at, err := translate(t.s)
+	if err != nil {
+		p.fail(t.src.fault(t.pos+1+at, "%v", err))
+		return matchNode{}
+	}
+	text := tr.root.onCharacters()
+	if t.flags != "" {
+		text = "(?" + t.flags + ")" + text
+	}
+	if len(text) > maxExpression {
+		p.refuse(t, "the regular expression is too long: at most %d bytes", maxExpression)
+		return matchNode{}
+	}
+	re, err := regexp.Compile(text)
+	if err != nil {
+		p.refuse(t, "the regular expression cannot be compiled: %v", strings.TrimPrefix(err.Error(), "error parsing regexp: "))
+		return matchNode{}
+	}
+	return matchNode{re: re, cost: 1 + len(text)/64}
+}
+
+// Package regexp knows characters, and bytes are meant: those from 0x80 on are
+// characters of a private area, of which none has another case.
+const privateArea = 0xf700
+
+// characters is a text of which each byte is a character.
+func characters(s string) string {
+	if strings.IndexFunc(s, func(r rune) bool { return r >= utf8.RuneSelf }) < 0 {
+		return s
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		b.WriteRune(character(s[i]))
+	}
+	return b.String()
+}
+
+func character(c byte) rune {
+	if c < utf8.RuneSelf {
+		return rune(c)
+	}
+	return privateArea + rune(c)
+}
+
+// onCharacters returns an expression as package regexp reads it, for a text of
+// characters.
+func (n *re) onCharacters() string {
+	var b strings.Builder
+	n.write(&b)
+	return b.String()
+}
+
+func (n *re) write(b *strings.Builder) {
+	switch n.op {
+	case reByte:
+		fmt.Fprintf(b, `\x{%x}`, character(n.b))
+	case reAny:
+		b.WriteByte('.')
+	case reSet:
+		n.writeSet(b)
+	case reLook:
+		b.WriteString(looks[n.look])
+	case reCat:
+		for _, sub := range n.subs {
+			sub.write(b)
+		}
+	case reAlt:
+		for i, sub := range n.subs {
+			b.WriteString([]string{"(?:", "|"}[min(i, 1)])
+			sub.write(b)
+		}
+		b.WriteByte(')')
+	case reRepeat:
+		b.WriteString("(?:")
+		n.subs[0].write(b)
+		fmt.Fprintf(b, "){%d,", n.least)
+		if n.most >= 0 {
+			fmt.Fprint(b, n.most)
+		}
+		b.WriteByte('}')
+		if !n.greedy {
+			b.WriteByte('?')
+		}
+	}
+}
+
+// looks is how package regexp has what an expression looks at.
+var looks = map[automaton.Look]string{
+	automaton.BeginText: "^", automaton.EndText: "$", automaton.WordBoundary: `\b`, automaton.NoBoundary: `\B`,
+}
+
+// writeSet writes brackets with the ranges of the set.
+func (n *re) writeSet(b *strings.Builder) {
+	b.WriteByte('[')
+	if n.negated {
+		b.WriteByte('^')
+	}
+	for c := 0; c < 256; c++ {
+		if !n.set.Has(byte(c)) {
+			continue
+		}
+		last := c // of the range, which does not go on from 0x7f to 0x80
+		for last < 255 && last != utf8.RuneSelf-1 && n.set.Has(byte(last+1)) {
+			last++
+		}
+		fmt.Fprintf(b, `\x{%x}-\x{%x}`, character(byte(c)), character(byte(last)))
+		c = last
+	}
+	b.WriteByte(']')
+}

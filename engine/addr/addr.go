@@ -56,9 +56,9 @@ func (a Addr) AlignDown(n uint64) Addr {
 // of every address.
 func (a Addr) IsAligned(n uint64) bool { return n <= 1 || uint64(a)%n == 0 }
 
-// A Range is the addresses First to Last, both included. INVARIANT: First ≤
-// Last, so a valid range holds at least one byte. The zero Range is the byte at
-// 0. The byte at a is Range{First: a, Last: a}; for n bytes see [Sized].
+// A Range is the addresses from First to Last, both included. INVARIANT:
+// First ≤ Last, so a valid range holds at least one byte. The zero Range is the
+// byte at 0. The byte at a is Range{First: a, Last: a}; for n bytes see [Sized].
 type Range struct{ First, Last Addr }
 
 // All is the whole address space, 2^64 bytes.

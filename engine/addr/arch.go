@@ -105,8 +105,8 @@ func (a Arch) WordSize() int {
 // Order returns the byte order.
 func (a Arch) Order() ByteOrder { return a.order }
 
-// MaxAddr returns the highest address that a word can hold: 2^32 − 1 or 2^64 −
-// 1.
+// MaxAddr returns the highest address that a word can hold: 2^32 − 1 or
+// 2^64 − 1.
 func (a Arch) MaxAddr() Addr {
 	if a.half {
 		return 1<<32 - 1

@@ -43,7 +43,7 @@ import (
 )
 
 // A Tree is an immutable stack of ranges, safe for concurrent readers. Building
-// it takes O(n log n) time, and it takes about 80 bytes a range.
+// it takes O(n log n) time; it occupies about 80 bytes a range.
 type Tree struct {
 	ranges []addr.Range // by layer, the newest last
 	cuts   []addr.Addr  // first addresses of the elementary intervals; cuts[0] is 0

@@ -1,6 +1,7 @@
 // Package addr holds the types that every other package shares: addresses,
 // inclusive ranges of them, byte order and word size. It imports nothing of
-// vscan and knows nothing of files, mappings or patterns.
+// vscan and knows nothing of files, mappings or patterns. It is for programs
+// that use vscan as a library.
 //
 // Addresses have a type and their ranges are inclusive, so that the last byte
 // of a 64-bit address space is an address like any other. Offsets into a Go

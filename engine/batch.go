@@ -9,34 +9,36 @@ import (
 	"vscan/engine/simd"
 )
 
-// Batch is some hits that follow one another in the order of [Scanner.Scan]. It
-// holds until the function that was given it returns, and is not to be changed.
+// A Batch is some hits that follow one another in the order of [Scanner.Scan]. It
+// is valid until the function that was given it returns, and must not be changed.
 //
-// Most batches are lists of offsets. Where hits are as dense as can be, a
-// batch is a run instead: one hit after another, a step apart, with nothing
-// stored for each. Hits has them all, however they are stored.
+// Most batches are lists of offsets. Where hits are as dense as can be, a batch is
+// a run instead: hits a step apart, for which nothing else is stored. Hits yields
+// them, whichever it is.
 type Batch struct {
-	// Base is what Offsets count from, in bytes; of a run, its first hit.
+	// Base is the address that Offsets count from; of a run, the address of its
+	// first hit.
 	Base addr.Addr
-	// Offsets are the addresses of the hits less Base, ascending. Where several
-	// patterns match at an address, it is there as many times. Empty in a run.
+	// Offsets are the addresses of the hits less Base, in bytes, ascending.
+	// Where there are several hits at an address, it is there as many times.
+	// They are empty in a run.
 	Offsets []uint32
-	// Run is the hits at Base, Base + Run.Step and so on, Run.Count of them.
-	// The zero value where the batch is none.
+	// Run is the hits at Base, Base + Run.Step and so on, Run.Count of them. It
+	// is the zero Run where the batch is a list.
 	Run Run
 
 	sc      *Scanner
-	needles []uint32 // of each hit; empty where the scanner has but one
-	raw     []byte   // the bytes of those hits that have any of their own, one after another
-	lens    []uint32 // of each hit, in bytes; empty where no needle's hits differ in it
+	needles []uint32 // by hit; empty where the scanner has only one
+	raw     []byte   // the bytes of the hits whose needles have a raw, one hit after another
+	lens    []uint32 // by hit, its length in bytes; empty where no needle's hits differ in length
 
-	excepted []exceptedHit // what dropExcepted took out
+	excepted []exceptedHit // the matches that dropExcepted has taken out
 }
 
-// Run is hits that are all alike, Step bytes apart.
+// A Run is Count hits that are all alike, Step bytes apart.
 type Run struct{ Count, Step uint64 }
 
-// Len is how many hits the batch has.
+// Len returns how many hits the batch has.
 func (b *Batch) Len() uint64 {
 	if b.Run.Count > 0 {
 		return b.Run.Count
@@ -44,17 +46,19 @@ func (b *Batch) Len() uint64 {
 	return uint64(len(b.Offsets))
 }
 
-// Pattern is that of hit i, from 0; an index into the set's Patterns.
+// Pattern returns the pattern of hit i, counted from 0, as an index into the set's
+// Patterns.
 func (b *Batch) Pattern(i int) int { return b.sc.needles[b.needle(i)].hit.Pattern }
 
-// Uniform is the pattern of all hits, where it is known without looking that
-// they have the same.
+// Uniform returns the pattern of all hits, where the scanner has only one needle.
+// Else it returns false: the hits may still be of one pattern.
 func (b *Batch) Uniform() (pattern int, ok bool) {
 	return b.sc.needles[0].hit.Pattern, len(b.sc.needles) == 1
 }
 
-// Bytes is the first bytes of those hits that are not all alike, one hit after
-// another: of a scanner for one pattern of words, the words.
+// Bytes returns the first bytes of the hits, one hit after another, without those
+// of needles whose hits are all alike. With a scanner for one pattern of words,
+// they are the words.
 func (b *Batch) Bytes() []byte { return b.raw }
 
 func (b *Batch) needle(i int) uint32 {
@@ -64,13 +68,13 @@ func (b *Batch) needle(i int) uint32 {
 	return b.needles[i]
 }
 
-// Hits yields the hits in order. The bytes of a hit hold as long as the batch.
+// Hits yields the hits in order. The bytes of a hit are valid as long as the batch.
 func (b *Batch) Hits() iter.Seq[Hit] {
 	return func(yield func(Hit) bool) { b.each(yield) }
 }
 
-// each yields the hits in order, until yield is false, and says how many it was
-// given and whether it was true for all.
+// each calls yield with the hits in order, until it returns false. It returns how
+// many hits yield was given, and whether it returned true for all.
 func (b *Batch) each(yield func(Hit) bool) (taken uint64, all bool) {
 	if b.Run.Count > 0 {
 		h := b.sc.needles[0].hit
@@ -83,7 +87,7 @@ func (b *Batch) each(yield func(Hit) bool) (taken uint64, all bool) {
 		}
 		return b.Run.Count, true
 	}
-	at := 0 // in raw
+	at := 0 // index into raw
 	mayCut := b.sc.cutLens != nil
 	for i, off := range b.Offsets {
 		n := &b.sc.needles[b.needle(i)]
@@ -104,7 +108,7 @@ func (b *Batch) each(yield func(Hit) bool) (taken uint64, all bool) {
 	return uint64(len(b.Offsets)), true
 }
 
-// size is the length of hit i, which is of needle n.
+// size returns the length in bytes of hit i, which is of needle n.
 func (b *Batch) size(i int, n *needle) int {
 	if len(b.lens) == 0 {
 		return n.hit.Len
@@ -112,9 +116,10 @@ func (b *Batch) size(i int, n *needle) int {
 	return n.size(b.lens[i])
 }
 
-// filter drops hits of a list, those of which keep is false.
+// filter drops the hits of a list for which keep returns false. It does nothing to
+// a run.
 func (b *Batch) filter(keep func(n *needle, a addr.Addr, size int) bool) {
-	kept, from, to := 0, 0, 0 // hits; in raw, what has been looked at and what was kept
+	kept, from, to := 0, 0, 0 // the hits that are kept; in raw, what has been looked at and what was kept
 	for i, off := range b.Offsets {
 		n := &b.sc.needles[b.needle(i)]
 		size := b.size(i, n)
@@ -137,14 +142,15 @@ func (b *Batch) filter(keep func(n *needle, a addr.Addr, size int) bool) {
 	b.needles, b.lens = b.needles[:min(kept, len(b.needles))], b.lens[:min(kept, len(b.lens))]
 }
 
-// takes says whether a batch takes another hit, in the block at base.
+// takes reports whether a batch has room for another hit, in the block at base, and
+// whether its offset fits in 32 bits.
 func (b *Batch) takes(base addr.Addr) bool {
 	return b.Run.Count == 0 && len(b.Offsets) < batchHits && len(b.raw) < batchRaw &&
 		uint64(base-b.Base) <= math.MaxUint32-simd.MaxBlock
 }
 
-// addRaw adds the first bytes, so many each, of what stands at offsets in b. It
-// can fault, and then leaves all as it is.
+// addRaw appends to raw the first bytes, raw of each, of what stands at offsets in
+// block. It can fault, and then leaves the batch as it was.
 func (b *Batch) addRaw(block []byte, offsets []uint32, raw int) {
 	if raw == 0 {
 		return

@@ -7,7 +7,8 @@ import (
 	"vscan/engine/addr"
 )
 
-// BytesSource is bytes that are in memory. They must not change.
+// BytesSource returns the source of bytes that are in memory. They must not
+// change.
 func BytesSource(name string, b []byte) Source { return &bytesSource{name, b} }
 
 type bytesSource struct {
@@ -29,9 +30,9 @@ func (s *bytesSource) View(_ []byte, off uint64, n int) ([]byte, error) {
 	return b[:n], nil
 }
 
-// BytesMapping places bytes that are in memory at an address; b[0] lies there. The
-// bytes must not change. It is an error where there are none, or they would run
-// past the last address.
+// BytesMapping returns a present mapping of bytes that are in memory; b[0] lies at
+// first. The bytes must not change. It is an error where there are none, or where
+// they would run past the last address.
 func BytesMapping(name string, first addr.Addr, b []byte) (Mapping, error) {
 	r, ok := addr.Sized(first, uint64(len(b)))
 	if !ok {
@@ -40,10 +41,10 @@ func BytesMapping(name string, first addr.Addr, b []byte) (Mapping, error) {
 	return Mapping{Range: r, Source: BytesSource(name, b), Name: name}, nil
 }
 
-// ReaderSource is size bytes that are read by r.ReadAt when they are wanted, by
-// several goroutines at a time. Where ReadAt returns fewer bytes than were asked
-// for, its error tells why the byte after them cannot be read; reading goes on at
-// the next multiple of [PageSize].
+// ReaderSource returns the source of size bytes that r.ReadAt reads when they are
+// wanted, called by several goroutines at a time. Where ReadAt returns fewer bytes
+// than were asked for, its error has to say why the byte after them cannot be
+// read; reading goes on at the next multiple of [PageSize].
 func ReaderSource(name string, r io.ReaderAt, size uint64) Source {
 	return &readerSource{name, r, size}
 }

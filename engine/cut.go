@@ -6,12 +6,12 @@ import (
 	"vscan/patterns"
 )
 
-// Hits that are as long as a match may be are counted, since what they are of may
-// go on. It costs nothing where no pattern has such hits, and else a comparison a
-// hit of an expression, once it is delivered.
+// Hits that are as long as a match may be are counted, since what they are part
+// of may go on. This costs nothing where no pattern has such hits, and else a
+// comparison for each hit of an expression that is delivered.
 
-// cutLens is, by needle, the length from which on a hit may have been cut off;
-// nil where none can be.
+// cutLens returns, by needle, the length in bytes from which on a hit may have
+// been cut off; nil where none can be.
 func cutLens(set *patterns.Set, needles []needle) []uint32 {
 	lens := make([]uint32, len(needles))
 	any := false
@@ -31,12 +31,13 @@ func cutLens(set *patterns.Set, needles []needle) []uint32 {
 	return lens
 }
 
-// isCut says whether hit i may have been cut off, where there are cutLens.
+// isCut reports whether hit i may have been cut off. The scanner must have
+// cutLens.
 func (b *Batch) isCut(i int) bool {
 	return i < len(b.lens) && b.lens[i] >= b.sc.cutLens[b.needle(i)]
 }
 
-// countCut adds to stats those of the first n hits that may have been cut off.
+// countCut adds to stats how many of the first n hits may have been cut off.
 func (b *Batch) countCut(stats *Stats, n uint64) {
 	if b.sc.cutLens == nil {
 		return

@@ -5,18 +5,19 @@ import (
 	"vscan/patterns"
 )
 
-// dropper drops matches that overlap an earlier hit of the same pattern, or lie
-// wholly in an earlier match that an exception drops, in the order of delivery.
+// A dropper drops matches, which it is shown in the order of delivery, that overlap
+// an earlier hit of the same pattern, or lie wholly in an earlier match of it that
+// an exception drops.
 type dropper struct {
-	drops []bool      // by pattern
-	last  []addr.Addr // of the hit delivered last, by pattern
+	drops []bool      // by pattern: whether its matches are dropped
+	last  []addr.Addr // by pattern: the last address of the last hit
 	any   []bool
 
-	exceptLast []addr.Addr // of the matches that exceptions drop, by pattern
-	excepts    []bool      // whether there was any
+	exceptLast []addr.Addr // by pattern: the last address of the last match that an exception drops
+	excepts    []bool      // by pattern: whether there was one
 }
 
-// newDropper is nil where nothing is to be dropped.
+// newDropper returns nil where no match is to be dropped.
 func newDropper(set *patterns.Set, opt Options) *dropper {
 	if opt.Overlapping {
 		return nil
@@ -35,8 +36,8 @@ func newDropper(set *patterns.Set, opt Options) *dropper {
 	return d
 }
 
-// keep says whether a match of a needle, of size bytes at a, counts: as a hit, or as
-// one that an exception drops.
+// keep reports whether a match of a needle, of size bytes at a, counts as a hit, or
+// as one that an exception drops.
 func (d *dropper) keep(n *needle, a addr.Addr, size int) bool {
 	pattern := n.hit.Pattern
 	if !d.drops[pattern] {

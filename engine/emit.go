@@ -7,22 +7,22 @@ import (
 	"vscan/engine/simd/sets"
 )
 
-// An emitter is the way of hits out of a worker: it collects them in batches, which
-// it sends to the lane of the shard in hand. Matches come in order and are checked
-// on the way:
+// An emitter takes hits out of a worker: it collects them in batches, which it sends
+// to the lane of the shard in hand. Matches come in order and are checked on the
+// way:
 //
 //	matches   ─add, addAll, addOffsets, addRun→ batch ─flush→ lane
 //
-// Before a batch is sent, the sources that the shard has looked at are asked whether
-// they still have all that was seen; hits in bytes that are gone are left out.
+// Before it sends a batch, it asks the sources that the shard has looked at whether
+// they still hold all that was seen, and leaves out hits in bytes that are gone.
 type emitter struct {
 	*scan
 	lane   lane
-	out    *Batch    // in hand; nil where there is none
-	pos    addr.Addr // hits of all starts below it are out; a fault does not repeat them
+	out    *Batch    // the batch in hand; nil where there is none
+	pos    addr.Addr // all hits below it have been added; a block that faults is searched from here on
 	losses losses
 
-	some bool // whether a hit of the block in hand is out; the last one is
+	some bool // whether a hit of the block in hand has been added; if so, last is the last one
 	last struct {
 		a      addr.Addr
 		needle uint32
@@ -30,18 +30,20 @@ type emitter struct {
 	}
 }
 
-// begin begins a block, whose hits are not compared with those of another.
+// begin begins a block. Its first hit is not compared with the last one of another
+// block.
 func (e *emitter) begin() { e.some = false }
 
-// passed notes that all starts below offset limit from base have been searched.
+// passed notes that all starts below base + limit have been searched.
 func (e *emitter) passed(base addr.Addr, limit int) {
 	if a, ok := base.Add(uint64(limit)); ok {
 		e.pos = a
 	}
 }
 
-// addAll sends matches in the block at base, whose bytes are b, as far as they
-// are hits. lens is their lengths, empty where those are the needles'.
+// addAll adds those of the matches in the block at base, whose bytes are b, that are
+// hits. lens has their lengths in bytes; it is empty where those are the needles'.
+// It returns false where the scan has ended.
 func (e *emitter) addAll(base addr.Addr, found []sets.Match, lens []uint32, b []byte) bool {
 	if !e.bare {
 		for i, m := range found {
@@ -80,9 +82,10 @@ func (e *emitter) addAll(base addr.Addr, found []sets.Match, lens []uint32, b []
 	return true
 }
 
-// add sends a match at base + off, whose bytes b begins with, if it is a hit:
-// aligned, and not of the same pattern and length as the one before. length is
-// its own, 0 where it is the needle's.
+// add adds the match m of the block at base, whose bytes b begins with, if it is a
+// hit: aligned, and not of the same address, pattern and length as the one before.
+// length is its own in bytes, 0 where it is the needle's. It returns false where the
+// scan has ended.
 func (e *emitter) add(base addr.Addr, m sets.Match, length uint32, b []byte) bool {
 	a, n := base+addr.Addr(m.Off), &e.needles[m.Lit]
 	size := n.size(length)
@@ -98,7 +101,7 @@ func (e *emitter) add(base addr.Addr, m sets.Match, length uint32, b []byte) boo
 	if !ok {
 		return false
 	}
-	out.raw = append(out.raw, b[:min(n.raw, size)]...) // this can fault, and leaves all as it is
+	out.raw = append(out.raw, b[:min(n.raw, size)]...) // this can fault, and then leaves all as it was
 	out.Offsets = append(out.Offsets, uint32(a-out.Base))
 	if len(e.needles) > 1 {
 		out.needles = append(out.needles, m.Lit)
@@ -113,8 +116,8 @@ func (e *emitter) add(base addr.Addr, m sets.Match, length uint32, b []byte) boo
 	return true
 }
 
-// room is the batch in hand, with room for a hit in the block at base. It is
-// false where the run has ended.
+// room returns the batch in hand, with room for a hit in the block at base. It
+// returns false where the scan has ended.
 func (e *emitter) room(base addr.Addr) (*Batch, bool) {
 	if e.out != nil && !e.out.takes(base) && !e.flush() {
 		return nil, false
@@ -127,15 +130,16 @@ func (e *emitter) room(base addr.Addr) (*Batch, bool) {
 }
 
 const (
-	// minRun is the least number of hits that are made a run.
+	// minRun is the fewest hits that become a run.
 	minRun = 256
-	// minWhole is the least number of offsets that become a batch as they are.
+	// minWhole is the fewest offsets that become a batch as they are, without
+	// being copied.
 	minWhole = batchHits / 4
 )
 
-// addOffsets adds hits at offsets in the block at base, whose bytes are b. It may
-// keep offsets, and returns what to use in their place the next time. It is false
-// where the run has ended.
+// addOffsets adds hits of the only needle at offsets in the block at base, whose
+// bytes are b. It may keep offsets, and returns what the caller has to use in their
+// place the next time. It returns false where the scan has ended.
 func (e *emitter) addOffsets(base addr.Addr, offsets []uint32, b []byte) (free []uint32, ok bool) {
 	free = offsets[:cap(offsets)]
 	n := len(offsets)
@@ -180,7 +184,8 @@ func (e *emitter) addOffsets(base addr.Addr, offsets []uint32, b []byte) (free [
 	return free, true
 }
 
-// addRun adds n hits from first on, one a byte.
+// addRun adds n hits from first on, one at every address. It returns false where the
+// scan has ended.
 func (e *emitter) addRun(first addr.Addr, n uint64) bool {
 	if e.out != nil && e.out.Run.Count > 0 && e.out.Base+addr.Addr(e.out.Run.Count) == first {
 		e.out.Run.Count += n
@@ -194,8 +199,8 @@ func (e *emitter) addRun(first addr.Addr, n uint64) bool {
 	return true
 }
 
-// flush sends the batch in hand, less what lies past the present end of its
-// source.
+// flush sends the batch in hand, without hits that lie past the present end of their
+// source. It returns false where the scan has ended.
 func (e *emitter) flush() bool {
 	e.losses.recheck()
 	if e.out == nil {
@@ -217,8 +222,9 @@ func (e *emitter) send(b *Batch) bool {
 	return e.lane.Send(b)
 }
 
-// sendKept sends the hits of b that do not lie past the present end of their
-// source, as lists.
+// sendKept sends, as lists, the hits of b that do not lie past the present end of
+// their source, and notes the others as lost. It returns false where the scan has
+// ended.
 func (e *emitter) sendKept(b *Batch) bool {
 	kept := e.batch()
 	kept.Base = b.Base

@@ -6,15 +6,17 @@ import (
 )
 
 // Matches that an exception of their pattern drops (see patterns.Pattern.Except)
-// leave a worker as hits of a needle of their own: only the order of delivery tells
-// which of them lie in a hit, or in one another. Then they are taken out and counted,
-// before anybody sees a batch. What lies wholly in one, as the end of a placeholder
-// does, is no hit either; what goes on beyond it may be one.
+// leave a worker as hits of a needle of their own, since which of them lie in a hit,
+// or in one another, is only known in the order of delivery. There they are taken out
+// and counted, before the caller sees a batch. A match that lies wholly in one, as
+// the end of a placeholder does, is no hit either; a match that goes on beyond it may
+// be one.
 
-// exceptedHit is a match that was taken out, in front of hit before of the batch.
+// An exceptedHit is a match that was taken out of a batch; before is the number of
+// the hit that it stood in front of.
 type exceptedHit struct{ pattern, before int }
 
-// dropExcepted takes out the matches that exceptions drop.
+// dropExcepted takes the matches that exceptions drop out of the hits.
 func (b *Batch) dropExcepted() {
 	if !b.sc.excepts {
 		return
@@ -30,8 +32,8 @@ func (b *Batch) dropExcepted() {
 	})
 }
 
-// countExcepted adds to stats what was taken out: where more hits are wanted all of
-// it, else what lies in front of the last of the n hits that were taken.
+// countExcepted adds to stats the matches that were taken out: all where more hits
+// are wanted, else those in front of the last of the n hits that were taken.
 func (b *Batch) countExcepted(stats *Stats, more bool, n uint64) {
 	for _, x := range b.excepted {
 		if !more && uint64(x.before) >= n {
@@ -44,28 +46,28 @@ func (b *Batch) countExcepted(stats *Stats, more bool, n uint64) {
 	}
 }
 
-// judges say of matches whether an exception drops them.
+// judges tell whether an exception drops a match.
 type judges struct {
-	needles  map[uint32]judge // by needle of the match; nil: no pattern has exceptions
+	needles  map[uint32]judge // by needle of the match; nil where no pattern has exceptions
 	patterns []judgedPattern
 }
 
-// judge is that of the matches of one expression.
+// A judge is for the matches of one expression.
 type judge struct {
 	expr     *patterns.Expr
-	excepted uint32 // the needle of those that are dropped
+	excepted uint32 // the needle that a match gets that is dropped
 	pattern  int    // index in judges.patterns
 }
 
 type judgedPattern struct {
-	longest  int  // match, in bytes
-	disjoint bool // matches that overlap a hit are none
+	longest  int  // the longest match, in bytes
+	disjoint bool // matches that overlap a hit are no hits
 	exprs    int
 }
 
-// atOnce reports whether matches of a pattern are judged as they are found, which
-// spares those that others cover: there is one expression, whose matches come in
-// order.
+// atOnce reports whether matches of a pattern can be judged as they are found, so
+// that those that others cover need not be found at all: it has one expression, whose
+// matches come in order.
 func (p *judgedPattern) atOnce() bool { return p.disjoint && p.exprs == 1 }
 
 func newJudges(set *patterns.Set, needles []needle, opt Options) (all judges) {
@@ -99,7 +101,7 @@ func newJudges(set *patterns.Set, needles []needle, opt Options) (all judges) {
 	return all
 }
 
-// chain is that of a pattern, from the origin in hand on.
+// chain returns the chain of a pattern, made to begin at the origin in hand.
 func (j *judges) chain(x *exprTools, pattern int) *chain {
 	if x.judging == nil {
 		x.judging = make([]chain, len(j.patterns))
@@ -109,9 +111,9 @@ func (j *judges) chain(x *exprTools, pattern int) *chain {
 	return c
 }
 
-// one judges a match of bytes b: it gets its other needle if an exception drops it.
-// It counts for nothing where it is known that something else covers it. ok is false
-// where the scan has ended.
+// one judges a match in the bytes b: if an exception drops it, it gives it the needle
+// of those. counts is false where it is known that the match will be dropped because
+// of another one. ok is false where the scan has ended.
 func (j *judges) one(t *tools, b []byte, m *exprMatch) (counts, ok bool) {
 	of := j.needles[m.needle]
 	c, a, n := j.chain(&t.expr, of.pattern), t.base+addr.Addr(m.off), int(m.size)
@@ -127,9 +129,9 @@ func (j *judges) one(t *tools, b []byte, m *exprMatch) (counts, ok bool) {
 	return true, t.worked(n)
 }
 
-// rest judges the matches in hand, which are in order and of bytes b, of those
-// patterns whose matches were not judged as they were found. It is false where the
-// scan has ended.
+// rest judges those of the matches in hand, which must be in order and in the bytes
+// b, that were not judged as they were found. It returns false where the scan has
+// ended.
 func (j *judges) rest(t *tools, b []byte) bool {
 	if j.needles == nil {
 		return true

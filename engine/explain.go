@@ -9,29 +9,31 @@ import (
 	"vscan/patterns"
 )
 
-// Sought is one thing that a scanner looks for in memory, and how, for people
-// to read. Exactly one of Needle and Expr is set.
+// A Sought tells people one thing that a scanner looks for in memory, and how.
+// Exactly one of Needle and Expr is set.
 type Sought struct {
 	Pattern int // index into the set's Patterns
 	Needle  *patterns.Needle
 
-	// An expression, and which of its anchors is sought; nil: it has none, and
-	// its Matcher is asked all over memory.
+	// Expr is an expression, and Anchor the one of its anchors that is looked
+	// for. Anchor is nil where the expression has none, and its Matcher is
+	// called all over memory.
 	Expr   *patterns.Expr
 	Anchor *patterns.Anchor
 
-	// How it is looked for; Shape, Level, How and Rate mean nothing of an
-	// expression without anchors.
+	// Way is how it is looked for. Shape, Level, How and Rate have no meaning
+	// for an expression without anchors.
 	sets.Way
-	Exact bool // what is found is a hit: Rate is that of hits
+	Exact bool // what the kernel finds is a hit, and Rate is that of hits
 }
 
-// Explain is all that a scanner for the set would look for, in the order of the
-// patterns, with kernels of a level. Way.Lits is empty. Nothing is scanned.
+// Explain returns all that a scanner for the set would look for, in the order of
+// the patterns, with kernels of a level. Way.Lits is empty. Nothing is scanned. A
+// level that this machine lacks is an error.
 func Explain(set *patterns.Set, level simd.Level) ([]Sought, error) {
 	var all []Sought
 	var lits []simd.Lit
-	var of []int // index in all of each literal
+	var of []int // by literal: its index in all
 	needles := set.Needles()
 	for i := range needles {
 		n := &needles[i]
@@ -74,7 +76,8 @@ func Explain(set *patterns.Set, level simd.Level) ([]Sought, error) {
 	return all, nil
 }
 
-// explainLiterals fills in how literals that are looked for together are.
+// explainLiterals fills in the Way of literals that are looked for together;
+// literal i is all[of[i]].
 func explainLiterals(all []Sought, lits []simd.Lit, of []int, level simd.Level) error {
 	if len(lits) == 0 {
 		return nil

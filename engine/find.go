@@ -8,18 +8,18 @@ import (
 	"vscan/patterns"
 )
 
-// FindAll yields the addresses ≥ from, ascending, where the bytes of lit stand
-// and which are multiples of align (0 and 1: all). Every occurrence counts,
-// also one that overlaps another or runs from one mapping into the next; holes
-// and absent bytes are skipped. It is a [Scanner] with one pattern: a last
-// pair has the error, if there is one, an [*IncompleteError] where bytes could
-// not be read.
+// FindAll yields the addresses ≥ from, ascending, at which the bytes of lit
+// stand and which are multiples of align (with 0 and 1, all). Every occurrence
+// counts, also one that overlaps another or runs from one mapping into the next;
+// holes and absent bytes are passed over. It is a [Scanner] with one pattern. If
+// there is an error, a last pair has it; where bytes could not be read, it is an
+// [*IncompleteError].
 func (s *Space) FindAll(ctx context.Context, lit []byte, from addr.Addr, align uint64) iter.Seq2[addr.Addr, error] {
 	return s.findAll(ctx, patterns.Bytes(lit), from, patterns.Target{Align: align})
 }
 
 // Find returns the lowest address that FindAll would yield, and whether there is
-// one. The search stops as soon as it is known. For the error see
+// one. The search stops as soon as that is known. For the error see
 // [Scanner.First].
 func (s *Space) Find(ctx context.Context, lit []byte, from addr.Addr, align uint64) (addr.Addr, bool, error) {
 	sc, err := s.compileOne(patterns.Bytes(lit), from, patterns.Target{Align: align})
@@ -31,7 +31,7 @@ func (s *Space) Find(ctx context.Context, lit []byte, from addr.Addr, align uint
 }
 
 // FindPointer yields the addresses, ascending and aligned to a word, of the
-// words that are equal to target. For its end see [Space.FindAll].
+// words that are equal to target. For the error see [Space.FindAll].
 func (s ArchSpace) FindPointer(ctx context.Context, target addr.Addr) iter.Seq2[addr.Addr, error] {
 	return s.findAll(ctx, patterns.Pointers(addr.Range{First: target, Last: target}), 0, patterns.Target{
 		WordSize: s.arch.WordSize(), Order: s.arch.Order(), OrderKnown: true,

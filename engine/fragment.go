@@ -8,21 +8,21 @@ import (
 	"vscan/engine/simd/sets"
 )
 
-// The search of bytes that lie side by side.
+// This file searches bytes that lie side by side.
 
-// stream is what one unit finds in the bytes in hand, as far as it has got.
+// A stream is what one unit has found in the bytes in hand so far.
 type stream struct {
 	unit
-	found []sets.Match // all that lie below next
-	lens  []uint32     // of them, where they differ; else empty
-	taken int          // how many of them are out
-	next  int          // where to go on
-	to    int          // the end of the starts to look at
+	found []sets.Match // the matches last found: all below next that were not found before
+	lens  []uint32     // their lengths in bytes, where these differ within a needle; else empty
+	taken int          // how many of found have been sent
+	next  int          // the start at which find has to go on
+	to    int          // the end of the starts to look at, exclusive
 }
 
-// fragment searches b, the bytes of window, for matches that start in core.
-// Each unit finds some of its matches at a time; those that lie below what all
-// units have seen are sent in order:
+// fragment searches b, the bytes of window, for matches that start in core. It
+// returns false where the scan has ended. Each unit finds some of its matches
+// at a time; those below the lowest next of all units are sent in order:
 //
 //	unit 0   m---m--m-----------next
 //	unit 1   ---m--------next
@@ -73,8 +73,8 @@ func (w *worker) fragment(ctx context.Context, b []byte, core, window addr.Range
 	return true
 }
 
-// firstStart is the first start in core as an offset into window, for a unit
-// that steps by stride. It is false where there is none.
+// firstStart returns the first start in core whose address is a multiple of
+// stride, as an offset into window. It returns false where there is none.
 func firstStart(stride int, core, window addr.Range) (from int, ok bool) {
 	first := core.First
 	if stride > 1 {
@@ -85,11 +85,12 @@ func firstStart(stride int, core, window addr.Range) (from int, ok bool) {
 	return int(first - window.First), true
 }
 
-// merge sends the matches of all streams that lie below limit, in order. b is
-// the bytes at base.
+// merge sends the matches of all streams below offset limit, in order. b is
+// the bytes at base. It returns false where the scan has ended.
 func (w *worker) merge(limit uint32, b []byte, base addr.Addr) bool {
 	for {
-		// The stream that is first, and up to where it stays so.
+		// first is the stream whose next match comes first, and stop
+		// the match of another stream up to which it stays so.
 		var first *stream
 		stop := sets.Match{Off: limit}
 		for i := range w.streams {
@@ -125,13 +126,14 @@ func (w *worker) merge(limit uint32, b []byte, base addr.Addr) bool {
 	}
 }
 
-// before says whether a comes before b.
+// before reports whether a comes before b.
 func before(a, b sets.Match) bool {
 	return uint64(a.Off)<<32|uint64(a.Lit) < uint64(b.Off)<<32|uint64(b.Lit)
 }
 
-// alone is fragment where there is one needle, of which whatever the kernel
-// finds is a hit. Dense hits spend their time here.
+// alone does what fragment does where there is only one needle, and everything
+// that its kernel finds is a hit. With dense hits, most of the time is spent
+// here.
 func (w *worker) alone(ctx context.Context, u *kernelUnit, b []byte, core, window addr.Range, allZero bool) bool {
 	end := int(core.Last-window.First) + 1
 	from, ok := firstStart(u.of.stride, core, window)

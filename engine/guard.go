@@ -2,8 +2,8 @@ package engine
 
 import "runtime/debug"
 
-// FaultError is a fault in mapped memory: the byte cannot be read, most often
-// because the file behind it has shrunk.
+// A FaultError is a fault in mapped memory: the byte cannot be read, most often because the
+// file behind it has shrunk.
 type FaultError struct {
 	Mem uintptr // the address of the byte in this program's own memory
 }
@@ -12,15 +12,15 @@ func (e *FaultError) Error() string {
 	return "fault in mapped memory: the file has probably shrunk while it was read"
 }
 
-// Guard calls f and turns a fault in mapped memory that f touches into a
-// *FaultError, where it would end the program otherwise. Whatever touches the
-// bytes of a [Source.View] runs in a Guard, on the goroutine that touches
-// them. Other panics pass through.
+// Guard calls f, and returns a *FaultError where f touches mapped memory that faults, which
+// would end the program otherwise. Whatever touches the bytes of a [Source.View] has to run
+// in a Guard, on the goroutine that touches them. Other panics pass through.
 func Guard(f func()) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if p := recover(); p != nil {
-			// runtime.errorAddressString: the only runtime.Error with an address.
+			// This is runtime.errorAddressString, the only runtime.Error with an
+			// address.
 			fault, ok := p.(interface {
 				error
 				Addr() uintptr

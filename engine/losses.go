@@ -5,20 +5,20 @@ import (
 	"vscan/engine/shard"
 )
 
-// losses is what a worker could not read. A source that shrinks while it is searched
-// has lost what was seen past its present end, and what was found there counts for
-// nothing.
+// losses are the bytes that a worker could not read. Where a source shrinks while it
+// is searched, bytes that were seen past its present end are lost, and hits there
+// are dropped.
 type losses struct {
 	plan *plan
-	gone []addr.Range // of all shards that have ended
+	gone []addr.Range // the losses of all shards that have ended
 
-	// Of the shard in hand:
+	// These are of the shard in hand.
 	unreadable []addr.Range
-	seen       map[int32]uint64 // by source: up to which offset it was looked at
-	lost       bool             // a source has shrunk, and its bytes past the end are not to be trusted
+	seen       map[int32]uint64 // by source: the offset up to which it was looked at, exclusive
+	lost       bool             // a source has shrunk, so its bytes past the end cannot be trusted
 }
 
-// saw notes how far into a source the shard has looked.
+// saw notes that the shard has looked at part of piece i.
 func (l *losses) saw(i int, part addr.Range) {
 	p := &l.plan.pieces[i]
 	if end := p.off + uint64(part.Last-p.First) + 1; end > l.seen[p.source] {
@@ -26,8 +26,8 @@ func (l *losses) saw(i int, part addr.Range) {
 	}
 }
 
-// recheck asks the sources that the shard has looked at whether they still
-// have all that was seen.
+// recheck asks the sources that the shard has looked at whether they still hold all
+// that was seen, and sets lost where one does not.
 func (l *losses) recheck() {
 	for number, end := range l.seen {
 		if l.plan.sources[number].Size() < end {
@@ -36,8 +36,8 @@ func (l *losses) recheck() {
 	}
 }
 
-// past calls f with each part of r that lies past the present end of its
-// source, and says whether there was one.
+// past calls f with each part of r that lies past the present end of its source, and
+// reports whether there was one. A piece must hold r.First.
 func (l *losses) past(r addr.Range, f func(addr.Range)) bool {
 	found := false
 	for i := l.plan.pieceAt(r.First); i < len(l.plan.pieces); i++ {
@@ -60,10 +60,11 @@ func (l *losses) past(r addr.Range, f func(addr.Range)) bool {
 	return found
 }
 
-// lose notes that r cannot be read.
+// lose notes that r could not be read.
 func (l *losses) lose(r addr.Range) { l.unreadable = append(l.unreadable, r) }
 
-// endShard notes what of the shard, which is spans, was lost, and forgets the shard.
+// endShard notes what was lost of the shard, of which spans have been looked at, and
+// forgets the shard.
 func (l *losses) endShard(spans []shard.Span) {
 	if l.lost {
 		for _, s := range spans {

@@ -14,62 +14,62 @@ import (
 	"vscan/engine/addr"
 )
 
-// How places are named. A place is a name and an offset in what it names, as
-// libc.so.6+0x1d2000 or [heap]+0x10. In the memory of a file that was mapped,
-// a module, the offset counts from the module's load base, whichever of its
+// This file names places. A place is a name and an offset in what it names, as
+// libc.so.6+0x1d2000 or [heap]+0x10. In a module, the memory of a file that was
+// mapped, the offset counts from the module's load base, whichever of its
 // mappings the place is in; elsewhere it counts from where the mapping begins.
-// What has a name of its own, and where its base is, is told by [Mapping.Name]
-// and [Mapping.NameOffset].
+// [Mapping.Name] and [Mapping.NameOffset] tell names and bases.
 
-// Named is a range of addresses and what it is called there: an [Interval] of a
-// space, or what is left of one where the space itself is not at hand.
+// A Named is a range of addresses and its name: an [Interval] of a space, or what
+// was kept of one where the space itself is not at hand.
 type Named struct {
 	addr.Range
 	Name       string
-	NameOffset uint64 // as of a [Mapping], of the byte at Range.First
+	NameOffset uint64 // of the byte at Range.First, as in a [Mapping]
 	Perm       Perm
-	File       bool // as of a [Mapping]
+	File       bool // as in a [Mapping]
 }
 
-// isFile reports whether the name is that of a file: it is said to be, or a path,
-// of Unix or Windows.
+// isFile reports whether the name is that of a file: File is set, or the name is
+// a path of Unix or Windows.
 func (n *Named) isFile() bool {
 	drive := len(n.Name) > 2 && n.Name[1] == ':' && n.Name[2] == '\\'
 	return n.File || path.IsAbs(n.Name) || drive
 }
 
-// base is where the offsets of what Name names count from, modulo 2^64.
+// base returns the address that offsets in the thing that Name names count from,
+// modulo 2^64.
 func (n *Named) base() addr.Addr { return n.First - addr.Addr(n.NameOffset) }
 
-// Module is the memory of one file, loaded or mapped at one place: the mappings
-// of its name that have one base, and behind them the memory without a name that
-// goes on where they end and may be written, which is the .bss. Where a heap
-// begins just there, as without address space randomisation, it counts as .bss
-// too. A file that was mapped twice is two modules.
+// A Module is the memory of one file, loaded or mapped at one place: the mappings
+// of its name that have one base, and the memory without a name that follows them
+// without a gap and may be written, which is the .bss. Where a heap without a
+// name begins just there, as without address space randomisation, it counts as
+// .bss too. A file that was mapped twice is two modules.
 type Module struct {
 	Name  string    // as the image has it: a path
 	Base  addr.Addr // offsets in the module count from here
 	Parts []Named   // ascending, the .bss included
 }
 
-// last is the highest address of the module.
+// last returns the highest address of the module.
 func (m *Module) last() addr.Addr { return m.Parts[len(m.Parts)-1].Last }
 
-// Modules is the modules of a space. Where many addresses are asked for, each
-// costs O(log n).
+// Modules are the modules of a space.
 type Modules struct {
 	All   []Module // by base
 	parts []modulePart
 }
 
-// modulePart is the range of a part, and the index of its module.
+// A modulePart is the range of a part, and the index of its module in All.
 type modulePart struct {
 	addr.Range
 	module int
 }
 
-// moduleKey tells modules apart. A file that was laid under a core has but the
-// last part of the path that the core has for it.
+// A moduleKey tells modules apart. It has only the last part of a path, since a
+// file that was laid under a core has no more of the path that the core has for
+// it.
 type moduleKey struct {
 	lastPart string
 	base     addr.Addr
@@ -77,7 +77,7 @@ type moduleKey struct {
 
 func keyOf(n *Named) moduleKey { return moduleKey{path.Base(n.Name), n.base()} }
 
-// FindModules finds the modules of what has names. The ranges ascend and are
+// FindModules returns the modules of the ranges, which must ascend and be
 // disjoint.
 func FindModules(named iter.Seq[Named]) *Modules {
 	f := moduleFinder{known: map[moduleKey]int{}, owner: -1}
@@ -87,7 +87,7 @@ func FindModules(named iter.Seq[Named]) *Modules {
 	return f.finish()
 }
 
-// moduleFinder is modules while they are found.
+// A moduleFinder holds modules while they are being found.
 type moduleFinder struct {
 	all    []Module // in the order of their first parts
 	known  map[moduleKey]int
@@ -134,7 +134,8 @@ func (f *moduleFinder) finish() *Modules {
 	return m
 }
 
-// At is the module that an address belongs to, nil where there is none.
+// At returns the module that an address belongs to, nil where there is none, in
+// O(log n).
 func (m *Modules) At(a addr.Addr) *Module {
 	i := sort.Search(len(m.parts), func(i int) bool { return m.parts[i].Last >= a })
 	if i == len(m.parts) || m.parts[i].First > a {
@@ -143,36 +144,36 @@ func (m *Modules) At(a addr.Addr) *Module {
 	return &m.All[m.parts[i].module]
 }
 
-// isUnnamed reports whether a name is one that formats give to memory that has
-// none.
+// isUnnamed reports whether a name is one of those that formats give to memory
+// without a name.
 func isUnnamed(name string) bool {
 	return name == "" || name == "[anon]" || name == "[anon:.bss]" || strings.HasPrefix(name, "load[")
 }
 
-// Place is what an address belongs to.
+// A Place is what an address belongs to.
 type Place struct {
 	Name   string
-	Base   addr.Addr // the offset of an address is its distance from here
-	Module bool      // whether the name is that of a module
+	Base   addr.Addr // the offset of an address is its distance in bytes from here
+	Module bool      // the name is that of a module
 }
 
-// Places tells what addresses belong to, and finds the addresses of places.
+// Places tell what addresses belong to, and find the addresses of places.
 type Places struct {
 	named   func() iter.Seq[Named]
 	modules func() *Modules
 }
 
-// NewPlaces tells the places of what has names. The ranges ascend and are
-// disjoint; they are gone through once to find modules, and once for each name
-// that is asked for.
+// NewPlaces returns the Places of the ranges that named yields, which must ascend
+// and be disjoint. They are gone through once to find modules, and once for each
+// Resolve.
 func NewPlaces(named func() iter.Seq[Named]) *Places {
 	return &Places{named, sync.OnceValue(func() *Modules { return FindModules(named()) })}
 }
 
-// Modules is the modules among them.
+// Modules returns the modules among the ranges.
 func (p *Places) Modules() *Modules { return p.modules() }
 
-// In is the place of an address in a range that has a name.
+// In returns the place of an address a that lies in the range n.
 func (p *Places) In(n Named, a addr.Addr) Place {
 	own := Place{n.Name, n.base(), n.isFile()}
 	if !own.Module && !isUnnamed(n.Name) {
@@ -182,16 +183,16 @@ func (p *Places) In(n Named, a addr.Addr) Place {
 	if m == nil || own.Module && keyOf(&n) != (moduleKey{path.Base(m.Name), m.Base}) {
 		return own
 	}
-	return Place{m.Name, m.Base, true} // by its path, and its .bss
+	return Place{m.Name, m.Base, true} // with the module's path for its file, or for its .bss
 }
 
-// ErrNoName is the error of a name that nothing has.
+// ErrNoName is wrapped by the error about a name that nothing has.
 var ErrNoName = errors.New("nothing in the image has this name")
 
-// Resolve is the address at an offset in what has a name: the whole name, or the
-// last part of a path where nothing has the whole. The error is an [ErrNoName],
-// or lists those that have the name where they are several, or says that the
-// offset is beyond the end.
+// Resolve returns the address at an offset, in bytes, in the module or mapping of
+// a name: of the whole name, or where nothing has that, of a path that ends with
+// / and the name. The error wraps [ErrNoName], or lists what has the name where
+// it is not one thing, or says that the offset is beyond the end.
 func (p *Places) Resolve(name string, offset uint64) (addr.Addr, error) {
 	found := p.find(name)
 	switch {
@@ -206,15 +207,15 @@ func (p *Places) Resolve(name string, offset uint64) (addr.Addr, error) {
 	return found[0].base + addr.Addr(offset), nil
 }
 
-// holder is what has a name.
+// A holder is a module or mapping that has a name.
 type holder struct {
 	name  string
 	base  addr.Addr
 	end   uint64 // the offset of its last byte
-	whole bool   // whether it has the whole name that was asked for
+	whole bool   // it has the whole name that was asked for
 }
 
-// find is what has a name, by base.
+// find returns what has a name, ascending by base.
 func (p *Places) find(name string) []holder {
 	var found []holder
 	take := func(of string, base, last addr.Addr) {
@@ -225,15 +226,15 @@ func (p *Places) find(name string) []holder {
 	for n := range p.named() {
 		take(n.Name, n.base(), n.Last)
 	}
-	for i := range p.modules().All { // they reach to the end of their .bss
+	for i := range p.modules().All { // modules reach to the end of their .bss
 		m := &p.modules().All[i]
 		take(m.Name, m.Base, m.last())
 	}
 	return distinct(found)
 }
 
-// distinct makes one of what begins at one base, and leaves out what has but the
-// last part of a name that others have in whole.
+// distinct returns found, ascending by base, with those of one base joined. Where
+// some have the whole name, it leaves out the others. It reuses found.
 func distinct(found []holder) []holder {
 	whole := slices.ContainsFunc(found, func(h holder) bool { return h.whole })
 	slices.SortStableFunc(found, func(a, b holder) int { return cmp.Compare(a.base, b.base) })
@@ -249,7 +250,7 @@ func distinct(found []holder) []holder {
 	return slices.DeleteFunc(out, func(h holder) bool { return whole && !h.whole })
 }
 
-// list is some of them in a line.
+// list returns the first of found as one line of text.
 func list(found []holder) string {
 	const most = 10
 	var names []string
@@ -262,13 +263,13 @@ func list(found []holder) string {
 	return strings.Join(names, ", ")
 }
 
-// Places tells the places of what shows in the space.
+// Places returns the places of what shows in the space.
 func (s *Space) Places() *Places {
 	s.placesOnce.Do(func() { s.places = NewPlaces(s.named) })
 	return s.places
 }
 
-// named yields what shows, ascending.
+// named yields the intervals that are no holes, ascending.
 func (s *Space) named() iter.Seq[Named] {
 	return func(yield func(Named) bool) {
 		for v := range s.Intervals(addr.All) {
@@ -284,6 +285,6 @@ func (v *Interval) named() Named {
 	return Named{v.Range, m.Name, m.PlaceOf(v.First), m.Perm, m.File}
 }
 
-// Place is what the interval, which is no hole, belongs to. Nowhere in it does
-// that change.
+// Place returns what an interval of the space, which must be no hole, belongs to.
+// It is the same for all addresses of the interval.
 func (s *Space) Place(v Interval) Place { return s.Places().In(v.named(), v.First) }

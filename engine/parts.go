@@ -6,11 +6,12 @@ import (
 	"vscan/engine/addr"
 )
 
-// How the bytes of a block are brought together.
+// This file brings the bytes of a block together.
 
-// views puts the bytes of a window into parts, one for each of its pieces, the
-// first of which is i: views of mapped memory, or filled into the worker's
-// buffer at their place in the window. It is false where a byte is missing.
+// views sets w.parts to the bytes of a window, one part for each of its
+// pieces, the first of which is i. A part is a view of mapped memory, or it
+// lies in the worker's buffer at its place in the window. views returns false
+// where a byte cannot be read.
 func (w *worker) views(i int, window addr.Range) bool {
 	w.parts = w.parts[:0]
 	for first, at := window.First, 0; ; i++ {
@@ -30,8 +31,8 @@ func (w *worker) views(i int, window addr.Range) bool {
 	}
 }
 
-// together copies the parts into the worker's buffer, where they are not there
-// already.
+// together copies the parts that are not there already into the worker's
+// buffer, and returns the bytes of all parts, side by side.
 func (w *worker) together() []byte {
 	at := 0
 	for k, b := range w.parts {
@@ -45,7 +46,7 @@ func (w *worker) together() []byte {
 }
 
 // fetchAhead touches the part that comes prefetchParts after part k. The
-// processor by itself fetches ahead only what goes on where it reads.
+// processor by itself fetches ahead only what follows in memory.
 func (w *worker) fetchAhead(k int) {
 	if k+prefetchParts >= len(w.parts) {
 		return
@@ -58,9 +59,10 @@ func (w *worker) fetchAhead(k int) {
 	w.touched = touched
 }
 
-// worthInPlace says whether to search the parts where they lie: they are large
-// enough for a kernel call each, and mostly follow one another in memory.
-// Parts that lie anywhere are better copied, since copying can fetch ahead.
+// worthInPlace reports whether to search the parts where they lie: where they
+// are large enough for a kernel call each, and mostly follow one another in
+// memory. Parts that are scattered are better copied, since copying can fetch
+// ahead.
 func (w *worker) worthInPlace() bool {
 	far := 0
 	for k, b := range w.parts {
@@ -75,6 +77,6 @@ func (w *worker) worthInPlace() bool {
 			far++
 		}
 	}
-	// In the worker's buffer they are side by side already.
+	// Parts in the worker's buffer are side by side already.
 	return far <= len(w.parts)/4 && unsafe.SliceData(w.parts[0]) != unsafe.SliceData(w.buf)
 }

@@ -7,28 +7,29 @@ import (
 	"vscan/engine/segtree"
 )
 
-// plan is what of a space is to be looked at.
+// A plan is what of a space is to be searched.
 type plan struct {
-	runs    []addr.Range // ranges of bytes that are all there, as long as matches may go on in them, ascending
-	pieces  []piece      // what the runs consist of, ascending, disjoint
-	sources []Source     // that the pieces name; zeros first
-	absent  uint64       // bytes in scope; 2^64 − 1 where there are more
+	runs    []addr.Range // ascending: ranges of bytes that are all there; no match goes on beyond one
+	pieces  []piece      // what the runs consist of, ascending and disjoint
+	sources []Source     // the sources of the pieces; that of zeros is the first
+	absent  uint64       // absent bytes in scope; 2^64 − 1 where there are more
 }
 
-// piece is a run of bytes that lie side by side in one source. A space can
+// A piece is a range of bytes that lie side by side in one source. A space can
 // have millions.
 type piece struct {
 	addr.Range
-	off    uint64 // in the source, of the first byte
+	off    uint64 // the offset of the first byte in the source
 	source int32  // index into plan.sources
 }
 
-// zeros is the source of bytes that are known to be zero.
+// zeros is the index in plan.sources of the source of bytes that are known to be
+// zero.
 const zeros = 0
 
-// newPlan takes from space what is in the options' ranges (all, where there are
-// none) and in mappings that Where accepts (all, where it is nil). Apart, a run
-// ends where its mapping does and is not continued by the next.
+// newPlan returns the plan of what of space is in the options' ranges (all, where
+// there are none) and in mappings that Where accepts (all, where it is nil). With
+// Apart, a run ends where its mapping ends, unless the next one continues it.
 func newPlan(space *Space, opt Options) plan {
 	ranges, where := opt.Ranges, opt.Where
 	if len(ranges) == 0 {
@@ -39,7 +40,7 @@ func newPlan(space *Space, opt Options) plan {
 	numbers := map[Source]int32{}
 	accepted := map[int32]bool{}
 	x := space.ix()
-	last := segtree.None // the owner of the part before
+	last := segtree.None // the owner of the part that came before
 	for _, r := range addr.Merge(ranges) {
 		for part, owner := range x.shows.Runs(r) {
 			goesOn := !opt.Apart || owner == last || owner != segtree.None && last != segtree.None && x.mappings[owner].Continues(&x.mappings[last])
@@ -77,14 +78,17 @@ func newPlan(space *Space, opt Options) plan {
 	return p
 }
 
-// add adds a piece above all others. One that goes on where the last ended, in
-// the source too, becomes part of it. It goes on nowhere unless goesOn.
+// add adds a piece, which must lie above all others. Without goesOn, a new run
+// begins with it. With goesOn, a piece that follows the last one without a gap is
+// of the same run, and joined with the last one where it follows it in the source
+// too.
 func (p *plan) add(q piece, goesOn bool) {
 	if n := len(p.pieces); n > 0 && goesOn {
 		last := &p.pieces[n-1]
 		if adjacent(last.Range, q.Range) {
 			p.runs[len(p.runs)-1].Last = q.Last
-			// An offset of 0 goes on nowhere, not even past 2^64 − 1.
+			// What begins at offset 0 follows nothing: q.off − 1
+			// would wrap round to 2^64 − 1.
 			if last.source == q.source && (q.source == zeros || q.off > 0 && last.off+uint64(last.Last-last.First) == q.off-1) {
 				last.Last = q.Last
 				return
@@ -97,8 +101,8 @@ func (p *plan) add(q piece, goesOn bool) {
 	p.runs = append(p.runs, q.Range)
 }
 
-// addAbsent counts absent bytes, of which those in starts are in scope; all,
-// where there are none.
+// addAbsent counts the absent bytes of r that are in scope: those in starts, or
+// all where there are no starts.
 func (p *plan) addAbsent(r addr.Range, starts []addr.Range) {
 	if len(starts) == 0 {
 		p.absent = addSize(p.absent, r)
@@ -120,7 +124,7 @@ func addSize(n uint64, r addr.Range) uint64 {
 	return ^uint64(0)
 }
 
-// pieceAt is the index of the piece that holds a, which one does.
+// pieceAt returns the index of the piece that holds a. One must.
 func (p *plan) pieceAt(a addr.Addr) int {
 	return sort.Search(len(p.pieces), func(i int) bool { return p.pieces[i].Last >= a })
 }

@@ -9,12 +9,12 @@ import (
 	"vscan/engine/addr"
 )
 
-// MemoryError says that the byte at Addr cannot be read.
+// A MemoryError says that the byte at Addr cannot be read.
 type MemoryError struct {
 	Addr   addr.Addr
-	State  State  // Hole or Absent; Present where its source failed
-	Name   string // of the mapping, or, of a Present byte, its source; "" in a hole
-	Offset uint64 // in the source, of a Present byte
+	State  State  // Hole or Absent; Present where the source failed
+	Name   string // the name of the mapping, or of a Present byte's source; "" in a hole
+	Offset uint64 // the offset of a Present byte in the source
 	Err    error  // why the source failed; nil in a hole or an absent byte
 }
 
@@ -30,19 +30,20 @@ func (e *MemoryError) Error() string {
 
 func (e *MemoryError) Unwrap() error { return e.Err }
 
-// errShrunk is why bytes past the present end of a source are not there.
+// errShrunk is the error of bytes past the present end of a source.
 var errShrunk = errors.New("past the end of the source, which has shrunk")
 
-// Byte is the byte at a. An error is a [*MemoryError].
+// Byte returns the byte at a. An error is a [*MemoryError].
 func (s *Space) Byte(a addr.Addr) (byte, error) {
 	var b [1]byte
 	_, err := s.Read(b[:], a)
 	return b[0], err
 }
 
-// Bytes is a copy of the n bytes from a on, across mappings. It reserves no
-// more memory than the space has bytes there. An error is a [*MemoryError]
-// for the first byte that cannot be read, or [ErrWrap]; the bytes before it are returned.
+// Bytes returns a copy of the n bytes from a on, across mappings. However large n is, it
+// takes about as much memory as the space has bytes there. An error is a [*MemoryError]
+// for the first byte that cannot be read, or wraps [ErrWrap]; the bytes before it are
+// returned.
 func (s *Space) Bytes(a addr.Addr, n int) ([]byte, error) {
 	var out []byte
 	for len(out) < n {
@@ -62,7 +63,7 @@ func (s *Space) Bytes(a addr.Addr, n int) ([]byte, error) {
 	return out, nil
 }
 
-// next is the address n above a, or the error of reading past 2^64 − 1.
+// next returns the address n bytes above a, or an error that wraps ErrWrap.
 func (s *Space) next(a addr.Addr, n uint64) (addr.Addr, error) {
 	b, ok := a.Add(n)
 	if !ok {
@@ -71,12 +72,13 @@ func (s *Space) next(a addr.Addr, n uint64) (addr.Addr, error) {
 	return b, nil
 }
 
-// ErrWrap is the error of going past the last address, 2^64 − 1, or below 0.
+// ErrWrap is wrapped by the errors of going beyond the last address, of the address space
+// or of what a word can hold, or below 0.
 var ErrWrap = errors.New("the address space ends there")
 
-// Read fills p with the bytes from a on, across mappings, and returns how many
-// it read. Fewer than len(p) come with a [*MemoryError] for the byte after
-// them, or with [ErrWrap].
+// Read fills p with the bytes from a on, across mappings, and returns how many it read.
+// Where that is fewer than len(p), the error is a [*MemoryError] for the byte after them,
+// or wraps [ErrWrap].
 func (s *Space) Read(p []byte, a addr.Addr) (int, error) {
 	n := 0
 	for n < len(p) {
@@ -100,7 +102,8 @@ func (s *Space) Read(p []byte, a addr.Addr) (int, error) {
 	return n, nil
 }
 
-// readInterval fills p from one interval, which holds all of it.
+// readInterval fills p with the bytes from a on, all of which must lie in the interval v,
+// and returns how many it read.
 func readInterval(p []byte, v Interval, a addr.Addr) (int, error) {
 	switch v.State() {
 	case Zero:
@@ -122,11 +125,12 @@ func readInterval(p []byte, v Interval, a addr.Addr) (int, error) {
 	return n, nil
 }
 
-// readSource copies len(p) bytes at off. Fewer come with the error of the byte
-// after them. Faults are caught, and zeros past the end of a file that shrank
-// are not taken for its bytes.
+// readSource fills p with the bytes at off of a source, and returns how many it read.
+// Where that is fewer than len(p), the error is that of the byte after them. It catches
+// faults, and does not take the zeros past the end of a file that has shrunk for bytes of
+// it.
 func readSource(p []byte, src Source, off uint64) (int, error) {
-	faulted := false // somewhere in many pages: they are taken one by one from then on
+	faulted := false // there was a fault in one of many pages: from then on, they are read one by one
 	for n := 0; n < len(p); {
 		want, m := len(p)-n, 0
 		if toEnd := PageSize - int((off+uint64(n))%PageSize); faulted {
@@ -161,9 +165,9 @@ func readSource(p []byte, src Source, off uint64) (int, error) {
 	return len(p), nil
 }
 
-// While calls f with the bytes from a on, ascending, for as long as f is true.
-// It returns nil where f was false, and a [*MemoryError] or [ErrWrap] where
-// there were no more bytes.
+// While calls f with the bytes from a on and their addresses, ascending, until f returns
+// false. Then it returns nil. Where a byte cannot be read before that, the error is a
+// [*MemoryError], or wraps [ErrWrap].
 func (s *Space) While(a addr.Addr, f func(addr.Addr, byte) bool) error {
 	buf := make([]byte, 256)
 	for {
@@ -185,9 +189,9 @@ func (s *Space) While(a addr.Addr, f func(addr.Addr, byte) bool) error {
 	}
 }
 
-// CString is the bytes from a up to the first zero byte, which is not part of
-// it, at most limit of them. An error is a [*MemoryError] or [ErrWrap], or says that there
-// are limit bytes without a zero; the bytes are returned then too.
+// CString returns the bytes from a up to the first zero byte, which is left out, at most
+// limit of them. An error is a [*MemoryError], wraps [ErrWrap], or says that no zero byte
+// follows within limit bytes; the bytes before it are returned then too.
 func (s *Space) CString(a addr.Addr, limit int) ([]byte, error) {
 	var out []byte
 	ended := false
@@ -204,11 +208,12 @@ func (s *Space) CString(a addr.Addr, limit int) ([]byte, error) {
 	return out, err
 }
 
-// maxString bounds the strings that IsString and CIdentifier look at.
+// maxString is the length in bytes of the longest string that IsString and CIdentifier
+// look at.
 const maxString = 1 << 16
 
-// IsString says whether at a there are one or more printable ASCII bytes
-// (blank to tilde, tab, newline, carriage return), at most 64 KiB, then a zero byte.
+// IsString reports whether one or more printable ASCII bytes (blank to tilde, tab,
+// newline, carriage return) stand at a, at most 64 KiB, and then a zero byte.
 func (s *Space) IsString(a addr.Addr) bool {
 	b, err := s.CString(a, maxString)
 	return err == nil && len(b) > 0 && !bytes.ContainsFunc(b, func(r rune) bool {
@@ -216,9 +221,9 @@ func (s *Space) IsString(a addr.Addr) bool {
 	})
 }
 
-// CIdentifier is the name at a as C writes them: a letter or underscore, then
-// letters, digits and underscores, then a zero byte. It is false where there is
-// none.
+// CIdentifier returns the name at a, as C writes them: a letter or underscore, then
+// letters, digits and underscores, at most 64 KiB, then a zero byte. It returns false
+// where there is none.
 func (s *Space) CIdentifier(a addr.Addr) (string, bool) {
 	b, err := s.CString(a, maxString)
 	if err != nil || len(b) == 0 || b[0] >= '0' && b[0] <= '9' {

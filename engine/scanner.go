@@ -20,52 +20,54 @@ import (
 	"vscan/patterns"
 )
 
-// Options are how to scan. The zero value scans everything with all processors
-// and the best kernels.
+// Options say how to scan. The zero value scans everything with all processors and the
+// best kernels.
 type Options struct {
-	Workers   int        // 0: as many as there are processors; at most MaxWorkers
+	Workers   int        // 0: as many as GOMAXPROCS; at most MaxWorkers
 	ShardSize uint64     // bytes of a shard's core; 0: 4 MiB
 	Kernel    simd.Level // simd.Auto: the best that this machine can run
 
-	// Ranges, where there are any, are the only addresses to look at: a match
-	// lies wholly in them. They may overlap and be in any order.
+	// Ranges, where there are any, are the only addresses to search: a match lies
+	// wholly in them. They may overlap and be in any order.
 	Ranges []addr.Range
-	// Starts, where there are any, are the only addresses at which hits may begin:
-	// a match runs on beyond them as far as Ranges and Where allow, so that the
-	// hits of a scan are those of several whose Starts are its parts. They may
-	// overlap and be in any order. Bytes and Stats count what lies in Starts. Of
-	// patterns that drop matches which overlap an earlier one, that is one that
-	// begins in Starts; who puts parts together sets Overlapping and drops later.
+	// Starts, where there are any, are the only addresses at which hits may begin. A
+	// match runs on beyond them as far as Ranges and Where allow, so that a scan can
+	// be split into several by its Starts, which together have the same hits. They
+	// may overlap and be in any order. Scanner.Bytes and Stats count what lies in
+	// Starts. Where a pattern drops matches that overlap an earlier one, only those
+	// that begin in Starts are earlier ones; whoever splits a scan sets Overlapping,
+	// and drops matches afterwards.
 	Starts []addr.Range
-	// Where, if not nil, says of each mapping whether to look at it. A match
-	// lies wholly in mappings that it accepts.
+	// Where, if not nil, reports whether to search a mapping. A match lies wholly in
+	// mappings for which it returns true.
 	Where func(*Mapping) bool
 
-	// Apart: each mapping by itself. A match lies wholly in what shows of one in
-	// a row, and to patterns that ask what lies around a match, there is nothing
-	// beyond. A mapping that continues another is one with it: see
-	// [Mapping.Continues].
+	// Apart searches each mapping by itself. A match lies wholly in one run of
+	// addresses that one mapping shows, and to patterns that look at what lies
+	// around a match, there is nothing beyond it. A mapping that continues another
+	// counts as part of it: see [Mapping.Continues].
 	Apart bool
 
-	// Overlapping: also matches that overlap an earlier one of the same pattern,
-	// where the pattern drops these (see patterns.Pattern.Disjoint). Others
-	// never do.
+	// Overlapping keeps matches that overlap an earlier one of the same pattern,
+	// where the pattern would drop them (see patterns.Pattern.Disjoint). Other
+	// patterns always keep them.
 	Overlapping bool
 
-	// Progress, if not nil, is told how far the scan has come. Scans may share
-	// one; it then tells of all of them together.
+	// Progress, if not nil, is kept up to date with how far the scan has come.
+	// Several scans may share one, which then counts all of them together.
 	Progress *Progress
 }
 
 // MaxWorkers is the most workers that a scan can be given.
 const MaxWorkers = 256
 
-// defaultShardSize is as large as small images allow if several workers are to
-// have work: what is done between two shards, when nothing is read, took a
-// fifteenth of a scan at the speed of memory with 2 MiB.
+// defaultShardSize is as large as it can be for several workers to have work in small
+// images. With shards of 2 MiB, what is done between two shards, when nothing is read,
+// took a fifteenth of a scan at the speed of memory.
 const defaultShardSize = 4 << 20
 
-// Validate says all that is wrong with the options.
+// Validate returns an error that says all that is wrong with the options, nil where
+// nothing is.
 func (o Options) Validate() error {
 	var errs []error
 	if o.Workers < 0 || o.Workers > MaxWorkers {
@@ -87,51 +89,52 @@ func (o Options) Validate() error {
 	return errors.Join(errs...)
 }
 
-// Progress is how far scans have come. Its fields may be read at any time.
+// Progress tells how far scans have come. Its fields may be read at any time.
 type Progress struct {
-	Bytes atomic.Uint64 // looked at, or found unreadable; of Scanner.Bytes in all
-	Hits  atomic.Uint64 // delivered
+	Bytes atomic.Uint64 // bytes searched or found unreadable, of the Scanner.Bytes there are
+	Hits  atomic.Uint64 // hits delivered
 }
 
-// Hit is one occurrence of a pattern. The package comment has a table of what
-// there is to know of one: its pattern's name, its mapping, its value.
+// A Hit is one occurrence of a pattern. The package comment has a table of how to get
+// what else there is to know of it: its pattern's name, its mapping, its value.
 type Hit struct {
-	Addr    addr.Addr // of its first byte; those after it may lie in other mappings
+	Addr    addr.Addr // the address of its first byte; the bytes after it may lie in other mappings
 	Pattern int       // index into the set's Patterns
-	Len     int       // in bytes
-	Form    int       // which of the pattern's expressions matched, from 1, where it has several (an encoding each); else 0. See patterns.Set.Text
-	Bytes   []byte    // the first bytes of it, at most HitBytes; not to be written to; see Scan for how long they hold
-	Cut     bool      // it is as long as Target.MaxMatch allows, and may be the beginning of something longer
+	Len     int       // its length in bytes
+	Form    int       // which of the pattern's expressions (encodings) matched, from 1; 0 where it has one. See patterns.Set.Text
+	Bytes   []byte    // its first bytes, at most HitBytes, not to be written to; see Scan for how long they are valid
+	Cut     bool      // it is as long as patterns.Target.MaxMatch allows, and may go on
 }
 
 // HitBytes is the most bytes of a hit that come with it.
 const HitBytes = 64
 
-// Stats is the account of a scan.
+// Stats are the account of a scan.
 type Stats struct {
-	Hits       uint64        // delivered
-	Scanned    uint64        // bytes looked at, those known to be zero included
+	Hits       uint64        // hits delivered
+	Scanned    uint64        // bytes searched, those known to be zero included
 	Absent     uint64        // bytes in scope that the image does not hold: see Scanner.Absent
 	Unreadable []addr.Range  // bytes in scope that could not be read, ascending, merged
-	Workers    int           // that ran
-	Kernels    []simd.Level  // in use, ascending, each once
+	Workers    int           // how many workers ran
+	Kernels    []simd.Level  // the levels of the kernels in use, ascending, each once
 	Elapsed    time.Duration // from the start of the scan to the end of delivery
 
-	// Cut is, by pattern, how many of the hits are as long as Target.MaxMatch
-	// allows, and may be the beginning of something longer; nil where none is.
+	// Cut is, by pattern, how many of the hits are as long as
+	// patterns.Target.MaxMatch allows, and may be the beginning of something longer;
+	// nil where none is.
 	Cut []uint64
 
 	// Excepted is, by pattern, how many matches were no hits because an exception of
-	// the pattern holds in them (see patterns.Pattern.Except), up to the last hit
-	// where the scan was stopped; nil where none was.
+	// the pattern holds in them (see patterns.Pattern.Except); nil where none was.
+	// Where the scan was stopped, only those before the last hit count.
 	Excepted []uint64
 
-	// Stopped says that the callback wanted no more, Cancelled that the context
-	// ended: what was delivered is then the beginning of all there is.
+	// Stopped says that the callback wanted no more hits, Cancelled that the context
+	// ended. The hits that were delivered are then only the first ones.
 	Stopped, Cancelled bool
 }
 
-// UnreadableBytes is the size of all unreadable ranges together.
+// UnreadableBytes returns the size in bytes of all unreadable ranges together.
 func (s *Stats) UnreadableBytes() uint64 {
 	n := uint64(0)
 	for _, r := range s.Unreadable {
@@ -140,35 +143,35 @@ func (s *Stats) UnreadableBytes() uint64 {
 	return n
 }
 
-// Complete says that all bytes in scope that the space holds were looked at;
-// absent ones it does not hold.
+// Complete reports whether all bytes in scope that the space holds were searched. Absent
+// bytes it does not hold.
 func (s *Stats) Complete() bool { return !s.Stopped && !s.Cancelled && len(s.Unreadable) == 0 }
 
-// Scanner searches one space for one set of patterns. It is immutable and safe
-// for concurrent use.
+// A Scanner searches one space for one set of patterns. It is immutable and safe for
+// concurrent use.
 type Scanner struct {
 	set     *patterns.Set
 	needles []needle
 	units   []unit
-	bare    bool        // hits need nothing but an address and a needle
+	bare    bool        // hits need nothing but an address and a needle: no bytes, no check of alignment
 	sized   bool        // hits of some needles differ in length
-	borrows bool        // bytes of some hits are those of a batch
-	only    *kernelUnit // of the one needle, where what it finds is a hit
+	borrows bool        // some hits have bytes that lie in a batch
+	only    *kernelUnit // the unit of the only needle, where all that it finds is a hit; else nil
 	space   *Space
 	plan    plan
 	opt     Options
-	overlap int      // longest needle less one byte
-	excepts bool     // whether some matches are dropped by exceptions
-	cutLens []uint32 // by needle: from which length on a hit is one of Stats.Cut; nil where none can be
+	overlap int      // the length of the longest match less one byte
+	excepts bool     // some patterns have exceptions, which may drop matches
+	cutLens []uint32 // by needle: the length from which on a hit counts in Stats.Cut; nil where none can
 
-	leastSkip uint64          // zeros in a row that are worth leaving out
-	cut       []shard.Stretch // what shards are cut from
-	bytes     uint64          // that a scan looks at, or knows to be zeros
-	skipped   uint64          // of bytes, those that are not in cut
+	leastSkip uint64          // the fewest zeros in a row that are left out; see minSkip
+	cut       []shard.Stretch // what shards are cut from; see stretches
+	bytes     uint64          // the present and zero bytes in scope
+	skipped   uint64          // how many of bytes are not in cut
 }
 
-// Compile prepares a search of space for the patterns of set. The options are
-// validated, and kernels chosen, here and not later.
+// Compile prepares a search of space for the patterns of set. It validates the options
+// and chooses the kernels, so that a scan has no such errors.
 func Compile(space *Space, set *patterns.Set, opt Options) (*Scanner, error) {
 	if err := opt.Validate(); err != nil {
 		return nil, err
@@ -197,7 +200,7 @@ func Compile(space *Space, set *patterns.Set, opt Options) (*Scanner, error) {
 	return sc, nil
 }
 
-// shape finds what shards are cut from.
+// shape sets cut, bytes and skipped.
 func (sc *Scanner) shape() {
 	sc.cut, sc.bytes = sc.stretches(sc.opt.Starts)
 	sc.skipped = sc.bytes
@@ -206,14 +209,15 @@ func (sc *Scanner) shape() {
 	}
 }
 
-// Patterns are those of the set, in the order that Hit.Pattern counts in.
+// Patterns returns the patterns of the set; Hit.Pattern is an index into them.
 func (sc *Scanner) Patterns() []patterns.Pattern { return sc.set.Patterns() }
 
-// Bytes is how many bytes a scan looks at: the present and zero ones in scope.
+// Bytes returns how many bytes a scan searches: the present and zero ones in scope.
 func (sc *Scanner) Bytes() uint64 { return sc.bytes }
 
-// Run is the bytes side by side, all of them searched, that hold the byte at a, and
-// whether that is searched at all. No match goes on beyond a run.
+// Run returns the run that holds a: the longest range around it of bytes that are all
+// searched, beyond which no match goes on. It returns false where the byte at a is not
+// searched.
 func (sc *Scanner) Run(a addr.Addr) (addr.Range, bool) {
 	runs := sc.plan.runs
 	k := sort.Search(len(runs), func(k int) bool { return runs[k].Last >= a })
@@ -223,12 +227,12 @@ func (sc *Scanner) Run(a addr.Addr) (addr.Range, bool) {
 	return runs[k], true
 }
 
-// Absent is how many bytes in scope are mapped and not held by the image. No scan
-// looks at them, and to no scan that is an error: who says that something is
-// nowhere tells this number with it.
+// Absent returns how many bytes in scope are mapped and not held by the image, 2^64 − 1
+// where there are more. No scan searches them, and none takes that for an error: whoever
+// reports that something is nowhere has to report this number too.
 func (sc *Scanner) Absent() uint64 { return sc.plan.absent }
 
-// Kernels are the levels that the scanner uses, ascending, each once.
+// Kernels returns the levels of the kernels that the scanner uses, ascending, each once.
 func (sc *Scanner) Kernels() []simd.Level {
 	var levels []simd.Level
 	for _, u := range sc.units {
@@ -238,28 +242,28 @@ func (sc *Scanner) Kernels() []simd.Level {
 	return slices.Compact(levels)
 }
 
-// Scan calls yield with every hit, in ascending order of address, then of
-// pattern, then of length, until yield is false. Every occurrence is a hit,
-// also one that overlaps another, but for patterns that drop these: see
-// Options.Overlapping. The order and the hits are the same for any
-// workers, shard size and kernel. yield runs on the caller's goroutine; the
-// bytes of a hit hold until it returns.
+// Scan calls yield with every hit, in ascending order of address, then of pattern, then
+// of length, until yield returns false. Every occurrence is a hit, also one that
+// overlaps another, except with patterns that drop these: see Options.Overlapping. The
+// hits and their order are the same for any number of workers, size of shards and
+// kernel. yield runs on the caller's goroutine; the bytes of a hit are valid until it
+// returns.
 //
-// The account is always returned. The error is the cause of the context's end
-// (context.Cause), if it ended; bytes that cannot be read are no error but part of
-// the account: see [Stats.Complete]. [Scanner.All] has them as an error.
+// The Stats are always valid. If the context ended, the error is its cause
+// (context.Cause). Bytes that could not be read are no error here: see [Stats.Complete].
+// [Scanner.All] yields an error for them.
 func (sc *Scanner) Scan(ctx context.Context, yield func(Hit) bool) (Stats, error) {
 	return sc.deliver(ctx, func(b *Batch) (uint64, bool) { return b.each(yield) })
 }
 
-// ScanBatches is Scan for those who want many hits at a time: nothing is done
-// for each hit. All hits of a batch count as delivered.
+// ScanBatches does what Scan does, many hits at a time, so that nothing need be done for
+// each hit. All hits of a batch that yield is given count as delivered.
 func (sc *Scanner) ScanBatches(ctx context.Context, yield func(*Batch) bool) (Stats, error) {
 	return sc.deliver(ctx, func(b *Batch) (uint64, bool) { return b.Len(), yield(b) })
 }
 
-// deliver runs the scan. yield takes a batch, and says how many of its hits it
-// took and whether it wants more.
+// deliver runs the scan. yield takes a batch, and returns how many of its hits it took
+// and whether it wants more.
 func (sc *Scanner) deliver(ctx context.Context, yield func(*Batch) (uint64, bool)) (Stats, error) {
 	begin := time.Now()
 	stats := Stats{Absent: sc.plan.absent, Workers: sc.opt.Workers, Kernels: sc.Kernels()}
@@ -315,7 +319,7 @@ func (sc *Scanner) deliver(ctx context.Context, yield func(*Batch) (uint64, bool
 	return run.end(outer, stats, workErr)
 }
 
-// end completes the account of a run whose workers have ended, with err. outer is the
+// end completes the account of a scan whose workers have ended with err. outer is the
 // context that the caller gave.
 func (s *scan) end(outer context.Context, stats Stats, err error) (Stats, error) {
 	stats.Unreadable = addr.Merge(s.unreadable)
@@ -326,11 +330,11 @@ func (s *scan) end(outer context.Context, stats Stats, err error) (Stats, error)
 	return stats, err
 }
 
-// All yields every hit as Scan does, with bytes of its own: a hit can be kept.
-// Where some bytes could not be read, or the context ended, a last pair has an
+// All yields every hit in the order of Scan. A hit has bytes of its own, so it can be
+// kept. Where some bytes could not be read, or the context ended, a last pair has an
 // error, which is an [*IncompleteError], and no hit. Absent bytes are no error: see
-// [Scanner.Absent]. The sequence can be ranged over several times; each time it
-// scans anew.
+// [Scanner.Absent]. The sequence can be ranged over several times; each time it scans
+// again.
 func (sc *Scanner) All(ctx context.Context) iter.Seq2[Hit, error] {
 	return func(yield func(Hit, error) bool) {
 		keep := keeper{borrowed: sc.borrows}
@@ -341,10 +345,10 @@ func (sc *Scanner) All(ctx context.Context) iter.Seq2[Hit, error] {
 	}
 }
 
-// First returns the hit with the lowest address, and whether there is one. All
-// workers stop as soon as it is known. Where something below it, or anything
-// where there is none, could not be looked at, the error is an
-// [*IncompleteError]: there may be one that is lower.
+// First returns the first hit in the order of Scan, and whether there is one. All
+// workers stop as soon as it is known. Where bytes up to the hit, or where there is
+// none, any bytes in scope, could not be read, or the context ended, the error is an
+// [*IncompleteError]: there may be a hit that comes earlier.
 func (sc *Scanner) First(ctx context.Context) (Hit, bool, error) {
 	var first Hit
 	keep := keeper{borrowed: sc.borrows}
@@ -356,16 +360,16 @@ func (sc *Scanner) First(ctx context.Context) (Hit, bool, error) {
 	return first, found, incomplete(stats, err)
 }
 
-// keeper makes hits that can be kept.
+// A keeper makes hits that can be kept.
 type keeper struct {
-	borrowed bool // bytes of hits are the scan's, and change
+	borrowed bool // the bytes of hits belong to the scan, and change
 	room     []byte
 }
 
 const keeperRoom = 4096
 
-// hit is h with bytes of its own. They are cut from larger pieces, for hits come
-// by the million.
+// hit returns h with bytes of its own. They are cut from larger slices, since there may
+// be millions of hits.
 func (k *keeper) hit(h Hit) Hit {
 	if !k.borrowed {
 		return h
@@ -378,16 +382,16 @@ func (k *keeper) hit(h Hit) Hit {
 	return h
 }
 
-// IncompleteError says that a scan did not look at all bytes in scope that the
-// space holds. Which they are is in Stats.Unreadable; why one of them cannot be
-// read, [Space.Byte] says.
+// An IncompleteError says that a scan did not search all bytes in scope that the space
+// holds. Stats.Unreadable are those that could not be read; the error of [Space.Byte]
+// tells why one of them cannot.
 type IncompleteError struct {
 	Stats Stats
 	Err   error // why the context ended; nil where bytes could not be read
 }
 
-// incomplete is the error of a scan, nil where it looked at everything or was
-// stopped by the one who asked.
+// incomplete returns the error of a scan that ended with err, nil where err is nil and
+// all bytes could be read.
 func incomplete(stats Stats, err error) error {
 	if err == nil && len(stats.Unreadable) == 0 {
 		return nil
@@ -395,7 +399,7 @@ func incomplete(stats Stats, err error) error {
 	return &IncompleteError{stats, err}
 }
 
-// Error is one line: what was missed.
+// Error returns one line that says what was missed.
 func (e *IncompleteError) Error() string {
 	if e.Err != nil {
 		return fmt.Sprintf("not complete: the scan ended after %d bytes: %v", e.Stats.Scanned, e.Err)
@@ -406,19 +410,19 @@ func (e *IncompleteError) Error() string {
 	return fmt.Sprintf("not complete: %d bytes could not be read, the first at %v", e.Stats.UnreadableBytes(), e.Stats.Unreadable[0].First)
 }
 
-// Unwrap is the cause of the context's end, if it ended.
+// Unwrap returns the cause of the context's end, nil where it did not end.
 func (e *IncompleteError) Unwrap() error { return e.Err }
 
 const (
-	batchHits   = 8192     // most hits of a batch that is no run
-	batchRaw    = 64 << 10 // about the most bytes of hits in a batch
-	batchBudget = 480      // batches of up to 128 KiB that may wait: 60 MiB for all workers
+	batchHits   = 8192     // the most hits of a batch that is no run
+	batchRaw    = 64 << 10 // a batch with as many bytes of hits, or more, takes no other hit
+	batchBudget = 480      // the most batches of up to 128 KiB that may wait: 60 MiB for all workers
 )
 
-// scan is one run of a Scanner.
+// A scan is one scan of a Scanner.
 type scan struct {
 	*Scanner
-	cutter *shard.Cutter // used in claims only, one call at a time
+	cutter *shard.Cutter // called while a shard is claimed, one call at a time
 	pool   sync.Pool
 
 	mu         sync.Mutex
@@ -426,13 +430,13 @@ type scan struct {
 	unreadable []addr.Range
 }
 
-// lane takes the batches of one shard. Where Send is false the worker stops.
+// A lane takes the batches of one shard. Where Send returns false, the worker stops.
 type lane interface {
 	Send(*Batch) bool
 	Close()
 }
 
-// newScan begins a run. Zeros that are left out count as looked at.
+// newScan begins a scan. Zeros that are left out count as searched.
 func (sc *Scanner) newScan() *scan {
 	if p := sc.opt.Progress; p != nil {
 		p.Bytes.Add(sc.skipped)

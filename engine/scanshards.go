@@ -10,16 +10,16 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// ScanShards is ScanBatches for those who can take hits out of order: nothing
-// is stitched, and yield is called on the goroutines of the workers, several
-// at a time. Each call is told the number of its worker, from 0, and of its
-// shard. Shards are numbered from 0, ascending by address; those of one worker
-// ascend, and the batches of one shard come on one worker, in the order of their
-// hits. All workers stop soon after yield was false.
+// ScanShards does what ScanBatches does, for callers that can take hits out of
+// order: nothing is stitched, and yield is called on the goroutines of the
+// workers, several at a time, with the number of the worker and of the shard.
+// Workers are numbered from 0, and so are shards, ascending by address. The shards
+// of one worker ascend, and the batches of one shard come from one worker, in the
+// order of their hits. All workers stop soon after yield has returned false.
 //
-// It is an error where a pattern drops matches that overlap an earlier one:
-// which these are only the order of all hits tells. Options.Overlapping keeps
-// them.
+// It is an error where a pattern drops matches that overlap an earlier one, since
+// which these are is only known in the order of all hits. Options.Overlapping
+// keeps them.
 func (sc *Scanner) ScanShards(ctx context.Context, yield func(worker int, shard uint64, b *Batch) bool) (Stats, error) {
 	if newDropper(sc.set, sc.opt) != nil {
 		return Stats{}, errors.New("hits out of order cannot be checked for overlaps, which a pattern drops: set Overlapping")
@@ -48,25 +48,25 @@ func (sc *Scanner) ScanShards(ctx context.Context, yield func(worker int, shard 
 	return run.end(outer, stats, err)
 }
 
-// direct hands batches to yield where they are made.
+// A direct hands batches to yield on the goroutines that make them.
 type direct struct {
 	run     *scan
 	yield   func(worker int, shard uint64, b *Batch) bool
 	mu      sync.Mutex // held while a shard is claimed
 	shards  uint64
-	stats   Stats // nothing but Cut and Excepted
+	stats   Stats // only Cut and Excepted are used
 	hits    atomic.Uint64
 	stopped atomic.Bool
 }
 
-// directLane is what one worker sends to.
+// A directLane is the lane of one worker, for one shard after another.
 type directLane struct {
 	*direct
 	worker int
 	shard  uint64
 }
 
-// next claims a shard; nil where there is none, or all is over.
+// next claims a shard. It returns nil where there is none, or the scan has ended.
 func (l *directLane) next(ctx context.Context, claim func() bool) lane {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -100,8 +100,8 @@ func (l *directLane) Send(b *Batch) bool {
 	return true
 }
 
-// count counts the hits of a batch that may have been cut off, and what exceptions
-// dropped.
+// count adds to the statistics how many of the n hits of a batch may have been cut
+// off, and how many matches exceptions dropped.
 func (l *directLane) count(b *Batch, n uint64) {
 	if b.sc.cutLens == nil && !b.sc.excepts {
 		return

@@ -9,12 +9,14 @@ import (
 	"vscan/engine/simd/sets"
 )
 
-// Pieces that are searched where they lie, and what runs from one into the next.
+// This file searches pieces where they lie, and finds matches that run from one
+// into the next.
 
 // inPlace searches each part where it lies, and then the seams: for each border
-// between two parts, the last bytes of the one and the first of the next, as
-// many on either side as a match across the border can have. They are copied
-// side by side, so that one kernel call does for all of them:
+// between two parts, the last bytes of the one and the first of the next, as many
+// on either side as a match across the border can have. All seams are copied side
+// by side, so that one kernel call searches them all. It returns false where the
+// scan has ended.
 //
 //	parts  …------tail|head------…------tail|head------…
 //	seams              tail|head|tail|head
@@ -53,24 +55,25 @@ func (w *worker) inPlace(ctx context.Context, core, window addr.Range) bool {
 	return true
 }
 
-// placed is a match in one of several parts: its offset is that from the
+// A placed is a match in one of several parts. Its offset counts from the
 // window's first address.
 type placed struct {
 	sets.Match
-	bytes []byte // what it begins
+	bytes []byte // the bytes from its first on, as many as are there
 }
 
-// maxPending bounds the matches of a window that are sorted at once.
+// maxPending is the most matches of a window that are sorted together.
 const maxPending = 1 << 14
 
-// crowded goes on where inPlace gave up: because ctx ended, or for too many hits.
+// crowded goes on where inPlace gave up, because ctx ended or there were too many
+// matches: it copies the parts together and searches the block again.
 func (w *worker) crowded(ctx context.Context, core, window addr.Range) bool {
 	return ctx.Err() == nil && w.fragment(ctx, w.together(), core, window, false)
 }
 
-// collect adds to w.pending what u finds in b, the bytes of part, with a start
-// in core; shift is where part begins in the window. It is false where ctx
-// ended, or where there are more than maxPending.
+// collect appends to w.pending the matches that u finds in b, the bytes of part,
+// with a start in core; shift is the offset of part in the window. It returns
+// false where ctx ended, or w.pending has more than maxPending.
 func (w *worker) collect(ctx context.Context, u unit, b []byte, core, part addr.Range, shift addr.Addr) bool {
 	from, ok := firstStart(u.traits().stride, core, part)
 	to := int(core.Last-part.First) + 1
@@ -86,20 +89,21 @@ func (w *worker) collect(ctx context.Context, u unit, b []byte, core, part addr.
 	return true
 }
 
-// searchSeams adds to w.pending what u finds across borders; base is the
-// address of the window. It is false where there are too many matches.
+// searchSeams appends to w.pending the matches that u finds across borders; base
+// is the address of the window. It returns false where w.pending has more than
+// maxPending.
 func (w *worker) searchSeams(u unit, core addr.Range, base addr.Addr) bool {
 	s, stride := &w.seams, u.traits().stride
 	add := func(m sets.Match) {
 		b := &s.borders[int(m.Off)/(2*s.over)]
-		at := int(m.Off) % (2 * s.over) // of the match in its seam
+		at := int(m.Off) % (2 * s.over) // the offset of the match in its seam
 		size := w.needles[m.Lit].hit.Len
 		if at < s.over-b.tail || at >= s.over || at+size <= s.over || at+size > s.over+b.head {
 			return
 		}
 		off := b.last - (s.over - 1 - at)
 		if core.Contains(base + addr.Addr(off)) {
-			raw := slices.Clone(s.bytes[m.Off:][:w.needles[m.Lit].raw]) // the next unit has other seams
+			raw := slices.Clone(s.bytes[m.Off:][:w.needles[m.Lit].raw]) // the next unit overwrites the seams
 			w.pending = append(w.pending, placed{sets.Match{Off: uint32(off), Lit: m.Lit}, raw})
 		}
 	}
@@ -130,18 +134,18 @@ func (w *worker) searchSeams(u unit, core addr.Range, base addr.Addr) bool {
 	return true
 }
 
-// seams is the surroundings of borders between parts, over bytes on either
-// side, one after another.
+// seams are the bytes around borders between parts, over bytes on either side of
+// each, one seam after another.
 type seams struct {
 	over    int
 	bytes   []byte
 	borders []border
 }
 
-// border is where one part ends and the next begins.
+// A border is where one part ends and the next begins.
 type border struct {
 	last       int // offset in the window of the first part's last byte
-	tail, head int // how many bytes there are on either side; at most over
+	tail, head int // how many bytes of the seam are there on either side; at most over
 }
 
 func (s *seams) reset(over int) {

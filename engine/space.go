@@ -1,11 +1,12 @@
-// Package engine lays pieces of memory over one another into one address
-// space and searches it, with all processors, for every occurrence of a set
-// of patterns.
+// Package engine lays pieces of memory over one another into one address space and searches it,
+// with all processors, for every occurrence of a set of patterns. It is for programs that use vscan
+// as a library, as are addr, image, graph and heap below it, and package patterns; simd, shard and
+// segtree are for the engine, and may change.
 //
 // # The address space
 //
-// A [Space] is a stack of mappings, the one added last on top, with holes
-// between. It is immutable: adding gives a new space, the old one stays valid.
+// A [Space] is a stack of mappings, the one added last on top, with holes between. It is immutable:
+// adding makes a new space, and the old one stays valid.
 //
 //	NewSpace, Space.Add, Space.AddUnder   lay mappings over one another
 //	BytesMapping                          bytes in memory as a mapping
@@ -28,10 +29,9 @@
 //	ArchSpace.Succ, .Pred, .Align         the word after, before and at or above an address
 //	ArchSpace.FindPointer                 words that are equal to an address
 //
-// Each byte is in one of four states: [Present], [Absent] (mapped but not
-// saved), [Zero] (not stored because known to be zero), or [Hole]. A read of a
-// hole or of an absent byte is a [*MemoryError] with the address, and so is one of
-// a present byte where the source fails.
+// Each byte is in one of four states: [Present], [Absent] (mapped but not saved), [Zero] (not
+// stored because known to be zero), or [Hole]. The error of reading a hole or an absent byte is a
+// [*MemoryError] with the address, and so is that of a present byte where the source fails.
 //
 // # Searching
 //
@@ -47,7 +47,7 @@
 //	Scanner.Scan                          hits by a callback, and the account in any case
 //	Scanner.ScanBatches, .ScanShards      many hits at a time
 //
-// What there is to know of a [Hit]:
+// This is how to get what there is to know of a [Hit]:
 //
 //	scanner.Patterns()[hit.Pattern].Name  the pattern
 //	set.Value(hit.Pattern, hit.Bytes)     the number or pointer, as text
@@ -57,18 +57,18 @@
 //
 // # What was not looked at
 //
-// Nothing was found is a finding only of memory that was looked at. What was not
-// is told in three places, and who says that something is nowhere asks all of them:
+// That nothing was found says something only about memory that was looked at. There are three
+// places that tell what was not, and whoever reports that something is nowhere has to ask all of
+// them:
 //
-//   - Bytes that are mapped and could not be read, or a context that ended: the
-//     [*IncompleteError] of [Scanner.All] and [Scanner.First], [Stats.Complete] of
-//     [Scanner.Scan].
-//   - Bytes that the image never held: [Scanner.Absent] counts them, and
-//     [Space.Intervals] has those whose State is Absent. They are no error of a
-//     scan, for most cores leave out what is in files.
-//   - Bytes that the image should hold and does not, as where it is truncated:
-//     Image.Missing and Layer.Missing of package image. To a scan they are absent
-//     like others.
+//   - Bytes that are mapped and could not be read, or a context that ended: [Scanner.All] and
+//     [Scanner.First] have an [*IncompleteError] for them, and [Stats.Complete] of [Scanner.Scan]
+//     is false.
+//   - Bytes that the image never held: [Scanner.Absent] counts them, and [Space.Intervals] yields
+//     them as intervals whose State is Absent. They are no error of a scan, since most cores leave
+//     out what is in files.
+//   - Bytes that the image should hold and does not, as where it is truncated: Image.Missing and
+//     Layer.Missing of package image tell them. To a scan they are absent like others.
 package engine
 
 import (
@@ -83,11 +83,11 @@ import (
 	"vscan/engine/segtree"
 )
 
-// Space is an address space: mappings laid over one another. It is immutable
-// and safe for concurrent use.
+// A Space is an address space: mappings laid over one another. It is immutable and safe for
+// concurrent use.
 //
-// What an address shows is built when it is first asked for, so that adding a
-// million mappings one by one costs no more than adding them at once.
+// The index, which tells what shows at an address, is built when it is first needed, so that adding
+// a million mappings one by one costs no more than adding them at once.
 type Space struct {
 	layers atomic.Pointer[layers]
 	once   sync.Once // builds layers.index
@@ -96,8 +96,7 @@ type Space struct {
 	places     *Places
 }
 
-// layers is a space as it was put together, or, once it has been asked, the
-// index alone.
+// layers are a space as it was put together, or, once the index has been built, only the index.
 type layers struct {
 	parent *Space
 	added  []Mapping // above all of parent, or under it
@@ -105,20 +104,21 @@ type layers struct {
 	index  *index
 }
 
-// NewSpace is the space of these mappings, each laid over those before it. It
-// keeps a copy. A mapping that is not valid is an error: see [Mapping.Validate].
+// NewSpace returns the space of these mappings, each laid over those before it. It keeps a copy of
+// the slice. A mapping that is not valid is an error: see [Mapping.Validate].
 func NewSpace(mappings ...Mapping) (*Space, error) {
 	return (*Space)(nil).lay(mappings, false)
 }
 
-// Add is a new space with these mappings on top, each over those before it.
+// Add returns a new space with these mappings on top, each over those before it. Its errors are
+// those of NewSpace.
 func (s *Space) Add(mappings ...Mapping) (*Space, error) { return s.lay(mappings, false) }
 
-// AddUnder is a new space with these mappings below everything else. They
-// show through holes and through absent bytes, as the file of an executable
-// does under a core that saved none of its code, and not where a present byte
-// cannot be read. Of several, each is laid under those before it: those of an
-// image.Layer, which lie over those before them, image.Layer.LayUnder lays.
+// AddUnder returns a new space with these mappings below everything else. They show through holes
+// and absent bytes, as the file of an executable does under a core that saved none of its code, but
+// not where a present byte cannot be read. Of several, each is laid under those before it. The
+// mappings of an image.Layer are in the other order, each over those before it:
+// image.Layer.LayUnder lays them. Its errors are those of NewSpace.
 func (s *Space) AddUnder(mappings ...Mapping) (*Space, error) { return s.lay(mappings, true) }
 
 func (s *Space) lay(mappings []Mapping, under bool) (*Space, error) {
@@ -132,24 +132,24 @@ func (s *Space) lay(mappings []Mapping, under bool) (*Space, error) {
 	return laid, nil
 }
 
-// index is what a space answers from.
+// An index is what the methods of a space look things up in.
 type index struct {
-	mappings []Mapping // by layer: the lowest first
-	unders   int       // mappings[:unders] lie under the rest
+	mappings []Mapping // by layer, the lowest first
+	unders   int       // mappings[:unders] were laid under the others
 	over     *segtree.Tree
-	bottom   *segtree.Tree      // of mappings[:unders]; nil where there are none
-	shows    *segtree.Partition // the owners are layers
+	bottom   *segtree.Tree      // the tree of mappings[:unders]; nil where there are none
+	shows    *segtree.Partition // an owner is the layer that shows
 }
 
-// ix builds the index when it is first needed.
+// ix returns the index, which it builds when it is first called.
 func (s *Space) ix() *index {
 	s.once.Do(func() {
 		x := &index{}
-		var above, below [][]Mapping // from the last laid to the first
+		var above, below [][]Mapping // from those laid last to those laid first
 		for t := s; t != nil; {
 			l := t.layers.Load()
 			switch {
-			case l.index != nil: // it holds all that is further down
+			case l.index != nil: // the index has all mappings of the parents too
 				below = append(below, l.index.mappings[:l.index.unders])
 				above = append(above, l.index.mappings[l.index.unders:])
 			case l.under:
@@ -161,7 +161,7 @@ func (s *Space) ix() *index {
 			}
 			t = l.parent
 		}
-		for _, b := range below { // what was laid under last is the lowest
+		for _, b := range below { // the mappings that were laid under last are the lowest
 			x.mappings = append(x.mappings, b...)
 		}
 		x.unders = len(x.mappings)
@@ -205,8 +205,8 @@ func (x *index) build() {
 					}
 					continue
 				}
-				// Absent under absent, or under a hole: what is further down shows, if
-				// anything is saved there.
+				// An absent layer lies under an absent one, or under a hole: the
+				// topmost layer below that is not absent shows, if there is one.
 				if owner != segtree.None {
 					under = owner
 				}
@@ -224,9 +224,8 @@ func (x *index) build() {
 	})
 }
 
-// savedUnder is the tree of those layers under the rest that are not absent,
-// for they show through those that are, and which layers these are. The tree is
-// nil where none is absent.
+// savedUnder returns the tree of those of mappings[:unders] that are not absent, since they show
+// through those that are, and the layer of each. The tree is nil where none is absent.
 func (x *index) savedUnder() (*segtree.Tree, []int32) {
 	var ranges []addr.Range
 	var layer []int32
@@ -241,14 +240,14 @@ func (x *index) savedUnder() (*segtree.Tree, []int32) {
 	return segtree.New(ranges), layer
 }
 
-// Interval is a run of addresses that one mapping shows, or a hole.
+// An Interval is a run of addresses in which one mapping shows, or a hole.
 type Interval struct {
 	addr.Range
-	Layer   int      // of Mapping: its place in the stack, 0 the lowest; −1 in a hole
+	Layer   int      // the place of Mapping in the stack, 0 the lowest; −1 in a hole
 	Mapping *Mapping // nil in a hole; must not be changed
 }
 
-// State is that of the interval's bytes.
+// State returns the state of the interval's bytes, Hole in a hole.
 func (v Interval) State() State {
 	if v.Mapping == nil {
 		return Hole
@@ -263,21 +262,20 @@ func (x *index) interval(run addr.Range, owner int32) Interval {
 	return Interval{run, int(owner), &x.mappings[owner]}
 }
 
-// At is what shows at a, and how far to both sides it shows without a break.
-// It costs O(log n).
+// At returns the interval around a: what shows there, and how far to both sides it does so without
+// a break. It takes O(log n).
 func (s *Space) At(a addr.Addr) Interval {
 	x := s.ix()
 	return x.interval(x.shows.Run(x.shows.Find(a)))
 }
 
-// State is that of the byte at a.
+// State returns the state of the byte at a.
 func (s *Space) State(a addr.Addr) State { return s.At(a).State() }
 
-// IsMapped says whether a is no hole.
+// IsMapped reports whether a mapping has a, whatever its state is.
 func (s *Space) IsMapped(a addr.Addr) bool { return s.At(a).Mapping != nil }
 
-// IsMappedRange says whether r has no hole. It costs O(log n) and the runs
-// that it crosses.
+// IsMappedRange reports whether r has no hole. It takes O(log n + k) for the k runs that r crosses.
 func (s *Space) IsMappedRange(r addr.Range) bool {
 	for _, owner := range s.ix().shows.Runs(r) {
 		if owner == segtree.None {
@@ -287,8 +285,8 @@ func (s *Space) IsMappedRange(r addr.Range) bool {
 	return true
 }
 
-// Intervals yields what shows in r, ascending, holes included: together all
-// of r. Neighbours show different mappings.
+// Intervals yields what shows in r, ascending, holes included. The intervals are cut to r, and
+// together are all of r. Neighbours show different mappings.
 func (s *Space) Intervals(r addr.Range) iter.Seq[Interval] {
 	return func(yield func(Interval) bool) {
 		x := s.ix()
@@ -300,13 +298,13 @@ func (s *Space) Intervals(r addr.Range) iter.Seq[Interval] {
 	}
 }
 
-// Extents yields the runs of bytes in r that are there, present or zero, of one
-// mapping each, ascending. A mapping that continues the one before is one with
-// it (see [Mapping.Continues]); Mapping and Layer are then those of the first.
+// Extents yields the runs of present and zero bytes in r, ascending, each of one mapping. A mapping
+// that continues the one before counts as part of it (see [Mapping.Continues]); Mapping and Layer
+// are then those of the first.
 func (s *Space) Extents(r addr.Range) iter.Seq[Interval] {
 	return func(yield func(Interval) bool) {
 		var extent Interval
-		var last *Mapping // of the extent in hand; nil where there is none
+		var last *Mapping // the last mapping of the extent in hand; nil where there is none
 		for v := range s.Intervals(r) {
 			if v.State() != Present && v.State() != Zero {
 				continue
@@ -342,7 +340,7 @@ func (s *Space) Elementary() iter.Seq[Interval] {
 	}
 }
 
-// elementaryUnder cuts a run at the borders of the layers under the rest.
+// elementaryUnder yields the parts of a run, cut at the borders of mappings[:unders].
 func (x *index) elementaryUnder(run addr.Range) iter.Seq[addr.Range] {
 	return func(yield func(addr.Range) bool) {
 		if x.bottom == nil {
@@ -362,16 +360,16 @@ func (x *index) owner(a addr.Addr) int32 {
 	return owner
 }
 
-// Layers is all mappings at a, the topmost first, those that others hide
-// included.
+// Layers returns all mappings at a, the topmost first, including those that others hide. The
+// intervals are the whole mappings.
 func (s *Space) Layers(a addr.Addr) []Interval {
 	all := s.Overlapping(addr.Range{First: a, Last: a})
 	slices.Reverse(all)
 	return all
 }
 
-// Overlapping is all mappings that share a byte with r, the lowest first,
-// those that others hide included. The intervals are the whole mappings.
+// Overlapping returns all mappings that share a byte with r, the lowest first, including those that
+// others hide. The intervals are the whole mappings.
 func (s *Space) Overlapping(r addr.Range) []Interval {
 	x := s.ix()
 	var all []Interval
@@ -387,7 +385,7 @@ func (s *Space) Overlapping(r addr.Range) []Interval {
 	return all
 }
 
-// Mappings yields all mappings by layer, the lowest first.
+// Mappings yields all mappings with their layers, the lowest first. They must not be changed.
 func (s *Space) Mappings() iter.Seq2[int, *Mapping] {
 	return func(yield func(int, *Mapping) bool) {
 		x := s.ix()
@@ -399,12 +397,12 @@ func (s *Space) Mappings() iter.Seq2[int, *Mapping] {
 	}
 }
 
-// Len is the number of mappings.
+// Len returns the number of mappings.
 func (s *Space) Len() int { return len(s.ix().mappings) }
 
-// Named returns the ranges of all mappings with this name, merged and ascending,
-// whether they show or not; where no mapping has it, of those that have it as the
-// last part of a path. The name "mapped" stands for everything that is mapped.
+// Named returns the ranges of all mappings with this name, merged and ascending, whether they show
+// or not; where no mapping has it, those of all whose names end with / and this name. The name
+// "mapped" stands for everything that is mapped.
 func (s *Space) Named(name string) []addr.Range {
 	var ranges, parts []addr.Range
 	for _, m := range s.Mappings() {

@@ -10,21 +10,21 @@ import (
 	"vscan/patterns"
 )
 
-// needle is one thing to look for, and what all of its hits have in common.
+// A needle is one thing to look for, and what all of its hits have in common.
 // Needles are numbered in the order of their hits at one address: by pattern,
-// then by length; several of one pattern whose hits have any length are handed
-// over in the order of that by their unit.
+// then by length. Where needles of a pattern have hits of any length, their unit
+// hands these over in the order of length.
 type needle struct {
-	hit   Hit       // but for Addr and, where hits differ, Bytes; Len is 0 where they differ in it
-	align addr.Addr // of a hit's address; ≥ 1
-	raw   int       // how many of a hit's bytes are copied, as far as it goes; 0 where all hits are alike
+	hit   Hit       // without Addr, and where hits differ, without Bytes; Len is 0 where they differ in length
+	align addr.Addr // a hit's address has to be a multiple of it; ≥ 1
+	raw   int       // the most bytes of a hit that are copied; 0 where all hits are alike
 
-	expr     int  // index in the set's expressions of the one that it is of; −1: none
-	excepted bool // of its matches that an exception drops
+	expr     int  // the index of its expression in the set's; −1: it has none
+	excepted bool // it is that of the expression's matches that an exception drops
 }
 
-// size is the length of a hit of the needle; length is its own, where hits of
-// the needle differ.
+// size returns the length in bytes of a hit of the needle: length, where hits of
+// the needle differ in it.
 func (n *needle) size(length uint32) int {
 	if n.hit.Len == 0 {
 		return int(length)
@@ -32,49 +32,51 @@ func (n *needle) size(length uint32) int {
 	return n.hit.Len
 }
 
-// unit looks for some of the needles, all in one pass over memory.
+// A unit looks for some of the needles, all in one pass over memory.
 type unit interface {
-	// find appends to dst the matches that start at s, from ≤ s < to and
-	// s ≡ from modulo the stride, wholly in b, ascending by s, then by
-	// needle; Lit is the needle. It may stop early: all matches below next
-	// have then been appended and none above it. When next ≥ to, all is done.
-	// dst is empty where the needles of the unit have matches of any length.
+	// find appends to dst the matches that lie wholly in b and start at an s
+	// with from ≤ s < to and s ≡ from modulo the stride, ascending by s, then
+	// by needle; a match's Lit is the needle. It may stop early: then all
+	// matches below next have been appended, and none at or above it. Where
+	// next ≥ to, all is done. dst must be empty where needles of the unit
+	// have matches of any length.
 	find(t *tools, dst []sets.Match, b []byte, from, to int) (_ []sets.Match, next int)
 
 	traits() traits
 	levels() []simd.Level
 }
 
-// traits is what units differ in.
+// traits are what the rest of the engine has to know of a unit.
 type traits struct {
-	stride  int  // that find steps by
-	longest int  // needle, in bytes
-	inZeros bool // whether zeros alone can match
+	stride  int  // what find steps by, in bytes
+	longest int  // the longest match, in bytes
+	inZeros bool // zeros alone can be a match
 }
 
-// tools is what a worker lends to units.
+// tools are what a worker lends to its units.
 type tools struct {
 	offsets []uint32
 	scratch sets.Scratch
 	expr    exprTools
 
-	base   addr.Addr              // of the bytes that find is given
-	byteAt func(int) (byte, bool) // the byte so far from base, of what lies around them
+	base   addr.Addr              // the address of the bytes that find is given
+	byteAt func(int) (byte, bool) // returns a byte by its distance from base, also outside b
 
-	inScope func(int) (byte, bool) // the same, of what is searched
+	inScope func(int) (byte, bool) // the same, of bytes that are searched only
 
-	runAt func(addr.Addr) addr.Range // the bytes in a row, all to be searched, that hold an address
+	runAt func(addr.Addr) addr.Range // returns the run that holds an address
 
-	round uint64      // counts the bytes in hand: other ones, another number
-	ended func() bool // whether the scan has ended and find is to give up: nothing new, and next is from
+	round uint64      // a number for the bytes in hand, different for each fragment
+	ended func() bool // reports whether the scan has ended; then find appends nothing and returns from
 
-	lens []uint32 // of the matches that find has appended, where their needles have none
+	lens []uint32 // the lengths of the matches that find has appended, where their needles have none
 }
 
-// findAtOnce is about how many matches a unit finds at a time.
+// findAtOnce is about the most matches that a unit finds at a time.
 const findAtOnce = 4096
 
-// newUnits makes the units for needles, and the needles as hits refer to them.
+// newUnits returns the needles of a set, by the numbers that matches have, and
+// the units that look for them.
 func newUnits(set *patterns.Set, opt Options) ([]needle, []unit, error) {
 	level := opt.Kernel
 	all := slices.Clip(set.Needles())
@@ -86,14 +88,14 @@ func newUnits(set *patterns.Set, opt Options) ([]needle, []unit, error) {
 	order := func(a, b patterns.Needle) int {
 		return cmp.Or(cmp.Compare(a.Pattern, b.Pattern), cmp.Compare(a.Len(), b.Len()))
 	}
-	if !slices.IsSortedFunc(all, order) { // most often they are, and there may be many
+	if !slices.IsSortedFunc(all, order) { // most often they are sorted, and there may be many
 		all = slices.Clone(all)
 		slices.SortStableFunc(all, order)
 	}
 	needles := make([]needle, len(all))
 	var literals []int32
 	words := map[wordsKind][]int32{}
-	var kinds []wordsKind // in order: maps have none
+	var kinds []wordsKind // in a fixed order, which a map has not
 	for i, n := range all {
 		needles[i] = newNeedle(n)
 		if n.Words == nil && n.Lit == nil {
@@ -137,16 +139,16 @@ func newUnits(set *patterns.Set, opt Options) ([]needle, []unit, error) {
 	return needles, units, nil
 }
 
-// exprPlace is a needle of an expression.
+// An exprPlace is what becomes a needle of an expression.
 type exprPlace struct {
-	expr     int // index in the set's
+	expr     int // index in the set's expressions
 	form     int // see Hit.Form
 	excepted bool
 }
 
-// exprPlaces are the needles of the expressions of a set, in the order of their
-// numbers: of each pattern those of what is a hit, then those of what exceptions
-// drop.
+// exprPlaces returns the places of all expressions of a set, in the order of
+// their needles' numbers: for each pattern first those of hits, then those of
+// matches that exceptions drop.
 func exprPlaces(exprs []patterns.Expr) []exprPlace {
 	var all []exprPlace
 	for first := 0; first < len(exprs); {
@@ -186,7 +188,7 @@ func newNeedle(n patterns.Needle) needle {
 	return k
 }
 
-// kernelUnit is one needle that a kernel finds.
+// A kernelUnit is one needle that a kernel finds.
 type kernelUnit struct {
 	kernel simd.Kernel
 	needle uint32
@@ -206,10 +208,11 @@ func (u *kernelUnit) find(t *tools, dst []sets.Match, b []byte, from, to int) ([
 	return dst, next
 }
 
-// literalUnit is all literals of a set. Alignment is not its business.
+// A literalUnit is all literals of a set. It finds them at any address; the
+// emitter checks alignment.
 type literalUnit struct {
 	set     sets.Kernel
-	needles []uint32 // by the number of the literal; nil where they are the same
+	needles []uint32 // by number of the literal; nil where the numbers are the same
 	of      traits
 }
 
@@ -246,7 +249,7 @@ func newKernel(level simd.Level, lit simd.Lit) (simd.Kernel, error) {
 	return simd.NewLiteral(level, lit.Bytes)
 }
 
-// zerosMatch says whether a literal matches zeros.
+// zerosMatch reports whether a literal matches zeros.
 func zerosMatch(lit, mask []byte) bool {
 	for i, c := range lit {
 		if mask != nil {

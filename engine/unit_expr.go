@@ -10,40 +10,41 @@ import (
 	"vscan/patterns"
 )
 
-// exprUnit is all expressions of a set: what has to be verified, with matches
-// of any length. A kernel finds their anchors, these say where a match may
-// begin, and there the matcher is asked:
+// An exprUnit is all expressions of a set: what has to be verified, with matches of
+// any length. A kernel finds their anchors, which tell where a match may begin; at
+// these starts the matcher tells whether one does:
 //
 //	anchor           [###]              at off
 //	starts   [-----------]              off − Last to off − First
 //	match         [====##########]
 //
-// Starts are looked at a stretch at a time. Anchors are looked for as far as
-// one can lie behind the last start of the stretch.
+// Starts are looked at one stretch at a time. Anchors are looked for as far behind
+// the last start of a stretch as one can begin.
 type exprUnit struct {
 	exprs   []expr
-	bare    []int    // those without anchors
-	anchors []anchor // by the number of the literal
+	bare    []int    // the expressions without anchors
+	anchors []anchor // by number of the literal
 	find1   simd.Kernel
-	find2   sets.Kernel // where there are several; nil both where there are none
-	reach   int         // how far behind a start an anchor can begin
-	judges  judges      // of matches that exceptions may drop
+	find2   sets.Kernel // where there are several anchors; find1 and find2 are nil where there are none
+	reach   int         // how far behind a start an anchor can begin, in bytes
+	judges  judges      // for matches that exceptions may drop
 	of      traits
 }
 
-// expr is one expression.
+// An expr is one expression.
 type expr struct {
 	*patterns.Expr
 	needle   uint32
-	finder   patterns.Finder  // nil: all starts are asked about
-	tracker  patterns.Tracker // nil: it is none
-	disjoint bool             // matches that overlap an earlier one are dropped, it is alone in its pattern, and has no exceptions
+	finder   patterns.Finder  // nil: the matcher is called at all starts
+	tracker  patterns.Tracker // nil: the matcher is none
+	disjoint bool             // matches that overlap an earlier one are dropped; it is alone in its pattern, without exceptions
 }
 
-// anchor is a literal, and where matches of an expression begin before it.
+// An anchor tells for a literal which expression's matches begin first to last bytes
+// before it, both included.
 type anchor struct{ expr, first, last int }
 
-// newExprUnit makes the unit for the expressions of a set; needles are all
+// newExprUnit makes the unit for the expressions of a set; needles must be all
 // needles.
 func newExprUnit(set *patterns.Set, needles []needle, opt Options) (*exprUnit, error) {
 	u := &exprUnit{of: traits{stride: 1}, judges: newJudges(set, needles, opt)}
@@ -98,40 +99,41 @@ func (u *exprUnit) levels() []simd.Level {
 }
 
 const (
-	// longStretch is the most starts of a stretch. Where there is very much to
-	// do for each, stretches become shorter, down to shortStretch.
+	// longStretch is the most starts of a stretch. Where starts take much work,
+	// stretches become shorter, down to shortStretch.
 	longStretch, shortStretch = 64 << 10, 1 << 10
-	// muchWork is when: so many bytes looked at by matchers in a stretch.
+	// Stretches become shorter where matchers have looked at more than muchWork
+	// bytes in one.
 	muchWork = 1 << 20
-	// checkWork is after how many of them the context is looked at.
+	// After every checkWork bytes, the context is checked.
 	checkWork = 1 << 18
 )
 
-// exprTools is what a worker lends to the unit.
+// exprTools are what a worker lends to its exprUnit.
 type exprTools struct {
 	memory  patterns.Memory
-	found   []sets.Match // anchors
+	found   []sets.Match // the anchors that a kernel has found
 	scratch sets.Scratch
-	starts  [][]interval // by expression, of the stretch in hand
-	have    []int        // the expressions that have any
+	starts  [][]interval // by expression: the starts of the stretch in hand that anchors allow
+	have    []int        // the expressions that have starts
 	matches []exprMatch
 	chains  []chain          // by expression
-	judging []chain          // by pattern that has exceptions
-	tracks  []patterns.Track // by expression; nil: it has none
-	round   uint64           // of tools, that the tracks are of
+	judging []chain          // by index in judges.patterns
+	tracks  []patterns.Track // by expression; nil: it has none yet, or its matcher is no Tracker
+	round   uint64           // the round of tools that the tracks are for
 	origin  addr.Addr
-	origins int       // counts them
-	first   bool      // whether no match that begins before origin can go on there
-	at      addr.Addr // all starts from origin to here have been looked at
+	origins int       // the number of the origin, from 1 on
+	first   bool      // no match that begins before origin can reach it
+	at      addr.Addr // all starts from origin up to here, exclusive, have been looked at
 	stretch int
-	work    int // about how many bytes matchers have looked at in the stretch in hand
-	ask     int // at how many the context is to be looked at
+	work    int // about how many bytes matchers have looked at in this stretch
+	ask     int // the work at which the context is checked next
 }
 
-// interval is starts from first on and below end.
+// An interval is the starts from first up to end, exclusive.
 type interval struct{ first, end int }
 
-// exprMatch is a match of size bytes.
+// An exprMatch is a match of size bytes.
 type exprMatch struct {
 	off, needle, size uint32
 	pattern           int
@@ -188,10 +190,11 @@ func (u *exprUnit) find(t *tools, dst []sets.Match, b []byte, from, to int) ([]s
 	return u.hand(t, dst), to
 }
 
-// locate finds the starts from from to to that anchors in b allow.
+// locate sets x.starts and x.have to the starts from from up to to that anchors in b
+// allow.
 func (u *exprUnit) locate(t *tools, b []byte, from, to int) {
 	x := &t.expr
-	for _, i := range x.have { // of a stretch that ended in a fault
+	for _, i := range x.have { // left by a stretch that ended with a fault
 		x.starts[i] = x.starts[i][:0]
 	}
 	x.have = x.have[:0]
@@ -234,7 +237,8 @@ func (u *exprUnit) locate(t *tools, b []byte, from, to int) {
 	}
 }
 
-// merged is the intervals in order, those that touch taken together.
+// merged returns the intervals in order, with those that overlap or touch joined. It
+// reuses list.
 func merged(list []interval) []interval {
 	slices.SortFunc(list, func(a, b interval) int { return cmp.Compare(a.first, b.first) })
 	out := list[:0]
@@ -248,8 +252,8 @@ func merged(list []interval) []interval {
 	return out
 }
 
-// verify asks an expression about starts. It is false where the scan has ended;
-// matches are missing then.
+// verify appends to x.matches the matches of expression i that begin at the starts of
+// v. It returns false where the scan has ended; then matches are missing.
 func (u *exprUnit) verify(t *tools, i int, v interval) bool {
 	x, e := &t.expr, &u.exprs[i]
 	x.memory.Beyond = t.byteAt
@@ -314,8 +318,8 @@ func (u *exprUnit) verify(t *tools, i int, v interval) bool {
 	return true
 }
 
-// worked notes that a matcher has looked at n bytes, and looks at the context
-// every checkWork of them, however few starts lie side by side. It is false where
+// worked notes that a matcher has looked at n bytes, and checks the context after
+// every checkWork bytes, however few starts lie side by side. It returns false where
 // the scan has ended.
 func (t *tools) worked(n int) bool {
 	x := &t.expr
@@ -326,7 +330,7 @@ func (t *tools) worked(n int) bool {
 	return !t.ended()
 }
 
-// track is that of expression i, nil where it has none.
+// track returns the track of expression i, nil where it has none.
 func (x *exprTools) track(i int, e *expr) patterns.Track {
 	if x.tracks[i] == nil && e.tracker != nil {
 		x.tracks[i] = e.tracker.NewTrack()
@@ -334,17 +338,17 @@ func (x *exprTools) track(i int, e *expr) patterns.Track {
 	return x.tracks[i]
 }
 
-// sort puts the matches in order.
+// sort sorts the matches by offset, pattern, size and needle.
 func (x *exprTools) sort() {
 	slices.SortFunc(x.matches, func(a, b exprMatch) int {
-		if a.off != b.off { // most often; the rest is not even looked at then
+		if a.off != b.off { // most often so
 			return cmp.Compare(a.off, b.off)
 		}
 		return cmp.Or(cmp.Compare(a.pattern, b.pattern), cmp.Compare(a.size, b.size), cmp.Compare(a.needle, b.needle))
 	})
 }
 
-// hand appends the matches to dst, in order, and their lengths to t.lens.
+// hand appends the matches to dst, in order, and sets t.lens to their lengths.
 func (u *exprUnit) hand(t *tools, dst []sets.Match) []sets.Match {
 	x := &t.expr
 	t.lens = t.lens[:0]
@@ -355,29 +359,29 @@ func (u *exprUnit) hand(t *tools, dst []sets.Match) []sets.Match {
 	return dst
 }
 
-// chain spares a worker matches of one expression that are going to be dropped,
-// since they overlap one that is not. Which these are cannot be said at once: it
-// depends on what lies before the origin, where the worker began. But a match
-// that begins where all matches before it have ended is none of them:
+// A chain saves a worker from finding matches of one expression that will be dropped
+// because they overlap one that is kept. Which these are is not known at first, since
+// it depends on matches before the origin, where the worker began. But a match that
+// begins where all matches before it have ended is kept:
 //
 //	origin   |---------)                  what began before it ends here at the latest
 //	matches     [----)  [----)   [---)
 //	                             ^ kept; from here on all is known
 //
-// Matches handed over that are to be dropped, dropper drops. One that an exception
-// drops covers nothing, for what goes on beyond it may be a hit; but what lies wholly
-// in it is none.
+// The dropper drops matches that are handed over before all is known and have to be
+// dropped. A match that an exception drops covers nothing, since a match that goes on
+// beyond it may be a hit; but one that lies wholly in it is no hit.
 type chain struct {
 	origin   addr.Addr
-	number   int    // of the origin; 0: there was none
-	cover    uint64 // the end of all matches so far, from origin; once known, of the last one kept
+	number   int    // that of the origin; 0: the chain has not begun
+	cover    uint64 // the end, counted from origin, of all matches so far; once known, of the last one kept
 	known    bool
-	excepted uint64 // the end of the matches that exceptions are known to drop
+	excepted uint64 // the same of the matches that exceptions are known to drop
 }
 
-// from makes the chain begin at the origin, if it does not already, for matches of
-// at most longest bytes, or where nothing lies in front, none before it. The same
-// origin again, after a fault, is another.
+// from makes the chain begin at the origin of x, unless it does already. Matches that
+// begin before the origin have at most longest bytes; where x.first is set, none
+// reaches it. After a fault, the same origin has another number.
 func (c *chain) from(x *exprTools, longest int) {
 	if c.number == x.origins {
 		return
@@ -388,9 +392,9 @@ func (c *chain) from(x *exprTools, longest int) {
 	}
 }
 
-// except notes a match of n bytes at a that an exception drops. Where something that
-// began before may cover it, nobody knows yet whether it counts, and so nothing about
-// what lies in it.
+// except notes a match of n bytes at a that an exception drops. Where a match that
+// began before may cover it, it is not known whether it counts, nor whether what lies
+// in it does.
 func (c *chain) except(a addr.Addr, n int) {
 	off := uint64(a - c.origin)
 	if off >= c.cover {
@@ -400,13 +404,14 @@ func (c *chain) except(a addr.Addr, n int) {
 	}
 }
 
-// inExcepted reports whether n bytes at a lie wholly in such a match, and are to be
-// dropped for that.
+// inExcepted reports whether n bytes at a lie wholly in a match that an exception is
+// known to drop, and so have to be dropped.
 func (c *chain) inExcepted(a addr.Addr, n int) bool {
 	return uint64(a-c.origin)+uint64(n) <= c.excepted
 }
 
-// covered is how many starts from a on are known to be of no use.
+// covered returns how many starts from a on are known to be covered by a match that
+// is kept.
 func (c *chain) covered(a addr.Addr) int {
 	if off := uint64(a - c.origin); c.known && off < c.cover {
 		return int(c.cover - off)
@@ -414,7 +419,7 @@ func (c *chain) covered(a addr.Addr) int {
 	return 0
 }
 
-// add notes a match of n bytes at a, which no kept one covers.
+// add notes a match of n bytes at a that is not known to be covered.
 func (c *chain) add(a addr.Addr, n int) {
 	off := uint64(a - c.origin)
 	c.known = c.known || off >= c.cover

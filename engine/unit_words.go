@@ -9,29 +9,30 @@ import (
 	"vscan/patterns"
 )
 
-// wordsKind is what word needles have in common that are looked for in one pass.
+// A wordsKind is what word needles that are looked for in one pass have in
+// common.
 type wordsKind struct {
 	size   int
 	order  addr.ByteOrder
 	stride int
 }
 
-// maxStride is the largest alignment that a kernel steps by; hits of larger
-// ones are filtered.
+// maxStride is the largest stride of a kernel, in bytes; where the alignment is
+// larger, the emitter drops the hits that do not have it.
 const maxStride = 64
 
 func kindOf(n patterns.Needle) wordsKind {
 	k := wordsKind{n.Words.Size, n.Words.Order, 1}
 	for d := uint64(maxStride); d > 1 && k.stride == 1; d-- {
-		if n.Align%d == 0 { // also where it is a larger multiple
+		if n.Align%d == 0 { // also where the alignment is a multiple of it
 			k.stride = int(d)
 		}
 	}
 	return k
 }
 
-// wordsUnit is several needles of one kind: a kernel finds the words that are
-// in the ranges of any of them, and a table says of which.
+// A wordsUnit is several needles of one kind: a kernel finds the words that are
+// in the ranges of any of them, and a table tells of which.
 type wordsUnit struct {
 	kernel simd.Kernel
 	order  addr.ByteOrder
@@ -39,11 +40,12 @@ type wordsUnit struct {
 	of     traits
 }
 
-// maxOwners bounds the entries of a valueTable. Needles with ranges that
-// overlap so much that there would be more are looked for in several passes.
+// maxOwners is the most entries of a valueTable. Needles whose ranges overlap so
+// much that there would be more are looked for in several passes.
 const maxOwners = 1 << 20
 
-// newWordUnits makes the units for the needles of a kind.
+// newWordUnits makes the units for the needles of a kind; which are their
+// indices in all.
 func newWordUnits(all []patterns.Needle, kind wordsKind, which []int32, level simd.Level) ([]unit, error) {
 	values, ok := newValueTable(all, which)
 	if !ok && len(which) > 1 {
@@ -88,7 +90,7 @@ func (u *wordsUnit) find(t *tools, dst []sets.Match, b []byte, from, to int) ([]
 	return dst, next
 }
 
-// valueTable says which needles look for a value:
+// A valueTable tells which needles look for a value:
 //
 //	needle 0   [-----------]
 //	needle 1        [---------------]      [--]
@@ -96,14 +98,15 @@ func (u *wordsUnit) find(t *tools, dst []sets.Match, b []byte, from, to int) ([]
 //	owners       0    0 1      1             1
 type valueTable struct {
 	los   []uint64 // where the intervals begin, ascending, the first one at 0
-	first []int32  // of interval i: have[first[i]:first[i+1]], needles ascending
+	first []int32  // interval i has the needles have[first[i]:first[i+1]], ascending
 	have  []int32
 }
 
-// newValueTable is false where the table would have more than maxOwners entries.
+// newValueTable makes the table of the needles which. It returns false where the
+// table would have more than maxOwners entries.
 func newValueTable(all []patterns.Needle, which []int32) (valueTable, bool) {
 	type end struct {
-		at     uint64 // the first value that the change holds for
+		at     uint64 // the first value for which the change holds
 		needle int32
 		opens  bool
 	}
@@ -137,7 +140,7 @@ func newValueTable(all []patterns.Needle, which []int32) (valueTable, bool) {
 		if len(t.have) > maxOwners {
 			return valueTable{}, false
 		}
-		for closing := range 2 { // a needle's range may end where its next begins
+		for closing := range 2 { // first those that end: a needle's next range may begin there
 			for j := k; j < len(ends) && ends[j].at == at; j++ {
 				e := ends[j]
 				if e.opens != (closing == 1) {
@@ -160,7 +163,7 @@ func newValueTable(all []patterns.Needle, which []int32) (valueTable, bool) {
 	return t, true
 }
 
-// owners is the needles that look for v, ascending.
+// owners returns the needles that look for v, ascending.
 func (t *valueTable) owners(v uint64) []int32 {
 	i, ok := slices.BinarySearch(t.los, v)
 	if !ok {
@@ -169,7 +172,8 @@ func (t *valueTable) owners(v uint64) []int32 {
 	return t.have[t.first[i]:t.first[i+1]]
 }
 
-// ranges is the values that any needle looks for.
+// ranges returns the values that any needle looks for, ascending, with gaps
+// between.
 func (t *valueTable) ranges() []simd.WordRange {
 	var out []simd.WordRange
 	for i, lo := range t.los {

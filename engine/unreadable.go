@@ -6,12 +6,14 @@ import (
 	"vscan/engine/addr"
 )
 
-// A block of which some bytes cannot be read: how the rest of it is searched.
+// This file searches what can be read of a block of which some bytes cannot.
 
-// fragments searches what can be read of a window, and notes what cannot.
+// fragments searches what can be read of a window, whose first piece is i, for matches that
+// start in core at w.pos or above, and notes what cannot be read. It returns false where the
+// scan has ended.
 func (w *worker) fragments(ctx context.Context, i int, core, window addr.Range) bool {
-	n := 0                // bytes of the fragment in hand, the first ones of w.buf
-	begin := window.First // their first address
+	n := 0                // the fragment in hand is w.buf[:n]
+	begin := window.First // the address of its first byte
 	search := func(last addr.Addr) bool {
 		part := addr.Range{First: begin, Last: last}
 		starts, ok := part.Intersect(addr.Range{First: max(core.First, w.pos), Last: core.Last})
@@ -30,8 +32,9 @@ func (w *worker) fragments(ctx context.Context, i int, core, window addr.Range) 
 			if n > 0 && !search(lost-1) {
 				return false
 			}
-			// Also past the core: the shard that has it there may be able to read
-			// it, but matches that begin here and go on there are lost.
+			// This is done past the core too: the shard whose core it is may be
+			// able to read it, but matches that begin here and go on there are
+			// lost.
 			w.losses.lose(addr.Range{First: lost, Last: last})
 			begin, n = last+1, 0
 		}
@@ -42,10 +45,10 @@ func (w *worker) fragments(ctx context.Context, i int, core, window addr.Range) 
 	}
 }
 
-// page copies to buf the bytes of piece i from r.First to the end of the page,
-// the piece or r, whichever comes first, and returns how many of them could be
-// read and the last address that it speaks of. Past the end of a source that
-// is as far as the piece or r goes.
+// page copies to buf the bytes of piece i from r.First to the end of the page, the piece or
+// r, whichever comes first. It returns how many of them could be read, and the last address
+// of those that it tried to read. Where r.First lies past the end of the source, it reads
+// none, and last is the end of the piece or r.
 func (w *worker) page(i int, buf []byte, r addr.Range) (good int, last addr.Addr) {
 	p := &w.plan.pieces[i]
 	src, off := w.plan.sources[p.source], p.off+uint64(r.First-p.First)
@@ -64,7 +67,8 @@ func (w *worker) page(i int, buf []byte, r addr.Range) (good int, last addr.Addr
 	if fault != nil {
 		good = 0
 	}
-	// Mapped memory past the end of its file reads as zeros up to the page's end.
+	// In mapped memory, what lies past the end of the file reads as zeros up to the end
+	// of the page.
 	if size := src.Size(); off+uint64(good) > size {
 		good = int(max(size, off) - off)
 	}

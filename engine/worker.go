@@ -19,51 +19,50 @@ import (
 //	blocks   [direct ][direct ][direct-][ together   ][direct ][…
 //	                                   ^ the overlap's last starts go along
 //
-// A direct block is a view of its source, with nothing copied where the source
-// is mapped. Where a match could run from one piece into the next, and where
-// pieces are small, the block is searched in one of two ways. Either the bytes of
-// all its pieces are copied together into the worker's buffer; so a match may
-// span any number of pieces, and tiny pieces do not cost a kernel call each. Or,
-// where the pieces are not that small and follow one another in memory, each is
-// searched where it lies, and only the bytes around their borders are copied.
-// When a byte of a block cannot be read,
-// the block is taken once more, page by page, and what is readable is searched
-// as fragments.
+// A direct block is a view of its source, with nothing copied where the source is mapped.
+// Where a match could run from one piece into the next, and where pieces are small, the
+// block is searched in one of two ways. Either the bytes of all its pieces are copied
+// together into the worker's buffer, so that a match may span any number of pieces, and tiny
+// pieces do not cost a kernel call each. Or, where the pieces are not that small and follow
+// one another in memory, each is searched where it lies, and only the bytes around their
+// borders are copied. Where a byte of a block cannot be read, the block is read once more,
+// page by page, and what is readable is searched as fragments.
 type worker struct {
 	emitter
-	claims  func(claim func() bool) lane // of the next shard; nil where there is none
+	claims  func(claim func() bool) lane // claims the next shard and returns its lane; nil where there is none
 	tools   tools
-	streams []stream     // of each unit
-	found   []sets.Match // of one unit, in one part
-	pending []placed     // of all units, in all parts
+	streams []stream     // by unit
+	found   []sets.Match // the matches of one unit in one part
+	pending []placed     // the matches of all units in all parts
 	buf     []byte
 	spans   []shard.Span
 
-	blockSize uint64   // of a block's core
-	mapped    bool     // the last block was direct, and nothing was copied
-	parts     [][]byte // of the block in hand
+	blockSize uint64   // the size of a block's core, in bytes
+	mapped    bool     // the last block was direct and a view of mapped memory
+	parts     [][]byte // the parts of the block in hand; see views
 	seams     seams
 	touched   byte // keeps the compiler from dropping reads that fetch ahead
 
-	scanned uint64 // bytes of all shards so far, unreadable ones included
+	scanned uint64 // the bytes of all shards so far, unreadable ones included
 }
 
 const (
-	// minBlock is what is searched between two looks at the context, read at
-	// once from a file that is not mapped, and a fit for the level-2 cache.
-	// Overlaps that are long beside it make larger blocks.
+	// minBlock is the size of a block's core in bytes: so much is searched between two
+	// checks of the context, is read at a time from a file that is not mapped, and fits
+	// in the level-2 cache. With long overlaps, blocks are larger.
 	minBlock = 256 << 10
-	// passBlock is the same where memory is mapped and there is but one unit,
-	// which goes by once or sees to caches itself. What is done between two blocks, when
-	// nothing is read, was a twentieth of the time with smaller ones.
+	// passBlock is the size where memory is mapped and there is only one unit, which
+	// reads memory once, or sees to caches itself. With smaller blocks, what is done
+	// between two of them, when nothing is read, took a twentieth of the time.
 	passBlock = 1 << 20
-	// directMin is the least rest of a piece that is worth a block of its own.
+	// directMin is the fewest bytes left of a piece, less one, that are worth a block of
+	// their own.
 	directMin = 32 << 10
-	// inPlaceMin is the least part of a block that is worth a kernel call of its
-	// own; smaller ones are copied.
+	// inPlaceMin is the size of the smallest part of a block that is worth a kernel call
+	// of its own; smaller ones are copied.
 	inPlaceMin = 1 << 10
-	// nearBytes is how far ahead in memory the next part may lie to count as
-	// following.
+	// The next part counts as following in memory where it begins less than nearBytes
+	// behind the beginning of the one before.
 	nearBytes = 64 << 10
 	// While a part is copied, the first prefetchBytes of the part that comes
 	// prefetchParts later are touched.
@@ -84,7 +83,7 @@ func newWorker(s *scan) *worker {
 	return w
 }
 
-// work searches shards until there are no more or ctx ends.
+// work searches shards until there are no more or the scan ends.
 func (w *worker) work(ctx context.Context) error {
 	defer w.release()
 	defer w.account()
@@ -99,7 +98,7 @@ func (w *worker) work(ctx context.Context) error {
 		}
 		for k := range w.spans {
 			if !w.span(ctx, &w.spans[k]) {
-				w.spans = w.spans[:k+1] // the rest has not been looked at
+				w.spans = w.spans[:k+1] // the others have not been searched
 				return nil
 			}
 		}
@@ -111,7 +110,7 @@ func (w *worker) work(ctx context.Context) error {
 	}
 }
 
-// account adds what the worker saw to that of the scan.
+// account adds what the worker has searched and lost to the account of the scan.
 func (w *worker) account() {
 	w.losses.endShard(w.spans)
 	w.mu.Lock()
@@ -120,8 +119,8 @@ func (w *worker) account() {
 	w.scan.unreadable = append(w.scan.unreadable, w.losses.gone...)
 }
 
-// span searches the core of one span. Where ctx ended it is false, and the span
-// is what has been looked at.
+// span searches the core of one span. It returns false where the scan has ended; s is then
+// cut to what has been searched.
 func (w *worker) span(ctx context.Context, s *shard.Span) bool {
 	i := w.plan.pieceAt(s.Core.First)
 	for first := s.Core.First; ; {
@@ -152,14 +151,14 @@ func (w *worker) span(ctx context.Context, s *shard.Span) bool {
 	}
 }
 
-// shape decides how the block that begins in piece i is taken, and shortens its
-// core so that it can be. It says whether the block is direct.
+// shape decides how the block that begins in piece i is searched, and shortens its core to
+// suit; last is the end of the span's window. It reports whether the block is direct.
 func (w *worker) shape(i int, core *addr.Range, last addr.Addr) bool {
 	p := &w.plan.pieces[i]
 	if last <= p.Last {
-		return true // the piece has all that the span wants
+		return true // the piece has all of the window
 	}
-	rest := uint64(p.Last - core.First) // and one more byte
+	rest := uint64(p.Last - core.First) // the bytes left, less one
 	if rest >= directMin && rest >= 2*uint64(w.overlap) {
 		core.Last = min(core.Last, p.Last-addr.Addr(w.overlap))
 		return true
@@ -173,7 +172,7 @@ func (w *worker) shape(i int, core *addr.Range, last addr.Addr) bool {
 	return false
 }
 
-// block searches one block, which begins in piece i. It is false where ctx
+// block searches one block, which begins in piece i. It returns false where the scan has
 // ended.
 func (w *worker) block(ctx context.Context, i int, direct bool, core, window addr.Range) bool {
 	ok, whole := true, false
@@ -187,7 +186,8 @@ func (w *worker) block(ctx context.Context, i int, direct bool, core, window add
 		case direct:
 			w.mapped = unsafe.SliceData(w.parts[0]) != unsafe.SliceData(w.buf)
 			ok = w.fragment(ctx, w.parts[0], core, window, w.plan.pieces[i].source == zeros)
-		// A match of any length may go on where its part ends.
+		// Matches of any length may go on where a part ends, so parts are copied
+		// together for them.
 		case !w.sized && w.worthInPlace():
 			ok = w.inPlace(ctx, core, window)
 		default:
@@ -208,9 +208,9 @@ func (w *worker) block(ctx context.Context, i int, direct bool, core, window add
 	return ok
 }
 
-// byteAt is the byte i bytes from w.tools.base, in front of the bytes in hand or
-// behind them, whether or not it is to be searched. It is false where memory
-// has none.
+// byteAt returns the byte i bytes from w.tools.base, which may lie before or behind the
+// bytes in hand, whether or not it is searched. It returns false where it cannot be read,
+// and with Apart, where it lies outside the run.
 func (w *worker) byteAt(i int) (byte, bool) {
 	a, ok := w.tools.base.Add(uint64(i))
 	if i < 0 {
@@ -223,7 +223,8 @@ func (w *worker) byteAt(i int) (byte, bool) {
 	return b, err == nil
 }
 
-// runAt is the run that holds a, or what follows it; empty where there is none.
+// runAt returns the run that holds a, or the next one above; a range that is not valid where
+// there is neither.
 func (w *worker) runAt(a addr.Addr) addr.Range {
 	runs := w.plan.runs
 	k := sort.Search(len(runs), func(k int) bool { return runs[k].Last >= a })
@@ -233,9 +234,9 @@ func (w *worker) runAt(a addr.Addr) addr.Range {
 	return runs[k]
 }
 
-// inScope is byteAt of bytes that are to be searched.
+// inScope does what byteAt does, and returns false for bytes that are not searched.
 func (w *worker) inScope(i int) (byte, bool) {
-	a := w.tools.base + addr.Addr(i) // where it wraps round, byteAt says so
+	a := w.tools.base + addr.Addr(i) // where it wraps round, byteAt returns false
 	if !w.runAt(a).Contains(a) {
 		return 0, false
 	}
@@ -254,7 +255,7 @@ func (w *worker) grow(n int) {
 	}
 }
 
-// release gives the worker's buffer to those that come later.
+// release gives the worker's buffer back, to workers of later scans.
 func (w *worker) release() {
 	if b := w.buf; b != nil {
 		buffers.Put(&b)
@@ -262,5 +263,5 @@ func (w *worker) release() {
 	}
 }
 
-// buffers has those of workers that are done.
+// buffers has the buffers of workers that are done.
 var buffers sync.Pool

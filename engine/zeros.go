@@ -8,23 +8,24 @@ import (
 	"vscan/patterns"
 )
 
-// Zeros that nothing can match are not gone through: a process can have mapped
-// terabytes that it never touched. What is left out of a zero piece is the places
-// where a match could begin, but for its last overlap bytes, for one that begins
-// there may run on into what follows. One that begins further in front would
-// consist of zeros alone.
+// Zeros that nothing can match are not searched: a process can have mapped
+// terabytes that it never touched. The bytes of a zero piece are left out of the
+// places where a match can begin, all but the last overlap ones if the run goes
+// on behind it. A match that begins in these may run on into what follows; one
+// that begins before them would consist of zeros alone.
 //
 //	run        |--- bytes ---|-------------- zeros --------------|--- bytes ---|
 //	stretches  [-------------]                              [------------------]
 //	                                                         overlap
 
-// minSkip is the least number of zeros in a row that are worth two stretches
+// minSkip is the fewest zeros in a row, less one, that are worth two stretches
 // instead of one.
 const minSkip = 256 << 10
 
-// stretches returns what of the plan's runs shards are cut from: the places in
-// starts (all, where there are none) at which a match may begin. bytes is how
-// many places there are, those included that are left out.
+// stretches returns what shards are cut from: those places of the plan's runs, in
+// starts (all, where there are none), at which a match may begin. bytes is how
+// many places there are, including those that are left out because they are
+// zeros.
 func (sc *Scanner) stretches(starts []addr.Range) (cut []shard.Stretch, bytes uint64) {
 	skips := sc.skips()
 	if len(starts) == 0 {
@@ -73,8 +74,7 @@ func (sc *Scanner) skips() []addr.Range {
 }
 
 // zerosBegin reports whether a match of an expression can begin among zeros and
-// consist of them alone, as far as such a match reaches and whatever lies
-// around it is zero as well.
+// consist of them alone, where all around it is zero as well.
 func zerosBegin(e *patterns.Expr) bool {
 	memory := patterns.Memory{
 		Bytes:  zeroBlock[:min(len(zeroBlock), 1+e.MaxLen)],

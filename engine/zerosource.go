@@ -1,6 +1,6 @@
 package engine
 
-// zeroSource yields zeros.
+// A zeroSource yields zeros.
 type zeroSource struct{}
 
 func (*zeroSource) Name() string { return "zero" }
@@ -14,5 +14,5 @@ func (*zeroSource) View(buf []byte, _ uint64, n int) ([]byte, error) {
 	return buf[:n], nil
 }
 
-// zeroBlock is never written to.
+// zeroBlock is what views of zeros show. It must not be written to.
 var zeroBlock [512 << 10]byte

@@ -1,8 +1,7 @@
-// Package patterns says what to look for: the pattern language, and the
-// compiling of many patterns into one set of needles for one image. It knows
-// addresses and byte order (package addr) and expressions on bytes (package
-// automaton) and nothing else of vscan: how the needles are found is the
-// engine's business.
+// Package patterns says what to look for: the pattern language, and the compiling of many patterns
+// into one set of needles for one image. It knows addresses and byte order (package addr) and
+// expressions on bytes (package automaton) and nothing else of vscan: how the needles are found is
+// the engine's business. It is for programs that use vscan as a library.
 //
 // # The language
 //

@@ -1,6 +1,7 @@
-// Package addr holds the words that every other package shares: addresses,
+// Package addr holds the types that every other package shares: addresses,
 // inclusive ranges of them, byte order and word size. It imports nothing of
-// vscan and knows nothing of files, mappings or patterns.
+// vscan and knows nothing of files, mappings or patterns. It is for programs
+// that use vscan as a library.
 //
 // Addresses have a type and their ranges are inclusive, so that the last byte
 // of a 64-bit address space is an address like any other. Offsets into a Go
@@ -20,22 +21,22 @@ type Addr uint64
 // Max is the last address there is, 2^64 − 1.
 const Max Addr = math.MaxUint64
 
-// String is the address in hexadecimal with 0x in front.
+// String returns the address in hexadecimal with 0x in front.
 func (a Addr) String() string { return fmt.Sprintf("%#x", uint64(a)) }
 
-// Add is the address n bytes further up. It is false where that would wrap
-// round past Max.
+// Add returns the address n bytes above a. It returns false where that would
+// wrap round past Max; the address is of no use then.
 func (a Addr) Add(n uint64) (Addr, bool) {
 	s := a + Addr(n)
 	return s, s >= a
 }
 
-// Sub is the address n bytes further down. It is false where that would wrap
-// round below zero.
+// Sub returns the address n bytes below a. It returns false where that would
+// wrap round below zero; the address is of no use then.
 func (a Addr) Sub(n uint64) (Addr, bool) { return a - Addr(n), uint64(a) >= n }
 
-// AlignUp is the lowest address ≥ a that is a multiple of n. It is false
-// where there is none below 2^64. An n of 0 or 1 aligns nothing.
+// AlignUp returns the lowest address ≥ a that is a multiple of n. It returns
+// false where there is none below 2^64. With an n of 0 or 1 it returns a.
 func (a Addr) AlignUp(n uint64) (Addr, bool) {
 	if n <= 1 || uint64(a)%n == 0 {
 		return a, true
@@ -43,8 +44,8 @@ func (a Addr) AlignUp(n uint64) (Addr, bool) {
 	return a.Add(n - uint64(a)%n)
 }
 
-// AlignDown is the highest address ≤ a that is a multiple of n. An n of 0 or
-// 1 aligns nothing.
+// AlignDown returns the highest address ≤ a that is a multiple of n. With an n
+// of 0 or 1 it returns a.
 func (a Addr) AlignDown(n uint64) Addr {
 	if n <= 1 {
 		return a
@@ -52,19 +53,20 @@ func (a Addr) AlignDown(n uint64) Addr {
 	return a - a%Addr(n)
 }
 
-// IsAligned says whether a is a multiple of n. Every address is one of 0 and 1.
+// IsAligned reports whether a is a multiple of n. For an n of 0 or 1 that is so
+// of every address.
 func (a Addr) IsAligned(n uint64) bool { return n <= 1 || uint64(a)%n == 0 }
 
-// Range is the addresses First to Last, both included. It holds at least one
-// byte: First ≤ Last in every valid range. The zero Range is the byte at 0. The
-// byte at a is Range{First: a, Last: a}; for n bytes see [Sized].
+// A Range is the addresses from First to Last, both included. INVARIANT:
+// First ≤ Last, so a valid range holds at least one byte. The zero Range is the
+// byte at 0. The byte at a is Range{First: a, Last: a}; for n bytes see [Sized].
 type Range struct{ First, Last Addr }
 
 // All is the whole address space, 2^64 bytes.
 var All = Range{0, Max}
 
-// Sized is the range of n bytes that starts at first. It is false where n is
-// zero or the range would run past 2^64.
+// Sized returns the range of n bytes that starts at first. It returns false
+// where n is zero or the range would run past 2^64 − 1.
 func Sized(first Addr, n uint64) (Range, bool) {
 	if n == 0 {
 		return Range{}, false
@@ -73,16 +75,16 @@ func Sized(first Addr, n uint64) (Range, bool) {
 	return Range{first, last}, ok
 }
 
-// String is the range as LO..HI in hexadecimal, both ends included: the form
-// that ParseRange reads.
+// String returns the range as LO..HI in hexadecimal, both ends included: the
+// form that ParseRange reads.
 func (r Range) String() string { return r.First.String() + ".." + r.Last.String() }
 
-// Valid says whether the ends are in order.
+// Valid reports whether First ≤ Last.
 func (r Range) Valid() bool { return r.First <= r.Last }
 
-// Size is the number of bytes in the range. The whole address space has 2^64,
-// which a uint64 cannot say: there, and only there, Size is 2^64 − 1. What has
-// to be exact counts with Last − First.
+// Size returns the number of bytes in the range. The whole address space has
+// 2^64, which a uint64 cannot hold: for it, and for a range one byte shorter,
+// Size returns 2^64 − 1. Code that has to be exact there uses Last − First.
 func (r Range) Size() uint64 {
 	if n := uint64(r.Last - r.First); n != math.MaxUint64 {
 		return n + 1
@@ -90,25 +92,25 @@ func (r Range) Size() uint64 {
 	return math.MaxUint64
 }
 
-// Contains says whether a lies in the range.
+// Contains reports whether a lies in the range.
 func (r Range) Contains(a Addr) bool { return r.First <= a && a <= r.Last }
 
-// Covers says whether all of o lies in the range.
+// Covers reports whether all of o lies in the range.
 func (r Range) Covers(o Range) bool { return r.First <= o.First && o.Last <= r.Last }
 
-// Overlaps says whether the two ranges share a byte.
+// Overlaps reports whether the two ranges share a byte.
 func (r Range) Overlaps(o Range) bool { return r.First <= o.Last && o.First <= r.Last }
 
-// Intersect is the bytes that both ranges hold. It is false where they share
-// none.
+// Intersect returns the range of the bytes that both ranges hold. It returns
+// false where they share none.
 func (r Range) Intersect(o Range) (Range, bool) {
 	x := Range{max(r.First, o.First), min(r.Last, o.Last)}
 	return x, x.Valid()
 }
 
 // Merge sorts the ranges, joins those that overlap or touch, and returns the
-// result: ascending, disjoint and with a gap between any two. The argument is
-// left as it was.
+// result: ascending, disjoint and with a gap between any two. It does not change
+// its argument.
 //
 //	a----e            a----e
 //	   c-----g    →   a-------g        (overlapping)
@@ -128,8 +130,9 @@ func Merge(ranges []Range) []Range {
 	return out
 }
 
-// Intersect is the bytes that ranges of both lists hold, ascending and disjoint.
-// So are the ranges of each list (see [Merge]).
+// Intersect returns the ranges of the bytes that both lists hold, ascending and
+// disjoint. The ranges of each list must be ascending and disjoint as well (see
+// [Merge]).
 func Intersect(a, b []Range) []Range {
 	var out []Range
 	for i, j := 0, 0; i < len(a) && j < len(b); {
@@ -146,7 +149,8 @@ func Intersect(a, b []Range) []Range {
 }
 
 // Without calls yield with the parts of r that none of others holds, ascending.
-// others are ascending and disjoint; those that end before r do not count.
+// others must be ascending and disjoint; those that do not overlap r are passed
+// over.
 //
 //	r         |----------------------|
 //	others  |---|     |--|         |----|

@@ -39,7 +39,8 @@ func TestArithmeticStopsAtTheEnds(t *testing.T) {
 	}
 }
 
-// Every pair of ranges in a universe of eight bytes, against sets of bytes.
+// TestRangesAgainstSets compares every pair of ranges in a universe of eight
+// bytes with sets of bytes.
 func TestRangesAgainstSets(t *testing.T) {
 	const size = 8
 	for _, base := range []Addr{0, Max - size + 1} {
@@ -199,8 +200,8 @@ func ExampleMerge() {
 	// Output: [0x10..0x3f 0x50..0x5f]
 }
 
-// What is left of a range, and what two lists share, in a universe of eight bytes
-// at either end of all addresses.
+// TestWithoutAndIntersect checks what is left of a range, and what two lists
+// share, in a universe of eight bytes at either end of all addresses.
 func TestWithoutAndIntersect(t *testing.T) {
 	const size = 8
 	for _, base := range []Addr{0, Max - size + 1} {

@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// ByteOrder is the order in which a machine stores the bytes of a number.
+// A ByteOrder is the order in which a machine stores the bytes of a number.
 // Its zero value is little-endian.
 type ByteOrder uint8
 
@@ -14,7 +14,7 @@ const (
 	Big                     // most significant byte at the lowest address
 )
 
-// String is "little" or "big", the words that ParseByteOrder reads.
+// String returns "little" or "big", the words that ParseByteOrder reads.
 func (o ByteOrder) String() string {
 	if o == Big {
 		return "big"
@@ -22,7 +22,7 @@ func (o ByteOrder) String() string {
 	return "little"
 }
 
-// ParseByteOrder reads "little" or "big".
+// ParseByteOrder reads "little" or "big". Any other text is an error.
 func ParseByteOrder(s string) (ByteOrder, error) {
 	switch s {
 	case "little":
@@ -33,7 +33,8 @@ func ParseByteOrder(s string) (ByteOrder, error) {
 	return Little, fmt.Errorf("byte order %q: want little or big", s)
 }
 
-// Uint decodes an unsigned number of 1 to 8 bytes. It panics on other lengths.
+// Uint returns the unsigned number that the 1 to 8 bytes of b are in this byte
+// order. It panics on other lengths.
 func (o ByteOrder) Uint(b []byte) uint64 {
 	switch {
 	case len(b) == 8 && o == Little:
@@ -54,7 +55,8 @@ func (o ByteOrder) Uint(b []byte) uint64 {
 	return v
 }
 
-// PutUint encodes the low len(b) bytes of v into b, 1 to 8 of them.
+// PutUint writes the low len(b) bytes of v, 1 to 8 of them, into b in this
+// byte order.
 func (o ByteOrder) PutUint(b []byte, v uint64) {
 	for i := range b {
 		if o == Little {
@@ -65,11 +67,11 @@ func (o ByteOrder) PutUint(b []byte, v uint64) {
 	}
 }
 
-// Arch is what a memory image has to know of its machine before words and
-// pointers can be read: word size and byte order. What needs an Arch takes it
-// as an argument or hangs on a view that was made with one, so leaving it out
-// is a compile error. There is no invalid Arch; the zero value is LE64, by far
-// the commonest machine.
+// An Arch is what has to be known of an image's machine before words and
+// pointers can be read: word size and byte order. A function that needs an
+// Arch takes it as an argument, or is a method of a view that was made with
+// one, so leaving it out is a compile error. There is no invalid Arch; the
+// zero value is LE64, by far the commonest machine.
 type Arch struct {
 	half  bool // words of 4 bytes rather than 8
 	order ByteOrder
@@ -83,7 +85,8 @@ var (
 	BE32 = Arch{half: true, order: Big}
 )
 
-// NewArch is the Arch with a word size of 4 or 8 bytes and a byte order.
+// NewArch returns the Arch with a word size of 4 or 8 bytes and a byte order.
+// Another word size is an error.
 func NewArch(wordSize int, order ByteOrder) (Arch, error) {
 	if wordSize != 4 && wordSize != 8 {
 		return Arch{}, fmt.Errorf("word size %d: want 4 or 8 bytes", wordSize)
@@ -91,7 +94,7 @@ func NewArch(wordSize int, order ByteOrder) (Arch, error) {
 	return Arch{half: wordSize == 4, order: order}, nil
 }
 
-// WordSize is the size of a pointer in bytes, 4 or 8.
+// WordSize returns the size of a pointer in bytes, 4 or 8.
 func (a Arch) WordSize() int {
 	if a.half {
 		return 4
@@ -99,10 +102,11 @@ func (a Arch) WordSize() int {
 	return 8
 }
 
-// Order is the byte order.
+// Order returns the byte order.
 func (a Arch) Order() ByteOrder { return a.order }
 
-// MaxAddr is the highest address that a word can hold: 2^32 − 1 or 2^64 − 1.
+// MaxAddr returns the highest address that a word can hold: 2^32 − 1 or
+// 2^64 − 1.
 func (a Arch) MaxAddr() Addr {
 	if a.half {
 		return 1<<32 - 1
@@ -110,5 +114,5 @@ func (a Arch) MaxAddr() Addr {
 	return Max
 }
 
-// String is, for example, "64-bit little-endian".
+// String returns, for example, "64-bit little-endian".
 func (a Arch) String() string { return fmt.Sprintf("%d-bit %s-endian", 8*a.WordSize(), a.order) }

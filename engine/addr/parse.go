@@ -8,7 +8,8 @@ import (
 	"strings"
 )
 
-// Parse reads an address: decimal, or hexadecimal with 0x in front.
+// Parse reads an address: decimal, or hexadecimal with 0x in front. Anything else,
+// and what does not fit in 64 bits, is an error.
 func Parse(s string) (Addr, error) {
 	v, err := ParseUint(s)
 	if err != nil {
@@ -19,9 +20,9 @@ func Parse(s string) (Addr, error) {
 
 var errFit = errors.New("does not fit in 64 bits")
 
-// ParseUint reads an unsigned number below 2^64, decimal or hexadecimal with
-// 0x in front. Nothing else is a number here: no sign, no underscore, no
-// octal, no blank.
+// ParseUint reads an unsigned number below 2^64, decimal or hexadecimal with 0x in
+// front. A sign, an underscore or a blank is an error; a 0 in front does not make a
+// number octal.
 func ParseUint(s string) (uint64, error) {
 	digits, base := s, 10
 	if len(s) > 2 && (s[:2] == "0x" || s[:2] == "0X") {
@@ -38,8 +39,8 @@ func ParseUint(s string) (uint64, error) {
 }
 
 // ParseSize reads a number of bytes: a number as [ParseUint] reads it, and behind
-// it, with or without a blank, K, M, G or T (or KiB, MiB, GiB, TiB), of 1024, 1024²,
-// 1024³ and 1024⁴ bytes. What does not fit in 64 bits is an error.
+// it, with or without a blank, K, M, G or T (or KiB, MiB, GiB, TiB), which multiply
+// it by 1024, 1024², 1024³ and 1024⁴. What does not fit in 64 bits is an error.
 func ParseSize(s string) (uint64, error) {
 	digits, shift := s, 0
 	text := strings.TrimSuffix(s, "iB")
@@ -58,8 +59,9 @@ func ParseSize(s string) (uint64, error) {
 	return n << shift, nil
 }
 
-// ParseRange reads LO..HI (both ends included; either may be left out, for 0
-// and 2^64 − 1) or LO+LEN (LEN bytes from LO, a number as [ParseSize] reads it).
+// ParseRange reads LO..HI (both ends included; either may be left out and is then 0
+// or 2^64 − 1) or LO+LEN (LEN bytes from LO on, LEN as [ParseSize] reads it). A
+// range that would be empty or run past 2^64 − 1 is an error.
 func ParseRange(s string) (Range, error) {
 	if lo, hi, ok := strings.Cut(s, ".."); ok {
 		r := All

@@ -1,5 +1,6 @@
-// Package graph is the pointer-reference graph of a memory image: who points
-// at what, and by which chains a root reaches an object.
+// Package graph is the pointer-reference graph of a memory image: who points at what,
+// and by which chains a root reaches an object. It is for programs that use vscan as
+// a library.
 //
 // An edge goes from a source, the address of a word, to its target, the value
 // of that word, where that is the address of a mapped byte and not zero. Both

@@ -1,5 +1,6 @@
-// Package heap recognises the heaps of glibc's malloc in a memory image: which
-// objects the program was given, and which of them are free.
+// Package heap recognises the heaps of glibc's malloc in a memory image: which objects
+// the program was given, and which of them are free. It is for programs that use vscan
+// as a library.
 //
 //	heaps, err := heap.Find(ctx, space, addr.LE64)
 //	for _, o := range heaps.Objects() { … }   // ascending

@@ -1,6 +1,7 @@
-// Package image says what a memory dump is: it opens files and live
-// processes, recognises their format, and yields the mappings that an
-// [engine] space is built of. One file of the package reads one format.
+// Package image says what a memory dump is: it opens files and live processes,
+// recognises their format, and yields the mappings that an [engine] space is built of.
+// One file of the package reads one format. It is for programs that use vscan as a
+// library.
 //
 //	Open                  a file, and its mappings: engine.NewSpace(img.Mappings...)
 //	OpenProcess           a live process; FindProcesses tells its number

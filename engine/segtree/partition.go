@@ -11,9 +11,9 @@ import (
 // None is the owner of a hole.
 const None int32 = -1
 
-// Partition divides the whole address space, 0 to 2^64 − 1, into runs and
-// gives each run an owner, which may be None. Neighbouring runs have
-// different owners.
+// A Partition divides the whole address space, 0 to 2^64 − 1, into runs and gives each
+// run an owner, which may be None. INVARIANT: the first run starts at 0, and neighbouring
+// runs have different owners.
 //
 //	a-----b---c----------   first addresses: a b c
 //	None  3   None          owners
@@ -22,11 +22,11 @@ const None int32 = -1
 // a lookup O(log n) with two or three cache misses.
 type Partition struct {
 	runs []run
-	// levels is a static B-tree over the first addresses, the root last:
-	// levels[0] has that of every leafRuns-th run, levels[k+1] every fanout-th
-	// entry of levels[k]. A node is one cache line. The leaves are larger, so
-	// that all levels fit a level-2 cache even of two million runs, and the
-	// misses of one leaf overlap, since no compare waits for another.
+	// levels is a static B-tree over the first addresses, the root last: levels[0]
+	// has that of every leafRuns-th run, levels[k+1] every fanout-th entry of
+	// levels[k]. A node is one cache line. A leaf is larger, so that the levels of
+	// even two million runs fit a level-2 cache; the cache misses within a leaf
+	// overlap, since no compare waits for another.
 	levels [][]addr.Addr
 }
 
@@ -35,15 +35,14 @@ const (
 	fanout   = 8  // addresses of 8 bytes
 )
 
-// run is the addresses from first to the byte before the next run's first.
+// A run is the addresses from first to the byte before the next run's first.
 type run struct {
 	first addr.Addr
 	owner int32
 }
 
-// NewPartition makes a partition of runs that are given by first address and
-// owner, ascending; the first has to start at 0. Neighbours with one owner are
-// joined.
+// NewPartition makes a partition of runs that are given by first address and owner,
+// ascending; the first has to start at 0. It joins neighbours that have the same owner.
 func NewPartition(runs iter.Seq2[addr.Addr, int32]) *Partition {
 	p := &Partition{}
 	for first, owner := range runs {
@@ -51,7 +50,7 @@ func NewPartition(runs iter.Seq2[addr.Addr, int32]) *Partition {
 			p.runs = append(p.runs, run{first, owner})
 		}
 	}
-	p.runs = slices.Clip(slices.Clone(p.runs)) // growing by doubling left up to half unused
+	p.runs = slices.Clip(slices.Clone(p.runs)) // append has left up to half of the array unused
 
 	level := make([]addr.Addr, 0, len(p.runs)/leafRuns+1)
 	for i := 0; i < len(p.runs); i += leafRuns {
@@ -70,10 +69,11 @@ func NewPartition(runs iter.Seq2[addr.Addr, int32]) *Partition {
 	}
 }
 
-// Len is the number of runs.
+// Len returns the number of runs.
 func (p *Partition) Len() int { return len(p.runs) }
 
-// Run is the i-th run, from the bottom, and its owner.
+// Run returns the run of number i and its owner. Runs are numbered from 0, by ascending
+// addresses.
 func (p *Partition) Run(i int) (addr.Range, int32) {
 	r := addr.Range{First: p.runs[i].first, Last: addr.Max}
 	if i+1 < len(p.runs) {
@@ -82,7 +82,7 @@ func (p *Partition) Run(i int) (addr.Range, int32) {
 	return r, p.runs[i].owner
 }
 
-// Find is the number of the run that holds a.
+// Find returns the number of the run that holds a.
 func (p *Partition) Find(a addr.Addr) int {
 	i := 0
 	for k := len(p.levels) - 1; k >= 0; k-- {
@@ -108,14 +108,14 @@ func (p *Partition) Find(a addr.Addr) int {
 	return i + above
 }
 
-// notAbove is 1 where first ≤ a and 0 elsewhere.
+// notAbove returns 1 where first ≤ a, else 0.
 func notAbove(first, a addr.Addr) int {
 	_, borrow := bits.Sub64(uint64(a), uint64(first), 0)
 	return int(1 - borrow)
 }
 
-// Runs yields the parts of the runs that lie in r, ascending, with their
-// owners; together they are all of r.
+// Runs yields the runs that overlap r, cut to r, ascending, with their owners. Together
+// they are all of r.
 func (p *Partition) Runs(r addr.Range) iter.Seq2[addr.Range, int32] {
 	return func(yield func(addr.Range, int32) bool) {
 		for i := p.Find(r.First); i < len(p.runs) && p.runs[i].first <= r.Last; i++ {

@@ -1,5 +1,6 @@
-// Package segtree answers what shows at an address when ranges of addresses
-// lie over one another, the one added last on top.
+// Package segtree tells which range shows at an address where ranges of
+// addresses lie over one another, the one added last on top. It is for the
+// engine, and may change.
 //
 // The ends of all ranges cut the address space into elementary intervals:
 // maximal runs of addresses that lie in the same ranges.
@@ -17,19 +18,19 @@
 // See Berg, Cheong, Kreveld, Overmars, "Computational Geometry", 3rd edition,
 // section 10.3. Where this differs from the book:
 //
-//  1. A node keeps the newest of its ranges only: that is all that the
-//     question "what shows" needs, and it makes nodes four bytes.
+//  1. A node keeps only the newest of its ranges: more is not needed to tell
+//     what shows, and a node is four bytes then.
 //  2. Nothing is inserted after the build, so once all ranges are in, the
 //     nodes are pushed down to the leaves in one pass, equal neighbours are
 //     joined, and the inner nodes are dropped. What remains is a sorted array
 //     of runs (a Partition): a lookup is a search in it, and it knows how far
 //     an owner shows even where that crosses many leaves.
-//  3. "All layers at an address" and "what overlaps this range" are asked of
-//     the ranges themselves, sorted by first address as an implicit balanced
-//     tree in which every node knows the highest last address below it
-//     (an interval tree: Cormen et al., section 17.3 in the 4th edition). Lists
-//     at the nodes of the segment tree would cost up to 2·log2(n) entries a
-//     range; this costs three words.
+//  3. All layers at an address, and all ranges that overlap another, are found
+//     in the ranges themselves, sorted by first address as an implicit balanced
+//     tree in which every node knows the highest last address below it (an
+//     interval tree: Cormen et al., section 17.3 in the 4th edition). Lists at
+//     the nodes of the segment tree would cost up to 2·log2(n) entries a range;
+//     this costs three words.
 package segtree
 
 import (
@@ -41,8 +42,8 @@ import (
 	"vscan/engine/addr"
 )
 
-// Tree is an immutable stack of ranges, safe for concurrent readers. Building
-// it costs O(n log n) time; it holds about 80 bytes a range.
+// A Tree is an immutable stack of ranges, safe for concurrent readers. Building
+// it takes O(n log n) time; it occupies about 80 bytes a range.
 type Tree struct {
 	ranges []addr.Range // by layer, the newest last
 	cuts   []addr.Addr  // first addresses of the elementary intervals; cuts[0] is 0
@@ -52,19 +53,21 @@ type Tree struct {
 	maxLast []addr.Addr // highest last address in the subtree of byFirst's node
 }
 
-// maxRanges keeps the numbers of the nodes in an int32.
+// maxRanges is the most ranges whose nodes, up to four a range, have numbers
+// that fit in an int32.
 const maxRanges = math.MaxInt32/4 - 1
 
-// New builds the tree of ranges; a range's index is its layer, and the last
-// is on top. The slice is kept and must not change. It panics on a range whose
-// ends are not in order and on 2^29 ranges or more.
+// New builds the tree of ranges; a range's index is its layer, and the last is
+// on top. The tree keeps the slice, which must not change afterwards. New
+// panics on a range that is not valid, and on 2^29 − 1 ranges or more.
 func New(ranges []addr.Range) *Tree {
 	if len(ranges) > maxRanges {
 		panic("segtree: too many ranges")
 	}
 	t := &Tree{ranges: ranges}
 
-	// Where ranges begin and where they have ended, in address order.
+	// The addresses where ranges begin, and those behind their ends,
+	// ascending.
 	events := make([]event, 0, 2*len(ranges))
 	for i, r := range ranges {
 		if !r.Valid() {
@@ -77,7 +80,8 @@ func New(ranges []addr.Range) *Tree {
 	}
 	slices.SortFunc(events, func(a, b event) int { return cmp.Compare(a.at, b.at) })
 
-	// Elementary intervals, and each range as a half-open run of them.
+	// The elementary intervals, and for each range those that it consists
+	// of: from included, to excluded.
 	distinct := 1
 	for i, e := range events {
 		if e.at != 0 && (i == 0 || e.at != events[i-1].at) {
@@ -103,7 +107,8 @@ func New(ranges []addr.Range) *Tree {
 		}
 	}
 
-	// The segment tree: leaf i is node n+i, the parent of node k is k/2.
+	// In the segment tree, leaf i is node n+i, and the parent of node k is
+	// k/2.
 	n := int32(len(t.cuts))
 	newest := make([]int32, 2*n)
 	for i := range newest {
@@ -137,15 +142,15 @@ func New(ranges []addr.Range) *Tree {
 	return t
 }
 
-// event is an address where a range begins (ref = layer·2) or where it has
-// just ended (ref = layer·2 + 1).
+// An event is an address where a range begins (ref = layer·2), or the one
+// behind its last (ref = layer·2 + 1).
 type event struct {
 	at  addr.Addr
 	ref uint32
 }
 
-// fillMaxLast fills maxLast for byFirst[lo:hi], whose root is in the middle,
-// and returns the root's.
+// fillMaxLast fills maxLast[lo:hi], a subtree whose root is in the middle, and
+// returns the root's entry.
 func (t *Tree) fillMaxLast(lo, hi int) addr.Addr {
 	if lo >= hi {
 		return 0
@@ -157,22 +162,22 @@ func (t *Tree) fillMaxLast(lo, hi int) addr.Addr {
 	return last
 }
 
-// Len is the number of ranges.
+// Len returns the number of ranges.
 func (t *Tree) Len() int { return len(t.ranges) }
 
-// Shows is the address space by the range that shows, None where there is a
-// hole.
+// Shows returns the address space, divided by which layer shows; the owner of a
+// hole is None.
 func (t *Tree) Shows() *Partition { return t.shows }
 
-// At is the topmost range at a, or None, and how far to both sides it shows
-// without a break.
+// At returns the topmost layer at a, or None, and the range around a in which
+// it shows without a break.
 func (t *Tree) At(a addr.Addr) (layer int32, run addr.Range) {
 	run, layer = t.shows.Run(t.shows.Find(a))
 	return layer, run
 }
 
-// Layers appends the layers of all ranges that hold a to dst, the topmost
-// first.
+// Layers appends to dst the layers of all ranges that hold a, the topmost
+// first, and returns it.
 func (t *Tree) Layers(dst []int32, a addr.Addr) []int32 {
 	n := len(dst)
 	dst = t.Overlapping(dst, addr.Range{First: a, Last: a})
@@ -180,8 +185,8 @@ func (t *Tree) Layers(dst []int32, a addr.Addr) []int32 {
 	return dst
 }
 
-// Overlapping appends the layers of all ranges that share a byte with r to
-// dst, the lowest first. It costs O((k + 1)·log n) for k results.
+// Overlapping appends to dst the layers of all ranges that share a byte with r,
+// the lowest first, and returns it. It costs O((k + 1)·log n) for k results.
 func (t *Tree) Overlapping(dst []int32, r addr.Range) []int32 {
 	n := len(dst)
 	dst = t.overlapping(dst, r, 0, len(t.byFirst))
@@ -193,7 +198,7 @@ func (t *Tree) overlapping(dst []int32, r addr.Range, lo, hi int) []int32 {
 	for lo < hi {
 		mid := lo + (hi-lo)/2
 		if t.maxLast[mid] < r.First {
-			return dst // all below end before r begins
+			return dst // all of this subtree end before r begins
 		}
 		dst = t.overlapping(dst, r, lo, mid)
 		layer := t.byFirst[mid]
@@ -210,10 +215,12 @@ func (t *Tree) overlapping(dst []int32, r addr.Range, lo, hi int) []int32 {
 
 // Elementary yields the elementary intervals of the whole address space,
 // ascending, holes included, with the layer that shows there, or None. All
-// addresses of one lie in the same ranges; Layers of any of them tells which.
+// addresses of an interval lie in the same ranges, which Layers tells for any
+// of them.
 func (t *Tree) Elementary() iter.Seq2[addr.Range, int32] { return t.ElementaryIn(addr.All) }
 
-// ElementaryIn yields the parts of the elementary intervals that lie in r.
+// ElementaryIn yields the elementary intervals that overlap r, cut to r, as
+// Elementary does.
 func (t *Tree) ElementaryIn(r addr.Range) iter.Seq2[addr.Range, int32] {
 	return func(yield func(addr.Range, int32) bool) {
 		run := t.shows.Find(r.First)

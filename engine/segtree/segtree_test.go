@@ -10,8 +10,8 @@ import (
 	"vscan/engine/addr"
 )
 
-// byteMap is the model: per address of a small universe, the layers that hold
-// it, the topmost first.
+// byteMap is the model: for each address of a small universe, the layers that hold it, the
+// topmost first.
 type byteMap [][]int32
 
 func newByteMap(size int, base addr.Addr, ranges []addr.Range) byteMap {
@@ -33,8 +33,7 @@ func (m byteMap) top(i int) int32 {
 	return m[i][0]
 }
 
-// check holds every answer of the tree against the model, whose first byte is
-// at base.
+// check compares every answer of the tree with the model, whose first byte is at base.
 func check(t *testing.T, ranges []addr.Range, base addr.Addr, size int) {
 	t.Helper()
 	tree, model := New(ranges), newByteMap(size, base, ranges)
@@ -84,8 +83,8 @@ func check(t *testing.T, ranges []addr.Range, base addr.Addr, size int) {
 	checkElementary(t, tree, ranges)
 }
 
-// checkElementary: the intervals are the whole space in order, uniform inside
-// and different from their neighbours.
+// checkElementary checks that the intervals are the whole space in order, that all addresses
+// of one lie in the same ranges, and that those of neighbours do not.
 func checkElementary(t *testing.T, tree *Tree, ranges []addr.Range) {
 	t.Helper()
 	next, wrapped := addr.Addr(0), false
@@ -112,7 +111,8 @@ func checkElementary(t *testing.T, tree *Tree, ranges []addr.Range) {
 	}
 }
 
-// touchesAt: a range begins where another ends, so a cut at a is no fault.
+// touchesAt reports whether a range begins at a where another ends, so that a cut there is no
+// fault.
 func touchesAt(ranges []addr.Range, a addr.Addr) bool {
 	return slices.ContainsFunc(ranges, func(r addr.Range) bool { return r.First == a || r.Last == a-1 })
 }
@@ -171,7 +171,7 @@ func TestRunsWithinARange(t *testing.T) {
 	}
 }
 
-// randomRanges are n overlapping ranges of all sizes, as in a layered image.
+// randomRanges returns n overlapping ranges of all sizes, as in a layered image.
 func randomRanges(n int) []addr.Range {
 	rnd := rand.New(rand.NewPCG(42, 42))
 	ranges := make([]addr.Range, n)
@@ -183,8 +183,8 @@ func randomRanges(n int) []addr.Range {
 	return ranges
 }
 
-// The size of what exists by the million is part of the contract: at most 200
-// bytes a mapping.
+// A tree may have millions of ranges, so its size is part of the contract: at most 200 bytes
+// a mapping.
 func TestBytesPerRange(t *testing.T) {
 	const n = 200_000
 	ranges := randomRanges(n)

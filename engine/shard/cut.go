@@ -1,43 +1,44 @@
-// Package shard cuts what is to be scanned into shards, units of work for
-// workers that run at once, and puts their results back into one stream in
-// order.
+// Package shard cuts what is to be scanned into shards, the units of work of
+// workers that run at the same time, and puts their results back into one stream
+// in order. It is for the engine, and may change.
 //
-// A run is a maximal range of addresses whose bytes are all there, from
-// however many pieces of memory. A shard is some spans of such runs, about as
-// much work as any other shard; a span has a core, the addresses whose hits
-// the shard owns, and a window, which goes on past the core by the overlap,
-// the longest pattern less one byte, as far as the run does.
+// A run is a maximal range of addresses whose bytes are all there, from however
+// many pieces of memory. A shard is one or more spans of runs, about as much
+// work as any other shard. A span has a core, the addresses whose hits the shard
+// owns, and a window, which begins with the core and goes on past it by the
+// overlap, the longest pattern less one byte, or to the end of the run if that
+// comes first.
 //
 //	run       a--------------------------------z
 //	span 1    [core      ]-window
 //	span 2               [core      ]-window
 //	span 3                          [core      ]
 //
-// The cores of all spans are the runs, each byte once, or what of the runs hits
-// may begin in. A hit belongs to the shard whose core holds its first byte, so
-// every hit has one owner, and its whole match lies in the window, wherever in
-// the run the cut fell and whatever pieces of memory meet there.
+// INVARIANT: the cores of all spans hold each byte of the runs in which a hit
+// may begin, once. A hit belongs to the shard whose core holds its first byte,
+// so every hit has one owner; and its whole match lies in the window, wherever
+// the run was cut and whatever pieces of memory meet there.
 package shard
 
 import "vscan/engine/addr"
 
-// Span is a part of a run that one shard owns.
+// A Span is a part of a run that one shard owns.
 type Span struct {
 	Core addr.Range // the addresses whose hits the shard owns
-	Last addr.Addr  // of the window, which begins with the core; ≥ Core.Last
+	Last addr.Addr  // the last address of the window, which begins with the core; ≥ Core.Last
 }
 
-// Window is the addresses that a search of the core has to see.
+// Window returns the addresses that a search of the core has to see.
 func (s Span) Window() addr.Range { return addr.Range{First: s.Core.First, Last: s.Last} }
 
-// Stretch is a part of a run, or all of it, whose bytes become cores.
+// A Stretch is a part of a run, or all of it, that is cut into cores.
 type Stretch struct {
 	addr.Range
 	End addr.Addr // the last byte of the run, where windows end; ≥ Last
 }
 
-// Cutter yields shards in address order, made when asked for, so that a
-// terabyte costs no more memory than a page. Not safe for concurrent use.
+// A Cutter cuts shards in address order, one whenever it is asked, so that a
+// terabyte takes no more memory than a page. It is not safe for concurrent use.
 type Cutter struct {
 	rest    []Stretch
 	size    uint64
@@ -45,9 +46,10 @@ type Cutter struct {
 	next    addr.Addr // where the next span starts in rest[0]
 }
 
-// NewCutter cuts stretches, which are ascending and disjoint, into shards whose
-// cores have size bytes together, or less at the end. The overlap is the longest
-// pattern less one byte. A size of 0 is taken as 1.
+// NewCutter makes a Cutter of stretches, which must be ascending and disjoint.
+// The cores of a shard have size bytes together, those of the last one perhaps
+// less. The overlap is the longest pattern less one byte. A size of 0 is taken
+// as 1.
 func NewCutter(stretches []Stretch, size, overlap uint64) *Cutter {
 	c := &Cutter{rest: stretches, size: max(size, 1), overlap: overlap}
 	if len(stretches) > 0 {
@@ -56,9 +58,9 @@ func NewCutter(stretches []Stretch, size, overlap uint64) *Cutter {
 	return c
 }
 
-// Next appends the spans of the next shard to spans, ascending; none means
-// that all is cut. A long stretch is cut, and short ones are batched until the
-// shard has its size.
+// Next appends the spans of the next shard, ascending, to spans and returns it;
+// where it appends none, everything has been cut. It cuts long stretches, and
+// puts short ones into one shard until that has its size.
 func (c *Cutter) Next(spans []Span) []Span {
 	for room := c.size; room > 0 && len(c.rest) > 0; {
 		stretch := c.rest[0]
@@ -71,7 +73,7 @@ func (c *Cutter) Next(spans []Span) []Span {
 			last = stretch.End
 		}
 		spans = append(spans, Span{core, last})
-		room -= core.Size() // not the whole space: then size is 2^64 − 1 and the core a byte short of it
+		room -= core.Size() // exact: size is at most 2^64 − 1, so no core is the whole address space
 		if core.Last < stretch.Last {
 			c.next = core.Last + 1
 			break

@@ -12,8 +12,8 @@ import (
 	"vscan/engine/addr"
 )
 
-// Every layout of runs in a universe of eight bytes, every shard size and
-// overlap: each byte is in one core, and each core sees its overlap.
+// For every layout of runs in a universe of eight bytes, every shard size and
+// every overlap, each byte is in one core, and each core sees its overlap.
 func TestCutEveryLayout(t *testing.T) {
 	const size = 8
 	for _, base := range []addr.Addr{0, 0x1000, addr.Max - size + 1} {
@@ -71,7 +71,7 @@ func checkCut(t *testing.T, runs []addr.Range, size, overlap uint64) {
 	}
 }
 
-// whole is runs as stretches.
+// whole returns runs as stretches.
 func whole(runs []addr.Range) []Stretch {
 	var out []Stretch
 	for _, r := range runs {
@@ -80,7 +80,8 @@ func whole(runs []addr.Range) []Stretch {
 	return out
 }
 
-// Windows of a stretch go on to the end of its run, over what is no core.
+// The windows of a stretch go on towards the end of its run, over addresses
+// that are in no core.
 func TestCutPartsOfARun(t *testing.T) {
 	at := func(first, last addr.Addr) addr.Range { return addr.Range{First: first, Last: last} }
 	c := NewCutter([]Stretch{{at(0x1000, 0x1009), 0x102f}, {at(0x1010, 0x1015), 0x102f}, {at(0x2000, 0x2003), 0x2003}}, 8, 12)

@@ -5,14 +5,15 @@ import (
 	"sync"
 )
 
-// Stitcher puts the batches of results that workers find in shards into the
+// A Stitcher puts the batches of results that workers find in shards into the
 // order of the shards, while the workers go on.
 //
-// Workers call Claim, in which shards get their numbers, send the shard's
-// batches on the Lane that they got, and Close it. One consumer calls Deliver.
-// At most ahead shards are claimed and not yet delivered, and a lane holds at
-// most depth batches before its worker waits, so memory is bounded for any
-// number of results. The lane whose turn it is always drains: no deadlock.
+// A worker calls Claim, which gives the shard its number, sends the shard's
+// batches on the Lane that it got, and closes that. One consumer calls Deliver.
+// INVARIANT: at most ahead shards are claimed and not yet delivered, and a lane
+// holds at most depth batches before its worker waits. So memory is bounded for
+// any number of results; and since the lane whose turn it is can always be
+// drained, there is no deadlock.
 //
 //	claimed   #4 ▢      #5 ▢▢▢ closed   #6 ▢▢
 //	Deliver   ↑ takes #4's batches as they come, then #5's, then #6's
@@ -20,20 +21,20 @@ import (
 // A shard without results costs the consumer nothing: the worker that closes
 // its lane moves the turn on.
 type Stitcher[B any] struct {
-	ctx   context.Context // of the one run that it is for
+	ctx   context.Context // ends the one scan that the Stitcher is for
 	depth int
 
 	mu    sync.Mutex
 	lanes []Lane[B] // a ring: shard n has lane n % len
 	turn  uint64    // the shard whose batches are delivered now
 	next  uint64    // the number that the next claimed shard gets
-	ended bool      // there are no more shards to claim
-	stop  bool      // the context has ended, or the consumer has had enough
-	room  sync.Cond // for workers: a shard may be claimed, or a batch be sent
-	ready sync.Cond // for the consumer: a batch has its turn, or all is over
+	ended bool      // no shard is left to be claimed
+	stop  bool      // the context has ended, or Deliver has returned
+	room  sync.Cond // workers wait on it until a shard may be claimed or a batch be sent
+	ready sync.Cond // the consumer waits on it until a batch has its turn or there is nothing more to wait for
 }
 
-// Lane takes the batches of one shard.
+// A Lane takes the batches of one shard.
 type Lane[B any] struct {
 	s      *Stitcher[B]
 	number uint64
@@ -41,8 +42,8 @@ type Lane[B any] struct {
 	closed bool
 }
 
-// NewStitcher makes a stitcher for one run, which ends when ctx does; ahead and
-// depth are at least 1.
+// NewStitcher makes a Stitcher for one scan, which ends when ctx does. ahead
+// and depth must be at least 1.
 func NewStitcher[B any](ctx context.Context, ahead, depth int) *Stitcher[B] {
 	s := &Stitcher[B]{ctx: ctx, depth: depth, lanes: make([]Lane[B], ahead)}
 	s.room.L, s.ready.L = &s.mu, &s.mu
@@ -58,9 +59,10 @@ func (s *Stitcher[B]) halt() {
 	s.ready.Broadcast()
 }
 
-// Claim calls claim, which takes the next shard, one call at a time; the order
-// of these calls is the order of delivery. It returns nil where claim said that
-// there is none, or the run has ended.
+// Claim calls claim, which takes the next shard and returns false where there
+// is none. Calls of claim never overlap, and their order is the order of
+// delivery. Claim waits while too many shards are claimed and not delivered. It
+// returns nil where there is no shard or the scan has ended.
 func (s *Stitcher[B]) Claim(claim func() bool) *Lane[B] {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -81,8 +83,8 @@ func (s *Stitcher[B]) Claim(claim func() bool) *Lane[B] {
 	return lane
 }
 
-// Send hands a batch over. It is false where the run ended first; the worker
-// then stops.
+// Send hands a batch over, and waits while the lane is full. It returns false
+// where the scan ended first; the worker has to stop then.
 func (l *Lane[B]) Send(batch B) bool {
 	s := l.s
 	s.mu.Lock()
@@ -100,7 +102,7 @@ func (l *Lane[B]) Send(batch B) bool {
 	return true
 }
 
-// Close says that the shard is done.
+// Close tells the Stitcher that the shard is done.
 func (l *Lane[B]) Close() {
 	l.s.mu.Lock()
 	defer l.s.mu.Unlock()
@@ -108,7 +110,8 @@ func (l *Lane[B]) Close() {
 	l.s.advance()
 }
 
-// advance moves the turn past shards that are done and delivered.
+// advance moves the turn past shards that are done and delivered. s.mu must be
+// held.
 func (s *Stitcher[B]) advance() {
 	before := s.turn
 	for s.turn < s.next {
@@ -131,8 +134,8 @@ func (s *Stitcher[B]) advance() {
 }
 
 // Deliver calls yield with every batch, in order, until all shards are
-// delivered, yield is false or the run's context ends. It says whether all were
-// delivered. Nothing can be claimed or sent afterwards.
+// delivered, yield returns false, or the context ends. It reports whether all
+// were delivered. Nothing can be claimed or sent afterwards.
 func (s *Stitcher[B]) Deliver(yield func(B) bool) bool {
 	defer s.halt()
 	for {
@@ -146,8 +149,8 @@ func (s *Stitcher[B]) Deliver(yield func(B) bool) bool {
 	}
 }
 
-// take waits for the batch whose turn it is. It is false at the end, with
-// whether all was delivered.
+// take waits for the batch whose turn it is. At the end it returns false for
+// ok, and in all whether everything was delivered.
 func (s *Stitcher[B]) take() (batch B, all, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

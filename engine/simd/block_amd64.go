@@ -2,8 +2,10 @@
 
 package simd
 
-// In how many of the 32 lanes of a group's vectors, one over the other, a byte
-// may be for it to be few, and to be some: see FEW, SOME64 and MANY32.
+// The vectors of a group are laid one over the other, and the lanes, of 32,
+// that have a hit in any of them are counted. Up to fewLanes such lanes, hits
+// are stored by the macro FEW, up to someLanes by SOME64, and above that by
+// MANY32.
 const (
 	//lint:ignore U1000 the assembly uses it
 	fewLanes = 2
@@ -11,9 +13,9 @@ const (
 	someLanes = 20
 )
 
-// compress8 has, for every set of eight lanes, the numbers of the lanes that
-// are in it, ascending, and then anything. AVX2 has no instruction that packs
-// the lanes of a mask; this is its substitute, eight lanes at a time.
+// compress8 has, for every mask of eight lanes, the numbers of the lanes that
+// are in it, ascending; the entries behind them have no meaning. It stands in
+// for the instruction that AVX2 lacks, which packs the lanes of a mask.
 //
 //lint:ignore U1000 the assembly uses it
 var compress8 = func() (t [256][8]uint8) {
@@ -29,7 +31,7 @@ var compress8 = func() (t [256][8]uint8) {
 	return t
 }()
 
-// lanes is the numbers of the lanes of a vector, 0 to 63.
+// lanes has the numbers of the lanes of a vector, 0 to 63, 4 bytes each.
 //
 //lint:ignore U1000 the assembly uses it
 var lanes = func() (t [64]uint32) {
@@ -39,7 +41,7 @@ var lanes = func() (t [64]uint32) {
 	return t
 }()
 
-// byteLanes is the same, a byte each.
+// byteLanes has the same numbers, a byte each.
 //
 //lint:ignore U1000 the assembly uses it
 var byteLanes = func() (t [64]uint8) {

@@ -2,7 +2,7 @@ package simd
 
 import "math/bits"
 
-// ByteSet is a set of bytes.
+// A ByteSet is a set of bytes: c is in it where bit c%64 of word c/64 is set.
 type ByteSet [4]uint64
 
 // Add adds a byte to the set.
@@ -21,7 +21,8 @@ func (s *ByteSet) Len() int {
 	return bits.OnesCount64(s[0]) + bits.OnesCount64(s[1]) + bits.OnesCount64(s[2]) + bits.OnesCount64(s[3])
 }
 
-// All goes through the set in ascending order, as a range loop asks it to.
+// All yields the bytes of the set, ascending; it is the function of a range
+// loop.
 func (s *ByteSet) All(yield func(byte) bool) {
 	for i, some := range s {
 		for ; some != 0; some &= some - 1 {
@@ -44,7 +45,7 @@ func (s *ByteSet) Rate() float64 {
 	return sum
 }
 
-// text returns how many printable characters the set has.
+// text returns how many printable characters of ASCII are in the set.
 func (s *ByteSet) text() int {
 	return bits.OnesCount64(s[0]>>32) + bits.OnesCount64(s[1]<<1)
 }
@@ -59,8 +60,8 @@ var ByteRate = func() (t [256]float32) {
 }()
 
 // NextRate returns how often a byte that follows one of the set last is expected
-// to be in the set s, if a byte anywhere is in it at the given rate. Equal bytes
-// stand side by side more often than that, and so do printable characters.
+// to be in the set s, from 0 to 1; rate is how often a byte anywhere is. Equal
+// bytes stand side by side more often than that, and so do printable characters.
 func (s *ByteSet) NextRate(last *ByteSet, rate float64) float64 {
 	if *s == *last {
 		rate = max(rate, 1./4)

@@ -5,9 +5,9 @@ import (
 	"math/bits"
 )
 
-// NewClass makes a kernel that finds every byte that is in a set: c is where
-// bit c%64 of set[c/64] is. Hits are one byte long, at stride 1. A set of one
-// byte gives the kernel of NewLiteral; an empty one is an error.
+// NewClass makes a kernel that finds every byte that is in a set: c is in it
+// where bit c%64 of set[c/64] is set. Hits are one byte long, at stride 1. A
+// set of one byte gives the kernel of NewLiteral; an empty one is an error.
 //
 // There is one at each level. A level that this machine lacks is an error.
 func NewClass(level Level, set [4]uint64) (Kernel, error) {
@@ -31,16 +31,16 @@ func NewClass(level Level, set [4]uint64) (Kernel, error) {
 	return choose(level, classes, p)
 }
 
-// classes is how bytes in a set are looked for, ascending by level.
+// classes lists the implementations of Class, ascending by level.
 var classes = append([]implementation[*classPlan]{
 	{level: Reference, make: newClassRef},
 	{level: Generic, make: newClassGo},
 }, classesAssembled...)
 
-// classPlan is what the kernels for a class share.
+// A classPlan holds what the kernels for a class share.
 type classPlan struct {
 	in   [256]uint8   // by byte: 1 where it is in the set
-	rows [2][16]uint8 // bit h%8 of rows[h/8][l]: byte 16·h + l is in the set
+	rows [2][16]uint8 // bit h%8 of rows[h/8][l] is set where byte 16·h + l is in the set
 }
 
 func (p *classPlan) Shape() Shape { return Class }

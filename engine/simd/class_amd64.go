@@ -2,14 +2,14 @@
 
 package simd
 
-// classesAssembled is the kernels of class_amd64.s.
+// classesAssembled lists the kernels of class_amd64.s.
 var classesAssembled = []implementation[*classPlan]{
 	{level: AVX2, needs: classAVX2Needs, make: newClassAVX2},
 	{level: AVX512, needs: classAVX512Needs, make: newClassAVX512},
 	{level: AVX512, needs: classVBMI2Needs, make: newClassVBMI2},
 }
 
-// Every CPU feature that the instructions of the kernels need.
+// These are all CPU features that the instructions of each kernel need.
 var (
 	classAVX2Needs   = features{fAVX, fAVX2, fBMI1, fBMI2, fPOPCNT}
 	classAVX512Needs = features{fAVX, fAVX512F, fAVX512BW, fBMI1, fBMI2, fPOPCNT}
@@ -31,10 +31,10 @@ type classState struct {
 	tables *classTables
 }
 
-// classTables is what the assembly looks bytes up in, for each 16 bytes of a
-// vector the same.
+// classTables are the tables in which the assembly looks bytes up, repeated
+// for every 16 bytes of a vector.
 type classTables struct {
-	low, high [64]uint8 // classPlan.rows, for bytes below 0x80 and above
+	low, high [64]uint8 // classPlan.rows, for bytes below 0x80 and from 0x80 on
 	bit       [64]uint8 // 1 << h%8 for a high nibble h
 }
 
@@ -58,7 +58,8 @@ func (*classAVX2) Level() Level { return AVX2 }
 func (k *classAVX2) Scan(dst []uint32, b []byte, from, to int) (n, next int) {
 	end := clip(dst, b, from, to, 1)
 	if end < 32 {
-		// Too few bytes for a vector that ends with the last of them.
+		// There are too few bytes for a vector that ends with the
+		// last of them.
 		return newClassGo(k.classPlan).Scan(dst, b, from, to)
 	}
 	st := classState{tables: k.tables}
@@ -88,7 +89,7 @@ func (k *classAVX512) Scan(dst []uint32, b []byte, from, to int) (n, next int) {
 	return st.blk.result(end, to)
 }
 
-// classVBMI2 is classAVX512 but for how it stores offsets.
+// classVBMI2 differs from classAVX512 only in how it stores offsets.
 type classVBMI2 struct{ classAVX512 }
 
 func newClassVBMI2(p *classPlan) Kernel { return &classVBMI2{classAVX512{p, newClassTables(p)}} }

@@ -2,7 +2,7 @@
 
 package simd
 
-// classesAssembled is the kernel of class_arm64.s.
+// classesAssembled lists the kernel of class_arm64.s.
 var classesAssembled = []implementation[*classPlan]{
 	{level: NEON, make: newClassNEON},
 }
@@ -18,7 +18,7 @@ type classState struct {
 
 type classNEON struct {
 	*classPlan
-	set [32]uint8 // bit c%8 of set[c/8]: byte c is in the set
+	set [32]uint8 // bit c%8 of set[c/8] is set where byte c is in the set
 }
 
 func newClassNEON(p *classPlan) Kernel {
@@ -34,7 +34,8 @@ func (*classNEON) Level() Level { return NEON }
 func (k *classNEON) Scan(dst []uint32, b []byte, from, to int) (n, next int) {
 	end := clip(dst, b, from, to, 1)
 	if end < 64 {
-		// Too few bytes for a vector that ends with the last of them.
+		// There are too few bytes for a vector that ends with the
+		// last of them.
 		return newClassGo(k.classPlan).Scan(dst, b, from, to)
 	}
 	st := classState{set: &k.set}

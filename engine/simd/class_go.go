@@ -1,8 +1,8 @@
 package simd
 
-// classGo is the portable kernel for classes. It stores every offset and then
-// moves on by one or by none, so there is no branch to be guessed: the cost is
-// the same however many hits there are.
+// classGo is the portable kernel for classes. It stores every offset, and then
+// counts it or does not, without a branch that could be mispredicted: the cost
+// is the same however many hits there are.
 type classGo struct{ *classPlan }
 
 func newClassGo(p *classPlan) Kernel { return &classGo{p} }
@@ -17,7 +17,7 @@ func (k *classGo) Scan(dst []uint32, b []byte, from, to int) (n, next int) {
 			return n, pos
 		}
 		in, out := (*[8]byte)(b[pos:]), (*[8]uint32)(dst[n:])
-		i := uint(0)     // at most 7 where it is used; the compiler is told so
+		i := uint(0)     // at most 7 where it indexes; the &7 tells the compiler
 		p := uint32(pos) // unrolled by hand: a loop takes up to twice as long
 		out[0] = p
 		i += uint(k.in[in[0]])

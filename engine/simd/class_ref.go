@@ -1,7 +1,7 @@
 package simd
 
-// classRef looks every byte up. It is written to be read: what it reports is
-// what all other kernels have to.
+// classRef looks every byte up. It is written to be read: all other kernels
+// have to report what it reports.
 type classRef struct{ *classPlan }
 
 func newClassRef(p *classPlan) Kernel { return classRef{p} }

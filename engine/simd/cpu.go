@@ -10,9 +10,9 @@ import (
 	"github.com/klauspost/cpuid/v2"
 )
 
-// feature is a CPU feature by the name that cpuid gives it. Those that come
-// with vector registers are reported only where the operating system saves
-// these registers too.
+// A feature is a CPU feature, by the name that package cpuid gives it. A
+// machine has one that comes with vector registers only if the operating system
+// saves these registers.
 type feature string
 
 const (
@@ -31,11 +31,12 @@ const (
 	fAVX512VBMI2 feature = "AVX512VBMI2" // packing bytes
 )
 
-// features is a predicate: what a kernel's instructions need, all of it.
+// features is a kernel's predicate: every CPU feature that its instructions
+// need.
 type features []feature
 
-// missing is those of the features that this machine lacks. This is the only
-// place that asks the CPU.
+// missing returns those of the features that this machine lacks. Nothing else
+// asks the CPU for its features.
 func (fs features) missing() features {
 	var lacking features
 	for _, f := range fs {
@@ -46,8 +47,8 @@ func (fs features) missing() features {
 	return lacking
 }
 
-// check is an error about level l that names what this machine lacks, nil
-// where it has everything.
+// check returns nil where this machine has all of the features, else an error
+// about level l that names those that it lacks.
 func (fs features) check(l Level) error {
 	lacking := fs.missing()
 	if len(lacking) == 0 {
@@ -60,19 +61,19 @@ func (fs features) check(l Level) error {
 	return fmt.Errorf("kernel level %s: this machine lacks %s", l, strings.Join(names, ", "))
 }
 
-// slowGathers says whether instructions that load from several addresses have
-// been made slow: microcode against gather data sampling ("Downfall") does
-// that on Intel's cores from Skylake to Ice Lake, by a factor of several.
-// Linux says so; elsewhere it is not known.
+// slowGathers reports whether instructions that load from several addresses
+// have been made slow: microcode against gather data sampling ("Downfall") does
+// that on Intel's cores from Skylake to Ice Lake, by a factor of several. Only
+// Linux tells it; elsewhere the answer is false.
 var slowGathers = sync.OnceValue(func() bool {
 	b, err := os.ReadFile("/sys/devices/system/cpu/vulnerabilities/gather_data_sampling")
 	return err == nil && bytes.Contains(b, []byte("Mitigation: Microcode"))
 })
 
-// splits512 says whether the processor does 512-bit operations in two halves,
-// as AMD's Zen 4 (family 19h; Zen 3 has none of them) does. Memory is then read
-// no faster by them, and loads of 64 bytes one after the other reach less of
-// its bandwidth than loads of 32: 22 against 25 GB/s on one core.
+// splits512 reports whether the processor does 512-bit operations in two
+// halves, as AMD's Zen 4 (family 19h; Zen 3 has none of them) does. Memory is
+// then read no faster by them, and loads of 64 bytes one after the other reach
+// less of its bandwidth than loads of 32: 22 against 25 GB/s on one core.
 var splits512 = sync.OnceValue(func() bool {
 	return cpuid.CPU.VendorID == cpuid.AMD && cpuid.CPU.Family == 0x19
 })

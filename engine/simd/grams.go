@@ -2,35 +2,37 @@ package simd
 
 import "math/bits"
 
-// Grams is a set of grams, strings of 4 to 8 bytes, as a bitmap that says of each
-// whether it may be in the set. NewGrams makes a kernel that looks for them.
+// Grams is a set of grams, strings of 4 to 8 bytes, as a bitmap that tells of each
+// gram whether it may be in the set. NewGrams makes a kernel that looks for them.
 //
-// With x the eight bytes at a place, little-endian, its gram is
-// g = (x | Fold) & Mask, and is in the set only if its bit is set:
+// With x the eight bytes at a place, little-endian, the gram there is g = (x |
+// Fold) & Mask. It can be in the set only if its bit in the bitmap is set:
 //
 //	h = low half of g · gramMul + high half of g · gramMulHigh, in 32 bits
 //	words[h >> toBit >> 5], bit h >> toBit & 31
 //
-// So the bitmap has one bit a gram, and may stay in a near cache.
+// So a gram sets one bit, and the bitmap is small enough to stay in a near cache.
 type Grams struct {
 	Size  int    // of a gram, in bytes: 4 to 8
-	Fold  uint64 // bits that are set in memory before it is compared, so that they do not count
+	Fold  uint64 // bits that are set in every gram, so that it does not count what they are in memory
 	Mask  uint64 // Size bytes of ones
-	Zeros Zeros  // at which grams of zeros there is something to find
+	Zeros Zeros  // at which grams of zeros a literal may be
 
 	words []uint32
 	toBit uint32
 }
 
-// Zeros says at which grams of zeros a literal may be. Zeros are the commonest
-// memory, and are passed over before anything else is asked.
+// Zeros tells at which grams of zeros a literal may be. Zeros are the commonest
+// memory; where no literal can be, they are passed over before anything else is
+// looked at.
 type Zeros int
 
 const (
 	ZerosNever Zeros = iota // at none
 
-	// ZerosEdge: among zeros, those 4 bytes away on both sides included, there is
-	// nothing. A gram of zeros that has another byte so near is looked at.
+	// ZerosEdge: none where the 4 bytes on both sides of the gram are zeros too.
+	// Such a gram is passed over; one with another byte so near, or with fewer
+	// bytes on a side, is looked at.
 	//
 	//	looked at        ---t-4-----t-----t+4---
 	//	window, j = 3            [x . . 0 0 0 0]
@@ -45,8 +47,8 @@ const (
 	gramMulHigh = 0x85ebca77
 
 	// A bitmap has at least 1<<minFilter bits, and about gramBits bits a gram,
-	// up to 1<<maxFilter as long as that leaves some for each: it is to stay
-	// in the level-2 cache.
+	// but not more than 1<<maxFilter as long as that is 8 bits a gram or so: it
+	// has to stay in the level-2 cache.
 	minFilter = 16
 	maxFilter = 22
 	gramBits  = 64
@@ -58,7 +60,7 @@ func NewGramSet(size int, fold uint64) Grams {
 	return Grams{Size: size, Fold: fold, Mask: ^uint64(0) >> (64 - 8*size)}
 }
 
-// Reserve makes a bitmap that suits so many grams.
+// Reserve makes the bitmap, empty and of a size that suits so many grams.
 func (g *Grams) Reserve(grams int) {
 	width := bits.Len(uint(grams*gramBits)) - 1
 	if width > maxFilter { // 8 bits a gram at least
@@ -69,25 +71,27 @@ func (g *Grams) Reserve(grams int) {
 	g.toBit = uint32(32 - width)
 }
 
-// NewGrams makes a kernel of a level that finds, from one start on at every
-// fourth place, the grams that may be in the set. All levels let through the
-// same, but for zeros of which it may be more. The set must not change
-// afterwards. A level that this machine lacks is an error.
+// NewGrams makes a kernel of a level that reports where grams stand that may be in
+// the set; it looks at every fourth place from the start of a Scan on. All levels
+// report the same, except that a level may also report grams of zeros that Zeros lets
+// it pass over. The set must not change afterwards. A level that this machine lacks
+// is an error.
 func NewGrams(level Level, g *Grams) (Kernel, error) { return choose(level, gramFilters, g) }
 
-// gramFilters is how grams are filtered, ascending by level.
+// gramFilters lists the implementations of LiteralSet, ascending by level.
 var gramFilters = append([]implementation[*Grams]{
 	{level: Reference, make: newGramRef},
 	{level: Generic, make: newGramGo},
 }, gramsAssembled...)
 
-// Shape and Len make a filter that embeds the set a Kernel.
+// Shape returns LiteralSet. With Shape and Len, a filter that embeds the set is a
+// Kernel.
 func (g *Grams) Shape() Shape { return LiteralSet }
 
 // Len returns the size of a gram in bytes.
 func (g *Grams) Len() int { return g.Size }
 
-// Of returns the gram at b[s:], where eight bytes are loaded if there are so many.
+// Of returns the gram at b[s:]. Bytes beyond b count as zeros.
 func (g *Grams) Of(b []byte, s int) uint64 { return (UpTo8(b, s) | g.Fold) & g.Mask }
 
 // bit returns the number of a gram's bit in the bitmap.
@@ -95,13 +99,13 @@ func (g *Grams) bit(gram uint64) uint32 {
 	return (uint32(gram)*gramMul + uint32(gram>>32)*gramMulHigh) >> g.toBit
 }
 
-// Add enters a gram.
+// Add adds a gram, as Of returns it, to the set.
 func (g *Grams) Add(gram uint64) {
 	i := g.bit(gram)
 	g.words[i>>5] |= 1 << (i & 31)
 }
 
-// Has reports whether a gram may have been entered.
+// Has reports whether a gram, as Of returns it, may have been added.
 func (g *Grams) Has(gram uint64) bool {
 	i := g.bit(gram)
 	return g.words[i>>5]>>(i&31)&1 != 0

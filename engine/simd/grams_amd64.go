@@ -4,16 +4,16 @@ package simd
 
 import "unsafe"
 
-// gramsAssembled is the filters of grams_amd64.s. A later one is preferred:
-// where gathers are slow, the variants with them are not made, and that
-// without them takes their place.
+// gramsAssembled lists the filters of grams_amd64.s. A later one is
+// preferred; where gathers are slow, those that gather return nil, and the
+// one that does not takes their place.
 var gramsAssembled = []implementation[*Grams]{
 	{level: AVX2, needs: gramsNoGatherNeeds, make: newGramsNoGather},
 	{level: AVX2, only: "fast gathers", needs: gramsAVX2Needs, make: newGramsAVX2},
 	{level: AVX512, only: "fast gathers", needs: gramsAVX512Needs, make: newGramsAVX512},
 }
 
-// Every CPU feature that the instructions of each filter need.
+// These are all CPU features that the instructions of each filter need.
 var (
 	gramsNoGatherNeeds = features{fAVX, fAVX2, fBMI2}
 	gramsAVX2Needs     = features{fAVX, fAVX2, fPOPCNT}
@@ -34,17 +34,17 @@ type gramState struct {
 	blk   block
 	words *uint32
 	fold  uint32
-	high  uint32 // which bits of a gram's second half count
+	high  uint32 // which bits of a gram's high 4 bytes count
 	toBit uint32
 	zeros Zeros
 }
 
-// gramsAsm is a filter in assembly.
+// gramsAsm is a filter whose loop is in assembly.
 type gramsAsm struct {
 	*Grams
 	of      Level
 	gathers bool
-	st      gramState // but for blk
+	st      gramState // all but blk
 }
 
 func newGramsNoGather(g *Grams) Kernel { return newGramsAsm(g, AVX2, false) }
@@ -72,8 +72,8 @@ func newGramsAsm(g *Grams, of Level, gathers bool) Kernel {
 
 func (k *gramsAsm) Level() Level { return k.of }
 
-// Scan leaves to Go what the assembly must not look at: it reads 8 bytes at
-// each gram, and up to 4 more on either side of 64 bytes of grams.
+// Scan leaves the grams near the ends of b to Go: the assembly reads 8 bytes
+// at each gram, and up to 4 more on either side of 64 bytes of grams.
 func (k *gramsAsm) Scan(dst []uint32, b []byte, from, to int) (n, next int) {
 	end := clip(dst, b, from, to, k.Size)
 	if from < 4 {
@@ -85,7 +85,7 @@ func (k *gramsAsm) Scan(dst []uint32, b []byte, from, to int) (n, next int) {
 	blk.n = n
 	for wide := min(end, len(b)-8); blk.pos+64 <= wide && blk.cap-blk.n >= slack; {
 		blk.end = min(wide, blk.pos+asmBlock)
-		switch { // not by a function in k, for which st would have to be allocated
+		switch { // a function stored in k would make st escape to the heap
 		case !k.gathers:
 			scanGramsNoGather(&st)
 		case k.of == AVX2:

@@ -2,8 +2,8 @@ package simd
 
 import "encoding/binary"
 
-// gramGo is the portable filter: 64 bytes of zeros at a time, else a gram at a
-// time and without branches.
+// gramGo is the portable filter. It passes over zeros 64 bytes at a time, and
+// looks at all else gram by gram, without branches.
 type gramGo struct{ *Grams }
 
 func newGramGo(g *Grams) Kernel { return &gramGo{g} }
@@ -42,9 +42,10 @@ func (k *gramGo) Scan(dst []uint32, b []byte, from, to int) (n, next int) {
 	return n, s
 }
 
-// each appends to the n offsets in dst those of the grams from from up to to
-// that may be in the set, one at a time. It stops where dst is full, and
-// returns where.
+// each looks at the grams at every fourth place of b from from up to to, one
+// at a time, and appends the offsets of those that may be in the set to the n
+// in dst. It stops where dst is full. It returns the number of offsets in dst
+// and the first place that it has not looked at.
 func (g *Grams) each(dst []uint32, n int, b []byte, from, to int) (int, int) {
 	for ; from < to; from += 4 {
 		if n == len(dst) {
@@ -58,7 +59,7 @@ func (g *Grams) each(dst []uint32, n int, b []byte, from, to int) (int, int) {
 	return n, from
 }
 
-// allZero reports whether b[from:from+n] is zeros; n is 8 at least.
+// allZero reports whether b[from:from+n] is all zeros; n must be at least 8.
 func allZero(b *[76]byte, from, n int) bool {
 	x := binary.LittleEndian.Uint64(b[from+n-8:])
 	for i := from; i+8 <= from+n; i += 8 {

@@ -1,6 +1,6 @@
 package simd
 
-// gramRef is the filter, to be read.
+// gramRef is the filter, written to be read.
 type gramRef struct{ *Grams }
 
 func newGramRef(g *Grams) Kernel { return gramRef{g} }
@@ -24,7 +24,7 @@ func (k gramRef) Scan(dst []uint32, b []byte, from, to int) (n, next int) {
 	return n, to
 }
 
-// zerosAt reports whether b[from:to] is there and all zeros.
+// zerosAt reports whether b[from:to] lies wholly in b and is all zeros.
 func zerosAt(b []byte, from, to int) bool {
 	if from < 0 || to > len(b) {
 		return false

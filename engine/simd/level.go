@@ -1,17 +1,18 @@
 // Package simd holds the kernels, the loops that look through memory, their
-// portable twins, and the choice between them.
+// portable twins, and the choice between them. It is for the engine, and may
+// change.
 //
-// A kernel looks for one kind of thing, its [Shape], and reports where it
-// starts. The same shape is written several times, once a [Level]: a
-// reference for reading, portable Go, and assembly for the vector units of
-// several machines. The level is chosen once, when a kernel is made, and all
-// levels of a shape report the same: tests compare each with the reference.
+// A kernel looks for one kind of thing, its [Shape], and reports where it starts.
+// There are several kernels for a shape, one for each [Level]: a reference,
+// written to be read, portable Go, and assembly for the vector units of several
+// machines. The level is chosen once, when a kernel is made, and all levels of a
+// shape report the same: tests compare each with the reference.
 //
 // NewLiteral, NewMasked, NewClass and NewWords make a [Kernel] for one thing;
-// NewTeddy, NewGrams and NewPairs make those that package sets filters memory with
-// for many literals. Level [Auto] is the best that this
-// machine can run; [Level.Check] says of another whether it can. A Scan fills dst,
-// and is called until it has come to the end, however large dst is:
+// NewTeddy, NewGrams and NewPairs make those with which package sets filters
+// memory for many literals. Level [Auto] stands for the best that this machine can
+// run; [Level.Check] tells whether it can run another one. A Scan fills dst, and
+// is called until it has come to the end, however large dst is:
 //
 //	for from := 0; from < len(b); {
 //		n, next := kernel.Scan(dst, b, from, len(b))
@@ -33,8 +34,8 @@ import (
 	"strings"
 )
 
-// Level is what a kernel is written for. A higher level is the faster one
-// where several can run; Reference is the slowest by far.
+// A Level is what a kernel is written for. Of those that a machine can run, a
+// higher one is faster; Reference is the slowest by far.
 type Level uint8
 
 const (
@@ -49,7 +50,7 @@ const (
 // levelNames are the words that ParseLevel reads, by level.
 var levelNames = [...]string{"auto", "reference", "generic", "avx2", "avx512", "neon"}
 
-// String is the level's name, the word that ParseLevel reads.
+// String returns the level's name, the word that ParseLevel reads.
 func (l Level) String() string {
 	if int(l) < len(levelNames) {
 		return levelNames[l]
@@ -57,7 +58,8 @@ func (l Level) String() string {
 	return fmt.Sprintf("level(%d)", uint8(l))
 }
 
-// ParseLevel reads the name of a level. Case and spaces count.
+// ParseLevel returns the level of a name, which must be written exactly as String
+// writes it. Any other text is an error.
 func ParseLevel(s string) (Level, error) {
 	if i := slices.Index(levelNames[:], s); i >= 0 {
 		return Level(i), nil
@@ -70,9 +72,9 @@ func ParseLevel(s string) (Level, error) {
 // EnvVar is the environment variable that FromEnv reads.
 const EnvVar = "VSCAN_KERNEL"
 
-// FromEnv is the level that the environment variable VSCAN_KERNEL names, Auto
-// where it is unset or empty. It does not ask whether this machine can run it:
-// see [Level.Check].
+// FromEnv returns the level that the environment variable VSCAN_KERNEL names, Auto
+// where it is unset or empty. A value that names no level is an error. FromEnv
+// does not check whether this machine can run the level: see [Level.Check].
 func FromEnv() (Level, error) {
 	s := os.Getenv(EnvVar)
 	if s == "" {
@@ -85,9 +87,9 @@ func FromEnv() (Level, error) {
 	return l, nil
 }
 
-// Levels is the levels compiled into this program, ascending and without
-// Auto. GOARCH decides, and the build tag purego, which leaves out all
-// assembly; what this machine can run is a question for Check.
+// Levels returns the levels compiled into this program, ascending and without
+// Auto. They depend on GOARCH, and on the build tag purego, which leaves out all
+// assembly. Check tells which of them this machine can run.
 func Levels() []Level {
 	levels := []Level{Reference, Generic}
 	for _, a := range assembled {
@@ -96,17 +98,17 @@ func Levels() []Level {
 	return levels
 }
 
-// assembledLevel is a level written in assembly and the CPU features that a
-// machine must have to be of that level at all. A single kernel may need more:
-// its own predicate says so.
+// An assembledLevel is a level written in assembly, and the CPU features that a
+// machine must have to be of that level. A single kernel may need more: its own
+// predicate says so.
 type assembledLevel struct {
 	level Level
 	needs features
 }
 
-// Check is nil where this machine can run kernels of level l, always so for
-// Auto, Reference and Generic. Else the error says why not: the CPU features
-// that are missing, or that the level is not in this program.
+// Check returns nil where this machine can run kernels of level l, which is always
+// so for Auto, Reference and Generic. Else the error says why not: it names the
+// CPU features that are missing, or says that the level is not in this program.
 func (l Level) Check() error {
 	if l <= Generic {
 		return nil

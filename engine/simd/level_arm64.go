@@ -4,6 +4,6 @@ package simd
 
 const buildNote = ""
 
-// assembled is the level with assembly in this program. It needs ASIMD, which
-// all machines have that Go has programs for.
+// assembled lists the level with assembly in this program. It needs ASIMD,
+// which every arm64 machine has that Go builds for.
 var assembled = []assembledLevel{{NEON, nil}}

@@ -10,8 +10,8 @@ import (
 	"slices"
 )
 
-// Lit is a literal of which some bits may not count. It stands at s in b where
-// b[s+i] and Bytes[i] agree in all bits of Mask[i], for every i.
+// A Lit is a literal of which only some bits may count. It stands at s in b
+// where, for every i, b[s+i] and Bytes[i] agree in all bits of Mask[i].
 type Lit struct {
 	Bytes []byte
 	Mask  []byte // as long as Bytes; nil: every bit counts
@@ -26,8 +26,9 @@ func Plain(lits ...[]byte) []Lit {
 	return out
 }
 
-// Check returns what is wrong with a literal, nil where nothing is: it has 1 to
-// MaxLiteral bytes, a mask that is as long, and a bit that counts.
+// Check returns an error that says what is wrong with a literal, nil where
+// nothing is. A literal must have 1 to MaxLiteral bytes, a mask that is nil or
+// as long, and a bit that counts.
 func (l Lit) Check() error {
 	switch {
 	case len(l.Bytes) == 0:
@@ -63,9 +64,9 @@ func (l Lit) StandsAt(b []byte) bool {
 	return true
 }
 
-// Values returns how many values the bytes from offset first up to last of a
-// literal that has a mask may have; math.MaxInt32 where they are that many or
-// more.
+// Values returns how many values the bytes of a literal from offset first up to
+// last, exclusive, may have; math.MaxInt32 where there are that many or more.
+// The literal must have a mask.
 func (l Lit) Values(first, last int) int {
 	n := 1
 	for i := first; i < last; i++ {
@@ -76,8 +77,8 @@ func (l Lit) Values(first, last int) int {
 	return n
 }
 
-// BytesAt returns the bytes that a literal may have at offset i: all of them
-// where the literal has ended.
+// BytesAt returns the bytes that a literal may have at offset i: all 256 where
+// i is behind its end.
 func (l Lit) BytesAt(i int) (s ByteSet) {
 	mask := byte(0xff)
 	switch {
@@ -98,7 +99,7 @@ func (l Lit) BytesAt(i int) (s ByteSet) {
 	return s
 }
 
-// masked returns the bytes of a literal without the bits that do not count.
+// masked returns the bytes of a literal, with 0 for the bits that do not count.
 func (l Lit) masked() []byte {
 	if l.Mask == nil {
 		return l.Bytes
@@ -110,7 +111,8 @@ func (l Lit) masked() []byte {
 	return out
 }
 
-// UpTo8 returns the bytes at b[s:], at most eight, as a little-endian number.
+// UpTo8 returns the first eight bytes of b[s:], or all where there are fewer,
+// as a little-endian number.
 func UpTo8(b []byte, s int) uint64 {
 	if s+8 <= len(b) {
 		return binary.LittleEndian.Uint64(b[s:])

@@ -11,8 +11,8 @@ import (
 const MaxLiteral = 16 << 20
 
 // NewLiteral makes a kernel that finds every occurrence of lit, overlapping
-// ones too, at stride 1. Its hits are exact: nothing is left to verify. lit
-// has at least one byte, and is copied.
+// ones too, at stride 1. Its hits are exact: nothing is left to verify. lit is
+// copied; one without bytes, or of more than MaxLiteral, is an error.
 //
 // There is one at each level. A level that this machine lacks is an error.
 func NewLiteral(level Level, lit []byte) (Kernel, error) {
@@ -25,22 +25,23 @@ func NewLiteral(level Level, lit []byte) (Kernel, error) {
 	return choose(level, literals, newLiteralPlan(bytes.Clone(lit)))
 }
 
-// literals is how literals are looked for, ascending by level.
+// literals lists the implementations of Literal, ascending by level.
 var literals = append([]implementation[*literalPlan]{
 	{level: Reference, make: newLiteralRef},
 	{level: Generic, make: newLiteralGo},
 }, literalsAssembled...)
 
-// probe is one byte of a literal that a kernel compares with memory before
-// anything else. Assembly reads it. Each byte is there four times over: loading
-// it to a whole vector is one µop.
+// A probe is one byte of a literal that a kernel compares with memory before
+// anything else. Assembly reads it. The byte and its mask are repeated in the 4
+// bytes of a field, since loading 4 bytes into every lane of a vector is one
+// µop.
 type probe struct {
 	off  uint32 // of the byte in the literal
 	val  uint32 // the byte, under its mask
 	mask uint32 // the bits that count, not 0
 }
 
-// newProbe is byte off of lit; mask is as in byRarity.
+// newProbe returns the probe of byte off of lit; mask is as in byRarity.
 func newProbe(lit, mask []byte, off int) probe {
 	p := probe{uint32(off), uint32(lit[off]) * 0x01010101, 0xffffffff}
 	if mask != nil {
@@ -49,20 +50,20 @@ func newProbe(lit, mask []byte, off int) probe {
 	return p
 }
 
-// agrees says whether the probe agrees with c.
+// agrees reports whether c equals the probe's byte in the bits that count.
 func (p probe) agrees(c byte) bool { return c&byte(p.mask) == byte(p.val) }
 
 const (
-	// maxExact is the length of a literal up to which it has a probe for
-	// each of its bytes: where all of them agree, the literal is there.
+	// A literal of up to maxExact bytes has a probe for each of its bytes:
+	// where all of them agree, the literal is there.
 	maxExact = 64
 
-	// maxProbes is the number of probes of a longer literal. They let
-	// through next to nothing but true hits and regular data.
+	// A longer literal has maxProbes probes. They let through next to
+	// nothing but hits and regular data.
 	maxProbes = 16
 )
 
-// literalPlan is what the kernels for a literal share.
+// A literalPlan holds what the kernels for a literal share.
 type literalPlan struct {
 	lit    []byte
 	probes []probe // the most telling first; see byRarity
@@ -81,9 +82,10 @@ func newLiteralPlan(lit []byte) *literalPlan {
 	return p
 }
 
-// newProbes is up to n probes of lit, and rarely two more, the most telling
-// first, but that the first two are a pair as pairUp makes it, if there is one;
-// mask is as in byRarity.
+// newProbes returns up to n probes of lit, the most telling first; mask is as
+// in byRarity. Where pairUp finds a pair among them, it is in front. Else up to
+// two probes near the first one are added, so that there is a pair. paired
+// reports whether the first two are one.
 func newProbes(lit, mask []byte, n int) (probes []probe, paired bool) {
 	for _, off := range byRarity(lit, mask, n) {
 		probes = append(probes, newProbe(lit, mask, off))
@@ -91,7 +93,8 @@ func newProbes(lit, mask []byte, n int) (probes []probe, paired bool) {
 	if pairUp(probes) {
 		return probes, true
 	}
-	// One alone; or a long literal, and they are all far apart.
+	// There is only one probe, or the literal is long and all probes are
+	// far apart.
 	off := int(probes[0].off)
 	first, last := max(0, off-maxDistance), min(len(lit), off+maxDistance+1)
 	if mask != nil {
@@ -107,7 +110,7 @@ func newProbes(lit, mask []byte, n int) (probes []probe, paired bool) {
 	return probes, pairUp(probes)
 }
 
-// exact says whether the probes are the whole literal.
+// exact reports whether the probes are the whole literal.
 func (p *literalPlan) exact() bool { return len(p.probes) == len(p.lit) }
 
 func (p *literalPlan) Shape() Shape { return Literal }

@@ -2,14 +2,14 @@
 
 package simd
 
-// literalsAssembled is the kernels of literal_amd64.s.
+// literalsAssembled lists the kernels of literal_amd64.s.
 var literalsAssembled = []implementation[*literalPlan]{
 	{level: AVX2, needs: literalAVX2Needs, make: newLiteralAVX2},
 	{level: AVX512, needs: literalAVX512Needs, wide: true, make: newLiteralAVX512},
 	{level: AVX512, needs: literalVBMI2Needs, wide: true, make: newLiteralVBMI2},
 }
 
-// Every CPU feature that the instructions of the kernels need.
+// These are all CPU features that the instructions of each kernel need.
 var (
 	literalAVX2Needs   = features{fAVX, fAVX2, fBMI1, fBMI2, fPOPCNT}
 	literalAVX512Needs = features{fAVX, fAVX512F, fAVX512BW, fBMI1, fBMI2, fPOPCNT}
@@ -34,7 +34,8 @@ func (*literalAVX2) Level() Level { return AVX2 }
 func (k *literalAVX2) Scan(dst []uint32, b []byte, from, to int) (n, next int) {
 	end := clip(dst, b, from, to, len(k.lit))
 	if end < 32 {
-		// Too few starts for a vector that ends with the last of them.
+		// There are too few starts for a vector that ends with the
+		// last of them.
 		return newLiteralGo(k.literalPlan).Scan(dst, b, from, to)
 	}
 	r := literalRun{plan: k.literalPlan, dst: dst, b: b, end: end}
@@ -58,7 +59,7 @@ func (k *literalAVX512) Scan(dst []uint32, b []byte, from, to int) (n, next int)
 	return r.st.blk.result(r.end, to)
 }
 
-// literalVBMI2 is literalAVX512 but for how it stores offsets.
+// literalVBMI2 differs from literalAVX512 only in how it stores offsets.
 type literalVBMI2 struct{ *literalPlan }
 
 func newLiteralVBMI2(p *literalPlan) Kernel { return &literalVBMI2{p} }

@@ -2,7 +2,7 @@
 
 package simd
 
-// literalsAssembled is the kernel of literal_arm64.s.
+// literalsAssembled lists the kernel of literal_arm64.s.
 var literalsAssembled = []implementation[*literalPlan]{
 	{level: NEON, make: newLiteralNEON},
 }
@@ -19,7 +19,8 @@ func (*literalNEON) Level() Level { return NEON }
 func (k *literalNEON) Scan(dst []uint32, b []byte, from, to int) (n, next int) {
 	end := clip(dst, b, from, to, len(k.lit))
 	if end < 64 {
-		// Too few starts for a vector that ends with the last of them.
+		// There are too few starts for a vector that ends with the
+		// last of them.
 		return newLiteralGo(k.literalPlan).Scan(dst, b, from, to)
 	}
 	r := literalRun{plan: k.literalPlan, dst: dst, b: b, end: end}

@@ -7,10 +7,10 @@ import "unsafe"
 // literalState is what the assembly is handed.
 type literalState struct {
 	blk      block
-	probes   *probe // the first two are loaded at every start, the rest where these agree
-	count    int    // of them, at least 1
-	distance int    // from the second probe to the first, 1 to 63
-	near     int    // counted up for each group in which the first probes agreed somewhere
+	probes   *probe // the first two are compared at every start, the others where these agree
+	count    int    // the number of probes, at least 1
+	distance int    // in bytes, from the second probe to the first, 1 to 63
+	near     int    // the number of groups in which the first probes agreed somewhere; a call adds to it
 }
 
 // literalRun is one Scan: the calls of assembly and what lies between them.
@@ -20,14 +20,14 @@ type literalRun struct {
 	dst  []uint32
 	b    []byte
 	end  int
-	kept int // dst[:kept] are hits, what is behind it are candidates
+	kept int // dst[:kept] are hits, what lies behind are candidates
 	box  VerifierBox
 
-	began int // where the last call began
+	began int // the first start of the last call
 }
 
-// more verifies what the last call found and says whether there is to be
-// another one. The first begins at from.
+// more verifies what the last call found, and reports whether another one has
+// to be made. The first call begins at from.
 func (r *literalRun) more(from int) bool {
 	blk := &r.st.blk
 	if blk.base == nil {

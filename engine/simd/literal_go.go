@@ -9,19 +9,19 @@ import (
 // literalGo is the portable kernel for literals. It goes through memory in one
 // of two ways:
 //
-//   - jumping from one occurrence of the literal's rarest byte to the next with
-//     bytes.IndexByte, which most machines have as a vector loop. That is by
-//     far the fastest where the byte is rare, and by far the slowest where it
-//     is not, since each jump is a call;
-//   - words: eight starts at a time, the two most telling bytes of the literal
-//     against the eight bytes at their places, in the bits of a machine word.
-//     That is steady, whatever the data.
+//   - Jumping goes from one occurrence of the literal's rarest byte to the next
+//     with bytes.IndexByte, which is a vector loop on most machines. It is by far
+//     the fastest where the byte is rare, and by far the slowest where it is not,
+//     since each jump is a call.
+//   - Going by words takes eight starts at a time: it compares each of the two
+//     most telling bytes of the literal with the eight bytes at its places, in
+//     one machine word. Its rate is the same whatever the data.
 //
-// It jumps until a number of jumps in a row have not paid, then goes by words
-// for a while, longer each time that jumping did not pay in between.
+// It jumps until a number of jumps in a row have not paid, then goes by words for
+// a while, and then tries to jump again; each time, it goes by words for longer.
 type literalGo struct {
 	*literalPlan
-	off0, off1 int // of the two most telling bytes; the same where there is one
+	off0, off1 int // offsets of the two most telling bytes; the same where there is only one
 	val0, val1 uint64
 }
 
@@ -29,13 +29,12 @@ const (
 	lowBits  = 0x0101010101010101
 	highBits = 0x8080808080808080
 
-	// tryJumps jumps are made before it is asked whether they pay, which they
-	// do where they are payingJump bytes long on average.
+	// Jumps pay where tryJumps of them are payingJump bytes long on average.
 	tryJumps   = 16
 	payingJump = 64
 
-	// Going by words goes on for minWords bytes at first, and for at most
-	// maxWords before jumping is tried again.
+	// It goes by words for minWords bytes at first, twice as many each time,
+	// and at most for maxWords.
 	minWords = 4 << 10
 	maxWords = 256 << 10
 )
@@ -74,9 +73,10 @@ func (k *literalGo) Scan(dst []uint32, b []byte, from, to int) (n, next int) {
 	return n, to
 }
 
-// jump appends candidates from pos on to the n in dst, by jumping. It stops at
-// end, where dst is full, or where jumping does not pay, and returns how many
-// there are now and how far it got.
+// jump looks for candidates from pos on by jumping, and appends them to the n in
+// dst. It stops at end, where dst is full, or where jumping does not pay. It
+// returns how many there are in dst now, and the first start that it has not
+// looked at.
 func (k *literalGo) jump(dst []uint32, n int, b []byte, pos, end int) (int, int) {
 	rare := b[:end+k.off0]
 	for pos < end {
@@ -105,13 +105,14 @@ func (k *literalGo) jump(dst []uint32, n int, b []byte, pos, end int) (int, int)
 	return n, pos
 }
 
-// words is jump, by words, and to the end unless dst may be full.
+// words does what jump does, by words. It stops at end, or where dst may be full.
 func (k *literalGo) words(dst []uint32, n int, b []byte, pos, end int) (int, int) {
 	for ; pos+8 <= end; pos += 8 {
-		// The bytes of x that are zero are the starts where both agree.
+		// A byte of x is zero where both bytes of the literal agree at
+		// that start.
 		x := binary.LittleEndian.Uint64(b[pos+k.off0:]) ^ k.val0
 		x |= binary.LittleEndian.Uint64(b[pos+k.off1:]) ^ k.val1
-		if (x-lowBits)&^x&highBits == 0 { // the quick test: true if, and only if, there is none
+		if (x-lowBits)&^x&highBits == 0 { // the quick test: true if, and only if, no byte of x is zero
 			continue
 		}
 		if n+8 > len(dst) {
@@ -125,7 +126,8 @@ func (k *literalGo) words(dst []uint32, n int, b []byte, pos, end int) (int, int
 			n += 8
 			continue
 		}
-		// The exact test, with nothing carried from byte to byte.
+		// The exact test finds all of them: nothing is carried from byte
+		// to byte.
 		zero := ^((x&^highBits + ^uint64(highBits)) | x) & highBits
 		i := 0
 		for ; zero != 0; zero &= zero - 1 {

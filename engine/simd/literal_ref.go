@@ -3,7 +3,7 @@ package simd
 import "bytes"
 
 // literalRef compares the literal with memory at every place in turn. It is
-// written to be read: what it reports is what all other kernels have to.
+// written to be read: all other kernels have to report what it reports.
 type literalRef struct{ *literalPlan }
 
 func newLiteralRef(p *literalPlan) Kernel { return literalRef{p} }

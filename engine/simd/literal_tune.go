@@ -6,59 +6,63 @@ import (
 	"sync/atomic"
 )
 
-// Which bytes of a literal tell most is a guess from a table, and memory may be
-// full of just those: of user@host_, say, where user@host_8190 is looked for. So
-// a kernel counts how often its first probes agreed in vain, and where that was
-// too often, the probes are put in another order, learnt from the memory at
-// hand. What is found does not depend on it.
+// Which bytes of a literal tell most is taken from a table, and memory may be full
+// of just those: of user@host_, say, where user@host_8190 is looked for. So a
+// kernel counts how often its first probes agreed in vain, and where that was too
+// often, it puts the probes in another order, learnt from the memory at hand. What
+// is found does not depend on the order.
 
-// order is the probes of a literal in an order. The first two are a pair, unless
-// it is wide: then four are asked for at once. Only masked literals are wide:
-// where pairs let through too much, or none are near enough.
+// An order is the probes of a literal in the order in which they are compared. The
+// first two are a pair (see pairUp), and are compared at every start, unless the
+// order is wide: then the first four are. Only an order of a masked literal can be
+// wide: where pairs let through too much, or no two probes are near enough.
 type order struct {
 	probes []probe
 	wide   bool
 }
 
-// tuning is the order of a literal's probes as it has been learnt so far. Scans
-// at the same time share it.
+// A tuning is the order of a literal's probes as it has been learnt so far. Scans
+// that run at the same time share it.
 type tuning struct {
 	tuned atomic.Pointer[order]
 	tries atomic.Int32
-	hopes atomic.Int32 // in how many groups of a call the tuned order may agree in vain; 0: mayBeNear
+	hopes atomic.Int32 // in how many groups of a call tuned may agree in vain, where this is more than mayBeNear
 }
 
-// disappoints says whether the first probes agreed in vain in so many groups of
-// a call, near, that they are put in question.
+// disappoints reports whether near, the number of a call's groups in which the
+// first probes agreed in vain, is so large that another order should be learnt.
 func (t *tuning) disappoints(near int) bool { return near > max(mayBeNear, int(t.hopes.Load())) }
 
 const (
-	// mayBeNear is in how many groups of a call the first probes may agree
-	// in vain before they are put in question; a call has 512 groups. Where the
-	// best order does so more often, twice as often is what is put up with.
+	// mayBeNear is in how many groups of a call, which has 512, the first
+	// probes may agree in vain before another order is learnt. For a learnt
+	// order it is twice the starts at which that agreed in its lesson, where
+	// this is more.
 	mayBeNear = 16
 
-	// maxTries bounds the time that is spent on learning.
+	// maxTries is how many times, at most, an order is learnt, which bounds the
+	// time that it takes.
 	maxTries = 64
 
-	// tuneStarts is how many starts, at most, are learnt from at a time.
+	// tuneStarts is the most starts from which an order is learnt at a time.
 	tuneStarts = 512
 
-	// widePairs is how many starts of a call may be expected to have the pair
-	// before four probes are asked for at once: one in eight groups. It is
-	// an estimate, and has not been tuned.
+	// widePairs is at how many starts of a call the pair may agree before four
+	// probes are compared at once: one in eight groups. It is an estimate, and
+	// has not been tuned.
 	widePairs = 64
 )
 
-// lesson is the starts of a literal from which its probes are learnt.
+// A lesson is the starts, from included, to excluded, from which an order is
+// learnt.
 type lesson struct {
 	b        []byte
 	from, to int
-	count    [256]int // how often there is each byte among the starts
+	count    [256]int // how often each byte occurs in b[from:to]
 }
 
-// lesson is the starts from from to to of b, of a literal of so many bytes. It
-// is nil where there has been enough learning.
+// lesson returns the lesson of the starts of b from from up to to, for a literal of
+// size bytes. It returns nil after maxTries calls.
 func (t *tuning) lesson(b []byte, size, from, to int) *lesson {
 	if t.tries.Add(1) > maxTries {
 		return nil
@@ -67,9 +71,9 @@ func (t *tuning) lesson(b []byte, size, from, to int) *lesson {
 	return &lesson{b, from, to, histogram(b[from:to])}
 }
 
-// order is the probes in the order that the starts suggest. It begins with the
+// order returns the probes in the order that the starts suggest. It begins with the
 // probe that agrees least often; each of the next three is the one that agrees
-// least often where those before it do.
+// least often at the starts where those before it do.
 func (at *lesson) order(probes []probe) []probe {
 	probes = slices.Clone(probes)
 	slices.SortStableFunc(probes, at.compare)
@@ -97,8 +101,9 @@ func (at *lesson) order(probes []probe) []probe {
 	return probes
 }
 
-// histogram counts bytes, in four tables by turns: to count the same byte again
-// at once means to wait for the first count to be stored.
+// histogram returns how often each byte occurs in b. It counts in four tables by
+// turns, since counting the same byte twice in a row in one table has to wait for
+// the first count to be stored.
 func histogram(b []byte) (count [256]int) {
 	var turns [4][256]int32
 	for len(b) >= 4 {
@@ -119,10 +124,11 @@ func histogram(b []byte) (count [256]int) {
 	return count
 }
 
-// compare orders probes by how many bytes they agree with.
+// compare orders probes by how many of the counted bytes they agree with, the
+// fewest first.
 func (at *lesson) compare(x, y probe) int { return at.sum(x) - at.sum(y) }
 
-// sum adds up the counts of the bytes that the probe agrees with.
+// sum returns how many of the counted bytes the probe agrees with.
 func (at *lesson) sum(p probe) int {
 	if byte(p.mask) == 0xff {
 		return at.count[byte(p.val)]
@@ -136,7 +142,7 @@ func (at *lesson) sum(p probe) int {
 	return sum
 }
 
-// next is the first start from s on with which p agrees, or at.to.
+// next returns the first start from s on at which p agrees, or at.to.
 func (at *lesson) next(p *probe, s int) int {
 	if byte(p.mask) == 0xff {
 		if i := bytes.IndexByte(at.b[s+int(p.off):at.to+int(p.off)], byte(p.val)); i >= 0 {
@@ -150,8 +156,8 @@ func (at *lesson) next(p *probe, s int) int {
 	return s
 }
 
-// adopt makes o the order from now on, which is hoped to do as well elsewhere as
-// in the lesson.
+// adopt makes o the order from now on. Until it disappoints, it may agree in vain
+// twice as often as its first probes agreed in the lesson.
 func (t *tuning) adopt(o *order, at *lesson) {
 	first := 2
 	if o.wide {
@@ -161,7 +167,7 @@ func (t *tuning) adopt(o *order, at *lesson) {
 	t.tuned.Store(o)
 }
 
-// agreeing is how many of the starts all of the probes agree with.
+// agreeing returns at how many of the starts all of the probes agree.
 func (at *lesson) agreeing(probes []probe) int {
 	n := 0
 	rarest := slices.MinFunc(probes, at.compare)
@@ -177,7 +183,8 @@ start:
 	return n
 }
 
-// retune puts the probes of a literal in another order.
+// retune learns an order for the probes of a literal from the starts of b from from
+// up to to.
 func (p *literalPlan) retune(b []byte, from, to int) {
 	if len(p.probes) < 2 {
 		return
@@ -189,7 +196,8 @@ func (p *literalPlan) retune(b []byte, from, to int) {
 	}
 }
 
-// retune puts the probes of a masked literal in another order.
+// retune learns an order for the probes of a masked literal from the starts of b
+// from from up to to.
 func (p *maskedPlan) retune(b []byte, from, to int) {
 	if len(p.probes) < 2 {
 		return
@@ -202,13 +210,13 @@ func (p *maskedPlan) retune(b []byte, from, to int) {
 	}
 }
 
-// maxDistance is how far apart the probes may be that are compared with memory
-// at every start.
+// maxDistance is how far apart the two probes of a pair may be, in bytes.
 const maxDistance = 63
 
-// pairUp puts in front the first probe that has another one within maxDistance,
-// and behind it the first such one; of these two, the one further on is the
-// first. It is false where there are no two that near.
+// pairUp makes the first two probes a pair: it takes the first probe that has
+// another one within maxDistance, and the first such one, and puts the one further
+// on in the literal first. It returns false, and changes nothing, where no two are
+// that near.
 func pairUp(probes []probe) bool {
 	for i := range probes {
 		for j := range probes {

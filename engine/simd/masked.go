@@ -8,11 +8,12 @@ import (
 
 // NewMasked makes a kernel that finds every place s where
 // b[s+i] & mask[i] = lit[i] & mask[i] for all i, overlapping ones too, at
-// stride 1. A mask of 0 is a wildcard, one of 0xf0 a high nibble, one of 0xdf
-// a letter in either case; wildcards at either end are part of the match.
-// Its hits are exact. lit and mask are copied, and as long as one another, at
-// least one byte; a mask without any bit, which would match everywhere, is an
-// error. Where every mask is 0xff the kernel is that of NewLiteral.
+// stride 1. A mask of 0 makes a byte a wildcard, one of 0xf0 leaves the high
+// nibble to count, one of 0xdf a letter in either case; wildcards at either
+// end are part of the match. Its hits are exact: nothing is left to verify.
+// lit and mask are copied. They must have the same length, from 1 to
+// MaxLiteral bytes; a mask without any bit, which would match everywhere, is
+// an error. Where every mask is 0xff, the kernel is that of NewLiteral.
 //
 // There is one at each level. A level that this machine lacks is an error.
 func NewMasked(level Level, lit, mask []byte) (Kernel, error) {
@@ -31,17 +32,17 @@ func NewMasked(level Level, lit, mask []byte) (Kernel, error) {
 	return choose(level, maskeds, newMaskedPlan(lit, mask))
 }
 
-// maskeds is how masked literals are looked for, ascending by level.
+// maskeds lists the implementations of Masked, ascending by level.
 var maskeds = append([]implementation[*maskedPlan]{
 	{level: Reference, make: newMaskedRef},
 	{level: Generic, make: newMaskedGo},
 }, maskedsAssembled...)
 
-// maskedPlan is what the kernels for a masked literal share.
+// A maskedPlan holds what the kernels for a masked literal share.
 type maskedPlan struct {
-	lit, mask []byte  // lit has no bit that is not in mask
+	lit, mask []byte  // INVARIANT: lit has no bit that is not in mask
 	probes    []probe // see newProbes
-	exact     bool    // the probes are all of the literal that is no wildcard
+	exact     bool    // there is a probe for every byte that is no wildcard
 	maskedVerifier
 	tuning
 }

@@ -2,14 +2,14 @@
 
 package simd
 
-// maskedsAssembled is the kernels of masked_amd64.s.
+// maskedsAssembled lists the kernels of masked_amd64.s.
 var maskedsAssembled = []implementation[*maskedPlan]{
 	{level: AVX2, needs: maskedAVX2Needs, make: newMaskedAVX2},
 	{level: AVX512, needs: maskedAVX512Needs, wide: true, make: newMaskedAVX512},
 	{level: AVX512, needs: maskedVBMI2Needs, wide: true, make: newMaskedVBMI2},
 }
 
-// Every CPU feature that the instructions of the kernels need.
+// These are all CPU features that the instructions of each kernel need.
 var (
 	maskedAVX2Needs   = features{fAVX, fAVX2, fBMI1, fBMI2, fPOPCNT}
 	maskedAVX512Needs = features{fAVX, fAVX2, fAVX512F, fAVX512BW, fAVX512VL, fBMI1, fBMI2, fPOPCNT}
@@ -34,7 +34,8 @@ func (*maskedAVX2) Level() Level { return AVX2 }
 func (k *maskedAVX2) Scan(dst []uint32, b []byte, from, to int) (n, next int) {
 	end := clip(dst, b, from, to, len(k.lit))
 	if end < 32 {
-		// Too few starts for a vector that ends with the last of them.
+		// There are too few starts for a vector that ends with the
+		// last of them.
 		return newMaskedGo(k.maskedPlan).Scan(dst, b, from, to)
 	}
 	r := maskedRun{plan: k.maskedPlan, dst: dst, b: b, end: end}
@@ -58,7 +59,7 @@ func (k *maskedAVX512) Scan(dst []uint32, b []byte, from, to int) (n, next int) 
 	return r.st.blk.result(r.end, to)
 }
 
-// maskedVBMI2 is maskedAVX512 but for how it stores offsets.
+// maskedVBMI2 differs from maskedAVX512 only in how it stores offsets.
 type maskedVBMI2 struct{ *maskedPlan }
 
 func newMaskedVBMI2(p *maskedPlan) Kernel { return &maskedVBMI2{p} }

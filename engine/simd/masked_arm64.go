@@ -2,7 +2,7 @@
 
 package simd
 
-// maskedsAssembled is the kernel of masked_arm64.s.
+// maskedsAssembled lists the kernel of masked_arm64.s.
 var maskedsAssembled = []implementation[*maskedPlan]{
 	{level: NEON, make: newMaskedNEON},
 }
@@ -19,7 +19,8 @@ func (*maskedNEON) Level() Level { return NEON }
 func (k *maskedNEON) Scan(dst []uint32, b []byte, from, to int) (n, next int) {
 	end := clip(dst, b, from, to, len(k.lit))
 	if end < 64 {
-		// Too few starts for a vector that ends with the last of them.
+		// There are too few starts for a vector that ends with the
+		// last of them.
 		return newMaskedGo(k.maskedPlan).Scan(dst, b, from, to)
 	}
 	r := maskedRun{plan: k.maskedPlan, dst: dst, b: b, end: end}

@@ -7,15 +7,15 @@ import "unsafe"
 // maskedState is what the assembly is handed.
 type maskedState struct {
 	blk      block
-	first    [4]probe // of the probes; the last once more where there are fewer
-	probes   *probe   // all of them
-	count    int      // of them, at least 1
-	distance int      // from the second probe to the first, 0 to 63, where they are a pair
-	wide     int      // not 0 where the first four are asked for at once, and not the pair
-	near     int      // counted up for each group in which these agreed somewhere
+	first    [4]probe // the first four probes; the last one is repeated where there are fewer
+	probes   *probe   // all probes
+	count    int      // the number of probes, at least 1
+	distance int      // in bytes, from the second probe to the first, 0 to 63, where they are a pair
+	wide     int      // not 0 where the first four are compared at every start, and not the pair
+	near     int      // the number of groups in which these agreed somewhere; a call adds to it
 }
 
-// use makes a call use the probes in this order.
+// use makes the next call compare the probes in this order.
 func (st *maskedState) use(o *order) {
 	st.probes, st.count = unsafe.SliceData(o.probes), len(o.probes)
 	for i := range st.first {
@@ -35,14 +35,14 @@ type maskedRun struct {
 	dst  []uint32
 	b    []byte
 	end  int
-	kept int // dst[:kept] are hits, what is behind it are candidates
+	kept int // dst[:kept] are hits, what lies behind are candidates
 	box  maskedBox
 
-	began int // where the last call began
+	began int // the first start of the last call
 }
 
-// more verifies what the last call found and says whether there is to be
-// another one. The first begins at from.
+// more verifies what the last call found, and reports whether another one has
+// to be made. The first call begins at from.
 func (r *maskedRun) more(from int) bool {
 	blk := &r.st.blk
 	if blk.base == nil {

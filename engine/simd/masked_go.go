@@ -5,12 +5,12 @@ import (
 	"math/bits"
 )
 
-// maskedGo is the portable kernel for masked literals: eight starts at a time,
-// the two most telling bytes of the literal against the eight bytes at their
-// places, in the bits of a machine word. See literalGo.words.
+// maskedGo is the portable kernel for masked literals. It takes eight starts at
+// a time, and compares each of the two most telling bytes of the literal with
+// the eight bytes at its places, in one machine word, as literalGo.words does.
 type maskedGo struct {
 	*maskedPlan
-	off0, off1   int // of the two most telling bytes; the same where there is one
+	off0, off1   int // offsets of the two most telling bytes; the same where there is only one
 	val0, val1   uint64
 	mask0, mask1 uint64
 }
@@ -25,8 +25,8 @@ func newMaskedGo(p *maskedPlan) Kernel {
 
 func (*maskedGo) Level() Level { return Generic }
 
-// candidateRoom is the number of candidates that are found before they are
-// verified: few enough to be in the cache still.
+// candidateRoom is the most candidates that are found before they are verified:
+// few enough that their bytes are still in the cache.
 const candidateRoom = 1 << 10
 
 func (k *maskedGo) Scan(dst []uint32, b []byte, from, to int) (n, next int) {
@@ -44,20 +44,23 @@ func (k *maskedGo) Scan(dst []uint32, b []byte, from, to int) (n, next int) {
 	return n, to
 }
 
-// words fills dst with candidates from pos on, up to end or until dst may be
-// full, and returns how many there are and how far it got.
+// words fills dst with candidates from pos on. It stops at end, or where dst
+// may be full. It returns how many there are, and the first start that it has
+// not looked at.
 func (k *maskedGo) words(dst []uint32, b []byte, pos, end int) (n, next int) {
 	for ; pos+8 <= end; pos += 8 {
-		// The bytes of x that are zero are the starts where both agree.
+		// A byte of x is zero where both bytes of the literal agree at
+		// that start.
 		x := binary.LittleEndian.Uint64(b[pos+k.off0:])&k.mask0 ^ k.val0
 		x |= binary.LittleEndian.Uint64(b[pos+k.off1:])&k.mask1 ^ k.val1
-		if (x-lowBits)&^x&highBits == 0 { // the quick test: true if, and only if, there is none
+		if (x-lowBits)&^x&highBits == 0 { // the quick test: true if, and only if, no byte of x is zero
 			continue
 		}
 		if n+8 > len(dst) {
 			return n, pos
 		}
-		// The exact test, with nothing carried from byte to byte.
+		// The exact test finds all of them: nothing is carried from
+		// byte to byte.
 		zero := ^((x&^highBits + ^uint64(highBits)) | x) & highBits
 		for ; zero != 0; zero &= zero - 1 {
 			dst[n] = uint32(pos + bits.TrailingZeros64(zero)/8)

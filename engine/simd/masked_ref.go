@@ -1,7 +1,7 @@
 package simd
 
 // maskedRef compares the literal with memory at every place in turn. It is
-// written to be read: what it reports is what all other kernels have to.
+// written to be read: all other kernels have to report what it reports.
 type maskedRef struct{ *maskedPlan }
 
 func newMaskedRef(p *maskedPlan) Kernel { return maskedRef{p} }
@@ -22,7 +22,8 @@ func (k maskedRef) Scan(dst []uint32, b []byte, from, to int) (n, next int) {
 	return n, to
 }
 
-// at says whether the literal stands at the front of b.
+// at reports whether the literal stands at the beginning of b, which must be
+// as long.
 func (k maskedRef) at(b []byte) bool {
 	for i, m := range k.mask {
 		if b[i]&m != k.lit[i] {

@@ -5,38 +5,41 @@ import (
 	"math/bits"
 )
 
-// A maskedVerifier says which candidates are hits of a masked literal. What
-// spares a verifier from comparing memory twice, that what equals the literal
-// equals one another, does not hold under masks. Regular memory, where there
-// are candidates at every byte, is dealt with by two observations instead:
+// A maskedVerifier tells which candidates are hits of a masked literal. A
+// Verifier need not compare memory twice, since two pieces of memory that equal
+// the same piece of the literal are equal; under masks they need not be. So
+// that regular memory, where every byte is a candidate, does not take too long,
+// two observations are used instead:
 //
-//   - Candidates that fail tend to fail at the same place in memory: the first
-//     byte that is not zero after many that are. That place is looked at first.
+//   - Candidates that fail tend to fail at the same place in memory, such as
+//     the first byte that is not zero after many that are. That place is
+//     compared first.
 //
-//   - Where memory repeats itself every 8 bytes, and thus every 1, 2 or 4 as
-//     well, from a hit at s on to the end of what would be a hit at s+8, that
-//     is one:
+//   - Where memory repeats itself every 8 bytes (so it does where it repeats
+//     itself every 1, 2 or 4) from a hit at s to the end of a possible hit at
+//     s+8, there is one at s+8 too:
 //
 //     memory    . . . . . . . . . . . . . . . . .
 //     repeats     ----------------------hi          memory[i] = memory[i+8]
 //     hit             s------------
 //     hit                   s+8------------
 //
-// What is left is compared 8 bytes at a time, up to the first difference.
+// All other candidates are compared 8 bytes at a time, up to the first
+// difference.
 type maskedVerifier struct {
 	size     int
-	vals     []byte // the literal, of which no bit is outside masks
+	vals     []byte // the literal; INVARIANT: no bit of it is outside masks
 	masks    []byte
-	head     uint64 // the first bytes, up to eight, little-endian
+	head     uint64 // the first bytes of vals, up to eight, little-endian
 	headMask uint64
 }
 
-// maskedBox is what is known of memory from one candidate to the next. It
-// begins empty.
+// A maskedBox holds what is known of memory from one candidate to the next. It
+// begins empty. Its offsets are in the b of keep.
 type maskedBox struct {
-	apart int   // where the last candidate that failed did
-	hi    int   // up to where memory repeats itself every 8 bytes
-	hits  uint8 // bit s%8: there was a hit at such an s, from where on it does
+	apart int   // where the last candidate that failed behind its first eight bytes differed
+	hi    int   // memory repeats itself every 8 bytes up to here, exclusive
+	hits  uint8 // bit s%8 is set where there was a hit at such an s since when memory has repeated itself
 }
 
 func newMaskedVerifier(lit, mask []byte) maskedVerifier {
@@ -46,9 +49,10 @@ func newMaskedVerifier(lit, mask []byte) maskedVerifier {
 	return maskedVerifier{len(lit), lit, mask, binary.LittleEndian.Uint64(vals[:]), binary.LittleEndian.Uint64(masks[:])}
 }
 
-// keep moves those candidates at which the literal stands to the front of cand
-// and returns how many they are. Candidates ascend, also from one call with the
-// same box to the next, and leave room for the literal in b.
+// keep moves the candidates at which the literal stands to the front of cand,
+// and returns how many they are. Candidates must ascend, also from one call
+// with the same box to the next, and the literal must fit into b at each of
+// them.
 func (v *maskedVerifier) keep(b []byte, cand []uint32, box *maskedBox) int {
 	n := 0
 	for _, c := range cand {
@@ -60,7 +64,8 @@ func (v *maskedVerifier) keep(b []byte, cand []uint32, box *maskedBox) int {
 	return n
 }
 
-// atHead compares the first eight bytes.
+// atHead reports whether the first eight bytes of the literal, or all where it
+// has fewer, stand at b[s:].
 func (v *maskedVerifier) atHead(b []byte, s int) bool {
 	if s+8 <= len(b) {
 		return binary.LittleEndian.Uint64(b[s:])&v.headMask == v.head
@@ -73,7 +78,8 @@ func (v *maskedVerifier) atHead(b []byte, s int) bool {
 	return true
 }
 
-// atTail compares all behind the first eight bytes, of which there are more.
+// atTail reports whether the literal, whose first eight bytes stand at b[s:]
+// and which is longer, stands there.
 func (v *maskedVerifier) atTail(b []byte, s int, box *maskedBox) bool {
 	if i := box.apart - s; i >= 0 && i < v.size && b[box.apart]&v.masks[i] != v.vals[i] {
 		return false
@@ -97,8 +103,8 @@ func (v *maskedVerifier) atTail(b []byte, s int, box *maskedBox) bool {
 	return true
 }
 
-// extend moves hi on, to end or a little beyond, as far as memory goes on to
-// repeat itself.
+// extend moves hi on as far as memory goes on to repeat itself, to end or a
+// little beyond it.
 func (box *maskedBox) extend(b []byte, end int) {
 	for box.hi < end && box.hi+8 <= len(b) {
 		x := binary.LittleEndian.Uint64(b[box.hi:]) ^ binary.LittleEndian.Uint64(b[box.hi-8:])

@@ -5,22 +5,24 @@ import (
 	"math/bits"
 )
 
-// PairBits says which pairs of bytes, as little-endian numbers, are in a set: a
-// bit each.
+// PairBits is a set of pairs of bytes, taken as little-endian numbers: pair p is
+// in it where bit p%64 of word p/64 is set.
 type PairBits [1 << 16 / 64]uint64
 
-// Set puts a pair into the set.
+// Set puts a pair into the set. Bits of pair above the low 16 do not count.
 func (p *PairBits) Set(pair uint32) { p[uint16(pair)>>6] |= 1 << (pair & 63) }
 
-// Has reports whether a pair is in the set.
+// Has reports whether a pair is in the set. Bits of pair above the low 16 do not
+// count.
 func (p *PairBits) Has(pair uint32) bool { return p.bit(uint16(pair)) != 0 }
 
 // bit returns 1 where the pair is in the set, else 0.
 func (p *PairBits) bit(pair uint16) uint64 { return p[pair>>6] >> (pair & 63) & 1 }
 
-// Candidates writes to cand, which has room for MinDst at least, the places from
-// lo on at which a pair of the set stands. b has a byte at hi. It stops at hi, or
-// where there may be no more room, and returns where.
+// Candidates writes to cand, which must have room for at least MinDst, the places
+// from lo on, ascending, at which a pair of the set stands. It stops at hi,
+// exclusive, or where there may be no more room. b must have a byte at hi. It
+// returns how many places it wrote and the first that it has not looked at.
 func (p *PairBits) Candidates(cand []uint32, b []byte, lo, hi int) (n, next int) {
 	zeros := p.Has(0)
 	s := lo

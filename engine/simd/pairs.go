@@ -6,41 +6,43 @@ import (
 )
 
 // Pairs is a set of pairs of bytes that stand side by side, and buckets of windows
-// that begin with them: PairWindow bytes each of which may have several values.
-// NewPairs makes a kernel that looks for both at once.
+// that begin with such pairs. A window is PairWindow bytes, each of which may have
+// several values. NewPairs makes a kernel that looks for both.
 //
 //	buckets   eight sets of windows. For each byte of a window a table of 256 says
 //	          which of them have such a byte there; is a bucket left after all four?
 //	bitmap    is the pair in the set?
 //
-// Vectors look up whole tables at once, where registers are large enough to hold
-// them: that is Teddy without its nibbles, so that hundreds of windows still let
-// little through. Smaller ones do it by nibbles, with twice as many buckets, of
-// which more passes. Others ask the bitmap first, which stays in the nearest cache.
+// Where registers are large enough to hold whole tables, a vector of bytes is looked
+// up in them at once: that is Teddy without nibbles, so that hundreds of windows still
+// let little through. With smaller registers bytes are looked up by nibbles, in twice
+// as many buckets, and more gets through. Other kernels look up the bitmap first,
+// which stays in the nearest cache.
 type Pairs struct {
 	Bits PairBits
 
-	// How often, in parts of memory's places, the buckets are expected to let
-	// through, from 0 to 1: those by whole bytes, and those by nibbles. Where that
-	// is too much, a level asks the bitmap instead.
+	// Rate and NibbleRate are the share of all places, from 0 to 1, that the
+	// buckets by whole bytes and those by nibbles are expected to let through.
+	// Where that is too much, NewPairs makes a kernel that looks up the bitmap
+	// first.
 	Rate, NibbleRate float64
 
-	bytes   [PairWindow][256]byte      // the buckets, a bit each, by byte of the window
-	nibbles [2][PairWindow][2][16]byte // twice as many, eight after the other; by the low and by the high nibble
+	bytes   [PairWindow][256]byte      // which buckets have a byte, a bit each, by byte of the window
+	nibbles [2][PairWindow][2][16]byte // twice as many, by low and high nibble: 0 to 7, then 8 to 15
 }
 
 const (
-	PairWindow        = 4 // bytes of a window, the pair included
+	PairWindow        = 4 // the bytes of a window, the pair included
 	PairBuckets       = 8
 	PairNibbleBuckets = 2 * PairBuckets
 
-	// maxBucketRate is how much the buckets may be expected to let through, in
-	// parts of memory's places, to be asked before the bitmap.
+	// maxBucketRate is the highest Rate or NibbleRate at which a kernel looks up
+	// the buckets before the bitmap.
 	maxBucketRate = 1. / 8
 )
 
-// AddWindow adds windows to a bucket, 0 to PairBuckets − 1: for each byte, the
-// values that it may have.
+// AddWindow adds a window to a bucket, 0 to PairBuckets − 1: the values that each of
+// its bytes may have.
 func (p *Pairs) AddWindow(bucket int, window *[PairWindow]ByteSet) {
 	for i := range window {
 		for c := range window[i].All {
@@ -49,8 +51,8 @@ func (p *Pairs) AddWindow(bucket int, window *[PairWindow]ByteSet) {
 	}
 }
 
-// AddNibbles adds windows to a bucket by nibbles, 0 to PairNibbleBuckets − 1: for
-// each byte, the low and the high nibbles that it may have, a bit each.
+// AddNibbles adds a window to a bucket by nibbles, 0 to PairNibbleBuckets − 1: the low
+// and the high nibbles that each of its bytes may have, a bit each.
 func (p *Pairs) AddNibbles(bucket int, nibbles *[PairWindow][2]uint16) {
 	for i := range nibbles {
 		for j, set := range nibbles[i] {
@@ -61,26 +63,28 @@ func (p *Pairs) AddNibbles(bucket int, nibbles *[PairWindow][2]uint16) {
 	}
 }
 
-// NewPairs makes a kernel of a level that finds every place where a pair of the
-// set stands and begins a window that was added, as far as there are bytes behind
-// the pair. It may find other places where a pair of the set stands; how many
-// depends on the level. The set must not change afterwards. A level that this
+// NewPairs makes a kernel of a level that finds every place where a pair of the set
+// stands and a window that was added begins; of a window that goes on beyond b, only
+// the bytes in b count. It may report other places where a pair of the set stands; how
+// many depends on the level. The set must not change afterwards. A level that this
 // machine lacks is an error.
 func NewPairs(level Level, p *Pairs) (Kernel, error) { return choose(level, pairFilters, p) }
 
-// pairFilters is how pairs are filtered, ascending by level.
+// pairFilters lists the implementations of LiteralPairs, ascending by level.
 var pairFilters = append([]implementation[*Pairs]{
 	{level: Reference, make: newPairRef},
 	{level: Generic, make: newPairGo},
 }, pairsAssembled...)
 
-// Shape and Len make a filter that embeds the set a Kernel.
+// Shape returns LiteralPairs. With Shape and Len, a filter that embeds the set is a
+// Kernel.
 func (p *Pairs) Shape() Shape { return LiteralPairs }
 
 // Len returns the size of a pair in bytes.
 func (p *Pairs) Len() int { return 2 }
 
-// windowAt reports whether a bucket may have a window at b[t:].
+// windowAt reports whether a bucket may have a window at b[t:], of which only the
+// bytes in b count.
 func (p *Pairs) windowAt(b []byte, t int) bool {
 	buckets := ^byte(0)
 	for i, c := range b[t:min(t+PairWindow, len(b))] {
@@ -89,8 +93,9 @@ func (p *Pairs) windowAt(b []byte, t int) bool {
 	return buckets != 0
 }
 
-// keepWindows keeps those of the candidates where a bucket has a window. There
-// are no branches on that: it cannot be guessed.
+// keepWindows moves the candidates where a bucket may have a window to the front of
+// cand, and returns how many they are. It does not branch on that, which no processor
+// could predict.
 func (p *Pairs) keepWindows(b []byte, cand []uint32) int {
 	n := 0
 	for _, t := range cand {
@@ -109,7 +114,8 @@ func (p *Pairs) keepWindows(b []byte, cand []uint32) int {
 	return n
 }
 
-// keepPairs keeps those of the candidates where a pair stands.
+// keepPairs moves the candidates where a pair of the set stands to the front of cand,
+// and returns how many they are.
 func (p *Pairs) keepPairs(b []byte, cand []uint32) int {
 	n := 0
 	for _, t := range cand {
@@ -119,8 +125,9 @@ func (p *Pairs) keepPairs(b []byte, cand []uint32) int {
 	return n
 }
 
-// each appends to the n offsets in dst those of the places from from up to to,
-// one at a time. It stops where dst is full, and returns where.
+// each looks at the places of b from from up to to, one at a time, and appends those
+// where a pair and a window may stand to the n in dst. It stops where dst is full. It
+// returns the number of offsets in dst and the first place that it has not looked at.
 func (p *Pairs) each(dst []uint32, n int, b []byte, from, to int) (int, int) {
 	for ; from < to && n < len(dst); from++ {
 		if p.Bits.bit(binary.LittleEndian.Uint16(b[from:])) != 0 && p.windowAt(b, from) {

@@ -2,13 +2,13 @@
 
 package simd
 
-// pairsAssembled is the filters of pairs_amd64.s.
+// pairsAssembled lists the filters of pairs_amd64.s.
 var pairsAssembled = []implementation[*Pairs]{
 	{level: AVX2, only: "some hundreds", needs: pairsAVX2Needs, make: newPairAVX2},
 	{level: AVX512, only: "some hundreds", needs: pairsVBMINeeds, make: newPairVBMI},
 }
 
-// Every CPU feature that the instructions of each filter need.
+// These are all CPU features that the instructions of each filter need.
 var (
 	pairsAVX2Needs = features{fAVX, fAVX2, fBMI1, fPOPCNT}
 	pairsVBMINeeds = features{fAVX, fAVX512F, fAVX512BW, fAVX512VBMI, fAVX512VBMI2, fPOPCNT}
@@ -25,14 +25,15 @@ type pairState struct {
 	blk     block
 	bytes   *[PairWindow][256]byte
 	nibbles *[2][PairWindow][2][16]byte
-	zeros   bool // whether a window can be zeros
+	zeros   bool // whether a window may begin with a pair of zeros
 }
 
-// pairAsm asks buckets first: those by nibbles, or the others.
+// pairAsm looks up the buckets first: those by nibbles with AVX2, those by
+// whole bytes with AVX-512.
 type pairAsm struct {
 	*Pairs
 	of    Level
-	zeros bool // whether a pair can be zeros
+	zeros bool // whether the pair of two zeros is in the set
 }
 
 func newPairAVX2(p *Pairs) Kernel {
@@ -53,8 +54,8 @@ func newPairAsm(p *Pairs, of Level) Kernel { return pairAsm{p, of, p.Bits.Has(0)
 
 func (k pairAsm) Level() Level { return k.of }
 
-// Scan leaves to Go the last starts, where there is less than a vector and the
-// rest of a window.
+// Scan leaves the last starts to Go, behind which there is less than a vector
+// and the rest of a window.
 func (k pairAsm) Scan(dst []uint32, b []byte, from, to int) (n, next int) {
 	end := clip(dst, b, from, to, k.Len())
 	st := pairState{bytes: &k.bytes, nibbles: &k.nibbles, zeros: k.zeros}

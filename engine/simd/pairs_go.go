@@ -1,6 +1,6 @@
 package simd
 
-// pairGo is the portable filter: the bitmap first.
+// pairGo is the portable filter. It looks up the bitmap first.
 type pairGo struct{ *Pairs }
 
 func newPairGo(p *Pairs) Kernel { return pairGo{p} }

@@ -2,7 +2,7 @@ package simd
 
 import "encoding/binary"
 
-// pairRef is the filter, to be read.
+// pairRef is the filter, written to be read.
 type pairRef struct{ *Pairs }
 
 func newPairRef(p *Pairs) Kernel { return pairRef{p} }

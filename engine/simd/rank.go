@@ -4,31 +4,33 @@ import "slices"
 
 // frequency (rank_table.go) is how often each byte value occurs in memory
 // images, in parts of 65,536 and at least 1. It was counted by mkrank.go over
-// four samples of equal weight, without the pages that are zero throughout:
-// the memory of a virtual machine running Linux, a Python and a Node.js
-// process busy with strings, numbers and a database, and 122 small process
-// cores and minidumps of many systems and machines, from the test data of
-// debuggers and dump readers.
+// four samples of equal weight, without the pages that are zero throughout: the
+// memory of a virtual machine running Linux; a Python and a Node.js process
+// busy with strings, numbers and a database; and 122 small process cores and
+// minidumps of many systems and machines, from the test data of debuggers and
+// dump readers.
 //
 // Memory is not text: zero is the commonest byte by far, then 0xcc (padding
 // between functions), 0xff and '0', while most of the upper half is rare. The
-// table only steers which bytes of a literal are looked at first. What is
-// found does not depend on it.
+// table only decides which bytes of a literal are compared first. What is found
+// does not depend on it.
 
-// oneIn is the frequency of something that occurs once in n bytes.
+// oneIn returns the frequency, in parts of 65,536, of what occurs once in n
+// bytes.
 func oneIn(n float64) float64 { return 65536 / n }
 
-// repeated is the frequency assumed of a byte value at one place where the
-// same value stands at another place nearby: runs and fill patterns make that
-// far commoner than the table says, yet not as common as zeros.
+// repeated is the frequency that a byte value is taken to have at a place where
+// the same value stands at another place of the literal: runs and fill patterns
+// make that far commoner than the table says, yet not as common as zeros.
 var repeated = oneIn(8)
 
 // maxSpread is the length of a literal up to which every position is weighed.
-// In longer ones it is the first and last of each value and evenly spaced ones.
+// Of a longer one, the first and the last position of each value and evenly
+// spaced ones are.
 const maxSpread = 512
 
-// agreement is how often a byte of memory equals val in the bits of mask; val
-// has no others. In parts of 65,536.
+// agreement returns how often, in parts of 65,536, a byte of memory equals val
+// in the bits of mask. val must have no bits outside mask.
 func agreement(val, mask byte) float64 {
 	if mask == 0xff {
 		return float64(frequency[val])
@@ -42,12 +44,12 @@ func agreement(val, mask byte) float64 {
 	return float64(total)
 }
 
-// byRarity is up to n distinct positions of lit, the one first that tells most
-// about whether lit is there, then the one that adds most to it, and so on:
-// rare bytes before common ones, values not seen yet before repeated ones,
-// and of equals the one furthest from all before it. mask has the bits of each
-// byte that count, and lit no others; nil is all bits. Bytes without any are
-// left out.
+// byRarity returns up to n distinct positions of lit. The first is the one that
+// tells most about whether lit is there, the next the one that adds most to
+// that, and so on: rare bytes come before common ones, values not taken yet
+// before repeated ones, and of those alike the one furthest from all before it.
+// mask has the bits of each byte that count, and lit must have no others; a nil
+// mask is all bits. Bytes of which no bit counts are left out.
 func byRarity(lit, mask []byte, n int) []int {
 	type value struct{ val, mask byte }
 	at := func(i int) value {
@@ -58,7 +60,7 @@ func byRarity(lit, mask []byte, n int) []int {
 	}
 	type place struct {
 		off    int
-		dist   int     // from the nearest position chosen
+		dist   int     // to the nearest position chosen, in bytes
 		weight float64 // how often memory agrees there
 	}
 	var places []place
@@ -90,8 +92,8 @@ func byRarity(lit, mask []byte, n int) []int {
 	return out
 }
 
-// spread is the positions to weigh of a literal of n bytes that has value at(i)
-// at i: see maxSpread.
+// spread returns the positions to weigh, ascending, of a literal of n bytes
+// that has value at(i) at position i: see maxSpread.
 func spread[V comparable](n int, at func(i int) V) []int {
 	if n <= maxSpread {
 		all := make([]int, n)

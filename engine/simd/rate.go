@@ -6,13 +6,14 @@ import (
 	"strings"
 )
 
-// lookedAt is how many bytes of a literal are taken to be looked at first.
+// lookedAt is how many bytes of a literal Rate takes into account.
 const lookedAt = 4
 
 // Rate returns how often a literal's most telling bytes, up to four, are
-// expected to stand at a place in memory, from 0 to 1: the product of how often
-// each does, but text follows text, and a byte itself, more often than that. It
-// is an estimate, from the frequency of bytes in memory images.
+// expected to stand at a place in memory, from 0 to 1. It is an estimate from
+// the frequency of bytes in memory images: the product of the frequency of
+// each, but more where a printable character follows another, or a byte itself
+// (see NextRate).
 func Rate(lit Lit) float64 {
 	places := byRarity(lit.masked(), lit.Mask, lookedAt)
 	slices.Sort(places)
@@ -30,8 +31,8 @@ func Rate(lit Lit) float64 {
 	return rate
 }
 
-// FirstLook says which bytes of a literal a kernel of its own compares first:
-// the two that tell most.
+// FirstLook returns, in words, which bytes of a literal a kernel for it alone
+// compares first: the two that tell most.
 func FirstLook(lit Lit) string {
 	var offs []string
 	for _, off := range byRarity(lit.masked(), lit.Mask, 2) {

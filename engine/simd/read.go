@@ -3,15 +3,15 @@ package simd
 import "encoding/binary"
 
 // ReadBandwidthProbe reads b once, front to back, as fast as this machine
-// does with one thread and does next to nothing with it: the ceiling for any
-// kernel over the same memory, to be printed beside what kernels reach. The
-// result, the exclusive or of all little-endian words of 8 bytes, the last
-// filled up with zeros, is there so that every byte has to be read. It uses
-// the level that reads fastest here.
+// does with one thread, at the level that reads fastest here. Since it does
+// next to nothing with the bytes, its rate is the ceiling for any kernel over
+// the same memory, and is printed beside what kernels reach. It returns the
+// exclusive or of all little-endian words of 8 bytes, the last filled up with
+// zeros, so that every byte has to be read.
 func ReadBandwidthProbe(b []byte) uint64 { return readAll(readLevel, b) }
 
-// readLevel is the highest level that this machine can run, but for one that
-// reads more slowly than the one below.
+// readLevel is the highest level that this machine can run; AVX512 is left
+// out where it reads more slowly than AVX2.
 var readLevel = func() Level {
 	best := Generic
 	for _, l := range Levels() {
@@ -22,13 +22,14 @@ var readLevel = func() Level {
 	return best
 }()
 
-// readAll is ReadBandwidthProbe at a level that this machine can run.
+// readAll does what ReadBandwidthProbe does, at a level that this machine
+// must be able to run.
 func readAll(level Level, b []byte) uint64 {
 	n, x := readAssembled(level, b)
 	return x ^ readGo(b[n:])
 }
 
-// readGo is readAll in portable Go.
+// readGo does what readAll does, in portable Go.
 func readGo(b []byte) uint64 {
 	var x0, x1, x2, x3 uint64
 	for len(b) >= 32 {

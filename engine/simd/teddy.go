@@ -1,12 +1,12 @@
 package simd
 
-// Teddy is eight buckets of windows, strings of TeddyWindow bytes each of which
-// may have several values, as tables that say which buckets have a byte: a bit a
-// bucket. NewTeddy makes a kernel that looks for windows.
+// Teddy is eight buckets of windows, as tables that tell which buckets have a byte,
+// one bit for each bucket. A window is TeddyWindow bytes, each of which may have
+// several values. NewTeddy makes a kernel that looks for windows.
 //
-// A table for each byte of the window says, by its low and by its high nibble,
-// which buckets have a window with such a byte there. Where a bucket is left
-// after all three bytes, one of its windows may stand there:
+// For each byte of the window there are two tables, which tell by its low and by
+// its high nibble which buckets have a window with such a byte there. Where a
+// bucket is in the tables of all three bytes, one of its windows may stand there:
 //
 //	memory     . . n _ 1 . .
 //	buckets        a         of 'n' as byte 0, by its low nibble and by its high one
@@ -15,34 +15,36 @@ package simd
 //
 // The tables have 16 entries and lie in vector registers, so that one instruction
 // looks up all bytes of a vector. (AVX-512 VBMI has tables of 128 entries, by the
-// low 7 bits.) This is Hyperscan's (src/fdr/teddy.c; Wang and others, "Hyperscan: a
-// fast multi-pattern regex matcher for modern CPUs", NSDI 2019).
+// low 7 bits.) The method is Hyperscan's (src/fdr/teddy.c; Wang and others,
+// "Hyperscan: a fast multi-pattern regex matcher for modern CPUs", NSDI 2019).
 type Teddy struct {
 	By TeddyBy
 
-	nibbles [2 * TeddyWindow][16]byte // by low and by high nibble, for each byte of the window
-	bytes   [TeddyWindow][256]byte    // by whole bytes
+	nibbles [2 * TeddyWindow][16]byte // which buckets have a nibble, low and high by turns, by byte of the window
+	bytes   [TeddyWindow][256]byte    // the same by whole bytes
 }
 
 const (
-	TeddyWindow  = 3 // bytes of a window
+	TeddyWindow  = 3 // the bytes of a window
 	TeddyBuckets = 8
 )
 
-// TeddyBy is what a filter looks bytes up by, and so what it takes for the same.
+// A TeddyBy is the part of a byte by which a filter looks it up; the filter cannot
+// tell bytes apart that agree in it.
 type TeddyBy uint8
 
 const (
-	ByNibbles TeddyBy = iota // the low nibble and the high one; what passes both passes
-	BySevens                 // the low 7 bits; what passes is asked for whole bytes too
+	ByNibbles TeddyBy = iota // the low and the high nibble; a byte that both tables let through is let through
+	BySevens                 // the low 7 bits; a window that these let through is looked up by whole bytes too
 )
 
-// String says what bytes are looked up by.
+// String returns, in words, what bytes are looked up by.
 func (by TeddyBy) String() string {
 	return [...]string{"by their nibbles", "by their low 7 bits"}[by]
 }
 
-// Through returns the bytes that tables let through which have those of the set.
+// Through returns the bytes that tables let through to which the bytes of s were
+// added: those of s, and those that the tables cannot tell from them.
 func (by TeddyBy) Through(s ByteSet) ByteSet {
 	if by == ByNibbles {
 		return s.throughNibbles()
@@ -51,8 +53,7 @@ func (by TeddyBy) Through(s ByteSet) ByteSet {
 	return ByteSet{low, high, low, high}
 }
 
-// throughNibbles returns the bytes that tables of nibbles let through which have
-// those of the set.
+// throughNibbles does what Through does, for tables by nibbles.
 func (s ByteSet) throughNibbles() (through ByteSet) {
 	var low, high [16]bool
 	for c := range s.All {
@@ -66,8 +67,8 @@ func (s ByteSet) throughNibbles() (through ByteSet) {
 	return through
 }
 
-// Add adds a window to a bucket, 0 to TeddyBuckets − 1: for each of its bytes,
-// the values that it may have. By must not change afterwards.
+// Add adds a window to a bucket, 0 to TeddyBuckets − 1: the values that each of its
+// bytes may have. By must not change afterwards.
 func (t *Teddy) Add(bucket int, window *[TeddyWindow]ByteSet) {
 	for i := range window {
 		for c := range window[i].All {
@@ -75,7 +76,7 @@ func (t *Teddy) Add(bucket int, window *[TeddyWindow]ByteSet) {
 			t.nibbles[2*i+1][c>>4] |= 1 << bucket
 			t.bytes[i][c] |= 1 << bucket
 		}
-		if t.By == ByNibbles { // what filters let through is not asked for whole bytes
+		if t.By == ByNibbles { // filters by nibbles do not look up whole bytes
 			for c := range t.bytes[i] {
 				t.bytes[i][c] = t.nibbles[2*i][c&15] & t.nibbles[2*i+1][c>>4]
 			}
@@ -83,32 +84,35 @@ func (t *Teddy) Add(bucket int, window *[TeddyWindow]ByteSet) {
 	}
 }
 
-// BucketsAt returns the buckets that may have a window at b[at:], a bit each, by
-// whole bytes. There are TeddyWindow bytes.
+// BucketsAt returns the buckets that may have a window at b[at:], a bit each. b
+// must have TeddyWindow bytes there.
 func (t *Teddy) BucketsAt(b []byte, at int) byte {
 	w := (*[TeddyWindow]byte)(b[at:])
 	return t.bytes[0][w[0]] & t.bytes[1][w[1]] & t.bytes[2][w[2]]
 }
 
-// NewTeddy makes a kernel of a level that finds the places where a bucket may
-// have a window, by whole bytes. All levels let through the same. The tables must
-// not change afterwards. A level that this machine lacks is an error.
+// NewTeddy makes a kernel of a level that finds the places where BucketsAt returns
+// a bucket. All levels find the same. The tables must not change afterwards. A
+// level that this machine lacks is an error.
 func NewTeddy(level Level, t *Teddy) (Kernel, error) { return choose(level, teddies, t) }
 
-// teddies is how windows are looked for, ascending by level.
+// teddies lists the implementations of FewLiterals, ascending by level.
 var teddies = append([]implementation[*Teddy]{
 	{level: Reference, make: newTeddyRef},
 	{level: Generic, make: newTeddyGo},
 }, teddiesAssembled...)
 
-// Shape and Len make a filter that embeds the tables a Kernel.
+// Shape returns FewLiterals. With Shape and Len, a filter that embeds the tables is
+// a Kernel.
 func (t *Teddy) Shape() Shape { return FewLiterals }
 
 // Len returns the size of a window in bytes.
 func (t *Teddy) Len() int { return TeddyWindow }
 
-// each appends to the n offsets in dst those from from up to to that may be
-// windows, one at a time. It stops where dst is full, and returns where.
+// each looks at the places of b from from up to to, one at a time, and appends
+// those where a window may stand to the n in dst. It stops where dst is full. It
+// returns the number of offsets in dst and the first place that it has not looked
+// at.
 func (t *Teddy) each(dst []uint32, n int, b []byte, from, to int) (int, int) {
 	for ; from < to && n < len(dst); from++ {
 		if t.BucketsAt(b, from) != 0 {

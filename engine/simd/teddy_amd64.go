@@ -7,14 +7,14 @@ import (
 	"unsafe"
 )
 
-// teddiesAssembled is the filters of teddy_amd64.s.
+// teddiesAssembled lists the filters of teddy_amd64.s and teddy_vbmi_amd64.s.
 var teddiesAssembled = []implementation[*Teddy]{
 	{level: AVX2, needs: teddyAVX2Needs, make: newTeddyAVX2},
 	{level: AVX512, needs: teddyAVX512Needs, wide: true, make: newTeddyAVX512},
 	{level: AVX512, needs: teddyVBMINeeds, make: newTeddyVBMI},
 }
 
-// Every CPU feature that the instructions of each filter need.
+// These are all CPU features that the instructions of each filter need.
 var (
 	teddyAVX2Needs   = features{fAVX, fAVX2, fBMI1, fPOPCNT}
 	teddyAVX512Needs = features{fAVX, fAVX512F, fAVX512BW, fBMI1, fBMI2, fPOPCNT}
@@ -32,29 +32,30 @@ func scanTeddyAVX512(st *teddyState)
 // teddyState is what the assembly is handed.
 type teddyState struct {
 	blk    block
-	tables [2 * TeddyWindow][16]byte // low and high nibbles, by byte of the window
+	tables [2 * TeddyWindow][16]byte // by low and high nibble by turns, by byte of the window
 	//lint:ignore U1000 the assembly uses it
-	found [groupSize]byte // results of several vectors
-	after [2][32]byte     // A and B of zeros behind zeros
-	zeros bool            // whether a window can end with a zero; where byte 2 is asked for late, whether byte 1 can be one
-	near  int             // counted up for each group that the first two bytes let through
+	found [groupSize]byte // the results of the vectors of a group
+	after [2][32]byte     // A and B, as in teddy_amd64.s, of zeros behind zeros
+	zeros bool            // whether byte 2 of a window can be zero; or byte 1, where byte 2 is looked up late
+	near  int             // the number of groups that the first two bytes let through; a call adds to it
 }
 
 type teddyAsm struct {
 	*Teddy
 	of     Level
-	st     teddyState   // but for blk
-	second bool         // whether byte 1 of a window can be a zero
-	busy   atomic.Int32 // how many calls are to ask for all three bytes at once
+	st     teddyState   // all but blk
+	second bool         // whether byte 1 of a window can be zero
+	busy   atomic.Int32 // how many of the next Scans have to look up all three bytes at once
 }
 
 const (
-	// maxNear is how many groups of 128 bytes, of the 1,024 of a call, the first
-	// two bytes may let through for it to be worth while to ask for the third
-	// only there: as many as take the time that is saved elsewhere.
+	// maxNear is the most groups of 128 bytes, of the 1,024 of a call, that the
+	// first two bytes may let through. With more, to look up the third byte only
+	// there takes the time that it saves elsewhere.
 	maxNear = 128
 
-	// busyCalls is how long it is not tried again where there were more.
+	// busyCalls is for how many Scans that is not tried again where there were
+	// more.
 	busyCalls = 16
 )
 
@@ -94,8 +95,8 @@ func (k *teddyAsm) Scan(dst []uint32, b []byte, from, to int) (n, next int) {
 	return st.blk.result(end, to)
 }
 
-// scanAVX2 leaves to Go what is before the first aligned vector that has
-// another before it.
+// scanAVX2 does what Scan does. It leaves to Go the starts before the first aligned
+// vector that has another one before it.
 func (k *teddyAsm) scanAVX2(st *teddyState, dst []uint32, b []byte, end, to int) (n, next int) {
 	const vector, group = 32, 128
 	late, last := k.busy.Load() <= 0, TeddyWindow-1
@@ -124,8 +125,9 @@ func (k *teddyAsm) scanAVX2(st *teddyState, dst []uint32, b []byte, end, to int)
 	return blk.result(end, to)
 }
 
-// rest looks at the last starts, fewer than a group: by a group that ends with
-// the last of them, less what is known of it, or else one after the other.
+// rest looks at the last starts, fewer than a group. It looks at a whole group that
+// ends with the last of them, and drops the hits that were known before; where there
+// is no room for such a group, it leaves the starts to Go.
 func (k *teddyAsm) rest(st *teddyState, late bool, dst []uint32, b []byte, end int) {
 	const vector, group = 32, 128
 	blk := &st.blk
@@ -144,7 +146,8 @@ func (k *teddyAsm) rest(st *teddyState, late bool, dst []uint32, b []byte, end i
 	blk.n, blk.pos = k.each(dst, n, b, pos, end)
 }
 
-// scanAVX2 looks at whole groups; late says when byte 2 is asked for.
+// scanAVX2 looks at whole groups; late says whether byte 2 is looked up only in
+// groups that the first two let through.
 func (st *teddyState) scanAVX2(late bool) {
 	if late {
 		scanTeddyLateAVX2(st)

@@ -2,7 +2,7 @@
 
 package simd
 
-// teddiesAssembled is the filter of teddy_arm64.s.
+// teddiesAssembled lists the filter of teddy_arm64.s.
 var teddiesAssembled = []implementation[*Teddy]{
 	{level: NEON, make: newTeddyNEON},
 }
@@ -13,7 +13,7 @@ func scanTeddyNEON(st *teddyState)
 // teddyState is what the assembly is handed.
 type teddyState struct {
 	blk    block
-	tables [2 * TeddyWindow][16]byte // low and high nibbles, by byte of the window
+	tables [2 * TeddyWindow][16]byte // by low and high nibble by turns, by byte of the window
 }
 
 type teddyNEON struct{ *Teddy }
@@ -30,7 +30,8 @@ func (teddyNEON) Level() Level { return NEON }
 func (k teddyNEON) Scan(dst []uint32, b []byte, from, to int) (n, next int) {
 	end := clip(dst, b, from, to, TeddyWindow)
 	if end < 64 {
-		// Too few starts for a vector that ends with the last of them.
+		// There are too few starts for a vector that ends with the
+		// last of them.
 		return newTeddyGo(k.Teddy).Scan(dst, b, from, to)
 	}
 	st := teddyState{tables: k.nibbles}

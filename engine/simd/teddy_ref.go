@@ -1,6 +1,6 @@
 package simd
 
-// teddyRef is the filter, to be read.
+// teddyRef is the filter, written to be read.
 type teddyRef struct{ *Teddy }
 
 func newTeddyRef(t *Teddy) Kernel { return teddyRef{t} }

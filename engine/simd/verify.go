@@ -5,33 +5,31 @@ import (
 	"math/bits"
 )
 
-// A Verifier says which candidates are hits, in time that does not collapse on
-// regular data: a page of zeros, searched for a literal of many zeros, is a
-// candidate at every byte.
+// A Verifier tells which candidates are hits, in time that stays short on regular data: in a page
+// of zeros that is searched for a literal of many zeros, every byte is a candidate.
 //
-// Most candidates fall at the first eight bytes. For the rest it keeps, from
-// one candidate to the next, the stretch of memory furthest up that is known
-// to equal a prefix of the literal, the box:
+// Most candidates fail at the first eight bytes. For the others it keeps, from one candidate to the
+// next, the box: of the stretches of memory that are known to equal a prefix of the literal, the
+// one that ends last.
 //
 //	memory    . . . . . . . . . . . . . . . . . . .
 //	box             lo-----------------hi             memory[lo:hi] = lit[:hi-lo]
 //	candidate             s------------------- - -
 //
-// A candidate in the box is compared with the literal by comparing the
-// literal with itself, which has been done beforehand: z[i] is how many bytes
-// lit[i:] has in common with lit. Where z[s-lo] ends short of the box, so does
-// the match. Else all up to hi is known to agree and the comparison goes on
-// there. Memory that was found to agree is thus compared once, however many
-// candidates there are: this is the Z algorithm (Gusfield, "Algorithms on
-// Strings, Trees and Sequences", 1.4), asked at candidates only.
+// For a candidate s in the box, memory need not be read up to hi, since the literal has been
+// compared with itself beforehand: z[i] is how many bytes lit[i:] has in common with lit. Where
+// s + z[s-lo] < hi, the candidate fails there. Else all up to hi is known to agree, and the
+// comparison goes on at hi. So memory that was found to agree is compared once, however many
+// candidates there are. This is the Z algorithm (Gusfield, "Algorithms on Strings, Trees and
+// Sequences", 1.4), done at candidates only.
 type Verifier struct {
 	head uint64  // the first bytes of the literal, up to eight, little-endian
 	mask uint64  // which bytes of head count
-	tail uint64  // the last eight bytes, where there are more than eight
-	z    []int32 // see above; nil where there are not more than eight
+	tail uint64  // the last eight bytes, little-endian, where there are more than eight
+	z    []int32 // see above; nil for a literal of up to eight bytes
 }
 
-// VerifierBox is the box that a Verifier keeps; it begins empty.
+// A VerifierBox is the box that a Verifier keeps; it begins empty.
 type VerifierBox struct{ lo, hi int }
 
 // NewVerifier returns the verifier of a literal, of at least one byte.
@@ -46,7 +44,8 @@ func NewVerifier(lit []byte) Verifier {
 	return v
 }
 
-// zArray is, for each i, how many bytes lit[i:] and lit have in common.
+// zArray returns, for each i, how many bytes lit[i:] and lit have in common from their beginnings
+// on.
 func zArray(lit []byte) []int32 {
 	z := make([]int32, len(lit))
 	z[0] = int32(len(lit))
@@ -67,9 +66,9 @@ func zArray(lit []byte) []int32 {
 	return z
 }
 
-// Keep moves those candidates at which lit stands to the front of cand and
-// returns how many they are. lit is that of NewVerifier. Candidates ascend, also from one call with the
-// same box to the next, and leave room for lit in b.
+// Keep moves the candidates at which lit stands to the front of cand, and returns how many they
+// are. lit must be that of NewVerifier. Candidates must ascend, also from one call with the same
+// box to the next, and lit must fit into b at each of them.
 func (v *Verifier) Keep(lit, b []byte, cand []uint32, box *VerifierBox) int {
 	if v.z == nil {
 		return v.keepShort(lit, b, cand)
@@ -78,12 +77,12 @@ func (v *Verifier) Keep(lit, b []byte, cand []uint32, box *VerifierBox) int {
 	lo, hi := box.lo, box.hi
 	for _, c := range cand {
 		s := int(c)
-		k := 0 // so many bytes are known to agree
+		k := 0 // how many bytes are known to agree
 		if s < hi {
 			if k = hi - s; int(v.z[s-lo]) < k {
 				continue
 			}
-			if k >= size-8 { // a period on from the last hit, most often
+			if k >= size-8 { // most often, the candidate is one period behind the last hit
 				if binary.LittleEndian.Uint64(b[s+size-8:]) == v.tail {
 					lo, hi = s, s+size
 					cand[n] = c
@@ -110,7 +109,7 @@ func (v *Verifier) Keep(lit, b []byte, cand []uint32, box *VerifierBox) int {
 	return n
 }
 
-// keepShort is Keep for literals of up to eight bytes.
+// keepShort does what Keep does, for literals of up to eight bytes.
 func (v *Verifier) keepShort(lit, b []byte, cand []uint32) int {
 	n := 0
 	for _, c := range cand {
@@ -128,7 +127,8 @@ func (v *Verifier) keepShort(lit, b []byte, cand []uint32) int {
 	return n
 }
 
-// commonPrefix is how many bytes two strings of equal length have in common.
+// commonPrefix returns how many bytes two strings have in common from their beginnings on. b must
+// be as long as a.
 func commonPrefix(a, b []byte) int {
 	n := len(a)
 	b = b[:n]

@@ -7,38 +7,40 @@ import (
 	"vscan/engine/addr"
 )
 
-// WordRange is the numbers from Lo to Hi, both included, unsigned.
+// A WordRange is the unsigned numbers from Lo to Hi, both included.
 type WordRange struct{ Lo, Hi uint64 }
 
-// WordSpec says which words to look for, and where.
+// A WordSpec says which words to look for, and where.
 type WordSpec struct {
-	// Size is that of a word, in bytes: 1, 2, 4 or 8.
+	// Size is the size of a word in bytes: 1, 2, 4 or 8.
 	Size int
 
-	// Order is the byte order of the words. The zero value is little-endian.
+	// Order is the byte order of the words; its zero value is little-endian.
 	Order addr.ByteOrder
 
 	// Ranges is the numbers to report: at least one range, ascending,
-	// disjoint, none above the largest number of Size bytes. Ranges may
-	// touch. A single number is a range with both ends equal.
+	// disjoint, and none with numbers above the largest of Size bytes.
+	// Ranges may touch. A single number is a range with both ends equal.
 	Ranges []WordRange
 
-	// Stride is the bytes from one word to the next, at least 1. Size makes
-	// them aligned, 1 finds them anywhere. Alignment is that of from in a
-	// Scan: what it means in addresses is the caller's.
+	// Stride is the bytes from one word to the next, from 1 to MaxBlock.
+	// With Size, words are found where they are aligned, with 1, anywhere.
+	// Places are counted from the from of a Scan: that this is an aligned
+	// address is up to the caller.
 	Stride int
 }
 
-// NewWords makes a kernel that finds the words of a spec. It keeps no part of
-// the spec. It takes 32 bytes a range; for sets of ranges, tables of 80 to 160
-// bytes a range besides, but at least 5 KiB, or 80 KiB for words of 2 bytes, and
-// at most 1.5 MiB; and where many ranges lie close together and far from the
-// others, up to 150 bytes for each of these, at most twice.
+// NewWords makes a kernel that finds the words of a spec, of which it keeps no
+// part. A spec that is not as WordSpec says is an error. The kernel takes 32
+// bytes of memory a range. For several ranges it has tables besides: 80 to 160
+// bytes a range, but at least 5 KiB, or 80 KiB for words of 2 bytes, and at most
+// 1.5 MiB; and where many ranges lie close together and far from the others, up
+// to 150 bytes for each of these, at most twice.
 //
-// Reference and Generic cover every spec. AVX2 is for words every 1, 2, 4, 8,
-// 16 or 32 bytes, AVX512 for every 64 bytes as well; at these levels other
-// specs get the Generic kernel, as its Level says. A level that this machine
-// lacks is an error.
+// Reference and Generic cover every spec. AVX2 covers words every 1, 2, 4, 8, 16
+// or 32 bytes, AVX512 those every 64 bytes as well. For other specs these levels
+// give the kernel of the next lower level that covers them, which its Level
+// tells. A level that this machine lacks is an error.
 func NewWords(level Level, spec WordSpec) (Kernel, error) {
 	p, err := newWordsPlan(spec)
 	if err != nil {
@@ -47,17 +49,17 @@ func NewWords(level Level, spec WordSpec) (Kernel, error) {
 	return choose(level, words, p)
 }
 
-// words is how words are looked for, ascending by level.
+// words lists the implementations of Words, ascending by level.
 var words = append([]implementation[*wordsPlan]{
 	{level: Reference, make: newWordsRef},
 	{level: Generic, make: newWordsGo},
 }, wordsAssembled...)
 
-// wordsPlan is what the kernels for words share: a valid spec whose ranges
-// have a gap between any two.
+// A wordsPlan holds what the kernels for words share. INVARIANT: spec is valid,
+// and its ranges have a gap between any two.
 type wordsPlan struct {
 	spec WordSpec
-	set  *wordSet // the ranges, to look words up; nil where a comparison tells
+	set  *wordSet // the ranges, to look words up in; nil where one comparison tells whether a word is in them
 }
 
 func newWordsPlan(spec WordSpec) (*wordsPlan, error) {
@@ -98,7 +100,7 @@ func newWordsPlan(spec WordSpec) (*wordsPlan, error) {
 	return p, nil
 }
 
-// has says whether a word is one to report.
+// has reports whether a word is one to report.
 func (p *wordsPlan) has(v uint64) bool {
 	if p.set == nil {
 		r := p.spec.Ranges[0]

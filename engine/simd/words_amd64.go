@@ -11,15 +11,15 @@ import (
 	"vscan/engine/addr"
 )
 
-// wordsAssembled is the kernels of words_avx2_amd64.s and
+// wordsAssembled lists the kernels of words_avx2_amd64.s and
 // words_avx512_amd64.s.
 var wordsAssembled = []implementation[*wordsPlan]{
 	{level: AVX2, needs: wordsAVX2Needs, only: "words every 1, 2, 4, 8, 16 or 32 bytes", make: newWordsAVX2},
 	{level: AVX512, needs: wordsAVX512Needs, only: "words every 1, 2, 4, 8, 16, 32 or 64 bytes", wide: true, make: newWordsAVX512},
 }
 
-// Every CPU feature that the instructions of the kernels need, with those of
-// the sieve.
+// These are all CPU features that the instructions of each kernel and of the
+// sieve need.
 var (
 	wordsAVX2Needs   = features{fAVX, fAVX2, fBMI1, fBMI2, fPOPCNT}
 	wordsAVX512Needs = features{fAVX, fAVX512F, fAVX512BW, fBMI1, fBMI2, fPOPCNT}
@@ -50,36 +50,40 @@ func scanWords4AVX512(st *wordsState)
 func scanWords8AVX512(st *wordsState)
 
 // wordsState is what the assembly is handed. It looks for lanes: numbers of 1,
-// 2, 4 or 8 bytes, whole words or parts of them, in any of some envelopes.
+// 2, 4 or 8 bytes, which are words or parts of words, that are in any of the
+// envelopes.
 //
-// Lanes lie one behind the other. Where starts are closer to each other than
-// that, they are looked at in phases: those of the lanes at 0, step, 2·step …
-// bytes from the first, up to the width. A slot is a place in a unit of 64
-// bytes where a number may start: step bytes.
+// The lanes of a vector lie side by side. Where starts are closer together
+// than a lane is wide, a vector is loaded once for each phase: at 0, step,
+// 2·step … bytes from the first start, as long as that is less than the width
+// of a lane. A unit of 64 bytes has a slot every step bytes: a place where a
+// number may start.
 type wordsState struct {
 	blk       block
 	envelopes *laneEnvelope
-	minusSize int        // of all envelopes together, in bytes, times −1
-	swap      int        // not 0 where the bytes of a lane have to be put in order
-	order     *[64]byte  // how: for each byte of a vector, which of its 16-byte lane to take
+	minusSize int        // the size of all envelopes together, in bytes, times −1
+	swap      int        // not 0 where the bytes of a lane have to be turned round
+	order     *[64]byte  // for each byte of a vector, which byte of the same 16 to put there
 	plain     int        // AVX2: not 0 where there is one phase, one envelope and no swap
-	align     int        // address bits that count in aligning starts: 64 − the stride, where that is a power of two
-	step      int        // bytes from phase to phase; as wide as a lane where there is but one
-	scale     int        // logarithm of step
+	align     int        // the address bits that alignment of starts is about: 64 − the stride, a power of two
+	step      int        // bytes from phase to phase; the width of a lane where there is only one phase
+	scale     int        // the binary logarithm of step
 	lanes     uint64     // AVX-512: the lanes of a vector that hold a start
-	spreads   [4]uint64  // AVX-512: the slots of the phase that is so many bytes on
-	selects   *[32]uint8 // AVX2: for each phase, which bytes of a vector are its slots
+	spreads   [4]uint64  // AVX-512: by offset of the phase, 0 to 3 bytes: its slots in a unit
+	selects   *[32]uint8 // AVX2: by phase, which bytes of a vector are its slots
 }
 
-// laneEnvelope is numbers of a lane, in every lane of 8 bytes: −lo and
-// hi − lo for AVX-512. AVX2 has it otherwise, see there.
+// A laneEnvelope is the numbers from lo to hi, as −lo and hi − lo, each
+// repeated in every lane of 8 bytes. That is for AVX-512; for AVX2 see signed.
 type laneEnvelope struct{ minusLo, span uint64 }
 
-// envelopeSize is the bytes of one, for the assembly.
+// envelopeSize is the size of a laneEnvelope in bytes; the assembly has it
+// too.
 const envelopeSize = 16
 
-// byteOrders are the tables for wordsState.order, by logarithm of the width:
-// as it is, and lanes of 2, 4 and 8 bytes turned round.
+// byteOrders are the tables for wordsState.order, by binary logarithm of the
+// width: the first leaves bytes as they are, the others turn lanes of 2, 4 and
+// 8 bytes round.
 var byteOrders = func() (t [4][64]byte) {
 	for log := range t {
 		for i := range 64 {
@@ -89,21 +93,21 @@ var byteOrders = func() (t [4][64]byte) {
 	return t
 }()
 
-// wordsVector is what the two kernels share.
+// A wordsVector holds what the kernels for AVX2 and AVX-512 share.
 type wordsVector struct {
 	*wordsPlan
-	st    wordsState // but for blk
-	width int        // of a lane, in bytes
-	part  int        // where a lane lies in a word
-	exact bool       // numbers in an envelope are words to report, each one
-	trust bool       // or, at least, in an envelope of the set
+	st    wordsState // all but blk
+	width int        // the width of a lane, in bytes
+	part  int        // the offset of a lane in its word, in bytes
+	exact bool       // every number in an envelope is a word to report
+	trust bool       // every number in an envelope is a word in an envelope of the set
 
 	envelopes []laneEnvelope
 	selects   [4][32]uint8
 }
 
-// newWordsVector is nil where the kernels, with vectors of so many bytes, are
-// not made for the plan.
+// newWordsVector returns nil where the kernels with vectors of so many bytes
+// do not suit the plan.
 func newWordsVector(p *wordsPlan, vector int) *wordsVector {
 	size, stride := p.spec.Size, p.spec.Stride
 	if stride&(stride-1) != 0 || stride > vector {
@@ -111,7 +115,7 @@ func newWordsVector(p *wordsPlan, vector int) *wordsVector {
 	}
 	ranges := p.spec.Ranges
 	v := &wordsVector{wordsPlan: p, width: size, exact: len(ranges) <= vector/8, trust: true}
-	if !v.exact { // what is more ranges than can be compared with at once
+	if !v.exact { // there are more ranges than can be compared with one by one
 		ranges = p.set.envelopes
 	}
 	if size == 8 && stride < 8 {
@@ -141,7 +145,7 @@ func newWordsVector(p *wordsPlan, vector int) *wordsVector {
 	return v
 }
 
-// slots fills the tables of phases and slots.
+// slots fills the tables of phases and slots: lanes, spreads and selects.
 func (v *wordsVector) slots() {
 	stride, step := v.spec.Stride, v.st.step
 	for lane := 0; lane < 64/v.width; lane++ {
@@ -162,8 +166,8 @@ func (v *wordsVector) slots() {
 	}
 }
 
-// finish ends a constructor: it puts the envelopes where the assembly finds
-// them, in every lane of 8 bytes.
+// finish is the last step of a constructor: it repeats the envelopes in every
+// lane of 8 bytes, and puts them where the assembly finds them.
 func (v *wordsVector) finish() {
 	for i := range v.envelopes {
 		e := &v.envelopes[i]
@@ -174,14 +178,16 @@ func (v *wordsVector) finish() {
 	v.st.selects = &v.selects[0]
 }
 
-// everyLane is the number, modulo what a lane holds, in each lane of 8 bytes.
+// everyLane returns the low bytes of n, as many as a lane has, repeated in
+// every lane of 8 bytes.
 func (v *wordsVector) everyLane(n uint64) uint64 {
 	ones := ^uint64(0)
 	return n & (ones >> (64 - 8*v.width)) * (ones / (ones >> (64 - 8*v.width)))
 }
 
-// signed turns envelopes into those that AVX2 compares with: see there. One
-// of all numbers of a width becomes its halves.
+// signed turns the envelopes into those that AVX2, which has only signed
+// comparisons, compares with: see words_avx2_amd64.s. An envelope of all
+// numbers of a width becomes two, of its halves.
 func (v *wordsVector) signed() {
 	largest := ^uint64(0) >> (64 - 8*v.width)
 	top := largest/2 + 1
@@ -196,9 +202,11 @@ func (v *wordsVector) signed() {
 	v.envelopes = out
 }
 
-// mostTelling is which 4 bytes of words of 8 tell most about whether these are
-// in one of the ranges, as the place of the lowest, and the numbers in them
-// where they are. Ranges that differ above these bytes say nothing.
+// mostTelling returns which 4 bytes of words of 8 tell most about whether the
+// words are in one of the ranges: at is how many bytes above the word's least
+// significant one they begin, and parts are the numbers that they have in
+// words of the ranges, ascending. Of a range whose ends differ above the 4
+// bytes, that is all numbers.
 func mostTelling(ranges []WordRange) (at int, parts []WordRange) {
 	best := 2.0 * float64(len(ranges))
 	for i := range 5 {
@@ -219,7 +227,8 @@ func mostTelling(ranges []WordRange) (at int, parts []WordRange) {
 	return at, union(parts)
 }
 
-// union is the ranges in order, those that overlap taken together.
+// union returns the ranges, ascending, with those that overlap joined. It
+// reorders its argument.
 func union(ranges []WordRange) []WordRange {
 	slices.SortFunc(ranges, func(a, b WordRange) int { return cmp.Compare(a.Lo, b.Lo) })
 	out := ranges[:1]
@@ -233,9 +242,9 @@ func union(ranges []WordRange) []WordRange {
 	return out
 }
 
-// commonness says roughly how much of the numbers of 4 bytes that begin
-// anywhere in memory is in the range: half of memory is zero, small numbers
-// are more common than large ones, and so are those of all bits set.
+// commonness returns roughly what share of the numbers of 4 bytes that begin
+// anywhere in memory is in the range: half of memory is zero, and small
+// numbers, and those with all bits set, are more common than others.
 func commonness(r WordRange) float64 {
 	c := float64(r.Hi-r.Lo+1) / (1 << 32) / 4
 	if r.Lo == 0 {
@@ -274,7 +283,8 @@ func (k wordsAVX2) Scan(dst []uint32, b []byte, from, to int) (n, next int) {
 		return 0, to
 	}
 	if r.end < 64 {
-		// Too few starts for a unit that ends with the last of them.
+		// There are too few starts for a unit that ends with the last
+		// of them.
 		return newWordsGo(k.wordsPlan).Scan(dst, b, from, to)
 	}
 	for r.more() {
@@ -333,12 +343,13 @@ type wordsRun struct {
 	st   wordsState
 	dst  []uint32
 	b    []byte
-	end  int // end of the starts, exclusive: the last one and a stride
-	tail int // starts behind that, 1 where no whole stride of bytes follows the last one
+	end  int // end of the starts that assembly looks at, exclusive: a stride behind the last one
+	tail int // 1 where Go looks at one more start, at end, since b may end within its stride
 	kept int // dst[:kept] are hits
 }
 
-// begin is false where there is nothing to look at.
+// begin makes the run ready for a Scan. It returns false where there is
+// nothing to look at.
 func (r *wordsRun) begin(from, to int) bool {
 	end, stride := clip(r.dst, r.b, from, to, r.spec.Size), r.spec.Stride
 	if from >= end {
@@ -354,7 +365,8 @@ func (r *wordsRun) begin(from, to int) bool {
 	return true
 }
 
-// more says whether there is to be another call.
+// more reports whether another call of assembly has to be made, and makes the
+// block ready for it.
 func (r *wordsRun) more() bool {
 	blk := &r.st.blk
 	if blk.pos >= r.end || blk.cap-blk.n < slack {
@@ -364,7 +376,8 @@ func (r *wordsRun) more() bool {
 	return true
 }
 
-// sieve drops what the last call found that is not in the ranges.
+// sieve drops the words that the last call found and that are not in the
+// ranges.
 func (r *wordsRun) sieve() {
 	if r.exact {
 		return
@@ -373,7 +386,8 @@ func (r *wordsRun) sieve() {
 	r.st.blk.n = r.kept
 }
 
-// result is what Scan returns.
+// result looks at the start that is left for Go, if there is one, and returns
+// what Scan has to return.
 func (r *wordsRun) result(to int) (n, next int) {
 	blk := &r.st.blk
 	if blk.pos < r.end {

@@ -7,13 +7,14 @@ import (
 )
 
 // wordsGo is the portable kernel for words. A number v is from Lo to Hi if,
-// and only if, v − Lo ≤ Hi − Lo in unsigned arithmetic, which wraps round: one
-// subtraction and one comparison, right at both ends of the number line.
-// Of several ranges, that is first asked of their envelope, from the lowest Lo
-// to the highest Hi; a word in there is looked up in a wordSet.
+// and only if, v − Lo ≤ Hi − Lo in unsigned arithmetic, which wraps round:
+// that is one subtraction and one comparison, and holds at both ends of the
+// number line. Where there are several ranges, a word is first compared with
+// their envelope, from the lowest Lo to the highest Hi; one that is in there
+// is looked up in a wordSet.
 type wordsGo struct {
 	*wordsPlan
-	lo, span uint64 // of the envelope: the lowest Lo, the highest Hi − lo
+	lo, span uint64 // the envelope: the lowest Lo, and the highest Hi − lo
 }
 
 func newWordsGo(p *wordsPlan) Kernel {
@@ -41,8 +42,8 @@ func (k *wordsGo) Scan(dst []uint32, b []byte, from, to int) (n, next int) {
 	return n, to
 }
 
-// enveloped is the first place s ≥ pos, a whole number of strides on, with a
-// word v in the envelope; s ≥ end where there is none below end.
+// enveloped returns the first place s, pos or a whole number of strides behind
+// it, with a word v in the envelope; s ≥ end where there is none below end.
 func (k *wordsGo) enveloped(b []byte, pos, end int) (s int, v uint64) {
 	lo, span, stride := k.lo, k.span, k.spec.Stride
 	little, big := binary.LittleEndian, binary.BigEndian

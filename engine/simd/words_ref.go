@@ -1,7 +1,7 @@
 package simd
 
 // wordsRef reads each word and compares it with each range in turn. It is
-// written to be read: what it reports is what all other kernels have to.
+// written to be read: all other kernels have to report what it reports.
 type wordsRef struct{ *wordsPlan }
 
 func newWordsRef(p *wordsPlan) Kernel { return wordsRef{p} }

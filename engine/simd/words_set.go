@@ -6,45 +6,45 @@ import (
 	"slices"
 )
 
-// A wordSet says which numbers are in a set of ranges, in a few steps for most
-// numbers whatever their count.
+// A wordSet tells which numbers are in a set of ranges, for most numbers in a few
+// steps, however many ranges there are.
 //
-// The ranges are first taken together to at most maxEnvelopes envelopes, where
-// the gaps between them are widest:
+// The ranges are first joined to at most maxEnvelopes envelopes, which are parted
+// where the gaps between ranges are widest:
 //
 //	ranges      ▆▆ ▆  ▆▆▆                       ▆ ▆▆        ▆▆
 //	envelopes  ├─────────┤                     ├────┤      ├──┤
 //	keys       0                      ├────┤          ├──┤
 //	granules   ████░░██              ██░██           ██
 //
-// Gaps that are narrow beside the envelopes are not worth an envelope more.
-// Vector code asks whether a word is in an envelope, and what is there is
-// looked up here. Its key is its distance from the start of the envelope, plus
-// the granules of the envelopes before. The keys are cut into granules, some
-// hundred thousand at most, all of one power of two, and a byte for each says
-// whether none of its numbers are in the set, all of them, or some. Only for
-// these last are ranges searched: those that end in the same blockGranules
-// granules: by bisection where they are few, else in a set of their own, whose
-// envelopes leave out the gaps between them. Sets are so nested maxDepth deep.
+// Gaps that are narrow compared with the envelopes stay inside them. Vector code
+// finds the words that are in an envelope, and these are looked up here. The key
+// of such a word is its distance from the start of its envelope, plus the size of
+// the granules of the envelopes before. The keys are cut into at most maxGranules
+// granules, all of one size, a power of two, and a byte for each granule tells
+// whether none of its numbers are in the set, all of them, or some. Only where it
+// is some are ranges searched, namely those that end in the same block of
+// blockGranules granules: by bisection where they are few, else in a set of their
+// own, whose envelopes leave out the gaps between them. Sets are nested at most
+// maxDepth deep.
 //
-// A set of single numbers is looked up by hash instead, where granules would
-// hold more than one number: the key is the number times an odd constant,
-// modulo 2^64. That is one to one, so equal keys are equal numbers and most of
-// the rest stays as it is; and keys lie evenly where numbers are in heaps. The
-// byte of a granule says in which eighths of it there are keys: a Bloom filter
-// with one hash.
+// In a set of single numbers whose granules would hold more than one number, they
+// are looked up by hash instead: the key is the number times an odd constant,
+// modulo 2^64. That is one to one, so equal keys are equal numbers, and keys are
+// spread evenly where numbers are in heaps. The byte of a granule tells in which
+// eighths of it there are keys: a Bloom filter with one hash.
 type wordSet struct {
 	envelopes []WordRange
-	lo        [maxEnvelopes]uint64 // where envelopes start; those that are not there are as the last
-	minus     [maxEnvelopes]uint64 // what to subtract from a number of theirs
-	mul       uint64               // then what to multiply by
-	shift     uint64               // then how far to shift it right, for its granule
+	lo        [maxEnvelopes]uint64 // where envelopes start; entries behind the last envelope repeat it
+	minus     [maxEnvelopes]uint64 // what to subtract from a number in an envelope
+	mul       uint64               // what to multiply the difference by
+	shift     uint64               // how far to shift a key right for the number of its granule
 	hashed    bool                 // keys are hashes
 
-	states []byte      // by granule; one more that has nothing, for keys beyond all
-	first  []uint32    // by block of granules, and one more: the first of ranges that ends there or later
-	ranges []WordRange // of keys, ascending
-	deeper []uint32    // by block: which of subs its ranges are in, from 1 on; nil where there are none
+	states []byte      // by granule; and one more, of which nothing is in the set, for keys beyond all granules
+	first  []uint32    // by block of granules, and one more: the first of ranges that ends in the block or later
+	ranges []WordRange // ranges of keys, ascending
+	deeper []uint32    // by block: which of subs its ranges are in, from 1 on, or 0; nil where there are no subs
 	subs   []*wordSet
 }
 
@@ -52,12 +52,14 @@ const (
 	maxEnvelopes  = 4
 	blockGranules = 16
 
-	// Granules a range, and the least and most in all.
+	// These are the granules for each range, and the fewest and the most in
+	// all.
 	rangeGranules = 64
 	minGranules   = 1 << 12
 	maxGranules   = 1 << 20
 
-	// A block with more ranges has a set for them, with so many granules each.
+	// A block with more than blockRanges ranges has a set for them, with
+	// subGranules granules for each.
 	blockRanges = 32
 	subGranules = 16
 	maxDepth    = 3
@@ -66,38 +68,40 @@ const (
 	hashMul = 0x9e3779b97f4a7c15
 )
 
-// What of a granule is in the set; of one of hashes, see wordSet.
+// These tell how much of a granule is in the set. For granules of hashes see
+// wordSet.
 const (
 	granuleNone = 0
 	granuleFull = 1
-	granulePart = 1 << 7 // the sieve in assembly sees this sign
+	granulePart = 1 << 7 // a sign bit, which the sieve in assembly looks for
 )
 
-// narrowGap is how much narrower than all envelopes together a gap is that is
-// left inside one of them.
+// narrowGap is how many times narrower than all envelopes together a gap is that
+// stays inside one of them.
 const narrowGap = 16
 
-// newWordSet makes a set of ranges that ascend and have gaps between them.
+// newWordSet makes a set of ranges, which must ascend and have gaps between them.
 func newWordSet(ranges []WordRange) *wordSet {
 	granules := min(max(powerOf2(rangeGranules*len(ranges)), minGranules), maxGranules)
 	if ranges[len(ranges)-1].Hi < 1<<16 {
-		granules = 1 << 16 // words of 2 bytes have one each, and need no hash
+		granules = 1 << 16 // each number of 2 bytes has a granule of its own, and needs no hash
 	}
 	return newNestedSet(ranges, granules, 1)
 }
 
-// powerOf2 is the least power of two from n on.
+// powerOf2 returns the least power of two that is at least n.
 func powerOf2(n int) uint64 { return 1 << bits.Len(uint(n-1)) }
 
-// newNestedSet is newWordSet with at most so many granules, a power of two, so
-// many sets deep.
+// newNestedSet makes a set as newWordSet does, of at most so many granules, a
+// power of two; depth is the number of sets from the outermost to this one.
 func newNestedSet(ranges []WordRange, granules uint64, depth int) *wordSet {
 	s := &wordSet{envelopes: enclose(ranges, maxEnvelopes), mul: 1}
 	for s.count() > granules {
 		s.shift++
 	}
 	if s.shift > 0 && s.count() > 1<<(64-s.shift) {
-		// Rounding up each of several has made more keys than there are.
+		// Rounding each of several envelopes up to granules has made more
+		// keys than 64 bits hold.
 		s.envelopes = enclose(ranges, 1)
 	}
 	if s.shift > 0 && len(ranges) > 1 && !slices.ContainsFunc(ranges, func(r WordRange) bool { return r.Lo != r.Hi }) {
@@ -112,10 +116,11 @@ func newNestedSet(ranges []WordRange, granules uint64, depth int) *wordSet {
 	return s
 }
 
-// enclose is at most n ranges that the ranges are in, with the widest gaps
-// between them.
+// enclose returns at most n ranges that hold all of the given ranges, and have the
+// widest gaps of these between them.
 func enclose(ranges []WordRange, n int) []WordRange {
-	// The numbers of the ranges after the widest gaps, the widest first.
+	// widest has the indices of the ranges behind the widest gaps, the widest
+	// gap first.
 	gap := func(i int) uint64 { return ranges[i].Lo - ranges[i-1].Hi }
 	widest := make([]int, 0, n)
 	for i := 1; i < len(ranges); i++ {
@@ -142,7 +147,8 @@ func enclose(ranges []WordRange, n int) []WordRange {
 	return out
 }
 
-// count is the granules that the envelopes take, 2^64 − 1 where it is more.
+// count returns how many granules the envelopes take, 2^64 − 1 where there are
+// more.
 func (s *wordSet) count() uint64 {
 	var n uint64
 	for _, e := range s.envelopes {
@@ -172,7 +178,8 @@ func (s *wordSet) lay(ranges []WordRange) {
 			r := ranges[0]
 			key := WordRange{r.Lo - minus, r.Hi - minus}
 			s.ranges = append(s.ranges, key)
-			// What an envelope leaves of its last granule is nobody's.
+			// Nothing else is in the part of the envelope's last
+			// granule behind its end.
 			if r.Hi == env.Hi {
 				key.Hi |= 1<<s.shift - 1
 			}
@@ -183,7 +190,7 @@ func (s *wordSet) lay(ranges []WordRange) {
 	}
 }
 
-// hash lays out single numbers by their hash.
+// hash fills the set with single numbers, by their hash.
 func (s *wordSet) hash(ranges []WordRange, granules uint64) {
 	s.hashed, s.mul, s.shift = true, hashMul, uint64(64-bits.Len64(granules-1))
 	s.states = make([]byte, granules+1)
@@ -199,7 +206,7 @@ func (s *wordSet) hash(ranges []WordRange, granules uint64) {
 	}
 }
 
-// mark enters a range of keys in the granules.
+// mark sets the states of the granules that a range of keys lies in.
 func (s *wordSet) mark(key WordRange) {
 	first, last := key.Lo>>s.shift, key.Hi>>s.shift
 	rest := uint64(1)<<s.shift - 1
@@ -232,7 +239,8 @@ func (s *wordSet) index() {
 	}
 }
 
-// nest makes sets of the ranges of blocks that have many.
+// nest makes a set for each block that has many ranges; depth is that of these
+// sets.
 func (s *wordSet) nest(depth int) {
 	for block := range len(s.first) - 1 {
 		ranges := s.ending(block)
@@ -247,13 +255,13 @@ func (s *wordSet) nest(depth int) {
 	}
 }
 
-// ending is the ranges that keys in the block may be in: those that end in
-// it, and the next.
+// ending returns the ranges that keys in the block may be in: those that end in
+// the block, and the next one.
 func (s *wordSet) ending(block int) []WordRange {
 	return s.ranges[s.first[block]:min(int(s.first[block+1])+1, len(s.ranges))]
 }
 
-// key is the key of a number in an envelope.
+// key returns the key of a number, which must be in an envelope.
 func (s *wordSet) key(v uint64) uint64 {
 	minus := s.minus[0]
 	if v >= s.lo[1] {
@@ -268,12 +276,12 @@ func (s *wordSet) key(v uint64) uint64 {
 	return (v - minus) * s.mul
 }
 
-// has says whether any number is in the set.
+// has reports whether v is in the set, whatever number it is.
 func (s *wordSet) has(v uint64) bool {
 	return slices.ContainsFunc(s.envelopes, func(e WordRange) bool { return v-e.Lo <= e.Hi-e.Lo }) && s.enclosed(v)
 }
 
-// enclosed says whether a number in an envelope is in the set.
+// enclosed reports whether v, which must be in an envelope, is in the set.
 func (s *wordSet) enclosed(v uint64) bool {
 	key := s.key(v)
 	g := key >> s.shift
@@ -289,7 +297,7 @@ func (s *wordSet) enclosed(v uint64) bool {
 	}
 	ranges := s.ending(block)
 	lo, hi := 0, len(ranges)-1
-	for lo < hi { // ranges[:lo] end below the key, ranges[hi] does not, if any
+	for lo < hi { // INVARIANT: ranges[:lo] end below the key, ranges[hi] does not, unless it is the last
 		if m := (lo + hi) / 2; ranges[m].Hi < key {
 			lo = m + 1
 		} else {

@@ -9,7 +9,7 @@ import (
 	"vscan/engine/addr"
 )
 
-// wordsSieveNeeds is every CPU feature that the sieve's instructions need.
+// wordsSieveNeeds is all CPU features that the sieve's instructions need.
 var wordsSieveNeeds = features{fAVX, fBMI2}
 
 //go:noescape
@@ -19,19 +19,20 @@ func sieveWords(st *sieveState)
 type sieveState struct {
 	base    *byte
 	offsets *uint32
-	n       int // of offsets, and then of those kept
+	n       int // the number of offsets, and after the call of those kept
 	set     *wordSet
 	states  *byte
-	last    int    // number of the last state
-	load    int    // what words are like, and keys
-	marked  uint32 // not 0 where an offset was marked
+	last    int    // the index of the last state
+	load    int    // how words are loaded and looked up: see load2
+	marked  uint32 // not 0 where an offset was marked with sieveMark
 }
 
-// sieveMark is in offsets whose words have to be looked up in full.
+// sieveMark is set in offsets whose words have to be looked up in full.
 const sieveMark = 1 << 31
 
-// What words are like: their size in bytes, and 1 more where they are
-// big-endian. By hash there are only words of 4 and 8 bytes.
+// The values of load are the size of words in bytes, and 1 more where they
+// are big-endian, and 16 more where they are looked up by hash. By hash there
+// are only words of 4 and 8 bytes.
 const (
 	load2     = 2
 	load4     = 4
@@ -55,12 +56,12 @@ const (
 	load8BigHash = load8Big + byHash
 )
 
-// sieveBlock is the most offsets that one call of the sieve looks at, for the
-// reason that asmBlock has.
+// sieveBlock is the most offsets that one call of the sieve looks at, since
+// assembly cannot be preempted: see asmBlock.
 const sieveBlock = 8 << 10
 
-// sieve moves the offsets of words in the set to the front and returns their
-// number. Words may be outside of all envelopes only where trust is false.
+// sieve moves the offsets of the words of b that are in the set to the front,
+// and returns their number. With trust, every word must be in an envelope.
 func (s *wordSet) sieve(b []byte, offsets []uint32, spec WordSpec, trust bool) int {
 	n := 0
 	for chunk := range slices.Chunk(offsets, sieveBlock) {
@@ -69,7 +70,7 @@ func (s *wordSet) sieve(b []byte, offsets []uint32, spec WordSpec, trust bool) i
 	return n
 }
 
-// sieveSome does so with at most sieveBlock offsets.
+// sieveSome does what sieve does, with at most sieveBlock offsets.
 func (s *wordSet) sieveSome(b []byte, offsets []uint32, spec WordSpec, trust bool) int {
 	st := sieveState{
 		base:    unsafe.SliceData(b),
@@ -105,7 +106,7 @@ func (s *wordSet) sieveSome(b []byte, offsets []uint32, spec WordSpec, trust boo
 	}
 	from := 0 // offsets[from:i] are kept, and still to be moved
 	for i, at := range offsets {
-		if at < sieveMark { // nearly all
+		if at < sieveMark { // nearly all are
 			continue
 		}
 		n += copy(offsets[n:], offsets[from:i])

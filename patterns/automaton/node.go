@@ -1,7 +1,8 @@
 // Package automaton has expressions on bytes: how they are built, what every
-// match of them holds, and a program that says whether a match begins at a
-// place in memory and how long it is. Bytes are bytes: none of it knows of
-// characters, and 0x80 to 0xff are values like any other.
+// match of them holds, and a program that says whether a match begins at a place
+// in memory and how long it is. Bytes are bytes: none of it knows of characters,
+// and 0x80 to 0xff are values like any other. It is for package patterns and the
+// engine, and may change.
 package automaton
 
 // Op is what a Node is.

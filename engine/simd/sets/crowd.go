@@ -6,19 +6,20 @@ import (
 	"slices"
 )
 
-// crowd is the literals that have a window at the same offset, where many
-// literals have it: ascending, so that those that stand at a place of memory
-// are found by binary search. What is a prefix of memory is not above it; and
-// of the greatest literal that is not, it is a prefix too, if not the same.
-// Masked literals have no such order, and are compared one by one.
+// A crowd is the literals that have a window at the same offset, where many
+// literals have that window. They ascend, so that those that stand at a place
+// of memory are found by binary search: a literal that stands there is not
+// above the memory, and it is the greatest literal that is not above it, or a
+// prefix of that one. Masked literals have no such order, and are compared
+// one by one.
 type crowd struct {
 	off    int
 	lits   []uint32
-	prefix []int32 // index of the longest other one that is a prefix, or −1
+	prefix []int32 // by index in lits: that of the longest other one that is a prefix, or −1
 	masked []uint32
 }
 
-// crowd turns a run of windows into crowds.
+// crowd turns a run of entries of p.windows into crowds, one for each offset.
 func (p *gramPart) crowd(run uint32) {
 	n := uint32(1)
 	for p.windows.entries[run+n-1].off&gramLast == 0 {
@@ -26,7 +27,7 @@ func (p *gramPart) crowd(run uint32) {
 	}
 	entries := p.windows.entries[run : run+n]
 	slices.SortFunc(entries, func(a, b gramEntry) int {
-		return cmp.Or(int(a.off&gramOff)-int(b.off&gramOff), cmp.Compare(a.lit, b.lit)) // a part's literals may be in any order
+		return cmp.Or(int(a.off&gramOff)-int(b.off&gramOff), cmp.Compare(a.lit, b.lit)) // a part has them in any order
 	})
 	var crowds []crowd
 	for _, e := range entries {
@@ -49,7 +50,7 @@ func (p *gramPart) crowd(run uint32) {
 	p.crowds = append(p.crowds, crowds)
 }
 
-// find adds the literals of the crowd that stand at s.
+// find appends to sc.hits the literals of the crowd that stand at s.
 func (c *crowd) find(set *literalSet, sc *Scratch, b []byte, s int) {
 	text := b[s:]
 	for _, u := range c.masked {

@@ -6,38 +6,39 @@ import (
 	"sync/atomic"
 )
 
-// automaton finds the literals of a set where memory is full of them. There,
-// filters let so much through that to verify, sort and turn into matches what
-// they find takes longer than to follow every byte. The automaton does that from
-// the back, and so has at each place all literals that begin there, in order:
+// An automaton finds the literals of a set where memory is full of them. There,
+// filters let so much through that verifying it, sorting it and turning it into
+// matches takes longer than following every byte. The automaton goes through memory
+// backwards, and so has at each place all literals that begin there, in order:
 //
 //	memory    . . s e s s i o n . .
 //	            ← it has read  i o n  ends some literal: state "ion"
 //	          ← now  s i o n: state "sion", and so on
 //	            ↑ state "session": these indexes begin here
 //
-// A state is the longest end of any literal that memory has from here on. For
-// each state and byte there is the next state, with nothing else to ask: this is
-// Aho and Corasick, "Efficient string matching: an aid to bibliographic search"
-// (1975), their deterministic automaton, of the literals turned round. What is
-// done besides:
+// A state is the longest end of any literal that stands in memory from a place on. A
+// table has the next state for each state and byte: this is Aho and Corasick,
+// "Efficient string matching: an aid to bibliographic search" (1975), their
+// deterministic automaton, of the literals turned round. It differs in this:
 //
-//  1. Bytes that no literal has are one class, each other is one by itself, and
-//     rows have a column a class, so that rows are short where literals are text.
+//  1. Bytes that no literal has are one class, each other byte is a class by itself,
+//     and rows have a column for each class, so that rows are short where literals
+//     are text.
 //  2. The quarters of a stretch are followed side by side, since each step waits
 //     for the one before.
-//  3. States at which literals begin have the last rows, so that a place is noted
-//     without a branch, and without another look at memory. Among these and among
-//     the others, short ones come first: they are the ones that are most often used.
+//  3. States at which literals begin have the last rows, so that a comparison tells
+//     whether a place has to be noted, without a branch or another load. Among these
+//     and among the others, the states of short ends come first, since they are used
+//     most.
 type automaton struct {
 	set     *literalSet
-	longest int // literal, in bytes
-	most    int // numbers that the rows may have, before ends are shared
+	longest int // the longest literal, in bytes
+	most    int // the most numbers that the rows can have: literals may share ends
 
 	class [256]uint8
-	width uint32   // of a row: the classes and one
-	rows  []uint32 // a state is where its row begins; at its end is the number of its list
-	found uint32   // the first state that has one
+	width uint32   // of a row: the number of classes, and one
+	rows  []uint32 // a state is where its row begins; a row ends with the number of its list
+	found uint32   // the first state that has a list other than 0
 
 	// List l is indexes[lists[l]:lists[l+1]], ascending; list 0 is empty.
 	lists   []uint32
@@ -45,20 +46,20 @@ type automaton struct {
 }
 
 const (
-	// Where there is more than one candidate in so many bytes, and at least this
-	// many, memory is full of them.
+	// Memory is full of literals where a stretch has more than one candidate in
+	// denseFrom bytes, and at least denseLeast.
 	denseFrom, denseLeast = 10, 256
-	// As long as a stretch has one match in so many bytes, it still is; else
-	// filters are tried again after so many bytes.
+	// It still is as long as a stretch has one match in denseBelow bytes; else
+	// filters are tried again after denseRetry bytes.
 	denseBelow, denseRetry = 16, 64 << 10
 
-	// denseStretch is how many bytes are followed at a time.
+	// denseStretch is the most bytes that are followed at a time.
 	denseStretch = 2 << 10
 
-	// maxRows is the most numbers that the rows may have; maxLists the most
-	// indexes that lists may have, for each in the set; maxDense the longest
-	// literal that an automaton is for, in bytes: so much is read ahead of each
-	// quarter of a stretch.
+	// maxRows is the most numbers that the rows may have, and maxLists the most
+	// indexes that the lists may have for each index of the set. maxDense is the
+	// longest literal that an automaton is made for, in bytes: so much is read
+	// behind each quarter of a stretch.
 	maxRows  = 8 << 20
 	maxLists = 8
 	maxDense = 256
@@ -68,18 +69,18 @@ const (
 	rowsPerCandidate = 4
 )
 
-// lazyAutomaton is the automaton of a set. Most often none is needed; it is made
-// when filters have let so much through, where memory was full, that to verify
-// it has taken as long as to make one.
+// A lazyAutomaton is the automaton of a set, made when it is needed, which most
+// often it is not: when, where memory was full of literals, filters have let so much
+// through that verifying it has taken as long as making one.
 type lazyAutomaton struct {
-	candidates atomic.Int64 // what was let through
+	candidates atomic.Int64 // what filters let through where memory was full
 
 	planned, made sync.Once
 	plan, a       *automaton // nil where there can be none
 }
 
-// after notes so many candidates of a stretch that is full of them, and returns
-// the automaton, if it is time for one and there is one.
+// after adds the candidates of a stretch that is full of them. It returns the
+// automaton once it is needed, nil before and where there can be none.
 func (l *lazyAutomaton) after(set *literalSet, candidates int) *automaton {
 	l.planned.Do(func() { l.plan = planAutomaton(set) })
 	if l.plan == nil || l.candidates.Add(int64(candidates)) < int64(l.plan.most/rowsPerCandidate) {
@@ -93,9 +94,9 @@ func (l *lazyAutomaton) after(set *literalSet, candidates int) *automaton {
 	return l.a
 }
 
-// planAutomaton is the automaton of a set, still to be filled in. It is nil where
-// there can be none: the set has masked literals or long ones, or rows would be
-// too long.
+// planAutomaton returns the automaton of a set, still to be filled. It returns nil
+// where there can be none: where the set has masked or long literals, or there would
+// be too many rows.
 func planAutomaton(set *literalSet) *automaton {
 	a := &automaton{set: set, lists: []uint32{0, 0}}
 	states := 1
@@ -113,7 +114,7 @@ func planAutomaton(set *literalSet) *automaton {
 	return a
 }
 
-// fill fills the automaton in. It is false where lists would be too long.
+// fill makes the rows and lists. It returns false where the lists would be too long.
 func (a *automaton) fill() bool {
 	whole := a.grow()
 	order := a.complete(whole)
@@ -146,15 +147,16 @@ func (a *automaton) classify() {
 		}
 		a.width++
 	}
-	a.width++ // for the list
+	a.width++ // the number of the list
 }
 
-// row is the row of state number n. As long as the automaton is being made, rows
-// have numbers of states.
+// row returns the row of state number n. Until arrange, rows have the numbers of
+// states, not states.
 func (a *automaton) row(n uint32) []uint32 { return a.rows[n*a.width:][:a.width] }
 
-// grow makes a state of each end of a literal, 0 being the empty one, each with
-// what it becomes with one byte more, or 0. It returns which are whole literals.
+// grow makes a state of each end of a literal, 0 being that of the empty end. A row
+// has for each class the state of the end that is longer by such a byte, or 0. grow
+// returns for each state the literal that it is, or −1.
 func (a *automaton) grow() (whole []int32) {
 	a.rows = make([]uint32, a.most)
 	whole = []int32{-1}
@@ -174,14 +176,14 @@ func (a *automaton) grow() (whole []int32) {
 	return whole
 }
 
-// complete fills in where rows lead with bytes that make no longer end, and the
-// lists. It returns the states, shorter ones first; not all, where the lists
-// become too long.
+// complete fills in the next states for bytes that make no longer end, and the
+// lists. It returns the states, those of shorter ends first; not all of them where
+// the lists become too long.
 func (a *automaton) complete(whole []int32) (order []uint32) {
 	list := a.width - 1
-	backs := make([]uint32, len(whole)) // of each, the longest other end that it begins with
+	backs := make([]uint32, len(whole)) // by state: the longest other end that its end begins with
 	order = make([]uint32, 1, len(whole))
-	for i := 0; i < len(order); i++ { // what is at back is complete
+	for i := 0; i < len(order); i++ { // INVARIANT: the row of backs[state], which is shorter, is complete
 		state := order[i]
 		row, back := a.row(state), a.row(backs[state])
 		if row[list] = back[list]; whole[state] >= 0 {
@@ -193,7 +195,7 @@ func (a *automaton) complete(whole []int32) (order []uint32) {
 		for c, next := range row[:list] {
 			switch {
 			case next == 0:
-				row[c] = back[c] // of the first row, its own
+				row[c] = back[c] // of state 0, back is its own row
 			case state != 0:
 				backs[next] = back[c]
 				fallthrough
@@ -205,14 +207,14 @@ func (a *automaton) complete(whole []int32) (order []uint32) {
 	return order
 }
 
-// arrange puts the rows into the order given, those with a list behind the
-// others, and turns numbers of states into states.
+// arrange puts the rows into the given order, but those with a list behind the
+// others, and turns the numbers of states into states.
 func (a *automaton) arrange(order []uint32) {
 	list := a.width - 1
 	slices.SortStableFunc(order, func(n, m uint32) int {
 		return int(min(a.row(n)[list], 1)) - int(min(a.row(m)[list], 1))
 	})
-	states := make([]uint32, len(order)) // by their numbers
+	states := make([]uint32, len(order)) // by number
 	for i, n := range order {
 		states[n] = uint32(i) * a.width
 	}
@@ -247,9 +249,9 @@ func (a *automaton) addList(u, other uint32) uint32 {
 	return uint32(len(a.lists) - 2)
 }
 
-// find writes the matches at the starts from lo up to hi, denseStretch at most, to
-// dst, as far as there is room for all of an offset. It returns how many they are
-// and up to which offset they go: hi where they are all.
+// find writes to dst the matches at the starts from lo up to hi, which are at most
+// denseStretch, as long as all matches of an offset fit. It returns how many it
+// wrote, and the offset of the first that it did not write; hi where it wrote all.
 func (a *automaton) find(sc *Scratch, dst []Match, b []byte, lo, hi int) (n, stop int) {
 	if sc.noted == nil {
 		sc.noted = make([]uint64, denseStretch)
@@ -268,22 +270,23 @@ func (a *automaton) find(sc *Scratch, dst []Match, b []byte, lo, hi int) (n, sto
 	return n, hi
 }
 
-// follow notes the places from lo up to hi at which literals begin, ascending,
-// each as start<<32 | state. Notes has room for them all.
+// follow returns the places from lo up to hi at which literals begin, ascending,
+// each as start<<32 | state. It writes them to notes, which must have room for
+// hi − lo.
 func (a *automaton) follow(notes []uint64, b []byte, lo, hi int) []uint64 {
 	q := (hi - lo) / 4
 	s0, s1, s2, s3, rest := lo, lo+q, lo+2*q, lo+3*q, lo+4*q
 	b0, b1, b2, b3 := b[s0:s1], b[s1:s2], b[s2:s3], b[s3:rest]
 	x0, x1, x2, x3 := a.ahead(b, s1), a.ahead(b, s2), a.ahead(b, s3), a.ahead(b, rest)
 	n0, n1, n2, n3 := notes[:q], notes[q:2*q], notes[2*q:3*q], notes[3*q:4*q]
-	i0, i1, i2, i3 := q, q, q, q // notes are written from the back
+	i0, i1, i2, i3 := q, q, q, q // each quarter of notes is filled from its end
 	rows, class, found := a.rows, &a.class, a.found
 	for k := q - 1; k >= 0; k-- {
 		x0 = rows[x0+uint32(class[b0[k]])]
 		x1 = rows[x1+uint32(class[b1[k]])]
 		x2 = rows[x2+uint32(class[b2[k]])]
 		x3 = rows[x3+uint32(class[b3[k]])]
-		// One back unless the state is less than found.
+		// The index goes down by one unless the state is less than found.
 		n0[i0-1] = uint64(s0+k)<<32 | uint64(x0)
 		i0 -= 1 - int((x0-found)>>31)
 		n1[i1-1] = uint64(s1+k)<<32 | uint64(x1)
@@ -303,7 +306,7 @@ func (a *automaton) follow(notes []uint64, b []byte, lo, hi int) []uint64 {
 	return notes[:n]
 }
 
-// followOne appends to notes those of the few places from lo up to hi.
+// followOne appends to notes those of the places from lo up to hi, which are few.
 func (a *automaton) followOne(notes []uint64, b []byte, lo, hi int) []uint64 {
 	x, n := a.ahead(b, hi), len(notes)
 	for s := hi - 1; s >= lo; s-- {
@@ -315,7 +318,8 @@ func (a *automaton) followOne(notes []uint64, b []byte, lo, hi int) []uint64 {
 	return notes
 }
 
-// ahead is the row from which to go on at s: of what is read from s on.
+// ahead returns the state at s, for going on at s − 1: that of the bytes from s on,
+// as many as the longest literal has less one.
 func (a *automaton) ahead(b []byte, s int) uint32 {
 	row := uint32(0)
 	for _, c := range slices.Backward(b[s:min(len(b), s+a.longest-1)]) {
@@ -324,8 +328,8 @@ func (a *automaton) ahead(b []byte, s int) uint32 {
 	return row
 }
 
-// stay notes that so many bytes had so many hits, and goes back to filters where
-// they may be better.
+// stay is told how many hits the last size bytes had, and goes back to filters where
+// these may be faster.
 func (sc *Scratch) stay(hits, size int) {
 	if hits*denseBelow >= denseStretch {
 		sc.retry = denseRetry

@@ -6,119 +6,117 @@ import (
 	"vscan/engine/simd"
 )
 
-// gramPart looks for any number of literals by sampling memory:
+// A gramPart looks for any number of literals by sampling memory:
 //
 //	memory    . . . . . . . . . . . . . . . . . .   a gram is looked at every
 //	looked at 0-----5 4-----9 8-----13              4 bytes; here it has 6
 //	literal         x[w w w w w w w w w]x x         its window, of 9 bytes
 //
-// Wherever the literal stands, just one of the grams looked at lies in the
-// window. So the four grams of the window are entered in a table, and one of
-// four places has to be looked at. A gram has as many bytes as the shortest
-// literal of the part lets it have: its length less 3, up to 8. Literals of 5
-// and 6 bytes have windows with two grams of 4 or 5 bytes, and every 2nd place
-// is looked at; those of 4 bytes have one gram, and every place is.
+// INVARIANT: wherever the literal stands, exactly one of the grams that are looked at lies in its
+// window. So the four grams of the window are entered in a table, and only one of four places is
+// looked at. A gram has as many bytes as the shortest literal of the part allows: its length less
+// 3, up to 8. Literals of 5 and 6 bytes have windows with two grams of 4 or 5 bytes, and every 2nd
+// place is looked at; those of 4 bytes have one gram, and every place is.
 //
 //	filter    for each place, is the gram in a bitmap?       nearly always not
 //	table     for each candidate, which literals have it, and where?
 //	verify    the first eight bytes of the literal, then all of it
 //
-// This is Wu and Manber, "A fast algorithm for multi-pattern searching" (1994),
-// turned round: they enter few blocks and shift by how far off they are, which
-// falls to nothing as a set grows; here each literal enters all phases of its
-// window and the shift is always the same, as with the strides of Hyperscan's
-// FDR (Wang and others, "Hyperscan: a fast multi-pattern regex matcher for
-// modern CPUs", NSDI 2019). What else is done:
+// This is Wu and Manber, "A fast algorithm for multi-pattern searching" (1994), turned round. They
+// enter few blocks, and shift by how far away the nearest is, which falls to nothing as a set
+// grows; here all phases of a literal's window are entered, and the shift is always the same, as
+// with the strides of Hyperscan's FDR (Wang and others, "Hyperscan: a fast multi-pattern regex
+// matcher for modern CPUs", NSDI 2019). It differs in this:
 //
 //  1. The window is not where the literal begins but where it is least like
 //     other memory and least like the other literals; see windows.
-//  2. The bitmap has one bit a gram and, for that, as many bits as stay in a
-//     near cache. What it lets through falls at the table, where the key is
-//     compared; the loads of several places are under way at once.
-//  3. Zeros are the commonest memory: they are passed over before anything else
-//     is asked, unless a literal is mostly zeros; see simd.Zeros.
-//  4. Where many literals have the same gram all the same, they are looked up
-//     by their whole window; where many have that, by binary search; see crowd.
-//     Literals longer than farSize are verified in linear time, however
-//     regular they and memory are.
-//  5. In a part that is caseless, bit 5 of every byte is set before a gram is
-//     looked up, in literals and in memory. So it has literals that are masked
-//     in that bit of letters, as text in either case is, and along with these
-//     others, to save a look at memory; verification minds the mask. Literals that are masked otherwise have their window where
-//     they are not masked; or else they are in a part of their own, that is
-//     wild: a gram is there with all the values that it may have.
+//  2. A gram sets one bit of the bitmap, which has as many bits as stay in a near cache. Most of
+//     what it lets through fails at the table, where keys are compared; the loads of several places
+//     are under way at the same time.
+//  3. Zeros are the commonest memory: they are passed over before anything else is looked at,
+//     unless a literal is mostly zeros; see simd.Zeros.
+//  4. Where many literals still have the same gram, they are looked up by their whole window; where
+//     many have the same window, by binary search; see crowd. Literals longer than farSize are
+//     verified in linear time, however regular they and memory are.
+//  5. In a part that is caseless, bit 5 of every byte is set before a gram is looked up, in
+//     literals and in memory. So such a part is for literals whose mask leaves out that bit of
+//     letters, as that of text in either case does; other literals may be in it to save a pass over
+//     memory. Verification compares under the mask. Literals with other masks have their window
+//     where all bits count; those without such a window are in a part that is wild: each gram is
+//     entered with all the values that it may have.
 type gramPart struct {
 	simd.Grams // the filter's table, and how a gram is made
 	filter     simd.Kernel
 
 	set    *literalSet
-	lits   []uint32 // all that it looks for
-	stride int      // of the grams that are looked at: 4, 2 or 1
-	wild   bool     // grams have several values
+	lits   []uint32 // the numbers of all literals that it looks for
+	stride int      // from one gram that is looked at to the next, in bytes: 4, 2 or 1
+	wild   bool     // grams may have several values
 
-	// For ZerosEdge: bit j of near[i][c] says that byte i of those near zeros
-	// may be c where they are gram j of a window; see nearOff.
+	// Bit j of near[i][c] is set where, if the zeros at a place are gram j of a window, byte i
+	// of those near them may be c; see nearOff.
 	near [6][256]uint8
 
 	grams runTable // which literals have a gram, and where in them; by gramKey
 
-	// The same for whole windows, of those literals that have a gram in common
-	// with many, by windowKey.
+	// windows is the same for whole windows, by windowKey, of the literals that have a gram in
+	// common with many others.
 	windows runTable
-	crowds  [][]crowd // of windows that many have in common
+	crowds  [][]crowd // the crowds of each window that many have in common
 
-	minOff, maxOff int // of a gram in its literal
+	minOff, maxOff int // the lowest and the highest offset of a gram in its literal
 	far            map[uint32]*simd.Verifier
 }
 
-// gramEntry says that a literal has a gram, or that its window is the key.
+// A gramEntry says that a literal has a gram, or a window.
 type gramEntry struct {
-	lit uint32 // its number; or else what the flags say
-	off uint32 // where in it, and flags
+	lit uint32 // its number, unless gramCrowd is set
+	off uint32 // the offset of the gram or window in it, and flags
 }
 
 const (
-	gramLast = 1 << 31 // the last entry of its run
+	gramLast = 1 << 31 // marks the last entry of a run
 
-	// gramCrowd marks the first entry of a run of more than maxRun. For a
-	// gram, lit is then a set of the places that it has in windows, and they
-	// are to be looked up; for a window, it is the index of crowds.
+	// gramCrowd marks the first entry of a run of more than maxRun, which is not gone through.
+	// For a gram, lit then has bit j where it is gram j of some windows, which have to be
+	// looked up; for a window, lit is the index in crowds.
 	gramCrowd = 1 << 30
 
-	// The first entry of a run says how many there are, from this bit on;
-	// more than maxRun where they are not to be gone through together.
+	// From bit gramCount on, the first entry of a run has the number of its entries, or
+	// maxRun + 1 where there are more.
 	gramCount     = 24
 	gramCountBits = 4
 
 	gramOff = 1<<gramCount - 1
 
 	gramMulWindow = 0x9e3779b97f4a7c15
-	gramMul2      = 0xc2b2ae3d27d4eb4f // hash to the key of the tables
+	gramMul2      = 0xc2b2ae3d27d4eb4f // hash to a key of the tables
 
-	// caseFold is what makes the letters of both cases alike.
+	// caseFold has the bits that, when set, make letters of both cases alike.
 	caseFold = 0x2020202020202020
 
-	// maxWindow is how far into a literal its window may begin.
+	// maxWindow is the highest offset at which a window may begin in the part of a literal that
+	// suits.
 	maxWindow = 64
 
 	// maxRun is the most entries that are gone through one by one.
 	maxRun = 8
 
-	// farSize is the length above which verification takes the verifier.
+	// A literal of more than farSize bytes is verified by a simd.Verifier.
 	farSize = 64
 
-	// maxFar is the most candidates that are kept for it.
+	// maxFar is the most candidates that are kept for the verifiers.
 	maxFar = 1 << 15
 )
 
-// gramLiteral is a literal, and the part of it that its window may be in.
+// A gramLiteral is a literal, and the part of it in which its window may be.
 type gramLiteral struct {
 	lit         uint32
-	first, last uint32 // of the part: half-open
+	first, last uint32 // the part's offsets, half-open
 }
 
-// newGramPart makes the part for literals, each with a stretch of bytes that
-// suits: of which, under fold, all count, and which is stride + size − 1 long.
+// newGramPart makes the part for literals. The part of each that suits must have at least
+// stride + size − 1 bytes, and unless wild, all bits of it outside fold must count.
 func newGramPart(level simd.Level, set *literalSet, lits []gramLiteral, stride, size int, fold uint64, wild bool) (*gramPart, error) {
 	p := newHashTables(set, lits, stride, size, fold, wild)
 	var err error
@@ -126,7 +124,7 @@ func newGramPart(level simd.Level, set *literalSet, lits []gramLiteral, stride, 
 	return p, err
 }
 
-// newHashTables makes the part, but for its filter.
+// newHashTables makes the part without its filter.
 func newHashTables(set *literalSet, lits []gramLiteral, stride, size int, fold uint64, wild bool) *gramPart {
 	p := &gramPart{
 		Grams:  simd.NewGramSet(size, fold),
@@ -173,7 +171,7 @@ func newHashTables(set *literalSet, lits []gramLiteral, stride, size int, fold u
 	return p
 }
 
-// values is how many values the gram at offset off of a literal has.
+// values returns how many values the gram at offset off of a literal has.
 func (p *gramPart) values(l gramLiteral, off int) int {
 	if !p.wild {
 		return 1
@@ -181,7 +179,7 @@ func (p *gramPart) values(l gramLiteral, off int) int {
 	return p.set.lit(l.lit).Values(off, off+p.Size)
 }
 
-// gramsOf appends to values those of the gram at offset off of a literal.
+// gramsOf appends to values those of the gram at offset off of a literal, and returns it.
 func (p *gramPart) gramsOf(values []uint64, l gramLiteral, off int) []uint64 {
 	g := p.Of(p.set.from(l.lit, off), 0)
 	if !p.wild {
@@ -196,12 +194,12 @@ func (p *gramPart) gramsOf(values []uint64, l gramLiteral, off int) []uint64 {
 	}
 }
 
-// gramKey is what the table has a gram under; few others have the same.
+// gramKey returns the key of a gram in the table. Few other grams have the same.
 func gramKey(g uint64) uint32 { return uint32(g * gramMul2 >> 32) }
 
-// addWindows makes the table of windows for the grams at the runs.
+// addWindows makes the table of windows for the grams whose runs are crowded.
 func (p *gramPart) addWindows(crowded []uint32, lits []gramLiteral, begins []uint8) {
-	in := make([]bool, len(p.set.lits)) // the literals that are in one of them
+	in := make([]bool, len(p.set.lits)) // by literal: whether it is in one of the runs
 	for _, run := range crowded {
 		for ; ; run++ {
 			in[p.grams.entries[run].lit] = true
@@ -233,7 +231,8 @@ func (p *gramPart) addWindows(crowded []uint32, lits []gramLiteral, begins []uin
 	}
 }
 
-// windowKey is a hash of the window at b[s:], whose bytes are all there.
+// windowKey returns the key of the window at b[s:] in the table of windows. All bytes of the window
+// must be in b.
 func (p *gramPart) windowKey(b []byte, s int) uint32 {
 	first, last := p.Of(b, s), p.Of(b, s+p.stride-1)
 	return uint32((first*gramMulWindow ^ last) * gramMul2 >> 32)
@@ -246,9 +245,9 @@ func (p *gramPart) find(sc *Scratch, b []byte, lo, hi int) bool {
 		sc.runs = make([]uint32, len(sc.cand))
 	}
 	sc.far = sc.far[:0]
-	// Which of the places are looked at is free to choose. Where addresses are
-	// 2 modulo 4, grams tell most: the upper halves of pointers and small
-	// numbers, which are all alike, are never grams by themselves.
+	// Any phase of the stride would do. At addresses that are 2 modulo 4, grams tell most: the
+	// upper halves of pointers and of small numbers, which are all alike, are never grams by
+	// themselves.
 	from, to := lo+p.minOff, min(hi+p.maxOff, len(b)-p.Size+1)
 	from += int((2 - uintptr(unsafe.Pointer(unsafe.SliceData(b))) - uintptr(from)) % 4 % uintptr(p.stride))
 	for ; from < min(lo+p.minOff+4, to); from += p.stride {
@@ -266,10 +265,10 @@ func (p *gramPart) find(sc *Scratch, b []byte, lo, hi int) bool {
 	return len(sc.hits) <= sc.limit
 }
 
-// look keeps those of the candidates whose gram seems to be in the table, to
-// where it has been displaced perhaps, each with its run, or 0 where that is
-// still to be found. There are next to no branches in it: loads of which most
-// miss the cache need not wait for each other.
+// look moves the candidates whose gram may be in the table to the front of cand. It returns them,
+// and for each the run of its gram, or 0 where the gram may have been displaced and has to be
+// looked for. It has hardly any branches, so that loads, most of which miss the cache, need not
+// wait for each other.
 func (p *gramPart) look(b []byte, cand, runs []uint32) (kept, theirs []uint32) {
 	n := 0
 	slots, shift := p.grams.table.slots, p.grams.table.shift

@@ -8,16 +8,17 @@ import (
 	"vscan/engine/simd"
 )
 
-// verify adds the literals with a start from lo up to hi that have their gram
-// at one of the candidates, whose runs are as look has them.
+// verify appends to sc.hits the literals that stand at a start from lo up to hi
+// and have a gram at one of the candidates; runs are those of look. It returns
+// false where hits exceed sc.limit.
 //
-// Where there are many hits, whether a candidate is one cannot be guessed. So
-// this goes in passes that each have no branch on it: what is kept is stored
-// where the next that is kept belongs.
+// Where there are many hits, no processor can predict whether a candidate is
+// one. So verify makes passes without a branch on that: each stores every pair
+// where the next kept one belongs, and goes on there if it is not kept.
 //
-//	entries    each candidate's, as pairs of a start and a literal
-//	heads      of those, the ones with the first 8 bytes
-//	rests      of those, the ones with the next 8 and the last 8: all of 24
+//	entries    those of each candidate, as pairs of a start and a literal
+//	heads      of these, those where the first 8 bytes stand
+//	rests      of these, those where the next 8 and the last 8 stand: all of 24
 func (p *gramPart) verify(sc *Scratch, b []byte, cand, runs []uint32, lo, hi int) bool {
 	if sc.pairs == nil {
 		sc.pairs = make([]uint64, verifyBlock*maxRun)
@@ -27,7 +28,8 @@ func (p *gramPart) verify(sc *Scratch, b []byte, cand, runs []uint32, lo, hi int
 		some, theirs := cand[:n], runs[:n]
 		cand, runs = cand[n:], runs[n:]
 		if int(some[0]) < p.maxOff+8 || int(some[n-1])+farSize > len(b) {
-			// Around the ends of b, where there is less to load.
+			// Near the ends of b, there may be fewer bytes than the
+			// passes load.
 			for i, t := range some {
 				if !p.verifyAt(sc, b, int(t), theirs[i], lo, hi) {
 					return false
@@ -54,12 +56,13 @@ func (p *gramPart) verify(sc *Scratch, b []byte, cand, runs []uint32, lo, hi int
 	return true
 }
 
-// verifyBlock is how many candidates are verified together: what is between the
-// passes stays in the nearest cache.
+// verifyBlock is the most candidates that are verified together, few enough that
+// what one pass hands to the next stays in the nearest cache.
 const verifyBlock = 256
 
-// pairsOf is the entries of some candidates, start<<32 | literal. What there are
-// too many of is verified at once; it is false where hits exceed sc.limit.
+// pairsOf returns the entries of at most verifyBlock candidates as pairs,
+// start<<32 | literal. Those of a candidate that has more than maxRun are
+// verified at once instead. It returns false where hits exceed sc.limit.
 func (p *gramPart) pairsOf(sc *Scratch, b []byte, cand, runs []uint32, lo, hi int) ([]uint64, bool) {
 	pairs, n := sc.pairs[:verifyBlock*maxRun], 0
 	for i, t := range cand {
@@ -91,8 +94,8 @@ func (p *gramPart) pairsOf(sc *Scratch, b []byte, cand, runs []uint32, lo, hi in
 	return pairs[:n], true
 }
 
-// withHeads keeps the pairs with a start from lo up to hi where the first 8
-// bytes of the literal stand, or which has a mask.
+// withHeads returns the pairs with a start from lo up to hi where the first 8
+// bytes of the literal stand, or where the literal has a mask. It reuses pairs.
 func (p *gramPart) withHeads(b []byte, pairs []uint64, lo, hi int) []uint64 {
 	n, lits, plain := 0, p.set.lits, uint32(p.set.plain)
 	for _, pair := range pairs {
@@ -114,8 +117,9 @@ func (p *gramPart) withHeads(b []byte, pairs []uint64, lo, hi int) []uint64 {
 	return pairs[:n]
 }
 
-// withRests keeps the pairs where the second 8 bytes of the literal stand too,
-// and its last 8; of a far one, the last 8 of farSize.
+// withRests returns the pairs where the second 8 bytes of the literal stand too,
+// and its last 8; of a literal of more than farSize bytes, the last 8 of the
+// first farSize. It keeps literals with a mask, and reuses pairs.
 func (p *gramPart) withRests(b []byte, pairs []uint64) []uint64 {
 	n, lits, text, plain := 0, p.set.lits, p.set.text, uint32(p.set.plain)
 	for _, pair := range pairs {
@@ -139,12 +143,12 @@ func (p *gramPart) withRests(b []byte, pairs []uint64) []uint64 {
 	return pairs[:n]
 }
 
-// less8 is how many bits are missing in a literal that is shorter than eight
-// bytes.
+// less8 returns how many bits a literal has less than 64, 0 for one of eight
+// bytes or more.
 func (l *setLiteral) less8() uint32 { return (64 - 8*min(l.size, 8)) & 63 }
 
-// verifyAt is verify for the candidate at t, by itself. It is false where hits
-// exceed sc.limit.
+// verifyAt does what verify does for the one candidate at t; run is 0 or its
+// run. It returns false where hits exceed sc.limit.
 func (p *gramPart) verifyAt(sc *Scratch, b []byte, t int, run uint32, lo, hi int) bool {
 	if run == 0 {
 		if run = p.grams.table.find(gramKey(p.Of(b, t))); run == 0 {
@@ -180,7 +184,8 @@ func (p *gramPart) verifyAt(sc *Scratch, b []byte, t int, run uint32, lo, hi int
 	return len(sc.hits) <= sc.limit
 }
 
-// verifyRun adds the literals of a run whose gram or window is at t.
+// verifyRun appends to sc.hits the literals of a run that stand at a start from
+// lo up to hi, with their gram or window at t.
 func (p *gramPart) verifyRun(sc *Scratch, b []byte, run []gramEntry, t, lo, hi int) {
 	for _, e := range run {
 		if s := t - int(e.off&gramOff); lo <= s && s < hi && p.stands(sc, b, s, e.lit) {
@@ -192,7 +197,9 @@ func (p *gramPart) verifyRun(sc *Scratch, b []byte, run []gramEntry, t, lo, hi i
 	}
 }
 
-// stands says whether literal u stands at s. A long one may be put off.
+// stands reports whether literal u stands at s. One of more than farSize bytes,
+// of which the first and the last eight stand there, it puts off to verifyFar,
+// and returns false.
 func (p *gramPart) stands(sc *Scratch, b []byte, s int, u uint32) bool {
 	l := &p.set.lits[u]
 	size := int(l.size)
@@ -223,7 +230,8 @@ func (p *gramPart) stands(sc *Scratch, b []byte, s int, u uint32) bool {
 	return false
 }
 
-// verifyFar verifies what has been put off, literal by literal.
+// verifyFar verifies the candidates that have been put off, literal by literal,
+// and appends the hits to sc.hits.
 func (p *gramPart) verifyFar(sc *Scratch, b []byte) {
 	if len(sc.far) == 0 {
 		return

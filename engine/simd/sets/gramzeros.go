@@ -2,8 +2,8 @@ package sets
 
 import "vscan/engine/simd"
 
-// nearOff is where byte i of what may be in a window with a gram lies, from
-// the gram: −3 to −1, and the three bytes behind it.
+// nearOff returns the offset, from the beginning of a gram, of byte i of the
+// six near it: −3 to −1 are those before it, then come the three behind it.
 func (p *gramPart) nearOff(i int) int {
 	if i < 3 {
 		return i - 3
@@ -11,14 +11,15 @@ func (p *gramPart) nearOff(i int) int {
 	return p.Size + i - 3
 }
 
-// noteZeros notes what grams of zeros the window at begin has.
+// noteZeros notes in Zeros and near which grams of the window at offset begin
+// of a literal may be zeros.
 func (p *gramPart) noteZeros(lit simd.Lit, begin int) {
 	width := p.stride + p.Size - 1
 	if lit.Mask == nil && zerosIn(lit.Bytes[begin:begin+width], p.Size) == simd.ZerosNever {
 		return
 	}
 	window := make([]simd.ByteSet, width)
-	zeros := make([]byte, len(window)) // 0 where it may be zero
+	zeros := make([]byte, len(window)) // 0 where the byte may be zero
 	for i := range window {
 		window[i] = lit.BytesAt(begin + i)
 		if !window[i].Has(0) {
@@ -33,7 +34,7 @@ func (p *gramPart) noteZeros(lit simd.Lit, begin int) {
 	}
 }
 
-// addZeros notes that gram j of a window may be zeros.
+// addZeros notes in near that gram j of a window may be zeros.
 func (p *gramPart) addZeros(window []simd.ByteSet, j int) {
 	for i := range p.near {
 		at := j + p.nearOff(i)
@@ -45,7 +46,8 @@ func (p *gramPart) addZeros(window []simd.ByteSet, j int) {
 	}
 }
 
-// mayBeZeros says whether the gram of zeros at s may be in a window.
+// mayBeZeros reports whether the gram of zeros at s may be one of a window, by
+// the bytes near it.
 func (p *gramPart) mayBeZeros(b []byte, s int) bool {
 	if s < 3 || s+p.Size+3 > len(b) {
 		return true
@@ -56,8 +58,7 @@ func (p *gramPart) mayBeZeros(b []byte, s int) bool {
 		p.near[3][behind[0]|fold]&p.near[4][behind[1]|fold]&p.near[5][behind[2]|fold] != 0
 }
 
-// zerosIn returns at which grams of zeros, of size bytes, there is something to
-// find where a window is looked for.
+// zerosIn returns at which grams of zeros, of size bytes, the window may be.
 func zerosIn(window []byte, size int) simd.Zeros {
 	mode, run := simd.ZerosNever, 0
 	for _, c := range window {

@@ -2,7 +2,8 @@ package sets
 
 import "math/bits"
 
-// hashTable is a hash table from keys to numbers above 0.
+// A hashTable maps keys to numbers above 0. A key that finds its slot taken
+// is put into the next free one.
 type hashTable struct {
 	slots []hashSlot
 	shift uint32
@@ -16,17 +17,18 @@ type hashSlot struct {
 const (
 	slotMul = 0xc2b2ae35 // hash of a key to its slot
 
-	slotMoved = 1 << 31 // in a value: another key should be in this slot
+	slotMoved = 1 << 31 // in a value: a key that belongs in this slot is in another one
 	slotValue = slotMoved - 1
 )
 
-// newHashTable makes a table for n keys at most.
+// newHashTable makes a table for at most n keys.
 func newHashTable(n int) hashTable {
 	width := max(bits.Len(uint(n+n/2)), 4)
 	return hashTable{slots: make([]hashSlot, 1<<width), shift: uint32(32 - width)}
 }
 
-// index is the key's slot, or the free one where it would have to be.
+// index returns the index of the key's slot, or of the free one where it
+// would have to be.
 func (t *hashTable) index(key uint32) uint32 {
 	for i := key * slotMul >> t.shift; ; i = (i + 1) & uint32(len(t.slots)-1) {
 		if s := &t.slots[i]; s.value&slotValue == 0 || s.key == key {
@@ -35,11 +37,11 @@ func (t *hashTable) index(key uint32) uint32 {
 	}
 }
 
-// slot is where the key's value is to be put; what is there has to become
-// more than 0, and to keep slotMoved, before the next call.
+// slot returns where to put the key's value. Before the next call, the value
+// has to become more than 0, and slotMoved has to stay as it is.
 func (t *hashTable) slot(key uint32) *uint32 { return &t.slots[t.place(key)].value }
 
-// place is the number of that slot.
+// place returns the index of that slot.
 func (t *hashTable) place(key uint32) uint32 {
 	home := key * slotMul >> t.shift
 	i := t.index(key)
@@ -50,7 +52,7 @@ func (t *hashTable) place(key uint32) uint32 {
 	return i
 }
 
-// find is the key's value, 0 where it has none.
+// find returns the key's value, 0 where it has none.
 func (t *hashTable) find(key uint32) uint32 {
 	return t.slots[t.index(key)].value & slotValue
 }

@@ -10,45 +10,45 @@ import (
 	"vscan/engine/simd"
 )
 
-// literalSet is the literals of a set, each once, numbered: first those of
+// A literalSet is the literals of a set, each once, numbered: first those of
 // which every bit counts, in lexicographic order, then the masked ones.
 type literalSet struct {
 	lits  []setLiteral
 	plain int    // lits[:plain] have no mask
-	text  []byte // of all of them, each masked one followed by its mask, between textPad zeros
+	text  []byte // the bytes of all literals, each masked one followed by its mask, between textPad zeros
 
-	// Literal u was given as indexes[first[u]:first[u+1]], ascending; first
-	// is nil where each was given once, as indexes[u].
+	// Literal u was given at indexes[first[u]:first[u+1]], ascending. first
+	// is nil where each was given once, at indexes[u].
 	indexes []uint32
 	first   []uint32
 
-	most int // no offset has more indexes than these
+	most int // the most indexes that can match at one offset
 }
 
-// setLiteral is one literal. A set has up to millions of them.
+// A setLiteral is one literal. A set may have millions of them.
 type setLiteral struct {
-	head uint64 // the first bytes, up to eight, little-endian
-	at   uint32 // in text
+	head uint64 // its first bytes, up to eight, little-endian
+	at   uint32 // the index of its first byte in text
 	size uint32
 }
 
-// bytes is literal u. Bits that do not count are zero.
+// bytes returns the bytes of literal u. Bits that do not count are zero.
 func (set *literalSet) bytes(u uint32) []byte {
 	l := &set.lits[u]
 	return set.text[l.at : l.at+l.size : l.at+l.size]
 }
 
-// textPad is so many that eight bytes can be loaded from any of a literal, and up
-// to any.
+// textPad is so large that eight bytes can be loaded that begin or end with any
+// byte of a literal.
 const textPad = 8
 
-// from is what there is from offset off of literal u on, and beyond it: eight
-// bytes at least.
+// from returns the text from offset off of literal u on. It goes on behind the
+// literal, and has at least eight bytes.
 func (set *literalSet) from(u uint32, off int) []byte {
 	return set.text[int(set.lits[u].at)+off:]
 }
 
-// mask is which bits of literal u count; nil: all of them.
+// mask returns which bits of literal u count, nil where all do.
 func (set *literalSet) mask(u uint32) []byte {
 	if int(u) < set.plain {
 		return nil
@@ -57,12 +57,12 @@ func (set *literalSet) mask(u uint32) []byte {
 	return set.text[l.at+l.size : l.at+2*l.size : l.at+2*l.size]
 }
 
-// lit is literal u.
+// lit returns literal u.
 func (set *literalSet) lit(u uint32) simd.Lit {
 	return simd.Lit{Bytes: set.bytes(u), Mask: set.mask(u)}
 }
 
-// count is how often literal u was given.
+// count returns how often literal u was given.
 func (set *literalSet) count(u uint32) int {
 	if set.first == nil {
 		return 1
@@ -83,7 +83,7 @@ func newLiteralSet(lits []simd.Lit) *literalSet {
 		if i > 0 && it.key == items[i-1].key && i != plain {
 			lit, last := lits[it.index], lits[items[i-1].index]
 			if bytes.Equal(lit.Bytes, last.Bytes) && (i < plain || bytes.Equal(lit.Mask, last.Mask)) {
-				if set.first == nil { // the first that is there again
+				if set.first == nil { // the first literal that was given twice
 					set.first = make([]uint32, 0, len(lits)+1)
 					for u := range i {
 						set.first = append(set.first, uint32(u))
@@ -107,7 +107,8 @@ func newLiteralSet(lits []simd.Lit) *literalSet {
 	if set.first != nil {
 		set.first = append(set.first, uint32(len(lits)))
 	}
-	// In the order given, as they are likely to lie in memory.
+	// Text is written in the order of lits, in which they are likely to lie
+	// in memory.
 	set.text = make([]byte, size+textPad)
 	for i, lit := range lits {
 		set.put(numbers[i], lit)
@@ -116,7 +117,7 @@ func newLiteralSet(lits []simd.Lit) *literalSet {
 	return set
 }
 
-// put puts literal u where it belongs.
+// put writes literal u, and its mask, to text, and sets its head.
 func (set *literalSet) put(u uint32, lit simd.Lit) {
 	copy(set.bytes(u), lit.Bytes)
 	if mask := set.mask(u); mask != nil {
@@ -133,15 +134,15 @@ func (set *literalSet) put(u uint32, lit simd.Lit) {
 	}
 }
 
-// sortItem is a literal that is to be sorted.
+// A sortItem is a literal that is being sorted.
 type sortItem struct {
-	key   uint64 // the first eight bytes, in an order that is that of the bytes
-	index uint32 // in what was given
+	key   uint64 // its first eight bytes, big-endian, so that keys are in the order of the bytes
+	index uint32 // in the slice that was given
 	size  uint32 // in bytes
 }
 
-// sortLiterals sorts literals as a set numbers them; equal ones are in the order
-// given. The first so many are plain.
+// sortLiterals returns the literals in the order in which a set numbers them,
+// equal ones in the order given. items[:plain] are those without a mask.
 func sortLiterals(lits []simd.Lit) (items []sortItem, plain int) {
 	items = make([]sortItem, len(lits))
 	masked := len(lits)
@@ -184,15 +185,15 @@ func sortLiterals(lits []simd.Lit) (items []sortItem, plain int) {
 	return items, plain
 }
 
-// sortByKey sorts few items by comparing, many by their keys' bytes, the lowest
-// first.
+// sortByKey sorts items by key: few by comparison, many by the bytes of their
+// keys, the least significant first.
 func sortByKey(items []sortItem) {
 	if len(items) < 1000 {
 		slices.SortFunc(items, func(a, b sortItem) int { return cmp.Compare(a.key, b.key) })
 		return
 	}
 	spare := make([]sortItem, len(items))
-	var at [8][256]uint32 // how many have a byte; then where the next with it goes
+	var at [8][256]uint32 // how many keys have a byte; then where the next item with it goes
 	for _, it := range items {
 		for digit := range at {
 			at[digit][byte(it.key>>(8*digit))]++
@@ -211,17 +212,17 @@ func sortByKey(items []sortItem) {
 			*i++
 		}
 		items, spare = spare, items
-	} // an even number of times: the result is where the items were
+	} // they were swapped an even number of times, so the result is in the items that were given
 }
 
-// mostAtOnce is the most indexes that can match at one offset: those of the
-// literals of one chain, of which each is a prefix of the next, and of all
-// masked ones. In lexicographic order, what a literal is a prefix of follows
-// it at once.
+// mostAtOnce returns the most indexes that can match at one offset: those of the
+// literals of one chain, in which each is a prefix of the next, and those of all
+// masked literals. In lexicographic order, the literals that another one is a
+// prefix of follow it at once.
 func (set *literalSet) mostAtOnce() int {
 	type link struct {
 		lit uint32
-		sum int // of the chain up to here
+		sum int // the indexes of the chain up to here
 	}
 	var chain []link
 	most := 0

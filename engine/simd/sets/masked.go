@@ -6,8 +6,8 @@ import (
 	"vscan/engine/simd"
 )
 
-// maskedEqual says whether b and lit, which are of one length, agree in the
-// bits of mask.
+// maskedEqual reports whether b and lit agree in the bits of mask. All three
+// must have the same length.
 func maskedEqual(b, lit, mask []byte) bool {
 	i := 0
 	for ; i+8 <= len(lit); i += 8 {

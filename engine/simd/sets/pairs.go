@@ -9,76 +9,78 @@ import (
 	"vscan/engine/simd"
 )
 
-// pairPart looks for hundreds of literals that are too short for sampling, or of
-// which too many bits do not count, by a pair of bytes that stand side by side
-// and count, all but a few bits, and by what follows:
+// A pairPart looks for hundreds of literals that are too short for sampling, or of
+// which too many bits do not count. It looks for a pair of bytes that stand side by
+// side, of which all but a few bits count, and for what follows:
 //
 //	literal    4? 8b 3? ?? 5? c0 07 9? ??
 //	pair                      c0 07          at offset 5
 //	window                   [c0 07 9? ??]   4 bytes, or what of them counts
 //	memory     . . . . . . .  c0 07 . . .    the literal may begin 5 bytes before
 //
-// What is asked at every place of memory simd.Pairs says. It costs more a byte than
-// sampling does, but masks do not multiply what is looked up. It is good as long as
-// few of the pairs are all over memory.
+// simd.Pairs tells how that is done at every place of memory. It takes longer for a
+// byte than sampling does, but a literal that has a mask is not looked up in all its
+// values. It is fast as long as few of the pairs are common.
 type pairPart struct {
 	simd.Pairs // the filter's tables
 	filter     simd.Kernel
 
 	set *literalSet
 
-	// The entries of a pair are entries[first[r]:first[r+1]]; r is how many
-	// pairs in the bitmap are less: those before its word, and those in it.
+	// The entries of a pair are entries[first[r]:first[r+1]], where r is how
+	// many pairs of the bitmap are less: before has how many are in the words
+	// before the pair's.
 	before  [len(simd.PairBits{})]uint16
 	first   []uint32
 	entries []pairEntry
 
-	minOff, maxOff int // of a pair in its literal
+	minOff, maxOff int // the lowest and the highest offset of a pair in its literal
 }
 
-// pairEntry is a literal that has the pair.
+// A pairEntry is a literal that has a pair.
 type pairEntry struct {
-	val, mask uint64 // up to eight bytes, little-endian, and which bits of them count
+	val, mask uint64 // up to eight bytes of it, little-endian, and which bits of them count
 	lit       uint32
-	off, at   uint16 // of the pair, and of those bytes
+	off, at   uint16 // the offsets of the pair and of those bytes in it
 }
 
 const (
-	// minPairs is the least literals that a pairPart is for.
+	// minPairs is the fewest literals that a pairPart is made for.
 	minPairs = 24
 
-	// maxPairRate is in how many places, at most, a pair may be expected, and
-	// maxOnePair one of a single literal.
+	// maxPairRate is the largest share of places at which a pair of a part may
+	// be expected, and maxOnePair that at which a pair of a single literal may
+	// be.
 	maxPairRate = 1. / 12
 	maxOnePair  = 1. / 200
 
 	// maxPairValues is the most values that the pair of a literal may have.
 	maxPairValues = 16
 
-	// maxPairOff is how far into a literal its pair may be.
+	// maxPairOff is the highest offset of a pair in its literal.
 	maxPairOff = 255
 
-	// splitPairs is how much the buckets of a part let through, in parts of
-	// memory's places, where two parts are as fast, and maxPairParts how many
-	// there are at most.
+	// Where the buckets of a part let through more than splitPairs of all
+	// places, two parts are faster. There are at most maxPairParts.
 	splitPairs   = 1. / 64
 	maxPairParts = 2
 
-	// evenShare is the share of memory that is taken to have all bytes as often.
+	// evenShare is the share of memory in which all bytes are taken to be
+	// equally frequent.
 	evenShare = 1. / 8
 )
 
-// pairChoice is a literal with its window.
+// A pairChoice is a literal with its pair and its window.
 type pairChoice struct {
 	pairEntry
-	pairs float64 // at which share of places a pair of it is expected
-	rate  float64 // the same for the window
+	pairs float64 // the share of places at which its pair is expected
+	rate  float64 // the share of places at which its window is
 
 	sets    [simd.PairWindow]simd.ByteSet // the window
-	nibbles [simd.PairWindow][2]uint16    // those that bytes of the sets have
+	nibbles [simd.PairWindow][2]uint16    // the low and high nibbles of the bytes of sets
 }
 
-// noteNibbles sets the nibbles.
+// noteNibbles sets nibbles from sets.
 func (c *pairChoice) noteNibbles() {
 	for i := range c.sets {
 		for k, word := range c.sets[i] {
@@ -91,8 +93,8 @@ func (c *pairChoice) noteNibbles() {
 	}
 }
 
-// newPairChoice chooses the window of literal u: the one that is rarest, and has
-// a rare pair. It is false where no pair suits.
+// newPairChoice chooses the pair and window of literal u: the rarest window, and one
+// with a rare pair. It returns false where no pair suits.
 func newPairChoice(set *literalSet, u uint32) (pairChoice, bool) {
 	lit := set.lit(u)
 	best, least := pairChoice{pairEntry: pairEntry{lit: u}}, 2.
@@ -124,8 +126,9 @@ func newPairChoice(set *literalSet, u uint32) (pairChoice, bool) {
 	return best, true
 }
 
-// tell chooses the bytes that tell most of whether the literal stands where its
-// pair is: those of which most bits count, half as much in the window.
+// tell chooses the eight bytes that tell most about whether the literal stands where
+// its pair does: those of which most bits count, where bits of the window count
+// half.
 func (e *pairEntry) tell(lit simd.Lit) {
 	most := -1
 	for at := 0; at == 0 || at <= min(len(lit.Bytes)-8, maxPairOff); at++ {
@@ -150,8 +153,8 @@ func (e *pairEntry) tell(lit simd.Lit) {
 	}
 }
 
-// pairsAt is the values that two bytes of a literal may have, as little-endian
-// numbers.
+// pairsAt yields the values that the two bytes at off of a literal may have, as
+// little-endian numbers.
 func pairsAt(l simd.Lit, off int) func(yield func(pair uint32) bool) {
 	return func(yield func(uint32) bool) {
 		val, open := uint32(binary.LittleEndian.Uint16(l.Bytes[off:])), uint32(0)
@@ -167,9 +170,9 @@ func pairsAt(l simd.Lit, off int) func(yield func(pair uint32) bool) {
 	}
 }
 
-// pairRate is at about which share of places byte a stands and then b. Bytes are
-// not independent: those of text stand beside each other, and so do those of
-// runs and of addresses.
+// pairRate returns at about which share of places byte a stands with b behind it.
+// Bytes are not independent: those of text stand beside each other, and so do those
+// of runs and of addresses.
 func pairRate(a, b byte) float64 {
 	rate := float64(simd.ByteRate[a]) * float64(simd.ByteRate[b])
 	text := func(c byte) bool { return ' ' <= c && c <= '~' }
@@ -186,9 +189,9 @@ func pairRate(a, b byte) float64 {
 	return rate
 }
 
-// newPairParts makes the parts for those of the literals that have a pair which
-// is rare enough, and returns the others. There are none where they would be of
-// no use, and more than one where the buckets of one would let through too much.
+// newPairParts makes the parts for those of the literals that have a pair which is
+// rare enough, and returns the other literals. It makes none where they would be of
+// no use, and several where the buckets of one would let through too much.
 func newPairParts(level simd.Level, set *literalSet, lits []uint32) (split []*pairPart, rest []uint32, err error) {
 	var all []pairChoice
 	for _, u := range lits {
@@ -226,7 +229,7 @@ func newPairParts(level simd.Level, set *literalSet, lits []uint32) (split []*pa
 		case err != nil:
 			return nil, nil, err
 		case n > 1 && slices.ContainsFunc(parts, func(p *pairPart) bool { return p.level() <= simd.Generic }):
-			return split, rest, nil // for portable code, passes are dear
+			return split, rest, nil // with portable code, a second pass takes longer than it saves
 		}
 		if split = parts; rate <= splitPairs*float64(n) || n == maxPairParts {
 			return split, rest, nil
@@ -234,7 +237,7 @@ func newPairParts(level simd.Level, set *literalSet, lits []uint32) (split []*pa
 	}
 }
 
-// newPairPartsOf makes n parts, and how much all their buckets let through.
+// newPairPartsOf makes up to n parts, and returns the sum of their rates.
 func newPairPartsOf(level simd.Level, set *literalSet, all []pairChoice, n int) (parts []*pairPart, sum float64, err error) {
 	for buckets := range slices.Chunk(intoBuckets(all, n*simd.PairBuckets), simd.PairBuckets) {
 		p := newPairTables(set, buckets)
@@ -253,15 +256,16 @@ func newPairPartsOf(level simd.Level, set *literalSet, all []pairChoice, n int) 
 
 func (p *pairPart) level() simd.Level { return p.filter.Level() }
 
-// rate returns at which share of places the filter is expected to let through.
+// rate returns the share of places that the part's filter is expected to let
+// through.
 func (p *pairPart) rate() float64 {
-	if p.level() == simd.AVX2 { // it asks by nibbles
+	if p.level() == simd.AVX2 { // its buckets are by nibbles
 		return p.NibbleRate
 	}
 	return p.Rate
 }
 
-// newPairTables makes the part for the literals in buckets, but for its filter.
+// newPairTables makes the part for the literals in buckets, without its filter.
 func newPairTables(set *literalSet, buckets []pairBucket) *pairPart {
 	type item struct {
 		pair uint32
@@ -299,16 +303,18 @@ func newPairTables(set *literalSet, buckets []pairBucket) *pairPart {
 	return p
 }
 
-// pairBucket is some of the literals, and what their windows may be all together.
+// A pairBucket is some of the literals, and the bytes that any of their windows may
+// have.
 type pairBucket struct {
 	lits   []pairChoice
 	window [simd.PairWindow]simd.ByteSet
-	bytes  [simd.PairWindow]float32 // how often a byte of memory is in each of the sets
-	rate   float64                  // the same for the window
+	bytes  [simd.PairWindow]float32 // how often a byte of memory is in each set of window
+	rate   float64                  // how often memory is let through
 }
 
-// intoBuckets puts the literals into n buckets: one after the other, the most
-// frequent first, each to where it makes the buckets let through least more.
+// intoBuckets returns n buckets with all the literals: they are put in one after the
+// other, the most frequent first, each where it adds least to what the buckets let
+// through.
 func intoBuckets(all []pairChoice, n int) []pairBucket {
 	all = slices.Clone(all)
 	slices.SortStableFunc(all, func(a, b pairChoice) int { return cmp.Compare(b.rate, a.rate) })
@@ -329,9 +335,9 @@ func intoBuckets(all []pairChoice, n int) []pairBucket {
 	return buckets
 }
 
-// add lets the bucket let through a window.
+// add adds a window to those that the bucket lets through.
 func (b *pairBucket) add(window *[simd.PairWindow]simd.ByteSet) {
-	usual, even := 1., 1. // in memory as it is, and where all bytes are as frequent
+	usual, even := 1., 1. // in memory as it is, and where all bytes are equally frequent
 	for i := range b.window {
 		set, n := &b.window[i], 0
 		for k := range set {
@@ -351,14 +357,15 @@ func (b *pairBucket) add(window *[simd.PairWindow]simd.ByteSet) {
 	b.rate = usual + evenShare*even
 }
 
-// nibbleBucket is some of the literals by the nibbles of their windows.
+// A nibbleBucket is some of the literals, by the nibbles of their windows.
 type nibbleBucket struct {
 	nibbles [simd.PairWindow][2]uint16
-	rows    [simd.PairWindow][16]float32 // how often a byte has a low nibble of these and the given high one
+	rows    [simd.PairWindow][16]float32 // how often a byte has one of the low nibbles and the given high one
 	rate    float64
 }
 
-// fillNibbles puts the literals into the buckets by nibbles.
+// fillNibbles puts the literals into the buckets by nibbles, as intoBuckets does,
+// and sets NibbleRate.
 func (p *pairPart) fillNibbles(all []pairChoice) {
 	slices.SortStableFunc(all, func(a, b pairChoice) int { return cmp.Compare(b.rate, a.rate) })
 	var buckets [simd.PairNibbleBuckets]nibbleBucket
@@ -380,7 +387,7 @@ func (p *pairPart) fillNibbles(all []pairChoice) {
 	}
 }
 
-// add lets the bucket let through windows of these nibbles.
+// add adds windows of these nibbles to those that the bucket lets through.
 func (b *nibbleBucket) add(nibbles *[simd.PairWindow][2]uint16) {
 	b.rate = 1
 	even := 1.
@@ -417,8 +424,8 @@ func (p *pairPart) find(sc *Scratch, b []byte, lo, hi int) bool {
 	return len(sc.hits) <= sc.limit
 }
 
-// verify appends to hits those starts from lo up to hi at which a literal stands
-// whose pair is at one of cand.
+// verify appends to hits the literals that stand at a start from lo up to hi with
+// their pair at one of cand, and returns it.
 func (p *pairPart) verify(hits []uint64, cand []uint32, b []byte, lo, hi int) []uint64 {
 	for _, c := range cand {
 		entries := p.entriesOf(binary.LittleEndian.Uint16(b[c:]))
@@ -436,14 +443,14 @@ func (p *pairPart) verify(hits []uint64, cand []uint32, b []byte, lo, hi int) []
 	return hits
 }
 
-// entriesOf is the literals with a pair that is in the bitmap.
+// entriesOf returns the entries of a pair, which must be in the bitmap.
 func (p *pairPart) entriesOf(pair uint16) []pairEntry {
 	i := pair >> 6
 	r := int(p.before[i]) + bits.OnesCount64(p.Bits[i]&(1<<(pair&63)-1))
 	return p.entries[p.first[r]:p.first[r+1]]
 }
 
-// stands says whether a literal stands at the beginning of b.
+// stands reports whether literal u stands at the beginning of b.
 func (p *pairPart) stands(b []byte, u uint32) bool {
 	size := int(p.set.lits[u].size)
 	return size <= len(b) && p.set.stands(b[:size], u)

@@ -7,21 +7,21 @@ import (
 	"vscan/engine/simd"
 )
 
-// How a set is parted: which of its literals are looked for together, and in which way.
+// This file decides which literals of a set are looked for together, and in which way.
 
-// maxSingle is how many literals are each looked for by a kernel of their own,
-// by class: fewer, the better the alternative.
+// maxSingle is the most literals of a class that are each looked for by a kernel of
+// their own, for strides 0, 1, 2 and 4: the faster the other way, the fewer.
 var maxSingle = [4]int{8, 8, 5, 3}
 
-// class is literals that can be looked for together.
+// A class is a kind of literals that can be looked for together.
 type class struct {
-	stride int    // that they allow memory to be looked at; 4, 2 or 1; 0: too short for grams
+	stride int    // from one gram that is looked at to the next, 4, 2 or 1 bytes; 0: too short for grams
 	fold   uint64 // not 0: case does not count
-	wild   bool   // grams have several values
+	wild   bool   // grams may have several values
 }
 
-// classOf is the best class for a literal, and the part of it that may have
-// its window; most is the values that a gram may have.
+// classOf returns the best class for literal u, and the part of the literal in which
+// its window may be. most is the most values that a gram may have.
 func (set *literalSet) classOf(u uint32, most int) (class, gramLiteral) {
 	lit := set.lit(u)
 	best, where := class{}, gramLiteral{lit: u}
@@ -42,8 +42,8 @@ func (set *literalSet) classOf(u uint32, most int) (class, gramLiteral) {
 	return best, where
 }
 
-// hasWildWindow says whether a literal has a window of which no gram has more
-// than so many values.
+// hasWildWindow reports whether a literal has a window in which no gram has more than
+// most values.
 func hasWildWindow(lit simd.Lit, stride, most int) bool {
 	for begin := range min(len(lit.Bytes)-stride-wildSize+2, maxWindow+1) {
 		ok := true
@@ -57,7 +57,8 @@ func hasWildWindow(lit simd.Lit, stride, most int) bool {
 	return false
 }
 
-// strideFor is the largest stride for literals of size bytes.
+// strideFor returns the largest stride for literals of size bytes, 0 where they are too
+// short for grams.
 func strideFor(size int) int {
 	switch {
 	case size >= 7:
@@ -70,9 +71,9 @@ func strideFor(size int) int {
 	return 0
 }
 
-// longestRun is the longest run of bytes that count, under fold, of those that
-// begin in the first maxWindow bytes; half-open. With a mask, a run of nothing
-// but zeros is none: memory is full of them, and other bytes tell more.
+// longestRun returns the longest run, half-open, of bytes that count in all bits
+// outside fold; it begins at maxWindow or before. In a masked literal, a run that is
+// all zeros does not count: memory is full of zeros, and other bytes tell more.
 func longestRun(lit simd.Lit, fold uint64) (first, last int) {
 	if lit.Mask == nil {
 		return 0, len(lit.Bytes)
@@ -96,7 +97,7 @@ func newSetKernel(level simd.Level, set *literalSet) (*setKernel, error) {
 	k := &setKernel{literalSet: set, shortest: simd.MaxLiteral}
 	classes := map[class][]gramLiteral{}
 	most := min(maxValues, maxWild/(4*max(len(set.lits)-set.plain, 1)))
-	last, some := class{stride: 4}, make([]gramLiteral, 0, len(set.lits)) // nearly all, most often
+	last, some := class{stride: 4}, make([]gramLiteral, 0, len(set.lits)) // most often, nearly all
 	for u := range set.lits {
 		k.shortest = min(k.shortest, int(set.lits[u].size))
 		c, l := set.classOf(uint32(u), most)
@@ -107,8 +108,9 @@ func newSetKernel(level simd.Level, set *literalSet) (*setKernel, error) {
 		some = append(some, l)
 	}
 	classes[last] = some
-	// All at once by Teddy; or those that are too short for few passes, or have
-	// too few bytes that count in full; or else by grams.
+	// Teddy looks for all of them at once; or for those that are too short for few
+	// passes, or have too few bytes of which all bits count. Grams look for the
+	// others.
 	all := [...]class{
 		{stride: 4}, {stride: 4, fold: caseFold}, {stride: 4, wild: true},
 		{stride: 2}, {stride: 2, fold: caseFold}, {stride: 2, wild: true},
@@ -141,9 +143,9 @@ func newSetKernel(level simd.Level, set *literalSet) (*setKernel, error) {
 	return k, nil
 }
 
-// apartFromZeros moves the literals which at stride 4 would have to be looked
-// for among zeros to stride 2, if there they need not be: zeros are so common
-// that a few such literals cost more than all others.
+// apartFromZeros moves literals that at stride 4 would have to be looked for among
+// zeros to stride 2, where they need not be: zeros are so common that a few such
+// literals take longer than all others.
 func (set *literalSet) apartFromZeros(classes map[class][]gramLiteral) {
 	for _, fold := range []uint64{0, caseFold} {
 		from, to := class{stride: 4, fold: fold}, class{stride: 2, fold: fold}
@@ -161,9 +163,9 @@ func (set *literalSet) apartFromZeros(classes map[class][]gramLiteral) {
 	}
 }
 
-// foldTogether moves literals to where case does not count, if there are others
-// that have to be looked for in that way, at the same stride: one look at memory
-// less. Where there are very many, what grams tell without it is worth more.
+// foldTogether moves literals to the class of the same stride in which case does not
+// count, if that has literals: this saves a pass over memory. Where there are very many
+// literals it does not, since grams in which case counts tell more.
 func foldTogether(classes map[class][]gramLiteral) {
 	for _, stride := range []int{4, 2, 1} {
 		from, to := class{stride: stride}, class{stride: stride, fold: caseFold}
@@ -174,7 +176,7 @@ func foldTogether(classes map[class][]gramLiteral) {
 	}
 }
 
-// zeroFree says whether a literal has a window without a gram of zeros.
+// zeroFree reports whether a literal has a window without a gram of zeros.
 func (set *literalSet) zeroFree(l gramLiteral, stride, size int) bool {
 	part := set.bytes(l.lit)[l.first:l.last]
 	window := stride + size - 1
@@ -186,8 +188,8 @@ func (set *literalSet) zeroFree(l gramLiteral, stride, size int) bool {
 	return false
 }
 
-// addPairs adds parts that find literals of some classes by pairs of bytes, if
-// there are any, and takes those literals out of the classes.
+// addPairs adds pairParts for those literals of some classes that suit, and takes these
+// literals out of the classes.
 func (k *setKernel) addPairs(level simd.Level, some []class, classes map[class][]gramLiteral) error {
 	var lits []uint32
 	for _, c := range some {
@@ -212,8 +214,8 @@ func (k *setKernel) addPairs(level simd.Level, some []class, classes map[class][
 	return nil
 }
 
-// addTeddy adds a Teddy for the literals of some classes, if that is faster
-// than what there would be for them else.
+// addTeddy adds a teddyPart for the literals of some classes, if that is faster than
+// the parts that they would have otherwise. It reports whether it did.
 func (k *setKernel) addTeddy(level simd.Level, some []class, classes map[class][]gramLiteral) (bool, error) {
 	var lits []uint32
 	passes := 0
@@ -237,13 +239,13 @@ func (k *setKernel) addTeddy(level simd.Level, some []class, classes map[class][
 	}
 	part, err := newTeddyPart(level, k.literalSet, lits)
 	if err != nil || part.rate() > teddyRate*float64(passes) || part.level() <= simd.Generic {
-		return false, err // portable code has faster ways for single literals
+		return false, err // portable code is faster with a kernel for each literal
 	}
 	k.parts = append(k.parts, part)
 	return true, nil
 }
 
-// numbersOf is the numbers of literals.
+// numbersOf returns the numbers of literals.
 func numbersOf(lits []gramLiteral) []uint32 {
 	numbers := make([]uint32, len(lits))
 	for i, l := range lits {
@@ -295,7 +297,7 @@ func (k *setKernel) addParts(level simd.Level, c class, lits []gramLiteral) erro
 		return add(newGramPart(level, k.literalSet, lits, c.stride, wildSize, 0, true))
 	}
 	// Long grams tell more, but short literals have none. Where there are many
-	// of either, they are looked for apart.
+	// literals, the short and the long ones are looked for apart.
 	isShort := func(l gramLiteral) bool { return l.last-l.first < 11 }
 	var short []gramLiteral
 	if len(lits) >= splitAbove {
@@ -316,22 +318,25 @@ func (k *setKernel) addParts(level simd.Level, c class, lits []gramLiteral) erro
 }
 
 const (
-	// wildSize is the bytes of a gram that has several values, at most
-	// maxValues, and fewer where there are more than maxWild of them in all.
+	// wildSize is the size in bytes of a gram that may have several values: at most
+	// maxValues, and fewer where all such grams would have more than maxWild
+	// together.
 	wildSize  = 4
 	maxValues = 256
 	maxWild   = 1 << 20
 
-	// splitAbove is how many literals are looked for in two parts, by length.
+	// splitAbove is from how many literals on they are looked for in two parts, by
+	// length.
 	splitAbove = 4000
 
-	// maxLoose is how many literals without enough bytes that count in full
-	// share a Teddy, if it lets through at most so much.
+	// maxLoose is the most literals, of those without enough bytes of which all
+	// bits count, that share a teddyPart, if its rate is at most maxLooseRate.
 	maxLoose     = 16
 	maxLooseRate = 1. / 50
 )
 
-// gramSize is the bytes of the grams that all the literals have stride of.
+// gramSize returns the size in bytes, at most 8, of the largest grams of which every
+// literal has room for stride in a window.
 func gramSize(lits []gramLiteral, stride int) int {
 	size := 8
 	for _, l := range lits {

@@ -2,9 +2,10 @@ package sets
 
 import "vscan/engine/simd"
 
-// windowRate returns how often memory is expected to be in the sets, one after
-// another, from 0 to 1: as often as each byte is, but more often where bytes go
-// together, the same or text.
+// windowRate returns the share of places, from 0 to 1, at which memory is
+// expected to have a byte of each of the sets, one after another: the product
+// of their rates, but more where a byte follows itself or text follows text
+// (see NextRate).
 func windowRate(window []simd.ByteSet) float64 {
 	rate := 1.
 	for i := range window {

@@ -8,7 +8,7 @@ import (
 )
 
 // setRef compares every literal with memory at every place in turn. It is
-// written to be read: what it reports is what all other kernels have to.
+// written to be read: all other kernels have to report what it reports.
 type setRef struct{ *literalSet }
 
 func newSetRef(set *literalSet) Kernel { return setRef{set} }

@@ -2,21 +2,22 @@ package sets
 
 import "slices"
 
-// runTable has a run of entries for every key: entries[table.find(key):] up to
-// the first with gramLast.
+// A runTable has a run of entries for every key: entries[table.find(key):] up to
+// the first with gramLast, included.
 type runTable struct {
 	table   hashTable
 	entries []gramEntry
 }
 
-// runItem is an entry, and what it is found by.
+// A runItem is an entry and its key.
 type runItem struct {
 	key   uint32
 	entry gramEntry
 }
 
-// newRunTable makes a table; entries stay in the order of the items. It also
-// returns the runs of more than maxRun entries. Items are used up.
+// newRunTable makes a table of items; the entries of a run stay in their order.
+// It also returns the runs of more than maxRun entries. It overwrites the keys
+// of items.
 func newRunTable(items []runItem) (rt runTable, crowded []uint32) {
 	t := newHashTable(len(items))
 	for i, it := range items {
@@ -24,10 +25,11 @@ func newRunTable(items []runItem) (rt runTable, crowded []uint32) {
 		t.slots[at].value++
 		items[i].key = at
 	}
-	// The table has the number of entries of each key; now their end, and in
-	// the end, filled from the back, where they begin.
+	// A value of the table is the number of a key's entries so far. It
+	// becomes their end, and as they are filled in from the back, their
+	// beginning.
 	end := uint32(1)
-	entries := make([]gramEntry, 1+len(items)+maxRun) // maxRun can be loaded from any
+	entries := make([]gramEntry, 1+len(items)+maxRun) // so that maxRun can be loaded from any
 	for i := range t.slots {
 		s := &t.slots[i]
 		n := s.value & slotValue

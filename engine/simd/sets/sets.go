@@ -1,18 +1,17 @@
 // Package sets looks for any number of literals at once.
 //
-// New makes a [Kernel] of them: it parts the set (parts.go), and each part has a
-// filter of package simd, a vector loop that finds candidates, and tables to
-// verify these by:
+// New makes a [Kernel] of them. It splits the set into parts (parts.go), each with a filter of
+// package simd, a vector loop that finds candidates, and tables by which these are verified:
 //
-//	singlePart   few literals: for each a kernel of its own, without candidates
+//	singlePart   few literals: a kernel for each, without candidates
 //	teddyPart    some tens: windows of 3 bytes in 8 buckets
 //	gramPart     any number of 4 bytes and more: grams of memory at every 4th, 2nd or each place
 //	pairPart     hundreds that are short or masked: pairs of bytes and what follows
 //	shortPart    many of 1 to 3 bytes: a bitmap of pairs
 //	automaton    where memory is full of the literals: every byte is followed
 //
-// Their hits are sorted a stretch of memory at a time. [Ways] says which literals
-// are looked for in which way. The package is for package engine, and may change.
+// Their hits are sorted, one stretch of memory at a time. [Ways] tells which literals are looked
+// for in which way. The package is for the engine, and may change.
 package sets
 
 import (
@@ -25,93 +24,90 @@ import (
 	"vscan/engine/simd"
 )
 
-// Match is a literal of a set, and where it starts.
+// A Match is a literal of a set, and where it starts.
 type Match struct {
-	Off uint32 // into the block
+	Off uint32 // in the block, in bytes
 	Lit uint32 // the literal's index in what New was given
 }
 
-// Kernel looks for all literals of a set at once. Like a Kernel it is made
-// once, never changes and may be used by any number of goroutines at a time,
-// each with a Scratch of its own.
+// A Kernel looks for all literals of a set at once. It is made once, and any number of goroutines
+// may use it at the same time, each with a Scratch of its own.
 type Kernel interface {
 	// Scan reports every literal i at every s with from ≤ s < to where it
 	// stands wholly in b, ascending by s, then by i, each once: dst[:n].
 	// Matches may overlap; one may end beyond to, never beyond b.
 	//
-	// Scan stops early when dst may be full. Then next is where to go on, by
-	// another call with from = next and the rest the same; all matches below
-	// next have been reported and none at or above it, and such a call always
-	// gets further. When next ≥ to, all is done. What lies in dst[n:]
-	// afterwards is undefined. A nil scratch is replaced by a new one.
+	// Scan stops early where dst might not hold what comes next. Then next is where to go on,
+	// by another call with from = next and the other arguments the same: all matches below next
+	// have been reported and none at or above it, and such a call always gets further. Where
+	// next ≥ to, all is done. What lies in dst[n:] afterwards is undefined. For a nil scratch,
+	// Scan makes a new one.
 	//
-	// No byte outside b is read. Assembly is entered for at most 128 KiB at
-	// a time.
+	// Scan reads no byte outside b. Assembly is entered for at most 128 KiB at a time.
 	//
 	// Scan panics where len(dst) < MinMatches(), len(b) > simd.MaxBlock or
 	// from < 0.
 	Scan(dst []Match, b []byte, from, to int, scratch *Scratch) (n, next int)
 
-	// MinMatches is the least len(dst) that Scan accepts: simd.MinDst, or where
-	// that is more, the most literals that can stand at one offset. Some
-	// thousands make better use of a call.
+	// MinMatches returns the least len(dst) that Scan accepts: simd.MinDst, or where that is
+	// more, the most matches that can start at one offset. Some thousands are better: a call
+	// does more then.
 	MinMatches() int
 
-	// Levels is the levels of the code that runs, ascending, each once and
-	// never Auto: the parts of a set are looked for in different ways, not
-	// all of which there are at each level. What verifies, and what follows
-	// memory that is full of literals, is portable at all levels and not named.
+	// Levels returns the levels of the filters that run, ascending, each once and never Auto.
+	// There may be several, since the parts of a set are looked for in different ways, and not
+	// every level has all of them. The code that verifies, and the automaton, are portable at
+	// all levels, and do not count.
 	Levels() []simd.Level
 }
 
-// Scratch is what a Scan of a set needs besides dst. The zero value is ready.
-// It may hold on to tables of the set that it served last.
-// It may serve any number of kernels, one Scan at a time, and saves them
-// allocations; it says nothing about what was found.
+// A Scratch is the memory that a Scan of a set needs besides dst. Its zero value is ready. It may
+// serve any number of kernels, one Scan at a time, and saves them allocations. It may keep tables
+// of the set that it served last. What is found does not depend on it.
 type Scratch struct {
-	hits  []uint64 // what was found in a stretch: start<<32 | number of the literal
+	hits  []uint64 // the hits of a stretch: start<<32 | number of the literal
 	spare []uint64 // to sort them with
-	far   []uint64 // what is still to be verified: number<<32 | start
-	cand  []uint32 // what a kernel found
-	runs  []uint32 // of each, where its literals are
-	pairs []uint64 // a start and a literal that may be there: as in hits
-	limit int      // of hits: to find more than these at a time is of no use
-	size  int      // of the next stretch, in bytes
+	far   []uint64 // what gramPart.stands has put off: number<<32 | start
+	cand  []uint32 // the candidates that a kernel found
+	runs  []uint32 // by candidate: the run of its gram, see look
+	pairs []uint64 // a start and a literal that may stand there, as in hits
+	limit int      // the most hits that it is of use to find at a time
+	size  int      // the size of the next stretch, in bytes
 
-	through int        // how many candidates were verified
-	dense   *automaton // of the set of which memory is full here
-	retry   int        // in so many bytes filters are tried again
-	noted   []uint64   // see follow
+	through int        // how many candidates the filters let through in the stretch
+	dense   *automaton // of the set of whose literals memory is full here, else nil
+	retry   int        // in how many bytes filters are tried again
+	noted   []uint64   // for follow
 }
 
 const (
-	// maxStretch is the most starts that all parts of a set look at before
-	// their hits are merged, in bytes: it stays in the cache for the next.
+	// maxStretch is the size of the longest stretch, in bytes: the starts that all parts of a
+	// set look at before their hits are merged. So much stays in the cache from one part to the
+	// next.
 	maxStretch = 64 << 10
 
-	// maxStretches is how many of these are one where there is but one part.
+	// maxStretches is how many times longer a stretch may be where there is only one part.
 	maxStretches = 4
 
-	// candidates is how many a kernel may find at a time.
+	// candidates is the most that a kernel may find at a time.
 	candidates = 4096
 
-	// maxSet is the most bytes that the literals of a set may have, in all.
+	// maxSet is the most bytes that the literals of a set may have together, their masks
+	// included.
 	maxSet = 1<<31 - 1
 )
 
-// New makes a kernel that finds every occurrence of every literal of a
-// set of any size, overlapping ones too. Literals have at least one byte, and
-// at least one bit that counts; they are copied. One that is there several
-// times is reported as often, once for each index.
+// New makes a kernel that finds every occurrence of every literal of a set of any size, overlapping
+// ones too. The literals are copied; one that Lit.Check refuses, and a set without literals or of 2
+// GiB or more, are errors. A literal that is given several times is reported once for each index.
 //
-// There is one at each level. A level that this machine lacks is an error.
+// There is a kernel at each level. A level that this machine lacks is an error.
 //
-// The set is looked for in parts, by length, so that few short literals do not
-// slow down many long ones, a stretch of memory at a time, so that it is in the
-// cache for all but the first part: see [Ways]. Memory for the kernel is some hundred bytes a literal, and the
-// literals themselves twice; and for sets of up to some thousand literals up to
-// 32 MiB, twice as much for a moment, from when scans have come upon much memory
-// that is full of them.
+// The set is looked for in parts, so that few short literals do not slow down many long ones, and
+// one stretch of memory at a time, so that it is in the cache for all but the first part: see
+// [Ways]. A kernel takes some hundred bytes a literal, and the literals themselves twice. Once
+// scans have come upon much memory that is full of the literals, a set of up to some thousand takes
+// up to 32 MiB more, and twice that for a moment.
 func New(level simd.Level, lits []simd.Lit) (Kernel, error) {
 	if err := level.Check(); err != nil {
 		return nil, err
@@ -138,8 +134,8 @@ func New(level simd.Level, lits []simd.Lit) (Kernel, error) {
 	return newSetKernel(level, set)
 }
 
-// clipSet checks the arguments of a Scan for a set, and is the end of the
-// starts to look at, for literals of at least size bytes.
+// clipSet checks the arguments of a Scan for a set, and panics as Scan has to. It returns the end
+// of the starts to look at, exclusive, for literals of at least size bytes.
 func clipSet(set *literalSet, dst []Match, b []byte, from, to, size int) int {
 	switch {
 	case len(dst) < max(simd.MinDst, set.most):
@@ -152,21 +148,20 @@ func clipSet(set *literalSet, dst []Match, b []byte, from, to, size int) int {
 	return min(to, len(b)-size+1)
 }
 
-// setPart looks for some of the literals of a set.
+// A setPart looks for some of the literals of a set.
 type setPart interface {
-	// find appends to sc.hits all hits of the part with a start from lo up
-	// to hi, in any order, each once. It gives up, and is false, where sc.hits
-	// exceeds sc.limit.
+	// find appends to sc.hits all hits of the part with a start from lo up to hi, in any order,
+	// each once. It gives up, and returns false, where sc.hits exceeds sc.limit.
 	find(sc *Scratch, b []byte, lo, hi int) bool
 
 	level() simd.Level
 }
 
-// setKernel is a set in parts.
+// A setKernel is a set in parts.
 type setKernel struct {
 	*literalSet
 	parts    []setPart
-	shortest int // literal, in bytes
+	shortest int // the size of the shortest literal, in bytes
 	dense    lazyAutomaton
 }
 
@@ -181,11 +176,11 @@ func (k *setKernel) Levels() []simd.Level {
 	return slices.Compact(levels)
 }
 
-// Scan goes from stretch to stretch. Where memory is full of the literals the
-// automaton takes one, if there is an automaton; else the parts do. Where these
-// have more hits than there is room for, those that fit are reported and the next
-// call finds the rest again; so that this is never much of the work, stretches
-// become as short as hits are dense, and a call ends where one more would not fit.
+// Scan goes from stretch to stretch. Where memory is full of the literals, the automaton searches a
+// stretch, if there is one; else the parts do. Where these have more hits than there is room for,
+// those that fit are reported, and the next call finds the others again. So that this is never much
+// of the work, stretches become shorter as hits become denser, and a call ends where another
+// stretch would probably not fit.
 func (k *setKernel) Scan(dst []Match, b []byte, from, to int, sc *Scratch) (n, next int) {
 	end := clipSet(k.literalSet, dst, b, from, to, k.shortest)
 	if sc == nil {
@@ -197,7 +192,7 @@ func (k *setKernel) Scan(dst []Match, b []byte, from, to int, sc *Scratch) (n, n
 	}
 	full := maxStretch
 	if len(k.parts) == 1 {
-		full = maxStretches * maxStretch // nothing else looks at it
+		full = maxStretches * maxStretch // no other part has to find it in the cache
 	}
 	for lo := from; lo < end; {
 		if a := sc.dense; a != nil && a.set == k.literalSet {
@@ -235,7 +230,7 @@ func (k *setKernel) Scan(dst []Match, b []byte, from, to int, sc *Scratch) (n, n
 		n += m
 		if stop < hi {
 			if stop > lo {
-				sc.size = min(full, 1+(stop-lo)*len(dst)/max(m, 1)*7/8) // next time as much as fits, about
+				sc.size = min(full, 1+(stop-lo)*len(dst)/max(m, 1)*7/8) // about what fits
 			}
 			return n, stop
 		}
@@ -243,13 +238,14 @@ func (k *setKernel) Scan(dst []Match, b []byte, from, to int, sc *Scratch) (n, n
 			sc.size = min(full, 2*sc.size)
 		}
 		if lo = hi; lo < end && m > len(dst)-n {
-			return n, lo // as many again would not fit
+			return n, lo // as many matches again would not fit
 		}
 	}
 	return n, to
 }
 
-// find has every part look at the starts from lo up to hi.
+// find has every part find its hits with a start from lo up to hi. It returns false where one gave
+// up.
 func (k *setKernel) find(sc *Scratch, b []byte, lo, hi int) bool {
 	for _, p := range k.parts {
 		if !p.find(sc, b, lo, hi) {
@@ -259,14 +255,14 @@ func (k *setKernel) find(sc *Scratch, b []byte, lo, hi int) bool {
 	return true
 }
 
-// emit turns hits, in order, into matches, as far as there is room in dst for
-// all matches of an offset. It returns how many they are and up to which
-// offset they go: hi where they are all.
+// emit turns hits, which must be sorted, into matches, as long as all matches of an offset fit into
+// dst. It returns how many it wrote, and the offset of the first that it did not write; hi where it
+// wrote all.
 func (k *setKernel) emit(dst []Match, hits []uint64, hi int) (n, stop int) {
 	for i := 0; i < len(hits); {
 		s := uint32(hits[i] >> 32)
 		if k.first == nil && (i+1 == len(hits) || uint32(hits[i+1]>>32) != s) {
-			// One literal, given once: nearly always.
+			// This is nearly always so: one literal at the offset, given once.
 			if n == len(dst) {
 				return n, int(s)
 			}

@@ -6,32 +6,34 @@ import (
 	"vscan/engine/simd"
 )
 
-// shortPart looks for many literals of 1 to 3 bytes. What may be one is found by
-// the tables of Teddy, all literals in its eight buckets; then a bitmap of all
-// pairs of bytes says whether any literal can begin with the two that stand
-// there, and hash tables which. Where the tables let through too much, and where
-// there are no vectors, the bitmap is asked at every start.
+// A shortPart looks for many literals of 1 to 3 bytes. The tables of Teddy, with
+// all literals in its eight buckets, find candidates; then a bitmap of all pairs of
+// bytes tells whether any literal can begin with the two that stand there, and
+// tables tell which. Where the tables of Teddy let through too much, or there are
+// no vectors, the bitmap is looked up at every start.
 type shortPart struct {
-	filter simd.Kernel // nil: the bitmap alone
+	filter simd.Kernel // nil: only the bitmap is used
 	lits   []uint32
 
 	pairs simd.PairBits
-	one   [256]uint32 // 1 + the number of the literal that is this byte
-	more  hashTable   // those of 2 and 3 bytes, by shortKey
+	one   [256]uint32 // 1 + the number of the literal that is this byte, or 0
+	more  hashTable   // 1 + the number of the literals of 2 and 3 bytes, by shortKey
 }
 
-// shortKey is a literal of 2 or 3 bytes as a number.
+// shortKey returns the key of a literal of size bytes, 2 or 3; x has its bytes,
+// little-endian, and may have more.
 func shortKey(x uint32, size int) uint32 {
 	return x&(1<<(8*size)-1) | uint32(size)<<24
 }
 
 const (
-	// maxShort is the most literals that Teddy's tables are filled with: to put
-	// literals into buckets takes time, and thousands let through everything.
+	// maxShort is the most literals that Teddy's tables are filled with:
+	// putting literals into buckets takes time, and thousands let through
+	// everything.
 	maxShort = 1024
 
-	// maxShortRate is how much the tables may be expected to let through, in
-	// parts of memory's bytes, to be asked before the bitmap.
+	// maxShortRate is the largest share of all places that the tables may be
+	// expected to let through; with more, only the bitmap is used.
 	maxShortRate = 1. / 4
 )
 
@@ -74,7 +76,7 @@ func (p *shortPart) find(sc *Scratch, b []byte, lo, hi int) bool {
 	if p.filter == nil {
 		return p.findByPairs(sc, b, lo, hi)
 	}
-	whole := min(hi, len(b)-simd.TeddyWindow+1) // behind that, windows are cut off
+	whole := min(hi, len(b)-simd.TeddyWindow+1) // from there on, windows do not fit into b
 	for lo < whole {
 		n, next := p.filter.Scan(sc.cand, b, lo, whole)
 		sc.through += n
@@ -102,7 +104,7 @@ func (p *shortPart) findByPairs(sc *Scratch, b []byte, lo, hi int) bool {
 		for _, c := range sc.cand[:n] {
 			p.verify(sc, b, int(c))
 		}
-		if next == len(b)-1 && next < hi { // a last byte makes no pair
+		if next == len(b)-1 && next < hi { // the last byte of b begins no pair
 			p.verify(sc, b, next)
 			next++
 		}
@@ -114,7 +116,7 @@ func (p *shortPart) findByPairs(sc *Scratch, b []byte, lo, hi int) bool {
 	return true
 }
 
-// verify adds the literals that stand at s.
+// verify appends to sc.hits the literals that stand at s.
 func (p *shortPart) verify(sc *Scratch, b []byte, s int) {
 	at := uint64(s) << 32
 	if u := p.one[b[s]]; u != 0 {

@@ -2,7 +2,7 @@ package sets
 
 import "vscan/engine/simd"
 
-// singlePart looks for few literals, each by a kernel of its own.
+// A singlePart looks for few literals, each by a kernel of its own.
 type singlePart struct {
 	kernels []simd.Kernel
 	lits    []uint32 // their numbers

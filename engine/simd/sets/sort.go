@@ -2,10 +2,11 @@ package sets
 
 import "slices"
 
-// sortHits sorts the hits of a stretch, whose starts are at lo and less than
-// maxRadix above it. Few, or nearly sorted ones, by insertion; many by their
-// starts' digits, the low ones first, and then by insertion what starts at one
-// place. spare is used.
+// sortHits sorts the hits of a stretch, whose starts must be lo or less than
+// maxRadix above it. It sorts few, or nearly sorted ones, by insertion; many
+// by the digits of their starts, the low digit first, and then those with the
+// same start by insertion. It returns them, and a slice to be handed in as
+// spare next time.
 func sortHits(hits, spare []uint64, lo int) (sorted, unused []uint64) {
 	if insert(hits, 4*len(hits)) {
 		return hits, spare
@@ -28,7 +29,7 @@ func sortHits(hits, spare []uint64, lo int) (sorted, unused []uint64) {
 		}
 		hits, spare = spare, hits
 	}
-	if !insert(hits, 16*len(hits)) { // crowds at one place
+	if !insert(hits, 16*len(hits)) { // many have the same start
 		slices.Sort(hits)
 	}
 	return hits, spare
@@ -39,9 +40,10 @@ const (
 	maxRadix  = 1 << (2 * radixBits)
 )
 
-var _ [maxRadix - maxStretches*maxStretch]struct{} // what is sorted is in a stretch
+var _ [maxRadix - maxStretches*maxStretch]struct{} // INVARIANT: a stretch is no longer than maxRadix
 
-// insert sorts by insertion, unless that takes more than so many moves.
+// insert sorts hits by insertion. It gives up, and returns false, where that
+// takes more than so many moves.
 func insert(hits []uint64, moves int) bool {
 	for i := 1; i < len(hits); i++ {
 		h := hits[i]

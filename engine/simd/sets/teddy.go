@@ -9,78 +9,77 @@ import (
 	"vscan/engine/simd"
 )
 
-// teddyPart looks for some tens of literals at once, masked ones too, by
-// Teddy, which is Hyperscan's (src/fdr/teddy.c; Wang and others, "Hyperscan: a
-// fast multi-pattern regex matcher for modern CPUs", NSDI 2019):
+// A teddyPart looks for some tens of literals at once, masked ones too, by Teddy, which is
+// Hyperscan's (src/fdr/teddy.c; Wang and others, "Hyperscan: a fast multi-pattern regex
+// matcher for modern CPUs", NSDI 2019):
 //
 //	literal      s e s s i o n _ 1 7
 //	window                 [n _ 1]        3 bytes, or what of them counts
 //	buckets      8 of them, each with some of the literals
 //
-// Where a bucket has a window (see simd.Teddy), its literals are compared with
-// memory. What is done otherwise than by Hyperscan:
+// Where a bucket may have a window (see simd.Teddy), its literals are compared with memory.
+// It differs from Hyperscan in this:
 //
 //  1. The window is not the beginning of the literal but where it is least
 //     like other memory.
-//  2. Bits that do not count are as natural here as others: a byte enters the
-//     tables under every nibble that it may have.
+//  2. Bits that do not count need nothing else: a byte enters the tables under every nibble
+//     that it may have.
 //  3. Literals are put into buckets so that the tables let through least.
-//  4. With AVX2 the third byte is asked for only where something has the first
-//     two, as long as these are few.
-//  5. Windows that memory turns out to be full of are given up for others: see
+//  4. With AVX2 the third byte is looked up only in groups that the first two let through,
+//     as long as these are few.
+//  5. Where memory turns out to be full of some windows, others are chosen: see
 //     teddy_tune.go.
 type teddyPart struct {
 	set   *literalSet
 	lits  []uint32
-	asked simd.Level // for a filter
+	asked simd.Level // the level that was asked for
 	teddyTuning
 }
 
-// teddyTables is the windows of a part's literals, and what looks for them.
+// teddyTables are the windows of a part's literals, and the filter that looks for them.
 type teddyTables struct {
 	*teddyPlan
 	filter simd.Kernel
-	hopes  float64 // how often, in parts of memory's bytes, it may let something through in vain; 0: vainRate
+	hopes  float64 // the share of places that it may let through in vain, where this is more than vainRate
 }
 
 const (
 	// maxTeddy is the most literals that a part has.
 	maxTeddy = 64
 
-	// sevensRate is how often tables by low 7 bits may let something through, in
-	// parts of memory's bytes, to be better than nibbles: where zeros do, since a
-	// literal has but 80, they are not.
+	// sevensRate is the largest share of places that tables by low 7 bits may let
+	// through and still be faster than nibbles. They are slower where they let zeros
+	// through, as they do for a window of nothing but 0x80.
 	sevensRate = 2e-3
 
-	// teddyRate is how often the tables may let something through, which all
-	// has to be verified, in parts of memory's bytes: for each pass over memory
-	// that sampled grams would take instead. It is an estimate for memory in
-	// general: for 24 to 64 literals at level AVX2, on made-up memory and on that
-	// of a Python process, Teddy was 1.1 to 2.4 times as fast below it, and in
-	// one case of ten 0.7 times.
+	// teddyRate is the largest share of places that the tables may let through, all of
+	// which have to be verified, for each pass over memory that sampled grams would
+	// take instead. It is an estimate for memory in general: for 24 to 64 literals at
+	// level AVX2, on made-up memory and on that of a Python process, Teddy was 1.1 to
+	// 2.4 times as fast below it, and in one case of ten 0.7 times.
 	teddyRate = 3.5e-4
 )
 
-// teddyPlan is the windows of literals in buckets, and what is behind them.
+// A teddyPlan is the windows of literals in buckets, and the literals.
 type teddyPlan struct {
 	simd.Teddy // the filter's tables
 	set        *literalSet
 
 	buckets        [simd.TeddyBuckets][]teddyLiteral
-	minOff, maxOff int     // of a window in its literal
-	loose          float64 // how often the tables may let something through, in parts of memory's bytes
-	rate           float64 // how often it has to be verified
+	minOff, maxOff int     // the lowest and the highest offset of a window in its literal
+	loose          float64 // the share of places that the tables are expected to let through
+	rate           float64 // the share that has to be verified: what BucketsAt lets through
 }
 
-// teddyLiteral is a literal in its bucket.
+// A teddyLiteral is a literal in its bucket.
 type teddyLiteral struct {
-	head, mask uint64 // its first bytes, up to eight, little-endian, and what of them counts
+	head, mask uint64 // its first bytes, up to eight, little-endian, and which bits of them count
 	lit        uint32
-	off        uint32 // of its window
+	off        uint32 // the offset of its window
 	size       uint32 // in bytes
 }
 
-// teddyChoice is a literal with its window, before it is in a bucket.
+// A teddyChoice is a literal with its window, before it is in a bucket.
 type teddyChoice struct {
 	teddyLiteral
 	window [simd.TeddyWindow]simd.ByteSet
@@ -97,9 +96,9 @@ func newTeddyPart(level simd.Level, set *literalSet, lits []uint32) (*teddyPart,
 	return p, nil
 }
 
-// tables makes tables of windows that are rare where trigrams were seen, which may
-// be nil: by low 7 bits where a filter has them and they tell enough, else by
-// nibbles.
+// tables makes tables of windows that are rare, also where the trigrams of seen, which may
+// be nil, were counted. They are by low 7 bits where the level has a filter for those and
+// they tell enough, else by nibbles.
 func (p *teddyPart) tables(seen *trigrams) (*teddyTables, error) {
 	plan := newTeddyPlan(p.set, p.lits, simd.BySevens, seen)
 	filter, err := simd.NewTeddy(p.asked, &plan.Teddy)
@@ -115,12 +114,12 @@ func (p *teddyPart) tables(seen *trigrams) (*teddyTables, error) {
 
 func (p *teddyPart) level() simd.Level { return p.tuned.Load().filter.Level() }
 
-// rate is how often the tables may let something through, which is then
-// verified, in parts of memory's bytes.
+// rate returns the share of places that the tables are expected to let through and that
+// have to be verified.
 func (p *teddyPart) rate() float64 { return p.tuned.Load().rate }
 
-// newTeddyPlan chooses windows for literals that are rare by what is known of
-// memory in general, and where trigrams were seen, which may be nil.
+// newTeddyPlan chooses windows for literals that are rare in memory in general, and where
+// the trigrams of seen, which may be nil, were counted.
 func newTeddyPlan(set *literalSet, lits []uint32, by simd.TeddyBy, seen *trigrams) *teddyPlan {
 	p := &teddyPlan{Teddy: simd.Teddy{By: by}, set: set, minOff: simd.MaxLiteral}
 	var all []teddyChoice
@@ -133,7 +132,7 @@ func newTeddyPlan(set *literalSet, lits []uint32, by simd.TeddyBy, seen *trigram
 	return p
 }
 
-// newTeddyChoice chooses the window of literal u: the one that is rarest.
+// newTeddyChoice chooses the rarest window of literal u.
 func newTeddyChoice(set *literalSet, u uint32, by simd.TeddyBy, seen *trigrams) teddyChoice {
 	lit := set.lit(u)
 	l := teddyChoice{teddyLiteral: teddyLiteral{lit: u, size: set.lits[u].size, head: set.lits[u].head}}
@@ -158,7 +157,7 @@ func newTeddyChoice(set *literalSet, u uint32, by simd.TeddyBy, seen *trigrams) 
 	return l
 }
 
-// window is the bytes that literal u may have at off and behind it.
+// window returns the bytes that literal u may have at off and behind it.
 func (set *literalSet) window(u uint32, off int) (window [simd.TeddyWindow]simd.ByteSet) {
 	lit := set.lit(u)
 	for i := range window {
@@ -167,8 +166,8 @@ func (set *literalSet) window(u uint32, off int) (window [simd.TeddyWindow]simd.
 	return window
 }
 
-// fill puts the literals into buckets: one after the other, the most frequent
-// first, each to where it makes the tables let through least more.
+// fill puts the literals into buckets: one after the other, the most frequent first, each
+// where it adds least to what the tables let through.
 func (p *teddyPlan) fill(all []teddyChoice) {
 	slices.SortStableFunc(all, func(a, b teddyChoice) int { return cmp.Compare(windowRate(b.window[:]), windowRate(a.window[:])) })
 	var loose, exact [simd.TeddyBuckets][simd.TeddyWindow]simd.ByteSet
@@ -223,7 +222,7 @@ func (p *teddyPart) find(sc *Scratch, b []byte, lo, hi int) bool {
 	if t.disappoints(through-(len(sc.hits)-had), hi-lo) {
 		p.learn(b, around)
 	}
-	// What is too short for a window at the end of b.
+	// The last places of b are too short for a window.
 	for at := max(lo+t.minOff, len(b)-simd.TeddyWindow+1); at < min(to, len(b)); at++ {
 		for _, lits := range t.buckets {
 			for i := range lits {
@@ -237,8 +236,8 @@ func (p *teddyPart) find(sc *Scratch, b []byte, lo, hi int) bool {
 	return len(sc.hits) <= sc.limit
 }
 
-// verify appends to hits those starts from lo up to hi at which a literal stands
-// whose window is at one of cand.
+// verify appends to hits the literals that stand at a start from lo up to hi with their
+// window at one of cand, and returns it.
 func (p *teddyPlan) verify(hits []uint64, cand []uint32, b []byte, lo, hi int) []uint64 {
 	for _, t := range cand {
 		for buckets := p.BucketsAt(b, int(t)); buckets != 0; buckets &= buckets - 1 {
@@ -249,7 +248,8 @@ func (p *teddyPlan) verify(hits []uint64, cand []uint32, b []byte, lo, hi int) [
 				if s < lo || s >= hi {
 					continue
 				}
-				// Most candidates fall here, and most short literals stand.
+				// Most candidates fail here, and most of the short literals
+				// that do not fail stand.
 				last := len(b)-s < 8
 				if !last && (binary.LittleEndian.Uint64(b[s:])^l.head)&l.mask != 0 {
 					continue
@@ -264,7 +264,7 @@ func (p *teddyPlan) verify(hits []uint64, cand []uint32, b []byte, lo, hi int) [
 	return hits
 }
 
-// stands says whether a literal stands at s.
+// stands reports whether a literal stands at s.
 func (p *teddyPlan) stands(b []byte, s int, l *teddyLiteral) bool {
 	rest, size := b[s:], int(l.size)
 	switch {
@@ -278,7 +278,7 @@ func (p *teddyPlan) stands(b []byte, s int, l *teddyLiteral) bool {
 	return p.set.stands(rest[:size], l.lit)
 }
 
-// stands says whether b, which is as long, is literal u.
+// stands reports whether literal u stands in b, which must be as long.
 func (set *literalSet) stands(b []byte, u uint32) bool {
 	if mask := set.mask(u); mask != nil {
 		return maskedEqual(b, set.bytes(u), mask)

@@ -6,42 +6,43 @@ import (
 	"vscan/engine/simd"
 )
 
-// Which window of a literal is rare is a guess from a table, as which of its
-// bytes are (see literal_tune.go), and memory may be full of just those: of " /i",
+// Which window of a literal is rare is taken from a table, as is which of its bytes
+// are (see literal_tune.go), and memory may be full of just that window: of " /i",
 // say, where c5cec /in is looked for. Where tables let too much through in vain,
-// windows are chosen anew by what is seen there. What is found does not depend on
-// it.
+// windows are chosen anew by what is in memory there. What is found does not depend
+// on the windows.
 
-// teddyTuning is the tables of a part as they have been learnt so far. Scans at
-// the same time share them.
+// A teddyTuning is the tables of a part as they have been learnt so far. Scans that
+// run at the same time share them.
 type teddyTuning struct {
 	tuned atomic.Pointer[teddyTables]
 	tries atomic.Int32
 }
 
 const (
-	// vainRate is how often tables may let something through in vain, in parts of
-	// memory's bytes, before they are put in question. Where the best ones do
-	// so more often, twice as often is what is put up with.
+	// vainRate is the largest share of places that tables may let through in vain
+	// before others are learnt. For learnt tables it is twice what their windows
+	// had where they were learnt, where this is more.
 	vainRate = 1. / 4096
 
-	// teddyTries bounds the time that is spent on learning, half a millisecond
-	// for 64 literals at a time.
+	// teddyTries is how many times, at most, tables are learnt, which takes half
+	// a millisecond each time for 64 literals.
 	teddyTries = 8
 
-	// trigramBytes is how many bytes of memory, at most, are learnt from at a
-	// time, and leastLesson how many there must be.
+	// trigramBytes is the most bytes of memory from which tables are learnt at a
+	// time, and leastLesson the fewest in which they may prove bad.
 	trigramBytes = 128 << 10
 	leastLesson  = 32 << 10
 )
 
-// disappoints says whether something was let through so often in vain, in memory
-// of so many bytes, that the tables are put in question.
+// disappoints reports whether the tables have let through so much in vain, of size
+// places, that others should be learnt.
 func (t *teddyTables) disappoints(vain, size int) bool {
 	return size >= leastLesson && float64(vain) > max(vainRate, t.hopes)*float64(size)
 }
 
-// learn chooses windows by the memory around offset at of b.
+// learn makes new tables, with windows that are rare in the memory around offset at
+// of b.
 func (p *teddyPart) learn(b []byte, at int) {
 	if p.tries.Add(1) > teddyTries {
 		return
@@ -50,7 +51,7 @@ func (p *teddyPart) learn(b []byte, at int) {
 	seen := newTrigrams(b[from:min(from+trigramBytes, len(b))])
 	t, err := p.tables(seen)
 	if err != nil {
-		return // it worked before
+		return // does not happen: the same call has worked before
 	}
 	for _, lits := range t.buckets {
 		for _, l := range lits {
@@ -61,8 +62,8 @@ func (p *teddyPart) learn(b []byte, at int) {
 	p.tuned.Store(t)
 }
 
-// trigrams is how often any three bytes were seen one after another, or others
-// that share their place in the table.
+// trigrams counts how often any three bytes were seen one after another; several
+// share a count.
 type trigrams struct {
 	counts [1 << 16]uint32
 	all    int
@@ -80,11 +81,11 @@ func (t *trigrams) count(x, y, z byte) *uint32 {
 	return &t.counts[(uint32(x)|uint32(y)<<8|uint32(z)<<16)*0x9e3779b1>>16]
 }
 
-// maxTrigrams is how many trigrams of a window are looked up.
+// maxTrigrams is the most trigrams of a window that are looked up.
 const maxTrigrams = 64
 
-// rate is how often the window was seen, in parts of memory's bytes: 0 where
-// nothing was, or the window may be too many trigrams.
+// rate returns at which share of places the window was seen: 0 where t is nil, or the
+// window may be more than maxTrigrams trigrams.
 func (t *trigrams) rate(window *[simd.TeddyWindow]simd.ByteSet) float64 {
 	if t == nil || window[0].Len()*window[1].Len()*window[2].Len() > maxTrigrams {
 		return 0

@@ -8,21 +8,22 @@ import (
 	"vscan/engine/simd"
 )
 
-// Way is how some literals of a set are looked for, for people to read.
+// A Way tells people how some literals of a set are looked for.
 type Way struct {
 	Shape simd.Shape
 	Level simd.Level
-	How   string   // what is compared with memory first
+	How   string   // in words, what is compared with memory first
 	Lits  []uint32 // the literals' indexes in what New was given, ascending
 
-	// Rate is how often a byte of memory passes the first look, and what is
-	// there has to be verified: an estimate from the frequency of bytes in
-	// memory images. Other images have other bytes.
+	// Rate is the share of places, from 0 to 1, that the first comparison
+	// is expected to let through, and that have to be verified. It is an
+	// estimate from the frequency of bytes in memory images; other images
+	// have other bytes.
 	Rate float64
 }
 
-// Ways is how a set that New made is looked for, one way after another.
-// Every literal is in one of them.
+// Ways returns how the literals of a set that New made are looked for. Every
+// literal is in exactly one way.
 func Ways(k Kernel) []Way {
 	switch k := k.(type) {
 	case setRef:
@@ -64,7 +65,7 @@ func (k *setKernel) waysOf(p setPart) []Way {
 		for _, e := range p.entries {
 			lits = append(lits, e.lit)
 		}
-		slices.Sort(lits) // one with a pair of several values has as many entries
+		slices.Sort(lits) // a literal whose pair may have several values has an entry for each
 		w := k.way(simd.LiteralPairs, p.level(), fmt.Sprintf("windows of %d bytes at every place, and a bitmap of pairs", simd.PairWindow), slices.Compact(lits))
 		w.Rate = p.rate()
 		return []Way{w}
@@ -74,8 +75,8 @@ func (k *setKernel) waysOf(p setPart) []Way {
 	return nil
 }
 
-// way is the literals u of the set as they were given, and what they let
-// through together if each does what Rate says.
+// way returns a Way with the indexes at which the literals were given; its Rate
+// is the sum of what simd.Rate says of each, at most 1.
 func (set *literalSet) way(shape simd.Shape, level simd.Level, how string, lits []uint32) Way {
 	w := Way{Shape: shape, Level: level, How: how}
 	for _, u := range lits {

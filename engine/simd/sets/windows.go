@@ -8,9 +8,9 @@ import (
 	"vscan/engine/simd"
 )
 
-// windowsOf chooses where in each literal its window begins: where looking at
-// its grams costs least, which is how often they may be expected in memory,
-// times how many literals have them at most.
+// windowsOf returns the offset of the window of each literal: the one whose grams
+// cost least. The cost of a gram is how often it may be expected in memory, times
+// how many literals may have it.
 func (p *gramPart) windowsOf(lits []gramLiteral) []uint8 {
 	begins := make([]uint8, len(lits))
 	if p.wild {
@@ -19,8 +19,8 @@ func (p *gramPart) windowsOf(lits []gramLiteral) []uint8 {
 		}
 		return begins
 	}
-	// How many literals have a gram, or another with the same hash. A literal
-	// with the same gram over and over counts as many.
+	// counts has how many times literals have a gram, or another one with the
+	// same hash. A literal that has a gram several times is counted as often.
 	width := min(max(bits.Len(uint(8*len(lits))), 10), 24)
 	shift := uint(64 - width)
 	counts := make([]uint16, 1<<width)
@@ -39,19 +39,19 @@ func (p *gramPart) windowsOf(lits []gramLiteral) []uint8 {
 		part := p.set.from(l.lit, first)
 		costs := costs[:n]
 		p.gramRates(costs, part)
-		zeros := 0 // grams in a row
+		zeros := 0 // grams of zeros in a row
 		var best float32
 		for j := range costs {
 			x := binary.LittleEndian.Uint64(part[j:])
 			count := float32(counts[((x|p.Fold)&p.Mask)*gramMulWindow>>shift])
 			costs[j] = (costs[j] + 1e-7) * count
-			if x&p.Mask == 0 { // at the edge of zeros
+			if x&p.Mask == 0 { // such grams are looked at where zeros end
 				costs[j] = 0.3 * count
 				zeros++
 			} else {
 				zeros = 0
 			}
-			k := j - p.stride + 1 // the window that ends with this gram
+			k := j - p.stride + 1 // the place of the window that ends with this gram
 			if k < 0 {
 				continue
 			}
@@ -71,18 +71,19 @@ func (p *gramPart) windowsOf(lits []gramLiteral) []uint8 {
 	return begins
 }
 
-// maxPlaces is the most places of grams in a literal that windows may have.
+// maxPlaces is the most places in a literal at which grams of windows may be.
 const maxPlaces = maxWindow + 4
 
-var _ [255 - 2*maxWindow]struct{} // a literal's part begins by maxWindow, its window as far behind that
+var _ [255 - 2*maxWindow]struct{} // offsets of windows, up to 2·maxWindow, fit in a uint8
 
-// places is where in a literal the grams of its windows may be.
+// places returns the first offset, and the number of offsets, at which grams of a
+// literal's windows may be.
 func (p *gramPart) places(l gramLiteral) (first, n int) {
 	return int(l.first), min(int(l.last-l.first)-p.Size+1, maxWindow+p.stride)
 }
 
-// wildWindow is where in a literal the window begins whose grams have fewest
-// values, and of those the rarest.
+// wildWindow returns the offset of the window of a literal whose grams cost least:
+// how many values each may have, times how often it may be expected in memory.
 func (p *gramPart) wildWindow(l gramLiteral) int {
 	lit := p.set.lit(l.lit)
 	best, least := 0, math.Inf(1)
@@ -103,20 +104,20 @@ func (p *gramPart) wildWindow(l gramLiteral) int {
 	return best
 }
 
-// gramRates is how often the grams at b and behind it may be expected in
-// memory, from how often their bytes are there: more often after themselves,
-// and text after text.
+// gramRates sets rates[j] to how often the gram at b[j:] may be expected in
+// memory, from how often its bytes are there: a byte is more frequent behind
+// itself, and text behind text.
 func (p *gramPart) gramRates(rates []float32, b []byte) {
 	each, fold := &simd.ByteRate, byte(p.Fold)
 	if fold != 0 {
 		each = &foldedRate
 	}
-	var after [maxPlaces + 8]float32 // of a byte where the one before it is there
+	var after [maxPlaces + 8]float32 // how often byte i is there where the one before it is
 	last := b[0] | fold
 	for i, c := range b[1 : len(rates)+p.Size-1] {
 		c |= fold
-		// The numbers are positive, so their bits are in order as well; of
-		// integers the compiler chooses without a branch.
+		// The numbers are positive, so their bits are in the same order,
+		// and the maximum of integers is compiled without a branch.
 		least := textBits[last] & textBits[c]
 		if c == last {
 			least = math.Float32bits(0.25)
@@ -133,7 +134,7 @@ func (p *gramPart) gramRates(rates []float32, b []byte) {
 	}
 }
 
-// foldedRate is the same for bytes in which bit 5 does not count.
+// foldedRate is simd.ByteRate for bytes in which bit 5 does not count.
 var foldedRate = func() (t [256]float32) {
 	for c := range t {
 		t[c] = simd.ByteRate[c|0x20] + simd.ByteRate[c&^0x20]
@@ -141,8 +142,8 @@ var foldedRate = func() (t [256]float32) {
 	return t
 }()
 
-// textBits is the bits of the least rate at which a character follows another,
-// 0 for what is no character.
+// textBits has the bits of the least rate at which a printable character follows
+// another, 0 for bytes that are none.
 var textBits = func() (t [256]uint32) {
 	for c := ' '; c <= '~'; c++ {
 		t[c] = math.Float32bits(1. / 64)

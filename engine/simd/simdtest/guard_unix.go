@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Guarded returns memory of n bytes, a multiple of the page size, between two
-// pages that cannot be read or written.
+// Guarded returns n bytes of memory, a multiple of the page size, between two
+// pages that cannot be read or written. The end of the test frees it.
 func Guarded(t testing.TB, n int) []byte {
 	t.Helper()
 	page := os.Getpagesize()

@@ -2,8 +2,8 @@ package simdtest
 
 import "math/rand/v2"
 
-// Sizes is those of the memory that benchmarks look through: the sizes of caches and one far
-// above all of them.
+// Sizes are the sizes, in bytes, of the memory that benchmarks look through: those of
+// caches, and one far above all of them.
 var Sizes = []struct {
 	Name string
 	Size int
@@ -13,9 +13,10 @@ var Sizes = []struct {
 	{"ram", 256 << 20},
 }
 
-// Memory returns bytes that are like the memory of a machine, in pages of 4 KiB: half of
-// them zero, a quarter pointers and small numbers, the rest text and noise.
-// The bytes 0xfa to 0xfd do not occur in it.
+// Memory returns size bytes that are like the memory of a machine, in pages of 4 KiB: half
+// of them are zero, a quarter pointers and small numbers, the rest text and noise. The bytes
+// 0xfa to 0xfd do not occur in it. The result must not be changed: it is the same memory
+// each time.
 var Memory = func() func(size int) []byte {
 	var all []byte
 	return func(size int) []byte {
@@ -24,7 +25,7 @@ var Memory = func() func(size int) []byte {
 			rng := rand.New(rand.NewPCG(42, 42))
 			for at := 0; at+4096 <= size; at += 4096 {
 				page := all[at : at+4096]
-				page[0] = 1 // else all zero pages are one and the same page, and in the cache
+				page[0] = 1 // else all zero pages would be one page of real memory, and cached
 				page[0] = 0
 				switch rng.IntN(8) {
 				case 4, 5:

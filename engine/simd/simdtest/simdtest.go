@@ -1,5 +1,6 @@
 // Package simdtest has what the tests of kernels and of sets of literals share.
-// It does not import package simd, whose own tests use it.
+// It does not import package simd, whose own tests use it. It is for the engine,
+// and may change.
 package simdtest
 
 import (
@@ -11,7 +12,7 @@ import (
 	"testing"
 )
 
-// TB is what *testing.T and *rapid.T have in common here.
+// TB is what the functions of this package need of *testing.T or *rapid.T.
 type TB interface {
 	Helper()
 	Fatal(args ...any)
@@ -22,14 +23,14 @@ type TB interface {
 // is meant to have: a test that would be skipped for lack of one fails.
 const RequiredEnv = "VSCAN_TEST_LEVELS"
 
-// Level is simd.Level.
+// Level is what they need of a simd.Level.
 type Level interface {
 	fmt.Stringer
 	Check() error
 }
 
-// Runnable skips the test where this machine lacks the level, and fails it
-// where it should not.
+// Runnable skips the test where this machine lacks the level, and fails it where
+// RequiredEnv lists that level.
 func Runnable(t testing.TB, l Level) {
 	t.Helper()
 	if err := l.Check(); err != nil {
@@ -51,7 +52,8 @@ func PerLevel[L Level](t *testing.T, levels []L, f func(t *testing.T, l L)) {
 	}
 }
 
-// Canary stands behind the dst of a Scan, where nothing may be stored.
+// Canary stands behind the dst of a Scan, where a kernel must not store
+// anything.
 const Canary = 0xdeadbeef
 
 // Kernel is what ScanAll needs of a simd.Kernel.
@@ -60,8 +62,9 @@ type Kernel interface {
 	Len() int
 }
 
-// ScanAll returns all hits from a kernel, by as many calls as a dst of the given
-// length takes. It checks the protocol on the way.
+// ScanAll returns all hits of a kernel in b that start from from up to to, by as
+// many calls as it takes with room for so many in dst. It fails the test where a
+// call breaks the contract of simd.Kernel.
 func ScanAll(t TB, k Kernel, b []byte, from, to, room int) []uint32 {
 	t.Helper()
 	const behind = 64
@@ -105,7 +108,7 @@ func Same(t TB, got, want []uint32, format string, args ...any) {
 	}
 }
 
-// show returns a slice of hits as text, cut short.
+// show returns hits as text, at most the first 20.
 func show(hits []uint32) string {
 	if len(hits) > 20 {
 		return fmt.Sprintf("%d… (%d)", hits[:20], len(hits))
@@ -113,15 +116,15 @@ func show(hits []uint32) string {
 	return fmt.Sprint(hits)
 }
 
-// Edges calls f with blocks of n bytes: one that starts at the first byte of mem
-// and one that ends at the last, which lie beside guard pages where mem is from
-// Guarded.
+// Edges calls f with two blocks of n bytes: one that starts with the first byte
+// of mem, and one that ends with the last. Where mem is from Guarded, both lie
+// beside a guard page.
 func Edges(mem []byte, n int, f func(b []byte)) {
 	f(mem[:n:n])
 	f(mem[len(mem)-n:])
 }
 
-// Letters returns n bytes drawn from letters.
+// Letters returns n bytes, each drawn at random from letters.
 func Letters(rnd *rand.Rand, letters string, n int) []byte {
 	out := make([]byte, n)
 	for i := range out {

@@ -26,7 +26,8 @@
 // and ascii finds all that either finds, two jumps in a row ({ 41 [1-7] 42 [1-3]
 // 43 }, of which yara 4.2 misses matches) and expressions that begin with what may
 // be left out (c?., of which it misses those with a c) are found. With fullword the
-// match is one of those that are full words. \b and \B take the end of
+// match is one of those that are full words, of wide ones too, where yara 4.5 may look for
+// letters as if they were not wide. \b and \B take the end of
 // memory for no letter.
 //
 // # Lengths and jumps

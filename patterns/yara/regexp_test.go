@@ -69,6 +69,16 @@ func TestZeroInExpression(t *testing.T) {
 	}
 }
 
+// An expression ends on its line, with a \ at the end of it too.
+func TestExpressionOnOneLine(t *testing.T) {
+	for _, str := range []string{"/ab\\\ncd/", "/ab\ncd/", "/ab\\", "/[\\\n]/"} {
+		r, err := Parse("r.yar", strings.NewReader("rule r { strings: $a = "+str+" condition: $a }\nrule b { condition: true }"), nil)
+		if err != nil || len(r.Skipped) != 1 || !strings.Contains(r.Skipped[0].Reason, "without its end") || !r.Skipped[0].Mistake {
+			t.Errorf("%q: %+v, %v", str, r, err)
+		}
+	}
+}
+
 // What is wrong behind a rule is not the rule's.
 func TestBehindRule(t *testing.T) {
 	for _, behind := range []string{"/* no end", "\x80", `"no end`, "/no end", "\\", "99999999999999999999", "1.2x", "/x/q", `"\q"`} {

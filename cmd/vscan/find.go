@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -218,6 +219,18 @@ type patternArgs struct {
 // split is all patterns that the flags and arguments give, and the images that
 // remain of the arguments. The error joins what is wrong with any pattern.
 func (p *patternArgs) split(cmd *cobra.Command, args []string) ([]patterns.Pattern, []string, error) {
+	var images []string
+	pats, err := await(cmd.Context(), func() (pats []patterns.Pattern, err error) {
+		pats, images, err = p.read(cmd, args)
+		return pats, err
+	})
+	if cmd.Context().Err() != nil {
+		return nil, nil, cmp.Or(err, cmd.Context().Err())
+	}
+	return pats, images, err
+}
+
+func (p *patternArgs) read(cmd *cobra.Command, args []string) ([]patterns.Pattern, []string, error) {
 	if len(p.exprs)+len(p.files)+len(p.literals)+len(p.sets) == 0 {
 		if len(args) == 0 {
 			return nil, nil, usageError(cmd, "no pattern and no image given: vscan find PATTERN IMAGE...")

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"os"
 
@@ -17,6 +18,21 @@ func parseIncluding(name string, r io.Reader) ([]patterns.Pattern, error) {
 			opened = true
 			return io.NopCloser(r), nil
 		}
-		return os.Open(path)
+		return openRegular(path)
 	})
+}
+
+// openRegular opens a file that another one names. A pipe would be waited for, and a
+// device may have no end.
+func openRegular(path string) (io.ReadCloser, error) { return regular(path) }
+
+func regular(path string) (*os.File, error) {
+	about, err := os.Stat(path)
+	if err != nil {
+		return os.Open(path) // which says what is wrong
+	}
+	if !about.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is no regular file", path)
+	}
+	return os.Open(path)
 }

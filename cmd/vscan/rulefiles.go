@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -85,7 +84,7 @@ type ruleReader struct {
 
 // define takes -d, and what an image sets.
 func (r *ruleReader) define() error {
-	r.compiler.Open = func(path string) (io.ReadCloser, error) { return os.Open(path) }
+	r.compiler.Open = openRegular
 	r.of, r.defined = map[string]int{}, map[string]bool{}
 	for _, name := range imageVariables {
 		if err := r.compiler.Predefine(name, ""); err != nil {
@@ -122,7 +121,11 @@ func (r *ruleReader) add(arg ruleArg) error {
 			continue
 		}
 		r.of[key] = len(r.ruleArgs)
-		file, err := os.Open(name)
+		open := os.Open // a pipe is fine, if it is named
+		if arg.folder {
+			open = regular
+		}
+		file, err := open(name)
 		if err != nil {
 			if i := strings.IndexByte(arg.text, ':'); i > 0 && !arg.folder && arg.namespace == "" {
 				err = fmt.Errorf("%w, and no %s for the namespace %s", err, arg.text[i+1:], arg.text[:i])

@@ -214,7 +214,9 @@ func (r *ruleRun) finish(ctx context.Context) error {
 
 // evaluate prints the rules that match, and the hits of their strings.
 func (r *ruleRun) evaluate(ctx context.Context, in *engine.Interval) error {
-	res, err := r.eval.Evaluate(ctx, yara.Scope{Memory: r.t.space, FileSize: r.t.FileSize, FileSizeKnown: !r.t.Live, Variables: r.vars})
+	res, err := r.eval.Evaluate(ctx, yara.Scope{
+		Memory: r.t.space, FileSize: r.t.FileSize, FileSizeKnown: !r.t.Live, Empty: in == nil && r.scanner.Bytes() == 0, Variables: r.vars,
+	})
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -61,7 +62,7 @@ func (a *app) rulesCheckCommand() *cobra.Command {
 			if len(args) == 0 {
 				return usageError(cmd, "want at least one file of rules")
 			}
-			return a.checkRules(&r, args, format)
+			return a.checkRules(cmd.Context(), &r, args, format)
 		},
 	}
 	registerDefine(cmd, &r.defines)
@@ -71,9 +72,11 @@ func (a *app) rulesCheckCommand() *cobra.Command {
 	return cmd
 }
 
-func (a *app) checkRules(r *ruleReader, args []string, format string) error {
+// check reads the files that are named, and says what there is to tell of each rule.
+// The clash is that of rules of one name.
+func (r *ruleReader) check(args []string) (checks []ruleCheck, clash, err error) {
 	if err := r.define(); err != nil {
-		return err
+		return nil, nil, err
 	}
 	var errs []error
 	for _, name := range args {
@@ -84,10 +87,19 @@ func (a *app) checkRules(r *ruleReader, args []string, format string) error {
 		errs = append(errs, r.add(arg))
 	}
 	if err := errors.Join(errs...); err != nil {
-		return err
+		return nil, nil, err
 	}
-	clash := r.finish()
-	checks, err := checksOf(r.rules)
+	clash = r.finish()
+	checks, err = checksOf(r.rules)
+	return checks, clash, err
+}
+
+func (a *app) checkRules(ctx context.Context, r *ruleReader, args []string, format string) error {
+	var clash error
+	checks, err := await(ctx, func() (checks []ruleCheck, err error) {
+		checks, clash, err = r.check(args)
+		return checks, err
+	})
 	if err != nil {
 		return err
 	}

@@ -314,7 +314,10 @@ func (run *searching) image(ctx context.Context, n int, from imageArg) error {
 		return err
 	}
 	about := f.about(t, align)
-	set, err := patterns.Compile(pats, about)
+	set, err := await(ctx, func() (*patterns.Set, error) { return patterns.Compile(pats, about) })
+	if errors.Is(err, context.Canceled) {
+		return err
+	}
 	if err != nil {
 		return inImage(arg, err)
 	}

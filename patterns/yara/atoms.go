@@ -19,6 +19,7 @@ import (
 //	/(caterpillar|cat)/         atoms cate, cat      the first: cat
 //	/(caterpillar|cat)+/                             the last: caterpillar
 //	/(cat|catch).{9}the/        atom the             the first; the last where it is greedy
+//	/((cats|c)x|do)/            atoms cats, c, do    the first, of c, do and cats
 //
 // So it is as in Perl where these alternatives stand in the order of their atoms, and
 // those in front of the atom in the order of their lengths.
@@ -60,12 +61,100 @@ func (n *re) prefer(by preference) *re {
 	if by.greedy {
 		slices.Reverse(order)
 	}
-	subs := make([]*re, len(order))
+	paths := make([][]branch, len(order))
 	for i, f := range order {
-		subs[i] = alt.subs[f.sub]
+		paths[i] = f.path
+	}
+	subs := arrange(alt, paths, true)
+	if before := alt.count(); (&re{subs: subs}).count() > 2*before+64 { // no copies, then
+		subs = arrange(alt, paths, false)
 	}
 	alt.subs = subs
 	return n
+}
+
+// count is the number of items of an expression.
+func (n *re) count() int {
+	all := 1
+	for _, sub := range n.subs {
+		all += sub.count()
+	}
+	return all
+}
+
+// together is paths with all that begin in one alternative where the first of them is.
+func together(paths [][]branch) [][]branch {
+	at := make(map[int]int)
+	for i, p := range paths {
+		if _, ok := at[p[0].sub]; !ok {
+			at[p[0].sub] = i
+		}
+	}
+	paths = slices.Clone(paths)
+	slices.SortStableFunc(paths, func(a, b []branch) int { return cmp.Compare(at[a[0].sub], at[b[0].sub]) })
+	return paths
+}
+
+// arrange is the alternatives of alt in the order of paths, which are all that begin
+// in it. One whose alternatives stand apart in that order comes several times; without
+// copies once, where the first of them stands.
+func arrange(alt *re, paths [][]branch, copies bool) []*re {
+	if !copies {
+		paths = together(paths)
+	}
+	leaves := make(map[int]int)
+	for _, p := range paths {
+		leaves[p[0].sub]++
+	}
+	var subs []*re
+	for len(paths) > 0 {
+		i := paths[0][0].sub
+		sub := alt.subs[i]
+		end := 1
+		for end < len(paths) && paths[end][0].sub == i {
+			end++
+		}
+		if len(paths[0]) > 1 {
+			inner := paths[0][1].alt
+			rest := make([][]branch, end)
+			for k := range rest {
+				rest[k] = paths[k][1:]
+			}
+			choices := arrange(inner, rest, copies)
+			if end < leaves[i] && repeats(sub, inner) { // the others may follow
+				choices = append(choices, inner.subs...)
+			}
+			sub = sub.with(inner, choices)
+		}
+		subs = append(subs, sub)
+		paths = paths[end:]
+	}
+	return subs
+}
+
+// repeats says whether a part of n is in a repetition in it.
+func repeats(n, part *re) bool {
+	return slices.ContainsFunc(n.subs, func(sub *re) bool {
+		return n.op == reRepeat && sub.contains(part) || repeats(sub, part)
+	})
+}
+
+func (n *re) contains(part *re) bool {
+	return n == part || slices.ContainsFunc(n.subs, func(sub *re) bool { return sub.contains(part) })
+}
+
+// with is a copy of n in which the alternatives of alt are others.
+func (n *re) with(alt *re, subs []*re) *re {
+	c := *n
+	if n == alt {
+		c.subs = subs
+		return &c
+	}
+	c.subs = make([]*re, len(n.subs))
+	for i, sub := range n.subs {
+		c.subs[i] = sub.with(alt, subs)
+	}
+	return &c
 }
 
 // clone is a copy whose alternatives can be put in another order.
@@ -116,13 +205,35 @@ type choice struct {
 	quality int
 	found           // of the one atom; of several, the first
 	alt     *re     // in whose alternatives the atoms are; nil: there is one
+	at      int     // where alt begins, in bytes
 	front   int     // how many of atomFinder.alts are in front
-	all     []found // in each of them
+	all     []found // in each of them, those of alternatives in it one by one
 }
 
 // found is an atom: of which alternative, where it ends, in bytes from where
 // that begins, and how many bytes it has.
-type found struct{ sub, end, size int }
+type found struct {
+	end, size int
+	path      []branch // to the alternative, outermost first
+}
+
+// branch is an alternative.
+type branch struct {
+	alt *re
+	sub int
+}
+
+// leaves is the atoms in an alternative.
+func (c *choice) leaves(of branch) []found {
+	if c.alt == nil {
+		return []found{{c.end, c.size, []branch{of}}}
+	}
+	leaves := make([]found, len(c.all))
+	for i, f := range c.all {
+		leaves[i] = found{c.at + f.end, f.size, append([]branch{of}, f.path...)}
+	}
+	return leaves
+}
 
 // better takes other atoms if they are better.
 func (c *choice) better(o choice) {
@@ -170,14 +281,13 @@ func (x *atomFinder) walk(n *re) {
 		front := x.end() // libyara adds it behind the alternatives
 		x.alts = append(x.alts, n)
 		outer, at, shortest := x.into, x.at, 0
-		all := choice{quality: maxQuality, alt: n, front: len(x.alts) - 1}
+		all := choice{quality: maxQuality, alt: n, at: at, front: len(x.alts) - 1}
 		for i, sub := range n.subs {
 			var one choice
 			x.into, x.at = &one, 0
 			x.walk(sub)
 			x.flush()
-			one.sub = i
-			all.all = append(all.all, one.found)
+			all.all = append(all.all, one.leaves(branch{n, i})...)
 			all.quality = min(all.quality, one.quality)
 			if i == 0 || x.at < shortest {
 				shortest = x.at

@@ -48,6 +48,7 @@ type Scope struct {
 	Memory        Memory // nil: nothing can be read
 	FileSize      uint64 // filesize, in bytes, if FileSizeKnown: that of the image file
 	FileSizeKnown bool   // else it is undefined, as for a process
+	Empty         bool   // there is no memory in it: not a single byte was looked at
 
 	// Variables is values of external variables, by name, of the type that each
 	// is defined with: of those that are not in it, the values that they are
@@ -232,6 +233,7 @@ func (e *Evaluator) Evaluate(ctx context.Context, scope Scope) (*Result, error) 
 	if err != nil {
 		return nil, err
 	}
+	e.loseEmpty(!scope.Empty)
 	s := state{e: e, ctx: ctx, scope: scope, externals: externals, decided: make([]verdict, len(e.rules.rules))}
 	reasons := make(map[int]string)
 	spaces := make([]globals, e.rules.spaces)
@@ -373,7 +375,7 @@ func (s *state) view(str *str) view {
 	if str == nil {
 		str = s.str
 	}
-	v := view{hits: &s.e.hits[str.pattern], s: s, name: str.id}
+	v := view{hits: &s.e.hits[str.pattern], s: s, name: str.id, empty: s.e.rules.shared[str.pattern].empty}
 	v.pin, v.pinned = str.pin()
 	return v
 }
@@ -382,6 +384,8 @@ func (s *state) view(str *str) view {
 func (s *state) lacks(v view) {
 	switch {
 	case s.stop != "":
+	case v.empty != nowhere:
+		s.stop = fmt.Sprintf("it asks for hits of %s, which matches the empty string as well: such hits are not looked for", v.name)
 	case v.lost != noLimit:
 		s.stop = fmt.Sprintf("it asks for hits of %s from %v on, where more of its parts wait for others than %d, or one is as long as a match may be", v.name, addr.Addr(v.lost), s.e.limits.Total)
 	default:

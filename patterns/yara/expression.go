@@ -1,6 +1,7 @@
 package yara
 
 import (
+	"fmt"
 	"slices"
 
 	"vscan/patterns"
@@ -17,7 +18,11 @@ type expressionOptions struct {
 // one for each part.
 func (t translated) parts(name, source string, o expressionOptions) ([]patterns.Part, error) {
 	var parts []patterns.Part
-	for _, p := range t.split() {
+	split, err := t.split(o.Wide)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range split {
 		q := o.RegexpOptions
 		alternatives := p.root.hasAlternatives()
 		switch {
@@ -73,10 +78,9 @@ const longJump = 200
 // (yr_re_ast_split_at_chaining_point): at .{n,m}? outside of groups, if it has no
 // alternatives. The bytes that are jumped over are any: \n too, without s, and of a
 // wide string they are not parted in twos.
-func (t translated) split() []part {
-	whole := []part{{root: t.root}}
+func (t translated) split(wide bool) ([]part, error) {
 	if t.root.op != reCat {
-		return whole
+		return []part{{root: t.root}}, nil
 	}
 	parts := []part{{root: &re{op: reCat}}}
 	for i, n := range t.root.subs {
@@ -88,11 +92,29 @@ func (t translated) split() []part {
 		last.subs = append(last.subs, n)
 	}
 	for _, p := range parts {
-		if p.root.shortest() == 0 {
-			return whole // it would match everywhere
+		if len(parts) > 1 && p.root.shortest() == 0 {
+			return t.unparted(wide)
 		}
 	}
-	return parts
+	return parts, nil
+}
+
+// unparted is all of an expression as one part, where one of several would match the
+// empty string, and so everywhere. It is not supported where it is longer than a
+// match may be.
+func (t translated) unparted(wide bool) ([]part, error) {
+	root := &re{op: reCat}
+	for _, n := range t.root.subs {
+		if n.isLongJump() {
+			if wide || n.most < 0 || n.most > scanLimit/2 {
+				return nil, fmt.Errorf("on one side of a long jump it matches the empty string, which is not supported: leave that side out")
+			}
+			n = n.clone()
+			n.subs[0] = &re{op: reSet, negated: true} // not none
+		}
+		root.subs = append(root.subs, n)
+	}
+	return []part{{root: root}}, nil
 }
 
 func (n *re) isLongJump() bool {

@@ -65,7 +65,7 @@ func (r *Rules) share(of *rule, s *str, seen map[string]int) {
 		at := s.at.src.position(s.at.pos)
 		pat.Name, pat.File, pat.Line = name, at.file, at.line
 		r.pats = append(r.pats, pat)
-		r.shared = append(r.shared, shared{greedy: s.greedy, pinned: true})
+		r.shared = append(r.shared, shared{greedy: s.greedy, empty: s.empty, pinned: true})
 		if len(s.rest) > 0 {
 			r.link(pat, i, s.rest)
 		}

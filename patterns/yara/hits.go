@@ -143,6 +143,9 @@ type view struct {
 	*hits
 	s    *state
 	name string // of the string
+
+	empty emptiness // where it matches the empty string
+
 	// Where pinned is set, only a hit at pin counts.
 	pinned bool
 	pin    int64
@@ -155,6 +158,9 @@ const all = math.MaxUint64
 func (v view) total(limit uint64) uint64 {
 	if v.pinned {
 		return v.countIn(math.MinInt64, math.MaxInt64, limit)
+	}
+	if limit == 1 && v.isEverywhere() {
+		return 1
 	}
 	if v.count < limit && v.lost != noLimit {
 		v.s.lacks(v)

@@ -63,7 +63,13 @@ type includeError struct {
 	cause error
 }
 
-func (e *includeError) Unwrap() []error { return []error{e.error, e.cause} }
+func (e *includeError) Unwrap() error { return e.error }
+
+func (e *includeError) Is(target error) bool { return errors.Is(e.cause, target) }
+
+func (e *includeError) As(target any) bool {
+	return errors.As(e.error, target) || errors.As(e.cause, target)
+}
 
 func (p *parser) readFile(path string) (string, error) {
 	f, err := p.open(path)

@@ -64,6 +64,24 @@ func (g *generator) ambiguousHex() string {
 	return s + g.pick("61", "62", "( 61 | 61 62 )", "( 61 62 | 61 )")
 }
 
+// nested is a regular expression whose alternatives are nested, of words, without
+// repetitions.
+func (g *generator) nested(depth int) string {
+	s := ""
+	for range 1 + g.rng.IntN(2) {
+		if depth == 0 || g.rng.IntN(2) == 0 {
+			s += g.pick("cat", "caterpillar", "category", "the ", "hat", "hate", "hated", "there", "then ", "catch", "cats", "at", "e")
+			continue
+		}
+		s += "(" + g.nested(depth-1) + "|" + g.nested(depth-1)
+		if g.rng.IntN(2) == 0 {
+			s += "|" + g.nested(depth-1)
+		}
+		s += ")"
+	}
+	return s
+}
+
 // Matches that have several lengths at a place have the one that yara gives them:
 // that depends on where yara begins to look (see atoms.go).
 func TestLengthsLikeYara(t *testing.T) {
@@ -73,7 +91,7 @@ func TestLengthsLikeYara(t *testing.T) {
 	}
 	rng := testSeed(t)
 	dir := t.TempDir()
-	for _, kind := range []string{"words", "greedy words", "lazy words", "wide words", "letters", "greedy letters", "lazy letters", "hex"} {
+	for _, kind := range []string{"words", "greedy words", "lazy words", "wide words", "nested words", "nested wide words", "letters", "greedy letters", "lazy letters", "hex"} {
 		const files, perFile = 12, 50
 		lines, wrong := 0, 0
 		for range files {
@@ -84,9 +102,11 @@ func TestLengthsLikeYara(t *testing.T) {
 				s := "{ " + g.ambiguousHex() + " }"
 				for kind != "hex" {
 					lazy := map[bool]string{true: "?"}[strings.HasPrefix(kind, "lazy")]
-					s = g.ambiguous(words, strings.Contains(kind, " "), lazy)
+					if s = g.ambiguous(words, strings.Contains(kind, " "), lazy); strings.HasPrefix(kind, "nested") {
+						s = g.nested(2)
+					}
 					if tr, _, err := translate(s); err != nil || atomsOf(tr.root).best.quality > 0 {
-						if s = "/" + s + "/"; kind == "wide words" {
+						if s = "/" + s + "/"; strings.HasSuffix(kind, "wide words") {
 							s += " wide"
 						}
 						break
@@ -100,7 +120,7 @@ func TestLengthsLikeYara(t *testing.T) {
 			for len(hay) < 3000 {
 				if words {
 					word := []byte(g.pick("cat", "caterpillar", "category", "the ", "hat", "hate", "hated", "there", "then ", "catch", "cats", " ", "s", " is ", "\n"))
-					if kind == "wide words" {
+					if strings.HasSuffix(kind, "wide words") {
 						word = widened(word)
 					}
 					hay = append(hay, word...)
@@ -160,6 +180,8 @@ func TestPrefer(t *testing.T) {
 		`(cat|caterpillar)+`:    `(?:\x63\x61\x74\x65\x72\x70\x69\x6c\x6c\x61\x72|\x63\x61\x74){1,}`,
 		`(hated|hate)`:          `(?:\x68\x61\x74\x65\x64|\x68\x61\x74\x65)`,
 		`(ab|a).{3}wxyz`:        `(?:\x61|\x61\x62).{3,3}\x77\x78\x79\x7a`,
+		`((cat|c)x|dog)`:        `(?:(?:\x63|\x63\x61\x74)\x78|\x64\x6f\x67)`,
+		`((cats|c)x|do)`:        `(?:(?:\x63)\x78|\x64\x6f|(?:\x63\x61\x74\x73)\x78)`,
 		`(a|ab).{,3}wxyz`:       `(?:\x61\x62|\x61).{0,3}\x77\x78\x79\x7a`,
 	} {
 		tr, _, err := translate(re)
@@ -169,6 +191,29 @@ func TestPrefer(t *testing.T) {
 		root := tr.root.prefer(preference{greedy: tr.greedy && re != `(ab|a).{3}wxyz`})
 		if got := asRE2(root); got != want && got != strings.TrimSuffix(strings.TrimPrefix(want, "(?:"), ")") {
 			t.Errorf("%s: %s, want %s", re, got, want)
+		}
+	}
+}
+
+// Nested alternatives whose order is mixed come several times, but an expression does
+// not grow without bounds by that.
+func TestPreferIsBounded(t *testing.T) {
+	s := "x"
+	for range 3 {
+		var subs []string
+		for k := range 8 {
+			subs = append(subs, strings.Repeat("ab", k)+s+strings.Repeat("long", 10))
+		}
+		s = "(" + strings.Join(subs, "|") + ")"
+	}
+	tr, _, err := translate(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := tr.root.count()
+	for _, by := range []preference{{}, {greedy: true}, {wide: true}} {
+		if after := tr.root.prefer(by).count(); after > 2*before+64 {
+			t.Errorf("%+v: %d items come of %d", by, after, before)
 		}
 	}
 }

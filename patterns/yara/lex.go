@@ -256,7 +256,9 @@ func (l *lexer) regexp(t *token) error {
 	for i := t.pos + 1; i < len(s) && s[i] != '\n'; i++ {
 		switch s[i] {
 		case '\\':
-			i++
+			if i+1 < len(s) && s[i+1] != '\n' { // which ends it, as in YARA
+				i++
+			}
 		case '/':
 			t.s, t.end = s[t.pos+1:i], l.word(i+1)
 			switch t.flags = s[i+1 : t.end]; t.flags {

@@ -188,6 +188,9 @@ func (p *parser) rule() {
 	if !p.tok.is("}") && !p.failed {
 		p.expected("and, or or }")
 	}
+	if !p.failed { // what is wrong behind it is not the rule's
+		p.cur, p.floor = nil, p.tok.end
+	}
 	p.advance()
 }
 

@@ -89,6 +89,10 @@ func (t *translator) all() (*re, error) {
 	if t.re == "" {
 		return nil, fmt.Errorf("an empty regular expression")
 	}
+	if i := strings.IndexByte(t.re, 0); i >= 0 {
+		t.i = i
+		return nil, fmt.Errorf(`a byte 0x00: write it as \x00`)
+	}
 	n, err := t.alternatives()
 	if err == nil && t.i < len(t.re) {
 		err = fmt.Errorf("a ) without its (")
@@ -96,13 +100,17 @@ func (t *translator) all() (*re, error) {
 	return n, err
 }
 
-// alternatives reads what stands between |, up to the end or a ).
+// alternatives reads what stands between |, up to the end or a ). All but the first may
+// be empty, as in libyara's re_grammar.y.
 func (t *translator) alternatives() (*re, error) {
 	var subs []*re
 	for {
 		n, err := t.sequence()
 		if err != nil {
 			return nil, err
+		}
+		if len(subs) == 0 && len(n.subs) == 0 && t.i < len(t.re) {
+			return nil, fmt.Errorf("nothing in front of %s: of alternatives, the first cannot be empty", t.re[t.i:t.i+1])
 		}
 		subs = append(subs, n)
 		if t.i == len(t.re) || t.re[t.i] == ')' {
@@ -301,7 +309,8 @@ func (t *translator) escapedByte() (b byte, n int, err error) {
 	}
 }
 
-// class reads brackets.
+// class reads brackets, as libyara's re_lexer.l does: a ] in front is one of the
+// bytes, and begins no range.
 func (t *translator) class() (*re, error) {
 	open := t.i
 	t.i++
@@ -310,12 +319,16 @@ func (t *translator) class() (*re, error) {
 		n.negated = true
 		t.i++
 	}
-	for first := true; ; first = false {
+	if strings.HasPrefix(t.re[t.i:], "]") {
+		n.set.Add(']')
+		t.i++
+	}
+	for {
 		if t.i == len(t.re) {
 			t.i = open
 			return nil, fmt.Errorf("a [ without its ]")
 		}
-		if t.re[t.i] == ']' && !first {
+		if t.re[t.i] == ']' {
 			t.i++
 			return n, nil
 		}
@@ -325,38 +338,69 @@ func (t *translator) class() (*re, error) {
 	}
 }
 
-// member reads a byte, a range or an escape in brackets.
+// member reads a byte, a range or an escape in brackets. What could be the first byte
+// of a range is it: [\w-z] is from w to z.
 func (t *translator) member(in *automaton.Set) error {
-	if t.re[t.i] == '\\' && t.i+1 < len(t.re) && strings.IndexByte("wWsSdD", t.re[t.i+1]) >= 0 {
-		c := t.re[t.i+1]
-		set := classOf(c | 0x20)
-		if c < 'a' {
+	rest := t.re[t.i:]
+	size := 1 // of the byte, as it is written
+	if rest[0] == '\\' {
+		if size = 2; isHexEscape(rest) {
+			size = 4
+		}
+	}
+	if len(rest) > size+1 && rest[size] == '-' && rest[size+1] != ']' {
+		return t.byteRange(in)
+	}
+	switch c := rest[0]; {
+	case c == '\\' && len(rest) > 1 && strings.IndexByte("wWsSdD", rest[1]) >= 0:
+		set := classOf(rest[1] | 0x20)
+		if rest[1] < 'a' {
 			set = set.Not()
 		}
 		*in = in.Or(set)
 		t.i += 2
 		return nil
+	case c < ' ' || c > '~':
+		return fmt.Errorf(`the byte %#02x in brackets: write it as \x%02x`, c, c)
 	}
+	b, err := t.memberByte()
+	if err == nil {
+		in.Add(b)
+	}
+	return err
+}
+
+// isHexEscape reports whether s begins with \x and two hexadecimal digits.
+func isHexEscape(s string) bool {
+	if len(s) < 4 || s[1] != 'x' {
+		return false
+	}
+	_, err := strconv.ParseUint(s[2:4], 16, 8)
+	return err == nil
+}
+
+// byteRange reads a range in brackets, LOW-HIGH.
+func (t *translator) byteRange(in *automaton.Set) error {
 	lo, err := t.memberByte()
 	if err != nil {
 		return err
 	}
-	hi := lo
-	if t.i+1 < len(t.re) && t.re[t.i] == '-' && t.re[t.i+1] != ']' {
-		at := t.i
-		t.i++
-		if hi, err = t.memberByte(); err != nil {
-			return err
-		}
-		if hi < lo {
-			t.i = at
-			return fmt.Errorf("a range whose first byte is above its last")
-		}
+	at := t.i
+	t.i++
+	hi, err := t.memberByte()
+	if err != nil {
+		return err
+	}
+	if hi < lo {
+		t.i = at
+		return fmt.Errorf("a range whose first byte is above its last")
 	}
 	in.AddRange(lo, hi)
 	return nil
 }
 
+// memberByte reads a byte in brackets. A letter or a digit behind a \ that means
+// nothing else, or a class where no class can stand, is itself.
 func (t *translator) memberByte() (byte, error) {
 	b, n := t.re[t.i], 1
 	if b == '\\' {

@@ -196,6 +196,9 @@ func (p *parser) regexp(s *str, v token) {
 		RegexpOptions: patterns.RegexpOptions{Wide: m.has("wide"), ASCII: m.has("ascii"), FullWord: m.has("fullword")},
 	}
 	s.private, s.greedy, s.literal = m.has("private"), re.greedy, re.literal()
+	if s.empty = re.root.emptiness(); o.FullWord {
+		s.empty = min(s.empty, somewhere)
+	}
 	s.key = fmt.Sprintf("regexp %q %+v", v.s, o)
 	parts, err := re.parts(s.id, v.written(), o)
 	if err != nil {

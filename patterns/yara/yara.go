@@ -26,7 +26,8 @@
 // and ascii finds all that either finds, two jumps in a row ({ 41 [1-7] 42 [1-3]
 // 43 }, of which yara 4.2 misses matches) and expressions that begin with what may
 // be left out (c?., of which it misses those with a c) are found. With fullword the
-// match is one of those that are full words. \b and \B take the end of
+// match is one of those that are full words, of wide ones too, where yara 4.5 may look for
+// letters as if they were not wide. \b and \B take the end of
 // memory for no letter.
 //
 // # Lengths and jumps
@@ -53,6 +54,10 @@
 // bytes behind the place where it begins to look and 4096 in front of it, or
 // patterns.Target.MaxMatch if that is more. A rule that asks for the length of one
 // that may go on is undecided. That of a hex string does not depend on it.
+//
+// A string that matches the empty string too, as /(abc|)/, is found wherever there is
+// a byte, as in yara since 4.3. Its hits are those that have bytes; a rule that asks for
+// more of them than whether there is one is undecided (empty.go).
 //
 // What yara refuses and is allowed here: a string that the condition does not
 // use; constant ranges that are empty or begin below 0, for an address may be
@@ -174,6 +179,7 @@ type str struct {
 	declared string // as it is written: $ if it is anonymous
 	private  bool
 	greedy   bool // of two matches at one place the longer counts, not the shorter
+	empty    emptiness
 	at       token
 
 	pat     patterns.Pattern // of a string in parts, the first one
@@ -216,6 +222,7 @@ type shared struct {
 	names  []string // RULE.$a, of those that are not private
 	owners []*Rule  // by name
 	greedy bool
+	empty  emptiness
 	pinned bool    // hits count at pins only
 	pins   []int64 // where they count for one string or another
 	placed bool    // some condition asks for places or lengths

@@ -103,7 +103,7 @@ func evaluate(t testing.TB, r *Rules, data []byte) *Result {
 	t.Helper()
 	e := r.NewEvaluator(Limits{})
 	find(t, r, e, data)
-	res, err := e.Evaluate(context.Background(), Scope{Memory: flat(data), FileSize: uint64(len(data)), FileSizeKnown: true})
+	res, err := e.Evaluate(context.Background(), Scope{Memory: flat(data), FileSize: uint64(len(data)), FileSizeKnown: true, Empty: len(data) == 0})
 	if err != nil {
 		t.Fatal(err)
 	}

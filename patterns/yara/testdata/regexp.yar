@@ -7,6 +7,6 @@ rule edges { strings: $a = /^MZ/ $b = /67$/ $c = /\bfoo/ $d = /foo\b/ $e = /\Boo
 rule lines { strings: $a = /hello.\n/ $b = /\..u/s $c = /\..u/ condition: any of them }
 rule is_wide { strings: $a = /hel+o/ wide $b = /w[a-z]+d/i wide ascii $c = /hello\b/ wide condition: any of them }
 rule full { strings: $a = /foo/ fullword $b = /hell./ fullword $c = /\d{2,3}/ fullword condition: any of them }
-rule either { strings: $a = /foo(bar|_bar|-bar)/ $b = /ab|abc/ $c = /(abc)+/ $d = /x|/ condition: any of them }
+rule either { strings: $a = /foo(bar|_bar|-bar)/ $b = /ab|abc/ $c = /(abc)+/ condition: any of them }
 rule bytes { strings: $a = /\xde\xad/ $b = /\x90\x00/ $c = /a\.b/ $d = /\{2\}/ $e = /\t\x0b\f/ condition: any of them }
 rule is_nocase { strings: $a = /HELLO/ nocase $b = /[A-F]o/ nocase $c = /[^h]ello/ nocase condition: any of them }

@@ -1,0 +1,60 @@
+package yara
+
+// Expressions that match the empty string, as /(abc|)/ and /[.-]*/. Since 4.3, yara
+// finds such a string at every byte of memory: with as many bytes as will do, and
+// where there are none with a length of 0. Hits of no bytes are not looked for
+// here. Whether the string is found is known nevertheless: it is, unless memory is
+// empty. A rule that asks for more, for places, lengths or the number of hits, is not
+// decided.
+
+// emptiness says where an expression matches the empty string.
+type emptiness uint8
+
+const (
+	nowhere    emptiness = iota
+	somewhere            // where something is looked at, as ^ or \b, or at full words
+	everywhere           // at every byte
+)
+
+// emptiness is where the expression matches the empty string.
+func (n *re) emptiness() emptiness {
+	switch n.op {
+	case reLook:
+		return somewhere
+	case reCat:
+		e := everywhere
+		for _, sub := range n.subs {
+			e = min(e, sub.emptiness())
+		}
+		return e
+	case reAlt:
+		e := nowhere
+		for _, sub := range n.subs {
+			e = max(e, sub.emptiness())
+		}
+		return e
+	case reRepeat:
+		if n.least == 0 {
+			return everywhere
+		}
+		return n.subs[0].emptiness()
+	}
+	return nowhere
+}
+
+// loseEmpty notes of which strings there may be hits without bytes: none where there
+// is no memory.
+func (e *Evaluator) loseEmpty(memory bool) {
+	for i := range e.hits {
+		switch {
+		case e.rules.shared[i].empty == nowhere:
+		case memory:
+			e.hits[i].lost = 0
+		default:
+			e.hits[i].lost = noLimit
+		}
+	}
+}
+
+// isEverywhere says whether the string is found wherever there is a byte.
+func (v view) isEverywhere() bool { return v.empty == everywhere && !v.s.scope.Empty }

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"vscan/engine"
 	"vscan/engine/addr"
@@ -86,8 +87,8 @@ func (q *objectsQuestion) accountLines() []string {
 	if info := q.g.Info(); info.Filtered {
 		add("not complete: the graph has not all of the memory: what only the rest refers to counts as lost")
 	}
-	if n := absentData(q.g); n > 0 {
-		add("%s that may be written are not in the image: what only they refer to counts as lost", size(n))
+	if n, own := absentData(q.g); n > 0 {
+		add("%s%s that may be written are not in the image: what only they refer to counts as lost", unless(own == 0 || q.t.Live, "not complete: "), size(n))
 	}
 	if q.r.Len() == 0 {
 		return lines
@@ -173,15 +174,33 @@ func arenaName(a *heap.Arena) string {
 	return name
 }
 
-// absentData is how many bytes may be written and are not in the image.
-func absentData(g *graph.Graph) uint64 {
-	n := uint64(0)
+// absentData is how many bytes may be written and are not in the image, and how many of
+// them the program has for its own: memory of no file, and data of modules. The rest
+// is files that it has mapped.
+func absentData(g *graph.Graph) (all, own uint64) {
+	programs := map[string]bool{} // files with code
 	for _, r := range g.Regions() {
-		if r.State == engine.Absent && r.Perm&engine.Write != 0 {
-			n += r.Size()
+		if r.Perm&engine.Execute != 0 {
+			programs[r.Name] = true
 		}
 	}
-	return n
+	for _, r := range g.Regions() {
+		if r.State != engine.Absent || r.Perm&engine.Write == 0 {
+			continue
+		}
+		all += r.Size()
+		if !r.File && !strings.HasPrefix(r.Name, "/") || programs[r.Name] {
+			own += r.Size()
+		}
+	}
+	return all, own
+}
+
+func unless(not bool, text string) string {
+	if not {
+		return ""
+	}
+	return text
 }
 
 // account tells the account: as a record of jsonl, as the output itself with

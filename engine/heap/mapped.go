@@ -76,6 +76,9 @@ func (f *finder) mappedChunks() error {
 	for _, c := range found {
 		f.k.runs = append(f.k.runs, run{Range: c.Range, mapped: c.object})
 		a.Heaps = append(a.Heaps, c.Range)
+		if f.cacheMapped(c.object) && len(f.k.caches) < maxCaches {
+			f.k.caches = append(f.k.caches, c.object.First)
+		}
 	}
 	f.taken = append(f.taken, a.Heaps...)
 	if known && uint64(len(found)) != want {

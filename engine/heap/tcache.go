@@ -3,6 +3,7 @@ package heap
 import (
 	"sort"
 
+	"vscan/engine"
 	"vscan/engine/addr"
 )
 
@@ -45,6 +46,24 @@ func (k *walker) cacheSized(length addr.Addr) bool {
 	return false
 }
 
+// cacheMapped reports whether a chunk that was mapped on its own may hold a cache: where
+// a program has chunks of that size mapped.
+func (m *memory) cacheMapped(object addr.Range) bool {
+	for _, c := range cacheForms {
+		if need := c.bytes(m.word); m.fitsMapped(object, need) {
+			return true
+		}
+	}
+	return false
+}
+
+// fitsMapped reports whether a chunk that was mapped has the size that malloc gives it
+// for so many bytes: whole pages.
+func (m *memory) fitsMapped(object addr.Range, need addr.Addr) bool {
+	size := object.Last - object.First + 1
+	return size >= need && size-need < engine.PageSize
+}
+
 // marker marks objects that lists of free ones hold.
 type marker struct {
 	*Heaps
@@ -79,11 +98,16 @@ func (m *marker) link(a, less addr.Addr) addr.Addr {
 
 // markCache marks what the object i holds, if it is a cache. An empty one holds
 // nothing but zeros, and is told by being the first object of a heap.
-func (m *marker) markCache(i int, first bool) bool {
+func (m *marker) markCache(i int, run *indexed) bool {
 	length := m.length(i)
+	first := i == run.lo && !run.mapped
 	for _, c := range cacheForms {
 		need := c.bytes(m.r.word) + m.r.word
-		if length >= need && length < need+4*m.r.word && m.markLists(m.objects[i].First, c, first) {
+		fits := length >= need && length < need+4*m.r.word
+		if run.mapped {
+			fits = m.r.fitsMapped(m.objects[i].Range, need-m.r.word)
+		}
+		if fits && m.markLists(m.objects[i].First, c, first) {
 			return true
 		}
 	}

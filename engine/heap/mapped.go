@@ -83,6 +83,8 @@ func (f *finder) mappedChunks() error {
 	f.taken = append(f.taken, a.Heaps...)
 	if known && uint64(len(found)) != want {
 		a.Refused = fmt.Sprintf("malloc counts %d mapped chunks, and %d were found", want, len(found))
+	} else if got := sizeOf(a.Heaps); known && got != bytes {
+		a.Refused = fmt.Sprintf("malloc counts %d bytes in mapped chunks, and %d were found: the size of one is damaged", bytes, got)
 	}
 	if len(a.Heaps) > 0 || a.Refused != "" {
 		f.arenas = append(f.arenas, a)

@@ -162,6 +162,8 @@ func (f *finder) mark(h *Heaps) {
 		}
 	}
 	f.markInGaps(m)
+	f.k.gaps = append(f.k.gaps, m.broken...)
+	slices.SortStableFunc(f.k.gaps, func(a, b Gap) int { return cmp.Compare(a.First, b.First) })
 }
 
 // markInGaps looks for caches whose heads are damaged.

@@ -22,8 +22,8 @@ it was made of.
 
 First comes the account: how much of the memory that the program could write was
 understood, which arenas were seen, which refused and why, and what of the threads
-is known. Where heaps were refused or have gaps, or the image lacks data of the program, the
-answer is not complete (exit 3).
+is known. Where heaps were refused or have gaps, or the image was made without the program's
+stack or heap, the answer is not complete (exit 3).
 
 --show retained lists the objects in use that retain most (the default); heads the
 lost objects that no lost object refers to, with what they lead to, most first;
@@ -177,7 +177,7 @@ func (q *objectsQuestion) wantsRetained() bool {
 // objects or to refer to them.
 func (q *objectsQuestion) incomplete() bool {
 	account := q.r.Account()
-	if _, own := absentData(q.g); own > 0 && !q.t.Live { // of a live process, guards of stacks
+	if _, written := absentData(q.g); written && !q.t.Live {
 		return true
 	}
 	return slices.ContainsFunc(account.Arenas, lacks) || len(account.Gaps) > 0 || !q.g.Complete() || q.g.Info().Filtered || q.t.Missing > 0

@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"strings"
 
 	"vscan/engine"
 	"vscan/engine/addr"
@@ -87,8 +86,8 @@ func (q *objectsQuestion) accountLines() []string {
 	if info := q.g.Info(); info.Filtered {
 		add("not complete: the graph has not all of the memory: what only the rest refers to counts as lost")
 	}
-	if n, own := absentData(q.g); n > 0 {
-		add("%s%s that may be written are not in the image: what only they refer to counts as lost", unless(own == 0 || q.t.Live, "not complete: "), size(n))
+	if n, written := absentData(q.g); n > 0 {
+		add("%s%s that may be written are not in the image: what only they refer to counts as lost", unless(!written || q.t.Live, "not complete: "), size(n))
 	}
 	if q.r.Len() == 0 {
 		return lines
@@ -174,26 +173,25 @@ func arenaName(a *heap.Arena) string {
 	return name
 }
 
-// absentData is how many bytes may be written and are not in the image, and how many of
-// them the program has for its own: memory of no file, and data of modules. The rest
-// is files that it has mapped.
-func absentData(g *graph.Graph) (all, own uint64) {
-	programs := map[string]bool{} // files with code
+// absentData is how many bytes may be written and are not in the image, and whether memory
+// that every program has written to is among them: then the core was made without any
+// such. Else it may be memory that was never touched, which kernels leave out.
+func absentData(g *graph.Graph) (n uint64, written bool) {
+	absent, present := map[string]bool{}, map[string]bool{}
 	for _, r := range g.Regions() {
-		if r.Perm&engine.Execute != 0 {
-			programs[r.Name] = true
+		state := present
+		if r.State == engine.Absent {
+			state = absent
+			if r.Perm&engine.Write != 0 {
+				n += r.Size()
+			}
 		}
+		state[r.Name] = true
 	}
-	for _, r := range g.Regions() {
-		if r.State != engine.Absent || r.Perm&engine.Write == 0 {
-			continue
-		}
-		all += r.Size()
-		if !r.File && !strings.HasPrefix(r.Name, "/") || programs[r.Name] {
-			own += r.Size()
-		}
+	for _, name := range []string{"[heap]", "[stack]"} {
+		written = written || absent[name] && !present[name]
 	}
-	return all, own
+	return n, written
 }
 
 func unless(not bool, text string) string {

@@ -177,7 +177,7 @@ func (q *objectsQuestion) wantsRetained() bool {
 // objects or to refer to them.
 func (q *objectsQuestion) incomplete() bool {
 	account := q.r.Account()
-	if _, written := absentData(q.g); written && !q.t.Live {
+	if _, written := absentData(q.g); written && !q.t.Live || q.stacksMissing() > 0 || q.onlyHeaps() {
 		return true
 	}
 	return slices.ContainsFunc(account.Arenas, lacks) || len(account.Gaps) > 0 || !q.g.Complete() || q.g.Info().Filtered || q.t.Missing > 0

@@ -3,6 +3,8 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
+	"sort"
 
 	"vscan/engine"
 	"vscan/engine/addr"
@@ -88,6 +90,12 @@ func (q *objectsQuestion) accountLines() []string {
 	}
 	if n, written := absentData(q.g); n > 0 {
 		add("%s%s that may be written are not in the image: what only they refer to counts as lost", unless(!written || q.t.Live, "not complete: "), size(n))
+	}
+	if n := q.stacksMissing(); n > 0 {
+		add("not complete: the image does not hold stacks of %s: what only they refer to counts as lost", plural(uint64(n), "thread"))
+	}
+	if q.onlyHeaps() {
+		add("not complete: the image holds nothing but heaps: what refers to their objects from outside is not known")
 	}
 	if q.r.Len() == 0 {
 		return lines
@@ -192,6 +200,44 @@ func absentData(g *graph.Graph) (n uint64, written bool) {
 		written = written || absent[name] && !present[name]
 	}
 	return n, written
+}
+
+// stacksMissing is how many threads have stack pointers that lead to no memory of the
+// image. One that has run over the end of its stack is near it.
+func (q *objectsQuestion) stacksMissing() (n int) {
+	const near = 1 << 20
+	regions := q.g.Regions()
+	for _, t := range q.threads {
+		if t.SP == 0 {
+			continue
+		}
+		i := sort.Search(len(regions), func(i int) bool { return regions[i].Last >= t.SP })
+		for i < len(regions) && regions[i].State == engine.Absent && regions[i].Last-t.SP < near {
+			i++
+		}
+		if i == len(regions) || regions[i].State == engine.Absent || regions[i].First > t.SP && regions[i].First-t.SP > near {
+			n++
+		}
+	}
+	return n
+}
+
+// onlyHeaps reports whether there is nothing outside of heaps that could refer to their
+// objects.
+func (q *objectsQuestion) onlyHeaps() bool {
+	var heaps []addr.Range
+	for _, arena := range q.r.Account().Arenas {
+		heaps = append(heaps, arena.Heaps...)
+	}
+	heaps = addr.Merge(heaps)
+	if len(heaps) == 0 {
+		return false
+	}
+	return !slices.ContainsFunc(q.g.Regions(), func(r graph.Region) bool {
+		mayRefer := r.State != engine.Absent && (r.Perm == 0 || r.Perm&engine.Write != 0)
+		i := sort.Search(len(heaps), func(i int) bool { return heaps[i].Last >= r.First })
+		return mayRefer && (i == len(heaps) || heaps[i].First > r.Last)
+	})
 }
 
 func unless(not bool, text string) string {

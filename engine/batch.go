@@ -2,8 +2,11 @@ package engine
 
 import (
 	"iter"
+	"math"
+	"slices"
 
 	"vscan/engine/addr"
+	"vscan/engine/simd"
 )
 
 // Batch is some hits that follow one another in the order of [Scanner.Scan]. It
@@ -132,6 +135,33 @@ func (b *Batch) filter(keep func(n *needle, a addr.Addr, size int) bool) {
 	}
 	b.Offsets, b.raw = b.Offsets[:kept], b.raw[:to]
 	b.needles, b.lens = b.needles[:min(kept, len(b.needles))], b.lens[:min(kept, len(b.lens))]
+}
+
+// takes says whether a batch takes another hit, in the block at base.
+func (b *Batch) takes(base addr.Addr) bool {
+	return b.Run.Count == 0 && len(b.Offsets) < batchHits && len(b.raw) < batchRaw &&
+		uint64(base-b.Base) <= math.MaxUint32-simd.MaxBlock
+}
+
+// addRaw adds the first bytes, so many each, of what stands at offsets in b. It
+// can fault, and then leaves all as it is.
+func (b *Batch) addRaw(block []byte, offsets []uint32, raw int) {
+	if raw == 0 {
+		return
+	}
+	have, size := len(b.raw), len(offsets)*raw
+	b.raw = slices.Grow(b.raw, size)
+	to := b.raw[have:][:size]
+	if raw == 8 {
+		for i, off := range offsets {
+			*(*[8]byte)(to[8*i:]) = *(*[8]byte)(block[off:])
+		}
+	} else {
+		for i, off := range offsets {
+			copy(to[i*raw:][:raw], block[off:])
+		}
+	}
+	b.raw = b.raw[:have+size]
 }
 
 // reset empties the batch.

@@ -22,7 +22,7 @@ func (w *worker) views(i int, window addr.Range) bool {
 			return false
 		}
 		w.parts = append(w.parts, b)
-		w.saw(i, addr.Range{First: first, Last: last})
+		w.losses.saw(i, addr.Range{First: first, Last: last})
 		if last == window.Last {
 			return true
 		}

@@ -124,20 +124,3 @@ func addSize(n uint64, r addr.Range) uint64 {
 func (p *plan) pieceAt(a addr.Addr) int {
 	return sort.Search(len(p.pieces), func(i int) bool { return p.pieces[i].Last >= a })
 }
-
-// zeroSource yields zeros.
-type zeroSource struct{}
-
-func (*zeroSource) Name() string { return "zero" }
-func (*zeroSource) Size() uint64 { return ^uint64(0) }
-
-func (*zeroSource) View(buf []byte, _ uint64, n int) ([]byte, error) {
-	if n <= len(zeroBlock) {
-		return zeroBlock[:n], nil
-	}
-	clear(buf[:n])
-	return buf[:n], nil
-}
-
-// zeroBlock is never written to.
-var zeroBlock [512 << 10]byte

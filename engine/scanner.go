@@ -312,12 +312,18 @@ func (sc *Scanner) deliver(ctx context.Context, yield func(*Batch) (uint64, bool
 		stats.Cancelled = !all && !stats.Stopped
 		stats.Elapsed = time.Since(begin)
 	}()
-	stats.Unreadable = addr.Merge(run.unreadable)
-	stats.Scanned = run.scanned - min(run.scanned, stats.UnreadableBytes())
-	if workErr == nil && stats.Cancelled {
-		workErr = context.Cause(outer)
+	return run.end(outer, stats, workErr)
+}
+
+// end completes the account of a run whose workers have ended, with err. outer is the
+// context that the caller gave.
+func (s *scan) end(outer context.Context, stats Stats, err error) (Stats, error) {
+	stats.Unreadable = addr.Merge(s.unreadable)
+	stats.Scanned = s.scanned - min(s.scanned, stats.UnreadableBytes())
+	if err == nil && stats.Cancelled {
+		err = context.Cause(outer)
 	}
-	return stats, workErr
+	return stats, err
 }
 
 // All yields every hit as Scan does, with bytes of its own: a hit can be kept.

@@ -8,8 +8,6 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
-
-	"vscan/engine/addr"
 )
 
 // ScanShards is ScanBatches for those who can take hits out of order: nothing
@@ -47,12 +45,7 @@ func (sc *Scanner) ScanShards(ctx context.Context, yield func(worker int, shard 
 	stats.Cut, stats.Excepted = d.stats.Cut, d.stats.Excepted
 	stats.Cancelled = ctx.Err() != nil && !stats.Stopped
 	stats.Elapsed = time.Since(begin)
-	stats.Unreadable = addr.Merge(run.unreadable)
-	stats.Scanned = run.scanned - min(run.scanned, stats.UnreadableBytes())
-	if err == nil && stats.Cancelled {
-		err = context.Cause(outer)
-	}
-	return stats, err
+	return run.end(outer, stats, err)
 }
 
 // direct hands batches to yield where they are made.

@@ -43,7 +43,7 @@ func (w *worker) inPlace(ctx context.Context, core, window addr.Range) bool {
 	slices.SortFunc(w.pending, func(x, y placed) int {
 		return cmp.Or(cmp.Compare(x.Off, y.Off), cmp.Compare(x.Lit, y.Lit))
 	})
-	w.any = false
+	w.begin()
 	for _, p := range w.pending {
 		if !w.add(window.First, p.Match, 0, p.bytes) {
 			return false

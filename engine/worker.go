@@ -30,10 +30,8 @@ import (
 // the block is taken once more, page by page, and what is readable is searched
 // as fragments.
 type worker struct {
-	*scan
+	emitter
 	claims  func(claim func() bool) lane // of the next shard; nil where there is none
-	lane    lane
-	out     *Batch
 	tools   tools
 	streams []stream     // of each unit
 	found   []sets.Match // of one unit, in one part
@@ -41,26 +39,13 @@ type worker struct {
 	buf     []byte
 	spans   []shard.Span
 
-	any  bool // whether a hit of the block in hand is out; the last one is
-	last struct {
-		a      addr.Addr
-		needle uint32
-		size   int
-	}
-
 	blockSize uint64   // of a block's core
 	mapped    bool     // the last block was direct, and nothing was copied
 	parts     [][]byte // of the block in hand
 	seams     seams
 	touched   byte // keeps the compiler from dropping reads that fetch ahead
 
-	// Of the shard in hand:
-	unreadable []addr.Range
-	pos        addr.Addr // hits of all starts below it are out; a fault does not repeat them
-	seen       map[int32]uint64
-	lost       bool         // a source has shrunk, and its bytes past the end are not to be trusted
-	scanned    uint64       // unreadable bytes included
-	gone       []addr.Range // of all shards so far
+	scanned uint64 // bytes of all shards so far, unreadable ones included
 }
 
 const (
@@ -87,11 +72,10 @@ const (
 
 func newWorker(s *scan) *worker {
 	w := &worker{
-		scan:      s,
+		emitter:   emitter{scan: s, losses: losses{plan: &s.plan, seen: map[int32]uint64{}}},
 		tools:     tools{offsets: make([]uint32, batchHits)},
 		streams:   make([]stream, len(s.units)),
 		blockSize: uint64(max(minBlock, 4*s.overlap)),
-		seen:      map[int32]uint64{},
 	}
 	for i, u := range s.units {
 		w.streams[i].unit = u
@@ -122,18 +106,18 @@ func (w *worker) work(ctx context.Context) error {
 		if !w.flush() {
 			return nil
 		}
-		w.endShard()
+		w.losses.endShard(w.spans)
 		w.lane.Close()
 	}
 }
 
 // account adds what the worker saw to that of the scan.
 func (w *worker) account() {
-	w.endShard()
+	w.losses.endShard(w.spans)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.scan.scanned += w.scanned
-	w.scan.unreadable = append(w.scan.unreadable, w.gone...)
+	w.scan.unreadable = append(w.scan.unreadable, w.losses.gone...)
 }
 
 // span searches the core of one span. Where ctx ended it is false, and the span

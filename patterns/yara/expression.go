@@ -135,8 +135,12 @@ func (n *re) node(o *expressionOptions) *automaton.Node {
 	case reLook:
 		return automaton.Assert(n.look)
 	}
-	subs := make([]*automaton.Node, len(n.subs))
-	for i, sub := range n.subs {
+	from := n.subs
+	if n.op == reAlt {
+		from = factored(from)
+	}
+	subs := make([]*automaton.Node, len(from))
+	for i, sub := range from {
 		subs[i] = sub.node(o)
 	}
 	switch n.op {
@@ -146,4 +150,57 @@ func (n *re) node(o *expressionOptions) *automaton.Node {
 		return automaton.Repeat(subs[0], n.least, n.most, !n.greedy)
 	}
 	return automaton.Cat(subs...)
+}
+
+// factored is alternatives that stand side by side and begin with the same bytes as
+// one, which they begin and their ends are alternatives of: task(list|kill). What is
+// preferred stays so; there are fewer anchors and states.
+func factored(subs []*re) []*re {
+	var out []*re
+	for i := 0; i < len(subs); {
+		n, end := len(subs[i].leadingBytes()), i+1
+		for ; end < len(subs); end++ {
+			m := commonPrefix(subs[i].leadingBytes()[:n], subs[end].leadingBytes())
+			if m == 0 {
+				break
+			}
+			n = m
+		}
+		if end == i+1 {
+			out = append(out, subs[i])
+			i = end
+			continue
+		}
+		var ends []*re
+		for _, sub := range subs[i:end] {
+			ends = append(ends, &re{op: reCat, subs: sub.subs[n:]})
+		}
+		all := slices.Clone(subs[i].subs[:n])
+		out = append(out, &re{op: reCat, subs: append(all, &re{op: reAlt, subs: ends})})
+		i = end
+	}
+	return out
+}
+
+// leadingBytes is the bytes that an alternative begins with.
+func (n *re) leadingBytes() (bytes []byte) {
+	if n.op != reCat {
+		return nil
+	}
+	for _, sub := range n.subs {
+		if sub.op != reByte {
+			break
+		}
+		bytes = append(bytes, sub.b)
+	}
+	return bytes
+}
+
+// commonPrefix is how many bytes a and b begin with alike.
+func commonPrefix(a, b []byte) int {
+	n := 0
+	for n < len(a) && n < len(b) && a[n] == b[n] {
+		n++
+	}
+	return n
 }

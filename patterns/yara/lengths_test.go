@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -267,4 +269,42 @@ func (g *generator) base64() (s string, hay []byte) {
 		hay = append(append(hay, out...), widened(out)...)
 	}
 	return fmt.Sprintf("%q %s", text, mods), hay
+}
+
+// Alternatives that begin alike become one, and their order stays.
+func TestFactored(t *testing.T) {
+	for text, want := range map[string]string{
+		`tasklist|taskkill|t`: `t(?:ask(?:list|kill)|)`,
+		`ab|cd|a`:             `ab|cd|a`,
+		`abc|abd|xy|xz|q`:     `ab(?:c|d)|x(?:y|z)|q`,
+		`cat|cat`:             `cat(?:|)`,
+		`a.b|a.c`:             `a(?:.b|.c)`,
+		`^b|^c`:               `^b|^c`,
+	} {
+		tr, _, err := translate(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var factor func(n *re) *re
+		factor = func(n *re) *re {
+			n = n.clone()
+			if n.op == reAlt {
+				n.subs = factored(n.subs)
+			}
+			for i, sub := range n.subs {
+				n.subs[i] = factor(sub)
+			}
+			if n.op == reAlt && len(n.subs) == 1 {
+				return n.subs[0]
+			}
+			return n
+		}
+		got := regexp.MustCompile(`\\x..`).ReplaceAllStringFunc(asRE2(factor(tr.root)), func(s string) string {
+			b, _ := strconv.ParseUint(s[2:], 16, 8)
+			return string(rune(b))
+		})
+		if got != want {
+			t.Errorf("%s: %s, want %s", text, got, want)
+		}
+	}
 }

@@ -6,16 +6,7 @@ import (
 	"vscan/engine/addr"
 )
 
-// What cannot be read: how the rest of a block is searched, and how the loss is
-// accounted for.
-
-// saw notes how far into a source the shard has looked.
-func (w *worker) saw(i int, part addr.Range) {
-	p := &w.plan.pieces[i]
-	if end := p.off + uint64(part.Last-p.First) + 1; end > w.seen[p.source] {
-		w.seen[p.source] = end
-	}
-}
+// A block of which some bytes cannot be read: how the rest of it is searched.
 
 // fragments searches what can be read of a window, and notes what cannot.
 func (w *worker) fragments(ctx context.Context, i int, core, window addr.Range) bool {
@@ -41,7 +32,7 @@ func (w *worker) fragments(ctx context.Context, i int, core, window addr.Range) 
 			}
 			// Also past the core: the shard that has it there may be able to read
 			// it, but matches that begin here and go on there are lost.
-			w.lose(addr.Range{First: lost, Last: last})
+			w.losses.lose(addr.Range{First: lost, Last: last})
 			begin, n = last+1, 0
 		}
 		if last == window.Last {
@@ -78,56 +69,7 @@ func (w *worker) page(i int, buf []byte, r addr.Range) (good int, last addr.Addr
 		good = int(max(size, off) - off)
 	}
 	if good > 0 {
-		w.saw(i, addr.Range{First: r.First, Last: r.First + addr.Addr(good-1)})
+		w.losses.saw(i, addr.Range{First: r.First, Last: r.First + addr.Addr(good-1)})
 	}
 	return good, last
-}
-
-// recheck asks the sources that the shard has looked at whether they still
-// have all that was seen.
-func (w *worker) recheck() {
-	for number, end := range w.seen {
-		if w.plan.sources[number].Size() < end {
-			w.lost = true
-		}
-	}
-}
-
-// past calls f with each part of r that lies past the present end of its
-// source, and says whether there was one.
-func (w *worker) past(r addr.Range, f func(addr.Range)) bool {
-	any := false
-	for i := w.plan.pieceAt(r.First); i < len(w.plan.pieces); i++ {
-		p := &w.plan.pieces[i]
-		part, ok := p.Intersect(r)
-		if !ok {
-			break
-		}
-		size := w.plan.sources[p.source].Size()
-		off := p.off + uint64(part.First-p.First)
-		if off+uint64(part.Last-part.First) < size {
-			continue
-		}
-		if off < size {
-			part.First += addr.Addr(size - off)
-		}
-		any = true
-		f(part)
-	}
-	return any
-}
-
-// lose notes that r cannot be read.
-func (w *worker) lose(r addr.Range) { w.unreadable = append(w.unreadable, r) }
-
-// endShard notes what of the shard was lost, and forgets the shard.
-func (w *worker) endShard() {
-	if w.lost {
-		for _, s := range w.spans {
-			w.past(s.Window(), w.lose)
-		}
-	}
-	w.gone = append(w.gone, addr.Merge(w.unreadable)...)
-	w.unreadable, w.lost = w.unreadable[:0], false
-	clear(w.seen)
 }

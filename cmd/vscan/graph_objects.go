@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"runtime/debug"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -21,7 +22,8 @@ it was made of.
 
 First comes the account: how much of the memory that the program could write was
 understood, which arenas were seen, which refused and why, and what of the threads
-is known. Where heaps were refused or have gaps, the answer is not complete (exit 3).
+is known. Where heaps were refused or have gaps, or the image was made without the program's
+stack or heap, the answer is not complete (exit 3).
 
 --show retained lists the objects in use that retain most (the default); heads the
 lost objects that no lost object refers to, with what they lead to, most first;
@@ -175,13 +177,17 @@ func (q *objectsQuestion) wantsRetained() bool {
 // objects or to refer to them.
 func (q *objectsQuestion) incomplete() bool {
 	account := q.r.Account()
-	for _, arena := range account.Arenas {
-		// What nothing but its place makes a heap may well be something else's.
-		if arena.Refused != "" && (arena.At != 0 || arena.Objects > 0) {
-			return true
-		}
+	if _, written := absentData(q.g); written && !q.t.Live || q.stacksMissing() > 0 || q.onlyHeaps() {
+		return true
 	}
-	return len(account.Gaps) > 0 || !q.g.Complete() || q.g.Info().Filtered || q.t.Missing > 0
+	return slices.ContainsFunc(account.Arenas, lacks) || len(account.Gaps) > 0 || !q.g.Complete() || q.g.Info().Filtered || q.t.Missing > 0
+}
+
+// lacks reports whether objects of an arena were not found. What nothing but its place
+// makes a heap may well be something else's; mapped chunks are missing where malloc itself
+// counts more of them.
+func lacks(a heap.Arena) bool {
+	return a.Refused != "" && (a.At != 0 || a.Objects > 0 || a.Kind == heap.Mapped)
 }
 
 // print writes the account and what was asked for, and reports whether there was

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -202,6 +203,32 @@ func overwrite(t *testing.T, core string, at uint64, b []byte) {
 	t.Fatalf("%#x is not in the core", at)
 }
 
+// dropSegment takes the load segment that has a name out of the program headers of a core.
+func dropSegment(t *testing.T, core, name string) {
+	t.Helper()
+	b, err := os.ReadFile(core)
+	if err != nil {
+		t.Fatal(err)
+	}
+	le := binary.LittleEndian
+	if b[4] != 2 || b[5] != 1 {
+		t.Skip("the core is no 64-bit little-endian one")
+	}
+	for _, r := range rows(t, vscan(t, []int{0}, "map", "-o", "jsonl", core)) {
+		for i := range int(le.Uint16(b[56:])) {
+			head := b[int(le.Uint64(b[32:]))+56*i:]
+			if r.Name == name && le.Uint32(head) == 1 && le.Uint64(head[16:]) == address(t, r.First) {
+				le.PutUint32(head, 0) // PT_NULL
+				if err := os.WriteFile(core, b, 0o600); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+		}
+	}
+	t.Fatalf("%s is no segment of the core", name)
+}
+
 // checkLeaks compares the rows of an image with the table.
 func checkLeaks(t *testing.T, rows map[uint64][]objectRow, but func(*leakCase)) {
 	t.Helper()
@@ -252,6 +279,16 @@ func TestLeaksOfCores(t *testing.T) {
 			t.Errorf("account %+v", account)
 		}
 		checkLeaks(t, rows, nil)
+	})
+	// A core of which the stacks were taken away does not tell what is lost.
+	t.Run("without stacks", func(t *testing.T) {
+		cmd := started(t, prog)
+		waitFor(t, cmd.Process.Pid, pause)
+		core := gcored(t, cmd.Process.Pid)
+		dropSegment(t, core, "[stack]")
+		if account, _ := objectsOf(t, []int{3}, core, "--show", "used"); account.Complete {
+			t.Errorf("account %+v", account)
+		}
 	})
 	// Where the head of a chunk is overwritten, the rest is told, and that it is not
 	// all.

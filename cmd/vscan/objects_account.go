@@ -3,6 +3,8 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
+	"sort"
 
 	"vscan/engine"
 	"vscan/engine/addr"
@@ -86,8 +88,14 @@ func (q *objectsQuestion) accountLines() []string {
 	if info := q.g.Info(); info.Filtered {
 		add("not complete: the graph has not all of the memory: what only the rest refers to counts as lost")
 	}
-	if n := absentData(q.g); n > 0 {
-		add("%s that may be written are not in the image: what only they refer to counts as lost", size(n))
+	if n, written := absentData(q.g); n > 0 {
+		add("%s%s that may be written are not in the image: what only they refer to counts as lost", unless(!written || q.t.Live, "not complete: "), size(n))
+	}
+	if n := q.stacksMissing(); n > 0 {
+		add("not complete: the image does not hold stacks of %s: what only they refer to counts as lost", plural(uint64(n), "thread"))
+	}
+	if q.onlyHeaps() {
+		add("not complete: the image holds nothing but heaps: what refers to their objects from outside is not known")
 	}
 	if q.r.Len() == 0 {
 		return lines
@@ -173,15 +181,70 @@ func arenaName(a *heap.Arena) string {
 	return name
 }
 
-// absentData is how many bytes may be written and are not in the image.
-func absentData(g *graph.Graph) uint64 {
-	n := uint64(0)
+// absentData is how many bytes may be written and are not in the image, and whether memory
+// that every program has written to is among them: then the core was made without any
+// such. Else it may be memory that was never touched, which kernels leave out.
+func absentData(g *graph.Graph) (n uint64, written bool) {
+	absent, present := map[string]bool{}, map[string]bool{}
 	for _, r := range g.Regions() {
-		if r.State == engine.Absent && r.Perm&engine.Write != 0 {
-			n += r.Size()
+		state := present
+		if r.State == engine.Absent {
+			state = absent
+			if r.Perm&engine.Write != 0 {
+				n += r.Size()
+			}
+		}
+		state[r.Name] = true
+	}
+	for _, name := range []string{"[heap]", "[stack]"} {
+		written = written || absent[name] && !present[name]
+	}
+	return n, written
+}
+
+// stacksMissing is how many threads have stack pointers that lead to no memory of the
+// image. One that has run over the end of its stack is near it.
+func (q *objectsQuestion) stacksMissing() (n int) {
+	const near = 1 << 20
+	regions := q.g.Regions()
+	for _, t := range q.threads {
+		if t.SP == 0 {
+			continue
+		}
+		i := sort.Search(len(regions), func(i int) bool { return regions[i].Last >= t.SP })
+		for i < len(regions) && regions[i].State == engine.Absent && regions[i].Last-t.SP < near {
+			i++
+		}
+		if i == len(regions) || regions[i].State == engine.Absent || regions[i].First > t.SP && regions[i].First-t.SP > near {
+			n++
 		}
 	}
 	return n
+}
+
+// onlyHeaps reports whether there is nothing outside of heaps that could refer to their
+// objects.
+func (q *objectsQuestion) onlyHeaps() bool {
+	var heaps []addr.Range
+	for _, arena := range q.r.Account().Arenas {
+		heaps = append(heaps, arena.Heaps...)
+	}
+	heaps = addr.Merge(heaps)
+	if len(heaps) == 0 {
+		return false
+	}
+	return !slices.ContainsFunc(q.g.Regions(), func(r graph.Region) bool {
+		mayRefer := r.State != engine.Absent && (r.Perm == 0 || r.Perm&engine.Write != 0)
+		i := sort.Search(len(heaps), func(i int) bool { return heaps[i].Last >= r.First })
+		return mayRefer && (i == len(heaps) || heaps[i].First > r.Last)
+	})
+}
+
+func unless(not bool, text string) string {
+	if not {
+		return ""
+	}
+	return text
 }
 
 // account tells the account: as a record of jsonl, as the output itself with

@@ -33,9 +33,9 @@ func vscan(t *testing.T, codes []int, args ...string) []byte {
 
 // row is a line of jsonl.
 type row struct {
-	Type, Addr, First, Last, State, Source, Pattern string
-	Offset                                          uint64
-	Counts                                          map[string]int
+	Type, Addr, First, Last, Name, State, Source, Pattern string
+	Offset                                                uint64
+	Counts                                                map[string]int
 }
 
 func rows(t *testing.T, out []byte) []row {

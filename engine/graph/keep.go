@@ -38,7 +38,7 @@ import (
 // verified when the file is opened.
 const (
 	keptMagic   = "vscan objects\n\x1a\x00"
-	keptVersion = 1
+	keptVersion = 2
 )
 
 const (

@@ -12,7 +12,7 @@ import (
 )
 
 // rootMap says of which class of roots a word is that lies in no object. Where
-// it says nothing, the word is malloc's.
+// it says nothing, the word is malloc's or the kernel's.
 type rootMap []rootRange // ascending, disjoint
 
 type rootRange struct {
@@ -41,7 +41,7 @@ func (g *Graph) rootMap(h *heap.Heaps, threads []Thread) rootMap {
 	for _, part := range []struct {
 		class  Anchor
 		ranges []addr.Range
-	}{{Static, static}, {Stale, stale}, {Stack, live}, {Local, g.locals(h, threads)}, {Elsewhere, rangesOf(g.regions)}} {
+	}{{Static, static}, {Stale, stale}, {Stack, live}, {Local, g.locals(h, threads)}, {Elsewhere, g.elsewhere()}} {
 		ranges := addr.Merge(slices.Clone(part.ranges))
 		for _, r := range without(ranges, taken) {
 			m = append(m, rootRange{r, part.class})
@@ -50,6 +50,17 @@ func (g *Graph) rootMap(h *heap.Heaps, threads []Thread) rootMap {
 	}
 	slices.SortFunc(m, func(a, b rootRange) int { return cmp.Compare(a.First, b.First) })
 	return m
+}
+
+// elsewhere is all memory but what the kernel shows to every process, which holds times
+// and code and nothing of the program's.
+func (g *Graph) elsewhere() (out []addr.Range) {
+	for i := range g.regions {
+		if n := g.regions[i].Name; !strings.HasPrefix(n, "[vvar") && n != "[vdso]" && n != "[vsyscall]" {
+			out = append(out, g.regions[i].Range)
+		}
+	}
+	return out
 }
 
 // area is the region of an index with those that go on from it and are mapped

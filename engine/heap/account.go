@@ -73,19 +73,17 @@ func (f *finder) accountOf(h *Heaps) (err error) {
 		understood = append(understood, h.runs[i].Range)
 	}
 	understood = addr.Merge(append(understood, h.own...))
-	var bss []addr.Range // what understood leaves of it
-	for _, r := range f.bss() {
-		r.Without(understood, func(r addr.Range) { bss = append(bss, r) })
-	}
+	stacks := without(f.stacks, understood)
+	aside := addr.Merge(append(without(f.bss(), understood), stacks...))
 	a.Understood = sizeOf(addr.Intersect(understood, f.present))
-	a.Writable = sizeOf(f.present) - sizeOf(addr.Intersect(addr.Merge(bss), f.present))
+	a.Writable = sizeOf(f.present) - sizeOf(addr.Intersect(aside, f.present))
 	for i := range f.arenas {
 		f.arenas[i].count(h)
 	}
 	slices.SortStableFunc(f.arenas, func(a, b Arena) int { return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.At, b.At)) })
 	a.Arenas = f.arenas
 	a.Gaps = f.k.gaps
-	a.Others, err = f.others(understood)
+	a.Others, err = f.others(addr.Merge(append(understood, stacks...)))
 	return err
 }
 
@@ -102,6 +100,14 @@ func (f *finder) bss() (out []addr.Range) {
 		}
 	}
 	return addr.Merge(out)
+}
+
+// without is what of ranges others leave, which are ascending and disjoint.
+func without(ranges, others []addr.Range) (out []addr.Range) {
+	for _, r := range ranges {
+		r.Without(others, func(r addr.Range) { out = append(out, r) })
+	}
+	return out
 }
 
 // sizeOf is the sum of the sizes of ranges.

@@ -187,8 +187,15 @@ func TestMainArenaAmongOthers(t *testing.T) {
 	}
 }
 
-// Mapped chunks of all forms among other memory that was mapped beside them.
+// Mapped chunks of all forms among other memory that was mapped beside them, also where
+// it is the stack of a thread, which Linux makes one mapping with what lies behind it.
 func TestMappedChunks(t *testing.T) {
+	for _, name := range []string{"z", "[stack:7]"} {
+		testMappedChunks(t, name)
+	}
+}
+
+func testMappedChunks(t *testing.T, name string) {
 	for _, arch := range machines {
 		w := addr.Addr(arch.WordSize())
 		m := heaptest.New(arch, 0x2000000, 0x40000, 0, 0)
@@ -213,7 +220,7 @@ func TestMappedChunks(t *testing.T) {
 		top := heap.Base + addr.Addr(heap.At())
 		heap.End()
 		data := libc(t, arch, heaptest.State{Top: top, Memory: 0x1000}, 0x100000, 4, 0x4000+0x9000+0x5000+0x8000, false)
-		h := find(t, arch, m.Mapping(t, "z"), heap.Mapping(t, "[heap]"), data)
+		h := find(t, arch, m.Mapping(t, name), heap.Mapping(t, "[heap]"), data)
 		want{x: Used, first: Used, aligned: Used, newer: Used, huge: Used}.check(t, arch, h)
 		sizes := map[addr.Addr]uint64{first: 0x4000 - uint64(2*w), aligned: 0x6000, newer: 0x5000 - uint64(2*w), huge: 0x8000 - uint64(2*w)}
 		hint := 0

@@ -64,3 +64,21 @@ func (g *region) limit(at addr.Addr) addr.Addr {
 	}
 	return limit
 }
+
+// holds reports whether a bin holds the chunk at an address, which is near to what limit
+// was asked for last.
+func (g *region) holds(at addr.Addr) bool {
+	const near = 3
+	if g.cursor == len(g.binned) || g.binned[g.cursor] > at {
+		for i := g.cursor - 1; i >= max(0, g.cursor-near); i-- {
+			if g.binned[i] <= at {
+				return g.binned[i] == at
+			}
+		}
+		if g.cursor <= near {
+			return false
+		}
+	}
+	_, is := slices.BinarySearch(g.binned, at)
+	return is
+}

@@ -1,6 +1,10 @@
 package heap
 
-import "vscan/engine/addr"
+import (
+	"fmt"
+
+	"vscan/engine/addr"
+)
 
 // fastbins keeps where the heads of an arena's fastbins are. Each is a chunk, whose
 // object holds the next, and so on to 0; all have the size of the bin, and from
@@ -18,22 +22,28 @@ func (f *finder) fastbins(s *state) {
 
 // markFast marks the objects of a fastbin whose head is the word at a.
 func (m *marker) markFast(a addr.Addr) {
-	size, lost := addr.Addr(0), 0
-	for at := m.r.pointer(a); at != 0 && m.budget > 0; at = m.link(at+2*m.r.word, 2*m.r.word) {
+	size, lost, link := addr.Addr(0), 0, a
+	for at := m.r.pointer(a); at != 0 && m.budget > 0; at = m.link(link, 2*m.r.word) {
 		m.budget--
 		i := m.starting(at + 2*m.r.word)
 		if i < 0 && m.inGap(at+2*m.r.word) && lost < 2 {
 			lost++
+			link = at + 2*m.r.word
 			continue
 		}
-		if i < 0 || m.objects[i].State != Used {
+		fits := i >= 0 && m.objects[i].State == Used
+		if fits {
+			length := m.length(i)
+			fits = size == 0 && length/(2*m.r.word)-2 < 11 || length == size
+			size = max(size, length)
+		}
+		if !fits {
+			if link != a {
+				m.broken = append(m.broken, m.breaksOff(link, fmt.Sprintf("the fastbin at %v", a)))
+			}
 			return
 		}
-		length := m.length(i)
-		if index := length/(2*m.r.word) - 2; size == 0 && index >= 11 || size != 0 && length != size {
-			return
-		}
-		size = length
+		link = at + 2*m.r.word
 		m.objects[i].State = Fast
 	}
 }

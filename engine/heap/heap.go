@@ -133,7 +133,9 @@ func (f *finder) heaps() *Heaps {
 		end = r.Last + 1
 		n := len(h.objects)
 		h.objects = f.k.objects(r, h.objects)
-		h.runs = append(h.runs, index(r.Range, n, h.objects))
+		x := index(r.Range, n, h.objects)
+		x.mapped = r.lo == r.hi
+		h.runs = append(h.runs, x)
 	}
 	f.k.chunks, f.k.runs = nil, nil
 	slices.SortFunc(f.k.gaps, func(a, b Gap) int { return cmp.Compare(a.First, b.First) })
@@ -156,12 +158,13 @@ func (f *finder) mark(h *Heaps) {
 		if i < 0 || h.objects[i].State != Used {
 			continue
 		}
-		run := &h.runs[m.hint]
-		if m.markCache(i, i == run.lo) {
+		if m.markCache(i, &h.runs[m.hint]) {
 			f.own = append(f.own, h.objects[i].Range)
 		}
 	}
 	f.markInGaps(m)
+	f.k.gaps = append(f.k.gaps, m.broken...)
+	slices.SortStableFunc(f.k.gaps, func(a, b Gap) int { return cmp.Compare(a.First, b.First) })
 }
 
 // markInGaps looks for caches whose heads are damaged.

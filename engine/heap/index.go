@@ -13,6 +13,7 @@ import (
 type indexed struct {
 	addr.Range
 	lo, hi int
+	mapped bool  // it is a chunk that was mapped on its own
 	shift  uint8 // the size of a part is 1 << shift bytes
 	table  []int32
 }

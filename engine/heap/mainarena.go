@@ -53,6 +53,7 @@ func (f *finder) statesIn(in []addr.Range, threads bool) error {
 			if heap := s.bins &^ (1<<20 - 1); threads && f.read.pointer(heap)-heap < 16*f.word {
 				continue
 			}
+			f.read.startByNext(&s)
 			f.states = append(f.states, s)
 		}
 		if len(f.states) >= most {
@@ -93,6 +94,10 @@ func (f *finder) mainArena(s *state) error {
 		}
 		if !ok {
 			a.Refused = fmt.Sprintf("no chunks lead to its top, %v", s.top)
+			break
+		}
+		if err := f.restOfMain(&a, s, &p, g); err != nil {
+			return err
 		}
 	}
 	f.fastbins(s)
@@ -160,14 +165,12 @@ func (f *finder) mainRegion(a *Arena, s *state, p *parameters, in *span, g regio
 // brk gave, and pieces that were mapped, each from the start of a page up to
 // fenceposts or the top.
 func (f *finder) mainPieces(a *Arena, s *state, p *parameters, top region) error {
-	had := uint64(0)
+	had := sizeOf(a.Heaps)
 	if base := f.spanOf(p.base); base != nil && !overlaps(addr.Merge(f.taken), addr.Range{First: p.base, Last: p.base}) {
 		if _, err := f.mainRegion(a, s, p, base, f.pieceIn(base.Range, top)); err != nil {
 			return err
 		}
-		for _, r := range a.Heaps {
-			had += r.Size()
-		}
+		had = sizeOf(a.Heaps)
 	}
 	taken := addr.Merge(f.taken)
 	for i := range f.spans {
@@ -181,10 +184,29 @@ func (f *finder) mainPieces(a *Arena, s *state, p *parameters, top region) error
 			return err
 		}
 	}
-	if pieces := uint64(len(a.Heaps)); had+pieces*engine.PageSize < s.memory { // each may have a few bytes less
-		a.Refused = fmt.Sprintf("it has %d bytes from the system, and %d were found", s.memory, had)
-	}
+	a.refuseShort(s)
 	return nil
+}
+
+// restOfMain looks for the rest of a main arena of which it is not known whether it is
+// contiguous, and that has more memory than lies side by side.
+func (f *finder) restOfMain(a *Arena, s *state, p *parameters, g region) error {
+	if s.start != 0 || !a.short(s) {
+		return nil
+	}
+	return f.mainPieces(a, s, p, g)
+}
+
+// short reports whether less memory was found of an arena than it has. Each part
+// may have a few bytes less.
+func (a *Arena) short(s *state) bool {
+	return sizeOf(a.Heaps)+uint64(len(a.Heaps))*engine.PageSize < s.memory
+}
+
+func (a *Arena) refuseShort(s *state) {
+	if a.short(s) {
+		a.Refused = fmt.Sprintf("it has %d bytes from the system, and %d were found", s.memory, sizeOf(a.Heaps))
+	}
 }
 
 // pieceIn is the region that a piece which begins in r may be.

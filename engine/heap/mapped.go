@@ -76,10 +76,15 @@ func (f *finder) mappedChunks() error {
 	for _, c := range found {
 		f.k.runs = append(f.k.runs, run{Range: c.Range, mapped: c.object})
 		a.Heaps = append(a.Heaps, c.Range)
+		if f.cacheMapped(c.object) && len(f.k.caches) < maxCaches {
+			f.k.caches = append(f.k.caches, c.object.First)
+		}
 	}
 	f.taken = append(f.taken, a.Heaps...)
 	if known && uint64(len(found)) != want {
 		a.Refused = fmt.Sprintf("malloc counts %d mapped chunks, and %d were found", want, len(found))
+	} else if got := sizeOf(a.Heaps); known && got != bytes {
+		a.Refused = fmt.Sprintf("malloc counts %d bytes in mapped chunks, and %d were found: the size of one is damaged", bytes, got)
 	}
 	if len(a.Heaps) > 0 || a.Refused != "" {
 		f.arenas = append(f.arenas, a)

@@ -14,6 +14,7 @@ type memory struct {
 	word  addr.Addr // the size of a word in bytes
 
 	spans   []span       // memory that may be written and is of no file, ascending
+	stacks  []addr.Range // of spans: what holds the stack of a thread, which may be of malloc, or lie in one mapping with what is
 	files   []addr.Range // memory of files that may be written, ascending: libc's variables are there
 	present []addr.Range // bytes of spans that the image holds, ascending
 }
@@ -37,8 +38,11 @@ func newMemory(space *engine.Space, arch addr.Arch) *memory {
 			m.files = append(m.files, v.Range)
 			continue
 		}
-		if strings.HasPrefix(v.Mapping.Name, "[stack") {
+		if v.Mapping.Name == "[stack]" {
 			continue
+		}
+		if strings.HasPrefix(v.Mapping.Name, "[stack:") {
+			m.stacks = append(m.stacks, v.Range)
 		}
 		m.take(v)
 	}

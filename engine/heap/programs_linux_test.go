@@ -236,7 +236,7 @@ func TestProgramsBlockByBlock(t *testing.T) {
 	if testing.Short() {
 		t.Skip("runs other programs")
 	}
-	whats := []string{"free-chunk", "large", "fast", "cached", "foreign", "brk-fails", "mapped", "trimmed", "stdio", "options", "random", "random-main", "forked", "shrunk", "exited", "no-mapping", "namespaces"}
+	whats := []string{"free-chunk", "large", "fast", "cached", "foreign", "brk-fails", "mapped", "trimmed", "stdio", "options", "random", "random-main", "forked", "shrunk", "exited", "no-mapping", "namespaces", "brk-fails-threads", "stacks", "cache-mapped"}
 	type run struct {
 		build
 		what string
@@ -257,6 +257,10 @@ func TestProgramsBlockByBlock(t *testing.T) {
 		run{dynamic, "forked", byGDB, nil},
 		run{dynamic32, "large", byGDB, nil},
 		run{static, "cached", byGDB, nil},
+		run{dynamic32, "brk-fails-threads", byKernel, nil},
+		run{static, "stacks", byKernel, nil},
+		run{dynamic32, "stacks", byKernel, nil},
+		run{dynamic, "stacks", byGDB, nil},
 		run{dynamic, "random", live, nil},
 		run{dynamic, "mapped", live, nil},
 		run{dynamic32, "forked", live, nil},

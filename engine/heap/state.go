@@ -124,6 +124,21 @@ func (r *reader) readState(s *state) {
 	r.readFlags(s)
 }
 
+// startByNext finds where the state of a main arena starts by the arena after it, whose
+// bins lie as far from its start.
+func (r *reader) startByNext(s *state) {
+	if s.start != 0 || s.next == 0 || s.next%r.word != 0 || r.spanOf(s.next) == nil {
+		return
+	}
+	const longest = 24 // words in front of the bins
+	for _, next := range r.states(addr.Range{First: s.next, Last: s.next + min(2*binCount*r.word, addr.Max-s.next)}, 1) {
+		if front := next.bins - s.next; front < longest*r.word && front < s.bins {
+			s.start = s.bins - front
+			r.readFlags(s)
+		}
+	}
+}
+
 // readFlags reads what lies at the start of a state.
 func (r *reader) readFlags(s *state) {
 	if s.start != 0 {

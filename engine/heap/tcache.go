@@ -1,8 +1,10 @@
 package heap
 
 import (
+	"fmt"
 	"sort"
 
+	"vscan/engine"
 	"vscan/engine/addr"
 )
 
@@ -45,6 +47,24 @@ func (k *walker) cacheSized(length addr.Addr) bool {
 	return false
 }
 
+// cacheMapped reports whether a chunk that was mapped on its own may hold a cache: where
+// a program has chunks of that size mapped.
+func (m *memory) cacheMapped(object addr.Range) bool {
+	for _, c := range cacheForms {
+		if need := c.bytes(m.word); m.fitsMapped(object, need) {
+			return true
+		}
+	}
+	return false
+}
+
+// fitsMapped reports whether a chunk that was mapped has the size that malloc gives it
+// for so many bytes: whole pages.
+func (m *memory) fitsMapped(object addr.Range, need addr.Addr) bool {
+	size := object.Last - object.First + 1
+	return size >= need && size-need < engine.PageSize
+}
+
 // marker marks objects that lists of free ones hold.
 type marker struct {
 	*Heaps
@@ -52,6 +72,7 @@ type marker struct {
 	hint   int
 	gaps   []Gap // ascending
 	budget int   // of links to follow
+	broken []Gap // links of lists that lead nowhere, or round
 }
 
 // starting is the object that starts at a, −1 where there is none.
@@ -79,11 +100,16 @@ func (m *marker) link(a, less addr.Addr) addr.Addr {
 
 // markCache marks what the object i holds, if it is a cache. An empty one holds
 // nothing but zeros, and is told by being the first object of a heap.
-func (m *marker) markCache(i int, first bool) bool {
+func (m *marker) markCache(i int, run *indexed) bool {
 	length := m.length(i)
+	first := i == run.lo && !run.mapped
 	for _, c := range cacheForms {
 		need := c.bytes(m.r.word) + m.r.word
-		if length >= need && length < need+4*m.r.word && m.markLists(m.objects[i].First, c, first) {
+		fits := length >= need && length < need+4*m.r.word
+		if run.mapped {
+			fits = m.r.fitsMapped(m.objects[i].Range, need-m.r.word)
+		}
+		if fits && m.markLists(m.objects[i].First, c, first) {
 			return true
 		}
 	}
@@ -92,38 +118,44 @@ func (m *marker) markCache(i int, first bool) bool {
 
 // markLists marks what the cache at a holds, if there is one of a form.
 func (m *marker) markLists(a addr.Addr, c cacheForm, first bool) bool {
-	lists, ok := m.cached(a, c, first)
+	lists, broken, ok := m.cached(a, c, first)
 	if ok {
 		for _, o := range lists {
 			m.objects[o].State = Cached
 		}
+		m.broken = append(m.broken, broken...)
 	}
 	return ok
 }
 
-// cached is what a cache of a form holds; false where it is none.
-func (m *marker) cached(a addr.Addr, c cacheForm, first bool) (all []int, ok bool) {
+// cached is what a cache of a form holds, and where its lists break off; false where it
+// is none. A list that breaks off before its count tells neither.
+func (m *marker) cached(a addr.Addr, c cacheForm, first bool) (all []int, broken []Gap, ok bool) {
 	w := m.r.word
 	good, bad := 0, 0
 	room := map[uint64]int{} // of what count and list make together
 	for i := range c.bins {
-		head := m.r.pointer(a + c.bins*c.width + i*w)
+		head := a + c.bins*c.width + i*w
 		count := m.r.uint(a+i*c.width, int(c.width))
-		list, whole := m.list(head, i)
-		n := uint64(len(list))
+		l := m.list(head, i)
+		n := l.known()
+		short := !l.whole && (c.slots || n < count) || !c.slots && n < count
 		switch {
 		case c.slots:
 			room[n+count]++
-			if n == 0 && head != 0 {
+			if n == 0 && m.r.pointer(head) != 0 {
 				bad++
 			}
-		case head == 0 && count == 0:
-		case n > 0 && (whole || n == count):
+		case n == 0 && count == 0 && l.whole:
+		case len(l.objects) > 0 && (l.whole || l.round || n == count):
 			good++
-		default:
+		case len(l.objects) == 0 || n > count:
 			bad++
 		}
-		all = append(all, list...)
+		if short && len(broken) < maxBroken {
+			broken = append(broken, m.breaksOff(l.end, fmt.Sprintf("a list of the thread's cache at %v", a)))
+		}
+		all = append(all, l.objects...)
 	}
 	if c.slots { // as many in all bins but those for large chunks
 		same := 0
@@ -132,38 +164,82 @@ func (m *marker) cached(a addr.Addr, c cacheForm, first bool) (all []int, ok boo
 				same = max(same, bins)
 			}
 		}
-		return all, same >= 60 && bad <= 2
+		return all, broken, same >= 60 && bad <= 2
 	}
-	return all, good > bad || first && good+bad == 0
+	return all, broken, good > bad || first && good+bad == 0
 }
 
-// list is the objects of the list of entry i, and whether its end was found. One
-// whose head is damaged is followed as well.
-func (m *marker) list(head, i addr.Addr) (list []int, whole bool) {
+// maxBroken is how many broken lists are told of a cache.
+const maxBroken = 8
+
+// breaksOff is the gap that a link is which does not lead on.
+func (m *marker) breaksOff(link addr.Addr, what string) Gap {
+	return Gap{addr.Range{First: link, Last: link + m.r.word - 1}, fmt.Sprintf("%v: %s breaks off: the link is %#x; objects that were freed and lie behind it count as in use", link, what, uint64(m.r.pointer(link)))}
+}
+
+// freeList is a list of objects as it was followed.
+type freeList struct {
+	objects []int
+	lost    int       // in gaps, or not of the list's size
+	whole   bool      // its end was found
+	round   bool      // it leads back into itself
+	end     addr.Addr // of the last link that was read
+}
+
+// known is how many objects are in it at least.
+func (l *freeList) known() uint64 { return uint64(len(l.objects) + l.lost) }
+
+// list is the objects of the list of entry i, whose head is a word at an address. One whose
+// head is damaged is followed as well.
+func (m *marker) list(head, i addr.Addr) (l freeList) {
 	w := m.r.word
-	size, lost := addr.Addr(0), 0
-	for at := head; at != 0; at = m.link(at, 0) {
+	size := addr.Addr(0)
+	mark, next := -1, 1 // an object that was passed, and when to take another (Brent)
+	l.end = head
+	for at := m.r.pointer(head); at != 0; at = m.link(at, 0) {
 		o := m.starting(at)
-		if o < 0 && !m.inGap(at) || o >= 0 && m.objects[o].State == Free || len(list) == 1<<16 {
-			return list, false
+		if o < 0 && !m.inGap(at) || o >= 0 && m.objects[o].State == Free || len(l.objects) == 1<<16 {
+			return l
 		}
 		if m.budget--; m.budget < 0 { // what is no cache costs none of it
-			return list, false
+			return l
+		}
+		if l.round = o >= 0 && o == mark; l.round {
+			l.objects = untilRepeated(append(l.objects, o))
+			l.end = m.objects[l.objects[len(l.objects)-1]].First
+			return l
 		}
 		length := addr.Addr(0)
 		if o >= 0 {
 			length = m.length(o)
 		}
+		l.end = at
 		if fits := length == (i+2)*2*w || w == 4 && length == (i+1)*16 || i >= 64 && o >= 0; !fits || size != 0 && i < 64 && length != size {
-			if lost++; lost > 2 {
-				return list, false
+			if l.lost++; l.lost > 2 {
+				return l
 			}
 			continue
 		}
 		size = length
-		list = append(list, o)
+		l.objects = append(l.objects, o)
+		if len(l.objects) == next {
+			mark, next = o, 2*next
+		}
 	}
-	return list, true
+	l.whole = true
+	return l
+}
+
+// untilRepeated is objects up to the first that has been there before.
+func untilRepeated(objects []int) []int {
+	seen := map[int]bool{}
+	for i, o := range objects {
+		if seen[o] {
+			return objects[:i]
+		}
+		seen[o] = true
+	}
+	return objects
 }
 
 // inGap reports whether an address is in memory of a heap that was not understood,

@@ -83,7 +83,8 @@ const (
 	wrongBefore
 	misleading
 	early
-	fence // it is none: a fencepost
+	fence      // it is none: a fencepost
+	binnedUsed // what is before it is free, and it says otherwise
 )
 
 var troubles = [...]string{
@@ -96,6 +97,7 @@ var troubles = [...]string{
 	misleading:  "it leads past chunks",
 	early:       "it is before the first chunk",
 	fence:       "it is a fencepost",
+	binnedUsed:  "a bin holds the chunk before, and it does not say so",
 }
 
 // chunk is the head of a chunk as it was read.
@@ -194,14 +196,9 @@ func (k *walker) follow(at addr.Addr, g *region) (addr.Addr, trouble, error) {
 		if bad != fine && bad != fence {
 			break
 		}
-		if at > first && !c.prevUsed {
-			if size, ok := k.at(at); ok && addr.Addr(size) == before.length {
-				k.chunks[len(k.chunks)-1] |= lengthFree
-			} else if bad == fine && !k.leads(c, g, enough) {
-				bad = wrongBefore
+		if at > first && (!c.prevUsed || g.holds(before.at)) {
+			if bad = k.behindFree(&c, &before, bad, g); bad == wrongBefore {
 				break
-			} else {
-				k.gap(addr.Range{First: at, Last: at + 2*k.word - 1}, wrongBefore, size)
 			}
 		}
 		if bad == fence {
@@ -219,6 +216,29 @@ func (k *walker) follow(at addr.Addr, g *region) (addr.Addr, trouble, error) {
 		k.runs = append(k.runs, run{Range: addr.Range{First: first, Last: at - 1}, lo: n, hi: len(k.chunks)})
 	}
 	return at, bad, nil
+}
+
+// behindFree marks the chunk before c as free, which the size of c says, or a bin. What
+// they say of it may differ: then there is a gap, or, where nothing else follows c either,
+// trouble.
+func (k *walker) behindFree(c, before *chunk, bad trouble, g *region) trouble {
+	held, size, reason := g.holds(before.at), c.word, binnedUsed
+	if !c.prevUsed {
+		at, ok := k.at(c.at)
+		if ok && addr.Addr(at) == before.length {
+			k.chunks[len(k.chunks)-1] |= lengthFree
+			return bad
+		}
+		if bad == fine && !k.leads(*c, g, enough) {
+			return wrongBefore
+		}
+		size, reason = at, wrongBefore
+	}
+	if held {
+		k.chunks[len(k.chunks)-1] |= lengthFree
+	}
+	k.gap(addr.Range{First: c.at, Last: c.at + 2*k.word - 1}, reason, size)
+	return bad
 }
 
 // headOfTop reads the head of an arena's top, which goes to the end of the region
@@ -275,6 +295,8 @@ func (k *walker) gap(r addr.Range, bad trouble, word uint64) {
 			reason = fmt.Sprintf("%v: behind the end of a heap and before its next part: not of malloc", r.First)
 		case early:
 			reason = fmt.Sprintf("%v: before the first chunk that others follow: not of malloc, or damaged", r.First)
+		case binnedUsed:
+			reason = fmt.Sprintf("chunk %v: a bin holds the chunk before, which is free, and this one does not say so: its size is %#x", r.First, word)
 		case unread:
 			reason = fmt.Sprintf("chunk %v: the image does not hold its size", r.First)
 		}

@@ -285,6 +285,35 @@ static void namespaces(void) { // a second libc, whose main arena never uses brk
 	small(30000, 1000, 100);
 }
 
+static void *sleeps(void *arg) {
+	small((long)arg, 10, 5000);
+	free(kept[100 + (long)arg] = malloc(40)); // or nothing tells its cache from zeros of the program
+	return 0;
+}
+
+static void stacks(void) { // of threads in mapped chunks, and chunks behind stacks
+	static struct work w[4];
+	kept[0] = malloc(1000000);
+	running = 4;
+	for (int i = 0; i < 4; i++) {
+		size_t size = 1 << (17 + i);
+		pthread_t t;
+		pthread_attr_t a;
+		pthread_attr_init(&a);
+		if (i < 3) pthread_attr_setstack(&a, kept[1 + i] = memalign(i == 1 ? 64 : 4096, size), size);
+		w[i] = (struct work){sleeps, 10 + 10 * i};
+		if (pthread_create(&t, &a, stay, &w[i])) _exit(6);
+	}
+	while (__atomic_load_n(&running, __ATOMIC_SEQ_CST)) usleep(1000);
+}
+
+static void cache_mapped(void) { // caches of threads that are mapped themselves
+	mallopt(M_MMAP_THRESHOLD, 100);
+	for (int i = 0; i < 200; i++) kept[i] = malloc(i);
+	for (int i = 0; i < 200; i += 3) { free(kept[i]); kept[i] = 0; }
+	kept[300] = calloc(1, 700); // as a cache that is empty
+}
+
 static void options(void) {
 	mallopt(M_MMAP_THRESHOLD, 4096);
 	mallopt(M_TOP_PAD, 1 << 20);
@@ -302,6 +331,9 @@ int main(int n, char **arg) {
 	else if (!strcmp(what, "cached")) { threads(4, thread_cached); thread_cached(0); }
 	else if (!strcmp(what, "foreign")) foreign();
 	else if (!strcmp(what, "brk-fails")) brk_fails();
+	else if (!strcmp(what, "brk-fails-threads")) { threads(2, thread_free_chunk); brk_fails(); }
+	else if (!strcmp(what, "stacks")) stacks();
+	else if (!strcmp(what, "cache-mapped")) cache_mapped();
 	else if (!strcmp(what, "mapped")) mapped();
 	else if (!strcmp(what, "trimmed")) trimmed();
 	else if (!strcmp(what, "stdio")) stdio();

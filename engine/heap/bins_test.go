@@ -1,0 +1,26 @@
+package heap
+
+import (
+	"slices"
+	"testing"
+
+	"vscan/engine/addr"
+)
+
+// What a bin holds is told wherever the cursor of the region stands.
+func TestHolds(t *testing.T) {
+	for n := range 8 {
+		var binned []addr.Addr
+		for i := range n {
+			binned = append(binned, addr.Addr(16*(2*i+1)))
+		}
+		for cursor := range n + 1 {
+			for at := addr.Addr(0); at < addr.Addr(16*(2*n+2)); at += 16 {
+				g := region{binned: binned, cursor: cursor}
+				if got, want := g.holds(at), slices.Contains(binned, at); got != want {
+					t.Fatalf("%v, cursor %d: %v is held: %v", binned, cursor, at, got)
+				}
+			}
+		}
+	}
+}

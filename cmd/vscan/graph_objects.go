@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"vscan/engine"
+	"vscan/engine/addr"
 	"vscan/engine/graph"
 	"vscan/engine/heap"
 )
@@ -161,7 +162,13 @@ func (q *objectsQuestion) findOut(ctx context.Context, path string) (*graph.Rete
 }
 
 func (q *objectsQuestion) analyse(ctx context.Context, o graph.ObjectOptions) (*graph.Retention, error) {
-	heaps, err := heap.Find(ctx, q.t.space, q.g.Arch())
+	var pointers []addr.Addr
+	for _, t := range q.threads {
+		if t.Pointer != 0 {
+			pointers = append(pointers, t.Pointer)
+		}
+	}
+	heaps, err := heap.Find(ctx, q.t.space, q.g.Arch(), pointers...)
 	if err != nil {
 		return nil, err
 	}

@@ -41,6 +41,8 @@ type finder struct {
 	own    []addr.Range
 	fast   []addr.Range // words that hold the heads of fastbins
 	arenas []Arena
+
+	threads []addr.Addr // thread pointers
 }
 
 // heapInfo reads the head of a heap that may lie at an address.

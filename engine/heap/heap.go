@@ -66,9 +66,12 @@ type Heaps struct {
 func (h *Heaps) Objects() []Object { return h.objects }
 
 // Find recognises heaps among the mappings of a space that may be written and are
-// no files. The error is the cause of the context's end.
-func Find(ctx context.Context, space *engine.Space, arch addr.Arch) (*Heaps, error) {
+// no files. The thread pointers of the process's threads, where they are known, tell
+// the caches of threads that hold nothing; without them, such a cache may count as an
+// object in use. The error is the cause of the context's end.
+func Find(ctx context.Context, space *engine.Space, arch addr.Arch, threads ...addr.Addr) (*Heaps, error) {
 	f := newFinder(ctx, newMemory(space, arch))
+	f.threads = threads
 	if err := f.find(); err != nil {
 		return nil, err
 	}
@@ -153,6 +156,7 @@ func (f *finder) mark(h *Heaps) {
 			m.markFast(a)
 		}
 	}
+	known := map[addr.Addr]bool{}
 	for _, a := range f.k.caches {
 		i := m.starting(a)
 		if i < 0 || h.objects[i].State != Used {
@@ -160,8 +164,10 @@ func (f *finder) mark(h *Heaps) {
 		}
 		if m.markCache(i, &h.runs[m.hint]) {
 			f.own = append(f.own, h.objects[i].Range)
+			known[a] = true
 		}
 	}
+	f.cachesOfThreads(m, f.threads, known)
 	f.markInGaps(m)
 	f.k.gaps = append(f.k.gaps, m.broken...)
 	slices.SortStableFunc(f.k.gaps, func(a, b Gap) int { return cmp.Compare(a.First, b.First) })

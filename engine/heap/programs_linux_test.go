@@ -199,7 +199,17 @@ func heapsOf(t *testing.T, img *image.Image) found {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h, err := heap.Find(t.Context(), space, arch)
+	threads, err := img.Threads()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var pointers []addr.Addr
+	for _, t := range threads {
+		if t.Pointer != 0 {
+			pointers = append(pointers, t.Pointer)
+		}
+	}
+	h, err := heap.Find(t.Context(), space, arch, pointers...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,8 +10,8 @@ import (
 	"vscan/patterns"
 )
 
-// brokenSpace is 8 pages of x at 0x10000 with "needle" in two of them, and one
-// page between that cannot be read.
+// brokenSpace returns 8 pages at 0x10000 with "needle" in pages 2 and 5. The
+// pages broken cannot be read.
 func brokenSpace(t *testing.T, broken ...uint64) *Space {
 	t.Helper()
 	src := &brokenSource{b: make([]byte, 8*PageSize), broken: map[uint64]bool{}}
@@ -28,7 +28,7 @@ func brokenSpace(t *testing.T, broken ...uint64) *Space {
 	return s
 }
 
-// What could not be read ends every easy way with an error that says so.
+// Every easy way of searching ends with an error where bytes could not be read.
 func TestEasyWaysKeepTheAccount(t *testing.T) {
 	const first, second = 0x1200a, 0x1500a
 	set, err := patterns.Compile([]patterns.Pattern{patterns.Bytes([]byte("needle"))}, patterns.Target{})
@@ -82,7 +82,7 @@ func TestEasyWaysKeepTheAccount(t *testing.T) {
 			t.Errorf("%v: find %v, %v", c.broken, a, ok)
 		}
 	}
-	// Words, too.
+	// FindPointer does so too.
 	var last error
 	for _, last = range brokenSpace(t, 3).For(mustArch(t, 8)).FindPointer(t.Context(), 0x77) {
 	}
@@ -124,7 +124,7 @@ func TestIncompleteByContext(t *testing.T) {
 	if _, ok, err := sc.First(ctx); ok || !errors.Is(err, why) {
 		t.Errorf("first: %v, %v", ok, err)
 	}
-	// Who wants no more has no error.
+	// A caller who wants no more hits gets no error.
 	for _, err := range compile(t, brokenSpace(t, 6), compileSet(t, patterns.Target{}, "text:needle"), Options{}).All(t.Context()) {
 		if err != nil {
 			t.Error(err)
@@ -168,8 +168,8 @@ func TestHitsOfAllCanBeKept(t *testing.T) {
 	}
 }
 
-// The hits of parts of all starts are the hits of the whole, wherever the parts
-// meet, and counts add up.
+// Scans whose Starts are the parts of a range have together the hits of a scan
+// of the range, wherever the parts meet, and their counts add up.
 func TestStartsPartTheHits(t *testing.T) {
 	rnd := testRand(t)
 	for range 150 {
@@ -266,7 +266,8 @@ func spaceAt(t *testing.T, first addr.Addr, b []byte) *Space {
 	return s
 }
 
-// An error that nobody but a program made by hand says what it can.
+// An IncompleteError that a program makes by hand does not panic, and says what
+// it can.
 func TestIncompleteErrorByHand(t *testing.T) {
 	for _, c := range []struct {
 		e    IncompleteError

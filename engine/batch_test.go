@@ -68,8 +68,8 @@ func TestStopInBatch(t *testing.T) {
 	}
 }
 
-// Dense hits of many needles are found and merged as they come, whatever else
-// is looked for.
+// Dense hits of many needles are found and merged as they come, whatever other
+// needles there are.
 func TestManyDenseNeedles(t *testing.T) {
 	data := bytes.Repeat([]byte("\x00\x00\x00\x00\x00\x00\x00a"), 60_000)
 	m, _ := BytesMapping("m", 0x5000, data)
@@ -134,8 +134,9 @@ func TestValueTable(t *testing.T) {
 	}
 }
 
-// Needles whose ranges lie within one another by the hundred are searched in
-// several passes, not with a table that grows by the square.
+// Hundreds of needles whose ranges lie within one another are searched in
+// several passes, not with a table whose size grows with the square of their
+// number.
 func TestNestedRanges(t *testing.T) {
 	var texts []string
 	for i := range 3000 {

@@ -10,10 +10,10 @@ import (
 	"vscan/patterns"
 )
 
-// Building a scanner for 100,000 literals of 8 to 24 bytes, from parsed
-// patterns on: the set of patterns, and the scanner for it. What is allocated in
-// all, B/op, bounds what that takes at its most; what it keeps, B-kept, is
-// measured after a collection.
+// BenchmarkBuild measures making a scanner for 100,000 literals of 8 to 24 bytes
+// from parsed patterns: the set of patterns, and the scanner for it. What is
+// allocated in all, B/op, is an upper bound of the memory that this takes; what
+// it keeps, B-kept, is measured after a garbage collection.
 func BenchmarkBuild(b *testing.B) {
 	n := 100_000
 	if testing.Short() {

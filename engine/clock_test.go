@@ -8,11 +8,11 @@ import (
 	"testing"
 )
 
-// Tests that compare how long something took fail on a machine that does much
-// else. What follows finds such comparisons in a file of tests.
+// Tests that compare how long something took fail on a busy machine. The
+// functions below find such comparisons in a file of tests.
 
-// clockComparisons are the places where a file compares a span of time that it
-// has measured, outside benchmarks.
+// clockComparisons returns the places, outside benchmarks, where a file
+// compares a span of time that it has measured.
 func clockComparisons(f *ast.File) []token.Pos {
 	var found []token.Pos
 	for _, d := range f.Decls {
@@ -27,8 +27,9 @@ func clockComparisons(f *ast.File) []token.Pos {
 	return found
 }
 
-// clock is what is known of a function: its variables that hold a time that was
-// read or a span that was measured, by name, and its comparisons of spans.
+// A clock is what is known of a function: the names of its variables that hold
+// a time that was read or a span that was measured, and its comparisons of
+// spans.
 type clock struct {
 	instants, spans map[string]bool
 	found           []token.Pos
@@ -59,7 +60,7 @@ func (c *clock) visit(n ast.Node) bool {
 	return true
 }
 
-// assign notes variables that get a time or a span.
+// assign notes the variables to which a time or a span is assigned.
 func (c *clock) assign(to, values []ast.Expr) {
 	if len(to) != len(values) {
 		return
@@ -88,8 +89,8 @@ func (c *clock) span(n ast.Node) bool {
 	return false
 }
 
-// instant reports whether an expression is time.Now(), what a method makes of
-// it, as UnixNano, or a variable that has one.
+// instant reports whether an expression is time.Now(), the result of a method
+// of it such as UnixNano, or a variable that has one.
 func (c *clock) instant(e ast.Expr) bool {
 	switch e := e.(type) {
 	case *ast.Ident:

@@ -9,8 +9,9 @@ import (
 	"vscan/patterns"
 )
 
-// Hits as long as a match may be are counted by pattern, for any workers and
-// shards and however hits are taken; what is as long by itself is not.
+// Hits as long as a match may be are counted by pattern, for any number of
+// workers, size of shards and way of taking hits; hits of patterns that
+// always have that length are not.
 func TestCut(t *testing.T) {
 	b := slices.Concat([]byte("\n"), bytes.Repeat([]byte("A"), 1000), []byte("\nABAB"), bytes.Repeat([]byte("B\x00"), 60), []byte("AAAA"))
 	m, err := BytesMapping("memory", 0, b)

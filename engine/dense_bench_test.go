@@ -9,9 +9,9 @@ import (
 	"vscan/patterns"
 )
 
-// Hits in masses: what counts here is their way out of the scanner. One byte
-// that is 2 % and 45 % of memory, numbers of which most are hits, and words
-// that a text is full of.
+// BenchmarkDense measures masses of hits, which take their time on the way
+// out of the scanner: one byte that is 2 % and 45 % of memory, numbers of
+// which most are hits, and words that a text is full of.
 func BenchmarkDense(b *testing.B) {
 	data := make([]byte, 64<<20)
 	if testing.Short() {

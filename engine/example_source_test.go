@@ -17,8 +17,8 @@ type badDisk struct{ pages [3][engine.PageSize]byte }
 func (d *badDisk) Name() string { return "disk" }
 func (d *badDisk) Size() uint64 { return uint64(len(d.pages) * engine.PageSize) }
 
-// View copies page by page to buf, as far as the first byte that is not there,
-// and tells why that one is not.
+// View copies page by page to buf, up to the first byte that cannot be read, and returns why it
+// cannot.
 func (d *badDisk) View(buf []byte, off uint64, n int) ([]byte, error) {
 	for done := 0; done < n; {
 		at := off + uint64(done)
@@ -34,8 +34,8 @@ func (d *badDisk) View(buf []byte, off uint64, n int) ([]byte, error) {
 	return buf[:n], nil
 }
 
-// A source of one's own, with a page that cannot be read, and a layer over half
-// of that page: what is found, and what was not looked at.
+// This example has a source of its own, with a page that cannot be read, and a layer over half of
+// that page. It prints what is found, and what was not looked at.
 func ExampleSource() {
 	disk := &badDisk{}
 	copy(disk.pages[0][0x10:], "needle")

@@ -11,8 +11,9 @@ import (
 	"vscan/patterns"
 )
 
-// A text, and the words that point into a mapping, in memory of one's own. Of a
-// dump, the mappings and the target come from image.Open.
+// This example looks for a text, and for words that point into a mapping, in
+// memory that it makes itself. For a dump, the mappings and the target come
+// from image.Open.
 func Example() {
 	data, err := engine.BytesMapping("data", 0x1000, []byte("user=ann\x10\x20\x00\x00\x00\x00\x00\x00"))
 	if err != nil {
@@ -58,7 +59,8 @@ func Example() {
 	// 38 bytes looked at, 0 not saved
 }
 
-// A core that saved no code, the program under it, and a patch over both.
+// This example lays a program under a core that saved no code, and a patch over
+// both.
 func ExampleSpace_AddUnder() {
 	core, err := engine.NewSpace(engine.Mapping{
 		Range: addr.Range{First: 0x1000, Last: 0x100f}, State: engine.Absent, Name: "prog",
@@ -105,7 +107,8 @@ func ExampleSpace_AddUnder() {
 	// 0x1010..0x101f hole
 }
 
-// A list of nodes, each of a pointer to the next one and a number.
+// This example follows a list of nodes, each of a pointer to the next one and a
+// number.
 func ExampleSpace_For() {
 	m, err := engine.BytesMapping("list", 0x1000, []byte{
 		0x08, 0x10, 0, 0, 7, 0, 0, 0, // at 0x1000: next 0x1008, 7

@@ -12,7 +12,7 @@ import (
 	"vscan/patterns"
 )
 
-// excepting is a pattern with exceptions.
+// excepting returns a pattern with exceptions.
 func excepting(t testing.TB, pattern string, exceptions ...string) patterns.Pattern {
 	t.Helper()
 	p, err := patterns.Parse(pattern)
@@ -40,7 +40,8 @@ func compilePatterns(t testing.TB, pats ...patterns.Pattern) *patterns.Set {
 	return set
 }
 
-// exceptingSpace has text and text in UTF-16 by chance, in mappings of some bytes.
+// exceptingSpace returns n bytes of random text, some of it in UTF-16, in mappings
+// of a few bytes.
 func exceptingSpace(t testing.TB, r *rand.Rand, n int) *Space {
 	t.Helper()
 	var b []byte
@@ -70,9 +71,9 @@ func exceptingSpace(t testing.TB, r *rand.Rand, n int) *Space {
 	return s
 }
 
-// What exceptions leave is what the matches at all places come to, of which regexp
-// says in which there is one; what they drop is counted; for any options. Patterns
-// without exceptions are looked for beside them.
+// With exceptions, the hits and the counts of dropped matches are those that settle
+// makes of the matches at all places, where package regexp tells which are excepted,
+// for any options. Patterns without exceptions are looked for beside them.
 func TestExceptions(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
@@ -123,7 +124,8 @@ func TestExceptions(t *testing.T) {
 	}
 }
 
-// settle is the hits that matches come to, and how many exceptions drop, by pattern.
+// settle returns the hits that remain of all matches, and by pattern how many
+// matches exceptions drop.
 func settle(t *testing.T, s *Space, bare *patterns.Set, pats []patterns.Pattern, all *Scanner, overlapping bool) (hits []Hit, dropped []uint64) {
 	t.Helper()
 	dropped = make([]uint64, len(pats))
@@ -147,7 +149,7 @@ func settle(t *testing.T, s *Space, bare *patterns.Set, pats []patterns.Pattern,
 	return hits, dropped
 }
 
-// isExcepted asks package regexp.
+// isExcepted reports whether an exception drops a hit, by package regexp.
 func isExcepted(t *testing.T, s *Space, set *patterns.Set, p patterns.Pattern, h Hit) bool {
 	b, err := s.Bytes(h.Addr, h.Len)
 	if err != nil {
@@ -182,7 +184,8 @@ func compareHits(t *testing.T, got, want []Hit) {
 	}
 }
 
-// What lies in a match that is dropped is no hit, what goes on beyond it may be one.
+// A match that lies in one that an exception drops is no hit; one that goes on
+// beyond it may be.
 func TestBeyondExcepted(t *testing.T) {
 	for _, c := range []struct {
 		pattern, exception, memory string
@@ -221,8 +224,8 @@ func TestBeyondExcepted(t *testing.T) {
 	}
 }
 
-// Where the scan is stopped, what lies in front of the last hit is counted and no
-// more.
+// Where the scan is stopped, only the dropped matches in front of the last hit are
+// counted.
 func TestExceptionsInOrder(t *testing.T) {
 	m, err := BytesMapping("memory", 0, []byte("ab abc xx ab abc xx abc "))
 	if err != nil {
@@ -255,8 +258,8 @@ func TestExceptionsInOrder(t *testing.T) {
 	}
 }
 
-// A hit tells in which encoding it was found, also where its bytes do not; text in
-// both that has the same bytes is what the first of them says.
+// A hit tells in which encoding it was found, also where its bytes do not; where
+// they are the same in two, it tells the first.
 func TestForms(t *testing.T) {
 	for _, c := range []struct {
 		pattern, memory string

@@ -11,7 +11,7 @@ import (
 	"vscan/patterns"
 )
 
-// spaceOf is memory from address 0 on.
+// spaceOf returns memory from address 0 on.
 func spaceOf(t *testing.T, b []byte) *Space {
 	t.Helper()
 	s, err := NewSpace(Mapping{Range: addr.Range{Last: addr.Addr(len(b) - 1)}, Source: BytesSource("b", b)})
@@ -21,8 +21,8 @@ func spaceOf(t *testing.T, b []byte) *Space {
 	return s
 }
 
-// Memory in which every byte begins a match, or what could be one: the hits are
-// those of asking at one place after another, and many searches for a match go the same way.
+// In memory in which every byte begins a match, or something like one, the hits are those of
+// calling the matcher at one place after another.
 func TestExprsInRuns(t *testing.T) {
 	b := make([]byte, 600<<10)
 	rnd := testRand(t)
@@ -57,13 +57,13 @@ func TestExprsInRuns(t *testing.T) {
 	}
 }
 
-// A scan ends soon when its context does, whatever the matchers are at: each
-// worker looks at no more bytes than it does between two looks at the context,
-// and those of the place in hand.
+// A scan ends soon after its context, whatever the matchers are doing: each worker looks at
+// no more bytes than those between two checks of the context, and those of the start in
+// hand.
 func TestCancelWhileVerifying(t *testing.T) {
 	const workers = 2
 	s := spaceOf(t, bytes.Repeat(append(bytes.Repeat([]byte("ab"), 5000), 'c'), 1600))
-	// The starts of some lie side by side, of others in two bytes or three.
+	// Some expressions can begin at every byte, others at every second or third.
 	for _, text := range []string{`re:a[ab]*d|c`, `re:a[ab]*d`, `re:[ab]*a[ab]{500}c`, `re:[ab]{1,900}?bb`, `hex:61 [-] 64`, `re:(ab)+?d`, `hex:61 [200-4000] 63`} {
 		set := compileSet(t, patterns.Target{MaxMatch: 64 << 10}, text)
 		ctx, cancel := context.WithCancel(t.Context())
@@ -83,8 +83,8 @@ func TestCancelWhileVerifying(t *testing.T) {
 	}
 }
 
-// workCount counts the bytes that matchers look at, and calls then once it has
-// counted to until.
+// A workCount counts the bytes that matchers look at, and calls then once the count reaches
+// until.
 type workCount struct {
 	until int
 	then  func()
@@ -107,7 +107,7 @@ func (w *workCount) add(n int) {
 	}
 }
 
-// countedMatcher is a matcher whose work is counted.
+// A countedMatcher is a matcher whose work is counted.
 type countedMatcher struct {
 	patterns.Tracker
 	count *workCount
@@ -129,8 +129,8 @@ func (k countedTrack) Match(m *patterns.Memory, at int) int {
 	return n
 }
 
-// Matches of one encoding that overlap none that is kept are kept, whatever of
-// the other they overlap that is dropped.
+// Matches of one encoding that overlap none that is kept are kept, even where they overlap
+// dropped ones of the other encoding.
 func TestEncodingsDropTogether(t *testing.T) {
 	b := append(make([]byte, 6000), "a\x00b\x00cd\x00\x00e"...)
 	b = append(b, make([]byte, 100)...)
@@ -147,7 +147,7 @@ func TestEncodingsDropTogether(t *testing.T) {
 	}
 }
 
-// Mappings apart: each is as if there were no other.
+// With Apart, each mapping is searched as if there were no other.
 func TestApart(t *testing.T) {
 	rnd := testRand(t)
 	texts := []string{`re:a+`, `re:[ab]+`, `re:^b`, `re:a$`, `re:\ba`, `re:b\b`, `text/f:ab`, `hex:61 [1-3] 62`, `text:ab`, `u16le:0x6161..0x6262`, `re/w:a+`}
@@ -179,8 +179,8 @@ func TestApart(t *testing.T) {
 	}
 }
 
-// At the beginning of memory nothing lies in front, so one worker looks at no
-// match but those that are kept.
+// At the beginning of memory no match can begin before, so one worker finds only the matches
+// that are kept.
 func TestChainKnownAtOnce(t *testing.T) {
 	for _, first := range []addr.Addr{0, 4096, addr.Max - 1<<20 + 1} {
 		m := Mapping{Range: addr.Range{First: first, Last: first + 1<<20 - 1}, Source: BytesSource("b", bytes.Repeat([]byte{'a'}, 1<<20))}
@@ -202,7 +202,7 @@ func TestChainKnownAtOnce(t *testing.T) {
 	}
 }
 
-// chainsOf is the unit of a scanner's only expression, and a worker for it.
+// chainsOf returns the unit of a scanner's only expression, and a worker for it.
 func chainsOf(sc *Scanner) (unit, *worker) {
 	return sc.units[0], newWorker(&scan{Scanner: sc})
 }

@@ -13,14 +13,14 @@ import (
 	"vscan/patterns"
 )
 
-// sizedHit is a hit of an expression.
+// A sizedHit is a hit of an expression.
 type sizedHit struct {
 	plainHit
 	size int
 }
 
-// naiveExprs asks the matchers at every byte of a byte map, and drops what
-// overlaps: the oracle.
+// naiveExprs is the oracle: it calls the matchers at every byte of a byte map,
+// and drops matches that overlap.
 func naiveExprs(l layout, model []shown, set *patterns.Set, in func(i int) bool, overlapping bool) []sizedHit {
 	var want []sizedHit
 	for _, h := range naive(l, model, set, in) {
@@ -85,7 +85,8 @@ func collectSized(t testing.TB, sc *Scanner) []sizedHit {
 	return got
 }
 
-// randomExpr is one that is found in memory of a, b and zeros.
+// randomExpr returns an expression that can be found in memory of a, b and
+// zeros.
 func randomExpr(rnd *rand.Rand) string {
 	return []string{
 		`re:a+`, `re:[ab]+`, `re:ab`, `re:a[ab]{0,3}b`, `re:b.*?b`, `re:(a|ab)(b|a)`, `re:\x00+`, `re:^b`, `re:a$`, `re:\ba`, `re:b\b`,
@@ -95,8 +96,9 @@ func randomExpr(rnd *rand.Rand) string {
 	}[rnd.IntN(29)]
 }
 
-// The same hits of expressions, in order, for any workers, shard size and
-// kernel, in ranges, across borders, beside needles.
+// The hits of expressions and their order are those of the oracle, for any
+// number of workers, size of shards and kernel, in ranges, across borders, and
+// beside needles.
 func TestExprsAgainstByteMap(t *testing.T) {
 	rnd := testRand(t)
 	rounds := 400
@@ -139,8 +141,8 @@ func TestExprsAgainstByteMap(t *testing.T) {
 	}
 }
 
-// Large memory: stretches, blocks and shards, chains that go on from one to the
-// next, pieces that are copied together.
+// So they are in large memory, with several stretches, blocks and shards,
+// chains that go on from one to the next, and pieces that are copied together.
 func TestExprsInLargeMemory(t *testing.T) {
 	rnd := testRand(t)
 	words := strings.Fields("alpha beta user@example.org aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa b x1 foo@bar.com 12345678")

@@ -12,10 +12,11 @@ import (
 	"testing"
 )
 
-// ofOthers are flags of other programs that the command has too.
+// ofOthers takes out flags of other programs that the command has too.
 var ofOthers = strings.NewReplacer("xz --format=lzma", "xz")
 
-// argumentForm is how the command takes what the user names, and how it is called.
+// argumentForm matches the forms of the command's arguments, and calls of the
+// command.
 var argumentForm = regexp.MustCompile(`FILE@|@ADDR|\+OFFSET|\bpid:N|\bvscan (find|refs|strings|read|map|graph) [a-z]+`)
 
 // No string of a library names a flag of the command or a form of its arguments:
@@ -33,8 +34,8 @@ func TestNoLibraryNamesFlags(t *testing.T) {
 	}
 }
 
-// commandWords is the first flag of the command in a string, or form of an
-// argument; "" where there is none.
+// commandWords returns the first flag of the command in a string, or the first
+// form of an argument; "" where there is none.
 func commandWords(s string, flags []string) string {
 	s = ofOthers.Replace(s)
 	for _, word := range regexp.MustCompile(`--[a-z][a-z0-9-]*`).FindAllString(s, -1) {
@@ -69,8 +70,8 @@ func TestCommandWords(t *testing.T) {
 	}
 }
 
-// commandFlags are the names of the command's flags, from the calls that define
-// them: the first string that one is given.
+// commandFlags returns the names of the command's flags: the first string in each
+// call that defines one.
 func commandFlags(t *testing.T) (names []string) {
 	t.Helper()
 	const dir = "../cmd/vscan"
@@ -91,7 +92,7 @@ func commandFlags(t *testing.T) (names []string) {
 	return names
 }
 
-// calledName is the last part of what is called.
+// calledName returns the last part of the name of the function that is called.
 func calledName(call *ast.CallExpr) string {
 	switch f := call.Fun.(type) {
 	case *ast.Ident:
@@ -102,7 +103,7 @@ func calledName(call *ast.CallExpr) string {
 	return ""
 }
 
-// firstString is the first argument that is a string, "" where none is.
+// firstString returns the first argument that is a string, "" where none is.
 func firstString(call *ast.CallExpr) string {
 	for _, arg := range call.Args {
 		if lit, ok := arg.(*ast.BasicLit); ok && lit.Kind == token.STRING {

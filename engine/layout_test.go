@@ -15,8 +15,8 @@ import (
 	"testing"
 )
 
-// imports says which packages of vscan a package may import. What is not
-// listed imports none.
+// imports has the packages of vscan that a package may import. A package that is not
+// listed may import none.
 var imports = map[string][]string{
 	"vscan/engine/segtree":       {"addr"},
 	"vscan/engine/shard":         {"segtree", "addr"},
@@ -28,7 +28,8 @@ var imports = map[string][]string{
 	"vscan/patterns/yara":        {"patterns", "automaton", "addr"}, // its regular expressions are not RE2's
 	"vscan/engine":               {"segtree", "shard", "simd", "sets", "patterns", "addr"},
 	"vscan/engine/image":         {"engine", "patterns", "addr"}, // what patterns have to know of an image
-	// Edges are what a scan for ptr finds; words, ranges and levels as in engine.
+	// Edges are what a scan for ptr finds; words, ranges and levels are those of
+	// engine.
 	"vscan/engine/graph":         {"heap", "engine", "patterns", "simd", "addr"},
 	"vscan/engine/heap":          {"engine", "addr"},
 	"vscan/engine/heap/heaptest": {"engine", "addr"}, // for tests
@@ -36,8 +37,8 @@ var imports = map[string][]string{
 	"vscan/bench":                {"image", "engine", "patterns", "simd", "addr"},
 }
 
-// dependencies says which packages of vscan may import a package of others.
-// Tests may use what they like.
+// dependencies has the packages of vscan that may import a package from outside.
+// Tests may import any.
 var dependencies = map[string][]string{
 	"golang.org/x/sync/errgroup":         {"vscan/engine", "vscan/engine/graph"},
 	"golang.org/x/sys/unix":              {"vscan/engine/image", "vscan/engine/graph", "vscan/engine/simd/simdtest", "vscan/bench"},
@@ -95,8 +96,8 @@ func checkImport(t *testing.T, from, to string) {
 	}
 }
 
-// cpuid is asked in one file, and libraries neither print nor exit nor read
-// flags; they read no environment but for VSCAN_KERNEL.
+// One file imports cpuid, and libraries neither print nor exit nor read flags; they
+// read no environment variable but VSCAN_KERNEL.
 func TestSources(t *testing.T) {
 	rules := []struct {
 		what   string
@@ -126,8 +127,8 @@ func TestSources(t *testing.T) {
 	}
 }
 
-// No test passes or fails by the clock: what is done is counted, and a limit of
-// time, of a minute or more, only guards against a hang. Benchmarks may measure.
+// No test passes or fails by the clock: tests count what is done, and a limit of
+// time, of a minute or more, only guards against a hang. Benchmarks may measure time.
 func TestNoTestComparesTime(t *testing.T) {
 	files := token.NewFileSet()
 	for _, file := range goFiles(t, os.DirFS(".."), true) {
@@ -141,7 +142,7 @@ func TestNoTestComparesTime(t *testing.T) {
 	}
 }
 
-// goFiles are the Go files below fsys that are tests, or that are none.
+// goFiles returns the Go files below fsys that are tests, or those that are not.
 func goFiles(t *testing.T, fsys fs.FS, tests bool) (files []string) {
 	t.Helper()
 	err := fs.WalkDir(fsys, ".", func(path string, d fs.DirEntry, err error) error {

@@ -19,7 +19,7 @@ import (
 	"vscan/patterns"
 )
 
-// mmapSource is a mapped file.
+// A mmapSource is a mapped file.
 type mmapSource struct {
 	path string
 	f    *os.File
@@ -80,7 +80,7 @@ func faultsHaveAddresses(t *testing.T) {
 	}
 }
 
-// A fault in the middle of a block does not repeat the hits that are out.
+// After a fault in the middle of a block, hits that were sent before are not sent again.
 func TestNoHitTwiceAfterAFault(t *testing.T) {
 	faultsHaveAddresses(t)
 	const words = 131072
@@ -113,7 +113,7 @@ func TestNoHitTwiceAfterAFault(t *testing.T) {
 	}
 }
 
-// seamSource loses everything past cut once the upper shard has been read.
+// A seamSource loses everything past cut once the upper shard has been read.
 type seamSource struct {
 	b     []byte
 	cut   uint64
@@ -159,7 +159,7 @@ func TestLossOnlyInTheOverlap(t *testing.T) {
 	}
 }
 
-// flakySource fails once for the bytes around cut.
+// A flakySource fails once for the bytes around cut.
 type flakySource struct {
 	b    []byte
 	from uint64 // once, bytes from here on cannot be read by views that begin before
@@ -175,7 +175,7 @@ func (s *flakySource) View(buf []byte, off uint64, n int) ([]byte, error) {
 	return s.b[off : off+uint64(n)], nil
 }
 
-// The same, where the bytes can be read again a moment later.
+// That is so too where the bytes can be read again a moment later.
 func TestPassingErrorInTheOverlap(t *testing.T) {
 	src := &flakySource{b: make([]byte, 600_000), from: 256 << 10}
 	src.left.Store(2) // the block, and the page taken after it
@@ -190,7 +190,8 @@ func TestPassingErrorInTheOverlap(t *testing.T) {
 	}
 }
 
-// What lies under shows through absent bytes, also those of a layer under the rest.
+// Layers that are laid under show through absent bytes, also through those of other
+// layers that were laid under.
 func TestUnderAbsentUnder(t *testing.T) {
 	b, _ := BytesMapping("file", 0x100, []byte("abcd"))
 	absent := Mapping{Range: addr.Range{First: 0x100, Last: 0x103}, State: Absent, Name: "absent"}
@@ -211,7 +212,7 @@ func TestUnderAbsentUnder(t *testing.T) {
 	}
 }
 
-// deadSource cannot read anything. With view number until it calls then.
+// A deadSource cannot read anything. With view number until it calls then.
 type deadSource struct {
 	until int64
 	then  func()
@@ -227,9 +228,9 @@ func (s *deadSource) View([]byte, uint64, int) ([]byte, error) {
 	return nil, errors.New("EIO")
 }
 
-// A cancel is heeded between the pages of a block that cannot be read: there is
-// no view after it, whether it came with a block's first view, in the middle of
-// its pages, or with the last of them.
+// A cancelled context is noticed between the pages of a block that cannot be read: there
+// is no view after it, whether it came with a block's first view, in the middle of its
+// pages, or with the last of them.
 func TestCancelWhereNothingCanBeRead(t *testing.T) {
 	const pages = minBlock / PageSize
 	for _, until := range []int64{1, 2, 10, pages, pages + 1, pages + 2, pages + 3, 2 * pages} {
@@ -241,14 +242,15 @@ func TestCancelWhereNothingCanBeRead(t *testing.T) {
 		if !errors.Is(err, context.Canceled) || !stats.Cancelled {
 			t.Errorf("%+v, %v", stats, err)
 		}
-		// The view of the next block may be asked for before the context is.
+		// The next block may be viewed before the context is checked.
 		if n := src.views.Load(); n > until+1 {
 			t.Errorf("cancelled with view %d of a source that cannot be read: %d views", until, n)
 		}
 	}
 }
 
-// topSource is bytes at the highest offsets, and at 0; it refuses views that wrap.
+// A topSource has bytes at the highest offsets, and at 0; it fails the test where a view
+// wraps round.
 type topSource struct{ t testing.TB }
 
 func (s *topSource) Name() string { return "top" }
@@ -264,7 +266,7 @@ func (s *topSource) View(buf []byte, off uint64, n int) ([]byte, error) {
 	return buf[:n], nil
 }
 
-// Pieces at the last offset and at offset 0 are not one.
+// A piece at offset 0 does not go on from one that ends at the last offset.
 func TestOffsetsAtTheEnd(t *testing.T) {
 	src := &topSource{t}
 	s, _ := NewSpace(
@@ -318,7 +320,8 @@ func TestSourceNotComparable(t *testing.T) {
 	Compile(s, compileSet(t, patterns.Target{}, "x"), Options{})
 }
 
-// The last byte of a source of 2^64 bytes, in a block that has to be taken page by page.
+// A lastSource has 2^64 − 1 bytes, of which those of page bad cannot be read, so that
+// the block with the last byte has to be read page by page.
 type lastSource struct{ bad uint64 }
 
 func (s *lastSource) Name() string { return "last" }
@@ -347,7 +350,7 @@ func TestLastOffset(t *testing.T) {
 	}
 }
 
-// Spans of a shard that were not looked at are subtracted from what was.
+// Spans of a shard that were not searched do not count as scanned.
 func TestScannedCountsWhatWas(t *testing.T) {
 	src := &brokenSource{b: make([]byte, 3<<20)}
 	src.size.Store(uint64(len(src.b)))
@@ -375,7 +378,7 @@ func TestScannedCountsWhatWas(t *testing.T) {
 	}
 }
 
-// A fault while anchors are looked for costs no hit of what can be read.
+// A fault while anchors are looked for loses no hit in bytes that can be read.
 func TestFaultAmongAnchors(t *testing.T) {
 	faultsHaveAddresses(t)
 	const size, left = 50 * PageSize, 25 * PageSize

@@ -9,12 +9,13 @@ import (
 	"vscan/engine/addr"
 )
 
-// placesSpace is a space of absent mappings, one a line:
+// placesSpace returns a space of absent mappings, of which spec has one a
+// line:
 //
 //	FIRST LAST PERM NAMEOFFSET NAME
 //
-// all hexadecimal, PERM as in maps or -, NAME to the end of the line, "file "
-// before it for what is said to be one.
+// Numbers are hexadecimal, PERM is as in maps, or -, and NAME goes to the end
+// of the line; "file " in front of it sets File.
 func placesSpace(t *testing.T, spec string) *Space {
 	t.Helper()
 	var ms []Mapping
@@ -72,7 +73,7 @@ const placesSpec = `
 	81000 81fff r-- 0 a
 `
 
-// What an address belongs to, and the address of that place, are each other's.
+// The place of an address resolves to that address.
 func TestPlaces(t *testing.T) {
 	s := placesSpace(t, placesSpec+"	90000 90fff rw- 0 \n")
 	for a, want := range map[addr.Addr]string{
@@ -134,7 +135,7 @@ func TestResolve(t *testing.T) {
 	}
 }
 
-// A list of those that have a name is of a bounded length.
+// The list of those that have a name is of bounded length.
 func TestResolveManyOfAName(t *testing.T) {
 	var b strings.Builder
 	for i := range 1000 {
@@ -146,7 +147,7 @@ func TestResolveManyOfAName(t *testing.T) {
 	}
 }
 
-// Offsets of hostile images wrap round, and nothing else happens.
+// Offsets of hostile images wrap round, and do no other harm.
 func TestPlacesWrapRound(t *testing.T) {
 	s := placesSpace(t, "1000 1fff rw- ffffffffffffffff /a\n2000 2fff rw- 0 [anon]\n")
 	for _, a := range []addr.Addr{0x1000, 0x2fff} {

@@ -11,7 +11,7 @@ import (
 	"vscan/patterns"
 )
 
-// ownSource is a source as users write them, with a View of their own.
+// An ownSource is a source as users write them, with a View of its own.
 type ownSource struct {
 	size uint64
 	view func(buf []byte, off uint64) ([]byte, error)
@@ -23,15 +23,15 @@ func (s *ownSource) View(buf []byte, off uint64, n int) ([]byte, error) {
 	return s.view(buf[:n], off)
 }
 
-// readerFunc is a ReadAt.
+// A readerFunc is a function as a ReadAt.
 type readerFunc func(p []byte, off int64) (int, error)
 
 func (f readerFunc) ReadAt(p []byte, off int64) (int, error) { return f(p, off) }
 
 var errBad = errors.New("bad")
 
-// xs fills p, which begins at offset off of a source, with x, as far as the first
-// byte whose offset is one from lo to below hi, and returns how many there are.
+// xs fills p, which begins at offset off of a source, with x up to the first byte
+// whose offset is from lo up to hi, exclusive, and returns how many there are.
 func xs(p []byte, off, lo, hi uint64) int {
 	for i := range p {
 		if at := off + uint64(i); at >= lo && at < hi {
@@ -42,8 +42,8 @@ func xs(p []byte, off, lo, hi uint64) int {
 	return len(p)
 }
 
-// What is written of sources: which bytes cannot be read, that these are told, and
-// that all others are searched.
+// Sources keep what their documentation promises: which bytes cannot be read, that
+// these are told, and that all others are searched.
 func TestOwnSources(t *testing.T) {
 	const page = engine.PageSize
 	bad := func(buf []byte, off uint64) ([]byte, error) {

@@ -13,7 +13,8 @@ import (
 )
 
 // Printable runs are found across mappings and cuts, never across holes, the
-// same for any workers and shard size; what of a run lies in scope is a run.
+// same for any number of workers and size of shards; the part of a run that
+// lies in scope is a run.
 func TestRuns(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
@@ -114,7 +115,7 @@ func TestRuns(t *testing.T) {
 	}
 }
 
-// printsAt says whether a printable character stands at i.
+// printsAt reports whether a printable character stands at i.
 func printsAt(memory []int, i int, e patterns.Encoding) bool {
 	at := func(i int) int {
 		if i < 0 || i >= len(memory) {

@@ -19,7 +19,7 @@ import (
 	"vscan/patterns"
 )
 
-// levels are the kernels that this machine can run.
+// levels returns the levels of kernels that this machine can run.
 func levels() []simd.Level {
 	return slices.DeleteFunc(simd.Levels(), func(l simd.Level) bool { return l.Check() != nil })
 }
@@ -50,7 +50,7 @@ func compile(t testing.TB, s *Space, set *patterns.Set, opt Options) *Scanner {
 	return sc
 }
 
-// plainHit is a hit that can be compared.
+// A plainHit is a hit that can be compared.
 type plainHit struct {
 	addr    addr.Addr
 	pattern int
@@ -76,7 +76,7 @@ func collect(t testing.TB, sc *Scanner) []plainHit {
 	return got
 }
 
-// inBatches is collect by ScanBatches.
+// inBatches does what collect does, by ScanBatches.
 func inBatches(t testing.TB, sc *Scanner) []plainHit {
 	t.Helper()
 	var got []plainHit
@@ -103,7 +103,7 @@ func inBatches(t testing.TB, sc *Scanner) []plainHit {
 	return got
 }
 
-// naive searches a byte map serially: the oracle.
+// naive is the oracle: it searches a byte map serially.
 func naive(l layout, model []shown, set *patterns.Set, in func(i int) bool) []plainHit {
 	var want []plainHit
 	for i := range model {
@@ -129,7 +129,7 @@ func naive(l layout, model []shown, set *patterns.Set, in func(i int) bool) []pl
 	return want
 }
 
-// matches says whether the needle matches the bytes, which are as long.
+// matches reports whether the needle matches the bytes, which must be as long.
 func matches(n patterns.Needle, b []byte) bool {
 	if n.Words != nil {
 		return n.Words.Contains(n.Words.Order.Uint(b))
@@ -154,7 +154,7 @@ func randomHex(rnd *rand.Rand, n int) string {
 	return "hex:" + hex.EncodeToString(b)
 }
 
-// randomPattern is one that is found in memory of a, b and zeros.
+// randomPattern returns a pattern that can be found in memory of a, b and zeros.
 func randomPattern(rnd *rand.Rand) string {
 	switch rnd.IntN(5) {
 	case 0:
@@ -174,7 +174,8 @@ func randomPattern(rnd *rand.Rand) string {
 	return randomHex(rnd, 20)
 }
 
-// The same hits, in order, for any workers, shard size and kernel.
+// The hits and their order are those of the oracle, for any number of workers, size of shards and
+// kernel.
 func TestScanAgainstByteMap(t *testing.T) {
 	rnd := testRand(t)
 	rounds := 120
@@ -250,8 +251,8 @@ func TestScanInRangesAndMappings(t *testing.T) {
 	}
 }
 
-// Large pieces, small pieces and zeros side by side: direct blocks and copied
-// ones, with a pattern over every border.
+// With large pieces, small pieces and zeros side by side, and so direct blocks and copied ones, a
+// pattern is found across every border.
 func TestScanLargePieces(t *testing.T) {
 	rnd := testRand(t)
 	for _, length := range []int{1, 2, 16, 70_000} {
@@ -274,7 +275,7 @@ func TestScanLargePieces(t *testing.T) {
 			mappings = append(mappings, m)
 			base += addr.Addr(n)
 		}
-		// The pattern is what stands at some border.
+		// The pattern is the bytes that stand across a border.
 		at := int(mappings[15].First-0x10000) - length/2
 		lit := all[max(at, 0) : at+length]
 		s, err := NewSpace(mappings...)
@@ -310,8 +311,8 @@ func TestScanLargePieces(t *testing.T) {
 	}
 }
 
-// Pieces of some KiB that follow one another in memory but cannot be joined are
-// searched in place, and their seams apart.
+// Pieces of some KiB that follow one another in memory but cannot be joined are searched in place,
+// and their seams by themselves.
 func TestScanInPlace(t *testing.T) {
 	rnd := testRand(t)
 	for round := range 24 {
@@ -332,7 +333,8 @@ func TestScanInPlace(t *testing.T) {
 				Source: sources[len(l.mappings)%2], Offset: uint64(at)})
 			at += n
 		}
-		// Patterns that stand across a border, of any length; and words of all alignments.
+		// There are patterns of several lengths that stand across a border, and words of
+		// all alignments.
 		texts := []string{"short=hex:61"}
 		for k, n := range []int{2, 9, 60, 200} {
 			at := max(0, int(l.mappings[1+rnd.IntN(len(l.mappings)-1)].First-base)-rnd.IntN(n))
@@ -428,7 +430,7 @@ func TestFindPointer(t *testing.T) {
 	}
 }
 
-// zeroSpace is n bytes of zeros in memory.
+// zeroSpace returns a space of n bytes of zeros in memory.
 func zeroSpace(t testing.TB, n int) *Space {
 	m, err := BytesMapping("zeros", 0x1000, make([]byte, n))
 	if err != nil {
@@ -441,8 +443,7 @@ func zeroSpace(t testing.TB, n int) *Space {
 	return s
 }
 
-// Memory does not grow with hits: a slow reader of very many holds the
-// workers up.
+// Memory does not grow with the number of hits: where the callback is slow, workers wait.
 func TestHitsStreamInBoundedMemory(t *testing.T) {
 	n := 100_000_000
 	if testing.Short() {
@@ -476,7 +477,7 @@ func TestHitsStreamInBoundedMemory(t *testing.T) {
 	}
 }
 
-// After a cancel each worker takes one more view at the most, and all of them end.
+// After a cancel, each worker takes at most one more view, and all of them end.
 func TestCancelStopsAtOnce(t *testing.T) {
 	const size, workers, until = 64 << 20, 4, 6
 	for _, text := range []string{"hex:00", "hex:01", "u16:1..2", `re:\x01+`} {
@@ -502,8 +503,8 @@ func TestCancelStopsAtOnce(t *testing.T) {
 	}
 }
 
-// countedSource is bytes that lie in memory, and counts what is asked of them.
-// With view number until it calls then.
+// A countedSource is bytes in memory that counts the views of them. With view number until it
+// calls then.
 type countedSource struct {
 	b            []byte
 	until        int64
@@ -521,7 +522,7 @@ func (s *countedSource) View(_ []byte, off uint64, n int) ([]byte, error) {
 	return s.b[off:][:n:n], nil
 }
 
-// waitUntil waits for what is going to be, for a minute at the most.
+// waitUntil waits until ok returns true, and fails the test after a minute.
 func waitUntil(t *testing.T, otherwise string, ok func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(time.Minute); !ok(); time.Sleep(time.Millisecond) {
@@ -555,7 +556,7 @@ func TestStopAtFirst(t *testing.T) {
 	sc.Scan(t.Context(), func(Hit) bool { panic("of the callback") })
 }
 
-// brokenSource cannot read some of its pages, or shrinks.
+// A brokenSource cannot read some of its pages, or shrinks.
 type brokenSource struct {
 	b      []byte
 	broken map[uint64]bool // pages
@@ -574,8 +575,8 @@ func (s *brokenSource) View(buf []byte, off uint64, n int) ([]byte, error) {
 	return buf[:n], nil
 }
 
-// What cannot be read is accounted for, byte by byte, and everything else is
-// searched; a match never spans what cannot be read.
+// Bytes that cannot be read are accounted for, byte by byte, and all others are searched; a match
+// never spans bytes that cannot be read.
 func TestUnreadable(t *testing.T) {
 	rnd := testRand(t)
 	for round := range 60 {
@@ -648,9 +649,8 @@ func TestOptionsAreValidated(t *testing.T) {
 	}
 }
 
-// pages is data as one mapping, or as one-page mappings side by side: in order,
-// by turns of two sources so that none can be joined, or scattered, where their
-// bytes lie in any order.
+// pages returns data as one mapping, or as one-page mappings side by side: in order, of two
+// sources by turns so that none can be joined, or scattered, so that their bytes lie in any order.
 func pages(t testing.TB, data []byte, how string) *Space {
 	n := len(data) / PageSize
 	order := make([]int, n)

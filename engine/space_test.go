@@ -17,21 +17,22 @@ import (
 	"vscan/engine/addr"
 )
 
-// layout is mappings and the byte map that they have to show.
+// A layout is mappings and the byte map that they have to show.
 type layout struct {
 	base     addr.Addr
 	mappings []Mapping
 	unders   []Mapping
 }
 
-// shown is one byte of the byte map.
+// A shown is one byte of the byte map.
 type shown struct {
 	state State
 	b     byte
 	layer int
 }
 
-// model lays the layout out byte by byte, size of them from its base.
+// model returns the byte map of the first size bytes from the layout's base
+// on.
 func (l layout) model(size int) []shown {
 	out := make([]shown, size)
 	for i := range out {
@@ -77,8 +78,8 @@ func (l layout) space(t testing.TB) *Space {
 	return s
 }
 
-// randomLayout has up to n mappings in size bytes, of a few letters, so that
-// patterns occur; neighbours often touch and share a source.
+// randomLayout returns up to n mappings in size bytes, of a few letters, so
+// that patterns occur; neighbours often touch and share a source.
 func randomLayout(rnd *rand.Rand, n, size int) layout {
 	l := layout{base: []addr.Addr{0, 0x1000, 0x7fffffff0000, addr.Max - addr.Addr(size) + 1}[rnd.IntN(4)]}
 	shared := make([]byte, 4*size)
@@ -186,7 +187,7 @@ func layersOf(s *Space, a addr.Addr) (layers []int) {
 	return layers
 }
 
-// checkBytes reads everything from byte i on, and a bit.
+// checkBytes compares all that reads from byte i on return with the model.
 func checkBytes(t *testing.T, s *Space, l layout, model []shown, i int) {
 	t.Helper()
 	a := l.base + addr.Addr(i)
@@ -254,7 +255,7 @@ func TestAddLeavesTheOldSpace(t *testing.T) {
 	}
 }
 
-// Many additions cost one build.
+// Many additions take only one build of the index.
 func TestAddOneByOne(t *testing.T) {
 	s, _ := NewSpace()
 	const n = 200_000
@@ -383,7 +384,7 @@ func TestPointers(t *testing.T) {
 	}
 }
 
-// What needs word size and byte order does not compile without them.
+// A call that needs word size and byte order does not compile without them.
 func TestNoArchNoCompile(t *testing.T) {
 	out, err := exec.CommandContext(context.Background(), "go", "build", "-gcflags=-e", "-o", os.DevNull, "./testdata/noarch").CombinedOutput()
 	if err == nil {

@@ -10,8 +10,8 @@ import (
 	"vscan/patterns"
 )
 
-// zerosAround is bytes, zeros that are not stored, and bytes, from an address;
-// whole is the same in one piece.
+// zerosAround returns in parted bytes, then zeros that are not stored, then
+// bytes, from an address on, and in whole the same in one piece.
 func zerosAround(t *testing.T, base addr.Addr, before []byte, zeros int, after []byte) (parted, whole *Space) {
 	t.Helper()
 	var parts []Mapping
@@ -39,9 +39,9 @@ func zerosAround(t *testing.T, base addr.Addr, before []byte, zeros int, after [
 	return parted, whole
 }
 
-// Zeros that are left out hide nothing: the hits are those over the same bytes
-// in one piece, wherever matches begin before the zeros, end behind them, or
-// span them, and whatever the length of the zeros beside that of a match.
+// No hit is lost where zeros are left out: the hits are those in the same
+// bytes in one piece, whether matches begin before the zeros, end behind them,
+// or span them, and whether the zeros are longer or shorter than a match.
 func TestSkippedZerosHideNothing(t *testing.T) {
 	rnd := testRand(t)
 	texts := []string{
@@ -76,7 +76,8 @@ func TestSkippedZerosHideNothing(t *testing.T) {
 	}
 }
 
-// Terabytes that were never touched are over at once, and count as looked at.
+// Terabytes that were never touched are passed over at once, and count as
+// searched.
 func TestTerabytesOfZeros(t *testing.T) {
 	const size = 20 << 40
 	head, tail := []byte("needle at the beginning, and a"), []byte("z behind them, needle")
@@ -108,7 +109,7 @@ func TestTerabytesOfZeros(t *testing.T) {
 	}
 }
 
-// What asks for zeros gets them.
+// Zeros are searched where a pattern matches them.
 func TestZerosAreMatched(t *testing.T) {
 	for _, text := range []string{"hex:0000", `re:\x00{4}`, "u32:0..5", `re:[^x]{3}`, "hex:?0 ~41", `re:(?s).{9}`, "re:x*\x00"} {
 		parted, whole := zerosAround(t, 0x2000, []byte("xx"), minSkip+4096, []byte("yy"))
@@ -120,7 +121,7 @@ func TestZerosAreMatched(t *testing.T) {
 	}
 }
 
-// A mapping in parts is searched as one where mappings are searched apart.
+// With Apart, a mapping in parts is searched as one.
 func TestContinuedMappingsAreOne(t *testing.T) {
 	b := []byte("....ne" + "edle....")
 	part := func(first addr.Addr, b []byte, name string, off uint64) Mapping {
@@ -146,7 +147,7 @@ func TestContinuedMappingsAreOne(t *testing.T) {
 	}
 }
 
-// Extents join what continues, and nothing else.
+// Extents joins mappings that continue one another, and no others.
 func TestExtents(t *testing.T) {
 	at := func(first, last addr.Addr, state State, name string, off uint64) Mapping {
 		m := Mapping{Range: addr.Range{First: first, Last: last}, State: state, Name: name, NameOffset: off, Part: off > 0}

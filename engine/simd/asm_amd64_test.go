@@ -47,21 +47,21 @@ var predicates = map[string]features{
 	"sieveWords":        wordsSieveNeeds,
 }
 
-// plain is the instructions that every amd64 machine has.
+// plain has the instructions that every amd64 machine has.
 var plain = strings.Fields(`
 	ADCQ ADDL ADDQ ANDL ANDQ BSWAPL BSWAPQ BTL CMOVQCC CMOVQGT CMOVQHI CMOVQLT CMPB CMPL CMPQ IMUL3L IMUL3Q IMULQ
 	INCQ JB JCC JE JEQ JGE JGT JHI JLE JLT JMP JNE JNZ JZ LEAL LEAQ MOVBLSX MOVBLZX MOVL MOVQ MOVWLZX NEGL NEGQ NOTL NOTQ
 	ORL ORQ PREFETCHT0 RET SBBQ SHLL SHLQ SHRL SHRQ SUBQ TESTL TESTQ XORL`)
 
-// general is what instructions on general registers need.
+// general has the features that instructions on general registers need.
 var general = map[string]feature{
 	"ANDNL": fBMI1, "BLSRL": fBMI1, "BLSRQ": fBMI1, "TZCNTL": fBMI1, "TZCNTQ": fBMI1,
 	"BZHIL": fBMI2, "BZHIQ": fBMI2, "PDEPQ": fBMI2, "SHLXL": fBMI2, "SHLXQ": fBMI2, "SHRXL": fBMI2, "SHRXQ": fBMI2,
 	"POPCNTL": fPOPCNT, "POPCNTQ": fPOPCNT,
 }
 
-// vector is what instructions on vectors need: on XMM, on YMM, and on ZMM or
-// with masks, "" where there is no such form.
+// vector has the features that instructions on vectors need: on XMM, on YMM,
+// and on ZMM or with masks; "" where there is no such form.
 var vector = map[string][3]feature{
 	"KANDQ":           {"", "", fAVX512BW},
 	"KANDW":           {"", "", fAVX512F},
@@ -167,8 +167,8 @@ var (
 	mask = regexp.MustCompile(`\bK[0-7]\b`)
 )
 
-// needs is what one instruction needs. It fails the test where it does not
-// know it.
+// needs returns the features that one instruction needs. It fails the test
+// where it does not know the instruction.
 func needs(t *testing.T, line string) features {
 	name, operands, _ := strings.Cut(strings.Join(strings.Fields(line), " "), " ")
 	name, suffix, _ := strings.Cut(name, ".")
@@ -202,14 +202,14 @@ func needs(t *testing.T, line string) features {
 	return fs
 }
 
-// function is one TEXT with its macros expanded.
+// A function is one TEXT with its macros expanded.
 type function struct {
 	name, header string
 	lines        []string
 }
 
-// readSource is the lines of an assembly file, with those of the headers of
-// this package in place.
+// readSource returns the lines of an assembly file, with those of this
+// package's headers in place of their inclusion.
 func readSource(t *testing.T, path string) []string {
 	src, err := os.ReadFile(path)
 	if err != nil {
@@ -228,7 +228,7 @@ func readSource(t *testing.T, path string) []string {
 
 var header = regexp.MustCompile(`^#include "(\w+_amd64\.h)"`)
 
-// readFunctions reads an assembly file.
+// readFunctions returns the functions of an assembly file.
 func readFunctions(t *testing.T, path string) []function {
 	type macro struct {
 		params []string
@@ -295,8 +295,8 @@ func readFunctions(t *testing.T, path string) []function {
 	return out
 }
 
-// Every instruction of a kernel needs nothing that its predicate does not
-// name, and the predicate names nothing that none of them needs.
+// The predicate of a kernel names every feature that one of its instructions
+// needs, and no other.
 func TestPredicates(t *testing.T) {
 	files, err := filepath.Glob("*_amd64.s")
 	if err != nil || len(files) == 0 {
@@ -348,7 +348,7 @@ func TestPredicates(t *testing.T) {
 	}
 }
 
-// cpuid knows every feature by the name that it has here.
+// Package cpuid knows every feature by the name that it has here.
 func TestFeatureNames(t *testing.T) {
 	for _, f := range []feature{fAVX, fAVX2, fBMI1, fBMI2, fLZCNT, fPOPCNT, fAVX512F, fAVX512BW, fAVX512DQ, fAVX512VL, fAVX512VBMI, fAVX512VBMI2} {
 		if id := cpuid.ParseFeature(string(f)); id == cpuid.UNKNOWN || id.String() != string(f) {
@@ -357,8 +357,8 @@ func TestFeatureNames(t *testing.T) {
 	}
 }
 
-// What a machine of a level has is enough for each kernel of the level, but
-// for such as are marked by features of their own. There are none yet.
+// The features of a level are enough for each kernel of the level, except for
+// kernels that are marked as needing more. There are none yet.
 func TestLevelsSuffice(t *testing.T) {
 	for _, a := range assembled {
 		for name, predicate := range predicates {

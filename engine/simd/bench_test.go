@@ -13,7 +13,7 @@ import (
 	"vscan/engine/simd/simdtest"
 )
 
-// benchScan measures a kernel, and asserts what it finds.
+// benchScan measures a kernel, and checks how many hits it finds.
 func benchScan(b *testing.B, k Kernel, mem []byte, want int) {
 	dst := make([]uint32, 4096)
 	b.SetBytes(int64(len(mem)))
@@ -34,12 +34,12 @@ func benchScan(b *testing.B, k Kernel, mem []byte, want int) {
 	}
 }
 
-// benchLevels is the levels worth measuring.
+// benchLevels returns the levels worth measuring.
 func benchLevels() []Level {
 	return here()[1:]
 }
 
-// occurrences counts overlapping ones.
+// occurrences returns how often lit occurs in mem, overlapping ones included.
 func occurrences(mem, lit []byte) int {
 	n := 0
 	for i := 0; ; i++ {
@@ -52,8 +52,9 @@ func occurrences(mem, lit []byte) int {
 	}
 }
 
-// A literal that is rare or not there at all, beside a plain read of the same
-// memory, the ceiling, and a loop of bytes.Index, the rival.
+// BenchmarkLiteralSparse measures a literal that is rare or not there at all,
+// beside a plain read of the same memory, which is the ceiling, and a loop of
+// bytes.Index, the rival.
 func BenchmarkLiteralSparse(b *testing.B) {
 	for _, size := range simdtest.Sizes {
 		mem := simdtest.Memory(size.Size)
@@ -86,7 +87,7 @@ func BenchmarkLiteralSparse(b *testing.B) {
 	}
 }
 
-// The same in alternation, a plain read and a scan by turns, so that what else
+// BenchmarkRoof measures a plain read and a scan by turns, so that what else
 // the machine does falls on both alike. The figures are medians; "of-read" is
 // that of the ratio of each scan to the read before it.
 func BenchmarkRoof(b *testing.B) {
@@ -127,7 +128,7 @@ type benchMem struct {
 	mem  []byte
 }
 
-// roofMemories is what BenchmarkRoof looks through.
+// roofMemories returns the memories that BenchmarkRoof looks through.
 func roofMemories(b *testing.B) []benchMem {
 	var out []benchMem
 	for _, size := range simdtest.Sizes[1:] {
@@ -179,7 +180,8 @@ func alternate(b *testing.B, k Kernel, mem []byte, want int) {
 	b.ReportMetric(median(ratio), "of-read")
 }
 
-// Hits by the million: from one in two bytes to one in some hundred.
+// BenchmarkLiteralDense measures millions of hits: from one in two bytes to one
+// in some hundred.
 func BenchmarkLiteralDense(b *testing.B) {
 	mem := simdtest.Memory(32 << 20)
 	for _, lit := range []string{"\x00", "\x7f", "e", "\x00\x00", "\x00\x00\x00\x00", "\x00\x00\x00\x00\x00\x00\x00\x00", "\x7f\x00\x00",
@@ -210,7 +212,8 @@ func BenchmarkLiteralDense(b *testing.B) {
 	}
 }
 
-// Memory made to defeat a heuristic: candidates everywhere and hits nowhere.
+// BenchmarkLiteralHostile measures memory that is made to defeat a heuristic:
+// candidates everywhere and hits nowhere.
 func BenchmarkLiteralHostile(b *testing.B) {
 	const size = 4 << 20
 	a := func(n int) []byte { return bytes.Repeat([]byte("a"), n) }
@@ -276,7 +279,8 @@ func BenchmarkWords(b *testing.B) {
 	}
 }
 
-// Short blocks, as where pieces of memory meet: what a call costs by itself.
+// BenchmarkShort measures short blocks, as where pieces of memory meet: what a
+// call costs by itself.
 func BenchmarkShort(b *testing.B) {
 	for _, size := range []int{16, 100, 1000, 8000} {
 		mem := bytes.Repeat([]byte("x"), size)
@@ -290,8 +294,8 @@ func BenchmarkShort(b *testing.B) {
 	}
 }
 
-// nibbles reads a masked literal as hexadecimal digits with '?' for what does
-// not count.
+// nibbles reads a masked literal: hexadecimal digits, and '?' for nibbles that
+// do not count.
 func nibbles(s string) (lit, mask []byte) {
 	for _, two := range strings.Fields(s) {
 		var v, m byte
@@ -306,7 +310,8 @@ func nibbles(s string) (lit, mask []byte) {
 	return lit, mask
 }
 
-// Masked literals and classes beside plain reads, as in BenchmarkRoof.
+// BenchmarkMaskedRoof measures masked literals and classes beside plain reads,
+// as BenchmarkRoof does.
 func BenchmarkMaskedRoof(b *testing.B) {
 	memories := append(roofMemories(b), benchMem{"noise", noise(256 << 20)})
 	run := func(name string, mem benchMem, make func(l Level) (Kernel, error)) {
@@ -342,15 +347,15 @@ func BenchmarkMaskedRoof(b *testing.B) {
 	}
 }
 
-// noise is memory in which every byte is as frequent as any other.
+// noise returns memory in which every byte is as frequent as any other.
 func noise(size int) []byte {
 	b := make([]byte, size)
 	rand.NewChaCha8([32]byte{1}).Read(b)
 	return b
 }
 
-// Masked literals that are too long for assembly to verify, in memory where
-// there are candidates everywhere.
+// BenchmarkMaskedHostile measures masked literals that are too long for
+// assembly to verify, in memory with candidates everywhere.
 func BenchmarkMaskedHostile(b *testing.B) {
 	const size = 4 << 20
 	page := make([]byte, 4096)

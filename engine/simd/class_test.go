@@ -10,7 +10,7 @@ import (
 	"vscan/engine/simd/simdtest"
 )
 
-// setOf is the set of the bytes of s.
+// setOf returns the set of the bytes of s.
 func setOf(s string) (set [4]uint64) {
 	for i := range len(s) {
 		set[s[i]/64] |= 1 << (s[i] % 64)
@@ -32,7 +32,8 @@ var classSets = func() [][4]uint64 {
 	return sets
 }()
 
-// Every byte in every set and out of it, at every place of a vector.
+// TestClassBytes looks for every byte, in and out of every set, at every place
+// of a vector.
 func TestClassBytes(t *testing.T) {
 	perLevel(t, func(t *testing.T, l Level) {
 		for _, set := range classSets {
@@ -77,7 +78,8 @@ func compareClass(t simdtest.TB, set [4]uint64, b []byte, from, to, room int) {
 	}
 }
 
-// All levels against the reference, on drawn sets and memory.
+// TestClassRandom compares all levels with the reference, on drawn sets and
+// memory.
 func TestClassRandom(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		b := pieces(t, "memory", 60)
@@ -91,8 +93,8 @@ func TestClassRandom(t *testing.T) {
 	})
 }
 
-// Blocks of many calls of assembly, resumed with the smallest dst, in sparse
-// and in dense memory.
+// TestClassManyBlocks has blocks that take many calls of assembly, resumed with
+// the smallest dst, in sparse and in dense memory.
 func TestClassManyBlocks(t *testing.T) {
 	const size = 2*(128<<10) + 77
 	rng := rand.New(rand.NewPCG(13, 14))
@@ -138,7 +140,7 @@ func TestClassConstructor(t *testing.T) {
 	})
 }
 
-// A scan stays out of the heap.
+// A scan allocates nothing on the heap.
 func TestClassAllocs(t *testing.T) {
 	b := bytes.Repeat([]byte("abcdefghijklmnop"), 100)
 	dst := make([]uint32, 4096)

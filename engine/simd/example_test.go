@@ -7,8 +7,8 @@ import (
 	"vscan/engine/simd"
 )
 
-// A kernel of the best level that this machine runs, and one of a level that
-// every machine runs, find the same.
+// In this example, a kernel of the best level that this machine can run and
+// one of a level that every machine can run find the same.
 func Example() {
 	b := []byte("the needle, the hay, the other needle")
 	for _, level := range []simd.Level{simd.Auto, simd.Generic} {
@@ -31,9 +31,9 @@ func Example() {
 	// [4 31]
 }
 
-// Aligned words of 4 bytes from 0x100 to 0x1ff. The alignment is that of from:
-// who scans a piece of memory whose address is no multiple of 4 begins at the
-// first offset whose address is one.
+// This example finds aligned words of 4 bytes from 0x100 to 0x1ff. Places are
+// counted from from: in memory whose address is no multiple of 4, a scan has
+// to begin at the first offset whose address is one.
 func ExampleNewWords() {
 	b := []byte{0x10, 0, 0, 0, 0x10, 1, 0, 0, 0x34, 0x12, 0, 0, 0xff, 1, 0, 0}
 	kernel, err := simd.NewWords(simd.Auto, simd.WordSpec{

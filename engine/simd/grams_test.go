@@ -8,7 +8,8 @@ import (
 	"vscan/engine/simd/simdtest"
 )
 
-// gramSet returns a set of n grams of letters, and that they end in.
+// gramSet returns a set of n random grams, which begin with up to 8 of the
+// letters and go on with other bytes.
 func gramSet(rnd *rand.Rand, letters string, n, size int, fold uint64, zeros Zeros) *Grams {
 	g := NewGramSet(size, fold)
 	g.Zeros = zeros
@@ -39,7 +40,7 @@ func compareGrams(t *testing.T, g *Grams, k Kernel, b []byte) {
 	}
 }
 
-// gramLetters is what memory and grams of tests are of.
+// gramLetters are the letters that memory and grams of tests are drawn from.
 var gramLetters = []string{"\x00\x00\x00a", "abcdefgh", "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\xfa", "\x00"}
 
 // eachGramSet calls f with sets of every size, fold and mode of zeros, and with
@@ -61,7 +62,7 @@ func eachGramSet(f func(g *Grams, b []byte)) {
 	}
 }
 
-// All filters let through the same, but for zeros.
+// All filters let through the same, except for zeros.
 func TestGramFilters(t *testing.T) {
 	eachGramSet(func(g *Grams, b []byte) {
 		for _, l := range here()[1:] {
@@ -74,7 +75,8 @@ func TestGramFilters(t *testing.T) {
 	})
 }
 
-// A gram that has been added is let through wherever it stands, and few others.
+// A gram that has been added is let through wherever it stands, and few others
+// are.
 func TestGramsHave(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(23, 24))
 	for size := 4; size <= 8; size++ {

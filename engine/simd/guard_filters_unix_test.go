@@ -10,7 +10,8 @@ import (
 	"vscan/engine/simd/simdtest"
 )
 
-// Filters of pairs, for blocks at either edge of readable memory.
+// TestPairsGuard has filters of pairs look through blocks at either edge of
+// readable memory.
 func TestPairsGuard(t *testing.T) {
 	t.Parallel()
 	mem := simdtest.Guarded(t, os.Getpagesize())
@@ -35,7 +36,7 @@ func TestPairsGuard(t *testing.T) {
 	})
 }
 
-// The same for those of grams.
+// TestGramsGuard does so with filters of grams.
 func TestGramsGuard(t *testing.T) {
 	t.Parallel()
 	mem := simdtest.Guarded(t, os.Getpagesize())
@@ -60,7 +61,7 @@ func TestGramsGuard(t *testing.T) {
 	})
 }
 
-// The same for those of Teddy.
+// TestTeddyGuard does so with filters of Teddy.
 func TestTeddyGuard(t *testing.T) {
 	t.Parallel()
 	for _, by := range []TeddyBy{ByNibbles, BySevens} {
@@ -84,7 +85,7 @@ func guardedTeddy(t *testing.T, by TeddyBy) (*Teddy, []byte) {
 	return teddyOf(by, []byte("abcab"), []byte("cda"), []byte("dd\x00d")), mem
 }
 
-// guardTeddy compares a filter with the reference.
+// guardTeddy compares a filter with the reference at both edges of mem.
 func guardTeddy(t *testing.T, p *Teddy, k Kernel, mem []byte) {
 	for n := 0; n <= 400; n++ {
 		if testing.Short() && n%7 != 0 {

@@ -16,8 +16,8 @@ import (
 	"vscan/engine/simd/simdtest"
 )
 
-// guardPairs is the lengths at which every from is tried with every to; at
-// others one of them stays at its end of the block.
+// guardPairs are the lengths at which every from is tried with every to; at
+// other lengths, one of them stays at its end of the block.
 var guardPairs = []int{1, 2, 31, 32, 33, 63, 64, 65, 66, 95, 96, 97, 127, 128, 129, 130}
 
 // fromTo calls f with pairs of from and to for a block of n bytes.
@@ -37,8 +37,8 @@ func fromTo(n int, f func(from, to int)) {
 	f(n/3, n-n/3)
 }
 
-// A block at either edge of readable memory, of every length from 0 to 130
-// and thus at every phase, from everywhere to everywhere.
+// TestLiteralGuard scans blocks at either edge of readable memory, of every
+// length from 0 to 130 and thus at every phase, with every from and every to.
 func TestLiteralGuard(t *testing.T) {
 	mem := simdtest.Guarded(t, os.Getpagesize())
 	rng := rand.New(rand.NewPCG(1, 2))
@@ -63,7 +63,8 @@ func TestLiteralGuard(t *testing.T) {
 	})
 }
 
-// The same for masked literals, with wildcards at their ends too.
+// TestMaskedGuard does so for masked literals, with wildcards at their ends
+// too.
 func TestMaskedGuard(t *testing.T) {
 	mem := simdtest.Guarded(t, os.Getpagesize())
 	rng := rand.New(rand.NewPCG(15, 16))
@@ -87,7 +88,7 @@ func TestMaskedGuard(t *testing.T) {
 	})
 }
 
-// And for classes.
+// TestClassGuard does so for classes.
 func TestClassGuard(t *testing.T) {
 	mem := simdtest.Guarded(t, os.Getpagesize())
 	rng := rand.New(rand.NewPCG(17, 18))
@@ -124,7 +125,8 @@ func guardScans(t *testing.T, mem []byte, k, ref Kernel, dst []uint32) {
 	}
 }
 
-// The same for words, which look at a fraction of the places.
+// TestWordsGuard does so for words, whose kernels look at a fraction of the
+// places.
 func TestWordsGuard(t *testing.T) {
 	t.Parallel()
 	mem := simdtest.Guarded(t, os.Getpagesize())
@@ -164,7 +166,8 @@ func TestWordsGuard(t *testing.T) {
 	})
 }
 
-// A long literal whose probes are far apart, with blocks that end with it.
+// TestLongLiteralGuard looks for a long literal whose probes are far apart, in
+// blocks that end with it.
 func TestLongLiteralGuard(t *testing.T) {
 	const size = 64 << 10
 	page := os.Getpagesize()
@@ -191,8 +194,8 @@ func TestLongLiteralGuard(t *testing.T) {
 	})
 }
 
-// A block of the largest size, of which all but the end is never touched, and
-// one that is a byte too long.
+// TestMaxBlock scans the end of a block of the largest size, and has a block
+// that is a byte too long refused.
 func TestMaxBlock(t *testing.T) {
 	if unsafe.Sizeof(uintptr(0)) < 8 {
 		t.Skip("too little address space")
@@ -225,8 +228,8 @@ func TestMaxBlock(t *testing.T) {
 	})
 }
 
-// A fault in memory that is looked through, as when a mapped file shrinks, can
-// be recovered from at every level, and says where it was.
+// At every level, a program can recover from a fault in the memory that is
+// scanned, as when a mapped file shrinks, and learn where it was.
 func TestFault(t *testing.T) {
 	const size = 300 << 10
 	hole := size - os.Getpagesize()

@@ -16,12 +16,13 @@ func perLevel(t *testing.T, f func(t *testing.T, l Level)) {
 	simdtest.PerLevel(t, Levels(), f)
 }
 
-// here is the levels that this machine can run.
+// here returns the levels that this machine can run.
 func here() []Level {
 	return slices.DeleteFunc(Levels(), func(l Level) bool { return l.Check() != nil })
 }
 
-// Tests that draw at random do so many times over: each draw is small.
+// TestMain makes tests that draw at random do so many times, since each draw
+// is small.
 func TestMain(m *testing.M) {
 	flag.Parse()
 	if f := flag.Lookup("rapid.checks"); f != nil && f.Value.String() == f.DefValue && !testing.Short() {
@@ -45,7 +46,7 @@ func TestRequiredLevels(t *testing.T) {
 	}
 }
 
-// between is the hits from ≤ s < to.
+// between returns the hits s with from ≤ s < to.
 func between(hits []uint32, from, to int) []uint32 {
 	lo, _ := slices.BinarySearch(hits, uint32(max(from, 0)))
 	hi, _ := slices.BinarySearch(hits, uint32(max(to, 0)))
@@ -160,8 +161,8 @@ func TestTable(t *testing.T) {
 	}
 }
 
-// Where a shape has nothing at a level, the next lower level of the shape
-// does it, and says so.
+// Where a shape has no kernel of a level, the kernel is of the next lower
+// level of the shape, and says so.
 func TestNextLower(t *testing.T) {
 	for _, l := range here() {
 		k, err := NewWords(l, WordSpec{Size: 2, Stride: 3, Ranges: []WordRange{{1, 2}, {4, 5}}})
@@ -207,7 +208,7 @@ func TestMisuse(t *testing.T) {
 					f()
 				}()
 			}
-			// Not mistakes: nothing to look at.
+			// These are no mistakes: there is nothing to look at.
 			for _, r := range [][2]int{{0, 0}, {5, 2}, {9, 9}, {9, 100}, {100, 200}, {0, -3}} {
 				if n, next := k.Scan(make([]uint32, MinDst), make([]byte, 9), r[0], r[1]); n != 0 || next < r[1] {
 					t.Errorf("%s from %d to %d: %d hits, got to %d", k.Shape(), r[0], r[1], n, next)

@@ -42,7 +42,8 @@ var literalSeeds = []struct {
 	{"%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%", "%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%", []uint32{0, 1, 2}},
 }
 
-// Every seed, moved through the vectors by padding on both sides.
+// TestLiteralSeeds moves every seed through the vectors by padding on both
+// sides.
 func TestLiteralSeeds(t *testing.T) {
 	const most = 4*64 + 3
 	step := 1
@@ -83,8 +84,8 @@ func TestLiteralSeeds(t *testing.T) {
 	})
 }
 
-// pieces draws memory: short runs from a small alphabet, so that whatever is
-// looked for occurs, nearly occurs, and overlaps itself.
+// pieces draws memory: short runs from a small alphabet, so that literals
+// occur, nearly occur, and overlap themselves.
 func pieces(t *rapid.T, label string, most int) []byte {
 	alphabet := rapid.SampledFrom([]string{"a", "ab", "\x00\x01", "\x00\xff\xcc", "abcdefgh"}).Draw(t, label+" alphabet")
 	var b []byte
@@ -97,7 +98,8 @@ func pieces(t *rapid.T, label string, most int) []byte {
 	return b
 }
 
-// All levels against the reference, on drawn literals and memory.
+// TestLiteralRandom compares all levels with the reference, on drawn literals
+// and memory.
 func TestLiteralRandom(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		b := pieces(t, "memory", 60)
@@ -134,8 +136,9 @@ func compareLiteral(t simdtest.TB, lit, b []byte, from, to, room int) {
 	}
 }
 
-// Blocks of many calls of assembly: hits next to and across where they meet,
-// resumed with the smallest dst, in sparse and in dense memory.
+// TestLiteralManyBlocks has blocks that take many calls of assembly, with
+// hits next to and across the places where these meet, resumed with the
+// smallest dst, in sparse and in dense memory.
 func TestLiteralManyBlocks(t *testing.T) {
 	const size = 3*(128<<10) + 77
 	rng := rand.New(rand.NewPCG(7, 8))
@@ -203,7 +206,7 @@ func TestLiteralErrors(t *testing.T) {
 	})
 }
 
-// A kernel keeps no hold on what it was made of.
+// A kernel does not depend on the slices that it was made of.
 func TestLiteralCopies(t *testing.T) {
 	perLevel(t, func(t *testing.T, l Level) {
 		lit := []byte("abc")
@@ -216,7 +219,7 @@ func TestLiteralCopies(t *testing.T) {
 	})
 }
 
-// A scan stays out of the heap.
+// A scan allocates nothing on the heap.
 func TestLiteralAllocs(t *testing.T) {
 	b := bytes.Repeat([]byte("abcdefghijklmnop"), 100)
 	dst := make([]uint32, 4096)

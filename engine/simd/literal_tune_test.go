@@ -11,8 +11,8 @@ import (
 	"vscan/engine/simd/simdtest"
 )
 
-// Memory full of what the table says is rare: the probes are put in another
-// order, and the hits stay what they are, whatever is behind the last probe.
+// In memory full of bytes that the table says are rare, the probes are put in
+// another order, and the hits stay the same.
 func TestLiteralTunes(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(7, 7))
 	var text []byte
@@ -44,8 +44,8 @@ func placesOf(b []byte, lit string) (at []uint32) {
 	return at
 }
 
-// Whatever the order, the first two probes are near each other, the one
-// further on in front, and none is lost.
+// Whatever the order was, after pairUp the first two probes are near each other,
+// the one further on in the literal in front, and no probe is lost.
 func TestPairUp(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(8, 8))
 	for range 10_000 {
@@ -100,7 +100,8 @@ func TestLiteralFarProbes(t *testing.T) {
 	})
 }
 
-// The same under masks, and where no pair is rare, or near enough.
+// TestMaskedTunes does what TestLiteralTunes does under masks, also where no pair
+// is rare, or near enough.
 func TestMaskedTunes(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(9, 9))
 	var text []byte
@@ -143,8 +144,8 @@ func TestMaskedTunes(t *testing.T) {
 	}
 }
 
-// In whatever order probes are, each counts under its own mask: four at once, and
-// a pair and others behind it.
+// In whatever order probes are, each is compared under its own mask, both where
+// four are compared at once, and where a pair is and the others behind it.
 func TestMaskedOrders(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(13, 14))
 	rounds := 200

@@ -14,8 +14,7 @@ import (
 
 // maskedSeeds are small enough to be checked by eye. A '?' in mask is a
 // wildcard, 'h' a high nibble, 'l' a low one, 'c' a letter in either case, '=' a
-// whole byte. Padding is '.', 0x2e, which none of them agrees with, in places
-// that count.
+// whole byte. Padding is '.', 0x2e, which no byte that counts agrees with.
 var maskedSeeds = []struct {
 	lit, mask, in string
 	at            []uint32
@@ -33,7 +32,7 @@ var maskedSeeds = []struct {
 	{"0123456789abcdef!", "hhhhhhhhhh======?", "0000000000abcdef.9999999999abcdef!", []uint32{0, 17}},
 }
 
-// maskOf reads the masks of a seed.
+// maskOf returns the mask that a seed's letters stand for.
 func maskOf(s string) []byte {
 	m := make([]byte, len(s))
 	for i := range m {
@@ -42,7 +41,7 @@ func maskOf(s string) []byte {
 	return m
 }
 
-// Every seed, moved through the vectors by padding on both sides.
+// TestMaskedSeeds moves every seed through the vectors by padding on both sides.
 func TestMaskedSeeds(t *testing.T) {
 	const most = 4*64 + 3
 	step := 1
@@ -129,14 +128,15 @@ func compareMasked(t simdtest.TB, lit, mask, b []byte, from, to, room int) {
 	}
 }
 
-// someBit makes a mask one that NewMasked accepts.
+// someBit sets a bit in a mask that has none, so that NewMasked accepts it.
 func someBit(mask []byte) {
 	if bytes.Count(mask, []byte{0}) == len(mask) {
 		mask[len(mask)/2] = 0x11
 	}
 }
 
-// All levels against the reference, on drawn literals, masks and memory.
+// TestMaskedRandom compares all levels with the reference, on drawn literals,
+// masks and memory.
 func TestMaskedRandom(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		b := pieces(t, "memory", 60)
@@ -158,8 +158,8 @@ func TestMaskedRandom(t *testing.T) {
 	})
 }
 
-// Blocks of many calls of assembly, resumed with the smallest dst, in sparse
-// and in dense memory.
+// TestMaskedManyBlocks has blocks that take many calls of assembly, resumed with
+// the smallest dst, in sparse and in dense memory.
 func TestMaskedManyBlocks(t *testing.T) {
 	const size = 2*(128<<10) + 77
 	rng := rand.New(rand.NewPCG(9, 10))
@@ -258,7 +258,7 @@ func TestMaskedErrors(t *testing.T) {
 	})
 }
 
-// A kernel keeps no hold on what it was made of.
+// A kernel does not depend on the slices that it was made of.
 func TestMaskedCopies(t *testing.T) {
 	perLevel(t, func(t *testing.T, l Level) {
 		lit, mask := []byte("abc"), []byte{0xff, 0xdf, 0xff}
@@ -271,7 +271,7 @@ func TestMaskedCopies(t *testing.T) {
 	})
 }
 
-// A scan stays out of the heap.
+// A scan allocates nothing on the heap.
 func TestMaskedAllocs(t *testing.T) {
 	b := bytes.Repeat([]byte("abcdefghijklmnop"), 100)
 	dst := make([]uint32, 4096)

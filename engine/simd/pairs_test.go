@@ -17,7 +17,7 @@ var everyByte = func() string {
 	return string(b)
 }()
 
-// litPairs is the pairs and windows that literals begin with.
+// litPairs are the pairs and windows that literals begin with.
 type litPairs struct {
 	Pairs
 	windows [][PairWindow]ByteSet
@@ -86,8 +86,8 @@ func (p *litPairs) windowAt(b []byte, s int) bool {
 }
 
 // comparePairs checks that a filter lets through every place where a window
-// stands, and else only such where a pair does. It returns how many places the
-// first are.
+// stands, and besides these only places where a pair stands. It returns at how
+// many places a window stands.
 func comparePairs(t *testing.T, p *litPairs, k Kernel, b []byte, from, to int) int {
 	t.Helper()
 	var want []uint32
@@ -109,8 +109,8 @@ func comparePairs(t *testing.T, p *litPairs, k Kernel, b []byte, from, to int) i
 	return len(want)
 }
 
-// All filters let through what they have to, and beyond that only what the bitmap
-// does.
+// All filters let through every window, and besides these only what the bitmap
+// lets through.
 func TestPairFilters(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(41, 42))
 	for _, c := range []struct {
@@ -138,7 +138,8 @@ func TestPairFilters(t *testing.T) {
 	}
 }
 
-// One window at a time, among zeros and others, at every phase.
+// TestPairPhases looks for one window at a time, among zeros and other bytes, at
+// every phase.
 func TestPairPhases(t *testing.T) {
 	lits := []Lit{{Bytes: []byte("\x00\x81")}, {Bytes: []byte("\x91\x81\x00\x00")}, {[]byte("\x71\x61\x00\x51"), []byte("\xff\xff\x00\xff")}}
 	p := pairsOf(lits...)

@@ -19,8 +19,8 @@ func plainly[P any](t *testing.T, impls *[]implementation[P], need feature) {
 	})
 }
 
-// The kernels that machines without VBMI2 get, where this one has it: the tests
-// of a level choose the others.
+// TestWithoutVBMI2 tests the kernels that machines without VBMI2 get. Where
+// this machine has it, the other tests choose others.
 func TestWithoutVBMI2(t *testing.T) {
 	simdtest.Runnable(t, AVX512)
 	plainly(t, &literals, fAVX512VBMI2)

@@ -2,7 +2,7 @@ package simd
 
 import "testing"
 
-// What is rare in memory is expected to be.
+// Rate is low for literals that are rare in memory.
 func TestRate(t *testing.T) {
 	ascending := []Lit{
 		{Bytes: []byte("\x9d\xae\x91\xb6\x87")},

@@ -9,8 +9,9 @@ import (
 	"vscan/engine/simd/simdtest"
 )
 
-// Teddy for AVX2 reports what the reference does whether it asks for the third
-// byte late or not, which else depends on how rare the first two are.
+// Teddy for AVX2 reports what the reference does, whether it looks up the
+// third byte late or not, which otherwise depends on how rare the first two
+// are.
 func TestTeddyLate(t *testing.T) {
 	if err := teddyAVX2Needs.check(AVX2); err != nil {
 		t.Skip(err)

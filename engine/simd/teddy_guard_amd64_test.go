@@ -4,7 +4,8 @@ package simd
 
 import "testing"
 
-// TestTeddyGuard for the loop of AVX2 that asks for all three bytes at once.
+// TestTeddyAtOnceGuard does what TestTeddyGuard does, for the loop of AVX2
+// that looks up all three bytes at once.
 func TestTeddyAtOnceGuard(t *testing.T) {
 	if err := teddyAVX2Needs.check(AVX2); err != nil {
 		t.Skip(err)

@@ -102,8 +102,9 @@ func TestTeddyPhases(t *testing.T) {
 	})
 }
 
-// teddyPhases has kernels look for one window at a time, and for its end alone,
-// at every phase, among zeros, of which it may have some, and others.
+// teddyPhases has kernels look for one window at a time, and for the end of
+// one, at every phase, among zeros, of which it may have some, and among other
+// bytes.
 func teddyPhases(t *testing.T, by TeddyBy, kernels func(p *Teddy) []Kernel) {
 	for _, lits := range [][][]byte{byteses("xyz", "abc"), byteses("x\x00\x00"), byteses("\x00x\x00"), byteses("\x00\x00x"), byteses("x\x00y"), byteses("\x00xy"), byteses("x")} {
 		p := teddyOf(by, lits...)

@@ -15,7 +15,7 @@ import (
 	"vscan/engine/simd/simdtest"
 )
 
-// aligned is a spec for little-endian words at multiples of their size.
+// aligned returns a spec for little-endian words at multiples of their size.
 func aligned(size int, lo, hi uint64) WordSpec {
 	return WordSpec{Size: size, Stride: size, Ranges: []WordRange{{lo, hi}}}
 }
@@ -50,7 +50,8 @@ var guardSpecs = []WordSpec{
 	{Size: 8, Stride: 64, Order: addr.Big, Ranges: []WordRange{{0x0001000000000000, 0x01ffffffffffffff}}},
 }
 
-// every is n ranges of so many numbers, the first from lo on, step apart.
+// every returns n ranges of so many numbers, the first from lo on, step
+// apart.
 func every(n int, lo, step, numbers uint64) []WordRange {
 	var out []WordRange
 	for i := range uint64(n) {
@@ -59,7 +60,8 @@ func every(n int, lo, step, numbers uint64) []WordRange {
 	return out
 }
 
-// someOf012 is every other one of the numbers of so many bytes, each 0 to 2.
+// someOf012 returns every other one of the numbers of size bytes, each 0 to
+// 2.
 func someOf012(size int) []WordRange {
 	numbers := []uint64{0}
 	for range size {
@@ -95,8 +97,8 @@ var wordSeeds = []struct {
 	{"ends of two", []WordRange{{0, 0}, {math.MaxUint64, math.MaxUint64}}, []uint64{0, 1, math.MaxUint64, math.MaxUint64 - 1}, []int{0, 2}},
 }
 
-// narrow is a number of 64 bits squeezed into size bytes such that numbers
-// near either end of the line stay near it.
+// narrow returns a number of 64 bits squeezed into size bytes, such that
+// numbers near either end of the line stay near it.
 func narrow(v uint64, size int) uint64 {
 	largest := ^uint64(0) >> (64 - 8*size)
 	if half := uint64(1) << (8*size - 1); v-(1<<63-16) < 32 {
@@ -105,8 +107,9 @@ func narrow(v uint64, size int) uint64 {
 	return v & largest
 }
 
-// Every seed at every size that holds it, in both orders, moved through the
-// vectors by words before and behind that are in no range.
+// TestWordsSeeds looks for every seed at every size that holds it, in both
+// byte orders, moved through the vectors by words before and behind it that
+// are in no range.
 func TestWordsSeeds(t *testing.T) {
 	perLevel(t, func(t *testing.T, l Level) {
 		dst := make([]uint32, MinDst)
@@ -201,7 +204,8 @@ func drawSpec(t *rapid.T, b []byte) WordSpec {
 	return spec
 }
 
-// rangesOf makes disjoint ranges of numbers, two each.
+// rangesOf sorts ends, and returns a range from each one to the next, by
+// twos, with those that overlap joined.
 func rangesOf(ends []uint64) []WordRange {
 	slices.Sort(ends)
 	var ranges []WordRange
@@ -215,7 +219,8 @@ func rangesOf(ends []uint64) []WordRange {
 	return ranges
 }
 
-// All levels against the reference, on drawn specs and memory.
+// TestWordsRandom compares all levels with the reference, on drawn specs and
+// memory.
 func TestWordsRandom(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		b := pieces(t, "memory", 60)
@@ -248,8 +253,8 @@ func compareWords(t simdtest.TB, spec WordSpec, b []byte, from, to, room int) {
 	}
 }
 
-// Blocks of many calls of assembly, resumed with the smallest dst: nothing,
-// some, and all of the words in range.
+// TestWordsManyBlocks has blocks that take many calls of assembly, resumed
+// with the smallest dst, with none, some, and all of the words in range.
 func TestWordsManyBlocks(t *testing.T) {
 	const size = 3*(128<<10) + 77
 	rng := rand.New(rand.NewPCG(9, 10))
@@ -324,7 +329,7 @@ func setRanges(rng *rand.Rand, kind string, size, n int) []WordRange {
 		}
 		ends = append(ends, lo, hi)
 	}
-	// Pairs have to stay pairs: what overlaps is taken together.
+	// Ranges that overlap are joined.
 	ranges := make([]WordRange, 0, n)
 	for i := 0; i < len(ends); i += 2 {
 		ranges = append(ranges, WordRange{ends[i], ends[i+1]})
@@ -343,7 +348,7 @@ func setRanges(rng *rand.Rand, kind string, size, n int) []WordRange {
 
 var setKinds = []string{"numbers", "numbers in heaps", "pages in heaps", "ranges in many heaps", "ranges and the ends of the line"}
 
-// nearMisses is numbers at the ends of ranges and beside them.
+// nearMisses returns numbers at the ends of ranges and beside them.
 func nearMisses(rng *rand.Rand, ranges []WordRange, n int) []uint64 {
 	var out []uint64
 	for range n {
@@ -353,7 +358,8 @@ func nearMisses(rng *rand.Rand, ranges []WordRange, n int) []uint64 {
 	return append(out, ranges[0].Lo, ranges[0].Lo-1, ranges[len(ranges)-1].Hi, ranges[len(ranges)-1].Hi+1, 0, math.MaxUint64)
 }
 
-// Sets of a few to 100,000 ranges, in memory full of near misses.
+// TestWordsSets looks for sets of a few to 100,000 ranges in memory full of
+// near misses.
 func TestWordsSets(t *testing.T) {
 	rng := rand.New(rand.NewPCG(17, 18))
 	for _, n := range []int{2, 4, 5, 8, 9, 100, 3000, 100_000} {
@@ -370,7 +376,8 @@ func TestWordsSets(t *testing.T) {
 						b = append(b, make([]byte, rng.IntN(7)+rng.IntN(2)*600)...)
 					}
 				}
-				// The reference takes its time.
+				// The reference is slow, so there are only
+				// two strides.
 				for _, stride := range []int{size, 1 << rng.IntN(4)} {
 					spec.Stride = stride
 					compareWords(t, spec, b, rng.IntN(8), len(b), 200)
@@ -380,7 +387,7 @@ func TestWordsSets(t *testing.T) {
 	}
 }
 
-// in says whether v is in one of the ranges, which ascend.
+// in reports whether v is in one of the ranges, which must ascend.
 func in(ranges []WordRange, v uint64) bool {
 	_, found := slices.BinarySearchFunc(ranges, v, func(r WordRange, v uint64) int {
 		switch {
@@ -394,13 +401,13 @@ func in(ranges []WordRange, v uint64) bool {
 	return found
 }
 
-// tables is the bytes that a set has for each range or granule, but for sets
-// in it.
+// tables returns the bytes that a set takes for ranges and granules, without
+// those of nested sets.
 func tables(s *wordSet) int {
 	return cap(s.states) + 4*cap(s.first) + 16*cap(s.ranges) + 4*cap(s.deeper)
 }
 
-// A wordSet knows its numbers from all others, and takes no more memory than
+// A wordSet tells its numbers from all others, and takes no more memory than
 // NewWords says.
 func TestWordSet(t *testing.T) {
 	rng := rand.New(rand.NewPCG(19, 20))
@@ -439,8 +446,8 @@ func TestWordSet(t *testing.T) {
 	}
 }
 
-// What of a set is compared with in vectors: gaps that are worth it are left
-// out, however many ranges lie between them.
+// The envelopes of a set leave out the gaps that are worth it, however many
+// ranges lie between them.
 func TestEnclose(t *testing.T) {
 	for _, c := range []struct{ ranges, want []WordRange }{
 		{[]WordRange{{5, 9}}, []WordRange{{5, 9}}},
@@ -482,7 +489,7 @@ func TestWordsErrors(t *testing.T) {
 	}
 }
 
-// A scan stays out of the heap.
+// A scan allocates nothing on the heap.
 func TestWordsAllocs(t *testing.T) {
 	b := make([]byte, 2000)
 	dst := make([]uint32, 4096)

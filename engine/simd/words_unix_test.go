@@ -10,8 +10,9 @@ import (
 	"vscan/engine/simd/simdtest"
 )
 
-// Words at either edge of readable memory, in blocks of whole groups and what
-// is left before and behind them; half of the memory has none, half has many.
+// TestWordsGuardGroups looks for words at either edge of readable memory, in
+// blocks of whole groups and what is left before and behind them; half of the
+// memory has no such words, half has many.
 func TestWordsGuardGroups(t *testing.T) {
 	mem := simdtest.Guarded(t, os.Getpagesize())
 	rng := rand.New(rand.NewPCG(21, 22))

@@ -11,8 +11,8 @@ import (
 	"vscan/engine/simd/simdtest"
 )
 
-// benchLiterals is n literals of 8 to 24 bytes: half of them from the memory,
-// where it is not regular, half of them noise.
+// benchLiterals returns n literals of 8 to 24 bytes: half of them from the
+// memory, where it is not regular, half of them noise.
 func benchLiterals(mem []byte, n int) [][]byte {
 	rng := rand.New(rand.NewPCG(99, uint64(n)))
 	var lits [][]byte
@@ -41,7 +41,8 @@ func benchLiterals(mem []byte, n int) [][]byte {
 	return lits
 }
 
-// countMatches counts by hashing memory at every start: slow and plain.
+// countMatches returns the number of matches. It hashes memory at every
+// start, which is slow and plain.
 func countMatches(mem []byte, lits [][]byte) int {
 	type key [8]byte
 	byHead := map[key][][]byte{}
@@ -67,8 +68,8 @@ func countMatches(mem []byte, lits [][]byte) int {
 	return n
 }
 
-// Sets of literals beside plain reads of the same memory, by turns; see
-// BenchmarkRoof.
+// BenchmarkLiterals measures sets of literals and plain reads of the same
+// memory by turns, as BenchmarkRoof of package simd does.
 func BenchmarkLiterals(b *testing.B) {
 	for _, size := range []struct {
 		name string
@@ -128,7 +129,8 @@ func alternateSet(b *testing.B, k Kernel, mem []byte, want int) {
 	b.ReportMetric(float64(want), "hits")
 }
 
-// Short literals, and the lengths at which memory is sampled more densely.
+// BenchmarkLiteralsShort measures short literals, and the lengths at which
+// memory is sampled more densely.
 func BenchmarkLiteralsShort(b *testing.B) {
 	mem := simdtest.Memory(32 << 20)
 	for _, c := range []struct{ n, size int }{{3, 2}, {8, 3}, {200, 2}, {200, 3}, {3, 4}, {8, 4}, {500, 4}, {8, 5}, {500, 5}, {500, 6}, {500, 7}} {
@@ -155,7 +157,8 @@ func BenchmarkLiteralsShort(b *testing.B) {
 	}
 }
 
-// How long it takes to make a kernel, and what it keeps.
+// BenchmarkLiteralsBuild measures how long it takes to make a kernel, and the
+// memory that it keeps.
 func BenchmarkLiteralsBuild(b *testing.B) {
 	mem := simdtest.Memory(128 << 20)
 	for _, n := range []int{1000, 10000, 100000} {

@@ -47,8 +47,8 @@ func TestAutomaton(t *testing.T) {
 	})
 }
 
-// sumOfLists is how many indexes the lists of a set have: for each different
-// literal, those of all that it begins with.
+// sumOfLists returns how many indexes the lists of a set have: for each different
+// literal, those of all literals that it begins with.
 func sumOfLists(lits [][]byte) int {
 	sum := 0
 	for i, lit := range lits {
@@ -106,7 +106,7 @@ func TestAutomatonTakesOver(t *testing.T) {
 	}
 }
 
-// drawn is different literals of min to max bytes from b.
+// drawn returns n different literals of min to max bytes from b.
 func drawn(rng *rand.Rand, b []byte, n, min, max int) [][]byte {
 	seen := map[string]bool{}
 	var lits [][]byte
@@ -121,8 +121,8 @@ func drawn(rng *rand.Rand, b []byte, n, min, max int) [][]byte {
 	return lits
 }
 
-// A Scratch that has another set's automaton is as good as a new one, and several
-// scans may be the first to need it.
+// A Scratch that has another set's automaton serves like a new one, and several
+// scans may be the first to need an automaton.
 func TestAutomatonScratch(t *testing.T) {
 	rng := rand.New(rand.NewPCG(6, 2))
 	b := simdtest.Letters(rng, "ab", 200_000)
@@ -170,7 +170,7 @@ func TestAutomatonWaits(t *testing.T) {
 	}
 }
 
-// Sets that there is no automaton for.
+// TestAutomatonNone has sets for which no automaton is made.
 func TestAutomatonNone(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	var nested, many [][]byte

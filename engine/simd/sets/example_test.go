@@ -8,8 +8,9 @@ import (
 	"vscan/engine/simd/sets"
 )
 
-// Many literals at once. Several may stand at one offset, and all of them have to
-// fit: so the least size of dst depends on the set.
+// This example looks for several literals at once. Several may stand at one
+// offset, and all of them have to fit into dst, so the least size of dst depends
+// on the set.
 func ExampleNew() {
 	b := []byte("the needle, the hay, the other needle")
 	lits := simd.Plain([]byte("needle"), []byte("hay"), []byte("need"))

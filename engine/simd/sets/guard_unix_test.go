@@ -11,8 +11,8 @@ import (
 	"vscan/engine/simd/simdtest"
 )
 
-// Blocks at either edge of readable memory, of every length and so at every
-// phase, for sets of one part and of all.
+// TestLiteralsGuard scans blocks at either edge of readable memory, of every
+// length and so at every phase, for sets of one part and of all.
 func TestLiteralsGuard(t *testing.T) {
 	t.Parallel()
 	mem := simdtest.Guarded(t, os.Getpagesize())

@@ -97,8 +97,8 @@ func TestPairs(t *testing.T) {
 	})
 }
 
-// The pair of a literal counts, all but a few bits, and is not zeros where another
-// will do; its values are those of the literal.
+// All but a few bits of a literal's pair count, it is not zeros where another pair
+// suits, and its values are those of the literal.
 func TestPairChoice(t *testing.T) {
 	for _, c := range []struct {
 		bytes, mask string
@@ -138,7 +138,7 @@ func TestPairChoice(t *testing.T) {
 	}
 }
 
-// everyByte is each byte once.
+// everyByte has each byte once.
 var everyByte = func() string {
 	b := make([]byte, 256)
 	for i := range b {
@@ -174,7 +174,8 @@ func pairSet(rnd *rand.Rand, letters string, n int) *pairPart {
 	return newPairTables(set, intoBuckets(all, simd.PairBuckets))
 }
 
-// A literal is never left out by its buckets, and lies where its entry says.
+// The buckets let every literal of theirs through, and a literal lies where its
+// entry says.
 func TestPairBuckets(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(43, 44))
 	p := pairSet(rnd, everyByte, 300)
@@ -204,8 +205,8 @@ func TestPairBuckets(t *testing.T) {
 	}
 }
 
-// Of literals with all too many pairs, the parts have those with the rarest, and
-// others the rest.
+// Where literals have too many pairs, pairParts have those with the rarest pairs,
+// and other parts the others.
 func TestPairsAndOthers(t *testing.T) {
 	var lits [][]byte
 	for c := 1; c < 256; c++ {

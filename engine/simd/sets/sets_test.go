@@ -16,7 +16,8 @@ import (
 	"vscan/engine/simd/simdtest"
 )
 
-// Tests that draw at random do so many times over: each draw is small.
+// TestMain makes tests that draw at random do so many times, since each draw is
+// small.
 func TestMain(m *testing.M) {
 	flag.Parse()
 	if f := flag.Lookup("rapid.checks"); f != nil && f.Value.String() == f.DefValue && !testing.Short() {
@@ -36,8 +37,8 @@ func here() []simd.Level {
 	return slices.DeleteFunc(simd.Levels(), func(l simd.Level) bool { return l.Check() != nil })
 }
 
-// matchesOf is all matches of a set, by as many calls as a dst of the given
-// length takes. It checks the protocol on the way.
+// matchesOf returns all matches of a set, by as many calls as it takes with room for
+// so many in dst. It fails the test where a call breaks the contract of Kernel.
 func matchesOf(t simdtest.TB, k Kernel, sizes func(lit uint32) int, b []byte, from, to, room int, sc *Scratch) []Match {
 	t.Helper()
 	const behind = 64
@@ -78,12 +79,12 @@ func compareMatches(a, b Match) int {
 	return int(a.Lit) - int(b.Lit)
 }
 
-// sizesOf is how long a literal of a set is.
+// sizesOf returns a function that returns the length of a literal of the set.
 func sizesOf(lits [][]byte) func(uint32) int {
 	return func(i uint32) int { return len(lits[i]) }
 }
 
-// naive is all matches, with the help of nothing but the standard library.
+// naive returns all matches. It uses only the standard library.
 func naive(lits [][]byte, b []byte, from, to int) []Match {
 	var out []Match
 	for i, lit := range lits {
@@ -113,7 +114,7 @@ func sameMatches(t simdtest.TB, got, want []Match, format string, args ...any) {
 	t.Fatalf("%s: %d matches, want %d; from number %d on %v, want %v", fmt.Sprintf(format, args...), len(got), len(want), i, head(got), head(want))
 }
 
-// byteses is strings as what New takes.
+// byteses returns strings as slices of bytes.
 func byteses(lits ...string) [][]byte {
 	var out [][]byte
 	for _, lit := range lits {
@@ -131,7 +132,8 @@ func mustSet(t simdtest.TB, l simd.Level, lits [][]byte) Kernel {
 	return k
 }
 
-// everyPart is a set that has all parts, however it is made of.
+// everyPart returns n random literals of each of several sizes, so that the set has
+// all kinds of parts.
 func everyPart(rng *rand.Rand, letters string, n int) [][]byte {
 	var lits [][]byte
 	for range n {
@@ -174,9 +176,9 @@ func TestLiteralsSeeds(t *testing.T) {
 	}
 }
 
-// Sets drawn at random over few letters, so that literals contain, overlap and
-// repeat each other, against the reference, and the reference against the
-// standard library.
+// TestLiteralsRandom compares all levels with the reference, and the reference with
+// the standard library, on sets drawn at random over few letters, so that literals
+// contain, overlap and repeat each other.
 func TestLiteralsRandom(t *testing.T) {
 	t.Parallel()
 	perLevel(t, func(t *testing.T, l simd.Level) {
@@ -211,7 +213,8 @@ func TestLiteralsRandom(t *testing.T) {
 	})
 }
 
-// Long blocks and large sets of all lengths, with literals planted.
+// TestLiteralsLarge has long blocks, in which literals are planted, and large sets
+// of all lengths.
 func TestLiteralsLarge(t *testing.T) {
 	const size = 300 << 10
 	for _, n := range []int{1, 20, 800} {
@@ -228,8 +231,8 @@ func TestLiteralsLarge(t *testing.T) {
 		}
 		lits = append(lits, lits[:len(lits)/5]...)
 		want := naive(lits[:0], b, 0, 0)
-		// The standard library, a literal at a time, would take too long for
-		// the largest.
+		// For the largest, the standard library would take too long, a
+		// literal at a time.
 		byStart := map[string][]uint32{}
 		for i, lit := range lits {
 			byStart[string(lit)] = append(byStart[string(lit)], uint32(i))
@@ -260,7 +263,8 @@ func TestLiteralsLarge(t *testing.T) {
 	}
 }
 
-// Ten thousand literals in noise, of which some are there.
+// TestLiteralsPlanted looks for ten thousand literals in noise that has some of
+// them.
 func TestLiteralsPlanted(t *testing.T) {
 	rng := rand.New(rand.NewPCG(11, 12))
 	lits := make([][]byte, 10000)
@@ -286,7 +290,8 @@ func TestLiteralsPlanted(t *testing.T) {
 	}
 }
 
-// What would be slow, or too much at a time, if nothing was done about it.
+// TestLiteralsHostile has sets and memory that would be slow, or take too much
+// memory, if nothing was done about it.
 func TestLiteralsHostile(t *testing.T) {
 	t.Parallel()
 	rng := rand.New(rand.NewPCG(13, 14))
@@ -392,9 +397,9 @@ func TestLiteralsErrors(t *testing.T) {
 	}
 }
 
-// Masked literals among others: any bits, same bytes under other masks, bytes
-// that differ in bits that do not count, and such as have no byte that counts
-// in full.
+// TestLiteralsMasked looks for masked literals among others: with any mask, the same
+// bytes under different masks, bytes that differ only in bits that do not count, and
+// literals without a byte of which all bits count.
 func TestLiteralsMasked(t *testing.T) {
 	t.Parallel()
 	rng := rand.New(rand.NewPCG(7, 7))
@@ -420,7 +425,8 @@ func TestLiteralsMasked(t *testing.T) {
 	}
 }
 
-// randomLit is a literal of the letters, masked in one of the ways of users.
+// randomLit returns a literal of the letters, masked in one of the ways in which
+// users do it.
 func randomLit(rng *rand.Rand, letters string) simd.Lit {
 	lit := simd.Lit{Bytes: simdtest.Letters(rng, letters, 1+rng.IntN(1+rng.IntN(30)))}
 	way := rng.IntN(6)
@@ -444,7 +450,7 @@ func randomLit(rng *rand.Rand, letters string) simd.Lit {
 	return lit
 }
 
-// naiveMasked is naive for literals with masks.
+// naiveMasked does what naive does, for literals with masks.
 func naiveMasked(lits []simd.Lit, b []byte) []Match {
 	var out []Match
 	for s := range b {
@@ -468,7 +474,7 @@ func naiveMasked(lits []simd.Lit, b []byte) []Match {
 	return out
 }
 
-// How many matches one offset can have.
+// MinMatches is the most matches that one offset can have, but at least simd.MinDst.
 func TestMinMatches(t *testing.T) {
 	var lits [][]byte
 	for i := range 200 {
@@ -484,7 +490,7 @@ func TestMinMatches(t *testing.T) {
 	})
 }
 
-// A set is of the level asked for as far as its parts are.
+// The levels of a set ascend, and none is above the one that was asked for.
 func TestLiteralsLevels(t *testing.T) {
 	lits := everyPart(rand.New(rand.NewPCG(1, 1)), "abcdefghijklmnop", 20)
 	perLevel(t, func(t *testing.T, l simd.Level) {
@@ -497,7 +503,7 @@ func TestLiteralsLevels(t *testing.T) {
 	})
 }
 
-// A kernel keeps no hold on what it was made of.
+// A kernel does not depend on the slices that it was made of.
 func TestLiteralsCopies(t *testing.T) {
 	perLevel(t, func(t *testing.T, l simd.Level) {
 		lits := byteses("abcdefg", "hijklmno", "pqrstuvwxyz", "0123456789", "abc")
@@ -509,7 +515,7 @@ func TestLiteralsCopies(t *testing.T) {
 	})
 }
 
-// A scan with a scratch stays out of the heap, once it has been used.
+// A scan with a Scratch that has been used before allocates nothing on the heap.
 func TestLiteralsAllocs(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	lits := everyPart(rng, "abcdefghijklmnop", 20)
@@ -547,8 +553,8 @@ func FuzzLiterals(f *testing.F) {
 	})
 }
 
-// Literals of which case counts are looked for along with those of which it does
-// not, and found where they are.
+// Literals in which case counts are looked for together with those in which it does
+// not, and found only where they stand.
 func TestFoldTogether(t *testing.T) {
 	rng := rand.New(rand.NewPCG(51, 52))
 	const letters = "aAbB@`\x00 zZ{["
@@ -599,8 +605,8 @@ func TestFoldTogether(t *testing.T) {
 	})
 }
 
-// Literals that many have their window in common with are found wherever they
-// come from: here from among those that are moved to where zeros are not looked at.
+// Literals that have their window in common with many others are found, here some
+// that were moved to another class because of zeros.
 func TestCrowdOfMovedLiterals(t *testing.T) {
 	rng := rand.New(rand.NewPCG(61, 62))
 	lits := byteses("\x00\x00\x00\x00\x00\x00\x00", "\xcc\xff\x00\x00\xcc", "\x8d\x9e\x00\x00\x00")
@@ -628,8 +634,8 @@ func TestCrowdOfMovedLiterals(t *testing.T) {
 	})
 }
 
-// Literals in either case around zeros, and many that differ only behind what can
-// be looked up, are found.
+// Literals in either case around zeros are found, and so are many that differ only
+// behind the part that is looked up.
 func TestFoldedZerosAndCrowds(t *testing.T) {
 	rng := rand.New(rand.NewPCG(63, 64))
 	folded := func(text string) simd.Lit {

@@ -9,8 +9,8 @@ import (
 	"vscan/engine/simd/simdtest"
 )
 
-// Memory full of what the table says is rare: other windows are chosen, which let
-// through next to nothing, and the hits stay what they are.
+// In memory full of windows that the table says are rare, others are chosen,
+// which let through next to nothing, and the hits stay the same.
 func TestTeddyLearns(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(9, 9))
 	var text []byte
@@ -61,7 +61,7 @@ func TestTeddyGivesUp(t *testing.T) {
 	})
 }
 
-// Counts of trigrams are exact but where others share their place.
+// Counts of trigrams are exact, except where several share a count.
 func TestTrigrams(t *testing.T) {
 	seen := newTrigrams([]byte("abcabcab"))
 	for s, want := range map[string]float64{"abc": 2. / 6, "bca": 2. / 6, "cab": 2. / 6, "abd": 0} {

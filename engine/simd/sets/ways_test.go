@@ -46,7 +46,7 @@ func TestWays(t *testing.T) {
 	}
 }
 
-// Zeros in front of a mask are not what a literal is looked for by.
+// A literal is not looked for by zeros in front of a mask.
 func TestLongestRun(t *testing.T) {
 	for _, test := range []struct {
 		bytes, mask string

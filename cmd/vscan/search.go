@@ -239,7 +239,11 @@ func (s *searching) run(ctx context.Context, images []imageArg) error {
 			continue
 		}
 		s.bar.begin(i+1, arg.path, 0, nil)
-		if err := s.image(ctx, i+1, arg); err != nil {
+		switch err := s.image(ctx, i+1, arg); {
+		case err != nil && ctx.Err() != nil && errors.Is(err, context.Canceled):
+			s.interrupted = true // before there was anything to tell of it
+			s.note("%s: not searched: interrupted", arg.path)
+		case err != nil:
 			s.fail(err)
 		}
 		err := s.rep.failed()

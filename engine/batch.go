@@ -87,6 +87,16 @@ func (b *Batch) each(yield func(Hit) bool) (taken uint64, all bool) {
 		}
 		return b.Run.Count, true
 	}
+	if n := &b.sc.needles[0]; len(b.sc.needles) == 1 && len(b.lens) == 0 && n.raw == 0 {
+		h := n.hit // all are alike but for their address
+		for i, off := range b.Offsets {
+			h.Addr = b.Base + addr.Addr(off)
+			if !yield(h) {
+				return uint64(i) + 1, false
+			}
+		}
+		return uint64(len(b.Offsets)), true
+	}
 	at := 0 // index into raw
 	mayCut := b.sc.cutLens != nil
 	for i, off := range b.Offsets {

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -112,18 +111,9 @@ func TestChainsLikeYara(t *testing.T) {
 			fmt.Fprintf(&b, "rule r%d { strings: $a = { %s } condition: $a or true }\n", k, s)
 			fmt.Fprintf(&b, "rule c%d { strings: $a = { %s } condition: %s }\n", k, s, cond)
 		}
-		rules, data, hay := filepath.Join(dir, "r.yar"), filepath.Join(dir, "data"), g.fill(size)
-		if err := os.WriteFile(rules, []byte(b.String()), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(data, hay, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		want, err := byYara(t, rules, data)
-		if err != nil {
-			t.Fatalf("%v\n%s", err, b.String())
-		}
-		r := parse(t, rules, b.String())
+		hay := g.fill(size)
+		want := asYara(t, dir, b.String(), hay)
+		r := parse(t, "r.yar", b.String())
 		for _, s := range r.Skipped {
 			t.Fatalf("%s: %s", s.Rule, s.Reason)
 		}

@@ -3,8 +3,6 @@ package yara
 import (
 	"encoding/base64"
 	"fmt"
-	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -128,18 +126,8 @@ func TestLengthsLikeYara(t *testing.T) {
 					hay = append(hay, "aaabbbcccA\n "[rng.IntN(12)])
 				}
 			}
-			rules, data := filepath.Join(dir, "r.yar"), filepath.Join(dir, "data")
-			if err := os.WriteFile(rules, []byte(b.String()), 0o600); err != nil {
-				t.Fatal(err)
-			}
-			if err := os.WriteFile(data, hay, 0o600); err != nil {
-				t.Fatal(err)
-			}
-			want, err := byYara(t, rules, data)
-			if err != nil {
-				t.Fatalf("%v\n%s", err, b.String())
-			}
-			got := report(evaluate(t, parse(t, rules, b.String()), hay))
+			want := asYara(t, dir, b.String(), hay)
+			got := report(evaluate(t, parse(t, "r.yar", b.String()), hay))
 			lines += len(want)
 			offsets := func(all []string) (out []string) {
 				for _, l := range all {
@@ -266,18 +254,8 @@ func TestStringsLikeYara(t *testing.T) {
 			}
 			fmt.Fprintf(&b, "rule r%d { strings: $a = %s condition: $a }\n", k, s)
 		}
-		rules, data := filepath.Join(dir, "r.yar"), filepath.Join(dir, "data")
-		if err := os.WriteFile(rules, []byte(b.String()), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(data, hay, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		want, err := byYara(t, rules, data)
-		if err != nil {
-			t.Fatalf("%v\n%s", err, b.String())
-		}
-		got := report(evaluate(t, parse(t, rules, b.String()), hay))
+		want := asYara(t, dir, b.String(), hay)
+		got := report(evaluate(t, parse(t, "r.yar", b.String()), hay))
 		lines += len(want)
 		if !slices.Equal(got, want) {
 			t.Errorf("%s%s", diff(got, want), involved(b.String(), diff(got, want)))

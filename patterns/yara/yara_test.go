@@ -154,6 +154,23 @@ func parse(t testing.TB, name, text string) *Rules {
 
 var errRefused = errors.New("yara refused the rules")
 
+// asYara is what the yara command reports of rules over data, both of which are
+// written to dir. Rules that it refuses fail the test.
+func asYara(t *testing.T, dir, rules string, data []byte) []string {
+	t.Helper()
+	of, file := filepath.Join(dir, "r.yar"), filepath.Join(dir, "data")
+	for path, b := range map[string][]byte{of: []byte(rules), file: data} {
+		if err := os.WriteFile(path, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := byYara(t, of, file)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, rules)
+	}
+	return want
+}
+
 // byYara is the report of the yara command.
 func byYara(t testing.TB, rules, file string) ([]string, error) {
 	t.Helper()

@@ -126,7 +126,7 @@ func (e *vscan) run() (time.Duration, uint64, error) {
 	begin := time.Now()
 	sc := e.scanner
 	if e.j.Mode == "file" {
-		img, err := image.Open(e.j.path, image.Options{Format: "raw", Once: true})
+		img, err := image.Open(e.j.path, image.Options{Format: "raw", Sequential: true})
 		if err != nil {
 			return 0, 0, err
 		}

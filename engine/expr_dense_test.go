@@ -147,7 +147,7 @@ func TestEncodingsDropTogether(t *testing.T) {
 	}
 }
 
-// With Apart, each mapping is searched as if there were no other.
+// With PerMapping, each mapping is searched as if there were no other.
 func TestApart(t *testing.T) {
 	rnd := testRand(t)
 	texts := []string{`re:a+`, `re:[ab]+`, `re:^b`, `re:a$`, `re:\ba`, `re:b\b`, `text/f:ab`, `hex:61 [1-3] 62`, `text:ab`, `u16le:0x6161..0x6262`, `re/w:a+`}
@@ -172,7 +172,7 @@ func TestApart(t *testing.T) {
 			}
 			want = append(want, collectSized(t, compile(t, alone, set, opt))...)
 		}
-		opt.Apart = true
+		opt.PerMapping = true
 		if got := collectSized(t, compile(t, s, set, opt)); !slices.Equal(got, want) {
 			t.Fatalf("%v: %v\nwant %v\n%+v", set.Patterns(), got, want, l)
 		}

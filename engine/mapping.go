@@ -45,9 +45,9 @@ func (s State) String() string {
 type Perm uint8
 
 const (
-	Read    Perm = 1 << iota // may be read
-	Write                    // may be written
-	Execute                  // may be executed
+	PermRead    Perm = 1 << iota // may be read
+	PermWrite                    // may be written
+	PermExecute                  // may be executed
 	// PermKnown is set where the image names permissions at all: "---" is
 	// PermKnown alone, and a mapping of an image without permissions has the
 	// zero Perm.

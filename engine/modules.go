@@ -100,7 +100,7 @@ func (f *moduleFinder) take(n Named) {
 	switch {
 	case n.isFile():
 		f.owner = f.moduleOf(&n)
-	case !adjacent || !isUnnamed(n.Name) || n.Perm&Write == 0:
+	case !adjacent || !isUnnamed(n.Name) || n.Perm&PermWrite == 0:
 		f.owner = -1
 		return
 	}

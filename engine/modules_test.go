@@ -29,7 +29,7 @@ func placesSpace(t *testing.T, spec string) *Space {
 		if _, err := fmt.Sscanf(strings.Join(f[:4], " "), "%x %x %s %x", &m.First, &m.Last, &perm, &m.NameOffset); err != nil {
 			t.Fatalf("%q: %v", line, err)
 		}
-		for i, p := range []Perm{Read, Write, Execute} {
+		for i, p := range []Perm{PermRead, PermWrite, PermExecute} {
 			if len(perm) == 3 && perm[i] != '-' {
 				m.Perm |= p | PermKnown
 			}

@@ -29,7 +29,7 @@ const zeros = 0
 
 // newPlan returns the plan of what of space is in the options' ranges (all, where
 // there are none) and in mappings that Where accepts (all, where it is nil). With
-// Apart, a run ends where its mapping ends, unless the next one continues it.
+// PerMapping, a run ends where its mapping ends, unless the next one continues it.
 func newPlan(space *Space, opt Options) plan {
 	ranges, where := opt.Ranges, opt.Where
 	if len(ranges) == 0 {
@@ -43,7 +43,7 @@ func newPlan(space *Space, opt Options) plan {
 	last := segtree.None // the owner of the part that came before
 	for _, r := range addr.Merge(ranges) {
 		for part, owner := range x.shows.Runs(r) {
-			goesOn := !opt.Apart || owner == last || owner != segtree.None && last != segtree.None && x.mappings[owner].Continues(&x.mappings[last])
+			goesOn := !opt.PerMapping || owner == last || owner != segtree.None && last != segtree.None && x.mappings[owner].Continues(&x.mappings[last])
 			last = owner
 			if owner == segtree.None {
 				continue

@@ -42,11 +42,11 @@ type Options struct {
 	// mappings for which it returns true.
 	Where func(*Mapping) bool
 
-	// Apart searches each mapping by itself. A match lies wholly in one run of
+	// PerMapping searches each mapping by itself. A match lies wholly in one run of
 	// addresses that one mapping shows, and to patterns that look at what lies
 	// around a match, there is nothing beyond it. A mapping that continues another
 	// counts as part of it: see [Mapping.Continues].
-	Apart bool
+	PerMapping bool
 
 	// Overlapping keeps matches that overlap an earlier one of the same pattern,
 	// where the pattern would drop them (see patterns.Pattern.Disjoint). Other

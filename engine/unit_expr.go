@@ -257,7 +257,7 @@ func merged(list []interval) []interval {
 func (u *exprUnit) verify(t *tools, i int, v interval) bool {
 	x, e := &t.expr, &u.exprs[i]
 	x.memory.Beyond = t.byteAt
-	if e.Apart {
+	if e.Isolated {
 		x.memory.Beyond = t.inScope
 	}
 	var c *chain

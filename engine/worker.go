@@ -210,13 +210,13 @@ func (w *worker) block(ctx context.Context, i int, direct bool, core, window add
 
 // byteAt returns the byte i bytes from w.tools.base, which may lie before or behind the
 // bytes in hand, whether or not it is searched. It returns false where it cannot be read,
-// and with Apart, where it lies outside the run.
+// and with PerMapping, where it lies outside the run.
 func (w *worker) byteAt(i int) (byte, bool) {
 	a, ok := w.tools.base.Add(uint64(i))
 	if i < 0 {
 		a, ok = w.tools.base.Sub(uint64(-i))
 	}
-	if !ok || w.opt.Apart && !w.runAt(w.tools.base).Contains(a) {
+	if !ok || w.opt.PerMapping && !w.runAt(w.tools.base).Contains(a) {
 		return 0, false
 	}
 	b, err := w.space.Byte(a)

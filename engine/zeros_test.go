@@ -121,7 +121,7 @@ func TestZerosAreMatched(t *testing.T) {
 	}
 }
 
-// With Apart, a mapping in parts is searched as one.
+// With PerMapping, a mapping in parts is searched as one.
 func TestContinuedMappingsAreOne(t *testing.T) {
 	b := []byte("....ne" + "edle....")
 	part := func(first addr.Addr, b []byte, name string, off uint64) Mapping {
@@ -141,7 +141,7 @@ func TestContinuedMappingsAreOne(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := collect(t, compile(t, space, compileSet(t, patterns.Target{}, "text:needle"), Options{Apart: true})); len(got) != c.want {
+		if got := collect(t, compile(t, space, compileSet(t, patterns.Target{}, "text:needle"), Options{PerMapping: true})); len(got) != c.want {
 			t.Errorf("part of %s at %d: %d hits, want %d", c.name, c.off, len(got), c.want)
 		}
 	}

@@ -28,10 +28,10 @@ type Expr struct {
 	// 0 of Memory that has the bytes of a match and no others.
 	Except []Matcher
 
-	// Apart: what lies around the bytes to be searched is as if memory had none.
+	// Isolated: what lies around the bytes to be searched is as if memory had none.
 	// Else Memory.Beyond tells of all memory, whether it is to be searched or
 	// not.
-	Apart bool
+	Isolated bool
 }
 
 // Anchor is bytes that a match holds, and where in it they can begin.

@@ -132,7 +132,7 @@ type runs struct {
 func (r runs) needles(*Pattern, *compiler) ([]Needle, error) { return nil, nil }
 
 func (r runs) exprs(*Pattern, *compiler) ([]Expr, error) {
-	return []Expr{{Matcher: r, Align: 1, MinLen: r.least(), MaxLen: r.longest(), Apart: true}}, nil
+	return []Expr{{Matcher: r, Align: 1, MinLen: r.least(), MaxLen: r.longest(), Isolated: true}}, nil
 }
 
 // least and longest are the bounds of a match in bytes.

@@ -75,7 +75,7 @@ type textRuns struct {
 func (r textRuns) needles(*Pattern, *compiler) ([]Needle, error) { return nil, nil }
 
 func (r textRuns) exprs(*Pattern, *compiler) ([]Expr, error) {
-	return []Expr{{Matcher: r, Align: 1, MinLen: r.least(), MaxLen: r.longest(), Apart: true}}, nil
+	return []Expr{{Matcher: r, Align: 1, MinLen: r.least(), MaxLen: r.longest(), Isolated: true}}, nil
 }
 
 func (r textRuns) least() int { return r.minimal * r.encoding.Width() }

@@ -40,7 +40,7 @@ func demoTarget() (*target, error) {
 		r, _ := addr.Sized(first, uint64(len(b)))
 		return engine.Mapping{Range: r, Perm: perm | engine.PermKnown, Name: name, Source: engine.BytesSource("demo", b)}
 	}
-	rw, rx := engine.Read|engine.Write, engine.Read|engine.Execute
+	rw, rx := engine.PermRead|engine.PermWrite, engine.PermRead|engine.PermExecute
 	space, err := engine.NewSpace(
 		mapping("/usr/bin/demo", 0x400000, rx, pages["text"], pages["hidden"]),
 		mapping("[heap]", 0x402000, rw, pages["heap"]), // goes on where the program ends

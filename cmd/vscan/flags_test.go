@@ -93,8 +93,8 @@ func FuzzCutAt(f *testing.F) {
 }
 
 func TestPlaces(t *testing.T) {
-	libc := &engine.Mapping{Name: "/usr/lib/libc.so.6", Perm: engine.PermKnown | engine.Read | engine.Execute}
-	heap := &engine.Mapping{Name: "[heap]", Perm: engine.PermKnown | engine.Read | engine.Write}
+	libc := &engine.Mapping{Name: "/usr/lib/libc.so.6", Perm: engine.PermKnown | engine.PermRead | engine.PermExecute}
+	heap := &engine.Mapping{Name: "[heap]", Perm: engine.PermKnown | engine.PermRead | engine.PermWrite}
 	guard := &engine.Mapping{Perm: engine.PermKnown}
 	raw := &engine.Mapping{Name: "r-x"} // permissions are not known
 	for _, c := range []struct {

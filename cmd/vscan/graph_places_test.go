@@ -30,7 +30,7 @@ func gameGraph(t *testing.T) string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		m.Perm, m.NameOffset, m.File = engine.PermKnown|engine.Read|engine.Write, offset, strings.HasPrefix(name, "/")
+		m.Perm, m.NameOffset, m.File = engine.PermKnown|engine.PermRead|engine.PermWrite, offset, strings.HasPrefix(name, "/")
 		return m
 	}
 	space, err := engine.NewSpace(

@@ -43,7 +43,7 @@ func graphOf(t *testing.T) string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		m.Perm = engine.PermKnown | engine.Read | engine.Write
+		m.Perm = engine.PermKnown | engine.PermRead | engine.PermWrite
 		mappings = append(mappings, m)
 	}
 	space, err := engine.NewSpace(mappings...)

@@ -81,7 +81,7 @@ type layWay func(*image.Layer, *engine.Space) (*engine.Space, error)
 
 // layerOptions say how layers are opened.
 func (f *imageFlags) layerOptions() image.Options {
-	opt := image.Options{NoMmap: f.noMmap, Once: f.once}
+	opt := image.Options{NoMmap: f.noMmap, Sequential: f.once}
 	if f.format == "raw" {
 		opt.Format = "raw" // it speaks of the layers too
 	}

@@ -190,7 +190,7 @@ func absentData(g *graph.Graph) (n uint64, written bool) {
 		state := present
 		if r.State == engine.Absent {
 			state = absent
-			if r.Perm&engine.Write != 0 {
+			if r.Perm&engine.PermWrite != 0 {
 				n += r.Size()
 			}
 		}
@@ -234,7 +234,7 @@ func (q *objectsQuestion) onlyHeaps() bool {
 		return false
 	}
 	return !slices.ContainsFunc(q.g.Regions(), func(r graph.Region) bool {
-		mayRefer := r.State != engine.Absent && (r.Perm == 0 || r.Perm&engine.Write != 0)
+		mayRefer := r.State != engine.Absent && (r.Perm == 0 || r.Perm&engine.PermWrite != 0)
 		i := sort.Search(len(heaps), func(i int) bool { return heaps[i].Last >= r.First })
 		return mayRefer && (i == len(heaps) || heaps[i].First > r.Last)
 	})

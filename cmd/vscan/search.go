@@ -110,7 +110,7 @@ func (f *searchFlags) options(t *target) (engine.Options, error) {
 	opt := engine.Options{
 		Workers: int(f.workers), ShardSize: f.shard, Kernel: f.kernel,
 		Overlapping: f.overlap, Progress: &engine.Progress{},
-		Apart: f.rules != nil && f.ruleScope == "mapping",
+		PerMapping: f.rules != nil && f.ruleScope == "mapping",
 	}
 	var err error
 	if opt.Ranges, err = f.ranges.in(t.space.Places()); err != nil {

@@ -138,7 +138,7 @@ func (t *target) assume(f *imageFlags) error {
 }
 
 func (f *imageFlags) openImage(arg string) (*image.Image, error) {
-	opt := image.Options{Format: f.format, Space: f.space, NoMmap: f.noMmap, Once: f.once}
+	opt := image.Options{Format: f.format, Space: f.space, NoMmap: f.noMmap, Sequential: f.once}
 	if arg == "-" {
 		return nil, errors.New("-: an image is searched out of order and cannot come from a pipe; save it to a file first (./- is the file of that name)")
 	}

@@ -48,7 +48,7 @@ func benchSpace(b *testing.B) (*engine.Space, addr.Arch) {
 		}
 	}
 	low, _ := engine.BytesMapping("/usr/bin/prog", dataAt, data)
-	low.Perm = engine.PermKnown | engine.Read | engine.Write
+	low.Perm = engine.PermKnown | engine.PermRead | engine.PermWrite
 	high, _ := engine.BytesMapping("[heap]", heapAt, heap)
 	high.Perm = low.Perm
 	space, err := engine.NewSpace(low, high)

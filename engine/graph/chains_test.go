@@ -90,7 +90,7 @@ func plainChains(edges []Edge, o ChainOptions, class func(addr.Addr) (RootClass,
 func tangle(t testing.TB, rnd *rand.Rand, arch addr.Arch, words int) *engine.Space {
 	t.Helper()
 	word := arch.WordSize()
-	perm := engine.PermKnown | engine.Read | engine.Write
+	perm := engine.PermKnown | engine.PermRead | engine.PermWrite
 	var mappings []engine.Mapping
 	for i, name := range []string{"/bin/prog", "load[1]", "/lib/libc.so.6", "[stack]", "heap"} {
 		first := addr.Addr(0x1000 * (i + 1))
@@ -390,7 +390,7 @@ func TestAlso(t *testing.T) {
 		addr.Little.PutUint(b[64+second:][:8], uint64(heap)+0x80)
 		one, _ := engine.BytesMapping("/bin/prog", prog, data)
 		two, _ := engine.BytesMapping("[heap]", heap, b)
-		one.Perm, two.Perm = engine.PermKnown|engine.Write, engine.PermKnown|engine.Write
+		one.Perm, two.Perm = engine.PermKnown|engine.PermWrite, engine.PermKnown|engine.PermWrite
 		space, err := engine.NewSpace(one, two)
 		if err != nil {
 			t.Fatal(err)

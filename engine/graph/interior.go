@@ -98,7 +98,7 @@ func (b *baseTeller) base(object addr.Range, a addr.Addr) bool {
 // least.
 func (b *baseTeller) table(a addr.Addr) bool {
 	w := addr.Addr(b.g.arch.WordSize())
-	if a%w != 0 || !b.ofFile(a, engine.Read) {
+	if a%w != 0 || !b.ofFile(a, engine.PermRead) {
 		return false
 	}
 	is, known := b.tables[a]
@@ -117,7 +117,7 @@ func (b *baseTeller) leadsToCode(a, w addr.Addr) bool {
 	functions := 0
 	for range longest {
 		v, ok := b.word(a, ofTables)
-		if !ok || v != 0 && !b.ofFile(addr.Addr(v), engine.Execute) {
+		if !ok || v != 0 && !b.ofFile(addr.Addr(v), engine.PermExecute) {
 			return false
 		}
 		if v != 0 {

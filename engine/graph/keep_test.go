@@ -33,7 +33,7 @@ func smallHeap(t *testing.T) (*Graph, *heap.Heaps) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m.Perm = engine.PermKnown | engine.Write
+	m.Perm = engine.PermKnown | engine.PermWrite
 	space := mustSpace(t, m, h.Mapping(t, "[heap]"))
 	heaps, err := heap.Find(t.Context(), space, addr.LE64)
 	if err != nil || len(heaps.Objects()) != 6 {

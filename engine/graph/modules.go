@@ -41,7 +41,7 @@ func (g *Graph) Modules() []Module {
 func dataOf(m *engine.Module) []addr.Range {
 	var data []addr.Range
 	for _, p := range m.Parts {
-		if p.Perm == 0 || p.Perm&engine.Write != 0 {
+		if p.Perm == 0 || p.Perm&engine.PermWrite != 0 {
 			data = append(data, p.Range)
 		}
 	}

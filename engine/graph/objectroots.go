@@ -102,7 +102,7 @@ func (g *Graph) stacks(h *heap.Heaps, threads []Thread) (live, stale []addr.Rang
 	for i := range threads {
 		t := &threads[i]
 		k := g.RegionAt(t.SP)
-		if t.SP == 0 || k < 0 || g.regions[k].Perm != 0 && g.regions[k].Perm&engine.Write == 0 || h.Contains(t.SP) {
+		if t.SP == 0 || k < 0 || g.regions[k].Perm != 0 && g.regions[k].Perm&engine.PermWrite == 0 || h.Contains(t.SP) {
 			continue
 		}
 		area := g.area(k)

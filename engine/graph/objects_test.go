@@ -57,7 +57,7 @@ func TestRetention(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			m.Perm = engine.PermKnown | engine.Write
+			m.Perm = engine.PermKnown | engine.PermWrite
 			mappings = append(mappings, m)
 		}
 		space := mustSpace(t, append(mappings, h.Mapping(t, "[heap]"))...)
@@ -255,7 +255,7 @@ func TestRetentionLarge(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m.Perm = engine.PermKnown | engine.Write
+	m.Perm = engine.PermKnown | engine.PermWrite
 	space := mustSpace(t, m, h.Mapping(t, "[heap]"))
 	heaps, err := heap.Find(t.Context(), space, addr.LE64)
 	if err != nil || len(heaps.Objects()) != len(objects)+1 {

@@ -189,7 +189,7 @@ func TestHoles(t *testing.T) {
 		m.End()
 		data := libc(t, arch, heaptest.State{Top: top, Memory: 0x10000}, m.Base, 0, 0, false)
 		whole := find(t, arch, m.Mapping(t, "[heap]"), data)
-		hole := engine.Mapping{Range: addr.Range{First: 0x104000, Last: 0x106fff}, State: engine.Absent, Perm: engine.PermKnown | engine.Read | engine.Write, Name: "[heap]"}
+		hole := engine.Mapping{Range: addr.Range{First: 0x104000, Last: 0x106fff}, State: engine.Absent, Perm: engine.PermKnown | engine.PermRead | engine.PermWrite, Name: "[heap]"}
 		h := find(t, arch, m.Mapping(t, "[heap]"), hole, data)
 		hint := 0
 		for _, o := range whole.Objects() {

@@ -50,7 +50,7 @@ func newMemory(space *engine.Space, arch addr.Arch) *memory {
 	return m
 }
 
-func mayBeWritten(m *engine.Mapping) bool { return m.Perm == 0 || m.Perm&engine.Write != 0 }
+func mayBeWritten(m *engine.Mapping) bool { return m.Perm == 0 || m.Perm&engine.PermWrite != 0 }
 
 // ofFile reports whether a mapping is of a file. Memory in huge pages has the name
 // of one, and is none.

@@ -19,7 +19,7 @@ func TestOthers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		m.Perm = engine.PermKnown | engine.Read | engine.Write
+		m.Perm = engine.PermKnown | engine.PermRead | engine.PermWrite
 		return m
 	}
 	other := map[string]func(m *heaptest.Heap) []engine.Mapping{

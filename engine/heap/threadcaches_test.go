@@ -35,7 +35,7 @@ func TestEmptyCachesOfThreads(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		m.Perm = engine.PermKnown | engine.Read | engine.Write
+		m.Perm = engine.PermKnown | engine.PermRead | engine.PermWrite
 		space := mustSpace(t, m, h.Mapping(t, "[heap]"))
 		owns := func(heaps *Heaps, a addr.Addr) bool {
 			return slices.ContainsFunc(heaps.Own(), func(r addr.Range) bool { return r.Contains(a) })

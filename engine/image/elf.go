@@ -287,7 +287,7 @@ func (c *elf) parseSegment(b []byte, index uint64) segment {
 // perm is p_flags.
 func (s *segment) perm() engine.Perm {
 	p := engine.PermKnown
-	for i, flag := range []engine.Perm{engine.Execute, engine.Write, engine.Read} {
+	for i, flag := range []engine.Perm{engine.PermExecute, engine.PermWrite, engine.PermRead} {
 		if s.flags&(1<<i) != 0 {
 			p |= flag
 		}

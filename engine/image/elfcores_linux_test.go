@@ -212,7 +212,7 @@ func (p *stoppedProcess) checkMapped(t *testing.T, img *Image, optional func(vma
 
 // ofGDB reports whether gdb leaves a mapping out.
 func (p *stoppedProcess) ofGDB(v vma) bool {
-	return strings.HasPrefix(v.name, "[v") || v.perm&engine.Read == 0 || p.untouched[v.First]
+	return strings.HasPrefix(v.name, "[v") || v.perm&engine.PermRead == 0 || p.untouched[v.First]
 }
 
 // checkThreads checks that the stack of each thread, and only that, holds its

@@ -257,7 +257,7 @@ func (n *namer) placesFrom(p mainProgram, first addr.Addr, reach uint64, out []h
 
 // take makes part r of a segment the last of a place.
 func (x *heapPlace) take(n *namer, s *segment, r addr.Range) {
-	const rw = engine.Read | engine.Write
+	const rw = engine.PermRead | engine.PermWrite
 	held, _ := s.stored(s.memsz, n.size)
 	x.Last, x.lasts = r.Last, append(x.lasts, r.Last)
 	x.written = x.written || s.perm()&rw == rw
@@ -361,10 +361,10 @@ func (n *namer) toldEnds(places []heapPlace) map[addr.Addr]telling {
 		r := n.rangeOf(s)
 		bss := data && n.rangeOf(n.sorted[i-1]).Last+1 == r.First
 		data = !n.anonymous(r)
-		if len(told) > 0 && budget > 0 && s.perm()&engine.Write != 0 && (data || bss) {
+		if len(told) > 0 && budget > 0 && s.perm()&engine.PermWrite != 0 && (data || bss) {
 			budget -= n.lookUp(s, b, budget, told)
 		}
-		data = data && s.perm()&engine.Write != 0
+		data = data && s.perm()&engine.PermWrite != 0
 	}
 	return told
 }

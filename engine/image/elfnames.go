@@ -161,7 +161,7 @@ func (n *namer) dataBelow(i int) int {
 	}
 	s := n.sorted[i-1]
 	r := n.rangeOf(s)
-	if r.Last+1 != addr.Addr(n.sorted[i].vaddr) || s.perm() != engine.PermKnown|engine.Read || s.memsz > 512<<10 || !n.anonymous(r) {
+	if r.Last+1 != addr.Addr(n.sorted[i].vaddr) || s.perm() != engine.PermKnown|engine.PermRead || s.memsz > 512<<10 || !n.anonymous(r) {
 		return -1
 	}
 	return i - 1
@@ -177,7 +177,7 @@ func (n *namer) nameStacks() {
 	ofGo := n.ofGo()
 	for _, t := range byNumber(n.threads) {
 		i := n.at(t.SP)
-		if i < 0 || n.sorted[i].perm()&engine.Write == 0 {
+		if i < 0 || n.sorted[i].perm()&engine.PermWrite == 0 {
 			continue
 		}
 		if k := fileAt(n.spans, t.SP); k < len(n.spans) && n.spans[k].Contains(t.SP) {
@@ -201,7 +201,7 @@ func (n *namer) ofGo() bool {
 	b := make([]byte, 64<<10)
 	budget := 16 << 20
 	for _, s := range n.sorted {
-		if s.perm()&engine.Write == 0 || n.anonymous(n.rangeOf(s)) {
+		if s.perm()&engine.PermWrite == 0 || n.anonymous(n.rangeOf(s)) {
 			continue
 		}
 		got := n.read(b, addr.Addr(s.vaddr))

@@ -192,7 +192,7 @@ func (f *fileSource) mapMemory(o Options) {
 		return
 	}
 	f.data = data
-	if pages && o.Once && f.size >= pagerLeast {
+	if pages && o.Sequential && f.size >= pagerLeast {
 		f.pager = newPager(data)
 	}
 }

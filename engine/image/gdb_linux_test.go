@@ -324,7 +324,7 @@ func (c *comparison) reason(a addr.Addr, mine []byte, theirs string) string {
 		return "gdb does not know of .bss that has no segment in the core"
 	case at.State() == engine.Present && c.endsIn(at) && (theirs == "" || theirs == zeros):
 		return "gdb reads nothing of the page in which a file ends"
-	case theirs != "" && c.space.At(a+n).State() == engine.Zero && string(mine[n:]) == zeros[n:] && c.space.At(a+n).Mapping.Perm&engine.Write != 0:
+	case theirs != "" && c.space.At(a+n).State() == engine.Zero && string(mine[n:]) == zeros[n:] && c.space.At(a+n).Mapping.Perm&engine.PermWrite != 0:
 		return "gdb reads from the file what the loader cleared behind the data"
 	case theirs == "" && c.endsIn(at):
 		return "gdb reads nothing of the page in which a file ends"
@@ -371,7 +371,7 @@ func (c *comparison) couldWrite(a addr.Addr) bool {
 			return true
 		}
 	}
-	return c.space.At(a).Mapping.Perm&engine.Write != 0
+	return c.space.At(a).Mapping.Perm&engine.PermWrite != 0
 }
 
 // A program that is laid at the address where it runs shows what it has there,
@@ -420,7 +420,7 @@ func TestProgramAgainstProcess(t *testing.T) {
 				if mine[i] == theirs[i] {
 					continue
 				}
-				if written++; v.Mapping.Perm&engine.Write == 0 {
+				if written++; v.Mapping.Perm&engine.PermWrite == 0 {
 					t.Fatalf("%s: %v: %#x is shown, the process has %#x", prog, v.First+addr.Addr(i), mine[i], theirs[i])
 				}
 			}

@@ -56,11 +56,11 @@ type Options struct {
 	// NoMmap reads the file call by call instead of mapping it into memory.
 	NoMmap bool
 
-	// Once says that the image is gone through once, about in order: on Linux
+	// Sequential says that the image is gone through once, about in order: on Linux
 	// pages of a mapped file that come next are made ready on the way, on a
 	// goroutine of their own, and those that lie behind are let go. What is read
 	// later is the same, but takes longer.
-	Once bool
+	Sequential bool
 
 	// Base is the address of the file's first byte, for raw images, or of the
 	// page of its lowest segment, for ELF programs and libraries; nil is 0 for raw

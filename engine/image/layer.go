@@ -395,7 +395,7 @@ func (l *Layer) noteUnsaved(img *Image, prefix string) {
 func writable(img *Image, ms []engine.Mapping) []engine.Mapping {
 	var out []engine.Mapping
 	for i := range ms {
-		if ms[i].Perm&engine.Write != 0 || img != nil && img.core != nil && img.core.writable(ms[i].First) {
+		if ms[i].Perm&engine.PermWrite != 0 || img != nil && img.core != nil && img.core.writable(ms[i].First) {
 			out = append(out, ms[i])
 		}
 	}
@@ -413,7 +413,7 @@ func verb(n int, one, more string) string {
 // writable reports whether the core says that the process could write at a.
 func (c *coreFile) writable(a addr.Addr) bool {
 	s := c.segmentAt(a)
-	return s != nil && s.perm()&engine.Write != 0
+	return s != nil && s.perm()&engine.PermWrite != 0
 }
 
 // mappedLayer lays a file that is no program where the image says that it was

@@ -27,7 +27,7 @@ func onceImage(t *testing.T, size uint64) *fileSource {
 	}
 	f.Truncate(int64(size))
 	f.Close()
-	img, err := Open(path, Options{Format: "raw", Once: true})
+	img, err := Open(path, Options{Format: "raw", Sequential: true})
 	if err != nil {
 		t.Fatal(err)
 	}

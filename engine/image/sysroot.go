@@ -353,7 +353,7 @@ func (l *Layer) takePerm(m *engine.Mapping, parts []part) {
 	if m.Perm == 0 {
 		m.Perm = perm
 	}
-	if perm&engine.Write != 0 { // the loader relocates, and then takes the right to write
+	if perm&engine.PermWrite != 0 { // the loader relocates, and then takes the right to write
 		l.writable = append(l.writable, *m)
 	}
 }

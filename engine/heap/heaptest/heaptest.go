@@ -70,7 +70,7 @@ func (h *Heap) Mapping(t testing.TB, name string) engine.Mapping {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m.Perm = engine.PermKnown | engine.Read | engine.Write
+	m.Perm = engine.PermKnown | engine.PermRead | engine.PermWrite
 	return m
 }
 

@@ -16,19 +16,19 @@ func (a *app) explain(f *searchFlags, pats []patterns.Pattern, images []string) 
 	if err := f.complete(); err != nil {
 		return err
 	}
+	f.ask(pats)
 	if len(images) == 0 {
 		if f.align.word && f.image.word == "" {
 			return fmt.Errorf("--align word asks for the word size: give --word 4|8, or an image")
 		}
-		t := &target{}
-		if err := t.assume(&f.image); err != nil {
-			return err
-		}
-		align, err := f.align.in(t)
+		img, err := f.image.assume()
 		if err != nil {
 			return err
 		}
-		about := f.about(t, align)
+		about, err := f.Target(img)
+		if err != nil {
+			return flagged(err)
+		}
 		about.Mapping = nil
 		return a.explainIn(f, pats, about)
 	}
@@ -39,15 +39,15 @@ func (a *app) explain(f *searchFlags, pats []patterns.Pattern, images []string) 
 				return err
 			}
 			defer t.Close()
-			align, err := f.align.in(t)
-			if err != nil {
-				return err
-			}
 			if len(images) > 1 {
 				fmt.Fprintf(a.out, "%s:\n", printable(arg))
 			}
-			if err := a.explainIn(f, pats, f.about(t, align)); err != nil {
-				return inImage(arg, err)
+			about, err := f.Target(t)
+			if err == nil {
+				err = a.explainIn(f, pats, about)
+			}
+			if err != nil {
+				return inImage(arg, flagged(err))
 			}
 			return nil
 		}()
@@ -63,7 +63,7 @@ func (a *app) explainIn(f *searchFlags, pats []patterns.Pattern, about patterns.
 	if err != nil {
 		return err
 	}
-	all, err := engine.Explain(set, f.kernel)
+	all, err := engine.Explain(set, f.Kernel)
 	if err != nil {
 		return err
 	}

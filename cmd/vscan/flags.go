@@ -10,9 +10,9 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"vscan/engine"
 	"vscan/engine/addr"
 	"vscan/engine/simd"
+	"vscan/engine/where"
 )
 
 // The types of flags that pflag does not have. A value is checked when it is
@@ -113,54 +113,56 @@ func (k kernelLevel) Set(s string) error {
 	return err
 }
 
-// place is what --in names: mappings of a name, or with permissions.
-type place struct {
-	name string
-	perm engine.Perm // that a mapping must have at least; 0: the name is none of permissions
+// mappingsList collects choices of mappings.
+type mappingsList []where.Mappings
+
+func (l *mappingsList) String() string { return "" }
+func (l *mappingsList) Type() string   { return "place" }
+
+func (l *mappingsList) Set(s string) error {
+	choice, err := where.ParseMappings(s)
+	if err == nil {
+		*l = append(*l, choice)
+	}
+	return err
 }
 
-// placeList collects places.
-type placeList []place
+// rangeList collects ranges of addresses, as they are given.
+type rangeList []string
 
-func (l *placeList) String() string { return "" }
-func (l *placeList) Type() string   { return "place" }
+func (l *rangeList) String() string { return "" }
+func (l *rangeList) Type() string   { return "range" }
 
-func (l *placeList) Set(s string) error {
-	if s == "" {
-		return errors.New(`"": want the name or the permissions of mappings`)
+// Set takes what is a range, or may be one in some image.
+func (l *rangeList) Set(s string) error {
+	if err := where.CheckRange(s); err != nil {
+		return err
 	}
-	*l = append(*l, place{s, parsePerm(s)})
+	*l = append(*l, s)
 	return nil
 }
 
-// parsePerm reads permissions as r-x; a - asks for nothing. It is 0 where s is
-// something else.
-func parsePerm(s string) engine.Perm {
-	if len(s) != 3 {
-		return 0
-	}
-	perm := engine.PermKnown
-	for i, letter := range []byte("rwx") {
-		switch s[i] {
-		case letter:
-			perm |= engine.Perm(1 << i)
-		case '-':
-		default:
-			return 0
-		}
-	}
-	return perm
+// byteCount is a flag that takes a number of bytes, as 4096, 4K or 1G.
+type byteCount struct {
+	*uint64
+	min, max uint64
 }
 
-// has says whether a mapping is one of the place's.
-func (p place) has(m *engine.Mapping) bool {
-	return isNamed(m, p.name) || p.perm != 0 && m.Perm&p.perm == p.perm
-}
+func (b byteCount) String() string { return number{uint64: b.uint64}.String() }
+func (b byteCount) Type() string   { return "size" }
 
-// isNamed says whether name is a mapping's, or the last part of the path that
-// is its name.
-func isNamed(m *engine.Mapping, name string) bool {
-	return m.Name == name || strings.HasSuffix(m.Name, "/"+name)
+func (b byteCount) Set(s string) error {
+	n, err := addr.ParseSize(s)
+	switch {
+	case err != nil:
+		return err
+	case n < b.min:
+		return fmt.Errorf("%q: want %d or more", s, b.min)
+	case n > b.max:
+		return fmt.Errorf("%q: want at most %d", s, b.max)
+	}
+	*b.uint64 = n
+	return nil
 }
 
 // flagError says in one line what is wrong with a flag and where to look.

@@ -9,6 +9,7 @@ import (
 
 	"vscan/engine/addr"
 	"vscan/engine/graph"
+	"vscan/engine/where"
 )
 
 const graphHelp = `graph builds the pointer-reference graph of an image once, as a file, and then
@@ -59,7 +60,7 @@ func graphTarget(g *graph.Graph, arg string) ([]addr.Range, error) {
 		return []addr.Range{r}, nil
 	}
 	numeric := arg != "" && (arg[0] >= '0' && arg[0] <= '9' || strings.HasPrefix(arg, ".."))
-	if len(g.Named(arg)) == 0 && numeric && !isWhere(arg) {
+	if len(g.Named(arg)) == 0 && numeric && !where.IsPlace(arg) {
 		return nil, err
 	}
 	return graphNamed(g, arg)
@@ -72,8 +73,8 @@ func graphNamed(g *graph.Graph, name string) ([]addr.Range, error) {
 	switch {
 	case len(ranges) > 0:
 		return ranges, nil
-	case isWhere(name):
-		r, err := parseWhere(g.Places(), name)
+	case where.IsPlace(name):
+		r, err := where.Parse(g.Places(), name)
 		return []addr.Range{r}, err
 	}
 	return nil, fmt.Errorf("%q: no mapping has this name, and it is no address or range; vscan map lists the mappings of an image", name)

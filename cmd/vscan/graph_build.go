@@ -13,14 +13,16 @@ import (
 	"vscan/engine"
 	"vscan/engine/addr"
 	"vscan/engine/graph"
+	"vscan/engine/image/layered"
 	"vscan/engine/simd"
+	"vscan/engine/where"
 )
 
 // endList is --sources and --targets of graph build: ranges, and mappings by name or
 // permissions.
 type endList struct {
-	ranges []addr.Range
-	places placeList
+	ranges  []addr.Range
+	choices mappingsList
 }
 
 func (l *endList) String() string { return "" }
@@ -31,29 +33,31 @@ func (l *endList) Set(s string) error {
 		l.ranges = append(l.ranges, r)
 		return nil
 	}
-	return l.places.Set(s)
+	return l.choices.Set(s)
 }
 
-// in is what of a target the list names: ranges, those of its mappings
-// included, none where it is empty.
-func (l *endList) in(t *target, flag string) ([]addr.Range, error) {
+// in returns what of an image the list names: ranges, those of its mappings included, none
+// where it is empty.
+func (l *endList) in(t *layered.Image, flag string) ([]addr.Range, error) {
 	ranges := slices.Clone(l.ranges)
-	for _, p := range l.places {
-		if !t.has(p) && isWhere(p.name) {
-			r, err := parseWhere(t.space.Places(), p.name)
-			if err != nil {
-				return nil, fmt.Errorf("%s: %s: %w", t.arg, flag, err)
-			}
-			ranges = append(ranges, r)
-		} else if !t.has(p) {
-			return nil, fmt.Errorf("%s: %s %s: no mapping has this name or these permissions, and it is no address or range; vscan map lists them", t.arg, flag, p.name)
+	for _, c := range l.choices {
+		if c.Some(t.Space) {
+			continue
 		}
+		if !where.IsPlace(c.String()) {
+			return nil, fmt.Errorf("%s: %s %v: no mapping has this name or these permissions, and it is no address or range; vscan map lists them", t.Arg, flag, c)
+		}
+		r, err := where.Parse(t.Space.Places(), c.String())
+		if err != nil {
+			return nil, fmt.Errorf("%s: %s: %w", t.Arg, flag, err)
+		}
+		ranges = append(ranges, r)
 	}
-	if len(l.places) == 0 {
+	if len(l.choices) == 0 {
 		return ranges, nil
 	}
-	for v := range t.space.Intervals(addr.All) {
-		if v.Mapping != nil && slices.ContainsFunc(l.places, func(p place) bool { return p.has(v.Mapping) }) {
+	for v := range t.Space.Intervals(addr.All) {
+		if v.Mapping != nil && slices.ContainsFunc(l.choices, func(c where.Mappings) bool { return c.Has(v.Mapping) }) {
 			ranges = append(ranges, v.Range)
 		}
 	}
@@ -86,7 +90,7 @@ written beside the image.`,
 			if err := f.complete(); err != nil {
 				return err
 			}
-			o.Workers, o.Kernel = int(f.workers), f.kernel
+			o.Workers, o.Kernel = int(f.workers), f.Kernel
 			return a.buildGraph(cmd, &f, args[0], out, &from, &to, o)
 		},
 	}
@@ -100,7 +104,7 @@ written beside the image.`,
 	fs.Var(number{&o.Align, 1, 8}, "align", "words at multiples of `N` bytes: 1, 2, 4 or 8 (default the word size)")
 	fs.Var(byteCount{&o.Memory, 1, math.MaxInt64}, "memory", "let the edges found so far take about `SIZE` bytes of memory, with K, M, G or T behind it (default 1G)")
 	workersVar(cmd, &f.workers)
-	fs.Var(kernelLevel{&f.kernel}, "kernel", "use the kernels of this `LEVEL`: see vscan kernels (default the best, or $"+simd.EnvVar+")")
+	fs.Var(kernelLevel{&f.Kernel}, "kernel", "use the kernels of this `LEVEL`: see vscan kernels (default the best, or $"+simd.EnvVar+")")
 	choiceVar(cmd, &f.progress, "progress", "", "`WHEN` to show on standard error how far it is: auto (at a terminal), always or never", "auto", "always", "never")
 	fs.BoolVar(&f.stats, "stats", false, "tell at the end how long what took, on standard error")
 	f.image.register(cmd)
@@ -108,7 +112,7 @@ written beside the image.`,
 }
 
 func (a *app) buildGraph(cmd *cobra.Command, f *searchFlags, arg, out string, from, to *endList, o graph.Options) error {
-	f.image.once = true
+	f.image.Sequential = true
 	t, err := f.image.open(arg)
 	if err != nil {
 		return err
@@ -118,7 +122,7 @@ func (a *app) buildGraph(cmd *cobra.Command, f *searchFlags, arg, out string, fr
 	if same(out, t.Path) {
 		return fmt.Errorf("%s is the image: write the graph to another file", out)
 	}
-	arch, err := t.arch("a graph")
+	arch, err := archOf(t, "a graph")
 	if err != nil {
 		return fmt.Errorf("%s: %w", arg, err)
 	}
@@ -130,14 +134,14 @@ func (a *app) buildGraph(cmd *cobra.Command, f *searchFlags, arg, out string, fr
 	}
 	o.Missing, o.Progress = t.Missing, &engine.Progress{}
 	total := uint64(0)
-	for v := range t.space.Intervals(addr.All) {
+	for v := range t.Space.Intervals(addr.All) {
 		if s := v.State(); s == engine.Present || s == engine.Zero {
 			total += v.Size()
 		}
 	}
 	bar := a.startBar(f, 1)
 	bar.begin(1, arg, total, o.Progress)
-	stats, err := graph.BuildFile(cmd.Context(), t.space, arch, o, out)
+	stats, err := graph.BuildFile(cmd.Context(), t.Space, arch, o, out)
 	bar.end()
 	bar.finish()
 	if err != nil {
@@ -152,7 +156,7 @@ func (a *app) buildGraph(cmd *cobra.Command, f *searchFlags, arg, out string, fr
 	if n := stats.UnreadableBytes(); n > 0 {
 		a.note("%s: not complete: %s could not be read, the first %v", arg, size(n), stats.Unreadable[0])
 	}
-	return outcome{found: stats.Hits > 0, incomplete: !t.whole() || !stats.Complete()}.exit()
+	return outcome{found: stats.Hits > 0, incomplete: !t.Complete() || !stats.Complete()}.exit()
 }
 
 // same says whether two paths are one file.
@@ -192,7 +196,7 @@ to which, most first. With IMAGE it checks that the graph is of that image.`,
 					return err
 				}
 				defer t.Close()
-				if err := g.Check(t.space); err != nil {
+				if err := g.Check(t.Space); err != nil {
 					return err
 				}
 				a.note("%s: of the image %s", args[0], args[1])

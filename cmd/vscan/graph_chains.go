@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"vscan/engine/graph"
+	"vscan/engine/where"
 )
 
 const chainsHelp = `chains prints chains of pointers that lead from roots to a target: the root as
@@ -114,17 +115,14 @@ func (q *chainQuestion) ask(target string, roots, also []string) error {
 		return err
 	}
 	for _, arg := range also {
-		path, at, named := cutAt(arg)
-		if !named {
-			path = arg
-		}
+		path, at, named := cutLast(arg, "@")
 		og, other, err := q.load(path)
 		if err != nil {
 			return fmt.Errorf("--also %s: %w", arg, err)
 		}
 		o := graph.Also{Forward: other}
 		if named {
-			r, err := parseWhere(og.Places(), at)
+			r, err := where.Parse(og.Places(), at)
 			if err != nil {
 				return fmt.Errorf("--also %s: %w", arg, err)
 			}
@@ -160,9 +158,9 @@ func parseRoots(g *graph.Graph, args []string) (graph.Roots, error) {
 			name := strings.TrimPrefix(arg, "@")
 			if p, err := parsePlace(arg); err == nil {
 				r.Ranges = append(r.Ranges, p)
-			} else if len(g.Named(name)) > 0 || !isWhere(name) {
+			} else if len(g.Named(name)) > 0 || !where.IsPlace(name) {
 				r.Names = append(r.Names, name)
-			} else if p, err = parseWhere(g.Places(), name); err == nil {
+			} else if p, err = where.Parse(g.Places(), name); err == nil {
 				r.Ranges = append(r.Ranges, p)
 			} else {
 				return r, fmt.Errorf("--roots: %w", err)
@@ -197,7 +195,7 @@ func (q *chainQuestion) printCounts(g *graph.Graph, c *graph.Chains) error {
 func chainSteps(offsets []int64) string {
 	var steps []string
 	for _, o := range offsets {
-		steps = append(steps, chainArrow+" "+stepText(o))
+		steps = append(steps, "-> "+where.StepText(o))
 	}
 	return strings.Join(steps, " ")
 }
@@ -271,4 +269,14 @@ func (q *chainQuestion) list(g *graph.Graph, c *graph.Chains) error {
 	}
 	q.note("%s: %s", q.path, what)
 	return graphExit(g, n > 0)
+}
+
+// cutLast splits s at the last sep that has something on either side; without one, the
+// first part is all of it.
+func cutLast(s, sep string) (before, after string, ok bool) {
+	i := strings.LastIndex(s, sep)
+	if i <= 0 || i+len(sep) == len(s) {
+		return s, "", false
+	}
+	return s[:i], s[i+len(sep):], true
 }

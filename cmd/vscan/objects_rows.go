@@ -155,7 +155,7 @@ func (q *objectsQuestion) printHeads() error {
 // into a module, as the pointer to a table of virtual functions does, the place there; nil
 // where it does not.
 func (q *objectsQuestion) firstWords(o heap.Object) (words []string, place any) {
-	memory := q.t.space.For(q.g.Arch())
+	memory := q.t.Space.For(q.g.Arch())
 	for i := range 2 {
 		v, err := memory.Word(o.First + addr.Addr(i*q.g.Arch().WordSize()))
 		if err != nil {

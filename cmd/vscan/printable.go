@@ -7,6 +7,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"vscan/engine"
 	"vscan/patterns"
 )
 
@@ -57,6 +58,9 @@ func explained(err error) string {
 		return printable(err.Error() + advice(err))
 	}
 	lines := strings.Split(err.Error(), "\n")
+	if errors.Is(err, engine.ErrNoName) {
+		lines[0] += advice(engine.ErrNoName)
+	}
 	for i, line := range lines {
 		text, indented := strings.CutPrefix(line, "\t")
 		if lines[i] = printable(text); indented {

@@ -85,6 +85,9 @@ func (b *bar) end() {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.scan == nil {
+		return
+	}
 	b.status.before += b.scan.Hits.Load()
 	b.status.hits, b.scan = 0, nil
 }

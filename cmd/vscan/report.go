@@ -7,17 +7,19 @@ import (
 	"vscan/engine"
 	"vscan/engine/addr"
 	"vscan/engine/image"
+	"vscan/engine/image/layered"
+	"vscan/engine/search"
 	"vscan/patterns/yara"
 )
 
 // reporter writes hits and summaries in one format. A kind of output is one
 // file that implements it.
 type reporter interface {
-	begin(t *target)                  // the hits that follow are of this image
-	hit(h *shownHit) error            // one hit; an error ends the scan
-	rule(r *ruleHit) error            // a rule of YARA that matches
+	begin(img *layered.Image)         // the hits that follow are of this image
+	hit(h *search.Hit) error          // one hit; an error ends the scan
+	rule(m *search.RuleMatch) error   // a rule of YARA that matches
 	leftOut(rules []yara.Skipped)     // rules that are asked of no image
-	end(s *summary)                   // the image is done
+	end(s *search.Summary)            // the image is done
 	interval(v engine.Interval) error // a line of map
 	failed() error                    // the first error of writing
 }
@@ -42,7 +44,7 @@ func (a *app) newReporter(f *searchFlags) reporter {
 		color: a.wantsColor(f.color), aligned: a.out.terminal,
 		context: f.context, bytes: f.bytes, counts: f.count,
 		several: (f.several || f.withNames) && !f.noNames, parted: f.summary != "",
-		rules: f.rules != nil, files: f.ruleFiles > 1,
+		rules: f.Rules != nil, files: f.ruleFiles > 1,
 	}
 	switch base := (base{out: a.out}); {
 	case f.list != "":
@@ -72,15 +74,15 @@ func (a *app) wantsColor(when string) bool {
 // base is what reporters share: where they write, and where a hit is.
 type base struct {
 	out    *output
-	target *target
+	target *layered.Image
 	last   engine.Interval // that the last hit was in: the next is often there too
 	place  engine.Place    // of last
 	ids    *image.BuildIDs // of the target, once asked for
 	err    error
 }
 
-func (b *base) begin(t *target) {
-	b.target, b.last, b.ids = t, engine.Interval{Range: addr.Range{First: 1}}, nil
+func (b *base) begin(img *layered.Image) {
+	b.target, b.last, b.ids = img, engine.Interval{Range: addr.Range{First: 1}}, nil
 }
 
 // buildID is that of the file that a mapping is of, "" where it is not known.
@@ -89,7 +91,7 @@ func (b *base) buildID(v engine.Interval) string {
 		return "" // of the demonstration, which has no files
 	}
 	if b.ids == nil {
-		b.ids = b.target.buildIDs()
+		b.ids = b.target.BuildIDs()
 	}
 	return b.ids.Of(v.Mapping, v.First)
 }
@@ -109,8 +111,8 @@ func (b *base) write(p []byte) error {
 // at is what shows at an address; a hit's is never a hole.
 func (b *base) at(a addr.Addr) *engine.Mapping {
 	if !b.last.Contains(a) {
-		b.last = b.target.space.At(a)
-		b.place = b.target.space.Place(b.last)
+		b.last = b.target.Space.At(a)
+		b.place = b.target.Space.Place(b.last)
 	}
 	return b.last.Mapping
 }
@@ -126,10 +128,10 @@ func (b *base) moduleAt(a addr.Addr) (name string, offset addr.Addr, ok bool) {
 // byte; false where there is none. What lies behind a module is its .bss only
 // where it shows.
 func (b *base) moduleOf(v engine.Interval) (name string, offset addr.Addr, ok bool) {
-	if b.target == nil || b.target.space == nil {
+	if b.target == nil || b.target.Space == nil {
 		return "", 0, false
 	}
-	p := b.target.space.Place(v)
+	p := b.target.Space.Place(v)
 	if p.Name != v.Mapping.Name && b.at(v.First) != v.Mapping {
 		return "", 0, false
 	}

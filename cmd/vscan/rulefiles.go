@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"vscan/engine/search"
 	"vscan/patterns/yara"
 )
 
@@ -86,10 +87,8 @@ type ruleReader struct {
 func (r *ruleReader) define() error {
 	r.compiler.Open = openRegular
 	r.of, r.defined = map[string]int{}, map[string]bool{}
-	for _, name := range imageVariables {
-		if err := r.compiler.Predefine(name, ""); err != nil {
-			return err
-		}
+	if err := search.Predefine(&r.compiler); err != nil {
+		return err
 	}
 	var errs []error
 	for _, d := range r.defines {
@@ -164,18 +163,18 @@ func (r *ruleReader) finish() error {
 
 // leftOut is the rules that are asked of no image.
 func (f *searchFlags) leftOut() []yara.Skipped {
-	if f.rules == nil {
+	if f.Rules == nil {
 		return nil
 	}
-	return f.rules.Skipped
+	return f.Rules.Skipped
 }
 
 // someRule is the error that files of rules have none that runs.
 func (f *searchFlags) someRule(args []ruleArg) error {
-	if f.rules == nil || f.rules.Len() > 0 {
+	if f.Rules == nil || f.Rules.Len() > 0 {
 		return nil
 	}
-	return noRule(f.rules, args)
+	return noRule(f.Rules, args)
 }
 
 func noRule(rules *yara.Rules, args []ruleArg) error {

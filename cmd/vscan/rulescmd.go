@@ -15,6 +15,7 @@ import (
 
 	"vscan/engine"
 	"vscan/engine/simd"
+	"vscan/internal/await"
 	"vscan/patterns"
 	"vscan/patterns/yara"
 )
@@ -96,7 +97,7 @@ func (r *ruleReader) check(args []string) (checks []ruleCheck, clash, err error)
 
 func (a *app) checkRules(ctx context.Context, r *ruleReader, args []string, format string) error {
 	var clash error
-	checks, err := await(ctx, func() (checks []ruleCheck, err error) {
+	checks, err := await.Result(ctx, func() (checks []ruleCheck, err error) {
 		checks, clash, err = r.check(args)
 		return checks, err
 	})

@@ -51,7 +51,7 @@ func (a *app) stringsCommand() *cobra.Command {
 			if len(args) == 0 {
 				return usageError(cmd, "no image given: vscan strings IMAGE...")
 			}
-			f.runs = encodings
+			f.Runs = encodings
 			pats, err := patterns.Texts(encodings, int(minimal))
 			if err != nil {
 				return err

@@ -13,7 +13,7 @@ import (
 
 // account tells on standard error what the hits alone do not: always what is
 // missing, and with --stats, or to somebody at a terminal, the rest.
-func (a *app) account(f *searchFlags, s *search.Summary, of *imageSearch) {
+func (a *commands) account(f *searchFlags, s *search.Summary, of *imageSearch) {
 	t := of.img
 	seconds := s.Elapsed.Seconds()
 	verbose := f.stats || f.format == "text" && a.chatty() && !f.several && f.list == ""
@@ -50,12 +50,8 @@ func (a *app) account(f *searchFlags, s *search.Summary, of *imageSearch) {
 	}
 }
 
-// chatty reports whether somebody at a terminal reads what is told, and no pager
-// has the screen.
-func (a *app) chatty() bool { return isTerminal(a.err) && !a.out.pipe }
-
 // noteRules tells what else there is to say of rules.
-func (a *app) noteRules(s *search.Summary) {
+func (a *commands) noteRules(s *search.Summary) {
 	const most = 20
 	r := s.Rules
 	for _, u := range r.Undecided[:min(len(r.Undecided), most)] {
@@ -73,7 +69,7 @@ func (a *app) noteRules(s *search.Summary) {
 }
 
 // noteCut tells of hits that may go on behind what is shown of them.
-func (a *app) noteCut(s *search.Summary) {
+func (a *commands) noteCut(s *search.Summary) {
 	if hits, of, first := patternSum(s, s.Cut); hits > 0 {
 		a.note("%s: %s of %s as long as a match may be, %s, and may go on: --max-match sets more", s.Image,
 			plural(hits, "hit"), of, plural(uint64(s.LongestMatch[first]), "byte"))
@@ -81,7 +77,7 @@ func (a *app) noteCut(s *search.Summary) {
 }
 
 // noteExcepted tells of matches that exceptions keep from being hits.
-func (a *app) noteExcepted(s *search.Summary) {
+func (a *commands) noteExcepted(s *search.Summary) {
 	matches, of, _ := patternSum(s, s.Excepted)
 	switch {
 	case matches == 1:
@@ -112,7 +108,7 @@ func patternSum(s *search.Summary, by []uint64) (sum uint64, of string, first in
 
 // noteEndless tells of patterns with a jump without an end that long matches of theirs
 // are not looked for.
-func (a *app) noteEndless(f *searchFlags) {
+func (a *commands) noteEndless(f *searchFlags) {
 	n, first := uint64(0), ""
 	for _, p := range f.Patterns {
 		if p.Endless() {
@@ -139,51 +135,4 @@ func whyAbsent(t *layered.Image, n uint64) string {
 		return size(n) + " of the process cannot be read by their nature (no permission, guard pages, devices)"
 	}
 	return size(n) + " of the memory were not saved in the image"
-}
-
-// noteOddities tells what was odd about an image when it was opened, and what
-// was laid over and under it.
-func (a *app) noteOddities(t *layered.Image) {
-	for i, n := range t.Notes {
-		a.note("%s: %s%s", t.Arg, n, hintsOf(t.Image, i))
-	}
-	for _, n := range t.LayerNotes {
-		a.note("%s: %s", t.Arg, n)
-	}
-}
-
-// noteMissing tells what an image should hold and does not, and what was not laid.
-func (a *app) noteMissing(t *layered.Image) {
-	if t.Missing > 0 {
-		a.note("%s: not complete: the image is truncated or damaged, %s are missing", t.Arg, size(t.Missing))
-	}
-	if n := len(t.LeftOut); n > 0 {
-		others := ""
-		if n > 1 {
-			others = fmt.Sprintf(" and of %s", plural(uint64(n-1), "other file"))
-		}
-		a.note("%s: not complete: %s of %s%s, left out, are nowhere", t.Arg, size(t.LeftOutBytes), t.LeftOut[0], others)
-	}
-}
-
-// plural is a number with its noun.
-func plural(n uint64, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return strconv.FormatUint(n, 10) + " " + noun + "s"
-}
-
-// size is a number of bytes for people.
-func size(n uint64) string {
-	if n < 1024 {
-		return plural(n, "byte")
-	}
-	f, unit := float64(n), ""
-	for _, unit = range []string{"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"} {
-		if f /= 1024; f < 1023.95 { // what is more would print as 1024.0
-			break
-		}
-	}
-	return fmt.Sprintf("%.1f %s", f, unit)
 }

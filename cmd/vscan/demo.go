@@ -92,7 +92,7 @@ func demoSections(text string) map[string]map[int][]byte {
 
 var demoPatterns = []string{"secret=text:correct horse", "heap=ptr:@[heap]", "elf=hex:7f454c46", "hidden=text:old password"}
 
-func (a *app) demoCommand() *cobra.Command {
+func (a *commands) demoCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "demo",
 		Short: "Search a small image that is part of the program",
@@ -105,13 +105,13 @@ another mapping hides.`,
 	}
 }
 
-func (a *app) demo(cmd *cobra.Command) error {
+func (a *commands) demo(cmd *cobra.Command) error {
 	t, err := demoImage()
 	if err != nil {
 		return err
 	}
 	say := func(format string, args ...any) { fmt.Fprintf(a.out, format+"\n", args...) }
-	rep := newTextReporter(base{out: a.out}, style{color: a.wantsColor("auto"), aligned: true, context: 16})
+	rep := newTextReporter(base{out: a.out}, style{color: a.out.wantsColor("auto"), aligned: true, context: 16})
 
 	say("The address space (vscan map): \"patched\" lies over the second page of the")
 	say("program, up to the heap; between heap and stack there is a hole.\n")

@@ -70,7 +70,7 @@ func TestExamples(t *testing.T) {
 			check(sub)
 		}
 	}
-	check(a.command())
+	check((&commands{a}).root())
 	if examples < 10 {
 		t.Errorf("only %d examples", examples)
 	}

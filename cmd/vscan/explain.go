@@ -12,7 +12,7 @@ import (
 
 // explain prints how patterns would be looked for, in each of the images or,
 // where none is given, in one that says nothing of itself. Nothing is scanned.
-func (a *app) explain(f *searchFlags, pats []patterns.Pattern, images []string) error {
+func (a *commands) explain(f *searchFlags, pats []patterns.Pattern, images []string) error {
 	if err := f.complete(); err != nil {
 		return err
 	}
@@ -58,7 +58,7 @@ func (a *app) explain(f *searchFlags, pats []patterns.Pattern, images []string) 
 	return nil
 }
 
-func (a *app) explainIn(f *searchFlags, pats []patterns.Pattern, about patterns.Target) error {
+func (a *commands) explainIn(f *searchFlags, pats []patterns.Pattern, about patterns.Target) error {
 	set, err := patterns.Compile(pats, about)
 	if err != nil {
 		return err
@@ -67,7 +67,7 @@ func (a *app) explainIn(f *searchFlags, pats []patterns.Pattern, about patterns.
 	if err != nil {
 		return err
 	}
-	e := explainer{out: a}
+	e := explainer{out: a.app}
 	excepting := uint64(0)
 	for i, p := range set.Patterns() {
 		e.say("%s", printable(p.Name))

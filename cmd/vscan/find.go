@@ -68,7 +68,7 @@ filepath, extension and owner are those of the image's file without that.
 With -q the exit code is 0 as soon as there is a hit, whatever is wrong with other
 images. With -l and -L it tells of hits, as always.`
 
-func (a *app) findCommand() *cobra.Command {
+func (a *commands) findCommand() *cobra.Command {
 	var f searchFlags
 	var p patternArgs
 	var at []string
@@ -314,7 +314,7 @@ func fileName(name string) string {
 	return name
 }
 
-func (a *app) refsCommand() *cobra.Command {
+func (a *commands) refsCommand() *cobra.Command {
 	var f searchFlags
 	cmd := &cobra.Command{
 		Use:   "refs [flags] IMAGE TARGET...",

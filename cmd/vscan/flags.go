@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -42,20 +41,14 @@ func (c choice) Set(s string) error {
 	return nil
 }
 
-// orList is "a, b or c".
-func orList(words []string) string {
-	if len(words) < 2 {
-		return strings.Join(words, "")
-	}
-	last := len(words) - 1
-	return strings.Join(words[:last], ", ") + " or " + words[last]
-}
-
 // number is an unsigned number in a range, decimal or hexadecimal with 0x.
 type number struct {
 	*uint64
 	min, max uint64
 }
+
+// newNumber returns a flag that sets *p, to a number from min to max.
+func newNumber(p *uint64, min, max uint64) number { return number{p, min, max} }
 
 func (n number) String() string { return strconv.FormatUint(*n.uint64, 10) }
 func (n number) Type() string   { return "uint" }
@@ -101,6 +94,9 @@ func (a *alignment) Set(s string) error {
 // kernelLevel is --kernel. A level that this machine cannot run is refused.
 type kernelLevel struct{ *simd.Level }
 
+// newKernelLevel returns a flag that sets *p.
+func newKernelLevel(p *simd.Level) kernelLevel { return kernelLevel{p} }
+
 func (k kernelLevel) String() string { return "" }
 func (k kernelLevel) Type() string   { return "level" }
 
@@ -110,6 +106,21 @@ func (k kernelLevel) Set(s string) error {
 		err = l.Check()
 	}
 	*k.Level = l
+	return err
+}
+
+// kernelFromEnv sets a level that no flag did to the one that the environment names, if it
+// names one.
+func kernelFromEnv(l *simd.Level) error {
+	if *l != simd.Auto {
+		return nil
+	}
+	var err error
+	if *l, err = simd.FromEnv(); err == nil {
+		if err = l.Check(); err != nil {
+			err = fmt.Errorf("%s: %w", simd.EnvVar, err)
+		}
+	}
 	return err
 }
 
@@ -147,6 +158,9 @@ type byteCount struct {
 	*uint64
 	min, max uint64
 }
+
+// newByteCount returns a flag that sets *p, to a number of bytes from min to max.
+func newByteCount(p *uint64, min, max uint64) byteCount { return byteCount{p, min, max} }
 
 func (b byteCount) String() string { return number{uint64: b.uint64}.String() }
 func (b byteCount) Type() string   { return "size" }

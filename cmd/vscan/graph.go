@@ -24,7 +24,12 @@ A TARGET is an address, a range, or the name of a mapping (@NAME, or NAME; the
 last part of a path will do). Addresses may be places, as libc.so.6+0x1d2000: what
 is printed as one is taken as one. Questions need the graph file alone, not the image.`
 
-func (a *app) graphCommand() *cobra.Command {
+// graphCommands has the commands below vscan graph.
+type graphCommands struct{ *app }
+
+// newGraphCommand returns the command graph, with all others below it.
+func newGraphCommand(of *app) *cobra.Command {
+	a := &graphCommands{of}
 	cmd := &cobra.Command{
 		Use:                   "graph COMMAND",
 		Short:                 "Build the graph of who points at what, and ask it",
@@ -47,7 +52,7 @@ func formatVar(cmd *cobra.Command, format *string) {
 
 // workersVar adds -j.
 func workersVar(cmd *cobra.Command, n *uint64) {
-	cmd.Flags().VarP(number{n, 0, 256}, "workers", "j", "`N` workers (default one a processor)")
+	cmd.Flags().VarP(newNumber(n, 0, 256), "workers", "j", "`N` workers (default one a processor)")
 }
 
 // graphTarget is what a TARGET names: ranges of addresses.
@@ -139,7 +144,7 @@ func parseOffset(s string) (int64, error) {
 }
 
 // openGraph opens the file of a graph, and tells if it is not complete.
-func (a *app) openGraph(path string) (*graph.Graph, error) {
+func (a *graphCommands) openGraph(path string) (*graph.Graph, error) {
 	g, err := graph.Open(path)
 	if err != nil {
 		return nil, err

@@ -1,11 +1,8 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"math"
-	"os"
-	"path/filepath"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -64,8 +61,17 @@ func (l *endList) in(t *layered.Image, flag string) ([]addr.Range, error) {
 	return ranges, nil
 }
 
-func (a *app) graphBuildCommand() *cobra.Command {
-	var f searchFlags
+// buildFlags are those of graph build that are none of the graph.
+type buildFlags struct {
+	image    imageFlags
+	workers  uint64
+	kernel   simd.Level
+	progress string
+	stats    bool
+}
+
+func (a *graphCommands) graphBuildCommand() *cobra.Command {
+	f := buildFlags{progress: "auto"}
 	var out string
 	var from, to endList
 	var o graph.Options
@@ -87,31 +93,30 @@ written beside the image.`,
 			if out == "" {
 				return usageError(cmd, "want the file to write the graph to: -o FILE")
 			}
-			if err := f.complete(); err != nil {
+			if err := kernelFromEnv(&f.kernel); err != nil {
 				return err
 			}
-			o.Workers, o.Kernel = int(f.workers), f.Kernel
+			o.Workers, o.Kernel = int(f.workers), f.kernel
 			return a.buildGraph(cmd, &f, args[0], out, &from, &to, o)
 		},
 	}
-	f.format, f.progress = "text", "auto"
 	fs := cmd.Flags()
 	fs.SortFlags = false
 	fs.StringVarP(&out, "output", "o", "", "write the graph to `FILE`")
 	fs.BoolVar(&o.PresentOnly, "present", false, "only edges to bytes that were saved")
 	fs.Var(&from, "sources", "only edges from words in `WHERE`: an address, a range, a mapping's name, or permissions, where a - is either; repeatable")
 	fs.Var(&to, "targets", "only edges to bytes in `WHERE`; repeatable")
-	fs.Var(number{&o.Align, 1, 8}, "align", "words at multiples of `N` bytes: 1, 2, 4 or 8 (default the word size)")
-	fs.Var(byteCount{&o.Memory, 1, math.MaxInt64}, "memory", "let the edges found so far take about `SIZE` bytes of memory, with K, M, G or T behind it (default 1G)")
+	fs.Var(newNumber(&o.Align, 1, 8), "align", "words at multiples of `N` bytes: 1, 2, 4 or 8 (default the word size)")
+	fs.Var(newByteCount(&o.Memory, 1, math.MaxInt64), "memory", "let the edges found so far take about `SIZE` bytes of memory, with K, M, G or T behind it (default 1G)")
 	workersVar(cmd, &f.workers)
-	fs.Var(kernelLevel{&f.Kernel}, "kernel", "use the kernels of this `LEVEL`: see vscan kernels (default the best, or $"+simd.EnvVar+")")
+	fs.Var(newKernelLevel(&f.kernel), "kernel", "use the kernels of this `LEVEL`: see vscan kernels (default the best, or $"+simd.EnvVar+")")
 	choiceVar(cmd, &f.progress, "progress", "", "`WHEN` to show on standard error how far it is: auto (at a terminal), always or never", "auto", "always", "never")
 	fs.BoolVar(&f.stats, "stats", false, "tell at the end how long what took, on standard error")
 	f.image.register(cmd)
 	return cmd
 }
 
-func (a *app) buildGraph(cmd *cobra.Command, f *searchFlags, arg, out string, from, to *endList, o graph.Options) error {
+func (a *graphCommands) buildGraph(cmd *cobra.Command, f *buildFlags, arg, out string, from, to *endList, o graph.Options) error {
 	f.image.Sequential = true
 	t, err := f.image.open(arg)
 	if err != nil {
@@ -139,7 +144,7 @@ func (a *app) buildGraph(cmd *cobra.Command, f *searchFlags, arg, out string, fr
 			total += v.Size()
 		}
 	}
-	bar := a.startBar(f, 1)
+	bar := a.startBar(f.progress, false, 1)
 	bar.begin(1, arg, total, o.Progress)
 	stats, err := graph.BuildFile(cmd.Context(), t.Space, arch, o, out)
 	bar.end()
@@ -159,17 +164,7 @@ func (a *app) buildGraph(cmd *cobra.Command, f *searchFlags, arg, out string, fr
 	return outcome{found: stats.Hits > 0, incomplete: !t.Complete() || !stats.Complete()}.exit()
 }
 
-// same says whether two paths are one file.
-func same(a, b string) bool {
-	if filepath.Clean(a) == filepath.Clean(b) {
-		return true
-	}
-	x, err1 := os.Stat(a)
-	y, err2 := os.Stat(b)
-	return errors.Join(err1, err2) == nil && os.SameFile(x, y)
-}
-
-func (a *app) graphInfoCommand() *cobra.Command {
+func (a *graphCommands) graphInfoCommand() *cobra.Command {
 	var format string
 	var f imageFlags
 	var matrix uint64
@@ -205,14 +200,14 @@ to which, most first. With IMAGE it checks that the graph is of that image.`,
 		},
 	}
 	formatVar(cmd, &format)
-	cmd.Flags().VarP(number{&matrix, 0, 1 << 30}, "max-count", "m", "show the `N` pairs of regions with most edges (default 30)")
+	cmd.Flags().VarP(newNumber(&matrix, 0, 1<<30), "max-count", "m", "show the `N` pairs of regions with most edges (default 30)")
 	matrix = 30
 	workersVar(cmd, &workers)
 	f.register(cmd)
 	return cmd
 }
 
-func (a *app) printInfo(cmd *cobra.Command, g *graph.Graph, path, format string, most, workers int) error {
+func (a *graphCommands) printInfo(cmd *cobra.Command, g *graph.Graph, path, format string, most, workers int) error {
 	i := g.Info()
 	if format == "text" {
 		a.note("%s: %v, words at multiples of %d", path, g.Arch(), g.Align())
@@ -224,7 +219,7 @@ func (a *app) printInfo(cmd *cobra.Command, g *graph.Graph, path, format string,
 		}
 	}
 	if format == "jsonl" {
-		w := a.newTable(format, "graph", []string{"edges", "words", "pages", "bytes", "regions", "present", "absent", "scanned", "unreadable", "present_only", "filtered"})
+		w := newTable(a.out, format, "graph", []string{"edges", "words", "pages", "bytes", "regions", "present", "absent", "scanned", "unreadable", "present_only", "filtered"})
 		if err := w.row(i.Edges, i.Words, i.Pages, i.Bytes, uint64(i.Regions), i.Present, i.Absent, i.Scanned, i.Unreadable, i.PresentOnly, i.Filtered); err != nil {
 			return err
 		}
@@ -242,7 +237,7 @@ func (a *app) printInfo(cmd *cobra.Command, g *graph.Graph, path, format string,
 		}
 		return 0
 	})
-	w := a.newTable(format, "refs", []string{"edges", "src", "src_perm", "src_mapping", "dst", "dst_perm", "dst_mapping"}, -12, 18, 3, 24, 18, 3)
+	w := newTable(a.out, format, "refs", []string{"edges", "src", "src_perm", "src_mapping", "dst", "dst_perm", "dst_mapping"}, -12, 18, 3, 24, 18, 3)
 	for _, c := range cells[:min(len(cells), most)] {
 		from, to := g.Regions()[c.From], g.Regions()[c.To]
 		if err := w.row(c.Edges, from.First, from.Perm.String(), from.Name, to.First, to.Perm.String(), to.Name); err != nil {

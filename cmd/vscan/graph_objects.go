@@ -52,8 +52,8 @@ graph or image, or a damaged one, is told and not used.`
 // objectLists are the values of --show.
 var objectLists = []string{"retained", "heads", "leaked", "possible", "used", "free", "all"}
 
-func (a *app) graphObjectsCommand() *cobra.Command {
-	q := objectsQuestion{app: a, show: "retained", most: 20}
+func (a *graphCommands) graphObjectsCommand() *cobra.Command {
+	q := objectsQuestion{graphCommands: a, show: "retained", most: 20}
 	cmd := &cobra.Command{
 		Use:   "objects [flags] FILE IMAGE",
 		Short: "The objects of a heap: lost, kept by what, and what they retain",
@@ -74,7 +74,7 @@ func (a *app) graphObjectsCommand() *cobra.Command {
 	choiceVar(cmd, &q.show, "show", "", "`WHAT` to list: "+orList(objectLists), objectLists...)
 	fs.BoolVar(&q.summary, "summary", false, "list no objects: the account, totals, and lost objects by size and first word")
 	fs.BoolVar(&q.save, "save", false, "keep the answer in FILE"+keptSuffix+" beside the graph, for questions after this one")
-	fs.VarP(number{&q.most, 1, 1 << 40}, "max-count", "m", "list at most `N`")
+	fs.VarP(newNumber(&q.most, 1, 1<<40), "max-count", "m", "list at most `N`")
 	workersVar(cmd, &q.workers)
 	q.image.register(cmd)
 	return cmd
@@ -82,7 +82,7 @@ func (a *app) graphObjectsCommand() *cobra.Command {
 
 // objectsQuestion is one call of graph objects.
 type objectsQuestion struct {
-	*app
+	*graphCommands
 	format, show  string
 	summary, save bool
 	most, workers uint64

@@ -27,7 +27,7 @@ var (
 
 var viewTemplate = template.Must(template.New("page").Parse(viewPage))
 
-func (a *app) graphViewCommand() *cobra.Command {
+func (a *graphCommands) graphViewCommand() *cobra.Command {
 	var out, target string
 	var workers uint64
 	var window offsets

@@ -3,8 +3,6 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"io"
 	"os"
 	"os/signal"
@@ -19,21 +17,6 @@ func main() {
 	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
-// The exit codes. Where several apply, the first of exitError, exitInterrupted,
-// exitIncomplete holds; 0 and 1 only where none of these does.
-const (
-	exitFound       = 0
-	exitNothing     = 1
-	exitError       = 2   // usage; an image that cannot be read or is not recognised
-	exitIncomplete  = 3   // not everything could be looked at
-	exitInterrupted = 130 // by Ctrl-C
-)
-
-// exitCode is an outcome that is no error: it has been told already.
-type exitCode int
-
-func (c exitCode) Error() string { return fmt.Sprintf("exit status %d", int(c)) }
-
 // run is the whole program. It returns the exit code.
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	ctx, cancel := context.WithCancel(context.Background())
@@ -44,7 +27,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	app := &app{out: newOutput(stdout, stderr), err: stderr}
 	app.out.hold(listening)
 	defer app.out.close()
-	root := app.command()
+	root := (&commands{app}).root()
 	root.SetArgs(args)
 	root.SetIn(stdin)
 	root.SetOut(app.out)
@@ -65,56 +48,6 @@ func interruptible(ctx context.Context, cancel func(), listening chan struct{}) 
 	signal.Stop(asked)
 	cancel()
 }
-
-// app is what all commands share.
-type app struct {
-	out *output
-	err io.Writer
-}
-
-// exit ends the output and turns the outcome of a command into an exit code.
-func (a *app) exit(err error) int {
-	writing := a.out.close()
-	code := a.judge(err)
-	if writing != nil && !isClosedPipe(writing) && !errors.Is(err, writing) {
-		a.complain(writing)
-		code = exitError
-	}
-	return code
-}
-
-// judge is the exit code of an error. It tells those that have not been told.
-func (a *app) judge(err error) int {
-	var code exitCode
-	switch {
-	case err == nil, isClosedPipe(err): // who reads our output has seen enough
-		return exitFound
-	case errors.As(err, &code):
-		return int(code)
-	case errors.Is(err, context.Canceled):
-		a.note("not complete: interrupted")
-		return exitInterrupted
-	}
-	a.complain(err)
-	return exitError
-}
-
-// complain writes an error to standard error, one line for each that is joined.
-func (a *app) complain(err error) {
-	if j, ok := err.(interface{ Unwrap() []error }); ok {
-		for _, e := range j.Unwrap() {
-			a.complain(e)
-		}
-		return
-	}
-	a.tell(explained(err))
-}
-
-// note writes a line to standard error.
-func (a *app) note(format string, args ...any) { a.tell(printable(fmt.Sprintf(format, args...))) }
-
-// tell writes to standard error, below all output so far.
-func (a *app) tell(text string) { a.out.note("vscan: " + text) }
 
 const longHelp = `vscan searches memory: dumps, cores and live processes, at the speed of memory.
 
@@ -138,7 +71,11 @@ Exit codes: 0 found, 1 nothing found, 2 error, 3 not everything could be looked
 at (a truncated image, unreadable bytes, YARA rules that are left out), 130
 interrupted. What is written, field by field, is in docs/output.md.`
 
-func (a *app) command() *cobra.Command {
+// commands has the commands, but for those of the graph.
+type commands struct{ *app }
+
+// root returns the command vscan, with all others below it.
+func (a *commands) root() *cobra.Command {
 	root := &cobra.Command{
 		Use:     "vscan COMMAND",
 		Short:   "Search memory: dumps, cores and live processes",
@@ -156,7 +93,7 @@ func (a *app) command() *cobra.Command {
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(a.findCommand(), a.refsCommand(), a.stringsCommand(), a.setsCommand(), a.rulesCommand(), a.mapCommand(), a.readCommand(),
-		a.graphCommand(), a.kernelsCommand(), a.demoCommand(), a.versionCommand())
+		newGraphCommand(a.app), a.kernelsCommand(), a.demoCommand(), a.versionCommand())
 	addHelpCommand(root)
 	addCompletionCommand(root)
 	return root

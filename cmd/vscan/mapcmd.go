@@ -10,7 +10,7 @@ import (
 	"vscan/engine/image/layered"
 )
 
-func (a *app) mapCommand() *cobra.Command {
+func (a *commands) mapCommand() *cobra.Command {
 	var f imageFlags
 	format, color := "text", "auto"
 	var layers bool
@@ -52,7 +52,7 @@ file, in jsonl (build_id) and csv with every one.`,
 			}
 			defer t.Close()
 			a.noteOddities(t)
-			rep := a.reporterFor(format, style{color: a.wantsColor(color), aligned: a.out.terminal, layers: layers})
+			rep := newReporter(a.out, format, style{color: a.out.wantsColor(color), aligned: a.out.terminal, layers: layers})
 			rep.begin(t)
 			if layers {
 				err = printLayers(cmd.Context(), t, rep)
@@ -108,7 +108,7 @@ func printLayers(ctx context.Context, t *layered.Image, rep reporter) error {
 }
 
 // noteTotals tells what the image is and how much of it there is.
-func (a *app) noteTotals(t *layered.Image) {
+func (a *commands) noteTotals(t *layered.Image) {
 	var total [engine.Hole]uint64
 	var ranges uint64
 	for v := range t.Space.Intervals(addr.All) {

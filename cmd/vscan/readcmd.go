@@ -67,7 +67,7 @@ type readRequest struct {
 	follow uint64    // pointers
 }
 
-func (a *app) readCommand() *cobra.Command {
+func (a *commands) readCommand() *cobra.Command {
 	var r readRequest
 	all := forms()
 	var names []string
@@ -122,7 +122,7 @@ points to, and so on.`,
 	}
 	cmd.Flags().SortFlags = false
 	choiceVar(cmd, &as, "as", "", "`FORM` of what is read: "+orList(names), names...)
-	cmd.Flags().Var(number{&r.follow, 0, math.MaxInt32}, "follow", "follow `N` pointers first")
+	cmd.Flags().Var(newNumber(&r.follow, 0, math.MaxInt32), "follow", "follow `N` pointers first")
 	r.image.register(cmd)
 	return cmd
 }
@@ -132,7 +132,7 @@ const (
 	longestString = 1 << 20
 )
 
-func (a *app) read(ctx context.Context, arg string, r readRequest) error {
+func (a *commands) read(ctx context.Context, arg string, r readRequest) error {
 	t, err := r.image.open(arg)
 	if err != nil {
 		return err
@@ -146,7 +146,7 @@ func (a *app) read(ctx context.Context, arg string, r readRequest) error {
 	return nil
 }
 
-func (a *app) readFrom(ctx context.Context, t *layered.Image, r readRequest) error {
+func (a *commands) readFrom(ctx context.Context, t *layered.Image, r readRequest) error {
 	var err error
 	if r.at, err = a.locate(t, &r.from); err != nil {
 		return err
@@ -170,7 +170,7 @@ func (a *app) readFrom(ctx context.Context, t *layered.Image, r readRequest) err
 }
 
 // locate is where a chain leads in an image; its steps are told.
-func (a *app) locate(t *layered.Image, c *where.Chain) (addr.Addr, error) {
+func (a *commands) locate(t *layered.Image, c *where.Chain) (addr.Addr, error) {
 	at, err := c.In(t.Space.Places())
 	if err != nil || len(c.Steps) == 0 {
 		return at, err
@@ -182,7 +182,7 @@ func (a *app) locate(t *layered.Image, c *where.Chain) (addr.Addr, error) {
 	return c.Follow(t.Space, arch, at, func(line string) { a.note("%s: %s", t.Arg, line) })
 }
 
-func (a *app) readNumbers(ctx context.Context, t *layered.Image, r readRequest) error {
+func (a *commands) readNumbers(ctx context.Context, t *layered.Image, r readRequest) error {
 	size := r.form.size
 	if size == 0 {
 		arch, err := archOf(t, "--as "+r.form.name)
@@ -211,7 +211,7 @@ func (a *app) readNumbers(ctx context.Context, t *layered.Image, r readRequest) 
 	})
 }
 
-func (a *app) readBytes(ctx context.Context, t *layered.Image, r readRequest) error {
+func (a *commands) readBytes(ctx context.Context, t *layered.Image, r readRequest) error {
 	length := r.length
 	if length == 0 {
 		length = defaultLength
@@ -233,7 +233,7 @@ func (a *app) readBytes(ctx context.Context, t *layered.Image, r readRequest) er
 	return err
 }
 
-func (a *app) readString(t *layered.Image, r readRequest) error {
+func (a *commands) readString(t *layered.Image, r readRequest) error {
 	limit := longestString
 	if r.length > 0 {
 		limit = int(min(r.length, longestString))

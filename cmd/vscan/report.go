@@ -1,7 +1,6 @@
 package main
 
 import (
-	"os"
 	"path"
 
 	"vscan/engine"
@@ -39,25 +38,9 @@ type style struct {
 	files   bool   // of rules, several: name them
 }
 
-func (a *app) newReporter(f *searchFlags) reporter {
-	s := style{
-		color: a.wantsColor(f.color), aligned: a.out.terminal,
-		context: f.context, bytes: f.bytes, counts: f.count,
-		several: (f.several || f.withNames) && !f.noNames, parted: f.summary != "",
-		rules: f.Rules != nil, files: f.ruleFiles > 1,
-	}
-	switch base := (base{out: a.out}); {
-	case f.list != "":
-		return &listReporter{base: base, without: f.list == "without"}
-	case f.matchOnly && !f.count:
-		s.several = f.withNames
-		return newMatchReporter(base, s)
-	}
-	return a.reporterFor(f.format, s)
-}
-
-func (a *app) reporterFor(format string, s style) reporter {
-	base := base{out: a.out}
+// newReporter returns the reporter of a format: text, jsonl or csv.
+func newReporter(out *output, format string, s style) reporter {
+	base := base{out: out}
 	switch format {
 	case "jsonl":
 		return newJSONLReporter(base, s)
@@ -67,9 +50,8 @@ func (a *app) reporterFor(format string, s style) reporter {
 	return newTextReporter(base, s)
 }
 
-func (a *app) wantsColor(when string) bool {
-	return when == "always" || when == "auto" && a.out.terminal && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
-}
+// maxShown is the most bytes of a hit that are shown.
+const maxShown = 1 << 20
 
 // base is what reporters share: where they write, and where a hit is.
 type base struct {
@@ -183,4 +165,12 @@ func (c *cache) get(s string) string {
 	t := c.of(s)
 	c.known[s] = t
 	return t
+}
+
+// reasonOf returns why a rule is left out, and which flag may help.
+func reasonOf(s yara.Skipped) string {
+	if s.Undefined != "" {
+		return s.Reason + ": define it with -d " + s.Undefined + "=VALUE"
+	}
+	return s.Reason
 }

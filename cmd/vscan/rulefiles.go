@@ -189,7 +189,7 @@ func noRule(rules *yara.Rules, args []ruleArg) error {
 }
 
 // noteLeftOut tells which rules were left out.
-func (a *app) noteLeftOut(f *searchFlags) {
+func (a *commands) noteLeftOut(f *searchFlags) {
 	const most = 20
 	all := f.leftOut()
 	for _, s := range all[:min(len(all), most)] {
@@ -210,12 +210,4 @@ func leftOutLine(s yara.Skipped) string {
 		return fmt.Sprintf("%s: what stands here is left out: %s", where, reasonOf(s))
 	}
 	return fmt.Sprintf("%s: rule %s is left out: %s", where, s.Rule, reasonOf(s))
-}
-
-// reasonOf is why a rule is left out, and which flag may help.
-func reasonOf(s yara.Skipped) string {
-	if s.Undefined != "" {
-		return s.Reason + ": define it with -d " + s.Undefined + "=VALUE"
-	}
-	return s.Reason
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"math"
 	"time"
 
@@ -13,7 +12,6 @@ import (
 	"vscan/engine"
 	"vscan/engine/image/layered"
 	"vscan/engine/search"
-	"vscan/engine/simd"
 	"vscan/patterns"
 )
 
@@ -51,7 +49,8 @@ type searchFlags struct {
 	several   bool   // images are searched
 }
 
-const maxContext, maxShown = 1 << 20, 1 << 20
+// maxContext is the most bytes that are shown before and after a hit.
+const maxContext = 1 << 20
 
 func (f *searchFlags) register(cmd *cobra.Command) {
 	f.format, f.color, f.progress = "text", "auto", "auto"
@@ -61,21 +60,21 @@ func (f *searchFlags) register(cmd *cobra.Command) {
 	fs.Var(&f.align, "align", "only hits whose address is a multiple of `N` bytes, or, for word, of a word (default any address, a word for ptr)")
 	fs.Var(&f.ranges, "range", "only matches that lie wholly in `RANGE` of addresses, LO..HI or LO+LEN; an end may be NAME+OFFSET; repeatable")
 	fs.Var(&f.in, "in", "only in mappings with this `NAME|PERM`: a name, the last part of a path, or permissions, where a - is either; repeatable")
-	fs.VarP(number{&f.MaxHits, 1, math.MaxUint64}, "max-count", "m", "at most `N` hits a pattern and image, those with the lowest addresses")
+	fs.VarP(newNumber(&f.MaxHits, 1, math.MaxUint64), "max-count", "m", "at most `N` hits a pattern and image, those with the lowest addresses")
 	fs.BoolVar(&f.Overlapping, "overlap", false, "also matches of re: that overlap an earlier one of the same pattern")
-	fs.Var(byteCount{&f.longest, 1, patterns.MaxBytes}, "max-match", "longest match of re:, and of hex: with a jump without an end, `N` bytes")
+	fs.Var(newByteCount(&f.longest, 1, patterns.MaxBytes), "max-match", "longest match of re:, and of hex: with a jump without an end, `N` bytes")
 	fs.BoolVarP(&f.count, "count", "c", false, "print only the number of hits of each pattern")
 	fs.BoolVarP(&f.quiet, "quiet", "q", false, "print nothing and stop at the first hit; the exit code tells")
 	choiceVar(cmd, &f.format, "output", "o", "`FORMAT` of the hits: text, jsonl or csv", "text", "jsonl", "csv")
 	fs.BoolVarP(&f.withNames, "with-filename", "H", false, "name the image in front of each line of text (default where there are several)")
 	fs.BoolVar(&f.noNames, "no-filename", false, "never name the image in lines of text")
 	fs.StringVar(&f.summary, "summary", "", "write the summaries to `FILE`, as jsonl, and not behind the hits; none writes none")
-	fs.Var(byteCount{&f.bytes, 0, maxShown}, "bytes", "show at most `N` bytes of a hit")
-	fs.VarP(byteCount{&f.context, 0, maxContext}, "context", "C", "show `N` bytes before and after a hit: in text as a hexdump, else as before and after")
+	fs.Var(newByteCount(&f.bytes, 0, maxShown), "bytes", "show at most `N` bytes of a hit")
+	fs.VarP(newByteCount(&f.context, 0, maxContext), "context", "C", "show `N` bytes before and after a hit: in text as a hexdump, else as before and after")
 	choiceVar(cmd, &f.color, "color", "", "`WHEN` to colour: auto (at a terminal), always or never", "auto", "always", "never")
-	fs.VarP(number{&f.workers, 0, engine.MaxWorkers}, "workers", "j", "`N` workers (default one a processor)")
-	fs.Var(byteCount{&f.ShardSize, 1, math.MaxUint64}, "shard-size", "`N` bytes that a worker takes at a time (default 4194304)")
-	fs.Var(kernelLevel{&f.Kernel}, "kernel", "use the kernels of this `LEVEL`: see vscan kernels (default the best, or $VSCAN_KERNEL)")
+	fs.VarP(newNumber(&f.workers, 0, engine.MaxWorkers), "workers", "j", "`N` workers (default one a processor)")
+	fs.Var(newByteCount(&f.ShardSize, 1, math.MaxUint64), "shard-size", "`N` bytes that a worker takes at a time (default 4194304)")
+	fs.Var(newKernelLevel(&f.Kernel), "kernel", "use the kernels of this `LEVEL`: see vscan kernels (default the best, or $VSCAN_KERNEL)")
 	choiceVar(cmd, &f.progress, "progress", "", "`WHEN` to show on standard error how far it is: auto (at a terminal), always or never", "auto", "always", "never")
 	fs.BoolVar(&f.stats, "stats", false, "tell at the end what was scanned, how and how fast, on standard error")
 	f.image.register(cmd)
@@ -87,16 +86,7 @@ func (f *searchFlags) complete() error {
 	if err := f.contradiction(); err != nil {
 		return err
 	}
-	if f.Kernel != simd.Auto {
-		return nil
-	}
-	var err error
-	if f.Kernel, err = simd.FromEnv(); err == nil {
-		if err = f.Kernel.Check(); err != nil {
-			err = fmt.Errorf("%s: %w", simd.EnvVar, err)
-		}
-	}
-	return err
+	return kernelFromEnv(&f.Kernel)
 }
 
 // ask puts what the flags say of the question into the query.
@@ -126,28 +116,9 @@ func (f *searchFlags) ask(pats []patterns.Pattern) {
 // silent reports whether no hits are printed, and the first of an image will do.
 func (f *searchFlags) silent() bool { return f.quiet || f.list != "" }
 
-// outcome is how the search of all images went.
-type outcome struct {
-	found, failed, interrupted, incomplete bool
-}
-
-func (o outcome) exit() error {
-	switch {
-	case o.failed:
-		return exitCode(exitError)
-	case o.interrupted:
-		return exitCode(exitInterrupted)
-	case o.incomplete:
-		return exitCode(exitIncomplete)
-	case !o.found:
-		return exitCode(exitNothing)
-	}
-	return nil
-}
-
 // searching is the search of all images of a command.
 type searching struct {
-	*app
+	*commands
 	f         *searchFlags
 	rep       reporter
 	summaries *summaryFile // nil: there is none
@@ -158,12 +129,12 @@ type searching struct {
 }
 
 // search searches the images, one after another, and reports.
-func (a *app) search(ctx context.Context, f *searchFlags, pats []patterns.Pattern, images []string) error {
+func (a *commands) search(ctx context.Context, f *searchFlags, pats []patterns.Pattern, images []string) error {
 	if err := f.complete(); err != nil {
 		return err
 	}
 	f.ask(pats)
-	s := &searching{app: a, f: f}
+	s := &searching{commands: a, f: f}
 	if !f.quiet {
 		a.noteEndless(f)
 	}
@@ -173,14 +144,14 @@ func (a *app) search(ctx context.Context, f *searchFlags, pats []patterns.Patter
 		return err
 	}
 	f.several = len(args) > 1 || f.recursive
-	s.rep = a.newReporter(f)
+	s.rep = a.reporterOf(f)
 	if left := f.leftOut(); len(left) > 0 {
 		s.incomplete = true
 		if !f.silent() {
 			s.rep.leftOut(left)
 		}
 	}
-	s.bar = a.startBar(f, len(args))
+	s.bar = a.startBar(f.progress, f.silent(), len(args))
 	err = s.run(ctx, args)
 	s.bar.finish()
 	if bad := s.summaries.close(); err == nil {
@@ -340,14 +311,20 @@ func (s *imageSearch) End(sum *search.Summary) error {
 	return s.rep.failed()
 }
 
-// inImage puts the image's name before each of the joined errors.
-func inImage(arg string, err error) error {
-	if j, ok := err.(interface{ Unwrap() []error }); ok {
-		var errs []error
-		for _, e := range j.Unwrap() {
-			errs = append(errs, inImage(arg, e))
-		}
-		return errors.Join(errs...)
+// newReporter returns the reporter that the flags ask for.
+func (a *commands) reporterOf(f *searchFlags) reporter {
+	s := style{
+		color: a.out.wantsColor(f.color), aligned: a.out.terminal,
+		context: f.context, bytes: f.bytes, counts: f.count,
+		several: (f.several || f.withNames) && !f.noNames, parted: f.summary != "",
+		rules: f.Rules != nil, files: f.ruleFiles > 1,
 	}
-	return fmt.Errorf("%s: %w", arg, err)
+	switch base := (base{out: a.out}); {
+	case f.list != "":
+		return &listReporter{base: base, without: f.list == "without"}
+	case f.matchOnly && !f.count:
+		s.several = f.withNames
+		return newMatchReporter(base, s)
+	}
+	return newReporter(a.out, f.format, s)
 }

@@ -111,11 +111,6 @@ func (r *textReporter) contents(h *search.Hit) {
 	}
 }
 
-// appendAddr appends an address as it is always written.
-func appendAddr(dst []byte, a addr.Addr) []byte {
-	return strconv.AppendUint(append(dst, "0x"...), uint64(a), 16)
-}
-
 // dump appends the surroundings of a hit, as far as they are there, in whole
 // lines of a hexdump; of a hit that is longer than maxShown, which only runs of
 // characters are, those of its beginning.

@@ -34,25 +34,30 @@ var imports = map[string][]string{
 	"vscan/internal/await":       nil,
 	// Edges are what a scan for ptr finds; words, ranges and levels are those of
 	// engine.
-	"vscan/engine/graph":         {"heap", "engine", "patterns", "simd", "addr"},
-	"vscan/engine/heap":          {"engine", "addr"},
-	"vscan/engine/heap/heaptest": {"engine", "addr"}, // for tests
-	"vscan/cmd/vscan":            {"search", "layered", "where", "await", "graph", "heap", "image", "engine", "patterns", "sets", "yara", "simd", "addr"},
-	"vscan/bench":                {"image", "engine", "patterns", "simd", "addr"},
+	"vscan/engine/graph":                   {"heap", "engine", "patterns", "simd", "addr"},
+	"vscan/engine/heap":                    {"engine", "addr"},
+	"vscan/engine/heap/heaptest":           {"engine", "addr"}, // for tests
+	"vscan/cmd/vscan/internal/wording":     {"addr"},
+	"vscan/cmd/vscan/internal/console":     nil,
+	"vscan/cmd/vscan/internal/consoletest": nil, // for tests
+	"vscan/cmd/vscan/internal/report":      {"console", "wording", "search", "layered", "image", "engine", "patterns", "yara", "addr"},
+	"vscan/cmd/vscan/internal/cli":         {"console", "wording", "search", "layered", "where", "graph", "image", "engine", "patterns", "simd", "addr"},
+	"vscan/cmd/vscan":                      {"cli", "report", "console", "wording", "search", "layered", "where", "await", "graph", "heap", "image", "engine", "patterns", "sets", "yara", "simd", "addr"},
+	"vscan/bench":                          {"image", "engine", "patterns", "simd", "addr"},
 }
 
 // dependencies has the packages of vscan that may import a package from outside.
 // Tests may import any.
 var dependencies = map[string][]string{
 	"golang.org/x/sync/errgroup":         {"vscan/engine", "vscan/engine/graph"},
-	"golang.org/x/sys/unix":              {"vscan/engine/image", "vscan/engine/graph", "vscan/engine/simd/simdtest", "vscan/bench"},
+	"golang.org/x/sys/unix":              {"vscan/engine/image", "vscan/engine/graph", "vscan/engine/simd/simdtest", "vscan/bench", "vscan/cmd/vscan/internal/consoletest"},
 	"github.com/BobuSumisu/aho-corasick": {"vscan/bench"},
 	"github.com/klauspost/cpuid/v2":      {"vscan/engine/simd"},
-	"github.com/schollz/progressbar/v3":  {"vscan/cmd/vscan"},
+	"github.com/schollz/progressbar/v3":  {"vscan/cmd/vscan/internal/cli"},
 	"github.com/parquet-go/parquet-go":   {"vscan/cmd/vscan"},
-	"github.com/spf13/cobra":             {"vscan/cmd/vscan"},
-	"github.com/spf13/pflag":             {"vscan/cmd/vscan"},
-	"golang.org/x/term":                  {"vscan/cmd/vscan"},
+	"github.com/spf13/cobra":             {"vscan/cmd/vscan", "vscan/cmd/vscan/internal/cli"},
+	"github.com/spf13/pflag":             {"vscan/cmd/vscan/internal/cli"},
+	"golang.org/x/term":                  {"vscan/cmd/vscan/internal/cli", "vscan/cmd/vscan/internal/console"},
 }
 
 // Imports run one way.

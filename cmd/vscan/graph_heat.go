@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 
+	"vscan/cmd/vscan/internal/report"
+	"vscan/cmd/vscan/internal/wording"
 	"vscan/engine/addr"
 	"vscan/engine/graph"
 )
@@ -523,7 +525,7 @@ func (v *graphPage) heat() error {
 
 // viewName is a name as the page shows it: printable, and not too long for it.
 func viewName(name string) string {
-	s := []rune(printable(shortPath(name)))
+	s := []rune(wording.Printable(report.ShortPath(name)))
 	if len(s) > 80 {
 		return strings.TrimSpace(string(s[:40])) + "…" + string(s[len(s)-39:])
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/parquet-go/parquet-go"
 
+	"vscan/cmd/vscan/internal/wording"
 	"vscan/engine/graph"
 )
 
@@ -42,14 +43,14 @@ func newParquetEdges(w io.Writer) *parquetEdges {
 func (p *parquetEdges) edge(e graph.Edge, src, dst *located) error {
 	row := parquetEdge{
 		Src: uint64(e.Source), Dst: uint64(e.Target),
-		SrcMapping: validUTF8(src.mapping()), SrcOffset: uint64(src.offset(e.Source)),
-		DstMapping: validUTF8(dst.mapping()), DstOffset: uint64(dst.offset(e.Target)),
+		SrcMapping: wording.ValidUTF8(src.mapping()), SrcOffset: uint64(src.offset(e.Source)),
+		DstMapping: wording.ValidUTF8(dst.mapping()), DstOffset: uint64(dst.offset(e.Target)),
 	}
 	if src.place.Module {
-		row.SrcModule, row.SrcModuleOffset = validUTF8(src.place.Name), uint64(src.distance(e.Source))
+		row.SrcModule, row.SrcModuleOffset = wording.ValidUTF8(src.place.Name), uint64(src.distance(e.Source))
 	}
 	if dst.place.Module {
-		row.DstModule, row.DstModuleOffset = validUTF8(dst.place.Name), uint64(dst.distance(e.Target))
+		row.DstModule, row.DstModuleOffset = wording.ValidUTF8(dst.place.Name), uint64(dst.distance(e.Target))
 	}
 	p.rows = append(p.rows, row)
 	if len(p.rows) < parquetBatch {
@@ -64,7 +65,7 @@ func (p *parquetEdges) write() error {
 	return err
 }
 
-func (p *parquetEdges) end() error {
+func (p *parquetEdges) End() error {
 	if err := p.write(); err != nil {
 		return err
 	}

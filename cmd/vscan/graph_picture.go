@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 
+	"vscan/cmd/vscan/internal/report"
+	"vscan/cmd/vscan/internal/wording"
 	"vscan/engine/addr"
 	"vscan/engine/graph"
 )
@@ -66,10 +68,10 @@ func (v *graphPage) chains(f *graph.Forward, target addr.Range, d *drawing) erro
 		return err
 	}
 	for _, ch := range best {
-		row := viewChain{Base: chainBase(printable(shortPath(ch.Place.Name)), ch.Place), Addr: ch.Target.String()}
+		row := viewChain{Base: chainBase(wording.Printable(report.ShortPath(ch.Place.Name)), ch.Place), Addr: ch.Target.String()}
 		for i, w := range ch.Words {
 			row.Words = append(row.Words, w.String())
-			row.Offsets = append(row.Offsets, signedHex(ch.Offsets[i]))
+			row.Offsets = append(row.Offsets, wording.SignedHex(ch.Offsets[i]))
 		}
 		v.data.Chains = append(v.data.Chains, row)
 		d.chain(&ch)
@@ -113,7 +115,7 @@ func (d *drawing) node(a addr.Addr, hops int, role string) int {
 	}
 	i := len(d.nodes)
 	d.index[u] = i
-	d.nodes = append(d.nodes, viewNode{Addr: u.String(), Place: printable(placeOfUnit(d.v.g, addr.Range{First: u, Last: a})), Hops: hops, Role: role})
+	d.nodes = append(d.nodes, viewNode{Addr: u.String(), Place: wording.Printable(placeOfUnit(d.v.g, addr.Range{First: u, Last: a})), Hops: hops, Role: role})
 	d.at = append(d.at, u)
 	return i
 }

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"vscan/cmd/vscan/internal/report"
+	"vscan/cmd/vscan/internal/wording"
 	"vscan/engine"
 	"vscan/engine/addr"
 	"vscan/engine/graph"
@@ -55,15 +57,15 @@ func (l *located) distance(a addr.Addr) int64 { return int64(a - l.place.Base) }
 
 // text is an address as module + offset or mapping + offset.
 func (l *located) text(a addr.Addr) string {
-	return placeText(shortPath(l.place.Name), l.distance(a))
+	return placeText(report.ShortPath(l.place.Name), l.distance(a))
 }
 
 // placeText is a name and an offset in it.
 func placeText(name string, offset int64) string {
 	if offset < 0 {
-		return name + signedHex(offset)
+		return name + wording.SignedHex(offset)
 	}
-	return name + "+" + signedHex(offset)
+	return name + "+" + wording.SignedHex(offset)
 }
 
 // module is the module of an address and the offset in it, for the last columns

@@ -13,6 +13,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"vscan/cmd/vscan/internal/cli"
+	"vscan/cmd/vscan/internal/wording"
 	"vscan/engine/graph"
 )
 
@@ -46,9 +48,9 @@ larger squares of memory where there are fewest references.`,
 		DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 || out == "" {
-				return usageError(cmd, "want the file of a graph and a page to write: vscan graph view FILE -o PAGE")
+				return cli.UsageError(cmd, "want the file of a graph and a page to write: vscan graph view FILE -o PAGE")
 			}
-			if same(out, args[0]) {
+			if cli.Same(out, args[0]) {
 				return fmt.Errorf("%s is the graph: write to another file", out)
 			}
 			g, err := a.openGraph(args[0])
@@ -146,18 +148,18 @@ type viewChain struct {
 }
 
 func (v *graphPage) collect(path, target string) error {
-	v.data.Name = printable(path)
+	v.data.Name = wording.Printable(path)
 	i := v.g.Info()
 	v.data.Facts = [][2]string{
 		{"Machine", v.g.Arch().String()},
 		{"Edges", fmt.Sprint(i.Edges)},
 		{"Density", fmt.Sprintf("%.1f %% of %d words", 100*i.Density(), i.Words)},
-		{"Referred to", plural(i.Pages, "page")},
-		{"Memory", size(i.Present) + " present, " + size(i.Absent) + " absent"},
+		{"Referred to", wording.Plural(i.Pages, "page")},
+		{"Memory", wording.Size(i.Present) + " present, " + wording.Size(i.Absent) + " absent"},
 		{"Regions", fmt.Sprint(i.Regions)},
 	}
 	if !v.g.Complete() {
-		v.data.Notes = append(v.data.Notes, fmt.Sprintf("Not complete: %s of the image could not be read.", size(i.Unreadable)))
+		v.data.Notes = append(v.data.Notes, fmt.Sprintf("Not complete: %s of the image could not be read.", wording.Size(i.Unreadable)))
 	}
 	if i.Filtered || i.PresentOnly {
 		v.data.Notes = append(v.data.Notes, "Edges were left out when the graph was built: only from or to some places, or only to saved bytes.")
@@ -199,7 +201,7 @@ func (v *graphPage) matrix(cells []graph.Cell) {
 	for k, i := range order {
 		r := regions[i]
 		row[i] = k
-		v.data.Regions = append(v.data.Regions, viewRegion{viewName(r.Name), r.First.String(), r.Perm.String(), size(r.Size())})
+		v.data.Regions = append(v.data.Regions, viewRegion{viewName(r.Name), r.First.String(), r.Perm.String(), wording.Size(r.Size())})
 	}
 	if rest {
 		v.data.Regions = append(v.data.Regions, viewRegion{Name: fmt.Sprintf("%d others", len(weight)-len(order)), First: "", Size: ""})
@@ -221,7 +223,7 @@ func (v *graphPage) tops() error {
 	rows := func(top []graph.Ranked, err error) ([]viewTopRow, error) {
 		var out []viewTopRow
 		for _, r := range top {
-			out = append(out, viewTopRow{r.Edges, r.First.String(), printable(placeOfUnit(v.g, r.Range)), size(r.Size())})
+			out = append(out, viewTopRow{r.Edges, r.First.String(), wording.Printable(placeOfUnit(v.g, r.Range)), wording.Size(r.Size())})
 		}
 		return out, err
 	}

@@ -9,6 +9,9 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"vscan/cmd/vscan/internal/cli"
+	"vscan/cmd/vscan/internal/console"
 )
 
 func main() {
@@ -24,15 +27,15 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	listening := make(chan struct{})
 	go interruptible(ctx, cancel, listening) // beside the rest, for it takes a fifth of a millisecond
 
-	app := &app{out: newOutput(stdout, stderr), err: stderr}
-	app.out.hold(listening)
-	defer app.out.close()
+	app := &cli.App{Out: console.NewOutput(stdout, stderr), Err: stderr}
+	app.Out.Hold(listening)
+	defer app.Out.Close()
 	root := (&commands{app}).root()
 	root.SetArgs(args)
 	root.SetIn(stdin)
-	root.SetOut(app.out)
+	root.SetOut(app.Out)
 	root.SetErr(stderr)
-	return app.exit(root.ExecuteContext(ctx))
+	return app.Exit(root.ExecuteContext(ctx))
 }
 
 // interruptible cancels ctx when the program is asked to end, for the first time;
@@ -72,7 +75,7 @@ at (a truncated image, unreadable bytes, YARA rules that are left out), 130
 interrupted. What is written, field by field, is in docs/output.md.`
 
 // commands has the commands, but for those of the graph.
-type commands struct{ *app }
+type commands struct{ *cli.App }
 
 // root returns the command vscan, with all others below it.
 func (a *commands) root() *cobra.Command {
@@ -87,14 +90,14 @@ func (a *commands) root() *cobra.Command {
 		SilenceErrors:              true,
 		SuggestionsMinimumDistance: 2,
 		DisableFlagsInUseLine:      true,
-		Args:                       noSuchCommand,
+		Args:                       cli.NoSuchCommand,
 		RunE:                       func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetVersionTemplate("{{.Version}}\n")
-	root.SetFlagErrorFunc(flagError)
+	root.SetFlagErrorFunc(cli.FlagError)
 	root.AddCommand(a.findCommand(), a.refsCommand(), a.stringsCommand(), a.setsCommand(), a.rulesCommand(), a.mapCommand(), a.readCommand(),
-		newGraphCommand(a.app), a.kernelsCommand(), a.demoCommand(), a.versionCommand())
-	addHelpCommand(root)
-	addCompletionCommand(root)
+		newGraphCommand(a.App), a.kernelsCommand(), a.demoCommand(), a.versionCommand())
+	cli.AddHelpCommand(root)
+	cli.AddCompletionCommand(root)
 	return root
 }

@@ -1,4 +1,4 @@
-package main
+package wording
 
 import (
 	"fmt"
@@ -12,14 +12,14 @@ import (
 // terminal or in a line of text, goes through printable; what programs read
 // through validUTF8.
 
-// printable is s with all that does not print in ASCII or Unicode escaped.
-func printable(s string) string {
+// Printable is s with all that does not print in ASCII or Unicode escaped.
+func Printable(s string) string {
 	return escaped(s, strconv.IsPrint)
 }
 
-// validUTF8 is s with the bytes that are not UTF-8 escaped as \xNN, so that two
+// ValidUTF8 is s with the bytes that are not UTF-8 escaped as \xNN, so that two
 // names that differ stay different.
-func validUTF8(s string) string {
+func ValidUTF8(s string) string {
 	if utf8.ValidString(s) {
 		return s
 	}
@@ -46,17 +46,17 @@ func escaped(s string, plain func(rune) bool) string {
 	return b.String()
 }
 
-// printByte is the byte where it prints in ASCII, else a dot.
-func printByte(b byte) byte {
+// PrintByte is the byte where it prints in ASCII, else a dot.
+func PrintByte(b byte) byte {
 	if b < ' ' || b > '~' {
 		return '.'
 	}
 	return b
 }
 
-// columns is how wide a printable text stands on a terminal: East Asian
+// Columns is how wide a printable text stands on a terminal: East Asian
 // characters, taken roughly, are two columns wide.
-func columns(s string) int {
+func Columns(s string) int {
 	n := 0
 	for _, r := range s {
 		n += runeColumns(r)
@@ -71,8 +71,8 @@ func runeColumns(r rune) int {
 	return 1
 }
 
-// cut is the beginning of a text that stands on so many columns.
-func cut(s string, width int) string {
+// Cut is the beginning of a text that stands on so many columns.
+func Cut(s string, width int) string {
 	for i, r := range s {
 		if width -= runeColumns(r); width < 0 {
 			return s[:i]

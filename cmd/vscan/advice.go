@@ -43,7 +43,7 @@ func advice(err error) string {
 		return ", " + operand(unplaced.Path) + "@ADDR"
 	case errors.Is(err, image.ErrNoModules):
 		return " (--under FILE@ADDR)"
-	case errors.Is(err, graph.ErrNoGraph):
+	case errors.Is(err, graph.ErrNotGraph):
 		return ": vscan graph build makes one"
 	}
 	return ""

@@ -229,7 +229,7 @@ func (a *app) printInfo(cmd *cobra.Command, g *graph.Graph, path, format string,
 	if err != nil {
 		return err
 	}
-	slices.SortStableFunc(cells, func(a, b graph.Cell) int {
+	slices.SortStableFunc(cells, func(a, b graph.RegionCell) int {
 		switch {
 		case a.Edges > b.Edges:
 			return -1

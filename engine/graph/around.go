@@ -29,13 +29,13 @@ type Link struct {
 	Edges    uint64
 }
 
-// ErrTooMany is the error of a part of a graph that is too large to be drawn.
-var ErrTooMany = errors.New("too many links")
+// ErrTooManyLinks is the error of a part of a graph that is too large to be drawn.
+var ErrTooManyLinks = errors.New("too many links")
 
-// Around is what is at most so many references away from some ranges, whichever
+// Neighbourhood is what is at most so many references away from some ranges, whichever
 // way these lead, by units (see Reach), with at most limit links between them.
 // Where there are more, the error is an ErrTooMany.
-func (f *Forward) Around(ctx context.Context, ranges []addr.Range, hops int, unit uint64, limit int) (*Neighbourhood, error) {
+func (f *Forward) Neighbourhood(ctx context.Context, ranges []addr.Range, hops int, unit uint64, limit int) (*Neighbourhood, error) {
 	units, err := f.g.units(cmp.Or(unit, DefaultUnit))
 	if err != nil {
 		return nil, err
@@ -51,7 +51,7 @@ func (f *Forward) Around(ctx context.Context, ranges []addr.Range, hops int, uni
 		first, _ := of(r.First)
 		last, _ := of(r.Last)
 		if last-first > uint64(limit) {
-			return nil, fmt.Errorf("%w: %v has %d units of %d bytes, more than %d", ErrTooMany, r, last-first+1, uint64(1)<<units.shift, limit)
+			return nil, fmt.Errorf("%w: %v has %d units of %d bytes, more than %d", ErrTooManyLinks, r, last-first+1, uint64(1)<<units.shift, limit)
 		}
 		for u := first; u <= last; u++ {
 			if _, seen := known[u]; !seen {
@@ -89,7 +89,7 @@ func (f *Forward) Around(ctx context.Context, ranges []addr.Range, hops int, uni
 					meet(from)
 				}
 				if len(known) > limit+1 {
-					return nil, fmt.Errorf("%w: more than %d nodes at %d hops", ErrTooMany, limit, hop)
+					return nil, fmt.Errorf("%w: more than %d nodes at %d hops", ErrTooManyLinks, limit, hop)
 				}
 			}
 		}
@@ -104,7 +104,7 @@ func (f *Forward) Around(ctx context.Context, ranges []addr.Range, hops int, uni
 			}
 		}
 		if len(links) > limit {
-			return nil, fmt.Errorf("%w: more than %d", ErrTooMany, limit)
+			return nil, fmt.Errorf("%w: more than %d", ErrTooManyLinks, limit)
 		}
 	}
 	n := &Neighbourhood{}

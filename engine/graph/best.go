@@ -11,18 +11,18 @@ import (
 // their words. It is what sorting all chains would give, and does not list all
 // of them: where there are many, it lists those whose offsets sum up to some
 // budget, which grows until there are enough.
-func (c *Chains) Best(ctx context.Context, k int, left *Left) ([]Chain, error) {
+func (c *Chains) Best(ctx context.Context, k int, left *LeftOut) ([]Chain, error) {
 	if left == nil {
-		left = &Left{}
+		left = &LeftOut{}
 	}
-	*left = Left{}
+	*left = LeftOut{}
 	var best []Chain
 	for n := 1; n <= c.opt.Depth && len(best) < k; n++ {
 		level, err := c.level(ctx, n)
 		if err != nil {
 			return best, err
 		}
-		for class := RootClass(0); class < rootClasses && len(best) < k; class++ {
+		for class := RootClass(0); class < rootClassCount && len(best) < k; class++ {
 			some, err := c.bestOf(ctx, level, class, n, k-len(best), left)
 			best = append(best, some...)
 			if err != nil {
@@ -39,7 +39,7 @@ const (
 )
 
 // bestOf is the best k chains of n pointers from roots of a class.
-func (c *Chains) bestOf(ctx context.Context, level *level, class RootClass, n, k int, left *Left) ([]Chain, error) {
+func (c *Chains) bestOf(ctx context.Context, level *level, class RootClass, n, k int, left *LeftOut) ([]Chain, error) {
 	walks := level.roots[class].walks
 	if level.exact && walks.Sign() == 0 {
 		return nil, nil
@@ -50,7 +50,7 @@ func (c *Chains) bestOf(ctx context.Context, level *level, class RootClass, n, k
 		budget = most
 	}
 	for {
-		var of Left
+		var of LeftOut
 		l := newLister(ctx, c, &of)
 		top := &chainHeap{limit: k}
 		l.yield = func(ch *Chain) bool {
@@ -70,7 +70,7 @@ func (c *Chains) bestOf(ctx context.Context, level *level, class RootClass, n, k
 		}
 		if len(top.chains) == k || budget == most {
 			left.Loops += of.Loops
-			left.Elsewhere += of.Elsewhere
+			left.NotInOthers += of.NotInOthers
 			return top.sorted(), nil
 		}
 		budget = min(4*budget, most)
@@ -94,7 +94,7 @@ func compareChains(a, b *ranked) int {
 }
 
 func (h *chainHeap) add(ch *Chain) {
-	r := ranked{*ch, ch.Sum()}
+	r := ranked{*ch, ch.offsetSum()}
 	if len(h.chains) == h.limit {
 		if compareChains(&r, &h.chains[0]) >= 0 {
 			return

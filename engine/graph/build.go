@@ -73,7 +73,7 @@ func build(ctx context.Context, space *engine.Space, arch addr.Arch, o *Options,
 	if err := o.Validate(); err != nil {
 		return nil, stats, err
 	}
-	o.complete(arch)
+	o.fillDefaults(arch)
 	s, err := newSweep(space, arch, o)
 	if err != nil {
 		return nil, stats, err

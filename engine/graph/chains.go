@@ -51,9 +51,9 @@ type ChainOptions struct {
 	Window *Window
 	// Roots is where chains begin. The zero value is the data of modules.
 	Roots Roots
-	// Also are graphs of other images of the same program: only chains that
+	// OtherGraphs are graphs of other images of the same program: only chains that
 	// hold in each are listed. Counts of walks do not heed them.
-	Also []Also
+	OtherGraphs []OtherGraph
 
 	count countWay // for tests
 }
@@ -73,16 +73,16 @@ const MaxDepth = 32
 // maxWindow bounds the window on either side.
 const maxWindow = 1 << 32
 
-// Also is another image that chains have to hold in. The root is found there by
+// OtherGraph is another image that chains have to hold in. The root is found there by
 // the name of its module or mapping and the offset in it.
-type Also struct {
+type OtherGraph struct {
 	Forward *Forward
 	// Target, if any, is where chains have to end there; without it they
 	// have to end at a mapped address.
 	Target *addr.Range
 }
 
-func (o *ChainOptions) complete() error {
+func (o *ChainOptions) prepare() error {
 	if o.Depth == 0 {
 		o.Depth = 5
 	}
@@ -114,7 +114,7 @@ type Chains struct {
 	opt       ChainOptions
 	low, high int64 // the window
 	places    *places
-	roots     [rootClasses][]edgeRange
+	roots     [rootClassCount][]edgeRange
 	also      []*places
 
 	lo, hi []uint32     // of each target: the edges in its window; nil until they are needed
@@ -142,7 +142,7 @@ type edgeRange struct{ lo, hi uint32 }
 // level is what is known of walks of a number of pointers.
 type level struct {
 	arrives []uint64 // a bit an edge: a walk begins with it; nil where the level is not full
-	roots   [rootClasses]rootLevel
+	roots   [rootClassCount]rootLevel
 	exact   bool
 }
 
@@ -154,21 +154,21 @@ type rootLevel struct {
 
 // Chains prepares a question. It costs little.
 func (f *Forward) Chains(o ChainOptions) (*Chains, error) {
-	if err := o.complete(); err != nil {
+	if err := o.prepare(); err != nil {
 		return nil, err
 	}
 	c := &Chains{f: f, opt: o, low: o.Window.Low, high: o.Window.High, places: f.g.newPlaces()}
 	if err := c.findRoots(); err != nil {
 		return nil, err
 	}
-	for _, a := range o.Also {
+	for _, a := range o.OtherGraphs {
 		c.also = append(c.also, a.Forward.g.newPlaces())
 	}
 	return c, nil
 }
 
-// Roots is how many edges chains can begin with.
-func (c *Chains) Roots() uint64 {
+// RootCount is how many edges chains can begin with.
+func (c *Chains) RootCount() uint64 {
 	n := uint64(0)
 	for _, class := range c.roots {
 		for _, r := range class {

@@ -120,9 +120,9 @@ func tangle(t testing.TB, rnd *rand.Rand, arch addr.Arch, words int) *engine.Spa
 func tangleClass(a addr.Addr) (RootClass, bool) {
 	switch {
 	case a >= 0x1000 && a < 0x3000:
-		return ProgramData, true
+		return RootProgram, true
 	case a >= 0x3000 && a < 0x4000:
-		return LibraryData, true
+		return RootLibrary, true
 	}
 	return 0, false
 }
@@ -212,7 +212,7 @@ func checkChainsAs(t *testing.T, f *Forward, o ChainOptions, edges []Edge, class
 	for n := o.Depth; n > 0; n-- {
 		checkWalks(longest, n, counts[n])
 	}
-	var left Left
+	var left LeftOut
 	i := 0
 	for ch, err := range c.All(t.Context(), &left) {
 		if err != nil {
@@ -222,8 +222,8 @@ func checkChainsAs(t *testing.T, f *Forward, o ChainOptions, edges []Edge, class
 			t.Fatalf("chain %d, %v, is one too many", i, ch.Words)
 		}
 		w := want[i]
-		if ch.Class != w.class || !slices.Equal(ch.Words, w.words) || ch.Sum() != w.sum {
-			t.Fatalf("chain %d: %v %v sum %d, want %v %v sum %d", i, ch.Class, ch.Words, ch.Sum(), w.class, w.words, w.sum)
+		if ch.Class != w.class || !slices.Equal(ch.Words, w.words) || ch.offsetSum() != w.sum {
+			t.Fatalf("chain %d: %v %v sum %d, want %v %v sum %d", i, ch.Class, ch.Words, ch.offsetSum(), w.class, w.words, w.sum)
 		}
 		if end := follow(t, f, ch.Root, ch.Offsets); end != ch.Target || !o.Target.Contains(end) {
 			t.Fatalf("chain %d, %v %v, leads to %v, not %v", i, ch.Root, ch.Offsets, end, ch.Target)
@@ -254,8 +254,8 @@ func checkChainsAs(t *testing.T, f *Forward, o ChainOptions, edges []Edge, class
 			t.Fatalf("best %d of %d: %d; %v", k, len(want), len(best), err)
 		}
 		for i, ch := range best {
-			if w := want[i]; ch.Class != w.class || !slices.Equal(ch.Words, w.words) || ch.Sum() != w.sum {
-				t.Fatalf("best %d: %v %v sum %d, want %v %v sum %d", i, ch.Class, ch.Words, ch.Sum(), w.class, w.words, w.sum)
+			if w := want[i]; ch.Class != w.class || !slices.Equal(ch.Words, w.words) || ch.offsetSum() != w.sum {
+				t.Fatalf("best %d: %v %v sum %d, want %v %v sum %d", i, ch.Class, ch.Words, ch.offsetSum(), w.class, w.words, w.sum)
 			}
 		}
 	}
@@ -289,9 +289,9 @@ func TestSampleChains(t *testing.T) {
 			for _, m := range g.Modules() {
 				for _, d := range m.Data {
 					if d.Contains(a) && m.Program {
-						return ProgramData, true
+						return RootProgram, true
 					} else if d.Contains(a) {
-						return LibraryData, true
+						return RootLibrary, true
 					}
 				}
 			}
@@ -401,18 +401,18 @@ func TestAlso(t *testing.T) {
 	there := addr.Range{First: 0x9088, Last: 0x9088}
 	elsewhere := addr.Range{First: 0x9080, Last: 0x9080}
 	for _, c := range []struct {
-		also []Also
+		also []OtherGraph
 		want int
 	}{
-		{nil, 2}, {[]Also{{Forward: other}}, 1}, {[]Also{{Forward: other, Target: &there}}, 1}, {[]Also{{Forward: other, Target: &elsewhere}}, 0},
+		{nil, 2}, {[]OtherGraph{{Forward: other}}, 1}, {[]OtherGraph{{Forward: other, Target: &there}}, 1}, {[]OtherGraph{{Forward: other, Target: &elsewhere}}, 0},
 	} {
-		chains, err := f.Chains(ChainOptions{Target: addr.Range{First: 0x8088, Last: 0x8088}, Window: &Window{0, 0x3f}, Depth: 2, Also: c.also})
+		chains, err := f.Chains(ChainOptions{Target: addr.Range{First: 0x8088, Last: 0x8088}, Window: &Window{0, 0x3f}, Depth: 2, OtherGraphs: c.also})
 		if err != nil {
 			t.Fatal(err)
 		}
-		var left Left
+		var left LeftOut
 		best, err := chains.Best(t.Context(), 10, &left)
-		if err != nil || len(best) != c.want || left.Elsewhere != uint64(2-c.want) {
+		if err != nil || len(best) != c.want || left.NotInOthers != uint64(2-c.want) {
 			t.Errorf("%d chains %v, %+v, want %d; %v", len(best), best, left, c.want, err)
 		}
 		if c.want == 1 && (best[0].Place != Place{"/bin/prog", 0x1000, 8} || !slices.Equal(best[0].Offsets, []int64{32, 8})) {

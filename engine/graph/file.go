@@ -65,7 +65,7 @@ type section struct {
 
 // Open opens the file of a graph. Its groups are read when they are asked for.
 // A file that is damaged, or of another version, is an error that says where;
-// what is no graph at all is [ErrNoGraph].
+// what is no graph at all is [ErrNotGraph].
 func Open(path string) (*Graph, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -113,8 +113,8 @@ func (c *closer) Close() error {
 	return err
 }
 
-// ErrNoGraph is the error of a file that is something else than a graph.
-var ErrNoGraph = errors.New("not the file of a graph")
+// ErrNotGraph is the error of a file that is something else than a graph.
+var ErrNotGraph = errors.New("not the file of a graph")
 
 // read reads all but the groups.
 func read(path string, r io.ReaderAt, size uint64) (*Graph, error) {
@@ -124,13 +124,13 @@ func read(path string, r io.ReaderAt, size uint64) (*Graph, error) {
 	b := make([]byte, headerSize)
 	if n, err := r.ReadAt(b, 0); n < headerSize {
 		if n < len(magic) || string(b[:len(magic)]) != magic {
-			return nil, fmt.Errorf("%s is %w: its first bytes are not those of one", path, ErrNoGraph)
+			return nil, fmt.Errorf("%s is %w: its first bytes are not those of one", path, ErrNotGraph)
 		}
 		return nil, fail(uint64(n), "the header ends here: %v: the file is truncated; build the graph again", err)
 	}
 	le := binary.LittleEndian
 	if string(b[:len(magic)]) != magic {
-		return nil, fmt.Errorf("%s is %w: its first bytes are not those of one", path, ErrNoGraph)
+		return nil, fmt.Errorf("%s is %w: its first bytes are not those of one", path, ErrNotGraph)
 	}
 	if v := le.Uint32(b[16:]); v != version {
 		return nil, fail(16, "version %d, and this program reads version %d: build the graph again", v, version)

@@ -242,7 +242,7 @@ func TestCheck(t *testing.T) {
 		{space(changed, 0x1000), "other bytes"},
 	} {
 		err := g.Check(c.space)
-		if (c.want == "") != (err == nil) || err != nil && (!errors.Is(err, ErrOther) || !strings.Contains(err.Error(), c.want)) {
+		if (c.want == "") != (err == nil) || err != nil && (!errors.Is(err, ErrOtherImage) || !strings.Contains(err.Error(), c.want)) {
 			t.Errorf("%v, want %q", err, c.want)
 		}
 	}
@@ -502,7 +502,7 @@ func TestNoGraph(t *testing.T) {
 		if err := os.WriteFile(path, []byte(c.content), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := Open(path); err == nil || errors.Is(err, ErrNoGraph) != c.is {
+		if _, err := Open(path); err == nil || errors.Is(err, ErrNotGraph) != c.is {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -78,12 +78,12 @@ func identifySource(src engine.Source) sourceIdentity {
 	return id
 }
 
-// ErrOther is the error of a graph that was made of another image.
-var ErrOther = errors.New("the graph was made of another image")
+// ErrOtherImage is the error of a graph that was made of another image.
+var ErrOtherImage = errors.New("the graph was made of another image")
 
 // Check is nil where the graph was made of this space: the mappings lie alike,
 // and their sources have the same sizes and, as far as samples tell, the same
-// content. The error wraps [ErrOther] and says what differs. The memory of a live
+// content. The error wraps [ErrOtherImage] and says what differs. The memory of a live
 // process changes, and its graph is that of a moment: it fails Check soon.
 func (g *Graph) Check(space *engine.Space) error {
 	now, err := identify(space)
@@ -91,16 +91,16 @@ func (g *Graph) Check(space *engine.Space) error {
 	case err != nil:
 		return err
 	case now.layout != g.identity.layout:
-		return fmt.Errorf("%s: %w: other memory is mapped, or elsewhere", g.data.name(), ErrOther)
+		return fmt.Errorf("%s: %w: other memory is mapped, or elsewhere", g.data.name(), ErrOtherImage)
 	case len(now.sources) != len(g.identity.sources):
-		return fmt.Errorf("%s: %w: its memory lies in %d files or sources, not %d", g.data.name(), ErrOther, len(g.identity.sources), len(now.sources))
+		return fmt.Errorf("%s: %w: its memory lies in %d files or sources, not %d", g.data.name(), ErrOtherImage, len(g.identity.sources), len(now.sources))
 	}
 	for i, s := range now.sources {
 		switch was := g.identity.sources[i]; {
 		case was.size != s.size:
-			return fmt.Errorf("%s: %w: its file had %d bytes, not %d", g.data.name(), ErrOther, was.size, s.size)
+			return fmt.Errorf("%s: %w: its file had %d bytes, not %d", g.data.name(), ErrOtherImage, was.size, s.size)
 		case was.samples != s.samples:
-			return fmt.Errorf("%s: %w: the file has the same size and other bytes", g.data.name(), ErrOther)
+			return fmt.Errorf("%s: %w: the file has the same size and other bytes", g.data.name(), ErrOtherImage)
 		}
 	}
 	return nil

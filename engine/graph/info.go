@@ -49,9 +49,9 @@ func (g *Graph) Info() Info {
 	return i
 }
 
-// Cell is how many edges lead from one region to another; both are indexes in
+// RegionCell is how many edges lead from one region to another; both are indexes in
 // Regions.
-type Cell struct {
+type RegionCell struct {
 	From, To int
 	Edges    uint64
 }
@@ -59,7 +59,7 @@ type Cell struct {
 // Matrix is the region × region counts that are not zero, ascending by From,
 // then To. It reads the whole graph, with so many workers; 0 is as many as
 // there are processors.
-func (g *Graph) Matrix(ctx context.Context, workers int) ([]Cell, error) {
+func (g *Graph) Matrix(ctx context.Context, workers int) ([]RegionCell, error) {
 	type pair struct{ from, to int32 }
 	type counter struct {
 		counts map[pair]uint64
@@ -101,13 +101,13 @@ func (g *Graph) Matrix(ctx context.Context, workers int) ([]Cell, error) {
 			sum[p] += n
 		}
 	}
-	var cells []Cell
+	var cells []RegionCell
 	for p, n := range sum {
 		if n > 0 {
-			cells = append(cells, Cell{int(p.from), int(p.to), n})
+			cells = append(cells, RegionCell{int(p.from), int(p.to), n})
 		}
 	}
-	slices.SortFunc(cells, func(a, b Cell) int { return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To)) })
+	slices.SortFunc(cells, func(a, b RegionCell) int { return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To)) })
 	return cells, nil
 }
 

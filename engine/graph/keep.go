@@ -38,7 +38,7 @@ import (
 // verified when the file is opened.
 const (
 	keptMagic   = "vscan objects\n\x1a\x00"
-	keptVersion = 2
+	keptVersion = 3
 )
 
 const (
@@ -53,9 +53,9 @@ const (
 	keptSections
 )
 
-// ErrOtherObjects is the error of a file that was made of another graph, or with
+// ErrOtherGraph is the error of a file that was made of another graph, or with
 // other threads.
-var ErrOtherObjects = errors.New("it was made of another graph or image")
+var ErrOtherGraph = errors.New("it was made of another graph or image")
 
 // keptObjects is the columns of a file.
 type keptObjects struct {
@@ -101,10 +101,10 @@ func (g *Graph) ObjectsKey(o ObjectOptions) (key [sha256.Size]byte) {
 	return key
 }
 
-// Keep writes to a file what was found out, which has to include retained sizes.
+// Save writes to a file what was found out, which has to include retained sizes.
 // The file appears whole or not at all; one that is there is replaced. The key is
 // that of the graph and the options that it was found out with.
-func (r *Retention) Keep(path string, key [sha256.Size]byte) error {
+func (r *Retention) Save(path string, key [sha256.Size]byte) error {
 	if !r.HasRetained() {
 		return errors.New("what objects retain has not been found out")
 	}
@@ -179,7 +179,7 @@ func (w *fileWriter) column(r *Retention, section int) (size uint64, sum uint32,
 }
 
 // OpenObjects opens a file that Retention.Keep has written. Where the key is
-// another one, the error is [ErrOtherObjects]; a file that is damaged is an error that says
+// another one, the error is [ErrOtherGraph]; a file that is damaged is an error that says
 // where. It has to be closed.
 func OpenObjects(path string, key [sha256.Size]byte) (*Retention, error) {
 	f, err := os.Open(path)
@@ -227,11 +227,11 @@ func readObjects(path string, b []byte, key [sha256.Size]byte) (*Retention, erro
 	case len(b) < headerSize || string(b[:len(keptMagic)]) != keptMagic:
 		return nil, fail(0, "not the file of what is known of objects")
 	case le.Uint32(b[16:]) != keptVersion:
-		return nil, fmt.Errorf("%s: version %d, and this program reads version %d: %w", path, le.Uint32(b[16:]), keptVersion, ErrOtherObjects)
+		return nil, fmt.Errorf("%s: version %d, and this program reads version %d: %w", path, le.Uint32(b[16:]), keptVersion, ErrOtherGraph)
 	case crc32.Checksum(b[:headerSize-4], castagnoli) != le.Uint32(b[headerSize-4:]):
 		return nil, fail(headerSize-4, "the header has another checksum: the file is damaged")
 	case [sha256.Size]byte(b[24:56]) != key:
-		return nil, fmt.Errorf("%s: %w", path, ErrOtherObjects)
+		return nil, fmt.Errorf("%s: %w", path, ErrOtherGraph)
 	}
 	n, heads, edges := le.Uint64(b[56:]), le.Uint64(b[64:]), le.Uint64(b[72:])
 	if n > maxObjects || heads > n {
@@ -262,7 +262,7 @@ func readObjects(path string, b []byte, key [sha256.Size]byte) (*Retention, erro
 	r := &Retention{kept: k, totals: &k.Totals, Edges: edges, Anchors: make([]Anchor, n), Losses: make([]Loss, n)}
 	for i := range n {
 		r.Anchors[i], r.Losses[i] = Anchor(sections[keptAnchor][i]), Loss(sections[keptLoss][i])
-		if r.Anchors[i] >= anchors || r.Losses[i] >= losses || heap.State(k.state[i]) > heap.Fast {
+		if r.Anchors[i] >= anchorCount || r.Losses[i] >= lossCount || heap.State(k.state[i]) > heap.Fastbin {
 			return nil, fail(uint64(headerSize)+24*n+i, "no state, anchor or loss: the file is damaged")
 		}
 	}

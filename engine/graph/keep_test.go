@@ -35,7 +35,7 @@ func smallHeap(t *testing.T) (*Graph, *heap.Heaps) {
 	}
 	m.Perm = engine.PermKnown | engine.PermWrite
 	space := mustSpace(t, m, h.Mapping(t, "[heap]"))
-	heaps, err := heap.Find(t.Context(), space, addr.LE64)
+	heaps, err := heap.Find(t.Context(), space, addr.LE64, heap.Options{})
 	if err != nil || len(heaps.Objects()) != 6 {
 		t.Fatalf("%d objects, %v", len(heaps.Objects()), err)
 	}
@@ -51,7 +51,7 @@ func TestKeepObjects(t *testing.T) {
 		t.Fatal(err)
 	}
 	path, key := filepath.Join(t.TempDir(), "g.objects"), g.ObjectsKey(o)
-	if err := want.Keep(path, key); err != nil {
+	if err := want.Save(path, key); err != nil {
 		t.Fatal(err)
 	}
 	got, err := OpenObjects(path, key)
@@ -74,7 +74,7 @@ func TestKeepObjects(t *testing.T) {
 
 	// Other threads, or without what tells pointers to bases, it is another answer.
 	for _, other := range []ObjectOptions{{}, {Threads: []Thread{{SP: 0x1001}}}, {Threads: o.Threads, Space: mustSpace(t)}} {
-		if _, err := OpenObjects(path, g.ObjectsKey(other)); !errors.Is(err, ErrOtherObjects) {
+		if _, err := OpenObjects(path, g.ObjectsKey(other)); !errors.Is(err, ErrOtherGraph) {
 			t.Errorf("%+v: %v", other, err)
 		}
 	}
@@ -126,7 +126,7 @@ func TestThreadsOdd(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.Anchors[0] != Static || r.Anchors[1] != Static || r.Losses[1] != Reachable || r.Losses[2] != Definitely || r.Losses[3] != Indirectly {
+	if r.Anchors[0] != AnchorStatic || r.Anchors[1] != AnchorStatic || r.Losses[1] != LossNone || r.Losses[2] != LossDefinite || r.Losses[3] != LossIndirect {
 		t.Errorf("anchors %v, losses %v", r.Anchors, r.Losses)
 	}
 }
@@ -139,7 +139,7 @@ func TestObjectsOfOther(t *testing.T) {
 		h.Add(8, true)
 	}
 	h.End()
-	heaps, err := heap.Find(t.Context(), mustSpace(t, h.Mapping(t, "[heap]")), addr.LE32)
+	heaps, err := heap.Find(t.Context(), mustSpace(t, h.Mapping(t, "[heap]")), addr.LE32, heap.Options{})
 	if err != nil || len(heaps.Objects()) != 4 {
 		t.Fatalf("%d objects, %v", len(heaps.Objects()), err)
 	}

@@ -14,7 +14,7 @@ import (
 // first, each that is not reached yet is in such a component, and all that it
 // reaches is not. The component is what leads to it.
 func (og *objectGraph) lose(ctx context.Context, r *Retention) error {
-	lost := func(o uint32) bool { return r.Anchors[o] == Nothing && og.inUse(int(o)) }
+	lost := func(o uint32) bool { return r.Anchors[o] == AnchorNone && og.inUse(int(o)) }
 	left, err := og.leaving(ctx, lost)
 	if err != nil {
 		return err
@@ -58,7 +58,7 @@ func (og *objectGraph) lose(ctx context.Context, r *Retention) error {
 	slices.Sort(heads)
 	clear(seen)
 	for _, o := range left {
-		r.Losses[o] = Indirectly
+		r.Losses[o] = LossIndirect
 	}
 	for _, o := range heads { // no other head leads to it
 		h := Head{Object: int(o)}
@@ -67,7 +67,7 @@ func (og *objectGraph) lose(ctx context.Context, r *Retention) error {
 			h.Blocks++
 			h.Bytes += og.index.objects[p].Size()
 		})
-		r.Losses[o] = Definitely
+		r.Losses[o] = LossDefinite
 		r.Heads = append(r.Heads, h)
 	}
 	return context.Cause(ctx)

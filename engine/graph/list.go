@@ -34,8 +34,8 @@ func (c Chain) String() string {
 	return b.String() + " = " + c.Target.String()
 }
 
-// Sum is the size of all offsets together, signs aside.
-func (c *Chain) Sum() uint64 {
+// offsetSum is the size of all offsets together, signs aside.
+func (c *Chain) offsetSum() uint64 {
 	n := uint64(0)
 	for _, o := range c.Offsets {
 		n += uint64(max(o, -o))
@@ -49,10 +49,10 @@ func (c *Chain) clone() Chain {
 	return d
 }
 
-// Left is what a listing left out, as far as it has gone.
-type Left struct {
-	Loops     uint64 // walks that came by a word twice, cut off where they did: each stands for all that go on so
-	Elsewhere uint64 // beginnings of walks that do not hold in one of the other graphs
+// LeftOut is what a listing left out, as far as it has gone.
+type LeftOut struct {
+	Loops       uint64 // walks that came by a word twice, cut off where they did: each stands for all that go on so
+	NotInOthers uint64 // beginnings of walks that do not hold in one of the other graphs
 }
 
 // All yields every chain, lazily: those with fewer pointers first, then by class
@@ -61,7 +61,7 @@ type Left struct {
 // Of a target of several bytes, a chain ends at the one nearest the last
 // pointer. A last pair has the cause of the context's end. left, if not nil, is
 // kept up to date.
-func (c *Chains) All(ctx context.Context, left *Left) iter.Seq2[*Chain, error] {
+func (c *Chains) All(ctx context.Context, left *LeftOut) iter.Seq2[*Chain, error] {
 	return func(yield func(*Chain, error) bool) {
 		l := newLister(ctx, c, left)
 		l.yield = func(ch *Chain) bool { return yield(ch, nil) }
@@ -70,7 +70,7 @@ func (c *Chains) All(ctx context.Context, left *Left) iter.Seq2[*Chain, error] {
 				yield(nil, err)
 				return
 			}
-			for class := RootClass(0); class < rootClasses; class++ {
+			for class := RootClass(0); class < rootClassCount; class++ {
 				l.list(class, n, noBudget)
 			}
 		}
@@ -87,7 +87,7 @@ const noBudget = 1 << 62
 type lister struct {
 	c       *Chains
 	ctx     context.Context
-	left    *Left
+	left    *LeftOut
 	yield   func(*Chain) bool
 	chain   Chain
 	edges   []uint32      // of the walk in hand
@@ -101,11 +101,11 @@ type lister struct {
 	err     error
 }
 
-func newLister(ctx context.Context, c *Chains, left *Left) *lister {
+func newLister(ctx context.Context, c *Chains, left *LeftOut) *lister {
 	if left == nil {
-		left = &Left{}
+		left = &LeftOut{}
 	}
-	*left = Left{}
+	*left = LeftOut{}
 	return &lister{c: c, ctx: ctx, left: left, also: make([][]addr.Addr, len(c.also))}
 }
 
@@ -229,10 +229,10 @@ func (l *lister) alsoRoot() bool {
 	for i, p := range l.c.also {
 		a, ok := p.find(l.chain.Place, l.c.places)
 		if ok {
-			a, ok = l.c.opt.Also[i].Forward.Target(a)
+			a, ok = l.c.opt.OtherGraphs[i].Forward.Target(a)
 		}
 		if !ok {
-			l.left.Elsewhere++
+			l.left.NotInOthers++
 			return false
 		}
 		l.also[i] = append(l.also[i][:0], a)
@@ -244,9 +244,9 @@ func (l *lister) alsoRoot() bool {
 func (l *lister) alsoStep(offset int64) bool {
 	depth := len(l.edges) - 1
 	for i := range l.also {
-		v, ok := l.c.opt.Also[i].Forward.Target(l.also[i][depth-1] + addr.Addr(offset))
+		v, ok := l.c.opt.OtherGraphs[i].Forward.Target(l.also[i][depth-1] + addr.Addr(offset))
 		if !ok {
-			l.left.Elsewhere++
+			l.left.NotInOthers++
 			return false
 		}
 		l.also[i] = append(l.also[i][:depth], v)
@@ -258,9 +258,9 @@ func (l *lister) alsoStep(offset int64) bool {
 func (l *lister) alsoEnd(offset int64) bool {
 	for i := range l.also {
 		end := l.also[i][len(l.edges)-1] + addr.Addr(offset)
-		o := &l.c.opt.Also[i]
+		o := &l.c.opt.OtherGraphs[i]
 		if o.Target != nil && !o.Target.Contains(end) || o.Target == nil && o.Forward.g.RegionAt(end) < 0 {
-			l.left.Elsewhere++
+			l.left.NotInOthers++
 			return false
 		}
 	}

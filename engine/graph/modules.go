@@ -72,8 +72,8 @@ func (r *Region) named() engine.Named {
 // names.
 func (r *Region) PlaceOf(a addr.Addr) uint64 { return r.NameOffset + uint64(a-r.First) }
 
-// PlaceIn is what the region of an index in Regions belongs to.
-func (g *Graph) PlaceIn(region int) engine.Place {
+// RegionPlace is what the region of an index in Regions belongs to.
+func (g *Graph) RegionPlace(region int) engine.Place {
 	r := &g.regions[region]
 	return g.Places().In(r.named(), r.First)
 }
@@ -110,7 +110,7 @@ type places struct {
 func (g *Graph) newPlaces() *places {
 	p := &places{g: g, of: make([]engine.Place, len(g.regions)), bases: map[string][]addr.Addr{}}
 	for i := range g.regions {
-		at := g.PlaceIn(i)
+		at := g.RegionPlace(i)
 		p.of[i] = at
 		p.bases[at.Name] = append(p.bases[at.Name], at.Base)
 	}
@@ -141,5 +141,12 @@ func (p *places) find(at Place, from *places) (addr.Addr, bool) {
 	return 0, false
 }
 
-// Place tells what an address belongs to. Of many addresses it is slow.
-func (g *Graph) Place(a addr.Addr) Place { return g.newPlaces().at(a) }
+// Place returns what an address belongs to.
+func (g *Graph) Place(a addr.Addr) Place {
+	i := g.RegionAt(a)
+	if i < 0 {
+		return Place{Offset: uint64(a)}
+	}
+	of := g.RegionPlace(i)
+	return Place{of.Name, of.Base, uint64(a - of.Base)}
+}

@@ -41,7 +41,7 @@ func (g *Graph) objectGraph(ctx context.Context, h *heap.Heaps, o *ObjectOptions
 	objects := h.Objects()
 	og := &objectGraph{index: newObjectIndex(objects), marks: make([]uint32, len(objects))}
 	hint := 0
-	for _, own := range h.Own() {
+	for _, own := range h.Internal() {
 		for i := max(og.index.find(own.First, &hint), 0); i < len(objects) && objects[i].First <= own.Last; i++ {
 			if objects[i].Overlaps(own) {
 				og.marks[i] |= markOwn
@@ -69,18 +69,18 @@ func (og *objectGraph) markRegisters(threads []Thread, bases *baseTeller) {
 		for _, v := range t.Registers {
 			if o := og.index.find(addr.Addr(v), &hint); o >= 0 && og.inUse(o) {
 				inside := addr.Addr(v) != og.index.objects[o].First && addr.Addr(v) != t.SP && !bases.base(og.index.objects[o].Range, addr.Addr(v))
-				og.markRoot(o, Register, inside)
+				og.markRoot(o, AnchorRegister, inside)
 			}
 		}
 		if o := og.index.find(t.SP, &hint); t.SP != 0 && o >= 0 && og.inUse(o) {
-			og.markRoot(o, Register, false)
+			og.markRoot(o, AnchorRegister, false)
 		}
 	}
 }
 
 func (og *objectGraph) markRoot(o int, class Anchor, inside bool) {
 	mark := firstMark(class)
-	if inside || class == Stale {
+	if inside || class == AnchorStale {
 		mark = insideMark(class)
 	}
 	if p := &og.marks[o]; atomic.LoadUint32(p)&mark == 0 {

@@ -35,13 +35,13 @@ func (m rootMap) class(a addr.Addr, hint *int) (Anchor, bool) {
 // rootMap tells roots by what is known of modules, threads and malloc.
 func (g *Graph) rootMap(h *heap.Heaps, threads []Thread) rootMap {
 	live, stale := g.stacks(h, threads)
-	static, _ := g.Roots(Roots{Static: true})
+	static, _ := g.RootRanges(Roots{Static: true})
 	var m rootMap
-	taken := slices.Clone(h.Own())
+	taken := slices.Clone(h.Internal())
 	for _, part := range []struct {
 		class  Anchor
 		ranges []addr.Range
-	}{{Static, static}, {Stale, stale}, {Stack, live}, {Local, g.locals(h, threads)}, {Elsewhere, g.elsewhere()}} {
+	}{{AnchorStatic, static}, {AnchorStale, stale}, {AnchorStack, live}, {AnchorThreadLocal, g.locals(h, threads)}, {AnchorOther, g.elsewhere()}} {
 		ranges := addr.Merge(slices.Clone(part.ranges))
 		for _, r := range without(ranges, taken) {
 			m = append(m, rootRange{r, part.class})

@@ -14,21 +14,21 @@ import (
 type Anchor uint8
 
 const (
-	Static    Anchor = iota // the data of a module, .bss included
-	Stack                   // the stack of a thread, from its stack pointer up
-	Register                // a register of a thread
-	Local                   // the mapping of a thread's control block and thread-local memory
-	Elsewhere               // other memory that is no object
-	Stale                   // a stack below the stack pointer: what calls that have returned have left there
-	Nothing                 // nothing outside of objects: lost, if it is in use
-	Malloc                  // it is malloc's own
-	anchors
+	AnchorStatic      Anchor = iota // the data of a module, .bss included
+	AnchorStack                     // the stack of a thread, from its stack pointer up
+	AnchorRegister                  // a register of a thread
+	AnchorThreadLocal               // the mapping of a thread's control block and thread-local memory
+	AnchorOther                     // other memory that is no object
+	AnchorStale                     // a stack below the stack pointer: what calls that have returned have left there
+	AnchorNone                      // nothing outside of objects: lost, if it is in use
+	AnchorMalloc                    // it is malloc's own
+	anchorCount
 )
 
 // String is "static", "stack", "register", "tls", "other", "stale", "none" or
 // "malloc".
 func (a Anchor) String() string {
-	return []string{"static", "stack", "register", "tls", "other", "stale", "none", "malloc"}[min(a, Malloc)]
+	return []string{"static", "stack", "register", "tls", "other", "stale", "none", "malloc"}[min(a, AnchorMalloc)]
 }
 
 // Loss says whether an object in use can still be got at. It is what valgrind's
@@ -39,16 +39,16 @@ func (a Anchor) String() string {
 type Loss uint8
 
 const (
-	Reachable  Loss = iota
-	Possibly        // only by a pointer to the middle of an object, or by a stale stack
-	Indirectly      // lost: only lost objects refer to it
-	Definitely      // lost, and a head: no lost object refers to it but those that it leads to itself
-	losses
+	LossNone     Loss = iota
+	LossPossible      // only by a pointer to the middle of an object, or by a stale stack
+	LossIndirect      // lost: only lost objects refer to it
+	LossDefinite      // lost, and a head: no lost object refers to it but those that it leads to itself
+	lossCount
 )
 
 // String is "reachable", "possible", "indirect" or "definite".
 func (l Loss) String() string {
-	return []string{"reachable", "possible", "indirect", "definite"}[min(l, Definitely)]
+	return []string{"reachable", "possible", "indirect", "definite"}[min(l, LossDefinite)]
 }
 
 // Thread is what is known of a thread besides memory.
@@ -91,14 +91,14 @@ type Head struct {
 // bytes comes from it. Objects that are not in use refer to nothing, nor do the
 // words that malloc keeps for itself (heap.Heaps.Own) and the heads of chunks.
 type Retention struct {
-	Heaps   *heap.Heaps
+	heaps   *heap.Heaps
 	Anchors []Anchor // of each object; Nothing where it is not in use
 	Losses  []Loss   // of each object in use
 
-	// Retained is, of each object, the bytes that are reached by way of it alone, its
+	// retained is, of each object, the bytes that are reached by way of it alone, its
 	// own included; 0 where nothing reaches it. nil unless it was asked for; see
 	// RetainedBy.
-	Retained []uint64
+	retained []uint64
 
 	Heads []Head // by address
 	Edges uint64 // from an object in use to another, counted once
@@ -117,7 +117,7 @@ const maxObjects = 1 << 30
 // the cause of the context's end.
 func (g *Graph) Objects(ctx context.Context, h *heap.Heaps, o ObjectOptions) (*Retention, error) {
 	n := len(h.Objects())
-	r := &Retention{Heaps: h, Anchors: make([]Anchor, n), Losses: make([]Loss, n)}
+	r := &Retention{heaps: h, Anchors: make([]Anchor, n), Losses: make([]Loss, n)}
 	if n > maxObjects {
 		return nil, errObjects
 	}
@@ -130,9 +130,9 @@ func (g *Graph) Objects(ctx context.Context, h *heap.Heaps, o ObjectOptions) (*R
 	}
 	r.Edges = og.edges
 	for i := range r.Anchors {
-		r.Anchors[i] = Nothing
+		r.Anchors[i] = AnchorNone
 		if og.own(i) {
-			r.Anchors[i] = Malloc
+			r.Anchors[i] = AnchorMalloc
 		}
 	}
 	for _, step := range []func(context.Context) error{
@@ -144,8 +144,8 @@ func (g *Graph) Objects(ctx context.Context, h *heap.Heaps, o ObjectOptions) (*R
 		}
 	}
 	if o.Retained {
-		r.Retained = make([]uint64, n)
-		og.retained(h.Objects(), r.Retained)
+		r.retained = make([]uint64, n)
+		og.retained(h.Objects(), r.retained)
 	}
 	return r, context.Cause(ctx)
 }
@@ -155,17 +155,17 @@ func (g *Graph) Objects(ctx context.Context, h *heap.Heaps, o ObjectOptions) (*R
 func (og *objectGraph) reach(ctx context.Context, r *Retention) error {
 	var todo []uint32
 	visit := func(o uint32, class Anchor, loss Loss) {
-		if r.Anchors[o] == Nothing {
+		if r.Anchors[o] == AnchorNone {
 			r.Anchors[o], r.Losses[o] = class, loss
 			og.reached++
 			todo = append(todo, o)
 		}
 	}
 	steps := 0
-	for _, loss := range []Loss{Reachable, Possibly} {
-		for class := Static; class < Nothing; class++ {
+	for _, loss := range []Loss{LossNone, LossPossible} {
+		for class := AnchorStatic; class < AnchorNone; class++ {
 			seeds := firstMark(class)
-			if loss == Possibly {
+			if loss == LossPossible {
 				seeds = insideMark(class) | innerMark(class)
 			}
 			for o, m := range og.marks {
@@ -176,7 +176,7 @@ func (og *objectGraph) reach(ctx context.Context, r *Retention) error {
 					at := todo[len(todo)-1]
 					todo = todo[:len(todo)-1]
 					for _, to := range og.to[og.starts[at]:og.starts[at+1]] {
-						if to&edgeInside == 0 || loss == Possibly {
+						if to&edgeInside == 0 || loss == LossPossible {
 							visit(to>>1, class, loss)
 						} else {
 							og.marks[to>>1] |= innerMark(class)
@@ -196,12 +196,12 @@ func (og *objectGraph) reach(ctx context.Context, r *Retention) error {
 // its first byte; from which to another of its bytes; and which reach, by first bytes
 // alone, an object that points to another of its bytes.
 func firstMark(class Anchor) uint32  { return 1 << class }
-func insideMark(class Anchor) uint32 { return 1 << (class + anchors) }
-func innerMark(class Anchor) uint32  { return 1 << (class + 2*anchors) }
+func insideMark(class Anchor) uint32 { return 1 << (class + anchorCount) }
+func innerMark(class Anchor) uint32  { return 1 << (class + 2*anchorCount) }
 
 const (
 	markOwn   = 1 << 31 // it is malloc's own
-	markRoots = 1<<(2*anchors) - 1
+	markRoots = 1<<(2*anchorCount) - 1
 )
 
 // Count is a number of objects, and of their bytes.
@@ -211,10 +211,10 @@ func (c *Count) add(n uint64) { c.N, c.Bytes = c.N+1, c.Bytes+n }
 
 // Totals is how much there is of what kind.
 type Totals struct {
-	States  [heap.Fast + 1]Count // by state; what is malloc's own is left out
-	Own     Count                // malloc's own
-	Anchors [anchors]Count       // of objects in use, by what keeps them
-	Losses  [losses]Count        // of objects in use
+	States   [heap.Fastbin + 1]Count // by state; what is malloc's own is left out
+	Internal Count                   // malloc's own
+	Anchors  [anchorCount]Count      // of objects in use, by what keeps them
+	Losses   [lossCount]Count        // of objects in use
 }
 
 // Totals is how much there is of what kind. It must not be changed.
@@ -230,11 +230,11 @@ func (r *Retention) sum() *Totals {
 	for i := range r.Len() {
 		o := r.Object(i)
 		n := o.Size()
-		if r.Anchors[i] == Malloc {
-			t.Own.add(n)
+		if r.Anchors[i] == AnchorMalloc {
+			t.Internal.add(n)
 			continue
 		}
-		t.States[min(o.State, heap.Fast)].add(n)
+		t.States[min(o.State, heap.Fastbin)].add(n)
 		if o.State == heap.Used {
 			t.Anchors[r.Anchors[i]].add(n)
 			t.Losses[r.Losses[i]].add(n)
@@ -251,18 +251,18 @@ func (r *Retention) Object(i int) heap.Object {
 	if r.kept != nil {
 		return r.kept.object(i)
 	}
-	return r.Heaps.Objects()[i]
+	return r.heaps.Objects()[i]
 }
 
 // HasRetained reports whether retained sizes are known.
-func (r *Retention) HasRetained() bool { return r.kept != nil || r.Retained != nil }
+func (r *Retention) HasRetained() bool { return r.kept != nil || r.retained != nil }
 
 // RetainedBy is the retained size of an object; it has to be known.
 func (r *Retention) RetainedBy(i int) uint64 {
 	if r.kept != nil {
 		return r.kept.retainedBy(i)
 	}
-	return r.Retained[i]
+	return r.retained[i]
 }
 
 // Account is what was recognised, and what was not.
@@ -270,7 +270,7 @@ func (r *Retention) Account() *heap.Account {
 	if r.kept != nil {
 		return &r.kept.Account
 	}
-	return r.Heaps.Account()
+	return r.heaps.Account()
 }
 
 // Close closes the file that it comes from, if it does.

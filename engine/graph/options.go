@@ -72,8 +72,8 @@ func (o *Options) Validate() error {
 	return errors.Join(errs...)
 }
 
-// complete fills in what was left open.
-func (o *Options) complete(arch addr.Arch) {
+// fillDefaults fills in what was left open.
+func (o *Options) fillDefaults(arch addr.Arch) {
 	if o.Align == 0 {
 		o.Align = uint64(arch.WordSize())
 	}

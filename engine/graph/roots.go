@@ -19,50 +19,50 @@ type Roots struct {
 type RootClass uint8
 
 const (
-	ProgramData RootClass = iota // of the program's own file
-	LibraryData                  // of another module
-	StackData
-	OtherData
-	rootClasses
+	RootProgram RootClass = iota // of the program's own file
+	RootLibrary                  // of another module
+	RootStack
+	RootOther
+	rootClassCount
 )
 
 // String is "program", "library", "stack" or "other".
 func (c RootClass) String() string {
-	return []string{"program", "library", "stack", "other"}[min(c, OtherData)]
+	return []string{"program", "library", "stack", "other"}[min(c, RootOther)]
 }
 
 // byClass is the addresses that roots are at.
-func (r Roots) byClass(g *Graph) (by [rootClasses][]addr.Range, err error) {
+func (r Roots) byClass(g *Graph) (by [rootClassCount][]addr.Range, err error) {
 	if !r.Static && !r.Stack && len(r.Names)+len(r.Ranges) == 0 {
 		r.Static = true
 	}
 	if r.Static {
 		for _, m := range g.Modules() {
-			class := LibraryData
+			class := RootLibrary
 			if m.Program {
-				class = ProgramData
+				class = RootProgram
 			}
 			by[class] = append(by[class], m.Data...)
 		}
 	}
 	for _, region := range g.regions {
 		if r.Stack && strings.HasPrefix(region.Name, "[stack") {
-			by[StackData] = append(by[StackData], region.Range)
+			by[RootStack] = append(by[RootStack], region.Range)
 		}
 	}
 	for _, name := range r.Names {
-		ranges := g.Named(name)
+		ranges := g.NamedRanges(name)
 		if len(ranges) == 0 {
 			return by, fmt.Errorf("roots %q: no mapping has this name, and it is no address or range", name)
 		}
-		by[OtherData] = append(by[OtherData], ranges...)
+		by[RootOther] = append(by[RootOther], ranges...)
 	}
-	by[OtherData] = append(by[OtherData], r.Ranges...)
+	by[RootOther] = append(by[RootOther], r.Ranges...)
 	return by, nil
 }
 
-// Roots is the addresses that roots are at, merged.
-func (g *Graph) Roots(r Roots) ([]addr.Range, error) {
+// RootRanges is the addresses that roots are at, merged.
+func (g *Graph) RootRanges(r Roots) ([]addr.Range, error) {
 	by, err := r.byClass(g)
 	var all []addr.Range
 	for _, ranges := range by {
@@ -116,9 +116,9 @@ func without(ranges, others []addr.Range) []addr.Range {
 	return out
 }
 
-// Named is the ranges of the mappings with a name, or, where there are none, of
+// NamedRanges is the ranges of the mappings with a name, or, where there are none, of
 // those that have it as the last part of a path; merged.
-func (g *Graph) Named(name string) []addr.Range {
+func (g *Graph) NamedRanges(name string) []addr.Range {
 	var whole, last []addr.Range
 	for _, r := range g.regions {
 		if r.Name == name || name == "mapped" {

@@ -71,14 +71,14 @@ func (c *Chains) findSparse(l *level) bool {
 	back := Window{c.low, c.high}
 	switch {
 	case c.full == 0:
-		windows = []addr.Range{back.Before(c.opt.Target)}
+		windows = []addr.Range{back.ValuesNear(c.opt.Target)}
 	case c.sparse == nil || len(c.sparse.edges) > sparseWindows:
 		return false
 	default:
 		at := 0
 		for _, n := range c.sparse.numbers {
 			a := c.f.g.sources.at(n, &at)
-			windows = append(windows, back.Before(addr.Range{First: a, Last: a}))
+			windows = append(windows, back.ValuesNear(addr.Range{First: a, Last: a}))
 		}
 		windows = addr.Merge(windows)
 	}
@@ -166,7 +166,7 @@ func (c *Chains) findNear() bool {
 		return c.nearFew
 	}
 	c.nearKnown = true
-	if c.Roots() > most {
+	if c.RootCount() > most {
 		return false
 	}
 	var all []edgeRange

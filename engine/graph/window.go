@@ -5,9 +5,9 @@ import "vscan/engine/addr"
 // Window is offsets from Low to High, both included, in bytes.
 type Window struct{ Low, High int64 }
 
-// Before is the values that are near r: those to which an offset of the window
+// ValuesNear is the values that are near r: those to which an offset of the window
 // can be added so that r is met. It stops at both ends of the address space.
-func (w Window) Before(r addr.Range) addr.Range {
+func (w Window) ValuesNear(r addr.Range) addr.Range {
 	return addr.Range{First: minus(r.First, w.High), Last: minus(r.Last, w.Low)}
 }
 

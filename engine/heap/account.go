@@ -12,28 +12,28 @@ import (
 // Account is how much of the memory that a program could write is understood,
 // and why the rest is not.
 type Account struct {
-	Writable   uint64  // bytes of anonymous memory that may be written and that the image holds
-	Understood uint64  // of them: bytes in chunks and heads that verify
-	Arenas     []Arena // seen, recognised or refused
-	Gaps       []Gap   // what lies in a heap and was not understood, ascending
-	Others     []Other // other allocators, where they can be told
+	Writable        uint64           // bytes of anonymous memory that may be written and that the image holds
+	Understood      uint64           // of them: bytes in chunks and heads that verify
+	Arenas          []Arena          // seen, recognised or refused
+	Gaps            []Gap            // what lies in a heap and was not understood, ascending
+	OtherAllocators []OtherAllocator // other allocators, where they can be told
 }
 
-// Kind says what sort of arena it is.
-type Kind uint8
+// ArenaKind says what sort of arena it is.
+type ArenaKind uint8
 
 const (
-	Main   Kind = iota // the main arena, which grows by brk
-	Thread             // another arena, in heaps of its own
-	Mapped             // chunks that were mapped one by one, of no arena
+	ArenaMain   ArenaKind = iota // the main arena, which grows by brk
+	ArenaThread                  // another arena, in heaps of its own
+	ArenaMapped                  // chunks that were mapped one by one, of no arena
 )
 
 // String is "main", "thread" or "mapped".
-func (k Kind) String() string { return []string{"main", "thread", "mapped"}[min(k, Mapped)] }
+func (k ArenaKind) String() string { return []string{"main", "thread", "mapped"}[min(k, ArenaMapped)] }
 
 // Arena is an arena of glibc's malloc, or something that looks like one.
 type Arena struct {
-	Kind    Kind
+	Kind    ArenaKind
 	At      addr.Addr    // of its malloc_state; 0 where that is unknown
 	Heaps   []addr.Range // its memory, ascending
 	Objects uint64       // objects in it, free ones included
@@ -47,8 +47,8 @@ type Gap struct {
 	Reason string // what was expected and what was found, at which address
 }
 
-// Other is an allocator other than glibc's malloc.
-type Other struct {
+// OtherAllocator is an allocator other than glibc's malloc.
+type OtherAllocator struct {
 	Name     string // as "jemalloc"
 	Evidence string // by what it was told
 	Bytes    uint64 // of memory that is its own
@@ -58,11 +58,11 @@ type Other struct {
 // changed.
 func (h *Heaps) Account() *Account { return &h.account }
 
-// Own returns the ranges, ascending and merged, that malloc keeps for itself:
+// Internal returns the ranges, ascending and merged, that malloc keeps for itself:
 // states of arenas, malloc's parameters, heads of heaps and what heaps have given
 // back and may be written, caches of threads. The words in them are no
 // references of the program's.
-func (h *Heaps) Own() []addr.Range { return h.own }
+func (h *Heaps) Internal() []addr.Range { return h.own }
 
 // accountOf fills in the account of what was found. The error is the cause of the
 // context's end.
@@ -83,7 +83,7 @@ func (f *finder) accountOf(h *Heaps) (err error) {
 	slices.SortStableFunc(f.arenas, func(a, b Arena) int { return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.At, b.At)) })
 	a.Arenas = f.arenas
 	a.Gaps = f.k.gaps
-	a.Others, err = f.others(addr.Merge(append(understood, stacks...)))
+	a.OtherAllocators, err = f.others(addr.Merge(append(understood, stacks...)))
 	return err
 }
 

@@ -137,7 +137,7 @@ func (f *finder) threadArena(at addr.Addr, heaps []threadHeap) error {
 			f.read.readFlags(&s)
 		}
 	}
-	a := Arena{Kind: Thread, At: at}
+	a := Arena{Kind: ArenaThread, At: at}
 	var binned []addr.Addr
 	if s.bins != 0 {
 		binned = f.binned(&s)

@@ -16,7 +16,7 @@ type want map[addr.Addr]State
 // find finds the heaps in some mappings.
 func find(t *testing.T, arch addr.Arch, mappings ...engine.Mapping) *Heaps {
 	t.Helper()
-	h, err := Find(t.Context(), mustSpace(t, mappings...), arch)
+	h, err := Find(t.Context(), mustSpace(t, mappings...), arch, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,13 +33,13 @@ func checkHeaps(t *testing.T, h *Heaps) {
 			t.Fatalf("object %d is %v, the one before %v", i, o, h.objects[max(i, 1)-1])
 		}
 		for _, a := range []addr.Addr{o.First, o.First + addr.Addr(o.Size()/2), o.Last} {
-			in := h.Index(a, &hint)
+			in := h.indexNear(a, &hint)
 			if behind := a > o.Last-8 && in < 0; in != i && !behind { // its last word may be of the next head, which is damaged
 				t.Fatalf("%v is in object %d, want %d: %v", a, in, i, o)
 			}
 		}
 	}
-	if own := h.Own(); !slices.Equal(own, addr.Merge(own)) {
+	if own := h.Internal(); !slices.Equal(own, addr.Merge(own)) {
 		t.Fatalf("own %v", own)
 	}
 	if a := h.Account(); a.Understood > a.Writable {
@@ -109,12 +109,12 @@ func TestThreadArena(t *testing.T) {
 			link(second, f, 0)
 			first.PutState(6*w, heaptest.State{Top: top, Fast: []addr.Addr{d - head}, Memory: 0x5000, Apart: true})
 			h := find(t, arch, first.Mapping(t, "x"), second.Mapping(t, "y"))
-			want{a: Used, b: Free, c: Used, d: Fast, e: Used, f: Fast, g: Used}.check(t, arch, h)
+			want{a: Used, b: Free, c: Used, d: Fastbin, e: Used, f: Fastbin, g: Used}.check(t, arch, h)
 			arenas := h.Account().Arenas
-			if len(arenas) != 1 || arenas[0].Kind != Thread || arenas[0].At != 0x10000000+addr.Addr(6*w) || len(arenas[0].Heaps) != 2 || arenas[0].Refused != "" || len(h.Account().Gaps) > 0 {
+			if len(arenas) != 1 || arenas[0].Kind != ArenaThread || arenas[0].At != 0x10000000+addr.Addr(6*w) || len(arenas[0].Heaps) != 2 || arenas[0].Refused != "" || len(h.Account().Gaps) > 0 {
 				t.Errorf("%v: %+v", arch, h.Account())
 			}
-			if own := h.Own(); len(own) != 2 || own[0].First != first.Base || own[1].First != second.Base {
+			if own := h.Internal(); len(own) != 2 || own[0].First != first.Base || own[1].First != second.Base {
 				t.Errorf("%v: own %v", arch, own)
 			}
 		}
@@ -180,7 +180,7 @@ func TestMainArenaAmongOthers(t *testing.T) {
 			if h.Contains(0x102800) || !h.Contains(a) {
 				t.Errorf("%v: what is not of malloc is in a heap", arch)
 			}
-			if own := h.Own(); len(own) != 2 {
+			if own := h.Internal(); len(own) != 2 {
 				t.Errorf("%v: own %v", arch, own)
 			}
 		}
@@ -225,7 +225,7 @@ func testMappedChunks(t *testing.T, name string) {
 		sizes := map[addr.Addr]uint64{first: 0x4000 - uint64(2*w), aligned: 0x6000, newer: 0x5000 - uint64(2*w), huge: 0x8000 - uint64(2*w)}
 		hint := 0
 		for at, size := range sizes {
-			if i := h.Index(at, &hint); i < 0 || h.Objects()[i].Size() != size {
+			if i := h.indexNear(at, &hint); i < 0 || h.Objects()[i].Size() != size {
 				t.Errorf("%v: chunk %v has not %#x bytes", arch, at, size)
 			}
 		}
@@ -287,7 +287,7 @@ func testCache(t *testing.T, arch addr.Arch, form cacheForm, mangled bool) {
 	h := find(t, arch, m.Mapping(t, "[heap]"), thread.Mapping(t, "x"))
 	w2 := want{before: Used, cache: Used, other: Used, a: Cached, c: Cached, d: Cached, b: Used, used: Used}
 	w2.check(t, fmt.Sprint(arch, form, mangled), h)
-	if own := h.Own(); !slices.ContainsFunc(own, func(r addr.Range) bool { return r.Contains(cache) }) || slices.ContainsFunc(own, func(r addr.Range) bool { return r.Contains(other) }) {
+	if own := h.Internal(); !slices.ContainsFunc(own, func(r addr.Range) bool { return r.Contains(cache) }) || slices.ContainsFunc(own, func(r addr.Range) bool { return r.Contains(other) }) {
 		t.Errorf("%v %v: own %v", arch, form, own)
 	}
 }
@@ -308,7 +308,7 @@ func TestCacheAmongMany(t *testing.T) {
 	m.Put(int(cache-m.Base)+128, uint64(a))
 	h := find(t, arch, m.Mapping(t, "[heap]"))
 	hint := 0
-	if x, y := h.Objects()[h.Index(a, &hint)].State, h.Objects()[h.Index(b, &hint)].State; x != Cached || y != Used {
+	if x, y := h.Objects()[h.indexNear(a, &hint)].State, h.Objects()[h.indexNear(b, &hint)].State; x != Cached || y != Used {
 		t.Errorf("the objects are %v and %v, want cached and used", x, y)
 	}
 }

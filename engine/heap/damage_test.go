@@ -121,7 +121,7 @@ func checkDamaged(t *testing.T, arch addr.Arch, whole, damaged *Heaps, hit []boo
 	gaps := damaged.Account().Gaps
 	hint, lost, near, taken := 0, 0, 0, 0
 	for i, o := range whole.Objects() {
-		k := damaged.Index(o.First, &hint)
+		k := damaged.indexNear(o.First, &hint)
 		found := k >= 0 && damaged.Objects()[k] == o
 		told := slices.ContainsFunc(gaps, func(g Gap) bool { return g.Overlaps(o.Range) })
 		switch {
@@ -136,7 +136,7 @@ func checkDamaged(t *testing.T, arch addr.Arch, whole, damaged *Heaps, hit []boo
 	}
 	invented := 0
 	for _, o := range damaged.Objects() {
-		if k := whole.Index(o.First, &hint); k < 0 || whole.Objects()[k].First != o.First {
+		if k := whole.indexNear(o.First, &hint); k < 0 || whole.Objects()[k].First != o.First {
 			invented++
 		}
 	}
@@ -193,7 +193,7 @@ func TestHoles(t *testing.T) {
 		h := find(t, arch, m.Mapping(t, "[heap]"), hole, data)
 		hint := 0
 		for _, o := range whole.Objects() {
-			k := h.Index(o.First, &hint)
+			k := h.indexNear(o.First, &hint)
 			near := addr.Range{First: hole.First - 0x200, Last: hole.Last + 0x200}
 			if !near.Overlaps(o.Range) && (k < 0 || h.Objects()[k] != o) {
 				t.Errorf("%v: object %v is lost", arch, o.Range)

@@ -73,7 +73,7 @@ func TestDamagedEnds(t *testing.T) {
 			h := find(t, arch, mappings...)
 			lost, hint := 0, 0
 			for i, a := range all[:len(all)-1] {
-				if k := h.Index(a, &hint); k < 0 || h.Objects()[k].First != a || h.Objects()[k].Last != all[i+1]-addr.Addr(w)-1 || h.Objects()[k].State != Used {
+				if k := h.indexNear(a, &hint); k < 0 || h.Objects()[k].First != a || h.Objects()[k].Last != all[i+1]-addr.Addr(w)-1 || h.Objects()[k].State != Used {
 					lost++
 				}
 			}
@@ -125,7 +125,7 @@ func TestDamagedArena(t *testing.T) {
 		h := find(t, arch, m.Mapping(t, "x"))
 		lost, hint := 0, 0
 		for _, a := range all {
-			if k := h.Index(a, &hint); k < 0 || h.Objects()[k].First != a {
+			if k := h.indexNear(a, &hint); k < 0 || h.Objects()[k].First != a {
 				lost++
 			}
 		}

@@ -44,6 +44,6 @@ func (m *marker) markFast(a addr.Addr) {
 			return
 		}
 		link = at + 2*m.r.word
-		m.objects[i].State = Fast
+		m.objects[i].State = Fastbin
 	}
 }

@@ -39,14 +39,14 @@ import (
 type State uint8
 
 const (
-	Used   State = iota // in use
-	Free                // free
-	Cached              // freed, and kept in a thread's cache (tcache)
-	Fast                // freed, and kept in a fastbin of its arena
+	Used    State = iota // in use
+	Free                 // free
+	Cached               // freed, and kept in a thread's cache (tcache)
+	Fastbin              // freed, and kept in a fastbin of its arena
 )
 
 // String is "used", "free", "cached" or "fast".
-func (s State) String() string { return []string{"used", "free", "cached", "fast"}[min(s, Fast)] }
+func (s State) String() string { return []string{"used", "free", "cached", "fast"}[min(s, Fastbin)] }
 
 // Object is an allocation: the bytes that the program was given.
 type Object struct {
@@ -65,13 +65,19 @@ type Heaps struct {
 // Objects returns all objects, by address. It must not be changed.
 func (h *Heaps) Objects() []Object { return h.objects }
 
+// Options says what Find is told besides memory. The zero value works.
+type Options struct {
+	// ThreadPointers are the thread pointers of the process's threads, where they
+	// are known. They tell the caches of threads that hold nothing; without them,
+	// such a cache may count as an object in use.
+	ThreadPointers []addr.Addr
+}
+
 // Find recognises heaps among the mappings of a space that may be written and are
-// no files. The thread pointers of the process's threads, where they are known, tell
-// the caches of threads that hold nothing; without them, such a cache may count as an
-// object in use. The error is the cause of the context's end.
-func Find(ctx context.Context, space *engine.Space, arch addr.Arch, threads ...addr.Addr) (*Heaps, error) {
+// no files. The error is the cause of the context's end.
+func Find(ctx context.Context, space *engine.Space, arch addr.Arch, o Options) (*Heaps, error) {
 	f := newFinder(ctx, newMemory(space, arch))
-	f.threads = threads
+	f.threads = o.ThreadPointers
 	if err := f.find(); err != nil {
 		return nil, err
 	}

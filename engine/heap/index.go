@@ -48,9 +48,17 @@ func (x *indexed) find(objects []Object, a addr.Addr) int {
 	return lo + sort.Search(hi-lo, func(i int) bool { return objects[lo+i].Last >= a })
 }
 
-// Index returns the index of the object that an address is in, −1 where it is in
-// none. hint is where the last one was found, 0 at first.
-func (h *Heaps) Index(a addr.Addr, hint *int) int {
+// Index returns the index in Objects of the object that an address is in, −1
+// where it is in none.
+func (h *Heaps) Index(a addr.Addr) int {
+	hint := 0
+	return h.indexNear(a, &hint)
+}
+
+// indexNear is Index for callers that ask for addresses near one another. hint
+// is the index of the run to look in first, 0 at the start, and is set to the
+// run that holds the address.
+func (h *Heaps) indexNear(a addr.Addr, hint *int) int {
 	k := *hint
 	if k < 0 || k >= len(h.runs) || !h.runs[k].Contains(a) {
 		if k = h.runAt(a); k < 0 {

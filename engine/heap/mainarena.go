@@ -65,7 +65,7 @@ func (f *finder) statesIn(in []addr.Range, threads bool) error {
 
 // mainArena follows the chunks of the main arena with a state.
 func (f *finder) mainArena(s *state) error {
-	a := Arena{Kind: Main, At: s.start}
+	a := Arena{Kind: ArenaMain, At: s.start}
 	if a.At == 0 {
 		a.At = s.bins - 12*f.word
 	}
@@ -320,7 +320,7 @@ func (f *finder) heapsByForm() error {
 			}
 			if ok {
 				f.taken = append(f.taken, r)
-				f.arenas = append(f.arenas, Arena{Kind: Main, Heaps: []addr.Range{r}})
+				f.arenas = append(f.arenas, Arena{Kind: ArenaMain, Heaps: []addr.Range{r}})
 			}
 		}
 		if !s.brk || len(f.states) > 0 || overlaps(addr.Merge(f.taken), s.Range) {
@@ -336,7 +336,7 @@ func (f *finder) heapsByForm() error {
 // damagedByForm follows the chunks in what brk gave, where no state tells of them and
 // they do not lead from one end to the other.
 func (f *finder) damagedByForm(s *span) error {
-	a := Arena{Kind: Main}
+	a := Arena{Kind: ArenaMain}
 	r, err := f.damaged(region{first: s.First, end: s.Last + 1})
 	if err != nil {
 		return err

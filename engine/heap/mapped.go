@@ -72,7 +72,7 @@ func (f *finder) mappedChunks() error {
 			found = firm
 		}
 	}
-	a := Arena{Kind: Mapped}
+	a := Arena{Kind: ArenaMapped}
 	for _, c := range found {
 		f.k.runs = append(f.k.runs, run{Range: c.Range, mapped: c.object})
 		a.Heaps = append(a.Heaps, c.Range)

@@ -27,7 +27,7 @@ import (
 //	tcmalloc    the library is mapped, and what brk gave is no heap of glibc's
 
 // others finds other allocators in memory that was not understood.
-func (f *finder) others(understood []addr.Range) (out []Other, err error) {
+func (f *finder) others(understood []addr.Range) (out []OtherAllocator, err error) {
 	var free []addr.Range
 	for i := range f.spans {
 		f.spans[i].Without(understood, func(r addr.Range) { free = append(free, r) })
@@ -39,7 +39,7 @@ func (f *finder) others(understood []addr.Range) (out []Other, err error) {
 	}
 	add := func(name, evidence string, ranges []addr.Range) {
 		if n := sizeOf(addr.Intersect(addr.Merge(ranges), f.present)); n > 0 {
-			out = append(out, Other{name, evidence, n})
+			out = append(out, OtherAllocator{name, evidence, n})
 		}
 	}
 	if n := len(pages.pools); n >= least {

@@ -78,7 +78,7 @@ func TestOthers(t *testing.T) {
 		m := heaptest.New(arch, base, 0x800000, 0, 0)
 		mappings := append(fill(m), m.Mapping(t, "[heap]"))
 		h := find(t, arch, mappings...)
-		got := h.Account().Others
+		got := h.Account().OtherAllocators
 		if len(got) != 1 || got[0].Name != name || got[0].Bytes == 0 || got[0].Bytes > 0x800000 || got[0].Evidence == "" {
 			t.Errorf("%s: %+v", name, got)
 		}
@@ -88,8 +88,8 @@ func TestOthers(t *testing.T) {
 	}
 	for _, name := range []string{"/lib/libjemalloc.so.2", "/lib/libmimalloc.so", "/bin/node", "/lib/libpython3.so"} {
 		m := heaptest.New(arch, base, 0x800000, 0, 0)
-		if h := find(t, arch, module(name, ""), m.Mapping(t, "x")); len(h.Account().Others) > 0 {
-			t.Errorf("%s: %+v", name, h.Account().Others)
+		if h := find(t, arch, module(name, ""), m.Mapping(t, "x")); len(h.Account().OtherAllocators) > 0 {
+			t.Errorf("%s: %+v", name, h.Account().OtherAllocators)
 		}
 	}
 }

@@ -77,7 +77,7 @@ type marker struct {
 
 // starting is the object that starts at a, −1 where there is none.
 func (m *marker) starting(a addr.Addr) int {
-	if i := m.Index(a, &m.hint); i >= 0 && m.objects[i].First == a {
+	if i := m.indexNear(a, &m.hint); i >= 0 && m.objects[i].First == a {
 		return i
 	}
 	return -1

@@ -38,21 +38,21 @@ func TestEmptyCachesOfThreads(t *testing.T) {
 		m.Perm = engine.PermKnown | engine.PermRead | engine.PermWrite
 		space := mustSpace(t, m, h.Mapping(t, "[heap]"))
 		owns := func(heaps *Heaps, a addr.Addr) bool {
-			return slices.ContainsFunc(heaps.Own(), func(r addr.Range) bool { return r.Contains(a) })
+			return slices.ContainsFunc(heaps.Internal(), func(r addr.Range) bool { return r.Contains(a) })
 		}
-		with, err := Find(t.Context(), space, arch, threads...)
+		with, err := Find(t.Context(), space, arch, Options{ThreadPointers: threads})
 		if err != nil {
 			t.Fatal(err)
 		}
 		if !owns(with, first) || !owns(with, empty) || owns(with, block) {
-			t.Errorf("%v: own %v; want %v and %v, not %v", arch, with.Own(), first, empty, block)
+			t.Errorf("%v: own %v; want %v and %v, not %v", arch, with.Internal(), first, empty, block)
 		}
-		without, err := Find(t.Context(), space, arch)
+		without, err := Find(t.Context(), space, arch, Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		if !owns(without, first) || owns(without, empty) {
-			t.Errorf("%v: without threads own %v", arch, without.Own())
+			t.Errorf("%v: without threads own %v", arch, without.Internal())
 		}
 	}
 }

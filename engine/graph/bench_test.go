@@ -290,8 +290,8 @@ func BenchmarkTo(b *testing.B) {
 	defer g.Close()
 	rnd := rand.New(rand.NewPCG(3, 4))
 	var targets []addr.Addr
-	w := walk{g: g}
-	err = w.each(0, len(g.groups.lines), func(page uint64, entries []entry) error {
+	w := pageReader{g: g}
+	err = w.eachPage(0, len(g.groups.lines), func(page uint64, entries []entry) error {
 		hint := 0
 		for _, e := range entries {
 			if rnd.IntN(int(g.edges/10000+1)) == 0 {

@@ -81,20 +81,20 @@ func (c *Chains) bestOf(ctx context.Context, level *level, class RootClass, n, k
 // top.
 type chainHeap struct {
 	limit  int
-	chains []ranked
+	chains []scoredChain
 }
 
-type ranked struct {
+type scoredChain struct {
 	Chain
 	sum uint64
 }
 
-func compareChains(a, b *ranked) int {
+func compareChains(a, b *scoredChain) int {
 	return cmp.Or(cmp.Compare(a.sum, b.sum), slices.Compare(a.Words, b.Words))
 }
 
 func (h *chainHeap) add(ch *Chain) {
-	r := ranked{*ch, ch.offsetSum()}
+	r := scoredChain{*ch, ch.offsetSum()}
 	if len(h.chains) == h.limit {
 		if compareChains(&r, &h.chains[0]) >= 0 {
 			return
@@ -133,7 +133,7 @@ func (h *chainHeap) down() {
 }
 
 func (h *chainHeap) sorted() []Chain {
-	slices.SortFunc(h.chains, func(a, b ranked) int { return compareChains(&a, &b) })
+	slices.SortFunc(h.chains, func(a, b scoredChain) int { return compareChains(&a, &b) })
 	out := make([]Chain, len(h.chains))
 	for i := range h.chains {
 		out[i] = h.chains[i].Chain

@@ -34,7 +34,7 @@ func Build(ctx context.Context, space *engine.Space, arch addr.Arch, o Options) 
 	if o.Spill == "" {
 		o.Spill = os.TempDir()
 	}
-	out := &memory{}
+	out := &memoryBlob{}
 	g, stats, err := build(ctx, space, arch, &o, out)
 	if err != nil {
 		return nil, stats, err
@@ -78,15 +78,15 @@ func build(ctx context.Context, space *engine.Space, arch addr.Arch, o *Options,
 	if err != nil {
 		return nil, stats, err
 	}
-	defer s.kept.close()
-	if stats.Stats, err = s.run(ctx, space, o); err != nil {
+	defer s.chunks.close()
+	if stats.Stats, err = s.scan(ctx, space, o); err != nil {
 		return nil, stats, err
 	}
 	stats.Sweep = time.Since(begin)
-	g := &Graph{about: about{
-		arch: arch, align: o.Align, presentOnly: o.PresentOnly, filtered: s.scope.filtered,
+	g := &Graph{metadata: metadata{
+		arch: arch, align: o.Align, presentOnly: o.PresentOnly, filtered: s.ends.filtered,
 		scanned: stats.Scanned, unreadable: stats.UnreadableBytes() + o.Missing,
-		regions: s.scope.regions, sources: s.sources, targets: s.targets,
+		regions: s.ends.regions, sources: s.sources, targets: s.targets,
 	}}
 	if g.identity, err = identify(space); err != nil {
 		return nil, stats, err
@@ -96,7 +96,7 @@ func build(ctx context.Context, space *engine.Space, arch addr.Arch, o *Options,
 	}
 	g.edges = g.groups.edges
 	g.verified = make([]atomic.Uint32, len(g.groups.lines)/32+1)
-	stats.Spilled = s.kept.spilled()
+	stats.Spilled = s.chunks.spilled()
 	stats.Bytes = g.groups.end - to.base() + groupLineSize*uint64(len(g.groups.lines))
 	stats.Total = time.Since(begin)
 	stats.Sort = stats.Total - stats.Sweep
@@ -126,7 +126,7 @@ func (s *sweep) sortAll(ctx context.Context, o *Options, to sink) (directory, er
 				return err
 			}
 			if err := w.sort(part); err != nil {
-				return fmt.Errorf("sorting edges to %v: %w", s.cutOf(part), err)
+				return fmt.Errorf("sorting edges to %v: %w", s.firstRange(part), err)
 			}
 			s.drop(part)
 			mu.Lock()
@@ -168,9 +168,9 @@ func (s *sweep) sortAll(ctx context.Context, o *Options, to sink) (directory, er
 	return d, group.Wait()
 }
 
-// cutOf is the addresses of a partition's first range, for an error.
-func (s *sweep) cutOf(part int) addr.Range {
-	for _, t := range s.cut {
+// firstRange is the addresses of a partition's first range, for an error.
+func (s *sweep) firstRange(part int) addr.Range {
+	for _, t := range s.partRanges {
 		if int(t.part) == part {
 			return t.Range
 		}

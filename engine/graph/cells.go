@@ -24,10 +24,10 @@ type PageCell struct {
 // of one page.
 func (g *Graph) PageCells() iter.Seq2[PageCell, error] {
 	return func(yield func(PageCell, error) bool) {
-		w := walk{g: g}
+		w := pageReader{g: g}
 		var pages []addr.Addr // of the sources of a hub
 		hint, at := 0, 0
-		err := w.each(0, len(g.groups.lines), func(page uint64, entries []entry) error {
+		err := w.eachPage(0, len(g.groups.lines), func(page uint64, entries []entry) error {
 			to := g.targets.at(page, &hint)
 			c := PageCell{To: to}
 			add := func(from addr.Addr) bool {

@@ -55,16 +55,16 @@ type ChainOptions struct {
 	// hold in each are listed. Counts of walks do not heed them.
 	OtherGraphs []OtherGraph
 
-	count countWay // for tests
+	count countMethod // for tests
 }
 
-// countWay is a way of counting walks; the answer is the same.
-type countWay int
+// countMethod is a way of counting walks; the answer is the same.
+type countMethod int
 
 const (
-	countBest  countWay = iota // whatever is quickest
-	countDense                 // all edges at each level
-	countNear                  // few edges at the first level, all at the next ones, near roots at the last but one
+	countBest  countMethod = iota // whatever is quickest
+	countDense                    // all edges at each level
+	countNear                     // few edges at the first level, all at the next ones, near roots at the last but one
 )
 
 // MaxDepth is the most pointers of a chain.
@@ -110,23 +110,23 @@ func (o *ChainOptions) prepare() error {
 // Chains is the answer to one question for chains. Levels are computed when
 // they are first needed. It is not safe for concurrent use.
 type Chains struct {
-	f         *Forward
-	opt       ChainOptions
-	low, high int64 // the window
-	places    *places
-	roots     [rootClassCount][]edgeRange
-	also      []*places
+	f           *Forward
+	opt         ChainOptions
+	low, high   int64 // the window
+	places      *placeFinder
+	roots       [rootClassCount][]edgeRange
+	otherPlaces []*placeFinder
 
-	lo, hi []uint32     // of each target: the edges in its window; nil until they are needed
-	finder windowFinder // for the window of a single edge
+	succLow, succHigh []uint32        // of each target: the edges in its window; nil until they are needed
+	finder            successorFinder // for the window of a single edge
 
-	levels  []level  // by pointers of a chain less one
-	full    int      // so many levels are known for all edges; of later ones, for roots and what follows them
-	sums    []uint64 // prefix sums of the last full level: of all edges before
-	tops    []uint64 // the upper 64 bits of sums; nil where all are 0
-	ways    []uint64 // scratch: the walks of an edge, by target
-	waysTop []uint64
-	inexact bool // sums have passed 2^128, and now say only whether there are walks
+	levels          []level  // by pointers of a chain less one
+	full            int      // so many levels are known for all edges; of later ones, for roots and what follows them
+	sums            []uint64 // prefix sums of the last full level: of all edges before
+	sumsHigh        []uint64 // the upper 64 bits of sums; nil where all are 0
+	targetWalks     []uint64 // scratch: the walks of an edge, by target
+	targetWalksHigh []uint64
+	inexact         bool // sums have passed 2^128, and now say only whether there are walks
 
 	sparse     *sparseSums // in place of sums, where few edges arrive
 	manyArrive bool        // no later level is sparse
@@ -157,12 +157,12 @@ func (f *Forward) Chains(o ChainOptions) (*Chains, error) {
 	if err := o.prepare(); err != nil {
 		return nil, err
 	}
-	c := &Chains{f: f, opt: o, low: o.Window.Low, high: o.Window.High, places: f.g.newPlaces()}
+	c := &Chains{f: f, opt: o, low: o.Window.Low, high: o.Window.High, places: f.g.newPlaceFinder()}
 	if err := c.findRoots(); err != nil {
 		return nil, err
 	}
 	for _, a := range o.OtherGraphs {
-		c.also = append(c.also, a.Forward.g.newPlaces())
+		c.otherPlaces = append(c.otherPlaces, a.Forward.g.newPlaceFinder())
 	}
 	return c, nil
 }

@@ -336,7 +336,7 @@ func TestManyWalks(t *testing.T) {
 	}
 	for _, workers := range []int{1, 2, 3} {
 		f := mustForward(t, mustBuild(t, space, addr.LE64, Options{}), workers)
-		c, err := f.Chains(ChainOptions{count: countWay(workers - 1), Target: addr.Range{First: 0x1000, Last: 0x1000}, Window: &Window{0, 8*words - 1}, Depth: MaxDepth})
+		c, err := f.Chains(ChainOptions{count: countMethod(workers - 1), Target: addr.Range{First: 0x1000, Last: 0x1000}, Window: &Window{0, 8*words - 1}, Depth: MaxDepth})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -430,7 +430,7 @@ func TestWalksAgree(t *testing.T) {
 	var best []Chain
 	for _, workers := range []int{1, 2, 5} {
 		f := mustForward(t, g, workers)
-		for _, way := range []countWay{countBest, countDense, countNear} {
+		for _, way := range []countMethod{countBest, countDense, countNear} {
 			target := addr.Addr(0x7f00_0005_0000)
 			c, err := f.Chains(ChainOptions{
 				Target: addr.Range{First: target, Last: target + 7}, Depth: 6, Window: &Window{-64, 512}, count: way,

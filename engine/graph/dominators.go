@@ -27,8 +27,8 @@ func (og *objectGraph) retained(objects []heap.Object, sizes []uint64) {
 	vertex, parent := og.numberAll(sizes)
 	number := func(o uint32) uint32 { return uint32(sizes[o]) }
 	count := len(vertex)
-	spare := [][]uint32{og.to, og.starts}
-	og.to, og.starts = nil, nil
+	spare := [][]uint32{og.to, og.toStart}
+	og.to, og.toStart = nil, nil
 	array := func() []uint32 {
 		for i := range spare {
 			if len(spare[i]) >= count {
@@ -73,7 +73,7 @@ func (og *objectGraph) retained(objects []heap.Object, sizes []uint64) {
 		if og.marks[o]&markRoots != 0 {
 			s = 0
 		}
-		for _, e := range og.from[og.first[o]:og.first[o+1]] {
+		for _, e := range og.from[og.fromStart[o]:og.fromStart[o+1]] {
 			if u := number(e >> 1); u > 0 {
 				s = min(s, semi[eval(u, p)])
 			}
@@ -112,7 +112,7 @@ func (og *objectGraph) numberAll(scratch []uint64) (vertex, parent []uint32) {
 	vertex, parent = make([]uint32, 1, og.reached+1), make([]uint32, 1, og.reached+1)
 	enter := func(o, from uint32) uint32 {
 		number := uint32(len(vertex))
-		scratch[o] = uint64(og.starts[o])<<32 | uint64(number)
+		scratch[o] = uint64(og.toStart[o])<<32 | uint64(number)
 		vertex, parent = append(vertex, o), append(parent, from)
 		return number
 	}
@@ -123,7 +123,7 @@ func (og *objectGraph) numberAll(scratch []uint64) (vertex, parent []uint32) {
 		for at := enter(uint32(root), 0); at > 0; {
 			o := vertex[at]
 			next := scratch[o] >> 32
-			if next == uint64(og.starts[o+1]) {
+			if next == uint64(og.toStart[o+1]) {
 				at = parent[at]
 				continue
 			}

@@ -91,7 +91,7 @@ func Open(path string) (*Graph, error) {
 	g.close = c
 	if b, err := mapFile(f, uint64(info.Size())); err == nil {
 		c.b = b
-		g.data = &mapped{path, b}
+		g.data = &mappedBlob{path, b}
 	}
 	return g, nil
 }
@@ -142,7 +142,7 @@ func read(path string, r io.ReaderAt, size uint64) (*Graph, error) {
 	if flags&^flagsKnown != 0 {
 		return nil, fail(20, "flags %#x are not known", flags)
 	}
-	g := &Graph{data: &reader{path, r}}
+	g := &Graph{data: &fileBlob{path, r}}
 	g.align, g.edges, g.scanned, g.unreadable = le.Uint64(b[24:]), le.Uint64(b[32:]), le.Uint64(b[40:]), le.Uint64(b[48:])
 	if (&Options{Align: g.align}).Validate() != nil || g.align == 0 {
 		return nil, fail(24, "alignment %d: want 1, 2, 4 or 8", g.align)
@@ -188,7 +188,7 @@ func read(path string, r io.ReaderAt, size uint64) (*Graph, error) {
 		section int
 		decode  func([]byte) error
 	}{
-		{sectionMemory, g.about.decode},
+		{sectionMemory, g.metadata.decode},
 		{sectionIdentity, g.identity.decode},
 		{sectionDirectory, func(b []byte) error { return g.groups.decode(b, sections[sectionGroups], g.edges, g.targets.count) }},
 	} {

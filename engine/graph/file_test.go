@@ -444,7 +444,7 @@ func TestPagesBack(t *testing.T) {
 		if n < hubEntries {
 			continue
 		}
-		runs, err := hubRuns(b, n)
+		runs, err := hubTargets(b, n)
 		if err != nil {
 			t.Fatal(err)
 		}

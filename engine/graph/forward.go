@@ -47,7 +47,7 @@ func (g *Graph) Forward(ctx context.Context, workers int) (*Forward, error) {
 	f := &Forward{g: g, workers: workers, grain: 4096}
 	f.numbers = newRankSet(g.sources.count)
 	firsts := make([]uint32, len(g.groups.lines)) // of each group: first how many targets it has, then the first of them
-	_, err := eachGroup(ctx, g, workers, func() struct{} { return struct{}{} }, func(_ struct{}, group int, _ uint64, entries []entry) error {
+	_, err := parallelGroups(ctx, g, workers, func() struct{} { return struct{}{} }, func(_ struct{}, group int, _ uint64, entries []entry) error {
 		for _, e := range entries {
 			f.numbers.add(e.source())
 		}
@@ -73,7 +73,7 @@ func (g *Graph) Forward(ctx context.Context, workers int) (*Forward, error) {
 	}
 	f.to, f.targets = make([]uint32, n), make([]addr.Addr, targets)
 	type place struct{ group, next int }
-	_, err = eachGroup(ctx, g, workers, func() *place { return &place{group: -1} }, func(p *place, group int, page uint64, entries []entry) error {
+	_, err = parallelGroups(ctx, g, workers, func() *place { return &place{group: -1} }, func(p *place, group int, page uint64, entries []entry) error {
 		if group != p.group {
 			p.group, p.next = group, int(firsts[group])
 		}
@@ -205,8 +205,8 @@ func (g *Graph) collectFrom(r addr.Range) ([]Edge, error) {
 		hi = g.sources.below(r.Last+1, &hint)
 	}
 	var edges []Edge
-	w := walk{g: g}
-	err := w.each(0, len(g.groups.lines), func(p uint64, entries []entry) error {
+	w := pageReader{g: g}
+	err := w.eachPage(0, len(g.groups.lines), func(p uint64, entries []entry) error {
 		for _, e := range entries {
 			if s := e.source(); s >= lo && s < hi {
 				edges = append(edges, Edge{g.sources.at(s, &at), g.targets.at(p, &page) + addr.Addr(e.offset())})

@@ -77,19 +77,19 @@ type Region struct {
 
 // Graph is a reverse index of edges: for each page of targets, its sources.
 type Graph struct {
-	about
+	metadata
 	data     blob
 	groups   directory
 	verified []atomic.Uint32 // a bit a group: its checksum was right
 	close    io.Closer       // nil where there is nothing to close
-	walks    sync.Pool       // of *walk, for questions: most are so short that to allocate would be half of it
+	readers  sync.Pool       // of *walk, for questions: most are so short that to allocate would be half of it
 
 	placesOnce sync.Once
 	names      *engine.Places
 }
 
-// about is what a graph knows besides its edges.
-type about struct {
+// metadata is what a graph knows besides its edges.
+type metadata struct {
 	arch        addr.Arch
 	align       uint64 // of sources, in bytes
 	presentOnly bool

@@ -67,7 +67,7 @@ func (g *Graph) Matrix(ctx context.Context, workers int) ([]RegionCell, error) {
 		n      uint64
 		from   int // region of the last source
 	}
-	counters, err := eachOf(ctx, g, workers, func() *counter { return &counter{counts: map[pair]uint64{}} },
+	counters, err := parallelPages(ctx, g, workers, func() *counter { return &counter{counts: map[pair]uint64{}} },
 		func(c *counter, page uint64, entries []entry) error {
 			hint, at := 0, 0
 			base := g.targets.at(page, &hint)
@@ -124,7 +124,7 @@ func (g *Graph) TopTargets(ctx context.Context, k, workers int) ([]Ranked, error
 		top    ranking
 		counts [pageSize]uint64
 	}
-	counters, err := eachOf(ctx, g, workers, func() *counter { return &counter{top: ranking{k: k}} },
+	counters, err := parallelPages(ctx, g, workers, func() *counter { return &counter{top: ranking{k: k}} },
 		func(c *counter, page uint64, entries []entry) error {
 			hint := 0
 			base := g.targets.at(page, &hint)
@@ -156,7 +156,7 @@ func (g *Graph) TopTargets(ctx context.Context, k, workers int) ([]Ranked, error
 // ascending.
 func (g *Graph) TopPages(k int) ([]Ranked, error) {
 	top := ranking{k: k}
-	w := walk{g: g}
+	w := pageReader{g: g}
 	hint := 0
 	err := g.guard(func() error {
 		for i := range g.groups.lines {

@@ -7,7 +7,7 @@ import (
 	"vscan/engine/addr"
 )
 
-// baseTeller tells pointers to the middle of an object that compilers and
+// interiorRules tells pointers to the middle of an object that compilers and
 // libraries make of one to its first byte. They are those of valgrind's
 // --leak-check-heuristics (memcheck/mc_leakcheck.c, heuristic_reachedness):
 //
@@ -18,15 +18,15 @@ import (
 //
 // valgrind knows how many bytes an object was asked for; here it is known up to
 // less than two words, in which blocks are rounded up.
-type baseTeller struct {
+type interiorRules struct {
 	g      *Graph
 	space  *engine.Space      // nil: nothing is told
 	pages  [2]pageCache       // of objects, which come by address, and of tables
 	tables map[addr.Addr]bool // addresses that have been looked at: whether they are of virtual functions
 }
 
-func (g *Graph) newBaseTeller(o *ObjectOptions) *baseTeller {
-	return &baseTeller{g: g, space: o.Space, tables: map[addr.Addr]bool{}}
+func (g *Graph) newInteriorRules(o *ObjectOptions) *interiorRules {
+	return &interiorRules{g: g, space: o.Space, tables: map[addr.Addr]bool{}}
 }
 
 // pageCache is the bytes of a page that can be read; none before the first.
@@ -42,7 +42,7 @@ const (
 )
 
 // word reads an aligned word; false where it cannot be read.
-func (b *baseTeller) word(a addr.Addr, of int) (uint64, bool) {
+func (b *interiorRules) word(a addr.Addr, of int) (uint64, bool) {
 	c := &b.pages[of]
 	if page := a.AlignDown(pageSize); !c.read || c.at != page {
 		if c.bytes == nil {
@@ -59,9 +59,9 @@ func (b *baseTeller) word(a addr.Addr, of int) (uint64, bool) {
 	return b.g.arch.Order().Uint(c.bytes[at : at+w]), true
 }
 
-// base reports whether a pointer into an object, not to its first byte, counts as
+// countsAsFirst reports whether a pointer into an object, not to its first byte, counts as
 // one to that.
-func (b *baseTeller) base(object addr.Range, a addr.Addr) bool {
+func (b *interiorRules) countsAsFirst(object addr.Range, a addr.Addr) bool {
 	w := uint64(b.g.arch.WordSize())
 	if b.space == nil || uint64(a)%w != 0 {
 		return false
@@ -86,17 +86,17 @@ func (b *baseTeller) base(object addr.Range, a addr.Addr) bool {
 			return true
 		}
 	}
-	if !b.table(addr.Addr(head)) {
+	if !b.isVirtualTable(addr.Addr(head)) {
 		return false
 	}
 	inner, ok := b.word(a, ofObjects)
-	return ok && b.table(addr.Addr(inner))
+	return ok && b.isVirtualTable(addr.Addr(inner))
 }
 
-// table reports whether an address is that of a table of virtual functions: in a
+// isVirtualTable reports whether an address is that of a isVirtualTable of virtual functions: in a
 // file's memory, and the words there that are not 0 lead to code, the first two at
 // least.
-func (b *baseTeller) table(a addr.Addr) bool {
+func (b *interiorRules) isVirtualTable(a addr.Addr) bool {
 	w := addr.Addr(b.g.arch.WordSize())
 	if a%w != 0 || !b.ofFile(a, engine.PermRead) {
 		return false
@@ -112,7 +112,7 @@ func (b *baseTeller) table(a addr.Addr) bool {
 	return is
 }
 
-func (b *baseTeller) leadsToCode(a, w addr.Addr) bool {
+func (b *interiorRules) leadsToCode(a, w addr.Addr) bool {
 	const longest, least = 20, 2 // words, and functions
 	functions := 0
 	for range longest {
@@ -133,7 +133,7 @@ func (b *baseTeller) leadsToCode(a, w addr.Addr) bool {
 
 // ofFile reports whether an address is in the memory of a file that has a
 // permission, or whose permissions are not told.
-func (b *baseTeller) ofFile(a addr.Addr, perm engine.Perm) bool {
+func (b *interiorRules) ofFile(a addr.Addr, perm engine.Perm) bool {
 	k := b.g.RegionAt(a)
 	if k < 0 {
 		return false

@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// lose tells heads from what they lead to, among the objects that no root
+// findHeads tells heads from what they lead to, among the objects that no root
 // reaches.
 //
 // Heads are one object for each strongly connected component that no other one
@@ -13,9 +13,9 @@ import (
 // lost objects; then, from the one that was left last to the one that was left
 // first, each that is not reached yet is in such a component, and all that it
 // reaches is not. The component is what leads to it.
-func (og *objectGraph) lose(ctx context.Context, r *Retention) error {
+func (og *objectGraph) findHeads(ctx context.Context, r *Retention) error {
 	lost := func(o uint32) bool { return r.Anchors[o] == AnchorNone && og.inUse(int(o)) }
-	left, err := og.leaving(ctx, lost)
+	left, err := og.leaveOrder(ctx, lost)
 	if err != nil {
 		return err
 	}
@@ -41,8 +41,8 @@ func (og *objectGraph) lose(ctx context.Context, r *Retention) error {
 			}
 		}
 	}
-	targets := func(o uint32) []uint32 { return og.to[og.starts[o]:og.starts[o+1]] }
-	sources := func(o uint32) []uint32 { return og.from[og.first[o]:og.first[o+1]] }
+	targets := func(o uint32) []uint32 { return og.to[og.toStart[o]:og.toStart[o+1]] }
+	sources := func(o uint32) []uint32 { return og.from[og.fromStart[o]:og.fromStart[o+1]] }
 	var heads []uint32
 	for _, o := range slices.Backward(left) {
 		if visit(o) {
@@ -73,9 +73,9 @@ func (og *objectGraph) lose(ctx context.Context, r *Retention) error {
 	return context.Cause(ctx)
 }
 
-// leaving is the lost objects in the order in which a depth-first search leaves
+// leaveOrder is the lost objects in the order in which a depth-first search leaves
 // them.
-func (og *objectGraph) leaving(ctx context.Context, lost func(uint32) bool) ([]uint32, error) {
+func (og *objectGraph) leaveOrder(ctx context.Context, lost func(uint32) bool) ([]uint32, error) {
 	type frame struct{ object, next uint32 }
 	seen := make([]uint64, len(og.marks)/64+1)
 	var left []uint32
@@ -83,7 +83,7 @@ func (og *objectGraph) leaving(ctx context.Context, lost func(uint32) bool) ([]u
 	enter := func(o uint32) {
 		if lost(o) && seen[o/64]>>(o%64)&1 == 0 {
 			seen[o/64] |= 1 << (o % 64)
-			stack = append(stack, frame{o, og.starts[o]})
+			stack = append(stack, frame{o, og.toStart[o]})
 		}
 	}
 	for o := range og.marks {
@@ -93,7 +93,7 @@ func (og *objectGraph) leaving(ctx context.Context, lost func(uint32) bool) ([]u
 		enter(uint32(o))
 		for len(stack) > 0 {
 			f := &stack[len(stack)-1]
-			if f.next == og.starts[f.object+1] {
+			if f.next == og.toStart[f.object+1] {
 				left = append(left, f.object)
 				stack = stack[:len(stack)-1]
 				continue

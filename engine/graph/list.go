@@ -87,11 +87,11 @@ const noBudget = 1 << 62
 type lister struct {
 	c       *Chains
 	ctx     context.Context
-	left    *LeftOut
+	leftOut *LeftOut
 	yield   func(*Chain) bool
 	chain   Chain
 	edges   []uint32      // of the walk in hand
-	also    [][]addr.Addr // of each other graph: what the pointers of the walk are there
+	others  [][]addr.Addr // of each other graph: what the pointers of the walk are there
 	budget  uint64        // that offsets may sum up to; yield may lower it
 	used    uint64        // by the walk in hand
 	at      int           // hint of numbers to addresses
@@ -106,7 +106,7 @@ func newLister(ctx context.Context, c *Chains, left *LeftOut) *lister {
 		left = &LeftOut{}
 	}
 	*left = LeftOut{}
-	return &lister{c: c, ctx: ctx, left: left, also: make([][]addr.Addr, len(c.also))}
+	return &lister{c: c, ctx: ctx, leftOut: left, others: make([][]addr.Addr, len(c.otherPlaces))}
 }
 
 // list lists walks of n pointers from roots of a class, whose offsets sum up
@@ -123,7 +123,7 @@ func (l *lister) list(class RootClass, n int, budget uint64) {
 		l.chain.Root, l.chain.Place = root, l.c.places.at(root)
 		l.chain.Words, l.chain.Offsets = append(l.chain.Words[:0], root), l.chain.Offsets[:0]
 		l.edges = append(l.edges[:0], e)
-		if l.alsoRoot() {
+		if l.holdsAtRoot() {
 			l.walk(n - 1)
 		}
 	}
@@ -158,12 +158,12 @@ func (l *lister) walk(n int) {
 		l.arrive(v)
 		return
 	}
-	lo, hi := c.window(e)
+	lo, hi := c.successors(e)
 	if l.used > l.budget { // it was lowered
 		return
 	}
 	if budget := l.budget - l.used; budget < uint64(max(c.high, -c.low)) {
-		w, ok := window(v, max(c.low, -int64(budget)), min(c.high, int64(budget)))
+		w, ok := windowAt(v, max(c.low, -int64(budget)), min(c.high, int64(budget)))
 		if !ok || w.First > w.Last {
 			return
 		}
@@ -175,11 +175,11 @@ func (l *lister) walk(n int) {
 	near, known := uint64(0), false
 	for next := nextBit(arrives, lo, hi); next < hi && !l.stopped; next = nextBit(arrives, next+1, hi) {
 		if slices.Contains(l.edges, next) {
-			l.left.Loops++
+			l.leftOut.Loops++
 			continue
 		}
 		if !known {
-			first, _ := window(v, c.low, c.high)
+			first, _ := windowAt(v, c.low, c.high)
 			near, known = c.f.g.sources.below(first.First, &l.below), true
 		}
 		near = c.f.number(next, near)
@@ -187,7 +187,7 @@ func (l *lister) walk(n int) {
 		offset := int64(word - v)
 		l.edges = append(l.edges, next)
 		l.chain.Words, l.chain.Offsets = append(l.chain.Words, word), append(l.chain.Offsets, offset)
-		if l.alsoStep(offset) {
+		if l.holdsAtStep(offset) {
 			l.step(n-1, uint64(max(offset, -offset)))
 		}
 		l.edges, l.chain.Words, l.chain.Offsets = l.edges[:depth], l.chain.Words[:depth], l.chain.Offsets[:depth-1]
@@ -207,14 +207,14 @@ func (l *lister) step(n int, size uint64) {
 // arrive ends a walk whose last pointer is v.
 func (l *lister) arrive(v addr.Addr) {
 	t := l.c.opt.Target
-	w, _ := window(v, l.c.low, l.c.high)
+	w, _ := windowAt(v, l.c.low, l.c.high)
 	t, _ = t.Intersect(w)
 	end := min(max(v, t.First), t.Last)
 	offset := int64(end - v)
 	if l.used+uint64(max(offset, -offset)) > l.budget {
 		return
 	}
-	if !l.alsoEnd(offset) {
+	if !l.holdsAtEnd(offset) {
 		return
 	}
 	n := len(l.chain.Offsets)
@@ -224,43 +224,43 @@ func (l *lister) arrive(v addr.Addr) {
 	l.chain.Offsets = l.chain.Offsets[:n]
 }
 
-// alsoRoot finds the root in the other graphs.
-func (l *lister) alsoRoot() bool {
-	for i, p := range l.c.also {
+// holdsAtRoot finds the root in the other graphs.
+func (l *lister) holdsAtRoot() bool {
+	for i, p := range l.c.otherPlaces {
 		a, ok := p.find(l.chain.Place, l.c.places)
 		if ok {
 			a, ok = l.c.opt.OtherGraphs[i].Forward.Target(a)
 		}
 		if !ok {
-			l.left.NotInOthers++
+			l.leftOut.NotInOthers++
 			return false
 		}
-		l.also[i] = append(l.also[i][:0], a)
+		l.others[i] = append(l.others[i][:0], a)
 	}
 	return true
 }
 
-// alsoStep follows an offset and the pointer there in the other graphs.
-func (l *lister) alsoStep(offset int64) bool {
+// holdsAtStep follows an offset and the pointer there in the other graphs.
+func (l *lister) holdsAtStep(offset int64) bool {
 	depth := len(l.edges) - 1
-	for i := range l.also {
-		v, ok := l.c.opt.OtherGraphs[i].Forward.Target(l.also[i][depth-1] + addr.Addr(offset))
+	for i := range l.others {
+		v, ok := l.c.opt.OtherGraphs[i].Forward.Target(l.others[i][depth-1] + addr.Addr(offset))
 		if !ok {
-			l.left.NotInOthers++
+			l.leftOut.NotInOthers++
 			return false
 		}
-		l.also[i] = append(l.also[i][:depth], v)
+		l.others[i] = append(l.others[i][:depth], v)
 	}
 	return true
 }
 
-// alsoEnd says whether the walk ends well in the other graphs.
-func (l *lister) alsoEnd(offset int64) bool {
-	for i := range l.also {
-		end := l.also[i][len(l.edges)-1] + addr.Addr(offset)
+// holdsAtEnd says whether the walk ends well in the other graphs.
+func (l *lister) holdsAtEnd(offset int64) bool {
+	for i := range l.others {
+		end := l.others[i][len(l.edges)-1] + addr.Addr(offset)
 		o := &l.c.opt.OtherGraphs[i]
 		if o.Target != nil && !o.Target.Contains(end) || o.Target == nil && o.Forward.g.RegionAt(end) < 0 {
-			l.left.NotInOthers++
+			l.leftOut.NotInOthers++
 			return false
 		}
 	}

@@ -100,18 +100,18 @@ func (p Place) String() string {
 	return fmt.Sprintf("%s+%#x", p.Name, p.Offset)
 }
 
-// places finds what addresses belong to.
-type places struct {
-	g     *Graph
-	of    []engine.Place         // by region
-	bases map[string][]addr.Addr // of what has a name, ascending
+// placeFinder finds what addresses belong to.
+type placeFinder struct {
+	g        *Graph
+	byRegion []engine.Place         // by region
+	bases    map[string][]addr.Addr // of what has a name, ascending
 }
 
-func (g *Graph) newPlaces() *places {
-	p := &places{g: g, of: make([]engine.Place, len(g.regions)), bases: map[string][]addr.Addr{}}
+func (g *Graph) newPlaceFinder() *placeFinder {
+	p := &placeFinder{g: g, byRegion: make([]engine.Place, len(g.regions)), bases: map[string][]addr.Addr{}}
 	for i := range g.regions {
 		at := g.RegionPlace(i)
-		p.of[i] = at
+		p.byRegion[i] = at
 		p.bases[at.Name] = append(p.bases[at.Name], at.Base)
 	}
 	for name, bases := range p.bases {
@@ -122,18 +122,18 @@ func (g *Graph) newPlaces() *places {
 }
 
 // at is the place of an address that is mapped.
-func (p *places) at(a addr.Addr) Place {
+func (p *placeFinder) at(a addr.Addr) Place {
 	i := p.g.RegionAt(a)
 	if i < 0 {
 		return Place{Offset: uint64(a)}
 	}
-	of := &p.of[i]
+	of := &p.byRegion[i]
 	return Place{of.Name, of.Base, uint64(a - of.Base)}
 }
 
 // find is the address of a place of another graph; false where nothing has the
 // name. Of several that have it, it is the one that is as far up.
-func (p *places) find(at Place, from *places) (addr.Addr, bool) {
+func (p *placeFinder) find(at Place, from *placeFinder) (addr.Addr, bool) {
 	i, ok := slices.BinarySearch(from.bases[at.Name], at.Base)
 	if bases := p.bases[at.Name]; ok && i < len(bases) {
 		return bases[i].Add(at.Offset)

@@ -21,20 +21,20 @@ type objectGraph struct {
 
 	reached int // objects that roots reach, once that is known
 
-	starts []uint32 // of each object, and one more: of its targets in to
-	to     []uint32
-	first  []uint32 // of each object, and one more: of its sources in from
-	from   []uint32
+	toStart   []uint32 // of each object, and one more: of its targets in to
+	to        []uint32
+	fromStart []uint32 // of each object, and one more: of its sources in from
+	from      []uint32
 }
 
 const edgeInside = 1
 
-// own reports whether an object is malloc's own. Others may be marking it.
-func (og *objectGraph) own(o int) bool { return atomic.LoadUint32(&og.marks[o])&markOwn != 0 }
+// internal reports whether an object is malloc's internal. Others may be marking it.
+func (og *objectGraph) internal(o int) bool { return atomic.LoadUint32(&og.marks[o])&markInternal != 0 }
 
 // inUse reports whether an object is the program's.
 func (og *objectGraph) inUse(o int) bool {
-	return og.index.objects[o].State == heap.Used && !og.own(o)
+	return og.index.objects[o].State == heap.Used && !og.internal(o)
 }
 
 func (g *Graph) objectGraph(ctx context.Context, h *heap.Heaps, o *ObjectOptions) (*objectGraph, error) {
@@ -44,31 +44,31 @@ func (g *Graph) objectGraph(ctx context.Context, h *heap.Heaps, o *ObjectOptions
 	for _, own := range h.Internal() {
 		for i := max(og.index.find(own.First, &hint), 0); i < len(objects) && objects[i].First <= own.Last; i++ {
 			if objects[i].Overlaps(own) {
-				og.marks[i] |= markOwn
+				og.marks[i] |= markInternal
 			}
 		}
 	}
 	og.roots = g.rootMap(h, o.Threads)
-	og.markRegisters(o.Threads, g.newBaseTeller(o))
+	og.markRegisters(o.Threads, g.newInteriorRules(o))
 	if err := og.readEdges(ctx, g, h, o); err != nil {
 		return nil, err
 	}
-	if m, ok := g.data.(*mapped); ok {
+	if m, ok := g.data.(*mappedBlob); ok {
 		letGo(m.b)
 	}
-	og.tidy()
-	og.turn()
+	og.dropDuplicates()
+	og.invert()
 	return og, nil
 }
 
 // markRegisters marks what registers refer to. An object that a stack pointer
 // points into is a stack, and in use.
-func (og *objectGraph) markRegisters(threads []Thread, bases *baseTeller) {
+func (og *objectGraph) markRegisters(threads []Thread, bases *interiorRules) {
 	hint := 0
 	for _, t := range threads {
 		for _, v := range t.Registers {
 			if o := og.index.find(addr.Addr(v), &hint); o >= 0 && og.inUse(o) {
-				inside := addr.Addr(v) != og.index.objects[o].First && addr.Addr(v) != t.SP && !bases.base(og.index.objects[o].Range, addr.Addr(v))
+				inside := addr.Addr(v) != og.index.objects[o].First && addr.Addr(v) != t.SP && !bases.countsAsFirst(og.index.objects[o].Range, addr.Addr(v))
 				og.markRoot(o, AnchorRegister, inside)
 			}
 		}
@@ -93,7 +93,7 @@ func (og *objectGraph) markRoot(o int, class Anchor, inside bool) {
 // another.
 type pairReader struct {
 	og                         *objectGraph
-	bases                      *baseTeller
+	bases                      *interiorRules
 	heaps                      *heap.Heaps
 	target, source, root, page int // hints
 	at                         int
@@ -103,9 +103,9 @@ type pairReader struct {
 
 // readEdges fills first with counts, and from.
 func (og *objectGraph) readEdges(ctx context.Context, g *Graph, h *heap.Heaps, o *ObjectOptions) error {
-	og.first = make([]uint32, len(og.marks)+1)
+	og.fromStart = make([]uint32, len(og.marks)+1)
 	groups := make([][]uint32, len(g.groups.lines))
-	_, err := eachGroup(ctx, g, o.Workers, func() *pairReader { return &pairReader{og: og, bases: g.newBaseTeller(o), heaps: h} },
+	_, err := parallelGroups(ctx, g, o.Workers, func() *pairReader { return &pairReader{og: og, bases: g.newInteriorRules(o), heaps: h} },
 		func(p *pairReader, group int, page uint64, entries []entry) error {
 			base := g.targets.at(page, &p.page)
 			if !og.index.near(addr.Range{First: base, Last: base + offsetMask}) {
@@ -113,7 +113,7 @@ func (og *objectGraph) readEdges(ctx context.Context, g *Graph, h *heap.Heaps, o
 			}
 			p.read(g, base, entries)
 			for _, pair := range p.pairs {
-				atomic.AddUint32(&og.first[pair>>32+1], 1)
+				atomic.AddUint32(&og.fromStart[pair>>32+1], 1)
 				groups[group] = append(groups[group], uint32(pair))
 			}
 			return nil
@@ -147,7 +147,7 @@ func (p *pairReader) read(g *Graph, base addr.Addr, entries []entry) {
 		if from == to {
 			continue
 		}
-		inside := a != p.og.index.objects[to].First && !p.bases.base(p.og.index.objects[to].Range, a)
+		inside := a != p.og.index.objects[to].First && !p.bases.countsAsFirst(p.og.index.objects[to].Range, a)
 		if from < 0 {
 			if class, ok := p.og.roots.class(source, &p.root); ok && !p.heaps.Contains(source) {
 				p.og.markRoot(to, class, inside)
@@ -195,17 +195,17 @@ func (p *pairReader) sort() {
 	p.pairs, p.sorted = p.sorted, p.pairs
 }
 
-// tidy drops what comes twice, and makes places of the counts in first.
-func (og *objectGraph) tidy() {
+// dropDuplicates drops what comes twice, and makes places of the counts in first.
+func (og *objectGraph) dropDuplicates() {
 	out, at := uint32(0), uint32(0)
 	for o := range og.marks {
-		n := og.first[o+1]
+		n := og.fromStart[o+1]
 		list := og.from[at : at+n]
 		at += n
 		if !slices.IsSorted(list) { // it lies in several pages, or in a hub
 			slices.Sort(list)
 		}
-		og.first[o] = out
+		og.fromStart[o] = out
 		last := uint32(1<<32 - 1)
 		for _, e := range list {
 			if e>>1 == last {
@@ -216,30 +216,30 @@ func (og *objectGraph) tidy() {
 			out++
 		}
 	}
-	og.first[len(og.marks)] = out
+	og.fromStart[len(og.marks)] = out
 	og.from = og.from[:out]
 	og.edges = uint64(out)
 }
 
-// turn makes to of from.
-func (og *objectGraph) turn() {
+// invert makes to of from.
+func (og *objectGraph) invert() {
 	n := len(og.marks)
-	og.starts, og.to = make([]uint32, n+1), make([]uint32, len(og.from))
+	og.toStart, og.to = make([]uint32, n+1), make([]uint32, len(og.from))
 	for _, e := range og.from {
-		og.starts[e>>1]++
+		og.toStart[e>>1]++
 	}
 	sum := uint32(0)
-	for o, k := range og.starts { // where the next one goes
-		og.starts[o] = sum
+	for o, k := range og.toStart { // where the next one goes
+		og.toStart[o] = sum
 		sum += k
 	}
 	for o := range n {
-		for _, e := range og.from[og.first[o]:og.first[o+1]] {
-			p := &og.starts[e>>1]
+		for _, e := range og.from[og.fromStart[o]:og.fromStart[o+1]] {
+			p := &og.toStart[e>>1]
 			og.to[*p] = uint32(o)<<1 | e&edgeInside
 			*p++
 		}
 	}
-	copy(og.starts[1:], og.starts[:n])
-	og.starts[0] = 0
+	copy(og.toStart[1:], og.toStart[:n])
+	og.toStart[0] = 0
 }

@@ -17,13 +17,13 @@ import (
 //	objects   aaaaa      bbbbbbbbb  cc
 //	bits     1    0    1    0    0  1 …
 type objectIndex struct {
-	objects []heap.Object
-	shift   uint // of a unit: two objects never begin in one
-	runs    []indexRun
+	objects  []heap.Object
+	shift    uint // of a unit: two objects never begin in one
+	clusters []indexCluster
 }
 
-// indexRun is objects that lie near one another.
-type indexRun struct {
+// indexCluster is objects that lie near one another.
+type indexCluster struct {
 	addr.Range        // from the first object's first byte to the last one's last
 	unit       uint64 // of Range.First
 	from       int    // the first object
@@ -48,15 +48,15 @@ func newObjectIndex(objects []heap.Object) *objectIndex {
 		for hi < len(objects) && objects[hi].First-objects[hi-1].First <= indexGap {
 			hi++
 		}
-		x.runs = append(x.runs, x.run(lo, hi))
+		x.clusters = append(x.clusters, x.newCluster(lo, hi))
 		lo = hi
 	}
 	return x
 }
 
-func (x *objectIndex) run(lo, hi int) indexRun {
+func (x *objectIndex) newCluster(lo, hi int) indexCluster {
 	first, last := x.objects[lo].First, x.objects[hi-1].First
-	r := indexRun{Range: addr.Range{First: first, Last: x.objects[hi-1].Last}, unit: uint64(first) >> x.shift, from: lo}
+	r := indexCluster{Range: addr.Range{First: first, Last: x.objects[hi-1].Last}, unit: uint64(first) >> x.shift, from: lo}
 	words := (uint64(last)>>x.shift-r.unit)/64 + 1
 	r.bits, r.before = make([]uint64, words), make([]uint32, words)
 	for _, o := range x.objects[lo:hi] {
@@ -75,14 +75,14 @@ func (x *objectIndex) run(lo, hi int) indexRun {
 // hint is where to look first, and is set to where it was.
 func (x *objectIndex) find(a addr.Addr, hint *int) int {
 	k := *hint
-	if k >= len(x.runs) || !x.runs[k].Contains(a) {
-		k = sort.Search(len(x.runs), func(i int) bool { return x.runs[i].Last >= a })
-		if k == len(x.runs) || x.runs[k].First > a {
+	if k >= len(x.clusters) || !x.clusters[k].Contains(a) {
+		k = sort.Search(len(x.clusters), func(i int) bool { return x.clusters[i].Last >= a })
+		if k == len(x.clusters) || x.clusters[k].First > a {
 			return -1
 		}
 		*hint = k
 	}
-	r := &x.runs[k]
+	r := &x.clusters[k]
 	u := min(uint64(a)>>x.shift-r.unit, uint64(len(r.bits))*64-1)
 	i := r.from + int(r.before[u/64]) + bits.OnesCount64(r.bits[u/64]&(2<<(u%64)-1)) - 1
 	if x.objects[i].First > a { // it begins behind, in the same unit
@@ -96,6 +96,6 @@ func (x *objectIndex) find(a addr.Addr, hint *int) int {
 
 // near reports whether a range touches a run.
 func (x *objectIndex) near(r addr.Range) bool {
-	k := sort.Search(len(x.runs), func(i int) bool { return x.runs[i].Last >= r.First })
-	return k < len(x.runs) && x.runs[k].First <= r.Last
+	k := sort.Search(len(x.clusters), func(i int) bool { return x.clusters[i].Last >= r.First })
+	return k < len(x.clusters) && x.clusters[k].First <= r.Last
 }

@@ -41,7 +41,7 @@ func (g *Graph) rootMap(h *heap.Heaps, threads []Thread) rootMap {
 	for _, part := range []struct {
 		class  Anchor
 		ranges []addr.Range
-	}{{AnchorStatic, static}, {AnchorStale, stale}, {AnchorStack, live}, {AnchorThreadLocal, g.locals(h, threads)}, {AnchorOther, g.elsewhere()}} {
+	}{{AnchorStatic, static}, {AnchorStale, stale}, {AnchorStack, live}, {AnchorThreadLocal, g.threadLocals(h, threads)}, {AnchorOther, g.otherMemory()}} {
 		ranges := addr.Merge(slices.Clone(part.ranges))
 		for _, r := range without(ranges, taken) {
 			m = append(m, rootRange{r, part.class})
@@ -52,9 +52,9 @@ func (g *Graph) rootMap(h *heap.Heaps, threads []Thread) rootMap {
 	return m
 }
 
-// elsewhere is all memory but what the kernel shows to every process, which holds times
+// otherMemory is all memory but what the kernel shows to every process, which holds times
 // and code and nothing of the program's.
-func (g *Graph) elsewhere() (out []addr.Range) {
+func (g *Graph) otherMemory() (out []addr.Range) {
 	for i := range g.regions {
 		if n := g.regions[i].Name; !strings.HasPrefix(n, "[vvar") && n != "[vdso]" && n != "[vsyscall]" {
 			out = append(out, g.regions[i].Range)
@@ -128,9 +128,9 @@ func (g *Graph) stacks(h *heap.Heaps, threads []Thread) (live, stale []addr.Rang
 	return addr.Merge(live), addr.Merge(stale)
 }
 
-// locals is the mappings that threads' control blocks lie in. That of the first
+// threadLocals is the mappings that threads' control blocks lie in. That of the first
 // thread of a static program lies in front of its heap.
-func (g *Graph) locals(h *heap.Heaps, threads []Thread) (out []addr.Range) {
+func (g *Graph) threadLocals(h *heap.Heaps, threads []Thread) (out []addr.Range) {
 	for _, t := range threads {
 		if k := g.RegionAt(t.Pointer); t.Pointer != 0 && k >= 0 && (g.anonymous(k) || g.regions[k].Name == "[heap]") && !h.Contains(t.Pointer) {
 			out = append(out, g.area(k))

@@ -103,8 +103,8 @@ type Retention struct {
 	Heads []Head // by address
 	Edges uint64 // from an object in use to another, counted once
 
-	totals *Totals      // nil until they are asked for
-	kept   *keptObjects // where they come from a file, and Heaps is nil
+	totals *Totals       // nil until they are asked for
+	saved  *savedObjects // where they come from a file, and Heaps is nil
 }
 
 var errObjects = errors.New("more than 2^30 objects: too many to follow")
@@ -131,13 +131,13 @@ func (g *Graph) Objects(ctx context.Context, h *heap.Heaps, o ObjectOptions) (*R
 	r.Edges = og.edges
 	for i := range r.Anchors {
 		r.Anchors[i] = AnchorNone
-		if og.own(i) {
+		if og.internal(i) {
 			r.Anchors[i] = AnchorMalloc
 		}
 	}
 	for _, step := range []func(context.Context) error{
 		func(ctx context.Context) error { return og.reach(ctx, r) },
-		func(ctx context.Context) error { return og.lose(ctx, r) },
+		func(ctx context.Context) error { return og.findHeads(ctx, r) },
 	} {
 		if err := step(ctx); err != nil {
 			return nil, err
@@ -175,7 +175,7 @@ func (og *objectGraph) reach(ctx context.Context, r *Retention) error {
 				for len(todo) > 0 {
 					at := todo[len(todo)-1]
 					todo = todo[:len(todo)-1]
-					for _, to := range og.to[og.starts[at]:og.starts[at+1]] {
+					for _, to := range og.to[og.toStart[at]:og.toStart[at+1]] {
 						if to&edgeInside == 0 || loss == LossPossible {
 							visit(to>>1, class, loss)
 						} else {
@@ -200,8 +200,8 @@ func insideMark(class Anchor) uint32 { return 1 << (class + anchorCount) }
 func innerMark(class Anchor) uint32  { return 1 << (class + 2*anchorCount) }
 
 const (
-	markOwn   = 1 << 31 // it is malloc's own
-	markRoots = 1<<(2*anchorCount) - 1
+	markInternal = 1 << 31 // it is malloc's own
+	markRoots    = 1<<(2*anchorCount) - 1
 )
 
 // Count is a number of objects, and of their bytes.
@@ -248,35 +248,35 @@ func (r *Retention) Len() int { return len(r.Anchors) }
 
 // Object is the object of an index, by address.
 func (r *Retention) Object(i int) heap.Object {
-	if r.kept != nil {
-		return r.kept.object(i)
+	if r.saved != nil {
+		return r.saved.object(i)
 	}
 	return r.heaps.Objects()[i]
 }
 
 // HasRetained reports whether retained sizes are known.
-func (r *Retention) HasRetained() bool { return r.kept != nil || r.retained != nil }
+func (r *Retention) HasRetained() bool { return r.saved != nil || r.retained != nil }
 
 // RetainedBy is the retained size of an object; it has to be known.
 func (r *Retention) RetainedBy(i int) uint64 {
-	if r.kept != nil {
-		return r.kept.retainedBy(i)
+	if r.saved != nil {
+		return r.saved.retainedBy(i)
 	}
 	return r.retained[i]
 }
 
 // Account is what was recognised, and what was not.
 func (r *Retention) Account() *heap.Account {
-	if r.kept != nil {
-		return &r.kept.Account
+	if r.saved != nil {
+		return &r.saved.Account
 	}
 	return r.heaps.Account()
 }
 
 // Close closes the file that it comes from, if it does.
 func (r *Retention) Close() error {
-	if r.kept == nil {
+	if r.saved == nil {
 		return nil
 	}
-	return r.kept.close.Close()
+	return r.saved.close.Close()
 }

@@ -218,7 +218,7 @@ func decodePage(dst []entry, b []byte, n int, sources uint64) ([]entry, error) {
 
 // decodeHub appends the entries of a hub with offsets from lo to hi.
 func decodeHub(dst []entry, b []byte, n int, lo, hi uint64, sources uint64) ([]entry, error) {
-	runs, err := hubRuns(b, n)
+	runs, err := hubTargets(b, n)
 	if err != nil {
 		return dst, err
 	}
@@ -233,21 +233,21 @@ func decodeHub(dst []entry, b []byte, n int, lo, hi uint64, sources uint64) ([]e
 	return dst, nil
 }
 
-// hubRun is the sources of one target in a hub.
-type hubRun struct {
+// hubTarget is the sources of one target in a hub.
+type hubTarget struct {
 	offset uint64
 	count  int
 	bytes  []byte
 }
 
-// hubRuns is the index of a hub of n entries.
-func hubRuns(b []byte, n int) ([]hubRun, error) {
+// hubTargets is the index of a hub of n entries.
+func hubTargets(b []byte, n int) ([]hubTarget, error) {
 	c := cursor{b: b[1:]}
 	count := c.uvarint()
 	if c.bad || count > pageSize || count == 0 {
 		return nil, errPage
 	}
-	runs := make([]hubRun, count)
+	runs := make([]hubTarget, count)
 	sizes := make([]uint64, count)
 	offset, total := uint64(0), uint64(0)
 	for i := range runs {
@@ -257,7 +257,7 @@ func hubRuns(b []byte, n int) ([]hubRun, error) {
 		if c.bad || d >= pageSize || offset >= pageSize || i > 0 && d == 0 || entries == 0 || entries > uint64(n) || size < entries || size > uint64(len(b)) {
 			return nil, errPage
 		}
-		runs[i] = hubRun{offset: offset, count: int(entries)}
+		runs[i] = hubTarget{offset: offset, count: int(entries)}
 		sizes[i] = size
 	}
 	for i := range runs {
@@ -273,14 +273,14 @@ func hubRuns(b []byte, n int) ([]hubRun, error) {
 }
 
 // append appends the run's entries.
-func (r hubRun) append(dst []entry, sources uint64) ([]entry, error) {
-	d := hubReader{hubRun: r, sources: sources}
+func (r hubTarget) append(dst []entry, sources uint64) ([]entry, error) {
+	d := hubReader{hubTarget: r, sources: sources}
 	return d.next(dst, r.count)
 }
 
 // hubReader reads the entries of a run, some at a time.
 type hubReader struct {
-	hubRun
+	hubTarget
 	sources uint64
 	last    uint64
 	read    int

@@ -23,8 +23,8 @@ const (
 	pageSize  = 1 << pageShift
 )
 
-// target is a part of a range of targets that lies in one partition.
-type target struct {
+// partRange is a part of a range of targets that lies in one partition.
+type partRange struct {
 	addr.Range
 	base  uint64 // what its first address is in the partition, in bytes from its first page
 	part  int32
@@ -38,7 +38,7 @@ type partition struct {
 }
 
 // partitions cuts the targets. present is what of the targets is present.
-func partitions(targets numbering, present []addr.Range) ([]partition, []target) {
+func partitions(targets numbering, present []addr.Range) ([]partition, []partRange) {
 	// Stretches: ranges cut where presence changes.
 	type stretch struct {
 		addr.Range
@@ -73,7 +73,7 @@ func partitions(targets numbering, present []addr.Range) ([]partition, []target)
 	}
 	want := max(partPages, total/maxParts+1)
 	var parts []partition
-	var cut []target
+	var cut []partRange
 	fill := uint64(0)
 	next := func(page uint64) { // begins a partition
 		if n := len(parts); n > 0 {
@@ -106,7 +106,7 @@ func partitions(targets numbering, present []addr.Range) ([]partition, []target)
 					full = true
 				}
 			}
-			t := target{Range: s.Range, part: int32(len(parts) - 1)}
+			t := partRange{Range: s.Range, part: int32(len(parts) - 1)}
 			if fit < s.pages {
 				t.Last = (s.First>>pageShift+addr.Addr(fit))<<pageShift - 1
 			}

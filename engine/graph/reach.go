@@ -63,7 +63,7 @@ func (f *Forward) Reach(ctx context.Context, roots []addr.Range, unit uint64) (*
 		}
 	}
 	hint, at := 0, 0
-	for _, root := range within(rangesOf(f.g.regions), roots) {
+	for _, root := range restrict(rangesOf(f.g.regions), roots) {
 		if len(roots) == 0 {
 			break
 		}

@@ -11,9 +11,9 @@ import (
 type sorter struct {
 	*sweep
 	room    int // entries that are sorted at once
-	pieces  []placed
+	pieces  []storedPiece
 	buf     []byte
-	some    unsorted
+	batch   edgeBatch
 	counts  []uint64
 	next    []uint64
 	entries []entry
@@ -29,24 +29,24 @@ func (s *sweep) newSorter(room, most int) *sorter {
 	return w
 }
 
-// unsorted is edges as the sweep found them.
-type unsorted struct {
+// edgeBatch is edges as the sweep found them.
+type edgeBatch struct {
 	n       int
-	sources [someEdges]uint64 // by number
-	places  [someEdges]uint64 // of targets, in the partition
+	sources [batchEdges]uint64 // by number
+	offsets [batchEdges]uint64 // of targets, in the partition
 }
 
-const someEdges = 512
+const batchEdges = 512
 
 // densePages is the most pages of a partition that are counted in an array.
 const densePages = 1 << 20
 
 var errPiece = errors.New("the temporary file does not hold what was written to it")
 
-// each calls f with all entries of the pieces, in order, some at a time.
-func (s *sorter) each(pieces []placed, size int, f func(*unsorted)) error {
+// eachBatch calls f with all entries of the pieces, in order, some at a time.
+func (s *sorter) eachBatch(pieces []storedPiece, size int, f func(*edgeBatch)) error {
 	for _, p := range pieces {
-		b, err := s.kept.read(s.buf, *p.in, int(p.from), int(p.end-p.from))
+		b, err := s.chunks.read(s.buf, *p.in, int(p.from), int(p.end-p.from))
 		if err != nil {
 			return err
 		}
@@ -55,10 +55,10 @@ func (s *sorter) each(pieces []placed, size int, f func(*unsorted)) error {
 		}
 		source := p.source
 		for len(b) > 0 {
-			if source, b = s.some.fill(source, b, size); s.some.n == 0 {
+			if source, b = s.batch.fill(source, b, size); s.batch.n == 0 {
 				return errPiece
 			}
-			f(&s.some)
+			f(&s.batch)
 		}
 	}
 	return nil
@@ -67,19 +67,19 @@ func (s *sorter) each(pieces []placed, size int, f func(*unsorted)) error {
 // fill takes entries from b, in which places have so many bytes: as many as
 // there is room for. There are none where b holds no whole one. source is that
 // of the entry before.
-func (u *unsorted) fill(source uint64, b []byte, size int) (uint64, []byte) {
+func (u *edgeBatch) fill(source uint64, b []byte, size int) (uint64, []byte) {
 	n := 0
 	if size < 8 {
 		// One load has a difference of one byte or two, and the place.
 		mask, at := uint64(1)<<(8*size)-1, 0
-		for n < someEdges && at+8 <= len(b) {
+		for n < batchEdges && at+8 <= len(b) {
 			v := binary.LittleEndian.Uint64(b[at:])
 			two := v >> 7 & 1
 			if v>>15&two != 0 {
 				break
 			}
 			source += v&0x7f | v>>1&0x3f80&-two
-			u.sources[n], u.places[n] = source, v>>(8+8*two&63)&mask
+			u.sources[n], u.offsets[n] = source, v>>(8+8*two&63)&mask
 			at += 1 + size + int(two)
 			n++
 		}
@@ -88,7 +88,7 @@ func (u *unsorted) fill(source uint64, b []byte, size int) (uint64, []byte) {
 			return source, b[at:]
 		}
 	}
-	for n < someEdges && len(b) > 0 {
+	for n < batchEdges && len(b) > 0 {
 		d, k := binary.Uvarint(b)
 		if k <= 0 || len(b) < k+size {
 			u.n = 0
@@ -97,7 +97,7 @@ func (u *unsorted) fill(source uint64, b []byte, size int) (uint64, []byte) {
 		var place [8]byte
 		copy(place[:], b[k:k+size])
 		source += d
-		u.sources[n], u.places[n] = source, binary.LittleEndian.Uint64(place[:])
+		u.sources[n], u.offsets[n] = source, binary.LittleEndian.Uint64(place[:])
 		b = b[k+size:]
 		if n++; size < 8 && len(b) >= 8 {
 			break
@@ -115,15 +115,15 @@ func (s *sorter) sort(part int) error {
 	if len(pieces) == 0 {
 		return nil
 	}
-	size := s.placeBytes(part)
+	size := s.offsetBytes(part)
 	first := s.parts[part].first
 	if s.parts[part].pages > densePages {
-		return s.sparse(pieces, size, first)
+		return s.sortSparse(pieces, size, first)
 	}
 	pages := int(s.parts[part].pages)
 	counts, next := zeros(&s.counts, pages), zeros(&s.next, pages)
-	err := s.each(pieces, size, func(some *unsorted) {
-		for _, place := range some.places[:some.n] {
+	err := s.eachBatch(pieces, size, func(some *edgeBatch) {
+		for _, place := range some.offsets[:some.n] {
 			counts[place>>pageShift]++
 		}
 	})
@@ -141,8 +141,8 @@ func (s *sorter) sort(part int) error {
 		if n > 0 {
 			entries := zeros(&s.entries, int(n))
 			from, some := uint64(lo), next[lo:hi]
-			err := s.each(pieces, size, func(u *unsorted) {
-				for i, place := range u.places[:u.n] {
+			err := s.eachBatch(pieces, size, func(u *edgeBatch) {
+				for i, place := range u.offsets[:u.n] {
 					if p := place>>pageShift - from; p < uint64(len(some)) {
 						entries[some[p]] = newEntry(u.sources[i], place&offsetMask)
 						some[p]++
@@ -176,12 +176,12 @@ func zeros[T any](b *[]T, n int) []T {
 	return *b
 }
 
-// sparse is sort for a partition of more pages than can be counted: most of
+// sortSparse is sort for a partition of more pages than can be counted: most of
 // them are reserved address space, and few have edges.
-func (s *sorter) sparse(pieces []placed, size int, first uint64) error {
+func (s *sorter) sortSparse(pieces []storedPiece, size int, first uint64) error {
 	counts := map[uint64]uint64{}
-	err := s.each(pieces, size, func(some *unsorted) {
-		for _, place := range some.places[:some.n] {
+	err := s.eachBatch(pieces, size, func(some *edgeBatch) {
+		for _, place := range some.offsets[:some.n] {
 			counts[place>>pageShift]++
 		}
 	})
@@ -202,8 +202,8 @@ func (s *sorter) sparse(pieces []placed, size int, first uint64) error {
 			hi++
 		}
 		s.entries = slices.Grow(s.entries[:0], int(n))[:n]
-		err := s.each(pieces, size, func(some *unsorted) {
-			for i, place := range some.places[:some.n] {
+		err := s.eachBatch(pieces, size, func(some *edgeBatch) {
+			for i, place := range some.offsets[:some.n] {
 				if at, ok := next[place>>pageShift]; ok {
 					s.entries[at] = newEntry(some.sources[i], place&offsetMask)
 					next[place>>pageShift] = at + 1
@@ -224,8 +224,8 @@ func (s *sorter) sparse(pieces []placed, size int, first uint64) error {
 	return nil
 }
 
-// placeBytes is how long the places of a partition's targets are.
-func (s *sweep) placeBytes(part int) int {
-	i, _ := slices.BinarySearchFunc(s.cut, int32(part), func(t target, p int32) int { return int(t.part) - int(p) })
-	return int(s.cut[i].bytes)
+// offsetBytes is how long the places of a partition's targets are.
+func (s *sweep) offsetBytes(part int) int {
+	i, _ := slices.BinarySearchFunc(s.partRanges, int32(part), func(t partRange, p int32) int { return int(t.part) - int(p) })
+	return int(s.partRanges[i].bytes)
 }

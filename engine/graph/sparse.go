@@ -89,10 +89,10 @@ func (c *Chains) findSparse(l *level) bool {
 	}
 	var found []arrival
 	most := len(c.f.to)/sparseShare + sparseWindows
-	w := walk{g: c.f.g}
+	w := pageReader{g: c.f.g}
 	for _, r := range windows {
 		fits := true
-		w.targets(r, func(_ addr.Addr, entries []entry) bool {
+		w.entriesTo(r, func(_ addr.Addr, entries []entry) bool {
 			for _, e := range entries {
 				a := arrival{edge: c.f.rank(e.source()), number: e.source()}
 				if a.walks, _ = c.walks(a.edge); a.walks > 0 {
@@ -126,7 +126,7 @@ func (c *Chains) findSparse(l *level) bool {
 // follow a root: what the walks of one pointer more from roots need. It is false
 // where that is hardly less than all edges.
 func (c *Chains) fillNear() bool {
-	if c.opt.count == countDense || c.tops != nil || c.inexact || !c.findNear() {
+	if c.opt.count == countDense || c.sumsHigh != nil || c.inexact || !c.findNear() {
 		return false
 	}
 	l := &c.levels[c.full]
@@ -173,7 +173,7 @@ func (c *Chains) findNear() bool {
 	for _, class := range c.roots {
 		for _, r := range class {
 			for e := r.lo; e < r.hi; e++ {
-				if lo, hi := c.window(e); lo < hi {
+				if lo, hi := c.successors(e); lo < hi {
 					all = append(all, edgeRange{lo, hi})
 				}
 			}

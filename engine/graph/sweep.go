@@ -27,14 +27,14 @@ import (
 // The pieces of all workers, put in the order of shards, have a partition's
 // edges by ascending source, so no source is ever sorted.
 type sweep struct {
-	scope   scope
-	arch    addr.Arch
-	sources numbering
-	targets numbering
-	parts   []partition
-	cut     []target
-	kept    *chunks
-	workers []*sweeper
+	ends       endpoints
+	arch       addr.Arch
+	sources    numbering
+	targets    numbering
+	parts      []partition
+	partRanges []partRange
+	chunks     *chunks
+	workers    []*sweeper
 }
 
 // sweeper is one worker's part of a sweep.
@@ -66,7 +66,7 @@ type stream struct {
 const noShard = 1<<32 - 1
 
 // cut ends the piece in hand.
-func (s *stream) cut() {
+func (s *stream) endPiece() {
 	if s.shard != noShard {
 		s.pieces[len(s.pieces)-1].end = uint32(len(s.open))
 		s.shard = noShard
@@ -92,23 +92,23 @@ const (
 )
 
 func newSweep(space *engine.Space, arch addr.Arch, o *Options) (*sweep, error) {
-	s := &sweep{scope: newScope(space, arch, o), arch: arch}
+	s := &sweep{ends: newEndpoints(space, arch, o), arch: arch}
 	var err error
-	if s.sources, err = newNumbering(log2(o.Align), s.scope.sources); err != nil {
+	if s.sources, err = newNumbering(log2(o.Align), s.ends.sources); err != nil {
 		return nil, err
 	}
-	if s.targets, err = newNumbering(pageShift, s.scope.targets); err != nil {
+	if s.targets, err = newNumbering(pageShift, s.ends.targets); err != nil {
 		return nil, err
 	}
-	s.parts, s.cut = partitions(s.targets, s.scope.present)
+	s.parts, s.partRanges = partitions(s.targets, s.ends.present)
 	size := chunkBudget / (o.Workers * max(len(s.parts), 1)) &^ 63
-	s.kept = &chunks{size: min(max(size, 1<<10), maxChunk), limit: int64(min(o.Memory, 1<<62)), dir: o.Spill}
+	s.chunks = &chunks{size: min(max(size, 1<<10), maxChunk), limit: int64(min(o.Memory, 1<<62)), dir: o.Spill}
 	return s, nil
 }
 
-// run sweeps.
-func (s *sweep) run(ctx context.Context, space *engine.Space, o *Options) (engine.Stats, error) {
-	if len(s.scope.targets) == 0 {
+// scan sweeps.
+func (s *sweep) scan(ctx context.Context, space *engine.Space, o *Options) (engine.Stats, error) {
+	if len(s.ends.targets) == 0 {
 		return engine.Stats{}, nil
 	}
 	ref, err := patterns.Ref("@targets")
@@ -117,7 +117,7 @@ func (s *sweep) run(ctx context.Context, space *engine.Space, o *Options) (engin
 	}
 	set, err := patterns.Compile([]patterns.Pattern{ref}, patterns.Target{
 		WordSize: s.arch.WordSize(), Order: s.arch.Order(), OrderKnown: true, Align: o.Align,
-		Mapping: func(string) ([]addr.Range, error) { return s.scope.targets, nil },
+		Mapping: func(string) ([]addr.Range, error) { return s.ends.targets, nil },
 	})
 	if err != nil {
 		return engine.Stats{}, err
@@ -178,7 +178,7 @@ func (w *sweeper) take(shard uint32, b *engine.Batch) {
 	case len(words) == 0: // one address is all there is to point at
 		for h := range b.Hits() {
 			source, _ := w.sources.number(h.Addr, &w.source)
-			w.add(shard, source, w.scope.targets[0].First)
+			w.add(shard, source, w.ends.targets[0].First)
 		}
 	case size == 8 && order == addr.Little:
 		w.takeWords(shard, b.Base, b.Offsets, words)
@@ -205,7 +205,7 @@ func (w *sweeper) takeWords(shard uint32, base addr.Addr, offsets []uint32, word
 			unit = w.sources.first[r] - uint64(from.First)>>shift
 		}
 		number := unit + uint64(source)>>shift
-		t := &w.cut[w.hints[(value>>hintShift)%hintCount]]
+		t := &w.partRanges[w.hints[(value>>hintShift)%hintCount]]
 		s := &w.streams[t.part]
 		d := number - s.last
 		if uint64(value-t.First) > uint64(t.Last-t.First) || s.shard != shard || d >= 1<<14 || len(s.open)+maxEntry > cap(s.open) || t.bytes == 8 {
@@ -227,25 +227,25 @@ func (w *sweeper) takeWords(shard uint32, base addr.Addr, offsets []uint32, word
 // add adds an edge.
 func (w *sweeper) add(shard uint32, source uint64, value addr.Addr) {
 	hint := &w.hints[(value>>hintShift)%hintCount]
-	t := &w.cut[*hint]
+	t := &w.partRanges[*hint]
 	if !t.Contains(value) {
-		i, _ := slices.BinarySearchFunc(w.cut, value, func(t target, v addr.Addr) int {
+		i, _ := slices.BinarySearchFunc(w.partRanges, value, func(t partRange, v addr.Addr) int {
 			if t.Last < v {
 				return -1
 			}
 			return 1
 		})
 		*hint = int32(i)
-		t = &w.cut[i]
+		t = &w.partRanges[i]
 	}
 	s := &w.streams[t.part]
 	if len(s.open)+maxEntry > cap(s.open) {
-		if w.err = w.turn(s); w.err != nil {
+		if w.err = w.nextChunk(s); w.err != nil {
 			return
 		}
 	}
 	if s.shard != shard {
-		s.cut()
+		s.endPiece()
 		s.pieces = append(s.pieces, piece{source, shard, uint32(len(s.chunks)), uint32(len(s.open)), 0})
 		s.shard, s.last = shard, source
 	}
@@ -257,17 +257,17 @@ func (w *sweeper) add(shard uint32, source uint64, value addr.Addr) {
 	s.last = source
 }
 
-// turn keeps the chunk of a stream and begins another.
-func (w *sweeper) turn(s *stream) error {
-	s.cut()
+// nextChunk keeps the chunk of a stream and begins another.
+func (w *sweeper) nextChunk(s *stream) error {
+	s.endPiece()
 	if s.open != nil {
-		k, err := w.kept.put(s.open)
+		k, err := w.chunks.put(s.open)
 		if err != nil {
 			return err
 		}
 		s.chunks = append(s.chunks, k)
 	}
-	s.open = w.kept.get()
+	s.open = w.chunks.get()
 	return nil
 }
 
@@ -275,10 +275,10 @@ func (w *sweeper) turn(s *stream) error {
 func (w *sweeper) finish() error {
 	for i := range w.streams {
 		s := &w.streams[i]
-		s.cut()
+		s.endPiece()
 		if len(s.open) > 0 {
 			s.chunks = append(s.chunks, chunk{bytes: s.open})
-			w.kept.held.Add(int64(cap(s.open)))
+			w.chunks.held.Add(int64(cap(s.open)))
 		}
 		s.open = nil
 	}
@@ -287,14 +287,14 @@ func (w *sweeper) finish() error {
 
 // ordered is all pieces of a partition, by ascending source. They are appended
 // to all, which is empty.
-func (s *sweep) ordered(all []placed, part int) []placed {
+func (s *sweep) ordered(all []storedPiece, part int) []storedPiece {
 	for _, w := range s.workers {
 		st := &w.streams[part]
 		for _, p := range st.pieces {
-			all = append(all, placed{p, &st.chunks[p.chunk]})
+			all = append(all, storedPiece{p, &st.chunks[p.chunk]})
 		}
 	}
-	slices.SortStableFunc(all, func(a, b placed) int { return int(a.shard) - int(b.shard) })
+	slices.SortStableFunc(all, func(a, b storedPiece) int { return int(a.shard) - int(b.shard) })
 	return all
 }
 
@@ -308,13 +308,13 @@ func (s *sweep) most() (most int) {
 			}
 		}
 		if n > 0 {
-			most = max(most, n/(1+s.placeBytes(part)))
+			most = max(most, n/(1+s.offsetBytes(part)))
 		}
 	}
 	return most
 }
 
-type placed struct {
+type storedPiece struct {
 	piece
 	in *chunk
 }
@@ -324,7 +324,7 @@ func (s *sweep) drop(part int) {
 	for _, w := range s.workers {
 		st := &w.streams[part]
 		for i := range st.chunks {
-			s.kept.free(&st.chunks[i])
+			s.chunks.free(&st.chunks[i])
 		}
 		st.chunks, st.pieces = nil, nil
 	}

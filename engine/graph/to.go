@@ -30,9 +30,9 @@ func (g *Graph) To(r addr.Range) iter.Seq2[Edge, error] {
 // next one or the end; the pair with an error has none.
 func (g *Graph) ToBatches(r addr.Range) iter.Seq2[[]Edge, error] {
 	return func(yield func([]Edge, error) bool) {
-		w := g.walk()
+		w := g.takeReader()
 		hint := 0
-		w.targets(r, func(page addr.Addr, entries []entry) bool {
+		w.entriesTo(r, func(page addr.Addr, entries []entry) bool {
 			w.edges = slices.Grow(w.edges[:0], len(entries))[:len(entries)]
 			g.sources.edges(w.edges, page, entries, &hint)
 			return yield(w.edges, nil)
@@ -40,7 +40,7 @@ func (g *Graph) ToBatches(r addr.Range) iter.Seq2[[]Edge, error] {
 		if w.err != nil {
 			yield(nil, w.err)
 		}
-		g.walks.Put(w)
+		g.readers.Put(w)
 	}
 }
 
@@ -66,14 +66,14 @@ func (n *numbering) edges(out []Edge, page addr.Addr, entries []entry, hint *int
 // read edge by edge.
 func (g *Graph) CountTo(r addr.Range) (uint64, error) {
 	n := uint64(0)
-	w := g.walk()
-	defer g.walks.Put(w)
-	w.in(r, func(i int, p *pageBlock, _ addr.Addr, lo, hi uint64) (bool, error) {
+	w := g.takeReader()
+	defer g.readers.Put(w)
+	w.visitPages(r, func(i int, p *pageBlock, _ addr.Addr, lo, hi uint64) (bool, error) {
 		switch {
 		case lo == 0 && hi == offsetMask:
 			n += uint64(p.count)
 		case p.bytes[0] == hubMark:
-			runs, err := hubRuns(p.bytes, p.count)
+			runs, err := hubTargets(p.bytes, p.count)
 			if err != nil {
 				return false, g.damaged(i, err.Error())
 			}
@@ -94,8 +94,8 @@ func (g *Graph) CountTo(r addr.Range) (uint64, error) {
 // hubAtOnce is how many entries of a hub are read at a time.
 const hubAtOnce = 1024
 
-// walk goes through stored pages. Its buffers are used over and over.
-type walk struct {
+// pageReader goes through stored pages. Its buffers are used over and over.
+type pageReader struct {
 	g       *Graph
 	buf     []byte
 	pages   []pageBlock
@@ -104,28 +104,28 @@ type walk struct {
 	err     error
 }
 
-// walk is one that has not been anywhere, and is to be put into g.walks after.
-func (g *Graph) walk() *walk {
-	w, ok := g.walks.Get().(*walk)
+// takeReader is one that has not been anywhere, and is to be put into g.walks after.
+func (g *Graph) takeReader() *pageReader {
+	w, ok := g.readers.Get().(*pageReader)
 	if !ok {
-		return &walk{g: g}
+		return &pageReader{g: g}
 	}
 	w.err = nil
 	return w
 }
 
-// targets calls f with the entries whose targets lie in r, those of one page, or
+// entriesTo calls f with the entries whose entriesTo lie in r, those of one page, or
 // of a part of a page, at a time: ascending by target, then source.
-func (w *walk) targets(r addr.Range, f func(page addr.Addr, entries []entry) bool) {
-	w.in(r, func(i int, p *pageBlock, page addr.Addr, lo, hi uint64) (more bool, err error) {
+func (w *pageReader) entriesTo(r addr.Range, f func(page addr.Addr, entries []entry) bool) {
+	w.visitPages(r, func(i int, p *pageBlock, page addr.Addr, lo, hi uint64) (more bool, err error) {
 		return w.page(i, p, lo, hi, func(entries []entry) bool { return f(page, entries) })
 	})
 }
 
-// in calls f with the pages, and the offsets in them, that r touches, ascending:
+// visitPages calls f with the pages, and the offsets visitPages them, that r touches, ascending:
 // the group, the page, its address, the first offset and the last. It ends where
 // f is false, or has an error, which goes to w.err.
-func (w *walk) in(r addr.Range, f func(group int, p *pageBlock, page addr.Addr, lo, hi uint64) (more bool, err error)) {
+func (w *pageReader) visitPages(r addr.Range, f func(group int, p *pageBlock, page addr.Addr, lo, hi uint64) (more bool, err error)) {
 	hint := 0
 	first, last := w.pagesIn(r)
 	if first >= last {
@@ -159,7 +159,7 @@ func (w *walk) in(r addr.Range, f func(group int, p *pageBlock, page addr.Addr, 
 }
 
 // pagesIn is the numbers of the pages that r touches: first ≤ number < last.
-func (w *walk) pagesIn(r addr.Range) (first, last uint64) {
+func (w *pageReader) pagesIn(r addr.Range) (first, last uint64) {
 	hint := 0
 	first = w.g.targets.below(r.First&^offsetMask, &hint)
 	if r.Last|offsetMask == addr.Max {
@@ -169,12 +169,12 @@ func (w *walk) pagesIn(r addr.Range) (first, last uint64) {
 }
 
 // load reads group i.
-func (w *walk) load(i int) error {
+func (w *pageReader) load(i int) error {
 	b, err := w.g.bytesOf(w.buf, i)
 	if err != nil {
 		return err
 	}
-	if _, byCall := w.g.data.(*reader); byCall {
+	if _, byCall := w.g.data.(*fileBlob); byCall {
 		w.buf = b
 	}
 	w.pages, err = w.g.pagesOf(w.pages[:0], i, b)
@@ -183,9 +183,9 @@ func (w *walk) load(i int) error {
 
 // page calls f with the entries of a page of group i whose offsets are from lo
 // to hi, ascending by offset, then source.
-func (w *walk) page(i int, p *pageBlock, lo, hi uint64, f func([]entry) bool) (more bool, err error) {
+func (w *pageReader) page(i int, p *pageBlock, lo, hi uint64, f func([]entry) bool) (more bool, err error) {
 	if p.bytes[0] == hubMark {
-		runs, err := hubRuns(p.bytes, p.count)
+		runs, err := hubTargets(p.bytes, p.count)
 		if err != nil {
 			return false, w.g.damaged(i, err.Error())
 		}
@@ -193,7 +193,7 @@ func (w *walk) page(i int, p *pageBlock, lo, hi uint64, f func([]entry) bool) (m
 			if r.offset < lo || r.offset > hi {
 				continue
 			}
-			d := hubReader{hubRun: r, sources: w.g.sources.count}
+			d := hubReader{hubTarget: r, sources: w.g.sources.count}
 			for d.left() {
 				if w.entries, err = d.next(w.entries[:0], hubAtOnce); err != nil {
 					return false, w.g.damaged(i, err.Error())
@@ -223,9 +223,9 @@ func (w *walk) page(i int, p *pageBlock, lo, hi uint64, f func([]entry) bool) (m
 	return len(w.entries) == 0 || f(w.entries), nil
 }
 
-// each calls f with the entries of all pages of the groups from i on, up to j,
+// eachPage calls f with the entries of all pages of the groups from i on, up to j,
 // ascending by source but for hubs.
-func (w *walk) each(i, j int, f func(page uint64, entries []entry) error) error {
+func (w *pageReader) eachPage(i, j int, f func(page uint64, entries []entry) error) error {
 	return w.g.guard(func() error {
 		for ; i < j; i++ {
 			if err := w.load(i); err != nil {

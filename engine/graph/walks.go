@@ -69,38 +69,38 @@ func (c *Chains) addRoots() {
 // full level, or than c.near where there is one.
 func (c *Chains) walks(e uint32) (low, high uint64) {
 	if c.full == 0 && c.near == nil {
-		if w, ok := window(c.f.target(e), c.low, c.high); ok && w.Overlaps(c.opt.Target) {
+		if w, ok := windowAt(c.f.target(e), c.low, c.high); ok && w.Overlaps(c.opt.Target) {
 			return 1, 0
 		}
 		return 0, 0
 	}
-	lo, hi := c.window(e)
+	lo, hi := c.successors(e)
 	if s := cmp.Or(c.near, c.sparse); s != nil {
 		return s.before(hi) - s.before(lo), 0
 	}
 	low, borrow := bits.Sub64(c.sums[hi], c.sums[lo], 0)
-	if c.tops != nil {
-		high, _ = bits.Sub64(c.tops[hi], c.tops[lo], borrow)
+	if c.sumsHigh != nil {
+		high, _ = bits.Sub64(c.sumsHigh[hi], c.sumsHigh[lo], borrow)
 	}
 	return low, high
 }
 
-// window is the edges in the window of an edge's value, by number.
-func (c *Chains) window(e uint32) (lo, hi uint32) {
-	if t := c.f.to[e]; c.lo != nil {
-		return c.lo[t], c.hi[t]
+// successors is the edges in the successors of an edge's value, by number.
+func (c *Chains) successors(e uint32) (lo, hi uint32) {
+	if t := c.f.to[e]; c.succLow != nil {
+		return c.succLow[t], c.succHigh[t]
 	}
 	return c.finder.find(c.f, c.f.target(e), c.low, c.high)
 }
 
-// findWindows finds the windows of all targets.
-func (c *Chains) findWindows() {
+// findSuccessors finds the windows of all targets.
+func (c *Chains) findSuccessors() {
 	n := len(c.f.targets)
-	c.lo, c.hi = make([]uint32, n), make([]uint32, n)
+	c.succLow, c.succHigh = make([]uint32, n), make([]uint32, n)
 	c.f.parallel(n, func(_, from, to int) {
-		var finder windowFinder
+		var finder successorFinder
 		for t := from; t < to; t++ {
-			c.lo[t], c.hi[t] = finder.find(c.f, c.f.targets[t], c.low, c.high)
+			c.succLow[t], c.succHigh[t] = finder.find(c.f, c.f.targets[t], c.low, c.high)
 		}
 	})
 }
@@ -115,23 +115,23 @@ func (c *Chains) fillDense() {
 	if l.arrives == nil {
 		l.arrives = make([]uint64, len(c.f.to)/64+1)
 	}
-	c.evaluate()
+	c.countTargetWalks()
 	c.sparse = nil
 	if c.sums == nil {
 		c.sums = make([]uint64, len(c.f.to)+1)
 	}
 	fits := false
-	if c.tops == nil {
+	if c.sumsHigh == nil {
 		fits = c.count(l, false)
 	}
 	if !fits && !c.inexact {
-		if c.tops == nil {
-			c.tops = make([]uint64, len(c.f.to)+1)
+		if c.sumsHigh == nil {
+			c.sumsHigh = make([]uint64, len(c.f.to)+1)
 		}
 		fits = c.count(l, true)
 	}
 	if !fits { // from here on only whether there are walks is known
-		c.inexact, c.tops, c.waysTop = true, nil, nil
+		c.inexact, c.sumsHigh, c.targetWalksHigh = true, nil, nil
 		n := uint64(0)
 		for e := range c.f.to {
 			n += l.arrives[e/64] >> (e % 64) & 1
@@ -141,25 +141,25 @@ func (c *Chains) fillDense() {
 	c.full++
 }
 
-// evaluate computes c.ways, for the level after the last full one.
-func (c *Chains) evaluate() {
+// countTargetWalks computes c.ways, for the level after the last full one.
+func (c *Chains) countTargetWalks() {
 	n := len(c.f.targets)
-	if c.ways == nil {
-		c.ways = make([]uint64, n)
+	if c.targetWalks == nil {
+		c.targetWalks = make([]uint64, n)
 	}
-	if c.full > 0 && c.lo == nil {
-		c.findWindows()
+	if c.full > 0 && c.succLow == nil {
+		c.findSuccessors()
 	}
-	if c.tops != nil && c.waysTop == nil {
-		c.waysTop = make([]uint64, n)
+	if c.sumsHigh != nil && c.targetWalksHigh == nil {
+		c.targetWalksHigh = make([]uint64, n)
 	}
 	c.f.parallel(n, func(_, from, to int) {
-		lo, hi, ways := c.lo, c.hi, c.ways
+		lo, hi, ways := c.succLow, c.succHigh, c.targetWalks
 		switch {
 		case c.full == 0:
 			for t := from; t < to; t++ {
 				ways[t] = 0
-				if w, ok := window(c.f.targets[t], c.low, c.high); ok && w.Overlaps(c.opt.Target) {
+				if w, ok := windowAt(c.f.targets[t], c.low, c.high); ok && w.Overlaps(c.opt.Target) {
 					ways[t] = 1
 				}
 			}
@@ -170,11 +170,11 @@ func (c *Chains) evaluate() {
 					ways[t] = high.before(hi[t]) - low.before(lo[t])
 				}
 			}
-		case c.tops != nil:
+		case c.sumsHigh != nil:
 			for t := from; t < to; t++ {
 				var borrow uint64
 				ways[t], borrow = bits.Sub64(c.sums[hi[t]], c.sums[lo[t]], 0)
-				c.waysTop[t], _ = bits.Sub64(c.tops[hi[t]], c.tops[lo[t]], borrow)
+				c.targetWalksHigh[t], _ = bits.Sub64(c.sumsHigh[hi[t]], c.sumsHigh[lo[t]], borrow)
 			}
 		default:
 			for t := from; t < to; t++ {
@@ -233,7 +233,7 @@ func (c *Chains) count(l *level, wide bool) (fits bool) {
 			}
 			return
 		}
-		tops := c.tops[s.lo+1 : s.hi+1]
+		tops := c.sumsHigh[s.lo+1 : s.hi+1]
 		for i := range sums {
 			var carry uint64
 			sums[i], carry = bits.Add64(sums[i], s.sum, 0)
@@ -247,7 +247,7 @@ func (c *Chains) count(l *level, wide bool) (fits bool) {
 // end, in 64 bits. There is no branch that depends on what is added up: a
 // processor that need not guess waits for many edges at a time.
 func (c *Chains) countNarrow(arrives []uint64, lo, hi int) (sum uint64, over bool) {
-	ways := c.ways
+	ways := c.targetWalks
 	carries := uint64(0)
 	for e := lo; e < hi; e += 64 {
 		word := uint64(0)
@@ -271,9 +271,9 @@ func (c *Chains) countWide(arrives []uint64, lo, hi int) (sum, top uint64, over 
 	for e := lo; e < hi; e += 64 {
 		word := uint64(0)
 		for i, t := range c.f.to[e:min(e+64, hi)] {
-			v, h := c.ways[t], uint64(0)
-			if c.waysTop != nil {
-				h = c.waysTop[t]
+			v, h := c.targetWalks[t], uint64(0)
+			if c.targetWalksHigh != nil {
+				h = c.targetWalksHigh[t]
 			}
 			if v|h != 0 {
 				word |= 1 << i
@@ -282,7 +282,7 @@ func (c *Chains) countWide(arrives []uint64, lo, hi int) (sum, top uint64, over 
 			sum, carry = bits.Add64(sum, v, 0)
 			top, carry = bits.Add64(top, h, carry)
 			over = over || carry > 0
-			c.sums[e+1+i], c.tops[e+1+i] = sum, top
+			c.sums[e+1+i], c.sumsHigh[e+1+i] = sum, top
 		}
 		arrives[e/64] = word
 	}

@@ -26,21 +26,21 @@ func minus(a addr.Addr, o int64) addr.Addr {
 	return b
 }
 
-// windowFinder finds the edges whose sources are in the window of a value. It
+// successorFinder finds the edges whose sources are in the window of a value. It
 // is quick where the one before was near.
-type windowFinder struct {
-	hint   int
-	within addr.Range // the last value and its neighbours, whose windows lie in one range of sources
-	unit   uint64     // what to add to an address of that range, shifted, for its number
+type successorFinder struct {
+	hint    int
+	covered addr.Range // the last value and its neighbours, whose windows lie in one range of sources
+	bias    uint64     // what to add to an address of that range, shifted, for its number
 }
 
-func (w *windowFinder) find(f *Forward, v addr.Addr, low, high int64) (lo, hi uint32) {
+func (w *successorFinder) find(f *Forward, v addr.Addr, low, high int64) (lo, hi uint32) {
 	src := &f.g.sources
-	if w.within.Contains(v) && w.within.First > 0 {
+	if w.covered.Contains(v) && w.covered.First > 0 {
 		round := addr.Addr(1)<<src.shift - 1
-		return f.rank(w.unit + uint64(v+addr.Addr(low)+round)>>src.shift), f.rank(w.unit + uint64(v+addr.Addr(high)+1+round)>>src.shift)
+		return f.rank(w.bias + uint64(v+addr.Addr(low)+round)>>src.shift), f.rank(w.bias + uint64(v+addr.Addr(high)+1+round)>>src.shift)
 	}
-	r, ok := window(v, low, high)
+	r, ok := windowAt(v, low, high)
 	if !ok {
 		return 0, 0
 	}
@@ -51,8 +51,8 @@ func (w *windowFinder) find(f *Forward, v addr.Addr, low, high int64) (lo, hi ui
 		first, okFirst := addOffset(in.First+1<<src.shift, -low)
 		last, okLast := addOffset(in.Last-1<<src.shift, -high)
 		if okFirst && okLast && first <= last && first > 0 {
-			w.within = addr.Range{First: first, Last: last}
-			w.unit = src.first[i] - uint64(in.First)>>src.shift
+			w.covered = addr.Range{First: first, Last: last}
+			w.bias = src.first[i] - uint64(in.First)>>src.shift
 		}
 	}
 	return lo, hi
@@ -66,8 +66,8 @@ func addOffset(a addr.Addr, o int64) (addr.Addr, bool) {
 	return a.Add(uint64(o))
 }
 
-// window is the addresses from v+low to v+high, as far as there are any.
-func window(v addr.Addr, low, high int64) (addr.Range, bool) {
+// windowAt is the addresses from v+low to v+high, as far as there are any.
+func windowAt(v addr.Addr, low, high int64) (addr.Range, bool) {
 	r := addr.Range{}
 	var ok bool
 	if low < 0 {

@@ -66,7 +66,7 @@ func (w *fileWriter) finish(g *Graph) error {
 	if err := add(sectionDirectory, g.groups.encode()); err != nil {
 		return err
 	}
-	if err := add(sectionMemory, g.about.encode()); err != nil {
+	if err := add(sectionMemory, g.metadata.encode()); err != nil {
 		return err
 	}
 	if err := add(sectionIdentity, g.identity.encode()); err != nil {
@@ -153,4 +153,6 @@ func (g *Graph) Save(path string) error {
 }
 
 // shallow is a graph that shares what g knows, but not its groups.
-func (g *Graph) shallow() *Graph { return &Graph{about: g.about, groups: directory{edges: g.edges}} }
+func (g *Graph) shallow() *Graph {
+	return &Graph{metadata: g.metadata, groups: directory{edges: g.edges}}
+}

@@ -14,16 +14,16 @@ import (
 // one.
 var errRegion = errors.New("an edge leads from or to where nothing is mapped: the file is damaged; build the graph again")
 
-// eachOf calls f with the entries of all pages, ascending by source but for
+// parallelPages calls f with the entries of all pages, ascending by source but for
 // hubs, on several goroutines, each with a state of its own; it returns the
 // states.
-func eachOf[S any](ctx context.Context, g *Graph, workers int, start func() S, f func(state S, page uint64, entries []entry) error) ([]S, error) {
-	return eachGroup(ctx, g, workers, start, func(state S, _ int, page uint64, entries []entry) error { return f(state, page, entries) })
+func parallelPages[S any](ctx context.Context, g *Graph, workers int, start func() S, f func(state S, page uint64, entries []entry) error) ([]S, error) {
+	return parallelGroups(ctx, g, workers, start, func(state S, _ int, page uint64, entries []entry) error { return f(state, page, entries) })
 }
 
-// eachGroup is eachOf for those who want to know the group of a page. All pages
+// parallelGroups is eachOf for those who want to know the group of a page. All pages
 // of a group come to the same goroutine, ascending.
-func eachGroup[S any](ctx context.Context, g *Graph, workers int, start func() S, f func(state S, group int, page uint64, entries []entry) error) ([]S, error) {
+func parallelGroups[S any](ctx context.Context, g *Graph, workers int, start func() S, f func(state S, group int, page uint64, entries []entry) error) ([]S, error) {
 	const atOnce = 16
 	if workers <= 0 {
 		workers = runtime.GOMAXPROCS(0)
@@ -35,7 +35,7 @@ func eachGroup[S any](ctx context.Context, g *Graph, workers int, start func() S
 	group, ctx := errgroup.WithContext(ctx)
 	for range min(workers, lines/atOnce+1) {
 		group.Go(func() error {
-			w, state := walk{g: g}, start()
+			w, state := pageReader{g: g}, start()
 			mu.Lock()
 			states = append(states, state)
 			mu.Unlock()
@@ -48,7 +48,7 @@ func eachGroup[S any](ctx context.Context, g *Graph, workers int, start func() S
 					return err
 				}
 				for i := first; i < min(first+atOnce, lines); i++ {
-					if err := w.each(i, i+1, func(page uint64, entries []entry) error { return f(state, i, page, entries) }); err != nil {
+					if err := w.eachPage(i, i+1, func(page uint64, entries []entry) error { return f(state, i, page, entries) }); err != nil {
 						return err
 					}
 				}

@@ -15,7 +15,7 @@ const regionFile = 1 << 7
 // encode writes what was mapped, and what sources and targets are: ranges as
 // distances from the end of the one before, names as numbers of their first
 // appearance.
-func (a *about) encode() []byte {
+func (a *metadata) encode() []byte {
 	var b []byte
 	names := map[string]uint64{}
 	var text []byte
@@ -56,7 +56,7 @@ func (a *about) encode() []byte {
 	return b
 }
 
-func (a *about) decode(b []byte) error {
+func (a *metadata) decode(b []byte) error {
 	c := cursor{b: b}
 	count := func() uint64 { // of things of a byte at least
 		n := c.uvarint()

@@ -103,7 +103,7 @@ func TestKeepObjects(t *testing.T) {
 }
 
 func FuzzKeptObjects(f *testing.F) {
-	f.Add([]byte(keptMagic))
+	f.Add([]byte(objectsMagic))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		readObjects("file", b, [32]byte{})
 	})

@@ -7,8 +7,8 @@ import (
 	"vscan/engine/addr"
 )
 
-// scope is where edges may come from and go to.
-type scope struct {
+// endpoints is where edges may come from and go to.
+type endpoints struct {
 	regions  []Region
 	sources  []addr.Range // merged
 	targets  []addr.Range // merged; without address 0 and what a word cannot hold
@@ -16,8 +16,8 @@ type scope struct {
 	filtered bool
 }
 
-func newScope(space *engine.Space, arch addr.Arch, o *Options) scope {
-	s := scope{filtered: len(o.Sources)+len(o.Targets) > 0 || o.SourceIn != nil || o.TargetIn != nil}
+func newEndpoints(space *engine.Space, arch addr.Arch, o *Options) endpoints {
+	s := endpoints{filtered: len(o.Sources)+len(o.Targets) > 0 || o.SourceIn != nil || o.TargetIn != nil}
 	pointable := addr.Range{First: 1, Last: arch.MaxAddr()}
 	word := addr.Addr(arch.WordSize())
 	before := engine.Interval{}
@@ -48,15 +48,15 @@ func newScope(space *engine.Space, arch addr.Arch, o *Options) scope {
 		}
 		before = v
 	}
-	s.sources = within(addr.Merge(s.sources), o.Sources)
-	s.targets = within(addr.Merge(s.targets), o.Targets)
-	s.present = within(addr.Merge(s.present), o.Targets)
+	s.sources = restrict(addr.Merge(s.sources), o.Sources)
+	s.targets = restrict(addr.Merge(s.targets), o.Targets)
+	s.present = restrict(addr.Merge(s.present), o.Targets)
 	return s
 }
 
 // addRegion adds what shows in an interval. Present bytes and zeros of one
 // mapping are one region.
-func (s *scope) addRegion(v, before engine.Interval) {
+func (s *endpoints) addRegion(v, before engine.Interval) {
 	m := v.Mapping
 	if n := len(s.regions) - 1; before.Mapping != nil && m.State != engine.Absent && s.regions[n].State != engine.Absent && m.Continues(before.Mapping) {
 		s.regions[n].Last = v.Last
@@ -68,9 +68,9 @@ func (s *scope) addRegion(v, before engine.Interval) {
 	s.regions = append(s.regions, Region{Range: v.Range, State: m.State, Perm: m.Perm, Name: m.Name, NameOffset: m.PlaceOf(v.First), File: m.File})
 }
 
-// within is what of ranges lies in others too; where there are no others, all.
+// restrict is what of ranges lies in others too; where there are no others, all.
 // ranges are merged, and so is the result.
-func within(ranges, others []addr.Range) []addr.Range {
+func restrict(ranges, others []addr.Range) []addr.Range {
 	if len(others) == 0 {
 		return ranges
 	}

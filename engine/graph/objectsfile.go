@@ -37,40 +37,40 @@ import (
 // blocks, bytes, 8 bytes each); and the account with totals as JSON. All is
 // verified when the file is opened.
 const (
-	keptMagic   = "vscan objects\n\x1a\x00"
-	keptVersion = 3
+	objectsMagic   = "vscan objects\n\x1a\x00"
+	objectsVersion = 3
 )
 
 const (
-	keptFirst = iota
-	keptSize
-	keptRetained
-	keptState
-	keptAnchor
-	keptLoss
-	keptHeads
-	keptAccount
-	keptSections
+	columnFirst = iota
+	columnSize
+	columnRetained
+	columnState
+	columnAnchor
+	columnLoss
+	columnHeads
+	columnAccount
+	columnSections
 )
 
 // ErrOtherGraph is the error of a file that was made of another graph, or with
 // other threads.
 var ErrOtherGraph = errors.New("it was made of another graph or image")
 
-// keptObjects is the columns of a file.
-type keptObjects struct {
+// savedObjects is the columns of a file.
+type savedObjects struct {
 	first, size, retained, state []byte
 	Account                      heap.Account
 	Totals                       Totals
 	close                        io.Closer
 }
 
-func (k *keptObjects) object(i int) heap.Object {
+func (k *savedObjects) object(i int) heap.Object {
 	first := addr.Addr(binary.LittleEndian.Uint64(k.first[8*i:]))
 	return heap.Object{Range: addr.Range{First: first, Last: first + addr.Addr(binary.LittleEndian.Uint64(k.size[8*i:])-1)}, State: heap.State(k.state[i])}
 }
 
-func (k *keptObjects) retainedBy(i int) uint64 { return binary.LittleEndian.Uint64(k.retained[8*i:]) }
+func (k *savedObjects) retainedBy(i int) uint64 { return binary.LittleEndian.Uint64(k.retained[8*i:]) }
 
 // ObjectsKey is a digest of all that Objects depends on: the graph, with the
 // identity of its image, and the threads.
@@ -88,7 +88,7 @@ func (g *Graph) ObjectsKey(o ObjectOptions) (key [sha256.Size]byte) {
 	}
 	part([]byte{byte(g.arch.WordSize()), byte(g.arch.Order()), byte(g.align), flags})
 	part(g.groups.encode())
-	part(g.about.encode())
+	part(g.metadata.encode())
 	part(g.identity.encode())
 	for _, t := range o.Threads {
 		var b []byte
@@ -114,13 +114,13 @@ func (r *Retention) Save(path string, key [sha256.Size]byte) error {
 	}
 	defer w.abandon()
 	le := binary.LittleEndian
-	header := append(make([]byte, 0, headerSize), keptMagic...)
-	header = le.AppendUint32(header, keptVersion)
+	header := append(make([]byte, 0, headerSize), objectsMagic...)
+	header = le.AppendUint32(header, objectsVersion)
 	header = append(le.AppendUint32(header, 0), key[:]...)
 	for _, v := range []int{r.Len(), len(r.Heads), int(r.Edges)} {
 		header = le.AppendUint64(header, uint64(v))
 	}
-	for i := range keptSections {
+	for i := range columnSections {
 		size, sum, err := w.column(r, i)
 		if err != nil {
 			return err
@@ -150,27 +150,27 @@ func (w *fileWriter) column(r *Retention, section int) (size uint64, sum uint32,
 		}
 	}
 	switch section {
-	case keptFirst:
+	case columnFirst:
 		each(func(i int) { b = le.AppendUint64(b, uint64(r.Object(i).First)) })
-	case keptSize:
+	case columnSize:
 		each(func(i int) { b = le.AppendUint64(b, r.Object(i).Size()) })
-	case keptRetained:
+	case columnRetained:
 		each(func(i int) { b = le.AppendUint64(b, r.RetainedBy(i)) })
-	case keptState:
+	case columnState:
 		each(func(i int) { b = append(b, byte(r.Object(i).State)) })
-	case keptAnchor:
+	case columnAnchor:
 		each(func(i int) { b = append(b, byte(r.Anchors[i])) })
-	case keptLoss:
+	case columnLoss:
 		each(func(i int) { b = append(b, byte(r.Losses[i])) })
-	case keptHeads:
+	case columnHeads:
 		for _, h := range r.Heads {
 			for _, v := range []uint64{uint64(h.Object), h.Blocks, h.Bytes} {
 				b = le.AppendUint64(b, v)
 			}
 			flush(1 << 20)
 		}
-	case keptAccount:
-		if b, err = json.Marshal(keptObjects{Account: *r.Account(), Totals: *r.Totals()}); err != nil {
+	case columnAccount:
+		if b, err = json.Marshal(savedObjects{Account: *r.Account(), Totals: *r.Totals()}); err != nil {
 			return 0, 0, err
 		}
 	}
@@ -192,7 +192,7 @@ func OpenObjects(path string, key [sha256.Size]byte) (*Retention, error) {
 		c.Close()
 		return nil, err
 	}
-	r.kept.close = c
+	r.saved.close = c
 	return r, nil
 }
 
@@ -224,10 +224,10 @@ func readObjects(path string, b []byte, key [sha256.Size]byte) (*Retention, erro
 	}
 	le := binary.LittleEndian
 	switch {
-	case len(b) < headerSize || string(b[:len(keptMagic)]) != keptMagic:
+	case len(b) < headerSize || string(b[:len(objectsMagic)]) != objectsMagic:
 		return nil, fail(0, "not the file of what is known of objects")
-	case le.Uint32(b[16:]) != keptVersion:
-		return nil, fmt.Errorf("%s: version %d, and this program reads version %d: %w", path, le.Uint32(b[16:]), keptVersion, ErrOtherGraph)
+	case le.Uint32(b[16:]) != objectsVersion:
+		return nil, fmt.Errorf("%s: version %d, and this program reads version %d: %w", path, le.Uint32(b[16:]), objectsVersion, ErrOtherGraph)
 	case crc32.Checksum(b[:headerSize-4], castagnoli) != le.Uint32(b[headerSize-4:]):
 		return nil, fail(headerSize-4, "the header has another checksum: the file is damaged")
 	case [sha256.Size]byte(b[24:56]) != key:
@@ -237,13 +237,13 @@ func readObjects(path string, b []byte, key [sha256.Size]byte) (*Retention, erro
 	if n > maxObjects || heads > n {
 		return nil, fail(56, "%d objects, %d heads: the file is damaged", n, heads)
 	}
-	want := [keptSections]uint64{8 * n, 8 * n, 8 * n, n, n, n, 24 * heads, 0}
-	var sections [keptSections][]byte
+	want := [columnSections]uint64{8 * n, 8 * n, 8 * n, n, n, n, 24 * heads, 0}
+	var sections [columnSections][]byte
 	at := uint64(headerSize)
 	for i := range sections {
 		p := 80 + 16*i
 		size := le.Uint64(b[p:])
-		if i == keptAccount {
+		if i == columnAccount {
 			want[i] = uint64(len(b)) - at
 		}
 		if size != want[i] || size > uint64(len(b))-at {
@@ -255,19 +255,19 @@ func readObjects(path string, b []byte, key [sha256.Size]byte) (*Retention, erro
 		}
 		at += size
 	}
-	k := &keptObjects{first: sections[keptFirst], size: sections[keptSize], retained: sections[keptRetained], state: sections[keptState]}
-	if err := json.Unmarshal(sections[keptAccount], k); err != nil {
+	k := &savedObjects{first: sections[columnFirst], size: sections[columnSize], retained: sections[columnRetained], state: sections[columnState]}
+	if err := json.Unmarshal(sections[columnAccount], k); err != nil {
 		return nil, fail(at, "the account: %v", err)
 	}
-	r := &Retention{kept: k, totals: &k.Totals, Edges: edges, Anchors: make([]Anchor, n), Losses: make([]Loss, n)}
+	r := &Retention{saved: k, totals: &k.Totals, Edges: edges, Anchors: make([]Anchor, n), Losses: make([]Loss, n)}
 	for i := range n {
-		r.Anchors[i], r.Losses[i] = Anchor(sections[keptAnchor][i]), Loss(sections[keptLoss][i])
+		r.Anchors[i], r.Losses[i] = Anchor(sections[columnAnchor][i]), Loss(sections[columnLoss][i])
 		if r.Anchors[i] >= anchorCount || r.Losses[i] >= lossCount || heap.State(k.state[i]) > heap.Fastbin {
 			return nil, fail(uint64(headerSize)+24*n+i, "no state, anchor or loss: the file is damaged")
 		}
 	}
 	for i := range heads {
-		h := sections[keptHeads][24*i:]
+		h := sections[columnHeads][24*i:]
 		head := Head{Object: int(le.Uint64(h)), Blocks: le.Uint64(h[8:]), Bytes: le.Uint64(h[16:])}
 		if uint64(head.Object) >= n {
 			return nil, fail(at, "a head that is no object: the file is damaged")

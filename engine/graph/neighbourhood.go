@@ -47,7 +47,7 @@ func (f *Forward) Neighbourhood(ctx context.Context, ranges []addr.Range, hops i
 	if len(ranges) == 0 {
 		return &Neighbourhood{}, nil
 	}
-	for _, r := range within(rangesOf(f.g.regions), ranges) {
+	for _, r := range restrict(rangesOf(f.g.regions), ranges) {
 		first, _ := of(r.First)
 		last, _ := of(r.Last)
 		if last-first > uint64(limit) {

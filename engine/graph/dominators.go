@@ -8,7 +8,7 @@ import (
 	"vscan/engine/heap"
 )
 
-// retained computes the sizes that objects retain, which are 0 before, by the tree of dominators:
+// retainedSizes computes the sizes that objects retain, which are 0 before, by the tree of dominators:
 // SEMI-NCA (Georgiadis, Linear-Time Algorithms for Dominators and Related
 // Problems, 2005). Vertices are numbered in the order of a depth-first search
 // from a root that refers to all roots; then, in pseudo-code,
@@ -23,7 +23,7 @@ import (
 // Of some million objects each array counts, so sizes is first that of numbers and
 // of next edges, and the edges to targets are overwritten once all objects have been
 // numbered: afterwards the graph has sources alone.
-func (og *objectGraph) retained(objects []heap.Object, sizes []uint64) {
+func (og *objectGraph) retainedSizes(objects []heap.Object, sizes []uint64) {
 	vertex, parent := og.numberAll(sizes)
 	number := func(o uint32) uint32 { return uint32(sizes[o]) }
 	count := len(vertex)

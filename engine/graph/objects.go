@@ -145,7 +145,7 @@ func (g *Graph) Objects(ctx context.Context, h *heap.Heaps, o ObjectOptions) (*R
 	}
 	if o.Retained {
 		r.retained = make([]uint64, n)
-		og.retained(h.Objects(), r.retained)
+		og.retainedSizes(h.Objects(), r.retained)
 	}
 	return r, context.Cause(ctx)
 }

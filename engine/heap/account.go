@@ -62,17 +62,17 @@ func (h *Heaps) Account() *Account { return &h.account }
 // states of arenas, malloc's parameters, heads of heaps and what heaps have given
 // back and may be written, caches of threads. The words in them are no
 // references of the program's.
-func (h *Heaps) Internal() []addr.Range { return h.own }
+func (h *Heaps) Internal() []addr.Range { return h.internal }
 
-// accountOf fills in the account of what was found. The error is the cause of the
+// fillAccount fills in the account of what was found. The error is the cause of the
 // context's end.
-func (f *finder) accountOf(h *Heaps) (err error) {
+func (f *finder) fillAccount(h *Heaps) (err error) {
 	a := &h.account
-	understood := make([]addr.Range, 0, len(h.runs)+len(h.own))
+	understood := make([]addr.Range, 0, len(h.runs)+len(h.internal))
 	for i := range h.runs {
 		understood = append(understood, h.runs[i].Range)
 	}
-	understood = addr.Merge(append(understood, h.own...))
+	understood = addr.Merge(append(understood, h.internal...))
 	stacks := without(f.stacks, understood)
 	aside := addr.Merge(append(without(f.bss(), understood), stacks...))
 	a.Understood = sizeOf(addr.Intersect(understood, f.present))
@@ -82,7 +82,7 @@ func (f *finder) accountOf(h *Heaps) (err error) {
 	}
 	slices.SortStableFunc(f.arenas, func(a, b Arena) int { return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.At, b.At)) })
 	a.Arenas = f.arenas
-	a.Gaps = f.k.gaps
+	a.Gaps = f.walker.gaps
 	a.OtherAllocators, err = f.others(addr.Merge(append(understood, stacks...)))
 	return err
 }

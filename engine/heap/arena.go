@@ -32,15 +32,15 @@ type threadHeap struct {
 // finder is what Find has found so far.
 type finder struct {
 	*memory
-	ctx    context.Context
-	k      *walker
-	read   *reader
-	states []state      // of main arenas
-	params []parameters // of them, in their order
-	taken  []addr.Range // of heaps, not sorted
-	own    []addr.Range
-	fast   []addr.Range // words that hold the heads of fastbins
-	arenas []Arena
+	ctx       context.Context
+	walker    *walker
+	read      *reader
+	states    []state      // of main arenas
+	params    []parameters // of them, in their order
+	taken     []addr.Range // of heaps, not sorted
+	internal  []addr.Range
+	fastHeads []addr.Range // words that hold the heads of fastbins
+	arenas    []Arena
 
 	threads []addr.Addr // thread pointers
 }
@@ -50,8 +50,8 @@ func (f *finder) heapInfo(at addr.Addr, s *span) (h threadHeap, ok bool) {
 	const least = 4096
 	w := f.word
 	arena, before := f.read.pointer(at), f.read.pointer(at+w)
-	size, ok := f.read.at(at + 2*w)
-	may, _ := f.read.at(at + 3*w)
+	size, ok := f.read.wordAt(at + 2*w)
+	may, _ := f.read.wordAt(at + 3*w)
 	if !ok || size < least || size%engine.PageSize != 0 || size-1 > uint64(s.Last-at) || size > uint64(f.largest()) || before%engine.PageSize != 0 || before == at {
 		return h, false
 	}
@@ -150,14 +150,14 @@ func (f *finder) threadArena(at addr.Addr, heaps []threadHeap) error {
 		if !ok {
 			a.Refused = fmt.Sprintf("the heap at %v has no chunks that lead from one to the next", h.First)
 			if s.bins != 0 {
-				f.k.gaps = append(f.k.gaps, Gap{h.Range, a.Refused})
+				f.walker.gaps = append(f.walker.gaps, Gap{h.Range, a.Refused})
 			}
 			continue
 		}
 		a.Heaps = append(a.Heaps, h.Range)
 		f.taken = append(f.taken, addr.Range{First: h.First, Last: h.spare})
 		if h.spare > h.Last {
-			f.own = append(f.own, addr.Range{First: h.Last + 1, Last: h.spare})
+			f.internal = append(f.internal, addr.Range{First: h.Last + 1, Last: h.spare})
 		}
 	}
 	if len(a.Heaps) > 0 {
@@ -174,7 +174,7 @@ func (f *finder) threadArena(at addr.Addr, heaps []threadHeap) error {
 // differs between versions: what comes behind them has to lead on.
 func (f *finder) threadHeap(h threadHeap, s *state, binned []addr.Addr) (bool, error) {
 	w := f.word
-	g := region{end: h.Last + 1, other: chunkOther, exact: s.bins == 0, binned: binned}
+	g := chunkRange{end: h.Last + 1, other: chunkOther, exact: s.bins == 0, binned: binned}
 	if h.Contains(s.top) {
 		g.top = s.top
 	}
@@ -191,9 +191,9 @@ func (f *finder) threadHeap(h threadHeap, s *state, binned []addr.Addr) (bool, e
 	}
 	if !g.exact { // the first chunks are damaged
 		g.first = first
-		ok, err := f.k.region(g)
+		ok, err := f.walker.followRange(g)
 		if ok {
-			f.own = append(f.own, addr.Range{First: h.First, Last: first - 1})
+			f.internal = append(f.internal, addr.Range{First: h.First, Last: first - 1})
 		}
 		return ok, err
 	}
@@ -201,7 +201,7 @@ func (f *finder) threadHeap(h threadHeap, s *state, binned []addr.Addr) (bool, e
 	damaged.exact, damaged.first = false, first
 	r, err := f.damaged(damaged)
 	if r.Last > 0 || err != nil {
-		f.own = append(f.own, addr.Range{First: h.First, Last: first - 1})
+		f.internal = append(f.internal, addr.Range{First: h.First, Last: first - 1})
 		return err == nil, err
 	}
 	return f.threadHeapFrom(h, g, first, 1<<12)
@@ -209,16 +209,16 @@ func (f *finder) threadHeap(h threadHeap, s *state, binned []addr.Addr) (bool, e
 
 // threadHeapFrom follows the chunks of a heap from the first place on, of a few, from
 // which they lead on.
-func (f *finder) threadHeapFrom(h threadHeap, g region, first, reach addr.Addr) (bool, error) {
+func (f *finder) threadHeapFrom(h threadHeap, g chunkRange, first, reach addr.Addr) (bool, error) {
 	for at := first; at < first+reach && at < g.end; at += 2 * f.word {
 		g.first = at
-		c, bad := f.k.head(at, &g)
-		if bad != fine || !c.prevUsed && g.exact || !g.exact && !f.k.leads(c, &g, toCheck) && at != g.top {
+		c, bad := f.walker.head(at, &g)
+		if bad != fine || !c.prevUsed && g.exact || !g.exact && !f.walker.leads(c, &g, chunksToCheck) && at != g.top {
 			continue
 		}
-		ok, err := f.k.region(g)
+		ok, err := f.walker.followRange(g)
 		if ok {
-			f.own = append(f.own, addr.Range{First: h.First, Last: at - 1})
+			f.internal = append(f.internal, addr.Range{First: h.First, Last: at - 1})
 		}
 		if ok || err != nil {
 			return ok, err

@@ -17,7 +17,7 @@ const maxBinned = 1 << 22
 func (f *finder) binned(s *state) (out []addr.Addr) {
 	w := f.word
 	r := f.reader(1 << 14)
-	r.both = true
+	r.aligned = true
 	for i := range addr.Addr(binCount) {
 		head := s.bins + 2*i*w - 2*w
 		if forth := r.ring(head, 2*w, 3*w, &out); !forth {
@@ -33,12 +33,12 @@ func (f *finder) binned(s *state) (out []addr.Addr) {
 func (r *reader) ring(head, forth, back addr.Addr, out *[]addr.Addr) bool {
 	before := head
 	for len(*out) < maxBinned {
-		at, ok := r.at(before + forth)
+		at, ok := r.wordAt(before + forth)
 		next := addr.Addr(at)
 		if !ok || next == head {
 			return ok
 		}
-		if from, ok := r.at(next + back); !ok || addr.Addr(from) != before || next%r.word != 0 || r.spanOf(next) == nil {
+		if from, ok := r.wordAt(next + back); !ok || addr.Addr(from) != before || next%r.word != 0 || r.spanOf(next) == nil {
 			return false
 		}
 		*out = append(*out, next)
@@ -49,7 +49,7 @@ func (r *reader) ring(head, forth, back addr.Addr, out *[]addr.Addr) bool {
 
 // limit is the address that a chunk at an address must not go beyond: the end, the
 // top, or a chunk that a bin holds.
-func (g *region) limit(at addr.Addr) addr.Addr {
+func (g *chunkRange) limit(at addr.Addr) addr.Addr {
 	limit := g.end
 	if g.top > at {
 		limit = g.top
@@ -67,7 +67,7 @@ func (g *region) limit(at addr.Addr) addr.Addr {
 
 // holds reports whether a bin holds the chunk at an address, which is near to what limit
 // was asked for last.
-func (g *region) holds(at addr.Addr) bool {
+func (g *chunkRange) holds(at addr.Addr) bool {
 	const near = 3
 	if g.cursor == len(g.binned) || g.binned[g.cursor] > at {
 		for i := g.cursor - 1; i >= max(0, g.cursor-near); i-- {

@@ -231,8 +231,8 @@ func TestHostile(t *testing.T) {
 			if err := f.find(); err != nil {
 				t.Fatal(err)
 			}
-			if most := uint64(200 * len(m.Bytes) / w); f.k.steps > most {
-				t.Errorf("%v, %s: %d steps", arch, name, f.k.steps)
+			if most := uint64(200 * len(m.Bytes) / w); f.walker.steps > most {
+				t.Errorf("%v, %s: %d steps", arch, name, f.walker.steps)
 			}
 			checkHeaps(t, f.heaps())
 		}

@@ -16,7 +16,7 @@ func (f *finder) fastbins(s *state) {
 		first = max(first, (s.start+8+f.word-1)&^(f.word-1))
 	}
 	if last := s.bins - 2*f.word - 1; first < last {
-		f.fast = append(f.fast, addr.Range{First: first, Last: last})
+		f.fastHeads = append(f.fastHeads, addr.Range{First: first, Last: last})
 	}
 }
 

@@ -56,10 +56,10 @@ type Object struct {
 
 // Heaps is the objects of all heaps that were recognised, by address.
 type Heaps struct {
-	objects []Object
-	runs    []indexed // of chunks, ascending
-	own     []addr.Range
-	account Account
+	objects  []Object
+	runs     []runIndex // of chunks, ascending
+	internal []addr.Range
+	account  Account
 }
 
 // Objects returns all objects, by address. It must not be changed.
@@ -82,7 +82,7 @@ func Find(ctx context.Context, space *engine.Space, arch addr.Arch, o Options) (
 		return nil, err
 	}
 	h := f.heaps()
-	if err := f.accountOf(h); err != nil {
+	if err := f.fillAccount(h); err != nil {
 		return nil, err
 	}
 	if err := context.Cause(ctx); err != nil {
@@ -93,7 +93,7 @@ func Find(ctx context.Context, space *engine.Space, arch addr.Arch, o Options) (
 
 func newFinder(ctx context.Context, m *memory) *finder {
 	k := &walker{reader: m.reader(walkBytes), ctx: ctx, look: m.reader(walkBytes)}
-	return &finder{memory: m, ctx: ctx, k: k, read: m.reader(lookBytes)}
+	return &finder{memory: m, ctx: ctx, walker: k, read: m.reader(lookBytes)}
 }
 
 // find finds all heaps: what their arenas tell of them first.
@@ -103,9 +103,9 @@ func (f *finder) find() error {
 	}
 	slices.SortStableFunc(f.states, func(a, b state) int { // what is contiguous belongs to none of the others
 		switch {
-		case a.apart == b.apart:
+		case a.notContiguous == b.notContiguous:
 			return 0
-		case b.apart:
+		case b.notContiguous:
 			return -1
 		}
 		return 1
@@ -127,7 +127,7 @@ func (f *finder) find() error {
 // heaps puts together what was found.
 func (f *finder) heaps() *Heaps {
 	h := &Heaps{}
-	runs := f.k.runs
+	runs := f.walker.runs
 	slices.SortFunc(runs, func(a, b run) int { return cmp.Compare(a.First, b.First) })
 	count := 0
 	for _, r := range runs {
@@ -141,42 +141,42 @@ func (f *finder) heaps() *Heaps {
 		}
 		end = r.Last + 1
 		n := len(h.objects)
-		h.objects = f.k.objects(r, h.objects)
-		x := index(r.Range, n, h.objects)
+		h.objects = f.walker.objects(r, h.objects)
+		x := newRunIndex(r.Range, n, h.objects)
 		x.mapped = r.lo == r.hi
 		h.runs = append(h.runs, x)
 	}
-	f.k.chunks, f.k.runs = nil, nil
-	slices.SortFunc(f.k.gaps, func(a, b Gap) int { return cmp.Compare(a.First, b.First) })
+	f.walker.chunks, f.walker.runs = nil, nil
+	slices.SortFunc(f.walker.gaps, func(a, b Gap) int { return cmp.Compare(a.First, b.First) })
 	f.mark(h)
-	h.own = addr.Merge(f.own)
+	h.internal = addr.Merge(f.internal)
 	return h
 }
 
 // mark marks the objects that are free and in a list.
 func (f *finder) mark(h *Heaps) {
-	m := &marker{Heaps: h, r: f.reader(1 << 12), gaps: f.k.gaps, budget: 4*len(h.objects) + 1<<12}
-	m.r.both = true
-	for _, r := range f.fast {
+	m := &marker{Heaps: h, r: f.reader(1 << 12), gaps: f.walker.gaps, budget: 4*len(h.objects) + 1<<12}
+	m.r.aligned = true
+	for _, r := range f.fastHeads {
 		for a := r.First; a <= r.Last-(f.word-1); a += f.word {
 			m.markFast(a)
 		}
 	}
 	known := map[addr.Addr]bool{}
-	for _, a := range f.k.caches {
+	for _, a := range f.walker.caches {
 		i := m.starting(a)
 		if i < 0 || h.objects[i].State != Used {
 			continue
 		}
 		if m.markCache(i, &h.runs[m.hint]) {
-			f.own = append(f.own, h.objects[i].Range)
+			f.internal = append(f.internal, h.objects[i].Range)
 			known[a] = true
 		}
 	}
 	f.cachesOfThreads(m, f.threads, known)
 	f.markInGaps(m)
-	f.k.gaps = append(f.k.gaps, m.broken...)
-	slices.SortStableFunc(f.k.gaps, func(a, b Gap) int { return cmp.Compare(a.First, b.First) })
+	f.walker.gaps = append(f.walker.gaps, m.broken...)
+	slices.SortStableFunc(f.walker.gaps, func(a, b Gap) int { return cmp.Compare(a.First, b.First) })
 }
 
 // markInGaps looks for caches whose heads are damaged.
@@ -190,7 +190,7 @@ func (f *finder) markInGaps(m *marker) {
 		tries--
 		for _, c := range cacheForms {
 			if r, ok := addr.Sized(a, uint64(c.bytes(f.word))); ok && g.Covers(r) && m.markLists(a, c, false) {
-				f.own = append(f.own, r)
+				f.internal = append(f.internal, r)
 			}
 		}
 	}

@@ -7,10 +7,10 @@ import (
 	"vscan/engine/addr"
 )
 
-// indexed is a run of chunks with a table by which the object at an address is
+// runIndex is a run of chunks with a table by which the object at an address is
 // found: of each part of the run, parts of equal size, the first object that ends
 // in it or later. There are no more parts than objects, or pages if these are fewer.
-type indexed struct {
+type runIndex struct {
 	addr.Range
 	lo, hi int
 	mapped bool  // it is a chunk that was mapped on its own
@@ -18,9 +18,9 @@ type indexed struct {
 	table  []int32
 }
 
-// index indexes the objects of a run, which are those from lo on.
-func index(r addr.Range, lo int, objects []Object) indexed {
-	x := indexed{Range: r, lo: lo, hi: len(objects), shift: 12}
+// newRunIndex indexes the objects of a run, which are those from lo on.
+func newRunIndex(r addr.Range, lo int, objects []Object) runIndex {
+	x := runIndex{Range: r, lo: lo, hi: len(objects), shift: 12}
 	span := uint64(r.Last - r.First)
 	if n := uint64(x.hi - x.lo); span>>12 > n {
 		x.shift = uint8(bits.Len64(span / (n + 1)))
@@ -39,7 +39,7 @@ func index(r addr.Range, lo int, objects []Object) indexed {
 }
 
 // find is the first object of the run that ends at an address of it or later.
-func (x *indexed) find(objects []Object, a addr.Addr) int {
+func (x *runIndex) find(objects []Object, a addr.Addr) int {
 	part := uint64(a-x.First) >> x.shift
 	lo, hi := x.lo+int(x.table[part]), x.hi
 	if part+1 < uint64(len(x.table)) {

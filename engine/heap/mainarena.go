@@ -71,9 +71,9 @@ func (f *finder) mainArena(s *state) error {
 	}
 	p := f.parametersOf(s)
 	f.params = append(f.params, p)
-	f.own = append(f.own, addr.Range{First: a.At, Last: s.end - 1})
+	f.internal = append(f.internal, addr.Range{First: a.At, Last: s.end - 1})
 	if p.at != 0 {
-		f.own = append(f.own, addr.Range{First: p.at, Last: p.end - 1})
+		f.internal = append(f.internal, addr.Range{First: p.at, Last: p.end - 1})
 	}
 	if s.initial(f.word) {
 		f.arenas = append(f.arenas, a)
@@ -81,14 +81,14 @@ func (f *finder) mainArena(s *state) error {
 	}
 	g, in := f.mainExtent(s, &p)
 	switch {
-	case s.apart:
+	case s.notContiguous:
 		if err := f.mainPieces(&a, s, &p, g); err != nil {
 			return err
 		}
 	case in == nil:
 		a.Refused = fmt.Sprintf("its top, %v, is no chunk of the image", s.top)
 	default:
-		ok, err := f.mainRegion(&a, s, &p, in, g)
+		ok, err := f.mainChunks(&a, s, &p, in, g)
 		if err != nil {
 			return err
 		}
@@ -108,9 +108,9 @@ func (f *finder) mainArena(s *state) error {
 // mainExtent is the region that ends with the main arena's top, and the span it is in;
 // where the top is damaged, or the state that tells it, it ends where the arena's size
 // says. The span is nil where nothing tells.
-func (f *finder) mainExtent(s *state, p *parameters) (region, *span) {
-	g := region{top: s.top, binned: f.binned(s)}
-	size, ok := f.k.look.at(s.top + f.word)
+func (f *finder) mainExtent(s *state, p *parameters) (chunkRange, *span) {
+	g := chunkRange{top: s.top, binned: f.binned(s)}
+	size, ok := f.walker.look.wordAt(s.top + f.word)
 	length := addr.Addr(size &^ chunkFlags)
 	in := f.spanOf(s.top)
 	if ok && in != nil && length >= 4*f.word && length-1 <= in.Last-s.top && s.top%(2*f.word) == 0 {
@@ -118,7 +118,7 @@ func (f *finder) mainExtent(s *state, p *parameters) (region, *span) {
 		return g, in
 	}
 	g.top = 0
-	if base := f.spanOf(p.base); base != nil && !s.apart {
+	if base := f.spanOf(p.base); base != nil && !s.notContiguous {
 		in = base
 	}
 	if in == nil {
@@ -131,18 +131,18 @@ func (f *finder) mainExtent(s *state, p *parameters) (region, *span) {
 	return g, in
 }
 
-// mainRegion follows the chunks of the part of the main arena that lies in a span.
-func (f *finder) mainRegion(a *Arena, s *state, p *parameters, in *span, g region) (bool, error) {
+// mainChunks follows the chunks of the part of the main arena that lies in a span.
+func (f *finder) mainChunks(a *Arena, s *state, p *parameters, in *span, g chunkRange) (bool, error) {
 	for _, first := range f.starts(s, p, in, &g) {
 		if first < in.First || first >= g.end {
 			continue
 		}
 		g.first = first
-		c, bad := f.k.head(first, &g)
+		c, bad := f.walker.head(first, &g)
 		if first == g.top {
-			c, bad = f.k.headOfTop(first, &g)
+			c, bad = f.walker.headOfTop(first, &g)
 		}
-		if bad != fine || !c.prevUsed || first != g.top && !f.k.leads(c, &g, toCheck) {
+		if bad != fine || !c.prevUsed || first != g.top && !f.walker.leads(c, &g, chunksToCheck) {
 			continue
 		}
 		return f.finishMain(a, g)
@@ -151,9 +151,9 @@ func (f *finder) mainRegion(a *Arena, s *state, p *parameters, in *span, g regio
 	if p.base != 0 && in.Contains(p.base) {
 		g.first = p.base &^ (2*f.word - 1)
 	}
-	if first := f.k.resume(g.first, &g); first != 0 {
+	if first := f.walker.resume(g.first, &g); first != 0 {
 		if p.base != 0 && in.Contains(p.base) && first > g.first {
-			f.k.gap(addr.Range{First: g.first, Last: first - 1}, early, 0)
+			f.walker.gap(addr.Range{First: g.first, Last: first - 1}, beforeFirst, 0)
 		}
 		g.first = first
 		return f.finishMain(a, g)
@@ -164,10 +164,10 @@ func (f *finder) mainRegion(a *Arena, s *state, p *parameters, in *span, g regio
 // mainPieces follows the chunks of a main arena whose memory is not contiguous: what
 // brk gave, and pieces that were mapped, each from the start of a page up to
 // fenceposts or the top.
-func (f *finder) mainPieces(a *Arena, s *state, p *parameters, top region) error {
+func (f *finder) mainPieces(a *Arena, s *state, p *parameters, top chunkRange) error {
 	had := sizeOf(a.Heaps)
 	if base := f.spanOf(p.base); base != nil && !overlaps(addr.Merge(f.taken), addr.Range{First: p.base, Last: p.base}) {
-		if _, err := f.mainRegion(a, s, p, base, f.pieceIn(base.Range, top)); err != nil {
+		if _, err := f.mainChunks(a, s, p, base, f.pieceIn(base.Range, top)); err != nil {
 			return err
 		}
 		had = sizeOf(a.Heaps)
@@ -190,7 +190,7 @@ func (f *finder) mainPieces(a *Arena, s *state, p *parameters, top region) error
 
 // restOfMain looks for the rest of a main arena of which it is not known whether it is
 // contiguous, and that has more memory than lies side by side.
-func (f *finder) restOfMain(a *Arena, s *state, p *parameters, g region) error {
+func (f *finder) restOfMain(a *Arena, s *state, p *parameters, g chunkRange) error {
 	if s.start != 0 || !a.short(s) {
 		return nil
 	}
@@ -210,8 +210,8 @@ func (a *Arena) refuseShort(s *state) {
 }
 
 // pieceIn is the region that a piece which begins in r may be.
-func (f *finder) pieceIn(r addr.Range, top region) region {
-	g := region{end: r.Last + 1, piece: true, binned: top.binned}
+func (f *finder) pieceIn(r addr.Range, top chunkRange) chunkRange {
+	g := chunkRange{end: r.Last + 1, piece: true, binned: top.binned}
 	if r.Contains(top.top) {
 		g.top = top.top
 	}
@@ -219,7 +219,7 @@ func (f *finder) pieceIn(r addr.Range, top region) region {
 }
 
 // piecesIn follows the chunks of the pieces in memory of no heap.
-func (f *finder) piecesIn(r addr.Range, a *Arena, top region, had *uint64) error {
+func (f *finder) piecesIn(r addr.Range, a *Arena, top chunkRange, had *uint64) error {
 	g := f.pieceIn(r, top)
 	for at, ok := r.First.AlignUp(engine.PageSize); ok && at < r.Last; {
 		if err := context.Cause(f.ctx); err != nil {
@@ -249,11 +249,11 @@ func (f *finder) piecesIn(r addr.Range, a *Arena, top region, had *uint64) error
 
 // beginsPiece reports whether a piece of memory for chunks begins at an address: one
 // is before no other, and leads on.
-func (f *finder) beginsPiece(g *region) bool {
+func (f *finder) beginsPiece(g *chunkRange) bool {
 	for _, at := range f.firsts(g.first) {
-		before, ok := f.read.at(at)
-		c, bad := f.k.look.head(at, g)
-		if ok && before == 0 && bad == fine && c.prevUsed && f.k.leads(c, g, toCheck) {
+		before, ok := f.read.wordAt(at)
+		c, bad := f.walker.look.head(at, g)
+		if ok && before == 0 && bad == fine && c.prevUsed && f.walker.leads(c, g, chunksToCheck) {
 			g.first = at
 			return true
 		}
@@ -261,11 +261,11 @@ func (f *finder) beginsPiece(g *region) bool {
 	return false
 }
 
-func (f *finder) finishMain(a *Arena, g region) (bool, error) {
-	n := len(f.k.runs)
-	ok, err := f.k.region(g)
+func (f *finder) finishMain(a *Arena, g chunkRange) (bool, error) {
+	n := len(f.walker.runs)
+	ok, err := f.walker.followRange(g)
 	if ok {
-		runs := f.k.runs[n:]
+		runs := f.walker.runs[n:]
 		r := addr.Range{First: runs[0].First, Last: runs[len(runs)-1].Last}
 		a.Heaps = append(a.Heaps, r)
 		f.taken = append(f.taken, r)
@@ -274,7 +274,7 @@ func (f *finder) finishMain(a *Arena, g region) (bool, error) {
 }
 
 // starts is where the first chunk may be, the likeliest first.
-func (f *finder) starts(s *state, p *parameters, in *span, g *region) []addr.Addr {
+func (f *finder) starts(s *state, p *parameters, in *span, g *chunkRange) []addr.Addr {
 	var out []addr.Addr
 	add := func(a addr.Addr) {
 		out = append(out, (a+2*f.word-1)&^(2*f.word-1))
@@ -337,7 +337,7 @@ func (f *finder) heapsByForm() error {
 // they do not lead from one end to the other.
 func (f *finder) damagedByForm(s *span) error {
 	a := Arena{Kind: ArenaMain}
-	r, err := f.damaged(region{first: s.First, end: s.Last + 1})
+	r, err := f.damaged(chunkRange{first: s.First, end: s.Last + 1})
 	if err != nil {
 		return err
 	}
@@ -352,29 +352,29 @@ func (f *finder) damagedByForm(s *span) error {
 
 // damaged follows the chunks of a region, which may begin further on. It returns where
 // they lie, nowhere if less than half of the region makes sense: then it is none.
-func (f *finder) damaged(g region) (r addr.Range, err error) {
+func (f *finder) damaged(g chunkRange) (r addr.Range, err error) {
 	start := g.first
-	gaps, runs := len(f.k.gaps), len(f.k.runs)
-	first := f.k.resume(start, &g)
+	gaps, runs := len(f.walker.gaps), len(f.walker.runs)
+	first := f.walker.resume(start, &g)
 	if first == 0 {
 		return r, context.Cause(f.ctx)
 	}
 	if first > start {
-		f.k.gap(addr.Range{First: start, Last: first - 1}, early, 0)
+		f.walker.gap(addr.Range{First: start, Last: first - 1}, beforeFirst, 0)
 	}
 	g.first = first
-	ok, err := f.k.region(g)
+	ok, err := f.walker.followRange(g)
 	if err != nil {
 		return r, err
 	}
 	if ok {
-		r = addr.Range{First: f.k.runs[runs].First, Last: f.k.runs[len(f.k.runs)-1].Last}
+		r = addr.Range{First: f.walker.runs[runs].First, Last: f.walker.runs[len(f.walker.runs)-1].Last}
 	}
-	if !ok || sizeOfGaps(f.k.gaps[gaps:]) > uint64(g.end-start)/2 {
+	if !ok || sizeOfGaps(f.walker.gaps[gaps:]) > uint64(g.end-start)/2 {
 		if ok {
-			f.k.undo(runs)
+			f.walker.dropFrom(runs)
 		}
-		f.k.gaps = f.k.gaps[:gaps]
+		f.walker.gaps = f.walker.gaps[:gaps]
 		return addr.Range{}, nil
 	}
 	return r, nil
@@ -387,20 +387,20 @@ func sizeOfGaps(gaps []Gap) (sum uint64) {
 	return sum
 }
 
-// undo forgets the runs from one on.
-func (k *walker) undo(run int) {
+// dropFrom forgets the runs from one on.
+func (k *walker) dropFrom(run int) {
 	k.chunks, k.runs = k.chunks[:k.runs[run].lo], k.runs[:run]
 }
 
 // heapByForm follows the chunks that lead from the start of a range to its end.
 func (f *finder) heapByForm(r addr.Range) (bool, error) {
 	for _, at := range f.firsts(r.First) {
-		g := region{first: at, end: r.Last + 1, exact: true}
-		before, ok := f.read.at(at)
-		if c, bad := f.k.head(at, &g); !ok || before != 0 || bad != fine || !c.prevUsed {
+		g := chunkRange{first: at, end: r.Last + 1, exact: true}
+		before, ok := f.read.wordAt(at)
+		if c, bad := f.walker.head(at, &g); !ok || before != 0 || bad != fine || !c.prevUsed {
 			continue
 		}
-		if ok, err := f.k.region(g); ok || err != nil {
+		if ok, err := f.walker.followRange(g); ok || err != nil {
 			return ok, err
 		}
 	}

@@ -26,8 +26,8 @@ type mappedChunk struct {
 
 // mappedAt reads a chunk that may lie at an address of free memory up to last.
 func (r *reader) mappedAt(at, first, last addr.Addr) (c mappedChunk, ok bool) {
-	before, ok1 := r.at(at)
-	size, ok2 := r.at(at + r.word)
+	before, ok1 := r.wordAt(at)
+	size, ok2 := r.wordAt(at + r.word)
 	if !ok1 || !ok2 || size&chunkFlags != chunkMapped {
 		return c, false
 	}
@@ -74,10 +74,10 @@ func (f *finder) mappedChunks() error {
 	}
 	a := Arena{Kind: ArenaMapped}
 	for _, c := range found {
-		f.k.runs = append(f.k.runs, run{Range: c.Range, mapped: c.object})
+		f.walker.runs = append(f.walker.runs, run{Range: c.Range, mapped: c.object})
 		a.Heaps = append(a.Heaps, c.Range)
-		if f.cacheMapped(c.object) && len(f.k.caches) < maxCaches {
-			f.k.caches = append(f.k.caches, c.object.First)
+		if f.cacheMapped(c.object) && len(f.walker.caches) < maxCaches {
+			f.walker.caches = append(f.walker.caches, c.object.First)
 		}
 	}
 	f.taken = append(f.taken, a.Heaps...)

@@ -44,7 +44,7 @@ func newMemory(space *engine.Space, arch addr.Arch) *memory {
 		if strings.HasPrefix(v.Mapping.Name, "[stack:") {
 			m.stacks = append(m.stacks, v.Range)
 		}
-		m.take(v)
+		m.addInterval(v)
 	}
 	m.present = addr.Merge(m.present)
 	return m
@@ -58,8 +58,8 @@ func ofFile(m *engine.Mapping) bool {
 	return (m.File || strings.HasPrefix(m.Name, "/")) && !strings.HasPrefix(m.Name, "/anon_hugepage")
 }
 
-// take adds what shows to the span before, or begins a span.
-func (m *memory) take(v engine.Interval) {
+// addInterval adds what shows to the span before, or begins a span.
+func (m *memory) addInterval(v engine.Interval) {
 	k := len(m.spans) - 1
 	if k < 0 || m.spans[k].Last+1 != v.First {
 		m.spans, k = append(m.spans, span{Range: v.Range}), k+1
@@ -92,13 +92,13 @@ func (m *memory) spanOf(a addr.Addr) *span {
 // reader reads words through a window.
 type reader struct {
 	*memory
-	buf   []byte
-	first addr.Addr // of buf
-	size  int       // of the window in bytes
-	quick bool      // little-endian words of 8 bytes
-	away  *reader   // for single words far away
-	tries int       // to find bins
-	both  bool      // what lies before is likely to be asked for as well
+	buf       []byte
+	first     addr.Addr // of buf
+	size      int       // of the window in bytes
+	le64      bool      // little-endian words of 8 bytes
+	farReader *reader   // for single words far away
+	tries     int       // to find bins
+	aligned   bool      // what lies before is likely to be asked for as well
 }
 
 const (
@@ -108,11 +108,11 @@ const (
 
 func (m *memory) reader(size int) *reader {
 	a := m.space.Arch()
-	return &reader{memory: m, size: size, quick: a == addr.LE64}
+	return &reader{memory: m, size: size, le64: a == addr.LE64}
 }
 
-// at is the word at a; false where it cannot be read.
-func (r *reader) at(a addr.Addr) (uint64, bool) {
+// wordAt is the word wordAt a; false where it cannot be read.
+func (r *reader) wordAt(a addr.Addr) (uint64, bool) {
 	off := uint64(a - r.first)
 	if off >= uint64(len(r.buf)) || uint64(len(r.buf))-off < uint64(r.word) {
 		if !r.fill(a) {
@@ -120,7 +120,7 @@ func (r *reader) at(a addr.Addr) (uint64, bool) {
 		}
 		off = uint64(a - r.first)
 	}
-	if r.quick {
+	if r.le64 {
 		return binary.LittleEndian.Uint64(r.buf[off:]), true
 	}
 	return r.space.Arch().Order().Uint(r.buf[off : off+uint64(r.word)]), true
@@ -129,7 +129,7 @@ func (r *reader) at(a addr.Addr) (uint64, bool) {
 // fill moves the window so that it begins at a, or has it inside. Where what was
 // asked for last is far away, less is read.
 func (r *reader) fill(a addr.Addr) bool {
-	if first := a &^ addr.Addr(r.size-1); r.both && r.fillFrom(first) && uint64(a-first)+uint64(r.word) <= uint64(len(r.buf)) {
+	if first := a &^ addr.Addr(r.size-1); r.aligned && r.fillFrom(first) && uint64(a-first)+uint64(r.word) <= uint64(len(r.buf)) {
 		return true
 	}
 	return r.fillFrom(a)
@@ -137,7 +137,7 @@ func (r *reader) fill(a addr.Addr) bool {
 
 func (r *reader) fillFrom(a addr.Addr) bool {
 	size := r.size
-	if far := uint64(a-r.first) > 2*uint64(r.size); far && !r.both {
+	if far := uint64(a-r.first) > 2*uint64(r.size); far && !r.aligned {
 		size = min(size, 1<<12)
 	}
 	if cap(r.buf) < r.size {
@@ -165,14 +165,14 @@ func (r *reader) uint(a addr.Addr, size int) uint64 {
 
 // pointer is the word at a as an address, 0 where it cannot be read.
 func (r *reader) pointer(a addr.Addr) addr.Addr {
-	v, _ := r.at(a)
+	v, _ := r.wordAt(a)
 	return addr.Addr(v)
 }
 
 // far is a reader for single words that lie elsewhere.
 func (r *reader) far() *reader {
-	if r.away == nil {
-		r.away = r.reader(64)
+	if r.farReader == nil {
+		r.farReader = r.reader(64)
 	}
-	return r.away
+	return r.farReader
 }

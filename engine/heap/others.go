@@ -123,7 +123,7 @@ func (f *finder) group(at addr.Addr, secret *uint64) uint64 {
 	if far.pointer(meta+2*w) != at {
 		return 0
 	}
-	bits, _ := far.at((meta + 3*w + 8 + w - 1) &^ (w - 1))
+	bits, _ := far.wordAt((meta + 3*w + 8 + w - 1) &^ (w - 1))
 	check := far.uint(meta&^0xfff, 8)
 	if check == 0 || *secret != 0 && check != *secret || bits>>12 == 0 {
 		return 0
@@ -147,7 +147,7 @@ func (f *finder) v8(free []addr.Range) (out []addr.Range) {
 	const page = 256 << 10
 	w := f.word
 	aligned(free, page, func(at, last addr.Addr) {
-		size, ok := f.read.at(at)
+		size, ok := f.read.wordAt(at)
 		heap, start, end := f.read.pointer(at+2*w), f.read.pointer(at+3*w), f.read.pointer(at+4*w)
 		if ok && size >= page/4 && size%engine.PageSize == 0 && size-1 <= uint64(last-at) && heap != 0 && heap%w == 0 &&
 			start > at && start < at+0x4000 && end > start && end <= at+addr.Addr(size) && end > at+addr.Addr(size)-0x4000 {
@@ -164,7 +164,7 @@ func (f *finder) jemalloc(free []addr.Range) (out []addr.Range) {
 	known := map[addr.Addr]addr.Addr{} // blocks, and the next of each
 	var order []addr.Range
 	aligned(free, huge, func(at, last addr.Addr) {
-		size, ok := f.read.at(at)
+		size, ok := f.read.wordAt(at)
 		next, data := f.read.pointer(at+w), f.read.pointer(at+3*w)
 		if ok && size > 0 && size%huge == 0 && size-1 <= uint64(last-at) && next%huge == 0 && next != at && data > at && data <= at+addr.Addr(size) {
 			known[at] = next
@@ -193,7 +193,7 @@ func (f *finder) mimalloc(free []addr.Range) (best []addr.Range) {
 		cookies := map[[2]uint64][]addr.Range{} // by offset and cookie
 		aligned(free, size, func(at, last addr.Addr) {
 			for off := f.word; off < reach && len(cookies) < 1<<16; off += f.word {
-				word, ok := f.read.at(at + off)
+				word, ok := f.read.wordAt(at + off)
 				if cookie := word ^ uint64(at); ok && cookie>>32 != 0 && cookie>>32 != 1<<32-1 && word>>32 != 0 && f.spanOf(addr.Addr(word)) == nil {
 					key := [2]uint64{uint64(off), cookie}
 					cookies[key] = append(cookies[key], addr.Range{First: at, Last: min(last, at+size-1)})

@@ -49,7 +49,7 @@ const mostMapped = 65536
 // since; usual ones have what a program seldom sets.
 func (f *finder) parametersAt(r *reader, at addr.Addr, s *state, old, usual bool) (p parameters, ok bool) {
 	w := f.word
-	threshold, _ := r.at(at + 2*w)
+	threshold, _ := r.wordAt(at + 2*w)
 	if threshold == 0 || threshold > 1<<40 {
 		return p, false
 	}
@@ -63,19 +63,19 @@ func (f *finder) parametersAt(r *reader, at addr.Addr, s *state, old, usual bool
 		return p, false
 	}
 	sums := (counts + 16 + w - 1) &^ (w - 1)
-	mem, _ := r.at(sums)
-	memPeak, _ := r.at(sums + w)
+	mem, _ := r.wordAt(sums)
+	memPeak, _ := r.wordAt(sums + w)
 	if mem > memPeak || mem%4096 != 0 || memPeak%4096 != 0 || (n == 0) != (mem == 0) || (peak == 0) != (memPeak == 0) || mem < n*4096 {
 		return p, false
 	}
-	test, _ := r.at(at + 3*w)
-	arenas, _ := r.at(at + 4*w)
+	test, _ := r.wordAt(at + 3*w)
+	arenas, _ := r.wordAt(at + 4*w)
 	if test > 1<<20 || arenas > 1<<20 {
 		return p, false
 	}
 	for i := range addr.Addr(2) {
 		base := r.pointer(sums + (2+i)*w)
-		if in := f.spanOf(base); in == nil && (base != 0 || i == 1 || !s.initial(w) && !s.apart) || base > s.top && !s.apart && !s.initial(w) {
+		if in := f.spanOf(base); in == nil && (base != 0 || i == 1 || !s.initial(w) && !s.notContiguous) || base > s.top && !s.notContiguous && !s.initial(w) {
 			continue
 		}
 		if !usual && (base == 0 || test == 0) {

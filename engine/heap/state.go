@@ -28,14 +28,14 @@ const binCount = 127
 
 // state is the state of an arena as it was read.
 type state struct {
-	start  addr.Addr // 0 where it is not known
-	bins   addr.Addr
-	good   int // of the bins: how many are sound
-	top    addr.Addr
-	next   addr.Addr // the arena after this one
-	memory uint64    // bytes that the arena has from the system
-	apart  bool      // its memory need not be contiguous
-	end    addr.Addr // the address behind it
+	start         addr.Addr // 0 where it is not known
+	bins          addr.Addr
+	good          int // of the bins: how many are sound
+	top           addr.Addr
+	next          addr.Addr // the arena after this one
+	memory        uint64    // bytes that the arena has from the system
+	notContiguous bool      // its memory need not be contiguous
+	end           addr.Addr // the address behind it
 }
 
 // soundBins is how many of 127 heads of rings from an address on are sound that are
@@ -48,8 +48,8 @@ const maxTries = 1 << 14
 
 // bin reports whether the two words at a are the head of a ring, empty or not.
 func (r *reader) bin(a addr.Addr) (sound, empty bool) {
-	fd, ok1 := r.at(a)
-	bk, ok2 := r.at(a + r.word)
+	fd, ok1 := r.wordAt(a)
+	bk, ok2 := r.wordAt(a + r.word)
 	self := uint64(a - 2*r.word)
 	if !ok1 || !ok2 {
 		return false, false
@@ -61,8 +61,8 @@ func (r *reader) bin(a addr.Addr) (sound, empty bool) {
 		return false, false
 	}
 	look := r.far()
-	back, ok1 := look.at(addr.Addr(fd) + 3*r.word)
-	forth, ok2 := look.at(addr.Addr(bk) + 2*r.word)
+	back, ok1 := look.wordAt(addr.Addr(fd) + 3*r.word)
+	forth, ok2 := look.wordAt(addr.Addr(bk) + 2*r.word)
 	return ok1 && ok2 && back == self && forth == self, false
 }
 
@@ -101,7 +101,7 @@ func (r *reader) topAt(bins addr.Addr) bool {
 	if top == bins-2*r.word {
 		return true
 	}
-	size, ok := r.far().at(top + r.word)
+	size, ok := r.far().wordAt(top + r.word)
 	end := top + addr.Addr(size&^chunkFlags)
 	return ok && top%(2*r.word) == 0 && size&chunkFlags == chunkPrevUsed && size >= uint64(4*r.word) && end%engine.PageSize == 0
 }
@@ -113,10 +113,10 @@ func (r *reader) readState(s *state) {
 	after := s.bins + 2*binCount*w + 16
 	s.next = r.pointer(after)
 	after += 2 * w
-	if threads, ok := r.at(after); ok && threads < 4096 { // since 2.23: no arena has so little memory
+	if threads, ok := r.wordAt(after); ok && threads < 4096 { // since 2.23: no arena has so little memory
 		after += w
 	}
-	s.memory, _ = r.at(after)
+	s.memory, _ = r.wordAt(after)
 	s.end = after + 2*w
 	if s.next < s.bins && s.bins-s.next < 24*w {
 		s.start = s.next // it is the only one
@@ -142,7 +142,7 @@ func (r *reader) startByNext(s *state) {
 // readFlags reads what lies at the start of a state.
 func (r *reader) readFlags(s *state) {
 	if s.start != 0 {
-		s.apart = r.uint(s.start+4, 4)&2 != 0
+		s.notContiguous = r.uint(s.start+4, 4)&2 != 0
 	}
 }
 
@@ -184,7 +184,7 @@ func (r *reader) states(in addr.Range, most int) (found []state) {
 
 // load is the word at the start of b.
 func (r *reader) load(b []byte) uint64 {
-	if r.quick {
+	if r.le64 {
 		return binary.LittleEndian.Uint64(b)
 	}
 	return r.space.Arch().Order().Uint(b[:r.word])

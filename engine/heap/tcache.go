@@ -100,7 +100,7 @@ func (m *marker) link(a, less addr.Addr) addr.Addr {
 
 // markCache marks what the object i holds, if it is a cache. An empty one holds
 // nothing but zeros, and is told by being the first object of a heap.
-func (m *marker) markCache(i int, run *indexed) bool {
+func (m *marker) markCache(i int, run *runIndex) bool {
 	length := m.length(i)
 	first := i == run.lo && !run.mapped
 	for _, c := range cacheForms {

@@ -27,11 +27,11 @@ func (f *finder) cachesOfThreads(m *marker, threads []addr.Addr, known map[addr.
 	}
 	for _, tp := range threads {
 		i := m.starting(m.r.pointer(tp + distance))
-		if i < 0 || m.objects[i].State != Used || known[m.objects[i].First] || !f.k.cacheSized(m.length(i)) {
+		if i < 0 || m.objects[i].State != Used || known[m.objects[i].First] || !f.walker.cacheSized(m.length(i)) {
 			continue
 		}
 		known[m.objects[i].First] = true
-		f.own = append(f.own, m.objects[i].Range)
+		f.internal = append(f.internal, m.objects[i].Range)
 	}
 }
 

@@ -30,8 +30,8 @@ const (
 	chunkFlags    = 7
 )
 
-// region is memory that chunks of one arena are expected in, from one to the next.
-type region struct {
+// chunkRange is memory that chunks of one arena are expected in, from one to the next.
+type chunkRange struct {
 	first addr.Addr // the first chunk
 	end   addr.Addr // the address behind the last
 	top   addr.Addr // the chunk that is the arena's top, 0: not in this region, or not known
@@ -82,22 +82,22 @@ const (
 	wrongFlags
 	wrongBefore
 	misleading
-	early
-	fence      // it is none: a fencepost
-	binnedUsed // what is before it is free, and it says otherwise
+	beforeFirst
+	fencepost    // it is none: a fencepost
+	binDisagrees // what is before it is free, and it says otherwise
 )
 
 var troubles = [...]string{
-	unread:      "the image does not hold it",
-	tooSmall:    "it is smaller than any chunk",
-	odd:         "it is no multiple of the alignment",
-	tooLarge:    "it goes beyond the end of the heap, or into a chunk that is free",
-	wrongFlags:  "its flags are those of another arena",
-	wrongBefore: "the size of the free chunk before it differs",
-	misleading:  "it leads past chunks",
-	early:       "it is before the first chunk",
-	fence:       "it is a fencepost",
-	binnedUsed:  "a bin holds the chunk before, and it does not say so",
+	unread:       "the image does not hold it",
+	tooSmall:     "it is smaller than any chunk",
+	odd:          "it is no multiple of the alignment",
+	tooLarge:     "it goes beyond the end of the heap, or into a chunk that is free",
+	wrongFlags:   "its flags are those of another arena",
+	wrongBefore:  "the size of the free chunk before it differs",
+	misleading:   "it leads past chunks",
+	beforeFirst:  "it is before the first chunk",
+	fencepost:    "it is a fencepost",
+	binDisagrees: "a bin holds the chunk before, and it does not say so",
 }
 
 // chunk is the head of a chunk as it was read.
@@ -109,15 +109,15 @@ type chunk struct {
 }
 
 // head reads the head of the chunk at an address of a region.
-func (r *reader) head(at addr.Addr, g *region) (c chunk, bad trouble) {
-	word, ok := r.at(at + r.word)
+func (r *reader) head(at addr.Addr, g *chunkRange) (c chunk, bad trouble) {
+	word, ok := r.wordAt(at + r.word)
 	length := addr.Addr(word &^ chunkFlags)
 	c = chunk{at, length, word, word&chunkPrevUsed != 0}
 	switch limit := g.limit(at); {
 	case !ok:
 		return c, unread
 	case length <= 2*r.word && word&(chunkMapped|chunkOther) == 0 && r.fenceAt(&c, g):
-		return c, fence
+		return c, fencepost
 	case length < 4*r.word:
 		return c, tooSmall
 	case length&(2*r.word-1) != 0:
@@ -134,14 +134,14 @@ func (r *reader) head(at addr.Addr, g *region) (c chunk, bad trouble) {
 // which the second has the size 0, of a thread's arena, or again two words; or that
 // second one, where there was no room for the first. Their end is the end of a page,
 // but for the alignment. It sets their length.
-func (r *reader) fenceAt(c *chunk, g *region) bool {
+func (r *reader) fenceAt(c *chunk, g *chunkRange) bool {
 	length := 4 * r.word
 	if c.length == 0 {
 		if c.word != chunkPrevUsed || g.other == 0 {
 			return false
 		}
 		length = 2 * r.word
-	} else if word, ok := r.at(c.at + 3*r.word); !ok || word != chunkPrevUsed && word != uint64(2*r.word)|chunkPrevUsed {
+	} else if word, ok := r.wordAt(c.at + 3*r.word); !ok || word != chunkPrevUsed && word != uint64(2*r.word)|chunkPrevUsed {
 		return false
 	}
 	c.length = length
@@ -149,9 +149,9 @@ func (r *reader) fenceAt(c *chunk, g *region) bool {
 	return (end+15)&^15%engine.PageSize == 0 || (end+16)&^15%engine.PageSize == 0
 }
 
-// region follows the chunks of a region. It is false where none is sound, and,
-// where the region has to be exact, where one is not.
-func (k *walker) region(g region) (bool, error) {
+// followRange follows the chunks of a followRange. It is false where none is sound, and,
+// where the followRange has to be exact, where one is not.
+func (k *walker) followRange(g chunkRange) (bool, error) {
 	n, runs, caches := len(k.chunks), len(k.runs), len(k.caches)
 	at := g.first
 	for at < g.end {
@@ -162,7 +162,7 @@ func (k *walker) region(g region) (bool, error) {
 		if bad == fine {
 			break
 		}
-		if g.exact && bad != fence {
+		if g.exact && bad != fencepost {
 			k.chunks, k.runs, k.caches = k.chunks[:n], k.runs[:runs], k.caches[:caches]
 			return false, nil
 		}
@@ -179,7 +179,7 @@ func (k *walker) region(g region) (bool, error) {
 
 // follow appends the chunks from at on, one run, up to the end of
 // the region or to a chunk that makes no sense, which it returns with the trouble.
-func (k *walker) follow(at addr.Addr, g *region) (addr.Addr, trouble, error) {
+func (k *walker) follow(at addr.Addr, g *chunkRange) (addr.Addr, trouble, error) {
 	first, n := at, len(k.chunks)
 	var before chunk
 	bad := fine
@@ -193,7 +193,7 @@ func (k *walker) follow(at addr.Addr, g *region) (addr.Addr, trouble, error) {
 		} else {
 			c, bad = k.head(at, g)
 		}
-		if bad != fine && bad != fence {
+		if bad != fine && bad != fencepost {
 			break
 		}
 		if at > first && (!c.prevUsed || g.holds(before.at)) {
@@ -201,7 +201,7 @@ func (k *walker) follow(at addr.Addr, g *region) (addr.Addr, trouble, error) {
 				break
 			}
 		}
-		if bad == fence {
+		if bad == fencepost {
 			at += c.length
 			break
 		}
@@ -221,15 +221,15 @@ func (k *walker) follow(at addr.Addr, g *region) (addr.Addr, trouble, error) {
 // behindFree marks the chunk before c as free, which the size of c says, or a bin. What
 // they say of it may differ: then there is a gap, or, where nothing else follows c either,
 // trouble.
-func (k *walker) behindFree(c, before *chunk, bad trouble, g *region) trouble {
-	held, size, reason := g.holds(before.at), c.word, binnedUsed
+func (k *walker) behindFree(c, before *chunk, bad trouble, g *chunkRange) trouble {
+	held, size, reason := g.holds(before.at), c.word, binDisagrees
 	if !c.prevUsed {
-		at, ok := k.at(c.at)
+		at, ok := k.wordAt(c.at)
 		if ok && addr.Addr(at) == before.length {
 			k.chunks[len(k.chunks)-1] |= lengthFree
 			return bad
 		}
-		if bad == fine && !k.leads(*c, g, enough) {
+		if bad == fine && !k.leads(*c, g, enoughDiffering) {
 			return wrongBefore
 		}
 		size, reason = at, wrongBefore
@@ -243,8 +243,8 @@ func (k *walker) behindFree(c, before *chunk, bad trouble, g *region) trouble {
 
 // headOfTop reads the head of an arena's top, which goes to the end of the region
 // or, where other memory follows, not as far.
-func (k *walker) headOfTop(at addr.Addr, g *region) (chunk, trouble) {
-	above := region{first: at, end: g.end, other: g.other}
+func (k *walker) headOfTop(at addr.Addr, g *chunkRange) (chunk, trouble) {
+	above := chunkRange{first: at, end: g.end, other: g.other}
 	c, bad := k.head(at, &above)
 	if bad == fine && !c.prevUsed {
 		bad = wrongFlags
@@ -291,11 +291,11 @@ func (k *walker) gap(r addr.Range, bad trouble, word uint64) {
 		switch bad {
 		case wrongBefore:
 			reason = fmt.Sprintf("chunk %v: the chunk before is said to be free and to have %#x bytes, and has others", r.First, word)
-		case fence:
+		case fencepost:
 			reason = fmt.Sprintf("%v: behind the end of a heap and before its next part: not of malloc", r.First)
-		case early:
+		case beforeFirst:
 			reason = fmt.Sprintf("%v: before the first chunk that others follow: not of malloc, or damaged", r.First)
-		case binnedUsed:
+		case binDisagrees:
 			reason = fmt.Sprintf("chunk %v: a bin holds the chunk before, which is free, and this one does not say so: its size is %#x", r.First, word)
 		case unread:
 			reason = fmt.Sprintf("chunk %v: the image does not hold its size", r.First)

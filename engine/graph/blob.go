@@ -10,13 +10,13 @@ import (
 
 // blob is where the bytes of groups are.
 type blob interface {
-	// view is the n bytes at an offset; buf is filled where they are not in
-	// memory, or replaced where it is too short.
+	// view returns the n bytes at an offset. Where they are not in memory, it
+	// fills buf with them, or a new buffer where buf is too short.
 	view(buf []byte, at uint64, n int) ([]byte, error)
 	name() string // for errors
 }
 
-// memoryBlob is groups in memoryBlob, in blocks that no group crosses.
+// memoryBlob is groups in memory, in blocks. INVARIANT: no group lies in two blocks.
 type memoryBlob struct {
 	blocks [][]byte
 	starts []uint64
@@ -43,7 +43,7 @@ func (m *memoryBlob) view(_ []byte, at uint64, n int) ([]byte, error) {
 	return m.blocks[i][at-m.starts[i]:][:n], nil
 }
 
-// mappedBlob is a file in memory.
+// mappedBlob is a file that is mapped into memory.
 type mappedBlob struct {
 	path string
 	b    []byte

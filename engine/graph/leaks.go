@@ -8,11 +8,15 @@ import (
 // findHeads tells heads from what they lead to, among the objects that no root
 // reaches.
 //
-// Heads are one object for each strongly connected component that no other one
-// leads to. They are found as in Kosaraju's algorithm: a depth-first search of the
-// lost objects; then, from the one that was left last to the one that was left
-// first, each that is not reached yet is in such a component, and all that it
-// reaches is not. The component is what leads to it.
+// There is one head for each strongly connected component that no other component
+// leads to. Heads are found as in Kosaraju's algorithm (Sharir, "A strong-connectivity
+// algorithm and its applications in data flow analysis", 1981):
+//
+//	left = the lost objects in the order in which a depth-first search leaves them
+//	for o in left, from the last to the first:
+//	    if o is not reached yet: it lies in such a component; mark all that it reaches
+//	for each such o: its component is what leads to it; the head is the lowest of these
+//	for each head, by address: count what it leads to and no head before it does
 func (og *objectGraph) findHeads(ctx context.Context, r *Retention) error {
 	lost := func(o uint32) bool { return r.Anchors[o] == AnchorNone && og.inUse(int(o)) }
 	left, err := og.leaveOrder(ctx, lost)
@@ -60,7 +64,7 @@ func (og *objectGraph) findHeads(ctx context.Context, r *Retention) error {
 	for _, o := range left {
 		r.Losses[o] = LossIndirect
 	}
-	for _, o := range heads { // no other head leads to it
+	for _, o := range heads { // no other head leads to this one
 		h := Head{Object: int(o)}
 		visit(o)
 		follow(o, targets, func(p uint32) {
@@ -73,8 +77,8 @@ func (og *objectGraph) findHeads(ctx context.Context, r *Retention) error {
 	return context.Cause(ctx)
 }
 
-// leaveOrder is the lost objects in the order in which a depth-first search leaves
-// them.
+// leaveOrder returns the lost objects in the order in which a depth-first search
+// leaves them.
 func (og *objectGraph) leaveOrder(ctx context.Context, lost func(uint32) bool) ([]uint32, error) {
 	type frame struct{ object, next uint32 }
 	seen := make([]uint64, len(og.marks)/64+1)

@@ -11,19 +11,19 @@ import (
 	"vscan/engine/addr"
 )
 
-// Chain is a way from a root to a target: the pointer at Words[i], plus Offsets[i],
-// is Words[i+1], and of the last one Target. That of [Chains.All] holds until the
-// next one; those of [Chains.Best] can be kept.
+// Chain is one way from a root to a target: the pointer at Words[i], plus Offsets[i],
+// is Words[i+1], and for the last one it is Target. A chain that [Chains.All] yields
+// is valid until the next one; those of [Chains.Best] can be kept.
 type Chain struct {
-	Class   RootClass
-	Root    addr.Addr   // of the first pointer
-	Place   Place       // of the root
-	Words   []addr.Addr // where the pointers lie; Words[0] is Root
-	Offsets []int64     // what is added to the value of each pointer, in bytes, as many as Words
-	Target  addr.Addr   // where it ends
+	Class   RootClass   // what the root is
+	Root    addr.Addr   // the address of the first pointer
+	Place   Place       // what the root belongs to
+	Words   []addr.Addr // the addresses of the pointers; Words[0] is Root
+	Offsets []int64     // what is added to the value of each pointer, in bytes; as many as Words
+	Target  addr.Addr   // the address that the chain ends at
 }
 
-// String is the chain in one line: the root's place, what is added to each
+// String returns the chain in one line: the root's place, what is added to each
 // pointer on the way, in hexadecimal, and the target.
 func (c Chain) String() string {
 	var b strings.Builder
@@ -34,7 +34,7 @@ func (c Chain) String() string {
 	return b.String() + " = " + c.Target.String()
 }
 
-// offsetSum is the size of all offsets together, signs aside.
+// offsetSum returns the sum of the offsets' sizes, without their signs.
 func (c *Chain) offsetSum() uint64 {
 	n := uint64(0)
 	for _, o := range c.Offsets {
@@ -43,24 +43,25 @@ func (c *Chain) offsetSum() uint64 {
 	return n
 }
 
+// clone returns a copy that can be kept.
 func (c *Chain) clone() Chain {
 	d := *c
 	d.Words, d.Offsets = slices.Clone(c.Words), slices.Clone(c.Offsets)
 	return d
 }
 
-// LeftOut is what a listing left out, as far as it has gone.
+// LeftOut is what a listing has left out so far.
 type LeftOut struct {
-	Loops       uint64 // walks that came by a word twice, cut off where they did: each stands for all that go on so
-	NotInOthers uint64 // beginnings of walks that do not hold in one of the other graphs
+	Loops       uint64 // beginnings of walks that came by a word twice: each stands for all walks that go on from there
+	NotInOthers uint64 // beginnings of walks that do not hold in one of ChainOptions.OtherGraphs
 }
 
-// All yields every chain, lazily: those with fewer pointers first, then by class
-// of root, then by address of the root, of the second word, and so on. The
-// first is there as soon as levels up to its number of pointers are computed.
-// Of a target of several bytes, a chain ends at the one nearest the last
-// pointer. A last pair has the cause of the context's end. left, if not nil, is
-// kept up to date.
+// All yields every chain, lazily: those with fewer pointers first, then those of the
+// lower class of root, then by the address of the root, of the second word, and so
+// on. The first chain is there as soon as the levels up to its number of pointers
+// have been computed. Where the target has several bytes, a chain ends at the one
+// nearest to the last pointer. The sequence ends with a pair that has the cause of
+// the context's end, if it ended. leftOut, if not nil, is kept up to date.
 func (c *Chains) All(ctx context.Context, left *LeftOut) iter.Seq2[*Chain, error] {
 	return func(yield func(*Chain, error) bool) {
 		l := newLister(ctx, c, left)
@@ -83,24 +84,25 @@ func (c *Chains) All(ctx context.Context, left *LeftOut) iter.Seq2[*Chain, error
 // noBudget is more than offsets can sum up to.
 const noBudget = 1 << 62
 
-// lister lists walks depth first.
+// lister lists walks, depth first.
 type lister struct {
 	c       *Chains
 	ctx     context.Context
 	leftOut *LeftOut
 	yield   func(*Chain) bool
 	chain   Chain
-	edges   []uint32      // of the walk in hand
-	others  [][]addr.Addr // of each other graph: what the pointers of the walk are there
-	budget  uint64        // that offsets may sum up to; yield may lower it
-	used    uint64        // by the walk in hand
-	at      int           // hint of numbers to addresses
-	below   int           // hint of addresses to numbers
+	edges   []uint32      // the edges of the walk so far
+	others  [][]addr.Addr // for each of OtherGraphs: the values of the walk's pointers there
+	budget  uint64        // the most that offsets may sum up to; yield may lower it
+	used    uint64        // what the offsets of the walk so far sum up to
+	at      int           // the hint for numbering.at
+	below   int           // the hint for numbering.below
 	steps   uint
 	stopped bool
 	err     error
 }
 
+// newLister returns a lister that counts in *left, from 0, what it leaves out; left may be nil.
 func newLister(ctx context.Context, c *Chains, left *LeftOut) *lister {
 	if left == nil {
 		left = &LeftOut{}
@@ -109,8 +111,8 @@ func newLister(ctx context.Context, c *Chains, left *LeftOut) *lister {
 	return &lister{c: c, ctx: ctx, leftOut: left, others: make([][]addr.Addr, len(c.otherPlaces))}
 }
 
-// list lists walks of n pointers from roots of a class, whose offsets sum up
-// to the budget at most, ascending by their words.
+// list lists the walks of n pointers from roots of a class whose offsets sum up to
+// the budget at most, ascending by their words.
 func (l *lister) list(class RootClass, n int, budget uint64) {
 	l.chain.Class, l.budget, l.used = class, budget, 0
 	near := uint64(0)
@@ -129,14 +131,14 @@ func (l *lister) list(class RootClass, n int, budget uint64) {
 	}
 }
 
-// nextBit is the first bit set from lo on and below hi, or hi.
+// nextBit returns the first bit that is set from lo on and below hi, or hi.
 func nextBit(b []uint64, lo, hi uint32) uint32 {
 	for lo < hi {
 		if w := b[lo/64] >> (lo % 64); w != 0 {
 			return min(lo+uint32(bits.TrailingZeros64(w)), hi)
 		}
 		lo = lo&^63 + 64
-		if lo == 0 { // past 2^32
+		if lo == 0 { // lo has passed 2^32
 			return hi
 		}
 	}
@@ -159,7 +161,7 @@ func (l *lister) walk(n int) {
 		return
 	}
 	lo, hi := c.successors(e)
-	if l.used > l.budget { // it was lowered
+	if l.used > l.budget { // yield has lowered the budget
 		return
 	}
 	if budget := l.budget - l.used; budget < uint64(max(c.high, -c.low)) {
@@ -204,7 +206,7 @@ func (l *lister) step(n int, size uint64) {
 	l.used -= size
 }
 
-// arrive ends a walk whose last pointer is v.
+// arrive ends a walk whose last pointer has the value v.
 func (l *lister) arrive(v addr.Addr) {
 	t := l.c.opt.Target
 	w, _ := windowAt(v, l.c.low, l.c.high)
@@ -224,7 +226,7 @@ func (l *lister) arrive(v addr.Addr) {
 	l.chain.Offsets = l.chain.Offsets[:n]
 }
 
-// holdsAtRoot finds the root in the other graphs.
+// holdsAtRoot reports whether the root is found in the other graphs.
 func (l *lister) holdsAtRoot() bool {
 	for i, p := range l.c.otherPlaces {
 		a, ok := p.find(l.chain.Place, l.c.places)
@@ -240,7 +242,7 @@ func (l *lister) holdsAtRoot() bool {
 	return true
 }
 
-// holdsAtStep follows an offset and the pointer there in the other graphs.
+// holdsAtStep reports whether an offset leads to a pointer in the other graphs too.
 func (l *lister) holdsAtStep(offset int64) bool {
 	depth := len(l.edges) - 1
 	for i := range l.others {
@@ -254,7 +256,7 @@ func (l *lister) holdsAtStep(offset int64) bool {
 	return true
 }
 
-// holdsAtEnd says whether the walk ends well in the other graphs.
+// holdsAtEnd reports whether the walk ends where it has to in the other graphs.
 func (l *lister) holdsAtEnd(offset int64) bool {
 	for i := range l.others {
 		end := l.others[i][len(l.edges)-1] + addr.Addr(offset)

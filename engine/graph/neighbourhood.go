@@ -10,8 +10,8 @@ import (
 	"vscan/engine/addr"
 )
 
-// Neighbourhood is a small part of a graph, to be drawn: units of memory, and
-// which refers to which.
+// Neighbourhood is a small part of a graph that can be drawn: units of memory, and
+// which of them refer to which.
 type Neighbourhood struct {
 	Nodes []Node // ascending by address
 	Links []Link // ascending by From, then To
@@ -20,10 +20,11 @@ type Neighbourhood struct {
 // Node is a unit of memory.
 type Node struct {
 	addr.Range
-	Hops int // references on the shortest way from where it began, whichever way they lead
+	Hops int // edges on the shortest way from the ranges that were asked for, in either direction
 }
 
-// Link is the edges from one node to another, by index.
+// Link is the edges from one node to another. From and To are indexes in
+// Neighbourhood.Nodes.
 type Link struct {
 	From, To int
 	Edges    uint64
@@ -32,9 +33,10 @@ type Link struct {
 // ErrTooManyLinks is the error of a part of a graph that is too large to be drawn.
 var ErrTooManyLinks = errors.New("too many links")
 
-// Neighbourhood is what is at most so many references away from some ranges, whichever
-// way these lead, by units (see Reach), with at most limit links between them.
-// Where there are more, the error is an ErrTooMany.
+// Neighbourhood returns the units that are at most so many edges away from some
+// ranges, in either direction, and the links between them. unit is the size of a
+// unit in bytes as for Reach. Where there are more than limit units or links, the
+// error wraps ErrTooManyLinks.
 func (f *Forward) Neighbourhood(ctx context.Context, ranges []addr.Range, hops int, unit uint64, limit int) (*Neighbourhood, error) {
 	units, err := f.g.units(cmp.Or(unit, DefaultUnit))
 	if err != nil {
@@ -42,7 +44,7 @@ func (f *Forward) Neighbourhood(ctx context.Context, ranges []addr.Range, hops i
 	}
 	hint, at := 0, 0
 	of := func(a addr.Addr) (uint64, bool) { return units.number(a, &hint) }
-	known := map[uint64]int{} // units to hops
+	known := map[uint64]int{} // how many hops away each unit is
 	var now []uint64
 	if len(ranges) == 0 {
 		return &Neighbourhood{}, nil

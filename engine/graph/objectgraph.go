@@ -9,34 +9,42 @@ import (
 	"vscan/engine/heap"
 )
 
-// objectGraph is the edges between objects in use, both ways, and what roots
-// refer to. An edge is the index of the other object, shifted left by one, with
-// edgeInside where it leads to another byte than the first. What one object refers to
-// comes once, and without edgeInside where any word of it refers to the first byte.
+// objectGraph is the edges between objects in use, in both directions, and what roots
+// refer to. An edge is the index of the other object, shifted left by one, with the bit
+// edgeInside where it leads to another byte than the first.
+//
+//	object       0    1        2
+//	toStart    [ 0,   2,       2,   3 ]
+//	to         [ 1, 2 inside,  0 ]         object 0 refers to 1 and into 2, object 2 to 0
+//
+// INVARIANT: an edge between two objects comes once, without edgeInside where any word
+// of the one refers to the first byte of the other.
 type objectGraph struct {
 	index *objectIndex
 	roots rootMap
-	marks []uint32 // of each object: what refers to it, see firstMark
+	marks []uint32 // for each object: what refers to it, see firstMark
 	edges uint64
 
-	reached int // objects that roots reach, once that is known
+	reached int // how many objects roots reach, once that is known
 
-	toStart   []uint32 // of each object, and one more: of its targets in to
+	toStart   []uint32 // for each object: where its targets begin in to; one more for the end
 	to        []uint32
-	fromStart []uint32 // of each object, and one more: of its sources in from
+	fromStart []uint32 // for each object: where its sources begin in from; one more for the end
 	from      []uint32
 }
 
 const edgeInside = 1
 
-// internal reports whether an object is malloc's internal. Others may be marking it.
+// internal reports whether an object is malloc's own. Other goroutines may be marking
+// it.
 func (og *objectGraph) internal(o int) bool { return atomic.LoadUint32(&og.marks[o])&markInternal != 0 }
 
-// inUse reports whether an object is the program's.
+// inUse reports whether an object is in use by the program.
 func (og *objectGraph) inUse(o int) bool {
 	return og.index.objects[o].State == heap.Used && !og.internal(o)
 }
 
+// objectGraph reads the edges between the objects of heaps.
 func (g *Graph) objectGraph(ctx context.Context, h *heap.Heaps, o *ObjectOptions) (*objectGraph, error) {
 	objects := h.Objects()
 	og := &objectGraph{index: newObjectIndex(objects), marks: make([]uint32, len(objects))}
@@ -61,8 +69,8 @@ func (g *Graph) objectGraph(ctx context.Context, h *heap.Heaps, o *ObjectOptions
 	return og, nil
 }
 
-// markRegisters marks what registers refer to. An object that a stack pointer
-// points into is a stack, and in use.
+// markRegisters marks what registers refer to. An object that a stack pointer points
+// into is a stack, and in use.
 func (og *objectGraph) markRegisters(threads []Thread, bases *interiorRules) {
 	hint := 0
 	for _, t := range threads {
@@ -78,6 +86,8 @@ func (og *objectGraph) markRegisters(threads []Thread, bases *interiorRules) {
 	}
 }
 
+// markRoot marks an object that a root of a class refers to, inside or at its first
+// byte.
 func (og *objectGraph) markRoot(o int, class Anchor, inside bool) {
 	mark := firstMark(class)
 	if inside || class == AnchorStale {
@@ -88,20 +98,19 @@ func (og *objectGraph) markRoot(o int, class Anchor, inside bool) {
 	}
 }
 
-// pairReader makes edges between objects of the edges of a group of pages. They
-// are sorted by target, and so are the groups, so the sources of one object follow one
-// another.
+// pairReader makes edges between objects of the edges of one group of pages after
+// another. Both are sorted by target, so the sources of one object follow one another.
 type pairReader struct {
 	og                         *objectGraph
 	bases                      *interiorRules
 	heaps                      *heap.Heaps
-	target, source, root, page int // hints
+	target, source, root, page int // hints for the lookups of each kind
 	at                         int
-	pairs, sorted              []uint64 // target << 32 | edge
+	pairs, sorted              []uint64 // the target object, shifted left by 32, and the edge
 	next                       [pageSize/8 + 2]uint32
 }
 
-// readEdges fills first with counts, and from.
+// readEdges fills fromStart with counts, and from with edges by target.
 func (og *objectGraph) readEdges(ctx context.Context, g *Graph, h *heap.Heaps, o *ObjectOptions) error {
 	og.fromStart = make([]uint32, len(og.marks)+1)
 	groups := make([][]uint32, len(g.groups.lines))
@@ -133,7 +142,8 @@ func (og *objectGraph) readEdges(ctx context.Context, g *Graph, h *heap.Heaps, o
 	return nil
 }
 
-// read makes pairs of the entries of a page, ascending by target.
+// read makes pairs of the entries of a page, ascending by target, and marks what roots
+// refer to.
 func (p *pairReader) read(g *Graph, base addr.Addr, entries []entry) {
 	p.pairs = p.pairs[:0]
 	for _, e := range entries {
@@ -195,14 +205,15 @@ func (p *pairReader) sort() {
 	p.pairs, p.sorted = p.sorted, p.pairs
 }
 
-// dropDuplicates drops what comes twice, and makes places of the counts in first.
+// dropDuplicates drops the edges that come twice, and turns the counts in fromStart
+// into indexes.
 func (og *objectGraph) dropDuplicates() {
 	out, at := uint32(0), uint32(0)
 	for o := range og.marks {
 		n := og.fromStart[o+1]
 		list := og.from[at : at+n]
 		at += n
-		if !slices.IsSorted(list) { // it lies in several pages, or in a hub
+		if !slices.IsSorted(list) { // the object lies in several pages, or in a hub
 			slices.Sort(list)
 		}
 		og.fromStart[o] = out
@@ -229,7 +240,7 @@ func (og *objectGraph) invert() {
 		og.toStart[e>>1]++
 	}
 	sum := uint32(0)
-	for o, k := range og.toStart { // where the next one goes
+	for o, k := range og.toStart { // becomes where the object's next edge goes
 		og.toStart[o] = sum
 		sum += k
 	}

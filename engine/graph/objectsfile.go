@@ -15,27 +15,27 @@ import (
 	"vscan/engine/heap"
 )
 
-// The file of what is known of objects, so that a second question need not find
-// it out again. All numbers are little-endian.
+// The file of what is known of objects, so that a second question need not find it
+// out again. All numbers are little-endian.
 //
 //	offset  bytes
 //	0       16     magic
-//	16      4      version: it changes with what is found out, too
+//	16      4      version: it also changes when something else is found out
 //	20      4      zeros
 //	24      32     SHA-256 of what it was found out of: see ObjectsKey
 //	56      8      objects
 //	64      8      heads
 //	72      8      edges
 //	80      8×16   sections, in this order in the file, the first at headerSize:
-//	               bytes, CRC-32C of all of it and 4 zeros
+//	               bytes, CRC-32C of the section and 4 zeros
 //	208     44     zeros
 //	252     4      CRC-32C of the bytes before
 //	256            the sections
 //
-// The sections are of each object its first address, its size and its retained
-// size (8 bytes each), its state, anchor and loss (1 byte each); heads (index,
-// blocks, bytes, 8 bytes each); and the account with totals as JSON. All is
-// verified when the file is opened.
+// Each section is a column. Of each object there are the first address, the size and
+// the retained size (8 bytes each), and the state, anchor and loss (1 byte each). Then
+// come the heads (index, blocks, bytes, 8 bytes each), and the account with the totals
+// as JSON. Everything is verified when the file is opened.
 const (
 	objectsMagic   = "vscan objects\n\x1a\x00"
 	objectsVersion = 3
@@ -53,8 +53,8 @@ const (
 	columnSections
 )
 
-// ErrOtherGraph is the error of a file that was made of another graph, or with
-// other threads.
+// ErrOtherGraph is the error of a file that was made of another graph, with other
+// threads, or by another version of this package.
 var ErrOtherGraph = errors.New("it was made of another graph or image")
 
 // savedObjects is the columns of a file.
@@ -65,6 +65,7 @@ type savedObjects struct {
 	close                        io.Closer
 }
 
+// object returns the object of an index.
 func (k *savedObjects) object(i int) heap.Object {
 	first := addr.Addr(binary.LittleEndian.Uint64(k.first[8*i:]))
 	return heap.Object{Range: addr.Range{First: first, Last: first + addr.Addr(binary.LittleEndian.Uint64(k.size[8*i:])-1)}, State: heap.State(k.state[i])}
@@ -72,8 +73,8 @@ func (k *savedObjects) object(i int) heap.Object {
 
 func (k *savedObjects) retainedBy(i int) uint64 { return binary.LittleEndian.Uint64(k.retained[8*i:]) }
 
-// ObjectsKey is a digest of all that Objects depends on: the graph, with the
-// identity of its image, and the threads.
+// ObjectsKey returns a digest of all that Objects depends on: the graph, the identity
+// of its image, and the threads.
 func (g *Graph) ObjectsKey(o ObjectOptions) (key [sha256.Size]byte) {
 	h := sha256.New()
 	part := func(b []byte) {
@@ -101,9 +102,10 @@ func (g *Graph) ObjectsKey(o ObjectOptions) (key [sha256.Size]byte) {
 	return key
 }
 
-// Save writes to a file what was found out, which has to include retained sizes.
-// The file appears whole or not at all; one that is there is replaced. The key is
-// that of the graph and the options that it was found out with.
+// Save writes what was found out to a file, which OpenObjects reads. Retained sizes
+// have to be known. The file appears whole or not at all, and a file that is already
+// there is replaced. key is the ObjectsKey of the graph and of the options that it
+// was found out with.
 func (r *Retention) Save(path string, key [sha256.Size]byte) error {
 	if !r.HasRetained() {
 		return errors.New("what objects retain has not been found out")
@@ -131,7 +133,7 @@ func (r *Retention) Save(path string, key [sha256.Size]byte) error {
 	return w.publish(le.AppendUint32(header, crc32.Checksum(header, castagnoli)))
 }
 
-// column appends a section, and returns its bytes and checksum.
+// column appends a section, and returns its size in bytes and its checksum.
 func (w *fileWriter) column(r *Retention, section int) (size uint64, sum uint32, err error) {
 	le := binary.LittleEndian
 	var b []byte
@@ -178,9 +180,9 @@ func (w *fileWriter) column(r *Retention, section int) (size uint64, sum uint32,
 	return size, sum, err
 }
 
-// OpenObjects opens a file that Retention.Keep has written. Where the key is
-// another one, the error is [ErrOtherGraph]; a file that is damaged is an error that says
-// where. It has to be closed.
+// OpenObjects opens a file that Retention.Save has written. Where its key is another
+// one, the error wraps [ErrOtherGraph]; the error of a file that is damaged says
+// where. The caller has to close what it returns.
 func OpenObjects(path string, key [sha256.Size]byte) (*Retention, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -196,6 +198,7 @@ func OpenObjects(path string, key [sha256.Size]byte) (*Retention, error) {
 	return r, nil
 }
 
+// openObjects reads a file that is open. Its bytes go to c where they are mapped.
 func openObjects(path string, f *os.File, c *closer, key [sha256.Size]byte) (*Retention, error) {
 	info, err := f.Stat()
 	if err != nil {
@@ -218,6 +221,7 @@ func openObjects(path string, f *os.File, c *closer, key [sha256.Size]byte) (*Re
 	return r, err
 }
 
+// readObjects reads a file whose bytes are b.
 func readObjects(path string, b []byte, key [sha256.Size]byte) (*Retention, error) {
 	fail := func(at uint64, format string, args ...any) error {
 		return fmt.Errorf("%s: file offset %#x: %s", path, at, fmt.Sprintf(format, args...))

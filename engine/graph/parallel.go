@@ -10,19 +10,19 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// errRegion is an edge whose end is not mapped: only a file that was made up has
-// one.
+// errRegion is the error of an edge one of whose ends is not mapped. Only a file
+// that was forged has one.
 var errRegion = errors.New("an edge leads from or to where nothing is mapped: the file is damaged; build the graph again")
 
-// parallelPages calls f with the entries of all pages, ascending by source but for
-// hubs, on several goroutines, each with a state of its own; it returns the
-// states.
+// parallelPages calls f with the entries of all pages, on several goroutines, each
+// with a state of its own, which start makes. It returns the states. Entries ascend
+// by source, but those of a hub by offset, then source.
 func parallelPages[S any](ctx context.Context, g *Graph, workers int, start func() S, f func(state S, page uint64, entries []entry) error) ([]S, error) {
 	return parallelGroups(ctx, g, workers, start, func(state S, _ int, page uint64, entries []entry) error { return f(state, page, entries) })
 }
 
-// parallelGroups is eachOf for those who want to know the group of a page. All pages
-// of a group come to the same goroutine, ascending.
+// parallelGroups is parallelPages for callers that want to know the group of a page.
+// All pages of a group come to the same goroutine, ascending.
 func parallelGroups[S any](ctx context.Context, g *Graph, workers int, start func() S, f func(state S, group int, page uint64, entries []entry) error) ([]S, error) {
 	const atOnce = 16
 	if workers <= 0 {

@@ -6,11 +6,10 @@ import (
 	"slices"
 )
 
-// sorter sorts partitions by page. It may be used again, for one partition at a
-// time.
+// sorter sorts partitions by page, one at a time. It may be used again.
 type sorter struct {
 	*sweep
-	room    int // entries that are sorted at once
+	room    int // the most entries that are sorted at once
 	pieces  []storedPiece
 	buf     []byte
 	batch   edgeBatch
@@ -20,30 +19,31 @@ type sorter struct {
 	out     groupWriter
 }
 
-// newSorter makes a sorter for partitions of most edges at most. Its buffers
-// need not grow, which would leave short ones behind: what is never written to
-// takes no memory.
+// newSorter returns a sorter for partitions of at most so many edges. Its buffers
+// are made large enough at once, since growing would leave short ones behind.
+// Memory that is never written to costs nothing.
 func (s *sweep) newSorter(room, most int) *sorter {
 	w := &sorter{sweep: s, room: room, entries: make([]entry, 0, min(room, most))}
 	w.out.out = make([]byte, 0, 4*min(room, most))
 	return w
 }
 
-// edgeBatch is edges as the sweep found them.
+// edgeBatch is some edges as the sweep found them.
 type edgeBatch struct {
 	n       int
-	sources [batchEdges]uint64 // by number
-	offsets [batchEdges]uint64 // of targets, in the partition
+	sources [batchEdges]uint64 // numbers of the sources
+	offsets [batchEdges]uint64 // of the targets from the start of the partition, in bytes
 }
 
 const batchEdges = 512
 
-// densePages is the most pages of a partition that are counted in an array.
+// densePages is the most pages of a partition whose edges are counted in an array.
 const densePages = 1 << 20
 
 var errPiece = errors.New("the temporary file does not hold what was written to it")
 
-// eachBatch calls f with all entries of the pieces, in order, some at a time.
+// eachBatch calls f with all entries of the pieces, in order, some at a time. size
+// is the size in bytes of an entry's offset.
 func (s *sorter) eachBatch(pieces []storedPiece, size int, f func(*edgeBatch)) error {
 	for _, p := range pieces {
 		b, err := s.chunks.read(s.buf, *p.in, int(p.from), int(p.end-p.from))
@@ -64,13 +64,14 @@ func (s *sorter) eachBatch(pieces []storedPiece, size int, f func(*edgeBatch)) e
 	return nil
 }
 
-// fill takes entries from b, in which places have so many bytes: as many as
-// there is room for. There are none where b holds no whole one. source is that
-// of the entry before.
+// fill takes as many entries from b as there is room for, and returns the source of
+// the last one and the rest of b. size is the size in bytes of an entry's offset,
+// and source is the source of the entry before. The batch is empty where b holds no
+// whole entry.
 func (u *edgeBatch) fill(source uint64, b []byte, size int) (uint64, []byte) {
 	n := 0
 	if size < 8 {
-		// One load has a difference of one byte or two, and the place.
+		// One load holds a difference of one byte or two, and the offset.
 		mask, at := uint64(1)<<(8*size)-1, 0
 		for n < batchEdges && at+8 <= len(b) {
 			v := binary.LittleEndian.Uint64(b[at:])
@@ -107,7 +108,9 @@ func (u *edgeBatch) fill(source uint64, b []byte, size int) (uint64, []byte) {
 	return source, b
 }
 
-// sort writes the groups of a partition to s.out.
+// sort writes the groups of a partition to s.out. It is a counting sort: one pass
+// over the entries counts those of each page, and a second one puts each where its
+// page begins.
 func (s *sorter) sort(part int) error {
 	s.out.out, s.out.lines, s.out.edges = s.out.out[:0], s.out.lines[:0], 0
 	pieces := s.ordered(s.pieces[:0], part)
@@ -130,7 +133,7 @@ func (s *sorter) sort(part int) error {
 	if err != nil {
 		return err
 	}
-	// As many pages at a time as there is room for; mostly all.
+	// Take as many pages at a time as there is room for, which mostly is all.
 	for lo := 0; lo < pages; {
 		hi, n := lo, uint64(0)
 		for hi < pages && (hi == lo || n+counts[hi] <= uint64(s.room)) {
@@ -165,7 +168,7 @@ func (s *sorter) sort(part int) error {
 	return nil
 }
 
-// zeros is n zeros, in the memory of b where that suffices.
+// zeros returns n zeros, in the memory of b where that suffices.
 func zeros[T any](b *[]T, n int) []T {
 	if cap(*b) < n {
 		*b = make([]T, n)
@@ -176,8 +179,8 @@ func zeros[T any](b *[]T, n int) []T {
 	return *b
 }
 
-// sortSparse is sort for a partition of more pages than can be counted: most of
-// them are reserved address space, and few have edges.
+// sortSparse is sort for a partition of more pages than an array can count. Most of
+// these pages are reserved address space, and few have edges.
 func (s *sorter) sortSparse(pieces []storedPiece, size int, first uint64) error {
 	counts := map[uint64]uint64{}
 	err := s.eachBatch(pieces, size, func(some *edgeBatch) {
@@ -224,7 +227,7 @@ func (s *sorter) sortSparse(pieces []storedPiece, size int, first uint64) error 
 	return nil
 }
 
-// offsetBytes is how long the places of a partition's targets are.
+// offsetBytes returns the size in bytes of the offsets of a partition's targets.
 func (s *sweep) offsetBytes(part int) int {
 	i, _ := slices.BinarySearchFunc(s.partRanges, int32(part), func(t partRange, p int32) int { return int(t.part) - int(p) })
 	return int(s.partRanges[i].bytes)

@@ -7,9 +7,9 @@ import (
 	"vscan/engine/addr"
 )
 
-// To yields the edges whose target lies in r, ascending by target, then by
-// source. A group that is damaged, or cannot be read, ends the sequence with a
-// last pair that has the error. Little memory is needed, however many there are.
+// To yields the edges whose target lies in r, ascending by target, then by source.
+// Where a group is damaged or cannot be read, the sequence ends with a pair that has
+// the error. Little memory is needed, however many edges there are.
 func (g *Graph) To(r addr.Range) iter.Seq2[Edge, error] {
 	return func(yield func(Edge, error) bool) {
 		for edges, err := range g.ToBatches(r) {
@@ -25,9 +25,9 @@ func (g *Graph) To(r addr.Range) iter.Seq2[Edge, error] {
 	}
 }
 
-// ToBatches is To for those who take many edges: it yields some thousands at
-// most at a time, in the same order. A batch is not empty, and holds until the
-// next one or the end; the pair with an error has none.
+// ToBatches is To for callers that take many edges: it yields them in the same
+// order, up to some thousands at a time. A batch is not empty, and it is valid until
+// the next one or the end of the sequence. The pair that has an error has no batch.
 func (g *Graph) ToBatches(r addr.Range) iter.Seq2[[]Edge, error] {
 	return func(yield func([]Edge, error) bool) {
 		w := g.takeReader()
@@ -44,8 +44,8 @@ func (g *Graph) ToBatches(r addr.Range) iter.Seq2[[]Edge, error] {
 	}
 }
 
-// edges puts the edges of a page's entries into out, which is as long. hint is as
-// in find.
+// edges turns the entries of a page into edges, in out, which is as long. hint is
+// that of numbering.at.
 func (n *numbering) edges(out []Edge, page addr.Addr, entries []entry, hint *int) {
 	shift := n.shift & 63
 	for len(entries) > 0 {
@@ -62,8 +62,8 @@ func (n *numbering) edges(out []Edge, page addr.Addr, entries []entry, hint *int
 	}
 }
 
-// CountTo is how many edges have their target in r. What is wholly in r is not
-// read edge by edge.
+// CountTo returns how many edges have their target in r. It does not read the edges
+// of pages that lie wholly in r.
 func (g *Graph) CountTo(r addr.Range) (uint64, error) {
 	n := uint64(0)
 	w := g.takeReader()
@@ -104,7 +104,7 @@ type pageReader struct {
 	err     error
 }
 
-// takeReader is one that has not been anywhere, and is to be put into g.walks after.
+// takeReader returns a pageReader from g.readers. The caller puts it back.
 func (g *Graph) takeReader() *pageReader {
 	w, ok := g.readers.Get().(*pageReader)
 	if !ok {
@@ -114,17 +114,18 @@ func (g *Graph) takeReader() *pageReader {
 	return w
 }
 
-// entriesTo calls f with the entries whose entriesTo lie in r, those of one page, or
-// of a part of a page, at a time: ascending by target, then source.
+// entriesTo calls f with the entries whose targets lie in r, ascending by target,
+// then source: the entries of one page, or of a part of a page, at a time. It ends
+// where f returns false.
 func (w *pageReader) entriesTo(r addr.Range, f func(page addr.Addr, entries []entry) bool) {
 	w.visitPages(r, func(i int, p *pageBlock, page addr.Addr, lo, hi uint64) (more bool, err error) {
 		return w.page(i, p, lo, hi, func(entries []entry) bool { return f(page, entries) })
 	})
 }
 
-// visitPages calls f with the pages, and the offsets visitPages them, that r touches, ascending:
-// the group, the page, its address, the first offset and the last. It ends where
-// f is false, or has an error, which goes to w.err.
+// visitPages calls f with the pages that r touches, ascending: the page's group, the
+// page, its address, and the first and last offset in it that r has. It ends where f
+// returns false or an error, which goes to w.err.
 func (w *pageReader) visitPages(r addr.Range, f func(group int, p *pageBlock, page addr.Addr, lo, hi uint64) (more bool, err error)) {
 	hint := 0
 	first, last := w.pagesIn(r)
@@ -158,7 +159,7 @@ func (w *pageReader) visitPages(r addr.Range, f func(group int, p *pageBlock, pa
 	})
 }
 
-// pagesIn is the numbers of the pages that r touches: first ≤ number < last.
+// pagesIn returns the numbers of the pages that r touches: first ≤ number < last.
 func (w *pageReader) pagesIn(r addr.Range) (first, last uint64) {
 	hint := 0
 	first = w.g.targets.below(r.First&^offsetMask, &hint)
@@ -168,7 +169,7 @@ func (w *pageReader) pagesIn(r addr.Range) (first, last uint64) {
 	return first, w.g.targets.below(r.Last|offsetMask, &hint)
 }
 
-// load reads group i.
+// load reads the head of group i, and so fills w.pages.
 func (w *pageReader) load(i int) error {
 	b, err := w.g.bytesOf(w.buf, i)
 	if err != nil {
@@ -181,8 +182,8 @@ func (w *pageReader) load(i int) error {
 	return err
 }
 
-// page calls f with the entries of a page of group i whose offsets are from lo
-// to hi, ascending by offset, then source.
+// page calls f with the entries of a page of group i whose offsets are from lo to
+// hi, both included, ascending by offset, then source.
 func (w *pageReader) page(i int, p *pageBlock, lo, hi uint64, f func([]entry) bool) (more bool, err error) {
 	if p.bytes[0] == hubMark {
 		runs, err := hubTargets(p.bytes, p.count)
@@ -223,8 +224,8 @@ func (w *pageReader) page(i int, p *pageBlock, lo, hi uint64, f func([]entry) bo
 	return len(w.entries) == 0 || f(w.entries), nil
 }
 
-// eachPage calls f with the entries of all pages of the groups from i on, up to j,
-// ascending by source but for hubs.
+// eachPage calls f with the entries of each page of the groups from i on and below
+// j. They ascend by source, but those of a hub by offset, then source.
 func (w *pageReader) eachPage(i, j int, f func(page uint64, entries []entry) error) error {
 	return w.g.guard(func() error {
 		for ; i < j; i++ {

@@ -7,12 +7,19 @@ import (
 	"math/bits"
 )
 
-// How walks are counted: see chains.go for the algorithm.
+// How walks are counted. chains.go has what is counted; this is when:
+//
+//	to know the walks of k pointers, levels are computed from the target back
+//
+//	level 1 … k−2   for all edges: sparse while few arrive, else by two passes over all edges
+//	level k−1       for the successors of roots only; for all edges where these are many
+//	level k         for the edges at roots only
+//
+//	next[e] = the edges whose sources are in the window of e's value = lo ≤ number < hi
+//	walks[k][e] = sums[hi] − sums[lo], with sums the prefix sums of level k−1
 
-// level computes walks of k pointers, and of fewer, where they are not known
-// yet. All edges count up to k − 2, at k − 1 those that follow a root, and at k
-// only the roots; where roots are many, all edges count at k − 1 too. The error
-// is the cause of the context's end.
+// level computes the walks of k pointers, and of fewer, where they are not known
+// yet. The error is the cause of the context's end.
 func (c *Chains) level(ctx context.Context, k int) (*level, error) {
 	for n := len(c.levels) + 1; n <= k; n++ {
 		for c.full < n-1 {
@@ -36,14 +43,14 @@ func (c *Chains) level(ctx context.Context, k int) (*level, error) {
 	return &c.levels[k-1], nil
 }
 
-// addRoots adds a level that is known for roots only. The one before is full, or
-// known for the edges that follow a root.
+// addRoots adds the next level, for the edges at roots only. The level before is
+// known for all edges, or for the successors of roots.
 func (c *Chains) addRoots() {
 	l := level{exact: !c.inexact}
 	for class := range l.roots {
 		of := &l.roots[class]
 		of.walks = new(big.Int)
-		var low, high uint64 // of the sum
+		var low, high uint64 // the lower and the upper half of the sum
 		over := new(big.Int)
 		for _, r := range c.roots[class] {
 			for e := r.lo; e < r.hi; e++ {
@@ -65,8 +72,8 @@ func (c *Chains) addRoots() {
 	c.levels = append(c.levels, l)
 }
 
-// walks is how many walks begin with edge e, of one pointer more than the last
-// full level, or than c.near where there is one.
+// walks returns how many walks begin with edge e, as a number of 128 bits, of one
+// pointer more than the last full level, or than c.near where there is one.
 func (c *Chains) walks(e uint32) (low, high uint64) {
 	if c.full == 0 && c.near == nil {
 		if w, ok := windowAt(c.f.target(e), c.low, c.high); ok && w.Overlaps(c.opt.Target) {
@@ -85,7 +92,8 @@ func (c *Chains) walks(e uint32) (low, high uint64) {
 	return low, high
 }
 
-// successors is the edges in the successors of an edge's value, by number.
+// successors returns the edges that can follow an edge, those whose sources are in
+// the window of its value: lo ≤ number < hi.
 func (c *Chains) successors(e uint32) (lo, hi uint32) {
 	if t := c.f.to[e]; c.succLow != nil {
 		return c.succLow[t], c.succHigh[t]
@@ -93,7 +101,7 @@ func (c *Chains) successors(e uint32) (lo, hi uint32) {
 	return c.finder.find(c.f, c.f.target(e), c.low, c.high)
 }
 
-// findSuccessors finds the windows of all targets.
+// findSuccessors finds the successors of the edges to each target.
 func (c *Chains) findSuccessors() {
 	n := len(c.f.targets)
 	c.succLow, c.succHigh = make([]uint32, n), make([]uint32, n)
@@ -105,11 +113,11 @@ func (c *Chains) findSuccessors() {
 	})
 }
 
-// fillDense makes the first level full that is not, by a pass over all targets
-// and one over all edges. Windows lie anywhere in memory, and edges lead
-// anywhere; but targets ascend, and so do their windows, so that the first pass
-// goes through sums and windows once, and only the second jumps about, in the
-// walks of targets, which are fewer than edges.
+// fillDense computes the first level that is not full, by a pass over all targets
+// and one over all edges. Successors lie anywhere in memory, and edges lead
+// anywhere. But targets ascend, and so do the ranges of their successors: the first
+// pass goes through the sums once, in order, and only the second one jumps about, in
+// the walks of targets, which are fewer than edges.
 func (c *Chains) fillDense() {
 	l := &c.levels[c.full]
 	if l.arrives == nil {
@@ -130,7 +138,7 @@ func (c *Chains) fillDense() {
 		}
 		fits = c.count(l, true)
 	}
-	if !fits { // from here on only whether there are walks is known
+	if !fits { // from here on it is only known whether there are walks
 		c.inexact, c.sumsHigh, c.targetWalksHigh = true, nil, nil
 		n := uint64(0)
 		for e := range c.f.to {
@@ -141,7 +149,7 @@ func (c *Chains) fillDense() {
 	c.full++
 }
 
-// countTargetWalks computes c.ways, for the level after the last full one.
+// countTargetWalks computes c.targetWalks for the level after the last full one.
 func (c *Chains) countTargetWalks() {
 	n := len(c.f.targets)
 	if c.targetWalks == nil {
@@ -184,8 +192,9 @@ func (c *Chains) countTargetWalks() {
 	})
 }
 
-// count computes the prefix sums of a level from c.ways, and which edges
-// arrive. It is false where sums pass 2^128, or, unless wide, 2^64.
+// count computes the prefix sums of a level from c.targetWalks, and which edges
+// arrive. It reports whether sums fit: in 128 bits if wide is set, else in 64. Each
+// goroutine sums up a part, and then adds what the parts before it have.
 func (c *Chains) count(l *level, wide bool) (fits bool) {
 	n := len(c.f.to)
 	type part struct {
@@ -194,7 +203,7 @@ func (c *Chains) count(l *level, wide bool) (fits bool) {
 		over     bool
 	}
 	parts := make([]part, c.f.workers)
-	// Whole words of arrives, so that no two goroutines write to one.
+	// The parts are whole words of arrives, so that no two goroutines write to one.
 	c.f.parallel(len(l.arrives), func(p, lo, hi int) {
 		s := part{lo: min(lo*64, n), hi: min(hi*64, n)}
 		if wide {
@@ -204,7 +213,7 @@ func (c *Chains) count(l *level, wide bool) (fits bool) {
 		}
 		parts[p] = s
 	})
-	var sum, top uint64 // of the parts before
+	var sum, top uint64 // the sum of the parts before
 	fits = true
 	for i := range parts {
 		p := &parts[i]
@@ -243,9 +252,10 @@ func (c *Chains) count(l *level, wide bool) (fits bool) {
 	return true
 }
 
-// countNarrow sums up the walks of edges from lo to hi, a multiple of 64 and an
-// end, in 64 bits. There is no branch that depends on what is added up: a
-// processor that need not guess waits for many edges at a time.
+// countNarrow sums up the walks of the edges from lo to below hi in 64 bits. lo is a
+// multiple of 64. No branch depends on the numbers that are added, since a processor
+// that need not guess waits for many edges at a time. It reports whether the sum has
+// passed 2^64.
 func (c *Chains) countNarrow(arrives []uint64, lo, hi int) (sum uint64, over bool) {
 	ways := c.targetWalks
 	carries := uint64(0)

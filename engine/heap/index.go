@@ -7,14 +7,20 @@ import (
 	"vscan/engine/addr"
 )
 
-// runIndex is a run of chunks with a table by which the object at an address is
-// found: of each part of the run, parts of equal size, the first object that ends
-// in it or later. There are no more parts than objects, or pages if these are fewer.
+// runIndex is a run of chunks with a table that finds the object at an address. The run is
+// cut into parts of equal size, and the table has, for each part, the first object that ends
+// in it or later:
+//
+//	objects  | 0      | 1 | 2 | 3               |
+//	parts    |      |      |      |      |      |
+//	table    0      0      2      3      3
+//
+// There are no more parts than objects, or than pages if these are fewer.
 type runIndex struct {
 	addr.Range
 	lo, hi int
-	mapped bool  // it is a chunk that was mapped on its own
-	shift  uint8 // the size of a part is 1 << shift bytes
+	mapped bool  // it is one chunk that was mapped on its own
+	shift  uint8 // a part has 1 << shift bytes
 	table  []int32
 }
 
@@ -32,13 +38,13 @@ func newRunIndex(r addr.Range, lo int, objects []Object) runIndex {
 			x.table[part] = int32(i - x.lo)
 		}
 	}
-	for ; part < len(x.table); part++ { // the top of a heap has a word less than its chunk
+	for ; part < len(x.table); part++ { // the object of a heap's top ends a word before its chunk
 		x.table[part] = int32(x.hi - x.lo)
 	}
 	return x
 }
 
-// find is the first object of the run that ends at an address of it or later.
+// find returns the first object of the run that ends at an address of the run or later.
 func (x *runIndex) find(objects []Object, a addr.Addr) int {
 	part := uint64(a-x.First) >> x.shift
 	lo, hi := x.lo+int(x.table[part]), x.hi
@@ -73,8 +79,8 @@ func (h *Heaps) indexNear(a addr.Addr, hint *int) int {
 	return -1
 }
 
-// runAt is the run that an address is in, −1 where it is in none. The last object of
-// a run holds the word behind it, which is of the next chunk's head.
+// runAt returns the index of the run that an address is in, or −1 where it is in none. The
+// last object of a run holds the word behind it, which is of the next chunk's head.
 func (h *Heaps) runAt(a addr.Addr) int {
 	k := sort.Search(len(h.runs), func(i int) bool { return h.runs[i].Last >= a })
 	if k == len(h.runs) || h.runs[k].First > a {
@@ -83,6 +89,6 @@ func (h *Heaps) runAt(a addr.Addr) int {
 	return k
 }
 
-// Contains reports whether an address is in a heap, be it in the head of a chunk,
-// and that part of the heap was understood: it is in no gap.
+// Contains reports whether an address is in a heap that was understood there: in a chunk, its
+// head included, and in no gap.
 func (h *Heaps) Contains(a addr.Addr) bool { return h.runAt(a) >= 0 }

@@ -12,18 +12,20 @@ import "vscan/engine/addr"
 //	char *sbrk_base
 //	…                                               of tcaches, since 2.26
 //
-// It lies in the same data as the state of the main arena, and is found by what
-// holds of its fields.
+// They lie in the same data as the state of the main arena, and are found by what always holds
+// of their fields: a count is not above its peak, bytes are whole pages, sbrk_base is in
+// memory that may be written.
 
-// parameters is what is needed of it.
+// parameters is what is needed of malloc's parameters.
 type parameters struct {
-	at, end addr.Addr // 0: it was not found
-	base    addr.Addr // the first address that brk gave; 0: none
-	mapped  uint64    // chunks that are mapped on their own
-	bytes   uint64    // and of what they lie in
+	at, end addr.Addr // where they lie: at ≤ address < end; 0 where they were not found
+	base    addr.Addr // the first address that brk gave; 0 where it gave none
+	mapped  uint64    // how many chunks are mapped on their own
+	bytes   uint64    // the bytes of what was mapped for these
 }
 
-// parametersOf finds the parameters of the malloc whose main arena has a state.
+// parametersOf finds the parameters of the malloc whose main arena has a state. Those with usual
+// values are looked for first.
 func (f *finder) parametersOf(s *state) parameters {
 	const near = 1 << 16
 	in := f.space.At(s.bins).Range
@@ -42,11 +44,12 @@ func (f *finder) parametersOf(s *state) parameters {
 	return parameters{}
 }
 
-// mostMapped is what n_mmaps_max is unless a program has set it.
+// mostMapped is n_mmaps_max unless a program has set it.
 const mostMapped = 65536
 
-// parametersAt reads parameters that may lie at an address, of glibc before 2.35 or
-// since; usual ones have what a program seldom sets.
+// parametersAt reads the parameters that may lie at an address, and reports whether they make
+// sense. old are those of glibc before 2.35; usual ones have the value of n_mmaps_max that a
+// program seldom changes.
 func (f *finder) parametersAt(r *reader, at addr.Addr, s *state, old, usual bool) (p parameters, ok bool) {
 	w := f.word
 	threshold, _ := r.wordAt(at + 2*w)

@@ -20,11 +20,11 @@ import (
 //
 // leftOut, if not nil, is set to what was left out. The error is the cause of the
 // context's end, and comes with the chains found before.
-func (c *Chains) Best(ctx context.Context, k int, left *LeftOut) ([]Chain, error) {
-	if left == nil {
-		left = &LeftOut{}
+func (c *Chains) Best(ctx context.Context, k int, leftOut *LeftOut) ([]Chain, error) {
+	if leftOut == nil {
+		leftOut = &LeftOut{}
 	}
-	*left = LeftOut{}
+	*leftOut = LeftOut{}
 	var best []Chain
 	for n := 1; n <= c.opt.Depth && len(best) < k; n++ {
 		level, err := c.level(ctx, n)
@@ -32,7 +32,7 @@ func (c *Chains) Best(ctx context.Context, k int, left *LeftOut) ([]Chain, error
 			return best, err
 		}
 		for class := RootClass(0); class < rootClassCount && len(best) < k; class++ {
-			some, err := c.bestOf(ctx, level, class, n, k-len(best), left)
+			some, err := c.bestOf(ctx, level, class, n, k-len(best), leftOut)
 			best = append(best, some...)
 			if err != nil {
 				return best, err
@@ -48,7 +48,7 @@ const (
 )
 
 // bestOf returns the best k chains of n pointers from roots of a class.
-func (c *Chains) bestOf(ctx context.Context, level *level, class RootClass, n, k int, left *LeftOut) ([]Chain, error) {
+func (c *Chains) bestOf(ctx context.Context, level *level, class RootClass, n, k int, leftOut *LeftOut) ([]Chain, error) {
 	walks := level.roots[class].walks
 	if level.exact && walks.Sign() == 0 {
 		return nil, nil
@@ -79,8 +79,8 @@ func (c *Chains) bestOf(ctx context.Context, level *level, class RootClass, n, k
 			return top.sorted(), l.err
 		}
 		if len(top.chains) == k || budget == most {
-			left.Loops += of.Loops
-			left.NotInOthers += of.NotInOthers
+			leftOut.Loops += of.Loops
+			leftOut.NotInOthers += of.NotInOthers
 			return top.sorted(), nil
 		}
 		budget = min(4*budget, most)

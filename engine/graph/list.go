@@ -62,9 +62,9 @@ type LeftOut struct {
 // have been computed. Where the target has several bytes, a chain ends at the one
 // nearest to the last pointer. The sequence ends with a pair that has the cause of
 // the context's end, if it ended. leftOut, if not nil, is kept up to date.
-func (c *Chains) All(ctx context.Context, left *LeftOut) iter.Seq2[*Chain, error] {
+func (c *Chains) All(ctx context.Context, leftOut *LeftOut) iter.Seq2[*Chain, error] {
 	return func(yield func(*Chain, error) bool) {
-		l := newLister(ctx, c, left)
+		l := newLister(ctx, c, leftOut)
 		l.yield = func(ch *Chain) bool { return yield(ch, nil) }
 		for n := 1; n <= c.opt.Depth && !l.stopped; n++ {
 			if _, err := c.level(ctx, n); err != nil {
@@ -102,13 +102,13 @@ type lister struct {
 	err     error
 }
 
-// newLister returns a lister that counts in *left, from 0, what it leaves out; left may be nil.
-func newLister(ctx context.Context, c *Chains, left *LeftOut) *lister {
-	if left == nil {
-		left = &LeftOut{}
+// newLister returns a lister that counts in *leftOut, from 0, what it leaves out; leftOut may be nil.
+func newLister(ctx context.Context, c *Chains, leftOut *LeftOut) *lister {
+	if leftOut == nil {
+		leftOut = &LeftOut{}
 	}
-	*left = LeftOut{}
-	return &lister{c: c, ctx: ctx, leftOut: left, others: make([][]addr.Addr, len(c.otherPlaces))}
+	*leftOut = LeftOut{}
+	return &lister{c: c, ctx: ctx, leftOut: leftOut, others: make([][]addr.Addr, len(c.otherPlaces))}
 }
 
 // list lists the walks of n pointers from roots of a class whose offsets sum up to

@@ -381,7 +381,7 @@ func TestChainsCancelled(t *testing.T) {
 
 // A chain holds in another run where its module lies elsewhere, and one that
 // does not is left out.
-func TestAlso(t *testing.T) {
+func TestOtherGraphs(t *testing.T) {
 	run := func(prog, heap addr.Addr, second int) *Forward {
 		data, b := make([]byte, 64), make([]byte, 256)
 		addr.Little.PutUint(data[8:16], uint64(heap))     // → 0x20 → target
@@ -401,12 +401,12 @@ func TestAlso(t *testing.T) {
 	there := addr.Range{First: 0x9088, Last: 0x9088}
 	elsewhere := addr.Range{First: 0x9080, Last: 0x9080}
 	for _, c := range []struct {
-		also []OtherGraph
-		want int
+		others []OtherGraph
+		want   int
 	}{
 		{nil, 2}, {[]OtherGraph{{Forward: other}}, 1}, {[]OtherGraph{{Forward: other, Target: &there}}, 1}, {[]OtherGraph{{Forward: other, Target: &elsewhere}}, 0},
 	} {
-		chains, err := f.Chains(ChainOptions{Target: addr.Range{First: 0x8088, Last: 0x8088}, Window: &Window{0, 0x3f}, Depth: 2, OtherGraphs: c.also})
+		chains, err := f.Chains(ChainOptions{Target: addr.Range{First: 0x8088, Last: 0x8088}, Window: &Window{0, 0x3f}, Depth: 2, OtherGraphs: c.others})
 		if err != nil {
 			t.Fatal(err)
 		}

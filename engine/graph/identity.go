@@ -122,12 +122,12 @@ func (id *identity) encode() []byte {
 
 // decode reads what encode has written.
 func (id *identity) decode(b []byte) error {
-	const each = 8 + sha256.Size
-	if len(b) < sha256.Size || (len(b)-sha256.Size)%each != 0 {
+	const sourceSize = 8 + sha256.Size
+	if len(b) < sha256.Size || (len(b)-sha256.Size)%sourceSize != 0 {
 		return fmt.Errorf("%d bytes are no identity of an image", len(b))
 	}
 	b = b[copy(id.layout[:], b):]
-	for ; len(b) > 0; b = b[each:] {
+	for ; len(b) > 0; b = b[sourceSize:] {
 		s := sourceIdentity{size: binary.LittleEndian.Uint64(b)}
 		copy(s.samples[:], b[8:])
 		id.sources = append(id.sources, s)

@@ -32,12 +32,12 @@ func (og *objectGraph) findHeads(ctx context.Context, r *Retention) error {
 		return true
 	}
 	var todo []uint32
-	follow := func(start uint32, edges func(uint32) []uint32, each func(uint32)) {
+	follow := func(start uint32, edges func(uint32) []uint32, do func(uint32)) {
 		todo = append(todo[:0], start)
 		for len(todo) > 0 {
 			o := todo[len(todo)-1]
 			todo = todo[:len(todo)-1]
-			each(o)
+			do(o)
 			for _, e := range edges(o) {
 				if visit(e >> 1) {
 					todo = append(todo, e>>1)

@@ -145,7 +145,7 @@ func (w *fileWriter) column(r *Retention, section int) (size uint64, sum uint32,
 			b = b[:0]
 		}
 	}
-	each := func(add func(i int)) {
+	eachObject := func(add func(i int)) {
 		for i := range r.Len() {
 			add(i)
 			flush(1 << 20)
@@ -153,17 +153,17 @@ func (w *fileWriter) column(r *Retention, section int) (size uint64, sum uint32,
 	}
 	switch section {
 	case columnFirst:
-		each(func(i int) { b = le.AppendUint64(b, uint64(r.Object(i).First)) })
+		eachObject(func(i int) { b = le.AppendUint64(b, uint64(r.Object(i).First)) })
 	case columnSize:
-		each(func(i int) { b = le.AppendUint64(b, r.Object(i).Size()) })
+		eachObject(func(i int) { b = le.AppendUint64(b, r.Object(i).Size()) })
 	case columnRetained:
-		each(func(i int) { b = le.AppendUint64(b, r.RetainedBy(i)) })
+		eachObject(func(i int) { b = le.AppendUint64(b, r.RetainedBy(i)) })
 	case columnState:
-		each(func(i int) { b = append(b, byte(r.Object(i).State)) })
+		eachObject(func(i int) { b = append(b, byte(r.Object(i).State)) })
 	case columnAnchor:
-		each(func(i int) { b = append(b, byte(r.Anchors[i])) })
+		eachObject(func(i int) { b = append(b, byte(r.Anchors[i])) })
 	case columnLoss:
-		each(func(i int) { b = append(b, byte(r.Losses[i])) })
+		eachObject(func(i int) { b = append(b, byte(r.Losses[i])) })
 	case columnHeads:
 		for _, h := range r.Heads {
 			for _, v := range []uint64{uint64(h.Object), h.Blocks, h.Bytes} {

@@ -25,7 +25,7 @@ import (
 type mappedChunk struct {
 	addr.Range // what was mapped
 	object     addr.Range
-	firm       bool // whether it begins where a mapping begins, or behind another such chunk or a heap
+	atBorder   bool // whether it begins where a mapping begins, or behind another such chunk or a heap
 }
 
 // mappedAt reads the chunk that may have its head at an address of memory from first to last
@@ -73,8 +73,8 @@ func (f *finder) mappedChunks() error {
 		sum += c.Size()
 	}
 	if !known || uint64(len(found)) > want || sum != bytes {
-		if firm := f.firm(found); !known || uint64(len(found)) > want {
-			found = firm
+		if filling := f.fillingMappings(found); !known || uint64(len(found)) > want {
+			found = filling
 		}
 	}
 	a := Arena{Kind: ArenaMapped}
@@ -97,9 +97,9 @@ func (f *finder) mappedChunks() error {
 	return nil
 }
 
-// firm returns the chunks that, side by side, fill what was mapped: from where a mapping begins,
+// fillingMappings returns the chunks that, side by side, fill what was mapped: from where a mapping begins,
 // or a heap ends, to where one ends.
-func (f *finder) firm(found []mappedChunk) (out []mappedChunk) {
+func (f *finder) fillingMappings(found []mappedChunk) (out []mappedChunk) {
 	heaps := addr.Merge(f.taken)
 	for i := 0; i < len(found); {
 		k := i + 1
@@ -109,7 +109,7 @@ func (f *finder) firm(found []mappedChunk) (out []mappedChunk) {
 		next := found[k-1].Last + 1
 		s := f.spanOf(found[i].First)
 		_, border := slices.BinarySearch(s.borders, next)
-		if found[i].firm && (border || found[k-1].Last == s.Last || overlaps(heaps, addr.Range{First: next, Last: next})) {
+		if found[i].atBorder && (border || found[k-1].Last == s.Last || overlaps(heaps, addr.Range{First: next, Last: next})) {
 			out = append(out, found[i:k]...)
 		}
 		i = k
@@ -139,22 +139,22 @@ func (f *finder) mappedCandidates(everywhere bool) (found []mappedChunk, err err
 
 // mappedIn appends the candidates in memory that belongs to no heap.
 func (f *finder) mappedIn(free addr.Range, s *span, everywhere bool, found []mappedChunk) ([]mappedChunk, error) {
-	firm := true
+	atBorder := true
 	first := free.First
 	for at, ok := free.First.AlignUp(engine.PageSize); ok && at < free.Last; {
 		if err := context.Cause(f.ctx); err != nil {
 			return nil, err
 		}
 		_, border := slices.BinarySearch(s.borders, at)
-		firm = firm || border
-		if c, is := f.mappedAtPage(at, free.Last, firm); is {
-			c.firm = firm || c.First == first
+		atBorder = atBorder || border
+		if c, is := f.mappedAtPage(at, free.Last, atBorder); is {
+			c.atBorder = atBorder || c.First == first
 			found = append(found, c)
-			first, firm = c.Last+1, true
+			first, atBorder = c.Last+1, true
 			at, ok = first.AlignUp(engine.PageSize)
 			continue
 		}
-		firm = false
+		atBorder = false
 		at, ok = at.Add(engine.PageSize)
 		if !everywhere && ok {
 			k, _ := slices.BinarySearch(s.borders, at)
@@ -173,13 +173,13 @@ func (f *finder) mappedIn(free addr.Range, s *span, everywhere bool, found []map
 // mappedAtPage returns the chunk in what may have been mapped from a page on: at its start, or,
 // where it was aligned, further on. In the latter case memalign has left the head that the chunk
 // had at first.
-func (f *finder) mappedAtPage(at, last addr.Addr, firm bool) (c mappedChunk, ok bool) {
+func (f *finder) mappedAtPage(at, last addr.Addr, atBorder bool) (c mappedChunk, ok bool) {
 	for _, a := range f.firsts(at) {
 		if c, ok = f.read.mappedAt(a, at, last); ok {
 			break
 		}
 	}
-	if !ok && !firm {
+	if !ok && !atBorder {
 		return c, false
 	}
 	for align := 4 * f.word; align < last-at; align *= 2 {

@@ -42,13 +42,13 @@ func (f *finder) others(understood []addr.Range) (out []OtherAllocator, err erro
 			out = append(out, OtherAllocator{name, evidence, n})
 		}
 	}
-	if n := len(pages.pools); n >= least {
+	if n := len(pages.pools); n >= minOfForm {
 		add("CPython", fmt.Sprintf("%d pools of its small objects, whose heads agree with their sizes", n), pages.pools)
 	}
-	if n := len(pages.groups); n >= least {
+	if n := len(pages.groups); n >= minOfForm {
 		add("musl", fmt.Sprintf("%d groups of mallocng, each of which refers to what describes it and is referred to by that", n), pages.groups)
 	}
-	if v8 := f.v8(free); len(v8) >= least {
+	if v8 := f.v8(free); len(v8) >= minOfForm {
 		add("V8", fmt.Sprintf("%d pages of its heap, whose heads tell their sizes", len(v8)), v8)
 	}
 	if blocks := f.jemalloc(free); len(blocks) > 0 {
@@ -60,14 +60,14 @@ func (f *finder) others(understood []addr.Range) (out []OtherAllocator, err erro
 	if at, ok := f.goBuild(); ok {
 		add("Go", fmt.Sprintf("the program tells at %v how Go built it, and mappings are whole 4 MiB", at), f.whole(free, 4<<20))
 	}
-	if name, ok := f.mapped("libtcmalloc"); ok {
+	if name, ok := f.moduleNamed("libtcmalloc"); ok {
 		add("tcmalloc", fmt.Sprintf("%s is mapped, and what brk gave is no heap of glibc's", name), f.notGlibc(free))
 	}
 	return out, nil
 }
 
-// least is how many pools, groups or pages of one form there have to be.
-const least = 4
+// minOfForm is how many pools, groups or pages of one form there have to be.
+const minOfForm = 4
 
 // pages is what was found page by page: pools of CPython and groups of musl.
 type pages struct{ pools, groups []addr.Range }
@@ -133,9 +133,9 @@ func (f *finder) group(at addr.Addr, secret *uint64) uint64 {
 	return (bits >> 12) * engine.PageSize
 }
 
-// aligned calls visit with each multiple of an alignment in memory, and with the last address of
+// atMultiples calls visit with each multiple of an alignment in memory, and with the last address of
 // the range that it lies in.
-func aligned(free []addr.Range, align addr.Addr, visit func(at, last addr.Addr)) {
+func atMultiples(free []addr.Range, align addr.Addr, visit func(at, last addr.Addr)) {
 	for _, r := range free {
 		for at, ok := r.First.AlignUp(uint64(align)); ok && at < r.Last; at, ok = at.Add(uint64(align)) {
 			visit(at, r.Last)
@@ -147,7 +147,7 @@ func aligned(free []addr.Range, align addr.Addr, visit func(at, last addr.Addr))
 func (f *finder) v8(free []addr.Range) (out []addr.Range) {
 	const page = 256 << 10
 	w := f.word
-	aligned(free, page, func(at, last addr.Addr) {
+	atMultiples(free, page, func(at, last addr.Addr) {
 		size, ok := f.read.wordAt(at)
 		heap, start, end := f.read.pointer(at+2*w), f.read.pointer(at+3*w), f.read.pointer(at+4*w)
 		if ok && size >= page/4 && size%engine.PageSize == 0 && size-1 <= uint64(last-at) && heap != 0 && heap%w == 0 &&
@@ -164,7 +164,7 @@ func (f *finder) jemalloc(free []addr.Range) (out []addr.Range) {
 	w := f.word
 	known := map[addr.Addr]addr.Addr{} // for each block, the next one
 	var order []addr.Range
-	aligned(free, huge, func(at, last addr.Addr) {
+	atMultiples(free, huge, func(at, last addr.Addr) {
 		size, ok := f.read.wordAt(at)
 		next, data := f.read.pointer(at+w), f.read.pointer(at+3*w)
 		if ok && size > 0 && size%huge == 0 && size-1 <= uint64(last-at) && next%huge == 0 && next != at && data > at && data <= at+addr.Addr(size) {
@@ -192,7 +192,7 @@ func (f *finder) mimalloc(free []addr.Range) (best []addr.Range) {
 	const reach = 0x200
 	for _, size := range []addr.Addr{32 << 20, 4 << 20} {
 		cookies := map[[2]uint64][]addr.Range{} // segments by offset and cookie
-		aligned(free, size, func(at, last addr.Addr) {
+		atMultiples(free, size, func(at, last addr.Addr) {
 			for off := f.word; off < reach && len(cookies) < 1<<16; off += f.word {
 				word, ok := f.read.wordAt(at + off)
 				if cookie := word ^ uint64(at); ok && cookie>>32 != 0 && cookie>>32 != 1<<32-1 && word>>32 != 0 && f.spanOf(addr.Addr(word)) == nil {
@@ -237,8 +237,8 @@ func (f *finder) whole(free []addr.Range, size addr.Addr) (out []addr.Range) {
 	return out
 }
 
-// mapped returns the name of a module's file that begins with a prefix.
-func (f *finder) mapped(prefix string) (string, bool) {
+// moduleNamed returns the name of a module's file that begins with a prefix.
+func (f *finder) moduleNamed(prefix string) (string, bool) {
 	for _, m := range f.space.Places().Modules().All {
 		if strings.HasPrefix(path.Base(m.Name), prefix) {
 			return path.Base(m.Name), true

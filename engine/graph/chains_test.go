@@ -12,15 +12,15 @@ import (
 	"vscan/engine/addr"
 )
 
-// plainChain is what a plain search finds: the words of a chain.
+// plainChain is a chain that a plain search finds, with its words.
 type plainChain struct {
 	class RootClass
 	words []addr.Addr
 	sum   uint64
 }
 
-// plainChains is a depth-first search for the chains of n pointers, without any
-// of the tables. walks counts those with loops too.
+// plainChains searches, depth first, for the chains of n pointers, without any of the tables. walks
+// counts those with loops too.
 func plainChains(edges []Edge, o ChainOptions, class func(addr.Addr) (RootClass, bool), n int) (chains []plainChain, walks uint64) {
 	edges = slices.Clone(edges)
 	slices.SortFunc(edges, func(a, b Edge) int { return cmp.Compare(a.Source, b.Source) })
@@ -86,7 +86,7 @@ func plainChains(edges []Edge, o ChainOptions, class func(addr.Addr) (RootClass,
 	return chains, walks
 }
 
-// tangle is a space in which everything points at everything.
+// tangle returns a space in which everything points at everything.
 func tangle(t testing.TB, rnd *rand.Rand, arch addr.Arch, words int) *engine.Space {
 	t.Helper()
 	word := arch.WordSize()
@@ -187,8 +187,8 @@ func checkChainsAs(t *testing.T, f *Forward, o ChainOptions, edges []Edge, class
 	if err != nil {
 		t.Fatal(err)
 	}
-	// What is asked first is known by other means than what is asked later: the
-	// one asks for the longest first, the other lists first.
+	// What is asked first is computed by other means than what is asked later: the one asks for the
+	// longest chains first, the other lists first.
 	longest, err := f.Chains(o)
 	if err != nil {
 		t.Fatal(err)
@@ -275,8 +275,8 @@ func follow(t *testing.T, f *Forward, a addr.Addr, offsets []int64) addr.Addr {
 	return a
 }
 
-// The same on real cores: chains from the data of modules to what most is
-// pointed at near.
+// The same holds on real cores, for chains from the data of modules to addresses near which most
+// pointers lead.
 func TestSampleChains(t *testing.T) {
 	checked, total := 0, 0
 	eachCore(t, func(c core) {
@@ -319,7 +319,7 @@ func TestSampleChains(t *testing.T) {
 	}
 }
 
-// A ring of pointers has walks without number: 2^64 is passed, and 2^128.
+// A ring of pointers has more walks than 2^64, and more than 2^128.
 func TestManyWalks(t *testing.T) {
 	const words = 64
 	b := make([]byte, 8*words)
@@ -340,7 +340,7 @@ func TestManyWalks(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		// 64 roots, and 64 ways to go on at each of n − 1 steps: 2^6n.
+		// There are 64 roots, and 64 ways to go on at each of n − 1 steps: 2^6n walks.
 		for n := 1; n <= MaxDepth; n++ {
 			walks, exact, err := c.Walks(t.Context(), n)
 			if err != nil {
@@ -421,9 +421,8 @@ func TestOtherGraphs(t *testing.T) {
 	}
 }
 
-// Counts and the best chains of a larger graph are the same for any number of
-// workers, and whether the first levels are counted by asking who refers or by
-// going through all edges.
+// Counts and the best chains of a larger graph are the same for any number of workers. They are also
+// the same whether the first levels are counted by asking who refers, or by going through all edges.
 func TestWalksAgree(t *testing.T) {
 	g := mustBuild(t, bigSpace(t, 1<<20), addr.LE64, Options{})
 	var counts []string

@@ -21,7 +21,7 @@ func mustSpace(t *testing.T, mappings ...engine.Mapping) *engine.Space {
 	return space
 }
 
-// What objects retain is what is not reached any more without them.
+// An object retains what is not reached any more without it.
 func TestRetention(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %#x", seed)
@@ -78,8 +78,8 @@ func TestRetention(t *testing.T) {
 	}
 }
 
-// checkRetention compares what was found out with what the plainest of means
-// tells: sets of objects that grow until they do not.
+// checkRetention compares what was found out with what the plainest of means tell: sets of objects
+// that grow until they do not grow any more.
 func checkRetention(t *testing.T, r *Retention, edges []Edge, threads []Thread) {
 	t.Helper()
 	objects := r.heaps.Objects()
@@ -117,7 +117,7 @@ func checkRetention(t *testing.T, r *Retention, edges []Edge, threads []Thread) 
 			}
 		}
 	}
-	// grow is what follows from a set, without one object.
+	// grow returns what a set leads to, without one object.
 	grow := func(in []bool, without int, follows func(link) bool) []bool {
 		in = slices.Clone(in)
 		for more := true; more; {
@@ -163,7 +163,7 @@ func checkRetention(t *testing.T, r *Retention, edges []Edge, threads []Thread) 
 		}
 		possible = next
 	}
-	// Heads: what nothing leads to that it does not lead to itself.
+	// Nothing leads to a head that it does not lead to itself.
 	leads := make([][]bool, len(objects))
 	lost := func(i int) bool { return objects[i].State == heap.Used && !possible[i] }
 	for i := range objects {
@@ -219,8 +219,8 @@ func checkRetention(t *testing.T, r *Retention, edges []Edge, threads []Thread) 
 	}
 }
 
-// A heap of many groups of pages, with objects that lie in several of them, gives
-// the same with any number of workers, and what plain searches of the edges give.
+// A heap of many groups of pages, with objects that lie in several of them, gives the same with any
+// number of workers, and the same as plain searches of the edges.
 func TestRetentionLarge(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %#x", seed)

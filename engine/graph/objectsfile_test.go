@@ -13,8 +13,8 @@ import (
 	"vscan/engine/heap/heaptest"
 )
 
-// smallHeap is a graph and the heap of six objects: one that data refer to, with
-// one behind it, and a lost chain of two, one that is possibly lost, the top.
+// smallHeap returns a graph and the heap of six objects: one that data refer to, with one behind it, a
+// lost chain of two, one that is possibly lost, and the top.
 func smallHeap(t *testing.T) (*Graph, *heap.Heaps) {
 	t.Helper()
 	h := heaptest.New(addr.LE64, 0x100000, 0x1000, 0, 0)
@@ -42,7 +42,7 @@ func smallHeap(t *testing.T) (*Graph, *heap.Heaps) {
 	return mustBuild(t, space, addr.LE64, Options{}), heaps
 }
 
-// What is kept in a file is what was found out, and what is damaged is an error.
+// What a file gives back is what was found out, and a damaged file is an error.
 func TestKeepObjects(t *testing.T) {
 	g, heaps := smallHeap(t)
 	o := ObjectOptions{Retained: true, Threads: []Thread{{SP: 0x1000}}}
@@ -72,7 +72,7 @@ func TestKeepObjects(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	// Other threads, or without what tells pointers to bases, it is another answer.
+	// With other threads, or without the memory that tells pointers to bases, it is another answer.
 	for _, other := range []ObjectOptions{{}, {Threads: []Thread{{SP: 0x1001}}}, {Threads: o.Threads, Space: mustSpace(t)}} {
 		if _, err := OpenObjects(path, g.ObjectsKey(other)); !errors.Is(err, ErrOtherGraph) {
 			t.Errorf("%+v: %v", other, err)
@@ -109,8 +109,8 @@ func FuzzKeptObjects(f *testing.F) {
 	})
 }
 
-// Registers at the ends of the address space, stack pointers outside of any
-// mapping, and very many threads.
+// Registers at the ends of the address space, stack pointers outside of any mapping, and very many
+// threads do no harm.
 func TestThreadsOdd(t *testing.T) {
 	g, heaps := smallHeap(t)
 	threads := []Thread{
@@ -131,7 +131,7 @@ func TestThreadsOdd(t *testing.T) {
 	}
 }
 
-// The objects of another image than the graph's give nonsense, and no panic.
+// The objects of another image than the graph's give nonsense and no panic.
 func TestObjectsOfOther(t *testing.T) {
 	g, _ := smallHeap(t)
 	h := heaptest.New(addr.LE32, 0x1000, 0x1000, 0, 0)

@@ -10,7 +10,7 @@ import (
 	"vscan/engine/heap/heaptest"
 )
 
-// want is what an object has to be, by its first address.
+// want is what each object has to be, by its first address.
 type want map[addr.Addr]State
 
 // find finds the heaps in some mappings.
@@ -24,7 +24,7 @@ func find(t *testing.T, arch addr.Arch, mappings ...engine.Mapping) *Heaps {
 	return h
 }
 
-// checkHeaps checks what holds of any heaps.
+// checkHeaps checks what has to hold of any heaps.
 func checkHeaps(t *testing.T, h *Heaps) {
 	t.Helper()
 	hint := 0
@@ -47,7 +47,7 @@ func checkHeaps(t *testing.T, h *Heaps) {
 	}
 }
 
-// check compares the objects, but for tops of heaps, which have to be free.
+// check compares the objects with what is wanted. The tops of heaps need not be in it, but have to be free.
 func (w want) check(t *testing.T, what any, h *Heaps) {
 	t.Helper()
 	seen := 0
@@ -65,7 +65,7 @@ func (w want) check(t *testing.T, what any, h *Heaps) {
 	}
 }
 
-// threadHeapAt is a heap of a thread's arena: the first of its arena if arena is 0.
+// threadHeapAt returns a heap of a thread's arena: the first one of its arena if arena is 0.
 func threadHeapAt(arch addr.Arch, base, arena, before addr.Addr, size int) *heaptest.Heap {
 	w := arch.WordSize()
 	head := 6 * w
@@ -82,7 +82,7 @@ func threadHeapAt(arch addr.Arch, base, arena, before addr.Addr, size int) *heap
 	return h
 }
 
-// A thread's arena of two heaps with free chunks, which have no arena's flag, with
+// A thread's arena has two heaps with free chunks, which do not have the flag of such an arena, with
 // fenceposts at the end of the first, and with fastbins, whose links may be mangled.
 func TestThreadArena(t *testing.T) {
 	for _, arch := range machines {
@@ -124,7 +124,7 @@ func TestThreadArena(t *testing.T) {
 // stateAt is where in the data of libc the state is.
 const stateAt = 0x500
 
-// libc is the data of a libc with the state of a main arena and its parameters.
+// libc returns the data of a libc with the state of a main arena and its parameters.
 func libc(t *testing.T, arch addr.Arch, s heaptest.State, base addr.Addr, mapped int, bytes uint64, old bool) engine.Mapping {
 	t.Helper()
 	w := arch.WordSize()
@@ -149,8 +149,8 @@ func libc(t *testing.T, arch addr.Arch, s heaptest.State, base addr.Addr, mapped
 	return l.Mapping(t, "/lib/libc.so.6")
 }
 
-// The main arena where others use brk as well: a block before the first chunk, and
-// one behind fenceposts.
+// Others use brk too: the main arena goes on behind a block before its first chunk, and behind one that
+// follows fenceposts.
 func TestMainArenaAmongOthers(t *testing.T) {
 	for _, arch := range machines {
 		for _, old := range []bool{false, true} {
@@ -187,8 +187,8 @@ func TestMainArenaAmongOthers(t *testing.T) {
 	}
 }
 
-// Mapped chunks of all forms among other memory that was mapped beside them, also where
-// it is the stack of a thread, which Linux makes one mapping with what lies behind it.
+// Mapped chunks of all forms are found among other memory that was mapped beside them, also where that
+// is the stack of a thread, which Linux puts into one mapping with what lies behind it.
 func TestMappedChunks(t *testing.T) {
 	for _, name := range []string{"z", "[stack:7]"} {
 		testMappedChunks(t, name)
@@ -232,7 +232,7 @@ func testMappedChunks(t *testing.T, name string) {
 	}
 }
 
-// Caches of all versions of glibc, with objects of another arena.
+// Caches of all versions of glibc are found, with objects of another arena.
 func TestCaches(t *testing.T) {
 	for _, arch := range machines {
 		for _, form := range cacheForms {
@@ -292,7 +292,7 @@ func testCache(t *testing.T, arch addr.Arch, form cacheForm, mangled bool) {
 	}
 }
 
-// A cache is found behind any number of objects of its size that are none.
+// A cache is found behind any number of objects of its size that are no caches.
 func TestCacheAmongMany(t *testing.T) {
 	arch := addr.LE64
 	m := heaptest.New(arch, 0x100000, 0x800000, 0, 0)

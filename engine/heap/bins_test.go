@@ -7,7 +7,7 @@ import (
 	"vscan/engine/addr"
 )
 
-// What a bin holds is told wherever the cursor of the region stands.
+// A chunk range knows what a bin holds wherever its cursor stands.
 func TestHolds(t *testing.T) {
 	for n := range 8 {
 		var binned []addr.Addr

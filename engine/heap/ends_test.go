@@ -10,8 +10,8 @@ import (
 	"vscan/engine/heap/heaptest"
 )
 
-// A main heap of chunks of many sizes, one of which is damaged that matters more than
-// others: the rest is found.
+// In a main heap of chunks of many sizes, one is damaged that matters more than others: the rest is
+// found.
 func TestDamagedEnds(t *testing.T) {
 	const garbage = 0x5a5b5c5d
 	for _, arch := range machines {
@@ -90,7 +90,8 @@ func TestDamagedEnds(t *testing.T) {
 	}
 }
 
-// What brk gave and is no heap is told, where nothing says that malloc is not used.
+// Where brk gave memory that is no heap, the account says so, unless something says that malloc is not
+// used.
 func TestNoHeapInBrk(t *testing.T) {
 	m := heaptest.New(addr.LE64, 0x100000, 0x10000, 0, 0)
 	for i := range 0x10000 / 8 {

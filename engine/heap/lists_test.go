@@ -8,8 +8,8 @@ import (
 	"vscan/engine/heap/heaptest"
 )
 
-// Lists of freed objects whose links were overwritten: what comes before counts as freed,
-// and that they break off is told, with the link.
+// The links of lists of freed objects were overwritten: the objects before the link count as freed, and a
+// gap says that the list breaks off, and at which link.
 func TestBrokenLists(t *testing.T) {
 	const objects = 5
 	for _, arch := range machines {
@@ -86,8 +86,8 @@ func TestBrokenLists(t *testing.T) {
 	}
 }
 
-// A chunk that a bin holds is free, though the one behind it says otherwise, and that is
-// told; so are mapped chunks whose sizes are not what malloc counts.
+// A chunk that a bin holds is free even if the one behind it says otherwise, and a gap says so. The
+// account also says where the sizes of mapped chunks are not what malloc counts.
 func TestDamageThatLeadsOn(t *testing.T) {
 	for _, arch := range machines {
 		w := arch.WordSize()

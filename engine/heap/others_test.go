@@ -8,8 +8,8 @@ import (
 	"vscan/engine/heap/heaptest"
 )
 
-// Memory of other allocators is told by its form, and by a name only together with
-// that; none of it is a heap of glibc's.
+// Memory of other allocators is told by its form, and by a name only together with that. None of it is
+// taken for a heap of glibc's.
 func TestOthers(t *testing.T) {
 	const base = 0x40000000
 	arch := addr.LE64

@@ -20,9 +20,8 @@ import (
 	"vscan/engine/image"
 )
 
-// Programs that tell themselves which blocks their malloc has given out, libc's own
-// among them (testdata/heaps.c): what is found in their cores is compared with that
-// block by block.
+// These programs write down which blocks their malloc has given out, libc's own among them
+// (testdata/heaps.c). What is found in their cores is compared with that, block by block.
 
 // build is how the program is built.
 type build struct {
@@ -68,7 +67,7 @@ func (b *builder) program(t *testing.T, how build) string {
 	return path
 }
 
-// needs is the path of a tool, or skips the test.
+// needs returns the path of a tool. Where it is missing, the test is skipped.
 func needs(t *testing.T, tool string) string {
 	t.Helper()
 	path, err := exec.LookPath(tool)
@@ -78,7 +77,7 @@ func needs(t *testing.T, tool string) string {
 	return path
 }
 
-// block is a block that the program has told.
+// block is a block that the program has written down.
 type block struct{ size, usable uint64 }
 
 // taking is how the memory of a program is taken.
@@ -135,7 +134,7 @@ func runProgram(t *testing.T, by taking, env []string, command ...string) (h fou
 	return openCore(t, kernelCore(t, cmd, pid)), truth
 }
 
-// kernelCore has the kernel write the core of a process of cmd, which ends.
+// kernelCore makes the kernel write the core of a process of cmd, which ends.
 func kernelCore(t *testing.T, cmd *exec.Cmd, pid int) string {
 	t.Helper()
 	pattern, err := os.ReadFile("/proc/sys/kernel/core_pattern")
@@ -181,7 +180,7 @@ func openCore(t *testing.T, path string) found {
 	return heapsOf(t, img)
 }
 
-// found is heaps and what they were found in.
+// found is heaps, and what they were found in.
 type found struct {
 	*heap.Heaps
 	space *engine.Space
@@ -315,8 +314,8 @@ func checkWhole(t *testing.T, h *heap.Heaps, what string) {
 	}
 }
 
-// CPython with threads: what malloc itself counts is understood, all arenas of it, and
-// the memory of CPython's own allocator is told.
+// Of CPython with threads, all that malloc itself counts is understood, in all arenas, and the memory of
+// CPython's own allocator is told.
 func TestCPython(t *testing.T) {
 	if testing.Short() {
 		t.Skip("runs other programs")
@@ -360,8 +359,8 @@ func TestCPython(t *testing.T) {
 	}
 }
 
-// Heaps of programs that were overwritten at 100 places each: objects away from these
-// are found as before, but for few next to them.
+// The heaps of programs were overwritten at 100 places each: objects away from these are found as before,
+// but for few next to them.
 func TestDamagedPrograms(t *testing.T) {
 	if testing.Short() {
 		t.Skip("runs other programs")

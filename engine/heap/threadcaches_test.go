@@ -9,8 +9,8 @@ import (
 	"vscan/engine/heap/heaptest"
 )
 
-// A cache that holds nothing is told by the thread that has it; a block of zeros that
-// no thread has is none.
+// A cache that holds nothing is told by the thread that has it. A block of zeros that no thread has is no
+// cache.
 func TestEmptyCachesOfThreads(t *testing.T) {
 	for _, arch := range machines {
 		w := addr.Addr(arch.WordSize())

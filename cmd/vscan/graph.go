@@ -67,7 +67,7 @@ func graphTarget(g *graph.Graph, arg string) ([]addr.Range, error) {
 		return []addr.Range{r}, nil
 	}
 	numeric := arg != "" && (arg[0] >= '0' && arg[0] <= '9' || strings.HasPrefix(arg, ".."))
-	if len(g.Named(arg)) == 0 && numeric && !where.IsPlace(arg) {
+	if len(g.NamedRanges(arg)) == 0 && numeric && !where.IsPlace(arg) {
 		return nil, err
 	}
 	return graphNamed(g, arg)
@@ -76,7 +76,7 @@ func graphTarget(g *graph.Graph, arg string) ([]addr.Range, error) {
 // graphNamed is the mappings of a name, or a place in one or a range between
 // places.
 func graphNamed(g *graph.Graph, name string) ([]addr.Range, error) {
-	ranges := g.Named(name)
+	ranges := g.NamedRanges(name)
 	switch {
 	case len(ranges) > 0:
 		return ranges, nil

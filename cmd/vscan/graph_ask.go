@@ -32,7 +32,7 @@ target.`,
 				return cli.UsageError(cmd, "want the file of a graph and a target: vscan graph to FILE TARGET")
 			}
 			return a.askGraph(args, format, most, true, func(g *graph.Graph, r addr.Range) iter.Seq2[graph.Edge, error] {
-				return g.To(window.Before(r))
+				return g.To(window.ValuesNear(r))
 			})
 		},
 	}

@@ -231,7 +231,7 @@ func (a *graphCommands) printInfo(cmd *cobra.Command, g *graph.Graph, path, form
 	if err != nil {
 		return err
 	}
-	slices.SortStableFunc(cells, func(a, b graph.Cell) int {
+	slices.SortStableFunc(cells, func(a, b graph.RegionCell) int {
 		switch {
 		case a.Edges > b.Edges:
 			return -1

@@ -123,7 +123,7 @@ func (q *chainQuestion) ask(target string, roots, also []string) error {
 		if err != nil {
 			return fmt.Errorf("--also %s: %w", arg, err)
 		}
-		o := graph.Also{Forward: other}
+		o := graph.OtherGraph{Forward: other}
 		if named {
 			r, err := where.Parse(og.Places(), at)
 			if err != nil {
@@ -131,13 +131,13 @@ func (q *chainQuestion) ask(target string, roots, also []string) error {
 			}
 			o.Target = &r
 		}
-		q.opt.Also = append(q.opt.Also, o)
+		q.opt.OtherGraphs = append(q.opt.OtherGraphs, o)
 	}
 	c, err := f.Chains(q.opt)
 	if err != nil {
 		return err
 	}
-	if c.Roots() == 0 {
+	if c.RootCount() == 0 {
 		q.Note("%s: no word at the roots refers to anything, so no chain can begin: see vscan graph info, and --roots", q.path)
 	}
 	if q.count {
@@ -161,7 +161,7 @@ func parseRoots(g *graph.Graph, args []string) (graph.Roots, error) {
 			name := strings.TrimPrefix(arg, "@")
 			if p, err := parsePlace(arg); err == nil {
 				r.Ranges = append(r.Ranges, p)
-			} else if len(g.Named(name)) > 0 || !where.IsPlace(name) {
+			} else if len(g.NamedRanges(name)) > 0 || !where.IsPlace(name) {
 				r.Names = append(r.Names, name)
 			} else if p, err = where.Parse(g.Places(), name); err == nil {
 				r.Ranges = append(r.Ranges, p)
@@ -220,7 +220,7 @@ func (q *chainQuestion) list(g *graph.Graph, c *graph.Chains) error {
 		}
 		return w.Row(base, offsets, ch.Target)
 	}
-	var left graph.Left
+	var left graph.LeftOut
 	if q.every {
 		for ch, err := range c.All(q.ctx, &left) {
 			if err != nil {
@@ -267,8 +267,8 @@ func (q *chainQuestion) list(g *graph.Graph, c *graph.Chains) error {
 	if left.Loops > 0 {
 		what += fmt.Sprintf("; %s left out", wording.Plural(left.Loops, "loop"))
 	}
-	if left.Elsewhere > 0 {
-		what += fmt.Sprintf("; %d that do not hold in the other graphs", left.Elsewhere)
+	if left.NotInOthers > 0 {
+		what += fmt.Sprintf("; %d that do not hold in the other graphs", left.NotInOthers)
 	}
 	q.Note("%s: %s", q.path, what)
 	return graphExit(g, n > 0)

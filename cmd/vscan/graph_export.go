@@ -242,8 +242,8 @@ func writeNeighbourhood(ctx context.Context, to io.Writer, g *graph.Graph, range
 	if err != nil {
 		return err
 	}
-	n, err := f.Around(ctx, ranges, hops, unit, maxLinks)
-	if errors.Is(err, graph.ErrTooMany) {
+	n, err := f.Neighbourhood(ctx, ranges, hops, unit, maxLinks)
+	if errors.Is(err, graph.ErrTooManyLinks) {
 		return fmt.Errorf("%w, which no program draws: take fewer --hops, a smaller --target or larger --unit, or export csv or parquet to a database", err)
 	}
 	if err != nil {

@@ -159,7 +159,7 @@ func (q *objectsQuestion) findOut(ctx context.Context, path string) (*graph.Rete
 	}
 	r, err := q.analyse(ctx, o)
 	if err == nil {
-		err = r.Keep(path+keptSuffix, key)
+		err = r.Save(path+keptSuffix, key)
 	}
 	return r, err
 }
@@ -171,7 +171,7 @@ func (q *objectsQuestion) analyse(ctx context.Context, o graph.ObjectOptions) (*
 			pointers = append(pointers, t.Pointer)
 		}
 	}
-	heaps, err := heap.Find(ctx, q.t.Space, q.g.Arch(), pointers...)
+	heaps, err := heap.Find(ctx, q.t.Space, q.g.Arch(), heap.Options{ThreadPointers: pointers})
 	if err != nil {
 		return nil, err
 	}
@@ -197,7 +197,7 @@ func (q *objectsQuestion) incomplete() bool {
 // makes a heap may well be something else's; mapped chunks are missing where malloc itself
 // counts more of them.
 func lacks(a heap.Arena) bool {
-	return a.Refused != "" && (a.At != 0 || a.Objects > 0 || a.Kind == heap.Mapped)
+	return a.Refused != "" && (a.At != 0 || a.Objects > 0 || a.Kind == heap.ArenaMapped)
 }
 
 // print writes the account and what was asked for, and reports whether there was

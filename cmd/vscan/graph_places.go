@@ -37,7 +37,7 @@ func (l *located) findFirst(r addr.Range) bool {
 
 func (l *located) set(region int) {
 	if l.region = region; region >= 0 {
-		l.place = l.g.PlaceIn(region)
+		l.place = l.g.RegionPlace(region)
 	}
 }
 

@@ -47,7 +47,7 @@ references lead. Roots are as for chains, and by default static and stack.`,
 			if err != nil {
 				return err
 			}
-			from, err := g.Roots(wanted)
+			from, err := g.RootRanges(wanted)
 			if err != nil {
 				return err
 			}

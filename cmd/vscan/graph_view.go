@@ -180,7 +180,7 @@ func (v *graphPage) collect(path, target string) error {
 
 // matrix is the counts of the regions with most edges, and of all others
 // together.
-func (v *graphPage) matrix(cells []graph.Cell) {
+func (v *graphPage) matrix(cells []graph.RegionCell) {
 	regions := v.g.Regions()
 	weight := map[int]uint64{}
 	for _, c := range cells {

@@ -83,7 +83,7 @@ func (q *objectsQuestion) accountLines() []string {
 	few(len(a.Gaps), "gap", add, func(i int) string {
 		return fmt.Sprintf("gap: %v, %s: %s", a.Gaps[i].Range, wording.Size(a.Gaps[i].Size()), a.Gaps[i].Reason)
 	})
-	for _, o := range a.Others {
+	for _, o := range a.OtherAllocators {
 		add("another allocator: %s, %s: %s", wording.Printable(o.Name), wording.Size(o.Bytes), wording.Printable(o.Evidence))
 	}
 	add("%s", q.found.text())
@@ -103,12 +103,12 @@ func (q *objectsQuestion) accountLines() []string {
 		return lines
 	}
 	add("objects: %s used, %s free, %s cached%s%s; %s between them", tell(t.States[heap.Used]), tell(t.States[heap.Free]), tell(t.States[heap.Cached]),
-		unlessNone(", %s in fastbins", t.States[heap.Fast]), unlessNone(", %s malloc's own", t.Own), wording.Plural(q.r.Edges, "reference"))
-	definite, indirect := t.Losses[graph.Definitely], t.Losses[graph.Indirectly]
+		unlessNone(", %s in fastbins", t.States[heap.Fastbin]), unlessNone(", %s malloc's own", t.Internal), wording.Plural(q.r.Edges, "reference"))
+	definite, indirect := t.Losses[graph.LossDefinite], t.Losses[graph.LossIndirect]
 	lost := graph.Count{N: definite.N + indirect.N, Bytes: definite.Bytes + indirect.Bytes}
-	add("kept by static data: %s, stacks: %s%s%s, other memory: %s%s; leaked: %s%s%s; possibly leaked: %s", tell(t.Anchors[graph.Static]), tell(t.Anchors[graph.Stack]),
-		unlessNone(", registers: %s", t.Anchors[graph.Register]), unlessNone(", thread-local memory: %s", t.Anchors[graph.Local]), tell(t.Anchors[graph.Elsewhere]),
-		unlessNone(", stale stacks: %s", t.Anchors[graph.Stale]), tell(lost), unlessNone(", definitely %s", definite), unlessNone(", indirectly %s", indirect), tell(t.Losses[graph.Possibly]))
+	add("kept by static data: %s, stacks: %s%s%s, other memory: %s%s; leaked: %s%s%s; possibly leaked: %s", tell(t.Anchors[graph.AnchorStatic]), tell(t.Anchors[graph.AnchorStack]),
+		unlessNone(", registers: %s", t.Anchors[graph.AnchorRegister]), unlessNone(", thread-local memory: %s", t.Anchors[graph.AnchorThreadLocal]), tell(t.Anchors[graph.AnchorOther]),
+		unlessNone(", stale stacks: %s", t.Anchors[graph.AnchorStale]), tell(lost), unlessNone(", definitely %s", definite), unlessNone(", indirectly %s", indirect), tell(t.Losses[graph.LossPossible]))
 	return lines
 }
 
@@ -168,13 +168,13 @@ func arenaLines(a *heap.Account) []string {
 // arenaName is what an arena is, and where.
 func arenaName(a *heap.Arena) string {
 	name := a.Kind.String() + " arena"
-	if a.Kind == heap.Mapped {
+	if a.Kind == heap.ArenaMapped {
 		name = "chunks mapped on their own"
 	}
 	if a.At != 0 {
 		name += " at " + a.At.String()
 	}
-	if len(a.Heaps) > 0 && a.Kind != heap.Mapped {
+	if len(a.Heaps) > 0 && a.Kind != heap.ArenaMapped {
 		name += fmt.Sprintf(", heap %v", a.Heaps[0])
 		if n := len(a.Heaps) - 1; n > 0 {
 			name += " and " + wording.Plural(uint64(n), "more")
@@ -324,15 +324,15 @@ func (q *objectsQuestion) accountRecord() error {
 		gaps = append(gaps, jsonGap{rangeJSON(g.Range), wording.ValidUTF8(g.Reason)})
 	}
 	others := []jsonOther{}
-	for _, o := range a.Others {
+	for _, o := range a.OtherAllocators {
 		others = append(others, jsonOther{wording.ValidUTF8(o.Name), wording.ValidUTF8(o.Evidence), o.Bytes})
 	}
-	counts := map[string]jsonCount{"malloc": jsonCount(t.Own)}
+	counts := map[string]jsonCount{"malloc": jsonCount(t.Internal)}
 	for s, c := range t.States {
 		counts[heap.State(s).String()] = jsonCount(c)
 	}
 	kept := map[string]jsonCount{}
-	for k := graph.Static; k <= graph.Nothing; k++ {
+	for k := graph.AnchorStatic; k <= graph.AnchorNone; k++ {
 		kept[k.String()] = jsonCount(t.Anchors[k])
 	}
 	losses := map[string]jsonCount{}

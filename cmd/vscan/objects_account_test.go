@@ -14,12 +14,12 @@ func TestLacks(t *testing.T) {
 		arena heap.Arena
 		want  bool
 	}{
-		{"recognised", heap.Arena{Kind: heap.Main, At: 0x1000, Objects: 3}, false},
-		{"with a state", heap.Arena{Kind: heap.Main, At: 0x1000, Refused: "x"}, true},
-		{"in part", heap.Arena{Kind: heap.Main, Objects: 3, Refused: "x"}, true},
-		{"what brk gave", heap.Arena{Kind: heap.Main, Refused: "x"}, false},
-		{"some mapped chunks", heap.Arena{Kind: heap.Mapped, Objects: 1, Refused: "x"}, true},
-		{"no mapped chunk of those counted", heap.Arena{Kind: heap.Mapped, Refused: "x"}, true},
+		{"recognised", heap.Arena{Kind: heap.ArenaMain, At: 0x1000, Objects: 3}, false},
+		{"with a state", heap.Arena{Kind: heap.ArenaMain, At: 0x1000, Refused: "x"}, true},
+		{"in part", heap.Arena{Kind: heap.ArenaMain, Objects: 3, Refused: "x"}, true},
+		{"what brk gave", heap.Arena{Kind: heap.ArenaMain, Refused: "x"}, false},
+		{"some mapped chunks", heap.Arena{Kind: heap.ArenaMapped, Objects: 1, Refused: "x"}, true},
+		{"no mapped chunk of those counted", heap.Arena{Kind: heap.ArenaMapped, Refused: "x"}, true},
 	} {
 		if got := lacks(c.arena); got != c.want {
 			t.Errorf("%s: %v, want %v", c.name, got, c.want)

@@ -14,7 +14,7 @@ import (
 
 // listed reports whether an object is one that --show lists, but for heads.
 func (q *objectsQuestion) listed(i int) bool {
-	if q.r.Anchors[i] == graph.Malloc {
+	if q.r.Anchors[i] == graph.AnchorMalloc {
 		return q.show == "all"
 	}
 	used, loss := q.r.Object(i).State == heap.Used, q.r.Losses[i]
@@ -24,9 +24,9 @@ func (q *objectsQuestion) listed(i int) bool {
 	case "free":
 		return !used
 	case "leaked":
-		return used && loss >= graph.Indirectly
+		return used && loss >= graph.LossIndirect
 	case "possible":
-		return used && loss == graph.Possibly
+		return used && loss == graph.LossPossible
 	case "retained":
 		return q.r.RetainedBy(i) > 0
 	}
@@ -92,15 +92,15 @@ func (q *objectsQuestion) printObjects() (bool, error) {
 	for _, i := range list {
 		o := q.r.Object(i)
 		anchor, loss, retained := q.r.Anchors[i].String(), q.r.Losses[i].String(), any(nil)
-		if o.State != heap.Used || q.r.Anchors[i] == graph.Malloc {
+		if o.State != heap.Used || q.r.Anchors[i] == graph.AnchorMalloc {
 			loss = "-"
-			if q.r.Anchors[i] != graph.Malloc {
+			if q.r.Anchors[i] != graph.AnchorMalloc {
 				anchor = "-"
 			}
 		}
 		if q.r.HasRetained() {
 			retained = q.r.RetainedBy(i)
-		} else if o.State != heap.Used || q.r.Losses[i] >= graph.Indirectly {
+		} else if o.State != heap.Used || q.r.Losses[i] >= graph.LossIndirect {
 			retained = uint64(0)
 		}
 		if !at.find(o.First) {

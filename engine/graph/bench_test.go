@@ -17,8 +17,8 @@ import (
 	"vscan/engine/image"
 )
 
-// benchSpace is the core that $VSCAN_GRAPH_CORE names: one that gcore made of
-// bench/graph/nodes.cc, say. Without one it is a heap of 64 MiB made here.
+// benchSpace returns the space of the core that $VSCAN_GRAPH_CORE names, for example one that
+// gcore made of bench/graph/nodes.cc. Without one it is a heap of 64 MiB that is made here.
 func benchSpace(b *testing.B) (*engine.Space, addr.Arch) {
 	b.Helper()
 	if path := os.Getenv("VSCAN_GRAPH_CORE"); path != "" {
@@ -80,7 +80,7 @@ func BenchmarkBuild(b *testing.B) {
 	}
 }
 
-// plainCount is how many edges a space has, by the plainest of means.
+// plainCount returns how many edges a space has, counted by the plainest of means.
 func plainCount(b *testing.B, space *engine.Space, arch addr.Arch) (edges uint64) {
 	b.Helper()
 	var mapped []addr.Range
@@ -119,7 +119,7 @@ func plainCount(b *testing.B, space *engine.Space, arch addr.Arch) (edges uint64
 	return edges
 }
 
-// benchBuild builds; want is how many edges there have to be.
+// benchBuild builds a graph; want is how many edges it has to have.
 func benchBuild(b *testing.B, space *engine.Space, arch addr.Arch, workers int, want uint64) {
 	path := filepath.Join(b.TempDir(), "graph")
 	defer reportCPU(b)()
@@ -166,9 +166,9 @@ func benchBuild(b *testing.B, space *engine.Space, arch addr.Arch, workers int, 
 	b.ReportMetric(float64(most)/(1<<20), "peak-MiB")
 }
 
-// sparseFile is a file with pages of zeros, text, noise and small numbers, one
-// page of a hundred with a pointer in every fourth word. The same bytes come
-// every time. edges is how many pointers there are.
+// sparseFile returns a file with pages of zeros, text, noise and small numbers, of which one in a
+// hundred has a pointer in every fourth word, and how many pointers there are. The bytes are the same
+// every time.
 func sparseFile(b *testing.B) (_ *engine.Space, edges uint64) {
 	b.Helper()
 	mebibytes := 1024
@@ -228,8 +228,8 @@ func sparseFile(b *testing.B) (_ *engine.Space, edges uint64) {
 	return space, edges
 }
 
-// resident is the memory that this program has of its own, in bytes: what is
-// mapped from files does not count.
+// resident returns how many bytes of memory this program has of its own: what is mapped from files
+// does not count.
 func resident() uint64 {
 	text, _ := os.ReadFile("/proc/self/status")
 	for line := range strings.Lines(string(text)) {
@@ -290,8 +290,8 @@ func BenchmarkTo(b *testing.B) {
 	defer g.Close()
 	rnd := rand.New(rand.NewPCG(3, 4))
 	var targets []addr.Addr
-	w := walk{g: g}
-	err = w.each(0, len(g.groups.lines), func(page uint64, entries []entry) error {
+	w := pageReader{g: g}
+	err = w.eachPage(0, len(g.groups.lines), func(page uint64, entries []entry) error {
 		hint := 0
 		for _, e := range entries {
 			if rnd.IntN(int(g.edges/10000+1)) == 0 {
@@ -392,7 +392,7 @@ func BenchmarkChains(b *testing.B) {
 		want[n] = walks.String()
 		sum.Add(sum, walks)
 	}
-	b.Logf("walks of 1 to 6 pointers: %v; %d roots", want, c.Roots())
+	b.Logf("walks of 1 to 6 pointers: %v; %d roots", want, c.RootCount())
 	if made := [6]string{"3", "283", "35190", "4497038", "574754623", "73516662803"}; os.Getenv("VSCAN_GRAPH_CORE") == "" && want != made {
 		b.Fatalf("walks of 1 to 6 pointers: %v, and not %v", want, made)
 	}
@@ -451,7 +451,7 @@ func BenchmarkChains(b *testing.B) {
 				}
 				n := uint64(0)
 				var began time.Time
-				var left Left
+				var left LeftOut
 				for _, err := range c.All(b.Context(), &left) {
 					if err != nil {
 						b.Fatal(err)

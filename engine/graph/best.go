@@ -6,24 +6,33 @@ import (
 	"slices"
 )
 
-// Best is the best k chains, best first: those with fewer pointers, then by
-// class of root, then with the smaller sum of offsets, then by the addresses of
-// their words. It is what sorting all chains would give, and does not list all
-// of them: where there are many, it lists those whose offsets sum up to some
-// budget, which grows until there are enough.
-func (c *Chains) Best(ctx context.Context, k int, left *Left) ([]Chain, error) {
-	if left == nil {
-		left = &Left{}
+// Best returns the best k chains, best first: those with fewer pointers, then those
+// of the lower class of root, then those with the smaller sum of offsets, then by the
+// addresses of their words. That is what sorting all chains would give, but where
+// there are many Best does not list all of them:
+//
+//	for n = 1, 2, …, Depth; for each class of root:
+//	    budget = 64 bytes
+//	    repeat
+//	        list the chains whose offsets sum up to budget at most, keep the best
+//	        stop if there are enough, or if no chain can have a larger sum
+//	        budget = 4 × budget
+//
+// leftOut, if not nil, is set to what was left out. The error is the cause of the
+// context's end, and comes with the chains found before.
+func (c *Chains) Best(ctx context.Context, k int, leftOut *LeftOut) ([]Chain, error) {
+	if leftOut == nil {
+		leftOut = &LeftOut{}
 	}
-	*left = Left{}
+	*leftOut = LeftOut{}
 	var best []Chain
 	for n := 1; n <= c.opt.Depth && len(best) < k; n++ {
 		level, err := c.level(ctx, n)
 		if err != nil {
 			return best, err
 		}
-		for class := RootClass(0); class < rootClasses && len(best) < k; class++ {
-			some, err := c.bestOf(ctx, level, class, n, k-len(best), left)
+		for class := RootClass(0); class < rootClassCount && len(best) < k; class++ {
+			some, err := c.bestOf(ctx, level, class, n, k-len(best), leftOut)
 			best = append(best, some...)
 			if err != nil {
 				return best, err
@@ -34,23 +43,23 @@ func (c *Chains) Best(ctx context.Context, k int, left *Left) ([]Chain, error) {
 }
 
 const (
-	fewWalks    = 1 << 16 // so many are listed and sorted
-	firstBudget = 64      // bytes
+	fewWalks    = 1 << 16 // so many walks are all listed and sorted
+	firstBudget = 64      // bytes that offsets may sum up to at first
 )
 
-// bestOf is the best k chains of n pointers from roots of a class.
-func (c *Chains) bestOf(ctx context.Context, level *level, class RootClass, n, k int, left *Left) ([]Chain, error) {
+// bestOf returns the best k chains of n pointers from roots of a class.
+func (c *Chains) bestOf(ctx context.Context, level *level, class RootClass, n, k int, leftOut *LeftOut) ([]Chain, error) {
 	walks := level.roots[class].walks
 	if level.exact && walks.Sign() == 0 {
 		return nil, nil
 	}
-	most := uint64(n) * uint64(max(c.high, -c.low)) // that offsets can sum up to
+	most := uint64(n) * uint64(max(c.high, -c.low)) // the most that offsets can sum up to
 	budget := min(uint64(firstBudget), most)
 	if level.exact && walks.IsUint64() && walks.Uint64() <= fewWalks {
 		budget = most
 	}
 	for {
-		var of Left
+		var of LeftOut
 		l := newLister(ctx, c, &of)
 		top := &chainHeap{limit: k}
 		l.yield = func(ch *Chain) bool {
@@ -58,8 +67,9 @@ func (c *Chains) bestOf(ctx context.Context, level *level, class RootClass, n, k
 			if len(top.chains) < k {
 				return true
 			}
-			// They come ascending by their words: of the same sum, those to come
-			// are worse.
+			// Chains come in ascending order of their words, so of those with
+			// the same sum the later ones are worse: from here on only smaller
+			// sums count.
 			worst := top.chains[0].sum
 			l.budget = max(worst, 1) - 1
 			return worst > 0
@@ -69,32 +79,35 @@ func (c *Chains) bestOf(ctx context.Context, level *level, class RootClass, n, k
 			return top.sorted(), l.err
 		}
 		if len(top.chains) == k || budget == most {
-			left.Loops += of.Loops
-			left.Elsewhere += of.Elsewhere
+			leftOut.Loops += of.Loops
+			leftOut.NotInOthers += of.NotInOthers
 			return top.sorted(), nil
 		}
 		budget = min(4*budget, most)
 	}
 }
 
-// chainHeap keeps the best chains of those that it is given, the worst at its
-// top.
+// chainHeap keeps the best chains of those that are added to it, as a heap with the
+// worst of them at the top.
 type chainHeap struct {
 	limit  int
-	chains []ranked
+	chains []scoredChain
 }
 
-type ranked struct {
+// scoredChain is a chain with the sum of its offsets.
+type scoredChain struct {
 	Chain
 	sum uint64
 }
 
-func compareChains(a, b *ranked) int {
+// compareChains compares chains of one class and number of pointers: the better one is less.
+func compareChains(a, b *scoredChain) int {
 	return cmp.Or(cmp.Compare(a.sum, b.sum), slices.Compare(a.Words, b.Words))
 }
 
+// add keeps a copy of a chain if it is one of the best.
 func (h *chainHeap) add(ch *Chain) {
-	r := ranked{*ch, ch.Sum()}
+	r := scoredChain{*ch, ch.offsetSum()}
 	if len(h.chains) == h.limit {
 		if compareChains(&r, &h.chains[0]) >= 0 {
 			return
@@ -116,6 +129,7 @@ func (h *chainHeap) add(ch *Chain) {
 	}
 }
 
+// down moves the chain at the top down to where it belongs.
 func (h *chainHeap) down() {
 	for i := 0; ; {
 		worst := i
@@ -132,8 +146,9 @@ func (h *chainHeap) down() {
 	}
 }
 
+// sorted returns the chains, best first.
 func (h *chainHeap) sorted() []Chain {
-	slices.SortFunc(h.chains, func(a, b ranked) int { return compareChains(&a, &b) })
+	slices.SortFunc(h.chains, func(a, b scoredChain) int { return compareChains(&a, &b) })
 	out := make([]Chain, len(h.chains))
 	for i := range h.chains {
 		out[i] = h.chains[i].Chain

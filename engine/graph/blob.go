@@ -10,24 +10,24 @@ import (
 
 // blob is where the bytes of groups are.
 type blob interface {
-	// view is the n bytes at an offset; buf is filled where they are not in
-	// memory, or replaced where it is too short.
+	// view returns the n bytes at an offset. Where they are not in memory, it
+	// fills buf with them, or a new buffer where buf is too short.
 	view(buf []byte, at uint64, n int) ([]byte, error)
 	name() string // for errors
 }
 
-// memory is groups in memory, in blocks that no group crosses.
-type memory struct {
+// memoryBlob is groups in memory, in blocks. INVARIANT: no group lies in two blocks.
+type memoryBlob struct {
 	blocks [][]byte
 	starts []uint64
 	end    uint64
 }
 
-func (m *memory) base() uint64 { return 0 }
+func (m *memoryBlob) base() uint64 { return 0 }
 
-func (m *memory) name() string { return "graph in memory" }
+func (m *memoryBlob) name() string { return "graph in memory" }
 
-func (m *memory) append(b []byte) error {
+func (m *memoryBlob) append(b []byte) error {
 	if len(b) > 0 {
 		m.blocks, m.starts = append(m.blocks, slices.Clip(bytes.Clone(b))), append(m.starts, m.end)
 		m.end += uint64(len(b))
@@ -35,7 +35,7 @@ func (m *memory) append(b []byte) error {
 	return nil
 }
 
-func (m *memory) view(_ []byte, at uint64, n int) ([]byte, error) {
+func (m *memoryBlob) view(_ []byte, at uint64, n int) ([]byte, error) {
 	i := sort.Search(len(m.starts), func(i int) bool { return m.starts[i] > at }) - 1
 	if i < 0 || at-m.starts[i]+uint64(n) > uint64(len(m.blocks[i])) {
 		return nil, fmt.Errorf("graph in memory: no %d bytes at %#x", n, at)
@@ -43,30 +43,30 @@ func (m *memory) view(_ []byte, at uint64, n int) ([]byte, error) {
 	return m.blocks[i][at-m.starts[i]:][:n], nil
 }
 
-// mapped is a file in memory.
-type mapped struct {
+// mappedBlob is a file that is mapped into memory.
+type mappedBlob struct {
 	path string
 	b    []byte
 }
 
-func (m *mapped) name() string { return m.path }
+func (m *mappedBlob) name() string { return m.path }
 
-func (m *mapped) view(_ []byte, at uint64, n int) ([]byte, error) {
+func (m *mappedBlob) view(_ []byte, at uint64, n int) ([]byte, error) {
 	if at > uint64(len(m.b)) || uint64(n) > uint64(len(m.b))-at {
 		return nil, fmt.Errorf("%s: ends at file offset %#x, before %#x: the file is truncated; build the graph again", m.path, len(m.b), at+uint64(n))
 	}
 	return m.b[at:][:n:n], nil
 }
 
-// reader is a file that is read call by call.
-type reader struct {
+// fileBlob is a file that is read call by call.
+type fileBlob struct {
 	path string
 	r    io.ReaderAt
 }
 
-func (r *reader) name() string { return r.path }
+func (r *fileBlob) name() string { return r.path }
 
-func (r *reader) view(buf []byte, at uint64, n int) ([]byte, error) {
+func (r *fileBlob) view(buf []byte, at uint64, n int) ([]byte, error) {
 	if cap(buf) < n {
 		buf = make([]byte, n)
 	}

@@ -17,24 +17,26 @@ import (
 
 // Stats is the account of a build.
 type Stats struct {
-	engine.Stats        // of the sweep; its Hits are the edges
-	Bytes        uint64 // of the index: edges and directory
-	Spilled      uint64 // bytes that went to the temporary file
+	engine.Stats        // the account of the sweep; its Hits are the edges
+	Bytes        uint64 // size of the index, edges and directory, in bytes
+	Spilled      uint64 // bytes that were written to the temporary file
 	Sweep, Sort  time.Duration
 	Total        time.Duration
 }
 
 // Build makes a graph of a space in memory. The same space and options give the
-// same graph for any number of workers. Bytes that cannot be read are no error
-// but in the account; the graph then is not Complete. What the image should hold
-// and does not, only Options.Missing can tell: of an image.Image, give its Missing.
-// The error is that of the options, of the temporary file, or the cause of the
-// context's end. A graph in memory need not be closed.
+// same graph for any number of workers.
+//
+// Bytes that cannot be read are no error: the account has them, and the graph is
+// then not Complete. What the image should hold and does not, only Options.Missing
+// can say: for an image.Image, set it to its Missing. The error is that of the
+// options, that of the temporary file, or the cause of the context's end. A graph
+// in memory need not be closed.
 func Build(ctx context.Context, space *engine.Space, arch addr.Arch, o Options) (*Graph, Stats, error) {
 	if o.Spill == "" {
 		o.Spill = os.TempDir()
 	}
-	out := &memory{}
+	out := &memoryBlob{}
 	g, stats, err := build(ctx, space, arch, &o, out)
 	if err != nil {
 		return nil, stats, err
@@ -43,8 +45,9 @@ func Build(ctx context.Context, space *engine.Space, arch addr.Arch, o Options) 
 	return g, stats, nil
 }
 
-// BuildFile is Build to a file, which appears whole or not at all; one that is
-// there is replaced. Temporary files are made beside it, and removed.
+// BuildFile does what Build does, but writes the graph to a file. The file appears
+// whole or not at all, and a file that is already there is replaced. Temporary
+// files are made in the same folder and removed.
 func BuildFile(ctx context.Context, space *engine.Space, arch addr.Arch, o Options, path string) (Stats, error) {
 	if o.Spill == "" {
 		o.Spill = filepath.Dir(path)
@@ -64,29 +67,31 @@ func BuildFile(ctx context.Context, space *engine.Space, arch addr.Arch, o Optio
 // sink takes the bytes of groups, in order.
 type sink interface {
 	append(b []byte) error
-	base() uint64 // of the first byte
+	base() uint64 // the offset of the first byte that is appended
 }
 
+// build makes a graph whose groups go to a sink: first one sweep over memory, then
+// a sort of each partition of targets.
 func build(ctx context.Context, space *engine.Space, arch addr.Arch, o *Options, to sink) (*Graph, Stats, error) {
 	begin := time.Now()
 	var stats Stats
 	if err := o.Validate(); err != nil {
 		return nil, stats, err
 	}
-	o.complete(arch)
+	o.fillDefaults(arch)
 	s, err := newSweep(space, arch, o)
 	if err != nil {
 		return nil, stats, err
 	}
-	defer s.kept.close()
-	if stats.Stats, err = s.run(ctx, space, o); err != nil {
+	defer s.chunks.close()
+	if stats.Stats, err = s.scan(ctx, space, o); err != nil {
 		return nil, stats, err
 	}
 	stats.Sweep = time.Since(begin)
-	g := &Graph{about: about{
-		arch: arch, align: o.Align, presentOnly: o.PresentOnly, filtered: s.scope.filtered,
+	g := &Graph{metadata: metadata{
+		arch: arch, align: o.Align, presentOnly: o.PresentOnly, filtered: s.ends.filtered,
 		scanned: stats.Scanned, unreadable: stats.UnreadableBytes() + o.Missing,
-		regions: s.scope.regions, sources: s.sources, targets: s.targets,
+		regions: s.ends.regions, sources: s.sources, targets: s.targets,
 	}}
 	if g.identity, err = identify(space); err != nil {
 		return nil, stats, err
@@ -96,18 +101,23 @@ func build(ctx context.Context, space *engine.Space, arch addr.Arch, o *Options,
 	}
 	g.edges = g.groups.edges
 	g.verified = make([]atomic.Uint32, len(g.groups.lines)/32+1)
-	stats.Spilled = s.kept.spilled()
+	stats.Spilled = s.chunks.spilled()
 	stats.Bytes = g.groups.end - to.base() + groupLineSize*uint64(len(g.groups.lines))
 	stats.Total = time.Since(begin)
 	stats.Sort = stats.Total - stats.Sweep
 	return g, stats, nil
 }
 
-// sortAll sorts all partitions, several at a time, and appends them in order.
+// sortAll sorts all partitions, several at a time, and appends them to the sink in
+// order.
+//
+// INVARIANT: partitions are appended in ascending order, each once, so that the
+// directory ascends by page. A worker that has sorted its partition waits until it
+// is that partition's turn.
 func (s *sweep) sortAll(ctx context.Context, o *Options, to sink) (directory, error) {
 	var mu sync.Mutex
 	turned := sync.NewCond(&mu)
-	next, turn := 0, 0 // the partition to sort, and to append
+	next, turn := 0, 0 // the next partition to sort, and the next one to append
 	failed := false
 	d := directory{end: to.base()}
 	group, ctx := errgroup.WithContext(ctx)
@@ -126,7 +136,7 @@ func (s *sweep) sortAll(ctx context.Context, o *Options, to sink) (directory, er
 				return err
 			}
 			if err := w.sort(part); err != nil {
-				return fmt.Errorf("sorting edges to %v: %w", s.cutOf(part), err)
+				return fmt.Errorf("sorting edges to %v: %w", s.firstRange(part), err)
 			}
 			s.drop(part)
 			mu.Lock()
@@ -135,7 +145,7 @@ func (s *sweep) sortAll(ctx context.Context, o *Options, to sink) (directory, er
 			}
 			if failed {
 				mu.Unlock()
-				return nil // another one says why
+				return nil // the worker that failed returns the error
 			}
 			err := to.append(w.out.out)
 			for _, l := range w.out.lines {
@@ -168,9 +178,9 @@ func (s *sweep) sortAll(ctx context.Context, o *Options, to sink) (directory, er
 	return d, group.Wait()
 }
 
-// cutOf is the addresses of a partition's first range, for an error.
-func (s *sweep) cutOf(part int) addr.Range {
-	for _, t := range s.cut {
+// firstRange returns the addresses of a partition's first range, for an error.
+func (s *sweep) firstRange(part int) addr.Range {
+	for _, t := range s.partRanges {
 		if int(t.part) == part {
 			return t.Range
 		}

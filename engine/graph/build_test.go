@@ -32,8 +32,7 @@ func TestSampleCores(t *testing.T) {
 	}
 }
 
-// randomSpace is some mappings in all states, of words that mostly are
-// addresses.
+// randomSpace returns some mappings in all states, of words that mostly are addresses.
 func randomSpace(t testing.TB, rnd *rand.Rand, arch addr.Arch) *engine.Space {
 	t.Helper()
 	word := arch.WordSize()

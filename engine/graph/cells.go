@@ -10,24 +10,24 @@ import (
 
 var errStopped = errors.New("the caller wants no more")
 
-// PageCell is how many edges lead from one page of 4 KiB to another; From and
-// To are the addresses of their first bytes. A source that crosses into the
-// next page counts for the page of its first byte.
+// PageCell is how many edges lead from one page of 4 KiB to another. From and To are
+// the addresses of their first bytes. A source that lies in two pages counts for the
+// page of its first byte.
 type PageCell struct {
 	From, To addr.Addr
 	Edges    uint64
 }
 
-// PageCells yields the page × page counts that are not zero, ascending by To,
-// then From. A group that is damaged, or cannot be read, ends the sequence with
-// a last pair that has the error. Little memory is needed, but for the sources
-// of one page.
+// PageCells yields how many edges lead from each page to each other one, without the
+// pairs that have none, ascending by To, then From. Where a group is damaged or
+// cannot be read, the sequence ends with a pair that has the error. It keeps no more
+// in memory than the sources of one page.
 func (g *Graph) PageCells() iter.Seq2[PageCell, error] {
 	return func(yield func(PageCell, error) bool) {
-		w := walk{g: g}
-		var pages []addr.Addr // of the sources of a hub
+		w := pageReader{g: g}
+		var pages []addr.Addr // the pages of the sources of a hub
 		hint, at := 0, 0
-		err := w.each(0, len(g.groups.lines), func(page uint64, entries []entry) error {
+		err := w.eachPage(0, len(g.groups.lines), func(page uint64, entries []entry) error {
 			to := g.targets.at(page, &hint)
 			c := PageCell{To: to}
 			add := func(from addr.Addr) bool {
@@ -41,7 +41,7 @@ func (g *Graph) PageCells() iter.Seq2[PageCell, error] {
 				c.Edges++
 				return true
 			}
-			if len(entries) >= hubEntries { // not by source
+			if len(entries) >= hubEntries { // the entries of a hub do not ascend by source
 				pages = pages[:0]
 				for _, e := range entries {
 					pages = append(pages, g.sources.at(e.source(), &at)&^offsetMask)

@@ -12,15 +12,15 @@ import (
 	"vscan/engine/addr"
 )
 
-// plainChain is what a plain search finds: the words of a chain.
+// plainChain is a chain that a plain search finds, with its words.
 type plainChain struct {
 	class RootClass
 	words []addr.Addr
 	sum   uint64
 }
 
-// plainChains is a depth-first search for the chains of n pointers, without any
-// of the tables. walks counts those with loops too.
+// plainChains searches, depth first, for the chains of n pointers, without any of the tables. walks
+// counts those with loops too.
 func plainChains(edges []Edge, o ChainOptions, class func(addr.Addr) (RootClass, bool), n int) (chains []plainChain, walks uint64) {
 	edges = slices.Clone(edges)
 	slices.SortFunc(edges, func(a, b Edge) int { return cmp.Compare(a.Source, b.Source) })
@@ -86,7 +86,7 @@ func plainChains(edges []Edge, o ChainOptions, class func(addr.Addr) (RootClass,
 	return chains, walks
 }
 
-// tangle is a space in which everything points at everything.
+// tangle returns a space in which everything points at everything.
 func tangle(t testing.TB, rnd *rand.Rand, arch addr.Arch, words int) *engine.Space {
 	t.Helper()
 	word := arch.WordSize()
@@ -120,9 +120,9 @@ func tangle(t testing.TB, rnd *rand.Rand, arch addr.Arch, words int) *engine.Spa
 func tangleClass(a addr.Addr) (RootClass, bool) {
 	switch {
 	case a >= 0x1000 && a < 0x3000:
-		return ProgramData, true
+		return RootProgram, true
 	case a >= 0x3000 && a < 0x4000:
-		return LibraryData, true
+		return RootLibrary, true
 	}
 	return 0, false
 }
@@ -187,8 +187,8 @@ func checkChainsAs(t *testing.T, f *Forward, o ChainOptions, edges []Edge, class
 	if err != nil {
 		t.Fatal(err)
 	}
-	// What is asked first is known by other means than what is asked later: the
-	// one asks for the longest first, the other lists first.
+	// What is asked first is computed by other means than what is asked later: the one asks for the
+	// longest chains first, the other lists first.
 	longest, err := f.Chains(o)
 	if err != nil {
 		t.Fatal(err)
@@ -212,7 +212,7 @@ func checkChainsAs(t *testing.T, f *Forward, o ChainOptions, edges []Edge, class
 	for n := o.Depth; n > 0; n-- {
 		checkWalks(longest, n, counts[n])
 	}
-	var left Left
+	var left LeftOut
 	i := 0
 	for ch, err := range c.All(t.Context(), &left) {
 		if err != nil {
@@ -222,8 +222,8 @@ func checkChainsAs(t *testing.T, f *Forward, o ChainOptions, edges []Edge, class
 			t.Fatalf("chain %d, %v, is one too many", i, ch.Words)
 		}
 		w := want[i]
-		if ch.Class != w.class || !slices.Equal(ch.Words, w.words) || ch.Sum() != w.sum {
-			t.Fatalf("chain %d: %v %v sum %d, want %v %v sum %d", i, ch.Class, ch.Words, ch.Sum(), w.class, w.words, w.sum)
+		if ch.Class != w.class || !slices.Equal(ch.Words, w.words) || ch.offsetSum() != w.sum {
+			t.Fatalf("chain %d: %v %v sum %d, want %v %v sum %d", i, ch.Class, ch.Words, ch.offsetSum(), w.class, w.words, w.sum)
 		}
 		if end := follow(t, f, ch.Root, ch.Offsets); end != ch.Target || !o.Target.Contains(end) {
 			t.Fatalf("chain %d, %v %v, leads to %v, not %v", i, ch.Root, ch.Offsets, end, ch.Target)
@@ -254,8 +254,8 @@ func checkChainsAs(t *testing.T, f *Forward, o ChainOptions, edges []Edge, class
 			t.Fatalf("best %d of %d: %d; %v", k, len(want), len(best), err)
 		}
 		for i, ch := range best {
-			if w := want[i]; ch.Class != w.class || !slices.Equal(ch.Words, w.words) || ch.Sum() != w.sum {
-				t.Fatalf("best %d: %v %v sum %d, want %v %v sum %d", i, ch.Class, ch.Words, ch.Sum(), w.class, w.words, w.sum)
+			if w := want[i]; ch.Class != w.class || !slices.Equal(ch.Words, w.words) || ch.offsetSum() != w.sum {
+				t.Fatalf("best %d: %v %v sum %d, want %v %v sum %d", i, ch.Class, ch.Words, ch.offsetSum(), w.class, w.words, w.sum)
 			}
 		}
 	}
@@ -275,8 +275,8 @@ func follow(t *testing.T, f *Forward, a addr.Addr, offsets []int64) addr.Addr {
 	return a
 }
 
-// The same on real cores: chains from the data of modules to what most is
-// pointed at near.
+// The same holds on real cores, for chains from the data of modules to addresses near which most
+// pointers lead.
 func TestSampleChains(t *testing.T) {
 	checked, total := 0, 0
 	eachCore(t, func(c core) {
@@ -289,9 +289,9 @@ func TestSampleChains(t *testing.T) {
 			for _, m := range g.Modules() {
 				for _, d := range m.Data {
 					if d.Contains(a) && m.Program {
-						return ProgramData, true
+						return RootProgram, true
 					} else if d.Contains(a) {
-						return LibraryData, true
+						return RootLibrary, true
 					}
 				}
 			}
@@ -319,7 +319,7 @@ func TestSampleChains(t *testing.T) {
 	}
 }
 
-// A ring of pointers has walks without number: 2^64 is passed, and 2^128.
+// A ring of pointers has more walks than 2^64, and more than 2^128.
 func TestManyWalks(t *testing.T) {
 	const words = 64
 	b := make([]byte, 8*words)
@@ -336,11 +336,11 @@ func TestManyWalks(t *testing.T) {
 	}
 	for _, workers := range []int{1, 2, 3} {
 		f := mustForward(t, mustBuild(t, space, addr.LE64, Options{}), workers)
-		c, err := f.Chains(ChainOptions{count: countWay(workers - 1), Target: addr.Range{First: 0x1000, Last: 0x1000}, Window: &Window{0, 8*words - 1}, Depth: MaxDepth})
+		c, err := f.Chains(ChainOptions{count: countMethod(workers - 1), Target: addr.Range{First: 0x1000, Last: 0x1000}, Window: &Window{0, 8*words - 1}, Depth: MaxDepth})
 		if err != nil {
 			t.Fatal(err)
 		}
-		// 64 roots, and 64 ways to go on at each of n − 1 steps: 2^6n.
+		// There are 64 roots, and 64 ways to go on at each of n − 1 steps: 2^6n walks.
 		for n := 1; n <= MaxDepth; n++ {
 			walks, exact, err := c.Walks(t.Context(), n)
 			if err != nil {
@@ -381,7 +381,7 @@ func TestChainsCancelled(t *testing.T) {
 
 // A chain holds in another run where its module lies elsewhere, and one that
 // does not is left out.
-func TestAlso(t *testing.T) {
+func TestOtherGraphs(t *testing.T) {
 	run := func(prog, heap addr.Addr, second int) *Forward {
 		data, b := make([]byte, 64), make([]byte, 256)
 		addr.Little.PutUint(data[8:16], uint64(heap))     // → 0x20 → target
@@ -401,18 +401,18 @@ func TestAlso(t *testing.T) {
 	there := addr.Range{First: 0x9088, Last: 0x9088}
 	elsewhere := addr.Range{First: 0x9080, Last: 0x9080}
 	for _, c := range []struct {
-		also []Also
-		want int
+		others []OtherGraph
+		want   int
 	}{
-		{nil, 2}, {[]Also{{Forward: other}}, 1}, {[]Also{{Forward: other, Target: &there}}, 1}, {[]Also{{Forward: other, Target: &elsewhere}}, 0},
+		{nil, 2}, {[]OtherGraph{{Forward: other}}, 1}, {[]OtherGraph{{Forward: other, Target: &there}}, 1}, {[]OtherGraph{{Forward: other, Target: &elsewhere}}, 0},
 	} {
-		chains, err := f.Chains(ChainOptions{Target: addr.Range{First: 0x8088, Last: 0x8088}, Window: &Window{0, 0x3f}, Depth: 2, Also: c.also})
+		chains, err := f.Chains(ChainOptions{Target: addr.Range{First: 0x8088, Last: 0x8088}, Window: &Window{0, 0x3f}, Depth: 2, OtherGraphs: c.others})
 		if err != nil {
 			t.Fatal(err)
 		}
-		var left Left
+		var left LeftOut
 		best, err := chains.Best(t.Context(), 10, &left)
-		if err != nil || len(best) != c.want || left.Elsewhere != uint64(2-c.want) {
+		if err != nil || len(best) != c.want || left.NotInOthers != uint64(2-c.want) {
 			t.Errorf("%d chains %v, %+v, want %d; %v", len(best), best, left, c.want, err)
 		}
 		if c.want == 1 && (best[0].Place != Place{"/bin/prog", 0x1000, 8} || !slices.Equal(best[0].Offsets, []int64{32, 8})) {
@@ -421,16 +421,15 @@ func TestAlso(t *testing.T) {
 	}
 }
 
-// Counts and the best chains of a larger graph are the same for any number of
-// workers, and whether the first levels are counted by asking who refers or by
-// going through all edges.
+// Counts and the best chains of a larger graph are the same for any number of workers. They are also
+// the same whether the first levels are counted by asking who refers, or by going through all edges.
 func TestWalksAgree(t *testing.T) {
 	g := mustBuild(t, bigSpace(t, 1<<20), addr.LE64, Options{})
 	var counts []string
 	var best []Chain
 	for _, workers := range []int{1, 2, 5} {
 		f := mustForward(t, g, workers)
-		for _, way := range []countWay{countBest, countDense, countNear} {
+		for _, way := range []countMethod{countBest, countDense, countNear} {
 			target := addr.Addr(0x7f00_0005_0000)
 			c, err := f.Chains(ChainOptions{
 				Target: addr.Range{First: target, Last: target + 7}, Depth: 6, Window: &Window{-64, 512}, count: way,

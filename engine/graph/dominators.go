@@ -8,27 +8,30 @@ import (
 	"vscan/engine/heap"
 )
 
-// retained computes the sizes that objects retain, which are 0 before, by the tree of dominators:
-// SEMI-NCA (Georgiadis, Linear-Time Algorithms for Dominators and Related
-// Problems, 2005). Vertices are numbered in the order of a depth-first search
-// from a root that refers to all roots; then, in pseudo-code,
+// retainedSizes computes the sizes that objects retain, which are 0 before. An
+// object retains itself and all objects that are reached by way of it alone, which
+// are those below it in the tree of dominators. The tree is found with SEMI-NCA
+// (Georgiadis, "Linear-Time Algorithms for Dominators and Related Problems",
+// Princeton 2005). Vertices are numbered in the order of a depth-first
+// search from a root that refers to all roots. Then, in pseudo-code,
 //
 //	for v from the last to the first:  semi[v] = min over predecessors u of semi[eval(u)]
 //	for v from the first to the last:  idom[v] = parent[v]; while idom[v] > semi[v]: idom[v] = idom[idom[v]]
+//	for v from the last to the first:  retained[idom[v]] += retained[v]
 //
-// where eval(u) is the vertex with the least semi on the way from u up to, not
-// including, the first ancestor that has not been linked yet; ways are
-// compressed.
+// where eval(u) is the vertex with the least semi on the way from u up to, but not
+// including, the first ancestor that has not been linked yet. A vertex is linked once
+// its semi has been computed. eval compresses the ways that it goes.
 //
-// Of some million objects each array counts, so sizes is first that of numbers and
-// of next edges, and the edges to targets are overwritten once all objects have been
-// numbered: afterwards the graph has sources alone.
-func (og *objectGraph) retained(objects []heap.Object, sizes []uint64) {
+// With millions of objects each array counts. So sizes first holds the numbers and
+// the next edges of the search, and the arrays of edges to targets are used again
+// once all objects have been numbered: afterwards the graph has sources alone.
+func (og *objectGraph) retainedSizes(objects []heap.Object, sizes []uint64) {
 	vertex, parent := og.numberAll(sizes)
 	number := func(o uint32) uint32 { return uint32(sizes[o]) }
 	count := len(vertex)
-	spare := [][]uint32{og.to, og.starts}
-	og.to, og.starts = nil, nil
+	spare := [][]uint32{og.to, og.toStart}
+	og.to, og.toStart = nil, nil
 	array := func() []uint32 {
 		for i := range spare {
 			if len(spare[i]) >= count {
@@ -45,7 +48,7 @@ func (og *objectGraph) retained(objects []heap.Object, sizes []uint64) {
 		semi[p], label[p] = uint32(p), uint32(p)
 	}
 	var path []uint32
-	// eval(u) where all places above last have been linked.
+	// eval(u), where the vertices with numbers above last have been linked.
 	eval := func(u, last uint32) uint32 {
 		if u <= last {
 			return u
@@ -73,7 +76,7 @@ func (og *objectGraph) retained(objects []heap.Object, sizes []uint64) {
 		if og.marks[o]&markRoots != 0 {
 			s = 0
 		}
-		for _, e := range og.from[og.first[o]:og.first[o+1]] {
+		for _, e := range og.from[og.fromStart[o]:og.fromStart[o+1]] {
 			if u := number(e >> 1); u > 0 {
 				s = min(s, semi[eval(u, p)])
 			}
@@ -87,7 +90,7 @@ func (og *objectGraph) retained(objects []heap.Object, sizes []uint64) {
 		}
 	}
 	clear(sizes)
-	for p := count - 1; p > 0; p-- { // whom a place dominates comes after it
+	for p := count - 1; p > 0; p-- { // a vertex has a lower number than those that it dominates
 		o := vertex[p]
 		sizes[o] = addSizes(sizes[o], objects[o].Size())
 		if d := idom[p]; d > 0 {
@@ -96,6 +99,7 @@ func (og *objectGraph) retained(objects []heap.Object, sizes []uint64) {
 	}
 }
 
+// addSizes returns a + b, or the largest number where that is too large.
 func addSizes(a, b uint64) uint64 {
 	sum, carry := bits.Add64(a, b, 0)
 	if carry > 0 {
@@ -105,14 +109,15 @@ func addSizes(a, b uint64) uint64 {
 }
 
 // numberAll numbers the objects that roots reach in the order of a depth-first
-// search, from 1: vertex is the object of a number, parent the number of the object it
-// was reached from, 0 for a root. The low half of scratch becomes the number of an
-// object, 0 where it is not reached; the other is the edge to go on with.
+// search, from 1. vertex[n] is the object with the number n, and parent[n] is the
+// number of the object that it was reached from, 0 for a root. Of scratch, which has
+// a word for each object, the lower half becomes the object's number, 0 where it is
+// not reached, and the upper half is the edge that the search goes on with.
 func (og *objectGraph) numberAll(scratch []uint64) (vertex, parent []uint32) {
 	vertex, parent = make([]uint32, 1, og.reached+1), make([]uint32, 1, og.reached+1)
 	enter := func(o, from uint32) uint32 {
 		number := uint32(len(vertex))
-		scratch[o] = uint64(og.starts[o])<<32 | uint64(number)
+		scratch[o] = uint64(og.toStart[o])<<32 | uint64(number)
 		vertex, parent = append(vertex, o), append(parent, from)
 		return number
 	}
@@ -123,7 +128,7 @@ func (og *objectGraph) numberAll(scratch []uint64) (vertex, parent []uint32) {
 		for at := enter(uint32(root), 0); at > 0; {
 			o := vertex[at]
 			next := scratch[o] >> 32
-			if next == uint64(og.starts[o+1]) {
+			if next == uint64(og.toStart[o+1]) {
 				at = parent[at]
 				continue
 			}

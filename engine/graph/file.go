@@ -20,27 +20,28 @@ import (
 //	20      4      flags: see flagBig and those after it
 //	24      8      alignment of sources
 //	32      8      edges
-//	40      8      bytes looked at
+//	40      8      bytes that were looked at
 //	48      8      bytes that could not be read
 //	56      4×24   sections, in this order in the file, the first at headerSize:
-//	               offset, bytes, CRC-32C of all of it and 4 zeros
+//	               offset, bytes, CRC-32C of the section and 4 zeros
 //	152     100    zeros
 //	252     4      CRC-32C of the bytes before
 //	256            the sections
 //
-// The sections are groups, directory, memory and identity; the file ends with
-// the last. Groups have no checksum of their own section (0): the directory has
-// one for each group, which is verified when the group is first read. All else is verified when
-// the file is opened. The directory has 32 bytes a group: page, offset in the
-// file, edges before it (8 bytes each), CRC-32C, pages (4 bytes each).
+// The sections are groups, directory, memory and identity, and the file ends with
+// the last. The directory has 32 bytes for each group: page, offset in the file,
+// edges before it (8 bytes each), CRC-32C, pages (4 bytes each). The section of
+// groups has no checksum of its own (0): the directory has one for each group, which
+// is verified when the group is first read. Everything else is verified when the
+// file is opened.
 const (
 	magic      = "vscan graph\r\n\x1a\n\x00"
 	version    = 2
 	headerSize = 256
-	flagBig    = 1 << 0 // byte order
-	flagHalf   = 1 << 1 // words of 4 bytes
+	flagBig    = 1 << 0 // words are big-endian
+	flagHalf   = 1 << 1 // words have 4 bytes
 	flagSaved  = 1 << 2 // Options.PresentOnly
-	flagPart   = 1 << 3 // sources or targets were restricted
+	flagPart   = 1 << 3 // Options restricted sources or targets
 	flagsKnown = 1<<4 - 1
 )
 
@@ -54,18 +55,19 @@ const (
 
 var sectionNames = [sectionCount]string{"groups", "directory", "memory", "identity"}
 
-// maxSection is the most bytes of a section but groups: a directory of 32
-// million groups, which are 8 TiB of memory at least.
+// maxSection is the most bytes of a section other than groups. A directory of that
+// size has 32 million groups, which are 8 TiB of memory at least.
 const maxSection = 1 << 30
 
+// section is where a part of the file lies, and its CRC-32C.
 type section struct {
 	at, size uint64
 	crc      uint32
 }
 
-// Open opens the file of a graph. Its groups are read when they are asked for.
-// A file that is damaged, or of another version, is an error that says where;
-// what is no graph at all is [ErrNoGraph].
+// Open opens the file of a graph. A group is read when it is first asked for. The
+// error of a file that is damaged, or of another version, says where; that of a
+// file which is no graph at all is [ErrNotGraph].
 func Open(path string) (*Graph, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -91,16 +93,18 @@ func Open(path string) (*Graph, error) {
 	g.close = c
 	if b, err := mapFile(f, uint64(info.Size())); err == nil {
 		c.b = b
-		g.data = &mapped{path, b}
+		g.data = &mappedBlob{path, b}
 	}
 	return g, nil
 }
 
+// closer closes the file of a graph, and unmaps it where it is mapped.
 type closer struct {
 	f *os.File
 	b []byte
 }
 
+// Close unmaps and closes the file. Both are tried, and the first error is returned.
 func (c *closer) Close() error {
 	var err error
 	if c.b != nil {
@@ -113,10 +117,10 @@ func (c *closer) Close() error {
 	return err
 }
 
-// ErrNoGraph is the error of a file that is something else than a graph.
-var ErrNoGraph = errors.New("not the file of a graph")
+// ErrNotGraph is the error of a file that is not the file of a graph.
+var ErrNotGraph = errors.New("not the file of a graph")
 
-// read reads all but the groups.
+// read reads all of a graph's file but the groups.
 func read(path string, r io.ReaderAt, size uint64) (*Graph, error) {
 	fail := func(at uint64, format string, args ...any) error {
 		return fmt.Errorf("%s: file offset %#x: %s", path, at, fmt.Sprintf(format, args...))
@@ -124,13 +128,13 @@ func read(path string, r io.ReaderAt, size uint64) (*Graph, error) {
 	b := make([]byte, headerSize)
 	if n, err := r.ReadAt(b, 0); n < headerSize {
 		if n < len(magic) || string(b[:len(magic)]) != magic {
-			return nil, fmt.Errorf("%s is %w: its first bytes are not those of one", path, ErrNoGraph)
+			return nil, fmt.Errorf("%s is %w: its first bytes are not those of one", path, ErrNotGraph)
 		}
 		return nil, fail(uint64(n), "the header ends here: %v: the file is truncated; build the graph again", err)
 	}
 	le := binary.LittleEndian
 	if string(b[:len(magic)]) != magic {
-		return nil, fmt.Errorf("%s is %w: its first bytes are not those of one", path, ErrNoGraph)
+		return nil, fmt.Errorf("%s is %w: its first bytes are not those of one", path, ErrNotGraph)
 	}
 	if v := le.Uint32(b[16:]); v != version {
 		return nil, fail(16, "version %d, and this program reads version %d: build the graph again", v, version)
@@ -142,7 +146,7 @@ func read(path string, r io.ReaderAt, size uint64) (*Graph, error) {
 	if flags&^flagsKnown != 0 {
 		return nil, fail(20, "flags %#x are not known", flags)
 	}
-	g := &Graph{data: &reader{path, r}}
+	g := &Graph{data: &fileBlob{path, r}}
 	g.align, g.edges, g.scanned, g.unreadable = le.Uint64(b[24:]), le.Uint64(b[32:]), le.Uint64(b[40:]), le.Uint64(b[48:])
 	if (&Options{Align: g.align}).Validate() != nil || g.align == 0 {
 		return nil, fail(24, "alignment %d: want 1, 2, 4 or 8", g.align)
@@ -175,7 +179,7 @@ func read(path string, r io.ReaderAt, size uint64) (*Graph, error) {
 		if s.size > maxSection {
 			return nil, fail(s.at, "the section of %s has %#x bytes, more than any that vscan writes", sectionNames[i], s.size)
 		}
-		b := make([]byte, s.size) // no more than the file has
+		b := make([]byte, s.size) // it was verified that the file has as many
 		if n, err := r.ReadAt(b, int64(s.at)); n < len(b) {
 			return nil, fail(s.at+uint64(n), "the section of %s cannot be read: %v", sectionNames[i], err)
 		}
@@ -188,7 +192,7 @@ func read(path string, r io.ReaderAt, size uint64) (*Graph, error) {
 		section int
 		decode  func([]byte) error
 	}{
-		{sectionMemory, g.about.decode},
+		{sectionMemory, g.metadata.decode},
 		{sectionIdentity, g.identity.decode},
 		{sectionDirectory, func(b []byte) error { return g.groups.decode(b, sections[sectionGroups], g.edges, g.targets.count) }},
 	} {

@@ -18,8 +18,8 @@ import (
 	"vscan/engine/addr"
 )
 
-// bigSpace has a heap of words of which every other one points into it, with a
-// hub that many point at, and a reserve of 16 TiB that some point into.
+// bigSpace returns a space with a heap of words of which every other one points into it, with a hub
+// that many point at, and with a reserve of 16 TiB that some point into.
 func bigSpace(t testing.TB, size int) *engine.Space {
 	t.Helper()
 	rnd := rand.New(rand.NewPCG(7, 7))
@@ -121,7 +121,7 @@ func TestBuildLeavesNothing(t *testing.T) {
 	}
 }
 
-// smallFile is the file of a small graph.
+// smallFile returns the file of a small graph.
 func smallFile(t testing.TB) []byte {
 	t.Helper()
 	space := tangle(t, rand.New(rand.NewPCG(5, 5)), addr.LE64, 40)
@@ -185,7 +185,7 @@ func TestDamaged(t *testing.T) {
 	}
 }
 
-// A file that shrinks while it is open is an error, and no crash.
+// A file that shrinks while it is open gives an error and no crash.
 func TestShrunk(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "g")
 	if _, err := BuildFile(t.Context(), bigSpace(t, 1<<20), addr.LE64, Options{}, path); err != nil {
@@ -207,7 +207,7 @@ func TestShrunk(t *testing.T) {
 	}
 }
 
-// A graph is of its image and of no other.
+// A graph fits the image that it was made of and no other.
 func TestCheck(t *testing.T) {
 	dir := t.TempDir()
 	content := bytes.Repeat([]byte("0123456789abcdef"), 1<<10)
@@ -242,14 +242,14 @@ func TestCheck(t *testing.T) {
 		{space(changed, 0x1000), "other bytes"},
 	} {
 		err := g.Check(c.space)
-		if (c.want == "") != (err == nil) || err != nil && (!errors.Is(err, ErrOther) || !strings.Contains(err.Error(), c.want)) {
+		if (c.want == "") != (err == nil) || err != nil && (!errors.Is(err, ErrOtherImage) || !strings.Contains(err.Error(), c.want)) {
 			t.Errorf("%v, want %q", err, c.want)
 		}
 	}
 }
 
-// FuzzOpen gives files that are damaged on purpose, with checksums that are
-// right, and asks them everything.
+// FuzzOpen opens files that are damaged on purpose and have right checksums, and asks them
+// everything.
 func FuzzOpen(f *testing.F) {
 	whole := smallFile(f)
 	f.Add(whole, true)
@@ -272,7 +272,7 @@ func FuzzOpen(f *testing.F) {
 	})
 }
 
-// Files with a few bytes changed, and checksums that are right.
+// Files with a few bytes changed and right checksums give errors or answers, and no panic.
 func TestMutated(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %#x", seed)
@@ -333,8 +333,7 @@ func askAll(t *testing.T, b []byte) bool {
 	return true
 }
 
-// repaired has the checksums that its content asks for, as far as it can be
-// read.
+// repaired returns a file with the checksums that its content asks for, as far as it can be read.
 func repaired(b []byte) []byte {
 	b = slices.Clone(b)
 	if len(b) < headerSize {
@@ -368,7 +367,7 @@ func repaired(b []byte) []byte {
 	return b
 }
 
-// FuzzPage gives pages of entries that nobody wrote.
+// FuzzPage reads pages of entries that nobody wrote.
 func FuzzPage(f *testing.F) {
 	f.Add(appendPage(nil, []entry{newEntry(3, 0x10), newEntry(5, 0xff0), newEntry(900, 8)}), 3)
 	var many []entry
@@ -405,8 +404,8 @@ func FuzzPage(f *testing.F) {
 	})
 }
 
-// Pages are read back as they were stored, whatever their sources' distances,
-// and a hub in which one is 0 is refused.
+// Pages are read back as they were stored, whatever the distances of their sources, and a hub in which
+// a distance is 0 is refused.
 func TestPagesBack(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %#x", seed)
@@ -444,7 +443,7 @@ func TestPagesBack(t *testing.T) {
 		if n < hubEntries {
 			continue
 		}
-		runs, err := hubRuns(b, n)
+		runs, err := hubTargets(b, n)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -463,7 +462,7 @@ func TestPagesBack(t *testing.T) {
 	}
 }
 
-// Batches are the edges in order, some at a time, and end when they are told to.
+// Batches have the edges in order, some at a time, and end when they are told to.
 func TestBatches(t *testing.T) {
 	g := mustBuild(t, bigSpace(t, 1<<20), addr.LE64, Options{})
 	for _, r := range []addr.Range{addr.All, {First: 0x7f00_0000_1238, Last: 0x7f00_0000_1240}, {First: 1, Last: 2}} {
@@ -486,7 +485,7 @@ func TestBatches(t *testing.T) {
 	}
 }
 
-// What is no graph, however long, is told from one that is damaged.
+// A file that is no graph, however long, is told from a graph that is damaged.
 func TestNoGraph(t *testing.T) {
 	for name, c := range map[string]struct {
 		content string
@@ -502,7 +501,7 @@ func TestNoGraph(t *testing.T) {
 		if err := os.WriteFile(path, []byte(c.content), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := Open(path); err == nil || errors.Is(err, ErrNoGraph) != c.is {
+		if _, err := Open(path); err == nil || errors.Is(err, ErrNotGraph) != c.is {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

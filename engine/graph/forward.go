@@ -14,26 +14,28 @@ import (
 	"vscan/engine/addr"
 )
 
-// Forward is the edges of a graph by source, in memory: what chains and reach
-// work on. It takes 4 bytes an edge, 8 for each address that edges lead to, and
-// 1.25 bits for each word near an edge.
-// It is immutable and safe for concurrent use.
+// Forward is the edges of a graph by source, in memory: what chains and reach work
+// on. It takes 4 bytes for each edge, 8 for each address that edges lead to, and 1.25
+// bits for each word near an edge. It is immutable and safe for concurrent use.
+//
+//	sources  numbered     +     +  +        +      bits of those that have an edge
+//	edges    numbered     0     1  2        3      by rank among these
+//	to                    1     0  1        2      indexes in targets
 type Forward struct {
 	g       *Graph
-	numbers *rankSet    // of the sources that have an edge
-	targets []addr.Addr // that edges lead to, ascending
-	to      []uint32    // by source: which of the targets
+	numbers *rankSet    // the numbers of the sources that have an edge
+	targets []addr.Addr // the addresses that edges lead to, ascending
+	to      []uint32    // for each edge, by source: the index of its target
 	workers int
-	grain   int // what is worth a goroutine, see parallel
+	grain   int // how much of something is worth a goroutine: see parallel
 }
 
-// maxForward bounds the numbers of sources of a Forward: 2^36, 512 GiB of words
-// of 8 bytes.
+// maxForward is the most words that a Forward numbers: 2^36, which are 512 GiB of
+// words of 8 bytes.
 const maxForward = 1 << 36
 
-// Forward turns the edges round, with so many workers; 0 is as many as there
-// are processors. The error is that of reading the graph, or the cause of the
-// context's end.
+// Forward turns the edges round, with so many workers; 0 is one for each processor.
+// The error is that of reading the graph, or the cause of the context's end.
 func (g *Graph) Forward(ctx context.Context, workers int) (*Forward, error) {
 	if workers <= 0 {
 		workers = runtime.GOMAXPROCS(0)
@@ -46,8 +48,8 @@ func (g *Graph) Forward(ctx context.Context, workers int) (*Forward, error) {
 	}
 	f := &Forward{g: g, workers: workers, grain: 4096}
 	f.numbers = newRankSet(g.sources.count)
-	firsts := make([]uint32, len(g.groups.lines)) // of each group: first how many targets it has, then the first of them
-	_, err := eachGroup(ctx, g, workers, func() struct{} { return struct{}{} }, func(_ struct{}, group int, _ uint64, entries []entry) error {
+	firsts := make([]uint32, len(g.groups.lines)) // for each group: at first how many targets it has, then the index of the first of them
+	_, err := parallelGroups(ctx, g, workers, func() struct{} { return struct{}{} }, func(_ struct{}, group int, _ uint64, entries []entry) error {
 		for _, e := range entries {
 			f.numbers.add(e.source())
 		}
@@ -63,7 +65,7 @@ func (g *Graph) Forward(ctx context.Context, workers int) (*Forward, error) {
 	}
 	f.numbers.index()
 	n := f.numbers.count
-	if n != g.edges { // a source is in one edge only
+	if n != g.edges { // each source has one edge
 		return nil, fmt.Errorf("%s: %d sources have %d edges: the file is damaged; build the graph again", g.data.name(), n, g.edges)
 	}
 	targets := uint32(0)
@@ -73,7 +75,7 @@ func (g *Graph) Forward(ctx context.Context, workers int) (*Forward, error) {
 	}
 	f.to, f.targets = make([]uint32, n), make([]addr.Addr, targets)
 	type place struct{ group, next int }
-	_, err = eachGroup(ctx, g, workers, func() *place { return &place{group: -1} }, func(p *place, group int, page uint64, entries []entry) error {
+	_, err = parallelGroups(ctx, g, workers, func() *place { return &place{group: -1} }, func(p *place, group int, page uint64, entries []entry) error {
 		if group != p.group {
 			p.group, p.next = group, int(firsts[group])
 		}
@@ -81,7 +83,7 @@ func (g *Graph) Forward(ctx context.Context, workers int) (*Forward, error) {
 		at := g.targets.at(page, &hint)
 		var set offsetSet
 		set.add(entries)
-		var before [len(set)]uint32 // how many offsets words before have
+		var before [len(set)]uint32 // for each word of set: the index of its first target
 		n := uint32(p.next)
 		for i, w := range &set {
 			before[i] = n
@@ -106,9 +108,10 @@ func (g *Graph) Forward(ctx context.Context, workers int) (*Forward, error) {
 	return f, nil
 }
 
-// offsetSet has a bit for each offset in a page.
+// offsetSet has one bit for each offset in a page.
 type offsetSet [pageSize / 64]uint64
 
+// add adds the offsets of entries.
 func (set *offsetSet) add(entries []entry) {
 	for _, e := range entries {
 		o := e.offset()
@@ -116,10 +119,11 @@ func (set *offsetSet) add(entries []entry) {
 	}
 }
 
-// target is where an edge leads to.
+// target returns where an edge leads to.
 func (f *Forward) target(edge uint32) addr.Addr { return f.targets[f.to[edge]] }
 
-// parallel calls fn with parts of 0 to n, on several goroutines; part is from 0.
+// parallel calls fn with the parts of 0 to n on several goroutines. Parts are
+// numbered from 0, at most f.workers.
 func (f *Forward) parallel(n int, fn func(part, lo, hi int)) {
 	parts := min(f.workers, n/f.grain+1)
 	var group errgroup.Group
@@ -132,15 +136,15 @@ func (f *Forward) parallel(n int, fn func(part, lo, hi int)) {
 	group.Wait()
 }
 
-// rank is how many edges have a source with a number below s.
+// rank returns how many edges have a source whose number is below s.
 func (f *Forward) rank(s uint64) uint32 { return f.numbers.rank(s) }
 
-// below is how many edges have their source below a.
+// below returns how many edges have their source below a.
 func (f *Forward) below(a addr.Addr, hint *int) uint32 {
 	return f.rank(f.g.sources.below(a, hint))
 }
 
-// span is the edges, by number, whose sources lie in r: lo ≤ number < hi.
+// span returns the edges, by number, whose sources lie in r: lo ≤ number < hi.
 func (f *Forward) span(r addr.Range, hint *int) (lo, hi uint32) {
 	lo = f.below(r.First, hint)
 	if r.Last == addr.Max {
@@ -149,11 +153,12 @@ func (f *Forward) span(r addr.Range, hint *int) (lo, hi uint32) {
 	return lo, f.below(r.Last+1, hint)
 }
 
-// number is that of an edge's source; near is one at or below it, the nearer
-// the better.
+// number returns the number of an edge's source. near is a number at or below it:
+// the nearer it is, the quicker.
 func (f *Forward) number(edge uint32, near uint64) uint64 { return f.numbers.at(edge, near) }
 
-// Target is what the word at a source refers to; false where it has no edge.
+// Target returns what the word at a source refers to, and false where it has no
+// edge.
 func (f *Forward) Target(source addr.Addr) (addr.Addr, bool) {
 	hint := 0
 	if uint64(source)&(1<<f.g.sources.shift-1) != 0 {
@@ -181,9 +186,9 @@ func (f *Forward) From(r addr.Range) iter.Seq[Edge] {
 	}
 }
 
-// From yields the edges whose source lies in r, ascending by source, without the
-// image. All of the graph is read for it, and the result is in memory first;
-// for many ranges see Graph.Forward. An error is in a last pair.
+// From yields the edges whose source lies in r, ascending by source. It does not
+// need the image, but it reads all of the graph and collects the edges in memory
+// first: to ask for many ranges, use Forward.From. An error comes in a last pair.
 func (g *Graph) From(r addr.Range) iter.Seq2[Edge, error] {
 	return func(yield func(Edge, error) bool) {
 		edges, err := g.collectFrom(r)
@@ -198,6 +203,7 @@ func (g *Graph) From(r addr.Range) iter.Seq2[Edge, error] {
 	}
 }
 
+// collectFrom returns the edges whose source lies in r, ascending by source.
 func (g *Graph) collectFrom(r addr.Range) ([]Edge, error) {
 	hint, at, page := 0, 0, 0
 	lo, hi := g.sources.below(r.First, &hint), g.sources.count
@@ -205,8 +211,8 @@ func (g *Graph) collectFrom(r addr.Range) ([]Edge, error) {
 		hi = g.sources.below(r.Last+1, &hint)
 	}
 	var edges []Edge
-	w := walk{g: g}
-	err := w.each(0, len(g.groups.lines), func(p uint64, entries []entry) error {
+	w := pageReader{g: g}
+	err := w.eachPage(0, len(g.groups.lines), func(p uint64, entries []entry) error {
 		for _, e := range entries {
 			if s := e.source(); s >= lo && s < hi {
 				edges = append(edges, Edge{g.sources.at(s, &at), g.targets.at(p, &page) + addr.Addr(e.offset())})

@@ -1,47 +1,52 @@
-// Package graph is the pointer-reference graph of a memory image: who points at what,
-// and by which chains a root reaches an object. It is for programs that use vscan as
-// a library.
+// Package graph is the pointer-reference graph of a memory image: who points at
+// what, and by which chains a root reaches an object. It is for programs that use
+// vscan as a library.
 //
-// An edge goes from a source, the address of a word, to its target, the value
-// of that word, where that is the address of a mapped byte and not zero. Both
-// are addresses of the space that was swept: bytes that show at several
-// addresses are a source at each of them, a byte that another mapping hides is
-// none, and a word is a source whatever pieces of memory its bytes come from.
-// A target may be absent, mapped but not saved, unless [Options.PresentOnly].
+//	question                                        asked of
+//	who refers to a range of addresses              Graph.To, Graph.CountTo; many at a time: Graph.ToBatches
+//	what a range of addresses refers to             Graph.From; many times: Forward.From, Forward.Target
+//	what an address belongs to                      Graph.Place: a module or mapping, and the offset in it
+//	what is referred to most                        Graph.TopTargets, Graph.TopPages, Graph.TopRegions
+//	how large the graph is, and how dense           Graph.Info
+//	how many edges lead from region to region       Graph.Matrix
+//	how many edges lead from page to page           Graph.PageCells
+//	by which chains of pointers an object is found  Forward.Chains, then Chains.Best or Chains.All
+//	how many ways there are to it                   Chains.Walks
+//	what roots reach, and what nothing refers to    Forward.Reach
+//	what hangs together                             Forward.Components
+//	what lies around an object, to be drawn         Forward.Neighbourhood
+//	what keeps the objects of heaps, what they
+//	keep, and what is lost                          Graph.Objects, with package heap
+//	whether the graph was made of an image          Graph.Check
 //
-// What is stored is the reverse direction, by target; the forward direction is
-// the image itself. [Build] makes a graph in memory, [BuildFile] in a file,
-// [Open] opens such a file.
+// An edge goes from a source, the address of a word, to its target, the value of
+// that word, where that value is the address of a mapped byte and not zero. Both
+// are addresses of the space that was swept. Bytes that show at several addresses
+// are a source at each of them, and a byte that another mapping hides is none. A
+// word is a source even where its bytes come from several pieces of memory. A
+// target may be absent, which means mapped but not saved, unless
+// [Options.PresentOnly] is set.
 //
-//	Graph.To, .CountTo    who refers to a range of addresses, and how many
-//	Graph.From            what a range of addresses refers to
-//	Graph.Place           what an address belongs to: a module or mapping, and the offset in it
-//	Graph.TopTargets,
-//	.TopPages, .TopRegions what is referred to most
-//	Graph.Info            the graph in numbers
-//	Graph.Matrix          region × region counts
-//	Graph.PageCells       page × page counts
-//	Graph.Forward         the edges by source: what chains and reach work on
-//	Forward.Chains        chains of pointers from roots to a target
-//	Forward.Reach         what roots reach, and what nobody refers to
-//	Forward.Components    what hangs together
-//	Graph.Objects         objects of heaps (package heap): what keeps them, what they keep, what is lost
-//	Graph.Check           whether the graph is of an image
-//
-// An object is a range of addresses, of one byte or all of its own: who refers to
-// its first byte is asked with addr.Range{First: a, Last: a}, who to any of it with
-// [addr.Sized]. Chains are asked of a [Forward], which is made once for all
-// questions:
+// The graph stores the reverse direction, by target: the forward direction is the
+// image itself. [Build] makes a graph in memory, [BuildFile] makes one in a file,
+// and [Open] opens such a file. [Graph.Forward] turns the edges round: chains and
+// reach work on the [Forward] that it returns, which is made once for all
+// questions.
 //
 //	g, stats, err := graph.Build(ctx, space, arch, graph.Options{Missing: img.Missing})
 //	f, err := g.Forward(ctx, 0)
 //	c, err := f.Chains(graph.ChainOptions{Target: target})
 //	best, err := c.Best(ctx, 10, nil)
 //
-// A graph knows only words that were read. [Graph.Complete] says whether some could
-// not be, and, if [Options.Missing] has been told, were missing from the image; that
-// none refers to an object is no finding where it is false. Nor is it one where
-// memory that was never saved may refer to the object: [Info.Absent].
+// An object is a range of addresses, of one byte or of all its bytes. Ask who
+// refers to its first byte with addr.Range{First: a, Last: a}, and who refers to
+// any of its bytes with [addr.Sized].
+//
+// A graph knows only the words that were read. [Graph.Complete] reports whether
+// all of them could be read and, if [Options.Missing] was set, whether none was
+// missing from the image. That nothing refers to an object is no finding where
+// Complete is false, nor where memory that was never saved may refer to the
+// object: see [Info.Absent].
 //
 // A graph is immutable and safe for concurrent use.
 package graph
@@ -56,18 +61,18 @@ import (
 	"vscan/engine/addr"
 )
 
-// Edge is a word that holds the address of a mapped byte.
+// Edge is one reference: a word that holds the address of a mapped byte.
 type Edge struct {
-	Source addr.Addr // of the word's first byte
+	Source addr.Addr // the address of the word's first byte
 	Target addr.Addr // the word's value
 }
 
-// Region is a run of addresses that one mapping shows.
+// Region is a maximal run of addresses that show one mapping.
 type Region struct {
 	addr.Range
 	State engine.State // never Hole
 	Perm  engine.Perm
-	File  bool // as of an engine.Mapping
+	File  bool // whether the bytes are those of a mapped file, as in engine.Mapping
 	Name  string
 
 	// NameOffset is how many bytes of what Name names lie before Range.First: see
@@ -75,52 +80,55 @@ type Region struct {
 	NameOffset uint64
 }
 
-// Graph is a reverse index of edges: for each page of targets, its sources.
+// Graph is a reverse index of edges: it has, for each page of targets, the sources
+// of the edges that lead into that page.
 type Graph struct {
-	about
+	metadata
 	data     blob
 	groups   directory
-	verified []atomic.Uint32 // a bit a group: its checksum was right
-	close    io.Closer       // nil where there is nothing to close
-	walks    sync.Pool       // of *walk, for questions: most are so short that to allocate would be half of it
+	verified []atomic.Uint32 // one bit for each group: whether its checksum was found right
+	close    io.Closer       // the open file, nil for a graph in memory
+	readers  sync.Pool       // of *pageReader: most questions are so short that allocating one would be half of their time
 
 	placesOnce sync.Once
 	names      *engine.Places
 }
 
-// about is what a graph knows besides its edges.
-type about struct {
+// metadata is what a graph knows besides its edges.
+type metadata struct {
 	arch        addr.Arch
-	align       uint64 // of sources, in bytes
+	align       uint64 // what the addresses of sources are multiples of, in bytes
 	presentOnly bool
-	filtered    bool // sources or targets were restricted
+	filtered    bool // Options restricted sources or targets
 	edges       uint64
-	scanned     uint64 // bytes looked at
-	unreadable  uint64 // bytes that could not be read, or were missing
+	scanned     uint64 // bytes that the sweep looked at
+	unreadable  uint64 // bytes that could not be read, or were missing from the image
 	regions     []Region
-	sources     numbering // of words, by alignment
-	targets     numbering // of pages
+	sources     numbering // numbers the words that can be sources: units of align bytes
+	targets     numbering // numbers the pages that can be targets
 	identity    identity
 }
 
-// Arch is the word size and byte order.
+// Arch returns the word size and byte order of the image.
 func (g *Graph) Arch() addr.Arch { return g.arch }
 
-// Align is what sources are multiples of, in bytes.
+// Align returns what the addresses of sources are multiples of, in bytes.
 func (g *Graph) Align() uint64 { return g.align }
 
-// Edges is how many edges there are.
+// Edges returns the number of edges.
 func (g *Graph) Edges() uint64 { return g.edges }
 
-// Complete says that no byte in scope was unreadable when the graph was built,
-// and none was missing from the image, as far as Options.Missing told.
+// Complete reports whether all words that edges could come from were read: no byte
+// was unreadable when the graph was built, and none was missing from the image, as
+// far as Options.Missing said.
 func (g *Graph) Complete() bool { return g.unreadable == 0 }
 
-// Regions is what showed in the space, ascending; holes are left out. It must
-// not be changed.
+// Regions returns what showed in the space, ascending by address, without the
+// holes. The caller must not change it.
 func (g *Graph) Regions() []Region { return g.regions }
 
-// RegionAt is the index in Regions of what shows at a, −1 in a hole.
+// RegionAt returns the index in Regions of the region that holds a, or −1 where a
+// lies in a hole.
 func (g *Graph) RegionAt(a addr.Addr) int {
 	i := sort.Search(len(g.regions), func(i int) bool { return g.regions[i].Last >= a })
 	if i == len(g.regions) || g.regions[i].First > a {
@@ -129,8 +137,8 @@ func (g *Graph) RegionAt(a addr.Addr) int {
 	return i
 }
 
-// Close closes the file of a graph that was opened. Iterators of the graph
-// have to have ended.
+// Close closes the file of a graph that was opened. All iterators of the graph must
+// have ended before. A graph in memory need not be closed.
 func (g *Graph) Close() error {
 	if g.close == nil {
 		return nil

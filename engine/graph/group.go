@@ -10,39 +10,40 @@ import (
 	"vscan/engine"
 )
 
-// Pages that have edges are stored in groups, some tens together. A group is
-// what is read and verified at once; the directory has a line for each:
+// Pages that have edges are stored in groups of some tens. A group is what is read
+// and verified at once. It begins with a head that says, for each of its pages, how
+// far its number is above that of the page before, how many entries it has, and how
+// many bytes these take:
 //
 //	group   (+page, entries, bytes) … │ page │ page │ …
 //
-// A group's first page is in the directory, and +page is the distance from the
-// page before.
+// The directory has a line for each group, with the number of its first page.
 const (
 	groupPages = 64
-	groupBytes = 32 << 10 // a group that has as many gets no more pages
+	groupBytes = 32 << 10 // a group that has as many bytes gets no more pages
 )
 
-// groupLine is a group in the directory.
+// groupLine is the line of a group in the directory.
 type groupLine struct {
-	page  uint64 // number of the first
-	at    uint64 // offset of the group's bytes in the graph's data
-	edges uint64 // in all groups before
-	crc   uint32 // CRC-32C of its bytes
+	page  uint64 // the number of its first page
+	at    uint64 // the offset of the group's bytes in the graph's data
+	edges uint64 // edges in all groups before
+	crc   uint32 // the CRC-32C of its bytes
 	pages uint32
 }
 
 const groupLineSize = 32
 
-// directory is all groups, ascending by page.
+// directory has the lines of all groups, ascending by page.
 type directory struct {
 	lines []groupLine
-	end   uint64 // of the data: the offset after the last group
+	end   uint64 // the offset after the last group in the graph's data
 	edges uint64
 }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// span is where the bytes of group i are.
+// span returns where the bytes of group i lie: at ≤ offset < end.
 func (d *directory) span(i int) (at, end uint64) {
 	if i+1 < len(d.lines) {
 		return d.lines[i].at, d.lines[i+1].at
@@ -50,7 +51,7 @@ func (d *directory) span(i int) (at, end uint64) {
 	return d.lines[i].at, d.end
 }
 
-// count is how many edges group i has.
+// count returns how many edges group i has.
 func (d *directory) count(i int) uint64 {
 	if i+1 < len(d.lines) {
 		return d.lines[i+1].edges - d.lines[i].edges
@@ -58,11 +59,12 @@ func (d *directory) count(i int) uint64 {
 	return d.edges - d.lines[i].edges
 }
 
-// from is the first group that can have a page ≥ p.
+// from returns the first group that can have the page p or a later one.
 func (d *directory) from(p uint64) int {
 	return max(0, sort.Search(len(d.lines), func(i int) bool { return d.lines[i].page > p })-1)
 }
 
+// encode returns the stored form of a directory: see file.go.
 func (d *directory) encode() []byte {
 	le := binary.LittleEndian
 	b := make([]byte, 0, groupLineSize*len(d.lines))
@@ -76,6 +78,8 @@ func (d *directory) encode() []byte {
 	return b
 }
 
+// decode reads a directory, and verifies that its lines ascend and lie in the
+// section of groups.
 func (d *directory) decode(b []byte, groups section, edges, pages uint64) error {
 	if len(b)%groupLineSize != 0 {
 		return fmt.Errorf("%d bytes are no whole number of lines", len(b))
@@ -105,14 +109,14 @@ func (d *directory) decode(b []byte, groups section, edges, pages uint64) error 
 // groupWriter puts pages into groups.
 type groupWriter struct {
 	head, body []byte
-	line       groupLine // of the group in hand
-	last       uint64    // page
-	edges      uint64    // so far
+	line       groupLine // that of the group that is being filled
+	last       uint64    // the number of the page that was added last
+	edges      uint64    // in all pages so far
 	out        []byte
-	lines      []groupLine // at counts from the start of out
+	lines      []groupLine // offsets count from the start of out
 }
 
-// add adds a page; its entries ascend by source, and there is one at least.
+// add adds a page. Its entries ascend by source, and there is at least one.
 func (w *groupWriter) add(page uint64, entries []entry) {
 	hub := len(entries) >= hubEntries
 	if w.line.pages == groupPages || len(w.body) >= groupBytes || hub {
@@ -135,7 +139,7 @@ func (w *groupWriter) add(page uint64, entries []entry) {
 	}
 }
 
-// flush ends the group in hand.
+// flush ends the group that is being filled.
 func (w *groupWriter) flush() {
 	if w.line.pages == 0 {
 		return
@@ -150,13 +154,13 @@ func (w *groupWriter) flush() {
 // pageBlock is the stored entries of one page.
 type pageBlock struct {
 	page  uint64
-	count int // of entries
-	size  int // of bytes
+	count int // how many entries
+	size  int // how many bytes
 	bytes []byte
 }
 
-// pagesOf reads the head of group i, whose bytes are b. The bytes of the pages
-// are parts of b.
+// pagesOf reads the head of group i, whose bytes are b, and appends its pages to
+// dst. Their bytes are parts of b.
 func (g *Graph) pagesOf(dst []pageBlock, i int, b []byte) ([]pageBlock, error) {
 	line := &g.groups.lines[i]
 	c := cursor{b: b}
@@ -187,14 +191,15 @@ func (g *Graph) pagesOf(dst []pageBlock, i int, b []byte) ([]pageBlock, error) {
 	return dst, nil
 }
 
-// damaged is the error of a group that cannot be right.
+// damaged returns the error of a group that cannot be right.
 func (g *Graph) damaged(i int, what string) error {
 	at, _ := g.groups.span(i)
 	return fmt.Errorf("%s: the group of pages at file offset %#x %s: the file is damaged; build the graph again", g.data.name(), at, what)
 }
 
-// bytesOf is the bytes of group i, verified. buf is filled where they are not
-// in memory. The caller is in an engine.Guard: see Graph.guard.
+// bytesOf returns the bytes of group i and verifies their checksum the first time.
+// It fills buf with them where they are not in memory. The caller has to be in an
+// engine.Guard: see Graph.guard.
 func (g *Graph) bytesOf(buf []byte, i int) ([]byte, error) {
 	at, end := g.groups.span(i)
 	b, err := g.data.view(buf, at, int(end-at))
@@ -210,8 +215,8 @@ func (g *Graph) bytesOf(buf []byte, i int) ([]byte, error) {
 	return b, nil
 }
 
-// guard calls f, which reads the graph's data. A fault in mapped memory is an
-// error.
+// guard calls f, which reads the graph's data, and returns its error. A fault in
+// mapped memory becomes an error as well.
 func (g *Graph) guard(f func() error) error {
 	var err error
 	if fault := engine.Guard(func() { err = f() }); fault != nil {

@@ -17,8 +17,8 @@ import (
 	"vscan/engine/image"
 )
 
-// naive is the edges of a space by the plainest of means: every word is read,
-// and its value looked up.
+// naive returns the edges of a space by the plainest of means: it reads every word and looks its value
+// up.
 func naive(t testing.TB, space *engine.Space, arch addr.Arch, o Options) []Edge {
 	t.Helper()
 	align := addr.Addr(o.Align)
@@ -37,7 +37,7 @@ func naive(t testing.TB, space *engine.Space, arch addr.Arch, o Options) []Edge 
 		inside, _ := space.Bytes(v.First, int(v.Size())) // reading word by word takes long
 		first, ok := v.First.AlignUp(uint64(align))
 		for a := first; ok && a <= v.Last && a >= first; a += align {
-			// The whole word has to be in scope and there.
+			// The whole word has to be there, and allowed as a source.
 			last, fits := a.Add(uint64(arch.WordSize()) - 1)
 			if !fits {
 				break
@@ -78,7 +78,7 @@ func byTarget(a, b Edge) int {
 	return cmp.Or(cmp.Compare(a.Target, b.Target), cmp.Compare(a.Source, b.Source))
 }
 
-// all is the edges of a graph to r.
+// all returns the edges of a graph to r.
 func all(t testing.TB, g *Graph, r addr.Range) []Edge {
 	t.Helper()
 	var edges []Edge
@@ -116,7 +116,7 @@ func sameEdges(t testing.TB, what string, got, want []Edge) {
 	t.Fatalf("%s: %d edges, want %d", what, len(got), len(want))
 }
 
-// unpack reads a sample, decompressed.
+// unpack returns the decompressed bytes of a sample.
 func unpack(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {

@@ -9,27 +9,28 @@ import (
 	"vscan/engine"
 )
 
-// identity ties a graph to the memory that it was made of: how it is mapped,
-// and for each source of bytes its size and samples of its content.
+// identity ties a graph to the memory that it was made of: how it is mapped, and for
+// each source of bytes its size and samples of its content.
 type identity struct {
-	layout  [sha256.Size]byte // of all mappings
-	sources []sourceIdentity  // in the order in which mappings name them
+	layout  [sha256.Size]byte // a digest of all mappings
+	sources []sourceIdentity  // in the order in which mappings refer to them first
 }
 
+// sourceIdentity is the size of a source of bytes and a digest of samples of it.
 type sourceIdentity struct {
 	size    uint64
 	samples [sha256.Size]byte
 }
 
 const (
-	// samples is how many blocks of a source are looked at: the first, the
-	// last, and evenly spaced ones between.
+	// samples is how many blocks of a source are looked at: the first, the last,
+	// and blocks at equal distances between them.
 	samples     = 64
 	sampleBytes = 4096
 )
 
-// identify makes the identity of a space. A block that cannot be read counts
-// as what of it can.
+// identify returns the identity of a space. Of a block that cannot be read, the part
+// that can be read counts.
 func identify(space *engine.Space) (identity, error) {
 	var id identity
 	layout := sha256.New()
@@ -55,6 +56,7 @@ func identify(space *engine.Space) (identity, error) {
 	return id, nil
 }
 
+// identifySource returns the identity of a source of bytes.
 func identifySource(src engine.Source) sourceIdentity {
 	id := sourceIdentity{size: src.Size()}
 	h := sha256.New()
@@ -78,34 +80,37 @@ func identifySource(src engine.Source) sourceIdentity {
 	return id
 }
 
-// ErrOther is the error of a graph that was made of another image.
-var ErrOther = errors.New("the graph was made of another image")
+// ErrOtherImage is the error of a graph that was made of another image.
+var ErrOtherImage = errors.New("the graph was made of another image")
 
-// Check is nil where the graph was made of this space: the mappings lie alike,
+// Check returns nil where the graph was made of this space: the mappings lie alike,
 // and their sources have the same sizes and, as far as samples tell, the same
-// content. The error wraps [ErrOther] and says what differs. The memory of a live
-// process changes, and its graph is that of a moment: it fails Check soon.
+// content. Otherwise its error wraps [ErrOtherImage] and says what differs. The
+// memory of a live process changes, and its graph is that of a moment, which soon
+// fails Check.
 func (g *Graph) Check(space *engine.Space) error {
 	now, err := identify(space)
 	switch {
 	case err != nil:
 		return err
 	case now.layout != g.identity.layout:
-		return fmt.Errorf("%s: %w: other memory is mapped, or elsewhere", g.data.name(), ErrOther)
+		return fmt.Errorf("%s: %w: other memory is mapped, or elsewhere", g.data.name(), ErrOtherImage)
 	case len(now.sources) != len(g.identity.sources):
-		return fmt.Errorf("%s: %w: its memory lies in %d files or sources, not %d", g.data.name(), ErrOther, len(g.identity.sources), len(now.sources))
+		return fmt.Errorf("%s: %w: its memory lies in %d files or sources, not %d", g.data.name(), ErrOtherImage, len(g.identity.sources), len(now.sources))
 	}
 	for i, s := range now.sources {
 		switch was := g.identity.sources[i]; {
 		case was.size != s.size:
-			return fmt.Errorf("%s: %w: its file had %d bytes, not %d", g.data.name(), ErrOther, was.size, s.size)
+			return fmt.Errorf("%s: %w: its file had %d bytes, not %d", g.data.name(), ErrOtherImage, was.size, s.size)
 		case was.samples != s.samples:
-			return fmt.Errorf("%s: %w: the file has the same size and other bytes", g.data.name(), ErrOther)
+			return fmt.Errorf("%s: %w: the file has the same size and other bytes", g.data.name(), ErrOtherImage)
 		}
 	}
 	return nil
 }
 
+// encode returns the stored form of an identity: the digest of the mappings, then size and digest of each
+// source.
 func (id *identity) encode() []byte {
 	b := append([]byte(nil), id.layout[:]...)
 	for _, s := range id.sources {
@@ -115,13 +120,14 @@ func (id *identity) encode() []byte {
 	return b
 }
 
+// decode reads what encode has written.
 func (id *identity) decode(b []byte) error {
-	const each = 8 + sha256.Size
-	if len(b) < sha256.Size || (len(b)-sha256.Size)%each != 0 {
+	const sourceSize = 8 + sha256.Size
+	if len(b) < sha256.Size || (len(b)-sha256.Size)%sourceSize != 0 {
 		return fmt.Errorf("%d bytes are no identity of an image", len(b))
 	}
 	b = b[copy(id.layout[:], b):]
-	for ; len(b) > 0; b = b[each:] {
+	for ; len(b) > 0; b = b[sourceSize:] {
 		s := sourceIdentity{size: binary.LittleEndian.Uint64(b)}
 		copy(s.samples[:], b[8:])
 		id.sources = append(id.sources, s)

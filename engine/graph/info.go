@@ -9,25 +9,26 @@ import (
 	"vscan/engine/addr"
 )
 
-// Info is what a graph is in numbers.
+// Info is a graph in numbers.
 type Info struct {
 	Edges      uint64
-	Pages      uint64 // of 4 KiB that are referred to
-	Bytes      uint64 // of the index: edges and directory
-	Words      uint64 // that edges could have come from
-	Scanned    uint64 // bytes looked at when it was built
-	Unreadable uint64 // bytes that could not be read then
+	Pages      uint64 // pages of 4 KiB that edges lead into
+	Bytes      uint64 // size of the index, edges and directory, in bytes
+	Words      uint64 // words that edges could have come from
+	Scanned    uint64 // bytes that were looked at when it was built
+	Unreadable uint64 // bytes that could not be read then, or were missing from the image
 	Present    uint64 // bytes that regions hold, zeros included
-	Absent     uint64 // bytes mapped and not saved
+	Absent     uint64 // bytes that were mapped and not saved
 	Regions    int
-	// PresentOnly and Filtered say that Options left edges out.
+	// PresentOnly and Filtered report whether Options left edges out: those to
+	// absent bytes, and those that Sources, Targets, SourceIn or TargetIn exclude.
 	PresentOnly, Filtered bool
 }
 
-// Density is the share of words that are edges, 0 to 1.
+// Density returns the share of words that are edges, from 0 to 1.
 func (i *Info) Density() float64 { return float64(i.Edges) / max(float64(i.Words), 1) }
 
-// Info is the graph in numbers. It reads no edges.
+// Info returns the graph in numbers. It reads no edges.
 func (g *Graph) Info() Info {
 	i := Info{
 		Edges: g.edges, Words: g.sources.count, Scanned: g.scanned, Unreadable: g.unreadable,
@@ -49,25 +50,25 @@ func (g *Graph) Info() Info {
 	return i
 }
 
-// Cell is how many edges lead from one region to another; both are indexes in
-// Regions.
-type Cell struct {
+// RegionCell is how many edges lead from one region to another. From and To are
+// indexes in Graph.Regions.
+type RegionCell struct {
 	From, To int
 	Edges    uint64
 }
 
-// Matrix is the region × region counts that are not zero, ascending by From,
-// then To. It reads the whole graph, with so many workers; 0 is as many as
-// there are processors.
-func (g *Graph) Matrix(ctx context.Context, workers int) ([]Cell, error) {
+// Matrix returns how many edges lead from each region to each other one, without
+// the pairs that have none, ascending by From, then To. It reads the whole graph
+// with so many workers; 0 is one for each processor.
+func (g *Graph) Matrix(ctx context.Context, workers int) ([]RegionCell, error) {
 	type pair struct{ from, to int32 }
 	type counter struct {
 		counts map[pair]uint64
 		last   pair
 		n      uint64
-		from   int // region of the last source
+		from   int // the region of the last source
 	}
-	counters, err := eachOf(ctx, g, workers, func() *counter { return &counter{counts: map[pair]uint64{}} },
+	counters, err := parallelPages(ctx, g, workers, func() *counter { return &counter{counts: map[pair]uint64{}} },
 		func(c *counter, page uint64, entries []entry) error {
 			hint, at := 0, 0
 			base := g.targets.at(page, &hint)
@@ -101,30 +102,31 @@ func (g *Graph) Matrix(ctx context.Context, workers int) ([]Cell, error) {
 			sum[p] += n
 		}
 	}
-	var cells []Cell
+	var cells []RegionCell
 	for p, n := range sum {
 		if n > 0 {
-			cells = append(cells, Cell{int(p.from), int(p.to), n})
+			cells = append(cells, RegionCell{int(p.from), int(p.to), n})
 		}
 	}
-	slices.SortFunc(cells, func(a, b Cell) int { return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To)) })
+	slices.SortFunc(cells, func(a, b RegionCell) int { return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To)) })
 	return cells, nil
 }
 
-// Ranked is something that is referred to, and how often.
+// Ranked is a range of addresses, and how many edges lead into it.
 type Ranked struct {
 	addr.Range
 	Edges uint64
 }
 
-// TopTargets is the k addresses that most edges lead to, most first, then
-// ascending. It reads the whole graph, with so many workers.
+// TopTargets returns the k addresses that most edges lead to: those with most edges
+// first, and of those with as many the lowest first. It reads the whole graph with
+// so many workers; 0 is one for each processor.
 func (g *Graph) TopTargets(ctx context.Context, k, workers int) ([]Ranked, error) {
 	type counter struct {
 		top    ranking
 		counts [pageSize]uint64
 	}
-	counters, err := eachOf(ctx, g, workers, func() *counter { return &counter{top: ranking{k: k}} },
+	counters, err := parallelPages(ctx, g, workers, func() *counter { return &counter{top: ranking{k: k}} },
 		func(c *counter, page uint64, entries []entry) error {
 			hint := 0
 			base := g.targets.at(page, &hint)
@@ -152,11 +154,11 @@ func (g *Graph) TopTargets(ctx context.Context, k, workers int) ([]Ranked, error
 	return all.sorted(), nil
 }
 
-// TopPages is the k pages of 4 KiB that most edges lead into, most first, then
-// ascending.
+// TopPages returns the k pages of 4 KiB that most edges lead into, in the order of
+// TopTargets.
 func (g *Graph) TopPages(k int) ([]Ranked, error) {
 	top := ranking{k: k}
-	w := walk{g: g}
+	w := pageReader{g: g}
 	hint := 0
 	err := g.guard(func() error {
 		for i := range g.groups.lines {
@@ -173,8 +175,9 @@ func (g *Graph) TopPages(k int) ([]Ranked, error) {
 	return top.sorted(), err
 }
 
-// TopRegions is the k regions that most edges lead into, most first, then
-// ascending.
+// TopRegions returns the k regions that most edges lead into, in the order of
+// TopTargets. It reads the whole graph with so many workers; 0 is one for each
+// processor.
 func (g *Graph) TopRegions(ctx context.Context, k, workers int) ([]Ranked, error) {
 	cells, err := g.Matrix(ctx, workers)
 	if err != nil {
@@ -193,22 +196,25 @@ func (g *Graph) TopRegions(ctx context.Context, k, workers int) ([]Ranked, error
 	return top.sorted(), nil
 }
 
-// ranking keeps the best k.
+// ranking keeps the best k of what is added to it.
 type ranking struct {
 	k    int
-	best []Ranked // unsorted, up to 2k
+	best []Ranked // not sorted, and up to 2k + 64
 }
 
+// compareRanked compares by most edges first, then by address.
 func compareRanked(a, b Ranked) int {
 	return cmp.Or(cmp.Compare(b.Edges, a.Edges), cmp.Compare(a.First, b.First))
 }
 
+// add adds something to be ranked.
 func (t *ranking) add(r Ranked) {
 	if t.best = append(t.best, r); len(t.best) >= 2*t.k+64 {
 		t.sorted()
 	}
 }
 
+// sorted drops all but the best k and returns these, best first.
 func (t *ranking) sorted() []Ranked {
 	slices.SortFunc(t.best, compareRanked)
 	t.best = t.best[:min(len(t.best), max(t.k, 0))]

@@ -7,29 +7,33 @@ import (
 	"vscan/engine/addr"
 )
 
-// baseTeller tells pointers to the middle of an object that compilers and
-// libraries make of one to its first byte. They are those of valgrind's
-// --leak-check-heuristics (memcheck/mc_leakcheck.c, heuristic_reachedness):
+// interiorRules finds out which pointers to the middle of an object count as
+// pointers to its first byte, because compilers and libraries make them of one. The
+// rules are those of valgrind's --leak-check-heuristics (memcheck/mc_leakcheck.c,
+// heuristic_reachedness). In the drawings ▼
+// is where such a pointer leads:
 //
-//	newarray    count │ element …          to the first element of a C++ array whose elements have destructors
-//	length64    bytes that follow │ …      to what follows
-//	stdstring   length capacity references │ characters …   of libstdc++ before C++11
-//	multiple inheritance   table … │ table …                to the second base of an object
+//	newarray               count  │▼element │ element …                      a C++ array whose elements have destructors
+//	length64               length │▼as many bytes                            a block that begins with the length of the rest
+//	stdstring              length │ capacity │ references │▼characters …     std::string before C++11
+//	multiple inheritance   table, members … │▼table, members …               the second base of a C++ object
 //
-// valgrind knows how many bytes an object was asked for; here it is known up to
-// less than two words, in which blocks are rounded up.
-type baseTeller struct {
+// valgrind knows how many bytes a program asked for. Here the size of an object is
+// known up to less than two words, since blocks are rounded up.
+type interiorRules struct {
 	g      *Graph
-	space  *engine.Space      // nil: nothing is told
-	pages  [2]pageCache       // of objects, which come by address, and of tables
-	tables map[addr.Addr]bool // addresses that have been looked at: whether they are of virtual functions
+	space  *engine.Space      // nil where no rule applies
+	pages  [2]pageCache       // one for objects, which are asked for by ascending address, and one for tables
+	tables map[addr.Addr]bool // for each address that was looked at: whether a table of virtual functions is there
 }
 
-func (g *Graph) newBaseTeller(o *ObjectOptions) *baseTeller {
-	return &baseTeller{g: g, space: o.Space, tables: map[addr.Addr]bool{}}
+// newInteriorRules returns the rules for the memory in o.Space. They are not safe for concurrent use.
+func (g *Graph) newInteriorRules(o *ObjectOptions) *interiorRules {
+	return &interiorRules{g: g, space: o.Space, tables: map[addr.Addr]bool{}}
 }
 
-// pageCache is the bytes of a page that can be read; none before the first.
+// pageCache is the bytes of a page from its start up to the first that cannot be
+// read.
 type pageCache struct {
 	at    addr.Addr
 	bytes []byte
@@ -41,8 +45,9 @@ const (
 	ofTables
 )
 
-// word reads an aligned word; false where it cannot be read.
-func (b *baseTeller) word(a addr.Addr, of int) (uint64, bool) {
+// word returns the aligned word at a, and false where it cannot be read. of says
+// which page is to be kept in memory: ofObjects or ofTables.
+func (b *interiorRules) word(a addr.Addr, of int) (uint64, bool) {
 	c := &b.pages[of]
 	if page := a.AlignDown(pageSize); !c.read || c.at != page {
 		if c.bytes == nil {
@@ -52,16 +57,16 @@ func (b *baseTeller) word(a addr.Addr, of int) (uint64, bool) {
 		c.at, c.bytes, c.read = page, c.bytes[:n], true
 	}
 	at, w := int(a-c.at), b.g.arch.WordSize()
-	if at+w > len(c.bytes) { // also where something in front of it cannot be read
+	if at+w > len(c.bytes) { // something before it in the page cannot be read, or it cannot itself
 		v, err := b.space.For(b.g.arch).Word(a)
 		return v, err == nil
 	}
 	return b.g.arch.Order().Uint(c.bytes[at : at+w]), true
 }
 
-// base reports whether a pointer into an object, not to its first byte, counts as
-// one to that.
-func (b *baseTeller) base(object addr.Range, a addr.Addr) bool {
+// countsAsFirst reports whether the pointer a, which leads into an object but not to
+// its first byte, counts as a pointer to that one.
+func (b *interiorRules) countsAsFirst(object addr.Range, a addr.Addr) bool {
 	w := uint64(b.g.arch.WordSize())
 	if b.space == nil || uint64(a)%w != 0 {
 		return false
@@ -71,7 +76,7 @@ func (b *baseTeller) base(object addr.Range, a addr.Addr) bool {
 		return false
 	}
 	size, at := object.Size(), uint64(a-object.First)
-	spare := 2*w - 1 // bytes that may not have been asked for
+	spare := 2*w - 1 // bytes at the end that the program may not have asked for
 	if size <= 3*w {
 		spare = size
 	}
@@ -86,17 +91,17 @@ func (b *baseTeller) base(object addr.Range, a addr.Addr) bool {
 			return true
 		}
 	}
-	if !b.table(addr.Addr(head)) {
+	if !b.isVirtualTable(addr.Addr(head)) {
 		return false
 	}
 	inner, ok := b.word(a, ofObjects)
-	return ok && b.table(addr.Addr(inner))
+	return ok && b.isVirtualTable(addr.Addr(inner))
 }
 
-// table reports whether an address is that of a table of virtual functions: in a
-// file's memory, and the words there that are not 0 lead to code, the first two at
-// least.
-func (b *baseTeller) table(a addr.Addr) bool {
+// isVirtualTable reports whether a table of virtual functions is at a: the address
+// lies in the memory of a file, and the words there that are not 0 lead to code, the
+// first two of them at least.
+func (b *interiorRules) isVirtualTable(a addr.Addr) bool {
 	w := addr.Addr(b.g.arch.WordSize())
 	if a%w != 0 || !b.ofFile(a, engine.PermRead) {
 		return false
@@ -112,8 +117,9 @@ func (b *baseTeller) table(a addr.Addr) bool {
 	return is
 }
 
-func (b *baseTeller) leadsToCode(a, w addr.Addr) bool {
-	const longest, least = 20, 2 // words, and functions
+// leadsToCode reports whether the words from a on lead to code.
+func (b *interiorRules) leadsToCode(a, w addr.Addr) bool {
+	const longest, least = 20, 2 // the most words to look at, and the fewest functions
 	functions := 0
 	for range longest {
 		v, ok := b.word(a, ofTables)
@@ -131,9 +137,9 @@ func (b *baseTeller) leadsToCode(a, w addr.Addr) bool {
 	return false
 }
 
-// ofFile reports whether an address is in the memory of a file that has a
-// permission, or whose permissions are not told.
-func (b *baseTeller) ofFile(a addr.Addr, perm engine.Perm) bool {
+// ofFile reports whether an address lies in the memory of a file that has a
+// permission, or whose permissions the image does not tell.
+func (b *interiorRules) ofFile(a addr.Addr, perm engine.Perm) bool {
 	k := b.g.RegionAt(a)
 	if k < 0 {
 		return false

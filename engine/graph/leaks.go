@@ -5,17 +5,21 @@ import (
 	"slices"
 )
 
-// lose tells heads from what they lead to, among the objects that no root
+// findHeads tells heads from what they lead to, among the objects that no root
 // reaches.
 //
-// Heads are one object for each strongly connected component that no other one
-// leads to. They are found as in Kosaraju's algorithm: a depth-first search of the
-// lost objects; then, from the one that was left last to the one that was left
-// first, each that is not reached yet is in such a component, and all that it
-// reaches is not. The component is what leads to it.
-func (og *objectGraph) lose(ctx context.Context, r *Retention) error {
-	lost := func(o uint32) bool { return r.Anchors[o] == Nothing && og.inUse(int(o)) }
-	left, err := og.leaving(ctx, lost)
+// There is one head for each strongly connected component that no other component
+// leads to. Heads are found as in Kosaraju's algorithm (Sharir, "A strong-connectivity
+// algorithm and its applications in data flow analysis", 1981):
+//
+//	left = the lost objects in the order in which a depth-first search leaves them
+//	for o in left, from the last to the first:
+//	    if o is not reached yet: it lies in such a component; mark all that it reaches
+//	for each such o: its component is what leads to it; the head is the lowest of these
+//	for each head, by address: count what it leads to and no head before it does
+func (og *objectGraph) findHeads(ctx context.Context, r *Retention) error {
+	lost := func(o uint32) bool { return r.Anchors[o] == AnchorNone && og.inUse(int(o)) }
+	left, err := og.leaveOrder(ctx, lost)
 	if err != nil {
 		return err
 	}
@@ -28,12 +32,12 @@ func (og *objectGraph) lose(ctx context.Context, r *Retention) error {
 		return true
 	}
 	var todo []uint32
-	follow := func(start uint32, edges func(uint32) []uint32, each func(uint32)) {
+	follow := func(start uint32, edges func(uint32) []uint32, do func(uint32)) {
 		todo = append(todo[:0], start)
 		for len(todo) > 0 {
 			o := todo[len(todo)-1]
 			todo = todo[:len(todo)-1]
-			each(o)
+			do(o)
 			for _, e := range edges(o) {
 				if visit(e >> 1) {
 					todo = append(todo, e>>1)
@@ -41,8 +45,8 @@ func (og *objectGraph) lose(ctx context.Context, r *Retention) error {
 			}
 		}
 	}
-	targets := func(o uint32) []uint32 { return og.to[og.starts[o]:og.starts[o+1]] }
-	sources := func(o uint32) []uint32 { return og.from[og.first[o]:og.first[o+1]] }
+	targets := func(o uint32) []uint32 { return og.to[og.toStart[o]:og.toStart[o+1]] }
+	sources := func(o uint32) []uint32 { return og.from[og.fromStart[o]:og.fromStart[o+1]] }
 	var heads []uint32
 	for _, o := range slices.Backward(left) {
 		if visit(o) {
@@ -58,24 +62,24 @@ func (og *objectGraph) lose(ctx context.Context, r *Retention) error {
 	slices.Sort(heads)
 	clear(seen)
 	for _, o := range left {
-		r.Losses[o] = Indirectly
+		r.Losses[o] = LossIndirect
 	}
-	for _, o := range heads { // no other head leads to it
+	for _, o := range heads { // no other head leads to this one
 		h := Head{Object: int(o)}
 		visit(o)
 		follow(o, targets, func(p uint32) {
 			h.Blocks++
 			h.Bytes += og.index.objects[p].Size()
 		})
-		r.Losses[o] = Definitely
+		r.Losses[o] = LossDefinite
 		r.Heads = append(r.Heads, h)
 	}
 	return context.Cause(ctx)
 }
 
-// leaving is the lost objects in the order in which a depth-first search leaves
-// them.
-func (og *objectGraph) leaving(ctx context.Context, lost func(uint32) bool) ([]uint32, error) {
+// leaveOrder returns the lost objects in the order in which a depth-first search
+// leaves them.
+func (og *objectGraph) leaveOrder(ctx context.Context, lost func(uint32) bool) ([]uint32, error) {
 	type frame struct{ object, next uint32 }
 	seen := make([]uint64, len(og.marks)/64+1)
 	var left []uint32
@@ -83,7 +87,7 @@ func (og *objectGraph) leaving(ctx context.Context, lost func(uint32) bool) ([]u
 	enter := func(o uint32) {
 		if lost(o) && seen[o/64]>>(o%64)&1 == 0 {
 			seen[o/64] |= 1 << (o % 64)
-			stack = append(stack, frame{o, og.starts[o]})
+			stack = append(stack, frame{o, og.toStart[o]})
 		}
 	}
 	for o := range og.marks {
@@ -93,7 +97,7 @@ func (og *objectGraph) leaving(ctx context.Context, lost func(uint32) bool) ([]u
 		enter(uint32(o))
 		for len(stack) > 0 {
 			f := &stack[len(stack)-1]
-			if f.next == og.starts[f.object+1] {
+			if f.next == og.toStart[f.object+1] {
 				left = append(left, f.object)
 				stack = stack[:len(stack)-1]
 				continue

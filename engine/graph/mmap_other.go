@@ -7,7 +7,7 @@ import (
 	"os"
 )
 
-// mapFile is not there: files are read call by call.
+// mapFile cannot map files here, so they are read call by call.
 func mapFile(*os.File, uint64) ([]byte, error) { return nil, errors.ErrUnsupported }
 
 func unmapFile([]byte) error { return nil }

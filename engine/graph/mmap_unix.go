@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// mapFile maps a file of some size for reading.
+// mapFile maps a file of some size in bytes for reading.
 func mapFile(f *os.File, size uint64) ([]byte, error) {
 	if size == 0 || size > math.MaxInt {
 		return nil, errors.ErrUnsupported
@@ -20,7 +20,7 @@ func mapFile(f *os.File, size uint64) ([]byte, error) {
 
 func unmapFile(b []byte) error { return unix.Munmap(b) }
 
-// letGo gives back the pages of a mapped file; they are read again when they are
+// letGo gives back the pages of a mapped file. They are read again when they are
 // touched.
 func letGo(b []byte) {
 	if len(b) > 0 {

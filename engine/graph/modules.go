@@ -11,18 +11,18 @@ import (
 	"vscan/engine/addr"
 )
 
-// Module is the memory of one program file or library, as [engine.Module] has
-// it.
+// Module is the memory of one program file or library, as in [engine.Module].
 type Module struct {
-	Name    string    // as the image has it: a path
-	Base    addr.Addr // offsets in it count from here
-	Program bool      // the program itself rather than a library: see Graph.Modules
-	Data    []addr.Range
+	Name    string       // its path, as the image has it
+	Base    addr.Addr    // the address that offsets in it count from
+	Program bool         // whether it is the program rather than a library: see Graph.Modules
+	Data    []addr.Range // the part that may be written, .bss included
 }
 
-// Modules is the modules of the image, by base. Data is what of them may be
-// written, all where the image tells no permissions. The program is the module
-// with the lowest base whose name is not that of a shared library.
+// Modules returns the modules of the image, by base. Data is the part of a module
+// that may be written, or all of it where the image tells no permissions. The program
+// is the module with the lowest base that has data and whose name is not that of a
+// shared library.
 func (g *Graph) Modules() []Module {
 	var modules []Module
 	for _, m := range g.Places().Modules().All {
@@ -37,7 +37,7 @@ func (g *Graph) Modules() []Module {
 	return modules
 }
 
-// dataOf is what of a module may be written.
+// dataOf returns the part of a module that may be written.
 func dataOf(m *engine.Module) []addr.Range {
 	var data []addr.Range
 	for _, p := range m.Parts {
@@ -48,12 +48,13 @@ func dataOf(m *engine.Module) []addr.Range {
 	return addr.Merge(data)
 }
 
-// Places tells the places of the regions.
+// Places returns the names of the regions, by which addresses are told and found.
 func (g *Graph) Places() *engine.Places {
 	g.placesOnce.Do(func() { g.names = engine.NewPlaces(g.named) })
 	return g.names
 }
 
+// named yields the regions as the engine names memory.
 func (g *Graph) named() iter.Seq[engine.Named] {
 	return func(yield func(engine.Named) bool) {
 		for i := range g.regions {
@@ -64,54 +65,57 @@ func (g *Graph) named() iter.Seq[engine.Named] {
 	}
 }
 
+// named returns the region as the engine names memory.
 func (r *Region) named() engine.Named {
 	return engine.Named{Range: r.Range, Name: r.Name, NameOffset: r.NameOffset, Perm: r.Perm, File: r.File}
 }
 
-// PlaceOf is the offset of the byte at a, which lies in the region, in what Name
-// names.
+// PlaceOf returns the offset, in what Name names, of the byte at a, which has to lie
+// in the region.
 func (r *Region) PlaceOf(a addr.Addr) uint64 { return r.NameOffset + uint64(a-r.First) }
 
-// PlaceIn is what the region of an index in Regions belongs to.
-func (g *Graph) PlaceIn(region int) engine.Place {
+// RegionPlace returns what the region with an index in Regions belongs to.
+func (g *Graph) RegionPlace(region int) engine.Place {
 	r := &g.regions[region]
 	return g.Places().In(r.named(), r.First)
 }
 
-// Place is an address as it can be told again in another run of the program:
-// a module or a named region, and the distance from its base. Of a module that is
-// its lowest address, whichever of its mappings holds the address. In a hole there
-// is no name, and Offset is the address.
+// Place is an address in a form that holds in another run of the program too: a module
+// or a named region, and the distance from its base. The base of a module is its
+// lowest address, whichever of its mappings holds the address. In a hole Name is
+// empty, and Offset is the address.
 type Place struct {
 	Name   string
 	Base   addr.Addr
-	Offset uint64 // in bytes
+	Offset uint64 // bytes from Base; those before it wrap round
 }
 
-// String is the name and the offset in hexadecimal, "/usr/bin/prog+0x4060", or,
-// without a name, the address.
+// String returns the name and the offset in hexadecimal, as "/usr/bin/prog+0x4060",
+// or, where there is no name, the address.
 func (p Place) String() string {
 	if p.Name == "" {
 		return (p.Base + addr.Addr(p.Offset)).String()
 	}
-	if n := int64(p.Offset); n < 0 { // before what has the name
+	if n := int64(p.Offset); n < 0 { // the address lies before what has the name
 		return fmt.Sprintf("%s-%#x", p.Name, -uint64(n))
 	}
 	return fmt.Sprintf("%s+%#x", p.Name, p.Offset)
 }
 
-// places finds what addresses belong to.
-type places struct {
-	g     *Graph
-	of    []engine.Place         // by region
-	bases map[string][]addr.Addr // of what has a name, ascending
+// placeFinder finds the places of many addresses, and the addresses of places in
+// another graph.
+type placeFinder struct {
+	g        *Graph
+	byRegion []engine.Place         // what each region belongs to
+	bases    map[string][]addr.Addr // for each name: the bases of what has it, ascending
 }
 
-func (g *Graph) newPlaces() *places {
-	p := &places{g: g, of: make([]engine.Place, len(g.regions)), bases: map[string][]addr.Addr{}}
+// newPlaceFinder prepares a placeFinder in time O(regions).
+func (g *Graph) newPlaceFinder() *placeFinder {
+	p := &placeFinder{g: g, byRegion: make([]engine.Place, len(g.regions)), bases: map[string][]addr.Addr{}}
 	for i := range g.regions {
-		at := g.PlaceIn(i)
-		p.of[i] = at
+		at := g.RegionPlace(i)
+		p.byRegion[i] = at
 		p.bases[at.Name] = append(p.bases[at.Name], at.Base)
 	}
 	for name, bases := range p.bases {
@@ -121,19 +125,20 @@ func (g *Graph) newPlaces() *places {
 	return p
 }
 
-// at is the place of an address that is mapped.
-func (p *places) at(a addr.Addr) Place {
+// at returns the place of an address.
+func (p *placeFinder) at(a addr.Addr) Place {
 	i := p.g.RegionAt(a)
 	if i < 0 {
 		return Place{Offset: uint64(a)}
 	}
-	of := &p.of[i]
+	of := &p.byRegion[i]
 	return Place{of.Name, of.Base, uint64(a - of.Base)}
 }
 
-// find is the address of a place of another graph; false where nothing has the
-// name. Of several that have it, it is the one that is as far up.
-func (p *places) find(at Place, from *places) (addr.Addr, bool) {
+// find returns the address, in this graph, of a place of another graph, and false
+// where nothing here has its name. Where several things have the name, in both graphs,
+// the n-th by address stands for the n-th.
+func (p *placeFinder) find(at Place, from *placeFinder) (addr.Addr, bool) {
 	i, ok := slices.BinarySearch(from.bases[at.Name], at.Base)
 	if bases := p.bases[at.Name]; ok && i < len(bases) {
 		return bases[i].Add(at.Offset)
@@ -141,5 +146,12 @@ func (p *places) find(at Place, from *places) (addr.Addr, bool) {
 	return 0, false
 }
 
-// Place tells what an address belongs to. Of many addresses it is slow.
-func (g *Graph) Place(a addr.Addr) Place { return g.newPlaces().at(a) }
+// Place returns what an address belongs to.
+func (g *Graph) Place(a addr.Addr) Place {
+	i := g.RegionAt(a)
+	if i < 0 {
+		return Place{Offset: uint64(a)}
+	}
+	of := g.RegionPlace(i)
+	return Place{of.Name, of.Base, uint64(a - of.Base)}
+}

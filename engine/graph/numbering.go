@@ -8,27 +8,37 @@ import (
 	"vscan/engine/addr"
 )
 
-// numbering numbers units of memory: those of 2^shift bytes, aligned, that
-// touch some ranges, ascending from 0. Two ranges that touch the same unit
-// share its number.
+// numbering numbers units of memory: of all units, aligned blocks of 2^shift bytes,
+// those that touch some ranges get numbers, ascending from 0. Two ranges that touch
+// the same unit share its number.
 //
 //	units     |    |    |    |    |    |    |    |    |
 //	ranges      aaaaaaa          bb  c    ddd
 //	numbers     0    1            2         3
+//
+// In pseudo-code, with first[i] the number of the unit that range i begins in:
+//
+//	number(a)  = first[i] + (a>>shift − ranges[i].First>>shift), i the range that holds a
+//	at(number) = (ranges[i].First>>shift + number − first[i]) << shift, i the last range with first[i] ≤ number
+//
+// INVARIANT: a higher address never has a lower number, so whatever ascends by
+// number ascends by address.
 type numbering struct {
 	shift  uint
-	ranges []addr.Range // ascending, with gaps between
-	first  []uint64     // of each range: the number of the unit that it begins in
-	count  uint64       // of units
+	ranges []addr.Range // ascending, with gaps between them
+	first  []uint64     // for each range: the number of the unit that it begins in
+	count  uint64       // how many units have numbers
 }
 
-// maxUnits bounds what is numbered, so that numbers can be packed with 12 bits.
+// maxUnits is the most units that can be numbered, so that a number can be packed
+// together with 12 bits.
 const maxUnits = 1 << 52
 
-// newNumbering numbers the units that touch ranges, which are merged.
+// newNumbering numbers the units that touch ranges, which are merged. More than
+// maxUnits are an error.
 func newNumbering(shift uint, ranges []addr.Range) (numbering, error) {
 	n := numbering{shift: shift, ranges: ranges, first: make([]uint64, len(ranges))}
-	last := uint64(0) // the unit that was numbered last
+	last := uint64(0) // the unit that the range before ends in
 	for i, r := range ranges {
 		from, to := uint64(r.First)>>shift, uint64(r.Last)>>shift
 		n.first[i] = n.count
@@ -44,8 +54,8 @@ func newNumbering(shift uint, ranges []addr.Range) (numbering, error) {
 	return n, nil
 }
 
-// find is the index of the range that holds a, or ends first after it; hint is
-// where to look first, any index, and is set to the result.
+// find returns the index of the range that holds a, or of the first one after it.
+// hint is the index to look at first, any index, and is set to the result.
 func (n *numbering) find(a addr.Addr, hint *int) int {
 	if h := *hint; h < len(n.ranges) && n.ranges[h].Last >= a && (h == 0 || n.ranges[h-1].Last < a) {
 		return h
@@ -54,7 +64,8 @@ func (n *numbering) find(a addr.Addr, hint *int) int {
 	return *hint
 }
 
-// number is that of the unit that a is in; false where a is in none of the ranges.
+// number returns the number of the unit that a is in, and false where a is in none
+// of the ranges. hint is that of find.
 func (n *numbering) number(a addr.Addr, hint *int) (uint64, bool) {
 	i := n.find(a, hint)
 	if i == len(n.ranges) || n.ranges[i].First > a {
@@ -63,14 +74,14 @@ func (n *numbering) number(a addr.Addr, hint *int) (uint64, bool) {
 	return n.first[i] + (uint64(a)>>n.shift - uint64(n.ranges[i].First)>>n.shift), true
 }
 
-// below is how many units have their first byte below a.
+// below returns how many units have their first byte below a. hint is that of find.
 func (n *numbering) below(a addr.Addr, hint *int) uint64 {
 	i := n.find(a, hint)
 	if i == len(n.ranges) {
 		return n.count
 	}
 	from := uint64(n.ranges[i].First) >> n.shift
-	unit := uint64(a) >> n.shift // the first that does not begin below a
+	unit := uint64(a) >> n.shift // becomes the first unit that does not begin below a
 	if uint64(a)&(1<<n.shift-1) != 0 {
 		unit++
 	}
@@ -80,11 +91,11 @@ func (n *numbering) below(a addr.Addr, hint *int) uint64 {
 	return n.first[i] + (unit - from)
 }
 
-// run is the run of numbers that a number below count is in, whose units follow
-// one another in memory: the first number, how many there are, and the address
-// of the first unit. hint is as in find.
+// run returns the run of numbers that a number is in, which has to be below count:
+// numbers whose units follow one another in memory. It returns the first number, how
+// many there are, and the address of the first unit. hint is that of at.
 func (n *numbering) run(number uint64, hint *int) (first, count uint64, at addr.Addr) {
-	at = n.at(number, hint) // which finds the range
+	at = n.at(number, hint) // sets hint to the range
 	h := *hint
 	first, count = n.first[h], n.count-n.first[h]
 	if h+1 < len(n.first) {
@@ -93,7 +104,9 @@ func (n *numbering) run(number uint64, hint *int) (first, count uint64, at addr.
 	return first, count, at - addr.Addr((number-first)<<n.shift)
 }
 
-// at is the first address of the unit with a number below count.
+// at returns the first address of the unit with a number, which has to be below
+// count. hint is the index of the range to look at first, any index, and is set to
+// the range that the unit begins in.
 func (n *numbering) at(number uint64, hint *int) addr.Addr {
 	h := *hint
 	if !(h < len(n.first) && n.first[h] <= number && (h+1 == len(n.first) || number < n.first[h+1])) {

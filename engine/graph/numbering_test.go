@@ -9,8 +9,8 @@ import (
 	"vscan/engine/addr"
 )
 
-// Every layout of ranges in a universe of twelve bytes, at both ends of the
-// address space: numbers are those of counting.
+// For every layout of ranges in a universe of twelve bytes, at both ends of the address space, numbers
+// are those that counting gives.
 func TestNumberingEveryLayout(t *testing.T) {
 	const size = 12
 	for _, base := range []addr.Addr{0, 0x1000 - 6, addr.Max - size + 1} {
@@ -79,7 +79,7 @@ func checkNumbering(t *testing.T, shift uint, ranges []addr.Range, base addr.Add
 	}
 }
 
-// Partitions cover all targets, each page in one, with places that fit.
+// Partitions cover all targets, each page is in one, and offsets fit into their bytes.
 func TestPartitions(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %#x", seed)

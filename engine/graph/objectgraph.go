@@ -9,78 +9,88 @@ import (
 	"vscan/engine/heap"
 )
 
-// objectGraph is the edges between objects in use, both ways, and what roots
-// refer to. An edge is the index of the other object, shifted left by one, with
-// edgeInside where it leads to another byte than the first. What one object refers to
-// comes once, and without edgeInside where any word of it refers to the first byte.
+// objectGraph is the edges between objects in use, in both directions, and what roots
+// refer to. An edge is the index of the other object, shifted left by one, with the bit
+// edgeInside where it leads to another byte than the first.
+//
+//	object       0    1        2
+//	toStart    [ 0,   2,       2,   3 ]
+//	to         [ 1, 2 inside,  0 ]         object 0 refers to 1 and into 2, object 2 to 0
+//
+// INVARIANT: an edge between two objects comes once, without edgeInside where any word
+// of the one refers to the first byte of the other.
 type objectGraph struct {
 	index *objectIndex
 	roots rootMap
-	marks []uint32 // of each object: what refers to it, see firstMark
+	marks []uint32 // for each object: what refers to it, see firstMark
 	edges uint64
 
-	reached int // objects that roots reach, once that is known
+	reached int // how many objects roots reach, once that is known
 
-	starts []uint32 // of each object, and one more: of its targets in to
-	to     []uint32
-	first  []uint32 // of each object, and one more: of its sources in from
-	from   []uint32
+	toStart   []uint32 // for each object: where its targets begin in to; one more for the end
+	to        []uint32
+	fromStart []uint32 // for each object: where its sources begin in from; one more for the end
+	from      []uint32
 }
 
 const edgeInside = 1
 
-// own reports whether an object is malloc's own. Others may be marking it.
-func (og *objectGraph) own(o int) bool { return atomic.LoadUint32(&og.marks[o])&markOwn != 0 }
+// internal reports whether an object is malloc's own. Other goroutines may be marking
+// it.
+func (og *objectGraph) internal(o int) bool { return atomic.LoadUint32(&og.marks[o])&markInternal != 0 }
 
-// inUse reports whether an object is the program's.
+// inUse reports whether an object is in use by the program.
 func (og *objectGraph) inUse(o int) bool {
-	return og.index.objects[o].State == heap.Used && !og.own(o)
+	return og.index.objects[o].State == heap.Used && !og.internal(o)
 }
 
+// objectGraph reads the edges between the objects of heaps.
 func (g *Graph) objectGraph(ctx context.Context, h *heap.Heaps, o *ObjectOptions) (*objectGraph, error) {
 	objects := h.Objects()
 	og := &objectGraph{index: newObjectIndex(objects), marks: make([]uint32, len(objects))}
 	hint := 0
-	for _, own := range h.Own() {
+	for _, own := range h.Internal() {
 		for i := max(og.index.find(own.First, &hint), 0); i < len(objects) && objects[i].First <= own.Last; i++ {
 			if objects[i].Overlaps(own) {
-				og.marks[i] |= markOwn
+				og.marks[i] |= markInternal
 			}
 		}
 	}
 	og.roots = g.rootMap(h, o.Threads)
-	og.markRegisters(o.Threads, g.newBaseTeller(o))
+	og.markRegisters(o.Threads, g.newInteriorRules(o))
 	if err := og.readEdges(ctx, g, h, o); err != nil {
 		return nil, err
 	}
-	if m, ok := g.data.(*mapped); ok {
+	if m, ok := g.data.(*mappedBlob); ok {
 		letGo(m.b)
 	}
-	og.tidy()
-	og.turn()
+	og.dropDuplicates()
+	og.invert()
 	return og, nil
 }
 
-// markRegisters marks what registers refer to. An object that a stack pointer
-// points into is a stack, and in use.
-func (og *objectGraph) markRegisters(threads []Thread, bases *baseTeller) {
+// markRegisters marks what registers refer to. An object that a stack pointer points
+// into is a stack, and in use.
+func (og *objectGraph) markRegisters(threads []Thread, bases *interiorRules) {
 	hint := 0
 	for _, t := range threads {
 		for _, v := range t.Registers {
 			if o := og.index.find(addr.Addr(v), &hint); o >= 0 && og.inUse(o) {
-				inside := addr.Addr(v) != og.index.objects[o].First && addr.Addr(v) != t.SP && !bases.base(og.index.objects[o].Range, addr.Addr(v))
-				og.markRoot(o, Register, inside)
+				inside := addr.Addr(v) != og.index.objects[o].First && addr.Addr(v) != t.SP && !bases.countsAsFirst(og.index.objects[o].Range, addr.Addr(v))
+				og.markRoot(o, AnchorRegister, inside)
 			}
 		}
 		if o := og.index.find(t.SP, &hint); t.SP != 0 && o >= 0 && og.inUse(o) {
-			og.markRoot(o, Register, false)
+			og.markRoot(o, AnchorRegister, false)
 		}
 	}
 }
 
+// markRoot marks an object that a root of a class refers to, inside or at its first
+// byte.
 func (og *objectGraph) markRoot(o int, class Anchor, inside bool) {
 	mark := firstMark(class)
-	if inside || class == Stale {
+	if inside || class == AnchorStale {
 		mark = insideMark(class)
 	}
 	if p := &og.marks[o]; atomic.LoadUint32(p)&mark == 0 {
@@ -88,24 +98,23 @@ func (og *objectGraph) markRoot(o int, class Anchor, inside bool) {
 	}
 }
 
-// pairReader makes edges between objects of the edges of a group of pages. They
-// are sorted by target, and so are the groups, so the sources of one object follow one
-// another.
+// pairReader makes edges between objects of the edges of one group of pages after
+// another. Both are sorted by target, so the sources of one object follow one another.
 type pairReader struct {
 	og                         *objectGraph
-	bases                      *baseTeller
+	bases                      *interiorRules
 	heaps                      *heap.Heaps
-	target, source, root, page int // hints
+	target, source, root, page int // hints for the lookups of each kind
 	at                         int
-	pairs, sorted              []uint64 // target << 32 | edge
+	pairs, sorted              []uint64 // the target object, shifted left by 32, and the edge
 	next                       [pageSize/8 + 2]uint32
 }
 
-// readEdges fills first with counts, and from.
+// readEdges fills fromStart with counts, and from with edges by target.
 func (og *objectGraph) readEdges(ctx context.Context, g *Graph, h *heap.Heaps, o *ObjectOptions) error {
-	og.first = make([]uint32, len(og.marks)+1)
+	og.fromStart = make([]uint32, len(og.marks)+1)
 	groups := make([][]uint32, len(g.groups.lines))
-	_, err := eachGroup(ctx, g, o.Workers, func() *pairReader { return &pairReader{og: og, bases: g.newBaseTeller(o), heaps: h} },
+	_, err := parallelGroups(ctx, g, o.Workers, func() *pairReader { return &pairReader{og: og, bases: g.newInteriorRules(o), heaps: h} },
 		func(p *pairReader, group int, page uint64, entries []entry) error {
 			base := g.targets.at(page, &p.page)
 			if !og.index.near(addr.Range{First: base, Last: base + offsetMask}) {
@@ -113,7 +122,7 @@ func (og *objectGraph) readEdges(ctx context.Context, g *Graph, h *heap.Heaps, o
 			}
 			p.read(g, base, entries)
 			for _, pair := range p.pairs {
-				atomic.AddUint32(&og.first[pair>>32+1], 1)
+				atomic.AddUint32(&og.fromStart[pair>>32+1], 1)
 				groups[group] = append(groups[group], uint32(pair))
 			}
 			return nil
@@ -133,7 +142,8 @@ func (og *objectGraph) readEdges(ctx context.Context, g *Graph, h *heap.Heaps, o
 	return nil
 }
 
-// read makes pairs of the entries of a page, ascending by target.
+// read makes pairs of the entries of a page, ascending by target, and marks what roots
+// refer to.
 func (p *pairReader) read(g *Graph, base addr.Addr, entries []entry) {
 	p.pairs = p.pairs[:0]
 	for _, e := range entries {
@@ -147,7 +157,7 @@ func (p *pairReader) read(g *Graph, base addr.Addr, entries []entry) {
 		if from == to {
 			continue
 		}
-		inside := a != p.og.index.objects[to].First && !p.bases.base(p.og.index.objects[to].Range, a)
+		inside := a != p.og.index.objects[to].First && !p.bases.countsAsFirst(p.og.index.objects[to].Range, a)
 		if from < 0 {
 			if class, ok := p.og.roots.class(source, &p.root); ok && !p.heaps.Contains(source) {
 				p.og.markRoot(to, class, inside)
@@ -195,17 +205,18 @@ func (p *pairReader) sort() {
 	p.pairs, p.sorted = p.sorted, p.pairs
 }
 
-// tidy drops what comes twice, and makes places of the counts in first.
-func (og *objectGraph) tidy() {
+// dropDuplicates drops the edges that come twice, and turns the counts in fromStart
+// into indexes.
+func (og *objectGraph) dropDuplicates() {
 	out, at := uint32(0), uint32(0)
 	for o := range og.marks {
-		n := og.first[o+1]
+		n := og.fromStart[o+1]
 		list := og.from[at : at+n]
 		at += n
-		if !slices.IsSorted(list) { // it lies in several pages, or in a hub
+		if !slices.IsSorted(list) { // the object lies in several pages, or in a hub
 			slices.Sort(list)
 		}
-		og.first[o] = out
+		og.fromStart[o] = out
 		last := uint32(1<<32 - 1)
 		for _, e := range list {
 			if e>>1 == last {
@@ -216,30 +227,30 @@ func (og *objectGraph) tidy() {
 			out++
 		}
 	}
-	og.first[len(og.marks)] = out
+	og.fromStart[len(og.marks)] = out
 	og.from = og.from[:out]
 	og.edges = uint64(out)
 }
 
-// turn makes to of from.
-func (og *objectGraph) turn() {
+// invert makes to of from.
+func (og *objectGraph) invert() {
 	n := len(og.marks)
-	og.starts, og.to = make([]uint32, n+1), make([]uint32, len(og.from))
+	og.toStart, og.to = make([]uint32, n+1), make([]uint32, len(og.from))
 	for _, e := range og.from {
-		og.starts[e>>1]++
+		og.toStart[e>>1]++
 	}
 	sum := uint32(0)
-	for o, k := range og.starts { // where the next one goes
-		og.starts[o] = sum
+	for o, k := range og.toStart { // becomes where the object's next edge goes
+		og.toStart[o] = sum
 		sum += k
 	}
 	for o := range n {
-		for _, e := range og.from[og.first[o]:og.first[o+1]] {
-			p := &og.starts[e>>1]
+		for _, e := range og.from[og.fromStart[o]:og.fromStart[o+1]] {
+			p := &og.toStart[e>>1]
 			og.to[*p] = uint32(o)<<1 | e&edgeInside
 			*p++
 		}
 	}
-	copy(og.starts[1:], og.starts[:n])
-	og.starts[0] = 0
+	copy(og.toStart[1:], og.toStart[:n])
+	og.toStart[0] = 0
 }

@@ -11,15 +11,19 @@ import (
 	"vscan/engine/heap"
 )
 
-// rootMap says of which class of roots a word is that lies in no object. Where
-// it says nothing, the word is malloc's or the kernel's.
-type rootMap []rootRange // ascending, disjoint
+// rootMap says of which class of roots a word is that lies in no object. A word that
+// it has no class for is malloc's or the kernel's. INVARIANT: its ranges ascend and are
+// disjoint.
+type rootMap []rootRange
 
+// rootRange is addresses whose words are roots of one class.
 type rootRange struct {
 	addr.Range
 	class Anchor
 }
 
+// class returns the class of the word at a, and false where it has none. hint is the
+// index of the range to look at first.
 func (m rootMap) class(a addr.Addr, hint *int) (Anchor, bool) {
 	if h := *hint; h < len(m) && m[h].Contains(a) {
 		return m[h].class, true
@@ -32,16 +36,17 @@ func (m rootMap) class(a addr.Addr, hint *int) (Anchor, bool) {
 	return m[i].class, true
 }
 
-// rootMap tells roots by what is known of modules, threads and malloc.
+// rootMap makes a rootMap of what is known of modules, threads and malloc. Of two
+// classes that have the same memory, the one that comes first in its list gets it.
 func (g *Graph) rootMap(h *heap.Heaps, threads []Thread) rootMap {
 	live, stale := g.stacks(h, threads)
-	static, _ := g.Roots(Roots{Static: true})
+	static, _ := g.RootRanges(Roots{Static: true})
 	var m rootMap
-	taken := slices.Clone(h.Own())
+	taken := slices.Clone(h.Internal())
 	for _, part := range []struct {
 		class  Anchor
 		ranges []addr.Range
-	}{{Static, static}, {Stale, stale}, {Stack, live}, {Local, g.locals(h, threads)}, {Elsewhere, g.elsewhere()}} {
+	}{{AnchorStatic, static}, {AnchorStale, stale}, {AnchorStack, live}, {AnchorThreadLocal, g.threadLocals(h, threads)}, {AnchorOther, g.otherMemory()}} {
 		ranges := addr.Merge(slices.Clone(part.ranges))
 		for _, r := range without(ranges, taken) {
 			m = append(m, rootRange{r, part.class})
@@ -52,9 +57,9 @@ func (g *Graph) rootMap(h *heap.Heaps, threads []Thread) rootMap {
 	return m
 }
 
-// elsewhere is all memory but what the kernel shows to every process, which holds times
-// and code and nothing of the program's.
-func (g *Graph) elsewhere() (out []addr.Range) {
+// otherMemory returns all memory but what the kernel shows to every process, which
+// holds times and code and nothing of the program's.
+func (g *Graph) otherMemory() (out []addr.Range) {
 	for i := range g.regions {
 		if n := g.regions[i].Name; !strings.HasPrefix(n, "[vvar") && n != "[vdso]" && n != "[vsyscall]" {
 			out = append(out, g.regions[i].Range)
@@ -63,8 +68,9 @@ func (g *Graph) elsewhere() (out []addr.Range) {
 	return out
 }
 
-// area is the region of an index with those that go on from it and are mapped
-// alike: a mapping may be several regions, as pages are in memory or not.
+// area returns the region of an index together with those that follow it, or that it
+// follows, and that are mapped alike: a mapping may be several regions, as some of its
+// pages are in memory and others not.
 func (g *Graph) area(i int) addr.Range {
 	lo, hi := i, i
 	alike := func(a, b *Region) bool {
@@ -79,24 +85,26 @@ func (g *Graph) area(i int) addr.Range {
 	return addr.Range{First: g.regions[lo].First, Last: g.regions[hi].Last}
 }
 
-// anonymous reports whether a region is of no file and has no name that the
-// kernel gives, as [heap].
+// anonymous reports whether a region belongs to no file and has no name that the kernel
+// gives, such as [heap].
 func (g *Graph) anonymous(k int) bool {
 	r := &g.regions[k]
 	named := strings.HasPrefix(r.Name, "[") && !strings.HasPrefix(r.Name, "[anon")
 	return !r.File && !named && !strings.HasPrefix(r.Name, "/")
 }
 
-// stacks is what of the stacks is in use, and what lies below the stack pointers.
+// stacks returns the parts of stacks that are in use, and the parts below the stack
+// pointers, which are stale.
 //
 //	area      |stale     |red zone|SP  frames   |control block, thread-local memory|
-//	classes   Stale       Stack
+//	classes   AnchorStale AnchorStack
 //
-// What lies below is known of the mapping [stack], and of one that has the control
-// block of the thread that runs in it as well: other memory with a stack pointer in it may
-// be many stacks, of coroutines, and much besides, and all of it counts as in use. So does what lies between two
-// stacks that share a mapping, for where the one begins is not known. A stack in an
-// object is the object's matter.
+// What lies below the stack pointer is known to be stale in the mapping [stack], and in
+// a mapping that also has the control block of the thread that runs in it. Other memory
+// with a stack pointer in it may be many stacks, of coroutines, and much besides: all of
+// it counts as in use. So does what lies between two stacks that share a mapping, since
+// it is not known where the one begins. A stack that lies in an object is left to
+// objectGraph.markRegisters.
 func (g *Graph) stacks(h *heap.Heaps, threads []Thread) (live, stale []addr.Range) {
 	lowest := map[addr.Range]*Thread{}
 	for i := range threads {
@@ -128,9 +136,9 @@ func (g *Graph) stacks(h *heap.Heaps, threads []Thread) (live, stale []addr.Rang
 	return addr.Merge(live), addr.Merge(stale)
 }
 
-// locals is the mappings that threads' control blocks lie in. That of the first
-// thread of a static program lies in front of its heap.
-func (g *Graph) locals(h *heap.Heaps, threads []Thread) (out []addr.Range) {
+// threadLocals returns the mappings that the control blocks of threads lie in. The one
+// of the first thread of a static program lies in front of its heap.
+func (g *Graph) threadLocals(h *heap.Heaps, threads []Thread) (out []addr.Range) {
 	for _, t := range threads {
 		if k := g.RegionAt(t.Pointer); t.Pointer != 0 && k >= 0 && (g.anonymous(k) || g.regions[k].Name == "[heap]") && !h.Contains(t.Pointer) {
 			out = append(out, g.area(k))

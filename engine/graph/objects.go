@@ -14,110 +14,112 @@ import (
 type Anchor uint8
 
 const (
-	Static    Anchor = iota // the data of a module, .bss included
-	Stack                   // the stack of a thread, from its stack pointer up
-	Register                // a register of a thread
-	Local                   // the mapping of a thread's control block and thread-local memory
-	Elsewhere               // other memory that is no object
-	Stale                   // a stack below the stack pointer: what calls that have returned have left there
-	Nothing                 // nothing outside of objects: lost, if it is in use
-	Malloc                  // it is malloc's own
-	anchors
+	AnchorStatic      Anchor = iota // the data of a module, .bss included
+	AnchorStack                     // the stack of a thread, from its stack pointer up
+	AnchorRegister                  // a register of a thread
+	AnchorThreadLocal               // the mapping with a thread's control block and thread-local memory
+	AnchorOther                     // other memory that is not an object
+	AnchorStale                     // a stack below its stack pointer: what calls that have returned left there
+	AnchorNone                      // nothing outside of objects: the object is lost, if it is in use
+	AnchorMalloc                    // the object is malloc's own
+	anchorCount
 )
 
-// String is "static", "stack", "register", "tls", "other", "stale", "none" or
+// String returns "static", "stack", "register", "tls", "other", "stale", "none" or
 // "malloc".
 func (a Anchor) String() string {
-	return []string{"static", "stack", "register", "tls", "other", "stale", "none", "malloc"}[min(a, Malloc)]
+	return []string{"static", "stack", "register", "tls", "other", "stale", "none", "malloc"}[min(a, AnchorMalloc)]
 }
 
-// Loss says whether an object in use can still be got at. It is what valgrind's
-// leak check says of a block (memcheck/mc_leakcheck.c): a chain of pointers to
-// first bytes leads from a root to what is reachable; pointers into the middle,
-// and what lies below stack pointers, make an object possibly lost, and with it
-// all that is reached by way of it alone.
+// Loss says whether the program can still reach an object in use. The classes are those
+// of valgrind's leak check (memcheck/mc_leakcheck.c): an object is reachable if a chain
+// of pointers to first bytes leads to it from a root. It is possibly lost if every chain
+// has a pointer to the middle of an object, or begins below a stack pointer. Otherwise it
+// is lost.
 type Loss uint8
 
 const (
-	Reachable  Loss = iota
-	Possibly        // only by a pointer to the middle of an object, or by a stale stack
-	Indirectly      // lost: only lost objects refer to it
-	Definitely      // lost, and a head: no lost object refers to it but those that it leads to itself
-	losses
+	LossNone     Loss = iota // reachable
+	LossPossible             // possibly lost
+	LossIndirect             // lost, and another lost object refers to it
+	LossDefinite             // lost, and a Head: no lost object refers to it but those that it leads to itself
+	lossCount
 )
 
-// String is "reachable", "possible", "indirect" or "definite".
+// String returns "reachable", "possible", "indirect" or "definite".
 func (l Loss) String() string {
-	return []string{"reachable", "possible", "indirect", "definite"}[min(l, Definitely)]
+	return []string{"reachable", "possible", "indirect", "definite"}[min(l, LossDefinite)]
 }
 
 // Thread is what is known of a thread besides memory.
 type Thread struct {
-	SP        addr.Addr // its stack pointer; 0: not known
-	Pointer   addr.Addr // its thread pointer; 0: not known
-	RedZone   uint64    // bytes below SP that are in use
-	Registers []uint64
+	SP        addr.Addr // its stack pointer; 0 where it is not known
+	Pointer   addr.Addr // its thread pointer; 0 where it is not known
+	RedZone   uint64    // how many bytes below SP are in use
+	Registers []uint64  // the values of its general registers
 }
 
-// ObjectOptions says what is to be found out of objects.
+// ObjectOptions says what is to be found out of objects. The zero value works.
 type ObjectOptions struct {
-	// Threads are those of the process. Without them all of a stack counts as in use, and
-	// what only a register refers to as lost.
+	// Threads are the threads of the process. Without them all of a stack counts
+	// as in use, and what only a register refers to counts as lost.
 	Threads []Thread
 
-	// Retained has the sizes computed that objects retain, which costs more than
-	// all the rest.
+	// Retained says that the sizes which objects retain are to be computed. That
+	// costs more than all the rest.
 	Retained bool
 
-	// Space is the memory. With it pointers that compilers put into the middle of an
-	// object count as pointers to it: see baseTeller. nil: none does.
+	// Space, if not nil, is the memory that the graph was made of. With it, pointers
+	// that compilers put into the middle of an object count as pointers to its first
+	// byte: to elements of arrays with a count, characters of old strings, and second
+	// bases of C++ objects, as valgrind's --leak-check-heuristics has them.
 	Space *engine.Space
 
-	// Workers is how many goroutines work; 0 is as many as there are processors.
+	// Workers is how many goroutines work; 0 is one for each processor.
 	Workers int
 }
 
-// Head is a lost object that no lost object refers to; of those that refer to one
-// another in a circle, the one with the lowest address.
+// Head is a lost object that no other lost object refers to. Of lost objects that refer
+// to one another in a circle, it is the one with the lowest address.
 type Head struct {
-	Object int    // index in Heaps.Objects
-	Blocks uint64 // lost objects that it leads to and no head before it, itself included
-	Bytes  uint64 // of these
+	Object int    // its index, as for Retention.Object
+	Blocks uint64 // lost objects that it leads to and no head before it does, itself included
+	Bytes  uint64 // the bytes of these
 }
 
-// Retention is what keeps the objects of heaps, what they keep, and what is lost.
+// Retention says what keeps the objects of heaps, what they keep, and what is lost.
+// Objects have indexes from 0 to Len − 1, by address.
 //
-// An edge to any byte of an object refers to the object, and one from any of its
-// bytes comes from it. Objects that are not in use refer to nothing, nor do the
-// words that malloc keeps for itself (heap.Heaps.Own) and the heads of chunks.
+// An edge that leads to any byte of an object refers to the object, and one from any of
+// its bytes comes from it. Objects that are not in use refer to nothing, and neither do
+// the words that malloc keeps for itself (heap.Heaps.Internal) and the heads of chunks.
 type Retention struct {
-	Heaps   *heap.Heaps
-	Anchors []Anchor // of each object; Nothing where it is not in use
-	Losses  []Loss   // of each object in use
+	heaps   *heap.Heaps
+	Anchors []Anchor // of each object; AnchorNone where it is not in use
+	Losses  []Loss   // of each object; it says something of those in use only
 
-	// Retained is, of each object, the bytes that are reached by way of it alone, its
-	// own included; 0 where nothing reaches it. nil unless it was asked for; see
-	// RetainedBy.
-	Retained []uint64
+	// retained is, of each object, the bytes that are reached by way of it alone, its
+	// own included; 0 where nothing reaches it. It is nil unless it was asked for.
+	retained []uint64
 
-	Heads []Head // by address
-	Edges uint64 // from an object in use to another, counted once
+	Heads []Head // the heads of what is lost, by address
+	Edges uint64 // pairs of objects in use of which the one refers to the other
 
-	totals *Totals      // nil until they are asked for
-	kept   *keptObjects // where they come from a file, and Heaps is nil
+	totals *Totals       // nil until Totals is called
+	saved  *savedObjects // not nil where all this comes from a file; then heaps is nil
 }
 
 var errObjects = errors.New("more than 2^30 objects: too many to follow")
 
 const maxObjects = 1 << 30
 
-// Objects finds out what keeps the objects of heaps, which have to be those of the
-// image that the graph was made of. It costs O(objects + edges) in time,
-// and some 40 bytes an object and 8 an edge. The error is that of reading the graph, or
-// the cause of the context's end.
+// Objects finds out what keeps the objects of heaps, which have to be those of the image
+// that the graph was made of. It costs O(objects + edges) in time, and some 40 bytes for
+// each object and 8 for each edge. The error is that of reading the graph, or the cause
+// of the context's end.
 func (g *Graph) Objects(ctx context.Context, h *heap.Heaps, o ObjectOptions) (*Retention, error) {
 	n := len(h.Objects())
-	r := &Retention{Heaps: h, Anchors: make([]Anchor, n), Losses: make([]Loss, n)}
+	r := &Retention{heaps: h, Anchors: make([]Anchor, n), Losses: make([]Loss, n)}
 	if n > maxObjects {
 		return nil, errObjects
 	}
@@ -130,42 +132,47 @@ func (g *Graph) Objects(ctx context.Context, h *heap.Heaps, o ObjectOptions) (*R
 	}
 	r.Edges = og.edges
 	for i := range r.Anchors {
-		r.Anchors[i] = Nothing
-		if og.own(i) {
-			r.Anchors[i] = Malloc
+		r.Anchors[i] = AnchorNone
+		if og.internal(i) {
+			r.Anchors[i] = AnchorMalloc
 		}
 	}
 	for _, step := range []func(context.Context) error{
 		func(ctx context.Context) error { return og.reach(ctx, r) },
-		func(ctx context.Context) error { return og.lose(ctx, r) },
+		func(ctx context.Context) error { return og.findHeads(ctx, r) },
 	} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}
 	}
 	if o.Retained {
-		r.Retained = make([]uint64, n)
-		og.retained(h.Objects(), r.Retained)
+		r.retained = make([]uint64, n)
+		og.retainedSizes(h.Objects(), r.retained)
 	}
 	return r, context.Cause(ctx)
 }
 
-// reach finds what roots reach: first by pointers to first bytes alone, class by
-// class, then by any.
+// reach finds what roots reach: first by pointers to first bytes alone, class by class,
+// then by any pointers.
+//
+//	for loss in LossNone, LossPossible:
+//	    for each class of roots, the lowest first:
+//	        for each object that such a root refers to, in a way that loss allows:
+//	            mark it and all that it leads to, in a way that loss allows, unless it has a mark
 func (og *objectGraph) reach(ctx context.Context, r *Retention) error {
 	var todo []uint32
 	visit := func(o uint32, class Anchor, loss Loss) {
-		if r.Anchors[o] == Nothing {
+		if r.Anchors[o] == AnchorNone {
 			r.Anchors[o], r.Losses[o] = class, loss
 			og.reached++
 			todo = append(todo, o)
 		}
 	}
 	steps := 0
-	for _, loss := range []Loss{Reachable, Possibly} {
-		for class := Static; class < Nothing; class++ {
+	for _, loss := range []Loss{LossNone, LossPossible} {
+		for class := AnchorStatic; class < AnchorNone; class++ {
 			seeds := firstMark(class)
-			if loss == Possibly {
+			if loss == LossPossible {
 				seeds = insideMark(class) | innerMark(class)
 			}
 			for o, m := range og.marks {
@@ -175,8 +182,8 @@ func (og *objectGraph) reach(ctx context.Context, r *Retention) error {
 				for len(todo) > 0 {
 					at := todo[len(todo)-1]
 					todo = todo[:len(todo)-1]
-					for _, to := range og.to[og.starts[at]:og.starts[at+1]] {
-						if to&edgeInside == 0 || loss == Possibly {
+					for _, to := range og.to[og.toStart[at]:og.toStart[at+1]] {
+						if to&edgeInside == 0 || loss == LossPossible {
 							visit(to>>1, class, loss)
 						} else {
 							og.marks[to>>1] |= innerMark(class)
@@ -192,32 +199,34 @@ func (og *objectGraph) reach(ctx context.Context, r *Retention) error {
 	return nil
 }
 
-// What is marked of an object: from which classes of roots there are pointers to
-// its first byte; from which to another of its bytes; and which reach, by first bytes
-// alone, an object that points to another of its bytes.
+// The marks of an object are three sets of classes of roots: firstMark, those with
+// pointers to its first byte; insideMark, those with pointers to another of its bytes; and
+// innerMark, those that reach, by first bytes alone, an object which points to another of
+// its bytes.
 func firstMark(class Anchor) uint32  { return 1 << class }
-func insideMark(class Anchor) uint32 { return 1 << (class + anchors) }
-func innerMark(class Anchor) uint32  { return 1 << (class + 2*anchors) }
+func insideMark(class Anchor) uint32 { return 1 << (class + anchorCount) }
+func innerMark(class Anchor) uint32  { return 1 << (class + 2*anchorCount) }
 
 const (
-	markOwn   = 1 << 31 // it is malloc's own
-	markRoots = 1<<(2*anchors) - 1
+	markInternal = 1 << 31 // the object is malloc's own
+	markRoots    = 1<<(2*anchorCount) - 1
 )
 
-// Count is a number of objects, and of their bytes.
+// Count is a number of objects, and how many bytes they have together.
 type Count struct{ N, Bytes uint64 }
 
+// add counts an object of n bytes.
 func (c *Count) add(n uint64) { c.N, c.Bytes = c.N+1, c.Bytes+n }
 
-// Totals is how much there is of what kind.
+// Totals is how many objects there are of each kind.
 type Totals struct {
-	States  [heap.Fast + 1]Count // by state; what is malloc's own is left out
-	Own     Count                // malloc's own
-	Anchors [anchors]Count       // of objects in use, by what keeps them
-	Losses  [losses]Count        // of objects in use
+	States   [heap.Fastbin + 1]Count // by state, without what is malloc's own
+	Internal Count                   // what is malloc's own
+	Anchors  [anchorCount]Count      // of objects in use, by what keeps them
+	Losses   [lossCount]Count        // of objects in use
 }
 
-// Totals is how much there is of what kind. It must not be changed.
+// Totals returns how many objects there are of each kind. The caller must not change it.
 func (r *Retention) Totals() *Totals {
 	if r.totals == nil {
 		r.totals = r.sum()
@@ -225,16 +234,17 @@ func (r *Retention) Totals() *Totals {
 	return r.totals
 }
 
+// sum counts the objects of each kind.
 func (r *Retention) sum() *Totals {
 	t := &Totals{}
 	for i := range r.Len() {
 		o := r.Object(i)
 		n := o.Size()
-		if r.Anchors[i] == Malloc {
-			t.Own.add(n)
+		if r.Anchors[i] == AnchorMalloc {
+			t.Internal.add(n)
 			continue
 		}
-		t.States[min(o.State, heap.Fast)].add(n)
+		t.States[min(o.State, heap.Fastbin)].add(n)
 		if o.State == heap.Used {
 			t.Anchors[r.Anchors[i]].add(n)
 			t.Losses[r.Losses[i]].add(n)
@@ -243,40 +253,42 @@ func (r *Retention) sum() *Totals {
 	return t
 }
 
-// Len is how many objects there are.
+// Len returns how many objects there are.
 func (r *Retention) Len() int { return len(r.Anchors) }
 
-// Object is the object of an index, by address.
+// Object returns the object with an index.
 func (r *Retention) Object(i int) heap.Object {
-	if r.kept != nil {
-		return r.kept.object(i)
+	if r.saved != nil {
+		return r.saved.object(i)
 	}
-	return r.Heaps.Objects()[i]
+	return r.heaps.Objects()[i]
 }
 
 // HasRetained reports whether retained sizes are known.
-func (r *Retention) HasRetained() bool { return r.kept != nil || r.Retained != nil }
+func (r *Retention) HasRetained() bool { return r.saved != nil || r.retained != nil }
 
-// RetainedBy is the retained size of an object; it has to be known.
+// RetainedBy returns the retained size of an object in bytes: what is reached by way of it
+// alone, its own bytes included, and 0 where nothing reaches it. It panics where HasRetained
+// is false.
 func (r *Retention) RetainedBy(i int) uint64 {
-	if r.kept != nil {
-		return r.kept.retainedBy(i)
+	if r.saved != nil {
+		return r.saved.retainedBy(i)
 	}
-	return r.Retained[i]
+	return r.retained[i]
 }
 
-// Account is what was recognised, and what was not.
+// Account returns what memory was recognised, and what was not.
 func (r *Retention) Account() *heap.Account {
-	if r.kept != nil {
-		return &r.kept.Account
+	if r.saved != nil {
+		return &r.saved.Account
 	}
-	return r.Heaps.Account()
+	return r.heaps.Account()
 }
 
-// Close closes the file that it comes from, if it does.
+// Close closes the file that was opened by OpenObjects. After Graph.Objects it does nothing.
 func (r *Retention) Close() error {
-	if r.kept == nil {
+	if r.saved == nil {
 		return nil
 	}
-	return r.kept.close.Close()
+	return r.saved.close.Close()
 }

@@ -21,7 +21,7 @@ func mustSpace(t *testing.T, mappings ...engine.Mapping) *engine.Space {
 	return space
 }
 
-// What objects retain is what is not reached any more without them.
+// An object retains what is not reached any more without it.
 func TestRetention(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %#x", seed)
@@ -61,7 +61,7 @@ func TestRetention(t *testing.T) {
 			mappings = append(mappings, m)
 		}
 		space := mustSpace(t, append(mappings, h.Mapping(t, "[heap]"))...)
-		heaps, err := heap.Find(t.Context(), space, arch)
+		heaps, err := heap.Find(t.Context(), space, arch, heap.Options{})
 		if err != nil || len(heaps.Objects()) != len(objects)+1 {
 			t.Fatalf("%d objects, want %d; %v", len(heaps.Objects()), len(objects)+1, err)
 		}
@@ -78,24 +78,24 @@ func TestRetention(t *testing.T) {
 	}
 }
 
-// checkRetention compares what was found out with what the plainest of means
-// tells: sets of objects that grow until they do not.
+// checkRetention compares what was found out with what the plainest of means tell: sets of objects
+// that grow until they do not grow any more.
 func checkRetention(t *testing.T, r *Retention, edges []Edge, threads []Thread) {
 	t.Helper()
-	objects := r.Heaps.Objects()
+	objects := r.heaps.Objects()
 	of := func(a addr.Addr) int {
 		return slices.IndexFunc(objects, func(o heap.Object) bool { return o.Contains(a) })
 	}
 	class := func(a addr.Addr) Anchor {
 		switch {
 		case a < 0x2000:
-			return Static
+			return AnchorStatic
 		case a < 0x2010 && len(threads) > 0:
-			return Stale
+			return AnchorStale
 		case a < 0x3000:
-			return Stack
+			return AnchorStack
 		}
-		return Elsewhere
+		return AnchorOther
 	}
 	type link struct {
 		from, to int // from -1: a root of a class
@@ -113,11 +113,11 @@ func checkRetention(t *testing.T, r *Retention, edges []Edge, threads []Thread) 
 	for _, th := range threads {
 		for _, v := range th.Registers {
 			if to := of(addr.Addr(v)); to >= 0 && objects[to].State == heap.Used {
-				links = append(links, link{-1, to, Register, addr.Addr(v) == objects[to].First})
+				links = append(links, link{-1, to, AnchorRegister, addr.Addr(v) == objects[to].First})
 			}
 		}
 	}
-	// grow is what follows from a set, without one object.
+	// grow returns what a set leads to, without one object.
 	grow := func(in []bool, without int, follows func(link) bool) []bool {
 		in = slices.Clone(in)
 		for more := true; more; {
@@ -133,37 +133,37 @@ func checkRetention(t *testing.T, r *Retention, edges []Edge, threads []Thread) 
 	none := make([]bool, len(objects))
 	anchor, loss := make([]Anchor, len(objects)), make([]Loss, len(objects))
 	for i := range anchor {
-		anchor[i] = Nothing
+		anchor[i] = AnchorNone
 	}
 	reachable := none
-	var byClass [anchors][]bool
-	for c := Static; c < Stale; c++ {
-		reachable = grow(reachable, -1, func(l link) bool { return l.first && (l.from >= 0 || l.class <= c && l.class != Stale) })
+	var byClass [anchorCount][]bool
+	for c := AnchorStatic; c < AnchorStale; c++ {
+		reachable = grow(reachable, -1, func(l link) bool { return l.first && (l.from >= 0 || l.class <= c && l.class != AnchorStale) })
 		byClass[c] = reachable
 		for i := range reachable {
-			if reachable[i] && anchor[i] == Nothing {
+			if reachable[i] && anchor[i] == AnchorNone {
 				anchor[i] = c
 			}
 		}
 	}
-	byClass[Stale] = reachable
+	byClass[AnchorStale] = reachable
 	possible := reachable
-	for c := Static; c < Nothing; c++ {
+	for c := AnchorStatic; c < AnchorNone; c++ {
 		next := slices.Clone(possible)
 		for _, l := range links { // from what is reachable by the class, or lower, into the middle
-			if (l.from < 0 && l.class <= c && (!l.first || l.class == Stale)) || l.from >= 0 && byClass[c][l.from] {
+			if (l.from < 0 && l.class <= c && (!l.first || l.class == AnchorStale)) || l.from >= 0 && byClass[c][l.from] {
 				next[l.to] = true
 			}
 		}
 		next = grow(next, -1, func(l link) bool { return l.from >= 0 && !reachable[l.from] })
 		for i := range next {
 			if next[i] && !possible[i] {
-				anchor[i], loss[i] = c, Possibly
+				anchor[i], loss[i] = c, LossPossible
 			}
 		}
 		possible = next
 	}
-	// Heads: what nothing leads to that it does not lead to itself.
+	// Nothing leads to a head that it does not lead to itself.
 	leads := make([][]bool, len(objects))
 	lost := func(i int) bool { return objects[i].State == heap.Used && !possible[i] }
 	for i := range objects {
@@ -176,16 +176,16 @@ func checkRetention(t *testing.T, r *Retention, edges []Edge, threads []Thread) 
 		if !lost(i) {
 			continue
 		}
-		loss[i] = Definitely
+		loss[i] = LossDefinite
 		for k := range objects {
 			if lost(k) && k != i && leads[k][i] && (!leads[i][k] || k < i) {
-				loss[i] = Indirectly
+				loss[i] = LossIndirect
 			}
 		}
 	}
 	owned := slices.Clone(none)
 	for i := range objects {
-		if loss[i] != Definitely {
+		if loss[i] != LossDefinite {
 			continue
 		}
 		h := Head{Object: i}
@@ -213,14 +213,14 @@ func checkRetention(t *testing.T, r *Retention, edges []Edge, threads []Thread) 
 				}
 			}
 		}
-		if r.Anchors[i] != anchor[i] || r.Losses[i] != loss[i] || r.Retained[i] != retained {
-			t.Fatalf("object %v: %v, %v, %d bytes retained, want %v, %v, %d", o, r.Anchors[i], r.Losses[i], r.Retained[i], anchor[i], loss[i], retained)
+		if r.Anchors[i] != anchor[i] || r.Losses[i] != loss[i] || r.retained[i] != retained {
+			t.Fatalf("object %v: %v, %v, %d bytes retained, want %v, %v, %d", o, r.Anchors[i], r.Losses[i], r.retained[i], anchor[i], loss[i], retained)
 		}
 	}
 }
 
-// A heap of many groups of pages, with objects that lie in several of them, gives
-// the same with any number of workers, and what plain searches of the edges give.
+// A heap of many groups of pages, with objects that lie in several of them, gives the same with any
+// number of workers, and the same as plain searches of the edges.
 func TestRetentionLarge(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %#x", seed)
@@ -257,7 +257,7 @@ func TestRetentionLarge(t *testing.T) {
 	}
 	m.Perm = engine.PermKnown | engine.PermWrite
 	space := mustSpace(t, m, h.Mapping(t, "[heap]"))
-	heaps, err := heap.Find(t.Context(), space, addr.LE64)
+	heaps, err := heap.Find(t.Context(), space, addr.LE64, heap.Options{})
 	if err != nil || len(heaps.Objects()) != len(objects)+1 {
 		t.Fatalf("%d objects, want %d; %v", len(heaps.Objects()), len(objects)+1, err)
 	}
@@ -270,7 +270,7 @@ func TestRetentionLarge(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !slices.Equal(r.Anchors, again.Anchors) || !slices.Equal(r.Losses, again.Losses) || !slices.Equal(r.Retained, again.Retained) || !slices.Equal(r.Heads, again.Heads) || r.Edges != again.Edges {
+	if !slices.Equal(r.Anchors, again.Anchors) || !slices.Equal(r.Losses, again.Losses) || !slices.Equal(r.retained, again.retained) || !slices.Equal(r.Heads, again.Heads) || r.Edges != again.Edges {
 		t.Error("with other workers it is another answer")
 	}
 	checkLarge(t, rnd, r, all(t, g, addr.All))
@@ -278,7 +278,7 @@ func TestRetentionLarge(t *testing.T) {
 
 func checkLarge(t *testing.T, rnd *rand.Rand, r *Retention, edges []Edge) {
 	t.Helper()
-	objects := r.Heaps.Objects()
+	objects := r.heaps.Objects()
 	index := func(a addr.Addr) int {
 		i, found := slices.BinarySearchFunc(objects, a, func(o heap.Object, a addr.Addr) int { return cmp.Compare(o.First, a) })
 		if !found {
@@ -325,8 +325,8 @@ func checkLarge(t *testing.T, rnd *rand.Rand, r *Retention, edges []Edge) {
 	every := func(int, int) bool { return true }
 	all, definite := reach(-1, every), reach(-1, func(from, to int) bool { return first[[2]int{from, to}] })
 	for i, o := range objects {
-		lost := r.Losses[i] >= Indirectly
-		if o.State == heap.Used && (lost == all[i] || (r.Losses[i] == Reachable) != definite[i]) {
+		lost := r.Losses[i] >= LossIndirect
+		if o.State == heap.Used && (lost == all[i] || (r.Losses[i] == LossNone) != definite[i]) {
 			t.Fatalf("object %v: %v, reached: %t, by first bytes: %t", o, r.Losses[i], all[i], definite[i])
 		}
 	}
@@ -337,7 +337,7 @@ func checkLarge(t *testing.T, rnd *rand.Rand, r *Retention, edges []Edge) {
 	for _, h := range r.Heads {
 		blocks += h.Blocks
 	}
-	if lost := r.Totals().Losses[Definitely].N + r.Totals().Losses[Indirectly].N; blocks != lost {
+	if lost := r.Totals().Losses[LossDefinite].N + r.Totals().Losses[LossIndirect].N; blocks != lost {
 		t.Errorf("heads lead to %d blocks, %d are lost", blocks, lost)
 	}
 	for range 30 {
@@ -348,8 +348,8 @@ func checkLarge(t *testing.T, rnd *rand.Rand, r *Retention, edges []Edge) {
 				want += objects[k].Size()
 			}
 		}
-		if r.Retained[i] != want {
-			t.Fatalf("object %v retains %d, want %d", objects[i], r.Retained[i], want)
+		if r.retained[i] != want {
+			t.Fatalf("object %v retains %d, want %d", objects[i], r.retained[i], want)
 		}
 	}
 }

@@ -11,39 +11,41 @@ import (
 	"vscan/engine/simd"
 )
 
-// Options says which edges a graph has and how it is built. The zero value is
+// Options says which edges a graph has and how it is built. The zero value asks for
 // every aligned word that holds the address of a mapped byte.
 type Options struct {
-	// Sources and Targets, where there are any, are the only addresses that
-	// an edge comes from (its whole word) or goes to. SourceIn and TargetIn,
-	// if not nil, say so of mappings.
+	// Sources, where it is not empty, has the only addresses that an edge may
+	// come from: all bytes of the word have to lie in them. Targets, where it is
+	// not empty, has the only addresses that an edge may lead to. SourceIn and
+	// TargetIn, where they are not nil, restrict the mappings that edges come
+	// from and lead to in the same way.
 	Sources, Targets   []addr.Range
 	SourceIn, TargetIn func(*engine.Mapping) bool
 
-	// PresentOnly leaves out edges to bytes that were not saved.
+	// PresentOnly leaves out the edges that lead to bytes which were not saved.
 	PresentOnly bool
 
-	// Align is what the address of a source is a multiple of, in bytes: 1, 2,
-	// 4 or 8; 0 is the word size.
+	// Align is what the address of a source is a multiple of, in bytes: 1, 2, 4
+	// or 8. 0 stands for the word size.
 	Align uint64
 
-	Workers int        // 0: as many as there are processors; at most engine.MaxWorkers
-	Kernel  simd.Level // simd.Auto: the best that this machine can run
+	Workers int        // number of goroutines, at most engine.MaxWorkers; 0 is one for each processor
+	Kernel  simd.Level // level of the kernels; simd.Auto is the best that this machine can run
 
-	// Memory is about how many bytes the edges found so far may take before
-	// they are written to a temporary file; 0 is 1 GiB.
+	// Memory is about how many bytes the edges found so far may take before they
+	// are written to a temporary file; 0 is 1 GiB.
 	Memory uint64
-	// Spill is the folder of the temporary file, which is needed only where
-	// Memory does not suffice. "" is that of the output for BuildFile, and
-	// os.TempDir for Build.
+	// Spill is the folder of that temporary file, which is made only where Memory
+	// does not suffice. "" stands for the folder of the output in BuildFile, and
+	// for os.TempDir in Build.
 	Spill string
 
 	// Missing is how many bytes the image should hold and does not, as
-	// image.Image has it: they count as unreadable in what the graph says of
-	// itself.
+	// image.Image.Missing says. They count as unreadable in Graph.Complete and
+	// Info.Unreadable.
 	Missing uint64
 
-	// Progress, if not nil, is told how far the sweep has come.
+	// Progress, if not nil, is kept up to date with how far the sweep has come.
 	Progress *engine.Progress
 }
 
@@ -52,7 +54,7 @@ const (
 	minMemory     = 1 << 20
 )
 
-// Validate says all that is wrong with the options.
+// Validate returns an error that says all that is wrong with the options, or nil.
 func (o *Options) Validate() error {
 	var errs []error
 	if o.Align > 8 || bits.OnesCount64(o.Align) > 1 {
@@ -72,8 +74,8 @@ func (o *Options) Validate() error {
 	return errors.Join(errs...)
 }
 
-// complete fills in what was left open.
-func (o *Options) complete(arch addr.Arch) {
+// fillDefaults puts the default in place of each option that is zero.
+func (o *Options) fillDefaults(arch addr.Arch) {
 	if o.Align == 0 {
 		o.Align = uint64(arch.WordSize())
 	}

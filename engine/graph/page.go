@@ -7,25 +7,27 @@ import (
 	"slices"
 )
 
-// How the edges to one page of targets are stored. An entry is the number of
-// the source and the target's offset in the page.
+// How the edges to one page of targets are stored. An entry is the number of the
+// source and the target's offset in the page.
 //
-// A page with few entries has them by ascending source, in two columns: the
-// offsets, all shifted right by as many bits as are zero in each, packed to as
-// many bits as remain; then the sources, each but the first less the one
-// before, as varints:
+// A page with few entries has them by ascending source, in two columns. The first
+// has the offsets, all shifted right by as many bits as are zero in each of them and
+// packed to the bits that remain. The second has the sources as varints, each but
+// the first as its difference to the one before:
 //
 //	shift │ offset offset offset … │ source +delta +delta …
 //
-// A page with hubEntries or more is a hub: something that half of memory points
-// at, such as the table of a class or the end of every list. Its entries are
-// by offset, then source, with an index, so that a window of offsets is read
-// without the rest:
+// A page with hubEntries or more is a hub: it has something that half of memory
+// points at, such as the table of a class or the end of every list. Its entries
+// stand by offset, then source, with an index, so that the edges to some offsets
+// are read without the others:
 //
-//	hubMark │ runs │ (+offset, entries, bytes) … │ source +delta … │ source +delta … │ …
+//	hubMark │ targets │ (+offset, entries, bytes) … │ source +delta … │ source +delta … │ …
 //
-// Numbers are varints (encoding/binary). Within a page both orders are total,
-// since a source is in one entry only.
+// Numbers are varints (encoding/binary).
+//
+// INVARIANT: both orders are total, since a source has one edge only, and so no
+// difference of two sources that stand next to each other is 0.
 const (
 	hubEntries = 1 << 14
 	hubMark    = 0xff
@@ -33,19 +35,20 @@ const (
 	offsetMask = pageSize - 1
 )
 
-// entry packs a source's number and an offset in the page, so that entries
-// compare by source.
+// entry packs a source's number and the target's offset in the page, so that
+// entries compare by source.
 type entry uint64
 
+// newEntry packs the number of a source and an offset.
 func newEntry(source, offset uint64) entry { return entry(source<<offsetBits | offset) }
 
 func (e entry) source() uint64 { return uint64(e) >> offsetBits }
 func (e entry) offset() uint64 { return uint64(e) & offsetMask }
 
-// byTarget orders entries by offset, then source.
+// byTarget returns a number by which entries compare by offset, then by source.
 func (e entry) byTarget() uint64 { return bits.RotateLeft64(uint64(e), -offsetBits) }
 
-// appendPage appends a page's entries, which ascend by source.
+// appendPage appends the stored form of a page's entries, which ascend by source.
 func appendPage(dst []byte, entries []entry) []byte {
 	if len(entries) >= hubEntries {
 		return appendHub(dst, entries)
@@ -71,13 +74,14 @@ func appendPage(dst []byte, entries []entry) []byte {
 			have -= 32
 		}
 	}
-	binary.LittleEndian.PutUint32(b[pack:], uint32(acc)) // what is too much is overwritten
+	binary.LittleEndian.PutUint32(b[pack:], uint32(acc)) // the bytes that are too many are overwritten
 	last := uint64(0)
 	for _, e := range entries {
 		d := e.source() - last
 		last = e.source()
 		if d < 1<<28 {
-			// Seven bits a byte, and the highest set in all but the last.
+			// Each byte has seven bits of d, and its highest bit is set in all but the
+			// last.
 			v := d&0x7f | d<<1&0x7f00 | d<<2&0x7f_0000 | d<<3&0x7f00_0000
 			n := (bits.Len32(uint32(d)|1) + 6) / 7
 			binary.LittleEndian.PutUint32(b[at:], uint32(v|0x80_8080&(1<<(8*n-8)-1)))
@@ -89,11 +93,13 @@ func appendPage(dst []byte, entries []entry) []byte {
 	return b[:at]
 }
 
-// maxSource is the longest varint of a source's number, which has 52 bits.
+// maxSource is the size in bytes of the longest varint of a source's number, which
+// has 52 bits.
 const maxSource = 8
 
+// appendHub appends the stored form of a hub.
 func appendHub(dst []byte, entries []entry) []byte {
-	// Sorted by counting, which keeps the order of sources.
+	// Sort by counting, which keeps the order of sources.
 	var starts [pageSize + 1]int
 	for _, e := range entries {
 		starts[e.offset()+1]++
@@ -135,9 +141,10 @@ func appendHub(dst []byte, entries []entry) []byte {
 
 var errPage = errors.New("the entries of a page do not end where they should")
 
-// decodePage appends to dst the n entries of a page, ascending by source, or
-// for a hub, by offset and then source. sources is how many numbers there are.
-// It allocates no more than b's bytes can hold entries of.
+// decodePage appends to dst the n entries of a page: by ascending source, or, of a
+// hub, by offset and then source. sources is how many sources have numbers; a
+// larger number is an error. It allocates no more than b's bytes can hold entries
+// of.
 func decodePage(dst []entry, b []byte, n int, sources uint64) ([]entry, error) {
 	if len(b) == 0 || n > len(b) {
 		return dst, errPage
@@ -162,8 +169,8 @@ func decodePage(dst []entry, b []byte, n int, sources uint64) ([]entry, error) {
 	mask := uint64(1)<<width - 1
 	pos := 0
 	for i := range out {
-		// A varint of up to three bytes, as most are, takes one load; a
-		// processor goes on with the length that it expects.
+		// Most varints have up to three bytes and take one load. The processor
+		// predicts the length and goes on with it.
 		var d uint64
 		v := uint32(0x80_8080)
 		if pos+4 <= len(rest) {
@@ -216,9 +223,10 @@ func decodePage(dst []entry, b []byte, n int, sources uint64) ([]entry, error) {
 	return dst[:len(dst)+n], nil
 }
 
-// decodeHub appends the entries of a hub with offsets from lo to hi.
+// decodeHub appends the entries of a hub whose offsets are from lo to hi, both
+// included.
 func decodeHub(dst []entry, b []byte, n int, lo, hi uint64, sources uint64) ([]entry, error) {
-	runs, err := hubRuns(b, n)
+	runs, err := hubTargets(b, n)
 	if err != nil {
 		return dst, err
 	}
@@ -233,21 +241,21 @@ func decodeHub(dst []entry, b []byte, n int, lo, hi uint64, sources uint64) ([]e
 	return dst, nil
 }
 
-// hubRun is the sources of one target in a hub.
-type hubRun struct {
+// hubTarget is the sources that refer to one address in a hub.
+type hubTarget struct {
 	offset uint64
 	count  int
 	bytes  []byte
 }
 
-// hubRuns is the index of a hub of n entries.
-func hubRuns(b []byte, n int) ([]hubRun, error) {
+// hubTargets returns the index of a hub of n entries, by ascending offset.
+func hubTargets(b []byte, n int) ([]hubTarget, error) {
 	c := cursor{b: b[1:]}
 	count := c.uvarint()
 	if c.bad || count > pageSize || count == 0 {
 		return nil, errPage
 	}
-	runs := make([]hubRun, count)
+	runs := make([]hubTarget, count)
 	sizes := make([]uint64, count)
 	offset, total := uint64(0), uint64(0)
 	for i := range runs {
@@ -257,7 +265,7 @@ func hubRuns(b []byte, n int) ([]hubRun, error) {
 		if c.bad || d >= pageSize || offset >= pageSize || i > 0 && d == 0 || entries == 0 || entries > uint64(n) || size < entries || size > uint64(len(b)) {
 			return nil, errPage
 		}
-		runs[i] = hubRun{offset: offset, count: int(entries)}
+		runs[i] = hubTarget{offset: offset, count: int(entries)}
 		sizes[i] = size
 	}
 	for i := range runs {
@@ -272,23 +280,24 @@ func hubRuns(b []byte, n int) ([]hubRun, error) {
 	return runs, nil
 }
 
-// append appends the run's entries.
-func (r hubRun) append(dst []entry, sources uint64) ([]entry, error) {
-	d := hubReader{hubRun: r, sources: sources}
+// append appends the entries of the edges to this address.
+func (r hubTarget) append(dst []entry, sources uint64) ([]entry, error) {
+	d := hubReader{hubTarget: r, sources: sources}
 	return d.next(dst, r.count)
 }
 
-// hubReader reads the entries of a run, some at a time.
+// hubReader reads the entries of a hubTarget, some at a time.
 type hubReader struct {
-	hubRun
+	hubTarget
 	sources uint64
 	last    uint64
 	read    int
 }
 
+// left reports whether there are entries that have not been read.
 func (d *hubReader) left() bool { return d.read < d.count }
 
-// next appends at most n entries.
+// next appends the next entries, at most n.
 func (d *hubReader) next(dst []entry, n int) ([]entry, error) {
 	const ones, tops = 0x0101_0101_0101_0101, 0x8080_8080_8080_8080
 	b := d.bytes
@@ -299,7 +308,7 @@ func (d *hubReader) next(dst []entry, n int) ([]entry, error) {
 	last, offset := d.last, d.offset
 	for i := 0; i < n; {
 		if i+8 <= n && len(b) >= 8 && d.read+i > 0 {
-			// Eight differences of a byte each, none of them 0.
+			// The next eight differences have one byte each, and none of them is 0.
 			if v := binary.LittleEndian.Uint64(b); (v|(v-ones)&^v)&tops == 0 {
 				to := (*[8]entry)(out[i:])
 				a := last + v&0xff
@@ -346,12 +355,14 @@ func (d *hubReader) next(dst []entry, n int) ([]entry, error) {
 	return dst, nil
 }
 
-// cursor reads what a file has, and remembers that something was wrong.
+// cursor reads numbers and bytes from a file's section, and remembers in bad
+// whether something was wrong. After that it yields zeros.
 type cursor struct {
 	b   []byte
 	bad bool
 }
 
+// uvarint returns the next number, a varint.
 func (c *cursor) uvarint() uint64 {
 	v, n := binary.Uvarint(c.b)
 	if n <= 0 {
@@ -362,7 +373,7 @@ func (c *cursor) uvarint() uint64 {
 	return v
 }
 
-// take is the next n bytes.
+// take returns the next n bytes.
 func (c *cursor) take(n uint64) []byte {
 	if n > uint64(len(c.b)) {
 		c.bad, c.b = true, nil

@@ -4,46 +4,51 @@ import (
 	"vscan/engine/addr"
 )
 
-// Edges are sorted by target in two steps: into partitions of pages while
-// memory is swept, and then one partition after another by page.
+// Edges are sorted by target in two steps: into partitions of pages while memory is
+// swept, and then, one partition after another, by page.
 //
-// A partition is some thousand pages of targets that follow one another. So that
-// no partition gets most of the edges, its size is counted in pages that are
-// present; the gigabytes of address space that programs reserve and never use
-// count little, since little points at them.
+// A partition is some thousand pages of targets that follow one another. Its size
+// is counted in pages that are present, so that no partition gets most of the
+// edges: programs reserve gigabytes of address space that they never use, and
+// little points there.
+//
+//	targets     | present        | absent, reserved          | present |
+//	weight        1 a page         1 for 256 pages, capped     1 a page
+//	partitions  | 0      | 1     . 1                    | 2            |
 const (
-	partPages = 1 << 12 // the least pages of a partition, 16 MiB
+	partPages = 1 << 12 // the smallest weight of a partition: 16 MiB of present pages
 	maxParts  = 512
-	// absentWeight is how many absent pages count as one.
+	// absentWeight is how many absent pages weigh as much as a present one.
 	absentWeight = 256
-	// maxReserve is the most that one run of absent pages counts.
+	// maxReserve is the most that one run of absent pages weighs.
 	maxReserve = 4 * partPages
 
 	pageShift = 12
 	pageSize  = 1 << pageShift
 )
 
-// target is a part of a range of targets that lies in one partition.
-type target struct {
+// partRange is a part of a range of targets that lies in one partition.
+type partRange struct {
 	addr.Range
-	base  uint64 // what its first address is in the partition, in bytes from its first page
+	base  uint64 // the offset of its first address from the start of the partition, in bytes
 	part  int32
-	bytes int32 // of an entry's place in the partition: 3, 4 or 8
+	bytes int32 // size of such an offset in an entry: 3, 4 or 8 bytes
 }
 
 // partition is a run of pages, by number.
 type partition struct {
-	first uint64 // page
+	first uint64 // the number of the first page
 	pages uint64
 }
 
-// partitions cuts the targets. present is what of the targets is present.
-func partitions(targets numbering, present []addr.Range) ([]partition, []target) {
-	// Stretches: ranges cut where presence changes.
+// partitions cuts the targets into partitions, and returns these and the ranges
+// that each of them has. present is the part of the targets that is present.
+func partitions(targets numbering, present []addr.Range) ([]partition, []partRange) {
+	// A stretch is a part of a range that is present, or absent, as a whole.
 	type stretch struct {
 		addr.Range
 		present bool
-		page    uint64 // number of its first
+		page    uint64 // the number of its first page
 		pages   uint64
 	}
 	var stretches []stretch
@@ -73,9 +78,9 @@ func partitions(targets numbering, present []addr.Range) ([]partition, []target)
 	}
 	want := max(partPages, total/maxParts+1)
 	var parts []partition
-	var cut []target
+	var cut []partRange
 	fill := uint64(0)
-	next := func(page uint64) { // begins a partition
+	next := func(page uint64) { // begins a partition at a page
 		if n := len(parts); n > 0 {
 			parts[n-1].pages = page - parts[n-1].first
 		}
@@ -85,7 +90,7 @@ func partitions(targets numbering, present []addr.Range) ([]partition, []target)
 	for _, s := range stretches {
 		for s.pages > 0 {
 			if len(parts) == 0 || fill >= want && s.page > parts[len(parts)-1].first {
-				// A page that is shared with the stretch before stays there.
+				// A page that the stretch before shares stays in its partition.
 				if n := len(cut); n > 0 && cut[n-1].Last>>pageShift == s.First>>pageShift {
 					fill = want - 1
 				} else {
@@ -98,7 +103,7 @@ func partitions(targets numbering, present []addr.Range) ([]partition, []target)
 				fit = max(1, min(s.pages, s.pages/w*(want-min(fill, want-1))))
 			}
 			if fit < s.pages {
-				// Where a hint covers, so that there are not two to take turns.
+				// Cut at a border of what a hint covers, so that two ranges do not take turns with one hint.
 				const covers = 1 << (hintShift - pageShift)
 				page := uint64(s.First) >> pageShift
 				if aligned := (page + fit) &^ (covers - 1); aligned > page {
@@ -106,7 +111,7 @@ func partitions(targets numbering, present []addr.Range) ([]partition, []target)
 					full = true
 				}
 			}
-			t := target{Range: s.Range, part: int32(len(parts) - 1)}
+			t := partRange{Range: s.Range, part: int32(len(parts) - 1)}
 			if fit < s.pages {
 				t.Last = (s.First>>pageShift+addr.Addr(fit))<<pageShift - 1
 			}
@@ -134,7 +139,7 @@ func partitions(targets numbering, present []addr.Range) ([]partition, []target)
 	return parts, cut
 }
 
-// weight is what a run of pages counts.
+// weight returns what a run of pages weighs.
 func weight(present bool, pages uint64) uint64 {
 	if present {
 		return pages

@@ -12,15 +12,15 @@ import (
 	"vscan/engine/addr"
 )
 
-// Units are what reach and components speak of: runs of memory of one size,
-// aligned. Whoever reaches a byte of a unit is taken to reach all of it, and
-// with it all that its words refer to. A page is coarse, and what is not reached
-// by pages is not reached at all; a small unit, 16 bytes say, does not
-// follow a pointer to the head of an object on to the rest of it.
+// Units are what reach and components speak of: blocks of memory of one size, aligned.
+// What reaches a byte of a unit is taken to reach all of it, and with it all that its
+// words refer to. A page is coarse, but what is not reached by pages is not reached at
+// all. A small unit, of 16 bytes for example, does not follow a pointer to the head of an
+// object on to the rest of it.
 const (
 	// DefaultUnit is a page, in bytes.
 	DefaultUnit = 4096
-	maxReach    = 1 << 32 // units that there are bits for
+	maxReach    = 1 << 32 // the most units
 )
 
 // Reach is what is reached from roots, by units.
@@ -29,9 +29,9 @@ type Reach struct {
 	units      numbering
 	reached    []uint64
 	referenced []uint64
-	Units      uint64 // that are mapped
-	Reached    uint64 // of them
-	Referenced uint64 // of them, by anything, itself included
+	Units      uint64 // units that are mapped
+	Reached    uint64 // units of them that are reached
+	Referenced uint64 // units of them that anything refers to, be it a word of the unit itself
 }
 
 // units numbers the units of all that is mapped.
@@ -46,8 +46,9 @@ func (g *Graph) units(size uint64) (numbering, error) {
 	return n, err
 }
 
-// Reach follows all edges from the units that roots lie in. unit is the size of
-// a unit in bytes, a power of 2; 0 is DefaultUnit. It costs O(units + edges).
+// Reach follows all edges from the units that roots lie in. unit is the size of a unit in
+// bytes, a power of 2 from 8 on; 0 is DefaultUnit. It costs O(units + edges). The error is
+// that of the unit, or the cause of the context's end.
 func (f *Forward) Reach(ctx context.Context, roots []addr.Range, unit uint64) (*Reach, error) {
 	units, err := f.g.units(cmp.Or(unit, DefaultUnit))
 	if err != nil {
@@ -63,7 +64,7 @@ func (f *Forward) Reach(ctx context.Context, roots []addr.Range, unit uint64) (*
 		}
 	}
 	hint, at := 0, 0
-	for _, root := range within(rangesOf(f.g.regions), roots) {
+	for _, root := range restrict(rangesOf(f.g.regions), roots) {
 		if len(roots) == 0 {
 			break
 		}
@@ -100,6 +101,7 @@ func (f *Forward) Reach(ctx context.Context, roots []addr.Range, unit uint64) (*
 	return r, nil
 }
 
+// rangesOf returns the addresses of regions, merged.
 func rangesOf(regions []Region) []addr.Range {
 	ranges := make([]addr.Range, len(regions))
 	for i, r := range regions {
@@ -108,6 +110,7 @@ func rangesOf(regions []Region) []addr.Range {
 	return addr.Merge(ranges)
 }
 
+// ones returns how many bits are set.
 func ones(b []uint64) (n uint64) {
 	for _, w := range b {
 		n += uint64(bits.OnesCount64(w))
@@ -115,26 +118,28 @@ func ones(b []uint64) (n uint64) {
 	return n
 }
 
-// IsReached says whether the unit of an address is reached.
+// IsReached reports whether the unit of an address is reached.
 func (r *Reach) IsReached(a addr.Addr) bool { return r.has(r.reached, a) }
 
-// IsReferenced says whether anything refers to the unit of an address.
+// IsReferenced reports whether anything refers to the unit of an address.
 func (r *Reach) IsReferenced(a addr.Addr) bool { return r.has(r.referenced, a) }
 
+// has reports whether the unit of an address is in a set.
 func (r *Reach) has(set []uint64, a addr.Addr) bool {
 	hint := 0
 	u, ok := r.units.number(a, &hint)
 	return ok && set[u/64]>>(u%64)&1 == 1
 }
 
-// Unreached yields the memory that is present and not reached, ascending, in
-// runs as long as can be, cut at the borders of regions.
+// Unreached yields the memory that is present and not reached, ascending, in ranges as
+// long as can be, cut at the borders of regions.
 func (r *Reach) Unreached() iter.Seq[addr.Range] { return r.lacking(r.reached) }
 
-// Unreferenced yields the memory that is present and that nothing refers to, as
-// Unreached does.
+// Unreferenced yields the memory that is present and that nothing refers to, in the way of
+// Unreached.
 func (r *Reach) Unreferenced() iter.Seq[addr.Range] { return r.lacking(r.referenced) }
 
+// lacking yields the memory that is present and whose units are not in a set.
 func (r *Reach) lacking(set []uint64) iter.Seq[addr.Range] {
 	return func(yield func(addr.Range) bool) {
 		hint, at := 0, 0
@@ -165,16 +170,17 @@ func (r *Reach) lacking(set []uint64) iter.Seq[addr.Range] {
 
 // Component is units that hang together by edges, whichever way these lead.
 type Component struct {
-	First addr.Addr // of the lowest unit
+	First addr.Addr // the first address of the lowest unit
 	Units uint64
 	Edges uint64
 }
 
-// maxComponents bounds the units of Components.
+// maxComponents is the most units that Components takes.
 const maxComponents = 1 << 28
 
-// Components is the weakly connected components that have an edge, those with
-// most units first, then by address; unit is as for Reach.
+// Components returns the weakly connected components that have an edge: those with most
+// units first, and of those with as many the lowest first. unit is that of Reach. They are
+// found by joining sets (union-find, with halved paths).
 func (f *Forward) Components(ctx context.Context, unit uint64) ([]Component, error) {
 	units, err := f.g.units(cmp.Or(unit, DefaultUnit))
 	if err != nil {
@@ -199,7 +205,7 @@ func (f *Forward) Components(ctx context.Context, unit uint64) ([]Component, err
 		u, ok := units.number(a, &hints[(a>>hintShift)%hintCount])
 		return uint32(u), ok
 	}
-	// The lowest unit stands for its component.
+	// INVARIANT: the lowest unit of a component stands for it.
 	n := 0
 	for e := range f.From(addr.All) {
 		if n++; n&0xfffff == 0 {

@@ -219,7 +219,7 @@ func checkAround(t *testing.T, g *Graph, edges []Edge, unit uint64, hops int) {
 		}
 	}
 	f := mustForward(t, g, 1)
-	n, err := f.Around(t.Context(), []addr.Range{{First: start, Last: start}}, hops, unit, 1<<20)
+	n, err := f.Neighbourhood(t.Context(), []addr.Range{{First: start, Last: start}}, hops, unit, 1<<20)
 	if err != nil || len(n.Nodes) != len(known) || len(n.Links) != len(links) {
 		t.Fatalf("%+v, want %d nodes and %d links; %v", n, len(known), len(links), err)
 	}
@@ -234,7 +234,7 @@ func checkAround(t *testing.T, g *Graph, edges []Edge, unit uint64, hops int) {
 		}
 	}
 	if len(links) > 1 {
-		if _, err := f.Around(t.Context(), []addr.Range{{First: start, Last: start}}, hops, unit, len(links)-1); !errors.Is(err, ErrTooMany) {
+		if _, err := f.Neighbourhood(t.Context(), []addr.Range{{First: start, Last: start}}, hops, unit, len(links)-1); !errors.Is(err, ErrTooManyLinks) {
 			t.Fatalf("%v", err)
 		}
 	}

@@ -7,62 +7,62 @@ import (
 	"vscan/engine/addr"
 )
 
-// Roots is where chains begin. The zero value is the data of modules.
+// Roots says where chains begin. The zero value stands for the data of modules.
 type Roots struct {
 	Static bool         // the data of modules, .bss included
-	Stack  bool         // mappings whose names begin with [stack
-	Names  []string     // mappings, by their name or the last part of a path
-	Ranges []addr.Range // addresses
+	Stack  bool         // the mappings whose names begin with [stack
+	Names  []string     // mappings with these names, or with these as the last part of a path
+	Ranges []addr.Range // these addresses
 }
 
-// RootClass says what a root is; chains from lower classes come first.
+// RootClass says what the root of a chain is. Chains from lower classes come first.
 type RootClass uint8
 
 const (
-	ProgramData RootClass = iota // of the program's own file
-	LibraryData                  // of another module
-	StackData
-	OtherData
-	rootClasses
+	RootProgram RootClass = iota // the data of the program itself
+	RootLibrary                  // the data of another module
+	RootStack
+	RootOther
+	rootClassCount
 )
 
-// String is "program", "library", "stack" or "other".
+// String returns "program", "library", "stack" or "other".
 func (c RootClass) String() string {
-	return []string{"program", "library", "stack", "other"}[min(c, OtherData)]
+	return []string{"program", "library", "stack", "other"}[min(c, RootOther)]
 }
 
-// byClass is the addresses that roots are at.
-func (r Roots) byClass(g *Graph) (by [rootClasses][]addr.Range, err error) {
+// byClass returns the addresses of roots, by class.
+func (r Roots) byClass(g *Graph) (by [rootClassCount][]addr.Range, err error) {
 	if !r.Static && !r.Stack && len(r.Names)+len(r.Ranges) == 0 {
 		r.Static = true
 	}
 	if r.Static {
 		for _, m := range g.Modules() {
-			class := LibraryData
+			class := RootLibrary
 			if m.Program {
-				class = ProgramData
+				class = RootProgram
 			}
 			by[class] = append(by[class], m.Data...)
 		}
 	}
 	for _, region := range g.regions {
 		if r.Stack && strings.HasPrefix(region.Name, "[stack") {
-			by[StackData] = append(by[StackData], region.Range)
+			by[RootStack] = append(by[RootStack], region.Range)
 		}
 	}
 	for _, name := range r.Names {
-		ranges := g.Named(name)
+		ranges := g.NamedRanges(name)
 		if len(ranges) == 0 {
 			return by, fmt.Errorf("roots %q: no mapping has this name, and it is no address or range", name)
 		}
-		by[OtherData] = append(by[OtherData], ranges...)
+		by[RootOther] = append(by[RootOther], ranges...)
 	}
-	by[OtherData] = append(by[OtherData], r.Ranges...)
+	by[RootOther] = append(by[RootOther], r.Ranges...)
 	return by, nil
 }
 
-// Roots is the addresses that roots are at, merged.
-func (g *Graph) Roots(r Roots) ([]addr.Range, error) {
+// RootRanges returns the addresses of roots, merged.
+func (g *Graph) RootRanges(r Roots) ([]addr.Range, error) {
 	by, err := r.byClass(g)
 	var all []addr.Range
 	for _, ranges := range by {
@@ -71,14 +71,15 @@ func (g *Graph) Roots(r Roots) ([]addr.Range, error) {
 	return addr.Merge(all), err
 }
 
-// findRoots finds the edges that chains may begin with, by class.
+// findRoots finds the edges that chains may begin with, by class. INVARIANT: an edge is in
+// one class only, the lowest that has its address.
 func (c *Chains) findRoots() error {
 	by, err := c.opt.Roots.byClass(c.f.g)
 	if err != nil {
 		return err
 	}
 	hint := 0
-	var taken []addr.Range // by classes before
+	var taken []addr.Range // the addresses of the classes before
 	for class := range by {
 		for _, part := range without(addr.Merge(by[class]), taken) {
 			if lo, hi := c.f.span(part, &hint); lo < hi {
@@ -90,7 +91,7 @@ func (c *Chains) findRoots() error {
 	return nil
 }
 
-// without is what of ranges lies in none of the others; both are merged.
+// without returns the parts of ranges that lie in none of the others. Both are merged.
 func without(ranges, others []addr.Range) []addr.Range {
 	var out []addr.Range
 	k := 0
@@ -116,9 +117,10 @@ func without(ranges, others []addr.Range) []addr.Range {
 	return out
 }
 
-// Named is the ranges of the mappings with a name, or, where there are none, of
-// those that have it as the last part of a path; merged.
-func (g *Graph) Named(name string) []addr.Range {
+// NamedRanges returns the addresses of the mappings with a name, merged. Where no mapping has
+// it, those count that have it as the last part of a path. The name "mapped" stands for all
+// mappings.
+func (g *Graph) NamedRanges(name string) []addr.Range {
 	var whole, last []addr.Range
 	for _, r := range g.regions {
 		if r.Name == name || name == "mapped" {

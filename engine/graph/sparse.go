@@ -9,40 +9,44 @@ import (
 	"vscan/engine/addr"
 )
 
-// The first levels of walks, counted from the target, have few edges. They are
-// found by asking the graph who refers to the windows before the words of the
-// level before, so that the first chains are there before any pass over all
-// edges.
+// The first levels of walks, counted from the target, have few edges. They are found
+// by asking the graph who refers to the words of the level before, so that the first
+// chains are there before any pass over all edges:
+//
+//	level 1     edges whose value, plus the window, meets the target
+//	level k     edges whose value, plus the window, meets the source of an edge of level k−1
 
 // sparseSums is the prefix sums of a level, by the edges that arrive.
 type sparseSums struct {
-	edges   []uint32 // ascending
-	numbers []uint64 // of their sources
-	sums    []uint64 // of the walks of all edges before; one more than edges
+	edges   []uint32 // the edges that arrive, ascending
+	numbers []uint64 // the numbers of their sources
+	sums    []uint64 // the walks of all edges before each, and of all: one more than edges
 }
 
 const (
-	sparseWindows = 2048 // the most windows that are asked for; each costs some microseconds
-	sparseShare   = 16   // at most one of so many edges arrives
+	sparseWindows = 2048 // the most ranges that the graph is asked about; each costs some microseconds
+	sparseShare   = 16   // a level is sparse if at most one of so many edges arrives
 )
 
-// before is the walks of the edges with numbers below e.
+// before returns the walks of the edges with numbers below e.
 func (s *sparseSums) before(e uint32) uint64 {
 	i, _ := slices.BinarySearch(s.edges, e)
 	return s.sums[i]
 }
 
-// sparseCursor is before for numbers that ascend.
+// sparseCursor has the same method before, for numbers that ascend.
 type sparseCursor struct {
 	s  *sparseSums
 	at int
 }
 
+// cursor returns a sparseCursor for numbers from e on.
 func (s *sparseSums) cursor(e uint32) sparseCursor {
 	i, _ := slices.BinarySearch(s.edges, e)
 	return sparseCursor{s, i}
 }
 
+// before returns the walks of the edges with numbers below e, which is not below the one asked for last.
 func (c *sparseCursor) before(e uint32) uint64 {
 	for c.at < len(c.s.edges) && c.s.edges[c.at] < e {
 		c.at++
@@ -50,8 +54,8 @@ func (c *sparseCursor) before(e uint32) uint64 {
 	return c.s.sums[c.at]
 }
 
-// fillSparse makes the first level full that is not, if it has few edges. It is
-// false where it has many, and then for all levels after it.
+// fillSparse computes the first level that is not full, if few edges arrive at it.
+// Otherwise it returns false, for this level and all later ones.
 func (c *Chains) fillSparse() bool {
 	if c.opt.count == countDense || c.opt.count == countNear && c.full > 0 || c.manyArrive {
 		return false
@@ -64,21 +68,21 @@ func (c *Chains) fillSparse() bool {
 	return true
 }
 
-// findSparse is false where there are many edges, and nothing has changed then
-// but some bits of l.arrives.
+// findSparse finds the edges of a level and sums up their walks. It returns false
+// where there are many; then nothing but some bits of l.arrives has changed.
 func (c *Chains) findSparse(l *level) bool {
 	var windows []addr.Range
 	back := Window{c.low, c.high}
 	switch {
 	case c.full == 0:
-		windows = []addr.Range{back.Before(c.opt.Target)}
+		windows = []addr.Range{back.ValuesNear(c.opt.Target)}
 	case c.sparse == nil || len(c.sparse.edges) > sparseWindows:
 		return false
 	default:
 		at := 0
 		for _, n := range c.sparse.numbers {
 			a := c.f.g.sources.at(n, &at)
-			windows = append(windows, back.Before(addr.Range{First: a, Last: a}))
+			windows = append(windows, back.ValuesNear(addr.Range{First: a, Last: a}))
 		}
 		windows = addr.Merge(windows)
 	}
@@ -89,10 +93,10 @@ func (c *Chains) findSparse(l *level) bool {
 	}
 	var found []arrival
 	most := len(c.f.to)/sparseShare + sparseWindows
-	w := walk{g: c.f.g}
+	w := pageReader{g: c.f.g}
 	for _, r := range windows {
 		fits := true
-		w.targets(r, func(_ addr.Addr, entries []entry) bool {
+		w.entriesTo(r, func(_ addr.Addr, entries []entry) bool {
 			for _, e := range entries {
 				a := arrival{edge: c.f.rank(e.source()), number: e.source()}
 				if a.walks, _ = c.walks(a.edge); a.walks > 0 {
@@ -102,7 +106,7 @@ func (c *Chains) findSparse(l *level) bool {
 			fits = len(found) <= most
 			return fits
 		})
-		if !fits || w.err != nil { // all edges were read without an error before
+		if !fits || w.err != nil { // Forward has read all edges before, and met no error
 			return false
 		}
 	}
@@ -122,11 +126,11 @@ func (c *Chains) findSparse(l *level) bool {
 	return true
 }
 
-// fillNear computes what follows the last full level for those edges alone that
-// follow a root: what the walks of one pointer more from roots need. It is false
-// where that is hardly less than all edges.
+// fillNear computes what follows the last full level for the successors of roots
+// alone, which is what the walks of one pointer more from roots need. It returns
+// false where these are hardly fewer than all edges.
 func (c *Chains) fillNear() bool {
-	if c.opt.count == countDense || c.tops != nil || c.inexact || !c.findNear() {
+	if c.opt.count == countDense || c.sumsHigh != nil || c.inexact || !c.findNear() {
 		return false
 	}
 	l := &c.levels[c.full]
@@ -151,12 +155,11 @@ func (c *Chains) fillNear() bool {
 	return true
 }
 
-// nearShare: at most one edge of so many follows a root, or there is no use in
-// telling them from others.
+// nearShare is how few the successors of roots have to be: at most one of so many
+// edges, or telling them from the others is of no use.
 const nearShare = 8
 
-// findNear finds the edges in the windows of roots. It is false where there are
-// many.
+// findNear finds the successors of roots. It returns false where there are many.
 func (c *Chains) findNear() bool {
 	most := uint64(len(c.f.to) / nearShare)
 	if c.opt.count == countNear {
@@ -166,14 +169,14 @@ func (c *Chains) findNear() bool {
 		return c.nearFew
 	}
 	c.nearKnown = true
-	if c.Roots() > most {
+	if c.RootCount() > most {
 		return false
 	}
 	var all []edgeRange
 	for _, class := range c.roots {
 		for _, r := range class {
 			for e := r.lo; e < r.hi; e++ {
-				if lo, hi := c.window(e); lo < hi {
+				if lo, hi := c.successors(e); lo < hi {
 					all = append(all, edgeRange{lo, hi})
 				}
 			}

@@ -9,29 +9,29 @@ import (
 	"sync/atomic"
 )
 
-// chunks keeps what the sweep found until it is sorted: in memory up to a
-// limit, then in a temporary file, which has no name where the system allows
-// that, so that nothing is left behind however the program ends.
+// chunks keeps what the sweep found until it is sorted: in memory up to a limit,
+// and beyond that in a temporary file. Where the system allows it, the file has no
+// name, so that nothing is left behind however the program ends.
 type chunks struct {
-	size  int    // of a chunk, in bytes
-	limit int64  // bytes that may stay in memory
-	dir   string // of the file
+	size  int    // the size of a chunk in bytes
+	limit int64  // the most bytes that stay in memory
+	dir   string // the folder of the file
 	held  atomic.Int64
 
 	mu    sync.Mutex
 	file  *os.File
-	named bool // the file still has a name
+	named bool // the file still has a name, and has to be removed
 	end   int64
 	pool  sync.Pool
 }
 
 // chunk is where the bytes of a full chunk are.
 type chunk struct {
-	bytes []byte // nil: in the file
+	bytes []byte // nil where they are in the file, at offset at
 	at    int64
 }
 
-// get is an empty chunk to fill.
+// get returns an empty chunk to fill.
 func (c *chunks) get() []byte {
 	if b, ok := c.pool.Get().(*[]byte); ok {
 		return (*b)[:0]
@@ -39,7 +39,7 @@ func (c *chunks) get() []byte {
 	return make([]byte, 0, c.size)
 }
 
-// put keeps a chunk, which is then not the caller's any more.
+// put keeps a chunk, which the caller may not use any more.
 func (c *chunks) put(b []byte) (chunk, error) {
 	if c.held.Add(int64(cap(b))) <= c.limit {
 		return chunk{bytes: b}, nil
@@ -63,6 +63,7 @@ func (c *chunks) put(b []byte) (chunk, error) {
 	return chunk{at: at}, nil
 }
 
+// create makes the temporary file.
 func (c *chunks) create() error {
 	f, err := os.CreateTemp(c.dir, ".vscan-graph-*.tmp")
 	if err != nil {
@@ -75,7 +76,8 @@ func (c *chunks) create() error {
 	return nil
 }
 
-// read fills b from a chunk, from an offset in it on, or returns its bytes.
+// read returns n bytes of a chunk from an offset on. It fills b with them where they
+// are in the file.
 func (c *chunks) read(b []byte, k chunk, from, n int) ([]byte, error) {
 	if k.bytes != nil {
 		return k.bytes[from : from+n], nil
@@ -90,7 +92,7 @@ func (c *chunks) read(b []byte, k chunk, from, n int) ([]byte, error) {
 	return b, nil
 }
 
-// free gives up a chunk that is in memory.
+// free gives up the memory of a chunk that is in memory.
 func (c *chunks) free(k *chunk) {
 	if k.bytes != nil {
 		c.held.Add(-int64(cap(k.bytes)))
@@ -98,10 +100,10 @@ func (c *chunks) free(k *chunk) {
 	}
 }
 
-// spilled is how many bytes went to the file.
+// spilled returns how many bytes were written to the file.
 func (c *chunks) spilled() uint64 { return uint64(c.end) }
 
-// close removes the temporary file.
+// close closes the temporary file and removes it.
 func (c *chunks) close() {
 	if c.file == nil {
 		return

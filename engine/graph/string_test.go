@@ -6,8 +6,8 @@ import (
 	"vscan/engine/addr"
 )
 
-// Places and chains print as they are told again: offsets in hexadecimal, with
-// their signs, and what has no name as an address.
+// Places and chains print in the form in which they are told again: offsets in hexadecimal, with their
+// signs, and what has no name as an address.
 func TestStrings(t *testing.T) {
 	for _, test := range []struct {
 		got  interface{ String() string }

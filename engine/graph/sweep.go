@@ -14,101 +14,107 @@ import (
 // sweep finds all edges in one pass over memory and keeps them by partition of
 // their targets.
 //
-// A scanner of the engine finds the words whose values are in the ranges of
-// targets, which is exact. Each worker has a stream for each partition. A stream
-// is pieces, of one shard each, in the order in which the worker took the
-// shards; a piece is its first source and then, for each edge, how many units
-// the source is above the one before, as a varint, and the target's place in
-// the partition in 3, 4 or 8 bytes:
+// A scanner of the engine finds the words whose values lie in the ranges of
+// targets, exactly these and no others. Each worker has a stream for each
+// partition. A stream consists of pieces: a piece holds the edges of one shard, and
+// pieces stand in the order in which the worker took the shards. A piece is the
+// number of its first source and then one entry for each edge. An entry is the
+// difference between the number of its source and that of the entry before, as a
+// varint, and then the target's offset from the start of the partition, in 3, 4 or
+// 8 bytes:
 //
 //	stream   | shard 2      | shard 5 | shard 6               |
 //	piece    +0 ppp +12 ppp +1 ppp +3 ppp
 //
-// The pieces of all workers, put in the order of shards, have a partition's
-// edges by ascending source, so no source is ever sorted.
+// INVARIANT: sources ascend within a piece, and shards ascend in memory. So the
+// pieces of all workers, put in the order of their shards, have the edges of a
+// partition by ascending source, and no source is ever sorted.
 type sweep struct {
-	scope   scope
-	arch    addr.Arch
-	sources numbering
-	targets numbering
-	parts   []partition
-	cut     []target
-	kept    *chunks
-	workers []*sweeper
+	ends       endpoints
+	arch       addr.Arch
+	sources    numbering
+	targets    numbering
+	parts      []partition
+	partRanges []partRange
+	chunks     *chunks
+	workers    []*sweeper
 }
 
 // sweeper is one worker's part of a sweep.
 type sweeper struct {
 	*sweep
-	streams []stream // by partition
+	streams []stream // one for each partition
 	hints   [hintCount]int32
-	source  int // hint of sources.number
+	source  int // the hint for sources.number
 	err     error
 }
 
-// hintCount is how many hints a sweeper has of which target holds an address:
-// by the address's bits from hintShift up.
+// hintCount is how many hints a sweeper has. A hint says which partRange held
+// the last address that had the same bits from hintShift up.
 const (
-	hintCount = 1 << 10 // 4 GiB until hints collide
+	hintCount = 1 << 10 // hints of addresses 4 GiB apart collide
 	hintShift = 22
 )
 
 // stream is what one worker found of one partition.
 type stream struct {
 	open   []byte // the chunk that is being filled
-	last   uint64 // source
-	shard  uint32 // of the piece in hand, which is in the open chunk, or noShard
+	last   uint64 // the number of the last entry's source
+	shard  uint32 // the shard of the piece that is being filled, which ends in the open chunk, or noShard
 	chunks []chunk
 	pieces []piece
 }
 
-// noShard is the number of no shard: there are some thousand at most.
+// noShard stands for no shard. A sweep has some thousand shards at most.
 const noShard = 1<<32 - 1
 
-// cut ends the piece in hand.
-func (s *stream) cut() {
+// endPiece ends the piece that is being filled, if there is one.
+func (s *stream) endPiece() {
 	if s.shard != noShard {
 		s.pieces[len(s.pieces)-1].end = uint32(len(s.open))
 		s.shard = noShard
 	}
 }
 
-// piece is a run of entries of one shard, in one chunk.
+// piece is the entries of one shard in one chunk.
 type piece struct {
-	source uint64 // number of the first
+	source uint64 // the number of the first entry's source
 	shard  uint32
-	chunk  uint32 // of the stream
-	from   uint32 // in the chunk
+	chunk  uint32 // the index of the chunk in the stream
+	from   uint32 // the offset of the first entry in the chunk
 	end    uint32
 }
 
-// maxEntry is the longest entry in bytes.
+// maxEntry is the size of the longest entry in bytes.
 const maxEntry = binary.MaxVarintLen64 + 8
 
 const (
-	// chunkBudget is about how much memory chunks that are being filled take.
+	// chunkBudget is about how many bytes the chunks that are being filled take
+	// together.
 	chunkBudget = 32 << 20
 	maxChunk    = 32 << 10
 )
 
+// newSweep prepares a sweep: it numbers sources and targets, and cuts the targets
+// into partitions.
 func newSweep(space *engine.Space, arch addr.Arch, o *Options) (*sweep, error) {
-	s := &sweep{scope: newScope(space, arch, o), arch: arch}
+	s := &sweep{ends: newEndpoints(space, arch, o), arch: arch}
 	var err error
-	if s.sources, err = newNumbering(log2(o.Align), s.scope.sources); err != nil {
+	if s.sources, err = newNumbering(log2(o.Align), s.ends.sources); err != nil {
 		return nil, err
 	}
-	if s.targets, err = newNumbering(pageShift, s.scope.targets); err != nil {
+	if s.targets, err = newNumbering(pageShift, s.ends.targets); err != nil {
 		return nil, err
 	}
-	s.parts, s.cut = partitions(s.targets, s.scope.present)
+	s.parts, s.partRanges = partitions(s.targets, s.ends.present)
 	size := chunkBudget / (o.Workers * max(len(s.parts), 1)) &^ 63
-	s.kept = &chunks{size: min(max(size, 1<<10), maxChunk), limit: int64(min(o.Memory, 1<<62)), dir: o.Spill}
+	s.chunks = &chunks{size: min(max(size, 1<<10), maxChunk), limit: int64(min(o.Memory, 1<<62)), dir: o.Spill}
 	return s, nil
 }
 
-// run sweeps.
-func (s *sweep) run(ctx context.Context, space *engine.Space, o *Options) (engine.Stats, error) {
-	if len(s.scope.targets) == 0 {
+// scan finds the edges and writes each to the stream of its partition.
+func (s *sweep) scan(ctx context.Context, space *engine.Space, o *Options) (engine.Stats, error) {
+	if len(s.ends.targets) == 0 {
 		return engine.Stats{}, nil
 	}
 	ref, err := patterns.Ref("@targets")
@@ -117,7 +123,7 @@ func (s *sweep) run(ctx context.Context, space *engine.Space, o *Options) (engin
 	}
 	set, err := patterns.Compile([]patterns.Pattern{ref}, patterns.Target{
 		WordSize: s.arch.WordSize(), Order: s.arch.Order(), OrderKnown: true, Align: o.Align,
-		Mapping: func(string) ([]addr.Range, error) { return s.scope.targets, nil },
+		Mapping: func(string) ([]addr.Range, error) { return s.ends.targets, nil },
 	})
 	if err != nil {
 		return engine.Stats{}, err
@@ -162,23 +168,24 @@ func (s *sweep) run(ctx context.Context, space *engine.Space, o *Options) (engin
 
 const (
 	minShard  = 2 << 20
-	maxShards = 1 << 12 // about; each has pieces in some hundred partitions
+	maxShards = 1 << 12 // about the most shards: each has pieces in some hundred partitions
 )
 
+// shardSize returns the size in bytes of the shards that memory is cut into.
 func (s *sweep) shardSize() uint64 {
 	total := s.sources.count << s.sources.shift
 	return max(minShard, total/maxShards)
 }
 
-// take adds the edges of a batch.
+// take adds the edges of a batch of hits.
 func (w *sweeper) take(shard uint32, b *engine.Batch) {
 	words := b.Bytes()
 	size, order := w.arch.WordSize(), w.arch.Order()
 	switch {
-	case len(words) == 0: // one address is all there is to point at
+	case len(words) == 0: // a batch has no bytes where only one value was looked for
 		for h := range b.Hits() {
 			source, _ := w.sources.number(h.Addr, &w.source)
-			w.add(shard, source, w.scope.targets[0].First)
+			w.add(shard, source, w.ends.targets[0].First)
 		}
 	case size == 8 && order == addr.Little:
 		w.takeWords(shard, b.Base, b.Offsets, words)
@@ -190,9 +197,9 @@ func (w *sweeper) take(shard uint32, b *engine.Batch) {
 	}
 }
 
-// takeWords is take for words of 8 bytes, little-endian: most memory there is.
+// takeWords is take for little-endian words of 8 bytes, which most memory has.
 func (w *sweeper) takeWords(shard uint32, base addr.Addr, offsets []uint32, words []byte) {
-	from := addr.Range{First: 1} // the range of sources that the last one was in, and the number of its first unit
+	from := addr.Range{First: 1} // the range that held the last source; none at first
 	var unit uint64
 	shift := w.sources.shift & 63
 	for _, off := range offsets {
@@ -205,7 +212,7 @@ func (w *sweeper) takeWords(shard uint32, base addr.Addr, offsets []uint32, word
 			unit = w.sources.first[r] - uint64(from.First)>>shift
 		}
 		number := unit + uint64(source)>>shift
-		t := &w.cut[w.hints[(value>>hintShift)%hintCount]]
+		t := &w.partRanges[w.hints[(value>>hintShift)%hintCount]]
 		s := &w.streams[t.part]
 		d := number - s.last
 		if uint64(value-t.First) > uint64(t.Last-t.First) || s.shard != shard || d >= 1<<14 || len(s.open)+maxEntry > cap(s.open) || t.bytes == 8 {
@@ -214,8 +221,9 @@ func (w *sweeper) takeWords(shard uint32, base addr.Addr, offsets []uint32, word
 			}
 			continue
 		}
-		// One byte or two, as likely as not: no branch depends on it. What is
-		// written too much is overwritten by the next entry.
+		// The difference takes one byte or two, about equally often, so the code has
+		// no branch that depends on it. Bytes that are written too far are
+		// overwritten by the next entry.
 		at, two := len(s.open), uint64(0x7f-int64(d))>>63
 		varint := d&0x7f | two<<7 | d>>7<<8
 		binary.LittleEndian.PutUint64(s.open[at:at+8], varint|(t.base+uint64(value-t.First))<<(8+8*two&63))
@@ -227,25 +235,25 @@ func (w *sweeper) takeWords(shard uint32, base addr.Addr, offsets []uint32, word
 // add adds an edge.
 func (w *sweeper) add(shard uint32, source uint64, value addr.Addr) {
 	hint := &w.hints[(value>>hintShift)%hintCount]
-	t := &w.cut[*hint]
+	t := &w.partRanges[*hint]
 	if !t.Contains(value) {
-		i, _ := slices.BinarySearchFunc(w.cut, value, func(t target, v addr.Addr) int {
+		i, _ := slices.BinarySearchFunc(w.partRanges, value, func(t partRange, v addr.Addr) int {
 			if t.Last < v {
 				return -1
 			}
 			return 1
 		})
 		*hint = int32(i)
-		t = &w.cut[i]
+		t = &w.partRanges[i]
 	}
 	s := &w.streams[t.part]
 	if len(s.open)+maxEntry > cap(s.open) {
-		if w.err = w.turn(s); w.err != nil {
+		if w.err = w.nextChunk(s); w.err != nil {
 			return
 		}
 	}
 	if s.shard != shard {
-		s.cut()
+		s.endPiece()
 		s.pieces = append(s.pieces, piece{source, shard, uint32(len(s.chunks)), uint32(len(s.open)), 0})
 		s.shard, s.last = shard, source
 	}
@@ -257,48 +265,48 @@ func (w *sweeper) add(shard uint32, source uint64, value addr.Addr) {
 	s.last = source
 }
 
-// turn keeps the chunk of a stream and begins another.
-func (w *sweeper) turn(s *stream) error {
-	s.cut()
+// nextChunk hands over the full chunk of a stream and begins another.
+func (w *sweeper) nextChunk(s *stream) error {
+	s.endPiece()
 	if s.open != nil {
-		k, err := w.kept.put(s.open)
+		k, err := w.chunks.put(s.open)
 		if err != nil {
 			return err
 		}
 		s.chunks = append(s.chunks, k)
 	}
-	s.open = w.kept.get()
+	s.open = w.chunks.get()
 	return nil
 }
 
-// finish keeps what is open. The chunks that are not full stay in memory.
+// finish hands over the chunks that are not full. They stay in memory.
 func (w *sweeper) finish() error {
 	for i := range w.streams {
 		s := &w.streams[i]
-		s.cut()
+		s.endPiece()
 		if len(s.open) > 0 {
 			s.chunks = append(s.chunks, chunk{bytes: s.open})
-			w.kept.held.Add(int64(cap(s.open)))
+			w.chunks.held.Add(int64(cap(s.open)))
 		}
 		s.open = nil
 	}
 	return nil
 }
 
-// ordered is all pieces of a partition, by ascending source. They are appended
-// to all, which is empty.
-func (s *sweep) ordered(all []placed, part int) []placed {
+// ordered appends all pieces of a partition to all, which is empty, in the order of
+// their shards: their sources ascend.
+func (s *sweep) ordered(all []storedPiece, part int) []storedPiece {
 	for _, w := range s.workers {
 		st := &w.streams[part]
 		for _, p := range st.pieces {
-			all = append(all, placed{p, &st.chunks[p.chunk]})
+			all = append(all, storedPiece{p, &st.chunks[p.chunk]})
 		}
 	}
-	slices.SortStableFunc(all, func(a, b placed) int { return int(a.shard) - int(b.shard) })
+	slices.SortStableFunc(all, func(a, b storedPiece) int { return int(a.shard) - int(b.shard) })
 	return all
 }
 
-// most is about the most edges that a partition has, and not fewer.
+// most returns about how many edges the largest partition has. It is never too few.
 func (s *sweep) most() (most int) {
 	for part := range s.parts {
 		n := 0
@@ -308,23 +316,24 @@ func (s *sweep) most() (most int) {
 			}
 		}
 		if n > 0 {
-			most = max(most, n/(1+s.placeBytes(part)))
+			most = max(most, n/(1+s.offsetBytes(part)))
 		}
 	}
 	return most
 }
 
-type placed struct {
+// storedPiece is a piece with the chunk that it lies in.
+type storedPiece struct {
 	piece
 	in *chunk
 }
 
-// drop forgets a partition.
+// drop gives up the memory of a partition that has been sorted.
 func (s *sweep) drop(part int) {
 	for _, w := range s.workers {
 		st := &w.streams[part]
 		for i := range st.chunks {
-			s.kept.free(&st.chunks[i])
+			s.chunks.free(&st.chunks[i])
 		}
 		st.chunks, st.pieces = nil, nil
 	}

@@ -7,9 +7,9 @@ import (
 	"vscan/engine/addr"
 )
 
-// To yields the edges whose target lies in r, ascending by target, then by
-// source. A group that is damaged, or cannot be read, ends the sequence with a
-// last pair that has the error. Little memory is needed, however many there are.
+// To yields the edges whose target lies in r, ascending by target, then by source.
+// Where a group is damaged or cannot be read, the sequence ends with a pair that has
+// the error. Little memory is needed, however many edges there are.
 func (g *Graph) To(r addr.Range) iter.Seq2[Edge, error] {
 	return func(yield func(Edge, error) bool) {
 		for edges, err := range g.ToBatches(r) {
@@ -25,14 +25,14 @@ func (g *Graph) To(r addr.Range) iter.Seq2[Edge, error] {
 	}
 }
 
-// ToBatches is To for those who take many edges: it yields some thousands at
-// most at a time, in the same order. A batch is not empty, and holds until the
-// next one or the end; the pair with an error has none.
+// ToBatches is To for callers that take many edges: it yields them in the same
+// order, up to some thousands at a time. A batch is not empty, and it is valid until
+// the next one or the end of the sequence. The pair that has an error has no batch.
 func (g *Graph) ToBatches(r addr.Range) iter.Seq2[[]Edge, error] {
 	return func(yield func([]Edge, error) bool) {
-		w := g.walk()
+		w := g.takeReader()
 		hint := 0
-		w.targets(r, func(page addr.Addr, entries []entry) bool {
+		w.entriesTo(r, func(page addr.Addr, entries []entry) bool {
 			w.edges = slices.Grow(w.edges[:0], len(entries))[:len(entries)]
 			g.sources.edges(w.edges, page, entries, &hint)
 			return yield(w.edges, nil)
@@ -40,12 +40,12 @@ func (g *Graph) ToBatches(r addr.Range) iter.Seq2[[]Edge, error] {
 		if w.err != nil {
 			yield(nil, w.err)
 		}
-		g.walks.Put(w)
+		g.readers.Put(w)
 	}
 }
 
-// edges puts the edges of a page's entries into out, which is as long. hint is as
-// in find.
+// edges turns the entries of a page into edges, in out, which is as long. hint is
+// that of numbering.at.
 func (n *numbering) edges(out []Edge, page addr.Addr, entries []entry, hint *int) {
 	shift := n.shift & 63
 	for len(entries) > 0 {
@@ -62,18 +62,18 @@ func (n *numbering) edges(out []Edge, page addr.Addr, entries []entry, hint *int
 	}
 }
 
-// CountTo is how many edges have their target in r. What is wholly in r is not
-// read edge by edge.
+// CountTo returns how many edges have their target in r. It does not read the edges
+// of pages that lie wholly in r.
 func (g *Graph) CountTo(r addr.Range) (uint64, error) {
 	n := uint64(0)
-	w := g.walk()
-	defer g.walks.Put(w)
-	w.in(r, func(i int, p *pageBlock, _ addr.Addr, lo, hi uint64) (bool, error) {
+	w := g.takeReader()
+	defer g.readers.Put(w)
+	w.visitPages(r, func(i int, p *pageBlock, _ addr.Addr, lo, hi uint64) (bool, error) {
 		switch {
 		case lo == 0 && hi == offsetMask:
 			n += uint64(p.count)
 		case p.bytes[0] == hubMark:
-			runs, err := hubRuns(p.bytes, p.count)
+			runs, err := hubTargets(p.bytes, p.count)
 			if err != nil {
 				return false, g.damaged(i, err.Error())
 			}
@@ -94,8 +94,8 @@ func (g *Graph) CountTo(r addr.Range) (uint64, error) {
 // hubAtOnce is how many entries of a hub are read at a time.
 const hubAtOnce = 1024
 
-// walk goes through stored pages. Its buffers are used over and over.
-type walk struct {
+// pageReader goes through stored pages. Its buffers are used over and over.
+type pageReader struct {
 	g       *Graph
 	buf     []byte
 	pages   []pageBlock
@@ -104,28 +104,29 @@ type walk struct {
 	err     error
 }
 
-// walk is one that has not been anywhere, and is to be put into g.walks after.
-func (g *Graph) walk() *walk {
-	w, ok := g.walks.Get().(*walk)
+// takeReader returns a pageReader from g.readers. The caller puts it back.
+func (g *Graph) takeReader() *pageReader {
+	w, ok := g.readers.Get().(*pageReader)
 	if !ok {
-		return &walk{g: g}
+		return &pageReader{g: g}
 	}
 	w.err = nil
 	return w
 }
 
-// targets calls f with the entries whose targets lie in r, those of one page, or
-// of a part of a page, at a time: ascending by target, then source.
-func (w *walk) targets(r addr.Range, f func(page addr.Addr, entries []entry) bool) {
-	w.in(r, func(i int, p *pageBlock, page addr.Addr, lo, hi uint64) (more bool, err error) {
+// entriesTo calls f with the entries whose targets lie in r, ascending by target,
+// then source: the entries of one page, or of a part of a page, at a time. It ends
+// where f returns false.
+func (w *pageReader) entriesTo(r addr.Range, f func(page addr.Addr, entries []entry) bool) {
+	w.visitPages(r, func(i int, p *pageBlock, page addr.Addr, lo, hi uint64) (more bool, err error) {
 		return w.page(i, p, lo, hi, func(entries []entry) bool { return f(page, entries) })
 	})
 }
 
-// in calls f with the pages, and the offsets in them, that r touches, ascending:
-// the group, the page, its address, the first offset and the last. It ends where
-// f is false, or has an error, which goes to w.err.
-func (w *walk) in(r addr.Range, f func(group int, p *pageBlock, page addr.Addr, lo, hi uint64) (more bool, err error)) {
+// visitPages calls f with the pages that r touches, ascending: the page's group, the
+// page, its address, and the first and last offset in it that r has. It ends where f
+// returns false or an error, which goes to w.err.
+func (w *pageReader) visitPages(r addr.Range, f func(group int, p *pageBlock, page addr.Addr, lo, hi uint64) (more bool, err error)) {
 	hint := 0
 	first, last := w.pagesIn(r)
 	if first >= last {
@@ -158,8 +159,8 @@ func (w *walk) in(r addr.Range, f func(group int, p *pageBlock, page addr.Addr, 
 	})
 }
 
-// pagesIn is the numbers of the pages that r touches: first ≤ number < last.
-func (w *walk) pagesIn(r addr.Range) (first, last uint64) {
+// pagesIn returns the numbers of the pages that r touches: first ≤ number < last.
+func (w *pageReader) pagesIn(r addr.Range) (first, last uint64) {
 	hint := 0
 	first = w.g.targets.below(r.First&^offsetMask, &hint)
 	if r.Last|offsetMask == addr.Max {
@@ -168,24 +169,24 @@ func (w *walk) pagesIn(r addr.Range) (first, last uint64) {
 	return first, w.g.targets.below(r.Last|offsetMask, &hint)
 }
 
-// load reads group i.
-func (w *walk) load(i int) error {
+// load reads the head of group i, and so fills w.pages.
+func (w *pageReader) load(i int) error {
 	b, err := w.g.bytesOf(w.buf, i)
 	if err != nil {
 		return err
 	}
-	if _, byCall := w.g.data.(*reader); byCall {
+	if _, byCall := w.g.data.(*fileBlob); byCall {
 		w.buf = b
 	}
 	w.pages, err = w.g.pagesOf(w.pages[:0], i, b)
 	return err
 }
 
-// page calls f with the entries of a page of group i whose offsets are from lo
-// to hi, ascending by offset, then source.
-func (w *walk) page(i int, p *pageBlock, lo, hi uint64, f func([]entry) bool) (more bool, err error) {
+// page calls f with the entries of a page of group i whose offsets are from lo to
+// hi, both included, ascending by offset, then source.
+func (w *pageReader) page(i int, p *pageBlock, lo, hi uint64, f func([]entry) bool) (more bool, err error) {
 	if p.bytes[0] == hubMark {
-		runs, err := hubRuns(p.bytes, p.count)
+		runs, err := hubTargets(p.bytes, p.count)
 		if err != nil {
 			return false, w.g.damaged(i, err.Error())
 		}
@@ -193,7 +194,7 @@ func (w *walk) page(i int, p *pageBlock, lo, hi uint64, f func([]entry) bool) (m
 			if r.offset < lo || r.offset > hi {
 				continue
 			}
-			d := hubReader{hubRun: r, sources: w.g.sources.count}
+			d := hubReader{hubTarget: r, sources: w.g.sources.count}
 			for d.left() {
 				if w.entries, err = d.next(w.entries[:0], hubAtOnce); err != nil {
 					return false, w.g.damaged(i, err.Error())
@@ -223,9 +224,9 @@ func (w *walk) page(i int, p *pageBlock, lo, hi uint64, f func([]entry) bool) (m
 	return len(w.entries) == 0 || f(w.entries), nil
 }
 
-// each calls f with the entries of all pages of the groups from i on, up to j,
-// ascending by source but for hubs.
-func (w *walk) each(i, j int, f func(page uint64, entries []entry) error) error {
+// eachPage calls f with the entries of each page of the groups from i on and below
+// j. They ascend by source, but those of a hub by offset, then source.
+func (w *pageReader) eachPage(i, j int, f func(page uint64, entries []entry) error) error {
 	return w.g.guard(func() error {
 		for ; i < j; i++ {
 			if err := w.load(i); err != nil {

@@ -7,12 +7,19 @@ import (
 	"math/bits"
 )
 
-// How walks are counted: see chains.go for the algorithm.
+// How walks are counted. chains.go has what is counted; this is when:
+//
+//	to know the walks of k pointers, levels are computed from the target back
+//
+//	level 1 … k−2   for all edges: sparse while few arrive, else by two passes over all edges
+//	level k−1       for the successors of roots only; for all edges where these are many
+//	level k         for the edges at roots only
+//
+//	next[e] = the edges whose sources are in the window of e's value = lo ≤ number < hi
+//	walks[k][e] = sums[hi] − sums[lo], with sums the prefix sums of level k−1
 
-// level computes walks of k pointers, and of fewer, where they are not known
-// yet. All edges count up to k − 2, at k − 1 those that follow a root, and at k
-// only the roots; where roots are many, all edges count at k − 1 too. The error
-// is the cause of the context's end.
+// level computes the walks of k pointers, and of fewer, where they are not known
+// yet. The error is the cause of the context's end.
 func (c *Chains) level(ctx context.Context, k int) (*level, error) {
 	for n := len(c.levels) + 1; n <= k; n++ {
 		for c.full < n-1 {
@@ -36,14 +43,14 @@ func (c *Chains) level(ctx context.Context, k int) (*level, error) {
 	return &c.levels[k-1], nil
 }
 
-// addRoots adds a level that is known for roots only. The one before is full, or
-// known for the edges that follow a root.
+// addRoots adds the next level, for the edges at roots only. The level before is
+// known for all edges, or for the successors of roots.
 func (c *Chains) addRoots() {
 	l := level{exact: !c.inexact}
 	for class := range l.roots {
 		of := &l.roots[class]
 		of.walks = new(big.Int)
-		var low, high uint64 // of the sum
+		var low, high uint64 // the lower and the upper half of the sum
 		over := new(big.Int)
 		for _, r := range c.roots[class] {
 			for e := r.lo; e < r.hi; e++ {
@@ -65,73 +72,74 @@ func (c *Chains) addRoots() {
 	c.levels = append(c.levels, l)
 }
 
-// walks is how many walks begin with edge e, of one pointer more than the last
-// full level, or than c.near where there is one.
+// walks returns how many walks begin with edge e, as a number of 128 bits, of one
+// pointer more than the last full level, or than c.near where there is one.
 func (c *Chains) walks(e uint32) (low, high uint64) {
 	if c.full == 0 && c.near == nil {
-		if w, ok := window(c.f.target(e), c.low, c.high); ok && w.Overlaps(c.opt.Target) {
+		if w, ok := windowAt(c.f.target(e), c.low, c.high); ok && w.Overlaps(c.opt.Target) {
 			return 1, 0
 		}
 		return 0, 0
 	}
-	lo, hi := c.window(e)
+	lo, hi := c.successors(e)
 	if s := cmp.Or(c.near, c.sparse); s != nil {
 		return s.before(hi) - s.before(lo), 0
 	}
 	low, borrow := bits.Sub64(c.sums[hi], c.sums[lo], 0)
-	if c.tops != nil {
-		high, _ = bits.Sub64(c.tops[hi], c.tops[lo], borrow)
+	if c.sumsHigh != nil {
+		high, _ = bits.Sub64(c.sumsHigh[hi], c.sumsHigh[lo], borrow)
 	}
 	return low, high
 }
 
-// window is the edges in the window of an edge's value, by number.
-func (c *Chains) window(e uint32) (lo, hi uint32) {
-	if t := c.f.to[e]; c.lo != nil {
-		return c.lo[t], c.hi[t]
+// successors returns the edges that can follow an edge, those whose sources are in
+// the window of its value: lo ≤ number < hi.
+func (c *Chains) successors(e uint32) (lo, hi uint32) {
+	if t := c.f.to[e]; c.succLow != nil {
+		return c.succLow[t], c.succHigh[t]
 	}
 	return c.finder.find(c.f, c.f.target(e), c.low, c.high)
 }
 
-// findWindows finds the windows of all targets.
-func (c *Chains) findWindows() {
+// findSuccessors finds the successors of the edges to each target.
+func (c *Chains) findSuccessors() {
 	n := len(c.f.targets)
-	c.lo, c.hi = make([]uint32, n), make([]uint32, n)
+	c.succLow, c.succHigh = make([]uint32, n), make([]uint32, n)
 	c.f.parallel(n, func(_, from, to int) {
-		var finder windowFinder
+		var finder successorFinder
 		for t := from; t < to; t++ {
-			c.lo[t], c.hi[t] = finder.find(c.f, c.f.targets[t], c.low, c.high)
+			c.succLow[t], c.succHigh[t] = finder.find(c.f, c.f.targets[t], c.low, c.high)
 		}
 	})
 }
 
-// fillDense makes the first level full that is not, by a pass over all targets
-// and one over all edges. Windows lie anywhere in memory, and edges lead
-// anywhere; but targets ascend, and so do their windows, so that the first pass
-// goes through sums and windows once, and only the second jumps about, in the
-// walks of targets, which are fewer than edges.
+// fillDense computes the first level that is not full, by a pass over all targets
+// and one over all edges. Successors lie anywhere in memory, and edges lead
+// anywhere. But targets ascend, and so do the ranges of their successors: the first
+// pass goes through the sums once, in order, and only the second one jumps about, in
+// the walks of targets, which are fewer than edges.
 func (c *Chains) fillDense() {
 	l := &c.levels[c.full]
 	if l.arrives == nil {
 		l.arrives = make([]uint64, len(c.f.to)/64+1)
 	}
-	c.evaluate()
+	c.countTargetWalks()
 	c.sparse = nil
 	if c.sums == nil {
 		c.sums = make([]uint64, len(c.f.to)+1)
 	}
 	fits := false
-	if c.tops == nil {
+	if c.sumsHigh == nil {
 		fits = c.count(l, false)
 	}
 	if !fits && !c.inexact {
-		if c.tops == nil {
-			c.tops = make([]uint64, len(c.f.to)+1)
+		if c.sumsHigh == nil {
+			c.sumsHigh = make([]uint64, len(c.f.to)+1)
 		}
 		fits = c.count(l, true)
 	}
-	if !fits { // from here on only whether there are walks is known
-		c.inexact, c.tops, c.waysTop = true, nil, nil
+	if !fits { // from here on it is only known whether there are walks
+		c.inexact, c.sumsHigh, c.targetWalksHigh = true, nil, nil
 		n := uint64(0)
 		for e := range c.f.to {
 			n += l.arrives[e/64] >> (e % 64) & 1
@@ -141,25 +149,25 @@ func (c *Chains) fillDense() {
 	c.full++
 }
 
-// evaluate computes c.ways, for the level after the last full one.
-func (c *Chains) evaluate() {
+// countTargetWalks computes c.targetWalks for the level after the last full one.
+func (c *Chains) countTargetWalks() {
 	n := len(c.f.targets)
-	if c.ways == nil {
-		c.ways = make([]uint64, n)
+	if c.targetWalks == nil {
+		c.targetWalks = make([]uint64, n)
 	}
-	if c.full > 0 && c.lo == nil {
-		c.findWindows()
+	if c.full > 0 && c.succLow == nil {
+		c.findSuccessors()
 	}
-	if c.tops != nil && c.waysTop == nil {
-		c.waysTop = make([]uint64, n)
+	if c.sumsHigh != nil && c.targetWalksHigh == nil {
+		c.targetWalksHigh = make([]uint64, n)
 	}
 	c.f.parallel(n, func(_, from, to int) {
-		lo, hi, ways := c.lo, c.hi, c.ways
+		lo, hi, ways := c.succLow, c.succHigh, c.targetWalks
 		switch {
 		case c.full == 0:
 			for t := from; t < to; t++ {
 				ways[t] = 0
-				if w, ok := window(c.f.targets[t], c.low, c.high); ok && w.Overlaps(c.opt.Target) {
+				if w, ok := windowAt(c.f.targets[t], c.low, c.high); ok && w.Overlaps(c.opt.Target) {
 					ways[t] = 1
 				}
 			}
@@ -170,11 +178,11 @@ func (c *Chains) evaluate() {
 					ways[t] = high.before(hi[t]) - low.before(lo[t])
 				}
 			}
-		case c.tops != nil:
+		case c.sumsHigh != nil:
 			for t := from; t < to; t++ {
 				var borrow uint64
 				ways[t], borrow = bits.Sub64(c.sums[hi[t]], c.sums[lo[t]], 0)
-				c.waysTop[t], _ = bits.Sub64(c.tops[hi[t]], c.tops[lo[t]], borrow)
+				c.targetWalksHigh[t], _ = bits.Sub64(c.sumsHigh[hi[t]], c.sumsHigh[lo[t]], borrow)
 			}
 		default:
 			for t := from; t < to; t++ {
@@ -184,8 +192,9 @@ func (c *Chains) evaluate() {
 	})
 }
 
-// count computes the prefix sums of a level from c.ways, and which edges
-// arrive. It is false where sums pass 2^128, or, unless wide, 2^64.
+// count computes the prefix sums of a level from c.targetWalks, and which edges
+// arrive. It reports whether sums fit: in 128 bits if wide is set, else in 64. Each
+// goroutine sums up a part, and then adds what the parts before it have.
 func (c *Chains) count(l *level, wide bool) (fits bool) {
 	n := len(c.f.to)
 	type part struct {
@@ -194,7 +203,7 @@ func (c *Chains) count(l *level, wide bool) (fits bool) {
 		over     bool
 	}
 	parts := make([]part, c.f.workers)
-	// Whole words of arrives, so that no two goroutines write to one.
+	// The parts are whole words of arrives, so that no two goroutines write to one.
 	c.f.parallel(len(l.arrives), func(p, lo, hi int) {
 		s := part{lo: min(lo*64, n), hi: min(hi*64, n)}
 		if wide {
@@ -204,7 +213,7 @@ func (c *Chains) count(l *level, wide bool) (fits bool) {
 		}
 		parts[p] = s
 	})
-	var sum, top uint64 // of the parts before
+	var sum, top uint64 // the sum of the parts before
 	fits = true
 	for i := range parts {
 		p := &parts[i]
@@ -233,7 +242,7 @@ func (c *Chains) count(l *level, wide bool) (fits bool) {
 			}
 			return
 		}
-		tops := c.tops[s.lo+1 : s.hi+1]
+		tops := c.sumsHigh[s.lo+1 : s.hi+1]
 		for i := range sums {
 			var carry uint64
 			sums[i], carry = bits.Add64(sums[i], s.sum, 0)
@@ -243,11 +252,12 @@ func (c *Chains) count(l *level, wide bool) (fits bool) {
 	return true
 }
 
-// countNarrow sums up the walks of edges from lo to hi, a multiple of 64 and an
-// end, in 64 bits. There is no branch that depends on what is added up: a
-// processor that need not guess waits for many edges at a time.
+// countNarrow sums up the walks of the edges from lo to below hi in 64 bits. lo is a
+// multiple of 64. No branch depends on the numbers that are added, since a processor
+// that need not guess waits for many edges at a time. It reports whether the sum has
+// passed 2^64.
 func (c *Chains) countNarrow(arrives []uint64, lo, hi int) (sum uint64, over bool) {
-	ways := c.ways
+	ways := c.targetWalks
 	carries := uint64(0)
 	for e := lo; e < hi; e += 64 {
 		word := uint64(0)
@@ -271,9 +281,9 @@ func (c *Chains) countWide(arrives []uint64, lo, hi int) (sum, top uint64, over 
 	for e := lo; e < hi; e += 64 {
 		word := uint64(0)
 		for i, t := range c.f.to[e:min(e+64, hi)] {
-			v, h := c.ways[t], uint64(0)
-			if c.waysTop != nil {
-				h = c.waysTop[t]
+			v, h := c.targetWalks[t], uint64(0)
+			if c.targetWalksHigh != nil {
+				h = c.targetWalksHigh[t]
 			}
 			if v|h != 0 {
 				word |= 1 << i
@@ -282,7 +292,7 @@ func (c *Chains) countWide(arrives []uint64, lo, hi int) (sum, top uint64, over 
 			sum, carry = bits.Add64(sum, v, 0)
 			top, carry = bits.Add64(top, h, carry)
 			over = over || carry > 0
-			c.sums[e+1+i], c.tops[e+1+i] = sum, top
+			c.sums[e+1+i], c.sumsHigh[e+1+i] = sum, top
 		}
 		arrives[e/64] = word
 	}

@@ -2,16 +2,22 @@ package graph
 
 import "vscan/engine/addr"
 
-// Window is offsets from Low to High, both included, in bytes.
+// Window is the offsets from Low to High, both included, in bytes, that may be added
+// to a pointer.
 type Window struct{ Low, High int64 }
 
-// Before is the values that are near r: those to which an offset of the window
-// can be added so that r is met. It stops at both ends of the address space.
-func (w Window) Before(r addr.Range) addr.Range {
+// ValuesNear returns the values that lead to r: those to which an offset of the
+// window can be added so that the sum lies in r. The range stops at both ends of the
+// address space.
+//
+//	values      |---------------|
+//	+ High      →→→→→→→→→→|
+//	r                     |-----|
+func (w Window) ValuesNear(r addr.Range) addr.Range {
 	return addr.Range{First: minus(r.First, w.High), Last: minus(r.Last, w.Low)}
 }
 
-// minus is a − o, or the end of the address space that it would pass.
+// minus returns a − o, or the end of the address space that this would pass.
 func minus(a addr.Addr, o int64) addr.Addr {
 	if o < 0 {
 		if b, ok := a.Add(uint64(-o)); ok {
@@ -26,39 +32,42 @@ func minus(a addr.Addr, o int64) addr.Addr {
 	return b
 }
 
-// windowFinder finds the edges whose sources are in the window of a value. It
-// is quick where the one before was near.
-type windowFinder struct {
-	hint   int
-	within addr.Range // the last value and its neighbours, whose windows lie in one range of sources
-	unit   uint64     // what to add to an address of that range, shifted, for its number
+// successorFinder finds the edges whose sources are in the window of a value. It is
+// quick where the value is near the one before: in a range of sources, numbers are
+// addresses, shifted, plus a constant.
+type successorFinder struct {
+	hint    int
+	covered addr.Range // the values around the last one whose windows lie in the same range of sources
+	bias    uint64     // the number of a source in that range less its shifted address
 }
 
-func (w *windowFinder) find(f *Forward, v addr.Addr, low, high int64) (lo, hi uint32) {
+// find returns the edges, by number, whose sources are from v+low to v+high:
+// lo ≤ number < hi.
+func (w *successorFinder) find(f *Forward, v addr.Addr, low, high int64) (lo, hi uint32) {
 	src := &f.g.sources
-	if w.within.Contains(v) && w.within.First > 0 {
+	if w.covered.Contains(v) && w.covered.First > 0 {
 		round := addr.Addr(1)<<src.shift - 1
-		return f.rank(w.unit + uint64(v+addr.Addr(low)+round)>>src.shift), f.rank(w.unit + uint64(v+addr.Addr(high)+1+round)>>src.shift)
+		return f.rank(w.bias + uint64(v+addr.Addr(low)+round)>>src.shift), f.rank(w.bias + uint64(v+addr.Addr(high)+1+round)>>src.shift)
 	}
-	r, ok := window(v, low, high)
+	r, ok := windowAt(v, low, high)
 	if !ok {
 		return 0, 0
 	}
 	lo, hi = f.span(r, &w.hint)
 	if i := src.find(r.Last, &w.hint); i < len(src.ranges) && src.ranges[i].First <= r.First && src.ranges[i].Last-src.ranges[i].First > 2<<src.shift {
-		// From the first word that begins in the range to the last that can.
+		// The next values are covered if their windows go from the first word that begins in the range to the last one.
 		in := src.ranges[i]
 		first, okFirst := addOffset(in.First+1<<src.shift, -low)
 		last, okLast := addOffset(in.Last-1<<src.shift, -high)
 		if okFirst && okLast && first <= last && first > 0 {
-			w.within = addr.Range{First: first, Last: last}
-			w.unit = src.first[i] - uint64(in.First)>>src.shift
+			w.covered = addr.Range{First: first, Last: last}
+			w.bias = src.first[i] - uint64(in.First)>>src.shift
 		}
 	}
 	return lo, hi
 }
 
-// addOffset is a + o; false where that wraps round.
+// addOffset returns a + o, and false where that passes an end of the address space.
 func addOffset(a addr.Addr, o int64) (addr.Addr, bool) {
 	if o < 0 {
 		return a.Sub(uint64(-o))
@@ -66,8 +75,9 @@ func addOffset(a addr.Addr, o int64) (addr.Addr, bool) {
 	return a.Add(uint64(o))
 }
 
-// window is the addresses from v+low to v+high, as far as there are any.
-func window(v addr.Addr, low, high int64) (addr.Range, bool) {
+// windowAt returns the addresses from v+low to v+high, as far as they lie in the
+// address space, and false where none do.
+func windowAt(v addr.Addr, low, high int64) (addr.Range, bool) {
 	r := addr.Range{}
 	var ok bool
 	if low < 0 {

@@ -11,8 +11,8 @@ import (
 	"vscan/engine/addr"
 )
 
-// fileWriter writes a graph file under another name, and gives it its name when
-// it is whole.
+// fileWriter writes a file under a temporary name, and gives it its name when it is
+// whole.
 type fileWriter struct {
 	path string
 	f    *os.File
@@ -20,6 +20,7 @@ type fileWriter struct {
 	done bool
 }
 
+// createFile begins a file whose header is written last.
 func createFile(path string) (*fileWriter, error) {
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("%s is not a regular file: a graph is not written there", path)
@@ -47,7 +48,7 @@ func (w *fileWriter) append(b []byte) error {
 	return nil
 }
 
-// abandon removes what was written, unless it has been finished.
+// abandon removes what was written, unless the file has its name already.
 func (w *fileWriter) abandon() {
 	if !w.done {
 		w.done = true
@@ -56,7 +57,8 @@ func (w *fileWriter) abandon() {
 	}
 }
 
-// finish writes all but the groups, which are there, and names the file.
+// finish writes all of a graph but the groups, which are there already, and names
+// the file.
 func (w *fileWriter) finish(g *Graph) error {
 	sections := [sectionCount]section{{at: headerSize, size: w.end - headerSize}}
 	add := func(i int, b []byte) error {
@@ -66,7 +68,7 @@ func (w *fileWriter) finish(g *Graph) error {
 	if err := add(sectionDirectory, g.groups.encode()); err != nil {
 		return err
 	}
-	if err := add(sectionMemory, g.about.encode()); err != nil {
+	if err := add(sectionMemory, g.metadata.encode()); err != nil {
 		return err
 	}
 	if err := add(sectionIdentity, g.identity.encode()); err != nil {
@@ -75,8 +77,7 @@ func (w *fileWriter) finish(g *Graph) error {
 	return w.publish(g.header(sections))
 }
 
-// publish writes the header of a file that is whole but for that, and names the
-// file.
+// publish writes the header of a file that is otherwise whole, and names the file.
 func (w *fileWriter) publish(header []byte) error {
 	if _, err := w.f.WriteAt(header, 0); err != nil {
 		return fmt.Errorf("%s: cannot write at file offset 0: %w", w.path, err)
@@ -94,6 +95,7 @@ func (w *fileWriter) publish(header []byte) error {
 	return nil
 }
 
+// header returns the header of a graph's file.
 func (g *Graph) header(sections [sectionCount]section) []byte {
 	flags := uint32(0)
 	for _, f := range []struct {
@@ -120,7 +122,8 @@ func (g *Graph) header(sections [sectionCount]section) []byte {
 	return le.AppendUint32(b, crc32.Checksum(b, castagnoli))
 }
 
-// Save writes a graph to a file as BuildFile does.
+// Save writes a graph to a file. As with BuildFile, the file appears whole or not at
+// all, and a file that is already there is replaced.
 func (g *Graph) Save(path string) error {
 	w, err := createFile(path)
 	if err != nil {
@@ -152,5 +155,7 @@ func (g *Graph) Save(path string) error {
 	return w.finish(saved)
 }
 
-// shallow is a graph that shares what g knows, but not its groups.
-func (g *Graph) shallow() *Graph { return &Graph{about: g.about, groups: directory{edges: g.edges}} }
+// shallow returns a graph with the metadata of g and without its groups.
+func (g *Graph) shallow() *Graph {
+	return &Graph{metadata: g.metadata, groups: directory{edges: g.edges}}
+}

@@ -9,70 +9,69 @@ import (
 	"vscan/engine/addr"
 )
 
-// Account is how much of the memory that a program could write is understood,
-// and why the rest is not.
+// Account says how much of the memory that a program could write is understood, and why
+// the rest is not.
 type Account struct {
-	Writable   uint64  // bytes of anonymous memory that may be written and that the image holds
-	Understood uint64  // of them: bytes in chunks and heads that verify
-	Arenas     []Arena // seen, recognised or refused
-	Gaps       []Gap   // what lies in a heap and was not understood, ascending
-	Others     []Other // other allocators, where they can be told
+	Writable        uint64           // bytes of anonymous memory that may be written and that the image holds
+	Understood      uint64           // bytes of them that lie in chunks and heads which make sense
+	Arenas          []Arena          // the arenas that were seen, recognised or refused
+	Gaps            []Gap            // what lies in heaps and was not understood, ascending
+	OtherAllocators []OtherAllocator // the other allocators that can be told
 }
 
-// Kind says what sort of arena it is.
-type Kind uint8
+// ArenaKind says what sort of arena something is.
+type ArenaKind uint8
 
 const (
-	Main   Kind = iota // the main arena, which grows by brk
-	Thread             // another arena, in heaps of its own
-	Mapped             // chunks that were mapped one by one, of no arena
+	ArenaMain   ArenaKind = iota // the main arena, which grows by brk
+	ArenaThread                  // an arena of threads, in heaps of its own
+	ArenaMapped                  // all chunks that were mapped one by one, which belong to no arena
 )
 
-// String is "main", "thread" or "mapped".
-func (k Kind) String() string { return []string{"main", "thread", "mapped"}[min(k, Mapped)] }
+// String returns "main", "thread" or "mapped".
+func (k ArenaKind) String() string { return []string{"main", "thread", "mapped"}[min(k, ArenaMapped)] }
 
 // Arena is an arena of glibc's malloc, or something that looks like one.
 type Arena struct {
-	Kind    Kind
-	At      addr.Addr    // of its malloc_state; 0 where that is unknown
+	Kind    ArenaKind
+	At      addr.Addr    // the address of its malloc_state; 0 where it is not known
 	Heaps   []addr.Range // its memory, ascending
-	Objects uint64       // objects in it, free ones included
-	Bytes   uint64       // bytes of these
-	Refused string       // why it was not recognised; "" if it was
+	Objects uint64       // how many objects it has, free ones included
+	Bytes   uint64       // the bytes of these
+	Refused string       // why it was not recognised, or not all of it; "" if it was
 }
 
 // Gap is memory in a heap that was not understood.
 type Gap struct {
 	addr.Range
-	Reason string // what was expected and what was found, at which address
+	Reason string // what was expected and what was found, and at which address
 }
 
-// Other is an allocator other than glibc's malloc.
-type Other struct {
-	Name     string // as "jemalloc"
-	Evidence string // by what it was told
-	Bytes    uint64 // of memory that is its own
+// OtherAllocator is an allocator other than glibc's malloc.
+type OtherAllocator struct {
+	Name     string // such as "jemalloc"
+	Evidence string // what tells that it is there
+	Bytes    uint64 // of its memory, as far as it was found
 }
 
-// Account returns the account of the memory that was looked at. It must not be
-// changed.
+// Account returns the account of the memory that was looked at. The caller must not change
+// it.
 func (h *Heaps) Account() *Account { return &h.account }
 
-// Own returns the ranges, ascending and merged, that malloc keeps for itself:
-// states of arenas, malloc's parameters, heads of heaps and what heaps have given
-// back and may be written, caches of threads. The words in them are no
-// references of the program's.
-func (h *Heaps) Own() []addr.Range { return h.own }
+// Internal returns the ranges, ascending and merged, that malloc keeps for itself: states of
+// arenas, malloc's parameters, heads of heaps, what heaps have given back and may still be
+// written, and caches of threads. The words in them are no references of the program's.
+func (h *Heaps) Internal() []addr.Range { return h.internal }
 
-// accountOf fills in the account of what was found. The error is the cause of the
+// fillAccount fills in the account of what was found. The error is the cause of the
 // context's end.
-func (f *finder) accountOf(h *Heaps) (err error) {
+func (f *finder) fillAccount(h *Heaps) (err error) {
 	a := &h.account
-	understood := make([]addr.Range, 0, len(h.runs)+len(h.own))
+	understood := make([]addr.Range, 0, len(h.runs)+len(h.internal))
 	for i := range h.runs {
 		understood = append(understood, h.runs[i].Range)
 	}
-	understood = addr.Merge(append(understood, h.own...))
+	understood = addr.Merge(append(understood, h.internal...))
 	stacks := without(f.stacks, understood)
 	aside := addr.Merge(append(without(f.bss(), understood), stacks...))
 	a.Understood = sizeOf(addr.Intersect(understood, f.present))
@@ -82,12 +81,12 @@ func (f *finder) accountOf(h *Heaps) (err error) {
 	}
 	slices.SortStableFunc(f.arenas, func(a, b Arena) int { return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.At, b.At)) })
 	a.Arenas = f.arenas
-	a.Gaps = f.k.gaps
-	a.Others, err = f.others(addr.Merge(append(understood, stacks...)))
+	a.Gaps = f.walker.gaps
+	a.OtherAllocators, err = f.others(addr.Merge(append(understood, stacks...)))
 	return err
 }
 
-// bss is memory of modules that is of no file, ascending.
+// bss returns the memory of modules that is in no file, ascending.
 func (f *finder) bss() (out []addr.Range) {
 	if len(f.files) == 0 {
 		return nil
@@ -102,7 +101,8 @@ func (f *finder) bss() (out []addr.Range) {
 	return addr.Merge(out)
 }
 
-// without is what of ranges others leave, which are ascending and disjoint.
+// without returns the parts of ranges that lie in none of the others, which are ascending and
+// disjoint.
 func without(ranges, others []addr.Range) (out []addr.Range) {
 	for _, r := range ranges {
 		r.Without(others, func(r addr.Range) { out = append(out, r) })
@@ -110,7 +110,7 @@ func without(ranges, others []addr.Range) (out []addr.Range) {
 	return out
 }
 
-// sizeOf is the sum of the sizes of ranges.
+// sizeOf returns the sum of the sizes of ranges in bytes.
 func sizeOf(ranges []addr.Range) (sum uint64) {
 	for _, r := range ranges {
 		sum += r.Size()

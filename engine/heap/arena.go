@@ -8,50 +8,53 @@ import (
 	"vscan/engine/addr"
 )
 
-// Threads' arenas (malloc/arena.c). Their memory is heaps, each at a multiple of
-// the largest size that one can have, 64 MiB, or 1 MiB where words have 4 bytes:
+// Arenas of threads (malloc/arena.c). Their memory is heaps. Each begins at a multiple of
+// the largest size that a heap can have, which is 64 MiB, or 1 MiB where words have 4 bytes:
 //
-//	heap_info:  state *ar_ptr       of the arena
+//	heap_info:  state *ar_ptr       the arena's state
 //	            heap_info *prev     the arena's heap before this one, 0 in the first
 //	            word size           bytes of the heap
-//	            word mprotect_size  of them and of those given back: may be written
+//	            word mprotect_size  bytes of the heap and of what it gave back, which may be written
 //	            …                   pagesize since glibc 2.35, padding
 //
-// In the first heap of an arena its state follows. Then come chunks, in all heaps but
-// the last up to fenceposts, in the last up to the arena's top. A kernel with huge
-// pages (glibc.malloc.hugetlb) makes the largest size smaller, so all multiples of
-// a smaller one are looked at.
+//	first heap  | heap_info | state | chunk | chunk | … | fenceposts |
+//	next ones   | heap_info | chunk | chunk | … | fenceposts |
+//	last one    | heap_info | chunk | chunk | … | top              | given back |
+//
+// With huge pages (glibc.malloc.hugetlb) the largest size is smaller, so all multiples of
+// 1 MiB are looked at.
 
-// threadHeap is a heap of a thread's arena.
+// threadHeap is a heap of an arena of threads.
 type threadHeap struct {
-	addr.Range              // as its size says
-	spare         addr.Addr // the last address of what was given back and may be written
+	addr.Range              // what its size says
+	spare         addr.Addr // the last address of what it gave back and may still be written
 	arena, before addr.Addr
 }
 
 // finder is what Find has found so far.
 type finder struct {
 	*memory
-	ctx    context.Context
-	k      *walker
-	read   *reader
-	states []state      // of main arenas
-	params []parameters // of them, in their order
-	taken  []addr.Range // of heaps, not sorted
-	own    []addr.Range
-	fast   []addr.Range // words that hold the heads of fastbins
-	arenas []Arena
+	ctx       context.Context
+	walker    *walker
+	read      *reader
+	states    []state      // the states of main arenas
+	params    []parameters // the parameters of each of them
+	taken     []addr.Range // the memory of heaps, not sorted
+	internal  []addr.Range
+	fastHeads []addr.Range // ranges of words that are the heads of fastbins
+	arenas    []Arena
 
 	threads []addr.Addr // thread pointers
 }
 
-// heapInfo reads the head of a heap that may lie at an address.
+// heapInfo reads the head of the heap that may lie at an address of a span, and reports
+// whether it makes sense.
 func (f *finder) heapInfo(at addr.Addr, s *span) (h threadHeap, ok bool) {
 	const least = 4096
 	w := f.word
 	arena, before := f.read.pointer(at), f.read.pointer(at+w)
-	size, ok := f.read.at(at + 2*w)
-	may, _ := f.read.at(at + 3*w)
+	size, ok := f.read.wordAt(at + 2*w)
+	may, _ := f.read.wordAt(at + 3*w)
 	if !ok || size < least || size%engine.PageSize != 0 || size-1 > uint64(s.Last-at) || size > uint64(f.largest()) || before%engine.PageSize != 0 || before == at {
 		return h, false
 	}
@@ -69,7 +72,7 @@ func (f *finder) heapInfo(at addr.Addr, s *span) (h threadHeap, ok bool) {
 	return h, true
 }
 
-// largest is the largest size of a heap.
+// largest returns the largest size of a heap in bytes.
 func (f *finder) largest() addr.Addr {
 	if f.word == 4 {
 		return 1 << 20
@@ -77,7 +80,7 @@ func (f *finder) largest() addr.Addr {
 	return 64 << 20
 }
 
-// threadHeaps finds the heads of heaps.
+// threadHeaps finds the heads of the heaps of threads' arenas.
 func (f *finder) threadHeaps() (heaps []threadHeap, err error) {
 	step := addr.Addr(1 << 20)
 	for i := range f.spans {
@@ -90,7 +93,7 @@ func (f *finder) threadHeaps() (heaps []threadHeap, err error) {
 			if h, is := f.heapInfo(at, s); is {
 				heaps = append(heaps, h)
 			}
-			if v := f.space.At(at); v.State() != engine.Present && v.Last-at > step { // nothing is there to read
+			if v := f.space.At(at); v.State() != engine.Present && v.Last-at > step { // the image holds nothing there
 				at = v.Last &^ (step - 1)
 			}
 			if at > addr.Max-step {
@@ -102,7 +105,7 @@ func (f *finder) threadHeaps() (heaps []threadHeap, err error) {
 	return heaps, nil
 }
 
-// threadArenas follows the chunks of all threads' arenas.
+// threadArenas follows the chunks of all arenas of threads.
 func (f *finder) threadArenas() error {
 	heaps, err := f.threadHeaps()
 	if err != nil {
@@ -124,7 +127,7 @@ func (f *finder) threadArenas() error {
 	return nil
 }
 
-// threadArena follows the chunks of one.
+// threadArena follows the chunks of one arena, whose state is expected at an address.
 func (f *finder) threadArena(at addr.Addr, heaps []threadHeap) error {
 	var s state
 	for _, h := range heaps {
@@ -137,7 +140,7 @@ func (f *finder) threadArena(at addr.Addr, heaps []threadHeap) error {
 			f.read.readFlags(&s)
 		}
 	}
-	a := Arena{Kind: Thread, At: at}
+	a := Arena{Kind: ArenaThread, At: at}
 	var binned []addr.Addr
 	if s.bins != 0 {
 		binned = f.binned(&s)
@@ -150,14 +153,14 @@ func (f *finder) threadArena(at addr.Addr, heaps []threadHeap) error {
 		if !ok {
 			a.Refused = fmt.Sprintf("the heap at %v has no chunks that lead from one to the next", h.First)
 			if s.bins != 0 {
-				f.k.gaps = append(f.k.gaps, Gap{h.Range, a.Refused})
+				f.walker.gaps = append(f.walker.gaps, Gap{h.Range, a.Refused})
 			}
 			continue
 		}
 		a.Heaps = append(a.Heaps, h.Range)
 		f.taken = append(f.taken, addr.Range{First: h.First, Last: h.spare})
 		if h.spare > h.Last {
-			f.own = append(f.own, addr.Range{First: h.Last + 1, Last: h.spare})
+			f.internal = append(f.internal, addr.Range{First: h.Last + 1, Last: h.spare})
 		}
 	}
 	if len(a.Heaps) > 0 {
@@ -170,11 +173,12 @@ func (f *finder) threadArena(at addr.Addr, heaps []threadHeap) error {
 	return nil
 }
 
-// threadHeap follows the chunks of one heap. How long the heads in front of them are
-// differs between versions: what comes behind them has to lead on.
+// threadHeap follows the chunks of one heap, and reports whether there are any. The heads in
+// front of the chunks are of different length in different versions: the right one is the one
+// behind which chunks lead on.
 func (f *finder) threadHeap(h threadHeap, s *state, binned []addr.Addr) (bool, error) {
 	w := f.word
-	g := region{end: h.Last + 1, other: chunkOther, exact: s.bins == 0, binned: binned}
+	g := chunkRange{end: h.Last + 1, other: chunkOther, exact: s.bins == 0, binned: binned}
 	if h.Contains(s.top) {
 		g.top = s.top
 	}
@@ -182,7 +186,7 @@ func (f *finder) threadHeap(h threadHeap, s *state, binned []addr.Addr) (bool, e
 	switch {
 	case s.bins != 0 && h.Contains(s.bins):
 		first = s.end
-	case h.before == 0: // behind a state that is damaged, or of a version that is not known
+	case h.before == 0: // the chunks come behind a state that is damaged, or of a version that is not known
 		first, reach = h.arena+2*binCount*w, 40*w
 	}
 	first = (first + 2*w - 1) &^ (2*w - 1)
@@ -191,9 +195,9 @@ func (f *finder) threadHeap(h threadHeap, s *state, binned []addr.Addr) (bool, e
 	}
 	if !g.exact { // the first chunks are damaged
 		g.first = first
-		ok, err := f.k.region(g)
+		ok, err := f.walker.followRange(g)
 		if ok {
-			f.own = append(f.own, addr.Range{First: h.First, Last: first - 1})
+			f.internal = append(f.internal, addr.Range{First: h.First, Last: first - 1})
 		}
 		return ok, err
 	}
@@ -201,24 +205,24 @@ func (f *finder) threadHeap(h threadHeap, s *state, binned []addr.Addr) (bool, e
 	damaged.exact, damaged.first = false, first
 	r, err := f.damaged(damaged)
 	if r.Last > 0 || err != nil {
-		f.own = append(f.own, addr.Range{First: h.First, Last: first - 1})
+		f.internal = append(f.internal, addr.Range{First: h.First, Last: first - 1})
 		return err == nil, err
 	}
 	return f.threadHeapFrom(h, g, first, 1<<12)
 }
 
-// threadHeapFrom follows the chunks of a heap from the first place on, of a few, from
-// which they lead on.
-func (f *finder) threadHeapFrom(h threadHeap, g region, first, reach addr.Addr) (bool, error) {
+// threadHeapFrom follows the chunks of a heap from the first address on from which they lead
+// on, of those that are less than reach bytes behind first.
+func (f *finder) threadHeapFrom(h threadHeap, g chunkRange, first, reach addr.Addr) (bool, error) {
 	for at := first; at < first+reach && at < g.end; at += 2 * f.word {
 		g.first = at
-		c, bad := f.k.head(at, &g)
-		if bad != fine || !c.prevUsed && g.exact || !g.exact && !f.k.leads(c, &g, toCheck) && at != g.top {
+		c, bad := f.walker.head(at, &g)
+		if bad != fine || !c.prevUsed && g.exact || !g.exact && !f.walker.leads(c, &g, chunksToCheck) && at != g.top {
 			continue
 		}
-		ok, err := f.k.region(g)
+		ok, err := f.walker.followRange(g)
 		if ok {
-			f.own = append(f.own, addr.Range{First: h.First, Last: at - 1})
+			f.internal = append(f.internal, addr.Range{First: h.First, Last: at - 1})
 		}
 		if ok || err != nil {
 			return ok, err

@@ -10,13 +10,13 @@ import (
 	"vscan/engine/heap/heaptest"
 )
 
-// want is what an object has to be, by its first address.
+// want is what each object has to be, by its first address.
 type want map[addr.Addr]State
 
 // find finds the heaps in some mappings.
 func find(t *testing.T, arch addr.Arch, mappings ...engine.Mapping) *Heaps {
 	t.Helper()
-	h, err := Find(t.Context(), mustSpace(t, mappings...), arch)
+	h, err := Find(t.Context(), mustSpace(t, mappings...), arch, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -24,7 +24,7 @@ func find(t *testing.T, arch addr.Arch, mappings ...engine.Mapping) *Heaps {
 	return h
 }
 
-// checkHeaps checks what holds of any heaps.
+// checkHeaps checks what has to hold of any heaps.
 func checkHeaps(t *testing.T, h *Heaps) {
 	t.Helper()
 	hint := 0
@@ -33,13 +33,13 @@ func checkHeaps(t *testing.T, h *Heaps) {
 			t.Fatalf("object %d is %v, the one before %v", i, o, h.objects[max(i, 1)-1])
 		}
 		for _, a := range []addr.Addr{o.First, o.First + addr.Addr(o.Size()/2), o.Last} {
-			in := h.Index(a, &hint)
+			in := h.indexNear(a, &hint)
 			if behind := a > o.Last-8 && in < 0; in != i && !behind { // its last word may be of the next head, which is damaged
 				t.Fatalf("%v is in object %d, want %d: %v", a, in, i, o)
 			}
 		}
 	}
-	if own := h.Own(); !slices.Equal(own, addr.Merge(own)) {
+	if own := h.Internal(); !slices.Equal(own, addr.Merge(own)) {
 		t.Fatalf("own %v", own)
 	}
 	if a := h.Account(); a.Understood > a.Writable {
@@ -47,7 +47,7 @@ func checkHeaps(t *testing.T, h *Heaps) {
 	}
 }
 
-// check compares the objects, but for tops of heaps, which have to be free.
+// check compares the objects with what is wanted. The tops of heaps need not be in it, but have to be free.
 func (w want) check(t *testing.T, what any, h *Heaps) {
 	t.Helper()
 	seen := 0
@@ -65,7 +65,7 @@ func (w want) check(t *testing.T, what any, h *Heaps) {
 	}
 }
 
-// threadHeapAt is a heap of a thread's arena: the first of its arena if arena is 0.
+// threadHeapAt returns a heap of a thread's arena: the first one of its arena if arena is 0.
 func threadHeapAt(arch addr.Arch, base, arena, before addr.Addr, size int) *heaptest.Heap {
 	w := arch.WordSize()
 	head := 6 * w
@@ -82,7 +82,7 @@ func threadHeapAt(arch addr.Arch, base, arena, before addr.Addr, size int) *heap
 	return h
 }
 
-// A thread's arena of two heaps with free chunks, which have no arena's flag, with
+// A thread's arena has two heaps with free chunks, which do not have the flag of such an arena, with
 // fenceposts at the end of the first, and with fastbins, whose links may be mangled.
 func TestThreadArena(t *testing.T) {
 	for _, arch := range machines {
@@ -109,12 +109,12 @@ func TestThreadArena(t *testing.T) {
 			link(second, f, 0)
 			first.PutState(6*w, heaptest.State{Top: top, Fast: []addr.Addr{d - head}, Memory: 0x5000, Apart: true})
 			h := find(t, arch, first.Mapping(t, "x"), second.Mapping(t, "y"))
-			want{a: Used, b: Free, c: Used, d: Fast, e: Used, f: Fast, g: Used}.check(t, arch, h)
+			want{a: Used, b: Free, c: Used, d: Fastbin, e: Used, f: Fastbin, g: Used}.check(t, arch, h)
 			arenas := h.Account().Arenas
-			if len(arenas) != 1 || arenas[0].Kind != Thread || arenas[0].At != 0x10000000+addr.Addr(6*w) || len(arenas[0].Heaps) != 2 || arenas[0].Refused != "" || len(h.Account().Gaps) > 0 {
+			if len(arenas) != 1 || arenas[0].Kind != ArenaThread || arenas[0].At != 0x10000000+addr.Addr(6*w) || len(arenas[0].Heaps) != 2 || arenas[0].Refused != "" || len(h.Account().Gaps) > 0 {
 				t.Errorf("%v: %+v", arch, h.Account())
 			}
-			if own := h.Own(); len(own) != 2 || own[0].First != first.Base || own[1].First != second.Base {
+			if own := h.Internal(); len(own) != 2 || own[0].First != first.Base || own[1].First != second.Base {
 				t.Errorf("%v: own %v", arch, own)
 			}
 		}
@@ -124,7 +124,7 @@ func TestThreadArena(t *testing.T) {
 // stateAt is where in the data of libc the state is.
 const stateAt = 0x500
 
-// libc is the data of a libc with the state of a main arena and its parameters.
+// libc returns the data of a libc with the state of a main arena and its parameters.
 func libc(t *testing.T, arch addr.Arch, s heaptest.State, base addr.Addr, mapped int, bytes uint64, old bool) engine.Mapping {
 	t.Helper()
 	w := arch.WordSize()
@@ -149,8 +149,8 @@ func libc(t *testing.T, arch addr.Arch, s heaptest.State, base addr.Addr, mapped
 	return l.Mapping(t, "/lib/libc.so.6")
 }
 
-// The main arena where others use brk as well: a block before the first chunk, and
-// one behind fenceposts.
+// Others use brk too: the main arena goes on behind a block before its first chunk, and behind one that
+// follows fenceposts.
 func TestMainArenaAmongOthers(t *testing.T) {
 	for _, arch := range machines {
 		for _, old := range []bool{false, true} {
@@ -180,15 +180,15 @@ func TestMainArenaAmongOthers(t *testing.T) {
 			if h.Contains(0x102800) || !h.Contains(a) {
 				t.Errorf("%v: what is not of malloc is in a heap", arch)
 			}
-			if own := h.Own(); len(own) != 2 {
+			if own := h.Internal(); len(own) != 2 {
 				t.Errorf("%v: own %v", arch, own)
 			}
 		}
 	}
 }
 
-// Mapped chunks of all forms among other memory that was mapped beside them, also where
-// it is the stack of a thread, which Linux makes one mapping with what lies behind it.
+// Mapped chunks of all forms are found among other memory that was mapped beside them, also where that
+// is the stack of a thread, which Linux puts into one mapping with what lies behind it.
 func TestMappedChunks(t *testing.T) {
 	for _, name := range []string{"z", "[stack:7]"} {
 		testMappedChunks(t, name)
@@ -225,14 +225,14 @@ func testMappedChunks(t *testing.T, name string) {
 		sizes := map[addr.Addr]uint64{first: 0x4000 - uint64(2*w), aligned: 0x6000, newer: 0x5000 - uint64(2*w), huge: 0x8000 - uint64(2*w)}
 		hint := 0
 		for at, size := range sizes {
-			if i := h.Index(at, &hint); i < 0 || h.Objects()[i].Size() != size {
+			if i := h.indexNear(at, &hint); i < 0 || h.Objects()[i].Size() != size {
 				t.Errorf("%v: chunk %v has not %#x bytes", arch, at, size)
 			}
 		}
 	}
 }
 
-// Caches of all versions of glibc, with objects of another arena.
+// Caches of all versions of glibc are found, with objects of another arena.
 func TestCaches(t *testing.T) {
 	for _, arch := range machines {
 		for _, form := range cacheForms {
@@ -287,12 +287,12 @@ func testCache(t *testing.T, arch addr.Arch, form cacheForm, mangled bool) {
 	h := find(t, arch, m.Mapping(t, "[heap]"), thread.Mapping(t, "x"))
 	w2 := want{before: Used, cache: Used, other: Used, a: Cached, c: Cached, d: Cached, b: Used, used: Used}
 	w2.check(t, fmt.Sprint(arch, form, mangled), h)
-	if own := h.Own(); !slices.ContainsFunc(own, func(r addr.Range) bool { return r.Contains(cache) }) || slices.ContainsFunc(own, func(r addr.Range) bool { return r.Contains(other) }) {
+	if own := h.Internal(); !slices.ContainsFunc(own, func(r addr.Range) bool { return r.Contains(cache) }) || slices.ContainsFunc(own, func(r addr.Range) bool { return r.Contains(other) }) {
 		t.Errorf("%v %v: own %v", arch, form, own)
 	}
 }
 
-// A cache is found behind any number of objects of its size that are none.
+// A cache is found behind any number of objects of its size that are no caches.
 func TestCacheAmongMany(t *testing.T) {
 	arch := addr.LE64
 	m := heaptest.New(arch, 0x100000, 0x800000, 0, 0)
@@ -308,7 +308,7 @@ func TestCacheAmongMany(t *testing.T) {
 	m.Put(int(cache-m.Base)+128, uint64(a))
 	h := find(t, arch, m.Mapping(t, "[heap]"))
 	hint := 0
-	if x, y := h.Objects()[h.Index(a, &hint)].State, h.Objects()[h.Index(b, &hint)].State; x != Cached || y != Used {
+	if x, y := h.Objects()[h.indexNear(a, &hint)].State, h.Objects()[h.indexNear(b, &hint)].State; x != Cached || y != Used {
 		t.Errorf("the objects are %v and %v, want cached and used", x, y)
 	}
 }

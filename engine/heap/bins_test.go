@@ -7,7 +7,7 @@ import (
 	"vscan/engine/addr"
 )
 
-// What a bin holds is told wherever the cursor of the region stands.
+// A chunk range knows what a bin holds wherever its cursor stands.
 func TestHolds(t *testing.T) {
 	for n := range 8 {
 		var binned []addr.Addr
@@ -16,7 +16,7 @@ func TestHolds(t *testing.T) {
 		}
 		for cursor := range n + 1 {
 			for at := addr.Addr(0); at < addr.Addr(16*(2*n+2)); at += 16 {
-				g := region{binned: binned, cursor: cursor}
+				g := chunkRange{binned: binned, cursor: cursor}
 				if got, want := g.holds(at), slices.Contains(binned, at); got != want {
 					t.Fatalf("%v, cursor %d: %v is held: %v", binned, cursor, at, got)
 				}

@@ -10,7 +10,7 @@ import (
 	"vscan/engine/heap/heaptest"
 )
 
-// A heap that was overwritten at 100 places: what is not beside them is found as
+// In a heap that was overwritten at 100 places, the objects that are not beside these are found as
 // before, the rest is in a gap, and nothing is invented.
 func TestDamage(t *testing.T) {
 	seed := rand.Uint64()
@@ -45,7 +45,7 @@ func TestDamage(t *testing.T) {
 	}
 }
 
-// fillBins has the bins of the arena in data hold all chunks that are free.
+// fillBins makes the bins of the arena in data hold all chunks that are free.
 func fillBins(t *testing.T, m *heaptest.Heap, data *engine.Mapping, h *Heaps) {
 	t.Helper()
 	var free []addr.Addr
@@ -68,7 +68,7 @@ func fillBins(t *testing.T, m *heaptest.Heap, data *engine.Mapping, h *Heaps) {
 	*data = l.Mapping(t, data.Name)
 }
 
-// content is a word as programs have it: a number, text, an address.
+// content returns a word as programs have it: a number, text, an address.
 func content(rnd *rand.Rand, m *heaptest.Heap, arch addr.Arch) uint64 {
 	switch rnd.IntN(4) {
 	case 0:
@@ -81,8 +81,8 @@ func content(rnd *rand.Rand, m *heaptest.Heap, arch addr.Arch) uint64 {
 	return rnd.Uint64() & uint64(arch.MaxAddr())
 }
 
-// damage overwrites so many places with random bytes, text, addresses and zeros,
-// and returns which objects these, and the heads of chunks around them, are of.
+// damage overwrites so many places with random bytes, text, addresses and zeros. It returns the objects
+// that these places, and the heads of chunks around them, belong to.
 func damage(rnd *rand.Rand, arch addr.Arch, m *heaptest.Heap, objects []Object, places int) []bool {
 	hit := make([]bool, len(objects))
 	w := arch.WordSize()
@@ -121,7 +121,7 @@ func checkDamaged(t *testing.T, arch addr.Arch, whole, damaged *Heaps, hit []boo
 	gaps := damaged.Account().Gaps
 	hint, lost, near, taken := 0, 0, 0, 0
 	for i, o := range whole.Objects() {
-		k := damaged.Index(o.First, &hint)
+		k := damaged.indexNear(o.First, &hint)
 		found := k >= 0 && damaged.Objects()[k] == o
 		told := slices.ContainsFunc(gaps, func(g Gap) bool { return g.Overlaps(o.Range) })
 		switch {
@@ -136,7 +136,7 @@ func checkDamaged(t *testing.T, arch addr.Arch, whole, damaged *Heaps, hit []boo
 	}
 	invented := 0
 	for _, o := range damaged.Objects() {
-		if k := whole.Index(o.First, &hint); k < 0 || whole.Objects()[k].First != o.First {
+		if k := whole.indexNear(o.First, &hint); k < 0 || whole.Objects()[k].First != o.First {
 			invented++
 		}
 	}
@@ -146,7 +146,7 @@ func checkDamaged(t *testing.T, arch addr.Arch, whole, damaged *Heaps, hit []boo
 	}
 }
 
-// What is no heap is taken for none: noise, numbers, sizes of chunks without order.
+// Memory that is no heap is not taken for one: noise, numbers, sizes of chunks without order.
 func TestNoHeap(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %#x", seed)
@@ -177,7 +177,7 @@ func TestNoHeap(t *testing.T) {
 	}
 }
 
-// A heap of which parts are not in the image goes on behind them.
+// A heap of which the image lacks parts goes on behind them.
 func TestHoles(t *testing.T) {
 	for _, arch := range machines {
 		w := arch.WordSize()
@@ -193,7 +193,7 @@ func TestHoles(t *testing.T) {
 		h := find(t, arch, m.Mapping(t, "[heap]"), hole, data)
 		hint := 0
 		for _, o := range whole.Objects() {
-			k := h.Index(o.First, &hint)
+			k := h.indexNear(o.First, &hint)
 			near := addr.Range{First: hole.First - 0x200, Last: hole.Last + 0x200}
 			if !near.Overlaps(o.Range) && (k < 0 || h.Objects()[k] != o) {
 				t.Errorf("%v: object %v is lost", arch, o.Range)
@@ -205,8 +205,7 @@ func TestHoles(t *testing.T) {
 	}
 }
 
-// Memory that is made to lead astray costs no more than its size allows: each step
-// is counted.
+// Memory that is made to lead the walk astray costs no more than its size allows: each step is counted.
 func TestHostile(t *testing.T) {
 	for _, arch := range machines {
 		w := arch.WordSize()
@@ -231,16 +230,16 @@ func TestHostile(t *testing.T) {
 			if err := f.find(); err != nil {
 				t.Fatal(err)
 			}
-			if most := uint64(200 * len(m.Bytes) / w); f.k.steps > most {
-				t.Errorf("%v, %s: %d steps", arch, name, f.k.steps)
+			if most := uint64(200 * len(m.Bytes) / w); f.walker.steps > most {
+				t.Errorf("%v, %s: %d steps", arch, name, f.walker.steps)
 			}
 			checkHeaps(t, f.heaps())
 		}
 	}
 }
 
-// Any number of mappings costs what they hold and no more: chunks that were mapped
-// one by one, each with another mapping beside it.
+// Any number of mappings costs what they hold and no more: here of chunks that were mapped one by one,
+// each with another mapping beside it.
 func TestManyMappings(t *testing.T) {
 	arch := addr.LE64
 	const n = 30000

@@ -10,8 +10,8 @@ import (
 	"vscan/engine/heap/heaptest"
 )
 
-// A main heap of chunks of many sizes, one of which is damaged that matters more than
-// others: the rest is found.
+// In a main heap of chunks of many sizes, one is damaged that matters more than others: the rest is
+// found.
 func TestDamagedEnds(t *testing.T) {
 	const garbage = 0x5a5b5c5d
 	for _, arch := range machines {
@@ -73,7 +73,7 @@ func TestDamagedEnds(t *testing.T) {
 			h := find(t, arch, mappings...)
 			lost, hint := 0, 0
 			for i, a := range all[:len(all)-1] {
-				if k := h.Index(a, &hint); k < 0 || h.Objects()[k].First != a || h.Objects()[k].Last != all[i+1]-addr.Addr(w)-1 || h.Objects()[k].State != Used {
+				if k := h.indexNear(a, &hint); k < 0 || h.Objects()[k].First != a || h.Objects()[k].Last != all[i+1]-addr.Addr(w)-1 || h.Objects()[k].State != Used {
 					lost++
 				}
 			}
@@ -90,7 +90,8 @@ func TestDamagedEnds(t *testing.T) {
 	}
 }
 
-// What brk gave and is no heap is told, where nothing says that malloc is not used.
+// Where brk gave memory that is no heap, the account says so, unless something says that malloc is not
+// used.
 func TestNoHeapInBrk(t *testing.T) {
 	m := heaptest.New(addr.LE64, 0x100000, 0x10000, 0, 0)
 	for i := range 0x10000 / 8 {
@@ -125,7 +126,7 @@ func TestDamagedArena(t *testing.T) {
 		h := find(t, arch, m.Mapping(t, "x"))
 		lost, hint := 0, 0
 		for _, a := range all {
-			if k := h.Index(a, &hint); k < 0 || h.Objects()[k].First != a {
+			if k := h.indexNear(a, &hint); k < 0 || h.Objects()[k].First != a {
 				lost++
 			}
 		}

@@ -6,9 +6,13 @@ import (
 	"vscan/engine/addr"
 )
 
-// fastbins keeps where the heads of an arena's fastbins are. Each is a chunk, whose
-// object holds the next, and so on to 0; all have the size of the bin, and from
-// glibc 2.32 on the links are those of tcaches (tcache.go).
+// fastbins notes where the heads of an arena's fastbins are. A head is the address of a
+// chunk, whose object begins with the address of the next one, and so on to 0:
+//
+//	state  …| head | head | …          0
+//	           └──► chunk ──► chunk ──┘     all of one size
+//
+// From glibc 2.32 on the links are mangled like those of caches (tcache.go).
 func (f *finder) fastbins(s *state) {
 	const most = 11
 	first := s.bins - (2+most)*f.word
@@ -16,11 +20,11 @@ func (f *finder) fastbins(s *state) {
 		first = max(first, (s.start+8+f.word-1)&^(f.word-1))
 	}
 	if last := s.bins - 2*f.word - 1; first < last {
-		f.fast = append(f.fast, addr.Range{First: first, Last: last})
+		f.fastHeads = append(f.fastHeads, addr.Range{First: first, Last: last})
 	}
 }
 
-// markFast marks the objects of a fastbin whose head is the word at a.
+// markFast marks the objects of the fastbin whose head is the word at a.
 func (m *marker) markFast(a addr.Addr) {
 	size, lost, link := addr.Addr(0), 0, a
 	for at := m.r.pointer(a); at != 0 && m.budget > 0; at = m.link(link, 2*m.r.word) {
@@ -44,6 +48,6 @@ func (m *marker) markFast(a addr.Addr) {
 			return
 		}
 		link = at + 2*m.r.word
-		m.objects[i].State = Fast
+		m.objects[i].State = Fastbin
 	}
 }

@@ -8,8 +8,8 @@ import (
 	"vscan/engine/heap/heaptest"
 )
 
-// Memory of any content is walked without harm: a heap, a heap of a thread's arena,
-// and a file's data, one of which may be missing.
+// Memory of any content does no harm: a heap, a heap of a thread's arena, and the data of a file, one of
+// which may be missing.
 func FuzzHeaps(f *testing.F) {
 	h := heaptest.New(addr.LE64, 0x100000, 0x1000, 0, 0)
 	h.Add(84, true)

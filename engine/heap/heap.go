@@ -1,29 +1,32 @@
 // Package heap recognises the heaps of glibc's malloc in a memory image: which objects
 // the program was given, and which of them are free. It is for programs that use vscan
-// as a library.
+// as a library. Which object refers to which is asked of package graph.
 //
-//	heaps, err := heap.Find(ctx, space, addr.LE64)
-//	for _, o := range heaps.Objects() { … }   // ascending
-//	i := heaps.Index(a, &hint)                // the object that an address is in
-//	heaps.Own()                               // memory that malloc keeps for itself
-//	heaps.Account()                           // what was understood, and why the rest was not
+//	heaps, err := heap.Find(ctx, space, arch, heap.Options{})
 //
-// Arenas are found by the bins in their states (state.go), the heaps of threads by
-// their heads (arena.go), that of the main arena by its state and malloc's parameters
-// (mainarena.go, parameters.go), or else by form; chunks that were mapped one by one
-// by their heads and how many malloc counts (mapped.go). Chunks are followed one by one
-// (walk.go), past damage to the next that others follow (resume.go), and never into one
-// that a bin holds (bins.go). What waits to be given out again, in fastbins and
-// threads' caches, is told from what is in use (fastbin.go, tcache.go). All versions of
-// glibc from 2.17 on are known, words of 4 and 8 bytes in both orders.
+//	question                                       asked of
+//	which objects there are, and which are free    Heaps.Objects
+//	which object an address is in                  Heaps.Index
+//	whether an address is in a heap at all         Heaps.Contains
+//	what malloc keeps for itself                   Heaps.Internal
+//	what was understood, and why the rest was not  Heaps.Account
+//	whose the rest may be                          Account.OtherAllocators
 //
-// Images can be damaged or hostile. No length is believed that neighbours do not bear
-// out, every step is bounded by the memory that the image holds, and what was not
-// understood is a [Gap]. An object of which a gap tells nothing and that a bin or a
-// cache does not hold may yet be wrong where its size was changed to one that leads to
-// another chunk.
+// Arenas are found by the bins in their states (state.go). The heaps of threads are
+// found by their heads (arena.go), that of the main arena by its state and malloc's
+// parameters (mainarena.go, parameters.go), or else by its form. Chunks that were mapped
+// one by one are found by their heads and by how many malloc counts (mapped.go). Chunks
+// are followed one by one (walk.go), past damage to the next one that others follow
+// (resume.go), and never into one that a bin holds (bins.go). Objects that wait to be
+// given out again, in fastbins and in the caches of threads, are told from those in use
+// (fastbin.go, tcache.go). All versions of glibc from 2.17 on are known, with words of 4
+// and 8 bytes in both byte orders.
 //
-// What refers to what is package graph's matter.
+// Images can be damaged or hostile. No length is believed that the neighbours do not
+// confirm, every step is bounded by the memory that the image holds, and what was not
+// understood is a [Gap]. One kind of error remains: an object that no gap speaks of, and
+// that no bin or cache holds, may be wrong where its size was changed to one that leads
+// to another chunk.
 package heap
 
 import (
@@ -39,14 +42,14 @@ import (
 type State uint8
 
 const (
-	Used   State = iota // in use
-	Free                // free
-	Cached              // freed, and kept in a thread's cache (tcache)
-	Fast                // freed, and kept in a fastbin of its arena
+	Used    State = iota // in use by the program
+	Free                 // free, and in a bin, or the top of its arena
+	Cached               // freed, and kept in the cache of a thread (tcache)
+	Fastbin              // freed, and kept in a fastbin of its arena
 )
 
-// String is "used", "free", "cached" or "fast".
-func (s State) String() string { return []string{"used", "free", "cached", "fast"}[min(s, Fast)] }
+// String returns "used", "free", "cached" or "fast".
+func (s State) String() string { return []string{"used", "free", "cached", "fast"}[min(s, Fastbin)] }
 
 // Object is an allocation: the bytes that the program was given.
 type Object struct {
@@ -54,29 +57,38 @@ type Object struct {
 	State State
 }
 
-// Heaps is the objects of all heaps that were recognised, by address.
+// Heaps is the objects of all heaps that were recognised, by address. It is immutable and
+// safe for concurrent use.
 type Heaps struct {
-	objects []Object
-	runs    []indexed // of chunks, ascending
-	own     []addr.Range
-	account Account
+	objects  []Object
+	runs     []runIndex // of chunks, ascending
+	internal []addr.Range
+	account  Account
 }
 
-// Objects returns all objects, by address. It must not be changed.
+// Objects returns all objects, ascending by address and disjoint. The caller must not
+// change it.
 func (h *Heaps) Objects() []Object { return h.objects }
 
-// Find recognises heaps among the mappings of a space that may be written and are
-// no files. The thread pointers of the process's threads, where they are known, tell
-// the caches of threads that hold nothing; without them, such a cache may count as an
-// object in use. The error is the cause of the context's end.
-func Find(ctx context.Context, space *engine.Space, arch addr.Arch, threads ...addr.Addr) (*Heaps, error) {
+// Options says what Find is told besides memory. The zero value works.
+type Options struct {
+	// ThreadPointers are the thread pointers of the threads of the process, where they
+	// are known. They tell the caches of threads that hold nothing. Without them, such a
+	// cache may count as an object in use.
+	ThreadPointers []addr.Addr
+}
+
+// Find recognises heaps among the mappings of a space that may be written and belong to
+// no file. arch is the word size and byte order. The error is the cause of the context's
+// end: a space without heaps is none.
+func Find(ctx context.Context, space *engine.Space, arch addr.Arch, o Options) (*Heaps, error) {
 	f := newFinder(ctx, newMemory(space, arch))
-	f.threads = threads
+	f.threads = o.ThreadPointers
 	if err := f.find(); err != nil {
 		return nil, err
 	}
 	h := f.heaps()
-	if err := f.accountOf(h); err != nil {
+	if err := f.fillAccount(h); err != nil {
 		return nil, err
 	}
 	if err := context.Cause(ctx); err != nil {
@@ -85,21 +97,22 @@ func Find(ctx context.Context, space *engine.Space, arch addr.Arch, threads ...a
 	return h, nil
 }
 
+// newFinder prepares a search in memory.
 func newFinder(ctx context.Context, m *memory) *finder {
 	k := &walker{reader: m.reader(walkBytes), ctx: ctx, look: m.reader(walkBytes)}
-	return &finder{memory: m, ctx: ctx, k: k, read: m.reader(lookBytes)}
+	return &finder{memory: m, ctx: ctx, walker: k, read: m.reader(lookBytes)}
 }
 
-// find finds all heaps: what their arenas tell of them first.
+// find finds all heaps, at first those that arenas tell of.
 func (f *finder) find() error {
 	if err := f.mainStates(); err != nil {
 		return err
 	}
-	slices.SortStableFunc(f.states, func(a, b state) int { // what is contiguous belongs to none of the others
+	slices.SortStableFunc(f.states, func(a, b state) int { // contiguous arenas come first: their memory belongs to none of the others
 		switch {
-		case a.apart == b.apart:
+		case a.notContiguous == b.notContiguous:
 			return 0
-		case b.apart:
+		case b.notContiguous:
 			return -1
 		}
 		return 1
@@ -121,7 +134,7 @@ func (f *finder) find() error {
 // heaps puts together what was found.
 func (f *finder) heaps() *Heaps {
 	h := &Heaps{}
-	runs := f.k.runs
+	runs := f.walker.runs
 	slices.SortFunc(runs, func(a, b run) int { return cmp.Compare(a.First, b.First) })
 	count := 0
 	for _, r := range runs {
@@ -130,50 +143,51 @@ func (f *finder) heaps() *Heaps {
 	h.objects = make([]Object, 0, count)
 	end := addr.Addr(0)
 	for _, r := range runs {
-		if r.First < end { // two heaps cannot lie in one place
+		if r.First < end { // INVARIANT: runs are disjoint, since two heaps cannot lie in one place
 			continue
 		}
 		end = r.Last + 1
 		n := len(h.objects)
-		h.objects = f.k.objects(r, h.objects)
-		x := index(r.Range, n, h.objects)
+		h.objects = f.walker.objects(r, h.objects)
+		x := newRunIndex(r.Range, n, h.objects)
 		x.mapped = r.lo == r.hi
 		h.runs = append(h.runs, x)
 	}
-	f.k.chunks, f.k.runs = nil, nil
-	slices.SortFunc(f.k.gaps, func(a, b Gap) int { return cmp.Compare(a.First, b.First) })
+	f.walker.chunks, f.walker.runs = nil, nil
+	slices.SortFunc(f.walker.gaps, func(a, b Gap) int { return cmp.Compare(a.First, b.First) })
 	f.mark(h)
-	h.own = addr.Merge(f.own)
+	h.internal = addr.Merge(f.internal)
 	return h
 }
 
-// mark marks the objects that are free and in a list.
+// mark marks the objects that are free and in the list of a fastbin or cache.
 func (f *finder) mark(h *Heaps) {
-	m := &marker{Heaps: h, r: f.reader(1 << 12), gaps: f.k.gaps, budget: 4*len(h.objects) + 1<<12}
-	m.r.both = true
-	for _, r := range f.fast {
+	m := &marker{Heaps: h, r: f.reader(1 << 12), gaps: f.walker.gaps, budget: 4*len(h.objects) + 1<<12}
+	m.r.aligned = true
+	for _, r := range f.fastHeads {
 		for a := r.First; a <= r.Last-(f.word-1); a += f.word {
 			m.markFast(a)
 		}
 	}
 	known := map[addr.Addr]bool{}
-	for _, a := range f.k.caches {
+	for _, a := range f.walker.caches {
 		i := m.starting(a)
 		if i < 0 || h.objects[i].State != Used {
 			continue
 		}
 		if m.markCache(i, &h.runs[m.hint]) {
-			f.own = append(f.own, h.objects[i].Range)
+			f.internal = append(f.internal, h.objects[i].Range)
 			known[a] = true
 		}
 	}
 	f.cachesOfThreads(m, f.threads, known)
 	f.markInGaps(m)
-	f.k.gaps = append(f.k.gaps, m.broken...)
-	slices.SortStableFunc(f.k.gaps, func(a, b Gap) int { return cmp.Compare(a.First, b.First) })
+	f.walker.gaps = append(f.walker.gaps, m.broken...)
+	slices.SortStableFunc(f.walker.gaps, func(a, b Gap) int { return cmp.Compare(a.First, b.First) })
 }
 
-// markInGaps looks for caches whose heads are damaged.
+// markInGaps looks for the caches of threads whose heads are damaged, so that they lie in
+// gaps.
 func (f *finder) markInGaps(m *marker) {
 	tries := 1 << 12
 	for _, g := range m.gaps {
@@ -184,7 +198,7 @@ func (f *finder) markInGaps(m *marker) {
 		tries--
 		for _, c := range cacheForms {
 			if r, ok := addr.Sized(a, uint64(c.bytes(f.word))); ok && g.Covers(r) && m.markLists(a, c, false) {
-				f.own = append(f.own, r)
+				f.internal = append(f.internal, r)
 			}
 		}
 	}

@@ -47,7 +47,7 @@ func TestFind(t *testing.T) {
 		noHeap := heaptest.New(arch, 0x70000, 0x1000, 0, 0)
 		noHeap.Add(6, true)
 
-		h, err := Find(t.Context(), mustSpace(t, main.Mapping(t, "[heap]"), mapped.Mapping(t, "x"), arena.Mapping(t, "y"), noHeap.Mapping(t, "z")), arch)
+		h, err := Find(t.Context(), mustSpace(t, main.Mapping(t, "[heap]"), mapped.Mapping(t, "x"), arena.Mapping(t, "y"), noHeap.Mapping(t, "z")), arch, Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -69,11 +69,11 @@ func TestFind(t *testing.T) {
 		hint := 0
 		for i, o := range h.Objects() {
 			for _, x := range []addr.Addr{o.First, o.First + 3, o.Last} {
-				if got := h.Index(x, &hint); got != i {
+				if got := h.indexNear(x, &hint); got != i {
 					t.Errorf("%v: %v is in object %d, want %d", arch, x, got, i)
 				}
 			}
-			if got := h.Index(o.First-w, &hint); got >= 0 && h.Objects()[got].Last < o.First-w {
+			if got := h.indexNear(o.First-w, &hint); got >= 0 && h.Objects()[got].Last < o.First-w {
 				t.Errorf("%v: %v is in object %d", arch, o.First-w, got)
 			}
 		}
@@ -103,7 +103,7 @@ func BenchmarkFind(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		h, err := Find(b.Context(), space, arch)
+		h, err := Find(b.Context(), space, arch, Options{})
 		if err != nil || len(h.Objects()) != n+1 {
 			b.Fatalf("%d objects, %v", len(h.Objects()), err)
 		}

@@ -8,8 +8,8 @@ import (
 	"vscan/engine/heap/heaptest"
 )
 
-// Lists of freed objects whose links were overwritten: what comes before counts as freed,
-// and that they break off is told, with the link.
+// The links of lists of freed objects were overwritten: the objects before the link count as freed, and a
+// gap says that the list breaks off, and at which link.
 func TestBrokenLists(t *testing.T) {
 	const objects = 5
 	for _, arch := range machines {
@@ -71,9 +71,9 @@ func TestBrokenLists(t *testing.T) {
 				for i, a := range at {
 					want := c.states[i]
 					if fast && want == Cached {
-						want = Fast
+						want = Fastbin
 					}
-					if got := h.Objects()[h.Index(a, &hint)].State; got != want {
+					if got := h.Objects()[h.indexNear(a, &hint)].State; got != want {
 						t.Errorf("%s: object %d is %v, want %v", name, i, got, want)
 					}
 				}
@@ -86,8 +86,8 @@ func TestBrokenLists(t *testing.T) {
 	}
 }
 
-// A chunk that a bin holds is free, though the one behind it says otherwise, and that is
-// told; so are mapped chunks whose sizes are not what malloc counts.
+// A chunk that a bin holds is free even if the one behind it says otherwise, and a gap says so. The
+// account also says where the sizes of mapped chunks are not what malloc counts.
 func TestDamageThatLeadsOn(t *testing.T) {
 	for _, arch := range machines {
 		w := arch.WordSize()
@@ -105,7 +105,7 @@ func TestDamageThatLeadsOn(t *testing.T) {
 		lib.File = true
 		h := find(t, arch, m.Mapping(t, "[heap]"), lib)
 		hint := 0
-		if o := h.Objects()[h.Index(free, &hint)]; o.State != Free {
+		if o := h.Objects()[h.indexNear(free, &hint)]; o.State != Free {
 			t.Errorf("%v: the object of a bin is %v", arch, o.State)
 		}
 		if gaps := h.Account().Gaps; len(gaps) != 1 || gaps[0].First != behind-addr.Addr(2*w) {
@@ -116,7 +116,7 @@ func TestDamageThatLeadsOn(t *testing.T) {
 		m.Put(int(behind-m.Base)-w, uint64(8*w))
 		for bytes, refused := range map[uint64]bool{0x4000: false, 0x3000: true} {
 			h := find(t, arch, x.Mapping(t, "x"), m.Mapping(t, "[heap]"), libc(t, arch, heaptest.State{Top: top, Memory: 0x3000}, 0x100000, 1, bytes, false))
-			if a := h.Account().Arenas; len(a) != 2 || a[1].Kind != Mapped || (a[1].Refused != "") != refused {
+			if a := h.Account().Arenas; len(a) != 2 || a[1].Kind != ArenaMapped || (a[1].Refused != "") != refused {
 				t.Errorf("%v: %#x bytes: %+v", arch, bytes, a)
 			}
 		}

@@ -9,17 +9,30 @@ import (
 	"vscan/engine/addr"
 )
 
-// The main arena. Its state lies in the data of libc, or of a static program. Its
-// memory is what brk gave, from mp_.sbrk_base to the end of its top, contiguous
-// unless others called brk as well; where brk failed, it goes on in memory that
-// was mapped for it, at least 1 MiB at a time, and then it is not contiguous.
+// The main arena (malloc/malloc.c, sysmalloc). Its state lies in the data of libc, or of a
+// static program. Its memory is what brk gave, and it is contiguous unless others called brk
+// as well. Where brk failed, it goes on in pieces that were mapped for it, each of 1 MiB at
+// least, and then it is not contiguous:
 //
-// Where no state is found, memory is taken for the heap if its chunks lead exactly
-// from one end of a mapping to the other.
+//	contiguous      mp_.sbrk_base| chunk | chunk | … | top |
+//	                             |------ system_mem -------|
+//
+//	not contiguous  mp_.sbrk_base| chunk | … | fenceposts |
+//	                               a page| chunk | … | fenceposts |
+//	                                             a page| chunk | … | top |
+//
+// In pseudo-code:
+//
+//	find the states of main arenas by their bins; for each of them
+//	    find mp_, and the end of the top; if that is damaged, take sbrk_base + system_mem
+//	    for each address where the first chunk may be: the likeliest first
+//	        if the chunk there leads on: follow it to the top, past damage
+//	    if it is not contiguous: look for pieces at all pages until system_mem is reached
+//	where no state was found: take a mapping for the heap if chunks lead from its start exactly to its end
 
-// mainStates finds the states of main arenas: several where a program has several
-// copies of libc. Where that of no file has one, other memory is searched, since
-// some cores do not tell what was mapped: what is no larger than a library's data.
+// mainStates finds the states of main arenas. There are several where a program has several
+// copies of libc. Where no memory of a file has one, other memory that is no larger than a
+// library's data is searched, since some cores do not say what was mapped.
 func (f *finder) mainStates() error {
 	const large = 16 << 20
 	if err := f.statesIn(f.files, false); err != nil || len(f.states) > 0 {
@@ -41,8 +54,8 @@ func (f *finder) mainStates() error {
 	return f.statesIn(in, true)
 }
 
-// statesIn finds the states of main arenas in ranges, where states of threads' arenas
-// may lie as well: these are behind the head of a heap.
+// statesIn finds the states of main arenas in ranges. With threads, states of threads' arenas
+// may lie there as well: they lie behind the head of a heap, and are passed over.
 func (f *finder) statesIn(in []addr.Range, threads bool) error {
 	const most = 64
 	for _, r := range in {
@@ -63,17 +76,17 @@ func (f *finder) statesIn(in []addr.Range, threads bool) error {
 	return nil
 }
 
-// mainArena follows the chunks of the main arena with a state.
+// mainArena follows the chunks of the main arena that has a state.
 func (f *finder) mainArena(s *state) error {
-	a := Arena{Kind: Main, At: s.start}
+	a := Arena{Kind: ArenaMain, At: s.start}
 	if a.At == 0 {
 		a.At = s.bins - 12*f.word
 	}
 	p := f.parametersOf(s)
 	f.params = append(f.params, p)
-	f.own = append(f.own, addr.Range{First: a.At, Last: s.end - 1})
+	f.internal = append(f.internal, addr.Range{First: a.At, Last: s.end - 1})
 	if p.at != 0 {
-		f.own = append(f.own, addr.Range{First: p.at, Last: p.end - 1})
+		f.internal = append(f.internal, addr.Range{First: p.at, Last: p.end - 1})
 	}
 	if s.initial(f.word) {
 		f.arenas = append(f.arenas, a)
@@ -81,14 +94,14 @@ func (f *finder) mainArena(s *state) error {
 	}
 	g, in := f.mainExtent(s, &p)
 	switch {
-	case s.apart:
+	case s.notContiguous:
 		if err := f.mainPieces(&a, s, &p, g); err != nil {
 			return err
 		}
 	case in == nil:
 		a.Refused = fmt.Sprintf("its top, %v, is no chunk of the image", s.top)
 	default:
-		ok, err := f.mainRegion(&a, s, &p, in, g)
+		ok, err := f.mainChunks(&a, s, &p, in, g)
 		if err != nil {
 			return err
 		}
@@ -105,12 +118,12 @@ func (f *finder) mainArena(s *state) error {
 	return nil
 }
 
-// mainExtent is the region that ends with the main arena's top, and the span it is in;
-// where the top is damaged, or the state that tells it, it ends where the arena's size
-// says. The span is nil where nothing tells.
-func (f *finder) mainExtent(s *state, p *parameters) (region, *span) {
-	g := region{top: s.top, binned: f.binned(s)}
-	size, ok := f.k.look.at(s.top + f.word)
+// mainExtent returns the range of chunks that ends with the main arena's top, and the span
+// that it is in. Where the top, or the state that tells it, is damaged, the range ends where the
+// arena's size says. The span is nil where nothing tells.
+func (f *finder) mainExtent(s *state, p *parameters) (chunkRange, *span) {
+	g := chunkRange{top: s.top, binned: f.binned(s)}
+	size, ok := f.walker.look.wordAt(s.top + f.word)
 	length := addr.Addr(size &^ chunkFlags)
 	in := f.spanOf(s.top)
 	if ok && in != nil && length >= 4*f.word && length-1 <= in.Last-s.top && s.top%(2*f.word) == 0 {
@@ -118,7 +131,7 @@ func (f *finder) mainExtent(s *state, p *parameters) (region, *span) {
 		return g, in
 	}
 	g.top = 0
-	if base := f.spanOf(p.base); base != nil && !s.apart {
+	if base := f.spanOf(p.base); base != nil && !s.notContiguous {
 		in = base
 	}
 	if in == nil {
@@ -131,18 +144,18 @@ func (f *finder) mainExtent(s *state, p *parameters) (region, *span) {
 	return g, in
 }
 
-// mainRegion follows the chunks of the part of the main arena that lies in a span.
-func (f *finder) mainRegion(a *Arena, s *state, p *parameters, in *span, g region) (bool, error) {
+// mainChunks follows the chunks of the part of the main arena that lies in a span.
+func (f *finder) mainChunks(a *Arena, s *state, p *parameters, in *span, g chunkRange) (bool, error) {
 	for _, first := range f.starts(s, p, in, &g) {
 		if first < in.First || first >= g.end {
 			continue
 		}
 		g.first = first
-		c, bad := f.k.head(first, &g)
+		c, bad := f.walker.head(first, &g)
 		if first == g.top {
-			c, bad = f.k.headOfTop(first, &g)
+			c, bad = f.walker.headOfTop(first, &g)
 		}
-		if bad != fine || !c.prevUsed || first != g.top && !f.k.leads(c, &g, toCheck) {
+		if bad != fine || !c.prevUsed || first != g.top && !f.walker.leads(c, &g, chunksToCheck) {
 			continue
 		}
 		return f.finishMain(a, g)
@@ -151,9 +164,9 @@ func (f *finder) mainRegion(a *Arena, s *state, p *parameters, in *span, g regio
 	if p.base != 0 && in.Contains(p.base) {
 		g.first = p.base &^ (2*f.word - 1)
 	}
-	if first := f.k.resume(g.first, &g); first != 0 {
+	if first := f.walker.resume(g.first, &g); first != 0 {
 		if p.base != 0 && in.Contains(p.base) && first > g.first {
-			f.k.gap(addr.Range{First: g.first, Last: first - 1}, early, 0)
+			f.walker.gap(addr.Range{First: g.first, Last: first - 1}, beforeFirst, 0)
 		}
 		g.first = first
 		return f.finishMain(a, g)
@@ -161,13 +174,12 @@ func (f *finder) mainRegion(a *Arena, s *state, p *parameters, in *span, g regio
 	return false, context.Cause(f.ctx)
 }
 
-// mainPieces follows the chunks of a main arena whose memory is not contiguous: what
-// brk gave, and pieces that were mapped, each from the start of a page up to
-// fenceposts or the top.
-func (f *finder) mainPieces(a *Arena, s *state, p *parameters, top region) error {
+// mainPieces follows the chunks of a main arena whose memory is not contiguous: what brk gave,
+// and the pieces that were mapped, each from the start of a page up to fenceposts or the top.
+func (f *finder) mainPieces(a *Arena, s *state, p *parameters, top chunkRange) error {
 	had := sizeOf(a.Heaps)
 	if base := f.spanOf(p.base); base != nil && !overlaps(addr.Merge(f.taken), addr.Range{First: p.base, Last: p.base}) {
-		if _, err := f.mainRegion(a, s, p, base, f.pieceIn(base.Range, top)); err != nil {
+		if _, err := f.mainChunks(a, s, p, base, f.pieceIn(base.Range, top)); err != nil {
 			return err
 		}
 		had = sizeOf(a.Heaps)
@@ -188,38 +200,40 @@ func (f *finder) mainPieces(a *Arena, s *state, p *parameters, top region) error
 	return nil
 }
 
-// restOfMain looks for the rest of a main arena of which it is not known whether it is
-// contiguous, and that has more memory than lies side by side.
-func (f *finder) restOfMain(a *Arena, s *state, p *parameters, g region) error {
+// restOfMain looks for the rest of a main arena that has more memory than lies side by side,
+// where it is not known whether it is contiguous.
+func (f *finder) restOfMain(a *Arena, s *state, p *parameters, g chunkRange) error {
 	if s.start != 0 || !a.short(s) {
 		return nil
 	}
 	return f.mainPieces(a, s, p, g)
 }
 
-// short reports whether less memory was found of an arena than it has. Each part
-// may have a few bytes less.
+// short reports whether less memory was found of an arena than it has. Each part may have a
+// few bytes less.
 func (a *Arena) short(s *state) bool {
 	return sizeOf(a.Heaps)+uint64(len(a.Heaps))*engine.PageSize < s.memory
 }
 
+// refuseShort says so in Refused where memory is missing.
 func (a *Arena) refuseShort(s *state) {
 	if a.short(s) {
 		a.Refused = fmt.Sprintf("it has %d bytes from the system, and %d were found", s.memory, sizeOf(a.Heaps))
 	}
 }
 
-// pieceIn is the region that a piece which begins in r may be.
-func (f *finder) pieceIn(r addr.Range, top region) region {
-	g := region{end: r.Last + 1, piece: true, binned: top.binned}
+// pieceIn returns the range of chunks that a piece which begins in r may have.
+func (f *finder) pieceIn(r addr.Range, top chunkRange) chunkRange {
+	g := chunkRange{end: r.Last + 1, piece: true, binned: top.binned}
 	if r.Contains(top.top) {
 		g.top = top.top
 	}
 	return g
 }
 
-// piecesIn follows the chunks of the pieces in memory of no heap.
-func (f *finder) piecesIn(r addr.Range, a *Arena, top region, had *uint64) error {
+// piecesIn follows the chunks of the pieces in memory that belongs to no heap. had is how many
+// bytes of the arena were found, and is increased.
+func (f *finder) piecesIn(r addr.Range, a *Arena, top chunkRange, had *uint64) error {
 	g := f.pieceIn(r, top)
 	for at, ok := r.First.AlignUp(engine.PageSize); ok && at < r.Last; {
 		if err := context.Cause(f.ctx); err != nil {
@@ -247,13 +261,13 @@ func (f *finder) piecesIn(r addr.Range, a *Arena, top region, had *uint64) error
 	return nil
 }
 
-// beginsPiece reports whether a piece of memory for chunks begins at an address: one
-// is before no other, and leads on.
-func (f *finder) beginsPiece(g *region) bool {
+// beginsPiece reports whether a piece begins at g.first, and moves that to the first chunk:
+// no chunk is before it, and it leads on.
+func (f *finder) beginsPiece(g *chunkRange) bool {
 	for _, at := range f.firsts(g.first) {
-		before, ok := f.read.at(at)
-		c, bad := f.k.look.head(at, g)
-		if ok && before == 0 && bad == fine && c.prevUsed && f.k.leads(c, g, toCheck) {
+		before, ok := f.read.wordAt(at)
+		c, bad := f.walker.look.head(at, g)
+		if ok && before == 0 && bad == fine && c.prevUsed && f.walker.leads(c, g, chunksToCheck) {
 			g.first = at
 			return true
 		}
@@ -261,11 +275,12 @@ func (f *finder) beginsPiece(g *region) bool {
 	return false
 }
 
-func (f *finder) finishMain(a *Arena, g region) (bool, error) {
-	n := len(f.k.runs)
-	ok, err := f.k.region(g)
+// finishMain follows the chunks of a range, and adds it to the arena where there are some.
+func (f *finder) finishMain(a *Arena, g chunkRange) (bool, error) {
+	n := len(f.walker.runs)
+	ok, err := f.walker.followRange(g)
 	if ok {
-		runs := f.k.runs[n:]
+		runs := f.walker.runs[n:]
 		r := addr.Range{First: runs[0].First, Last: runs[len(runs)-1].Last}
 		a.Heaps = append(a.Heaps, r)
 		f.taken = append(f.taken, r)
@@ -273,12 +288,12 @@ func (f *finder) finishMain(a *Arena, g region) (bool, error) {
 	return ok, err
 }
 
-// starts is where the first chunk may be, the likeliest first.
-func (f *finder) starts(s *state, p *parameters, in *span, g *region) []addr.Addr {
+// starts returns the addresses where the first chunk may be, the likeliest first.
+func (f *finder) starts(s *state, p *parameters, in *span, g *chunkRange) []addr.Addr {
 	var out []addr.Addr
 	add := func(a addr.Addr) {
 		out = append(out, (a+2*f.word-1)&^(2*f.word-1))
-		if f.word == 4 { // what chunks hold may be aligned to 16
+		if f.word == 4 { // objects may be aligned to 16
 			out = append(out, (a+15)&^15+8)
 		}
 	}
@@ -296,8 +311,8 @@ func (f *finder) starts(s *state, p *parameters, in *span, g *region) []addr.Add
 	return out
 }
 
-// heapsByForm takes memory for heaps of no known arena whose chunks lead from the
-// start of a mapping exactly to its end.
+// heapsByForm takes memory for heaps of no known arena if chunks lead from the start of a
+// mapping exactly to its end.
 func (f *finder) heapsByForm() error {
 	taken := addr.Merge(f.taken)
 	for i := range f.spans {
@@ -320,7 +335,7 @@ func (f *finder) heapsByForm() error {
 			}
 			if ok {
 				f.taken = append(f.taken, r)
-				f.arenas = append(f.arenas, Arena{Kind: Main, Heaps: []addr.Range{r}})
+				f.arenas = append(f.arenas, Arena{Kind: ArenaMain, Heaps: []addr.Range{r}})
 			}
 		}
 		if !s.brk || len(f.states) > 0 || overlaps(addr.Merge(f.taken), s.Range) {
@@ -333,11 +348,11 @@ func (f *finder) heapsByForm() error {
 	return nil
 }
 
-// damagedByForm follows the chunks in what brk gave, where no state tells of them and
-// they do not lead from one end to the other.
+// damagedByForm follows the chunks in what brk gave, where no state tells of them and they do
+// not lead from one end to the other.
 func (f *finder) damagedByForm(s *span) error {
-	a := Arena{Kind: Main}
-	r, err := f.damaged(region{first: s.First, end: s.Last + 1})
+	a := Arena{Kind: ArenaMain}
+	r, err := f.damaged(chunkRange{first: s.First, end: s.Last + 1})
 	if err != nil {
 		return err
 	}
@@ -350,36 +365,38 @@ func (f *finder) damagedByForm(s *span) error {
 	return nil
 }
 
-// damaged follows the chunks of a region, which may begin further on. It returns where
-// they lie, nowhere if less than half of the region makes sense: then it is none.
-func (f *finder) damaged(g region) (r addr.Range, err error) {
+// damaged follows the chunks of a range, which may begin further on than its start. It returns
+// where they lie, or the zero Range if less than half of the range makes sense: then it is no
+// heap.
+func (f *finder) damaged(g chunkRange) (r addr.Range, err error) {
 	start := g.first
-	gaps, runs := len(f.k.gaps), len(f.k.runs)
-	first := f.k.resume(start, &g)
+	gaps, runs := len(f.walker.gaps), len(f.walker.runs)
+	first := f.walker.resume(start, &g)
 	if first == 0 {
 		return r, context.Cause(f.ctx)
 	}
 	if first > start {
-		f.k.gap(addr.Range{First: start, Last: first - 1}, early, 0)
+		f.walker.gap(addr.Range{First: start, Last: first - 1}, beforeFirst, 0)
 	}
 	g.first = first
-	ok, err := f.k.region(g)
+	ok, err := f.walker.followRange(g)
 	if err != nil {
 		return r, err
 	}
 	if ok {
-		r = addr.Range{First: f.k.runs[runs].First, Last: f.k.runs[len(f.k.runs)-1].Last}
+		r = addr.Range{First: f.walker.runs[runs].First, Last: f.walker.runs[len(f.walker.runs)-1].Last}
 	}
-	if !ok || sizeOfGaps(f.k.gaps[gaps:]) > uint64(g.end-start)/2 {
+	if !ok || sizeOfGaps(f.walker.gaps[gaps:]) > uint64(g.end-start)/2 {
 		if ok {
-			f.k.undo(runs)
+			f.walker.dropFrom(runs)
 		}
-		f.k.gaps = f.k.gaps[:gaps]
+		f.walker.gaps = f.walker.gaps[:gaps]
 		return addr.Range{}, nil
 	}
 	return r, nil
 }
 
+// sizeOfGaps returns the sum of the sizes of gaps in bytes.
 func sizeOfGaps(gaps []Gap) (sum uint64) {
 	for _, g := range gaps {
 		sum += g.Size()
@@ -387,28 +404,29 @@ func sizeOfGaps(gaps []Gap) (sum uint64) {
 	return sum
 }
 
-// undo forgets the runs from one on.
-func (k *walker) undo(run int) {
+// dropFrom drops the runs from an index on.
+func (k *walker) dropFrom(run int) {
 	k.chunks, k.runs = k.chunks[:k.runs[run].lo], k.runs[:run]
 }
 
-// heapByForm follows the chunks that lead from the start of a range to its end.
+// heapByForm follows the chunks that lead from the start of a range to its end, and reports
+// whether there are any.
 func (f *finder) heapByForm(r addr.Range) (bool, error) {
 	for _, at := range f.firsts(r.First) {
-		g := region{first: at, end: r.Last + 1, exact: true}
-		before, ok := f.read.at(at)
-		if c, bad := f.k.head(at, &g); !ok || before != 0 || bad != fine || !c.prevUsed {
+		g := chunkRange{first: at, end: r.Last + 1, exact: true}
+		before, ok := f.read.wordAt(at)
+		if c, bad := f.walker.head(at, &g); !ok || before != 0 || bad != fine || !c.prevUsed {
 			continue
 		}
-		if ok, err := f.k.region(g); ok || err != nil {
+		if ok, err := f.walker.followRange(g); ok || err != nil {
 			return ok, err
 		}
 	}
 	return false, nil
 }
 
-// firsts is where the first chunk of memory that begins at an address may be: what
-// it holds may have to be aligned to 16 where words have 4 bytes.
+// firsts returns the addresses where the first chunk of memory that begins at an address may be:
+// objects may have to be aligned to 16 where words have 4 bytes.
 func (m *memory) firsts(a addr.Addr) []addr.Addr {
 	if m.word == 4 {
 		return []addr.Addr{a, a + 8}
@@ -416,8 +434,8 @@ func (m *memory) firsts(a addr.Addr) []addr.Addr {
 	return []addr.Addr{a}
 }
 
-// overlaps reports whether a range shares a byte with one of others, which ascend
-// and are disjoint.
+// overlaps reports whether a range shares a byte with one of others, which are ascending and
+// disjoint.
 func overlaps(others []addr.Range, r addr.Range) bool {
 	i := sort.Search(len(others), func(i int) bool { return others[i].Last >= r.First })
 	return i < len(others) && others[i].First <= r.Last

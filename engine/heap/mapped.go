@@ -9,25 +9,30 @@ import (
 	"vscan/engine/addr"
 )
 
-// Chunks that were mapped on their own (malloc/malloc.c, sysmalloc and memalign).
-// What was mapped is whole pages. The first word of the chunk is how far from its
-// start it lies, 0 unless it was aligned to more, the second its size with flag 2
-// and no other, up to the end of what was mapped; since glibc 2.43 less two words,
-// and the lowest bit of the first word says that it is in huge pages. Linux makes
-// one mapping of several, so a chunk can begin at any page. mp_ has how many there
-// are, and how many bytes.
+// Chunks that were mapped on their own (malloc/malloc.c, sysmalloc and memalign). What was
+// mapped is whole pages:
+//
+//	| front … | word: front | word: size + flag 2 | object … |
+//	|-- front-|------------------- size ---------------------|
+//	a page                                                   the end of a page
+//
+// front is 0 unless memalign asked for a larger alignment. Since glibc 2.43 the size has two
+// words less than that, and the lowest bit of the first word says that the chunk is in huge
+// pages. Linux makes one mapping of several that lie side by side, so a chunk can begin at any
+// page. mp_ has how many such chunks there are, and how many bytes they have.
 
-// mappedChunk is such a chunk.
+// mappedChunk is a chunk that was mapped on its own.
 type mappedChunk struct {
 	addr.Range // what was mapped
 	object     addr.Range
-	firm       bool // it begins where a mapping begins, or behind another chunk or heap
+	atBorder   bool // whether it begins where a mapping begins, or behind another such chunk or a heap
 }
 
-// mappedAt reads a chunk that may lie at an address of free memory up to last.
+// mappedAt reads the chunk that may have its head at an address of memory from first to last
+// that belongs to no heap, and reports whether it makes sense.
 func (r *reader) mappedAt(at, first, last addr.Addr) (c mappedChunk, ok bool) {
-	before, ok1 := r.at(at)
-	size, ok2 := r.at(at + r.word)
+	before, ok1 := r.wordAt(at)
+	size, ok2 := r.wordAt(at + r.word)
 	if !ok1 || !ok2 || size&chunkFlags != chunkMapped {
 		return c, false
 	}
@@ -49,8 +54,8 @@ func (r *reader) mappedAt(at, first, last addr.Addr) (c mappedChunk, ok bool) {
 	return mappedChunk{Range: addr.Range{First: start, Last: end - 1}, object: object}, true
 }
 
-// mappedChunks finds them in memory that is of no heap, and keeps those that there
-// are reasons to believe in.
+// mappedChunks finds them in memory that belongs to no heap, and keeps those that there are
+// reasons to believe in: as many as malloc counts, or those that fill their mappings.
 func (f *finder) mappedChunks() error {
 	want, bytes, known := uint64(0), uint64(0), len(f.params) > 0
 	for _, p := range f.params {
@@ -68,16 +73,16 @@ func (f *finder) mappedChunks() error {
 		sum += c.Size()
 	}
 	if !known || uint64(len(found)) > want || sum != bytes {
-		if firm := f.firm(found); !known || uint64(len(found)) > want {
-			found = firm
+		if filling := f.fillingMappings(found); !known || uint64(len(found)) > want {
+			found = filling
 		}
 	}
-	a := Arena{Kind: Mapped}
+	a := Arena{Kind: ArenaMapped}
 	for _, c := range found {
-		f.k.runs = append(f.k.runs, run{Range: c.Range, mapped: c.object})
+		f.walker.runs = append(f.walker.runs, run{Range: c.Range, mapped: c.object})
 		a.Heaps = append(a.Heaps, c.Range)
-		if f.cacheMapped(c.object) && len(f.k.caches) < maxCaches {
-			f.k.caches = append(f.k.caches, c.object.First)
+		if f.cacheMapped(c.object) && len(f.walker.caches) < maxCaches {
+			f.walker.caches = append(f.walker.caches, c.object.First)
 		}
 	}
 	f.taken = append(f.taken, a.Heaps...)
@@ -92,9 +97,9 @@ func (f *finder) mappedChunks() error {
 	return nil
 }
 
-// firm is those that fill what was mapped, from where a mapping begins, or a heap
-// ends, to where one ends, side by side.
-func (f *finder) firm(found []mappedChunk) (out []mappedChunk) {
+// fillingMappings returns the chunks that, side by side, fill what was mapped: from where a mapping begins,
+// or a heap ends, to where one ends.
+func (f *finder) fillingMappings(found []mappedChunk) (out []mappedChunk) {
 	heaps := addr.Merge(f.taken)
 	for i := 0; i < len(found); {
 		k := i + 1
@@ -104,7 +109,7 @@ func (f *finder) firm(found []mappedChunk) (out []mappedChunk) {
 		next := found[k-1].Last + 1
 		s := f.spanOf(found[i].First)
 		_, border := slices.BinarySearch(s.borders, next)
-		if found[i].firm && (border || found[k-1].Last == s.Last || overlaps(heaps, addr.Range{First: next, Last: next})) {
+		if found[i].atBorder && (border || found[k-1].Last == s.Last || overlaps(heaps, addr.Range{First: next, Last: next})) {
 			out = append(out, found[i:k]...)
 		}
 		i = k
@@ -112,8 +117,9 @@ func (f *finder) firm(found []mappedChunk) (out []mappedChunk) {
 	return out
 }
 
-// mappedCandidates is all that look like mapped chunks, ascending and disjoint; all
-// pages are looked at where malloc has told that there are some.
+// mappedCandidates returns all that look like mapped chunks, ascending and disjoint. With
+// everywhere, which is for when malloc counts some, all pages are looked at; otherwise only those
+// where mappings begin.
 func (f *finder) mappedCandidates(everywhere bool) (found []mappedChunk, err error) {
 	taken := addr.Merge(f.taken)
 	for i := range f.spans {
@@ -131,24 +137,24 @@ func (f *finder) mappedCandidates(everywhere bool) (found []mappedChunk, err err
 	return found, nil
 }
 
-// mappedIn appends the candidates in memory of no heap.
+// mappedIn appends the candidates in memory that belongs to no heap.
 func (f *finder) mappedIn(free addr.Range, s *span, everywhere bool, found []mappedChunk) ([]mappedChunk, error) {
-	firm := true
+	atBorder := true
 	first := free.First
 	for at, ok := free.First.AlignUp(engine.PageSize); ok && at < free.Last; {
 		if err := context.Cause(f.ctx); err != nil {
 			return nil, err
 		}
 		_, border := slices.BinarySearch(s.borders, at)
-		firm = firm || border
-		if c, is := f.mappedAtPage(at, free.Last, firm); is {
-			c.firm = firm || c.First == first
+		atBorder = atBorder || border
+		if c, is := f.mappedAtPage(at, free.Last, atBorder); is {
+			c.atBorder = atBorder || c.First == first
 			found = append(found, c)
-			first, firm = c.Last+1, true
+			first, atBorder = c.Last+1, true
 			at, ok = first.AlignUp(engine.PageSize)
 			continue
 		}
-		firm = false
+		atBorder = false
 		at, ok = at.Add(engine.PageSize)
 		if !everywhere && ok {
 			k, _ := slices.BinarySearch(s.borders, at)
@@ -164,16 +170,16 @@ func (f *finder) mappedIn(free addr.Range, s *span, everywhere bool, found []map
 	return found, nil
 }
 
-// mappedAtPage is the chunk that lies in what may have been mapped from a page on:
-// at its start, or, where it was aligned, further on. Then memalign has left the
-// head that it had at first.
-func (f *finder) mappedAtPage(at, last addr.Addr, firm bool) (c mappedChunk, ok bool) {
+// mappedAtPage returns the chunk in what may have been mapped from a page on: at its start, or,
+// where it was aligned, further on. In the latter case memalign has left the head that the chunk
+// had at first.
+func (f *finder) mappedAtPage(at, last addr.Addr, atBorder bool) (c mappedChunk, ok bool) {
 	for _, a := range f.firsts(at) {
 		if c, ok = f.read.mappedAt(a, at, last); ok {
 			break
 		}
 	}
-	if !ok && !firm {
+	if !ok && !atBorder {
 		return c, false
 	}
 	for align := 4 * f.word; align < last-at; align *= 2 {

@@ -13,21 +13,21 @@ type memory struct {
 	space engine.ArchSpace
 	word  addr.Addr // the size of a word in bytes
 
-	spans   []span       // memory that may be written and is of no file, ascending
-	stacks  []addr.Range // of spans: what holds the stack of a thread, which may be of malloc, or lie in one mapping with what is
+	spans   []span       // memory that may be written and belongs to no file, ascending
+	stacks  []addr.Range // the parts of spans that hold the stack of a thread; malloc may have given it, or have heaps in the same mapping
 	files   []addr.Range // memory of files that may be written, ascending: libc's variables are there
-	present []addr.Range // bytes of spans that the image holds, ascending
+	present []addr.Range // the parts of spans that the image holds, ascending
 }
 
-// span is mappings side by side. Linux makes one mapping of what was mapped side
-// by side, and cores make several of one, so borders are a hint and no more.
+// span is mappings side by side. Linux makes one mapping of what was mapped side by side, and
+// cores make several of one, so borders are a hint and no more.
 type span struct {
 	addr.Range
-	borders []addr.Addr // where mappings begin, ascending, the first included
-	brk     bool        // a mapping of it is named [heap]
+	borders []addr.Addr // the addresses where mappings begin, ascending, the first included
+	brk     bool        // whether one of its mappings is named [heap]
 }
 
-// newMemory takes stock of a space.
+// newMemory returns the memory of a space.
 func newMemory(space *engine.Space, arch addr.Arch) *memory {
 	m := &memory{space: space.For(arch), word: addr.Addr(arch.WordSize())}
 	for v := range space.Intervals(addr.Range{First: 0, Last: arch.MaxAddr()}) {
@@ -44,22 +44,23 @@ func newMemory(space *engine.Space, arch addr.Arch) *memory {
 		if strings.HasPrefix(v.Mapping.Name, "[stack:") {
 			m.stacks = append(m.stacks, v.Range)
 		}
-		m.take(v)
+		m.addInterval(v)
 	}
 	m.present = addr.Merge(m.present)
 	return m
 }
 
+// mayBeWritten reports whether a mapping may be written, or does not say.
 func mayBeWritten(m *engine.Mapping) bool { return m.Perm == 0 || m.Perm&engine.PermWrite != 0 }
 
-// ofFile reports whether a mapping is of a file. Memory in huge pages has the name
-// of one, and is none.
+// ofFile reports whether a mapping belongs to a file. Memory in huge pages has the name of a
+// file, and belongs to none.
 func ofFile(m *engine.Mapping) bool {
 	return (m.File || strings.HasPrefix(m.Name, "/")) && !strings.HasPrefix(m.Name, "/anon_hugepage")
 }
 
-// take adds what shows to the span before, or begins a span.
-func (m *memory) take(v engine.Interval) {
+// addInterval adds what shows in an interval to the span before it, or begins a span.
+func (m *memory) addInterval(v engine.Interval) {
 	k := len(m.spans) - 1
 	if k < 0 || m.spans[k].Last+1 != v.First {
 		m.spans, k = append(m.spans, span{Range: v.Range}), k+1
@@ -73,7 +74,7 @@ func (m *memory) take(v engine.Interval) {
 	}
 }
 
-// spanOf is the span that an address is in, nil where there is none.
+// spanOf returns the span that an address is in, or nil where it is in none.
 func (m *memory) spanOf(a addr.Addr) *span {
 	lo, hi := 0, len(m.spans)
 	for lo < hi {
@@ -89,30 +90,31 @@ func (m *memory) spanOf(a addr.Addr) *span {
 	return &m.spans[lo]
 }
 
-// reader reads words through a window.
+// reader reads words through a buffer.
 type reader struct {
 	*memory
-	buf   []byte
-	first addr.Addr // of buf
-	size  int       // of the window in bytes
-	quick bool      // little-endian words of 8 bytes
-	away  *reader   // for single words far away
-	tries int       // to find bins
-	both  bool      // what lies before is likely to be asked for as well
+	buf       []byte
+	first     addr.Addr // the address of buf[0]
+	size      int       // the size of the buffer in bytes
+	le64      bool      // whether words are little-endian and have 8 bytes
+	farReader *reader   // reads single words that lie elsewhere; nil until it is needed
+	tries     int       // how often binsAt was asked
+	aligned   bool      // whether the buffer begins at a multiple of its size, for what lies before is likely to be asked for as well
 }
 
 const (
-	walkBytes = 1 << 18 // the window of what is read from end to end
-	lookBytes = 1 << 9  // and of what is looked up here and there
+	walkBytes = 1 << 18 // the buffer of what is read from end to end
+	lookBytes = 1 << 9  // the buffer of what is looked up here and there
 )
 
+// reader returns a reader with a buffer of so many bytes, a power of 2.
 func (m *memory) reader(size int) *reader {
 	a := m.space.Arch()
-	return &reader{memory: m, size: size, quick: a == addr.LE64}
+	return &reader{memory: m, size: size, le64: a == addr.LE64}
 }
 
-// at is the word at a; false where it cannot be read.
-func (r *reader) at(a addr.Addr) (uint64, bool) {
+// wordAt returns the word at a, and false where it cannot be read.
+func (r *reader) wordAt(a addr.Addr) (uint64, bool) {
 	off := uint64(a - r.first)
 	if off >= uint64(len(r.buf)) || uint64(len(r.buf))-off < uint64(r.word) {
 		if !r.fill(a) {
@@ -120,24 +122,25 @@ func (r *reader) at(a addr.Addr) (uint64, bool) {
 		}
 		off = uint64(a - r.first)
 	}
-	if r.quick {
+	if r.le64 {
 		return binary.LittleEndian.Uint64(r.buf[off:]), true
 	}
 	return r.space.Arch().Order().Uint(r.buf[off : off+uint64(r.word)]), true
 }
 
-// fill moves the window so that it begins at a, or has it inside. Where what was
-// asked for last is far away, less is read.
+// fill reads the buffer anew so that it has the word at a, and reports whether it could. Where
+// that is far from what was asked for last, less is read.
 func (r *reader) fill(a addr.Addr) bool {
-	if first := a &^ addr.Addr(r.size-1); r.both && r.fillFrom(first) && uint64(a-first)+uint64(r.word) <= uint64(len(r.buf)) {
+	if first := a &^ addr.Addr(r.size-1); r.aligned && r.fillFrom(first) && uint64(a-first)+uint64(r.word) <= uint64(len(r.buf)) {
 		return true
 	}
 	return r.fillFrom(a)
 }
 
+// fillFrom reads the buffer from a on.
 func (r *reader) fillFrom(a addr.Addr) bool {
 	size := r.size
-	if far := uint64(a-r.first) > 2*uint64(r.size); far && !r.both {
+	if far := uint64(a-r.first) > 2*uint64(r.size); far && !r.aligned {
 		size = min(size, 1<<12)
 	}
 	if cap(r.buf) < r.size {
@@ -148,7 +151,7 @@ func (r *reader) fillFrom(a addr.Addr) bool {
 	return n >= int(r.word)
 }
 
-// uint is the unsigned number of size bytes at a, 0 where it cannot be read.
+// uint returns the unsigned number of size bytes at a, or 0 where it cannot be read.
 func (r *reader) uint(a addr.Addr, size int) uint64 {
 	off := uint64(a - r.first)
 	if off >= uint64(len(r.buf)) || uint64(len(r.buf))-off < uint64(size) {
@@ -163,16 +166,16 @@ func (r *reader) uint(a addr.Addr, size int) uint64 {
 	return r.space.Arch().Order().Uint(r.buf[off : off+uint64(size)])
 }
 
-// pointer is the word at a as an address, 0 where it cannot be read.
+// pointer returns the word at a as an address, or 0 where it cannot be read.
 func (r *reader) pointer(a addr.Addr) addr.Addr {
-	v, _ := r.at(a)
+	v, _ := r.wordAt(a)
 	return addr.Addr(v)
 }
 
-// far is a reader for single words that lie elsewhere.
+// far returns a reader for single words that lie elsewhere, which leaves this one's buffer alone.
 func (r *reader) far() *reader {
-	if r.away == nil {
-		r.away = r.reader(64)
+	if r.farReader == nil {
+		r.farReader = r.reader(64)
 	}
-	return r.away
+	return r.farReader
 }

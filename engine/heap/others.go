@@ -11,23 +11,23 @@ import (
 	"vscan/engine/addr"
 )
 
-// Other allocators than glibc's. Each is told by the form of its memory, which random
-// bytes do not have; where only a library's name tells one, the account says so.
+// Other allocators than glibc's. Each is told by the form of its memory, which random bytes do
+// not have. Where only the name of a library tells one, the evidence says so.
 //
 //	CPython     pools of 4 or 16 KiB, each with a head (Objects/obmalloc.c, struct
-//	            pool_header): the offset of the last block is that of its size
+//	            pool_header): the offset of the last block fits the size of the blocks
 //	V8          pages of 256 KiB and more, each with a head (src/heap/memory-chunk-layout.h):
 //	            its size, flags, heap, and where its objects begin and end
 //	musl        groups of mallocng (src/malloc/mallocng/meta.h): each refers to what
-//	            describes it, and that back; the page of that begins with a secret
+//	            describes it, which refers back; the page of that begins with a secret
 //	jemalloc    blocks of its own data (src/base.c, base_block_t): whole 2 MiB, linked
 //	mimalloc    segments of 4 or 32 MiB (include/mimalloc/types.h, mi_segment_t): each
 //	            holds its address xored with one cookie
-//	Go          the program tells its build, and its heap comes in 4 MiB (runtime/malloc.go)
+//	Go          the program says how it was built, and its heap comes in 4 MiB (runtime/malloc.go)
 //	tcmalloc    the library is mapped, and what brk gave is no heap of glibc's
 
 // others finds other allocators in memory that was not understood.
-func (f *finder) others(understood []addr.Range) (out []Other, err error) {
+func (f *finder) others(understood []addr.Range) (out []OtherAllocator, err error) {
 	var free []addr.Range
 	for i := range f.spans {
 		f.spans[i].Without(understood, func(r addr.Range) { free = append(free, r) })
@@ -39,16 +39,16 @@ func (f *finder) others(understood []addr.Range) (out []Other, err error) {
 	}
 	add := func(name, evidence string, ranges []addr.Range) {
 		if n := sizeOf(addr.Intersect(addr.Merge(ranges), f.present)); n > 0 {
-			out = append(out, Other{name, evidence, n})
+			out = append(out, OtherAllocator{name, evidence, n})
 		}
 	}
-	if n := len(pages.pools); n >= least {
+	if n := len(pages.pools); n >= minOfForm {
 		add("CPython", fmt.Sprintf("%d pools of its small objects, whose heads agree with their sizes", n), pages.pools)
 	}
-	if n := len(pages.groups); n >= least {
+	if n := len(pages.groups); n >= minOfForm {
 		add("musl", fmt.Sprintf("%d groups of mallocng, each of which refers to what describes it and is referred to by that", n), pages.groups)
 	}
-	if v8 := f.v8(free); len(v8) >= least {
+	if v8 := f.v8(free); len(v8) >= minOfForm {
 		add("V8", fmt.Sprintf("%d pages of its heap, whose heads tell their sizes", len(v8)), v8)
 	}
 	if blocks := f.jemalloc(free); len(blocks) > 0 {
@@ -60,16 +60,16 @@ func (f *finder) others(understood []addr.Range) (out []Other, err error) {
 	if at, ok := f.goBuild(); ok {
 		add("Go", fmt.Sprintf("the program tells at %v how Go built it, and mappings are whole 4 MiB", at), f.whole(free, 4<<20))
 	}
-	if name, ok := f.mapped("libtcmalloc"); ok {
+	if name, ok := f.moduleNamed("libtcmalloc"); ok {
 		add("tcmalloc", fmt.Sprintf("%s is mapped, and what brk gave is no heap of glibc's", name), f.notGlibc(free))
 	}
 	return out, nil
 }
 
-// least is how many of a form there have to be.
-const least = 4
+// minOfForm is how many pools, groups or pages of one form there have to be.
+const minOfForm = 4
 
-// pages is what was found page by page.
+// pages is what was found page by page: pools of CPython and groups of musl.
 type pages struct{ pools, groups []addr.Range }
 
 // pages looks at each page that the image holds.
@@ -93,7 +93,8 @@ func (f *finder) pages(free []addr.Range) (p pages, err error) {
 	return p, nil
 }
 
-// pool is the size of the pool of CPython that begins at a page, 0 where none does.
+// pool returns the size in bytes of the pool of CPython that begins at a page, or 0 where none
+// does.
 func (f *finder) pool(at addr.Addr) uint64 {
 	w := f.word
 	size, index := f.read.uint(at+4*w+12, 4), f.read.uint(at+4*w+4, 4) // maxnextoffset, szidx
@@ -111,8 +112,8 @@ func (f *finder) pool(at addr.Addr) uint64 {
 	return 0
 }
 
-// group is the size in bytes of the group of musl's that was mapped at a page, 0
-// where there is none.
+// group returns the size in bytes of musl's group that was mapped at a page, or 0 where there is
+// none. secret is the one that all groups share, 0 until one is found.
 func (f *finder) group(at addr.Addr, secret *uint64) uint64 {
 	w := f.word
 	meta := f.read.pointer(at)
@@ -123,7 +124,7 @@ func (f *finder) group(at addr.Addr, secret *uint64) uint64 {
 	if far.pointer(meta+2*w) != at {
 		return 0
 	}
-	bits, _ := far.at((meta + 3*w + 8 + w - 1) &^ (w - 1))
+	bits, _ := far.wordAt((meta + 3*w + 8 + w - 1) &^ (w - 1))
 	check := far.uint(meta&^0xfff, 8)
 	if check == 0 || *secret != 0 && check != *secret || bits>>12 == 0 {
 		return 0
@@ -132,9 +133,9 @@ func (f *finder) group(at addr.Addr, secret *uint64) uint64 {
 	return (bits >> 12) * engine.PageSize
 }
 
-// aligned calls visit with each multiple of an alignment in memory, and how far that
-// goes.
-func aligned(free []addr.Range, align addr.Addr, visit func(at, last addr.Addr)) {
+// atMultiples calls visit with each multiple of an alignment in memory, and with the last address of
+// the range that it lies in.
+func atMultiples(free []addr.Range, align addr.Addr, visit func(at, last addr.Addr)) {
 	for _, r := range free {
 		for at, ok := r.First.AlignUp(uint64(align)); ok && at < r.Last; at, ok = at.Add(uint64(align)) {
 			visit(at, r.Last)
@@ -142,12 +143,12 @@ func aligned(free []addr.Range, align addr.Addr, visit func(at, last addr.Addr))
 	}
 }
 
-// v8 finds pages of V8's heaps.
+// v8 finds the pages of V8's heaps.
 func (f *finder) v8(free []addr.Range) (out []addr.Range) {
 	const page = 256 << 10
 	w := f.word
-	aligned(free, page, func(at, last addr.Addr) {
-		size, ok := f.read.at(at)
+	atMultiples(free, page, func(at, last addr.Addr) {
+		size, ok := f.read.wordAt(at)
 		heap, start, end := f.read.pointer(at+2*w), f.read.pointer(at+3*w), f.read.pointer(at+4*w)
 		if ok && size >= page/4 && size%engine.PageSize == 0 && size-1 <= uint64(last-at) && heap != 0 && heap%w == 0 &&
 			start > at && start < at+0x4000 && end > start && end <= at+addr.Addr(size) && end > at+addr.Addr(size)-0x4000 {
@@ -161,10 +162,10 @@ func (f *finder) v8(free []addr.Range) (out []addr.Range) {
 func (f *finder) jemalloc(free []addr.Range) (out []addr.Range) {
 	const huge = 2 << 20
 	w := f.word
-	known := map[addr.Addr]addr.Addr{} // blocks, and the next of each
+	known := map[addr.Addr]addr.Addr{} // for each block, the next one
 	var order []addr.Range
-	aligned(free, huge, func(at, last addr.Addr) {
-		size, ok := f.read.at(at)
+	atMultiples(free, huge, func(at, last addr.Addr) {
+		size, ok := f.read.wordAt(at)
 		next, data := f.read.pointer(at+w), f.read.pointer(at+3*w)
 		if ok && size > 0 && size%huge == 0 && size-1 <= uint64(last-at) && next%huge == 0 && next != at && data > at && data <= at+addr.Addr(size) {
 			known[at] = next
@@ -179,21 +180,21 @@ func (f *finder) jemalloc(free []addr.Range) (out []addr.Range) {
 	return out
 }
 
-// isLast reports whether a block is known that has no next one.
+// isLast reports whether there is a block at an address, and it has no next one.
 func (f *finder) isLast(known map[addr.Addr]addr.Addr, at addr.Addr) bool {
 	next, ok := known[at]
 	return ok && next == 0
 }
 
-// mimalloc finds segments: the word at some offset of each is its address xored with
-// what is the same in all.
+// mimalloc finds segments: the word at some offset of each is its address xored with a cookie
+// that is the same in all.
 func (f *finder) mimalloc(free []addr.Range) (best []addr.Range) {
 	const reach = 0x200
 	for _, size := range []addr.Addr{32 << 20, 4 << 20} {
-		cookies := map[[2]uint64][]addr.Range{} // by offset and cookie
-		aligned(free, size, func(at, last addr.Addr) {
+		cookies := map[[2]uint64][]addr.Range{} // segments by offset and cookie
+		atMultiples(free, size, func(at, last addr.Addr) {
 			for off := f.word; off < reach && len(cookies) < 1<<16; off += f.word {
-				word, ok := f.read.at(at + off)
+				word, ok := f.read.wordAt(at + off)
 				if cookie := word ^ uint64(at); ok && cookie>>32 != 0 && cookie>>32 != 1<<32-1 && word>>32 != 0 && f.spanOf(addr.Addr(word)) == nil {
 					key := [2]uint64{uint64(off), cookie}
 					cookies[key] = append(cookies[key], addr.Range{First: at, Last: min(last, at+size-1)})
@@ -212,7 +213,7 @@ func (f *finder) mimalloc(free []addr.Range) (best []addr.Range) {
 	return best
 }
 
-// goBuild is where a program tells how Go built it.
+// goBuild returns where the program says how Go built it.
 func (f *finder) goBuild() (addr.Addr, bool) {
 	magic := []byte("\xff Go buildinf:")
 	const near, most = 1 << 16, 1 << 10
@@ -226,7 +227,7 @@ func (f *finder) goBuild() (addr.Addr, bool) {
 	return 0, false
 }
 
-// whole is the mappings of no file that begin and end at multiples of a size.
+// whole returns the ranges that begin and end at multiples of a size.
 func (f *finder) whole(free []addr.Range, size addr.Addr) (out []addr.Range) {
 	for _, r := range free {
 		if r.First%size == 0 && (r.Last+1)%size == 0 {
@@ -236,8 +237,8 @@ func (f *finder) whole(free []addr.Range, size addr.Addr) (out []addr.Range) {
 	return out
 }
 
-// mapped is the name of a module whose file's name begins with a prefix.
-func (f *finder) mapped(prefix string) (string, bool) {
+// moduleNamed returns the name of a module's file that begins with a prefix.
+func (f *finder) moduleNamed(prefix string) (string, bool) {
 	for _, m := range f.space.Places().Modules().All {
 		if strings.HasPrefix(path.Base(m.Name), prefix) {
 			return path.Base(m.Name), true
@@ -246,7 +247,7 @@ func (f *finder) mapped(prefix string) (string, bool) {
 	return "", false
 }
 
-// notGlibc is what brk gave and is of no heap.
+// notGlibc returns what brk gave and belongs to no heap.
 func (f *finder) notGlibc(free []addr.Range) (out []addr.Range) {
 	for i := range f.spans {
 		if s := &f.spans[i]; s.brk {

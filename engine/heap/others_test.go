@@ -8,8 +8,8 @@ import (
 	"vscan/engine/heap/heaptest"
 )
 
-// Memory of other allocators is told by its form, and by a name only together with
-// that; none of it is a heap of glibc's.
+// Memory of other allocators is told by its form, and by a name only together with that. None of it is
+// taken for a heap of glibc's.
 func TestOthers(t *testing.T) {
 	const base = 0x40000000
 	arch := addr.LE64
@@ -78,7 +78,7 @@ func TestOthers(t *testing.T) {
 		m := heaptest.New(arch, base, 0x800000, 0, 0)
 		mappings := append(fill(m), m.Mapping(t, "[heap]"))
 		h := find(t, arch, mappings...)
-		got := h.Account().Others
+		got := h.Account().OtherAllocators
 		if len(got) != 1 || got[0].Name != name || got[0].Bytes == 0 || got[0].Bytes > 0x800000 || got[0].Evidence == "" {
 			t.Errorf("%s: %+v", name, got)
 		}
@@ -88,8 +88,8 @@ func TestOthers(t *testing.T) {
 	}
 	for _, name := range []string{"/lib/libjemalloc.so.2", "/lib/libmimalloc.so", "/bin/node", "/lib/libpython3.so"} {
 		m := heaptest.New(arch, base, 0x800000, 0, 0)
-		if h := find(t, arch, module(name, ""), m.Mapping(t, "x")); len(h.Account().Others) > 0 {
-			t.Errorf("%s: %+v", name, h.Account().Others)
+		if h := find(t, arch, module(name, ""), m.Mapping(t, "x")); len(h.Account().OtherAllocators) > 0 {
+			t.Errorf("%s: %+v", name, h.Account().OtherAllocators)
 		}
 	}
 }

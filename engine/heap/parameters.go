@@ -12,18 +12,20 @@ import "vscan/engine/addr"
 //	char *sbrk_base
 //	…                                               of tcaches, since 2.26
 //
-// It lies in the same data as the state of the main arena, and is found by what
-// holds of its fields.
+// They lie in the same data as the state of the main arena, and are found by what always holds
+// of their fields: a count is not above its peak, bytes are whole pages, sbrk_base is in
+// memory that may be written.
 
-// parameters is what is needed of it.
+// parameters is what is needed of malloc's parameters.
 type parameters struct {
-	at, end addr.Addr // 0: it was not found
-	base    addr.Addr // the first address that brk gave; 0: none
-	mapped  uint64    // chunks that are mapped on their own
-	bytes   uint64    // and of what they lie in
+	at, end addr.Addr // where they lie: at ≤ address < end; 0 where they were not found
+	base    addr.Addr // the first address that brk gave; 0 where it gave none
+	mapped  uint64    // how many chunks are mapped on their own
+	bytes   uint64    // the bytes of what was mapped for these
 }
 
-// parametersOf finds the parameters of the malloc whose main arena has a state.
+// parametersOf finds the parameters of the malloc whose main arena has a state. Those with usual
+// values are looked for first.
 func (f *finder) parametersOf(s *state) parameters {
 	const near = 1 << 16
 	in := f.space.At(s.bins).Range
@@ -42,14 +44,15 @@ func (f *finder) parametersOf(s *state) parameters {
 	return parameters{}
 }
 
-// mostMapped is what n_mmaps_max is unless a program has set it.
+// mostMapped is n_mmaps_max unless a program has set it.
 const mostMapped = 65536
 
-// parametersAt reads parameters that may lie at an address, of glibc before 2.35 or
-// since; usual ones have what a program seldom sets.
+// parametersAt reads the parameters that may lie at an address, and reports whether they make
+// sense. old are those of glibc before 2.35; usual ones have the value of n_mmaps_max that a
+// program seldom changes.
 func (f *finder) parametersAt(r *reader, at addr.Addr, s *state, old, usual bool) (p parameters, ok bool) {
 	w := f.word
-	threshold, _ := r.at(at + 2*w)
+	threshold, _ := r.wordAt(at + 2*w)
 	if threshold == 0 || threshold > 1<<40 {
 		return p, false
 	}
@@ -63,19 +66,19 @@ func (f *finder) parametersAt(r *reader, at addr.Addr, s *state, old, usual bool
 		return p, false
 	}
 	sums := (counts + 16 + w - 1) &^ (w - 1)
-	mem, _ := r.at(sums)
-	memPeak, _ := r.at(sums + w)
+	mem, _ := r.wordAt(sums)
+	memPeak, _ := r.wordAt(sums + w)
 	if mem > memPeak || mem%4096 != 0 || memPeak%4096 != 0 || (n == 0) != (mem == 0) || (peak == 0) != (memPeak == 0) || mem < n*4096 {
 		return p, false
 	}
-	test, _ := r.at(at + 3*w)
-	arenas, _ := r.at(at + 4*w)
+	test, _ := r.wordAt(at + 3*w)
+	arenas, _ := r.wordAt(at + 4*w)
 	if test > 1<<20 || arenas > 1<<20 {
 		return p, false
 	}
 	for i := range addr.Addr(2) {
 		base := r.pointer(sums + (2+i)*w)
-		if in := f.spanOf(base); in == nil && (base != 0 || i == 1 || !s.initial(w) && !s.apart) || base > s.top && !s.apart && !s.initial(w) {
+		if in := f.spanOf(base); in == nil && (base != 0 || i == 1 || !s.initial(w) && !s.notContiguous) || base > s.top && !s.notContiguous && !s.initial(w) {
 			continue
 		}
 		if !usual && (base == 0 || test == 0) {

@@ -20,9 +20,8 @@ import (
 	"vscan/engine/image"
 )
 
-// Programs that tell themselves which blocks their malloc has given out, libc's own
-// among them (testdata/heaps.c): what is found in their cores is compared with that
-// block by block.
+// These programs write down which blocks their malloc has given out, libc's own among them
+// (testdata/heaps.c). What is found in their cores is compared with that, block by block.
 
 // build is how the program is built.
 type build struct {
@@ -68,7 +67,7 @@ func (b *builder) program(t *testing.T, how build) string {
 	return path
 }
 
-// needs is the path of a tool, or skips the test.
+// needs returns the path of a tool. Where it is missing, the test is skipped.
 func needs(t *testing.T, tool string) string {
 	t.Helper()
 	path, err := exec.LookPath(tool)
@@ -78,7 +77,7 @@ func needs(t *testing.T, tool string) string {
 	return path
 }
 
-// block is a block that the program has told.
+// block is a block that the program has written down.
 type block struct{ size, usable uint64 }
 
 // taking is how the memory of a program is taken.
@@ -135,7 +134,7 @@ func runProgram(t *testing.T, by taking, env []string, command ...string) (h fou
 	return openCore(t, kernelCore(t, cmd, pid)), truth
 }
 
-// kernelCore has the kernel write the core of a process of cmd, which ends.
+// kernelCore makes the kernel write the core of a process of cmd, which ends.
 func kernelCore(t *testing.T, cmd *exec.Cmd, pid int) string {
 	t.Helper()
 	pattern, err := os.ReadFile("/proc/sys/kernel/core_pattern")
@@ -181,7 +180,7 @@ func openCore(t *testing.T, path string) found {
 	return heapsOf(t, img)
 }
 
-// found is heaps and what they were found in.
+// found is heaps, and what they were found in.
 type found struct {
 	*heap.Heaps
 	space *engine.Space
@@ -209,7 +208,7 @@ func heapsOf(t *testing.T, img *image.Image) found {
 			pointers = append(pointers, t.Pointer)
 		}
 	}
-	h, err := heap.Find(t.Context(), space, arch, pointers...)
+	h, err := heap.Find(t.Context(), space, arch, heap.Options{ThreadPointers: pointers})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -220,9 +219,8 @@ func heapsOf(t *testing.T, img *image.Image) found {
 // these, each with its usable size, and malloc's own, and no others.
 func checkBlocks(t *testing.T, h *heap.Heaps, blocks map[addr.Addr]block) {
 	t.Helper()
-	hint := 0
 	for at, b := range blocks {
-		i := h.Index(at, &hint)
+		i := h.Index(at)
 		if i < 0 {
 			t.Errorf("block %v of %d bytes: in no object", at, b.size)
 			continue
@@ -231,7 +229,7 @@ func checkBlocks(t *testing.T, h *heap.Heaps, blocks map[addr.Addr]block) {
 			t.Errorf("block %v of %d bytes, %d usable: the object is %v, %d bytes, %v", at, b.size, b.usable, o.Range, o.Size(), o.State)
 		}
 	}
-	own := h.Own()
+	own := h.Internal()
 	for _, o := range h.Objects() {
 		if _, ok := blocks[o.First]; o.State == heap.Used && !ok && !slices.ContainsFunc(own, func(r addr.Range) bool { return r.Covers(o.Range) }) {
 			t.Errorf("object %v of %d bytes is in use, and the program has no such block", o.First, o.Size())
@@ -311,13 +309,13 @@ func checkWhole(t *testing.T, h *heap.Heaps, what string) {
 	if a.Understood == 0 || a.Understood > a.Writable {
 		t.Errorf("%d bytes understood of %d", a.Understood, a.Writable)
 	}
-	if !slices.IsSortedFunc(h.Own(), func(x, y addr.Range) int { return int(x.First>>1) - int(y.First>>1) }) {
-		t.Errorf("own: %v", h.Own())
+	if !slices.IsSortedFunc(h.Internal(), func(x, y addr.Range) int { return int(x.First>>1) - int(y.First>>1) }) {
+		t.Errorf("own: %v", h.Internal())
 	}
 }
 
-// CPython with threads: what malloc itself counts is understood, all arenas of it, and
-// the memory of CPython's own allocator is told.
+// Of CPython with threads, all that malloc itself counts is understood, in all arenas, and the memory of
+// CPython's own allocator is told.
 func TestCPython(t *testing.T) {
 	if testing.Short() {
 		t.Skip("runs other programs")
@@ -349,20 +347,20 @@ func TestCPython(t *testing.T) {
 		if x.Refused != "" {
 			t.Errorf("%+v", x)
 		}
-		if x.Kind != heap.Mapped {
+		if x.Kind != heap.ArenaMapped {
 			arenas++
 		}
 	}
 	if n := strings.Count(string(text), "<heap nr="); arenas != n || len(a.Gaps) > 0 {
 		t.Errorf("%d arenas of %d, gaps %v", arenas, n, a.Gaps)
 	}
-	if !slices.ContainsFunc(a.Others, func(o heap.Other) bool { return o.Name == "CPython" && o.Bytes > 1<<20 }) {
-		t.Errorf("CPython's pools are not told: %v", a.Others)
+	if !slices.ContainsFunc(a.OtherAllocators, func(o heap.OtherAllocator) bool { return o.Name == "CPython" && o.Bytes > 1<<20 }) {
+		t.Errorf("CPython's pools are not told: %v", a.OtherAllocators)
 	}
 }
 
-// Heaps of programs that were overwritten at 100 places each: objects away from these
-// are found as before, but for few next to them.
+// The heaps of programs were overwritten at 100 places each: objects away from these are found as before,
+// but for few next to them.
 func TestDamagedPrograms(t *testing.T) {
 	if testing.Short() {
 		t.Skip("runs other programs")
@@ -389,13 +387,12 @@ func (h found) damageAll(t *testing.T) {
 	var missed, invented, state int
 	for seed := range uint64(times) {
 		damaged, hit := h.damaged(t, rand.New(rand.NewPCG(seed, 1)), places)
-		d, err := heap.Find(t.Context(), damaged, h.arch)
+		d, err := heap.Find(t.Context(), damaged, h.arch, heap.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		hint := 0
 		for i, o := range h.Objects() {
-			k := d.Index(o.First, &hint)
+			k := d.Index(o.First)
 			switch {
 			case hit[i]:
 			case k < 0 || d.Objects()[k].Range != o.Range:
@@ -405,7 +402,7 @@ func (h found) damageAll(t *testing.T) {
 			}
 		}
 		for _, o := range d.Objects() {
-			if k := h.Index(o.First, &hint); k < 0 || h.Objects()[k].First != o.First {
+			if k := h.Index(o.First); k < 0 || h.Objects()[k].First != o.First {
 				invented++
 			}
 		}

@@ -2,36 +2,49 @@ package heap
 
 import "vscan/engine/addr"
 
-// Where a chunk makes no sense, its neighbours still can: what follows is looked
-// for at every aligned address, as a chunk from which others lead on. How many have
-// to: enough, where they differ in size, since a word of a program's data is as
-// rarely a sensible size as that; more where they are all of one size, for an array
-// of small numbers looks like that; any number, if they lead to the end.
+// Where a chunk makes no sense, its neighbours still can. What follows is looked for at every
+// aligned address, as a chunk from which others lead on:
+//
+//	| chunk | chunk | damaged | …  gap  … | chunk | chunk | chunk | …
+//	                                      ▲ resume: the first from which enough others lead on
+//
+// In pseudo-code:
+//
+//	for each aligned address behind the damage
+//	    n = how many chunks lead on from there, one to the next
+//	    if they lead to the top or the end of the range,
+//	        or n ≥ 8 and they differ in size or are large, or n ≥ 32:
+//	        go on here, unless chunks that lie in the first one rival it
+//
+// Eight are enough where sizes differ, since a word of a program's data is rarely a sensible
+// size. An array of small numbers looks like chunks of one size, so more of these are asked for.
+//
+// A size can be a leftover: of a chunk that was joined with others and cut elsewhere since. Such
+// a chunk leads on too, but there are chunks in it that also lead on: these are its rivals.
 
 const (
-	enough  = 8
-	alike   = 32
-	toCheck = 64
+	enoughDiffering = 8  // chunks that are enough if they differ in size or are large
+	enoughAlike     = 32 // chunks that are enough if they are small and of one size
+	chunksToCheck   = 64 // chunks after which no more are looked at
 )
 
-// skip finds the chunk with which a region goes on behind the one at an address
-// that makes no sense, or behind fenceposts, and keeps the gap. It returns 0 where
-// there is none.
-func (k *walker) skip(at addr.Addr, bad trouble, g *region) addr.Addr {
-	word, _ := k.at(at + k.word)
+// skip finds the chunk with which a range goes on behind the chunk at an address that makes no
+// sense, or behind fenceposts, and notes the gap. It returns 0 where there is none.
+func (k *walker) skip(at addr.Addr, bad trouble, g *chunkRange) addr.Addr {
+	word, _ := k.wordAt(at + k.word)
 	if bad == wrongBefore {
-		word, _ = k.at(at)
+		word, _ = k.wordAt(at)
 	}
-	if bad != fence {
+	if bad != fencepost {
 		if c, next := k.misled(at, g); next != 0 {
-			k.drop()
+			k.dropLast()
 			k.gap(addr.Range{First: c.at, Last: next - 1}, misleading, c.word)
 			return next
 		}
 	}
 	from := at + 2*k.word
 	resume := k.resume
-	if bad == fence {
+	if bad == fencepost {
 		resume = k.resumeFresh
 		from = at
 		if at >= g.end || g.piece || g.top == 0 && g.other != 0 {
@@ -41,7 +54,7 @@ func (k *walker) skip(at addr.Addr, bad trouble, g *region) addr.Addr {
 	next := resume(from, g)
 	last := next - 1
 	if next == 0 {
-		if bad == fence && g.top == 0 { // behind the last part there is nothing
+		if bad == fencepost && g.top == 0 { // nothing comes behind the last part
 			return 0
 		}
 		last = g.end - 1
@@ -52,9 +65,9 @@ func (k *walker) skip(at addr.Addr, bad trouble, g *region) addr.Addr {
 	return next
 }
 
-// resume is the first address from one on, in steps of the alignment, with a chunk
-// that leads on far enough; 0: there is none.
-func (k *walker) resume(from addr.Addr, g *region) addr.Addr {
+// resume returns the first address from one on, in steps of the alignment, with a chunk that
+// leads on far enough, or 0 where there is none.
+func (k *walker) resume(from addr.Addr, g *chunkRange) addr.Addr {
 	for at := from; at < g.end; at += 2 * k.word {
 		if k.steps++; k.steps&0xffff == 0 && k.ctx.Err() != nil {
 			return 0
@@ -69,7 +82,7 @@ func (k *walker) resume(from addr.Addr, g *region) addr.Addr {
 			at = k.unreadTo(at, g)
 			continue
 		}
-		if bad == fine && k.leads(c, g, toCheck) {
+		if bad == fine && k.leads(c, g, chunksToCheck) {
 			to := k.rivals(c, g)
 			if to == 0 {
 				return at
@@ -80,16 +93,16 @@ func (k *walker) resume(from addr.Addr, g *region) addr.Addr {
 	return 0
 }
 
-// convinces reports whether n chunks that follow one another are heads of chunks. An
+// convinces reports whether n words that lead from one to the next are the heads of chunks. An
 // array of numbers looks like chunks of one size, and a small one.
 func (k *walker) convinces(n int, differ bool, last chunk) bool {
-	return n >= alike || n >= enough && (differ || last.length > 64*k.word)
+	return n >= enoughAlike || n >= enoughDiffering && (differ || last.length > 64*k.word)
 }
 
-// misled returns the chunk that has led to the address at, where there is none, and
-// the first of those that lie in it and lead past that: then it is its size that is
-// wrong. 0: there are none.
-func (k *walker) misled(at addr.Addr, g *region) (c chunk, next addr.Addr) {
+// misled returns the chunk that has led to the address at, where there is none, and the first of
+// the chunks that lie in it and lead past at: then the size of the former is wrong. It returns 0
+// where there are none.
+func (k *walker) misled(at addr.Addr, g *chunkRange) (c chunk, next addr.Addr) {
 	const far = 1 << 20
 	n := len(k.runs)
 	if n == 0 || k.runs[n-1].Last+1 != at || k.runs[n-1].lo == k.runs[n-1].hi {
@@ -104,7 +117,7 @@ func (k *walker) misled(at addr.Addr, g *region) (c chunk, next addr.Addr) {
 		if bad != fine || r+x.length == at {
 			continue
 		}
-		if n, to := k.count(x, g.end, g); n >= alike || n >= enough && to > at && c.length > 1<<12 {
+		if n, to := k.count(x, g.end, g); n >= enoughAlike || n >= enoughDiffering && to > at && c.length > 1<<12 {
 			if k.rivals(x, g) == 0 {
 				return c, r
 			}
@@ -113,8 +126,8 @@ func (k *walker) misled(at addr.Addr, g *region) (c chunk, next addr.Addr) {
 	return c, 0
 }
 
-// drop drops the last chunk.
-func (k *walker) drop() {
+// dropLast drops the last chunk of the last run.
+func (k *walker) dropLast() {
 	r := &k.runs[len(k.runs)-1]
 	at := r.Last + 1 - addr.Addr(k.chunks[len(k.chunks)-1]&^lengthBits)
 	k.chunks = k.chunks[:len(k.chunks)-1]
@@ -128,8 +141,8 @@ func (k *walker) drop() {
 	}
 }
 
-// rivals is rival of the first chunks from c on.
-func (k *walker) rivals(c chunk, g *region) addr.Addr {
+// rivals asks rival of the first chunks from c on.
+func (k *walker) rivals(c chunk, g *chunkRange) addr.Addr {
 	for range 4 {
 		if to := k.rival(c, g); to != 0 {
 			return to
@@ -143,16 +156,16 @@ func (k *walker) rivals(c chunk, g *region) addr.Addr {
 	return 0
 }
 
-// rival is where to go on instead of at the chunk c, with which a region might go on,
-// if its size may be a leftover: of a chunk that was part of a larger one, which was
-// cut elsewhere since. Then there are chunks in it that lead to its end. If they are
-// many, they are what is there now; if they are few, they may be the leftover, and
-// only what is behind both is sure. 0: there are none.
-func (k *walker) rival(c chunk, g *region) addr.Addr {
+// rival returns where to go on instead of at the chunk c, if its size may be a leftover: of a
+// chunk that was part of a larger one, which was cut elsewhere since. Then there are chunks in it
+// that lead to its end. If they are many, they are what is there now, and the first is returned.
+// If they are few, they may be the leftover, and only what is behind both is sure: the end is
+// returned. 0 says that there are none.
+func (k *walker) rival(c chunk, g *chunkRange) addr.Addr {
 	const far = 1 << 20
 	end := c.at + c.length
 	if next, bad := k.look.head(end, g); bad == fine && !next.prevUsed {
-		return 0 // it is free, and both its ends say so
+		return 0 // c is free, and both its ends say so
 	}
 	for at := c.at + 4*k.word; at < end && at < c.at+far; at += 2 * k.word {
 		x, bad := k.look.head(at, g)
@@ -160,7 +173,7 @@ func (k *walker) rival(c chunk, g *region) addr.Addr {
 			continue
 		}
 		switch n, to := k.count(x, end, g); {
-		case n >= alike:
+		case n >= enoughAlike:
 			return at
 		case to == end && n > 1:
 			return end
@@ -169,10 +182,10 @@ func (k *walker) rival(c chunk, g *region) addr.Addr {
 	return 0
 }
 
-// count counts the chunks from c on up to an end, at most so many as are enough to
-// be sure of, and returns where they lead to.
-func (k *walker) count(c chunk, end addr.Addr, g *region) (n int, at addr.Addr) {
-	for n = 1; n < alike; n++ {
+// count counts the chunks from c on that begin before end, up to enoughAlike, and returns where
+// they lead to.
+func (k *walker) count(c chunk, end addr.Addr, g *chunkRange) (n int, at addr.Addr) {
+	for n = 1; n < enoughAlike; n++ {
 		if at = c.at + c.length; at >= end {
 			return n, at
 		}
@@ -181,7 +194,7 @@ func (k *walker) count(c chunk, end addr.Addr, g *region) (n int, at addr.Addr) 
 			return n, at
 		}
 		if !next.prevUsed {
-			if size, ok := k.look.at(at); !ok || addr.Addr(size) != c.length || !c.prevUsed {
+			if size, ok := k.look.wordAt(at); !ok || addr.Addr(size) != c.length || !c.prevUsed {
 				return n, at
 			}
 		}
@@ -190,16 +203,16 @@ func (k *walker) count(c chunk, end addr.Addr, g *region) (n int, at addr.Addr) 
 	return n, at
 }
 
-// resumeFresh is resume where the chunk is the first in memory that the system gave:
-// nothing ever was before it.
-func (k *walker) resumeFresh(from addr.Addr, g *region) addr.Addr {
+// resumeFresh is resume for the first chunk of memory that the system gave: nothing was ever
+// before it.
+func (k *walker) resumeFresh(from addr.Addr, g *chunkRange) addr.Addr {
 	for {
 		next := k.resume(from, g)
 		if next == 0 {
 			return 0
 		}
-		before, ok1 := k.at(next)
-		size, ok2 := k.at(next + k.word)
+		before, ok1 := k.wordAt(next)
+		size, ok2 := k.wordAt(next + k.word)
 		if ok1 && ok2 && before == 0 && size&chunkPrevUsed != 0 {
 			return next
 		}
@@ -207,12 +220,11 @@ func (k *walker) resumeFresh(from addr.Addr, g *region) addr.Addr {
 	}
 }
 
-// unreadTo is the last address to try in memory that the image does not hold, of
-// which at is one.
-func (k *walker) unreadTo(at addr.Addr, g *region) addr.Addr {
+// unreadTo returns the last address to try in the memory around at that the image does not hold.
+func (k *walker) unreadTo(at addr.Addr, g *chunkRange) addr.Addr {
 	v := k.space.At(at + k.word)
 	last := min(v.Last, g.end-1)
-	if v.Mapping != nil && v.Mapping.Source != nil { // the source failed: try the next page
+	if v.Mapping != nil && v.Mapping.Source != nil { // the source failed here: try the next page
 		last = min(last, at|0xfff)
 	}
 	step := 2 * k.word
@@ -222,9 +234,9 @@ func (k *walker) unreadTo(at addr.Addr, g *region) addr.Addr {
 	return at
 }
 
-// leads reports whether the chunk c leads on for so many chunks, or to the end of
-// the region.
-func (k *walker) leads(c chunk, g *region, most int) bool {
+// leads reports whether the chunk c leads on for so many chunks, or to the top or the end of the
+// range, or for as many as convince.
+func (k *walker) leads(c chunk, g *chunkRange, most int) bool {
 	differ := false
 	first := c.length
 	for n := 1; ; n++ {
@@ -233,22 +245,22 @@ func (k *walker) leads(c chunk, g *region, most int) bool {
 			return true
 		}
 		next, bad := k.look.head(at, g)
-		if bad == fence && next.prevUsed {
+		if bad == fencepost && next.prevUsed {
 			return n > 1
 		}
-		if bad != fine && bad != fence {
+		if bad != fine && bad != fencepost {
 			return k.convinces(n, differ, c)
 		}
 		if !next.prevUsed {
-			size, ok := k.look.at(at)
+			size, ok := k.look.wordAt(at)
 			if !ok || addr.Addr(size) != c.length || !c.prevUsed || c.word&chunkOther != 0 {
 				return k.convinces(n, differ, c)
 			}
-			differ = true // that a free chunk is said to be so at both ends is worth as much
+			differ = true // a free chunk that has its size at both ends is worth as much
 		} else if c.word&chunkOther != g.other {
 			return false
 		}
-		if bad == fence {
+		if bad == fencepost {
 			return true
 		}
 		if n >= most {

@@ -20,36 +20,36 @@ import (
 //	word attached_threads        since 2.23
 //	word system_mem, max_system_mem
 //
-// It is found by its bins. The head of a ring counts as a chunk whose fd and bk are
-// these two words, so an empty one holds twice the address two words below itself;
-// few of the 127 are ever in use, and of those that are the chunks lead back.
+// It is found by its bins. The head of a ring counts as a chunk whose fd and bk are these two
+// words. So the head of an empty ring holds, twice, the address two words below itself. Few of
+// the 127 rings are ever in use, and the chunks of those that are lead back to their heads.
 
 const binCount = 127
 
 // state is the state of an arena as it was read.
 type state struct {
-	start  addr.Addr // 0 where it is not known
-	bins   addr.Addr
-	good   int // of the bins: how many are sound
-	top    addr.Addr
-	next   addr.Addr // the arena after this one
-	memory uint64    // bytes that the arena has from the system
-	apart  bool      // its memory need not be contiguous
-	end    addr.Addr // the address behind it
+	start         addr.Addr // its address; 0 where it is not known
+	bins          addr.Addr
+	good          int // how many of the bins are sound
+	top           addr.Addr
+	next          addr.Addr // the address of the arena after this one
+	memory        uint64    // bytes that the arena has from the system
+	notContiguous bool      // whether its memory need not be contiguous
+	end           addr.Addr // the address behind it
 }
 
-// soundBins is how many of 127 heads of rings from an address on are sound that are
-// needed at least: a state can be damaged like anything.
+// soundBins is how many of the 127 bins have to be sound at least: a state can be damaged like
+// anything else.
 const soundBins = 100
 
-// maxTries is how often it is tried to find bins around an empty one, which bounds
-// what memory that is full of these can cost.
+// maxTries is how often binsAt looks around an empty bin, which bounds what memory that is full
+// of such words can cost.
 const maxTries = 1 << 14
 
-// bin reports whether the two words at a are the head of a ring, empty or not.
+// bin reports whether the two words at a are the head of a ring, and whether it is empty.
 func (r *reader) bin(a addr.Addr) (sound, empty bool) {
-	fd, ok1 := r.at(a)
-	bk, ok2 := r.at(a + r.word)
+	fd, ok1 := r.wordAt(a)
+	bk, ok2 := r.wordAt(a + r.word)
 	self := uint64(a - 2*r.word)
 	if !ok1 || !ok2 {
 		return false, false
@@ -61,17 +61,17 @@ func (r *reader) bin(a addr.Addr) (sound, empty bool) {
 		return false, false
 	}
 	look := r.far()
-	back, ok1 := look.at(addr.Addr(fd) + 3*r.word)
-	forth, ok2 := look.at(addr.Addr(bk) + 2*r.word)
+	back, ok1 := look.wordAt(addr.Addr(fd) + 3*r.word)
+	forth, ok2 := look.wordAt(addr.Addr(bk) + 2*r.word)
 	return ok1 && ok2 && back == self && forth == self, false
 }
 
-// binsAt finds the bins that the empty one at a is of; false if there are not
-// enough that are sound.
+// binsAt finds the bins that the empty one at a belongs to. It returns false if not enough of
+// them are sound.
 func (r *reader) binsAt(a addr.Addr) (s state, ok bool) {
 	step := 2 * r.word
 	const around = 2*binCount - 1
-	var sound [around + 1]int // how many are sound below each
+	var sound [around + 1]int // how many of those before each are sound
 	low := a - (binCount-1)*step
 	if r.tries++; low > a || r.tries > maxTries {
 		return s, false
@@ -83,7 +83,7 @@ func (r *reader) binsAt(a addr.Addr) (s state, ok bool) {
 			sound[i+1]++
 		}
 	}
-	led := false // by what may be the address of the top
+	led := false // whether the best bins have the address of a top before them
 	for i := range binCount {
 		good := sound[i+binCount] - sound[i]
 		bins := low + addr.Addr(i)*step
@@ -95,13 +95,13 @@ func (r *reader) binsAt(a addr.Addr) (s state, ok bool) {
 	return s, s.good > 0
 }
 
-// topAt reports whether what lies before bins is the address of a top chunk.
+// topAt reports whether the address of a top chunk stands before bins.
 func (r *reader) topAt(bins addr.Addr) bool {
 	top := r.pointer(bins - 2*r.word)
 	if top == bins-2*r.word {
 		return true
 	}
-	size, ok := r.far().at(top + r.word)
+	size, ok := r.far().wordAt(top + r.word)
 	end := top + addr.Addr(size&^chunkFlags)
 	return ok && top%(2*r.word) == 0 && size&chunkFlags == chunkPrevUsed && size >= uint64(4*r.word) && end%engine.PageSize == 0
 }
@@ -113,24 +113,24 @@ func (r *reader) readState(s *state) {
 	after := s.bins + 2*binCount*w + 16
 	s.next = r.pointer(after)
 	after += 2 * w
-	if threads, ok := r.at(after); ok && threads < 4096 { // since 2.23: no arena has so little memory
+	if threads, ok := r.wordAt(after); ok && threads < 4096 { // glibc since 2.23 counts threads here; no arena has so little memory
 		after += w
 	}
-	s.memory, _ = r.at(after)
+	s.memory, _ = r.wordAt(after)
 	s.end = after + 2*w
 	if s.next < s.bins && s.bins-s.next < 24*w {
-		s.start = s.next // it is the only one
+		s.start = s.next // the arena is the only one, and refers to itself
 	}
 	r.readFlags(s)
 }
 
-// startByNext finds where the state of a main arena starts by the arena after it, whose
-// bins lie as far from its start.
+// startByNext finds where the state of a main arena starts by the arena after it, whose bins lie
+// at the same distance from its start.
 func (r *reader) startByNext(s *state) {
 	if s.start != 0 || s.next == 0 || s.next%r.word != 0 || r.spanOf(s.next) == nil {
 		return
 	}
-	const longest = 24 // words in front of the bins
+	const longest = 24 // the most words in front of the bins
 	for _, next := range r.states(addr.Range{First: s.next, Last: s.next + min(2*binCount*r.word, addr.Max-s.next)}, 1) {
 		if front := next.bins - s.next; front < longest*r.word && front < s.bins {
 			s.start = s.bins - front
@@ -142,7 +142,7 @@ func (r *reader) startByNext(s *state) {
 // readFlags reads what lies at the start of a state.
 func (r *reader) readFlags(s *state) {
 	if s.start != 0 {
-		s.apart = r.uint(s.start+4, 4)&2 != 0
+		s.notContiguous = r.uint(s.start+4, 4)&2 != 0
 	}
 }
 
@@ -182,9 +182,9 @@ func (r *reader) states(in addr.Range, most int) (found []state) {
 	return found
 }
 
-// load is the word at the start of b.
+// load returns the word at the start of b.
 func (r *reader) load(b []byte) uint64 {
-	if r.quick {
+	if r.le64 {
 		return binary.LittleEndian.Uint64(b)
 	}
 	return r.space.Arch().Order().Uint(b[:r.word])

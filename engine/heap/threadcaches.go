@@ -2,23 +2,23 @@ package heap
 
 import "vscan/engine/addr"
 
-// A thread has a pointer to its cache in its own memory, which libc lays at the same
-// distance from the thread pointer in every thread. Where that is, the caches tell
-// that were recognised by what they hold; then it tells those that hold nothing, and
-// so look like any block of zeros:
+// A thread has a pointer to its cache in its own memory (malloc/malloc.c, tcache), which libc lays at
+// the same distance from the thread pointer in every thread. The caches that were recognised by what
+// they hold tell the distance. The distance then tells the caches that hold nothing, which otherwise
+// look like any block of zeros:
 //
-//	thread 1   …|  tcache  |………|tp      → a cache that was recognised: the distance
-//	thread 2   …|  tcache  |………|tp      → an object of a cache's size: a cache as well
+//	thread 1   …|  tcache  |………|tp      → a cache that was recognised: the distance is known
+//	thread 2   …|  tcache  |………|tp      → an object of a cache's size: it is a cache as well
 
-// threadMemory is how far from its thread pointer a thread's memory is searched, in
-// bytes on either side.
+// threadMemory is how far from its thread pointer the memory of a thread is searched, in bytes on
+// either side.
 const threadMemory = 4096
 
-// maxThreads is how many threads are asked.
+// maxThreads is the most threads that are looked at.
 const maxThreads = 1 << 16
 
-// cachesOfThreads notes the caches that threads, of which these are the thread
-// pointers, have and that are not among known, the first bytes of caches.
+// cachesOfThreads adds the caches of threads to malloc's own memory that are not known yet. threads
+// are thread pointers, and known has the first bytes of the caches that were recognised.
 func (f *finder) cachesOfThreads(m *marker, threads []addr.Addr, known map[addr.Addr]bool) {
 	threads = threads[:min(len(threads), maxThreads)]
 	distance, ok := f.cacheDistance(m, threads, known)
@@ -27,22 +27,22 @@ func (f *finder) cachesOfThreads(m *marker, threads []addr.Addr, known map[addr.
 	}
 	for _, tp := range threads {
 		i := m.starting(m.r.pointer(tp + distance))
-		if i < 0 || m.objects[i].State != Used || known[m.objects[i].First] || !f.k.cacheSized(m.length(i)) {
+		if i < 0 || m.objects[i].State != Used || known[m.objects[i].First] || !f.walker.cacheSized(m.length(i)) {
 			continue
 		}
 		known[m.objects[i].First] = true
-		f.own = append(f.own, m.objects[i].Range)
+		f.internal = append(f.internal, m.objects[i].Range)
 	}
 }
 
-// cacheDistance returns how far from a thread pointer the pointer to the cache lies, to
-// be added with a carry that is dropped: where most threads have a known one, and of
-// several such places the nearest.
+// cacheDistance returns how far from a thread pointer the pointer to the cache lies, to be added with
+// a carry that is dropped: where most threads have a known cache, and of several such distances the
+// smallest.
 func (f *finder) cacheDistance(m *marker, threads []addr.Addr, known map[addr.Addr]bool) (distance addr.Addr, ok bool) {
 	if len(known) == 0 {
 		return 0, false
 	}
-	votes := make([]int, 2*threadMemory/f.word) // by place, from threadMemory before the thread pointer on
+	votes := make([]int, 2*threadMemory/f.word) // for each word from threadMemory before the thread pointer on
 	for _, tp := range threads {
 		for i := range votes {
 			if known[m.r.pointer(tp+addr.Addr(i)*f.word-threadMemory)] {

@@ -9,8 +9,8 @@ import (
 	"vscan/engine/heap/heaptest"
 )
 
-// A cache that holds nothing is told by the thread that has it; a block of zeros that
-// no thread has is none.
+// A cache that holds nothing is told by the thread that has it. A block of zeros that no thread has is no
+// cache.
 func TestEmptyCachesOfThreads(t *testing.T) {
 	for _, arch := range machines {
 		w := addr.Addr(arch.WordSize())
@@ -38,21 +38,21 @@ func TestEmptyCachesOfThreads(t *testing.T) {
 		m.Perm = engine.PermKnown | engine.PermRead | engine.PermWrite
 		space := mustSpace(t, m, h.Mapping(t, "[heap]"))
 		owns := func(heaps *Heaps, a addr.Addr) bool {
-			return slices.ContainsFunc(heaps.Own(), func(r addr.Range) bool { return r.Contains(a) })
+			return slices.ContainsFunc(heaps.Internal(), func(r addr.Range) bool { return r.Contains(a) })
 		}
-		with, err := Find(t.Context(), space, arch, threads...)
+		with, err := Find(t.Context(), space, arch, Options{ThreadPointers: threads})
 		if err != nil {
 			t.Fatal(err)
 		}
 		if !owns(with, first) || !owns(with, empty) || owns(with, block) {
-			t.Errorf("%v: own %v; want %v and %v, not %v", arch, with.Own(), first, empty, block)
+			t.Errorf("%v: own %v; want %v and %v, not %v", arch, with.Internal(), first, empty, block)
 		}
-		without, err := Find(t.Context(), space, arch)
+		without, err := Find(t.Context(), space, arch, Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		if !owns(without, first) || owns(without, empty) {
-			t.Errorf("%v: without threads own %v", arch, without.Own())
+			t.Errorf("%v: without threads own %v", arch, without.Internal())
 		}
 	}
 }

@@ -26,7 +26,7 @@ func New(arch addr.Arch, base addr.Addr, size int, flags uint64, head int) *Heap
 	return &Heap{arch: arch, Base: base, Bytes: make([]byte, size), flags: flags, at: []int{head}}
 }
 
-// Arch is the machine that the heap is one of.
+// Arch returns the word size and byte order of the heap's machine.
 func (h *Heap) Arch() addr.Arch { return h.arch }
 
 // Put writes the word v at an offset in bytes.
@@ -107,10 +107,10 @@ func (h *Heap) PutState(at int, s State) int {
 	return next + 5*w
 }
 
-// At is the offset of the chunk that is added next.
+// At returns the offset of the chunk that is added next.
 func (h *Heap) At() int { return h.at[len(h.at)-1] }
 
-// Fence adds the two fenceposts that end memory of an arena's which does not go on.
+// Fence adds the two fenceposts that end memory of an arena where the next memory does not go on.
 func (h *Heap) Fence() {
 	w := h.arch.WordSize()
 	at := h.At()
@@ -130,11 +130,11 @@ func (h *Heap) Fence() {
 	h.at = append(h.at, at+2*w, at+4*w)
 }
 
-// From has chunks go on at an offset.
+// From makes chunks go on at an offset.
 func (h *Heap) From(at int) { h.at, h.used = append(h.at, at), append(h.used, true) }
 
-// PutBin puts chunks into a bin, from 0 to 126, of the state that PutState wrote at an
-// offset of s, which may be the same memory or other: those of objects of h.
+// PutBin puts chunks, given by their objects in h, into a bin, from 0 to 126, of the state that
+// PutState wrote at an offset of s. s may be h or another memory.
 func (s *Heap) PutBin(at, bin int, h *Heap, objects []addr.Addr) {
 	w := s.arch.WordSize()
 	bins := (at+12+w-1)&^(w-1) + (12+2*bin)*w

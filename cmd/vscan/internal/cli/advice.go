@@ -49,7 +49,7 @@ func advice(err error) string {
 		return "; vscan map lists the names"
 	case errors.Is(err, image.ErrNoModules):
 		return " (--under FILE@ADDR)"
-	case errors.Is(err, graph.ErrNoGraph):
+	case errors.Is(err, graph.ErrNotGraph):
 		return ": vscan graph build makes one"
 	}
 	return ""

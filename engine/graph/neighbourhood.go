@@ -10,8 +10,8 @@ import (
 	"vscan/engine/addr"
 )
 
-// Neighbourhood is a small part of a graph, to be drawn: units of memory, and
-// which refers to which.
+// Neighbourhood is a small part of a graph that can be drawn: units of memory, and
+// which of them refer to which.
 type Neighbourhood struct {
 	Nodes []Node // ascending by address
 	Links []Link // ascending by From, then To
@@ -20,38 +20,40 @@ type Neighbourhood struct {
 // Node is a unit of memory.
 type Node struct {
 	addr.Range
-	Hops int // references on the shortest way from where it began, whichever way they lead
+	Hops int // edges on the shortest way from the ranges that were asked for, in either direction
 }
 
-// Link is the edges from one node to another, by index.
+// Link is the edges from one node to another. From and To are indexes in
+// Neighbourhood.Nodes.
 type Link struct {
 	From, To int
 	Edges    uint64
 }
 
-// ErrTooMany is the error of a part of a graph that is too large to be drawn.
-var ErrTooMany = errors.New("too many links")
+// ErrTooManyLinks is the error of a part of a graph that is too large to be drawn.
+var ErrTooManyLinks = errors.New("too many links")
 
-// Around is what is at most so many references away from some ranges, whichever
-// way these lead, by units (see Reach), with at most limit links between them.
-// Where there are more, the error is an ErrTooMany.
-func (f *Forward) Around(ctx context.Context, ranges []addr.Range, hops int, unit uint64, limit int) (*Neighbourhood, error) {
+// Neighbourhood returns the units that are at most so many edges away from some
+// ranges, in either direction, and the links between them. unit is the size of a
+// unit in bytes as for Reach. Where there are more than limit units or links, the
+// error wraps ErrTooManyLinks.
+func (f *Forward) Neighbourhood(ctx context.Context, ranges []addr.Range, hops int, unit uint64, limit int) (*Neighbourhood, error) {
 	units, err := f.g.units(cmp.Or(unit, DefaultUnit))
 	if err != nil {
 		return nil, err
 	}
 	hint, at := 0, 0
 	of := func(a addr.Addr) (uint64, bool) { return units.number(a, &hint) }
-	known := map[uint64]int{} // units to hops
+	known := map[uint64]int{} // how many hops away each unit is
 	var now []uint64
 	if len(ranges) == 0 {
 		return &Neighbourhood{}, nil
 	}
-	for _, r := range within(rangesOf(f.g.regions), ranges) {
+	for _, r := range restrict(rangesOf(f.g.regions), ranges) {
 		first, _ := of(r.First)
 		last, _ := of(r.Last)
 		if last-first > uint64(limit) {
-			return nil, fmt.Errorf("%w: %v has %d units of %d bytes, more than %d", ErrTooMany, r, last-first+1, uint64(1)<<units.shift, limit)
+			return nil, fmt.Errorf("%w: %v has %d units of %d bytes, more than %d", ErrTooManyLinks, r, last-first+1, uint64(1)<<units.shift, limit)
 		}
 		for u := first; u <= last; u++ {
 			if _, seen := known[u]; !seen {
@@ -89,7 +91,7 @@ func (f *Forward) Around(ctx context.Context, ranges []addr.Range, hops int, uni
 					meet(from)
 				}
 				if len(known) > limit+1 {
-					return nil, fmt.Errorf("%w: more than %d nodes at %d hops", ErrTooMany, limit, hop)
+					return nil, fmt.Errorf("%w: more than %d nodes at %d hops", ErrTooManyLinks, limit, hop)
 				}
 			}
 		}
@@ -104,7 +106,7 @@ func (f *Forward) Around(ctx context.Context, ranges []addr.Range, hops int, uni
 			}
 		}
 		if len(links) > limit {
-			return nil, fmt.Errorf("%w: more than %d", ErrTooMany, limit)
+			return nil, fmt.Errorf("%w: more than %d", ErrTooManyLinks, limit)
 		}
 	}
 	n := &Neighbourhood{}

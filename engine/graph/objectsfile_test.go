@@ -13,8 +13,8 @@ import (
 	"vscan/engine/heap/heaptest"
 )
 
-// smallHeap is a graph and the heap of six objects: one that data refer to, with
-// one behind it, and a lost chain of two, one that is possibly lost, the top.
+// smallHeap returns a graph and the heap of six objects: one that data refer to, with one behind it, a
+// lost chain of two, one that is possibly lost, and the top.
 func smallHeap(t *testing.T) (*Graph, *heap.Heaps) {
 	t.Helper()
 	h := heaptest.New(addr.LE64, 0x100000, 0x1000, 0, 0)
@@ -35,14 +35,14 @@ func smallHeap(t *testing.T) (*Graph, *heap.Heaps) {
 	}
 	m.Perm = engine.PermKnown | engine.PermWrite
 	space := mustSpace(t, m, h.Mapping(t, "[heap]"))
-	heaps, err := heap.Find(t.Context(), space, addr.LE64)
+	heaps, err := heap.Find(t.Context(), space, addr.LE64, heap.Options{})
 	if err != nil || len(heaps.Objects()) != 6 {
 		t.Fatalf("%d objects, %v", len(heaps.Objects()), err)
 	}
 	return mustBuild(t, space, addr.LE64, Options{}), heaps
 }
 
-// What is kept in a file is what was found out, and what is damaged is an error.
+// What a file gives back is what was found out, and a damaged file is an error.
 func TestKeepObjects(t *testing.T) {
 	g, heaps := smallHeap(t)
 	o := ObjectOptions{Retained: true, Threads: []Thread{{SP: 0x1000}}}
@@ -51,7 +51,7 @@ func TestKeepObjects(t *testing.T) {
 		t.Fatal(err)
 	}
 	path, key := filepath.Join(t.TempDir(), "g.objects"), g.ObjectsKey(o)
-	if err := want.Keep(path, key); err != nil {
+	if err := want.Save(path, key); err != nil {
 		t.Fatal(err)
 	}
 	got, err := OpenObjects(path, key)
@@ -72,9 +72,9 @@ func TestKeepObjects(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	// Other threads, or without what tells pointers to bases, it is another answer.
+	// With other threads, or without the memory that tells pointers to bases, it is another answer.
 	for _, other := range []ObjectOptions{{}, {Threads: []Thread{{SP: 0x1001}}}, {Threads: o.Threads, Space: mustSpace(t)}} {
-		if _, err := OpenObjects(path, g.ObjectsKey(other)); !errors.Is(err, ErrOtherObjects) {
+		if _, err := OpenObjects(path, g.ObjectsKey(other)); !errors.Is(err, ErrOtherGraph) {
 			t.Errorf("%+v: %v", other, err)
 		}
 	}
@@ -103,14 +103,14 @@ func TestKeepObjects(t *testing.T) {
 }
 
 func FuzzKeptObjects(f *testing.F) {
-	f.Add([]byte(keptMagic))
+	f.Add([]byte(objectsMagic))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		readObjects("file", b, [32]byte{})
 	})
 }
 
-// Registers at the ends of the address space, stack pointers outside of any
-// mapping, and very many threads.
+// Registers at the ends of the address space, stack pointers outside of any mapping, and very many
+// threads do no harm.
 func TestThreadsOdd(t *testing.T) {
 	g, heaps := smallHeap(t)
 	threads := []Thread{
@@ -126,12 +126,12 @@ func TestThreadsOdd(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.Anchors[0] != Static || r.Anchors[1] != Static || r.Losses[1] != Reachable || r.Losses[2] != Definitely || r.Losses[3] != Indirectly {
+	if r.Anchors[0] != AnchorStatic || r.Anchors[1] != AnchorStatic || r.Losses[1] != LossNone || r.Losses[2] != LossDefinite || r.Losses[3] != LossIndirect {
 		t.Errorf("anchors %v, losses %v", r.Anchors, r.Losses)
 	}
 }
 
-// The objects of another image than the graph's give nonsense, and no panic.
+// The objects of another image than the graph's give nonsense and no panic.
 func TestObjectsOfOther(t *testing.T) {
 	g, _ := smallHeap(t)
 	h := heaptest.New(addr.LE32, 0x1000, 0x1000, 0, 0)
@@ -139,7 +139,7 @@ func TestObjectsOfOther(t *testing.T) {
 		h.Add(8, true)
 	}
 	h.End()
-	heaps, err := heap.Find(t.Context(), mustSpace(t, h.Mapping(t, "[heap]")), addr.LE32)
+	heaps, err := heap.Find(t.Context(), mustSpace(t, h.Mapping(t, "[heap]")), addr.LE32, heap.Options{})
 	if err != nil || len(heaps.Objects()) != 4 {
 		t.Fatalf("%d objects, %v", len(heaps.Objects()), err)
 	}

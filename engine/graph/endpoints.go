@@ -7,17 +7,18 @@ import (
 	"vscan/engine/addr"
 )
 
-// scope is where edges may come from and go to.
-type scope struct {
+// endpoints is where edges may come from and lead to.
+type endpoints struct {
 	regions  []Region
 	sources  []addr.Range // merged
-	targets  []addr.Range // merged; without address 0 and what a word cannot hold
-	present  []addr.Range // of targets, merged: those that most edges go to
+	targets  []addr.Range // merged; without address 0 and addresses that a word cannot hold
+	present  []addr.Range // the part of targets that is present, merged: most edges lead there
 	filtered bool
 }
 
-func newScope(space *engine.Space, arch addr.Arch, o *Options) scope {
-	s := scope{filtered: len(o.Sources)+len(o.Targets) > 0 || o.SourceIn != nil || o.TargetIn != nil}
+// newEndpoints returns what the options allow of what is mapped.
+func newEndpoints(space *engine.Space, arch addr.Arch, o *Options) endpoints {
+	s := endpoints{filtered: len(o.Sources)+len(o.Targets) > 0 || o.SourceIn != nil || o.TargetIn != nil}
 	pointable := addr.Range{First: 1, Last: arch.MaxAddr()}
 	word := addr.Addr(arch.WordSize())
 	before := engine.Interval{}
@@ -29,14 +30,14 @@ func newScope(space *engine.Space, arch addr.Arch, o *Options) scope {
 		s.addRegion(v, before)
 		if v.State() == engine.Present && (o.SourceIn == nil || o.SourceIn(v.Mapping)) {
 			r := v.Range
-			// A word may begin in the zeros before and not be zero.
+			// A word that begins in the zeros before may have other bytes as well.
 			if before.State() == engine.Zero && (o.SourceIn == nil || o.SourceIn(before.Mapping)) {
 				r.First -= min(word-1, r.First-before.First)
 			}
 			s.sources = append(s.sources, r)
 		}
 		if v.State() == engine.Zero && v.Last-v.First < word && (o.SourceIn == nil || o.SourceIn(v.Mapping)) {
-			s.sources = append(s.sources, v.Range) // a word may be longer than all of it
+			s.sources = append(s.sources, v.Range) // a word may begin before these zeros and end behind them
 		}
 		if t, ok := v.Range.Intersect(pointable); ok && (o.TargetIn == nil || o.TargetIn(v.Mapping)) {
 			if v.State() != engine.Absent {
@@ -48,15 +49,15 @@ func newScope(space *engine.Space, arch addr.Arch, o *Options) scope {
 		}
 		before = v
 	}
-	s.sources = within(addr.Merge(s.sources), o.Sources)
-	s.targets = within(addr.Merge(s.targets), o.Targets)
-	s.present = within(addr.Merge(s.present), o.Targets)
+	s.sources = restrict(addr.Merge(s.sources), o.Sources)
+	s.targets = restrict(addr.Merge(s.targets), o.Targets)
+	s.present = restrict(addr.Merge(s.present), o.Targets)
 	return s
 }
 
-// addRegion adds what shows in an interval. Present bytes and zeros of one
+// addRegion adds what shows in an interval to the regions. Present bytes and zeros of one
 // mapping are one region.
-func (s *scope) addRegion(v, before engine.Interval) {
+func (s *endpoints) addRegion(v, before engine.Interval) {
 	m := v.Mapping
 	if n := len(s.regions) - 1; before.Mapping != nil && m.State != engine.Absent && s.regions[n].State != engine.Absent && m.Continues(before.Mapping) {
 		s.regions[n].Last = v.Last
@@ -68,14 +69,14 @@ func (s *scope) addRegion(v, before engine.Interval) {
 	s.regions = append(s.regions, Region{Range: v.Range, State: m.State, Perm: m.Perm, Name: m.Name, NameOffset: m.PlaceOf(v.First), File: m.File})
 }
 
-// within is what of ranges lies in others too; where there are no others, all.
+// restrict returns the parts of ranges that lie in others, or all where there are no others.
 // ranges are merged, and so is the result.
-func within(ranges, others []addr.Range) []addr.Range {
+func restrict(ranges, others []addr.Range) []addr.Range {
 	if len(others) == 0 {
 		return ranges
 	}
 	return addr.Intersect(ranges, addr.Merge(others))
 }
 
-// log2 of a power of two.
+// log2 returns the logarithm of a power of two.
 func log2(n uint64) uint { return uint(bits.TrailingZeros64(n)) }

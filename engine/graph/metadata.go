@@ -9,13 +9,15 @@ import (
 	"vscan/engine/addr"
 )
 
-// regionFile is the bit of Region.File beside those of the permissions.
+// regionFile is the bit of Region.File, beside those of the permissions.
 const regionFile = 1 << 7
 
-// encode writes what was mapped, and what sources and targets are: ranges as
-// distances from the end of the one before, names as numbers of their first
-// appearance.
-func (a *about) encode() []byte {
+// encode returns the section that says what was mapped, and which ranges sources and
+// targets are in. A range is written as the distance from the end of the one before
+// and the distance of its ends, and a name as the number of its first appearance:
+//
+//	names    │ regions (range, state, permissions, name, offset) │ ranges of sources │ ranges of targets
+func (a *metadata) encode() []byte {
 	var b []byte
 	names := map[string]uint64{}
 	var text []byte
@@ -56,9 +58,11 @@ func (a *about) encode() []byte {
 	return b
 }
 
-func (a *about) decode(b []byte) error {
+// decode reads what encode has written. INVARIANT: regions and ranges ascend and
+// are disjoint, or there is an error.
+func (a *metadata) decode(b []byte) error {
 	c := cursor{b: b}
-	count := func() uint64 { // of things of a byte at least
+	count := func() uint64 { // reads how many things follow, each of at least a byte
 		n := c.uvarint()
 		if n > uint64(len(c.b)) {
 			c.bad, n = true, 0

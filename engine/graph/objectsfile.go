@@ -15,65 +15,66 @@ import (
 	"vscan/engine/heap"
 )
 
-// The file of what is known of objects, so that a second question need not find
-// it out again. All numbers are little-endian.
+// The file of what is known of objects, so that a second question need not find it
+// out again. All numbers are little-endian.
 //
 //	offset  bytes
 //	0       16     magic
-//	16      4      version: it changes with what is found out, too
+//	16      4      version: it also changes when something else is found out
 //	20      4      zeros
 //	24      32     SHA-256 of what it was found out of: see ObjectsKey
 //	56      8      objects
 //	64      8      heads
 //	72      8      edges
 //	80      8×16   sections, in this order in the file, the first at headerSize:
-//	               bytes, CRC-32C of all of it and 4 zeros
+//	               bytes, CRC-32C of the section and 4 zeros
 //	208     44     zeros
 //	252     4      CRC-32C of the bytes before
 //	256            the sections
 //
-// The sections are of each object its first address, its size and its retained
-// size (8 bytes each), its state, anchor and loss (1 byte each); heads (index,
-// blocks, bytes, 8 bytes each); and the account with totals as JSON. All is
-// verified when the file is opened.
+// Each section is a column. Of each object there are the first address, the size and
+// the retained size (8 bytes each), and the state, anchor and loss (1 byte each). Then
+// come the heads (index, blocks, bytes, 8 bytes each), and the account with the totals
+// as JSON. Everything is verified when the file is opened.
 const (
-	keptMagic   = "vscan objects\n\x1a\x00"
-	keptVersion = 2
+	objectsMagic   = "vscan objects\n\x1a\x00"
+	objectsVersion = 3
 )
 
 const (
-	keptFirst = iota
-	keptSize
-	keptRetained
-	keptState
-	keptAnchor
-	keptLoss
-	keptHeads
-	keptAccount
-	keptSections
+	columnFirst = iota
+	columnSize
+	columnRetained
+	columnState
+	columnAnchor
+	columnLoss
+	columnHeads
+	columnAccount
+	columnSections
 )
 
-// ErrOtherObjects is the error of a file that was made of another graph, or with
-// other threads.
-var ErrOtherObjects = errors.New("it was made of another graph or image")
+// ErrOtherGraph is the error of a file that was made of another graph, with other
+// threads, or by another version of this package.
+var ErrOtherGraph = errors.New("it was made of another graph or image")
 
-// keptObjects is the columns of a file.
-type keptObjects struct {
+// savedObjects is the columns of a file.
+type savedObjects struct {
 	first, size, retained, state []byte
 	Account                      heap.Account
 	Totals                       Totals
 	close                        io.Closer
 }
 
-func (k *keptObjects) object(i int) heap.Object {
+// object returns the object of an index.
+func (k *savedObjects) object(i int) heap.Object {
 	first := addr.Addr(binary.LittleEndian.Uint64(k.first[8*i:]))
 	return heap.Object{Range: addr.Range{First: first, Last: first + addr.Addr(binary.LittleEndian.Uint64(k.size[8*i:])-1)}, State: heap.State(k.state[i])}
 }
 
-func (k *keptObjects) retainedBy(i int) uint64 { return binary.LittleEndian.Uint64(k.retained[8*i:]) }
+func (k *savedObjects) retainedBy(i int) uint64 { return binary.LittleEndian.Uint64(k.retained[8*i:]) }
 
-// ObjectsKey is a digest of all that Objects depends on: the graph, with the
-// identity of its image, and the threads.
+// ObjectsKey returns a digest of all that Objects depends on: the graph, the identity
+// of its image, and the threads.
 func (g *Graph) ObjectsKey(o ObjectOptions) (key [sha256.Size]byte) {
 	h := sha256.New()
 	part := func(b []byte) {
@@ -88,7 +89,7 @@ func (g *Graph) ObjectsKey(o ObjectOptions) (key [sha256.Size]byte) {
 	}
 	part([]byte{byte(g.arch.WordSize()), byte(g.arch.Order()), byte(g.align), flags})
 	part(g.groups.encode())
-	part(g.about.encode())
+	part(g.metadata.encode())
 	part(g.identity.encode())
 	for _, t := range o.Threads {
 		var b []byte
@@ -101,10 +102,11 @@ func (g *Graph) ObjectsKey(o ObjectOptions) (key [sha256.Size]byte) {
 	return key
 }
 
-// Keep writes to a file what was found out, which has to include retained sizes.
-// The file appears whole or not at all; one that is there is replaced. The key is
-// that of the graph and the options that it was found out with.
-func (r *Retention) Keep(path string, key [sha256.Size]byte) error {
+// Save writes what was found out to a file, which OpenObjects reads. Retained sizes
+// have to be known. The file appears whole or not at all, and a file that is already
+// there is replaced. key is the ObjectsKey of the graph and of the options that it
+// was found out with.
+func (r *Retention) Save(path string, key [sha256.Size]byte) error {
 	if !r.HasRetained() {
 		return errors.New("what objects retain has not been found out")
 	}
@@ -114,13 +116,13 @@ func (r *Retention) Keep(path string, key [sha256.Size]byte) error {
 	}
 	defer w.abandon()
 	le := binary.LittleEndian
-	header := append(make([]byte, 0, headerSize), keptMagic...)
-	header = le.AppendUint32(header, keptVersion)
+	header := append(make([]byte, 0, headerSize), objectsMagic...)
+	header = le.AppendUint32(header, objectsVersion)
 	header = append(le.AppendUint32(header, 0), key[:]...)
 	for _, v := range []int{r.Len(), len(r.Heads), int(r.Edges)} {
 		header = le.AppendUint64(header, uint64(v))
 	}
-	for i := range keptSections {
+	for i := range columnSections {
 		size, sum, err := w.column(r, i)
 		if err != nil {
 			return err
@@ -131,7 +133,7 @@ func (r *Retention) Keep(path string, key [sha256.Size]byte) error {
 	return w.publish(le.AppendUint32(header, crc32.Checksum(header, castagnoli)))
 }
 
-// column appends a section, and returns its bytes and checksum.
+// column appends a section, and returns its size in bytes and its checksum.
 func (w *fileWriter) column(r *Retention, section int) (size uint64, sum uint32, err error) {
 	le := binary.LittleEndian
 	var b []byte
@@ -143,34 +145,34 @@ func (w *fileWriter) column(r *Retention, section int) (size uint64, sum uint32,
 			b = b[:0]
 		}
 	}
-	each := func(add func(i int)) {
+	eachObject := func(add func(i int)) {
 		for i := range r.Len() {
 			add(i)
 			flush(1 << 20)
 		}
 	}
 	switch section {
-	case keptFirst:
-		each(func(i int) { b = le.AppendUint64(b, uint64(r.Object(i).First)) })
-	case keptSize:
-		each(func(i int) { b = le.AppendUint64(b, r.Object(i).Size()) })
-	case keptRetained:
-		each(func(i int) { b = le.AppendUint64(b, r.RetainedBy(i)) })
-	case keptState:
-		each(func(i int) { b = append(b, byte(r.Object(i).State)) })
-	case keptAnchor:
-		each(func(i int) { b = append(b, byte(r.Anchors[i])) })
-	case keptLoss:
-		each(func(i int) { b = append(b, byte(r.Losses[i])) })
-	case keptHeads:
+	case columnFirst:
+		eachObject(func(i int) { b = le.AppendUint64(b, uint64(r.Object(i).First)) })
+	case columnSize:
+		eachObject(func(i int) { b = le.AppendUint64(b, r.Object(i).Size()) })
+	case columnRetained:
+		eachObject(func(i int) { b = le.AppendUint64(b, r.RetainedBy(i)) })
+	case columnState:
+		eachObject(func(i int) { b = append(b, byte(r.Object(i).State)) })
+	case columnAnchor:
+		eachObject(func(i int) { b = append(b, byte(r.Anchors[i])) })
+	case columnLoss:
+		eachObject(func(i int) { b = append(b, byte(r.Losses[i])) })
+	case columnHeads:
 		for _, h := range r.Heads {
 			for _, v := range []uint64{uint64(h.Object), h.Blocks, h.Bytes} {
 				b = le.AppendUint64(b, v)
 			}
 			flush(1 << 20)
 		}
-	case keptAccount:
-		if b, err = json.Marshal(keptObjects{Account: *r.Account(), Totals: *r.Totals()}); err != nil {
+	case columnAccount:
+		if b, err = json.Marshal(savedObjects{Account: *r.Account(), Totals: *r.Totals()}); err != nil {
 			return 0, 0, err
 		}
 	}
@@ -178,9 +180,9 @@ func (w *fileWriter) column(r *Retention, section int) (size uint64, sum uint32,
 	return size, sum, err
 }
 
-// OpenObjects opens a file that Retention.Keep has written. Where the key is
-// another one, the error is [ErrOtherObjects]; a file that is damaged is an error that says
-// where. It has to be closed.
+// OpenObjects opens a file that Retention.Save has written. Where its key is another
+// one, the error wraps [ErrOtherGraph]; the error of a file that is damaged says
+// where. The caller has to close what it returns.
 func OpenObjects(path string, key [sha256.Size]byte) (*Retention, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -192,10 +194,11 @@ func OpenObjects(path string, key [sha256.Size]byte) (*Retention, error) {
 		c.Close()
 		return nil, err
 	}
-	r.kept.close = c
+	r.saved.close = c
 	return r, nil
 }
 
+// openObjects reads a file that is open. Its bytes go to c where they are mapped.
 func openObjects(path string, f *os.File, c *closer, key [sha256.Size]byte) (*Retention, error) {
 	info, err := f.Stat()
 	if err != nil {
@@ -218,32 +221,33 @@ func openObjects(path string, f *os.File, c *closer, key [sha256.Size]byte) (*Re
 	return r, err
 }
 
+// readObjects reads a file whose bytes are b.
 func readObjects(path string, b []byte, key [sha256.Size]byte) (*Retention, error) {
 	fail := func(at uint64, format string, args ...any) error {
 		return fmt.Errorf("%s: file offset %#x: %s", path, at, fmt.Sprintf(format, args...))
 	}
 	le := binary.LittleEndian
 	switch {
-	case len(b) < headerSize || string(b[:len(keptMagic)]) != keptMagic:
+	case len(b) < headerSize || string(b[:len(objectsMagic)]) != objectsMagic:
 		return nil, fail(0, "not the file of what is known of objects")
-	case le.Uint32(b[16:]) != keptVersion:
-		return nil, fmt.Errorf("%s: version %d, and this program reads version %d: %w", path, le.Uint32(b[16:]), keptVersion, ErrOtherObjects)
+	case le.Uint32(b[16:]) != objectsVersion:
+		return nil, fmt.Errorf("%s: version %d, and this program reads version %d: %w", path, le.Uint32(b[16:]), objectsVersion, ErrOtherGraph)
 	case crc32.Checksum(b[:headerSize-4], castagnoli) != le.Uint32(b[headerSize-4:]):
 		return nil, fail(headerSize-4, "the header has another checksum: the file is damaged")
 	case [sha256.Size]byte(b[24:56]) != key:
-		return nil, fmt.Errorf("%s: %w", path, ErrOtherObjects)
+		return nil, fmt.Errorf("%s: %w", path, ErrOtherGraph)
 	}
 	n, heads, edges := le.Uint64(b[56:]), le.Uint64(b[64:]), le.Uint64(b[72:])
 	if n > maxObjects || heads > n {
 		return nil, fail(56, "%d objects, %d heads: the file is damaged", n, heads)
 	}
-	want := [keptSections]uint64{8 * n, 8 * n, 8 * n, n, n, n, 24 * heads, 0}
-	var sections [keptSections][]byte
+	want := [columnSections]uint64{8 * n, 8 * n, 8 * n, n, n, n, 24 * heads, 0}
+	var sections [columnSections][]byte
 	at := uint64(headerSize)
 	for i := range sections {
 		p := 80 + 16*i
 		size := le.Uint64(b[p:])
-		if i == keptAccount {
+		if i == columnAccount {
 			want[i] = uint64(len(b)) - at
 		}
 		if size != want[i] || size > uint64(len(b))-at {
@@ -255,19 +259,19 @@ func readObjects(path string, b []byte, key [sha256.Size]byte) (*Retention, erro
 		}
 		at += size
 	}
-	k := &keptObjects{first: sections[keptFirst], size: sections[keptSize], retained: sections[keptRetained], state: sections[keptState]}
-	if err := json.Unmarshal(sections[keptAccount], k); err != nil {
+	k := &savedObjects{first: sections[columnFirst], size: sections[columnSize], retained: sections[columnRetained], state: sections[columnState]}
+	if err := json.Unmarshal(sections[columnAccount], k); err != nil {
 		return nil, fail(at, "the account: %v", err)
 	}
-	r := &Retention{kept: k, totals: &k.Totals, Edges: edges, Anchors: make([]Anchor, n), Losses: make([]Loss, n)}
+	r := &Retention{saved: k, totals: &k.Totals, Edges: edges, Anchors: make([]Anchor, n), Losses: make([]Loss, n)}
 	for i := range n {
-		r.Anchors[i], r.Losses[i] = Anchor(sections[keptAnchor][i]), Loss(sections[keptLoss][i])
-		if r.Anchors[i] >= anchors || r.Losses[i] >= losses || heap.State(k.state[i]) > heap.Fast {
+		r.Anchors[i], r.Losses[i] = Anchor(sections[columnAnchor][i]), Loss(sections[columnLoss][i])
+		if r.Anchors[i] >= anchorCount || r.Losses[i] >= lossCount || heap.State(k.state[i]) > heap.Fastbin {
 			return nil, fail(uint64(headerSize)+24*n+i, "no state, anchor or loss: the file is damaged")
 		}
 	}
 	for i := range heads {
-		h := sections[keptHeads][24*i:]
+		h := sections[columnHeads][24*i:]
 		head := Head{Object: int(le.Uint64(h)), Blocks: le.Uint64(h[8:]), Bytes: le.Uint64(h[16:])}
 		if uint64(head.Object) >= n {
 			return nil, fail(at, "a head that is no object: the file is damaged")

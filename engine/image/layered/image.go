@@ -14,6 +14,7 @@
 //
 //	Parse, ParseLayer   what an argument means
 //	Open, Arg.Open      the image and its space
+//	Of                  an image of a space that a program made itself
 //	Image.Complete      whether it holds all that it should: to be asked wherever
 //	                    something was not found in it
 package layered
@@ -158,6 +159,13 @@ func (a Arg) Open(o Options) (*Image, error) {
 		return nil, err
 	}
 	return t, nil
+}
+
+// Of returns an image of a space that a program made itself, with a name for it. What the
+// space does not say of the machine, the program sets in the Image: WordSize, Order and
+// OrderKnown.
+func Of(name string, space *engine.Space) *Image {
+	return &Image{Image: &image.Image{Path: name, Format: "memory", Space: image.Virtual}, Arg: name, Space: space}
 }
 
 // Assume returns an image without a byte, of which the options alone say what it is.

@@ -1,0 +1,243 @@
+package search
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"vscan/engine"
+	"vscan/engine/addr"
+	"vscan/engine/image/layered"
+	"vscan/engine/where"
+	"vscan/patterns"
+	"vscan/patterns/yara"
+)
+
+// recorder is a sink that writes down what it is given, and fails where it is told to.
+type recorder struct {
+	lines []string
+	fail  string // the beginning of the line that fails
+}
+
+var errSink = errors.New("the sink is full")
+
+func (r *recorder) add(format string, args ...any) error {
+	line := fmt.Sprintf(format, args...)
+	r.lines = append(r.lines, line)
+	if r.fail != "" && strings.HasPrefix(line, r.fail) {
+		return errSink
+	}
+	return nil
+}
+
+func (r *recorder) Begin(s *Search) error   { return r.add("begin %d", s.Bytes()) }
+func (r *recorder) Hit(h *Hit) error        { return r.add("hit %v %s %q", h.Addr, h.Name, h.Bytes) }
+func (r *recorder) Rule(m *RuleMatch) error { return r.add("rule %s", m.Name) }
+func (r *recorder) End(s *Summary) error    { return r.add("end %d %v", s.Hits, s.Complete) }
+
+// imageOf returns an image of one mapping, [heap] from 0x1000 on.
+func imageOf(t *testing.T, b string) *layered.Image {
+	t.Helper()
+	m, err := engine.BytesMapping("[heap]", 0x1000, []byte(b))
+	if err != nil {
+		t.Fatal(err)
+	}
+	space, err := engine.NewSpace(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return layered.Of("memory", space)
+}
+
+func parsed(t *testing.T, texts ...string) (pats []patterns.Pattern) {
+	t.Helper()
+	for _, text := range texts {
+		p, err := patterns.Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pats = append(pats, p)
+	}
+	return pats
+}
+
+func rulesOf(t *testing.T, text string) *yara.Rules {
+	t.Helper()
+	var c yara.Compiler
+	if err := Predefine(&c); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Add("", "rules.yar", strings.NewReader(text)); err != nil {
+		t.Fatal(err)
+	}
+	return c.Rules()
+}
+
+// A sink gets what is found in order, and an error of any of its methods is the search's.
+func TestSink(t *testing.T) {
+	img := imageOf(t, "one two one")
+	q := Query{
+		Patterns: parsed(t, "two=text:two"),
+		Rules:    rulesOf(t, `rule one { strings: $a = "one" condition: #a == 2 } rule never { condition: false }`),
+	}
+	want := []string{"begin 11", `hit 0x1004 two "two"`, "rule one", `hit 0x1000 one.$a "one"`, `hit 0x1008 one.$a "one"`, "end 3 true"}
+	var r recorder
+	sum, err := q.Run(context.Background(), img, &r)
+	if err != nil || !slices.Equal(r.lines, want) {
+		t.Fatalf("%q, %v, want %q", r.lines, err, want)
+	}
+	if sum.Rules.Matched != 1 || !sum.Found() || !slices.Equal(sum.Counts, []uint64{2, 1}) {
+		t.Errorf("%+v, %+v", sum, sum.Rules)
+	}
+	for i, line := range want {
+		r := recorder{fail: line}
+		sum, err := q.Run(context.Background(), img, &r)
+		if !errors.Is(err, errSink) || sum == nil || !slices.Equal(r.lines, want[:i+1]) {
+			t.Errorf("failing at %q: %q, %+v, %v", line, r.lines, sum, err)
+		}
+	}
+}
+
+// What is wanted decides what the sink gets, and never what is counted but for the first hit.
+func TestWant(t *testing.T) {
+	img := imageOf(t, strings.Repeat("ab", 50))
+	for _, c := range []struct {
+		q       Query
+		hits    uint64
+		lines   int
+		limited bool
+	}{
+		{Query{}, 50, 52, false},
+		{Query{Want: WantCount}, 50, 2, false},
+		{Query{Want: WantFirst}, 1, 2, false},
+		{Query{MaxHits: 7}, 7, 9, true},
+		{Query{MaxHits: 7, Want: WantCount}, 7, 2, true},
+		{Query{Ranges: []string{"[heap]+10..[heap]+13"}}, 2, 4, false},
+		{Query{At: Addresses{0x1000, 0x1001, 0x1004}}, 2, 4, false},
+		{Query{At: Addresses{}}, 0, 2, false},
+		{Query{Align: Alignment{Bytes: 4}}, 25, 27, false},
+		{Query{HitBytes: -1}, 50, 52, false},
+	} {
+		c.q.Patterns = parsed(t, "ab")
+		var r recorder
+		sum, err := c.q.Run(context.Background(), img, &r)
+		if err != nil || sum.Hits != c.hits || len(r.lines) != c.lines || sum.Limited != c.limited || !sum.Complete {
+			t.Errorf("%+v: %+v, %v, %d lines", c.q, sum, err, len(r.lines))
+		}
+		if c.q.HitBytes < 0 && !strings.HasSuffix(r.lines[1], `""`) {
+			t.Errorf("bytes of %q", r.lines[1])
+		}
+	}
+}
+
+// A query that cannot be asked of an image says so in types.
+func TestPrepareFails(t *testing.T) {
+	img := imageOf(t, "x")
+	choice, err := where.ParseMappings("[stack]")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ranges *RangeError
+	if _, err := (&Query{Patterns: parsed(t, "x"), Ranges: []string{"nobody+1+2"}}).Prepare(context.Background(), img); !errors.As(err, &ranges) || !errors.Is(err, engine.ErrNoName) {
+		t.Errorf("a range of nobody: %v", err)
+	}
+	var choices *ChoiceError
+	if _, err := (&Query{Patterns: parsed(t, "x"), In: []where.Mappings{choice}}).Prepare(context.Background(), img); !errors.As(err, &choices) {
+		t.Errorf("no such mapping: %v", err)
+	}
+	if _, err := (&Query{Patterns: parsed(t, "x"), Align: Alignment{Word: true}}).Prepare(context.Background(), img); !errors.Is(err, ErrNoWord) {
+		t.Errorf("no word: %v", err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := (&Query{Patterns: parsed(t, "x")}).Run(ctx, img, &recorder{}); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
+	}
+}
+
+// An interrupted search has its summary, and is not complete.
+func TestInterrupted(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	s, err := (&Query{Patterns: parsed(t, "x"), ShardSize: 1, Workers: 1}).Prepare(ctx, imageOf(t, strings.Repeat("x", 5000)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sink := &cancelling{cancel: cancel}
+	sum, err := s.Run(ctx, sink)
+	if !errors.Is(err, context.Canceled) || sum == nil || !sum.Interrupted || sum.Complete || sink.ended != 1 {
+		t.Errorf("%+v, %v, ended %d times", sum, err, sink.ended)
+	}
+}
+
+type cancelling struct {
+	recorder
+	cancel func()
+	ended  int
+}
+
+func (c *cancelling) Hit(*Hit) error     { c.cancel(); return nil }
+func (c *cancelling) End(*Summary) error { c.ended++; return nil }
+
+// Addresses, limits and wants together have the hits of a search for everything that they
+// leave.
+func TestQueriesAgainstAll(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	rnd := rand.New(rand.NewPCG(seed, 1))
+	for range 200 {
+		b := make([]byte, 1+rnd.IntN(3000))
+		for i := range b {
+			b[i] = "ab"[rnd.IntN(2)]
+		}
+		img := imageOf(t, string(b))
+		text := []string{"ab", "aba", "re:a+b", "re:b[ab]{3}a"}[rnd.IntN(4)]
+		all := hitsOf(t, Query{Patterns: parsed(t, text)}, img)
+		var at Addresses
+		for a := range len(b) {
+			if rnd.IntN(3) == 0 {
+				at = append(at, addr.Addr(0x1000+a))
+			}
+		}
+		want := slices.DeleteFunc(slices.Clone(all), func(a addr.Addr) bool { _, in := slices.BinarySearch(at, a); return !in })
+		limit := rnd.IntN(4) * rnd.IntN(50)
+		if limit > 0 {
+			want = want[:min(limit, len(want))]
+		}
+		q := Query{Patterns: parsed(t, text), At: at, MaxHits: uint64(limit), Workers: 1 + rnd.IntN(3), ShardSize: uint64(1 + rnd.IntN(4000))}
+		if len(at) == 0 {
+			q.At = Addresses{}
+		}
+		if got := hitsOf(t, q, img); !slices.Equal(got, want) {
+			t.Fatalf("%s at %d addresses, limit %d: %v, want %v", text, len(at), limit, got, want)
+		}
+		q.Want = WantCount
+		sum, err := q.Run(context.Background(), img, &recorder{})
+		if err != nil || sum.Hits != uint64(len(want)) {
+			t.Fatalf("%s: %+v, %v, want %d", text, sum, err, len(want))
+		}
+	}
+}
+
+func hitsOf(t *testing.T, q Query, img *layered.Image) (all []addr.Addr) {
+	t.Helper()
+	sink := &addresses{}
+	if _, err := q.Run(context.Background(), img, sink); err != nil {
+		t.Fatal(err)
+	}
+	return sink.all
+}
+
+type addresses struct {
+	recorder
+	all []addr.Addr
+}
+
+func (s *addresses) Hit(h *Hit) error {
+	s.all = append(s.all, h.Addr)
+	return nil
+}

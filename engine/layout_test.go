@@ -33,7 +33,8 @@ var imports = map[string][]string{
 	"vscan/engine/graph":         {"heap", "engine", "patterns", "simd", "addr"},
 	"vscan/engine/heap":          {"engine", "addr"},
 	"vscan/engine/heap/heaptest": {"engine", "addr"}, // for tests
-	"vscan/cmd/vscan":            {"graph", "heap", "image", "engine", "patterns", "sets", "yara", "simd", "addr"},
+	"vscan/docs":                 nil,
+	"vscan/cmd/vscan":            {"docs", "graph", "heap", "image", "engine", "patterns", "sets", "yara", "simd", "addr"},
 	"vscan/bench":                {"image", "engine", "patterns", "simd", "addr"},
 }
 

@@ -45,6 +45,9 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	app.out.hold(listening)
 	defer app.out.close()
 	root := app.command()
+	if isCompletion(args) {
+		prepareCompletion(root)
+	}
 	root.SetArgs(args)
 	root.SetIn(stdin)
 	root.SetOut(app.out)
@@ -158,6 +161,7 @@ func (a *app) command() *cobra.Command {
 	root.AddCommand(a.findCommand(), a.refsCommand(), a.stringsCommand(), a.setsCommand(), a.rulesCommand(), a.mapCommand(), a.readCommand(),
 		a.graphCommand(), a.kernelsCommand(), a.demoCommand(), a.versionCommand())
 	addHelpCommand(root)
+	addTopics(root)
 	addCompletionCommand(root)
 	return root
 }

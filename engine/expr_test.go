@@ -85,16 +85,16 @@ func collectSized(t testing.TB, sc *Scanner) []sizedHit {
 	return got
 }
 
-// randomExpr returns an expression that can be found in memory of a, b and
-// zeros.
-func randomExpr(rnd *rand.Rand) string {
-	return []string{
-		`re:a+`, `re:[ab]+`, `re:ab`, `re:a[ab]{0,3}b`, `re:b.*?b`, `re:(a|ab)(b|a)`, `re:\x00+`, `re:^b`, `re:a$`, `re:\ba`, `re:b\b`,
-		`re:[^b]{2,5}`, `re/s:a.{1,4}b`, `re:(ab)+`, `re/i:A+B?`, `re/w:a+`, `re/wa:b+`, `re:b{3}`, `re:(?:aa|bb|\x00\x00)+`,
-		`hex:61 [1-3] 62`, `hex:61 [-] 62 62`, `hex:( 61 62 | 62 ) 00`, `hex:61 ~62`, `hex:~00 [2] 61`,
-		`text/f:a`, `text/f:ab`, `text/wf:b`, `text/if:AB`, `text/wWaf:a`,
-	}[rnd.IntN(29)]
+// randomExprs are expressions that can be found in memory of a, b and zeros.
+var randomExprs = []string{
+	`re:a+`, `re:[ab]+`, `re:ab`, `re:a[ab]{0,3}b`, `re:b.*?b`, `re:(a|ab)(b|a)`, `re:\x00+`, `re:^b`, `re:a$`, `re:\ba`, `re:b\b`,
+	`re:[^b]{2,5}`, `re/s:a.{1,4}b`, `re:(ab)+`, `re/i:A+B?`, `re/w:a+`, `re/wa:b+`, `re:b{3}`, `re:(?:aa|bb|\x00\x00)+`,
+	`hex:61 [1-3] 62`, `hex:61 [-] 62 62`, `hex:( 61 62 | 62 ) 00`, `hex:61 ~62`, `hex:~00 [2] 61`,
+	`text/f:a`, `text/f:ab`, `text/wf:b`, `text/if:AB`, `text/wWaf:a`,
 }
+
+// randomExpr returns one of randomExprs.
+func randomExpr(rnd *rand.Rand) string { return randomExprs[rnd.IntN(len(randomExprs))] }
 
 // The hits of expressions and their order are those of the oracle, for any
 // number of workers, size of shards and kernel, in ranges, across borders, and

@@ -42,7 +42,8 @@ var imports = map[string][]string{
 	"vscan/cmd/vscan/internal/consoletest": nil, // for tests
 	"vscan/cmd/vscan/internal/report":      {"console", "wording", "search", "layered", "image", "engine", "patterns", "yara", "addr"},
 	"vscan/cmd/vscan/internal/cli":         {"console", "wording", "search", "layered", "where", "graph", "image", "engine", "patterns", "simd", "addr"},
-	"vscan/cmd/vscan":                      {"cli", "report", "console", "wording", "search", "layered", "where", "await", "graph", "heap", "image", "engine", "patterns", "sets", "yara", "simd", "addr"},
+	"vscan/cmd/vscan":                      {"cli", "report", "docs", "console", "wording", "search", "layered", "where", "await", "graph", "heap", "image", "engine", "patterns", "sets", "yara", "simd", "addr"},
+	"vscan/docs":                           nil,
 	"vscan/bench":                          {"image", "engine", "patterns", "simd", "addr"},
 }
 
@@ -56,7 +57,7 @@ var dependencies = map[string][]string{
 	"github.com/schollz/progressbar/v3":  {"vscan/cmd/vscan/internal/cli"},
 	"github.com/parquet-go/parquet-go":   {"vscan/cmd/vscan"},
 	"github.com/spf13/cobra":             {"vscan/cmd/vscan", "vscan/cmd/vscan/internal/cli"},
-	"github.com/spf13/pflag":             {"vscan/cmd/vscan/internal/cli"},
+	"github.com/spf13/pflag":             {"vscan/cmd/vscan", "vscan/cmd/vscan/internal/cli"},
 	"golang.org/x/term":                  {"vscan/cmd/vscan/internal/cli", "vscan/cmd/vscan/internal/console"},
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"io"
 	"os"
 	"os/exec"
@@ -132,6 +133,63 @@ func TestComingFrom(t *testing.T) {
 		}
 	}
 	if commands < 15 {
+		t.Errorf("only %d commands", commands)
+	}
+}
+
+// What README.md and docs/yara.md say is typed works, line by line, on images that
+// have what it looks for.
+func TestReadmeCommands(t *testing.T) {
+	sh, err := exec.LookPath("sh")
+	if err != nil {
+		t.Skip("no shell")
+	}
+	core, err := makeCore(`
+0x400000 r-x /usr/bin/prog =password= 40*00 =alice@example.org 00 7f454c46020101000000000000000000 4096*00 absent 4096
+0x500000 rw- /usr/bin/prog 0010005c3a7f0000 1000006000000000
+0x60000000 rw- - 3*0000000000000000210000000000000000000000000000000000000000000000 0000000000000000 2100000000000000 16*00
+0x7ffd1000 rw- [heap] 0810fd7f00000000 =hello-you 00 deadbeef 7300650063007200650074000000 100*00 0010005c3a7f0000
+0x7f3a5c001000 r-x /usr/lib/libc.so.6 5000*00
+0x7f3a5d000000 rw- [stack] 0015000000000000
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	program := []byte(strings.Repeat(" ", 5000) + "usage: a program") // which the core did not save
+	for name, b := range map[string][]byte{
+		"core.1234": core, "words.txt": []byte("needle\n"), "files/usr/bin/prog": program,
+		"rules.yar":    []byte(`rule login { strings: $a = "password=" condition: $a }`),
+		"ours/a.yar":   []byte(`rule ours { strings: $a = "password=" condition: #a < level }`),
+		"theirs/a.yar": []byte(`rule theirs { strings: $a = "password=" condition: $a }`),
+		"memory.lime":  append([]byte("EMiL\x01\x00\x00\x00"+strings.Repeat("\x00", 8)+"\x05"+strings.Repeat("\x00", 15)), "needle"...),
+	} {
+		path := filepath.Join(dir, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o777), os.WriteFile(path, b, 0o666)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	here := strings.NewReplacer("--modules", "--sysroot ./files", "ours:rules.yar theirs:rules", "ours:ours theirs:theirs")
+	commands := 0
+	for _, document := range []string{"../../README.md", "../../docs/yara.md"} {
+		text, err := os.ReadFile(document)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(text)) {
+			line = strings.TrimSuffix(line, "\n")
+			if !strings.HasPrefix(line, "    vscan ") || strings.Contains(line, "pid:") {
+				continue // of a process that is not there
+			}
+			commands++
+			sh := exec.Command(sh, "-c", here.Replace(line))
+			sh.Dir = dir
+			if out, err := sh.CombinedOutput(); err != nil {
+				t.Errorf("%s: %s: %v\n%s", document, strings.TrimSpace(line), err, out)
+			}
+		}
+	}
+	if commands < 18 {
 		t.Errorf("only %d commands", commands)
 	}
 }

@@ -24,7 +24,7 @@ const findHelp = `find prints every occurrence of the patterns, in ascending ord
 overlapping ones too, and also those that run from one mapping into the next.
 
 A pattern is KIND[/FLAGS]:BODY, with NAME= in front if it is to have a name.
-What does not start with a known kind is literal text.
+What does not start with a known kind is literal text. vscan help patterns has all of it.
 
   text:BODY           with escapes \xNN \n \0 \\; flags i (the case of ASCII
                       letters does not count), w UTF-16LE, W UTF-16BE, a plain

@@ -31,6 +31,9 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	app.Out.Hold(listening)
 	defer app.Out.Close()
 	root := (&commands{app}).root()
+	if isCompletion(args) {
+		prepareCompletion(root)
+	}
 	root.SetArgs(args)
 	root.SetIn(stdin)
 	root.SetOut(app.Out)
@@ -98,6 +101,7 @@ func (a *commands) root() *cobra.Command {
 	root.AddCommand(a.findCommand(), a.refsCommand(), a.stringsCommand(), a.setsCommand(), a.rulesCommand(), a.mapCommand(), a.readCommand(),
 		newGraphCommand(a.App), a.kernelsCommand(), a.demoCommand(), a.versionCommand())
 	cli.AddHelpCommand(root)
+	addTopics(root)
 	cli.AddCompletionCommand(root)
 	return root
 }

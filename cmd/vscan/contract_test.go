@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"vscan/cmd/vscan/internal/cli"
 )
 
 // docs/output.md is the contract of what is written; its tables are what the tests

@@ -21,8 +21,8 @@ import (
 // The exit codes. Where several apply, the first of ExitError, ExitInterrupted,
 // ExitIncomplete holds; 0 and 1 only where none of these does.
 const (
-	exitFound       = 0
-	exitNothing     = 1
+	ExitFound       = 0
+	ExitNothing     = 1
 	ExitError       = 2   // usage; an image that cannot be read or is not recognised
 	ExitIncomplete  = 3   // not everything could be looked at
 	ExitInterrupted = 130 // by Ctrl-C
@@ -55,7 +55,7 @@ func (a *App) judge(err error) int {
 	var code ExitCode
 	switch {
 	case err == nil, console.IsClosedPipe(err): // who reads our output has seen enough
-		return exitFound
+		return ExitFound
 	case errors.As(err, &code):
 		return int(code)
 	case errors.Is(err, context.Canceled):
@@ -119,7 +119,7 @@ func (o Outcome) Exit() error {
 	case o.Incomplete:
 		return ExitCode(ExitIncomplete)
 	case !o.Found:
-		return ExitCode(exitNothing)
+		return ExitCode(ExitNothing)
 	}
 	return nil
 }

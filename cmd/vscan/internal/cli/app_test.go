@@ -15,7 +15,7 @@ func TestOutcome(t *testing.T) {
 		want error
 	}{
 		{Outcome{Found: true}, nil},
-		{Outcome{}, ExitCode(exitNothing)},
+		{Outcome{}, ExitCode(ExitNothing)},
 		{Outcome{Incomplete: true}, ExitCode(ExitIncomplete)},
 		{Outcome{Found: true, Incomplete: true}, ExitCode(ExitIncomplete)},
 		{Outcome{Found: true, Incomplete: true, Interrupted: true}, ExitCode(ExitInterrupted)},

@@ -33,8 +33,11 @@ var imports = map[string][]string{
 	"vscan/engine/graph":         {"heap", "engine", "patterns", "simd", "addr"},
 	"vscan/engine/heap":          {"engine", "addr"},
 	"vscan/engine/heap/heaptest": {"engine", "addr"}, // for tests
-	"vscan/cmd/vscan":            {"graph", "heap", "image", "engine", "patterns", "sets", "yara", "simd", "addr"},
-	"vscan/bench":                {"image", "engine", "patterns", "simd", "addr"},
+	"vscan/cmd/vscan":            {"rowstream", "graph", "heap", "image", "engine", "patterns", "sets", "yara", "simd", "addr"},
+	// Programs beside vscan get tables from it, and know nothing of memory.
+	"vscan/cmd/vscan-parquet":        {"parquetfile", "rowstream"},
+	"vscan/cmd/internal/parquetfile": {"rowstream"},
+	"vscan/bench":                    {"image", "engine", "patterns", "simd", "addr"},
 }
 
 // dependencies has the packages of vscan that may import a package from outside.
@@ -45,7 +48,7 @@ var dependencies = map[string][]string{
 	"github.com/BobuSumisu/aho-corasick": {"vscan/bench"},
 	"github.com/klauspost/cpuid/v2":      {"vscan/engine/simd"},
 	"github.com/schollz/progressbar/v3":  {"vscan/cmd/vscan"},
-	"github.com/parquet-go/parquet-go":   {"vscan/cmd/vscan"},
+	"github.com/parquet-go/parquet-go":   {"vscan/cmd/internal/parquetfile"},
 	"github.com/spf13/cobra":             {"vscan/cmd/vscan"},
 	"github.com/spf13/pflag":             {"vscan/cmd/vscan"},
 	"golang.org/x/term":                  {"vscan/cmd/vscan"},

@@ -23,7 +23,8 @@ to: as jsonl, csv or parquet, one edge a row: src, dst, src_mapping, src_offset,
 dst_mapping, dst_offset, and src_module, src_module_offset, dst_module,
 dst_module_offset, which are empty (and not there in jsonl) where there is no
 module. Offsets are from where the mapping's name begins, of a module from its
-load base.
+load base. Parquet is written by the program vscan-parquet, which is looked for
+beside vscan and in PATH.
 
 A neighbourhood, as dot (Graphviz) or graphml (Gephi, yEd, NetworkX): what is at
 most --hops references away from --target, whichever way these lead. A node is a
@@ -120,16 +121,19 @@ type edgeWriter interface {
 	end() error
 }
 
+// writeEdges writes the edges to ranges in a format.
 func writeEdges(ctx context.Context, to io.Writer, g *graph.Graph, ranges []addr.Range, format string) error {
-	var w edgeWriter
 	switch format {
 	case "parquet":
-		w = newParquetEdges(to)
+		return writeParquet(ctx, to, g, ranges)
 	case "csv":
-		w = &textEdges{w: to, names: cache{of: quoteCSV}, line: []byte("src,dst,src_mapping,src_offset,dst_mapping,dst_offset,src_module,src_module_offset,dst_module,dst_module_offset\n")}
-	default:
-		w = &textEdges{w: to, names: cache{of: quoteJSON}, json: true}
+		return eachEdge(ctx, g, ranges, &textEdges{w: to, names: cache{of: quoteCSV}, line: []byte("src,dst,src_mapping,src_offset,dst_mapping,dst_offset,src_module,src_module_offset,dst_module,dst_module_offset\n")})
 	}
+	return eachEdge(ctx, g, ranges, &textEdges{w: to, names: cache{of: quoteJSON}, json: true})
+}
+
+// eachEdge hands the edges to ranges to w, in the order of their targets.
+func eachEdge(ctx context.Context, g *graph.Graph, ranges []addr.Range, w edgeWriter) error {
 	from, at := newLocated(g), newLocated(g)
 	n := 0
 	for _, r := range ranges {

@@ -47,7 +47,6 @@ var dependencies = map[string][]string{
 	"golang.org/x/sys/unix":              {"vscan/engine/image", "vscan/engine/graph", "vscan/engine/simd/simdtest", "vscan/bench"},
 	"github.com/BobuSumisu/aho-corasick": {"vscan/bench"},
 	"github.com/klauspost/cpuid/v2":      {"vscan/engine/simd"},
-	"github.com/schollz/progressbar/v3":  {"vscan/cmd/vscan"},
 	"github.com/parquet-go/parquet-go":   {"vscan/cmd/internal/parquetfile"},
 	"github.com/spf13/cobra":             {"vscan/cmd/vscan"},
 	"github.com/spf13/pflag":             {"vscan/cmd/vscan"},
@@ -96,6 +95,21 @@ func checkImport(t *testing.T, from, to string) {
 	}
 	if to == "C" {
 		t.Errorf("%s uses cgo", from)
+	}
+}
+
+// What vscan links is what every start of it costs, whichever command is run.
+func TestLinked(t *testing.T) {
+	out, err := exec.Command("go", "list", "-deps", "vscan/cmd/vscan").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range strings.Fields(string(out)) {
+		for _, no := range []string{"github.com/parquet-go", "github.com/klauspost/compress", "google.golang.org/protobuf", "net/http", "crypto/tls"} {
+			if p == no || strings.HasPrefix(p, no+"/") {
+				t.Errorf("vscan links %s: put what needs it into a program beside vscan", p)
+			}
+		}
 	}
 }
 

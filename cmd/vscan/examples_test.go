@@ -70,7 +70,7 @@ func TestExamples(t *testing.T) {
 			check(sub)
 		}
 	}
-	check(a.command())
+	check(a.command(nil))
 	if examples < 10 {
 		t.Errorf("only %d examples", examples)
 	}
@@ -130,5 +130,21 @@ func TestComingFrom(t *testing.T) {
 	}
 	if commands < 15 {
 		t.Errorf("only %d commands", commands)
+	}
+}
+
+// A command is the same whether it is made alone or beside all others.
+func TestCommandAlone(t *testing.T) {
+	a := &app{}
+	all := a.command(nil)
+	for _, c := range a.commands() {
+		alone, _, err := a.command([]string{c.name}).Find([]string{c.name})
+		if err != nil {
+			t.Fatal(err)
+		}
+		beside, _, err := all.Find([]string{c.name})
+		if err != nil || alone.Name() != c.name || alone.CommandPath() != beside.CommandPath() || alone.UsageString() != beside.UsageString() {
+			t.Errorf("%s is %q alone, %q beside others, %v", c.name, alone.CommandPath(), beside.CommandPath(), err)
+		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"html/template"
 	"io"
 	"slices"
+	"sync"
 
 	"github.com/spf13/cobra"
 
@@ -25,7 +26,7 @@ var (
 	viewScript string
 )
 
-var viewTemplate = template.Must(template.New("page").Parse(viewPage))
+var viewTemplate = sync.OnceValue(func() *template.Template { return template.Must(template.New("page").Parse(viewPage)) })
 
 func (a *app) graphViewCommand() *cobra.Command {
 	var out, target string
@@ -237,7 +238,7 @@ func (v *graphPage) write(w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	return viewTemplate.Execute(w, struct {
+	return viewTemplate().Execute(w, struct {
 		Name   string
 		Style  template.CSS
 		Script template.JS

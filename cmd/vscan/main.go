@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -44,7 +45,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	app := &app{out: newOutput(stdout, stderr), err: stderr}
 	app.out.hold(listening)
 	defer app.out.close()
-	root := app.command()
+	root := app.command(args)
 	root.SetArgs(args)
 	root.SetIn(stdin)
 	root.SetOut(app.out)
@@ -138,7 +139,24 @@ Exit codes: 0 found, 1 nothing found, 2 error, 3 not everything could be looked
 at (a truncated image, unreadable bytes, YARA rules that are left out), 130
 interrupted. What is written, field by field, is in docs/output.md.`
 
-func (a *app) command() *cobra.Command {
+// namedCommand is a command that can be made.
+type namedCommand struct {
+	name string
+	make func() *cobra.Command
+}
+
+func (a *app) commands() []namedCommand {
+	return []namedCommand{
+		{"find", a.findCommand}, {"refs", a.refsCommand}, {"strings", a.stringsCommand}, {"sets", a.setsCommand},
+		{"rules", a.rulesCommand}, {"map", a.mapCommand}, {"read", a.readCommand}, {"graph", a.graphCommand},
+		{"kernels", a.kernelsCommand}, {"demo", a.demoCommand}, {"version", a.versionCommand},
+	}
+}
+
+// command returns the command line. Where the first argument is the name of a
+// command, that is the only one below it: to make all of them takes longer than a
+// small search.
+func (a *app) command(args []string) *cobra.Command {
 	root := &cobra.Command{
 		Use:     "vscan COMMAND",
 		Short:   "Search memory: dumps, cores and live processes",
@@ -155,8 +173,15 @@ func (a *app) command() *cobra.Command {
 	}
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetFlagErrorFunc(flagError)
-	root.AddCommand(a.findCommand(), a.refsCommand(), a.stringsCommand(), a.setsCommand(), a.rulesCommand(), a.mapCommand(), a.readCommand(),
-		a.graphCommand(), a.kernelsCommand(), a.demoCommand(), a.versionCommand())
+	all := a.commands()
+	if i := slices.IndexFunc(all, func(c namedCommand) bool { return len(args) > 0 && c.name == args[0] }); i >= 0 {
+		root.CompletionOptions.DisableDefaultCmd = true
+		root.AddCommand(all[i].make())
+		return root
+	}
+	for _, c := range all {
+		root.AddCommand(c.make())
+	}
 	addHelpCommand(root)
 	addCompletionCommand(root)
 	return root

@@ -28,12 +28,16 @@ var imports = map[string][]string{
 	"vscan/patterns/yara":        {"patterns", "automaton", "addr"}, // its regular expressions are not RE2's
 	"vscan/engine":               {"segtree", "shard", "simd", "sets", "patterns", "addr"},
 	"vscan/engine/image":         {"engine", "patterns", "addr"}, // what patterns have to know of an image
+	"vscan/engine/image/layered": {"image", "where", "engine", "patterns", "addr"},
+	"vscan/engine/where":         {"engine", "addr"},
+	"vscan/engine/search":        {"layered", "where", "engine", "simd", "patterns", "yara", "await", "addr"},
+	"vscan/internal/await":       nil,
 	// Edges are what a scan for ptr finds; words, ranges and levels are those of
 	// engine.
 	"vscan/engine/graph":         {"heap", "engine", "patterns", "simd", "addr"},
 	"vscan/engine/heap":          {"engine", "addr"},
 	"vscan/engine/heap/heaptest": {"engine", "addr"}, // for tests
-	"vscan/cmd/vscan":            {"rowstream", "graph", "heap", "image", "engine", "patterns", "sets", "yara", "simd", "addr"},
+	"vscan/cmd/vscan":            {"rowstream", "search", "layered", "where", "await", "graph", "heap", "image", "engine", "patterns", "sets", "yara", "simd", "addr"},
 	// Programs beside vscan get tables from it, and know nothing of memory.
 	"vscan/cmd/vscan-parquet":        {"parquetfile", "rowstream"},
 	"vscan/cmd/internal/parquetfile": {"rowstream"},

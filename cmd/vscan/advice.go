@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"strings"
 
+	"vscan/engine"
 	"vscan/engine/graph"
 	"vscan/engine/image"
+	"vscan/engine/search"
 	"vscan/patterns"
 )
 
@@ -41,6 +43,10 @@ func advice(err error) string {
 		return fmt.Sprintf(" (%s@%v+0)", operand(page.Path), page.At)
 	case errors.As(err, &unplaced) && unplaced.Program:
 		return ", " + operand(unplaced.Path) + "@ADDR"
+	case errors.Is(err, search.ErrNoWord):
+		return factAdvice(patterns.WordSize)
+	case errors.Is(err, engine.ErrNoName):
+		return "; vscan map lists the names"
 	case errors.Is(err, image.ErrNoModules):
 		return " (--under FILE@ADDR)"
 	case errors.Is(err, graph.ErrNoGraph):

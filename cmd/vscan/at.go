@@ -9,23 +9,17 @@ import (
 	"io"
 	"os"
 	"slices"
-	"sort"
 
-	"vscan/engine"
 	"vscan/engine/addr"
-	"vscan/patterns"
+	"vscan/engine/search"
 )
-
-// addrSet is addresses, ascending, each once. They are where an earlier search
-// hit, and can be many millions.
-type addrSet []addr.Addr
 
 // readHits is the addresses of the hits in the jsonl output of searches, of
 // whatever images and patterns. Lines of other types are passed over, and so
 // are empty ones. The error of a line that is no object with a type, or a hit
 // without an address, names file and line.
-func readHits(files []string, stdin io.Reader) (addrSet, error) {
-	set := addrSet{} // not nil: no hits are no reason to look everywhere
+func readHits(files []string, stdin io.Reader) (search.Addresses, error) {
+	set := search.Addresses{} // not nil: no hits are no reason to look everywhere
 	for _, name := range files {
 		r := stdin
 		if name == "-" {
@@ -39,7 +33,7 @@ func readHits(files []string, stdin io.Reader) (addrSet, error) {
 			r = file
 		}
 		var err error
-		if set, err = set.read(name, r); err != nil {
+		if set, err = appendHits(set, name, r); err != nil {
 			return nil, fmt.Errorf("--at: %w", err)
 		}
 	}
@@ -52,7 +46,8 @@ func readHits(files []string, stdin io.Reader) (addrSet, error) {
 // longestLine is more than vscan writes; --bytes 1048576 takes 8 MiB.
 const longestLine = 32 << 20
 
-func (s addrSet) read(name string, r io.Reader) (addrSet, error) {
+// appendHits appends to s the addresses of the hits that r has.
+func appendHits(s search.Addresses, name string, r io.Reader) (search.Addresses, error) {
 	br := bufio.NewReaderSize(r, 1<<16)
 	for line := 1; ; line++ {
 		text, err := br.ReadSlice('\n')
@@ -121,74 +116,4 @@ func plainHit(line []byte) (addr.Addr, bool) {
 	}
 	a, err := addr.Parse(string(digits))
 	return a, err == nil
-}
-
-// cursor tells which of ascending addresses are in a set.
-type cursor struct{ rest addrSet }
-
-// has says whether a is in the set; a is never less than it was before.
-func (c *cursor) has(a addr.Addr) bool {
-	skip := 1 // doubles: one step where hits and set are alike, few where not
-	for skip < len(c.rest) && c.rest[skip] <= a {
-		skip *= 2
-	}
-	near := c.rest[:min(skip, len(c.rest))]
-	i := sort.Search(len(near), func(i int) bool { return near[i] >= a })
-	c.rest = c.rest[i:]
-	return len(c.rest) > 0 && c.rest[0] == a
-}
-
-// restrict makes a scan look only where a hit of the set can lie: at every
-// address of s and behind it. Patterns that are verified may ask what lies
-// around a match, and whether a match before it takes its bytes: of these all
-// is looked at.
-func (s addrSet) restrict(opt *engine.Options, set *patterns.Set) {
-	if len(s) > 0 && len(set.Exprs()) > 0 {
-		return
-	}
-	if len(s) > 0 {
-		opt.Ranges = intersect(s.ranges(set.MaxLen()), opt.Ranges)
-	}
-	if len(s) == 0 || len(opt.Ranges) == 0 { // no ranges would be all there is
-		opt.Where = func(*engine.Mapping) bool { return false }
-	}
-}
-
-const (
-	maxAtRanges = 1 << 16 // that a scan is given
-	minAtGap    = 4096    // between two of them; less is looked at as well
-)
-
-// ranges is some ranges, ascending, that hold every address of s, which is not
-// empty, and n − 1 bytes behind it.
-func (s addrSet) ranges(n int) []addr.Range {
-	for gap := uint64(minAtGap); ; gap *= 2 {
-		var out []addr.Range
-		for _, a := range s {
-			last, ok := a.Add(uint64(max(n, 1) - 1))
-			if !ok {
-				last = addr.Max
-			}
-			if k := len(out) - 1; k >= 0 && (a <= out[k].Last || uint64(a-out[k].Last) <= gap) {
-				out[k].Last = last
-				continue
-			}
-			if len(out) == maxAtRanges {
-				break
-			}
-			out = append(out, addr.Range{First: a, Last: last})
-		}
-		if len(out) > 0 && s[len(s)-1] <= out[len(out)-1].Last {
-			return out
-		}
-	}
-}
-
-// intersect is what both lists of ranges hold, ascending; no ranges as the
-// second are all there is. Those of a are ascending and disjoint.
-func intersect(a, b []addr.Range) []addr.Range {
-	if len(b) == 0 {
-		return a
-	}
-	return addr.Intersect(a, addr.Merge(b))
 }

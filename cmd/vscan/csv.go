@@ -6,6 +6,7 @@ import (
 
 	"vscan/engine"
 	"vscan/engine/addr"
+	"vscan/engine/search"
 )
 
 // csvReporter writes comma-separated values with a header. What stands in a cell
@@ -44,20 +45,20 @@ func (r *csvReporter) record(header []string, fields ...string) error {
 	return r.err
 }
 
-func (r *csvReporter) hit(h *shownHit) error {
+func (r *csvReporter) hit(h *search.Hit) error {
 	m := r.at(h.Addr)
-	value := csvValue(h.value)
-	if h.text {
-		value = r.names.of(h.value)
+	value := csvValue(h.Value)
+	if h.Run {
+		value = r.names.of(h.Value)
 	}
 	module, offset := r.moduleFields(r.moduleAt(h.Addr))
-	fields := []string{r.names.get(r.target.arg), h.Addr.String(), r.names.get(h.pattern), strconv.Itoa(h.Len), r.names.get(m.Name),
+	fields := []string{r.names.get(r.target.Arg), h.Addr.String(), r.names.get(h.Name), strconv.Itoa(h.Len), r.names.get(m.Name),
 		csvCount(fileOffset(m, h.Addr)), csvBytes(h.Bytes),
-		value, r.names.of(h.readable), h.keyText(), csvBytes(h.before), csvBytes(h.after), module, offset}
+		value, r.names.of(h.Text), h.KeyText(), csvBytes(h.Before), csvBytes(h.After), module, offset}
 	if r.rules {
 		namespace, file := "", ""
-		if h.rule != nil {
-			namespace, file = r.names.get(h.rule.Namespace), r.names.get(h.rule.File)
+		if h.Rule != nil {
+			namespace, file = r.names.get(h.Rule.Namespace), r.names.get(h.Rule.File)
 		}
 		fields = append(fields, namespace, file)
 	}
@@ -84,7 +85,7 @@ func (r *csvReporter) moduleFields(name string, offset addr.Addr, ok bool) (stri
 }
 
 // rule writes nothing: rows are hits.
-func (r *csvReporter) rule(*ruleHit) error { return r.err }
+func (r *csvReporter) rule(*search.RuleMatch) error { return r.err }
 
 func (r *csvReporter) interval(v engine.Interval) error {
 	m := v.Mapping
@@ -95,12 +96,12 @@ func (r *csvReporter) interval(v engine.Interval) error {
 }
 
 // end writes nothing but, with -c, the counts: csv has rows of one kind.
-func (r *csvReporter) end(s *summary) {
+func (r *csvReporter) end(s *search.Summary) {
 	if !r.counts {
 		r.record(r.hitHeader())
 		return
 	}
-	for i, name := range s.names {
-		r.record([]string{"image", "pattern", "hits"}, r.names.get(s.image), r.names.get(name), csvCount(s.counts[i]))
+	for i, name := range s.Names {
+		r.record([]string{"image", "pattern", "hits"}, r.names.get(s.Image), r.names.get(name), csvCount(s.Counts[i]))
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"vscan/engine"
 	"vscan/engine/addr"
 	"vscan/engine/image"
+	"vscan/engine/image/layered"
+	"vscan/engine/search"
 	"vscan/patterns"
 )
 
@@ -21,9 +23,9 @@ var demoPages string
 
 const demoPage = 4096
 
-// demoTarget lays the pages out: overlapping mappings, a hole, bytes that were
+// demoImage lays the pages out: overlapping mappings, a hole, bytes that were
 // not saved, and a word that runs from one mapping into the next.
-func demoTarget() (*target, error) {
+func demoImage() (*layered.Image, error) {
 	pages := map[string][]byte{}
 	for name, body := range demoSections(demoPages) {
 		page := make([]byte, demoPage)
@@ -52,7 +54,7 @@ func demoTarget() (*target, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &target{arg: "demo", space: space, Image: &image.Image{
+	return &layered.Image{Arg: "demo", Space: space, Image: &image.Image{
 		Path: "demo", Format: "embedded image", Detail: "64-bit little-endian", Space: "virtual", WordSize: 8, OrderKnown: true,
 	}}, nil
 }
@@ -90,7 +92,7 @@ func demoSections(text string) map[string]map[int][]byte {
 
 var demoPatterns = []string{"secret=text:correct horse", "heap=ptr:@[heap]", "elf=hex:7f454c46", "hidden=text:old password"}
 
-func (a *app) demoCommand() *cobra.Command {
+func (a *commands) demoCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "demo",
 		Short: "Search a small image that is part of the program",
@@ -103,17 +105,17 @@ another mapping hides.`,
 	}
 }
 
-func (a *app) demo(cmd *cobra.Command) error {
-	t, err := demoTarget()
+func (a *commands) demo(cmd *cobra.Command) error {
+	t, err := demoImage()
 	if err != nil {
 		return err
 	}
 	say := func(format string, args ...any) { fmt.Fprintf(a.out, format+"\n", args...) }
-	rep := newTextReporter(base{out: a.out}, style{color: a.wantsColor("auto"), aligned: true, context: 16})
+	rep := newTextReporter(base{out: a.out}, style{color: a.out.wantsColor("auto"), aligned: true, context: 16})
 
 	say("The address space (vscan map): \"patched\" lies over the second page of the")
 	say("program, up to the heap; between heap and stack there is a hole.\n")
-	for v := range t.space.Intervals(addr.All) {
+	for v := range t.Space.Intervals(addr.All) {
 		if v.Mapping != nil {
 			rep.interval(v)
 		}
@@ -131,31 +133,28 @@ func (a *app) demo(cmd *cobra.Command) error {
 		pats = append(pats, p)
 	}
 	say("")
-	set, err := patterns.Compile(pats, t.patternTarget(0))
+	q := search.Query{Patterns: pats}
+	s, err := q.Run(cmd.Context(), t, printing{rep})
 	if err != nil {
 		return err
 	}
-	sc, err := engine.Compile(t.space, set, engine.Options{})
-	if err != nil {
-		return err
-	}
-	rep.begin(t)
-	s := newSummary(t.arg, set, nil)
-	view := &viewer{space: t.space, set: set, bytes: engine.HitBytes}
-	stats, err := sc.Scan(cmd.Context(), func(h engine.Hit) bool {
-		s.hits++
-		s.counts[h.Pattern]++
-		return rep.hit(view.show(h)) == nil
-	})
-	if err != nil {
-		return err
-	}
-	s.fill(t, sc, stats)
-	say("The account: %s, %s scanned, %s not saved, kernel %s, %s.", plural(s.hits, "hit"), size(s.scanned),
-		size(s.absent), s.kernel, plural(uint64(s.workers), "worker"))
-	for i, name := range s.names {
-		say("%6d  %s", s.counts[i], name)
+	say("The account: %s, %s scanned, %s not saved, kernel %s, %s.", plural(s.Hits, "hit"), size(s.Scanned),
+		size(s.Absent), s.Kernel(), plural(uint64(s.Workers), "worker"))
+	for i, name := range s.Names {
+		say("%6d  %s", s.Counts[i], name)
 	}
 	say("\nNext: vscan find PATTERN IMAGE on a core, a memory dump or pid:N; vscan --help.")
 	return rep.err
 }
+
+// printing hands what a search finds to a reporter.
+type printing struct{ reporter }
+
+func (p printing) Begin(s *search.Search) error {
+	p.begin(s.Image())
+	return nil
+}
+
+func (p printing) Hit(h *search.Hit) error        { return p.hit(h) }
+func (p printing) Rule(m *search.RuleMatch) error { return p.rule(m) }
+func (p printing) End(*search.Summary) error      { return nil }

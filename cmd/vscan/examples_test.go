@@ -70,7 +70,7 @@ func TestExamples(t *testing.T) {
 			check(sub)
 		}
 	}
-	check(a.command(nil))
+	check((&commands{a}).root(nil))
 	if examples < 10 {
 		t.Errorf("only %d examples", examples)
 	}
@@ -135,10 +135,10 @@ func TestComingFrom(t *testing.T) {
 
 // A command is the same whether it is made alone or beside all others.
 func TestCommandAlone(t *testing.T) {
-	a := &app{}
-	all := a.command(nil)
-	for _, c := range a.commands() {
-		alone, _, err := a.command([]string{c.name}).Find([]string{c.name})
+	a := &commands{&app{}}
+	all := a.root(nil)
+	for _, c := range a.all() {
+		alone, _, err := a.root([]string{c.name}).Find([]string{c.name})
 		if err != nil {
 			t.Fatal(err)
 		}

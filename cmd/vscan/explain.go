@@ -12,23 +12,23 @@ import (
 
 // explain prints how patterns would be looked for, in each of the images or,
 // where none is given, in one that says nothing of itself. Nothing is scanned.
-func (a *app) explain(f *searchFlags, pats []patterns.Pattern, images []string) error {
+func (a *commands) explain(f *searchFlags, pats []patterns.Pattern, images []string) error {
 	if err := f.complete(); err != nil {
 		return err
 	}
+	f.ask(pats)
 	if len(images) == 0 {
 		if f.align.word && f.image.word == "" {
 			return fmt.Errorf("--align word asks for the word size: give --word 4|8, or an image")
 		}
-		t := &target{}
-		if err := t.assume(&f.image); err != nil {
-			return err
-		}
-		align, err := f.align.in(t)
+		img, err := f.image.assume()
 		if err != nil {
 			return err
 		}
-		about := f.about(t, align)
+		about, err := f.Target(img)
+		if err != nil {
+			return flagged(err)
+		}
 		about.Mapping = nil
 		return a.explainIn(f, pats, about)
 	}
@@ -39,15 +39,15 @@ func (a *app) explain(f *searchFlags, pats []patterns.Pattern, images []string) 
 				return err
 			}
 			defer t.Close()
-			align, err := f.align.in(t)
-			if err != nil {
-				return err
-			}
 			if len(images) > 1 {
 				fmt.Fprintf(a.out, "%s:\n", printable(arg))
 			}
-			if err := a.explainIn(f, pats, f.about(t, align)); err != nil {
-				return inImage(arg, err)
+			about, err := f.Target(t)
+			if err == nil {
+				err = a.explainIn(f, pats, about)
+			}
+			if err != nil {
+				return inImage(arg, flagged(err))
 			}
 			return nil
 		}()
@@ -58,16 +58,16 @@ func (a *app) explain(f *searchFlags, pats []patterns.Pattern, images []string) 
 	return nil
 }
 
-func (a *app) explainIn(f *searchFlags, pats []patterns.Pattern, about patterns.Target) error {
+func (a *commands) explainIn(f *searchFlags, pats []patterns.Pattern, about patterns.Target) error {
 	set, err := patterns.Compile(pats, about)
 	if err != nil {
 		return err
 	}
-	all, err := engine.Explain(set, f.kernel)
+	all, err := engine.Explain(set, f.Kernel)
 	if err != nil {
 		return err
 	}
-	e := explainer{out: a}
+	e := explainer{out: a.app}
 	excepting := uint64(0)
 	for i, p := range set.Patterns() {
 		e.say("%s", printable(p.Name))

@@ -12,6 +12,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"vscan/engine/where"
+	"vscan/internal/await"
 	"vscan/patterns"
 	"vscan/patterns/sets"
 )
@@ -66,7 +68,7 @@ filepath, extension and owner are those of the image's file without that.
 With -q the exit code is 0 as soon as there is a hit, whatever is wrong with other
 images. With -l and -L it tells of hits, as always.`
 
-func (a *app) findCommand() *cobra.Command {
+func (a *commands) findCommand() *cobra.Command {
 	var f searchFlags
 	var p patternArgs
 	var at []string
@@ -94,9 +96,9 @@ func (a *app) findCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			f.rules, f.ruleFiles, f.defined = p.rules, p.ruleFiles, p.defined
-			f.image.empty = f.rules != nil
-			if f.rules == nil && (f.allStrings || len(p.defines) > 0 || cmd.Flags().Changed("rule-scope")) {
+			f.Rules, f.ruleFiles, f.Defined = p.rules, p.ruleFiles, p.defined
+			f.image.Empty = f.Rules != nil
+			if f.Rules == nil && (f.AllStrings || len(p.defines) > 0 || cmd.Flags().Changed("rule-scope")) {
 				return usageError(cmd, "--all-strings, --rule-scope and -d go with YARA rules: -f FILE.yar")
 			}
 			if f.ruleScope == "mapping" && p.others > 0 {
@@ -125,7 +127,7 @@ func (a *app) findCommand() *cobra.Command {
 				return a.explain(&f, pats, images)
 			}
 			if len(at) > 0 {
-				if f.at, err = readHits(at, p.stdin); err != nil {
+				if f.At, err = readHits(at, p.stdin); err != nil {
 					return err
 				}
 			}
@@ -138,7 +140,7 @@ func (a *app) findCommand() *cobra.Command {
 	registerDefine(cmd, &p.defines)
 	f.ruleScope = "image"
 	choiceVar(cmd, &f.ruleScope, "rule-scope", "", "what YARA rules are asked of, `WHAT`: the image, or each mapping by itself", "image", "mapping")
-	fs.BoolVar(&f.allStrings, "all-strings", false, "print the hits of the strings of all YARA rules, not only of those that match, as they are found")
+	fs.BoolVar(&f.AllStrings, "all-strings", false, "print the hits of the strings of all YARA rules, not only of those that match, as they are found")
 	fs.StringArrayVar(&p.sets, "set", nil, "search for the patterns of the built-in set `NAME`: see vscan sets; repeatable")
 	cmd.RegisterFlagCompletionFunc("set", completeSets)
 	fs.StringArrayVarP(&p.literals, "fixed", "F", nil, "search for the lines of `FILE` as they stand; - is standard input; repeatable")
@@ -191,7 +193,7 @@ func (f *searchFlags) modify(pats []patterns.Pattern) ([]patterns.Pattern, error
 	if flags == "" {
 		return pats, nil
 	}
-	if f.rules != nil {
+	if f.Rules != nil {
 		return nil, fmt.Errorf("%s: YARA rules say of each string what counts (nocase, fullword): search for patterns that are no rules apart", names)
 	}
 	var errs []error
@@ -220,7 +222,7 @@ type patternArgs struct {
 // remain of the arguments. The error joins what is wrong with any pattern.
 func (p *patternArgs) split(cmd *cobra.Command, args []string) ([]patterns.Pattern, []string, error) {
 	var images []string
-	pats, err := await(cmd.Context(), func() (pats []patterns.Pattern, err error) {
+	pats, err := await.Result(cmd.Context(), func() (pats []patterns.Pattern, err error) {
 		pats, images, err = p.read(cmd, args)
 		return pats, err
 	})
@@ -312,7 +314,7 @@ func fileName(name string) string {
 	return name
 }
 
-func (a *app) refsCommand() *cobra.Command {
+func (a *commands) refsCommand() *cobra.Command {
 	var f searchFlags
 	cmd := &cobra.Command{
 		Use:   "refs [flags] IMAGE TARGET...",
@@ -349,7 +351,7 @@ path will do). Addresses may be places, as libc.so.6+0x1d2000. Words are aligned
 // refPattern is the pattern of the words that point at a target. Where an end of
 // a range is a place, the image has to say where it is.
 func refPattern(target string) (patterns.Pattern, error) {
-	if strings.HasPrefix(target, "@") || !isRange(target) || numeric(target) {
+	if strings.HasPrefix(target, "@") || !where.IsRange(target) || where.Numeric(target) {
 		return patterns.Ref(target)
 	}
 	p, err := patterns.Ref("@" + target)

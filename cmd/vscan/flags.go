@@ -5,14 +5,13 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"vscan/engine"
 	"vscan/engine/addr"
 	"vscan/engine/simd"
+	"vscan/engine/where"
 )
 
 // The types of flags that pflag does not have. A value is checked when it is
@@ -42,20 +41,14 @@ func (c choice) Set(s string) error {
 	return nil
 }
 
-// orList is "a, b or c".
-func orList(words []string) string {
-	if len(words) < 2 {
-		return strings.Join(words, "")
-	}
-	last := len(words) - 1
-	return strings.Join(words[:last], ", ") + " or " + words[last]
-}
-
 // number is an unsigned number in a range, decimal or hexadecimal with 0x.
 type number struct {
 	*uint64
 	min, max uint64
 }
+
+// newNumber returns a flag that sets *p, to a number from min to max.
+func newNumber(p *uint64, min, max uint64) number { return number{p, min, max} }
 
 func (n number) String() string { return strconv.FormatUint(*n.uint64, 10) }
 func (n number) Type() string   { return "uint" }
@@ -101,6 +94,9 @@ func (a *alignment) Set(s string) error {
 // kernelLevel is --kernel. A level that this machine cannot run is refused.
 type kernelLevel struct{ *simd.Level }
 
+// newKernelLevel returns a flag that sets *p.
+func newKernelLevel(p *simd.Level) kernelLevel { return kernelLevel{p} }
+
 func (k kernelLevel) String() string { return "" }
 func (k kernelLevel) Type() string   { return "level" }
 
@@ -113,54 +109,74 @@ func (k kernelLevel) Set(s string) error {
 	return err
 }
 
-// place is what --in names: mappings of a name, or with permissions.
-type place struct {
-	name string
-	perm engine.Perm // that a mapping must have at least; 0: the name is none of permissions
+// kernelFromEnv sets a level that no flag did to the one that the environment names, if it
+// names one.
+func kernelFromEnv(l *simd.Level) error {
+	if *l != simd.Auto {
+		return nil
+	}
+	var err error
+	if *l, err = simd.FromEnv(); err == nil {
+		if err = l.Check(); err != nil {
+			err = fmt.Errorf("%s: %w", simd.EnvVar, err)
+		}
+	}
+	return err
 }
 
-// placeList collects places.
-type placeList []place
+// mappingsList collects choices of mappings.
+type mappingsList []where.Mappings
 
-func (l *placeList) String() string { return "" }
-func (l *placeList) Type() string   { return "place" }
+func (l *mappingsList) String() string { return "" }
+func (l *mappingsList) Type() string   { return "place" }
 
-func (l *placeList) Set(s string) error {
-	if s == "" {
-		return errors.New(`"": want the name or the permissions of mappings`)
+func (l *mappingsList) Set(s string) error {
+	choice, err := where.ParseMappings(s)
+	if err == nil {
+		*l = append(*l, choice)
 	}
-	*l = append(*l, place{s, parsePerm(s)})
+	return err
+}
+
+// rangeList collects ranges of addresses, as they are given.
+type rangeList []string
+
+func (l *rangeList) String() string { return "" }
+func (l *rangeList) Type() string   { return "range" }
+
+// Set takes what is a range, or may be one in some image.
+func (l *rangeList) Set(s string) error {
+	if err := where.CheckRange(s); err != nil {
+		return err
+	}
+	*l = append(*l, s)
 	return nil
 }
 
-// parsePerm reads permissions as r-x; a - asks for nothing. It is 0 where s is
-// something else.
-func parsePerm(s string) engine.Perm {
-	if len(s) != 3 {
-		return 0
-	}
-	perm := engine.PermKnown
-	for i, letter := range []byte("rwx") {
-		switch s[i] {
-		case letter:
-			perm |= engine.Perm(1 << i)
-		case '-':
-		default:
-			return 0
-		}
-	}
-	return perm
+// byteCount is a flag that takes a number of bytes, as 4096, 4K or 1G.
+type byteCount struct {
+	*uint64
+	min, max uint64
 }
 
-// has says whether a mapping is one of the place's.
-func (p place) has(m *engine.Mapping) bool {
-	return isNamed(m, p.name) || p.perm != 0 && m.Perm&p.perm == p.perm
-}
+// newByteCount returns a flag that sets *p, to a number of bytes from min to max.
+func newByteCount(p *uint64, min, max uint64) byteCount { return byteCount{p, min, max} }
 
-// isNamed says whether name is a mapping's, or the last part of the path that
-// is its name.
-func isNamed(m *engine.Mapping, name string) bool {
-	return m.Name == name || strings.HasSuffix(m.Name, "/"+name)
+func (b byteCount) String() string { return number{uint64: b.uint64}.String() }
+func (b byteCount) Type() string   { return "size" }
+
+func (b byteCount) Set(s string) error {
+	n, err := addr.ParseSize(s)
+	switch {
+	case err != nil:
+		return err
+	case n < b.min:
+		return fmt.Errorf("%q: want %d or more", s, b.min)
+	case n > b.max:
+		return fmt.Errorf("%q: want at most %d", s, b.max)
+	}
+	*b.uint64 = n
+	return nil
 }
 
 // flagError says in one line what is wrong with a flag and where to look.

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"vscan/engine/image"
+	"vscan/engine/image/layered"
+	"vscan/engine/search"
 )
 
 // imageArg is an image to search: as given, or found in a folder.
@@ -64,11 +66,11 @@ func (t *tally) of(why skipped) uint64 {
 }
 
 // count adds an image that was searched.
-func (t *tally) count(s *summary) {
+func (t *tally) count(s *search.Summary) {
 	t.searched++
-	t.hits += s.hits
-	t.scanned += s.scanned
-	if s.found() {
+	t.hits += s.Hits
+	t.scanned += s.Scanned
+	if s.Found() {
 		t.withHits++
 	}
 }
@@ -179,10 +181,10 @@ func cause(err error) error {
 // no image to search. It closes what was opened. A dump in a format that is not
 // read makes the search incomplete; a container that may hold one does so where
 // nothing is found.
-func (s *searching) skips(path string, t *target, err error) bool {
+func (s *searching) skips(path string, t *layered.Image, err error) bool {
 	var unread *image.UnsupportedError
 	switch {
-	case err == nil && t.Format == "raw" && s.f.image.format == "" && !strings.EqualFold(filepath.Ext(path), ".vmem"):
+	case err == nil && t.Format == "raw" && s.f.image.Format == "" && !strings.EqualFold(filepath.Ext(path), ".vmem"):
 		t.Close()
 		s.skip(skipUnknown)
 	case err == nil || !errors.As(err, &unread):

@@ -9,6 +9,7 @@ import (
 
 	"vscan/engine/addr"
 	"vscan/engine/graph"
+	"vscan/engine/where"
 )
 
 const graphHelp = `graph builds the pointer-reference graph of an image once, as a file, and then
@@ -23,7 +24,12 @@ A TARGET is an address, a range, or the name of a mapping (@NAME, or NAME; the
 last part of a path will do). Addresses may be places, as libc.so.6+0x1d2000: what
 is printed as one is taken as one. Questions need the graph file alone, not the image.`
 
-func (a *app) graphCommand() *cobra.Command {
+// graphCommands has the commands below vscan graph.
+type graphCommands struct{ *app }
+
+// newGraphCommand returns the command graph, with all others below it.
+func newGraphCommand(of *app) *cobra.Command {
+	a := &graphCommands{of}
 	cmd := &cobra.Command{
 		Use:                   "graph COMMAND",
 		Short:                 "Build the graph of who points at what, and ask it",
@@ -46,7 +52,7 @@ func formatVar(cmd *cobra.Command, format *string) {
 
 // workersVar adds -j.
 func workersVar(cmd *cobra.Command, n *uint64) {
-	cmd.Flags().VarP(number{n, 0, 256}, "workers", "j", "`N` workers (default one a processor)")
+	cmd.Flags().VarP(newNumber(n, 0, 256), "workers", "j", "`N` workers (default one a processor)")
 }
 
 // graphTarget is what a TARGET names: ranges of addresses.
@@ -59,7 +65,7 @@ func graphTarget(g *graph.Graph, arg string) ([]addr.Range, error) {
 		return []addr.Range{r}, nil
 	}
 	numeric := arg != "" && (arg[0] >= '0' && arg[0] <= '9' || strings.HasPrefix(arg, ".."))
-	if len(g.Named(arg)) == 0 && numeric && !isWhere(arg) {
+	if len(g.Named(arg)) == 0 && numeric && !where.IsPlace(arg) {
 		return nil, err
 	}
 	return graphNamed(g, arg)
@@ -72,8 +78,8 @@ func graphNamed(g *graph.Graph, name string) ([]addr.Range, error) {
 	switch {
 	case len(ranges) > 0:
 		return ranges, nil
-	case isWhere(name):
-		r, err := parseWhere(g.Places(), name)
+	case where.IsPlace(name):
+		r, err := where.Parse(g.Places(), name)
 		return []addr.Range{r}, err
 	}
 	return nil, fmt.Errorf("%q: no mapping has this name, and it is no address or range; vscan map lists the mappings of an image", name)
@@ -138,7 +144,7 @@ func parseOffset(s string) (int64, error) {
 }
 
 // openGraph opens the file of a graph, and tells if it is not complete.
-func (a *app) openGraph(path string) (*graph.Graph, error) {
+func (a *graphCommands) openGraph(path string) (*graph.Graph, error) {
 	g, err := graph.Open(path)
 	if err != nil {
 		return nil, err

@@ -10,7 +10,7 @@ import (
 	"vscan/engine/graph"
 )
 
-func (a *app) graphToCommand() *cobra.Command {
+func (a *graphCommands) graphToCommand() *cobra.Command {
 	var format string
 	var window offsets
 	var most uint64
@@ -36,11 +36,11 @@ target.`,
 	}
 	formatVar(cmd, &format)
 	cmd.Flags().Var(&window, "window", "offsets `LO..HI` that lead from what a word holds to the target, or HI alone; a - goes in front of negative ones")
-	cmd.Flags().VarP(number{&most, 1, 1 << 62}, "max-count", "m", "print at most `N`")
+	cmd.Flags().VarP(newNumber(&most, 1, 1<<62), "max-count", "m", "print at most `N`")
 	return cmd
 }
 
-func (a *app) graphFromCommand() *cobra.Command {
+func (a *graphCommands) graphFromCommand() *cobra.Command {
 	var format string
 	var most uint64
 	cmd := &cobra.Command{
@@ -59,13 +59,13 @@ that it holds, and the place of that.`,
 		},
 	}
 	formatVar(cmd, &format)
-	cmd.Flags().VarP(number{&most, 1, 1 << 62}, "max-count", "m", "print at most `N`")
+	cmd.Flags().VarP(newNumber(&most, 1, 1<<62), "max-count", "m", "print at most `N`")
 	return cmd
 }
 
 // askGraph prints the edges that ask yields for each range of a target; into
 // says that the distance into the range is of interest.
-func (a *app) askGraph(args []string, format string, most uint64, into bool, ask func(*graph.Graph, addr.Range) iter.Seq2[graph.Edge, error]) error {
+func (a *graphCommands) askGraph(args []string, format string, most uint64, into bool, ask func(*graph.Graph, addr.Range) iter.Seq2[graph.Edge, error]) error {
 	g, err := a.openGraph(args[0])
 	if err != nil {
 		return err
@@ -75,7 +75,7 @@ func (a *app) askGraph(args []string, format string, most uint64, into bool, ask
 	if err != nil {
 		return err
 	}
-	w := a.newTable(format, "ref", []string{"src", "dst", "src_mapping", "src_offset", "dst_mapping", "dst_offset",
+	w := newTable(a.out, format, "ref", []string{"src", "dst", "src_mapping", "src_offset", "dst_mapping", "dst_offset",
 		"src_module", "src_module_offset", "dst_module", "dst_module_offset"}, 18, 24, 18, 24)
 	n := uint64(0)
 	from, to := newLocated(g), newLocated(g)
@@ -119,7 +119,7 @@ func edgeRow(e graph.Edge, from, to *located) []any {
 		source, sourceOffset, target, targetOffset}
 }
 
-func (a *app) graphTopCommand() *cobra.Command {
+func (a *graphCommands) graphTopCommand() *cobra.Command {
 	var format, what string
 	var most, workers uint64
 	cmd := &cobra.Command{
@@ -151,7 +151,7 @@ there with the offset in it.`,
 			if err != nil {
 				return err
 			}
-			w := a.newTable(format, "top", []string{"edges", "addr", "size", "mapping", "offset", "module", "module_offset"}, -12, 18, -12, 24)
+			w := newTable(a.out, format, "top", []string{"edges", "addr", "size", "mapping", "offset", "module", "module_offset"}, -12, 18, -12, 24)
 			at := newLocated(g)
 			for _, r := range top {
 				if !at.findFirst(r.Range) { // a page may begin before its mapping
@@ -176,7 +176,7 @@ there with the offset in it.`,
 	what = "address"
 	choiceVar(cmd, &what, "by", "", "`WHAT` to rank: address, page or region", "address", "page", "region")
 	most = 20
-	cmd.Flags().VarP(number{&most, 1, 1 << 24}, "max-count", "m", "show `N`")
+	cmd.Flags().VarP(newNumber(&most, 1, 1<<24), "max-count", "m", "show `N`")
 	workersVar(cmd, &workers)
 	return cmd
 }

@@ -1,11 +1,8 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"math"
-	"os"
-	"path/filepath"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -13,14 +10,16 @@ import (
 	"vscan/engine"
 	"vscan/engine/addr"
 	"vscan/engine/graph"
+	"vscan/engine/image/layered"
 	"vscan/engine/simd"
+	"vscan/engine/where"
 )
 
 // endList is --sources and --targets of graph build: ranges, and mappings by name or
 // permissions.
 type endList struct {
-	ranges []addr.Range
-	places placeList
+	ranges  []addr.Range
+	choices mappingsList
 }
 
 func (l *endList) String() string { return "" }
@@ -31,37 +30,48 @@ func (l *endList) Set(s string) error {
 		l.ranges = append(l.ranges, r)
 		return nil
 	}
-	return l.places.Set(s)
+	return l.choices.Set(s)
 }
 
-// in is what of a target the list names: ranges, those of its mappings
-// included, none where it is empty.
-func (l *endList) in(t *target, flag string) ([]addr.Range, error) {
+// in returns what of an image the list names: ranges, those of its mappings included, none
+// where it is empty.
+func (l *endList) in(t *layered.Image, flag string) ([]addr.Range, error) {
 	ranges := slices.Clone(l.ranges)
-	for _, p := range l.places {
-		if !t.has(p) && isWhere(p.name) {
-			r, err := parseWhere(t.space.Places(), p.name)
-			if err != nil {
-				return nil, fmt.Errorf("%s: %s: %w", t.arg, flag, err)
-			}
-			ranges = append(ranges, r)
-		} else if !t.has(p) {
-			return nil, fmt.Errorf("%s: %s %s: no mapping has this name or these permissions, and it is no address or range; vscan map lists them", t.arg, flag, p.name)
+	for _, c := range l.choices {
+		if c.Some(t.Space) {
+			continue
 		}
+		if !where.IsPlace(c.String()) {
+			return nil, fmt.Errorf("%s: %s %v: no mapping has this name or these permissions, and it is no address or range; vscan map lists them", t.Arg, flag, c)
+		}
+		r, err := where.Parse(t.Space.Places(), c.String())
+		if err != nil {
+			return nil, fmt.Errorf("%s: %s: %w", t.Arg, flag, err)
+		}
+		ranges = append(ranges, r)
 	}
-	if len(l.places) == 0 {
+	if len(l.choices) == 0 {
 		return ranges, nil
 	}
-	for v := range t.space.Intervals(addr.All) {
-		if v.Mapping != nil && slices.ContainsFunc(l.places, func(p place) bool { return p.has(v.Mapping) }) {
+	for v := range t.Space.Intervals(addr.All) {
+		if v.Mapping != nil && slices.ContainsFunc(l.choices, func(c where.Mappings) bool { return c.Has(v.Mapping) }) {
 			ranges = append(ranges, v.Range)
 		}
 	}
 	return ranges, nil
 }
 
-func (a *app) graphBuildCommand() *cobra.Command {
-	var f searchFlags
+// buildFlags are those of graph build that are none of the graph.
+type buildFlags struct {
+	image    imageFlags
+	workers  uint64
+	kernel   simd.Level
+	progress string
+	stats    bool
+}
+
+func (a *graphCommands) graphBuildCommand() *cobra.Command {
+	f := buildFlags{progress: "auto"}
 	var out string
 	var from, to endList
 	var o graph.Options
@@ -83,32 +93,31 @@ written beside the image.`,
 			if out == "" {
 				return usageError(cmd, "want the file to write the graph to: -o FILE")
 			}
-			if err := f.complete(); err != nil {
+			if err := kernelFromEnv(&f.kernel); err != nil {
 				return err
 			}
 			o.Workers, o.Kernel = int(f.workers), f.kernel
 			return a.buildGraph(cmd, &f, args[0], out, &from, &to, o)
 		},
 	}
-	f.format, f.progress = "text", "auto"
 	fs := cmd.Flags()
 	fs.SortFlags = false
 	fs.StringVarP(&out, "output", "o", "", "write the graph to `FILE`")
 	fs.BoolVar(&o.PresentOnly, "present", false, "only edges to bytes that were saved")
 	fs.Var(&from, "sources", "only edges from words in `WHERE`: an address, a range, a mapping's name, or permissions, where a - is either; repeatable")
 	fs.Var(&to, "targets", "only edges to bytes in `WHERE`; repeatable")
-	fs.Var(number{&o.Align, 1, 8}, "align", "words at multiples of `N` bytes: 1, 2, 4 or 8 (default the word size)")
-	fs.Var(byteCount{&o.Memory, 1, math.MaxInt64}, "memory", "let the edges found so far take about `SIZE` bytes of memory, with K, M, G or T behind it (default 1G)")
+	fs.Var(newNumber(&o.Align, 1, 8), "align", "words at multiples of `N` bytes: 1, 2, 4 or 8 (default the word size)")
+	fs.Var(newByteCount(&o.Memory, 1, math.MaxInt64), "memory", "let the edges found so far take about `SIZE` bytes of memory, with K, M, G or T behind it (default 1G)")
 	workersVar(cmd, &f.workers)
-	fs.Var(kernelLevel{&f.kernel}, "kernel", "use the kernels of this `LEVEL`: see vscan kernels (default the best, or $"+simd.EnvVar+")")
+	fs.Var(newKernelLevel(&f.kernel), "kernel", "use the kernels of this `LEVEL`: see vscan kernels (default the best, or $"+simd.EnvVar+")")
 	choiceVar(cmd, &f.progress, "progress", "", "`WHEN` to show on standard error how far it is: auto (at a terminal), always or never", "auto", "always", "never")
 	fs.BoolVar(&f.stats, "stats", false, "tell at the end how long what took, on standard error")
 	f.image.register(cmd)
 	return cmd
 }
 
-func (a *app) buildGraph(cmd *cobra.Command, f *searchFlags, arg, out string, from, to *endList, o graph.Options) error {
-	f.image.once = true
+func (a *graphCommands) buildGraph(cmd *cobra.Command, f *buildFlags, arg, out string, from, to *endList, o graph.Options) error {
+	f.image.Sequential = true
 	t, err := f.image.open(arg)
 	if err != nil {
 		return err
@@ -118,7 +127,7 @@ func (a *app) buildGraph(cmd *cobra.Command, f *searchFlags, arg, out string, fr
 	if same(out, t.Path) {
 		return fmt.Errorf("%s is the image: write the graph to another file", out)
 	}
-	arch, err := t.arch("a graph")
+	arch, err := archOf(t, "a graph")
 	if err != nil {
 		return fmt.Errorf("%s: %w", arg, err)
 	}
@@ -130,14 +139,14 @@ func (a *app) buildGraph(cmd *cobra.Command, f *searchFlags, arg, out string, fr
 	}
 	o.Missing, o.Progress = t.Missing, &engine.Progress{}
 	total := uint64(0)
-	for v := range t.space.Intervals(addr.All) {
+	for v := range t.Space.Intervals(addr.All) {
 		if s := v.State(); s == engine.Present || s == engine.Zero {
 			total += v.Size()
 		}
 	}
-	bar := a.startBar(f, 1)
+	bar := a.startBar(f.progress, false, 1)
 	bar.begin(1, arg, total, o.Progress)
-	stats, err := graph.BuildFile(cmd.Context(), t.space, arch, o, out)
+	stats, err := graph.BuildFile(cmd.Context(), t.Space, arch, o, out)
 	bar.end()
 	bar.finish()
 	if err != nil {
@@ -152,20 +161,10 @@ func (a *app) buildGraph(cmd *cobra.Command, f *searchFlags, arg, out string, fr
 	if n := stats.UnreadableBytes(); n > 0 {
 		a.note("%s: not complete: %s could not be read, the first %v", arg, size(n), stats.Unreadable[0])
 	}
-	return outcome{found: stats.Hits > 0, incomplete: !t.whole() || !stats.Complete()}.exit()
+	return outcome{found: stats.Hits > 0, incomplete: !t.Complete() || !stats.Complete()}.exit()
 }
 
-// same says whether two paths are one file.
-func same(a, b string) bool {
-	if filepath.Clean(a) == filepath.Clean(b) {
-		return true
-	}
-	x, err1 := os.Stat(a)
-	y, err2 := os.Stat(b)
-	return errors.Join(err1, err2) == nil && os.SameFile(x, y)
-}
-
-func (a *app) graphInfoCommand() *cobra.Command {
+func (a *graphCommands) graphInfoCommand() *cobra.Command {
 	var format string
 	var f imageFlags
 	var matrix uint64
@@ -192,7 +191,7 @@ to which, most first. With IMAGE it checks that the graph is of that image.`,
 					return err
 				}
 				defer t.Close()
-				if err := g.Check(t.space); err != nil {
+				if err := g.Check(t.Space); err != nil {
 					return err
 				}
 				a.note("%s: of the image %s", args[0], args[1])
@@ -201,14 +200,14 @@ to which, most first. With IMAGE it checks that the graph is of that image.`,
 		},
 	}
 	formatVar(cmd, &format)
-	cmd.Flags().VarP(number{&matrix, 0, 1 << 30}, "max-count", "m", "show the `N` pairs of regions with most edges (default 30)")
+	cmd.Flags().VarP(newNumber(&matrix, 0, 1<<30), "max-count", "m", "show the `N` pairs of regions with most edges (default 30)")
 	matrix = 30
 	workersVar(cmd, &workers)
 	f.register(cmd)
 	return cmd
 }
 
-func (a *app) printInfo(cmd *cobra.Command, g *graph.Graph, path, format string, most, workers int) error {
+func (a *graphCommands) printInfo(cmd *cobra.Command, g *graph.Graph, path, format string, most, workers int) error {
 	i := g.Info()
 	if format == "text" {
 		a.note("%s: %v, words at multiples of %d", path, g.Arch(), g.Align())
@@ -220,7 +219,7 @@ func (a *app) printInfo(cmd *cobra.Command, g *graph.Graph, path, format string,
 		}
 	}
 	if format == "jsonl" {
-		w := a.newTable(format, "graph", []string{"edges", "words", "pages", "bytes", "regions", "present", "absent", "scanned", "unreadable", "present_only", "filtered"})
+		w := newTable(a.out, format, "graph", []string{"edges", "words", "pages", "bytes", "regions", "present", "absent", "scanned", "unreadable", "present_only", "filtered"})
 		if err := w.row(i.Edges, i.Words, i.Pages, i.Bytes, uint64(i.Regions), i.Present, i.Absent, i.Scanned, i.Unreadable, i.PresentOnly, i.Filtered); err != nil {
 			return err
 		}
@@ -238,7 +237,7 @@ func (a *app) printInfo(cmd *cobra.Command, g *graph.Graph, path, format string,
 		}
 		return 0
 	})
-	w := a.newTable(format, "refs", []string{"edges", "src", "src_perm", "src_mapping", "dst", "dst_perm", "dst_mapping"}, -12, 18, 3, 24, 18, 3)
+	w := newTable(a.out, format, "refs", []string{"edges", "src", "src_perm", "src_mapping", "dst", "dst_perm", "dst_mapping"}, -12, 18, 3, 24, 18, 3)
 	for _, c := range cells[:min(len(cells), most)] {
 		from, to := g.Regions()[c.From], g.Regions()[c.To]
 		if err := w.row(c.Edges, from.First, from.Perm.String(), from.Name, to.First, to.Perm.String(), to.Name); err != nil {

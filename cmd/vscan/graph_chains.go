@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"vscan/engine/graph"
+	"vscan/engine/where"
 )
 
 const chainsHelp = `chains prints chains of pointers that lead from roots to a target: the root as
@@ -27,7 +28,7 @@ as it is printed: 'BASE -> +0x10 -> -0x8'. With --also only those chains are lis
 in other graphs of the same program too, by module and offsets; FILE@ADDR says
 where they have to lead there.`
 
-func (a *app) graphChainsCommand() *cobra.Command {
+func (a *graphCommands) graphChainsCommand() *cobra.Command {
 	var format string
 	var window offsets
 	var depth, most, workers uint64
@@ -45,7 +46,7 @@ func (a *app) graphChainsCommand() *cobra.Command {
 			if len(args) != 2 {
 				return usageError(cmd, "want the file of a graph and a target: vscan graph chains FILE TARGET")
 			}
-			q := chainQuestion{app: a, ctx: cmd.Context(), path: args[0], format: format, most: int(most), every: every, count: count, workers: int(workers)}
+			q := chainQuestion{graphCommands: a, ctx: cmd.Context(), path: args[0], format: format, most: int(most), every: every, count: count, workers: int(workers)}
 			q.opt.Depth = int(depth)
 			if window.set {
 				q.opt.Window = &window.Window
@@ -57,11 +58,11 @@ func (a *app) graphChainsCommand() *cobra.Command {
 	formatVar(cmd, &format)
 	fs := cmd.Flags()
 	depth, most = 5, 1000
-	fs.Var(number{&depth, 1, graph.MaxDepth}, "depth", "at most `N` pointers")
+	fs.Var(newNumber(&depth, 1, graph.MaxDepth), "depth", "at most `N` pointers")
 	fs.Var(&window, "window", "offsets `LO..HI` that may be added to a pointer, or HI alone; a - goes in front of negative ones (default 0..1023)")
 	fs.StringArrayVar(&roots, "roots", nil, "where chains begin: static, stack, the `NAME` of a mapping or a range; repeatable (default static)")
 	fs.StringArrayVar(&also, "also", nil, "only chains that hold in the graph `FILE[@ADDR]` too, and lead to ADDR there; repeatable")
-	fs.VarP(number{&most, 1, 1 << 24}, "max-count", "m", "list the best `N`")
+	fs.VarP(newNumber(&most, 1, 1<<24), "max-count", "m", "list the best `N`")
 	fs.BoolVar(&every, "all", false, "list every chain as it is found: fewest pointers first, then by class of root and by address")
 	fs.BoolVarP(&count, "count", "c", false, "print how many walks there are, by number of pointers, and no chains")
 	workersVar(cmd, &workers)
@@ -70,7 +71,7 @@ func (a *app) graphChainsCommand() *cobra.Command {
 
 // chainQuestion is one call of graph chains.
 type chainQuestion struct {
-	*app
+	*graphCommands
 	ctx          context.Context
 	path, format string
 	most         int
@@ -114,17 +115,14 @@ func (q *chainQuestion) ask(target string, roots, also []string) error {
 		return err
 	}
 	for _, arg := range also {
-		path, at, named := cutAt(arg)
-		if !named {
-			path = arg
-		}
+		path, at, named := cutLast(arg, "@")
 		og, other, err := q.load(path)
 		if err != nil {
 			return fmt.Errorf("--also %s: %w", arg, err)
 		}
 		o := graph.Also{Forward: other}
 		if named {
-			r, err := parseWhere(og.Places(), at)
+			r, err := where.Parse(og.Places(), at)
 			if err != nil {
 				return fmt.Errorf("--also %s: %w", arg, err)
 			}
@@ -160,9 +158,9 @@ func parseRoots(g *graph.Graph, args []string) (graph.Roots, error) {
 			name := strings.TrimPrefix(arg, "@")
 			if p, err := parsePlace(arg); err == nil {
 				r.Ranges = append(r.Ranges, p)
-			} else if len(g.Named(name)) > 0 || !isWhere(name) {
+			} else if len(g.Named(name)) > 0 || !where.IsPlace(name) {
 				r.Names = append(r.Names, name)
-			} else if p, err = parseWhere(g.Places(), name); err == nil {
+			} else if p, err = where.Parse(g.Places(), name); err == nil {
 				r.Ranges = append(r.Ranges, p)
 			} else {
 				return r, fmt.Errorf("--roots: %w", err)
@@ -174,7 +172,7 @@ func parseRoots(g *graph.Graph, args []string) (graph.Roots, error) {
 
 // printCounts prints how many walks there are.
 func (q *chainQuestion) printCounts(g *graph.Graph, c *graph.Chains) error {
-	w := q.newTable(q.format, "walks", []string{"pointers", "walks", "exact"}, -8, -30)
+	w := newTable(q.out, q.format, "walks", []string{"pointers", "walks", "exact"}, -8, -30)
 	found := false
 	for n := 1; n <= q.opt.Depth; n++ {
 		walks, exact, err := c.Walks(q.ctx, n)
@@ -197,14 +195,14 @@ func (q *chainQuestion) printCounts(g *graph.Graph, c *graph.Chains) error {
 func chainSteps(offsets []int64) string {
 	var steps []string
 	for _, o := range offsets {
-		steps = append(steps, chainArrow+" "+stepText(o))
+		steps = append(steps, "-> "+where.StepText(o))
 	}
 	return strings.Join(steps, " ")
 }
 
 // list prints chains, and then what is to be said about all.
 func (q *chainQuestion) list(g *graph.Graph, c *graph.Chains) error {
-	w := q.newTable(q.format, "chain", []string{"base", "offsets", "addr"}, 32, 40)
+	w := newTable(q.out, q.format, "chain", []string{"base", "offsets", "addr"}, 32, 40)
 	n := 0
 	print := func(ch *graph.Chain) error {
 		n++
@@ -271,4 +269,14 @@ func (q *chainQuestion) list(g *graph.Graph, c *graph.Chains) error {
 	}
 	q.note("%s: %s", q.path, what)
 	return graphExit(g, n > 0)
+}
+
+// cutLast splits s at the last sep that has something on either side; without one, the
+// first part is all of it.
+func cutLast(s, sep string) (before, after string, ok bool) {
+	i := strings.LastIndex(s, sep)
+	if i <= 0 || i+len(sep) == len(s) {
+		return s, "", false
+	}
+	return s[:i], s[i+len(sep):], true
 }

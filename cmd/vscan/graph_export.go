@@ -34,7 +34,7 @@ more.`
 // maxLinks is the most links of a neighbourhood that are written.
 const maxLinks = 50000
 
-func (a *app) graphExportCommand() *cobra.Command {
+func (a *graphCommands) graphExportCommand() *cobra.Command {
 	var format, out, target string
 	var hops, unit, workers uint64
 	cmd := &cobra.Command{
@@ -91,8 +91,8 @@ func (a *app) graphExportCommand() *cobra.Command {
 	fs.StringVarP(&out, "output", "o", "", "write to `FILE`")
 	fs.StringVar(&target, "target", "", "only what refers to `TARGET`, or its neighbourhood: an address, a range or the name of a mapping")
 	hops, unit = 2, 64
-	fs.Var(number{&hops, 0, 64}, "hops", "at most `N` references away")
-	fs.Var(byteCount{&unit, 8, 1 << 40}, "unit", "a node is `N` bytes of memory, a power of 2")
+	fs.Var(newNumber(&hops, 0, 64), "hops", "at most `N` references away")
+	fs.Var(newByteCount(&unit, 8, 1<<40), "unit", "a node is `N` bytes of memory, a power of 2")
 	workersVar(cmd, &workers)
 	return cmd
 }
@@ -227,14 +227,6 @@ func (t *textEdges) end() error {
 	_, err := t.w.Write(t.line)
 	t.line = t.line[:0]
 	return err
-}
-
-// appendSigned appends an offset: 0x10 or -0x10.
-func appendSigned(dst []byte, v int64) []byte {
-	if v < 0 {
-		return append(dst, signedHex(v)...)
-	}
-	return appendAddr(dst, addr.Addr(v))
 }
 
 // quoteCSV is s as a field of csv.

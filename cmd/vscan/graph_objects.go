@@ -14,6 +14,7 @@ import (
 	"vscan/engine/addr"
 	"vscan/engine/graph"
 	"vscan/engine/heap"
+	"vscan/engine/image/layered"
 )
 
 const objectsHelp = `objects recognises the heaps of glibc's malloc by the heads of their chunks, and
@@ -51,8 +52,8 @@ graph or image, or a damaged one, is told and not used.`
 // objectLists are the values of --show.
 var objectLists = []string{"retained", "heads", "leaked", "possible", "used", "free", "all"}
 
-func (a *app) graphObjectsCommand() *cobra.Command {
-	q := objectsQuestion{app: a, show: "retained", most: 20}
+func (a *graphCommands) graphObjectsCommand() *cobra.Command {
+	q := objectsQuestion{graphCommands: a, show: "retained", most: 20}
 	cmd := &cobra.Command{
 		Use:   "objects [flags] FILE IMAGE",
 		Short: "The objects of a heap: lost, kept by what, and what they retain",
@@ -73,7 +74,7 @@ func (a *app) graphObjectsCommand() *cobra.Command {
 	choiceVar(cmd, &q.show, "show", "", "`WHAT` to list: "+orList(objectLists), objectLists...)
 	fs.BoolVar(&q.summary, "summary", false, "list no objects: the account, totals, and lost objects by size and first word")
 	fs.BoolVar(&q.save, "save", false, "keep the answer in FILE"+keptSuffix+" beside the graph, for questions after this one")
-	fs.VarP(number{&q.most, 1, 1 << 40}, "max-count", "m", "list at most `N`")
+	fs.VarP(newNumber(&q.most, 1, 1<<40), "max-count", "m", "list at most `N`")
 	workersVar(cmd, &q.workers)
 	q.image.register(cmd)
 	return cmd
@@ -81,7 +82,7 @@ func (a *app) graphObjectsCommand() *cobra.Command {
 
 // objectsQuestion is one call of graph objects.
 type objectsQuestion struct {
-	*app
+	*graphCommands
 	format, show  string
 	summary, save bool
 	most, workers uint64
@@ -89,7 +90,7 @@ type objectsQuestion struct {
 
 	arg     string // the image, as it was given
 	g       *graph.Graph
-	t       *target
+	t       *layered.Image
 	threads []graph.Thread
 	found   threadsFound
 	r       *graph.Retention
@@ -104,12 +105,12 @@ func (q *objectsQuestion) ask(ctx context.Context, path, arg string) error {
 	// Nearly all of the memory is a few large arrays without pointers: to collect what is
 	// not needed any more costs little, and saves a third.
 	defer debug.SetGCPercent(debug.SetGCPercent(4))
-	q.arg, q.image.noMmap = arg, true // pages of a mapped file would count as much as all that is found out
+	q.arg, q.image.NoMmap = arg, true // pages of a mapped file would count as much as all that is found out
 	if q.t, err = q.image.open(arg); err != nil {
 		return err
 	}
 	defer q.t.Close()
-	if err := q.g.Check(q.t.space); err != nil {
+	if err := q.g.Check(q.t.Space); err != nil {
 		return err
 	}
 	q.askThreads()
@@ -133,7 +134,7 @@ const keptSuffix = ".objects"
 // findOut finds the objects and what keeps them, or takes it from the file that
 // --save has written.
 func (q *objectsQuestion) findOut(ctx context.Context, path string) (*graph.Retention, error) {
-	o := graph.ObjectOptions{Threads: q.threads, Retained: q.save || q.wantsRetained(), Space: q.t.space, Workers: int(q.workers)}
+	o := graph.ObjectOptions{Threads: q.threads, Retained: q.save || q.wantsRetained(), Space: q.t.Space, Workers: int(q.workers)}
 	if q.t.Live { // its memory goes on changing
 		if q.save {
 			return nil, fmt.Errorf("%s: --save: what is found out of a live process does not hold for long", q.arg)
@@ -168,7 +169,7 @@ func (q *objectsQuestion) analyse(ctx context.Context, o graph.ObjectOptions) (*
 			pointers = append(pointers, t.Pointer)
 		}
 	}
-	heaps, err := heap.Find(ctx, q.t.space, q.g.Arch(), pointers...)
+	heaps, err := heap.Find(ctx, q.t.Space, q.g.Arch(), pointers...)
 	if err != nil {
 		return nil, err
 	}

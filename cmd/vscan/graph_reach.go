@@ -7,7 +7,7 @@ import (
 	"vscan/engine/graph"
 )
 
-func (a *app) graphReachCommand() *cobra.Command {
+func (a *graphCommands) graphReachCommand() *cobra.Command {
 	var format, show string
 	var unit, workers, most uint64
 	var roots []string
@@ -57,7 +57,7 @@ references lead. Roots are as for chains, and by default static and stack.`,
 			if show == "unreferenced" {
 				list = r.Unreferenced()
 			}
-			w := a.newTable(format, show, []string{"first", "last", "size", "mapping"}, 18, 18, -12)
+			w := newTable(a.out, format, show, []string{"first", "last", "size", "mapping"}, 18, 18, -12)
 			n := uint64(0)
 			for part := range list {
 				if n++; n > most && most > 0 {
@@ -80,18 +80,18 @@ references lead. Roots are as for chains, and by default static and stack.`,
 	choiceVar(cmd, &show, "show", "", "`WHAT` to list: unreached, unreferenced or components", "unreached", "unreferenced", "components")
 	fs.StringArrayVar(&roots, "roots", nil, "where to begin: static, stack, the `NAME` of a mapping or a range; repeatable (default static and stack)")
 	unit = graph.DefaultUnit
-	fs.Var(byteCount{&unit, 8, 1 << 40}, "unit", "units of `N` bytes, a power of 2")
-	fs.VarP(number{&most, 1, 1 << 62}, "max-count", "m", "print at most `N`")
+	fs.Var(newByteCount(&unit, 8, 1<<40), "unit", "units of `N` bytes, a power of 2")
+	fs.VarP(newNumber(&most, 1, 1<<62), "max-count", "m", "print at most `N`")
 	workersVar(cmd, &workers)
 	return cmd
 }
 
-func (a *app) printComponents(cmd *cobra.Command, g *graph.Graph, f *graph.Forward, format string, unit uint64, most int) error {
+func (a *graphCommands) printComponents(cmd *cobra.Command, g *graph.Graph, f *graph.Forward, format string, unit uint64, most int) error {
 	all, err := f.Components(cmd.Context(), unit)
 	if err != nil {
 		return err
 	}
-	w := a.newTable(format, "component", []string{"units", "edges", "first", "mapping"}, -12, -12, 18)
+	w := newTable(a.out, format, "component", []string{"units", "edges", "first", "mapping"}, -12, -12, 18)
 	for i, c := range all {
 		if i == most && most > 0 {
 			a.note("limited: not more than %d of %d components (-m)", most, len(all))

@@ -28,7 +28,7 @@ var (
 
 var viewTemplate = sync.OnceValue(func() *template.Template { return template.Must(template.New("page").Parse(viewPage)) })
 
-func (a *app) graphViewCommand() *cobra.Command {
+func (a *graphCommands) graphViewCommand() *cobra.Command {
 	var out, target string
 	var workers uint64
 	var window offsets

@@ -25,20 +25,7 @@ const dumpLine = 16
 // read fills the dump with the bytes of r that can be read.
 func (d *hexdump) read(s *engine.Space, r addr.Range) {
 	d.first, d.bytes = r.First, make([]byte, r.Size())
-	for i := 0; i < len(d.bytes); {
-		a := r.First + addr.Addr(i)
-		n, err := s.Read(d.bytes[i:], a)
-		if i += n; err == nil {
-			return
-		}
-		a += addr.Addr(n)
-		gap := addr.Range{First: a, Last: a}
-		if v := s.At(a); v.State() != engine.Present { // all of it is like that
-			gap.Last = min(v.Last, r.Last)
-		}
-		d.holes = append(d.holes, gap)
-		i += int(gap.Size())
-	}
+	d.holes = s.ReadAvailable(d.bytes, r.First)
 }
 
 // lines appends them to dst.

@@ -21,7 +21,7 @@ const maxHints = 5
 
 // noteMisspelt tells which of the patterns look as if something else had been
 // meant.
-func (a *app) noteMisspelt(pats []patterns.Pattern) {
+func (a *commands) noteMisspelt(pats []patterns.Pattern) {
 	told := 0
 	for _, p := range pats {
 		if p.Kind != patterns.Literal {
@@ -145,7 +145,7 @@ func misnamed(s string) string {
 
 // noteTrailing tells of blanks at the ends of lines in files of patterns: nobody
 // sees them, and they are part of what is looked for.
-func (a *app) noteTrailing(pats []patterns.Pattern) {
+func (a *commands) noteTrailing(pats []patterns.Pattern) {
 	type file struct{ first, more int }
 	files := map[string]*file{}
 	for _, p := range pats {

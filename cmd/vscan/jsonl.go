@@ -10,6 +10,7 @@ import (
 
 	"vscan/engine"
 	"vscan/engine/addr"
+	"vscan/engine/search"
 	"vscan/patterns/yara"
 )
 
@@ -100,15 +101,15 @@ func (r *jsonlReporter) finish() error {
 	return r.write(r.line)
 }
 
-func (r *jsonlReporter) hit(h *shownHit) error {
+func (r *jsonlReporter) hit(h *search.Hit) error {
 	m := r.at(h.Addr)
 	r.start("hit")
-	r.add("image", r.quote(r.target.arg))
+	r.add("image", r.quote(r.target.Arg))
 	r.addAddr("addr", h.Addr)
-	r.add("pattern", r.quote(h.pattern))
+	r.add("pattern", r.quote(h.Name))
 	r.addUint("len", uint64(h.Len))
-	if h.decoded {
-		r.addText("value", h.value)
+	if h.HasValue {
+		r.addText("value", h.Value)
 	}
 	r.add("mapping", r.quote(m.Name))
 	r.addUint("offset", fileOffset(m, h.Addr))
@@ -116,18 +117,18 @@ func (r *jsonlReporter) hit(h *shownHit) error {
 	r.add("bytes", `"`)
 	r.line = hex.AppendEncode(r.line, h.Bytes)
 	r.line = append(r.line, '"')
-	if h.readable != "" {
-		r.addText("text", h.readable)
+	if h.Text != "" {
+		r.addText("text", h.Text)
 	}
-	if h.keyed {
-		r.add("key", `"`+h.keyText()+`"`)
+	if h.HasKey {
+		r.add("key", `"`+h.KeyText()+`"`)
 	}
 	if r.context {
-		r.add("before", `"`+hex.EncodeToString(h.before)+`"`)
-		r.add("after", `"`+hex.EncodeToString(h.after)+`"`)
+		r.add("before", `"`+hex.EncodeToString(h.Before)+`"`)
+		r.add("after", `"`+hex.EncodeToString(h.After)+`"`)
 	}
-	if h.rule != nil {
-		r.addSource(h.rule.Namespace, h.rule.File)
+	if h.Rule != nil {
+		r.addSource(h.Rule.Namespace, h.Rule.File)
 	}
 	return r.finish()
 }
@@ -140,9 +141,9 @@ func (r *jsonlReporter) addModule(name string, offset addr.Addr, ok bool) {
 	}
 }
 
-func (r *jsonlReporter) rule(m *ruleHit) error {
+func (r *jsonlReporter) rule(m *search.RuleMatch) error {
 	r.start("rule")
-	r.add("image", r.quote(r.target.arg))
+	r.add("image", r.quote(r.target.Arg))
 	r.add("rule", r.quote(m.Name))
 	r.add("tags", "[")
 	for i, tag := range m.Tags {
@@ -155,10 +156,10 @@ func (r *jsonlReporter) rule(m *ruleHit) error {
 	r.add("meta", "{")
 	r.meta(m.Meta)
 	r.line = append(r.line, '}')
-	if m.mapping != nil {
-		r.add("mapping", r.quote(m.mapping.Mapping.Name))
-		r.addAddr("first", m.mapping.First)
-		r.addAddr("last", m.mapping.Last)
+	if m.Mapping != nil {
+		r.add("mapping", r.quote(m.Mapping.Mapping.Name))
+		r.addAddr("first", m.Mapping.First)
+		r.addAddr("last", m.Mapping.Last)
 	}
 	r.addSource(m.Namespace, m.File)
 	return r.finish()
@@ -230,7 +231,7 @@ func (r *jsonlReporter) interval(v engine.Interval) error {
 
 // addCounts adds numbers by the names of patterns, those that are not 0, if there
 // are any.
-func (r *jsonlReporter) addCounts(key string, s *summary, by []uint64) {
+func (r *jsonlReporter) addCounts(key string, s *search.Summary, by []uint64) {
 	if by == nil {
 		return
 	}
@@ -244,37 +245,37 @@ func (r *jsonlReporter) addCounts(key string, s *summary, by []uint64) {
 			r.line = append(r.line, ',')
 		}
 		some = true
-		r.line = append(append(r.line, r.quote(s.nameOf(i))...), ':')
+		r.line = append(append(r.line, r.quote(s.NameOf(i))...), ':')
 		r.line = strconv.AppendUint(r.line, n, 10)
 	}
 	r.line = append(r.line, '}')
 }
 
-func (r *jsonlReporter) end(s *summary) {
+func (r *jsonlReporter) end(s *search.Summary) {
 	if r.parted {
 		return
 	}
 	r.start("summary")
-	r.add("image", r.quote(s.image))
-	r.addUint("hits", s.hits)
+	r.add("image", r.quote(s.Image))
+	r.addUint("hits", s.Hits)
 	r.add("counts", "{")
-	for i, name := range s.names {
+	for i, name := range s.Names {
 		if i > 0 {
 			r.line = append(r.line, ',')
 		}
 		r.line = append(r.line, r.quote(name)...)
 		r.line = append(r.line, ':')
-		r.line = strconv.AppendUint(r.line, s.counts[i], 10)
+		r.line = strconv.AppendUint(r.line, s.Counts[i], 10)
 	}
 	r.line = append(r.line, '}')
-	r.addUint("scanned", s.scanned)
-	r.addUint("absent", s.absent)
-	r.addUint("unreadable", s.unreadable)
-	r.add("complete", strconv.FormatBool(s.complete))
-	r.add("limited", strconv.FormatBool(s.limited))
-	if len(s.leftOut) > 0 {
+	r.addUint("scanned", s.Scanned)
+	r.addUint("absent", s.Absent)
+	r.addUint("unreadable", s.Unreadable)
+	r.add("complete", strconv.FormatBool(s.Complete))
+	r.add("limited", strconv.FormatBool(s.Limited))
+	if len(s.LeftOut) > 0 {
 		r.add("left_out", "[")
-		for i, path := range s.leftOut {
+		for i, path := range s.LeftOut {
 			if i > 0 {
 				r.line = append(r.line, ',')
 			}
@@ -282,14 +283,14 @@ func (r *jsonlReporter) end(s *summary) {
 		}
 		r.line = append(r.line, ']')
 	}
-	r.addCounts("cut", s, s.cut)
-	r.addCounts("excepted", s, s.excepted)
-	if s.rules != nil {
-		r.addUint("rules", s.rules.matched)
-		r.addUint("rules_left_out", uint64(len(s.rules.f.leftOut())))
+	r.addCounts("cut", s, s.Cut)
+	r.addCounts("excepted", s, s.Excepted)
+	if s.Rules != nil {
+		r.addUint("rules", s.Rules.Matched)
+		r.addUint("rules_left_out", uint64(s.Rules.LeftOut))
 	}
-	r.add("kernel", r.quote(s.kernel))
-	r.addUint("workers", uint64(s.workers))
-	r.add("seconds", strconv.FormatFloat(s.seconds, 'f', 6, 64))
+	r.add("kernel", r.quote(s.Kernel()))
+	r.addUint("workers", uint64(s.Workers))
+	r.add("seconds", strconv.FormatFloat(s.Elapsed.Seconds(), 'f', 6, 64))
 	r.finish()
 }

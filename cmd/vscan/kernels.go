@@ -11,7 +11,7 @@ import (
 	"vscan/engine/simd"
 )
 
-func (a *app) kernelsCommand() *cobra.Command {
+func (a *commands) kernelsCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "kernels",
 		Short: "List kernels: compiled in, able to run here, chosen",
@@ -41,7 +41,7 @@ lower one that it has is used, and the summary says so.`,
 	}
 }
 
-func (a *app) versionCommand() *cobra.Command {
+func (a *commands) versionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",

@@ -1,6 +1,9 @@
 package main
 
-import "vscan/engine"
+import (
+	"vscan/engine"
+	"vscan/engine/search"
+)
 
 // listReporter writes the images that have a hit, or those without one, a line
 // each. One that was not looked at as a whole and has no hit is in neither list:
@@ -10,13 +13,13 @@ type listReporter struct {
 	without bool
 }
 
-func (r *listReporter) hit(*shownHit) error            { return r.err }
-func (r *listReporter) rule(*ruleHit) error            { return r.err }
+func (r *listReporter) hit(*search.Hit) error          { return r.err }
+func (r *listReporter) rule(*search.RuleMatch) error   { return r.err }
 func (r *listReporter) interval(engine.Interval) error { return r.err }
 
-func (r *listReporter) end(s *summary) {
-	if r.without && !s.found() && s.complete || !r.without && s.found() {
-		r.write([]byte(printable(s.image) + "\n"))
+func (r *listReporter) end(s *search.Summary) {
+	if r.without && !s.Found() && s.Complete || !r.without && s.Found() {
+		r.write([]byte(printable(s.Image) + "\n"))
 	}
 }
 
@@ -33,10 +36,10 @@ func newMatchReporter(b base, s style) *matchReporter {
 	return &matchReporter{base: b, named: s.several, terminal: b.out.terminal}
 }
 
-func (r *matchReporter) hit(h *shownHit) error {
+func (r *matchReporter) hit(h *search.Hit) error {
 	r.line = r.line[:0]
 	if r.named {
-		r.line = append(append(r.line, printable(r.target.arg)...), '\t')
+		r.line = append(append(r.line, printable(r.target.Arg)...), '\t')
 	}
 	if r.terminal {
 		r.line = append(r.line, printable(string(h.Bytes))...)
@@ -47,6 +50,6 @@ func (r *matchReporter) hit(h *shownHit) error {
 	return r.write(r.line)
 }
 
-func (r *matchReporter) rule(*ruleHit) error            { return r.err }
+func (r *matchReporter) rule(*search.RuleMatch) error   { return r.err }
 func (r *matchReporter) interval(engine.Interval) error { return r.err }
-func (r *matchReporter) end(*summary)                   {}
+func (r *matchReporter) end(*search.Summary)            {}

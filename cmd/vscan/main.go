@@ -3,8 +3,6 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"io"
 	"os"
 	"os/signal"
@@ -20,21 +18,6 @@ func main() {
 	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
-// The exit codes. Where several apply, the first of exitError, exitInterrupted,
-// exitIncomplete holds; 0 and 1 only where none of these does.
-const (
-	exitFound       = 0
-	exitNothing     = 1
-	exitError       = 2   // usage; an image that cannot be read or is not recognised
-	exitIncomplete  = 3   // not everything could be looked at
-	exitInterrupted = 130 // by Ctrl-C
-)
-
-// exitCode is an outcome that is no error: it has been told already.
-type exitCode int
-
-func (c exitCode) Error() string { return fmt.Sprintf("exit status %d", int(c)) }
-
 // run is the whole program. It returns the exit code.
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	ctx, cancel := context.WithCancel(context.Background())
@@ -45,7 +28,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	app := &app{out: newOutput(stdout, stderr), err: stderr}
 	app.out.hold(listening)
 	defer app.out.close()
-	root := app.command(args)
+	root := (&commands{app}).root(args)
 	root.SetArgs(args)
 	root.SetIn(stdin)
 	root.SetOut(app.out)
@@ -66,56 +49,6 @@ func interruptible(ctx context.Context, cancel func(), listening chan struct{}) 
 	signal.Stop(asked)
 	cancel()
 }
-
-// app is what all commands share.
-type app struct {
-	out *output
-	err io.Writer
-}
-
-// exit ends the output and turns the outcome of a command into an exit code.
-func (a *app) exit(err error) int {
-	writing := a.out.close()
-	code := a.judge(err)
-	if writing != nil && !isClosedPipe(writing) && !errors.Is(err, writing) {
-		a.complain(writing)
-		code = exitError
-	}
-	return code
-}
-
-// judge is the exit code of an error. It tells those that have not been told.
-func (a *app) judge(err error) int {
-	var code exitCode
-	switch {
-	case err == nil, isClosedPipe(err): // who reads our output has seen enough
-		return exitFound
-	case errors.As(err, &code):
-		return int(code)
-	case errors.Is(err, context.Canceled):
-		a.note("not complete: interrupted")
-		return exitInterrupted
-	}
-	a.complain(err)
-	return exitError
-}
-
-// complain writes an error to standard error, one line for each that is joined.
-func (a *app) complain(err error) {
-	if j, ok := err.(interface{ Unwrap() []error }); ok {
-		for _, e := range j.Unwrap() {
-			a.complain(e)
-		}
-		return
-	}
-	a.tell(explained(err))
-}
-
-// note writes a line to standard error.
-func (a *app) note(format string, args ...any) { a.tell(printable(fmt.Sprintf(format, args...))) }
-
-// tell writes to standard error, below all output so far.
-func (a *app) tell(text string) { a.out.note("vscan: " + text) }
 
 const longHelp = `vscan searches memory: dumps, cores and live processes, at the speed of memory.
 
@@ -139,24 +72,28 @@ Exit codes: 0 found, 1 nothing found, 2 error, 3 not everything could be looked
 at (a truncated image, unreadable bytes, YARA rules that are left out), 130
 interrupted. What is written, field by field, is in docs/output.md.`
 
+// commands has the commands, but for those of the graph.
+type commands struct{ *app }
+
 // namedCommand is a command that can be made.
 type namedCommand struct {
 	name string
 	make func() *cobra.Command
 }
 
-func (a *app) commands() []namedCommand {
+func (a *commands) all() []namedCommand {
+	graph := func() *cobra.Command { return newGraphCommand(a.app) }
 	return []namedCommand{
 		{"find", a.findCommand}, {"refs", a.refsCommand}, {"strings", a.stringsCommand}, {"sets", a.setsCommand},
-		{"rules", a.rulesCommand}, {"map", a.mapCommand}, {"read", a.readCommand}, {"graph", a.graphCommand},
+		{"rules", a.rulesCommand}, {"map", a.mapCommand}, {"read", a.readCommand}, {"graph", graph},
 		{"kernels", a.kernelsCommand}, {"demo", a.demoCommand}, {"version", a.versionCommand},
 	}
 }
 
-// command returns the command line. Where the first argument is the name of a
-// command, that is the only one below it: to make all of them takes longer than a
+// root returns the command vscan, with all others below it. Where the first argument
+// is the name of a command, only that one is: to make all of them takes longer than a
 // small search.
-func (a *app) command(args []string) *cobra.Command {
+func (a *commands) root(args []string) *cobra.Command {
 	root := &cobra.Command{
 		Use:     "vscan COMMAND",
 		Short:   "Search memory: dumps, cores and live processes",
@@ -173,7 +110,7 @@ func (a *app) command(args []string) *cobra.Command {
 	}
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetFlagErrorFunc(flagError)
-	all := a.commands()
+	all := a.all()
 	if i := slices.IndexFunc(all, func(c namedCommand) bool { return len(args) > 0 && c.name == args[0] }); i >= 0 {
 		root.CompletionOptions.DisableDefaultCmd = true
 		root.AddCommand(all[i].make())

@@ -7,9 +7,10 @@ import (
 
 	"vscan/engine"
 	"vscan/engine/addr"
+	"vscan/engine/image/layered"
 )
 
-func (a *app) mapCommand() *cobra.Command {
+func (a *commands) mapCommand() *cobra.Command {
 	var f imageFlags
 	format, color := "text", "auto"
 	var layers bool
@@ -51,7 +52,7 @@ file, in jsonl (build_id) and csv with every one.`,
 			}
 			defer t.Close()
 			a.noteOddities(t)
-			rep := a.reporterFor(format, style{color: a.wantsColor(color), aligned: a.out.terminal, layers: layers})
+			rep := newReporter(a.out, format, style{color: a.out.wantsColor(color), aligned: a.out.terminal, layers: layers})
 			rep.begin(t)
 			if layers {
 				err = printLayers(cmd.Context(), t, rep)
@@ -78,8 +79,8 @@ file, in jsonl (build_id) and csv with every one.`,
 }
 
 // printMap writes what shows, in order of address.
-func printMap(ctx context.Context, t *target, rep reporter) error {
-	for v := range t.space.Intervals(addr.All) {
+func printMap(ctx context.Context, t *layered.Image, rep reporter) error {
+	for v := range t.Space.Intervals(addr.All) {
 		if v.Mapping == nil {
 			continue
 		}
@@ -94,8 +95,8 @@ func printMap(ctx context.Context, t *target, rep reporter) error {
 }
 
 // printLayers writes all mappings, the lowest first.
-func printLayers(ctx context.Context, t *target, rep reporter) error {
-	for i, m := range t.space.Mappings() {
+func printLayers(ctx context.Context, t *layered.Image, rep reporter) error {
+	for i, m := range t.Space.Mappings() {
 		if err := rep.interval(engine.Interval{Range: m.Range, Layer: i, Mapping: m}); err != nil {
 			return err
 		}
@@ -107,16 +108,16 @@ func printLayers(ctx context.Context, t *target, rep reporter) error {
 }
 
 // noteTotals tells what the image is and how much of it there is.
-func (a *app) noteTotals(t *target) {
+func (a *commands) noteTotals(t *layered.Image) {
 	var total [engine.Hole]uint64
 	var ranges uint64
-	for v := range t.space.Intervals(addr.All) {
+	for v := range t.Space.Intervals(addr.All) {
 		if v.Mapping != nil {
 			total[v.State()] += v.Size()
 			ranges++
 		}
 	}
-	a.note("%s: %s, %s; %s address space", t.arg, t.Format, t.Detail, t.Space)
+	a.note("%s: %s, %s; %s address space", t.Arg, t.Format, t.Detail, t.Image.Space)
 	line := size(total[engine.Present]) + " present"
 	if n := total[engine.Zero]; n > 0 {
 		line += ", " + size(n) + " zero"
@@ -128,5 +129,5 @@ func (a *app) noteTotals(t *target) {
 		}
 		line += ", " + size(n) + " absent (" + why + ")"
 	}
-	a.note("%s: %s of %s: %s", t.arg, plural(ranges, "range"), plural(uint64(t.space.Len()), "mapping"), line)
+	a.note("%s: %s of %s: %s", t.Arg, plural(ranges, "range"), plural(uint64(t.Space.Len()), "mapping"), line)
 }

@@ -85,7 +85,7 @@ func (q *objectsQuestion) rows() int { return int(min(q.most, uint64(q.r.Len()))
 // printObjects lists objects, and reports whether there were any.
 func (q *objectsQuestion) printObjects() (bool, error) {
 	list, all := best(q.r.Len(), q.rows(), q.listed, q.rank)
-	w := q.newTable(q.format, "object", []string{"addr", "size", "state", "anchor", "retained", "mapping", "offset", "module", "module_offset", "loss"}, 18, -12, 6, 6, -14, 20, 10)
+	w := newTable(q.out, q.format, "object", []string{"addr", "size", "state", "anchor", "retained", "mapping", "offset", "module", "module_offset", "loss"}, 18, -12, 6, 6, -14, 20, 10)
 	at := newLocated(q.g)
 	for _, i := range list {
 		o := q.r.Object(i)
@@ -134,7 +134,7 @@ func (q *objectsQuestion) noteLimit(listed, all int, noun string) {
 func (q *objectsQuestion) printHeads() error {
 	heads := q.r.Heads
 	list, all := best(len(heads), q.rows(), func(int) bool { return true }, func(i int) uint64 { return heads[i].Bytes })
-	w := q.newTable(q.format, "leak", []string{"addr", "size", "blocks", "bytes", "words", "first", "mapping", "offset"}, 18, -12, -8, -12, 36, 24, 12)
+	w := newTable(q.out, q.format, "leak", []string{"addr", "size", "blocks", "bytes", "words", "first", "mapping", "offset"}, 18, -12, -8, -12, 36, 24, 12)
 	at := newLocated(q.g)
 	for _, k := range list {
 		h := heads[k]
@@ -155,7 +155,7 @@ func (q *objectsQuestion) printHeads() error {
 // into a module, as the pointer to a table of virtual functions does, the place there; nil
 // where it does not.
 func (q *objectsQuestion) firstWords(o heap.Object) (words []string, place any) {
-	memory := q.t.space.For(q.g.Arch())
+	memory := q.t.Space.For(q.g.Arch())
 	for i := range 2 {
 		v, err := memory.Word(o.First + addr.Addr(i*q.g.Arch().WordSize()))
 		if err != nil {
@@ -214,7 +214,7 @@ func (q *objectsQuestion) printGroups() error {
 		g.bytes += h.Bytes
 	}
 	list, all := best(len(groups), q.rows(), func(int) bool { return true }, func(i int) uint64 { return groups[i].bytes })
-	w := q.newTable(q.format, "leak_group", []string{"heads", "size", "blocks", "bytes", "first", "addr"}, -8, -12, -8, -12, 24, 18)
+	w := newTable(q.out, q.format, "leak_group", []string{"heads", "size", "blocks", "bytes", "first", "addr"}, -8, -12, -8, -12, 24, 18)
 	for _, i := range list {
 		g := groups[i]
 		first := any(nil)

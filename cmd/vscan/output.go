@@ -186,3 +186,9 @@ func (s *statusLine) erase() {
 		s.shown = false
 	}
 }
+
+// wantsColor reports whether output is to be coloured: always, never, or auto, at a
+// terminal.
+func (o *output) wantsColor(when string) bool {
+	return when == "always" || when == "auto" && o.terminal && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+}

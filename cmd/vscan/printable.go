@@ -1,13 +1,10 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 	"unicode/utf8"
-
-	"vscan/patterns"
 )
 
 // Names come out of images, which others have made: they may hold escape
@@ -47,23 +44,6 @@ func escaped(s string, plain func(rune) bool) string {
 		i += n
 	}
 	return b.String()
-}
-
-// explained is the text of an error, printable. It is one line but for a
-// pattern of a file: that shows the line and points into it.
-func explained(err error) string {
-	var pattern *patterns.Error
-	if !errors.As(err, &pattern) {
-		return printable(err.Error() + advice(err))
-	}
-	lines := strings.Split(err.Error(), "\n")
-	for i, line := range lines {
-		text, indented := strings.CutPrefix(line, "\t")
-		if lines[i] = printable(text); indented {
-			lines[i] = "\t" + lines[i]
-		}
-	}
-	return strings.Join(lines, "\n")
 }
 
 // printByte is the byte where it prints in ASCII, else a dot.

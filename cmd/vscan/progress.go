@@ -46,15 +46,15 @@ const (
 	lineEvery = time.Second
 )
 
-// startBar shows a bar for a search of so many images where one is wanted. It
-// may return nil.
-func (a *app) startBar(f *searchFlags, images int) *bar {
+// startBar shows a bar for a search of so many images, always, never, or auto, at a
+// terminal, unless quiet. It returns nil where none is shown.
+func (a *app) startBar(when string, quiet bool, images int) *bar {
 	terminal := isTerminal(a.err)
-	wanted := terminal && !f.silent() && os.Getenv("TERM") != "dumb"
-	if f.progress == "never" || f.progress == "auto" && !wanted {
+	wanted := terminal && !quiet && os.Getenv("TERM") != "dumb"
+	if when == "never" || when == "auto" && !wanted {
 		return nil
 	}
-	b := &bar{app: a, terminal: terminal, asked: f.progress == "always", stop: make(chan struct{}), stopped: make(chan struct{})}
+	b := &bar{app: a, terminal: terminal, asked: when == "always", stop: make(chan struct{}), stopped: make(chan struct{})}
 	b.status.of = images
 	go b.run()
 	return b
@@ -83,6 +83,9 @@ func (b *bar) end() {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.scan == nil {
+		return
+	}
 	b.status.before += b.scan.Hits.Load()
 	b.status.hits, b.scan = 0, nil
 }

@@ -13,6 +13,8 @@ import (
 
 	"vscan/engine"
 	"vscan/engine/addr"
+	"vscan/engine/image/layered"
+	"vscan/engine/where"
 )
 
 // form is how read --as shows bytes.
@@ -59,13 +61,13 @@ func dumpBytes(first addr.Addr, b []byte) []byte {
 type readRequest struct {
 	image  imageFlags
 	form   form
-	from   chain
+	from   where.Chain
 	at     addr.Addr // where that leads, once an image is open
 	length uint64    // in bytes, 0: not given
 	follow uint64    // pointers
 }
 
-func (a *app) readCommand() *cobra.Command {
+func (a *commands) readCommand() *cobra.Command {
 	var r readRequest
 	all := forms()
 	var names []string
@@ -102,7 +104,7 @@ points to, and so on.`,
 				return usageError(cmd, "want an image, an address and perhaps a length: vscan read IMAGE ADDR [LEN]")
 			}
 			var err error
-			if r.from, err = parseChain(args[1]); err != nil {
+			if r.from, err = where.ParseChain(args[1]); err != nil {
 				return usageError(cmd, "%v", err)
 			}
 			if len(args) == 3 {
@@ -120,7 +122,7 @@ points to, and so on.`,
 	}
 	cmd.Flags().SortFlags = false
 	choiceVar(cmd, &as, "as", "", "`FORM` of what is read: "+orList(names), names...)
-	cmd.Flags().Var(number{&r.follow, 0, math.MaxInt32}, "follow", "follow `N` pointers first")
+	cmd.Flags().Var(newNumber(&r.follow, 0, math.MaxInt32), "follow", "follow `N` pointers first")
 	r.image.register(cmd)
 	return cmd
 }
@@ -130,7 +132,7 @@ const (
 	longestString = 1 << 20
 )
 
-func (a *app) read(ctx context.Context, arg string, r readRequest) error {
+func (a *commands) read(ctx context.Context, arg string, r readRequest) error {
 	t, err := r.image.open(arg)
 	if err != nil {
 		return err
@@ -139,22 +141,22 @@ func (a *app) read(ctx context.Context, arg string, r readRequest) error {
 	a.noteOddities(t)
 	a.noteMissing(t)
 	if err := a.readFrom(ctx, t, r); err != nil {
-		return inImage(t.arg, err)
+		return inImage(t.Arg, err)
 	}
 	return nil
 }
 
-func (a *app) readFrom(ctx context.Context, t *target, r readRequest) error {
+func (a *commands) readFrom(ctx context.Context, t *layered.Image, r readRequest) error {
 	var err error
 	if r.at, err = a.locate(t, &r.from); err != nil {
 		return err
 	}
 	if r.follow > 0 {
-		arch, err := t.arch("--follow")
+		arch, err := archOf(t, "--follow")
 		if err != nil {
 			return err
 		}
-		if r.at, err = t.space.For(arch).Follow(r.at, int(r.follow)); err != nil {
+		if r.at, err = t.Space.For(arch).Follow(r.at, int(r.follow)); err != nil {
 			return err
 		}
 	}
@@ -168,22 +170,22 @@ func (a *app) readFrom(ctx context.Context, t *target, r readRequest) error {
 }
 
 // locate is where a chain leads in an image; its steps are told.
-func (a *app) locate(t *target, c *chain) (addr.Addr, error) {
-	at, err := c.in(t.space.Places())
-	if err != nil || len(c.steps) == 0 {
+func (a *commands) locate(t *layered.Image, c *where.Chain) (addr.Addr, error) {
+	at, err := c.In(t.Space.Places())
+	if err != nil || len(c.Steps) == 0 {
 		return at, err
 	}
-	arch, err := t.arch("a chain of pointers")
+	arch, err := archOf(t, "a chain of pointers")
 	if err != nil {
 		return 0, err
 	}
-	return c.follow(t.space, arch, at, func(line string) { a.note("%s: %s", t.arg, line) })
+	return c.Follow(t.Space, arch, at, func(line string) { a.note("%s: %s", t.Arg, line) })
 }
 
-func (a *app) readNumbers(ctx context.Context, t *target, r readRequest) error {
+func (a *commands) readNumbers(ctx context.Context, t *layered.Image, r readRequest) error {
 	size := r.form.size
 	if size == 0 {
-		arch, err := t.arch("--as " + r.form.name)
+		arch, err := archOf(t, "--as "+r.form.name)
 		if err != nil {
 			return err
 		}
@@ -198,7 +200,7 @@ func (a *app) readNumbers(ctx context.Context, t *target, r readRequest) error {
 	if length%uint64(size) != 0 {
 		return fmt.Errorf("length %d: want a multiple of %d, the size of %s", length, size, r.form.name)
 	}
-	return eachChunk(ctx, t.space, r.at, length, size, func(first addr.Addr, b []byte) error {
+	return eachChunk(ctx, t.Space, r.at, length, size, func(first addr.Addr, b []byte) error {
 		for ; len(b) >= size; b = b[size:] {
 			if _, err := fmt.Fprintf(a.out, "%v\t%s\n", first, r.form.number(t.Order.Uint(b[:size]))); err != nil {
 				return err
@@ -209,13 +211,13 @@ func (a *app) readNumbers(ctx context.Context, t *target, r readRequest) error {
 	})
 }
 
-func (a *app) readBytes(ctx context.Context, t *target, r readRequest) error {
+func (a *commands) readBytes(ctx context.Context, t *layered.Image, r readRequest) error {
 	length := r.length
 	if length == 0 {
 		length = defaultLength
 	}
 	some := false
-	err := eachChunk(ctx, t.space, r.at, length, 1, func(first addr.Addr, b []byte) error {
+	err := eachChunk(ctx, t.Space, r.at, length, 1, func(first addr.Addr, b []byte) error {
 		some = true
 		_, err := a.out.Write(r.form.bytes(first, b))
 		return err
@@ -225,18 +227,18 @@ func (a *app) readBytes(ctx context.Context, t *target, r readRequest) error {
 	}
 	var memory *engine.MemoryError
 	if r.length == 0 && some && (errors.As(err, &memory) || errors.Is(err, engine.ErrWrap)) {
-		a.note("%s: %v", t.arg, err) // so many bytes were not asked for
+		a.note("%s: %v", t.Arg, err) // so many bytes were not asked for
 		return nil
 	}
 	return err
 }
 
-func (a *app) readString(t *target, r readRequest) error {
+func (a *commands) readString(t *layered.Image, r readRequest) error {
 	limit := longestString
 	if r.length > 0 {
 		limit = int(min(r.length, longestString))
 	}
-	s, err := t.space.CString(r.at, limit)
+	s, err := t.Space.CString(r.at, limit)
 	if len(s) > 0 || err == nil {
 		fmt.Fprintf(a.out, "%s\n", printable(string(s)))
 	}

@@ -1,23 +1,24 @@
 package main
 
 import (
-	"os"
 	"path"
 
 	"vscan/engine"
 	"vscan/engine/addr"
 	"vscan/engine/image"
+	"vscan/engine/image/layered"
+	"vscan/engine/search"
 	"vscan/patterns/yara"
 )
 
 // reporter writes hits and summaries in one format. A kind of output is one
 // file that implements it.
 type reporter interface {
-	begin(t *target)                  // the hits that follow are of this image
-	hit(h *shownHit) error            // one hit; an error ends the scan
-	rule(r *ruleHit) error            // a rule of YARA that matches
+	begin(img *layered.Image)         // the hits that follow are of this image
+	hit(h *search.Hit) error          // one hit; an error ends the scan
+	rule(m *search.RuleMatch) error   // a rule of YARA that matches
 	leftOut(rules []yara.Skipped)     // rules that are asked of no image
-	end(s *summary)                   // the image is done
+	end(s *search.Summary)            // the image is done
 	interval(v engine.Interval) error // a line of map
 	failed() error                    // the first error of writing
 }
@@ -37,25 +38,9 @@ type style struct {
 	files   bool   // of rules, several: name them
 }
 
-func (a *app) newReporter(f *searchFlags) reporter {
-	s := style{
-		color: a.wantsColor(f.color), aligned: a.out.terminal,
-		context: f.context, bytes: f.bytes, counts: f.count,
-		several: (f.several || f.withNames) && !f.noNames, parted: f.summary != "",
-		rules: f.rules != nil, files: f.ruleFiles > 1,
-	}
-	switch base := (base{out: a.out}); {
-	case f.list != "":
-		return &listReporter{base: base, without: f.list == "without"}
-	case f.matchOnly && !f.count:
-		s.several = f.withNames
-		return newMatchReporter(base, s)
-	}
-	return a.reporterFor(f.format, s)
-}
-
-func (a *app) reporterFor(format string, s style) reporter {
-	base := base{out: a.out}
+// newReporter returns the reporter of a format: text, jsonl or csv.
+func newReporter(out *output, format string, s style) reporter {
+	base := base{out: out}
 	switch format {
 	case "jsonl":
 		return newJSONLReporter(base, s)
@@ -65,22 +50,21 @@ func (a *app) reporterFor(format string, s style) reporter {
 	return newTextReporter(base, s)
 }
 
-func (a *app) wantsColor(when string) bool {
-	return when == "always" || when == "auto" && a.out.terminal && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
-}
+// maxShown is the most bytes of a hit that are shown.
+const maxShown = 1 << 20
 
 // base is what reporters share: where they write, and where a hit is.
 type base struct {
 	out    *output
-	target *target
+	target *layered.Image
 	last   engine.Interval // that the last hit was in: the next is often there too
 	place  engine.Place    // of last
 	ids    *image.BuildIDs // of the target, once asked for
 	err    error
 }
 
-func (b *base) begin(t *target) {
-	b.target, b.last, b.ids = t, engine.Interval{Range: addr.Range{First: 1}}, nil
+func (b *base) begin(img *layered.Image) {
+	b.target, b.last, b.ids = img, engine.Interval{Range: addr.Range{First: 1}}, nil
 }
 
 // buildID is that of the file that a mapping is of, "" where it is not known.
@@ -89,7 +73,7 @@ func (b *base) buildID(v engine.Interval) string {
 		return "" // of the demonstration, which has no files
 	}
 	if b.ids == nil {
-		b.ids = b.target.buildIDs()
+		b.ids = b.target.BuildIDs()
 	}
 	return b.ids.Of(v.Mapping, v.First)
 }
@@ -109,8 +93,8 @@ func (b *base) write(p []byte) error {
 // at is what shows at an address; a hit's is never a hole.
 func (b *base) at(a addr.Addr) *engine.Mapping {
 	if !b.last.Contains(a) {
-		b.last = b.target.space.At(a)
-		b.place = b.target.space.Place(b.last)
+		b.last = b.target.Space.At(a)
+		b.place = b.target.Space.Place(b.last)
 	}
 	return b.last.Mapping
 }
@@ -126,10 +110,10 @@ func (b *base) moduleAt(a addr.Addr) (name string, offset addr.Addr, ok bool) {
 // byte; false where there is none. What lies behind a module is its .bss only
 // where it shows.
 func (b *base) moduleOf(v engine.Interval) (name string, offset addr.Addr, ok bool) {
-	if b.target == nil || b.target.space == nil {
+	if b.target == nil || b.target.Space == nil {
 		return "", 0, false
 	}
-	p := b.target.space.Place(v)
+	p := b.target.Space.Place(v)
 	if p.Name != v.Mapping.Name && b.at(v.First) != v.Mapping {
 		return "", 0, false
 	}
@@ -181,4 +165,12 @@ func (c *cache) get(s string) string {
 	t := c.of(s)
 	c.known[s] = t
 	return t
+}
+
+// reasonOf returns why a rule is left out, and which flag may help.
+func reasonOf(s yara.Skipped) string {
+	if s.Undefined != "" {
+		return s.Reason + ": define it with -d " + s.Undefined + "=VALUE"
+	}
+	return s.Reason
 }

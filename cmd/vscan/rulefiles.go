@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"vscan/engine/search"
 	"vscan/patterns/yara"
 )
 
@@ -86,10 +87,8 @@ type ruleReader struct {
 func (r *ruleReader) define() error {
 	r.compiler.Open = openRegular
 	r.of, r.defined = map[string]int{}, map[string]bool{}
-	for _, name := range imageVariables {
-		if err := r.compiler.Predefine(name, ""); err != nil {
-			return err
-		}
+	if err := search.Predefine(&r.compiler); err != nil {
+		return err
 	}
 	var errs []error
 	for _, d := range r.defines {
@@ -164,18 +163,18 @@ func (r *ruleReader) finish() error {
 
 // leftOut is the rules that are asked of no image.
 func (f *searchFlags) leftOut() []yara.Skipped {
-	if f.rules == nil {
+	if f.Rules == nil {
 		return nil
 	}
-	return f.rules.Skipped
+	return f.Rules.Skipped
 }
 
 // someRule is the error that files of rules have none that runs.
 func (f *searchFlags) someRule(args []ruleArg) error {
-	if f.rules == nil || f.rules.Len() > 0 {
+	if f.Rules == nil || f.Rules.Len() > 0 {
 		return nil
 	}
-	return noRule(f.rules, args)
+	return noRule(f.Rules, args)
 }
 
 func noRule(rules *yara.Rules, args []ruleArg) error {
@@ -190,7 +189,7 @@ func noRule(rules *yara.Rules, args []ruleArg) error {
 }
 
 // noteLeftOut tells which rules were left out.
-func (a *app) noteLeftOut(f *searchFlags) {
+func (a *commands) noteLeftOut(f *searchFlags) {
 	const most = 20
 	all := f.leftOut()
 	for _, s := range all[:min(len(all), most)] {
@@ -211,12 +210,4 @@ func leftOutLine(s yara.Skipped) string {
 		return fmt.Sprintf("%s: what stands here is left out: %s", where, reasonOf(s))
 	}
 	return fmt.Sprintf("%s: rule %s is left out: %s", where, s.Rule, reasonOf(s))
-}
-
-// reasonOf is why a rule is left out, and which flag may help.
-func reasonOf(s yara.Skipped) string {
-	if s.Undefined != "" {
-		return s.Reason + ": define it with -d " + s.Undefined + "=VALUE"
-	}
-	return s.Reason
 }

@@ -15,11 +15,12 @@ import (
 
 	"vscan/engine"
 	"vscan/engine/simd"
+	"vscan/internal/await"
 	"vscan/patterns"
 	"vscan/patterns/yara"
 )
 
-func (a *app) rulesCommand() *cobra.Command {
+func (a *commands) rulesCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:                   "rules COMMAND",
 		Short:                 "Check files of YARA rules",
@@ -47,7 +48,7 @@ of string, reason].
 Exit codes: 0 all rules run, 3 some are left out, 2 all are, there is none, or a file
 cannot be read.`
 
-func (a *app) rulesCheckCommand() *cobra.Command {
+func (a *commands) rulesCheckCommand() *cobra.Command {
 	var r ruleReader
 	format := "text"
 	cmd := &cobra.Command{
@@ -94,9 +95,9 @@ func (r *ruleReader) check(args []string) (checks []ruleCheck, clash, err error)
 	return checks, clash, err
 }
 
-func (a *app) checkRules(ctx context.Context, r *ruleReader, args []string, format string) error {
+func (a *commands) checkRules(ctx context.Context, r *ruleReader, args []string, format string) error {
 	var clash error
-	checks, err := await(ctx, func() (checks []ruleCheck, err error) {
+	checks, err := await.Result(ctx, func() (checks []ruleCheck, err error) {
 		checks, clash, err = r.check(args)
 		return checks, err
 	})

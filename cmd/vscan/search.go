@@ -4,60 +4,53 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"math"
-	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"vscan/engine"
-	"vscan/engine/simd"
+	"vscan/engine/image/layered"
+	"vscan/engine/search"
 	"vscan/patterns"
-	"vscan/patterns/yara"
 )
 
-// searchFlags are those that find and refs share.
+// searchFlags are those that find, refs and strings share: what they say of the question
+// is in Query, as plain values, the rest says how the answer is told.
 type searchFlags struct {
-	image   imageFlags
+	search.Query
+	image imageFlags
+
 	align   alignment
 	ranges  rangeList
-	in      placeList
-	max     uint64 // 0: no limit
-	overlap bool
+	in      mappingsList
 	longest uint64 // match of an expression
+	bytes   uint64 // of a hit, at most so many are shown
+	context uint64 // bytes before and after a hit
+	workers uint64
+	count   bool
+	quiet   bool
 
-	rules      *yara.Rules     // nil: there are none
-	ruleFiles  int             // how many they are from
-	defined    map[string]bool // external variables that -d sets
-	ruleScope  string          // of find: image or mapping
-	allStrings bool            // of rules that do not match as well
-	count      bool
-	quiet      bool
-	context    uint64
-	bytes      uint64 // of a hit, at most so many are shown
-	format     string
-	color      string
-	workers    uint64
-	shard      uint64
-	kernel     simd.Level
-	progress   string
-	stats      bool
-	summary    string // none, or the file that summaries go to; "": the output
-	withNames  bool   // of images in text, also of a single one
-	noNames    bool
-	caseless   bool                // of all patterns
-	fullWords  bool                // likewise
-	list       string              // of find: with or without, the images to list; "": none
-	noExcept   bool                // of find: what exceptions of patterns drop is printed
-	matchOnly  bool                // of find: print the bytes of hits alone
-	recursive  bool                // of find: folders stand for the images below them
-	several    bool                // images are searched
-	at         addrSet             // where hits may begin; nil: anywhere
-	runs       []patterns.Encoding // of strings: the encoding of each pattern
+	ruleFiles int    // how many files the rules are from
+	ruleScope string // of find: image or mapping
+	format    string
+	color     string
+	progress  string
+	stats     bool
+	summary   string // none, or the file that summaries go to; "": the output
+	withNames bool   // of images in text, also of a single one
+	noNames   bool
+	caseless  bool   // of all patterns
+	fullWords bool   // likewise
+	list      string // of find: with or without, the images to list; "": none
+	noExcept  bool   // of find: what exceptions of patterns drop is printed
+	matchOnly bool   // of find: print the bytes of hits alone
+	recursive bool   // of find: folders stand for the images below them
+	several   bool   // images are searched
 }
 
-const maxContext, maxShown = 1 << 20, 1 << 20
+// maxContext is the most bytes that are shown before and after a hit.
+const maxContext = 1 << 20
 
 func (f *searchFlags) register(cmd *cobra.Command) {
 	f.format, f.color, f.progress = "text", "auto", "auto"
@@ -67,21 +60,21 @@ func (f *searchFlags) register(cmd *cobra.Command) {
 	fs.Var(&f.align, "align", "only hits whose address is a multiple of `N` bytes, or, for word, of a word (default any address, a word for ptr)")
 	fs.Var(&f.ranges, "range", "only matches that lie wholly in `RANGE` of addresses, LO..HI or LO+LEN; an end may be NAME+OFFSET; repeatable")
 	fs.Var(&f.in, "in", "only in mappings with this `NAME|PERM`: a name, the last part of a path, or permissions, where a - is either; repeatable")
-	fs.VarP(number{&f.max, 1, math.MaxUint64}, "max-count", "m", "at most `N` hits a pattern and image, those with the lowest addresses")
-	fs.BoolVar(&f.overlap, "overlap", false, "also matches of re: that overlap an earlier one of the same pattern")
-	fs.Var(byteCount{&f.longest, 1, patterns.MaxBytes}, "max-match", "longest match of re:, and of hex: with a jump without an end, `N` bytes")
+	fs.VarP(newNumber(&f.MaxHits, 1, math.MaxUint64), "max-count", "m", "at most `N` hits a pattern and image, those with the lowest addresses")
+	fs.BoolVar(&f.Overlapping, "overlap", false, "also matches of re: that overlap an earlier one of the same pattern")
+	fs.Var(newByteCount(&f.longest, 1, patterns.MaxBytes), "max-match", "longest match of re:, and of hex: with a jump without an end, `N` bytes")
 	fs.BoolVarP(&f.count, "count", "c", false, "print only the number of hits of each pattern")
 	fs.BoolVarP(&f.quiet, "quiet", "q", false, "print nothing and stop at the first hit; the exit code tells")
 	choiceVar(cmd, &f.format, "output", "o", "`FORMAT` of the hits: text, jsonl or csv", "text", "jsonl", "csv")
 	fs.BoolVarP(&f.withNames, "with-filename", "H", false, "name the image in front of each line of text (default where there are several)")
 	fs.BoolVar(&f.noNames, "no-filename", false, "never name the image in lines of text")
 	fs.StringVar(&f.summary, "summary", "", "write the summaries to `FILE`, as jsonl, and not behind the hits; none writes none")
-	fs.Var(byteCount{&f.bytes, 0, maxShown}, "bytes", "show at most `N` bytes of a hit")
-	fs.VarP(byteCount{&f.context, 0, maxContext}, "context", "C", "show `N` bytes before and after a hit: in text as a hexdump, else as before and after")
+	fs.Var(newByteCount(&f.bytes, 0, maxShown), "bytes", "show at most `N` bytes of a hit")
+	fs.VarP(newByteCount(&f.context, 0, maxContext), "context", "C", "show `N` bytes before and after a hit: in text as a hexdump, else as before and after")
 	choiceVar(cmd, &f.color, "color", "", "`WHEN` to colour: auto (at a terminal), always or never", "auto", "always", "never")
-	fs.VarP(number{&f.workers, 0, engine.MaxWorkers}, "workers", "j", "`N` workers (default one a processor)")
-	fs.Var(byteCount{&f.shard, 1, math.MaxUint64}, "shard-size", "`N` bytes that a worker takes at a time (default 4194304)")
-	fs.Var(kernelLevel{&f.kernel}, "kernel", "use the kernels of this `LEVEL`: see vscan kernels (default the best, or $VSCAN_KERNEL)")
+	fs.VarP(newNumber(&f.workers, 0, engine.MaxWorkers), "workers", "j", "`N` workers (default one a processor)")
+	fs.Var(newByteCount(&f.ShardSize, 1, math.MaxUint64), "shard-size", "`N` bytes that a worker takes at a time (default 4194304)")
+	fs.Var(newKernelLevel(&f.Kernel), "kernel", "use the kernels of this `LEVEL`: see vscan kernels (default the best, or $VSCAN_KERNEL)")
 	choiceVar(cmd, &f.progress, "progress", "", "`WHEN` to show on standard error how far it is: auto (at a terminal), always or never", "auto", "always", "never")
 	fs.BoolVar(&f.stats, "stats", false, "tell at the end what was scanned, how and how fast, on standard error")
 	f.image.register(cmd)
@@ -93,97 +86,40 @@ func (f *searchFlags) complete() error {
 	if err := f.contradiction(); err != nil {
 		return err
 	}
-	if f.kernel != simd.Auto {
-		return nil
-	}
-	var err error
-	if f.kernel, err = simd.FromEnv(); err == nil {
-		if err = f.kernel.Check(); err != nil {
-			err = fmt.Errorf("%s: %w", simd.EnvVar, err)
-		}
-	}
-	return err
+	return kernelFromEnv(&f.Kernel)
 }
 
-// options are those of the scan of one image.
-func (f *searchFlags) options(t *target) (engine.Options, error) {
-	opt := engine.Options{
-		Workers: int(f.workers), ShardSize: f.shard, Kernel: f.kernel,
-		Overlapping: f.overlap, Progress: &engine.Progress{},
-		PerMapping: f.rules != nil && f.ruleScope == "mapping",
+// ask puts what the flags say of the question into the query.
+func (f *searchFlags) ask(pats []patterns.Pattern) {
+	q := &f.Query
+	q.Patterns = pats
+	q.PerMapping = f.ruleScope == "mapping"
+	q.Align = search.Alignment{Bytes: f.align.bytes, Word: f.align.word}
+	q.MaxMatch = int(f.longest)
+	q.Ranges, q.In = f.ranges, f.in
+	q.Workers = int(f.workers)
+	q.Want = search.WantHits
+	switch {
+	case f.silent():
+		q.Want = search.WantFirst
+	case f.count:
+		q.Want = search.WantCount
 	}
-	var err error
-	if opt.Ranges, err = f.ranges.in(t.space.Places()); err != nil {
-		return opt, fmt.Errorf("%s: --range: %w", t.arg, err)
+	if q.HitBytes = int(f.bytes); f.bytes == 0 {
+		q.HitBytes = -1
 	}
-	for _, p := range f.in {
-		if !t.has(p) {
-			return opt, fmt.Errorf("%s: --in %s: no mapping has this name or these permissions; vscan map lists them", t.arg, p.name)
-		}
+	if f.format != "text" {
+		q.Decode, q.Around = true, f.context
 	}
-	if len(f.in) > 0 {
-		opt.Where = func(m *engine.Mapping) bool {
-			return slices.ContainsFunc(f.in, func(p place) bool { return p.has(m) })
-		}
-	}
-	return opt, nil
-}
-
-// has says whether any mapping is one of the place's.
-func (t *target) has(p place) bool {
-	for _, m := range t.space.Mappings() {
-		if p.has(m) {
-			return true
-		}
-	}
-	return false
-}
-
-// about is what patterns have to know of an image and of the flags.
-func (f *searchFlags) about(t *target, align uint64) patterns.Target {
-	about := t.patternTarget(align)
-	about.MaxMatch = int(f.longest)
-	return about
-}
-
-// in is the alignment in bytes for an image; 0: that of each pattern.
-func (a alignment) in(t *target) (uint64, error) {
-	if a.word && t.WordSize == 0 {
-		return 0, fmt.Errorf("%s: the image does not say its word size, which --align word needs: give --word 4|8", t.arg)
-	}
-	if a.word {
-		return uint64(t.WordSize), nil
-	}
-	return a.bytes, nil
 }
 
 // silent reports whether no hits are printed, and the first of an image will do.
 func (f *searchFlags) silent() bool { return f.quiet || f.list != "" }
 
-// outcome is how the search of all images went.
-type outcome struct {
-	found, failed, interrupted, incomplete bool
-}
-
-func (o outcome) exit() error {
-	switch {
-	case o.failed:
-		return exitCode(exitError)
-	case o.interrupted:
-		return exitCode(exitInterrupted)
-	case o.incomplete:
-		return exitCode(exitIncomplete)
-	case !o.found:
-		return exitCode(exitNothing)
-	}
-	return nil
-}
-
 // searching is the search of all images of a command.
 type searching struct {
-	*app
+	*commands
 	f         *searchFlags
-	pats      []patterns.Pattern
 	rep       reporter
 	summaries *summaryFile // nil: there is none
 	bar       *bar
@@ -193,13 +129,14 @@ type searching struct {
 }
 
 // search searches the images, one after another, and reports.
-func (a *app) search(ctx context.Context, f *searchFlags, pats []patterns.Pattern, images []string) error {
+func (a *commands) search(ctx context.Context, f *searchFlags, pats []patterns.Pattern, images []string) error {
 	if err := f.complete(); err != nil {
 		return err
 	}
-	s := &searching{app: a, f: f, pats: pats}
+	f.ask(pats)
+	s := &searching{commands: a, f: f}
 	if !f.quiet {
-		a.noteEndless(f, pats)
+		a.noteEndless(f)
 	}
 	args := s.gather(images)
 	var err error
@@ -207,14 +144,14 @@ func (a *app) search(ctx context.Context, f *searchFlags, pats []patterns.Patter
 		return err
 	}
 	f.several = len(args) > 1 || f.recursive
-	s.rep = a.newReporter(f)
+	s.rep = a.reporterOf(f)
 	if left := f.leftOut(); len(left) > 0 {
 		s.incomplete = true
 		if !f.silent() {
 			s.rep.leftOut(left)
 		}
 	}
-	s.bar = a.startBar(f, len(args))
+	s.bar = a.startBar(f.progress, f.silent(), len(args))
 	err = s.run(ctx, args)
 	s.bar.finish()
 	if bad := s.summaries.close(); err == nil {
@@ -278,7 +215,7 @@ func (s *searching) end() error {
 		return nil
 	}
 	if s.f.quiet {
-		s.noteEndless(s.f, s.pats)
+		s.noteEndless(s.f)
 		s.noteLeftOut(s.f)
 	}
 	for _, err := range s.errors {
@@ -287,157 +224,107 @@ func (s *searching) end() error {
 	s.noteTally()
 	s.settle()
 	if !s.found && !s.interrupted {
-		s.noteMisspelt(s.pats)
+		s.noteMisspelt(s.f.Patterns)
 	}
 	return s.outcome.exit()
 }
 
 // image searches an image, the nth.
-func (run *searching) image(ctx context.Context, n int, from imageArg) error {
-	a, f, pats, rep, o, arg := run.app, run.f, run.pats, run.rep, &run.outcome, from.path
-	opening := time.Now()
-	f.image.once = true
-	t, err := f.image.open(arg)
-	if from.found && run.skips(arg, t, err) {
+func (s *searching) image(ctx context.Context, n int, from imageArg) error {
+	f, arg := s.f, from.path
+	one := imageSearch{searching: s, nth: n, began: time.Now()}
+	f.image.Sequential = true
+	img, err := f.image.open(arg)
+	if from.found && s.skips(arg, img, err) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	defer t.Close()
+	defer img.Close()
 	if !f.quiet {
-		a.noteOddities(t)
+		s.noteOddities(img)
 	}
-	opened := time.Since(opening)
-	align, err := f.align.in(t)
+	one.img, one.opened = img, time.Since(one.began)
+	found, err := f.Prepare(ctx, img)
 	if err != nil {
-		return err
-	}
-	opt, err := f.options(t)
-	if err != nil {
-		return err
-	}
-	about := f.about(t, align)
-	set, err := await(ctx, func() (*patterns.Set, error) { return patterns.Compile(pats, about) })
-	if errors.Is(err, context.Canceled) {
-		return err
-	}
-	if err != nil {
-		return inImage(arg, err)
-	}
-	if f.at != nil {
-		f.at.restrict(&opt, set)
-	}
-	sc, err := engine.Compile(t.space, set, opt)
-	if err != nil {
-		return inImage(arg, err)
-	}
-	compiled := time.Since(opening) - opened
-
-	s := newSummary(arg, set, f.names())
-	view := f.viewer(ctx, t, set, opt)
-	s.rules = f.newRuleRun(t, set, opt, s, view, rep)
-	defer s.rules.close()
-	if s.rules != nil {
-		s.rules.scanner = sc
-	}
-	rep.begin(t)
-	run.bar.begin(n, arg, sc.Bytes(), opt.Progress)
-	stats, scanErr := f.scan(ctx, sc, s, view, rep)
-	run.bar.end()
-	if s.rules != nil && !(f.silent() && s.hits > 0) && rep.failed() == nil && !stats.Cancelled {
-		if scanErr = s.rules.finish(ctx); scanErr != nil {
-			stats.Cancelled = ctx.Err() != nil
+		if errors.Is(err, context.Canceled) {
+			return err
 		}
+		return inImage(arg, flagged(err))
 	}
-	s.fill(t, sc, stats)
-	o.found = o.found || s.found()
-	o.incomplete = o.incomplete || !s.complete && !stats.Cancelled
-	if rep.failed() != nil && stats.Stopped { // nobody reads on: the rest was not looked at
-		s.complete, o.incomplete = false, o.incomplete || !o.found
+	one.compiled = time.Since(one.began) - one.opened
+	sum, err := found.Run(ctx, &one)
+	s.bar.end()
+	if sum == nil {
+		return inImage(arg, err)
 	}
-	o.interrupted = o.interrupted || stats.Cancelled
-	run.count(s)
-	if scanErr != nil && !errors.Is(scanErr, context.Canceled) {
-		return inImage(arg, scanErr)
+	s.judge(sum)
+	if s.rep.failed() != nil && !f.quiet && !one.ended {
+		sum.Complete = sum.Complete && !sum.Stopped
+		s.summaries.end(sum)
 	}
-	if f.quiet {
-		return nil
-	}
-	run.summaries.end(s)
-	if rep.failed() != nil {
-		return nil
-	}
-	rep.end(s)
-	a.account(f, t, s, stats, opened, compiled)
 	return nil
 }
 
-// scan scans, counts in s and reports to rep, as the flags say.
-func (f *searchFlags) scan(ctx context.Context, sc *engine.Scanner, s *summary, view *viewer, rep reporter) (engine.Stats, error) {
-	if f.count && !f.silent() && f.max == 0 && f.at == nil && s.rules == nil {
-		return sc.ScanBatches(ctx, func(b *engine.Batch) bool {
-			s.add(b)
-			return true
-		})
+// judge puts into the outcome how the search of an image went.
+func (s *searching) judge(sum *search.Summary) {
+	s.found = s.found || sum.Found()
+	s.incomplete = s.incomplete || !sum.Complete && !sum.Interrupted
+	if sum.Stopped && s.rep.failed() != nil { // nobody reads on: the rest was not looked at
+		s.incomplete = s.incomplete || !s.found
 	}
-	open := len(s.counts) // patterns that may still have hits
-	at := cursor{f.at}
-	return sc.Scan(ctx, func(h engine.Hit) bool {
-		if f.at != nil && !at.has(h.Addr) {
-			return true
-		}
-		if s.rules != nil {
-			if s.rules.take(ctx, h) {
-				return !f.allStrings || s.rules.show(h)
-			}
-		}
-		k := s.first[h.Pattern]
-		n := s.counts[k]
-		if n == f.max && f.max > 0 {
-			return true
-		}
-		s.counts[k]++
-		s.hits++
-		if f.silent() {
-			return false
-		}
-		if !f.count && rep.hit(view.show(h)) != nil {
-			return false
-		}
-		if n+1 == f.max {
-			s.limited = true
-			open--
-		}
-		return open > 0 || s.rules != nil
-	})
+	s.interrupted = s.interrupted || sum.Interrupted
+	s.count(sum)
 }
 
-// names is how the hits of patterns are called; nil: by the patterns' names.
-func (f *searchFlags) names() func(patterns.Pattern) []string {
-	if f.rules == nil {
+// imageSearch takes what the search of one image finds.
+type imageSearch struct {
+	*searching
+	nth              int            // image, from 1
+	img              *layered.Image // once it is open
+	began            time.Time
+	opened, compiled time.Duration
+	ended            bool
+}
+
+// Begin says to whom it may concern that the hits of an image follow.
+func (s *imageSearch) Begin(of *search.Search) error {
+	s.rep.begin(of.Image())
+	s.bar.begin(s.nth, of.Image().Arg, of.Bytes(), of.Progress())
+	return nil
+}
+
+func (s *imageSearch) Hit(h *search.Hit) error        { return s.rep.hit(h) }
+func (s *imageSearch) Rule(m *search.RuleMatch) error { return s.rep.rule(m) }
+
+// End reports the account of the image.
+func (s *imageSearch) End(sum *search.Summary) error {
+	if s.f.quiet {
 		return nil
 	}
-	of := map[string][]string{}
-	for i, p := range f.rules.Patterns() {
-		of[p.Name] = f.rules.Names(i)
-	}
-	return func(p patterns.Pattern) []string {
-		if names, ok := of[p.Name]; ok {
-			return names
-		}
-		return []string{p.Name}
-	}
+	s.ended = true
+	s.bar.end()
+	s.summaries.end(sum)
+	s.rep.end(sum)
+	s.account(s.f, sum, s)
+	return s.rep.failed()
 }
 
-// inImage puts the image's name before each of the joined errors.
-func inImage(arg string, err error) error {
-	if j, ok := err.(interface{ Unwrap() []error }); ok {
-		var errs []error
-		for _, e := range j.Unwrap() {
-			errs = append(errs, inImage(arg, e))
-		}
-		return errors.Join(errs...)
+// newReporter returns the reporter that the flags ask for.
+func (a *commands) reporterOf(f *searchFlags) reporter {
+	s := style{
+		color: a.out.wantsColor(f.color), aligned: a.out.terminal,
+		context: f.context, bytes: f.bytes, counts: f.count,
+		several: (f.several || f.withNames) && !f.noNames, parted: f.summary != "",
+		rules: f.Rules != nil, files: f.ruleFiles > 1,
 	}
-	return fmt.Errorf("%s: %w", arg, err)
+	switch base := (base{out: a.out}); {
+	case f.list != "":
+		return &listReporter{base: base, without: f.list == "without"}
+	case f.matchOnly && !f.count:
+		s.several = f.withNames
+		return newMatchReporter(base, s)
+	}
+	return newReporter(a.out, f.format, s)
 }

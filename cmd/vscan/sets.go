@@ -10,7 +10,7 @@ import (
 	"vscan/patterns/sets"
 )
 
-func (a *app) setsCommand() *cobra.Command {
+func (a *commands) setsCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "sets [NAME]",
 		Short: "List the built-in sets of patterns, or print one",
@@ -41,7 +41,7 @@ secrets are looked for as bytes and as UTF-16LE; what is plainly a placeholder
 	}
 }
 
-func (a *app) listSets() error {
+func (a *commands) listSets() error {
 	w := tabwriter.NewWriter(a.out, 0, 8, 2, ' ', 0)
 	for _, s := range sets.All() {
 		pats, err := s.Patterns()

@@ -33,7 +33,7 @@ run, what lies in the range is a run.`
 // defaultString is how many bytes of a run are shown.
 const defaultString = 4096
 
-func (a *app) stringsCommand() *cobra.Command {
+func (a *commands) stringsCommand() *cobra.Command {
 	f := searchFlags{bytes: defaultString}
 	minimal := uint64(4)
 	encodings := encodingList{patterns.ASCII, patterns.UTF16LE, patterns.UTF8}
@@ -51,7 +51,7 @@ func (a *app) stringsCommand() *cobra.Command {
 			if len(args) == 0 {
 				return usageError(cmd, "no image given: vscan strings IMAGE...")
 			}
-			f.runs = encodings
+			f.Runs = encodings
 			pats, err := patterns.Texts(encodings, int(minimal))
 			if err != nil {
 				return err
@@ -60,7 +60,7 @@ func (a *app) stringsCommand() *cobra.Command {
 		},
 	}
 	fs := cmd.Flags()
-	fs.VarP(number{&minimal, 1, patterns.MaxMinRun}, "min", "n", "runs of at least `MIN` characters")
+	fs.VarP(newNumber(&minimal, 1, patterns.MaxMinRun), "min", "n", "runs of at least `MIN` characters")
 	fs.VarP(&encodingChoice{list: &encodings}, "encoding", "e", "runs in `ENCODING`: ascii, utf8, utf16le, utf16be, utf32le, utf32be or all; repeatable, or with commas (default ascii,utf8,utf16le)")
 	f.register(cmd)
 	for _, name := range []string{"overlap", "max-match"} { // runs do not overlap, and have their own length

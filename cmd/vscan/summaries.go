@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+
+	"vscan/engine/search"
 )
 
 // summaryFile is the file that --summary names: a line of jsonl for each image,
@@ -34,7 +36,7 @@ func (f *searchFlags) openSummary(images []imageArg) (*summaryFile, error) {
 	return &summaryFile{file: file, out: out, rep: newJSONLReporter(base{out: out}, style{})}, nil
 }
 
-func (s *summaryFile) end(sum *summary) {
+func (s *summaryFile) end(sum *search.Summary) {
 	if s != nil {
 		s.rep.end(sum)
 	}

@@ -23,11 +23,12 @@ type table struct {
 	header  bool // of csv has been written
 }
 
-func (a *app) newTable(format, kind string, columns []string, widths ...int) *table {
-	b := base{out: a.out}
+// newTable returns a table that is written to out.
+func newTable(out *output, format, kind string, columns []string, widths ...int) *table {
+	b := base{out: out}
 	return &table{
-		out: a.out, format: format, kind: kind, columns: columns, widths: widths,
-		json: newJSONLReporter(b, style{}), text: newTextReporter(b, style{aligned: a.out.terminal}), csv: csv.NewWriter(a.out),
+		out: out, format: format, kind: kind, columns: columns, widths: widths,
+		json: newJSONLReporter(b, style{}), text: newTextReporter(b, style{aligned: out.terminal}), csv: csv.NewWriter(out),
 	}
 }
 
@@ -151,12 +152,4 @@ func (r *table) jsonValue(key string, v any) {
 	default:
 		panic(fmt.Sprintf("table: a value of type %T", v))
 	}
-}
-
-// signedHex is an offset: 0x10 or -0x10.
-func signedHex(v int64) string {
-	if v < 0 {
-		return "-0x" + strconv.FormatUint(uint64(-v), 16)
-	}
-	return "0x" + strconv.FormatUint(uint64(v), 16)
 }

@@ -7,6 +7,7 @@ import (
 
 	"vscan/engine"
 	"vscan/engine/addr"
+	"vscan/engine/search"
 )
 
 // textReporter writes one hit a line: address, pattern, module or mapping + offset, the
@@ -69,15 +70,15 @@ func (r *textReporter) colored(color, s string) {
 	r.line = append(r.line, colorOff...)
 }
 
-func (r *textReporter) hit(h *shownHit) error {
+func (r *textReporter) hit(h *search.Hit) error {
 	r.line = r.line[:0]
 	if r.several {
-		r.field("", r.names.get(r.target.arg), 0)
+		r.field("", r.names.get(r.target.Arg), 0)
 	}
 	r.at(h.Addr)
 	var at [64]byte
 	r.field(colorAddr, string(appendAddr(at[:0], h.Addr)), 18)
-	r.field(colorPattern, r.names.get(h.pattern), 16)
+	r.field(colorPattern, r.names.get(h.Name), 16)
 	r.field(colorWhere, r.names.get(shortPath(r.place.Name))+"+"+string(appendAddr(at[:0], h.Addr-r.place.Base)), 28)
 	r.contents(h)
 	r.line = append(r.line, '\n')
@@ -89,9 +90,9 @@ func (r *textReporter) hit(h *shownHit) error {
 
 // contents appends what the hit holds: its bytes, as far as they print, and a
 // number's value in a column of its own; or its characters, tabs and all.
-func (r *textReporter) contents(h *shownHit) {
-	shown := h.value
-	if !h.text {
+func (r *textReporter) contents(h *search.Hit) {
+	shown := h.Value
+	if !h.Run {
 		var room [engine.HitBytes]byte
 		dots := room[:0]
 		for _, b := range h.Bytes {
@@ -99,20 +100,15 @@ func (r *textReporter) contents(h *shownHit) {
 		}
 		shown = string(dots)
 	}
-	if number := h.decoded && !h.text; number {
+	if number := h.HasValue && !h.Run; number {
 		r.field(colorMatch, shown, 8)
-		r.line = append(r.line, h.value...)
+		r.line = append(r.line, h.Value...)
 		return
 	}
 	r.colored(colorMatch, shown)
 	if h.Len > len(h.Bytes) {
 		r.line = append(r.line, "…"...)
 	}
-}
-
-// appendAddr appends an address as it is always written.
-func appendAddr(dst []byte, a addr.Addr) []byte {
-	return strconv.AppendUint(append(dst, "0x"...), uint64(a), 16)
 }
 
 // dump appends the surroundings of a hit, as far as they are there, in whole
@@ -130,20 +126,20 @@ func (r *textReporter) dump(h engine.Hit) {
 	}
 	match := addr.Range{First: h.Addr, Last: h.Addr + addr.Addr(h.Len-1)}
 	d := hexdump{match: match, color: r.color}
-	d.read(r.target.space, addr.Range{First: first.AlignDown(dumpLine), Last: last | (dumpLine - 1)})
+	d.read(r.target.Space, addr.Range{First: first.AlignDown(dumpLine), Last: last | (dumpLine - 1)})
 	r.line = append(d.lines(r.line), '\n')
 }
 
-func (r *textReporter) end(s *summary) {
+func (r *textReporter) end(s *search.Summary) {
 	if !r.counts {
 		return
 	}
-	for i, name := range s.names {
+	for i, name := range s.Names {
 		r.line = r.line[:0]
 		if r.several {
-			r.field("", r.names.get(s.image), 0)
+			r.field("", r.names.get(s.Image), 0)
 		}
-		r.field("", strconv.FormatUint(s.counts[i], 10), 0)
+		r.field("", strconv.FormatUint(s.Counts[i], 10), 0)
 		r.colored(colorPattern, r.names.get(name))
 		r.line = append(r.line, '\n')
 		r.write(r.line)
@@ -152,19 +148,19 @@ func (r *textReporter) end(s *summary) {
 
 // rule writes "rule", its name, its tags and, if it matches in a mapping alone,
 // which; and its file where there are several.
-func (r *textReporter) rule(m *ruleHit) error {
+func (r *textReporter) rule(m *search.RuleMatch) error {
 	r.line = r.line[:0]
 	if r.several {
-		r.field("", r.names.get(r.target.arg), 0)
+		r.field("", r.names.get(r.target.Arg), 0)
 	}
 	r.field("", "rule", 18)
 	r.field(colorPattern, r.names.get(m.FullName()), 16)
 	r.line = append(r.line, strings.Join(m.Tags, ",")...)
-	if m.mapping != nil {
+	if m.Mapping != nil {
 		r.field("", "", 0)
-		r.colored(colorWhere, r.names.get(shortName(m.mapping.Mapping)))
+		r.colored(colorWhere, r.names.get(shortName(m.Mapping.Mapping)))
 		r.field("", "", 0)
-		r.line = append(r.line, m.mapping.First.String()...)
+		r.line = append(r.line, m.Mapping.First.String()...)
 	}
 	if r.files {
 		r.field("", "", 0)

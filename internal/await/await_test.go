@@ -1,4 +1,4 @@
-package main
+package await
 
 import (
 	"context"
@@ -9,12 +9,12 @@ import (
 func TestAwait(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	failed := errors.New("failed")
-	if n, err := await(ctx, func() (int, error) { return 3, failed }); n != 3 || err != failed {
+	if n, err := Result(ctx, func() (int, error) { return 3, failed }); n != 3 || err != failed {
 		t.Errorf("%d, %v", n, err)
 	}
 	forever := make(chan struct{})
 	defer close(forever)
-	n, err := await(ctx, func() (int, error) {
+	n, err := Result(ctx, func() (int, error) {
 		cancel()
 		<-forever
 		return 3, nil

@@ -1,4 +1,4 @@
-package main
+package where
 
 import (
 	"strings"
@@ -33,7 +33,7 @@ func TestParseWhere(t *testing.T) {
 		"two..dots+0x8": "0x40008..0x40008", "two..dots+8..two..dots+9": "0x40008..0x40009", "x->y+1+4": "0x50004..0x50004", "-+0": "0x60000..0x60000",
 		"1+4": "0x1..0x4", "/opt/1+4": "0x90004..0x90004", "é ü+3": "0xa0003..0xa0003",
 	} {
-		if got, err := parseWhere(p, in); err != nil || got.String() != want {
+		if got, err := Parse(p, in); err != nil || got.String() != want {
 			t.Errorf("%s: %v, %v, want %s", in, got, err, want)
 		}
 	}
@@ -42,7 +42,7 @@ func TestParseWhere(t *testing.T) {
 		"nobody+5": "nothing in the image", "nobody+5+6": "nothing in the image", "[heap]+5+0": "a length of 0", "[heap]+9..[heap]+8": "above its last",
 		"9..8": "above its last", "[heap]+0+0xffffffffffffffff": "past the last address", "libstdc++.so.6..5": "want", "[heap]+99999999999999999999": "want",
 	} {
-		if got, err := parseWhere(p, in); err == nil || !strings.Contains(err.Error(), want) {
+		if got, err := Parse(p, in); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, %v, want %q", in, got, err, want)
 		}
 	}
@@ -53,50 +53,49 @@ func TestParseChain(t *testing.T) {
 		"0x10": "0x10", "a+0x10 -> +0x0 -> -0x38": "a+0x10 | +0x0 -0x38", "a+0x10->+1->+0x2": "a+0x10 | +0x1 +0x2", "x->y+1": "x->y+1",
 		"x->y+1 -> +4": "x->y+1 | +0x4", "5\t-> +0x8": "5 | +0x8", "5 ->  +1K": "5 | +0x400", "5 -> +0x100000001": "5 | +0x100000001",
 	} {
-		c, err := parseChain(in)
-		got := c.base
-		if len(c.steps) > 0 {
+		c, err := ParseChain(in)
+		got := c.Base
+		if len(c.Steps) > 0 {
 			got += " |"
 		}
-		for _, n := range c.steps {
-			got += " " + stepText(n)
+		for _, n := range c.Steps {
+			got += " " + StepText(n)
 		}
 		if err != nil || got != want {
 			t.Errorf("%s: %s, %v, want %s", in, got, err, want)
 		}
 	}
 	for _, in := range []string{"", "->", "-> +1", "5 ->", "5 -> 1", "5 -> +", "5 -> +-1", "5 -> --1", "5 -> +1 -> x", "heap -> +1", "+1 -> +1"} {
-		if c, err := parseChain(in); err == nil {
+		if c, err := ParseChain(in); err == nil {
 			t.Errorf("%q: %+v", in, c)
 		}
 	}
 }
 
-// What is read as a range flag is read in an image, and the flag's text is kept.
+// What is taken as the text of a range is read in an image.
 func FuzzWhere(f *testing.F) {
 	for _, s := range []string{"..", "[heap]+1..[heap]+2", "a+0x10+0x3+2", "two..dots+8..", "0x10+4K", "x->y+1 -> +4 -> -0x2", "é ü+3", "+", "..+1", "a+1..+"} {
 		f.Add(s)
 	}
 	space := namesSpace(f)
 	f.Fuzz(func(t *testing.T, s string) {
-		var l rangeList
-		if err := l.Set(s); err == nil {
-			if ranges, err := l.in(space.Places()); err == nil && (len(ranges) != 1 || !ranges[0].Valid()) {
+		if err := CheckRange(s); err == nil {
+			if ranges, err := ParseRanges(space.Places(), []string{s}); err == nil && (len(ranges) != 1 || !ranges[0].Valid()) {
 				t.Fatalf("%q: %v", s, ranges)
 			}
 		}
-		if r, err := parseWhere(space.Places(), s); err == nil && !r.Valid() {
+		if r, err := Parse(space.Places(), s); err == nil && !r.Valid() {
 			t.Fatalf("%q: %v", s, r)
 		}
-		c, err := parseChain(s)
+		c, err := ParseChain(s)
 		if err != nil {
 			return
 		}
-		again := c.base
-		for _, n := range c.steps {
-			again += " -> " + stepText(n)
+		again := c.Base
+		for _, n := range c.Steps {
+			again += " -> " + StepText(n)
 		}
-		if d, err := parseChain(again); err != nil || d.base != c.base || len(d.steps) != len(c.steps) {
+		if d, err := ParseChain(again); err != nil || d.Base != c.Base || len(d.Steps) != len(c.Steps) {
 			t.Fatalf("%q is %+v, and %q %+v, %v", s, c, again, d, err)
 		}
 	})

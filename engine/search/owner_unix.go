@@ -1,6 +1,6 @@
 //go:build unix
 
-package main
+package search
 
 import (
 	"os"
@@ -9,7 +9,7 @@ import (
 	"syscall"
 )
 
-// ownerOf is the name of the user who owns a file, or the number of one without a
+// ownerOf returns the name of the user who owns a file, or the number of one without a
 // name; "" if that is not known.
 func ownerOf(path string) string {
 	info, err := os.Stat(path)

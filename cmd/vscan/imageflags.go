@@ -1,0 +1,165 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"vscan/engine/addr"
+	"vscan/engine/image"
+	"vscan/engine/image/layered"
+	"vscan/engine/search"
+	"vscan/patterns"
+)
+
+// imageFlags say how an image is opened, and what else belongs to it.
+type imageFlags struct {
+	layered.Options
+	word   string // "", "4" or "8"
+	endian string // "", "little" or "big"
+}
+
+func (f *imageFlags) register(cmd *cobra.Command) {
+	fs := cmd.Flags()
+	fs.Var((*layerList)(&f.Over), "map", "lay `FILE[@ADDR[+OFFSET[:LEN]]]` over the image; repeatable, each on top of what came before. An ELF program or library lies where its program headers say, its first page at ADDR, or without ADDR where a core has it; with OFFSET, and any other file, the bytes lie as they are")
+	fs.Var((*layerList)(&f.Under), "under", "lay `FILE[@ADDR[+OFFSET[:LEN]]]`, as --map has it, below everything: it shows through holes and bytes that were not saved; repeatable")
+	fs.BoolVar(&f.Modules, "modules", false, "lay all files that a core names below everything, from their paths; those that are not the ones that were mapped are left out")
+	fs.StringVar(&f.Sysroot, "sysroot", "", "as --modules, with the files of that machine below the folder `DIR`")
+	choiceVar(cmd, &f.Format, "image-format", "", "read the image as `NAME`: "+orList(image.Formats())+" (default what it is recognised as)", image.Formats()...)
+	fs.StringVar(&f.Space, "space", "", "address `SPACE` of a machine dump, virtual or physical (default virtual where the image has it)")
+	choiceVar(cmd, &f.word, "word", "", "word size of `N` bytes, 4 or 8, where the image does not say", "4", "8")
+	choiceVar(cmd, &f.endian, "endian", "", "byte `ORDER`, little or big, where the image does not say", "little", "big")
+	fs.BoolVar(&f.ProtNone, "prot-none", false, "of a live process, also mappings without any permission, which are absent otherwise")
+	fs.BoolVar(&f.Resident, "resident", false, "of a live process, only what is in memory: pages that are swapped out are absent")
+	fs.BoolVar(&f.NoMmap, "no-mmap", false, "read files call by call instead of mapping them into memory")
+}
+
+// options returns the flags as plain values.
+func (f *imageFlags) options() (layered.Options, error) {
+	o := f.Options
+	if o.Sysroot != "" && o.Modules {
+		return o, errors.New("--modules takes files from their paths, --sysroot from a folder: give one of them")
+	}
+	if f.word != "" {
+		o.WordSize, _ = strconv.Atoi(f.word)
+	}
+	if f.endian != "" {
+		order, err := addr.ParseByteOrder(f.endian)
+		if err != nil {
+			return o, fmt.Errorf("--endian: %w", err)
+		}
+		o.ByteOrder = &order
+	}
+	return o, nil
+}
+
+// open opens the image that an argument names.
+func (f *imageFlags) open(arg string) (*layered.Image, error) {
+	o, err := f.options()
+	if err != nil {
+		return nil, err
+	}
+	img, err := layered.Open(arg, o)
+	return img, flagged(err)
+}
+
+// assume returns an image without a byte, of which the flags alone say what it is.
+func (f *imageFlags) assume() (*layered.Image, error) {
+	o, err := f.options()
+	if err != nil {
+		return nil, err
+	}
+	img, err := layered.Assume(o)
+	return img, flagged(err)
+}
+
+// emptyRaw reports whether empty files below a folder are images.
+func (f *imageFlags) emptyRaw() bool { return f.Empty && f.Format == "raw" }
+
+// archOf returns the architecture of an image, for what cannot do without.
+func archOf(img *layered.Image, what string) (addr.Arch, error) {
+	arch, err := img.Image.Arch()
+	if err != nil {
+		err = fmt.Errorf("%s: %w", what, err)
+	}
+	return arch, err
+}
+
+// layerList collects layers.
+type layerList []layered.Layer
+
+func (l *layerList) String() string { return "" }
+func (l *layerList) Type() string   { return "layer" }
+
+func (l *layerList) Set(s string) error {
+	layer, err := layered.ParseLayer(s)
+	if err == nil {
+		*l = append(*l, layer)
+	}
+	return err
+}
+
+// A flaggedError is an error of a library in the words of the flags that it is about.
+type flaggedError struct {
+	text  string
+	cause error
+}
+
+func (e *flaggedError) Error() string { return e.text }
+func (e *flaggedError) Unwrap() error { return e.cause }
+
+// flagged puts the flags into an error that is about what they ask for.
+func flagged(err error) error {
+	var (
+		step     *layered.StepError
+		conflict *layered.ConflictError
+		process  *layered.ProcessError
+		ranges   *search.RangeError
+		choice   *search.ChoiceError
+	)
+	in := func(part error, format string, args ...any) error {
+		return &flaggedError{strings.Replace(err.Error(), part.Error(), fmt.Sprintf(format, args...), 1), err}
+	}
+	switch {
+	case errors.Is(err, search.ErrNoWord):
+		return in(search.ErrNoWord, "the image does not say its word size, which --align word needs")
+	case errors.As(err, &step):
+		return in(step, "%s", stepText(step))
+	case errors.As(err, &conflict):
+		flag := map[patterns.Fact]string{patterns.WordSize: "--word", patterns.ByteOrder: "--endian"}[conflict.Fact]
+		return in(conflict, "%s %s contradicts the image, %s", flag, conflict.Given, conflict.Is)
+	case errors.As(err, &process) && process.Format != "":
+		return in(process, "--image-format %s: a live process has no format (./%s is the file of that name)", process.Format, process.Arg)
+	case errors.As(err, &process):
+		return in(process, "--space %s: a live process has virtual addresses only", process.Space)
+	case errors.As(err, &ranges):
+		return in(ranges, "--range: %v", ranges.Err)
+	case errors.As(err, &choice):
+		return in(choice, "--in %v; vscan map lists them", choice)
+	}
+	return err
+}
+
+// stepText returns what could not be laid, and why, with the flag that asked for it.
+func stepText(e *layered.StepError) string {
+	flag := "--map"
+	switch {
+	case e.Step == layered.LayModules && e.Sysroot != "":
+		return fmt.Sprintf("--sysroot %s: %v", e.Sysroot, e.Err)
+	case e.Step == layered.LayModules:
+		return fmt.Sprintf("--modules: %v", e.Err)
+	case e.Step == layered.LayUnder:
+		flag = "--under"
+	}
+	var unplaced *image.UnplacedError
+	switch {
+	case errors.As(e.Err, &unplaced) && !unplaced.Program:
+		return fmt.Sprintf("%s: %s: want %s for %s", flag, e.Layer.Text, layered.LayerForm, unplaced.What)
+	case e.Layer.Spec.Unplaced: // a file alone
+		return fmt.Sprintf("%s: %s: %v", flag, e.Layer.Text, e.Err)
+	}
+	return fmt.Sprintf("%s %s: %v", flag, e.Layer.Text, e.Err)
+}

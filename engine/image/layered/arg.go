@@ -1,0 +1,191 @@
+package layered
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	"vscan/engine/addr"
+	"vscan/engine/image"
+)
+
+// Arg is what an argument that names an image means.
+type Arg struct {
+	Text string // as given
+	Kind ArgKind
+
+	PID   int             // of a Process
+	Place image.LayerSpec // of a Placed file
+}
+
+// ArgKind is what kind of image an argument names.
+type ArgKind uint8
+
+const (
+	File      ArgKind = iota // a file, as it is recognised
+	EmptyFile                // a file without a byte, where Options.Empty takes it
+	Placed                   // bytes of a file, or a program, at an address
+	Process                  // a live process
+)
+
+// Parse says what an argument that names an image means. It looks at what files and
+// processes there are.
+func Parse(arg string, o Options) (Arg, error) {
+	a := Arg{Text: arg}
+	if arg == "-" {
+		return a, errors.New("-: an image is searched out of order and cannot come from a pipe; save it to a file first (./- is the file of that name)")
+	}
+	name, isProcess := strings.CutPrefix(arg, "pid:")
+	if pid, err := strconv.Atoi(name); isProcess && err == nil {
+		a.Kind, a.PID = Process, pid
+		return a, nil
+	}
+	info, err := os.Stat(arg)
+	if err == nil {
+		if o.Empty && (o.Format == "" || o.Format == "raw") && isEmptyFile(arg, info) {
+			a.Kind = EmptyFile
+		}
+		return a, nil
+	}
+	if isProcess {
+		a.Kind = Process
+		a.PID, err = findProcess(arg, name)
+		return a, err
+	}
+	if path, _, ok := cutAt(arg); ok {
+		spec, err := parsePlaced(arg)
+		if err == nil {
+			a.Kind, a.Place = Placed, spec
+			return a, nil
+		}
+		if _, statErr := os.Stat(path); statErr == nil {
+			return a, fmt.Errorf("%s: there is no such file, and as FILE@ADDR: %w", arg, err)
+		}
+	}
+	return a, nil // a file that is not there, for its error
+}
+
+// open opens the image alone.
+func (a Arg) open(o Options) (*image.Image, error) {
+	opt := image.Options{Format: o.Format, Space: o.Space, NoMmap: o.NoMmap, Sequential: o.Sequential}
+	switch a.Kind {
+	case Process:
+		switch {
+		case o.Format != "":
+			return nil, fmt.Errorf("%s: %w", a.Text, &ProcessError{Arg: a.Text, Format: o.Format})
+		case o.Space != "" && o.Space != image.Virtual:
+			return nil, fmt.Errorf("%s: %w", a.Text, &ProcessError{Arg: a.Text, Space: o.Space})
+		}
+		return image.OpenProcess(a.PID, image.Options{ProtNone: o.ProtNone, Resident: o.Resident})
+	case EmptyFile:
+		return &image.Image{Path: a.Text, Format: "raw", Detail: "an empty file"}, nil
+	case Placed:
+		opt.Base, opt.Offset, opt.Len, opt.Raw = &a.Place.At, a.Place.Offset, a.Place.Len, a.Place.Raw
+		return image.Open(a.Place.Path, opt)
+	}
+	return image.Open(a.Text, opt)
+}
+
+// findProcess returns the number of the one process of a name; self is this one.
+func findProcess(arg, name string) (int, error) {
+	if name == "self" {
+		return os.Getpid(), nil
+	}
+	if name == "" {
+		return 0, fmt.Errorf("%s: want pid:N with the number of a process, or pid:NAME with its name", arg)
+	}
+	found, err := image.FindProcesses(name)
+	switch {
+	case err != nil:
+		return 0, fmt.Errorf("%s: %w", arg, err)
+	case len(found) == 0:
+		return 0, fmt.Errorf("%s: there is no process of this name, and no such file", arg)
+	case len(found) > 1:
+		return 0, fmt.Errorf("%s: %d processes have this name: choose one by its number: %s", arg, len(found), listProcesses(found))
+	}
+	return found[0].PID, nil
+}
+
+// listProcesses names some processes in a line. Whoever prints it escapes what does not
+// print in the names.
+func listProcesses(all []image.ProcessInfo) string {
+	const most, longest = 10, 60
+	var list []string
+	for _, p := range all[:min(len(all), most)] {
+		line := p.Name
+		if len(line) > longest {
+			line = strings.ToValidUTF8(line[:longest], "") + "…"
+		}
+		list = append(list, fmt.Sprintf("pid:%d (%s)", p.PID, line))
+	}
+	if n := len(all) - most; n > 0 {
+		list = append(list, fmt.Sprintf("and %d more", n))
+	}
+	return strings.Join(list, ", ")
+}
+
+// cutAt splits FILE@ADDR at its last @.
+func cutAt(arg string) (path, at string, ok bool) {
+	i := strings.LastIndexByte(arg, '@')
+	if i <= 0 || i == len(arg)-1 {
+		return "", "", false
+	}
+	return arg[:i], arg[i+1:], true
+}
+
+// LayerForm is the form of an argument that names a layer.
+const LayerForm = "FILE@ADDR[+OFFSET[:LEN]]"
+
+// parsePlaced reads FILE@ADDR[+OFFSET[:LEN]].
+func parsePlaced(arg string) (image.LayerSpec, error) {
+	path, at, ok := cutAt(arg)
+	if !ok {
+		return image.LayerSpec{}, errors.New("want " + LayerForm)
+	}
+	spec := image.LayerSpec{Path: path}
+	at, rest, hasOffset := strings.Cut(at, "+")
+	var err error
+	if spec.At, err = addr.Parse(at); err != nil {
+		return image.LayerSpec{}, err
+	}
+	if !hasOffset {
+		return spec, nil
+	}
+	spec.Raw = true
+	off, length, hasLen := strings.Cut(rest, ":")
+	if spec.Offset, err = addr.ParseSize(off); err != nil {
+		return image.LayerSpec{}, fmt.Errorf("offset %w", err)
+	}
+	if hasLen {
+		if spec.Len, err = addr.ParseSize(length); err != nil {
+			return image.LayerSpec{}, fmt.Errorf("length %w", err)
+		}
+		if spec.Len == 0 {
+			return image.LayerSpec{}, errors.New("a length of 0 lays nothing")
+		}
+	}
+	return spec, nil
+}
+
+// Layer is a file that is laid over or under an image.
+type Layer struct {
+	Text string // as given
+	Spec image.LayerSpec
+}
+
+// ParseLayer reads an argument that names a layer. A path that exists is that file.
+func ParseLayer(arg string) (Layer, error) {
+	_, missing := os.Stat(arg)
+	if missing == nil {
+		return Layer{arg, image.LayerSpec{Path: arg, Unplaced: true}}, nil
+	}
+	spec, err := parsePlaced(arg)
+	if _, _, hasAddr := cutAt(arg); !hasAddr && err != nil {
+		return Layer{}, fmt.Errorf("%s: %w, or a program or library that there is (%w)", arg, err, missing)
+	} else if err != nil {
+		return Layer{}, fmt.Errorf("%s: %w", arg, err)
+	}
+	return Layer{arg, spec}, nil
+}

@@ -1,0 +1,260 @@
+// Package layered opens an image as it is named in an argument, with all that is laid
+// over and under it, as one address space. It is for programs that take images from
+// their users.
+//
+//	IMAGE   FILE, FILE@ADDR, FILE@ADDR+OFFSET, FILE@ADDR+OFFSET:LEN, pid:N, pid:NAME, pid:self
+//	LAYER   FILE, FILE@ADDR, FILE@ADDR+OFFSET, FILE@ADDR+OFFSET:LEN
+//
+// FILE is a dump of a known format or raw memory. FILE@ADDR is raw memory whose first
+// byte lies at ADDR, or an ELF program or library that is loaded there; with OFFSET, and
+// LEN if it is given, so many of its bytes as they are. A path that exists is always
+// that file, whatever its name looks like. pid:N is the live process with the number N,
+// pid:NAME the only one of that name, and pid:self the program that asks. A layer that
+// is FILE alone is a program or library, and lies where the image has it.
+//
+//	Parse, ParseLayer   what an argument means
+//	Open, Arg.Open      the image and its space
+//	Image.Complete      whether it holds all that it should: to be asked wherever
+//	                    something was not found in it
+package layered
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+
+	"vscan/engine"
+	"vscan/engine/addr"
+	"vscan/engine/image"
+	"vscan/engine/where"
+	"vscan/patterns"
+)
+
+// Options say how an image is opened and what is laid over and under it. The zero value
+// takes what the image says of itself, and nothing but the image.
+type Options struct {
+	// Over and Under are laid over the image and below everything, each on top of
+	// those of its list that stand before it.
+	Over, Under []Layer
+
+	// Modules lays the files that the image names, from their paths, below
+	// everything. Sysroot, where it is not "", is the folder that has the files of
+	// the image's machine: they are taken from there.
+	Modules bool
+	Sysroot string
+
+	// Format and Space are as in image.Options. Format is for the image, and where it
+	// is raw, for the layers.
+	Format, Space string
+
+	// WordSize in bytes, 4 or 8, and ByteOrder are for images that do not say;
+	// 0 and nil: they are not given.
+	WordSize  int
+	ByteOrder *addr.ByteOrder
+
+	// Empty takes a file without a byte for an image. It is refused otherwise, for
+	// nothing can be found in it.
+	Empty bool
+
+	// These are as in image.Options.
+	NoMmap, ProtNone, Resident, Sequential bool
+}
+
+// Image is an opened image with all that was laid over and under it.
+type Image struct {
+	*image.Image
+	Arg   string        // as given
+	Space *engine.Space // the image and its layers; the kind of its addresses is Image.Space
+
+	LayerNotes []string // what was odd about layers, to be told like Notes
+
+	// LeftOut is the paths of files that Options ask for and that were not laid,
+	// where memory of theirs is nowhere now; LeftOutBytes is how much.
+	LeftOut      []string
+	LeftOutBytes uint64
+
+	ResidentOnly bool // of a live process, pages that are swapped out are absent
+
+	files  []image.Module // that were laid
+	opened []io.Closer
+}
+
+// A StepError says that something could not be laid.
+type StepError struct {
+	Step    Step
+	Layer   Layer  // of LayOver and LayUnder
+	Sysroot string // of LayModules: Options.Sysroot
+	Err     error
+}
+
+// Step is what was to be laid where.
+type Step uint8
+
+const (
+	LayOver    Step = iota // a layer of Options.Over
+	LayUnder               // one of Options.Under
+	LayModules             // the files that the image names
+)
+
+func (e *StepError) Error() string {
+	switch e.Step {
+	case LayOver:
+		return fmt.Sprintf("%s, laid over: %v", e.Layer.Text, e.Err)
+	case LayUnder:
+		return fmt.Sprintf("%s, laid under: %v", e.Layer.Text, e.Err)
+	}
+	if e.Sysroot != "" {
+		return fmt.Sprintf("the files that the image names, below %s: %v", e.Sysroot, e.Err)
+	}
+	return fmt.Sprintf("the files that the image names: %v", e.Err)
+}
+
+func (e *StepError) Unwrap() error { return e.Err }
+
+// A ConflictError says that Options contradict the image.
+type ConflictError struct {
+	Fact      patterns.Fact
+	Given, Is string // in the words of messages
+}
+
+func (e *ConflictError) Error() string {
+	return fmt.Sprintf("the given %s, %s, contradicts the image, %s", e.Fact, e.Given, e.Is)
+}
+
+// A ProcessError says that Options ask of a live process what none has.
+type ProcessError struct {
+	Arg           string
+	Format, Space string // what is asked for; the other is ""
+}
+
+func (e *ProcessError) Error() string {
+	if e.Format != "" {
+		return fmt.Sprintf("the format %s is asked for, and a live process has none", e.Format)
+	}
+	return fmt.Sprintf("%s addresses are asked for, and a live process has virtual ones only", e.Space)
+}
+
+// Open opens the image that an argument names. Besides those of image.Open, errors are a
+// *StepError, a *ConflictError and a *ProcessError.
+func Open(arg string, o Options) (*Image, error) {
+	a, err := Parse(arg, o)
+	if err != nil {
+		return nil, err
+	}
+	return a.Open(o)
+}
+
+// Open opens the image. Errors name it.
+func (a Arg) Open(o Options) (*Image, error) {
+	img, err := a.open(o)
+	if err != nil {
+		return nil, err
+	}
+	t := &Image{Image: img, Arg: a.Text, opened: []io.Closer{img}, ResidentOnly: o.Resident}
+	if err := t.lay(o); err != nil {
+		t.Close()
+		return nil, err
+	}
+	return t, nil
+}
+
+// Assume returns an image without a byte, of which the options alone say what it is.
+func Assume(o Options) (*Image, error) {
+	t := &Image{Image: &image.Image{}}
+	return t, t.setArch(o)
+}
+
+// Close closes the image and its layers.
+func (t *Image) Close() error {
+	var errs []error
+	for _, c := range t.opened {
+		errs = append(errs, c.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// lay builds the space of the image and of what the options lay over and under it.
+func (t *Image) lay(o Options) error {
+	if err := t.setArch(o); err != nil {
+		return fmt.Errorf("%s: %w", t.Arg, err)
+	}
+	var err error
+	if t.Space, err = engine.NewSpace(t.Mappings...); err != nil {
+		return fmt.Errorf("%s: %w", t.Arg, err)
+	}
+	for _, l := range o.Over {
+		if err := t.layOne(o, LayOver, l); err != nil {
+			return err
+		}
+	}
+	for _, l := range o.Under {
+		if err := t.layOne(o, LayUnder, l); err != nil {
+			return err
+		}
+	}
+	return t.layModules(o)
+}
+
+// setArch puts what the options say of word size and byte order into the image.
+func (t *Image) setArch(o Options) error {
+	if n := o.WordSize; n != 0 {
+		if t.WordSize != 0 && n != t.WordSize && n != t.AltWordSize {
+			return &ConflictError{patterns.WordSize, fmt.Sprint(n), fmt.Sprintf("whose words have %d bytes", t.WordSize)}
+		}
+		t.WordSize = n
+	}
+	if o.ByteOrder != nil {
+		order := *o.ByteOrder
+		if t.OrderKnown && t.Order != order {
+			return &ConflictError{patterns.ByteOrder, order.String(), fmt.Sprintf("which is %v-endian", t.Order)}
+		}
+		t.Order, t.OrderKnown = order, true
+	}
+	return nil
+}
+
+// Complete reports whether the image holds all that it should, and all that was to be
+// laid with it was laid.
+func (t *Image) Complete() bool { return t.Missing == 0 && len(t.LeftOut) == 0 }
+
+// PatternTarget returns what a set of patterns has to know of the image. Names of
+// mappings in patterns may be places and ranges between places as well, see package
+// where.
+func (t *Image) PatternTarget() patterns.Target {
+	about := t.Image.Target(t.Space)
+	about.Mapping = t.named
+	return about
+}
+
+// named returns the ranges of the mappings of a name, or of a place or a range between
+// places.
+func (t *Image) named(name string) ([]addr.Range, error) {
+	ranges := t.Space.Named(name)
+	if len(ranges) > 0 || !where.IsPlace(name) {
+		return ranges, nil
+	}
+	r, err := where.Parse(t.Space.Places(), name)
+	return []addr.Range{r}, err
+}
+
+// BuildIDs returns the build-ids of the mappings.
+func (t *Image) BuildIDs() *image.BuildIDs {
+	return image.NewBuildIDs(slices.Concat(t.Modules, t.files)...)
+}
+
+// isEmptyFile reports whether a file has no bytes. Those of /proc have some, whatever
+// their size is.
+func isEmptyFile(path string, info os.FileInfo) bool {
+	if !info.Mode().IsRegular() || info.Size() > 0 {
+		return false
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer file.Close()
+	n, err := file.Read(make([]byte, 1))
+	return n == 0 && err == io.EOF
+}

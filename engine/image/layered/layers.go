@@ -1,0 +1,116 @@
+package layered
+
+import (
+	"fmt"
+
+	"vscan/engine"
+	"vscan/engine/addr"
+	"vscan/engine/image"
+)
+
+// layerOptions say how layers are opened.
+func (o *Options) layerOptions() image.Options {
+	opt := image.Options{NoMmap: o.NoMmap, Sequential: o.Sequential}
+	if o.Format == "raw" {
+		opt.Format = "raw"
+	}
+	return opt
+}
+
+// layOne opens a layer and adds it to the space.
+func (t *Image) layOne(o Options, step Step, l Layer) error {
+	opened, err := image.OpenLayer(t.Image, l.Spec, o.layerOptions())
+	if err == nil {
+		if l.Spec.Unplaced {
+			t.nameAsImage(opened)
+		}
+		err = t.add(opened, step == LayOver)
+	}
+	if err != nil {
+		return &StepError{Step: step, Layer: l, Err: err}
+	}
+	return nil
+}
+
+// nameAsImage calls a program that was laid where the image has it as the image calls it
+// there, so that a name means all of it: what is in the image, and what is in the file.
+func (t *Image) nameAsImage(l *image.Layer) {
+	if len(l.Modules) == 0 {
+		return
+	}
+	paths := map[addr.Addr]string{}
+	for _, m := range t.Modules {
+		paths[m.Base] = m.Path
+	}
+	names := map[addr.Addr]string{} // of what was laid, by its first addresses
+	for i := range l.Modules {
+		m := &l.Modules[i]
+		path := paths[m.Ranges[0].First]
+		if path == "" {
+			continue
+		}
+		m.Path = path
+		for _, r := range m.Ranges {
+			names[r.First] = path
+		}
+	}
+	for i := range l.Mappings {
+		if name, ok := names[l.Mappings[i].First]; ok {
+			l.Mappings[i].Name = name
+		}
+	}
+}
+
+// layModules lays the files that the image names below everything.
+func (t *Image) layModules(o Options) error {
+	if o.Sysroot == "" && !o.Modules {
+		return nil
+	}
+	opened, err := t.OpenModules(o.Sysroot, o.layerOptions())
+	if err == nil {
+		err = t.add(opened, false)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", t.Arg, &StepError{Step: LayModules, Sysroot: o.Sysroot, Err: err})
+	}
+	t.leaveOut(opened.LeftOut)
+	return nil
+}
+
+// leaveOut notes the files that were to be laid and were not, of which some memory is
+// nowhere now.
+func (t *Image) leaveOut(files []image.LeftOut) {
+	for i := range files {
+		file, lost := &files[i], uint64(0)
+		for _, r := range addr.Merge(file.Ranges) {
+			for v := range t.Space.Intervals(r) {
+				if s := v.State(); s != engine.Present && s != engine.Zero {
+					lost += v.Size()
+				}
+			}
+		}
+		if lost > 0 && !file.NoFile {
+			t.LeftOut, t.LeftOutBytes = append(t.LeftOut, file.Path), t.LeftOutBytes+lost
+		}
+	}
+}
+
+// add adds an opened layer to the space, over or under what is there.
+func (t *Image) add(l *image.Layer, over bool) error {
+	t.opened = append(t.opened, l)
+	lay := l.LayUnder
+	if over {
+		lay = l.LayOver
+	}
+	s, err := lay(t.Space)
+	if err != nil {
+		return err
+	}
+	t.Space = s
+	t.LayerNotes = append(t.LayerNotes, l.Notes...)
+	t.files = append(t.files, l.Modules...)
+	if t.Missing += l.Missing; t.Missing < l.Missing {
+		t.Missing = l.Missing
+	}
+	return nil
+}

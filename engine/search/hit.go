@@ -1,0 +1,189 @@
+package search
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	"vscan/engine"
+	"vscan/engine/addr"
+	"vscan/patterns"
+	"vscan/patterns/yara"
+)
+
+// Hit is a hit with all that there is to show of it. Its Bytes are as many as
+// Query.HitBytes asks for, which may be more than the engine gives.
+type Hit struct {
+	engine.Hit
+	Name string     // how it is called: by its pattern's name, or by that of a rule's string
+	Rule *yara.Rule // the rule whose string it is; nil: of none
+
+	// Value is what the hit holds, as its kind reads it, where it has one: a number, the
+	// key of a key schedule, the characters of a run. Run says that it is the latter.
+	Value    string
+	HasValue bool
+	Run      bool
+
+	// With Query.Decode: Bytes as text, "" where they are none, and the byte that they
+	// are exclusive-ored with, where there is one.
+	Text   string
+	Key    byte
+	HasKey bool
+
+	// With Query.Around: what lies side by side with the hit, as far as it is there.
+	Before, After []byte
+}
+
+// KeyText returns the key as it is written, "" where there is none.
+func (h *Hit) KeyText() string {
+	if !h.HasKey {
+		return ""
+	}
+	return fmt.Sprintf("0x%02x", h.Key)
+}
+
+// viewer makes hits of one image that have all that there is to show of them.
+type viewer struct {
+	*Search
+	bytes int       // of a hit, at most so many are shown
+	runs  *runsView // where the patterns are printable runs; else nil
+	hit   Hit       // the latest
+}
+
+func (s *Search) viewer(ctx context.Context) *viewer {
+	v := &viewer{Search: s, bytes: s.q.hitBytes()}
+	if len(s.q.Runs) > 0 {
+		v.runs = newRunsView(ctx, s)
+	}
+	return v
+}
+
+// show returns a hit as it is to be shown; it is valid until the next. What of its
+// bytes the engine does not give is read once more: in a live process they may
+// have changed, or gone, since.
+func (v *viewer) show(h engine.Hit) *Hit {
+	v.hit = Hit{Hit: h, Name: v.set.Patterns()[h.Pattern].Name}
+	s := &v.hit
+	if s.Run = v.runs != nil; s.Run {
+		s.Len = v.runs.length(h)
+	} else {
+		s.Value, s.HasValue = v.set.Value(h.Pattern, v.first(h, v.set.ValueLen(h.Pattern)))
+	}
+	v.widen()
+	if s.Run {
+		s.Bytes = s.Bytes[:v.runs.encodings[h.Pattern].Whole(s.Bytes)] // nothing else gets to a terminal
+		s.Value, s.HasValue = v.set.Value(h.Pattern, s.Bytes)
+	}
+	v.describe()
+	return s
+}
+
+// first returns the first n bytes of a hit, as far as they can be read; those that
+// come with it where they will do.
+func (v *viewer) first(h engine.Hit, n int) []byte {
+	if n = min(n, h.Len); n <= len(h.Bytes) {
+		return h.Bytes
+	}
+	b, _ := v.img.Space.Bytes(h.Addr, n)
+	return b
+}
+
+// describe adds what programs get besides the bytes: the same as text, and what
+// lies around.
+func (v *viewer) describe() {
+	if !v.q.Decode {
+		return
+	}
+	s := &v.hit
+	s.Text, _ = v.set.Text(s.Pattern, s.Form, s.Bytes, len(s.Bytes) < s.Len)
+	if v.q.Around > 0 {
+		s.Before = v.before(s.Addr)
+		s.After = v.after(s.Hit)
+	}
+}
+
+// before returns the bytes in front of an address, back to the first that is not there.
+func (v *viewer) before(a addr.Addr) []byte {
+	n := min(v.q.Around, uint64(a))
+	if n == 0 {
+		return nil
+	}
+	b, first := make([]byte, n), a-addr.Addr(n)
+	if gaps := v.img.Space.ReadAvailable(b, first); len(gaps) > 0 {
+		return b[gaps[len(gaps)-1].Last-first+1:]
+	}
+	return b
+}
+
+// after returns the bytes behind a hit, up to the first that is not there.
+func (v *viewer) after(h engine.Hit) []byte {
+	last := h.Addr + addr.Addr(h.Len-1)
+	n := min(v.q.Around, uint64(addr.Max-last))
+	if n == 0 {
+		return nil
+	}
+	b := make([]byte, n)
+	m, _ := v.img.Space.Read(b, last+1)
+	return b[:m]
+}
+
+// showAs returns a hit of a string of a rule, under its name there.
+func (v *viewer) showAs(h engine.Hit, name string, rule *yara.Rule) *Hit {
+	if v.q.Decode {
+		h.Form = v.form(h)
+	}
+	v.hit = Hit{Hit: h, Name: name, Rule: rule}
+	v.widen()
+	v.describe()
+	return &v.hit
+}
+
+// form returns Hit.Form of a hit of which only the place was kept: the first of its
+// pattern's expressions that has a match of its length there; 0 where the pattern
+// has but one, or memory has changed since.
+func (v *viewer) form(h engine.Hit) int {
+	all := v.set.Exprs()
+	first, _ := slices.BinarySearchFunc(all, h.Pattern, func(e patterns.Expr, p int) int { return cmp.Compare(e.Pattern, p) })
+	n := 0
+	for first+n < len(all) && all[first+n].Pattern == h.Pattern {
+		n++
+	}
+	if n < 2 {
+		return 0
+	}
+	m := patterns.Memory{Beyond: func(i int) (byte, bool) {
+		a, ok := h.Addr.Add(uint64(i))
+		if i < 0 {
+			a, ok = h.Addr.Sub(uint64(-i))
+		}
+		if !ok {
+			return 0, false
+		}
+		b, err := v.img.Space.Byte(a)
+		return b, err == nil
+	}}
+	if m.Bytes, _ = v.img.Space.Bytes(h.Addr, h.Len); len(m.Bytes) < h.Len {
+		return 0
+	}
+	for i := range n {
+		if all[first+i].Matcher.Match(&m, 0) == h.Len {
+			return i + 1
+		}
+	}
+	return 0
+}
+
+// widen makes the bytes of a hit as many as are to be shown. Its key is told by
+// those that came with it, however few these are.
+func (v *viewer) widen() {
+	s := &v.hit
+	if v.q.Decode && len(s.Bytes) > 0 {
+		s.Key, s.HasKey = v.set.Key(s.Pattern, s.Bytes)
+	}
+	if want := min(v.bytes, s.Len); want > len(s.Bytes) {
+		rest, _ := v.img.Space.Bytes(s.Addr+addr.Addr(len(s.Bytes)), want-len(s.Bytes))
+		s.Bytes = append(s.Bytes[:len(s.Bytes):len(s.Bytes)], rest...)
+	}
+	s.Bytes = s.Bytes[:min(len(s.Bytes), v.bytes)]
+}

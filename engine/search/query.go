@@ -1,0 +1,225 @@
+package search
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"vscan/engine"
+
+	"vscan/engine/image/layered"
+	"vscan/engine/simd"
+	"vscan/engine/where"
+	"vscan/internal/await"
+	"vscan/patterns"
+	"vscan/patterns/yara"
+)
+
+// Query says what is searched for, where, and how much of what is found is wanted. The
+// zero value of each field asks for the usual. A Query may run any number of times, also
+// several times at once; it is not changed.
+type Query struct {
+	// Patterns is what is searched for. Those of Rules may stand among them, where
+	// their names and counts are to have a place in that order; else they come first.
+	Patterns []patterns.Pattern
+
+	// Rules, if not nil, are asked once their strings are known. PerMapping asks them
+	// of each mapping by itself, where a match ends with the mapping, and not of the
+	// image. AllStrings has the hits of the strings of all rules, as they are found,
+	// and not only of rules that match, behind these. Defined has the external
+	// variables that the caller gave a value: the image does not set them.
+	Rules      *yara.Rules
+	PerMapping bool
+	AllStrings bool
+	Defined    map[string]bool
+
+	// Runs has the encoding of each pattern where the patterns are runs of printable
+	// characters (patterns.Texts): their hits are measured to their ends then.
+	Runs []patterns.Encoding
+
+	// Align has hits at multiples of so many bytes only.
+	Align Alignment
+
+	// MaxMatch is the most bytes of a match of an expression; 0:
+	// patterns.DefaultMaxMatch.
+	MaxMatch int
+
+	// Overlapping keeps matches that overlap an earlier one of the same pattern,
+	// where the pattern would drop them.
+	Overlapping bool
+
+	// Ranges, where there are any, are the texts of ranges of addresses (package
+	// where): a match lies wholly in them. In, where there are any, choose mappings
+	// likewise. At, if not nil, has the only addresses at which hits begin.
+	Ranges []string
+	In     []where.Mappings
+	At     Addresses
+
+	// Want says how much of what is found is wanted. MaxHits is the most hits of each
+	// pattern, those with the lowest addresses; 0: there is no limit.
+	Want    Want
+	MaxHits uint64
+
+	// HitBytes is how many bytes of a hit come with it at most: 0 for
+	// engine.HitBytes, less than 0 for none. Decode has the text and the key of hits
+	// as well, and Around is so many bytes before and after them.
+	HitBytes int
+	Decode   bool
+	Around   uint64
+
+	// These are as in engine.Options.
+	Workers   int
+	ShardSize uint64
+	Kernel    simd.Level
+}
+
+// Want is how much of what is found is wanted.
+type Want uint8
+
+const (
+	WantHits  Want = iota // every hit, in order
+	WantCount             // how many hits there are of each pattern
+	WantFirst             // whether there is a hit: the search ends at the first
+)
+
+// Alignment is what the addresses of hits are multiples of. The zero value leaves that
+// to each pattern.
+type Alignment struct {
+	Bytes uint64 // 0: of each pattern
+	Word  bool   // of the image's word; Bytes does not count then
+}
+
+// ErrNoWord says that Alignment.Word was asked for of an image that does not say its
+// word size.
+var ErrNoWord = errors.New("the image does not say its word size, which alignment to words needs")
+
+// A RangeError says that a text of Query.Ranges is no range in the image.
+type RangeError struct{ Err error }
+
+func (e *RangeError) Error() string { return e.Err.Error() }
+func (e *RangeError) Unwrap() error { return e.Err }
+
+// A ChoiceError says that no mapping is one of those that Query.In chooses.
+type ChoiceError struct{ Choice where.Mappings }
+
+func (e *ChoiceError) Error() string {
+	return fmt.Sprintf("%v: no mapping has this name or these permissions", e.Choice)
+}
+
+// Run searches an image. It returns the Summary of what was looked at, also where err is
+// the context's error or one of the sink's; it is nil where the search could not begin or
+// failed. Errors do not name the image.
+func (q *Query) Run(ctx context.Context, img *layered.Image, sink Sink) (*Summary, error) {
+	s, err := q.Prepare(ctx, img)
+	if err != nil {
+		return nil, err
+	}
+	return s.Run(ctx, sink)
+}
+
+// Search is a Query that was compiled for an image, which stays open as long as it is
+// used.
+type Search struct {
+	q       *Query
+	img     *layered.Image
+	set     *patterns.Set
+	opt     engine.Options
+	scanner *engine.Scanner
+}
+
+// Prepare compiles the query for an image. Errors are a *RangeError, a *ChoiceError,
+// ErrNoWord, those of patterns.Compile and engine.Compile, and that of ctx.
+func (q *Query) Prepare(ctx context.Context, img *layered.Image) (*Search, error) {
+	about, err := q.Target(img)
+	if err != nil {
+		return nil, err
+	}
+	s := &Search{q: q, img: img}
+	if s.opt, err = q.options(img); err != nil {
+		return nil, err
+	}
+	pats := q.AllPatterns()
+	if s.set, err = await.Result(ctx, func() (*patterns.Set, error) { return patterns.Compile(pats, about) }); err != nil {
+		return nil, err
+	}
+	if q.At != nil {
+		q.At.restrict(&s.opt, s.set)
+	}
+	if s.scanner, err = engine.Compile(img.Space, s.set, s.opt); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Image returns the image that is searched.
+func (s *Search) Image() *layered.Image { return s.img }
+
+// Bytes returns how many bytes a whole search looks at.
+func (s *Search) Bytes() uint64 { return s.scanner.Bytes() }
+
+// Progress returns counters of how far the search has come, which may be read while it
+// runs.
+func (s *Search) Progress() *engine.Progress { return s.opt.Progress }
+
+// AllPatterns returns what is searched for, the strings of rules included.
+func (q *Query) AllPatterns() []patterns.Pattern {
+	if q.Rules == nil {
+		return q.Patterns
+	}
+	names := map[string]bool{}
+	for _, p := range q.Patterns {
+		names[p.Name] = true
+	}
+	of := q.Rules.Patterns()
+	if slices.ContainsFunc(of, func(p patterns.Pattern) bool { return names[p.Name] }) {
+		return q.Patterns
+	}
+	return slices.Concat(of, q.Patterns)
+}
+
+// Target returns what patterns have to know of an image and of the query. The error is
+// ErrNoWord.
+func (q *Query) Target(img *layered.Image) (patterns.Target, error) {
+	about := img.PatternTarget()
+	about.Align, about.MaxMatch = q.Align.Bytes, q.MaxMatch
+	if q.Align.Word {
+		if img.WordSize == 0 {
+			return about, ErrNoWord
+		}
+		about.Align = uint64(img.WordSize)
+	}
+	return about, nil
+}
+
+// options returns those of the scan of an image.
+func (q *Query) options(img *layered.Image) (engine.Options, error) {
+	opt := engine.Options{
+		Workers: q.Workers, ShardSize: q.ShardSize, Kernel: q.Kernel,
+		Overlapping: q.Overlapping, Progress: &engine.Progress{},
+		PerMapping: q.Rules != nil && q.PerMapping,
+	}
+	var err error
+	if opt.Ranges, err = where.ParseRanges(img.Space.Places(), q.Ranges); err != nil {
+		return opt, &RangeError{err}
+	}
+	for _, c := range q.In {
+		if !c.Some(img.Space) {
+			return opt, &ChoiceError{c}
+		}
+	}
+	if len(q.In) > 0 {
+		opt.Where = func(m *engine.Mapping) bool {
+			return slices.ContainsFunc(q.In, func(c where.Mappings) bool { return c.Has(m) })
+		}
+	}
+	return opt, nil
+}
+
+// hitBytes returns how many bytes of a hit come with it at most.
+func (q *Query) hitBytes() int {
+	if q.HitBytes == 0 {
+		return engine.HitBytes
+	}
+	return max(q.HitBytes, 0)
+}

@@ -1,0 +1,301 @@
+package search
+
+import (
+	"cmp"
+	"container/heap"
+	"context"
+	"fmt"
+	"iter"
+	"slices"
+
+	"vscan/engine"
+	"vscan/engine/addr"
+	"vscan/patterns/yara"
+)
+
+// YARA rules: which of them match is known only when all hits are, so the hits of their
+// strings are kept and handed on behind those of plain patterns: first the rules that
+// match, then the hits of their strings, in the order of hits. With Query.PerMapping that
+// is done at the end of each mapping.
+
+// ruleRun is the rules in the search of one image.
+type ruleRun struct {
+	*running
+	rules   *yara.Rules
+	eval    *yara.Evaluator
+	account *RulesSummary
+	vars    map[string]any // external variables that the image sets
+	index   []int          // by pattern of the set: its index in the rules' patterns; −1: it is none of them
+	names   map[string]int // the summary's names, by name
+	pattern []int          // by index of the summary's names: the pattern of the set
+	run     addr.Range     // bytes side by side that the latest hit lies in
+	begun   bool           // there was a hit
+
+	next  func() (engine.Interval, bool) // with PerMapping: the mappings that are to come
+	stop  func()
+	scope engine.Interval // with PerMapping: the mapping that is scanned
+	more  bool            // whether there is one
+}
+
+// newRuleRun returns the rules of a search that is about to run.
+func newRuleRun(of *running) *ruleRun {
+	q, sum := of.q, of.sum
+	r := &ruleRun{
+		running: of, rules: q.Rules, vars: variables(of.img, q.Defined), names: map[string]int{},
+		eval:    q.Rules.NewEvaluator(yara.Limits{CountOnly: q.Want != WantHits}),
+		account: &RulesSummary{LeftOut: len(q.Rules.Skipped)},
+	}
+	sum.Rules = r.account
+	at := map[string]int{}
+	for i, p := range q.Rules.Patterns() {
+		at[p.Name] = i
+	}
+	for _, p := range of.set.Patterns() {
+		i, ok := at[p.Name]
+		if !ok {
+			i = -1
+		}
+		r.index = append(r.index, i)
+	}
+	for i, name := range sum.Names {
+		r.names[name] = i
+		behind, _ := slices.BinarySearch(sum.first, i+1) // some patterns have no name, some several
+		r.pattern = append(r.pattern, behind-1)
+	}
+	if q.PerMapping {
+		r.next, r.stop = iter.Pull(r.scopes())
+		r.scope, r.more = r.next()
+	}
+	return r
+}
+
+// scopes returns the mappings that are in scope, ascending, each from its first byte that
+// is there to its last: what is absent in the middle, such as a guard page of a live
+// process, does not part it.
+func (r *ruleRun) scopes() iter.Seq[engine.Interval] {
+	ranges := addr.Merge(r.opt.Ranges)
+	if len(ranges) == 0 {
+		ranges = []addr.Range{addr.All}
+	}
+	return func(yield func(engine.Interval) bool) {
+		for _, within := range ranges {
+			for v := range wholeMappings(r.img.Space, within) {
+				if (r.opt.Where == nil || r.opt.Where(v.Mapping)) && !yield(v) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// wholeMappings is like Space.Extents, except that a mapping goes on behind absent bytes
+// of its own.
+func wholeMappings(space *engine.Space, within addr.Range) iter.Seq[engine.Interval] {
+	return func(yield func(engine.Interval) bool) {
+		var whole engine.Interval
+		var last engine.Interval // what was seen before, of whatever state
+		for v := range space.Intervals(within) {
+			goesOn := last.Mapping != nil && v.Mapping != nil && v.Mapping.Continues(last.Mapping) && last.Last+1 == v.First
+			if !goesOn && whole.Mapping != nil {
+				if !yield(whole) {
+					return
+				}
+				whole = engine.Interval{}
+			}
+			last = v
+			switch s := v.State(); {
+			case s != engine.Present && s != engine.Zero:
+			case whole.Mapping == nil:
+				whole = v
+			default:
+				whole.Last = v.Last
+			}
+		}
+		if whole.Mapping != nil {
+			yield(whole)
+		}
+	}
+}
+
+// take keeps a hit of a string, and reports whether it was one.
+func (r *ruleRun) take(ctx context.Context, h engine.Hit) bool {
+	index := r.index[h.Pattern]
+	if index < 0 {
+		return false
+	}
+	if r.next != nil {
+		for r.more && r.scope.Last < h.Addr {
+			r.endScope(ctx)
+		}
+		last := h.Addr + addr.Addr(h.Len-1)
+		if !r.more || !r.scope.Contains(h.Addr) || !r.scope.Contains(last) {
+			return true
+		}
+	}
+	if h.Addr > r.run.Last || !r.begun {
+		r.run, _ = r.scanner.Run(h.Addr)
+		r.begun = true
+		r.eval.Break()
+	}
+	if h.Cut {
+		r.eval.AddCut(index, h.Addr, h.Len)
+	} else {
+		r.eval.Add(index, h.Addr, h.Len)
+	}
+	return true
+}
+
+// show hands on a hit of a string at once, under each of its names, and reports whether
+// the search is to go on. The hits of a string in parts are known later.
+func (r *ruleRun) show(h engine.Hit) bool {
+	index := r.index[h.Pattern]
+	if r.rules.Part(index) {
+		return true
+	}
+	owners := r.rules.Owners(index)
+	for i, name := range r.rules.Names(index) {
+		k := r.sum.first[h.Pattern] + i
+		if r.q.MaxHits > 0 && r.sum.Counts[k] == r.q.MaxHits {
+			r.sum.Limited = true
+			continue
+		}
+		r.sum.Counts[k]++
+		r.sum.Hits++
+		if r.q.Want != WantHits {
+			continue
+		}
+		hit := r.view.show(h)
+		hit.Name, hit.Rule = name, owners[i]
+		if !r.to.hit(hit) {
+			return false
+		}
+	}
+	return true
+}
+
+// endScope evaluates the rules for the mapping in hand and goes on to the next.
+func (r *ruleRun) endScope(ctx context.Context) {
+	scope := r.scope
+	r.evaluate(ctx, &scope)
+	r.scope, r.more = r.next()
+}
+
+// close frees what newRuleRun began. r may be nil.
+func (r *ruleRun) close() {
+	if r != nil && r.stop != nil {
+		r.stop()
+	}
+}
+
+// finish evaluates the rules that are left, once all hits are known.
+func (r *ruleRun) finish(ctx context.Context) error {
+	if r.next == nil {
+		return r.evaluate(ctx, nil)
+	}
+	for r.more && ctx.Err() == nil && r.to.err == nil {
+		r.endScope(ctx)
+	}
+	return ctx.Err()
+}
+
+// evaluate hands on the rules that match in a mapping, or in the image where it is nil,
+// and the hits of their strings.
+func (r *ruleRun) evaluate(ctx context.Context, in *engine.Interval) error {
+	res, err := r.eval.Evaluate(ctx, yara.Scope{
+		Memory: r.img.Space, FileSize: r.img.FileSize, FileSizeKnown: !r.img.Live, Empty: in == nil && r.scanner.Bytes() == 0, Variables: r.vars,
+	})
+	if err != nil {
+		return err
+	}
+	for _, u := range res.Undecided {
+		r.account.Undecided = append(r.account.Undecided, fmt.Sprintf("rule %s of %s could not be decided: %s", u.Rule.FullName(), u.Rule.File, u.Reason))
+	}
+	var hits hitHeap
+	for _, m := range res.Matches {
+		r.account.Matched++
+		if r.q.Want == WantHits && !r.to.rule(&RuleMatch{m.Rule, in}) {
+			return r.to.err
+		}
+		if !r.q.AllStrings { // else they are out already
+			for _, h := range m.Strings {
+				hits = r.gather(hits, h)
+			}
+		}
+	}
+	if r.q.AllStrings {
+		for _, h := range r.eval.Chained() {
+			hits = r.gather(hits, h)
+		}
+	}
+	err = r.handOn(hits)
+	r.eval.Reset()
+	return err
+}
+
+// gather counts the hits of a string, or adds them to those that are to be handed on.
+func (r *ruleRun) gather(hits hitHeap, h yara.Hits) hitHeap {
+	n, k := h.Count, r.names[h.Name]
+	if r.q.Want != WantHits {
+		if r.q.MaxHits > 0 && r.sum.Counts[k]+n > r.q.MaxHits {
+			n, r.sum.Limited = r.q.MaxHits-r.sum.Counts[k], true
+		}
+		r.sum.Counts[k] += n
+		r.sum.Hits += n
+		return hits
+	}
+	r.account.Limited = r.account.Limited || n > uint64(h.Len())
+	if h.Len() > 0 {
+		hits = append(hits, stringHits{Hits: h, name: k})
+	}
+	return hits
+}
+
+// handOn hands on the hits in order.
+func (r *ruleRun) handOn(hits hitHeap) error {
+	heap.Init(&hits)
+	for len(hits) > 0 {
+		h := &hits[0]
+		a, n := h.At(h.at)
+		if c := r.sum.Counts[h.name]; r.q.MaxHits == 0 || c < r.q.MaxHits {
+			r.sum.Counts[h.name]++
+			r.sum.Hits++
+			bytes, _ := r.img.Space.Bytes(a, min(n, engine.HitBytes))
+			hit := engine.Hit{Addr: a, Pattern: r.pattern[h.name], Len: n, Bytes: bytes}
+			if !r.to.hit(r.view.showAs(hit, h.Name, h.Rule)) {
+				return r.to.err
+			}
+		} else {
+			r.sum.Limited = true
+		}
+		if h.at++; h.at == h.Len() {
+			heap.Pop(&hits)
+		} else {
+			heap.Fix(&hits, 0)
+		}
+	}
+	return nil
+}
+
+// stringHits is the hits of a string from index at on.
+type stringHits struct {
+	yara.Hits
+	name int // its index in the summary's names
+	at   int // the first that was not handed on
+}
+
+// hitHeap has the string on top whose next hit is the first in order.
+type hitHeap []stringHits
+
+func (h hitHeap) Len() int { return len(h) }
+func (h hitHeap) Less(i, j int) bool {
+	a, n := h[i].At(h[i].at)
+	b, m := h[j].At(h[j].at)
+	return cmp.Or(cmp.Compare(a, b), cmp.Compare(h[i].name, h[j].name), cmp.Compare(n, m)) < 0
+}
+func (h hitHeap) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
+func (h *hitHeap) Push(x any)   { *h = append(*h, x.(stringHits)) }
+func (h *hitHeap) Pop() any {
+	last := (*h)[len(*h)-1]
+	*h = (*h)[:len(*h)-1]
+	return last
+}

@@ -1,0 +1,112 @@
+package search
+
+import (
+	"context"
+	"errors"
+
+	"vscan/engine"
+	"vscan/patterns"
+)
+
+// Run searches the image. It returns the Summary of what was looked at, also where err is
+// the context's error or one of the sink's; it is nil where the search failed.
+func (s *Search) Run(ctx context.Context, sink Sink) (*Summary, error) {
+	r := s.newRunning(ctx, sink)
+	defer r.rules.close()
+	if r.to.err = sink.Begin(s); r.to.err != nil {
+		return r.sum, r.to.err
+	}
+	stats, err := r.scan(ctx)
+	if r.rules != nil && !r.enough() && r.to.err == nil && !stats.Cancelled {
+		if err = r.rules.finish(ctx); err != nil {
+			stats.Cancelled = ctx.Err() != nil
+		}
+	}
+	r.sum.fill(s.img, s.scanner, stats)
+	if r.to.err != nil {
+		return r.sum, r.to.err
+	}
+	if err != nil && !errors.Is(err, context.Canceled) {
+		return nil, err
+	}
+	if bad := sink.End(r.sum); bad != nil {
+		return r.sum, bad
+	}
+	return r.sum, err
+}
+
+// running is a search that runs.
+type running struct {
+	*Search
+	to    guard
+	sum   *Summary
+	view  *viewer
+	rules *ruleRun // nil: there are none
+}
+
+func (s *Search) newRunning(ctx context.Context, sink Sink) *running {
+	r := &running{Search: s, to: guard{sink: sink}, sum: newSummary(s.img, s.set, s.q.names()), view: s.viewer(ctx)}
+	if s.q.Rules != nil {
+		r.rules = newRuleRun(r)
+	}
+	return r
+}
+
+// enough reports whether what was found is all that is wanted.
+func (r *running) enough() bool { return r.q.Want == WantFirst && r.sum.Hits > 0 }
+
+// scan scans the memory, counts hits and hands them on as they are wanted.
+func (r *running) scan(ctx context.Context) (engine.Stats, error) {
+	q, sum := r.q, r.sum
+	if q.Want == WantCount && q.MaxHits == 0 && q.At == nil && r.rules == nil {
+		return r.scanner.ScanBatches(ctx, func(b *engine.Batch) bool {
+			sum.add(b)
+			return true
+		})
+	}
+	open := len(sum.Counts) // patterns that may still have hits
+	at := cursor{q.At}
+	return r.scanner.Scan(ctx, func(h engine.Hit) bool {
+		if q.At != nil && !at.has(h.Addr) {
+			return true
+		}
+		if r.rules != nil && r.rules.take(ctx, h) {
+			return r.to.err == nil && (!q.AllStrings || r.rules.show(h))
+		}
+		k := sum.first[h.Pattern]
+		n := sum.Counts[k]
+		if n == q.MaxHits && q.MaxHits > 0 {
+			return true
+		}
+		sum.Counts[k]++
+		sum.Hits++
+		if q.Want == WantFirst {
+			return false
+		}
+		if q.Want == WantHits && !r.to.hit(r.view.show(h)) {
+			return false
+		}
+		if n+1 == q.MaxHits {
+			sum.Limited = true
+			open--
+		}
+		return open > 0 || r.rules != nil
+	})
+}
+
+// names returns a function that says how the hits of a pattern are called: by its name,
+// or by those of the rules' strings that it stands for.
+func (q *Query) names() func(patterns.Pattern) []string {
+	of := map[string][]string{}
+	if q.Rules != nil {
+		for i, p := range q.Rules.Patterns() {
+			of[p.Name] = q.Rules.Names(i)
+		}
+	}
+	return func(p patterns.Pattern) []string {
+		if names, ok := of[p.Name]; ok {
+			return names
+		}
+		return []string{p.Name}
+	}
+}

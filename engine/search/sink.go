@@ -1,0 +1,54 @@
+package search
+
+import (
+	"vscan/engine"
+	"vscan/patterns/yara"
+)
+
+// Sink takes what a search finds. Its methods are called on the goroutine that runs the
+// search, one at a time. An error of any ends the search.
+type Sink interface {
+	// Begin is called once, before the memory is scanned.
+	Begin(*Search) error
+
+	// Hit is called for each hit, in ascending order of address, of hits at one
+	// address in the order of the patterns; those of rules' strings come behind
+	// the rules that they are of, in the same order, with Query.AllStrings between
+	// the others. The hit is valid until Hit returns. It is called with WantHits only.
+	Hit(*Hit) error
+
+	// Rule is called for each rule that matches, with WantHits only, in the order in
+	// which they are written.
+	Rule(*RuleMatch) error
+
+	// End is called once, behind all else, unless the search failed or a method
+	// before it did. What it is given is what Run returns.
+	End(*Summary) error
+}
+
+// RuleMatch is a rule that matches.
+type RuleMatch struct {
+	*yara.Rule
+	Mapping *engine.Interval // the mapping that it matches in, from its first byte that is there to its last; nil: the image
+}
+
+// guard hands things to a sink until that fails once.
+type guard struct {
+	sink Sink
+	err  error // the first
+}
+
+// hit reports whether the sink took a hit.
+func (g *guard) hit(h *Hit) bool {
+	if g.err == nil {
+		g.err = g.sink.Hit(h)
+	}
+	return g.err == nil
+}
+
+func (g *guard) rule(m *RuleMatch) bool {
+	if g.err == nil {
+		g.err = g.sink.Rule(m)
+	}
+	return g.err == nil
+}

@@ -1,0 +1,61 @@
+package where
+
+import (
+	"errors"
+	"strings"
+
+	"vscan/engine"
+)
+
+// Mappings chooses mappings by a name or by permissions.
+type Mappings struct {
+	text string
+	perm engine.Perm // that a mapping must have at least; 0: the text is none of permissions
+}
+
+// ParseMappings reads a choice of mappings: a name, the last part of a path that is a
+// name, or permissions as r-x, where a - is either.
+func ParseMappings(s string) (Mappings, error) {
+	if s == "" {
+		return Mappings{}, errors.New(`"": want the name or the permissions of mappings`)
+	}
+	return Mappings{s, parsePerm(s)}, nil
+}
+
+// String returns the text that was read.
+func (c Mappings) String() string { return c.text }
+
+// Has reports whether m is chosen.
+func (c Mappings) Has(m *engine.Mapping) bool {
+	named := m.Name == c.text || strings.HasSuffix(m.Name, "/"+c.text)
+	return named || c.perm != 0 && m.Perm&c.perm == c.perm
+}
+
+// Some reports whether a mapping of the space is chosen, whatever hides it.
+func (c Mappings) Some(s *engine.Space) bool {
+	for _, m := range s.Mappings() {
+		if c.Has(m) {
+			return true
+		}
+	}
+	return false
+}
+
+// parsePerm reads permissions as r-x; a - asks for nothing. It returns 0 where s is
+// something else.
+func parsePerm(s string) engine.Perm {
+	if len(s) != 3 {
+		return 0
+	}
+	perm := engine.PermKnown
+	for i, letter := range []byte("rwx") {
+		switch s[i] {
+		case letter:
+			perm |= engine.Perm(1 << i)
+		case '-':
+		default:
+			return 0
+		}
+	}
+	return perm
+}

@@ -34,10 +34,11 @@ var imports = map[string][]string{
 	"vscan/internal/await":       nil,
 	// Edges are what a scan for ptr finds; words, ranges and levels are those of
 	// engine.
-	"vscan/engine/graph":         {"heap", "engine", "patterns", "simd", "addr"},
+	"vscan/engine/graph":         {"heap", "engine", "patterns", "simd", "wording", "addr"},
+	"vscan/engine/graph/view":    {"graph", "wording", "addr"},
 	"vscan/engine/heap":          {"engine", "addr"},
 	"vscan/engine/heap/heaptest": {"engine", "addr"}, // for tests
-	"vscan/cmd/vscan":            {"rowstream", "search", "layered", "where", "await", "graph", "heap", "image", "engine", "patterns", "sets", "yara", "simd", "addr"},
+	"vscan/cmd/vscan":            {"rowstream", "search", "layered", "where", "await", "view", "graph", "wording", "heap", "image", "engine", "patterns", "sets", "yara", "simd", "addr"},
 	// Programs beside vscan get tables from it, and know nothing of memory.
 	"vscan/cmd/vscan-parquet":        {"parquetfile", "rowstream"},
 	"vscan/cmd/internal/parquetfile": {"rowstream"},

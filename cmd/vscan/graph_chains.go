@@ -10,6 +10,7 @@ import (
 
 	"vscan/engine/graph"
 	"vscan/engine/where"
+	"vscan/engine/wording"
 )
 
 const chainsHelp = `chains prints chains of pointers that lead from roots to a target: the root as
@@ -206,13 +207,13 @@ func (q *chainQuestion) list(g *graph.Graph, c *graph.Chains) error {
 	n := 0
 	print := func(ch *graph.Chain) error {
 		n++
-		base := chainBase(ch.Place.Name, ch.Place)
+		base := wording.Place(ch.Place.Name, int64(ch.Place.Offset))
 		offsets := make([]string, len(ch.Offsets))
 		for i, o := range ch.Offsets {
-			offsets[i] = signedHex(o)
+			offsets[i] = wording.Offset(o)
 		}
 		if q.format == "text" {
-			base = chainBase(shortPath(ch.Place.Name), ch.Place)
+			base = wording.Place(wording.ShortName(ch.Place.Name), int64(ch.Place.Offset))
 			return w.row(base, chainSteps(ch.Offsets), ch.Target)
 		}
 		return w.row(base, offsets, ch.Target)

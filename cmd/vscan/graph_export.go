@@ -117,7 +117,7 @@ func writeFile(path string, write func(io.Writer) error) error {
 // edgeWriter writes edges in one format. They are put together by hand: there
 // are millions.
 type edgeWriter interface {
-	edge(e graph.Edge, src, dst *located) error
+	edge(e graph.Edge, src, dst *graph.Locator) error
 	end() error
 }
 
@@ -134,7 +134,7 @@ func writeEdges(ctx context.Context, to io.Writer, g *graph.Graph, ranges []addr
 
 // eachEdge hands the edges to ranges to w, in the order of their targets.
 func eachEdge(ctx context.Context, g *graph.Graph, ranges []addr.Range, w edgeWriter) error {
-	from, at := newLocated(g), newLocated(g)
+	from, at := graph.NewLocator(g), graph.NewLocator(g)
 	n := 0
 	for _, r := range ranges {
 		for e, err := range g.To(r) {
@@ -144,7 +144,7 @@ func eachEdge(ctx context.Context, g *graph.Graph, ranges []addr.Range, w edgeWr
 			if n++; n&0xffff == 0 && ctx.Err() != nil {
 				return context.Cause(ctx)
 			}
-			if !from.find(e.Source) || !at.find(e.Target) {
+			if !from.Find(e.Source) || !at.Find(e.Target) {
 				return fmt.Errorf("the word at %v, or what it refers to, %v, is not mapped: the graph is damaged; build it again", e.Source, e.Target)
 			}
 			if err := w.edge(e, from, at); err != nil {
@@ -163,7 +163,7 @@ type textEdges struct {
 	line  []byte // what is not written yet
 }
 
-func (t *textEdges) edge(e graph.Edge, src, dst *located) error {
+func (t *textEdges) edge(e graph.Edge, src, dst *graph.Locator) error {
 	if t.json {
 		t.object(e, src, dst)
 	} else {
@@ -176,51 +176,53 @@ func (t *textEdges) edge(e graph.Edge, src, dst *located) error {
 	return t.end()
 }
 
-func (t *textEdges) object(e graph.Edge, src, dst *located) {
+func (t *textEdges) object(e graph.Edge, src, dst *graph.Locator) {
 	b := append(t.line, `{"type":"ref","src":"`...)
 	b = appendAddr(b, e.Source)
 	b = append(b, `","dst":"`...)
 	b = appendAddr(b, e.Target)
-	b = append(append(b, `","src_mapping":`...), t.names.get(src.mapping())...)
+	b = append(append(b, `","src_mapping":`...), t.names.get(src.Mapping())...)
 	b = append(b, `,"src_offset":"`...)
-	b = appendSigned(b, src.offset(e.Source))
-	b = append(append(b, `","dst_mapping":`...), t.names.get(dst.mapping())...)
+	b = appendSigned(b, src.Offset(e.Source))
+	b = append(append(b, `","dst_mapping":`...), t.names.get(dst.Mapping())...)
 	b = append(b, `,"dst_offset":"`...)
-	b = append(appendSigned(b, dst.offset(e.Target)), '"')
+	b = append(appendSigned(b, dst.Offset(e.Target)), '"')
 	b = t.module(b, "src", src, e.Source)
 	b = t.module(b, "dst", dst, e.Target)
 	t.line = append(b, '}')
 }
 
 // module appends the module of an end of an edge, where there is one.
-func (t *textEdges) module(b []byte, end string, l *located, a addr.Addr) []byte {
-	if !l.place.Module {
+func (t *textEdges) module(b []byte, end string, l *graph.Locator, a addr.Addr) []byte {
+	name, isModule := l.Name()
+	if !isModule {
 		return b
 	}
 	b = append(append(append(b, `,"`...), end...), `_module":`...)
-	b = append(b, t.names.get(l.place.Name)...)
+	b = append(b, t.names.get(name)...)
 	b = append(append(append(b, `,"`...), end...), `_module_offset":"`...)
-	return append(appendSigned(b, l.distance(a)), '"')
+	return append(appendSigned(b, l.Distance(a)), '"')
 }
 
-func (t *textEdges) record(e graph.Edge, src, dst *located) {
+func (t *textEdges) record(e graph.Edge, src, dst *graph.Locator) {
 	b := append(appendAddr(t.line, e.Source), ',')
 	b = append(appendAddr(b, e.Target), ',')
-	b = append(append(b, t.names.get(src.mapping())...), ',')
-	b = append(appendSigned(b, src.offset(e.Source)), ',')
-	b = append(append(b, t.names.get(dst.mapping())...), ',')
-	b = appendSigned(b, dst.offset(e.Target))
+	b = append(append(b, t.names.get(src.Mapping())...), ',')
+	b = append(appendSigned(b, src.Offset(e.Source)), ',')
+	b = append(append(b, t.names.get(dst.Mapping())...), ',')
+	b = appendSigned(b, dst.Offset(e.Target))
 	b = t.moduleFields(b, src, e.Source)
 	t.line = t.moduleFields(b, dst, e.Target)
 }
 
 // moduleFields appends two fields, empty ones where there is no module.
-func (t *textEdges) moduleFields(b []byte, l *located, a addr.Addr) []byte {
-	if !l.place.Module {
+func (t *textEdges) moduleFields(b []byte, l *graph.Locator, a addr.Addr) []byte {
+	name, isModule := l.Name()
+	if !isModule {
 		return append(b, ",,"...)
 	}
-	b = append(append(b, ','), t.names.get(l.place.Name)...)
-	return appendSigned(append(b, ','), l.distance(a))
+	b = append(append(b, ','), t.names.get(name)...)
+	return appendSigned(append(b, ','), l.Distance(a))
 }
 
 func (t *textEdges) end() error {
@@ -250,12 +252,12 @@ func writeNeighbourhood(ctx context.Context, to io.Writer, g *graph.Graph, range
 	if err != nil {
 		return err
 	}
-	at := newLocated(g)
+	at := graph.NewLocator(g)
 	label := func(node graph.Node) string {
-		if !at.findFirst(node.Range) {
+		if !at.FindFirst(node.Range) {
 			return node.First.String()
 		}
-		return at.text(node.First)
+		return at.Text(node.First)
 	}
 	var b strings.Builder
 	if format == "dot" {

@@ -49,26 +49,28 @@ func newTableEdges(w io.Writer) (*tableEdges, error) {
 	return &tableEdges{w: t}, err
 }
 
-func (t *tableEdges) edge(e graph.Edge, src, dst *located) error {
+func (t *tableEdges) edge(e graph.Edge, src, dst *graph.Locator) error {
 	t.w.Uint(edgeSrc, uint64(e.Source))
 	t.w.Uint(edgeDst, uint64(e.Target))
-	t.w.Text(edgeSrcMapping, validUTF8(src.mapping()))
-	t.w.Uint(edgeSrcOffset, uint64(src.offset(e.Source)))
-	t.w.Text(edgeDstMapping, validUTF8(dst.mapping()))
-	t.w.Uint(edgeDstOffset, uint64(dst.offset(e.Target)))
+	t.w.Text(edgeSrcMapping, validUTF8(src.Mapping()))
+	t.w.Uint(edgeSrcOffset, uint64(src.Offset(e.Source)))
+	t.w.Text(edgeDstMapping, validUTF8(dst.Mapping()))
+	t.w.Uint(edgeDstOffset, uint64(dst.Offset(e.Target)))
 	t.module(edgeSrcModule, src, e.Source)
 	t.module(edgeDstModule, dst, e.Target)
 	return t.w.EndRow()
 }
 
 // module writes the module of an end of an edge, and behind it the offset.
-func (t *tableEdges) module(column int, l *located, a addr.Addr) {
-	name, offset := "", uint64(0)
-	if l.place.Module {
-		name, offset = validUTF8(l.place.Name), uint64(l.distance(a))
+func (t *tableEdges) module(column int, l *graph.Locator, a addr.Addr) {
+	name, isModule := l.Name()
+	if !isModule {
+		t.w.Text(column, "")
+		t.w.Uint(column+1, 0)
+		return
 	}
-	t.w.Text(column, name)
-	t.w.Uint(column+1, offset)
+	t.w.Text(column, validUTF8(name))
+	t.w.Uint(column+1, uint64(l.Distance(a)))
 }
 
 func (t *tableEdges) end() error { return t.w.Close() }

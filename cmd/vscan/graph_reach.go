@@ -99,7 +99,7 @@ func (a *graphCommands) printComponents(cmd *cobra.Command, g *graph.Graph, f *g
 		}
 		at := c.First
 		if g.RegionAt(at) < 0 { // a unit that begins before its mapping
-			if i := firstRegion(g, addr.Range{First: at, Last: at + addr.Addr(unit-1)}); i >= 0 {
+			if i := g.FirstRegion(addr.Range{First: at, Last: at + addr.Addr(unit-1)}); i >= 0 {
 				at = g.Regions()[i].First
 			}
 		}

@@ -86,7 +86,7 @@ func (q *objectsQuestion) rows() int { return int(min(q.most, uint64(q.r.Len()))
 func (q *objectsQuestion) printObjects() (bool, error) {
 	list, all := best(q.r.Len(), q.rows(), q.listed, q.rank)
 	w := newTable(q.out, q.format, "object", []string{"addr", "size", "state", "anchor", "retained", "mapping", "offset", "module", "module_offset", "loss"}, 18, -12, 6, 6, -14, 20, 10)
-	at := newLocated(q.g)
+	at := graph.NewLocator(q.g)
 	for _, i := range list {
 		o := q.r.Object(i)
 		anchor, loss, retained := q.r.Anchors[i].String(), q.r.Losses[i].String(), any(nil)
@@ -101,12 +101,12 @@ func (q *objectsQuestion) printObjects() (bool, error) {
 		} else if o.State != heap.Used || q.r.Losses[i] >= graph.Indirectly {
 			retained = uint64(0)
 		}
-		if !at.find(o.First) {
+		if !at.Find(o.First) {
 			return false, unmapped(o.First)
 		}
-		row := []any{o.First, o.Size(), o.State.String(), anchor, retained, at.mapping(), at.offset(o.First)}
+		row := []any{o.First, o.Size(), o.State.String(), anchor, retained, at.Mapping(), at.Offset(o.First)}
 		if q.format != "text" {
-			module, offset := at.module(o.First)
+			module, offset := moduleOf(at, o.First)
 			row = append(row, module, offset)
 		}
 		if q.format != "text" || q.show != "retained" { // what retains something is hardly lost
@@ -135,15 +135,15 @@ func (q *objectsQuestion) printHeads() error {
 	heads := q.r.Heads
 	list, all := best(len(heads), q.rows(), func(int) bool { return true }, func(i int) uint64 { return heads[i].Bytes })
 	w := newTable(q.out, q.format, "leak", []string{"addr", "size", "blocks", "bytes", "words", "first", "mapping", "offset"}, 18, -12, -8, -12, 36, 24, 12)
-	at := newLocated(q.g)
+	at := graph.NewLocator(q.g)
 	for _, k := range list {
 		h := heads[k]
 		o := q.r.Object(h.Object)
-		if !at.find(o.First) {
+		if !at.Find(o.First) {
 			return unmapped(o.First)
 		}
 		words, first := q.firstWords(o)
-		if err := w.row(o.First, o.Size(), h.Blocks, h.Bytes, words, first, at.mapping(), at.offset(o.First)); err != nil {
+		if err := w.row(o.First, o.Size(), h.Blocks, h.Bytes, words, first, at.Mapping(), at.Offset(o.First)); err != nil {
 			return err
 		}
 	}
@@ -171,11 +171,14 @@ func (q *objectsQuestion) firstWords(o heap.Object) (words []string, place any) 
 
 // modulePlace is a place in a module, nil elsewhere.
 func (q *objectsQuestion) modulePlace(a addr.Addr) any {
-	l := newLocated(q.g)
-	if a == 0 || !l.find(a) || !l.place.Module {
+	l := graph.NewLocator(q.g)
+	if a == 0 || !l.Find(a) {
 		return nil
 	}
-	return l.text(a)
+	if _, isModule := l.Name(); !isModule {
+		return nil
+	}
+	return l.Text(a)
 }
 
 // headGroup is heads of one size whose first words lead to the same place in a

@@ -1,11 +1,6 @@
 package main
 
-import (
-	"fmt"
-	"strconv"
-	"strings"
-	"unicode/utf8"
-)
+import "vscan/engine/wording"
 
 // Names come out of images, which others have made: they may hold escape
 // sequences, line ends or bytes that are no text. What people read, at a
@@ -13,38 +8,11 @@ import (
 // through validUTF8.
 
 // printable is s with all that does not print in ASCII or Unicode escaped.
-func printable(s string) string {
-	return escaped(s, strconv.IsPrint)
-}
+func printable(s string) string { return wording.Printable(s) }
 
 // validUTF8 is s with the bytes that are not UTF-8 escaped as \xNN, so that two
 // names that differ stay different.
-func validUTF8(s string) string {
-	if utf8.ValidString(s) {
-		return s
-	}
-	return escaped(s, func(rune) bool { return true })
-}
-
-// escaped escapes the bytes of s that are not UTF-8, and the characters that
-// are not plain, as Go writes them.
-func escaped(s string, plain func(rune) bool) string {
-	var b strings.Builder
-	for i := 0; i < len(s); {
-		r, n := utf8.DecodeRuneInString(s[i:])
-		switch {
-		case r == utf8.RuneError && n == 1:
-			fmt.Fprintf(&b, `\x%02x`, s[i])
-		case plain(r):
-			b.WriteRune(r)
-		default:
-			q := strconv.QuoteRune(r)
-			b.WriteString(q[1 : len(q)-1])
-		}
-		i += n
-	}
-	return b.String()
-}
+func validUTF8(s string) string { return wording.ValidUTF8(s) }
 
 // printByte is the byte where it prints in ASCII, else a dot.
 func printByte(b byte) byte {

@@ -1,13 +1,12 @@
 package main
 
 import (
-	"path"
-
 	"vscan/engine"
 	"vscan/engine/addr"
 	"vscan/engine/image"
 	"vscan/engine/image/layered"
 	"vscan/engine/search"
+	"vscan/engine/wording"
 	"vscan/patterns/yara"
 )
 
@@ -141,12 +140,7 @@ func sourceName(m *engine.Mapping) string {
 // shortName is a mapping's name for a line of text: the last part of a path.
 func shortName(m *engine.Mapping) string { return shortPath(m.Name) }
 
-func shortPath(name string) string {
-	if path.IsAbs(name) {
-		return path.Base(name)
-	}
-	return name
-}
+func shortPath(name string) string { return wording.ShortName(name) }
 
 // cache keeps what a name is turned into: hits come by the million, and their
 // names are few.

@@ -1,34 +1,18 @@
 package main
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 
 	"vscan/engine/addr"
+	"vscan/engine/wording"
 )
 
 // plural is a number with its noun.
-func plural(n uint64, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return strconv.FormatUint(n, 10) + " " + noun + "s"
-}
+func plural(n uint64, noun string) string { return wording.Count(n, noun) }
 
 // size is a number of bytes for people.
-func size(n uint64) string {
-	if n < 1024 {
-		return plural(n, "byte")
-	}
-	f, unit := float64(n), ""
-	for _, unit = range []string{"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"} {
-		if f /= 1024; f < 1023.95 { // what is more would print as 1024.0
-			break
-		}
-	}
-	return fmt.Sprintf("%.1f %s", f, unit)
-}
+func size(n uint64) string { return wording.Size(n) }
 
 // orList is "a, b or c".
 func orList(words []string) string {
@@ -40,12 +24,7 @@ func orList(words []string) string {
 }
 
 // signedHex is an offset: 0x10 or -0x10.
-func signedHex(v int64) string {
-	if v < 0 {
-		return "-0x" + strconv.FormatUint(uint64(-v), 16)
-	}
-	return "0x" + strconv.FormatUint(uint64(v), 16)
-}
+func signedHex(v int64) string { return wording.Offset(v) }
 
 // appendAddr appends an address as it is always written.
 func appendAddr(dst []byte, a addr.Addr) []byte {

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"vscan/cmd/vscan/internal/wording"
 	"vscan/engine/image/layered"
 	"vscan/engine/search"
 	"vscan/patterns/yara"
@@ -16,37 +17,37 @@ import (
 func (a *commands) account(f *searchFlags, s *search.Summary, of *imageSearch) {
 	t := of.img
 	seconds := s.Elapsed.Seconds()
-	verbose := f.stats || f.format == "text" && a.chatty() && !f.several && f.list == ""
+	verbose := f.stats || f.format == "text" && a.Chatty() && !f.several && f.list == ""
 	if verbose {
-		a.note("%s: %s, %s", t.Arg, t.Format, t.Detail)
-		a.note("%s: %s in %s scanned in %.3f s (%s/s), kernel %s, %s", t.Arg, plural(s.Hits, "hit"),
-			size(s.Scanned), seconds, size(uint64(float64(s.Scanned)/max(seconds, 1e-9))), s.Kernel(), plural(uint64(s.Workers), "worker"))
+		a.Note("%s: %s, %s", t.Arg, t.Format, t.Detail)
+		a.Note("%s: %s in %s scanned in %.3f s (%s/s), kernel %s, %s", t.Arg, wording.Plural(s.Hits, "hit"),
+			wording.Size(s.Scanned), seconds, wording.Size(uint64(float64(s.Scanned)/max(seconds, 1e-9))), s.Kernel(), wording.Plural(uint64(s.Workers), "worker"))
 	}
 	if f.stats {
-		a.note("%s: %s; opened in %.3f s, compiled in %.3f s; Go %s", t.Arg, plural(uint64(t.Space.Len()), "mapping"),
+		a.Note("%s: %s; opened in %.3f s, compiled in %.3f s; Go %s", t.Arg, wording.Plural(uint64(t.Space.Len()), "mapping"),
 			of.opened.Seconds(), of.compiled.Seconds(), strings.TrimPrefix(runtime.Version(), "go"))
 	}
 	if s.Absent > 0 && (verbose || s.InScope == 0) {
-		a.note("%s: %s and could not be searched", t.Arg, whyAbsent(t, s.Absent))
+		a.Note("%s: %s and could not be searched", t.Arg, whyAbsent(t, s.Absent))
 	}
 	if s.InScope == 0 {
-		a.note("%s: there was nothing to search: the image has no byte there", t.Arg)
+		a.Note("%s: there was nothing to search: the image has no byte there", t.Arg)
 	}
 	if s.Limited && f.MaxHits > 0 {
-		a.note("%s: limited: not more than %s a pattern (-m); there may be more", t.Arg, plural(f.MaxHits, "hit"))
+		a.Note("%s: limited: not more than %s a pattern (-m); there may be more", t.Arg, wording.Plural(f.MaxHits, "hit"))
 	}
 	a.noteCut(s)
 	a.noteExcepted(s)
 	if s.Rules != nil {
 		a.noteRules(s)
 	}
-	a.noteMissing(t)
+	a.NoteMissing(t)
 	if s.Unreadable > 0 {
-		a.note("%s: not complete: %s could not be read, in %s, the first %v", t.Arg, size(s.Unreadable),
-			plural(uint64(len(s.UnreadableRanges)), "range"), s.UnreadableRanges[0])
+		a.Note("%s: not complete: %s could not be read, in %s, the first %v", t.Arg, wording.Size(s.Unreadable),
+			wording.Plural(uint64(len(s.UnreadableRanges)), "range"), s.UnreadableRanges[0])
 	}
 	if s.Interrupted {
-		a.note("%s: not complete: interrupted after %s of %s", t.Arg, size(s.Scanned), size(s.InScope))
+		a.Note("%s: not complete: interrupted after %s of %s", t.Arg, wording.Size(s.Scanned), wording.Size(s.InScope))
 	}
 }
 
@@ -55,24 +56,24 @@ func (a *commands) noteRules(s *search.Summary) {
 	const most = 20
 	r := s.Rules
 	for _, u := range r.Undecided[:min(len(r.Undecided), most)] {
-		a.note("%s: not complete: %s", s.Image, u)
+		a.Note("%s: not complete: %s", s.Image, u)
 	}
 	if n := len(r.Undecided) - most; n > 0 {
-		a.note("%s: not complete: %s more could not be decided", s.Image, plural(uint64(n), "rule"))
+		a.Note("%s: not complete: %s more could not be decided", s.Image, wording.Plural(uint64(n), "rule"))
 	}
 	if r.Limited {
-		a.note("%s: limited: of a string, not more than %d hits are kept and printed, those with the lowest addresses; -c counts all", s.Image, yara.DefaultHits)
+		a.Note("%s: limited: of a string, not more than %d hits are kept and printed, those with the lowest addresses; -c counts all", s.Image, yara.DefaultHits)
 	}
 	if r.LeftOut > 0 {
-		a.note("%s: not complete: %s matched; %s left out", s.Image, plural(r.Matched, "rule"), plural(uint64(r.LeftOut), "rule"))
+		a.Note("%s: not complete: %s matched; %s left out", s.Image, wording.Plural(r.Matched, "rule"), wording.Plural(uint64(r.LeftOut), "rule"))
 	}
 }
 
 // noteCut tells of hits that may go on behind what is shown of them.
 func (a *commands) noteCut(s *search.Summary) {
 	if hits, of, first := patternSum(s, s.Cut); hits > 0 {
-		a.note("%s: %s of %s as long as a match may be, %s, and may go on: --max-match sets more", s.Image,
-			plural(hits, "hit"), of, plural(uint64(s.LongestMatch[first]), "byte"))
+		a.Note("%s: %s of %s as long as a match may be, %s, and may go on: --max-match sets more", s.Image,
+			wording.Plural(hits, "hit"), of, wording.Plural(uint64(s.LongestMatch[first]), "byte"))
 	}
 }
 
@@ -81,9 +82,9 @@ func (a *commands) noteExcepted(s *search.Summary) {
 	matches, of, _ := patternSum(s, s.Excepted)
 	switch {
 	case matches == 1:
-		a.note("%s: 1 match of %s left out as an exception to it (a placeholder, a known example): --no-exceptions prints it", s.Image, of)
+		a.Note("%s: 1 match of %s left out as an exception to it (a placeholder, a known example): --no-exceptions prints it", s.Image, of)
 	case matches > 1:
-		a.note("%s: %s of %s left out as exceptions (placeholders, known examples): --no-exceptions prints them", s.Image, strconv.FormatUint(matches, 10)+" matches", of)
+		a.Note("%s: %s of %s left out as exceptions (placeholders, known examples): --no-exceptions prints them", s.Image, strconv.FormatUint(matches, 10)+" matches", of)
 	}
 }
 
@@ -101,7 +102,7 @@ func patternSum(s *search.Summary, by []uint64) (sum uint64, of string, first in
 		sum += n
 	}
 	if patterns > 1 {
-		of = fmt.Sprintf("%s and %s", of, plural(patterns-1, "other pattern"))
+		of = fmt.Sprintf("%s and %s", of, wording.Plural(patterns-1, "other pattern"))
 	}
 	return sum, of, first
 }
@@ -121,18 +122,18 @@ func (a *commands) noteEndless(f *searchFlags) {
 		return
 	}
 	if n > 1 {
-		first = fmt.Sprintf("%s and %s", first, plural(n-1, "other pattern"))
+		first = fmt.Sprintf("%s and %s", first, wording.Plural(n-1, "other pattern"))
 	}
-	a.note("%s: a jump without an end: matches of more than %s are not looked for: --max-match sets more", first, plural(f.longest, "byte"))
+	a.Note("%s: a jump without an end: matches of more than %s are not looked for: --max-match sets more", first, wording.Plural(f.longest, "byte"))
 }
 
 // whyAbsent says of so many bytes why they are absent.
 func whyAbsent(t *layered.Image, n uint64) string {
 	switch {
 	case t.Live && t.ResidentOnly:
-		return size(n) + " of the process are swapped out or cannot be read by their nature (no permission, guard pages, devices)"
+		return wording.Size(n) + " of the process are swapped out or cannot be read by their nature (no permission, guard pages, devices)"
 	case t.Live:
-		return size(n) + " of the process cannot be read by their nature (no permission, guard pages, devices)"
+		return wording.Size(n) + " of the process cannot be read by their nature (no permission, guard pages, devices)"
 	}
-	return size(n) + " of the memory were not saved in the image"
+	return wording.Size(n) + " of the memory were not saved in the image"
 }

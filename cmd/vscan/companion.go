@@ -10,6 +10,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"vscan/cmd/vscan/internal/console"
 )
 
 // Companions are programs that write a format whose library is large: linked into
@@ -52,7 +54,7 @@ func throughCompanion(ctx context.Context, path string, out io.Writer, write fun
 		return err
 	}
 	wrote := write(in)
-	if wrote != nil && !isClosedPipe(wrote) {
+	if wrote != nil && !console.IsClosedPipe(wrote) {
 		stop()
 	}
 	closed := in.Close()
@@ -60,7 +62,7 @@ func throughCompanion(ctx context.Context, path string, out io.Writer, write fun
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
-	case wrote != nil && !isClosedPipe(wrote):
+	case wrote != nil && !console.IsClosedPipe(wrote):
 		return wrote
 	case copied.err != nil:
 		return copied.err

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"vscan/cmd/vscan/internal/cli"
 )
 
 // script makes a program of a script of the shell.
@@ -125,17 +127,17 @@ func TestExportLooksForCompanion(t *testing.T) {
 	vscan, g := alone(t), gameGraph(t)
 	out := filepath.Join(t.TempDir(), "out.parquet")
 	code, said := exportWith(t, vscan, "/nowhere", g, out)
-	if code != exitError || strings.Count(said, "\n") != 1 || !strings.Contains(said, "go install ./cmd/...") {
+	if code != cli.ExitError || strings.Count(said, "\n") != 1 || !strings.Contains(said, "go install ./cmd/...") {
 		t.Errorf("without a companion: %d, %q", code, said)
 	}
-	if code, said = exportWith(t, vscan, os.Getenv("PATH"), g, out); code != exitFound || said != "" {
+	if code, said = exportWith(t, vscan, os.Getenv("PATH"), g, out); code != 0 || said != "" {
 		t.Errorf("with one in PATH: %d, %q", code, said)
 	}
 	if err := os.Remove(out); err != nil {
 		t.Fatal(err)
 	}
 	script(t, filepath.Join(filepath.Dir(vscan), parquetProgram), "echo PAR1; echo I am beside it >&2; exit 1")
-	if code, said = exportWith(t, vscan, os.Getenv("PATH"), g, out); code != exitError || said != "vscan: vscan-parquet: I am beside it\n" {
+	if code, said = exportWith(t, vscan, os.Getenv("PATH"), g, out); code != cli.ExitError || said != "vscan: vscan-parquet: I am beside it\n" {
 		t.Errorf("with one beside that fails: %d, %q", code, said)
 	}
 	if left, err := os.ReadDir(filepath.Dir(out)); err != nil || len(left) != 0 {

@@ -7,6 +7,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"vscan/cmd/vscan/internal/cli"
+	"vscan/cmd/vscan/internal/report"
+	"vscan/cmd/vscan/internal/wording"
 	"vscan/engine"
 	"vscan/engine/addr"
 	"vscan/engine/image"
@@ -100,7 +103,7 @@ func (a *commands) demoCommand() *cobra.Command {
 does: mappings lie over one another, the last one on top, with holes between;
 matches are found also where one mapping meets the next, and not in bytes that
 another mapping hides.`,
-		Args: noArgs,
+		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.demo(cmd) },
 	}
 }
@@ -110,14 +113,14 @@ func (a *commands) demo(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	say := func(format string, args ...any) { fmt.Fprintf(a.out, format+"\n", args...) }
-	rep := newTextReporter(base{out: a.out}, style{color: a.out.wantsColor("auto"), aligned: true, context: 16})
+	say := func(format string, args ...any) { fmt.Fprintf(a.Out, format+"\n", args...) }
+	rep := report.NewTextReporter(report.Base{Out: a.Out}, report.Style{Color: a.Out.WantsColor("auto"), Aligned: true, Context: 16})
 
 	say("The address space (vscan map): \"patched\" lies over the second page of the")
 	say("program, up to the heap; between heap and stack there is a hole.\n")
 	for v := range t.Space.Intervals(addr.All) {
 		if v.Mapping != nil {
-			rep.interval(v)
+			rep.Interval(v)
 		}
 	}
 
@@ -138,23 +141,23 @@ func (a *commands) demo(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	say("The account: %s, %s scanned, %s not saved, kernel %s, %s.", plural(s.Hits, "hit"), size(s.Scanned),
-		size(s.Absent), s.Kernel(), plural(uint64(s.Workers), "worker"))
+	say("The account: %s, %s scanned, %s not saved, kernel %s, %s.", wording.Plural(s.Hits, "hit"), wording.Size(s.Scanned),
+		wording.Size(s.Absent), s.Kernel(), wording.Plural(uint64(s.Workers), "worker"))
 	for i, name := range s.Names {
 		say("%6d  %s", s.Counts[i], name)
 	}
 	say("\nNext: vscan find PATTERN IMAGE on a core, a memory dump or pid:N; vscan --help.")
-	return rep.err
+	return rep.Err
 }
 
 // printing hands what a search finds to a reporter.
-type printing struct{ reporter }
+type printing struct{ report.Reporter }
 
 func (p printing) Begin(s *search.Search) error {
-	p.begin(s.Image())
+	p.Reporter.Begin(s.Image())
 	return nil
 }
 
-func (p printing) Hit(h *search.Hit) error        { return p.hit(h) }
-func (p printing) Rule(m *search.RuleMatch) error { return p.rule(m) }
+func (p printing) Hit(h *search.Hit) error        { return p.Reporter.Hit(h) }
+func (p printing) Rule(m *search.RuleMatch) error { return p.Reporter.Rule(m) }
 func (p printing) End(*search.Summary) error      { return nil }

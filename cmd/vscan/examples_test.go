@@ -9,6 +9,9 @@ import (
 	"testing"
 
 	"github.com/spf13/cobra"
+
+	"vscan/cmd/vscan/internal/cli"
+	"vscan/cmd/vscan/internal/console"
 )
 
 // The examples of the help texts work, on images that have what they look for.
@@ -45,8 +48,8 @@ func TestExamples(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	a := &app{out: newOutput(io.Discard, io.Discard), err: io.Discard}
-	defer a.out.close()
+	a := &cli.App{Out: console.NewOutput(io.Discard, io.Discard), Err: io.Discard}
+	defer a.Out.Close()
 	examples := 0
 	var check func(*cobra.Command)
 	check = func(cmd *cobra.Command) {
@@ -135,7 +138,7 @@ func TestComingFrom(t *testing.T) {
 
 // A command is the same whether it is made alone or beside all others.
 func TestCommandAlone(t *testing.T) {
-	a := &commands{&app{}}
+	a := &commands{&cli.App{}}
 	all := a.root(nil)
 	for _, c := range a.all() {
 		alone, _, err := a.root([]string{c.name}).Find([]string{c.name})

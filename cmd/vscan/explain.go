@@ -6,6 +6,8 @@ import (
 	"math"
 	"strings"
 
+	"vscan/cmd/vscan/internal/cli"
+	"vscan/cmd/vscan/internal/wording"
 	"vscan/engine"
 	"vscan/patterns"
 )
@@ -18,36 +20,36 @@ func (a *commands) explain(f *searchFlags, pats []patterns.Pattern, images []str
 	}
 	f.ask(pats)
 	if len(images) == 0 {
-		if f.align.word && f.image.word == "" {
+		if f.align.Word && f.image.Word == "" {
 			return fmt.Errorf("--align word asks for the word size: give --word 4|8, or an image")
 		}
-		img, err := f.image.assume()
+		img, err := f.image.Assume()
 		if err != nil {
 			return err
 		}
 		about, err := f.Target(img)
 		if err != nil {
-			return flagged(err)
+			return cli.Flagged(err)
 		}
 		about.Mapping = nil
 		return a.explainIn(f, pats, about)
 	}
 	for _, arg := range images {
 		err := func() error {
-			t, err := f.image.open(arg)
+			t, err := f.image.Open(arg)
 			if err != nil {
 				return err
 			}
 			defer t.Close()
 			if len(images) > 1 {
-				fmt.Fprintf(a.out, "%s:\n", printable(arg))
+				fmt.Fprintf(a.Out, "%s:\n", wording.Printable(arg))
 			}
 			about, err := f.Target(t)
 			if err == nil {
 				err = a.explainIn(f, pats, about)
 			}
 			if err != nil {
-				return inImage(arg, flagged(err))
+				return cli.InImage(arg, cli.Flagged(err))
 			}
 			return nil
 		}()
@@ -67,12 +69,12 @@ func (a *commands) explainIn(f *searchFlags, pats []patterns.Pattern, about patt
 	if err != nil {
 		return err
 	}
-	e := explainer{out: a.app}
+	e := explainer{out: a.App}
 	excepting := uint64(0)
 	for i, p := range set.Patterns() {
-		e.say("%s", printable(p.Name))
+		e.say("%s", wording.Printable(p.Name))
 		if p.Name != p.Source {
-			e.say("  pattern     %s", printable(p.Source))
+			e.say("  pattern     %s", wording.Printable(p.Source))
 		}
 		if len(p.Exceptions()) > 0 {
 			excepting++
@@ -82,29 +84,29 @@ func (a *commands) explainIn(f *searchFlags, pats []patterns.Pattern, about patt
 			n++
 		}
 		for _, x := range p.Exceptions() {
-			e.say("  exception   %s", printable(x))
+			e.say("  exception   %s", wording.Printable(x))
 		}
 		e.pattern(all[:n])
 		all = all[n:]
 	}
-	e.say("longest match %s; candidates of all: %s", plural(uint64(set.MaxLen()), "byte"), oneIn(e.rate))
+	e.say("longest match %s; candidates of all: %s", wording.Plural(uint64(set.MaxLen()), "byte"), oneIn(e.rate))
 	if excepting > 0 {
-		e.say("exceptions: %s, whose matches are no hits where an exception is found in them (--no-exceptions: they are)", plural(excepting, "pattern"))
+		e.say("exceptions: %s, whose matches are no hits where an exception is found in them (--no-exceptions: they are)", wording.Plural(excepting, "pattern"))
 	}
 	if e.slow > 0 {
-		e.say("slow: %s without a useful literal, looked for at every place", plural(uint64(e.slow), "pattern"))
+		e.say("slow: %s without a useful literal, looked for at every place", wording.Plural(uint64(e.slow), "pattern"))
 	}
 	return nil
 }
 
 // explainer writes what is sought.
 type explainer struct {
-	out  *app
+	out  *cli.App
 	rate float64 // of candidates, in all
 	slow int     // patterns that look at all of memory
 }
 
-func (e *explainer) say(format string, args ...any) { fmt.Fprintf(e.out.out, format+"\n", args...) }
+func (e *explainer) say(format string, args ...any) { fmt.Fprintf(e.out.Out, format+"\n", args...) }
 
 // mostSought is how many needles or anchors of a pattern are listed.
 const mostSought = 16
@@ -149,7 +151,7 @@ func (e *explainer) pattern(all []engine.Sought) {
 func (e *explainer) expression(x *patterns.Expr) {
 	length := fmt.Sprintf("%d to %d bytes", x.MinLen, x.MaxLen)
 	if x.MinLen == x.MaxLen {
-		length = plural(uint64(x.MinLen), "byte")
+		length = wording.Plural(uint64(x.MinLen), "byte")
 	}
 	e.say("  expression  matches of %s%s, verified", length, aligned(x.Align))
 }
@@ -209,7 +211,7 @@ func spelled(lit, mask []byte) string {
 			odd = true
 		}
 		b.WriteString(digits)
-		text = append(text, printByte(c))
+		text = append(text, wording.PrintByte(c))
 	}
 	if len(lit) > mostSpelled {
 		fmt.Fprintf(&b, "… (%d bytes)", len(lit))
@@ -226,7 +228,7 @@ const mostRanges = 8
 
 func words(w *patterns.Words) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s, %v-endian, in", plural(uint64(w.Size), "byte"), w.Order)
+	fmt.Fprintf(&b, "%s, %v-endian, in", wording.Plural(uint64(w.Size), "byte"), w.Order)
 	for _, r := range w.Ranges[:min(len(w.Ranges), mostRanges)] {
 		fmt.Fprintf(&b, " %#x..%#x", r.Lo, r.Hi)
 	}
@@ -248,5 +250,5 @@ func oneIn(rate float64) string {
 	if n < 1e6 {
 		return fmt.Sprintf("about 1 in %.0f bytes", n)
 	}
-	return fmt.Sprintf("about 1 in %s", size(uint64(math.Min(n, 1<<62))))
+	return fmt.Sprintf("about 1 in %s", wording.Size(uint64(math.Min(n, 1<<62))))
 }

@@ -12,6 +12,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"vscan/cmd/vscan/internal/cli"
+	"vscan/cmd/vscan/internal/report"
 	"vscan/engine/where"
 	"vscan/internal/await"
 	"vscan/patterns"
@@ -99,13 +101,13 @@ func (a *commands) findCommand() *cobra.Command {
 			f.Rules, f.ruleFiles, f.Defined = p.rules, p.ruleFiles, p.defined
 			f.image.Empty = f.Rules != nil
 			if f.Rules == nil && (f.AllStrings || len(p.defines) > 0 || cmd.Flags().Changed("rule-scope")) {
-				return usageError(cmd, "--all-strings, --rule-scope and -d go with YARA rules: -f FILE.yar")
+				return cli.UsageError(cmd, "--all-strings, --rule-scope and -d go with YARA rules: -f FILE.yar")
 			}
 			if f.ruleScope == "mapping" && p.others > 0 {
-				return usageError(cmd, "--rule-scope mapping searches each mapping by itself, where a match ends with the mapping: search for patterns that are no rules apart")
+				return cli.UsageError(cmd, "--rule-scope mapping searches each mapping by itself, where a match ends with the mapping: search for patterns that are no rules apart")
 			}
 			if f.matchOnly && !cmd.Flags().Changed("bytes") {
-				f.bytes = maxShown
+				f.bytes = report.MaxShown
 			}
 			if err := noFolders(images, f.recursive); err != nil {
 				return err
@@ -139,7 +141,7 @@ func (a *commands) findCommand() *cobra.Command {
 	fs.StringArrayVarP(&p.files, "file", "f", nil, "search for the patterns of `FILE`, one a line, # for comments, or for YARA rules: a .yar or .yara, NAMESPACE:FILE, or those below a folder; - is standard input; repeatable")
 	registerDefine(cmd, &p.defines)
 	f.ruleScope = "image"
-	choiceVar(cmd, &f.ruleScope, "rule-scope", "", "what YARA rules are asked of, `WHAT`: the image, or each mapping by itself", "image", "mapping")
+	cli.ChoiceVar(cmd, &f.ruleScope, "rule-scope", "", "what YARA rules are asked of, `WHAT`: the image, or each mapping by itself", "image", "mapping")
 	fs.BoolVar(&f.AllStrings, "all-strings", false, "print the hits of the strings of all YARA rules, not only of those that match, as they are found")
 	fs.StringArrayVar(&p.sets, "set", nil, "search for the patterns of the built-in set `NAME`: see vscan sets; repeatable")
 	cmd.RegisterFlagCompletionFunc("set", completeSets)
@@ -235,12 +237,12 @@ func (p *patternArgs) split(cmd *cobra.Command, args []string) ([]patterns.Patte
 func (p *patternArgs) read(cmd *cobra.Command, args []string) ([]patterns.Pattern, []string, error) {
 	if len(p.exprs)+len(p.files)+len(p.literals)+len(p.sets) == 0 {
 		if len(args) == 0 {
-			return nil, nil, usageError(cmd, "no pattern and no image given: vscan find PATTERN IMAGE...")
+			return nil, nil, cli.UsageError(cmd, "no pattern and no image given: vscan find PATTERN IMAGE...")
 		}
 		p.exprs, args = args[:1], args[1:]
 	}
 	if len(args) == 0 && !p.noImages {
-		return nil, nil, usageError(cmd, "no image given: with -e, -f, -F or --set all arguments are images, else all but the first")
+		return nil, nil, cli.UsageError(cmd, "no image given: with -e, -f, -F or --set all arguments are images, else all but the first")
 	}
 	var pats []patterns.Pattern
 	var errs []error
@@ -330,7 +332,7 @@ path will do). Addresses may be places, as libc.so.6+0x1d2000. Words are aligned
 		DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) < 2 {
-				return usageError(cmd, "want an image and at least one target: vscan refs IMAGE TARGET...")
+				return cli.UsageError(cmd, "want an image and at least one target: vscan refs IMAGE TARGET...")
 			}
 			var pats []patterns.Pattern
 			var errs []error

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"vscan/cmd/vscan/internal/wording"
 	"vscan/engine/image"
 	"vscan/engine/image/layered"
 	"vscan/engine/search"
@@ -153,7 +154,7 @@ func (s *searching) below(folder string) []imageArg {
 			s.skip(skipLink)
 		case !d.Type().IsRegular():
 			s.skip(skipSpecial)
-		case isEmpty(d) && !s.f.image.emptyRaw():
+		case isEmpty(d) && !s.f.image.EmptyRaw():
 			s.skip(skipEmpty)
 		default:
 			all = append(all, imageArg{name, true})
@@ -193,9 +194,9 @@ func (s *searching) skips(path string, t *layered.Image, err error) bool {
 		s.skip(skipProgram)
 	default:
 		if s.skip(skipUnread); !s.f.quiet && s.of(skipUnread) <= maxTold {
-			s.note("not searched: %v", err)
+			s.Note("not searched: %v", err)
 		}
-		s.incomplete = s.incomplete || unread.IsDump()
+		s.Incomplete = s.Incomplete || unread.IsDump()
 	}
 	return true
 }
@@ -206,13 +207,13 @@ const maxTold = 20
 // noteTally tells how a search of folders went, or at a terminal one of several
 // images.
 func (s *searching) noteTally() {
-	if s.f.quiet || !s.f.recursive && !(s.f.several && s.f.format == "text" && s.chatty()) {
+	if s.f.quiet || !s.f.recursive && !(s.f.several && s.f.format == "text" && s.Chatty()) {
 		return
 	}
-	line := fmt.Sprintf("%s searched, %s in %s, %s in %.3f s", plural(s.searched, "image"), plural(s.hits, "hit"),
-		plural(s.withHits, "image"), size(s.scanned), time.Since(s.started).Seconds())
+	line := fmt.Sprintf("%s searched, %s in %s, %s in %.3f s", wording.Plural(s.searched, "image"), wording.Plural(s.hits, "hit"),
+		wording.Plural(s.withHits, "image"), wording.Size(s.scanned), time.Since(s.started).Seconds())
 	if s.f.list != "" {
-		line = fmt.Sprintf("%s searched, %d with a hit", plural(s.searched, "image"), s.withHits)
+		line = fmt.Sprintf("%s searched, %d with a hit", wording.Plural(s.searched, "image"), s.withHits)
 	}
 	var why []string
 	for _, k := range s.skipped {
@@ -228,13 +229,13 @@ func (s *searching) noteTally() {
 	if s.of(skipUnknown) > 0 {
 		line += " (--image-format raw searches files of any format as they are)"
 	}
-	s.note("%s", line)
+	s.Note("%s", line)
 }
 
 // settle puts into the outcome what folders had: nothing was found is said only
 // where all that may be an image was looked at.
 func (s *searching) settle() {
-	if s.f.recursive && !s.found && (s.searched == 0 || s.of(skipUnread) > 0) {
-		s.incomplete = true
+	if s.f.recursive && !s.Found && (s.searched == 0 || s.of(skipUnread) > 0) {
+		s.Incomplete = true
 	}
 }

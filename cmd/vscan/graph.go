@@ -7,6 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"vscan/cmd/vscan/internal/cli"
+	"vscan/cmd/vscan/internal/wording"
 	"vscan/engine/addr"
 	"vscan/engine/graph"
 	"vscan/engine/where"
@@ -25,17 +27,17 @@ last part of a path will do). Addresses may be places, as libc.so.6+0x1d2000: wh
 is printed as one is taken as one. Questions need the graph file alone, not the image.`
 
 // graphCommands has the commands below vscan graph.
-type graphCommands struct{ *app }
+type graphCommands struct{ *cli.App }
 
 // newGraphCommand returns the command graph, with all others below it.
-func newGraphCommand(of *app) *cobra.Command {
+func newGraphCommand(of *cli.App) *cobra.Command {
 	a := &graphCommands{of}
 	cmd := &cobra.Command{
 		Use:                   "graph COMMAND",
 		Short:                 "Build the graph of who points at what, and ask it",
 		Long:                  graphHelp,
 		DisableFlagsInUseLine: true,
-		Args:                  noSuchCommand,
+		Args:                  cli.NoSuchCommand,
 		RunE:                  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(a.graphBuildCommand(), a.graphInfoCommand(), a.graphToCommand(), a.graphFromCommand(),
@@ -47,12 +49,12 @@ func newGraphCommand(of *app) *cobra.Command {
 // formatVar adds -o for the format of rows.
 func formatVar(cmd *cobra.Command, format *string) {
 	*format = "text"
-	choiceVar(cmd, format, "output", "o", "`FORMAT`: text, jsonl or csv", "text", "jsonl", "csv")
+	cli.ChoiceVar(cmd, format, "output", "o", "`FORMAT`: text, jsonl or csv", "text", "jsonl", "csv")
 }
 
 // workersVar adds -j.
 func workersVar(cmd *cobra.Command, n *uint64) {
-	cmd.Flags().VarP(newNumber(n, 0, 256), "workers", "j", "`N` workers (default one a processor)")
+	cmd.Flags().VarP(cli.NewNumber(n, 0, 256), "workers", "j", "`N` workers (default one a processor)")
 }
 
 // graphTarget is what a TARGET names: ranges of addresses.
@@ -150,14 +152,14 @@ func (a *graphCommands) openGraph(path string) (*graph.Graph, error) {
 		return nil, err
 	}
 	if !g.Complete() {
-		a.note("%s: not complete: %s of the image could not be read when it was built", path, size(g.Info().Unreadable))
+		a.Note("%s: not complete: %s of the image could not be read when it was built", path, wording.Size(g.Info().Unreadable))
 	}
 	return g, nil
 }
 
 // graphExit is the exit code of a question.
 func graphExit(g *graph.Graph, found bool) error {
-	return outcome{found: found, incomplete: !g.Complete()}.exit()
+	return cli.Outcome{Found: found, Incomplete: !g.Complete()}.Exit()
 }
 
 // regionName is the name of what shows at an address.

@@ -6,6 +6,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"vscan/cmd/vscan/internal/cli"
+	"vscan/cmd/vscan/internal/report"
 	"vscan/engine/addr"
 	"vscan/engine/graph"
 )
@@ -27,7 +29,7 @@ target.`,
 		DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 2 {
-				return usageError(cmd, "want the file of a graph and a target: vscan graph to FILE TARGET")
+				return cli.UsageError(cmd, "want the file of a graph and a target: vscan graph to FILE TARGET")
 			}
 			return a.askGraph(args, format, most, true, func(g *graph.Graph, r addr.Range) iter.Seq2[graph.Edge, error] {
 				return g.To(window.Before(r))
@@ -36,7 +38,7 @@ target.`,
 	}
 	formatVar(cmd, &format)
 	cmd.Flags().Var(&window, "window", "offsets `LO..HI` that lead from what a word holds to the target, or HI alone; a - goes in front of negative ones")
-	cmd.Flags().VarP(newNumber(&most, 1, 1<<62), "max-count", "m", "print at most `N`")
+	cmd.Flags().VarP(cli.NewNumber(&most, 1, 1<<62), "max-count", "m", "print at most `N`")
 	return cmd
 }
 
@@ -53,13 +55,13 @@ that it holds, and the place of that.`,
 		DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 2 {
-				return usageError(cmd, "want the file of a graph and a range: vscan graph from FILE RANGE")
+				return cli.UsageError(cmd, "want the file of a graph and a range: vscan graph from FILE RANGE")
 			}
 			return a.askGraph(args, format, most, false, func(g *graph.Graph, r addr.Range) iter.Seq2[graph.Edge, error] { return g.From(r) })
 		},
 	}
 	formatVar(cmd, &format)
-	cmd.Flags().VarP(newNumber(&most, 1, 1<<62), "max-count", "m", "print at most `N`")
+	cmd.Flags().VarP(cli.NewNumber(&most, 1, 1<<62), "max-count", "m", "print at most `N`")
 	return cmd
 }
 
@@ -75,7 +77,7 @@ func (a *graphCommands) askGraph(args []string, format string, most uint64, into
 	if err != nil {
 		return err
 	}
-	w := newTable(a.out, format, "ref", []string{"src", "dst", "src_mapping", "src_offset", "dst_mapping", "dst_offset",
+	w := report.NewTable(a.Out, format, "ref", []string{"src", "dst", "src_mapping", "src_offset", "dst_mapping", "dst_offset",
 		"src_module", "src_module_offset", "dst_module", "dst_module_offset"}, 18, 24, 18, 24)
 	n := uint64(0)
 	from, to := graph.NewLocator(g), graph.NewLocator(g)
@@ -85,7 +87,7 @@ func (a *graphCommands) askGraph(args []string, format string, most uint64, into
 				return err
 			}
 			if n == most && most > 0 {
-				a.note("%s: limited: not more than %d (-m); there are more", args[0], most)
+				a.Note("%s: limited: not more than %d (-m); there are more", args[0], most)
 				return graphExit(g, true)
 			}
 			n++
@@ -94,18 +96,18 @@ func (a *graphCommands) askGraph(args []string, format string, most uint64, into
 			}
 			switch {
 			case format == "text" && into:
-				err = w.row(e.Source, from.Text(e.Source), e.Target, to.Text(e.Target), int64(e.Target-r.First))
+				err = w.Row(e.Source, from.Text(e.Source), e.Target, to.Text(e.Target), int64(e.Target-r.First))
 			case format == "text":
-				err = w.row(e.Source, from.Text(e.Source), e.Target, to.Text(e.Target))
+				err = w.Row(e.Source, from.Text(e.Source), e.Target, to.Text(e.Target))
 			default:
-				err = w.row(edgeRow(e, from, to)...)
+				err = w.Row(edgeRow(e, from, to)...)
 			}
 			if err != nil {
 				return err
 			}
 		}
 	}
-	if err := w.end(); err != nil {
+	if err := w.End(); err != nil {
 		return err
 	}
 	return graphExit(g, n > 0)
@@ -132,7 +134,7 @@ there with the offset in it.`,
 		DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return usageError(cmd, "want the file of a graph: vscan graph top FILE")
+				return cli.UsageError(cmd, "want the file of a graph: vscan graph top FILE")
 			}
 			g, err := a.openGraph(args[0])
 			if err != nil {
@@ -151,7 +153,7 @@ there with the offset in it.`,
 			if err != nil {
 				return err
 			}
-			w := newTable(a.out, format, "top", []string{"edges", "addr", "size", "mapping", "offset", "module", "module_offset"}, -12, 18, -12, 24)
+			w := report.NewTable(a.Out, format, "top", []string{"edges", "addr", "size", "mapping", "offset", "module", "module_offset"}, -12, 18, -12, 24)
 			at := graph.NewLocator(g)
 			for _, r := range top {
 				if !at.FindFirst(r.Range) { // a page may begin before its mapping
@@ -163,11 +165,11 @@ there with the offset in it.`,
 					module, offset := moduleOf(at, r.First)
 					row = []any{r.Edges, r.First, r.Size(), at.Mapping(), at.Offset(r.First), module, offset}
 				}
-				if err := w.row(row...); err != nil {
+				if err := w.Row(row...); err != nil {
 					return err
 				}
 			}
-			if err := w.end(); err != nil {
+			if err := w.End(); err != nil {
 				return err
 			}
 			return graphExit(g, len(top) > 0)
@@ -175,9 +177,9 @@ there with the offset in it.`,
 	}
 	formatVar(cmd, &format)
 	what = "address"
-	choiceVar(cmd, &what, "by", "", "`WHAT` to rank: address, page or region", "address", "page", "region")
+	cli.ChoiceVar(cmd, &what, "by", "", "`WHAT` to rank: address, page or region", "address", "page", "region")
 	most = 20
-	cmd.Flags().VarP(newNumber(&most, 1, 1<<24), "max-count", "m", "show `N`")
+	cmd.Flags().VarP(cli.NewNumber(&most, 1, 1<<24), "max-count", "m", "show `N`")
 	workersVar(cmd, &workers)
 	return cmd
 }

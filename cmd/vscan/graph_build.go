@@ -7,6 +7,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"vscan/cmd/vscan/internal/cli"
+	"vscan/cmd/vscan/internal/report"
+	"vscan/cmd/vscan/internal/wording"
 	"vscan/engine"
 	"vscan/engine/addr"
 	"vscan/engine/graph"
@@ -19,7 +22,7 @@ import (
 // permissions.
 type endList struct {
 	ranges  []addr.Range
-	choices mappingsList
+	choices cli.MappingsList
 }
 
 func (l *endList) String() string { return "" }
@@ -63,7 +66,7 @@ func (l *endList) in(t *layered.Image, flag string) ([]addr.Range, error) {
 
 // buildFlags are those of graph build that are none of the graph.
 type buildFlags struct {
-	image    imageFlags
+	image    cli.ImageFlags
 	workers  uint64
 	kernel   simd.Level
 	progress string
@@ -88,12 +91,12 @@ written beside the image.`,
 		DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return usageError(cmd, "want one image: vscan graph build IMAGE -o FILE")
+				return cli.UsageError(cmd, "want one image: vscan graph build IMAGE -o FILE")
 			}
 			if out == "" {
-				return usageError(cmd, "want the file to write the graph to: -o FILE")
+				return cli.UsageError(cmd, "want the file to write the graph to: -o FILE")
 			}
-			if err := kernelFromEnv(&f.kernel); err != nil {
+			if err := cli.KernelFromEnv(&f.kernel); err != nil {
 				return err
 			}
 			o.Workers, o.Kernel = int(f.workers), f.kernel
@@ -106,28 +109,28 @@ written beside the image.`,
 	fs.BoolVar(&o.PresentOnly, "present", false, "only edges to bytes that were saved")
 	fs.Var(&from, "sources", "only edges from words in `WHERE`: an address, a range, a mapping's name, or permissions, where a - is either; repeatable")
 	fs.Var(&to, "targets", "only edges to bytes in `WHERE`; repeatable")
-	fs.Var(newNumber(&o.Align, 1, 8), "align", "words at multiples of `N` bytes: 1, 2, 4 or 8 (default the word size)")
-	fs.Var(newByteCount(&o.Memory, 1, math.MaxInt64), "memory", "let the edges found so far take about `SIZE` bytes of memory, with K, M, G or T behind it (default 1G)")
+	fs.Var(cli.NewNumber(&o.Align, 1, 8), "align", "words at multiples of `N` bytes: 1, 2, 4 or 8 (default the word size)")
+	fs.Var(cli.NewByteCount(&o.Memory, 1, math.MaxInt64), "memory", "let the edges found so far take about `SIZE` bytes of memory, with K, M, G or T behind it (default 1G)")
 	workersVar(cmd, &f.workers)
-	fs.Var(newKernelLevel(&f.kernel), "kernel", "use the kernels of this `LEVEL`: see vscan kernels (default the best, or $"+simd.EnvVar+")")
-	choiceVar(cmd, &f.progress, "progress", "", "`WHEN` to show on standard error how far it is: auto (at a terminal), always or never", "auto", "always", "never")
+	fs.Var(cli.NewKernelLevel(&f.kernel), "kernel", "use the kernels of this `LEVEL`: see vscan kernels (default the best, or $"+simd.EnvVar+")")
+	cli.ChoiceVar(cmd, &f.progress, "progress", "", "`WHEN` to show on standard error how far it is: auto (at a terminal), always or never", "auto", "always", "never")
 	fs.BoolVar(&f.stats, "stats", false, "tell at the end how long what took, on standard error")
-	f.image.register(cmd)
+	f.image.Register(cmd)
 	return cmd
 }
 
 func (a *graphCommands) buildGraph(cmd *cobra.Command, f *buildFlags, arg, out string, from, to *endList, o graph.Options) error {
 	f.image.Sequential = true
-	t, err := f.image.open(arg)
+	t, err := f.image.Open(arg)
 	if err != nil {
 		return err
 	}
 	defer t.Close()
-	a.noteOddities(t)
-	if same(out, t.Path) {
+	a.NoteOddities(t)
+	if cli.Same(out, t.Path) {
 		return fmt.Errorf("%s is the image: write the graph to another file", out)
 	}
-	arch, err := archOf(t, "a graph")
+	arch, err := cli.ArchOf(t, "a graph")
 	if err != nil {
 		return fmt.Errorf("%s: %w", arg, err)
 	}
@@ -144,29 +147,29 @@ func (a *graphCommands) buildGraph(cmd *cobra.Command, f *buildFlags, arg, out s
 			total += v.Size()
 		}
 	}
-	bar := a.startBar(f.progress, false, 1)
-	bar.begin(1, arg, total, o.Progress)
+	bar := a.StartBar(f.progress, false, 1)
+	bar.Begin(1, arg, total, o.Progress)
 	stats, err := graph.BuildFile(cmd.Context(), t.Space, arch, o, out)
-	bar.end()
-	bar.finish()
+	bar.End()
+	bar.Finish()
 	if err != nil {
 		return err
 	}
-	a.note("%s: %s from %s, %s of index, in %.3f s", out, plural(stats.Hits, "edge"), size(stats.Scanned), size(stats.Bytes), stats.Total.Seconds())
+	a.Note("%s: %s from %s, %s of index, in %.3f s", out, wording.Plural(stats.Hits, "edge"), wording.Size(stats.Scanned), wording.Size(stats.Bytes), stats.Total.Seconds())
 	if f.stats {
-		a.note("%s: sweep %.3f s, sort %.3f s, %s spilled, kernels %v, %s", out, stats.Sweep.Seconds(), stats.Sort.Seconds(),
-			size(stats.Spilled), stats.Kernels, plural(uint64(stats.Workers), "worker"))
+		a.Note("%s: sweep %.3f s, sort %.3f s, %s spilled, kernels %v, %s", out, stats.Sweep.Seconds(), stats.Sort.Seconds(),
+			wording.Size(stats.Spilled), stats.Kernels, wording.Plural(uint64(stats.Workers), "worker"))
 	}
-	a.noteMissing(t)
+	a.NoteMissing(t)
 	if n := stats.UnreadableBytes(); n > 0 {
-		a.note("%s: not complete: %s could not be read, the first %v", arg, size(n), stats.Unreadable[0])
+		a.Note("%s: not complete: %s could not be read, the first %v", arg, wording.Size(n), stats.Unreadable[0])
 	}
-	return outcome{found: stats.Hits > 0, incomplete: !t.Complete() || !stats.Complete()}.exit()
+	return cli.Outcome{Found: stats.Hits > 0, Incomplete: !t.Complete() || !stats.Complete()}.Exit()
 }
 
 func (a *graphCommands) graphInfoCommand() *cobra.Command {
 	var format string
-	var f imageFlags
+	var f cli.ImageFlags
 	var matrix uint64
 	var workers uint64
 	cmd := &cobra.Command{
@@ -178,7 +181,7 @@ to which, most first. With IMAGE it checks that the graph is of that image.`,
 		DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 && len(args) != 2 {
-				return usageError(cmd, "want the file of a graph, and the image perhaps: vscan graph info FILE [IMAGE]")
+				return cli.UsageError(cmd, "want the file of a graph, and the image perhaps: vscan graph info FILE [IMAGE]")
 			}
 			g, err := a.openGraph(args[0])
 			if err != nil {
@@ -186,7 +189,7 @@ to which, most first. With IMAGE it checks that the graph is of that image.`,
 			}
 			defer g.Close()
 			if len(args) == 2 {
-				t, err := f.open(args[1])
+				t, err := f.Open(args[1])
 				if err != nil {
 					return err
 				}
@@ -194,33 +197,33 @@ to which, most first. With IMAGE it checks that the graph is of that image.`,
 				if err := g.Check(t.Space); err != nil {
 					return err
 				}
-				a.note("%s: of the image %s", args[0], args[1])
+				a.Note("%s: of the image %s", args[0], args[1])
 			}
 			return a.printInfo(cmd, g, args[0], format, int(matrix), int(workers))
 		},
 	}
 	formatVar(cmd, &format)
-	cmd.Flags().VarP(newNumber(&matrix, 0, 1<<30), "max-count", "m", "show the `N` pairs of regions with most edges (default 30)")
+	cmd.Flags().VarP(cli.NewNumber(&matrix, 0, 1<<30), "max-count", "m", "show the `N` pairs of regions with most edges (default 30)")
 	matrix = 30
 	workersVar(cmd, &workers)
-	f.register(cmd)
+	f.Register(cmd)
 	return cmd
 }
 
 func (a *graphCommands) printInfo(cmd *cobra.Command, g *graph.Graph, path, format string, most, workers int) error {
 	i := g.Info()
 	if format == "text" {
-		a.note("%s: %v, words at multiples of %d", path, g.Arch(), g.Align())
-		a.note("%s: %s of %s (%.1f %%), to %s, index %s (%.2f bytes an edge)", path, plural(i.Edges, "edge"), plural(i.Words, "word"),
-			100*i.Density(), plural(i.Pages, "page"), size(i.Bytes), float64(i.Bytes)/max(float64(i.Edges), 1))
-		a.note("%s: %s: %s present, %s absent; %s looked at", path, plural(uint64(i.Regions), "region"), size(i.Present), size(i.Absent), size(i.Scanned))
+		a.Note("%s: %v, words at multiples of %d", path, g.Arch(), g.Align())
+		a.Note("%s: %s of %s (%.1f %%), to %s, index %s (%.2f bytes an edge)", path, wording.Plural(i.Edges, "edge"), wording.Plural(i.Words, "word"),
+			100*i.Density(), wording.Plural(i.Pages, "page"), wording.Size(i.Bytes), float64(i.Bytes)/max(float64(i.Edges), 1))
+		a.Note("%s: %s: %s present, %s absent; %s looked at", path, wording.Plural(uint64(i.Regions), "region"), wording.Size(i.Present), wording.Size(i.Absent), wording.Size(i.Scanned))
 		if i.PresentOnly || i.Filtered {
-			a.note("%s: edges were left out: only to saved bytes: %v, only from or to some places: %v", path, i.PresentOnly, i.Filtered)
+			a.Note("%s: edges were left out: only to saved bytes: %v, only from or to some places: %v", path, i.PresentOnly, i.Filtered)
 		}
 	}
 	if format == "jsonl" {
-		w := newTable(a.out, format, "graph", []string{"edges", "words", "pages", "bytes", "regions", "present", "absent", "scanned", "unreadable", "present_only", "filtered"})
-		if err := w.row(i.Edges, i.Words, i.Pages, i.Bytes, uint64(i.Regions), i.Present, i.Absent, i.Scanned, i.Unreadable, i.PresentOnly, i.Filtered); err != nil {
+		w := report.NewTable(a.Out, format, "graph", []string{"edges", "words", "pages", "bytes", "regions", "present", "absent", "scanned", "unreadable", "present_only", "filtered"})
+		if err := w.Row(i.Edges, i.Words, i.Pages, i.Bytes, uint64(i.Regions), i.Present, i.Absent, i.Scanned, i.Unreadable, i.PresentOnly, i.Filtered); err != nil {
 			return err
 		}
 	}
@@ -237,18 +240,18 @@ func (a *graphCommands) printInfo(cmd *cobra.Command, g *graph.Graph, path, form
 		}
 		return 0
 	})
-	w := newTable(a.out, format, "refs", []string{"edges", "src", "src_perm", "src_mapping", "dst", "dst_perm", "dst_mapping"}, -12, 18, 3, 24, 18, 3)
+	w := report.NewTable(a.Out, format, "refs", []string{"edges", "src", "src_perm", "src_mapping", "dst", "dst_perm", "dst_mapping"}, -12, 18, 3, 24, 18, 3)
 	for _, c := range cells[:min(len(cells), most)] {
 		from, to := g.Regions()[c.From], g.Regions()[c.To]
-		if err := w.row(c.Edges, from.First, from.Perm.String(), from.Name, to.First, to.Perm.String(), to.Name); err != nil {
+		if err := w.Row(c.Edges, from.First, from.Perm.String(), from.Name, to.First, to.Perm.String(), to.Name); err != nil {
 			return err
 		}
 	}
-	if err := w.end(); err != nil {
+	if err := w.End(); err != nil {
 		return err
 	}
 	if n := len(cells); n > most && format == "text" {
-		a.note("%s: %d more pairs of regions (-m)", path, n-most)
+		a.Note("%s: %d more pairs of regions (-m)", path, n-most)
 	}
 	return graphExit(g, true)
 }

@@ -8,6 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"vscan/cmd/vscan/internal/cli"
+	"vscan/cmd/vscan/internal/report"
 	"vscan/engine/graph"
 	"vscan/engine/where"
 	"vscan/engine/wording"
@@ -45,7 +47,7 @@ func (a *graphCommands) graphChainsCommand() *cobra.Command {
 		DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 2 {
-				return usageError(cmd, "want the file of a graph and a target: vscan graph chains FILE TARGET")
+				return cli.UsageError(cmd, "want the file of a graph and a target: vscan graph chains FILE TARGET")
 			}
 			q := chainQuestion{graphCommands: a, ctx: cmd.Context(), path: args[0], format: format, most: int(most), every: every, count: count, workers: int(workers)}
 			q.opt.Depth = int(depth)
@@ -59,11 +61,11 @@ func (a *graphCommands) graphChainsCommand() *cobra.Command {
 	formatVar(cmd, &format)
 	fs := cmd.Flags()
 	depth, most = 5, 1000
-	fs.Var(newNumber(&depth, 1, graph.MaxDepth), "depth", "at most `N` pointers")
+	fs.Var(cli.NewNumber(&depth, 1, graph.MaxDepth), "depth", "at most `N` pointers")
 	fs.Var(&window, "window", "offsets `LO..HI` that may be added to a pointer, or HI alone; a - goes in front of negative ones (default 0..1023)")
 	fs.StringArrayVar(&roots, "roots", nil, "where chains begin: static, stack, the `NAME` of a mapping or a range; repeatable (default static)")
 	fs.StringArrayVar(&also, "also", nil, "only chains that hold in the graph `FILE[@ADDR]` too, and lead to ADDR there; repeatable")
-	fs.VarP(newNumber(&most, 1, 1<<24), "max-count", "m", "list the best `N`")
+	fs.VarP(cli.NewNumber(&most, 1, 1<<24), "max-count", "m", "list the best `N`")
 	fs.BoolVar(&every, "all", false, "list every chain as it is found: fewest pointers first, then by class of root and by address")
 	fs.BoolVarP(&count, "count", "c", false, "print how many walks there are, by number of pointers, and no chains")
 	workersVar(cmd, &workers)
@@ -136,7 +138,7 @@ func (q *chainQuestion) ask(target string, roots, also []string) error {
 		return err
 	}
 	if c.Roots() == 0 {
-		q.note("%s: no word at the roots refers to anything, so no chain can begin: see vscan graph info, and --roots", q.path)
+		q.Note("%s: no word at the roots refers to anything, so no chain can begin: see vscan graph info, and --roots", q.path)
 	}
 	if q.count {
 		return q.printCounts(g, c)
@@ -173,7 +175,7 @@ func parseRoots(g *graph.Graph, args []string) (graph.Roots, error) {
 
 // printCounts prints how many walks there are.
 func (q *chainQuestion) printCounts(g *graph.Graph, c *graph.Chains) error {
-	w := newTable(q.out, q.format, "walks", []string{"pointers", "walks", "exact"}, -8, -30)
+	w := report.NewTable(q.Out, q.format, "walks", []string{"pointers", "walks", "exact"}, -8, -30)
 	found := false
 	for n := 1; n <= q.opt.Depth; n++ {
 		walks, exact, err := c.Walks(q.ctx, n)
@@ -181,11 +183,11 @@ func (q *chainQuestion) printCounts(g *graph.Graph, c *graph.Chains) error {
 			return err
 		}
 		found = found || walks.Sign() > 0 || !exact
-		var count any = digits(walks.String())
+		var count any = report.Digits(walks.String())
 		if !exact {
 			count = "too many to count"
 		}
-		if err := w.row(uint64(n), count, exact); err != nil {
+		if err := w.Row(uint64(n), count, exact); err != nil {
 			return err
 		}
 	}
@@ -203,7 +205,7 @@ func chainSteps(offsets []int64) string {
 
 // list prints chains, and then what is to be said about all.
 func (q *chainQuestion) list(g *graph.Graph, c *graph.Chains) error {
-	w := newTable(q.out, q.format, "chain", []string{"base", "offsets", "addr"}, 32, 40)
+	w := report.NewTable(q.Out, q.format, "chain", []string{"base", "offsets", "addr"}, 32, 40)
 	n := 0
 	print := func(ch *graph.Chain) error {
 		n++
@@ -214,9 +216,9 @@ func (q *chainQuestion) list(g *graph.Graph, c *graph.Chains) error {
 		}
 		if q.format == "text" {
 			base = wording.Place(wording.ShortName(ch.Place.Name), int64(ch.Place.Offset))
-			return w.row(base, chainSteps(ch.Offsets), ch.Target)
+			return w.Row(base, chainSteps(ch.Offsets), ch.Target)
 		}
-		return w.row(base, offsets, ch.Target)
+		return w.Row(base, offsets, ch.Target)
 	}
 	var left graph.Left
 	if q.every {
@@ -239,7 +241,7 @@ func (q *chainQuestion) list(g *graph.Graph, c *graph.Chains) error {
 			}
 		}
 	}
-	if err := w.end(); err != nil {
+	if err := w.End(); err != nil {
 		return err
 	}
 	for k := 1; k <= q.opt.Depth; k++ {
@@ -249,26 +251,26 @@ func (q *chainQuestion) list(g *graph.Graph, c *graph.Chains) error {
 		}
 		switch {
 		case !exact:
-			q.note("%s of %s: too many walks to count", q.path, plural(uint64(k), "pointer"))
+			q.Note("%s of %s: too many walks to count", q.path, wording.Count(uint64(k), "pointer"))
 		case walks.Sign() > 0:
 			noun := "walks"
 			if walks.IsUint64() && walks.Uint64() == 1 {
 				noun = "walk"
 			}
-			q.note("%s: %v %s of %s", q.path, walks, noun, plural(uint64(k), "pointer"))
+			q.Note("%s: %v %s of %s", q.path, walks, noun, wording.Count(uint64(k), "pointer"))
 		}
 	}
-	what := fmt.Sprintf("%s listed", plural(uint64(n), "chain"))
+	what := fmt.Sprintf("%s listed", wording.Count(uint64(n), "chain"))
 	if !q.every && n == q.most {
-		what = fmt.Sprintf("the best %s listed (-m, or --all)", plural(uint64(n), "chain"))
+		what = fmt.Sprintf("the best %s listed (-m, or --all)", wording.Count(uint64(n), "chain"))
 	}
 	if left.Loops > 0 {
-		what += fmt.Sprintf("; %s left out", plural(left.Loops, "loop"))
+		what += fmt.Sprintf("; %s left out", wording.Count(left.Loops, "loop"))
 	}
 	if left.Elsewhere > 0 {
 		what += fmt.Sprintf("; %d that do not hold in the other graphs", left.Elsewhere)
 	}
-	q.note("%s: %s", q.path, what)
+	q.Note("%s: %s", q.path, what)
 	return graphExit(g, n > 0)
 }
 

@@ -12,6 +12,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"vscan/cmd/vscan/internal/cli"
+	"vscan/cmd/vscan/internal/report"
+	"vscan/cmd/vscan/internal/wording"
 	"vscan/engine/addr"
 	"vscan/engine/graph"
 )
@@ -47,19 +50,19 @@ func (a *graphCommands) graphExportCommand() *cobra.Command {
 		DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return usageError(cmd, "want the file of a graph: vscan graph export FILE --to FORMAT")
+				return cli.UsageError(cmd, "want the file of a graph: vscan graph export FILE --to FORMAT")
 			}
 			if format == "" {
-				return usageError(cmd, "want --to csv, parquet, jsonl, dot or graphml")
+				return cli.UsageError(cmd, "want --to csv, parquet, jsonl, dot or graphml")
 			}
 			picture := format == "dot" || format == "graphml"
 			if picture && target == "" {
-				return usageError(cmd, "--to %s writes the neighbourhood of a --target", format)
+				return cli.UsageError(cmd, "--to %s writes the neighbourhood of a --target", format)
 			}
-			if format == "parquet" && out == "" && a.out.terminal {
-				return usageError(cmd, "--to parquet is not for a terminal: give -o FILE")
+			if format == "parquet" && out == "" && a.Out.Terminal {
+				return cli.UsageError(cmd, "--to parquet is not for a terminal: give -o FILE")
 			}
-			if out != "" && same(out, args[0]) {
+			if out != "" && cli.Same(out, args[0]) {
 				return fmt.Errorf("%s is the graph: write to another file", out)
 			}
 			g, err := a.openGraph(args[0])
@@ -80,19 +83,19 @@ func (a *graphCommands) graphExportCommand() *cobra.Command {
 				}
 			}
 			if out == "" {
-				return write(a.out)
+				return write(a.Out)
 			}
 			return writeFile(out, write)
 		},
 	}
 	fs := cmd.Flags()
 	fs.SortFlags = false
-	choiceVar(cmd, &format, "to", "", "`FORMAT` to write: csv, parquet, jsonl, dot or graphml", "csv", "parquet", "jsonl", "dot", "graphml")
+	cli.ChoiceVar(cmd, &format, "to", "", "`FORMAT` to write: csv, parquet, jsonl, dot or graphml", "csv", "parquet", "jsonl", "dot", "graphml")
 	fs.StringVarP(&out, "output", "o", "", "write to `FILE`")
 	fs.StringVar(&target, "target", "", "only what refers to `TARGET`, or its neighbourhood: an address, a range or the name of a mapping")
 	hops, unit = 2, 64
-	fs.Var(newNumber(&hops, 0, 64), "hops", "at most `N` references away")
-	fs.Var(newByteCount(&unit, 8, 1<<40), "unit", "a node is `N` bytes of memory, a power of 2")
+	fs.Var(cli.NewNumber(&hops, 0, 64), "hops", "at most `N` references away")
+	fs.Var(cli.NewByteCount(&unit, 8, 1<<40), "unit", "a node is `N` bytes of memory, a power of 2")
 	workersVar(cmd, &workers)
 	return cmd
 }
@@ -118,7 +121,7 @@ func writeFile(path string, write func(io.Writer) error) error {
 // are millions.
 type edgeWriter interface {
 	edge(e graph.Edge, src, dst *graph.Locator) error
-	end() error
+	End() error
 }
 
 // writeEdges writes the edges to ranges in a format.
@@ -127,9 +130,9 @@ func writeEdges(ctx context.Context, to io.Writer, g *graph.Graph, ranges []addr
 	case "parquet":
 		return writeParquet(ctx, to, g, ranges)
 	case "csv":
-		return eachEdge(ctx, g, ranges, &textEdges{w: to, names: cache{of: quoteCSV}, line: []byte("src,dst,src_mapping,src_offset,dst_mapping,dst_offset,src_module,src_module_offset,dst_module,dst_module_offset\n")})
+		return eachEdge(ctx, g, ranges, &textEdges{w: to, names: report.Cache{Of: quoteCSV}, line: []byte("src,dst,src_mapping,src_offset,dst_mapping,dst_offset,src_module,src_module_offset,dst_module,dst_module_offset\n")})
 	}
-	return eachEdge(ctx, g, ranges, &textEdges{w: to, names: cache{of: quoteJSON}, json: true})
+	return eachEdge(ctx, g, ranges, &textEdges{w: to, names: report.Cache{Of: report.QuoteJSON}, json: true})
 }
 
 // eachEdge hands the edges to ranges to w, in the order of their targets.
@@ -152,14 +155,14 @@ func eachEdge(ctx context.Context, g *graph.Graph, ranges []addr.Range, w edgeWr
 			}
 		}
 	}
-	return w.end()
+	return w.End()
 }
 
 // textEdges writes csv or jsonl.
 type textEdges struct {
 	w     io.Writer
 	json  bool
-	names cache
+	names report.Cache
 	line  []byte // what is not written yet
 }
 
@@ -173,20 +176,20 @@ func (t *textEdges) edge(e graph.Edge, src, dst *graph.Locator) error {
 	if len(t.line) < 1<<16 {
 		return nil
 	}
-	return t.end()
+	return t.End()
 }
 
 func (t *textEdges) object(e graph.Edge, src, dst *graph.Locator) {
 	b := append(t.line, `{"type":"ref","src":"`...)
-	b = appendAddr(b, e.Source)
+	b = wording.AppendAddr(b, e.Source)
 	b = append(b, `","dst":"`...)
-	b = appendAddr(b, e.Target)
-	b = append(append(b, `","src_mapping":`...), t.names.get(src.Mapping())...)
+	b = wording.AppendAddr(b, e.Target)
+	b = append(append(b, `","src_mapping":`...), t.names.Get(src.Mapping())...)
 	b = append(b, `,"src_offset":"`...)
-	b = appendSigned(b, src.Offset(e.Source))
-	b = append(append(b, `","dst_mapping":`...), t.names.get(dst.Mapping())...)
+	b = wording.AppendSigned(b, src.Offset(e.Source))
+	b = append(append(b, `","dst_mapping":`...), t.names.Get(dst.Mapping())...)
 	b = append(b, `,"dst_offset":"`...)
-	b = append(appendSigned(b, dst.Offset(e.Target)), '"')
+	b = append(wording.AppendSigned(b, dst.Offset(e.Target)), '"')
 	b = t.module(b, "src", src, e.Source)
 	b = t.module(b, "dst", dst, e.Target)
 	t.line = append(b, '}')
@@ -199,18 +202,18 @@ func (t *textEdges) module(b []byte, end string, l *graph.Locator, a addr.Addr) 
 		return b
 	}
 	b = append(append(append(b, `,"`...), end...), `_module":`...)
-	b = append(b, t.names.get(name)...)
+	b = append(b, t.names.Get(name)...)
 	b = append(append(append(b, `,"`...), end...), `_module_offset":"`...)
-	return append(appendSigned(b, l.Distance(a)), '"')
+	return append(wording.AppendSigned(b, l.Distance(a)), '"')
 }
 
 func (t *textEdges) record(e graph.Edge, src, dst *graph.Locator) {
-	b := append(appendAddr(t.line, e.Source), ',')
-	b = append(appendAddr(b, e.Target), ',')
-	b = append(append(b, t.names.get(src.Mapping())...), ',')
-	b = append(appendSigned(b, src.Offset(e.Source)), ',')
-	b = append(append(b, t.names.get(dst.Mapping())...), ',')
-	b = appendSigned(b, dst.Offset(e.Target))
+	b := append(wording.AppendAddr(t.line, e.Source), ',')
+	b = append(wording.AppendAddr(b, e.Target), ',')
+	b = append(append(b, t.names.Get(src.Mapping())...), ',')
+	b = append(wording.AppendSigned(b, src.Offset(e.Source)), ',')
+	b = append(append(b, t.names.Get(dst.Mapping())...), ',')
+	b = wording.AppendSigned(b, dst.Offset(e.Target))
 	b = t.moduleFields(b, src, e.Source)
 	t.line = t.moduleFields(b, dst, e.Target)
 }
@@ -221,11 +224,11 @@ func (t *textEdges) moduleFields(b []byte, l *graph.Locator, a addr.Addr) []byte
 	if !isModule {
 		return append(b, ",,"...)
 	}
-	b = append(append(b, ','), t.names.get(name)...)
-	return appendSigned(append(b, ','), l.Distance(a))
+	b = append(append(b, ','), t.names.Get(name)...)
+	return wording.AppendSigned(append(b, ','), l.Distance(a))
 }
 
-func (t *textEdges) end() error {
+func (t *textEdges) End() error {
 	_, err := t.w.Write(t.line)
 	t.line = t.line[:0]
 	return err
@@ -233,7 +236,7 @@ func (t *textEdges) end() error {
 
 // quoteCSV is s as a field of csv.
 func quoteCSV(s string) string {
-	s = csvText(s)
+	s = report.CsvText(s)
 	if !strings.ContainsAny(s, "\",\r\n") {
 		return s
 	}
@@ -267,7 +270,7 @@ func writeNeighbourhood(ctx context.Context, to io.Writer, g *graph.Graph, range
 			if node.Hops == 0 {
 				mark = ",style=bold"
 			}
-			fmt.Fprintf(&b, "\tn%d [label=%s%s];\n", i, strconv.Quote(printable(label(node))+"\n"+node.First.String()), mark)
+			fmt.Fprintf(&b, "\tn%d [label=%s%s];\n", i, strconv.Quote(wording.Printable(label(node))+"\n"+node.First.String()), mark)
 		}
 		for _, l := range n.Links {
 			count := ""
@@ -288,7 +291,7 @@ func writeNeighbourhood(ctx context.Context, to io.Writer, g *graph.Graph, range
 `)
 		for i, node := range n.Nodes {
 			fmt.Fprintf(&b, "<node id=\"n%d\"><data key=\"addr\">%v</data><data key=\"label\">%s</data><data key=\"hops\">%d</data></node>\n",
-				i, node.First, escapeXML(printable(label(node))), node.Hops)
+				i, node.First, escapeXML(wording.Printable(label(node))), node.Hops)
 		}
 		for i, l := range n.Links {
 			fmt.Fprintf(&b, "<edge id=\"e%d\" source=\"n%d\" target=\"n%d\"><data key=\"edges\">%d</data></edge>\n", i, l.From, l.To, l.Edges)

@@ -10,6 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"vscan/cmd/vscan/internal/cli"
+	"vscan/cmd/vscan/internal/wording"
 	"vscan/engine"
 	"vscan/engine/addr"
 	"vscan/engine/graph"
@@ -64,19 +66,19 @@ func (a *graphCommands) graphObjectsCommand() *cobra.Command {
 		DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 2 {
-				return usageError(cmd, "want the file of a graph and its image: vscan graph objects FILE IMAGE")
+				return cli.UsageError(cmd, "want the file of a graph and its image: vscan graph objects FILE IMAGE")
 			}
 			return q.ask(cmd.Context(), args[0], args[1])
 		},
 	}
 	formatVar(cmd, &q.format)
 	fs := cmd.Flags()
-	choiceVar(cmd, &q.show, "show", "", "`WHAT` to list: "+orList(objectLists), objectLists...)
+	cli.ChoiceVar(cmd, &q.show, "show", "", "`WHAT` to list: "+wording.OrList(objectLists), objectLists...)
 	fs.BoolVar(&q.summary, "summary", false, "list no objects: the account, totals, and lost objects by size and first word")
 	fs.BoolVar(&q.save, "save", false, "keep the answer in FILE"+keptSuffix+" beside the graph, for questions after this one")
-	fs.VarP(newNumber(&q.most, 1, 1<<40), "max-count", "m", "list at most `N`")
+	fs.VarP(cli.NewNumber(&q.most, 1, 1<<40), "max-count", "m", "list at most `N`")
 	workersVar(cmd, &q.workers)
-	q.image.register(cmd)
+	q.image.Register(cmd)
 	return cmd
 }
 
@@ -86,7 +88,7 @@ type objectsQuestion struct {
 	format, show  string
 	summary, save bool
 	most, workers uint64
-	image         imageFlags
+	image         cli.ImageFlags
 
 	arg     string // the image, as it was given
 	g       *graph.Graph
@@ -106,7 +108,7 @@ func (q *objectsQuestion) ask(ctx context.Context, path, arg string) error {
 	// not needed any more costs little, and saves a third.
 	defer debug.SetGCPercent(debug.SetGCPercent(4))
 	q.arg, q.image.NoMmap = arg, true // pages of a mapped file would count as much as all that is found out
-	if q.t, err = q.image.open(arg); err != nil {
+	if q.t, err = q.image.Open(arg); err != nil {
 		return err
 	}
 	defer q.t.Close()
@@ -125,7 +127,7 @@ func (q *objectsQuestion) ask(ctx context.Context, path, arg string) error {
 	if err != nil {
 		return err
 	}
-	return outcome{found: found, incomplete: q.incomplete()}.exit()
+	return cli.Outcome{Found: found, Incomplete: q.incomplete()}.Exit()
 }
 
 // keptSuffix is what the name of a file of answers has behind that of the graph.
@@ -142,7 +144,7 @@ func (q *objectsQuestion) findOut(ctx context.Context, path string) (*graph.Rete
 		return q.analyse(ctx, o)
 	}
 	key := q.g.ObjectsKey(o)
-	if q.save && same(path+keptSuffix, q.arg) {
+	if q.save && cli.Same(path+keptSuffix, q.arg) {
 		return nil, fmt.Errorf("--save would write over the image %s: give the graph another name", q.arg)
 	}
 	if !q.save {
@@ -151,7 +153,7 @@ func (q *objectsQuestion) findOut(ctx context.Context, path string) (*graph.Rete
 		case err == nil:
 			return r, nil
 		case !errors.Is(err, fs.ErrNotExist):
-			q.note("%v: not used; --save makes it anew", err)
+			q.Note("%v: not used; --save makes it anew", err)
 		}
 		return q.analyse(ctx, o)
 	}

@@ -3,6 +3,9 @@ package main
 import (
 	"github.com/spf13/cobra"
 
+	"vscan/cmd/vscan/internal/cli"
+	"vscan/cmd/vscan/internal/report"
+	"vscan/cmd/vscan/internal/wording"
 	"vscan/engine/addr"
 	"vscan/engine/graph"
 )
@@ -23,7 +26,7 @@ references lead. Roots are as for chains, and by default static and stack.`,
 		DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return usageError(cmd, "want the file of a graph: vscan graph reach FILE")
+				return cli.UsageError(cmd, "want the file of a graph: vscan graph reach FILE")
 			}
 			g, err := a.openGraph(args[0])
 			if err != nil {
@@ -52,23 +55,23 @@ references lead. Roots are as for chains, and by default static and stack.`,
 			if err != nil {
 				return err
 			}
-			a.note("%s: %d of %s reached, %d referred to", args[0], r.Reached, plural(r.Units, "unit"), r.Referenced)
+			a.Note("%s: %d of %s reached, %d referred to", args[0], r.Reached, wording.Plural(r.Units, "unit"), r.Referenced)
 			list := r.Unreached()
 			if show == "unreferenced" {
 				list = r.Unreferenced()
 			}
-			w := newTable(a.out, format, show, []string{"first", "last", "size", "mapping"}, 18, 18, -12)
+			w := report.NewTable(a.Out, format, show, []string{"first", "last", "size", "mapping"}, 18, 18, -12)
 			n := uint64(0)
 			for part := range list {
 				if n++; n > most && most > 0 {
-					a.note("%s: limited: not more than %d (-m); there are more", args[0], most)
+					a.Note("%s: limited: not more than %d (-m); there are more", args[0], most)
 					break
 				}
-				if err := w.row(part.First, part.Last, part.Size(), regionName(g, part.First)); err != nil {
+				if err := w.Row(part.First, part.Last, part.Size(), regionName(g, part.First)); err != nil {
 					return err
 				}
 			}
-			if err := w.end(); err != nil {
+			if err := w.End(); err != nil {
 				return err
 			}
 			return graphExit(g, n > 0)
@@ -77,11 +80,11 @@ references lead. Roots are as for chains, and by default static and stack.`,
 	formatVar(cmd, &format)
 	show = "unreached"
 	fs := cmd.Flags()
-	choiceVar(cmd, &show, "show", "", "`WHAT` to list: unreached, unreferenced or components", "unreached", "unreferenced", "components")
+	cli.ChoiceVar(cmd, &show, "show", "", "`WHAT` to list: unreached, unreferenced or components", "unreached", "unreferenced", "components")
 	fs.StringArrayVar(&roots, "roots", nil, "where to begin: static, stack, the `NAME` of a mapping or a range; repeatable (default static and stack)")
 	unit = graph.DefaultUnit
-	fs.Var(newByteCount(&unit, 8, 1<<40), "unit", "units of `N` bytes, a power of 2")
-	fs.VarP(newNumber(&most, 1, 1<<62), "max-count", "m", "print at most `N`")
+	fs.Var(cli.NewByteCount(&unit, 8, 1<<40), "unit", "units of `N` bytes, a power of 2")
+	fs.VarP(cli.NewNumber(&most, 1, 1<<62), "max-count", "m", "print at most `N`")
 	workersVar(cmd, &workers)
 	return cmd
 }
@@ -91,10 +94,10 @@ func (a *graphCommands) printComponents(cmd *cobra.Command, g *graph.Graph, f *g
 	if err != nil {
 		return err
 	}
-	w := newTable(a.out, format, "component", []string{"units", "edges", "first", "mapping"}, -12, -12, 18)
+	w := report.NewTable(a.Out, format, "component", []string{"units", "edges", "first", "mapping"}, -12, -12, 18)
 	for i, c := range all {
 		if i == most && most > 0 {
-			a.note("limited: not more than %d of %d components (-m)", most, len(all))
+			a.Note("limited: not more than %d of %d components (-m)", most, len(all))
 			break
 		}
 		at := c.First
@@ -103,11 +106,11 @@ func (a *graphCommands) printComponents(cmd *cobra.Command, g *graph.Graph, f *g
 				at = g.Regions()[i].First
 			}
 		}
-		if err := w.row(c.Units, c.Edges, c.First, regionName(g, at)); err != nil {
+		if err := w.Row(c.Units, c.Edges, c.First, regionName(g, at)); err != nil {
 			return err
 		}
 	}
-	if err := w.end(); err != nil {
+	if err := w.End(); err != nil {
 		return err
 	}
 	return graphExit(g, len(all) > 0)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"vscan/cmd/vscan/internal/cli"
 	"vscan/engine/graph/view"
 )
 
@@ -28,9 +29,9 @@ larger squares of memory where there are fewest references.`,
 		DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 || out == "" {
-				return usageError(cmd, "want the file of a graph and a page to write: vscan graph view FILE -o PAGE")
+				return cli.UsageError(cmd, "want the file of a graph and a page to write: vscan graph view FILE -o PAGE")
 			}
-			if same(out, args[0]) {
+			if cli.Same(out, args[0]) {
 				return fmt.Errorf("%s is the graph: write to another file", out)
 			}
 			g, err := a.openGraph(args[0])

@@ -9,6 +9,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"vscan/cmd/vscan/internal/wording"
 	"vscan/patterns"
 )
 
@@ -32,11 +33,11 @@ func (a *commands) noteMisspelt(pats []patterns.Pattern) {
 			continue
 		}
 		if told++; told > maxHints {
-			a.note("more patterns look like this")
+			a.Note("more patterns look like this")
 			return
 		}
-		shown, _ := strings.CutSuffix(cut(printable(p.Source), 60), "\n")
-		a.tell(fmt.Sprintf("nothing was found, and '%s' was searched for as it stands: %s", shown, printable(hint)))
+		shown, _ := strings.CutSuffix(wording.Cut(wording.Printable(p.Source), 60), "\n")
+		a.Tell(fmt.Sprintf("nothing was found, and '%s' was searched for as it stands: %s", shown, wording.Printable(hint)))
 	}
 }
 
@@ -165,9 +166,9 @@ func (a *commands) noteTrailing(pats []patterns.Pattern) {
 		}
 		others := ""
 		if f.more > 0 {
-			others = fmt.Sprintf(", here and in %s more", plural(uint64(f.more), "line"))
+			others = fmt.Sprintf(", here and in %s more", wording.Plural(uint64(f.more), "line"))
 		}
-		a.note("%s:%d: the blanks at the end of the line are part of the pattern%s", p.File, p.Line, others)
+		a.Note("%s:%d: the blanks at the end of the line are part of the pattern%s", p.File, p.Line, others)
 		delete(files, p.File)
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"vscan/cmd/vscan/internal/cli"
 	"vscan/engine/simd"
 )
 
@@ -19,9 +20,9 @@ func (a *commands) kernelsCommand() *cobra.Command {
 kernel in this program, whether this machine can run it, and which one is chosen
 without --kernel. Where a shape has none at a level that --kernel names, the next
 lower one that it has is used, and the summary says so.`,
-		Args: noArgs,
+		Args: cli.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			w := tabwriter.NewWriter(a.out, 0, 8, 2, ' ', 0)
+			w := tabwriter.NewWriter(a.Out, 0, 8, 2, ' ', 0)
 			fmt.Fprintln(w, "SHAPE\tLEVEL\tCHOSEN\tSTATE")
 			for _, r := range simd.Table() {
 				chosen, state := "", "runs here"
@@ -45,9 +46,9 @@ func (a *commands) versionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
-		Args:  noArgs,
+		Args:  cli.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			_, err := fmt.Fprintln(a.out, version())
+			_, err := fmt.Fprintln(a.Out, version())
 			return err
 		},
 	}

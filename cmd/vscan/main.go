@@ -10,6 +10,9 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"vscan/cmd/vscan/internal/cli"
+	"vscan/cmd/vscan/internal/console"
 )
 
 func main() {
@@ -25,15 +28,15 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	listening := make(chan struct{})
 	go interruptible(ctx, cancel, listening) // beside the rest, for it takes a fifth of a millisecond
 
-	app := &app{out: newOutput(stdout, stderr), err: stderr}
-	app.out.hold(listening)
-	defer app.out.close()
+	app := &cli.App{Out: console.NewOutput(stdout, stderr), Err: stderr}
+	app.Out.Hold(listening)
+	defer app.Out.Close()
 	root := (&commands{app}).root(args)
 	root.SetArgs(args)
 	root.SetIn(stdin)
-	root.SetOut(app.out)
+	root.SetOut(app.Out)
 	root.SetErr(stderr)
-	return app.exit(root.ExecuteContext(ctx))
+	return app.Exit(root.ExecuteContext(ctx))
 }
 
 // interruptible cancels ctx when the program is asked to end, for the first time;
@@ -73,7 +76,7 @@ at (a truncated image, unreadable bytes, YARA rules that are left out), 130
 interrupted. What is written, field by field, is in docs/output.md.`
 
 // commands has the commands, but for those of the graph.
-type commands struct{ *app }
+type commands struct{ *cli.App }
 
 // namedCommand is a command that can be made.
 type namedCommand struct {
@@ -82,7 +85,7 @@ type namedCommand struct {
 }
 
 func (a *commands) all() []namedCommand {
-	graph := func() *cobra.Command { return newGraphCommand(a.app) }
+	graph := func() *cobra.Command { return newGraphCommand(a.App) }
 	return []namedCommand{
 		{"find", a.findCommand}, {"refs", a.refsCommand}, {"strings", a.stringsCommand}, {"sets", a.setsCommand},
 		{"rules", a.rulesCommand}, {"map", a.mapCommand}, {"read", a.readCommand}, {"graph", graph},
@@ -105,11 +108,11 @@ func (a *commands) root(args []string) *cobra.Command {
 		SilenceErrors:              true,
 		SuggestionsMinimumDistance: 2,
 		DisableFlagsInUseLine:      true,
-		Args:                       noSuchCommand,
+		Args:                       cli.NoSuchCommand,
 		RunE:                       func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetVersionTemplate("{{.Version}}\n")
-	root.SetFlagErrorFunc(flagError)
+	root.SetFlagErrorFunc(cli.FlagError)
 	all := a.all()
 	if i := slices.IndexFunc(all, func(c namedCommand) bool { return len(args) > 0 && c.name == args[0] }); i >= 0 {
 		root.CompletionOptions.DisableDefaultCmd = true
@@ -119,7 +122,7 @@ func (a *commands) root(args []string) *cobra.Command {
 	for _, c := range all {
 		root.AddCommand(c.make())
 	}
-	addHelpCommand(root)
-	addCompletionCommand(root)
+	cli.AddHelpCommand(root)
+	cli.AddCompletionCommand(root)
 	return root
 }

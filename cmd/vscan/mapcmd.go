@@ -5,13 +5,16 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"vscan/cmd/vscan/internal/cli"
+	"vscan/cmd/vscan/internal/report"
+	"vscan/cmd/vscan/internal/wording"
 	"vscan/engine"
 	"vscan/engine/addr"
 	"vscan/engine/image/layered"
 )
 
 func (a *commands) mapCommand() *cobra.Command {
-	var f imageFlags
+	var f cli.ImageFlags
 	format, color := "text", "auto"
 	var layers bool
 	cmd := &cobra.Command{
@@ -44,16 +47,16 @@ file, in jsonl (build_id) and csv with every one.`,
 		DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return usageError(cmd, "want one image: vscan map IMAGE")
+				return cli.UsageError(cmd, "want one image: vscan map IMAGE")
 			}
-			t, err := f.open(args[0])
+			t, err := f.Open(args[0])
 			if err != nil {
 				return err
 			}
 			defer t.Close()
-			a.noteOddities(t)
-			rep := newReporter(a.out, format, style{color: a.out.wantsColor(color), aligned: a.out.terminal, layers: layers})
-			rep.begin(t)
+			a.NoteOddities(t)
+			rep := report.NewReporter(a.Out, format, report.Style{Color: a.Out.WantsColor(color), Aligned: a.Out.Terminal, Layers: layers})
+			rep.Begin(t)
 			if layers {
 				err = printLayers(cmd.Context(), t, rep)
 			} else {
@@ -65,26 +68,26 @@ file, in jsonl (build_id) and csv with every one.`,
 			if format == "text" {
 				a.noteTotals(t)
 			}
-			a.noteMissing(t)
+			a.NoteMissing(t)
 			return nil
 		},
 	}
 	fs := cmd.Flags()
 	fs.SortFlags = false
 	fs.BoolVar(&layers, "layers", false, "all mappings, those that others hide too, the lowest first")
-	choiceVar(cmd, &format, "output", "o", "`FORMAT`: text, jsonl or csv", "text", "jsonl", "csv")
-	choiceVar(cmd, &color, "color", "", "`WHEN` to colour: auto (at a terminal), always or never", "auto", "always", "never")
-	f.register(cmd)
+	cli.ChoiceVar(cmd, &format, "output", "o", "`FORMAT`: text, jsonl or csv", "text", "jsonl", "csv")
+	cli.ChoiceVar(cmd, &color, "color", "", "`WHEN` to colour: auto (at a terminal), always or never", "auto", "always", "never")
+	f.Register(cmd)
 	return cmd
 }
 
 // printMap writes what shows, in order of address.
-func printMap(ctx context.Context, t *layered.Image, rep reporter) error {
+func printMap(ctx context.Context, t *layered.Image, rep report.Reporter) error {
 	for v := range t.Space.Intervals(addr.All) {
 		if v.Mapping == nil {
 			continue
 		}
-		if err := rep.interval(v); err != nil {
+		if err := rep.Interval(v); err != nil {
 			return err
 		}
 		if err := ctx.Err(); err != nil {
@@ -95,9 +98,9 @@ func printMap(ctx context.Context, t *layered.Image, rep reporter) error {
 }
 
 // printLayers writes all mappings, the lowest first.
-func printLayers(ctx context.Context, t *layered.Image, rep reporter) error {
+func printLayers(ctx context.Context, t *layered.Image, rep report.Reporter) error {
 	for i, m := range t.Space.Mappings() {
-		if err := rep.interval(engine.Interval{Range: m.Range, Layer: i, Mapping: m}); err != nil {
+		if err := rep.Interval(engine.Interval{Range: m.Range, Layer: i, Mapping: m}); err != nil {
 			return err
 		}
 		if err := ctx.Err(); err != nil {
@@ -117,17 +120,17 @@ func (a *commands) noteTotals(t *layered.Image) {
 			ranges++
 		}
 	}
-	a.note("%s: %s, %s; %s address space", t.Arg, t.Format, t.Detail, t.Image.Space)
-	line := size(total[engine.Present]) + " present"
+	a.Note("%s: %s, %s; %s address space", t.Arg, t.Format, t.Detail, t.Image.Space)
+	line := wording.Size(total[engine.Present]) + " present"
 	if n := total[engine.Zero]; n > 0 {
-		line += ", " + size(n) + " zero"
+		line += ", " + wording.Size(n) + " zero"
 	}
 	if n := total[engine.Absent]; n > 0 {
 		why := "not saved"
 		if t.Live {
 			why = "not readable by nature"
 		}
-		line += ", " + size(n) + " absent (" + why + ")"
+		line += ", " + wording.Size(n) + " absent (" + why + ")"
 	}
-	a.note("%s: %s of %s: %s", t.Arg, plural(ranges, "range"), plural(uint64(t.Space.Len()), "mapping"), line)
+	a.Note("%s: %s of %s: %s", t.Arg, wording.Plural(ranges, "range"), wording.Plural(uint64(t.Space.Len()), "mapping"), line)
 }

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"sort"
 
+	"vscan/cmd/vscan/internal/report"
+	"vscan/cmd/vscan/internal/wording"
 	"vscan/engine"
 	"vscan/engine/addr"
 	"vscan/engine/graph"
@@ -53,11 +55,11 @@ func (f *threadsFound) text() string {
 	case f.threads == 0:
 		return "the image tells no threads: all of a stack counts as in use, and what only a register refers to as lost"
 	case f.running > 0:
-		return fmt.Sprintf("%s, of which %d run and tell no registers, others only some: what only a register refers to counts as lost", plural(f.threads, "thread"), f.running)
+		return fmt.Sprintf("%s, of which %d run and tell no registers, others only some: what only a register refers to counts as lost", wording.Plural(f.threads, "thread"), f.running)
 	case f.partial > 0:
-		return fmt.Sprintf("%s, of whose registers only stack pointers and arguments of system calls are known: what only another register refers to counts as lost", plural(f.threads, "thread"))
+		return fmt.Sprintf("%s, of whose registers only stack pointers and arguments of system calls are known: what only another register refers to counts as lost", wording.Plural(f.threads, "thread"))
 	}
-	return plural(f.threads, "thread") + " with registers"
+	return wording.Plural(f.threads, "thread") + " with registers"
 }
 
 const (
@@ -74,25 +76,25 @@ func (q *objectsQuestion) accountLines() []string {
 	if q.r.Len() == 0 {
 		add("no heap of glibc's malloc was recognised")
 	}
-	add("memory that may be written and is no file: %s, of which %s understood%s", size(a.Writable), size(a.Understood), percent(a.Understood, a.Writable))
+	add("memory that may be written and is no file: %s, of which %s understood%s", wording.Size(a.Writable), wording.Size(a.Understood), percent(a.Understood, a.Writable))
 	for _, line := range arenaLines(a) {
 		add("%s", line)
 	}
 	few(len(a.Gaps), "gap", add, func(i int) string {
-		return fmt.Sprintf("gap: %v, %s: %s", a.Gaps[i].Range, size(a.Gaps[i].Size()), a.Gaps[i].Reason)
+		return fmt.Sprintf("gap: %v, %s: %s", a.Gaps[i].Range, wording.Size(a.Gaps[i].Size()), a.Gaps[i].Reason)
 	})
 	for _, o := range a.Others {
-		add("another allocator: %s, %s: %s", printable(o.Name), size(o.Bytes), printable(o.Evidence))
+		add("another allocator: %s, %s: %s", wording.Printable(o.Name), wording.Size(o.Bytes), wording.Printable(o.Evidence))
 	}
 	add("%s", q.found.text())
 	if info := q.g.Info(); info.Filtered {
 		add("not complete: the graph has not all of the memory: what only the rest refers to counts as lost")
 	}
 	if n, written := absentData(q.g); n > 0 {
-		add("%s%s that may be written are not in the image: what only they refer to counts as lost", unless(!written || q.t.Live, "not complete: "), size(n))
+		add("%s%s that may be written are not in the image: what only they refer to counts as lost", unless(!written || q.t.Live, "not complete: "), wording.Size(n))
 	}
 	if n := q.stacksMissing(); n > 0 {
-		add("not complete: the image does not hold stacks of %s: what only they refer to counts as lost", plural(uint64(n), "thread"))
+		add("not complete: the image does not hold stacks of %s: what only they refer to counts as lost", wording.Plural(uint64(n), "thread"))
 	}
 	if q.onlyHeaps() {
 		add("not complete: the image holds nothing but heaps: what refers to their objects from outside is not known")
@@ -101,7 +103,7 @@ func (q *objectsQuestion) accountLines() []string {
 		return lines
 	}
 	add("objects: %s used, %s free, %s cached%s%s; %s between them", tell(t.States[heap.Used]), tell(t.States[heap.Free]), tell(t.States[heap.Cached]),
-		unlessNone(", %s in fastbins", t.States[heap.Fast]), unlessNone(", %s malloc's own", t.Own), plural(q.r.Edges, "reference"))
+		unlessNone(", %s in fastbins", t.States[heap.Fast]), unlessNone(", %s malloc's own", t.Own), wording.Plural(q.r.Edges, "reference"))
 	definite, indirect := t.Losses[graph.Definitely], t.Losses[graph.Indirectly]
 	lost := graph.Count{N: definite.N + indirect.N, Bytes: definite.Bytes + indirect.Bytes}
 	add("kept by static data: %s, stacks: %s%s%s, other memory: %s%s; leaked: %s%s%s; possibly leaked: %s", tell(t.Anchors[graph.Static]), tell(t.Anchors[graph.Stack]),
@@ -110,7 +112,7 @@ func (q *objectsQuestion) accountLines() []string {
 	return lines
 }
 
-func tell(c graph.Count) string { return fmt.Sprintf("%d (%s)", c.N, size(c.Bytes)) }
+func tell(c graph.Count) string { return fmt.Sprintf("%d (%s)", c.N, wording.Size(c.Bytes)) }
 
 // unlessNone is a part of a line, "" where there is none of it.
 func unlessNone(format string, c graph.Count) string {
@@ -134,7 +136,7 @@ func few(n int, noun string, add func(string, ...any), line func(int) string) {
 		add("%s", line(i))
 	}
 	if n > mostTold {
-		add("and %s", plural(uint64(n-mostTold), "more "+noun))
+		add("and %s", wording.Plural(uint64(n-mostTold), "more "+noun))
 	}
 }
 
@@ -151,14 +153,14 @@ func arenaLines(a *heap.Account) []string {
 	}
 	add := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
 	few(len(all), "arena", add, func(i int) string {
-		return fmt.Sprintf("%s: %s, %s", arenaName(all[i]), plural(all[i].Objects, "object"), size(all[i].Bytes))
+		return fmt.Sprintf("%s: %s, %s", arenaName(all[i]), wording.Plural(all[i].Objects, "object"), wording.Size(all[i].Bytes))
 	})
 	few(len(refused), "refused arena", add, func(i int) string {
 		how := "not recognised"
 		if refused[i].Objects > 0 {
-			how = plural(refused[i].Objects, "object") + ", and not all"
+			how = wording.Plural(refused[i].Objects, "object") + ", and not all"
 		}
-		return fmt.Sprintf("%s: %s: %s", arenaName(refused[i]), how, printable(refused[i].Refused))
+		return fmt.Sprintf("%s: %s: %s", arenaName(refused[i]), how, wording.Printable(refused[i].Refused))
 	})
 	return lines
 }
@@ -175,7 +177,7 @@ func arenaName(a *heap.Arena) string {
 	if len(a.Heaps) > 0 && a.Kind != heap.Mapped {
 		name += fmt.Sprintf(", heap %v", a.Heaps[0])
 		if n := len(a.Heaps) - 1; n > 0 {
-			name += " and " + plural(uint64(n), "more")
+			name += " and " + wording.Plural(uint64(n), "more")
 		}
 	}
 	return name
@@ -255,14 +257,14 @@ func (q *objectsQuestion) account() error {
 		return q.accountRecord()
 	case q.format == "text" && q.summary:
 		for _, line := range q.accountLines() {
-			if _, err := fmt.Fprintf(q.out, "%s: %s\n", q.arg, line); err != nil {
+			if _, err := fmt.Fprintf(q.Out, "%s: %s\n", q.arg, line); err != nil {
 				return err
 			}
 		}
 		return nil
 	}
 	for _, line := range q.accountLines() {
-		q.note("%s: %s", q.arg, line)
+		q.Note("%s: %s", q.arg, line)
 	}
 	return nil
 }
@@ -301,14 +303,14 @@ func rangeJSON(r addr.Range) jsonRange { return jsonRange{r.First.String(), r.La
 // accountRecord writes the account as a line of jsonl.
 func (q *objectsQuestion) accountRecord() error {
 	a, t := q.r.Account(), q.r.Totals()
-	r := newJSONLReporter(base{out: q.out}, style{})
-	r.start("heaps")
-	r.add("image", r.quote(q.arg))
-	r.addUint("writable", a.Writable)
-	r.addUint("understood", a.Understood)
+	r := report.NewJSONLReporter(report.Base{Out: q.Out}, report.Style{})
+	r.Start("heaps")
+	r.Add("image", r.Quote(q.arg))
+	r.AddUint("writable", a.Writable)
+	r.AddUint("understood", a.Understood)
 	arenas := []jsonArena{}
 	for _, arena := range a.Arenas {
-		j := jsonArena{Kind: arena.Kind.String(), Heaps: []jsonRange{}, Objects: arena.Objects, Bytes: arena.Bytes, Refused: validUTF8(arena.Refused)}
+		j := jsonArena{Kind: arena.Kind.String(), Heaps: []jsonRange{}, Objects: arena.Objects, Bytes: arena.Bytes, Refused: wording.ValidUTF8(arena.Refused)}
 		if arena.At != 0 {
 			j.At = arena.At.String()
 		}
@@ -319,11 +321,11 @@ func (q *objectsQuestion) accountRecord() error {
 	}
 	gaps := []jsonGap{}
 	for _, g := range a.Gaps[:min(len(a.Gaps), mostGaps)] {
-		gaps = append(gaps, jsonGap{rangeJSON(g.Range), validUTF8(g.Reason)})
+		gaps = append(gaps, jsonGap{rangeJSON(g.Range), wording.ValidUTF8(g.Reason)})
 	}
 	others := []jsonOther{}
 	for _, o := range a.Others {
-		others = append(others, jsonOther{validUTF8(o.Name), validUTF8(o.Evidence), o.Bytes})
+		others = append(others, jsonOther{wording.ValidUTF8(o.Name), wording.ValidUTF8(o.Evidence), o.Bytes})
 	}
 	counts := map[string]jsonCount{"malloc": jsonCount(t.Own)}
 	for s, c := range t.States {
@@ -346,10 +348,10 @@ func (q *objectsQuestion) accountRecord() error {
 		}
 	}
 	if n := len(a.Gaps) - len(gaps); n > 0 {
-		r.addUint("gaps_left_out", uint64(n))
+		r.AddUint("gaps_left_out", uint64(n))
 	}
-	r.addUint("threads", q.found.threads)
-	r.add("registers", `"`+q.found.registers()+`"`)
+	r.AddUint("threads", q.found.threads)
+	r.Add("registers", `"`+q.found.registers()+`"`)
 	for _, part := range []struct {
 		key   string
 		value any
@@ -358,13 +360,13 @@ func (q *objectsQuestion) accountRecord() error {
 			return err
 		}
 	}
-	r.addUint("references", q.r.Edges)
-	r.add("complete", fmt.Sprint(!q.incomplete()))
-	return r.finish()
+	r.AddUint("references", q.r.Edges)
+	r.Add("complete", fmt.Sprint(!q.incomplete()))
+	return r.Finish()
 }
 
-func addJSON(r *jsonlReporter, key string, value any) error {
+func addJSON(r *report.JsonlReporter, key string, value any) error {
 	b, err := json.Marshal(value)
-	r.add(key, string(b))
+	r.Add(key, string(b))
 	return err
 }

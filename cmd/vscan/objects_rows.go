@@ -5,6 +5,8 @@ import (
 	"errors"
 	"slices"
 
+	"vscan/cmd/vscan/internal/report"
+	"vscan/cmd/vscan/internal/wording"
 	"vscan/engine/addr"
 	"vscan/engine/graph"
 	"vscan/engine/heap"
@@ -85,7 +87,7 @@ func (q *objectsQuestion) rows() int { return int(min(q.most, uint64(q.r.Len()))
 // printObjects lists objects, and reports whether there were any.
 func (q *objectsQuestion) printObjects() (bool, error) {
 	list, all := best(q.r.Len(), q.rows(), q.listed, q.rank)
-	w := newTable(q.out, q.format, "object", []string{"addr", "size", "state", "anchor", "retained", "mapping", "offset", "module", "module_offset", "loss"}, 18, -12, 6, 6, -14, 20, 10)
+	w := report.NewTable(q.Out, q.format, "object", []string{"addr", "size", "state", "anchor", "retained", "mapping", "offset", "module", "module_offset", "loss"}, 18, -12, 6, 6, -14, 20, 10)
 	at := graph.NewLocator(q.g)
 	for _, i := range list {
 		o := q.r.Object(i)
@@ -112,12 +114,12 @@ func (q *objectsQuestion) printObjects() (bool, error) {
 		if q.format != "text" || q.show != "retained" { // what retains something is hardly lost
 			row = append(row, loss)
 		}
-		if err := w.row(row...); err != nil {
+		if err := w.Row(row...); err != nil {
 			return false, err
 		}
 	}
 	q.noteLimit(len(list), all, "object")
-	return all > 0, w.end()
+	return all > 0, w.End()
 }
 
 func unmapped(a addr.Addr) error {
@@ -126,7 +128,7 @@ func unmapped(a addr.Addr) error {
 
 func (q *objectsQuestion) noteLimit(listed, all int, noun string) {
 	if listed < all && q.format == "text" {
-		q.note("limited: not more than %d of %s (-m)", listed, plural(uint64(all), noun))
+		q.Note("limited: not more than %d of %s (-m)", listed, wording.Plural(uint64(all), noun))
 	}
 }
 
@@ -134,7 +136,7 @@ func (q *objectsQuestion) noteLimit(listed, all int, noun string) {
 func (q *objectsQuestion) printHeads() error {
 	heads := q.r.Heads
 	list, all := best(len(heads), q.rows(), func(int) bool { return true }, func(i int) uint64 { return heads[i].Bytes })
-	w := newTable(q.out, q.format, "leak", []string{"addr", "size", "blocks", "bytes", "words", "first", "mapping", "offset"}, 18, -12, -8, -12, 36, 24, 12)
+	w := report.NewTable(q.Out, q.format, "leak", []string{"addr", "size", "blocks", "bytes", "words", "first", "mapping", "offset"}, 18, -12, -8, -12, 36, 24, 12)
 	at := graph.NewLocator(q.g)
 	for _, k := range list {
 		h := heads[k]
@@ -143,12 +145,12 @@ func (q *objectsQuestion) printHeads() error {
 			return unmapped(o.First)
 		}
 		words, first := q.firstWords(o)
-		if err := w.row(o.First, o.Size(), h.Blocks, h.Bytes, words, first, at.Mapping(), at.Offset(o.First)); err != nil {
+		if err := w.Row(o.First, o.Size(), h.Blocks, h.Bytes, words, first, at.Mapping(), at.Offset(o.First)); err != nil {
 			return err
 		}
 	}
 	q.noteLimit(len(list), all, "head")
-	return w.end()
+	return w.End()
 }
 
 // firstWords is the first two words of an object, and, where the first one leads
@@ -217,17 +219,17 @@ func (q *objectsQuestion) printGroups() error {
 		g.bytes += h.Bytes
 	}
 	list, all := best(len(groups), q.rows(), func(int) bool { return true }, func(i int) uint64 { return groups[i].bytes })
-	w := newTable(q.out, q.format, "leak_group", []string{"heads", "size", "blocks", "bytes", "first", "addr"}, -8, -12, -8, -12, 24, 18)
+	w := report.NewTable(q.Out, q.format, "leak_group", []string{"heads", "size", "blocks", "bytes", "first", "addr"}, -8, -12, -8, -12, 24, 18)
 	for _, i := range list {
 		g := groups[i]
 		first := any(nil)
 		if g.first != "" {
 			first = g.first
 		}
-		if err := w.row(g.heads, g.size, g.blocks, g.bytes, first, g.example); err != nil {
+		if err := w.Row(g.heads, g.size, g.blocks, g.bytes, first, g.example); err != nil {
 			return err
 		}
 	}
 	q.noteLimit(len(list), all, "group")
-	return w.end()
+	return w.End()
 }

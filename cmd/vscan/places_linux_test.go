@@ -11,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"vscan/cmd/vscan/internal/cli"
 )
 
 // compilePlaces compiles the program of testdata/places and its library, whose
@@ -99,12 +101,12 @@ func readBack(t *testing.T, image, place, addr string) bool {
 	t.Helper()
 	var got, stderr bytes.Buffer
 	code := run([]string{"read", image, place, "1", "--as", "u8"}, strings.NewReader(""), &got, &stderr)
-	if code == exitError && strings.Contains(stderr.String(), "modules or mappings have this name: ") {
+	if code == cli.ExitError && strings.Contains(stderr.String(), "modules or mappings have this name: ") {
 		return false
 	}
 	var want, ignored bytes.Buffer
 	wantCode := run([]string{"read", image, addr, "1", "--as", "u8"}, strings.NewReader(""), &want, &ignored)
-	if code != wantCode || got.String() != want.String() || code == exitError && !strings.Contains(stderr.String(), " "+addr+": ") {
+	if code != wantCode || got.String() != want.String() || code == cli.ExitError && !strings.Contains(stderr.String(), " "+addr+": ") {
 		t.Errorf("%s: %s: %d, %q, %s; %s: %d, %q", image, place, code, got.String(), stderr.String(), addr, wantCode, want.String())
 	}
 	return true
@@ -118,7 +120,7 @@ func checkChains(t *testing.T, image, graph, target, window string) (n int) {
 		for _, chain := range []string{f[0] + " " + f[1], strings.ReplaceAll(f[0]+"->"+strings.TrimPrefix(f[1], "-> "), " ->", "->")} {
 			var stdout, stderr bytes.Buffer
 			code := run([]string{"read", image, chain, "1", "--as", "u8"}, strings.NewReader(""), &stdout, &stderr)
-			several := code == exitError && strings.Contains(stderr.String(), "have this name")
+			several := code == cli.ExitError && strings.Contains(stderr.String(), "have this name")
 			if !several && (code != 0 || !strings.HasPrefix(stdout.String(), f[2]+"\t")) {
 				t.Errorf("%s: %q: %d, %q, %s, want %s", image, chain, code, stdout.String(), stderr.String(), f[2])
 			}

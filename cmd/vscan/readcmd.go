@@ -11,6 +11,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"vscan/cmd/vscan/internal/cli"
+	"vscan/cmd/vscan/internal/report"
+	"vscan/cmd/vscan/internal/wording"
 	"vscan/engine"
 	"vscan/engine/addr"
 	"vscan/engine/image/layered"
@@ -53,13 +56,13 @@ func forms() []form {
 }
 
 func dumpBytes(first addr.Addr, b []byte) []byte {
-	d := hexdump{first: first, bytes: b}
-	return d.lines(nil)
+	d := report.Hexdump{First: first, Bytes: b}
+	return d.Lines(nil)
 }
 
 // readRequest is what read was asked for.
 type readRequest struct {
-	image  imageFlags
+	image  cli.ImageFlags
 	form   form
 	from   where.Chain
 	at     addr.Addr // where that leads, once an image is open
@@ -101,15 +104,15 @@ points to, and so on.`,
 		DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 2 && len(args) != 3 {
-				return usageError(cmd, "want an image, an address and perhaps a length: vscan read IMAGE ADDR [LEN]")
+				return cli.UsageError(cmd, "want an image, an address and perhaps a length: vscan read IMAGE ADDR [LEN]")
 			}
 			var err error
 			if r.from, err = where.ParseChain(args[1]); err != nil {
-				return usageError(cmd, "%v", err)
+				return cli.UsageError(cmd, "%v", err)
 			}
 			if len(args) == 3 {
 				if r.length, err = addr.ParseSize(args[2]); err != nil || r.length == 0 {
-					return usageError(cmd, "length %q: want a number of bytes, 1 or more", args[2])
+					return cli.UsageError(cmd, "length %q: want a number of bytes, 1 or more", args[2])
 				}
 			}
 			for _, f := range all {
@@ -121,9 +124,9 @@ points to, and so on.`,
 		},
 	}
 	cmd.Flags().SortFlags = false
-	choiceVar(cmd, &as, "as", "", "`FORM` of what is read: "+orList(names), names...)
-	cmd.Flags().Var(newNumber(&r.follow, 0, math.MaxInt32), "follow", "follow `N` pointers first")
-	r.image.register(cmd)
+	cli.ChoiceVar(cmd, &as, "as", "", "`FORM` of what is read: "+wording.OrList(names), names...)
+	cmd.Flags().Var(cli.NewNumber(&r.follow, 0, math.MaxInt32), "follow", "follow `N` pointers first")
+	r.image.Register(cmd)
 	return cmd
 }
 
@@ -133,15 +136,15 @@ const (
 )
 
 func (a *commands) read(ctx context.Context, arg string, r readRequest) error {
-	t, err := r.image.open(arg)
+	t, err := r.image.Open(arg)
 	if err != nil {
 		return err
 	}
 	defer t.Close()
-	a.noteOddities(t)
-	a.noteMissing(t)
+	a.NoteOddities(t)
+	a.NoteMissing(t)
 	if err := a.readFrom(ctx, t, r); err != nil {
-		return inImage(t.Arg, err)
+		return cli.InImage(t.Arg, err)
 	}
 	return nil
 }
@@ -152,7 +155,7 @@ func (a *commands) readFrom(ctx context.Context, t *layered.Image, r readRequest
 		return err
 	}
 	if r.follow > 0 {
-		arch, err := archOf(t, "--follow")
+		arch, err := cli.ArchOf(t, "--follow")
 		if err != nil {
 			return err
 		}
@@ -175,17 +178,17 @@ func (a *commands) locate(t *layered.Image, c *where.Chain) (addr.Addr, error) {
 	if err != nil || len(c.Steps) == 0 {
 		return at, err
 	}
-	arch, err := archOf(t, "a chain of pointers")
+	arch, err := cli.ArchOf(t, "a chain of pointers")
 	if err != nil {
 		return 0, err
 	}
-	return c.Follow(t.Space, arch, at, func(line string) { a.note("%s: %s", t.Arg, line) })
+	return c.Follow(t.Space, arch, at, func(line string) { a.Note("%s: %s", t.Arg, line) })
 }
 
 func (a *commands) readNumbers(ctx context.Context, t *layered.Image, r readRequest) error {
 	size := r.form.size
 	if size == 0 {
-		arch, err := archOf(t, "--as "+r.form.name)
+		arch, err := cli.ArchOf(t, "--as "+r.form.name)
 		if err != nil {
 			return err
 		}
@@ -202,7 +205,7 @@ func (a *commands) readNumbers(ctx context.Context, t *layered.Image, r readRequ
 	}
 	return eachChunk(ctx, t.Space, r.at, length, size, func(first addr.Addr, b []byte) error {
 		for ; len(b) >= size; b = b[size:] {
-			if _, err := fmt.Fprintf(a.out, "%v\t%s\n", first, r.form.number(t.Order.Uint(b[:size]))); err != nil {
+			if _, err := fmt.Fprintf(a.Out, "%v\t%s\n", first, r.form.number(t.Order.Uint(b[:size]))); err != nil {
 				return err
 			}
 			first += addr.Addr(size)
@@ -219,15 +222,15 @@ func (a *commands) readBytes(ctx context.Context, t *layered.Image, r readReques
 	some := false
 	err := eachChunk(ctx, t.Space, r.at, length, 1, func(first addr.Addr, b []byte) error {
 		some = true
-		_, err := a.out.Write(r.form.bytes(first, b))
+		_, err := a.Out.Write(r.form.bytes(first, b))
 		return err
 	})
 	if r.form.name == "hex" && some {
-		io.WriteString(a.out, "\n")
+		io.WriteString(a.Out, "\n")
 	}
 	var memory *engine.MemoryError
 	if r.length == 0 && some && (errors.As(err, &memory) || errors.Is(err, engine.ErrWrap)) {
-		a.note("%s: %v", t.Arg, err) // so many bytes were not asked for
+		a.Note("%s: %v", t.Arg, err) // so many bytes were not asked for
 		return nil
 	}
 	return err
@@ -240,7 +243,7 @@ func (a *commands) readString(t *layered.Image, r readRequest) error {
 	}
 	s, err := t.Space.CString(r.at, limit)
 	if len(s) > 0 || err == nil {
-		fmt.Fprintf(a.out, "%s\n", printable(string(s)))
+		fmt.Fprintf(a.Out, "%s\n", wording.Printable(string(s)))
 	}
 	if len(s) == limit && uint64(limit) == r.length {
 		return nil // as many as were asked for
@@ -255,7 +258,7 @@ func eachChunk(ctx context.Context, s *engine.Space, at addr.Addr, n uint64, uni
 	const chunk = 1 << 16
 	want := uint64(chunk)
 	if unit == 1 {
-		want = chunk - uint64(at%dumpLine)
+		want = chunk - uint64(at%report.DumpLine)
 	}
 	for {
 		if err := ctx.Err(); err != nil {

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	"vscan/cmd/vscan/internal/report"
+	"vscan/cmd/vscan/internal/wording"
 	"vscan/engine/search"
 	"vscan/patterns/yara"
 )
@@ -161,8 +163,8 @@ func (r *ruleReader) finish() error {
 	return errors.Join(errs...)
 }
 
-// leftOut is the rules that are asked of no image.
-func (f *searchFlags) leftOut() []yara.Skipped {
+// LeftOut is the rules that are asked of no image.
+func (f *searchFlags) LeftOut() []yara.Skipped {
 	if f.Rules == nil {
 		return nil
 	}
@@ -180,10 +182,10 @@ func (f *searchFlags) someRule(args []ruleArg) error {
 func noRule(rules *yara.Rules, args []ruleArg) error {
 	name := args[0].text
 	if n := len(args) - 1; n > 0 {
-		name += fmt.Sprintf(" and %s", plural(uint64(n), "other"))
+		name += fmt.Sprintf(" and %s", wording.Plural(uint64(n), "other"))
 	}
 	if n := len(rules.Skipped); n > 0 {
-		return fmt.Errorf("%s: no rule can be searched for: %s left out", name, plural(uint64(n), "rule"))
+		return fmt.Errorf("%s: no rule can be searched for: %s left out", name, wording.Plural(uint64(n), "rule"))
 	}
 	return fmt.Errorf("%s: no rule in the files", name)
 }
@@ -191,12 +193,12 @@ func noRule(rules *yara.Rules, args []ruleArg) error {
 // noteLeftOut tells which rules were left out.
 func (a *commands) noteLeftOut(f *searchFlags) {
 	const most = 20
-	all := f.leftOut()
+	all := f.LeftOut()
 	for _, s := range all[:min(len(all), most)] {
-		a.note("%s", leftOutLine(s))
+		a.Note("%s", leftOutLine(s))
 	}
 	if n := len(all) - most; n > 0 {
-		a.note("%s more are left out: vscan rules check lists all", plural(uint64(n), "rule"))
+		a.Note("%s more are left out: vscan rules check lists all", wording.Plural(uint64(n), "rule"))
 	}
 }
 
@@ -207,7 +209,7 @@ func leftOutLine(s yara.Skipped) string {
 		where += fmt.Sprintf(":%d", s.Column)
 	}
 	if s.Rule == "" {
-		return fmt.Sprintf("%s: what stands here is left out: %s", where, reasonOf(s))
+		return fmt.Sprintf("%s: what stands here is left out: %s", where, report.ReasonOf(s))
 	}
-	return fmt.Sprintf("%s: rule %s is left out: %s", where, s.Rule, reasonOf(s))
+	return fmt.Sprintf("%s: rule %s is left out: %s", where, s.Rule, report.ReasonOf(s))
 }

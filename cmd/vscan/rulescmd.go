@@ -13,6 +13,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"vscan/cmd/vscan/internal/cli"
+	"vscan/cmd/vscan/internal/report"
+	"vscan/cmd/vscan/internal/wording"
 	"vscan/engine"
 	"vscan/engine/simd"
 	"vscan/internal/await"
@@ -26,7 +29,7 @@ func (a *commands) rulesCommand() *cobra.Command {
 		Short:                 "Check files of YARA rules",
 		Long:                  `rules has what there is to do with YARA rules besides find -f: see its commands.`,
 		DisableFlagsInUseLine: true,
-		Args:                  noSuchCommand,
+		Args:                  cli.NoSuchCommand,
 		RunE:                  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(a.rulesCheckCommand())
@@ -61,14 +64,14 @@ func (a *commands) rulesCheckCommand() *cobra.Command {
 		DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return usageError(cmd, "want at least one file of rules")
+				return cli.UsageError(cmd, "want at least one file of rules")
 			}
 			return a.checkRules(cmd.Context(), &r, args, format)
 		},
 	}
 	registerDefine(cmd, &r.defines)
-	choiceVar(cmd, &format, "output", "o", "`FORMAT`: text or jsonl", "text", "jsonl")
-	choiceVar(cmd, &format, "format", "", "the same as --output", "text", "jsonl")
+	cli.ChoiceVar(cmd, &format, "output", "o", "`FORMAT`: text or jsonl", "text", "jsonl")
+	cli.ChoiceVar(cmd, &format, "format", "", "the same as --output", "text", "jsonl")
 	cmd.Flags().MarkHidden("format")
 	return cmd
 }
@@ -105,9 +108,9 @@ func (a *commands) checkRules(ctx context.Context, r *ruleReader, args []string,
 		return err
 	}
 	if format == "jsonl" {
-		err = checksAsJSON(a.out, checks)
+		err = checksAsJSON(a.Out, checks)
 	} else {
-		err = checksAsText(a.out, checks, a.out.terminal)
+		err = checksAsText(a.Out, checks, a.Out.Terminal)
 	}
 	switch {
 	case err != nil:
@@ -121,9 +124,9 @@ func (a *commands) checkRules(ctx context.Context, r *ruleReader, args []string,
 	for _, c := range checks {
 		count[c.Status]++
 	}
-	a.note("%s: %d run, %d of them slow; %d left out", plural(uint64(len(checks)), "rule"), r.rules.Len(), count[statusSlow], count[statusLeftOut])
+	a.Note("%s: %d run, %d of them slow; %d left out", wording.Plural(uint64(len(checks)), "rule"), r.rules.Len(), count[statusSlow], count[statusLeftOut])
 	if count[statusLeftOut] > 0 {
-		return exitCode(exitIncomplete)
+		return cli.ExitCode(cli.ExitIncomplete)
 	}
 	return nil
 }
@@ -171,7 +174,7 @@ func checksOf(rules *yara.Rules) ([]ruleCheck, error) {
 	for _, s := range rules.Skipped {
 		all = append(all, ruleCheck{
 			Type: "rule_check", Rule: s.Rule, Namespace: s.Namespace, File: s.File, Line: s.Line, Column: s.Column,
-			Status: statusLeftOut, Reason: reasonOf(s),
+			Status: statusLeftOut, Reason: report.ReasonOf(s),
 		})
 	}
 	order := map[string]int{}
@@ -245,7 +248,7 @@ func checksAsJSON(w io.Writer, all []ruleCheck) error {
 	e := json.NewEncoder(w)
 	e.SetEscapeHTML(false)
 	for _, c := range all {
-		c.Rule, c.Namespace, c.File, c.Reason = validUTF8(c.Rule), validUTF8(c.Namespace), validUTF8(c.File), validUTF8(c.Reason)
+		c.Rule, c.Namespace, c.File, c.Reason = wording.ValidUTF8(c.Rule), wording.ValidUTF8(c.Namespace), wording.ValidUTF8(c.File), wording.ValidUTF8(c.Reason)
 		if err := e.Encode(c); err != nil {
 			return err
 		}
@@ -272,7 +275,7 @@ func checksAsText(w io.Writer, all []ruleCheck, aligned bool) error {
 		}
 		name := (&yara.Rule{Name: c.Rule, Namespace: c.Namespace}).FullName()
 		status := strings.ReplaceAll(c.Status, "_", " ")
-		if _, err := fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", printable(where), printable(name), status, printable(strings.Join(why, "; "))); err != nil {
+		if _, err := fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", wording.Printable(where), wording.Printable(name), status, wording.Printable(strings.Join(why, "; "))); err != nil {
 			return err
 		}
 	}

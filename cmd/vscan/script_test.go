@@ -20,6 +20,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"vscan/cmd/internal/parquetfile"
+	"vscan/cmd/vscan/internal/wording"
 	"vscan/engine/simd"
 )
 
@@ -101,7 +102,7 @@ var scriptCommands = map[string]func(ts *testscript.TestScript, neg bool, args [
 		wantArgs(ts, neg, len(args) == 0, "oneline")
 		text := ts.ReadFile("stderr")
 		line, ok := strings.CutSuffix(text, "\n")
-		if !ok || line == "" || printable(line) != line {
+		if !ok || line == "" || wording.Printable(line) != line {
 			ts.Fatalf("not one line that prints: %q", text)
 		}
 	},

@@ -9,6 +9,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"vscan/cmd/vscan/internal/cli"
+	"vscan/cmd/vscan/internal/console"
+	"vscan/cmd/vscan/internal/report"
+	"vscan/cmd/vscan/internal/wording"
 	"vscan/engine"
 	"vscan/engine/image/layered"
 	"vscan/engine/search"
@@ -19,11 +23,11 @@ import (
 // is in Query, as plain values, the rest says how the answer is told.
 type searchFlags struct {
 	search.Query
-	image imageFlags
+	image cli.ImageFlags
 
-	align   alignment
-	ranges  rangeList
-	in      mappingsList
+	align   cli.Alignment
+	ranges  cli.RangeList
+	in      cli.MappingsList
 	longest uint64 // match of an expression
 	bytes   uint64 // of a hit, at most so many are shown
 	context uint64 // bytes before and after a hit
@@ -60,24 +64,24 @@ func (f *searchFlags) register(cmd *cobra.Command) {
 	fs.Var(&f.align, "align", "only hits whose address is a multiple of `N` bytes, or, for word, of a word (default any address, a word for ptr)")
 	fs.Var(&f.ranges, "range", "only matches that lie wholly in `RANGE` of addresses, LO..HI or LO+LEN; an end may be NAME+OFFSET; repeatable")
 	fs.Var(&f.in, "in", "only in mappings with this `NAME|PERM`: a name, the last part of a path, or permissions, where a - is either; repeatable")
-	fs.VarP(newNumber(&f.MaxHits, 1, math.MaxUint64), "max-count", "m", "at most `N` hits a pattern and image, those with the lowest addresses")
+	fs.VarP(cli.NewNumber(&f.MaxHits, 1, math.MaxUint64), "max-count", "m", "at most `N` hits a pattern and image, those with the lowest addresses")
 	fs.BoolVar(&f.Overlapping, "overlap", false, "also matches of re: that overlap an earlier one of the same pattern")
-	fs.Var(newByteCount(&f.longest, 1, patterns.MaxBytes), "max-match", "longest match of re:, and of hex: with a jump without an end, `N` bytes")
+	fs.Var(cli.NewByteCount(&f.longest, 1, patterns.MaxBytes), "max-match", "longest match of re:, and of hex: with a jump without an end, `N` bytes")
 	fs.BoolVarP(&f.count, "count", "c", false, "print only the number of hits of each pattern")
 	fs.BoolVarP(&f.quiet, "quiet", "q", false, "print nothing and stop at the first hit; the exit code tells")
-	choiceVar(cmd, &f.format, "output", "o", "`FORMAT` of the hits: text, jsonl or csv", "text", "jsonl", "csv")
+	cli.ChoiceVar(cmd, &f.format, "output", "o", "`FORMAT` of the hits: text, jsonl or csv", "text", "jsonl", "csv")
 	fs.BoolVarP(&f.withNames, "with-filename", "H", false, "name the image in front of each line of text (default where there are several)")
 	fs.BoolVar(&f.noNames, "no-filename", false, "never name the image in lines of text")
 	fs.StringVar(&f.summary, "summary", "", "write the summaries to `FILE`, as jsonl, and not behind the hits; none writes none")
-	fs.Var(newByteCount(&f.bytes, 0, maxShown), "bytes", "show at most `N` bytes of a hit")
-	fs.VarP(newByteCount(&f.context, 0, maxContext), "context", "C", "show `N` bytes before and after a hit: in text as a hexdump, else as before and after")
-	choiceVar(cmd, &f.color, "color", "", "`WHEN` to colour: auto (at a terminal), always or never", "auto", "always", "never")
-	fs.VarP(newNumber(&f.workers, 0, engine.MaxWorkers), "workers", "j", "`N` workers (default one a processor)")
-	fs.Var(newByteCount(&f.ShardSize, 1, math.MaxUint64), "shard-size", "`N` bytes that a worker takes at a time (default 4194304)")
-	fs.Var(newKernelLevel(&f.Kernel), "kernel", "use the kernels of this `LEVEL`: see vscan kernels (default the best, or $VSCAN_KERNEL)")
-	choiceVar(cmd, &f.progress, "progress", "", "`WHEN` to show on standard error how far it is: auto (at a terminal), always or never", "auto", "always", "never")
+	fs.Var(cli.NewByteCount(&f.bytes, 0, report.MaxShown), "bytes", "show at most `N` bytes of a hit")
+	fs.VarP(cli.NewByteCount(&f.context, 0, maxContext), "context", "C", "show `N` bytes before and after a hit: in text as a hexdump, else as before and after")
+	cli.ChoiceVar(cmd, &f.color, "color", "", "`WHEN` to colour: auto (at a terminal), always or never", "auto", "always", "never")
+	fs.VarP(cli.NewNumber(&f.workers, 0, engine.MaxWorkers), "workers", "j", "`N` workers (default one a processor)")
+	fs.Var(cli.NewByteCount(&f.ShardSize, 1, math.MaxUint64), "shard-size", "`N` bytes that a worker takes at a time (default 4194304)")
+	fs.Var(cli.NewKernelLevel(&f.Kernel), "kernel", "use the kernels of this `LEVEL`: see vscan kernels (default the best, or $VSCAN_KERNEL)")
+	cli.ChoiceVar(cmd, &f.progress, "progress", "", "`WHEN` to show on standard error how far it is: auto (at a terminal), always or never", "auto", "always", "never")
 	fs.BoolVar(&f.stats, "stats", false, "tell at the end what was scanned, how and how fast, on standard error")
-	f.image.register(cmd)
+	f.image.Register(cmd)
 }
 
 // complete checks what one flag alone does not tell, and fills in what the
@@ -86,7 +90,7 @@ func (f *searchFlags) complete() error {
 	if err := f.contradiction(); err != nil {
 		return err
 	}
-	return kernelFromEnv(&f.Kernel)
+	return cli.KernelFromEnv(&f.Kernel)
 }
 
 // ask puts what the flags say of the question into the query.
@@ -94,7 +98,7 @@ func (f *searchFlags) ask(pats []patterns.Pattern) {
 	q := &f.Query
 	q.Patterns = pats
 	q.PerMapping = f.ruleScope == "mapping"
-	q.Align = search.Alignment{Bytes: f.align.bytes, Word: f.align.word}
+	q.Align = search.Alignment{Bytes: f.align.Bytes, Word: f.align.Word}
 	q.MaxMatch = int(f.longest)
 	q.Ranges, q.In = f.ranges, f.in
 	q.Workers = int(f.workers)
@@ -120,10 +124,10 @@ func (f *searchFlags) silent() bool { return f.quiet || f.list != "" }
 type searching struct {
 	*commands
 	f         *searchFlags
-	rep       reporter
+	rep       report.Reporter
 	summaries *summaryFile // nil: there is none
-	bar       *bar
-	outcome
+	bar       *cli.Bar
+	cli.Outcome
 	tally
 	errors []error // of -q, which tells them only where there is no hit
 }
@@ -145,52 +149,52 @@ func (a *commands) search(ctx context.Context, f *searchFlags, pats []patterns.P
 	}
 	f.several = len(args) > 1 || f.recursive
 	s.rep = a.reporterOf(f)
-	if left := f.leftOut(); len(left) > 0 {
-		s.incomplete = true
+	if left := f.LeftOut(); len(left) > 0 {
+		s.Incomplete = true
 		if !f.silent() {
-			s.rep.leftOut(left)
+			s.rep.LeftOut(left)
 		}
 	}
-	s.bar = a.startBar(f.progress, f.silent(), len(args))
+	s.bar = a.StartBar(f.progress, f.silent(), len(args))
 	err = s.run(ctx, args)
-	s.bar.finish()
+	s.bar.Finish()
 	if bad := s.summaries.close(); err == nil {
 		err = bad
 	}
 	if err != nil {
 		return err
 	}
-	return s.end()
+	return s.End()
 }
 
 // run searches the images until there are no more or nobody wants more.
 func (s *searching) run(ctx context.Context, images []imageArg) error {
 	for i, arg := range images {
 		if ctx.Err() != nil {
-			s.interrupted = true
+			s.Interrupted = true
 			if left := len(images) - i; left > 3 {
-				s.note("%s and %s more: not searched: interrupted", arg.path, plural(uint64(left-1), "image"))
+				s.Note("%s and %s more: not searched: interrupted", arg.path, wording.Plural(uint64(left-1), "image"))
 				return nil
 			}
-			s.note("%s: not searched: interrupted", arg.path)
+			s.Note("%s: not searched: interrupted", arg.path)
 			continue
 		}
-		s.bar.begin(i+1, arg.path, 0, nil)
+		s.bar.Begin(i+1, arg.path, 0, nil)
 		switch err := s.image(ctx, i+1, arg); {
 		case err != nil && ctx.Err() != nil && errors.Is(err, context.Canceled):
-			s.interrupted = true // before there was anything to tell of it
-			s.note("%s: not searched: interrupted", arg.path)
+			s.Interrupted = true // before there was anything to tell of it
+			s.Note("%s: not searched: interrupted", arg.path)
 		case err != nil:
 			s.fail(err)
 		}
-		err := s.rep.failed()
+		err := s.rep.Failed()
 		switch {
-		case err != nil && !isClosedPipe(err):
+		case err != nil && !console.IsClosedPipe(err):
 			return err
 		case err != nil: // nobody reads on
-			s.incomplete = s.incomplete || !s.found && i+1 < len(images)
+			s.Incomplete = s.Incomplete || !s.Found && i+1 < len(images)
 			return nil
-		case s.f.quiet && s.found:
+		case s.f.quiet && s.Found:
 			return nil
 		}
 	}
@@ -199,19 +203,19 @@ func (s *searching) run(ctx context.Context, images []imageArg) error {
 
 // fail takes note of an error about an image; the others are searched still.
 func (s *searching) fail(err error) {
-	s.failed = true
+	s.Failed = true
 	if s.f.quiet {
 		s.errors = append(s.errors, err)
 		return
 	}
-	s.complain(err)
+	s.Complain(err)
 }
 
-// end tells what is to be told of all images, and returns the outcome. With -q
+// End tells what is to be told of all images, and returns the outcome. With -q
 // a hit is all that was asked for, wherever it is: what is wrong with other
 // images, before or behind it, is not told and does not count.
-func (s *searching) end() error {
-	if s.f.quiet && s.found {
+func (s *searching) End() error {
+	if s.f.quiet && s.Found {
 		return nil
 	}
 	if s.f.quiet {
@@ -219,14 +223,14 @@ func (s *searching) end() error {
 		s.noteLeftOut(s.f)
 	}
 	for _, err := range s.errors {
-		s.complain(err)
+		s.Complain(err)
 	}
 	s.noteTally()
 	s.settle()
-	if !s.found && !s.interrupted {
+	if !s.Found && !s.Interrupted {
 		s.noteMisspelt(s.f.Patterns)
 	}
-	return s.outcome.exit()
+	return s.Outcome.Exit()
 }
 
 // image searches an image, the nth.
@@ -234,7 +238,7 @@ func (s *searching) image(ctx context.Context, n int, from imageArg) error {
 	f, arg := s.f, from.path
 	one := imageSearch{searching: s, nth: n, began: time.Now()}
 	f.image.Sequential = true
-	img, err := f.image.open(arg)
+	img, err := f.image.Open(arg)
 	if from.found && s.skips(arg, img, err) {
 		return nil
 	}
@@ -243,7 +247,7 @@ func (s *searching) image(ctx context.Context, n int, from imageArg) error {
 	}
 	defer img.Close()
 	if !f.quiet {
-		s.noteOddities(img)
+		s.NoteOddities(img)
 	}
 	one.img, one.opened = img, time.Since(one.began)
 	found, err := f.Prepare(ctx, img)
@@ -251,30 +255,30 @@ func (s *searching) image(ctx context.Context, n int, from imageArg) error {
 		if errors.Is(err, context.Canceled) {
 			return err
 		}
-		return inImage(arg, flagged(err))
+		return cli.InImage(arg, cli.Flagged(err))
 	}
 	one.compiled = time.Since(one.began) - one.opened
 	sum, err := found.Run(ctx, &one)
-	s.bar.end()
+	s.bar.End()
 	if sum == nil {
-		return inImage(arg, err)
+		return cli.InImage(arg, err)
 	}
 	s.judge(sum)
-	if s.rep.failed() != nil && !f.quiet && !one.ended {
+	if s.rep.Failed() != nil && !f.quiet && !one.ended {
 		sum.Complete = sum.Complete && !sum.Stopped
-		s.summaries.end(sum)
+		s.summaries.End(sum)
 	}
 	return nil
 }
 
 // judge puts into the outcome how the search of an image went.
 func (s *searching) judge(sum *search.Summary) {
-	s.found = s.found || sum.Found()
-	s.incomplete = s.incomplete || !sum.Complete && !sum.Interrupted
-	if sum.Stopped && s.rep.failed() != nil { // nobody reads on: the rest was not looked at
-		s.incomplete = s.incomplete || !s.found
+	s.Found = s.Found || sum.Found()
+	s.Incomplete = s.Incomplete || !sum.Complete && !sum.Interrupted
+	if sum.Stopped && s.rep.Failed() != nil { // nobody reads on: the rest was not looked at
+		s.Incomplete = s.Incomplete || !s.Found
 	}
-	s.interrupted = s.interrupted || sum.Interrupted
+	s.Interrupted = s.Interrupted || sum.Interrupted
 	s.count(sum)
 }
 
@@ -290,13 +294,13 @@ type imageSearch struct {
 
 // Begin says to whom it may concern that the hits of an image follow.
 func (s *imageSearch) Begin(of *search.Search) error {
-	s.rep.begin(of.Image())
-	s.bar.begin(s.nth, of.Image().Arg, of.Bytes(), of.Progress())
+	s.rep.Begin(of.Image())
+	s.bar.Begin(s.nth, of.Image().Arg, of.Bytes(), of.Progress())
 	return nil
 }
 
-func (s *imageSearch) Hit(h *search.Hit) error        { return s.rep.hit(h) }
-func (s *imageSearch) Rule(m *search.RuleMatch) error { return s.rep.rule(m) }
+func (s *imageSearch) Hit(h *search.Hit) error        { return s.rep.Hit(h) }
+func (s *imageSearch) Rule(m *search.RuleMatch) error { return s.rep.Rule(m) }
 
 // End reports the account of the image.
 func (s *imageSearch) End(sum *search.Summary) error {
@@ -304,27 +308,27 @@ func (s *imageSearch) End(sum *search.Summary) error {
 		return nil
 	}
 	s.ended = true
-	s.bar.end()
-	s.summaries.end(sum)
-	s.rep.end(sum)
+	s.bar.End()
+	s.summaries.End(sum)
+	s.rep.End(sum)
 	s.account(s.f, sum, s)
-	return s.rep.failed()
+	return s.rep.Failed()
 }
 
 // newReporter returns the reporter that the flags ask for.
-func (a *commands) reporterOf(f *searchFlags) reporter {
-	s := style{
-		color: a.out.wantsColor(f.color), aligned: a.out.terminal,
-		context: f.context, bytes: f.bytes, counts: f.count,
-		several: (f.several || f.withNames) && !f.noNames, parted: f.summary != "",
-		rules: f.Rules != nil, files: f.ruleFiles > 1,
+func (a *commands) reporterOf(f *searchFlags) report.Reporter {
+	s := report.Style{
+		Color: a.Out.WantsColor(f.color), Aligned: a.Out.Terminal,
+		Context: f.context, Bytes: f.bytes, Counts: f.count,
+		Several: (f.several || f.withNames) && !f.noNames, Parted: f.summary != "",
+		Rules: f.Rules != nil, Files: f.ruleFiles > 1,
 	}
-	switch base := (base{out: a.out}); {
+	switch base := (report.Base{Out: a.Out}); {
 	case f.list != "":
-		return &listReporter{base: base, without: f.list == "without"}
+		return &report.ListReporter{Base: base, Without: f.list == "without"}
 	case f.matchOnly && !f.count:
-		s.several = f.withNames
-		return newMatchReporter(base, s)
+		s.Several = f.withNames
+		return report.NewMatchReporter(base, s)
 	}
-	return newReporter(a.out, f.format, s)
+	return report.NewReporter(a.Out, f.format, s)
 }

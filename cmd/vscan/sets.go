@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"vscan/cmd/vscan/internal/cli"
 	"vscan/patterns/sets"
 )
 
@@ -31,18 +32,18 @@ secrets are looked for as bytes and as UTF-16LE; what is plainly a placeholder
 			case 1:
 				set, err := sets.Get(args[0])
 				if err != nil {
-					return usageError(cmd, "%v", err)
+					return cli.UsageError(cmd, "%v", err)
 				}
-				_, err = io.WriteString(a.out, set.Text)
+				_, err = io.WriteString(a.Out, set.Text)
 				return err
 			}
-			return usageError(cmd, "want the name of one set, found %d", len(args))
+			return cli.UsageError(cmd, "want the name of one set, found %d", len(args))
 		},
 	}
 }
 
 func (a *commands) listSets() error {
-	w := tabwriter.NewWriter(a.out, 0, 8, 2, ' ', 0)
+	w := tabwriter.NewWriter(a.Out, 0, 8, 2, ' ', 0)
 	for _, s := range sets.All() {
 		pats, err := s.Patterns()
 		if err != nil {

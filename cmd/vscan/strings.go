@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"vscan/cmd/vscan/internal/cli"
 	"vscan/patterns"
 )
 
@@ -49,7 +50,7 @@ func (a *commands) stringsCommand() *cobra.Command {
 		DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return usageError(cmd, "no image given: vscan strings IMAGE...")
+				return cli.UsageError(cmd, "no image given: vscan strings IMAGE...")
 			}
 			f.Runs = encodings
 			pats, err := patterns.Texts(encodings, int(minimal))
@@ -60,7 +61,7 @@ func (a *commands) stringsCommand() *cobra.Command {
 		},
 	}
 	fs := cmd.Flags()
-	fs.VarP(newNumber(&minimal, 1, patterns.MaxMinRun), "min", "n", "runs of at least `MIN` characters")
+	fs.VarP(cli.NewNumber(&minimal, 1, patterns.MaxMinRun), "min", "n", "runs of at least `MIN` characters")
 	fs.VarP(&encodingChoice{list: &encodings}, "encoding", "e", "runs in `ENCODING`: ascii, utf8, utf16le, utf16be, utf32le, utf32be or all; repeatable, or with commas (default ascii,utf8,utf16le)")
 	f.register(cmd)
 	for _, name := range []string{"overlap", "max-match"} { // runs do not overlap, and have their own length

@@ -6,6 +6,9 @@ import (
 	"io"
 	"os"
 
+	"vscan/cmd/vscan/internal/cli"
+	"vscan/cmd/vscan/internal/console"
+	"vscan/cmd/vscan/internal/report"
 	"vscan/engine/search"
 )
 
@@ -13,8 +16,8 @@ import (
 // as behind the hits of -o jsonl. A nil one takes summaries and writes nothing.
 type summaryFile struct {
 	file *os.File
-	out  *output
-	rep  *jsonlReporter
+	out  *console.Output
+	rep  *report.JsonlReporter
 }
 
 // openSummary makes the file that summaries go to, nil where there is none. No
@@ -24,7 +27,7 @@ func (f *searchFlags) openSummary(images []imageArg) (*summaryFile, error) {
 		return nil, nil
 	}
 	for _, image := range images {
-		if same(f.summary, image.path) {
+		if cli.Same(f.summary, image.path) {
 			return nil, fmt.Errorf("--summary %s is an image: write to another file", f.summary)
 		}
 	}
@@ -32,13 +35,13 @@ func (f *searchFlags) openSummary(images []imageArg) (*summaryFile, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--summary: %w", err)
 	}
-	out := newOutput(file, io.Discard)
-	return &summaryFile{file: file, out: out, rep: newJSONLReporter(base{out: out}, style{})}, nil
+	out := console.NewOutput(file, io.Discard)
+	return &summaryFile{file: file, out: out, rep: report.NewJSONLReporter(report.Base{Out: out}, report.Style{})}, nil
 }
 
-func (s *summaryFile) end(sum *search.Summary) {
+func (s *summaryFile) End(sum *search.Summary) {
 	if s != nil {
-		s.rep.end(sum)
+		s.rep.End(sum)
 	}
 }
 
@@ -46,7 +49,7 @@ func (s *summaryFile) close() error {
 	if s == nil {
 		return nil
 	}
-	if err := errors.Join(s.out.close(), s.file.Close()); err != nil {
+	if err := errors.Join(s.out.Close(), s.file.Close()); err != nil {
 		return fmt.Errorf("--summary: %w", err)
 	}
 	return nil

@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"fmt"
@@ -11,15 +11,17 @@ import (
 
 	"golang.org/x/term"
 
+	"vscan/cmd/vscan/internal/console"
+	"vscan/cmd/vscan/internal/wording"
 	"vscan/engine"
 )
 
-// bar shows how far a search has come, on standard error. The scan knows nothing
+// Bar shows how far a search has come, on standard error. The scan knows nothing
 // of it: it reads the counters that the scan keeps. At a terminal it is one
 // line that is written over and vanishes at the end, elsewhere a line now and
 // then.
-type bar struct {
-	app      *app
+type Bar struct {
+	app      *App
 	terminal bool
 	asked    bool // whether it was asked for
 	stop     chan struct{}
@@ -46,23 +48,23 @@ const (
 	lineEvery = time.Second
 )
 
-// startBar shows a bar for a search of so many images, always, never, or auto, at a
+// StartBar shows a bar for a search of so many images, always, never, or auto, at a
 // terminal, unless quiet. It returns nil where none is shown.
-func (a *app) startBar(when string, quiet bool, images int) *bar {
-	terminal := isTerminal(a.err)
+func (a *App) StartBar(when string, quiet bool, images int) *Bar {
+	terminal := console.IsTerminal(a.Err)
 	wanted := terminal && !quiet && os.Getenv("TERM") != "dumb"
 	if when == "never" || when == "auto" && !wanted {
 		return nil
 	}
-	b := &bar{app: a, terminal: terminal, asked: when == "always", stop: make(chan struct{}), stopped: make(chan struct{})}
+	b := &Bar{app: a, terminal: terminal, asked: when == "always", stop: make(chan struct{}), stopped: make(chan struct{})}
 	b.status.of = images
 	go b.run()
 	return b
 }
 
-// begin says which image is looked at, from 1, and scanned, once it is opened;
+// Begin says which image is looked at, from 1, and scanned, once it is opened;
 // until then total is 0 and scan nil.
-func (b *bar) begin(image int, name string, total uint64, scan *engine.Progress) {
+func (b *Bar) Begin(image int, name string, total uint64, scan *engine.Progress) {
 	if b == nil {
 		return
 	}
@@ -70,11 +72,11 @@ func (b *bar) begin(image int, name string, total uint64, scan *engine.Progress)
 	defer b.mu.Unlock()
 	b.scan, b.speed = scan, speed{}
 	b.speed.rate(time.Now(), 0)
-	b.status = status{name: printable(name), image: image, of: b.status.of, total: total, before: b.status.before}
+	b.status = status{name: wording.Printable(name), image: image, of: b.status.of, total: total, before: b.status.before}
 }
 
-// end says that the image has been scanned.
-func (b *bar) end() {
+// End says that the image has been scanned.
+func (b *Bar) End() {
 	if b == nil {
 		return
 	}
@@ -90,7 +92,7 @@ func (b *bar) end() {
 	b.status.hits, b.scan = 0, nil
 }
 
-func (b *bar) run() {
+func (b *Bar) run() {
 	defer close(b.stopped)
 	every := lineEvery
 	if b.terminal {
@@ -108,19 +110,19 @@ func (b *bar) run() {
 	}
 }
 
-// finish takes the bar away.
-func (b *bar) finish() {
+// Finish takes the bar away.
+func (b *Bar) Finish() {
 	if b == nil {
 		return
 	}
 	close(b.stop)
 	<-b.stopped
 	if b.terminal {
-		b.app.out.setStatus("")
+		b.app.Out.SetStatus("")
 	}
 }
 
-func (b *bar) show(now time.Time) {
+func (b *Bar) show(now time.Time) {
 	b.mu.Lock()
 	if s := &b.status; b.scan != nil {
 		s.done, s.hits = min(b.scan.Bytes.Load(), s.total), b.scan.Hits.Load()
@@ -129,12 +131,12 @@ func (b *bar) show(now time.Time) {
 	status := b.status
 	scanning := b.scan != nil
 	b.mu.Unlock()
-	if b.terminal && (b.app.out.setStatus(barLine(status, terminalWidth(b.app.err))) || !b.asked || now.Sub(b.told) < lineEvery) {
+	if b.terminal && (b.app.Out.SetStatus(barLine(status, terminalWidth(b.app.Err))) || !b.asked || now.Sub(b.told) < lineEvery) {
 		return
 	}
 	b.told = now
 	if scanning {
-		b.app.tell(status.line())
+		b.app.Tell(status.line())
 	}
 }
 
@@ -153,16 +155,16 @@ func (s *status) which() string { return fmt.Sprintf("image %d/%d", s.image, s.o
 // most is there, the rest as far as there is room, and some is left for the echo of
 // Ctrl-C.
 func barLine(s status, terminal int) string {
-	width := terminal - 1 - len(echo)
+	width := terminal - 1 - len(console.Echo)
 	if width < 1 {
 		return ""
 	}
 	line := done(s, width) + "  "
-	room := width - columns(line)
+	room := width - wording.Columns(line)
 	fields := s.fields()
 	var fit []field
 	for _, f := range slices.SortedStableFunc(slices.Values(fields), func(a, b field) int { return a.rank - b.rank }) {
-		if n := columns(f.text) + len(", "); n <= room+len(", ") {
+		if n := wording.Columns(f.text) + len(", "); n <= room+len(", ") {
 			fit = append(fit, f)
 			room -= n
 		}
@@ -174,9 +176,9 @@ func barLine(s status, terminal int) string {
 	}
 	line += strings.Join(texts, ", ")
 	if room > 8 {
-		line += "  " + cut(s.name, room)
+		line += "  " + wording.Cut(s.name, room)
 	}
-	return cut(line, width)
+	return wording.Cut(line, width)
 }
 
 // field is a part of the line: where it stands, and how much it matters.
@@ -191,13 +193,13 @@ func (s *status) fields() (all []field) {
 		add(0, s.which())
 	}
 	if s.total > 0 {
-		add(3, size(s.done)+" of "+size(s.total))
-		add(4, size(uint64(s.rate))+"/s")
+		add(3, wording.Size(s.done)+" of "+wording.Size(s.total))
+		add(4, wording.Size(uint64(s.rate))+"/s")
 		if s.image == s.of || s.of < 2 { // else more images follow, of which nothing is known
 			add(2, timeLeft(s.done, s.total, s.rate))
 		}
 	}
-	add(1, plural(s.before+s.hits, "hit"))
+	add(1, wording.Plural(s.before+s.hits, "hit"))
 	return all
 }
 
@@ -224,7 +226,7 @@ func picture(percent, width int) string {
 
 // progressText is bytes done of bytes there are, rate, time left and hits.
 func progressText(done, total uint64, rate float64, hits uint64) string {
-	return fmt.Sprintf("%s of %s, %s/s, %s, %s", size(done), size(total), size(uint64(rate)), timeLeft(done, total, rate), plural(hits, "hit"))
+	return fmt.Sprintf("%s of %s, %s/s, %s, %s", wording.Size(done), wording.Size(total), wording.Size(uint64(rate)), timeLeft(done, total, rate), wording.Plural(hits, "hit"))
 }
 
 func timeLeft(done, total uint64, rate float64) string {

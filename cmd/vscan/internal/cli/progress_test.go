@@ -1,10 +1,13 @@
-package main
+package cli
 
 import (
 	"math"
 	"strings"
 	"testing"
 	"time"
+
+	"vscan/cmd/vscan/internal/console"
+	"vscan/cmd/vscan/internal/wording"
 )
 
 func TestProgressText(t *testing.T) {
@@ -77,8 +80,8 @@ func TestBarLines(t *testing.T) {
 	s := status{name: "dumps/a-rather-long-name-of-an-image.core", image: 12, of: 200, done: 3 << 29, total: 3 << 30, hits: 2, before: 1, rate: 1 << 28}
 	for _, width := range []int{200, 80, 40, 41, 120, 20, 5, 4, 3, 1, 0, 200} {
 		line := barLine(s, width)
-		if columns(line) > max(width-1-len(echo), 0) || strings.ContainsAny(line, "\r\n\x1b") {
-			t.Errorf("%d columns: %q has %d", width, line, columns(line))
+		if wording.Columns(line) > max(width-1-len(console.Echo), 0) || strings.ContainsAny(line, "\r\n\x1b") {
+			t.Errorf("%d columns: %q has %d", width, line, wording.Columns(line))
 		}
 		for _, part := range []struct {
 			from int // columns
@@ -100,7 +103,7 @@ func TestBarLines(t *testing.T) {
 			t.Errorf("no picture: %q", line)
 		}
 		for width := range 130 {
-			if line := barLine(s, width); columns(line) > max(width-1-len(echo), 0) {
+			if line := barLine(s, width); wording.Columns(line) > max(width-1-len(console.Echo), 0) {
 				t.Errorf("%d columns: %q", width, line)
 			}
 		}

@@ -1,4 +1,6 @@
-package main
+// Package console writes the command's output: buffered, over a status line on the
+// terminal that standard error is.
+package console
 
 import (
 	"bufio"
@@ -10,7 +12,7 @@ import (
 	"golang.org/x/term"
 )
 
-// output is standard output: buffered, since hits come by the million, and
+// Output is standard output: buffered, since hits come by the million, and
 // flushed every so often, since they may also come by the hour.
 //
 // A status line can stand on the terminal that standard error is, below what has
@@ -24,9 +26,9 @@ import (
 // Where standard output is a pipe, who reads it may write to the same terminal,
 // as head and less do, and nobody tells when. So once something went into a
 // pipe, no status line is shown any more.
-type output struct {
-	terminal bool
-	pipe     bool
+type Output struct {
+	Terminal bool
+	Pipe     bool
 
 	mu     sync.Mutex
 	until  <-chan struct{} // nothing is written before it is closed; nil: at once
@@ -39,9 +41,9 @@ type output struct {
 
 const flushEvery = 150 * time.Millisecond
 
-// newOutput writes to stdout, and the status line to stderr.
-func newOutput(stdout, stderr io.Writer) *output {
-	o := &output{terminal: isTerminal(stdout), pipe: isPipe(stdout), status: statusLine{w: stderr}, stop: make(chan struct{})}
+// NewOutput writes to stdout, and the status line to stderr.
+func NewOutput(stdout, stderr io.Writer) *Output {
+	o := &Output{Terminal: IsTerminal(stdout), Pipe: isPipe(stdout), status: statusLine{w: stderr}, stop: make(chan struct{})}
 	o.w = bufio.NewWriterSize(&overStatus{o, stdout}, 1<<16)
 	go func() {
 		tick := time.NewTicker(flushEvery)
@@ -58,13 +60,13 @@ func newOutput(stdout, stderr io.Writer) *output {
 	return o
 }
 
-func isTerminal(w any) bool {
+func IsTerminal(w any) bool {
 	f, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// hold keeps all output back until a channel is closed.
-func (o *output) hold(until <-chan struct{}) {
+// Hold keeps all output back until a channel is closed.
+func (o *Output) Hold(until <-chan struct{}) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.until = until
@@ -84,7 +86,7 @@ func isPipe(w any) bool {
 // overStatus writes to standard output, over the status line. It is called
 // with output.mu held.
 type overStatus struct {
-	*output
+	*Output
 	stdout io.Writer
 }
 
@@ -92,15 +94,15 @@ func (s *overStatus) Write(p []byte) (int, error) {
 	if s.until != nil { // who reads this may ask the program to end
 		<-s.until
 	}
-	if s.terminal || s.pipe {
+	if s.Terminal || s.Pipe {
 		s.status.erase()
 	}
-	s.status.gone = s.status.gone || s.pipe
+	s.status.gone = s.status.gone || s.Pipe
 	return s.stdout.Write(p)
 }
 
 // Write buffers p. An error of an earlier write comes back here.
-func (o *output) Write(p []byte) (int, error) {
+func (o *Output) Write(p []byte) (int, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.err != nil {
@@ -112,27 +114,27 @@ func (o *output) Write(p []byte) (int, error) {
 }
 
 // Flush writes out what is buffered.
-func (o *output) Flush() error {
+func (o *Output) Flush() error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.flush()
 }
 
-func (o *output) flush() error {
+func (o *Output) flush() error {
 	if o.err == nil {
 		o.err = o.w.Flush()
 	}
 	return o.err
 }
 
-// close flushes for the last time, and returns the first error of all writes.
-func (o *output) close() error {
+// Close flushes for the last time, and returns the first error of all writes.
+func (o *Output) Close() error {
 	o.once.Do(func() { close(o.stop) })
 	return o.Flush()
 }
 
-// note writes a line to standard error, below all output so far.
-func (o *output) note(line string) {
+// Note writes a line to standard error, below all output so far.
+func (o *Output) Note(line string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.flush()
@@ -140,13 +142,13 @@ func (o *output) note(line string) {
 	io.WriteString(o.status.w, line+"\n")
 }
 
-// setStatus shows a line below all that was written so far, in place of the one
+// SetStatus shows a line below all that was written so far, in place of the one
 // before it; "" takes it away. What is written comes in whole lines then. It is
 // false where there can be none any more.
-func (o *output) setStatus(line string) bool {
+func (o *Output) SetStatus(line string) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.terminal {
+	if o.Terminal {
 		o.flush()
 	}
 	if o.status.gone {
@@ -177,8 +179,8 @@ func (s *statusLine) set(line string) {
 	io.WriteString(s.w, "\r"+line+eraseBelow+"\r")
 }
 
-// echo is what the terminal puts over the line where Ctrl-C is pressed.
-const echo = "^C"
+// Echo is what the terminal puts over the line where Ctrl-C is pressed.
+const Echo = "^C"
 
 func (s *statusLine) erase() {
 	if s.shown {
@@ -187,8 +189,8 @@ func (s *statusLine) erase() {
 	}
 }
 
-// wantsColor reports whether output is to be coloured: always, never, or auto, at a
+// WantsColor reports whether output is to be coloured: always, never, or auto, at a
 // terminal.
-func (o *output) wantsColor(when string) bool {
-	return when == "always" || when == "auto" && o.terminal && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+func (o *Output) WantsColor(when string) bool {
+	return when == "always" || when == "auto" && o.Terminal && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 }

@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"errors"
@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"vscan/cmd/vscan/internal/wording"
 	"vscan/engine/addr"
 	"vscan/engine/image"
 	"vscan/engine/image/layered"
@@ -15,36 +16,36 @@ import (
 	"vscan/patterns"
 )
 
-// imageFlags say how an image is opened, and what else belongs to it.
-type imageFlags struct {
+// ImageFlags say how an image is opened, and what else belongs to it.
+type ImageFlags struct {
 	layered.Options
-	word   string // "", "4" or "8"
+	Word   string // "", "4" or "8"
 	endian string // "", "little" or "big"
 }
 
-func (f *imageFlags) register(cmd *cobra.Command) {
+func (f *ImageFlags) Register(cmd *cobra.Command) {
 	fs := cmd.Flags()
 	fs.Var((*layerList)(&f.Over), "map", "lay `FILE[@ADDR[+OFFSET[:LEN]]]` over the image; repeatable, each on top of what came before. An ELF program or library lies where its program headers say, its first page at ADDR, or without ADDR where a core has it; with OFFSET, and any other file, the bytes lie as they are")
 	fs.Var((*layerList)(&f.Under), "under", "lay `FILE[@ADDR[+OFFSET[:LEN]]]`, as --map has it, below everything: it shows through holes and bytes that were not saved; repeatable")
 	fs.BoolVar(&f.Modules, "modules", false, "lay all files that a core names below everything, from their paths; those that are not the ones that were mapped are left out")
 	fs.StringVar(&f.Sysroot, "sysroot", "", "as --modules, with the files of that machine below the folder `DIR`")
-	choiceVar(cmd, &f.Format, "image-format", "", "read the image as `NAME`: "+orList(image.Formats())+" (default what it is recognised as)", image.Formats()...)
+	ChoiceVar(cmd, &f.Format, "image-format", "", "read the image as `NAME`: "+wording.OrList(image.Formats())+" (default what it is recognised as)", image.Formats()...)
 	fs.StringVar(&f.Space, "space", "", "address `SPACE` of a machine dump, virtual or physical (default virtual where the image has it)")
-	choiceVar(cmd, &f.word, "word", "", "word size of `N` bytes, 4 or 8, where the image does not say", "4", "8")
-	choiceVar(cmd, &f.endian, "endian", "", "byte `ORDER`, little or big, where the image does not say", "little", "big")
+	ChoiceVar(cmd, &f.Word, "word", "", "word size of `N` bytes, 4 or 8, where the image does not say", "4", "8")
+	ChoiceVar(cmd, &f.endian, "endian", "", "byte `ORDER`, little or big, where the image does not say", "little", "big")
 	fs.BoolVar(&f.ProtNone, "prot-none", false, "of a live process, also mappings without any permission, which are absent otherwise")
 	fs.BoolVar(&f.Resident, "resident", false, "of a live process, only what is in memory: pages that are swapped out are absent")
 	fs.BoolVar(&f.NoMmap, "no-mmap", false, "read files call by call instead of mapping them into memory")
 }
 
 // options returns the flags as plain values.
-func (f *imageFlags) options() (layered.Options, error) {
+func (f *ImageFlags) options() (layered.Options, error) {
 	o := f.Options
 	if o.Sysroot != "" && o.Modules {
 		return o, errors.New("--modules takes files from their paths, --sysroot from a folder: give one of them")
 	}
-	if f.word != "" {
-		o.WordSize, _ = strconv.Atoi(f.word)
+	if f.Word != "" {
+		o.WordSize, _ = strconv.Atoi(f.Word)
 	}
 	if f.endian != "" {
 		order, err := addr.ParseByteOrder(f.endian)
@@ -56,31 +57,31 @@ func (f *imageFlags) options() (layered.Options, error) {
 	return o, nil
 }
 
-// open opens the image that an argument names.
-func (f *imageFlags) open(arg string) (*layered.Image, error) {
+// Open opens the image that an argument names.
+func (f *ImageFlags) Open(arg string) (*layered.Image, error) {
 	o, err := f.options()
 	if err != nil {
 		return nil, err
 	}
 	img, err := layered.Open(arg, o)
-	return img, flagged(err)
+	return img, Flagged(err)
 }
 
-// assume returns an image without a byte, of which the flags alone say what it is.
-func (f *imageFlags) assume() (*layered.Image, error) {
+// Assume returns an image without a byte, of which the flags alone say what it is.
+func (f *ImageFlags) Assume() (*layered.Image, error) {
 	o, err := f.options()
 	if err != nil {
 		return nil, err
 	}
 	img, err := layered.Assume(o)
-	return img, flagged(err)
+	return img, Flagged(err)
 }
 
-// emptyRaw reports whether empty files below a folder are images.
-func (f *imageFlags) emptyRaw() bool { return f.Empty && f.Format == "raw" }
+// EmptyRaw reports whether empty files below a folder are images.
+func (f *ImageFlags) EmptyRaw() bool { return f.Empty && f.Format == "raw" }
 
-// archOf returns the architecture of an image, for what cannot do without.
-func archOf(img *layered.Image, what string) (addr.Arch, error) {
+// ArchOf returns the architecture of an image, for what cannot do without.
+func ArchOf(img *layered.Image, what string) (addr.Arch, error) {
 	arch, err := img.Image.Arch()
 	if err != nil {
 		err = fmt.Errorf("%s: %w", what, err)
@@ -111,8 +112,8 @@ type flaggedError struct {
 func (e *flaggedError) Error() string { return e.text }
 func (e *flaggedError) Unwrap() error { return e.cause }
 
-// flagged puts the flags into an error that is about what they ask for.
-func flagged(err error) error {
+// Flagged puts the flags into an error that is about what they ask for.
+func Flagged(err error) error {
 	var (
 		step     *layered.StepError
 		conflict *layered.ConflictError

@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"errors"
@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"vscan/cmd/vscan/internal/wording"
 	"vscan/engine/addr"
 	"vscan/engine/simd"
 	"vscan/engine/where"
@@ -23,9 +24,9 @@ type choice struct {
 	allowed []string
 }
 
-// choiceVar adds a flag that takes one of the allowed words; the value that p
+// ChoiceVar adds a flag that takes one of the allowed words; the value that p
 // has is the default.
-func choiceVar(cmd *cobra.Command, p *string, name, short, usage string, allowed ...string) {
+func ChoiceVar(cmd *cobra.Command, p *string, name, short, usage string, allowed ...string) {
 	cmd.Flags().VarP(choice{p, allowed}, name, short, usage)
 	cmd.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(allowed, cobra.ShellCompDirectiveNoFileComp))
 }
@@ -35,7 +36,7 @@ func (c choice) Type() string   { return "word" }
 
 func (c choice) Set(s string) error {
 	if !slices.Contains(c.allowed, s) {
-		return fmt.Errorf("%q: want %s", s, orList(c.allowed))
+		return fmt.Errorf("%q: want %s", s, wording.OrList(c.allowed))
 	}
 	*c.string = s
 	return nil
@@ -47,8 +48,8 @@ type number struct {
 	min, max uint64
 }
 
-// newNumber returns a flag that sets *p, to a number from min to max.
-func newNumber(p *uint64, min, max uint64) number { return number{p, min, max} }
+// NewNumber returns a flag that sets *p, to a number from min to max.
+func NewNumber(p *uint64, min, max uint64) number { return number{p, min, max} }
 
 func (n number) String() string { return strconv.FormatUint(*n.uint64, 10) }
 func (n number) Type() string   { return "uint" }
@@ -68,34 +69,34 @@ func (n number) Set(s string) error {
 	return nil
 }
 
-// alignment is --align: a number of bytes, the word of the image, or, as its
+// Alignment is --align: a number of bytes, the word of the image, or, as its
 // zero value, what each pattern has.
-type alignment struct {
-	bytes uint64
-	word  bool
+type Alignment struct {
+	Bytes uint64
+	Word  bool
 }
 
-func (a *alignment) String() string { return "" }
-func (a *alignment) Type() string   { return "align" }
+func (a *Alignment) String() string { return "" }
+func (a *Alignment) Type() string   { return "align" }
 
-func (a *alignment) Set(s string) error {
+func (a *Alignment) Set(s string) error {
 	if s == "word" {
-		*a = alignment{word: true}
+		*a = Alignment{Word: true}
 		return nil
 	}
 	n, err := addr.ParseSize(s)
 	if err != nil || n == 0 {
 		return fmt.Errorf("%q: want a number of bytes, 1 or more, or word", s)
 	}
-	*a = alignment{bytes: n}
+	*a = Alignment{Bytes: n}
 	return nil
 }
 
 // kernelLevel is --kernel. A level that this machine cannot run is refused.
 type kernelLevel struct{ *simd.Level }
 
-// newKernelLevel returns a flag that sets *p.
-func newKernelLevel(p *simd.Level) kernelLevel { return kernelLevel{p} }
+// NewKernelLevel returns a flag that sets *p.
+func NewKernelLevel(p *simd.Level) kernelLevel { return kernelLevel{p} }
 
 func (k kernelLevel) String() string { return "" }
 func (k kernelLevel) Type() string   { return "level" }
@@ -109,9 +110,9 @@ func (k kernelLevel) Set(s string) error {
 	return err
 }
 
-// kernelFromEnv sets a level that no flag did to the one that the environment names, if it
+// KernelFromEnv sets a level that no flag did to the one that the environment names, if it
 // names one.
-func kernelFromEnv(l *simd.Level) error {
+func KernelFromEnv(l *simd.Level) error {
 	if *l != simd.Auto {
 		return nil
 	}
@@ -124,13 +125,13 @@ func kernelFromEnv(l *simd.Level) error {
 	return err
 }
 
-// mappingsList collects choices of mappings.
-type mappingsList []where.Mappings
+// MappingsList collects choices of mappings.
+type MappingsList []where.Mappings
 
-func (l *mappingsList) String() string { return "" }
-func (l *mappingsList) Type() string   { return "place" }
+func (l *MappingsList) String() string { return "" }
+func (l *MappingsList) Type() string   { return "place" }
 
-func (l *mappingsList) Set(s string) error {
+func (l *MappingsList) Set(s string) error {
 	choice, err := where.ParseMappings(s)
 	if err == nil {
 		*l = append(*l, choice)
@@ -138,14 +139,14 @@ func (l *mappingsList) Set(s string) error {
 	return err
 }
 
-// rangeList collects ranges of addresses, as they are given.
-type rangeList []string
+// RangeList collects ranges of addresses, as they are given.
+type RangeList []string
 
-func (l *rangeList) String() string { return "" }
-func (l *rangeList) Type() string   { return "range" }
+func (l *RangeList) String() string { return "" }
+func (l *RangeList) Type() string   { return "range" }
 
 // Set takes what is a range, or may be one in some image.
-func (l *rangeList) Set(s string) error {
+func (l *RangeList) Set(s string) error {
 	if err := where.CheckRange(s); err != nil {
 		return err
 	}
@@ -159,8 +160,8 @@ type byteCount struct {
 	min, max uint64
 }
 
-// newByteCount returns a flag that sets *p, to a number of bytes from min to max.
-func newByteCount(p *uint64, min, max uint64) byteCount { return byteCount{p, min, max} }
+// NewByteCount returns a flag that sets *p, to a number of bytes from min to max.
+func NewByteCount(p *uint64, min, max uint64) byteCount { return byteCount{p, min, max} }
 
 func (b byteCount) String() string { return number{uint64: b.uint64}.String() }
 func (b byteCount) Type() string   { return "size" }
@@ -179,8 +180,8 @@ func (b byteCount) Set(s string) error {
 	return nil
 }
 
-// flagError says in one line what is wrong with a flag and where to look.
-func flagError(cmd *cobra.Command, err error) error {
+// FlagError says in one line what is wrong with a flag and where to look.
+func FlagError(cmd *cobra.Command, err error) error {
 	var unknown *pflag.NotExistError
 	var missing *pflag.ValueRequiredError
 	var invalid *pflag.InvalidValueError

@@ -1,59 +1,60 @@
-package main
+package report
 
 import (
 	"fmt"
 
+	"vscan/cmd/vscan/internal/wording"
 	"vscan/engine"
 	"vscan/engine/addr"
 )
 
-// hexdump shows bytes, 16 a line with the address of the line:
+// Hexdump shows bytes, 16 a line with the address of the line:
 //
 //	0x0000000000401ff0  74 20 72 75 6e 20 74 69  6d 65 63 6f 72 72 65 63  |t run timecorrec|
 //
 // What cannot be read shows as --, and lines without a byte are left out.
-type hexdump struct {
-	first addr.Addr // of bytes[0]
-	bytes []byte
+type Hexdump struct {
+	First addr.Addr // of bytes[0]
+	Bytes []byte
 	holes []addr.Range // of the bytes that are none, ascending
 	match addr.Range   // the bytes to colour
 	color bool
 }
 
-const dumpLine = 16
+const DumpLine = 16
 
 // read fills the dump with the bytes of r that can be read.
-func (d *hexdump) read(s *engine.Space, r addr.Range) {
-	d.first, d.bytes = r.First, make([]byte, r.Size())
-	d.holes = s.ReadAvailable(d.bytes, r.First)
+func (d *Hexdump) read(s *engine.Space, r addr.Range) {
+	d.First, d.Bytes = r.First, make([]byte, r.Size())
+	d.holes = s.ReadAvailable(d.Bytes, r.First)
 }
 
-// lines appends them to dst.
-func (d *hexdump) lines(dst []byte) []byte {
-	last := d.first + addr.Addr(len(d.bytes)-1)
-	for line := d.first.AlignDown(dumpLine); ; line += dumpLine {
+// Lines appends them to dst.
+func (d *Hexdump) Lines(dst []byte) []byte {
+	last := d.First + addr.Addr(len(d.Bytes)-1)
+	for line := d.First.AlignDown(DumpLine); ; line += DumpLine {
 		dst = d.appendLine(dst, line, last)
-		if last-line < dumpLine {
+		if last-line < DumpLine {
 			return dst
 		}
 	}
 }
 
-func (d *hexdump) appendLine(dst []byte, line, last addr.Addr) []byte {
-	var have [dumpLine]bool
+func (d *Hexdump) appendLine(dst []byte, line, last addr.Addr) []byte {
+	var have [DumpLine]bool
 	some := false
 	for len(d.holes) > 0 && d.holes[0].Last < line {
 		d.holes = d.holes[1:]
 	}
 	for i := range have {
 		a := line + addr.Addr(i)
-		have[i] = a >= d.first && a <= last && !d.inHole(a)
+		have[i] = a >= d.First && a <= last && !d.inHole(a)
 		some = some || have[i]
 	}
 	if !some {
 		return dst
 	}
-	at := func(i int) byte { return d.bytes[line+addr.Addr(i)-d.first] }
+	at := func(i int) byte { return d.Bytes[line+addr.Addr(i)-d.First] }
 	colored := func(i int) bool { return d.color && d.match.Contains(line+addr.Addr(i)) }
 	dst = fmt.Appendf(dst, "0x%016x ", uint64(line))
 	for i := range have {
@@ -75,16 +76,16 @@ func (d *hexdump) appendLine(dst []byte, line, last addr.Addr) []byte {
 		case !have[i]:
 			dst = append(dst, ' ')
 		case colored(i):
-			dst = fmt.Appendf(dst, "%s%c%s", colorMatch, printByte(at(i)), colorOff)
+			dst = fmt.Appendf(dst, "%s%c%s", colorMatch, wording.PrintByte(at(i)), colorOff)
 		default:
-			dst = append(dst, printByte(at(i)))
+			dst = append(dst, wording.PrintByte(at(i)))
 		}
 	}
 	return append(dst, "|\n"...)
 }
 
 // inHole says whether a is in one of the first holes: a line has few.
-func (d *hexdump) inHole(a addr.Addr) bool {
+func (d *Hexdump) inHole(a addr.Addr) bool {
 	for _, h := range d.holes {
 		if h.First > a {
 			return false

@@ -1,4 +1,4 @@
-package main
+package report
 
 import (
 	"fmt"
@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"vscan/cmd/vscan/internal/wording"
 	"vscan/engine"
 	"vscan/engine/addr"
 )
@@ -13,10 +14,10 @@ import (
 // slowHexdump shows the bytes of r one by one.
 func slowHexdump(s *engine.Space, r addr.Range) string {
 	var out strings.Builder
-	for line := r.First.AlignDown(dumpLine); ; line += dumpLine {
+	for line := r.First.AlignDown(DumpLine); ; line += DumpLine {
 		var digits, text strings.Builder
 		some := false
-		for i := range addr.Addr(dumpLine) {
+		for i := range addr.Addr(DumpLine) {
 			if i%8 == 0 {
 				digits.WriteByte(' ')
 			}
@@ -28,12 +29,12 @@ func slowHexdump(s *engine.Space, r addr.Range) string {
 			}
 			some = true
 			fmt.Fprintf(&digits, "%02x ", b)
-			text.WriteByte(printByte(b))
+			text.WriteByte(wording.PrintByte(b))
 		}
 		if some {
 			fmt.Fprintf(&out, "0x%016x %s |%s|\n", uint64(line), digits.String(), text.String())
 		}
-		if r.Last-line < dumpLine {
+		if r.Last-line < DumpLine {
 			return out.String()
 		}
 	}
@@ -72,9 +73,9 @@ func TestHexdump(t *testing.T) {
 			t.Fatal(err)
 		}
 		r := draw()
-		var d hexdump
+		var d Hexdump
 		d.read(space, r)
-		if got, want := string(d.lines(nil)), slowHexdump(space, r); got != want {
+		if got, want := string(d.Lines(nil)), slowHexdump(space, r); got != want {
 			t.Fatalf("%v of %v:\n%swant\n%s", r, mappings, got, want)
 		}
 	}
@@ -82,8 +83,8 @@ func TestHexdump(t *testing.T) {
 
 // The colours stand around the digits and around the text of the match alone.
 func TestHexdumpColors(t *testing.T) {
-	d := hexdump{first: 0x10, bytes: []byte("abcd"), match: addr.Range{First: 0x11, Last: 0x12}, color: true}
-	got := string(d.lines(nil))
+	d := Hexdump{First: 0x10, Bytes: []byte("abcd"), match: addr.Range{First: 0x11, Last: 0x12}, color: true}
+	got := string(d.Lines(nil))
 	on := func(s string) string { return colorMatch + s + colorOff }
 	want := "0x0000000000000010  61 " + on("62") + " " + on("63") + " 64 " + strings.Repeat("-- ", 4) + " " + strings.Repeat("-- ", 8) +
 		" |a" + on("b") + on("c") + "d" + strings.Repeat(" ", 12) + "|\n"

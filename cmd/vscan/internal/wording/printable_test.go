@@ -1,14 +1,10 @@
-package main
+package wording
 
 import (
-	"errors"
-	"fmt"
 	"strconv"
 	"strings"
 	"testing"
 	"unicode/utf8"
-
-	"vscan/patterns"
 )
 
 func TestPrintable(t *testing.T) {
@@ -24,11 +20,11 @@ func TestPrintable(t *testing.T) {
 		"right\u202eleft":        `right\u202eleft`,
 		"not a character \ufffd": "not a character \ufffd",
 	} {
-		if got := printable(in); got != want {
+		if got := Printable(in); got != want {
 			t.Errorf("%q: %q, want %q", in, got, want)
 		}
 	}
-	if got := validUTF8("a\x1b\xff\xfe\n"); got != "a\x1b\\xff\\xfe\n" {
+	if got := ValidUTF8("a\x1b\xff\xfe\n"); got != "a\x1b\\xff\\xfe\n" {
 		t.Errorf("%q", got)
 	}
 }
@@ -38,44 +34,32 @@ func FuzzPrintable(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		p := printable(s)
+		p := Printable(s)
 		if !utf8.ValidString(p) || strings.ContainsFunc(p, func(r rune) bool { return !strconv.IsPrint(r) }) {
 			t.Fatalf("%q: %q", s, p)
 		}
-		if printable(p) != p {
+		if Printable(p) != p {
 			t.Fatalf("%q: %q is escaped again", s, p)
 		}
-		if v := validUTF8(s); !utf8.ValidString(v) || utf8.ValidString(s) && v != s {
+		if v := ValidUTF8(s); !utf8.ValidString(v) || utf8.ValidString(s) && v != s {
 			t.Fatalf("%q as UTF-8: %q", s, v)
 		}
 		for width := range 5 {
-			if c := cut(p, width); columns(c) > width || !strings.HasPrefix(p, c) {
+			if c := Cut(p, width); Columns(c) > width || !strings.HasPrefix(p, c) {
 				t.Fatalf("%q cut to %d: %q", p, width, c)
 			}
 		}
 	})
 }
 
-// An error is one line but for that of a pattern in a file.
-func TestExplained(t *testing.T) {
-	if got := explained(errors.New("no \x1b[31m\nfile")); got != `no \x1b[31m\nfile` {
-		t.Errorf("%q", got)
-	}
-	_, err := patterns.ParseFile("p\x1b", strings.NewReader("ok\nhex:0\n"))
-	want := "core: p\\x1b:2:6: want the second digit of a byte, found the end\n\thex:0\n\t     ^"
-	if got := explained(fmt.Errorf("core: %w", err)); got != want {
-		t.Errorf("%q, want %q", got, want)
-	}
-}
-
 func TestColumns(t *testing.T) {
-	if n := columns("a世b"); n != 4 {
+	if n := Columns("a世b"); n != 4 {
 		t.Error(n)
 	}
-	if s := cut("a世b", 2); s != "a" {
+	if s := Cut("a世b", 2); s != "a" {
 		t.Errorf("%q: half of a character does not stand", s)
 	}
-	if s := cut("abc", 3); s != "abc" {
+	if s := Cut("abc", 3); s != "abc" {
 		t.Errorf("%q", s)
 	}
 }

@@ -1,4 +1,4 @@
-package main
+package console
 
 import (
 	"bytes"
@@ -60,10 +60,10 @@ func (s *screen) String() string {
 // Hits and the status line go to one terminal and do not mix.
 func TestStatusLine(t *testing.T) {
 	var s screen
-	o := newOutput(&s, &s)
-	defer o.close()
+	o := NewOutput(&s, &s)
+	defer o.Close()
 	o.mu.Lock()
-	o.terminal = true
+	o.Terminal = true
 	o.mu.Unlock()
 	write := func(text string) {
 		if _, err := io.WriteString(o, text); err != nil {
@@ -76,24 +76,24 @@ func TestStatusLine(t *testing.T) {
 			t.Errorf("%q, want %q", got, want)
 		}
 	}
-	o.setStatus(" 10% of much")
+	o.SetStatus(" 10% of much")
 	check(" 10% of much")
-	o.setStatus(" 20%")
+	o.SetStatus(" 20%")
 	check(" 20%")
-	io.WriteString(&s, echo) // Ctrl-C: over the line
+	io.WriteString(&s, Echo) // Ctrl-C: over the line
 	write("hit 1\n")
 	o.Flush()
 	check("hit 1\n")
-	o.setStatus(" 30%")
+	o.SetStatus(" 30%")
 	check("hit 1\n 30%")
 	write("hit 2\nhit")
 	write(" 3\n")
-	o.setStatus(" 40%") // below what was not flushed yet
+	o.SetStatus(" 40%") // below what was not flushed yet
 	check("hit 1\nhit 2\nhit 3\n 40%")
-	o.setStatus("")
+	o.SetStatus("")
 	check("hit 1\nhit 2\nhit 3\n")
 	write("hit 4\n")
-	o.close()
+	o.Close()
 	check("hit 1\nhit 2\nhit 3\nhit 4\n")
 }
 
@@ -101,15 +101,15 @@ func TestStatusLine(t *testing.T) {
 func TestStatusLineAlone(t *testing.T) {
 	var out bytes.Buffer
 	var s screen
-	o := newOutput(&out, &s)
-	o.setStatus(" 10%")
+	o := NewOutput(&out, &s)
+	o.SetStatus(" 10%")
 	io.WriteString(o, "hit 1\n")
 	o.Flush()
 	if s.String() != " 10%" {
 		t.Errorf("%q", s.String())
 	}
-	o.setStatus("")
-	if err := o.close(); err != nil || s.String() != "" || out.String() != "hit 1\n" {
+	o.SetStatus("")
+	if err := o.Close(); err != nil || s.String() != "" || out.String() != "hit 1\n" {
 		t.Errorf("%v, %q, %q", err, s.String(), out.String())
 	}
 }
@@ -119,10 +119,10 @@ func TestStatusLineAlone(t *testing.T) {
 func TestStatusLineOfPipe(t *testing.T) {
 	var out bytes.Buffer
 	var s screen
-	o := newOutput(&out, &s)
-	defer o.close()
+	o := NewOutput(&out, &s)
+	defer o.Close()
 	o.mu.Lock()
-	o.pipe = true
+	o.Pipe = true
 	o.mu.Unlock()
 	check := func(want string) {
 		t.Helper()
@@ -130,18 +130,18 @@ func TestStatusLineOfPipe(t *testing.T) {
 			t.Errorf("%q, want %q", got, want)
 		}
 	}
-	o.setStatus(" 10%")
+	o.SetStatus(" 10%")
 	check(" 10%")
 	io.WriteString(o, "hit 1\n")
 	o.Flush()
 	check("")
-	o.setStatus(" 20%")
+	o.SetStatus(" 20%")
 	check("")
-	if o.setStatus(" 30%") {
+	if o.SetStatus(" 30%") {
 		t.Error("a line is said to be shown")
 	}
 	io.WriteString(o, "hit 2\n")
-	o.note("vscan: a note")
+	o.Note("vscan: a note")
 	check("vscan: a note\n")
 	if out.String() != "hit 1\nhit 2\n" {
 		t.Errorf("%q", out.String())
@@ -152,13 +152,13 @@ func TestStatusLineOfPipe(t *testing.T) {
 // where it was, in front of it: all of it is erased.
 func TestStatusLineIsNarrowed(t *testing.T) {
 	var s screen
-	o := newOutput(&s, &s)
-	defer o.close()
-	o.setStatus(" 10% of very much")
+	o := NewOutput(&s, &s)
+	defer o.Close()
+	o.SetStatus(" 10% of very much")
 	s.mu.Lock()
 	s.lines = [][]rune{[]rune(" 10% of")} // and what is below is erased with it
 	s.mu.Unlock()
-	o.setStatus(" 20%")
+	o.SetStatus(" 20%")
 	if got := s.String(); got != " 20%" || s.column != 0 {
 		t.Errorf("%q, cursor in column %d", got, s.column)
 	}
@@ -171,14 +171,14 @@ func (w failingWriter) Write([]byte) (int, error) { return 0, w.err }
 // The first error of a write is that of all that follow, and of close.
 func TestOutputFails(t *testing.T) {
 	broken := errors.New("broken")
-	o := newOutput(failingWriter{broken}, io.Discard)
+	o := NewOutput(failingWriter{broken}, io.Discard)
 	if _, err := io.WriteString(o, strings.Repeat("x", 1<<17)); err != broken {
 		t.Errorf("writing: %v", err)
 	}
 	if _, err := io.WriteString(o, "x"); err != broken {
 		t.Errorf("writing on: %v", err)
 	}
-	if err := o.close(); err != broken {
+	if err := o.Close(); err != broken {
 		t.Errorf("closing: %v", err)
 	}
 }

@@ -1,4 +1,4 @@
-package main
+package wording
 
 import (
 	"math"
@@ -11,12 +11,12 @@ func TestSize(t *testing.T) {
 		1024: "1.0 KiB", 1536: "1.5 KiB", 1<<20 - 1: "1.0 MiB", 1 << 20: "1.0 MiB", 1<<20 - 1<<6: "1023.9 KiB",
 		5 << 30: "5.0 GiB", 3 << 40: "3.0 TiB", 1 << 50: "1.0 PiB", math.MaxUint64: "16.0 EiB",
 	} {
-		if got := size(n); got != want {
+		if got := Size(n); got != want {
 			t.Errorf("%d: %s, want %s", n, got, want)
 		}
 	}
 	for n, want := range map[uint64]string{0: "0 hits", 1: "1 hit", 2: "2 hits"} {
-		if got := plural(n, "hit"); got != want {
+		if got := Plural(n, "hit"); got != want {
 			t.Errorf("%s, want %s", got, want)
 		}
 	}
@@ -24,26 +24,8 @@ func TestSize(t *testing.T) {
 
 func TestOrList(t *testing.T) {
 	for want, words := range map[string][]string{"": nil, "a": {"a"}, "a or b": {"a", "b"}, "a, b or c": {"a", "b", "c"}} {
-		if got := orList(words); got != want {
+		if got := OrList(words); got != want {
 			t.Errorf("%q, want %q", got, want)
-		}
-	}
-}
-
-func TestOutcome(t *testing.T) {
-	for _, c := range []struct {
-		o    outcome
-		want error
-	}{
-		{outcome{found: true}, nil},
-		{outcome{}, exitCode(exitNothing)},
-		{outcome{incomplete: true}, exitCode(exitIncomplete)},
-		{outcome{found: true, incomplete: true}, exitCode(exitIncomplete)},
-		{outcome{found: true, incomplete: true, interrupted: true}, exitCode(exitInterrupted)},
-		{outcome{found: true, incomplete: true, interrupted: true, failed: true}, exitCode(exitError)},
-	} {
-		if got := c.o.exit(); got != c.want {
-			t.Errorf("%+v: %v, want %v", c.o, got, c.want)
 		}
 	}
 }

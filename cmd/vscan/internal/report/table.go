@@ -1,4 +1,4 @@
-package main
+package report
 
 import (
 	"encoding/csv"
@@ -6,48 +6,50 @@ import (
 	"strconv"
 	"strings"
 
+	"vscan/cmd/vscan/internal/console"
+	"vscan/cmd/vscan/internal/wording"
 	"vscan/engine/addr"
 )
 
 // table writes rows of one kind, in text, jsonl or csv. The columns of a kind
 // and their order never change.
 type table struct {
-	out     *output
+	out     *console.Output
 	format  string
 	kind    string // the type that jsonl lines have
 	columns []string
 	widths  []int // at a terminal; negative aligns to the right
-	json    *jsonlReporter
+	json    *JsonlReporter
 	text    *textReporter
 	csv     *csv.Writer
 	header  bool // of csv has been written
 }
 
-// newTable returns a table that is written to out.
-func newTable(out *output, format, kind string, columns []string, widths ...int) *table {
-	b := base{out: out}
+// NewTable returns a table that is written to out.
+func NewTable(out *console.Output, format, kind string, columns []string, widths ...int) *table {
+	b := Base{Out: out}
 	return &table{
 		out: out, format: format, kind: kind, columns: columns, widths: widths,
-		json: newJSONLReporter(b, style{}), text: newTextReporter(b, style{aligned: out.terminal}), csv: csv.NewWriter(out),
+		json: NewJSONLReporter(b, Style{}), text: NewTextReporter(b, Style{Aligned: out.Terminal}), csv: csv.NewWriter(out),
 	}
 }
 
-// row writes a row: for each column an addr.Addr, uint64, digits, int64, bool, string or
+// Row writes a row: for each column an addr.Addr, uint64, digits, int64, bool, string or
 // []string, or nil where there is no value, which jsonl leaves out.
-func (r *table) row(values ...any) error {
+func (r *table) Row(values ...any) error {
 	switch r.format {
 	case "jsonl":
-		r.json.start(r.kind)
+		r.json.Start(r.kind)
 		for i, v := range values {
 			r.jsonValue(r.columns[i], v)
 		}
-		return r.json.finish()
+		return r.json.Finish()
 	case "csv":
 		return r.record(values)
 	}
 	r.text.line = r.text.line[:0]
 	for i, v := range values {
-		s := textValue(v, printable)
+		s := textValue(v, wording.Printable)
 		if i == len(values)-1 {
 			r.text.line = append(r.text.line, s...)
 			break
@@ -62,8 +64,8 @@ func (r *table) row(values ...any) error {
 	return r.text.write(r.text.line)
 }
 
-// end writes what belongs to output without rows: the header of csv.
-func (r *table) end() error {
+// End writes what belongs to output without rows: the header of csv.
+func (r *table) End() error {
 	if r.format == "csv" && !r.header {
 		return r.record(nil)
 	}
@@ -89,18 +91,18 @@ func (r *table) record(values []any) error {
 // csvCell is a value as a cell of csv.
 func csvCell(v any) string {
 	if isNumber(v) {
-		return csvValue(textValue(v, validUTF8))
+		return csvValue(textValue(v, wording.ValidUTF8))
 	}
-	return textValue(v, csvText)
+	return textValue(v, CsvText)
 }
 
-// digits is a number that does not fit in 64 bits, in decimal.
-type digits string
+// Digits is a number that does not fit in 64 bits, in decimal.
+type Digits string
 
 // isNumber reports whether a value is a number, or offsets.
 func isNumber(v any) bool {
 	switch v.(type) {
-	case uint64, int64, digits, []string:
+	case uint64, int64, Digits, []string:
 		return true
 	}
 	return false
@@ -115,12 +117,12 @@ func textValue(v any, clean func(string) string) string {
 	case uint64:
 		return strconv.FormatUint(v, 10)
 	case int64:
-		return signedHex(v)
+		return wording.SignedHex(v)
 	case bool:
 		return strconv.FormatBool(v)
 	case []string:
 		return clean(strings.Join(v, " "))
-	case digits:
+	case Digits:
 		return string(v)
 	case string:
 		return clean(v)
@@ -134,21 +136,21 @@ func (r *table) jsonValue(key string, v any) {
 	case addr.Addr:
 		r.json.addAddr(key, v)
 	case uint64:
-		r.json.addUint(key, v)
+		r.json.AddUint(key, v)
 	case int64:
-		r.json.add(key, `"`+signedHex(v)+`"`)
+		r.json.Add(key, `"`+wording.SignedHex(v)+`"`)
 	case bool:
-		r.json.add(key, strconv.FormatBool(v))
-	case digits:
-		r.json.add(key, r.json.quote(string(v)))
+		r.json.Add(key, strconv.FormatBool(v))
+	case Digits:
+		r.json.Add(key, r.json.Quote(string(v)))
 	case string:
-		r.json.add(key, r.json.quote(v))
+		r.json.Add(key, r.json.Quote(v))
 	case []string:
 		quoted := make([]string, len(v))
 		for i, s := range v {
-			quoted[i] = r.json.quote(s)
+			quoted[i] = r.json.Quote(s)
 		}
-		r.json.add(key, "["+strings.Join(quoted, ",")+"]")
+		r.json.Add(key, "["+strings.Join(quoted, ",")+"]")
 	default:
 		panic(fmt.Sprintf("table: a value of type %T", v))
 	}

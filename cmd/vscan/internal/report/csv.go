@@ -1,9 +1,10 @@
-package main
+package report
 
 import (
 	"encoding/csv"
 	"strconv"
 
+	"vscan/cmd/vscan/internal/wording"
 	"vscan/engine"
 	"vscan/engine/addr"
 	"vscan/engine/search"
@@ -12,18 +13,18 @@ import (
 // csvReporter writes comma-separated values with a header. What stands in a cell
 // says csvcell.go.
 type csvReporter struct {
-	base
+	Base
 	w      *csv.Writer
 	counts bool // of hits, not the hits
 	rules  bool // hits have the namespace and the file of their rule
 	header bool // has been written
-	names  cache
+	names  Cache
 }
 
-func newCSVReporter(b base, s style) *csvReporter {
-	r := &csvReporter{base: b, w: csv.NewWriter(b.out), counts: s.counts, rules: s.rules, names: cache{of: csvText}}
-	if b.out.terminal {
-		r.names.of = func(s string) string { return csvText(printable(s)) }
+func newCSVReporter(b Base, s Style) *csvReporter {
+	r := &csvReporter{Base: b, w: csv.NewWriter(b.Out), counts: s.Counts, rules: s.Rules, names: Cache{Of: CsvText}}
+	if b.Out.Terminal {
+		r.names.Of = func(s string) string { return CsvText(wording.Printable(s)) }
 	}
 	return r
 }
@@ -39,26 +40,26 @@ func (r *csvReporter) record(header []string, fields ...string) error {
 		r.w.Write(fields)
 	}
 	r.w.Flush() // to our own buffer, which is flushed from time to time
-	if err := r.w.Error(); err != nil && r.err == nil {
-		r.err = err
+	if err := r.w.Error(); err != nil && r.Err == nil {
+		r.Err = err
 	}
-	return r.err
+	return r.Err
 }
 
-func (r *csvReporter) hit(h *search.Hit) error {
+func (r *csvReporter) Hit(h *search.Hit) error {
 	m := r.at(h.Addr)
 	value := csvValue(h.Value)
 	if h.Run {
-		value = r.names.of(h.Value)
+		value = r.names.Of(h.Value)
 	}
 	module, offset := r.moduleFields(r.moduleAt(h.Addr))
-	fields := []string{r.names.get(r.target.Arg), h.Addr.String(), r.names.get(h.Name), strconv.Itoa(h.Len), r.names.get(m.Name),
+	fields := []string{r.names.Get(r.target.Arg), h.Addr.String(), r.names.Get(h.Name), strconv.Itoa(h.Len), r.names.Get(m.Name),
 		csvCount(fileOffset(m, h.Addr)), csvBytes(h.Bytes),
-		value, r.names.of(h.Text), h.KeyText(), csvBytes(h.Before), csvBytes(h.After), module, offset}
+		value, r.names.Of(h.Text), h.KeyText(), csvBytes(h.Before), csvBytes(h.After), module, offset}
 	if r.rules {
 		namespace, file := "", ""
 		if h.Rule != nil {
-			namespace, file = r.names.get(h.Rule.Namespace), r.names.get(h.Rule.File)
+			namespace, file = r.names.Get(h.Rule.Namespace), r.names.Get(h.Rule.File)
 		}
 		fields = append(fields, namespace, file)
 	}
@@ -81,27 +82,27 @@ func (r *csvReporter) moduleFields(name string, offset addr.Addr, ok bool) (stri
 	if !ok {
 		return "", ""
 	}
-	return r.names.get(name), offset.String()
+	return r.names.Get(name), offset.String()
 }
 
-// rule writes nothing: rows are hits.
-func (r *csvReporter) rule(*search.RuleMatch) error { return r.err }
+// Rule writes nothing: rows are hits.
+func (r *csvReporter) Rule(*search.RuleMatch) error { return r.Err }
 
-func (r *csvReporter) interval(v engine.Interval) error {
+func (r *csvReporter) Interval(v engine.Interval) error {
 	m := v.Mapping
 	module, offset := r.moduleFields(r.moduleOf(v))
 	return r.record([]string{"first", "last", "state", "perm", "name", "source", "offset", "layer", "build_id", "module", "module_offset"},
-		v.First.String(), v.Last.String(), m.State.String(), csvText(m.Perm.String()), r.names.get(m.Name), r.names.get(sourceName(m)),
+		v.First.String(), v.Last.String(), m.State.String(), CsvText(m.Perm.String()), r.names.Get(m.Name), r.names.Get(sourceName(m)),
 		csvCount(fileOffset(m, v.First)), strconv.Itoa(v.Layer), csvHex(r.buildID(v)), module, offset)
 }
 
-// end writes nothing but, with -c, the counts: csv has rows of one kind.
-func (r *csvReporter) end(s *search.Summary) {
+// End writes nothing but, with -c, the counts: csv has rows of one kind.
+func (r *csvReporter) End(s *search.Summary) {
 	if !r.counts {
 		r.record(r.hitHeader())
 		return
 	}
 	for i, name := range s.Names {
-		r.record([]string{"image", "pattern", "hits"}, r.names.get(s.Image), r.names.get(name), csvCount(s.Counts[i]))
+		r.record([]string{"image", "pattern", "hits"}, r.names.Get(s.Image), r.names.Get(name), csvCount(s.Counts[i]))
 	}
 }

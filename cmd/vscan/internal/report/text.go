@@ -1,10 +1,11 @@
-package main
+package report
 
 import (
 	"fmt"
 	"strconv"
 	"strings"
 
+	"vscan/cmd/vscan/internal/wording"
 	"vscan/engine"
 	"vscan/engine/addr"
 	"vscan/engine/search"
@@ -13,15 +14,15 @@ import (
 // textReporter writes one hit a line: address, pattern, module or mapping + offset, the
 // bytes, and of a number its value. The columns are separated by tabs, and aligned at a terminal.
 type textReporter struct {
-	base
-	style
-	names  cache
+	Base
+	Style
+	names  Cache
 	line   []byte
 	module string // whose build-id the last line told, or an earlier one
 }
 
-func newTextReporter(b base, s style) *textReporter {
-	return &textReporter{base: b, style: s, names: cache{of: printable}}
+func NewTextReporter(b Base, s Style) *textReporter {
+	return &textReporter{Base: b, Style: s, names: Cache{Of: wording.Printable}}
 }
 
 // The colours of the terminal, as grep has them.
@@ -37,14 +38,14 @@ const (
 // is negative aligns to the right.
 func (r *textReporter) field(color, s string, width int) {
 	pad := 0
-	if r.aligned {
-		pad = max(width, -width) - columns(s)
+	if r.Aligned {
+		pad = max(width, -width) - wording.Columns(s)
 	}
 	if width < 0 {
 		r.pad(pad)
 	}
 	r.colored(color, s)
-	if !r.aligned {
+	if !r.Aligned {
 		r.line = append(r.line, '\t')
 		return
 	}
@@ -61,7 +62,7 @@ func (r *textReporter) pad(n int) {
 }
 
 func (r *textReporter) colored(color, s string) {
-	if color == "" || !r.color {
+	if color == "" || !r.Color {
 		r.line = append(r.line, s...)
 		return
 	}
@@ -70,19 +71,19 @@ func (r *textReporter) colored(color, s string) {
 	r.line = append(r.line, colorOff...)
 }
 
-func (r *textReporter) hit(h *search.Hit) error {
+func (r *textReporter) Hit(h *search.Hit) error {
 	r.line = r.line[:0]
-	if r.several {
-		r.field("", r.names.get(r.target.Arg), 0)
+	if r.Several {
+		r.field("", r.names.Get(r.target.Arg), 0)
 	}
 	r.at(h.Addr)
 	var at [64]byte
-	r.field(colorAddr, string(appendAddr(at[:0], h.Addr)), 18)
-	r.field(colorPattern, r.names.get(h.Name), 16)
-	r.field(colorWhere, r.names.get(shortPath(r.place.Name))+"+"+string(appendAddr(at[:0], h.Addr-r.place.Base)), 28)
+	r.field(colorAddr, string(wording.AppendAddr(at[:0], h.Addr)), 18)
+	r.field(colorPattern, r.names.Get(h.Name), 16)
+	r.field(colorWhere, r.names.Get(ShortPath(r.place.Name))+"+"+string(wording.AppendAddr(at[:0], h.Addr-r.place.Base)), 28)
 	r.contents(h)
 	r.line = append(r.line, '\n')
-	if r.context > 0 {
+	if r.Context > 0 {
 		r.dump(h.Hit)
 	}
 	return r.write(r.line)
@@ -96,7 +97,7 @@ func (r *textReporter) contents(h *search.Hit) {
 		var room [engine.HitBytes]byte
 		dots := room[:0]
 		for _, b := range h.Bytes {
-			dots = append(dots, printByte(b))
+			dots = append(dots, wording.PrintByte(b))
 		}
 		shown = string(dots)
 	}
@@ -115,79 +116,79 @@ func (r *textReporter) contents(h *search.Hit) {
 // lines of a hexdump; of a hit that is longer than maxShown, which only runs of
 // characters are, those of its beginning.
 func (r *textReporter) dump(h engine.Hit) {
-	h.Len = min(h.Len, maxShown)
-	first, ok := h.Addr.Sub(r.context)
+	h.Len = min(h.Len, MaxShown)
+	first, ok := h.Addr.Sub(r.Context)
 	if !ok {
 		first = 0
 	}
-	last, ok := h.Addr.Add(uint64(h.Len-1) + r.context)
+	last, ok := h.Addr.Add(uint64(h.Len-1) + r.Context)
 	if !ok {
 		last = addr.Max
 	}
 	match := addr.Range{First: h.Addr, Last: h.Addr + addr.Addr(h.Len-1)}
-	d := hexdump{match: match, color: r.color}
-	d.read(r.target.Space, addr.Range{First: first.AlignDown(dumpLine), Last: last | (dumpLine - 1)})
-	r.line = append(d.lines(r.line), '\n')
+	d := Hexdump{match: match, color: r.Color}
+	d.read(r.target.Space, addr.Range{First: first.AlignDown(DumpLine), Last: last | (DumpLine - 1)})
+	r.line = append(d.Lines(r.line), '\n')
 }
 
-func (r *textReporter) end(s *search.Summary) {
-	if !r.counts {
+func (r *textReporter) End(s *search.Summary) {
+	if !r.Counts {
 		return
 	}
 	for i, name := range s.Names {
 		r.line = r.line[:0]
-		if r.several {
-			r.field("", r.names.get(s.Image), 0)
+		if r.Several {
+			r.field("", r.names.Get(s.Image), 0)
 		}
 		r.field("", strconv.FormatUint(s.Counts[i], 10), 0)
-		r.colored(colorPattern, r.names.get(name))
+		r.colored(colorPattern, r.names.Get(name))
 		r.line = append(r.line, '\n')
 		r.write(r.line)
 	}
 }
 
-// rule writes "rule", its name, its tags and, if it matches in a mapping alone,
+// Rule writes "rule", its name, its tags and, if it matches in a mapping alone,
 // which; and its file where there are several.
-func (r *textReporter) rule(m *search.RuleMatch) error {
+func (r *textReporter) Rule(m *search.RuleMatch) error {
 	r.line = r.line[:0]
-	if r.several {
-		r.field("", r.names.get(r.target.Arg), 0)
+	if r.Several {
+		r.field("", r.names.Get(r.target.Arg), 0)
 	}
 	r.field("", "rule", 18)
-	r.field(colorPattern, r.names.get(m.FullName()), 16)
+	r.field(colorPattern, r.names.Get(m.FullName()), 16)
 	r.line = append(r.line, strings.Join(m.Tags, ",")...)
 	if m.Mapping != nil {
 		r.field("", "", 0)
-		r.colored(colorWhere, r.names.get(shortName(m.Mapping.Mapping)))
+		r.colored(colorWhere, r.names.Get(shortName(m.Mapping.Mapping)))
 		r.field("", "", 0)
 		r.line = append(r.line, m.Mapping.First.String()...)
 	}
-	if r.files {
+	if r.Files {
 		r.field("", "", 0)
-		r.line = append(r.line, r.names.get(m.File)...)
+		r.line = append(r.line, r.names.Get(m.File)...)
 	}
 	r.line = append(r.line, '\n')
 	return r.write(r.line)
 }
 
-func (r *textReporter) interval(v engine.Interval) error {
+func (r *textReporter) Interval(v engine.Interval) error {
 	m := v.Mapping
 	perm := m.Perm.String()
 	if perm == "" {
 		perm = "???" // the image does not say
 	}
 	r.line = r.line[:0]
-	if r.layers {
+	if r.Layers {
 		r.field("", strconv.Itoa(v.Layer), -4)
 	}
 	r.field(colorAddr, v.First.String(), 18)
 	r.field(colorAddr, v.Last.String(), 18)
-	r.field("", size(v.Size()), -10)
+	r.field("", wording.Size(v.Size()), -10)
 	r.field("", m.State.String(), 7)
 	r.field("", perm, 3)
-	r.field(colorWhere, r.names.get(m.Name), 24)
+	r.field(colorWhere, r.names.Get(m.Name), 24)
 	if m.Source != nil {
-		r.line = fmt.Appendf(r.line, "%s+%#x", r.names.get(m.Source.Name()), m.OffsetOf(v.First))
+		r.line = fmt.Appendf(r.line, "%s+%#x", r.names.Get(m.Source.Name()), m.OffsetOf(v.First))
 	}
 	if id := r.buildID(v); id != "" && id+m.Name != r.module {
 		r.field("", "", 0)

@@ -1,4 +1,4 @@
-package main
+package report
 
 import (
 	"encoding/hex"
@@ -8,6 +8,8 @@ import (
 	"sync"
 	"unicode"
 	"unicode/utf8"
+
+	"vscan/cmd/vscan/internal/wording"
 )
 
 // Cells of csv have no types, so those who read it guess: DuckDB and pandas take
@@ -18,9 +20,9 @@ import (
 // Bytes are hex: and their digits, as in a pattern. Addresses, and numbers that
 // every reader holds exactly, stand as they are.
 
-// csvText is text as a cell.
-func csvText(s string) string {
-	s = strings.ReplaceAll(validUTF8(s), "\x00", `\x00`) // which readers take for the end
+// CsvText is text as a cell.
+func CsvText(s string) string {
+	s = strings.ReplaceAll(wording.ValidUTF8(s), "\x00", `\x00`) // which readers take for the end
 	if s != "" && misread(s) {
 		return mark + s
 	}
@@ -47,7 +49,7 @@ func csvCount(n uint64) string {
 	if n < exact {
 		return digits
 	}
-	return csvText(digits)
+	return CsvText(digits)
 }
 
 // csvValue is what a hit holds, as its kind reads it, as a cell. A number is a
@@ -63,7 +65,7 @@ func csvValue(s string) string {
 	if offsetsCell().MatchString(s) || fractionCell().MatchString(s) {
 		return s
 	}
-	return csvText(s)
+	return CsvText(s)
 }
 
 var (

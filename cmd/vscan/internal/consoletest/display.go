@@ -1,30 +1,31 @@
-package main
+// Package consoletest has a terminal for tests, and what its screen shows.
+package consoletest
 
 import (
 	"strings"
 	"unicode/utf8"
 )
 
-// display is what a terminal shows, and all that has left it at the top. It knows
+// Display is what a terminal shows, and all that has left it at the top. It knows
 // what vscan writes: text, \r, \n, and of escape sequences those that erase what is
 // below and those of colours. A line that is longer than the screen is wide stands
 // on several rows; where the width changes, it is broken anew, and the cursor
 // stays before the same character, as in the terminals of today.
-type display struct {
+type Display struct {
 	width int
 	lines [][]rune
 	line  int // of the cursor
 	col   int // in its line
-	rest  []byte
+	Rest  []byte
 	marks string // what came in \x1b[…z, which no terminal knows
-	drawn int    // how often what is below was erased
+	Drawn int    // how often what is below was erased
 }
 
-func newDisplay(width int) *display { return &display{width: width, lines: [][]rune{nil}} }
+func newDisplay(width int) *Display { return &Display{width: width, lines: [][]rune{nil}} }
 
 // Write shows what is written; the error is nil.
-func (s *display) Write(p []byte) (int, error) {
-	b := append(s.rest, p...)
+func (s *Display) Write(p []byte) (int, error) {
+	b := append(s.Rest, p...)
 	for len(b) > 0 {
 		n := s.next(b)
 		if n == 0 {
@@ -32,13 +33,13 @@ func (s *display) Write(p []byte) (int, error) {
 		}
 		b = b[n:]
 	}
-	s.rest = append([]byte(nil), b...)
+	s.Rest = append([]byte(nil), b...)
 	return len(p), nil
 }
 
 // next shows the first character or sequence, and is its length; 0: the rest of it
 // is yet to come.
-func (s *display) next(b []byte) int {
+func (s *Display) next(b []byte) int {
 	switch b[0] {
 	case '\r':
 		if s.col > 0 && s.col%s.width == 0 { // behind the last column, and still on that row
@@ -67,7 +68,7 @@ func (s *display) next(b []byte) int {
 }
 
 // down goes to the next row, in the same column.
-func (s *display) down() {
+func (s *Display) down() {
 	if s.col-s.col%s.width+s.width < len(s.lines[s.line]) {
 		s.col += s.width
 		return
@@ -78,7 +79,7 @@ func (s *display) down() {
 	s.col %= s.width
 }
 
-func (s *display) sequence(b []byte) int {
+func (s *Display) sequence(b []byte) int {
 	if len(b) < 2 {
 		return 0
 	}
@@ -93,7 +94,7 @@ func (s *display) sequence(b []byte) int {
 	case b[end] == 'z':
 		s.marks += arg + " "
 	case b[end] == 'J' && arg == "":
-		s.drawn++
+		s.Drawn++
 		s.lines = s.lines[:s.line+1]
 		if line := s.lines[s.line]; s.col < len(line) {
 			s.lines[s.line] = line[:s.col]
@@ -105,8 +106,8 @@ func (s *display) sequence(b []byte) int {
 	return end + 1
 }
 
-// text is all lines, without blanks and empty lines at the end.
-func (s *display) text() string {
+// Text is all lines, without blanks and empty lines at the end.
+func (s *Display) Text() string {
 	var all []string
 	for _, line := range s.lines {
 		all = append(all, strings.TrimRight(string(line), " "))
@@ -114,8 +115,8 @@ func (s *display) text() string {
 	return strings.TrimRight(strings.Join(all, "\n"), "\n")
 }
 
-// below is what stands from the cursor on.
-func (s *display) below() string {
+// Below is what stands from the cursor on.
+func (s *Display) Below() string {
 	line := s.lines[s.line]
 	return strings.TrimRight(string(line[min(s.col, len(line)):]), " ")
 }

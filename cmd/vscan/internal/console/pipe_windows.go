@@ -1,12 +1,12 @@
-package main
+package console
 
 import (
 	"errors"
 	"syscall"
 )
 
-// isClosedPipe says whether a write failed because nobody reads any more.
-func isClosedPipe(err error) bool {
+// IsClosedPipe says whether a write failed because nobody reads any more.
+func IsClosedPipe(err error) bool {
 	const noData = syscall.Errno(232) // ERROR_NO_DATA: the pipe is being closed
 	return errors.Is(err, syscall.ERROR_BROKEN_PIPE) || errors.Is(err, noData)
 }

@@ -1,0 +1,176 @@
+// Package cli is what the commands share: how they end, what they tell on standard error,
+// the types of their flags, the flags of images, and progress.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"vscan/cmd/vscan/internal/console"
+	"vscan/cmd/vscan/internal/wording"
+	"vscan/engine"
+	"vscan/engine/image/layered"
+	"vscan/patterns"
+)
+
+// The exit codes. Where several apply, the first of ExitError, ExitInterrupted,
+// ExitIncomplete holds; 0 and 1 only where none of these does.
+const (
+	exitFound       = 0
+	exitNothing     = 1
+	ExitError       = 2   // usage; an image that cannot be read or is not recognised
+	ExitIncomplete  = 3   // not everything could be looked at
+	ExitInterrupted = 130 // by Ctrl-C
+)
+
+// ExitCode is an outcome that is no error: it has been told already.
+type ExitCode int
+
+func (c ExitCode) Error() string { return fmt.Sprintf("exit status %d", int(c)) }
+
+// App is what all commands share.
+type App struct {
+	Out *console.Output
+	Err io.Writer // standard error
+}
+
+// Exit ends the output and turns the outcome of a command into an exit code.
+func (a *App) Exit(err error) int {
+	writing := a.Out.Close()
+	code := a.judge(err)
+	if writing != nil && !console.IsClosedPipe(writing) && !errors.Is(err, writing) {
+		a.Complain(writing)
+		code = ExitError
+	}
+	return code
+}
+
+// judge is the exit code of an error. It tells those that have not been told.
+func (a *App) judge(err error) int {
+	var code ExitCode
+	switch {
+	case err == nil, console.IsClosedPipe(err): // who reads our output has seen enough
+		return exitFound
+	case errors.As(err, &code):
+		return int(code)
+	case errors.Is(err, context.Canceled):
+		a.Note("not complete: interrupted")
+		return ExitInterrupted
+	}
+	a.Complain(err)
+	return ExitError
+}
+
+// Complain writes an error to standard error, one line for each that is joined.
+func (a *App) Complain(err error) {
+	if j, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, e := range j.Unwrap() {
+			a.Complain(e)
+		}
+		return
+	}
+	a.Tell(explained(err))
+}
+
+// Note writes a line to standard error.
+func (a *App) Note(format string, args ...any) {
+	a.Tell(wording.Printable(fmt.Sprintf(format, args...)))
+}
+
+// Tell writes to standard error, below all output so far.
+func (a *App) Tell(text string) { a.Out.Note("vscan: " + text) }
+
+// explained is the text of an error, printable. It is one line but for a
+// pattern of a file: that shows the line and points into it.
+func explained(err error) string {
+	var pattern *patterns.Error
+	if !errors.As(err, &pattern) {
+		return wording.Printable(err.Error() + advice(err))
+	}
+	lines := strings.Split(err.Error(), "\n")
+	if errors.Is(err, engine.ErrNoName) {
+		lines[0] += advice(engine.ErrNoName)
+	}
+	for i, line := range lines {
+		text, indented := strings.CutPrefix(line, "\t")
+		if lines[i] = wording.Printable(text); indented {
+			lines[i] = "\t" + lines[i]
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Outcome is how the search of all images went.
+type Outcome struct {
+	Found, Failed, Interrupted, Incomplete bool
+}
+
+func (o Outcome) Exit() error {
+	switch {
+	case o.Failed:
+		return ExitCode(ExitError)
+	case o.Interrupted:
+		return ExitCode(ExitInterrupted)
+	case o.Incomplete:
+		return ExitCode(ExitIncomplete)
+	case !o.Found:
+		return ExitCode(exitNothing)
+	}
+	return nil
+}
+
+// InImage puts the image's name before each of the joined errors.
+func InImage(arg string, err error) error {
+	if j, ok := err.(interface{ Unwrap() []error }); ok {
+		var errs []error
+		for _, e := range j.Unwrap() {
+			errs = append(errs, InImage(arg, e))
+		}
+		return errors.Join(errs...)
+	}
+	return fmt.Errorf("%s: %w", arg, err)
+}
+
+// Chatty reports whether somebody at a terminal reads what is told, and no pager
+// has the screen.
+func (a *App) Chatty() bool { return console.IsTerminal(a.Err) && !a.Out.Pipe }
+
+// NoteOddities tells what was odd about an image when it was opened, and what
+// was laid over and under it.
+func (a *App) NoteOddities(t *layered.Image) {
+	for i, n := range t.Notes {
+		a.Note("%s: %s%s", t.Arg, n, hintsOf(t.Image, i))
+	}
+	for _, n := range t.LayerNotes {
+		a.Note("%s: %s", t.Arg, n)
+	}
+}
+
+// NoteMissing tells what an image should hold and does not, and what was not laid.
+func (a *App) NoteMissing(t *layered.Image) {
+	if t.Missing > 0 {
+		a.Note("%s: not complete: the image is truncated or damaged, %s are missing", t.Arg, wording.Size(t.Missing))
+	}
+	if n := len(t.LeftOut); n > 0 {
+		others := ""
+		if n > 1 {
+			others = fmt.Sprintf(" and of %s", wording.Plural(uint64(n-1), "other file"))
+		}
+		a.Note("%s: not complete: %s of %s%s, left out, are nowhere", t.Arg, wording.Size(t.LeftOutBytes), t.LeftOut[0], others)
+	}
+}
+
+// Same says whether two paths are one file.
+func Same(a, b string) bool {
+	if filepath.Clean(a) == filepath.Clean(b) {
+		return true
+	}
+	x, err1 := os.Stat(a)
+	y, err2 := os.Stat(b)
+	return errors.Join(err1, err2) == nil && os.SameFile(x, y)
+}

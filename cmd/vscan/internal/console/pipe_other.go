@@ -1,0 +1,11 @@
+//go:build !windows
+
+package console
+
+import (
+	"errors"
+	"syscall"
+)
+
+// IsClosedPipe says whether a write failed because nobody reads any more.
+func IsClosedPipe(err error) bool { return errors.Is(err, syscall.EPIPE) }

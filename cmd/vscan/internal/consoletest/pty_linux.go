@@ -1,0 +1,79 @@
+package consoletest
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// terminal is a pseudoterminal and what its screen shows.
+type terminal struct {
+	*Display
+	t      *testing.T
+	Master *os.File // what the terminal's emulator has
+	Tty    *os.File // what programs have
+	marks  int
+}
+
+func OpenTerminal(t *testing.T, width int) *terminal {
+	t.Helper()
+	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
+	if err != nil {
+		t.Skipf("no pseudoterminals here: %v", err)
+	}
+	t.Cleanup(func() { master.Close() })
+	if err := unix.IoctlSetPointerInt(int(master.Fd()), unix.TIOCSPTLCK, 0); err != nil {
+		t.Fatal(err)
+	}
+	n, err := unix.IoctlGetUint32(int(master.Fd()), unix.TIOCGPTN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tty, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|syscall.O_NOCTTY, 0)
+	if err != nil {
+		t.Skipf("no pseudoterminals here: %v", err)
+	}
+	t.Cleanup(func() { tty.Close() })
+	x := &terminal{Display: newDisplay(width), t: t, Master: master, Tty: tty}
+	x.Resize(width)
+	return x
+}
+
+// Resize makes the terminal so many columns wide.
+func (x *terminal) Resize(width int) {
+	x.t.Helper()
+	x.width = width
+	if err := unix.IoctlSetWinsize(int(x.Master.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: uint16(width)}); err != nil {
+		x.t.Fatal(err)
+	}
+}
+
+// Sync shows all that was written to the terminal by now.
+func (x *terminal) Sync() {
+	x.t.Helper()
+	x.marks++
+	mark := fmt.Sprint(x.marks)
+	io.WriteString(x.Tty, "\x1b["+mark+"z")
+	x.Until("what was written", func() bool { return strings.HasSuffix(x.Display.marks, mark+" ") })
+}
+
+// Until shows what comes until something is so.
+func (x *terminal) Until(what string, is func() bool) {
+	x.t.Helper()
+	guard := time.AfterFunc(2*time.Minute, func() { x.Tty.Close(); x.Master.Close() })
+	defer guard.Stop()
+	b := make([]byte, 64) // a little at a time
+	for !is() {
+		n, err := x.Master.Read(b)
+		x.Display.Write(b[:n])
+		if err != nil {
+			x.t.Fatalf("waiting for %s: %v; the screen:\n%s", what, err, x.Text())
+		}
+	}
+}

@@ -12,7 +12,7 @@ CONCURRENT = ./engine ./engine/shard ./engine/segtree ./engine/image ./engine/gr
 all: lint test
 
 build:
-	CGO_ENABLED=0 $(GO) build -o vscan ./cmd/vscan
+	CGO_ENABLED=0 $(GO) build -o . ./cmd/...
 
 test:
 	$(GO) test ./...
@@ -73,5 +73,5 @@ check:
 	else echo "no ../shared/tools: differential checks skipped"; fi
 
 clean:
-	rm -f vscan
+	rm -f vscan vscan-parquet
 	$(GO) clean -testcache

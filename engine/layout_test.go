@@ -34,17 +34,21 @@ var imports = map[string][]string{
 	"vscan/internal/await":       nil,
 	// Edges are what a scan for ptr finds; words, ranges and levels are those of
 	// engine.
-	"vscan/engine/graph":                   {"heap", "engine", "patterns", "simd", "addr"},
+	"vscan/engine/graph":                   {"heap", "engine", "patterns", "simd", "wording", "addr"},
+	"vscan/engine/graph/view":              {"graph", "wording", "addr"},
 	"vscan/engine/heap":                    {"engine", "addr"},
 	"vscan/engine/heap/heaptest":           {"engine", "addr"}, // for tests
-	"vscan/cmd/vscan/internal/wording":     {"addr"},
+	"vscan/internal/wording":               {"addr"},
 	"vscan/cmd/vscan/internal/console":     nil,
 	"vscan/cmd/vscan/internal/consoletest": nil, // for tests
 	"vscan/cmd/vscan/internal/report":      {"console", "wording", "search", "layered", "image", "engine", "patterns", "yara", "addr"},
 	"vscan/cmd/vscan/internal/cli":         {"console", "wording", "search", "layered", "where", "graph", "image", "engine", "patterns", "simd", "addr"},
-	"vscan/cmd/vscan":                      {"cli", "report", "docs", "console", "wording", "search", "layered", "where", "await", "graph", "heap", "image", "engine", "patterns", "sets", "yara", "simd", "addr"},
+	"vscan/cmd/vscan":                      {"cli", "report", "docs", "rowstream", "view", "console", "wording", "search", "layered", "where", "await", "graph", "heap", "image", "engine", "patterns", "sets", "yara", "simd", "addr"},
 	"vscan/docs":                           nil,
-	"vscan/bench":                          {"image", "engine", "patterns", "simd", "addr"},
+	// Programs beside vscan get tables from it, and know nothing of memory.
+	"vscan/cmd/vscan-parquet":        {"parquetfile", "rowstream"},
+	"vscan/cmd/internal/parquetfile": {"rowstream"},
+	"vscan/bench":                    {"image", "engine", "patterns", "simd", "addr"},
 }
 
 // dependencies has the packages of vscan that may import a package from outside.
@@ -54,8 +58,7 @@ var dependencies = map[string][]string{
 	"golang.org/x/sys/unix":              {"vscan/engine/image", "vscan/engine/graph", "vscan/engine/simd/simdtest", "vscan/bench", "vscan/cmd/vscan/internal/consoletest"},
 	"github.com/BobuSumisu/aho-corasick": {"vscan/bench"},
 	"github.com/klauspost/cpuid/v2":      {"vscan/engine/simd"},
-	"github.com/schollz/progressbar/v3":  {"vscan/cmd/vscan/internal/cli"},
-	"github.com/parquet-go/parquet-go":   {"vscan/cmd/vscan"},
+	"github.com/parquet-go/parquet-go":   {"vscan/cmd/internal/parquetfile"},
 	"github.com/spf13/cobra":             {"vscan/cmd/vscan", "vscan/cmd/vscan/internal/cli"},
 	"github.com/spf13/pflag":             {"vscan/cmd/vscan", "vscan/cmd/vscan/internal/cli"},
 	"golang.org/x/term":                  {"vscan/cmd/vscan/internal/cli", "vscan/cmd/vscan/internal/console"},
@@ -103,6 +106,21 @@ func checkImport(t *testing.T, from, to string) {
 	}
 	if to == "C" {
 		t.Errorf("%s uses cgo", from)
+	}
+}
+
+// What vscan links is what every start of it costs, whichever command is run.
+func TestLinked(t *testing.T) {
+	out, err := exec.Command("go", "list", "-deps", "vscan/cmd/vscan").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range strings.Fields(string(out)) {
+		for _, no := range []string{"github.com/parquet-go", "github.com/klauspost/compress", "google.golang.org/protobuf", "net/http", "crypto/tls"} {
+			if p == no || strings.HasPrefix(p, no+"/") {
+				t.Errorf("vscan links %s: put what needs it into a program beside vscan", p)
+			}
+		}
 	}
 }
 

@@ -6,9 +6,9 @@ import (
 	"strconv"
 	"strings"
 
-	"vscan/cmd/vscan/internal/wording"
 	"vscan/engine/image/layered"
 	"vscan/engine/search"
+	"vscan/internal/wording"
 	"vscan/patterns/yara"
 )
 
@@ -20,11 +20,11 @@ func (a *commands) account(f *searchFlags, s *search.Summary, of *imageSearch) {
 	verbose := f.stats || f.format == "text" && a.Chatty() && !f.several && f.list == ""
 	if verbose {
 		a.Note("%s: %s, %s", t.Arg, t.Format, t.Detail)
-		a.Note("%s: %s in %s scanned in %.3f s (%s/s), kernel %s, %s", t.Arg, wording.Plural(s.Hits, "hit"),
-			wording.Size(s.Scanned), seconds, wording.Size(uint64(float64(s.Scanned)/max(seconds, 1e-9))), s.Kernel(), wording.Plural(uint64(s.Workers), "worker"))
+		a.Note("%s: %s in %s scanned in %.3f s (%s/s), kernel %s, %s", t.Arg, wording.Count(s.Hits, "hit"),
+			wording.Size(s.Scanned), seconds, wording.Size(uint64(float64(s.Scanned)/max(seconds, 1e-9))), s.Kernel(), wording.Count(uint64(s.Workers), "worker"))
 	}
 	if f.stats {
-		a.Note("%s: %s; opened in %.3f s, compiled in %.3f s; Go %s", t.Arg, wording.Plural(uint64(t.Space.Len()), "mapping"),
+		a.Note("%s: %s; opened in %.3f s, compiled in %.3f s; Go %s", t.Arg, wording.Count(uint64(t.Space.Len()), "mapping"),
 			of.opened.Seconds(), of.compiled.Seconds(), strings.TrimPrefix(runtime.Version(), "go"))
 	}
 	if s.Absent > 0 && (verbose || s.InScope == 0) {
@@ -34,7 +34,7 @@ func (a *commands) account(f *searchFlags, s *search.Summary, of *imageSearch) {
 		a.Note("%s: there was nothing to search: the image has no byte there", t.Arg)
 	}
 	if s.Limited && f.MaxHits > 0 {
-		a.Note("%s: limited: not more than %s a pattern (-m); there may be more", t.Arg, wording.Plural(f.MaxHits, "hit"))
+		a.Note("%s: limited: not more than %s a pattern (-m); there may be more", t.Arg, wording.Count(f.MaxHits, "hit"))
 	}
 	a.noteCut(s)
 	a.noteExcepted(s)
@@ -44,7 +44,7 @@ func (a *commands) account(f *searchFlags, s *search.Summary, of *imageSearch) {
 	a.NoteMissing(t)
 	if s.Unreadable > 0 {
 		a.Note("%s: not complete: %s could not be read, in %s, the first %v", t.Arg, wording.Size(s.Unreadable),
-			wording.Plural(uint64(len(s.UnreadableRanges)), "range"), s.UnreadableRanges[0])
+			wording.Count(uint64(len(s.UnreadableRanges)), "range"), s.UnreadableRanges[0])
 	}
 	if s.Interrupted {
 		a.Note("%s: not complete: interrupted after %s of %s", t.Arg, wording.Size(s.Scanned), wording.Size(s.InScope))
@@ -59,13 +59,13 @@ func (a *commands) noteRules(s *search.Summary) {
 		a.Note("%s: not complete: %s", s.Image, u)
 	}
 	if n := len(r.Undecided) - most; n > 0 {
-		a.Note("%s: not complete: %s more could not be decided", s.Image, wording.Plural(uint64(n), "rule"))
+		a.Note("%s: not complete: %s more could not be decided", s.Image, wording.Count(uint64(n), "rule"))
 	}
 	if r.Limited {
 		a.Note("%s: limited: of a string, not more than %d hits are kept and printed, those with the lowest addresses; -c counts all", s.Image, yara.DefaultHits)
 	}
 	if r.LeftOut > 0 {
-		a.Note("%s: not complete: %s matched; %s left out", s.Image, wording.Plural(r.Matched, "rule"), wording.Plural(uint64(r.LeftOut), "rule"))
+		a.Note("%s: not complete: %s matched; %s left out", s.Image, wording.Count(r.Matched, "rule"), wording.Count(uint64(r.LeftOut), "rule"))
 	}
 }
 
@@ -73,7 +73,7 @@ func (a *commands) noteRules(s *search.Summary) {
 func (a *commands) noteCut(s *search.Summary) {
 	if hits, of, first := patternSum(s, s.Cut); hits > 0 {
 		a.Note("%s: %s of %s as long as a match may be, %s, and may go on: --max-match sets more", s.Image,
-			wording.Plural(hits, "hit"), of, wording.Plural(uint64(s.LongestMatch[first]), "byte"))
+			wording.Count(hits, "hit"), of, wording.Count(uint64(s.LongestMatch[first]), "byte"))
 	}
 }
 
@@ -102,7 +102,7 @@ func patternSum(s *search.Summary, by []uint64) (sum uint64, of string, first in
 		sum += n
 	}
 	if patterns > 1 {
-		of = fmt.Sprintf("%s and %s", of, wording.Plural(patterns-1, "other pattern"))
+		of = fmt.Sprintf("%s and %s", of, wording.Count(patterns-1, "other pattern"))
 	}
 	return sum, of, first
 }
@@ -122,9 +122,9 @@ func (a *commands) noteEndless(f *searchFlags) {
 		return
 	}
 	if n > 1 {
-		first = fmt.Sprintf("%s and %s", first, wording.Plural(n-1, "other pattern"))
+		first = fmt.Sprintf("%s and %s", first, wording.Count(n-1, "other pattern"))
 	}
-	a.Note("%s: a jump without an end: matches of more than %s are not looked for: --max-match sets more", first, wording.Plural(f.longest, "byte"))
+	a.Note("%s: a jump without an end: matches of more than %s are not looked for: --max-match sets more", first, wording.Count(f.longest, "byte"))
 }
 
 // whyAbsent says of so many bytes why they are absent.

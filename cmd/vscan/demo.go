@@ -9,12 +9,12 @@ import (
 
 	"vscan/cmd/vscan/internal/cli"
 	"vscan/cmd/vscan/internal/report"
-	"vscan/cmd/vscan/internal/wording"
 	"vscan/engine"
 	"vscan/engine/addr"
 	"vscan/engine/image"
 	"vscan/engine/image/layered"
 	"vscan/engine/search"
+	"vscan/internal/wording"
 	"vscan/patterns"
 )
 
@@ -141,8 +141,8 @@ func (a *commands) demo(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	say("The account: %s, %s scanned, %s not saved, kernel %s, %s.", wording.Plural(s.Hits, "hit"), wording.Size(s.Scanned),
-		wording.Size(s.Absent), s.Kernel(), wording.Plural(uint64(s.Workers), "worker"))
+	say("The account: %s, %s scanned, %s not saved, kernel %s, %s.", wording.Count(s.Hits, "hit"), wording.Size(s.Scanned),
+		wording.Size(s.Absent), s.Kernel(), wording.Count(uint64(s.Workers), "worker"))
 	for i, name := range s.Names {
 		say("%6d  %s", s.Counts[i], name)
 	}

@@ -74,7 +74,7 @@ func TestExamples(t *testing.T) {
 			check(sub)
 		}
 	}
-	check((&commands{a}).root())
+	check((&commands{a}).root(nil))
 	if examples < 10 {
 		t.Errorf("only %d examples", examples)
 	}
@@ -191,5 +191,21 @@ func TestReadmeCommands(t *testing.T) {
 	}
 	if commands < 18 {
 		t.Errorf("only %d commands", commands)
+	}
+}
+
+// A command is the same whether it is made alone or beside all others.
+func TestCommandAlone(t *testing.T) {
+	a := &commands{&cli.App{}}
+	all := a.root(nil)
+	for _, c := range a.all() {
+		alone, _, err := a.root([]string{c.name}).Find([]string{c.name})
+		if err != nil {
+			t.Fatal(err)
+		}
+		beside, _, err := all.Find([]string{c.name})
+		if err != nil || alone.Name() != c.name || alone.CommandPath() != beside.CommandPath() || alone.UsageString() != beside.UsageString() {
+			t.Errorf("%s is %q alone, %q beside others, %v", c.name, alone.CommandPath(), beside.CommandPath(), err)
+		}
 	}
 }

@@ -7,8 +7,8 @@ import (
 	"strings"
 
 	"vscan/cmd/vscan/internal/cli"
-	"vscan/cmd/vscan/internal/wording"
 	"vscan/engine"
+	"vscan/internal/wording"
 	"vscan/patterns"
 )
 
@@ -89,12 +89,12 @@ func (a *commands) explainIn(f *searchFlags, pats []patterns.Pattern, about patt
 		e.pattern(all[:n])
 		all = all[n:]
 	}
-	e.say("longest match %s; candidates of all: %s", wording.Plural(uint64(set.MaxLen()), "byte"), oneIn(e.rate))
+	e.say("longest match %s; candidates of all: %s", wording.Count(uint64(set.MaxLen()), "byte"), oneIn(e.rate))
 	if excepting > 0 {
-		e.say("exceptions: %s, whose matches are no hits where an exception is found in them (--no-exceptions: they are)", wording.Plural(excepting, "pattern"))
+		e.say("exceptions: %s, whose matches are no hits where an exception is found in them (--no-exceptions: they are)", wording.Count(excepting, "pattern"))
 	}
 	if e.slow > 0 {
-		e.say("slow: %s without a useful literal, looked for at every place", wording.Plural(uint64(e.slow), "pattern"))
+		e.say("slow: %s without a useful literal, looked for at every place", wording.Count(uint64(e.slow), "pattern"))
 	}
 	return nil
 }
@@ -151,7 +151,7 @@ func (e *explainer) pattern(all []engine.Sought) {
 func (e *explainer) expression(x *patterns.Expr) {
 	length := fmt.Sprintf("%d to %d bytes", x.MinLen, x.MaxLen)
 	if x.MinLen == x.MaxLen {
-		length = wording.Plural(uint64(x.MinLen), "byte")
+		length = wording.Count(uint64(x.MinLen), "byte")
 	}
 	e.say("  expression  matches of %s%s, verified", length, aligned(x.Align))
 }
@@ -228,7 +228,7 @@ const mostRanges = 8
 
 func words(w *patterns.Words) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s, %v-endian, in", wording.Plural(uint64(w.Size), "byte"), w.Order)
+	fmt.Fprintf(&b, "%s, %v-endian, in", wording.Count(uint64(w.Size), "byte"), w.Order)
 	for _, r := range w.Ranges[:min(len(w.Ranges), mostRanges)] {
 		fmt.Fprintf(&b, " %#x..%#x", r.Lo, r.Hi)
 	}

@@ -9,10 +9,10 @@ import (
 	"strings"
 	"time"
 
-	"vscan/cmd/vscan/internal/wording"
 	"vscan/engine/image"
 	"vscan/engine/image/layered"
 	"vscan/engine/search"
+	"vscan/internal/wording"
 )
 
 // imageArg is an image to search: as given, or found in a folder.
@@ -210,10 +210,10 @@ func (s *searching) noteTally() {
 	if s.f.quiet || !s.f.recursive && !(s.f.several && s.f.format == "text" && s.Chatty()) {
 		return
 	}
-	line := fmt.Sprintf("%s searched, %s in %s, %s in %.3f s", wording.Plural(s.searched, "image"), wording.Plural(s.hits, "hit"),
-		wording.Plural(s.withHits, "image"), wording.Size(s.scanned), time.Since(s.started).Seconds())
+	line := fmt.Sprintf("%s searched, %s in %s, %s in %.3f s", wording.Count(s.searched, "image"), wording.Count(s.hits, "hit"),
+		wording.Count(s.withHits, "image"), wording.Size(s.scanned), time.Since(s.started).Seconds())
 	if s.f.list != "" {
-		line = fmt.Sprintf("%s searched, %d with a hit", wording.Plural(s.searched, "image"), s.withHits)
+		line = fmt.Sprintf("%s searched, %d with a hit", wording.Count(s.searched, "image"), s.withHits)
 	}
 	var why []string
 	for _, k := range s.skipped {

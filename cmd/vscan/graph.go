@@ -8,10 +8,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"vscan/cmd/vscan/internal/cli"
-	"vscan/cmd/vscan/internal/wording"
 	"vscan/engine/addr"
 	"vscan/engine/graph"
 	"vscan/engine/where"
+	"vscan/internal/wording"
 )
 
 const graphHelp = `graph builds the pointer-reference graph of an image once, as a file, and then

@@ -80,7 +80,7 @@ func (a *graphCommands) askGraph(args []string, format string, most uint64, into
 	w := report.NewTable(a.Out, format, "ref", []string{"src", "dst", "src_mapping", "src_offset", "dst_mapping", "dst_offset",
 		"src_module", "src_module_offset", "dst_module", "dst_module_offset"}, 18, 24, 18, 24)
 	n := uint64(0)
-	from, to := newLocated(g), newLocated(g)
+	from, to := graph.NewLocator(g), graph.NewLocator(g)
 	for _, r := range ranges {
 		for e, err := range ask(g, r) {
 			if err != nil {
@@ -91,14 +91,14 @@ func (a *graphCommands) askGraph(args []string, format string, most uint64, into
 				return graphExit(g, true)
 			}
 			n++
-			if !from.find(e.Source) || !to.find(e.Target) {
+			if !from.Find(e.Source) || !to.Find(e.Target) {
 				return fmt.Errorf("%s: the word at %v, or what it refers to, %v, is not mapped: the file is damaged; build the graph again", args[0], e.Source, e.Target)
 			}
 			switch {
 			case format == "text" && into:
-				err = w.Row(e.Source, from.text(e.Source), e.Target, to.text(e.Target), int64(e.Target-r.First))
+				err = w.Row(e.Source, from.Text(e.Source), e.Target, to.Text(e.Target), int64(e.Target-r.First))
 			case format == "text":
-				err = w.Row(e.Source, from.text(e.Source), e.Target, to.text(e.Target))
+				err = w.Row(e.Source, from.Text(e.Source), e.Target, to.Text(e.Target))
 			default:
 				err = w.Row(edgeRow(e, from, to)...)
 			}
@@ -114,10 +114,10 @@ func (a *graphCommands) askGraph(args []string, format string, most uint64, into
 }
 
 // edgeRow is an edge in all columns.
-func edgeRow(e graph.Edge, from, to *located) []any {
-	source, sourceOffset := from.module(e.Source)
-	target, targetOffset := to.module(e.Target)
-	return []any{e.Source, e.Target, from.mapping(), from.offset(e.Source), to.mapping(), to.offset(e.Target),
+func edgeRow(e graph.Edge, from, to *graph.Locator) []any {
+	source, sourceOffset := moduleOf(from, e.Source)
+	target, targetOffset := moduleOf(to, e.Target)
+	return []any{e.Source, e.Target, from.Mapping(), from.Offset(e.Source), to.Mapping(), to.Offset(e.Target),
 		source, sourceOffset, target, targetOffset}
 }
 
@@ -154,15 +154,16 @@ there with the offset in it.`,
 				return err
 			}
 			w := report.NewTable(a.Out, format, "top", []string{"edges", "addr", "size", "mapping", "offset", "module", "module_offset"}, -12, 18, -12, 24)
-			at := newLocated(g)
+			at := graph.NewLocator(g)
 			for _, r := range top {
-				if !at.findFirst(r.Range) { // a page may begin before its mapping
+				if !at.FindFirst(r.Range) { // a page may begin before its mapping
 					return fmt.Errorf("%s: %v is not mapped: the file is damaged; build the graph again", args[0], r.First)
 				}
-				row := []any{r.Edges, r.First, r.Size(), at.place.Name, at.distance(r.First)}
+				name, _ := at.Name()
+				row := []any{r.Edges, r.First, r.Size(), name, at.Distance(r.First)}
 				if format != "text" {
-					module, offset := at.module(r.First)
-					row = []any{r.Edges, r.First, r.Size(), at.mapping(), at.offset(r.First), module, offset}
+					module, offset := moduleOf(at, r.First)
+					row = []any{r.Edges, r.First, r.Size(), at.Mapping(), at.Offset(r.First), module, offset}
 				}
 				if err := w.Row(row...); err != nil {
 					return err
@@ -181,14 +182,4 @@ there with the offset in it.`,
 	cmd.Flags().VarP(cli.NewNumber(&most, 1, 1<<24), "max-count", "m", "show `N`")
 	workersVar(cmd, &workers)
 	return cmd
-}
-
-// firstRegion is the index of the first region in r, −1 where there is none.
-func firstRegion(g *graph.Graph, r addr.Range) int {
-	for i, region := range g.Regions() {
-		if region.Overlaps(r) {
-			return i
-		}
-	}
-	return -1
 }

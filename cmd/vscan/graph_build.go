@@ -9,13 +9,13 @@ import (
 
 	"vscan/cmd/vscan/internal/cli"
 	"vscan/cmd/vscan/internal/report"
-	"vscan/cmd/vscan/internal/wording"
 	"vscan/engine"
 	"vscan/engine/addr"
 	"vscan/engine/graph"
 	"vscan/engine/image/layered"
 	"vscan/engine/simd"
 	"vscan/engine/where"
+	"vscan/internal/wording"
 )
 
 // endList is --sources and --targets of graph build: ranges, and mappings by name or
@@ -155,10 +155,10 @@ func (a *graphCommands) buildGraph(cmd *cobra.Command, f *buildFlags, arg, out s
 	if err != nil {
 		return err
 	}
-	a.Note("%s: %s from %s, %s of index, in %.3f s", out, wording.Plural(stats.Hits, "edge"), wording.Size(stats.Scanned), wording.Size(stats.Bytes), stats.Total.Seconds())
+	a.Note("%s: %s from %s, %s of index, in %.3f s", out, wording.Count(stats.Hits, "edge"), wording.Size(stats.Scanned), wording.Size(stats.Bytes), stats.Total.Seconds())
 	if f.stats {
 		a.Note("%s: sweep %.3f s, sort %.3f s, %s spilled, kernels %v, %s", out, stats.Sweep.Seconds(), stats.Sort.Seconds(),
-			wording.Size(stats.Spilled), stats.Kernels, wording.Plural(uint64(stats.Workers), "worker"))
+			wording.Size(stats.Spilled), stats.Kernels, wording.Count(uint64(stats.Workers), "worker"))
 	}
 	a.NoteMissing(t)
 	if n := stats.UnreadableBytes(); n > 0 {
@@ -214,9 +214,9 @@ func (a *graphCommands) printInfo(cmd *cobra.Command, g *graph.Graph, path, form
 	i := g.Info()
 	if format == "text" {
 		a.Note("%s: %v, words at multiples of %d", path, g.Arch(), g.Align())
-		a.Note("%s: %s of %s (%.1f %%), to %s, index %s (%.2f bytes an edge)", path, wording.Plural(i.Edges, "edge"), wording.Plural(i.Words, "word"),
-			100*i.Density(), wording.Plural(i.Pages, "page"), wording.Size(i.Bytes), float64(i.Bytes)/max(float64(i.Edges), 1))
-		a.Note("%s: %s: %s present, %s absent; %s looked at", path, wording.Plural(uint64(i.Regions), "region"), wording.Size(i.Present), wording.Size(i.Absent), wording.Size(i.Scanned))
+		a.Note("%s: %s of %s (%.1f %%), to %s, index %s (%.2f bytes an edge)", path, wording.Count(i.Edges, "edge"), wording.Count(i.Words, "word"),
+			100*i.Density(), wording.Count(i.Pages, "page"), wording.Size(i.Bytes), float64(i.Bytes)/max(float64(i.Edges), 1))
+		a.Note("%s: %s: %s present, %s absent; %s looked at", path, wording.Count(uint64(i.Regions), "region"), wording.Size(i.Present), wording.Size(i.Absent), wording.Size(i.Scanned))
 		if i.PresentOnly || i.Filtered {
 			a.Note("%s: edges were left out: only to saved bytes: %v, only from or to some places: %v", path, i.PresentOnly, i.Filtered)
 		}

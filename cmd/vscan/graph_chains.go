@@ -10,9 +10,9 @@ import (
 
 	"vscan/cmd/vscan/internal/cli"
 	"vscan/cmd/vscan/internal/report"
-	"vscan/cmd/vscan/internal/wording"
 	"vscan/engine/graph"
 	"vscan/engine/where"
+	"vscan/internal/wording"
 )
 
 const chainsHelp = `chains prints chains of pointers that lead from roots to a target: the root as
@@ -209,13 +209,13 @@ func (q *chainQuestion) list(g *graph.Graph, c *graph.Chains) error {
 	n := 0
 	print := func(ch *graph.Chain) error {
 		n++
-		base := chainBase(ch.Place.Name, ch.Place)
+		base := wording.Place(ch.Place.Name, int64(ch.Place.Offset))
 		offsets := make([]string, len(ch.Offsets))
 		for i, o := range ch.Offsets {
-			offsets[i] = wording.SignedHex(o)
+			offsets[i] = wording.Offset(o)
 		}
 		if q.format == "text" {
-			base = chainBase(report.ShortPath(ch.Place.Name), ch.Place)
+			base = wording.Place(wording.ShortName(ch.Place.Name), int64(ch.Place.Offset))
 			return w.Row(base, chainSteps(ch.Offsets), ch.Target)
 		}
 		return w.Row(base, offsets, ch.Target)
@@ -251,21 +251,21 @@ func (q *chainQuestion) list(g *graph.Graph, c *graph.Chains) error {
 		}
 		switch {
 		case !exact:
-			q.Note("%s of %s: too many walks to count", q.path, wording.Plural(uint64(k), "pointer"))
+			q.Note("%s of %s: too many walks to count", q.path, wording.Count(uint64(k), "pointer"))
 		case walks.Sign() > 0:
 			noun := "walks"
 			if walks.IsUint64() && walks.Uint64() == 1 {
 				noun = "walk"
 			}
-			q.Note("%s: %v %s of %s", q.path, walks, noun, wording.Plural(uint64(k), "pointer"))
+			q.Note("%s: %v %s of %s", q.path, walks, noun, wording.Count(uint64(k), "pointer"))
 		}
 	}
-	what := fmt.Sprintf("%s listed", wording.Plural(uint64(n), "chain"))
+	what := fmt.Sprintf("%s listed", wording.Count(uint64(n), "chain"))
 	if !q.every && n == q.most {
-		what = fmt.Sprintf("the best %s listed (-m, or --all)", wording.Plural(uint64(n), "chain"))
+		what = fmt.Sprintf("the best %s listed (-m, or --all)", wording.Count(uint64(n), "chain"))
 	}
 	if left.Loops > 0 {
-		what += fmt.Sprintf("; %s left out", wording.Plural(left.Loops, "loop"))
+		what += fmt.Sprintf("; %s left out", wording.Count(left.Loops, "loop"))
 	}
 	if left.NotInOthers > 0 {
 		what += fmt.Sprintf("; %d that do not hold in the other graphs", left.NotInOthers)

@@ -14,9 +14,9 @@ import (
 
 	"vscan/cmd/vscan/internal/cli"
 	"vscan/cmd/vscan/internal/report"
-	"vscan/cmd/vscan/internal/wording"
 	"vscan/engine/addr"
 	"vscan/engine/graph"
+	"vscan/internal/wording"
 )
 
 const exportHelp = `export writes the graph for other programs, to standard output or a FILE.
@@ -26,7 +26,8 @@ to: as jsonl, csv or parquet, one edge a row: src, dst, src_mapping, src_offset,
 dst_mapping, dst_offset, and src_module, src_module_offset, dst_module,
 dst_module_offset, which are empty (and not there in jsonl) where there is no
 module. Offsets are from where the mapping's name begins, of a module from its
-load base.
+load base. Parquet is written by the program vscan-parquet, which is looked for
+beside vscan and in PATH.
 
 A neighbourhood, as dot (Graphviz) or graphml (Gephi, yEd, NetworkX): what is at
 most --hops references away from --target, whichever way these lead. A node is a
@@ -119,21 +120,24 @@ func writeFile(path string, write func(io.Writer) error) error {
 // edgeWriter writes edges in one format. They are put together by hand: there
 // are millions.
 type edgeWriter interface {
-	edge(e graph.Edge, src, dst *located) error
+	edge(e graph.Edge, src, dst *graph.Locator) error
 	End() error
 }
 
+// writeEdges writes the edges to ranges in a format.
 func writeEdges(ctx context.Context, to io.Writer, g *graph.Graph, ranges []addr.Range, format string) error {
-	var w edgeWriter
 	switch format {
 	case "parquet":
-		w = newParquetEdges(to)
+		return writeParquet(ctx, to, g, ranges)
 	case "csv":
-		w = &textEdges{w: to, names: report.Cache{Of: quoteCSV}, line: []byte("src,dst,src_mapping,src_offset,dst_mapping,dst_offset,src_module,src_module_offset,dst_module,dst_module_offset\n")}
-	default:
-		w = &textEdges{w: to, names: report.Cache{Of: report.QuoteJSON}, json: true}
+		return eachEdge(ctx, g, ranges, &textEdges{w: to, names: report.Cache{Of: quoteCSV}, line: []byte("src,dst,src_mapping,src_offset,dst_mapping,dst_offset,src_module,src_module_offset,dst_module,dst_module_offset\n")})
 	}
-	from, at := newLocated(g), newLocated(g)
+	return eachEdge(ctx, g, ranges, &textEdges{w: to, names: report.Cache{Of: report.QuoteJSON}, json: true})
+}
+
+// eachEdge hands the edges to ranges to w, in the order of their targets.
+func eachEdge(ctx context.Context, g *graph.Graph, ranges []addr.Range, w edgeWriter) error {
+	from, at := graph.NewLocator(g), graph.NewLocator(g)
 	n := 0
 	for _, r := range ranges {
 		for e, err := range g.To(r) {
@@ -143,7 +147,7 @@ func writeEdges(ctx context.Context, to io.Writer, g *graph.Graph, ranges []addr
 			if n++; n&0xffff == 0 && ctx.Err() != nil {
 				return context.Cause(ctx)
 			}
-			if !from.find(e.Source) || !at.find(e.Target) {
+			if !from.Find(e.Source) || !at.Find(e.Target) {
 				return fmt.Errorf("the word at %v, or what it refers to, %v, is not mapped: the graph is damaged; build it again", e.Source, e.Target)
 			}
 			if err := w.edge(e, from, at); err != nil {
@@ -162,7 +166,7 @@ type textEdges struct {
 	line  []byte // what is not written yet
 }
 
-func (t *textEdges) edge(e graph.Edge, src, dst *located) error {
+func (t *textEdges) edge(e graph.Edge, src, dst *graph.Locator) error {
 	if t.json {
 		t.object(e, src, dst)
 	} else {
@@ -175,51 +179,53 @@ func (t *textEdges) edge(e graph.Edge, src, dst *located) error {
 	return t.End()
 }
 
-func (t *textEdges) object(e graph.Edge, src, dst *located) {
+func (t *textEdges) object(e graph.Edge, src, dst *graph.Locator) {
 	b := append(t.line, `{"type":"ref","src":"`...)
 	b = wording.AppendAddr(b, e.Source)
 	b = append(b, `","dst":"`...)
 	b = wording.AppendAddr(b, e.Target)
-	b = append(append(b, `","src_mapping":`...), t.names.Get(src.mapping())...)
+	b = append(append(b, `","src_mapping":`...), t.names.Get(src.Mapping())...)
 	b = append(b, `,"src_offset":"`...)
-	b = wording.AppendSigned(b, src.offset(e.Source))
-	b = append(append(b, `","dst_mapping":`...), t.names.Get(dst.mapping())...)
+	b = wording.AppendOffset(b, src.Offset(e.Source))
+	b = append(append(b, `","dst_mapping":`...), t.names.Get(dst.Mapping())...)
 	b = append(b, `,"dst_offset":"`...)
-	b = append(wording.AppendSigned(b, dst.offset(e.Target)), '"')
+	b = append(wording.AppendOffset(b, dst.Offset(e.Target)), '"')
 	b = t.module(b, "src", src, e.Source)
 	b = t.module(b, "dst", dst, e.Target)
 	t.line = append(b, '}')
 }
 
 // module appends the module of an end of an edge, where there is one.
-func (t *textEdges) module(b []byte, end string, l *located, a addr.Addr) []byte {
-	if !l.place.Module {
+func (t *textEdges) module(b []byte, end string, l *graph.Locator, a addr.Addr) []byte {
+	name, isModule := l.Name()
+	if !isModule {
 		return b
 	}
 	b = append(append(append(b, `,"`...), end...), `_module":`...)
-	b = append(b, t.names.Get(l.place.Name)...)
+	b = append(b, t.names.Get(name)...)
 	b = append(append(append(b, `,"`...), end...), `_module_offset":"`...)
-	return append(wording.AppendSigned(b, l.distance(a)), '"')
+	return append(wording.AppendOffset(b, l.Distance(a)), '"')
 }
 
-func (t *textEdges) record(e graph.Edge, src, dst *located) {
+func (t *textEdges) record(e graph.Edge, src, dst *graph.Locator) {
 	b := append(wording.AppendAddr(t.line, e.Source), ',')
 	b = append(wording.AppendAddr(b, e.Target), ',')
-	b = append(append(b, t.names.Get(src.mapping())...), ',')
-	b = append(wording.AppendSigned(b, src.offset(e.Source)), ',')
-	b = append(append(b, t.names.Get(dst.mapping())...), ',')
-	b = wording.AppendSigned(b, dst.offset(e.Target))
+	b = append(append(b, t.names.Get(src.Mapping())...), ',')
+	b = append(wording.AppendOffset(b, src.Offset(e.Source)), ',')
+	b = append(append(b, t.names.Get(dst.Mapping())...), ',')
+	b = wording.AppendOffset(b, dst.Offset(e.Target))
 	b = t.moduleFields(b, src, e.Source)
 	t.line = t.moduleFields(b, dst, e.Target)
 }
 
 // moduleFields appends two fields, empty ones where there is no module.
-func (t *textEdges) moduleFields(b []byte, l *located, a addr.Addr) []byte {
-	if !l.place.Module {
+func (t *textEdges) moduleFields(b []byte, l *graph.Locator, a addr.Addr) []byte {
+	name, isModule := l.Name()
+	if !isModule {
 		return append(b, ",,"...)
 	}
-	b = append(append(b, ','), t.names.Get(l.place.Name)...)
-	return wording.AppendSigned(append(b, ','), l.distance(a))
+	b = append(append(b, ','), t.names.Get(name)...)
+	return wording.AppendOffset(append(b, ','), l.Distance(a))
 }
 
 func (t *textEdges) End() error {
@@ -249,12 +255,12 @@ func writeNeighbourhood(ctx context.Context, to io.Writer, g *graph.Graph, range
 	if err != nil {
 		return err
 	}
-	at := newLocated(g)
+	at := graph.NewLocator(g)
 	label := func(node graph.Node) string {
-		if !at.findFirst(node.Range) {
+		if !at.FindFirst(node.Range) {
 			return node.First.String()
 		}
-		return at.text(node.First)
+		return at.Text(node.First)
 	}
 	var b strings.Builder
 	if format == "dot" {

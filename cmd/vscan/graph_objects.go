@@ -11,12 +11,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"vscan/cmd/vscan/internal/cli"
-	"vscan/cmd/vscan/internal/wording"
 	"vscan/engine"
 	"vscan/engine/addr"
 	"vscan/engine/graph"
 	"vscan/engine/heap"
 	"vscan/engine/image/layered"
+	"vscan/internal/wording"
 )
 
 const objectsHelp = `objects recognises the heaps of glibc's malloc by the heads of their chunks, and

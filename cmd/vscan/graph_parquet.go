@@ -1,73 +1,92 @@
 package main
 
 import (
+	"context"
 	"io"
 
-	"github.com/parquet-go/parquet-go"
-
-	"vscan/cmd/vscan/internal/wording"
+	"vscan/cmd/internal/rowstream"
+	"vscan/engine/addr"
 	"vscan/engine/graph"
+	"vscan/internal/wording"
 )
 
-// parquetEdge is a row of an exported graph.
-type parquetEdge struct {
-	Src        uint64 `parquet:"src,snappy"`
-	Dst        uint64 `parquet:"dst,delta,snappy"`
-	SrcMapping string `parquet:"src_mapping,dict,snappy"`
-	SrcOffset  uint64 `parquet:"src_offset,snappy"`
-	DstMapping string `parquet:"dst_mapping,dict,snappy"`
-	DstOffset  uint64 `parquet:"dst_offset,delta,snappy"`
+// parquetProgram is the companion that writes parquet.
+const parquetProgram = "vscan-parquet"
 
-	SrcModule       string `parquet:"src_module,dict,snappy"` // "" where there is none, and offset 0
-	SrcModuleOffset uint64 `parquet:"src_module_offset,snappy"`
-	DstModule       string `parquet:"dst_module,dict,snappy"`
-	DstModuleOffset uint64 `parquet:"dst_module_offset,delta,snappy"`
-}
-
-// parquetEdges writes parquet, in groups of rows that do not grow with the
-// graph.
-type parquetEdges struct {
-	w    *parquet.GenericWriter[parquetEdge]
-	rows []parquetEdge
-}
-
+// The columns of an exported graph as a table.
 const (
-	parquetBatch    = 1 << 12
-	parquetGroupMax = 1 << 20 // rows of a group
+	edgeSrc = iota
+	edgeDst
+	edgeSrcMapping
+	edgeSrcOffset
+	edgeDstMapping
+	edgeDstOffset
+	edgeSrcModule // "" where there is none, and offset 0
+	edgeSrcModuleOffset
+	edgeDstModule
+	edgeDstModuleOffset
 )
 
-func newParquetEdges(w io.Writer) *parquetEdges {
-	return &parquetEdges{w: parquet.NewGenericWriter[parquetEdge](w, parquet.MaxRowsPerRowGroup(parquetGroupMax))}
+func edgeColumns() []rowstream.Column {
+	return []rowstream.Column{
+		edgeSrc:             {Name: "src", Kind: rowstream.Uint},
+		edgeDst:             {Name: "dst", Kind: rowstream.Uint, Ascending: true},
+		edgeSrcMapping:      {Name: "src_mapping", Kind: rowstream.Text},
+		edgeSrcOffset:       {Name: "src_offset", Kind: rowstream.Uint},
+		edgeDstMapping:      {Name: "dst_mapping", Kind: rowstream.Text},
+		edgeDstOffset:       {Name: "dst_offset", Kind: rowstream.Uint, Ascending: true},
+		edgeSrcModule:       {Name: "src_module", Kind: rowstream.Text},
+		edgeSrcModuleOffset: {Name: "src_module_offset", Kind: rowstream.Uint},
+		edgeDstModule:       {Name: "dst_module", Kind: rowstream.Text},
+		edgeDstModuleOffset: {Name: "dst_module_offset", Kind: rowstream.Uint, Ascending: true},
+	}
 }
 
-func (p *parquetEdges) edge(e graph.Edge, src, dst *located) error {
-	row := parquetEdge{
-		Src: uint64(e.Source), Dst: uint64(e.Target),
-		SrcMapping: wording.ValidUTF8(src.mapping()), SrcOffset: uint64(src.offset(e.Source)),
-		DstMapping: wording.ValidUTF8(dst.mapping()), DstOffset: uint64(dst.offset(e.Target)),
-	}
-	if src.place.Module {
-		row.SrcModule, row.SrcModuleOffset = wording.ValidUTF8(src.place.Name), uint64(src.distance(e.Source))
-	}
-	if dst.place.Module {
-		row.DstModule, row.DstModuleOffset = wording.ValidUTF8(dst.place.Name), uint64(dst.distance(e.Target))
-	}
-	p.rows = append(p.rows, row)
-	if len(p.rows) < parquetBatch {
-		return nil
-	}
-	return p.write()
+// tableEdges writes edges as a table.
+type tableEdges struct{ w *rowstream.Writer }
+
+func newTableEdges(w io.Writer) (*tableEdges, error) {
+	t, err := rowstream.NewWriter(w, edgeColumns())
+	return &tableEdges{w: t}, err
 }
 
-func (p *parquetEdges) write() error {
-	_, err := p.w.Write(p.rows)
-	p.rows = p.rows[:0]
-	return err
+func (t *tableEdges) edge(e graph.Edge, src, dst *graph.Locator) error {
+	t.w.Uint(edgeSrc, uint64(e.Source))
+	t.w.Uint(edgeDst, uint64(e.Target))
+	t.w.Text(edgeSrcMapping, wording.ValidUTF8(src.Mapping()))
+	t.w.Uint(edgeSrcOffset, uint64(src.Offset(e.Source)))
+	t.w.Text(edgeDstMapping, wording.ValidUTF8(dst.Mapping()))
+	t.w.Uint(edgeDstOffset, uint64(dst.Offset(e.Target)))
+	t.module(edgeSrcModule, src, e.Source)
+	t.module(edgeDstModule, dst, e.Target)
+	return t.w.EndRow()
 }
 
-func (p *parquetEdges) End() error {
-	if err := p.write(); err != nil {
+// module writes the module of an end of an edge, and behind it the offset.
+func (t *tableEdges) module(column int, l *graph.Locator, a addr.Addr) {
+	name, isModule := l.Name()
+	if !isModule {
+		t.w.Text(column, "")
+		t.w.Uint(column+1, 0)
+		return
+	}
+	t.w.Text(column, wording.ValidUTF8(name))
+	t.w.Uint(column+1, uint64(l.Distance(a)))
+}
+
+func (t *tableEdges) End() error { return t.w.Close() }
+
+// writeParquet writes edges as parquet, which the companion does.
+func writeParquet(ctx context.Context, to io.Writer, g *graph.Graph, ranges []addr.Range) error {
+	program, err := findCompanion(parquetProgram)
+	if err != nil {
 		return err
 	}
-	return p.w.Close()
+	return throughCompanion(ctx, program, to, func(in io.Writer) error {
+		w, err := newTableEdges(in)
+		if err != nil {
+			return err
+		}
+		return eachEdge(ctx, g, ranges, w)
+	})
 }

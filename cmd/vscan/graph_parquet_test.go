@@ -7,15 +7,31 @@ import (
 
 	"github.com/parquet-go/parquet-go"
 
+	"vscan/cmd/internal/rowstream"
 	"vscan/engine"
 	"vscan/engine/addr"
 	"vscan/engine/graph"
 )
 
+// parquetEdge is a row of an exported graph, as it is in the file.
+type parquetEdge struct {
+	Src        uint64 `parquet:"src,snappy"`
+	Dst        uint64 `parquet:"dst,delta,snappy"`
+	SrcMapping string `parquet:"src_mapping,dict,snappy"`
+	SrcOffset  uint64 `parquet:"src_offset,snappy"`
+	DstMapping string `parquet:"dst_mapping,dict,snappy"`
+	DstOffset  uint64 `parquet:"dst_offset,delta,snappy"`
+
+	SrcModule       string `parquet:"src_module,dict,snappy"`
+	SrcModuleOffset uint64 `parquet:"src_module_offset,snappy"`
+	DstModule       string `parquet:"dst_module,dict,snappy"`
+	DstModuleOffset uint64 `parquet:"dst_module_offset,delta,snappy"`
+}
+
 // What is written as parquet is what is read from it, more rows than a group
 // has included.
 func TestParquet(t *testing.T) {
-	b := make([]byte, 8*(parquetGroupMax+parquetBatch+5))
+	b := make([]byte, 8*(1<<20+rowstream.MaxRows+5))
 	for i := 0; i < len(b); i += 8 {
 		addr.Little.PutUint(b[i:i+8], 0x10000+uint64(i*7%len(b)))
 	}

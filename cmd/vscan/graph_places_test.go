@@ -108,7 +108,13 @@ func checkPage(t *testing.T, html []byte) {
 	if start < 0 {
 		t.Fatal("the page has no data")
 	}
-	var data viewData
+	var data struct {
+		Targets, Pages, Nodes []struct{ Addr, Place string }
+		Chains                []struct {
+			Base  string
+			Words []string
+		}
+	}
 	if err := json.NewDecoder(bytes.NewReader(html[start:])).Decode(&data); err != nil {
 		t.Fatal(err)
 	}

@@ -5,9 +5,9 @@ import (
 
 	"vscan/cmd/vscan/internal/cli"
 	"vscan/cmd/vscan/internal/report"
-	"vscan/cmd/vscan/internal/wording"
 	"vscan/engine/addr"
 	"vscan/engine/graph"
+	"vscan/internal/wording"
 )
 
 func (a *graphCommands) graphReachCommand() *cobra.Command {
@@ -55,7 +55,7 @@ references lead. Roots are as for chains, and by default static and stack.`,
 			if err != nil {
 				return err
 			}
-			a.Note("%s: %d of %s reached, %d referred to", args[0], r.Reached, wording.Plural(r.Units, "unit"), r.Referenced)
+			a.Note("%s: %d of %s reached, %d referred to", args[0], r.Reached, wording.Count(r.Units, "unit"), r.Referenced)
 			list := r.Unreached()
 			if show == "unreferenced" {
 				list = r.Unreferenced()
@@ -102,7 +102,7 @@ func (a *graphCommands) printComponents(cmd *cobra.Command, g *graph.Graph, f *g
 		}
 		at := c.First
 		if g.RegionAt(at) < 0 { // a unit that begins before its mapping
-			if i := firstRegion(g, addr.Range{First: at, Last: at + addr.Addr(unit-1)}); i >= 0 {
+			if i := g.FirstRegion(addr.Range{First: at, Last: at + addr.Addr(unit-1)}); i >= 0 {
 				at = g.Regions()[i].First
 			}
 		}

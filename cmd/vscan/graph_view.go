@@ -1,33 +1,14 @@
 package main
 
 import (
-	"cmp"
-	"context"
-	_ "embed"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"html/template"
 	"io"
-	"slices"
 
 	"github.com/spf13/cobra"
 
 	"vscan/cmd/vscan/internal/cli"
-	"vscan/cmd/vscan/internal/wording"
-	"vscan/engine/graph"
+	"vscan/engine/graph/view"
 )
-
-var (
-	//go:embed graphview/page.html
-	viewPage string
-	//go:embed graphview/page.css
-	viewStyle string
-	//go:embed graphview/page.js
-	viewScript string
-)
-
-var viewTemplate = template.Must(template.New("page").Parse(viewPage))
 
 func (a *graphCommands) graphViewCommand() *cobra.Command {
 	var out, target string
@@ -58,11 +39,18 @@ larger squares of memory where there are fewest references.`,
 				return err
 			}
 			defer g.Close()
-			v := graphPage{ctx: cmd.Context(), g: g, workers: int(workers), window: window, heatRoom: heatBytes}
-			if err := v.collect(args[0], target); err != nil {
-				return err
+			o := view.Options{Name: args[0], Workers: int(workers)}
+			if window.set {
+				o.Window = &window.Window
 			}
-			return writeFile(out, v.write)
+			if target != "" {
+				ranges, err := graphTarget(g, target)
+				if err != nil {
+					return err
+				}
+				o.Target = &ranges[0]
+			}
+			return writeFile(out, func(w io.Writer) error { return view.Page(cmd.Context(), w, g, o) })
 		},
 	}
 	fs := cmd.Flags()
@@ -72,177 +60,4 @@ larger squares of memory where there are fewest references.`,
 	fs.Var(&window, "window", "offsets `LO..HI` of the chains, as for graph chains")
 	workersVar(cmd, &workers)
 	return cmd
-}
-
-// The page holds at most so much of each thing, so that it stays below 5 MB
-// whatever the graph.
-const (
-	viewBytes   = 4_900_000
-	viewRegions = 48   // of the matrix; those with fewest edges are one together
-	viewStrip   = 4096 // bins of the strip
-	viewTop     = 200  // rows of a table
-	viewNodes   = 120
-	viewFan     = 10 // links that are followed from one node, on either side
-	viewChains  = 40
-	viewUnit    = 64
-)
-
-// graphPage collects what the page shows.
-type graphPage struct {
-	ctx      context.Context
-	g        *graph.Graph
-	workers  int
-	window   offsets
-	heatRoom int // bytes that the heat map may take
-	data     viewData
-}
-
-// viewData is what the page's script gets, as JSON.
-type viewData struct {
-	Name     string        `json:"name"`
-	Facts    [][2]string   `json:"facts"`
-	Notes    []string      `json:"notes"`
-	Regions  []viewRegion  `json:"regions"` // of the matrix
-	Matrix   []uint64      `json:"matrix"`  // row by row: from, to
-	Axis     []viewStretch `json:"axis"`    // what the heat map's axes are
-	Heat     viewHeat      `json:"heat"`
-	StripMax uint64        `json:"stripMax"`
-	Strip    []uint64      `json:"strip"`
-	Targets  []viewTopRow  `json:"targets"`
-	Pages    []viewTopRow  `json:"pages"`
-	Into     []viewTopRow  `json:"into"` // regions
-	Target   string        `json:"target"`
-	Nodes    []viewNode    `json:"nodes"`
-	Links    [][3]int      `json:"links"` // from, to, edges; 0 edges where a chain adds an offset
-	Chains   []viewChain   `json:"chains"`
-	Walks    []string      `json:"walks"`
-}
-
-type viewRegion struct {
-	Name  string `json:"name"`
-	First string `json:"first"`
-	Perm  string `json:"perm"`
-	Size  string `json:"size"`
-}
-
-type viewTopRow struct {
-	Edges uint64 `json:"edges"`
-	Addr  string `json:"addr"`
-	Place string `json:"place"`
-	Size  string `json:"size"`
-}
-
-type viewNode struct {
-	Addr  string `json:"addr"`
-	Place string `json:"place"`
-	Hops  int    `json:"hops"`
-	Role  string `json:"role"` // target, root, chain or near
-	More  int    `json:"more"` // links that are not drawn, from it or to it
-}
-
-type viewChain struct {
-	Base    string   `json:"base"`
-	Offsets []string `json:"offsets"`
-	Addr    string   `json:"addr"`
-	Words   []string `json:"words"`
-}
-
-func (v *graphPage) collect(path, target string) error {
-	v.data.Name = wording.Printable(path)
-	i := v.g.Info()
-	v.data.Facts = [][2]string{
-		{"Machine", v.g.Arch().String()},
-		{"Edges", fmt.Sprint(i.Edges)},
-		{"Density", fmt.Sprintf("%.1f %% of %d words", 100*i.Density(), i.Words)},
-		{"Referred to", wording.Plural(i.Pages, "page")},
-		{"Memory", wording.Size(i.Present) + " present, " + wording.Size(i.Absent) + " absent"},
-		{"Regions", fmt.Sprint(i.Regions)},
-	}
-	if !v.g.Complete() {
-		v.data.Notes = append(v.data.Notes, fmt.Sprintf("Not complete: %s of the image could not be read.", wording.Size(i.Unreadable)))
-	}
-	if i.Filtered || i.PresentOnly {
-		v.data.Notes = append(v.data.Notes, "Edges were left out when the graph was built: only from or to some places, or only to saved bytes.")
-	}
-	cells, err := v.g.Matrix(v.ctx, v.workers)
-	if err != nil {
-		return err
-	}
-	v.matrix(cells)
-	if err := v.tops(); err != nil {
-		return err
-	}
-	if err := v.picture(target); err != nil {
-		return err
-	}
-	return v.heat()
-}
-
-// matrix is the counts of the regions with most edges, and of all others
-// together.
-func (v *graphPage) matrix(cells []graph.RegionCell) {
-	regions := v.g.Regions()
-	weight := map[int]uint64{}
-	for _, c := range cells {
-		weight[c.From] += c.Edges
-		weight[c.To] += c.Edges
-	}
-	var order []int
-	for i := range weight {
-		order = append(order, i)
-	}
-	slices.SortFunc(order, func(a, b int) int { return cmp.Or(cmp.Compare(weight[b], weight[a]), cmp.Compare(a, b)) })
-	rest := len(order) > viewRegions
-	if rest {
-		order = order[:viewRegions-1]
-	}
-	slices.Sort(order)
-	row := map[int]int{}
-	for k, i := range order {
-		r := regions[i]
-		row[i] = k
-		v.data.Regions = append(v.data.Regions, viewRegion{viewName(r.Name), r.First.String(), r.Perm.String(), wording.Size(r.Size())})
-	}
-	if rest {
-		v.data.Regions = append(v.data.Regions, viewRegion{Name: fmt.Sprintf("%d others", len(weight)-len(order)), First: "", Size: ""})
-	}
-	n := len(v.data.Regions)
-	v.data.Matrix = make([]uint64, n*n)
-	at := func(i int) int {
-		if k, ok := row[i]; ok {
-			return k
-		}
-		return n - 1
-	}
-	for _, c := range cells {
-		v.data.Matrix[at(c.From)*n+at(c.To)] += c.Edges
-	}
-}
-
-func (v *graphPage) tops() error {
-	rows := func(top []graph.Ranked, err error) ([]viewTopRow, error) {
-		var out []viewTopRow
-		for _, r := range top {
-			out = append(out, viewTopRow{r.Edges, r.First.String(), wording.Printable(placeOfUnit(v.g, r.Range)), wording.Size(r.Size())})
-		}
-		return out, err
-	}
-	var errs [3]error
-	v.data.Targets, errs[0] = rows(v.g.TopTargets(v.ctx, viewTop, v.workers))
-	v.data.Pages, errs[1] = rows(v.g.TopPages(viewTop))
-	v.data.Into, errs[2] = rows(v.g.TopRegions(v.ctx, viewTop, v.workers))
-	return errors.Join(errs[:]...)
-}
-
-func (v *graphPage) write(w io.Writer) error {
-	b, err := json.Marshal(v.data) // < and > are escaped, so it cannot end the script
-	if err != nil {
-		return err
-	}
-	return viewTemplate.Execute(w, struct {
-		Name   string
-		Style  template.CSS
-		Script template.JS
-		Data   template.JS
-	}{v.data.Name, template.CSS(viewStyle), template.JS(viewScript), template.JS(b)})
 }

@@ -9,7 +9,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"vscan/cmd/vscan/internal/wording"
+	"vscan/internal/wording"
 	"vscan/patterns"
 )
 
@@ -166,7 +166,7 @@ func (a *commands) noteTrailing(pats []patterns.Pattern) {
 		}
 		others := ""
 		if f.more > 0 {
-			others = fmt.Sprintf(", here and in %s more", wording.Plural(uint64(f.more), "line"))
+			others = fmt.Sprintf(", here and in %s more", wording.Count(uint64(f.more), "line"))
 		}
 		a.Note("%s:%d: the blanks at the end of the line are part of the pattern%s", p.File, p.Line, others)
 		delete(files, p.File)

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -30,7 +31,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	app := &cli.App{Out: console.NewOutput(stdout, stderr), Err: stderr}
 	app.Out.Hold(listening)
 	defer app.Out.Close()
-	root := (&commands{app}).root()
+	root := (&commands{app}).root(args)
 	if isCompletion(args) {
 		prepareCompletion(root)
 	}
@@ -80,8 +81,25 @@ interrupted. What is written, field by field, is in docs/output.md.`
 // commands has the commands, but for those of the graph.
 type commands struct{ *cli.App }
 
-// root returns the command vscan, with all others below it.
-func (a *commands) root() *cobra.Command {
+// namedCommand is a command that can be made.
+type namedCommand struct {
+	name string
+	make func() *cobra.Command
+}
+
+func (a *commands) all() []namedCommand {
+	graph := func() *cobra.Command { return newGraphCommand(a.App) }
+	return []namedCommand{
+		{"find", a.findCommand}, {"refs", a.refsCommand}, {"strings", a.stringsCommand}, {"sets", a.setsCommand},
+		{"rules", a.rulesCommand}, {"map", a.mapCommand}, {"read", a.readCommand}, {"graph", graph},
+		{"kernels", a.kernelsCommand}, {"demo", a.demoCommand}, {"version", a.versionCommand},
+	}
+}
+
+// root returns the command vscan, with all others below it. Where the first argument
+// is the name of a command, only that one is: to make all of them takes longer than a
+// small search.
+func (a *commands) root(args []string) *cobra.Command {
 	root := &cobra.Command{
 		Use:     "vscan COMMAND",
 		Short:   "Search memory: dumps, cores and live processes",
@@ -98,8 +116,15 @@ func (a *commands) root() *cobra.Command {
 	}
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetFlagErrorFunc(cli.FlagError)
-	root.AddCommand(a.findCommand(), a.refsCommand(), a.stringsCommand(), a.setsCommand(), a.rulesCommand(), a.mapCommand(), a.readCommand(),
-		newGraphCommand(a.App), a.kernelsCommand(), a.demoCommand(), a.versionCommand())
+	all := a.all()
+	if i := slices.IndexFunc(all, func(c namedCommand) bool { return len(args) > 0 && c.name == args[0] }); i >= 0 {
+		root.CompletionOptions.DisableDefaultCmd = true
+		root.AddCommand(all[i].make())
+		return root
+	}
+	for _, c := range all {
+		root.AddCommand(c.make())
+	}
 	cli.AddHelpCommand(root)
 	addTopics(root)
 	cli.AddCompletionCommand(root)

@@ -7,10 +7,10 @@ import (
 
 	"vscan/cmd/vscan/internal/cli"
 	"vscan/cmd/vscan/internal/report"
-	"vscan/cmd/vscan/internal/wording"
 	"vscan/engine"
 	"vscan/engine/addr"
 	"vscan/engine/image/layered"
+	"vscan/internal/wording"
 )
 
 func (a *commands) mapCommand() *cobra.Command {
@@ -132,5 +132,5 @@ func (a *commands) noteTotals(t *layered.Image) {
 		}
 		line += ", " + wording.Size(n) + " absent (" + why + ")"
 	}
-	a.Note("%s: %s of %s: %s", t.Arg, wording.Plural(ranges, "range"), wording.Plural(uint64(t.Space.Len()), "mapping"), line)
+	a.Note("%s: %s of %s: %s", t.Arg, wording.Count(ranges, "range"), wording.Count(uint64(t.Space.Len()), "mapping"), line)
 }

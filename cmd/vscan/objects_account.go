@@ -7,11 +7,11 @@ import (
 	"sort"
 
 	"vscan/cmd/vscan/internal/report"
-	"vscan/cmd/vscan/internal/wording"
 	"vscan/engine"
 	"vscan/engine/addr"
 	"vscan/engine/graph"
 	"vscan/engine/heap"
+	"vscan/internal/wording"
 )
 
 // threadsFound is how much is known of the threads.
@@ -55,11 +55,11 @@ func (f *threadsFound) text() string {
 	case f.threads == 0:
 		return "the image tells no threads: all of a stack counts as in use, and what only a register refers to as lost"
 	case f.running > 0:
-		return fmt.Sprintf("%s, of which %d run and tell no registers, others only some: what only a register refers to counts as lost", wording.Plural(f.threads, "thread"), f.running)
+		return fmt.Sprintf("%s, of which %d run and tell no registers, others only some: what only a register refers to counts as lost", wording.Count(f.threads, "thread"), f.running)
 	case f.partial > 0:
-		return fmt.Sprintf("%s, of whose registers only stack pointers and arguments of system calls are known: what only another register refers to counts as lost", wording.Plural(f.threads, "thread"))
+		return fmt.Sprintf("%s, of whose registers only stack pointers and arguments of system calls are known: what only another register refers to counts as lost", wording.Count(f.threads, "thread"))
 	}
-	return wording.Plural(f.threads, "thread") + " with registers"
+	return wording.Count(f.threads, "thread") + " with registers"
 }
 
 const (
@@ -94,7 +94,7 @@ func (q *objectsQuestion) accountLines() []string {
 		add("%s%s that may be written are not in the image: what only they refer to counts as lost", unless(!written || q.t.Live, "not complete: "), wording.Size(n))
 	}
 	if n := q.stacksMissing(); n > 0 {
-		add("not complete: the image does not hold stacks of %s: what only they refer to counts as lost", wording.Plural(uint64(n), "thread"))
+		add("not complete: the image does not hold stacks of %s: what only they refer to counts as lost", wording.Count(uint64(n), "thread"))
 	}
 	if q.onlyHeaps() {
 		add("not complete: the image holds nothing but heaps: what refers to their objects from outside is not known")
@@ -103,7 +103,7 @@ func (q *objectsQuestion) accountLines() []string {
 		return lines
 	}
 	add("objects: %s used, %s free, %s cached%s%s; %s between them", tell(t.States[heap.Used]), tell(t.States[heap.Free]), tell(t.States[heap.Cached]),
-		unlessNone(", %s in fastbins", t.States[heap.Fastbin]), unlessNone(", %s malloc's own", t.Internal), wording.Plural(q.r.Edges, "reference"))
+		unlessNone(", %s in fastbins", t.States[heap.Fastbin]), unlessNone(", %s malloc's own", t.Internal), wording.Count(q.r.Edges, "reference"))
 	definite, indirect := t.Losses[graph.LossDefinite], t.Losses[graph.LossIndirect]
 	lost := graph.Count{N: definite.N + indirect.N, Bytes: definite.Bytes + indirect.Bytes}
 	add("kept by static data: %s, stacks: %s%s%s, other memory: %s%s; leaked: %s%s%s; possibly leaked: %s", tell(t.Anchors[graph.AnchorStatic]), tell(t.Anchors[graph.AnchorStack]),
@@ -136,7 +136,7 @@ func few(n int, noun string, add func(string, ...any), line func(int) string) {
 		add("%s", line(i))
 	}
 	if n > mostTold {
-		add("and %s", wording.Plural(uint64(n-mostTold), "more "+noun))
+		add("and %s", wording.Count(uint64(n-mostTold), "more "+noun))
 	}
 }
 
@@ -153,12 +153,12 @@ func arenaLines(a *heap.Account) []string {
 	}
 	add := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
 	few(len(all), "arena", add, func(i int) string {
-		return fmt.Sprintf("%s: %s, %s", arenaName(all[i]), wording.Plural(all[i].Objects, "object"), wording.Size(all[i].Bytes))
+		return fmt.Sprintf("%s: %s, %s", arenaName(all[i]), wording.Count(all[i].Objects, "object"), wording.Size(all[i].Bytes))
 	})
 	few(len(refused), "refused arena", add, func(i int) string {
 		how := "not recognised"
 		if refused[i].Objects > 0 {
-			how = wording.Plural(refused[i].Objects, "object") + ", and not all"
+			how = wording.Count(refused[i].Objects, "object") + ", and not all"
 		}
 		return fmt.Sprintf("%s: %s: %s", arenaName(refused[i]), how, wording.Printable(refused[i].Refused))
 	})
@@ -177,7 +177,7 @@ func arenaName(a *heap.Arena) string {
 	if len(a.Heaps) > 0 && a.Kind != heap.ArenaMapped {
 		name += fmt.Sprintf(", heap %v", a.Heaps[0])
 		if n := len(a.Heaps) - 1; n > 0 {
-			name += " and " + wording.Plural(uint64(n), "more")
+			name += " and " + wording.Count(uint64(n), "more")
 		}
 	}
 	return name

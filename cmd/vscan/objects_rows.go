@@ -6,10 +6,10 @@ import (
 	"slices"
 
 	"vscan/cmd/vscan/internal/report"
-	"vscan/cmd/vscan/internal/wording"
 	"vscan/engine/addr"
 	"vscan/engine/graph"
 	"vscan/engine/heap"
+	"vscan/internal/wording"
 )
 
 // listed reports whether an object is one that --show lists, but for heads.
@@ -88,7 +88,7 @@ func (q *objectsQuestion) rows() int { return int(min(q.most, uint64(q.r.Len()))
 func (q *objectsQuestion) printObjects() (bool, error) {
 	list, all := best(q.r.Len(), q.rows(), q.listed, q.rank)
 	w := report.NewTable(q.Out, q.format, "object", []string{"addr", "size", "state", "anchor", "retained", "mapping", "offset", "module", "module_offset", "loss"}, 18, -12, 6, 6, -14, 20, 10)
-	at := newLocated(q.g)
+	at := graph.NewLocator(q.g)
 	for _, i := range list {
 		o := q.r.Object(i)
 		anchor, loss, retained := q.r.Anchors[i].String(), q.r.Losses[i].String(), any(nil)
@@ -103,12 +103,12 @@ func (q *objectsQuestion) printObjects() (bool, error) {
 		} else if o.State != heap.Used || q.r.Losses[i] >= graph.LossIndirect {
 			retained = uint64(0)
 		}
-		if !at.find(o.First) {
+		if !at.Find(o.First) {
 			return false, unmapped(o.First)
 		}
-		row := []any{o.First, o.Size(), o.State.String(), anchor, retained, at.mapping(), at.offset(o.First)}
+		row := []any{o.First, o.Size(), o.State.String(), anchor, retained, at.Mapping(), at.Offset(o.First)}
 		if q.format != "text" {
-			module, offset := at.module(o.First)
+			module, offset := moduleOf(at, o.First)
 			row = append(row, module, offset)
 		}
 		if q.format != "text" || q.show != "retained" { // what retains something is hardly lost
@@ -128,7 +128,7 @@ func unmapped(a addr.Addr) error {
 
 func (q *objectsQuestion) noteLimit(listed, all int, noun string) {
 	if listed < all && q.format == "text" {
-		q.Note("limited: not more than %d of %s (-m)", listed, wording.Plural(uint64(all), noun))
+		q.Note("limited: not more than %d of %s (-m)", listed, wording.Count(uint64(all), noun))
 	}
 }
 
@@ -137,15 +137,15 @@ func (q *objectsQuestion) printHeads() error {
 	heads := q.r.Heads
 	list, all := best(len(heads), q.rows(), func(int) bool { return true }, func(i int) uint64 { return heads[i].Bytes })
 	w := report.NewTable(q.Out, q.format, "leak", []string{"addr", "size", "blocks", "bytes", "words", "first", "mapping", "offset"}, 18, -12, -8, -12, 36, 24, 12)
-	at := newLocated(q.g)
+	at := graph.NewLocator(q.g)
 	for _, k := range list {
 		h := heads[k]
 		o := q.r.Object(h.Object)
-		if !at.find(o.First) {
+		if !at.Find(o.First) {
 			return unmapped(o.First)
 		}
 		words, first := q.firstWords(o)
-		if err := w.Row(o.First, o.Size(), h.Blocks, h.Bytes, words, first, at.mapping(), at.offset(o.First)); err != nil {
+		if err := w.Row(o.First, o.Size(), h.Blocks, h.Bytes, words, first, at.Mapping(), at.Offset(o.First)); err != nil {
 			return err
 		}
 	}
@@ -173,11 +173,14 @@ func (q *objectsQuestion) firstWords(o heap.Object) (words []string, place any) 
 
 // modulePlace is a place in a module, nil elsewhere.
 func (q *objectsQuestion) modulePlace(a addr.Addr) any {
-	l := newLocated(q.g)
-	if a == 0 || !l.find(a) || !l.place.Module {
+	l := graph.NewLocator(q.g)
+	if a == 0 || !l.Find(a) {
 		return nil
 	}
-	return l.text(a)
+	if _, isModule := l.Name(); !isModule {
+		return nil
+	}
+	return l.Text(a)
 }
 
 // headGroup is heads of one size whose first words lead to the same place in a

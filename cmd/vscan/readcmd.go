@@ -13,11 +13,11 @@ import (
 
 	"vscan/cmd/vscan/internal/cli"
 	"vscan/cmd/vscan/internal/report"
-	"vscan/cmd/vscan/internal/wording"
 	"vscan/engine"
 	"vscan/engine/addr"
 	"vscan/engine/image/layered"
 	"vscan/engine/where"
+	"vscan/internal/wording"
 )
 
 // form is how read --as shows bytes.

@@ -10,8 +10,8 @@ import (
 	"strings"
 
 	"vscan/cmd/vscan/internal/report"
-	"vscan/cmd/vscan/internal/wording"
 	"vscan/engine/search"
+	"vscan/internal/wording"
 	"vscan/patterns/yara"
 )
 
@@ -182,10 +182,10 @@ func (f *searchFlags) someRule(args []ruleArg) error {
 func noRule(rules *yara.Rules, args []ruleArg) error {
 	name := args[0].text
 	if n := len(args) - 1; n > 0 {
-		name += fmt.Sprintf(" and %s", wording.Plural(uint64(n), "other"))
+		name += fmt.Sprintf(" and %s", wording.Count(uint64(n), "other"))
 	}
 	if n := len(rules.Skipped); n > 0 {
-		return fmt.Errorf("%s: no rule can be searched for: %s left out", name, wording.Plural(uint64(n), "rule"))
+		return fmt.Errorf("%s: no rule can be searched for: %s left out", name, wording.Count(uint64(n), "rule"))
 	}
 	return fmt.Errorf("%s: no rule in the files", name)
 }
@@ -198,7 +198,7 @@ func (a *commands) noteLeftOut(f *searchFlags) {
 		a.Note("%s", leftOutLine(s))
 	}
 	if n := len(all) - most; n > 0 {
-		a.Note("%s more are left out: vscan rules check lists all", wording.Plural(uint64(n), "rule"))
+		a.Note("%s more are left out: vscan rules check lists all", wording.Count(uint64(n), "rule"))
 	}
 }
 

@@ -15,10 +15,10 @@ import (
 
 	"vscan/cmd/vscan/internal/cli"
 	"vscan/cmd/vscan/internal/report"
-	"vscan/cmd/vscan/internal/wording"
 	"vscan/engine"
 	"vscan/engine/simd"
 	"vscan/internal/await"
+	"vscan/internal/wording"
 	"vscan/patterns"
 	"vscan/patterns/yara"
 )
@@ -124,7 +124,7 @@ func (a *commands) checkRules(ctx context.Context, r *ruleReader, args []string,
 	for _, c := range checks {
 		count[c.Status]++
 	}
-	a.Note("%s: %d run, %d of them slow; %d left out", wording.Plural(uint64(len(checks)), "rule"), r.rules.Len(), count[statusSlow], count[statusLeftOut])
+	a.Note("%s: %d run, %d of them slow; %d left out", wording.Count(uint64(len(checks)), "rule"), r.rules.Len(), count[statusSlow], count[statusLeftOut])
 	if count[statusLeftOut] > 0 {
 		return cli.ExitCode(cli.ExitIncomplete)
 	}

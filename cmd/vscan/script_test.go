@@ -19,13 +19,22 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"vscan/cmd/vscan/internal/wording"
+	"vscan/cmd/internal/parquetfile"
 	"vscan/engine/simd"
+	"vscan/internal/wording"
 )
 
 func TestMain(m *testing.M) {
 	os.Setenv("GORACE", "atexit_sleep_ms=0 "+os.Getenv("GORACE")) // else the race detector makes every command take a second
-	testscript.Main(m, map[string]func(){"vscan": main})
+	testscript.Main(m, map[string]func(){
+		"vscan": main,
+		parquetProgram: func() {
+			if err := parquetfile.Write(os.Stdout, os.Stdin); err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				os.Exit(1)
+			}
+		},
+	})
 }
 
 // The scripts are the contract of the command line, one topic each. Besides

@@ -12,10 +12,10 @@ import (
 	"vscan/cmd/vscan/internal/cli"
 	"vscan/cmd/vscan/internal/console"
 	"vscan/cmd/vscan/internal/report"
-	"vscan/cmd/vscan/internal/wording"
 	"vscan/engine"
 	"vscan/engine/image/layered"
 	"vscan/engine/search"
+	"vscan/internal/wording"
 	"vscan/patterns"
 )
 
@@ -173,7 +173,7 @@ func (s *searching) run(ctx context.Context, images []imageArg) error {
 		if ctx.Err() != nil {
 			s.Interrupted = true
 			if left := len(images) - i; left > 3 {
-				s.Note("%s and %s more: not searched: interrupted", arg.path, wording.Plural(uint64(left-1), "image"))
+				s.Note("%s and %s more: not searched: interrupted", arg.path, wording.Count(uint64(left-1), "image"))
 				return nil
 			}
 			s.Note("%s: not searched: interrupted", arg.path)

@@ -139,7 +139,7 @@ func read(path string, r io.ReaderAt, size uint64) (*Graph, error) {
 	if v := le.Uint32(b[16:]); v != version {
 		return nil, fail(16, "version %d, and this program reads version %d: build the graph again", v, version)
 	}
-	if sum := crc32.Checksum(b[:headerSize-4], castagnoli); sum != le.Uint32(b[headerSize-4:]) {
+	if sum := crc32.Checksum(b[:headerSize-4], castagnoli()); sum != le.Uint32(b[headerSize-4:]) {
 		return nil, fail(headerSize-4, "the header has the checksum %#08x instead of %#08x: the file is damaged; build the graph again", sum, le.Uint32(b[headerSize-4:]))
 	}
 	flags := le.Uint32(b[20:])
@@ -183,7 +183,7 @@ func read(path string, r io.ReaderAt, size uint64) (*Graph, error) {
 		if n, err := r.ReadAt(b, int64(s.at)); n < len(b) {
 			return nil, fail(s.at+uint64(n), "the section of %s cannot be read: %v", sectionNames[i], err)
 		}
-		if sum := crc32.Checksum(b, castagnoli); sum != s.crc {
+		if sum := crc32.Checksum(b, castagnoli()); sum != s.crc {
 			return nil, fail(s.at, "the section of %s has the checksum %#08x instead of %#08x: the file is damaged; build the graph again", sectionNames[i], sum, s.crc)
 		}
 		return b, nil

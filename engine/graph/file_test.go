@@ -357,13 +357,13 @@ func repaired(b []byte) []byte {
 			end = le.Uint64(dir[k+groupLineSize+8:])
 		}
 		if at <= end && end <= uint64(len(b)) {
-			le.PutUint32(dir[k+24:], crc32.Checksum(b[at:end], castagnoli))
+			le.PutUint32(dir[k+24:], crc32.Checksum(b[at:end], castagnoli()))
 		}
 	}
 	for i := sectionDirectory; i < sectionCount; i++ {
-		le.PutUint32(b[56+24*i+16:], crc32.Checksum(section(i), castagnoli))
+		le.PutUint32(b[56+24*i+16:], crc32.Checksum(section(i), castagnoli()))
 	}
-	le.PutUint32(b[headerSize-4:], crc32.Checksum(b[:headerSize-4], castagnoli))
+	le.PutUint32(b[headerSize-4:], crc32.Checksum(b[:headerSize-4], castagnoli()))
 	return b
 }
 

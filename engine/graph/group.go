@@ -41,7 +41,8 @@ type directory struct {
 	edges uint64
 }
 
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+// castagnoli returns the table of CRC-32C, which the first call makes.
+func castagnoli() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) }
 
 // span returns where the bytes of group i lie: at ≤ offset < end.
 func (d *directory) span(i int) (at, end uint64) {
@@ -146,7 +147,7 @@ func (w *groupWriter) flush() {
 	}
 	w.line.at = uint64(len(w.out))
 	w.out = append(append(w.out, w.head...), w.body...)
-	w.line.crc = crc32.Checksum(w.out[w.line.at:], castagnoli)
+	w.line.crc = crc32.Checksum(w.out[w.line.at:], castagnoli())
 	w.lines = append(w.lines, w.line)
 	w.head, w.body, w.line.pages = w.head[:0], w.body[:0], 0
 }
@@ -207,7 +208,7 @@ func (g *Graph) bytesOf(buf []byte, i int) ([]byte, error) {
 		return nil, err
 	}
 	if v, bit := &g.verified[i/32], uint32(1)<<(i%32); v.Load()&bit == 0 {
-		if sum := crc32.Checksum(b, castagnoli); sum != g.groups.lines[i].crc {
+		if sum := crc32.Checksum(b, castagnoli()); sum != g.groups.lines[i].crc {
 			return nil, g.damaged(i, fmt.Sprintf("has the checksum %#08x instead of %#08x", sum, g.groups.lines[i].crc))
 		}
 		v.Or(bit)

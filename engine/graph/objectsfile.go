@@ -130,7 +130,7 @@ func (r *Retention) Save(path string, key [sha256.Size]byte) error {
 		header = le.AppendUint64(le.AppendUint64(header, size), uint64(sum))
 	}
 	header = append(header, make([]byte, headerSize-4-len(header))...)
-	return w.publish(le.AppendUint32(header, crc32.Checksum(header, castagnoli)))
+	return w.publish(le.AppendUint32(header, crc32.Checksum(header, castagnoli())))
 }
 
 // column appends a section, and returns its size in bytes and its checksum.
@@ -139,7 +139,7 @@ func (w *fileWriter) column(r *Retention, section int) (size uint64, sum uint32,
 	var b []byte
 	flush := func(least int) {
 		if err == nil && len(b) >= least {
-			sum = crc32.Update(sum, castagnoli, b)
+			sum = crc32.Update(sum, castagnoli(), b)
 			size += uint64(len(b))
 			err = w.append(b)
 			b = b[:0]
@@ -232,7 +232,7 @@ func readObjects(path string, b []byte, key [sha256.Size]byte) (*Retention, erro
 		return nil, fail(0, "not the file of what is known of objects")
 	case le.Uint32(b[16:]) != objectsVersion:
 		return nil, fmt.Errorf("%s: version %d, and this program reads version %d: %w", path, le.Uint32(b[16:]), objectsVersion, ErrOtherGraph)
-	case crc32.Checksum(b[:headerSize-4], castagnoli) != le.Uint32(b[headerSize-4:]):
+	case crc32.Checksum(b[:headerSize-4], castagnoli()) != le.Uint32(b[headerSize-4:]):
 		return nil, fail(headerSize-4, "the header has another checksum: the file is damaged")
 	case [sha256.Size]byte(b[24:56]) != key:
 		return nil, fmt.Errorf("%s: %w", path, ErrOtherGraph)
@@ -254,7 +254,7 @@ func readObjects(path string, b []byte, key [sha256.Size]byte) (*Retention, erro
 			return nil, fail(uint64(p), "section %d has %#x bytes: the file is truncated or damaged", i, size)
 		}
 		sections[i] = b[at : at+size]
-		if sum := crc32.Checksum(sections[i], castagnoli); sum != le.Uint32(b[p+8:]) {
+		if sum := crc32.Checksum(sections[i], castagnoli()); sum != le.Uint32(b[p+8:]) {
 			return nil, fail(at, "section %d has the checksum %#08x instead of %#08x: the file is damaged", i, sum, le.Uint32(b[p+8:]))
 		}
 		at += size

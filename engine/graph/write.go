@@ -62,7 +62,7 @@ func (w *fileWriter) abandon() {
 func (w *fileWriter) finish(g *Graph) error {
 	sections := [sectionCount]section{{at: headerSize, size: w.end - headerSize}}
 	add := func(i int, b []byte) error {
-		sections[i] = section{w.end, uint64(len(b)), crc32.Checksum(b, castagnoli)}
+		sections[i] = section{w.end, uint64(len(b)), crc32.Checksum(b, castagnoli())}
 		return w.append(b)
 	}
 	if err := add(sectionDirectory, g.groups.encode()); err != nil {
@@ -119,7 +119,7 @@ func (g *Graph) header(sections [sectionCount]section) []byte {
 		b = le.AppendUint64(b, uint64(s.crc))
 	}
 	b = append(b, make([]byte, headerSize-4-len(b))...)
-	return le.AppendUint32(b, crc32.Checksum(b, castagnoli))
+	return le.AppendUint32(b, crc32.Checksum(b, castagnoli()))
 }
 
 // Save writes a graph to a file. As with BuildFile, the file appears whole or not at

@@ -12,9 +12,9 @@ import (
 	"strings"
 
 	"vscan/cmd/vscan/internal/console"
-	"vscan/cmd/vscan/internal/wording"
 	"vscan/engine"
 	"vscan/engine/image/layered"
+	"vscan/internal/wording"
 	"vscan/patterns"
 )
 
@@ -159,7 +159,7 @@ func (a *App) NoteMissing(t *layered.Image) {
 	if n := len(t.LeftOut); n > 0 {
 		others := ""
 		if n > 1 {
-			others = fmt.Sprintf(" and of %s", wording.Plural(uint64(n-1), "other file"))
+			others = fmt.Sprintf(" and of %s", wording.Count(uint64(n-1), "other file"))
 		}
 		a.Note("%s: not complete: %s of %s%s, left out, are nowhere", t.Arg, wording.Size(t.LeftOutBytes), t.LeftOut[0], others)
 	}

@@ -9,10 +9,10 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"vscan/cmd/vscan/internal/wording"
 	"vscan/engine/addr"
 	"vscan/engine/simd"
 	"vscan/engine/where"
+	"vscan/internal/wording"
 )
 
 // The types of flags that pflag does not have. A value is checked when it is

@@ -8,11 +8,11 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"vscan/cmd/vscan/internal/wording"
 	"vscan/engine/addr"
 	"vscan/engine/image"
 	"vscan/engine/image/layered"
 	"vscan/engine/search"
+	"vscan/internal/wording"
 	"vscan/patterns"
 )
 

@@ -9,12 +9,11 @@ import (
 	"sync"
 	"time"
 
-	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
 
 	"vscan/cmd/vscan/internal/console"
-	"vscan/cmd/vscan/internal/wording"
 	"vscan/engine"
+	"vscan/internal/wording"
 )
 
 // Bar shows how far a search has come, on standard error. The scan knows nothing
@@ -32,7 +31,6 @@ type Bar struct {
 	status status
 	scan   *engine.Progress // nil: between two images
 	speed  speed
-	lines  barLines
 	told   time.Time // when the last whole line was written, at a terminal
 }
 
@@ -133,7 +131,7 @@ func (b *Bar) show(now time.Time) {
 	status := b.status
 	scanning := b.scan != nil
 	b.mu.Unlock()
-	if b.terminal && (b.app.Out.SetStatus(b.lines.draw(status, terminalWidth(b.app.Err))) || !b.asked || now.Sub(b.told) < lineEvery) {
+	if b.terminal && (b.app.Out.SetStatus(barLine(status, terminalWidth(b.app.Err))) || !b.asked || now.Sub(b.told) < lineEvery) {
 		return
 	}
 	b.told = now
@@ -153,21 +151,15 @@ func (s *status) line() string {
 
 func (s *status) which() string { return fmt.Sprintf("image %d/%d", s.image, s.of) }
 
-// barLines draws the status as a line as wide as the terminal is at that time.
-type barLines struct {
-	drawing *progressbar.ProgressBar
-	width   int // of it, in columns
-}
-
-// draw is the line for a terminal of so many columns: what matters most is
-// there, the rest as far as there is room, and some is left for the echo of
+// barLine is the status as a line for a terminal of so many columns: what matters
+// most is there, the rest as far as there is room, and some is left for the echo of
 // Ctrl-C.
-func (l *barLines) draw(s status, terminal int) string {
+func barLine(s status, terminal int) string {
 	width := terminal - 1 - len(console.Echo)
 	if width < 1 {
 		return ""
 	}
-	line := strings.TrimRight(l.bar(s, width), " ") + "  "
+	line := done(s, width) + "  "
 	room := width - wording.Columns(line)
 	fields := s.fields()
 	var fit []field
@@ -207,41 +199,34 @@ func (s *status) fields() (all []field) {
 			add(2, timeLeft(s.done, s.total, s.rate))
 		}
 	}
-	add(1, wording.Plural(s.before+s.hits, "hit"))
+	add(1, wording.Count(s.before+s.hits, "hit"))
 	return all
 }
 
-// Bar is how much is done, in percent and, where there is room, as a picture.
-func (l *barLines) bar(s status, width int) string {
-	part := float64(s.done) / float64(max(s.total, 1))
+// done is how much is done, in percent and, where there is room, as a picture:
+//
+//	41% [====>.......]
+func done(s status, width int) string {
+	percent := int(100 * float64(s.done) / float64(max(s.total, 1)))
 	if width < 60 {
-		return fmt.Sprintf("%3d%%", int(100*part))
+		return fmt.Sprintf("%3d%%", percent)
 	}
-	if w := min(width/5, 32); l.drawing == nil || l.width != w {
-		l.drawing, l.width = newDrawing(w), w
-	}
-	l.drawing.Set(int(barSteps * part))
-	l.drawing.Describe("") // which draws it, changed or not
-	return strings.Trim(l.drawing.String(), "\r")
+	return fmt.Sprintf("%4d%% [%s]", percent, picture(percent, min(width/5, 32)))
 }
 
-const barSteps = 1000
-
-// newDrawing is the bar itself. It is drawn into nothing: where it stands on
-// the terminal is for output to say.
-func newDrawing(width int) *progressbar.ProgressBar {
-	return progressbar.NewOptions(barSteps,
-		progressbar.OptionSetWriter(io.Discard),
-		progressbar.OptionSetWidth(width),
-		progressbar.OptionSetTheme(progressbar.ThemeASCII),
-		progressbar.OptionSetPredictTime(false),
-		progressbar.OptionSetElapsedTime(false),
-	)
+// picture draws a percentage, width columns wide.
+func picture(percent, width int) string {
+	full := percent * width / 100
+	drawn := []byte(strings.Repeat("=", full) + strings.Repeat(".", width-full))
+	if full > 0 && full < width {
+		drawn[full-1] = '>'
+	}
+	return string(drawn)
 }
 
 // progressText is bytes done of bytes there are, rate, time left and hits.
 func progressText(done, total uint64, rate float64, hits uint64) string {
-	return fmt.Sprintf("%s of %s, %s/s, %s, %s", wording.Size(done), wording.Size(total), wording.Size(uint64(rate)), timeLeft(done, total, rate), wording.Plural(hits, "hit"))
+	return fmt.Sprintf("%s of %s, %s/s, %s, %s", wording.Size(done), wording.Size(total), wording.Size(uint64(rate)), timeLeft(done, total, rate), wording.Count(hits, "hit"))
 }
 
 func timeLeft(done, total uint64, rate float64) string {

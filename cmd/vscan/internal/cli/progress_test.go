@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"vscan/cmd/vscan/internal/console"
-	"vscan/cmd/vscan/internal/wording"
+	"vscan/internal/wording"
 )
 
 func TestProgressText(t *testing.T) {
@@ -56,14 +56,19 @@ func TestSpeed(t *testing.T) {
 	}
 }
 
-// The bar draws itself into nothing, and shows no more than it should.
-func TestDrawing(t *testing.T) {
-	for _, width := range []int{1, 16, 32} {
-		d := newDrawing(width)
-		for _, done := range []int{0, barSteps / 2, barSteps} {
-			d.Set(done)
-			if line := d.String(); strings.ContainsAny(line, "\n\x1b") || wording.Columns(line) > width+12 {
-				t.Errorf("%d of %d: %q", done, width, line)
+// The picture is as wide as it should be, and its head is where the percentage is.
+func TestPicture(t *testing.T) {
+	for percent, want := range map[int]string{0: "............", 8: "............", 9: ">...........", 50: "=====>......", 99: "==========>.", 100: "============"} {
+		if got := picture(percent, 12); got != want {
+			t.Errorf("%d%%: %q, want %q", percent, got, want)
+		}
+	}
+	for width := 1; width <= 32; width++ {
+		for percent := range 101 {
+			line := picture(percent, width)
+			full := len(strings.TrimRight(line, "."))
+			if len(line) != width || strings.Trim(line, "=>.") != "" || full != percent*width/100 {
+				t.Errorf("%d%% of %d columns: %q", percent, width, line)
 			}
 		}
 	}
@@ -72,10 +77,9 @@ func TestDrawing(t *testing.T) {
 // The line is as wide as the terminal at most, whatever its width is by then,
 // and what matters most is in the narrowest.
 func TestBarLines(t *testing.T) {
-	var l barLines
 	s := status{name: "dumps/a-rather-long-name-of-an-image.core", image: 12, of: 200, done: 3 << 29, total: 3 << 30, hits: 2, before: 1, rate: 1 << 28}
 	for _, width := range []int{200, 80, 40, 41, 120, 20, 5, 4, 3, 1, 0, 200} {
-		line := l.draw(s, width)
+		line := barLine(s, width)
 		if wording.Columns(line) > max(width-1-len(console.Echo), 0) || strings.ContainsAny(line, "\r\n\x1b") {
 			t.Errorf("%d columns: %q has %d", width, line, wording.Columns(line))
 		}
@@ -88,18 +92,18 @@ func TestBarLines(t *testing.T) {
 			}
 		}
 	}
-	if line := l.draw(s, 200); strings.Contains(line, "left") {
+	if line := barLine(s, 200); strings.Contains(line, "left") {
 		t.Errorf("the time left of one image is no time left: %q", line)
 	}
-	if s.image = s.of; !strings.Contains(l.draw(s, 80), "6s left") {
-		t.Errorf("of the last image: %q", l.draw(s, 80))
+	if s.image = s.of; !strings.Contains(barLine(s, 80), "6s left") {
+		t.Errorf("of the last image: %q", barLine(s, 80))
 	}
 	for _, s := range []status{{of: 1}, {of: 1, total: math.MaxUint64, done: math.MaxUint64}, {of: 2, image: 1, name: "世界世界世界世界世界世界世界世界"}} {
-		if line := l.draw(s, 80); !strings.Contains(line, "[") {
+		if line := barLine(s, 80); !strings.Contains(line, "[") {
 			t.Errorf("no picture: %q", line)
 		}
 		for width := range 130 {
-			if line := l.draw(s, width); wording.Columns(line) > max(width-1-len(console.Echo), 0) {
+			if line := barLine(s, width); wording.Columns(line) > max(width-1-len(console.Echo), 0) {
 				t.Errorf("%d columns: %q", width, line)
 			}
 		}

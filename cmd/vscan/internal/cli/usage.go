@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"vscan/cmd/vscan/internal/wording"
+	"vscan/internal/wording"
 )
 
 // What is wrong with a command line is told in one line, which says where to

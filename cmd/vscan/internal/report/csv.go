@@ -4,10 +4,10 @@ import (
 	"encoding/csv"
 	"strconv"
 
-	"vscan/cmd/vscan/internal/wording"
 	"vscan/engine"
 	"vscan/engine/addr"
 	"vscan/engine/search"
+	"vscan/internal/wording"
 )
 
 // csvReporter writes comma-separated values with a header. What stands in a cell

@@ -5,10 +5,11 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 
-	"vscan/cmd/vscan/internal/wording"
+	"vscan/internal/wording"
 )
 
 // Cells of csv have no types, so those who read it guess: DuckDB and pandas take
@@ -61,7 +62,7 @@ func csvValue(s string) string {
 	if n, err := strconv.ParseUint(s, 10, 64); err == nil && strconv.FormatUint(n, 10) == s {
 		return csvCount(n)
 	}
-	if offsetsCell.MatchString(s) || fractionCell.MatchString(s) {
+	if offsetsCell().MatchString(s) || fractionCell().MatchString(s) {
 		return s
 	}
 	return CsvText(s)
@@ -69,8 +70,8 @@ func csvValue(s string) string {
 
 var (
 	// offsetsCell is an address, or the offsets of a chain.
-	offsetsCell  = regexp.MustCompile(`^0x[0-9a-f]{1,16}( -?0x[0-9a-f]{1,16})*$`)
-	fractionCell = regexp.MustCompile(`^[0-9]{1,15}\.[0-9]{1,20}(e[+-][0-9]{1,3})?$|^[0-9]e[+-][0-9]{1,3}$`)
+	offsetsCell  = lazily(`^0x[0-9a-f]{1,16}( -?0x[0-9a-f]{1,16})*$`)
+	fractionCell = lazily(`^[0-9]{1,15}\.[0-9]{1,20}(e[+-][0-9]{1,3})?$|^[0-9]e[+-][0-9]{1,3}$`)
 )
 
 // misread reports whether text could be taken for something else. What does not
@@ -87,7 +88,7 @@ func misread(s string) bool {
 	case unicode.IsLetter(first) || first == '#' || first == '<':
 		return isWordOfValue(shown)
 	}
-	return numberLike.MatchString(shown)
+	return numberLike().MatchString(shown)
 }
 
 const (
@@ -104,7 +105,7 @@ func isWordOfValue(s string) bool {
 	if len(s) <= len("infinity") && valueWords[strings.ToLower(s)] || s == "None" {
 		return true
 	}
-	return len(s) < 40 && strings.ContainsAny(s, "0123456789") && dateLike.MatchString(s)
+	return len(s) < 40 && strings.ContainsAny(s, "0123456789") && dateLike().MatchString(s)
 }
 
 var valueWords = map[string]bool{
@@ -115,8 +116,14 @@ var valueWords = map[string]bool{
 var (
 	// numberLike is a number, date, time, amount or version: a digit, first but
 	// for brackets and the like, and no letters but those of such.
-	numberLike = regexp.MustCompile(`(?i)^[\s\p{Z}(.,$€£¥%]*\d(?:[^\pL]|[a-fxopluztm]|` + months + `|inf|nan|utc|gmt)*$`)
-	dateLike   = regexp.MustCompile(`(?i)^` + months + `[\s\p{Z}\pP]*\d[^\pL]*$`)
+	numberLike = lazily(`(?i)^[\s\p{Z}(.,$€£¥%]*\d(?:[^\pL]|[a-fxopluztm]|` + months + `|inf|nan|utc|gmt)*$`)
+	dateLike   = lazily(`(?i)^` + months + `[\s\p{Z}\pP]*\d[^\pL]*$`)
 )
 
 const months = `(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)`
+
+// lazily returns a regular expression that is compiled when it is first asked for:
+// that takes longer than a small search.
+func lazily(expr string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expr) })
+}

@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"vscan/cmd/vscan/internal/wording"
+	"vscan/internal/wording"
 )
 
 func TestCSVText(t *testing.T) {

@@ -3,9 +3,9 @@ package report
 import (
 	"fmt"
 
-	"vscan/cmd/vscan/internal/wording"
 	"vscan/engine"
 	"vscan/engine/addr"
+	"vscan/internal/wording"
 )
 
 // Hexdump shows bytes, 16 a line with the address of the line:

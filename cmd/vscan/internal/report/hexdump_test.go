@@ -6,9 +6,9 @@ import (
 	"strings"
 	"testing"
 
-	"vscan/cmd/vscan/internal/wording"
 	"vscan/engine"
 	"vscan/engine/addr"
+	"vscan/internal/wording"
 )
 
 // slowHexdump shows the bytes of r one by one.

@@ -8,10 +8,10 @@ import (
 	"strconv"
 	"strings"
 
-	"vscan/cmd/vscan/internal/wording"
 	"vscan/engine"
 	"vscan/engine/addr"
 	"vscan/engine/search"
+	"vscan/internal/wording"
 	"vscan/patterns/yara"
 )
 

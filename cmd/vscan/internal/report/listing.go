@@ -1,9 +1,9 @@
 package report
 
 import (
-	"vscan/cmd/vscan/internal/wording"
 	"vscan/engine"
 	"vscan/engine/search"
+	"vscan/internal/wording"
 )
 
 // ListReporter writes the images that have a hit, or those without one, a line

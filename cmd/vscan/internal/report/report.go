@@ -4,14 +4,13 @@
 package report
 
 import (
-	"path"
-
 	"vscan/cmd/vscan/internal/console"
 	"vscan/engine"
 	"vscan/engine/addr"
 	"vscan/engine/image"
 	"vscan/engine/image/layered"
 	"vscan/engine/search"
+	"vscan/internal/wording"
 	"vscan/patterns/yara"
 )
 
@@ -143,14 +142,7 @@ func sourceName(m *engine.Mapping) string {
 }
 
 // shortName is a mapping's name for a line of text: the last part of a path.
-func shortName(m *engine.Mapping) string { return ShortPath(m.Name) }
-
-func ShortPath(name string) string {
-	if path.IsAbs(name) {
-		return path.Base(name)
-	}
-	return name
-}
+func shortName(m *engine.Mapping) string { return wording.ShortName(m.Name) }
 
 // Cache keeps what a name is turned into: hits come by the million, and their
 // names are few.

@@ -7,8 +7,8 @@ import (
 	"strings"
 
 	"vscan/cmd/vscan/internal/console"
-	"vscan/cmd/vscan/internal/wording"
 	"vscan/engine/addr"
+	"vscan/internal/wording"
 )
 
 // table writes rows of one kind, in text, jsonl or csv. The columns of a kind
@@ -117,7 +117,7 @@ func textValue(v any, clean func(string) string) string {
 	case uint64:
 		return strconv.FormatUint(v, 10)
 	case int64:
-		return wording.SignedHex(v)
+		return wording.Offset(v)
 	case bool:
 		return strconv.FormatBool(v)
 	case []string:
@@ -138,7 +138,7 @@ func (r *table) jsonValue(key string, v any) {
 	case uint64:
 		r.json.AddUint(key, v)
 	case int64:
-		r.json.Add(key, `"`+wording.SignedHex(v)+`"`)
+		r.json.Add(key, `"`+wording.Offset(v)+`"`)
 	case bool:
 		r.json.Add(key, strconv.FormatBool(v))
 	case Digits:

@@ -5,10 +5,10 @@ import (
 	"strconv"
 	"strings"
 
-	"vscan/cmd/vscan/internal/wording"
 	"vscan/engine"
 	"vscan/engine/addr"
 	"vscan/engine/search"
+	"vscan/internal/wording"
 )
 
 // textReporter writes one hit a line: address, pattern, module or mapping + offset, the
@@ -80,7 +80,7 @@ func (r *textReporter) Hit(h *search.Hit) error {
 	var at [64]byte
 	r.field(colorAddr, string(wording.AppendAddr(at[:0], h.Addr)), 18)
 	r.field(colorPattern, r.names.Get(h.Name), 16)
-	r.field(colorWhere, r.names.Get(ShortPath(r.place.Name))+"+"+string(wording.AppendAddr(at[:0], h.Addr-r.place.Base)), 28)
+	r.field(colorWhere, r.names.Get(wording.ShortName(r.place.Name))+"+"+string(wording.AppendAddr(at[:0], h.Addr-r.place.Base)), 28)
 	r.contents(h)
 	r.line = append(r.line, '\n')
 	if r.Context > 0 {

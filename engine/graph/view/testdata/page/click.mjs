@@ -1,6 +1,6 @@
 // Clicks through a page of vscan graph view and says what is wrong with it.
 //
-//	node click.mjs TASK      TASK is a file of JSON: see task in graph_click_test.go
+//	node click.mjs TASK      TASK is a file of JSON: see clickTask in click_test.go
 import { readFileSync } from "node:fs";
 import { chromium } from "playwright-core";
 

@@ -1,4 +1,4 @@
-package main
+package view
 
 import (
 	"encoding/base64"
@@ -19,8 +19,8 @@ type heatSquare struct {
 	count    uint64
 }
 
-// readHeat reads the tree as the comment in graph_heat.go has it.
-func readHeat(t *testing.T, h viewHeat) []heatSquare {
+// readHeat reads the tree as the comment in heat.go has it.
+func readHeat(t *testing.T, h heatData) []heatSquare {
 	t.Helper()
 	b, err := base64.StdEncoding.DecodeString(h.Bits)
 	if err != nil {
@@ -116,7 +116,7 @@ func TestHeatTree(t *testing.T) {
 				t.Fatalf("%d bits, room for %d", size, room)
 			}
 			w.put(0, 7)
-			h := viewHeat{Levels: tree.levels, Low: tree.low, Level: tree.level, Least: tree.least, Edges: edges, Squares: w.squares, Ones: w.ones, Bits: base64.StdEncoding.EncodeToString(w.out)}
+			h := heatData{Levels: tree.levels, Low: tree.low, Level: tree.level, Least: tree.least, Edges: edges, Squares: w.squares, Ones: w.ones, Bits: base64.StdEncoding.EncodeToString(w.out)}
 			if room == 1<<40 && (tree.least != 1 || tree.low == 0 && w.exact != edges) {
 				t.Fatalf("least %d, %d of %d exact, where all has room", tree.least, w.exact, edges)
 			}

@@ -133,7 +133,7 @@ const regionText = r => r.first ? `${r.name} at ${r.first} ${r.perm}` : r.name;
   for (const [n, i, j] of rows) { const tr = el("tr"); tr.append(el("td", num(n), "n"), el("td", regionText(R[i])), el("td", regionText(R[j]))); $("matrixTable").tBodies[0].append(tr); }
 }
 
-// The tree of squares, as cmd/vscan/graph_heat.go writes it. Square 0 is the
+// The tree of squares, as heat.go writes it. Square 0 is the
 // root. The quarters of a square follow one another from kid on; kid is 0 where
 // it is not split, and −1−i where it has one reference, which is in the square
 // oneX[i], oneY[i] of a level of its own: oneLevel(level of the square).

@@ -1,45 +1,31 @@
-package main
+package view
 
 import (
 	"cmp"
 	"slices"
 
-	"vscan/cmd/vscan/internal/report"
-	"vscan/cmd/vscan/internal/wording"
 	"vscan/engine/addr"
 	"vscan/engine/graph"
+	"vscan/internal/wording"
 )
 
-// picture draws the neighbourhood of a target and the best chains to it.
-func (v *graphPage) picture(arg string) error {
-	if len(v.data.Targets) == 0 && arg == "" {
-		return nil
-	}
-	var target addr.Range
-	if arg != "" {
-		ranges, err := graphTarget(v.g, arg)
-		if err != nil {
-			return err
-		}
-		target = ranges[0]
-	} else {
-		a, err := addr.Parse(v.data.Targets[0].Addr)
-		if err != nil {
-			return err
-		}
-		target = addr.Range{First: a, Last: a}
+// picture draws the neighbourhood of the target and the best chains to it.
+func (v *page) picture() error {
+	target, err := v.target()
+	if target == nil || err != nil {
+		return err
 	}
 	v.data.Target = target.First.String()
 	if target.Last > target.First {
 		v.data.Target = target.String()
 	}
-	f, err := v.g.Forward(v.ctx, v.workers)
+	f, err := v.g.Forward(v.ctx, v.options.Workers)
 	if err != nil {
 		return err
 	}
-	d := drawing{v: v, f: f, index: map[addr.Addr]int{}, links: map[[2]int]int{}}
+	d := drawing{v: v, f: f, place: graph.NewLocator(v.g), index: map[addr.Addr]int{}, links: map[[2]int]int{}}
 	d.node(target.First, 0, "target")
-	if err := v.chains(f, target, &d); err != nil {
+	if err := v.chains(f, *target, &d); err != nil {
 		return err
 	}
 	if err := d.spread(); err != nil {
@@ -54,24 +40,31 @@ func (v *graphPage) picture(arg string) error {
 	return nil
 }
 
-func (v *graphPage) chains(f *graph.Forward, target addr.Range, d *drawing) error {
-	o := graph.ChainOptions{Target: target, Depth: 5}
-	if v.window.set {
-		o.Window = &v.window.Window
+// target returns what the picture is of: what was asked for, or else the address that
+// is referred to most; nil where nothing is.
+func (v *page) target() (*addr.Range, error) {
+	if v.options.Target != nil || len(v.data.Targets) == 0 {
+		return v.options.Target, nil
 	}
+	a, err := addr.Parse(v.data.Targets[0].Addr)
+	return &addr.Range{First: a, Last: a}, err
+}
+
+func (v *page) chains(f *graph.Forward, target addr.Range, d *drawing) error {
+	o := graph.ChainOptions{Target: target, Depth: 5, Window: v.options.Window}
 	c, err := f.Chains(o)
 	if err != nil {
 		return err
 	}
-	best, err := c.Best(v.ctx, viewChains, nil)
+	best, err := c.Best(v.ctx, maxChains, nil)
 	if err != nil {
 		return err
 	}
 	for _, ch := range best {
-		row := viewChain{Base: chainBase(wording.Printable(report.ShortPath(ch.Place.Name)), ch.Place), Addr: ch.Target.String()}
+		row := chainRow{Base: wording.Place(wording.Printable(wording.ShortName(ch.Place.Name)), int64(ch.Place.Offset)), Addr: ch.Target.String()}
 		for i, w := range ch.Words {
 			row.Words = append(row.Words, w.String())
-			row.Offsets = append(row.Offsets, wording.SignedHex(ch.Offsets[i]))
+			row.Offsets = append(row.Offsets, wording.Offset(ch.Offsets[i]))
 		}
 		v.data.Chains = append(v.data.Chains, row)
 		d.chain(&ch)
@@ -92,10 +85,11 @@ func (v *graphPage) chains(f *graph.Forward, target addr.Range, d *drawing) erro
 
 // drawing is the nodes and links of the picture: units of memory.
 type drawing struct {
-	v     *graphPage
+	v     *page
 	f     *graph.Forward
+	place *graph.Locator
 	index map[addr.Addr]int // by the start of the unit
-	nodes []viewNode
+	nodes []nodeRow
 	at    []addr.Addr
 	links map[[2]int]int
 }
@@ -103,19 +97,19 @@ type drawing struct {
 // node is the number of the unit that an address is in; −1 where there is no
 // room for it.
 func (d *drawing) node(a addr.Addr, hops int, role string) int {
-	u := a.AlignDown(viewUnit)
+	u := a.AlignDown(nodeBytes)
 	if i, known := d.index[u]; known {
 		if was := d.nodes[i].Role; was != "target" && (role == "root" || role == "chain" && was == "near") {
 			d.nodes[i].Role = role
 		}
 		return i
 	}
-	if len(d.nodes) == viewNodes {
+	if len(d.nodes) == maxNodes {
 		return -1
 	}
 	i := len(d.nodes)
 	d.index[u] = i
-	d.nodes = append(d.nodes, viewNode{Addr: u.String(), Place: wording.Printable(placeOfUnit(d.v.g, addr.Range{First: u, Last: a})), Hops: hops, Role: role})
+	d.nodes = append(d.nodes, nodeRow{Addr: u.String(), Place: wording.Printable(d.place.TextOf(addr.Range{First: u, Last: a})), Hops: hops, Role: role})
 	d.at = append(d.at, u)
 	return i
 }
@@ -144,7 +138,7 @@ func (d *drawing) chain(ch *graph.Chain) {
 func (d *drawing) spread() error {
 	for i := 0; i < len(d.nodes); i++ {
 		hops := d.nodes[i].Hops
-		r := addr.Range{First: d.at[i], Last: d.at[i] + viewUnit - 1}
+		r := addr.Range{First: d.at[i], Last: d.at[i] + nodeBytes - 1}
 		n := 0
 		for e := range d.f.From(r) {
 			d.follow(i, e.Target, hops, n)
@@ -165,10 +159,10 @@ func (d *drawing) spread() error {
 // follow draws the node of an address that node i has to do with; n is how many
 // of its kind there were before.
 func (d *drawing) follow(i int, a addr.Addr, hops, n int) {
-	if _, known := d.index[a.AlignDown(viewUnit)]; known {
+	if _, known := d.index[a.AlignDown(nodeBytes)]; known {
 		return
 	}
-	if n >= viewFan || hops >= 2 || d.node(a, hops+1, "near") < 0 {
+	if n >= maxFan || hops >= 2 || d.node(a, hops+1, "near") < 0 {
 		d.nodes[i].More++
 	}
 }
@@ -176,8 +170,8 @@ func (d *drawing) follow(i int, a addr.Addr, hops, n int) {
 // count counts the edges between the nodes.
 func (d *drawing) count() {
 	for i, u := range d.at {
-		for e := range d.f.From(addr.Range{First: u, Last: u + viewUnit - 1}) {
-			if j, known := d.index[e.Target.AlignDown(viewUnit)]; known && i != j {
+		for e := range d.f.From(addr.Range{First: u, Last: u + nodeBytes - 1}) {
+			if j, known := d.index[e.Target.AlignDown(nodeBytes)]; known && i != j {
 				d.links[[2]int{i, j}]++
 			}
 		}

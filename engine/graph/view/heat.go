@@ -1,4 +1,4 @@
-package main
+package view
 
 import (
 	"cmp"
@@ -10,10 +10,9 @@ import (
 	"slices"
 	"strings"
 
-	"vscan/cmd/vscan/internal/report"
-	"vscan/cmd/vscan/internal/wording"
 	"vscan/engine/addr"
 	"vscan/engine/graph"
+	"vscan/internal/wording"
 )
 
 // The heat map of the page: how many references lead from which page of 4 KiB to
@@ -47,8 +46,8 @@ const (
 	pageBytes   = 4096      // of memory
 )
 
-// viewStretch is a run of pages on the axes.
-type viewStretch struct {
+// stretch is a run of pages on the axes.
+type stretch struct {
 	Name   string `json:"name"`
 	Region string `json:"region"` // first address of the region it begins in
 	First  string `json:"first"`  // address of the first page
@@ -57,8 +56,8 @@ type viewStretch struct {
 	page   uint64 // number of the first page
 }
 
-// viewHeat is the heat map, for the page's script.
-type viewHeat struct {
+// heatData is the heat map, for the page's script.
+type heatData struct {
 	Pages   uint64 `json:"pages"`  // of an axis
 	Unit    uint64 `json:"unit"`   // pages that the smallest square has on a side
 	Levels  int    `json:"levels"` // the root has 2^levels units on a side
@@ -74,7 +73,7 @@ type viewHeat struct {
 
 // heatAxis lays memory that takes part side by side.
 type heatAxis struct {
-	stretches []viewStretch
+	stretches []stretch
 	pages     uint64
 }
 
@@ -169,11 +168,11 @@ func newHeatAxis(ctx context.Context, g *graph.Graph) (*heatAxis, error) {
 	a := &heatAxis{}
 	for _, r := range runs {
 		region := g.Regions()[r.region]
-		name := viewName(region.Name)
+		name := shownName(region.Name)
 		if r.more > 0 {
 			name += fmt.Sprintf(" and %d more", r.more)
 		}
-		a.stretches = append(a.stretches, viewStretch{
+		a.stretches = append(a.stretches, stretch{
 			Name: name, Region: region.First.String(), First: addr.Addr(r.first * pageBytes).String(),
 			From: a.pages, Pages: r.last - r.first + 1, page: r.first,
 		})
@@ -187,7 +186,7 @@ func newHeatAxis(ctx context.Context, g *graph.Graph) (*heatAxis, error) {
 func (a *heatAxis) place(at addr.Addr, near *int) uint64 {
 	p, k := uint64(at)/pageBytes, *near
 	if k >= len(a.stretches) || p < a.stretches[k].page || p-a.stretches[k].page >= a.stretches[k].Pages {
-		k, _ = slices.BinarySearchFunc(a.stretches, p, func(s viewStretch, p uint64) int {
+		k, _ = slices.BinarySearchFunc(a.stretches, p, func(s stretch, p uint64) int {
 			if s.page <= p {
 				return -1
 			}
@@ -460,19 +459,19 @@ func (w *heatWriter) square(cells []heatCell, level int, count uint64) {
 
 // heat makes the heat map, and the strip, when all else is there: it has the room
 // that is left.
-func (v *graphPage) heat() error {
+func (v *page) heat() error {
 	axis, err := newHeatAxis(v.ctx, v.g)
 	if err != nil {
 		return err
 	}
 	v.data.Axis = axis.stretches
-	v.data.Strip = make([]uint64, viewStrip)
-	h := viewHeat{Pages: axis.pages, Unit: 1}
+	v.data.Strip = make([]uint64, stripBins)
+	h := heatData{Pages: axis.pages, Unit: 1}
 	for axis.pages/h.Unit > heatSide {
 		h.Unit *= 2
 	}
 	strip := func(place float64, count uint64) {
-		v.data.Strip[min(int(place*viewStrip/float64(axis.pages)), viewStrip-1)] += count
+		v.data.Strip[min(int(place*stripBins/float64(axis.pages)), stripBins-1)] += count
 	}
 	counter := heatCounter{room: heatCells}
 	row, column, n := 0, 0, 0
@@ -486,11 +485,11 @@ func (v *graphPage) heat() error {
 		y, x := axis.place(c.From, &row), axis.place(c.To, &column)
 		counter.add(y/h.Unit, x/h.Unit, c.Edges)
 		h.Edges += c.Edges
-		if axis.pages >= viewStrip {
+		if axis.pages >= stripBins {
 			strip(float64(x), c.Edges)
 		}
 	}
-	if axis.pages < viewStrip { // parts of a page are told apart
+	if axis.pages < stripBins { // parts of a page are told apart
 		for e, err := range v.g.To(addr.All) {
 			if err != nil {
 				return err
@@ -506,7 +505,7 @@ func (v *graphPage) heat() error {
 	if err != nil {
 		return err
 	}
-	room := min(v.heatRoom, viewBytes-len(viewPage)-len(viewScript)-len(viewStyle)-len(rest))
+	room := min(v.heatRoom, maxBytes-len(pageHTML)-len(pageScript)-len(pageStyle)-len(rest))
 	t.fit(h.Edges, uint64(max(room, 0))/4*3*8)
 	w := &heatWriter{heatTree: t}
 	if h.Edges > 0 {
@@ -523,9 +522,9 @@ func (v *graphPage) heat() error {
 	return nil
 }
 
-// viewName is a name as the page shows it: printable, and not too long for it.
-func viewName(name string) string {
-	s := []rune(wording.Printable(report.ShortPath(name)))
+// shownName is a name as the page shows it: printable, and not too long for it.
+func shownName(name string) string {
+	s := []rune(wording.Printable(wording.ShortName(name)))
 	if len(s) > 80 {
 		return strings.TrimSpace(string(s[:40])) + "…" + string(s[len(s)-39:])
 	}

@@ -1,4 +1,4 @@
-package main
+package view
 
 import (
 	"cmp"
@@ -13,8 +13,10 @@ import (
 	"testing"
 	"time"
 
+	"vscan/engine"
 	"vscan/engine/addr"
 	"vscan/engine/graph"
+	"vscan/engine/image"
 )
 
 // clickTools is the browser, and whether all that drives it is there. Where
@@ -48,7 +50,7 @@ func clickTools(t *testing.T) (browser string) {
 		missing("node is %s: want 18", out)
 	}
 	if _, err := os.Stat("testdata/page/node_modules/playwright-core"); err != nil {
-		missing("no playwright-core here (npm ci --prefix cmd/vscan/testdata/page): %v", err)
+		missing("no playwright-core here (npm ci --prefix engine/graph/view/testdata/page): %v", err)
 	}
 	return browser
 }
@@ -90,8 +92,8 @@ func clicks(t *testing.T, browser, name, path string, room int) {
 		t.Fatal(err)
 	}
 	defer g.Close()
-	v := graphPage{ctx: t.Context(), g: g, heatRoom: room}
-	if err := v.collect(path, ""); err != nil {
+	v, err := newPage(t.Context(), g, Options{Name: path}, room)
+	if err != nil {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
@@ -103,9 +105,7 @@ func clicks(t *testing.T, browser, name, path string, room int) {
 	if to := os.Getenv("VSCAN_PAGE_SHOTS"); to != "" {
 		task.Shots = filepath.Join(to, name)
 	}
-	if err := writeFile(task.Page, v.write); err != nil {
-		t.Fatal(err)
-	}
+	writePage(t, task.Page, v.write)
 	info, err := os.Stat(task.Page)
 	if err != nil || info.Size() > 5e6 {
 		t.Fatalf("%v; %v", info, err)
@@ -171,9 +171,9 @@ func clicks(t *testing.T, browser, name, path string, room int) {
 }
 
 // keys is how many pages of the axis are from the first of a region to a page.
-func (v *graphPage) keys(region, page addr.Addr) uint64 {
+func (v *page) keys(region, page addr.Addr) uint64 {
 	a := heatAxis{stretches: v.data.Axis}
-	first := slices.IndexFunc(a.stretches, func(s viewStretch) bool { return s.Region == region.String() })
+	first := slices.IndexFunc(a.stretches, func(s stretch) bool { return s.Region == region.String() })
 	near := 0
 	if first < 0 {
 		return 1 << 40
@@ -186,19 +186,24 @@ func (v *graphPage) keys(region, page addr.Addr) uint64 {
 // process.
 func TestViewClicks(t *testing.T) {
 	browser := clickTools(t)
-	many := graphOf(t)
+	many := manyRegions(t)
 	t.Run("small", func(t *testing.T) {
 		t.Parallel()
-		b, err := makeCore("0x1000 rw- /usr/bin/prog 0020000000000000 0820000000000000\n0x2000 rw- heap 0010000000000000 0000000000000000 0810000000000000")
-		if err != nil {
-			t.Fatal(err)
+		words := func(name string, at addr.Addr, perm engine.Perm, values ...uint64) engine.Mapping {
+			b := make([]byte, 8*len(values))
+			for i, v := range values {
+				addr.Little.PutUint(b[8*i:8*i+8], v)
+			}
+			m, err := engine.BytesMapping(name, at, b)
+			if err != nil {
+				t.Fatal(err)
+			}
+			m.Perm = perm | engine.PermKnown
+			return m
 		}
-		dir := t.TempDir()
-		if err := os.WriteFile(filepath.Join(dir, "core"), b, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		vscan(t, []int{0}, "graph", "build", filepath.Join(dir, "core"), "-o", filepath.Join(dir, "g"))
-		clicks(t, browser, "small", filepath.Join(dir, "g"), heatBytes)
+		small := build(t, words("/usr/bin/prog", 0x1000, engine.PermRead|engine.PermWrite, 0x2000, 0x2008),
+			words("heap", 0x2000, engine.PermRead|engine.PermWrite, 0x1000, 0, 0x1008))
+		clicks(t, browser, "small", small, heatBytes)
 	})
 	t.Run("many", func(t *testing.T) {
 		t.Parallel()
@@ -244,6 +249,10 @@ func pythonGraph(t *testing.T) string {
 	if out, err := exec.Command("gcore", "-o", core, fmt.Sprint(cmd.Process.Pid)).CombinedOutput(); err != nil {
 		t.Skipf("gcore: %v: %.300s", err, out)
 	}
-	vscan(t, []int{0}, "graph", "build", core+"."+fmt.Sprint(cmd.Process.Pid), "-o", filepath.Join(dir, "python.graph"))
-	return filepath.Join(dir, "python.graph")
+	img, err := image.Open(fmt.Sprintf("%s.%d", core, cmd.Process.Pid), image.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer img.Close()
+	return build(t, img.Mappings...)
 }

@@ -7,17 +7,14 @@ import (
 	"unicode/utf8"
 )
 
-// Names come out of images, which others have made: they may hold escape
-// sequences, line ends or bytes that are no text. What people read, at a
-// terminal or in a line of text, goes through printable; what programs read
-// through validUTF8.
+// Names come out of images, which others have made: they may hold escape sequences,
+// line ends or bytes that are no text. What people read, at a terminal or in a line
+// of text, goes through Printable; what programs read through ValidUTF8.
 
-// Printable is s with all that does not print in ASCII or Unicode escaped.
-func Printable(s string) string {
-	return escaped(s, strconv.IsPrint)
-}
+// Printable returns s with all that does not print in ASCII or Unicode escaped.
+func Printable(s string) string { return escaped(s, strconv.IsPrint) }
 
-// ValidUTF8 is s with the bytes that are not UTF-8 escaped as \xNN, so that two
+// ValidUTF8 returns s with the bytes that are not UTF-8 escaped as \xNN, so that two
 // names that differ stay different.
 func ValidUTF8(s string) string {
 	if utf8.ValidString(s) {
@@ -26,8 +23,8 @@ func ValidUTF8(s string) string {
 	return escaped(s, func(rune) bool { return true })
 }
 
-// escaped escapes the bytes of s that are not UTF-8, and the characters that
-// are not plain, as Go writes them.
+// escaped escapes the bytes of s that are not UTF-8, and the characters that are not
+// plain, as Go writes them.
 func escaped(s string, plain func(rune) bool) string {
 	var b strings.Builder
 	for i := 0; i < len(s); {
@@ -46,7 +43,7 @@ func escaped(s string, plain func(rune) bool) string {
 	return b.String()
 }
 
-// PrintByte is the byte where it prints in ASCII, else a dot.
+// PrintByte returns the byte where it prints in ASCII, else a dot.
 func PrintByte(b byte) byte {
 	if b < ' ' || b > '~' {
 		return '.'
@@ -54,7 +51,7 @@ func PrintByte(b byte) byte {
 	return b
 }
 
-// Columns is how wide a printable text stands on a terminal: East Asian
+// Columns returns how many columns of a terminal a printable text takes: East Asian
 // characters, taken roughly, are two columns wide.
 func Columns(s string) int {
 	n := 0
@@ -71,7 +68,7 @@ func runeColumns(r rune) int {
 	return 1
 }
 
-// Cut is the beginning of a text that stands on so many columns.
+// Cut returns the beginning of a text that takes at most so many columns.
 func Cut(s string, width int) string {
 	for i, r := range s {
 		if width -= runeColumns(r); width < 0 {

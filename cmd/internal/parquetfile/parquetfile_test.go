@@ -1,0 +1,118 @@
+package parquetfile
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"github.com/parquet-go/parquet-go"
+
+	"vscan/cmd/internal/rowstream"
+)
+
+type testRow struct {
+	At   uint64 `parquet:"at,delta,snappy"`
+	Name string `parquet:"name,dict,snappy"`
+	N    uint64 `parquet:"n,snappy"`
+}
+
+// stream returns rows as a stream.
+func stream(t testing.TB, rows []testRow) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	w, err := rowstream.NewWriter(&out, []rowstream.Column{
+		{Name: "at", Kind: rowstream.Uint, Ascending: true}, {Name: "name", Kind: rowstream.Text}, {Name: "n", Kind: rowstream.Uint},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range rows {
+		w.Uint(0, r.At)
+		w.Text(1, r.Name)
+		w.Uint(2, r.N)
+		if err := w.EndRow(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
+// What is written as parquet is what is read from it, with the same schema; more
+// rows than a group has, and more text than one has.
+func TestWrite(t *testing.T) {
+	long := strings.Repeat("long ", 1<<18)
+	for name, make := range map[string]func(i int) (row testRow, more bool){
+		"none": func(i int) (testRow, bool) { return testRow{}, false },
+		"rows": func(i int) (testRow, bool) {
+			return testRow{uint64(i) + 1<<63, "name"[i%4:], ^uint64(i)}, i < groupRows+rowstream.MaxRows+5
+		},
+		"text": func(i int) (testRow, bool) { return testRow{uint64(i), long[i:], 1}, i < 100 },
+	} {
+		var rows []testRow
+		for {
+			row, more := make(len(rows))
+			if !more {
+				break
+			}
+			rows = append(rows, row)
+		}
+		var out bytes.Buffer
+		if err := Write(&out, bytes.NewReader(stream(t, rows))); err != nil {
+			t.Fatal(err)
+		}
+		file, err := parquet.OpenFile(bytes.NewReader(out.Bytes()), int64(out.Len()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, want := file.Schema().Fields(), parquet.SchemaOf(testRow{}).Fields(); len(got) != len(want) {
+			t.Errorf("%d columns", len(got))
+		} else {
+			for i := range got {
+				if got[i].Name() != want[i].Name() || got[i].Type().String() != want[i].Type().String() {
+					t.Errorf("column %d is %v, want %v", i, got[i], want[i])
+				}
+			}
+		}
+		if groups := len(file.RowGroups()); name != "none" && groups != 2 {
+			t.Errorf("%s: %d groups, want 2", name, groups)
+		}
+		got, err := parquet.Read[testRow](bytes.NewReader(out.Bytes()), int64(out.Len()))
+		if err != nil || len(got) != len(rows) {
+			t.Fatalf("%s: %d rows of %d, %v", name, len(got), len(rows), err)
+		}
+		for i := range rows {
+			if got[i] != rows[i] {
+				t.Fatalf("%s: row %d of %d differs", name, i, len(rows))
+			}
+		}
+	}
+}
+
+// A stream that is cut off makes no parquet file: its footer is missing.
+func TestCutOff(t *testing.T) {
+	b := stream(t, []testRow{{1, "a", 2}})
+	for n := range b {
+		var out bytes.Buffer
+		if err := Write(&out, bytes.NewReader(b[:n])); err == nil || bytes.HasSuffix(out.Bytes(), []byte("PAR1")) && out.Len() > 4 {
+			t.Errorf("%d of %d bytes: %v, %q", n, len(b), err, out.Bytes())
+		}
+	}
+}
+
+// Whatever comes, it is parquet or an error.
+func FuzzWrite(f *testing.F) {
+	f.Add(stream(f, nil))
+	f.Add(stream(f, []testRow{{1, "a", 2}, {3, "a", 4}, {5, "b", 6}}))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var out bytes.Buffer
+		if Write(&out, bytes.NewReader(b)) != nil {
+			return
+		}
+		if _, err := parquet.OpenFile(bytes.NewReader(out.Bytes()), int64(out.Len())); err != nil {
+			t.Fatal(err)
+		}
+	})
+}

@@ -1,0 +1,9 @@
+package main
+
+import "syscall"
+
+// ownGroup lets a program run in a group of its own, to which a console sends no
+// Ctrl-C.
+func ownGroup() *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{CreationFlags: syscall.CREATE_NEW_PROCESS_GROUP}
+}

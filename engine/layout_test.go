@@ -43,7 +43,8 @@ var imports = map[string][]string{
 	"vscan/cmd/vscan/internal/consoletest": nil, // for tests
 	"vscan/cmd/vscan/internal/report":      {"console", "wording", "search", "layered", "image", "engine", "patterns", "yara", "addr"},
 	"vscan/cmd/vscan/internal/cli":         {"console", "wording", "search", "layered", "where", "graph", "image", "engine", "patterns", "simd", "addr"},
-	"vscan/cmd/vscan":                      {"cli", "report", "docs", "rowstream", "view", "console", "wording", "search", "layered", "where", "await", "graph", "heap", "image", "engine", "patterns", "sets", "yara", "simd", "addr"},
+	"vscan/cmd/vscan/internal/graphcmd":    {"cli", "report", "console", "wording", "rowstream", "view", "graph", "heap", "layered", "where", "image", "engine", "simd", "addr"},
+	"vscan/cmd/vscan":                      {"graphcmd", "cli", "report", "docs", "console", "wording", "search", "layered", "where", "await", "image", "engine", "patterns", "sets", "yara", "simd", "addr"},
 	"vscan/docs":                           nil,
 	// Programs beside vscan get tables from it, and know nothing of memory.
 	"vscan/cmd/vscan-parquet":        {"parquetfile", "rowstream"},
@@ -59,7 +60,7 @@ var dependencies = map[string][]string{
 	"github.com/BobuSumisu/aho-corasick": {"vscan/bench"},
 	"github.com/klauspost/cpuid/v2":      {"vscan/engine/simd"},
 	"github.com/parquet-go/parquet-go":   {"vscan/cmd/internal/parquetfile"},
-	"github.com/spf13/cobra":             {"vscan/cmd/vscan", "vscan/cmd/vscan/internal/cli"},
+	"github.com/spf13/cobra":             {"vscan/cmd/vscan", "vscan/cmd/vscan/internal/cli", "vscan/cmd/vscan/internal/graphcmd"},
 	"github.com/spf13/pflag":             {"vscan/cmd/vscan", "vscan/cmd/vscan/internal/cli"},
 	"golang.org/x/term":                  {"vscan/cmd/vscan/internal/cli", "vscan/cmd/vscan/internal/console"},
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/parquet-go/parquet-go"
 
 	"vscan/cmd/internal/rowstream"
+	"vscan/cmd/vscan/internal/graphcmd"
 	"vscan/engine"
 	"vscan/engine/addr"
 	"vscan/engine/graph"
@@ -53,7 +54,7 @@ func TestParquet(t *testing.T) {
 	}
 	defer g.Close()
 	var out bytes.Buffer
-	if err := writeEdges(t.Context(), &out, g, []addr.Range{addr.All}, "parquet"); err != nil {
+	if err := graphcmd.WriteEdges(t.Context(), &out, g, []addr.Range{addr.All}, "parquet"); err != nil {
 		t.Fatal(err)
 	}
 	rows, err := parquet.Read[parquetEdge](bytes.NewReader(out.Bytes()), int64(out.Len()))

@@ -13,6 +13,7 @@ import (
 
 	"vscan/cmd/vscan/internal/cli"
 	"vscan/cmd/vscan/internal/console"
+	"vscan/cmd/vscan/internal/graphcmd"
 )
 
 func main() {
@@ -88,7 +89,7 @@ type namedCommand struct {
 }
 
 func (a *commands) all() []namedCommand {
-	graph := func() *cobra.Command { return newGraphCommand(a.App) }
+	graph := func() *cobra.Command { return graphcmd.Command(a.App) }
 	return []namedCommand{
 		{"find", a.findCommand}, {"refs", a.refsCommand}, {"strings", a.stringsCommand}, {"sets", a.setsCommand},
 		{"rules", a.rulesCommand}, {"map", a.mapCommand}, {"read", a.readCommand}, {"graph", graph},

@@ -20,6 +20,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"vscan/cmd/internal/parquetfile"
+	"vscan/cmd/vscan/internal/graphcmd"
 	"vscan/engine/simd"
 	"vscan/internal/wording"
 )
@@ -28,7 +29,7 @@ func TestMain(m *testing.M) {
 	os.Setenv("GORACE", "atexit_sleep_ms=0 "+os.Getenv("GORACE")) // else the race detector makes every command take a second
 	testscript.Main(m, map[string]func(){
 		"vscan": main,
-		parquetProgram: func() {
+		graphcmd.ParquetProgram: func() {
 			if err := parquetfile.Write(os.Stdout, os.Stdin); err != nil {
 				fmt.Fprintln(os.Stderr, err)
 				os.Exit(1)

@@ -1,4 +1,5 @@
-package main
+// Package graphcmd has the commands below vscan graph.
+package graphcmd
 
 import (
 	"errors"
@@ -26,12 +27,12 @@ A TARGET is an address, a range, or the name of a mapping (@NAME, or NAME; the
 last part of a path will do). Addresses may be places, as libc.so.6+0x1d2000: what
 is printed as one is taken as one. Questions need the graph file alone, not the image.`
 
-// graphCommands has the commands below vscan graph.
-type graphCommands struct{ *cli.App }
+// commands has the commands below vscan graph.
+type commands struct{ *cli.App }
 
-// newGraphCommand returns the command graph, with all others below it.
-func newGraphCommand(of *cli.App) *cobra.Command {
-	a := &graphCommands{of}
+// Command returns the command graph, with all others below it.
+func Command(of *cli.App) *cobra.Command {
+	a := &commands{of}
 	cmd := &cobra.Command{
 		Use:                   "graph COMMAND",
 		Short:                 "Build the graph of who points at what, and ask it",
@@ -40,9 +41,9 @@ func newGraphCommand(of *cli.App) *cobra.Command {
 		Args:                  cli.NoSuchCommand,
 		RunE:                  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(a.graphBuildCommand(), a.graphInfoCommand(), a.graphToCommand(), a.graphFromCommand(),
-		a.graphChainsCommand(), a.graphTopCommand(), a.graphReachCommand(), a.graphObjectsCommand(),
-		a.graphExportCommand(), a.graphViewCommand())
+	cmd.AddCommand(a.buildCommand(), a.infoCommand(), a.toCommand(), a.fromCommand(),
+		a.chainsCommand(), a.topCommand(), a.reachCommand(), a.objectsCommand(),
+		a.exportCommand(), a.viewCommand())
 	return cmd
 }
 
@@ -146,7 +147,7 @@ func parseOffset(s string) (int64, error) {
 }
 
 // openGraph opens the file of a graph, and tells if it is not complete.
-func (a *graphCommands) openGraph(path string) (*graph.Graph, error) {
+func (a *commands) openGraph(path string) (*graph.Graph, error) {
 	g, err := graph.Open(path)
 	if err != nil {
 		return nil, err

@@ -1,4 +1,4 @@
-package main
+package graphcmd
 
 import (
 	"github.com/spf13/cobra"
@@ -10,7 +10,7 @@ import (
 	"vscan/internal/wording"
 )
 
-func (a *graphCommands) graphReachCommand() *cobra.Command {
+func (a *commands) reachCommand() *cobra.Command {
 	var format, show string
 	var unit, workers, most uint64
 	var roots []string
@@ -89,7 +89,7 @@ references lead. Roots are as for chains, and by default static and stack.`,
 	return cmd
 }
 
-func (a *graphCommands) printComponents(cmd *cobra.Command, g *graph.Graph, f *graph.Forward, format string, unit uint64, most int) error {
+func (a *commands) printComponents(cmd *cobra.Command, g *graph.Graph, f *graph.Forward, format string, unit uint64, most int) error {
 	all, err := f.Components(cmd.Context(), unit)
 	if err != nil {
 		return err

@@ -1,4 +1,4 @@
-package main
+package graphcmd
 
 import (
 	"context"
@@ -37,7 +37,7 @@ more.`
 // maxLinks is the most links of a neighbourhood that are written.
 const maxLinks = 50000
 
-func (a *graphCommands) graphExportCommand() *cobra.Command {
+func (a *commands) exportCommand() *cobra.Command {
 	var format, out, target string
 	var hops, unit, workers uint64
 	cmd := &cobra.Command{
@@ -76,7 +76,7 @@ func (a *graphCommands) graphExportCommand() *cobra.Command {
 					return err
 				}
 			}
-			write := func(w io.Writer) error { return writeEdges(cmd.Context(), w, g, ranges, format) }
+			write := func(w io.Writer) error { return WriteEdges(cmd.Context(), w, g, ranges, format) }
 			if picture {
 				write = func(w io.Writer) error {
 					return writeNeighbourhood(cmd.Context(), w, g, ranges, format, int(hops), unit, int(workers))
@@ -124,8 +124,8 @@ type edgeWriter interface {
 	End() error
 }
 
-// writeEdges writes the edges to ranges in a format.
-func writeEdges(ctx context.Context, to io.Writer, g *graph.Graph, ranges []addr.Range, format string) error {
+// WriteEdges writes the edges to ranges in a format.
+func WriteEdges(ctx context.Context, to io.Writer, g *graph.Graph, ranges []addr.Range, format string) error {
 	switch format {
 	case "parquet":
 		return writeParquet(ctx, to, g, ranges)

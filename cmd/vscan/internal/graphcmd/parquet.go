@@ -1,4 +1,4 @@
-package main
+package graphcmd
 
 import (
 	"context"
@@ -10,8 +10,8 @@ import (
 	"vscan/internal/wording"
 )
 
-// parquetProgram is the companion that writes parquet.
-const parquetProgram = "vscan-parquet"
+// ParquetProgram is the companion that writes parquet.
+const ParquetProgram = "vscan-parquet"
 
 // The columns of an exported graph as a table.
 const (
@@ -78,7 +78,7 @@ func (t *tableEdges) End() error { return t.w.Close() }
 
 // writeParquet writes edges as parquet, which the companion does.
 func writeParquet(ctx context.Context, to io.Writer, g *graph.Graph, ranges []addr.Range) error {
-	program, err := findCompanion(parquetProgram)
+	program, err := findCompanion(ParquetProgram)
 	if err != nil {
 		return err
 	}

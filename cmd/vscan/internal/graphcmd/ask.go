@@ -1,4 +1,4 @@
-package main
+package graphcmd
 
 import (
 	"fmt"
@@ -12,7 +12,7 @@ import (
 	"vscan/engine/graph"
 )
 
-func (a *graphCommands) graphToCommand() *cobra.Command {
+func (a *commands) toCommand() *cobra.Command {
 	var format string
 	var window offsets
 	var most uint64
@@ -42,7 +42,7 @@ target.`,
 	return cmd
 }
 
-func (a *graphCommands) graphFromCommand() *cobra.Command {
+func (a *commands) fromCommand() *cobra.Command {
 	var format string
 	var most uint64
 	cmd := &cobra.Command{
@@ -67,7 +67,7 @@ that it holds, and the place of that.`,
 
 // askGraph prints the edges that ask yields for each range of a target; into
 // says that the distance into the range is of interest.
-func (a *graphCommands) askGraph(args []string, format string, most uint64, into bool, ask func(*graph.Graph, addr.Range) iter.Seq2[graph.Edge, error]) error {
+func (a *commands) askGraph(args []string, format string, most uint64, into bool, ask func(*graph.Graph, addr.Range) iter.Seq2[graph.Edge, error]) error {
 	g, err := a.openGraph(args[0])
 	if err != nil {
 		return err
@@ -121,7 +121,7 @@ func edgeRow(e graph.Edge, from, to *graph.Locator) []any {
 		source, sourceOffset, target, targetOffset}
 }
 
-func (a *graphCommands) graphTopCommand() *cobra.Command {
+func (a *commands) topCommand() *cobra.Command {
 	var format, what string
 	var most, workers uint64
 	cmd := &cobra.Command{

@@ -1,4 +1,4 @@
-package main
+package graphcmd
 
 import (
 	"fmt"
@@ -73,7 +73,7 @@ type buildFlags struct {
 	stats    bool
 }
 
-func (a *graphCommands) graphBuildCommand() *cobra.Command {
+func (a *commands) buildCommand() *cobra.Command {
 	f := buildFlags{progress: "auto"}
 	var out string
 	var from, to endList
@@ -119,7 +119,7 @@ written beside the image.`,
 	return cmd
 }
 
-func (a *graphCommands) buildGraph(cmd *cobra.Command, f *buildFlags, arg, out string, from, to *endList, o graph.Options) error {
+func (a *commands) buildGraph(cmd *cobra.Command, f *buildFlags, arg, out string, from, to *endList, o graph.Options) error {
 	f.image.Sequential = true
 	t, err := f.image.Open(arg)
 	if err != nil {
@@ -167,7 +167,7 @@ func (a *graphCommands) buildGraph(cmd *cobra.Command, f *buildFlags, arg, out s
 	return cli.Outcome{Found: stats.Hits > 0, Incomplete: !t.Complete() || !stats.Complete()}.Exit()
 }
 
-func (a *graphCommands) graphInfoCommand() *cobra.Command {
+func (a *commands) infoCommand() *cobra.Command {
 	var format string
 	var f cli.ImageFlags
 	var matrix uint64
@@ -210,7 +210,7 @@ to which, most first. With IMAGE it checks that the graph is of that image.`,
 	return cmd
 }
 
-func (a *graphCommands) printInfo(cmd *cobra.Command, g *graph.Graph, path, format string, most, workers int) error {
+func (a *commands) printInfo(cmd *cobra.Command, g *graph.Graph, path, format string, most, workers int) error {
 	i := g.Info()
 	if format == "text" {
 		a.Note("%s: %v, words at multiples of %d", path, g.Arch(), g.Align())

@@ -1,4 +1,4 @@
-package main
+package graphcmd
 
 import (
 	"context"
@@ -31,7 +31,7 @@ as it is printed: 'BASE -> +0x10 -> -0x8'. With --also only those chains are lis
 in other graphs of the same program too, by module and offsets; FILE@ADDR says
 where they have to lead there.`
 
-func (a *graphCommands) graphChainsCommand() *cobra.Command {
+func (a *commands) chainsCommand() *cobra.Command {
 	var format string
 	var window offsets
 	var depth, most, workers uint64
@@ -49,7 +49,7 @@ func (a *graphCommands) graphChainsCommand() *cobra.Command {
 			if len(args) != 2 {
 				return cli.UsageError(cmd, "want the file of a graph and a target: vscan graph chains FILE TARGET")
 			}
-			q := chainQuestion{graphCommands: a, ctx: cmd.Context(), path: args[0], format: format, most: int(most), every: every, count: count, workers: int(workers)}
+			q := chainQuestion{commands: a, ctx: cmd.Context(), path: args[0], format: format, most: int(most), every: every, count: count, workers: int(workers)}
 			q.opt.Depth = int(depth)
 			if window.set {
 				q.opt.Window = &window.Window
@@ -74,7 +74,7 @@ func (a *graphCommands) graphChainsCommand() *cobra.Command {
 
 // chainQuestion is one call of graph chains.
 type chainQuestion struct {
-	*graphCommands
+	*commands
 	ctx          context.Context
 	path, format string
 	most         int

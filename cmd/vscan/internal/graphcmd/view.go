@@ -1,4 +1,4 @@
-package main
+package graphcmd
 
 import (
 	"fmt"
@@ -10,7 +10,7 @@ import (
 	"vscan/engine/graph/view"
 )
 
-func (a *graphCommands) graphViewCommand() *cobra.Command {
+func (a *commands) viewCommand() *cobra.Command {
 	var out, target string
 	var workers uint64
 	var window offsets

@@ -1,4 +1,4 @@
-package main
+package graphcmd
 
 import (
 	"context"
@@ -54,8 +54,8 @@ graph or image, or a damaged one, is told and not used.`
 // objectLists are the values of --show.
 var objectLists = []string{"retained", "heads", "leaked", "possible", "used", "free", "all"}
 
-func (a *graphCommands) graphObjectsCommand() *cobra.Command {
-	q := objectsQuestion{graphCommands: a, show: "retained", most: 20}
+func (a *commands) objectsCommand() *cobra.Command {
+	q := objectsQuestion{commands: a, show: "retained", most: 20}
 	cmd := &cobra.Command{
 		Use:   "objects [flags] FILE IMAGE",
 		Short: "The objects of a heap: lost, kept by what, and what they retain",
@@ -84,7 +84,7 @@ func (a *graphCommands) graphObjectsCommand() *cobra.Command {
 
 // objectsQuestion is one call of graph objects.
 type objectsQuestion struct {
-	*graphCommands
+	*commands
 	format, show  string
 	summary, save bool
 	most, workers uint64

@@ -35,8 +35,8 @@ const (
 	// bytes on a side, is looked at.
 	//
 	//	looked at        ---t-4-----t-----t+4---
-	//	window, j = 3            [x . . 0 0 0 0]
-	//	window, j = 0                  [0 0 0 0 . . x]
+	//	excerpt, j = 3           [x . . 0 0 0 0]
+	//	excerpt, j = 0                 [0 0 0 0 . . x]
 	ZerosEdge
 
 	ZerosAll // at all

@@ -4,9 +4,9 @@
 #include "textflag.h"
 
 // The first look of Pairs: its buckets. With VBMI, there is a table of 256
-// entries for each byte of a window, which lies in four registers; an instruction looks up 64
+// entries for each byte of an excerpt, which lies in four registers; an instruction looks up 64
 // bytes in two of them, by the low seven bits, and what the other two have is
-// taken where the eighth is set. The four bytes of 64 windows are four loads,
+// taken where the eighth is set. The four bytes of 64 excerpts are four loads,
 // each a byte on. AVX2 has tables of 16 entries by nibble, and two sets of them,
 // as Teddy has one; those of the second set are loaded as they are needed.
 //
@@ -29,7 +29,7 @@
 	SUBQ $const_slack, R12
 
 // BUCKETS leaves in R the buckets that may have the bytes at off as byte i of a
-// window. X and K are used.
+// excerpt. X and K are used.
 #define BUCKETS(off, T0, T1, T2, T3, X, R, K) \
 	VMOVDQU64 off(SI)(R8*1), X   \
 	VPMOVB2M  X, K               \
@@ -76,7 +76,7 @@ group:
 	VMOVDQU64 64(SI)(R8*1), Z1
 	VPORQ     128(SI)(R8*1), Z0, Z0
 	VPORQ     192(SI)(R8*1), Z1, Z1
-	VPORQ     195(SI)(R8*1), Z0, Z0 // what windows have behind the starts
+	VPORQ     195(SI)(R8*1), Z0, Z0 // what excerpts have behind the starts
 	VPORQ     Z0, Z1, Z0
 	VPTESTMB  Z0, Z0, K1
 	KORTESTQ  K1, K1
@@ -134,7 +134,7 @@ full:
 	RET
 
 // NIBBLES takes from Y3 and Y4, buckets of the first set and of the second, those
-// that have no such bytes as those at off as byte i of a window. The tables of
+// that have no such bytes as those at off as byte i of an excerpt. The tables of
 // the first set are in LOW and HIGH, those of the second at at(AX).
 #define NIBBLES(off, LOW, HIGH, at) \
 	VMOVDQU        off(SI)(R8*1), Y1 \
@@ -185,7 +185,7 @@ group256:
 	VPOR    32(SI)(R8*1), Y1, Y1
 	VPOR    64(SI)(R8*1), Y1, Y1
 	VPOR    96(SI)(R8*1), Y1, Y1
-	VPOR    99(SI)(R8*1), Y1, Y1 // what windows have behind the starts
+	VPOR    99(SI)(R8*1), Y1, Y1 // what excerpts have behind the starts
 	VPTEST  Y1, Y1
 	JNZ     vector256
 	MOVQ    R13, R8

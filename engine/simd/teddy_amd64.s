@@ -4,7 +4,7 @@
 #include "textflag.h"
 
 // The filter of Teddy. For each byte of memory, two tables of 16 entries
-// say which buckets may have it as byte 0 of a window, one by its low and one
+// say which buckets may have it as byte 0 of an excerpt, one by its low and one
 // by its high nibble; the same for bytes 1 and 2:
 //
 //	memory       x x a b c x
@@ -12,7 +12,7 @@
 //	as byte 1          B           B = low1[b] & high1[b] & A, one byte on
 //	as byte 2            C         C = low2[c] & high2[c] & B, one byte on
 //
-// What is left in C is the buckets that may have a window here, which began
+// What is left in C is the buckets that may have an excerpt here, which began
 // two bytes before. With AVX2 there is a second loop, which goes by B, one byte
 // before, and asks for C only in groups where something of B is left: 7 of its
 // instructions a vector, and not 11, go to the two units that shuffle.
@@ -33,7 +33,7 @@
 //	V0  nibble mask, V1 to V6 the tables
 //	V8, V9 (or V10, V11)      A and B of the vector before
 
-// BACK is how far before its lane a window began.
+// BACK is how far before its lane an excerpt began.
 #define BACK 2
 
 #define LOAD_STATE \
@@ -47,7 +47,7 @@
 	SUBQ $const_slack, R12                  \
 	ADDQ $BACK, R9
 
-// MASKS512 leaves in R the buckets that may have a window whose last byte is
+// MASKS512 leaves in R the buckets that may have an excerpt whose last byte is
 // in X. PA and PB are A and B of the vector before, and used up; A and B are
 // those of this one.
 #define MASKS512(X, PA, PB, A, B, R) \
@@ -139,7 +139,7 @@ TEXT ·scanTeddyAVX512(SB), NOSPLIT, $0-8
 	MASKS512(Z15, Z8, Z9, Z24, Z25, Z16)
 
 	// The vector that has the third byte from the first start, and A and B of
-	// the one before, as far as it has bytes of windows.
+	// the one before, as far as it has bytes of excerpts.
 	ADDQ         $2, R8
 	LEAQ         (SI)(R8*1), DX
 	ANDQ         $63, DX
@@ -330,7 +330,7 @@ TEXT ·scanTeddyAVX2(SB), NOSPLIT, $0-8
 	VMOVDQU 32(CX), Y13
 #include "teddy256_amd64.h"
 
-// LATE256 is MASKS256 for the first two bytes of windows.
+// LATE256 is MASKS256 for the first two bytes of excerpts.
 #define LATE256(off, PA, PB, A, B) \
 	VMOVDQU    off(SI)(R8*1), Y15       \
 	VPAND      Y15, Y0, Y12             \
@@ -348,7 +348,7 @@ TEXT ·scanTeddyAVX2(SB), NOSPLIT, $0-8
 	VPOR       Y13, Y7, Y7              \
 	VMOVDQU    Y13, (teddyState_found+off)(DI)
 
-// THIRD leaves in R what of B stands where byte 2 of a window is in the byte behind.
+// THIRD leaves in R what of B stands where byte 2 of an excerpt is in the byte behind.
 #define THIRD(off, B, R) \
 	VMOVDQU (off+1)(SI)(R8*1), R  \
 	VPAND   R, Y0, Y14            \

@@ -5,7 +5,7 @@
 #include "scan_arm64.h"
 
 // The filter of Teddy: see teddy_amd64.s. Loads need not be aligned here,
-// so each byte of the window is loaded from where it is, and nothing has to be
+// so each byte of the excerpt is loaded from where it is, and nothing has to be
 // moved along.
 //
 // Registers: see scan_arm64.h. V16 to V21 are the tables, V30 masks nibbles.

@@ -5,7 +5,7 @@
 #include "scan_amd64.h"
 
 // The filter of Teddy by tables of 128 entries, for AVX-512 VBMI. A lane is a
-// start; byte 1 of its window is loaded a byte further on, byte 2 two:
+// start; byte 1 of its excerpt is loaded a byte further on, byte 2 two:
 //
 //	memory       x x a b c x
 //	as byte 0        A             A = sevens0[a]
@@ -17,15 +17,15 @@
 // are stored, offset and mask of starts, and those that are empty are stored
 // over by the next: which of them it was cannot be guessed.
 //
-// Vectors are aligned. Before the first start and behind the last window memory
+// Vectors are aligned. Before the first start and behind the last excerpt memory
 // is not read: by masks.
 //
 // Registers: see scan_amd64.h, but that offsets in out are those of vectors.
 // CX is where their masks go. Z16 to Z21 are the tables.
 
-// WINDOWS leaves in R the buckets that may have a window at each start of the
+// EXCERPTS leaves in R the buckets that may have an excerpt at each start of the
 // vector at R8 + off. VPERMI2B has the bytes where it puts what it finds.
-#define WINDOWS(off, R) \
+#define EXCERPTS(off, R) \
 	VMOVDQU64  off(SI)(R8*1), R             \
 	VMOVDQU64  (off+1)(SI)(R8*1), Z8        \
 	VMOVDQU64  (off+2)(SI)(R8*1), Z9        \
@@ -71,10 +71,10 @@ next:
 	LEAQ       256(R8), R13
 	CMPQ       R13, R9
 	JGT        last
-	WINDOWS(0, Z10)
-	WINDOWS(64, Z11)
-	WINDOWS(128, Z12)
-	WINDOWS(192, Z13)
+	EXCERPTS(0, Z10)
+	EXCERPTS(64, Z11)
+	EXCERPTS(128, Z12)
+	EXCERPTS(192, Z13)
 	VPORQ      Z10, Z11, Z14
 	VPTERNLOGQ $0xfe, Z12, Z13, Z14
 	VPTESTMB   Z14, Z14, K1

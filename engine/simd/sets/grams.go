@@ -10,12 +10,12 @@ import (
 //
 //	memory    . . . . . . . . . . . . . . . . . .   a gram is looked at every
 //	looked at 0-----5 4-----9 8-----13              4 bytes; here it has 6
-//	literal         x[w w w w w w w w w]x x         its window, of 9 bytes
+//	literal         x[e e e e e e e e e]x x         its excerpt, of 9 bytes
 //
 // INVARIANT: wherever the literal stands, exactly one of the grams that are looked at lies in its
-// window. So the four grams of the window are entered in a table, and only one of four places is
+// excerpt. So the four grams of the excerpt are entered in a table, and only one of four places is
 // looked at. A gram has as many bytes as the shortest literal of the part allows: its length less
-// 3, up to 8. Literals of 5 and 6 bytes have windows with two grams of 4 or 5 bytes, and every 2nd
+// 3, up to 8. Literals of 5 and 6 bytes have excerpts with two grams of 4 or 5 bytes, and every 2nd
 // place is looked at; those of 4 bytes have one gram, and every place is.
 //
 //	filter    for each place, is the gram in a bitmap?       nearly always not
@@ -24,25 +24,25 @@ import (
 //
 // This is Wu and Manber, "A fast algorithm for multi-pattern searching" (1994), turned round. They
 // enter few blocks, and shift by how far away the nearest is, which falls to nothing as a set
-// grows; here all phases of a literal's window are entered, and the shift is always the same, as
+// grows; here all phases of a literal's excerpt are entered, and the shift is always the same, as
 // with the strides of Hyperscan's FDR (Wang and others, "Hyperscan: a fast multi-pattern regex
 // matcher for modern CPUs", NSDI 2019). It differs in this:
 //
-//  1. The window is not where the literal begins but where it is least like
-//     other memory and least like the other literals; see windows.
+//  1. The excerpt is not where the literal begins but where it is least like
+//     other memory and least like the other literals; see excerpts.
 //  2. A gram sets one bit of the bitmap, which has as many bits as stay in a near cache. Most of
 //     what it lets through fails at the table, where keys are compared; the loads of several places
 //     are under way at the same time.
 //  3. Zeros are the commonest memory: they are passed over before anything else is looked at,
 //     unless a literal is mostly zeros; see simd.Zeros.
-//  4. Where many literals still have the same gram, they are looked up by their whole window; where
-//     many have the same window, by binary search; see crowd. Literals longer than farSize are
+//  4. Where many literals still have the same gram, they are looked up by their whole excerpt; where
+//     many have the same excerpt, by binary search; see crowd. Literals longer than farSize are
 //     verified in linear time, however regular they and memory are.
 //  5. In a part that is caseless, bit 5 of every byte is set before a gram is looked up, in
 //     literals and in memory. So such a part is for literals whose mask leaves out that bit of
 //     letters, as that of text in either case does; other literals may be in it to save a pass over
-//     memory. Verification compares under the mask. Literals with other masks have their window
-//     where all bits count; those without such a window are in a part that is wild: each gram is
+//     memory. Verification compares under the mask. Literals with other masks have their excerpt
+//     where all bits count; those without such an excerpt are in a part that is wild: each gram is
 //     entered with all the values that it may have.
 type gramPart struct {
 	simd.Grams // the filter's table, and how a gram is made
@@ -53,33 +53,33 @@ type gramPart struct {
 	stride int      // from one gram that is looked at to the next, in bytes: 4, 2 or 1
 	wild   bool     // grams may have several values
 
-	// Bit j of near[i][c] is set where, if the zeros at a place are gram j of a window, byte i
+	// Bit j of near[i][c] is set where, if the zeros at a place are gram j of an excerpt, byte i
 	// of those near them may be c; see nearOff.
 	near [6][256]uint8
 
 	grams runTable // which literals have a gram, and where in them; by gramKey
 
-	// windows is the same for whole windows, by windowKey, of the literals that have a gram in
+	// excerpts is the same for whole excerpts, by excerptKey, of the literals that have a gram in
 	// common with many others.
-	windows runTable
-	crowds  [][]crowd // the crowds of each window that many have in common
+	excerpts runTable
+	crowds   [][]crowd // the crowds of each excerpt that many have in common
 
 	minOff, maxOff int // the lowest and the highest offset of a gram in its literal
 	far            map[uint32]*simd.Verifier
 }
 
-// A gramEntry says that a literal has a gram, or a window.
+// A gramEntry says that a literal has a gram, or an excerpt.
 type gramEntry struct {
 	lit uint32 // its number, unless gramCrowd is set
-	off uint32 // the offset of the gram or window in it, and flags
+	off uint32 // the offset of the gram or excerpt in it, and flags
 }
 
 const (
 	gramLast = 1 << 31 // marks the last entry of a run
 
 	// gramCrowd marks the first entry of a run of more than maxRun, which is not gone through.
-	// For a gram, lit then has bit j where it is gram j of some windows, which have to be
-	// looked up; for a window, lit is the index in crowds.
+	// For a gram, lit then has bit j where it is gram j of some excerpts, which have to be
+	// looked up; for an excerpt, lit is the index in crowds.
 	gramCrowd = 1 << 30
 
 	// From bit gramCount on, the first entry of a run has the number of its entries, or
@@ -89,15 +89,15 @@ const (
 
 	gramOff = 1<<gramCount - 1
 
-	gramMulWindow = 0x9e3779b97f4a7c15
-	gramMul2      = 0xc2b2ae3d27d4eb4f // hash to a key of the tables
+	gramMulExcerpt = 0x9e3779b97f4a7c15
+	gramMul2       = 0xc2b2ae3d27d4eb4f // hash to a key of the tables
 
 	// caseFold has the bits that, when set, make letters of both cases alike.
 	caseFold = 0x2020202020202020
 
-	// maxWindow is the highest offset at which a window may begin in the part of a literal that
+	// maxExcerpt is the highest offset at which an excerpt may begin in the part of a literal that
 	// suits.
-	maxWindow = 64
+	maxExcerpt = 64
 
 	// maxRun is the most entries that are gone through one by one.
 	maxRun = 8
@@ -109,7 +109,7 @@ const (
 	maxFar = 1 << 15
 )
 
-// A gramLiteral is a literal, and the part of it in which its window may be.
+// A gramLiteral is a literal, and the part of it in which its excerpt may be.
 type gramLiteral struct {
 	lit         uint32
 	first, last uint32 // the part's offsets, half-open
@@ -132,9 +132,9 @@ func newHashTables(set *literalSet, lits []gramLiteral, stride, size int, fold u
 		lits:   numbersOf(lits),
 		stride: stride,
 		wild:   wild,
-		minOff: maxWindow + stride,
+		minOff: maxExcerpt + stride,
 	}
-	begins := p.windowsOf(lits)
+	begins := p.excerptsOf(lits)
 	grams := 0
 	for i, l := range lits {
 		for j := range stride {
@@ -166,7 +166,7 @@ func newHashTables(set *literalSet, lits []gramLiteral, stride, size int, fold u
 	}
 	var crowded []uint32
 	if p.grams, crowded = newRunTable(items); len(crowded) > 0 && !wild {
-		p.addWindows(crowded, lits, begins)
+		p.addExcerpts(crowded, lits, begins)
 	}
 	return p
 }
@@ -197,8 +197,8 @@ func (p *gramPart) gramsOf(values []uint64, l gramLiteral, off int) []uint64 {
 // gramKey returns the key of a gram in the table. Few other grams have the same.
 func gramKey(g uint64) uint32 { return uint32(g * gramMul2 >> 32) }
 
-// addWindows makes the table of windows for the grams whose runs are crowded.
-func (p *gramPart) addWindows(crowded []uint32, lits []gramLiteral, begins []uint8) {
+// addExcerpts makes the table of excerpts for the grams whose runs are crowded.
+func (p *gramPart) addExcerpts(crowded []uint32, lits []gramLiteral, begins []uint8) {
 	in := make([]bool, len(p.set.lits)) // by literal: whether it is in one of the runs
 	for _, run := range crowded {
 		for ; ; run++ {
@@ -216,26 +216,26 @@ func (p *gramPart) addWindows(crowded []uint32, lits []gramLiteral, begins []uin
 		if !in[l.lit] {
 			continue
 		}
-		window := p.set.from(l.lit, int(begins[i]))
+		excerpt := p.set.from(l.lit, int(begins[i]))
 		for j := range p.stride {
-			run := p.grams.table.find(gramKey(p.Of(window, j)))
+			run := p.grams.table.find(gramKey(p.Of(excerpt, j)))
 			if e := &p.grams.entries[run]; e.off&gramCrowd != 0 {
 				e.lit |= 1 << j
 			}
 		}
-		items = append(items, runItem{p.windowKey(window, 0), gramEntry{l.lit, uint32(begins[i])}})
+		items = append(items, runItem{p.excerptKey(excerpt, 0), gramEntry{l.lit, uint32(begins[i])}})
 	}
-	p.windows, crowded = newRunTable(items)
+	p.excerpts, crowded = newRunTable(items)
 	for _, run := range crowded {
 		p.crowd(run)
 	}
 }
 
-// windowKey returns the key of the window at b[s:] in the table of windows. All bytes of the window
+// excerptKey returns the key of the excerpt at b[s:] in the table of excerpts. All bytes of the excerpt
 // must be in b.
-func (p *gramPart) windowKey(b []byte, s int) uint32 {
+func (p *gramPart) excerptKey(b []byte, s int) uint32 {
 	first, last := p.Of(b, s), p.Of(b, s+p.stride-1)
-	return uint32((first*gramMulWindow ^ last) * gramMul2 >> 32)
+	return uint32((first*gramMulExcerpt ^ last) * gramMul2 >> 32)
 }
 
 func (p *gramPart) level() simd.Level { return p.filter.Level() }

@@ -165,13 +165,13 @@ func (p *gramPart) verifyAt(sc *Scratch, b []byte, t int, run uint32, lo, hi int
 		if at < lo || at+p.stride+p.Size-1 > len(b) {
 			continue
 		}
-		run := p.windows.table.find(p.windowKey(b, at))
+		run := p.excerpts.table.find(p.excerptKey(b, at))
 		if run == 0 {
 			continue
 		}
-		e := p.windows.entries[run]
+		e := p.excerpts.entries[run]
 		if e.off&gramCrowd == 0 {
-			p.verifyRun(sc, b, p.windows.entries[run:], at, lo, hi)
+			p.verifyRun(sc, b, p.excerpts.entries[run:], at, lo, hi)
 			continue
 		}
 		for i := range p.crowds[e.lit] {
@@ -185,7 +185,7 @@ func (p *gramPart) verifyAt(sc *Scratch, b []byte, t int, run uint32, lo, hi int
 }
 
 // verifyRun appends to sc.hits the literals of a run that stand at a start from
-// lo up to hi, with their gram or window at t.
+// lo up to hi, with their gram or excerpt at t.
 func (p *gramPart) verifyRun(sc *Scratch, b []byte, run []gramEntry, t, lo, hi int) {
 	for _, e := range run {
 		if s := t - int(e.off&gramOff); lo <= s && s < hi && p.stands(sc, b, s, e.lit) {

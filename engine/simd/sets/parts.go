@@ -21,7 +21,7 @@ type class struct {
 }
 
 // classOf returns the best class for literal u, and the part of the literal in which
-// its window may be. most is the most values that a gram may have.
+// its excerpt may be. most is the most values that a gram may have.
 func (set *literalSet) classOf(u uint32, most int) (class, gramLiteral) {
 	lit := set.lit(u)
 	best, where := class{}, gramLiteral{lit: u}
@@ -35,17 +35,17 @@ func (set *literalSet) classOf(u uint32, most int) (class, gramLiteral) {
 		return best, where
 	}
 	for _, stride := range []int{4, 2, 1} {
-		if stride > best.stride && hasWildWindow(lit, stride, most) {
+		if stride > best.stride && hasWildExcerpt(lit, stride, most) {
 			return class{stride: stride, wild: true}, gramLiteral{u, 0, uint32(len(lit.Bytes))}
 		}
 	}
 	return best, where
 }
 
-// hasWildWindow reports whether a literal has a window in which no gram has more than
+// hasWildExcerpt reports whether a literal has an excerpt in which no gram has more than
 // most values.
-func hasWildWindow(lit simd.Lit, stride, most int) bool {
-	for begin := range min(len(lit.Bytes)-stride-wildSize+2, maxWindow+1) {
+func hasWildExcerpt(lit simd.Lit, stride, most int) bool {
+	for begin := range min(len(lit.Bytes)-stride-wildSize+2, maxExcerpt+1) {
 		ok := true
 		for j := range stride {
 			ok = ok && lit.Values(begin+j, begin+j+wildSize) <= most
@@ -72,7 +72,7 @@ func strideFor(size int) int {
 }
 
 // longestRun returns the longest run, half-open, of bytes that count in all bits
-// outside fold; it begins at maxWindow or before. In a masked literal, a run that is
+// outside fold; it begins at maxExcerpt or before. In a masked literal, a run that is
 // all zeros does not count: memory is full of zeros, and other bytes tell more.
 func longestRun(lit simd.Lit, fold uint64) (first, last int) {
 	if lit.Mask == nil {
@@ -83,7 +83,7 @@ func longestRun(lit simd.Lit, fold uint64) (first, last int) {
 		m := lit.Mask[i]
 		if m == 0xff || fold != 0 && m == 0xdf && 'A' <= c && c <= 'Z' {
 			zeros = zeros && c == 0
-			if begin <= maxWindow && !zeros && i+1-begin > last-first {
+			if begin <= maxExcerpt && !zeros && i+1-begin > last-first {
 				first, last = begin, i+1
 			}
 			continue
@@ -176,12 +176,12 @@ func foldTogether(classes map[class][]gramLiteral) {
 	}
 }
 
-// zeroFree reports whether a literal has a window without a gram of zeros.
+// zeroFree reports whether a literal has an excerpt without a gram of zeros.
 func (set *literalSet) zeroFree(l gramLiteral, stride, size int) bool {
 	part := set.bytes(l.lit)[l.first:l.last]
-	window := stride + size - 1
-	for begin := range min(len(part)-window, maxWindow) + 1 {
-		if zerosIn(part[begin:begin+window], size) == simd.ZerosNever {
+	excerpt := stride + size - 1
+	for begin := range min(len(part)-excerpt, maxExcerpt) + 1 {
+		if zerosIn(part[begin:begin+excerpt], size) == simd.ZerosNever {
 			return true
 		}
 	}
@@ -336,7 +336,7 @@ const (
 )
 
 // gramSize returns the size in bytes, at most 8, of the largest grams of which every
-// literal has room for stride in a window.
+// literal has room for stride in an excerpt.
 func gramSize(lits []gramLiteral, stride int) int {
 	size := 8
 	for _, l := range lits {

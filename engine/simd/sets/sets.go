@@ -4,7 +4,7 @@
 // package simd, a vector loop that finds candidates, and tables by which these are verified:
 //
 //	singlePart   few literals: a kernel for each, without candidates
-//	teddyPart    some tens: windows of 3 bytes in 8 buckets
+//	teddyPart    some tens: excerpts of 3 bytes in 8 buckets
 //	gramPart     any number of 4 bytes and more: grams of memory at every 4th, 2nd or each place
 //	pairPart     hundreds that are short or masked: pairs of bytes and what follows
 //	shortPart    many of 1 to 3 bytes: a bitmap of pairs

@@ -605,7 +605,7 @@ func TestFoldTogether(t *testing.T) {
 	})
 }
 
-// Literals that have their window in common with many others are found, here some
+// Literals that have their excerpt in common with many others are found, here some
 // that were moved to another class because of zeros.
 func TestCrowdOfMovedLiterals(t *testing.T) {
 	rng := rand.New(rand.NewPCG(61, 62))

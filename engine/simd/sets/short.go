@@ -76,7 +76,7 @@ func (p *shortPart) find(sc *Scratch, b []byte, lo, hi int) bool {
 	if p.filter == nil {
 		return p.findByPairs(sc, b, lo, hi)
 	}
-	whole := min(hi, len(b)-simd.TeddyWindow+1) // from there on, windows do not fit into b
+	whole := min(hi, len(b)-simd.TeddyExcerpt+1) // from there on, excerpts do not fit into b
 	for lo < whole {
 		n, next := p.filter.Scan(sc.cand, b, lo, whole)
 		sc.through += n

@@ -51,7 +51,7 @@ func (k *setKernel) waysOf(p setPart) []Way {
 		}
 		return ways
 	case *teddyPart:
-		w := k.way(simd.FewLiterals, p.level(), fmt.Sprintf("windows of %d bytes, %s", simd.TeddyWindow, p.tuned.Load().By), p.lits)
+		w := k.way(simd.FewLiterals, p.level(), fmt.Sprintf("excerpts of %d bytes, %s", simd.TeddyExcerpt, p.tuned.Load().By), p.lits)
 		w.Rate = p.rate()
 		return []Way{w}
 	case *gramPart:
@@ -66,7 +66,7 @@ func (k *setKernel) waysOf(p setPart) []Way {
 			lits = append(lits, e.lit)
 		}
 		slices.Sort(lits) // a literal whose pair may have several values has an entry for each
-		w := k.way(simd.LiteralPairs, p.level(), fmt.Sprintf("windows of %d bytes at every place, and a bitmap of pairs", simd.PairWindow), slices.Compact(lits))
+		w := k.way(simd.LiteralPairs, p.level(), fmt.Sprintf("excerpts of %d bytes at every place, and a bitmap of pairs", simd.PairExcerpt), slices.Compact(lits))
 		w.Rate = p.rate()
 		return []Way{w}
 	case *shortPart:

@@ -8,14 +8,14 @@ import (
 	"vscan/engine/simd"
 )
 
-// windowsOf returns the offset of the window of each literal: the one whose grams
+// excerptsOf returns the offset of the excerpt of each literal: the one whose grams
 // cost least. The cost of a gram is how often it may be expected in memory, times
 // how many literals may have it.
-func (p *gramPart) windowsOf(lits []gramLiteral) []uint8 {
+func (p *gramPart) excerptsOf(lits []gramLiteral) []uint8 {
 	begins := make([]uint8, len(lits))
 	if p.wild {
 		for i, l := range lits {
-			begins[i] = uint8(p.wildWindow(l))
+			begins[i] = uint8(p.wildExcerpt(l))
 		}
 		return begins
 	}
@@ -27,7 +27,7 @@ func (p *gramPart) windowsOf(lits []gramLiteral) []uint8 {
 	for _, l := range lits {
 		first, n := p.places(l)
 		for x := p.set.from(l.lit, first); n > 0; n-- {
-			if c := &counts[p.Of(x, 0)*gramMulWindow>>shift]; *c < math.MaxUint16 {
+			if c := &counts[p.Of(x, 0)*gramMulExcerpt>>shift]; *c < math.MaxUint16 {
 				*c++
 			}
 			x = x[1:]
@@ -43,7 +43,7 @@ func (p *gramPart) windowsOf(lits []gramLiteral) []uint8 {
 		var best float32
 		for j := range costs {
 			x := binary.LittleEndian.Uint64(part[j:])
-			count := float32(counts[((x|p.Fold)&p.Mask)*gramMulWindow>>shift])
+			count := float32(counts[((x|p.Fold)&p.Mask)*gramMulExcerpt>>shift])
 			costs[j] = (costs[j] + 1e-7) * count
 			if x&p.Mask == 0 { // such grams are looked at where zeros end
 				costs[j] = 0.3 * count
@@ -51,7 +51,7 @@ func (p *gramPart) windowsOf(lits []gramLiteral) []uint8 {
 			} else {
 				zeros = 0
 			}
-			k := j - p.stride + 1 // the place of the window that ends with this gram
+			k := j - p.stride + 1 // the place of the excerpt that ends with this gram
 			if k < 0 {
 				continue
 			}
@@ -71,23 +71,23 @@ func (p *gramPart) windowsOf(lits []gramLiteral) []uint8 {
 	return begins
 }
 
-// maxPlaces is the most places in a literal at which grams of windows may be.
-const maxPlaces = maxWindow + 4
+// maxPlaces is the most places in a literal at which grams of excerpts may be.
+const maxPlaces = maxExcerpt + 4
 
-var _ [255 - 2*maxWindow]struct{} // offsets of windows, up to 2·maxWindow, fit in a uint8
+var _ [255 - 2*maxExcerpt]struct{} // offsets of excerpts, up to 2·maxExcerpt, fit in a uint8
 
 // places returns the first offset, and the number of offsets, at which grams of a
-// literal's windows may be.
+// literal's excerpts may be.
 func (p *gramPart) places(l gramLiteral) (first, n int) {
-	return int(l.first), min(int(l.last-l.first)-p.Size+1, maxWindow+p.stride)
+	return int(l.first), min(int(l.last-l.first)-p.Size+1, maxExcerpt+p.stride)
 }
 
-// wildWindow returns the offset of the window of a literal whose grams cost least:
+// wildExcerpt returns the offset of the excerpt of a literal whose grams cost least:
 // how many values each may have, times how often it may be expected in memory.
-func (p *gramPart) wildWindow(l gramLiteral) int {
+func (p *gramPart) wildExcerpt(l gramLiteral) int {
 	lit := p.set.lit(l.lit)
 	best, least := 0, math.Inf(1)
-	for begin := range min(len(lit.Bytes)-p.stride-p.Size+2, maxWindow+1) {
+	for begin := range min(len(lit.Bytes)-p.stride-p.Size+2, maxExcerpt+1) {
 		cost := 0.
 		for j := range p.stride {
 			rate := 1.

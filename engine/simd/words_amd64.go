@@ -278,7 +278,7 @@ func newWordsAVX2(p *wordsPlan) Kernel {
 func (wordsAVX2) Level() Level { return AVX2 }
 
 func (k wordsAVX2) Scan(dst []uint32, b []byte, from, to int) (n, next int) {
-	r := wordsRun{wordsVector: k.wordsVector, st: k.st, dst: dst, b: b}
+	r := wordsScan{wordsVector: k.wordsVector, st: k.st, dst: dst, b: b}
 	if !r.begin(from, to) {
 		return 0, to
 	}
@@ -317,7 +317,7 @@ func newWordsAVX512(p *wordsPlan) Kernel {
 func (wordsAVX512) Level() Level { return AVX512 }
 
 func (k wordsAVX512) Scan(dst []uint32, b []byte, from, to int) (n, next int) {
-	r := wordsRun{wordsVector: k.wordsVector, st: k.st, dst: dst, b: b}
+	r := wordsScan{wordsVector: k.wordsVector, st: k.st, dst: dst, b: b}
 	if !r.begin(from, to) {
 		return 0, to
 	}
@@ -337,8 +337,8 @@ func (k wordsAVX512) Scan(dst []uint32, b []byte, from, to int) (n, next int) {
 	return r.result(to)
 }
 
-// wordsRun is one Scan: the calls of assembly and what lies between them.
-type wordsRun struct {
+// wordsScan is one Scan: the calls of assembly and what lies between them.
+type wordsScan struct {
 	*wordsVector
 	st   wordsState
 	dst  []uint32
@@ -348,9 +348,9 @@ type wordsRun struct {
 	kept int // dst[:kept] are hits
 }
 
-// begin makes the run ready for a Scan. It returns false where there is
+// begin makes it ready for a Scan. It returns false where there is
 // nothing to look at.
-func (r *wordsRun) begin(from, to int) bool {
+func (r *wordsScan) begin(from, to int) bool {
 	end, stride := clip(r.dst, r.b, from, to, r.spec.Size), r.spec.Stride
 	if from >= end {
 		return false
@@ -367,7 +367,7 @@ func (r *wordsRun) begin(from, to int) bool {
 
 // more reports whether another call of assembly has to be made, and makes the
 // block ready for it.
-func (r *wordsRun) more() bool {
+func (r *wordsScan) more() bool {
 	blk := &r.st.blk
 	if blk.pos >= r.end || blk.cap-blk.n < slack {
 		return false
@@ -378,7 +378,7 @@ func (r *wordsRun) more() bool {
 
 // sieve drops the words that the last call found and that are not in the
 // ranges.
-func (r *wordsRun) sieve() {
+func (r *wordsScan) sieve() {
 	if r.exact {
 		return
 	}
@@ -388,7 +388,7 @@ func (r *wordsRun) sieve() {
 
 // result looks at the start that is left for Go, if there is one, and returns
 // what Scan has to return.
-func (r *wordsRun) result(to int) (n, next int) {
+func (r *wordsScan) result(to int) (n, next int) {
 	blk := &r.st.blk
 	if blk.pos < r.end {
 		return blk.n, blk.pos

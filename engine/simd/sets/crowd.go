@@ -19,13 +19,14 @@ type crowd struct {
 	masked []uint32
 }
 
-// crowd turns a run of entries of p.excerpts into crowds, one for each offset.
-func (p *gramPart) crowd(run uint32) {
+// crowd turns the list at index list of p.excerpts.entries into crowds, one for each
+// offset.
+func (p *gramPart) crowd(list uint32) {
 	n := uint32(1)
-	for p.excerpts.entries[run+n-1].off&gramLast == 0 {
+	for p.excerpts.entries[list+n-1].off&gramLast == 0 {
 		n++
 	}
-	entries := p.excerpts.entries[run : run+n]
+	entries := p.excerpts.entries[list : list+n]
 	slices.SortFunc(entries, func(a, b gramEntry) int {
 		return cmp.Or(int(a.off&gramOff)-int(b.off&gramOff), cmp.Compare(a.lit, b.lit)) // a part has them in any order
 	})

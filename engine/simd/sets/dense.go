@@ -56,13 +56,13 @@ const (
 	// denseStretch is the most bytes that are followed at a time.
 	denseStretch = 2 << 10
 
-	// maxRows is the most numbers that the rows may have, and maxLists the most
+	// maxRows is the most numbers that the rows may have, and maxIndexes the most
 	// indexes that the lists may have for each index of the set. maxDense is the
 	// longest literal that an automaton is made for, in bytes: so much is read
 	// behind each quarter of a stretch.
-	maxRows  = 8 << 20
-	maxLists = 8
-	maxDense = 256
+	maxRows    = 8 << 20
+	maxIndexes = 8
+	maxDense   = 256
 
 	// rowsPerCandidate is how many numbers of the rows are made in the time in
 	// which one candidate is verified.
@@ -118,7 +118,7 @@ func planAutomaton(set *literalSet) *automaton {
 func (a *automaton) fill() bool {
 	whole := a.grow()
 	order := a.complete(whole)
-	if len(a.indexes) > maxLists*len(a.set.indexes) {
+	if len(a.indexes) > maxIndexes*len(a.set.indexes) {
 		return false
 	}
 	a.arrange(order)
@@ -188,7 +188,7 @@ func (a *automaton) complete(whole []int32) (order []uint32) {
 		row, back := a.row(state), a.row(backs[state])
 		if row[list] = back[list]; whole[state] >= 0 {
 			row[list] = a.addList(uint32(whole[state]), back[list])
-			if len(a.indexes) > maxLists*len(a.set.indexes) {
+			if len(a.indexes) > maxIndexes*len(a.set.indexes) {
 				break
 			}
 		}

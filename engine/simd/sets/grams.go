@@ -57,11 +57,11 @@ type gramPart struct {
 	// of those near them may be c; see nearOff.
 	near [6][256]uint8
 
-	grams runTable // which literals have a gram, and where in them; by gramKey
+	grams listTable // which literals have a gram, and where in them; by gramKey
 
 	// excerpts is the same for whole excerpts, by excerptKey, of the literals that have a gram in
 	// common with many others.
-	excerpts runTable
+	excerpts listTable
 	crowds   [][]crowd // the crowds of each excerpt that many have in common
 
 	minOff, maxOff int // the lowest and the highest offset of a gram in its literal
@@ -75,15 +75,15 @@ type gramEntry struct {
 }
 
 const (
-	gramLast = 1 << 31 // marks the last entry of a run
+	gramLast = 1 << 31 // marks the last entry of a list
 
-	// gramCrowd marks the first entry of a run of more than maxRun, which is not gone through.
+	// gramCrowd marks the first entry of a list of more than maxList, which is not gone through.
 	// For a gram, lit then has bit j where it is gram j of some excerpts, which have to be
 	// looked up; for an excerpt, lit is the index in crowds.
 	gramCrowd = 1 << 30
 
-	// From bit gramCount on, the first entry of a run has the number of its entries, or
-	// maxRun + 1 where there are more.
+	// From bit gramCount on, the first entry of a list has the number of its entries, or
+	// maxList + 1 where there are more.
 	gramCount     = 24
 	gramCountBits = 4
 
@@ -99,8 +99,8 @@ const (
 	// suits.
 	maxExcerpt = 64
 
-	// maxRun is the most entries that are gone through one by one.
-	maxRun = 8
+	// maxList is the most entries of a list that are gone through one by one.
+	maxList = 8
 
 	// A literal of more than farSize bytes is verified by a simd.Verifier.
 	farSize = 64
@@ -142,7 +142,7 @@ func newHashTables(set *literalSet, lits []gramLiteral, stride, size int, fold u
 		}
 	}
 	p.Reserve(grams)
-	items := make([]runItem, 0, grams)
+	items := make([]keyedEntry, 0, grams)
 	var values []uint64
 	for i, l := range lits {
 		begin := int(begins[i])
@@ -153,7 +153,7 @@ func newHashTables(set *literalSet, lits []gramLiteral, stride, size int, fold u
 			values = p.gramsOf(values[:0], l, begin+j)
 			for _, g := range values {
 				p.Add(g)
-				items = append(items, runItem{gramKey(g), gramEntry{l.lit, uint32(begin + j)}})
+				items = append(items, keyedEntry{gramKey(g), gramEntry{l.lit, uint32(begin + j)}})
 			}
 		}
 		if lit := set.bytes(l.lit); len(lit) > farSize && set.mask(l.lit) == nil {
@@ -165,7 +165,7 @@ func newHashTables(set *literalSet, lits []gramLiteral, stride, size int, fold u
 		}
 	}
 	var crowded []uint32
-	if p.grams, crowded = newRunTable(items); len(crowded) > 0 && !wild {
+	if p.grams, crowded = newListTable(items); len(crowded) > 0 && !wild {
 		p.addExcerpts(crowded, lits, begins)
 	}
 	return p
@@ -197,37 +197,37 @@ func (p *gramPart) gramsOf(values []uint64, l gramLiteral, off int) []uint64 {
 // gramKey returns the key of a gram in the table. Few other grams have the same.
 func gramKey(g uint64) uint32 { return uint32(g * gramMul2 >> 32) }
 
-// addExcerpts makes the table of excerpts for the grams whose runs are crowded.
+// addExcerpts makes the table of excerpts for the grams whose lists are crowded.
 func (p *gramPart) addExcerpts(crowded []uint32, lits []gramLiteral, begins []uint8) {
-	in := make([]bool, len(p.set.lits)) // by literal: whether it is in one of the runs
-	for _, run := range crowded {
-		for ; ; run++ {
-			in[p.grams.entries[run].lit] = true
-			if p.grams.entries[run].off&gramLast != 0 {
+	in := make([]bool, len(p.set.lits)) // by literal: whether it is in one of the lists
+	for _, list := range crowded {
+		for ; ; list++ {
+			in[p.grams.entries[list].lit] = true
+			if p.grams.entries[list].off&gramLast != 0 {
 				break
 			}
 		}
 	}
-	for _, run := range crowded {
-		p.grams.entries[run] = gramEntry{0, gramCrowd | (maxRun+1)<<gramCount}
+	for _, list := range crowded {
+		p.grams.entries[list] = gramEntry{0, gramCrowd | (maxList+1)<<gramCount}
 	}
-	var items []runItem
+	var items []keyedEntry
 	for i, l := range lits {
 		if !in[l.lit] {
 			continue
 		}
 		excerpt := p.set.from(l.lit, int(begins[i]))
 		for j := range p.stride {
-			run := p.grams.table.find(gramKey(p.Of(excerpt, j)))
-			if e := &p.grams.entries[run]; e.off&gramCrowd != 0 {
+			list := p.grams.table.find(gramKey(p.Of(excerpt, j)))
+			if e := &p.grams.entries[list]; e.off&gramCrowd != 0 {
 				e.lit |= 1 << j
 			}
 		}
-		items = append(items, runItem{p.excerptKey(excerpt, 0), gramEntry{l.lit, uint32(begins[i])}})
+		items = append(items, keyedEntry{p.excerptKey(excerpt, 0), gramEntry{l.lit, uint32(begins[i])}})
 	}
-	p.excerpts, crowded = newRunTable(items)
-	for _, run := range crowded {
-		p.crowd(run)
+	p.excerpts, crowded = newListTable(items)
+	for _, list := range crowded {
+		p.crowd(list)
 	}
 }
 
@@ -241,8 +241,8 @@ func (p *gramPart) excerptKey(b []byte, s int) uint32 {
 func (p *gramPart) level() simd.Level { return p.filter.Level() }
 
 func (p *gramPart) find(sc *Scratch, b []byte, lo, hi int) bool {
-	if sc.runs == nil {
-		sc.runs = make([]uint32, len(sc.cand))
+	if sc.lists == nil {
+		sc.lists = make([]uint32, len(sc.cand))
 	}
 	sc.far = sc.far[:0]
 	// Any phase of the stride would do. At addresses that are 2 modulo 4, grams tell most: the
@@ -254,8 +254,8 @@ func (p *gramPart) find(sc *Scratch, b []byte, lo, hi int) bool {
 		for pos := from; pos < to; {
 			n, next := p.filter.Scan(sc.cand, b, pos, to)
 			sc.through += n
-			cand, runs := p.look(b, sc.cand[:n], sc.runs)
-			if !p.verify(sc, b, cand, runs, lo, hi) {
+			cand, lists := p.look(b, sc.cand[:n], sc.lists)
+			if !p.verify(sc, b, cand, lists, lo, hi) {
 				return false
 			}
 			pos = next
@@ -266,13 +266,13 @@ func (p *gramPart) find(sc *Scratch, b []byte, lo, hi int) bool {
 }
 
 // look moves the candidates whose gram may be in the table to the front of cand. It returns them,
-// and for each the run of its gram, or 0 where the gram may have been displaced and has to be
+// and for each where the list of its gram begins, or 0 where the gram may have been displaced and has to be
 // looked for. It has hardly any branches, so that loads, most of which miss the cache, need not
 // wait for each other.
-func (p *gramPart) look(b []byte, cand, runs []uint32) (kept, theirs []uint32) {
+func (p *gramPart) look(b []byte, cand, lists []uint32) (kept, theirs []uint32) {
 	n := 0
 	slots, shift := p.grams.table.slots, p.grams.table.shift
-	runs = runs[:len(cand)]
+	lists = lists[:len(cand)]
 	for _, t := range cand {
 		x := simd.UpTo8(b, int(t))
 		if x&p.Mask == 0 && !p.mayBeZeros(b, int(t)) {
@@ -280,12 +280,12 @@ func (p *gramPart) look(b []byte, cand, runs []uint32) (kept, theirs []uint32) {
 		}
 		key := gramKey((x | p.Fold) & p.Mask)
 		s := &slots[key*slotMul>>shift]
-		keep, run := s.value>>31, uint32(0)
+		keep, list := s.value>>31, uint32(0)
 		if s.key == key {
-			keep, run = 1, s.value&slotValue
+			keep, list = 1, s.value&slotValue
 		}
-		cand[n], runs[n] = t, run
+		cand[n], lists[n] = t, list
 		n += int(keep)
 	}
-	return cand[:n], runs[:n]
+	return cand[:n], lists[:n]
 }

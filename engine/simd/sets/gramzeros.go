@@ -60,16 +60,16 @@ func (p *gramPart) mayBeZeros(b []byte, s int) bool {
 
 // zerosIn returns at which grams of zeros, of size bytes, the excerpt may be.
 func zerosIn(excerpt []byte, size int) simd.Zeros {
-	mode, run := simd.ZerosNever, 0
+	mode, zeros := simd.ZerosNever, 0
 	for _, c := range excerpt {
-		if run++; c != 0 {
-			run = 0
+		if zeros++; c != 0 {
+			zeros = 0
 		}
-		if run >= size {
+		if zeros >= size {
 			mode = simd.ZerosEdge
 		}
 	}
-	if run == len(excerpt) {
+	if zeros == len(excerpt) {
 		mode = simd.ZerosAll
 	}
 	return mode

@@ -26,7 +26,7 @@ func (set *literalSet) classOf(u uint32, most int) (class, gramLiteral) {
 	lit := set.lit(u)
 	best, where := class{}, gramLiteral{lit: u}
 	for _, fold := range []uint64{0, caseFold} {
-		first, last := longestRun(lit, fold)
+		first, last := longestPlain(lit, fold)
 		if c := (class{stride: strideFor(last - first), fold: fold}); c.stride > best.stride {
 			best, where.first, where.last = c, uint32(first), uint32(last)
 		}
@@ -71,10 +71,11 @@ func strideFor(size int) int {
 	return 0
 }
 
-// longestRun returns the longest run, half-open, of bytes that count in all bits
-// outside fold; it begins at maxExcerpt or before. In a masked literal, a run that is
-// all zeros does not count: memory is full of zeros, and other bytes tell more.
-func longestRun(lit simd.Lit, fold uint64) (first, last int) {
+// longestPlain returns where in a literal, half-open, the most bytes side by side are
+// of which all bits outside fold count; they begin at maxExcerpt or before. In a
+// masked literal, zeros alone are passed over: memory is full of zeros, and other
+// bytes tell more.
+func longestPlain(lit simd.Lit, fold uint64) (first, last int) {
 	if lit.Mask == nil {
 		return 0, len(lit.Bytes)
 	}

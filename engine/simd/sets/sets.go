@@ -69,7 +69,7 @@ type Scratch struct {
 	spare []uint64 // to sort them with
 	far   []uint64 // what gramPart.stands has put off: number<<32 | start
 	cand  []uint32 // the candidates that a kernel found
-	runs  []uint32 // by candidate: the run of its gram, see look
+	lists []uint32 // by candidate: where the list of its gram begins, see look
 	pairs []uint64 // a start and a literal that may stand there, as in hits
 	limit int      // the most hits that it is of use to find at a time
 	size  int      // the size of the next stretch, in bytes

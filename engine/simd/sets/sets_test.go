@@ -652,7 +652,7 @@ func TestFoldedZerosAndCrowds(t *testing.T) {
 		zeros = append(zeros, folded(string(simdtest.Letters(rng, "ABCDEF@[", 1+rng.IntN(3)))+strings.Repeat("\x00", 6+rng.IntN(3))+string(simdtest.Letters(rng, "GHIJKL@[", 1+rng.IntN(3)))))
 		crowd = append(crowd, folded(string(simdtest.Letters(rng, "ABCDEFGHIJKLM", 20))))
 	}
-	for i := range 3 * maxRun {
+	for i := range 3 * maxList {
 		l := folded("COMMON TEXT??")
 		l.Bytes[11], l.Mask[11] = byte(i)<<4, 0xf0
 		l.Bytes[12], l.Mask[12] = byte(i), 0x1f

@@ -47,7 +47,7 @@ func TestWays(t *testing.T) {
 }
 
 // A literal is not looked for by zeros in front of a mask.
-func TestLongestRun(t *testing.T) {
+func TestLongestPlain(t *testing.T) {
 	for _, test := range []struct {
 		bytes, mask string
 		first, last int
@@ -57,7 +57,7 @@ func TestLongestRun(t *testing.T) {
 		{"\x00\x00\x00\x00\x00", "\xff\xff\xff\xff\x01", 0, 0},
 		{"\x00\x00\x00A\x00\x00", "\xff\xff\xff\xff\xff\xf0", 0, 5},
 	} {
-		if first, last := longestRun(simd.Lit{Bytes: []byte(test.bytes), Mask: []byte(test.mask)}, 0); first != test.first || last != test.last {
+		if first, last := longestPlain(simd.Lit{Bytes: []byte(test.bytes), Mask: []byte(test.mask)}, 0); first != test.first || last != test.last {
 			t.Errorf("%x / %x: %d to %d", test.bytes, test.mask, first, last)
 		}
 	}

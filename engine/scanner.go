@@ -42,7 +42,7 @@ type Options struct {
 	// mappings for which it returns true.
 	Where func(*Mapping) bool
 
-	// PerMapping searches each mapping by itself. A match lies wholly in one run of
+	// PerMapping searches each mapping by itself. A match lies wholly in one range of
 	// addresses that one mapping shows, and to patterns that look at what lies
 	// around a match, there is nothing beyond it. A mapping that continues another
 	// counts as part of it: see [Mapping.Continues].
@@ -269,7 +269,7 @@ func (sc *Scanner) deliver(ctx context.Context, yield func(*Batch) (uint64, bool
 	stats := Stats{Absent: sc.plan.absent, Workers: sc.opt.Workers, Kernels: sc.Kernels()}
 	outer := ctx
 	ctx, cancel := context.WithCancel(ctx)
-	run := sc.newScan()
+	s := sc.newScan()
 	stitcher := shard.NewStitcher[*Batch](ctx, 2*sc.opt.Workers, max(1, batchBudget/(2*sc.opt.Workers)))
 	claims := func(claim func() bool) lane {
 		if l := stitcher.Claim(claim); l != nil {
@@ -280,7 +280,7 @@ func (sc *Scanner) deliver(ctx context.Context, yield func(*Batch) (uint64, bool
 	var group errgroup.Group
 	for range sc.opt.Workers {
 		group.Go(func() error {
-			w := newWorker(run)
+			w := newWorker(s)
 			w.claims = claims
 			return w.work(ctx)
 		})
@@ -299,7 +299,7 @@ func (sc *Scanner) deliver(ctx context.Context, yield func(*Batch) (uint64, bool
 			b.dropExcepted()
 			if b.Len() == 0 {
 				b.countExcepted(&stats, true, 0)
-				run.free(b)
+				s.free(b)
 				return true
 			}
 			n, more := yield(b)
@@ -310,13 +310,13 @@ func (sc *Scanner) deliver(ctx context.Context, yield func(*Batch) (uint64, bool
 			if p := sc.opt.Progress; p != nil {
 				p.Hits.Add(n)
 			}
-			run.free(b)
+			s.free(b)
 			return more
 		})
 		stats.Cancelled = !all && !stats.Stopped
 		stats.Elapsed = time.Since(begin)
 	}()
-	return run.end(outer, stats, workErr)
+	return s.end(outer, stats, workErr)
 }
 
 // end completes the account of a scan whose workers have ended with err. outer is the
@@ -414,7 +414,7 @@ func (e *IncompleteError) Error() string {
 func (e *IncompleteError) Unwrap() error { return e.Err }
 
 const (
-	batchHits   = 8192     // the most hits of a batch that is no run
+	batchHits   = 8192     // the most hits of a batch that is no series
 	batchRaw    = 64 << 10 // a batch with as many bytes of hits, or more, takes no other hit
 	batchBudget = 480      // the most batches of up to 128 KiB that may wait: 60 MiB for all workers
 )

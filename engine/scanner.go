@@ -196,12 +196,12 @@ func Compile(space *Space, set *patterns.Set, opt Options) (*Scanner, error) {
 		sc.only, _ = sc.units[0].(*kernelUnit)
 	}
 	sc.plan = newPlan(space, opt)
-	sc.shape()
+	sc.cutUp()
 	return sc, nil
 }
 
-// shape sets cut, bytes and skipped.
-func (sc *Scanner) shape() {
+// cutUp sets cut, bytes and skipped.
+func (sc *Scanner) cutUp() {
 	sc.cut, sc.bytes = sc.stretches(sc.opt.Starts)
 	sc.skipped = sc.bytes
 	for _, s := range sc.cut {

@@ -21,14 +21,14 @@ type Sought struct {
 	Expr   *patterns.Expr
 	Anchor *patterns.Anchor
 
-	// Way is how it is looked for. Shape, Level, How and Rate have no meaning
+	// Method is how it is looked for. Shape, Level, FirstLook and Rate have no meaning
 	// for an expression without anchors.
-	sets.Way
+	sets.Method
 	Exact bool // what the kernel finds is a hit, and Rate is that of hits
 }
 
 // Explain returns all that a scanner for the set would look for, in the order of
-// the patterns, with kernels of a level. Way.Lits is empty. Nothing is scanned. A
+// the patterns, with kernels of a level. Method.Lits is empty. Nothing is scanned. A
 // level that this machine lacks is an error.
 func Explain(set *patterns.Set, level simd.Level) ([]Sought, error) {
 	var all []Sought
@@ -47,7 +47,7 @@ func Explain(set *patterns.Set, level simd.Level) ([]Sought, error) {
 			if err != nil {
 				return nil, err
 			}
-			s.Way, s.Exact = sets.Way{Shape: k.Shape(), Level: k.Level()}, true
+			s.Method, s.Exact = sets.Method{Shape: k.Shape(), Level: k.Level()}, true
 		} else {
 			lits, of = append(lits, simd.Lit{Bytes: n.Lit, Mask: n.Mask}), append(of, len(all))
 		}
@@ -76,7 +76,7 @@ func Explain(set *patterns.Set, level simd.Level) ([]Sought, error) {
 	return all, nil
 }
 
-// explainLiterals fills in the Way of literals that are looked for together;
+// explainLiterals fills in the Method of literals that are looked for together;
 // literal i is all[of[i]].
 func explainLiterals(all []Sought, lits []simd.Lit, of []int, level simd.Level) error {
 	if len(lits) == 0 {
@@ -85,7 +85,7 @@ func explainLiterals(all []Sought, lits []simd.Lit, of []int, level simd.Level) 
 	if len(lits) == 1 {
 		k, err := newKernel(level, lits[0])
 		if err == nil {
-			all[of[0]].Way = sets.Way{Shape: k.Shape(), Level: k.Level(), How: simd.FirstLook(lits[0]), Rate: simd.Rate(lits[0])}
+			all[of[0]].Method = sets.Method{Shape: k.Shape(), Level: k.Level(), FirstLook: simd.FirstLook(lits[0]), Rate: simd.Rate(lits[0])}
 		}
 		return err
 	}
@@ -93,12 +93,12 @@ func explainLiterals(all []Sought, lits []simd.Lit, of []int, level simd.Level) 
 	if err != nil {
 		return err
 	}
-	for _, w := range sets.Ways(k) {
+	for _, w := range sets.Methods(k) {
 		some := w.Lits
 		w.Lits = nil
 		for _, i := range some {
 			w.Rate = simd.Rate(lits[i])
-			all[of[i]].Way = w
+			all[of[i]].Method = w
 		}
 	}
 	return nil

@@ -55,8 +55,8 @@
 	ORQ       R14, DI              \
 	MOVQ      DX, R14
 
-// ALSO512 adds to acc what sets memory apart from a probe.
-#define ALSO512(memory, val, mask, acc, t) \
+// DIFFER512 adds to acc the bits in which memory differs from a probe.
+#define DIFFER512(memory, val, mask, acc, t) \
 	VPANDQ     memory, mask, t              \
 	VPTERNLOGQ $0xf6, val, t, acc             // acc | t ^ val
 
@@ -66,9 +66,9 @@
 #define FOUR512(at, least, acc, t) \
 	VPANDQ  at(BX)(R8*1), Y20, acc          \
 	VPXORQ  acc, Y0, acc                    \
-	ALSO512(at(CX)(R8*1), Y1, Y21, acc, t)  \
-	ALSO512(at(AX)(R8*1), Y24, Y22, acc, t) \
-	ALSO512(at(DX)(R8*1), Y25, Y23, acc, t) \
+	DIFFER512(at(CX)(R8*1), Y1, Y21, acc, t) \
+	DIFFER512(at(AX)(R8*1), Y24, Y22, acc, t) \
+	DIFFER512(at(DX)(R8*1), Y25, Y23, acc, t) \
 	VPMINUB acc, least, least
 
 #define LOAD_LANES \

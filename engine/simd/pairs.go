@@ -21,7 +21,7 @@ import (
 type Pairs struct {
 	Bits PairBits
 
-	// Rate and NibbleRate are the share of all places, from 0 to 1, that the
+	// Rate and NibbleRate are the share of all positions, from 0 to 1, that the
 	// buckets by whole bytes and those by nibbles are expected to let through.
 	// Where that is too much, NewPairs makes a kernel that looks up the bitmap
 	// first.
@@ -63,9 +63,9 @@ func (p *Pairs) AddNibbles(bucket int, nibbles *[PairExcerpt][2]uint16) {
 	}
 }
 
-// NewPairs makes a kernel of a level that finds every place where a pair of the set
+// NewPairs makes a kernel of a level that finds every position where a pair of the set
 // stands and an excerpt that was added begins; of an excerpt that goes on beyond b, only
-// the bytes in b count. It may report other places where a pair of the set stands; how
+// the bytes in b count. It may report other positions where a pair of the set stands; how
 // many depends on the level. The set must not change afterwards. A level that this
 // machine lacks is an error.
 func NewPairs(level Level, p *Pairs) (Kernel, error) { return choose(level, pairFilters, p) }
@@ -125,9 +125,9 @@ func (p *Pairs) keepPairs(b []byte, cand []uint32) int {
 	return n
 }
 
-// each looks at the places of b from from up to to, one at a time, and appends those
+// each looks at the positions of b from from up to to, one at a time, and appends those
 // where a pair and an excerpt may stand to the n in dst. It stops where dst is full. It
-// returns the number of offsets in dst and the first place that it has not looked at.
+// returns the number of offsets in dst and the first position that it has not looked at.
 func (p *Pairs) each(dst []uint32, n int, b []byte, from, to int) (int, int) {
 	for ; from < to && n < len(dst); from++ {
 		if p.Bits.bit(binary.LittleEndian.Uint16(b[from:])) != 0 && p.excerptAt(b, from) {

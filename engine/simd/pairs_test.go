@@ -85,9 +85,9 @@ func (p *litPairs) excerptAt(b []byte, s int) bool {
 	})
 }
 
-// comparePairs checks that a filter lets through every place where an excerpt
-// stands, and besides these only places where a pair stands. It returns at how
-// many places an excerpt stands.
+// comparePairs checks that a filter lets through every position where an excerpt
+// stands, and besides these only positions where a pair stands. It returns at how
+// many positions an excerpt stands.
 func comparePairs(t *testing.T, p *litPairs, k Kernel, b []byte, from, to int) int {
 	t.Helper()
 	var want []uint32

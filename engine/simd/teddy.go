@@ -91,7 +91,7 @@ func (t *Teddy) BucketsAt(b []byte, at int) byte {
 	return t.bytes[0][w[0]] & t.bytes[1][w[1]] & t.bytes[2][w[2]]
 }
 
-// NewTeddy makes a kernel of a level that finds the places where BucketsAt returns
+// NewTeddy makes a kernel of a level that finds the positions where BucketsAt returns
 // a bucket. All levels find the same. The tables must not change afterwards. A
 // level that this machine lacks is an error.
 func NewTeddy(level Level, t *Teddy) (Kernel, error) { return choose(level, teddies, t) }
@@ -109,9 +109,9 @@ func (t *Teddy) Shape() Shape { return FewLiterals }
 // Len returns the size of an excerpt in bytes.
 func (t *Teddy) Len() int { return TeddyExcerpt }
 
-// each looks at the places of b from from up to to, one at a time, and appends
+// each looks at the positions of b from from up to to, one at a time, and appends
 // those where an excerpt may stand to the n in dst. It stops where dst is full. It
-// returns the number of offsets in dst and the first place that it has not looked
+// returns the number of offsets in dst and the first position that it has not looked
 // at.
 func (t *Teddy) each(dst []uint32, n int, b []byte, from, to int) (int, int) {
 	for ; from < to && n < len(dst); from++ {

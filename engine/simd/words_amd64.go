@@ -56,7 +56,7 @@ func scanWords8AVX512(st *wordsState)
 // The lanes of a vector lie side by side. Where starts are closer together
 // than a lane is wide, a vector is loaded once for each phase: at 0, step,
 // 2·step … bytes from the first start, as long as that is less than the width
-// of a lane. A unit of 64 bytes has a slot every step bytes: a place where a
+// of a lane. A chunk of 64 bytes has a slot every step bytes: a position where a
 // number may start.
 type wordsState struct {
 	blk       block
@@ -69,7 +69,7 @@ type wordsState struct {
 	step      int        // bytes from phase to phase; the width of a lane where there is only one phase
 	scale     int        // the binary logarithm of step
 	lanes     uint64     // AVX-512: the lanes of a vector that hold a start
-	spreads   [4]uint64  // AVX-512: by offset of the phase, 0 to 3 bytes: its slots in a unit
+	spreads   [4]uint64  // AVX-512: by offset of the phase, 0 to 3 bytes: its slots in a chunk
 	selects   *[32]uint8 // AVX2: by phase, which bytes of a vector are its slots
 }
 
@@ -96,11 +96,11 @@ var byteOrders = func() (t [4][64]byte) {
 // A wordsVector holds what the kernels for AVX2 and AVX-512 share.
 type wordsVector struct {
 	*wordsPlan
-	st    wordsState // all but blk
-	width int        // the width of a lane, in bytes
-	part  int        // the offset of a lane in its word, in bytes
-	exact bool       // every number in an envelope is a word to report
-	trust bool       // every number in an envelope is a word in an envelope of the set
+	st      wordsState // all but blk
+	width   int        // the width of a lane, in bytes
+	laneOff int        // the offset of a lane in its word, in bytes
+	exact   bool       // every number in an envelope is a word to report
+	trust   bool       // every number in an envelope is a word in an envelope of the set
 
 	envelopes []laneEnvelope
 	selects   [4][32]uint8
@@ -123,9 +123,9 @@ func newWordsVector(p *wordsPlan, vector int) *wordsVector {
 		v.width, v.exact, v.trust = 4, false, false
 		var at int
 		at, ranges = mostTelling(ranges)
-		v.part = at
+		v.laneOff = at
 		if p.spec.Order == addr.Big {
-			v.part = size - v.width - at
+			v.laneOff = size - v.width - at
 		}
 	}
 	step := min(stride, v.width)
@@ -283,7 +283,7 @@ func (k wordsAVX2) Scan(dst []uint32, b []byte, from, to int) (n, next int) {
 		return 0, to
 	}
 	if r.end < 64 {
-		// There are too few starts for a unit that ends with the last
+		// There are too few starts for a chunk that ends with the last
 		// of them.
 		return newWordsGo(k.wordsPlan).Scan(dst, b, from, to)
 	}
@@ -360,7 +360,7 @@ func (r *wordsScan) begin(from, to int) bool {
 		r.end -= stride
 		r.tail = 1
 	}
-	base := unsafe.Add(unsafe.Pointer(unsafe.SliceData(r.b)), r.part)
+	base := unsafe.Add(unsafe.Pointer(unsafe.SliceData(r.b)), r.laneOff)
 	r.st.blk = block{base: (*byte)(base), pos: from, out: unsafe.SliceData(r.dst), cap: len(r.dst)}
 	return true
 }

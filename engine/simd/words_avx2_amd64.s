@@ -4,16 +4,16 @@
 #include "textflag.h"
 
 // The kernels of words_avx512_amd64.s for vectors of 32 bytes: groups of 256
-// bytes, units of 64 as there. What differs:
+// bytes, chunks of 64 as there. What differs:
 //
 //   - There are only signed comparisons, and none for "at most". Both −lo and
 //     span + 1 have the top bit of each lane turned over, and v is in the
 //     envelope where the second is greater than v plus the first. No envelope
 //     has all numbers of a width.
 //   - There is no least of two lanes of 8 bytes: each is compared.
-//   - A unit's slots are brought together in a vector, of which each phase
+//   - A chunk's slots are brought together in a vector, of which each phase
 //     selects its part of each lane, before they become a mask.
-//   - There are no loads by a mask. A unit that would go beyond the end of
+//   - There are no loads by a mask. A chunk that would go beyond the end of
 //     starts is moved back to end with it, and those of its slots that were
 //     looked at before are taken out of the mask.
 //
@@ -21,7 +21,7 @@
 //
 //	AX  in phases: what of lanes is theirs; else mask, scratch
 //	Y0  −lo, Y1 span + 1, as said; Y15 the order of bytes; X14 logarithm of slot size
-//	Y12 slots in an envelope: of the group, of the first half of the unit
+//	Y12 slots in an envelope: of the group, of the first half of the chunk
 //	Y13 those of its second half
 
 #define LOAD_STATE \
@@ -171,7 +171,7 @@
 	MOVQ      wordsState_order(DI), AX     \
 	VMOVDQU   (AX), Y15                    \
 	VMOVQ     wordsState_scale(DI), X14    \
-	JMP       unit                         \
+	JMP       chunk                        \
 group:                                     \
 	CMPQ      wordsState_plain(DI), $0     \
 	JNE       plain                        \
@@ -208,7 +208,7 @@ envelope:                                  \
 	JMP       group                        \
 near:                                      \
 	AHEAD                                  \
-	JMP       unit                         \
+	JMP       chunk                        \
 plain:                                     \ // one phase, one envelope
 	MOVQ      wordsState_selects(DI), AX   \
 	MOVQ      wordsState_minusSize(DI), DX \
@@ -247,7 +247,7 @@ plainGroup:                                \
 	JMP       plainGroup                   \
 rest:                                      \
 	MOVQ      R9, R13                      \
-unit:                                      \
+chunk:                                     \
 	CMPQ      R8, R13                      \
 	JGE       more                         \
 	CMPQ      R11, R12                     \
@@ -343,7 +343,7 @@ stored:                                    \
 	ENVELOPES                              \
 next:                                      \
 	ADDQ      $64, R8                      \
-	JMP       unit                         \
+	JMP       chunk                        \
 last:                                      \ // the last DX bytes of starts, fewer than 64
 	MOVQ      R9, R13                      \
 	LEAQ      -64(R9), R8                  \

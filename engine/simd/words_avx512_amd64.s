@@ -13,22 +13,22 @@
 // once a phase: of the numbers that begin 0, step, 2·step … bytes behind lane
 // ends. Loads of the first phase are aligned, and mask registers used
 // sparingly, for the reasons given in literal_amd64.s. A group with a number
-// in an envelope is gone through by units of 64 bytes. Their mask has a bit for
-// each slot: a place where a number may start, a lane or the part of it that is
+// in an envelope is gone through by chunks of 64 bytes. Their mask has a bit for
+// each slot: a position where a number may start, a lane or the part of it that is
 // a step. Offsets are stored by packing 16 slots at a time.
 //
 // Where starts are further apart than numbers are wide, only some of the lanes
-// count. Big-endian numbers have their bytes put in order first; in units, of
+// count. Big-endian numbers have their bytes put in order first; in chunks, of
 // either order, by a table that for little-endian ones leaves all as it is.
 //
 // What is left before the first aligned group and after the last one is less
-// than a unit at times: only the numbers that are there are loaded, by a mask.
+// than a chunk at times: only the numbers that are there are loaded, by a mask.
 //
-//	DI  the state             R8   first start of the unit or group
+//	DI  the state             R8   first start of the chunk or group
 //	SI  base                  R9   end of starts
 //	AX  mask, scratch         R10  out
 //	BX  the phase under way   R11  offsets in out
-//	CX  scratch               R12  most offsets in out that leave room for a unit
+//	CX  scratch               R12  most offsets in out that leave room for a chunk
 //	DX  envelope, from R14    R13  end of the starts under way
 //	R15 slots, then offset    R14  end of the envelopes
 //	Z0  −lo, Z1 span, in all lanes; Z31 the order of bytes; Z16 offsets of slots
@@ -168,7 +168,7 @@ loop:                                    \
 	MOVQ         wordsState_scale(DI), AX     \
 	VMOVQ        AX, X2                       \
 	VPSLLD       X2, Z16, Z16                 \
-	JMP          unit                         \
+	JMP          chunk                        \
 group:                                        \
 	LEAQ         512(R8), R13                 \
 	CMPQ         R13, R9                      \
@@ -200,10 +200,10 @@ envelope:                                     \
 	JMP          group                        \
 near:                                         \
 	AHEAD                                     \
-	JMP          unit                         \
+	JMP          chunk                        \
 rest:                                         \
 	MOVQ         R9, R13                      \
-unit:                                         \
+chunk:                                        \
 	CMPQ         R8, R13                      \
 	JGE          more                         \
 	CMPQ         R11, R12                     \
@@ -216,7 +216,7 @@ unit:                                         \
 	MOVQ         AX, CX                       \
 	CMPQ         wordsState_step(DI), $width  \
 	JNE          phases                       \
-	VMOVDQU64    (SI)(R8*1), Z2               \ // a whole unit, in one phase
+	VMOVDQU64    (SI)(R8*1), Z2               \ // a whole chunk, in one phase
 	INSIDE(wholeEnvelope, add, compare)       \
 	KMOVQ        K7, AX                       \
 	TESTQ        AX, AX                       \
@@ -266,7 +266,7 @@ store:                                        \
 	JMP          store                        \
 next:                                         \
 	ADDQ         $64, R8                      \
-	JMP          unit                         \
+	JMP          chunk                        \
 more:                                         \
 	MOVQ         R13, R8                      \
 	CMPQ         R8, R9                       \

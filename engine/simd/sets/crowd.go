@@ -7,7 +7,7 @@ import (
 )
 
 // A crowd is the literals that have an excerpt at the same offset, where many
-// literals have that excerpt. They ascend, so that those that stand at a place
+// literals have that excerpt. They ascend, so that those that stand at a position
 // of memory are found by binary search: a literal that stands there is not
 // above the memory, and it is the greatest literal that is not above it, or a
 // prefix of that one. Masked literals have no such order, and are compared

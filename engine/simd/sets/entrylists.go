@@ -21,7 +21,7 @@ type keyedEntry struct {
 func newListTable(items []keyedEntry) (lt listTable, crowded []uint32) {
 	t := newHashTable(len(items))
 	for i, it := range items {
-		at := t.place(it.key)
+		at := t.take(it.key)
 		t.slots[at].value++
 		items[i].key = at
 	}

@@ -25,7 +25,7 @@ func (p *gramPart) excerptsOf(lits []gramLiteral) []uint8 {
 	shift := uint(64 - width)
 	counts := make([]uint16, 1<<width)
 	for _, l := range lits {
-		first, n := p.places(l)
+		first, n := p.gramOffsets(l)
 		for x := p.set.from(l.lit, first); n > 0; n-- {
 			if c := &counts[p.Of(x, 0)*gramMulExcerpt>>shift]; *c < math.MaxUint16 {
 				*c++
@@ -33,9 +33,9 @@ func (p *gramPart) excerptsOf(lits []gramLiteral) []uint8 {
 			x = x[1:]
 		}
 	}
-	var costs [maxPlaces]float32
+	var costs [maxGramOffsets]float32
 	for i, l := range lits {
-		first, n := p.places(l)
+		first, n := p.gramOffsets(l)
 		part := p.set.from(l.lit, first)
 		costs := costs[:n]
 		p.gramRates(costs, part)
@@ -51,7 +51,7 @@ func (p *gramPart) excerptsOf(lits []gramLiteral) []uint8 {
 			} else {
 				zeros = 0
 			}
-			k := j - p.stride + 1 // the place of the excerpt that ends with this gram
+			k := j - p.stride + 1 // the position of the excerpt that ends with this gram
 			if k < 0 {
 				continue
 			}
@@ -71,14 +71,14 @@ func (p *gramPart) excerptsOf(lits []gramLiteral) []uint8 {
 	return begins
 }
 
-// maxPlaces is the most places in a literal at which grams of excerpts may be.
-const maxPlaces = maxExcerpt + 4
+// maxGramOffsets is the most offsets in a literal at which grams of excerpts may be.
+const maxGramOffsets = maxExcerpt + 4
 
 var _ [255 - 2*maxExcerpt]struct{} // offsets of excerpts, up to 2·maxExcerpt, fit in a uint8
 
-// places returns the first offset, and the number of offsets, at which grams of a
+// gramOffsets returns the first offset, and the number of offsets, at which grams of a
 // literal's excerpts may be.
-func (p *gramPart) places(l gramLiteral) (first, n int) {
+func (p *gramPart) gramOffsets(l gramLiteral) (first, n int) {
 	return int(l.first), min(int(l.last-l.first)-p.Size+1, maxExcerpt+p.stride)
 }
 
@@ -112,7 +112,7 @@ func (p *gramPart) gramRates(rates []float32, b []byte) {
 	if fold != 0 {
 		each = &foldedRate
 	}
-	var after [maxPlaces + 8]float32 // how often byte i is there where the one before it is
+	var after [maxGramOffsets + 8]float32 // how often byte i is there where the one before it is
 	last := b[0] | fold
 	for i, c := range b[1 : len(rates)+p.Size-1] {
 		c |= fold

@@ -13,12 +13,12 @@ import (
 //	literal         x[e e e e e e e e e]x x         its excerpt, of 9 bytes
 //
 // INVARIANT: wherever the literal stands, exactly one of the grams that are looked at lies in its
-// excerpt. So the four grams of the excerpt are entered in a table, and only one of four places is
+// excerpt. So the four grams of the excerpt are entered in a table, and only one of four positions is
 // looked at. A gram has as many bytes as the shortest literal of the part allows: its length less
 // 3, up to 8. Literals of 5 and 6 bytes have excerpts with two grams of 4 or 5 bytes, and every 2nd
-// place is looked at; those of 4 bytes have one gram, and every place is.
+// position is looked at; those of 4 bytes have one gram, and every position is.
 //
-//	filter    for each place, is the gram in a bitmap?       nearly always not
+//	filter    for each position, is the gram in a bitmap?    nearly always not
 //	table     for each candidate, which literals have it, and where?
 //	verify    the first eight bytes of the literal, then all of it
 //
@@ -31,7 +31,7 @@ import (
 //  1. The excerpt is not where the literal begins but where it is least like
 //     other memory and least like the other literals; see excerpts.
 //  2. A gram sets one bit of the bitmap, which has as many bits as stay in a near cache. Most of
-//     what it lets through fails at the table, where keys are compared; the loads of several places
+//     what it lets through fails at the table, where keys are compared; the loads of several positions
 //     are under way at the same time.
 //  3. Zeros are the commonest memory: they are passed over before anything else is looked at,
 //     unless a literal is mostly zeros; see simd.Zeros.
@@ -53,7 +53,7 @@ type gramPart struct {
 	stride int      // from one gram that is looked at to the next, in bytes: 4, 2 or 1
 	wild   bool     // grams may have several values
 
-	// Bit j of near[i][c] is set where, if the zeros at a place are gram j of an excerpt, byte i
+	// Bit j of near[i][c] is set where, if the zeros at a position are gram j of an excerpt, byte i
 	// of those near them may be c; see nearOff.
 	near [6][256]uint8
 

@@ -160,8 +160,8 @@ func (p *gramPart) verifyAt(sc *Scratch, b []byte, t int, list uint32, lo, hi in
 		p.verifyList(sc, b, p.grams.entries[list:], t, lo, hi)
 		return len(sc.hits) <= sc.limit
 	}
-	for places := e.lit; places != 0; places &= places - 1 {
-		at := t - bits.TrailingZeros32(places)
+	for grams := e.lit; grams != 0; grams &= grams - 1 {
+		at := t - bits.TrailingZeros32(grams)
 		if at < lo || at+p.stride+p.Size-1 > len(b) {
 			continue
 		}

@@ -18,7 +18,7 @@ import (
 //	excerpt                  [c0 07 9? ??]   4 bytes, or what of them counts
 //	memory     . . . . . . .  c0 07 . . .    the literal may begin 5 bytes before
 //
-// simd.Pairs tells how that is done at every place of memory. It takes longer for a
+// simd.Pairs tells how that is done at every position of memory. It takes longer for a
 // byte than sampling does, but a literal that has a mask is not looked up in all its
 // values. It is fast as long as few of the pairs are common.
 type pairPart struct {
@@ -48,7 +48,7 @@ const (
 	// minPairs is the fewest literals that a pairPart is made for.
 	minPairs = 24
 
-	// maxPairRate is the largest share of places at which a pair of a part may
+	// maxPairRate is the largest share of positions at which a pair of a part may
 	// be expected, and maxOnePair that at which a pair of a single literal may
 	// be.
 	maxPairRate = 1. / 12
@@ -61,7 +61,7 @@ const (
 	maxPairOff = 255
 
 	// Where the buckets of a part let through more than splitPairs of all
-	// places, two parts are faster. There are at most maxPairParts.
+	// positions, two parts are faster. There are at most maxPairParts.
 	splitPairs   = 1. / 64
 	maxPairParts = 2
 
@@ -73,8 +73,8 @@ const (
 // A pairChoice is a literal with its pair and its excerpt.
 type pairChoice struct {
 	pairEntry
-	pairs float64 // the share of places at which its pair is expected
-	rate  float64 // the share of places at which its excerpt is
+	pairs float64 // the share of positions at which its pair is expected
+	rate  float64 // the share of positions at which its excerpt is
 
 	sets    [simd.PairExcerpt]simd.ByteSet // the excerpt
 	nibbles [simd.PairExcerpt][2]uint16    // the low and high nibbles of the bytes of sets
@@ -122,14 +122,14 @@ func newPairChoice(set *literalSet, u uint32) (pairChoice, bool) {
 	if least > 1 {
 		return best, false
 	}
-	best.tell(lit)
+	best.chooseBytes(lit)
 	return best, true
 }
 
-// tell chooses the eight bytes that tell most about whether the literal stands where
+// chooseBytes chooses the eight bytes that tell most about whether the literal stands where
 // its pair does: those of which most bits count, where bits of the excerpt count
 // half.
-func (e *pairEntry) tell(lit simd.Lit) {
+func (e *pairEntry) chooseBytes(lit simd.Lit) {
 	most := -1
 	for at := 0; at == 0 || at <= min(len(lit.Bytes)-8, maxPairOff); at++ {
 		mask := ^uint64(0)
@@ -170,7 +170,7 @@ func pairsAt(l simd.Lit, off int) func(yield func(pair uint32) bool) {
 	}
 }
 
-// pairRate returns at about which share of places byte a stands with b behind it.
+// pairRate returns at about which share of positions byte a stands with b behind it.
 // Bytes are not independent: those of text stand beside each other, and so do those
 // of runs and of addresses.
 func pairRate(a, b byte) float64 {
@@ -256,7 +256,7 @@ func newPairPartsOf(level simd.Level, set *literalSet, all []pairChoice, n int) 
 
 func (p *pairPart) level() simd.Level { return p.filter.Level() }
 
-// rate returns the share of places that the part's filter is expected to let
+// rate returns the share of positions that the part's filter is expected to let
 // through.
 func (p *pairPart) rate() float64 {
 	if p.level() == simd.AVX2 { // its buckets are by nibbles

@@ -2,7 +2,7 @@ package sets
 
 import "vscan/engine/simd"
 
-// excerptRate returns the share of places, from 0 to 1, at which memory is
+// excerptRate returns the share of positions, from 0 to 1, at which memory is
 // expected to have a byte of each of the sets, one after another: the product
 // of their rates, but more where a byte follows itself or text follows text
 // (see NextRate).

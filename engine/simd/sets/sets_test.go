@@ -606,7 +606,7 @@ func TestFoldTogether(t *testing.T) {
 }
 
 // Literals that have their excerpt in common with many others are found, here some
-// that were moved to another class because of zeros.
+// that were moved to another kind because of zeros.
 func TestCrowdOfMovedLiterals(t *testing.T) {
 	rng := rand.New(rand.NewPCG(61, 62))
 	lits := byteses("\x00\x00\x00\x00\x00\x00\x00", "\xcc\xff\x00\x00\xcc", "\x8d\x9e\x00\x00\x00")

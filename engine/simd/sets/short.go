@@ -32,7 +32,7 @@ const (
 	// everything.
 	maxShort = 1024
 
-	// maxShortRate is the largest share of all places that the tables may be
+	// maxShortRate is the largest share of all positions that the tables may be
 	// expected to let through; with more, only the bitmap is used.
 	maxShortRate = 1. / 4
 )

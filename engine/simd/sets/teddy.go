@@ -39,20 +39,20 @@ type teddyPart struct {
 // teddyTables are the excerpts of a part's literals, and the filter that looks for them.
 type teddyTables struct {
 	*teddyPlan
-	filter simd.Kernel
-	hopes  float64 // the share of places that it may let through in vain, where this is more than vainRate
+	filter       simd.Kernel
+	vainExpected float64 // the share of positions that it may let through in vain, where this is more than vainRate
 }
 
 const (
 	// maxTeddy is the most literals that a part has.
 	maxTeddy = 64
 
-	// sevensRate is the largest share of places that tables by low 7 bits may let
+	// sevensRate is the largest share of positions that tables by low 7 bits may let
 	// through and still be faster than nibbles. They are slower where they let zeros
 	// through, as they do for an excerpt of nothing but 0x80.
 	sevensRate = 2e-3
 
-	// teddyRate is the largest share of places that the tables may let through, all of
+	// teddyRate is the largest share of positions that the tables may let through, all of
 	// which have to be verified, for each pass over memory that sampled grams would
 	// take instead. It is an estimate for memory in general: for 24 to 64 literals at
 	// level AVX2, on made-up memory and on that of a Python process, Teddy was 1.1 to
@@ -67,7 +67,7 @@ type teddyPlan struct {
 
 	buckets        [simd.TeddyBuckets][]teddyLiteral
 	minOff, maxOff int     // the lowest and the highest offset of an excerpt in its literal
-	loose          float64 // the share of places that the tables are expected to let through
+	loose          float64 // the share of positions that the tables are expected to let through
 	rate           float64 // the share that has to be verified: what BucketsAt lets through
 }
 
@@ -114,7 +114,7 @@ func (p *teddyPart) tables(seen *trigrams) (*teddyTables, error) {
 
 func (p *teddyPart) level() simd.Level { return p.tuned.Load().filter.Level() }
 
-// rate returns the share of places that the tables are expected to let through and that
+// rate returns the share of positions that the tables are expected to let through and that
 // have to be verified.
 func (p *teddyPart) rate() float64 { return p.tuned.Load().rate }
 
@@ -219,10 +219,10 @@ func (p *teddyPart) find(sc *Scratch, b []byte, lo, hi int) bool {
 		}
 		from = next
 	}
-	if t.disappoints(through-(len(sc.hits)-had), hi-lo) {
+	if t.letThroughTooMuch(through-(len(sc.hits)-had), hi-lo) {
 		p.learn(b, around)
 	}
-	// The last places of b are too short for an excerpt.
+	// The last positions of b are too short for an excerpt.
 	for at := max(lo+t.minOff, len(b)-simd.TeddyExcerpt+1); at < min(to, len(b)); at++ {
 		for _, lits := range t.buckets {
 			for i := range lits {

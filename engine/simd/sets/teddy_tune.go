@@ -20,7 +20,7 @@ type teddyTuning struct {
 }
 
 const (
-	// vainRate is the largest share of places that tables may let through in vain
+	// vainRate is the largest share of positions that tables may let through in vain
 	// before others are learnt. For learnt tables it is twice what their excerpts
 	// had where they were learnt, where this is more.
 	vainRate = 1. / 4096
@@ -35,10 +35,10 @@ const (
 	leastLesson  = 32 << 10
 )
 
-// disappoints reports whether the tables have let through so much in vain, of size
-// places, that others should be learnt.
-func (t *teddyTables) disappoints(vain, size int) bool {
-	return size >= leastLesson && float64(vain) > max(vainRate, t.hopes)*float64(size)
+// letThroughTooMuch reports whether the tables have let through so much in vain, of size
+// positions, that others should be learnt.
+func (t *teddyTables) letThroughTooMuch(vain, size int) bool {
+	return size >= leastLesson && float64(vain) > max(vainRate, t.vainExpected)*float64(size)
 }
 
 // learn makes new tables, with excerpts that are rare in the memory around offset at
@@ -56,7 +56,7 @@ func (p *teddyPart) learn(b []byte, at int) {
 	for _, lits := range t.buckets {
 		for _, l := range lits {
 			excerpt := p.set.excerpt(l.lit, int(l.off))
-			t.hopes += 2 * seen.rate(&excerpt)
+			t.vainExpected += 2 * seen.rate(&excerpt)
 		}
 	}
 	p.tuned.Store(t)
@@ -84,7 +84,7 @@ func (t *trigrams) count(x, y, z byte) *uint32 {
 // maxTrigrams is the most trigrams of an excerpt that are looked up.
 const maxTrigrams = 64
 
-// rate returns at which share of places the excerpt was seen: 0 where t is nil, or the
+// rate returns at which share of positions the excerpt was seen: 0 where t is nil, or the
 // excerpt may be more than maxTrigrams trigrams.
 func (t *trigrams) rate(excerpt *[simd.TeddyExcerpt]simd.ByteSet) float64 {
 	if t == nil || excerpt[0].Len()*excerpt[1].Len()*excerpt[2].Len() > maxTrigrams {

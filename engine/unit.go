@@ -44,6 +44,10 @@ type unit interface {
 
 	traits() unitTraits
 	levels() []simd.Level
+
+	// explain returns what the unit looks for, and how. wanted are all needles by
+	// their numbers.
+	explain(wanted []patterns.Needle) []soughtNeedle
 }
 
 // unitTraits are what the rest of the engine has to know of a unit.
@@ -81,19 +85,7 @@ const findAtOnce = 4096
 // the units that look for them.
 func newUnits(set *patterns.Set, opt Options) ([]needle, []unit, error) {
 	level := opt.Kernel
-	all := slices.Clip(set.Needles())
-	ofExprs := exprNeedles(set.Exprs())
-	for _, x := range ofExprs {
-		e := &set.Exprs()[x.expr]
-		all = append(all, patterns.Needle{Pattern: e.Pattern, Align: e.Align})
-	}
-	order := func(a, b patterns.Needle) int {
-		return cmp.Or(cmp.Compare(a.Pattern, b.Pattern), cmp.Compare(a.Len(), b.Len()))
-	}
-	if !slices.IsSortedFunc(all, order) { // most often they are sorted, and there may be many
-		all = slices.Clone(all)
-		slices.SortStableFunc(all, order)
-	}
+	all, ofExprs, _ := wantedNeedles(set)
 	needles := make([]needle, len(all))
 	var literals []int32
 	words := map[wordsKind][]int32{}
@@ -139,6 +131,35 @@ func newUnits(set *patterns.Set, opt Options) ([]needle, []unit, error) {
 		units = append(units, us...)
 	}
 	return needles, units, nil
+}
+
+// wantedNeedles returns the needles of a set by their numbers, those of expressions
+// included, of which only Pattern and Align are set and for which ofExprs says in the
+// same order what they are. index[i] is where all[i] is in set.Needles(), with those
+// of expressions behind; nil where all are there in order.
+func wantedNeedles(set *patterns.Set) (all []patterns.Needle, ofExprs []exprNeedle, index []int32) {
+	all = slices.Clip(set.Needles())
+	ofExprs = exprNeedles(set.Exprs())
+	for _, x := range ofExprs {
+		e := &set.Exprs()[x.expr]
+		all = append(all, patterns.Needle{Pattern: e.Pattern, Align: e.Align})
+	}
+	order := func(a, b patterns.Needle) int {
+		return cmp.Or(cmp.Compare(a.Pattern, b.Pattern), cmp.Compare(a.Len(), b.Len()))
+	}
+	if slices.IsSortedFunc(all, order) {
+		return all, ofExprs, nil // most often they are sorted, and there may be many
+	}
+	index = make([]int32, len(all))
+	for i := range index {
+		index[i] = int32(i)
+	}
+	slices.SortStableFunc(index, func(a, b int32) int { return order(all[a], all[b]) })
+	sorted := make([]patterns.Needle, len(all))
+	for i, k := range index {
+		sorted[i] = all[k]
+	}
+	return sorted, ofExprs, index
 }
 
 // An exprNeedle says what a needle of an expression is for.

@@ -152,6 +152,13 @@ func (b *Batch) filter(keep func(n *needle, a addr.Addr, size int) bool) {
 	b.needles, b.lens = b.needles[:min(kept, len(b.needles))], b.lens[:min(kept, len(b.lens))]
 }
 
+// dropOverlaps drops the hits of a list that do not stay.
+func (b *Batch) dropOverlaps(f *OverlapFilter) {
+	b.filter(func(n *needle, a addr.Addr, size int) bool {
+		return f.Keep(n.hit.Pattern, addr.Range{First: a, Last: a + addr.Addr(size-1)}, n.excepted)
+	})
+}
+
 // takes reports whether a batch has room for another hit, in the block at base, and
 // whether its offset fits in 32 bits.
 func (b *Batch) takes(base addr.Addr) bool {

@@ -35,8 +35,8 @@ type Options struct {
 	// be split into several by its Starts, which together have the same hits. They
 	// may overlap and be in any order. Scanner.Bytes and Stats count what lies in
 	// Starts. Where a pattern drops matches that overlap an earlier one, only those
-	// that begin in Starts are earlier ones; whoever splits a scan sets Overlapping,
-	// and drops matches afterwards.
+	// that begin in Starts are earlier ones; whoever splits a scan sets Overlapping
+	// and KeepExcepted, and drops matches afterwards: see [OverlapFilter].
 	Starts []addr.Range
 	// Where, if not nil, reports whether to search a mapping. A match lies wholly in
 	// mappings for which it returns true.
@@ -52,6 +52,11 @@ type Options struct {
 	// where the pattern would drop them (see patterns.Pattern.Disjoint). Other
 	// patterns always keep them.
 	Overlapping bool
+
+	// KeepExcepted hands out the matches that an exception of their pattern drops,
+	// as hits that have Excepted set. Stats count them as hits. It is for whoever
+	// puts scans together: see [OverlapFilter].
+	KeepExcepted bool
 
 	// Progress, if not nil, is kept up to date with how far the scan has come.
 	// Several scans may share one, which then counts all of them together.
@@ -104,6 +109,8 @@ type Hit struct {
 	Form    int       // which of the pattern's expressions (encodings) matched, from 1; 0 where it has one. See patterns.Set.Text
 	Bytes   []byte    // its first bytes, at most HitBytes, not to be written to; see Scan for how long they are valid
 	Cut     bool      // it is as long as patterns.Target.MaxMatch allows, and may go on
+
+	Excepted bool // an exception drops it, so it is no hit; only with Options.KeepExcepted
 }
 
 // HitBytes is the most bytes of a hit that come with it.
@@ -291,10 +298,13 @@ func (sc *Scanner) deliver(ctx context.Context, yield func(*Batch) (uint64, bool
 			cancel()
 			workErr = group.Wait()
 		}()
-		drop := newDropper(sc.set, sc.opt)
+		var overlaps *OverlapFilter
+		if sc.dropsOverlaps() {
+			overlaps = NewOverlapFilter(sc.Patterns())
+		}
 		all := stitcher.Deliver(func(b *Batch) bool {
-			if drop != nil {
-				b.filter(drop.keep)
+			if overlaps != nil {
+				b.dropOverlaps(overlaps)
 			}
 			b.dropExcepted()
 			if b.Len() == 0 {

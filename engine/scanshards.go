@@ -21,7 +21,7 @@ import (
 // which these are is only known in the order of all hits. Options.Overlapping
 // keeps them.
 func (sc *Scanner) ScanShards(ctx context.Context, yield func(worker int, shard uint64, b *Batch) bool) (Stats, error) {
-	if newDropper(sc.set, sc.opt) != nil {
+	if sc.dropsOverlaps() {
 		return Stats{}, errors.New("hits out of order cannot be checked for overlaps, which a pattern drops: set Overlapping")
 	}
 	begin := time.Now()

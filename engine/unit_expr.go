@@ -366,8 +366,8 @@ func (u *exprUnit) hand(t *tools, dst []sets.Match) []sets.Match {
 //	matches     [----)  [----)   [---)
 //	                             ^ kept; from here on all is known
 //
-// The dropper drops matches that are handed over before all is known and have to be
-// dropped. A match that an exception drops covers nothing, since a match that goes on
+// The OverlapFilter drops matches that are handed over before all is known and have to
+// be dropped. A match that an exception drops covers nothing, since a match that goes on
 // beyond it may be a hit; but one that lies wholly in it is no hit.
 type chain struct {
 	origin   addr.Addr

@@ -164,23 +164,7 @@ some256:
 rest256:
 	MOVQ R9, R13
 
-vector256:
-	CMPQ  R8, R13
-	JGE   more256
-	CMPQ  R11, R12
-	JGT   done256
-	MOVL  $-1, AX
-	MOVQ  R9, DX
-	SUBQ  R8, DX
-	CMPQ  DX, $32
-	JLT   last256
-	MOVQ  R13, DX
-	SUBQ  R8, DX
-	CMPQ  DX, $32
-	JGE   body256
-	BZHIL DX, AX, AX
-
-body256:
+	EACH_VECTOR256
 	IN256((BX)(R8*1), Y2, Y3, Y4)
 	VPCMPEQB  Y2, Y3, Y2
 	VPMOVMSKB Y2, DX
@@ -201,21 +185,4 @@ many256:
 	ADDQ $32, R8
 	JMP  vector256
 
-// The last 1 to 31 bytes, DX of them; AX is all ones.
-last256:
-	MOVQ  R9, R13
-	MOVQ  R9, R8
-	SUBQ  $32, R8
-	NEGL  DX          // the shift is modulo 32: by 32 − DX
-	SHLXL DX, AX, AX
-	JMP   body256
-
-more256:
-	MOVQ R13, R8      // a vector may have gone beyond
-	CMPQ R8, R9
-	JLT  group256
-
-done256:
-	STORE_BLOCK
-	VZEROUPPER
-	RET
+	REST256(group256)

@@ -87,23 +87,7 @@ restpair512:
 rest512:
 	MOVQ R9, R13
 
-vector512:
-	CMPQ  R8, R13
-	JGE   more512
-	CMPQ  R11, R12
-	JGT   done512
-	MOVQ  $-1, AX
-	MOVQ  R9, DX
-	SUBQ  R8, DX
-	CMPQ  DX, $64
-	JLT   last512
-	MOVQ  R13, DX
-	SUBQ  R8, DX
-	CMPQ  DX, $64
-	JGE   body512
-	BZHIQ DX, AX, AX
-
-body512:
+	EACH_VECTOR512
 	KMOVQ    AX, K7
 	VPCMPEQB (BX)(R8*1), Z0, K7, K1
 	VPCMPEQB (CX)(R8*1), Z1, K7, K2
@@ -137,27 +121,4 @@ next512:
 	ADDQ $64, R8
 	JMP  vector512
 
-// The last 1 to 63 starts, DX of them; AX is all ones.
-last512:
-	MOVQ  R9, R13
-	CMPQ  R9, $64
-	JLT   short512
-	MOVQ  R9, R8
-	SUBQ  $64, R8
-	NEGQ  DX          // the shift is modulo 64: by 64 − DX
-	SHLXQ DX, AX, AX
-	JMP   body512
-
-short512:
-	BZHIQ DX, AX, AX
-	JMP   body512
-
-more512:
-	MOVQ R13, R8      // a vector may have gone beyond
-	CMPQ R8, R9
-	JLT  next_group512
-
-done512:
-	STORE_BLOCK
-	VZEROUPPER
-	RET
+	REST512(next_group512)

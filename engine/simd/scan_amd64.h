@@ -38,6 +38,91 @@
 	CMPQ    R9, R13           \
 	CMOVQLT R9, R13
 
+// EACH_VECTOR256 and EACH_VECTOR512 begin the loop over the vectors from R8 up to
+// R13, for which the kernel's own instructions follow: they end with ADDQ to R8 and
+// JMP to vector256 or vector512. AX has a bit for each start of the vector that
+// counts. At R13 the loop goes to more256 or more512; where R10 may have no room for
+// another vector, to done256 or done512.
+#define EACH_VECTOR256 \
+vector256:                             \
+	CMPQ  R8, R13                  \
+	JGE   more256                  \
+	CMPQ  R11, R12                 \
+	JGT   done256                  \
+	MOVL  $-1, AX                  \
+	MOVQ  R9, DX                   \
+	SUBQ  R8, DX                   \
+	CMPQ  DX, $32                  \
+	JLT   last256                  \
+	MOVQ  R13, DX                  \
+	SUBQ  R8, DX                   \
+	CMPQ  DX, $32                  \
+	JGE   body256                  \
+	BZHIL DX, AX, AX               \
+body256:
+
+#define EACH_VECTOR512 \
+vector512:                             \
+	CMPQ  R8, R13                  \
+	JGE   more512                  \
+	CMPQ  R11, R12                 \
+	JGT   done512                  \
+	MOVQ  $-1, AX                  \
+	MOVQ  R9, DX                   \
+	SUBQ  R8, DX                   \
+	CMPQ  DX, $64                  \
+	JLT   last512                  \
+	MOVQ  R13, DX                  \
+	SUBQ  R8, DX                   \
+	CMPQ  DX, $64                  \
+	JGE   body512                  \
+	BZHIQ DX, AX, AX               \
+body512:
+
+// REST256 and REST512 end a kernel. The last starts, DX of them and fewer than a
+// vector, are looked at in a vector that ends with the last start, and of which only
+// the last DX starts count. Where the block has no room for such a vector, it begins
+// with the first of them instead; with AVX2, Go keeps such blocks for itself. At more256 and
+// more512 the kernel goes on with the next group, if there are starts left.
+#define REST256(group) \
+last256:                               \
+	MOVQ  R9, R13                  \
+	MOVQ  R9, R8                   \
+	SUBQ  $32, R8                  \
+	NEGL  DX                       \ // shifts are modulo 32, so AX is shifted by 32 − DX
+	SHLXL DX, AX, AX               \
+	JMP   body256                  \
+more256:                               \
+	MOVQ  R13, R8                  \ // the last vector may have gone beyond R13
+	CMPQ  R8, R9                   \
+	JLT   group                    \
+done256:                               \
+	STORE_BLOCK                    \
+	VZEROUPPER                     \
+	RET
+
+#define REST512(group) \
+last512:                               \
+	MOVQ  R9, R13                  \
+	CMPQ  R9, $64                  \
+	JLT   short512                 \
+	MOVQ  R9, R8                   \
+	SUBQ  $64, R8                  \
+	NEGQ  DX                       \ // shifts are modulo 64, so AX is shifted by 64 − DX
+	SHLXQ DX, AX, AX               \
+	JMP   body512                  \
+short512:                              \
+	BZHIQ DX, AX, AX               \
+	JMP   body512                  \
+more512:                               \
+	MOVQ  R13, R8                  \ // the last vector may have gone beyond R13
+	CMPQ  R8, R9                   \
+	JLT   group                    \
+done512:                               \
+	STORE_BLOCK                    \
+	VZEROUPPER                     \
+	RET
+
 // FEW stores the offset R8 + i for every bit i of AX, which is not zero.
 #define FEW(again) \
 again:                                  \

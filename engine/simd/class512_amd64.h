@@ -1,4 +1,5 @@
-// The kernel for AVX-512, by way of LOAD_LANES and EMIT: see class_amd64.s.
+// This is the text of both kernels for AVX-512, which differ in the macros LOAD_LANES
+// and EMIT: see class_amd64.s.
 
 	MOVQ         st+0(FP), DI
 	LOAD_BLOCK

@@ -1,4 +1,5 @@
-// The kernel for AVX-512, by way of LOAD_LANES and EMIT: see masked_amd64.s.
+// This is the text of both kernels for AVX-512, which differ in the macros LOAD_LANES
+// and EMIT: see masked_amd64.s.
 
 	MOVQ st+0(FP), DI
 	LOAD_BLOCK
@@ -9,7 +10,8 @@
 	PROBE(3, Z25, Z23)
 	LOAD_LANES
 
-	// To the first start whose probe 0 is at a multiple of 64.
+	// The first starts are looked at by a vector of their own, up to the start whose
+	// probe 0 is at a multiple of 64.
 	TO_ALIGNED(63)
 	JMP vector512
 
@@ -17,10 +19,10 @@ group512:
 	CMPQ maskedState_wide(DI), $0
 	JNE  wide512
 
-	// The pair. R14 has which bytes of the vector before are probe 1.
+	// There is a pair. R14 has which bytes of the vector before equal probe 1.
 	MOVQ     maskedState_distance(DI), R13
 	MOVQ     R13, R15
-	NEGQ     R15               // shifts are modulo 64: by 64 − distance
+	NEGQ     R15               // shifts are modulo 64, so this is 64 − distance
 	LEAQ     64(R8), AX
 	CMPQ     AX, R9
 	JGT      rest512
@@ -51,7 +53,7 @@ restpair512:
 	MOVQ st+0(FP), DI
 	JMP  rest512
 
-	// Four probes.
+	// Four probes are asked for.
 wide512:
 	FAR
 
@@ -117,7 +119,7 @@ probe512:
 	VPBROADCASTD probe_val(AX), Z3
 	VPBROADCASTD probe_mask(AX), Z4
 	VPTERNLOGQ   $0x48, Z3, Z4, Z2
-	VPTESTNMB    Z2, Z2, K7, K2             // not under K1: one need not wait for the other
+	VPTESTNMB    Z2, Z2, K7, K2             // under K7, not K1, so that no comparison waits for another
 	KANDQ        K2, K1, K1
 	KORTESTQ     K1, K1
 	JZ           next512

@@ -77,9 +77,9 @@ type moduleKey struct {
 
 func keyOf(n *Named) moduleKey { return moduleKey{path.Base(n.Name), n.base()} }
 
-// FindModules returns the modules of the ranges, which must ascend and be
+// findModules returns the modules of the ranges, which must ascend and be
 // disjoint.
-func FindModules(named iter.Seq[Named]) *Modules {
+func findModules(named iter.Seq[Named]) *Modules {
 	f := moduleFinder{known: map[moduleKey]int{}, owner: -1}
 	for n := range named {
 		f.take(n)
@@ -167,7 +167,7 @@ type Places struct {
 // and be disjoint. They are gone through once to find modules, and once for each
 // Resolve.
 func NewPlaces(named func() iter.Seq[Named]) *Places {
-	return &Places{named, sync.OnceValue(func() *Modules { return FindModules(named()) })}
+	return &Places{named, sync.OnceValue(func() *Modules { return findModules(named()) })}
 }
 
 // Modules returns the modules among the ranges.

@@ -50,6 +50,10 @@ func (b *Batch) Len() uint64 {
 // Patterns.
 func (b *Batch) Pattern(i int) int { return b.sc.needles[b.needle(i)].hit.Pattern }
 
+// Excepted reports whether hit i, counted from 0, is none because an exception of its
+// pattern drops it. Only with Options.KeepExcepted there are such.
+func (b *Batch) Excepted(i int) bool { return b.sc.needles[b.needle(i)].excepted }
+
 // Uniform returns the pattern of all hits, where the scanner has only one needle.
 // Else it returns false: the hits may still be of one pattern.
 func (b *Batch) Uniform() (pattern int, ok bool) {

@@ -18,7 +18,7 @@ type exceptedHit struct{ pattern, before int }
 
 // dropExcepted takes the matches that exceptions drop out of the hits.
 func (b *Batch) dropExcepted() {
-	if !b.sc.excepts || b.sc.opt.KeepExcepted {
+	if !b.sc.excepts {
 		return
 	}
 	kept := 0

@@ -138,15 +138,20 @@ func joined(t *testing.T, s *Space, set *patterns.Set, opt Options, r *rand.Rand
 			last = addr.Max
 		}
 		opt.Starts = []addr.Range{{First: first, Last: last}}
-		for h, err := range compile(t, s, set, opt).All(t.Context()) {
-			if err != nil {
-				t.Fatal(err)
+		keep := keeper{borrowed: true}
+		_, err := compile(t, s, set, opt).ScanBatches(t.Context(), func(b *Batch) bool {
+			i := 0
+			for h := range b.Hits() {
+				match := addr.Range{First: h.Addr, Last: h.Addr + addr.Addr(h.Len-1)}
+				if (!drops || overlaps.Keep(h.Pattern, match, b.Excepted(i))) && !b.Excepted(i) {
+					hits = append(hits, keep.hit(h))
+				}
+				i++
 			}
-			match := addr.Range{First: h.Addr, Last: h.Addr + addr.Addr(h.Len-1)}
-			if drops && !overlaps.Keep(h.Pattern, match, h.Excepted) || h.Excepted {
-				continue
-			}
-			hits = append(hits, h)
+			return true
+		})
+		if err != nil {
+			t.Fatal(err)
 		}
 	}
 	return hits

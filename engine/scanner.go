@@ -53,9 +53,9 @@ type Options struct {
 	// patterns always keep them.
 	Overlapping bool
 
-	// KeepExcepted hands out the matches that an exception of their pattern drops,
-	// as hits that have Excepted set. Stats count them as hits. It is for whoever
-	// puts scans together: see [OverlapFilter].
+	// KeepExcepted has ScanBatches and ScanShards hand out the matches, too, that an
+	// exception of their pattern drops: see [Batch.Excepted]. Stats.Hits counts them.
+	// It is for whoever puts scans together: see [OverlapFilter].
 	KeepExcepted bool
 
 	// Progress, if not nil, is kept up to date with how far the scan has come.
@@ -109,8 +109,6 @@ type Hit struct {
 	Form    int       // which of the pattern's expressions (encodings) matched, from 1; 0 where it has one. See patterns.Set.Text
 	Bytes   []byte    // its first bytes, at most HitBytes, not to be written to; see Scan for how long they are valid
 	Cut     bool      // it is as long as patterns.Target.MaxMatch allows, and may go on
-
-	Excepted bool // an exception drops it, so it is no hit; only with Options.KeepExcepted
 }
 
 // HitBytes is the most bytes of a hit that come with it.
@@ -260,18 +258,19 @@ func (sc *Scanner) Kernels() []simd.Level {
 // (context.Cause). Bytes that could not be read are no error here: see [Stats.Complete].
 // [Scanner.All] yields an error for them.
 func (sc *Scanner) Scan(ctx context.Context, yield func(Hit) bool) (Stats, error) {
-	return sc.deliver(ctx, func(b *Batch) (uint64, bool) { return b.each(yield) })
+	return sc.deliver(ctx, false, func(b *Batch) (uint64, bool) { return b.each(yield) })
 }
 
 // ScanBatches does what Scan does, many hits at a time, so that nothing need be done for
 // each hit. All hits of a batch that yield is given count as delivered.
 func (sc *Scanner) ScanBatches(ctx context.Context, yield func(*Batch) bool) (Stats, error) {
-	return sc.deliver(ctx, func(b *Batch) (uint64, bool) { return b.Len(), yield(b) })
+	return sc.deliver(ctx, sc.opt.KeepExcepted, func(b *Batch) (uint64, bool) { return b.Len(), yield(b) })
 }
 
 // deliver runs the scan. yield takes a batch, and returns how many of its hits it took
-// and whether it wants more.
-func (sc *Scanner) deliver(ctx context.Context, yield func(*Batch) (uint64, bool)) (Stats, error) {
+// and whether it wants more. With keepExcepted, batches have the matches that exceptions
+// drop.
+func (sc *Scanner) deliver(ctx context.Context, keepExcepted bool, yield func(*Batch) (uint64, bool)) (Stats, error) {
 	begin := time.Now()
 	stats := Stats{Absent: sc.plan.absent, Workers: sc.opt.Workers, Kernels: sc.Kernels()}
 	outer := ctx
@@ -306,7 +305,9 @@ func (sc *Scanner) deliver(ctx context.Context, yield func(*Batch) (uint64, bool
 			if overlaps != nil {
 				b.dropOverlaps(overlaps)
 			}
-			b.dropExcepted()
+			if !keepExcepted {
+				b.dropExcepted()
+			}
 			if b.Len() == 0 {
 				b.countExcepted(&stats, true, 0)
 				s.free(b)

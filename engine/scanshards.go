@@ -83,7 +83,9 @@ func (l *directLane) Send(b *Batch) bool {
 	if l.stopped.Load() {
 		return false
 	}
-	b.dropExcepted()
+	if !l.scan.opt.KeepExcepted {
+		b.dropExcepted()
+	}
 	n := b.Len()
 	l.count(b, n)
 	if n == 0 {

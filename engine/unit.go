@@ -95,7 +95,6 @@ func newUnits(set *patterns.Set, opt Options) ([]needle, []unit, error) {
 		if n.Words == nil && n.Lit == nil {
 			x := &ofExprs[0]
 			needles[i].expr, needles[i].excepted, needles[i].hit.Form = x.expr, x.excepted, x.form
-			needles[i].hit.Excepted = x.excepted
 			ofExprs = ofExprs[1:]
 			continue
 		}

@@ -41,7 +41,7 @@ func (n *Named) isFile() bool {
 // modulo 2^64.
 func (n *Named) base() addr.Addr { return n.First - addr.Addr(n.NameOffset) }
 
-// A Module is the memory of one file, loaded or mapped at one place: the mappings
+// A Module is the memory of one file, loaded or mapped at one base: the mappings
 // of its name that have one base, and the memory without a name that follows them
 // without a gap and may be written, which is the .bss. Where a heap without a
 // name begins just there, as without address space randomisation, it counts as

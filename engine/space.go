@@ -46,6 +46,8 @@
 //	Scanner.First                         the first hit
 //	Scanner.Scan                          hits by a callback, and the account in any case
 //	Scanner.ScanBatches, .ScanShards      many hits at a time
+//	Scanner.Explain                       what is looked for, and how
+//	OverlapFilter                         which hits stay when the results of several scans are joined
 //
 // This is how to get what there is to know of a [Hit]:
 //
@@ -57,9 +59,8 @@
 //
 // # What was not looked at
 //
-// That nothing was found says something only about memory that was looked at. There are three
-// places that tell what was not, and whoever reports that something is nowhere has to ask all of
-// them:
+// That nothing was found says something only about memory that was looked at. What was not is told
+// in three ways, and whoever reports that something is nowhere has to ask for all of them:
 //
 //   - Bytes that are mapped and could not be read, or a context that ended: [Scanner.All] and
 //     [Scanner.First] have an [*IncompleteError] for them, and [Stats.Complete] of [Scanner.Scan]
@@ -243,7 +244,7 @@ func (x *index) savedUnder() (*segtree.Tree, []int32) {
 // An Interval is a range of addresses in which one mapping shows, or a hole.
 type Interval struct {
 	addr.Range
-	Layer   int      // the place of Mapping in the stack, 0 the lowest; −1 in a hole
+	Layer   int      // the position of Mapping in the stack, 0 the lowest; −1 in a hole
 	Mapping *Mapping // nil in a hole; must not be changed
 }
 

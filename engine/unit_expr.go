@@ -185,7 +185,7 @@ func (u *exprUnit) find(t *tools, dst []sets.Match, b []byte, from, to int) ([]s
 	if !u.checks.checkRest(t, b) {
 		return dst, from
 	}
-	return u.hand(t, dst), to
+	return u.handOver(t, dst), to
 }
 
 // locate sets x.starts and x.have to the starts from from up to to that anchors in b
@@ -346,8 +346,8 @@ func (x *exprTools) sort() {
 	})
 }
 
-// hand appends the matches to dst, in order, and sets t.lens to their lengths.
-func (u *exprUnit) hand(t *tools, dst []sets.Match) []sets.Match {
+// handOver appends the matches to dst, in order, and sets t.lens to their lengths.
+func (u *exprUnit) handOver(t *tools, dst []sets.Match) []sets.Match {
 	x := &t.expr
 	t.lens = t.lens[:0]
 	for _, m := range x.matches {

@@ -11,13 +11,14 @@ import (
 	"vscan/engine/simd/sets"
 )
 
-// A worker claims shards and searches them, block by block. A block is a
-// window of some 256 KiB to 1 MiB and the overlap, in which bytes lie side by
-// side in this program's memory:
+// A worker claims shards and searches them, block by block. A block has a core of
+// some 256 KiB to 1 MiB, and a window that goes on past it by the overlap. Its bytes
+// lie side by side in this program's memory:
 //
 //	pieces   |----- a large piece -----|s|s|s|---- a large piece ----|
 //	blocks   [direct ][direct ][direct-][ together   ][direct ][…
-//	                                   ^ the overlap's last starts go along
+//	                                   ^ core of "together": it begins with the last
+//	                                     starts of the piece, as many as the overlap
 //
 // A direct block is a view of its source, with nothing copied where the source is mapped.
 // Where a match could run from one piece into the next, and where pieces are small, the

@@ -36,13 +36,13 @@ func (p *gramPart) excerptsOf(lits []gramLiteral) []uint8 {
 	var costs [maxGramOffsets]float32
 	for i, l := range lits {
 		first, n := p.gramOffsets(l)
-		part := p.set.from(l.lit, first)
+		text := p.set.from(l.lit, first)
 		costs := costs[:n]
-		p.gramRates(costs, part)
+		p.gramRates(costs, text)
 		zeros := 0 // grams of zeros in a row
 		var best float32
 		for j := range costs {
-			x := binary.LittleEndian.Uint64(part[j:])
+			x := binary.LittleEndian.Uint64(text[j:])
 			count := float32(counts[((x|p.Fold)&p.Mask)*gramMulExcerpt>>shift])
 			costs[j] = (costs[j] + 1e-7) * count
 			if x&p.Mask == 0 { // such grams are looked at where zeros end

@@ -95,8 +95,8 @@ const (
 	// caseFold has the bits that, when set, make letters of both cases alike.
 	caseFold = 0x2020202020202020
 
-	// maxExcerpt is the highest offset at which an excerpt may begin in the part of a literal that
-	// suits.
+	// maxExcerpt is the highest offset at which an excerpt may begin, from the first byte of the
+	// literal on that may be in one.
 	maxExcerpt = 64
 
 	// maxList is the most entries of a list that are gone through one by one.
@@ -109,14 +109,14 @@ const (
 	maxFar = 1 << 15
 )
 
-// A gramLiteral is a literal, and the part of it in which its excerpt may be.
+// A gramLiteral is a literal, and which of its bytes may be in its excerpt.
 type gramLiteral struct {
 	lit         uint32
-	first, last uint32 // the part's offsets, half-open
+	first, last uint32 // the offsets of these bytes, half-open
 }
 
-// newGramPart makes the part for literals. The part of each that suits must have at least
-// stride + size − 1 bytes, and unless wild, all bits of it outside fold must count.
+// newGramPart makes the part for literals. At least stride + size − 1 bytes of each must be bytes
+// that may be in its excerpt, and unless wild, all bits of these outside fold must count.
 func newGramPart(level simd.Level, set *literalSet, lits []gramLiteral, stride, size int, fold uint64, wild bool) (*gramPart, error) {
 	p := newHashTables(set, lits, stride, size, fold, wild)
 	var err error

@@ -20,8 +20,8 @@ type litKind struct {
 	wild   bool   // grams may have several values
 }
 
-// kindOf returns the best kind for literal u, and the part of the literal in which
-// its excerpt may be. most is the most values that a gram may have.
+// kindOf returns the best kind for literal u, and which of its bytes may be in its
+// excerpt. most is the most values that a gram may have.
 func (set *literalSet) kindOf(u uint32, most int) (litKind, gramLiteral) {
 	lit := set.lit(u)
 	best, where := litKind{}, gramLiteral{lit: u}
@@ -179,10 +179,10 @@ func foldTogether(kinds map[litKind][]gramLiteral) {
 
 // zeroFree reports whether a literal has an excerpt without a gram of zeros.
 func (set *literalSet) zeroFree(l gramLiteral, stride, size int) bool {
-	part := set.bytes(l.lit)[l.first:l.last]
-	excerpt := stride + size - 1
-	for begin := range min(len(part)-excerpt, maxExcerpt) + 1 {
-		if zerosIn(part[begin:begin+excerpt], size) == simd.ZerosNever {
+	bytes := set.bytes(l.lit)[l.first:l.last]
+	width := stride + size - 1
+	for begin := range min(len(bytes)-width, maxExcerpt) + 1 {
+		if zerosIn(bytes[begin:begin+width], size) == simd.ZerosNever {
 			return true
 		}
 	}

@@ -166,7 +166,7 @@ func (v *wordsVector) slots() {
 	}
 }
 
-// finish is the last step of a constructor: it repeats the envelopes in every
+// finish ends a constructor: it repeats the envelopes in every
 // lane of 8 bytes, and puts them where the assembly finds them.
 func (v *wordsVector) finish() {
 	for i := range v.envelopes {

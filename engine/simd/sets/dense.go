@@ -327,8 +327,8 @@ func (a *automaton) ahead(b []byte, s int) uint32 {
 	return row
 }
 
-// afterDense is told how many hits the last size bytes had, and goes back to filters where
-// these may be faster.
+// afterDense goes back to filters where these may be faster, by how many hits the last size
+// bytes had.
 func (sc *Scratch) afterDense(hits, size int) {
 	if hits*denseBelow >= denseStretch {
 		sc.retry = denseRetry

@@ -11,23 +11,25 @@ import (
 	"strings"
 )
 
-// corpus says where memory comes from: made up, or from a process, or a file.
+// A corpus says where memory comes from: it is made up, or that of a process, or a
+// file.
 type corpus struct {
 	Mebibytes int
 	Seed      uint64
-	// How many of 100 pages are of each kind.
+	// These are how many of 100 pages are of each kind.
 	Zero, Pointers, Text, Code, Random, Noise int
-	Zeros                                     float64 // the share of zeros in noise; else it has none
+	Zeros                                     float64 // the share of zero bytes in noise, from 0 to 1
 
-	Process     []string // a command that says that it is ready, in a line, and waits
-	Environment string   // names the variable that names a file
+	Process     []string // a command that prints a line when it is ready, and waits
+	Environment string   // the environment variable that has the path of a file
 }
 
-// needle stands in each made-up corpus, three times.
+// needle is a literal that stands three times in each made-up corpus.
 const needle = "\x7fneedle\xf9\x17"
 
-// bytes is the corpus; short makes made-up ones smaller. Without an error and
-// bytes, it is not to be had here, for the reason given.
+// bytes returns the bytes of the corpus; with short, made-up ones are smaller. Where
+// it returns neither bytes nor an error, the corpus cannot be had on this machine,
+// for the reason that it returns.
 func (c corpus) bytes(short bool) (b []byte, reason string, err error) {
 	switch {
 	case c.Environment != "":
@@ -51,11 +53,11 @@ func (c corpus) bytes(short bool) (b []byte, reason string, err error) {
 	return b, "", nil
 }
 
-// names are what text is made of, with numbers behind them.
+// names are the words of made-up text; each has a number behind it.
 var names = strings.Fields("kmalloc inode socket /usr/lib/x GET /index error: no session user@host")
 
-// fill makes the corpus up, page by page. The same corpus is the same bytes on
-// every machine.
+// fill makes the corpus up, page by page. The same corpus has the same bytes on every
+// machine.
 func (c corpus) fill(b []byte) {
 	rnd := rand.New(rand.NewPCG(c.Seed, 42))
 	for at := 0; at < len(b); at += 4096 {
@@ -90,6 +92,7 @@ func pointers(rnd *rand.Rand, page []byte) {
 	}
 }
 
+// text fills a page with names and numbers, as a log has them.
 func text(rnd *rand.Rand, page []byte) {
 	for n := 0; n < len(page); {
 		n += copy(page[n:], fmt.Sprintf("%s_%x ", names[rnd.IntN(len(names))], rnd.Uint32()))
@@ -100,6 +103,7 @@ func text(rnd *rand.Rand, page []byte) {
 var instructions = []string{"\x48\x89\xe5", "\x48\x8b\x05", "\xe8", "\x0f\x1f\x40\x00", "\xc3\xcc\xcc", "\x48\x83\xec\x28", "\x55\x41\x57\x41\x56",
 	"\x0f\x84", "\x48\x8d\x3d", "\x31\xc0", "\x85\xc0\x74", "\x48\x89\x45\xf8", "\x5d\xc3\x66\x90"}
 
+// code fills a page with instructions, each followed by up to four random bytes.
 func code(rnd *rand.Rand, page []byte) {
 	for n := 0; n < len(page); {
 		n += copy(page[n:], instructions[rnd.IntN(len(instructions))])
@@ -112,12 +116,14 @@ func code(rnd *rand.Rand, page []byte) {
 	}
 }
 
+// random fills a page with random bytes.
 func random(rnd *rand.Rand, page []byte) {
 	for i := 0; i+8 <= len(page); i += 8 {
 		binary.LittleEndian.PutUint64(page[i:], rnd.Uint64())
 	}
 }
 
+// noise fills a page with random bytes, of which a share of c.Zeros is zero.
 func (c corpus) noise(rnd *rand.Rand, page []byte) {
 	for i := range page {
 		if page[i] = 1 + byte(rnd.Uint32()%255); rnd.Float64() < c.Zeros {
@@ -126,7 +132,8 @@ func (c corpus) noise(rnd *rand.Rand, page []byte) {
 	}
 }
 
-// gcore is the memory of a process that it starts, dumped by gdb's gcore.
+// gcore starts the process, and returns its memory as gdb's gcore dumps it. A reason
+// says why that is not possible on this machine.
 func (c corpus) gcore() (b []byte, reason string, err error) {
 	for _, tool := range []string{c.Process[0], "gcore"} {
 		if _, err := exec.LookPath(tool); err != nil {
@@ -157,8 +164,8 @@ func (c corpus) gcore() (b []byte, reason string, err error) {
 	return b, "", err
 }
 
-// literals makes literals up. Peers do not take what begins with a zero byte,
-// so none does; and no two are the same.
+// literals makes literals up. None begins with a zero byte, since peers refuse these,
+// and no two are the same.
 func (g *generate) literals(memory []byte) []literal {
 	rnd := rand.New(rand.NewPCG(g.Seed, uint64(g.Count)))
 	seen := map[string]bool{}
@@ -217,7 +224,8 @@ func (g *generate) literals(memory []byte) []literal {
 	return out
 }
 
-// suits says whether somebody might look for b: it is not all alike.
+// suits reports whether somebody might look for b: its bytes are not all alike, and
+// with Text, they are printable.
 func (g *generate) suits(b []byte) bool {
 	var seen [256]bool
 	distinct := 0
@@ -233,16 +241,17 @@ func (g *generate) suits(b []byte) bool {
 	return b[0] != 0 && distinct >= min(6, len(b)/2+1)
 }
 
-// commonHeads says of a literal whether its first bytes are all over the
-// corpus: whether they are more than once in a part of it.
+// commonHeads returns a function that reports of a literal whether its first eight
+// bytes are all over the corpus: whether they are there more than twice in the first
+// 16 MiB. With Common, it reports that of no literal.
 func (g *generate) commonHeads(memory []byte) func(b []byte) bool {
-	const head, part = 8, 16 << 20
+	const head, sample = 8, 16 << 20
 	if g.Common || g.Min < head {
 		return func([]byte) bool { return false }
 	}
 	counts := make([]uint8, 1<<26) // by hash
 	slot := func(b []byte) uint64 { return binary.LittleEndian.Uint64(b) * 0x9e3779b97f4a7c15 >> (64 - 26) }
-	for i := 0; i+head <= min(part, len(memory)); i++ {
+	for i := 0; i+head <= min(sample, len(memory)); i++ {
 		if n := &counts[slot(memory[i:])]; *n < 255 {
 			*n++
 		}

@@ -9,36 +9,38 @@ import (
 	"strings"
 )
 
-// definition is one benchmark: what is looked for, in what, by whom.
+// A definition is one benchmark: what is looked for, in which corpus, by which
+// engines.
 type definition struct {
 	Name   string
 	Corpus string
-	// What is looked for: patterns as they are written, made-up ones, or words.
+	// One of these says what is looked for: patterns as a user writes them, made-up
+	// literals, or words.
 	Patterns []string
 	Generate *generate
 	Words    *words
-	// Mode is buffer (resident memory; the default), file (opened and mapped
-	// anew each time) or command (a whole process).
+	// Mode is "" (memory that is resident), "file" (a file that is opened and mapped
+	// anew each time) or "command" (a whole process).
 	Mode string
-	// Layout is one (one mapping; the default), pages or scattered: one-page
-	// mappings, in the order of memory or in none.
+	// Layout is "" (one mapping), "pages" (a mapping for each page, in the order of
+	// memory) or "scattered" (the same in random order).
 	Layout  string
-	Hits    *uint64 // how many there are; not known for corpora that differ from run to run
+	Hits    *uint64 // how many there are; nil for corpora that differ from run to run
 	Engines []string
-	Target  string // what is to be reached, in words
+	Target  string // in words, what rate is to be reached
 }
 
-// generate describes made-up literals.
+// generate says which literals are made up. Shares are from 0 to 1.
 type generate struct {
 	Count    int
 	Min, Max int     // bytes; 8 and 24 if not given
 	Sampled  float64 // the share taken from the corpus; half of them if not given
 	Masked   float64 // the share with wildcard nibbles, a third of them
-	Nocase   float64 // the share of text in either case
+	Nocase   float64 // the share of text whose case does not count
 	Wide     float64 // the share of text in UTF-16
 	Regexp   float64 // the share of text with some digits behind it
 	Text     bool    // only printable characters, so that all peers take them
-	Common   bool    // also such as are all over the corpus
+	Common   bool    // literals may be all over the corpus
 	Seed     uint64
 }
 
@@ -48,13 +50,13 @@ func (g *generate) UnmarshalJSON(b []byte) error {
 	return unmarshal(b, (*plain)(g))
 }
 
-// words describes ranges that words of 8 bytes are to be in.
+// words says in which ranges words of 8 bytes are looked for.
 type words struct {
 	Ranges            int
-	First, Each, Step hexNumber // of the first range; size less 1; from one to the next
+	First, Each, Step hexNumber // where the first range begins; the size of each, less 1; from one range to the next
 }
 
-// hexNumber is a number written as text.
+// A hexNumber is a number that JSON has as text, since it may be hexadecimal.
 type hexNumber uint64
 
 func (n *hexNumber) UnmarshalText(b []byte) error {
@@ -63,7 +65,7 @@ func (n *hexNumber) UnmarshalText(b []byte) error {
 	return err
 }
 
-// suite is the file definitions.json.
+// A suite is what the file definitions.json has.
 type suite struct {
 	Corpora    map[string]corpus
 	Benchmarks []definition
@@ -72,7 +74,7 @@ type suite struct {
 //go:embed definitions.json
 var definitions []byte
 
-// load reads and checks the definitions.
+// load returns the definitions in b, after checking them.
 func load(b []byte) (*suite, error) {
 	var s suite
 	if err := unmarshal(b, &s); err != nil {
@@ -107,21 +109,22 @@ func load(b []byte) (*suite, error) {
 	return &s, nil
 }
 
+// unmarshal reads JSON into v. A field that v does not have is an error.
 func unmarshal(b []byte, v any) error {
 	d := json.NewDecoder(strings.NewReader(string(b)))
 	d.DisallowUnknownFields()
 	return d.Decode(v)
 }
 
-// literal is bytes of which some bits may not count.
+// A literal is bytes of which some bits may not count.
 type literal struct {
 	bytes, mask []byte
 
-	wide   bool // they are text in UTF-16
-	digits bool // and two to four digits behind them: not a literal any more
+	wide   bool // the bytes are text in UTF-16LE
+	digits bool // two to four digits follow, so it is an expression
 }
 
-// String is the literal as a pattern of vscan.
+// String returns the literal as a pattern of vscan.
 func (l literal) String() string {
 	switch {
 	case l.nocase():
@@ -140,7 +143,7 @@ func (l literal) String() string {
 	return "hex:" + string(digits)
 }
 
-// narrow is text in UTF-16 as text.
+// narrow returns the text that a wide literal has.
 func (l literal) narrow() string {
 	var b []byte
 	for i := 0; i < len(l.bytes); i += 2 {
@@ -149,7 +152,7 @@ func (l literal) narrow() string {
 	return string(b)
 }
 
-// yara is the literal as a string of a YARA rule.
+// yara returns the literal as a string of a YARA rule.
 func (l literal) yara() string {
 	switch {
 	case l.nocase():
@@ -162,7 +165,7 @@ func (l literal) yara() string {
 	return "{ " + strings.TrimPrefix(l.String(), "hex:") + " }"
 }
 
-// unfolded is text in either case as lower case.
+// unfolded returns the bytes of text whose case does not count, in lower case.
 func unfolded(b, mask []byte) []byte {
 	out := make([]byte, len(b))
 	for i, c := range b {
@@ -171,7 +174,7 @@ func unfolded(b, mask []byte) []byte {
 	return out
 }
 
-// nocase says whether the mask is that of text in either case.
+// nocase reports whether the mask is that of text whose case does not count.
 func (l literal) nocase() bool {
 	letters := false
 	for i, c := range l.bytes {
@@ -188,6 +191,7 @@ func (l literal) nocase() bool {
 	return letters
 }
 
+// escaped returns all bytes as \x and two digits.
 func escaped(b []byte) string {
 	var s strings.Builder
 	for _, c := range b {
@@ -196,7 +200,7 @@ func escaped(b []byte) string {
 	return s.String()
 }
 
-// matches says whether the literal stands at the beginning of b.
+// matches reports whether the literal stands at the beginning of b.
 func (l literal) matches(b []byte) bool {
 	if len(b) < len(l.bytes) {
 		return false

@@ -18,16 +18,17 @@ import (
 	"vscan/patterns"
 )
 
-// contender does a job, again and again. Each run tells how long it took and
-// how many hits there were.
+// A contender does a job again and again. run returns how long it took and how many
+// hits there were.
 type contender interface {
-	// prepare makes ready for a job. A reason says why that is not possible here.
+	// prepare makes the contender ready for a job. The reason, where it is not empty,
+	// says why it cannot do the job on this machine.
 	prepare(j *job) (reason string, err error)
 	run() (time.Duration, uint64, error)
 	close()
 }
 
-// newEngine is the contender of a name, as definitions have them.
+// newEngine returns the contender of a name that a definition has.
 func newEngine(name string) (contender, error) {
 	kind, variant, _ := strings.Cut(name, ":")
 	switch kind {
@@ -69,10 +70,11 @@ func newEngine(name string) (contender, error) {
 	return nil, fmt.Errorf("no engine %q", name)
 }
 
-// noHits is what a contender reports that counts nothing.
+// noHits is the number of hits of a contender that counts none.
 const noHits = ^uint64(0)
 
-// plainRead reads every byte once: the ceiling. A file it maps anew.
+// plainRead reads every byte once, which is the ceiling for all others. It maps a file
+// anew each time.
 type plainRead struct{ j *job }
 
 func (e *plainRead) prepare(j *job) (string, error) { e.j = j; return "", nil }
@@ -89,14 +91,14 @@ func (e *plainRead) run() (time.Duration, uint64, error) {
 
 func (*plainRead) close() {}
 
-// sink takes what would else not have to be computed.
+// sink takes results, so that the compiler has to compute them.
 var sink atomic.Uint64
 
-// vscan is the library.
+// vscan scans with the library.
 type vscan struct {
 	workers int
 	level   simd.Level
-	each    bool // by Scan, hit by hit, and not in batches
+	each    bool // hits come one by one, from Scan, not in batches
 	j       *job
 	set     *patterns.Set
 	scanner *engine.Scanner
@@ -118,6 +120,7 @@ func (e *vscan) prepare(j *job) (string, error) {
 	return "", err
 }
 
+// compile returns the scanner for a space.
 func (e *vscan) compile(space *engine.Space) (*engine.Scanner, error) {
 	return engine.Compile(space, e.set, engine.Options{Workers: e.workers, Kernel: e.level})
 }
@@ -156,7 +159,7 @@ func (e *vscan) run() (time.Duration, uint64, error) {
 
 func (*vscan) close() {}
 
-// build is how long it takes to compile the patterns for memory.
+// build returns how long it takes to compile the patterns, and a scanner for memory.
 func (j *job) build() (time.Duration, error) {
 	space, err := j.space()
 	if err != nil {
@@ -170,8 +173,9 @@ func (j *job) build() (time.Duration, error) {
 	return time.Since(begin), err
 }
 
-// spin shows what the machine gives to n threads at the time: it does n times
-// a loop that touches no memory, on n threads.
+// spin shows how much of the machine n threads have at the time: each of n threads runs
+// a loop that touches no memory. Its time is that of n threads over that of one, in
+// milliseconds.
 type spin struct{ n int }
 
 func (e *spin) prepare(*job) (string, error) { return "", nil }
@@ -181,6 +185,7 @@ func (e *spin) run() (time.Duration, uint64, error) {
 	return time.Duration(float64(spinFor(e.n)) / float64(one) * float64(time.Millisecond)), noHits, nil
 }
 
+// spinFor returns how long the loop takes on n threads at once.
 func spinFor(n int) time.Duration {
 	begin := time.Now()
 	done := make(chan uint64)
@@ -201,7 +206,7 @@ func spinFor(n int) time.Duration {
 
 func (*spin) close() {}
 
-// bytesIndex is a loop of bytes.Index.
+// bytesIndex calls bytes.Index in a loop.
 type bytesIndex struct {
 	j   *job
 	lit []byte
@@ -231,7 +236,7 @@ func (e *bytesIndex) run() (time.Duration, uint64, error) {
 
 func (*bytesIndex) close() {}
 
-// ahoCorasick is github.com/BobuSumisu/aho-corasick.
+// ahoCorasick searches with github.com/BobuSumisu/aho-corasick.
 type ahoCorasick struct {
 	j    *job
 	trie *ahocorasick.Trie
@@ -258,6 +263,8 @@ func (e *ahoCorasick) run() (time.Duration, uint64, error) {
 
 func (*ahoCorasick) close() {}
 
+// writeTemp writes b into a file in dir that is named after a benchmark, and returns its
+// path.
 func writeTemp(dir, name string, b []byte) (string, error) {
 	path := dir + "/" + slug(name)
 	return path, os.WriteFile(path, b, 0o600)

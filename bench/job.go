@@ -11,18 +11,19 @@ import (
 	"vscan/patterns"
 )
 
-// job is a benchmark made ready: memory, and what to look for in it.
+// A job is a benchmark that is ready to run: memory, and what to look for in it.
 type job struct {
 	*definition
 	memory   []byte
-	path     string // of the file that the memory is
+	path     string // of the file that has the memory
 	patterns []patterns.Pattern
 	target   patterns.Target
-	literals []literal // the same, where they are literals
+	literals []literal // the patterns, where they are literals
 	ranges   []addr.Range
 	hits     uint64
 }
 
+// newJob makes a benchmark ready, and counts what is to be found.
 func newJob(d *definition, memory []byte) (*job, error) {
 	j := &job{definition: d, memory: memory}
 	texts := d.Patterns
@@ -60,8 +61,8 @@ func newJob(d *definition, memory []byte) (*job, error) {
 	return j, nil
 }
 
-// count counts what is to be found, by none of the ways that are measured:
-// literals by a hash of some of their bytes that are not masked.
+// count returns how many hits there are. It shares no code with what is measured: it
+// finds literals by a hash of some of their bytes that have no mask.
 func (j *job) count() uint64 {
 	n := uint64(0)
 	if j.Words != nil {
@@ -75,32 +76,32 @@ func (j *job) count() uint64 {
 		return n
 	}
 	const most = 4
-	type part struct {
+	type hashed struct {
 		literal
-		off int // of what they are hashed by
+		off int // the offset of the bytes that it is hashed by
 	}
-	parts := map[uint64][]part{} // by the first longest run of 1 to most bytes that count in full, and how many
+	byHead := map[uint64][]hashed{} // by headKey of the bytes that plainBytes chooses
 	var loose []literal
 	for _, l := range j.literals {
-		off, size := l.fullRun(most)
+		off, size := l.plainBytes(most)
 		if size == 0 {
 			loose = append(loose, l)
 			continue
 		}
 		key := headKey(l.bytes[off:], size)
-		parts[key] = append(parts[key], part{l, off})
+		byHead[key] = append(byHead[key], hashed{l, off})
 	}
 	var sizes []int
 	for size := 1; size <= most; size++ {
-		for key := range parts {
+		for key := range byHead {
 			if int(key>>32) == size {
 				sizes = append(sizes, size)
 				break
 			}
 		}
 	}
-	var first [256]bool // what any of them begins with
-	for key := range parts {
+	var first [256]bool // the first bytes of all keys
+	for key := range byHead {
 		first[byte(key)] = true
 	}
 	for i := range j.memory {
@@ -117,7 +118,7 @@ func (j *job) count() uint64 {
 			if size > len(at) {
 				continue
 			}
-			for _, p := range parts[headKey(at, size)] {
+			for _, p := range byHead[headKey(at, size)] {
 				if i >= p.off && p.matches(j.memory[i-p.off:]) {
 					n++
 				}
@@ -127,21 +128,22 @@ func (j *job) count() uint64 {
 	return n
 }
 
-// fullRun is the first of the longest runs of bytes, up to most, that count in
-// full.
-func (l literal) fullRun(most int) (off, size int) {
-	run := 0
+// plainBytes returns the offset and the size of the bytes of a literal, side by side, of
+// which all bits count: the first of the longest, but of at most most bytes.
+func (l literal) plainBytes(most int) (off, size int) {
+	plain := 0
 	for i := range l.bytes {
-		if run++; l.mask != nil && l.mask[i] != 0xff {
-			run = 0
+		if plain++; l.mask != nil && l.mask[i] != 0xff {
+			plain = 0
 		}
-		if run > size && size < most {
-			off, size = i+1-run, run
+		if plain > size && size < most {
+			off, size = i+1-plain, plain
 		}
 	}
 	return off, size
 }
 
+// headKey returns a key of the first size bytes of b, at most 4, and of size.
 func headKey(b []byte, size int) uint64 {
 	key := uint64(size) << 32
 	for i := range size {
@@ -150,7 +152,7 @@ func headKey(b []byte, size int) uint64 {
 	return key
 }
 
-// space is the memory as the layout has it.
+// space returns the memory in the layout of the benchmark.
 func (j *job) space() (*engine.Space, error) {
 	if j.Layout == "" {
 		m, err := engine.BytesMapping("memory", 0x10000, j.memory)
@@ -176,7 +178,8 @@ func (j *job) space() (*engine.Space, error) {
 	return engine.NewSpace(mappings...)
 }
 
-// fixed is the only literal, where there is but one and all of it counts.
+// fixed returns the only literal. It returns false where there are several, or not all
+// bits of it count.
 func (j *job) fixed() ([]byte, bool) {
 	if len(j.literals) != 1 || j.literals[0].mask != nil {
 		return nil, false
@@ -184,7 +187,7 @@ func (j *job) fixed() ([]byte, bool) {
 	return j.literals[0].bytes, true
 }
 
-// file is a name for what is in a column or a file of results.
+// slug returns a name with hyphens for blanks and commas, for a file or a column.
 func slug(name string) string {
 	return strings.Map(func(r rune) rune {
 		if r == ' ' || r == ',' {

@@ -1,7 +1,7 @@
 // Command bench measures vscan beside the ceiling of the machine, a plain read
-// of the same memory, and beside its peers, on the same bytes in the same run;
-// and it checks that all of them find as much. README.md in this folder says
-// how figures are made.
+// of the same memory, and beside its peers, on the same bytes in the same run. It
+// checks that all of them find as much. README.md in this folder says how figures
+// are made.
 package main
 
 import (
@@ -42,7 +42,8 @@ type options struct {
 	record string
 }
 
-// run runs all benchmarks, corpus by corpus, so that one is in memory at a time.
+// run runs all benchmarks, corpus by corpus, so that only one corpus is in memory at a
+// time.
 func (o *options) run() error {
 	s, err := load(definitions)
 	if err != nil {
@@ -99,16 +100,17 @@ func (o *options) runCorpus(s *suite, name string, table *report) error {
 	return nil
 }
 
-// Engines that are quick run more often than they have to, so many times at most
-// and for so long: where a run takes some milliseconds, medians of a few differ.
+// Engines whose median is at most quick seconds run more often than they have to, since
+// medians of few runs of some milliseconds differ: for up to mostRounds rounds, and until
+// patience has passed since the last round that all engines run in.
 const (
-	quick      = 0.1 // seconds
+	quick      = 0.1
 	mostRounds = 60
 	patience   = 4 * time.Second
 )
 
-// runOne runs the engines of one benchmark in turn: A B C B C A … The memory is
-// that of the file at path.
+// runOne runs the engines of one benchmark in turn: A B C B C A … The file at path has
+// the memory.
 func (o *options) runOne(d *definition, memory []byte, path string, table *report) error {
 	j, err := newJob(d, memory)
 	if err != nil {
@@ -149,13 +151,13 @@ func (o *options) runOne(d *definition, memory []byte, path string, table *repor
 	if o.short {
 		rounds = 0
 	}
-	var begin time.Time // of the last round that has to be
+	var begin time.Time // when the last round began that all engines run in
 	for round := 0; round <= rounds || !o.short && round <= mostRounds && time.Since(begin) < patience; round++ {
 		if round <= rounds {
 			begin = time.Now()
 		}
-		// In another order each round: who comes before makes a difference. The
-		// first round is not timed.
+		// The order is another one in each round, since it matters to an engine which one
+		// came before it. The first round is not timed.
 		for _, i := range rand.Perm(len(engines)) {
 			if round > rounds && rows[i].median() > quick {
 				continue
@@ -192,7 +194,7 @@ func (o *options) runOne(d *definition, memory []byte, path string, table *repor
 	return nil
 }
 
-// machine is what the figures are of, in a few words.
+// machine returns in a few words which machine the figures are of.
 func machine() string {
 	cpu := "unknown processor"
 	if b, err := os.ReadFile("/proc/cpuinfo"); err == nil {

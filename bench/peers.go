@@ -14,11 +14,11 @@ import (
 	"time"
 )
 
-// scratch is the folder for what peers are given.
+// scratch is the folder with the files that peers are given.
 var scratch string
 
-// hyperscan is peers/hs/hs.c, built against Vectorscan or Hyperscan by
-// peers/setup.sh. It maps the file of the job's memory, and scans when told to.
+// hyperscan runs peers/hs/hs.c, which peers/setup.sh has built against Vectorscan or
+// Hyperscan. That program maps the file of the job's memory, and scans when told to.
 type hyperscan struct {
 	name  string
 	cmd   *exec.Cmd
@@ -90,15 +90,15 @@ func (e *hyperscan) close() {
 	}
 }
 
-// command is a whole process that searches a file: vscan, ripgrep or YARA.
+// command runs a whole process that searches a file: vscan, ripgrep or YARA.
 type command struct {
 	name    string
-	workers string // of vscan
+	workers string // the value of vscan's -j
 	args    []string
 	hits    func(out []byte) (uint64, error)
 }
 
-// vscanProgram is vscan, built when first needed.
+// vscanProgram returns the path of the vscan command, which it builds when first called.
 var vscanProgram string
 
 func (e *command) prepare(j *job) (string, error) {
@@ -108,7 +108,7 @@ func (e *command) prepare(j *job) (string, error) {
 		if vscanProgram == "" {
 			vscanProgram = filepath.Join(scratch, "vscan")
 			build := exec.Command("go", "build", "-o", vscanProgram, "vscan/cmd/vscan")
-			build.Env = append(os.Environ(), "CGO_ENABLED=0") // as it is released: without libc
+			build.Env = append(os.Environ(), "CGO_ENABLED=0") // as it is released, without libc
 			if out, err := build.CombinedOutput(); err != nil {
 				return "", fmt.Errorf("%w: %s", err, out)
 			}

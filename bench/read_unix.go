@@ -10,7 +10,7 @@ import (
 	"vscan/engine/simd"
 )
 
-// readMapped maps a file anew and reads every byte of it.
+// readMapped maps a file and reads every byte of it.
 func readMapped(path string) error {
 	b, err := mapFile(path)
 	if err != nil {
@@ -20,8 +20,8 @@ func readMapped(path string) error {
 	return unix.Munmap(b)
 }
 
-// share writes memory to a file and maps it, resident: peers that map the file
-// have the very same pages. How fast memory can be read depends on which pages
+// share writes memory to a file, maps that, and makes it resident, so that peers which map
+// the file have the very same pages. How fast memory can be read depends on which pages
 // it has, by a factor of 1.5 between one process's and another's.
 func share(path string, b []byte) ([]byte, error) {
 	if err := os.WriteFile(path, b, 0o600); err != nil {

@@ -10,19 +10,19 @@ import (
 	"time"
 )
 
-// row is what one engine did.
+// A row is what one engine did.
 type row struct {
 	engine string
 	times  []time.Duration
 }
 
-// median is the middle time, in seconds.
+// median returns the middle time, in seconds.
 func (r *row) median() float64 {
 	t := slices.Sorted(slices.Values(r.times))
 	return t[len(t)/2].Seconds()
 }
 
-// report gathers results, and prints each when it is there.
+// A report gathers results, and prints each when it comes.
 type report struct {
 	lines []string
 	csv   []string
@@ -36,8 +36,8 @@ func (t *report) peer(name, info string) {
 	t.peers[name] = info
 }
 
-// add adds one benchmark: of each engine the rate, and its ratios to plain read
-// and to the best peer, of medians.
+// add adds one benchmark: for each engine the rate, and its ratios to a plain read and to
+// the best peer, all of medians.
 func (t *report) add(d *definition, j *job, rows []row, built map[string]time.Duration) {
 	t.line("")
 	target := ""
@@ -91,7 +91,7 @@ func (t *report) line(format string, args ...any) {
 	t.lines = append(t.lines, s)
 }
 
-// write writes the results into a folder: as they were printed, and as csv.
+// write writes the results into a folder, as they were printed and as csv.
 func (t *report) write(folder string) error {
 	if err := os.MkdirAll(folder, 0o777); err != nil {
 		return err

@@ -13,19 +13,19 @@ import (
 // is valid until the function that was given it returns, and must not be changed.
 //
 // Most batches are lists of offsets. Where hits are as dense as can be, a batch is
-// a run instead: hits a step apart, for which nothing else is stored. Hits yields
+// a series instead: hits a step apart, for which nothing else is stored. Hits yields
 // them, whichever it is.
 type Batch struct {
-	// Base is the address that Offsets count from; of a run, the address of its
+	// Base is the address that Offsets count from; of a series, the address of its
 	// first hit.
 	Base addr.Addr
 	// Offsets are the addresses of the hits less Base, in bytes, ascending.
 	// Where there are several hits at an address, it is there as many times.
-	// They are empty in a run.
+	// They are empty in a series.
 	Offsets []uint32
-	// Run is the hits at Base, Base + Run.Step and so on, Run.Count of them. It
-	// is the zero Run where the batch is a list.
-	Run Run
+	// Series is the hits at Base, Base + Series.Step and so on, Series.Count of them. It
+	// is the zero Series where the batch is a list.
+	Series Series
 
 	sc      *Scanner
 	needles []uint32 // by hit; empty where the scanner has only one
@@ -35,13 +35,13 @@ type Batch struct {
 	excepted []exceptedHit // the matches that dropExcepted has taken out
 }
 
-// A Run is Count hits that are all alike, Step bytes apart.
-type Run struct{ Count, Step uint64 }
+// A Series is Count hits that are all alike, Step bytes apart.
+type Series struct{ Count, Step uint64 }
 
 // Len returns how many hits the batch has.
 func (b *Batch) Len() uint64 {
-	if b.Run.Count > 0 {
-		return b.Run.Count
+	if b.Series.Count > 0 {
+		return b.Series.Count
 	}
 	return uint64(len(b.Offsets))
 }
@@ -49,6 +49,10 @@ func (b *Batch) Len() uint64 {
 // Pattern returns the pattern of hit i, counted from 0, as an index into the set's
 // Patterns.
 func (b *Batch) Pattern(i int) int { return b.sc.needles[b.needle(i)].hit.Pattern }
+
+// Excepted reports whether hit i, counted from 0, is none because an exception of its
+// pattern drops it. Only with Options.KeepExcepted there are such.
+func (b *Batch) Excepted(i int) bool { return b.sc.needles[b.needle(i)].excepted }
 
 // Uniform returns the pattern of all hits, where the scanner has only one needle.
 // Else it returns false: the hits may still be of one pattern.
@@ -76,16 +80,16 @@ func (b *Batch) Hits() iter.Seq[Hit] {
 // each calls yield with the hits in order, until it returns false. It returns how
 // many hits yield was given, and whether it returned true for all.
 func (b *Batch) each(yield func(Hit) bool) (taken uint64, all bool) {
-	if b.Run.Count > 0 {
+	if b.Series.Count > 0 {
 		h := b.sc.needles[0].hit
 		h.Addr = b.Base
-		for i := range b.Run.Count {
+		for i := range b.Series.Count {
 			if !yield(h) {
 				return i + 1, false
 			}
-			h.Addr += addr.Addr(b.Run.Step)
+			h.Addr += addr.Addr(b.Series.Step)
 		}
-		return b.Run.Count, true
+		return b.Series.Count, true
 	}
 	if n := &b.sc.needles[0]; len(b.sc.needles) == 1 && len(b.lens) == 0 && n.raw == 0 {
 		h := n.hit // all are alike but for their address
@@ -127,7 +131,7 @@ func (b *Batch) size(i int, n *needle) int {
 }
 
 // filter drops the hits of a list for which keep returns false. It does nothing to
-// a run.
+// a series.
 func (b *Batch) filter(keep func(n *needle, a addr.Addr, size int) bool) {
 	kept, from, to := 0, 0, 0 // the hits that are kept; in raw, what has been looked at and what was kept
 	for i, off := range b.Offsets {
@@ -152,10 +156,17 @@ func (b *Batch) filter(keep func(n *needle, a addr.Addr, size int) bool) {
 	b.needles, b.lens = b.needles[:min(kept, len(b.needles))], b.lens[:min(kept, len(b.lens))]
 }
 
+// dropOverlaps drops the hits of a list that do not stay.
+func (b *Batch) dropOverlaps(f *OverlapFilter) {
+	b.filter(func(n *needle, a addr.Addr, size int) bool {
+		return f.Keep(n.hit.Pattern, addr.Range{First: a, Last: a + addr.Addr(size-1)}, n.excepted)
+	})
+}
+
 // takes reports whether a batch has room for another hit, in the block at base, and
 // whether its offset fits in 32 bits.
 func (b *Batch) takes(base addr.Addr) bool {
-	return b.Run.Count == 0 && len(b.Offsets) < batchHits && len(b.raw) < batchRaw &&
+	return b.Series.Count == 0 && len(b.Offsets) < batchHits && len(b.raw) < batchRaw &&
 		uint64(base-b.Base) <= math.MaxUint32-simd.MaxBlock
 }
 
@@ -182,6 +193,6 @@ func (b *Batch) addRaw(block []byte, offsets []uint32, raw int) {
 
 // reset empties the batch.
 func (b *Batch) reset() {
-	b.Offsets, b.Run, b.needles, b.raw, b.lens = b.Offsets[:0], Run{}, b.needles[:0], b.raw[:0], b.lens[:0]
+	b.Offsets, b.Series, b.needles, b.raw, b.lens = b.Offsets[:0], Series{}, b.needles[:0], b.raw[:0], b.lens[:0]
 	b.excepted = b.excepted[:0]
 }

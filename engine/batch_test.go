@@ -11,7 +11,7 @@ import (
 	"vscan/patterns"
 )
 
-// Dense hits come as runs, sparse ones as offsets, and both in order.
+// Dense hits come as series, sparse ones as offsets, and both in order.
 func TestRuns(t *testing.T) {
 	data := make([]byte, 3<<20)
 	rnd := testRand(t)
@@ -27,15 +27,15 @@ func TestRuns(t *testing.T) {
 	space, _ := NewSpace(m)
 	for _, level := range levels() {
 		sc := compile(t, space, compileSet(t, patterns.Target{}, "hex:00"), Options{Kernel: level, Workers: 2})
-		var hits, runs uint64
+		var hits, inSeries uint64
 		next := addr.Addr(0)
 		_, err := sc.ScanBatches(t.Context(), func(b *Batch) bool {
-			if b.Run.Count > 0 {
-				if b.Base < next || b.Run.Step != 1 {
-					t.Fatalf("a run at %v, steps of %d, after %v", b.Base, b.Run.Step, next)
+			if b.Series.Count > 0 {
+				if b.Base < next || b.Series.Step != 1 {
+					t.Fatalf("a series at %v, steps of %d, after %v", b.Base, b.Series.Step, next)
 				}
-				next = b.Base + addr.Addr(b.Run.Count)
-				runs += b.Run.Count
+				next = b.Base + addr.Addr(b.Series.Count)
+				inSeries += b.Series.Count
 			}
 			hits += b.Len()
 			return true
@@ -43,8 +43,8 @@ func TestRuns(t *testing.T) {
 		if err != nil || hits != want {
 			t.Fatalf("%v: %d hits, want %d; %v", level, hits, want, err)
 		}
-		if runs < want/2 {
-			t.Errorf("%v: %d of %d hits in runs", level, runs, want)
+		if inSeries < want/2 {
+			t.Errorf("%v: %d of %d hits in series", level, inSeries, want)
 		}
 		if got := collect(t, sc); uint64(len(got)) != want || !slices.IsSortedFunc(got, func(a, b plainHit) int { return int(a.addr) - int(b.addr) }) {
 			t.Fatalf("%v: %d hits, want %d in order", level, len(got), want)

@@ -14,7 +14,7 @@ import (
 // been cut off; nil where none can be.
 func cutLens(set *patterns.Set, needles []needle) []uint32 {
 	lens := make([]uint32, len(needles))
-	any := false
+	possible := false
 	exprs := set.Exprs()
 	for i := range needles {
 		lens[i] = math.MaxUint32
@@ -22,10 +22,10 @@ func cutLens(set *patterns.Set, needles []needle) []uint32 {
 			continue
 		}
 		if n := exprs[needles[i].expr].CutLen; n > 0 {
-			lens[i], any = uint32(n), true
+			lens[i], possible = uint32(n), true
 		}
 	}
-	if !any {
+	if !possible {
 		return nil
 	}
 	return lens

@@ -11,7 +11,7 @@ import (
 // to the lane of the shard in hand. Matches come in order and are checked on the
 // way:
 //
-//	matches   ─add, addAll, addOffsets, addRun→ batch ─flush→ lane
+//	matches   ─add, addAll, addOffsets, addSeries→ batch ─flush→ lane
 //
 // Before it sends a batch, it asks the sources that the shard has looked at whether
 // they still hold all that was seen, and leaves out hits in bytes that are gone.
@@ -130,8 +130,8 @@ func (e *emitter) room(base addr.Addr) (*Batch, bool) {
 }
 
 const (
-	// minRun is the fewest hits that become a run.
-	minRun = 256
+	// minSeries is the fewest hits that become a series.
+	minSeries = 256
 	// minWhole is the fewest offsets that become a batch as they are, without
 	// being copied.
 	minWhole = batchHits / 4
@@ -147,8 +147,8 @@ func (e *emitter) addOffsets(base addr.Addr, offsets []uint32, b []byte) (free [
 	switch {
 	case n == 0:
 		return free, true
-	case raw == 0 && n >= minRun && offsets[n-1]-offsets[0] == uint32(n-1):
-		return free, e.addRun(base+addr.Addr(offsets[0]), uint64(n))
+	case raw == 0 && n >= minSeries && offsets[n-1]-offsets[0] == uint32(n-1):
+		return free, e.addSeries(base+addr.Addr(offsets[0]), uint64(n))
 	case n >= minWhole && n*raw <= batchRaw:
 		if !e.flush() {
 			return free, false
@@ -184,18 +184,18 @@ func (e *emitter) addOffsets(base addr.Addr, offsets []uint32, b []byte) (free [
 	return free, true
 }
 
-// addRun adds n hits from first on, one at every address. It returns false where the
+// addSeries adds n hits from first on, one at every address. It returns false where the
 // scan has ended.
-func (e *emitter) addRun(first addr.Addr, n uint64) bool {
-	if e.out != nil && e.out.Run.Count > 0 && e.out.Base+addr.Addr(e.out.Run.Count) == first {
-		e.out.Run.Count += n
+func (e *emitter) addSeries(first addr.Addr, n uint64) bool {
+	if e.out != nil && e.out.Series.Count > 0 && e.out.Base+addr.Addr(e.out.Series.Count) == first {
+		e.out.Series.Count += n
 		return true
 	}
 	if !e.flush() {
 		return false
 	}
 	e.out = e.batch()
-	e.out.Base, e.out.Run = first, Run{Count: n, Step: 1}
+	e.out.Base, e.out.Series = first, Series{Count: n, Step: 1}
 	return true
 }
 

@@ -138,3 +138,43 @@ func ExampleSpace_For() {
 	// 0x1008 8
 	// 0x1010 9
 }
+
+// This example counts hits without looking at each, and stops a scan early.
+func ExampleScanner_ScanBatches() {
+	memory, err := engine.BytesMapping("memory", 0x1000, []byte("a cat, a dog, a bird, a fish"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	space, err := engine.NewSpace(memory)
+	if err != nil {
+		log.Fatal(err)
+	}
+	set, err := patterns.Compile([]patterns.Pattern{patterns.Bytes([]byte("a ")), patterns.Bytes([]byte("dog"))}, patterns.Target{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	scanner, err := engine.Compile(space, set, engine.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	counts := make([]int, len(set.Patterns()))
+	stats, err := scanner.ScanBatches(context.Background(), func(b *engine.Batch) bool {
+		for hit := range b.Hits() {
+			counts[hit.Pattern]++
+		}
+		return true
+	})
+	fmt.Println(stats.Hits, "hits:", counts, "complete:", stats.Complete(), err)
+
+	stats, err = scanner.Scan(context.Background(), func(hit engine.Hit) bool {
+		fmt.Printf("%v %q\n", hit.Addr, hit.Bytes) // the bytes are valid until the function returns
+		return hit.Pattern != 1                    // stop at the first dog
+	})
+	fmt.Println("stopped:", stats.Stopped, err)
+	// Output:
+	// 5 hits: [4 1] complete: true <nil>
+	// 0x1000 "a "
+	// 0x1007 "a "
+	// 0x1009 "dog"
+	// stopped: true <nil>
+}

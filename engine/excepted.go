@@ -46,31 +46,31 @@ func (b *Batch) countExcepted(stats *Stats, more bool, n uint64) {
 	}
 }
 
-// judges tell whether an exception drops a match.
-type judges struct {
-	needles  map[uint32]judge // by needle of the match; nil where no pattern has exceptions
-	patterns []judgedPattern
+// exceptionChecks tell whether an exception drops a match.
+type exceptionChecks struct {
+	needles  map[uint32]checkedNeedle // by needle of a match; nil where no pattern has exceptions
+	patterns []checkedPattern
 }
 
-// A judge is for the matches of one expression.
-type judge struct {
+// A checkedNeedle is a needle of an expression that has exceptions.
+type checkedNeedle struct {
 	expr     *patterns.Expr
 	excepted uint32 // the needle that a match gets that is dropped
-	pattern  int    // index in judges.patterns
+	pattern  int    // index in exceptionChecks.patterns
 }
 
-type judgedPattern struct {
+type checkedPattern struct {
 	longest  int  // the longest match, in bytes
 	disjoint bool // matches that overlap a hit are no hits
 	exprs    int
 }
 
-// atOnce reports whether matches of a pattern can be judged as they are found, so
+// atOnce reports whether matches of a pattern can be checked as they are found, so
 // that those that others cover need not be found at all: it has one expression, whose
 // matches come in order.
-func (p *judgedPattern) atOnce() bool { return p.disjoint && p.exprs == 1 }
+func (p *checkedPattern) atOnce() bool { return p.disjoint && p.exprs == 1 }
 
-func newJudges(set *patterns.Set, needles []needle, opt Options) (all judges) {
+func newExceptionChecks(set *patterns.Set, needles []needle, opt Options) (all exceptionChecks) {
 	excepted := map[int]uint32{} // by expression
 	for i := range needles {
 		if needles[i].excepted {
@@ -87,37 +87,37 @@ func newJudges(set *patterns.Set, needles []needle, opt Options) (all judges) {
 		if n.hit.Pattern != last {
 			last = n.hit.Pattern
 			disjoint := !opt.Overlapping && set.Patterns()[last].Disjoint()
-			all.patterns = append(all.patterns, judgedPattern{disjoint: disjoint})
+			all.patterns = append(all.patterns, checkedPattern{disjoint: disjoint})
 		}
 		if all.needles == nil {
-			all.needles = make(map[uint32]judge)
+			all.needles = make(map[uint32]checkedNeedle)
 		}
 		e := &set.Exprs()[n.expr]
 		k := len(all.patterns) - 1
 		all.patterns[k].longest = max(all.patterns[k].longest, e.MaxLen)
 		all.patterns[k].exprs++
-		all.needles[uint32(i)] = judge{e, dropped, k}
+		all.needles[uint32(i)] = checkedNeedle{e, dropped, k}
 	}
 	return all
 }
 
 // chain returns the chain of a pattern, made to begin at the origin in hand.
-func (j *judges) chain(x *exprTools, pattern int) *chain {
-	if x.judging == nil {
-		x.judging = make([]chain, len(j.patterns))
+func (e *exceptionChecks) chain(x *exprTools, pattern int) *chain {
+	if x.excepting == nil {
+		x.excepting = make([]chain, len(e.patterns))
 	}
-	c := &x.judging[pattern]
-	c.from(x, j.patterns[pattern].longest)
+	c := &x.excepting[pattern]
+	c.from(x, e.patterns[pattern].longest)
 	return c
 }
 
-// one judges a match in the bytes b: if an exception drops it, it gives it the needle
-// of those. counts is false where it is known that the match will be dropped because
-// of another one. ok is false where the scan has ended.
-func (j *judges) one(t *tools, b []byte, m *exprMatch) (counts, ok bool) {
-	of := j.needles[m.needle]
-	c, a, n := j.chain(&t.expr, of.pattern), t.base+addr.Addr(m.off), int(m.size)
-	if j.patterns[of.pattern].disjoint && (c.covered(a) > 0 || c.inExcepted(a, n)) {
+// check looks at a match in the bytes b: if an exception drops it, it gives it the
+// needle of those. counts is false where it is known that the match will be dropped
+// because of another one. ok is false where the scan has ended.
+func (e *exceptionChecks) check(t *tools, b []byte, m *exprMatch) (counts, ok bool) {
+	of := e.needles[m.needle]
+	c, a, n := e.chain(&t.expr, of.pattern), t.base+addr.Addr(m.off), int(m.size)
+	if e.patterns[of.pattern].disjoint && (c.covered(a) > 0 || c.inExcepted(a, n)) {
 		return false, true
 	}
 	if of.expr.Excepted(b[m.off:][:n]) {
@@ -129,19 +129,19 @@ func (j *judges) one(t *tools, b []byte, m *exprMatch) (counts, ok bool) {
 	return true, t.worked(n)
 }
 
-// rest judges those of the matches in hand, which must be in order and in the bytes
-// b, that were not judged as they were found. It returns false where the scan has
-// ended.
-func (j *judges) rest(t *tools, b []byte) bool {
-	if j.needles == nil {
+// checkRest checks those of the matches in hand, which must be in order and in the
+// bytes b, that were not checked as they were found. It returns false where the scan
+// has ended.
+func (e *exceptionChecks) checkRest(t *tools, b []byte) bool {
+	if e.needles == nil {
 		return true
 	}
 	x := &t.expr
 	kept := x.matches[:0]
 	for _, m := range x.matches {
 		counts, ok := true, true
-		if of, judged := j.needles[m.needle]; judged && !j.patterns[of.pattern].atOnce() {
-			counts, ok = j.one(t, b, &m)
+		if of, has := e.needles[m.needle]; has && !e.patterns[of.pattern].atOnce() {
+			counts, ok = e.check(t, b, &m)
 		}
 		if !ok {
 			return false

@@ -115,6 +115,7 @@ func TestExceptions(t *testing.T) {
 		if first, ok, err := sc.First(t.Context()); err != nil || !ok || first.Addr != want[0].Addr || first.Pattern != want[0].Pattern {
 			t.Errorf("%+v: first %v, %v", opt, first, err)
 		}
+		compareHits(t, joined(t, s, set, opt, r), want)
 		if opt.Overlapping {
 			stats, err = sc.ScanShards(t.Context(), func(int, uint64, *Batch) bool { return true })
 			if err != nil || stats.Hits != uint64(len(want)) || !slices.Equal(stats.Excepted, dropped) {
@@ -122,6 +123,38 @@ func TestExceptions(t *testing.T) {
 			}
 		}
 	}
+}
+
+// joined returns the hits of a scan that is split by Starts, put together again by
+// an OverlapFilter.
+func joined(t *testing.T, s *Space, set *patterns.Set, opt Options, r *rand.Rand) (hits []Hit) {
+	t.Helper()
+	overlaps := NewOverlapFilter(set.Patterns())
+	drops := !opt.Overlapping
+	opt.Overlapping, opt.KeepExcepted = true, true
+	last := addr.Addr(0)
+	for first := addr.Addr(0); last < addr.Max; first = last + 1 {
+		if last = first + addr.Addr(r.IntN(4000)); first > 0x10000 {
+			last = addr.Max
+		}
+		opt.Starts = []addr.Range{{First: first, Last: last}}
+		keep := keeper{borrowed: true}
+		_, err := compile(t, s, set, opt).ScanBatches(t.Context(), func(b *Batch) bool {
+			i := 0
+			for h := range b.Hits() {
+				match := addr.Range{First: h.Addr, Last: h.Addr + addr.Addr(h.Len-1)}
+				if (!drops || overlaps.Keep(h.Pattern, match, b.Excepted(i))) && !b.Excepted(i) {
+					hits = append(hits, keep.hit(h))
+				}
+				i++
+			}
+			return true
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return hits
 }
 
 // settle returns the hits that remain of all matches, and by pattern how many

@@ -21,85 +21,140 @@ type Sought struct {
 	Expr   *patterns.Expr
 	Anchor *patterns.Anchor
 
-	// Way is how it is looked for. Shape, Level, How and Rate have no meaning
-	// for an expression without anchors.
-	sets.Way
+	// Method is how it is looked for. Shape, Level, FirstLook and Rate have no
+	// meaning for an expression without anchors. Lits is empty.
+	sets.Method
 	Exact bool // what the kernel finds is a hit, and Rate is that of hits
 }
 
-// Explain returns all that a scanner for the set would look for, in the order of
-// the patterns, with kernels of a level. Way.Lits is empty. Nothing is scanned. A
-// level that this machine lacks is an error.
+// Explain returns all that a scanner for the set looks for, in the order of the
+// patterns, with kernels of a level. Of one pattern, needles come before expressions.
+// Nothing is scanned. A level that this machine lacks is an error.
 func Explain(set *patterns.Set, level simd.Level) ([]Sought, error) {
-	var all []Sought
-	var lits []simd.Lit
-	var of []int // by literal: its index in all
-	needles := set.Needles()
-	for i := range needles {
-		n := &needles[i]
-		s := Sought{Pattern: n.Pattern, Needle: n}
-		if n.Words != nil {
-			spec := simd.WordSpec{Size: n.Words.Size, Order: n.Words.Order, Stride: kindOf(*n).stride}
-			for _, r := range n.Words.Ranges {
-				spec.Ranges = append(spec.Ranges, simd.WordRange{Lo: r.Lo, Hi: r.Hi})
-			}
-			k, err := simd.NewWords(level, spec)
-			if err != nil {
-				return nil, err
-			}
-			s.Way, s.Exact = sets.Way{Shape: k.Shape(), Level: k.Level()}, true
-		} else {
-			lits, of = append(lits, simd.Lit{Bytes: n.Lit, Mask: n.Mask}), append(of, len(all))
-		}
-		all = append(all, s)
-	}
-	if err := explainLiterals(all, lits, of, level); err != nil {
+	if err := level.Check(); err != nil {
 		return nil, err
 	}
-	lits, of = nil, nil
-	exprs := set.Exprs()
-	for i := range exprs {
-		e := &exprs[i]
+	_, units, err := newUnits(set, Options{Kernel: level})
+	if err != nil {
+		return nil, err
+	}
+	return explain(set, units), nil
+}
+
+// Explain returns what the scanner looks for, as the function Explain does: the units
+// that scan say how they look.
+func (sc *Scanner) Explain() []Sought { return explain(sc.set, sc.units) }
+
+func explain(set *patterns.Set, units []unit) []Sought {
+	wanted, _, index := wantedNeedles(set)
+	var all []soughtNeedle
+	for _, u := range units {
+		all = append(all, u.explain(wanted)...)
+	}
+	for i := range all {
+		if s := &all[i]; s.Expr == nil {
+			if index != nil {
+				s.needle = index[s.needle]
+			}
+			s.Needle = &set.Needles()[s.needle]
+			s.Pattern = s.Needle.Pattern
+		}
+	}
+	slices.SortStableFunc(all, func(a, b soughtNeedle) int {
+		return cmp.Or(cmp.Compare(a.Pattern, b.Pattern), cmp.Compare(a.needle, b.needle))
+	})
+	out := make([]Sought, len(all))
+	for i := range all {
+		out[i] = all[i].Sought
+	}
+	return out
+}
+
+// A soughtNeedle is what a unit looks for. Needle and Pattern are not set yet where
+// it is no expression.
+type soughtNeedle struct {
+	Sought
+	needle int32 // the number of the needle; of an expression, above all numbers
+}
+
+// ofExpr is above the numbers of all needles.
+const ofExpr = 1<<31 - 1
+
+func (u *kernelUnit) explain(wanted []patterns.Needle) []soughtNeedle {
+	s := soughtNeedle{needle: int32(u.needle)}
+	if n := &wanted[u.needle]; n.Words != nil {
+		s.Method, s.Exact = wordsMethod(u.kernel), true
+	} else {
+		s.Method = literalMethod(u.kernel, simd.Lit{Bytes: n.Lit, Mask: n.Mask})
+	}
+	return []soughtNeedle{s}
+}
+
+func (u *wordsUnit) explain([]patterns.Needle) []soughtNeedle {
+	numbers := slices.Clone(u.values.have) // by value, so a needle may be there several times
+	slices.Sort(numbers)
+	var all []soughtNeedle
+	for _, n := range slices.Compact(numbers) {
+		all = append(all, soughtNeedle{Sought{Method: wordsMethod(u.kernel), Exact: true}, n})
+	}
+	return all
+}
+
+func (u *literalUnit) explain(wanted []patterns.Needle) []soughtNeedle {
+	var all []soughtNeedle
+	for _, m := range sets.Methods(u.set) {
+		for _, i := range m.Lits {
+			if u.needles != nil {
+				i = u.needles[i]
+			}
+			n := &wanted[i]
+			all = append(all, soughtNeedle{Sought{Method: methodFor(m, simd.Lit{Bytes: n.Lit, Mask: n.Mask})}, int32(i)})
+		}
+	}
+	return all
+}
+
+func (u *exprUnit) explain([]patterns.Needle) []soughtNeedle {
+	var all []soughtNeedle
+	var lits []simd.Lit // of the anchors
+	var of []int        // by anchor: its index in all
+	for i := range u.exprs {
+		e := u.exprs[i].Expr
 		for k := range e.Anchors {
 			a := &e.Anchors[k]
 			lits, of = append(lits, simd.Lit{Bytes: a.Lit, Mask: a.Mask}), append(of, len(all))
-			all = append(all, Sought{Pattern: e.Pattern, Expr: e, Anchor: a})
+			all = append(all, soughtNeedle{Sought{Pattern: e.Pattern, Expr: e, Anchor: a}, ofExpr})
 		}
 		if len(e.Anchors) == 0 {
-			all = append(all, Sought{Pattern: e.Pattern, Expr: e})
+			all = append(all, soughtNeedle{Sought{Pattern: e.Pattern, Expr: e}, ofExpr})
 		}
 	}
-	if err := explainLiterals(all, lits, of, level); err != nil {
-		return nil, err
+	switch {
+	case u.find1 != nil:
+		all[of[0]].Method = literalMethod(u.find1, lits[0])
+	case u.find2 != nil:
+		for _, m := range sets.Methods(u.find2) {
+			for _, i := range m.Lits {
+				all[of[i]].Method = methodFor(m, lits[i])
+			}
+		}
 	}
-	slices.SortStableFunc(all, func(a, b Sought) int { return cmp.Compare(a.Pattern, b.Pattern) })
-	return all, nil
+	return all
 }
 
-// explainLiterals fills in the Way of literals that are looked for together;
-// literal i is all[of[i]].
-func explainLiterals(all []Sought, lits []simd.Lit, of []int, level simd.Level) error {
-	if len(lits) == 0 {
-		return nil
-	}
-	if len(lits) == 1 {
-		k, err := newKernel(level, lits[0])
-		if err == nil {
-			all[of[0]].Way = sets.Way{Shape: k.Shape(), Level: k.Level(), How: simd.FirstLook(lits[0]), Rate: simd.Rate(lits[0])}
-		}
-		return err
-	}
-	k, err := sets.New(level, lits)
-	if err != nil {
-		return err
-	}
-	for _, w := range sets.Ways(k) {
-		some := w.Lits
-		w.Lits = nil
-		for _, i := range some {
-			w.Rate = simd.Rate(lits[i])
-			all[of[i]].Way = w
-		}
-	}
-	return nil
+// wordsMethod returns how a kernel looks for words.
+func wordsMethod(k simd.Kernel) sets.Method {
+	return sets.Method{Shape: k.Shape(), Level: k.Level()}
+}
+
+// literalMethod returns how a kernel for one literal looks for it.
+func literalMethod(k simd.Kernel, lit simd.Lit) sets.Method {
+	return sets.Method{Shape: k.Shape(), Level: k.Level(), FirstLook: simd.FirstLook(lit), Rate: simd.Rate(lit)}
+}
+
+// methodFor returns a method for one of its literals: without Lits, and with the
+// rate of the literal alone.
+func methodFor(m sets.Method, lit simd.Lit) sets.Method {
+	m.Lits, m.Rate = nil, simd.Rate(lit)
+	return m
 }

@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"slices"
 	"testing"
 
 	"vscan/engine"
@@ -27,9 +28,17 @@ func TestExplain(t *testing.T) {
 		want += max(1, len(e.Anchors))
 	}
 	for _, level := range []simd.Level{simd.Auto, simd.Generic, simd.Reference} {
-		all, err := engine.Explain(set, level)
+		space, err := engine.NewSpace()
 		if err != nil {
 			t.Fatal(err)
+		}
+		sc, err := engine.Compile(space, set, engine.Options{Kernel: level})
+		if err != nil {
+			t.Fatal(err)
+		}
+		all := sc.Explain()
+		if without, err := engine.Explain(set, level); err != nil || !slices.EqualFunc(all, without, sameSought) {
+			t.Errorf("%v: %v, without a scanner %v, %v", level, all, without, err)
 		}
 		if len(all) != want {
 			t.Errorf("%v: %d explained of %d", level, len(all), want)
@@ -45,4 +54,10 @@ func TestExplain(t *testing.T) {
 			}
 		}
 	}
+}
+
+// sameSought reports whether two say the same.
+func sameSought(a, b engine.Sought) bool {
+	return a.Pattern == b.Pattern && a.Needle == b.Needle && a.Expr == b.Expr && a.Anchor == b.Anchor &&
+		a.Shape == b.Shape && a.Level == b.Level && a.FirstLook == b.FirstLook && a.Rate == b.Rate && a.Exact == b.Exact
 }

@@ -136,8 +136,8 @@ func before(a, b sets.Match) bool {
 // here.
 func (w *worker) alone(ctx context.Context, u *kernelUnit, b []byte, core, window addr.Range, allZero bool) bool {
 	end := int(core.Last-window.First) + 1
-	from, ok := firstStart(u.of.stride, core, window)
-	if !ok || allZero && !u.of.inZeros {
+	from, ok := firstStart(u.stride, core, window)
+	if !ok || allZero && !u.inZeros {
 		from = end
 	}
 	for from < end {

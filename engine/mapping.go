@@ -78,10 +78,10 @@ type Mapping struct {
 	State State
 	Perm  Perm
 
-	// Part says that the mapping belongs together with the one whose range ends
-	// just below it: a mapping of a process whose pages differ in state is
-	// several mappings here. See [Mapping.Continues].
-	Part bool
+	// Continuation says that the mapping continues the one whose range ends just
+	// below it: a mapping of a process whose pages differ in state is several
+	// mappings here. See [Mapping.Continues].
+	Continuation bool
 
 	// File says that Name is the name of a file that was loaded or mapped there,
 	// and the mapping part of a module. Where Name is a path, that is so without
@@ -126,11 +126,12 @@ var errNoSource = errors.New("present bytes without a source")
 // load base. It is not the offset in the file.
 func (m *Mapping) PlaceOf(a addr.Addr) uint64 { return m.NameOffset + uint64(a-m.First) }
 
-// Continues reports whether m is the next part of the mapping that before is a part
-// of: m.Part is set, its range follows that of before, name and permissions are the
-// same, and NameOffset goes on. So two mappings of one file side by side remain two.
+// Continues reports whether m goes on with what before is, or is the end of:
+// m.Continuation is set, its range follows that of before, name and permissions are
+// the same, and NameOffset goes on. So two mappings of one file side by side remain
+// two.
 func (m *Mapping) Continues(before *Mapping) bool {
-	return m.Part && before.Last != addr.Max && m.First == before.Last+1 &&
+	return m.Continuation && before.Last != addr.Max && m.First == before.Last+1 &&
 		m.NameOffset == before.PlaceOf(before.Last)+1 && m.Name == before.Name && m.Perm == before.Perm
 }
 

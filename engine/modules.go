@@ -41,28 +41,28 @@ func (n *Named) isFile() bool {
 // modulo 2^64.
 func (n *Named) base() addr.Addr { return n.First - addr.Addr(n.NameOffset) }
 
-// A Module is the memory of one file, loaded or mapped at one place: the mappings
+// A Module is the memory of one file, loaded or mapped at one base: the mappings
 // of its name that have one base, and the memory without a name that follows them
 // without a gap and may be written, which is the .bss. Where a heap without a
 // name begins just there, as without address space randomisation, it counts as
 // .bss too. A file that was mapped twice is two modules.
 type Module struct {
-	Name  string    // as the image has it: a path
-	Base  addr.Addr // offsets in the module count from here
-	Parts []Named   // ascending, the .bss included
+	Name   string    // as the image has it: a path
+	Base   addr.Addr // offsets in the module count from here
+	Ranges []Named   // ascending, the .bss included
 }
 
 // last returns the highest address of the module.
-func (m *Module) last() addr.Addr { return m.Parts[len(m.Parts)-1].Last }
+func (m *Module) last() addr.Addr { return m.Ranges[len(m.Ranges)-1].Last }
 
 // Modules are the modules of a space.
 type Modules struct {
-	All   []Module // by base
-	parts []modulePart
+	All    []Module // by base
+	ranges []moduleRange
 }
 
-// A modulePart is the range of a part, and the index of its module in All.
-type modulePart struct {
+// A moduleRange is one of the ranges of a module, and the index of the module in All.
+type moduleRange struct {
 	addr.Range
 	module int
 }
@@ -77,9 +77,9 @@ type moduleKey struct {
 
 func keyOf(n *Named) moduleKey { return moduleKey{path.Base(n.Name), n.base()} }
 
-// FindModules returns the modules of the ranges, which must ascend and be
+// findModules returns the modules of the ranges, which must ascend and be
 // disjoint.
-func FindModules(named iter.Seq[Named]) *Modules {
+func findModules(named iter.Seq[Named]) *Modules {
 	f := moduleFinder{known: map[moduleKey]int{}, owner: -1}
 	for n := range named {
 		f.take(n)
@@ -89,7 +89,7 @@ func FindModules(named iter.Seq[Named]) *Modules {
 
 // A moduleFinder holds modules while they are being found.
 type moduleFinder struct {
-	all    []Module // in the order of their first parts
+	all    []Module // in the order of their first ranges
 	known  map[moduleKey]int
 	owner  int       // the module that the range before belongs to, −1 for none
 	before addr.Addr // its last address
@@ -105,7 +105,7 @@ func (f *moduleFinder) take(n Named) {
 		return
 	}
 	f.before = n.Last
-	f.all[f.owner].Parts = append(f.all[f.owner].Parts, n)
+	f.all[f.owner].Ranges = append(f.all[f.owner].Ranges, n)
 }
 
 func (f *moduleFinder) moduleOf(n *Named) int {
@@ -126,22 +126,22 @@ func (f *moduleFinder) finish() *Modules {
 	slices.SortStableFunc(f.all, func(a, b Module) int { return cmp.Compare(a.Base, b.Base) })
 	m := &Modules{All: f.all}
 	for i := range m.All {
-		for _, p := range m.All[i].Parts {
-			m.parts = append(m.parts, modulePart{p.Range, i})
+		for _, p := range m.All[i].Ranges {
+			m.ranges = append(m.ranges, moduleRange{p.Range, i})
 		}
 	}
-	slices.SortFunc(m.parts, func(a, b modulePart) int { return cmp.Compare(a.First, b.First) })
+	slices.SortFunc(m.ranges, func(a, b moduleRange) int { return cmp.Compare(a.First, b.First) })
 	return m
 }
 
 // At returns the module that an address belongs to, nil where there is none, in
 // O(log n).
 func (m *Modules) At(a addr.Addr) *Module {
-	i := sort.Search(len(m.parts), func(i int) bool { return m.parts[i].Last >= a })
-	if i == len(m.parts) || m.parts[i].First > a {
+	i := sort.Search(len(m.ranges), func(i int) bool { return m.ranges[i].Last >= a })
+	if i == len(m.ranges) || m.ranges[i].First > a {
 		return nil
 	}
-	return &m.All[m.parts[i].module]
+	return &m.All[m.ranges[i].module]
 }
 
 // isUnnamed reports whether a name is one of those that formats give to memory
@@ -167,7 +167,7 @@ type Places struct {
 // and be disjoint. They are gone through once to find modules, and once for each
 // Resolve.
 func NewPlaces(named func() iter.Seq[Named]) *Places {
-	return &Places{named, sync.OnceValue(func() *Modules { return FindModules(named()) })}
+	return &Places{named, sync.OnceValue(func() *Modules { return findModules(named()) })}
 }
 
 // Modules returns the modules among the ranges.

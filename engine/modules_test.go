@@ -167,7 +167,7 @@ func TestContinuesIsSaid(t *testing.T) {
 	if next.Continues(one) {
 		t.Error("a mapping that is no part continues one")
 	}
-	if next.Part = true; !next.Continues(one) {
+	if next.Continuation = true; !next.Continues(one) {
 		t.Error("a part does not continue its mapping")
 	}
 }

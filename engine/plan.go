@@ -42,7 +42,7 @@ func newPlan(space *Space, opt Options) plan {
 	x := space.ix()
 	last := segtree.None // the owner of the part that came before
 	for _, r := range addr.Merge(ranges) {
-		for part, owner := range x.shows.Runs(r) {
+		for part, owner := range x.shows.Intervals(r) {
 			goesOn := !opt.PerMapping || owner == last || owner != segtree.None && last != segtree.None && x.mappings[owner].Continues(&x.mappings[last])
 			last = owner
 			if owner == segtree.None {

@@ -35,14 +35,14 @@ type Options struct {
 	// be split into several by its Starts, which together have the same hits. They
 	// may overlap and be in any order. Scanner.Bytes and Stats count what lies in
 	// Starts. Where a pattern drops matches that overlap an earlier one, only those
-	// that begin in Starts are earlier ones; whoever splits a scan sets Overlapping,
-	// and drops matches afterwards.
+	// that begin in Starts are earlier ones; whoever splits a scan sets Overlapping
+	// and KeepExcepted, and drops matches afterwards: see [OverlapFilter].
 	Starts []addr.Range
 	// Where, if not nil, reports whether to search a mapping. A match lies wholly in
 	// mappings for which it returns true.
 	Where func(*Mapping) bool
 
-	// PerMapping searches each mapping by itself. A match lies wholly in one run of
+	// PerMapping searches each mapping by itself. A match lies wholly in one range of
 	// addresses that one mapping shows, and to patterns that look at what lies
 	// around a match, there is nothing beyond it. A mapping that continues another
 	// counts as part of it: see [Mapping.Continues].
@@ -52,6 +52,11 @@ type Options struct {
 	// where the pattern would drop them (see patterns.Pattern.Disjoint). Other
 	// patterns always keep them.
 	Overlapping bool
+
+	// KeepExcepted has ScanBatches and ScanShards hand out the matches, too, that an
+	// exception of their pattern drops: see [Batch.Excepted]. Stats.Hits counts them.
+	// It is for whoever puts scans together: see [OverlapFilter].
+	KeepExcepted bool
 
 	// Progress, if not nil, is kept up to date with how far the scan has come.
 	// Several scans may share one, which then counts all of them together.
@@ -196,12 +201,12 @@ func Compile(space *Space, set *patterns.Set, opt Options) (*Scanner, error) {
 		sc.only, _ = sc.units[0].(*kernelUnit)
 	}
 	sc.plan = newPlan(space, opt)
-	sc.shape()
+	sc.cutUp()
 	return sc, nil
 }
 
-// shape sets cut, bytes and skipped.
-func (sc *Scanner) shape() {
+// cutUp sets cut, bytes and skipped.
+func (sc *Scanner) cutUp() {
 	sc.cut, sc.bytes = sc.stretches(sc.opt.Starts)
 	sc.skipped = sc.bytes
 	for _, s := range sc.cut {
@@ -253,23 +258,24 @@ func (sc *Scanner) Kernels() []simd.Level {
 // (context.Cause). Bytes that could not be read are no error here: see [Stats.Complete].
 // [Scanner.All] yields an error for them.
 func (sc *Scanner) Scan(ctx context.Context, yield func(Hit) bool) (Stats, error) {
-	return sc.deliver(ctx, func(b *Batch) (uint64, bool) { return b.each(yield) })
+	return sc.deliver(ctx, false, func(b *Batch) (uint64, bool) { return b.each(yield) })
 }
 
 // ScanBatches does what Scan does, many hits at a time, so that nothing need be done for
 // each hit. All hits of a batch that yield is given count as delivered.
 func (sc *Scanner) ScanBatches(ctx context.Context, yield func(*Batch) bool) (Stats, error) {
-	return sc.deliver(ctx, func(b *Batch) (uint64, bool) { return b.Len(), yield(b) })
+	return sc.deliver(ctx, sc.opt.KeepExcepted, func(b *Batch) (uint64, bool) { return b.Len(), yield(b) })
 }
 
 // deliver runs the scan. yield takes a batch, and returns how many of its hits it took
-// and whether it wants more.
-func (sc *Scanner) deliver(ctx context.Context, yield func(*Batch) (uint64, bool)) (Stats, error) {
+// and whether it wants more. With keepExcepted, batches have the matches that exceptions
+// drop.
+func (sc *Scanner) deliver(ctx context.Context, keepExcepted bool, yield func(*Batch) (uint64, bool)) (Stats, error) {
 	begin := time.Now()
 	stats := Stats{Absent: sc.plan.absent, Workers: sc.opt.Workers, Kernels: sc.Kernels()}
 	outer := ctx
 	ctx, cancel := context.WithCancel(ctx)
-	run := sc.newScan()
+	s := sc.newScan()
 	stitcher := shard.NewStitcher[*Batch](ctx, 2*sc.opt.Workers, max(1, batchBudget/(2*sc.opt.Workers)))
 	claims := func(claim func() bool) lane {
 		if l := stitcher.Claim(claim); l != nil {
@@ -280,7 +286,7 @@ func (sc *Scanner) deliver(ctx context.Context, yield func(*Batch) (uint64, bool
 	var group errgroup.Group
 	for range sc.opt.Workers {
 		group.Go(func() error {
-			w := newWorker(run)
+			w := newWorker(s)
 			w.claims = claims
 			return w.work(ctx)
 		})
@@ -291,15 +297,20 @@ func (sc *Scanner) deliver(ctx context.Context, yield func(*Batch) (uint64, bool
 			cancel()
 			workErr = group.Wait()
 		}()
-		drop := newDropper(sc.set, sc.opt)
+		var overlaps *OverlapFilter
+		if sc.dropsOverlaps() {
+			overlaps = NewOverlapFilter(sc.Patterns())
+		}
 		all := stitcher.Deliver(func(b *Batch) bool {
-			if drop != nil {
-				b.filter(drop.keep)
+			if overlaps != nil {
+				b.dropOverlaps(overlaps)
 			}
-			b.dropExcepted()
+			if !keepExcepted {
+				b.dropExcepted()
+			}
 			if b.Len() == 0 {
 				b.countExcepted(&stats, true, 0)
-				run.free(b)
+				s.free(b)
 				return true
 			}
 			n, more := yield(b)
@@ -310,13 +321,13 @@ func (sc *Scanner) deliver(ctx context.Context, yield func(*Batch) (uint64, bool
 			if p := sc.opt.Progress; p != nil {
 				p.Hits.Add(n)
 			}
-			run.free(b)
+			s.free(b)
 			return more
 		})
 		stats.Cancelled = !all && !stats.Stopped
 		stats.Elapsed = time.Since(begin)
 	}()
-	return run.end(outer, stats, workErr)
+	return s.end(outer, stats, workErr)
 }
 
 // end completes the account of a scan whose workers have ended with err. outer is the
@@ -414,7 +425,7 @@ func (e *IncompleteError) Error() string {
 func (e *IncompleteError) Unwrap() error { return e.Err }
 
 const (
-	batchHits   = 8192     // the most hits of a batch that is no run
+	batchHits   = 8192     // the most hits of a batch that is no series
 	batchRaw    = 64 << 10 // a batch with as many bytes of hits, or more, takes no other hit
 	batchBudget = 480      // the most batches of up to 128 KiB that may wait: 60 MiB for all workers
 )

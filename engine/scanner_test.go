@@ -84,7 +84,7 @@ func inBatches(t testing.TB, sc *Scanner) []plainHit {
 		n := len(got)
 		for h := range b.Hits() {
 			i := len(got) - n
-			if b.Run.Count > 0 && h.Addr != b.Base+addr.Addr(uint64(i)*b.Run.Step) || b.Run.Count == 0 && h.Addr != b.Base+addr.Addr(b.Offsets[i]) || b.Pattern(i) != h.Pattern {
+			if b.Series.Count > 0 && h.Addr != b.Base+addr.Addr(uint64(i)*b.Series.Step) || b.Series.Count == 0 && h.Addr != b.Base+addr.Addr(b.Offsets[i]) || b.Pattern(i) != h.Pattern {
 				t.Fatalf("hit %d of the batch at %v is %+v", i, b.Base, h)
 			}
 			if pattern, ok := b.Uniform(); ok && pattern != h.Pattern {

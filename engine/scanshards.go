@@ -21,7 +21,7 @@ import (
 // which these are is only known in the order of all hits. Options.Overlapping
 // keeps them.
 func (sc *Scanner) ScanShards(ctx context.Context, yield func(worker int, shard uint64, b *Batch) bool) (Stats, error) {
-	if newDropper(sc.set, sc.opt) != nil {
+	if sc.dropsOverlaps() {
 		return Stats{}, errors.New("hits out of order cannot be checked for overlaps, which a pattern drops: set Overlapping")
 	}
 	begin := time.Now()
@@ -29,12 +29,12 @@ func (sc *Scanner) ScanShards(ctx context.Context, yield func(worker int, shard 
 	outer := ctx
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	run := sc.newScan()
-	d := &direct{run: run, yield: yield}
+	s := sc.newScan()
+	d := &direct{scan: s, yield: yield}
 	var group errgroup.Group
 	for i := range sc.opt.Workers {
 		group.Go(func() error {
-			w := newWorker(run)
+			w := newWorker(s)
 			l := &directLane{direct: d, worker: i}
 			w.claims = func(claim func() bool) lane { return l.next(ctx, claim) }
 			return w.work(ctx)
@@ -45,12 +45,12 @@ func (sc *Scanner) ScanShards(ctx context.Context, yield func(worker int, shard 
 	stats.Cut, stats.Excepted = d.stats.Cut, d.stats.Excepted
 	stats.Cancelled = ctx.Err() != nil && !stats.Stopped
 	stats.Elapsed = time.Since(begin)
-	return run.end(outer, stats, err)
+	return s.end(outer, stats, err)
 }
 
 // A direct hands batches to yield on the goroutines that make them.
 type direct struct {
-	run     *scan
+	scan    *scan
 	yield   func(worker int, shard uint64, b *Batch) bool
 	mu      sync.Mutex // held while a shard is claimed
 	shards  uint64
@@ -79,11 +79,13 @@ func (l *directLane) next(ctx context.Context, claim func() bool) lane {
 }
 
 func (l *directLane) Send(b *Batch) bool {
-	defer l.run.free(b)
+	defer l.scan.free(b)
 	if l.stopped.Load() {
 		return false
 	}
-	b.dropExcepted()
+	if !l.scan.opt.KeepExcepted {
+		b.dropExcepted()
+	}
 	n := b.Len()
 	l.count(b, n)
 	if n == 0 {
@@ -94,7 +96,7 @@ func (l *directLane) Send(b *Batch) bool {
 		return false
 	}
 	l.hits.Add(n)
-	if p := l.run.opt.Progress; p != nil {
+	if p := l.scan.opt.Progress; p != nil {
 		p.Hits.Add(n)
 	}
 	return true

@@ -12,28 +12,28 @@ import (
 // This file searches pieces where they lie, and finds matches that run from one
 // into the next.
 
-// inPlace searches each part where it lies, and then the seams: for each border
-// between two parts, the last bytes of the one and the first of the next, as many
+// inPlace searches each view where it lies, and then the seams: for each border
+// between two views, the last bytes of the one and the first of the next, as many
 // on either side as a match across the border can have. All seams are copied side
 // by side, so that one kernel call searches them all. It returns false where the
 // scan has ended.
 //
-//	parts  …------tail|head------…------tail|head------…
+//	views  …------tail|head------…------tail|head------…
 //	seams              tail|head|tail|head
-//	                      mmm  mmm mm       only the first crosses a border between parts
+//	                      mmm  mmm mm       only the first crosses a border between views
 func (w *worker) inPlace(ctx context.Context, core, window addr.Range) bool {
 	w.pending = w.pending[:0]
 	for _, u := range w.units {
 		first := window.First
 		w.seams.reset(u.traits().longest - 1)
-		for k, b := range w.parts {
+		for k, b := range w.views {
 			part := addr.Range{First: first, Last: first + addr.Addr(len(b)-1)}
 			if c, ok := part.Intersect(core); ok {
 				if !w.collect(ctx, u, b, c, part, addr.Addr(part.First-window.First)) {
 					return w.crowded(ctx, core, window)
 				}
-				if k+1 < len(w.parts) {
-					w.seams.add(b, w.parts[k+1], int(part.Last-window.First))
+				if k+1 < len(w.views) {
+					w.seams.add(b, w.views[k+1], int(part.Last-window.First))
 				}
 			}
 			first = part.Last + 1
@@ -42,7 +42,7 @@ func (w *worker) inPlace(ctx context.Context, core, window addr.Range) bool {
 			return w.crowded(ctx, core, window)
 		}
 	}
-	slices.SortFunc(w.pending, func(x, y placed) int {
+	slices.SortFunc(w.pending, func(x, y windowMatch) int {
 		return cmp.Or(cmp.Compare(x.Off, y.Off), cmp.Compare(x.Lit, y.Lit))
 	})
 	w.begin()
@@ -55,9 +55,9 @@ func (w *worker) inPlace(ctx context.Context, core, window addr.Range) bool {
 	return true
 }
 
-// A placed is a match in one of several parts. Its offset counts from the
+// A windowMatch is a match in one of several views. Its offset counts from the
 // window's first address.
-type placed struct {
+type windowMatch struct {
 	sets.Match
 	bytes []byte // the bytes from its first on, as many as are there
 }
@@ -66,12 +66,12 @@ type placed struct {
 const maxPending = 1 << 14
 
 // crowded goes on where inPlace gave up, because ctx ended or there were too many
-// matches: it copies the parts together and searches the block again.
+// matches: it copies the views together and searches the block again.
 func (w *worker) crowded(ctx context.Context, core, window addr.Range) bool {
 	return ctx.Err() == nil && w.fragment(ctx, w.together(), core, window, false)
 }
 
-// collect appends to w.pending the matches that u finds in b, the bytes of part,
+// collect appends to w.pending the matches that u finds in b, the view of part,
 // with a start in core; shift is the offset of part in the window. It returns
 // false where ctx ended, or w.pending has more than maxPending.
 func (w *worker) collect(ctx context.Context, u unit, b []byte, core, part addr.Range, shift addr.Addr) bool {
@@ -80,7 +80,7 @@ func (w *worker) collect(ctx context.Context, u unit, b []byte, core, part addr.
 	for ok && from < to {
 		w.found, from = u.find(&w.tools, w.found[:0], b, from, to)
 		for _, m := range w.found {
-			w.pending = append(w.pending, placed{sets.Match{Off: m.Off + uint32(shift), Lit: m.Lit}, b[m.Off:]})
+			w.pending = append(w.pending, windowMatch{sets.Match{Off: m.Off + uint32(shift), Lit: m.Lit}, b[m.Off:]})
 		}
 		if ctx.Err() != nil || len(w.pending) > maxPending {
 			return false
@@ -104,7 +104,7 @@ func (w *worker) searchSeams(u unit, core addr.Range, base addr.Addr) bool {
 		off := b.last - (s.over - 1 - at)
 		if core.Contains(base + addr.Addr(off)) {
 			raw := slices.Clone(s.bytes[m.Off:][:w.needles[m.Lit].raw]) // the next unit overwrites the seams
-			w.pending = append(w.pending, placed{sets.Match{Off: uint32(off), Lit: m.Lit}, raw})
+			w.pending = append(w.pending, windowMatch{sets.Match{Off: uint32(off), Lit: m.Lit}, raw})
 		}
 	}
 	search := func(from, to int) bool {
@@ -134,7 +134,7 @@ func (w *worker) searchSeams(u unit, core addr.Range, base addr.Addr) bool {
 	return true
 }
 
-// seams are the bytes around borders between parts, over bytes on either side of
+// seams are the bytes around borders between views, over bytes on either side of
 // each, one seam after another.
 type seams struct {
 	over    int
@@ -142,9 +142,9 @@ type seams struct {
 	borders []border
 }
 
-// A border is where one part ends and the next begins.
+// A border is where one view ends and the next begins.
 type border struct {
-	last       int // offset in the window of the first part's last byte
+	last       int // offset in the window of the first view's last byte
 	tail, head int // how many bytes of the seam are there on either side; at most over
 }
 
@@ -152,7 +152,7 @@ func (s *seams) reset(over int) {
 	s.over, s.bytes, s.borders = over, s.bytes[:0], s.borders[:0]
 }
 
-// add adds the border between parts a and b; a ends at offset last of the window.
+// add adds the border between views a and b; a ends at offset last of the window.
 func (s *seams) add(a, b []byte, last int) {
 	if s.over == 0 {
 		return

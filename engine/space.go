@@ -46,6 +46,8 @@
 //	Scanner.First                         the first hit
 //	Scanner.Scan                          hits by a callback, and the account in any case
 //	Scanner.ScanBatches, .ScanShards      many hits at a time
+//	Scanner.Explain                       what is looked for, and how
+//	OverlapFilter                         which hits stay when the results of several scans are joined
 //
 // This is how to get what there is to know of a [Hit]:
 //
@@ -57,9 +59,8 @@
 //
 // # What was not looked at
 //
-// That nothing was found says something only about memory that was looked at. There are three
-// places that tell what was not, and whoever reports that something is nowhere has to ask all of
-// them:
+// That nothing was found says something only about memory that was looked at. What was not is told
+// in three ways, and whoever reports that something is nowhere has to ask for all of them:
 //
 //   - Bytes that are mapped and could not be read, or a context that ended: [Scanner.All] and
 //     [Scanner.First] have an [*IncompleteError] for them, and [Stats.Complete] of [Scanner.Scan]
@@ -185,17 +186,17 @@ func (x *index) build() {
 	}
 	saved, layer := x.savedUnder()
 	x.shows = segtree.NewPartition(func(yield func(addr.Addr, int32) bool) {
-		for run, owner := range x.over.Shows().Runs(addr.All) {
+		for r, owner := range x.over.Shows().Intervals(addr.All) {
 			if owner != segtree.None {
 				owner += int32(x.unders)
 			}
 			if x.bottom == nil || owner != segtree.None && x.mappings[owner].State != Absent {
-				if !yield(run.First, owner) {
+				if !yield(r.First, owner) {
 					return
 				}
 				continue
 			}
-			for part, under := range x.bottom.Shows().Runs(run) {
+			for part, under := range x.bottom.Shows().Intervals(r) {
 				if under == segtree.None || saved == nil || x.mappings[under].State != Absent {
 					if under == segtree.None {
 						under = owner
@@ -210,7 +211,7 @@ func (x *index) build() {
 				if owner != segtree.None {
 					under = owner
 				}
-				for p, k := range saved.Shows().Runs(part) {
+				for p, k := range saved.Shows().Intervals(part) {
 					shows := under
 					if k != segtree.None {
 						shows = layer[k]
@@ -240,10 +241,10 @@ func (x *index) savedUnder() (*segtree.Tree, []int32) {
 	return segtree.New(ranges), layer
 }
 
-// An Interval is a run of addresses in which one mapping shows, or a hole.
+// An Interval is a range of addresses in which one mapping shows, or a hole.
 type Interval struct {
 	addr.Range
-	Layer   int      // the place of Mapping in the stack, 0 the lowest; −1 in a hole
+	Layer   int      // the position of Mapping in the stack, 0 the lowest; −1 in a hole
 	Mapping *Mapping // nil in a hole; must not be changed
 }
 
@@ -255,18 +256,18 @@ func (v Interval) State() State {
 	return v.Mapping.State
 }
 
-func (x *index) interval(run addr.Range, owner int32) Interval {
+func (x *index) interval(r addr.Range, owner int32) Interval {
 	if owner == segtree.None {
-		return Interval{run, -1, nil}
+		return Interval{r, -1, nil}
 	}
-	return Interval{run, int(owner), &x.mappings[owner]}
+	return Interval{r, int(owner), &x.mappings[owner]}
 }
 
 // At returns the interval around a: what shows there, and how far to both sides it does so without
 // a break. It takes O(log n).
 func (s *Space) At(a addr.Addr) Interval {
 	x := s.ix()
-	return x.interval(x.shows.Run(x.shows.Find(a)))
+	return x.interval(x.shows.Interval(x.shows.Find(a)))
 }
 
 // State returns the state of the byte at a.
@@ -275,9 +276,9 @@ func (s *Space) State(a addr.Addr) State { return s.At(a).State() }
 // IsMapped reports whether a mapping has a, whatever its state is.
 func (s *Space) IsMapped(a addr.Addr) bool { return s.At(a).Mapping != nil }
 
-// IsMappedRange reports whether r has no hole. It takes O(log n + k) for the k runs that r crosses.
+// IsMappedRange reports whether r has no hole. It takes O(log n + k) for the k intervals that r crosses.
 func (s *Space) IsMappedRange(r addr.Range) bool {
-	for _, owner := range s.ix().shows.Runs(r) {
+	for _, owner := range s.ix().shows.Intervals(r) {
 		if owner == segtree.None {
 			return false
 		}
@@ -290,15 +291,15 @@ func (s *Space) IsMappedRange(r addr.Range) bool {
 func (s *Space) Intervals(r addr.Range) iter.Seq[Interval] {
 	return func(yield func(Interval) bool) {
 		x := s.ix()
-		for run, owner := range x.shows.Runs(r) {
-			if !yield(x.interval(run, owner)) {
+		for part, owner := range x.shows.Intervals(r) {
+			if !yield(x.interval(part, owner)) {
 				return
 			}
 		}
 	}
 }
 
-// Extents yields the runs of present and zero bytes in r, ascending, each of one mapping. A mapping
+// Extents yields the ranges of present and zero bytes in r, ascending, each of one mapping. A mapping
 // that continues the one before counts as part of it (see [Mapping.Continues]); Mapping and Layer
 // are then those of the first.
 func (s *Space) Extents(r addr.Range) iter.Seq[Interval] {
@@ -325,13 +326,13 @@ func (s *Space) Extents(r addr.Range) iter.Seq[Interval] {
 }
 
 // Elementary yields the elementary intervals of the whole address space,
-// ascending, holes included: maximal runs of addresses that lie in the same
+// ascending, holes included: maximal ranges of addresses that lie in the same
 // mappings, each with what shows there.
 func (s *Space) Elementary() iter.Seq[Interval] {
 	return func(yield func(Interval) bool) {
 		x := s.ix()
-		for run := range x.over.Elementary() {
-			for part := range x.elementaryUnder(run) {
+		for r := range x.over.Elementary() {
+			for part := range x.elementaryUnder(r) {
 				if !yield(x.interval(part, x.owner(part.First))) {
 					return
 				}
@@ -340,14 +341,14 @@ func (s *Space) Elementary() iter.Seq[Interval] {
 	}
 }
 
-// elementaryUnder yields the parts of a run, cut at the borders of mappings[:unders].
-func (x *index) elementaryUnder(run addr.Range) iter.Seq[addr.Range] {
+// elementaryUnder yields the parts of a range, cut at the borders of mappings[:unders].
+func (x *index) elementaryUnder(r addr.Range) iter.Seq[addr.Range] {
 	return func(yield func(addr.Range) bool) {
 		if x.bottom == nil {
-			yield(run)
+			yield(r)
 			return
 		}
-		for part := range x.bottom.ElementaryIn(run) {
+		for part := range x.bottom.ElementaryIn(r) {
 			if !yield(part) {
 				return
 			}
@@ -356,7 +357,7 @@ func (x *index) elementaryUnder(run addr.Range) iter.Seq[addr.Range] {
 }
 
 func (x *index) owner(a addr.Addr) int32 {
-	_, owner := x.shows.Run(x.shows.Find(a))
+	_, owner := x.shows.Interval(x.shows.Find(a))
 	return owner
 }
 

@@ -42,16 +42,22 @@ type unit interface {
 	// have matches of any length.
 	find(t *tools, dst []sets.Match, b []byte, from, to int) (_ []sets.Match, next int)
 
-	traits() traits
+	traits() unitTraits
 	levels() []simd.Level
+
+	// explain returns what the unit looks for, and how. wanted are all needles by
+	// their numbers.
+	explain(wanted []patterns.Needle) []soughtNeedle
 }
 
-// traits are what the rest of the engine has to know of a unit.
-type traits struct {
+// unitTraits are what the rest of the engine has to know of a unit.
+type unitTraits struct {
 	stride  int  // what find steps by, in bytes
 	longest int  // the longest match, in bytes
 	inZeros bool // zeros alone can be a match
 }
+
+func (t *unitTraits) traits() unitTraits { return *t }
 
 // tools are what a worker lends to its units.
 type tools struct {
@@ -79,19 +85,7 @@ const findAtOnce = 4096
 // the units that look for them.
 func newUnits(set *patterns.Set, opt Options) ([]needle, []unit, error) {
 	level := opt.Kernel
-	all := slices.Clip(set.Needles())
-	places := exprPlaces(set.Exprs())
-	for _, p := range places {
-		e := &set.Exprs()[p.expr]
-		all = append(all, patterns.Needle{Pattern: e.Pattern, Align: e.Align})
-	}
-	order := func(a, b patterns.Needle) int {
-		return cmp.Or(cmp.Compare(a.Pattern, b.Pattern), cmp.Compare(a.Len(), b.Len()))
-	}
-	if !slices.IsSortedFunc(all, order) { // most often they are sorted, and there may be many
-		all = slices.Clone(all)
-		slices.SortStableFunc(all, order)
-	}
+	all, ofExprs, _ := wantedNeedles(set)
 	needles := make([]needle, len(all))
 	var literals []int32
 	words := map[wordsKind][]int32{}
@@ -99,9 +93,9 @@ func newUnits(set *patterns.Set, opt Options) ([]needle, []unit, error) {
 	for i, n := range all {
 		needles[i] = newNeedle(n)
 		if n.Words == nil && n.Lit == nil {
-			p := &places[0]
-			needles[i].expr, needles[i].excepted, needles[i].hit.Form = p.expr, p.excepted, p.form
-			places = places[1:]
+			x := &ofExprs[0]
+			needles[i].expr, needles[i].excepted, needles[i].hit.Form = x.expr, x.excepted, x.form
+			ofExprs = ofExprs[1:]
 			continue
 		}
 		if n.Words == nil {
@@ -139,18 +133,47 @@ func newUnits(set *patterns.Set, opt Options) ([]needle, []unit, error) {
 	return needles, units, nil
 }
 
-// An exprPlace is what becomes a needle of an expression.
-type exprPlace struct {
+// wantedNeedles returns the needles of a set by their numbers, those of expressions
+// included, of which only Pattern and Align are set and for which ofExprs says in the
+// same order what they are. index[i] is where all[i] is in set.Needles(), with those
+// of expressions behind; nil where all are there in order.
+func wantedNeedles(set *patterns.Set) (all []patterns.Needle, ofExprs []exprNeedle, index []int32) {
+	all = slices.Clip(set.Needles())
+	ofExprs = exprNeedles(set.Exprs())
+	for _, x := range ofExprs {
+		e := &set.Exprs()[x.expr]
+		all = append(all, patterns.Needle{Pattern: e.Pattern, Align: e.Align})
+	}
+	order := func(a, b patterns.Needle) int {
+		return cmp.Or(cmp.Compare(a.Pattern, b.Pattern), cmp.Compare(a.Len(), b.Len()))
+	}
+	if slices.IsSortedFunc(all, order) {
+		return all, ofExprs, nil // most often they are sorted, and there may be many
+	}
+	index = make([]int32, len(all))
+	for i := range index {
+		index[i] = int32(i)
+	}
+	slices.SortStableFunc(index, func(a, b int32) int { return order(all[a], all[b]) })
+	sorted := make([]patterns.Needle, len(all))
+	for i, k := range index {
+		sorted[i] = all[k]
+	}
+	return sorted, ofExprs, index
+}
+
+// An exprNeedle says what a needle of an expression is for.
+type exprNeedle struct {
 	expr     int // index in the set's expressions
 	form     int // see Hit.Form
 	excepted bool
 }
 
-// exprPlaces returns the places of all expressions of a set, in the order of
-// their needles' numbers: for each pattern first those of hits, then those of
-// matches that exceptions drop.
-func exprPlaces(exprs []patterns.Expr) []exprPlace {
-	var all []exprPlace
+// exprNeedles returns what needles the expressions of a set have, in the order of
+// their numbers: for each pattern first those of hits, then those of matches that
+// exceptions drop.
+func exprNeedles(exprs []patterns.Expr) []exprNeedle {
+	var all []exprNeedle
 	for first := 0; first < len(exprs); {
 		end := first + 1
 		for end < len(exprs) && exprs[end].Pattern == exprs[first].Pattern {
@@ -163,11 +186,11 @@ func exprPlaces(exprs []patterns.Expr) []exprPlace {
 			return i - first + 1
 		}
 		for i := first; i < end; i++ {
-			all = append(all, exprPlace{i, form(i), false})
+			all = append(all, exprNeedle{i, form(i), false})
 		}
 		for i := first; i < end; i++ {
 			if len(exprs[i].Except) > 0 {
-				all = append(all, exprPlace{i, form(i), true})
+				all = append(all, exprNeedle{i, form(i), true})
 			}
 		}
 		first = end
@@ -192,10 +215,8 @@ func newNeedle(n patterns.Needle) needle {
 type kernelUnit struct {
 	kernel simd.Kernel
 	needle uint32
-	of     traits
+	unitTraits
 }
-
-func (u *kernelUnit) traits() traits { return u.of }
 
 func (u *kernelUnit) levels() []simd.Level { return []simd.Level{u.kernel.Level()} }
 
@@ -213,27 +234,27 @@ func (u *kernelUnit) find(t *tools, dst []sets.Match, b []byte, from, to int) ([
 type literalUnit struct {
 	set     sets.Kernel
 	needles []uint32 // by number of the literal; nil where the numbers are the same
-	of      traits
+	unitTraits
 }
 
 func newLiteralUnit(all []patterns.Needle, which []int32, level simd.Level) (unit, error) {
-	of := traits{stride: 1}
+	about := unitTraits{stride: 1}
 	lits := make([]simd.Lit, len(which))
 	for k, i := range which {
 		n := &all[i]
 		lits[k] = simd.Lit{Bytes: n.Lit, Mask: n.Mask}
-		of.longest = max(of.longest, len(n.Lit))
-		of.inZeros = of.inZeros || zerosMatch(n.Lit, n.Mask)
+		about.longest = max(about.longest, len(n.Lit))
+		about.inZeros = about.inZeros || zerosMatch(n.Lit, n.Mask)
 	}
 	if len(which) == 1 {
 		k, err := newKernel(level, lits[0])
-		return &kernelUnit{k, uint32(which[0]), of}, err
+		return &kernelUnit{k, uint32(which[0]), about}, err
 	}
 	set, err := sets.New(level, lits)
 	if err != nil {
 		return nil, err
 	}
-	u := &literalUnit{set: set, of: of}
+	u := &literalUnit{set: set, unitTraits: about}
 	if len(which) < len(all) {
 		for _, i := range which {
 			u.needles = append(u.needles, uint32(i))
@@ -261,8 +282,6 @@ func zerosMatch(lit, mask []byte) bool {
 	}
 	return true
 }
-
-func (u *literalUnit) traits() traits { return u.of }
 
 func (u *literalUnit) levels() []simd.Level { return u.set.Levels() }
 

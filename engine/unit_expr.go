@@ -25,10 +25,10 @@ type exprUnit struct {
 	bare    []int    // the expressions without anchors
 	anchors []anchor // by number of the literal
 	find1   simd.Kernel
-	find2   sets.Kernel // where there are several anchors; find1 and find2 are nil where there are none
-	reach   int         // how far behind a start an anchor can begin, in bytes
-	judges  judges      // for matches that exceptions may drop
-	of      traits
+	find2   sets.Kernel     // where there are several anchors; find1 and find2 are nil where there are none
+	reach   int             // how far behind a start an anchor can begin, in bytes
+	checks  exceptionChecks // for matches that exceptions may drop
+	unitTraits
 }
 
 // An expr is one expression.
@@ -47,28 +47,28 @@ type anchor struct{ expr, first, last int }
 // newExprUnit makes the unit for the expressions of a set; needles must be all
 // needles.
 func newExprUnit(set *patterns.Set, needles []needle, opt Options) (*exprUnit, error) {
-	u := &exprUnit{of: traits{stride: 1}, judges: newJudges(set, needles, opt)}
-	of := make([]uint32, len(set.Exprs()))
+	u := &exprUnit{unitTraits: unitTraits{stride: 1}, checks: newExceptionChecks(set, needles, opt)}
+	needleOf := make([]uint32, len(set.Exprs()))
 	for i := range needles {
 		if n := &needles[i]; n.expr >= 0 && !n.excepted {
-			of[n.expr] = uint32(i)
+			needleOf[n.expr] = uint32(i)
 		}
 	}
 	var lits []simd.Lit
 	pats, all := set.Patterns(), set.Exprs()
 	for i := range all {
-		e := expr{Expr: &all[i], needle: of[i]}
+		e := expr{Expr: &all[i], needle: needleOf[i]}
 		alone := (i == 0 || all[i-1].Pattern != e.Pattern) && (i+1 == len(all) || all[i+1].Pattern != e.Pattern)
 		e.disjoint = alone && !opt.Overlapping && pats[e.Pattern].Disjoint() && len(e.Except) == 0
 		e.finder, _ = e.Matcher.(patterns.Finder)
 		e.tracker, _ = e.Matcher.(patterns.Tracker)
-		u.of.longest = max(u.of.longest, e.MaxLen)
+		u.longest = max(u.longest, e.MaxLen)
 		if len(e.Anchors) == 0 {
 			u.bare = append(u.bare, i)
-			u.of.inZeros = u.of.inZeros || zerosBegin(e.Expr)
+			u.inZeros = u.inZeros || zerosBegin(e.Expr)
 		}
 		for _, a := range e.Anchors {
-			u.of.inZeros = u.of.inZeros || zerosMatch(a.Lit, a.Mask)
+			u.inZeros = u.inZeros || zerosMatch(a.Lit, a.Mask)
 			u.anchors = append(u.anchors, anchor{i, a.First, a.Last})
 			u.reach = max(u.reach, a.Last)
 			lits = append(lits, simd.Lit{Bytes: a.Lit, Mask: a.Mask})
@@ -85,8 +85,6 @@ func newExprUnit(set *patterns.Set, needles []needle, opt Options) (*exprUnit, e
 	}
 	return u, err
 }
-
-func (u *exprUnit) traits() traits { return u.of }
 
 func (u *exprUnit) levels() []simd.Level {
 	switch {
@@ -111,27 +109,27 @@ const (
 
 // exprTools are what a worker lends to its exprUnit.
 type exprTools struct {
-	memory  patterns.Memory
-	found   []sets.Match // the anchors that a kernel has found
-	scratch sets.Scratch
-	starts  [][]interval // by expression: the starts of the stretch in hand that anchors allow
-	have    []int        // the expressions that have starts
-	matches []exprMatch
-	chains  []chain          // by expression
-	judging []chain          // by index in judges.patterns
-	tracks  []patterns.Track // by expression; nil: it has none yet, or its matcher is no Tracker
-	round   uint64           // the round of tools that the tracks are for
-	origin  addr.Addr
-	origins int       // the number of the origin, from 1 on
-	first   bool      // no match that begins before origin can reach it
-	at      addr.Addr // all starts from origin up to here, exclusive, have been looked at
-	stretch int
-	work    int // about how many bytes matchers have looked at in this stretch
-	ask     int // the work at which the context is checked next
+	memory    patterns.Memory
+	found     []sets.Match // the anchors that a kernel has found
+	scratch   sets.Scratch
+	starts    [][]startRange // by expression: the starts of the stretch in hand that anchors allow
+	have      []int          // the expressions that have starts
+	matches   []exprMatch
+	chains    []chain          // by expression
+	excepting []chain          // by index in exceptionChecks.patterns
+	tracks    []patterns.Track // by expression; nil: it has none yet, or its matcher is no Tracker
+	round     uint64           // the round of tools that the tracks are for
+	origin    addr.Addr
+	origins   int       // the number of the origin, from 1 on
+	first     bool      // no match that begins before origin can reach it
+	at        addr.Addr // all starts from origin up to here, exclusive, have been looked at
+	stretch   int
+	work      int // about how many bytes matchers have looked at in this stretch
+	ask       int // the work at which the context is checked next
 }
 
-// An interval is the starts from first up to end, exclusive.
-type interval struct{ first, end int }
+// A startRange is the starts from first up to end, exclusive.
+type startRange struct{ first, end int }
 
 // An exprMatch is a match of size bytes.
 type exprMatch struct {
@@ -143,7 +141,7 @@ func (u *exprUnit) find(t *tools, dst []sets.Match, b []byte, from, to int) ([]s
 	x := &t.expr
 	fresh := x.starts == nil
 	if fresh {
-		x.starts, x.chains = make([][]interval, len(u.exprs)), make([]chain, len(u.exprs))
+		x.starts, x.chains = make([][]startRange, len(u.exprs)), make([]chain, len(u.exprs))
 		x.tracks = make([]patterns.Track, len(u.exprs))
 		x.stretch = longStretch
 	}
@@ -173,7 +171,7 @@ func (u *exprUnit) find(t *tools, dst []sets.Match, b []byte, from, to int) ([]s
 		x.starts[i] = x.starts[i][:0]
 	}
 	for _, i := range u.bare {
-		ok = ok && u.verify(t, i, interval{from, to})
+		ok = ok && u.verify(t, i, startRange{from, to})
 	}
 	if !ok {
 		return dst, from
@@ -184,10 +182,10 @@ func (u *exprUnit) find(t *tools, dst []sets.Match, b []byte, from, to int) ([]s
 		x.stretch = min(longStretch, x.stretch*2)
 	}
 	x.sort()
-	if !u.judges.rest(t, b) {
+	if !u.checks.checkRest(t, b) {
 		return dst, from
 	}
-	return u.hand(t, dst), to
+	return u.handOver(t, dst), to
 }
 
 // locate sets x.starts and x.have to the starts from from up to to that anchors in b
@@ -200,7 +198,7 @@ func (u *exprUnit) locate(t *tools, b []byte, from, to int) {
 	x.have = x.have[:0]
 	note := func(off, lit int) {
 		a := &u.anchors[lit]
-		v := interval{max(from, off-a.last), min(to, off-a.first+1)}
+		v := startRange{max(from, off-a.last), min(to, off-a.first+1)}
 		if v.first >= v.end {
 			return
 		}
@@ -237,10 +235,10 @@ func (u *exprUnit) locate(t *tools, b []byte, from, to int) {
 	}
 }
 
-// merged returns the intervals in order, with those that overlap or touch joined. It
+// merged returns the ranges in order, with those that overlap or touch joined. It
 // reuses list.
-func merged(list []interval) []interval {
-	slices.SortFunc(list, func(a, b interval) int { return cmp.Compare(a.first, b.first) })
+func merged(list []startRange) []startRange {
+	slices.SortFunc(list, func(a, b startRange) int { return cmp.Compare(a.first, b.first) })
 	out := list[:0]
 	for _, v := range list {
 		if n := len(out); n > 0 && v.first <= out[n-1].end {
@@ -254,7 +252,7 @@ func merged(list []interval) []interval {
 
 // verify appends to x.matches the matches of expression i that begin at the starts of
 // v. It returns false where the scan has ended; then matches are missing.
-func (u *exprUnit) verify(t *tools, i int, v interval) bool {
+func (u *exprUnit) verify(t *tools, i int, v startRange) bool {
 	x, e := &t.expr, &u.exprs[i]
 	x.memory.Beyond = t.byteAt
 	if e.Isolated {
@@ -265,9 +263,9 @@ func (u *exprUnit) verify(t *tools, i int, v interval) bool {
 		c = &x.chains[i]
 		c.from(x, e.MaxLen)
 	}
-	of, atOnce := u.judges.needles[e.needle]
-	if atOnce = atOnce && u.judges.patterns[of.pattern].atOnce(); atOnce {
-		c = u.judges.chain(x, of.pattern)
+	of, atOnce := u.checks.needles[e.needle]
+	if atOnce = atOnce && u.checks.patterns[of.pattern].atOnce(); atOnce {
+		c = u.checks.chain(x, of.pattern)
 	}
 	matcher, finder := e.Matcher, e.finder
 	track := x.track(i, e)
@@ -305,7 +303,7 @@ func (u *exprUnit) verify(t *tools, i int, v interval) bool {
 		m := exprMatch{uint32(s), e.needle, uint32(n), e.Pattern}
 		switch {
 		case atOnce:
-			if counts, ok := u.judges.one(t, x.memory.Bytes, &m); !ok {
+			if counts, ok := u.checks.check(t, x.memory.Bytes, &m); !ok {
 				return false
 			} else if !counts {
 				continue
@@ -348,8 +346,8 @@ func (x *exprTools) sort() {
 	})
 }
 
-// hand appends the matches to dst, in order, and sets t.lens to their lengths.
-func (u *exprUnit) hand(t *tools, dst []sets.Match) []sets.Match {
+// handOver appends the matches to dst, in order, and sets t.lens to their lengths.
+func (u *exprUnit) handOver(t *tools, dst []sets.Match) []sets.Match {
 	x := &t.expr
 	t.lens = t.lens[:0]
 	for _, m := range x.matches {
@@ -368,8 +366,8 @@ func (u *exprUnit) hand(t *tools, dst []sets.Match) []sets.Match {
 //	matches     [----)  [----)   [---)
 //	                             ^ kept; from here on all is known
 //
-// The dropper drops matches that are handed over before all is known and have to be
-// dropped. A match that an exception drops covers nothing, since a match that goes on
+// The OverlapFilter drops matches that are handed over before all is known and have to
+// be dropped. A match that an exception drops covers nothing, since a match that goes on
 // beyond it may be a hit; but one that lies wholly in it is no hit.
 type chain struct {
 	origin   addr.Addr

@@ -37,7 +37,7 @@ type wordsUnit struct {
 	kernel simd.Kernel
 	order  addr.ByteOrder
 	values valueTable
-	of     traits
+	unitTraits
 }
 
 // maxOwners is the most entries of a valueTable. Needles whose ranges overlap so
@@ -69,21 +69,19 @@ func newWordUnits(all []patterns.Needle, kind wordsKind, which []int32, level si
 	if err != nil {
 		return nil, err
 	}
-	of := traits{stride: kind.stride, longest: kind.size, inZeros: spec.Ranges[0].Lo == 0}
+	about := unitTraits{stride: kind.stride, longest: kind.size, inZeros: spec.Ranges[0].Lo == 0}
 	if len(which) == 1 {
-		return []unit{&kernelUnit{k, uint32(which[0]), of}}, nil
+		return []unit{&kernelUnit{k, uint32(which[0]), about}}, nil
 	}
-	return []unit{&wordsUnit{k, kind.order, values, of}}, nil
+	return []unit{&wordsUnit{k, kind.order, values, about}}, nil
 }
-
-func (u *wordsUnit) traits() traits { return u.of }
 
 func (u *wordsUnit) levels() []simd.Level { return []simd.Level{u.kernel.Level()} }
 
 func (u *wordsUnit) find(t *tools, dst []sets.Match, b []byte, from, to int) ([]sets.Match, int) {
 	n, next := u.kernel.Scan(t.offsets, b, from, to)
 	for _, off := range t.offsets[:n] {
-		for _, needle := range u.values.owners(u.order.Uint(b[off:][:u.of.longest])) {
+		for _, needle := range u.values.owners(u.order.Uint(b[off:][:u.longest])) {
 			dst = append(dst, sets.Match{Off: off, Lit: uint32(needle)})
 		}
 	}
@@ -94,11 +92,11 @@ func (u *wordsUnit) find(t *tools, dst []sets.Match, b []byte, from, to int) ([]
 //
 //	needle 0   [-----------]
 //	needle 1        [---------------]      [--]
-//	intervals  |----|------|--------|------|--|---
+//	ranges     |----|------|--------|------|--|---
 //	owners       0    0 1      1             1
 type valueTable struct {
-	los   []uint64 // where the intervals begin, ascending, the first one at 0
-	first []int32  // interval i has the needles have[first[i]:first[i+1]], ascending
+	los   []uint64 // where the ranges begin, ascending, the first one at 0
+	first []int32  // range i has the needles have[first[i]:first[i+1]], ascending
 	have  []int32
 }
 

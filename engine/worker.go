@@ -11,13 +11,14 @@ import (
 	"vscan/engine/simd/sets"
 )
 
-// A worker claims shards and searches them, block by block. A block is a
-// window of some 256 KiB to 1 MiB and the overlap, in which bytes lie side by
-// side in this program's memory:
+// A worker claims shards and searches them, block by block. A block has a core of
+// some 256 KiB to 1 MiB, and a window that goes on past it by the overlap. Its bytes
+// lie side by side in this program's memory:
 //
 //	pieces   |----- a large piece -----|s|s|s|---- a large piece ----|
 //	blocks   [direct ][direct ][direct-][ together   ][direct ][…
-//	                                   ^ the overlap's last starts go along
+//	                                   ^ core of "together": it begins with the last
+//	                                     starts of the piece, as many as the overlap
 //
 // A direct block is a view of its source, with nothing copied where the source is mapped.
 // Where a match could run from one piece into the next, and where pieces are small, the
@@ -31,15 +32,15 @@ type worker struct {
 	emitter
 	claims  func(claim func() bool) lane // claims the next shard and returns its lane; nil where there is none
 	tools   tools
-	streams []stream     // by unit
-	found   []sets.Match // the matches of one unit in one part
-	pending []placed     // the matches of all units in all parts
+	streams []stream      // by unit
+	found   []sets.Match  // the matches of one unit in one view
+	pending []windowMatch // the matches of all units in all views
 	buf     []byte
 	spans   []shard.Span
 
 	blockSize uint64   // the size of a block's core, in bytes
 	mapped    bool     // the last block was direct and a view of mapped memory
-	parts     [][]byte // the parts of the block in hand; see views
+	views     [][]byte // the bytes of the block in hand, piece by piece; see viewPieces
 	seams     seams
 	touched   byte // keeps the compiler from dropping reads that fetch ahead
 
@@ -58,15 +59,15 @@ const (
 	// directMin is the fewest bytes left of a piece, less one, that are worth a block of
 	// their own.
 	directMin = 32 << 10
-	// inPlaceMin is the size of the smallest part of a block that is worth a kernel call
+	// inPlaceMin is the size of the smallest view of a block that is worth a kernel call
 	// of its own; smaller ones are copied.
 	inPlaceMin = 1 << 10
-	// The next part counts as following in memory where it begins less than nearBytes
+	// The next view counts as following in memory where it begins less than nearBytes
 	// behind the beginning of the one before.
 	nearBytes = 64 << 10
-	// While a part is copied, the first prefetchBytes of the part that comes
-	// prefetchParts later are touched.
-	prefetchParts, prefetchBytes = 3, 512
+	// While a view is copied, the first prefetchBytes of the part that comes
+	// prefetchViews later are touched.
+	prefetchViews, prefetchBytes = 3, 512
 )
 
 func newWorker(s *scan) *worker {
@@ -135,7 +136,7 @@ func (w *worker) span(ctx context.Context, s *shard.Span) bool {
 		for w.plan.pieces[i].Last < first {
 			i++
 		}
-		direct := w.shape(i, &core, s.Last)
+		direct := w.fitBlock(i, &core, s.Last)
 		window := addr.Range{First: first, Last: s.Last}
 		if uint64(s.Last-core.Last) > uint64(w.overlap) {
 			window.Last = core.Last + addr.Addr(w.overlap)
@@ -151,9 +152,9 @@ func (w *worker) span(ctx context.Context, s *shard.Span) bool {
 	}
 }
 
-// shape decides how the block that begins in piece i is searched, and shortens its core to
+// fitBlock decides how the block that begins in piece i is searched, and shortens its core to
 // suit; last is the end of the span's window. It reports whether the block is direct.
-func (w *worker) shape(i int, core *addr.Range, last addr.Addr) bool {
+func (w *worker) fitBlock(i int, core *addr.Range, last addr.Addr) bool {
 	p := &w.plan.pieces[i]
 	if last <= p.Last {
 		return true // the piece has all of the window
@@ -179,14 +180,14 @@ func (w *worker) block(ctx context.Context, i int, direct bool, core, window add
 	w.pos, w.mapped = core.First, false
 	w.grow(int(window.Last-window.First) + 1)
 	fault := Guard(func() {
-		if whole = w.views(i, window); !whole {
+		if whole = w.viewPieces(i, window); !whole {
 			return
 		}
 		switch {
 		case direct:
-			w.mapped = unsafe.SliceData(w.parts[0]) != unsafe.SliceData(w.buf)
-			ok = w.fragment(ctx, w.parts[0], core, window, w.plan.pieces[i].source == zeros)
-		// Matches of any length may go on where a part ends, so parts are copied
+			w.mapped = unsafe.SliceData(w.views[0]) != unsafe.SliceData(w.buf)
+			ok = w.fragment(ctx, w.views[0], core, window, w.plan.pieces[i].source == zeros)
+		// Matches of any length may go on where a view ends, so views are copied
 		// together for them.
 		case !w.sized && w.worthInPlace():
 			ok = w.inPlace(ctx, core, window)

@@ -9,10 +9,10 @@ import (
 )
 
 // Zeros that nothing can match are not searched: a process can have mapped
-// terabytes that it never touched. The bytes of a zero piece are left out of the
-// places where a match can begin, all but the last overlap ones if the run goes
-// on behind it. A match that begins in these may run on into what follows; one
-// that begins before them would consist of zeros alone.
+// terabytes that it never touched. The addresses of a zero piece are no starts, except
+// the last ones, as many as the overlap, if the run goes on behind the piece. A match
+// that begins at one of these may go on into what follows; one that begins before them
+// would consist of zeros alone.
 //
 //	run        |--- bytes ---|-------------- zeros --------------|--- bytes ---|
 //	stretches  [-------------]                              [------------------]
@@ -22,10 +22,9 @@ import (
 // instead of one.
 const minSkip = 256 << 10
 
-// stretches returns what shards are cut from: those places of the plan's runs, in
-// starts (all, where there are none), at which a match may begin. bytes is how
-// many places there are, including those that are left out because they are
-// zeros.
+// stretches returns what shards are cut from: the addresses of the plan's runs, in
+// starts (all, where there are none), at which a match may begin. bytes is how many
+// these are together with those that are left out because they are zeros.
 func (sc *Scanner) stretches(starts []addr.Range) (cut []shard.Stretch, bytes uint64) {
 	skips := sc.skips()
 	if len(starts) == 0 {
@@ -49,7 +48,7 @@ func (sc *Scanner) stretches(starts []addr.Range) (cut []shard.Stretch, bytes ui
 	return cut, bytes
 }
 
-// skips returns the places in zero pieces where no match can begin, ascending.
+// skips returns the ranges in zero pieces where no match can begin, ascending.
 // Each lies in one run.
 func (sc *Scanner) skips() []addr.Range {
 	if slices.ContainsFunc(sc.units, func(u unit) bool { return u.traits().inZeros }) {

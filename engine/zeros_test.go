@@ -64,7 +64,7 @@ func TestSkippedZerosHideNothing(t *testing.T) {
 		want := collect(t, compile(t, whole, set, opt))
 		sc := compile(t, parted, set, opt)
 		sc.leastSkip = uint64(1 + rnd.IntN(20))
-		if sc.shape(); sc.skipped > 0 {
+		if sc.cutUp(); sc.skipped > 0 {
 			skipped++
 		}
 		if got := collect(t, sc); !slices.Equal(got, want) {
@@ -129,7 +129,7 @@ func TestContinuedMappingsAreOne(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		m.Name, m.NameOffset, m.Part = name, off, off > 0
+		m.Name, m.NameOffset, m.Continuation = name, off, off > 0
 		return m
 	}
 	for _, c := range []struct {
@@ -150,7 +150,7 @@ func TestContinuedMappingsAreOne(t *testing.T) {
 // Extents joins mappings that continue one another, and no others.
 func TestExtents(t *testing.T) {
 	at := func(first, last addr.Addr, state State, name string, off uint64) Mapping {
-		m := Mapping{Range: addr.Range{First: first, Last: last}, State: state, Name: name, NameOffset: off, Part: off > 0}
+		m := Mapping{Range: addr.Range{First: first, Last: last}, State: state, Name: name, NameOffset: off, Continuation: off > 0}
 		if state == Present {
 			m.Source = BytesSource(name, make([]byte, last+1))
 		}

@@ -141,7 +141,7 @@ func (e *explainer) pattern(all []engine.Sought) {
 		default:
 			e.say("  needle      %s%s", spelled(s.Needle.Lit, s.Needle.Mask), aligned(s.Needle.Align))
 		}
-		e.say("  kernel      %v, %v%s", s.Shape, s.Level, prefixed(", first ", s.How))
+		e.say("  kernel      %v, %v%s", s.Shape, s.Level, prefixed(", first ", s.FirstLook))
 		if !s.Exact {
 			e.say("  candidates  %s", oneIn(s.Rate))
 		}

@@ -40,7 +40,7 @@ func (g *Graph) Modules() []Module {
 // dataOf returns the part of a module that may be written.
 func dataOf(m *engine.Module) []addr.Range {
 	var data []addr.Range
-	for _, p := range m.Parts {
+	for _, p := range m.Ranges {
 		if p.Perm == 0 || p.Perm&engine.PermWrite != 0 {
 			data = append(data, p.Range)
 		}

@@ -92,7 +92,7 @@ func (f *finder) bss() (out []addr.Range) {
 		return nil
 	}
 	for _, m := range f.space.Places().Modules().All {
-		for _, p := range m.Parts {
+		for _, p := range m.Ranges {
 			if !p.File && !strings.HasPrefix(p.Name, "/") {
 				out = append(out, p.Range)
 			}

@@ -188,7 +188,7 @@ func (l *layout) lay(s *segment, first addr.Addr, names *namer, yield func(engin
 			}
 			r.First, cut = p.Last+1, true
 		}
-		yield(engine.Mapping{Range: r, State: engine.Absent, Perm: perm, Name: name, NameOffset: uint64(r.First - begin), Part: cut})
+		yield(engine.Mapping{Range: r, State: engine.Absent, Perm: perm, Name: name, NameOffset: uint64(r.First - begin), Continuation: cut})
 	}
 	whole := addr.Range{First: first, Last: first + addr.Addr(mem-1)}
 	if names == nil {

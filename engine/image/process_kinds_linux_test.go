@@ -406,7 +406,7 @@ func checkProcessImage(t *testing.T, img *Image) {
 		if m.First <= before.Last {
 			t.Errorf("%v after %v", m.Range, before.Range)
 		}
-		if m.Part && !m.Continues(before) {
+		if m.Continuation && !m.Continues(before) {
 			t.Errorf("%v of %s at %#x does not go on from %v", m.Range, m.Name, m.NameOffset, before.Range)
 		}
 	}

@@ -206,7 +206,7 @@ func (s *processSource) readable(v *vma) bool {
 
 // lay makes the mappings of a part of an area.
 func (p *process) lay(v *vma, r addr.Range, from base) {
-	m := engine.Mapping{Range: r, Perm: v.perm, Name: v.name, NameOffset: uint64(r.First - v.base), Part: r.First > v.First}
+	m := engine.Mapping{Range: r, Perm: v.perm, Name: v.name, NameOffset: uint64(r.First - v.base), Continuation: r.First > v.First}
 	switch from {
 	case baseAbsent:
 		m.State = engine.Absent
@@ -240,7 +240,7 @@ func (p *process) layFile(v *vma, m engine.Mapping) {
 			q.Last = m.First + addr.Addr(n-1)
 			m.First, more = q.Last+1, true
 			m.NameOffset += n
-			m.Part = true
+			m.Continuation = true
 		}
 		set(&q)
 		p.Mappings = append(p.Mappings, q)

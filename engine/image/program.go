@@ -214,7 +214,7 @@ func (p *program) laySegment(out []engine.Mapping, s *segment, base addr.Addr, p
 // zeroFrom is the part of a mapping from an address in it on, as zeros.
 func zeroFrom(m engine.Mapping, first addr.Addr) engine.Mapping {
 	m.NameOffset += uint64(first - m.First)
-	m.Part = m.Part || first > m.First
+	m.Continuation = m.Continuation || first > m.First
 	m.First, m.Source, m.Offset, m.State = first, nil, 0, engine.Zero
 	return m
 }

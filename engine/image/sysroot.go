@@ -336,7 +336,7 @@ func (l *Layer) layProgramParts(c *coreFile, start int, m *Module, name string, 
 		if s.memsz > s.filesz {
 			l.Mappings = append(l.Mappings, engine.Mapping{
 				Range: addr.Range{First: pl.first + addr.Addr(pl.file), Last: pl.last}, State: engine.Zero,
-				Perm: s.perm(), Name: name, NameOffset: uint64(pl.first-c.loadBase(m.Base, m.Base)) + pl.file, Part: pl.file > 0, File: true,
+				Perm: s.perm(), Name: name, NameOffset: uint64(pl.first-c.loadBase(m.Base, m.Base)) + pl.file, Continuation: pl.file > 0, File: true,
 			})
 		}
 	}

@@ -12,7 +12,7 @@ import (
 // mapping does.
 func TestWholeMappings(t *testing.T) {
 	part := func(first, last addr.Addr, state engine.State, name string, before uint64) engine.Mapping {
-		m := engine.Mapping{Range: addr.Range{First: first, Last: last}, State: state, Name: name, NameOffset: before, Part: before > 0}
+		m := engine.Mapping{Range: addr.Range{First: first, Last: last}, State: state, Name: name, NameOffset: before, Continuation: before > 0}
 		if state == engine.Present {
 			m.Source = engine.BytesSource("bytes", make([]byte, last-first+1))
 		}

@@ -11,50 +11,50 @@ import (
 // None is the owner of a hole.
 const None int32 = -1
 
-// A Partition divides the whole address space, 0 to 2^64 − 1, into runs and gives each
-// run an owner, which may be None. INVARIANT: the first run starts at 0, and neighbouring
-// runs have different owners.
+// A Partition divides the whole address space, 0 to 2^64 − 1, into intervals and
+// gives each interval an owner, which may be None. INVARIANT: the first interval
+// starts at 0, and neighbouring intervals have different owners.
 //
 //	a-----b---c----------   first addresses: a b c
 //	None  3   None          owners
 //
-// It is immutable and safe for concurrent readers. A run costs 18 bytes, and
+// It is immutable and safe for concurrent readers. An interval costs 18 bytes, and
 // a lookup O(log n) with two or three cache misses.
 type Partition struct {
-	runs []run
+	intervals []interval
 	// levels is a static B-tree over the first addresses, the root last: levels[0]
-	// has that of every leafRuns-th run, levels[k+1] every fanout-th entry of
+	// has that of every leafIntervals-th interval, levels[k+1] every fanout-th entry of
 	// levels[k]. A node is one cache line. A leaf is larger, so that the levels of
-	// even two million runs fit a level-2 cache; the cache misses within a leaf
+	// even two million intervals fit a level-2 cache; the cache misses within a leaf
 	// overlap, since no compare waits for another.
 	levels [][]addr.Addr
 }
 
 const (
-	leafRuns = 32 // of 16 bytes
-	fanout   = 8  // addresses of 8 bytes
+	leafIntervals = 32 // of 16 bytes
+	fanout        = 8  // addresses of 8 bytes
 )
 
-// A run is the addresses from first to the byte before the next run's first.
-type run struct {
+// An interval is the addresses from first to the byte before the next interval's first.
+type interval struct {
 	first addr.Addr
 	owner int32
 }
 
-// NewPartition makes a partition of runs that are given by first address and owner,
+// NewPartition makes a partition of intervals that are given by first address and owner,
 // ascending; the first has to start at 0. It joins neighbours that have the same owner.
-func NewPartition(runs iter.Seq2[addr.Addr, int32]) *Partition {
+func NewPartition(intervals iter.Seq2[addr.Addr, int32]) *Partition {
 	p := &Partition{}
-	for first, owner := range runs {
-		if n := len(p.runs); n == 0 || p.runs[n-1].owner != owner {
-			p.runs = append(p.runs, run{first, owner})
+	for first, owner := range intervals {
+		if n := len(p.intervals); n == 0 || p.intervals[n-1].owner != owner {
+			p.intervals = append(p.intervals, interval{first, owner})
 		}
 	}
-	p.runs = slices.Clip(slices.Clone(p.runs)) // append has left up to half of the array unused
+	p.intervals = slices.Clip(slices.Clone(p.intervals)) // append has left up to half of the array unused
 
-	level := make([]addr.Addr, 0, len(p.runs)/leafRuns+1)
-	for i := 0; i < len(p.runs); i += leafRuns {
-		level = append(level, p.runs[i].first)
+	level := make([]addr.Addr, 0, len(p.intervals)/leafIntervals+1)
+	for i := 0; i < len(p.intervals); i += leafIntervals {
+		level = append(level, p.intervals[i].first)
 	}
 	for {
 		p.levels = append(p.levels, level)
@@ -69,20 +69,20 @@ func NewPartition(runs iter.Seq2[addr.Addr, int32]) *Partition {
 	}
 }
 
-// Len returns the number of runs.
-func (p *Partition) Len() int { return len(p.runs) }
+// Len returns the number of intervals.
+func (p *Partition) Len() int { return len(p.intervals) }
 
-// Run returns the run of number i and its owner. Runs are numbered from 0, by ascending
-// addresses.
-func (p *Partition) Run(i int) (addr.Range, int32) {
-	r := addr.Range{First: p.runs[i].first, Last: addr.Max}
-	if i+1 < len(p.runs) {
-		r.Last = p.runs[i+1].first - 1
+// Interval returns the interval of number i and its owner. Intervals are numbered
+// from 0, by ascending addresses.
+func (p *Partition) Interval(i int) (addr.Range, int32) {
+	r := addr.Range{First: p.intervals[i].first, Last: addr.Max}
+	if i+1 < len(p.intervals) {
+		r.Last = p.intervals[i+1].first - 1
 	}
-	return r, p.runs[i].owner
+	return r, p.intervals[i].owner
 }
 
-// Find returns the number of the run that holds a.
+// Find returns the number of the interval that holds a.
 func (p *Partition) Find(a addr.Addr) int {
 	i := 0
 	for k := len(p.levels) - 1; k >= 0; k-- {
@@ -100,9 +100,9 @@ func (p *Partition) Find(a addr.Addr) int {
 			i += notAbove(first, a)
 		}
 	}
-	i *= leafRuns
+	i *= leafIntervals
 	above := 0
-	for _, r := range p.runs[i+1 : min(i+leafRuns, len(p.runs))] {
+	for _, r := range p.intervals[i+1 : min(i+leafIntervals, len(p.intervals))] {
 		above += notAbove(r.first, a)
 	}
 	return i + above
@@ -114,13 +114,13 @@ func notAbove(first, a addr.Addr) int {
 	return int(1 - borrow)
 }
 
-// Runs yields the runs that overlap r, cut to r, ascending, with their owners. Together
-// they are all of r.
-func (p *Partition) Runs(r addr.Range) iter.Seq2[addr.Range, int32] {
+// Intervals yields the intervals that overlap r, cut to r, ascending, with their
+// owners. Together they are all of r.
+func (p *Partition) Intervals(r addr.Range) iter.Seq2[addr.Range, int32] {
 	return func(yield func(addr.Range, int32) bool) {
-		for i := p.Find(r.First); i < len(p.runs) && p.runs[i].first <= r.Last; i++ {
-			run, owner := p.Run(i)
-			if part, ok := run.Intersect(r); ok && !yield(part, owner) {
+		for i := p.Find(r.First); i < len(p.intervals) && p.intervals[i].first <= r.Last; i++ {
+			whole, owner := p.Interval(i)
+			if part, ok := whole.Intersect(r); ok && !yield(part, owner) {
 				return
 			}
 		}

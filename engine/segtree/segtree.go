@@ -3,7 +3,7 @@
 // engine, and may change.
 //
 // The ends of all ranges cut the address space into elementary intervals:
-// maximal runs of addresses that lie in the same ranges.
+// maximal ranges of addresses that lie in the same ranges.
 //
 //	layer 2          e-------g
 //	layer 1    c-------f
@@ -23,7 +23,7 @@
 //  2. Nothing is inserted after the build, so once all ranges are in, the
 //     nodes are pushed down to the leaves in one pass, equal neighbours are
 //     joined, and the inner nodes are dropped. What remains is a sorted array
-//     of runs (a Partition): a lookup is a search in it, and it knows how far
+//     of intervals (a Partition): a lookup is a search in it, and it knows how far
 //     an owner shows even where that crosses many leaves.
 //  3. All layers at an address, and all ranges that overlap another, are found
 //     in the ranges themselves, sorted by first address as an implicit balanced
@@ -171,9 +171,9 @@ func (t *Tree) Shows() *Partition { return t.shows }
 
 // At returns the topmost layer at a, or None, and the range around a in which
 // it shows without a break.
-func (t *Tree) At(a addr.Addr) (layer int32, run addr.Range) {
-	run, layer = t.shows.Run(t.shows.Find(a))
-	return layer, run
+func (t *Tree) At(a addr.Addr) (layer int32, r addr.Range) {
+	r, layer = t.shows.Interval(t.shows.Find(a))
+	return layer, r
 }
 
 // Layers appends to dst the layers of all ranges that hold a, the topmost
@@ -223,7 +223,7 @@ func (t *Tree) Elementary() iter.Seq2[addr.Range, int32] { return t.ElementaryIn
 // Elementary does.
 func (t *Tree) ElementaryIn(r addr.Range) iter.Seq2[addr.Range, int32] {
 	return func(yield func(addr.Range, int32) bool) {
-		run := t.shows.Find(r.First)
+		shown := t.shows.Find(r.First)
 		i, found := slices.BinarySearch(t.cuts, r.First)
 		if !found {
 			i--
@@ -233,10 +233,10 @@ func (t *Tree) ElementaryIn(r addr.Range) iter.Seq2[addr.Range, int32] {
 			if i+1 < len(t.cuts) {
 				part.Last = min(r.Last, t.cuts[i+1]-1)
 			}
-			for run+1 < t.shows.Len() && t.shows.runs[run+1].first <= part.First {
-				run++
+			for shown+1 < t.shows.Len() && t.shows.intervals[shown+1].first <= part.First {
+				shown++
 			}
-			if !yield(part, t.shows.runs[run].owner) {
+			if !yield(part, t.shows.intervals[shown].owner) {
 				return
 			}
 		}

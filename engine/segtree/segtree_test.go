@@ -39,7 +39,7 @@ func check(t *testing.T, ranges []addr.Range, base addr.Addr, size int) {
 	tree, model := New(ranges), newByteMap(size, base, ranges)
 	for i := range model {
 		a := base + addr.Addr(i)
-		layer, run := tree.At(a)
+		layer, interval := tree.At(a)
 		if layer != model.top(i) {
 			t.Fatalf("%v: at %v layer %d shows, want %d", ranges, a, layer, model.top(i))
 		}
@@ -58,8 +58,8 @@ func check(t *testing.T, ranges []addr.Range, base addr.Addr, size int) {
 		if hi == size-1 && layer == None {
 			wantLast = addr.Max
 		}
-		if run.First != wantFirst || run.Last != wantLast {
-			t.Fatalf("%v: at %v the run is %v, want %v..%v", ranges, a, run, wantFirst, wantLast)
+		if interval.First != wantFirst || interval.Last != wantLast {
+			t.Fatalf("%v: at %v the interval is %v, want %v..%v", ranges, a, interval, wantFirst, wantLast)
 		}
 		if got := tree.Layers(nil, a); !slices.Equal(got, model[i]) {
 			t.Fatalf("%v: layers at %v: %v, want %v", ranges, a, got, model[i])
@@ -162,7 +162,7 @@ func TestRandomLayouts(t *testing.T) {
 func TestRunsWithinARange(t *testing.T) {
 	tree := New([]addr.Range{{First: 10, Last: 19}, {First: 15, Last: 29}, {First: 40, Last: 49}})
 	var got []string
-	for r, layer := range tree.Shows().Runs(addr.Range{First: 12, Last: 44}) {
+	for r, layer := range tree.Shows().Intervals(addr.Range{First: 12, Last: 44}) {
 		got = append(got, fmt.Sprint(uint64(r.First), "-", uint64(r.Last), ":", layer))
 	}
 	want := []string{"12-14:0", "15-29:1", "30-39:-1", "40-44:2"}
@@ -217,7 +217,7 @@ func BenchmarkLookupMillion(b *testing.B) {
 	for i := range at {
 		at[i] = addr.Addr(rnd.Uint64() >> 16)
 	}
-	b.ReportMetric(float64(tree.Shows().Len()), "runs")
+	b.ReportMetric(float64(tree.Shows().Len()), "intervals")
 	i := 0
 	for b.Loop() {
 		if layer, _ := tree.At(at[i&(len(at)-1)]); layer != None {

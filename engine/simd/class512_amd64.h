@@ -1,4 +1,5 @@
-// The kernel for AVX-512, by way of LOAD_LANES and EMIT: see class_amd64.s.
+// This is the text of both kernels for AVX-512, which differ in the macros LOAD_LANES
+// and EMIT: see class_amd64.s.
 
 	MOVQ         st+0(FP), DI
 	LOAD_BLOCK
@@ -40,23 +41,7 @@ group512:
 rest512:
 	MOVQ R9, R13
 
-vector512:
-	CMPQ  R8, R13
-	JGE   more512
-	CMPQ  R11, R12
-	JGT   done512
-	MOVQ  $-1, AX
-	MOVQ  R9, DX
-	SUBQ  R8, DX
-	CMPQ  DX, $64
-	JLT   last512
-	MOVQ  R13, DX
-	SUBQ  R8, DX
-	CMPQ  DX, $64
-	JGE   body512
-	BZHIQ DX, AX, AX
-
-body512:
+	EACH_VECTOR512
 	KMOVQ      AX, K7
 	VMOVDQU8.Z (BX)(R8*1), K7, Z3
 	ROW512(Z2, Z3, Z4)
@@ -65,27 +50,4 @@ body512:
 	ADDQ       $64, R8
 	JMP        vector512
 
-// The last 1 to 63 bytes, DX of them; AX is all ones.
-last512:
-	MOVQ  R9, R13
-	CMPQ  R9, $64
-	JLT   short512
-	MOVQ  R9, R8
-	SUBQ  $64, R8
-	NEGQ  DX          // the shift is modulo 64: by 64 − DX
-	SHLXQ DX, AX, AX
-	JMP   body512
-
-short512:
-	BZHIQ DX, AX, AX
-	JMP   body512
-
-more512:
-	MOVQ R13, R8      // a vector may have gone beyond
-	CMPQ R8, R9
-	JLT  group512
-
-done512:
-	STORE_BLOCK
-	VZEROUPPER
-	RET
+	REST512(group512)

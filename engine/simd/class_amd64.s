@@ -4,24 +4,24 @@
 #include "textflag.h"
 #include "scan_amd64.h"
 
-// Any set of bytes by two shuffles, after Geoff Langdale and Wojciech Muła,
-// "SIMD-ized check which bytes are in a set": the low nibble of a byte chooses
-// a row, 16 bits of which the high nibble chooses one.
+// These kernels look for any set of bytes by shuffles, after Geoff Langdale and
+// Wojciech Muła, "SIMD-ized check which bytes are in a set": the low nibble of a byte
+// chooses a row of 16 bits, and the high nibble chooses one of the bits.
 //
 //	byte h·16 + l     rows[l]      . . . . . . . . | . . . . . . . .
 //	                               high, h ≥ 8       low, h < 8
 //
 // A shuffle looks up 8 bits a byte and gives 0 where the top bit of the byte is
 // set. So the low halves are looked up by the byte, the high ones by the byte
-// with its top bit turned, and one of the two is 0; the third shuffle turns h
-// into the bit. Groups of 512 bytes are asked whether any byte is in the set,
-// and gone through vector by vector where one is.
+// with its top bit inverted, and one of the two is 0; the third shuffle turns h
+// into the bit. For a group of 512 bytes it is asked once whether any byte is in the
+// set, and where one is, the group is gone through vector by vector.
 //
 // Registers: see scan_amd64.h; BX is base. The tables low, high and bit are in
 // Z20 Z21 Z22 or Y12 Y13 Y14, 0x80 and 0x0f everywhere in Z23 Z24 or Y10 Y11.
 
-// IN512 leaves in row and bit what have a bit in common where a byte of memory
-// is in the set.
+// IN512 sets row and bit so that they have a bit in common where a byte of memory is
+// in the set.
 #define IN512(memory, row, bit, t) \
 	VMOVDQU64  memory, bit       \
 	ROW512(row, bit, t)
@@ -35,7 +35,7 @@
 	VPANDQ     bit, Z24, bit     \
 	VPSHUFB    bit, Z22, bit
 
-// ANY512 adds to acc what is not zero where a byte is in the set.
+// ANY512 sets a bit of a byte of acc where that byte of memory is in the set.
 #define ANY512(at, acc, row, bit, t) \
 	IN512(at(BX)(R8*1), row, bit, t)     \
 	VPTERNLOGQ $0xf8, row, bit, acc      // acc | row & bit
@@ -60,8 +60,8 @@ TEXT ·scanClassAVX512(SB), NOSPLIT, $0-8
 TEXT ·scanClassVBMI2(SB), NOSPLIT, $0-8
 #include "class512_amd64.h"
 
-// IN256 leaves in bit one bit a byte, and in row the same bit and others where
-// a byte of memory is in the set.
+// IN256 sets bit to one bit for each byte, and row to that bit and others where the
+// byte of memory is in the set.
 #define IN256(memory, row, bit, t) \
 	VMOVDQU memory, bit          \
 	VPSHUFB bit, Y12, row        \
@@ -136,7 +136,8 @@ group256:
 	MOVQ   R13, R8
 	JMP    group256
 
-	// As in literal_amd64.s; DX is in how many lanes there are none.
+	// This is done as in literal_amd64.s. DX is the number of lanes that have no byte of
+	// the set in any vector.
 near256:
 	VPXOR     Y1, Y1, Y1
 	VPCMPEQB  Y1, Y0, Y0
@@ -164,23 +165,7 @@ some256:
 rest256:
 	MOVQ R9, R13
 
-vector256:
-	CMPQ  R8, R13
-	JGE   more256
-	CMPQ  R11, R12
-	JGT   done256
-	MOVL  $-1, AX
-	MOVQ  R9, DX
-	SUBQ  R8, DX
-	CMPQ  DX, $32
-	JLT   last256
-	MOVQ  R13, DX
-	SUBQ  R8, DX
-	CMPQ  DX, $32
-	JGE   body256
-	BZHIL DX, AX, AX
-
-body256:
+	EACH_VECTOR256
 	IN256((BX)(R8*1), Y2, Y3, Y4)
 	VPCMPEQB  Y2, Y3, Y2
 	VPMOVMSKB Y2, DX
@@ -201,21 +186,4 @@ many256:
 	ADDQ $32, R8
 	JMP  vector256
 
-// The last 1 to 31 bytes, DX of them; AX is all ones.
-last256:
-	MOVQ  R9, R13
-	MOVQ  R9, R8
-	SUBQ  $32, R8
-	NEGL  DX          // the shift is modulo 32: by 32 − DX
-	SHLXL DX, AX, AX
-	JMP   body256
-
-more256:
-	MOVQ R13, R8      // a vector may have gone beyond
-	CMPQ R8, R9
-	JLT  group256
-
-done256:
-	STORE_BLOCK
-	VZEROUPPER
-	RET
+	REST256(group256)

@@ -10,7 +10,7 @@
 // Registers: see scan_arm64.h. V16 and V17 are the set, V18 is 1 << i at i of
 // each 8 bytes, V19 seven everywhere.
 
-// IN leaves ones in v where its bytes are in the set.
+// IN sets the bytes of v that are in the set to ones, and the others to zero.
 #define IN(v, t) \
 	VUSHR  $3, v.B16, t.B16                     \
 	VTBL   t.B16, [V16.B16, V17.B16], t.B16     \

@@ -32,7 +32,7 @@ var classSets = func() [][4]uint64 {
 	return sets
 }()
 
-// TestClassBytes looks for every byte, in and out of every set, at every place
+// TestClassBytes looks for every byte, in and out of every set, at every position
 // of a vector.
 func TestClassBytes(t *testing.T) {
 	perLevel(t, func(t *testing.T, l Level) {

@@ -5,7 +5,7 @@ import "math/bits"
 // Grams is a set of grams, strings of 4 to 8 bytes, as a bitmap that tells of each
 // gram whether it may be in the set. NewGrams makes a kernel that looks for them.
 //
-// With x the eight bytes at a place, little-endian, the gram there is g = (x |
+// With x the eight bytes at a position, little-endian, the gram there is g = (x |
 // Fold) & Mask. It can be in the set only if its bit in the bitmap is set:
 //
 //	h = low half of g · gramMul + high half of g · gramMulHigh, in 32 bits
@@ -35,8 +35,8 @@ const (
 	// bytes on a side, is looked at.
 	//
 	//	looked at        ---t-4-----t-----t+4---
-	//	window, j = 3            [x . . 0 0 0 0]
-	//	window, j = 0                  [0 0 0 0 . . x]
+	//	excerpt, j = 3           [x . . 0 0 0 0]
+	//	excerpt, j = 0                 [0 0 0 0 . . x]
 	ZerosEdge
 
 	ZerosAll // at all
@@ -72,7 +72,7 @@ func (g *Grams) Reserve(grams int) {
 }
 
 // NewGrams makes a kernel of a level that reports where grams stand that may be in
-// the set; it looks at every fourth place from the start of a Scan on. All levels
+// the set; it looks at every fourth position from the start of a Scan on. All levels
 // report the same, except that a level may also report grams of zeros that Zeros lets
 // it pass over. The set must not change afterwards. A level that this machine lacks
 // is an error.

@@ -3,11 +3,11 @@
 #include "go_asm.h"
 #include "textflag.h"
 
-// The filter of Grams, in three variants: 16 grams at a time with AVX-512,
-// 8 with AVX2, and one at a time where gathers have been made slow. All go 64
-// bytes of grams at a time and first ask whether there is anything but zeros
-// in them, where zeros can be passed over; see Zeros. Then they hash the
-// grams, load the words of the bitmap and ask for the bits.
+// The filter of Grams has three variants: 16 grams at a time with AVX-512, 8 with
+// AVX2, and one at a time where microcode has made gathers slow. Each takes 64 bytes
+// of grams at a time. Where zeros may be passed over (see Zeros), it first asks
+// whether there is anything else in them. Then it hashes the grams, loads the words
+// of the bitmap, and tests the bits.
 //
 //	SI  base                  R8   first gram of the 64 bytes
 //	BX  bitmap                R9   last R8 that leaves 64 bytes and what is read beyond
@@ -90,10 +90,10 @@ look512:
 	KXNORW     K1, K1, K1
 	VPXORD     Z5, Z5, Z5
 	VPGATHERDD (BX)(Z4*4), K1, Z5
-	VPRORVD    Z3, Z5, Z5           // modulo 32
+	VPRORVD    Z3, Z5, Z5           // rotations are modulo 32
 	VPTESTMD   Z25, Z5, K1
 
-	// Whether there are any is as good as random: no branch on it.
+	// Whether there are any cannot be predicted, so there is no branch on it.
 	VPBROADCASTD R8, Z5
 	VPADDD       Z16, Z5, Z5
 	VPCOMPRESSD  Z5, K1, Z5
@@ -109,8 +109,8 @@ done512:
 	VZEROUPPER
 	RET
 
-// ZEROS256 sets the zero flag where the 64 bytes and those beside them that
-// count are zeros, and goes on at look where none may be passed over.
+// ZEROS256 sets the zero flag where the 64 bytes, and those beside them that count, are
+// zeros. It jumps to look where no zeros may be passed over.
 #define ZEROS256(edge, test, look) \
 	CMPQ    CX, $const_ZerosEdge     \
 	JGT     look                    \
@@ -126,7 +126,7 @@ edge:                                   \
 test:                                   \
 	VPTEST  Y0, Y0
 
-// EIGHT stores which of the 8 grams at off may be in the set.
+// EIGHT stores the offsets of those of the 8 grams at R8 + off that may be in the set.
 #define EIGHT(off) \
 	VPOR         (off+0)(SI)(R8*1), Y8, Y2  \
 	VPOR         (off+4)(SI)(R8*1), Y8, Y3  \
@@ -190,8 +190,8 @@ done256:
 	VZEROUPPER
 	RET
 
-// ONE looks up the gram at off. There are no branches on what is found: its
-// offset is stored, and the number of offsets grows by one if the bit is there.
+// ONE looks up the gram at R8 + off. There is no branch on what is found: the offset is
+// stored in any case, and the number of offsets grows by the bit.
 #define ONE(off) \
 	MOVL   (off+0)(SI)(R8*1), AX      \
 	MOVL   (off+4)(SI)(R8*1), DX      \

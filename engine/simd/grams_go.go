@@ -42,10 +42,10 @@ func (k *gramGo) Scan(dst []uint32, b []byte, from, to int) (n, next int) {
 	return n, s
 }
 
-// each looks at the grams at every fourth place of b from from up to to, one
+// each looks at the grams at every fourth position of b from from up to to, one
 // at a time, and appends the offsets of those that may be in the set to the n
 // in dst. It stops where dst is full. It returns the number of offsets in dst
-// and the first place that it has not looked at.
+// and the first position that it has not looked at.
 func (g *Grams) each(dst []uint32, n int, b []byte, from, to int) (int, int) {
 	for ; from < to; from += 4 {
 		if n == len(dst) {

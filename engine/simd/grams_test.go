@@ -20,7 +20,7 @@ func gramSet(rnd *rand.Rand, letters string, n, size int, fold uint64, zeros Zer
 	return &g
 }
 
-// mayLeaveOut reports whether the place s of b has zeros that a filter may
+// mayLeaveOut reports whether the position s of b has zeros that a filter may
 // report, and need not.
 func mayLeaveOut(g *Grams, b []byte, s int) bool {
 	return zerosAt(b, s, s+g.Size) && (g.Zeros == ZerosNever || g.Zeros == ZerosEdge && zerosAt(b, s-4, s+4+g.Size))

@@ -77,7 +77,7 @@ func TestTeddyGuard(t *testing.T) {
 }
 
 // guardedTeddy returns tables, and guarded memory that has parts of their
-// windows.
+// excerpts.
 func guardedTeddy(t *testing.T, by TeddyBy) (*Teddy, []byte) {
 	rnd := rand.New(rand.NewPCG(35, 36))
 	mem := simdtest.Guarded(t, os.Getpagesize())

@@ -126,7 +126,7 @@ func guardScans(t *testing.T, mem []byte, k, ref Kernel, dst []uint32) {
 }
 
 // TestWordsGuard does so for words, whose kernels look at a fraction of the
-// places.
+// positions.
 func TestWordsGuard(t *testing.T) {
 	t.Parallel()
 	mem := simdtest.Guarded(t, os.Getpagesize())

@@ -1,4 +1,5 @@
-// The kernel for AVX-512, by way of LOAD_LANES and EMIT: see literal_amd64.s.
+// This is the text of both kernels for AVX-512, which differ in the macros LOAD_LANES
+// and EMIT: see literal_amd64.s.
 
 	MOVQ         st+0(FP), DI
 	LOAD_BLOCK
@@ -17,11 +18,12 @@
 start512:
 	LOAD_LANES
 
-	// To the first start whose probe 0 is at a multiple of 64.
+	// The first starts are looked at by a vector of their own, up to the start whose
+	// probe 0 is at a multiple of 64.
 	TO_ALIGNED(63)
 	JMP vector512
 
-// One byte: a group goes by where none of its bytes is that.
+// There is one probe: a group is passed over where none of its bytes equals it.
 one512:
 	LEAQ      512(R8), R13
 	CMPQ      R13, R9
@@ -52,10 +54,10 @@ next_group512:
 	CMPQ literalState_count(DI), $1
 	JE   one512
 
-	// The pair. R14 has which bytes of the vector before are probe 1.
+	// There is a pair. R14 has which bytes of the vector before equal probe 1.
 	MOVQ     literalState_distance(DI), R13
 	MOVQ     R13, R15
-	NEGQ     R15               // shifts are modulo 64: by 64 − distance
+	NEGQ     R15               // shifts are modulo 64, so this is 64 − distance
 	LEAQ     64(R8), AX
 	CMPQ     AX, R9
 	JGT      rest512
@@ -87,23 +89,7 @@ restpair512:
 rest512:
 	MOVQ R9, R13
 
-vector512:
-	CMPQ  R8, R13
-	JGE   more512
-	CMPQ  R11, R12
-	JGT   done512
-	MOVQ  $-1, AX
-	MOVQ  R9, DX
-	SUBQ  R8, DX
-	CMPQ  DX, $64
-	JLT   last512
-	MOVQ  R13, DX
-	SUBQ  R8, DX
-	CMPQ  DX, $64
-	JGE   body512
-	BZHIQ DX, AX, AX
-
-body512:
+	EACH_VECTOR512
 	KMOVQ    AX, K7
 	VPCMPEQB (BX)(R8*1), Z0, K7, K1
 	VPCMPEQB (CX)(R8*1), Z1, K7, K2
@@ -122,7 +108,7 @@ probe512:
 	MOVL         probe_off(AX), DX
 	ADDQ         R8, DX
 	VPBROADCASTD probe_val(AX), Z2
-	VPCMPEQB     (SI)(DX*1), Z2, K7, K2   // not under K1: one need not wait for the other
+	VPCMPEQB     (SI)(DX*1), Z2, K7, K2   // under K7, not K1, so that no comparison waits for another
 	KANDQ        K2, K1, K1
 	KORTESTQ     K1, K1
 	JZ           next512
@@ -137,27 +123,4 @@ next512:
 	ADDQ $64, R8
 	JMP  vector512
 
-// The last 1 to 63 starts, DX of them; AX is all ones.
-last512:
-	MOVQ  R9, R13
-	CMPQ  R9, $64
-	JLT   short512
-	MOVQ  R9, R8
-	SUBQ  $64, R8
-	NEGQ  DX          // the shift is modulo 64: by 64 − DX
-	SHLXQ DX, AX, AX
-	JMP   body512
-
-short512:
-	BZHIQ DX, AX, AX
-	JMP   body512
-
-more512:
-	MOVQ R13, R8      // a vector may have gone beyond
-	CMPQ R8, R9
-	JLT  next_group512
-
-done512:
-	STORE_BLOCK
-	VZEROUPPER
-	RET
+	REST512(next_group512)

@@ -4,14 +4,16 @@
 #include "textflag.h"
 #include "scan_amd64.h"
 
-// Packed pair, after BurntSushi/memchr src/arch/generic/packedpair.rs: the two
-// most telling bytes of the literal are compared with memory at every start,
+// These kernels look for a packed pair, after BurntSushi/memchr
+// src/arch/generic/packedpair.rs: the two most telling bytes of the literal are
+// compared with memory at every start,
 //
 //	start s       s+0 s+1 s+2 …              (a vector of starts)
 //	probe 0       load at s+off0 = val0 ?
 //	probe 1       load at s+off1 = val1 ?
 //
-// and the starts where both agree go on. Differences:
+// and the starts where both agree are compared further. It differs from memchr in
+// this:
 //
 //  1. All starts are reported, into a buffer; no call returns at a hit.
 //  2. With AVX-512, the loop over pairs loads each byte once, as Hyperscan's Noodle
@@ -20,30 +22,30 @@
 //     distance between them, is held against the other; what it loses at its end
 //     is kept for the vector behind. With AVX2 masks are dear, so there are two
 //     loads a vector, of which the one that comes first in memory is not aligned:
-//     it reads lines that the other has brought. Measured on Zen 4, of plain read:
-//     0.99, and 0.84 with one load and masks.
-//  3. Branches are taken a group of four vectors at a time. A group that has the
-//     pair is gone through vector by vector. How often that was in vain is
-//     counted: see literal_tune.go.
-//  4. What is left of a vector is compared with the other probes, one byte of
-//     the literal after the other at all starts at once, until no start or no
-//     probe is left. The cost of that has a bound, however many candidates
-//     there are, and a literal of up to 64 bytes is then fully verified.
-//  5. The last starts, fewer than a vector, are dealt with by a vector that
-//     ends with the last of them; the starts it has in common with what was
-//     before are masked out. With AVX-512, the first start in the block may be
-//     too near for that: then by masks, which keep absent lanes from being
-//     read.
+//     it reads lines that the other load has brought. On Zen 4 that reached 0.99 of
+//     a plain read, and one load with masks 0.84.
+//  3. There is one branch for a group of vectors. A group that has the pair is gone
+//     through vector by vector. How many groups that were is counted: see
+//     literal_tune.go.
+//  4. The starts of a vector that have the pair are compared with the other probes,
+//     one probe after the other at all starts at once, until no start or no probe
+//     is left. So the cost of a vector has a bound, however many candidates it has,
+//     and a literal of up to 64 bytes is verified in full.
+//  5. The last starts, fewer than a vector, are looked at by a vector that ends
+//     with the last of them, and in which the starts that were looked at before do
+//     not count. With AVX-512, the block may begin too near for such a vector; then
+//     a mask keeps lanes behind the last start from being read.
 //
 // Registers: see scan_amd64.h. BX is base + off0, CX base + off1.
 
-// PAIR512 sets bits in DI where both probes agree with the vector at: a byte of
-// it is probe 0, and the one a distance before is probe 1.
+// PAIR512 sets bits in DI where both probes agree in the vector at R8 + at: a byte of
+// it equals probe 0, and the byte that is R13 bytes before it equals probe 1. R14 has
+// where the bytes of the vector before equal probe 1; R15 is 64 less R13.
 #define PAIR512(at) \
 	VMOVDQA64 (at)(BX)(R8*1), Z2   \
 	VPCMPEQB  Z2, Z1, K2           \
 	VPCMPEQB  Z2, Z0, K1           \
-	SHRXQ     R15, R14, R14        \ // the last of the vector before, as first of this one
+	SHRXQ     R15, R14, R14        \ // the last lanes of the vector before become the first ones
 	KMOVQ     K2, DX               \
 	SHLXQ     R13, DX, AX          \
 	ORQ       AX, R14              \
@@ -95,11 +97,12 @@ TEXT ·scanLiteralAVX2(SB), NOSPLIT, $0-8
 	VPBROADCASTD (probe__size+probe_val)(DX), Y1
 
 start256:
-	// To the first start whose probe 0 is at a multiple of 32.
+	// The first starts are looked at by a vector of their own, up to the start whose
+	// probe 0 is at a multiple of 32.
 	TO_ALIGNED(31)
 	JMP vector256
 
-// One byte: a group goes by where none of its bytes is that.
+// There is one probe: a group is passed over where none of its bytes equals it.
 one256:
 	LEAQ     512(R8), R13
 	CMPQ     R13, R9
@@ -141,8 +144,9 @@ one256:
 	MOVQ     R13, R8
 	JMP      one256
 
-	// Where it is often in the group, most guesses about which vector has it
-	// would be wrong: all are taken as if they had it. DX is in how many lanes it is.
+	// Where many lanes of the group equal the probe, most predictions of which vector
+	// has one would be wrong, so all vectors are gone through as if they had it. DX is
+	// the number of lanes that equal it in any of the vectors.
 near256:
 	VPMOVMSKB Y2, DX
 	POPCNTL   DX, DX
@@ -209,23 +213,7 @@ found256:
 rest256:
 	MOVQ R9, R13
 
-vector256:
-	CMPQ  R8, R13
-	JGE   more256
-	CMPQ  R11, R12
-	JGT   done256
-	MOVL  $-1, AX
-	MOVQ  R9, DX
-	SUBQ  R8, DX
-	CMPQ  DX, $32
-	JLT   last256
-	MOVQ  R13, DX
-	SUBQ  R8, DX
-	CMPQ  DX, $32
-	JGE   body256
-	BZHIL DX, AX, AX
-
-body256:
+	EACH_VECTOR256
 	VPCMPEQB  (BX)(R8*1), Y0, Y2
 	VPCMPEQB  (CX)(R8*1), Y1, Y3
 	VPAND     Y2, Y3, Y2
@@ -272,21 +260,4 @@ many256:
 	ADDQ $32, R8
 	JMP  vector256
 
-// The last 1 to 31 starts, DX of them; AX is all ones.
-last256:
-	MOVQ  R9, R13
-	MOVQ  R9, R8
-	SUBQ  $32, R8
-	NEGL  DX          // the shift is modulo 32: by 32 − DX
-	SHLXL DX, AX, AX
-	JMP   body256
-
-more256:
-	MOVQ R13, R8      // a vector may have gone beyond
-	CMPQ R8, R9
-	JLT  next_group256
-
-done256:
-	STORE_BLOCK
-	VZEROUPPER
-	RET
+	REST256(next_group256)

@@ -4,8 +4,8 @@
 #include "textflag.h"
 #include "scan_arm64.h"
 
-// Packed pair, as in literal_amd64.s, but that every vector is asked for the
-// pair and there are no groups.
+// This kernel looks for a packed pair as those of literal_amd64.s do, except that it
+// has no groups: it asks for the pair in every vector.
 //
 // Registers: see scan_arm64.h. R7 is base + off0, R8 base + off1; V16 and V17
 // are the values of the two, R14 the next probe, R15 the end of the probes.

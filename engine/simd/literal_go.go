@@ -14,7 +14,7 @@ import (
 //     the fastest where the byte is rare, and by far the slowest where it is not,
 //     since each jump is a call.
 //   - Going by words takes eight starts at a time: it compares each of the two
-//     most telling bytes of the literal with the eight bytes at its places, in
+//     most telling bytes of the literal with the eight bytes at its positions, in
 //     one machine word. Its rate is the same whatever the data.
 //
 // It jumps until a number of jumps in a row have not paid, then goes by words for

@@ -2,7 +2,7 @@ package simd
 
 import "bytes"
 
-// literalRef compares the literal with memory at every place in turn. It is
+// literalRef compares the literal with memory at every position in turn. It is
 // written to be read: all other kernels have to report what it reports.
 type literalRef struct{ *literalPlan }
 

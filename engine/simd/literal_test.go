@@ -137,7 +137,7 @@ func compareLiteral(t simdtest.TB, lit, b []byte, from, to, room int) {
 }
 
 // TestLiteralManyBlocks has blocks that take many calls of assembly, with
-// hits next to and across the places where these meet, resumed with the
+// hits next to and across the positions where these meet, resumed with the
 // smallest dst, in sparse and in dense memory.
 func TestLiteralManyBlocks(t *testing.T) {
 	const size = 3*(128<<10) + 77

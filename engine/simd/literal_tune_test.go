@@ -57,17 +57,17 @@ func TestPairUp(t *testing.T) {
 				probes = append(probes, probe{off: off})
 			}
 		}
-		any := false
+		near := false
 		for _, p := range probes {
 			for _, q := range probes {
-				any = any || p.off > q.off && p.off-q.off <= maxDistance
+				near = near || p.off > q.off && p.off-q.off <= maxDistance
 			}
 		}
 		n := len(probes)
-		if got := pairUp(probes); got != any {
+		if got := pairUp(probes); got != near {
 			t.Fatalf("%v: %v", probes, got)
 		}
-		if d := int(probes[0].off) - int(probes[min(1, n-1)].off); any && (d < 1 || d > maxDistance) {
+		if d := int(probes[0].off) - int(probes[min(1, n-1)].off); near && (d < 1 || d > maxDistance) {
 			t.Fatalf("%v: the first two are %d apart", probes, d)
 		}
 		for _, p := range probes {

@@ -6,7 +6,7 @@ import (
 	"fmt"
 )
 
-// NewMasked makes a kernel that finds every place s where
+// NewMasked makes a kernel that finds every position s where
 // b[s+i] & mask[i] = lit[i] & mask[i] for all i, overlapping ones too, at
 // stride 1. A mask of 0 makes a byte a wildcard, one of 0xf0 leaves the high
 // nibble to count, one of 0xdf a letter in either case; wildcards at either

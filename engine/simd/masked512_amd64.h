@@ -1,4 +1,5 @@
-// The kernel for AVX-512, by way of LOAD_LANES and EMIT: see masked_amd64.s.
+// This is the text of both kernels for AVX-512, which differ in the macros LOAD_LANES
+// and EMIT: see masked_amd64.s.
 
 	MOVQ st+0(FP), DI
 	LOAD_BLOCK
@@ -9,7 +10,8 @@
 	PROBE(3, Z25, Z23)
 	LOAD_LANES
 
-	// To the first start whose probe 0 is at a multiple of 64.
+	// The first starts are looked at by a vector of their own, up to the start whose
+	// probe 0 is at a multiple of 64.
 	TO_ALIGNED(63)
 	JMP vector512
 
@@ -17,10 +19,10 @@ group512:
 	CMPQ maskedState_wide(DI), $0
 	JNE  wide512
 
-	// The pair. R14 has which bytes of the vector before are probe 1.
+	// There is a pair. R14 has which bytes of the vector before equal probe 1.
 	MOVQ     maskedState_distance(DI), R13
 	MOVQ     R13, R15
-	NEGQ     R15               // shifts are modulo 64: by 64 − distance
+	NEGQ     R15               // shifts are modulo 64, so this is 64 − distance
 	LEAQ     64(R8), AX
 	CMPQ     AX, R9
 	JGT      rest512
@@ -51,7 +53,7 @@ restpair512:
 	MOVQ st+0(FP), DI
 	JMP  rest512
 
-	// Four probes.
+	// Four probes are asked for.
 wide512:
 	FAR
 
@@ -92,23 +94,7 @@ near512:
 rest512:
 	MOVQ R9, R13
 
-vector512:
-	CMPQ  R8, R13
-	JGE   more512
-	CMPQ  R11, R12
-	JGT   done512
-	MOVQ  $-1, AX
-	MOVQ  R9, DX
-	SUBQ  R8, DX
-	CMPQ  DX, $64
-	JLT   last512
-	MOVQ  R13, DX
-	SUBQ  R8, DX
-	CMPQ  DX, $64
-	JGE   body512
-	BZHIQ DX, AX, AX
-
-body512:
+	EACH_VECTOR512
 	KMOVQ       AX, K7
 	VMOVDQU8.Z  (BX)(R8*1), K7, Z2
 	VMOVDQU8.Z  (CX)(R8*1), K7, Z3
@@ -133,7 +119,7 @@ probe512:
 	VPBROADCASTD probe_val(AX), Z3
 	VPBROADCASTD probe_mask(AX), Z4
 	VPTERNLOGQ   $0x48, Z3, Z4, Z2
-	VPTESTNMB    Z2, Z2, K7, K2             // not under K1: one need not wait for the other
+	VPTESTNMB    Z2, Z2, K7, K2             // under K7, not K1, so that no comparison waits for another
 	KANDQ        K2, K1, K1
 	KORTESTQ     K1, K1
 	JZ           next512
@@ -148,27 +134,4 @@ next512:
 	ADDQ $64, R8
 	JMP  vector512
 
-// The last 1 to 63 starts, DX of them; AX is all ones.
-last512:
-	MOVQ  R9, R13
-	CMPQ  R9, $64
-	JLT   short512
-	MOVQ  R9, R8
-	SUBQ  $64, R8
-	NEGQ  DX          // the shift is modulo 64: by 64 − DX
-	SHLXQ DX, AX, AX
-	JMP   body512
-
-short512:
-	BZHIQ DX, AX, AX
-	JMP   body512
-
-more512:
-	MOVQ R13, R8      // a vector may have gone beyond
-	CMPQ R8, R9
-	JLT  group512
-
-done512:
-	STORE_BLOCK
-	VZEROUPPER
-	RET
+	REST512(group512)

@@ -4,14 +4,14 @@
 #include "textflag.h"
 #include "scan_amd64.h"
 
-// The loops of literal_amd64.s, under masks: a byte of memory agrees with a
-// probe where (memory ^ value) & mask = 0. Differences:
+// These are the loops of literal_amd64.s under masks: a byte of memory agrees with a
+// probe where (memory ^ value) & mask = 0. They differ in this:
 //
 //  1. One probe is seldom enough where only some bits of it count, so there is
 //     no loop for one alone; it stands for both of a pair.
-//  2. Where pairs let through too much, by what has been learnt, or no two probes
-//     are near each other, four probes are asked for at once, each with a load of
-//     its own.
+//  2. Where it has been learnt that pairs let through too much, or where no two
+//     probes are near each other, four probes are asked for at once, each by a load
+//     of its own.
 //  3. Groups that pass are gone through vector by vector: first the pair, then
 //     the other probes one after the other, until no start is left.
 //
@@ -21,12 +21,13 @@
 //	values of the first four probes   Z0 Z1 Z24 Z25   Y0 Y1 Y10 Y11
 //	their masks                       Z20 to Z23      Y12 to Y15
 
-// PROBE loads the probe of that number.
+// PROBE loads the value and the mask of probe i.
 #define PROBE(i, val, mask) \
 	VPBROADCASTD (maskedState_first+i*probe__size+probe_val)(DI), val   \
 	VPBROADCASTD (maskedState_first+i*probe__size+probe_mask)(DI), mask
 
-// NEAR loads the addresses of the first two probes, FAR those of the others.
+// NEAR loads the addresses at which the first two probes stand for the start 0, and
+// FAR those of the third and the fourth.
 #define NEAR \
 	MOVL (maskedState_first+probe_off)(DI), BX               \
 	MOVL (maskedState_first+probe__size+probe_off)(DI), CX   \
@@ -39,7 +40,7 @@
 	ADDQ SI, AX                                              \
 	ADDQ SI, DX
 
-// PAIR512 is that of literal_amd64.s.
+// PAIR512 does what that of literal_amd64.s does, under masks.
 #define PAIR512(at) \
 	VMOVDQA64 (at)(BX)(R8*1), Z2   \
 	VPANDQ    Z2, Z21, Z3          \
@@ -55,20 +56,20 @@
 	ORQ       R14, DI              \
 	MOVQ      DX, R14
 
-// ALSO512 adds to acc what sets memory apart from a probe.
-#define ALSO512(memory, val, mask, acc, t) \
+// DIFFER512 adds to acc the bits in which memory differs from a probe.
+#define DIFFER512(memory, val, mask, acc, t) \
 	VPANDQ     memory, mask, t              \
 	VPTERNLOGQ $0xf6, val, t, acc             // acc | t ^ val
 
-// FOUR512 makes the least byte of least zero where four probes agree in the 32
-// starts from R8 + at. Vectors of 64 bytes, which all straddle lines but for
-// those of the first probe, halve the bandwidth here; of these every other does.
+// FOUR512 clears a byte of least where all four probes agree at a start of the 32 from
+// R8 + at. It loads 32 bytes at a time: loads of 64 would all straddle cache lines, but
+// for those of the first probe, and halve the bandwidth; of these every other one does.
 #define FOUR512(at, least, acc, t) \
 	VPANDQ  at(BX)(R8*1), Y20, acc          \
 	VPXORQ  acc, Y0, acc                    \
-	ALSO512(at(CX)(R8*1), Y1, Y21, acc, t)  \
-	ALSO512(at(AX)(R8*1), Y24, Y22, acc, t) \
-	ALSO512(at(DX)(R8*1), Y25, Y23, acc, t) \
+	DIFFER512(at(CX)(R8*1), Y1, Y21, acc, t) \
+	DIFFER512(at(AX)(R8*1), Y24, Y22, acc, t) \
+	DIFFER512(at(DX)(R8*1), Y25, Y23, acc, t) \
 	VPMINUB acc, least, least
 
 #define LOAD_LANES \
@@ -124,7 +125,8 @@ TEXT ·scanMaskedAVX2(SB), NOSPLIT, $0-8
 	PROBE(2, Y10, Y14)
 	PROBE(3, Y11, Y15)
 
-	// To the first start whose probe 0 is at a multiple of 32.
+	// The first starts are looked at by a vector of their own, up to the start whose
+	// probe 0 is at a multiple of 32.
 	TO_ALIGNED(31)
 	JMP vector256
 
@@ -152,7 +154,7 @@ pair256:
 	MOVQ   R13, R8
 	JMP    pair256
 
-	// Four probes.
+	// Four probes are asked for.
 wide256:
 	FAR
 
@@ -192,23 +194,7 @@ near256:
 rest256:
 	MOVQ R9, R13
 
-vector256:
-	CMPQ  R8, R13
-	JGE   more256
-	CMPQ  R11, R12
-	JGT   done256
-	MOVL  $-1, AX
-	MOVQ  R9, DX
-	SUBQ  R8, DX
-	CMPQ  DX, $32
-	JLT   last256
-	MOVQ  R13, DX
-	SUBQ  R8, DX
-	CMPQ  DX, $32
-	JGE   body256
-	BZHIL DX, AX, AX
-
-body256:
+	EACH_VECTOR256
 	EQUAL256((BX)(R8*1), Y0, Y12, Y2)
 	EQUAL256((CX)(R8*1), Y1, Y13, Y3)
 	VPAND     Y2, Y3, Y2
@@ -256,21 +242,4 @@ many256:
 	ADDQ $32, R8
 	JMP  vector256
 
-// The last 1 to 31 starts, DX of them; AX is all ones.
-last256:
-	MOVQ  R9, R13
-	MOVQ  R9, R8
-	SUBQ  $32, R8
-	NEGL  DX          // the shift is modulo 32: by 32 − DX
-	SHLXL DX, AX, AX
-	JMP   body256
-
-more256:
-	MOVQ R13, R8      // a vector may have gone beyond
-	CMPQ R8, R9
-	JLT  group256
-
-done256:
-	STORE_BLOCK
-	VZEROUPPER
-	RET
+	REST256(group256)

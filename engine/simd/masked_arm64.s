@@ -4,8 +4,8 @@
 #include "textflag.h"
 #include "scan_arm64.h"
 
-// literal_arm64.s under masks: a byte of memory agrees with a probe where
-// memory & mask is its value.
+// This is the kernel of literal_arm64.s under masks: a byte of memory agrees with a
+// probe where memory & mask is the probe's value.
 //
 // Registers: see scan_arm64.h and literal_arm64.s. V18 and V19 are the masks of
 // the first two probes.

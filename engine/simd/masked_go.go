@@ -7,7 +7,7 @@ import (
 
 // maskedGo is the portable kernel for masked literals. It takes eight starts at
 // a time, and compares each of the two most telling bytes of the literal with
-// the eight bytes at its places, in one machine word, as literalGo.words does.
+// the eight bytes at its positions, in one machine word, as literalGo.words does.
 type maskedGo struct {
 	*maskedPlan
 	off0, off1   int // offsets of the two most telling bytes; the same where there is only one

@@ -1,6 +1,6 @@
 package simd
 
-// maskedRef compares the literal with memory at every place in turn. It is
+// maskedRef compares the literal with memory at every position in turn. It is
 // written to be read: all other kernels have to report what it reports.
 type maskedRef struct{ *maskedPlan }
 

@@ -11,8 +11,8 @@ import (
 // that regular memory, where every byte is a candidate, does not take too long,
 // two observations are used instead:
 //
-//   - Candidates that fail tend to fail at the same place in memory, such as
-//     the first byte that is not zero after many that are. That place is
+//   - Candidates that fail tend to fail at the same position in memory, such as
+//     the first byte that is not zero after many that are. That position is
 //     compared first.
 //
 //   - Where memory repeats itself every 8 bytes (so it does where it repeats

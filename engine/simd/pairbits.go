@@ -19,10 +19,10 @@ func (p *PairBits) Has(pair uint32) bool { return p.bit(uint16(pair)) != 0 }
 // bit returns 1 where the pair is in the set, else 0.
 func (p *PairBits) bit(pair uint16) uint64 { return p[pair>>6] >> (pair & 63) & 1 }
 
-// Candidates writes to cand, which must have room for at least MinDst, the places
+// Candidates writes to cand, which must have room for at least MinDst, the positions
 // from lo on, ascending, at which a pair of the set stands. It stops at hi,
 // exclusive, or where there may be no more room. b must have a byte at hi. It
-// returns how many places it wrote and the first that it has not looked at.
+// returns how many positions it wrote and the first that it has not looked at.
 func (p *PairBits) Candidates(cand []uint32, b []byte, lo, hi int) (n, next int) {
 	zeros := p.Has(0)
 	s := lo

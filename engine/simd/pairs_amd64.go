@@ -23,9 +23,9 @@ func scanPairsVBMI(st *pairState)
 // pairState is what the assembly is handed.
 type pairState struct {
 	blk     block
-	bytes   *[PairWindow][256]byte
-	nibbles *[2][PairWindow][2][16]byte
-	zeros   bool // whether a window may begin with a pair of zeros
+	bytes   *[PairExcerpt][256]byte
+	nibbles *[2][PairExcerpt][2][16]byte
+	zeros   bool // whether an excerpt may begin with a pair of zeros
 }
 
 // pairAsm looks up the buckets first: those by nibbles with AVX2, those by
@@ -55,7 +55,7 @@ func newPairAsm(p *Pairs, of Level) Kernel { return pairAsm{p, of, p.Bits.Has(0)
 func (k pairAsm) Level() Level { return k.of }
 
 // Scan leaves the last starts to Go, behind which there is less than a vector
-// and the rest of a window.
+// and the rest of an excerpt.
 func (k pairAsm) Scan(dst []uint32, b []byte, from, to int) (n, next int) {
 	end := clip(dst, b, from, to, k.Len())
 	st := pairState{bytes: &k.bytes, nibbles: &k.nibbles, zeros: k.zeros}
@@ -63,7 +63,7 @@ func (k pairAsm) Scan(dst []uint32, b []byte, from, to int) (n, next int) {
 	if !blk.begin(dst, b, from, end) {
 		return 0, to
 	}
-	for wide := min(end, len(b)-PairWindow+1); blk.pos+64 <= wide && blk.cap-blk.n >= slack; {
+	for wide := min(end, len(b)-PairExcerpt+1); blk.pos+64 <= wide && blk.cap-blk.n >= slack; {
 		blk.end = min(wide, blk.pos+asmBlock)
 		n := blk.n
 		if k.of == AVX2 {

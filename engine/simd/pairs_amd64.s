@@ -3,12 +3,13 @@
 #include "go_asm.h"
 #include "textflag.h"
 
-// The first look of Pairs: its buckets. With VBMI, there is a table of 256
-// entries for each byte of a window, which lies in four registers; an instruction looks up 64
-// bytes in two of them, by the low seven bits, and what the other two have is
-// taken where the eighth is set. The four bytes of 64 windows are four loads,
-// each a byte on. AVX2 has tables of 16 entries by nibble, and two sets of them,
-// as Teddy has one; those of the second set are loaded as they are needed.
+// The kernels of Pairs look up its buckets. With VBMI, there is a table of 256 entries
+// for each byte of an excerpt, which lies in four registers. One instruction looks up
+// 64 bytes in two of these, by their low seven bits, and another one in the other two,
+// whose result counts where the eighth bit is set. The four bytes of 64 excerpts are
+// four loads, each a byte further on. AVX2 has tables of 16 entries by nibble, as
+// Teddy has, but two sets of them; those of the second set are loaded when they are
+// needed.
 //
 //	SI  base                  R8   first start of the vector
 //	DI  the state             R9   end of starts
@@ -28,8 +29,8 @@
 	MOVQ pairState_blk+block_cap(DI), R12  \
 	SUBQ $const_slack, R12
 
-// BUCKETS leaves in R the buckets that may have the bytes at off as byte i of a
-// window. X and K are used.
+// BUCKETS sets R to the buckets that may have the bytes at off as byte i of an
+// excerpt. It overwrites X and K.
 #define BUCKETS(off, T0, T1, T2, T3, X, R, K) \
 	VMOVDQU64 off(SI)(R8*1), X   \
 	VPMOVB2M  X, K               \
@@ -38,7 +39,8 @@
 	VPERMI2B  T3, T2, X          \
 	VPBLENDMB X, R, K, R
 
-// PACKED16 stores the offsets for the 16 bytes of packed, the first at out.
+// PACKED16 stores the offsets for the 16 bytes of packed, the first at out bytes from
+// the next free offset on.
 #define PACKED16(packed, out) \
 	VPMOVZXBD packed, Z4            \
 	VPADDD    Z3, Z4, Z4            \
@@ -76,7 +78,7 @@ group:
 	VMOVDQU64 64(SI)(R8*1), Z1
 	VPORQ     128(SI)(R8*1), Z0, Z0
 	VPORQ     192(SI)(R8*1), Z1, Z1
-	VPORQ     195(SI)(R8*1), Z0, Z0 // what windows have behind the starts
+	VPORQ     195(SI)(R8*1), Z0, Z0 // the bytes that the last excerpts have behind the last start
 	VPORQ     Z0, Z1, Z0
 	VPTESTMB  Z0, Z0, K1
 	KORTESTQ  K1, K1
@@ -96,8 +98,8 @@ vector:
 	KORTESTQ   K1, K1
 	JZ         none
 
-	// Without a branch where there are at most 16: how many there are cannot
-	// be guessed.
+	// There is no branch where there are at most 16, since it cannot be predicted how
+	// many there are.
 	KMOVQ         K1, AX
 	POPCNTQ       AX, DX
 	VPCOMPRESSB.Z Z15, K1, Z2
@@ -121,7 +123,7 @@ none:
 	JLT  vector
 	JMP  group
 
-	// The last vectors, fewer than four.
+	// These are the last vectors, fewer than four.
 last:
 	LEAQ 64(R8), R13
 	CMPQ R13, R9
@@ -133,9 +135,9 @@ full:
 	VZEROUPPER
 	RET
 
-// NIBBLES takes from Y3 and Y4, buckets of the first set and of the second, those
-// that have no such bytes as those at off as byte i of a window. The tables of
-// the first set are in LOW and HIGH, those of the second at at(AX).
+// NIBBLES clears in Y3 and Y4, the buckets of the first set and of the second, those
+// that cannot have the bytes at off as byte i of an excerpt. The tables of the first
+// set are in LOW and HIGH, those of the second at at(AX).
 #define NIBBLES(off, LOW, HIGH, at) \
 	VMOVDQU        off(SI)(R8*1), Y1 \
 	VPSRLW         $4, Y1, Y2        \
@@ -152,7 +154,7 @@ full:
 	VPAND          Y5, Y4, Y4        \
 	VPAND          Y6, Y4, Y4
 
-// ONE stores the offset for the lowest bit of BX, and takes it away.
+// ONE stores the offset for the lowest bit of BX, and clears the bit.
 #define ONE(off) \
 	TZCNTL BX, CX                    \
 	ADDL   R8, CX                    \
@@ -185,7 +187,7 @@ group256:
 	VPOR    32(SI)(R8*1), Y1, Y1
 	VPOR    64(SI)(R8*1), Y1, Y1
 	VPOR    96(SI)(R8*1), Y1, Y1
-	VPOR    99(SI)(R8*1), Y1, Y1 // what windows have behind the starts
+	VPOR    99(SI)(R8*1), Y1, Y1 // the bytes that the last excerpts have behind the last start
 	VPTEST  Y1, Y1
 	JNZ     vector256
 	MOVQ    R13, R8
@@ -208,8 +210,8 @@ vector256:
 	TESTL     BX, BX
 	JZ        none256
 
-	// Four at a time, whether there are so many or not: how many there are
-	// cannot be guessed.
+	// Four are stored at a time, whether there are so many or not, since it cannot be
+	// predicted how many there are.
 	POPCNTL BX, DX
 	ADDQ    R11, DX
 
@@ -229,7 +231,7 @@ none256:
 	JLT  vector256
 	JMP  group256
 
-	// The last vectors, fewer than four.
+	// These are the last vectors, fewer than four.
 last256:
 	LEAQ 32(R8), R13
 	CMPQ R13, R9

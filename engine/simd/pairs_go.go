@@ -13,5 +13,5 @@ func (k pairGo) Scan(dst []uint32, b []byte, from, to int) (n, next int) {
 	if next >= end {
 		next = max(next, to)
 	}
-	return k.keepWindows(b, dst[:n]), next
+	return k.keepExcerpts(b, dst[:n]), next
 }

@@ -15,7 +15,7 @@ func (k pairRef) Scan(dst []uint32, b []byte, from, to int) (n, next int) {
 		if n == len(dst) {
 			return n, s
 		}
-		if k.Bits.Has(uint32(binary.LittleEndian.Uint16(b[s:]))) && k.windowAt(b, s) {
+		if k.Bits.Has(uint32(binary.LittleEndian.Uint16(b[s:]))) && k.excerptAt(b, s) {
 			dst[n] = uint32(s)
 			n++
 		}

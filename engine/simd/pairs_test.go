@@ -17,31 +17,31 @@ var everyByte = func() string {
 	return string(b)
 }()
 
-// litPairs are the pairs and windows that literals begin with.
+// litPairs are the pairs and excerpts that literals begin with.
 type litPairs struct {
 	Pairs
-	windows [][PairWindow]ByteSet
+	excerpts [][PairExcerpt]ByteSet
 }
 
 func pairsOf(lits ...Lit) *litPairs {
 	p := &litPairs{}
 	for i, lit := range lits {
-		var window [PairWindow]ByteSet
-		var nibbles [PairWindow][2]uint16
-		for k := range window {
-			window[k] = lit.BytesAt(k)
-			for c := range window[k].All {
+		var excerpt [PairExcerpt]ByteSet
+		var nibbles [PairExcerpt][2]uint16
+		for k := range excerpt {
+			excerpt[k] = lit.BytesAt(k)
+			for c := range excerpt[k].All {
 				nibbles[k][0] |= 1 << (c & 15)
 				nibbles[k][1] |= 1 << (c >> 4)
 			}
 		}
-		for c := range window[0].All {
-			for d := range window[1].All {
+		for c := range excerpt[0].All {
+			for d := range excerpt[1].All {
 				p.Bits.Set(uint32(c) | uint32(d)<<8)
 			}
 		}
-		p.windows = append(p.windows, window)
-		p.AddWindow(i%PairBuckets, &window)
+		p.excerpts = append(p.excerpts, excerpt)
+		p.AddExcerpt(i%PairBuckets, &excerpt)
 		p.AddNibbles(i%PairNibbleBuckets, &nibbles)
 	}
 	return p
@@ -72,10 +72,10 @@ func pairSet(rnd *rand.Rand, letters string, n, size int) (*litPairs, []byte) {
 	return pairsOf(lits...), b
 }
 
-// windowAt reports whether the window of a literal stands at s, as far as b goes.
-func (p *litPairs) windowAt(b []byte, s int) bool {
-	rest := b[s:min(len(b), s+PairWindow)]
-	return p.Bits.Has(uint32(b[s])|uint32(b[s+1])<<8) && slices.ContainsFunc(p.windows, func(w [PairWindow]ByteSet) bool {
+// excerptAt reports whether the excerpt of a literal stands at s, as far as b goes.
+func (p *litPairs) excerptAt(b []byte, s int) bool {
+	rest := b[s:min(len(b), s+PairExcerpt)]
+	return p.Bits.Has(uint32(b[s])|uint32(b[s+1])<<8) && slices.ContainsFunc(p.excerpts, func(w [PairExcerpt]ByteSet) bool {
 		for i, c := range rest {
 			if !w[i].Has(c) {
 				return false
@@ -85,14 +85,14 @@ func (p *litPairs) windowAt(b []byte, s int) bool {
 	})
 }
 
-// comparePairs checks that a filter lets through every place where a window
-// stands, and besides these only places where a pair stands. It returns at how
-// many places a window stands.
+// comparePairs checks that a filter lets through every position where an excerpt
+// stands, and besides these only positions where a pair stands. It returns at how
+// many positions an excerpt stands.
 func comparePairs(t *testing.T, p *litPairs, k Kernel, b []byte, from, to int) int {
 	t.Helper()
 	var want []uint32
 	for s := from; s < min(to, len(b)-1); s++ {
-		if p.windowAt(b, s) {
+		if p.excerptAt(b, s) {
 			want = append(want, uint32(s))
 		}
 	}
@@ -109,7 +109,7 @@ func comparePairs(t *testing.T, p *litPairs, k Kernel, b []byte, from, to int) i
 	return len(want)
 }
 
-// All filters let through every window, and besides these only what the bitmap
+// All filters let through every excerpt, and besides these only what the bitmap
 // lets through.
 func TestPairFilters(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(41, 42))
@@ -138,7 +138,7 @@ func TestPairFilters(t *testing.T) {
 	}
 }
 
-// TestPairPhases looks for one window at a time, among zeros and other bytes, at
+// TestPairPhases looks for one excerpt at a time, among zeros and other bytes, at
 // every phase.
 func TestPairPhases(t *testing.T) {
 	lits := []Lit{{Bytes: []byte("\x00\x81")}, {Bytes: []byte("\x91\x81\x00\x00")}, {[]byte("\x71\x61\x00\x51"), []byte("\xff\xff\x00\xff")}}

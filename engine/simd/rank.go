@@ -19,8 +19,8 @@ import "slices"
 // bytes.
 func oneIn(n float64) float64 { return 65536 / n }
 
-// repeated is the frequency that a byte value is taken to have at a place where
-// the same value stands at another place of the literal: runs and fill patterns
+// repeated is the frequency that a byte value is taken to have at a position where
+// the same value stands at another position of the literal: runs and fill patterns
 // make that far commoner than the table says, yet not as common as zeros.
 var repeated = oneIn(8)
 
@@ -58,31 +58,31 @@ func byRarity(lit, mask []byte, n int) []int {
 		}
 		return value{lit[i], mask[i]}
 	}
-	type place struct {
+	type position struct {
 		off    int
 		dist   int     // to the nearest position chosen, in bytes
 		weight float64 // how often memory agrees there
 	}
-	var places []place
+	var positions []position
 	for _, i := range spread(len(lit), at) {
 		if v := at(i); v.mask != 0 {
-			places = append(places, place{i, len(lit), agreement(v.val, v.mask)})
+			positions = append(positions, position{i, len(lit), agreement(v.val, v.mask)})
 		}
 	}
 	var out []int
-	for len(out) < n && len(places) > 0 {
+	for len(out) < n && len(positions) > 0 {
 		best := 0
-		for i, p := range places[1:] {
-			w, bw := p.weight, places[best].weight
-			if w < bw || w == bw && p.dist > places[best].dist {
+		for i, p := range positions[1:] {
+			w, bw := p.weight, positions[best].weight
+			if w < bw || w == bw && p.dist > positions[best].dist {
 				best = i + 1
 			}
 		}
-		chosen := places[best].off
+		chosen := positions[best].off
 		out = append(out, chosen)
-		places = append(places[:best], places[best+1:]...)
-		for i := range places {
-			p := &places[i]
+		positions = append(positions[:best], positions[best+1:]...)
+		for i := range positions {
+			p := &positions[i]
 			p.dist = min(p.dist, max(p.off-chosen, chosen-p.off))
 			if at(p.off) == at(chosen) {
 				p.weight = max(p.weight, repeated)

@@ -10,16 +10,16 @@ import (
 const lookedAt = 4
 
 // Rate returns how often a literal's most telling bytes, up to four, are
-// expected to stand at a place in memory, from 0 to 1. It is an estimate from
+// expected to stand at a position in memory, from 0 to 1. It is an estimate from
 // the frequency of bytes in memory images: the product of the frequency of
 // each, but more where a printable character follows another, or a byte itself
 // (see NextRate).
 func Rate(lit Lit) float64 {
-	places := byRarity(lit.masked(), lit.Mask, lookedAt)
-	slices.Sort(places)
+	positions := byRarity(lit.masked(), lit.Mask, lookedAt)
+	slices.Sort(positions)
 	rate := 1.
 	var last ByteSet
-	for i, off := range places {
+	for i, off := range positions {
 		set := lit.BytesAt(off)
 		r := set.Rate()
 		if i > 0 {

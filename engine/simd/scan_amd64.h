@@ -1,4 +1,4 @@
-// What the kernels that report starts at stride 1 share. They keep
+// The kernels that report every start, at stride 1, share what is here. They keep
 //
 //	DI  the state, which begins with a block      R8   first start of the vector
 //	SI  base                                      R9   end of starts
@@ -10,10 +10,10 @@
 //
 // and store the offsets of a vector by one of these.
 //
-//	EMIT_FEW_MANY  AVX-512: a few, one after the other; many, by packing lanes
-//	EMIT_PACKED    AVX-512 VBMI2: any, by packing the numbers of the lanes as bytes
-//	FEW, MANY32    AVX2
-//	SOME64         of two vectors of AVX2 together: what is neither few nor many
+//	EMIT_FEW_MANY  AVX-512: a few one after the other, many by packing lanes
+//	EMIT_PACKED    AVX-512 VBMI2: any number, by packing the lanes' numbers as bytes
+//	FEW, MANY32    AVX2: a few one after the other, many by a table of masks
+//	SOME64         AVX2: those of two vectors that have neither few nor many
 
 #define LOAD_BLOCK \
 	MOVQ block_base(DI), SI   \
@@ -28,8 +28,8 @@
 	MOVQ R8, block_pos(DI)    \
 	MOVQ R11, block_n(DI)
 
-// TO_ALIGNED puts in R13 the first start whose aligned load is at a multiple of
-// the vector, but at most R9; less is one less than the size of a vector.
+// TO_ALIGNED sets R13 to the first start whose load is at a multiple of the size of
+// a vector, but to at most R9. The argument less is one less than that size.
 #define TO_ALIGNED(less) \
 	LEAQ    (BX)(R8*1), R13   \
 	NEGQ    R13               \
@@ -37,6 +37,91 @@
 	ADDQ    R8, R13           \
 	CMPQ    R9, R13           \
 	CMOVQLT R9, R13
+
+// EACH_VECTOR256 and EACH_VECTOR512 begin the loop over the vectors from R8 up to
+// R13, for which the kernel's own instructions follow: they end with ADDQ to R8 and
+// JMP to vector256 or vector512. AX has a bit for each start of the vector that
+// counts. At R13 the loop goes to more256 or more512; where R10 may have no room for
+// another vector, to done256 or done512.
+#define EACH_VECTOR256 \
+vector256:                             \
+	CMPQ  R8, R13                  \
+	JGE   more256                  \
+	CMPQ  R11, R12                 \
+	JGT   done256                  \
+	MOVL  $-1, AX                  \
+	MOVQ  R9, DX                   \
+	SUBQ  R8, DX                   \
+	CMPQ  DX, $32                  \
+	JLT   last256                  \
+	MOVQ  R13, DX                  \
+	SUBQ  R8, DX                   \
+	CMPQ  DX, $32                  \
+	JGE   body256                  \
+	BZHIL DX, AX, AX               \
+body256:
+
+#define EACH_VECTOR512 \
+vector512:                             \
+	CMPQ  R8, R13                  \
+	JGE   more512                  \
+	CMPQ  R11, R12                 \
+	JGT   done512                  \
+	MOVQ  $-1, AX                  \
+	MOVQ  R9, DX                   \
+	SUBQ  R8, DX                   \
+	CMPQ  DX, $64                  \
+	JLT   last512                  \
+	MOVQ  R13, DX                  \
+	SUBQ  R8, DX                   \
+	CMPQ  DX, $64                  \
+	JGE   body512                  \
+	BZHIQ DX, AX, AX               \
+body512:
+
+// REST256 and REST512 end a kernel. The last starts, DX of them and fewer than a
+// vector, are looked at in a vector that ends with the last start, and of which only
+// the last DX starts count. Where the block has no room for such a vector, it begins
+// with the first of them instead; with AVX2, Go keeps such blocks for itself. At more256 and
+// more512 the kernel goes on with the next group, if there are starts left.
+#define REST256(group) \
+last256:                               \
+	MOVQ  R9, R13                  \
+	MOVQ  R9, R8                   \
+	SUBQ  $32, R8                  \
+	NEGL  DX                       \ // shifts are modulo 32, so AX is shifted by 32 − DX
+	SHLXL DX, AX, AX               \
+	JMP   body256                  \
+more256:                               \
+	MOVQ  R13, R8                  \ // the last vector may have gone beyond R13
+	CMPQ  R8, R9                   \
+	JLT   group                    \
+done256:                               \
+	STORE_BLOCK                    \
+	VZEROUPPER                     \
+	RET
+
+#define REST512(group) \
+last512:                               \
+	MOVQ  R9, R13                  \
+	CMPQ  R9, $64                  \
+	JLT   short512                 \
+	MOVQ  R9, R8                   \
+	SUBQ  $64, R8                  \
+	NEGQ  DX                       \ // shifts are modulo 64, so AX is shifted by 64 − DX
+	SHLXQ DX, AX, AX               \
+	JMP   body512                  \
+short512:                              \
+	BZHIQ DX, AX, AX               \
+	JMP   body512                  \
+more512:                               \
+	MOVQ  R13, R8                  \ // the last vector may have gone beyond R13
+	CMPQ  R8, R9                   \
+	JLT   group                    \
+done512:                               \
+	STORE_BLOCK                    \
+	VZEROUPPER                     \
+	RET
 
 // FEW stores the offset R8 + i for every bit i of AX, which is not zero.
 #define FEW(again) \
@@ -55,8 +140,8 @@ again:                                  \
 	VMOVDQU32 ·lanes+128(SB), Z18   \
 	VMOVDQU32 ·lanes+192(SB), Z19
 
-// MANY16 stores the offsets for the low 16 bits of K1 and of AX: those of the
-// lanes of Z3 + first.
+// MANY16 stores the offset R8 + i for each of the low 16 bits of K1, which AX has
+// too. Z3 has R8 in all lanes, and first the numbers of these 16 lanes.
 #define MANY16(first) \
 	VPADDD      first, Z3, Z4       \
 	VPCOMPRESSD Z4, K1, Z4          \
@@ -93,14 +178,15 @@ none:
 #define BYTE_LANES \
 	VMOVDQU64 ·byteLanes(SB), Z16
 
-// PACKED16 stores the offsets for the 16 bytes of packed, the first at out.
+// PACKED16 stores the offset R8 + i for each of the 16 numbers i in packed, at out
+// bytes from the next free offset on.
 #define PACKED16(packed, out) \
 	VPMOVZXBD packed, Z4            \
 	VPADDD    Z3, Z4, Z4            \
 	VMOVDQU32 Z4, out(R10)(R11*4)
 
-// EMIT_PACKED stores the offset R8 + i for every bit i of K1, without a branch
-// where there are at most 16: how many there are cannot be guessed.
+// EMIT_PACKED stores the offset R8 + i for every bit i of K1. It has no branch where
+// there are at most 16 of them, since no processor can predict how many there are.
 #define EMIT_PACKED \
 	KMOVQ         K1, AX             \
 	POPCNTQ       AX, DX             \
@@ -118,8 +204,9 @@ none:
 packed:                                  \
 	ADDQ          DX, R11
 
-// MANY8 stores the offsets for the low 8 bits of AX, those of Y3 plus the lane,
-// and moves on to the next 8. DX is compress8, Y4 eight everywhere.
+// MANY8 stores the offsets for the low 8 bits of AX, those of Y3 plus the number of
+// the lane, and moves AX and Y3 on to the next 8. DX points to compress8, and Y4 has
+// eight in all lanes.
 #define MANY8 \
 	MOVBLZX   AX, R14               \
 	VPMOVZXBD (DX)(R14*8), Y5       \
@@ -135,22 +222,24 @@ packed:                                  \
 	LEAQ         ·compress8(SB), DX     \
 	VMOVD        R8, X3                 \
 	VPBROADCASTD X3, Y3                 \
-	VPBROADCASTD ·lanes+32(SB), Y4      \ // eight
+	VPBROADCASTD ·lanes+32(SB), Y4      \ // eight in all lanes
 	MANY8                               \
 	MANY8                               \
 	MANY8                               \
 	MANY8
 
-// MASK64 puts together in AX the masks of the vectors low and high.
+// MASK64 sets AX to the masks of two vectors: that of low in its low half, and that
+// of high in its high half.
 #define MASK64(low, high) \
 	VPMOVMSKB low, AX              \
 	VPMOVMSKB high, DX             \
 	SHLQ      $32, DX              \
 	ORQ       DX, AX
 
-// SOME64 stores the offset R8 + i for every bit i of AX, four at a time: whether
-// there are more than four is a good guess where it is not whether there are any.
-// What is stored beyond the last is overwritten by what comes next.
+// SOME64 stores the offset R8 + i for every bit i of AX, four at a time: the
+// processor can predict whether there are more than four where it cannot predict
+// whether there are any. What is stored beyond the last offset is overwritten by
+// what comes next.
 #define SOME64(four, enough) \
 	POPCNTQ AX, R14                \
 four:                                  \
@@ -165,15 +254,17 @@ four:                                  \
 enough:                                \
 	LEAQ    4(R11)(R14*1), R11
 
+// SOME1 stores the offset for the lowest bit of AX, at bytes from the next free
+// offset on, and clears the bit.
 #define SOME1(at) \
 	TZCNTQ AX, DX                  \
 	ADDL   R8, DX                  \
 	MOVL   DX, at(R10)(R11*4)      \
 	BLSRQ  AX, AX
 
-// FETCH asks for a group of memory further on than the core looks by itself,
-// least of all where it guessed wrong about a group and has to catch up. Asking
-// for what is not there does no harm.
+// FETCH asks for a group of memory that is further ahead than the processor fetches
+// by itself, above all after it has mispredicted a group and has to catch up. It
+// does no harm to ask for memory that is not there.
 #define FETCH \
 	PREFETCHT0 4096(BX)(R8*1) \
 	PREFETCHT0 4160(BX)(R8*1) \

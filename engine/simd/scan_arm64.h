@@ -1,5 +1,5 @@
-// What the kernels for NEON share. They look at 64 starts at a time, a vector,
-// and keep
+// The kernels for NEON share what is here. They look at 64 starts at a time, which are
+// called a vector, and keep
 //
 //	R0  the state, which begins with a block      R4  out
 //	R1  base                                      R5  offsets in out
@@ -8,9 +8,9 @@
 //	R9, R10, R19 scratch                          R12 mask: bit i for start R2 + i
 //	R13 which starts of the vector are new        V31 the weights of MASK64
 //
-// The last starts, fewer than 64, are dealt with by a vector that ends with the
-// last of them. NEON has no masks: MASK64 makes one, after simdjson, of four
-// registers of bytes that are all ones or zero.
+// The last starts, fewer than 64, are looked at by a vector that ends with the last of
+// them. NEON has no masks. MASK64 makes one, after simdjson, of four registers whose
+// bytes are all ones or zero.
 
 #define LOAD_BLOCK \
 	MOVD block_base(R0), R1         \
@@ -27,7 +27,7 @@
 	MOVD R2, block_pos(R0)          \
 	MOVD R5, block_n(R0)
 
-// NEXT makes the next vector ready or goes to done.
+// NEXT sets R13 for the next vector, or goes to done where there is none or no room.
 #define NEXT(done) \
 	CMP  R6, R5                     \
 	BGT  done                       \
@@ -38,37 +38,37 @@
 	CMP  $64, R9                    \
 	BGE  whole                      \
 	SUB  $64, R3, R2                \
-	NEG  R9, R9                     \ // the shift is modulo 64
+	NEG  R9, R9                     \ // shifts are modulo 64
 	LSL  R9, R13, R13               \
 whole:
 
-// EQUAL leaves ones where the 64 bytes in V0 to V3 are val.
+// EQUAL sets the 64 bytes in V0 to V3 to ones where they equal val, else to zero.
 #define EQUAL(val) \
 	VCMEQ val.B16, V0.B16, V0.B16   \
 	VCMEQ val.B16, V1.B16, V1.B16   \
 	VCMEQ val.B16, V2.B16, V2.B16   \
 	VCMEQ val.B16, V3.B16, V3.B16
 
-// UNDER clears what is not in mask in the 64 bytes in V0 to V3.
+// UNDER clears the bits of the 64 bytes in V0 to V3 that are not in mask.
 #define UNDER(mask) \
 	VAND mask.B16, V0.B16, V0.B16   \
 	VAND mask.B16, V1.B16, V1.B16   \
 	VAND mask.B16, V2.B16, V2.B16   \
 	VAND mask.B16, V3.B16, V3.B16
 
-// BOTH clears in V0 to V3 what is not in V4 to V7.
+// BOTH clears the bits of V0 to V3 that V4 to V7 do not have.
 #define BOTH \
 	VAND V4.B16, V0.B16, V0.B16     \
 	VAND V5.B16, V1.B16, V1.B16     \
 	VAND V6.B16, V2.B16, V2.B16     \
 	VAND V7.B16, V3.B16, V3.B16
 
-// ANY leaves in R9 what is not zero where V0 to V3 are not.
+// ANY sets R9 to zero if V0 to V3 are zero, and else to another number.
 #define ANY \
 	VORR  V0.B16, V1.B16, V8.B16    \
 	VORR  V2.B16, V3.B16, V9.B16    \
 	VORR  V8.B16, V9.B16, V8.B16    \
-	VADDP V8.B16, V8.B16, V8.B16    \ // of ones and zeros no two add up to 0
+	VADDP V8.B16, V8.B16, V8.B16    \ // no two bytes of ones or zeros add up to 0, unless both are 0
 	VMOV  V8.D[0], R9
 
 #define MASK64(mask) \

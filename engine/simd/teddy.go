@@ -1,12 +1,12 @@
 package simd
 
-// Teddy is eight buckets of windows, as tables that tell which buckets have a byte,
-// one bit for each bucket. A window is TeddyWindow bytes, each of which may have
-// several values. NewTeddy makes a kernel that looks for windows.
+// Teddy is eight buckets of excerpts, as tables that tell which buckets have a byte,
+// one bit for each bucket. An excerpt is TeddyExcerpt bytes, each of which may have
+// several values. NewTeddy makes a kernel that looks for excerpts.
 //
-// For each byte of the window there are two tables, which tell by its low and by
-// its high nibble which buckets have a window with such a byte there. Where a
-// bucket is in the tables of all three bytes, one of its windows may stand there:
+// For each byte of the excerpt there are two tables, which tell by its low and by
+// its high nibble which buckets have an excerpt with such a byte there. Where a
+// bucket is in the tables of all three bytes, one of its excerpts may stand there:
 //
 //	memory     . . n _ 1 . .
 //	buckets        a         of 'n' as byte 0, by its low nibble and by its high one
@@ -20,12 +20,12 @@ package simd
 type Teddy struct {
 	By TeddyBy
 
-	nibbles [2 * TeddyWindow][16]byte // which buckets have a nibble, low and high by turns, by byte of the window
-	bytes   [TeddyWindow][256]byte    // the same by whole bytes
+	nibbles [2 * TeddyExcerpt][16]byte // which buckets have a nibble, low and high by turns, by byte of the excerpt
+	bytes   [TeddyExcerpt][256]byte    // the same by whole bytes
 }
 
 const (
-	TeddyWindow  = 3 // the bytes of a window
+	TeddyExcerpt = 3 // the bytes of an excerpt
 	TeddyBuckets = 8
 )
 
@@ -35,7 +35,7 @@ type TeddyBy uint8
 
 const (
 	ByNibbles TeddyBy = iota // the low and the high nibble; a byte that both tables let through is let through
-	BySevens                 // the low 7 bits; a window that these let through is looked up by whole bytes too
+	BySevens                 // the low 7 bits; an excerpt that these let through is looked up by whole bytes too
 )
 
 // String returns, in words, what bytes are looked up by.
@@ -67,11 +67,11 @@ func (s ByteSet) throughNibbles() (through ByteSet) {
 	return through
 }
 
-// Add adds a window to a bucket, 0 to TeddyBuckets − 1: the values that each of its
+// Add adds an excerpt to a bucket, 0 to TeddyBuckets − 1: the values that each of its
 // bytes may have. By must not change afterwards.
-func (t *Teddy) Add(bucket int, window *[TeddyWindow]ByteSet) {
-	for i := range window {
-		for c := range window[i].All {
+func (t *Teddy) Add(bucket int, excerpt *[TeddyExcerpt]ByteSet) {
+	for i := range excerpt {
+		for c := range excerpt[i].All {
 			t.nibbles[2*i][c&15] |= 1 << bucket
 			t.nibbles[2*i+1][c>>4] |= 1 << bucket
 			t.bytes[i][c] |= 1 << bucket
@@ -84,14 +84,14 @@ func (t *Teddy) Add(bucket int, window *[TeddyWindow]ByteSet) {
 	}
 }
 
-// BucketsAt returns the buckets that may have a window at b[at:], a bit each. b
-// must have TeddyWindow bytes there.
+// BucketsAt returns the buckets that may have an excerpt at b[at:], a bit each. b
+// must have TeddyExcerpt bytes there.
 func (t *Teddy) BucketsAt(b []byte, at int) byte {
-	w := (*[TeddyWindow]byte)(b[at:])
+	w := (*[TeddyExcerpt]byte)(b[at:])
 	return t.bytes[0][w[0]] & t.bytes[1][w[1]] & t.bytes[2][w[2]]
 }
 
-// NewTeddy makes a kernel of a level that finds the places where BucketsAt returns
+// NewTeddy makes a kernel of a level that finds the positions where BucketsAt returns
 // a bucket. All levels find the same. The tables must not change afterwards. A
 // level that this machine lacks is an error.
 func NewTeddy(level Level, t *Teddy) (Kernel, error) { return choose(level, teddies, t) }
@@ -106,12 +106,12 @@ var teddies = append([]implementation[*Teddy]{
 // a Kernel.
 func (t *Teddy) Shape() Shape { return FewLiterals }
 
-// Len returns the size of a window in bytes.
-func (t *Teddy) Len() int { return TeddyWindow }
+// Len returns the size of an excerpt in bytes.
+func (t *Teddy) Len() int { return TeddyExcerpt }
 
-// each looks at the places of b from from up to to, one at a time, and appends
-// those where a window may stand to the n in dst. It stops where dst is full. It
-// returns the number of offsets in dst and the first place that it has not looked
+// each looks at the positions of b from from up to to, one at a time, and appends
+// those where an excerpt may stand to the n in dst. It stops where dst is full. It
+// returns the number of offsets in dst and the first position that it has not looked
 // at.
 func (t *Teddy) each(dst []uint32, n int, b []byte, from, to int) (int, int) {
 	for ; from < to && n < len(dst); from++ {

@@ -1,4 +1,5 @@
-// The filter for AVX2, by way of MASKS256, NEAR, RESULT and BACK: see teddy_amd64.s.
+// This is the text of both filters for AVX2, which differ in the macros MASKS256, NEAR,
+// RESULT and BACK: see teddy_amd64.s.
 
 	LOAD_STATE
 	MOVL           $0x0f0f0f0f, AX
@@ -12,13 +13,14 @@
 	VBROADCASTI128 (teddyState_tables+80)(DI), Y6
 	ADDQ           $BACK, R8
 
-	// A and B of the vector before the first; its result is of no interest.
+	// A and B are taken from the vector before the first one, whose result does not
+	// count.
 	SUBQ $32, R8
 	MASKS256(0, Y10, Y11, Y8, Y9)
 	ADDQ $32, R8
 
-	// Nothing is asked for ahead here: on a Zen 4 that cost a tenth of the
-	// bandwidth 8 KiB ahead, and a fifth 4 KiB ahead.
+	// No memory is asked for ahead here: on a Zen 4 that cost a tenth of the bandwidth
+	// where it was 8 KiB ahead, and a fifth where it was 4 KiB.
 next256:
 	LEAQ       128(R8), R13
 	CMPQ       R13, R9
@@ -43,7 +45,7 @@ look256:
 	MOVQ   R13, R8
 	JMP    next256
 
-	// A and B of zeros behind zeros.
+	// These are A and B of zeros behind zeros.
 zeros256:
 	VMOVDQU teddyState_after(DI), Y8
 	VMOVDQU (teddyState_after+32)(DI), Y9
@@ -83,7 +85,7 @@ many256:
 	LEAL         -BACK(R8), DX
 	VMOVD        DX, X13
 	VPBROADCASTD X13, Y13
-	VPBROADCASTD ·lanes+32(SB), Y12 // eight
+	VPBROADCASTD ·lanes+32(SB), Y12 // eight in all lanes
 	MANY8
 	MANY8
 	MANY8

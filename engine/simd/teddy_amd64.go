@@ -32,11 +32,11 @@ func scanTeddyAVX512(st *teddyState)
 // teddyState is what the assembly is handed.
 type teddyState struct {
 	blk    block
-	tables [2 * TeddyWindow][16]byte // by low and high nibble by turns, by byte of the window
+	tables [2 * TeddyExcerpt][16]byte // by low and high nibble by turns, by byte of the excerpt
 	//lint:ignore U1000 the assembly uses it
 	found [groupSize]byte // the results of the vectors of a group
 	after [2][32]byte     // A and B, as in teddy_amd64.s, of zeros behind zeros
-	zeros bool            // whether byte 2 of a window can be zero; or byte 1, where byte 2 is looked up late
+	zeros bool            // whether byte 2 of an excerpt can be zero; or byte 1, where byte 2 is looked up late
 	near  int             // the number of groups that the first two bytes let through; a call adds to it
 }
 
@@ -44,7 +44,7 @@ type teddyAsm struct {
 	*Teddy
 	of     Level
 	st     teddyState   // all but blk
-	second bool         // whether byte 1 of a window can be zero
+	second bool         // whether byte 1 of an excerpt can be zero
 	busy   atomic.Int32 // how many of the next Scans have to look up all three bytes at once
 }
 
@@ -67,7 +67,7 @@ func newTeddyAsm(t *Teddy, of Level) Kernel {
 	if t.By != ByNibbles {
 		return nil
 	}
-	const last = 2 * (TeddyWindow - 1)
+	const last = 2 * (TeddyExcerpt - 1)
 	k := &teddyAsm{Teddy: t, of: of, st: teddyState{tables: t.nibbles, zeros: t.nibbles[last][0]&t.nibbles[last+1][0] != 0}}
 	k.second = t.nibbles[2][0]&t.nibbles[3][0] != 0
 	a := t.nibbles[0][0] & t.nibbles[1][0]
@@ -81,7 +81,7 @@ func newTeddyAsm(t *Teddy, of Level) Kernel {
 func (k *teddyAsm) Level() Level { return k.of }
 
 func (k *teddyAsm) Scan(dst []uint32, b []byte, from, to int) (n, next int) {
-	end := clip(dst, b, from, to, TeddyWindow)
+	end := clip(dst, b, from, to, TeddyExcerpt)
 	st := k.st
 	if !st.blk.begin(dst, b, from, end) {
 		return 0, to
@@ -89,7 +89,7 @@ func (k *teddyAsm) Scan(dst []uint32, b []byte, from, to int) (n, next int) {
 	if k.of == AVX2 {
 		return k.scanAVX2(&st, dst, b, end, to)
 	}
-	for st.blk.more(TeddyWindow-1, end, 1) {
+	for st.blk.more(TeddyExcerpt-1, end, 1) {
 		scanTeddyAVX512(&st)
 	}
 	return st.blk.result(end, to)
@@ -99,9 +99,9 @@ func (k *teddyAsm) Scan(dst []uint32, b []byte, from, to int) (n, next int) {
 // vector that has another one before it.
 func (k *teddyAsm) scanAVX2(st *teddyState, dst []uint32, b []byte, end, to int) (n, next int) {
 	const vector, group = 32, 128
-	late, last := k.busy.Load() <= 0, TeddyWindow-1
+	late, last := k.busy.Load() <= 0, TeddyExcerpt-1
 	if late {
-		st.zeros, last = k.second, TeddyWindow-2
+		st.zeros, last = k.second, TeddyExcerpt-2
 	} else {
 		k.busy.Add(-1)
 	}

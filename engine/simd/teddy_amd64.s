@@ -3,26 +3,25 @@
 #include "go_asm.h"
 #include "textflag.h"
 
-// The filter of Teddy. For each byte of memory, two tables of 16 entries
-// say which buckets may have it as byte 0 of a window, one by its low and one
-// by its high nibble; the same for bytes 1 and 2:
+// This is the filter of Teddy. For each byte of memory, two tables of 16 entries tell
+// which buckets may have it as byte 0 of an excerpt, one by its low and one by its high
+// nibble. Two more tables tell the same for byte 1, and two for byte 2:
 //
 //	memory       x x a b c x
 //	as byte 0        A             A = low0[a] & high0[a]
 //	as byte 1          B           B = low1[b] & high1[b] & A, one byte on
 //	as byte 2            C         C = low2[c] & high2[c] & B, one byte on
 //
-// What is left in C is the buckets that may have a window here, which began
-// two bytes before. With AVX2 there is a second loop, which goes by B, one byte
-// before, and asks for C only in groups where something of B is left: 7 of its
-// instructions a vector, and not 11, go to the two units that shuffle.
-// Vectors are aligned; what moves on from the end of one to the beginning of
-// the next is kept. AVX-512 looks at eight vectors, 512 bytes, before it asks
-// whether there was anything; AVX2 at four, 128 bytes.
+// C has the buckets that may have an excerpt which ends here, and so began two bytes
+// before. With AVX2 there is a second loop, which looks at B alone, and asks for C only
+// in groups where B has a bucket: 7 of its instructions a vector, and not 11, go to the
+// two ports of the processor that shuffle. Vectors are aligned; the last bytes of A and
+// B are kept for the next vector. AVX-512 looks at eight vectors, 512 bytes, before it
+// asks whether there was anything; AVX2 looks at four, 128 bytes.
 //
-// Before the first start and behind the last, memory is not read: by masks with
-// AVX-512; AVX2 leaves the first starts to Go, and ends with a group that ends
-// with the last one.
+// Memory before the first start and behind the last one is not read. AVX-512 has masks
+// for that; AVX2 leaves the first starts to Go, and ends with a group that ends with the
+// last start.
 //
 //	DI  the state             R8   offset of the vector
 //	SI  base                  R9   end of the bytes to look at: of starts, and two more
@@ -33,7 +32,7 @@
 //	V0  nibble mask, V1 to V6 the tables
 //	V8, V9 (or V10, V11)      A and B of the vector before
 
-// BACK is how far before its lane a window began.
+// BACK is how many bytes before the lane of a result the excerpt begins.
 #define BACK 2
 
 #define LOAD_STATE \
@@ -47,9 +46,9 @@
 	SUBQ $const_slack, R12                  \
 	ADDQ $BACK, R9
 
-// MASKS512 leaves in R the buckets that may have a window whose last byte is
-// in X. PA and PB are A and B of the vector before, and used up; A and B are
-// those of this one.
+// MASKS512 sets R to the buckets that may have an excerpt whose last byte is in X, and A
+// and B to those of this vector. PA and PB are A and B of the vector before, and are
+// overwritten.
 #define MASKS512(X, PA, PB, A, B, R) \
 	VPANDQ     X, Z0, Z12          \ // low nibbles
 	VPSRLW     $4, X, Z13          \
@@ -61,7 +60,7 @@
 	VPSHUFB    Z13, Z4, Z14        \
 	VALIGNQ    $6, PA, A, PA       \
 	VPALIGNR   $15, PA, A, PA      \ // A, one byte on
-	VPTERNLOGQ $0x80, Z14, PA, B   \ // all three
+	VPTERNLOGQ $0x80, Z14, PA, B   \ // C = what all three tables have
 	VPSHUFB    Z12, Z5, R          \
 	VPSHUFB    Z13, Z6, Z14        \
 	VALIGNQ    $6, PB, B, PB       \
@@ -72,9 +71,9 @@
 	VMOVDQA64 off(SI)(R8*1), Z15 \
 	MASKS512(Z15, PA, PB, A, B, R)
 
-// FETCH asks for the group that comes 8 KiB later: this loop has too much to
-// do for the processor to get that far ahead by itself. Asking for what is not
-// there does no harm.
+// FETCH asks for the group that comes 8 KiB later, since this loop has too much to do
+// for the processor to get that far ahead by itself. It does no harm to ask for memory
+// that is not there.
 #define FETCH \
 	PREFETCHT0 8192(SI)(R8*1) \
 	PREFETCHT0 8256(SI)(R8*1) \
@@ -85,8 +84,8 @@
 	PREFETCHT0 8576(SI)(R8*1) \
 	PREFETCHT0 8640(SI)(R8*1)
 
-// FOURS stores the offsets of the starts for the DX bits of BX, four at a time,
-// whether there are so many or not: how many there are cannot be guessed.
+// FOURS stores the offsets of the starts for the DX bits of BX, four at a time, whether
+// there are so many or not, since it cannot be predicted how many there are.
 #define FOURS(again) \
 	ADDQ R11, DX                     \
 again:                                   \
@@ -105,8 +104,8 @@ again:                                   \
 	MOVL   AX, off(R10)(R11*4)       \
 	BLSRQ  BX, BX
 
-// MANY16 stores the offsets for the low 16 bits of K1 and of BX, and moves on
-// to the next.
+// MANY16 stores the offsets for the low 16 bits of K1 and of BX, and moves both on to
+// the next 16.
 #define MANY16(first) \
 	VPADDD      first, Z14, Z13      \
 	VPCOMPRESSD Z13, K1, Z13         \
@@ -133,13 +132,13 @@ TEXT ·scanTeddyAVX512(SB), NOSPLIT, $0-8
 	VMOVDQU32       ·lanes+128(SB), Z30
 	VMOVDQU32       ·lanes+192(SB), Z31
 
-	// A and B of a vector of zeros behind zeros.
+	// These are A and B of a vector of zeros behind zeros.
 	VPXORQ   Z15, Z15, Z15
 	MASKS512(Z15, Z10, Z11, Z8, Z9, Z16)
 	MASKS512(Z15, Z8, Z9, Z24, Z25, Z16)
 
-	// The vector that has the third byte from the first start, and A and B of
-	// the one before, as far as it has bytes of windows.
+	// The first vector is the one that has byte 2 of the first start. A and B of the
+	// vector before it are made of those of its bytes that belong to excerpts.
 	ADDQ         $2, R8
 	LEAQ         (SI)(R8*1), DX
 	ANDQ         $63, DX
@@ -229,12 +228,12 @@ none512:
 	JLT  result512
 	JMP  next512
 
-	// The last bytes, fewer than 512, a vector at a time.
+	// The last bytes, fewer than 512, are looked at a vector at a time.
 last512:
 	MOVQ $-1, BX
 	MOVQ $-1, CX
 
-	// One vector: the lanes of BX are read, those of CX count.
+	// One vector is looked at: the lanes of BX are read, and those of CX count.
 single:
 	LEAQ       64(R8), R13
 	MOVQ       R9, DX
@@ -256,7 +255,7 @@ whole512:
 	TESTQ      BX, BX
 	JZ         none512
 
-	// The starts are two bytes before the lanes of BX and K1.
+	// The starts lie two bytes before the lanes of BX and K1.
 emit512:
 	CMPQ    R11, R12
 	JGT     full512
@@ -285,8 +284,8 @@ full512:
 	VZEROUPPER
 	RET
 
-// MASKS256 is MASKS512 for half as much, at R8 + off. The result is kept in
-// found, and noted in Y7.
+// MASKS256 does what MASKS512 does for the 32 bytes at R8 + off. It stores the result
+// in found, and adds it to Y7.
 #define MASKS256(off, PA, PB, A, B) \
 	VMOVDQU    off(SI)(R8*1), Y15       \
 	VPAND      Y15, Y0, Y12             \
@@ -310,8 +309,9 @@ full512:
 	VPOR       Y13, Y7, Y7              \
 	VMOVDQU    Y13, (teddyState_found+off)(DI)
 
-// MANY8 stores the offsets for the low 8 bits of BX, those of Y13 plus the
-// lane, and moves on to the next 8. AX is compress8, Y12 eight everywhere.
+// MANY8 stores the offsets for the low 8 bits of BX, those of Y13 plus the number of
+// the lane, and moves BX and Y13 on to the next 8. AX points to compress8, and Y12 has
+// eight in all lanes.
 #define MANY8 \
 	MOVBLZX   BX, DX               \
 	VPMOVZXBD (AX)(DX*8), Y15      \
@@ -330,7 +330,7 @@ TEXT ·scanTeddyAVX2(SB), NOSPLIT, $0-8
 	VMOVDQU 32(CX), Y13
 #include "teddy256_amd64.h"
 
-// LATE256 is MASKS256 for the first two bytes of windows.
+// LATE256 does what MASKS256 does for the first two bytes of excerpts alone.
 #define LATE256(off, PA, PB, A, B) \
 	VMOVDQU    off(SI)(R8*1), Y15       \
 	VPAND      Y15, Y0, Y12             \
@@ -348,7 +348,8 @@ TEXT ·scanTeddyAVX2(SB), NOSPLIT, $0-8
 	VPOR       Y13, Y7, Y7              \
 	VMOVDQU    Y13, (teddyState_found+off)(DI)
 
-// THIRD leaves in R what of B stands where byte 2 of a window is in the byte behind.
+// THIRD sets R to those buckets of B that may have the next byte of memory as byte 2 of
+// an excerpt.
 #define THIRD(off, B, R) \
 	VMOVDQU (off+1)(SI)(R8*1), R  \
 	VPAND   R, Y0, Y14            \

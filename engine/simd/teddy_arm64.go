@@ -13,7 +13,7 @@ func scanTeddyNEON(st *teddyState)
 // teddyState is what the assembly is handed.
 type teddyState struct {
 	blk    block
-	tables [2 * TeddyWindow][16]byte // by low and high nibble by turns, by byte of the window
+	tables [2 * TeddyExcerpt][16]byte // by low and high nibble by turns, by byte of the excerpt
 }
 
 type teddyNEON struct{ *Teddy }
@@ -28,7 +28,7 @@ func newTeddyNEON(t *Teddy) Kernel {
 func (teddyNEON) Level() Level { return NEON }
 
 func (k teddyNEON) Scan(dst []uint32, b []byte, from, to int) (n, next int) {
-	end := clip(dst, b, from, to, TeddyWindow)
+	end := clip(dst, b, from, to, TeddyExcerpt)
 	if end < 64 {
 		// There are too few starts for a vector that ends with the
 		// last of them.
@@ -36,7 +36,7 @@ func (k teddyNEON) Scan(dst []uint32, b []byte, from, to int) (n, next int) {
 	}
 	st := teddyState{tables: k.nibbles}
 	st.blk.begin(dst, b, from, end)
-	for st.blk.more(TeddyWindow-1, end, 1) {
+	for st.blk.more(TeddyExcerpt-1, end, 1) {
 		scanTeddyNEON(&st)
 	}
 	return st.blk.result(end, to)

@@ -4,13 +4,13 @@
 #include "textflag.h"
 #include "scan_arm64.h"
 
-// The filter of Teddy: see teddy_amd64.s. Loads need not be aligned here,
-// so each byte of the window is loaded from where it is, and nothing has to be
+// This is the filter of Teddy: see teddy_amd64.s. Loads need not be aligned here,
+// so each byte of the excerpt is loaded from where it is, and nothing has to be
 // moved along.
 //
 // Registers: see scan_arm64.h. V16 to V21 are the tables, V30 masks nibbles.
 
-// BUCKETS leaves in v the buckets that may have its bytes, by two tables.
+// BUCKETS replaces the bytes of v by the buckets that may have them, by two tables.
 #define BUCKETS(v, low, high) \
 	VUSHR $4, v.B16, V8.B16               \
 	VAND  V30.B16, v.B16, v.B16           \

@@ -8,15 +8,15 @@ import (
 	"vscan/engine/simd/simdtest"
 )
 
-// teddyOf returns tables with the first bytes of literals as windows.
+// teddyOf returns tables with the first bytes of literals as excerpts.
 func teddyOf(by TeddyBy, lits ...[]byte) *Teddy {
 	t := &Teddy{By: by}
 	for i, lit := range Plain(lits...) {
-		var window [TeddyWindow]ByteSet
-		for k := range window {
-			window[k] = lit.BytesAt(k)
+		var excerpt [TeddyExcerpt]ByteSet
+		for k := range excerpt {
+			excerpt[k] = lit.BytesAt(k)
 		}
-		t.Add(i%TeddyBuckets, &window)
+		t.Add(i%TeddyBuckets, &excerpt)
 	}
 	return t
 }
@@ -31,7 +31,7 @@ func byteses(lits ...string) [][]byte {
 }
 
 // The filters let through the same, wherever the bytes begin and end, however
-// dense windows are, and whichever way the last calls have made them go.
+// dense excerpts are, and whichever way the last calls have made them go.
 func TestTeddyFilters(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(10, 11))
 	draw := func(b []byte, letters int) {
@@ -102,7 +102,7 @@ func TestTeddyPhases(t *testing.T) {
 	})
 }
 
-// teddyPhases has kernels look for one window at a time, and for the end of
+// teddyPhases has kernels look for one excerpt at a time, and for the end of
 // one, at every phase, among zeros, of which it may have some, and among other
 // bytes.
 func teddyPhases(t *testing.T, by TeddyBy, kernels func(p *Teddy) []Kernel) {

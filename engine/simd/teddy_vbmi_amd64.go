@@ -14,8 +14,8 @@ var teddyVBMINeeds = features{fAVX, fAVX512F, fAVX512BW, fBMI2, fAVX512VBMI}
 //go:noescape
 func scanTeddyVBMI(st *sevensState)
 
-// teddyVBMI looks each byte of a window up in a table of 128 entries by its low 7
-// bits, in one instruction. Only where these let a window through is it looked up
+// teddyVBMI looks each byte of an excerpt up in a table of 128 entries by its low 7
+// bits, in one instruction. Only where these let an excerpt through is it looked up
 // by whole bytes. On a Zen 4, in the cache, three bytes take 0.65 of the time
 // that AVX2 takes for two by their nibbles.
 type teddyVBMI struct {
@@ -23,9 +23,9 @@ type teddyVBMI struct {
 	sevens sevens
 }
 
-// A sevens tells for each byte of a window which buckets may have it, a bit each,
+// A sevens tells for each byte of an excerpt which buckets may have it, a bit each,
 // by its low 7 bits.
-type sevens [TeddyWindow][128]byte
+type sevens [TeddyExcerpt][128]byte
 
 // sevensState is what the assembly is handed. The block's out takes the offsets
 // of vectors of 64 starts.
@@ -62,7 +62,7 @@ func newTeddyVBMI(t *Teddy) Kernel {
 func (*teddyVBMI) Level() Level { return AVX512 }
 
 func (k *teddyVBMI) Scan(dst []uint32, b []byte, from, to int) (n, next int) {
-	end := clip(dst, b, from, to, TeddyWindow)
+	end := clip(dst, b, from, to, TeddyExcerpt)
 	found := sevensPool.Get().(*sevensFound)
 	defer sevensPool.Put(found)
 	st := sevensState{tables: &k.sevens, masks: unsafe.SliceData(found.masks[:])}

@@ -4,28 +4,28 @@
 #include "textflag.h"
 #include "scan_amd64.h"
 
-// The filter of Teddy by tables of 128 entries, for AVX-512 VBMI. A lane is a
-// start; byte 1 of its window is loaded a byte further on, byte 2 two:
+// This is the filter of Teddy by tables of 128 entries, for AVX-512 VBMI. A lane is a
+// start. Byte 1 of its excerpt is loaded from one byte further on, byte 2 from two:
 //
 //	memory       x x a b c x
 //	as byte 0        A             A = sevens0[a]
 //	as byte 1        B             B = sevens1[b]
 //	as byte 2        C             C = sevens2[c]
 //
-// A start goes on where something of A & B & C is left. Four vectors are looked
-// at before it is asked whether there was anything. Where there was, all four
-// are stored, offset and mask of starts, and those that are empty are stored
-// over by the next: which of them it was cannot be guessed.
+// A start passes where A & B & C has a bucket. Four vectors are looked at before it is
+// asked whether any start has passed. If one has, the offsets and masks of all four
+// are stored, and a vector without a start is overwritten by the next: which vectors
+// have one cannot be predicted.
 //
-// Vectors are aligned. Before the first start and behind the last window memory
-// is not read: by masks.
+// Vectors are aligned. Masks keep memory before the first start and behind the last
+// excerpt from being read.
 //
-// Registers: see scan_amd64.h, but that offsets in out are those of vectors.
-// CX is where their masks go. Z16 to Z21 are the tables.
+// Registers: see scan_amd64.h, except that out has the offsets of vectors. CX points
+// to where their masks go. Z16 to Z21 are the tables.
 
-// WINDOWS leaves in R the buckets that may have a window at each start of the
-// vector at R8 + off. VPERMI2B has the bytes where it puts what it finds.
-#define WINDOWS(off, R) \
+// EXCERPTS sets R to the buckets that may have an excerpt at each start of the vector at
+// R8 + off. VPERMI2B overwrites the bytes that it looks up by what it finds.
+#define EXCERPTS(off, R) \
 	VMOVDQU64  off(SI)(R8*1), R             \
 	VMOVDQU64  (off+1)(SI)(R8*1), Z8        \
 	VMOVDQU64  (off+2)(SI)(R8*1), Z9        \
@@ -35,7 +35,7 @@
 	VPERMI2B   Z17, Z16, R                  \
 	VPERMI2B   Z19, Z18, Z8                 \
 	VPERMI2B   Z21, Z20, Z9                 \
-	VPTERNLOGQ $0x80, Z8, Z9, R             // all three
+	VPTERNLOGQ $0x80, Z8, Z9, R             // what all three tables have
 
 // STORE stores the vector at R8 + off with the starts in K1, if there are any.
 #define STORE(off) \
@@ -43,7 +43,7 @@
 	LEAL  off(R8), AX       \
 	MOVL  AX, (R10)(R11*4)  \
 	MOVQ  DX, (CX)(R11*8)   \
-	NEGQ  DX                \ // carries where it is not 0
+	NEGQ  DX                \ // sets the carry where DX is not 0
 	ADCQ  $0, R11
 
 // func scanTeddyVBMI(st *sevensState)
@@ -59,7 +59,7 @@ TEXT ·scanTeddyVBMI(SB), NOSPLIT, $0-8
 	VMOVDQU64 256(DX), Z20
 	VMOVDQU64 320(DX), Z21
 
-	// The first starts, up to one that is aligned.
+	// The first starts are looked at alone, up to one that is aligned.
 	MOVQ SI, BX
 	TO_ALIGNED(63)
 	CMPQ R8, R13
@@ -71,10 +71,10 @@ next:
 	LEAQ       256(R8), R13
 	CMPQ       R13, R9
 	JGT        last
-	WINDOWS(0, Z10)
-	WINDOWS(64, Z11)
-	WINDOWS(128, Z12)
-	WINDOWS(192, Z13)
+	EXCERPTS(0, Z10)
+	EXCERPTS(64, Z11)
+	EXCERPTS(128, Z12)
+	EXCERPTS(192, Z13)
 	VPORQ      Z10, Z11, Z14
 	VPTERNLOGQ $0xfe, Z12, Z13, Z14
 	VPTESTMB   Z14, Z14, K1
@@ -95,11 +95,11 @@ found:
 	MOVQ     R13, R8
 	JMP      next
 
-	// The last starts, fewer than 256.
+	// These are the last starts, fewer than 256.
 last:
 	MOVQ R9, R13
 
-	// One vector, or what there is of it before R13.
+	// One vector is looked at, or what there is of it before R13.
 single:
 	MOVQ       R13, DX
 	SUBQ       R8, DX

@@ -56,7 +56,7 @@ func scanWords8AVX512(st *wordsState)
 // The lanes of a vector lie side by side. Where starts are closer together
 // than a lane is wide, a vector is loaded once for each phase: at 0, step,
 // 2·step … bytes from the first start, as long as that is less than the width
-// of a lane. A unit of 64 bytes has a slot every step bytes: a place where a
+// of a lane. A chunk of 64 bytes has a slot every step bytes: a position where a
 // number may start.
 type wordsState struct {
 	blk       block
@@ -69,7 +69,7 @@ type wordsState struct {
 	step      int        // bytes from phase to phase; the width of a lane where there is only one phase
 	scale     int        // the binary logarithm of step
 	lanes     uint64     // AVX-512: the lanes of a vector that hold a start
-	spreads   [4]uint64  // AVX-512: by offset of the phase, 0 to 3 bytes: its slots in a unit
+	spreads   [4]uint64  // AVX-512: by offset of the phase, 0 to 3 bytes: its slots in a chunk
 	selects   *[32]uint8 // AVX2: by phase, which bytes of a vector are its slots
 }
 
@@ -96,11 +96,11 @@ var byteOrders = func() (t [4][64]byte) {
 // A wordsVector holds what the kernels for AVX2 and AVX-512 share.
 type wordsVector struct {
 	*wordsPlan
-	st    wordsState // all but blk
-	width int        // the width of a lane, in bytes
-	part  int        // the offset of a lane in its word, in bytes
-	exact bool       // every number in an envelope is a word to report
-	trust bool       // every number in an envelope is a word in an envelope of the set
+	st      wordsState // all but blk
+	width   int        // the width of a lane, in bytes
+	laneOff int        // the offset of a lane in its word, in bytes
+	exact   bool       // every number in an envelope is a word to report
+	trust   bool       // every number in an envelope is a word in an envelope of the set
 
 	envelopes []laneEnvelope
 	selects   [4][32]uint8
@@ -123,9 +123,9 @@ func newWordsVector(p *wordsPlan, vector int) *wordsVector {
 		v.width, v.exact, v.trust = 4, false, false
 		var at int
 		at, ranges = mostTelling(ranges)
-		v.part = at
+		v.laneOff = at
 		if p.spec.Order == addr.Big {
-			v.part = size - v.width - at
+			v.laneOff = size - v.width - at
 		}
 	}
 	step := min(stride, v.width)
@@ -166,7 +166,7 @@ func (v *wordsVector) slots() {
 	}
 }
 
-// finish is the last step of a constructor: it repeats the envelopes in every
+// finish ends a constructor: it repeats the envelopes in every
 // lane of 8 bytes, and puts them where the assembly finds them.
 func (v *wordsVector) finish() {
 	for i := range v.envelopes {
@@ -278,12 +278,12 @@ func newWordsAVX2(p *wordsPlan) Kernel {
 func (wordsAVX2) Level() Level { return AVX2 }
 
 func (k wordsAVX2) Scan(dst []uint32, b []byte, from, to int) (n, next int) {
-	r := wordsRun{wordsVector: k.wordsVector, st: k.st, dst: dst, b: b}
+	r := wordsScan{wordsVector: k.wordsVector, st: k.st, dst: dst, b: b}
 	if !r.begin(from, to) {
 		return 0, to
 	}
 	if r.end < 64 {
-		// There are too few starts for a unit that ends with the last
+		// There are too few starts for a chunk that ends with the last
 		// of them.
 		return newWordsGo(k.wordsPlan).Scan(dst, b, from, to)
 	}
@@ -317,7 +317,7 @@ func newWordsAVX512(p *wordsPlan) Kernel {
 func (wordsAVX512) Level() Level { return AVX512 }
 
 func (k wordsAVX512) Scan(dst []uint32, b []byte, from, to int) (n, next int) {
-	r := wordsRun{wordsVector: k.wordsVector, st: k.st, dst: dst, b: b}
+	r := wordsScan{wordsVector: k.wordsVector, st: k.st, dst: dst, b: b}
 	if !r.begin(from, to) {
 		return 0, to
 	}
@@ -337,8 +337,8 @@ func (k wordsAVX512) Scan(dst []uint32, b []byte, from, to int) (n, next int) {
 	return r.result(to)
 }
 
-// wordsRun is one Scan: the calls of assembly and what lies between them.
-type wordsRun struct {
+// wordsScan is one Scan: the calls of assembly and what lies between them.
+type wordsScan struct {
 	*wordsVector
 	st   wordsState
 	dst  []uint32
@@ -348,9 +348,9 @@ type wordsRun struct {
 	kept int // dst[:kept] are hits
 }
 
-// begin makes the run ready for a Scan. It returns false where there is
+// begin makes it ready for a Scan. It returns false where there is
 // nothing to look at.
-func (r *wordsRun) begin(from, to int) bool {
+func (r *wordsScan) begin(from, to int) bool {
 	end, stride := clip(r.dst, r.b, from, to, r.spec.Size), r.spec.Stride
 	if from >= end {
 		return false
@@ -360,14 +360,14 @@ func (r *wordsRun) begin(from, to int) bool {
 		r.end -= stride
 		r.tail = 1
 	}
-	base := unsafe.Add(unsafe.Pointer(unsafe.SliceData(r.b)), r.part)
+	base := unsafe.Add(unsafe.Pointer(unsafe.SliceData(r.b)), r.laneOff)
 	r.st.blk = block{base: (*byte)(base), pos: from, out: unsafe.SliceData(r.dst), cap: len(r.dst)}
 	return true
 }
 
 // more reports whether another call of assembly has to be made, and makes the
 // block ready for it.
-func (r *wordsRun) more() bool {
+func (r *wordsScan) more() bool {
 	blk := &r.st.blk
 	if blk.pos >= r.end || blk.cap-blk.n < slack {
 		return false
@@ -378,7 +378,7 @@ func (r *wordsRun) more() bool {
 
 // sieve drops the words that the last call found and that are not in the
 // ranges.
-func (r *wordsRun) sieve() {
+func (r *wordsScan) sieve() {
 	if r.exact {
 		return
 	}
@@ -388,7 +388,7 @@ func (r *wordsRun) sieve() {
 
 // result looks at the start that is left for Go, if there is one, and returns
 // what Scan has to return.
-func (r *wordsRun) result(to int) (n, next int) {
+func (r *wordsScan) result(to int) (n, next int) {
 	blk := &r.st.blk
 	if blk.pos < r.end {
 		return blk.n, blk.pos

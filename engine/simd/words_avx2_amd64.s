@@ -3,25 +3,26 @@
 #include "go_asm.h"
 #include "textflag.h"
 
-// The kernels of words_avx512_amd64.s for vectors of 32 bytes: groups of 256
-// bytes, units of 64 as there. What differs:
+// These are the kernels of words_avx512_amd64.s for vectors of 32 bytes. Groups have 256
+// bytes, and chunks 64 as there. They differ in this:
 //
 //   - There are only signed comparisons, and none for "at most". Both −lo and
-//     span + 1 have the top bit of each lane turned over, and v is in the
-//     envelope where the second is greater than v plus the first. No envelope
-//     has all numbers of a width.
-//   - There is no least of two lanes of 8 bytes: each is compared.
-//   - A unit's slots are brought together in a vector, of which each phase
+//     span + 1 have the top bit of each lane inverted, and v is in the envelope
+//     where the second is greater than v plus the first. No envelope has all
+//     numbers of a width.
+//   - There is no instruction for the lesser of two lanes of 8 bytes, so each lane
+//     is compared.
+//   - A chunk's slots are brought together in a vector, of which each phase
 //     selects its part of each lane, before they become a mask.
-//   - There are no loads by a mask. A unit that would go beyond the end of
+//   - There are no loads under a mask. A chunk that would go beyond the end of
 //     starts is moved back to end with it, and those of its slots that were
 //     looked at before are taken out of the mask.
 //
-// Registers are as there, but for
+// Registers are as there, except for
 //
-//	AX  in phases: what of lanes is theirs; else mask, scratch
+//	AX  in phases: the bytes of lanes that are theirs; else mask, scratch
 //	Y0  −lo, Y1 span + 1, as said; Y15 the order of bytes; X14 logarithm of slot size
-//	Y12 slots in an envelope: of the group, of the first half of the unit
+//	Y12 slots in an envelope: of the group, of the first half of the chunk
 //	Y13 those of its second half
 
 #define LOAD_STATE \
@@ -32,14 +33,14 @@
 	MOVQ wordsState_blk+block_n(DI), R11     \
 	MOVQ wordsState_blk+block_cap(DI), R12   \
 	SUBQ $const_slack, R12                   \
-	LEAQ (SI)(R8*1), DX                      \ // to the first aligned start, if starts can be aligned
+	LEAQ (SI)(R8*1), DX                      \ // R13 becomes the first aligned start, if starts can be aligned
 	NEGQ DX                                  \
 	ANDQ wordsState_align(DI), DX            \
 	LEAQ (R8)(DX*1), R13                     \
 	CMPQ R13, R9                             \
 	CMOVQGT R9, R13
 
-// ENVELOPES leaves in R14 the end of the envelopes.
+// ENVELOPES sets R14 to the end of the envelopes.
 #define ENVELOPES \
 	MOVQ wordsState_envelopes(DI), R14       \
 	SUBQ wordsState_minusSize(DI), R14
@@ -48,7 +49,7 @@
 	MOVQ R8, wordsState_blk+block_pos(DI)    \
 	MOVQ R11, wordsState_blk+block_n(DI)
 
-// AHEAD is that of literal_amd64.s.
+// AHEAD asks for groups of memory that come later, as FETCH of scan_amd64.h does.
 #define AHEAD \
 	PREFETCHT0 4096(SI)(R8*1) \
 	PREFETCHT0 4160(SI)(R8*1) \
@@ -67,8 +68,8 @@
 	PREFETCHT0 4992(SI)(R8*1) \
 	PREFETCHT0 5056(SI)(R8*1)
 
-// FETCH fetches ahead what a group loads: more envelopes and phases than one
-// take long enough for the machine not to look far ahead by itself.
+// FETCH asks for memory that comes later, as much as a group has: several envelopes or
+// phases take so long that the processor does not fetch far ahead by itself.
 #define FETCH \
 	PREFETCHT0 4096(SI)(R8*1) \
 	PREFETCHT0 4160(SI)(R8*1) \
@@ -86,7 +87,7 @@
 	VMOVDQU 192(BX), Y8  \
 	VMOVDQU 224(BX), Y9
 
-// ORDER8 puts their bytes in order.
+// ORDER8 puts the bytes of the numbers in order.
 #define ORDER8 \
 	VPSHUFB Y15, Y2, Y2  \
 	VPSHUFB Y15, Y3, Y3  \
@@ -97,7 +98,8 @@
 	VPSHUFB Y15, Y8, Y8  \
 	VPSHUFB Y15, Y9, Y9
 
-// LEAST8 adds to Y11 the lanes of which one of 8 is in the envelope: the least.
+// LEAST8 adds to Y11 the lanes in which a number of one of the 8 vectors is in the
+// envelope: the least v − lo is compared.
 #define LEAST8(add, min, greater) \
 	add     Y2, Y0, Y10    \
 	add     Y3, Y0, Y13    \
@@ -117,7 +119,7 @@
 	greater Y10, Y1, Y10   \
 	VPOR    Y10, Y11, Y11
 
-// EACH8 does the same, one by one; min is not used.
+// EACH8 does the same by comparing each vector; min is not used.
 #define EACH8(add, min, greater) \
 	add     Y2, Y0, Y10    \
 	greater Y10, Y1, Y10   \
@@ -144,7 +146,7 @@
 	VPOR    Y10, Y11, Y11  \
 	VPOR    Y13, Y11, Y11
 
-// ENVELOPE loads the envelope under way.
+// ENVELOPE loads the envelope in hand.
 #define ENVELOPE \
 	VPBROADCASTQ 0(R14)(DX*1), Y0 \
 	VPBROADCASTQ 8(R14)(DX*1), Y1
@@ -171,7 +173,7 @@
 	MOVQ      wordsState_order(DI), AX     \
 	VMOVDQU   (AX), Y15                    \
 	VMOVQ     wordsState_scale(DI), X14    \
-	JMP       unit                         \
+	JMP       chunk                        \
 group:                                     \
 	CMPQ      wordsState_plain(DI), $0     \
 	JNE       plain                        \
@@ -208,7 +210,7 @@ envelope:                                  \
 	JMP       group                        \
 near:                                      \
 	AHEAD                                  \
-	JMP       unit                         \
+	JMP       chunk                        \
 plain:                                     \ // one phase, one envelope
 	MOVQ      wordsState_selects(DI), AX   \
 	MOVQ      wordsState_minusSize(DI), DX \
@@ -247,7 +249,7 @@ plainGroup:                                \
 	JMP       plainGroup                   \
 rest:                                      \
 	MOVQ      R9, R13                      \
-unit:                                      \
+chunk:                                     \
 	CMPQ      R8, R13                      \
 	JGE       more                         \
 	CMPQ      R11, R12                     \
@@ -332,7 +334,7 @@ store:                                     \
 	STORE8                                 \
 	SHRQ      $8, AX                       \
 	JZ        stored                       \
-	TZCNTQ    AX, CX                       \ // past slots without a number
+	TZCNTQ    AX, CX                       \ // slots without a number are passed over
 	ANDL      $56, CX                      \
 	SHRXQ     CX, AX, AX                   \
 	ADDL      $8, CX                       \
@@ -343,7 +345,7 @@ stored:                                    \
 	ENVELOPES                              \
 next:                                      \
 	ADDQ      $64, R8                      \
-	JMP       unit                         \
+	JMP       chunk                        \
 last:                                      \ // the last DX bytes of starts, fewer than 64
 	MOVQ      R9, R13                      \
 	LEAQ      -64(R9), R8                  \

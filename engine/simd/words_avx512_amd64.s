@@ -3,32 +3,32 @@
 #include "go_asm.h"
 #include "textflag.h"
 
-// Numbers of 1, 2, 4 and 8 bytes in envelopes: v is from lo to lo + span if,
-// and only if, v − lo ≤ span in unsigned arithmetic, which wraps round. The
-// macro WORDS is the kernel for all widths.
+// These kernels look for numbers of 1, 2, 4 and 8 bytes in envelopes: v is from lo to
+// lo + span if, and only if, v − lo ≤ span in unsigned arithmetic, which wraps round.
+// The macro WORDS is the kernel for all widths.
 //
-// The loop goes a group of 512 bytes at a time, and asks once whether any such
-// number is in it: for each envelope, whether the least of all v − lo is one.
+// The loop takes a group of 512 bytes at a time, and asks once whether any number in it
+// is in an envelope: for each envelope, whether the least of all v − lo is at most span.
 // Where starts are closer to each other than numbers are wide, that is asked
 // once a phase: of the numbers that begin 0, step, 2·step … bytes behind lane
 // ends. Loads of the first phase are aligned, and mask registers used
 // sparingly, for the reasons given in literal_amd64.s. A group with a number
-// in an envelope is gone through by units of 64 bytes. Their mask has a bit for
-// each slot: a place where a number may start, a lane or the part of it that is
+// in an envelope is gone through by chunks of 64 bytes. Their mask has a bit for
+// each slot: a position where a number may start, a lane or the part of it that is
 // a step. Offsets are stored by packing 16 slots at a time.
 //
 // Where starts are further apart than numbers are wide, only some of the lanes
-// count. Big-endian numbers have their bytes put in order first; in units, of
-// either order, by a table that for little-endian ones leaves all as it is.
+// count. The bytes of big-endian numbers are put in order first. In chunks that is done
+// to numbers of either order, by a table which leaves little-endian ones as they are.
 //
 // What is left before the first aligned group and after the last one is less
-// than a unit at times: only the numbers that are there are loaded, by a mask.
+// than a chunk at times: only the numbers that are there are loaded, by a mask.
 //
-//	DI  the state             R8   first start of the unit or group
+//	DI  the state             R8   first start of the chunk or group
 //	SI  base                  R9   end of starts
 //	AX  mask, scratch         R10  out
 //	BX  the phase under way   R11  offsets in out
-//	CX  scratch               R12  most offsets in out that leave room for a unit
+//	CX  scratch               R12  most offsets in out that leave room for a chunk
 //	DX  envelope, from R14    R13  end of the starts under way
 //	R15 slots, then offset    R14  end of the envelopes
 //	Z0  −lo, Z1 span, in all lanes; Z31 the order of bytes; Z16 offsets of slots
@@ -42,7 +42,7 @@
 	MOVQ wordsState_blk+block_n(DI), R11     \
 	MOVQ wordsState_blk+block_cap(DI), R12   \
 	SUBQ $const_slack, R12                   \
-	LEAQ (SI)(R8*1), DX                      \ // to the first aligned start, if starts can be aligned
+	LEAQ (SI)(R8*1), DX                      \ // R13 becomes the first aligned start, if starts can be aligned
 	NEGQ DX                                  \
 	ANDQ wordsState_align(DI), DX            \
 	LEAQ (R8)(DX*1), R13                     \
@@ -55,7 +55,7 @@
 	MOVQ R8, wordsState_blk+block_pos(DI)    \
 	MOVQ R11, wordsState_blk+block_n(DI)
 
-// AHEAD is that of literal_amd64.s.
+// AHEAD asks for two groups of memory that come later, as FETCH of scan_amd64.h does.
 #define AHEAD \
 	PREFETCHT0 4096(SI)(R8*1) \
 	PREFETCHT0 4160(SI)(R8*1) \
@@ -74,8 +74,8 @@
 	PREFETCHT0 4992(SI)(R8*1) \
 	PREFETCHT0 5056(SI)(R8*1)
 
-// FETCH fetches ahead what a group loads: more envelopes and phases than one
-// take long enough for the machine not to look far ahead by itself.
+// FETCH asks for memory that comes later, as much as a group has: several envelopes or
+// phases take so long that the processor does not fetch far ahead by itself.
 #define FETCH \
 	PREFETCHT0 4096(SI)(R8*1) \
 	PREFETCHT0 4160(SI)(R8*1) \
@@ -97,7 +97,7 @@
 	VMOVDQU64 384(BX), Z8  \
 	VMOVDQU64 448(BX), Z9
 
-// ORDER8 puts their bytes in order.
+// ORDER8 puts the bytes of the numbers in order.
 #define ORDER8 \
 	VPSHUFB Z31, Z2, Z2    \
 	VPSHUFB Z31, Z3, Z3    \
@@ -108,7 +108,7 @@
 	VPSHUFB Z31, Z8, Z8    \
 	VPSHUFB Z31, Z9, Z9
 
-// LEAST8 leaves in each lane of Z17 the least v − lo of 8.
+// LEAST8 sets each lane of Z17 to the least v − lo of the 8 vectors.
 #define LEAST8(add, min) \
 	add Z2, Z0, Z17        \
 	add Z3, Z0, Z18        \
@@ -126,12 +126,12 @@
 	min Z21, Z23, Z21      \
 	min Z17, Z21, Z17
 
-// ENVELOPE loads the envelope under way.
+// ENVELOPE loads the envelope in hand.
 #define ENVELOPE \
 	VPBROADCASTQ 0(R14)(DX*1), Z0 \
 	VPBROADCASTQ 8(R14)(DX*1), Z1
 
-// INSIDE leaves in K7 the lanes of Z2 that are in an envelope.
+// INSIDE sets K7 to the lanes of Z2 that are in an envelope.
 #define INSIDE(loop, add, compare) \
 	VPSHUFB Z31, Z2, Z2                  \
 	KXORQ   K7, K7, K7                   \
@@ -168,7 +168,7 @@ loop:                                    \
 	MOVQ         wordsState_scale(DI), AX     \
 	VMOVQ        AX, X2                       \
 	VPSLLD       X2, Z16, Z16                 \
-	JMP          unit                         \
+	JMP          chunk                        \
 group:                                        \
 	LEAQ         512(R8), R13                 \
 	CMPQ         R13, R9                      \
@@ -200,10 +200,10 @@ envelope:                                     \
 	JMP          group                        \
 near:                                         \
 	AHEAD                                     \
-	JMP          unit                         \
+	JMP          chunk                        \
 rest:                                         \
 	MOVQ         R9, R13                      \
-unit:                                         \
+chunk:                                        \
 	CMPQ         R8, R13                      \
 	JGE          more                         \
 	CMPQ         R11, R12                     \
@@ -216,7 +216,7 @@ unit:                                         \
 	MOVQ         AX, CX                       \
 	CMPQ         wordsState_step(DI), $width  \
 	JNE          phases                       \
-	VMOVDQU64    (SI)(R8*1), Z2               \ // a whole unit, in one phase
+	VMOVDQU64    (SI)(R8*1), Z2               \ // a whole chunk, in one phase
 	INSIDE(wholeEnvelope, add, compare)       \
 	KMOVQ        K7, AX                       \
 	TESTQ        AX, AX                       \
@@ -256,7 +256,7 @@ store:                                        \
 	STORE16                                   \
 	SHRQ         $16, AX                      \
 	JZ           next                         \
-	TZCNTQ       AX, CX                       \ // past slots without a number
+	TZCNTQ       AX, CX                       \ // slots without a number are passed over
 	ANDL         $48, CX                      \
 	SHRXQ        CX, AX, AX                   \
 	ADDL         $16, CX                      \
@@ -266,7 +266,7 @@ store:                                        \
 	JMP          store                        \
 next:                                         \
 	ADDQ         $64, R8                      \
-	JMP          unit                         \
+	JMP          chunk                        \
 more:                                         \
 	MOVQ         R13, R8                      \
 	CMPQ         R8, R9                       \

@@ -42,7 +42,7 @@ func (k *wordsGo) Scan(dst []uint32, b []byte, from, to int) (n, next int) {
 	return n, to
 }
 
-// enveloped returns the first place s, pos or a whole number of strides behind
+// enveloped returns the first position s, pos or a whole number of strides behind
 // it, with a word v in the envelope; s ≥ end where there is none below end.
 func (k *wordsGo) enveloped(b []byte, pos, end int) (s int, v uint64) {
 	lo, span, stride := k.lo, k.span, k.spec.Stride

@@ -3,33 +3,34 @@
 #include "go_asm.h"
 #include "textflag.h"
 
-// Words at given offsets are looked up in a wordSet: their keys' granules, and
-// what these hold. There is no branch on any of it. Each offset is stored where
-// the next kept one belongs, with the sign of the granule's state, which says
-// that the word may also be out of the set; and then the count goes up where
-// the state is not zero. By hash, offsets have no signs: all are to be looked up.
+// The words at given offsets are looked up in a wordSet: the granule of the word's key,
+// and the state of the granule. There is no branch on any of it. Each offset is stored
+// where the next one that is kept belongs, with the sign of the state as its own, which
+// says that the word may also be outside the set. Then the count grows by one where the
+// state is not zero. In a set by hash, offsets have no signs, since all words that are
+// kept have to be looked up.
 //
 //	SI  base                  R8   shift
 //	R10 offsets               R9   end of them
 //	BX  states                R11  the one under way
 //	R13 the set               R12  offsets kept
 //	R14 last state            R15  shift less 3, for eighths of granules
-//	DI  signs so far          AX, CX, DX scratch
+//	DI  or of all signs       AX, CX, DX scratch
 
-// ENVELOPE has CX be what to subtract from a number in envelope e or above.
+// ENVELOPE sets CX to what to subtract from a number in envelope e or above it.
 #define ENVELOPE(e) \
 	CMPQ    AX, (wordSet_lo+8*e)(R13)        \
 	CMOVQCC (wordSet_minus+8*e)(R13), CX
 
-// KEEP keeps offset DX unless AX, with a sign that the offset gets, is zero,
-// and compares R11 with the end.
+// KEEP keeps offset DX, with the sign of AX, unless AX is zero. Then it compares R11 with
+// the end.
 #define KEEP \
 	MOVL    AX, CX                           \
 	ANDL    $const_sieveMark, CX             \
 	ORL     CX, DI                           \
 	ORL     CX, DX                           \
 	MOVL    DX, (R10)(R12*4)                 \
-	CMPL    AX, $1                           \ // carries where it is zero
+	CMPL    AX, $1                           \ // sets the carry where AX is zero
 	SBBQ    $-1, R12                         \
 	INCQ    R11                              \
 	CMPQ    R11, R9
@@ -47,7 +48,7 @@
 	MOVBLSX (BX)(AX*1), AX                   \
 	KEEP
 
-// LOOKUP_HASH does so by hash.
+// LOOKUP_HASH looks it up in a set by hash.
 #define LOOKUP_HASH \
 	IMULQ   wordSet_mul(R13), AX             \
 	SHRXQ   R15, AX, CX                      \
@@ -58,7 +59,7 @@
 	ANDL    $1, AX                           \
 	KEEP
 
-// OFFSET begins with the next offset.
+// OFFSET loads the next offset.
 #define OFFSET \
 	MOVL (R10)(R11*4), DX
 

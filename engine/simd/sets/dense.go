@@ -9,25 +9,24 @@ import (
 // An automaton finds the literals of a set where memory is full of them. There,
 // filters let so much through that verifying it, sorting it and turning it into
 // matches takes longer than following every byte. The automaton goes through memory
-// backwards, and so has at each place all literals that begin there, in order:
+// backwards, and so has at each position all literals that begin there, in order:
 //
 //	memory    . . s e s s i o n . .
 //	            ← it has read  i o n  ends some literal: state "ion"
 //	          ← now  s i o n: state "sion", and so on
 //	            ↑ state "session": these indexes begin here
 //
-// A state is the longest end of any literal that stands in memory from a place on. A
+// A state is the longest end of any literal that stands in memory from a position on. A
 // table has the next state for each state and byte: this is Aho and Corasick,
 // "Efficient string matching: an aid to bibliographic search" (1975), their
 // deterministic automaton, of the literals turned round. It differs in this:
 //
-//  1. Bytes that no literal has are one class, each other byte is a class by itself,
-//     and rows have a column for each class, so that rows are short where literals
-//     are text.
+//  1. A row has a column for each byte that a literal has, and one for all other
+//     bytes together, so that rows are short where literals are text.
 //  2. The quarters of a stretch are followed side by side, since each step waits
 //     for the one before.
 //  3. States at which literals begin have the last rows, so that a comparison tells
-//     whether a place has to be noted, without a branch or another load. Among these
+//     whether a position has to be noted, without a branch or another load. Among these
 //     and among the others, the states of short ends come first, since they are used
 //     most.
 type automaton struct {
@@ -35,10 +34,10 @@ type automaton struct {
 	longest int // the longest literal, in bytes
 	most    int // the most numbers that the rows can have: literals may share ends
 
-	class [256]uint8
-	width uint32   // of a row: the number of classes, and one
-	rows  []uint32 // a state is where its row begins; a row ends with the number of its list
-	found uint32   // the first state that has a list other than 0
+	column [256]uint8 // by byte
+	width  uint32     // of a row: the number of columns, and one
+	rows   []uint32   // a state is where its row begins; a row ends with the number of its list
+	found  uint32     // the first state that has a list other than 0
 
 	// List l is indexes[lists[l]:lists[l+1]], ascending; list 0 is empty.
 	lists   []uint32
@@ -56,13 +55,13 @@ const (
 	// denseStretch is the most bytes that are followed at a time.
 	denseStretch = 2 << 10
 
-	// maxRows is the most numbers that the rows may have, and maxLists the most
+	// maxRows is the most numbers that the rows may have, and maxIndexes the most
 	// indexes that the lists may have for each index of the set. maxDense is the
 	// longest literal that an automaton is made for, in bytes: so much is read
 	// behind each quarter of a stretch.
-	maxRows  = 8 << 20
-	maxLists = 8
-	maxDense = 256
+	maxRows    = 8 << 20
+	maxIndexes = 8
+	maxDense   = 256
 
 	// rowsPerCandidate is how many numbers of the rows are made in the time in
 	// which one candidate is verified.
@@ -107,7 +106,7 @@ func planAutomaton(set *literalSet) *automaton {
 	if set.plain < len(set.lits) || a.longest > maxDense {
 		return nil
 	}
-	a.classify()
+	a.assignColumns()
 	if a.most = states * int(a.width); a.most > maxRows {
 		return nil
 	}
@@ -118,15 +117,15 @@ func planAutomaton(set *literalSet) *automaton {
 func (a *automaton) fill() bool {
 	whole := a.grow()
 	order := a.complete(whole)
-	if len(a.indexes) > maxLists*len(a.set.indexes) {
+	if len(a.indexes) > maxIndexes*len(a.set.indexes) {
 		return false
 	}
 	a.arrange(order)
 	return true
 }
 
-// classify numbers the classes of bytes.
-func (a *automaton) classify() {
+// assignColumns sets column and width.
+func (a *automaton) assignColumns() {
 	var used [256]bool
 	for u := range a.set.lits {
 		for _, c := range a.set.bytes(uint32(u)) {
@@ -135,14 +134,14 @@ func (a *automaton) classify() {
 	}
 	for c, used := range used {
 		if used {
-			a.class[c] = uint8(a.width)
+			a.column[c] = uint8(a.width)
 			a.width++
 		}
 	}
 	if a.width < 256 {
 		for c, used := range used {
 			if !used {
-				a.class[c] = uint8(a.width)
+				a.column[c] = uint8(a.width)
 			}
 		}
 		a.width++
@@ -155,7 +154,7 @@ func (a *automaton) classify() {
 func (a *automaton) row(n uint32) []uint32 { return a.rows[n*a.width:][:a.width] }
 
 // grow makes a state of each end of a literal, 0 being that of the empty end. A row
-// has for each class the state of the end that is longer by such a byte, or 0. grow
+// has in each column the state of the end that is longer by such a byte, or 0. grow
 // returns for each state the literal that it is, or −1.
 func (a *automaton) grow() (whole []int32) {
 	a.rows = make([]uint32, a.most)
@@ -163,7 +162,7 @@ func (a *automaton) grow() (whole []int32) {
 	for u := range a.set.lits {
 		state := uint32(0)
 		for _, c := range slices.Backward(a.set.bytes(uint32(u))) {
-			next := &a.row(state)[a.class[c]]
+			next := &a.row(state)[a.column[c]]
 			if *next == 0 {
 				*next = uint32(len(whole))
 				whole = append(whole, -1)
@@ -188,7 +187,7 @@ func (a *automaton) complete(whole []int32) (order []uint32) {
 		row, back := a.row(state), a.row(backs[state])
 		if row[list] = back[list]; whole[state] >= 0 {
 			row[list] = a.addList(uint32(whole[state]), back[list])
-			if len(a.indexes) > maxLists*len(a.set.indexes) {
+			if len(a.indexes) > maxIndexes*len(a.set.indexes) {
 				break
 			}
 		}
@@ -270,7 +269,7 @@ func (a *automaton) find(sc *Scratch, dst []Match, b []byte, lo, hi int) (n, sto
 	return n, hi
 }
 
-// follow returns the places from lo up to hi at which literals begin, ascending,
+// follow returns the positions from lo up to hi at which literals begin, ascending,
 // each as start<<32 | state. It writes them to notes, which must have room for
 // hi − lo.
 func (a *automaton) follow(notes []uint64, b []byte, lo, hi int) []uint64 {
@@ -280,12 +279,12 @@ func (a *automaton) follow(notes []uint64, b []byte, lo, hi int) []uint64 {
 	x0, x1, x2, x3 := a.ahead(b, s1), a.ahead(b, s2), a.ahead(b, s3), a.ahead(b, rest)
 	n0, n1, n2, n3 := notes[:q], notes[q:2*q], notes[2*q:3*q], notes[3*q:4*q]
 	i0, i1, i2, i3 := q, q, q, q // each quarter of notes is filled from its end
-	rows, class, found := a.rows, &a.class, a.found
+	rows, column, found := a.rows, &a.column, a.found
 	for k := q - 1; k >= 0; k-- {
-		x0 = rows[x0+uint32(class[b0[k]])]
-		x1 = rows[x1+uint32(class[b1[k]])]
-		x2 = rows[x2+uint32(class[b2[k]])]
-		x3 = rows[x3+uint32(class[b3[k]])]
+		x0 = rows[x0+uint32(column[b0[k]])]
+		x1 = rows[x1+uint32(column[b1[k]])]
+		x2 = rows[x2+uint32(column[b2[k]])]
+		x3 = rows[x3+uint32(column[b3[k]])]
 		// The index goes down by one unless the state is less than found.
 		n0[i0-1] = uint64(s0+k)<<32 | uint64(x0)
 		i0 -= 1 - int((x0-found)>>31)
@@ -306,11 +305,11 @@ func (a *automaton) follow(notes []uint64, b []byte, lo, hi int) []uint64 {
 	return notes[:n]
 }
 
-// followOne appends to notes those of the places from lo up to hi, which are few.
+// followOne appends to notes those of the positions from lo up to hi, which are few.
 func (a *automaton) followOne(notes []uint64, b []byte, lo, hi int) []uint64 {
 	x, n := a.ahead(b, hi), len(notes)
 	for s := hi - 1; s >= lo; s-- {
-		if x = a.rows[x+uint32(a.class[b[s]])]; x >= a.found {
+		if x = a.rows[x+uint32(a.column[b[s]])]; x >= a.found {
 			notes = append(notes, uint64(s)<<32|uint64(x))
 		}
 	}
@@ -323,14 +322,14 @@ func (a *automaton) followOne(notes []uint64, b []byte, lo, hi int) []uint64 {
 func (a *automaton) ahead(b []byte, s int) uint32 {
 	row := uint32(0)
 	for _, c := range slices.Backward(b[s:min(len(b), s+a.longest-1)]) {
-		row = a.rows[row+uint32(a.class[c])]
+		row = a.rows[row+uint32(a.column[c])]
 	}
 	return row
 }
 
-// stay is told how many hits the last size bytes had, and goes back to filters where
-// these may be faster.
-func (sc *Scratch) stay(hits, size int) {
+// afterDense goes back to filters where these may be faster, by how many hits the last size
+// bytes had.
+func (sc *Scratch) afterDense(hits, size int) {
 	if hits*denseBelow >= denseStretch {
 		sc.retry = denseRetry
 	} else if sc.retry -= size; sc.retry <= 0 {

@@ -25,7 +25,7 @@ func TestAutomaton(t *testing.T) {
 			lits = append(lits, simdtest.Letters(rng, letters, 1+rng.IntN(most)))
 		}
 		a := planAutomaton(newLiteralSet(simd.Plain(lits...)))
-		if got, want := a.fill(), sumOfLists(lits) <= maxLists*len(lits); got != want {
+		if got, want := a.fill(), sumOfLists(lits) <= maxIndexes*len(lits); got != want {
 			t.Fatalf("%q: an automaton: %v, want %v", lits, got, want)
 		} else if !got {
 			return

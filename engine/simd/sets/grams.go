@@ -10,39 +10,39 @@ import (
 //
 //	memory    . . . . . . . . . . . . . . . . . .   a gram is looked at every
 //	looked at 0-----5 4-----9 8-----13              4 bytes; here it has 6
-//	literal         x[w w w w w w w w w]x x         its window, of 9 bytes
+//	literal         x[e e e e e e e e e]x x         its excerpt, of 9 bytes
 //
 // INVARIANT: wherever the literal stands, exactly one of the grams that are looked at lies in its
-// window. So the four grams of the window are entered in a table, and only one of four places is
+// excerpt. So the four grams of the excerpt are entered in a table, and only one of four positions is
 // looked at. A gram has as many bytes as the shortest literal of the part allows: its length less
-// 3, up to 8. Literals of 5 and 6 bytes have windows with two grams of 4 or 5 bytes, and every 2nd
-// place is looked at; those of 4 bytes have one gram, and every place is.
+// 3, up to 8. Literals of 5 and 6 bytes have excerpts with two grams of 4 or 5 bytes, and every 2nd
+// position is looked at; those of 4 bytes have one gram, and every position is.
 //
-//	filter    for each place, is the gram in a bitmap?       nearly always not
+//	filter    for each position, is the gram in a bitmap?    nearly always not
 //	table     for each candidate, which literals have it, and where?
 //	verify    the first eight bytes of the literal, then all of it
 //
 // This is Wu and Manber, "A fast algorithm for multi-pattern searching" (1994), turned round. They
 // enter few blocks, and shift by how far away the nearest is, which falls to nothing as a set
-// grows; here all phases of a literal's window are entered, and the shift is always the same, as
+// grows; here all phases of a literal's excerpt are entered, and the shift is always the same, as
 // with the strides of Hyperscan's FDR (Wang and others, "Hyperscan: a fast multi-pattern regex
 // matcher for modern CPUs", NSDI 2019). It differs in this:
 //
-//  1. The window is not where the literal begins but where it is least like
-//     other memory and least like the other literals; see windows.
+//  1. The excerpt is not where the literal begins but where it is least like
+//     other memory and least like the other literals; see excerpts.
 //  2. A gram sets one bit of the bitmap, which has as many bits as stay in a near cache. Most of
-//     what it lets through fails at the table, where keys are compared; the loads of several places
+//     what it lets through fails at the table, where keys are compared; the loads of several positions
 //     are under way at the same time.
 //  3. Zeros are the commonest memory: they are passed over before anything else is looked at,
 //     unless a literal is mostly zeros; see simd.Zeros.
-//  4. Where many literals still have the same gram, they are looked up by their whole window; where
-//     many have the same window, by binary search; see crowd. Literals longer than farSize are
+//  4. Where many literals still have the same gram, they are looked up by their whole excerpt; where
+//     many have the same excerpt, by binary search; see crowd. Literals longer than farSize are
 //     verified in linear time, however regular they and memory are.
 //  5. In a part that is caseless, bit 5 of every byte is set before a gram is looked up, in
 //     literals and in memory. So such a part is for literals whose mask leaves out that bit of
 //     letters, as that of text in either case does; other literals may be in it to save a pass over
-//     memory. Verification compares under the mask. Literals with other masks have their window
-//     where all bits count; those without such a window are in a part that is wild: each gram is
+//     memory. Verification compares under the mask. Literals with other masks have their excerpt
+//     where all bits count; those without such an excerpt are in a part that is wild: each gram is
 //     entered with all the values that it may have.
 type gramPart struct {
 	simd.Grams // the filter's table, and how a gram is made
@@ -53,54 +53,54 @@ type gramPart struct {
 	stride int      // from one gram that is looked at to the next, in bytes: 4, 2 or 1
 	wild   bool     // grams may have several values
 
-	// Bit j of near[i][c] is set where, if the zeros at a place are gram j of a window, byte i
+	// Bit j of near[i][c] is set where, if the zeros at a position are gram j of an excerpt, byte i
 	// of those near them may be c; see nearOff.
 	near [6][256]uint8
 
-	grams runTable // which literals have a gram, and where in them; by gramKey
+	grams listTable // which literals have a gram, and where in them; by gramKey
 
-	// windows is the same for whole windows, by windowKey, of the literals that have a gram in
+	// excerpts is the same for whole excerpts, by excerptKey, of the literals that have a gram in
 	// common with many others.
-	windows runTable
-	crowds  [][]crowd // the crowds of each window that many have in common
+	excerpts listTable
+	crowds   [][]crowd // the crowds of each excerpt that many have in common
 
 	minOff, maxOff int // the lowest and the highest offset of a gram in its literal
 	far            map[uint32]*simd.Verifier
 }
 
-// A gramEntry says that a literal has a gram, or a window.
+// A gramEntry says that a literal has a gram, or an excerpt.
 type gramEntry struct {
 	lit uint32 // its number, unless gramCrowd is set
-	off uint32 // the offset of the gram or window in it, and flags
+	off uint32 // the offset of the gram or excerpt in it, and flags
 }
 
 const (
-	gramLast = 1 << 31 // marks the last entry of a run
+	gramLast = 1 << 31 // marks the last entry of a list
 
-	// gramCrowd marks the first entry of a run of more than maxRun, which is not gone through.
-	// For a gram, lit then has bit j where it is gram j of some windows, which have to be
-	// looked up; for a window, lit is the index in crowds.
+	// gramCrowd marks the first entry of a list of more than maxList, which is not gone through.
+	// For a gram, lit then has bit j where it is gram j of some excerpts, which have to be
+	// looked up; for an excerpt, lit is the index in crowds.
 	gramCrowd = 1 << 30
 
-	// From bit gramCount on, the first entry of a run has the number of its entries, or
-	// maxRun + 1 where there are more.
+	// From bit gramCount on, the first entry of a list has the number of its entries, or
+	// maxList + 1 where there are more.
 	gramCount     = 24
 	gramCountBits = 4
 
 	gramOff = 1<<gramCount - 1
 
-	gramMulWindow = 0x9e3779b97f4a7c15
-	gramMul2      = 0xc2b2ae3d27d4eb4f // hash to a key of the tables
+	gramMulExcerpt = 0x9e3779b97f4a7c15
+	gramMul2       = 0xc2b2ae3d27d4eb4f // hash to a key of the tables
 
 	// caseFold has the bits that, when set, make letters of both cases alike.
 	caseFold = 0x2020202020202020
 
-	// maxWindow is the highest offset at which a window may begin in the part of a literal that
-	// suits.
-	maxWindow = 64
+	// maxExcerpt is the highest offset at which an excerpt may begin, from the first byte of the
+	// literal on that may be in one.
+	maxExcerpt = 64
 
-	// maxRun is the most entries that are gone through one by one.
-	maxRun = 8
+	// maxList is the most entries of a list that are gone through one by one.
+	maxList = 8
 
 	// A literal of more than farSize bytes is verified by a simd.Verifier.
 	farSize = 64
@@ -109,14 +109,14 @@ const (
 	maxFar = 1 << 15
 )
 
-// A gramLiteral is a literal, and the part of it in which its window may be.
+// A gramLiteral is a literal, and which of its bytes may be in its excerpt.
 type gramLiteral struct {
 	lit         uint32
-	first, last uint32 // the part's offsets, half-open
+	first, last uint32 // the offsets of these bytes, half-open
 }
 
-// newGramPart makes the part for literals. The part of each that suits must have at least
-// stride + size − 1 bytes, and unless wild, all bits of it outside fold must count.
+// newGramPart makes the part for literals. At least stride + size − 1 bytes of each must be bytes
+// that may be in its excerpt, and unless wild, all bits of these outside fold must count.
 func newGramPart(level simd.Level, set *literalSet, lits []gramLiteral, stride, size int, fold uint64, wild bool) (*gramPart, error) {
 	p := newHashTables(set, lits, stride, size, fold, wild)
 	var err error
@@ -132,9 +132,9 @@ func newHashTables(set *literalSet, lits []gramLiteral, stride, size int, fold u
 		lits:   numbersOf(lits),
 		stride: stride,
 		wild:   wild,
-		minOff: maxWindow + stride,
+		minOff: maxExcerpt + stride,
 	}
-	begins := p.windowsOf(lits)
+	begins := p.excerptsOf(lits)
 	grams := 0
 	for i, l := range lits {
 		for j := range stride {
@@ -142,7 +142,7 @@ func newHashTables(set *literalSet, lits []gramLiteral, stride, size int, fold u
 		}
 	}
 	p.Reserve(grams)
-	items := make([]runItem, 0, grams)
+	items := make([]keyedEntry, 0, grams)
 	var values []uint64
 	for i, l := range lits {
 		begin := int(begins[i])
@@ -153,7 +153,7 @@ func newHashTables(set *literalSet, lits []gramLiteral, stride, size int, fold u
 			values = p.gramsOf(values[:0], l, begin+j)
 			for _, g := range values {
 				p.Add(g)
-				items = append(items, runItem{gramKey(g), gramEntry{l.lit, uint32(begin + j)}})
+				items = append(items, keyedEntry{gramKey(g), gramEntry{l.lit, uint32(begin + j)}})
 			}
 		}
 		if lit := set.bytes(l.lit); len(lit) > farSize && set.mask(l.lit) == nil {
@@ -165,8 +165,8 @@ func newHashTables(set *literalSet, lits []gramLiteral, stride, size int, fold u
 		}
 	}
 	var crowded []uint32
-	if p.grams, crowded = newRunTable(items); len(crowded) > 0 && !wild {
-		p.addWindows(crowded, lits, begins)
+	if p.grams, crowded = newListTable(items); len(crowded) > 0 && !wild {
+		p.addExcerpts(crowded, lits, begins)
 	}
 	return p
 }
@@ -197,52 +197,52 @@ func (p *gramPart) gramsOf(values []uint64, l gramLiteral, off int) []uint64 {
 // gramKey returns the key of a gram in the table. Few other grams have the same.
 func gramKey(g uint64) uint32 { return uint32(g * gramMul2 >> 32) }
 
-// addWindows makes the table of windows for the grams whose runs are crowded.
-func (p *gramPart) addWindows(crowded []uint32, lits []gramLiteral, begins []uint8) {
-	in := make([]bool, len(p.set.lits)) // by literal: whether it is in one of the runs
-	for _, run := range crowded {
-		for ; ; run++ {
-			in[p.grams.entries[run].lit] = true
-			if p.grams.entries[run].off&gramLast != 0 {
+// addExcerpts makes the table of excerpts for the grams whose lists are crowded.
+func (p *gramPart) addExcerpts(crowded []uint32, lits []gramLiteral, begins []uint8) {
+	in := make([]bool, len(p.set.lits)) // by literal: whether it is in one of the lists
+	for _, list := range crowded {
+		for ; ; list++ {
+			in[p.grams.entries[list].lit] = true
+			if p.grams.entries[list].off&gramLast != 0 {
 				break
 			}
 		}
 	}
-	for _, run := range crowded {
-		p.grams.entries[run] = gramEntry{0, gramCrowd | (maxRun+1)<<gramCount}
+	for _, list := range crowded {
+		p.grams.entries[list] = gramEntry{0, gramCrowd | (maxList+1)<<gramCount}
 	}
-	var items []runItem
+	var items []keyedEntry
 	for i, l := range lits {
 		if !in[l.lit] {
 			continue
 		}
-		window := p.set.from(l.lit, int(begins[i]))
+		excerpt := p.set.from(l.lit, int(begins[i]))
 		for j := range p.stride {
-			run := p.grams.table.find(gramKey(p.Of(window, j)))
-			if e := &p.grams.entries[run]; e.off&gramCrowd != 0 {
+			list := p.grams.table.find(gramKey(p.Of(excerpt, j)))
+			if e := &p.grams.entries[list]; e.off&gramCrowd != 0 {
 				e.lit |= 1 << j
 			}
 		}
-		items = append(items, runItem{p.windowKey(window, 0), gramEntry{l.lit, uint32(begins[i])}})
+		items = append(items, keyedEntry{p.excerptKey(excerpt, 0), gramEntry{l.lit, uint32(begins[i])}})
 	}
-	p.windows, crowded = newRunTable(items)
-	for _, run := range crowded {
-		p.crowd(run)
+	p.excerpts, crowded = newListTable(items)
+	for _, list := range crowded {
+		p.crowd(list)
 	}
 }
 
-// windowKey returns the key of the window at b[s:] in the table of windows. All bytes of the window
+// excerptKey returns the key of the excerpt at b[s:] in the table of excerpts. All bytes of the excerpt
 // must be in b.
-func (p *gramPart) windowKey(b []byte, s int) uint32 {
+func (p *gramPart) excerptKey(b []byte, s int) uint32 {
 	first, last := p.Of(b, s), p.Of(b, s+p.stride-1)
-	return uint32((first*gramMulWindow ^ last) * gramMul2 >> 32)
+	return uint32((first*gramMulExcerpt ^ last) * gramMul2 >> 32)
 }
 
 func (p *gramPart) level() simd.Level { return p.filter.Level() }
 
 func (p *gramPart) find(sc *Scratch, b []byte, lo, hi int) bool {
-	if sc.runs == nil {
-		sc.runs = make([]uint32, len(sc.cand))
+	if sc.lists == nil {
+		sc.lists = make([]uint32, len(sc.cand))
 	}
 	sc.far = sc.far[:0]
 	// Any phase of the stride would do. At addresses that are 2 modulo 4, grams tell most: the
@@ -254,8 +254,8 @@ func (p *gramPart) find(sc *Scratch, b []byte, lo, hi int) bool {
 		for pos := from; pos < to; {
 			n, next := p.filter.Scan(sc.cand, b, pos, to)
 			sc.through += n
-			cand, runs := p.look(b, sc.cand[:n], sc.runs)
-			if !p.verify(sc, b, cand, runs, lo, hi) {
+			cand, lists := p.look(b, sc.cand[:n], sc.lists)
+			if !p.verify(sc, b, cand, lists, lo, hi) {
 				return false
 			}
 			pos = next
@@ -266,13 +266,13 @@ func (p *gramPart) find(sc *Scratch, b []byte, lo, hi int) bool {
 }
 
 // look moves the candidates whose gram may be in the table to the front of cand. It returns them,
-// and for each the run of its gram, or 0 where the gram may have been displaced and has to be
+// and for each where the list of its gram begins, or 0 where the gram may have been displaced and has to be
 // looked for. It has hardly any branches, so that loads, most of which miss the cache, need not
 // wait for each other.
-func (p *gramPart) look(b []byte, cand, runs []uint32) (kept, theirs []uint32) {
+func (p *gramPart) look(b []byte, cand, lists []uint32) (kept, theirs []uint32) {
 	n := 0
 	slots, shift := p.grams.table.slots, p.grams.table.shift
-	runs = runs[:len(cand)]
+	lists = lists[:len(cand)]
 	for _, t := range cand {
 		x := simd.UpTo8(b, int(t))
 		if x&p.Mask == 0 && !p.mayBeZeros(b, int(t)) {
@@ -280,12 +280,12 @@ func (p *gramPart) look(b []byte, cand, runs []uint32) (kept, theirs []uint32) {
 		}
 		key := gramKey((x | p.Fold) & p.Mask)
 		s := &slots[key*slotMul>>shift]
-		keep, run := s.value>>31, uint32(0)
+		keep, list := s.value>>31, uint32(0)
 		if s.key == key {
-			keep, run = 1, s.value&slotValue
+			keep, list = 1, s.value&slotValue
 		}
-		cand[n], runs[n] = t, run
+		cand[n], lists[n] = t, list
 		n += int(keep)
 	}
-	return cand[:n], runs[:n]
+	return cand[:n], lists[:n]
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // verify appends to sc.hits the literals that stand at a start from lo up to hi
-// and have a gram at one of the candidates; runs are those of look. It returns
+// and have a gram at one of the candidates; lists are those of look. It returns
 // false where hits exceed sc.limit.
 //
 // Where there are many hits, no processor can predict whether a candidate is
@@ -19,14 +19,14 @@ import (
 //	entries    those of each candidate, as pairs of a start and a literal
 //	heads      of these, those where the first 8 bytes stand
 //	rests      of these, those where the next 8 and the last 8 stand: all of 24
-func (p *gramPart) verify(sc *Scratch, b []byte, cand, runs []uint32, lo, hi int) bool {
+func (p *gramPart) verify(sc *Scratch, b []byte, cand, lists []uint32, lo, hi int) bool {
 	if sc.pairs == nil {
-		sc.pairs = make([]uint64, verifyBlock*maxRun)
+		sc.pairs = make([]uint64, verifyBlock*maxList)
 	}
 	for len(cand) > 0 {
 		n := min(len(cand), verifyBlock)
-		some, theirs := cand[:n], runs[:n]
-		cand, runs = cand[n:], runs[n:]
+		some, theirs := cand[:n], lists[:n]
+		cand, lists = cand[n:], lists[n:]
 		if int(some[0]) < p.maxOff+8 || int(some[n-1])+farSize > len(b) {
 			// Near the ends of b, there may be fewer bytes than the
 			// passes load.
@@ -61,31 +61,31 @@ func (p *gramPart) verify(sc *Scratch, b []byte, cand, runs []uint32, lo, hi int
 const verifyBlock = 256
 
 // pairsOf returns the entries of at most verifyBlock candidates as pairs,
-// start<<32 | literal. Those of a candidate that has more than maxRun are
+// start<<32 | literal. Those of a candidate that has more than maxList are
 // verified at once instead. It returns false where hits exceed sc.limit.
-func (p *gramPart) pairsOf(sc *Scratch, b []byte, cand, runs []uint32, lo, hi int) ([]uint64, bool) {
-	pairs, n := sc.pairs[:verifyBlock*maxRun], 0
+func (p *gramPart) pairsOf(sc *Scratch, b []byte, cand, lists []uint32, lo, hi int) ([]uint64, bool) {
+	pairs, n := sc.pairs[:verifyBlock*maxList], 0
 	for i, t := range cand {
-		run := runs[i]
-		if run == 0 { // displaced
-			if run = p.grams.table.find(gramKey(p.Of(b, int(t)))); run == 0 {
+		list := lists[i]
+		if list == 0 { // displaced
+			if list = p.grams.table.find(gramKey(p.Of(b, int(t)))); list == 0 {
 				continue
 			}
 		}
-		e := (*[maxRun]gramEntry)(p.grams.entries[run:])
+		e := (*[maxList]gramEntry)(p.grams.entries[list:])
 		count := int(e[0].off >> gramCount & (1<<gramCountBits - 1))
-		if count > maxRun {
-			if !p.verifyAt(sc, b, int(t), run, lo, hi) {
+		if count > maxList {
+			if !p.verifyAt(sc, b, int(t), list, lo, hi) {
 				return nil, false
 			}
 			continue
 		}
-		out := (*[maxRun]uint64)(pairs[n:])
+		out := (*[maxList]uint64)(pairs[n:])
 		for k := range 4 {
 			out[k] = uint64(t-e[k].off&gramOff)<<32 | uint64(e[k].lit)
 		}
 		if count > 4 {
-			for k := 4; k < maxRun; k++ {
+			for k := 4; k < maxList; k++ {
 				out[k] = uint64(t-e[k].off&gramOff)<<32 | uint64(e[k].lit)
 			}
 		}
@@ -147,31 +147,31 @@ func (p *gramPart) withRests(b []byte, pairs []uint64) []uint64 {
 // bytes or more.
 func (l *setLiteral) less8() uint32 { return (64 - 8*min(l.size, 8)) & 63 }
 
-// verifyAt does what verify does for the one candidate at t; run is 0 or its
-// run. It returns false where hits exceed sc.limit.
-func (p *gramPart) verifyAt(sc *Scratch, b []byte, t int, run uint32, lo, hi int) bool {
-	if run == 0 {
-		if run = p.grams.table.find(gramKey(p.Of(b, t))); run == 0 {
+// verifyAt does what verify does for the one candidate at t; list is 0 or its
+// list. It returns false where hits exceed sc.limit.
+func (p *gramPart) verifyAt(sc *Scratch, b []byte, t int, list uint32, lo, hi int) bool {
+	if list == 0 {
+		if list = p.grams.table.find(gramKey(p.Of(b, t))); list == 0 {
 			return true
 		}
 	}
-	e := p.grams.entries[run]
+	e := p.grams.entries[list]
 	if e.off&gramCrowd == 0 {
-		p.verifyRun(sc, b, p.grams.entries[run:], t, lo, hi)
+		p.verifyList(sc, b, p.grams.entries[list:], t, lo, hi)
 		return len(sc.hits) <= sc.limit
 	}
-	for places := e.lit; places != 0; places &= places - 1 {
-		at := t - bits.TrailingZeros32(places)
+	for grams := e.lit; grams != 0; grams &= grams - 1 {
+		at := t - bits.TrailingZeros32(grams)
 		if at < lo || at+p.stride+p.Size-1 > len(b) {
 			continue
 		}
-		run := p.windows.table.find(p.windowKey(b, at))
-		if run == 0 {
+		list := p.excerpts.table.find(p.excerptKey(b, at))
+		if list == 0 {
 			continue
 		}
-		e := p.windows.entries[run]
+		e := p.excerpts.entries[list]
 		if e.off&gramCrowd == 0 {
-			p.verifyRun(sc, b, p.windows.entries[run:], at, lo, hi)
+			p.verifyList(sc, b, p.excerpts.entries[list:], at, lo, hi)
 			continue
 		}
 		for i := range p.crowds[e.lit] {
@@ -184,10 +184,10 @@ func (p *gramPart) verifyAt(sc *Scratch, b []byte, t int, run uint32, lo, hi int
 	return len(sc.hits) <= sc.limit
 }
 
-// verifyRun appends to sc.hits the literals of a run that stand at a start from
-// lo up to hi, with their gram or window at t.
-func (p *gramPart) verifyRun(sc *Scratch, b []byte, run []gramEntry, t, lo, hi int) {
-	for _, e := range run {
+// verifyList appends to sc.hits the literals of a list that stand at a start from
+// lo up to hi, with their gram or excerpt at t.
+func (p *gramPart) verifyList(sc *Scratch, b []byte, list []gramEntry, t, lo, hi int) {
+	for _, e := range list {
 		if s := t - int(e.off&gramOff); lo <= s && s < hi && p.stands(sc, b, s, e.lit) {
 			sc.hits = append(sc.hits, uint64(s)<<32|uint64(e.lit))
 		}

@@ -39,10 +39,10 @@ func (t *hashTable) index(key uint32) uint32 {
 
 // slot returns where to put the key's value. Before the next call, the value
 // has to become more than 0, and slotMoved has to stay as it is.
-func (t *hashTable) slot(key uint32) *uint32 { return &t.slots[t.place(key)].value }
+func (t *hashTable) slot(key uint32) *uint32 { return &t.slots[t.take(key)].value }
 
-// place returns the index of that slot.
-func (t *hashTable) place(key uint32) uint32 {
+// take returns the index of that slot.
+func (t *hashTable) take(key uint32) uint32 {
 	home := key * slotMul >> t.shift
 	i := t.index(key)
 	if i != home {

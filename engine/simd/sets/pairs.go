@@ -15,10 +15,10 @@ import (
 //
 //	literal    4? 8b 3? ?? 5? c0 07 9? ??
 //	pair                      c0 07          at offset 5
-//	window                   [c0 07 9? ??]   4 bytes, or what of them counts
+//	excerpt                  [c0 07 9? ??]   4 bytes, or what of them counts
 //	memory     . . . . . . .  c0 07 . . .    the literal may begin 5 bytes before
 //
-// simd.Pairs tells how that is done at every place of memory. It takes longer for a
+// simd.Pairs tells how that is done at every position of memory. It takes longer for a
 // byte than sampling does, but a literal that has a mask is not looked up in all its
 // values. It is fast as long as few of the pairs are common.
 type pairPart struct {
@@ -48,7 +48,7 @@ const (
 	// minPairs is the fewest literals that a pairPart is made for.
 	minPairs = 24
 
-	// maxPairRate is the largest share of places at which a pair of a part may
+	// maxPairRate is the largest share of positions at which a pair of a part may
 	// be expected, and maxOnePair that at which a pair of a single literal may
 	// be.
 	maxPairRate = 1. / 12
@@ -61,7 +61,7 @@ const (
 	maxPairOff = 255
 
 	// Where the buckets of a part let through more than splitPairs of all
-	// places, two parts are faster. There are at most maxPairParts.
+	// positions, two parts are faster. There are at most maxPairParts.
 	splitPairs   = 1. / 64
 	maxPairParts = 2
 
@@ -70,14 +70,14 @@ const (
 	evenShare = 1. / 8
 )
 
-// A pairChoice is a literal with its pair and its window.
+// A pairChoice is a literal with its pair and its excerpt.
 type pairChoice struct {
 	pairEntry
-	pairs float64 // the share of places at which its pair is expected
-	rate  float64 // the share of places at which its window is
+	pairs float64 // the share of positions at which its pair is expected
+	rate  float64 // the share of positions at which its excerpt is
 
-	sets    [simd.PairWindow]simd.ByteSet // the window
-	nibbles [simd.PairWindow][2]uint16    // the low and high nibbles of the bytes of sets
+	sets    [simd.PairExcerpt]simd.ByteSet // the excerpt
+	nibbles [simd.PairExcerpt][2]uint16    // the low and high nibbles of the bytes of sets
 }
 
 // noteNibbles sets nibbles from sets.
@@ -93,7 +93,7 @@ func (c *pairChoice) noteNibbles() {
 	}
 }
 
-// newPairChoice chooses the pair and window of literal u: the rarest window, and one
+// newPairChoice chooses the pair and excerpt of literal u: the rarest excerpt, and one
 // with a rare pair. It returns false where no pair suits.
 func newPairChoice(set *literalSet, u uint32) (pairChoice, bool) {
 	lit := set.lit(u)
@@ -109,27 +109,27 @@ func newPairChoice(set *literalSet, u uint32) (pairChoice, bool) {
 		if pairs > maxOnePair {
 			continue
 		}
-		var window [simd.PairWindow]simd.ByteSet
-		for i := range window {
-			window[i] = lit.BytesAt(off + i)
+		var excerpt [simd.PairExcerpt]simd.ByteSet
+		for i := range excerpt {
+			excerpt[i] = lit.BytesAt(off + i)
 		}
-		rate := min(windowRate(window[:]), pairs)
+		rate := min(excerptRate(excerpt[:]), pairs)
 		if cost := rate + pairs/8; cost < least {
 			least = cost
-			best.off, best.pairs, best.rate, best.sets = uint16(off), pairs, rate, window
+			best.off, best.pairs, best.rate, best.sets = uint16(off), pairs, rate, excerpt
 		}
 	}
 	if least > 1 {
 		return best, false
 	}
-	best.tell(lit)
+	best.chooseBytes(lit)
 	return best, true
 }
 
-// tell chooses the eight bytes that tell most about whether the literal stands where
-// its pair does: those of which most bits count, where bits of the window count
+// chooseBytes chooses the eight bytes that tell most about whether the literal stands where
+// its pair does: those of which most bits count, where bits of the excerpt count
 // half.
-func (e *pairEntry) tell(lit simd.Lit) {
+func (e *pairEntry) chooseBytes(lit simd.Lit) {
 	most := -1
 	for at := 0; at == 0 || at <= min(len(lit.Bytes)-8, maxPairOff); at++ {
 		mask := ^uint64(0)
@@ -140,7 +140,7 @@ func (e *pairEntry) tell(lit simd.Lit) {
 		}
 		n := 0
 		for i := range 8 {
-			if c := 2 * bits.OnesCount8(byte(mask>>(8*i))); at+i < int(e.off) || at+i >= int(e.off)+simd.PairWindow {
+			if c := 2 * bits.OnesCount8(byte(mask>>(8*i))); at+i < int(e.off) || at+i >= int(e.off)+simd.PairExcerpt {
 				n += c
 			} else {
 				n += c / 2
@@ -170,7 +170,7 @@ func pairsAt(l simd.Lit, off int) func(yield func(pair uint32) bool) {
 	}
 }
 
-// pairRate returns at about which share of places byte a stands with b behind it.
+// pairRate returns at about which share of positions byte a stands with b behind it.
 // Bytes are not independent: those of text stand beside each other, and so do those
 // of runs and of addresses.
 func pairRate(a, b byte) float64 {
@@ -256,7 +256,7 @@ func newPairPartsOf(level simd.Level, set *literalSet, all []pairChoice, n int) 
 
 func (p *pairPart) level() simd.Level { return p.filter.Level() }
 
-// rate returns the share of places that the part's filter is expected to let
+// rate returns the share of positions that the part's filter is expected to let
 // through.
 func (p *pairPart) rate() float64 {
 	if p.level() == simd.AVX2 { // its buckets are by nibbles
@@ -276,7 +276,7 @@ func newPairTables(set *literalSet, buckets []pairBucket) *pairPart {
 	var all []pairChoice
 	for k, bucket := range buckets {
 		p.Rate += bucket.rate
-		p.AddWindow(k, &bucket.window)
+		p.AddExcerpt(k, &bucket.excerpt)
 		all = append(all, bucket.lits...)
 		for _, c := range bucket.lits {
 			p.minOff, p.maxOff = min(p.minOff, int(c.off)), max(p.maxOff, int(c.off))
@@ -303,13 +303,13 @@ func newPairTables(set *literalSet, buckets []pairBucket) *pairPart {
 	return p
 }
 
-// A pairBucket is some of the literals, and the bytes that any of their windows may
+// A pairBucket is some of the literals, and the bytes that any of their excerpts may
 // have.
 type pairBucket struct {
-	lits   []pairChoice
-	window [simd.PairWindow]simd.ByteSet
-	bytes  [simd.PairWindow]float32 // how often a byte of memory is in each set of window
-	rate   float64                  // how often memory is let through
+	lits    []pairChoice
+	excerpt [simd.PairExcerpt]simd.ByteSet
+	bytes   [simd.PairExcerpt]float32 // how often a byte of memory is in each set of excerpt
+	rate    float64                   // how often memory is let through
 }
 
 // intoBuckets returns n buckets with all the literals: they are put in one after the
@@ -335,21 +335,21 @@ func intoBuckets(all []pairChoice, n int) []pairBucket {
 	return buckets
 }
 
-// add adds a window to those that the bucket lets through.
-func (b *pairBucket) add(window *[simd.PairWindow]simd.ByteSet) {
+// add adds an excerpt to those that the bucket lets through.
+func (b *pairBucket) add(excerpt *[simd.PairExcerpt]simd.ByteSet) {
 	usual, even := 1., 1. // in memory as it is, and where all bytes are equally frequent
-	for i := range b.window {
-		set, n := &b.window[i], 0
+	for i := range b.excerpt {
+		set, n := &b.excerpt[i], 0
 		for k := range set {
-			for more := window[i][k] &^ set[k]; more != 0; more &= more - 1 {
+			for more := excerpt[i][k] &^ set[k]; more != 0; more &= more - 1 {
 				b.bytes[i] += simd.ByteRate[64*k+bits.TrailingZeros64(more)]
 			}
-			set[k] |= window[i][k]
+			set[k] |= excerpt[i][k]
 			n += bits.OnesCount64(set[k])
 		}
 		r := float64(b.bytes[i])
 		if i > 0 {
-			r = set.NextRate(&b.window[i-1], r)
+			r = set.NextRate(&b.excerpt[i-1], r)
 		}
 		usual *= r
 		even *= float64(n) / 256
@@ -357,10 +357,10 @@ func (b *pairBucket) add(window *[simd.PairWindow]simd.ByteSet) {
 	b.rate = usual + evenShare*even
 }
 
-// A nibbleBucket is some of the literals, by the nibbles of their windows.
+// A nibbleBucket is some of the literals, by the nibbles of their excerpts.
 type nibbleBucket struct {
-	nibbles [simd.PairWindow][2]uint16
-	rows    [simd.PairWindow][16]float32 // how often a byte has one of the low nibbles and the given high one
+	nibbles [simd.PairExcerpt][2]uint16
+	rows    [simd.PairExcerpt][16]float32 // how often a byte has one of the low nibbles and the given high one
 	rate    float64
 }
 
@@ -387,8 +387,8 @@ func (p *pairPart) fillNibbles(all []pairChoice) {
 	}
 }
 
-// add adds windows of these nibbles to those that the bucket lets through.
-func (b *nibbleBucket) add(nibbles *[simd.PairWindow][2]uint16) {
+// add adds excerpts of these nibbles to those that the bucket lets through.
+func (b *nibbleBucket) add(nibbles *[simd.PairExcerpt][2]uint16) {
 	b.rate = 1
 	even := 1.
 	for i := range nibbles {

@@ -7,27 +7,27 @@ import (
 	"vscan/engine/simd"
 )
 
-// This file decides which literals of a set are looked for together, and in which way.
+// This file decides which literals of a set are looked for together, and by which method.
 
-// maxSingle is the most literals of a class that are each looked for by a kernel of
-// their own, for strides 0, 1, 2 and 4: the faster the other way, the fewer.
+// maxSingle is the most literals of a kind that are each looked for by a kernel of
+// their own, for strides 0, 1, 2 and 4: the faster the other method, the fewer.
 var maxSingle = [4]int{8, 8, 5, 3}
 
-// A class is a kind of literals that can be looked for together.
-type class struct {
+// A litKind is what literals that can be looked for together have in common.
+type litKind struct {
 	stride int    // from one gram that is looked at to the next, 4, 2 or 1 bytes; 0: too short for grams
 	fold   uint64 // not 0: case does not count
 	wild   bool   // grams may have several values
 }
 
-// classOf returns the best class for literal u, and the part of the literal in which
-// its window may be. most is the most values that a gram may have.
-func (set *literalSet) classOf(u uint32, most int) (class, gramLiteral) {
+// kindOf returns the best kind for literal u, and which of its bytes may be in its
+// excerpt. most is the most values that a gram may have.
+func (set *literalSet) kindOf(u uint32, most int) (litKind, gramLiteral) {
 	lit := set.lit(u)
-	best, where := class{}, gramLiteral{lit: u}
+	best, where := litKind{}, gramLiteral{lit: u}
 	for _, fold := range []uint64{0, caseFold} {
-		first, last := longestRun(lit, fold)
-		if c := (class{stride: strideFor(last - first), fold: fold}); c.stride > best.stride {
+		first, last := longestPlain(lit, fold)
+		if c := (litKind{stride: strideFor(last - first), fold: fold}); c.stride > best.stride {
 			best, where.first, where.last = c, uint32(first), uint32(last)
 		}
 	}
@@ -35,17 +35,17 @@ func (set *literalSet) classOf(u uint32, most int) (class, gramLiteral) {
 		return best, where
 	}
 	for _, stride := range []int{4, 2, 1} {
-		if stride > best.stride && hasWildWindow(lit, stride, most) {
-			return class{stride: stride, wild: true}, gramLiteral{u, 0, uint32(len(lit.Bytes))}
+		if stride > best.stride && hasWildExcerpt(lit, stride, most) {
+			return litKind{stride: stride, wild: true}, gramLiteral{u, 0, uint32(len(lit.Bytes))}
 		}
 	}
 	return best, where
 }
 
-// hasWildWindow reports whether a literal has a window in which no gram has more than
+// hasWildExcerpt reports whether a literal has an excerpt in which no gram has more than
 // most values.
-func hasWildWindow(lit simd.Lit, stride, most int) bool {
-	for begin := range min(len(lit.Bytes)-stride-wildSize+2, maxWindow+1) {
+func hasWildExcerpt(lit simd.Lit, stride, most int) bool {
+	for begin := range min(len(lit.Bytes)-stride-wildSize+2, maxExcerpt+1) {
 		ok := true
 		for j := range stride {
 			ok = ok && lit.Values(begin+j, begin+j+wildSize) <= most
@@ -71,10 +71,11 @@ func strideFor(size int) int {
 	return 0
 }
 
-// longestRun returns the longest run, half-open, of bytes that count in all bits
-// outside fold; it begins at maxWindow or before. In a masked literal, a run that is
-// all zeros does not count: memory is full of zeros, and other bytes tell more.
-func longestRun(lit simd.Lit, fold uint64) (first, last int) {
+// longestPlain returns where in a literal, half-open, the most bytes side by side are
+// of which all bits outside fold count; they begin at maxExcerpt or before. In a
+// masked literal, zeros alone are passed over: memory is full of zeros, and other
+// bytes tell more.
+func longestPlain(lit simd.Lit, fold uint64) (first, last int) {
 	if lit.Mask == nil {
 		return 0, len(lit.Bytes)
 	}
@@ -83,7 +84,7 @@ func longestRun(lit simd.Lit, fold uint64) (first, last int) {
 		m := lit.Mask[i]
 		if m == 0xff || fold != 0 && m == 0xdf && 'A' <= c && c <= 'Z' {
 			zeros = zeros && c == 0
-			if begin <= maxWindow && !zeros && i+1-begin > last-first {
+			if begin <= maxExcerpt && !zeros && i+1-begin > last-first {
 				first, last = begin, i+1
 			}
 			continue
@@ -95,48 +96,48 @@ func longestRun(lit simd.Lit, fold uint64) (first, last int) {
 
 func newSetKernel(level simd.Level, set *literalSet) (*setKernel, error) {
 	k := &setKernel{literalSet: set, shortest: simd.MaxLiteral}
-	classes := map[class][]gramLiteral{}
+	kinds := map[litKind][]gramLiteral{}
 	most := min(maxValues, maxWild/(4*max(len(set.lits)-set.plain, 1)))
-	last, some := class{stride: 4}, make([]gramLiteral, 0, len(set.lits)) // most often, nearly all
+	last, some := litKind{stride: 4}, make([]gramLiteral, 0, len(set.lits)) // most often, nearly all
 	for u := range set.lits {
 		k.shortest = min(k.shortest, int(set.lits[u].size))
-		c, l := set.classOf(uint32(u), most)
+		c, l := set.kindOf(uint32(u), most)
 		if c != last {
-			classes[last] = some
-			last, some = c, classes[c]
+			kinds[last] = some
+			last, some = c, kinds[c]
 		}
 		some = append(some, l)
 	}
-	classes[last] = some
+	kinds[last] = some
 	// Teddy looks for all of them at once; or for those that are too short for few
 	// passes, or have too few bytes of which all bits count. Grams look for the
 	// others.
-	all := [...]class{
+	all := [...]litKind{
 		{stride: 4}, {stride: 4, fold: caseFold}, {stride: 4, wild: true},
 		{stride: 2}, {stride: 2, fold: caseFold}, {stride: 2, wild: true},
 		{stride: 1}, {stride: 1, fold: caseFold}, {stride: 1, wild: true},
 		{},
 	}
-	for i, some := range [...][]class{all[:], all[2:], all[3:], all[6:], all[9:]} {
+	for i, some := range [...][]litKind{all[:], all[2:], all[3:], all[6:], all[9:]} {
 		switch i {
 		case 1:
-			set.apartFromZeros(classes)
+			set.apartFromZeros(kinds)
 		case 2:
-			if err := k.addPairs(level, all[2:], classes); err != nil {
+			if err := k.addPairs(level, all[2:], kinds); err != nil {
 				return nil, err
 			}
 		}
-		if ok, err := k.addTeddy(level, some, classes); err != nil {
+		if ok, err := k.addTeddy(level, some, kinds); err != nil {
 			return nil, err
 		} else if ok {
 			for _, c := range some {
-				delete(classes, c)
+				delete(kinds, c)
 			}
 		}
 	}
-	foldTogether(classes)
+	foldTogether(kinds)
 	for _, c := range all {
-		if err := k.addParts(level, c, classes[c]); err != nil {
+		if err := k.addParts(level, c, kinds[c]); err != nil {
 			return nil, err
 		}
 	}
@@ -146,54 +147,54 @@ func newSetKernel(level simd.Level, set *literalSet) (*setKernel, error) {
 // apartFromZeros moves literals that at stride 4 would have to be looked for among
 // zeros to stride 2, where they need not be: zeros are so common that a few such
 // literals take longer than all others.
-func (set *literalSet) apartFromZeros(classes map[class][]gramLiteral) {
+func (set *literalSet) apartFromZeros(kinds map[litKind][]gramLiteral) {
 	for _, fold := range []uint64{0, caseFold} {
-		from, to := class{stride: 4, fold: fold}, class{stride: 2, fold: fold}
-		size := gramSize(classes[from], from.stride)
-		classes[from] = slices.DeleteFunc(classes[from], func(l gramLiteral) bool {
+		from, to := litKind{stride: 4, fold: fold}, litKind{stride: 2, fold: fold}
+		size := gramSize(kinds[from], from.stride)
+		kinds[from] = slices.DeleteFunc(kinds[from], func(l gramLiteral) bool {
 			move := !set.zeroFree(l, from.stride, size) && set.zeroFree(l, to.stride, size)
 			if move {
-				classes[to] = append(classes[to], l)
+				kinds[to] = append(kinds[to], l)
 			}
 			return move
 		})
-		if len(classes[from]) == 0 {
-			delete(classes, from)
+		if len(kinds[from]) == 0 {
+			delete(kinds, from)
 		}
 	}
 }
 
-// foldTogether moves literals to the class of the same stride in which case does not
+// foldTogether moves literals to the kind of the same stride in which case does not
 // count, if that has literals: this saves a pass over memory. Where there are very many
 // literals it does not, since grams in which case counts tell more.
-func foldTogether(classes map[class][]gramLiteral) {
+func foldTogether(kinds map[litKind][]gramLiteral) {
 	for _, stride := range []int{4, 2, 1} {
-		from, to := class{stride: stride}, class{stride: stride, fold: caseFold}
-		if len(classes[to]) > 0 && len(classes[from])+len(classes[to]) <= splitAbove {
-			classes[to] = append(classes[to], classes[from]...)
-			delete(classes, from)
+		from, to := litKind{stride: stride}, litKind{stride: stride, fold: caseFold}
+		if len(kinds[to]) > 0 && len(kinds[from])+len(kinds[to]) <= splitAbove {
+			kinds[to] = append(kinds[to], kinds[from]...)
+			delete(kinds, from)
 		}
 	}
 }
 
-// zeroFree reports whether a literal has a window without a gram of zeros.
+// zeroFree reports whether a literal has an excerpt without a gram of zeros.
 func (set *literalSet) zeroFree(l gramLiteral, stride, size int) bool {
-	part := set.bytes(l.lit)[l.first:l.last]
-	window := stride + size - 1
-	for begin := range min(len(part)-window, maxWindow) + 1 {
-		if zerosIn(part[begin:begin+window], size) == simd.ZerosNever {
+	bytes := set.bytes(l.lit)[l.first:l.last]
+	width := stride + size - 1
+	for begin := range min(len(bytes)-width, maxExcerpt) + 1 {
+		if zerosIn(bytes[begin:begin+width], size) == simd.ZerosNever {
 			return true
 		}
 	}
 	return false
 }
 
-// addPairs adds pairParts for those literals of some classes that suit, and takes these
-// literals out of the classes.
-func (k *setKernel) addPairs(level simd.Level, some []class, classes map[class][]gramLiteral) error {
+// addPairs adds pairParts for those literals of some kinds that suit, and takes these
+// literals out of the kinds.
+func (k *setKernel) addPairs(level simd.Level, some []litKind, kinds map[litKind][]gramLiteral) error {
 	var lits []uint32
 	for _, c := range some {
-		for _, l := range classes[c] {
+		for _, l := range kinds[c] {
 			lits = append(lits, l.lit)
 		}
 	}
@@ -204,30 +205,30 @@ func (k *setKernel) addPairs(level simd.Level, some []class, classes map[class][
 	for _, p := range parts {
 		k.parts = append(k.parts, p)
 	}
-	left := map[uint32]bool{}
+	remains := map[uint32]bool{}
 	for _, u := range rest {
-		left[u] = true
+		remains[u] = true
 	}
 	for _, c := range some {
-		classes[c] = slices.DeleteFunc(classes[c], func(l gramLiteral) bool { return !left[l.lit] })
+		kinds[c] = slices.DeleteFunc(kinds[c], func(l gramLiteral) bool { return !remains[l.lit] })
 	}
 	return nil
 }
 
-// addTeddy adds a teddyPart for the literals of some classes, if that is faster than
+// addTeddy adds a teddyPart for the literals of some kinds, if that is faster than
 // the parts that they would have otherwise. It reports whether it did.
-func (k *setKernel) addTeddy(level simd.Level, some []class, classes map[class][]gramLiteral) (bool, error) {
+func (k *setKernel) addTeddy(level simd.Level, some []litKind, kinds map[litKind][]gramLiteral) (bool, error) {
 	var lits []uint32
 	passes := 0
 	for _, c := range some {
-		if len(lits)+len(classes[c]) > maxTeddy {
+		if len(lits)+len(kinds[c]) > maxTeddy {
 			return false, nil
 		}
-		for _, l := range classes[c] {
+		for _, l := range kinds[c] {
 			lits = append(lits, l.lit)
 		}
 		switch {
-		case len(classes[c]) == 0:
+		case len(kinds[c]) == 0:
 		case c.stride > 0:
 			passes += 4 / c.stride
 		default:
@@ -254,8 +255,8 @@ func numbersOf(lits []gramLiteral) []uint32 {
 	return numbers
 }
 
-// addParts adds the parts for the literals of a class.
-func (k *setKernel) addParts(level simd.Level, c class, lits []gramLiteral) error {
+// addParts adds the parts for the literals of a kind.
+func (k *setKernel) addParts(level simd.Level, c litKind, lits []gramLiteral) error {
 	add := func(part setPart, err error) error {
 		k.parts = append(k.parts, part)
 		return err
@@ -336,7 +337,7 @@ const (
 )
 
 // gramSize returns the size in bytes, at most 8, of the largest grams of which every
-// literal has room for stride in a window.
+// literal has room for stride in an excerpt.
 func gramSize(lits []gramLiteral, stride int) int {
 	size := 8
 	for _, l := range lits {

@@ -7,7 +7,7 @@ import (
 	"vscan/engine/simd"
 )
 
-// setRef compares every literal with memory at every place in turn. It is
+// setRef compares every literal with memory at every position in turn. It is
 // written to be read: all other kernels have to report what it reports.
 type setRef struct{ *literalSet }
 

@@ -4,14 +4,14 @@
 // package simd, a vector loop that finds candidates, and tables by which these are verified:
 //
 //	singlePart   few literals: a kernel for each, without candidates
-//	teddyPart    some tens: windows of 3 bytes in 8 buckets
-//	gramPart     any number of 4 bytes and more: grams of memory at every 4th, 2nd or each place
+//	teddyPart    some tens: excerpts of 3 bytes in 8 buckets
+//	gramPart     any number of 4 bytes and more: grams of memory at every 4th, 2nd or each position
 //	pairPart     hundreds that are short or masked: pairs of bytes and what follows
 //	shortPart    many of 1 to 3 bytes: a bitmap of pairs
 //	automaton    where memory is full of the literals: every byte is followed
 //
-// Their hits are sorted, one stretch of memory at a time. [Ways] tells which literals are looked
-// for in which way. The package is for the engine, and may change.
+// Their hits are sorted, one stretch of memory at a time. [Methods] tells which literals are looked
+// for by which method. The package is for the engine, and may change.
 package sets
 
 import (
@@ -55,7 +55,7 @@ type Kernel interface {
 	MinMatches() int
 
 	// Levels returns the levels of the filters that run, ascending, each once and never Auto.
-	// There may be several, since the parts of a set are looked for in different ways, and not
+	// There may be several, since the parts of a set are looked for by different methods, and not
 	// every level has all of them. The code that verifies, and the automaton, are portable at
 	// all levels, and do not count.
 	Levels() []simd.Level
@@ -69,7 +69,7 @@ type Scratch struct {
 	spare []uint64 // to sort them with
 	far   []uint64 // what gramPart.stands has put off: number<<32 | start
 	cand  []uint32 // the candidates that a kernel found
-	runs  []uint32 // by candidate: the run of its gram, see look
+	lists []uint32 // by candidate: where the list of its gram begins, see look
 	pairs []uint64 // a start and a literal that may stand there, as in hits
 	limit int      // the most hits that it is of use to find at a time
 	size  int      // the size of the next stretch, in bytes
@@ -105,7 +105,7 @@ const (
 //
 // The set is looked for in parts, so that few short literals do not slow down many long ones, and
 // one stretch of memory at a time, so that it is in the cache for all but the first part: see
-// [Ways]. A kernel takes some hundred bytes a literal, and the literals themselves twice. Once
+// [Methods]. A kernel takes some hundred bytes a literal, and the literals themselves twice. Once
 // scans have come upon much memory that is full of the literals, a set of up to some thousand takes
 // up to 32 MiB more, and twice that for a moment.
 func New(level simd.Level, lits []simd.Lit) (Kernel, error) {
@@ -199,7 +199,7 @@ func (k *setKernel) Scan(dst []Match, b []byte, from, to int, sc *Scratch) (n, n
 			hi := min(end, lo+denseStretch)
 			m, stop := a.find(sc, dst[n:], b, lo, hi)
 			n += m
-			sc.stay(m, stop-lo)
+			sc.afterDense(m, stop-lo)
 			if lo = stop; stop < hi {
 				return n, stop
 			}

@@ -605,8 +605,8 @@ func TestFoldTogether(t *testing.T) {
 	})
 }
 
-// Literals that have their window in common with many others are found, here some
-// that were moved to another class because of zeros.
+// Literals that have their excerpt in common with many others are found, here some
+// that were moved to another kind because of zeros.
 func TestCrowdOfMovedLiterals(t *testing.T) {
 	rng := rand.New(rand.NewPCG(61, 62))
 	lits := byteses("\x00\x00\x00\x00\x00\x00\x00", "\xcc\xff\x00\x00\xcc", "\x8d\x9e\x00\x00\x00")
@@ -652,7 +652,7 @@ func TestFoldedZerosAndCrowds(t *testing.T) {
 		zeros = append(zeros, folded(string(simdtest.Letters(rng, "ABCDEF@[", 1+rng.IntN(3)))+strings.Repeat("\x00", 6+rng.IntN(3))+string(simdtest.Letters(rng, "GHIJKL@[", 1+rng.IntN(3)))))
 		crowd = append(crowd, folded(string(simdtest.Letters(rng, "ABCDEFGHIJKLM", 20))))
 	}
-	for i := range 3 * maxRun {
+	for i := range 3 * maxList {
 		l := folded("COMMON TEXT??")
 		l.Bytes[11], l.Mask[11] = byte(i)<<4, 0xf0
 		l.Bytes[12], l.Mask[12] = byte(i), 0x1f

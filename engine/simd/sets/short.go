@@ -32,7 +32,7 @@ const (
 	// everything.
 	maxShort = 1024
 
-	// maxShortRate is the largest share of all places that the tables may be
+	// maxShortRate is the largest share of all positions that the tables may be
 	// expected to let through; with more, only the bitmap is used.
 	maxShortRate = 1. / 4
 )
@@ -76,7 +76,7 @@ func (p *shortPart) find(sc *Scratch, b []byte, lo, hi int) bool {
 	if p.filter == nil {
 		return p.findByPairs(sc, b, lo, hi)
 	}
-	whole := min(hi, len(b)-simd.TeddyWindow+1) // from there on, windows do not fit into b
+	whole := min(hi, len(b)-simd.TeddyExcerpt+1) // from there on, excerpts do not fit into b
 	for lo < whole {
 		n, next := p.filter.Scan(sc.cand, b, lo, whole)
 		sc.through += n

@@ -14,20 +14,20 @@ import (
 // matcher for modern CPUs", NSDI 2019):
 //
 //	literal      s e s s i o n _ 1 7
-//	window                 [n _ 1]        3 bytes, or what of them counts
+//	excerpt                [n _ 1]        3 bytes, or what of them counts
 //	buckets      8 of them, each with some of the literals
 //
-// Where a bucket may have a window (see simd.Teddy), its literals are compared with memory.
+// Where a bucket may have an excerpt (see simd.Teddy), its literals are compared with memory.
 // It differs from Hyperscan in this:
 //
-//  1. The window is not the beginning of the literal but where it is least
+//  1. The excerpt is not the beginning of the literal but where it is least
 //     like other memory.
 //  2. Bits that do not count need nothing else: a byte enters the tables under every nibble
 //     that it may have.
 //  3. Literals are put into buckets so that the tables let through least.
 //  4. With AVX2 the third byte is looked up only in groups that the first two let through,
 //     as long as these are few.
-//  5. Where memory turns out to be full of some windows, others are chosen: see
+//  5. Where memory turns out to be full of some excerpts, others are chosen: see
 //     teddy_tune.go.
 type teddyPart struct {
 	set   *literalSet
@@ -36,23 +36,23 @@ type teddyPart struct {
 	teddyTuning
 }
 
-// teddyTables are the windows of a part's literals, and the filter that looks for them.
+// teddyTables are the excerpts of a part's literals, and the filter that looks for them.
 type teddyTables struct {
 	*teddyPlan
-	filter simd.Kernel
-	hopes  float64 // the share of places that it may let through in vain, where this is more than vainRate
+	filter       simd.Kernel
+	vainExpected float64 // the share of positions that it may let through in vain, where this is more than vainRate
 }
 
 const (
 	// maxTeddy is the most literals that a part has.
 	maxTeddy = 64
 
-	// sevensRate is the largest share of places that tables by low 7 bits may let
+	// sevensRate is the largest share of positions that tables by low 7 bits may let
 	// through and still be faster than nibbles. They are slower where they let zeros
-	// through, as they do for a window of nothing but 0x80.
+	// through, as they do for an excerpt of nothing but 0x80.
 	sevensRate = 2e-3
 
-	// teddyRate is the largest share of places that the tables may let through, all of
+	// teddyRate is the largest share of positions that the tables may let through, all of
 	// which have to be verified, for each pass over memory that sampled grams would
 	// take instead. It is an estimate for memory in general: for 24 to 64 literals at
 	// level AVX2, on made-up memory and on that of a Python process, Teddy was 1.1 to
@@ -60,14 +60,14 @@ const (
 	teddyRate = 3.5e-4
 )
 
-// A teddyPlan is the windows of literals in buckets, and the literals.
+// A teddyPlan is the excerpts of literals in buckets, and the literals.
 type teddyPlan struct {
 	simd.Teddy // the filter's tables
 	set        *literalSet
 
 	buckets        [simd.TeddyBuckets][]teddyLiteral
-	minOff, maxOff int     // the lowest and the highest offset of a window in its literal
-	loose          float64 // the share of places that the tables are expected to let through
+	minOff, maxOff int     // the lowest and the highest offset of an excerpt in its literal
+	loose          float64 // the share of positions that the tables are expected to let through
 	rate           float64 // the share that has to be verified: what BucketsAt lets through
 }
 
@@ -75,14 +75,14 @@ type teddyPlan struct {
 type teddyLiteral struct {
 	head, mask uint64 // its first bytes, up to eight, little-endian, and which bits of them count
 	lit        uint32
-	off        uint32 // the offset of its window
+	off        uint32 // the offset of its excerpt
 	size       uint32 // in bytes
 }
 
-// A teddyChoice is a literal with its window, before it is in a bucket.
+// A teddyChoice is a literal with its excerpt, before it is in a bucket.
 type teddyChoice struct {
 	teddyLiteral
-	window [simd.TeddyWindow]simd.ByteSet
+	excerpt [simd.TeddyExcerpt]simd.ByteSet
 }
 
 // newTeddyPart makes the part for literals.
@@ -96,7 +96,7 @@ func newTeddyPart(level simd.Level, set *literalSet, lits []uint32) (*teddyPart,
 	return p, nil
 }
 
-// tables makes tables of windows that are rare, also where the trigrams of seen, which may
+// tables makes tables of excerpts that are rare, also where the trigrams of seen, which may
 // be nil, were counted. They are by low 7 bits where the level has a filter for those and
 // they tell enough, else by nibbles.
 func (p *teddyPart) tables(seen *trigrams) (*teddyTables, error) {
@@ -114,11 +114,11 @@ func (p *teddyPart) tables(seen *trigrams) (*teddyTables, error) {
 
 func (p *teddyPart) level() simd.Level { return p.tuned.Load().filter.Level() }
 
-// rate returns the share of places that the tables are expected to let through and that
+// rate returns the share of positions that the tables are expected to let through and that
 // have to be verified.
 func (p *teddyPart) rate() float64 { return p.tuned.Load().rate }
 
-// newTeddyPlan chooses windows for literals that are rare in memory in general, and where
+// newTeddyPlan chooses excerpts for literals that are rare in memory in general, and where
 // the trigrams of seen, which may be nil, were counted.
 func newTeddyPlan(set *literalSet, lits []uint32, by simd.TeddyBy, seen *trigrams) *teddyPlan {
 	p := &teddyPlan{Teddy: simd.Teddy{By: by}, set: set, minOff: simd.MaxLiteral}
@@ -132,7 +132,7 @@ func newTeddyPlan(set *literalSet, lits []uint32, by simd.TeddyBy, seen *trigram
 	return p
 }
 
-// newTeddyChoice chooses the rarest window of literal u.
+// newTeddyChoice chooses the rarest excerpt of literal u.
 func newTeddyChoice(set *literalSet, u uint32, by simd.TeddyBy, seen *trigrams) teddyChoice {
 	lit := set.lit(u)
 	l := teddyChoice{teddyLiteral: teddyLiteral{lit: u, size: set.lits[u].size, head: set.lits[u].head}}
@@ -144,49 +144,49 @@ func newTeddyChoice(set *literalSet, u uint32, by simd.TeddyBy, seen *trigrams) 
 		l.mask |= uint64(m) << (8 * i)
 	}
 	best := 3.
-	for off := range min(max(int(l.size)-simd.TeddyWindow, 0), maxWindow) + 1 {
-		window := set.window(u, off)
-		loose := window
+	for off := range min(max(int(l.size)-simd.TeddyExcerpt, 0), maxExcerpt) + 1 {
+		excerpt := set.excerpt(u, off)
+		loose := excerpt
 		for i := range loose {
 			loose[i] = by.Through(loose[i])
 		}
-		if r := windowRate(loose[:]) + seen.rate(&loose); r < best {
-			best, l.off, l.window = r, uint32(off), window
+		if r := excerptRate(loose[:]) + seen.rate(&loose); r < best {
+			best, l.off, l.excerpt = r, uint32(off), excerpt
 		}
 	}
 	return l
 }
 
-// window returns the bytes that literal u may have at off and behind it.
-func (set *literalSet) window(u uint32, off int) (window [simd.TeddyWindow]simd.ByteSet) {
+// excerpt returns the bytes that literal u may have at off and behind it.
+func (set *literalSet) excerpt(u uint32, off int) (excerpt [simd.TeddyExcerpt]simd.ByteSet) {
 	lit := set.lit(u)
-	for i := range window {
-		window[i] = lit.BytesAt(off + i)
+	for i := range excerpt {
+		excerpt[i] = lit.BytesAt(off + i)
 	}
-	return window
+	return excerpt
 }
 
 // fill puts the literals into buckets: one after the other, the most frequent first, each
 // where it adds least to what the tables let through.
 func (p *teddyPlan) fill(all []teddyChoice) {
-	slices.SortStableFunc(all, func(a, b teddyChoice) int { return cmp.Compare(windowRate(b.window[:]), windowRate(a.window[:])) })
-	var loose, exact [simd.TeddyBuckets][simd.TeddyWindow]simd.ByteSet
+	slices.SortStableFunc(all, func(a, b teddyChoice) int { return cmp.Compare(excerptRate(b.excerpt[:]), excerptRate(a.excerpt[:])) })
+	var loose, exact [simd.TeddyBuckets][simd.TeddyExcerpt]simd.ByteSet
 	var rates [simd.TeddyBuckets]float64
 	for _, l := range all {
 		best, least := 0, 2.*simd.TeddyBuckets
-		var merged [simd.TeddyWindow]simd.ByteSet
+		var merged [simd.TeddyExcerpt]simd.ByteSet
 		for b := range loose {
 			with := loose[b]
 			for i := range with {
-				with[i] = p.By.Through(with[i].Union(l.window[i]))
+				with[i] = p.By.Through(with[i].Union(l.excerpt[i]))
 			}
-			if more := windowRate(with[:]) - rates[b]; more < least {
+			if more := excerptRate(with[:]) - rates[b]; more < least {
 				best, least, merged = b, more, with
 			}
 		}
 		loose[best] = merged
-		for i := range l.window {
-			exact[best][i] = exact[best][i].Union(l.window[i])
+		for i := range l.excerpt {
+			exact[best][i] = exact[best][i].Union(l.excerpt[i])
 		}
 		rates[best] += least
 		p.loose += least
@@ -197,7 +197,7 @@ func (p *teddyPlan) fill(all []teddyChoice) {
 	}
 	for bucket := range exact {
 		if len(p.buckets[bucket]) > 0 {
-			p.rate += windowRate(exact[bucket][:])
+			p.rate += excerptRate(exact[bucket][:])
 			p.Add(bucket, &exact[bucket])
 		}
 	}
@@ -219,11 +219,11 @@ func (p *teddyPart) find(sc *Scratch, b []byte, lo, hi int) bool {
 		}
 		from = next
 	}
-	if t.disappoints(through-(len(sc.hits)-had), hi-lo) {
+	if t.letThroughTooMuch(through-(len(sc.hits)-had), hi-lo) {
 		p.learn(b, around)
 	}
-	// The last places of b are too short for a window.
-	for at := max(lo+t.minOff, len(b)-simd.TeddyWindow+1); at < min(to, len(b)); at++ {
+	// The last positions of b are too short for an excerpt.
+	for at := max(lo+t.minOff, len(b)-simd.TeddyExcerpt+1); at < min(to, len(b)); at++ {
 		for _, lits := range t.buckets {
 			for i := range lits {
 				l := &lits[i]
@@ -237,7 +237,7 @@ func (p *teddyPart) find(sc *Scratch, b []byte, lo, hi int) bool {
 }
 
 // verify appends to hits the literals that stand at a start from lo up to hi with their
-// window at one of cand, and returns it.
+// excerpt at one of cand, and returns it.
 func (p *teddyPlan) verify(hits []uint64, cand []uint32, b []byte, lo, hi int) []uint64 {
 	for _, t := range cand {
 		for buckets := p.BucketsAt(b, int(t)); buckets != 0; buckets &= buckets - 1 {

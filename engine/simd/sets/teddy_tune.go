@@ -6,11 +6,11 @@ import (
 	"vscan/engine/simd"
 )
 
-// Which window of a literal is rare is taken from a table, as is which of its bytes
-// are (see literal_tune.go), and memory may be full of just that window: of " /i",
+// Which excerpt of a literal is rare is taken from a table, as is which of its bytes
+// are (see literal_tune.go), and memory may be full of just that excerpt: of " /i",
 // say, where c5cec /in is looked for. Where tables let too much through in vain,
-// windows are chosen anew by what is in memory there. What is found does not depend
-// on the windows.
+// excerpts are chosen anew by what is in memory there. What is found does not depend
+// on the excerpts.
 
 // A teddyTuning is the tables of a part as they have been learnt so far. Scans that
 // run at the same time share them.
@@ -20,8 +20,8 @@ type teddyTuning struct {
 }
 
 const (
-	// vainRate is the largest share of places that tables may let through in vain
-	// before others are learnt. For learnt tables it is twice what their windows
+	// vainRate is the largest share of positions that tables may let through in vain
+	// before others are learnt. For learnt tables it is twice what their excerpts
 	// had where they were learnt, where this is more.
 	vainRate = 1. / 4096
 
@@ -35,13 +35,13 @@ const (
 	leastLesson  = 32 << 10
 )
 
-// disappoints reports whether the tables have let through so much in vain, of size
-// places, that others should be learnt.
-func (t *teddyTables) disappoints(vain, size int) bool {
-	return size >= leastLesson && float64(vain) > max(vainRate, t.hopes)*float64(size)
+// letThroughTooMuch reports whether the tables have let through so much in vain, of size
+// positions, that others should be learnt.
+func (t *teddyTables) letThroughTooMuch(vain, size int) bool {
+	return size >= leastLesson && float64(vain) > max(vainRate, t.vainExpected)*float64(size)
 }
 
-// learn makes new tables, with windows that are rare in the memory around offset at
+// learn makes new tables, with excerpts that are rare in the memory around offset at
 // of b.
 func (p *teddyPart) learn(b []byte, at int) {
 	if p.tries.Add(1) > teddyTries {
@@ -55,8 +55,8 @@ func (p *teddyPart) learn(b []byte, at int) {
 	}
 	for _, lits := range t.buckets {
 		for _, l := range lits {
-			window := p.set.window(l.lit, int(l.off))
-			t.hopes += 2 * seen.rate(&window)
+			excerpt := p.set.excerpt(l.lit, int(l.off))
+			t.vainExpected += 2 * seen.rate(&excerpt)
 		}
 	}
 	p.tuned.Store(t)
@@ -81,19 +81,19 @@ func (t *trigrams) count(x, y, z byte) *uint32 {
 	return &t.counts[(uint32(x)|uint32(y)<<8|uint32(z)<<16)*0x9e3779b1>>16]
 }
 
-// maxTrigrams is the most trigrams of a window that are looked up.
+// maxTrigrams is the most trigrams of an excerpt that are looked up.
 const maxTrigrams = 64
 
-// rate returns at which share of places the window was seen: 0 where t is nil, or the
-// window may be more than maxTrigrams trigrams.
-func (t *trigrams) rate(window *[simd.TeddyWindow]simd.ByteSet) float64 {
-	if t == nil || window[0].Len()*window[1].Len()*window[2].Len() > maxTrigrams {
+// rate returns at which share of positions the excerpt was seen: 0 where t is nil, or the
+// excerpt may be more than maxTrigrams trigrams.
+func (t *trigrams) rate(excerpt *[simd.TeddyExcerpt]simd.ByteSet) float64 {
+	if t == nil || excerpt[0].Len()*excerpt[1].Len()*excerpt[2].Len() > maxTrigrams {
 		return 0
 	}
 	sum := 0
-	for x := range window[0].All {
-		for y := range window[1].All {
-			for z := range window[2].All {
+	for x := range excerpt[0].All {
+		for y := range excerpt[1].All {
+			for z := range excerpt[2].All {
 				sum += int(*t.count(x, y, z))
 			}
 		}

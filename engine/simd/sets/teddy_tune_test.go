@@ -9,7 +9,7 @@ import (
 	"vscan/engine/simd/simdtest"
 )
 
-// In memory full of windows that the table says are rare, others are chosen,
+// In memory full of excerpts that the table says are rare, others are chosen,
 // which let through next to nothing, and the hits stay the same.
 func TestTeddyLearns(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(9, 9))
@@ -65,16 +65,16 @@ func TestTeddyGivesUp(t *testing.T) {
 func TestTrigrams(t *testing.T) {
 	seen := newTrigrams([]byte("abcabcab"))
 	for s, want := range map[string]float64{"abc": 2. / 6, "bca": 2. / 6, "cab": 2. / 6, "abd": 0} {
-		window := newLiteralSet(simd.Plain([]byte(s))).window(0, 0)
-		if got := seen.rate(&window); got != want {
+		excerpt := newLiteralSet(simd.Plain([]byte(s))).excerpt(0, 0)
+		if got := seen.rate(&excerpt); got != want {
 			t.Errorf("%s: %v, want %v", s, got, want)
 		}
 	}
-	any := newLiteralSet(simd.Plain([]byte("a"))).window(0, 0)
-	if got := seen.rate(&any); got != 0 {
+	open := newLiteralSet(simd.Plain([]byte("a"))).excerpt(0, 0)
+	if got := seen.rate(&open); got != 0 {
 		t.Errorf("any: %v", got)
 	}
-	if (*trigrams)(nil).rate(&any) != 0 {
+	if (*trigrams)(nil).rate(&open) != 0 {
 		t.Error("nothing was seen")
 	}
 }

@@ -2,26 +2,26 @@ package sets
 
 import "slices"
 
-// A runTable has a run of entries for every key: entries[table.find(key):] up to
-// the first with gramLast, included.
-type runTable struct {
+// A listTable has a list of entries for every key, side by side:
+// entries[table.find(key):] up to the first with gramLast, included.
+type listTable struct {
 	table   hashTable
 	entries []gramEntry
 }
 
-// A runItem is an entry and its key.
-type runItem struct {
+// A keyedEntry is an entry and its key.
+type keyedEntry struct {
 	key   uint32
 	entry gramEntry
 }
 
-// newRunTable makes a table of items; the entries of a run stay in their order.
-// It also returns the runs of more than maxRun entries. It overwrites the keys
+// newListTable makes a table of items; the entries of a list stay in their order.
+// It also returns where the lists of more than maxList entries begin. It overwrites the keys
 // of items.
-func newRunTable(items []runItem) (rt runTable, crowded []uint32) {
+func newListTable(items []keyedEntry) (lt listTable, crowded []uint32) {
 	t := newHashTable(len(items))
 	for i, it := range items {
-		at := t.place(it.key)
+		at := t.take(it.key)
 		t.slots[at].value++
 		items[i].key = at
 	}
@@ -29,19 +29,19 @@ func newRunTable(items []runItem) (rt runTable, crowded []uint32) {
 	// becomes their end, and as they are filled in from the back, their
 	// beginning.
 	end := uint32(1)
-	entries := make([]gramEntry, 1+len(items)+maxRun) // so that maxRun can be loaded from any
+	entries := make([]gramEntry, 1+len(items)+maxList) // so that maxList can be loaded from any
 	for i := range t.slots {
 		s := &t.slots[i]
 		n := s.value & slotValue
 		if n == 0 {
 			continue
 		}
-		if n > maxRun {
+		if n > maxList {
 			crowded = append(crowded, end)
 		}
 		end += n
 		entries[end-1].off = gramLast
-		entries[end-n].off |= min(n, maxRun+1) << gramCount
+		entries[end-n].off |= min(n, maxList+1) << gramCount
 		s.value = end | s.value&slotMoved
 	}
 	for _, it := range slices.Backward(items) {
@@ -51,5 +51,5 @@ func newRunTable(items []runItem) (rt runTable, crowded []uint32) {
 		e.lit = it.entry.lit
 		e.off |= it.entry.off
 	}
-	return runTable{t, entries}, crowded
+	return listTable{t, entries}, crowded
 }

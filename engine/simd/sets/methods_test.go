@@ -8,8 +8,8 @@ import (
 	"vscan/engine/simd"
 )
 
-// Every literal of a set is looked for in one way, at every level.
-func TestWays(t *testing.T) {
+// Every literal of a set is looked for by one method, at every level.
+func TestMethods(t *testing.T) {
 	var large []simd.Lit
 	for i := range 5000 {
 		large = append(large, simd.Lit{Bytes: fmt.Appendf(nil, "%05d%x", i, i*i)})
@@ -27,10 +27,10 @@ func TestWays(t *testing.T) {
 			}
 			var seen []uint32
 			var levels []simd.Level
-			for _, w := range Ways(k) {
+			for _, w := range Methods(k) {
 				seen = append(seen, w.Lits...)
 				levels = append(levels, w.Level)
-				if w.How == "" || !(w.Rate > 0 && w.Rate <= 1) {
+				if w.FirstLook == "" || !(w.Rate > 0 && w.Rate <= 1) {
 					t.Errorf("%s at %v: %+v", name, level, w)
 				}
 			}
@@ -47,7 +47,7 @@ func TestWays(t *testing.T) {
 }
 
 // A literal is not looked for by zeros in front of a mask.
-func TestLongestRun(t *testing.T) {
+func TestLongestPlain(t *testing.T) {
 	for _, test := range []struct {
 		bytes, mask string
 		first, last int
@@ -57,7 +57,7 @@ func TestLongestRun(t *testing.T) {
 		{"\x00\x00\x00\x00\x00", "\xff\xff\xff\xff\x01", 0, 0},
 		{"\x00\x00\x00A\x00\x00", "\xff\xff\xff\xff\xff\xf0", 0, 5},
 	} {
-		if first, last := longestRun(simd.Lit{Bytes: []byte(test.bytes), Mask: []byte(test.mask)}, 0); first != test.first || last != test.last {
+		if first, last := longestPlain(simd.Lit{Bytes: []byte(test.bytes), Mask: []byte(test.mask)}, 0); first != test.first || last != test.last {
 			t.Errorf("%x / %x: %d to %d", test.bytes, test.mask, first, last)
 		}
 	}

@@ -8,14 +8,14 @@ import (
 	"vscan/engine/simd"
 )
 
-// windowsOf returns the offset of the window of each literal: the one whose grams
+// excerptsOf returns the offset of the excerpt of each literal: the one whose grams
 // cost least. The cost of a gram is how often it may be expected in memory, times
 // how many literals may have it.
-func (p *gramPart) windowsOf(lits []gramLiteral) []uint8 {
+func (p *gramPart) excerptsOf(lits []gramLiteral) []uint8 {
 	begins := make([]uint8, len(lits))
 	if p.wild {
 		for i, l := range lits {
-			begins[i] = uint8(p.wildWindow(l))
+			begins[i] = uint8(p.wildExcerpt(l))
 		}
 		return begins
 	}
@@ -25,25 +25,25 @@ func (p *gramPart) windowsOf(lits []gramLiteral) []uint8 {
 	shift := uint(64 - width)
 	counts := make([]uint16, 1<<width)
 	for _, l := range lits {
-		first, n := p.places(l)
+		first, n := p.gramOffsets(l)
 		for x := p.set.from(l.lit, first); n > 0; n-- {
-			if c := &counts[p.Of(x, 0)*gramMulWindow>>shift]; *c < math.MaxUint16 {
+			if c := &counts[p.Of(x, 0)*gramMulExcerpt>>shift]; *c < math.MaxUint16 {
 				*c++
 			}
 			x = x[1:]
 		}
 	}
-	var costs [maxPlaces]float32
+	var costs [maxGramOffsets]float32
 	for i, l := range lits {
-		first, n := p.places(l)
-		part := p.set.from(l.lit, first)
+		first, n := p.gramOffsets(l)
+		text := p.set.from(l.lit, first)
 		costs := costs[:n]
-		p.gramRates(costs, part)
+		p.gramRates(costs, text)
 		zeros := 0 // grams of zeros in a row
 		var best float32
 		for j := range costs {
-			x := binary.LittleEndian.Uint64(part[j:])
-			count := float32(counts[((x|p.Fold)&p.Mask)*gramMulWindow>>shift])
+			x := binary.LittleEndian.Uint64(text[j:])
+			count := float32(counts[((x|p.Fold)&p.Mask)*gramMulExcerpt>>shift])
 			costs[j] = (costs[j] + 1e-7) * count
 			if x&p.Mask == 0 { // such grams are looked at where zeros end
 				costs[j] = 0.3 * count
@@ -51,7 +51,7 @@ func (p *gramPart) windowsOf(lits []gramLiteral) []uint8 {
 			} else {
 				zeros = 0
 			}
-			k := j - p.stride + 1 // the place of the window that ends with this gram
+			k := j - p.stride + 1 // the position of the excerpt that ends with this gram
 			if k < 0 {
 				continue
 			}
@@ -71,23 +71,23 @@ func (p *gramPart) windowsOf(lits []gramLiteral) []uint8 {
 	return begins
 }
 
-// maxPlaces is the most places in a literal at which grams of windows may be.
-const maxPlaces = maxWindow + 4
+// maxGramOffsets is the most offsets in a literal at which grams of excerpts may be.
+const maxGramOffsets = maxExcerpt + 4
 
-var _ [255 - 2*maxWindow]struct{} // offsets of windows, up to 2·maxWindow, fit in a uint8
+var _ [255 - 2*maxExcerpt]struct{} // offsets of excerpts, up to 2·maxExcerpt, fit in a uint8
 
-// places returns the first offset, and the number of offsets, at which grams of a
-// literal's windows may be.
-func (p *gramPart) places(l gramLiteral) (first, n int) {
-	return int(l.first), min(int(l.last-l.first)-p.Size+1, maxWindow+p.stride)
+// gramOffsets returns the first offset, and the number of offsets, at which grams of a
+// literal's excerpts may be.
+func (p *gramPart) gramOffsets(l gramLiteral) (first, n int) {
+	return int(l.first), min(int(l.last-l.first)-p.Size+1, maxExcerpt+p.stride)
 }
 
-// wildWindow returns the offset of the window of a literal whose grams cost least:
+// wildExcerpt returns the offset of the excerpt of a literal whose grams cost least:
 // how many values each may have, times how often it may be expected in memory.
-func (p *gramPart) wildWindow(l gramLiteral) int {
+func (p *gramPart) wildExcerpt(l gramLiteral) int {
 	lit := p.set.lit(l.lit)
 	best, least := 0, math.Inf(1)
-	for begin := range min(len(lit.Bytes)-p.stride-p.Size+2, maxWindow+1) {
+	for begin := range min(len(lit.Bytes)-p.stride-p.Size+2, maxExcerpt+1) {
 		cost := 0.
 		for j := range p.stride {
 			rate := 1.
@@ -112,7 +112,7 @@ func (p *gramPart) gramRates(rates []float32, b []byte) {
 	if fold != 0 {
 		each = &foldedRate
 	}
-	var after [maxPlaces + 8]float32 // how often byte i is there where the one before it is
+	var after [maxGramOffsets + 8]float32 // how often byte i is there where the one before it is
 	last := b[0] | fold
 	for i, c := range b[1 : len(rates)+p.Size-1] {
 		c |= fold

@@ -1,0 +1,78 @@
+package engine
+
+import (
+	"vscan/engine/addr"
+	"vscan/patterns"
+)
+
+// An OverlapFilter has the rule of patterns that drop matches which overlap an
+// earlier one (see patterns.Pattern.Disjoint). It is shown matches in the order of
+// [Scanner.Scan], and tells of each whether it stays:
+//
+//	matches   [-----)   [----)
+//	             [----)      [----)
+//	stays     yes  no   yes  yes
+//
+// Which stay depends on all matches before, so a scan that is split by
+// Options.Starts cannot tell. Whoever puts the results of such scans together has
+// them keep all matches, by Options.Overlapping and Options.KeepExcepted, and shows
+// them to one OverlapFilter. What stays is what one scan would have found.
+//
+// A match that an exception of its pattern drops (see patterns.Pattern.Except) does
+// not make later ones go that overlap it, since one that goes on beyond it may be a
+// hit. But a match that lies wholly in it goes.
+//
+// An OverlapFilter is not safe for concurrent use.
+type OverlapFilter struct {
+	disjoint []bool     // by pattern: whether its matches may be dropped
+	hits     []lastAddr // by pattern: where the last match ended that stayed and is a hit
+	excepted []lastAddr // by pattern: the same of those that an exception drops
+}
+
+// A lastAddr is the last address of a match, where there was one.
+type lastAddr struct {
+	addr addr.Addr
+	set  bool
+}
+
+// NewOverlapFilter returns a filter that has been shown nothing yet, for matches of
+// these patterns. Those of a pattern that is not disjoint all stay.
+func NewOverlapFilter(pats []patterns.Pattern) *OverlapFilter {
+	f := &OverlapFilter{make([]bool, len(pats)), make([]lastAddr, len(pats)), make([]lastAddr, len(pats))}
+	for i, p := range pats {
+		f.disjoint[i] = p.Disjoint()
+	}
+	return f
+}
+
+// Keep reports whether a match stays: as a hit, or where excepted is set, as one that
+// an exception drops, which counts in Stats.Excepted and is no hit. pattern is an index
+// into the patterns, and match the addresses of the match's bytes.
+func (f *OverlapFilter) Keep(pattern int, match addr.Range, excepted bool) bool {
+	if !f.disjoint[pattern] {
+		return true
+	}
+	hit, other := &f.hits[pattern], &f.excepted[pattern]
+	if hit.set && match.First <= hit.addr || other.set && match.Last <= other.addr {
+		return false
+	}
+	if excepted {
+		hit = other
+	}
+	*hit = lastAddr{match.Last, true}
+	return true
+}
+
+// dropsOverlaps reports whether some matches have to be dropped because they overlap
+// an earlier one.
+func (sc *Scanner) dropsOverlaps() bool {
+	if sc.opt.Overlapping {
+		return false
+	}
+	for _, p := range sc.Patterns() {
+		if p.Disjoint() {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,93 @@
+package sets
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"vscan/engine/simd"
+)
+
+// A Method tells people how some literals of a set are looked for.
+type Method struct {
+	Shape     simd.Shape
+	Level     simd.Level
+	FirstLook string   // in words, what is compared with memory first
+	Lits      []uint32 // the literals' indexes in what New was given, ascending
+
+	// Rate is the share of positions, from 0 to 1, that the first comparison
+	// is expected to let through, and that have to be verified. It is an
+	// estimate from the frequency of bytes in memory images; other images
+	// have other bytes.
+	Rate float64
+}
+
+// Methods returns how the literals of a set that New made are looked for. Every
+// literal is in exactly one method.
+func Methods(k Kernel) []Method {
+	switch k := k.(type) {
+	case setRef:
+		all := make([]uint32, len(k.lits))
+		for u := range all {
+			all[u] = uint32(u)
+		}
+		return []Method{k.method(simd.LiteralSet, simd.Reference, "every literal at every position", all)}
+	case *setKernel:
+		var methods []Method
+		for _, p := range k.parts {
+			methods = append(methods, k.methodsOf(p)...)
+		}
+		return methods
+	}
+	return nil
+}
+
+func (k *setKernel) methodsOf(p setPart) []Method {
+	switch p := p.(type) {
+	case *singlePart:
+		var methods []Method
+		for i, kernel := range p.kernels {
+			methods = append(methods, k.method(kernel.Shape(), kernel.Level(), simd.FirstLook(k.lit(p.lits[i])), p.lits[i:i+1]))
+		}
+		return methods
+	case *teddyPart:
+		w := k.method(simd.FewLiterals, p.level(), fmt.Sprintf("excerpts of %d bytes, %s", simd.TeddyExcerpt, p.tuned.Load().By), p.lits)
+		w.Rate = p.rate()
+		return []Method{w}
+	case *gramPart:
+		how := fmt.Sprintf("%d bytes at every position", p.Size)
+		if p.stride > 1 {
+			how = fmt.Sprintf("%d bytes at every %d positions", p.Size, p.stride)
+		}
+		return []Method{k.method(simd.LiteralSet, p.level(), how+", by a bitmap", p.lits)}
+	case *pairPart:
+		var lits []uint32
+		for _, e := range p.entries {
+			lits = append(lits, e.lit)
+		}
+		slices.Sort(lits) // a literal whose pair may have several values has an entry for each
+		w := k.method(simd.LiteralPairs, p.level(), fmt.Sprintf("excerpts of %d bytes at every position, and a bitmap of pairs", simd.PairExcerpt), slices.Compact(lits))
+		w.Rate = p.rate()
+		return []Method{w}
+	case *shortPart:
+		return []Method{k.method(simd.LiteralSet, p.level(), "2 bytes at every position, by a bitmap", p.lits)}
+	}
+	return nil
+}
+
+// method returns a Method with the indexes at which the literals were given; its Rate
+// is the sum of what simd.Rate says of each, at most 1.
+func (set *literalSet) method(shape simd.Shape, level simd.Level, firstLook string, lits []uint32) Method {
+	w := Method{Shape: shape, Level: level, FirstLook: firstLook}
+	for _, u := range lits {
+		first, last := u, u+1
+		if set.first != nil {
+			first, last = set.first[u], set.first[u+1]
+		}
+		w.Lits = append(w.Lits, set.indexes[first:last]...)
+		w.Rate += simd.Rate(set.lit(u))
+	}
+	slices.Sort(w.Lits)
+	w.Rate = math.Min(w.Rate, 1)
+	return w
+}

@@ -24,7 +24,7 @@ import (
 // With flag d some of its bits may be wrong, as in memory that was without power
 // for a while: see decayedSchedule.
 var aesKind = kind{
-	kind:  AES,
+	kind:  KindAES,
 	words: []string{"aes"},
 	flags: "sd",
 	arg:   "d",

@@ -123,8 +123,8 @@ func Compile(pats []Pattern, t Target) (*Set, error) {
 	s := &Set{patterns: make([]Pattern, 0, len(pats)), needles: make([]Needle, 0, len(pats)), target: t}
 	type place struct{ pattern, first, last int } // its needles are [first:last]
 	byName := make(map[string]place, len(pats))
-	word := MissingError{What: WordSize, More: -1}
-	order := MissingError{What: ByteOrder, More: -1}
+	word := MissingError{What: FactWordSize, More: -1}
+	order := MissingError{What: FactByteOrder, More: -1}
 	var errs []error
 	for i := range pats {
 		p := &pats[i]
@@ -158,7 +158,7 @@ func Compile(pats []Pattern, t Target) (*Set, error) {
 		if old, ok := byName[p.Name]; ok {
 			same := slices.EqualFunc(needles, s.needles[old.first:old.last], alike)
 			if len(exprs) > 0 || len(needles) == 0 {
-				same = p.Source == s.patterns[old.pattern].Source && sameExceptions(p, &s.patterns[old.pattern])
+				same = p.Written == s.patterns[old.pattern].Written && sameExceptions(p, &s.patterns[old.pattern])
 			}
 			if !same {
 				errs = append(errs, p.clash(&s.patterns[old.pattern]))

@@ -50,8 +50,8 @@ type Fact string
 
 // What patterns may have to know of an image.
 const (
-	WordSize  Fact = "word size"
-	ByteOrder Fact = "byte order"
+	FactWordSize  Fact = "word size"
+	FactByteOrder Fact = "byte order"
 )
 
 // MissingError says that patterns cannot be compiled without something that
@@ -72,7 +72,7 @@ func (e *MissingError) Error() string {
 		more = fmt.Sprintf(" and %d more", e.More)
 	}
 	other := ""
-	if (e.Kind == Int || e.Kind == Float) && !e.Made {
+	if (e.Kind == KindInt || e.Kind == KindFloat) && !e.Made {
 		other = " (le or be behind the type says it, as in u32le)"
 	}
 	return fmt.Sprintf("pattern '%s'%s: the %s of the image is not known%s", shown, more, e.What, other)

@@ -99,8 +99,8 @@ func ExampleBytes() {
 // Pointers are words of the image: their size and byte order are those of the
 // Target, and a name is that of a mapping of it. An image.Image makes the Target
 // of a dump.
-func ExampleRef() {
-	p, err := patterns.Ref("[heap]")
+func ExampleParsePointer() {
+	p, err := patterns.ParsePointer("[heap]")
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -39,7 +39,7 @@ func (p *Pattern) exceptions() []*exception {
 	return p.except.list
 }
 
-// Except returns the pattern with exceptions more: a match in which one of them is
+// WithExceptions returns the pattern with exceptions more: a match in which one of them is
 // found is no hit. It is looked at and told apart: engine.Stats counts it.
 //
 // What is looked in is the bytes of the match alone, as if there were no other
@@ -53,7 +53,7 @@ func (p *Pattern) exceptions() []*exception {
 // of re: have any. They are in the encoding in which the match was found: flags w
 // and W of the pattern are theirs. One that holds where there is nothing (x*)
 // would drop every match and is an error.
-func (p Pattern) Except(more ...Pattern) (Pattern, error) {
+func (p Pattern) WithExceptions(more ...Pattern) (Pattern, error) {
 	var list []*exception
 	for i := range more {
 		x, err := more[i].asException()
@@ -68,7 +68,7 @@ func (p Pattern) Except(more ...Pattern) (Pattern, error) {
 // withExceptions is Except for exceptions that several patterns may have.
 func (p Pattern) withExceptions(more []*exception) (Pattern, error) {
 	b, ok := p.body.(*programBody)
-	if !ok || p.Kind != Regexp {
+	if !ok || p.Kind != KindRegexp {
 		return Pattern{}, p.fault(-1, "%s", onlyRegexps)
 	}
 	for _, x := range more {
@@ -106,7 +106,7 @@ func (p Pattern) WithoutExceptions() Pattern {
 func (p *Pattern) asException() (*exception, error) {
 	b, ok := p.body.(*programBody)
 	switch {
-	case !ok || p.Kind != Regexp:
+	case !ok || p.Kind != KindRegexp:
 		return nil, p.fault(-1, "an exception is a pattern of re:")
 	case len(b.forms) != 1 || b.forms[0].encoding != automaton.Plain || b.options.FullWord:
 		return nil, p.fault(-1, "an exception has the encoding of the pattern that it is of, and no flags but i, s and m")
@@ -114,7 +114,7 @@ func (p *Pattern) asException() (*exception, error) {
 		return nil, p.fault(-1, "an exception has no exceptions")
 	}
 	in := input{text: p.text, pos: b.at, end: b.at + len(b.expr), file: p.File, line: p.Line}
-	return &exception{source: p.Source, flags: b.options.flags(), in: in}, nil
+	return &exception{source: p.Written, flags: b.options.flags(), in: in}, nil
 }
 
 // node is the exception in the encoding of a form.

@@ -21,7 +21,7 @@ func except(t *testing.T, p string, exceptions ...string) (Pattern, error) {
 	for _, x := range exceptions {
 		all = append(all, mustParse(t, x))
 	}
-	return mustParse(t, p).Except(all...)
+	return mustParse(t, p).WithExceptions(all...)
 }
 
 // An exception is looked for in the bytes of the match and nowhere else.
@@ -74,18 +74,18 @@ func TestExcept(t *testing.T) {
 	// In bytes with a zero beside each, as YARA has them.
 	p, err := NewRegexp("n", "n", "a+", RegexpOptions{Wide: true})
 	if err == nil {
-		p, err = p.Except(mustParse(t, "re:^aa$"))
+		p, err = p.WithExceptions(mustParse(t, "re:^aa$"))
 	}
 	if err != nil || !excepted(t, p, 0, "a\x00a\x00") || excepted(t, p, 0, "a\x00") {
 		t.Errorf("wide: %v", err)
 	}
 	// With keeps them, and more can be added; the pattern that they are added to stays what it is.
 	one, _ := except(t, "re:a+", "re:aa")
-	two, err := one.Except(mustParse(t, "re:b"))
+	two, err := one.WithExceptions(mustParse(t, "re:b"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if two, err = two.With("i"); err != nil || len(two.Exceptions()) != 2 || len(one.Exceptions()) != 1 {
+	if two, err = two.WithFlags("i"); err != nil || len(two.Exceptions()) != 2 || len(one.Exceptions()) != 1 {
 		t.Errorf("%q, %q, %v", one.Exceptions(), two.Exceptions(), err)
 	}
 }
@@ -110,7 +110,7 @@ func TestExceptErrors(t *testing.T) {
 		}
 	}
 	one, _ := except(t, "re:a", "re:a")
-	if _, err := mustParse(t, "re:a").Except(one); err == nil {
+	if _, err := mustParse(t, "re:a").WithExceptions(one); err == nil {
 		t.Error("an exception with an exception")
 	}
 	p, err := except(t, "n=re:a", "re:"+strings.Repeat("a{1000}", 70))
@@ -145,7 +145,7 @@ func TestExceptLines(t *testing.T) {
 	}
 	var got []string
 	for _, p := range pats {
-		got = append(got, p.Source+strings.Join(p.Exceptions(), ""))
+		got = append(got, p.Written+strings.Join(p.Exceptions(), ""))
 	}
 	want := "text:x re:a+re:^aa$re/i:B text:y re:cre:allre:d re:fre:g re:ire:h re:ere:all @exceptional @except-allowed"
 	if strings.Join(got, " ") != want {

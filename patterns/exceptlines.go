@@ -14,7 +14,7 @@ func (f *files) except(in input) error {
 		return in.fault(0, "an exception belongs to the pattern in front of it, and there is none in this file")
 	}
 	p := &f.patterns[len(f.patterns)-1]
-	if p.Kind != Regexp {
+	if p.Kind != KindRegexp {
 		return in.fault(0, "the pattern in front (line %d): %s", p.Line, onlyRegexps)
 	}
 	q, err := p.withExceptions([]*exception{x})
@@ -48,7 +48,7 @@ func (in input) exception() (*exception, error) {
 		return nil, err
 	}
 	p.text = in.text
-	if p.Name != p.Source && p.Kind != Literal {
+	if p.Name != p.Written && p.Kind != KindLiteral {
 		return nil, in.fault(in.pos, "an exception has no name: want a pattern of re:")
 	}
 	return p.asException()

@@ -32,15 +32,15 @@ func ParseFile(name string, r io.Reader) ([]Pattern, error) {
 	return f.result()
 }
 
-// Lines reads a file of literals: every line that is not empty is a pattern,
+// ParseLiterals reads a file of literals: every line that is not empty is a pattern,
 // its bytes as they stand, blanks included; there are no escapes, names or
 // comments. A line ends with \n, and one \r in front of that is not part of it
 // (a \r anywhere else is). A byte order mark of UTF-8 in front of the first
 // line is skipped. name is that of the file. Errors are as with ParseFile.
-func Lines(name string, r io.Reader) ([]Pattern, error) {
+func ParseLiterals(name string, r io.Reader) ([]Pattern, error) {
 	return readLines(name, r, MaxBytes, func(s string, line int) (Pattern, bool, error) {
 		return Pattern{
-			Name: s, Source: s, Kind: Literal, File: name, Line: line,
+			Name: s, Written: s, Kind: KindLiteral, File: name, Line: line,
 			text: s, body: encodings{{bytes: []byte(s)}},
 		}, s != "", nil
 	})

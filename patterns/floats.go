@@ -20,7 +20,7 @@ import (
 // has both of what is written 0.1 and 0.3 in C. Zero is both of +0 and −0. nan
 // is any value that is no number; it is in no range. inf and -inf are numbers.
 var floatKind = kind{
-	kind:  Float,
+	kind:  KindFloat,
 	words: []string{"f32", "f32le", "f32be", "f64", "f64le", "f64be"},
 	parse: parseFloat,
 }

@@ -17,7 +17,7 @@ import "strings"
 // What is only digits and ? is bytes and a mask; so is a choice between bytes of
 // one length, if it is small. All else has to be verified.
 var hexKind = kind{
-	kind:  Hex,
+	kind:  KindHex,
 	words: []string{"hex"},
 	parse: parseHex,
 }
@@ -29,7 +29,7 @@ func NewHex(name, source, body string) (Pattern, error) {
 	if err != nil {
 		return Pattern{}, err
 	}
-	return Pattern{Name: name, Source: source, Kind: Hex, text: body, body: b}, nil
+	return Pattern{Name: name, Written: source, Kind: KindHex, text: body, body: b}, nil
 }
 
 func parseHex(in input, _, _ string) (body, error) {

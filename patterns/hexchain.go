@@ -39,7 +39,7 @@ const (
 // isLong says whether a jump of at most so many bytes, < 0 without a limit, parts.
 func isLong(most int) bool { return most < 0 || most > longJump }
 
-// NewHexChain reads a hex string of YARA, as it stands in its braces, and parts
+// NewHexParts reads a hex string of YARA, as it stands in its braces, and parts
 // it at jumps of more than 200 bytes. The parts are in order; there is only one
 // where it has no such jump, or where it can be searched as one pattern and only
 // so be found in full: its matches have at most DefaultMaxMatch bytes, and a part
@@ -52,7 +52,7 @@ func isLong(most int) bool { return most < 0 || most > longJump }
 //
 // The error is an *Error whose Pattern is body; what YARA allows and this does not
 // has errors.ErrUnsupported as its cause.
-func NewHexChain(name, source, body string, prefer func(*automaton.Node) *automaton.Node) ([]Part, error) {
+func NewHexParts(name, source, body string, prefer func(*automaton.Node) *automaton.Node) ([]Part, error) {
 	if !strings.ContainsAny(body, hexProgram) {
 		p, err := NewHex(name, source, body)
 		return []Part{{Pattern: p}}, err
@@ -83,7 +83,7 @@ func NewHexChain(name, source, body string, prefer func(*automaton.Node) *automa
 		if err != nil {
 			return nil, err
 		}
-		parts[i] = Part{Pattern{Name: name, Source: source, Kind: Hex, text: body, body: b}, p.least, p.most}
+		parts[i] = Part{Pattern{Name: name, Written: source, Kind: KindHex, text: body, body: b}, p.least, p.most}
 	}
 	return parts, nil
 }

@@ -85,7 +85,7 @@ func (f *files) line(s, name string, line int) error {
 		return f.exceptAll(in)
 	}
 	p, err := parse(s, name, line)
-	if err == nil && p.Kind == Regexp {
+	if err == nil && p.Kind == KindRegexp {
 		p, err = p.withExceptions(f.all)
 	}
 	if err != nil {

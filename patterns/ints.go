@@ -11,7 +11,7 @@ import (
 // be behind the type, in that one. One number is looked for as its bytes, a
 // range as words in ranges. A byte has no order: u8 and i8 never ask for one.
 var intKind = kind{
-	kind:  Int,
+	kind:  KindInt,
 	words: intWords(),
 	parse: parseInt,
 }

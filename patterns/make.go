@@ -17,14 +17,14 @@ import (
 // least one: of others, Compile returns the error. It keeps a copy. Its name is
 // hex: and the bytes; another may be set.
 func Bytes(b []byte) Pattern {
-	return made(Hex, "hex:"+hex.EncodeToString(b), literalBody(b, nil))
+	return made(KindHex, "hex:"+hex.EncodeToString(b), literalBody(b, nil))
 }
 
 // Masked returns the pattern of bytes of which only some bits count: those that
 // are set in mask, which is as long as b. At least one has to be. Errors and the
 // name are as with Bytes.
 func Masked(b, mask []byte) Pattern {
-	return made(Hex, "hex:"+hex.EncodeToString(b)+"&"+hex.EncodeToString(mask), literalBody(b, mask))
+	return made(KindHex, "hex:"+hex.EncodeToString(b)+"&"+hex.EncodeToString(mask), literalBody(b, mask))
 }
 
 // Pointers returns the pattern of the words that hold an address in any of the
@@ -38,7 +38,7 @@ func Pointers(ranges ...addr.Range) Pattern {
 	for _, r := range addr.Merge(ranges) {
 		b.ranges = append(b.ranges, ValueRange{uint64(r.First), uint64(r.Last)})
 	}
-	return made(Ptr, "ptr:"+joinRanges(b.ranges), b)
+	return made(KindPtr, "ptr:"+joinRanges(b.ranges), b)
 }
 
 // Numbers returns the pattern of unsigned numbers of 1, 2, 4 or 8 bytes, at any
@@ -46,11 +46,11 @@ func Pointers(ranges ...addr.Range) Pattern {
 // disjoint. The byte order is that of Target. A negative number is given as its
 // two's complement. Errors and the name are as with Bytes.
 func Numbers(size int, ranges ...ValueRange) Pattern {
-	return made(Int, fmt.Sprintf("u%d:%s", 8*size, joinRanges(ranges)), &rangesBody{size: size, ranges: ranges})
+	return made(KindInt, fmt.Sprintf("u%d:%s", 8*size, joinRanges(ranges)), &rangesBody{size: size, ranges: ranges})
 }
 
 func made(kind Kind, source string, b body) Pattern {
-	return Pattern{Name: source, Source: source, Kind: kind, text: source, body: b}
+	return Pattern{Name: source, Written: source, Kind: kind, text: source, body: b}
 }
 
 func joinRanges(ranges []ValueRange) string {

@@ -83,7 +83,7 @@ func TestMadeWrong(t *testing.T) {
 	} {
 		_, err := Compile([]Pattern{p}, Target{WordSize: 4, OrderKnown: true})
 		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %v, want %s", p.Source, err, want)
+			t.Errorf("%s: %v, want %s", p.Written, err, want)
 		}
 	}
 	_, err := Compile([]Pattern{Pointers(addr.Range{First: 1, Last: 2}), Numbers(2, ValueRange{1, 2})}, Target{})

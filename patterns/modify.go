@@ -2,7 +2,7 @@ package patterns
 
 import "strings"
 
-// With is the pattern with flags more, which are any of
+// WithFlags is the pattern with flags more, which are any of
 //
 //	i   the case of ASCII letters does not count, as with flag i of text and re
 //	f   full words only, as with flag f of text: no ASCII letter or digit on
@@ -11,19 +11,19 @@ import "strings"
 // A literal is looked for as text then. The name stays. The error is an *Error
 // that says which of them means nothing to a pattern of this kind, or why it
 // does not go with the pattern's own flags.
-func (p Pattern) With(flags string) (Pattern, error) {
+func (p Pattern) WithFlags(flags string) (Pattern, error) {
 	in := input{text: p.text, end: len(p.text), file: p.File, line: p.Line}
 	if flags == "" {
 		return p, nil
 	}
 	var err error
-	if p.Kind == Literal {
+	if p.Kind == KindLiteral {
 		o := TextOptions{Caseless: strings.Contains(flags, "i"), FullWord: strings.Contains(flags, "f")}
-		p.body, err = newText(in, []byte(p.Source), nil, o)
+		p.body, err = newText(in, []byte(p.Written), nil, o)
 		return p, err
 	}
 	_, _, h := splitHead(p.text, p.Line > 0)
-	if h.kind == nil || p.Kind != Text && p.Kind != Regexp {
+	if h.kind == nil || p.Kind != KindText && p.Kind != KindRegexp {
 		return Pattern{}, in.fault(-1, "%s", refusals[flags[0]])
 	}
 	own, err := h.checkFlags(&in)

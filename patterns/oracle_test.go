@@ -45,7 +45,7 @@ func findAll(t testing.TB, s *Set, b []byte) []place {
 				}
 			}
 			if !anchored {
-				t.Fatalf("%q: %x holds none of %+v", s.Patterns()[0].Source, b[at:at+n], e.Anchors)
+				t.Fatalf("%q: %x holds none of %+v", s.Patterns()[0].Written, b[at:at+n], e.Anchors)
 			}
 		}
 	}

@@ -118,11 +118,11 @@ import "bytes"
 // may be shared and copied. The zero Pattern looks for nothing and Compile refuses
 // it.
 type Pattern struct {
-	Name   string // given by NAME=, else Source; what tells hits apart
-	Source string // the pattern as written, without NAME=
-	Kind   Kind
-	File   string // where it was read from, "" if not from a file
-	Line   int    // its line in File, from 1; 0 if not from a file
+	Name    string // given by NAME=, else Source; what tells hits apart
+	Written string // the pattern as written, without NAME=
+	Kind    Kind
+	File    string // where it was read from, "" if not from a file
+	Line    int    // its line in File, from 1; 0 if not from a file
 
 	text   string // all that was parsed, NAME= and blanks included: what columns count in
 	body   body
@@ -134,37 +134,37 @@ type Kind uint8
 
 // The kinds of patterns.
 const (
-	Literal Kind = iota // bytes as they stand, without a kind in front
-	Text                // text:, with escapes and encodings
-	Hex                 // hex:, pairs of digits, jumps, alternatives
-	Int                 // u8: to i64:, a number or a range of numbers
-	Ptr                 // ptr:, a word that holds an address
-	Float               // f32: and f64:, a floating-point number or a range
-	Regexp              // re:, a regular expression on bytes
-	AES                 // aes:, a key schedule
-	Run                 // printable characters in a row: Strings
+	KindLiteral Kind = iota // bytes as they stand, without a kind in front
+	KindText                // text:, with escapes and encodings
+	KindHex                 // hex:, pairs of digits, jumps, alternatives
+	KindInt                 // u8: to i64:, a number or a range of numbers
+	KindPtr                 // ptr:, a word that holds an address
+	KindFloat               // f32: and f64:, a floating-point number or a range
+	KindRegexp              // re:, a regular expression on bytes
+	KindAES                 // aes:, a key schedule
+	KindRun                 // printable characters in a row: Strings
 )
 
 // String is the kind in one word: literal, text, hex, int, ptr, float, re, aes or run.
 func (k Kind) String() string {
 	switch k {
-	case Literal:
+	case KindLiteral:
 		return "literal"
-	case Text:
+	case KindText:
 		return "text"
-	case Hex:
+	case KindHex:
 		return "hex"
-	case Int:
+	case KindInt:
 		return "int"
-	case Ptr:
+	case KindPtr:
 		return "ptr"
-	case Float:
+	case KindFloat:
 		return "float"
-	case Regexp:
+	case KindRegexp:
 		return "re"
-	case AES:
+	case KindAES:
 		return "aes"
-	case Run:
+	case KindRun:
 		return "run"
 	}
 	return "unknown"

@@ -14,7 +14,7 @@ import (
 // holds; one that is written and that a word cannot hold is an error. Of a
 // mapping, what lies above that address cannot be pointed at and is left out.
 var ptrKind = kind{
-	kind:  Ptr,
+	kind:  KindPtr,
 	words: []string{"ptr"},
 	parse: parsePtr,
 }
@@ -54,13 +54,13 @@ func parseMapping(in input) (body, error) {
 	return &ptrBody{mapping: name, at: in.pos}, nil
 }
 
-// Ref is the pattern of the words that point at a target: an address, a range
+// ParsePointer is the pattern of the words that point at a target: an address, a range
 // (LO..HI, LO+LEN) or a mapping's name, with an @ in front or without. What
 // reads as numbers is never a name; a mapping whose name does is given with
 // the @. Name and Source are the target as written. The error is an *Error.
-func Ref(target string) (Pattern, error) {
+func ParsePointer(target string) (Pattern, error) {
 	in := input{text: target, end: len(target)}
-	p := Pattern{Name: target, Source: target, Kind: Ptr, text: target}
+	p := Pattern{Name: target, Written: target, Kind: KindPtr, text: target}
 	var err error
 	switch {
 	case target == "":

@@ -34,7 +34,7 @@ type spelling struct {
 // as they stand.
 func (s *Set) Text(i, form int, b []byte, cut bool) (string, bool) {
 	if r, ok := s.patterns[i].body.(textRuns); ok {
-		text := r.encoding.Text(b[:r.encoding.Whole(b)])
+		text := r.encoding.decode(b[:r.encoding.RunLen(b)])
 		return text, text != ""
 	}
 	how := s.spelling(i, form, b)
@@ -46,7 +46,7 @@ func (s *Set) Text(i, form int, b []byte, cut bool) (string, bool) {
 
 // Key is the key that the bytes b of a hit of pattern i, of which there is at
 // least one, are exclusive-ored with. It is false for patterns without keys.
-func (s *Set) Key(i int, b []byte) (byte, bool) {
+func (s *Set) XorKey(i int, b []byte) (byte, bool) {
 	how := s.spelling(i, 0, b)
 	return how.key, how.keyed
 }

@@ -69,7 +69,7 @@ func TestText(t *testing.T) {
 		}
 	}
 	for e, bytes := range []string{ASCII: "a\tb", UTF16LE: "a\x00\t\x00b\x00", UTF16BE: "\x00a\x00\t\x00b"} {
-		p, err := Strings(Encoding(e), 1)
+		p, err := ASCIIRuns(Encoding(e), 1)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -100,7 +100,7 @@ func TestKey(t *testing.T) {
 		{"hello", "hello", -1},
 		{"u8:1", "\x01", -1},
 	} {
-		key, ok := compiled(t, c.pattern).Key(0, []byte(c.bytes))
+		key, ok := compiled(t, c.pattern).XorKey(0, []byte(c.bytes))
 		if ok != (c.key >= 0) || ok && int(key) != c.key {
 			t.Errorf("%s, %q: %#x, %v, want %d", c.pattern, c.bytes, key, ok, c.key)
 		}
@@ -130,6 +130,6 @@ func FuzzText(f *testing.F) {
 		if ok && text == "" {
 			t.Fatalf("%q: text without characters", b)
 		}
-		set.Key(0, b)
+		set.XorKey(0, b)
 	})
 }

@@ -20,7 +20,7 @@ import (
 // ^ holds where memory begins, which is where no byte of it lies in front of
 // the match, and $ where it ends.
 var regexpKind = kind{
-	kind:  Regexp,
+	kind:  KindRegexp,
 	words: []string{"re"},
 	flags: "ismwWa",
 	parse: parseRegexp,
@@ -48,8 +48,8 @@ type RegexpOptions struct {
 	// not both.
 	Longest, Shortest bool
 
-	MaxMatch int // bytes of the longest match; 0: that of the Target
-	AtLeast  int // or that of the Target if it is more
+	MaxMatch        int // bytes of the longest match; 0: that of the Target
+	MaxMatchAtLeast int // or that of the Target if it is more
 }
 
 // NewRegexp is the pattern of a regular expression, as it stands behind re:.
@@ -61,7 +61,7 @@ func NewRegexp(name, source, expr string, o RegexpOptions) (Pattern, error) {
 	if err != nil {
 		return Pattern{}, err
 	}
-	return Pattern{Name: name, Source: source, Kind: Regexp, text: expr, body: b}, nil
+	return Pattern{Name: name, Written: source, Kind: KindRegexp, text: expr, body: b}, nil
 }
 
 // NewExpression is NewRegexp for an expression that the caller has read, which expr
@@ -73,7 +73,7 @@ func NewExpression(name, source string, expr func(automaton.Encoding) *automaton
 	if err != nil {
 		return Pattern{}, err
 	}
-	return Pattern{Name: name, Source: source, Kind: Regexp, text: source, body: b}, nil
+	return Pattern{Name: name, Written: source, Kind: KindRegexp, text: source, body: b}, nil
 }
 
 func parseRegexp(in input, _, flags string) (body, error) {
@@ -84,7 +84,7 @@ func parseRegexp(in input, _, flags string) (body, error) {
 		Wide:      strings.Contains(flags, "w"),
 		WideBE:    strings.Contains(flags, "W"),
 		ASCII:     strings.Contains(flags, "a"),
-		FullWord:  strings.Contains(flags, "f"), // of Pattern.With alone
+		FullWord:  strings.Contains(flags, "f"), // of Pattern.WithFlags alone
 		UTF16:     true,
 	})
 	if err != nil {
@@ -110,7 +110,7 @@ func newRegexp(in input, o RegexpOptions) (*programBody, error) {
 
 // body is the body of an expression, which parse gives for an encoding.
 func (o *RegexpOptions) body(in input, parse func(automaton.Encoding) (*automaton.Node, error)) (*programBody, error) {
-	b := &programBody{at: in.pos, maxMatch: o.MaxMatch, atLeast: o.AtLeast}
+	b := &programBody{at: in.pos, maxMatch: o.MaxMatch, atLeast: o.MaxMatchAtLeast}
 	switch {
 	case o.Longest && o.Shortest:
 		return nil, in.fault(in.pos, "a match is the longest or the shortest, not both")

@@ -12,7 +12,7 @@ func places(t testing.TB, p Pattern, target Target, b string) string {
 	t.Helper()
 	s, err := Compile([]Pattern{p}, target)
 	if err != nil {
-		t.Fatalf("%q: %v", p.Source, err)
+		t.Fatalf("%q: %v", p.Written, err)
 	}
 	var out []string
 	for _, f := range findAll(t, s, []byte(b)) {
@@ -92,7 +92,7 @@ func TestNewRegexp(t *testing.T) {
 		if got := places(t, p, Target{}, c.b); got != c.want {
 			t.Errorf("%s %+v in %q: %s, want %s", c.expr, c.o, c.b, got, c.want)
 		}
-		if p.Name != "n" || p.Source != "s" || p.Kind != Regexp || p.Disjoint() {
+		if p.Name != "n" || p.Written != "s" || p.Kind != KindRegexp || p.Disjoint() {
 			t.Errorf("%+v", p)
 		}
 	}
@@ -115,7 +115,7 @@ func TestNewRegexp(t *testing.T) {
 func TestNewTextAndHex(t *testing.T) {
 	b := []byte("aB")
 	p, err := NewText("n", "s", b, TextOptions{Caseless: true})
-	if err != nil || p.Kind != Text || p.Name != "n" || places(t, p, Target{}, "Ab") != "0+2" || string(b) != "aB" {
+	if err != nil || p.Kind != KindText || p.Name != "n" || places(t, p, Target{}, "Ab") != "0+2" || string(b) != "aB" {
 		t.Errorf("%+v, %v, %q", p, err, b)
 	}
 	digits := "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
@@ -143,7 +143,7 @@ func TestNewTextAndHex(t *testing.T) {
 	if p, err = NewText("n", "s", []byte("foobar"), TextOptions{Base64: true, Alphabet: string(reversed)}); err != nil || len(p.body.(*textBody).encodings) != 3 {
 		t.Errorf("%v", err)
 	}
-	if p, err = NewHex("n", "s", "41 [2] 42"); err != nil || p.Kind != Hex || p.Source != "s" || places(t, p, Target{}, "A--B") != "0+4" {
+	if p, err = NewHex("n", "s", "41 [2] 42"); err != nil || p.Kind != KindHex || p.Written != "s" || places(t, p, Target{}, "A--B") != "0+4" {
 		t.Errorf("%+v, %v", p, err)
 	}
 	if _, err = NewHex("n", "s", "41 [x] 42"); err == nil || !strings.Contains(err.Error(), "column 5: want decimal digits") {

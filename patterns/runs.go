@@ -20,11 +20,11 @@ const (
 	UTF32BE                 // four bytes, the highest first; of Texts alone
 )
 
-// Encodings are those of Strings.
-var Encodings = []Encoding{ASCII, UTF16LE, UTF16BE}
+// ASCIIRunEncodings are those of ASCIIRuns.
+var ASCIIRunEncodings = []Encoding{ASCII, UTF16LE, UTF16BE}
 
-// TextEncodings are those of Texts: all of them.
-var TextEncodings = []Encoding{ASCII, UTF16LE, UTF16BE, UTF8, UTF32LE, UTF32BE}
+// TextRunEncodings are those of TextRuns: all of them.
+var TextRunEncodings = []Encoding{ASCII, UTF16LE, UTF16BE, UTF8, UTF32LE, UTF32BE}
 
 // String is the name of an encoding: ascii, utf8, utf16le, utf16be, utf32le or
 // utf32be.
@@ -71,9 +71,9 @@ func (e Encoding) unit(b []byte) bool {
 	return isPrint[b[0]]
 }
 
-// Length is the length in bytes of the printable characters, stored in this
+// length is the length in bytes of the printable characters, stored in this
 // encoding, that b begins with.
-func (e Encoding) Length(b []byte) int {
+func (e Encoding) length(b []byte) int {
 	n := 0
 	if e != ASCII {
 		for e.unit(b[n:]) {
@@ -100,7 +100,7 @@ const (
 	MaxMinRun = MaxBytes / 2
 )
 
-// Strings is the pattern of printable runs of ASCII: of minimal or more characters
+// ASCIIRuns is the pattern of printable runs of ASCII: of minimal or more characters
 // of an encoding, one of Encodings, that follow one another, at any address, as long as they can be: no
 // such character lies right before or behind. Its name is that of the encoding.
 //
@@ -112,15 +112,15 @@ const (
 // Runs of one encoding never overlap. Text in UTF-16LE with a zero byte in
 // front of it is text in UTF-16BE as well, one byte earlier and less its last
 // character; both are matches of their patterns.
-func Strings(e Encoding, minimal int) (Pattern, error) {
+func ASCIIRuns(e Encoding, minimal int) (Pattern, error) {
 	if minimal < 1 || minimal > MaxMinRun {
 		return Pattern{}, fmt.Errorf("runs of %d characters: want 1 to %d", minimal, MaxMinRun)
 	}
-	if !slices.Contains(Encodings, e) {
-		return Pattern{}, fmt.Errorf("runs of ASCII in %v: want one of %v", e, Encodings)
+	if !slices.Contains(ASCIIRunEncodings, e) {
+		return Pattern{}, fmt.Errorf("runs of ASCII in %v: want one of %v", e, ASCIIRunEncodings)
 	}
 	name := e.String()
-	return Pattern{Name: name, Source: name, Kind: Run, text: name, body: runs{e, minimal}}, nil
+	return Pattern{Name: name, Written: name, Kind: KindRun, text: name, body: runs{e, minimal}}, nil
 }
 
 // runs is both the body of Strings and what finds them.
@@ -163,7 +163,7 @@ func (r runs) Match(m *Memory, at int) int {
 	if whole && r.encoding.unit(before[2-r.encoding.Width():]) {
 		return 0
 	}
-	if n := r.encoding.Length(b[:min(len(b), r.longest())]); n >= r.least() {
+	if n := r.encoding.length(b[:min(len(b), r.longest())]); n >= r.least() {
 		return n
 	}
 	return 0
@@ -192,10 +192,10 @@ func (r runs) Next(m *Memory, from, to int) int {
 			s -= width
 		}
 		if s >= width && r.encoding.unit(b[s-width:]) {
-			p = s + r.encoding.Length(b[s:]) // it began before from
+			p = s + r.encoding.length(b[s:]) // it began before from
 			continue
 		}
-		if n := r.encoding.Length(b[s:min(len(b), s+least)]); n < least {
+		if n := r.encoding.length(b[s:min(len(b), s+least)]); n < least {
 			p = s + n
 			continue
 		}

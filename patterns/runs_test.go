@@ -16,7 +16,7 @@ import (
 // oneRun is what is looked for of one encoding.
 func oneRun(t testing.TB, e Encoding, minimal int) Expr {
 	t.Helper()
-	p, err := Strings(e, minimal)
+	p, err := ASCIIRuns(e, minimal)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +95,7 @@ func TestRunsAgainstNaive(t *testing.T) {
 		if n := rnd.IntN(200); n < len(b) { // and of zeros
 			clear(b[n:min(len(b), n+rnd.IntN(90))])
 		}
-		e, minimal := Encodings[rnd.IntN(3)], 1+rnd.IntN(9)
+		e, minimal := ASCIIRunEncodings[rnd.IntN(3)], 1+rnd.IntN(9)
 		expr := oneRun(t, e, minimal)
 		want := naiveRuns(b, e, minimal)
 		found += len(want)
@@ -160,7 +160,7 @@ func TestRunsLong(t *testing.T) {
 		t.Errorf("%v: the run is too short", got)
 	}
 	for _, minimal := range []int{-1, 0, MaxMinRun + 1} {
-		if _, err := Strings(ASCII, minimal); err == nil {
+		if _, err := ASCIIRuns(ASCII, minimal); err == nil {
 			t.Errorf("%d: no error", minimal)
 		}
 	}
@@ -212,7 +212,7 @@ func FuzzRuns(f *testing.F) {
 	f.Add([]byte("abcd\x00e\x00f\x00"), uint8(0), uint16(4))
 	f.Add([]byte("a\x00b\x00c\x00d\x00\x00e\x00f"), uint8(1), uint16(2))
 	f.Fuzz(func(t *testing.T, b []byte, e uint8, minimal uint16) {
-		enc, n := Encodings[int(e)%len(Encodings)], max(1, int(minimal)%40)
+		enc, n := ASCIIRunEncodings[int(e)%len(ASCIIRunEncodings)], max(1, int(minimal)%40)
 		got := matchesIn(oneRun(t, enc, n), &Memory{Bytes: b}, len(b), false)
 		if want := naiveRuns(b, enc, n); !slices.Equal(got, want) {
 			t.Fatalf("got %v, want %v", got, want)
@@ -233,7 +233,7 @@ func BenchmarkRunsNext(b *testing.B) {
 		name  string
 		bytes []byte
 	}{{"zeros", make([]byte, 4<<20)}, {"text", bytes.Repeat([]byte("the quick brown fox jumps over the lazy dog\n"), 100000)}, {"program", program}} {
-		for _, e := range Encodings[:2] {
+		for _, e := range ASCIIRunEncodings[:2] {
 			b.Run(data.name+"/"+e.String(), func(b *testing.B) {
 				expr := oneRun(b, e, 4)
 				b.SetBytes(int64(len(data.bytes)))

@@ -27,12 +27,12 @@ func parse(s, file string, line int) (Pattern, error) {
 		if len(s) > MaxBytes {
 			return Pattern{}, in.tooLong(len(s))
 		}
-		p.Name, p.Source, p.Kind, p.body = s, s, Literal, encodings{{bytes: []byte(s)}}
+		p.Name, p.Written, p.Kind, p.body = s, s, KindLiteral, encodings{{bytes: []byte(s)}}
 		return p, nil
 	}
-	p.Source, p.Kind = s[start:], h.kind.kind
+	p.Written, p.Kind = s[start:], h.kind.kind
 	if p.Name = name; name == "" {
-		p.Name = p.Source
+		p.Name = p.Written
 	}
 	flags, err := h.checkFlags(&in)
 	if err != nil {

@@ -28,7 +28,7 @@ import (
 // hexadecimal. Flag f then asks what lies around as it is, without the key. Flag b looks for what base64 makes of the text wherever in a
 // longer one it lies, B for the same as UTF-16, little-endian (base64.go).
 var textKind = kind{
-	kind:  Text,
+	kind:  KindText,
 	words: []string{"text"},
 	flags: "iwWafxbB",
 	arg:   "x",
@@ -84,7 +84,7 @@ func NewText(name, source string, b []byte, o TextOptions) (Pattern, error) {
 	if err != nil {
 		return Pattern{}, err
 	}
-	return Pattern{Name: name, Source: source, Kind: Text, text: source, body: body}, nil
+	return Pattern{Name: name, Written: source, Kind: KindText, text: source, body: body}, nil
 }
 
 func parseText(in input, _, flags string) (body, error) {

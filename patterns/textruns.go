@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-// Texts is the patterns of printable runs of characters of all scripts, one for
+// TextRuns is the patterns of printable runs of characters of all scripts, one for
 // each encoding: of minimal or more characters that follow one another, at any
 // address, as long as they can be. Its name is that of the encoding.
 //
@@ -46,7 +46,7 @@ import (
 //
 // A match is measured up to MaxRun bytes, or minimal characters where they take
 // more, and what is left of one more; see Strings.
-func Texts(encodings []Encoding, minimal int) ([]Pattern, error) {
+func TextRuns(encodings []Encoding, minimal int) ([]Pattern, error) {
 	if minimal < 1 || minimal > MaxMinRun {
 		return nil, fmt.Errorf("runs of %d characters: want 1 to %d", minimal, MaxMinRun)
 	}
@@ -59,7 +59,7 @@ func Texts(encodings []Encoding, minimal int) ([]Pattern, error) {
 		r := textRuns{encoding: e, minimal: minimal, table: scriptTable()}
 		r.apart = (e == ASCII || e == UTF8) && has[ASCII] && has[UTF8]
 		name := e.String()
-		out = append(out, Pattern{Name: name, Source: name, Kind: Run, text: name, body: r})
+		out = append(out, Pattern{Name: name, Written: name, Kind: KindRun, text: name, body: r})
 	}
 	return out, nil
 }
@@ -132,9 +132,9 @@ func (e Encoding) unit16(b []byte) rune {
 	return rune(b[1]) | rune(b[0])<<8
 }
 
-// Whole is the length in bytes of the characters that b begins with and that may
+// RunLen is the length in bytes of the characters that b begins with and that may
 // be part of a run: those that are safe to show.
-func (e Encoding) Whole(b []byte) int {
+func (e Encoding) RunLen(b []byte) int {
 	t, at := scriptTable(), 0
 	for {
 		c, n := e.char(b[at:])
@@ -145,10 +145,10 @@ func (e Encoding) Whole(b []byte) int {
 	}
 }
 
-// More is the length in bytes of the characters of a run that go on at offset at of
+// RestLen is the length in bytes of the characters of a run that go on at offset at of
 // m.Bytes, as far as they lie in it: for those who follow a run beyond what is
 // measured. What stands around them is asked of m.At.
-func (e Encoding) More(m *Memory, at int) int {
+func (e Encoding) RestLen(m *Memory, at int) int {
 	d := reader{&textRuns{encoding: e, table: scriptTable()}, m}
 	for i := at; ; {
 		_, _, n := d.at(i)
@@ -159,8 +159,8 @@ func (e Encoding) More(m *Memory, at int) int {
 	}
 }
 
-// Text is the characters that b holds in the encoding, as UTF-8.
-func (e Encoding) Text(b []byte) string {
+// decode is the characters that b holds in the encoding, as UTF-8.
+func (e Encoding) decode(b []byte) string {
 	out := make([]byte, 0, len(b))
 	for {
 		c, n := e.char(b)
@@ -171,7 +171,7 @@ func (e Encoding) Text(b []byte) string {
 	}
 }
 
-func (r textRuns) value(b []byte, _ *Target) string { return r.encoding.Text(b) }
+func (r textRuns) value(b []byte, _ *Target) string { return r.encoding.decode(b) }
 
 // around is memory near a place, in hand so that characters can be read there.
 type around struct {
@@ -415,7 +415,7 @@ func (d reader) measure8(at int) (run measuredRun) {
 	b := d.m.Bytes[at:]
 	limit := min(d.measured(), len(b))
 	for run.size < limit {
-		n := ASCII.Length(b[run.size:limit])
+		n := ASCII.length(b[run.size:limit])
 		if run.ascii == run.size {
 			run.ascii += n
 		}

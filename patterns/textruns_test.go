@@ -54,7 +54,7 @@ func written(s string, e Encoding) (b []byte) {
 // texts is what is looked for, by encoding.
 func texts(t testing.TB, minimal int, encodings ...Encoding) map[Encoding]Expr {
 	t.Helper()
-	pats, err := Texts(encodings, minimal)
+	pats, err := TextRuns(encodings, minimal)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +72,7 @@ func texts(t testing.TB, minimal int, encodings ...Encoding) map[Encoding]Expr {
 // Every writing is found whole in every encoding, at any place, whatever stands
 // around it, by the Matcher and by the Finder.
 func TestTexts(t *testing.T) {
-	for _, e := range TextEncodings {
+	for _, e := range TextRunEncodings {
 		for _, around := range [][2]string{{"", ""}, {"\x00\x05\xf8", "\x00\x00\x00\x00"}, {"\xff\xff", "\xff\xff\xff"}, {strings.Repeat("\x00", 101), "\x00\x00"}} {
 			for _, text := range writings {
 				if e == ASCII && text != "plain text, 7 bit" {
@@ -87,16 +87,16 @@ func TestTexts(t *testing.T) {
 						t.Errorf("%v, %q between %q: %v, want %v", e, text, around, got, want)
 					}
 				}
-				if got := e.Text(b); got != text || e.Whole(b) != len(b) {
+				if got := e.decode(b); got != text || e.RunLen(b) != len(b) {
 					t.Errorf("%v: %q of %q", e, got, text)
 				}
 			}
 		}
 	}
-	if _, err := Texts([]Encoding{UTF8}, 0); err == nil {
+	if _, err := TextRuns([]Encoding{UTF8}, 0); err == nil {
 		t.Error("runs of no characters")
 	}
-	if _, err := Strings(UTF8, 4); err == nil {
+	if _, err := ASCIIRuns(UTF8, 4); err == nil {
 		t.Error("Strings of utf8")
 	}
 }
@@ -174,7 +174,7 @@ func TestTextsNext(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	rnd := rand.New(rand.NewPCG(seed, 1))
-	all := texts(t, 4, TextEncodings...)
+	all := texts(t, 4, TextRunEncodings...)
 	found := 0
 	for range 400 {
 		var b []byte
@@ -194,7 +194,7 @@ func TestTextsNext(t *testing.T) {
 				text := []rune(writings[rnd.IntN(len(writings))])
 				from := rnd.IntN(len(text))
 				text = text[from:]
-				b = append(b, written(string(text[:rnd.IntN(len(text)+1)]), TextEncodings[rnd.IntN(6)])...)
+				b = append(b, written(string(text[:rnd.IntN(len(text)+1)]), TextRunEncodings[rnd.IntN(6)])...)
 			}
 		}
 		for e, x := range all {
@@ -257,7 +257,7 @@ func TestTextsInNoise(t *testing.T) {
 		b[i] = byte(rnd.Uint32())
 	}
 	most := map[Encoding]int{ASCII: 60000, UTF8: 9000, UTF16LE: 40, UTF16BE: 40, UTF32LE: 2, UTF32BE: 2}
-	for e, x := range texts(t, 4, TextEncodings...) {
+	for e, x := range texts(t, 4, TextRunEncodings...) {
 		got := matchesIn(x, &Memory{Bytes: b}, len(b), false)
 		t.Logf("%v: %d", e, len(got))
 		if len(got) > most[e] {
@@ -304,13 +304,13 @@ sys.stdout.buffer.write("".join(sorted(h)).encode())`).Output()
 
 func FuzzTexts(f *testing.F) {
 	for _, text := range writings {
-		for i, e := range TextEncodings {
+		for i, e := range TextRunEncodings {
 			f.Add(append([]byte{0}, written(text, e)...), uint8(i), uint16(4))
 		}
 	}
 	f.Fuzz(func(t *testing.T, b []byte, e uint8, minimal uint16) {
-		enc := TextEncodings[int(e)%len(TextEncodings)]
-		x := texts(t, max(1, int(minimal)%40), TextEncodings...)[enc]
+		enc := TextRunEncodings[int(e)%len(TextRunEncodings)]
+		x := texts(t, max(1, int(minimal)%40), TextRunEncodings...)[enc]
 		if len(b) > 1<<12 {
 			return
 		}
@@ -320,7 +320,7 @@ func FuzzTexts(f *testing.F) {
 			t.Fatalf("%v: got %v, want %v", enc, got, want)
 		}
 		for _, h := range got {
-			if h[0]+h[1] > len(b) || enc.Whole(b[h[0]:h[0]+h[1]]) != h[1] {
+			if h[0]+h[1] > len(b) || enc.RunLen(b[h[0]:h[0]+h[1]]) != h[1] {
 				t.Fatalf("%v: %v in %q", enc, h, b)
 			}
 		}

@@ -52,9 +52,9 @@ func advice(err error) string {
 // factAdvice is how the command is told what an image does not say.
 func factAdvice(what patterns.Fact) string {
 	switch what {
-	case patterns.WordSize:
+	case patterns.FactWordSize:
 		return ": give --word 4|8"
-	case patterns.ByteOrder:
+	case patterns.FactByteOrder:
 		return ": give --endian little|big"
 	}
 	return ""

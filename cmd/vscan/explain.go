@@ -71,8 +71,8 @@ func (a *app) explainIn(f *searchFlags, pats []patterns.Pattern, about patterns.
 	excepting := uint64(0)
 	for i, p := range set.Patterns() {
 		e.say("%s", printable(p.Name))
-		if p.Name != p.Source {
-			e.say("  pattern     %s", printable(p.Source))
+		if p.Name != p.Written {
+			e.say("  pattern     %s", printable(p.Written))
 		}
 		if len(p.Exceptions()) > 0 {
 			excepting++

@@ -74,7 +74,7 @@ func (v *viewer) show(h engine.Hit) *shownHit {
 	}
 	v.widen()
 	if s.text {
-		s.Bytes = s.Bytes[:v.runs.encodings[h.Pattern].Whole(s.Bytes)] // nothing else gets to a terminal
+		s.Bytes = s.Bytes[:v.runs.encodings[h.Pattern].RunLen(s.Bytes)] // nothing else gets to a terminal
 		s.value, s.decoded = v.set.Value(h.Pattern, s.Bytes)
 	}
 	v.describe()
@@ -183,7 +183,7 @@ func (v *viewer) form(h engine.Hit) int {
 func (v *viewer) widen() {
 	s := &v.hit
 	if v.parsed && len(s.Bytes) > 0 {
-		s.key, s.keyed = v.set.Key(s.Pattern, s.Bytes)
+		s.key, s.keyed = v.set.XorKey(s.Pattern, s.Bytes)
 	}
 	if want := min(v.bytes, s.Len); want > len(s.Bytes) {
 		rest, _ := v.space.Bytes(s.Addr+addr.Addr(len(s.Bytes)), want-len(s.Bytes))
@@ -232,7 +232,7 @@ func (v *runsView) length(h engine.Hit) int {
 			return n
 		}
 		m, _ := v.space.Read(v.buf[:v.inScope(a, len(v.buf))], a)
-		more := v.encodings[h.Pattern].More(&patterns.Memory{Bytes: v.buf[:m], Beyond: v.from(a)}, 0)
+		more := v.encodings[h.Pattern].RestLen(&patterns.Memory{Bytes: v.buf[:m], Beyond: v.from(a)}, 0)
 		n += more
 		if more == 0 || more <= len(v.buf)-utf8.UTFMax {
 			return n

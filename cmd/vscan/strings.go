@@ -52,7 +52,7 @@ func (a *app) stringsCommand() *cobra.Command {
 				return usageError(cmd, "no image given: vscan strings IMAGE...")
 			}
 			f.runs = encodings
-			pats, err := patterns.Texts(encodings, int(minimal))
+			pats, err := patterns.TextRuns(encodings, int(minimal))
 			if err != nil {
 				return err
 			}
@@ -71,7 +71,7 @@ func (a *app) stringsCommand() *cobra.Command {
 
 type encodingList []patterns.Encoding
 
-// encodingChoice collects encodings, in the order of patterns.TextEncodings. The
+// encodingChoice collects encodings, in the order of patterns.TextRunEncodings. The
 // first replaces what the list has by default.
 type encodingChoice struct {
 	list  *encodingList
@@ -97,7 +97,7 @@ func (c *encodingChoice) Set(s string) error {
 	}
 	for word := range strings.SplitSeq(s, ",") {
 		known := false
-		for _, e := range patterns.TextEncodings {
+		for _, e := range patterns.TextRunEncodings {
 			if word != "all" && word != e.String() {
 				continue
 			}

@@ -111,7 +111,7 @@ func (s *sweep) run(ctx context.Context, space *engine.Space, o *Options) (engin
 	if len(s.scope.targets) == 0 {
 		return engine.Stats{}, nil
 	}
-	ref, err := patterns.Ref("@targets")
+	ref, err := patterns.ParsePointer("@targets")
 	if err != nil {
 		return engine.Stats{}, err
 	}

@@ -124,7 +124,7 @@ func TestExamples(t *testing.T) {
 				t.Fatal(err)
 			}
 			needles := set.Needles()
-			if plain := len(needles) == 1 && needles[0].Mask == nil; plain || p.Kind == patterns.AES {
+			if plain := len(needles) == 1 && needles[0].Mask == nil; plain || p.Kind == patterns.KindAES {
 				continue // it is the bytes that it has; or has its own tests
 			}
 			if len(list) == 0 {

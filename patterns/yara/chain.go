@@ -2,7 +2,7 @@ package yara
 
 import "math"
 
-// Strings with long jumps are looked for part by part (patterns.NewHexChain), and
+// Strings with long jumps are looked for part by part (patterns.NewHexParts), and
 // hits of the parts are put together here. Which matches there are is what libyara
 // has (_yr_scan_verify_chained_string_match in scan.c): every hit of the first part
 // from which others follow, each as far behind the one in front as its jump says,

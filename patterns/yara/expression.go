@@ -32,7 +32,7 @@ func (t translated) parts(name, source string, o expressionOptions) ([]patterns.
 		default:
 			q.Shortest = true
 		}
-		q.AtLeast = p.root.reach()
+		q.MaxMatchAtLeast = p.root.reach()
 		pat, err := patterns.NewExpression(name, source, func(e automaton.Encoding) *automaton.Node {
 			root := p.root
 			if alternatives {

@@ -222,7 +222,7 @@ func (p *parser) hex(s *str, v token) {
 	}
 	s.private, s.literal = m.has("private"), !strings.ContainsAny(body, "?~[(")
 	s.key = "hex " + strings.Join(strings.Fields(body), "")
-	parts, err := patterns.NewHexChain(s.id, "{"+body+"}", body, preferHex)
+	parts, err := patterns.NewHexParts(s.id, "{"+body+"}", body, preferHex)
 	if strings.Trim(body, "? ") == "" && strings.Contains(body, "?") {
 		p.refuse(v, "%s would match everywhere", s.declared)
 		return

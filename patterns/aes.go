@@ -24,16 +24,16 @@ import (
 // With flag d some of its bits may be wrong, as in memory that was without power
 // for a while: see decayedSchedule.
 var aesKind = kind{
-	kind:  KindAES,
-	words: []string{"aes"},
-	flags: "sd",
-	arg:   "d",
-	parse: parseAES,
+	kind:     KindAES,
+	keywords: []string{"aes"},
+	flags:    "sd",
+	arg:      "d",
+	parse:    parseAES,
 }
 
 // aesSchedule is both the body of the kind and what finds it.
 type aesSchedule struct {
-	words int // of the key: Nk
+	keyWords int // of the key: Nk
 	// swap turns the offset of a byte in a word into that where it is kept: 0,
 	// or 3 where words are the other way round.
 	swap int
@@ -44,11 +44,11 @@ func parseAES(in input, _, flags string) (body, error) {
 	s := aesSchedule{}
 	switch in.body() {
 	case "128":
-		s.words = 4
+		s.keyWords = 4
 	case "192":
-		s.words = 6
+		s.keyWords = 6
 	case "256":
-		s.words = 8
+		s.keyWords = 8
 	default:
 		return nil, in.fault(in.pos, "want the bits of a key, 128, 192 or 256, found %s", in.found(in.pos))
 	}
@@ -69,11 +69,11 @@ func (s aesSchedule) exprs(*Pattern, *compiler) ([]Expr, error) {
 
 // size is the length of the schedule in bytes: Nk + 6 rounds and the key that
 // is added before them, of 16 bytes each.
-func (s aesSchedule) size() int { return 16 * (s.words + 7) }
+func (s aesSchedule) size() int { return 16 * (s.keyWords + 7) }
 
 // value is the key in hexadecimal digits.
 func (s aesSchedule) value(b []byte, _ *Target) string {
-	key := make([]byte, 4*s.words)
+	key := make([]byte, 4*s.keyWords)
 	for i := range key {
 		key[i] = b[i^s.swap]
 	}
@@ -87,20 +87,20 @@ func (s aesSchedule) Match(m *Memory, at int) int {
 		return 0
 	}
 	rcon := byte(1)
-	for i := s.words; i < s.size()/4; i++ {
+	for i := s.keyWords; i < s.size()/4; i++ {
 		var t [4]byte
 		for k := range t {
 			t[k] = b[4*(i-1)+(k^s.swap)]
 		}
 		switch {
-		case i%s.words == 0:
+		case i%s.keyWords == 0:
 			t = [4]byte{sbox[t[1]] ^ rcon, sbox[t[2]], sbox[t[3]], sbox[t[0]]}
-			rcon = double(rcon)
-		case s.words == 8 && i%8 == 4:
+			rcon = xtime(rcon)
+		case s.keyWords == 8 && i%8 == 4:
 			t = [4]byte{sbox[t[0]], sbox[t[1]], sbox[t[2]], sbox[t[3]]}
 		}
 		for k := range t {
-			if b[4*i+(k^s.swap)] != t[k]^b[4*(i-s.words)+(k^s.swap)] {
+			if b[4*i+(k^s.swap)] != t[k]^b[4*(i-s.keyWords)+(k^s.swap)] {
 				return 0
 			}
 		}
@@ -126,11 +126,11 @@ func (s aesSchedule) Next(m *Memory, from, to int) int {
 	if to = min(to, len(b)-s.size()+1); from >= to {
 		return max(from, to)
 	}
-	n := 4 * s.words
+	n := 4 * s.keyWords
 	key, last, next := b[s.swap:], b[n-4+(1^s.swap):], b[n+s.swap:]
 	for p := from; p < to; p += 8 { // so many bytes are there behind to
 		w1, wNk := b[p+4:][7:11], b[p+n:][7:15]
-		if four(wNk[4:]) != four(wNk)^four(w1) || eight(key[p:])|eight(last[p:])|eight(next[p:]) == 0 {
+		if load32(wNk[4:]) != load32(wNk)^load32(w1) || load64(key[p:])|load64(last[p:])|load64(next[p:]) == 0 {
 			continue
 		}
 		for q := p; q < p+8; q++ {
@@ -142,11 +142,11 @@ func (s aesSchedule) Next(m *Memory, from, to int) int {
 	return to
 }
 
-func four(b []byte) uint32  { return binary.LittleEndian.Uint32(b) }
-func eight(b []byte) uint64 { return binary.LittleEndian.Uint64(b) }
+func load32(b []byte) uint32 { return binary.LittleEndian.Uint32(b) }
+func load64(b []byte) uint64 { return binary.LittleEndian.Uint64(b) }
 
 // double is x · 2 in the field of AES, modulo x⁸ + x⁴ + x³ + x + 1.
-func double(x byte) byte { return x<<1 ^ (x>>7)*0x1b }
+func xtime(x byte) byte { return x<<1 ^ (x>>7)*0x1b }
 
 // sbox is the S-box of AES (FIPS 197, section 5.1.1): the inverse in the field,
 // and of that an affine map. 3 generates all that has an inverse, so that g and
@@ -156,7 +156,7 @@ var sbox = func() (s [256]byte) {
 	for range 255 {
 		s[g] = inverse ^ bits.RotateLeft8(inverse, 1) ^ bits.RotateLeft8(inverse, 2) ^
 			bits.RotateLeft8(inverse, 3) ^ bits.RotateLeft8(inverse, 4) ^ 0x63
-		g ^= double(g) // times 3
+		g ^= xtime(g) // times 3
 		// Divided by 3: times 0xf6.
 		inverse ^= inverse << 1
 		inverse ^= inverse << 2

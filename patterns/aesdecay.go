@@ -27,7 +27,7 @@ import (
 // more often where it goes through the S-box.
 type decayedSchedule struct {
 	aesSchedule
-	wrong int // bits, at most
+	wrongBits int // bits, at most
 }
 
 const (
@@ -44,7 +44,7 @@ func newDecayed(in input, s aesSchedule) (body, error) {
 	if err != nil || n < 1 || n > maxWrong {
 		return nil, in.fault(in.argAt, "want how many bits may be wrong, 1 to %d, as in d(10), found %q", maxWrong, in.arg)
 	}
-	d.wrong = int(n)
+	d.wrongBits = int(n)
 	return d, nil
 }
 
@@ -60,7 +60,7 @@ func (d decayedSchedule) value(b []byte, t *Target) string {
 		return d.aesSchedule.value(b, t)
 	}
 	var key []byte
-	for _, word := range w[:d.words] {
+	for _, word := range w[:d.keyWords] {
 		key = binary.BigEndian.AppendUint32(key, word)
 	}
 	return hex.EncodeToString(key)
@@ -83,7 +83,7 @@ func (d decayedSchedule) Match(m *Memory, at int) int {
 type schedule [60]uint32
 
 // count is how many words the schedule has.
-func (d decayedSchedule) count() int { return 4 * (d.words + 7) }
+func (d decayedSchedule) wordCount() int { return 4 * (d.keyWords + 7) }
 
 // load is word i of the schedule that b begins with, its first byte highest.
 func (d decayedSchedule) load(b []byte, i int) uint32 {
@@ -99,11 +99,11 @@ func (d decayedSchedule) decode(b []byte) (w schedule, ok bool) {
 		return w, false
 	}
 	var have schedule
-	for i := range d.count() {
+	for i := range d.wordCount() {
 		have[i] = d.load(b, i)
 	}
-	for first := 0; first+d.words <= d.count(); first++ {
-		if d.from(&have, &w, first) {
+	for first := 0; first+d.keyWords <= d.wordCount(); first++ {
+		if d.extend(&have, &w, first) {
 			return w, true
 		}
 	}
@@ -112,27 +112,27 @@ func (d decayedSchedule) decode(b []byte) (w schedule, ok bool) {
 
 // from makes w the schedule that has the words of have from first on, and says
 // whether have differs from it in few bits.
-func (d decayedSchedule) from(have, w *schedule, first int) bool {
-	copy(w[first:first+d.words], have[first:])
+func (d decayedSchedule) extend(have, w *schedule, first int) bool {
+	copy(w[first:first+d.keyWords], have[first:])
 	wrong := 0
-	for i := first + d.words; i < d.count() && wrong <= d.wrong; i++ {
-		w[i] = w[i-d.words] ^ d.mixed(w[i-1], i)
+	for i := first + d.keyWords; i < d.wordCount() && wrong <= d.wrongBits; i++ {
+		w[i] = w[i-d.keyWords] ^ d.mixed(w[i-1], i)
 		wrong += bits.OnesCount32(w[i] ^ have[i])
 	}
-	for i := first - 1; i >= 0 && wrong <= d.wrong; i-- {
-		w[i] = w[i+d.words] ^ d.mixed(w[i+d.words-1], i+d.words)
+	for i := first - 1; i >= 0 && wrong <= d.wrongBits; i-- {
+		w[i] = w[i+d.keyWords] ^ d.mixed(w[i+d.keyWords-1], i+d.keyWords)
 		wrong += bits.OnesCount32(w[i] ^ have[i])
 	}
-	return wrong <= d.wrong
+	return wrong <= d.wrongBits
 }
 
 // mixed is what word i of the schedule is the sum of, besides word i − Nk: made of
 // the word in front of it.
 func (d decayedSchedule) mixed(before uint32, i int) uint32 {
 	switch {
-	case i%d.words == 0:
-		return subWord(bits.RotateLeft32(before, 8)) ^ uint32(rcons[i/d.words])<<24
-	case d.words == 8 && i%8 == 4:
+	case i%d.keyWords == 0:
+		return subWord(bits.RotateLeft32(before, 8)) ^ uint32(rcons[i/d.keyWords])<<24
+	case d.keyWords == 8 && i%8 == 4:
 		return subWord(before)
 	}
 	return before
@@ -146,7 +146,7 @@ func subWord(w uint32) uint32 {
 var rcons = func() (r [11]byte) {
 	r[1] = 1
 	for i := 2; i < len(r); i++ {
-		r[i] = double(r[i-1])
+		r[i] = xtime(r[i-1])
 	}
 	return r
 }()
@@ -157,14 +157,14 @@ var rcons = func() (r [11]byte) {
 // wrong bits. Words that went through the S-box come first, since of zeros all
 // others are right.
 func (d decayedSchedule) plausible(b []byte) bool {
-	limit := 3 * d.wrong
-	for i := d.words; i < d.count(); i += d.words {
+	limit := 3 * d.wrongBits
+	for i := d.keyWords; i < d.wordCount(); i += d.keyWords {
 		if limit -= d.wrongBytes(b, i); limit < 0 {
 			return false
 		}
 	}
-	for i := d.words; i < d.count(); i++ {
-		if i%d.words == 0 {
+	for i := d.keyWords; i < d.wordCount(); i++ {
+		if i%d.keyWords == 0 {
 			continue
 		}
 		if limit -= d.wrongBytes(b, i); limit < 0 {
@@ -177,7 +177,7 @@ func (d decayedSchedule) plausible(b []byte) bool {
 // wrongBytes is how many bytes of word i are not what the words in front of it
 // say.
 func (d decayedSchedule) wrongBytes(b []byte, i int) int {
-	x := d.load(b, i) ^ d.load(b, i-d.words) ^ d.mixed(d.load(b, i-1), i)
+	x := d.load(b, i) ^ d.load(b, i-d.keyWords) ^ d.mixed(d.load(b, i-1), i)
 	x |= x >> 4 & 0x0f0f0f0f
 	x |= x >> 2 & 0x03030303
 	x |= x >> 1 & 0x01010101
@@ -194,21 +194,21 @@ func (d decayedSchedule) Next(m *Memory, from, to int) int {
 	if to = min(to, len(b)-d.size()+1); from >= to {
 		return max(from, to)
 	}
-	limit, back := 3*d.wrong, 4*d.words
+	limit, back := 3*d.wrongBits, 4*d.keyWords
 	first, sum, before := b[4:], b[back+4:], b[back:] // of the first row of sums
 	for p := from; p < to; p++ {
-		wrong := bits.OnesCount64(eight(sum[p:])^eight(before[p:])^eight(first[p:])) +
-			bits.OnesCount32(four(sum[p+8:])^four(before[p+8:])^four(first[p+8:]))
+		wrong := bits.OnesCount64(load64(sum[p:])^load64(before[p:])^load64(first[p:])) +
+			bits.OnesCount32(load32(sum[p+8:])^load32(before[p+8:])^load32(first[p+8:]))
 		if wrong > limit {
 			continue
 		}
-		if eight(b[p:]) == 0 {
-			if n := behindZeros(b, p) - d.size(); n > p {
+		if load64(b[p:]) == 0 {
+			if n := skipZeros(b, p) - d.size(); n > p {
 				p = n - 1 // schedules that begin before it are nothing but zeros
 				continue
 			}
 		}
-		if d.sums(b[p:]) {
+		if d.sumsHold(b[p:]) {
 			return p
 		}
 	}
@@ -220,14 +220,14 @@ func (d decayedSchedule) Next(m *Memory, from, to int) int {
 const sumBits = 10
 
 // sums says whether not more bits of some rows of sums are wrong than may be.
-func (d decayedSchedule) sums(b []byte) bool {
-	limit, back, step := 3*d.wrong, 4*d.words, 4*d.words
-	if d.words == 8 {
+func (d decayedSchedule) sumsHold(b []byte) bool {
+	limit, back, step := 3*d.wrongBits, 4*d.keyWords, 4*d.keyWords
+	if d.keyWords == 8 {
 		step = 16 // the word in the middle goes through the S-box
 	}
-	for at, seen := back+4, 0; at+12 <= d.size() && seen < sumBits*d.wrong; at, seen = at+step, seen+96 {
-		limit -= bits.OnesCount64(eight(b[at:])^eight(b[at-4:])^eight(b[at-back:])) +
-			bits.OnesCount32(four(b[at+8:])^four(b[at+4:])^four(b[at+8-back:]))
+	for at, seen := back+4, 0; at+12 <= d.size() && seen < sumBits*d.wrongBits; at, seen = at+step, seen+96 {
+		limit -= bits.OnesCount64(load64(b[at:])^load64(b[at-4:])^load64(b[at-back:])) +
+			bits.OnesCount32(load32(b[at+8:])^load32(b[at+4:])^load32(b[at+8-back:]))
 		if limit < 0 {
 			return false
 		}

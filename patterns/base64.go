@@ -16,12 +16,12 @@ import (
 //	                        ^--------------------^
 //
 // A word of one byte fills no digit where one byte is in front of it.
-func (w words) base64(o TextOptions) (words, error) {
+func (w encodedTexts) base64(o TextOptions) (encodedTexts, error) {
 	enc, err := alphabet(o.Alphabet)
 	if err != nil {
 		return nil, err
 	}
-	var out words
+	var out encodedTexts
 	for _, v := range w {
 		for front := range 3 {
 			b := append(make([]byte, front, front+len(v.bytes)), v.bytes...)
@@ -32,14 +32,14 @@ func (w words) base64(o TextOptions) (words, error) {
 				continue
 			}
 			if o.Base64 {
-				out = out.add(encoding{bytes: digits}, 1, false)
+				out = out.add(literal{bytes: digits}, 1, false)
 			}
 			if o.Base64Wide {
 				wide := make([]byte, 0, 2*len(digits))
 				for _, c := range digits {
 					wide = append(wide, c, 0)
 				}
-				out = out.add(encoding{bytes: wide}, 2, false)
+				out = out.add(literal{bytes: wide}, 2, false)
 			}
 		}
 	}

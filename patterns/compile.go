@@ -138,10 +138,10 @@ func Compile(pats []Pattern, t Target) (*Set, error) {
 			exprs, err = b.exprs(p, &c)
 		}
 		if n, ok := err.(needs); ok {
-			if n.word {
+			if n.wordSize {
 				word.count(p)
 			}
-			if n.order {
+			if n.byteOrder {
 				order.count(p)
 			}
 			continue
@@ -156,7 +156,7 @@ func Compile(pats []Pattern, t Target) (*Set, error) {
 			}
 		}
 		if old, ok := byName[p.Name]; ok {
-			same := slices.EqualFunc(needles, s.needles[old.first:old.last], alike)
+			same := slices.EqualFunc(needles, s.needles[old.first:old.last], sameHits)
 			if len(exprs) > 0 || len(needles) == 0 {
 				same = p.Written == s.patterns[old.pattern].Written && sameExceptions(p, &s.patterns[old.pattern])
 			}
@@ -202,7 +202,7 @@ func (e *MissingError) count(p *Pattern) {
 
 // needs is the error of a body that cannot be encoded without the image's word
 // size, byte order or both.
-type needs struct{ word, order bool }
+type needs struct{ wordSize, byteOrder bool }
 
 func (needs) Error() string { return "word size or byte order not known" }
 
@@ -223,7 +223,7 @@ func (p *Pattern) clash(first *Pattern) *Error {
 }
 
 // alike says whether two needles have the same hits.
-func alike(a, b Needle) bool {
+func sameHits(a, b Needle) bool {
 	if a.Align != b.Align || (a.Words == nil) != (b.Words == nil) {
 		return false
 	}
@@ -248,25 +248,25 @@ func wordNeedle(size int, order addr.ByteOrder, ranges []ValueRange, align uint6
 
 // compiler is what the patterns of one Compile share.
 type compiler struct {
-	target Target
-	asked  map[string]answer
-	except map[exceptionKey]Matcher
+	target            Target
+	mappings          map[string]mappingAnswer
+	exceptionMatchers map[exceptionKey]Matcher
 }
 
-type answer struct {
+type mappingAnswer struct {
 	values []ValueRange
 	err    error
 }
 
 // mapping is the addresses up to highest of the mappings that have a name.
 func (c *compiler) mapping(name string, highest addr.Addr) ([]ValueRange, error) {
-	a, ok := c.asked[name]
+	a, ok := c.mappings[name]
 	if !ok {
-		if c.asked == nil {
-			c.asked = make(map[string]answer)
+		if c.mappings == nil {
+			c.mappings = make(map[string]mappingAnswer)
 		}
 		a.values, a.err = c.resolve(name, highest)
-		c.asked[name] = a
+		c.mappings[name] = a
 	}
 	return a.values, a.err
 }

@@ -9,16 +9,16 @@ import (
 
 // exception is an expression that drops matches in which it is found.
 type exception struct {
-	source string // the pattern as written
-	flags  automaton.Flags
-	in     input // where it was written, for errors
+	written string // the pattern as written
+	flags   automaton.Flags
+	in      input // where it was written, for errors
 
 	mu    sync.Mutex
-	nodes map[nodeKind]exceptionNode // what node has read
+	nodes map[formEncoding]exceptionNode // what node has read
 }
 
 // nodeKind is what an exception is read for.
-type nodeKind struct {
+type formEncoding struct {
 	encoding automaton.Encoding
 	encoded  bool
 }
@@ -91,7 +91,7 @@ const onlyRegexps = "only patterns of re: have exceptions: write it as re:, with
 func (p Pattern) Exceptions() []string {
 	var all []string
 	for _, x := range p.exceptions() {
-		all = append(all, x.source)
+		all = append(all, x.written)
 	}
 	return all
 }
@@ -113,16 +113,16 @@ func (p *Pattern) asException() (*exception, error) {
 	case p.except != nil:
 		return nil, p.fault(-1, "an exception has no exceptions")
 	}
-	in := input{text: p.text, pos: b.at, end: b.at + len(b.expr), file: p.File, line: p.Line}
-	return &exception{source: p.Written, flags: b.options.flags(), in: in}, nil
+	in := input{text: p.text, pos: b.offset, end: b.offset + len(b.expr), file: p.File, line: p.Line}
+	return &exception{written: p.Written, flags: b.options.flags(), in: in}, nil
 }
 
 // node is the exception in the encoding of a form.
 func (x *exception) node(f *form) (*automaton.Node, error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	kind := nodeKind{f.encoding, f.encoded}
-	if known, ok := x.nodes[kind]; ok {
+	key := formEncoding{f.encoding, f.encoded}
+	if known, ok := x.nodes[key]; ok {
 		return known.node, known.err
 	}
 	o := RegexpOptions{UTF16: f.encoded}
@@ -131,9 +131,9 @@ func (x *exception) node(f *form) (*automaton.Node, error) {
 		err = x.in.fault(x.in.pos, "as an exception it would hold in every match: want an expression that takes a byte at least")
 	}
 	if x.nodes == nil {
-		x.nodes = make(map[nodeKind]exceptionNode)
+		x.nodes = make(map[formEncoding]exceptionNode)
 	}
-	x.nodes[kind] = exceptionNode{n, err}
+	x.nodes[key] = exceptionNode{n, err}
 	return n, err
 }
 
@@ -144,11 +144,11 @@ func (x *exception) program(f *form) (*automaton.Program, error) {
 	if err != nil {
 		return nil, err
 	}
-	unit := automaton.Bytes(automaton.All)
+	char := automaton.Bytes(automaton.All)
 	if f.encoded {
-		unit = automaton.Cat(unit, unit)
+		char = automaton.Cat(char, char)
 	}
-	p, err := automaton.Compile(automaton.Cat(automaton.Repeat(unit, 0, -1, true), n), automaton.Options{
+	p, err := automaton.Compile(automaton.Cat(automaton.Repeat(char, 0, -1, true), n), automaton.Options{
 		Limit: MaxBytes, Semantics: automaton.Shortest, Encoding: f.encoding, Encoded: f.encoded, MatchOnly: true,
 	})
 	if err != nil {
@@ -160,7 +160,7 @@ func (x *exception) program(f *form) (*automaton.Program, error) {
 // exceptionKey is an exception in an encoding.
 type exceptionKey struct {
 	*exception
-	nodeKind
+	formEncoding
 }
 
 // exceptions are the matchers of the exceptions of a pattern to a form of it. One
@@ -168,18 +168,18 @@ type exceptionKey struct {
 func (c *compiler) exceptions(p *Pattern, f *form) ([]Matcher, error) {
 	var all []Matcher
 	for _, x := range p.exceptions() {
-		key := exceptionKey{x, nodeKind{f.encoding, f.encoded}}
-		m, ok := c.except[key]
+		key := exceptionKey{x, formEncoding{f.encoding, f.encoded}}
+		m, ok := c.exceptionMatchers[key]
 		if !ok {
 			made, err := x.program(f)
 			if err != nil {
 				return nil, err
 			}
-			if c.except == nil {
-				c.except = make(map[exceptionKey]Matcher)
+			if c.exceptionMatchers == nil {
+				c.exceptionMatchers = make(map[exceptionKey]Matcher)
 			}
 			m = program{made}
-			c.except[key] = m
+			c.exceptionMatchers[key] = m
 		}
 		all = append(all, m)
 	}
@@ -200,5 +200,5 @@ func (e *Expr) Excepted(b []byte) bool {
 
 // sameExceptions reports whether two patterns have the same exceptions.
 func sameExceptions(a, b *Pattern) bool {
-	return slices.EqualFunc(a.exceptions(), b.exceptions(), func(x, y *exception) bool { return x.source == y.source })
+	return slices.EqualFunc(a.exceptions(), b.exceptions(), func(x, y *exception) bool { return x.written == y.written })
 }

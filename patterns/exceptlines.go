@@ -5,12 +5,12 @@ import "strings"
 // Lines @except and @except-all of a file of patterns.
 
 // except adds the exception that is left of a line to the pattern in front of it.
-func (f *files) except(in input) error {
+func (f *fileReader) except(in input) error {
 	x, err := in.exception()
 	if err != nil {
 		return err
 	}
-	if !f.own {
+	if !f.afterPattern {
 		return in.fault(0, "an exception belongs to the pattern in front of it, and there is none in this file")
 	}
 	p := &f.patterns[len(f.patterns)-1]
@@ -26,10 +26,10 @@ func (f *files) except(in input) error {
 
 // exceptAll notes the exception that is left of a line for all patterns of re:
 // that follow in the file.
-func (f *files) exceptAll(in input) error {
+func (f *fileReader) exceptAll(in input) error {
 	x, err := in.exception()
 	if err == nil {
-		f.all, f.own = append(f.all, x), false
+		f.forAll, f.afterPattern = append(f.forAll, x), false
 	}
 	return err
 }

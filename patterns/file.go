@@ -27,7 +27,7 @@ import (
 // returned with it. A line that is too long to be a pattern ends the reading:
 // it is no file of patterns.
 func ParseFile(name string, r io.Reader) ([]Pattern, error) {
-	var f files
+	var f fileReader
 	f.read(name, r)
 	return f.result()
 }
@@ -41,7 +41,7 @@ func ParseLiterals(name string, r io.Reader) ([]Pattern, error) {
 	return readLines(name, r, MaxBytes, func(s string, line int) (Pattern, bool, error) {
 		return Pattern{
 			Name: s, Written: s, Kind: KindLiteral, File: name, Line: line,
-			text: s, body: encodings{{bytes: []byte(s)}},
+			text: s, body: literals{{bytes: []byte(s)}},
 		}, s != "", nil
 	})
 }

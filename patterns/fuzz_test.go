@@ -70,7 +70,7 @@ func checkCompile(t *testing.T, p Pattern) {
 			if n.Mask != nil && (len(n.Mask) != len(n.Lit) || bytes.Count(n.Mask, []byte{0}) == len(n.Mask)) {
 				t.Fatalf("%q: %s", p.Written, show(n))
 			}
-			if i > 0 && alike(n, s.Needles()[i-1]) {
+			if i > 0 && sameHits(n, s.Needles()[i-1]) {
 				t.Fatalf("%q: the same needle twice", p.Written)
 			}
 			if n.Words == nil {

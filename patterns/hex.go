@@ -17,24 +17,24 @@ import "strings"
 // What is only digits and ? is bytes and a mask; so is a choice between bytes of
 // one length, if it is small. All else has to be verified.
 var hexKind = kind{
-	kind:  KindHex,
-	words: []string{"hex"},
-	parse: parseHex,
+	kind:     KindHex,
+	keywords: []string{"hex"},
+	parse:    parseHex,
 }
 
 // NewHex is the pattern of a body as it stands behind hex:. Name and source are
 // for those who read hits; the error is an *Error whose Pattern is body.
-func NewHex(name, source, body string) (Pattern, error) {
+func NewHex(name, written, body string) (Pattern, error) {
 	b, err := parseHex(input{text: body, end: len(body)}, "", "")
 	if err != nil {
 		return Pattern{}, err
 	}
-	return Pattern{Name: name, Written: source, Kind: KindHex, text: body, body: b}, nil
+	return Pattern{Name: name, Written: written, Kind: KindHex, text: body, body: b}, nil
 }
 
 func parseHex(in input, _, _ string) (body, error) {
-	if strings.ContainsAny(in.body(), hexProgram) {
-		return parseHexProgram(in)
+	if strings.ContainsAny(in.body(), hexOperators) {
+		return parseHexExpression(in)
 	}
 	start := in.pos
 	out, mask := make([]byte, 0, (in.end-in.pos)/2), make([]byte, 0, (in.end-in.pos)/2)
@@ -59,11 +59,11 @@ func parseHex(in input, _, _ string) (body, error) {
 	if !wild {
 		mask = nil
 	}
-	return encodings{{out, mask}}, nil
+	return literals{{out, mask}}, nil
 }
 
 // hexProgram is what a body has that is more than digits and ?.
-const hexProgram = "~[](|)"
+const hexOperators = "~[](|)"
 
 const onlyWild = "nothing but ?: it would match everywhere"
 

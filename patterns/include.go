@@ -21,7 +21,7 @@ const maxIncludes = 16
 // the files is joined in the error: values of type *Error, in the order of
 // reading, or what open or Read said of the first.
 func ParseFiles(name string, open func(name string) (io.ReadCloser, error)) ([]Pattern, error) {
-	f := files{open: open}
+	f := fileReader{open: open}
 	r, err := open(name)
 	if err != nil {
 		return nil, err
@@ -32,20 +32,20 @@ func ParseFiles(name string, open func(name string) (io.ReadCloser, error)) ([]P
 }
 
 // files is patterns that are being read from files.
-type files struct {
-	open  func(name string) (io.ReadCloser, error) // nil: nothing can be included
-	stack []string                                 // the files that are being read, each included by the one in front
-	known map[string]bool                          // what was included already
+type fileReader struct {
+	open     func(name string) (io.ReadCloser, error) // nil: nothing can be included
+	stack    []string                                 // the files that are being read, each included by the one in front
+	included map[string]bool                          // what was included already
 
 	patterns []Pattern
 	errs     []error
 
 	// Of the file that is being read:
-	own bool         // whether the last of patterns is the line in front
-	all []*exception // exceptions to all patterns that follow
+	afterPattern bool         // whether the last of patterns is the line in front
+	forAll       []*exception // exceptions to all patterns that follow
 }
 
-func (f *files) result() ([]Pattern, error) {
+func (f *fileReader) result() ([]Pattern, error) {
 	if len(f.errs) > 0 {
 		return nil, errors.Join(f.errs...)
 	}
@@ -53,12 +53,12 @@ func (f *files) result() ([]Pattern, error) {
 }
 
 // read reads one file.
-func (f *files) read(name string, r io.Reader) {
+func (f *fileReader) read(name string, r io.Reader) {
 	const longest = 4*MaxBytes + 4096 // every byte an escape, and a name
 	f.stack = append(f.stack, filepath.Clean(name))
-	outer := f.all
-	f.own, f.all = false, nil
-	defer func() { f.stack, f.own, f.all = f.stack[:len(f.stack)-1], false, outer }()
+	outer := f.forAll
+	f.afterPattern, f.forAll = false, nil
+	defer func() { f.stack, f.afterPattern, f.forAll = f.stack[:len(f.stack)-1], false, outer }()
 	errs := eachLine(name, r, longest, func(s string, line int) error {
 		i := skipBlanks(s, 0)
 		if i == len(s) || s[i] == '#' {
@@ -73,9 +73,9 @@ func (f *files) read(name string, r io.Reader) {
 }
 
 // line reads a line that is neither empty nor a comment.
-func (f *files) line(s, name string, line int) error {
+func (f *fileReader) line(s, name string, line int) error {
 	if in, ok := directive("@include", s, name, line); ok {
-		f.own = false
+		f.afterPattern = false
 		return f.include(in)
 	}
 	if in, ok := directive("@except", s, name, line); ok {
@@ -86,12 +86,12 @@ func (f *files) line(s, name string, line int) error {
 	}
 	p, err := parse(s, name, line)
 	if err == nil && p.Kind == KindRegexp {
-		p, err = p.withExceptions(f.all)
+		p, err = p.withExceptions(f.forAll)
 	}
 	if err != nil {
 		return err
 	}
-	f.patterns, f.own = append(f.patterns, p), true
+	f.patterns, f.afterPattern = append(f.patterns, p), true
 	return nil
 }
 
@@ -110,7 +110,7 @@ func directive(word, s, name string, line int) (in input, ok bool) {
 }
 
 // include reads the file at the path that is left of a line.
-func (f *files) include(in input) error {
+func (f *fileReader) include(in input) error {
 	path := in.body()
 	switch {
 	case path == "":
@@ -129,7 +129,7 @@ func (f *files) include(in input) error {
 			return in.fault(in.pos, "%s includes itself: %s", path, strings.Join(append(f.stack, path), ", "))
 		}
 	}
-	if f.known[path] {
+	if f.included[path] {
 		return nil
 	}
 	r, err := f.open(path)
@@ -139,10 +139,10 @@ func (f *files) include(in input) error {
 		return e
 	}
 	defer r.Close()
-	if f.known == nil {
-		f.known = make(map[string]bool)
+	if f.included == nil {
+		f.included = make(map[string]bool)
 	}
-	f.known[path] = true
+	f.included[path] = true
 	f.read(path, r)
 	return nil
 }

@@ -14,10 +14,10 @@ var kinds = []*kind{
 
 // kind is how one kind of pattern is written.
 type kind struct {
-	kind  Kind
-	words []string // what may stand in front of the colon: [a-z0-9]+
-	flags string   // the flags it takes, a byte each
-	arg   string   // those of them that may have something in parentheses behind
+	kind     Kind
+	keywords []string // what may stand in front of the colon: [a-z0-9]+
+	flags    string   // the flags it takes, a byte each
+	arg      string   // those of them that may have something in parentheses behind
 
 	// parse reads the body. word is the one that was written, flags those
 	// that were given: a subset of kind.flags, none twice. A kind without
@@ -29,7 +29,7 @@ type kind struct {
 var kindOf = func() map[string]*kind {
 	m := make(map[string]*kind)
 	for _, k := range kinds {
-		for _, w := range k.words {
+		for _, w := range k.keywords {
 			if m[w] != nil {
 				panic("patterns: two kinds have the word " + w)
 			}

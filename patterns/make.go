@@ -49,8 +49,8 @@ func Numbers(size int, ranges ...ValueRange) Pattern {
 	return made(KindInt, fmt.Sprintf("u%d:%s", 8*size, joinRanges(ranges)), &rangesBody{size: size, ranges: ranges})
 }
 
-func made(kind Kind, source string, b body) Pattern {
-	return Pattern{Name: source, Written: source, Kind: kind, text: source, body: b}
+func made(kind Kind, written string, b body) Pattern {
+	return Pattern{Name: written, Written: written, Kind: kind, text: written, body: b}
 }
 
 func joinRanges(ranges []ValueRange) string {
@@ -83,23 +83,23 @@ func literalBody(b, mask []byte) body {
 	case len(b) > MaxBytes:
 		return faultBody(fmt.Sprintf("%d bytes: want at most %d", len(b), MaxBytes))
 	case mask == nil:
-		return encodings{{bytes: append([]byte{}, b...)}}
+		return literals{{bytes: append([]byte{}, b...)}}
 	case len(mask) != len(b):
 		return faultBody(fmt.Sprintf("a mask of %d bytes for %d", len(mask), len(b)))
 	}
-	e := encoding{bytes: make([]byte, len(b)), mask: append([]byte{}, mask...)}
-	all, any := true, false
+	e := literal{bytes: make([]byte, len(b)), mask: append([]byte{}, mask...)}
+	allBits, someBit := true, false
 	for i, m := range mask {
 		e.bytes[i] = b[i] & m
-		all, any = all && m == 0xff, any || m != 0
+		allBits, someBit = allBits && m == 0xff, someBit || m != 0
 	}
-	if !any {
+	if !someBit {
 		return faultBody(onlyWild)
 	}
-	if all {
+	if allBits {
 		e.mask = nil
 	}
-	return encodings{e}
+	return literals{e}
 }
 
 // rangesBody is words in ranges of values.
@@ -116,7 +116,7 @@ func (b *rangesBody) needles(p *Pattern, c *compiler) ([]Needle, error) {
 		size, align = t.WordSize, uint64(t.WordSize)
 	}
 	if order := size != 1 && !t.OrderKnown; order || size == 0 && b.ptr {
-		return nil, needs{word: size == 0 && b.ptr, order: order}
+		return nil, needs{wordSize: size == 0 && b.ptr, byteOrder: order}
 	}
 	highest := ^uint64(0)
 	switch size {

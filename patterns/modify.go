@@ -36,7 +36,7 @@ func (p Pattern) WithFlags(flags string) (Pattern, error) {
 		}
 	}
 	in.pos = h.body
-	p.body, err = h.kind.parse(in, h.word, own)
+	p.body, err = h.kind.parse(in, h.keyword, own)
 	return p, err
 }
 

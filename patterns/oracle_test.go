@@ -153,7 +153,7 @@ func TestHexAgainstPython(t *testing.T) {
 	d := hexDrawer{rand.New(rand.NewPCG(seed, 0))}
 	var in strings.Builder
 	var asked, got []string
-	programs, literals, hits := 0, 0, 0
+	programs, fixed, hits := 0, 0, 0
 	for len(got) < 10_000 {
 		body, re := d.sequence(2)
 		p, err := Parse("hex:" + body)
@@ -164,8 +164,8 @@ func TestHexAgainstPython(t *testing.T) {
 			t.Fatal(err)
 		}
 		limit := 1 + d.IntN(12)
-		if _, ok := p.body.(encodings); ok {
-			literals++
+		if _, ok := p.body.(literals); ok {
+			fixed++
 			limit = 100
 		} else {
 			programs++
@@ -220,8 +220,8 @@ for line in sys.stdin:
 			t.Errorf("%s: %s, want %s", asked[i], got[i], want)
 		}
 	}
-	t.Logf("%d programs, %d of literals, %d hits", programs, literals, hits)
-	if programs < 1000 || literals < 300 || hits < 1000 {
+	t.Logf("%d programs, %d of fixed, %d hits", programs, fixed, hits)
+	if programs < 1000 || fixed < 300 || hits < 1000 {
 		t.Error("too few of a kind")
 	}
 }

@@ -209,13 +209,13 @@ type exprBody interface {
 
 // encodings is the body of the kinds that are bytes whatever the image: each
 // is one needle. They are neither empty nor alike.
-type encodings []encoding
+type literals []literal
 
 // encoding is bytes, and which of their bits count; nil: all of them. Bits that
 // do not count are zero.
-type encoding struct{ bytes, mask []byte }
+type literal struct{ bytes, mask []byte }
 
-func (e encodings) needles(*Pattern, *compiler) ([]Needle, error) {
+func (e literals) needles(*Pattern, *compiler) ([]Needle, error) {
 	out := make([]Needle, len(e))
 	for i, enc := range e {
 		out[i] = Needle{Lit: enc.bytes, Mask: enc.mask, Align: 1}
@@ -224,7 +224,7 @@ func (e encodings) needles(*Pattern, *compiler) ([]Needle, error) {
 }
 
 // add adds an encoding that is not there yet.
-func (e encodings) add(enc encoding) encodings {
+func (e literals) add(enc literal) literals {
 	for _, old := range e {
 		if bytes.Equal(enc.bytes, old.bytes) && bytes.Equal(enc.mask, old.mask) {
 			return e

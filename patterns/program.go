@@ -12,13 +12,13 @@ const DefaultMaxMatch = 4096
 
 // programBody is the body of the kinds that are expressions on bytes.
 type programBody struct {
-	forms     []form
-	semantics automaton.Semantics
-	maxMatch  int  // bytes; 0: that of the Target
-	atLeast   int  // bytes: it is no less
-	at        int  // offset of the body in the pattern
-	disjoint  bool // see Pattern.Disjoint
-	endless   bool // see Pattern.Endless
+	forms           []form
+	semantics       automaton.Semantics
+	maxMatch        int  // bytes; 0: that of the Target
+	maxMatchAtLeast int  // bytes: it is no less
+	offset          int  // offset of the body in the pattern
+	disjoint        bool // see Pattern.Disjoint
+	endless         bool // see Pattern.Endless
 
 	expr    string // of re:, the expression
 	options RegexpOptions
@@ -36,14 +36,14 @@ func (b *programBody) needles(*Pattern, *compiler) ([]Needle, error) { return ni
 func (b *programBody) exprs(p *Pattern, c *compiler) ([]Expr, error) {
 	limit, err := c.target.maxMatch(b.maxMatch)
 	if err != nil {
-		return nil, p.fault(b.at, "%v", err)
+		return nil, p.fault(b.offset, "%v", err)
 	}
-	limit = max(limit, b.atLeast)
+	limit = max(limit, b.maxMatchAtLeast)
 	var out []Expr
 	for _, f := range b.forms {
 		prog, err := automaton.Compile(f.node, automaton.Options{Limit: limit, Semantics: b.semantics, Encoding: f.encoding, Encoded: f.encoded})
 		if err != nil {
-			return nil, p.fault(b.at, "%v", err)
+			return nil, p.fault(b.offset, "%v", err)
 		}
 		e := newExpr(prog)
 		if e.Except, err = c.exceptions(p, &f); err != nil {

@@ -14,9 +14,9 @@ import (
 // holds; one that is written and that a word cannot hold is an error. Of a
 // mapping, what lies above that address cannot be pointed at and is left out.
 var ptrKind = kind{
-	kind:  KindPtr,
-	words: []string{"ptr"},
-	parse: parsePtr,
+	kind:     KindPtr,
+	keywords: []string{"ptr"},
+	parse:    parsePtr,
 }
 
 var address = number{name: "an address", bits: 64, hex: true}
@@ -24,8 +24,8 @@ var address = number{name: "an address", bits: 64, hex: true}
 // ptrBody is what a pointer points at: a mapping, or a span of addresses.
 type ptrBody struct {
 	mapping string // without the @; "": addresses
-	at      int    // offset of the mapping in the pattern
-	addrs   span
+	offset  int    // offset of the mapping in the pattern
+	addrs   ordinalRange
 }
 
 func parsePtr(in input, _, _ string) (body, error) {
@@ -51,7 +51,7 @@ func parseMapping(in input) (body, error) {
 	if name == "" {
 		return nil, in.fault(in.end, "want the name of a mapping behind the @, found the end")
 	}
-	return &ptrBody{mapping: name, at: in.pos}, nil
+	return &ptrBody{mapping: name, offset: in.pos}, nil
 }
 
 // ParsePointer is the pattern of the words that point at a target: an address, a range
@@ -97,7 +97,7 @@ func looksNumeric(s string) bool {
 func (b *ptrBody) needles(p *Pattern, c *compiler) ([]Needle, error) {
 	t := &c.target
 	if t.WordSize == 0 || !t.OrderKnown {
-		return nil, needs{word: t.WordSize == 0, order: !t.OrderKnown}
+		return nil, needs{wordSize: t.WordSize == 0, byteOrder: !t.OrderKnown}
 	}
 	highest := addr.Max
 	if t.WordSize == 4 {
@@ -108,13 +108,13 @@ func (b *ptrBody) needles(p *Pattern, c *compiler) ([]Needle, error) {
 	case b.mapping != "":
 		var err error
 		if values, err = c.mapping(b.mapping, highest); err != nil {
-			e := p.fault(b.at, "@%s: %v", b.mapping, err)
+			e := p.fault(b.offset, "@%s: %v", b.mapping, err)
 			e.Err = err
 			return nil, e
 		}
 	case b.addrs.lo > uint64(highest):
 		return nil, p.fault(b.addrs.loAt, "%#x is above %v, the highest address that a word of the image holds", b.addrs.lo, highest)
-	case b.addrs.open:
+	case b.addrs.hiOmitted:
 		values[0].Hi = uint64(highest)
 	case b.addrs.hi > uint64(highest):
 		return nil, p.fault(b.addrs.hiAt, "the range ends at %#x, above %v, the highest address that a word of the image holds", b.addrs.hi, highest)

@@ -10,13 +10,13 @@ import (
 )
 
 // spelled is a body whose hits may be text in several encodings.
-type spelled interface {
+type textual interface {
 	// spelling is how the bytes of a match, or the first of them, are written.
-	spelling(form int, b []byte) spelling
+	decoding(form int, b []byte) decoding
 }
 
 // spelling is how characters are stored.
-type spelling struct {
+type decoding struct {
 	wide  bool           // as UTF-16
 	order addr.ByteOrder // of that
 	key   byte           // that every byte is exclusive-ored with
@@ -37,7 +37,7 @@ func (s *Set) Text(i, form int, b []byte, cut bool) (string, bool) {
 		text := r.encoding.decode(b[:r.encoding.RunLen(b)])
 		return text, text != ""
 	}
-	how := s.spelling(i, form, b)
+	how := s.decoding(i, form, b)
 	if how.wide && !how.keyed {
 		return text16(b, how.order, cut)
 	}
@@ -47,15 +47,15 @@ func (s *Set) Text(i, form int, b []byte, cut bool) (string, bool) {
 // Key is the key that the bytes b of a hit of pattern i, of which there is at
 // least one, are exclusive-ored with. It is false for patterns without keys.
 func (s *Set) XorKey(i int, b []byte) (byte, bool) {
-	how := s.spelling(i, 0, b)
+	how := s.decoding(i, 0, b)
 	return how.key, how.keyed
 }
 
-func (s *Set) spelling(i, form int, b []byte) spelling {
-	if t, ok := s.patterns[i].body.(spelled); ok && len(b) > 0 {
-		return t.spelling(form, b)
+func (s *Set) decoding(i, form int, b []byte) decoding {
+	if t, ok := s.patterns[i].body.(textual); ok && len(b) > 0 {
+		return t.decoding(form, b)
 	}
-	return spelling{}
+	return decoding{}
 }
 
 func text8(b []byte, cut bool) (string, bool) {
@@ -122,28 +122,28 @@ func legible(r rune) bool {
 // found as full words only.
 type (
 	textBody struct {
-		encodings
-		source
+		literals
+		textOrigin
 	}
-	wordBody struct {
-		words
-		source
+	fullWordBody struct {
+		encodedTexts
+		textOrigin
 	}
 )
 
 // source is what text was made of: its encodings, and the keys to
 // exclusive-or them with, if any.
-type source struct {
-	base words
-	keys *KeyRange
+type textOrigin struct {
+	texts encodedTexts
+	keys  *KeyRange
 }
 
 // spelling implements spelled: the encoding that b is one of.
-func (s *source) spelling(_ int, b []byte) spelling {
-	for i := range s.base {
-		w := &s.base[i]
-		how := spelling{wide: w.unit == 2, order: addr.Little, keyed: s.keys != nil}
-		if w.big {
+func (s *textOrigin) decoding(_ int, b []byte) decoding {
+	for i := range s.texts {
+		w := &s.texts[i]
+		how := decoding{wide: w.charSize == 2, order: addr.Little, keyed: s.keys != nil}
+		if w.bigEndian {
 			how.order = addr.Big
 		}
 		if how.keyed {
@@ -153,11 +153,11 @@ func (s *source) spelling(_ int, b []byte) spelling {
 			return how
 		}
 	}
-	return spelling{}
+	return decoding{}
 }
 
 // begins reports whether b, under a key, is the word or its beginning.
-func (w *word) begins(b []byte, key byte) bool {
+func (w *encodedText) begins(b []byte, key byte) bool {
 	if len(b) > len(w.bytes) {
 		return false
 	}
@@ -175,36 +175,36 @@ func (w *word) begins(b []byte, key byte) bool {
 // spelling implements spelled. Where an expression has several encodings and
 // nobody knows which it was, the bytes are taken for those that they can be: UTF-16
 // of Latin letters, whose zeros tell, else plain bytes that are text, else UTF-16.
-func (p *programBody) spelling(form int, b []byte) spelling {
+func (p *programBody) decoding(form int, b []byte) decoding {
 	if form > 0 && form <= len(p.forms) {
-		how, _ := p.forms[form-1].wide()
+		how, _ := p.forms[form-1].decoding()
 		return how
 	}
 	for _, f := range p.forms {
-		if how, ok := f.wide(); ok && (len(p.forms) == 1 || zeroEvery(b, 1-int(how.order))) {
+		if how, ok := f.decoding(); ok && (len(p.forms) == 1 || zeroEvery(b, 1-int(how.order))) {
 			return how
 		}
 	}
 	if _, ok := text8(b, true); ok {
-		return spelling{}
+		return decoding{}
 	}
 	for _, f := range p.forms {
-		if how, ok := f.wide(); ok {
+		if how, ok := f.decoding(); ok {
 			return how
 		}
 	}
-	return spelling{}
+	return decoding{}
 }
 
 // wide is how the form is spelled if that is UTF-16.
-func (f *form) wide() (spelling, bool) {
+func (f *form) decoding() (decoding, bool) {
 	switch f.encoding {
 	case automaton.WideLE:
-		return spelling{wide: true, order: addr.Little}, true
+		return decoding{wide: true, order: addr.Little}, true
 	case automaton.WideBE:
-		return spelling{wide: true, order: addr.Big}, true
+		return decoding{wide: true, order: addr.Big}, true
 	}
-	return spelling{}, false
+	return decoding{}, false
 }
 
 // zeroEvery reports whether every second byte from one on is zero.
@@ -218,12 +218,12 @@ func zeroEvery(b []byte, from int) bool {
 }
 
 // spelling implements spelled.
-func (r runs) spelling(int, []byte) spelling {
+func (r asciiRuns) decoding(int, []byte) decoding {
 	switch r.encoding {
 	case UTF16LE:
-		return spelling{wide: true, order: addr.Little}
+		return decoding{wide: true, order: addr.Little}
 	case UTF16BE:
-		return spelling{wide: true, order: addr.Big}
+		return decoding{wide: true, order: addr.Big}
 	}
-	return spelling{}
+	return decoding{}
 }

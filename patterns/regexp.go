@@ -20,10 +20,10 @@ import (
 // ^ holds where memory begins, which is where no byte of it lies in front of
 // the match, and $ where it ends.
 var regexpKind = kind{
-	kind:  KindRegexp,
-	words: []string{"re"},
-	flags: "ismwWa",
-	parse: parseRegexp,
+	kind:     KindRegexp,
+	keywords: []string{"re"},
+	flags:    "ismwWa",
+	parse:    parseRegexp,
 }
 
 // RegexpOptions is how a regular expression is read and which of the matches
@@ -55,25 +55,25 @@ type RegexpOptions struct {
 // NewRegexp is the pattern of a regular expression, as it stands behind re:.
 // Its matches may overlap (see Disjoint). Name and source are for those who
 // read hits; the error is an *Error whose Pattern is expr.
-func NewRegexp(name, source, expr string, o RegexpOptions) (Pattern, error) {
+func NewRegexp(name, written, expr string, o RegexpOptions) (Pattern, error) {
 	in := input{text: expr, end: len(expr)}
 	b, err := newRegexp(in, o)
 	if err != nil {
 		return Pattern{}, err
 	}
-	return Pattern{Name: name, Written: source, Kind: KindRegexp, text: expr, body: b}, nil
+	return Pattern{Name: name, Written: written, Kind: KindRegexp, text: expr, body: b}, nil
 }
 
 // NewExpression is NewRegexp for an expression that the caller has read, which expr
 // gives for each encoding to look for: of characters of a byte each, it is encoded
 // here. Caseless, DotAll and MultiLine are up to the expression, UTF16 is not for it.
-func NewExpression(name, source string, expr func(automaton.Encoding) *automaton.Node, o RegexpOptions) (Pattern, error) {
-	in := input{text: source, end: len(source)}
+func NewExpression(name, written string, expr func(automaton.Encoding) *automaton.Node, o RegexpOptions) (Pattern, error) {
+	in := input{text: written, end: len(written)}
 	b, err := o.body(in, func(e automaton.Encoding) (*automaton.Node, error) { return expr(e), nil })
 	if err != nil {
 		return Pattern{}, err
 	}
-	return Pattern{Name: name, Written: source, Kind: KindRegexp, text: source, body: b}, nil
+	return Pattern{Name: name, Written: written, Kind: KindRegexp, text: written, body: b}, nil
 }
 
 func parseRegexp(in input, _, flags string) (body, error) {
@@ -110,7 +110,7 @@ func newRegexp(in input, o RegexpOptions) (*programBody, error) {
 
 // body is the body of an expression, which parse gives for an encoding.
 func (o *RegexpOptions) body(in input, parse func(automaton.Encoding) (*automaton.Node, error)) (*programBody, error) {
-	b := &programBody{at: in.pos, maxMatch: o.MaxMatch, atLeast: o.MaxMatchAtLeast}
+	b := &programBody{offset: in.pos, maxMatch: o.MaxMatch, maxMatchAtLeast: o.MaxMatchAtLeast}
 	switch {
 	case o.Longest && o.Shortest:
 		return nil, in.fault(in.pos, "a match is the longest or the shortest, not both")

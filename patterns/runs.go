@@ -59,7 +59,7 @@ func (e Encoding) Width() int {
 
 // unit says whether b begins with a printable character, stored in this
 // encoding: 0x20 to 0x7e and the tab, as strings(1) has it.
-func (e Encoding) unit(b []byte) bool {
+func (e Encoding) printable(b []byte) bool {
 	switch {
 	case len(b) < e.Width():
 		return false
@@ -76,7 +76,7 @@ func (e Encoding) unit(b []byte) bool {
 func (e Encoding) length(b []byte) int {
 	n := 0
 	if e != ASCII {
-		for e.unit(b[n:]) {
+		for e.printable(b[n:]) {
 			n += 2
 		}
 		return n
@@ -120,24 +120,24 @@ func ASCIIRuns(e Encoding, minimal int) (Pattern, error) {
 		return Pattern{}, fmt.Errorf("runs of ASCII in %v: want one of %v", e, ASCIIRunEncodings)
 	}
 	name := e.String()
-	return Pattern{Name: name, Written: name, Kind: KindRun, text: name, body: runs{e, minimal}}, nil
+	return Pattern{Name: name, Written: name, Kind: KindRun, text: name, body: asciiRuns{e, minimal}}, nil
 }
 
 // runs is both the body of Strings and what finds them.
-type runs struct {
+type asciiRuns struct {
 	encoding Encoding
-	minimal  int // characters
+	minChars int // characters
 }
 
-func (r runs) needles(*Pattern, *compiler) ([]Needle, error) { return nil, nil }
+func (r asciiRuns) needles(*Pattern, *compiler) ([]Needle, error) { return nil, nil }
 
-func (r runs) exprs(*Pattern, *compiler) ([]Expr, error) {
-	return []Expr{{Matcher: r, Align: 1, MinLen: r.least(), MaxLen: r.longest(), Isolated: true}}, nil
+func (r asciiRuns) exprs(*Pattern, *compiler) ([]Expr, error) {
+	return []Expr{{Matcher: r, Align: 1, MinLen: r.minBytes(), MaxLen: r.maxBytes(), Isolated: true}}, nil
 }
 
 // least and longest are the bounds of a match in bytes.
-func (r runs) least() int   { return r.minimal * r.encoding.Width() }
-func (r runs) longest() int { return max(MaxRun, r.least()) }
+func (r asciiRuns) minBytes() int { return r.minChars * r.encoding.Width() }
+func (r asciiRuns) maxBytes() int { return max(MaxRun, r.minBytes()) }
 
 // isPrint is the bytes that strings(1) prints.
 var isPrint = func() (set [256]bool) {
@@ -149,9 +149,9 @@ var isPrint = func() (set [256]bool) {
 }()
 
 // Match implements Matcher.
-func (r runs) Match(m *Memory, at int) int {
+func (r asciiRuns) Match(m *Memory, at int) int {
 	b := m.Bytes[at:]
-	if !r.encoding.unit(b) {
+	if !r.encoding.printable(b) {
 		return 0
 	}
 	var before [2]byte // the character in front, in its last bytes
@@ -160,10 +160,10 @@ func (r runs) Match(m *Memory, at int) int {
 		c, ok := m.At(at - 1 - i)
 		before[1-i], whole = c, whole && ok
 	}
-	if whole && r.encoding.unit(before[2-r.encoding.Width():]) {
+	if whole && r.encoding.printable(before[2-r.encoding.Width():]) {
 		return 0
 	}
-	if n := r.encoding.length(b[:min(len(b), r.longest())]); n >= r.least() {
+	if n := r.encoding.length(b[:min(len(b), r.maxBytes())]); n >= r.minBytes() {
 		return n
 	}
 	return 0
@@ -179,19 +179,19 @@ func (r runs) Match(m *Memory, at int) int {
 //
 // So where nothing printable is at q, p moves behind it, and most of memory is
 // passed in steps of a least run.
-func (r runs) Next(m *Memory, from, to int) int {
-	b, width, least := m.Bytes, r.encoding.Width(), r.least()
+func (r asciiRuns) Next(m *Memory, from, to int) int {
+	b, width, least := m.Bytes, r.encoding.Width(), r.minBytes()
 	to = min(to, len(b)) // no run is as short as none
 	for p := from; ; {
-		p = r.skip(b, p)
+		p = r.nextCandidate(b, p)
 		if p >= to || p+least > len(b) {
 			return max(from, to)
 		}
 		s := r.phase(b, p, p+least-width)
-		for s-width >= p && r.encoding.unit(b[s-width:]) {
+		for s-width >= p && r.encoding.printable(b[s-width:]) {
 			s -= width
 		}
-		if s >= width && r.encoding.unit(b[s-width:]) {
+		if s >= width && r.encoding.printable(b[s-width:]) {
 			p = s + r.encoding.length(b[s:]) // it began before from
 			continue
 		}
@@ -205,8 +205,8 @@ func (r runs) Next(m *Memory, from, to int) int {
 
 // skip is the first place from p on where the least run could begin, by its
 // last character.
-func (r runs) skip(b []byte, p int) int {
-	switch least := r.least(); r.encoding {
+func (r asciiRuns) nextCandidate(b []byte, p int) int {
+	switch least := r.minBytes(); r.encoding {
 	case ASCII:
 		for p+least <= len(b) {
 			c := b[p+least-1]
@@ -214,7 +214,7 @@ func (r runs) skip(b []byte, p int) int {
 				break
 			}
 			if p += least; c == 0 {
-				p = behindZeros(b, p)
+				p = skipZeros(b, p)
 			}
 		}
 	default:
@@ -224,7 +224,7 @@ func (r runs) skip(b []byte, p int) int {
 				break
 			}
 			if p += least - 1; c|d == 0 {
-				p = max(p, behindZeros(b, p)-1) // the last of them may begin a character
+				p = max(p, skipZeros(b, p)-1) // the last of them may begin a character
 			}
 		}
 	}
@@ -232,7 +232,7 @@ func (r runs) skip(b []byte, p int) int {
 }
 
 // behindZeros is a place from p on up to which b has nothing but zeros.
-func behindZeros(b []byte, p int) int {
+func skipZeros(b []byte, p int) int {
 	word := func(i int) uint64 { return binary.LittleEndian.Uint64(b[p+8*i:]) }
 	for len(b)-p >= 32 && word(0)|word(1)|word(2)|word(3) == 0 {
 		p += 32
@@ -242,11 +242,11 @@ func behindZeros(b []byte, p int) int {
 
 // phase is where the character begins that covers the byte at q, or that before
 // it; −1 where that would be before p.
-func (r runs) phase(b []byte, p, q int) int {
-	if !r.encoding.unit(b[q:]) {
+func (r asciiRuns) phase(b []byte, p, q int) int {
+	if !r.encoding.printable(b[q:]) {
 		q--
 	}
-	if q < p || !r.encoding.unit(b[q:]) {
+	if q < p || !r.encoding.printable(b[q:]) {
 		return -1
 	}
 	return q

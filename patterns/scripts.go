@@ -92,8 +92,8 @@ var scriptTable = sync.OnceValue(func() *[1 << 16]script {
 			t[c] = noText
 		}
 	}
-	for c, print := range isPrint {
-		if print {
+	for c, printable := range isPrint {
+		if printable {
 			t[c] = plainASCII
 		} else if c < 0x80 {
 			t[c] = noText

@@ -27,7 +27,7 @@ func parse(s, file string, line int) (Pattern, error) {
 		if len(s) > MaxBytes {
 			return Pattern{}, in.tooLong(len(s))
 		}
-		p.Name, p.Written, p.Kind, p.body = s, s, KindLiteral, encodings{{bytes: []byte(s)}}
+		p.Name, p.Written, p.Kind, p.body = s, s, KindLiteral, literals{{bytes: []byte(s)}}
 		return p, nil
 	}
 	p.Written, p.Kind = s[start:], h.kind.kind
@@ -39,7 +39,7 @@ func parse(s, file string, line int) (Pattern, error) {
 		return Pattern{}, err
 	}
 	in.pos = h.body
-	p.body, err = h.kind.parse(in, h.word, flags)
+	p.body, err = h.kind.parse(in, h.keyword, flags)
 	if err != nil {
 		return Pattern{}, err
 	}
@@ -49,7 +49,7 @@ func parse(s, file string, line int) (Pattern, error) {
 // head is what stands in front of a body: KIND[/FLAGS]:
 type head struct {
 	kind    *kind // nil: no known kind stands here
-	word    string
+	keyword string
 	flags   string
 	flagsAt int  // offset of the flags
 	slash   bool // whether there was a /
@@ -105,20 +105,20 @@ func headAt(s string, i int) head {
 		return head{}
 	}
 	if s[n] == ':' {
-		return head{kind: k, word: s[i:n], body: n + 1}
+		return head{kind: k, keyword: s[i:n], body: n + 1}
 	}
 	colon := strings.IndexByte(s[n:], ':')
 	if colon < 0 {
 		return head{}
 	}
-	return head{kind: k, word: s[i:n], slash: true, flags: s[n+1 : n+colon], flagsAt: n + 1, body: n + colon + 1}
+	return head{kind: k, keyword: s[i:n], slash: true, flags: s[n+1 : n+colon], flagsAt: n + 1, body: n + colon + 1}
 }
 
 // checkFlags says whether the kind takes all the flags that were given, and
 // gives them without what stands in parentheses behind one: that goes to in.
 func (h head) checkFlags(in *input) (flags string, err error) {
 	if h.slash && h.flags == "" {
-		return "", in.fault(h.flagsAt, "no flag after the /: %s", h.kind.takes(h.word))
+		return "", in.fault(h.flagsAt, "no flag after the /: %s", h.kind.takes(h.keyword))
 	}
 	for i := 0; i < len(h.flags); i++ {
 		f, at := h.flags[i], h.flagsAt+i
@@ -128,9 +128,9 @@ func (h head) checkFlags(in *input) (flags string, err error) {
 				return "", in.fault(at, "flag %c given twice", f)
 			}
 		case h.kind.flags == "":
-			return "", in.fault(at, "%s%s", h.kind.takes(h.word), asLiteral)
+			return "", in.fault(at, "%s%s", h.kind.takes(h.keyword), asLiteral)
 		default:
-			return "", in.fault(at, "unknown flag %s: %s%s", in.found(at), h.kind.takes(h.word), asLiteral)
+			return "", in.fault(at, "unknown flag %s: %s%s", in.found(at), h.kind.takes(h.keyword), asLiteral)
 		}
 		flags += string(f)
 		if strings.IndexByte(h.kind.arg, f) < 0 || !strings.HasPrefix(h.flags[i+1:], "(") {
@@ -147,11 +147,11 @@ func (h head) checkFlags(in *input) (flags string, err error) {
 }
 
 // takes names the flags that a kind takes.
-func (k *kind) takes(word string) string {
+func (k *kind) takes(keyword string) string {
 	if k.flags == "" {
-		return word + " takes no flags"
+		return keyword + " takes no flags"
 	}
-	return word + " takes " + letters(k.flags)
+	return keyword + " takes " + letters(k.flags)
 }
 
 // letters lists bytes: "w, W".

@@ -28,11 +28,11 @@ import (
 // hexadecimal. Flag f then asks what lies around as it is, without the key. Flag b looks for what base64 makes of the text wherever in a
 // longer one it lies, B for the same as UTF-16, little-endian (base64.go).
 var textKind = kind{
-	kind:  KindText,
-	words: []string{"text"},
-	flags: "iwWafxbB",
-	arg:   "x",
-	parse: parseText,
+	kind:     KindText,
+	keywords: []string{"text"},
+	flags:    "iwWafxbB",
+	arg:      "x",
+	parse:    parseText,
 }
 
 // escapes are the escapes of one letter and what they stand for.
@@ -71,8 +71,8 @@ type KeyRange struct{ Lo, Hi byte }
 // NewText is the pattern of bytes, of which there is at least one. Name and
 // source are for those who read hits; the error is an *Error whose Pattern is
 // source.
-func NewText(name, source string, b []byte, o TextOptions) (Pattern, error) {
-	in := input{text: source, pos: -1, end: len(source)}
+func NewText(name, written string, b []byte, o TextOptions) (Pattern, error) {
+	in := input{text: written, pos: -1, end: len(written)}
 	if len(b) == 0 {
 		return Pattern{}, in.fault(-1, "want at least one byte of text")
 	}
@@ -84,7 +84,7 @@ func NewText(name, source string, b []byte, o TextOptions) (Pattern, error) {
 	if err != nil {
 		return Pattern{}, err
 	}
-	return Pattern{Name: name, Written: source, Kind: KindText, text: source, body: body}, nil
+	return Pattern{Name: name, Written: written, Kind: KindText, text: written, body: body}, nil
 }
 
 func parseText(in input, _, flags string) (body, error) {
@@ -151,15 +151,15 @@ func newText(in input, b []byte, units []uint16, o TextOptions) (body, error) {
 	if err := o.check(); err != nil {
 		return nil, in.fault(in.pos, "%v", err)
 	}
-	var out words
+	var out encodedTexts
 	if o.plain() {
-		out = out.add(newEncoding(b, o.Caseless), 1, false)
+		out = out.add(newLiteral(b, o.Caseless), 1, false)
 	}
 	if o.Wide {
-		out = out.add(encode16(units, binary.LittleEndian, o.Caseless), 2, false)
+		out = out.add(literal16(units, binary.LittleEndian, o.Caseless), 2, false)
 	}
 	if o.WideBE {
-		out = out.add(encode16(units, binary.BigEndian, o.Caseless), 2, true)
+		out = out.add(literal16(units, binary.BigEndian, o.Caseless), 2, true)
 	}
 	for _, w := range out {
 		if len(w.bytes) > MaxBytes {
@@ -172,7 +172,7 @@ func newText(in input, b []byte, units []uint16, o TextOptions) (body, error) {
 			return nil, in.fault(in.pos, "%v", err)
 		}
 	}
-	of := source{base: out, keys: o.Xor}
+	origin := textOrigin{texts: out, keys: o.Xor}
 	if o.Xor != nil {
 		keys := int(o.Xor.Hi) - int(o.Xor.Lo) + 1
 		for _, w := range out {
@@ -183,19 +183,19 @@ func newText(in input, b []byte, units []uint16, o TextOptions) (body, error) {
 		out = out.xor(*o.Xor)
 	}
 	if o.FullWord {
-		return &wordBody{out, of}, nil
+		return &fullWordBody{out, origin}, nil
 	}
-	plain := make(encodings, 0, len(out))
+	plain := make(literals, 0, len(out))
 	for _, w := range out {
-		plain = plain.add(w.encoding)
+		plain = plain.add(w.literal)
 	}
-	return &textBody{plain, of}, nil
+	return &textBody{plain, origin}, nil
 }
 
 // newEncoding is the encoding of b.
-func newEncoding(b []byte, caseless bool) encoding {
+func newLiteral(b []byte, caseless bool) literal {
 	if !caseless || !bytes.ContainsFunc(b, isLetter) {
-		return encoding{bytes: b}
+		return literal{bytes: b}
 	}
 	mask := make([]byte, len(b))
 	for i, c := range b {
@@ -205,7 +205,7 @@ func newEncoding(b []byte, caseless bool) encoding {
 			b[i] &= caseMask
 		}
 	}
-	return encoding{b, mask}
+	return literal{b, mask}
 }
 
 // caseMask is the bits that an ASCII letter has in either case.
@@ -280,7 +280,7 @@ func (in input) escape() (c byte, n int, err error) {
 }
 
 // encode16 is the encoding of UTF-16.
-func encode16(units []uint16, order binary.AppendByteOrder, caseless bool) encoding {
+func literal16(units []uint16, order binary.AppendByteOrder, caseless bool) literal {
 	out, mask := make([]byte, 0, 2*len(units)), make([]byte, 0, 2*len(units))
 	masked := false
 	for _, u := range units {
@@ -293,7 +293,7 @@ func encode16(units []uint16, order binary.AppendByteOrder, caseless bool) encod
 	if !masked {
 		mask = nil
 	}
-	return encoding{out, mask}
+	return literal{out, mask}
 }
 
 // unhex is the value of a hexadecimal digit, −1 for anything else.

@@ -56,8 +56,8 @@ func TextRuns(encodings []Encoding, minimal int) ([]Pattern, error) {
 	}
 	var out []Pattern
 	for _, e := range encodings {
-		r := textRuns{encoding: e, minimal: minimal, table: scriptTable()}
-		r.apart = (e == ASCII || e == UTF8) && has[ASCII] && has[UTF8]
+		r := textRuns{encoding: e, minChars: minimal, scripts: scriptTable()}
+		r.exclusive = (e == ASCII || e == UTF8) && has[ASCII] && has[UTF8]
 		name := e.String()
 		out = append(out, Pattern{Name: name, Written: name, Kind: KindRun, text: name, body: r})
 	}
@@ -66,31 +66,31 @@ func TextRuns(encodings []Encoding, minimal int) ([]Pattern, error) {
 
 // textRuns is both the body of Texts and what finds them.
 type textRuns struct {
-	encoding Encoding
-	minimal  int  // characters
-	apart    bool // ascii and utf8 are both looked for, and a run is of one of them
-	table    *[1 << 16]script
+	encoding  Encoding
+	minChars  int  // characters
+	exclusive bool // ascii and utf8 are both looked for, and a run is of one of them
+	scripts   *[1 << 16]script
 }
 
 func (r textRuns) needles(*Pattern, *compiler) ([]Needle, error) { return nil, nil }
 
 func (r textRuns) exprs(*Pattern, *compiler) ([]Expr, error) {
-	return []Expr{{Matcher: r, Align: 1, MinLen: r.least(), MaxLen: r.longest(), Isolated: true}}, nil
+	return []Expr{{Matcher: r, Align: 1, MinLen: r.minBytes(), MaxLen: r.maxBytes(), Isolated: true}}, nil
 }
 
-func (r textRuns) least() int { return r.minimal * r.encoding.Width() }
+func (r textRuns) minBytes() int { return r.minChars * r.encoding.Width() }
 
 // longest has room for one character more than is measured.
-func (r textRuns) longest() int { return r.measured() + utf8.UTFMax }
+func (r textRuns) maxBytes() int { return r.maxMeasured() + utf8.UTFMax }
 
 // ahead is how far a run of ascii is looked along to see whether it is one.
-func (r textRuns) ahead() int { return max(MaxRun, r.minimal) }
+func (r textRuns) lookahead() int { return max(MaxRun, r.minChars) }
 
-func (r textRuns) measured() int {
+func (r textRuns) maxMeasured() int {
 	if r.encoding == UTF8 {
-		return max(MaxRun, utf8.UTFMax*r.minimal)
+		return max(MaxRun, utf8.UTFMax*r.minChars)
 	}
-	return max(MaxRun, r.least())
+	return max(MaxRun, r.minBytes())
 }
 
 // char is the character that b begins with and how many bytes it has; 0: there is
@@ -117,9 +117,9 @@ func (e Encoding) char(b []byte) (rune, int) {
 			}
 		}
 	case e == UTF32LE:
-		return rune(four(b)), 4
+		return rune(load32(b)), 4
 	case e == UTF32BE:
-		return rune(bits.ReverseBytes32(four(b))), 4
+		return rune(bits.ReverseBytes32(load32(b))), 4
 	}
 	return 0, 0
 }
@@ -149,9 +149,9 @@ func (e Encoding) RunLen(b []byte) int {
 // m.Bytes, as far as they lie in it: for those who follow a run beyond what is
 // measured. What stands around them is asked of m.At.
 func (e Encoding) RestLen(m *Memory, at int) int {
-	d := reader{&textRuns{encoding: e, table: scriptTable()}, m}
+	d := runReader{&textRuns{encoding: e, scripts: scriptTable()}, m}
 	for i := at; ; {
-		_, _, n := d.at(i)
+		_, _, n := d.charAt(i)
 		if n == 0 || i+n > len(m.Bytes) {
 			return i - at
 		}
@@ -174,21 +174,21 @@ func (e Encoding) decode(b []byte) string {
 func (r textRuns) value(b []byte, _ *Target) string { return r.encoding.decode(b) }
 
 // around is memory near a place, in hand so that characters can be read there.
-type around struct {
+type nearby struct {
 	bytes [64]byte
 	first int // offset in the memory of bytes[0]
 	n     int // how many there are
 }
 
 // near reads what lies from 32 bytes before at to 32 behind it.
-func near(m *Memory, at int) *around {
+func readNearby(m *Memory, at int) *nearby {
 	const half = 32
 	if at >= half && at+half <= len(m.Bytes) {
-		a := &around{first: at - half, n: 2 * half}
+		a := &nearby{first: at - half, n: 2 * half}
 		copy(a.bytes[:], m.Bytes[at-half:])
 		return a
 	}
-	a := &around{first: at}
+	a := &nearby{first: at}
 	for a.first > at-half {
 		if _, ok := m.At(a.first - 1); !ok {
 			break
@@ -208,7 +208,7 @@ func near(m *Memory, at int) *around {
 
 // reader reads a run's characters. What is nearer than margin to the ends of b is
 // read of the memory around it.
-type reader struct {
+type runReader struct {
 	*textRuns
 	m *Memory
 }
@@ -217,45 +217,45 @@ const margin = 24
 
 // at is the script of the character of a run at offset i and its bytes; 0 where
 // none is.
-func (d reader) at(i int) (script, rune, int) {
+func (d runReader) charAt(i int) (script, rune, int) {
 	b := d.m.Bytes
 	if i < 0 || i >= len(b) {
-		a := near(d.m, i)
+		a := readNearby(d.m, i)
 		if i < a.first || i >= a.first+a.n {
 			return noText, 0, 0
 		}
-		return d.in(a.bytes[:a.n], i-a.first)
+		return d.charIn(a.bytes[:a.n], i-a.first)
 	}
 	if d.encoding == UTF8 && b[i] >= utf8.RuneSelf && (i < margin || i+margin > len(b)) {
-		a := near(d.m, i)
-		return d.in(a.bytes[:a.n], i-a.first)
+		a := readNearby(d.m, i)
+		return d.charIn(a.bytes[:a.n], i-a.first)
 	}
-	return d.in(b, i)
+	return d.charIn(b, i)
 }
 
 // in is at for bytes that have all that matters.
-func (d reader) in(b []byte, i int) (script, rune, int) {
+func (d runReader) charIn(b []byte, i int) (script, rune, int) {
 	c, n := d.encoding.char(b[i:])
 	if n == 0 {
 		return noText, 0, 0
 	}
-	s := scriptOf(d.table, c)
+	s := scriptOf(d.scripts, c)
 	switch {
-	case s == noText, s == rareHan && c <= 0xffff && d.wide():
+	case s == noText, s == rareHan && c <= 0xffff && d.isUTF16():
 		return noText, 0, 0
-	case d.encoding == UTF8 && n == 2 && s > firstScript && !d.backed(b, i, n, s):
+	case d.encoding == UTF8 && n == 2 && s > firstScript && !d.hasCompanion(b, i, n, s):
 		return noText, 0, 0
 	}
 	return s, c, n
 }
 
 // backed reports whether a letter of the script stands near that of n bytes at i.
-func (d reader) backed(b []byte, i, n int, s script) bool {
+func (d runReader) hasCompanion(b []byte, i, n int, s script) bool {
 	const between = 3
 	at := i + n
 	for range between + 1 {
 		c, n := UTF8.char(b[at:])
-		other := scriptOf(d.table, c)
+		other := scriptOf(d.scripts, c)
 		if n == 0 || other != s && !separates(other, c) {
 			break
 		}
@@ -267,7 +267,7 @@ func (d reader) backed(b []byte, i, n int, s script) bool {
 	at = i
 	for range between + 1 {
 		c, n := utf8.DecodeLastRune(b[:at])
-		other := scriptOf(d.table, c)
+		other := scriptOf(d.scripts, c)
 		if other != s && !separates(other, c) || c == utf8.RuneError {
 			return false
 		}
@@ -283,7 +283,7 @@ func (d reader) backed(b []byte, i, n int, s script) bool {
 func separates(s script, c rune) bool { return s == anyScript || s == plainASCII && !isLetter(c) }
 
 // before is where the character of a run begins that ends at i; i where none does.
-func (d reader) before(i int) int {
+func (d runReader) charBefore(i int) int {
 	if d.encoding.Width() == 1 {
 		c, ok := d.m.At(i - 1)
 		switch {
@@ -294,7 +294,7 @@ func (d reader) before(i int) int {
 		}
 	} else {
 		for _, n := range []int{d.encoding.Width(), 4} {
-			if _, _, have := d.at(i - n); have == n {
+			if _, _, have := d.charAt(i - n); have == n {
 				return i - n
 			}
 		}
@@ -304,7 +304,7 @@ func (d reader) before(i int) int {
 		if c, ok := d.m.At(i - n); !ok || c < utf8.RuneSelf {
 			return i
 		}
-		if _, _, have := d.at(i - n); have == n {
+		if _, _, have := d.charAt(i - n); have == n {
 			return i - n
 		}
 	}
@@ -313,9 +313,9 @@ func (d reader) before(i int) int {
 
 // Match implements Matcher.
 func (r textRuns) Match(m *Memory, at int) int {
-	d := reader{&r, m}
+	d := runReader{&r, m}
 	if c := m.Bytes[at]; r.encoding.Width() > 1 || !isPrint[c] {
-		if _, _, n := d.at(at); n == 0 {
+		if _, _, n := d.charAt(at); n == 0 {
 			return 0
 		}
 	}
@@ -324,35 +324,37 @@ func (r textRuns) Match(m *Memory, at int) int {
 	}
 	run := d.measure(at)
 	switch {
-	case run.chars < r.minimal:
+	case run.chars < r.minChars:
 		return 0
-	case r.apart && r.encoding == UTF8 && (run.ascii == run.size || run.ascii >= r.ahead()):
+	case r.exclusive && r.encoding == UTF8 && (run.ascii == run.size || run.ascii >= r.lookahead()):
 		return 0 // of ascii
-	case r.apart && r.encoding == ASCII && run.size < r.ahead() && d.utf8().other(at+run.size):
+	case r.exclusive && r.encoding == ASCII && run.size < r.lookahead() && d.utf8().nonASCIIAt(at+run.size):
 		return 0 // of utf8
-	case r.wide() && !d.says(at, run):
+	case r.isUTF16() && !d.worthEnough(at, run):
 		return 0
 	}
 	return run.size
 }
 
 // wide reports whether characters are code units of UTF-16.
-func (r textRuns) wide() bool { return r.encoding == UTF16LE || r.encoding == UTF16BE }
+func (r textRuns) isUTF16() bool { return r.encoding == UTF16LE || r.encoding == UTF16BE }
 
 // utf8 reads the same memory as UTF-8.
-func (d reader) utf8() reader { return reader{&textRuns{encoding: UTF8, table: d.table}, d.m} }
+func (d runReader) utf8() runReader {
+	return runReader{&textRuns{encoding: UTF8, scripts: d.scripts}, d.m}
+}
 
 // begins reports whether no run goes on at offset at.
-func (d reader) begins(at int) bool {
-	front := d.before(at)
+func (d runReader) begins(at int) bool {
+	front := d.charBefore(at)
 	if front == at {
-		return !d.apart || d.encoding != ASCII || d.utf8().before(at) == at
+		return !d.exclusive || d.encoding != ASCII || d.utf8().charBefore(at) == at
 	}
-	if c, _ := d.m.At(at); !d.apart || d.encoding != UTF8 || c < utf8.RuneSelf {
+	if c, _ := d.m.At(at); !d.exclusive || d.encoding != UTF8 || c < utf8.RuneSelf {
 		return false
 	}
 	// The run of ascii in front was too long to see what comes.
-	for n := 1; n <= d.ahead(); n++ {
+	for n := 1; n <= d.lookahead(); n++ {
 		if c, ok := d.m.At(at - n); !ok || !isPrint[c] {
 			return false
 		}
@@ -361,12 +363,12 @@ func (d reader) begins(at int) bool {
 }
 
 // other reports whether a character that is not ASCII, of a run, stands at i.
-func (d reader) other(i int) bool {
+func (d runReader) nonASCIIAt(i int) bool {
 	c, ok := d.m.At(i)
 	if !ok || c < utf8.RuneSelf {
 		return false
 	}
-	_, _, n := d.at(i)
+	_, _, n := d.charAt(i)
 	return n > 0
 }
 
@@ -381,13 +383,13 @@ type measuredRun struct {
 }
 
 // measure measures the run at offset at.
-func (d reader) measure(at int) (run measuredRun) {
+func (d runReader) measure(at int) (run measuredRun) {
 	if d.encoding.Width() == 1 {
 		return d.measure8(at)
 	}
 	last, front, streak := noText, rune(-1), 0 // script of the letter before; the character before
-	for run.size < d.measured() {
-		s, c, n := d.at(at + run.size)
+	for run.size < d.maxMeasured() {
+		s, c, n := d.charAt(at + run.size)
 		if n == 0 || at+run.size+n > len(d.m.Bytes) {
 			break
 		}
@@ -411,9 +413,9 @@ func (d reader) measure(at int) (run measuredRun) {
 
 // measure8 is measure for ASCII and UTF-8, of which nothing is asked that
 // depends on the characters. Most are ASCII.
-func (d reader) measure8(at int) (run measuredRun) {
+func (d runReader) measure8(at int) (run measuredRun) {
 	b := d.m.Bytes[at:]
-	limit := min(d.measured(), len(b))
+	limit := min(d.maxMeasured(), len(b))
 	for run.size < limit {
 		n := ASCII.length(b[run.size:limit])
 		if run.ascii == run.size {
@@ -422,7 +424,7 @@ func (d reader) measure8(at int) (run measuredRun) {
 		if run.size, run.chars = run.size+n, run.chars+n; run.size == limit || d.encoding == ASCII {
 			break
 		}
-		_, _, n = d.at(at + run.size)
+		_, _, n = d.charAt(at + run.size)
 		if n == 0 || run.size+n > len(b) {
 			break
 		}
@@ -432,7 +434,7 @@ func (d reader) measure8(at int) (run measuredRun) {
 }
 
 // worth is that of a character of UTF-16: see Texts.
-func (d reader) worth(s script, c rune, last script) int {
+func (d runReader) worth(s script, c rune, last script) int {
 	switch {
 	case s == plainASCII:
 		return 9
@@ -464,8 +466,8 @@ func change(s, last script) int {
 }
 
 // says reports whether a run at offset at is worth enough.
-func (d reader) says(at int, run measuredRun) bool {
-	if run.streak >= d.minimal || run.worth >= min(31, 9*d.minimal-5) {
+func (d runReader) worthEnough(at int, run measuredRun) bool {
+	if run.streak >= d.minChars || run.worth >= min(31, 9*d.minChars-5) {
 		return true
 	}
 	a, ok1 := d.m.At(at + run.size)
@@ -480,12 +482,12 @@ func (r textRuns) Next(m *Memory, from, to int) int {
 	case from >= to:
 		return max(from, to)
 	case r.encoding == ASCII:
-		return runs{ASCII, r.minimal}.Next(m, from, to)
-	case r.encoding == UTF8 && r.apart:
-		return r.nextOther(m, from, to)
+		return asciiRuns{ASCII, r.minChars}.Next(m, from, to)
+	case r.encoding == UTF8 && r.exclusive:
+		return r.nextNonASCII(m, from, to)
 	case r.encoding == UTF8:
 		return r.next8(m, from, to)
-	case r.wide():
+	case r.isUTF16():
 		return r.next16(m, from, to)
 	}
 	return r.next32(m, from, to)
@@ -497,7 +499,7 @@ func (r textRuns) next8(m *Memory, from, to int) int {
 	b := m.Bytes
 	for p := from; p < to; p++ {
 		if p%8 == 0 && b[p] == 0 {
-			if p = behindZeros(b, p); p >= to {
+			if p = skipZeros(b, p); p >= to {
 				return to
 			}
 		}
@@ -510,37 +512,37 @@ func (r textRuns) next8(m *Memory, from, to int) int {
 
 // nextOther is Next for UTF-8 beside ASCII: where the ASCII begins in front of the
 // next character that is none.
-func (r textRuns) nextOther(m *Memory, from, to int) int {
+func (r textRuns) nextNonASCII(m *Memory, from, to int) int {
 	b := m.Bytes
-	d := reader{&r, m}
+	d := runReader{&r, m}
 	for q := from; ; q++ {
-		if q = high(b, q); q >= len(b) {
+		if q = nextHighByte(b, q); q >= len(b) {
 			return to
 		}
 		if q+utf8.UTFMax <= len(b) && (b[q] < 0xc2 || b[q+1]&0xc0 != 0x80) {
 			continue // begins no character
 		}
 		first := q
-		for first > from && q-first < r.ahead() && isPrint[b[first-1]] {
+		for first > from && q-first < r.lookahead() && isPrint[b[first-1]] {
 			first--
 		}
 		if first >= to {
 			return to
 		}
-		if q > from && first == from && from > 0 && isPrint[b[from-1]] && q-from < r.ahead() {
+		if q > from && first == from && from > 0 && isPrint[b[from-1]] && q-from < r.lookahead() {
 			// It began before from: go on behind the next that is no ASCII.
 			first = q
 		}
-		if _, _, n := d.at(q); n > 0 || q+utf8.UTFMax > len(b) {
+		if _, _, n := d.charAt(q); n > 0 || q+utf8.UTFMax > len(b) {
 			return min(first, to)
 		}
 	}
 }
 
 // high is the offset of the first byte from i on that is not ASCII.
-func high(b []byte, i int) int {
+func nextHighByte(b []byte, i int) int {
 	for ; len(b)-i >= 8; i += 8 {
-		if x := eight(b[i:]) & tops; x != 0 {
+		if x := load64(b[i:]) & tops; x != 0 {
 			return i + bits.TrailingZeros64(x)/8
 		}
 	}
@@ -551,9 +553,9 @@ func high(b []byte, i int) int {
 }
 
 // unitOf says whether the code unit at i may be part of a run.
-func (r textRuns) unitOf(b []byte, i int) bool {
+func (r textRuns) isRunUnit(b []byte, i int) bool {
 	u := r.encoding.unit16(b[i:])
-	s := r.table[u]
+	s := r.scripts[u]
 	return s != noText && s != rareHan || utf16.IsSurrogate(u)
 }
 
@@ -565,7 +567,7 @@ func (r textRuns) unitOf(b []byte, i int) bool {
 //
 // Runs in step with p and those a byte later go on side by side.
 func (r textRuns) next16(m *Memory, from, to int) int {
-	b, d := m.Bytes, reader{&r, m}
+	b, d := m.Bytes, runReader{&r, m}
 	at := [2]int{from, from + 1}
 	for {
 		k := 0
@@ -573,20 +575,20 @@ func (r textRuns) next16(m *Memory, from, to int) int {
 			k = 1
 		}
 		p := at[k]
-		if p >= to || p+r.least() > len(b) {
+		if p >= to || p+r.minBytes() > len(b) {
 			return to
 		}
-		if p+8 <= len(b) && eight(b[p:]) == 0 {
-			n := behindZeros(b, p) - 1
+		if p+8 <= len(b) && load64(b[p:]) == 0 {
+			n := skipZeros(b, p) - 1
 			at[k] = max(p+2, n-(n-p)%2)
 			continue
 		}
-		if p >= 2 && r.unitOf(b, p-2) && d.before(p) < p {
+		if p >= 2 && r.isRunUnit(b, p-2) && d.charBefore(p) < p {
 			at[k] = p + 2 // a run began before
 			continue
 		}
-		i := r.minimal - 1
-		for i >= 0 && r.unitOf(b, p+2*i) {
+		i := r.minChars - 1
+		for i >= 0 && r.isRunUnit(b, p+2*i) {
 			i--
 		}
 		if i >= 0 {
@@ -602,11 +604,11 @@ func (r textRuns) next32(m *Memory, from, to int) int {
 	b := m.Bytes
 	for p := from; p < to && p+4 <= len(b); p++ {
 		if b[p] == 0 {
-			if n := behindZeros(b, p) - 4; n > p {
+			if n := skipZeros(b, p) - 4; n > p {
 				p = n
 			}
 		}
-		if c, _ := r.encoding.char(b[p:]); scriptOf(r.table, c) != noText {
+		if c, _ := r.encoding.char(b[p:]); scriptOf(r.scripts, c) != noText {
 			return min(p, to)
 		}
 	}

@@ -34,7 +34,7 @@ func (s *Set) ValueLen(i int) int {
 	return 0
 }
 
-func (b *wordsBody) value(bytes []byte, t *Target) string {
+func (b *numberBody) value(bytes []byte, t *Target) string {
 	order := b.order
 	if !b.fixed {
 		order = t.Order
@@ -59,7 +59,7 @@ func showFloat(v uint64, size int) string {
 
 func (*ptrBody) value(b []byte, t *Target) string { return addr.Addr(t.Order.Uint(b)).String() }
 
-func (r runs) value(b []byte, _ *Target) string {
+func (r asciiRuns) value(b []byte, _ *Target) string {
 	if r.encoding == ASCII {
 		return string(b)
 	}

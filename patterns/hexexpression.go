@@ -7,7 +7,7 @@ import (
 )
 
 // parseHexProgram reads a body of hex that has more than digits and ?.
-func parseHexProgram(in input) (body, error) {
+func parseHexExpression(in input) (body, error) {
 	h := hexReader{input: in}
 	n, err := h.sequence(0)
 	switch {
@@ -28,7 +28,7 @@ func parseHexProgram(in input) (body, error) {
 		semantics: automaton.Shortest,
 		maxMatch:  max(most, 0), // where its jumps have an end, so have its matches
 		endless:   most < 0,
-		at:        in.pos,
+		offset:    in.pos,
 	}, nil
 }
 
@@ -40,7 +40,7 @@ type hexReader struct {
 
 	// chain: jumps outside of alternatives may be as long as one can write, and
 	// those inside not longer than longJump, as in YARA.
-	chain bool
+	splits bool
 }
 
 const (
@@ -67,7 +67,7 @@ func (h *hexReader) sequence(depth int) (*automaton.Node, error) {
 				return nil, h.fault(at, "a jump in front of all else: want a byte first, where a match can begin")
 			}
 			jump = at
-			if n, err = h.jump(); err == nil && h.chain && depth > 0 && isLong(n.Max) {
+			if n, err = h.jump(); err == nil && h.splits && depth > 0 && isLong(n.Max) {
 				err = h.fault(at, "a jump of more than %d bytes inside of alternatives: want it outside", longJump)
 			}
 		case '(':
@@ -186,7 +186,7 @@ func (h *hexReader) jump() (*automaton.Node, error) {
 // skipped reads a number of bytes of a jump.
 func (h *hexReader) skipped(in input) (int, error) {
 	longest := MaxBytes
-	if h.chain {
+	if h.splits {
 		longest = maxJump
 	}
 	n := 0
@@ -210,12 +210,12 @@ func fewLiterals(n *automaton.Node) body {
 	if !ok {
 		return nil
 	}
-	var out encodings
+	var out literals
 	for _, b := range all {
 		if len(b) != len(all[0]) {
 			return nil
 		}
-		out = out.add(encoding{bytes: b})
+		out = out.add(literal{bytes: b})
 	}
 	return out
 }

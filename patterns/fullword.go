@@ -3,23 +3,23 @@ package patterns
 import "bytes"
 
 // words is the body of text that is found as full words only.
-type words []word
+type encodedTexts []encodedText
 
 // word is text in one encoding.
-type word struct {
-	encoding
-	unit int  // bytes of a character: 1 or 2
-	big  bool // whether the high byte of two is the first
+type encodedText struct {
+	literal
+	charSize  int  // bytes of a character: 1 or 2
+	bigEndian bool // whether the high byte of two is the first
 }
 
 // add adds text in an encoding.
-func (w words) add(e encoding, unit int, big bool) words {
-	return append(w, word{encoding: e, unit: unit, big: big})
+func (w encodedTexts) add(e literal, charSize int, bigEndian bool) encodedTexts {
+	return append(w, encodedText{literal: e, charSize: charSize, bigEndian: bigEndian})
 }
 
 // xor is the words under every key.
-func (w words) xor(keys KeyRange) words {
-	var out words
+func (w encodedTexts) xor(keys KeyRange) encodedTexts {
+	var out encodedTexts
 	for _, v := range w {
 		for key := int(keys.Lo); key <= int(keys.Hi); key++ {
 			x := v
@@ -33,9 +33,9 @@ func (w words) xor(keys KeyRange) words {
 	return out
 }
 
-func (w words) needles(*Pattern, *compiler) ([]Needle, error) { return nil, nil }
+func (w encodedTexts) needles(*Pattern, *compiler) ([]Needle, error) { return nil, nil }
 
-func (w words) exprs(*Pattern, *compiler) ([]Expr, error) {
+func (w encodedTexts) exprs(*Pattern, *compiler) ([]Expr, error) {
 	out := make([]Expr, len(w))
 	for i := range w {
 		n := len(w[i].bytes)
@@ -48,18 +48,18 @@ func (w words) exprs(*Pattern, *compiler) ([]Expr, error) {
 }
 
 // Match is the length of the word, if it stands at a place, and stands alone.
-func (w *word) Match(m *Memory, at int) int {
+func (w *encodedText) Match(m *Memory, at int) int {
 	n := len(w.bytes)
 	if n > len(m.Bytes)-at || !w.equal(m.Bytes[at:at+n]) {
 		return 0
 	}
-	if w.alnum(m, at-w.unit) || w.alnum(m, at+n) {
+	if w.alnumAt(m, at-w.charSize) || w.alnumAt(m, at+n) {
 		return 0
 	}
 	return n
 }
 
-func (w *word) equal(b []byte) bool {
+func (w *encodedText) equal(b []byte) bool {
 	if w.mask == nil {
 		return bytes.Equal(b, w.bytes)
 	}
@@ -74,9 +74,9 @@ func (w *word) equal(b []byte) bool {
 // alnum says whether an ASCII letter or digit stands at a place, encoded as the
 // word is. A key is no part of that: what lies around is taken as it is, as
 // YARA does.
-func (w *word) alnum(m *Memory, at int) bool {
+func (w *encodedText) alnumAt(m *Memory, at int) bool {
 	var b [2]byte
-	for i := range w.unit {
+	for i := range w.charSize {
 		c, ok := m.At(at + i)
 		if !ok {
 			return false
@@ -84,7 +84,7 @@ func (w *word) alnum(m *Memory, at int) bool {
 		b[i] = c
 	}
 	c, zero := b[0], b[1]
-	if w.big {
+	if w.bigEndian {
 		c, zero = zero, c
 	}
 	return zero == 0 && (isLetter(rune(c)) || c >= '0' && c <= '9')

@@ -52,13 +52,13 @@ func isLong(most int) bool { return most < 0 || most > longJump }
 //
 // The error is an *Error whose Pattern is body; what YARA allows and this does not
 // has errors.ErrUnsupported as its cause.
-func NewHexParts(name, source, body string, prefer func(*automaton.Node) *automaton.Node) ([]Part, error) {
-	if !strings.ContainsAny(body, hexProgram) {
-		p, err := NewHex(name, source, body)
+func NewHexParts(name, written, body string, prefer func(*automaton.Node) *automaton.Node) ([]Part, error) {
+	if !strings.ContainsAny(body, hexOperators) {
+		p, err := NewHex(name, written, body)
 		return []Part{{Pattern: p}}, err
 	}
 	in := input{text: body, end: len(body)}
-	h := hexReader{input: in, chain: true}
+	h := hexReader{input: in, splits: true}
 	n, err := h.sequence(0)
 	switch {
 	case err != nil:
@@ -70,29 +70,33 @@ func NewHexParts(name, source, body string, prefer func(*automaton.Node) *automa
 	if n.Op == automaton.OpCat {
 		items = n.Subs
 	}
-	if items, err = endAtOnce(in, items); err != nil {
+	if items, err = dropLastJump(in, items); err != nil {
 		return nil, err
 	}
-	pieces := parted(items)
-	if len(pieces) > 1 && (len(pieces[0].items) == 0 || worthWhole(items, pieces)) {
-		pieces = []piece{{items: items}}
+	split := splitAtJumps(items)
+	if len(split) > 1 && (len(split[0].items) == 0 || searchWhole(items, split)) {
+		split = []hexPart{{items: items}}
 	}
-	parts := make([]Part, len(pieces))
-	for i, p := range pieces {
+	parts := make([]Part, len(split))
+	for i, p := range split {
 		b, err := hexBody(in, p.items, prefer)
 		if err != nil {
 			return nil, err
 		}
-		parts[i] = Part{Pattern{Name: name, Written: source, Kind: KindHex, text: body, body: b}, p.least, p.most}
+		parts[i] = Part{Pattern{Name: name, Written: written, Kind: KindHex, text: body, body: b}, p.least, p.most}
 	}
 	return parts, nil
 }
 
 // piece is what stands between two long jumps, and the jump in front of it.
-type piece struct {
-	items       []*automaton.Node
-	least, most int
+type hexPart struct {
+	jump
+	items []*automaton.Node
 }
+
+// jump is how many bytes of any value a jump goes over, both ends included; most < 0:
+// without a limit.
+type jump struct{ least, most int }
 
 // isAny says whether an item is bytes of any value: a jump, or one byte.
 func isAny(n *automaton.Node) bool {
@@ -101,7 +105,7 @@ func isAny(n *automaton.Node) bool {
 
 // endAtOnce is the items with no jump behind the last byte that counts: as the
 // shortest match counts, a jump there goes as far as it has to.
-func endAtOnce(in input, items []*automaton.Node) ([]*automaton.Node, error) {
+func dropLastJump(in input, items []*automaton.Node) ([]*automaton.Node, error) {
 	last := len(items) - 1
 	for last >= 0 && isAny(items[last]) {
 		last--
@@ -130,53 +134,53 @@ func (in input) unsupported(format string, args ...any) error {
 func isJump(n *automaton.Node) bool { return n.Op == automaton.OpRepeat }
 
 // jumpOf is the jump that bytes of any value come to, one behind the other.
-func jumpOf(items []*automaton.Node) piece {
-	var p piece
+func jumpOf(items []*automaton.Node) jump {
+	var j jump
 	for _, n := range items {
 		least, most := n.Lengths()
-		p.least += least
-		if p.most >= 0 {
-			p.most += most
+		j.least += least
+		if j.most >= 0 {
+			j.most += most
 		}
 		if most < 0 {
-			p.most = -1
+			j.most = -1
 		}
 	}
-	return p
+	return j
 }
 
 // parted is the items between long jumps. Items of the first piece are none
 // where bytes of any value stand in front of the first long jump.
-func parted(items []*automaton.Node) []piece {
-	pieces := []piece{{}}
+func splitAtJumps(items []*automaton.Node) []hexPart {
+	parts := []hexPart{{}}
 	for i := 0; i < len(items); {
 		end := i
 		for end < len(items) && isAny(items[end]) {
 			end++
 		}
-		last := &pieces[len(pieces)-1]
-		jump := jumpOf(items[i:end])
+		last := &parts[len(parts)-1]
+		over := jumpOf(items[i:end])
 		switch {
 		case end == i:
 			last.items = append(last.items, items[i])
 			end++
-		case isLong(jump.most) && slices.ContainsFunc(items[i:end], isJump):
-			pieces = append(pieces, jump)
+		case isLong(over.most) && slices.ContainsFunc(items[i:end], isJump):
+			parts = append(parts, hexPart{jump: over})
 		default:
 			last.items = append(last.items, items[i:end]...)
 		}
 		i = end
 	}
-	return pieces
+	return parts
 }
 
 // worthWhole says whether items are to be searched as one, which finds all
 // matches whatever the lengths of a piece's.
-func worthWhole(items []*automaton.Node, pieces []piece) bool {
+func searchWhole(items []*automaton.Node, parts []hexPart) bool {
 	if _, most := automaton.Cat(items...).Lengths(); most < 0 || most > DefaultMaxMatch {
 		return false
 	}
-	return slices.ContainsFunc(pieces, func(p piece) bool {
+	return slices.ContainsFunc(parts, func(p hexPart) bool {
 		least, most := automaton.Cat(p.items...).Lengths()
 		return least != most
 	})
@@ -206,7 +210,7 @@ func hexBody(in input, items []*automaton.Node, prefer func(*automaton.Node) *au
 		forms:     []form{{node: n, encoding: automaton.Plain}},
 		semantics: semantics,
 		maxMatch:  most,
-		at:        in.pos,
+		offset:    in.pos,
 	}, nil
 }
 
@@ -217,11 +221,11 @@ func hasAlternatives(n *automaton.Node) bool {
 
 // maskedBytes is the one encoding of items each of which is a byte and which of
 // its bits count; nil where they are not, or where no bit counts.
-func maskedBytes(items []*automaton.Node) encodings {
+func maskedBytes(items []*automaton.Node) literals {
 	if slices.ContainsFunc(items, func(n *automaton.Node) bool { return n.Op != automaton.OpSet || n.Set.Len() == 0 }) {
 		return nil
 	}
-	var e encoding
+	var e literal
 	fixed, wild := false, false
 	for _, n := range items {
 		b, mask := n.Set.Mask()
@@ -237,5 +241,5 @@ func maskedBytes(items []*automaton.Node) encodings {
 	if !wild {
 		e.mask = nil
 	}
-	return encodings{e}
+	return literals{e}
 }

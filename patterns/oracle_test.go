@@ -220,7 +220,7 @@ for line in sys.stdin:
 			t.Errorf("%s: %s, want %s", asked[i], got[i], want)
 		}
 	}
-	t.Logf("%d programs, %d of fixed, %d hits", programs, fixed, hits)
+	t.Logf("%d programs, %d of literals, %d hits", programs, fixed, hits)
 	if programs < 1000 || fixed < 300 || hits < 1000 {
 		t.Error("too few of a kind")
 	}

@@ -92,11 +92,11 @@ func (p program) Match(m *Memory, at int) int { return p.Program.Match(m.Bytes, 
 func (p program) Next(m *Memory, from, to int) int { return p.Program.Next(m.Bytes, from, to) }
 
 // NewTrack implements Tracker.
-func (p program) NewTrack() Track { return track{p.Program.NewTrail()} }
+func (p program) NewTrack() Track { return track{p.Program.NewTrack()} }
 
 // track is a trail as the engine asks for it.
-type track struct{ *automaton.Trail }
+type track struct{ *automaton.Track }
 
-func (t track) Match(m *Memory, at int) int { return t.Trail.Match(m.Bytes, at, m.Beyond) }
+func (t track) Match(m *Memory, at int) int { return t.Track.Match(m.Bytes, at, m.Beyond) }
 
-func (t track) Next(m *Memory, from, to int) int { return t.Trail.Next(m.Bytes, from, to) }
+func (t track) Next(m *Memory, from, to int) int { return t.Track.Next(m.Bytes, from, to) }

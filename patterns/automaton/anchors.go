@@ -84,22 +84,22 @@ type choice struct {
 }
 
 // str is bytes of which the bits of mask count.
-type str struct{ lit, mask []byte }
+type maskedString struct{ lit, mask []byte }
 
-func (s str) plus(t str) str {
-	return str{append(s.lit[:len(s.lit):len(s.lit)], t.lit...), append(s.mask[:len(s.mask):len(s.mask)], t.mask...)}
+func (s maskedString) plus(t maskedString) maskedString {
+	return maskedString{append(s.lit[:len(s.lit):len(s.lit)], t.lit...), append(s.mask[:len(s.mask):len(s.mask)], t.mask...)}
 }
 
 // facts is what is known of the matches of a node.
 type facts struct {
-	exact       []str  // every match is one of these; nil: they are not known
-	head        []str  // every match begins with one of these; nil: not known
-	best        choice // what every match holds, where exact is nil
-	least, most int    // their length; most < 0: no bound
+	exact       []maskedString // every match is one of these; nil: they are not known
+	head        []maskedString // every match begins with one of these; nil: not known
+	best        choice         // what every match holds, where exact is nil
+	least, most int            // their length; most < 0: no bound
 }
 
 // heads is what matches begin with.
-func (f *facts) heads() []str {
+func (f *facts) heads() []maskedString {
 	if f.exact != nil {
 		return f.exact
 	}
@@ -115,19 +115,19 @@ type gatherer struct {
 func (g *gatherer) node(n *Node) facts {
 	switch n.Op {
 	case OpLook:
-		return facts{exact: []str{{}}}
+		return facts{exact: []maskedString{{}}}
 	case OpSet:
 		if n.Set.Len() == 0 {
 			return facts{least: 1, most: 1}
 		}
 		value, mask := n.Set.Mask()
-		return facts{exact: []str{{[]byte{value}, []byte{mask}}}, least: 1, most: 1}
+		return facts{exact: []maskedString{{[]byte{value}, []byte{mask}}}, least: 1, most: 1}
 	case OpCat:
-		r := g.run()
+		r := g.newSequence()
 		for _, sub := range n.Subs {
 			r.add(g.node(sub))
 		}
-		return r.end()
+		return r.facts()
 	case OpAlt:
 		return g.either(n.Subs)
 	}
@@ -185,39 +185,39 @@ func (g *gatherer) either(subs []*Node) facts {
 // what there may be.
 func (g *gatherer) repeated(n *Node) facts {
 	sub := g.node(n.Subs[0])
-	r := g.run()
+	r := g.newSequence()
 	copies := 0
 	for ; copies < n.Min && copies <= maxString; copies++ {
 		r.add(sub)
 	}
 	if n.Max == n.Min && copies == n.Min {
-		return r.end()
+		return r.facts()
 	}
 	if n.Max == 1 && sub.exact != nil && len(sub.exact) < g.strings {
-		return facts{exact: append([]str{{}}, sub.exact...), most: sub.most}
+		return facts{exact: append([]maskedString{{}}, sub.exact...), most: sub.most}
 	}
 	most := -1
 	if n.Max >= 0 {
 		most = n.Max - copies
 	}
 	r.add(facts{least: times(sub.least, n.Min-copies), most: times(sub.most, most)})
-	return r.end()
+	return r.facts()
 }
 
 // run is the walk along nodes that stand one behind the other.
-type run struct {
+type sequence struct {
 	g           *gatherer
-	exact       []str // the strings gathered
-	first, last int   // where they begin; last < 0: anywhere from first on
-	least, most int   // the length of all that was walked
+	exact       []maskedString // the strings gathered
+	first, last int            // where they begin; last < 0: anywhere from first on
+	least, most int            // the length of all that was walked
 	best        choice
-	broken      bool  // whether exact is not all of it
-	head        []str // what it all begins with, where broken
+	broken      bool           // whether exact is not all of it
+	head        []maskedString // what it all begins with, where broken
 }
 
-func (g *gatherer) run() *run { return &run{g: g, exact: []str{{}}} }
+func (g *gatherer) newSequence() *sequence { return &sequence{g: g, exact: []maskedString{{}}} }
 
-func (r *run) add(f facts) {
+func (r *sequence) add(f facts) {
 	if r.fits(f.exact) {
 		r.exact = product(r.exact, f.exact)
 		r.least, r.most = plus(r.least, f.least), plus(r.most, f.most)
@@ -230,20 +230,20 @@ func (r *run) add(f facts) {
 	r.exact, r.first, r.last = f.exact, r.least, r.most
 	if f.exact == nil {
 		r.take(f.best, r.least, r.most)
-		r.exact = []str{{}}
+		r.exact = []maskedString{{}}
 		r.first, r.last = plus(r.least, f.least), plus(r.most, f.most)
 	}
 	r.least, r.most = plus(r.least, f.least), plus(r.most, f.most)
 }
 
 // fits says whether strings can be gathered behind those that were.
-func (r *run) fits(more []str) bool {
+func (r *sequence) fits(more []maskedString) bool {
 	return more != nil && len(more)*len(r.exact) <= max(r.g.strings, len(r.exact)) && longest(r.exact)+longest(more) <= maxString
 }
 
 // product is each of all with each of more behind it.
-func product(all, more []str) []str {
-	var out []str
+func product(all, more []maskedString) []maskedString {
+	var out []maskedString
 	for _, s := range all {
 		for _, t := range more {
 			out = append(out, s.plus(t))
@@ -253,7 +253,7 @@ func product(all, more []str) []str {
 }
 
 // flush makes the strings gathered a choice.
-func (r *run) flush() {
+func (r *sequence) flush() {
 	if !r.broken {
 		r.broken, r.head = true, r.exact
 	}
@@ -262,7 +262,7 @@ func (r *run) flush() {
 
 // take keeps a choice if it is the best so far; what it says of is first to
 // last behind the start.
-func (r *run) take(c choice, first, last int) {
+func (r *sequence) take(c choice, first, last int) {
 	if c.anchors == nil {
 		return
 	}
@@ -277,7 +277,7 @@ func (r *run) take(c choice, first, last int) {
 	}
 }
 
-func (r *run) end() facts {
+func (r *sequence) facts() facts {
 	if !r.broken {
 		return facts{exact: r.exact, least: r.least, most: r.most}
 	}
@@ -285,7 +285,7 @@ func (r *run) end() facts {
 	return facts{head: r.head, best: r.best, least: r.least, most: r.most}
 }
 
-func longest(all []str) int {
+func longest(all []maskedString) int {
 	n := 0
 	for _, s := range all {
 		n = max(n, len(s.lit))
@@ -293,8 +293,8 @@ func longest(all []str) int {
 	return n
 }
 
-func withoutEmpty(all []str) []str {
-	var out []str
+func withoutEmpty(all []maskedString) []maskedString {
+	var out []maskedString
 	for _, s := range all {
 		if len(s.lit) > 0 {
 			out = append(out, s)
@@ -305,10 +305,10 @@ func withoutEmpty(all []str) []str {
 
 // choose makes anchors of strings that begin at first to last; of none, if one
 // of them says nothing.
-func (g *gatherer) choose(all []str, first, last int) choice {
+func (g *gatherer) choose(all []maskedString, first, last int) choice {
 	var c choice
 	for _, s := range all {
-		from, to := s.window()
+		from, to := s.rarestPart()
 		if from == to {
 			return choice{}
 		}
@@ -352,7 +352,7 @@ func (g *gatherer) cost(a Anchor) float64 {
 
 // window is the part of a string that is best looked for: all but what says
 // little at its ends, or bytes of it that have no mask, if they are rare.
-func (s str) window() (from, to int) {
+func (s maskedString) rarestPart() (from, to int) {
 	from, to = 0, len(s.lit)
 	little := func(i int) bool {
 		return s.mask[i] != 0xff && share(s.lit[i:i+1], s.mask[i:i+1]) > 0.25
@@ -382,7 +382,7 @@ func (s str) window() (from, to int) {
 // share is about the share of places in memory where bytes stand.
 func share(lit, mask []byte) float64 {
 	p := 1.0
-	run := 0 // how many bytes before may have been the same as this one, all of them
+	alike := 0 // how many bytes before may have been the same as this one, all of them
 	last := byte(0)
 	for i, c := range lit {
 		m := byte(0xff)
@@ -390,9 +390,9 @@ func share(lit, mask []byte) float64 {
 			m = mask[i]
 		}
 		if i > 0 && last != 0 && m != 0 && (c^lit[i-1])&m&last == 0 {
-			run++
+			alike++
 		} else {
-			run = 0
+			alike = 0
 		}
 		last = m
 		q := 0.0
@@ -409,9 +409,9 @@ func share(lit, mask []byte) float64 {
 		}
 		switch {
 		case i == 0 || m == 0:
-		case run == 1:
+		case alike == 1:
 			q = max(q, 0.6) // bytes come in runs, and so do digits
-		case run > 1:
+		case alike > 1:
 			q = max(q, 0.95) // and runs are long: of zeros they are pages
 		case wideBefore(lit, mask, i):
 			q = max(q, 0.9) // text in UTF-16 goes on as such

@@ -43,28 +43,28 @@ type Program struct {
 
 	minLen, maxLen int
 	cutLen         int       // see CutLen
-	begins         [256]bool // by byte: whether a match can begin with it
-	only           []byte    // the one byte that does, if no other can
+	canBegin       [256]bool // by byte: whether a match can begin with it
+	onlyFirst      []byte    // the one byte that does, if no other can
 	lead           *lead     // how they begin, where that is of more use; nil: it is not
 	stretch        *stretch  // the same
 	anchors        []Anchor
 
 	// The alphabet: symbols of classes of bytes that no set tells apart, once
 	// for every combination of looks that holds somewhere.
-	class   [256]uint16
-	classes int    // the last one stands for the end of what may match
-	sample  []byte // a byte of each class but the last
-	looks   bool   // whether the program asks for any
-	context [numKinds * numKinds]uint16
-	holds   []Look // by context: which of the looks it asks for hold
+	byteClass    [256]uint16
+	numClasses   int    // the last one stands for the end of what may match
+	classSample  []byte // a byte of each class but the last
+	asksLooks    bool   // whether the program asks for any
+	contextOf    [numNeighbours * numNeighbours]uint16
+	contextLooks []Look // by context: which of the looks it asks for hold
 
 	start *state
 	pool  sync.Pool // of *scratch
 
-	mu     sync.Mutex // guards what follows, and the filling of states' tables
-	states map[string]*state
-	bytes  int // that the states take
-	work   *scratch
+	mu          sync.Mutex // guards what follows, and the filling of states' tables
+	states      map[string]*state
+	stateBytes  int // that the states take
+	stepScratch *scratch
 }
 
 // inst is an instruction. Its meaning is by op:
@@ -115,7 +115,7 @@ func Compile(n *Node, o Options) (*Program, error) {
 		return nil, fmt.Errorf("it takes more than %d steps: repeat less often, or in fewer places", MaxProgram)
 	}
 	p.alphabet(c.asked)
-	if !p.starts(n, o.MatchOnly) {
+	if !p.chooseStarts(n, o.MatchOnly) {
 		return nil, errors.New("nothing matches it")
 	}
 	p.states = make(map[string]*state)
@@ -125,21 +125,21 @@ func Compile(n *Node, o Options) (*Program, error) {
 }
 
 // starts finds how places are told where a match can begin; false: there are none.
-func (p *Program) starts(n *Node, matchOnly bool) bool {
-	first, _ := n.begin()
+func (p *Program) chooseStarts(n *Node, matchOnly bool) bool {
+	first, _ := n.firstBytes()
 	for c := range 256 {
-		if p.begins[c] = first.Has(byte(c)); p.begins[c] {
-			p.only = append(p.only, byte(c))
+		if p.canBegin[c] = first.Has(byte(c)); p.canBegin[c] {
+			p.onlyFirst = append(p.onlyFirst, byte(c))
 		}
 	}
-	if len(p.only) > 1 {
-		p.only = nil
+	if len(p.onlyFirst) > 1 {
+		p.onlyFirst = nil
 	}
 	if matchOnly {
 		return first.Len() > 0
 	}
-	p.lead = newLead(n, p, often(first))
-	if p.lead == nil && p.only == nil {
+	p.lead = newLead(n, p, byteShare(first))
+	if p.lead == nil && p.onlyFirst == nil {
 		p.stretch = newStretch(n, p, worthwhile)
 	}
 	limit := useless
@@ -311,24 +311,24 @@ func (c *compiler) close(again, round, on uint32, lazy bool) {
 
 // Kinds of neighbours: what looks tell apart.
 const (
-	kindNone = iota // there is no byte
-	kindLine        // \n
-	kindLow         // _
-	kindAlnum
-	kindOther
-	numKinds
+	neighbourNone = iota // there is no byte
+	neighbourLine        // \n
+	neighbourLow         // _
+	neighbourAlnum
+	neighbourOther
+	numNeighbours
 )
 
-func kindOf(b byte) int {
+func neighbourOf(b byte) int {
 	switch {
 	case b == '\n':
-		return kindLine
+		return neighbourLine
 	case b == '_':
-		return kindLow
+		return neighbourLow
 	case b >= '0' && b <= '9', b >= 'a' && b <= 'z', b >= 'A' && b <= 'Z':
-		return kindAlnum
+		return neighbourAlnum
 	}
-	return kindOther
+	return neighbourOther
 }
 
 // looksBetween is what holds between two neighbours.
@@ -339,69 +339,69 @@ func looksBetween(before, behind int) Look {
 			l |= bit
 		}
 	}
-	isWord := func(kind int) bool { return kind == kindLow || kind == kindAlnum }
-	set(BeginText, before == kindNone)
-	set(EndText, behind == kindNone)
-	set(BeginLine, before == kindNone || before == kindLine)
-	set(EndLine, behind == kindNone || behind == kindLine)
+	isWord := func(kind int) bool { return kind == neighbourLow || kind == neighbourAlnum }
+	set(BeginMemory, before == neighbourNone)
+	set(EndMemory, behind == neighbourNone)
+	set(BeginLine, before == neighbourNone || before == neighbourLine)
+	set(EndLine, behind == neighbourNone || behind == neighbourLine)
 	set(WordBoundary, isWord(before) != isWord(behind))
 	set(NoBoundary, isWord(before) == isWord(behind))
-	set(NoAlnumBefore, before != kindAlnum)
-	set(NoAlnumBehind, behind != kindAlnum)
+	set(NoAlnumBefore, before != neighbourAlnum)
+	set(NoAlnumBehind, behind != neighbourAlnum)
 	return l
 }
 
 // alphabet finds the classes of bytes and of places.
 func (p *Program) alphabet(asked Look) {
-	p.classes = 1
+	p.numClasses = 1
 	for i := range p.sets {
 		s := &p.sets[i]
-		inside := make([]uint16, p.classes) // the class of those in s, from 1; 0: none yet
-		outside := make([]bool, p.classes)
+		inside := make([]uint16, p.numClasses) // the class of those in s, from 1; 0: none yet
+		outside := make([]bool, p.numClasses)
 		for b := range 256 {
 			if !s.Has(byte(b)) {
-				outside[p.class[b]] = true
+				outside[p.byteClass[b]] = true
 			}
 		}
 		for b := range 256 {
-			old := p.class[b]
+			old := p.byteClass[b]
 			if !s.Has(byte(b)) || !outside[old] {
 				continue
 			}
 			if inside[old] == 0 {
-				inside[old] = uint16(p.classes)
-				p.classes++
+				inside[old] = uint16(p.numClasses)
+				p.numClasses++
 			}
-			p.class[b] = inside[old]
+			p.byteClass[b] = inside[old]
 		}
 	}
-	p.sample = make([]byte, p.classes)
+	p.classSample = make([]byte, p.numClasses)
 	for b := range 256 {
-		p.sample[p.class[b]] = byte(b)
+		p.classSample[p.byteClass[b]] = byte(b)
 	}
-	p.classes++
-	p.looks = asked != 0
+	p.numClasses++
+	p.asksLooks = asked != 0
 	known := map[Look]uint16{}
-	for before := range numKinds {
-		for behind := range numKinds {
+	for before := range numNeighbours {
+		for behind := range numNeighbours {
 			l := looksBetween(before, behind) & asked
 			k, ok := known[l]
 			if !ok {
-				k = uint16(len(p.holds))
+				k = uint16(len(p.contextLooks))
 				known[l] = k
-				p.holds = append(p.holds, l)
+				p.contextLooks = append(p.contextLooks, l)
 			}
-			p.context[before*numKinds+behind] = k
+			p.contextOf[before*numNeighbours+behind] = k
 		}
 	}
 }
 
 // symbols is the size of the alphabet.
-func (p *Program) symbols() int { return p.classes * len(p.holds) }
+func (p *Program) symbols() int { return p.numClasses * len(p.contextLooks) }
 
 // begin is the bytes that a match of n can begin with, and whether n can match
 // what is empty.
-func (n *Node) begin() (first Set, empty bool) {
+func (n *Node) firstBytes() (first Set, empty bool) {
 	switch n.Op {
 	case OpSet:
 		return n.Set, false
@@ -409,7 +409,7 @@ func (n *Node) begin() (first Set, empty bool) {
 		return Set{}, true
 	case OpCat:
 		for _, sub := range n.Subs {
-			s, empty := sub.begin()
+			s, empty := sub.firstBytes()
 			if first = first.Or(s); !empty {
 				return first, false
 			}
@@ -417,7 +417,7 @@ func (n *Node) begin() (first Set, empty bool) {
 		return first, true
 	case OpAlt:
 		for _, sub := range n.Subs {
-			s, e := sub.begin()
+			s, e := sub.firstBytes()
 			first, empty = first.Or(s), empty || e
 		}
 		return first, empty
@@ -425,6 +425,6 @@ func (n *Node) begin() (first Set, empty bool) {
 	if n.Max == 0 {
 		return Set{}, true
 	}
-	first, empty = n.Subs[0].begin()
+	first, empty = n.Subs[0].firstBytes()
 	return first, empty || n.Min == 0
 }

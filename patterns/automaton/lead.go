@@ -11,12 +11,12 @@ import "bytes"
 //	[a-z0-9.]+@[a-z]+\.[a-z]{2,}     …, mail to someone.else@example.org, …
 //	run       stop                              <----------^
 type lead struct {
-	run, stop   [256]bool
-	begins      *[256]bool // the bytes that a match can begin with
-	only        bool       // whether stop is one byte, that:
-	byte        byte
-	share       float64 // about how often a byte of stop is met
-	least, most int
+	prefix, stop [256]bool
+	canBegin     *[256]bool // the bytes that a match can begin with
+	oneStop      bool       // whether stop is one byte, that:
+	stopByte     byte
+	share        float64 // about how often a byte of stop is met
+	least, most  int
 }
 
 // newLead finds how matches of n begin where their stop is met less often than
@@ -32,8 +32,8 @@ func newLead(n *Node, p *Program, rarest float64) *lead {
 		if item.Op == OpLook {
 			continue
 		}
-		stop, empty := Cat(items[i:]...).begin()
-		if p := often(stop); !empty && disjoint(walked.run, stop) && p < rarest {
+		stop, empty := Cat(items[i:]...).firstBytes()
+		if p := byteShare(stop); !empty && disjoint(walked.run, stop) && p < rarest {
 			best, rarest = walked, p
 			best.stop = stop
 		}
@@ -47,11 +47,11 @@ func newLead(n *Node, p *Program, rarest float64) *lead {
 	if best.most < 0 || best.most > p.maxLen {
 		best.most = p.maxLen
 	}
-	l := &lead{begins: &p.begins, only: best.stop.Len() == 1, share: rarest, least: best.least, most: best.most}
+	l := &lead{canBegin: &p.canBegin, oneStop: best.stop.Len() == 1, share: rarest, least: best.least, most: best.most}
 	for c := range 256 {
-		l.run[c], l.stop[c] = best.run.Has(byte(c)), best.stop.Has(byte(c))
+		l.prefix[c], l.stop[c] = best.run.Has(byte(c)), best.stop.Has(byte(c))
 		if l.stop[c] {
-			l.byte = byte(c)
+			l.stopByte = byte(c)
 		}
 	}
 	return l
@@ -92,7 +92,7 @@ func disjoint(s, t Set) bool {
 }
 
 // often is about how often a byte of a set is met.
-func often(s Set) float64 {
+func byteShare(s Set) float64 {
 	p := 0.0
 	for c, f := range frequency {
 		if s.Has(byte(c)) {
@@ -103,7 +103,7 @@ func often(s Set) float64 {
 }
 
 // looked is what has been looked at from one place to the next.
-type looked struct {
+type scanned struct {
 	// Of a stretch: b[from:to] is in its set. Of a lead: no byte of it is one
 	// of stop.
 	from, to int
@@ -113,11 +113,11 @@ type looked struct {
 }
 
 // next is Program.Next.
-func (l *lead) next(b []byte, from, to int, k *looked) int {
+func (l *lead) next(b []byte, from, to int, k *scanned) int {
 	end := min(len(b), to+l.most) // of where a byte of stop matters
 	for from < to {
 		if from < k.from || from > k.to {
-			*k = looked{from: from, to: from}
+			*k = scanned{from: from, to: from}
 		}
 		if !k.found && k.to < end {
 			q := l.find(b[k.to:end])
@@ -134,12 +134,12 @@ func (l *lead) next(b []byte, from, to int, k *looked) int {
 		}
 		lowest := max(from, q-l.most)
 		at := max(k.low, lowest)
-		for at > lowest && l.run[b[at-1]] {
+		for at > lowest && l.prefix[b[at-1]] {
 			at--
 		}
 		k.low = min(k.low, at)
 		for ; at <= q-l.least; at++ {
-			if l.begins[b[at]] {
+			if l.canBegin[b[at]] {
 				return min(at, to)
 			}
 		}
@@ -150,8 +150,8 @@ func (l *lead) next(b []byte, from, to int, k *looked) int {
 
 // find is the offset of the first byte of stop, −1 if there is none.
 func (l *lead) find(b []byte) int {
-	if l.only {
-		return bytes.IndexByte(b, l.byte)
+	if l.oneStop {
+		return bytes.IndexByte(b, l.stopByte)
 	}
 	for i, c := range b {
 		if l.stop[c] {

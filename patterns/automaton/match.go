@@ -38,7 +38,7 @@ type state struct {
 
 // scratch is what working out a step needs.
 type scratch struct {
-	seen, taken sparse
+	seen, after sparse
 	stack       []uint32
 	states      [2]state // the one stepped from may be one of them
 }
@@ -46,25 +46,25 @@ type scratch struct {
 // sparse is a set of small numbers, in the order of adding, that is emptied at
 // once (Briggs and Torczon 1993).
 type sparse struct {
-	dense, at []uint32
+	dense, index []uint32
 }
 
 func (s *sparse) clear() { s.dense = s.dense[:0] }
 
 // add says whether n was not there yet.
 func (s *sparse) add(n uint32) bool {
-	if i := s.at[n]; int(i) < len(s.dense) && s.dense[i] == n {
+	if i := s.index[n]; int(i) < len(s.dense) && s.dense[i] == n {
 		return false
 	}
-	s.at[n] = uint32(len(s.dense))
+	s.index[n] = uint32(len(s.dense))
 	s.dense = append(s.dense, n)
 	return true
 }
 
 func newScratch(n int) *scratch {
 	return &scratch{
-		seen:  sparse{at: make([]uint32, n)},
-		taken: sparse{at: make([]uint32, n)},
+		seen:  sparse{index: make([]uint32, n)},
+		after: sparse{index: make([]uint32, n)},
 	}
 }
 
@@ -74,15 +74,15 @@ func newScratch(n int) *scratch {
 // an offset outside b; it is false where memory has none, and nil if there are
 // none at all.
 func (p *Program) Match(b []byte, at int, beyond func(i int) (byte, bool)) int {
-	if !p.begins[b[at]] {
+	if !p.canBegin[b[at]] {
 		return 0
 	}
 	m := matching{p: p, b: b, at: at, n: min(len(b)-at, p.maxLen), beyond: beyond}
 	s, best, i := p.start, 0, 0
-	if !p.looks {
+	if !p.asksLooks {
 		// The same as below as long as all is easy: no looks, tables, bytes left.
 		for _, c := range b[at : at+m.n] {
-			t := s.next[p.class[c]].Load()
+			t := s.next[p.byteClass[c]].Load()
 			if t == nil {
 				break
 			}
@@ -103,7 +103,7 @@ func (p *Program) Match(b []byte, at int, beyond func(i int) (byte, bool)) int {
 		t := s.next[symbol].Load()
 		if t == nil {
 			if t = p.step(s, symbol); t == nil {
-				return m.slow(s, i, best)
+				return m.withoutTables(s, i, best)
 			}
 		}
 		if t.matched {
@@ -127,7 +127,7 @@ type matching struct {
 }
 
 // slow goes on from state s in front of byte i without tables.
-func (m *matching) slow(s *state, i, best int) int {
+func (m *matching) withoutTables(s *state, i, best int) int {
 	w := m.p.pool.Get().(*scratch)
 	defer m.p.pool.Put(w)
 	for turn := 0; ; i, turn = i+1, 1-turn {
@@ -136,11 +136,11 @@ func (m *matching) slow(s *state, i, best int) int {
 				return best
 			}
 		}
-		if i == m.n || len(w.taken.dense) == 0 {
+		if i == m.n || len(w.after.dense) == 0 {
 			return best
 		}
 		t := &w.states[turn]
-		t.threads = append(t.threads[:0], w.taken.dense...)
+		t.threads = append(t.threads[:0], w.after.dense...)
 		s = t
 	}
 }
@@ -148,13 +148,13 @@ func (m *matching) slow(s *state, i, best int) int {
 // symbol is that of byte i, or of the end of what may match, and of the place
 // in front of it.
 func (m *matching) symbol(i int) int {
-	symbol := m.p.classes - 1
+	symbol := m.p.numClasses - 1
 	if i < m.n {
-		symbol = int(m.p.class[m.b[m.at+i]])
+		symbol = int(m.p.byteClass[m.b[m.at+i]])
 	}
-	if m.p.looks {
-		k := m.kindBefore(m.at+i)*numKinds + m.kindBehind(m.at+i)
-		symbol += int(m.p.context[k]) * m.p.classes
+	if m.p.asksLooks {
+		k := m.neighbourBefore(m.at+i)*numNeighbours + m.neighbourBehind(m.at+i)
+		symbol += int(m.p.contextOf[k]) * m.p.numClasses
 	}
 	return symbol
 }
@@ -172,45 +172,45 @@ func (m *matching) byteAt(i int) (byte, bool) {
 
 // kindBefore is the kind of what lies in front of offset i. In a wide encoding
 // that is two bytes, of which one is zero; else they are something other.
-func (m *matching) kindBefore(i int) int {
+func (m *matching) neighbourBefore(i int) int {
 	c, ok := m.byteAt(i - 1)
 	if !ok {
-		return kindNone
+		return neighbourNone
 	}
 	if m.p.encoding != Plain {
 		first, ok := m.byteAt(i - 2)
 		if !ok {
-			return kindOther
+			return neighbourOther
 		}
 		if m.p.encoding == WideLE {
 			first, c = c, first
 		}
 		if first != 0 {
-			return kindOther
+			return neighbourOther
 		}
 	}
-	return kindOf(c)
+	return neighbourOf(c)
 }
 
 // kindBehind is the kind of what lies at offset i.
-func (m *matching) kindBehind(i int) int {
+func (m *matching) neighbourBehind(i int) int {
 	c, ok := m.byteAt(i)
 	if !ok {
-		return kindNone
+		return neighbourNone
 	}
 	if m.p.encoding != Plain {
 		second, ok := m.byteAt(i + 1)
 		if !ok {
-			return kindOther
+			return neighbourOther
 		}
 		if m.p.encoding == WideBE {
 			second, c = c, second
 		}
 		if second != 0 {
-			return kindOther
+			return neighbourOther
 		}
 	}
-	return kindOf(c)
+	return neighbourOf(c)
 }
 
 // step is the state that a symbol leads to from s, worked out for the first
@@ -221,14 +221,14 @@ func (p *Program) step(s *state, symbol int) *state {
 	if t := s.next[symbol].Load(); t != nil {
 		return t
 	}
-	if p.bytes > maxBytes {
+	if p.stateBytes > maxBytes {
 		return nil
 	}
-	if p.work == nil {
-		p.work = newScratch(len(p.insts))
+	if p.stepScratch == nil {
+		p.stepScratch = newScratch(len(p.insts))
 	}
-	matched := p.follow(p.work, s, symbol)
-	t := p.newState(p.work.taken.dense, false, matched)
+	matched := p.follow(p.stepScratch, s, symbol)
+	t := p.newState(p.stepScratch.after.dense, false, matched)
 	s.next[symbol].Store(t)
 	return t
 }
@@ -255,7 +255,7 @@ func (p *Program) newState(threads []uint32, start, matched bool) *state {
 		s.next = make([]atomic.Pointer[state], p.symbols())
 	}
 	p.states[string(key)] = s
-	p.bytes += 8*len(s.next) + 8*len(threads) + 128
+	p.stateBytes += 8*len(s.next) + 8*len(threads) + 128
 	return s
 }
 
@@ -263,9 +263,9 @@ func (p *Program) newState(threads []uint32, start, matched bool) *state {
 // symbol, and says whether one of them matched in front of it.
 func (p *Program) follow(w *scratch, s *state, symbol int) (matched bool) {
 	w.seen.clear()
-	w.taken.clear()
-	class := symbol % p.classes
-	holds := p.holds[symbol/p.classes]
+	w.after.clear()
+	class := symbol % p.numClasses
+	holds := p.contextLooks[symbol/p.numClasses]
 	for _, thread := range s.threads {
 		w.stack = append(w.stack[:0], thread)
 		for len(w.stack) > 0 {
@@ -276,8 +276,8 @@ func (p *Program) follow(w *scratch, s *state, symbol int) (matched bool) {
 			}
 			switch i := &p.insts[pc]; i.op {
 			case opByte:
-				if class < len(p.sample) && p.sets[i.arg].Has(p.sample[class]) {
-					w.taken.add(i.out)
+				if class < len(p.classSample) && p.sets[i.arg].Has(p.classSample[class]) {
+					w.after.add(i.out)
 				}
 			case opAlt:
 				w.stack = append(w.stack, i.arg, i.out)
@@ -297,7 +297,7 @@ func (p *Program) follow(w *scratch, s *state, symbol int) (matched bool) {
 		}
 	}
 	if p.semantics != First {
-		slices.Sort(w.taken.dense) // the order does not matter: fewer states
+		slices.Sort(w.after.dense) // the order does not matter: fewer states
 	}
 	return matched
 }
@@ -306,12 +306,12 @@ func (p *Program) follow(w *scratch, s *state, symbol int) (matched bool) {
 // to where none does. It looks at nothing but b, and there at no more than
 // MaxLen bytes from to on.
 func (p *Program) Next(b []byte, from, to int) int {
-	var k looked
+	var k scanned
 	return p.findNext(b, from, to, &k)
 }
 
 // findNext is Next, that knows what it has looked at in b.
-func (p *Program) findNext(b []byte, from, to int, k *looked) int {
+func (p *Program) findNext(b []byte, from, to int, k *scanned) int {
 	switch {
 	case from >= to:
 		return to
@@ -319,14 +319,14 @@ func (p *Program) findNext(b []byte, from, to int, k *looked) int {
 		return p.lead.next(b, from, to, k)
 	case p.stretch != nil:
 		return p.stretch.next(b, from, to, k)
-	case p.only != nil:
-		if i := bytes.IndexByte(b[from:to], p.only[0]); i >= 0 {
+	case p.onlyFirst != nil:
+		if i := bytes.IndexByte(b[from:to], p.onlyFirst[0]); i >= 0 {
 			return from + i
 		}
 		return to
 	}
 	for i, c := range b[from:to] {
-		if p.begins[c] {
+		if p.canBegin[c] {
 			return from + i
 		}
 	}

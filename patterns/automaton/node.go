@@ -33,8 +33,8 @@ type Node struct {
 type Look uint8
 
 const (
-	BeginText     Look = 1 << iota // memory has no byte in front
-	EndText                        // memory has no byte behind
+	BeginMemory   Look = 1 << iota // memory has no byte in front
+	EndMemory                      // memory has no byte behind
 	BeginLine                      // no byte in front, or \n
 	EndLine                        // no byte behind, or \n
 	WordBoundary                   // of the two bytes, one is of [0-9A-Za-z_]; where there is none, it is not
@@ -45,15 +45,6 @@ const (
 
 // Bytes is the node of one byte of a set.
 func Bytes(s Set) *Node { return &Node{Op: OpSet, Set: s} }
-
-// Literal is the node of bytes as they stand.
-func Literal(b []byte) *Node {
-	n := &Node{Op: OpCat}
-	for _, c := range b {
-		n.Subs = append(n.Subs, Bytes(SetOf(c)))
-	}
-	return n
-}
 
 // Assert is the node of a look, one of the constants, which takes no byte.
 func Assert(l Look) *Node { return &Node{Op: OpLook, Look: l} }
@@ -75,8 +66,8 @@ func Alt(subs ...*Node) *Node {
 }
 
 // Repeat is a node min to max times, both included; max < 0: no end.
-func Repeat(sub *Node, min, max int, lazy bool) *Node {
-	return &Node{Op: OpRepeat, Subs: []*Node{sub}, Min: min, Max: max, Lazy: lazy}
+func Repeat(sub *Node, least, most int, lazy bool) *Node {
+	return &Node{Op: OpRepeat, Subs: []*Node{sub}, Min: least, Max: most, Lazy: lazy}
 }
 
 // Encoding is how the characters of an expression lie in memory.
@@ -147,14 +138,14 @@ func (n *Node) Lengths() (least, most int) {
 }
 
 // huge is as long as lengths get: no memory holds more.
-const huge = 1 << 40
+const maxLength = 1 << 40
 
 // plus adds lengths, of which a negative one has no bound.
 func plus(a, b int) int {
 	if a < 0 || b < 0 {
 		return -1
 	}
-	return min(a+b, huge)
+	return min(a+b, maxLength)
 }
 
 // times is a length n times.
@@ -164,8 +155,8 @@ func times(a, n int) int {
 		return 0
 	case a < 0 || n < 0:
 		return -1
-	case a > huge/n:
-		return huge
+	case a > maxLength/n:
+		return maxLength
 	}
 	return a * n
 }

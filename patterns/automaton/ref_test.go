@@ -178,12 +178,12 @@ func backtrack(n *Node, b []byte, at, limit int) (lengths []int, ok bool) {
 				then(i + 1)
 			}
 		case OpLook:
-			before, behind := kindNone, kindNone
+			before, behind := neighbourNone, neighbourNone
 			if i > 0 {
-				before = kindOf(b[i-1])
+				before = neighbourOf(b[i-1])
 			}
 			if i < len(b) {
-				behind = kindOf(b[i])
+				behind = neighbourOf(b[i])
 			}
 			if looksBetween(before, behind)&n.Look != 0 {
 				then(i)
@@ -323,7 +323,7 @@ func TestAgainstReference(t *testing.T) {
 				break
 			}
 			if d.IntN(3) == 0 {
-				progs[s].bytes = maxBytes // no more tables
+				progs[s].stateBytes = maxBytes // no more tables
 			}
 		}
 		loops := loopsEmpty(n)
@@ -357,7 +357,7 @@ func TestAgainstReference(t *testing.T) {
 						t.Fatalf("%q: %d bytes, of %d to %d", e.ours, got, p.MinLen(), p.MaxLen())
 					}
 					// Next leads there, from anywhere in front, by any of its ways.
-					var known looked
+					var known scanned
 					ways := []func(b []byte, from, to int) int{p.Next}
 					if l := newLead(n, p, math.Inf(1)); l != nil {
 						led++
@@ -369,7 +369,7 @@ func TestAgainstReference(t *testing.T) {
 					}
 					for way, nextOf := range ways {
 						from, to := d.IntN(at+1), at+1+d.IntN(len(b)-at)
-						known = looked{}
+						known = scanned{}
 						next := nextOf(b, from, to)
 						for next < at {
 							next = nextOf(b, next+1, to)

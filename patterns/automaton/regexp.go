@@ -263,9 +263,9 @@ func convertWith(re *syntax.Regexp, convert func(*syntax.Regexp) *Node) *Node {
 	case syntax.OpNoMatch:
 		return Bytes(Set{})
 	case syntax.OpBeginText:
-		return Assert(BeginText)
+		return Assert(BeginMemory)
 	case syntax.OpEndText:
-		return Assert(EndText)
+		return Assert(EndMemory)
 	case syntax.OpBeginLine:
 		return Assert(BeginLine)
 	case syntax.OpEndLine:

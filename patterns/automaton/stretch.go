@@ -8,9 +8,9 @@ package automaton
 //	[0-9a-f]{8,}     n 8      memory …….a9…x…           the next place is behind x
 //	                               ^from  ^ from+7, going back
 type stretch struct {
-	set    [256]bool
-	begins *[256]bool // the bytes that a match can begin with
-	n      int
+	set      [256]bool
+	canBegin *[256]bool // the bytes that a match can begin with
+	n        int
 }
 
 // worthwhile is how many places a byte has to rule out, about, for a stretch to
@@ -27,14 +27,14 @@ func newStretch(n *Node, p *Program, places float64) *stretch {
 		least, _ := item.Lengths()
 		set = set.Or(item.bytes())
 		length = min(plus(length, least), p.minLen)
-		if out := float64(length) * (1 - often(set)); out > most {
+		if out := float64(length) * (1 - byteShare(set)); out > most {
 			best, bestLength, most = set, length, out
 		}
 	}
 	if bestLength == 0 {
 		return nil
 	}
-	s := &stretch{begins: &p.begins, n: bestLength}
+	s := &stretch{canBegin: &p.canBegin, n: bestLength}
 	for c := range 256 {
 		s.set[c] = best.Has(byte(c))
 	}
@@ -42,7 +42,7 @@ func newStretch(n *Node, p *Program, places float64) *stretch {
 }
 
 // next is Program.Next.
-func (s *stretch) next(b []byte, from, to int, k *looked) int {
+func (s *stretch) next(b []byte, from, to int, k *scanned) int {
 	known := from // what lies from from up to here is in the set
 	if k.from <= from && from < k.to {
 		known = k.to
@@ -57,7 +57,7 @@ func (s *stretch) next(b []byte, from, to int, k *looked) int {
 			continue
 		}
 		known = from + s.n
-		if s.begins[b[from]] {
+		if s.canBegin[b[from]] {
 			k.from, k.to = from, known
 			return from
 		}

@@ -132,7 +132,7 @@ const (
 	surrogates    = 0xd800
 	lowSurrogates = 0xdc00
 	surrogatesEnd = 0xe000
-	beyond        = 0x10000
+	beyondBMP     = 0x10000
 )
 
 // class is one character of pairs of first and last ones, both included.
@@ -141,21 +141,21 @@ func (u *utf16Nodes) class(ranges []rune) *Node {
 	var high []rune // beyond U+FFFF
 	for i := 0; i+1 < len(ranges); i += 2 {
 		lo, hi := ranges[i], ranges[i+1]
-		if lo < beyond {
-			units.add(lo, min(hi, beyond-1))
+		if lo < beyondBMP {
+			units.add(lo, min(hi, beyondBMP-1))
 		}
-		if hi >= beyond {
-			high = append(high, max(lo, beyond), hi)
+		if hi >= beyondBMP {
+			high = append(high, max(lo, beyondBMP), hi)
 		}
 	}
-	switch any := units.has(surrogates, surrogatesEnd-1); {
-	case len(high) == 0 || any && slices.Equal(high, []rune{beyond, unicode.MaxRune}):
+	switch allSurrogates := units.has(surrogates, surrogatesEnd-1); {
+	case len(high) == 0 || allSurrogates && slices.Equal(high, []rune{beyondBMP, unicode.MaxRune}):
 		return u.units(&units)
-	case any && u.err == nil:
+	case allSurrogates && u.err == nil:
 		u.err = &SyntaxError{0, "a class of what is not a character beyond U+FFFF: in UTF-16 that is two code units, and a class is about one"}
 	}
 	n := u.pairs(high)
-	if units.any() {
+	if units.notEmpty() {
 		n = Alt(n, u.units(&units))
 	}
 	return n
@@ -180,7 +180,7 @@ func (s *unitSets) has(lo, hi rune) bool {
 	return true
 }
 
-func (s *unitSets) any() bool {
+func (s *unitSets) notEmpty() bool {
 	return slices.ContainsFunc(s[:], func(low Set) bool { return low.Len() > 0 })
 }
 

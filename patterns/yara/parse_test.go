@@ -479,7 +479,7 @@ func asRE2(n *re) string {
 		}
 		return "[" + set(s) + "]"
 	case reLook:
-		return map[automaton.Look]string{automaton.BeginText: "^", automaton.EndText: "$", automaton.WordBoundary: `\b`, automaton.NoBoundary: `\B`}[n.look]
+		return map[automaton.Look]string{automaton.BeginMemory: "^", automaton.EndMemory: "$", automaton.WordBoundary: `\b`, automaton.NoBoundary: `\B`}[n.look]
 	case reAlt:
 		return strings.Join(subs, "|")
 	case reRepeat:

@@ -181,9 +181,9 @@ func (t *translator) item() (*re, error) {
 	case '(':
 		return t.group()
 	case '^':
-		return look(automaton.BeginText, 1)
+		return look(automaton.BeginMemory, 1)
 	case '$':
-		return look(automaton.EndText, 1)
+		return look(automaton.EndMemory, 1)
 	case '.':
 		t.i++
 		return &re{op: reAny}, nil

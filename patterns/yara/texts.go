@@ -184,7 +184,7 @@ func (n *re) write(b *strings.Builder) {
 
 // looks is how package regexp has what an expression looks at.
 var looks = map[automaton.Look]string{
-	automaton.BeginText: "^", automaton.EndText: "$", automaton.WordBoundary: `\b`, automaton.NoBoundary: `\B`,
+	automaton.BeginMemory: "^", automaton.EndMemory: "$", automaton.WordBoundary: `\b`, automaton.NoBoundary: `\B`,
 }
 
 // writeSet writes brackets with the ranges of the set.

@@ -25,7 +25,7 @@ func TestTrail(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%s: %v", expr, err)
 			}
-			trail := p.NewTrail()
+			trail := p.NewTrack()
 			for round := range 2 {
 				var b []byte
 				for len(b) < 5000 {
@@ -71,11 +71,11 @@ func TestTrailWork(t *testing.T) {
 	for _, expr := range []string{`a+`, `a+b`, `a*?b`, `(aa)*b`, `(a{16})*b`, `a.*b`, `\ba+b`} {
 		b := bytes.Repeat([]byte{'a'}, size)
 		for _, limit := range []int{4096, 1 << 20} {
-			trail := compile(t, expr, 0, Options{Limit: limit}).NewTrail()
+			trail := compile(t, expr, 0, Options{Limit: limit}).NewTrack()
 			for at := range b {
 				trail.Match(b, at, nil)
 			}
-			if most := size * max(70, 2*trail.every); trail.Steps() > most {
+			if most := size * max(70, 2*trail.markEvery); trail.Steps() > most {
 				t.Errorf("%s, at most %d bytes: %d steps for %d bytes, want at most %d", expr, limit, trail.Steps(), size, most)
 			}
 		}

@@ -17,70 +17,69 @@ import "slices"
 // compared at marks only, about √MaxLen bytes apart, so that they are small.
 //
 // One goroutine uses a trail.
-type Trail struct {
-	p     *Program
-	every int   // bytes from mark to mark
-	first int   // offset of the mark that ways begin at
-	last  int   // place asked about last
-	ways  []way // no two with the same state at first
-	steps int
+type Track struct {
+	p         *Program
+	markEvery int    // bytes from mark to mark
+	firstMark int    // offset of the mark that ways begin at
+	paths     []path // no two with the same state at first
+	steps     int
 
 	// Where Next has looked, of a lead or a stretch.
-	looked looked
+	scanned scanned
 }
 
 // way is how a search went on from a mark.
-type way struct {
+type path struct {
 	marks []*state // at the mark that ways begin at, and at those behind it
 	walk           // offsets count from the mark; best −1: none yet
 }
 
 // maxWays is how many ways are kept. Most programs have one or two at a place.
-const maxWays = 64
+const maxPaths = 64
 
 // minEvery is the least distance of marks, and more than most matches are long.
-const minEvery = 64
+const minMarkEvery = 64
 
 // NewTrail is a trail for a program.
-func (p *Program) NewTrail() *Trail {
-	t := &Trail{p: p, every: minEvery}
-	for t.every*t.every < p.maxLen {
-		t.every *= 2
+func (p *Program) NewTrack() *Track {
+	t := &Track{p: p, markEvery: minMarkEvery}
+	for t.markEvery*t.markEvery < p.maxLen {
+		t.markEvery *= 2
 	}
 	return t
 }
 
 // Reset makes the trail forget what it knows: other bytes follow.
-func (t *Trail) Reset() {
-	t.ways, t.first, t.last, t.looked = t.ways[:0], 0, 0, looked{}
+func (t *Track) Reset() {
+	t.paths, t.firstMark, t.scanned = t.paths[:0], 0, scanned{}
 }
 
 // Steps is about how much work there was so far, in bytes that the automaton
 // has read.
-func (t *Trail) Steps() int { return t.steps }
+func (t *Track) Steps() int { return t.steps }
 
 // Match is Program.Match. From one call to the next without Reset, at does not
 // become less, and b and what is beyond it stay as they are.
-func (t *Trail) Match(b []byte, at int, beyond func(i int) (byte, bool)) int {
+func (t *Track) Match(b []byte, at int, beyond func(i int) (byte, bool)) int {
 	p := t.p
-	if !p.begins[b[at]] {
+	if !p.canBegin[b[at]] {
 		return 0
 	}
 	m := matching{p: p, b: b, at: at, n: min(len(b)-at, p.maxLen), beyond: beyond}
 	w := walk{s: p.start}
-	n := t.every - at%t.every // to the next mark
+	n := t.markEvery - at%t.markEvery // to the next mark
 	if n >= m.n {
 		return t.end(&m, w)
 	}
 	m.walk(&w, n)
 	t.steps += w.i
-	if w.over {
+	if w.done {
 		return w.best
 	}
 	if w.stuck {
 		return t.end(&m, w)
 	}
-	far := t.way(at+n, w.s)
+	far := t.pathFrom(at+n, w.s)
 	rest := m
 	rest.at, rest.n = at+n, m.n-n
 	t.follow(&rest, far)
@@ -92,17 +91,17 @@ func (t *Trail) Match(b []byte, at int, beyond func(i int) (byte, bool)) int {
 
 // follow walks a way to the end of what may match, as far as tables lead, and
 // where it meets another one, goes where that went.
-func (t *Trail) follow(m *matching, w *way) {
+func (t *Track) follow(m *matching, w *path) {
 	before := w.i
-	for !w.over && !w.stuck {
+	for !w.done && !w.stuck {
 		n := len(w.marks)
-		next := n * t.every
-		if m.walk(&w.walk, min(next, m.n)); w.i < next || w.over || w.stuck {
+		next := n * t.markEvery
+		if m.walk(&w.walk, min(next, m.n)); w.i < next || w.done || w.stuck {
 			break
 		}
 		w.marks = append(w.marks, w.s)
-		for i := range t.ways {
-			if v := &t.ways[i]; v != w && n < len(v.marks) && v.marks[n] == w.s {
+		for i := range t.paths {
+			if v := &t.paths[i]; v != w && n < len(v.marks) && v.marks[n] == w.s {
 				t.steps += w.i - before
 				best := w.best
 				if w.walk = v.walk; w.best < next {
@@ -119,12 +118,12 @@ func (t *Trail) follow(m *matching, w *way) {
 
 // end is the length of the match that a walk has found once it has gone to the
 // end of what may match.
-func (t *Trail) end(m *matching, w walk) int {
+func (t *Track) end(m *matching, w walk) int {
 	from := w.i
 	m.walk(&w, m.n)
 	t.steps += w.i - from
 	switch {
-	case w.over:
+	case w.done:
 		return w.best
 	case !w.stuck:
 		if s := m.p.next(w.s, m.symbol(m.n)); s != nil {
@@ -135,55 +134,55 @@ func (t *Trail) end(m *matching, w walk) int {
 		}
 	}
 	t.steps += (m.n - w.i) * max(1, len(w.s.threads)) // about
-	return m.slow(w.s, w.i, w.best)
+	return m.withoutTables(w.s, w.i, w.best)
 }
 
 // way is that which is in state s at a mark, known or new.
-func (t *Trail) way(mark int, s *state) *way {
-	if d := (mark - t.first) / t.every; d > 0 {
-		t.ways = slices.DeleteFunc(t.ways, func(w way) bool { return len(w.marks) <= d })
-		kept := t.ways[:0]
-		for _, w := range t.ways {
+func (t *Track) pathFrom(mark int, s *state) *path {
+	if d := (mark - t.firstMark) / t.markEvery; d > 0 {
+		t.paths = slices.DeleteFunc(t.paths, func(w path) bool { return len(w.marks) <= d })
+		kept := t.paths[:0]
+		for _, w := range t.paths {
 			w.marks = w.marks[d:]
-			w.i -= d * t.every
-			if w.best -= d * t.every; w.best < 0 {
+			w.i -= d * t.markEvery
+			if w.best -= d * t.markEvery; w.best < 0 {
 				w.best = -1
 			}
-			if !slices.ContainsFunc(kept, func(v way) bool { return v.marks[0] == w.marks[0] }) {
+			if !slices.ContainsFunc(kept, func(v path) bool { return v.marks[0] == w.marks[0] }) {
 				kept = append(kept, w)
 			}
 		}
-		t.ways, t.first = kept, mark
+		t.paths, t.firstMark = kept, mark
 	}
-	for i := range t.ways {
-		if t.ways[i].marks[0] == s {
-			return &t.ways[i]
+	for i := range t.paths {
+		if t.paths[i].marks[0] == s {
+			return &t.paths[i]
 		}
 	}
-	if len(t.ways) == maxWays {
-		t.ways = slices.Delete(t.ways, 0, 1)
+	if len(t.paths) == maxPaths {
+		t.paths = slices.Delete(t.paths, 0, 1)
 	}
-	t.ways = append(t.ways, way{marks: []*state{s}, walk: walk{s: s, best: -1}})
-	return &t.ways[len(t.ways)-1]
+	t.paths = append(t.paths, path{marks: []*state{s}, walk: walk{s: s, best: -1}})
+	return &t.paths[len(t.paths)-1]
 }
 
 // walk is a search that has come as far as byte i.
 type walk struct {
 	s       *state
 	i, best int
-	over    bool // best is the match
+	done    bool // best is the match
 	stuck   bool // no more states are kept: only matching.slow can go on
 }
 
 // walk goes on up to byte to, which is at most m.n, as far as tables lead.
 func (m *matching) walk(w *walk, to int) {
 	p := m.p
-	for w.i < to && !w.over && !w.stuck {
-		if !p.looks {
+	for w.i < to && !w.done && !w.stuck {
+		if !p.asksLooks {
 			// The same as below as long as all is easy.
 			s, i := w.s, w.i
 			for _, c := range m.b[m.at+i : m.at+to] {
-				t := s.next[p.class[c]].Load()
+				t := s.next[p.byteClass[c]].Load()
 				if t == nil || t.matched && p.semantics == Shortest || len(t.threads) == 0 {
 					break
 				}
@@ -204,9 +203,9 @@ func (m *matching) walk(w *walk, to int) {
 		}
 		if t.matched {
 			w.best = w.i
-			w.over = p.semantics == Shortest
+			w.done = p.semantics == Shortest
 		}
-		if w.over = w.over || len(t.threads) == 0; w.over {
+		if w.done = w.done || len(t.threads) == 0; w.done {
 			return
 		}
 		w.s = t
@@ -215,7 +214,7 @@ func (m *matching) walk(w *walk, to int) {
 }
 
 // Next is Program.Next, under the conditions of Match.
-func (t *Trail) Next(b []byte, from, to int) int { return t.p.findNext(b, from, to, &t.looked) }
+func (t *Track) Next(b []byte, from, to int) int { return t.p.findNext(b, from, to, &t.scanned) }
 
 // next is the state that a symbol leads to; nil if it is not kept.
 func (p *Program) next(s *state, symbol int) *state {

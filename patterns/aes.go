@@ -145,7 +145,7 @@ func (s aesSchedule) Next(m *Memory, from, to int) int {
 func load32(b []byte) uint32 { return binary.LittleEndian.Uint32(b) }
 func load64(b []byte) uint64 { return binary.LittleEndian.Uint64(b) }
 
-// double is x · 2 in the field of AES, modulo x⁸ + x⁴ + x³ + x + 1.
+// xtime is x · 2 in the field of AES, modulo x⁸ + x⁴ + x³ + x + 1.
 func xtime(x byte) byte { return x<<1 ^ (x>>7)*0x1b }
 
 // sbox is the S-box of AES (FIPS 197, section 5.1.1): the inverse in the field,

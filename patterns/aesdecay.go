@@ -82,7 +82,7 @@ func (d decayedSchedule) Match(m *Memory, at int) int {
 // schedule is the words of a schedule, as many as the longest one has.
 type schedule [60]uint32
 
-// count is how many words the schedule has.
+// wordCount is how many words the schedule has.
 func (d decayedSchedule) wordCount() int { return 4 * (d.keyWords + 7) }
 
 // load is word i of the schedule that b begins with, its first byte highest.
@@ -110,7 +110,7 @@ func (d decayedSchedule) decode(b []byte) (w schedule, ok bool) {
 	return w, false
 }
 
-// from makes w the schedule that has the words of have from first on, and says
+// extend makes w the schedule that has the words of have from first on, and says
 // whether have differs from it in few bits.
 func (d decayedSchedule) extend(have, w *schedule, first int) bool {
 	copy(w[first:first+d.keyWords], have[first:])
@@ -219,7 +219,7 @@ func (d decayedSchedule) Next(m *Memory, from, to int) int {
 // 3 of them may be, and of noise 5 are.
 const sumBits = 10
 
-// sums says whether not more bits of some rows of sums are wrong than may be.
+// sumsHold says whether not more bits of some rows of sums are wrong than may be.
 func (d decayedSchedule) sumsHold(b []byte) bool {
 	limit, back, step := 3*d.wrongBits, 4*d.keyWords, 4*d.keyWords
 	if d.keyWords == 8 {

@@ -222,7 +222,7 @@ func (p *Pattern) clash(first *Pattern) *Error {
 	return p.fault(-1, "the name '%s' is also that of another pattern, '%s'%s: give one of them another NAME=", name, other, where)
 }
 
-// alike says whether two needles have the same hits.
+// sameHits says whether two needles have the same hits.
 func sameHits(a, b Needle) bool {
 	if a.Align != b.Align || (a.Words == nil) != (b.Words == nil) {
 		return false

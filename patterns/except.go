@@ -17,7 +17,7 @@ type exception struct {
 	nodes map[formEncoding]exceptionNode // what node has read
 }
 
-// nodeKind is what an exception is read for.
+// formEncoding is what an exception is read for.
 type formEncoding struct {
 	encoding automaton.Encoding
 	encoded  bool

@@ -158,7 +158,7 @@ func mantissa(s string) string {
 // sign is the top bit of a number.
 func (t float) sign() uint64 { return 1 << (t.bits - 1) }
 
-// word is a number as it is stored.
+// stored is a number as it is stored.
 func (t float) stored(v float64) uint64 {
 	if t.bits == 32 {
 		return uint64(math.Float32bits(float32(v)))
@@ -166,7 +166,7 @@ func (t float) stored(v float64) uint64 {
 	return math.Float64bits(v)
 }
 
-// span is the numbers lo to hi as stored. What is stored is a sign and a
+// storedRanges is the numbers lo to hi as stored. What is stored is a sign and a
 // magnitude, so that negative numbers ascend as they get lower:
 //
 //	number   −2 −1 −0 +0 1 2          word   +0 1 2      −0 −1 −2

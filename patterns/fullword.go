@@ -2,10 +2,10 @@ package patterns
 
 import "bytes"
 
-// words is the body of text that is found as full words only.
+// encodedTexts is the body of text that is found as full words only.
 type encodedTexts []encodedText
 
-// word is text in one encoding.
+// encodedText is text in one encoding.
 type encodedText struct {
 	literal
 	charSize  int  // bytes of a character: 1 or 2
@@ -71,7 +71,7 @@ func (w *encodedText) equal(b []byte) bool {
 	return true
 }
 
-// alnum says whether an ASCII letter or digit stands at a place, encoded as the
+// alnumAt says whether an ASCII letter or digit stands at a place, encoded as the
 // word is. A key is no part of that: what lies around is taken as it is, as
 // YARA does.
 func (w *encodedText) alnumAt(m *Memory, at int) bool {

@@ -6,7 +6,7 @@ import (
 	"vscan/patterns/automaton"
 )
 
-// parseHexProgram reads a body of hex that has more than digits and ?.
+// parseHexExpression reads a body of hex that has more than digits and ?.
 func parseHexExpression(in input) (body, error) {
 	h := hexReader{input: in}
 	n, err := h.sequence(0)

@@ -88,7 +88,7 @@ func NewHexParts(name, written, body string, prefer func(*automaton.Node) *autom
 	return parts, nil
 }
 
-// piece is what stands between two long jumps, and the jump in front of it.
+// hexPart is what stands between two long jumps, and the jump in front of it.
 type hexPart struct {
 	jump
 	items []*automaton.Node
@@ -103,7 +103,7 @@ func isAny(n *automaton.Node) bool {
 	return n.Op == automaton.OpRepeat || n.Op == automaton.OpSet && n.Set == automaton.All
 }
 
-// endAtOnce is the items with no jump behind the last byte that counts: as the
+// dropLastJump is the items with no jump behind the last byte that counts: as the
 // shortest match counts, a jump there goes as far as it has to.
 func dropLastJump(in input, items []*automaton.Node) ([]*automaton.Node, error) {
 	last := len(items) - 1
@@ -149,7 +149,7 @@ func jumpOf(items []*automaton.Node) jump {
 	return j
 }
 
-// parted is the items between long jumps. Items of the first piece are none
+// splitAtJumps is the items between long jumps. Items of the first piece are none
 // where bytes of any value stand in front of the first long jump.
 func splitAtJumps(items []*automaton.Node) []hexPart {
 	parts := []hexPart{{}}
@@ -174,7 +174,7 @@ func splitAtJumps(items []*automaton.Node) []hexPart {
 	return parts
 }
 
-// worthWhole says whether items are to be searched as one, which finds all
+// searchWhole says whether items are to be searched as one, which finds all
 // matches whatever the lengths of a piece's.
 func searchWhole(items []*automaton.Node, parts []hexPart) bool {
 	if _, most := automaton.Cat(items...).Lengths(); most < 0 || most > DefaultMaxMatch {

@@ -31,7 +31,7 @@ func ParseFiles(name string, open func(name string) (io.ReadCloser, error)) ([]P
 	return f.result()
 }
 
-// files is patterns that are being read from files.
+// fileReader is patterns that are being read from files.
 type fileReader struct {
 	open     func(name string) (io.ReadCloser, error) // nil: nothing can be included
 	stack    []string                                 // the files that are being read, each included by the one in front

@@ -30,7 +30,7 @@ func intKeywords() []string {
 	return words
 }
 
-// wordsBody is numbers and the order in which they are stored.
+// numberBody is numbers and the order in which they are stored.
 type numberBody struct {
 	ranges []ValueRange
 	size   int // in bytes

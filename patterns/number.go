@@ -24,7 +24,7 @@ type number struct {
 
 const signBit = 1 << 63
 
-// span is the values from lo to hi, both included, as keys.
+// ordinalRange is the values from lo to hi, both included, as keys.
 type ordinalRange struct {
 	lo, hi     uint64
 	loAt, hiAt int  // offsets in the pattern of what said so
@@ -45,7 +45,7 @@ func (n number) maxOrdinal() uint64 {
 	return 1<<n.bits - 1 // a shift by 64 gives 0
 }
 
-// word is a value as it is stored, two's complement in the type's bits.
+// stored is a value as it is stored, two's complement in the type's bits.
 func (n number) stored(ordinal uint64) uint64 {
 	if n.signed {
 		ordinal ^= signBit
@@ -53,7 +53,7 @@ func (n number) stored(ordinal uint64) uint64 {
 	return ordinal & (1<<n.bits - 1)
 }
 
-// words is the values of a span as stored: ascending, disjoint, not touching.
+// storedRanges is the values of a span as stored: ascending, disjoint, not touching.
 // Negative numbers are stored above the others, so a signed span that holds
 // both comes apart:
 //

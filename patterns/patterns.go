@@ -207,11 +207,11 @@ type exprBody interface {
 	exprs(p *Pattern, c *compiler) ([]Expr, error)
 }
 
-// encodings is the body of the kinds that are bytes whatever the image: each
+// literals is the body of the kinds that are bytes whatever the image: each
 // is one needle. They are neither empty nor alike.
 type literals []literal
 
-// encoding is bytes, and which of their bits count; nil: all of them. Bits that
+// literal is bytes, and which of their bits count; nil: all of them. Bits that
 // do not count are zero.
 type literal struct{ bytes, mask []byte }
 

@@ -9,13 +9,13 @@ import (
 	"vscan/patterns/automaton"
 )
 
-// spelled is a body whose hits may be text in several encodings.
+// textual is a body whose hits may be text in several encodings.
 type textual interface {
 	// spelling is how the bytes of a match, or the first of them, are written.
 	decoding(form int, b []byte) decoding
 }
 
-// spelling is how characters are stored.
+// decoding is how characters are stored.
 type decoding struct {
 	wide  bool           // as UTF-16
 	order addr.ByteOrder // of that
@@ -44,7 +44,7 @@ func (s *Set) Text(i, form int, b []byte, cut bool) (string, bool) {
 	return text8(b, cut)
 }
 
-// Key is the key that the bytes b of a hit of pattern i, of which there is at
+// XorKey is the key that the bytes b of a hit of pattern i, of which there is at
 // least one, are exclusive-ored with. It is false for patterns without keys.
 func (s *Set) XorKey(i int, b []byte) (byte, bool) {
 	how := s.decoding(i, 0, b)
@@ -131,7 +131,7 @@ type (
 	}
 )
 
-// source is what text was made of: its encodings, and the keys to
+// textOrigin is what text was made of: its encodings, and the keys to
 // exclusive-or them with, if any.
 type textOrigin struct {
 	texts encodedTexts
@@ -196,7 +196,7 @@ func (p *programBody) decoding(form int, b []byte) decoding {
 	return decoding{}
 }
 
-// wide is how the form is spelled if that is UTF-16.
+// decoding is how the form is spelled if that is UTF-16.
 func (f *form) decoding() (decoding, bool) {
 	switch f.encoding {
 	case automaton.WideLE:

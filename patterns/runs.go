@@ -57,7 +57,7 @@ func (e Encoding) Width() int {
 	return 2
 }
 
-// unit says whether b begins with a printable character, stored in this
+// printable says whether b begins with a printable character, stored in this
 // encoding: 0x20 to 0x7e and the tab, as strings(1) has it.
 func (e Encoding) printable(b []byte) bool {
 	switch {
@@ -123,7 +123,7 @@ func ASCIIRuns(e Encoding, minimal int) (Pattern, error) {
 	return Pattern{Name: name, Written: name, Kind: KindRun, text: name, body: asciiRuns{e, minimal}}, nil
 }
 
-// runs is both the body of Strings and what finds them.
+// asciiRuns is both the body of Strings and what finds them.
 type asciiRuns struct {
 	encoding Encoding
 	minChars int // characters
@@ -203,7 +203,7 @@ func (r asciiRuns) Next(m *Memory, from, to int) int {
 	}
 }
 
-// skip is the first place from p on where the least run could begin, by its
+// nextCandidate is the first place from p on where the least run could begin, by its
 // last character.
 func (r asciiRuns) nextCandidate(b []byte, p int) int {
 	switch least := r.minBytes(); r.encoding {
@@ -231,7 +231,7 @@ func (r asciiRuns) nextCandidate(b []byte, p int) int {
 	return p
 }
 
-// behindZeros is a place from p on up to which b has nothing but zeros.
+// skipZeros is a place from p on up to which b has nothing but zeros.
 func skipZeros(b []byte, p int) int {
 	word := func(i int) uint64 { return binary.LittleEndian.Uint64(b[p+8*i:]) }
 	for len(b)-p >= 32 && word(0)|word(1)|word(2)|word(3) == 0 {

@@ -192,7 +192,7 @@ func newText(in input, b []byte, units []uint16, o TextOptions) (body, error) {
 	return &textBody{plain, origin}, nil
 }
 
-// newEncoding is the encoding of b.
+// newLiteral is the encoding of b.
 func newLiteral(b []byte, caseless bool) literal {
 	if !caseless || !bytes.ContainsFunc(b, isLetter) {
 		return literal{bytes: b}
@@ -279,7 +279,7 @@ func (in input) escape() (c byte, n int, err error) {
 	return c, 2, nil
 }
 
-// encode16 is the encoding of UTF-16.
+// literal16 is the encoding of UTF-16.
 func literal16(units []uint16, order binary.AppendByteOrder, caseless bool) literal {
 	out, mask := make([]byte, 0, 2*len(units)), make([]byte, 0, 2*len(units))
 	masked := false

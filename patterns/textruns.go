@@ -80,10 +80,10 @@ func (r textRuns) exprs(*Pattern, *compiler) ([]Expr, error) {
 
 func (r textRuns) minBytes() int { return r.minChars * r.encoding.Width() }
 
-// longest has room for one character more than is measured.
+// maxBytes has room for one character more than is measured.
 func (r textRuns) maxBytes() int { return r.maxMeasured() + utf8.UTFMax }
 
-// ahead is how far a run of ascii is looked along to see whether it is one.
+// lookahead is how far a run of ascii is looked along to see whether it is one.
 func (r textRuns) lookahead() int { return max(MaxRun, r.minChars) }
 
 func (r textRuns) maxMeasured() int {
@@ -173,14 +173,14 @@ func (e Encoding) decode(b []byte) string {
 
 func (r textRuns) value(b []byte, _ *Target) string { return r.encoding.decode(b) }
 
-// around is memory near a place, in hand so that characters can be read there.
+// nearby is memory near a place, in hand so that characters can be read there.
 type nearby struct {
 	bytes [64]byte
 	first int // offset in the memory of bytes[0]
 	n     int // how many there are
 }
 
-// near reads what lies from 32 bytes before at to 32 behind it.
+// readNearby reads what lies from 32 bytes before at to 32 behind it.
 func readNearby(m *Memory, at int) *nearby {
 	const half = 32
 	if at >= half && at+half <= len(m.Bytes) {
@@ -206,7 +206,7 @@ func readNearby(m *Memory, at int) *nearby {
 	return a
 }
 
-// reader reads a run's characters. What is nearer than margin to the ends of b is
+// runReader reads a run's characters. What is nearer than margin to the ends of b is
 // read of the memory around it.
 type runReader struct {
 	*textRuns
@@ -215,7 +215,7 @@ type runReader struct {
 
 const margin = 24
 
-// at is the script of the character of a run at offset i and its bytes; 0 where
+// charAt is the script of the character of a run at offset i and its bytes; 0 where
 // none is.
 func (d runReader) charAt(i int) (script, rune, int) {
 	b := d.m.Bytes
@@ -233,7 +233,7 @@ func (d runReader) charAt(i int) (script, rune, int) {
 	return d.charIn(b, i)
 }
 
-// in is at for bytes that have all that matters.
+// charIn is at for bytes that have all that matters.
 func (d runReader) charIn(b []byte, i int) (script, rune, int) {
 	c, n := d.encoding.char(b[i:])
 	if n == 0 {
@@ -249,7 +249,7 @@ func (d runReader) charIn(b []byte, i int) (script, rune, int) {
 	return s, c, n
 }
 
-// backed reports whether a letter of the script stands near that of n bytes at i.
+// hasCompanion reports whether a letter of the script stands near that of n bytes at i.
 func (d runReader) hasCompanion(b []byte, i, n int, s script) bool {
 	const between = 3
 	at := i + n
@@ -282,7 +282,7 @@ func (d runReader) hasCompanion(b []byte, i, n int, s script) bool {
 // separates reports whether a character may stand between two letters of a script.
 func separates(s script, c rune) bool { return s == anyScript || s == plainASCII && !isLetter(c) }
 
-// before is where the character of a run begins that ends at i; i where none does.
+// charBefore is where the character of a run begins that ends at i; i where none does.
 func (d runReader) charBefore(i int) int {
 	if d.encoding.Width() == 1 {
 		c, ok := d.m.At(i - 1)
@@ -336,7 +336,7 @@ func (r textRuns) Match(m *Memory, at int) int {
 	return run.size
 }
 
-// wide reports whether characters are code units of UTF-16.
+// isUTF16 reports whether characters are code units of UTF-16.
 func (r textRuns) isUTF16() bool { return r.encoding == UTF16LE || r.encoding == UTF16BE }
 
 // utf8 reads the same memory as UTF-8.
@@ -362,7 +362,7 @@ func (d runReader) begins(at int) bool {
 	return true
 }
 
-// other reports whether a character that is not ASCII, of a run, stands at i.
+// nonASCIIAt reports whether a character that is not ASCII, of a run, stands at i.
 func (d runReader) nonASCIIAt(i int) bool {
 	c, ok := d.m.At(i)
 	if !ok || c < utf8.RuneSelf {
@@ -465,7 +465,7 @@ func change(s, last script) int {
 	return 1
 }
 
-// says reports whether a run at offset at is worth enough.
+// worthEnough reports whether a run at offset at is worth enough.
 func (d runReader) worthEnough(at int, run measuredRun) bool {
 	if run.streak >= d.minChars || run.worth >= min(31, 9*d.minChars-5) {
 		return true
@@ -510,7 +510,7 @@ func (r textRuns) next8(m *Memory, from, to int) int {
 	return to
 }
 
-// nextOther is Next for UTF-8 beside ASCII: where the ASCII begins in front of the
+// nextNonASCII is Next for UTF-8 beside ASCII: where the ASCII begins in front of the
 // next character that is none.
 func (r textRuns) nextNonASCII(m *Memory, from, to int) int {
 	b := m.Bytes
@@ -539,7 +539,7 @@ func (r textRuns) nextNonASCII(m *Memory, from, to int) int {
 	}
 }
 
-// high is the offset of the first byte from i on that is not ASCII.
+// nextHighByte is the offset of the first byte from i on that is not ASCII.
 func nextHighByte(b []byte, i int) int {
 	for ; len(b)-i >= 8; i += 8 {
 		if x := load64(b[i:]) & tops; x != 0 {
@@ -552,7 +552,7 @@ func nextHighByte(b []byte, i int) int {
 	return i
 }
 
-// unitOf says whether the code unit at i may be part of a run.
+// isRunUnit says whether the code unit at i may be part of a run.
 func (r textRuns) isRunUnit(b []byte, i int) bool {
 	u := r.encoding.unit16(b[i:])
 	s := r.scripts[u]

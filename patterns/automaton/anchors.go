@@ -83,7 +83,7 @@ type choice struct {
 	cost float64
 }
 
-// str is bytes of which the bits of mask count.
+// maskedString is bytes of which the bits of mask count.
 type maskedString struct{ lit, mask []byte }
 
 func (s maskedString) plus(t maskedString) maskedString {
@@ -204,7 +204,7 @@ func (g *gatherer) repeated(n *Node) facts {
 	return r.facts()
 }
 
-// run is the walk along nodes that stand one behind the other.
+// sequence is the walk along nodes that stand one behind the other.
 type sequence struct {
 	g           *gatherer
 	exact       []maskedString // the strings gathered
@@ -350,7 +350,7 @@ func (g *gatherer) cost(a Anchor) float64 {
 	return share(a.Lit, a.Mask)*float64(last-a.First+1) + perAnchor
 }
 
-// window is the part of a string that is best looked for: all but what says
+// rarestPart is the part of a string that is best looked for: all but what says
 // little at its ends, or bytes of it that have no mask, if they are rare.
 func (s maskedString) rarestPart() (from, to int) {
 	from, to = 0, len(s.lit)

@@ -124,7 +124,7 @@ func Compile(n *Node, o Options) (*Program, error) {
 	return p, nil
 }
 
-// starts finds how places are told where a match can begin; false: there are none.
+// chooseStarts finds how places are told where a match can begin; false: there are none.
 func (p *Program) chooseStarts(n *Node, matchOnly bool) bool {
 	first, _ := n.firstBytes()
 	for c := range 256 {
@@ -399,7 +399,7 @@ func (p *Program) alphabet(asked Look) {
 // symbols is the size of the alphabet.
 func (p *Program) symbols() int { return p.numClasses * len(p.contextLooks) }
 
-// begin is the bytes that a match of n can begin with, and whether n can match
+// firstBytes is the bytes that a match of n can begin with, and whether n can match
 // what is empty.
 func (n *Node) firstBytes() (first Set, empty bool) {
 	switch n.Op {

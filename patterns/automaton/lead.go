@@ -91,7 +91,7 @@ func disjoint(s, t Set) bool {
 	return true
 }
 
-// often is about how often a byte of a set is met.
+// byteShare is about how often a byte of a set is met.
 func byteShare(s Set) float64 {
 	p := 0.0
 	for c, f := range frequency {
@@ -102,7 +102,7 @@ func byteShare(s Set) float64 {
 	return p
 }
 
-// looked is what has been looked at from one place to the next.
+// scanned is what has been looked at from one place to the next.
 type scanned struct {
 	// Of a stretch: b[from:to] is in its set. Of a lead: no byte of it is one
 	// of stop.

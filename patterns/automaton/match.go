@@ -126,7 +126,7 @@ type matching struct {
 	beyond func(i int) (byte, bool)
 }
 
-// slow goes on from state s in front of byte i without tables.
+// withoutTables goes on from state s in front of byte i without tables.
 func (m *matching) withoutTables(s *state, i, best int) int {
 	w := m.p.pool.Get().(*scratch)
 	defer m.p.pool.Put(w)
@@ -170,7 +170,7 @@ func (m *matching) byteAt(i int) (byte, bool) {
 	return m.beyond(i)
 }
 
-// kindBefore is the kind of what lies in front of offset i. In a wide encoding
+// neighbourBefore is the kind of what lies in front of offset i. In a wide encoding
 // that is two bytes, of which one is zero; else they are something other.
 func (m *matching) neighbourBefore(i int) int {
 	c, ok := m.byteAt(i - 1)
@@ -192,7 +192,7 @@ func (m *matching) neighbourBefore(i int) int {
 	return neighbourOf(c)
 }
 
-// kindBehind is the kind of what lies at offset i.
+// neighbourBehind is the kind of what lies at offset i.
 func (m *matching) neighbourBehind(i int) int {
 	c, ok := m.byteAt(i)
 	if !ok {

@@ -28,7 +28,7 @@ type Track struct {
 	scanned scanned
 }
 
-// way is how a search went on from a mark.
+// path is how a search went on from a mark.
 type path struct {
 	marks []*state // at the mark that ways begin at, and at those behind it
 	walk           // offsets count from the mark; best −1: none yet
@@ -40,7 +40,7 @@ const maxPaths = 64
 // minEvery is the least distance of marks, and more than most matches are long.
 const minMarkEvery = 64
 
-// NewTrail is a trail for a program.
+// NewTrack is a trail for a program.
 func (p *Program) NewTrack() *Track {
 	t := &Track{p: p, markEvery: minMarkEvery}
 	for t.markEvery*t.markEvery < p.maxLen {
@@ -137,7 +137,7 @@ func (t *Track) end(m *matching, w walk) int {
 	return m.withoutTables(w.s, w.i, w.best)
 }
 
-// way is that which is in state s at a mark, known or new.
+// pathFrom is that which is in state s at a mark, known or new.
 func (t *Track) pathFrom(mark int, s *state) *path {
 	if d := (mark - t.firstMark) / t.markEvery; d > 0 {
 		t.paths = slices.DeleteFunc(t.paths, func(w path) bool { return len(w.marks) <= d })

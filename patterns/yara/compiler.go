@@ -66,7 +66,7 @@ func (c *Compiler) Add(namespace, name string, r io.Reader) error {
 	if err != nil {
 		return err
 	}
-	p.file(newSource(name, text))
+	p.file(newRuleFile(name, text))
 	return errors.Join(p.errs...)
 }
 
@@ -99,10 +99,10 @@ type namespace struct {
 }
 
 func (p *parser) enterNamespace(name string) {
-	p.ns = p.spaces[name]
+	p.ns = p.namespaces[name]
 	if p.ns == nil {
-		p.ns = &namespace{name: name, index: len(p.spaces), rules: make(map[string]*rule), read: make(map[string]bool), prefixes: make(map[string]bool)}
-		p.spaces[name] = p.ns
+		p.ns = &namespace{name: name, index: len(p.namespaces), rules: make(map[string]*rule), read: make(map[string]bool), prefixes: make(map[string]bool)}
+		p.namespaces[name] = p.ns
 	}
 }
 
@@ -110,8 +110,8 @@ func (p *parser) enterNamespace(name string) {
 type variable struct {
 	name     string
 	value    value
-	kind     kind // of value
-	hideable bool // by a rule of its name
+	typ      valueType // of value
+	hideable bool      // by a rule of its name
 }
 
 func (p *parser) define(name string, v any, hideable bool) error {
@@ -122,7 +122,7 @@ func (p *parser) define(name string, v any, hideable bool) error {
 	if err != nil {
 		return fmt.Errorf("the variable %s: %w", name, err)
 	}
-	x := variable{name, val, val.kind, hideable}
+	x := variable{name, val, val.typ, hideable}
 	if i, ok := p.variables[name]; ok {
 		if !p.rules.variables[i].hideable || hideable {
 			return fmt.Errorf("the variable %s is defined twice", name)
@@ -139,11 +139,11 @@ func (p *parser) define(name string, v any, hideable bool) error {
 func external(v any) (value, error) {
 	switch v := v.(type) {
 	case string:
-		return value{kind: kText, s: v}, nil
+		return value{typ: typeText, s: v}, nil
 	case int64:
 		return intValue(v), nil
 	case float64:
-		return value{kind: kFloat, f: v}, nil
+		return value{typ: typeFloat, f: v}, nil
 	case bool:
 		return boolValue(v), nil
 	}

@@ -17,7 +17,7 @@ const (
 )
 
 // emptiness is where the expression matches the empty string.
-func (n *re) emptiness() emptiness {
+func (n *reNode) emptiness() emptiness {
 	switch n.op {
 	case reLook:
 		return somewhere
@@ -47,11 +47,11 @@ func (n *re) emptiness() emptiness {
 func (e *Evaluator) loseEmpty(memory bool) {
 	for i := range e.hits {
 		switch {
-		case e.rules.shared[i].empty == nowhere:
+		case e.rules.info[i].empty == nowhere:
 		case memory:
-			e.hits[i].lost = 0
+			e.hits[i].unknownFrom = 0
 		default:
-			e.hits[i].lost = noLimit
+			e.hits[i].unknownFrom = noLimit
 		}
 	}
 }

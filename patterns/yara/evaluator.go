@@ -85,13 +85,13 @@ type Undecided struct {
 // the scope, then evaluates; Reset makes it ready for the next scope. One
 // goroutine uses it at a time.
 type Evaluator struct {
-	rules  *Rules
-	limits Limits
-	hits   []hits // by pattern; of a string in parts, by its first one
-	kept   int
-	chains []*waiting // by Rules.chains
-	waits  int        // hits that wait in all of them
-	order  error      // of hits that came out of order
+	rules      *Rules
+	limits     Limits
+	hits       []hits // by pattern; of a string in parts, by its first one
+	kept       int
+	joiners    []*joiner // by Rules.chains
+	waiting    int       // hits that wait in all of them
+	outOfOrder error     // of hits that came out of order
 }
 
 // NewEvaluator is an evaluator without hits.
@@ -106,8 +106,8 @@ func (r *Rules) NewEvaluator(l Limits) *Evaluator {
 		l.Steps = DefaultSteps
 	}
 	e := &Evaluator{rules: r, limits: l, hits: make([]hits, len(r.pats))}
-	for _, c := range r.chains {
-		e.chains = append(e.chains, newWaiting(c))
+	for _, c := range r.splits {
+		e.joiners = append(e.joiners, newJoiner(c))
 	}
 	e.Reset()
 	return e
@@ -118,18 +118,18 @@ func (e *Evaluator) Reset() {
 	for i := range e.hits {
 		e.hits[i].reset()
 	}
-	for _, w := range e.chains {
+	for _, w := range e.joiners {
 		w.reset()
 	}
-	e.kept, e.waits, e.order = 0, 0, nil
+	e.kept, e.waiting, e.outOfOrder = 0, 0, nil
 }
 
-// Break says that memory ends behind the hits that were added: no match of a
+// MarkHole says that memory ends behind the hits that were added: no match of a
 // string goes on from them to those that will be. It is for memory with holes;
 // what lies in another scope, Reset parts.
-func (e *Evaluator) Break() {
-	for _, w := range e.chains {
-		e.waits -= w.clear()
+func (e *Evaluator) MarkHole() {
+	for _, w := range e.joiners {
+		e.waiting -= w.clear()
 	}
 }
 
@@ -140,18 +140,18 @@ func (e *Evaluator) Break() {
 // shortest, or of the longest if the pattern is a regular expression whose
 // repetitions are greedy. That is what YARA finds.
 func (e *Evaluator) Add(pattern int, a addr.Addr, n int) {
-	s := &e.rules.shared[pattern]
+	s := &e.rules.info[pattern]
 	if s.pinned && !slices.Contains(s.pins, int64(a)) {
 		return
 	}
 	h := &e.hits[pattern]
-	if s.chain != nil {
+	if s.split != nil {
 		e.addPart(s, a, n)
 		return
 	}
-	ok := h.add(uint64(a), uint32(min(n, math.MaxUint32)), s.greedy, func() bool { return e.keep(h, s) })
-	if !ok && e.order == nil {
-		e.order = fmt.Errorf("hits of %s out of order: one at %v behind one at %v", e.rules.pats[pattern].Name, a, addr.Addr(h.last))
+	ok := h.add(uint64(a), uint32(min(n, math.MaxUint32)), s.preferLonger, func() bool { return e.keep(h, s) })
+	if !ok && e.outOfOrder == nil {
+		e.outOfOrder = fmt.Errorf("hits of %s out of order: one at %v behind one at %v", e.rules.pats[pattern].Name, a, addr.Addr(h.last))
 	}
 }
 
@@ -159,19 +159,19 @@ func (e *Evaluator) Add(pattern int, a addr.Addr, n int) {
 // allows (engine.Hit.Cut). A rule that asks for its length is Undecided.
 func (e *Evaluator) AddCut(pattern int, a addr.Addr, n int) {
 	e.Add(pattern, a, n)
-	s, h := &e.rules.shared[pattern], &e.hits[pattern]
-	if s.chain != nil { // what follows it is not known
-		w := e.chains[s.chain.index]
-		w.lose(uint64(a))
-		e.hits[w.head].lost = w.lost
-	} else if h.goesOn == 0 || uint64(n) < h.goesOn {
-		h.goesOn = uint64(n)
+	s, h := &e.rules.info[pattern], &e.hits[pattern]
+	if s.split != nil { // what follows it is not known
+		w := e.joiners[s.split.index]
+		w.loseFrom(uint64(a))
+		e.hits[w.firstPattern].unknownFrom = w.unknownFrom
+	} else if h.cutLen == 0 || uint64(n) < h.cutLen {
+		h.cutLen = uint64(n)
 	}
 }
 
 // keep says whether there is room for another hit of a string.
-func (e *Evaluator) keep(h *hits, s *shared) bool {
-	if len(h.addrs) >= e.limits.Hits || e.kept >= e.limits.Total || e.limits.CountOnly && !s.placed {
+func (e *Evaluator) keep(h *hits, s *patternInfo) bool {
+	if len(h.addrs) >= e.limits.Hits || e.kept >= e.limits.Total || e.limits.CountOnly && !s.asksPlaces {
 		return false
 	}
 	e.kept++
@@ -179,44 +179,44 @@ func (e *Evaluator) keep(h *hits, s *shared) bool {
 }
 
 // addPart adds a hit of a part of a string.
-func (e *Evaluator) addPart(s *shared, a addr.Addr, n int) {
-	w := e.chains[s.chain.index]
-	if w.any && uint64(a) < w.last && e.order == nil {
-		e.order = fmt.Errorf("hits of parts of %s out of order: one at %v behind one at %v", e.rules.pats[w.head].Name, a, addr.Addr(w.last))
+func (e *Evaluator) addPart(s *patternInfo, a addr.Addr, n int) {
+	w := e.joiners[s.split.index]
+	if w.started && uint64(a) < w.last && e.outOfOrder == nil {
+		e.outOfOrder = fmt.Errorf("hits of parts of %s out of order: one at %v behind one at %v", e.rules.pats[w.firstPattern].Name, a, addr.Addr(w.last))
 	}
-	if e.order != nil {
+	if e.outOfOrder != nil {
 		return
 	}
-	w.any, w.last = true, uint64(a)
-	h, of := &e.hits[w.head], &e.rules.shared[w.head]
-	w.add(s.part, uint64(a), uint64(n), e, func(a, n uint64) {
+	w.started, w.last = true, uint64(a)
+	h, of := &e.hits[w.firstPattern], &e.rules.info[w.firstPattern]
+	w.add(s.partIndex, uint64(a), uint64(n), e, func(a, n uint64) {
 		h.insert(a, n, func() bool { return e.keep(h, of) })
 	})
-	h.lost = w.lost
+	h.unknownFrom = w.unknownFrom
 }
 
-// enter says whether another hit of a part may wait, which then does.
-func (e *Evaluator) enter() bool {
-	if e.waits >= e.limits.Total {
+// admit says whether another hit of a part may wait, which then does.
+func (e *Evaluator) admit() bool {
+	if e.waiting >= e.limits.Total {
 		return false
 	}
-	e.waits++
+	e.waiting++
 	return true
 }
 
-// leave says that n hits do not wait any more.
-func (e *Evaluator) leave(n int) { e.waits -= n }
+// release says that n hits do not wait any more.
+func (e *Evaluator) release(n int) { e.waiting -= n }
 
-// Chained is the hits of all strings that are looked for in parts, under each
+// JoinedHits is the hits of all strings that are looked for in parts, under each
 // name that is not private, whether the rule matches or not. They are valid until
 // the Evaluator is used again.
-func (e *Evaluator) Chained() []Hits {
+func (e *Evaluator) JoinedHits() []Hits {
 	var all []Hits
-	for _, c := range e.rules.chains {
-		h := &e.hits[c.head]
-		owners := e.rules.shared[c.head].owners
-		for i, name := range e.rules.shared[c.head].names {
-			all = append(all, Hits{Name: name, Rule: owners[i], Pattern: c.head, Count: h.count, hits: h, to: len(h.addrs)})
+	for _, c := range e.rules.splits {
+		h := &e.hits[c.firstPattern]
+		owners := e.rules.info[c.firstPattern].owners
+		for i, name := range e.rules.info[c.firstPattern].names {
+			all = append(all, Hits{Name: name, Rule: owners[i], Pattern: c.firstPattern, Count: h.count, hits: h, to: len(h.addrs)})
 		}
 	}
 	return all
@@ -226,17 +226,17 @@ func (e *Evaluator) Chained() []Hits {
 // came out of order, or of a variable of another type than it is defined with;
 // there is no result with it.
 func (e *Evaluator) Evaluate(ctx context.Context, scope Scope) (*Result, error) {
-	if e.order != nil {
-		return nil, e.order
+	if e.outOfOrder != nil {
+		return nil, e.outOfOrder
 	}
 	externals, err := e.rules.externals(scope.Variables)
 	if err != nil {
 		return nil, err
 	}
 	e.loseEmpty(!scope.Empty)
-	s := state{e: e, ctx: ctx, scope: scope, externals: externals, decided: make([]verdict, len(e.rules.rules))}
+	s := evaluation{e: e, ctx: ctx, scope: scope, externals: externals, decided: make([]verdict, len(e.rules.rules))}
 	reasons := make(map[int]string)
-	spaces := make([]globals, e.rules.spaces)
+	spaces := make([]globalRules, e.rules.numNamespaces)
 	for i, r := range e.rules.rules {
 		s.begin(r)
 		v := r.condition.eval(&s)
@@ -245,27 +245,27 @@ func (e *Evaluator) Evaluate(ctx context.Context, scope Scope) (*Result, error) 
 		}
 		of := &spaces[r.ns.index]
 		switch {
-		case s.stop != "":
+		case s.undecided != "":
 			s.decided[i] = unknown
-			reasons[i] = s.stop
+			reasons[i] = s.undecided
 			if r.Global {
-				of.open = "the global rule " + r.Name + " is not decided"
+				of.undecided = "the global rule " + r.Name + " is not decided"
 			}
 		case v.truth():
 			s.decided[i] = yes
 		case r.Global:
-			of.fail = true
+			of.failed = true
 		}
 	}
 	res := &Result{}
 	for i, r := range e.rules.rules {
 		of := &spaces[r.ns.index]
 		switch {
-		case of.fail:
+		case of.failed:
 		case s.decided[i] == unknown:
 			res.Undecided = append(res.Undecided, Undecided{&r.Rule, reasons[i]})
-		case s.decided[i] == yes && of.open != "":
-			res.Undecided = append(res.Undecided, Undecided{&r.Rule, of.open})
+		case s.decided[i] == yes && of.undecided != "":
+			res.Undecided = append(res.Undecided, Undecided{&r.Rule, of.undecided})
 		case s.decided[i] == yes && !r.Private:
 			res.Matches = append(res.Matches, e.match(r))
 		}
@@ -273,10 +273,10 @@ func (e *Evaluator) Evaluate(ctx context.Context, scope Scope) (*Result, error) 
 	return res, nil
 }
 
-// globals is what is known of the global rules of a namespace.
-type globals struct {
-	fail bool   // one does not match
-	open string // why it is not known whether all match
+// globalRules is what is known of the global rules of a namespace.
+type globalRules struct {
+	failed    bool   // one does not match
+	undecided string // why it is not known whether all match
 }
 
 // externals is the values of the external variables, by their index.
@@ -289,8 +289,8 @@ func (r *Rules) externals(given map[string]any) ([]value, error) {
 			continue
 		}
 		v, err := external(g)
-		if err == nil && v.kind != x.kind {
-			err = fmt.Errorf("it is defined as %v, and its value is %v", x.kind, v.kind)
+		if err == nil && v.typ != x.typ {
+			err = fmt.Errorf("it is defined as %v, and its value is %v", x.typ, v.typ)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("the variable %s: %w", x.name, err)
@@ -307,8 +307,8 @@ func (e *Evaluator) match(r *rule) Match {
 		if str.private {
 			continue
 		}
-		h := &e.hits[str.pattern]
-		x := Hits{Name: r.FullName() + "." + str.id, Rule: &r.Rule, Pattern: str.pattern, Count: h.count, hits: h, to: len(h.addrs)}
+		h := &e.hits[str.patternIndex]
+		x := Hits{Name: r.FullName() + "." + str.id, Rule: &r.Rule, Pattern: str.patternIndex, Count: h.count, hits: h, to: len(h.addrs)}
 		if pin, ok := str.pin(); ok {
 			x.from, x.to = h.within(uint64(pin), uint64(pin))
 			x.Count = uint64(x.to - x.from)
@@ -327,8 +327,8 @@ const (
 	unknown
 )
 
-// state is that of an evaluation.
-type state struct {
+// evaluation is that of an evaluation.
+type evaluation struct {
 	e       *Evaluator
 	ctx     context.Context
 	scope   Scope
@@ -336,75 +336,75 @@ type state struct {
 
 	externals []value // external variables
 
-	vars  []value // of loops
-	str   *str    // of the innermost loop over strings
-	steps int     // that are left for the rule
-	tick  int     // steps until the context is asked
-	stop  string  // why the rule cannot be decided; whatever is evaluated then does not count
+	loopVars   []value     // of loops
+	loopString *ruleString // of the innermost loop over strings
+	steps      int         // that are left for the rule
+	untilCheck int         // steps until the context is asked
+	undecided  string      // why the rule cannot be decided; whatever is evaluated then does not count
 }
 
 // begin makes the state ready for a rule.
-func (s *state) begin(r *rule) {
-	s.steps, s.stop, s.str = s.e.limits.Steps, "", nil
-	if len(s.vars) < r.vars {
-		s.vars = make([]value, r.vars)
+func (s *evaluation) begin(r *rule) {
+	s.steps, s.undecided, s.loopString = s.e.limits.Steps, "", nil
+	if len(s.loopVars) < r.vars {
+		s.loopVars = make([]value, r.vars)
 	}
 }
 
 // spend takes steps. It is false where the evaluation is to stop.
-func (s *state) spend(n int) bool {
-	if s.stop != "" {
+func (s *evaluation) spend(n int) bool {
+	if s.undecided != "" {
 		return false
 	}
 	s.steps -= n
-	s.tick -= n
-	if s.tick <= 0 {
-		s.tick = 1 << 16
+	s.untilCheck -= n
+	if s.untilCheck <= 0 {
+		s.untilCheck = 1 << 16
 		if s.ctx.Err() != nil {
-			s.stop = "cancelled"
+			s.undecided = "cancelled"
 		}
 	}
 	if s.steps < 0 {
-		s.stop = fmt.Sprintf("its loops take more than %d steps", s.e.limits.Steps)
+		s.undecided = fmt.Sprintf("its loops take more than %d steps", s.e.limits.Steps)
 	}
-	return s.stop == ""
+	return s.undecided == ""
 }
 
 // view is the hits of a string; nil: of that of the innermost loop.
-func (s *state) view(str *str) view {
+func (s *evaluation) view(str *ruleString) view {
 	if str == nil {
-		str = s.str
+		str = s.loopString
 	}
-	v := view{hits: &s.e.hits[str.pattern], s: s, name: str.id, empty: s.e.rules.shared[str.pattern].empty}
+	v := view{hits: &s.e.hits[str.patternIndex], s: s, name: str.id, empty: s.e.rules.info[str.patternIndex].empty}
 	v.pin, v.pinned = str.pin()
 	return v
 }
 
 // lacks notes that the condition asks for hits that were not kept.
-func (s *state) lacks(v view) {
+func (s *evaluation) lacks(v view) {
 	switch {
-	case s.stop != "":
+	case s.undecided != "":
 	case v.empty != nowhere:
-		s.stop = fmt.Sprintf("it asks for hits of %s, which matches the empty string as well: such hits are not looked for", v.name)
-	case v.lost != noLimit:
-		s.stop = fmt.Sprintf("it asks for hits of %s from %v on, where more of its parts wait for others than %d, or one is as long as a match may be", v.name, addr.Addr(v.lost), s.e.limits.Total)
+		s.undecided = fmt.Sprintf("it asks for hits of %s, which matches the empty string as well: such hits are not looked for", v.name)
+	case v.unknownFrom != noLimit:
+		s.undecided = fmt.Sprintf("it asks for hits of %s from %v on, where more of its parts wait for others than %d, or one is as long as a match may be", v.name, addr.Addr(v.unknownFrom), s.e.limits.Total)
 	default:
-		s.stop = fmt.Sprintf("it asks for hits of %s that were not kept: of %d, the first %d were", v.name, v.count, len(v.addrs))
+		s.undecided = fmt.Sprintf("it asks for hits of %s that were not kept: of %d, the first %d were", v.name, v.count, len(v.addrs))
 	}
 }
 
 // lacksEnd notes that the condition asks for the length of a hit that may go on.
-func (s *state) lacksEnd(v view, length uint64) {
-	if s.stop == "" {
-		s.stop = fmt.Sprintf("it asks for the length of a hit of %s that is %d bytes, as long as a match may be, and may go on", v.name, length)
+func (s *evaluation) lacksEnd(v view, length uint64) {
+	if s.undecided == "" {
+		s.undecided = fmt.Sprintf("it asks for the length of a hit of %s that is %d bytes, as long as a match may be, and may go on", v.name, length)
 	}
 }
 
 // matched says whether a rule above matches.
-func (s *state) matched(r *rule) bool {
+func (s *evaluation) matched(r *rule) bool {
 	v := s.decided[r.index]
-	if v == unknown && s.stop == "" {
-		s.stop = "it refers to the rule " + r.Name + ", which is not decided"
+	if v == unknown && s.undecided == "" {
+		s.undecided = "it refers to the rule " + r.Name + ", which is not decided"
 	}
 	return v == yes
 }

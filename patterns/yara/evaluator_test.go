@@ -244,7 +244,7 @@ func TestUndecidedGlobal(t *testing.T) {
 // longest. Hits out of order are an error.
 func TestHits(t *testing.T) {
 	for greedy, want := range map[bool][]uint32{false: {3, 4, 2}, true: {5, 4, 9}} {
-		h := hits{lost: noLimit}
+		h := hits{unknownFrom: noLimit}
 		for _, x := range []struct {
 			a uint64
 			n uint32
@@ -275,7 +275,7 @@ func TestHits(t *testing.T) {
 
 // There are millions of hits.
 func TestSizes(t *testing.T) {
-	h := hits{lost: noLimit}
+	h := hits{unknownFrom: noLimit}
 	for i := range uint64(1000) {
 		h.add(i, 4, false, func() bool { return true })
 	}

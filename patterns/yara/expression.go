@@ -53,7 +53,7 @@ func (t translated) parts(name, source string, o expressionOptions) ([]patterns.
 const scanLimit = 4096
 
 // reach is the length of the longest match that yara may find, in bytes.
-func (n *re) reach() int {
+func (n *reNode) reach() int {
 	reach := 2 * scanLimit
 	if atom := atomsOf(n).best; atom.quality == 0 || atom.alt == nil && atom.end == atom.size {
 		reach = scanLimit // it begins to look where the match begins
@@ -64,9 +64,9 @@ func (n *re) reach() int {
 	return reach
 }
 
-// part is a part of a regular expression, and the jump in front of it.
-type part struct {
-	root        *re
+// rePart is a part of a regular expression, and the jump in front of it.
+type rePart struct {
+	root        *reNode
 	least, most int
 }
 
@@ -78,62 +78,62 @@ const longJump = 200
 // (yr_re_ast_split_at_chaining_point): at .{n,m}? outside of groups, if it has no
 // alternatives. The bytes that are jumped over are any: \n too, without s, and of a
 // wide string they are not parted in twos.
-func (t translated) split(wide bool) ([]part, error) {
+func (t translated) split(wide bool) ([]rePart, error) {
 	if t.root.op != reCat {
-		return []part{{root: t.root}}, nil
+		return []rePart{{root: t.root}}, nil
 	}
-	parts := []part{{root: &re{op: reCat}}}
+	parts := []rePart{{root: &reNode{op: reCat}}}
 	for i, n := range t.root.subs {
 		last := parts[len(parts)-1].root
 		if n.isLongJump() && len(last.subs) > 0 && i+1 < len(t.root.subs) {
-			parts = append(parts, part{&re{op: reCat}, n.least, n.most})
+			parts = append(parts, rePart{&reNode{op: reCat}, n.least, n.most})
 			continue
 		}
 		last.subs = append(last.subs, n)
 	}
 	for _, p := range parts {
 		if len(parts) > 1 && p.root.shortest() == 0 {
-			return t.unparted(wide)
+			return t.asOnePart(wide)
 		}
 	}
 	return parts, nil
 }
 
-// unparted is all of an expression as one part, where one of several would match the
+// asOnePart is all of an expression as one part, where one of several would match the
 // empty string, and so everywhere. It is not supported where it is longer than a
 // match may be.
-func (t translated) unparted(wide bool) ([]part, error) {
-	root := &re{op: reCat}
+func (t translated) asOnePart(wide bool) ([]rePart, error) {
+	root := &reNode{op: reCat}
 	for _, n := range t.root.subs {
 		if n.isLongJump() {
 			if wide || n.most < 0 || n.most > scanLimit/2 {
 				return nil, fmt.Errorf("on one side of a long jump it matches the empty string, which is not supported: leave that side out")
 			}
 			n = n.clone()
-			n.subs[0] = &re{op: reSet, negated: true} // not none
+			n.subs[0] = &reNode{op: reSet, negated: true} // not none
 		}
 		root.subs = append(root.subs, n)
 	}
-	return []part{{root: root}}, nil
+	return []rePart{{root: root}}, nil
 }
 
-func (n *re) isLongJump() bool {
+func (n *reNode) isLongJump() bool {
 	return n.op == reRepeat && n.counted && !n.greedy && n.subs[0].op == reAny && (n.least > longJump || n.most > longJump || n.most < 0)
 }
 
 // hasAlternatives says whether there are any in a regular expression.
-func (n *re) hasAlternatives() bool {
-	return n.op == reAlt || slices.ContainsFunc(n.subs, (*re).hasAlternatives)
+func (n *reNode) hasAlternatives() bool {
+	return n.op == reAlt || slices.ContainsFunc(n.subs, (*reNode).hasAlternatives)
 }
 
 // shortest is the length of the shortest match, in bytes.
-func (n *re) shortest() int {
+func (n *reNode) shortest() int {
 	least, _ := n.node(&expressionOptions{}).Lengths()
 	return least
 }
 
 // node is the expression that a regular expression comes to.
-func (n *re) node(o *expressionOptions) *automaton.Node {
+func (n *reNode) node(o *expressionOptions) *automaton.Node {
 	fold := func(s automaton.Set) automaton.Set {
 		if o.caseless {
 			return s.Fold()
@@ -177,8 +177,8 @@ func (n *re) node(o *expressionOptions) *automaton.Node {
 // factored is alternatives that stand side by side and begin with the same bytes as
 // one, which they begin and their ends are alternatives of: task(list|kill). What is
 // preferred stays so; there are fewer anchors and states.
-func factored(subs []*re) []*re {
-	var out []*re
+func factored(subs []*reNode) []*reNode {
+	var out []*reNode
 	for i := 0; i < len(subs); {
 		n, end := len(subs[i].leadingBytes()), i+1
 		for ; end < len(subs); end++ {
@@ -193,19 +193,19 @@ func factored(subs []*re) []*re {
 			i = end
 			continue
 		}
-		var ends []*re
+		var ends []*reNode
 		for _, sub := range subs[i:end] {
-			ends = append(ends, &re{op: reCat, subs: sub.subs[n:]})
+			ends = append(ends, &reNode{op: reCat, subs: sub.subs[n:]})
 		}
 		all := slices.Clone(subs[i].subs[:n])
-		out = append(out, &re{op: reCat, subs: append(all, &re{op: reAlt, subs: ends})})
+		out = append(out, &reNode{op: reCat, subs: append(all, &reNode{op: reAlt, subs: ends})})
 		i = end
 	}
 	return out
 }
 
 // leadingBytes is the bytes that an alternative begins with.
-func (n *re) leadingBytes() (bytes []byte) {
+func (n *reNode) leadingBytes() (bytes []byte) {
 	if n.op != reCat {
 		return nil
 	}

@@ -3,13 +3,13 @@ package yara
 // loopVar is a variable of a loop or of with, while its body is read.
 type loopVar struct {
 	name string
-	kind kind
+	typ  valueType
 	slot int // in state.vars
 }
 
 // variable is the variable of a name that stands in a loop around.
 func (p *parser) variable(name string) (loopVar, bool) {
-	for _, v := range p.vars {
+	for _, v := range p.loopVars {
 		if v.name == name {
 			return v, true
 		}
@@ -18,13 +18,13 @@ func (p *parser) variable(name string) (loopVar, bool) {
 }
 
 // declare adds a variable. Where its name is taken already, that is a mistake.
-func (p *parser) declare(t token, k kind) loopVar {
+func (p *parser) declare(t token, k valueType) loopVar {
 	if _, ok := p.variable(t.s); ok {
 		p.fault(t, "a loop around this one has the variable %s", t.s)
 	}
-	v := loopVar{t.s, k, len(p.vars)}
-	p.vars = append(p.vars[:len(p.vars):len(p.vars)], v)
-	p.cur.vars = max(p.cur.vars, len(p.vars))
+	v := loopVar{t.s, k, len(p.loopVars)}
+	p.loopVars = append(p.loopVars[:len(p.loopVars):len(p.loopVars)], v)
+	p.current.vars = max(p.current.vars, len(p.loopVars))
 	return v
 }
 
@@ -36,10 +36,10 @@ func (p *parser) loop() operand {
 	q, of := p.loopQuantifier()
 	if p.accept("of") {
 		set := p.set()
-		p.sets++
+		p.stringLoops++
 		body := p.body()
-		p.sets--
-		return p.make(at, kBool, forOfNode{q, set, body.node, body.size}, append(of, body)...)
+		p.stringLoops--
+		return p.newOperand(at, typeBool, forOfNode{q, set, body.node, body.size}, append(of, body)...)
 	}
 	names := []token{p.identifier("of, or the name of a variable")}
 	for p.accept(",") {
@@ -47,8 +47,8 @@ func (p *parser) loop() operand {
 		names = append(names, p.identifier("the name of a variable"))
 	}
 	p.expect("in")
-	n := forInNode{q: q, slot: len(p.vars)}
-	outer := p.vars
+	n := forInNode{q: q, slot: len(p.loopVars)}
+	outer := p.loopVars
 	if p.tok.is("(") {
 		kind, over := p.iterator(&n)
 		of = append(of, over...)
@@ -61,9 +61,9 @@ func (p *parser) loop() operand {
 		of = append(of, p.primary())
 	}
 	body := p.body()
-	p.vars = outer
+	p.loopVars = outer
 	n.body, n.cost = body.node, body.size
-	return p.make(at, kBool, n, append(of, body)...)
+	return p.newOperand(at, typeBool, n, append(of, body)...)
 }
 
 // loopQuantifier reads all, any, none, a number, or a share, which YARA-X has.
@@ -89,29 +89,29 @@ func (p *parser) body() operand {
 }
 
 // iterator reads (X..Y) or (X, Y, Z), and says of what kind its values are.
-func (p *parser) iterator(n *forInNode) (kind, []operand) {
+func (p *parser) iterator(n *forInNode) (valueType, []operand) {
 	p.expect("(")
 	first := p.arithmetic(0)
-	if first.kind != kInt && first.kind != kText && first.kind != kUnknown {
-		p.fault(first.at, "a value of the loop is an integer or a text, and this is %v", first.kind)
+	if first.typ != typeInt && first.typ != typeText && first.typ != typeUnknown {
+		p.fault(first.first, "a value of the loop is an integer or a text, and this is %v", first.typ)
 	}
 	of := []operand{first}
-	if first.kind != kText && p.accept("..") {
+	if first.typ != typeText && p.accept("..") {
 		hi := p.integer("the upper end")
 		n.in, of = pair{first.node, hi.node}, append(of, hi)
 		p.expect(")")
-		return kInt, of
+		return typeInt, of
 	}
 	for p.accept(",") {
 		x := p.arithmetic(0)
-		if x.kind != first.kind && x.kind != kUnknown && first.kind != kUnknown {
-			p.fault(x.at, "the values of the loop begin with %v, and this is %v", first.kind, x.kind)
+		if x.typ != first.typ && x.typ != typeUnknown && first.typ != typeUnknown {
+			p.fault(x.first, "the values of the loop begin with %v, and this is %v", first.typ, x.typ)
 		}
 		of = append(of, x)
 	}
 	n.items = nodes(of)
 	p.expect(")")
-	return first.kind, of
+	return first.typ, of
 }
 
 // with reads with NAME = VALUE, … : ( CONDITION ), which YARA-X has. A value
@@ -119,8 +119,8 @@ func (p *parser) iterator(n *forInNode) (kind, []operand) {
 func (p *parser) with() operand {
 	at := p.tok
 	p.advance()
-	outer := p.vars
-	n := withNode{slot: len(outer)}
+	outer := p.loopVars
+	n := withNode{firstSlot: len(outer)}
 	var of []operand
 	for {
 		t := p.identifier("a name")
@@ -129,28 +129,28 @@ func (p *parser) with() operand {
 		if p.failed {
 			return p.unknown(at)
 		}
-		p.declare(t, x.kind)
+		p.declare(t, x.typ)
 		n.values, of = append(n.values, x.node), append(of, x)
 		if !p.accept(",") {
 			break
 		}
 	}
 	body := p.body()
-	p.vars = outer
+	p.loopVars = outer
 	n.body = body.node
-	return p.make(at, kBool, n, append(of, body)...)
+	return p.newOperand(at, typeBool, n, append(of, body)...)
 }
 
 // withNode is with NAME = VALUE, … : ( BODY ).
 type withNode struct {
-	slot   int // of the first name
-	values []node
-	body   node
+	firstSlot int // of the first name
+	values    []node
+	body      node
 }
 
-func (n withNode) eval(s *state) value {
+func (n withNode) eval(s *evaluation) value {
 	for i, x := range n.values {
-		s.vars[n.slot+i] = x.eval(s)
+		s.loopVars[n.firstSlot+i] = x.eval(s)
 	}
 	return n.body.eval(s)
 }

@@ -12,14 +12,14 @@ import (
 // address: 8 bytes each, and 4 more from the first one on whose length is
 // another's; 8 more where one has 4 GiB.
 type hits struct {
-	addrs   []uint64
-	lengths []uint32 // nil: all have the length of the first
-	high    []uint32 // of lengths, the upper half; nil: it is 0
-	length  uint32
-	count   uint64 // all there were; the first of them are kept
-	last    uint64 // address of the latest
-	lost    uint64 // from here on there may be more, unless it is noLimit
-	goesOn  uint64 // a length of so many bytes or more may be but a part of the match's; 0: none is
+	addrs       []uint64
+	lengths     []uint32 // nil: all have the length of the first
+	high        []uint32 // of lengths, the upper half; nil: it is 0
+	length      uint32
+	count       uint64 // all there were; the first of them are kept
+	last        uint64 // address of the latest
+	unknownFrom uint64 // from here on there may be more, unless it is noLimit
+	cutLen      uint64 // a length of so many bytes or more may be but a part of the match's; 0: none is
 }
 
 // add adds a hit, and says whether it came in order. Of two at one address the
@@ -126,7 +126,7 @@ func (h *hits) setLength(i int, n uint32) {
 }
 
 func (h *hits) reset() {
-	*h = hits{addrs: h.addrs[:0], lost: noLimit}
+	*h = hits{addrs: h.addrs[:0], unknownFrom: noLimit}
 }
 
 // within is the indices [from, to) of the hits that are kept and lie at lo to
@@ -141,7 +141,7 @@ func (h *hits) within(lo, hi uint64) (from, to int) {
 // one that was not kept, the state is told, and the answer does not count.
 type view struct {
 	*hits
-	s    *state
+	s    *evaluation
 	name string // of the string
 
 	empty emptiness // where it matches the empty string
@@ -152,7 +152,7 @@ type view struct {
 }
 
 // all is no limit for countIn.
-const all = math.MaxUint64
+const noCountLimit = math.MaxUint64
 
 // total is the number of hits. It may stop counting at limit.
 func (v view) total(limit uint64) uint64 {
@@ -162,7 +162,7 @@ func (v view) total(limit uint64) uint64 {
 	if limit == 1 && v.isEverywhere() {
 		return 1
 	}
-	if v.count < limit && v.lost != noLimit {
+	if v.count < limit && v.unknownFrom != noLimit {
 		v.s.lacks(v)
 	}
 	return v.count
@@ -187,14 +187,14 @@ func (v view) countIn(lo, hi int64, limit uint64) uint64 {
 func (v view) countBetween(lo, hi, limit uint64) uint64 {
 	from, to := v.within(lo, hi)
 	n := uint64(to - from)
-	if n < limit && (v.cut() && hi > v.highest() && lo <= v.last || v.lost != noLimit && hi >= v.lost) {
+	if n < limit && (v.incomplete() && hi > v.highest() && lo <= v.last || v.unknownFrom != noLimit && hi >= v.unknownFrom) {
 		v.s.lacks(v)
 	}
 	return n
 }
 
-// cut says whether some hits were not kept.
-func (v view) cut() bool { return v.count > uint64(len(v.addrs)) }
+// incomplete says whether some hits were not kept.
+func (v view) incomplete() bool { return v.count > uint64(len(v.addrs)) }
 
 // highest is the address up to which all hits are kept, if some are not.
 func (v view) highest() uint64 {
@@ -207,9 +207,9 @@ func (v view) highest() uint64 {
 // hit is the hit of an index, from 0; false if there is none.
 func (v view) hit(i uint64) (at, length uint64, ok bool) {
 	switch {
-	case i < uint64(len(v.addrs)) && (v.lost == noLimit || v.addrs[i] < v.lost):
+	case i < uint64(len(v.addrs)) && (v.unknownFrom == noLimit || v.addrs[i] < v.unknownFrom):
 		return v.addrs[i], v.lengthOf(int(i)), true
-	case i < v.count || v.lost != noLimit:
+	case i < v.count || v.unknownFrom != noLimit:
 		v.s.lacks(v)
 	}
 	return 0, 0, false

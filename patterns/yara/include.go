@@ -17,21 +17,21 @@ func (p *parser) include() {
 	}
 	path := filepath.Clean(t.s)
 	if !filepath.IsAbs(path) {
-		path = filepath.Join(filepath.Dir(p.lex.src.name), path)
+		path = filepath.Join(filepath.Dir(p.lex.file.name), path)
 	}
 	if p.ns.read[path] && !p.isBeingRead(path) {
 		p.advance()
 		return
 	}
-	p.included++
+	p.includeCount++
 	text, err := p.includable(path)
 	if err != nil {
-		p.errs = append(p.errs, &includeError{t.src.fault(t.pos, "cannot include %s: %v", path, err), err})
+		p.errs = append(p.errs, &includeError{t.file.fault(t.pos, "cannot include %s: %v", path, err), err})
 		p.advance()
 		return
 	}
 	outer := p.lex
-	p.file(newSource(path, text))
+	p.file(newRuleFile(path, text))
 	p.lex = outer
 	p.advance()
 }
@@ -51,7 +51,7 @@ func (p *parser) includable(path string) (string, error) {
 		return "", errors.New("nothing can be included here: put the rules into one file")
 	case len(p.including) > maxDepth:
 		return "", fmt.Errorf("more than %d files include one another", maxDepth)
-	case p.included > maxIncludes:
+	case p.includeCount > maxIncludes:
 		return "", fmt.Errorf("more than %d files are included", maxIncludes)
 	}
 	return p.readFile(path)

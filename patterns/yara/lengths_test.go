@@ -308,8 +308,8 @@ func TestFactored(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var factor func(n *re) *re
-		factor = func(n *re) *re {
+		var factor func(n *reNode) *reNode
+		factor = func(n *reNode) *reNode {
 			n = n.clone()
 			if n.op == reAlt {
 				n.subs = factored(n.subs)

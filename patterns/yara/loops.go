@@ -3,11 +3,11 @@ package yara
 // ofNode is QUANTIFIER of SET, and the same in (X..Y).
 type ofNode struct {
 	q   quantifier
-	set []*str
+	set []*ruleString
 	in  pair
 }
 
-func (n ofNode) eval(s *state) value {
+func (n ofNode) eval(s *evaluation) value {
 	found := 0
 	if !s.spend(len(n.set)) {
 		return undefined
@@ -24,7 +24,7 @@ func (n ofNode) eval(s *state) value {
 			found++
 		}
 	}
-	return n.q.of(s, found, len(n.set))
+	return n.q.holdsFor(s, found, len(n.set))
 }
 
 // ofConditionsNode is QUANTIFIER of (CONDITIONS), rules among them.
@@ -33,7 +33,7 @@ type ofConditionsNode struct {
 	set []node
 }
 
-func (n ofConditionsNode) eval(s *state) value {
+func (n ofConditionsNode) eval(s *evaluation) value {
 	found := 0
 	if !s.spend(len(n.set)) {
 		return undefined
@@ -43,15 +43,15 @@ func (n ofConditionsNode) eval(s *state) value {
 			found++
 		}
 	}
-	return n.q.of(s, found, len(n.set))
+	return n.q.holdsFor(s, found, len(n.set))
 }
 
-// of says whether the quantifier holds of a set of n, of which some are found.
-func (q quantifier) of(s *state, found, n int) value {
+// holdsFor says whether the quantifier holds of a set of n, of which some are found.
+func (q quantifier) holdsFor(s *evaluation, found, n int) value {
 	if q.all {
 		return boolValue(found == n)
 	}
-	want := q.n.eval(s)
+	want := q.count.eval(s)
 	switch {
 	case q.percent && !want.defined():
 		return undefined
@@ -73,15 +73,15 @@ type tally struct {
 	all, none   bool
 	percent     bool // want is a share, as in YARA-X
 	want        int64
-	turns, true int64
+	turns, held int64
 }
 
-func (q quantifier) tally(s *state) tally {
+func (q quantifier) tally(s *evaluation) tally {
 	t := tally{all: q.all}
 	if q.all {
 		return t
 	}
-	v := q.n.eval(s)
+	v := q.count.eval(s)
 	t.all, t.none, t.want = !v.defined(), v.defined() && v.i == 0, v.i
 	t.percent = q.percent && v.defined()
 	return t
@@ -91,17 +91,17 @@ func (q quantifier) tally(s *state) tally {
 func (t *tally) add(v value) bool {
 	t.turns++
 	if v.truth() {
-		t.true++
+		t.held++
 	}
 	switch {
 	case t.all:
-		return t.true == t.turns
+		return t.held == t.turns
 	case t.none:
-		return t.true == 0
+		return t.held == 0
 	case t.percent:
 		return true
 	}
-	return t.true < t.want
+	return t.held < t.want
 }
 
 // value is whether the loop holds. One without turns does not.
@@ -110,32 +110,32 @@ func (t *tally) value() value {
 	case t.turns == 0:
 		return boolValue(false)
 	case t.all:
-		return boolValue(t.true == t.turns)
+		return boolValue(t.held == t.turns)
 	case t.none:
-		return boolValue(t.true == 0)
+		return boolValue(t.held == 0)
 	case t.percent:
-		return boolValue(100*float64(t.true)/float64(t.turns) >= float64(t.want))
+		return boolValue(100*float64(t.held)/float64(t.turns) >= float64(t.want))
 	}
-	return boolValue(t.true >= t.want)
+	return boolValue(t.held >= t.want)
 }
 
 // forOfNode is for QUANTIFIER of SET : ( BODY ).
 type forOfNode struct {
 	q    quantifier
-	set  []*str
+	set  []*ruleString
 	body node
 	cost int
 }
 
-func (n forOfNode) eval(s *state) value {
+func (n forOfNode) eval(s *evaluation) value {
 	t := n.q.tally(s)
-	outer := s.str
-	for _, s.str = range n.set {
+	outer := s.loopString
+	for _, s.loopString = range n.set {
 		if !s.spend(n.cost) || !t.add(n.body.eval(s)) {
 			break
 		}
 	}
-	s.str = outer
+	s.loopString = outer
 	return t.value()
 }
 
@@ -149,10 +149,10 @@ type forInNode struct {
 	cost  int
 }
 
-func (n forInNode) eval(s *state) value {
+func (n forInNode) eval(s *evaluation) value {
 	t := n.q.tally(s)
 	for _, x := range n.items {
-		s.vars[n.slot] = x.eval(s)
+		s.loopVars[n.slot] = x.eval(s)
 		if !s.spend(n.cost) || !t.add(n.body.eval(s)) {
 			break
 		}
@@ -165,7 +165,7 @@ func (n forInNode) eval(s *state) value {
 		return t.value()
 	}
 	for i := lo.i; i <= hi.i; i++ {
-		s.vars[n.slot] = intValue(i)
+		s.loopVars[n.slot] = intValue(i)
 		if !s.spend(n.cost) || !t.add(n.body.eval(s)) || i == hi.i {
 			break
 		}

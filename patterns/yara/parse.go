@@ -22,36 +22,36 @@ const (
 // (failed), so that whatever is being read comes to its end; reading goes on
 // with the next rule.
 type parser struct {
-	lex      lexer
-	tok      token  // the current token
-	ahead    *token // the one behind it, if it was asked for
-	failed   bool
-	again    int // where in the source reading goes on after a mistake
-	floor    int // where it goes on at least: behind what was read of the rule
-	mistakes int
-	errs     []error // of files that cannot be read
+	lex       lexer
+	tok       token  // the current token
+	lookahead *token // the one behind it, if it was asked for
+	failed    bool
+	resumeAt  int // where in the source reading goes on after a mistake
+	resumeMin int // where it goes on at least: behind what was read of the rule
+	mistakes  int
+	errs      []error // of files that cannot be read
 
-	rules     *Rules
-	all       []*rule // skipped ones too; mistakes outside of rules as rules without a name
-	ns        *namespace
-	spaces    map[string]*namespace
-	variables map[string]int // indices in Rules.variables
+	rules      *Rules
+	allRules   []*rule // skipped ones too; mistakes outside of rules as rules without a name
+	ns         *namespace
+	namespaces map[string]*namespace
+	variables  map[string]int // indices in Rules.variables
 
-	open      func(path string) (io.ReadCloser, error)
-	including []string // the files that are being read, outermost first
-	included  int
-	readSoFar int // bytes
-	members   int // of sets
+	open         func(path string) (io.ReadCloser, error)
+	including    []string // the files that are being read, outermost first
+	includeCount int
+	readSoFar    int // bytes
+	setMembers   int // of sets
 
-	cur     *rule           // nil between rules
-	ids     map[string]*str // of cur, by identifier
-	vars    []loopVar       // of the loops that are being read, outermost first
-	sets    int             // how many of those loops run over strings
-	nesting int
+	current     *rule                  // nil between rules
+	byID        map[string]*ruleString // of cur, by identifier
+	loopVars    []loopVar              // of the loops that are being read, outermost first
+	stringLoops int                    // how many of those loops run over strings
+	nesting     int
 }
 
 func newParser() *parser {
-	return &parser{rules: &Rules{}, spaces: make(map[string]*namespace), variables: make(map[string]int)}
+	return &parser{rules: &Rules{}, namespaces: make(map[string]*namespace), variables: make(map[string]int)}
 }
 
 // read reads a file.
@@ -73,8 +73,8 @@ func (p *parser) read(name string, r io.Reader) (string, error) {
 func (p *parser) advance() {
 	switch {
 	case p.failed:
-	case p.ahead != nil:
-		p.tok, p.ahead = *p.ahead, nil
+	case p.lookahead != nil:
+		p.tok, p.lookahead = *p.lookahead, nil
 	default:
 		t, err := p.lex.next()
 		if err != nil {
@@ -87,15 +87,15 @@ func (p *parser) advance() {
 
 // peek is the token behind the current one.
 func (p *parser) peek() token {
-	if p.ahead == nil {
+	if p.lookahead == nil {
 		t, err := p.lex.next()
 		if err != nil {
 			p.fail(err)
 			return p.tok
 		}
-		p.ahead = &t
+		p.lookahead = &t
 	}
-	return *p.ahead
+	return *p.lookahead
 }
 
 // expected says that the current token is not what should stand there.
@@ -154,9 +154,9 @@ var keywords = func() map[string]bool {
 
 // rule reads a rule.
 func (p *parser) rule() {
-	defer func() { p.cur = nil }()
+	defer func() { p.current = nil }()
 	r := &rule{ns: p.ns}
-	at := p.tok.src.position(p.tok.pos)
+	at := p.tok.file.position(p.tok.pos)
 	r.Namespace, r.File, r.Line = p.ns.name, at.file, at.line
 	for p.tok.is("global") || p.tok.is("private") {
 		r.Global = r.Global || p.tok.is("global")
@@ -169,7 +169,7 @@ func (p *parser) rule() {
 		return
 	}
 	p.begin(r)
-	p.floor = p.tok.end
+	p.resumeMin = p.tok.end
 	p.advance()
 	p.ruleName(r)
 	if p.accept(":") {
@@ -189,16 +189,16 @@ func (p *parser) rule() {
 		p.expected("and, or or }")
 	}
 	if !p.failed { // what is wrong behind it is not the rule's
-		p.cur, p.floor = nil, p.tok.end
+		p.current, p.resumeMin = nil, p.tok.end
 	}
 	p.advance()
 }
 
 // begin makes a rule the one that is being read.
 func (p *parser) begin(r *rule) {
-	if p.cur == nil {
-		p.cur, p.ids, p.vars, p.sets = r, make(map[string]*str), nil, 0
-		p.all = append(p.all, r)
+	if p.current == nil {
+		p.current, p.byID, p.loopVars, p.stringLoops = r, make(map[string]*ruleString), nil, 0
+		p.allRules = append(p.allRules, r)
 	}
 }
 
@@ -209,7 +209,7 @@ func (p *parser) ruleName(r *rule) {
 	if p.failed {
 		return
 	}
-	at := t.src.position(t.pos)
+	at := t.file.position(t.pos)
 	r.Name, r.File, r.Line = t.s, at.file, at.line
 	if old := p.ns.rules[r.Name]; old != nil {
 		p.fault(t, "another rule has the name %s (%s:%d)", r.Name, old.File, old.Line)
@@ -234,12 +234,12 @@ func (p *parser) ruleName(r *rule) {
 func (p *parser) tags() {
 	for first := true; first || p.tok.kind == tWord; first = false {
 		t := p.identifier("a tag")
-		for _, tag := range p.cur.Tags {
+		for _, tag := range p.current.Tags {
 			if tag == t.s {
 				p.fault(t, "the tag %s is given twice", t.s)
 			}
 		}
-		p.cur.Tags = append(p.cur.Tags, t.s)
+		p.current.Tags = append(p.current.Tags, t.s)
 	}
 }
 
@@ -263,6 +263,6 @@ func (p *parser) meta() {
 			p.expected("a text, an integer, true or false")
 		}
 		p.advance()
-		p.cur.Meta = append(p.cur.Meta, m)
+		p.current.Meta = append(p.current.Meta, m)
 	}
 }

@@ -444,7 +444,7 @@ func TestInclude(t *testing.T) {
 }
 
 // asRE2 is a regular expression in RE2's syntax.
-func asRE2(n *re) string {
+func asRE2(n *reNode) string {
 	set := func(s automaton.Set) string {
 		out := ""
 		for lo := 0; lo < 256; lo++ {

@@ -13,15 +13,15 @@ func (p *parser) primary() operand {
 		return p.constant(t, intValue(t.i))
 	case tFloat:
 		p.advance()
-		return p.constant(t, value{kind: kFloat, f: t.f})
+		return p.constant(t, value{typ: typeFloat, f: t.f})
 	case tText:
 		p.advance()
-		return p.constant(t, value{kind: kText, s: t.s})
+		return p.constant(t, value{typ: typeText, s: t.s})
 	case tRegexp:
 		p.regexpNode(t) // a mistake in it is one
 		p.advance()
 		// By itself it is true, as in YARA: it is there.
-		return p.make(t, kRegexp, constNode{boolValue(true)})
+		return p.newOperand(t, typeRegexp, constNode{boolValue(true)})
 	case tString:
 		return p.found()
 	case tCount:
@@ -37,7 +37,7 @@ func (p *parser) primary() operand {
 	}
 	p.advance()
 	x := p.condition()
-	x.at = t
+	x.first = t
 	p.expect(")")
 	return x
 }
@@ -49,11 +49,11 @@ func (p *parser) word() operand {
 	case t.is("true"), t.is("false"):
 		p.advance()
 		x := p.constant(t, boolValue(t.is("true")))
-		x.kind = kBool
+		x.typ = typeBool
 		return x
 	case t.is("filesize"):
 		p.advance()
-		return p.make(t, kInt, filesizeNode{})
+		return p.newOperand(t, typeInt, filesizeNode{})
 	case t.is("entrypoint"):
 		p.advance()
 		p.refuse(t, "entrypoint is not supported: it asks for the format of the file")
@@ -69,7 +69,7 @@ func (p *parser) word() operand {
 		p.expect(")")
 		n := reads[t.s]
 		n.at = x.node
-		return p.make(t, kInt, n, x)
+		return p.newOperand(t, typeInt, n, x)
 	case keywords[t.s]:
 		p.expected("a value or a condition")
 		return p.unknown(t)
@@ -82,7 +82,7 @@ func (p *parser) name() operand {
 	t := p.tok
 	p.advance()
 	if v, ok := p.variable(t.s); ok {
-		return p.make(t, v.kind, varNode(v.slot))
+		return p.newOperand(t, v.typ, varNode(v.slot))
 	}
 	if x, ok := p.external(t); ok {
 		return x
@@ -101,8 +101,8 @@ func (p *parser) name() operand {
 			p.refuse(t, "the module %s is not supported", t.s)
 			return p.unknown(t)
 		default:
-			if p.cur.skip == "" {
-				p.cur.undefined = t.s
+			if p.current.skip == "" {
+				p.current.undefined = t.s
 			}
 			p.refuse(t, "undefined identifier %s", t.s)
 			return p.unknown(t)
@@ -116,10 +116,10 @@ func (p *parser) name() operand {
 func (p *parser) external(t token) (operand, bool) {
 	if r := p.ns.rules[t.s]; r != nil && !p.tok.is(".") { // else it is a module
 		p.refer(t, r)
-		return p.make(t, kBool, ruleNode{r}), true
+		return p.newOperand(t, typeBool, ruleNode{r}), true
 	}
 	if i, ok := p.variables[t.s]; ok {
-		return p.make(t, p.rules.variables[i].kind, externalNode(i)), true
+		return p.newOperand(t, p.rules.variables[i].typ, externalNode(i)), true
 	}
 	return operand{}, false
 }
@@ -144,7 +144,7 @@ func (p *parser) arguments() {
 
 // refer notes that the condition depends on a rule.
 func (p *parser) refer(t token, r *rule) {
-	if r.skip != "" && r != p.cur {
+	if r.skip != "" && r != p.current {
 		p.refuse(t, "it refers to the rule %s, which is left out", r.Name)
 	}
 }
@@ -152,8 +152,8 @@ func (p *parser) refer(t token, r *rule) {
 // integer reads arithmetic that must give an integer.
 func (p *parser) integer(what string) operand {
 	x := p.arithmetic(0)
-	if x.kind != kInt && x.kind != kUnknown {
-		p.fault(x.at, "%s is an integer, and this is %v", what, x.kind)
+	if x.typ != typeInt && x.typ != typeUnknown {
+		p.fault(x.first, "%s is an integer, and this is %v", what, x.typ)
 	}
 	return x
 }

@@ -19,8 +19,8 @@ type queue struct {
 	shortest, longest uint64
 
 	// done is the ends of hits all of which are taken, both included, if any are.
-	done   span
-	isDone bool
+	done    span
+	anyDone bool
 }
 
 // span is from lo to hi, both included; none where lo is above hi.
@@ -159,7 +159,7 @@ func (q *queue) each(ends span, yield func(i int) bool) bool {
 	if q.len() == 0 || ends.lo > ends.hi {
 		return true
 	}
-	if q.isDone && q.done.lo <= ends.hi && ends.lo <= q.done.hi {
+	if q.anyDone && q.done.lo <= ends.hi && ends.lo <= q.done.hi {
 		// What is done is in the middle, or at one end.
 		ok := q.done.lo <= ends.lo || q.scan(span{ends.lo, q.done.lo - 1}, yield)
 		return ok && (q.done.hi >= ends.hi || q.scan(span{q.done.hi + 1, ends.hi}, yield))
@@ -176,13 +176,13 @@ func (q *queue) scan(ends span, yield func(i int) bool) bool {
 	return true
 }
 
-// did notes that all hits whose end is in ends are taken.
-func (q *queue) did(ends span) {
+// markDone notes that all hits whose end is in ends are taken.
+func (q *queue) markDone(ends span) {
 	switch {
 	case ends.lo > ends.hi:
-	case q.isDone && ends.lo <= q.done.hi+1 && q.done.lo <= ends.hi+1:
+	case q.anyDone && ends.lo <= q.done.hi+1 && q.done.lo <= ends.hi+1:
 		q.done = span{min(q.done.lo, ends.lo), max(q.done.hi, ends.hi)}
 	default:
-		q.done, q.isDone = ends, true
+		q.done, q.anyDone = ends, true
 	}
 }

@@ -5,7 +5,7 @@ import "strings"
 // quantifier says how many of a set it takes.
 type quantifier struct {
 	all     bool
-	n       node // how many: 0 is none, not at least none; nil: all
+	count   node // how many: 0 is none, not at least none; nil: all
 	percent bool // n is a share, in percent
 }
 
@@ -13,29 +13,29 @@ type quantifier struct {
 func keywordQuantifier(word string) quantifier {
 	switch word {
 	case "any":
-		return quantifier{n: constNode{intValue(1)}}
+		return quantifier{count: constNode{intValue(1)}}
 	case "none":
-		return quantifier{n: constNode{intValue(0)}}
+		return quantifier{count: constNode{intValue(0)}}
 	}
 	return quantifier{all: true}
 }
 
 // quantifier is that of a number.
 func (p *parser) quantifier(x operand) quantifier {
-	if x.kind != kInt && x.kind != kBool && x.kind != kUnknown {
-		p.fault(x.at, "the quantifier of a set is all, any, none or an integer, and this is %v", x.kind)
+	if x.typ != typeInt && x.typ != typeBool && x.typ != typeUnknown {
+		p.fault(x.first, "the quantifier of a set is all, any, none or an integer, and this is %v", x.typ)
 	}
 	if v, ok := constOf(x); ok && v.i < 0 {
-		p.fault(x.at, "the quantifier of a set is negative")
+		p.fault(x.first, "the quantifier of a set is negative")
 	}
-	return quantifier{n: x.node}
+	return quantifier{count: x.node}
 }
 
 // percentage is that of a share.
 func (p *parser) percentage(x operand) quantifier {
 	q := p.quantifier(x)
 	if v, ok := constOf(x); ok && (v.i < 1 || v.i > 100) {
-		p.fault(x.at, "a percentage is from 1 to 100")
+		p.fault(x.first, "a percentage is from 1 to 100")
 	}
 	q.percent = true
 	return q
@@ -57,16 +57,16 @@ func (p *parser) of(at token, q quantifier, x operand) operand {
 	switch {
 	case p.tok.is("in") && !q.percent:
 		p.advance()
-		p.useAll(set)
+		p.usePlacesOfAll(set)
 		r, ends := p.interval()
 		n.in, of = r, append(of, ends...)
 	case p.tok.is("at") && !q.percent:
 		p.advance()
-		p.useAll(set)
+		p.usePlacesOfAll(set)
 		x := p.integer("an address")
 		n.in, of = pair{x.node, x.node}, append(of, x)
 	}
-	y := p.make(at, kBool, n, of...)
+	y := p.newOperand(at, typeBool, n, of...)
 	y.size += len(set)
 	return y
 }
@@ -74,7 +74,7 @@ func (p *parser) of(at token, q quantifier, x operand) operand {
 // isStringSet reports whether the parentheses that begin here hold strings and
 // nothing else.
 func (p *parser) isStringSet() bool {
-	l := lexer{src: p.lex.src, pos: p.tok.end}
+	l := lexer{file: p.lex.file, pos: p.tok.end}
 	for {
 		name, err := l.next()
 		if err != nil || name.kind != tString {
@@ -87,10 +87,10 @@ func (p *parser) isStringSet() bool {
 	}
 }
 
-// useAll notes that the condition asks for places of hits of strings.
-func (p *parser) useAll(set []*str) {
+// usePlacesOfAll notes that the condition asks for places of hits of strings.
+func (p *parser) usePlacesOfAll(set []*ruleString) {
 	for _, s := range set {
-		p.place(s)
+		p.usePlaces(s)
 	}
 }
 
@@ -116,18 +116,18 @@ func (p *parser) ofConditions(at token, q quantifier, of []operand) operand {
 		}
 	}
 	p.expect(")")
-	y := p.make(at, kBool, n, of...)
+	y := p.newOperand(at, typeBool, n, of...)
 	y.size += len(n.set)
 	return y
 }
 
 // set reads a set of strings: them, or ($a, $b*). A string that is named twice
 // counts twice, as in YARA.
-func (p *parser) set() []*str {
+func (p *parser) set() []*ruleString {
 	t := p.tok
-	var set []*str
+	var set []*ruleString
 	if p.accept("them") {
-		if set = p.cur.strings; len(set) == 0 && !p.failed {
+		if set = p.current.strings; len(set) == 0 && !p.failed {
 			p.fault(t, "the rule has no strings")
 		}
 	} else {
@@ -152,24 +152,24 @@ func (p *parser) set() []*str {
 		return nil
 	}
 	for _, s := range set {
-		p.use(s)
+		p.useAnywhere(s)
 	}
 	return set
 }
 
 // stringsNamed is the strings that an item of a set names.
-func (p *parser) stringsNamed(t token) (set []*str) {
+func (p *parser) stringsNamed(t token) (set []*ruleString) {
 	if !t.wild {
-		if s := p.ids[t.s]; s != nil && t.s != "$" {
+		if s := p.byID[t.s]; s != nil && t.s != "$" {
 			set = append(set, s)
 		}
 		return set
 	}
-	p.addMembers(t, 0, len(p.cur.strings))
+	p.addMembers(t, 0, len(p.current.strings))
 	if p.failed {
 		return nil
 	}
-	for _, s := range p.cur.strings {
+	for _, s := range p.current.strings {
 		if strings.HasPrefix(s.declared, t.s) {
 			set = append(set, s)
 		}
@@ -181,7 +181,7 @@ func (p *parser) stringsNamed(t token) (set []*str) {
 // addMembers counts members of sets, and what is gone through for them, which
 // takes no room.
 func (p *parser) addMembers(t token, members, seen int) {
-	if p.members += members + seen/8; p.members > maxMembers {
+	if p.setMembers += members + seen/8; p.setMembers > maxMembers {
 		p.fault(t, "the sets of strings and rules are too large: at most %d members in all files", maxMembers)
 	}
 }

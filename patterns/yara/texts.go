@@ -37,7 +37,7 @@ type textNode struct {
 	a, b node
 }
 
-func (n textNode) eval(s *state) value {
+func (n textNode) eval(s *evaluation) value {
 	a, b := n.a.eval(s), n.b.eval(s)
 	if !a.defined() || !b.defined() || !s.spend(1+(len(a.s)+len(b.s))/16) {
 		return undefined
@@ -48,11 +48,11 @@ func (n textNode) eval(s *state) value {
 // testText is a test of texts; t is its operator.
 func (p *parser) testText(t token, a, b operand) operand {
 	for _, x := range []operand{a, b} {
-		if x.kind != kText && x.kind != kUnknown {
-			p.fault(x.at, "%s takes texts, and this is %v", t.s, x.kind)
+		if x.typ != typeText && x.typ != typeUnknown {
+			p.fault(x.first, "%s takes texts, and this is %v", t.s, x.typ)
 		}
 	}
-	return p.make(a.at, kBool, textNode{textTests[t.s], a.node, b.node}, a, b)
+	return p.newOperand(a.first, typeBool, textNode{textTests[t.s], a.node, b.node}, a, b)
 }
 
 // matchNode is TEXT matches /EXPRESSION/.
@@ -64,7 +64,7 @@ type matchNode struct {
 
 // A match begins in front of a byte of the text, or the text is empty: so does
 // libyara look for it. "b" has no match of /a*$/.
-func (n matchNode) eval(s *state) value {
+func (n matchNode) eval(s *evaluation) value {
 	v := n.text.eval(s)
 	if !v.defined() || !s.spend(1+len(v.s)*n.cost) {
 		return undefined
@@ -76,8 +76,8 @@ func (n matchNode) eval(s *state) value {
 // matches reads the regular expression behind matches, the token t; a is what
 // stands in front.
 func (p *parser) matches(t token, a operand) operand {
-	if a.kind != kText && a.kind != kUnknown {
-		p.fault(a.at, "%s takes a text, and this is %v", t.s, a.kind)
+	if a.typ != typeText && a.typ != typeUnknown {
+		p.fault(a.first, "%s takes a text, and this is %v", t.s, a.typ)
 	}
 	re := p.tok
 	if re.kind != tRegexp {
@@ -87,7 +87,7 @@ func (p *parser) matches(t token, a operand) operand {
 	n := p.regexpNode(re)
 	n.text = a.node
 	p.advance()
-	return p.make(a.at, kBool, n, a)
+	return p.newOperand(a.first, typeBool, n, a)
 }
 
 // maxExpression is the longest regular expression behind matches, in bytes of
@@ -98,7 +98,7 @@ const maxExpression = 1 << 16
 func (p *parser) regexpNode(t token) matchNode {
 	tr, at, err := translate(t.s)
 	if err != nil {
-		p.fail(t.src.fault(t.pos+1+at, "%v", err))
+		p.fail(t.file.fault(t.pos+1+at, "%v", err))
 		return matchNode{}
 	}
 	text := tr.root.onCharacters()
@@ -142,13 +142,13 @@ func character(c byte) rune {
 
 // onCharacters returns an expression as package regexp reads it, for a text of
 // characters.
-func (n *re) onCharacters() string {
+func (n *reNode) onCharacters() string {
 	var b strings.Builder
 	n.write(&b)
 	return b.String()
 }
 
-func (n *re) write(b *strings.Builder) {
+func (n *reNode) write(b *strings.Builder) {
 	switch n.op {
 	case reByte:
 		fmt.Fprintf(b, `\x{%x}`, character(n.b))
@@ -188,7 +188,7 @@ var looks = map[automaton.Look]string{
 }
 
 // writeSet writes brackets with the ranges of the set.
-func (n *re) writeSet(b *strings.Builder) {
+func (n *reNode) writeSet(b *strings.Builder) {
 	b.WriteByte('[')
 	if n.negated {
 		b.WriteByte('^')

@@ -46,7 +46,7 @@
 // parts where a jump has more than 200 bytes, [-] and [300-] among them, and so is a
 // regular expression at .{n,m}? outside of groups, of which such a jump goes over \n
 // as well. A match begins at every place where the first part is found and others
-// follow, and ends with the first of the last part that does (chain.go). Memory that
+// follow, and ends with the first of the last part that does (join.go). Memory that
 // is jumped over is there: no match goes on beyond a hole, nor beyond the scope. yara
 // ends jumps without a limit at 2^31 bytes.
 //
@@ -102,12 +102,12 @@ type Rules struct {
 	// Skipped is the rules that are not evaluated, in the order of the files.
 	Skipped []Skipped
 
-	rules     []*rule // those that are evaluated, in the order of the files
-	pats      []patterns.Pattern
-	shared    []shared // of pats, by index
-	chains    []*chain
-	variables []variable
-	spaces    int // namespaces
+	rules         []*rule // those that are evaluated, in the order of the files
+	pats          []patterns.Pattern
+	info          []patternInfo // of pats, by index
+	splits        []*splitString
+	variables     []variable
+	numNamespaces int // namespaces
 }
 
 // Skipped is a rule that is not evaluated, and why; or something between rules
@@ -161,7 +161,7 @@ type Meta struct {
 // rule is a rule with its strings and its condition.
 type rule struct {
 	Rule
-	strings   []*str
+	strings   []*ruleString
 	condition node
 	ns        *namespace
 	skip      string // why it is not evaluated; "" if it is
@@ -173,40 +173,40 @@ type rule struct {
 	vars      int    // variables of loops that its condition has at a time
 }
 
-// str is a string of a rule.
-type str struct {
-	id       string // with the $; of an anonymous one its number: $1
-	declared string // as it is written: $ if it is anonymous
-	private  bool
-	greedy   bool // of two matches at one place the longer counts, not the shorter
-	empty    emptiness
-	at       token
+// ruleString is a string of a rule.
+type ruleString struct {
+	id           string // with the $; of an anonymous one its number: $1
+	declared     string // as it is written: $ if it is anonymous
+	private      bool
+	preferLonger bool // of two matches at one place the longer counts, not the shorter
+	empty        emptiness
+	declaration  token
 
-	pat     patterns.Pattern // of a string in parts, the first one
-	rest    []patterns.Part  // the others
-	key     string           // what it looks for: the same for strings that look for the same
-	pattern int              // index in Rules.pats
+	first        patterns.Pattern // of a string in parts, the first one
+	rest         []patterns.Part  // the others
+	searchKey    string           // what it looks for: the same for strings that look for the same
+	patternIndex int              // index in Rules.pats
 
 	// What a condition asks of it. Where it only asks whether the string is at
 	// one constant address, and the string is literal, hits elsewhere do not
 	// count, and are not shown: YARA does not find them.
-	literal   bool    // its bytes are known, but for case and keys
-	elsewhere bool    // the condition asks for more
-	pins      []int64 // the constant addresses that it asks for
-	placed    bool    // it asks for places or lengths of hits, not only for their number
+	knownBytes   bool    // its bytes are known, but for case and keys
+	asksAnywhere bool    // the condition asks for more
+	pins         []int64 // the constant addresses that it asks for
+	asksPlaces   bool    // it asks for places or lengths of hits, not only for their number
 }
 
 // pin is the only address where hits of the string count. It is false where
 // all do.
-func (s *str) pin() (a int64, ok bool) {
-	if s.elsewhere || !s.literal || len(s.pins) != 1 {
+func (s *ruleString) pin() (a int64, ok bool) {
+	if s.asksAnywhere || !s.knownBytes || len(s.pins) != 1 {
 		return 0, false
 	}
 	return s.pins[0], true
 }
 
 // pinTo notes that the condition asks whether the string is at an address.
-func (s *str) pinTo(a int64) {
+func (s *ruleString) pinTo(a int64) {
 	if !slices.Contains(s.pins, a) {
 		s.pins = append(s.pins, a)
 	}
@@ -214,21 +214,21 @@ func (s *str) pinTo(a int64) {
 
 // Owners is the rules of Names(i), by the same index. The caller must not change
 // it.
-func (r *Rules) Owners(i int) []*Rule { return r.shared[i].owners }
+func (r *Rules) Owners(i int) []*Rule { return r.info[i].owners }
 
-// shared is what the strings of one pattern have in common. Strings of several
+// patternInfo is what the strings of one pattern have in common. Strings of several
 // rules that look for the same are one pattern.
-type shared struct {
-	names  []string // RULE.$a, of those that are not private
-	owners []*Rule  // by name
-	greedy bool
-	empty  emptiness
-	pinned bool    // hits count at pins only
-	pins   []int64 // where they count for one string or another
-	placed bool    // some condition asks for places or lengths
+type patternInfo struct {
+	names        []string // RULE.$a, of those that are not private
+	owners       []*Rule  // by name
+	preferLonger bool
+	empty        emptiness
+	pinned       bool    // hits count at pins only
+	pins         []int64 // where they count for one string or another
+	asksPlaces   bool    // some condition asks for places or lengths
 
-	chain *chain // that it is a part of; nil: of none
-	part  int    // which one, from 0
+	split     *splitString // that it is a part of; nil: of none
+	partIndex int          // which one, from 0
 }
 
 // Len is the number of rules that are evaluated, private ones included.
@@ -249,7 +249,7 @@ type String struct {
 func (r *Rules) Strings(i int) []String {
 	var all []String
 	for _, s := range r.rules[i].strings {
-		all = append(all, String{s.id, s.pattern, s.private})
+		all = append(all, String{s.id, s.patternIndex, s.private})
 	}
 	return all
 }
@@ -267,8 +267,8 @@ func (r *Rules) Patterns() []patterns.Pattern { return r.pats }
 // of, in the order of the file. Private ones are not among them: their hits
 // are not shown. Of a string in parts the first part has them. The caller must not
 // change it.
-func (r *Rules) Names(i int) []string { return r.shared[i].names }
+func (r *Rules) Names(i int) []string { return r.info[i].names }
 
-// Part reports whether the pattern i is a part of a string with long jumps: its
-// hits are not those of the string, which Evaluator.Chained has.
-func (r *Rules) Part(i int) bool { return r.shared[i].chain != nil }
+// IsPart reports whether the pattern i is a part of a string with long jumps: its
+// hits are not those of the string, which Evaluator.JoinedHits has.
+func (r *Rules) IsPart(i int) bool { return r.info[i].split != nil }

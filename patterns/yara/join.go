@@ -27,41 +27,41 @@ import "math"
 // who wait for it have too, and that goes on as far: of A..B..B..B with jumps
 // without limit, one B.
 
-// chain is a string that is looked for in parts.
-type chain struct {
-	index int // in Rules.chains
-	head  int // index in Rules.pats of the first part, whose others follow
-	gaps  []span
+// splitString is a string that is looked for in parts.
+type splitString struct {
+	index        int // in Rules.chains
+	firstPattern int // index in Rules.pats of the first part, whose others follow
+	jumps        []span
 }
 
 // noLimit is the upper end of a jump that has none.
 const noLimit = math.MaxUint64
 
-// waiting is the hits that may be part of a match of a chain.
-type waiting struct {
-	*chain
-	queues []queue // by part, but for the last
-	cover  []span  // by part: see add
-	last   uint64  // address of the latest hit
-	any    bool
-	lost   uint64 // hits of the chain from here on are not known; noLimit: all are
+// joiner is the hits that may be part of a match of a chain.
+type joiner struct {
+	*splitString
+	queues      []queue // by part, but for the last
+	cover       []span  // by part: see add
+	last        uint64  // address of the latest hit
+	started     bool
+	unknownFrom uint64 // hits of the chain from here on are not known; noLimit: all are
 }
 
-func newWaiting(c *chain) *waiting {
-	return &waiting{chain: c, queues: make([]queue, len(c.gaps)), cover: make([]span, len(c.gaps)), lost: noLimit}
+func newJoiner(c *splitString) *joiner {
+	return &joiner{splitString: c, queues: make([]queue, len(c.jumps)), cover: make([]span, len(c.jumps)), unknownFrom: noLimit}
 }
 
-func (w *waiting) reset() {
+func (w *joiner) reset() {
 	w.clear()
-	w.any, w.last, w.lost = false, 0, noLimit
+	w.started, w.last, w.unknownFrom = false, 0, noLimit
 }
 
 // clear forgets all hits: nothing that follows goes on from them.
-func (w *waiting) clear() (n int) {
+func (w *joiner) clear() (n int) {
 	for i := range w.queues {
 		n += w.queues[i].hits
 		w.queues[i].clear()
-		w.queues[i].isDone = false
+		w.queues[i].anyDone = false
 		w.cover[i] = span{}
 	}
 	return n
@@ -75,29 +75,29 @@ func (jump span) ends(a uint64) span {
 	return span{a - min(a, jump.hi), a - jump.lo}
 }
 
-// room is how many hits may wait.
-type room interface {
-	enter() bool // one more waits, if there is room
-	leave(n int)
+// budget is how many hits may wait.
+type budget interface {
+	admit() bool // one more waits, if there is room
+	release(n int)
 }
 
 // add adds a hit of n bytes at a of a part, and calls match for each match that is
 // complete with it.
-func (w *waiting) add(part int, a, n uint64, r room, match func(a, n uint64)) {
+func (w *joiner) add(part int, a, n uint64, r budget, match func(a, n uint64)) {
 	ends := span{1, 0}
 	if part > 0 {
-		ends = w.gaps[part-1].ends(a)
+		ends = w.jumps[part-1].ends(a)
 		if part == len(w.queues) {
-			w.confirm(part-1, ends, a+n, match)
-			w.trim(part-1, a, r)
+			w.complete(part-1, ends, a+n, match)
+			w.discard(part-1, a, r)
 			return
 		}
-		w.trim(part-1, a, r)
+		w.discard(part-1, a, r)
 		// Those up to cover wait for one that ends before this one, and may be
 		// followed as far.
 		c := &w.cover[part]
 		open := ends
-		if w.gaps[part].hi == noLimit && c.hi > 0 && c.hi <= a+n {
+		if w.jumps[part].hi == noLimit && c.hi > 0 && c.hi <= a+n {
 			open.lo = max(open.lo, c.lo)
 		}
 		if w.queues[part-1].each(open, func(int) bool { return false }) {
@@ -106,45 +106,45 @@ func (w *waiting) add(part int, a, n uint64, r room, match func(a, n uint64)) {
 		*c = span{max(c.lo, ends.hi+1), max(c.hi, a+n)}
 		w.supersede(part, a, r)
 	} else {
-		w.trim(0, a, r)
+		w.discard(0, a, r)
 	}
 	q := &w.queues[part]
 	if q.len() > 0 && q.start(q.last-1) == a { // the shorter one was first
 		return
 	}
-	if !r.enter() {
-		w.lose(a)
+	if !r.admit() {
+		w.loseFrom(a)
 		return
 	}
 	q.push(a, n)
 }
 
-// lose notes that it is not known what becomes of a hit at a, and so of those that
+// loseFrom notes that it is not known what becomes of a hit at a, and so of those that
 // wait.
-func (w *waiting) lose(a uint64) {
+func (w *joiner) loseFrom(a uint64) {
 	if h := &w.queues[0]; h.len() > 0 {
 		a = min(a, h.start(h.first))
 	}
-	w.lost = min(w.lost, a)
+	w.unknownFrom = min(w.unknownFrom, a)
 }
 
-// trim removes hits of a part, and of those in front of it, that were taken, or
+// discard removes hits of a part, and of those in front of it, that were taken, or
 // that lie too far in front of whatever may follow them, where a is the address of
 // the latest hit.
-func (w *waiting) trim(part int, a uint64, r room) {
+func (w *joiner) discard(part int, a uint64, r budget) {
 	for ; part >= 0; part-- {
 		q := &w.queues[part]
-		first := w.follower(part, a)
-		lowest := first - min(first, w.gaps[part].hi)
+		first := w.followerStart(part, a)
+		lowest := first - min(first, w.jumps[part].hi)
 		for q.len() > 0 && (q.taken(q.first) || q.end(q.first) < lowest) {
-			r.leave(q.pop())
+			r.release(q.pop())
 		}
 	}
 }
 
-// follower is the lowest address of a hit that may follow those of a part, where a
+// followerStart is the lowest address of a hit that may follow those of a part, where a
 // is the address of the latest hit.
-func (w *waiting) follower(part int, a uint64) uint64 {
+func (w *joiner) followerStart(part int, a uint64) uint64 {
 	if part+1 < len(w.queues) {
 		if next := &w.queues[part+1]; next.len() > 0 {
 			return next.start(next.first)
@@ -155,34 +155,34 @@ func (w *waiting) follower(part int, a uint64) uint64 {
 
 // supersede removes hits of a part where jumps on both sides have no limit, but
 // for the latest that whatever may follow, at a or before, may follow.
-func (w *waiting) supersede(part int, a uint64, r room) {
+func (w *joiner) supersede(part int, a uint64, r budget) {
 	q := &w.queues[part]
-	jump := w.gaps[part]
-	if w.gaps[part-1].hi != noLimit || jump.hi != noLimit {
+	jump := w.jumps[part]
+	if w.jumps[part-1].hi != noLimit || jump.hi != noLimit {
 		return
 	}
-	a = w.follower(part, a)
+	a = w.followerStart(part, a)
 	for a >= jump.lo && q.len() > 0 {
 		if next := q.after(q.first); next == q.last || q.end(next) > a-jump.lo {
 			return
 		}
-		r.leave(q.pop())
+		r.release(q.pop())
 	}
 }
 
-// confirm takes the hits of a part whose end is in ends, for which a hit of the
+// complete takes the hits of a part whose end is in ends, for which a hit of the
 // last part that ends at end is the first one.
-func (w *waiting) confirm(part int, ends span, end uint64, match func(a, n uint64)) {
+func (w *joiner) complete(part int, ends span, end uint64, match func(a, n uint64)) {
 	q := &w.queues[part]
 	q.each(ends, func(i int) bool {
 		a := q.start(i)
 		if part == 0 {
 			match(a, end-a)
 		} else {
-			w.confirm(part-1, w.gaps[part-1].ends(a), end, match)
+			w.complete(part-1, w.jumps[part-1].ends(a), end, match)
 		}
 		q.take(i)
 		return true
 	})
-	q.did(ends)
+	q.markDone(ends)
 }

@@ -7,17 +7,17 @@ import (
 	"vscan/patterns/automaton"
 )
 
-// exception is an expression that drops matches in which it is found.
+// An exception is an expression that drops matches in which it is found.
 type exception struct {
 	written string // the pattern as written
 	flags   automaton.Flags
 	in      input // where it was written, for errors
 
 	mu    sync.Mutex
-	nodes map[formEncoding]exceptionNode // what node has read
+	nodes map[formEncoding]exceptionNode // what node has read, for each encoding
 }
 
-// formEncoding is what an exception is read for.
+// A formEncoding is the encoding of a form. An exception is read anew for each.
 type formEncoding struct {
 	encoding automaton.Encoding
 	encoded  bool
@@ -28,8 +28,8 @@ type exceptionNode struct {
 	err  error
 }
 
-// exceptions are those of a pattern, which has a word for them and no more: there
-// are patterns by the hundred thousand.
+// exceptions are the exceptions of a pattern. A Pattern has one pointer to them and no
+// more, since there are sets of hundreds of thousands of patterns.
 type exceptions struct{ list []*exception }
 
 func (p *Pattern) exceptions() []*exception {
@@ -39,20 +39,21 @@ func (p *Pattern) exceptions() []*exception {
 	return p.except.list
 }
 
-// WithExceptions returns the pattern with exceptions more: a match in which one of them is
-// found is no hit. It is looked at and told apart: engine.Stats counts it.
+// WithExceptions returns the pattern with more exceptions: a match in which one of them is
+// found is no hit. Such matches are looked at nevertheless and counted apart, in
+// engine.Stats.
 //
-// What is looked in is the bytes of the match alone, as if there were no other
-// memory: ^ and $ hold at its two ends, and so an exception is about a part of
-// the match unless it says otherwise. A match that Target.MaxMatch may have cut off, or
-// of more than DefaultMaxMatch bytes, is a hit whatever is in it. Where the pattern is Disjoint, what lies wholly in a match that
-// is dropped is no hit either, as the end of a placeholder is none; what begins in it
-// and goes on beyond its end may be one.
+// An exception is looked for in the bytes of the match alone, as if there were no other
+// memory: ^ and $ hold at its two ends, and without them it may be found in any part of the
+// match. A match of more than DefaultMaxMatch bytes, or one that Target.MaxMatch may have
+// cut off, is a hit whatever is in it. Where the pattern is Disjoint, what lies wholly in a
+// match that is dropped is no hit either, since the end of a placeholder is a placeholder.
+// What begins in it and goes on beyond its end may be a hit.
 //
-// Exceptions are patterns of re:, with no flags but i, s and m, and only patterns
-// of re: have any. They are in the encoding in which the match was found: flags w
-// and W of the pattern are theirs. One that holds where there is nothing (x*)
-// would drop every match and is an error.
+// Exceptions are patterns of re: with no flags but i, s and m, and only patterns of re:
+// have any. They are read in the encoding in which the match was found, so flags w and W of
+// the pattern hold for them. An exception that matches the empty string (x*) would drop
+// every match and is an error.
 func (p Pattern) WithExceptions(more ...Pattern) (Pattern, error) {
 	var list []*exception
 	for i := range more {
@@ -65,7 +66,7 @@ func (p Pattern) WithExceptions(more ...Pattern) (Pattern, error) {
 	return p.withExceptions(list)
 }
 
-// withExceptions is Except for exceptions that several patterns may have.
+// withExceptions is WithExceptions for exceptions that several patterns may share.
 func (p Pattern) withExceptions(more []*exception) (Pattern, error) {
 	b, ok := p.body.(*programBody)
 	if !ok || p.Kind != KindRegexp {
@@ -84,7 +85,7 @@ func (p Pattern) withExceptions(more []*exception) (Pattern, error) {
 	return p, nil
 }
 
-// onlyRegexps refuses exceptions to other patterns.
+// onlyRegexps is the message that refuses exceptions to other patterns.
 const onlyRegexps = "only patterns of re: have exceptions: write it as re:, with \\xNN for its bytes"
 
 // Exceptions returns the exceptions of the pattern as they were written, in order.
@@ -102,7 +103,7 @@ func (p Pattern) WithoutExceptions() Pattern {
 	return p
 }
 
-// asException is a pattern as an exception to another.
+// asException returns the pattern as an exception to another pattern.
 func (p *Pattern) asException() (*exception, error) {
 	b, ok := p.body.(*programBody)
 	switch {
@@ -117,7 +118,7 @@ func (p *Pattern) asException() (*exception, error) {
 	return &exception{written: p.Written, flags: b.options.flags(), in: in}, nil
 }
 
-// node is the exception in the encoding of a form.
+// node returns the exception as an expression in the encoding of a form.
 func (x *exception) node(f *form) (*automaton.Node, error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -137,8 +138,8 @@ func (x *exception) node(f *form) (*automaton.Node, error) {
 	return n, err
 }
 
-// program is what says whether the exception is found in a match of a form: it
-// matches the beginning of one up to where that is known.
+// program returns a program that matches the beginning of a match, up to and including the
+// place where the exception is found.
 func (x *exception) program(f *form) (*automaton.Program, error) {
 	n, err := x.node(f)
 	if err != nil {
@@ -157,14 +158,14 @@ func (x *exception) program(f *form) (*automaton.Program, error) {
 	return p, nil
 }
 
-// exceptionKey is an exception in an encoding.
+// An exceptionKey is an exception in one encoding.
 type exceptionKey struct {
 	*exception
 	formEncoding
 }
 
-// exceptions are the matchers of the exceptions of a pattern to a form of it. One
-// that several patterns have is made once.
+// exceptions returns the matchers of the pattern's exceptions for one of its forms. A
+// matcher is made once for all patterns that share the exception.
 func (c *compiler) exceptions(p *Pattern, f *form) ([]Matcher, error) {
 	var all []Matcher
 	for _, x := range p.exceptions() {
@@ -186,10 +187,10 @@ func (c *compiler) exceptions(p *Pattern, f *form) ([]Matcher, error) {
 	return all, nil
 }
 
-// Excepted reports whether an exception holds in b, the bytes of a match of the
-// expression. None does in one that may go on behind what was matched of it, nor in
-// one of more than DefaultMaxMatch bytes: a placeholder is short, and to look for it
-// takes time that grows with b.
+// Excepted reports whether one of the expression's exceptions holds in b, the bytes of a
+// match of it. It is false for a match that may go on behind b, and for one of more than
+// DefaultMaxMatch bytes: a placeholder is short, and looking for it takes time that grows
+// with b.
 func (e *Expr) Excepted(b []byte) bool {
 	if len(b) > DefaultMaxMatch || e.CutLen > 0 && len(b) >= e.CutLen {
 		return false

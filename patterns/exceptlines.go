@@ -2,9 +2,9 @@ package patterns
 
 import "strings"
 
-// Lines @except and @except-all of a file of patterns.
+// This file reads the lines @except and @except-all of a file of patterns.
 
-// except adds the exception that is left of a line to the pattern in front of it.
+// except adds the exception that in holds to the pattern in front of it.
 func (f *fileReader) except(in input) error {
 	x, err := in.exception()
 	if err != nil {
@@ -24,8 +24,8 @@ func (f *fileReader) except(in input) error {
 	return err
 }
 
-// exceptAll notes the exception that is left of a line for all patterns of re:
-// that follow in the file.
+// exceptAll keeps the exception that in holds, for all patterns of re: that follow in the
+// file.
 func (f *fileReader) exceptAll(in input) error {
 	x, err := in.exception()
 	if err == nil {
@@ -34,12 +34,12 @@ func (f *fileReader) exceptAll(in input) error {
 	return err
 }
 
-// exception is the pattern that is left of a line.
+// exception reads the exception that in holds.
 func (in input) exception() (*exception, error) {
 	if in.pos == in.end {
 		return nil, in.fault(in.end, "want the exception, a pattern of re:, found the end")
 	}
-	// Blanks in front are layout, and so columns stay what they are.
+	// Blanks in front do not count, so columns stay what they are.
 	p, err := parse(strings.Repeat(" ", in.pos)+in.text[in.pos:], in.file, in.line)
 	if e, ok := err.(*Error); ok {
 		e.Pattern = in.text

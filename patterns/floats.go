@@ -7,18 +7,17 @@ import (
 	"strings"
 )
 
-// floatKind is f32: and f64:, a floating-point number of IEEE 754 as memory
-// holds it, in the image's byte order or, with le or be behind the type, in
-// that one:
+// floatKind is f32: and f64:, a floating-point number of IEEE 754 as memory holds it, in
+// the image's byte order or, with le or be behind the type, in that one:
 //
 //	VALUE       the number of the type that is nearest to it
 //	LO..HI      numbers from LO to HI, both included; an end that is left out
 //	            is the infinity on that side
 //	VALUE~TOL   numbers from VALUE − TOL to VALUE + TOL, both included
 //
-// Ends are rounded to the nearest number of the type too, so that f32:0.1..0.3
-// has both of what is written 0.1 and 0.3 in C. Zero is both of +0 and −0. nan
-// is any value that is no number; it is in no range. inf and -inf are numbers.
+// Ends are rounded to the nearest number of the type too, so that f32:0.1..0.3 includes
+// what is written 0.1 and 0.3 in C. Zero stands for both +0 and −0. nan is any value that
+// is no number, and is in no range. inf and -inf are numbers.
 var floatKind = kind{
 	kind:     KindFloat,
 	keywords: []string{"f32", "f32le", "f32be", "f64", "f64le", "f64be"},
@@ -123,7 +122,7 @@ func (t float) parseAround(value, tolerance input) ([]ValueRange, error) {
 	return t.storedRanges(lo, hi), nil
 }
 
-// value reads one number and rounds it to the nearest with some bits.
+// value reads one number and rounds it to the nearest one of so many bits.
 func (t float) value(in input, bits int) (float64, error) {
 	if in.pos == in.end {
 		return 0, in.fault(in.pos, "want a number, found the end")
@@ -143,7 +142,7 @@ func (t float) value(in input, bits int) (float64, error) {
 	return v, nil
 }
 
-// mantissa is the digits of a number without its exponent.
+// mantissa returns the digits of a number without its exponent.
 func mantissa(s string) string {
 	exponent := "eE"
 	if strings.ContainsAny(s, "xX") {
@@ -155,10 +154,10 @@ func mantissa(s string) string {
 	return s
 }
 
-// sign is the top bit of a number.
+// sign returns the sign bit, the top bit of a number.
 func (t float) sign() uint64 { return 1 << (t.bits - 1) }
 
-// stored is a number as it is stored.
+// stored returns a number as memory holds it.
 func (t float) stored(v float64) uint64 {
 	if t.bits == 32 {
 		return uint64(math.Float32bits(float32(v)))
@@ -166,8 +165,8 @@ func (t float) stored(v float64) uint64 {
 	return math.Float64bits(v)
 }
 
-// storedRanges is the numbers lo to hi as stored. What is stored is a sign and a
-// magnitude, so that negative numbers ascend as they get lower:
+// storedRanges returns the numbers lo to hi as memory holds them. A number is stored as a
+// sign and a magnitude, so negative numbers ascend as they get lower:
 //
 //	number   −2 −1 −0 +0 1 2          word   +0 1 2      −0 −1 −2
 //	          a-----------b      →            a---b       b-----a

@@ -2,22 +2,23 @@ package patterns
 
 import "bytes"
 
-// encodedTexts is the body of text that is found as full words only.
+// encodedTexts is text in several encodings, or under several keys. Its methods make it a
+// body that is found as full words only.
 type encodedTexts []encodedText
 
-// encodedText is text in one encoding.
+// An encodedText is text in one encoding.
 type encodedText struct {
 	literal
 	charSize  int  // bytes of a character: 1 or 2
-	bigEndian bool // whether the high byte of two is the first
+	bigEndian bool // whether the high byte of the two is the first
 }
 
-// add adds text in an encoding.
+// add adds the text in an encoding.
 func (w encodedTexts) add(e literal, charSize int, bigEndian bool) encodedTexts {
 	return append(w, encodedText{literal: e, charSize: charSize, bigEndian: bigEndian})
 }
 
-// xor is the words under every key.
+// xor returns the texts under every key.
 func (w encodedTexts) xor(keys KeyRange) encodedTexts {
 	var out encodedTexts
 	for _, v := range w {
@@ -47,7 +48,8 @@ func (w encodedTexts) exprs(*Pattern, *compiler) ([]Expr, error) {
 	return out, nil
 }
 
-// Match is the length of the word, if it stands at a place, and stands alone.
+// Match implements Matcher: it returns the length of the text, if it stands at a place and
+// is a full word.
 func (w *encodedText) Match(m *Memory, at int) int {
 	n := len(w.bytes)
 	if n > len(m.Bytes)-at || !w.equal(m.Bytes[at:at+n]) {
@@ -71,9 +73,8 @@ func (w *encodedText) equal(b []byte) bool {
 	return true
 }
 
-// alnumAt says whether an ASCII letter or digit stands at a place, encoded as the
-// word is. A key is no part of that: what lies around is taken as it is, as
-// YARA does.
+// alnumAt reports whether an ASCII letter or digit stands at a place, encoded as the text
+// is. It ignores the key: what lies around is taken as it is, as in YARA.
 func (w *encodedText) alnumAt(m *Memory, at int) bool {
 	var b [2]byte
 	for i := range w.charSize {

@@ -9,49 +9,57 @@ import (
 	"vscan/patterns/automaton"
 )
 
-// A hex string of YARA may jump any number of bytes, and no match of a pattern is
-// that long. So it is parted at its long jumps, and what stands between them is
-// looked for part by part, as libyara does (yr_re_ast_split_at_chaining_point in
-// re.c):
+// A hex string of YARA may jump any number of bytes, and no match of a pattern is that
+// long. So the string is split at its long jumps, and its parts, which stand between them,
+// are looked for one by one, as in libyara (yr_re_ast_split_at_chaining_point in re.c):
 //
 //	{ 41 42 [-] 43 ?? [300-900] 44 }      41 42    [0-]    43    [301-901]    44
 //
-// Bytes of any value beside a long jump are part of the jump.
+// Bytes of any value beside a long jump become part of the jump. In pseudo-code:
+//
+//	read the string; drop the jump behind its last byte that counts
+//	split it where bytes of any value stand that are, or have among them, a jump of
+//	    more than 200 bytes
+//	if the first part would be empty, or the whole can be one pattern and has to be:
+//	    there is one part, the whole
+//	make the body of each part: a literal, a few literals, or an expression
 
-// Part is a part of something with long jumps, and how far behind the one in front
-// of it it begins.
+// Part is a part of a string with long jumps, and how far it begins behind the part in
+// front of it. It is for package yara, and may change.
 type Part struct {
 	Pattern Pattern
-	// Min and Max are how many bytes lie between the end of the part in front and
-	// the beginning of this one, both included; Max < 0: any number from Min on.
-	// Of the first part both are 0.
+	// Min and Max bound how many bytes lie between the end of the part in front and the
+	// beginning of this one, both included. Max < 0 stands for any number from Min on. For
+	// the first part both are 0.
 	Min, Max int
 }
 
 const (
-	// longJump is the length in bytes from which on, excluded, a jump parts a hex
-	// string: STRING_CHAINING_THRESHOLD of libyara.
+	// longJump is the longest jump, in bytes, that does not split a hex string:
+	// STRING_CHAINING_THRESHOLD of libyara.
 	longJump = 200
 	// maxJump is the highest number in a jump, as in YARA.
 	maxJump = math.MaxInt32
 )
 
-// isLong says whether a jump of at most so many bytes, < 0 without a limit, parts.
+// isLong reports whether a jump of at most this many bytes, without a limit if most < 0,
+// splits a string.
 func isLong(most int) bool { return most < 0 || most > longJump }
 
-// NewHexParts reads a hex string of YARA, as it stands in its braces, and parts
-// it at jumps of more than 200 bytes. The parts are in order; there is only one
-// where it has no such jump, or where it can be searched as one pattern and only
-// so be found in full: its matches have at most DefaultMaxMatch bytes, and a part
-// would have matches of several lengths. What a part matches does not depend on
-// Target.MaxMatch.
+// NewHexParts reads a hex string of YARA, as it stands in its braces, and splits it at
+// jumps of more than 200 bytes. The parts are in order. There is only one where the string
+// has no such jump. There is also only one where the string can be searched as one pattern,
+// since its matches have at most DefaultMaxMatch bytes, and has to be, since a part would
+// have matches of several lengths and so some of the string's would be missed. What a part
+// matches does not depend on Target.MaxMatch.
 //
-// Where a part has alternatives and so matches of several lengths, prefer is asked
-// for it with its alternatives in the order of preference, and the match is what Perl
-// takes; nil: it is the shortest.
+// Where a part has alternatives, and so matches of several lengths, NewHexParts calls
+// prefer for the same part with its alternatives in the order of preference; the match is
+// then what Perl takes. Where prefer is nil, the shortest match counts.
 //
-// The error is an *Error whose Pattern is body; what YARA allows and this does not
-// has errors.ErrUnsupported as its cause.
+// The error is an *Error whose Pattern is body. Where YARA allows the string and this
+// function does not, errors.ErrUnsupported is its cause. It is for package yara, and may
+// change.
 func NewHexParts(name, written, body string, prefer func(*automaton.Node) *automaton.Node) ([]Part, error) {
 	if !strings.ContainsAny(body, hexOperators) {
 		p, err := NewHex(name, written, body)
@@ -88,23 +96,24 @@ func NewHexParts(name, written, body string, prefer func(*automaton.Node) *autom
 	return parts, nil
 }
 
-// hexPart is what stands between two long jumps, and the jump in front of it.
+// A hexPart is what stands between two long jumps, and the jump in front of it.
 type hexPart struct {
 	jump
 	items []*automaton.Node
 }
 
-// jump is how many bytes of any value a jump goes over, both ends included; most < 0:
-// without a limit.
+// A jump is how many bytes of any value a jump goes over, both ends included. most < 0
+// stands for any number from least on.
 type jump struct{ least, most int }
 
-// isAny says whether an item is bytes of any value: a jump, or one byte.
+// isAny reports whether an item is bytes of any value: a jump, or one byte.
 func isAny(n *automaton.Node) bool {
 	return n.Op == automaton.OpRepeat || n.Op == automaton.OpSet && n.Set == automaton.All
 }
 
-// dropLastJump is the items with no jump behind the last byte that counts: as the
-// shortest match counts, a jump there goes as far as it has to.
+// dropLastJump returns the items without a jump behind the last byte that counts. Since the
+// shortest match counts, such a jump goes no further than it has to and becomes that many
+// bytes.
 func dropLastJump(in input, items []*automaton.Node) ([]*automaton.Node, error) {
 	last := len(items) - 1
 	for last >= 0 && isAny(items[last]) {
@@ -124,7 +133,7 @@ func dropLastJump(in input, items []*automaton.Node) ([]*automaton.Node, error) 
 	return items, nil
 }
 
-// unsupported is the error of a hex string that YARA allows.
+// unsupported returns the error of a hex string that YARA allows.
 func (in input) unsupported(format string, args ...any) error {
 	e := in.fault(in.pos, format, args...)
 	e.Err = errors.ErrUnsupported
@@ -133,7 +142,7 @@ func (in input) unsupported(format string, args ...any) error {
 
 func isJump(n *automaton.Node) bool { return n.Op == automaton.OpRepeat }
 
-// jumpOf is the jump that bytes of any value come to, one behind the other.
+// jumpOf returns the jump that items, bytes of any value side by side, stand for together.
 func jumpOf(items []*automaton.Node) jump {
 	var j jump
 	for _, n := range items {
@@ -149,8 +158,8 @@ func jumpOf(items []*automaton.Node) jump {
 	return j
 }
 
-// splitAtJumps is the items between long jumps. Items of the first piece are none
-// where bytes of any value stand in front of the first long jump.
+// splitAtJumps returns the parts of the items. The first part has no items where bytes of
+// any value stand in front of the first long jump.
 func splitAtJumps(items []*automaton.Node) []hexPart {
 	parts := []hexPart{{}}
 	for i := 0; i < len(items); {
@@ -174,8 +183,8 @@ func splitAtJumps(items []*automaton.Node) []hexPart {
 	return parts
 }
 
-// searchWhole says whether items are to be searched as one, which finds all
-// matches whatever the lengths of a piece's.
+// searchWhole reports whether the items are to be searched as one pattern, because a part
+// has matches of several lengths. That finds all matches.
 func searchWhole(items []*automaton.Node, parts []hexPart) bool {
 	if _, most := automaton.Cat(items...).Lengths(); most < 0 || most > DefaultMaxMatch {
 		return false
@@ -186,7 +195,7 @@ func searchWhole(items []*automaton.Node, parts []hexPart) bool {
 	})
 }
 
-// hexBody is the body of items that stand side by side.
+// hexBody returns the body of items that stand side by side.
 func hexBody(in input, items []*automaton.Node, prefer func(*automaton.Node) *automaton.Node) (body, error) {
 	if e := maskedBytes(items); e != nil {
 		if len(e[0].bytes) > MaxBytes {
@@ -214,13 +223,13 @@ func hexBody(in input, items []*automaton.Node, prefer func(*automaton.Node) *au
 	}, nil
 }
 
-// hasAlternatives says whether there are any in an expression.
+// hasAlternatives reports whether an expression has alternatives.
 func hasAlternatives(n *automaton.Node) bool {
 	return n.Op == automaton.OpAlt || slices.ContainsFunc(n.Subs, hasAlternatives)
 }
 
-// maskedBytes is the one encoding of items each of which is a byte and which of
-// its bits count; nil where they are not, or where no bit counts.
+// maskedBytes returns the one literal of items each of which is a byte and which of its
+// bits count. It returns nil where they are not, and where no bit counts.
 func maskedBytes(items []*automaton.Node) literals {
 	if slices.ContainsFunc(items, func(n *automaton.Node) bool { return n.Op != automaton.OpSet || n.Set.Len() == 0 }) {
 		return nil

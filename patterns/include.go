@@ -10,16 +10,15 @@ import (
 // maxIncludes is how deep files may include one another.
 const maxIncludes = 16
 
-// ParseFiles reads patterns from a file as ParseFile does, and from those that
-// it includes. A line @include FILE, with blanks in front, between and behind,
-// stands for the patterns of FILE, whose path is relative to the file that the
-// line is in. A file that is included again adds nothing. One that includes
-// itself, by way of others or not, is an error, and so are files that include
-// one another more than 16 deep.
+// ParseFiles reads patterns from a file as ParseFile does, and from those that it includes.
+// A line @include FILE, with blanks in front, between and behind, stands for the patterns
+// of FILE, whose path is relative to the file that the line is in. A file that is included
+// again adds nothing. A file that includes itself, directly or through others, is an error,
+// and so are files that include one another more than 16 deep.
 //
-// open opens a file by its path; name is the first. What is wrong with any of
-// the files is joined in the error: values of type *Error, in the order of
-// reading, or what open or Read said of the first.
+// open opens a file by its path; name is that of the first. The error joins what is wrong
+// with any of the files: values of type *Error, in the order of reading, or what open or
+// Read returned for the first file.
 func ParseFiles(name string, open func(name string) (io.ReadCloser, error)) ([]Pattern, error) {
 	f := fileReader{open: open}
 	r, err := open(name)
@@ -31,18 +30,18 @@ func ParseFiles(name string, open func(name string) (io.ReadCloser, error)) ([]P
 	return f.result()
 }
 
-// fileReader is patterns that are being read from files.
+// A fileReader reads patterns from files.
 type fileReader struct {
-	open     func(name string) (io.ReadCloser, error) // nil: nothing can be included
-	stack    []string                                 // the files that are being read, each included by the one in front
-	included map[string]bool                          // what was included already
+	open     func(name string) (io.ReadCloser, error) // nil where nothing can be included
+	stack    []string                                 // the files that are being read, each included by the one in front of it
+	included map[string]bool                          // the files that were included so far
 
 	patterns []Pattern
 	errs     []error
 
-	// Of the file that is being read:
-	afterPattern bool         // whether the last of patterns is the line in front
-	forAll       []*exception // exceptions to all patterns that follow
+	// What follows is about the file that is being read.
+	afterPattern bool         // whether the line in front is the last of patterns
+	forAll       []*exception // exceptions to all patterns of re: that follow
 }
 
 func (f *fileReader) result() ([]Pattern, error) {
@@ -54,7 +53,7 @@ func (f *fileReader) result() ([]Pattern, error) {
 
 // read reads one file.
 func (f *fileReader) read(name string, r io.Reader) {
-	const longest = 4*MaxBytes + 4096 // every byte an escape, and a name
+	const longest = 4*MaxBytes + 4096 // every byte of a pattern may be an escape, and it may have a name
 	f.stack = append(f.stack, filepath.Clean(name))
 	outer := f.forAll
 	f.afterPattern, f.forAll = false, nil
@@ -95,8 +94,8 @@ func (f *fileReader) line(s, name string, line int) error {
 	return nil
 }
 
-// directive is what stands behind a word that begins with @, if that is what a
-// line is.
+// directive returns what stands behind a word that begins with @, and reports whether the
+// line s begins with that word.
 func directive(word, s, name string, line int) (in input, ok bool) {
 	i := skipBlanks(s, 0)
 	if !strings.HasPrefix(s[i:], word) {
@@ -109,7 +108,7 @@ func directive(word, s, name string, line int) (in input, ok bool) {
 	return in.trim(), true
 }
 
-// include reads the file at the path that is left of a line.
+// include reads the file whose path in holds.
 func (f *fileReader) include(in input) error {
 	path := in.body()
 	switch {

@@ -6,10 +6,10 @@ import (
 	"vscan/engine/addr"
 )
 
-// intKind is u8: to u64: and i8: to i64:, a number or a range of numbers as
-// memory holds it: two's complement, in the image's byte order or, with le or
-// be behind the type, in that one. One number is looked for as its bytes, a
-// range as words in ranges. A byte has no order: u8 and i8 never ask for one.
+// intKind is u8: to u64: and i8: to i64:, a number or a range of numbers as memory holds
+// it: two's complement, in the image's byte order or, with le or be behind the type, in
+// that one. A single number is looked for as its bytes, a range as words in ranges. A byte
+// has no order, so u8 and i8 never need to know one.
 var intKind = kind{
 	kind:     KindInt,
 	keywords: intKeywords(),
@@ -30,17 +30,17 @@ func intKeywords() []string {
 	return words
 }
 
-// numberBody is numbers and the order in which they are stored.
+// A numberBody is numbers of one type as memory holds them.
 type numberBody struct {
 	ranges []ValueRange
 	size   int // in bytes
 	order  addr.ByteOrder
-	fixed  bool                            // the order is given, or there is none
-	show   func(v uint64, size int) string // a number as stored, in decimal
+	fixed  bool                            // whether order is given, or there is none; else it is the image's
+	show   func(v uint64, size int) string // returns a number as stored, in decimal
 }
 
-// splitOrder takes the byte order off a type, as of u32be; fixed says whether
-// there is one.
+// splitOrder takes the byte order off a type such as u32be. fixed reports whether there was
+// one.
 func splitOrder(keyword string) (name string, order addr.ByteOrder, fixed bool) {
 	if s, ok := strings.CutSuffix(keyword, "le"); ok {
 		return s, addr.Little, true

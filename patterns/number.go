@@ -7,14 +7,14 @@ import (
 	"vscan/engine/addr"
 )
 
-// number is a type of numbers: how many bits, and signed or not.
+// number is a type of numbers: how many bits it has, and whether it is signed.
 //
-// Its values are handled as keys, unsigned numbers of 64 bits in the order of
-// the values, so that one comparison serves all types: an unsigned value is its
-// own key, a signed one has its top bit flipped.
+// Its values are handled as ordinals: unsigned numbers of 64 bits in the order of the
+// values, so that one comparison serves all types. The ordinal of an unsigned value is the
+// value itself; that of a signed one has the top bit flipped.
 //
 //	signed value   −2^63 … −1         0 … 2^63−1
-//	key                0 … 2^63−1  2^63 … 2^64−1
+//	ordinal            0 … 2^63−1  2^63 … 2^64−1
 type number struct {
 	name   string
 	bits   uint
@@ -24,11 +24,11 @@ type number struct {
 
 const signBit = 1 << 63
 
-// ordinalRange is the values from lo to hi, both included, as keys.
+// An ordinalRange is the values from lo to hi, both included, as ordinals.
 type ordinalRange struct {
 	lo, hi     uint64
-	loAt, hiAt int  // offsets in the pattern of what said so
-	hiOmitted  bool // hi was left out, and is the type's highest
+	loAt, hiAt int  // offsets in the pattern of the ends
+	hiOmitted  bool // whether hi was left out; it is the type's highest value then
 }
 
 func (n number) minOrdinal() uint64 {
@@ -42,10 +42,10 @@ func (n number) maxOrdinal() uint64 {
 	if n.signed {
 		return signBit + (1<<(n.bits-1) - 1)
 	}
-	return 1<<n.bits - 1 // a shift by 64 gives 0
+	return 1<<n.bits - 1 // a shift by 64 bits is 0 in Go
 }
 
-// stored is a value as it is stored, two's complement in the type's bits.
+// stored returns a value as memory holds it: two's complement in the type's bits.
 func (n number) stored(ordinal uint64) uint64 {
 	if n.signed {
 		ordinal ^= signBit
@@ -53,9 +53,9 @@ func (n number) stored(ordinal uint64) uint64 {
 	return ordinal & (1<<n.bits - 1)
 }
 
-// storedRanges is the values of a span as stored: ascending, disjoint, not touching.
-// Negative numbers are stored above the others, so a signed span that holds
-// both comes apart:
+// storedRanges returns the values of a range as memory holds them: ascending, disjoint, not
+// touching. Negative numbers are stored above the others, so a signed range that holds both
+// comes apart:
 //
 //	value   −3 −2 −1  0  1  2          word (i8)   0  1  2  …  fd fe ff
 //	         a--------------b     →                a-----a      b-----b
@@ -70,7 +70,7 @@ func (n number) storedRanges(s ordinalRange) []ValueRange {
 	return []ValueRange{low, high}
 }
 
-// show is a value as messages have it.
+// show returns a value as messages have it.
 func (n number) show(ordinal uint64) string {
 	switch {
 	case n.signed:
@@ -122,7 +122,7 @@ func (n number) parse(in input) (ordinalRange, error) {
 	s.hiAt = in.pos
 	size, err := addr.ParseSize(in.body())
 	if err != nil {
-		size, err = n.digits(in) // for where it is wrong
+		size, err = n.digits(in) // digits has the error with its place
 	}
 	switch {
 	case err != nil:
@@ -136,7 +136,7 @@ func (n number) parse(in input) (ordinalRange, error) {
 	return s, nil
 }
 
-// value reads one number, decimal or hexadecimal with 0x, and gives its key.
+// value reads one number, decimal or hexadecimal with 0x, and returns its ordinal.
 func (n number) value(in input) (uint64, error) {
 	at := in.pos
 	negative := in.pos < in.end && in.text[in.pos] == '-'
@@ -172,7 +172,7 @@ func (n number) digits(in input) (uint64, error) {
 	if err == nil {
 		return v, nil
 	}
-	// Which of its two errors is it: no number, or too large a one?
+	// ParseUint has failed either because this is no number or because it is too large.
 	digits, isDigit := in.pos, func(c byte) bool { return c >= '0' && c <= '9' }
 	if b := in.body(); len(b) > 2 && (b[:2] == "0x" || b[:2] == "0X") {
 		digits, isDigit = in.pos+2, func(c byte) bool { return unhex(c) >= 0 }

@@ -6,13 +6,13 @@ import (
 	"vscan/engine/addr"
 )
 
-// ptrKind is ptr:, a word of the image, of its word size and byte order, whose
-// value is an address, in a range of addresses, or in a mapping. Its hits lie
-// at multiples of the word size unless Target.Align says otherwise.
+// ptrKind is ptr:, a word of the image, of its word size and byte order, whose value is an
+// address, in a range of addresses, or in a mapping. Its hits lie at multiples of the word
+// size unless Target.Align says otherwise.
 //
-// An end of a range that is left out is 0 or the highest address that a word
-// holds; one that is written and that a word cannot hold is an error. Of a
-// mapping, what lies above that address cannot be pointed at and is left out.
+// An end of a range that is left out is 0 or the highest address that a word holds; an end
+// that is written and that a word cannot hold is an error. The part of a mapping that lies
+// above that address cannot be pointed at and is left out.
 var ptrKind = kind{
 	kind:     KindPtr,
 	keywords: []string{"ptr"},
@@ -21,10 +21,10 @@ var ptrKind = kind{
 
 var address = number{name: "an address", bits: 64, hex: true}
 
-// ptrBody is what a pointer points at: a mapping, or a span of addresses.
+// A ptrBody is what a pointer points at: a mapping, or a range of addresses.
 type ptrBody struct {
-	mapping string // without the @; "": addresses
-	offset  int    // offset of the mapping in the pattern
+	mapping string // its name without the @; "" where addrs holds the addresses
+	offset  int    // of the mapping's name in the pattern
 	addrs   ordinalRange
 }
 
@@ -45,7 +45,8 @@ func parsePtr(in input, _, _ string) (body, error) {
 	return &ptrBody{addrs: s}, nil
 }
 
-// parseMapping reads @NAME, or NAME: all that is left.
+// parseMapping reads the name of a mapping, with or without an @ in front: all that is
+// left.
 func parseMapping(in input) (body, error) {
 	name := strings.TrimPrefix(in.body(), "@")
 	if name == "" {
@@ -54,10 +55,10 @@ func parseMapping(in input) (body, error) {
 	return &ptrBody{mapping: name, offset: in.pos}, nil
 }
 
-// ParsePointer is the pattern of the words that point at a target: an address, a range
-// (LO..HI, LO+LEN) or a mapping's name, with an @ in front or without. What
-// reads as numbers is never a name; a mapping whose name does is given with
-// the @. Name and Source are the target as written. The error is an *Error.
+// ParsePointer returns the pattern of the words that point at a target: an address, a range
+// (LO..HI, LO+LEN) or a mapping's name, with an @ in front or without. What reads as
+// numbers is never a name; a mapping whose name reads so is given with the @. Name and
+// Written are the target as given. The error is an *Error.
 func ParsePointer(target string) (Pattern, error) {
 	in := input{text: target, end: len(target)}
 	p := Pattern{Name: target, Written: target, Kind: KindPtr, text: target}
@@ -76,10 +77,10 @@ func ParsePointer(target string) (Pattern, error) {
 	return p, nil
 }
 
-// looksNumeric says whether s is meant as an address or a range, be it a
-// faulty one: it starts with 0x, or with digits that end with it or in front of
-// a ".." or a "+", or with a ".." that ends it or stands in front of a digit.
-// Names such as libstdc++.so, 7z.so and ../a do not.
+// looksNumeric reports whether s is meant as an address or a range, even a faulty one. It
+// is if it starts with 0x, or with digits that end it or stand in front of ".." or "+", or
+// with a ".." that ends it or stands in front of a digit. Names such as libstdc++.so, 7z.so
+// and ../a are not.
 func looksNumeric(s string) bool {
 	n := 0
 	for n < len(s) && s[n] >= '0' && s[n] <= '9' {

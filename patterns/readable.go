@@ -11,27 +11,29 @@ import (
 
 // textual is a body whose hits may be text in several encodings.
 type textual interface {
-	// spelling is how the bytes of a match, or the first of them, are written.
+	// decoding returns how the bytes of a match, or the first of them, are to be read. form
+	// is that of the hit.
 	decoding(form int, b []byte) decoding
 }
 
-// decoding is how characters are stored.
+// A decoding is how the characters of a hit are stored.
 type decoding struct {
-	wide  bool           // as UTF-16
-	order addr.ByteOrder // of that
-	key   byte           // that every byte is exclusive-ored with
-	keyed bool           // whether there is one
+	wide  bool           // whether they are UTF-16
+	order addr.ByteOrder // of UTF-16
+	key   byte           // the key that every byte is exclusive-ored with
+	keyed bool           // whether there is a key
 }
 
-// Text is the characters that the bytes b of a hit of pattern i of Patterns are,
-// from UTF-8, or from UTF-16 where it is UTF-16 that was found (flags w and W of
-// text and re, runs), or as a run is encoded. Form is that of the hit; it tells in
-// which encoding a pattern with several has matched. It is 0 where nobody knows,
-// and then UTF-16 is told by its zeros. Text is false where the bytes are none: not valid, or with
-// characters that do not print, other than tab, line feed and carriage return.
-// With cut, b is the beginning of a longer hit, and a character that it ends in
-// the middle of is left out. Bytes that are exclusive-ored with a key are taken
-// as they stand.
+// Text returns the characters that the bytes b of a hit of pattern i of Patterns stand for.
+// They are read as UTF-8, as UTF-16 where that was found (flags w and W of text and re), or
+// as the encoding of a run. form is that of the hit, and tells in which encoding a pattern
+// with several has matched. Where it is not known, form is 0, and UTF-16 is recognised by
+// its zeros.
+//
+// Text returns false where the bytes are no text: not valid, or with characters that do not
+// print, other than tab, line feed and carriage return. cut says that b is the beginning of
+// a longer hit; then a character that b ends in the middle of is left out. Bytes that are
+// exclusive-ored with a key are taken as they stand.
 func (s *Set) Text(i, form int, b []byte, cut bool) (string, bool) {
 	if r, ok := s.patterns[i].body.(textRuns); ok {
 		text := r.encoding.decode(b[:r.encoding.RunLen(b)])
@@ -44,8 +46,8 @@ func (s *Set) Text(i, form int, b []byte, cut bool) (string, bool) {
 	return text8(b, cut)
 }
 
-// XorKey is the key that the bytes b of a hit of pattern i, of which there is at
-// least one, are exclusive-ored with. It is false for patterns without keys.
+// XorKey returns the key with which the bytes b of a hit of pattern i, at least one, are
+// exclusive-ored. It returns false for patterns without keys.
 func (s *Set) XorKey(i int, b []byte) (byte, bool) {
 	how := s.decoding(i, 0, b)
 	return how.key, how.keyed
@@ -72,7 +74,7 @@ func text8(b []byte, cut bool) (string, bool) {
 	return string(b), len(b) > 0
 }
 
-// wholeRunes is b without the beginning of a character at its end.
+// wholeRunes returns b without the beginning of a character at its end.
 func wholeRunes(b []byte) []byte {
 	for n := 1; n < utf8.UTFMax && n <= len(b); n++ {
 		last := b[len(b)-n:]
@@ -118,8 +120,8 @@ func legible(r rune) bool {
 	return strconv.IsPrint(r) || r == '\t' || r == '\n' || r == '\r'
 }
 
-// textBody is the body of text that stands anywhere, wordBody of text that is
-// found as full words only.
+// textBody is the body of text that stands anywhere, and fullWordBody of text that is found
+// as full words only.
 type (
 	textBody struct {
 		literals
@@ -131,14 +133,14 @@ type (
 	}
 )
 
-// textOrigin is what text was made of: its encodings, and the keys to
-// exclusive-or them with, if any.
+// textOrigin is what text was made of: its encodings, and the keys with which they are
+// exclusive-ored, if any.
 type textOrigin struct {
 	texts encodedTexts
 	keys  *KeyRange
 }
 
-// spelling implements spelled: the encoding that b is one of.
+// decoding implements textual. It returns the encoding that b is in.
 func (s *textOrigin) decoding(_ int, b []byte) decoding {
 	for i := range s.texts {
 		w := &s.texts[i]
@@ -156,7 +158,7 @@ func (s *textOrigin) decoding(_ int, b []byte) decoding {
 	return decoding{}
 }
 
-// begins reports whether b, under a key, is the word or its beginning.
+// begins reports whether b, under a key, is the text or its beginning.
 func (w *encodedText) begins(b []byte, key byte) bool {
 	if len(b) > len(w.bytes) {
 		return false
@@ -172,9 +174,9 @@ func (w *encodedText) begins(b []byte, key byte) bool {
 	return true
 }
 
-// spelling implements spelled. Where an expression has several encodings and
-// nobody knows which it was, the bytes are taken for those that they can be: UTF-16
-// of Latin letters, whose zeros tell, else plain bytes that are text, else UTF-16.
+// decoding implements textual. Where an expression has several encodings and it is not
+// known which has matched, the bytes are taken for UTF-16 of Latin letters, which its zeros
+// show, else for plain bytes if these are text, else for UTF-16.
 func (p *programBody) decoding(form int, b []byte) decoding {
 	if form > 0 && form <= len(p.forms) {
 		how, _ := p.forms[form-1].decoding()
@@ -196,7 +198,8 @@ func (p *programBody) decoding(form int, b []byte) decoding {
 	return decoding{}
 }
 
-// decoding is how the form is spelled if that is UTF-16.
+// decoding returns how the characters of the form are stored, and reports whether that is
+// UTF-16.
 func (f *form) decoding() (decoding, bool) {
 	switch f.encoding {
 	case automaton.WideLE:
@@ -217,7 +220,7 @@ func zeroEvery(b []byte, from int) bool {
 	return len(b) > from
 }
 
-// spelling implements spelled.
+// decoding implements textual.
 func (r asciiRuns) decoding(int, []byte) decoding {
 	switch r.encoding {
 	case UTF16LE:

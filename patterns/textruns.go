@@ -7,45 +7,72 @@ import (
 	"unicode/utf8"
 )
 
-// TextRuns is the patterns of printable runs of characters of all scripts, one for
-// each encoding: of minimal or more characters that follow one another, at any
-// address, as long as they can be. Its name is that of the encoding.
+// How a run of text is found. The rules are vscan's own; TextRuns has them.
 //
-// A character is printable if it is assigned, and of a script in wide use or a
-// sign that goes with any (scripts.go). That would be most of what is no text,
-// too, so more is asked for:
+//	for each place that Next does not rule out:
+//	    no character of a run stands there: no match
+//	    a run goes on there from before: no match
+//	    read characters as long as they may be part of a run, up to maxMeasured bytes,
+//	        and count bytes, characters, ASCII and worth (measure)
+//	    fewer than minChars characters: no match
+//	    ascii and utf8 are both looked for, and the run is of the other: no match
+//	    UTF-16, and the run is not worth enough: no match
+//	    otherwise, what was read is the match
 //
-//   - ascii: nothing more; runs are those of Strings.
-//   - utf8: a character of two bytes beyond Latin, which 1 in 40 pairs of bytes is
-//     by chance, counts where another letter of its script stands before or behind,
-//     with at most 3 blanks or signs between.
-//   - utf16le, utf16be: of Chinese characters and Korean syllables only common ones
+// INVARIANT: whether a character may be part of a run depends on no more than margin
+// bytes around it, and these are read of the memory around a block too. So a match is
+// the same wherever blocks are cut.
+
+// TextRuns returns the patterns of printable runs of characters of all scripts, one for
+// each encoding. A run is minimal or more such characters side by side, at any address, and
+// as long as it can be. The name of a pattern is that of the encoding.
+//
+// A character is printable if it is assigned, and is of a script in wide use or a sign that
+// goes with any script (scripts.go). By this alone most of what is no text would be text,
+// so more is asked for:
+//
+//   - ascii: nothing more; runs are those of ASCIIRuns.
+//   - utf8: a character of two bytes beyond Latin, which 1 in 40 pairs of bytes is by
+//     chance, counts only where another letter of its script stands before or behind it,
+//     with at most 3 blanks or signs between them.
+//   - utf16le, utf16be: of Chinese characters and Korean syllables only common ones count
 //     (commonhan.go), and a run has to say more than chance would, as below.
 //   - utf32le, utf32be: nothing more, since 11 of 32 bits are zero.
 //
-// Where both ascii and utf8 are asked for, a run is of one of them: of ascii, if all
-// of it is ASCII, or as much of it from the start on as is measured; else of utf8.
+// Where both ascii and utf8 are asked for, a run is of one of them. It is of ascii if all
+// of it is ASCII, or if it begins with as much ASCII as is measured; otherwise it is of
+// utf8.
 //
 // # What a run of UTF-16 says
 //
-// Each character is worth about as many bits as chance would need to hit upon it:
-// 9 one of ASCII or a letter of the script of the letter before, 4 the first letter
-// of a script, 3 a common Chinese character, 4 a Korean syllable, 16 one beyond
-// U+FFFF. Nothing are a sign, a character both of whose bytes are ASCII, for so does
-// plain text look (but 4 one of Kana, of which many are so), one whose low byte is 0,
-// and one that is not ASCII a second time in a row, for so do numbers and fills. A
-// letter of another script than that before costs 6, since tables of numbers are
-// letters of all scripts in turn.
+// The worth of a character is about the number of bits that chance would need to hit upon
+// it:
 //
-// A run is worth 31 bits, or 9 a character less 5 if less are asked for; or 9 without
-// ASCII where all letters are of one script and a zero follows, as behind most
-// strings (ASCII does not count, since the last letter of text in ASCII, with the
-// zero behind it, is one of ASCII in UTF-16 too); or it has minimal characters of ASCII in a
-// row. So of one alphabet minimal characters are mostly enough, and of Chinese alone it
-// takes 11, or 4 and a zero.
+//	 9   a character of ASCII, a letter of the script of the letter before it
+//	 4   the first letter of a script, a Korean syllable
+//	 3   a common Chinese character
+//	16   a character beyond U+FFFF
+//	 0   a sign; a character both of whose bytes are ASCII, since plain text looks so
+//	     (but 4 for Kana, many of which are such); a character whose low byte is 0;
+//	     and a character that is not ASCII a second time in a row, since numbers and
+//	     fills look so
+//	−6   besides, for a letter of another script than the letter before it, since
+//	     tables of numbers are letters of all scripts in turn
 //
-// A match is measured up to MaxRun bytes, or minimal characters where they take
-// more, and what is left of one more; see Strings.
+// A run counts if one of these holds:
+//
+//   - It is worth 31 bits, or 9 times the least number of characters less 5, if that is
+//     fewer.
+//   - It is worth 9 bits without its ASCII, all its letters are of one script, and a zero
+//     follows, as behind most strings. ASCII does not count here, since the last letter of
+//     text in ASCII, with the zero behind it, is a character of ASCII in UTF-16 too.
+//   - It has minimal characters of ASCII in a row.
+//
+// So minimal characters of one alphabet are mostly enough, and Chinese characters alone
+// have to be 11, or 4 and a zero.
+//
+// A match is measured up to MaxRun bytes, or up to minimal characters where these take
+// more, and to the end of the character there; see ASCIIRuns.
 func TextRuns(encodings []Encoding, minimal int) ([]Pattern, error) {
 	if minimal < 1 || minimal > MaxMinRun {
 		return nil, fmt.Errorf("runs of %d characters: want 1 to %d", minimal, MaxMinRun)
@@ -64,11 +91,11 @@ func TextRuns(encodings []Encoding, minimal int) ([]Pattern, error) {
 	return out, nil
 }
 
-// textRuns is both the body of Texts and what finds them.
+// textRuns is both the body of TextRuns and its Finder.
 type textRuns struct {
 	encoding  Encoding
-	minChars  int  // characters
-	exclusive bool // ascii and utf8 are both looked for, and a run is of one of them
+	minChars  int  // the fewest characters of a run
+	exclusive bool // whether ascii and utf8 are both looked for, and a run is of one of them
 	scripts   *[1 << 16]script
 }
 
@@ -80,10 +107,12 @@ func (r textRuns) exprs(*Pattern, *compiler) ([]Expr, error) {
 
 func (r textRuns) minBytes() int { return r.minChars * r.encoding.Width() }
 
-// maxBytes has room for one character more than is measured.
+// maxBytes returns the length of the longest match. It has room for one character more than
+// is measured.
 func (r textRuns) maxBytes() int { return r.maxMeasured() + utf8.UTFMax }
 
-// lookahead is how far a run of ascii is looked along to see whether it is one.
+// lookahead returns how many bytes of a run of ascii are looked at to see whether it is
+// one.
 func (r textRuns) lookahead() int { return max(MaxRun, r.minChars) }
 
 func (r textRuns) maxMeasured() int {
@@ -93,8 +122,8 @@ func (r textRuns) maxMeasured() int {
 	return max(MaxRun, r.minBytes())
 }
 
-// char is the character that b begins with and how many bytes it has; 0: there is
-// none.
+// char returns the character that b begins with and its length in bytes; the length is 0
+// where there is none.
 func (e Encoding) char(b []byte) (rune, int) {
 	switch {
 	case len(b) < e.Width():
@@ -124,7 +153,7 @@ func (e Encoding) char(b []byte) (rune, int) {
 	return 0, 0
 }
 
-// unit16 is the code unit that b begins with.
+// unit16 returns the code unit that b begins with.
 func (e Encoding) unit16(b []byte) rune {
 	if e == UTF16LE {
 		return rune(b[0]) | rune(b[1])<<8
@@ -132,8 +161,8 @@ func (e Encoding) unit16(b []byte) rune {
 	return rune(b[1]) | rune(b[0])<<8
 }
 
-// RunLen is the length in bytes of the characters that b begins with and that may
-// be part of a run: those that are safe to show.
+// RunLen returns the length in bytes of the characters that b begins with and that may be
+// part of a run. These are safe to show.
 func (e Encoding) RunLen(b []byte) int {
 	t, at := scriptTable(), 0
 	for {
@@ -145,9 +174,9 @@ func (e Encoding) RunLen(b []byte) int {
 	}
 }
 
-// RestLen is the length in bytes of the characters of a run that go on at offset at of
-// m.Bytes, as far as they lie in it: for those who follow a run beyond what is
-// measured. What stands around them is asked of m.At.
+// RestLen returns the length in bytes of the characters of a run that go on at offset at of
+// m.Bytes, as far as they lie in m.Bytes. It is for those who follow a run beyond what is
+// measured. It asks m.At for what stands around.
 func (e Encoding) RestLen(m *Memory, at int) int {
 	d := runReader{&textRuns{encoding: e, scripts: scriptTable()}, m}
 	for i := at; ; {
@@ -159,7 +188,7 @@ func (e Encoding) RestLen(m *Memory, at int) int {
 	}
 }
 
-// decode is the characters that b holds in the encoding, as UTF-8.
+// decode returns the characters that b holds in the encoding, as UTF-8.
 func (e Encoding) decode(b []byte) string {
 	out := make([]byte, 0, len(b))
 	for {
@@ -173,14 +202,14 @@ func (e Encoding) decode(b []byte) string {
 
 func (r textRuns) value(b []byte, _ *Target) string { return r.encoding.decode(b) }
 
-// nearby is memory near a place, in hand so that characters can be read there.
+// nearby is a copy of the memory near a place, from which characters can be read.
 type nearby struct {
 	bytes [64]byte
 	first int // offset in the memory of bytes[0]
-	n     int // how many there are
+	n     int // how many bytes there are
 }
 
-// readNearby reads what lies from 32 bytes before at to 32 behind it.
+// readNearby copies what lies from 32 bytes before at to 32 bytes behind it.
 func readNearby(m *Memory, at int) *nearby {
 	const half = 32
 	if at >= half && at+half <= len(m.Bytes) {
@@ -206,8 +235,8 @@ func readNearby(m *Memory, at int) *nearby {
 	return a
 }
 
-// runReader reads a run's characters. What is nearer than margin to the ends of b is
-// read of the memory around it.
+// A runReader reads the characters of a run. What is nearer than margin to the ends of
+// m.Bytes is read from a copy of the memory around it.
 type runReader struct {
 	*textRuns
 	m *Memory
@@ -215,8 +244,8 @@ type runReader struct {
 
 const margin = 24
 
-// charAt is the script of the character of a run at offset i and its bytes; 0 where
-// none is.
+// charAt returns the character of a run at offset i, its script and its length in bytes;
+// the length is 0 where there is none.
 func (d runReader) charAt(i int) (script, rune, int) {
 	b := d.m.Bytes
 	if i < 0 || i >= len(b) {
@@ -233,7 +262,7 @@ func (d runReader) charAt(i int) (script, rune, int) {
 	return d.charIn(b, i)
 }
 
-// charIn is at for bytes that have all that matters.
+// charIn is charAt for bytes that have all that matters.
 func (d runReader) charIn(b []byte, i int) (script, rune, int) {
 	c, n := d.encoding.char(b[i:])
 	if n == 0 {
@@ -249,7 +278,8 @@ func (d runReader) charIn(b []byte, i int) (script, rune, int) {
 	return s, c, n
 }
 
-// hasCompanion reports whether a letter of the script stands near that of n bytes at i.
+// hasCompanion reports whether a letter of the script stands near the letter of n bytes at
+// i.
 func (d runReader) hasCompanion(b []byte, i, n int, s script) bool {
 	const between = 3
 	at := i + n
@@ -282,7 +312,8 @@ func (d runReader) hasCompanion(b []byte, i, n int, s script) bool {
 // separates reports whether a character may stand between two letters of a script.
 func separates(s script, c rune) bool { return s == anyScript || s == plainASCII && !isLetter(c) }
 
-// charBefore is where the character of a run begins that ends at i; i where none does.
+// charBefore returns where the character of a run begins that ends at i, and i where there
+// is none.
 func (d runReader) charBefore(i int) int {
 	if d.encoding.Width() == 1 {
 		c, ok := d.m.At(i - 1)
@@ -327,9 +358,9 @@ func (r textRuns) Match(m *Memory, at int) int {
 	case run.chars < r.minChars:
 		return 0
 	case r.exclusive && r.encoding == UTF8 && (run.ascii == run.size || run.ascii >= r.lookahead()):
-		return 0 // of ascii
+		return 0 // the run is of ascii
 	case r.exclusive && r.encoding == ASCII && run.size < r.lookahead() && d.utf8().nonASCIIAt(at+run.size):
-		return 0 // of utf8
+		return 0 // the run is of utf8
 	case r.isUTF16() && !d.worthEnough(at, run):
 		return 0
 	}
@@ -339,12 +370,12 @@ func (r textRuns) Match(m *Memory, at int) int {
 // isUTF16 reports whether characters are code units of UTF-16.
 func (r textRuns) isUTF16() bool { return r.encoding == UTF16LE || r.encoding == UTF16BE }
 
-// utf8 reads the same memory as UTF-8.
+// utf8 returns a reader of the same memory as UTF-8.
 func (d runReader) utf8() runReader {
 	return runReader{&textRuns{encoding: UTF8, scripts: d.scripts}, d.m}
 }
 
-// begins reports whether no run goes on at offset at.
+// begins reports whether a run that has a character at offset at begins there.
 func (d runReader) begins(at int) bool {
 	front := d.charBefore(at)
 	if front == at {
@@ -353,7 +384,7 @@ func (d runReader) begins(at int) bool {
 	if c, _ := d.m.At(at); !d.exclusive || d.encoding != UTF8 || c < utf8.RuneSelf {
 		return false
 	}
-	// The run of ascii in front was too long to see what comes.
+	// The run of ascii in front may be too long to see that a character beyond ASCII comes.
 	for n := 1; n <= d.lookahead(); n++ {
 		if c, ok := d.m.At(at - n); !ok || !isPrint[c] {
 			return false
@@ -362,7 +393,7 @@ func (d runReader) begins(at int) bool {
 	return true
 }
 
-// nonASCIIAt reports whether a character that is not ASCII, of a run, stands at i.
+// nonASCIIAt reports whether a character of a run that is not ASCII stands at i.
 func (d runReader) nonASCIIAt(i int) bool {
 	c, ok := d.m.At(i)
 	if !ok || c < utf8.RuneSelf {
@@ -372,22 +403,22 @@ func (d runReader) nonASCIIAt(i int) bool {
 	return n > 0
 }
 
-// measuredRun is a run as far as it was looked at.
+// A measuredRun is a run as far as it was looked at.
 type measuredRun struct {
-	size, chars int // bytes, characters
-	ascii       int // bytes of ASCII that it begins with
-	worth       int // see Texts
-	letters     int // what of it is not of ASCII
+	size, chars int // in bytes, in characters
+	ascii       int // how many bytes of ASCII it begins with
+	worth       int // see TextRuns
+	letters     int // the worth of what is not ASCII
 	streak      int // the most characters of ASCII in a row
-	changes     int // from one script to another
+	changes     int // how often the script changes
 }
 
-// measure measures the run at offset at.
+// measure measures the run at offset at. It ends at maxMeasured bytes at the latest.
 func (d runReader) measure(at int) (run measuredRun) {
 	if d.encoding.Width() == 1 {
 		return d.measure8(at)
 	}
-	last, front, streak := noText, rune(-1), 0 // script of the letter before; the character before
+	last, front, streak := noText, rune(-1), 0 // last is the script of the letter before, front the character before
 	for run.size < d.maxMeasured() {
 		s, c, n := d.charAt(at + run.size)
 		if n == 0 || at+run.size+n > len(d.m.Bytes) {
@@ -411,8 +442,8 @@ func (d runReader) measure(at int) (run measuredRun) {
 	return run
 }
 
-// measure8 is measure for ASCII and UTF-8, of which nothing is asked that
-// depends on the characters. Most are ASCII.
+// measure8 is measure for ASCII and UTF-8, whose characters have no worth. Most characters
+// are ASCII.
 func (d runReader) measure8(at int) (run measuredRun) {
 	b := d.m.Bytes[at:]
 	limit := min(d.maxMeasured(), len(b))
@@ -433,7 +464,7 @@ func (d runReader) measure8(at int) (run measuredRun) {
 	return run
 }
 
-// worth is that of a character of UTF-16: see Texts.
+// worth returns the worth of a character of UTF-16: see TextRuns.
 func (d runReader) worth(s script, c rune, last script) int {
 	switch {
 	case s == plainASCII:
@@ -456,8 +487,8 @@ func (d runReader) worth(s script, c rune, last script) int {
 	return 0
 }
 
-// change is 1 where a letter is not of the script of the one before. Chinese
-// characters, Kana and ASCII go together.
+// change returns 1 where a letter is not of the script of the letter before it, else 0.
+// Chinese characters, Kana and ASCII go together.
 func change(s, last script) int {
 	if last <= anyScript || s <= anyScript || s == last || s == oftenHan && last == kana || s == kana && last == oftenHan {
 		return 0
@@ -465,7 +496,7 @@ func change(s, last script) int {
 	return 1
 }
 
-// worthEnough reports whether a run at offset at is worth enough.
+// worthEnough reports whether a run of UTF-16 at offset at counts: see TextRuns.
 func (d runReader) worthEnough(at int, run measuredRun) bool {
 	if run.streak >= d.minChars || run.worth >= min(31, 9*d.minChars-5) {
 		return true
@@ -493,8 +524,8 @@ func (r textRuns) Next(m *Memory, from, to int) int {
 	return r.next32(m, from, to)
 }
 
-// next8 is Next for UTF-8: where a character may begin, and the byte in front is
-// none of ASCII that would go on.
+// next8 is Next for UTF-8 alone. It stops where a character may begin and the byte in front
+// is no ASCII of the same run.
 func (r textRuns) next8(m *Memory, from, to int) int {
 	b := m.Bytes
 	for p := from; p < to; p++ {
@@ -510,8 +541,8 @@ func (r textRuns) next8(m *Memory, from, to int) int {
 	return to
 }
 
-// nextNonASCII is Next for UTF-8 beside ASCII: where the ASCII begins in front of the
-// next character that is none.
+// nextNonASCII is Next for UTF-8 beside ASCII. It stops where the ASCII begins that stands
+// in front of the next character beyond ASCII.
 func (r textRuns) nextNonASCII(m *Memory, from, to int) int {
 	b := m.Bytes
 	d := runReader{&r, m}
@@ -520,7 +551,7 @@ func (r textRuns) nextNonASCII(m *Memory, from, to int) int {
 			return to
 		}
 		if q+utf8.UTFMax <= len(b) && (b[q] < 0xc2 || b[q+1]&0xc0 != 0x80) {
-			continue // begins no character
+			continue // no character begins here
 		}
 		first := q
 		for first > from && q-first < r.lookahead() && isPrint[b[first-1]] {
@@ -530,7 +561,8 @@ func (r textRuns) nextNonASCII(m *Memory, from, to int) int {
 			return to
 		}
 		if q > from && first == from && from > 0 && isPrint[b[from-1]] && q-from < r.lookahead() {
-			// It began before from: go on behind the next that is no ASCII.
+			// The ASCII began before from, so the run did too: go on behind the next
+			// character that is not ASCII.
 			first = q
 		}
 		if _, _, n := d.charAt(q); n > 0 || q+utf8.UTFMax > len(b) {
@@ -539,7 +571,7 @@ func (r textRuns) nextNonASCII(m *Memory, from, to int) int {
 	}
 }
 
-// nextHighByte is the offset of the first byte from i on that is not ASCII.
+// nextHighByte returns the offset of the first byte from i on that is not ASCII.
 func nextHighByte(b []byte, i int) int {
 	for ; len(b)-i >= 8; i += 8 {
 		if x := load64(b[i:]) & tops; x != 0 {
@@ -552,20 +584,20 @@ func nextHighByte(b []byte, i int) int {
 	return i
 }
 
-// isRunUnit says whether the code unit at i may be part of a run.
+// isRunUnit reports whether the code unit at i may be part of a run.
 func (r textRuns) isRunUnit(b []byte, i int) bool {
 	u := r.encoding.unit16(b[i:])
 	s := r.scripts[u]
 	return s != noText && s != rareHan || utf16.IsSurrogate(u)
 }
 
-// next16 is Next for UTF-16. A run at p has minimal code units from there on; one
-// that is none rules out all runs in step with it up to it:
+// next16 is Next for UTF-16. A run at p has minChars code units from there on. One of these
+// that cannot be part of a run rules out all runs in step with p up to it:
 //
-//	p    |--|--|--|--|      no unit of a run at the third:
-//	              |--|--    the next place in step
+//	p    |--|--|--|--|      the third cannot be part of a run:
+//	              |--|--    this is the next place in step
 //
-// Runs in step with p and those a byte later go on side by side.
+// Places in step with p and those a byte later are looked at side by side.
 func (r textRuns) next16(m *Memory, from, to int) int {
 	b, d := m.Bytes, runReader{&r, m}
 	at := [2]int{from, from + 1}
@@ -599,7 +631,8 @@ func (r textRuns) next16(m *Memory, from, to int) int {
 	}
 }
 
-// next32 is Next for UTF-32: where the bytes that are zero in most characters are.
+// next32 is Next for UTF-32. It stops where a character of a run stands; most of these have
+// two zero bytes.
 func (r textRuns) next32(m *Memory, from, to int) int {
 	b := m.Bytes
 	for p := from; p < to && p+4 <= len(b); p++ {

@@ -2,25 +2,30 @@ package automaton
 
 import "bytes"
 
-// lead is how matches begin, where that tells places apart better than their
-// first byte does: least to most bytes of run, and then one of stop, no byte of
-// which is in run. So of each place, the first byte of stop from there on says
-// whether a match can begin there, and where there is none for long, no match
-// begins for long: an e-mail address is looked for by its @.
+// A lead is how matches begin: with least to most bytes of prefix, and then a byte of stop;
+// no byte of stop is in prefix. So at each place, the first byte of stop from there on
+// decides whether a match can begin there. Where there is none for long, no match begins
+// for long. A lead is used where it rules out more places than the first byte of a match
+// does; an e-mail address is looked for by its @:
 //
 //	[a-z0-9.]+@[a-z]+\.[a-z]{2,}     …, mail to someone.else@example.org, …
-//	run       stop                              <----------^
+//	prefix    stop                              <----------^
+//
+//	find the next byte of stop, at q
+//	go back from q as long as bytes are in prefix, at most most bytes
+//	the first place from there on that a match can begin with, up to q − least, is it
+//	if there is none, go on behind q
 type lead struct {
 	prefix, stop [256]bool
 	canBegin     *[256]bool // the bytes that a match can begin with
-	oneStop      bool       // whether stop is one byte, that:
+	oneStop      bool       // whether stop is one byte, stopByte
 	stopByte     byte
 	share        float64 // about how often a byte of stop is met
 	least, most  int
 }
 
-// newLead finds how matches of n begin where their stop is met less often than
-// rarest; nil: it is not.
+// newLead returns how matches of n begin, if the stop of that is met less often than
+// rarest. Otherwise it returns nil.
 func newLead(n *Node, p *Program, rarest float64) *lead {
 	type sets struct {
 		run, stop   Set
@@ -57,8 +62,8 @@ func newLead(n *Node, p *Program, rarest float64) *lead {
 	return l
 }
 
-// flatten appends what stands one behind the other in n, of what is repeated the
-// first apart.
+// flatten appends the nodes that stand side by side in n. The first turn of a repetition of
+// such nodes is taken apart too.
 func flatten(items []*Node, n *Node) []*Node {
 	switch {
 	case n.Op == OpCat:
@@ -73,9 +78,9 @@ func flatten(items []*Node, n *Node) []*Node {
 	return append(items, n)
 }
 
-// bytes is all bytes that matches of n are made of.
+// bytes returns all bytes that matches of n are made of.
 func (n *Node) bytes() Set {
-	s := n.Set // empty but for OpSet
+	s := n.Set // empty except for OpSet
 	for _, sub := range n.Subs {
 		s = s.Or(sub.bytes())
 	}
@@ -91,7 +96,7 @@ func disjoint(s, t Set) bool {
 	return true
 }
 
-// byteShare is about how often a byte of a set is met.
+// byteShare returns about how often a byte of a set is met.
 func byteShare(s Set) float64 {
 	p := 0.0
 	for c, f := range frequency {
@@ -102,19 +107,20 @@ func byteShare(s Set) float64 {
 	return p
 }
 
-// scanned is what has been looked at from one place to the next.
+// scanned is what the search for one place has found out that helps the search for the
+// next.
 type scanned struct {
-	// Of a stretch: b[from:to] is in its set. Of a lead: no byte of it is one
-	// of stop.
+	// For a stretch, b[from:to] is in its set. For a lead, no byte of b[from:to] is one of
+	// stop.
 	from, to int
 
-	found bool // of a lead: b[to] is a byte of stop, and
-	low   int  // b[low:to] is in run
+	found bool // for a lead: whether b[to] is a byte of stop
+	low   int  // for a lead: b[low:to] is in prefix
 }
 
-// next is Program.Next.
+// next is Program.Next for a program with a lead.
 func (l *lead) next(b []byte, from, to int, k *scanned) int {
-	end := min(len(b), to+l.most) // of where a byte of stop matters
+	end := min(len(b), to+l.most) // a byte of stop does not matter from here on
 	for from < to {
 		if from < k.from || from > k.to {
 			*k = scanned{from: from, to: from}
@@ -148,7 +154,7 @@ func (l *lead) next(b []byte, from, to int, k *scanned) int {
 	return to
 }
 
-// find is the offset of the first byte of stop, −1 if there is none.
+// find returns the offset of the first byte of stop, −1 if there is none.
 func (l *lead) find(b []byte) int {
 	if l.oneStop {
 		return bytes.IndexByte(b, l.stopByte)

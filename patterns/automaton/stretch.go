@@ -1,9 +1,9 @@
 package automaton
 
-// stretch is how matches begin where all they begin with is of one kind, as the
-// digits of [0-9a-f]{32}: at least n bytes of set. A byte that is not in the set
-// rules out all n places up to it, so most of memory is not even looked at
-// (Boyer and Moore's idea, 1977).
+// A stretch is how matches begin where all that they begin with is of one kind, as the
+// digits of [0-9a-f]{32}: with at least n bytes of set. A byte that is not in the set rules
+// out all n places up to it, so most of memory is not even looked at (the idea is Boyer and
+// Moore's, 1977).
 //
 //	[0-9a-f]{8,}     n 8      memory …….a9…x…           the next place is behind x
 //	                               ^from  ^ from+7, going back
@@ -13,12 +13,12 @@ type stretch struct {
 	n        int
 }
 
-// worthwhile is how many places a byte has to rule out, about, for a stretch to
-// be of more use than the first byte.
+// worthwhile is about how many places a byte has to rule out for a stretch to be of more
+// use than the first byte of a match.
 const worthwhile = 3
 
-// newStretch finds how matches of n begin where it rules out that many places;
-// nil: it does not.
+// newStretch returns how matches of n begin, if a byte then rules out more than so many
+// places. Otherwise it returns nil.
 func newStretch(n *Node, p *Program, places float64) *stretch {
 	var set, best Set
 	length, bestLength, most := 0, 0, places
@@ -41,9 +41,9 @@ func newStretch(n *Node, p *Program, places float64) *stretch {
 	return s
 }
 
-// next is Program.Next.
+// next is Program.Next for a program with a stretch.
 func (s *stretch) next(b []byte, from, to int, k *scanned) int {
-	known := from // what lies from from up to here is in the set
+	known := from // b[from:known] is in the set
 	if k.from <= from && from < k.to {
 		known = k.to
 	}

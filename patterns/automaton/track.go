@@ -2,45 +2,45 @@ package automaton
 
 import "slices"
 
-// Trail asks a program about many places of the same bytes, one after another.
-// The answers are those of the program; what comes cheaper is a place whose
-// match, or whose search for one, goes where that of an earlier place went:
+// Track asks a program about many places of the same bytes, one after another. It gives the
+// same answers as the program. It is faster where the match of a place, or the search for
+// one, goes the way of an earlier place:
 //
 //	memory   aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa…      a+b
 //	place 1  [------------------------------------
 //	place 2   [-----|  in the same state as 1 at the mark: goes on as 1 did
 //	         ^       ^       ^       ^      ^      marks
 //
-// Without it a run of n such bytes takes n × MaxLen steps. A state tells all that
-// a search needs to know of what it has read, so two that are in the same state
-// at the same place end alike, but that the later one may go further. Ways are
-// compared at marks only, about √MaxLen bytes apart, so that they are small.
+// Without it, n such bytes would take n × MaxLen steps. INVARIANT: a state has all that a
+// search needs to know of what it has read, so two searches that are in the same state at
+// the same byte end alike, except that the later one may go further. Paths are compared
+// only at marks, which are about √MaxLen bytes apart, so that they are small.
 //
-// One goroutine uses a trail.
+// One goroutine uses a track.
 type Track struct {
 	p         *Program
-	markEvery int    // bytes from mark to mark
-	firstMark int    // offset of the mark that ways begin at
-	paths     []path // no two with the same state at first
+	markEvery int    // bytes from one mark to the next
+	firstMark int    // offset of the mark at which the paths begin
+	paths     []path // no two have the same state at firstMark
 	steps     int
 
-	// Where Next has looked, of a lead or a stretch.
+	// What Next has found out, for a lead or a stretch.
 	scanned scanned
 }
 
-// path is how a search went on from a mark.
+// A path is how a search went on from a mark.
 type path struct {
-	marks []*state // at the mark that ways begin at, and at those behind it
-	walk           // offsets count from the mark; best −1: none yet
+	marks []*state // the states at firstMark and at the marks behind it
+	walk           // its offsets count from firstMark; best is −1 where there is none yet
 }
 
-// maxWays is how many ways are kept. Most programs have one or two at a place.
+// maxPaths is how many paths are kept. Most programs have one or two at a place.
 const maxPaths = 64
 
-// minEvery is the least distance of marks, and more than most matches are long.
+// minMarkEvery is the least distance of marks in bytes. Most matches are shorter.
 const minMarkEvery = 64
 
-// NewTrack is a trail for a program.
+// NewTrack returns a track for a program.
 func (p *Program) NewTrack() *Track {
 	t := &Track{p: p, markEvery: minMarkEvery}
 	for t.markEvery*t.markEvery < p.maxLen {
@@ -49,17 +49,16 @@ func (p *Program) NewTrack() *Track {
 	return t
 }
 
-// Reset makes the trail forget what it knows: other bytes follow.
+// Reset makes the track forget what it knows, since other bytes follow.
 func (t *Track) Reset() {
 	t.paths, t.firstMark, t.scanned = t.paths[:0], 0, scanned{}
 }
 
-// Steps is about how much work there was so far, in bytes that the automaton
-// has read.
+// Steps returns about how much work was done so far, in bytes that the automaton has read.
 func (t *Track) Steps() int { return t.steps }
 
-// Match is Program.Match. From one call to the next without Reset, at does not
-// become less, and b and what is beyond it stay as they are.
+// Match is Program.Match. INVARIANT: from one call to the next without Reset, at does not
+// become less, and b and what beyond returns stay as they are.
 func (t *Track) Match(b []byte, at int, beyond func(i int) (byte, bool)) int {
 	p := t.p
 	if !p.canBegin[b[at]] {
@@ -67,7 +66,7 @@ func (t *Track) Match(b []byte, at int, beyond func(i int) (byte, bool)) int {
 	}
 	m := matching{p: p, b: b, at: at, n: min(len(b)-at, p.maxLen), beyond: beyond}
 	w := walk{s: p.start}
-	n := t.markEvery - at%t.markEvery // to the next mark
+	n := t.markEvery - at%t.markEvery // the number of bytes to the next mark
 	if n >= m.n {
 		return t.end(&m, w)
 	}
@@ -89,8 +88,8 @@ func (t *Track) Match(b []byte, at int, beyond func(i int) (byte, bool)) int {
 	return w.best
 }
 
-// follow walks a way to the end of what may match, as far as tables lead, and
-// where it meets another one, goes where that went.
+// follow takes a path to the end of what may match, as far as tables lead. Where it meets
+// another path, it goes on as that did.
 func (t *Track) follow(m *matching, w *path) {
 	before := w.i
 	for !w.done && !w.stuck {
@@ -116,8 +115,8 @@ func (t *Track) follow(m *matching, w *path) {
 	t.steps += w.i - before
 }
 
-// end is the length of the match that a walk has found once it has gone to the
-// end of what may match.
+// end returns the length of the match that a walk finds when it goes to the end of what may
+// match.
 func (t *Track) end(m *matching, w walk) int {
 	from := w.i
 	m.walk(&w, m.n)
@@ -133,11 +132,11 @@ func (t *Track) end(m *matching, w walk) int {
 			return w.best
 		}
 	}
-	t.steps += (m.n - w.i) * max(1, len(w.s.threads)) // about
+	t.steps += (m.n - w.i) * max(1, len(w.s.threads)) // an estimate
 	return m.withoutTables(w.s, w.i, w.best)
 }
 
-// pathFrom is that which is in state s at a mark, known or new.
+// pathFrom returns the path that is in state s at a mark, a known or a new one.
 func (t *Track) pathFrom(mark int, s *state) *path {
 	if d := (mark - t.firstMark) / t.markEvery; d > 0 {
 		t.paths = slices.DeleteFunc(t.paths, func(w path) bool { return len(w.marks) <= d })
@@ -166,12 +165,12 @@ func (t *Track) pathFrom(mark int, s *state) *path {
 	return &t.paths[len(t.paths)-1]
 }
 
-// walk is a search that has come as far as byte i.
+// A walk is a search that has come as far as byte i.
 type walk struct {
 	s       *state
 	i, best int
-	done    bool // best is the match
-	stuck   bool // no more states are kept: only matching.slow can go on
+	done    bool // whether best is the match
+	stuck   bool // whether no more states are kept: then only matching.withoutTables can go on
 }
 
 // walk goes on up to byte to, which is at most m.n, as far as tables lead.
@@ -179,7 +178,7 @@ func (m *matching) walk(w *walk, to int) {
 	p := m.p
 	for w.i < to && !w.done && !w.stuck {
 		if !p.asksLooks {
-			// The same as below as long as all is easy.
+			// This loop is the same as the one below, for as long as tables know the step.
 			s, i := w.s, w.i
 			for _, c := range m.b[m.at+i : m.at+to] {
 				t := s.next[p.byteClass[c]].Load()
@@ -216,7 +215,7 @@ func (m *matching) walk(w *walk, to int) {
 // Next is Program.Next, under the conditions of Match.
 func (t *Track) Next(b []byte, from, to int) int { return t.p.findNext(b, from, to, &t.scanned) }
 
-// next is the state that a symbol leads to; nil if it is not kept.
+// next returns the state to which a symbol leads from s; nil where it is not kept.
 func (p *Program) next(s *state, symbol int) *state {
 	if t := s.next[symbol].Load(); t != nil {
 		return t

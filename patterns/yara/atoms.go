@@ -8,11 +8,11 @@ import (
 	"vscan/patterns/automaton"
 )
 
-// Which of several lengths a match has that begins at a place depends in yara on
-// where it starts to look: at an atom, up to 4 bytes in a row that are part of each
-// match. Behind an atom it takes what Perl takes. Where no such atom is good enough,
-// it starts at one in each of several alternatives, and of the matches that it comes
-// to takes the first, or where repetitions are greedy the last:
+// Where a match may have several lengths at a place, yara's choice depends on where it
+// starts to look: at an atom, up to 4 bytes in a row that are part of each match. Behind an
+// atom it takes what Perl takes. Where no such atom is good enough, it starts at one atom
+// in each of several alternatives. Of the matches that it finds so, it takes the first, or
+// the last where repetitions are greedy:
 //
 //	/the (cat|caterpillar)/     atom "the "          as in Perl: the cat
 //	/the (caterpillar|cat)/                          as in Perl: the caterpillar
@@ -21,15 +21,25 @@ import (
 //	/(cat|catch).{9}the/        atom the             the first; the last where it is greedy
 //	/((cats|c)x|do)/            atoms cats, c, do    the first, of c, do and cats
 //
-// So it is as in Perl where these alternatives stand in the order of their atoms, and
-// those in front of the atom in the order of their lengths.
-// Which atoms it takes is that of libyara (_yr_atoms_extract_from_re and
-// _yr_atoms_choose in atoms.c, the same in 4.2 and 4.5).
+// So yara's choice is Perl's choice for an expression in which the alternatives that have
+// atoms stand in the order of their atoms, and the alternatives in front of the atom in the
+// order of their lengths. In pseudo-code:
+//
+//	walk over the expression from left to right; of each run of items that an atom can
+//	    have, the best 4 side by side (quality) are a choice
+//	alternatives, taken together, are a choice as good as the worst of their atoms
+//	of all choices take the best, at equal quality the first
+//	sort the alternatives that hold its atoms by where the atoms end, then the longest
+//	    first; the other way round where repetitions are greedy
+//	sort the alternatives in front of it by length, likewise
+//
+// The choice of atoms is that of libyara (_yr_atoms_extract_from_re and _yr_atoms_choose in
+// atoms.c, the same in 4.2 and 4.5).
 
-// preference is what the order of alternatives depends on besides them.
+// A preference is what the order of alternatives depends on besides the expression.
 type preference struct{ greedy, wide bool }
 
-// prefer is a regular expression with its alternatives in the order in which yara
+// prefer returns the regular expression with its alternatives in the order in which yara
 // prefers them.
 func (n *reNode) prefer(pref preference) *reNode {
 	n = n.clone()
@@ -47,7 +57,7 @@ func (n *reNode) prefer(pref preference) *reNode {
 		return n
 	}
 	order := x.best.atoms
-	if pref.wide { // an atom has two characters, and _yr_atoms_wide turns their order round
+	if pref.wide { // a wide atom has two characters, and _yr_atoms_wide reverses the order of atoms
 		slices.Reverse(order)
 		for i := range order {
 			f := &order[i]
@@ -66,14 +76,14 @@ func (n *reNode) prefer(pref preference) *reNode {
 		paths[i] = f.path
 	}
 	subs := arrange(alt, paths, true)
-	if before := alt.count(); (&reNode{subs: subs}).count() > 2*before+64 { // no copies, then
+	if before := alt.count(); (&reNode{subs: subs}).count() > 2*before+64 { // there would be too many copies
 		subs = arrange(alt, paths, false)
 	}
 	alt.subs = subs
 	return n
 }
 
-// count is the number of items of an expression.
+// count returns the number of items of an expression.
 func (n *reNode) count() int {
 	all := 1
 	for _, sub := range n.subs {
@@ -82,7 +92,7 @@ func (n *reNode) count() int {
 	return all
 }
 
-// together is paths with all that begin in one alternative where the first of them is.
+// together moves the paths that begin in one alternative to where the first of them is.
 func together(paths [][]branch) [][]branch {
 	at := make(map[int]int)
 	for i, p := range paths {
@@ -95,9 +105,9 @@ func together(paths [][]branch) [][]branch {
 	return paths
 }
 
-// arrange is the alternatives of alt in the order of paths, which are all that begin
-// in it. One whose alternatives stand apart in that order comes several times; without
-// copies once, where the first of them stands.
+// arrange returns the alternatives of alt in the order of paths, which are all paths that
+// begin in alt. An alternative whose own alternatives stand apart in that order comes
+// several times; without copies it comes once, where the first of them stands.
 func arrange(alt *reNode, paths [][]branch, copies bool) []*reNode {
 	if !copies {
 		paths = together(paths)
@@ -121,7 +131,7 @@ func arrange(alt *reNode, paths [][]branch, copies bool) []*reNode {
 				rest[k] = paths[k][1:]
 			}
 			choices := arrange(inner, rest, copies)
-			if end < leaves[i] && repeats(sub, inner) { // the others may follow
+			if end < leaves[i] && repeats(sub, inner) { // a later turn may take the others
 				choices = append(choices, inner.subs...)
 			}
 			sub = sub.with(inner, choices)
@@ -132,7 +142,7 @@ func arrange(alt *reNode, paths [][]branch, copies bool) []*reNode {
 	return subs
 }
 
-// repeats says whether a part of n is in a repetition in it.
+// repeats reports whether part is in a repetition in n.
 func repeats(n, part *reNode) bool {
 	return slices.ContainsFunc(n.subs, func(sub *reNode) bool {
 		return n.op == reRepeat && sub.contains(part) || repeats(sub, part)
@@ -143,7 +153,7 @@ func (n *reNode) contains(part *reNode) bool {
 	return n == part || slices.ContainsFunc(n.subs, func(sub *reNode) bool { return sub.contains(part) })
 }
 
-// with is a copy of n in which the alternatives of alt are others.
+// with returns a copy of n in which the alternatives of alt are subs.
 func (n *reNode) with(alt *reNode, subs []*reNode) *reNode {
 	c := *n
 	if n == alt {
@@ -157,7 +167,7 @@ func (n *reNode) with(alt *reNode, subs []*reNode) *reNode {
 	return &c
 }
 
-// clone is a copy whose alternatives can be put in another order.
+// clone returns a copy whose alternatives can be put in another order.
 func (n *reNode) clone() *reNode {
 	c := *n
 	c.subs = make([]*reNode, len(n.subs))
@@ -167,13 +177,13 @@ func (n *reNode) clone() *reNode {
 	return &c
 }
 
-// preferHex is a part of a hex string with its alternatives in the order in which
-// yara prefers them.
+// preferHex returns a part of a hex string with its alternatives in the order in which yara
+// prefers them.
 func preferHex(n *automaton.Node) *automaton.Node {
 	return hexAsRegexp(n).prefer(preference{}).node(&expressionOptions{dotAll: true})
 }
 
-// hexAsRegexp is what libyara makes of a hex string.
+// hexAsRegexp returns the regular expression that libyara makes of a hex string.
 func hexAsRegexp(n *automaton.Node) *reNode {
 	out := &reNode{op: reCat}
 	for _, sub := range n.Subs {
@@ -200,30 +210,30 @@ func hexAsRegexp(n *automaton.Node) *reNode {
 	return out
 }
 
-// atomChoice is the best atoms so far.
+// An atomChoice is the best atoms so far: one, or one in each of several alternatives.
 type atomChoice struct {
 	quality    int
-	atom               // of the one atom; of several, the first
-	alt        *reNode // in whose alternatives the atoms are; nil: there is one
-	start      int     // where alt begins, in bytes
-	altsBefore int     // how many of atomFinder.alts are in front
-	atoms      []atom  // in each of them, those of alternatives in it one by one
+	atom               // the one atom; of several, the first
+	alt        *reNode // the alternatives that the atoms are in; nil where there is one atom
+	start      int     // how many bytes, at least, stand in front of alt
+	altsBefore int     // how many of atomFinder.alts stand in front
+	atoms      []atom  // one in each alternative; where an alternative has several, each of them
 }
 
-// atom is an atom: of which alternative, where it ends, in bytes from where
-// that begins, and how many bytes it has.
+// An atom is bytes that are part of a match. end is the offset of its end from the start of
+// the alternative that it is in, and size its length, both in bytes.
 type atom struct {
 	end, size int
-	path      []branch // to the alternative, outermost first
+	path      []branch // the alternatives that it is in, outermost first
 }
 
-// branch is an alternative.
+// A branch is one of the alternatives of alt, by its index.
 type branch struct {
 	alt *reNode
 	sub int
 }
 
-// leaves is the atoms in an alternative.
+// leaves returns the atoms in an alternative.
 func (c *atomChoice) leaves(of branch) []atom {
 	if c.alt == nil {
 		return []atom{{c.end, c.size, []branch{of}}}
@@ -242,15 +252,15 @@ func (c *atomChoice) better(o atomChoice) {
 	}
 }
 
-// atomFinder walks over a regular expression from left to right.
+// An atomFinder walks over a regular expression from left to right.
 type atomFinder struct {
 	best   atomChoice
-	target *atomChoice // where atoms go: best, or that of an alternative
-	offset int         // bytes in front, at least
-	alts   []*reNode   // alternatives so far
+	target *atomChoice // where atoms go: best, or the choice of an alternative
+	offset int         // how many bytes, at least, stand in front
+	alts   []*reNode   // the alternatives that were walked over so far
 
-	recent     []*reNode  // up to 4 items in front that an atom can have
-	bestRecent atomChoice // the best atom of the run so far
+	recent     []*reNode  // up to 4 items right in front that can be in an atom
+	bestRecent atomChoice // the best atom of the run of items that ends here
 }
 
 const atomBytes = 4
@@ -319,10 +329,10 @@ func (x *atomFinder) walk(n *reNode) {
 	}
 }
 
-// flush ends the run, and adds its best atom.
+// flush ends the run of items and adds its best atom.
 func (x *atomFinder) flush() { x.target.better(x.end()) }
 
-// end ends the run. It is the best atom of it.
+// end ends the run of items and returns its best atom.
 func (x *atomFinder) end() atomChoice {
 	if len(x.recent) > 0 {
 		x.bestRecent.better(x.atom())
@@ -332,16 +342,16 @@ func (x *atomFinder) end() atomChoice {
 	return best
 }
 
-// atom is the one that the run comes to.
+// atom returns the atom that the recent items make.
 func (x *atomFinder) atom() atomChoice {
 	run, behind := trimmed(x.recent)
 	return atomChoice{quality: quality(run), altsBefore: len(x.alts), atom: atom{end: x.offset - behind, size: len(run)}}
 }
 
-// maxQuality is that of no atom.
+// maxQuality is better than the quality of any atom.
 const maxQuality = 255
 
-// common says whether all of some bytes are very common.
+// common reports whether all of some bytes are very common.
 func common(seen map[byte]bool) bool {
 	for b := range seen {
 		if strings.IndexByte("\x00\x20\x90\xcc\xff", b) < 0 {
@@ -351,8 +361,9 @@ func common(seen map[byte]bool) bool {
 	return true
 }
 
-// trimmed is a run without bytes of any value at its ends; where it has as many of
-// these as others, its first byte (_yr_atoms_trim). So many items behind are left out.
+// trimmed returns a run of items without those of any value at its ends. If of the rest as
+// many have any value as are bytes, it returns only the first item (_yr_atoms_trim). behind
+// is how many items are left out at the end.
 func trimmed(run []*reNode) (atom []*reNode, behind int) {
 	first, end := 0, len(run)
 	for first < end && run[first].op == reAny {
@@ -376,8 +387,8 @@ func trimmed(run []*reNode) (atom []*reNode, behind int) {
 	return run[first:end], len(run) - end
 }
 
-// quality is how good an atom is (yr_atoms_heuristic_quality): the more bytes, rare
-// ones and different ones, the better. 0: it is none.
+// quality returns how good an atom is (yr_atoms_heuristic_quality): better with more bytes,
+// rarer bytes and more different bytes. It returns 0 where there is none.
 func quality(atom []*reNode) int {
 	if len(atom) == 0 {
 		return 0
@@ -389,7 +400,7 @@ func quality(atom []*reNode) int {
 		case n.op == reAny:
 			q -= 10
 			continue
-		case n.op == reMasked: // one digit of a hex string
+		case n.op == reMasked: // of a hex string: one digit is given
 			q += 4
 			continue
 		case strings.IndexByte("\x00\x20\xcc\xff", n.b) >= 0:

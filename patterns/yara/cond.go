@@ -6,19 +6,19 @@ import (
 	"strings"
 )
 
-// operand is an expression that was read.
+// An operand is a part of a condition that was read.
 type operand struct {
 	node  node
 	typ   valueType
-	size  int   // nodes of it: what evaluating it costs at most, loops aside
-	depth int   // of its tree
+	size  int   // the number of its nodes: what evaluating it costs at most, loops aside
+	depth int   // the depth of its tree
 	first token // its first token
 }
 
-// maxTree is how deep the tree of a condition may be.
+// maxTree is the greatest depth of the tree of a condition.
 const maxTree = 2000
 
-// newOperand is an operand made of others.
+// newOperand returns an operand that is made of others.
 func (p *parser) newOperand(at token, k valueType, n node, parts ...operand) operand {
 	x := operand{node: n, typ: k, size: 1, first: at}
 	for _, o := range parts {
@@ -34,21 +34,21 @@ func (p *parser) newOperand(at token, k valueType, n node, parts ...operand) ope
 	return x
 }
 
-// constant is an operand that is a value.
+// constant returns the operand of a value.
 func (p *parser) constant(at token, v value) operand {
 	return p.newOperand(at, v.typ, constNode{v})
 }
 
-// unknown stands for what is not supported, which refuse has noted.
+// unknown returns the operand of something that is not supported, which refuse has noted.
 func (p *parser) unknown(at token) operand { return p.newOperand(at, typeUnknown, constNode{}) }
 
-// constOf is the value of an operand that has the same one always.
+// constOf returns the value of an operand whose value is constant.
 func constOf(x operand) (value, bool) {
 	c, ok := x.node.(constNode)
 	return c.value, ok && x.typ != typeUnknown
 }
 
-// enter counts a level of nesting; it is false where there are too many.
+// enter counts a level of nesting, and reports whether there are not too many.
 func (p *parser) enter() bool {
 	if p.nesting++; p.nesting > maxNesting {
 		p.fault(p.tok, "nested too deeply: at most %d levels", maxNesting)
@@ -59,7 +59,7 @@ func (p *parser) enter() bool {
 
 func (p *parser) leave() { p.nesting-- }
 
-// condition reads and, or and what they join; and binds closer.
+// condition reads operands with the word or between them; and binds closer.
 func (p *parser) condition() operand {
 	at := p.tok
 	list := []operand{p.conjunction()}
@@ -141,7 +141,7 @@ func (p *parser) comparison() operand {
 	}
 }
 
-// compare is a comparison; t is its operator.
+// compare returns a comparison; t is its operator.
 func (p *parser) compare(t token, a, b operand) operand {
 	for _, x := range []operand{a, b} {
 		if x.typ == typeBool || x.typ == typeRegexp {
@@ -161,7 +161,7 @@ func (p *parser) compare(t token, a, b operand) operand {
 	return p.newOperand(a.first, typeBool, compareNode{t.s, a.node, b.node}, a, b)
 }
 
-// precedence says how closely an operator of arithmetic binds; 0: it is none.
+// precedence returns how closely an operator of arithmetic binds, 0 where t is none.
 func precedence(t token) int {
 	if t.kind != tPunct {
 		return 0
@@ -186,8 +186,7 @@ func precedence(t token) int {
 // arithmetic reads operators that bind more closely than limit.
 func (p *parser) arithmetic(limit int) operand { return p.operators(limit, false) }
 
-// quantity reads the number in front of a loop, where a % behind may be that of a
-// share.
+// quantity reads the number in front of a loop, where a % behind it may be that of a share.
 func (p *parser) quantity() operand { return p.operators(0, true) }
 
 func (p *parser) operators(limit int, share bool) operand {
@@ -203,8 +202,8 @@ func (p *parser) operators(limit int, share bool) operand {
 	}
 }
 
-// isShare reports whether the current token, a %, is no operator: of stands
-// behind it, or, in front of a loop, the name of a variable and in.
+// isShare reports whether the current token, a %, is that of a share and no operator: the
+// word of stands behind it or, in front of a loop, the name of a variable and the word in.
 func (p *parser) isShare(loop bool) bool {
 	next := p.peek()
 	if next.is("of") {
@@ -217,7 +216,7 @@ func (p *parser) isShare(loop bool) bool {
 	return err == nil && (after.is("in") || after.is(","))
 }
 
-// binary is an operation of arithmetic; t is its operator.
+// binary returns an operation of arithmetic; t is its operator.
 func (p *parser) binary(t token, a, b operand) operand {
 	k := typeInt
 	for _, x := range []operand{a, b} {
@@ -244,7 +243,7 @@ func (p *parser) binary(t token, a, b operand) operand {
 	return p.newOperand(a.first, k, arithNode{t.s, a.node, b.node}, a, b)
 }
 
-// checkOperand checks the right operand of an operator, which is constant.
+// checkOperand checks the right operand of an operator, whose value v is constant.
 func (p *parser) checkOperand(op token, v value) {
 	switch {
 	case (op.s == `\` || op.s == "%") && v.i == 0:
@@ -254,8 +253,8 @@ func (p *parser) checkOperand(op token, v value) {
 	}
 }
 
-// overflows says whether a op b does not fit in 64 bits. YARA takes no product
-// for -2^63.
+// overflows reports whether a op b does not fit in 64 bits. Like YARA, it counts a product
+// of −2^63 as one that does not.
 func overflows(op string, a, b int64) bool {
 	switch op {
 	case "+":
@@ -278,7 +277,7 @@ func magnitude(a int64) uint64 {
 	return uint64(a)
 }
 
-// sign reads - and ~ and what they stand in front of.
+// sign reads - and ~ and the operand behind them.
 func (p *parser) sign() operand {
 	t := p.tok
 	if !t.is("-") && !t.is("~") {

@@ -9,92 +9,91 @@ import (
 	"vscan/engine/addr"
 )
 
-// Limits bounds what an Evaluator takes. The zero Limits has the defaults.
+// Limits bounds what an Evaluator keeps and does. The zero Limits stands for the defaults.
 type Limits struct {
-	// Hits is how many hits of one pattern are kept, those with the lowest
-	// addresses; Total, how many of all patterns together. More are counted, but
-	// not kept: a rule that asks for one of them is Undecided. 0: DefaultHits and
-	// DefaultTotal. A hit takes 8 bytes, 12 where lengths differ. Of the parts of
-	// strings with long jumps, as many as Total are kept besides, while they wait
-	// for the parts behind.
+	// Hits is how many hits of one pattern are kept, those with the lowest addresses; Total
+	// is how many are kept of all patterns together. Others are counted but not kept, and a
+	// rule that asks for one of them is Undecided. 0 stands for DefaultHits and
+	// DefaultTotal. A hit takes 8 bytes, or 12 where lengths differ. Of the parts of
+	// strings with long jumps, as many as Total are kept besides, for as long as they wait
+	// for the parts behind them.
 	Hits, Total int
 
-	// CountOnly says that the hits of rules that match are not asked for, only
-	// their number. Then none is kept of a string of which conditions ask
-	// nothing but whether and how often it is found.
+	// CountOnly says that the caller needs only the number of hits of rules that match, not
+	// the hits. Then no hits are kept of a string of which conditions only ask whether and
+	// how often it is found.
 	CountOnly bool
 
-	// Steps is how much may be evaluated of one rule: about so many operators.
-	// A rule that takes more is Undecided. 0: DefaultSteps.
+	// Steps is how much may be evaluated of one rule, about one step an operator. A rule
+	// that takes more is Undecided. 0 stands for DefaultSteps.
 	Steps int
 }
 
-// The limits where none are given.
+// These are the limits where Limits has 0.
 const (
 	DefaultHits  = 1 << 20
 	DefaultTotal = 1 << 24
 	DefaultSteps = 100e6
 )
 
-// Memory is what conditions read integers of. *engine.Space is one.
+// Memory is what conditions read integers from. *engine.Space is one.
 type Memory interface {
-	// Read fills p with the bytes from a on and returns how many it read; fewer
-	// than len(p) if memory ends there.
+	// Read fills p with the bytes from a on and returns how many it has read: fewer than
+	// len(p) if memory ends there.
 	Read(p []byte, a addr.Addr) (int, error)
 }
 
-// Scope is what the hits were found in: an image, or one of its mappings.
+// Scope is what was searched: an image, or one of its mappings.
 type Scope struct {
-	Memory        Memory // nil: nothing can be read
-	FileSize      uint64 // filesize, in bytes, if FileSizeKnown: that of the image file
-	FileSizeKnown bool   // else it is undefined, as for a process
-	Empty         bool   // there is no memory in it: not a single byte was looked at
+	Memory        Memory // nil where nothing can be read
+	FileSize      uint64 // the value of filesize, in bytes; counts only if FileSizeKnown
+	FileSizeKnown bool   // otherwise filesize is undefined, as for a process
+	Empty         bool   // whether no memory, not a single byte, was searched
 
-	// Variables is values of external variables, by name, of the type that each
-	// is defined with: of those that are not in it, the values that they are
-	// defined with hold. Names that are not defined do not matter.
+	// Variables has values of external variables by name, each of the type that the
+	// variable is defined with. A variable that is not in it has the value that it is
+	// defined with. Names that are not defined do not matter.
 	Variables map[string]any
 }
 
-// Result is what the rules make of the hits.
+// Result is which rules match, and which could not be decided.
 type Result struct {
-	// Matches is the rules that match, without private ones, in the order of
-	// the files.
+	// Matches has the rules that match, except for private ones, in the order of the files.
 	Matches []Match
-	// Undecided is the rules that could not be evaluated to the end, private
-	// ones included. They, and those that refer to them, neither match nor fail.
-	// If it is a global one, no rule of its namespace is decided, unless another
-	// global one of it fails.
+	// Undecided has the rules that could not be evaluated to the end, private ones
+	// included. They, and the rules that refer to them, neither match nor fail. If one of
+	// them is global, no rule of its namespace is decided, unless another global rule of
+	// the namespace fails.
 	Undecided []Undecided
 }
 
-// Match is a rule that matches, and the hits of its strings that are not
-// private, in the order of the file; of strings without hits too.
+// Match is a rule that matches, and the hits of its strings that are not private, in the
+// order of the file. It also has the strings without hits.
 type Match struct {
 	Rule    *Rule // the caller must not change it
 	Strings []Hits
 }
 
-// Undecided is a rule that could not be evaluated to the end, and why.
+// Undecided is a rule that could not be evaluated to the end, and the reason.
 type Undecided struct {
 	Rule   *Rule
-	Reason string // in one line
+	Reason string // one line
 }
 
-// Evaluator decides which rules match in a scope. The caller adds all hits of
-// the scope, then evaluates; Reset makes it ready for the next scope. One
-// goroutine uses it at a time.
+// Evaluator decides which rules match in a scope. The caller adds all hits of the scope and
+// then calls Evaluate; Reset makes the Evaluator ready for the next scope. One goroutine
+// uses it at a time.
 type Evaluator struct {
 	rules      *Rules
 	limits     Limits
-	hits       []hits // by pattern; of a string in parts, by its first one
+	hits       []hits // by pattern; the hits of a split string are at its first part
 	kept       int
-	joiners    []*joiner // by Rules.chains
-	waiting    int       // hits that wait in all of them
-	outOfOrder error     // of hits that came out of order
+	joiners    []*joiner // by Rules.splits
+	waiting    int       // how many hits wait in all joiners
+	outOfOrder error     // the error of hits that came out of order
 }
 
-// NewEvaluator is an evaluator without hits.
+// NewEvaluator returns an evaluator without hits.
 func (r *Rules) NewEvaluator(l Limits) *Evaluator {
 	if l.Hits <= 0 {
 		l.Hits = DefaultHits
@@ -124,21 +123,20 @@ func (e *Evaluator) Reset() {
 	e.kept, e.waiting, e.outOfOrder = 0, 0, nil
 }
 
-// MarkHole says that memory ends behind the hits that were added: no match of a
-// string goes on from them to those that will be. It is for memory with holes;
-// what lies in another scope, Reset parts.
+// MarkHole tells that memory ends behind the hits that were added: no match of a string
+// goes on from them to those that are added later. It is for memory with holes; between
+// scopes, call Reset.
 func (e *Evaluator) MarkHole() {
 	for _, w := range e.joiners {
 		e.waiting -= w.clear()
 	}
 }
 
-// Add adds a hit of n bytes at a of the pattern that has an index in
-// Rules.Patterns. Hits of one pattern come in the order of their addresses, as
-// a scan gives them, and so do those of all parts of a string; several at one
-// address count once, with the length of the
-// shortest, or of the longest if the pattern is a regular expression whose
-// repetitions are greedy. That is what YARA finds.
+// Add adds a hit of n bytes at a; pattern is an index in Rules.Patterns. Hits of one
+// pattern have to come in the order of their addresses, as a scan has them, and so do the
+// hits of all parts of a string. Several hits at one address count once, as in YARA: with
+// the length of the shortest, or of the longest if the pattern is a regular expression
+// whose repetitions are greedy.
 func (e *Evaluator) Add(pattern int, a addr.Addr, n int) {
 	s := &e.rules.info[pattern]
 	if s.pinned && !slices.Contains(s.pins, int64(a)) {
@@ -155,12 +153,12 @@ func (e *Evaluator) Add(pattern int, a addr.Addr, n int) {
 	}
 }
 
-// AddCut is Add for a hit that may go on: it is as long as patterns.Target.MaxMatch
+// AddCut is Add for a hit that may go on, since it is as long as patterns.Target.MaxMatch
 // allows (engine.Hit.Cut). A rule that asks for its length is Undecided.
 func (e *Evaluator) AddCut(pattern int, a addr.Addr, n int) {
 	e.Add(pattern, a, n)
 	s, h := &e.rules.info[pattern], &e.hits[pattern]
-	if s.split != nil { // what follows it is not known
+	if s.split != nil { // which hits of other parts follow is not known
 		w := e.joiners[s.split.index]
 		w.loseFrom(uint64(a))
 		e.hits[w.firstPattern].unknownFrom = w.unknownFrom
@@ -169,7 +167,7 @@ func (e *Evaluator) AddCut(pattern int, a addr.Addr, n int) {
 	}
 }
 
-// keep says whether there is room for another hit of a string.
+// keep reports whether there is room for another hit of a string, and if so counts it.
 func (e *Evaluator) keep(h *hits, s *patternInfo) bool {
 	if len(h.addrs) >= e.limits.Hits || e.kept >= e.limits.Total || e.limits.CountOnly && !s.asksPlaces {
 		return false
@@ -195,7 +193,7 @@ func (e *Evaluator) addPart(s *patternInfo, a addr.Addr, n int) {
 	h.unknownFrom = w.unknownFrom
 }
 
-// admit says whether another hit of a part may wait, which then does.
+// admit implements budget.
 func (e *Evaluator) admit() bool {
 	if e.waiting >= e.limits.Total {
 		return false
@@ -204,12 +202,12 @@ func (e *Evaluator) admit() bool {
 	return true
 }
 
-// release says that n hits do not wait any more.
+// release implements budget.
 func (e *Evaluator) release(n int) { e.waiting -= n }
 
-// JoinedHits is the hits of all strings that are looked for in parts, under each
-// name that is not private, whether the rule matches or not. They are valid until
-// the Evaluator is used again.
+// JoinedHits returns the hits of all strings that are looked for in parts, under each name
+// that is not private, whether the rule matches or not. They are valid until the Evaluator
+// is used again.
 func (e *Evaluator) JoinedHits() []Hits {
 	var all []Hits
 	for _, c := range e.rules.splits {
@@ -222,9 +220,9 @@ func (e *Evaluator) JoinedHits() []Hits {
 	return all
 }
 
-// Evaluate evaluates the rules. The error is that of ctx, or that of hits that
-// came out of order, or of a variable of another type than it is defined with;
-// there is no result with it.
+// Evaluate evaluates the rules. It returns the error of ctx, or an error if hits came out
+// of order or a variable has another type than it is defined with. With an error there is
+// no result.
 func (e *Evaluator) Evaluate(ctx context.Context, scope Scope) (*Result, error) {
 	if e.outOfOrder != nil {
 		return nil, e.outOfOrder
@@ -275,11 +273,11 @@ func (e *Evaluator) Evaluate(ctx context.Context, scope Scope) (*Result, error) 
 
 // globalRules is what is known of the global rules of a namespace.
 type globalRules struct {
-	failed    bool   // one does not match
-	undecided string // why it is not known whether all match
+	failed    bool   // whether one does not match
+	undecided string // why it is not known whether all match; "" where it is
 }
 
-// externals is the values of the external variables, by their index.
+// externals returns the values of the external variables, by index.
 func (r *Rules) externals(given map[string]any) ([]value, error) {
 	out := make([]value, len(r.variables))
 	for i, x := range r.variables {
@@ -300,7 +298,7 @@ func (r *Rules) externals(given map[string]any) ([]value, error) {
 	return out, nil
 }
 
-// match is a rule that matches.
+// match returns the match of a rule.
 func (e *Evaluator) match(r *rule) Match {
 	m := Match{Rule: &r.Rule}
 	for _, str := range r.strings {
@@ -327,23 +325,23 @@ const (
 	unknown
 )
 
-// evaluation is that of an evaluation.
+// An evaluation is one call of Evaluate.
 type evaluation struct {
 	e       *Evaluator
 	ctx     context.Context
 	scope   Scope
-	decided []verdict // by rule
+	decided []verdict // by the index of the rule
 
-	externals []value // external variables
+	externals []value // by the index of the external variable
 
-	loopVars   []value     // of loops
-	loopString *ruleString // of the innermost loop over strings
-	steps      int         // that are left for the rule
-	untilCheck int         // steps until the context is asked
-	undecided  string      // why the rule cannot be decided; whatever is evaluated then does not count
+	loopVars   []value     // variables of loops and of with, by slot
+	loopString *ruleString // the string of the innermost loop over strings
+	steps      int         // how many are left for the rule
+	untilCheck int         // how many steps there are until the context is asked
+	undecided  string      // why the rule cannot be decided; "" where it can. Otherwise, its value does not count
 }
 
-// begin makes the state ready for a rule.
+// begin makes the evaluation ready for a rule.
 func (s *evaluation) begin(r *rule) {
 	s.steps, s.undecided, s.loopString = s.e.limits.Steps, "", nil
 	if len(s.loopVars) < r.vars {
@@ -351,7 +349,7 @@ func (s *evaluation) begin(r *rule) {
 	}
 }
 
-// spend takes steps. It is false where the evaluation is to stop.
+// spend takes steps. It returns false where the evaluation is to stop.
 func (s *evaluation) spend(n int) bool {
 	if s.undecided != "" {
 		return false
@@ -370,7 +368,7 @@ func (s *evaluation) spend(n int) bool {
 	return s.undecided == ""
 }
 
-// view is the hits of a string; nil: of that of the innermost loop.
+// view returns the hits of a string; nil stands for the string of the innermost loop.
 func (s *evaluation) view(str *ruleString) view {
 	if str == nil {
 		str = s.loopString
@@ -400,7 +398,7 @@ func (s *evaluation) lacksEnd(v view, length uint64) {
 	}
 }
 
-// matched says whether a rule above matches.
+// matched reports whether a rule above matches.
 func (s *evaluation) matched(r *rule) bool {
 	v := s.decided[r.index]
 	if v == unknown && s.undecided == "" {

@@ -8,14 +8,14 @@ import (
 	"vscan/patterns/automaton"
 )
 
-// expressionOptions is the modifiers and flags of a regular expression.
+// expressionOptions are the modifiers and flags of a regular expression.
 type expressionOptions struct {
 	caseless, dotAll bool
 	patterns.RegexpOptions
 }
 
-// parts is the patterns of a regular expression: one, or where it has long jumps
-// one for each part.
+// parts returns the patterns of a regular expression: one, or one for each part if it has
+// long jumps.
 func (t translated) parts(name, source string, o expressionOptions) ([]patterns.Part, error) {
 	var parts []patterns.Part
 	split, err := t.split(o.Wide)
@@ -26,7 +26,7 @@ func (t translated) parts(name, source string, o expressionOptions) ([]patterns.
 		q := o.RegexpOptions
 		alternatives := p.root.hasAlternatives()
 		switch {
-		case alternatives: // what Perl takes
+		case alternatives: // the match is what Perl takes
 		case t.greedy:
 			q.Longest = true
 		default:
@@ -48,15 +48,15 @@ func (t translated) parts(name, source string, o expressionOptions) ([]patterns.
 	return parts, nil
 }
 
-// scanLimit is how many bytes yara looks at on either side of where it begins to look:
-// YR_RE_SCAN_LIMIT of libyara.
+// scanLimit is how many bytes yara looks at on either side of the place where it begins to
+// look: YR_RE_SCAN_LIMIT of libyara.
 const scanLimit = 4096
 
-// reach is the length of the longest match that yara may find, in bytes.
+// reach returns the length of the longest match that yara may find, in bytes.
 func (n *reNode) reach() int {
 	reach := 2 * scanLimit
 	if atom := atomsOf(n).best; atom.quality == 0 || atom.alt == nil && atom.end == atom.size {
-		reach = scanLimit // it begins to look where the match begins
+		reach = scanLimit // yara begins to look where the match begins
 	}
 	if _, most := n.node(&expressionOptions{}).Lengths(); most >= 0 {
 		reach = min(reach, most)
@@ -64,20 +64,20 @@ func (n *reNode) reach() int {
 	return reach
 }
 
-// rePart is a part of a regular expression, and the jump in front of it.
+// A rePart is a part of a regular expression, and the jump in front of it.
 type rePart struct {
 	root        *reNode
 	least, most int
 }
 
-// longJump is the number of bytes from which on, excluded, a jump parts a regular
-// expression: STRING_CHAINING_THRESHOLD of libyara.
+// longJump is the longest jump, in bytes, that does not split a regular expression:
+// STRING_CHAINING_THRESHOLD of libyara.
 const longJump = 200
 
-// split parts a regular expression at its long jumps as libyara does
-// (yr_re_ast_split_at_chaining_point): at .{n,m}? outside of groups, if it has no
-// alternatives. The bytes that are jumped over are any: \n too, without s, and of a
-// wide string they are not parted in twos.
+// split splits a regular expression at its long jumps, as libyara does
+// (yr_re_ast_split_at_chaining_point): at .{n,m}? outside of groups, if the expression has
+// no alternatives outside of groups. The bytes that are jumped over are any bytes: \n too,
+// even without s, and in a wide string also an odd number of bytes.
 func (t translated) split(wide bool) ([]rePart, error) {
 	if t.root.op != reCat {
 		return []rePart{{root: t.root}}, nil
@@ -99,9 +99,9 @@ func (t translated) split(wide bool) ([]rePart, error) {
 	return parts, nil
 }
 
-// asOnePart is all of an expression as one part, where one of several would match the
-// empty string, and so everywhere. It is not supported where it is longer than a
-// match may be.
+// asOnePart returns all of an expression as one part. It is for expressions of which a part
+// would match the empty string, and so everywhere. An expression that is longer than a
+// match may be is not supported.
 func (t translated) asOnePart(wide bool) ([]rePart, error) {
 	root := &reNode{op: reCat}
 	for _, n := range t.root.subs {
@@ -110,7 +110,7 @@ func (t translated) asOnePart(wide bool) ([]rePart, error) {
 				return nil, fmt.Errorf("on one side of a long jump it matches the empty string, which is not supported: leave that side out")
 			}
 			n = n.clone()
-			n.subs[0] = &reNode{op: reSet, negated: true} // not none
+			n.subs[0] = &reNode{op: reSet, negated: true} // the set of all bytes
 		}
 		root.subs = append(root.subs, n)
 	}
@@ -121,18 +121,18 @@ func (n *reNode) isLongJump() bool {
 	return n.op == reRepeat && n.counted && !n.greedy && n.subs[0].op == reAny && (n.least > longJump || n.most > longJump || n.most < 0)
 }
 
-// hasAlternatives says whether there are any in a regular expression.
+// hasAlternatives reports whether a regular expression has alternatives.
 func (n *reNode) hasAlternatives() bool {
 	return n.op == reAlt || slices.ContainsFunc(n.subs, (*reNode).hasAlternatives)
 }
 
-// shortest is the length of the shortest match, in bytes.
+// shortest returns the length of the shortest match, in bytes.
 func (n *reNode) shortest() int {
 	least, _ := n.node(&expressionOptions{}).Lengths()
 	return least
 }
 
-// node is the expression that a regular expression comes to.
+// node returns the regular expression as a node of package automaton.
 func (n *reNode) node(o *expressionOptions) *automaton.Node {
 	fold := func(s automaton.Set) automaton.Set {
 		if o.caseless {
@@ -174,9 +174,9 @@ func (n *reNode) node(o *expressionOptions) *automaton.Node {
 	return automaton.Cat(subs...)
 }
 
-// factored is alternatives that stand side by side and begin with the same bytes as
-// one, which they begin and their ends are alternatives of: task(list|kill). What is
-// preferred stays so; there are fewer anchors and states.
+// factored puts alternatives side by side that begin with the same bytes together:
+// tasklist|taskkill becomes task(list|kill). The order of preference stays the same, and
+// there are fewer anchors and states.
 func factored(subs []*reNode) []*reNode {
 	var out []*reNode
 	for i := 0; i < len(subs); {
@@ -204,7 +204,7 @@ func factored(subs []*reNode) []*reNode {
 	return out
 }
 
-// leadingBytes is the bytes that an alternative begins with.
+// leadingBytes returns the bytes that an alternative begins with.
 func (n *reNode) leadingBytes() (bytes []byte) {
 	if n.op != reCat {
 		return nil
@@ -218,7 +218,7 @@ func (n *reNode) leadingBytes() (bytes []byte) {
 	return bytes
 }
 
-// commonPrefix is how many bytes a and b begin with alike.
+// commonPrefix returns how many bytes a and b have in common at the start.
 func commonPrefix(a, b []byte) int {
 	n := 0
 	for n < len(a) && n < len(b) && a[n] == b[n] {

@@ -7,8 +7,8 @@ import (
 	"vscan/patterns"
 )
 
-// finish parts the rules in those that run and those that are skipped, and
-// makes the patterns.
+// finish divides the rules into those that run and those that are skipped, and makes the
+// patterns.
 func (p *parser) finish() {
 	p.rules.numNamespaces = len(p.namespaces)
 	p.skipWithGlobals()
@@ -26,8 +26,7 @@ func (p *parser) finish() {
 	}
 }
 
-// skipWithGlobals skips all rules of a namespace of which a global rule is
-// skipped.
+// skipWithGlobals skips all rules of a namespace if one of its global rules is skipped.
 func (p *parser) skipWithGlobals() {
 	lost := make([]*rule, len(p.namespaces))
 	for _, r := range p.allRules {
@@ -54,7 +53,7 @@ func (r *rule) skipped() Skipped {
 	return s
 }
 
-// addString finds or adds the pattern of a string.
+// addString adds the pattern of a string, unless another string has the same.
 func (r *Rules) addString(owner *rule, s *ruleString, seen map[string]int) {
 	name := owner.FullName() + "." + s.id
 	i, ok := seen[s.searchKey]
@@ -83,8 +82,8 @@ func (r *Rules) addString(owner *rule, s *ruleString, seen map[string]int) {
 	}
 }
 
-// addParts adds the patterns of the parts of a string but for the first one, which has
-// the index head.
+// addParts adds the patterns of the parts of a split string, except for the first part,
+// whose pattern is pat with index head.
 func (r *Rules) addParts(pat patterns.Pattern, head int, rest []patterns.Part) {
 	c := &splitString{index: len(r.splits), firstPattern: head}
 	r.splits = append(r.splits, c)

@@ -1,13 +1,13 @@
 package yara
 
-// loopVar is a variable of a loop or of with, while its body is read.
+// A loopVar is a variable of a loop or of with, while the body is being read.
 type loopVar struct {
 	name string
 	typ  valueType
-	slot int // in state.vars
+	slot int // its index in evaluation.loopVars
 }
 
-// variable is the variable of a name that stands in a loop around.
+// variable returns the variable of a name, if a loop around here has one.
 func (p *parser) variable(name string) (loopVar, bool) {
 	for _, v := range p.loopVars {
 		if v.name == name {
@@ -17,7 +17,7 @@ func (p *parser) variable(name string) (loopVar, bool) {
 	return loopVar{}, false
 }
 
-// declare adds a variable. Where its name is taken already, that is a mistake.
+// declare adds a variable. It is a mistake if a loop around this one has the name already.
 func (p *parser) declare(t token, k valueType) loopVar {
 	if _, ok := p.variable(t.s); ok {
 		p.fault(t, "a loop around this one has the variable %s", t.s)
@@ -28,8 +28,10 @@ func (p *parser) declare(t token, k valueType) loopVar {
 	return v
 }
 
-// loop reads for QUANTIFIER of SET : ( CONDITION ) and
-// for QUANTIFIER NAME in ITERATOR : ( CONDITION ).
+// loop reads
+//
+//	for QUANTIFIER of SET : ( CONDITION )
+//	for QUANTIFIER NAME in ITERATOR : ( CONDITION )
 func (p *parser) loop() operand {
 	at := p.tok
 	p.advance()
@@ -56,8 +58,8 @@ func (p *parser) loop() operand {
 			p.declare(t, kind)
 		}
 	} else {
-		// It is not supported, and neither are its variables: names that are not
-		// known.
+		// Other iterators are not supported, and neither are their variables, which become
+		// unknown names.
 		of = append(of, p.primary())
 	}
 	body := p.body()
@@ -66,7 +68,7 @@ func (p *parser) loop() operand {
 	return p.newOperand(at, typeBool, n, append(of, body)...)
 }
 
-// loopQuantifier reads all, any, none, a number, or a share, which YARA-X has.
+// loopQuantifier reads all, any, none, a number, or a share, which is YARA-X's.
 func (p *parser) loopQuantifier() (quantifier, []operand) {
 	if w := p.tok; w.is("all") || w.is("any") || w.is("none") {
 		p.advance()
@@ -88,7 +90,7 @@ func (p *parser) body() operand {
 	return x
 }
 
-// iterator reads (X..Y) or (X, Y, Z), and says of what kind its values are.
+// iterator reads (X..Y) or (X, Y, Z), and returns the type of its values.
 func (p *parser) iterator(n *forInNode) (valueType, []operand) {
 	p.expect("(")
 	first := p.arithmetic(0)
@@ -114,8 +116,8 @@ func (p *parser) iterator(n *forInNode) (valueType, []operand) {
 	return first.typ, of
 }
 
-// with reads with NAME = VALUE, … : ( CONDITION ), which YARA-X has. A value
-// may use the names in front of it.
+// with reads with NAME = VALUE, … : ( CONDITION ), which is YARA-X's. A value may use the
+// names in front of it.
 func (p *parser) with() operand {
 	at := p.tok
 	p.advance()
@@ -143,7 +145,7 @@ func (p *parser) with() operand {
 
 // withNode is with NAME = VALUE, … : ( BODY ).
 type withNode struct {
-	firstSlot int // of the first name
+	firstSlot int // the slot of the first name; the others follow
 	values    []node
 	body      node
 }

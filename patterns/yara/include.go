@@ -7,7 +7,7 @@ import (
 	"slices"
 )
 
-// include reads the file that the current token, include, names.
+// include reads the file that an include names; the current token is the word include.
 func (p *parser) include() {
 	p.advance()
 	t := p.tok
@@ -36,13 +36,13 @@ func (p *parser) include() {
 	p.advance()
 }
 
-// isBeingRead reports whether the file of a clean path is one of those that are
-// being read.
+// isBeingRead reports whether the file with a clean path is one of those that are being
+// read.
 func (p *parser) isBeingRead(path string) bool {
 	return slices.ContainsFunc(p.including, func(name string) bool { return filepath.Clean(name) == path })
 }
 
-// includable is the text of a file that is to be included.
+// includable returns the text of a file that is to be included.
 func (p *parser) includable(path string) (string, error) {
 	switch {
 	case p.isBeingRead(path):
@@ -57,7 +57,7 @@ func (p *parser) includable(path string) (string, error) {
 	return p.readFile(path)
 }
 
-// includeError is an error of a place in a rule file that has a cause.
+// An includeError is an error at a place in a rule file, and its cause.
 type includeError struct {
 	error
 	cause error

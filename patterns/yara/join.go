@@ -2,49 +2,54 @@ package yara
 
 import "math"
 
-// Strings with long jumps are looked for part by part (patterns.NewHexParts), and
-// hits of the parts are put together here. Which matches there are is what libyara
-// has (_yr_scan_verify_chained_string_match in scan.c): every hit of the first part
-// from which others follow, each as far behind the one in front as its jump says,
-// up to the last part; its length is up to the end of the first hit of the last
-// part that there is for it.
+// Strings with long jumps are looked for part by part (patterns.NewHexParts), and the hits
+// of the parts are joined here. The matches are those of libyara
+// (_yr_scan_verify_chained_string_match in scan.c). There is one for every hit of the first
+// part from which hits of the others follow, up to the last part, each as far behind the
+// one in front as its jump says. The match ends where the first hit of the last part ends
+// that follows so.
 //
 //	{ A [2-9] B [-] C }     A..A..B...A..B.C...C
 //	                        [---------------]       the first A: up to the first C
 //	                           [------------]       the second
 //	                                  [-----]       the third
 //
-// Hits come in the order of their addresses, and each is looked at once. Of each
-// part but the last, those are kept in a queue that may yet be part of a match:
+// Hits come in the order of their addresses, and each is looked at once. Of each part but
+// the last, a queue keeps the hits that may yet be part of a match:
 //
-//	hit of part k, not the first   it is kept if one of part k − 1 waits for it
-//	hit of the last part           takes those of the part in front that wait for
-//	                               it, these take those in front of them, and so
-//	                               on: of the first part, they are matches
+//	a hit of the first part      waits in the queue of its part
+//	a hit of a part behind it    waits, if it follows one of the part in front that waits
+//	a hit of the last part       takes those of the part in front that it follows, these
+//	                             take those that they follow, and so on; each hit of the
+//	                             first part that is taken is a match, up to the end of
+//	                             this hit
 //
-// What was taken does not wait any more: its match is known. It leaves, and so does
-// what lies too far behind. A hit is left out where another one is kept that all
-// who wait for it have too, and that goes on as far: of A..B..B..B with jumps
-// without limit, one B.
+// A hit that was taken does not wait any more, since its match is known. It leaves the
+// queue, and so does a hit that lies too far behind. A hit of a part in the middle is left
+// out if another hit that waits follows all that it follows, and may itself be followed as
+// far: of A..B..B..B with jumps without limit, one B waits.
+//
+// INVARIANT: hits of all parts come in the order of their addresses, so the first hit of
+// the last part that can follow a hit is the first that comes.
 
-// splitString is a string that is looked for in parts.
+// A splitString is a string that is looked for in parts.
 type splitString struct {
-	index        int // in Rules.chains
-	firstPattern int // index in Rules.pats of the first part, whose others follow
+	index        int // its index in Rules.splits
+	firstPattern int // the index of its first part in Rules.pats; the others follow
 	jumps        []span
 }
 
 // noLimit is the upper end of a jump that has none.
 const noLimit = math.MaxUint64
 
-// joiner is the hits that may be part of a match of a chain.
+// A joiner holds the hits of parts that may yet be part of a match of a split string.
 type joiner struct {
 	*splitString
-	queues      []queue // by part, but for the last
+	queues      []queue // by part, for all but the last
 	cover       []span  // by part: see add
-	last        uint64  // address of the latest hit
+	last        uint64  // the address of the latest hit
 	started     bool
-	unknownFrom uint64 // hits of the chain from here on are not known; noLimit: all are
+	unknownFrom uint64 // hits of the string at this address or behind are not known; noLimit where all are
 }
 
 func newJoiner(c *splitString) *joiner {
@@ -56,7 +61,8 @@ func (w *joiner) reset() {
 	w.started, w.last, w.unknownFrom = false, 0, noLimit
 }
 
-// clear forgets all hits: nothing that follows goes on from them.
+// clear forgets all hits that wait, since nothing that comes later follows them. It returns
+// how many there were.
 func (w *joiner) clear() (n int) {
 	for i := range w.queues {
 		n += w.queues[i].hits
@@ -67,7 +73,8 @@ func (w *joiner) clear() (n int) {
 	return n
 }
 
-// ends is where a hit has to end for one at a to follow it, behind a jump.
+// ends returns the addresses at which a hit has to end for a hit at a to follow it, behind
+// a jump.
 func (jump span) ends(a uint64) span {
 	if a < jump.lo {
 		return span{1, 0}
@@ -75,14 +82,14 @@ func (jump span) ends(a uint64) span {
 	return span{a - min(a, jump.hi), a - jump.lo}
 }
 
-// budget is how many hits may wait.
+// A budget bounds how many hits may wait.
 type budget interface {
-	admit() bool // one more waits, if there is room
+	admit() bool // reports whether one more may wait, and counts it
 	release(n int)
 }
 
-// add adds a hit of n bytes at a of a part, and calls match for each match that is
-// complete with it.
+// add adds a hit of n bytes at a of a part, and calls match for each match that is complete
+// with it.
 func (w *joiner) add(part int, a, n uint64, r budget, match func(a, n uint64)) {
 	ends := span{1, 0}
 	if part > 0 {
@@ -93,8 +100,10 @@ func (w *joiner) add(part int, a, n uint64, r budget, match func(a, n uint64)) {
 			return
 		}
 		w.discard(part-1, a, r)
-		// Those up to cover wait for one that ends before this one, and may be
-		// followed as far.
+		// Hits of the part in front that end before cover.lo are followed already by hits
+		// of this part that wait and that end at cover.hi or before. If the jump behind has
+		// no limit and this hit ends no earlier, whatever follows this hit follows those
+		// too, so only hits that end at cover.lo or behind need this one.
 		c := &w.cover[part]
 		open := ends
 		if w.jumps[part].hi == noLimit && c.hi > 0 && c.hi <= a+n {
@@ -109,7 +118,7 @@ func (w *joiner) add(part int, a, n uint64, r budget, match func(a, n uint64)) {
 		w.discard(0, a, r)
 	}
 	q := &w.queues[part]
-	if q.len() > 0 && q.start(q.last-1) == a { // the shorter one was first
+	if q.len() > 0 && q.start(q.last-1) == a { // the shorter of the two came first and stays
 		return
 	}
 	if !r.admit() {
@@ -119,8 +128,8 @@ func (w *joiner) add(part int, a, n uint64, r budget, match func(a, n uint64)) {
 	q.push(a, n)
 }
 
-// loseFrom notes that it is not known what becomes of a hit at a, and so of those that
-// wait.
+// loseFrom notes that it is not known what follows a hit at a, nor what follows the hits
+// that wait.
 func (w *joiner) loseFrom(a uint64) {
 	if h := &w.queues[0]; h.len() > 0 {
 		a = min(a, h.start(h.first))
@@ -128,9 +137,9 @@ func (w *joiner) loseFrom(a uint64) {
 	w.unknownFrom = min(w.unknownFrom, a)
 }
 
-// discard removes hits of a part, and of those in front of it, that were taken, or
-// that lie too far in front of whatever may follow them, where a is the address of
-// the latest hit.
+// discard removes hits of a part, and of the parts in front of it, that were taken, or that
+// lie too far in front of anything that may follow them. a is the address of the latest
+// hit.
 func (w *joiner) discard(part int, a uint64, r budget) {
 	for ; part >= 0; part-- {
 		q := &w.queues[part]
@@ -142,8 +151,8 @@ func (w *joiner) discard(part int, a uint64, r budget) {
 	}
 }
 
-// followerStart is the lowest address of a hit that may follow those of a part, where a
-// is the address of the latest hit.
+// followerStart returns the lowest address of a hit that may follow those of a part. a is
+// the address of the latest hit.
 func (w *joiner) followerStart(part int, a uint64) uint64 {
 	if part+1 < len(w.queues) {
 		if next := &w.queues[part+1]; next.len() > 0 {
@@ -153,8 +162,8 @@ func (w *joiner) followerStart(part int, a uint64) uint64 {
 	return a
 }
 
-// supersede removes hits of a part where jumps on both sides have no limit, but
-// for the latest that whatever may follow, at a or before, may follow.
+// supersede removes hits of a part if the jumps on both of its sides have no limit. It
+// leaves the latest hit that every follower, at a or before, can follow.
 func (w *joiner) supersede(part int, a uint64, r budget) {
 	q := &w.queues[part]
 	jump := w.jumps[part]
@@ -170,8 +179,8 @@ func (w *joiner) supersede(part int, a uint64, r budget) {
 	}
 }
 
-// complete takes the hits of a part whose end is in ends, for which a hit of the
-// last part that ends at end is the first one.
+// complete takes the hits of a part that end in ends. The first hit of the last part that
+// follows them ends at end.
 func (w *joiner) complete(part int, ends span, end uint64, match func(a, n uint64)) {
 	q := &w.queues[part]
 	q.each(ends, func(i int) bool {

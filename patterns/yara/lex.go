@@ -7,13 +7,13 @@ import (
 	"strings"
 )
 
-// tokenKind is what a token is.
+// A tokenKind is a kind of token.
 type tokenKind uint8
 
 const (
 	tEnd    tokenKind = iota // the end of the file
 	tWord                    // a keyword or an identifier
-	tString                  // $a, and $a* where wild
+	tString                  // $a; $a* if wild
 	tCount                   // #a
 	tOffset                  // @a
 	tLength                  // !a
@@ -24,26 +24,26 @@ const (
 	tPunct                   // all else
 )
 
-// token is a token and where it is. Its text is s, of tText without quotes and
-// escapes, of a tRegexp without slashes and flags.
+// A token is a token and where it stands. s is its text; for tText without quotes and
+// escapes, for tRegexp without slashes and flags.
 type token struct {
 	kind  tokenKind
 	s     string
 	i     int64
 	f     float64
-	flags string // of a tRegexp
-	wild  bool   // a tString with a * behind it
+	flags string // of tRegexp
+	wild  bool   // for tString: a * stands behind it
 	file  *ruleFile
-	pos   int // in src.text
+	pos   int // the token is file.text[pos:end]
 	end   int
 }
 
-// is says whether the token is a keyword or a sign.
+// is reports whether the token is a keyword or a sign.
 func (t token) is(s string) bool {
 	return (t.kind == tWord || t.kind == tPunct) && t.s == s
 }
 
-// String is the token as a message shows it.
+// String returns the token as a message shows it.
 func (t token) String() string {
 	if t.kind == tEnd {
 		return "the end"
@@ -55,17 +55,17 @@ func (t token) String() string {
 	return fmt.Sprintf("%q", shown)
 }
 
-// written is the token as it stands in the file.
+// written returns the token as it stands in the file.
 func (t token) written() string { return t.file.text[t.pos:t.end] }
 
-// lexer takes a source apart.
+// A lexer takes a rule file apart.
 type lexer struct {
 	file         *ruleFile
 	pos          int
-	unterminated bool // a comment without its end was all of the rest
+	unterminated bool // whether the rest of the file is a comment without its end
 }
 
-// next is the next token.
+// next returns the next token.
 func (l *lexer) next() (token, error) {
 	if err := l.blanks(); err != nil {
 		return token{}, err
@@ -149,7 +149,7 @@ func (l *lexer) blanks() error {
 	return nil
 }
 
-// word is the end of the letters, digits and _ from offset i on.
+// word returns the end of the letters, digits and _ from offset i on.
 func (l *lexer) word(i int) int {
 	for s := l.file.text; i < len(s) && (isLetter(s[i]) || isDigit(s[i])); i++ {
 	}
@@ -224,8 +224,8 @@ func (l *lexer) quoted(t *token) error {
 	return l.file.fault(t.pos, "a text without its end, \"")
 }
 
-// escape is the byte that s, which starts with a \, stands for, and how many
-// bytes of s say so.
+// escape returns the byte that an escape at the start of s stands for, and the length of
+// the escape. ok is false where it is none.
 func escape(s string) (c byte, n int, ok bool) {
 	if len(s) < 2 {
 		return 0, 0, false
@@ -248,15 +248,15 @@ func escape(s string) (c byte, n int, ok bool) {
 	return 0, 0, false
 }
 
-// regexp reads a regular expression between slashes, and its flags. A slash in
-// it has a \ in front, in brackets too.
+// regexp reads a regular expression between slashes, and its flags. A slash inside has a \
+// in front of it, in brackets too.
 func (l *lexer) regexp(t *token) error {
 	s := l.file.text
 	t.kind = tRegexp
 	for i := t.pos + 1; i < len(s) && s[i] != '\n'; i++ {
 		switch s[i] {
 		case '\\':
-			if i+1 < len(s) && s[i+1] != '\n' { // which ends it, as in YARA
+			if i+1 < len(s) && s[i+1] != '\n' { // else the line ends the expression, as in YARA
 				i++
 			}
 		case '/':
@@ -273,8 +273,8 @@ func (l *lexer) regexp(t *token) error {
 	return l.file.fault(t.pos, "a regular expression without its end, /")
 }
 
-// skipText goes on behind the text that offset i is in, or, where it does not
-// end on its line, behind that.
+// skipText goes on behind the text that offset i is in. If the text does not end on its
+// line, skipText goes on behind the line.
 func (l *lexer) skipText(i int) {
 	s := l.file.text
 	for ; i < len(s) && s[i] != '\n'; i++ {
@@ -297,8 +297,8 @@ func (l *lexer) skipLine(i int) {
 	}
 }
 
-// hex reads the rest of a hex string, whose { is the token open, up to its },
-// and gives what is between them. Comments become blanks, so that offsets stay.
+// hex reads the rest of a hex string, up to its }, and returns what is between the braces;
+// open is its {. Comments become blanks, so that offsets stay what they are.
 func (l *lexer) hex(open token) (string, error) {
 	s := l.file.text
 	var b strings.Builder
@@ -329,22 +329,22 @@ func (l *lexer) hex(open token) (string, error) {
 	return "", l.file.fault(open.pos, "a hex string without its end, }")
 }
 
-// skipHex goes on behind the end of a hex string, as far as there is one.
+// skipHex goes on behind the end of a hex string, if it has one.
 func (l *lexer) skipHex() {
 	if n := strings.IndexByte(l.file.text[l.pos:], '}'); n >= 0 {
 		l.pos += n + 1
 	}
 }
 
-// isNoJump reports whether a jump, s from behind its [ on, is [0], which YARA
-// refuses.
+// isNoJump reports whether a jump is [0], which YARA refuses. s is what stands behind its
+// [.
 func isNoJump(s string) bool {
 	n, _, ok := strings.Cut(s[:min(len(s), 64)], "]")
 	n = strings.TrimSpace(n)
 	return ok && n != "" && strings.Trim(n, "0") == ""
 }
 
-// blankOut skips what blanks skips and writes a blank for each byte of it.
+// blankOut skips what blanks skips, and writes a blank for each byte of it.
 func (l *lexer) blankOut(b *strings.Builder) error {
 	from := l.pos
 	if err := l.blanks(); err != nil {

@@ -27,7 +27,7 @@ func (n ofNode) eval(s *evaluation) value {
 	return n.q.holdsFor(s, found, len(n.set))
 }
 
-// ofConditionsNode is QUANTIFIER of (CONDITIONS), rules among them.
+// ofConditionsNode is QUANTIFIER of (CONDITIONS), where a rule is a condition too.
 type ofConditionsNode struct {
 	q   quantifier
 	set []node
@@ -46,7 +46,8 @@ func (n ofConditionsNode) eval(s *evaluation) value {
 	return n.q.holdsFor(s, found, len(n.set))
 }
 
-// holdsFor says whether the quantifier holds of a set of n, of which some are found.
+// holdsFor returns whether the quantifier holds for a set of n members, found of which are
+// true.
 func (q quantifier) holdsFor(s *evaluation, found, n int) value {
 	if q.all {
 		return boolValue(found == n)
@@ -58,20 +59,19 @@ func (q quantifier) holdsFor(s *evaluation, found, n int) value {
 	case q.percent:
 		return boolValue(100*float64(found)/float64(n) >= float64(want.i))
 	case !want.defined():
-		return boolValue(found == n) // YARA's all is an undefined number
+		return boolValue(found == n) // in YARA, all is an undefined number
 	case want.i == 0:
 		return boolValue(found == 0)
 	}
 	return boolValue(int64(found) >= want.i)
 }
 
-// tally is how a loop comes out: how many of its turns were true. YARA 4.2 adds
-// up what the bodies give and takes 0 and none for no condition at all; here,
-// as in YARA's manual and its later versions, a turn is true or not, and none
-// is none.
+// A tally counts how many turns of a loop were true. YARA 4.2 adds up the values of the
+// bodies, and takes the quantifiers 0 and none for no condition at all. Here, as in YARA's
+// manual and its later versions, a turn is true or not, and none means none.
 type tally struct {
 	all, none   bool
-	percent     bool // want is a share, as in YARA-X
+	percent     bool // whether want is a share in percent, as in YARA-X
 	want        int64
 	turns, held int64
 }
@@ -87,7 +87,7 @@ func (q quantifier) tally(s *evaluation) tally {
 	return t
 }
 
-// add counts a turn; false: the others do not matter any more.
+// add counts a turn. It returns false where the other turns do not matter any more.
 func (t *tally) add(v value) bool {
 	t.turns++
 	if v.truth() {
@@ -104,7 +104,7 @@ func (t *tally) add(v value) bool {
 	return t.held < t.want
 }
 
-// value is whether the loop holds. One without turns does not.
+// value returns whether the loop holds. A loop without turns does not.
 func (t *tally) value() value {
 	switch {
 	case t.turns == 0:

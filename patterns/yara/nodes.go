@@ -6,14 +6,14 @@ import (
 	"vscan/engine/addr"
 )
 
-// node is a part of a condition. What each gives follows libyara's exec.c.
+// A node is a part of a condition. The values of nodes are those of libyara's exec.c.
 type node interface{ eval(s *evaluation) value }
 
 type constNode struct{ value value }
 
 func (n constNode) eval(*evaluation) value { return n.value }
 
-// andNode and orNode take undefined for false.
+// andNode and orNode take an undefined value for false.
 type andNode []node
 
 func (n andNode) eval(s *evaluation) value {
@@ -36,7 +36,7 @@ func (n orNode) eval(s *evaluation) value {
 	return boolValue(false)
 }
 
-// notNode of undefined is undefined.
+// notNode is not. Not of an undefined value is undefined.
 type notNode struct{ x node }
 
 func (n notNode) eval(s *evaluation) value {
@@ -94,7 +94,7 @@ func (filesizeNode) eval(s *evaluation) value {
 	return intValue(int64(s.scope.FileSize))
 }
 
-// varNode is the variable of a loop.
+// varNode is a variable of a loop, by its slot.
 type varNode int
 
 func (n varNode) eval(s *evaluation) value { return s.loopVars[n] }
@@ -104,12 +104,12 @@ type externalNode int
 
 func (n externalNode) eval(s *evaluation) value { return s.externals[n] }
 
-// ruleNode is whether a rule matches that stands above.
+// ruleNode is the name of a rule: whether that rule matches. It stands above in the files.
 type ruleNode struct{ rule *rule }
 
 func (n ruleNode) eval(s *evaluation) value { return boolValue(s.matched(n.rule)) }
 
-// readNode is an integer in memory; undefined where memory is not there.
+// readNode is an integer in memory. It is undefined where memory is not there.
 type readNode struct {
 	size   int // in bytes
 	signed bool
@@ -117,7 +117,7 @@ type readNode struct {
 	at     node
 }
 
-// reads is the functions that read memory, by name.
+// reads has the functions that read memory, by name.
 var reads = map[string]readNode{
 	"uint8": {size: 1}, "uint16": {size: 2}, "uint32": {size: 4},
 	"uint8be": {size: 1, big: true}, "uint16be": {size: 2, big: true}, "uint32be": {size: 4, big: true},
@@ -147,14 +147,15 @@ func (n readNode) eval(s *evaluation) value {
 	return intValue(int64(v))
 }
 
-// Strings. A nil str is that of the innermost loop over strings.
+// The nodes below ask for strings. A nil str is the string of the innermost loop over
+// strings.
 
 // foundNode is $a.
 type foundNode struct{ str *ruleString }
 
 func (n foundNode) eval(s *evaluation) value { return boolValue(s.view(n.str).total(1) > 0) }
 
-// atNode is $a at X; undefined where X is, as in YARA since 4.3.
+// atNode is $a at X. It is undefined where X is, as in YARA since 4.3.
 type atNode struct {
 	str *ruleString
 	at  node

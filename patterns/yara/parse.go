@@ -6,33 +6,32 @@ import (
 	"strings"
 )
 
-// What rule files may be at most. They are written by strangers.
+// These are limits of rule files, which are written by strangers.
 const (
 	maxFile     = 64 << 20 // bytes of all files together
 	maxIncludes = 1 << 14  // files that are included
 	maxDepth    = 16       // files that include one another, as in YARA
 	maxName     = 128      // bytes of an identifier, as in YARA
-	maxNesting  = 400      // of parentheses, loops, not and signs in a condition
-	maxErrors   = 20       // files that cannot be included, and are told
-	maxMembers  = 1 << 24  // of sets of strings and rules, all together
-	maxMistakes = 1 << 16  // that are told; what is behind them is not read
+	maxNesting  = 400      // of parentheses, loops, not and signs in a condition, within one another
+	maxErrors   = 20       // files that cannot be included: each is reported
+	maxMembers  = 1 << 24  // of all sets of strings and rules together
+	maxMistakes = 1 << 16  // each is reported; what stands behind them is not read
 )
 
-// parser reads rules. A mistake makes the current token the end of the file
-// (failed), so that whatever is being read comes to its end; reading goes on
-// with the next rule.
+// A parser reads rules. After a mistake (failed) the current token is the end of the file,
+// so that whatever is being read comes to its end. Then reading goes on with the next rule.
 type parser struct {
 	lex       lexer
 	tok       token  // the current token
-	lookahead *token // the one behind it, if it was asked for
+	lookahead *token // the token behind the current one; nil where it was not asked for
 	failed    bool
-	resumeAt  int // where in the source reading goes on after a mistake
-	resumeMin int // where it goes on at least: behind what was read of the rule
+	resumeAt  int // where in the file reading goes on after a mistake
+	resumeMin int // reading goes on here or later, behind what was read of the rule
 	mistakes  int
-	errs      []error // of files that cannot be read
+	errs      []error // files that could not be read
 
 	rules      *Rules
-	allRules   []*rule // skipped ones too; mistakes outside of rules as rules without a name
+	allRules   []*rule // skipped rules too; a mistake outside of rules is a rule without a name
 	ns         *namespace
 	namespaces map[string]*namespace
 	variables  map[string]int // indices in Rules.variables
@@ -40,12 +39,12 @@ type parser struct {
 	open         func(path string) (io.ReadCloser, error)
 	including    []string // the files that are being read, outermost first
 	includeCount int
-	readSoFar    int // bytes
-	setMembers   int // of sets
+	readSoFar    int // in bytes
+	setMembers   int // how many members the sets have so far
 
 	current     *rule                  // nil between rules
-	byID        map[string]*ruleString // of cur, by identifier
-	loopVars    []loopVar              // of the loops that are being read, outermost first
+	byID        map[string]*ruleString // the strings of current, by identifier
+	loopVars    []loopVar              // variables of the loops that are being read, outermost first
 	stringLoops int                    // how many of those loops run over strings
 	nesting     int
 }
@@ -54,7 +53,7 @@ func newParser() *parser {
 	return &parser{rules: &Rules{}, namespaces: make(map[string]*namespace), variables: make(map[string]int)}
 }
 
-// read reads a file.
+// read returns the text of a file.
 func (p *parser) read(name string, r io.Reader) (string, error) {
 	b, err := io.ReadAll(io.LimitReader(r, int64(maxFile-p.readSoFar+1)))
 	p.readSoFar += len(b)
@@ -85,7 +84,7 @@ func (p *parser) advance() {
 	}
 }
 
-// peek is the token behind the current one.
+// peek returns the token behind the current one.
 func (p *parser) peek() token {
 	if p.lookahead == nil {
 		t, err := p.lex.next()
@@ -98,10 +97,10 @@ func (p *parser) peek() token {
 	return *p.lookahead
 }
 
-// expected says that the current token is not what should stand there.
+// expected reports that something else should stand in place of the current token.
 func (p *parser) expected(what string) { p.fault(p.tok, "want %s, found %s", what, p.tok) }
 
-// accept goes past the current token if it is s.
+// accept goes past the current token if it is s, and reports whether it was.
 func (p *parser) accept(s string) bool {
 	if !p.tok.is(s) {
 		return false
@@ -110,14 +109,14 @@ func (p *parser) accept(s string) bool {
 	return true
 }
 
-// expect goes past the current token, which must be s.
+// expect goes past the current token; it is a mistake if that is not s.
 func (p *parser) expect(s string) {
 	if !p.accept(s) {
 		p.expected(s)
 	}
 }
 
-// want is the current token, which must be of a kind, and goes past it.
+// want returns the current token and goes past it; it is a mistake if it is not of kind k.
 func (p *parser) want(k tokenKind, what string) token {
 	t := p.tok
 	if t.kind != k {
@@ -128,7 +127,8 @@ func (p *parser) want(k tokenKind, what string) token {
 	return t
 }
 
-// identifier is the current token, which must be a word that is not a keyword.
+// identifier returns the current token and goes past it; it is a mistake if it is not an
+// identifier.
 func (p *parser) identifier(what string) token {
 	if keywords[p.tok.s] && p.tok.kind == tWord {
 		p.expected(what + ", which no keyword can be")
@@ -188,13 +188,13 @@ func (p *parser) rule() {
 	if !p.tok.is("}") && !p.failed {
 		p.expected("and, or or }")
 	}
-	if !p.failed { // what is wrong behind it is not the rule's
+	if !p.failed { // what is wrong behind the } is not in the rule
 		p.current, p.resumeMin = nil, p.tok.end
 	}
 	p.advance()
 }
 
-// begin makes a rule the one that is being read.
+// begin makes r the rule that is being read.
 func (p *parser) begin(r *rule) {
 	if p.current == nil {
 		p.current, p.byID, p.loopVars, p.stringLoops = r, make(map[string]*ruleString), nil, 0
@@ -202,8 +202,8 @@ func (p *parser) begin(r *rule) {
 	}
 }
 
-// ruleName reads the name of a rule. From here on it stands for the rule, also
-// in its own condition, where it has not matched yet, as in YARA.
+// ruleName reads the name of a rule. From there on the name stands for the rule, even in
+// its own condition, where it has not matched yet, as in YARA.
 func (p *parser) ruleName(r *rule) {
 	t := p.identifier("the name of the rule")
 	if p.failed {

@@ -1,6 +1,6 @@
 package yara
 
-// primary reads what operators stand between. All that nests passes here.
+// primary reads an operand of an operator. Everything that nests passes through here.
 func (p *parser) primary() operand {
 	t := p.tok
 	defer p.leave()
@@ -18,9 +18,9 @@ func (p *parser) primary() operand {
 		p.advance()
 		return p.constant(t, value{typ: typeText, s: t.s})
 	case tRegexp:
-		p.regexpNode(t) // a mistake in it is one
+		p.regexpNode(t) // reports a mistake in the expression
 		p.advance()
-		// By itself it is true, as in YARA: it is there.
+		// A regular expression by itself is true, as in YARA.
 		return p.newOperand(t, typeRegexp, constNode{boolValue(true)})
 	case tString:
 		return p.found()
@@ -42,7 +42,7 @@ func (p *parser) primary() operand {
 	return x
 }
 
-// word reads a value that starts with a word.
+// word reads an operand that starts with a word.
 func (p *parser) word() operand {
 	t := p.tok
 	switch {
@@ -77,7 +77,7 @@ func (p *parser) word() operand {
 	return p.name()
 }
 
-// name reads the name of a variable or of a rule, or of what is not supported.
+// name reads the name of a variable or of a rule, or of something that is not supported.
 func (p *parser) name() operand {
 	t := p.tok
 	p.advance()
@@ -111,10 +111,10 @@ func (p *parser) name() operand {
 	return p.unknown(t)
 }
 
-// external is an external variable, or a rule, which hides one that is
+// external returns an external variable or a rule. A rule hides a variable that was
 // predefined.
 func (p *parser) external(t token) (operand, bool) {
-	if r := p.ns.rules[t.s]; r != nil && !p.tok.is(".") { // else it is a module
+	if r := p.ns.rules[t.s]; r != nil && !p.tok.is(".") { // with a . behind it, it is a module
 		p.refer(t, r)
 		return p.newOperand(t, typeBool, ruleNode{r}), true
 	}
@@ -124,7 +124,7 @@ func (p *parser) external(t token) (operand, bool) {
 	return operand{}, false
 }
 
-// arguments reads those of a function of a module.
+// arguments reads the arguments of a function of a module.
 func (p *parser) arguments() {
 	if p.accept(")") {
 		return
@@ -149,7 +149,7 @@ func (p *parser) refer(t token, r *rule) {
 	}
 }
 
-// integer reads arithmetic that must give an integer.
+// integer reads arithmetic whose value has to be an integer.
 func (p *parser) integer(what string) operand {
 	x := p.arithmetic(0)
 	if x.typ != typeInt && x.typ != typeUnknown {

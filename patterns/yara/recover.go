@@ -9,10 +9,11 @@ import (
 	"vscan/patterns"
 )
 
-// A mistake leaves out the rule that has it; reading goes on with the next. A
-// mistake outside of rules is told as a rule without a name.
+// This file goes on after mistakes. A mistake leaves out the rule that has it, and reading
+// goes on with the next rule. A mistake outside of rules is reported as a rule without a
+// name.
 
-// file reads the rules of a source.
+// file reads the rules of a file.
 func (p *parser) file(src *ruleFile) {
 	p.lex = lexer{file: src}
 	p.lex.pos = len(src.text) - len(strings.TrimPrefix(src.text, "\ufeff"))
@@ -41,7 +42,7 @@ func (p *parser) file(src *ruleFile) {
 	p.stop()
 }
 
-// stop ends all reading: there are too many mistakes.
+// stop reports that nothing more is read, since there are too many mistakes.
 func (p *parser) stop() {
 	if p.mistakes == maxMistakes {
 		p.mistakes++
@@ -52,8 +53,8 @@ func (p *parser) stop() {
 	}
 }
 
-// imports reads the name of a module. Rules that use it are skipped, be there
-// such a module or not.
+// imports reads the name of a module. Rules that use the module are skipped, whether or not
+// there is such a module.
 func (p *parser) imports() {
 	p.advance()
 	t := p.want(tText, "the name of a module in quotes")
@@ -62,12 +63,12 @@ func (p *parser) imports() {
 	}
 }
 
-// resume goes on with the next rule, with what stands in front of it, after a
-// mistake.
+// resume goes on after a mistake, with the next rule and the words global and private in
+// front of it.
 func (p *parser) resume() {
 	p.failed, p.lookahead, p.nesting, p.stringLoops, p.loopVars = false, nil, 0, 0, nil
 	p.lex.pos = max(p.resumeAt, p.resumeMin)
-	first := -1 // offset of global and private that stand behind one another
+	first := -1 // offset of the words global and private in front of the next token; −1 where there are none
 	for {
 		t, err := p.lex.next()
 		switch {
@@ -103,14 +104,14 @@ func (p *parser) fail(err error) {
 		p.mistakes++
 		p.resumeAt = p.lex.pos
 		if p.lookahead != nil || p.lex.pos == p.tok.end {
-			p.resumeAt = p.tok.pos // what is behind it was not read, or only looked at
+			p.resumeAt = p.tok.pos // the tokens behind were not read, or only looked at
 		}
 		p.mistake(err)
 	}
 	p.tok = token{kind: tEnd, file: p.lex.file, pos: len(p.lex.file.text), end: len(p.lex.file.text)}
 }
 
-// mistake notes why the rule in hand is left out, or that something is wrong
+// mistake notes why the rule that is being read is left out, or that something is wrong
 // between rules.
 func (p *parser) mistake(err error) {
 	r := p.current
@@ -128,13 +129,13 @@ func (p *parser) mistake(err error) {
 	r.mistake, r.undefined = true, ""
 }
 
-// fault is a mistake at a token.
+// fault notes a mistake at a token.
 func (p *parser) fault(t token, format string, args ...any) {
 	p.fail(t.file.fault(t.pos, format, args...))
 }
 
-// refuse skips the rule that is being read: it needs something that is not
-// supported. Reading goes on, since there may be mistakes.
+// refuse skips the rule that is being read, since it needs something that is not supported.
+// Reading goes on, since the rule may have mistakes as well.
 func (p *parser) refuse(t token, format string, args ...any) {
 	if p.current.skip == "" {
 		p.current.skip, p.current.skipAt = fmt.Sprintf(format, args...), t.file.position(t.pos)

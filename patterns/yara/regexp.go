@@ -8,17 +8,17 @@ import (
 	"vscan/patterns/automaton"
 )
 
-// reNode is a part of a regular expression of YARA.
+// A reNode is a part of a regular expression of YARA.
 type reNode struct {
 	op      reOp
-	b       byte           // of reByte
-	set     automaton.Set  // of reSet and reMasked
-	negated bool           // of reSet: the bytes that are not in set
-	look    automaton.Look // of reLook
-	subs    []*reNode      // of reCat, reAlt and reRepeat, which has one
+	b       byte           // for reByte
+	set     automaton.Set  // for reSet and reMasked
+	negated bool           // for reSet: the bytes that are not in set
+	look    automaton.Look // for reLook
+	subs    []*reNode      // for reCat, reAlt and reRepeat, which has one
 
-	// Of reRepeat: how often, both included; most < 0: without an end. Counted is
-	// all but * and +, which libyara has other nodes for.
+	// These are for reRepeat: how often, both ends included; most < 0 stands for no end.
+	// counted holds for all repetitions but * and +, for which libyara has other nodes.
 	least, most     int
 	greedy, counted bool
 }
@@ -28,32 +28,31 @@ type reOp uint8
 const (
 	reByte   reOp = iota
 	reAny         // .
-	reMasked      // of hex strings: a digit of two
+	reMasked      // of hex strings: a byte of which only one digit is given
 	reSet
 	reLook
-	reCat    // subs one behind the other; none: what is empty
-	reAlt    // one of subs, the first that will do preferred
-	reRepeat // subs[0]
+	reCat    // all of subs side by side; without subs, the empty string
+	reAlt    // one of subs; the earlier is preferred
+	reRepeat // subs[0], repeated
 )
 
-// translated is a regular expression of YARA.
+// translated is a regular expression of YARA that was read.
 type translated struct {
 	root             *reNode
-	greedy, ungreedy bool // which kind of repetitions it has
+	greedy, ungreedy bool // which kinds of repetitions it has
 }
 
-// maxRepeat is the highest count of a repetition that YARA has, and maxGroups how
-// deep groups may be nested.
+// maxRepeat is the highest count of a repetition in YARA, and maxGroups is how deep groups
+// may be nested.
 const (
 	maxRepeat = 32767
 	maxGroups = 1000
 )
 
-// translate reads a regular expression of YARA (libyara's re_grammar.y and
-// re_lexer.l). Its syntax is neither Perl's nor RE2's: YARA knows no (?, \A, \z,
-// \Q, \p, octal escapes and names of classes, \s is \v as well, {,n} repeats, and
-// a \ in front of a letter that means nothing else is that letter. The error is at
-// offset at.
+// translate reads a regular expression of YARA (libyara's re_grammar.y and re_lexer.l). The
+// syntax is neither Perl's nor RE2's: YARA has no (?, \A, \z, \Q, \p, octal escapes and
+// names of classes; \s includes \v; {,n} is a repetition; and a \ in front of a letter
+// without a meaning is that letter. at is the offset of the error.
 func translate(text string) (t translated, at int, err error) {
 	tr := translator{text: text}
 	root, err := tr.all()
@@ -66,7 +65,7 @@ func translate(text string) (t translated, at int, err error) {
 	return translated{root, tr.greedy, tr.ungreedy}, 0, nil
 }
 
-// literal says whether it is nothing but bytes.
+// literal reports whether the expression is nothing but bytes.
 func (t translated) literal() bool {
 	for _, n := range t.root.subs {
 		if n.op != reByte {
@@ -78,9 +77,9 @@ func (t translated) literal() bool {
 
 type translator struct {
 	text  string
-	pos   int // the byte that is being read
+	pos   int // offset of the byte that is being read
 	depth int
-	last  int // offset of the last repetition
+	last  int // offset of the repetition that was read last
 
 	greedy, ungreedy bool
 }
@@ -100,8 +99,8 @@ func (t *translator) all() (*reNode, error) {
 	return n, err
 }
 
-// alternatives reads what stands between |, up to the end or a ). All but the first may
-// be empty, as in libyara's re_grammar.y.
+// alternatives reads what stands between |, up to the end or a ). All but the first may be
+// empty, as in libyara's re_grammar.y.
 func (t *translator) alternatives() (*reNode, error) {
 	var subs []*reNode
 	for {
@@ -116,7 +115,7 @@ func (t *translator) alternatives() (*reNode, error) {
 		if t.pos == len(t.text) || t.text[t.pos] == ')' {
 			break
 		}
-		t.pos++ // the |
+		t.pos++ // past the |
 	}
 	if len(subs) == 1 {
 		return subs[0], nil
@@ -137,7 +136,7 @@ func (t *translator) sequence() (*reNode, error) {
 	return n, nil
 }
 
-// one reads one item and how often it is repeated.
+// one reads one item, and how often it is repeated.
 func (t *translator) one() (*reNode, error) {
 	n, err := t.item()
 	if err != nil || n.op == reLook || t.pos == len(t.text) {
@@ -230,15 +229,15 @@ func (t *translator) group() (*reNode, error) {
 	return n, nil
 }
 
-// count reads {n}, {n,}, {n,m} or {,m}, n bytes of it; 0 where the { is but a
-// byte. Without an upper bound most is −1.
+// count reads {n}, {n,}, {n,m} or {,m}. It returns the length of that, 0 where the { is a
+// byte like others. most is −1 where there is no upper bound.
 func (t *translator) count() (n, least, most int, err error) {
 	end := strings.IndexByte(t.text[t.pos:], '}')
 	if end < 0 || strings.Trim(t.text[t.pos+1:t.pos+end], "0123456789, ") != "" {
 		return 0, 0, 0, nil
 	}
 	lo, hi, comma := strings.Cut(t.text[t.pos+1:t.pos+end], ",")
-	if comma { // blanks may stand around it, since YARA 4.5
+	if comma { // blanks may stand around the comma since YARA 4.5
 		lo, hi = strings.TrimRight(lo, " "), strings.TrimLeft(hi, " ")
 	}
 	if lo == "" && !comma || strings.Trim(lo+hi, "0123456789") != "" {
@@ -267,7 +266,7 @@ func (t *translator) count() (n, least, most int, err error) {
 	return n, a, b, nil
 }
 
-// single reads one byte, or a \ and what is behind it.
+// single reads one byte, or an escape.
 func (t *translator) single() (*reNode, error) {
 	c := t.text[t.pos]
 	if c != '\\' {
@@ -289,7 +288,7 @@ func (t *translator) single() (*reNode, error) {
 	return &reNode{op: reByte, b: b}, nil
 }
 
-// escapedByte is the byte that a \ and what is behind it stand for.
+// escapedByte returns the byte that an escape stands for, and the length of the escape.
 func (t *translator) escapedByte() (b byte, n int, err error) {
 	switch c := t.text[t.pos+1]; {
 	case c == 'x':
@@ -309,8 +308,8 @@ func (t *translator) escapedByte() (b byte, n int, err error) {
 	}
 }
 
-// class reads brackets, as libyara's re_lexer.l does: a ] in front is one of the
-// bytes, and begins no range.
+// class reads brackets, as libyara's re_lexer.l does: a ] at the front is one of the bytes,
+// and begins no range.
 func (t *translator) class() (*reNode, error) {
 	open := t.pos
 	t.pos++
@@ -338,11 +337,11 @@ func (t *translator) class() (*reNode, error) {
 	}
 }
 
-// member reads a byte, a range or an escape in brackets. What could be the first byte
-// of a range is it: [\w-z] is from w to z.
+// member reads a byte, a range or an escape in brackets. What can be the first byte of a
+// range is taken for it: [\w-z] is from w to z.
 func (t *translator) member(in *automaton.Set) error {
 	rest := t.text[t.pos:]
-	size := 1 // of the byte, as it is written
+	size := 1 // the length of the byte as it is written
 	if rest[0] == '\\' {
 		if size = 2; isHexEscape(rest) {
 			size = 4
@@ -399,15 +398,15 @@ func (t *translator) byteRange(in *automaton.Set) error {
 	return nil
 }
 
-// memberByte reads a byte in brackets. A letter or a digit behind a \ that means
-// nothing else, or a class where no class can stand, is itself.
+// memberByte reads a byte in brackets. A letter or digit behind a \ stands for itself if it
+// has no other meaning, and also if it is a class where none can stand.
 func (t *translator) memberByte() (byte, error) {
 	b, n := t.text[t.pos], 1
 	if b == '\\' {
 		if t.pos+1 == len(t.text) {
 			return 0, fmt.Errorf("a \\ at the end")
 		}
-		if c := t.text[t.pos+1]; isDigit(c) { // no back reference can stand here
+		if c := t.text[t.pos+1]; isDigit(c) { // there are no back references in brackets
 			t.pos += 2
 			return c, nil
 		}
@@ -420,7 +419,7 @@ func (t *translator) memberByte() (byte, error) {
 	return b, nil
 }
 
-// classOf is the bytes of \w, \s or \d.
+// classOf returns the bytes of \w, \s or \d.
 func classOf(class byte) (s automaton.Set) {
 	switch class {
 	case 's':

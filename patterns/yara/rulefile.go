@@ -7,18 +7,18 @@ import (
 	"vscan/patterns"
 )
 
-// position is where something stands in a rule file.
+// A position is where something stands in a rule file.
 type position struct {
 	file   string
 	line   int // from 1
-	column int // in bytes, from 1; 0 if it is not known
+	column int // in bytes, from 1; 0 where it is not known
 }
 
-// ruleFile is the text of one rule file.
+// A ruleFile is the text of one rule file.
 type ruleFile struct {
 	name  string
 	text  string
-	lines []int // offsets of the first bytes of lines
+	lines []int // offsets of the first bytes of the lines
 }
 
 func newRuleFile(name, text string) *ruleFile {
@@ -31,8 +31,8 @@ func newRuleFile(name, text string) *ruleFile {
 	return s
 }
 
-// line is the number of the line that offset at is in, from 1, and the offset
-// of its first byte.
+// line returns the number of the line that offset at is in, from 1, and the offset of its
+// first byte.
 func (s *ruleFile) line(at int) (n, start int) {
 	lo, hi := 0, len(s.lines)
 	for hi-lo > 1 {
@@ -50,7 +50,7 @@ func (s *ruleFile) position(at int) position {
 	return position{s.name, n, at - start + 1}
 }
 
-// fault is an error about the byte at offset at.
+// fault returns an error about the byte at offset at.
 func (s *ruleFile) fault(at int, format string, args ...any) *patterns.Error {
 	n, start := s.line(at)
 	text, _, _ := strings.Cut(s.text[start:], "\n")

@@ -2,14 +2,14 @@ package yara
 
 import "strings"
 
-// quantifier says how many of a set it takes.
+// A quantifier says how many members of a set have to be true.
 type quantifier struct {
 	all     bool
-	count   node // how many: 0 is none, not at least none; nil: all
-	percent bool // n is a share, in percent
+	count   node // how many: 0 stands for none, not for at least none; nil stands for all
+	percent bool // whether count is a share, in percent
 }
 
-// keywordQuantifier is that of all, any or none.
+// keywordQuantifier returns the quantifier all, any or none.
 func keywordQuantifier(word string) quantifier {
 	switch word {
 	case "any":
@@ -20,7 +20,7 @@ func keywordQuantifier(word string) quantifier {
 	return quantifier{all: true}
 }
 
-// quantifier is that of a number.
+// quantifier returns the quantifier of a number.
 func (p *parser) quantifier(x operand) quantifier {
 	if x.typ != typeInt && x.typ != typeBool && x.typ != typeUnknown {
 		p.fault(x.first, "the quantifier of a set is all, any, none or an integer, and this is %v", x.typ)
@@ -31,7 +31,7 @@ func (p *parser) quantifier(x operand) quantifier {
 	return quantifier{count: x.node}
 }
 
-// percentage is that of a share.
+// percentage returns the quantifier of a share.
 func (p *parser) percentage(x operand) quantifier {
 	q := p.quantifier(x)
 	if v, ok := constOf(x); ok && (v.i < 1 || v.i > 100) {
@@ -41,8 +41,8 @@ func (p *parser) percentage(x operand) quantifier {
 	return q
 }
 
-// of reads the rest of QUANTIFIER of SET, from of on; x is what the quantifier
-// was made of.
+// of reads the rest of QUANTIFIER of SET, from the word of on; x is what the quantifier was
+// made of.
 func (p *parser) of(at token, q quantifier, x operand) operand {
 	p.expect("of")
 	of := []operand{x}
@@ -71,8 +71,8 @@ func (p *parser) of(at token, q quantifier, x operand) operand {
 	return y
 }
 
-// isStringSet reports whether the parentheses that begin here hold strings and
-// nothing else.
+// isStringSet reports whether the parentheses that begin here hold strings and nothing
+// else.
 func (p *parser) isStringSet() bool {
 	l := lexer{file: p.lex.file, pos: p.tok.end}
 	for {
@@ -87,15 +87,15 @@ func (p *parser) isStringSet() bool {
 	}
 }
 
-// usePlacesOfAll notes that the condition asks for places of hits of strings.
+// usePlacesOfAll notes that the condition asks for places of hits of all strings of a set.
 func (p *parser) usePlacesOfAll(set []*ruleString) {
 	for _, s := range set {
 		p.usePlaces(s)
 	}
 }
 
-// ofConditions reads (RULE, RULE*, CONDITION): YARA has sets of rules, YARA-X
-// of conditions, of which a rule is one.
+// ofConditions reads (RULE, RULE*, CONDITION). Sets of rules are YARA's; sets of conditions
+// are YARA-X's, and a rule is a condition.
 func (p *parser) ofConditions(at token, q quantifier, of []operand) operand {
 	p.expect("(")
 	n := ofConditionsNode{q: q}
@@ -157,7 +157,7 @@ func (p *parser) set() []*ruleString {
 	return set
 }
 
-// stringsNamed is the strings that an item of a set names.
+// stringsNamed returns the strings that an item of a set names.
 func (p *parser) stringsNamed(t token) (set []*ruleString) {
 	if !t.wild {
 		if s := p.byID[t.s]; s != nil && t.s != "$" {
@@ -178,15 +178,15 @@ func (p *parser) stringsNamed(t token) (set []*ruleString) {
 	return set
 }
 
-// addMembers counts members of sets, and what is gone through for them, which
-// takes no room.
+// addMembers counts the members of sets, and what was gone through to find them, which
+// takes time but no memory.
 func (p *parser) addMembers(t token, members, seen int) {
 	if p.setMembers += members + seen/8; p.setMembers > maxMembers {
 		p.fault(t, "the sets of strings and rules are too large: at most %d members in all files", maxMembers)
 	}
 }
 
-// ruleSet reads NAME*, the rules above whose names begin so. The rule that is
+// ruleSet reads NAME* and returns the rules above whose names begin so. The rule that is
 // being read is one of them, as in YARA.
 func (p *parser) ruleSet() []*rule {
 	t := p.tok

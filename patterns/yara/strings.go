@@ -16,8 +16,7 @@ func (p *parser) strings() {
 	for first := true; !p.failed && (first || p.tok.kind == tString); first = false {
 		p.string()
 	}
-	// Anonymous strings get the number of their place, or the next that is
-	// free.
+	// An anonymous string gets the number of its place, or the next number that is free.
 	taken := make(map[string]bool)
 	for _, s := range p.current.strings {
 		taken[s.id] = true
@@ -31,7 +30,7 @@ func (p *parser) strings() {
 	}
 }
 
-// string reads a string: $a = "…", /…/ or { … }, and its modifiers.
+// string reads a string, $a = "…", /…/ or { … }, and its modifiers.
 func (p *parser) string() {
 	t := p.tok
 	s := &ruleString{id: t.s, declared: t.s, declaration: t}
@@ -65,15 +64,15 @@ func (p *parser) string() {
 	p.byID[t.s] = s
 }
 
-// modifiers is what stands behind a string.
+// modifiers are the words that stand behind a string.
 type modifiers struct {
-	given    map[string]token // those that are given
+	given    map[string]token // the modifiers that stand there, by name
 	xor      patterns.KeyRange
-	alphabet string // of base64; "" for the usual one
+	alphabet string // of base64; "" for the standard alphabet
 }
 
-// String is the modifiers that make a difference for what is found, in a form
-// of its own.
+// String returns those modifiers that make a difference for what is found, always in the
+// same order.
 func (m modifiers) String() string {
 	s := fmt.Sprintf("%v %q", m.xor, m.alphabet)
 	for _, name := range strings.Fields("nocase wide ascii fullword xor base64 base64wide") {
@@ -86,7 +85,7 @@ func (m modifiers) String() string {
 
 func (m modifiers) has(name string) bool { _, ok := m.given[name]; return ok }
 
-// modifiers reads modifiers, of which those that are given are allowed.
+// modifiers reads modifiers. allowed lists those that the string may have.
 func (p *parser) modifiers(what, allowed string) modifiers {
 	m := modifiers{given: make(map[string]token)}
 	known := strings.Fields("nocase wide ascii fullword private xor base64 base64wide")
@@ -127,7 +126,7 @@ func (p *parser) modifiers(what, allowed string) modifiers {
 	return m
 }
 
-// keys reads the keys of xor, (1) or (1-255); without them all 256.
+// keys reads the keys of xor, (1) or (1-255). Without parentheses it returns all 256.
 func (p *parser) keys() patterns.KeyRange {
 	if !p.accept("(") {
 		return patterns.KeyRange{Lo: 0, Hi: 255}
@@ -208,7 +207,7 @@ func (p *parser) regexp(s *ruleString, v token) {
 	p.inParts(s, v, parts)
 }
 
-// hex makes the pattern of a hex string, whose { is the token v.
+// hex makes the pattern of a hex string; v is its {.
 func (p *parser) hex(s *ruleString, v token) {
 	body, err := p.lex.hex(v)
 	if err != nil {
@@ -238,10 +237,10 @@ func (p *parser) hex(s *ruleString, v token) {
 	}
 }
 
-// maxParts is how many parts a string may have.
+// maxParts is the most parts that a string may have.
 const maxParts = 256
 
-// inParts takes the parts of a string that stands at v.
+// inParts takes the parts of a string; v is its first token.
 func (p *parser) inParts(s *ruleString, v token, parts []patterns.Part) {
 	if len(parts) > maxParts {
 		p.refuse(v, "%s has %d long jumps: at most %d are supported", s.declared, len(parts)-1, maxParts-1)
@@ -254,16 +253,16 @@ func (p *parser) inParts(s *ruleString, v token, parts []patterns.Part) {
 	}
 	s.rest = parts[1:]
 	if p.made(s, v, parts[0].Pattern, nil); len(s.rest) > 0 {
-		// Bytes of any value are none, so one needle without a mask is a literal.
+		// A literal with a mask has bytes of any value, which are not known.
 		set, err := patterns.Compile([]patterns.Pattern{parts[0].Pattern}, patterns.Target{})
 		s.knownBytes = err == nil && len(set.Needles()) == 1 && set.Needles()[0].Mask == nil
 	}
 }
 
-// made takes the pattern of a string that stands at v. What its constructor
-// refuses, though the syntax is YARA's, is beyond what vscan looks for: the
-// rule is skipped. So is one whose pattern cannot be compiled, which would be
-// an error of all patterns.
+// made takes the pattern of a string; v is its first token. An error of the pattern's
+// constructor means that YARA allows the string but vscan cannot look for it, so the rule
+// is skipped. The same goes for a pattern that cannot be compiled, which would otherwise
+// make all patterns fail.
 func (p *parser) made(s *ruleString, v token, pat patterns.Pattern, err error) {
 	if err == nil && !s.knownBytes {
 		_, err = patterns.Compile([]patterns.Pattern{pat}, patterns.Target{})

@@ -1,6 +1,6 @@
 package yara
 
-// pair is the ends of a range, both included; neither if there is none.
+// A pair is the ends of a range, both included. Both are nil where there is no range.
 type pair struct{ lo, hi node }
 
 // interval reads (LO..HI).
@@ -13,7 +13,8 @@ func (p *parser) interval() (pair, []operand) {
 	return pair{lo.node, hi.node}, []operand{lo, hi}
 }
 
-// stringNamed is the string that a token names; nil for that of the innermost loop.
+// stringNamed returns the string that a token names; nil for the string of the innermost
+// loop.
 func (p *parser) stringNamed(t token) *ruleString {
 	id := "$" + t.s[1:]
 	if id == "$" {
@@ -29,8 +30,8 @@ func (p *parser) stringNamed(t token) *ruleString {
 	return s
 }
 
-// useAnywhere notes that the condition asks for more of a string than whether it is at
-// a constant address. The string of a loop stands for all of the rule, as in
+// useAnywhere notes that the condition asks for more of a string than whether it is at a
+// constant address. The string of a loop, nil, stands for all strings of the rule, as in
 // YARA.
 func (p *parser) useAnywhere(s *ruleString) {
 	if s != nil {
@@ -55,10 +56,10 @@ func (p *parser) usePlaces(s *ruleString) {
 	}
 }
 
-// useAt notes that the condition asks whether a string is at an address. What a
-// loop asks of its string counts for all others of the rule, and where the
-// address is not constant, only for those that have been asked for before: so
-// it is with YARA, and makes no difference but for what is shown.
+// useAt notes that the condition asks whether a string is at an address. What a loop asks
+// of its string counts for all strings of the rule; where the address is not constant, it
+// counts only for those that were asked for at a constant address before. YARA does so too.
+// It makes a difference only for which hits are shown.
 func (p *parser) useAt(s *ruleString, x operand) {
 	v, constant := constOf(x)
 	switch {
@@ -116,7 +117,7 @@ func (p *parser) count() operand {
 	return p.newOperand(t, typeInt, countNode{s, r}, ends...)
 }
 
-// hit reads @a, !a, and either with an index behind.
+// hit reads @a or !a, either with an index behind it or without.
 func (p *parser) hit() operand {
 	t := p.tok
 	s := p.stringNamed(t)

@@ -2,20 +2,20 @@ package yara
 
 import "math"
 
-// valueType is the type of a value, and what the grammar knows of an expression.
+// A valueType is the type of a value. The parser knows the type of each operand.
 type valueType uint8
 
 const (
 	typeUndefined valueType = iota // no value: memory that is not there, a hit that is not
-	typeInt                        // 64 bits, signed; what arithmetic gives
-	typeBool                       // 0 or 1; no operand of arithmetic and comparisons
+	typeInt                        // 64 bits, signed; arithmetic on it gives such a value too
+	typeBool                       // 0 or 1; cannot be an operand of arithmetic and comparisons
 	typeFloat
 	typeText
-	typeRegexp  // by itself it is no operand of anything
-	typeUnknown // of an expression that is not supported: no type is wrong
+	typeRegexp  // cannot be an operand of anything
+	typeUnknown // of an operand that is not supported: it goes with any operator
 )
 
-// String is the kind in a message.
+// String returns the type as a message has it.
 func (k valueType) String() string {
 	switch k {
 	case typeInt:
@@ -32,8 +32,8 @@ func (k valueType) String() string {
 	return "something"
 }
 
-// value is what an expression gives. Truth is an integer, as in YARA: 0 is
-// false, all else true.
+// A value is the value of an operand. Truth values are integers, as in YARA: 0 is false,
+// all others are true.
 type value struct {
 	typ valueType
 	i   int64
@@ -54,8 +54,8 @@ func boolValue(b bool) value {
 
 func (v value) defined() bool { return v.typ != typeUndefined }
 
-// truth is what the value is as a condition. Undefined is not true, and
-// neither is it false: not of it is undefined.
+// truth returns the value as a condition. Undefined is not true, and not false either: not
+// of it is undefined.
 func (v value) truth() bool {
 	switch v.typ {
 	case typeInt:
@@ -68,7 +68,7 @@ func (v value) truth() bool {
 	return false
 }
 
-// float is a number as a fraction.
+// float returns a number as a fraction.
 func (v value) float() float64 {
 	if v.typ == typeInt {
 		return float64(v.i)
@@ -76,9 +76,8 @@ func (v value) float() float64 {
 	return v.f
 }
 
-// arithmetic is a op b, as YARA has it: integers wrap round, and the division
-// by zero and the shift by a negative number are undefined, and so is -2^63
-// divided by -1.
+// arithmetic returns a op b, as in YARA: integers wrap round. Division by zero, a shift by
+// a negative number, and −2^63 divided by −1 are undefined.
 func arithmetic(op string, a, b value) value {
 	switch {
 	case !a.defined() || !b.defined():
@@ -133,10 +132,10 @@ func intArithmetic(op string, a, b int64) value {
 	return undefined
 }
 
-// epsilon is C's DBL_EPSILON: two fractions that are less apart are equal.
+// epsilon is C's DBL_EPSILON: two fractions that are less far apart are equal.
 const epsilon = 0x1p-52
 
-// compare is the truth of a op b; undefined if one of them is.
+// compare returns whether a op b holds. It is undefined if a or b is.
 func compare(op string, a, b value) value {
 	if !a.defined() || !b.defined() {
 		return undefined

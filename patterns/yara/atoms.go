@@ -234,13 +234,13 @@ type branch struct {
 }
 
 // leaves returns the atoms in an alternative.
-func (c *atomChoice) leaves(of branch) []atom {
+func (c *atomChoice) leaves(from branch) []atom {
 	if c.alt == nil {
-		return []atom{{c.end, c.size, []branch{of}}}
+		return []atom{{c.end, c.size, []branch{from}}}
 	}
 	leaves := make([]atom, len(c.atoms))
 	for i, f := range c.atoms {
-		leaves[i] = atom{c.start + f.end, f.size, append([]branch{of}, f.path...)}
+		leaves[i] = atom{c.start + f.end, f.size, append([]branch{from}, f.path...)}
 	}
 	return leaves
 }

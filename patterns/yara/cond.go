@@ -115,17 +115,17 @@ func (p *parser) comparison() operand {
 	at := p.tok
 	if w := p.tok.s; p.tok.kind == tWord && (w == "all" || w == "any" || w == "none") {
 		p.advance()
-		return p.of(at, keywordQuantifier(w), operand{})
+		return p.operands(at, keywordQuantifier(w), operand{})
 	}
 	x := p.arithmetic(0)
 	for {
 		t := p.tok
 		switch {
 		case t.is("of"):
-			return p.of(at, p.quantifier(x), x)
+			return p.operands(at, p.quantifier(x), x)
 		case t.is("%") && p.peek().is("of"):
 			p.advance()
-			return p.of(at, p.percentage(x), x)
+			return p.operands(at, p.percentage(x), x)
 		case t.kind == tPunct && strings.Contains(" == != < <= > >= ", " "+t.s+" "):
 			p.advance()
 			x = p.compare(t, x, p.arithmetic(0))

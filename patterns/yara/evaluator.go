@@ -186,9 +186,9 @@ func (e *Evaluator) addPart(s *patternInfo, a addr.Addr, n int) {
 		return
 	}
 	w.started, w.last = true, uint64(a)
-	h, of := &e.hits[w.firstPattern], &e.rules.info[w.firstPattern]
+	h, info := &e.hits[w.firstPattern], &e.rules.info[w.firstPattern]
 	w.add(s.partIndex, uint64(a), uint64(n), e, func(a, n uint64) {
-		h.insert(a, n, func() bool { return e.keep(h, of) })
+		h.insert(a, n, func() bool { return e.keep(h, info) })
 	})
 	h.unknownFrom = w.unknownFrom
 }
@@ -241,29 +241,29 @@ func (e *Evaluator) Evaluate(ctx context.Context, scope Scope) (*Result, error) 
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		of := &spaces[r.ns.index]
+		global := &spaces[r.ns.index]
 		switch {
 		case s.undecided != "":
 			s.decided[i] = unknown
 			reasons[i] = s.undecided
 			if r.Global {
-				of.undecided = "the global rule " + r.Name + " is not decided"
+				global.undecided = "the global rule " + r.Name + " is not decided"
 			}
 		case v.truth():
 			s.decided[i] = yes
 		case r.Global:
-			of.failed = true
+			global.failed = true
 		}
 	}
 	res := &Result{}
 	for i, r := range e.rules.rules {
-		of := &spaces[r.ns.index]
+		global := &spaces[r.ns.index]
 		switch {
-		case of.failed:
+		case global.failed:
 		case s.decided[i] == unknown:
 			res.Undecided = append(res.Undecided, Undecided{&r.Rule, reasons[i]})
-		case s.decided[i] == yes && of.undecided != "":
-			res.Undecided = append(res.Undecided, Undecided{&r.Rule, of.undecided})
+		case s.decided[i] == yes && global.undecided != "":
+			res.Undecided = append(res.Undecided, Undecided{&r.Rule, global.undecided})
 		case s.decided[i] == yes && !r.Private:
 			res.Matches = append(res.Matches, e.match(r))
 		}

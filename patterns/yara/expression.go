@@ -16,7 +16,7 @@ type expressionOptions struct {
 
 // parts returns the patterns of a regular expression: one, or one for each part if it has
 // long jumps.
-func (t translated) parts(name, source string, o expressionOptions) ([]patterns.Part, error) {
+func (t translated) parts(name, written string, o expressionOptions) ([]patterns.Part, error) {
 	var parts []patterns.Part
 	split, err := t.split(o.Wide)
 	if err != nil {
@@ -33,7 +33,7 @@ func (t translated) parts(name, source string, o expressionOptions) ([]patterns.
 			q.Shortest = true
 		}
 		q.MaxMatchAtLeast = p.root.reach()
-		pat, err := patterns.NewExpression(name, source, func(e automaton.Encoding) *automaton.Node {
+		pat, err := patterns.NewExpression(name, written, func(e automaton.Encoding) *automaton.Node {
 			root := p.root
 			if alternatives {
 				root = root.prefer(preference{greedy: t.greedy, wide: e != automaton.Plain})

@@ -35,13 +35,13 @@ func (p *parser) declare(t token, k valueType) loopVar {
 func (p *parser) loop() operand {
 	at := p.tok
 	p.advance()
-	q, of := p.loopQuantifier()
+	q, operands := p.loopQuantifier()
 	if p.accept("of") {
 		set := p.set()
 		p.stringLoops++
 		body := p.body()
 		p.stringLoops--
-		return p.newOperand(at, typeBool, forOfNode{q, set, body.node, body.size}, append(of, body)...)
+		return p.newOperand(at, typeBool, forOfNode{q, set, body.node, body.size}, append(operands, body)...)
 	}
 	names := []token{p.identifier("of, or the name of a variable")}
 	for p.accept(",") {
@@ -53,19 +53,19 @@ func (p *parser) loop() operand {
 	outer := p.loopVars
 	if p.tok.is("(") {
 		kind, over := p.iterator(&n)
-		of = append(of, over...)
+		operands = append(operands, over...)
 		for _, t := range names {
 			p.declare(t, kind)
 		}
 	} else {
 		// Other iterators are not supported, and neither are their variables, which become
 		// unknown names.
-		of = append(of, p.primary())
+		operands = append(operands, p.primary())
 	}
 	body := p.body()
 	p.loopVars = outer
 	n.body, n.cost = body.node, body.size
-	return p.newOperand(at, typeBool, n, append(of, body)...)
+	return p.newOperand(at, typeBool, n, append(operands, body)...)
 }
 
 // loopQuantifier reads all, any, none, a number, or a share, which is YARA-X's.
@@ -97,23 +97,23 @@ func (p *parser) iterator(n *forInNode) (valueType, []operand) {
 	if first.typ != typeInt && first.typ != typeText && first.typ != typeUnknown {
 		p.fault(first.first, "a value of the loop is an integer or a text, and this is %v", first.typ)
 	}
-	of := []operand{first}
+	operands := []operand{first}
 	if first.typ != typeText && p.accept("..") {
 		hi := p.integer("the upper end")
-		n.in, of = pair{first.node, hi.node}, append(of, hi)
+		n.in, operands = pair{first.node, hi.node}, append(operands, hi)
 		p.expect(")")
-		return typeInt, of
+		return typeInt, operands
 	}
 	for p.accept(",") {
 		x := p.arithmetic(0)
 		if x.typ != first.typ && x.typ != typeUnknown && first.typ != typeUnknown {
 			p.fault(x.first, "the values of the loop begin with %v, and this is %v", first.typ, x.typ)
 		}
-		of = append(of, x)
+		operands = append(operands, x)
 	}
-	n.items = nodes(of)
+	n.items = nodes(operands)
 	p.expect(")")
-	return first.typ, of
+	return first.typ, operands
 }
 
 // with reads with NAME = VALUE, … : ( CONDITION ), which is YARA-X's. A value may use the
@@ -123,7 +123,7 @@ func (p *parser) with() operand {
 	p.advance()
 	outer := p.loopVars
 	n := withNode{firstSlot: len(outer)}
-	var of []operand
+	var operands []operand
 	for {
 		t := p.identifier("a name")
 		p.expect("=")
@@ -132,7 +132,7 @@ func (p *parser) with() operand {
 			return p.unknown(at)
 		}
 		p.declare(t, x.typ)
-		n.values, of = append(n.values, x.node), append(of, x)
+		n.values, operands = append(n.values, x.node), append(operands, x)
 		if !p.accept(",") {
 			break
 		}
@@ -140,7 +140,7 @@ func (p *parser) with() operand {
 	body := p.body()
 	p.loopVars = outer
 	n.body = body.node
-	return p.newOperand(at, typeBool, n, append(of, body)...)
+	return p.newOperand(at, typeBool, n, append(operands, body)...)
 }
 
 // withNode is with NAME = VALUE, … : ( BODY ).

@@ -314,7 +314,7 @@ func (l *lexer) hex(open token) (string, error) {
 		if c == '}' {
 			return b.String(), nil
 		}
-		if c == '[' && isNoJump(s[l.pos:]) {
+		if c == '[' && isZeroJump(s[l.pos:]) {
 			at := l.pos
 			l.skipHex()
 			return "", l.file.fault(at, "a jump of 0 bytes")
@@ -336,9 +336,9 @@ func (l *lexer) skipHex() {
 	}
 }
 
-// isNoJump reports whether a jump is [0], which YARA refuses. s is what stands behind its
+// isZeroJump reports whether a jump is [0], which YARA refuses. s is what stands behind its
 // [.
-func isNoJump(s string) bool {
+func isZeroJump(s string) bool {
 	n, _, ok := strings.Cut(s[:min(len(s), 64)], "]")
 	n = strings.TrimSpace(n)
 	return ok && n != "" && strings.Trim(n, "0") == ""

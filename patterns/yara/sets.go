@@ -41,16 +41,16 @@ func (p *parser) percentage(x operand) quantifier {
 	return q
 }
 
-// of reads the rest of QUANTIFIER of SET, from the word of on; x is what the quantifier was
+// quantified reads the rest of QUANTIFIER of SET, from the word of on; x is what the quantifier was
 // made of.
-func (p *parser) of(at token, q quantifier, x operand) operand {
+func (p *parser) operands(at token, q quantifier, x operand) operand {
 	p.expect("of")
-	of := []operand{x}
+	operands := []operand{x}
 	if x.node == nil {
-		of = nil
+		operands = nil
 	}
 	if p.tok.is("(") && !p.isStringSet() {
-		return p.ofConditions(at, q, of)
+		return p.quantifiedConditions(at, q, operands)
 	}
 	set := p.set()
 	n := ofNode{q: q, set: set}
@@ -59,14 +59,14 @@ func (p *parser) of(at token, q quantifier, x operand) operand {
 		p.advance()
 		p.usePlacesOfAll(set)
 		r, ends := p.interval()
-		n.in, of = r, append(of, ends...)
+		n.in, operands = r, append(operands, ends...)
 	case p.tok.is("at") && !q.percent:
 		p.advance()
 		p.usePlacesOfAll(set)
 		x := p.integer("an address")
-		n.in, of = pair{x.node, x.node}, append(of, x)
+		n.in, operands = pair{x.node, x.node}, append(operands, x)
 	}
-	y := p.newOperand(at, typeBool, n, of...)
+	y := p.newOperand(at, typeBool, n, operands...)
 	y.size += len(set)
 	return y
 }
@@ -94,9 +94,9 @@ func (p *parser) usePlacesOfAll(set []*ruleString) {
 	}
 }
 
-// ofConditions reads (RULE, RULE*, CONDITION). Sets of rules are YARA's; sets of conditions
+// quantifiedConditions reads (RULE, RULE*, CONDITION). Sets of rules are YARA's; sets of conditions
 // are YARA-X's, and a rule is a condition.
-func (p *parser) ofConditions(at token, q quantifier, of []operand) operand {
+func (p *parser) quantifiedConditions(at token, q quantifier, operands []operand) operand {
 	p.expect("(")
 	n := ofConditionsNode{q: q}
 	size := 0
@@ -109,14 +109,14 @@ func (p *parser) ofConditions(at token, q quantifier, of []operand) operand {
 			x := p.condition()
 			n.set = append(n.set, x.node)
 			size += x.size
-			of = append(of, x)
+			operands = append(operands, x)
 		}
 		if !p.accept(",") {
 			break
 		}
 	}
 	p.expect(")")
-	y := p.newOperand(at, typeBool, n, of...)
+	y := p.newOperand(at, typeBool, n, operands...)
 	y.size += len(n.set)
 	return y
 }

@@ -3,7 +3,6 @@ package yara
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -282,30 +281,6 @@ func TestSizes(t *testing.T) {
 	if h.lengths != nil || unsafe.Sizeof(h.addrs[0]) != 8 {
 		t.Error("a hit of one length takes more than 8 bytes")
 	}
-}
-
-func ExampleEvaluator() {
-	rules, _ := Parse("rules.yar", strings.NewReader(`
-		rule greeting : polite {
-			strings: $a = "hello" nocase
-			condition: $a at 0x1000 and #a > 1
-		}`), nil)
-	e := rules.NewEvaluator(Limits{})
-	// The caller has looked for rules.Patterns() and found the first one twice.
-	e.Add(0, 0x1000, 5)
-	e.Add(0, 0x2000, 5)
-	result, _ := e.Evaluate(context.Background(), Scope{})
-	for _, m := range result.Matches {
-		for _, s := range m.Strings {
-			for i := range s.Len() {
-				a, n := s.At(i)
-				fmt.Println(m.Rule.Name, m.Rule.Tags, s.Name, a, n)
-			}
-		}
-	}
-	// Output:
-	// greeting [polite] greeting.$a 0x1000 5
-	// greeting [polite] greeting.$a 0x2000 5
 }
 
 // Where hits are not asked for, only those are kept that a condition needs.

@@ -42,11 +42,11 @@ type Program struct {
 	encoding  Encoding
 
 	minLen, maxLen int
-	cutLen         int       // see CutLen
-	canBegin       [256]bool // by byte: whether a match can begin with it
-	onlyFirst      []byte    // the one byte with which matches begin; nil where there are several
-	lead           *lead     // how matches begin, if that rules out more places; else nil
-	stretch        *stretch  // the same, of another kind; nil where there is a lead
+	cutLen         int          // see CutLen
+	canBegin       [256]bool    // by byte: whether a match can begin with it
+	onlyFirst      []byte       // the one byte with which matches begin; nil where there are several
+	lead           *lead        // how matches begin, if that rules out more places; else nil
+	uniform        *uniformLead // the same, of another kind; nil where there is a lead
 	anchors        []Anchor
 
 	// The alphabet: a symbol is a class of bytes that no set tells apart, together with a
@@ -140,7 +140,7 @@ func (p *Program) chooseStarts(n *Node, matchOnly bool) bool {
 	}
 	p.lead = newLead(n, p, byteShare(first))
 	if p.lead == nil && p.onlyFirst == nil {
-		p.stretch = newStretch(n, p, worthwhile)
+		p.uniform = newUniformLead(n, p, worthwhile)
 	}
 	limit := useless
 	if p.lead != nil {

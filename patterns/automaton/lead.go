@@ -110,7 +110,7 @@ func byteShare(s Set) float64 {
 // scanned is what the search for one place has found out that helps the search for the
 // next.
 type scanned struct {
-	// For a stretch, b[from:to] is in its set. For a lead, no byte of b[from:to] is one of
+	// For a uniform lead, b[from:to] is in its set. For a lead, no byte of b[from:to] is one of
 	// stop.
 	from, to int
 

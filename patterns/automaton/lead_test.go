@@ -38,11 +38,11 @@ func TestLead(t *testing.T) {
 	}
 }
 
-// The same for stretch.
+// The same for uniform leads.
 func TestStretch(t *testing.T) {
 	for _, c := range []struct {
 		expr    string
-		stretch int // bytes; 0: none
+		uniform int // bytes; 0: none
 		b, want string
 	}{
 		{`[0-9]{4}`, 4, "123 1234x12345", "    ^    ^^   "},
@@ -54,11 +54,11 @@ func TestStretch(t *testing.T) {
 	} {
 		p := compile(t, c.expr, 0, Options{})
 		n := 0
-		if p.stretch != nil {
-			n = p.stretch.n
+		if p.uniform != nil {
+			n = p.uniform.length
 		}
-		if n != c.stretch {
-			t.Errorf("%s: a stretch of %d, want %d", c.expr, n, c.stretch)
+		if n != c.uniform {
+			t.Errorf("%s: a uniform lead of %d, want %d", c.expr, n, c.uniform)
 		}
 		if c.want == "" {
 			continue

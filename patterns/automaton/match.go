@@ -328,8 +328,8 @@ func (p *Program) findNext(b []byte, from, to int, k *scanned) int {
 		return to
 	case p.lead != nil:
 		return p.lead.next(b, from, to, k)
-	case p.stretch != nil:
-		return p.stretch.next(b, from, to, k)
+	case p.uniform != nil:
+		return p.uniform.next(b, from, to, k)
 	case p.onlyFirst != nil:
 		if i := bytes.IndexByte(b[from:to], p.onlyFirst[0]); i >= 0 {
 			return from + i

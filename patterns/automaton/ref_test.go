@@ -305,7 +305,7 @@ func TestAgainstReference(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	d := drawer{rand.New(rand.NewPCG(seed, 0))}
-	compared, withGo, anchored, led, stretched := 0, 0, 0, 0, 0
+	compared, withGo, anchored, led, uniform := 0, 0, 0, 0, 0
 	for range 3200 / shorter() {
 		e := d.expression()
 		n, err := ParseRegexp(e.ours, e.flags)
@@ -363,8 +363,8 @@ func TestAgainstReference(t *testing.T) {
 						led++
 						ways = append(ways, func(b []byte, from, to int) int { return l.next(b, from, to, &known) })
 					}
-					if s := newStretch(n, p, math.Inf(-1)); s != nil {
-						stretched++
+					if s := newUniformLead(n, p, math.Inf(-1)); s != nil {
+						uniform++
 						ways = append(ways, func(b []byte, from, to int) int { return s.next(b, from, to, &known) })
 					}
 					for way, nextOf := range ways {
@@ -409,7 +409,7 @@ func TestAgainstReference(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d places, %d matches compared with Go's, %d with anchors, %d with a lead, %d with a stretch", compared, withGo, anchored, led, stretched)
+	t.Logf("%d places, %d matches compared with Go's, %d with anchors, %d with a lead, %d with a uniform lead", compared, withGo, anchored, led, uniform)
 	if compared < 10_000/shorter() || withGo < 1000/shorter() {
 		t.Error("too few to mean anything")
 	}

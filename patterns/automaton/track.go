@@ -24,7 +24,7 @@ type Track struct {
 	paths     []path // no two have the same state at firstMark
 	steps     int
 
-	// What Next has found out, for a lead or a stretch.
+	// What Next has found out, for a lead or a uniform lead.
 	scanned scanned
 }
 

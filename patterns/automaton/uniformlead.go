@@ -1,25 +1,25 @@
 package automaton
 
-// A stretch is how matches begin where all that they begin with is of one kind, as the
+// A uniformLead is how matches begin where all that they begin with is of one kind, as the
 // digits of [0-9a-f]{32}: with at least n bytes of set. A byte that is not in the set rules
 // out all n places up to it, so most of memory is not even looked at (the idea is Boyer and
 // Moore's, 1977).
 //
 //	[0-9a-f]{8,}     n 8      memory …….a9…x…           the next place is behind x
 //	                               ^from  ^ from+7, going back
-type stretch struct {
+type uniformLead struct {
 	set      [256]bool
 	canBegin *[256]bool // the bytes that a match can begin with
-	n        int
+	length   int
 }
 
-// worthwhile is about how many places a byte has to rule out for a stretch to be of more
+// worthwhile is about how many places a byte has to rule out for a uniform lead to be of more
 // use than the first byte of a match.
 const worthwhile = 3
 
-// newStretch returns how matches of n begin, if a byte then rules out more than so many
+// newUniformLead returns how matches of n begin, if a byte then rules out more than so many
 // places. Otherwise it returns nil.
-func newStretch(n *Node, p *Program, places float64) *stretch {
+func newUniformLead(n *Node, p *Program, places float64) *uniformLead {
 	var set, best Set
 	length, bestLength, most := 0, 0, places
 	items := flatten(nil, n)
@@ -34,29 +34,29 @@ func newStretch(n *Node, p *Program, places float64) *stretch {
 	if bestLength == 0 {
 		return nil
 	}
-	s := &stretch{canBegin: &p.canBegin, n: bestLength}
+	s := &uniformLead{canBegin: &p.canBegin, length: bestLength}
 	for c := range 256 {
 		s.set[c] = best.Has(byte(c))
 	}
 	return s
 }
 
-// next is Program.Next for a program with a stretch.
-func (s *stretch) next(b []byte, from, to int, k *scanned) int {
+// next is Program.Next for a program with a uniform lead.
+func (s *uniformLead) next(b []byte, from, to int, k *scanned) int {
 	known := from // b[from:known] is in the set
 	if k.from <= from && from < k.to {
 		known = k.to
 	}
-	for from < to && from+s.n <= len(b) {
-		at := from + s.n - 1
+	for from < to && from+s.length <= len(b) {
+		at := from + s.length - 1
 		for at >= known && s.set[b[at]] {
 			at--
 		}
 		if at >= known {
-			from, known = at+1, from+s.n
+			from, known = at+1, from+s.length
 			continue
 		}
-		known = from + s.n
+		known = from + s.length
 		if s.canBegin[b[from]] {
 			k.from, k.to = from, known
 			return from

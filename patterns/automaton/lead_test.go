@@ -39,7 +39,7 @@ func TestLead(t *testing.T) {
 }
 
 // The same for uniform leads.
-func TestStretch(t *testing.T) {
+func TestUniformLead(t *testing.T) {
 	for _, c := range []struct {
 		expr    string
 		uniform int // bytes; 0: none

@@ -1,11 +1,11 @@
 package automaton
 
 // A uniformLead is how matches begin where all that they begin with is of one kind, as the
-// digits of [0-9a-f]{32}: with at least n bytes of set. A byte that is not in the set rules
-// out all n places up to it, so most of memory is not even looked at (the idea is Boyer and
+// digits of [0-9a-f]{32}: with at least length bytes of set. A byte that is not in the set rules
+// out all length places up to it, so most of memory is not even looked at (the idea is Boyer and
 // Moore's, 1977).
 //
-//	[0-9a-f]{8,}     n 8      memory …….a9…x…           the next place is behind x
+//	[0-9a-f]{8,}     length 8 memory …….a9…x…           the next place is behind x
 //	                               ^from  ^ from+7, going back
 type uniformLead struct {
 	set      [256]bool

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// excepted is whether the expressions of a pattern with exceptions drop a match.
+// excepted reports whether the exceptions of a pattern drop a match.
 func excepted(t *testing.T, p Pattern, form int, match string) bool {
 	t.Helper()
 	set, err := Compile([]Pattern{p}, Target{MaxMatch: 100})
@@ -53,7 +53,7 @@ func TestExcept(t *testing.T) {
 		{"re/w:.*", []string{"re:\u0416$"}, 0, "a\x00\x16\x04", true},
 		{"re/w:.*", []string{"re:\u0416"}, 0, "\x16a\x04b", false},
 		{"re/w:.*", []string{"re:ba"}, 0, "a\x00b\x00", false},
-		{"re/w:.*", []string{"re:\u6162"}, 0, "\x00ba\x00", false}, // its bytes, but not as one unit
+		{"re/w:.*", []string{"re:\u6162"}, 0, "\x00ba\x00", false}, // its bytes, but not as one code unit
 		{"re/aw:.*", []string{"re:^ab$"}, 0, "a\x00b\x00", false},
 		{"re/aw:.*", []string{"re:^ab$"}, 1, "a\x00b\x00", true},
 		{"re/W:.*", []string{"re:^ab$"}, 0, "\x00a\x00b", true},
@@ -71,7 +71,7 @@ func TestExcept(t *testing.T) {
 			t.Errorf("exceptions %q, want %q", p.Exceptions(), c.exceptions)
 		}
 	}
-	// In bytes with a zero beside each, as YARA has them.
+	// These are bytes with a zero beside each, as in YARA.
 	p, err := NewRegexp("n", "n", "a+", RegexpOptions{Wide: true})
 	if err == nil {
 		p, err = p.WithExceptions(mustParse(t, "re:^aa$"))
@@ -79,7 +79,8 @@ func TestExcept(t *testing.T) {
 	if err != nil || !excepted(t, p, 0, "a\x00a\x00") || excepted(t, p, 0, "a\x00") {
 		t.Errorf("wide: %v", err)
 	}
-	// With keeps them, and more can be added; the pattern that they are added to stays what it is.
+	// WithFlags keeps exceptions, and more can be added; the pattern that they are added to
+	// stays what it is.
 	one, _ := except(t, "re:a+", "re:aa")
 	two, err := one.WithExceptions(mustParse(t, "re:b"))
 	if err != nil {
@@ -120,7 +121,7 @@ func TestExceptErrors(t *testing.T) {
 	if _, err := Compile([]Pattern{p}, Target{}); err == nil || !strings.Contains(err.Error(), ": column 4: it takes more than 65536 steps") {
 		t.Errorf("a long exception: %v", err)
 	}
-	// Two of one name are the same only with the same exceptions.
+	// Two patterns of one name are the same only with the same exceptions.
 	one.Name = "re:a"
 	if _, err := Compile([]Pattern{one, mustParse(t, "re:a")}, Target{}); err == nil || !strings.Contains(err.Error(), "also that of another") {
 		t.Errorf("a name with and without exceptions: %v", err)
@@ -130,7 +131,7 @@ func TestExceptErrors(t *testing.T) {
 	}
 }
 
-// Lines @except and @except-all of a file.
+// These are the lines @except and @except-all of a file.
 func TestExceptLines(t *testing.T) {
 	d := disk{
 		"main": "text:x\n" +

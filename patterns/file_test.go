@@ -72,7 +72,7 @@ func TestParseFileErrors(t *testing.T) {
 	if err == nil || err.Error() != want {
 		t.Errorf("%v\nwant\n%s", err, want)
 	}
-	// Compile's errors know the place too.
+	// The errors of Compile have the place too.
 	pats, err = ParseFile("s", strings.NewReader("a = text:x\n\n  b = ptr:0x100000000\na=text:y\n"))
 	if err != nil {
 		t.Fatal(err)
@@ -106,7 +106,7 @@ func TestFileEdges(t *testing.T) {
 		if !errors.Is(err, cause) || err.Error() != "reading patterns from f: disk on fire" {
 			t.Errorf("%s: %v", name, err)
 		}
-		// One byte at a time, and lines longer than any buffer.
+		// The file is read one byte at a time, and has lines longer than any buffer.
 		long := strings.Repeat("x", 200_000)
 		pats, err := read("f", iotest.OneByteReader(strings.NewReader("a\r\n"+long+"\r\nb")))
 		if err != nil || len(pats) != 3 || pats[0].Name != "a" || pats[1].Name != long || pats[2].Name != "b" || pats[2].Line != 3 {
@@ -120,7 +120,7 @@ func TestFileEdges(t *testing.T) {
 				t.Errorf("%s: a literal that is too long and %q", name, end)
 			}
 		}
-		// A source without lines and without end.
+		// The source has no lines and no end.
 		if _, err := read("f", zeros{}); err == nil || !strings.Contains(err.Error(), "nothing behind it was read") {
 			t.Errorf("%s: endless: %v", name, err)
 		}
@@ -147,7 +147,7 @@ func TestLines(t *testing.T) {
 	}
 }
 
-// manyPatterns is a file of n patterns of all kinds.
+// manyPatterns returns a file of n patterns of all kinds.
 func manyPatterns(n int) string {
 	var b strings.Builder
 	for i := range n {
@@ -189,9 +189,9 @@ func TestManyErrors(t *testing.T) {
 	}
 }
 
-// mixedPatterns is a file of n patterns as those of whom collects signatures: a
-// third masked, a tenth in any case, a tenth wide, the rest plain, and a
-// twentieth each regular expressions and hex with jumps.
+// mixedPatterns returns a file of n patterns like those of people who collect signatures: a
+// third masked, a tenth in any case, a tenth wide, the rest plain, and a twentieth each
+// regular expressions and hex with jumps.
 func mixedPatterns(n int) string {
 	var b strings.Builder
 	for i := range n {
@@ -215,8 +215,8 @@ func mixedPatterns(n int) string {
 	return b.String()
 }
 
-// BenchmarkMixed is reading and compiling: what stands between a user with 100,000
-// patterns and the search.
+// BenchmarkMixed measures reading and compiling: what a user with 100,000 patterns waits
+// for before the search.
 func BenchmarkMixed(b *testing.B) {
 	in := mixedPatterns(100_000)
 	for b.Loop() {

@@ -16,7 +16,7 @@ var seeds = []string{
 	"text/fwWa:x", "text/x(01-7f)wf:ab", "text/bBw:abc", "f64:1.5~0.1", "f32be:-inf..inf", "f64:nan", "ptr:0x1000", "ptr:..", "ptr:@[heap]", "ptr:@mapped", "ptr:0xffffffff+2", "a = text:x", "text/plain; q:", " # c",
 }
 
-// checkError says what any error of a pattern must be.
+// checkError checks what any error of a pattern has to be.
 func checkError(t *testing.T, err error, in string) {
 	var e *Error
 	if !errors.As(err, &e) {
@@ -89,7 +89,7 @@ func checkCompile(t *testing.T, p Pattern) {
 	}
 }
 
-// checkExpr checks what an expression says of itself, on a little memory.
+// checkExpr checks what an expression tells about itself, on a little memory.
 func checkExpr(t *testing.T, p Pattern, s *Set, e Expr) {
 	if e.Pattern != 0 || e.Align == 0 || e.MinLen < 1 || e.MinLen > e.MaxLen || e.MaxLen > s.MaxLen() {
 		t.Fatalf("%q: %+v", p.Written, e)
@@ -165,7 +165,7 @@ func FuzzParseFile(f *testing.F) {
 			}
 			return
 		}
-		// Line by line, it is what Parse says of the line without its layout.
+		// A line of a file is read as Parse reads the line without its layout.
 		bad, good := []error(nil), pats
 		if err != nil {
 			bad = err.(interface{ Unwrap() []error }).Unwrap()

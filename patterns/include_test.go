@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// disk is files by their paths.
+// A disk is files by their paths.
 type disk map[string]string
 
 func (d disk) open(name string) (io.ReadCloser, error) {

@@ -27,13 +27,13 @@ var (
 	be32 = Target{WordSize: 4, Order: addr.Big, OrderKnown: true}
 )
 
-// named is a target whose mappings have these names.
+// named returns a target with mappings of these names.
 func named(t Target, m map[string][]addr.Range) Target {
 	t.Mapping = func(name string) ([]addr.Range, error) { return m[name], nil }
 	return t
 }
 
-// show is a needle in short: "lit/ALIGN" or "lit&mask/ALIGN", bytes in hexadecimal, or
+// show returns a needle in short: "lit/ALIGN" or "lit&mask/ALIGN", bytes in hexadecimal, or
 // "SIZEle|be lo..hi lo..hi/ALIGN".
 func show(n Needle) string {
 	if n.Words == nil && n.Mask != nil {
@@ -49,7 +49,7 @@ func show(n Needle) string {
 	return s + "/" + strconv.FormatUint(n.Align, 10)
 }
 
-// compile1 is the needles of one pattern in short.
+// compile1 returns the needles of one pattern in short.
 func compile1(t testing.TB, p Pattern, target Target) string {
 	t.Helper()
 	s, err := Compile([]Pattern{p}, target)
@@ -481,7 +481,7 @@ func TestCompileMissing(t *testing.T) {
 	}
 }
 
-// All that is wrong is said at once, in the order of the patterns.
+// All errors are reported at once, in the order of the patterns.
 func TestCompileAllErrors(t *testing.T) {
 	pats := []Pattern{mustParse(t, "ptr:0x100000000"), mustParse(t, "a=text:x"), mustParse(t, "ptr:@x"), mustParse(t, "a=text:y")}
 	_, err := Compile(pats, le32)
@@ -637,7 +637,7 @@ func TestKindString(t *testing.T) {
 	}
 }
 
-// What exists by the hundred thousand stays small.
+// Types of which there are hundreds of thousands of values stay small.
 func TestSizes(t *testing.T) {
 	if n := unsafe.Sizeof(Pattern{}); n > 104 {
 		t.Errorf("a Pattern has %d bytes", n)
@@ -647,7 +647,7 @@ func TestSizes(t *testing.T) {
 	}
 }
 
-// The package imports nothing of vscan but addr and automaton, and nothing of others.
+// The package imports nothing of vscan but addr and automaton, and nothing from elsewhere.
 func TestImports(t *testing.T) {
 	files, err := filepath.Glob("*.go")
 	if err != nil || len(files) == 0 {
@@ -670,7 +670,7 @@ func TestImports(t *testing.T) {
 	}
 }
 
-// Every span of a byte, against the definition.
+// Every range of the values of a byte is compared with the definition.
 func TestInt8Exhaustive(t *testing.T) {
 	for _, typ := range []struct {
 		word     string
@@ -695,7 +695,7 @@ func TestInt8Exhaustive(t *testing.T) {
 	}
 }
 
-// drawText draws bytes and a way to write them behind text:.
+// drawText draws bytes, and a way to write them behind text:.
 func drawText(t *rapid.T) (want []byte, body string) {
 	short := map[byte]string{'\n': `\n`, '\r': `\r`, '\t': `\t`, '\\': `\\`, 7: `\a`, 8: `\b`, 12: `\f`, 11: `\v`, 27: `\e`, '"': `\"`, '\'': `\'`}
 	want = rapid.SliceOfN(rapid.Byte(), 1, 40).Draw(t, "bytes")
@@ -782,9 +782,9 @@ func mustParseRapid(t *rapid.T, s string) Pattern {
 	return p
 }
 
-// Numbers of every type and byte order: the bytes that encoding/binary makes of
-// a value are the needle, or are in its ranges, exactly if the value is in the
-// pattern's range.
+// Numbers of every type and byte order are compared with encoding/binary: the bytes of a
+// value are the needle, or are in its ranges, exactly if the value is in the pattern's
+// range.
 func TestIntRoundTrip(t *testing.T) {
 	t.Run("u8", func(t *testing.T) { intRoundTrip[uint8](t, "u8") })
 	t.Run("u16", func(t *testing.T) { intRoundTrip[uint16](t, "u16") })
@@ -804,7 +804,7 @@ func intRoundTrip[T int8 | int16 | int32 | int64 | uint8 | uint16 | uint32 | uin
 			switch form := rapid.IntRange(0, 1).Draw(t, "hex"); {
 			case form == 0:
 				return fmt.Sprint(v)
-			case v < 0: // -v is v again for the lowest, and right as an unsigned number
+			case v < 0: // −v of the lowest value is v again, which is right as an unsigned number
 				return fmt.Sprintf("-0x%x", -uint64(int64(v)))
 			default:
 				return fmt.Sprintf("0x%x", v)

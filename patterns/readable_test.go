@@ -86,7 +86,7 @@ func TestText(t *testing.T) {
 func TestKey(t *testing.T) {
 	for _, c := range []struct {
 		pattern, bytes string
-		key            int // −1: none
+		key            int // −1 where there is none
 	}{
 		{"text/x:hello", "hello", 0},
 		{"text/x:hello", "IDMMN", 0x21},
@@ -107,7 +107,7 @@ func TestKey(t *testing.T) {
 	}
 }
 
-// Whatever the bytes, what is text is valid and prints.
+// Whatever the bytes are, text is valid and prints.
 func FuzzText(f *testing.F) {
 	f.Add("text/wWa:hi", []byte("h\x00i\x00"), true)
 	f.Add("text/x:hi", []byte{1}, false)

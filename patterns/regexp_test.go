@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// places is where a pattern is in b, in short.
+// places returns where a pattern is in b, in short.
 func places(t testing.TB, p Pattern, target Target, b string) string {
 	t.Helper()
 	s, err := Compile([]Pattern{p}, target)
@@ -151,8 +151,8 @@ func TestNewTextAndHex(t *testing.T) {
 	}
 }
 
-// What is wrong with an expression only for an image or a limit is said when it
-// is compiled.
+// What is wrong with an expression only for an image or a limit is reported when it is
+// compiled.
 func TestCompileExpressionErrors(t *testing.T) {
 	for _, c := range []struct {
 		in   string
@@ -172,7 +172,7 @@ func TestCompileExpressionErrors(t *testing.T) {
 			t.Errorf("%.20s: %v, want %q", c.in, err, c.want)
 		}
 	}
-	// Two of one name are one if they are written alike.
+	// Two patterns of one name become one if they are written alike.
 	twice := []Pattern{mustParse(t, "n=re:a+"), mustParse(t, "n=re:a+")}
 	if s, err := Compile(twice, Target{}); err != nil || len(s.Patterns()) != 1 || len(s.Exprs()) != 1 || s.MaxLen() != DefaultMaxMatch {
 		t.Errorf("%v", err)

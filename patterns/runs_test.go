@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-// oneRun is what is looked for of one encoding.
+// oneRun returns the expression of one encoding.
 func oneRun(t testing.TB, e Encoding, minimal int) Expr {
 	t.Helper()
 	p, err := ASCIIRuns(e, minimal)
@@ -27,8 +27,8 @@ func oneRun(t testing.TB, e Encoding, minimal int) Expr {
 	return set.Exprs()[0]
 }
 
-// matchesIn is the matches of an expression that begin in part of memory, by
-// its Matcher and, unless plain, its Finder.
+// matchesIn returns the matches of an expression that begin in part of memory, by its
+// Matcher and, unless plain, its Finder.
 func matchesIn(e Expr, m *Memory, to int, plain bool) (all [][2]int) {
 	for at := 0; at < to; at++ {
 		if f, ok := e.Matcher.(Finder); ok && !plain {
@@ -47,7 +47,7 @@ func matchesIn(e Expr, m *Memory, to int, plain bool) (all [][2]int) {
 	return all
 }
 
-// naiveRuns is the same, the obvious way.
+// naiveRuns returns the same, found in the obvious way.
 func naiveRuns(b []byte, e Encoding, minimal int) (all [][2]int) {
 	width := e.Width()
 	unit := func(i int) bool {
@@ -104,7 +104,7 @@ func TestRunsAgainstNaive(t *testing.T) {
 				t.Fatalf("%v, %d or more, plain %v, in %q:\n got %v\nwant %v", e, minimal, plain, b, got, want)
 			}
 		}
-		// A block of it, whose surroundings are asked for.
+		// This is a block of the memory, whose surroundings are asked for.
 		if len(b) == 0 {
 			continue
 		}
@@ -130,7 +130,7 @@ func TestRunsAgainstNaive(t *testing.T) {
 	}
 }
 
-// Every byte value is taken for what it is, also eight at a time.
+// Every byte value is recognised, also where eight are looked at together.
 func TestPrinting(t *testing.T) {
 	for c := range 256 {
 		for place := range 8 {
@@ -147,7 +147,8 @@ func TestPrinting(t *testing.T) {
 	}
 }
 
-// Long runs are measured so far, and one that is asked to be long is whole.
+// Long runs are measured up to the limit, and a run that has to be long is measured in
+// full.
 func TestRunsLong(t *testing.T) {
 	b := bytes.Repeat([]byte{'x'}, 3*MaxRun)
 	for _, test := range []struct{ minimal, want int }{{4, MaxRun}, {MaxRun, MaxRun}, {MaxRun + 1, MaxRun + 1}, {3 * MaxRun, 3 * MaxRun}} {
@@ -166,8 +167,8 @@ func TestRunsLong(t *testing.T) {
 	}
 }
 
-// The same runs as those of strings(1) of binutils, at the same offsets, for
-// the encodings in which it looks at every byte.
+// The runs are those of strings(1) of binutils, at the same offsets, for the encodings in
+// which it looks at every byte.
 func TestRunsAgainstStrings(t *testing.T) {
 	program, err := exec.LookPath("strings")
 	if err != nil {

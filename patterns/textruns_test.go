@@ -11,7 +11,7 @@ import (
 	"unicode/utf8"
 )
 
-// In each script something that people write; all of it is a run of its own.
+// Something that people write in each script; all of it is one run.
 var writings = []string{
 	"Пароль от сейфа: яблоко и груша, а не 12345",
 	"Ο κωδικός είναι «θάλασσα» και όχι άλλος",
@@ -28,7 +28,7 @@ var writings = []string{
 	"C:\\Users\\Вася\\Рабочий стол\\отчёт.docx",
 }
 
-// written is text in an encoding.
+// written returns text in an encoding.
 func written(s string, e Encoding) (b []byte) {
 	for _, r := range s {
 		switch e {
@@ -51,7 +51,7 @@ func written(s string, e Encoding) (b []byte) {
 	return b
 }
 
-// texts is what is looked for, by encoding.
+// texts returns what is looked for, by encoding.
 func texts(t testing.TB, minimal int, encodings ...Encoding) map[Encoding]Expr {
 	t.Helper()
 	pats, err := TextRuns(encodings, minimal)
@@ -69,8 +69,8 @@ func texts(t testing.TB, minimal int, encodings ...Encoding) map[Encoding]Expr {
 	return out
 }
 
-// Every writing is found whole in every encoding, at any place, whatever stands
-// around it, by the Matcher and by the Finder.
+// Every writing is found whole in every encoding, at any place, whatever stands around it,
+// by the Matcher and by the Finder.
 func TestTexts(t *testing.T) {
 	for _, e := range TextRunEncodings {
 		for _, around := range [][2]string{{"", ""}, {"\x00\x05\xf8", "\x00\x00\x00\x00"}, {"\xff\xff", "\xff\xff\xff"}, {strings.Repeat("\x00", 101), "\x00\x00"}} {
@@ -101,7 +101,7 @@ func TestTexts(t *testing.T) {
 	}
 }
 
-// Text in ASCII and UTF-8 is none in UTF-16, wherever it begins, nor are fills.
+// Text in ASCII and UTF-8 is no text in UTF-16, wherever it begins, and neither are fills.
 func TestTextsNotWide(t *testing.T) {
 	for _, b := range [][]byte{
 		[]byte("\x00Bush hid the facts, refreshed references and Economics\x00\x00\x00"), []byte("\x00\x00referencee\x00\x00\x00monomnonom\x00\x00\x00"),
@@ -117,8 +117,8 @@ func TestTextsNotWide(t *testing.T) {
 	}
 }
 
-// With ascii and utf8 together, a run is of one of them, and no run of ASCII is
-// lost, however long.
+// Where ascii and utf8 are looked for together, a run is of one of them, and no run of
+// ASCII is lost, however long it is.
 func TestTextsApart(t *testing.T) {
 	long := strings.Repeat("x", MaxRun)
 	for _, c := range []struct{ text, want string }{
@@ -168,8 +168,8 @@ func appendInt(b []byte, n int) []byte {
 	return append(b, byte('0'+n%10))
 }
 
-// The Finder passes over nothing that the Matcher takes, also where memory is
-// seen in blocks; of ascii and utf8 together, all that Strings finds is found.
+// The Finder skips nothing that the Matcher takes, also where memory is seen in blocks.
+// With ascii and utf8 together, everything is found that ASCIIRuns finds.
 func TestTextsNext(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
@@ -248,8 +248,8 @@ func TestTextsNext(t *testing.T) {
 	}
 }
 
-// Noise has little text: of 4 MiB, what ascii has anyway, in utf8 a tenth of that
-// more, and next to nothing in UTF-16 and UTF-32.
+// Noise has little text. In 4 MiB it has what ascii has anyway, a tenth more in utf8, and
+// next to nothing in UTF-16 and UTF-32.
 func TestTextsInNoise(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(5, 1))
 	b := make([]byte, 4<<20)

@@ -10,7 +10,7 @@ func TestValue(t *testing.T) {
 	for _, test := range []struct {
 		pattern string
 		bytes   string
-		want    string // "": none
+		want    string // "" where there is none
 	}{
 		{"u8:1..", "\xff", "255"},
 		{"i8:..", "\xff", "-1"},

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// A trail says what its program says, of any places in ascending order.
+// A track has the answers of its program, for any places in ascending order.
 func TestTrail(t *testing.T) {
 	exprs := []string{
 		`a+`, `a+b`, `a*?b`, `[ab]+`, `(a|b)*c`, `(aa)*b`, `(a{7})*b`, `a.*b`, `(?:ab|a|b)+`, `\ba+\b`, `^a+b`, `a+$`, `\w+@\w+`, `[ab]{40}`,

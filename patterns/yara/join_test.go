@@ -16,13 +16,13 @@ import (
 	"vscan/engine/addr"
 )
 
-// far is two texts with so many bytes between.
+// far returns two texts with so many bytes between them.
 func far(n int) []byte {
 	return slices.Concat([]byte("xAAAA"), bytes.Repeat([]byte("z"), n), []byte("BBBBx"))
 }
 
-// A jump may be longer than the longest match, and what is asked of the string is
-// what yara says.
+// A jump may be longer than the longest match, and conditions on the string are those of
+// yara.
 func TestLongJumps(t *testing.T) {
 	const rules = `
 rule endless { strings: $a = { 41 41 41 41 [-] 42 42 42 42 } condition: $a }
@@ -58,7 +58,7 @@ rule is_wide { strings: $a = /AA.{300,7000}?BB/ wide ascii nocase condition: $a 
 	}
 }
 
-// What parts have in a row, and what not.
+// What parts match where they follow one another, and where they do not.
 func TestParts(t *testing.T) {
 	for str, want := range map[string][]string{
 		"{ 41 42 [200] 43 }":                         {"0-0"},
@@ -118,8 +118,8 @@ func TestParts(t *testing.T) {
 	}
 }
 
-// naiveChain is what add finds, looked for naively: every hit of the first part from
-// which there is a way to one of the last, and the first such.
+// naiveChain returns what add finds, found naively: every hit of the first part from which
+// there is a way to a hit of the last part, up to the first such hit.
 func naiveChain(gaps []span, parts [][]span) (out []span) {
 	last := len(parts) - 1
 	for _, head := range parts[0] {
@@ -153,8 +153,8 @@ func (r *budgetFor) admit() bool {
 }
 func (r *budgetFor) release(n int) { r.n -= n }
 
-// Hits of parts put together, against all ways tried; nothing waits any more when it
-// is over for all, and never more than there may be.
+// Hits of parts are joined, and compared with trying all ways. Nothing waits any more when
+// no hit can follow, and never more hits wait than may.
 func TestWaiting(t *testing.T) {
 	rng := testSeed(t)
 	matches := 0
@@ -228,8 +228,8 @@ func TestWaiting(t *testing.T) {
 	}
 }
 
-// Ten million hits of a part: of the first, all wait; of others and behind them, only
-// those that make a difference. Where there is no room the rules that ask for them are
+// Of ten million hits of a part, all wait for the first part, and for the others only those
+// that make a difference. Where there is no room, the rules that ask for them are
 // undecided, and what lies in front is known.
 func TestManyParts(t *testing.T) {
 	const many = 10_000_000
@@ -268,7 +268,7 @@ func TestManyParts(t *testing.T) {
 	if count != 0 || w.unknownFrom != 0 { // no room was left for the second part
 		t.Errorf("%d matches, lost from %d", count, w.unknownFrom)
 	}
-	// A jump with an end: those that are too far away leave.
+	// A jump has an end, so hits that are too far away leave.
 	c = &splitString{jumps: []span{{0, 1000}}}
 	w, r, count = newJoiner(c), &budgetFor{most: 2000}, 0
 	for i := range uint64(many) {
@@ -280,7 +280,8 @@ func TestManyParts(t *testing.T) {
 	}
 }
 
-// Of a string more of whose parts wait than may, it is undecided what depends on it.
+// If more hits of a string's parts wait than may, conditions that depend on them are
+// undecided.
 func TestLimitOfWaiting(t *testing.T) {
 	r := parse(t, "r.yar", `
 rule found { strings: $a = { 41 41 [-] 42 42 } condition: $a }
@@ -333,7 +334,7 @@ rule second { strings: $a = { 41 41 [-] 42 42 } condition: @a[2] > 0 }`)
 	}
 }
 
-// The length of a hit that may go on is undecided; where it is, is not.
+// The length of a hit that may go on is undecided; its address is not.
 func TestCutLength(t *testing.T) {
 	r := parse(t, "r.yar", `
 rule found { strings: $a = /a+/ condition: #a == 2 and @a[2] == 5000 and !a[1] == 3 }
@@ -350,8 +351,8 @@ rule length { strings: $a = /a+/ condition: !a[2] > 4096 }`)
 	}
 }
 
-// Lengths of 4 GiB and more, and matches that are known in another order than that of
-// their addresses.
+// Lengths have 4 GiB and more, and matches become known in another order than that of their
+// addresses.
 func TestInsert(t *testing.T) {
 	rng := testSeed(t)
 	for range 300 {
@@ -383,8 +384,8 @@ func TestInsert(t *testing.T) {
 	}
 }
 
-// Chains are the same for any shards and workers, over the seams of mappings, and in
-// the upper half of the address space.
+// The hits are the same for any shards and workers, over the seams of mappings, and in the
+// upper half of the address space.
 func TestChainsThroughEngine(t *testing.T) {
 	g := generator{rng: rand.New(rand.NewPCG(7, 7))}
 	data := g.fill(20000)

@@ -118,9 +118,9 @@ func TestParts(t *testing.T) {
 	}
 }
 
-// naiveChain returns what add finds, found naively: every hit of the first part from which
+// naiveJoin returns what add finds, found naively: every hit of the first part from which
 // there is a way to a hit of the last part, up to the first such hit.
-func naiveChain(gaps []span, parts [][]span) (out []span) {
+func naiveJoin(gaps []span, parts [][]span) (out []span) {
 	last := len(parts) - 1
 	for _, head := range parts[0] {
 		reached := []span{head}
@@ -213,7 +213,7 @@ func TestWaiting(t *testing.T) {
 			w.add(h.part, h.at.lo, h.at.hi-h.at.lo, r, func(a, n uint64) { got = append(got, span{a, a + n}) })
 		}
 		slices.SortFunc(got, func(a, b span) int { return cmp.Compare(a.lo, b.lo) })
-		want := naiveChain(c.jumps, parts)
+		want := naiveJoin(c.jumps, parts)
 		matches += len(want)
 		if !slices.Equal(got, want) {
 			t.Fatalf("%v of %v: %v, want %v", c.jumps, parts, got, want)
@@ -386,12 +386,12 @@ func TestInsert(t *testing.T) {
 
 // The hits are the same for any shards and workers, over the seams of mappings, and in the
 // upper half of the address space.
-func TestChainsThroughEngine(t *testing.T) {
+func TestSplitStringsThroughEngine(t *testing.T) {
 	g := generator{rng: rand.New(rand.NewPCG(7, 7))}
 	data := g.fill(20000)
 	var b strings.Builder
 	for k := range 30 {
-		fmt.Fprintf(&b, "rule r%d { strings: $a = { %s } condition: #a >= 0 }\n", k, g.chain(9000))
+		fmt.Fprintf(&b, "rule r%d { strings: $a = { %s } condition: #a >= 0 }\n", k, g.splitString(9000))
 	}
 	r := parse(t, "r.yar", b.String())
 	want := report(evaluate(t, r, data))

@@ -7,7 +7,7 @@ import (
 )
 
 // A track has the answers of its program, for any places in ascending order.
-func TestTrail(t *testing.T) {
+func TestTrack(t *testing.T) {
 	exprs := []string{
 		`a+`, `a+b`, `a*?b`, `[ab]+`, `(a|b)*c`, `(aa)*b`, `(a{7})*b`, `a.*b`, `(?:ab|a|b)+`, `\ba+\b`, `^a+b`, `a+$`, `\w+@\w+`, `[ab]{40}`,
 		`[ab]{3,90}c`, `b(a|b)*a(a|b){12}c`, `(?:a{3}|b{5})*c?`, `(a|ab)(c|bcd)*`, `a{90,}`, `[abc]{2,}?c`, `x?[ab]*@`, `[ab]*c[ab]*`,
@@ -66,7 +66,7 @@ func TestTrail(t *testing.T) {
 }
 
 // The work for long runs does not grow with the length of matches.
-func TestTrailWork(t *testing.T) {
+func TestTrackWork(t *testing.T) {
 	const size = 64 << 10
 	for _, expr := range []string{`a+`, `a+b`, `a*?b`, `(aa)*b`, `(a{16})*b`, `a.*b`, `\ba+b`} {
 		b := bytes.Repeat([]byte{'a'}, size)

@@ -50,7 +50,7 @@ type RegexpOptions struct {
 	Longest, Shortest bool
 
 	MaxMatch        int // bytes of the longest match; 0 stands for that of the Target
-	MaxMatchAtLeast int // bytes; the longest match of the Target counts only if it is more
+	MaxMatchAtLeast int // bytes; a shorter limit of the Target is raised to it
 }
 
 // NewRegexp returns the pattern of a regular expression that stands behind re:. Its matches

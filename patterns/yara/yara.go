@@ -17,8 +17,8 @@
 // exec.c of that version): text, hex and regular expression strings with all their
 // modifiers, conditions, global and private rules, tags, meta, include, external variables
 // and namespaces. Conditions have the values that they have in the yara command, undefined
-// values included; tests compare the two. From YARA-X come with, shares in front of loops
-// (for 50% of them), and sets of conditions (any of (a, #b > 3)).
+// values included; tests compare the two. Three things are YARA-X's: the word with, shares
+// in front of loops (for 50% of them), and sets of conditions (any of (a, #b > 3)).
 //
 // The package differs where yara does not do what its manual says:
 //

@@ -115,7 +115,7 @@ func (e *command) prepare(j *job) (string, error) {
 		}
 		var lines bytes.Buffer
 		for i, p := range j.patterns {
-			fmt.Fprintf(&lines, "p%d=%s\n", i, p.Source)
+			fmt.Fprintf(&lines, "p%d=%s\n", i, p.Written)
 		}
 		file, err := writeTemp(scratch, "patterns", lines.Bytes())
 		if err != nil {

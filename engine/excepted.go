@@ -5,7 +5,7 @@ import (
 	"vscan/patterns"
 )
 
-// Matches that an exception of their pattern drops (see patterns.Pattern.Except)
+// Matches that an exception of their pattern drops (see patterns.Pattern.WithExceptions)
 // leave a worker as hits of a needle of their own, since which of them lie in a hit,
 // or in one another, is only known in the order of delivery. There they are taken out
 // and counted, before the caller sees a batch. A match that lies wholly in one, as

@@ -24,7 +24,7 @@ func excepting(t testing.TB, pattern string, exceptions ...string) patterns.Patt
 		if err != nil {
 			t.Fatal(err)
 		}
-		if p, err = p.Except(x); err != nil {
+		if p, err = p.WithExceptions(x); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -189,10 +189,10 @@ func isExcepted(t *testing.T, s *Space, set *patterns.Set, p patterns.Pattern, h
 		t.Fatal(err)
 	}
 	text := string(b)
-	if h.Form == 2 || strings.HasPrefix(p.Source, "re/w:") || strings.HasPrefix(p.Source, "re/wWa:") && h.Form == 3 {
+	if h.Form == 2 || strings.HasPrefix(p.Written, "re/w:") || strings.HasPrefix(p.Written, "re/wWa:") && h.Form == 3 {
 		var ok bool
 		if text, ok = set.Text(h.Pattern, h.Form, b, false); !ok {
-			t.Fatalf("%s: no text: %q", p.Source, b)
+			t.Fatalf("%s: no text: %q", p.Written, b)
 		}
 	}
 	for _, x := range p.Exceptions() {

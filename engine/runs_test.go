@@ -65,8 +65,8 @@ func TestRuns(t *testing.T) {
 		var pats []patterns.Pattern
 		type hit struct{ at, pattern, size int }
 		var want []hit
-		for p, e := range patterns.Encodings {
-			pattern, err := patterns.Strings(e, minimal)
+		for p, e := range patterns.ASCIIRunEncodings {
+			pattern, err := patterns.ASCIIRuns(e, minimal)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -130,7 +130,7 @@ type Stats struct {
 	Cut []uint64
 
 	// Excepted is, by pattern, how many matches were no hits because an exception of
-	// the pattern holds in them (see patterns.Pattern.Except); nil where none was.
+	// the pattern holds in them (see patterns.Pattern.WithExceptions); nil where none was.
 	// Where the scan was stopped, only those before the last hit count.
 	Excepted []uint64
 

@@ -7,35 +7,39 @@ import (
 	"strings"
 )
 
-// aesKind is aes:128, aes:192 and aes:256, the key schedules of AES (FIPS 197,
-// section 5.2) as programs keep them in memory while they encrypt: the key, and
-// the round keys that follow from it.
+// aesKind is aes:128, aes:192 and aes:256, the key schedules of AES (FIPS 197, section 5.2)
+// as programs keep them in memory while they encrypt: the key, and the round keys that
+// follow from it.
 //
 //	|-- key --|-- w[Nk] --|-- w[Nk+1] --| …      Nk = 4, 6 or 8 words of 4 bytes
 //
-// All of it is verified, 176, 208 or 240 bytes, as findaes does (J. Kornblum,
-// after Halderman et al., "Lest We Remember", 2008); so a hit is a schedule and
-// never chance. The key is the first 16, 24 or 32 bytes of it.
+//	w[i] = w[i−Nk] ^ w[i−1]                            most words
+//	w[i] = w[i−Nk] ^ SubWord(RotWord(w[i−1])) ^ Rcon   where Nk divides i
+//	w[i] = w[i−Nk] ^ SubWord(w[i−1])                   where Nk = 8 and i mod 8 = 4
 //
-// With flag s the bytes of each word are the other way round: so does portable
-// C code on a little-endian machine keep them, for it computes with words that
-// it has read big-endian (OpenSSL's AES_KEY without AES-NI).
+// All of it is verified, 176, 208 or 240 bytes, as findaes does (J. Kornblum, after
+// Halderman et al., "Lest We Remember", 2008); so a hit is a key schedule and never chance.
+// The key is the first 16, 24 or 32 bytes of it.
 //
-// With flag d some of its bits may be wrong, as in memory that was without power
-// for a while: see decayedSchedule.
+// With flag s the bytes of each word are the other way round. Portable C code on a
+// little-endian machine keeps them so, since it computes with words that it has read
+// big-endian (OpenSSL's AES_KEY without AES-NI).
+//
+// With flag d some of its bits may be wrong, as in memory that was without power for a
+// while: see decayedSchedule.
 var aesKind = kind{
-	kind:  AES,
-	words: []string{"aes"},
-	flags: "sd",
-	arg:   "d",
-	parse: parseAES,
+	kind:     KindAES,
+	keywords: []string{"aes"},
+	flags:    "sd",
+	arg:      "d",
+	parse:    parseAES,
 }
 
-// aesSchedule is both the body of the kind and what finds it.
+// aesSchedule is both the body of the kind and its Finder.
 type aesSchedule struct {
-	words int // of the key: Nk
-	// swap turns the offset of a byte in a word into that where it is kept: 0,
-	// or 3 where words are the other way round.
+	keyWords int // the number of words of the key: Nk
+	// swap turns the offset of a byte in a word into the offset at which memory has it, by
+	// exclusive-or: 0, or 3 where the bytes of words are the other way round.
 	swap int
 }
 
@@ -44,11 +48,11 @@ func parseAES(in input, _, flags string) (body, error) {
 	s := aesSchedule{}
 	switch in.body() {
 	case "128":
-		s.words = 4
+		s.keyWords = 4
 	case "192":
-		s.words = 6
+		s.keyWords = 6
 	case "256":
-		s.words = 8
+		s.keyWords = 8
 	default:
 		return nil, in.fault(in.pos, "want the bits of a key, 128, 192 or 256, found %s", in.found(in.pos))
 	}
@@ -67,13 +71,13 @@ func (s aesSchedule) exprs(*Pattern, *compiler) ([]Expr, error) {
 	return []Expr{{Matcher: s, Align: 1, MinLen: s.size(), MaxLen: s.size()}}, nil
 }
 
-// size is the length of the schedule in bytes: Nk + 6 rounds and the key that
-// is added before them, of 16 bytes each.
-func (s aesSchedule) size() int { return 16 * (s.words + 7) }
+// size returns the length of the schedule in bytes: Nk + 6 rounds, and the key that is
+// added before them, of 16 bytes each.
+func (s aesSchedule) size() int { return 16 * (s.keyWords + 7) }
 
-// value is the key in hexadecimal digits.
+// value returns the key in hexadecimal digits.
 func (s aesSchedule) value(b []byte, _ *Target) string {
-	key := make([]byte, 4*s.words)
+	key := make([]byte, 4*s.keyWords)
 	for i := range key {
 		key[i] = b[i^s.swap]
 	}
@@ -87,20 +91,20 @@ func (s aesSchedule) Match(m *Memory, at int) int {
 		return 0
 	}
 	rcon := byte(1)
-	for i := s.words; i < s.size()/4; i++ {
+	for i := s.keyWords; i < s.size()/4; i++ {
 		var t [4]byte
 		for k := range t {
 			t[k] = b[4*(i-1)+(k^s.swap)]
 		}
 		switch {
-		case i%s.words == 0:
+		case i%s.keyWords == 0:
 			t = [4]byte{sbox[t[1]] ^ rcon, sbox[t[2]], sbox[t[3]], sbox[t[0]]}
-			rcon = double(rcon)
-		case s.words == 8 && i%8 == 4:
+			rcon = xtime(rcon)
+		case s.keyWords == 8 && i%8 == 4:
 			t = [4]byte{sbox[t[0]], sbox[t[1]], sbox[t[2]], sbox[t[3]]}
 		}
 		for k := range t {
-			if b[4*i+(k^s.swap)] != t[k]^b[4*(i-s.words)+(k^s.swap)] {
+			if b[4*i+(k^s.swap)] != t[k]^b[4*(i-s.keyWords)+(k^s.swap)] {
 				return 0
 			}
 		}
@@ -108,10 +112,10 @@ func (s aesSchedule) Match(m *Memory, at int) int {
 	return s.size()
 }
 
-// Next implements Finder. Most words of a schedule are the sum of the one before
-// and the one Nk before, whatever the order of their bytes. Three in a row are,
-// whatever Nk, so that 4 bytes of memory are like that which all schedules have
-// in common that begin at one of 8 places:
+// Next implements Finder. Most words of a schedule are the sum (exclusive-or) of the word
+// in front and the word Nk before, whatever the order of their bytes. For any Nk there are
+// three such words in a row. So schedules that begin at any of 8 places in a row have 4
+// bytes in common for which this sum holds:
 //
 //	w[Nk+1] w[Nk+2] w[Nk+3] = w[Nk] w[Nk+1] w[Nk+2] ^ w[1] w[2] w[3]
 //
@@ -119,18 +123,19 @@ func (s aesSchedule) Match(m *Memory, at int) int {
 //	  ⋮               [##]      7 to 11 bytes from where the first would be
 //	from p+7         |-----------|
 //
-// So most of memory is passed 8 bytes at a time. Zeros are like that too, but
-// there the S-box makes w[Nk] another; of the 8 places it rules out most.
+// Where it does not hold there, most of memory, 8 places are ruled out at once. It also
+// holds where memory is zeros; but there the S-box makes w[Nk] different from 0. Of the 8
+// places, one byte of w[Nk] rules out most.
 func (s aesSchedule) Next(m *Memory, from, to int) int {
 	b := m.Bytes
 	if to = min(to, len(b)-s.size()+1); from >= to {
 		return max(from, to)
 	}
-	n := 4 * s.words
+	n := 4 * s.keyWords
 	key, last, next := b[s.swap:], b[n-4+(1^s.swap):], b[n+s.swap:]
-	for p := from; p < to; p += 8 { // so many bytes are there behind to
+	for p := from; p < to; p += 8 { // behind to there are as many bytes as are read
 		w1, wNk := b[p+4:][7:11], b[p+n:][7:15]
-		if four(wNk[4:]) != four(wNk)^four(w1) || eight(key[p:])|eight(last[p:])|eight(next[p:]) == 0 {
+		if load32(wNk[4:]) != load32(wNk)^load32(w1) || load64(key[p:])|load64(last[p:])|load64(next[p:]) == 0 {
 			continue
 		}
 		for q := p; q < p+8; q++ {
@@ -142,22 +147,23 @@ func (s aesSchedule) Next(m *Memory, from, to int) int {
 	return to
 }
 
-func four(b []byte) uint32  { return binary.LittleEndian.Uint32(b) }
-func eight(b []byte) uint64 { return binary.LittleEndian.Uint64(b) }
+func load32(b []byte) uint32 { return binary.LittleEndian.Uint32(b) }
+func load64(b []byte) uint64 { return binary.LittleEndian.Uint64(b) }
 
-// double is x · 2 in the field of AES, modulo x⁸ + x⁴ + x³ + x + 1.
-func double(x byte) byte { return x<<1 ^ (x>>7)*0x1b }
+// xtime returns x · 2 in the field of AES, modulo x⁸ + x⁴ + x³ + x + 1 (FIPS 197, section
+// 4.2).
+func xtime(x byte) byte { return x<<1 ^ (x>>7)*0x1b }
 
-// sbox is the S-box of AES (FIPS 197, section 5.1.1): the inverse in the field,
-// and of that an affine map. 3 generates all that has an inverse, so that g and
-// its inverse are walked through together.
+// sbox is the S-box of AES (FIPS 197, section 5.1.1): the inverse in the field, and an
+// affine map of that. The powers of 3 are all elements that have an inverse, so the loop
+// walks through the powers g of 3 and their inverses together.
 var sbox = func() (s [256]byte) {
 	g, inverse := byte(1), byte(1)
 	for range 255 {
 		s[g] = inverse ^ bits.RotateLeft8(inverse, 1) ^ bits.RotateLeft8(inverse, 2) ^
 			bits.RotateLeft8(inverse, 3) ^ bits.RotateLeft8(inverse, 4) ^ 0x63
-		g ^= double(g) // times 3
-		// Divided by 3: times 0xf6.
+		g ^= xtime(g) // times 3
+		// This divides by 3, which is to multiply by 0xf6.
 		inverse ^= inverse << 1
 		inverse ^= inverse << 2
 		inverse ^= inverse << 4

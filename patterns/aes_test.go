@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// FIPS 197, appendix A: keys, and some words of what they expand to.
+// Keys of FIPS 197, appendix A, and some words of what they expand to.
 var aesVectors = []struct {
 	bits, key string
 	words     map[int]string
@@ -106,7 +106,8 @@ func TestAES(t *testing.T) {
 					}
 				}
 			}
-			// Not a byte of it may be another one, and none may be missing.
+			// A schedule with a byte of another value is none, and neither is one that ends
+			// early.
 			for i := range memory {
 				memory[i] ^= 1
 				if got := matchesIn(expr, &Memory{Bytes: memory}, len(memory), true); got != nil {
@@ -117,7 +118,7 @@ func TestAES(t *testing.T) {
 					t.Errorf("aes%s:%s, %d bytes of it: %v", flag, v.bits, i, got)
 				}
 			}
-			// Nor is it found as anything else.
+			// It is not found as a schedule of another kind either.
 			for _, other := range []string{"aes:128", "aes:192", "aes:256", "aes/s:128", "aes/s:192", "aes/s:256"} {
 				if other == "aes"+flag+":"+v.bits {
 					continue
@@ -136,7 +137,7 @@ func TestAES(t *testing.T) {
 	}
 }
 
-// The Finder passes over nothing that the Matcher takes.
+// The Finder skips nothing that the Matcher takes.
 func TestAESNext(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)

@@ -7,27 +7,35 @@ import (
 	"strconv"
 )
 
-// decayedSchedule is aes/d:BITS and aes/d(N):BITS, key schedules of which up to
-// N bits are wrong; 10 without N, which is the threshold of aeskeyfind.
+// decayedSchedule is aes/d:BITS and aes/d(N):BITS, key schedules of which up to N bits are
+// wrong; 10 without N, which is the threshold of aeskeyfind.
 //
-// A hit is 176, 208 or 240 bytes that differ from the key schedule of some key in
-// N bits at the most, and in which as many words in a row as a key has (4, 6 or
-// 8) are without a wrong bit. Such words tell all others, before them and behind:
+// A hit is 176, 208 or 240 bytes that differ from the key schedule of some key in at most N
+// bits, and in which as many words in a row as a key has (4, 6 or 8) are without a wrong
+// bit. All other words, before them and behind, follow from such words:
 //
 //	|-- w[0] … --|-- Nk words, right --|-- … w[4(Nk+7)−1] --|
 //	 <- computed                        computed ->           compared: ≤ N bits
 //
-// There are 11, 8 or 7 such rows that share no word, so up to 10, 7 or 6 wrong
-// bits leave one right wherever they are; of more, those are found that do. The
-// value is the key without the wrong bits.
+// In pseudo-code, for a place that Next does not rule out:
 //
-// aeskeyfind (by those who wrote "Lest We Remember: Cold Boot Attacks on
-// Encryption Keys", 2008) counts otherwise: it computes each word from those in
-// memory in front of it, so that it counts one wrong bit two or three times, and
-// more often where it goes through the S-box.
+//	if too many bytes are not what their neighbours say: no match (plausible)
+//	for first = 0, 1, …:
+//	    take w[first] to w[first+Nk−1] from memory
+//	    compute all other words of the schedule from them, forwards and backwards
+//	    if they differ from memory in at most N bits: a match
+//
+// There are 11, 8 or 7 rows of Nk words that share no word, so up to 10, 7 or 6 wrong bits
+// leave one row right wherever they are. With more wrong bits, only those schedules are
+// found that have a right row. The value is the key without the wrong bits.
+//
+// aeskeyfind (by the authors of "Lest We Remember: Cold Boot Attacks on Encryption Keys",
+// 2008) counts otherwise: it computes each word from those in memory in front of it. So it
+// counts one wrong bit two or three times, and more often where the bit goes through the
+// S-box.
 type decayedSchedule struct {
 	aesSchedule
-	wrong int // bits, at most
+	wrongBits int // the most bits that may be wrong
 }
 
 const (
@@ -44,7 +52,7 @@ func newDecayed(in input, s aesSchedule) (body, error) {
 	if err != nil || n < 1 || n > maxWrong {
 		return nil, in.fault(in.argAt, "want how many bits may be wrong, 1 to %d, as in d(10), found %q", maxWrong, in.arg)
 	}
-	d.wrong = int(n)
+	d.wrongBits = int(n)
 	return d, nil
 }
 
@@ -52,7 +60,7 @@ func (d decayedSchedule) exprs(*Pattern, *compiler) ([]Expr, error) {
 	return []Expr{{Matcher: d, Align: 1, MinLen: d.size(), MaxLen: d.size()}}, nil
 }
 
-// value is the key in hexadecimal digits, without wrong bits where b has all of
+// value returns the key in hexadecimal digits, without the wrong bits where b has all of
 // the schedule.
 func (d decayedSchedule) value(b []byte, t *Target) string {
 	w, ok := d.decode(b)
@@ -60,13 +68,13 @@ func (d decayedSchedule) value(b []byte, t *Target) string {
 		return d.aesSchedule.value(b, t)
 	}
 	var key []byte
-	for _, word := range w[:d.words] {
+	for _, word := range w[:d.keyWords] {
 		key = binary.BigEndian.AppendUint32(key, word)
 	}
 	return hex.EncodeToString(key)
 }
 
-// valueLen is how many bytes of a hit value asks for.
+// valueLen returns how many bytes of a hit value has to be given.
 func (d decayedSchedule) valueLen() int { return d.size() }
 
 // Match implements Matcher.
@@ -79,13 +87,13 @@ func (d decayedSchedule) Match(m *Memory, at int) int {
 	return 0
 }
 
-// schedule is the words of a schedule, as many as the longest one has.
+// A schedule has room for the words of the longest schedule.
 type schedule [60]uint32
 
-// count is how many words the schedule has.
-func (d decayedSchedule) count() int { return 4 * (d.words + 7) }
+// wordCount returns how many words the schedule has.
+func (d decayedSchedule) wordCount() int { return 4 * (d.keyWords + 7) }
 
-// load is word i of the schedule that b begins with, its first byte highest.
+// load returns word i of the schedule that b begins with, its first byte highest.
 func (d decayedSchedule) load(b []byte, i int) uint32 {
 	if d.swap != 0 {
 		return binary.LittleEndian.Uint32(b[4*i:])
@@ -93,46 +101,47 @@ func (d decayedSchedule) load(b []byte, i int) uint32 {
 	return binary.BigEndian.Uint32(b[4*i:])
 }
 
-// decode is the schedule that b differs from in few bits.
+// decode returns the schedule from which b differs in few bits. ok is false where there is
+// none.
 func (d decayedSchedule) decode(b []byte) (w schedule, ok bool) {
 	if len(b) < d.size() {
 		return w, false
 	}
 	var have schedule
-	for i := range d.count() {
+	for i := range d.wordCount() {
 		have[i] = d.load(b, i)
 	}
-	for first := 0; first+d.words <= d.count(); first++ {
-		if d.from(&have, &w, first) {
+	for first := 0; first+d.keyWords <= d.wordCount(); first++ {
+		if d.extend(&have, &w, first) {
 			return w, true
 		}
 	}
 	return w, false
 }
 
-// from makes w the schedule that has the words of have from first on, and says
-// whether have differs from it in few bits.
-func (d decayedSchedule) from(have, w *schedule, first int) bool {
-	copy(w[first:first+d.words], have[first:])
+// extend makes w the schedule that has the words of have from first on, and reports whether
+// have differs from it in few bits.
+func (d decayedSchedule) extend(have, w *schedule, first int) bool {
+	copy(w[first:first+d.keyWords], have[first:])
 	wrong := 0
-	for i := first + d.words; i < d.count() && wrong <= d.wrong; i++ {
-		w[i] = w[i-d.words] ^ d.mixed(w[i-1], i)
+	for i := first + d.keyWords; i < d.wordCount() && wrong <= d.wrongBits; i++ {
+		w[i] = w[i-d.keyWords] ^ d.mixed(w[i-1], i)
 		wrong += bits.OnesCount32(w[i] ^ have[i])
 	}
-	for i := first - 1; i >= 0 && wrong <= d.wrong; i-- {
-		w[i] = w[i+d.words] ^ d.mixed(w[i+d.words-1], i+d.words)
+	for i := first - 1; i >= 0 && wrong <= d.wrongBits; i-- {
+		w[i] = w[i+d.keyWords] ^ d.mixed(w[i+d.keyWords-1], i+d.keyWords)
 		wrong += bits.OnesCount32(w[i] ^ have[i])
 	}
-	return wrong <= d.wrong
+	return wrong <= d.wrongBits
 }
 
-// mixed is what word i of the schedule is the sum of, besides word i − Nk: made of
+// mixed returns what word i of the schedule is the sum of besides word i − Nk. before is
 // the word in front of it.
 func (d decayedSchedule) mixed(before uint32, i int) uint32 {
 	switch {
-	case i%d.words == 0:
-		return subWord(bits.RotateLeft32(before, 8)) ^ uint32(rcons[i/d.words])<<24
-	case d.words == 8 && i%8 == 4:
+	case i%d.keyWords == 0:
+		return subWord(bits.RotateLeft32(before, 8)) ^ uint32(rcons[i/d.keyWords])<<24
+	case d.keyWords == 8 && i%8 == 4:
 		return subWord(before)
 	}
 	return before
@@ -142,29 +151,29 @@ func subWord(w uint32) uint32 {
 	return uint32(sbox[w>>24])<<24 | uint32(sbox[w>>16&0xff])<<16 | uint32(sbox[w>>8&0xff])<<8 | uint32(sbox[w&0xff])
 }
 
-// rcons are the round constants, from 1 on.
+// rcons has the round constants, from index 1 on.
 var rcons = func() (r [11]byte) {
 	r[1] = 1
 	for i := 2; i < len(r); i++ {
-		r[i] = double(r[i-1])
+		r[i] = xtime(r[i-1])
 	}
 	return r
 }()
 
-// plausible rules out most of memory: a wrong bit is part of the relations of
-// three words at the most, in one byte of each: its own, the next one, and that Nk
-// behind. So more than 3 N bytes that are not what the others say do not come of N
-// wrong bits. Words that went through the S-box come first, since of zeros all
-// others are right.
+// plausible rules out most of memory. Each word follows from two others, and a wrong bit
+// spoils at most three of these relations, in one byte of each: that of its own word, of
+// the next word, and of the word Nk behind. So more than 3 N bytes that are not what the
+// others say cannot come of N wrong bits. The words that went through the S-box are looked
+// at first, since where memory is zeros all others are right.
 func (d decayedSchedule) plausible(b []byte) bool {
-	limit := 3 * d.wrong
-	for i := d.words; i < d.count(); i += d.words {
+	limit := 3 * d.wrongBits
+	for i := d.keyWords; i < d.wordCount(); i += d.keyWords {
 		if limit -= d.wrongBytes(b, i); limit < 0 {
 			return false
 		}
 	}
-	for i := d.words; i < d.count(); i++ {
-		if i%d.words == 0 {
+	for i := d.keyWords; i < d.wordCount(); i++ {
+		if i%d.keyWords == 0 {
 			continue
 		}
 		if limit -= d.wrongBytes(b, i); limit < 0 {
@@ -174,60 +183,59 @@ func (d decayedSchedule) plausible(b []byte) bool {
 	return true
 }
 
-// wrongBytes is how many bytes of word i are not what the words in front of it
-// say.
+// wrongBytes returns how many bytes of word i are not what the words in front of it say.
 func (d decayedSchedule) wrongBytes(b []byte, i int) int {
-	x := d.load(b, i) ^ d.load(b, i-d.words) ^ d.mixed(d.load(b, i-1), i)
+	x := d.load(b, i) ^ d.load(b, i-d.keyWords) ^ d.mixed(d.load(b, i-1), i)
 	x |= x >> 4 & 0x0f0f0f0f
 	x |= x >> 2 & 0x03030303
 	x |= x >> 1 & 0x01010101
 	return bits.OnesCount32(x & 0x01010101)
 }
 
-// Next implements Finder. Most words are the sum of the one in front and the one
-// Nk before, whatever the order of their bytes: three in a row at least, then one
-// or more that are not. Of N wrong bits come 3 N bits of sums that are wrong, at the
-// most; of noise half of them are. So some rows of sums tell, but where memory is
-// zeros, which are passed by.
+// Next implements Finder. Most words are the sum of the word in front and the word Nk
+// before, whatever the order of their bytes: at least three in a row, and then one or more
+// that are not. N wrong bits make at most 3 N bits of these sums wrong, whereas of noise
+// half the bits are wrong. So a few rows of sums rule out a place. They do not rule out
+// zeros, which are skipped.
 func (d decayedSchedule) Next(m *Memory, from, to int) int {
 	b := m.Bytes
 	if to = min(to, len(b)-d.size()+1); from >= to {
 		return max(from, to)
 	}
-	limit, back := 3*d.wrong, 4*d.words
+	limit, back := 3*d.wrongBits, 4*d.keyWords
 	first, sum, before := b[4:], b[back+4:], b[back:] // of the first row of sums
 	for p := from; p < to; p++ {
-		wrong := bits.OnesCount64(eight(sum[p:])^eight(before[p:])^eight(first[p:])) +
-			bits.OnesCount32(four(sum[p+8:])^four(before[p+8:])^four(first[p+8:]))
+		wrong := bits.OnesCount64(load64(sum[p:])^load64(before[p:])^load64(first[p:])) +
+			bits.OnesCount32(load32(sum[p+8:])^load32(before[p+8:])^load32(first[p+8:]))
 		if wrong > limit {
 			continue
 		}
-		if eight(b[p:]) == 0 {
-			if n := behindZeros(b, p) - d.size(); n > p {
+		if load64(b[p:]) == 0 {
+			if n := skipZeros(b, p) - d.size(); n > p {
 				p = n - 1 // schedules that begin before it are nothing but zeros
 				continue
 			}
 		}
-		if d.sums(b[p:]) {
+		if d.sumsHold(b[p:]) {
 			return p
 		}
 	}
 	return to
 }
 
-// sumBits is how many bits of sums are looked at for each bit that may be wrong:
-// 3 of them may be, and of noise 5 are.
+// sumBits is how many bits of sums are looked at for each bit that may be wrong: 3 of them
+// may be wrong, and of noise 5 are.
 const sumBits = 10
 
-// sums says whether not more bits of some rows of sums are wrong than may be.
-func (d decayedSchedule) sums(b []byte) bool {
-	limit, back, step := 3*d.wrong, 4*d.words, 4*d.words
-	if d.words == 8 {
+// sumsHold reports whether, of some rows of sums, no more bits are wrong than may be.
+func (d decayedSchedule) sumsHold(b []byte) bool {
+	limit, back, step := 3*d.wrongBits, 4*d.keyWords, 4*d.keyWords
+	if d.keyWords == 8 {
 		step = 16 // the word in the middle goes through the S-box
 	}
-	for at, seen := back+4, 0; at+12 <= d.size() && seen < sumBits*d.wrong; at, seen = at+step, seen+96 {
-		limit -= bits.OnesCount64(eight(b[at:])^eight(b[at-4:])^eight(b[at-back:])) +
-			bits.OnesCount32(four(b[at+8:])^four(b[at+4:])^four(b[at+8-back:]))
+	for at, seen := back+4, 0; at+12 <= d.size() && seen < sumBits*d.wrongBits; at, seen = at+step, seen+96 {
+		limit -= bits.OnesCount64(load64(b[at:])^load64(b[at-4:])^load64(b[at-back:])) +
+			bits.OnesCount32(load32(b[at+8:])^load32(b[at+4:])^load32(b[at+8-back:]))
 		if limit < 0 {
 			return false
 		}

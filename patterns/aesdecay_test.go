@@ -10,8 +10,8 @@ import (
 
 var aesSizes = []int{128, 192, 256}
 
-// decayed is the schedule of a key by chance, with the words of a schedule the
-// other way round where swap, and of which so many bits are wrong.
+// decayed returns the schedule of a random key, of which so many bits are wrong. swap turns
+// the bytes of each word round.
 func decayed(rnd *rand.Rand, size, wrong int, swap bool) (key, memory []byte) {
 	key = make([]byte, size/8)
 	for i := range key {
@@ -27,8 +27,8 @@ func decayed(rnd *rand.Rand, size, wrong int, swap bool) (key, memory []byte) {
 	return key, memory
 }
 
-// Schedules with wrong bits anywhere are found, at their place alone, and the key
-// comes without them; those with more wrong bits are not.
+// Schedules with wrong bits anywhere are found, only at their place, and the key comes
+// without the wrong bits. Those with more wrong bits are not found.
 func TestAESDecay(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
@@ -62,8 +62,8 @@ func TestAESDecay(t *testing.T) {
 	}
 }
 
-// Of the keys that a cold memory keeps, bits go one way, most often to 0: so do
-// these, one in 200. All that have few wrong bits are found where a row is right.
+// Of the keys that a cold memory keeps, bits change one way, most often to 0. So do these,
+// one bit in 200. All that have few wrong bits are found where a row is right.
 func TestAESDecayOneWay(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(7, 1))
 	found, few := 0, 0
@@ -91,8 +91,8 @@ func TestAESDecayOneWay(t *testing.T) {
 	}
 }
 
-// Memory of all kinds without keys has none, however many bits may be wrong, and
-// the Finder passes over nothing that the Matcher takes.
+// Memory of all kinds without keys has none, however many bits may be wrong, and the Finder
+// skips nothing that the Matcher takes.
 func TestAESDecayNoise(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(3, 1))
 	b := make([]byte, 1<<20)

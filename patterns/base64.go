@@ -6,22 +6,22 @@ import (
 	"fmt"
 )
 
-// base64 is what base64 makes of the words, wherever in a longer text they lie.
-// Three bytes become four digits of six bits, so there are three ways to do it,
-// by the number of bytes in front, modulo 3. Of each, only the digits that are
-// made of nothing but the word are looked for:
+// base64 returns what base64 makes of the texts, wherever in a longer text they lie (RFC
+// 4648, section 4). Three bytes become four digits of six bits, so there are three ways to
+// do it, by the number of bytes in front, modulo 3. Of each, only those digits are looked
+// for that are made of nothing but the text:
 //
 //	bytes     xxxxxxxx wwwwwwww wwwwwwww wwwwwwww yyyyyyyy
 //	digits    xxxxxx xxwwww wwwwww wwwwww wwwwww wwyyyy yyyyyy
 //	                        ^--------------------^
 //
-// A word of one byte fills no digit where one byte is in front of it.
-func (w words) base64(o TextOptions) (words, error) {
+// A text of one byte fills no digit where one byte is in front of it.
+func (w encodedTexts) base64(o TextOptions) (encodedTexts, error) {
 	enc, err := alphabet(o.Alphabet)
 	if err != nil {
 		return nil, err
 	}
-	var out words
+	var out encodedTexts
 	for _, v := range w {
 		for front := range 3 {
 			b := append(make([]byte, front, front+len(v.bytes)), v.bytes...)
@@ -32,14 +32,14 @@ func (w words) base64(o TextOptions) (words, error) {
 				continue
 			}
 			if o.Base64 {
-				out = out.add(encoding{bytes: digits}, 1, false)
+				out = out.add(literal{bytes: digits}, 1, false)
 			}
 			if o.Base64Wide {
 				wide := make([]byte, 0, 2*len(digits))
 				for _, c := range digits {
 					wide = append(wide, c, 0)
 				}
-				out = out.add(encoding{bytes: wide}, 2, false)
+				out = out.add(literal{bytes: wide}, 2, false)
 			}
 		}
 	}
@@ -51,8 +51,8 @@ func (w words) base64(o TextOptions) (words, error) {
 	return out, nil
 }
 
-// alphabet is the encoding with 64 bytes as digits, the standard's if there are
-// none.
+// alphabet returns the encoding whose digits are these 64 bytes, the standard encoding if
+// there are none.
 func alphabet(digits string) (*base64.Encoding, error) {
 	if digits == "" {
 		return base64.RawStdEncoding, nil
@@ -60,7 +60,7 @@ func alphabet(digits string) (*base64.Encoding, error) {
 	if len(digits) != 64 {
 		return nil, fmt.Errorf("an alphabet of %d bytes: base64 has 64 digits", len(digits))
 	}
-	// What NewEncoding would panic about.
+	// NewEncoding would panic where this loop returns an error.
 	var seen [256]bool
 	for i := range len(digits) {
 		if c := digits[i]; seen[c] || c == '\n' || c == '\r' {

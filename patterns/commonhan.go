@@ -2,14 +2,15 @@ package patterns
 
 import "encoding/base64"
 
-// Which characters of Chinese, Japanese and Korean are common: those that the
-// national standards put first. A third of all code units are such characters, so
-// that in UTF-16 most of what is no text would be some; of these it is an eighth.
+// This file says which characters of Chinese, Japanese and Korean are common: those that
+// the national standards put first. A third of all code units are characters of these
+// scripts, so in UTF-16 a third of what is no text would be text. Of the code units, an
+// eighth are common characters.
 
-// commonHan is, a bit each from U+4E00 on, lowest bit first, the characters of
-// level 1 of GB 2312-1980 (rows 16 to 55), of Big5 (0xA440 to 0xC67E) and of
-// JIS X 0208 (rows 16 to 47); commonHangul, from U+AC00 on, the syllables of
-// KS X 1001 (rows 16 to 40). Both in base64.
+// commonHan has a bit for each character from U+4E00 on, the lowest bit of a byte first.
+// Set are those of level 1 of GB 2312-1980 (rows 16 to 55), of Big5 (0xA440 to 0xC67E) and
+// of JIS X 0208 (rows 16 to 47). commonHangul has a bit for each syllable from U+AC00 on.
+// Set are those of KS X 1001 (rows 16 to 40). Both are in base64.
 const commonHan = "" +
 	"i297//YsFW8o+93jQwILQEXbNt/2ewyE++z6wzhUzagC7qPnUYRRNcjhu34JkincWKnCKOvj4IAcxIPlC+IqRUG6Vod6L0BWiNIgFCCg9KQhIUIH" +
 	"DLGsSKDgYgSgYioKNQM1gQIEjJn7e7cUpHv7O2E3pho1lf0oUboCONOkS6/LRcYvMU/BL458Uzi4hrWgjCcK6AsfHsqqCqTr3AAtzWeh4SILhALO" +
@@ -63,11 +64,12 @@ const commonHangul = "" +
 	"AAAAMBGwAxMBKxARMAMBAQowEbACAQAgAAAAABEAABARoACTBSsQAAACAAAAEBGQABEBKRARsAAAAAAwEbACEyErMBGwAwEAIAAAAAATBSswEbAC" +
 	"EwE7EBEgABMhKzIRgAITACgwEaACEQEKMBGSAhEBITARAAITASswEZAC0wMrEhEwAhMBKwA="
 
-// bitmap calls each for the characters whose bit is set, from first on.
+// bitmap calls each for the characters whose bit is set; first is the character of the
+// first bit.
 func bitmap(text string, first rune, each func(rune)) {
 	b, err := base64.StdEncoding.DecodeString(text)
 	if err != nil {
-		panic(err) // the text is above
+		panic(err) // the text is a constant of this file
 	}
 	for i := range rune(8 * len(b)) {
 		if b[i/8]>>(i%8)&1 != 0 {

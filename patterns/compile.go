@@ -9,50 +9,53 @@ import (
 	"vscan/engine/addr"
 )
 
-// Target is what a set has to know of the image that it is compiled for. The
-// zero Target will do for patterns that ask for none of it.
+// Target tells what patterns have to know of the image that they are compiled for. The zero
+// Target is enough for patterns that need none of it.
 type Target struct {
-	WordSize   int            // of a pointer, in bytes: 4 or 8; 0: not known
-	Order      addr.ByteOrder // of numbers and pointers, if OrderKnown
+	WordSize   int            // of a pointer, in bytes: 4 or 8; 0 where it is not known
+	Order      addr.ByteOrder // of numbers and pointers; counts only if OrderKnown
 	OrderKnown bool
 
-	// Mapping gives the addresses of the mappings that have a name, for @NAME,
-	// in any order; "mapped" asks for all that is mapped. A name may be what else
-	// the caller knows, as NAME+OFFSET of the command. No ranges, or an error, is
-	// an error of the pattern. Asked once for each name. Nil: the
-	// image has no named mappings.
+	// Mapping returns the addresses of the mappings that have a name, for @NAME, in any
+	// order; the name "mapped" stands for all that is mapped. It may know other names too,
+	// such as NAME+OFFSET of the command. No ranges, or an error, are an error of the
+	// pattern. Compile asks once for each name. Where Mapping is nil, the image has no
+	// named mappings.
 	Mapping func(name string) ([]addr.Range, error)
 
-	// Align is what the addresses of all hits are to be multiples of, instead
-	// of what the patterns have by default: any number, not only powers of
-	// two. 0: not given.
+	// Align is what the addresses of all hits have to be multiples of, instead of what each
+	// pattern has by default. It may be any number, not only a power of two. 0 leaves the
+	// defaults.
 	Align uint64
 
-	// MaxMatch is the length in bytes of the longest match of a regular
-	// expression that sets none itself, or of a hex: with jumps without an end; 0:
-	// DefaultMaxMatch. At most MaxBytes.
+	// MaxMatch is the length in bytes of the longest match of a regular expression that
+	// sets none itself, and of a hex: with jumps without an end; at most MaxBytes. 0 stands
+	// for DefaultMaxMatch.
 	MaxMatch int
 }
 
-// Needle is one thing to look for in memory, an encoding of a pattern. Exactly
-// one of Lit and Words is set. What a needle refers to must not be changed.
+// Needle is one thing to look for in memory: a pattern as bytes, or as a number in ranges.
+// Exactly one of Lit and Words is set. What a needle refers to must not be changed.
+//
+// It is for the engine, and may change.
 type Needle struct {
-	Pattern int    // index in Set.Patterns of the pattern that it is of
+	Pattern int    // index in Set.Patterns of the needle's pattern
 	Lit     []byte // the bytes, at least one; or nil
-	Mask    []byte // which bits of Lit count, as long as it; nil: all. One at least does
+	Mask    []byte // which bits of Lit count, at least one, as long as Lit; nil where all do
 	Words   *Words // or a number in a set of ranges
 	Align   uint64 // a hit's address is a multiple of this; at least 1
 }
 
-// Words is a number in memory that lies in one of several ranges.
+// Words is a number in memory that lies in one of several ranges. It is for the engine, and
+// may change.
 type Words struct {
 	Size   int            // in bytes: 1, 2, 4 or 8
 	Order  addr.ByteOrder // of those bytes; little-endian where Size is 1
-	Ranges []ValueRange   // ascending, disjoint, with a gap between any two; at least one
+	Ranges []ValueRange   // INVARIANT: ascending, disjoint, with a gap between any two; at least one
 }
 
-// Contains says whether a word, as an unsigned number, is in one of the ranges.
-// It takes a binary search.
+// Contains reports whether a word, as an unsigned number, is in one of the ranges. It takes
+// a binary search.
 func (w *Words) Contains(v uint64) bool {
 	_, ok := slices.BinarySearchFunc(w.Ranges, v, func(r ValueRange, v uint64) int {
 		switch {
@@ -66,11 +69,11 @@ func (w *Words) Contains(v uint64) bool {
 	return ok
 }
 
-// ValueRange is the words Lo to Hi, both included, as unsigned numbers: a
-// negative value is its two's complement in the word's size.
+// ValueRange is the values Lo to Hi, both included, as unsigned numbers. A negative value
+// is given as its two's complement in the size of the word.
 type ValueRange struct{ Lo, Hi uint64 }
 
-// Len is the length of the needle's hits in bytes.
+// Len returns the length of the needle's hits in bytes.
 func (n Needle) Len() int {
 	if n.Words != nil {
 		return n.Words.Size
@@ -78,53 +81,55 @@ func (n Needle) Len() int {
 	return len(n.Lit)
 }
 
-// Set is the needles of many patterns, compiled for one image. It does not
-// change and may be used by many goroutines.
+// Set is what many patterns look for, compiled for one image. It does not change and may be
+// used by many goroutines.
 type Set struct {
 	patterns []Pattern
 	needles  []Needle
 	exprs    []Expr
 	maxLen   int
-	target   Target // that it was compiled for
+	target   Target // the Target of Compile
 }
 
-// Patterns is the patterns in the order given, without repetitions (see
-// Compile). The caller must not change it.
+// Patterns returns the patterns in the order given, without repetitions (see Compile). The
+// caller must not change them.
 func (s *Set) Patterns() []Pattern { return s.patterns }
 
-// Needles is what to look for, in the order of the patterns. A pattern that is
-// not one of expressions has at least one needle and no two that are alike;
-// different patterns may have the same. The caller must not change it.
+// Needles returns the literals and numbers to look for, in the order of the patterns. A
+// pattern without expressions has at least one needle and no two that are alike; different
+// patterns may have the same. The caller must not change them. It is for the engine, and
+// may change.
 func (s *Set) Needles() []Needle { return s.needles }
 
-// Exprs is what to look for that has to be verified, in the order of the
-// patterns. A pattern has needles or expressions. The caller must not change it.
+// Exprs returns what to look for that has to be verified, in the order of the patterns. A
+// pattern has either needles or expressions. The caller must not change them. It is for the
+// engine, and may change.
 func (s *Set) Exprs() []Expr { return s.exprs }
 
-// MaxLen is the length of the longest match in bytes, 0 for an empty set. A
-// shard reads MaxLen − 1 bytes past its core.
+// MaxLen returns the length of the longest match in bytes, 0 for an empty set. A shard
+// reads on past its core by MaxLen − 1 bytes.
 func (s *Set) MaxLen() int { return s.maxLen }
 
-// Compile encodes patterns for an image.
+// Compile makes the set of some patterns for an image.
 //
-// Two patterns with one name that look for the same are one: it keeps the
-// place of the first. If they look for different things, their hits could not
-// be told apart by name, and that is an error. Patterns that look for the same
-// under different names are all kept. No patterns are an empty set.
+// Two patterns with one name that look for the same become one, in the place of the first.
+// Two with one name that look for different things are an error, since their hits could not
+// be told apart by name. Patterns that look for the same under different names are all
+// kept. No patterns make an empty set.
 //
-// The error joins all that is wrong with any pattern, in their order: values
-// of type *Error, and then at most one *MissingError each for word size and
-// byte order.
+// The error joins all that is wrong with any pattern, in their order, as values of type
+// *Error. Behind them come at most one *MissingError for the word size and one for the byte
+// order.
 func Compile(pats []Pattern, t Target) (*Set, error) {
 	if t.WordSize != 0 && t.WordSize != 4 && t.WordSize != 8 {
 		return nil, fmt.Errorf("word size %d: want 4 or 8 bytes", t.WordSize)
 	}
 	c := compiler{target: t}
 	s := &Set{patterns: make([]Pattern, 0, len(pats)), needles: make([]Needle, 0, len(pats)), target: t}
-	type place struct{ pattern, first, last int } // its needles are [first:last]
+	type place struct{ pattern, first, last int } // its needles are needles[first:last]
 	byName := make(map[string]place, len(pats))
-	word := MissingError{What: WordSize, More: -1}
-	order := MissingError{What: ByteOrder, More: -1}
+	word := MissingError{What: FactWordSize, More: -1}
+	order := MissingError{What: FactByteOrder, More: -1}
 	var errs []error
 	for i := range pats {
 		p := &pats[i]
@@ -138,10 +143,10 @@ func Compile(pats []Pattern, t Target) (*Set, error) {
 			exprs, err = b.exprs(p, &c)
 		}
 		if n, ok := err.(needs); ok {
-			if n.word {
+			if n.wordSize {
 				word.count(p)
 			}
-			if n.order {
+			if n.byteOrder {
 				order.count(p)
 			}
 			continue
@@ -156,9 +161,9 @@ func Compile(pats []Pattern, t Target) (*Set, error) {
 			}
 		}
 		if old, ok := byName[p.Name]; ok {
-			same := slices.EqualFunc(needles, s.needles[old.first:old.last], alike)
+			same := slices.EqualFunc(needles, s.needles[old.first:old.last], sameHits)
 			if len(exprs) > 0 || len(needles) == 0 {
-				same = p.Source == s.patterns[old.pattern].Source && sameExceptions(p, &s.patterns[old.pattern])
+				same = p.Written == s.patterns[old.pattern].Written && sameExceptions(p, &s.patterns[old.pattern])
 			}
 			if !same {
 				errs = append(errs, p.clash(&s.patterns[old.pattern]))
@@ -192,7 +197,7 @@ func Compile(pats []Pattern, t Target) (*Set, error) {
 	return s, nil
 }
 
-// count notes that a pattern needs what is missing.
+// count notes that p needs what is missing.
 func (e *MissingError) count(p *Pattern) {
 	if e.More++; e.More == 0 {
 		_, made := p.body.(*rangesBody)
@@ -200,18 +205,19 @@ func (e *MissingError) count(p *Pattern) {
 	}
 }
 
-// needs is the error of a body that cannot be encoded without the image's word
-// size, byte order or both.
-type needs struct{ word, order bool }
+// needs is the error of a body that cannot be compiled without the image's word size, byte
+// order or both.
+type needs struct{ wordSize, byteOrder bool }
 
 func (needs) Error() string { return "word size or byte order not known" }
 
-// fault is an error about the byte at offset at of the pattern; −1: all of it.
+// fault returns an error about the byte at offset at of the pattern; −1 stands for all of
+// it.
 func (p *Pattern) fault(at int, format string, args ...any) *Error {
 	return input{text: p.text, file: p.File, line: p.Line}.fault(at, format, args...)
 }
 
-// clash is the error of two different patterns with one name.
+// clash returns the error of p, which has the name of another pattern, first.
 func (p *Pattern) clash(first *Pattern) *Error {
 	name, _ := excerpt(p.Name, 0)
 	other, _ := excerpt(first.text, 0)
@@ -222,8 +228,8 @@ func (p *Pattern) clash(first *Pattern) *Error {
 	return p.fault(-1, "the name '%s' is also that of another pattern, '%s'%s: give one of them another NAME=", name, other, where)
 }
 
-// alike says whether two needles have the same hits.
-func alike(a, b Needle) bool {
+// sameHits reports whether two needles have the same hits.
+func sameHits(a, b Needle) bool {
 	if a.Align != b.Align || (a.Words == nil) != (b.Words == nil) {
 		return false
 	}
@@ -235,8 +241,8 @@ func alike(a, b Needle) bool {
 		len(x.Ranges) == len(y.Ranges) && (&x.Ranges[0] == &y.Ranges[0] || slices.Equal(x.Ranges, y.Ranges))
 }
 
-// wordNeedle is the needle of a number of size bytes in ranges: its bytes
-// where only one value will do.
+// wordNeedle returns the needle of a number of size bytes in ranges. Where the ranges hold
+// a single value it is the bytes of that.
 func wordNeedle(size int, order addr.ByteOrder, ranges []ValueRange, align uint64) Needle {
 	if len(ranges) == 1 && ranges[0].Lo == ranges[0].Hi {
 		lit := make([]byte, size)
@@ -246,27 +252,27 @@ func wordNeedle(size int, order addr.ByteOrder, ranges []ValueRange, align uint6
 	return Needle{Words: &Words{Size: size, Order: order, Ranges: ranges}, Align: align}
 }
 
-// compiler is what the patterns of one Compile share.
+// A compiler is what the patterns of one call of Compile share.
 type compiler struct {
-	target Target
-	asked  map[string]answer
-	except map[exceptionKey]Matcher
+	target            Target
+	mappings          map[string]mappingAnswer
+	exceptionMatchers map[exceptionKey]Matcher
 }
 
-type answer struct {
+type mappingAnswer struct {
 	values []ValueRange
 	err    error
 }
 
-// mapping is the addresses up to highest of the mappings that have a name.
+// mapping returns the addresses, up to highest, of the mappings that have a name.
 func (c *compiler) mapping(name string, highest addr.Addr) ([]ValueRange, error) {
-	a, ok := c.asked[name]
+	a, ok := c.mappings[name]
 	if !ok {
-		if c.asked == nil {
-			c.asked = make(map[string]answer)
+		if c.mappings == nil {
+			c.mappings = make(map[string]mappingAnswer)
 		}
 		a.values, a.err = c.resolve(name, highest)
-		c.asked[name] = a
+		c.mappings[name] = a
 	}
 	return a.values, a.err
 }

@@ -27,7 +27,7 @@ func TestDocumentedPatterns(t *testing.T) {
 			if about == "" {
 				t.Errorf("%s: nothing is said about it", pattern)
 			}
-			if shown++; section != "" && p.Kind == Literal {
+			if shown++; section != "" && p.Kind == KindLiteral {
 				t.Errorf("%s: it is literal text", pattern)
 			}
 		}
@@ -42,15 +42,15 @@ func TestDocumentedPatterns(t *testing.T) {
 func TestDocumentedKinds(t *testing.T) {
 	page, comment := read(t, "../docs/patterns.md"), read(t, "patterns.go")
 	for _, k := range kinds {
-		for _, word := range k.words {
+		for _, word := range k.keywords {
 			plain := strings.TrimSuffix(strings.TrimSuffix(word, "le"), "be")
 			if !strings.Contains(page, plain) || !strings.Contains(comment, plain+":") {
 				t.Errorf("the kind %s is not told of", plain)
 			}
 		}
 		for _, flag := range k.flags {
-			if !shows(page, k.words[0], flag) {
-				t.Errorf("the page on patterns has no example of %s/%c:", k.words[0], flag)
+			if !shows(page, k.keywords[0], flag) {
+				t.Errorf("the page on patterns has no example of %s/%c:", k.keywords[0], flag)
 			}
 		}
 	}

@@ -8,20 +8,20 @@ import (
 	"unicode/utf8"
 )
 
-// Error is a pattern that cannot be read or compiled, and where in it the
-// trouble is.
+// Error tells what is wrong with a pattern that cannot be read or compiled, and where in
+// it.
 type Error struct {
 	File    string // the pattern's file, "" on a command line
-	Line    int    // its line there, from 1; 0 on a command line
-	Pattern string // the pattern as it was given, NAME= included; of a file, the whole line
-	Column  int    // in Pattern, from 1 and in bytes; len(Pattern)+1 is its end; 0: all of it
+	Line    int    // its line in File, from 1; 0 on a command line
+	Pattern string // the pattern as it was given, NAME= included; from a file, the whole line
+	Column  int    // in Pattern, from 1 and in bytes; len(Pattern)+1 is its end, 0 stands for all of it
 	Msg     string // what is wrong and what was expected
 	Err     error  // the cause, where something else failed
 }
 
-// Error is one line for a pattern of a command line. For one of a file it is
-// file:line:column and the message, the line below, and a caret under the
-// column. Long patterns are shortened, what does not print is replaced.
+// Error returns one line for a pattern of a command line. For one of a file it returns
+// file:line:column and the message, then the line of the file, then a caret under the
+// column. Long patterns are shortened, and characters that do not print are replaced.
 func (e *Error) Error() string {
 	if e.Line == 0 {
 		shown, _ := excerpt(e.Pattern, e.Column-1)
@@ -42,29 +42,28 @@ func (e *Error) Error() string {
 	return where + ":" + strconv.Itoa(e.Column) + ": " + e.Msg + "\n\t" + shown + "\n\t" + strings.Repeat(" ", caret) + "^"
 }
 
-// Unwrap is the cause, nil where the pattern itself is wrong.
+// Unwrap returns the cause, nil where the pattern itself is wrong.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Fact is something that an image may or may not say of itself.
+// Fact is something that an image may or may not tell about itself.
 type Fact string
 
-// What patterns may have to know of an image.
+// The facts that patterns may have to know of an image.
 const (
-	WordSize  Fact = "word size"
-	ByteOrder Fact = "byte order"
+	FactWordSize  Fact = "word size"
+	FactByteOrder Fact = "byte order"
 )
 
-// MissingError says that patterns cannot be compiled without something that
-// the Target does not have.
+// MissingError tells that patterns cannot be compiled because the Target lacks a fact.
 type MissingError struct {
 	What    Fact
-	Pattern string // the first pattern that needs it, by its name
+	Pattern string // the name of the first pattern that needs it
 	Kind    Kind   // of that pattern
-	Made    bool   // it was made by Numbers or Pointers: nobody wrote its type
+	Made    bool   // whether Numbers or Pointers made it: then nobody wrote its type
 	More    int    // how many more patterns need it
 }
 
-// Error is one line that names the first pattern and the number of the others.
+// Error returns one line that names the first pattern and the number of the others.
 func (e *MissingError) Error() string {
 	shown, _ := excerpt(e.Pattern, 0)
 	more := ""
@@ -72,15 +71,15 @@ func (e *MissingError) Error() string {
 		more = fmt.Sprintf(" and %d more", e.More)
 	}
 	other := ""
-	if (e.Kind == Int || e.Kind == Float) && !e.Made {
+	if (e.Kind == KindInt || e.Kind == KindFloat) && !e.Made {
 		other = " (le or be behind the type says it, as in u32le)"
 	}
 	return fmt.Sprintf("pattern '%s'%s: the %s of the image is not known%s", shown, more, e.What, other)
 }
 
-// excerpt is s as far as it fits in one line of a message, with at, an offset
-// in s, in it, and the number of characters in front of at. What does not
-// print becomes U+FFFD, a tab a blank.
+// excerpt returns as much of s as fits in one line of a message, including offset at, and
+// the number of characters in front of at. What does not print becomes U+FFFD, a tab
+// becomes a blank.
 func excerpt(s string, at int) (shown string, caret int) {
 	const width, before = 96, 64
 	at = max(0, min(at, len(s)))

@@ -2,6 +2,9 @@ package patterns_test
 
 import (
 	"fmt"
+	"io"
+	"io/fs"
+	"path/filepath"
 	"strings"
 
 	"vscan/engine/addr"
@@ -33,6 +36,94 @@ bad = u8:300
 	// sigs.txt:4:10: 300 is outside u8, which holds 0 to 255
 	//     bad = u8:300
 	//              ^
+}
+
+// A file of patterns may include others; open decides where they come from. Exceptions
+// in the file drop matches that are known to be none.
+func ExampleParseFiles() {
+	disk := map[string]string{
+		"rules/all.txt": `
+# everything
+@include magic.txt
+password = re:password=[a-z]{4,16}
+@except  re:=secret$
+`,
+		"rules/magic.txt": `elf = text:\x7fELF`,
+	}
+	pats, err := patterns.ParseFiles("rules/all.txt", func(name string) (io.ReadCloser, error) {
+		text, ok := disk[filepath.ToSlash(name)]
+		if !ok {
+			return nil, fs.ErrNotExist
+		}
+		return io.NopCloser(strings.NewReader(text)), nil
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, p := range pats {
+		fmt.Println(p.Name, p.Kind, filepath.Base(p.File), p.Line, p.Exceptions())
+	}
+	// Output:
+	// elf text magic.txt 1 []
+	// password re all.txt 4 [re:=secret$]
+}
+
+// The options of text and of regular expressions are fields for a program.
+func ExampleNewText() {
+	text, err := patterns.NewText("user", "user, wide", []byte("user"), patterns.TextOptions{Wide: true, FullWord: true})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	mail, err := patterns.NewRegexp("mail", "mail", `[a-z.]+@[a-z.]+`, patterns.RegexpOptions{Caseless: true, MaxMatch: 256})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	set, err := patterns.Compile([]patterns.Pattern{text, mail}, patterns.Target{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, p := range set.Patterns() {
+		fmt.Println(p.Name, p.Kind)
+	}
+	fmt.Println("longest:", set.MaxLen())
+	// Output:
+	// user text
+	// mail re
+	// longest: 256
+}
+
+// A set tells what the bytes of a hit hold. A program that searches has the index of
+// the pattern, the form and the bytes from an engine.Hit.
+func ExampleSet_Value() {
+	var pats []patterns.Pattern
+	for _, s := range []string{"answer=u16:42", "half=f32:0.5", "word=text/w:hi", "hidden=text/x:hi"} {
+		p, err := patterns.Parse(s)
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		pats = append(pats, p)
+	}
+	set, err := patterns.Compile(pats, patterns.Target{Order: addr.Little, OrderKnown: true})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for i, b := range []string{"\x2a\x00", "\x00\x00\x00\x3f", "h\x00i\x00", "IH"} {
+		value, isValue := set.Value(i, []byte(b))
+		text, isText := set.Text(i, 0, []byte(b), false)
+		key, isKeyed := set.XorKey(i, []byte(b))
+		fmt.Printf("%s: value %q %t, text %q %t, key %#x %t\n", set.Patterns()[i].Name, value, isValue, text, isText, key, isKeyed)
+	}
+	// Output:
+	// answer: value "42" true, text "" false, key 0x0 false
+	// half: value "0.5" true, text "" false, key 0x0 false
+	// word: value "" false, text "hi" true, key 0x0 false
+	// hidden: value "" false, text "IH" true, key 0x21 true
 }
 
 func ExampleCompile() {
@@ -68,8 +159,9 @@ func ExampleCompile() {
 	// longest: 8
 }
 
-// Patterns that a program makes: a name tells hits apart, and what is wrong, also
-// what is not known of the image, is the error of Compile.
+// A program makes patterns of bytes and numbers. Hits are told apart by the patterns'
+// names. Compile returns what is wrong with the patterns, and what it would have to know
+// of the image.
 func ExampleBytes() {
 	magic := patterns.Bytes([]byte("\x7fELF"))
 	magic.Name = "magic"
@@ -96,11 +188,10 @@ func ExampleBytes() {
 	// user id 1024 true
 }
 
-// Pointers are words of the image: their size and byte order are those of the
-// Target, and a name is that of a mapping of it. An image.Image makes the Target
-// of a dump.
-func ExampleRef() {
-	p, err := patterns.Ref("[heap]")
+// Pointers are words of the image: their size and byte order are those of the Target,
+// and a name is that of one of its mappings. An image.Image makes the Target of a dump.
+func ExampleParsePointer() {
+	p, err := patterns.ParsePointer("[heap]")
 	if err != nil {
 		fmt.Println(err)
 		return

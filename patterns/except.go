@@ -7,18 +7,18 @@ import (
 	"vscan/patterns/automaton"
 )
 
-// exception is an expression that drops matches in which it is found.
+// An exception is an expression that drops matches in which it is found.
 type exception struct {
-	source string // the pattern as written
-	flags  automaton.Flags
-	in     input // where it was written, for errors
+	written string // the pattern as written
+	flags   automaton.Flags
+	in      input // where it was written, for errors
 
 	mu    sync.Mutex
-	nodes map[nodeKind]exceptionNode // what node has read
+	nodes map[formEncoding]exceptionNode // what node has read, for each encoding
 }
 
-// nodeKind is what an exception is read for.
-type nodeKind struct {
+// A formEncoding is the encoding of a form. An exception is read anew for each.
+type formEncoding struct {
 	encoding automaton.Encoding
 	encoded  bool
 }
@@ -28,8 +28,8 @@ type exceptionNode struct {
 	err  error
 }
 
-// exceptions are those of a pattern, which has a word for them and no more: there
-// are patterns by the hundred thousand.
+// exceptions are the exceptions of a pattern. A Pattern has one pointer to them and no
+// more, since there are sets of hundreds of thousands of patterns.
 type exceptions struct{ list []*exception }
 
 func (p *Pattern) exceptions() []*exception {
@@ -39,21 +39,22 @@ func (p *Pattern) exceptions() []*exception {
 	return p.except.list
 }
 
-// Except returns the pattern with exceptions more: a match in which one of them is
-// found is no hit. It is looked at and told apart: engine.Stats counts it.
+// WithExceptions returns the pattern with more exceptions: a match in which one of them is
+// found is no hit. Such matches are looked at nevertheless and counted apart, in
+// engine.Stats.
 //
-// What is looked in is the bytes of the match alone, as if there were no other
-// memory: ^ and $ hold at its two ends, and so an exception is about a part of
-// the match unless it says otherwise. A match that Target.MaxMatch may have cut off, or
-// of more than DefaultMaxMatch bytes, is a hit whatever is in it. Where the pattern is Disjoint, what lies wholly in a match that
-// is dropped is no hit either, as the end of a placeholder is none; what begins in it
-// and goes on beyond its end may be one.
+// An exception is looked for in the bytes of the match alone, as if there were no other
+// memory: ^ and $ hold at its two ends, and without them it may be found in any part of the
+// match. A match of more than DefaultMaxMatch bytes, or one that Target.MaxMatch may have
+// cut off, is a hit whatever is in it. Where the pattern is Disjoint, what lies wholly in a
+// match that is dropped is no hit either, since the end of a placeholder is a placeholder.
+// What begins in it and goes on beyond its end may be a hit.
 //
-// Exceptions are patterns of re:, with no flags but i, s and m, and only patterns
-// of re: have any. They are in the encoding in which the match was found: flags w
-// and W of the pattern are theirs. One that holds where there is nothing (x*)
-// would drop every match and is an error.
-func (p Pattern) Except(more ...Pattern) (Pattern, error) {
+// Exceptions are patterns of re: with no flags but i, s and m, and only patterns of re:
+// have any. They are read in the encoding in which the match was found, so flags w and W of
+// the pattern hold for them. An exception that matches the empty string (x*) would drop
+// every match and is an error.
+func (p Pattern) WithExceptions(more ...Pattern) (Pattern, error) {
 	var list []*exception
 	for i := range more {
 		x, err := more[i].asException()
@@ -65,10 +66,10 @@ func (p Pattern) Except(more ...Pattern) (Pattern, error) {
 	return p.withExceptions(list)
 }
 
-// withExceptions is Except for exceptions that several patterns may have.
+// withExceptions is WithExceptions for exceptions that several patterns may share.
 func (p Pattern) withExceptions(more []*exception) (Pattern, error) {
 	b, ok := p.body.(*programBody)
-	if !ok || p.Kind != Regexp {
+	if !ok || p.Kind != KindRegexp {
 		return Pattern{}, p.fault(-1, "%s", onlyRegexps)
 	}
 	for _, x := range more {
@@ -84,14 +85,14 @@ func (p Pattern) withExceptions(more []*exception) (Pattern, error) {
 	return p, nil
 }
 
-// onlyRegexps refuses exceptions to other patterns.
+// onlyRegexps is the message that refuses exceptions to other patterns.
 const onlyRegexps = "only patterns of re: have exceptions: write it as re:, with \\xNN for its bytes"
 
 // Exceptions returns the exceptions of the pattern as they were written, in order.
 func (p Pattern) Exceptions() []string {
 	var all []string
 	for _, x := range p.exceptions() {
-		all = append(all, x.source)
+		all = append(all, x.written)
 	}
 	return all
 }
@@ -102,27 +103,27 @@ func (p Pattern) WithoutExceptions() Pattern {
 	return p
 }
 
-// asException is a pattern as an exception to another.
+// asException returns the pattern as an exception to another pattern.
 func (p *Pattern) asException() (*exception, error) {
 	b, ok := p.body.(*programBody)
 	switch {
-	case !ok || p.Kind != Regexp:
+	case !ok || p.Kind != KindRegexp:
 		return nil, p.fault(-1, "an exception is a pattern of re:")
 	case len(b.forms) != 1 || b.forms[0].encoding != automaton.Plain || b.options.FullWord:
 		return nil, p.fault(-1, "an exception has the encoding of the pattern that it is of, and no flags but i, s and m")
 	case p.except != nil:
 		return nil, p.fault(-1, "an exception has no exceptions")
 	}
-	in := input{text: p.text, pos: b.at, end: b.at + len(b.expr), file: p.File, line: p.Line}
-	return &exception{source: p.Source, flags: b.options.flags(), in: in}, nil
+	in := input{text: p.text, pos: b.offset, end: b.offset + len(b.expr), file: p.File, line: p.Line}
+	return &exception{written: p.Written, flags: b.options.flags(), in: in}, nil
 }
 
-// node is the exception in the encoding of a form.
+// node returns the exception as an expression in the encoding of a form.
 func (x *exception) node(f *form) (*automaton.Node, error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	kind := nodeKind{f.encoding, f.encoded}
-	if known, ok := x.nodes[kind]; ok {
+	key := formEncoding{f.encoding, f.encoded}
+	if known, ok := x.nodes[key]; ok {
 		return known.node, known.err
 	}
 	o := RegexpOptions{UTF16: f.encoded}
@@ -131,24 +132,24 @@ func (x *exception) node(f *form) (*automaton.Node, error) {
 		err = x.in.fault(x.in.pos, "as an exception it would hold in every match: want an expression that takes a byte at least")
 	}
 	if x.nodes == nil {
-		x.nodes = make(map[nodeKind]exceptionNode)
+		x.nodes = make(map[formEncoding]exceptionNode)
 	}
-	x.nodes[kind] = exceptionNode{n, err}
+	x.nodes[key] = exceptionNode{n, err}
 	return n, err
 }
 
-// program is what says whether the exception is found in a match of a form: it
-// matches the beginning of one up to where that is known.
+// program returns a program that matches the beginning of a match, up to and including the
+// place where the exception is found.
 func (x *exception) program(f *form) (*automaton.Program, error) {
 	n, err := x.node(f)
 	if err != nil {
 		return nil, err
 	}
-	unit := automaton.Bytes(automaton.All)
+	char := automaton.Bytes(automaton.All)
 	if f.encoded {
-		unit = automaton.Cat(unit, unit)
+		char = automaton.Cat(char, char)
 	}
-	p, err := automaton.Compile(automaton.Cat(automaton.Repeat(unit, 0, -1, true), n), automaton.Options{
+	p, err := automaton.Compile(automaton.Cat(automaton.Repeat(char, 0, -1, true), n), automaton.Options{
 		Limit: MaxBytes, Semantics: automaton.Shortest, Encoding: f.encoding, Encoded: f.encoded, MatchOnly: true,
 	})
 	if err != nil {
@@ -157,39 +158,39 @@ func (x *exception) program(f *form) (*automaton.Program, error) {
 	return p, nil
 }
 
-// exceptionKey is an exception in an encoding.
+// An exceptionKey is an exception in one encoding.
 type exceptionKey struct {
 	*exception
-	nodeKind
+	formEncoding
 }
 
-// exceptions are the matchers of the exceptions of a pattern to a form of it. One
-// that several patterns have is made once.
+// exceptions returns the matchers of the pattern's exceptions for one of its forms. A
+// matcher is made once for all patterns that share the exception.
 func (c *compiler) exceptions(p *Pattern, f *form) ([]Matcher, error) {
 	var all []Matcher
 	for _, x := range p.exceptions() {
-		key := exceptionKey{x, nodeKind{f.encoding, f.encoded}}
-		m, ok := c.except[key]
+		key := exceptionKey{x, formEncoding{f.encoding, f.encoded}}
+		m, ok := c.exceptionMatchers[key]
 		if !ok {
 			made, err := x.program(f)
 			if err != nil {
 				return nil, err
 			}
-			if c.except == nil {
-				c.except = make(map[exceptionKey]Matcher)
+			if c.exceptionMatchers == nil {
+				c.exceptionMatchers = make(map[exceptionKey]Matcher)
 			}
 			m = program{made}
-			c.except[key] = m
+			c.exceptionMatchers[key] = m
 		}
 		all = append(all, m)
 	}
 	return all, nil
 }
 
-// Excepted reports whether an exception holds in b, the bytes of a match of the
-// expression. None does in one that may go on behind what was matched of it, nor in
-// one of more than DefaultMaxMatch bytes: a placeholder is short, and to look for it
-// takes time that grows with b.
+// Excepted reports whether one of the expression's exceptions holds in b, the bytes of a
+// match of it. It is false for a match that may go on behind b, and for one of more than
+// DefaultMaxMatch bytes: a placeholder is short, and looking for it takes time that grows
+// with b.
 func (e *Expr) Excepted(b []byte) bool {
 	if len(b) > DefaultMaxMatch || e.CutLen > 0 && len(b) >= e.CutLen {
 		return false
@@ -200,5 +201,5 @@ func (e *Expr) Excepted(b []byte) bool {
 
 // sameExceptions reports whether two patterns have the same exceptions.
 func sameExceptions(a, b *Pattern) bool {
-	return slices.EqualFunc(a.exceptions(), b.exceptions(), func(x, y *exception) bool { return x.source == y.source })
+	return slices.EqualFunc(a.exceptions(), b.exceptions(), func(x, y *exception) bool { return x.written == y.written })
 }

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// excepted is whether the expressions of a pattern with exceptions drop a match.
+// excepted reports whether the exceptions of a pattern drop a match.
 func excepted(t *testing.T, p Pattern, form int, match string) bool {
 	t.Helper()
 	set, err := Compile([]Pattern{p}, Target{MaxMatch: 100})
@@ -21,7 +21,7 @@ func except(t *testing.T, p string, exceptions ...string) (Pattern, error) {
 	for _, x := range exceptions {
 		all = append(all, mustParse(t, x))
 	}
-	return mustParse(t, p).Except(all...)
+	return mustParse(t, p).WithExceptions(all...)
 }
 
 // An exception is looked for in the bytes of the match and nowhere else.
@@ -53,7 +53,7 @@ func TestExcept(t *testing.T) {
 		{"re/w:.*", []string{"re:\u0416$"}, 0, "a\x00\x16\x04", true},
 		{"re/w:.*", []string{"re:\u0416"}, 0, "\x16a\x04b", false},
 		{"re/w:.*", []string{"re:ba"}, 0, "a\x00b\x00", false},
-		{"re/w:.*", []string{"re:\u6162"}, 0, "\x00ba\x00", false}, // its bytes, but not as one unit
+		{"re/w:.*", []string{"re:\u6162"}, 0, "\x00ba\x00", false}, // its bytes, but not as one code unit
 		{"re/aw:.*", []string{"re:^ab$"}, 0, "a\x00b\x00", false},
 		{"re/aw:.*", []string{"re:^ab$"}, 1, "a\x00b\x00", true},
 		{"re/W:.*", []string{"re:^ab$"}, 0, "\x00a\x00b", true},
@@ -71,21 +71,22 @@ func TestExcept(t *testing.T) {
 			t.Errorf("exceptions %q, want %q", p.Exceptions(), c.exceptions)
 		}
 	}
-	// In bytes with a zero beside each, as YARA has them.
+	// These are bytes with a zero beside each, as in YARA.
 	p, err := NewRegexp("n", "n", "a+", RegexpOptions{Wide: true})
 	if err == nil {
-		p, err = p.Except(mustParse(t, "re:^aa$"))
+		p, err = p.WithExceptions(mustParse(t, "re:^aa$"))
 	}
 	if err != nil || !excepted(t, p, 0, "a\x00a\x00") || excepted(t, p, 0, "a\x00") {
 		t.Errorf("wide: %v", err)
 	}
-	// With keeps them, and more can be added; the pattern that they are added to stays what it is.
+	// WithFlags keeps exceptions, and more can be added; the pattern that they are added to
+	// stays what it is.
 	one, _ := except(t, "re:a+", "re:aa")
-	two, err := one.Except(mustParse(t, "re:b"))
+	two, err := one.WithExceptions(mustParse(t, "re:b"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if two, err = two.With("i"); err != nil || len(two.Exceptions()) != 2 || len(one.Exceptions()) != 1 {
+	if two, err = two.WithFlags("i"); err != nil || len(two.Exceptions()) != 2 || len(one.Exceptions()) != 1 {
 		t.Errorf("%q, %q, %v", one.Exceptions(), two.Exceptions(), err)
 	}
 }
@@ -110,7 +111,7 @@ func TestExceptErrors(t *testing.T) {
 		}
 	}
 	one, _ := except(t, "re:a", "re:a")
-	if _, err := mustParse(t, "re:a").Except(one); err == nil {
+	if _, err := mustParse(t, "re:a").WithExceptions(one); err == nil {
 		t.Error("an exception with an exception")
 	}
 	p, err := except(t, "n=re:a", "re:"+strings.Repeat("a{1000}", 70))
@@ -120,7 +121,7 @@ func TestExceptErrors(t *testing.T) {
 	if _, err := Compile([]Pattern{p}, Target{}); err == nil || !strings.Contains(err.Error(), ": column 4: it takes more than 65536 steps") {
 		t.Errorf("a long exception: %v", err)
 	}
-	// Two of one name are the same only with the same exceptions.
+	// Two patterns of one name are the same only with the same exceptions.
 	one.Name = "re:a"
 	if _, err := Compile([]Pattern{one, mustParse(t, "re:a")}, Target{}); err == nil || !strings.Contains(err.Error(), "also that of another") {
 		t.Errorf("a name with and without exceptions: %v", err)
@@ -130,7 +131,7 @@ func TestExceptErrors(t *testing.T) {
 	}
 }
 
-// Lines @except and @except-all of a file.
+// These are the lines @except and @except-all of a file.
 func TestExceptLines(t *testing.T) {
 	d := disk{
 		"main": "text:x\n" +
@@ -145,7 +146,7 @@ func TestExceptLines(t *testing.T) {
 	}
 	var got []string
 	for _, p := range pats {
-		got = append(got, p.Source+strings.Join(p.Exceptions(), ""))
+		got = append(got, p.Written+strings.Join(p.Exceptions(), ""))
 	}
 	want := "text:x re:a+re:^aa$re/i:B text:y re:cre:allre:d re:fre:g re:ire:h re:ere:all @exceptional @except-allowed"
 	if strings.Join(got, " ") != want {

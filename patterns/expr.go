@@ -1,95 +1,92 @@
 package patterns
 
-// Expr is a needle that is more than bytes and masks: a match has to be
-// verified, and may have any of several lengths. What it refers to must not be
-// changed.
+// Expr is what to look for where bytes and masks are not enough: a match has to be
+// verified, and may have any of several lengths. What it refers to must not be changed.
+// Expr, and all types here, are for the engine and may change.
 //
-// A match is found by one of its anchors, or, where it has none that would be
-// of use, by asking the Matcher at every place where Next, if the Matcher has
-// it, does not rule one out.
+// A match is found by one of the expression's anchors. Where there are none that would be
+// of use, the Matcher is asked at every place that Next does not rule out, if the Matcher
+// is a Finder.
 type Expr struct {
-	Pattern int     // index in Set.Patterns of the pattern that it is of
-	Matcher Matcher // decides
+	Pattern int     // index in Set.Patterns of the expression's pattern
+	Matcher Matcher // decides where matches are, and how long
 	Align   uint64  // a hit's address is a multiple of this; at least 1
 
-	// MinLen and MaxLen bound the length of a match in bytes, both included;
-	// MinLen is at least 1.
+	// MinLen and MaxLen bound the length of a match in bytes, both included; MinLen is at
+	// least 1.
 	MinLen, MaxLen int
 
-	// CutLen is the length in bytes from which on a match may be the beginning of
-	// a longer one that Target.MaxMatch does not allow; 0: none is.
+	// CutLen is a length in bytes: a match as long as that, or longer, may be the beginning
+	// of one that Target.MaxMatch does not allow. 0 where there is no such match.
 	CutLen int
 
-	// Anchors: every match holds at least one of them. Nil: they would be of no
-	// use, and all of memory is looked at with the Matcher.
+	// Anchors are such that every match holds at least one of them. Nil where anchors would
+	// be of no use: then the Matcher looks at all of memory.
 	Anchors []Anchor
 
-	// Except, where there are any, drop matches: see Excepted. Each matches at offset
-	// 0 of Memory that has the bytes of a match and no others.
+	// Except are the matchers that drop a match: see Excepted. Each is asked at offset 0 of
+	// a Memory that has the bytes of the match and no others.
 	Except []Matcher
 
-	// Isolated: what lies around the bytes to be searched is as if memory had none.
-	// Else Memory.Beyond tells of all memory, whether it is to be searched or
-	// not.
+	// Isolated means that what lies around the bytes that are searched is as if memory had
+	// none. Otherwise Memory.Beyond tells of all memory, whether it is searched or not.
 	Isolated bool
 }
 
-// Anchor is bytes that a match holds, and where in it they can begin.
+// Anchor is bytes that a match holds, and where in the match they can begin.
 type Anchor struct {
 	Lit, Mask []byte // as in a Needle
-	// First and Last are the offsets from the match's first byte at which the
-	// anchor can begin, both included; 0 ≤ First ≤ Last < MaxLen.
+	// First and Last are the offsets from the match's first byte at which the anchor can
+	// begin, both included. INVARIANT: 0 ≤ First ≤ Last < MaxLen.
 	First, Last int
 }
 
-// Matcher says whether a match begins at a place, and how long it is. It is
-// immutable and safe for concurrent use.
+// Matcher tells whether a match begins at a place, and how long it is. It is immutable and
+// safe for concurrent use.
 type Matcher interface {
-	// Match is the length of the match that begins at offset at of m.Bytes, and
-	// 0 where none does. All of the match lies in m.Bytes[at:], of which it
-	// looks at no more than MaxLen bytes; what lies around the match is asked
-	// of m.At. 0 ≤ at < len(m.Bytes).
+	// Match returns the length of the match that begins at offset at of m.Bytes, and 0
+	// where none does. All of the match lies in m.Bytes[at:], of which Match looks at no
+	// more than MaxLen bytes; for what lies around the match it asks m.At. 0 ≤ at <
+	// len(m.Bytes).
 	Match(m *Memory, at int) int
 }
 
-// Finder is a Matcher that rules out places faster than one by one.
+// Finder is a Matcher that rules out places faster than by asking at each.
 type Finder interface {
 	Matcher
-	// Next is the first offset from on and below to where a match may begin,
-	// to where none does. It looks at nothing but m.Bytes.
+	// Next returns the first offset, at least from and below to, at which a match may
+	// begin, and to where there is none. It looks at nothing but m.Bytes.
 	Next(m *Memory, from, to int) int
 }
 
-// Tracker is a Matcher that spares itself work where it is asked about many
-// places of the same bytes.
+// Tracker is a Matcher with a faster way to be asked about many places of the same bytes.
 type Tracker interface {
 	Matcher
 	NewTrack() Track
 }
 
-// Track is a Finder, with the same answers as the Matcher that it is of. From one
-// call to the next, places ascend and Memory stays the same, but for Reset. One
-// goroutine uses it.
+// Track is a Finder that remembers what it has seen of the bytes, and has the same answers
+// as the Matcher that made it. From one call to the next, places ascend and Memory stays
+// the same, unless Reset is called between them. One goroutine uses it.
 type Track interface {
 	Finder
-	// Reset says that other memory follows, or lower places.
+	// Reset tells the track that other memory or lower places follow.
 	Reset()
-	// Steps is about how much work there was so far, in bytes looked at by
-	// Match.
+	// Steps returns about how much work Match has done so far, in bytes looked at.
 	Steps() int
 }
 
-// Memory is bytes in which a Matcher looks for a match. One goroutine uses it.
+// Memory is the bytes in which a Matcher looks for a match. One goroutine uses it.
 type Memory struct {
 	Bytes []byte
-	// Beyond is the byte at offset i from Bytes[0], where i is outside Bytes: of
-	// what lies in front (i < 0) or behind. It is false where memory has none:
-	// a hole, an absent or unreadable byte. Nil: there are none.
+	// Beyond returns the byte at offset i from Bytes[0], where i is outside Bytes: in front
+	// of them (i < 0) or behind. ok is false where memory has none: at a hole, an absent or
+	// an unreadable byte. A nil Beyond means that there are none.
 	Beyond func(i int) (c byte, ok bool)
 }
 
-// At is the byte at offset i of m.Bytes, in it or around it. It is false where
-// memory has none.
+// At returns the byte at offset i of m.Bytes, in it or around it. ok is false where memory
+// has none.
 func (m *Memory) At(i int) (c byte, ok bool) {
 	if uint(i) < uint(len(m.Bytes)) {
 		return m.Bytes[i], true

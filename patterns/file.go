@@ -8,46 +8,46 @@ import (
 	"io"
 )
 
-// ParseFile reads patterns from a file, one a line; name is that of the file,
-// for errors and Pattern.File.
+// ParseFile reads patterns from a file, one a line. name is that of the file, for errors
+// and Pattern.File.
 //
-// Empty lines, lines of blanks and lines whose first character after blanks is
-// # are skipped. Blanks in front of a kind or NAME= and around the = are
-// layout. All else is as on a command line: a literal is the whole line, and
-// blanks at the end of text belong to it. Lines end with \n or \r\n, the last
-// one need not; a byte order mark of UTF-8 in front is skipped.
+// Empty lines, lines of blanks and lines whose first character after blanks is # are
+// skipped. Blanks in front of a kind or NAME= and around the = do not count. All else is as
+// on a command line: a literal is the whole line, and blanks at the end of text belong to
+// it. Lines end with \n or \r\n, and the last one need not; a byte order mark of UTF-8 in
+// front is skipped.
 //
-// A line @except PATTERN is an exception to the pattern in front of it, @except-all
+// A line @except PATTERN is an exception to the pattern in front of it, and @except-all
 // PATTERN to all patterns of re: that follow in the file: see the package comment.
 //
-// A line @include FILE stands for the patterns of another file, which is not to
-// be had here: it is an error. See ParseFiles.
+// A line @include FILE stands for the patterns of another file. ParseFile cannot open it
+// and returns an error; see ParseFiles.
 //
-// The error joins those of all lines, each an *Error, and no pattern is
-// returned with it. A line that is too long to be a pattern ends the reading:
-// it is no file of patterns.
+// The error joins those of all lines, each an *Error, and no pattern is returned with it. A
+// line that is too long to be a pattern ends the reading, since the file is then no file of
+// patterns.
 func ParseFile(name string, r io.Reader) ([]Pattern, error) {
-	var f files
+	var f fileReader
 	f.read(name, r)
 	return f.result()
 }
 
-// Lines reads a file of literals: every line that is not empty is a pattern,
-// its bytes as they stand, blanks included; there are no escapes, names or
-// comments. A line ends with \n, and one \r in front of that is not part of it
-// (a \r anywhere else is). A byte order mark of UTF-8 in front of the first
-// line is skipped. name is that of the file. Errors are as with ParseFile.
-func Lines(name string, r io.Reader) ([]Pattern, error) {
+// ParseLiterals reads a file of literals. Every line that is not empty is a pattern, its
+// bytes as they stand, blanks included; there are no escapes, names or comments. A line
+// ends with \n, and one \r in front of that is not part of it (a \r anywhere else is). A
+// byte order mark of UTF-8 in front of the first line is skipped. name is that of the file.
+// Errors are as with ParseFile.
+func ParseLiterals(name string, r io.Reader) ([]Pattern, error) {
 	return readLines(name, r, MaxBytes, func(s string, line int) (Pattern, bool, error) {
 		return Pattern{
-			Name: s, Source: s, Kind: Literal, File: name, Line: line,
-			text: s, body: encodings{{bytes: []byte(s)}},
+			Name: s, Written: s, Kind: KindLiteral, File: name, Line: line,
+			text: s, body: literals{{bytes: []byte(s)}},
 		}, s != "", nil
 	})
 }
 
-// readLines calls parse for each line of at most longest bytes, with its
-// number, and collects the patterns of those that have one.
+// readLines calls parse for each line of at most longest bytes, with its number, and
+// returns the patterns for which parse reports true.
 func readLines(name string, r io.Reader, longest int, parse func(s string, line int) (Pattern, bool, error)) ([]Pattern, error) {
 	var pats []Pattern
 	errs := eachLine(name, r, longest, func(s string, line int) error {
@@ -63,8 +63,8 @@ func readLines(name string, r io.Reader, longest int, parse func(s string, line 
 	return pats, nil
 }
 
-// eachLine calls do for each line of at most longest bytes, with its number,
-// and collects what is wrong with them or with the file.
+// eachLine calls do for each line of at most longest bytes, with its number, and returns
+// what is wrong with them or with the file.
 func eachLine(name string, r io.Reader, longest int, do func(s string, line int) error) (errs []error) {
 	br := bufio.NewReaderSize(r, 1<<16)
 	if start, _ := br.Peek(4); len(start) == 4 && isUTF16(start) {
@@ -92,9 +92,9 @@ func eachLine(name string, r io.Reader, longest int, do func(s string, line int)
 
 var errLong = errors.New("line too long")
 
-// readLine reads a line without its end, valid until the next call. It gives
-// io.EOF with the last one, which may be empty, and errLong with the start of
-// one of more than longest bytes.
+// readLine reads a line without its end; the bytes are valid until the next call. It
+// returns io.EOF with the last line, which may be empty, and errLong with the start of a
+// line of more than longest bytes.
 func readLine(br *bufio.Reader, longest int) ([]byte, error) {
 	b, err := br.ReadSlice('\n')
 	if err == bufio.ErrBufferFull {
@@ -115,8 +115,8 @@ func readLine(br *bufio.Reader, longest int) ([]byte, error) {
 	return b, err
 }
 
-// isUTF16 says whether text that starts with these four bytes is UTF-16: a
-// byte order mark and a character below U+0100.
+// isUTF16 reports whether text that starts with these four bytes is UTF-16: a byte order
+// mark and a character below U+0100.
 func isUTF16(b []byte) bool {
 	return b[0] == 0xff && b[1] == 0xfe && b[3] == 0 || b[0] == 0xfe && b[1] == 0xff && b[2] == 0
 }

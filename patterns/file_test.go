@@ -32,25 +32,25 @@ func TestParseFile(t *testing.T) {
 		kind         Kind
 		needle       string
 	}{
-		{5, "text:a # b", "text:a # b", Text, "612023" + "2062/1"},
-		{6, "foo", "text:bar ", Text, "62617220/1"},
-		{7, "foo2", "hex:00 01", Hex, "0001/1"},
-		{8, "u32:5 ", "u32:5 ", Int, "05000000/1"},
-		{9, "  literal ", "  literal ", Literal, fmt.Sprintf("%x/1", "  literal ")},
-		{10, "a = b", "a = b", Literal, fmt.Sprintf("%x/1", "a = b")},
-		{11, "x\ry\r", "x\ry\r", Literal, fmt.Sprintf("%x/1", "x\ry\r")},
-		{12, "last\r", "last\r", Literal, fmt.Sprintf("%x/1", "last\r")},
+		{5, "text:a # b", "text:a # b", KindText, "612023" + "2062/1"},
+		{6, "foo", "text:bar ", KindText, "62617220/1"},
+		{7, "foo2", "hex:00 01", KindHex, "0001/1"},
+		{8, "u32:5 ", "u32:5 ", KindInt, "05000000/1"},
+		{9, "  literal ", "  literal ", KindLiteral, fmt.Sprintf("%x/1", "  literal ")},
+		{10, "a = b", "a = b", KindLiteral, fmt.Sprintf("%x/1", "a = b")},
+		{11, "x\ry\r", "x\ry\r", KindLiteral, fmt.Sprintf("%x/1", "x\ry\r")},
+		{12, "last\r", "last\r", KindLiteral, fmt.Sprintf("%x/1", "last\r")},
 	}
 	if len(pats) != len(want) {
 		t.Fatalf("%d patterns, want %d: %+v", len(pats), len(want), pats)
 	}
 	for i, w := range want {
 		p := pats[i]
-		if p.File != "sigs" || p.Line != w.line || p.Name != w.name || p.Source != w.source || p.Kind != w.kind {
+		if p.File != "sigs" || p.Line != w.line || p.Name != w.name || p.Written != w.source || p.Kind != w.kind {
 			t.Errorf("%+v, want %+v", p, w)
 		}
 		if got := compile1(t, p, le64); got != w.needle {
-			t.Errorf("%q: %s, want %s", p.Source, got, w.needle)
+			t.Errorf("%q: %s, want %s", p.Written, got, w.needle)
 		}
 	}
 }
@@ -72,7 +72,7 @@ func TestParseFileErrors(t *testing.T) {
 	if err == nil || err.Error() != want {
 		t.Errorf("%v\nwant\n%s", err, want)
 	}
-	// Compile's errors know the place too.
+	// The errors of Compile have the place too.
 	pats, err = ParseFile("s", strings.NewReader("a = text:x\n\n  b = ptr:0x100000000\na=text:y\n"))
 	if err != nil {
 		t.Fatal(err)
@@ -89,7 +89,7 @@ func TestParseFileErrors(t *testing.T) {
 }
 
 func TestFileEdges(t *testing.T) {
-	readers := map[string]func(string, io.Reader) ([]Pattern, error){"ParseFile": ParseFile, "Lines": Lines}
+	readers := map[string]func(string, io.Reader) ([]Pattern, error){"ParseFile": ParseFile, "Lines": ParseLiterals}
 	for name, read := range readers {
 		for _, empty := range []string{"", "\n", "\r\n", "\n\n\r\n", "\ufeff", "\ufeff\n"} {
 			if pats, err := read("f", strings.NewReader(empty)); err != nil || len(pats) != 0 {
@@ -106,7 +106,7 @@ func TestFileEdges(t *testing.T) {
 		if !errors.Is(err, cause) || err.Error() != "reading patterns from f: disk on fire" {
 			t.Errorf("%s: %v", name, err)
 		}
-		// One byte at a time, and lines longer than any buffer.
+		// The file is read one byte at a time, and has lines longer than any buffer.
 		long := strings.Repeat("x", 200_000)
 		pats, err := read("f", iotest.OneByteReader(strings.NewReader("a\r\n"+long+"\r\nb")))
 		if err != nil || len(pats) != 3 || pats[0].Name != "a" || pats[1].Name != long || pats[2].Name != "b" || pats[2].Line != 3 {
@@ -120,7 +120,7 @@ func TestFileEdges(t *testing.T) {
 				t.Errorf("%s: a literal that is too long and %q", name, end)
 			}
 		}
-		// A source without lines and without end.
+		// The source has no lines and no end.
 		if _, err := read("f", zeros{}); err == nil || !strings.Contains(err.Error(), "nothing behind it was read") {
 			t.Errorf("%s: endless: %v", name, err)
 		}
@@ -132,7 +132,7 @@ type zeros struct{}
 func (zeros) Read(b []byte) (int, error) { clear(b); return len(b), nil }
 
 func TestLines(t *testing.T) {
-	pats, err := Lines("words", strings.NewReader("text:\\n\r\n\n#x\n a \nn = hex:00\nx\r\r\n\xff\x00\nre:\r"))
+	pats, err := ParseLiterals("words", strings.NewReader("text:\\n\r\n\n#x\n a \nn = hex:00\nx\r\r\n\xff\x00\nre:\r"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,13 +141,13 @@ func TestLines(t *testing.T) {
 		t.Fatalf("%d patterns, want %d", len(pats), len(want))
 	}
 	for _, p := range pats {
-		if w := want[p.Line]; p.Name != w || p.Source != w || p.Kind != Literal || p.File != "words" || compile1(t, p, Target{}) != fmt.Sprintf("%x/1", w) {
+		if w := want[p.Line]; p.Name != w || p.Written != w || p.Kind != KindLiteral || p.File != "words" || compile1(t, p, Target{}) != fmt.Sprintf("%x/1", w) {
 			t.Errorf("%+v, want %q", p, w)
 		}
 	}
 }
 
-// manyPatterns is a file of n patterns of all kinds.
+// manyPatterns returns a file of n patterns of all kinds.
 func manyPatterns(n int) string {
 	var b strings.Builder
 	for i := range n {
@@ -189,9 +189,9 @@ func TestManyErrors(t *testing.T) {
 	}
 }
 
-// mixedPatterns is a file of n patterns as those of whom collects signatures: a
-// third masked, a tenth in any case, a tenth wide, the rest plain, and a
-// twentieth each regular expressions and hex with jumps.
+// mixedPatterns returns a file of n patterns like those of people who collect signatures: a
+// third masked, a tenth in any case, a tenth wide, the rest plain, and a twentieth each
+// regular expressions and hex with jumps.
 func mixedPatterns(n int) string {
 	var b strings.Builder
 	for i := range n {
@@ -215,8 +215,8 @@ func mixedPatterns(n int) string {
 	return b.String()
 }
 
-// BenchmarkMixed is reading and compiling: what stands between a user with 100,000
-// patterns and the search.
+// BenchmarkMixed measures reading and compiling: what a user with 100,000 patterns waits
+// for before the search.
 func BenchmarkMixed(b *testing.B) {
 	in := mixedPatterns(100_000)
 	for b.Loop() {

@@ -7,22 +7,21 @@ import (
 	"strings"
 )
 
-// floatKind is f32: and f64:, a floating-point number of IEEE 754 as memory
-// holds it, in the image's byte order or, with le or be behind the type, in
-// that one:
+// floatKind is f32: and f64:, a floating-point number of IEEE 754 as memory holds it, in
+// the image's byte order or, with le or be behind the type, in that one:
 //
 //	VALUE       the number of the type that is nearest to it
 //	LO..HI      numbers from LO to HI, both included; an end that is left out
 //	            is the infinity on that side
 //	VALUE~TOL   numbers from VALUE − TOL to VALUE + TOL, both included
 //
-// Ends are rounded to the nearest number of the type too, so that f32:0.1..0.3
-// has both of what is written 0.1 and 0.3 in C. Zero is both of +0 and −0. nan
-// is any value that is no number; it is in no range. inf and -inf are numbers.
+// Ends are rounded to the nearest number of the type too, so that f32:0.1..0.3 includes
+// what is written 0.1 and 0.3 in C. Zero stands for both +0 and −0. nan is any value that
+// is no number, and is in no range. inf and -inf are numbers.
 var floatKind = kind{
-	kind:  Float,
-	words: []string{"f32", "f32le", "f32be", "f64", "f64le", "f64be"},
-	parse: parseFloat,
+	kind:     KindFloat,
+	keywords: []string{"f32", "f32le", "f32be", "f64", "f64le", "f64be"},
+	parse:    parseFloat,
 }
 
 // float is a type of floating-point numbers.
@@ -31,8 +30,8 @@ type float struct {
 	bits int
 }
 
-func parseFloat(in input, word, _ string) (body, error) {
-	name, order, fixed := splitOrder(word)
+func parseFloat(in input, keyword, _ string) (body, error) {
+	name, order, fixed := splitOrder(keyword)
 	t := float{name, 32}
 	if name == "f64" {
 		t.bits = 64
@@ -41,7 +40,7 @@ func parseFloat(in input, word, _ string) (body, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &wordsBody{words: words, size: t.bits / 8, show: showFloat, order: order, fixed: fixed}, nil
+	return &numberBody{ranges: words, size: t.bits / 8, show: showFloat, order: order, fixed: fixed}, nil
 }
 
 // parse reads VALUE, LO..HI or VALUE~TOL.
@@ -70,12 +69,12 @@ func (t float) parse(in input) ([]ValueRange, error) {
 	case err != nil:
 		return nil, err
 	case math.IsNaN(v):
-		inf, top := t.word(math.Inf(1)), t.sign()
+		inf, top := t.stored(math.Inf(1)), t.sign()
 		return []ValueRange{{inf + 1, top - 1}, {top | (inf + 1), top | (top - 1)}}, nil
 	case v == 0 && strings.ContainsAny(mantissa(in.body()), "123456789abcdfABCDF"):
 		return nil, in.fault(in.pos, "%s holds nothing that small but 0", t.name)
 	}
-	return t.span(v, v), nil
+	return t.storedRanges(v, v), nil
 }
 
 func (t float) parseRange(lo, hi input) ([]ValueRange, error) {
@@ -99,7 +98,7 @@ func (t float) parseRange(lo, hi input) ([]ValueRange, error) {
 	if first > last {
 		return nil, lo.fault(lo.pos, "range %v..%v: its first value is above its last", first, last)
 	}
-	return t.span(first, last), nil
+	return t.storedRanges(first, last), nil
 }
 
 func (t float) parseAround(value, tolerance input) ([]ValueRange, error) {
@@ -120,10 +119,10 @@ func (t float) parseAround(value, tolerance input) ([]ValueRange, error) {
 	if t.bits == 32 {
 		lo, hi = float64(float32(lo)), float64(float32(hi))
 	}
-	return t.span(lo, hi), nil
+	return t.storedRanges(lo, hi), nil
 }
 
-// value reads one number and rounds it to the nearest with some bits.
+// value reads one number and rounds it to the nearest one of so many bits.
 func (t float) value(in input, bits int) (float64, error) {
 	if in.pos == in.end {
 		return 0, in.fault(in.pos, "want a number, found the end")
@@ -143,7 +142,7 @@ func (t float) value(in input, bits int) (float64, error) {
 	return v, nil
 }
 
-// mantissa is the digits of a number without its exponent.
+// mantissa returns the digits of a number without its exponent.
 func mantissa(s string) string {
 	exponent := "eE"
 	if strings.ContainsAny(s, "xX") {
@@ -155,29 +154,29 @@ func mantissa(s string) string {
 	return s
 }
 
-// sign is the top bit of a number.
+// sign returns the sign bit, the top bit of a number.
 func (t float) sign() uint64 { return 1 << (t.bits - 1) }
 
-// word is a number as it is stored.
-func (t float) word(v float64) uint64 {
+// stored returns a number as memory holds it.
+func (t float) stored(v float64) uint64 {
 	if t.bits == 32 {
 		return uint64(math.Float32bits(float32(v)))
 	}
 	return math.Float64bits(v)
 }
 
-// span is the numbers lo to hi as stored. What is stored is a sign and a
-// magnitude, so that negative numbers ascend as they get lower:
+// storedRanges returns the numbers lo to hi as memory holds them. A number is stored as a
+// sign and a magnitude, so negative numbers ascend as they get lower:
 //
 //	number   −2 −1 −0 +0 1 2          word   +0 1 2      −0 −1 −2
 //	          a-----------b      →            a---b       b-----a
-func (t float) span(lo, hi float64) []ValueRange {
+func (t float) storedRanges(lo, hi float64) []ValueRange {
 	var out []ValueRange
 	if hi >= 0 {
-		out = append(out, ValueRange{t.word(math.Abs(max(lo, 0))), t.word(math.Abs(hi))})
+		out = append(out, ValueRange{t.stored(math.Abs(max(lo, 0))), t.stored(math.Abs(hi))})
 	}
 	if lo <= 0 {
-		out = append(out, ValueRange{t.sign() | t.word(math.Abs(min(hi, 0))), t.sign() | t.word(math.Abs(lo))})
+		out = append(out, ValueRange{t.sign() | t.stored(math.Abs(min(hi, 0))), t.sign() | t.stored(math.Abs(lo))})
 	}
 	return out
 }

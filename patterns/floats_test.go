@@ -47,8 +47,8 @@ func TestFloats(t *testing.T) {
 	}
 }
 
-// All that C can write as a float lies where it should, at the borders of its
-// exponents and of spans.
+// Everything that C can write as a float lies where it should, at the borders of its
+// exponents and of ranges.
 func TestFloat32Borders(t *testing.T) {
 	var borders []float32
 	for exp := range uint32(256) {
@@ -89,7 +89,7 @@ func TestFloat32Borders(t *testing.T) {
 	}
 }
 
-// floatIn says whether the needle of s has a word of 4 bytes.
+// floatIn reports whether the needle of s has a word of 4 bytes.
 func floatIn(s *Set, word uint32) bool {
 	n := s.Needles()[0]
 	if n.Words != nil {
@@ -98,7 +98,7 @@ func floatIn(s *Set, word uint32) bool {
 	return binary.LittleEndian.Uint32(n.Lit) == word
 }
 
-// A number is the bytes that Python's struct makes of it.
+// A number has the bytes that Python's struct makes of it.
 func TestFloatsAgainstPython(t *testing.T) {
 	python, err := exec.LookPath("python3")
 	if err != nil {

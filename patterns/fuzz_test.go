@@ -16,7 +16,7 @@ var seeds = []string{
 	"text/fwWa:x", "text/x(01-7f)wf:ab", "text/bBw:abc", "f64:1.5~0.1", "f32be:-inf..inf", "f64:nan", "ptr:0x1000", "ptr:..", "ptr:@[heap]", "ptr:@mapped", "ptr:0xffffffff+2", "a = text:x", "text/plain; q:", " # c",
 }
 
-// checkError says what any error of a pattern must be.
+// checkError checks what any error of a pattern has to be.
 func checkError(t *testing.T, err error, in string) {
 	var e *Error
 	if !errors.As(err, &e) {
@@ -47,31 +47,31 @@ func checkCompile(t *testing.T, p Pattern) {
 			var m *MissingError
 			if errors.As(err, &m) {
 				if target.OrderKnown {
-					t.Fatalf("%q: %v", p.Source, err)
+					t.Fatalf("%q: %v", p.Written, err)
 				}
 				continue
 			}
 			_ = err.Error()
-			if p.Kind != Ptr && p.Kind != Hex && p.Kind != Regexp {
-				t.Fatalf("%q: %v", p.Source, err)
+			if p.Kind != KindPtr && p.Kind != KindHex && p.Kind != KindRegexp {
+				t.Fatalf("%q: %v", p.Written, err)
 			}
 			continue
 		}
 		if len(s.Patterns()) != 1 || (len(s.Needles()) == 0) == (len(s.Exprs()) == 0) {
-			t.Fatalf("%q: %d patterns, %d needles, %d expressions", p.Source, len(s.Patterns()), len(s.Needles()), len(s.Exprs()))
+			t.Fatalf("%q: %d patterns, %d needles, %d expressions", p.Written, len(s.Patterns()), len(s.Needles()), len(s.Exprs()))
 		}
 		for _, e := range s.Exprs() {
 			checkExpr(t, p, s, e)
 		}
 		for i, n := range s.Needles() {
 			if n.Pattern != 0 || n.Align == 0 || n.Len() == 0 || n.Len() > s.MaxLen() || (n.Lit == nil) == (n.Words == nil) {
-				t.Fatalf("%q: %+v", p.Source, n)
+				t.Fatalf("%q: %+v", p.Written, n)
 			}
 			if n.Mask != nil && (len(n.Mask) != len(n.Lit) || bytes.Count(n.Mask, []byte{0}) == len(n.Mask)) {
-				t.Fatalf("%q: %s", p.Source, show(n))
+				t.Fatalf("%q: %s", p.Written, show(n))
 			}
-			if i > 0 && alike(n, s.Needles()[i-1]) {
-				t.Fatalf("%q: the same needle twice", p.Source)
+			if i > 0 && sameHits(n, s.Needles()[i-1]) {
+				t.Fatalf("%q: the same needle twice", p.Written)
 			}
 			if n.Words == nil {
 				continue
@@ -79,30 +79,30 @@ func checkCompile(t *testing.T, p Pattern) {
 			highest := ^uint64(0) >> (64 - 8*n.Words.Size)
 			for i, r := range n.Words.Ranges {
 				if r.Lo > r.Hi || r.Hi > highest || i > 0 && n.Words.Ranges[i-1].Hi+1 >= r.Lo {
-					t.Fatalf("%q: %s", p.Source, show(n))
+					t.Fatalf("%q: %s", p.Written, show(n))
 				}
 			}
 		}
-		if p.Kind == Literal && !bytes.Equal(s.Needles()[0].Lit, []byte(p.Source)) {
-			t.Fatalf("%q: %x", p.Source, s.Needles()[0].Lit)
+		if p.Kind == KindLiteral && !bytes.Equal(s.Needles()[0].Lit, []byte(p.Written)) {
+			t.Fatalf("%q: %x", p.Written, s.Needles()[0].Lit)
 		}
 	}
 }
 
-// checkExpr checks what an expression says of itself, on a little memory.
+// checkExpr checks what an expression tells about itself, on a little memory.
 func checkExpr(t *testing.T, p Pattern, s *Set, e Expr) {
 	if e.Pattern != 0 || e.Align == 0 || e.MinLen < 1 || e.MinLen > e.MaxLen || e.MaxLen > s.MaxLen() {
-		t.Fatalf("%q: %+v", p.Source, e)
+		t.Fatalf("%q: %+v", p.Written, e)
 	}
 	for _, a := range e.Anchors {
 		if len(a.Lit) == 0 || a.Mask != nil && len(a.Mask) != len(a.Lit) || a.First < 0 || a.First > a.Last || a.Last+len(a.Lit) > e.MaxLen {
-			t.Fatalf("%q, of %d to %d bytes: %+v", p.Source, e.MinLen, e.MaxLen, a)
+			t.Fatalf("%q, of %d to %d bytes: %+v", p.Written, e.MinLen, e.MaxLen, a)
 		}
 	}
-	m := &Memory{Bytes: []byte("\x00a\xff1\n" + p.Source + "\x00\x00")}
+	m := &Memory{Bytes: []byte("\x00a\xff1\n" + p.Written + "\x00\x00")}
 	for at := range min(len(m.Bytes), 40) {
 		if n := e.Matcher.Match(m, at); n != 0 && (n < e.MinLen || n > e.MaxLen || n > len(m.Bytes)-at) {
-			t.Fatalf("%q: %d bytes of %d to %d", p.Source, n, e.MinLen, e.MaxLen)
+			t.Fatalf("%q: %d bytes of %d to %d", p.Written, n, e.MinLen, e.MaxLen)
 		}
 	}
 }
@@ -112,7 +112,7 @@ func FuzzParse(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, in string) {
-		if p, err := Ref(in); err != nil {
+		if p, err := ParsePointer(in); err != nil {
 			checkError(t, err, in)
 		} else {
 			checkCompile(t, p)
@@ -122,10 +122,10 @@ func FuzzParse(f *testing.F) {
 			checkError(t, err, in)
 			return
 		}
-		if p.Name == "" || !strings.HasSuffix(in, p.Source) || p.Kind == Literal && p.Source != in {
+		if p.Name == "" || !strings.HasSuffix(in, p.Written) || p.Kind == KindLiteral && p.Written != in {
 			t.Fatalf("%q: %+v", in, p)
 		}
-		if q, err := Parse(p.Source); err != nil || q.Kind != p.Kind || q.Name != p.Source {
+		if q, err := Parse(p.Written); err != nil || q.Kind != p.Kind || q.Name != p.Written {
 			t.Fatalf("%q: its source is %+v, %v", in, q, err)
 		}
 		checkCompile(t, p)
@@ -146,13 +146,13 @@ func FuzzParseFile(f *testing.F) {
 		}
 		utf16 := len(in) >= 4 && isUTF16(in)
 
-		pats, err := Lines("f", bytes.NewReader(in))
+		pats, err := ParseLiterals("f", bytes.NewReader(in))
 		if (err != nil) != utf16 {
 			t.Fatalf("Lines: %v", err)
 		}
 		last := 0
 		for _, p := range pats {
-			if p.Line <= last || p.Source != lines[p.Line-1] || p.Source == "" || p.Kind != Literal {
+			if p.Line <= last || p.Written != lines[p.Line-1] || p.Written == "" || p.Kind != KindLiteral {
 				t.Fatalf("%+v", p)
 			}
 			last = p.Line
@@ -165,7 +165,7 @@ func FuzzParseFile(f *testing.F) {
 			}
 			return
 		}
-		// Line by line, it is what Parse says of the line without its layout.
+		// A line of a file is read as Parse reads the line without its layout.
 		bad, good := []error(nil), pats
 		if err != nil {
 			bad = err.(interface{ Unwrap() []error }).Unwrap()
@@ -191,11 +191,11 @@ func FuzzParseFile(f *testing.F) {
 			}
 			p := good[0]
 			good = good[1:]
-			if p.Kind == Literal {
-				if p.Source != line {
+			if p.Kind == KindLiteral {
+				if p.Written != line {
 					t.Fatalf("line %d, %q: %+v", i+1, line, p)
 				}
-			} else if q, err := Parse(p.Source); err != nil || q.Kind != p.Kind {
+			} else if q, err := Parse(p.Written); err != nil || q.Kind != p.Kind {
 				t.Fatalf("line %d, %q: %+v, %v", i+1, line, q, err)
 			}
 			checkCompile(t, p)

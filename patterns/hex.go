@@ -2,39 +2,39 @@ package patterns
 
 import "strings"
 
-// hexKind is hex:, bytes as pairs of hexadecimal digits in either case, with
-// blanks before, between and behind the pairs but not inside one. A ? stands
-// for any digit. Besides, as in YARA:
+// hexKind is hex:, bytes as pairs of hexadecimal digits in either case, with blanks before,
+// between and behind the pairs but not inside one. A ? stands for any digit. Besides, as in
+// YARA:
 //
 //	~41 ~4? ~?1      a byte that is not what stands behind the ~
 //	[4] [4-6] [4-] [-]   as many bytes of any value: 4, 4 to 6, at least 4, any number
 //	( 41 | 42 43 )   one of several; they may hold all of this
 //
-// Where several lengths match at one place, the shortest is the match. A jump with an
-// end goes as far as that; with one without an end no match is longer than
+// Where several lengths match at one place, the shortest is the match. A jump with an end
+// may go as far as that end; with a jump without an end, no match is longer than
 // Target.MaxMatch.
 //
-// What is only digits and ? is bytes and a mask; so is a choice between bytes of
-// one length, if it is small. All else has to be verified.
+// Digits and ? alone are bytes and a mask, and so is a small choice between bytes of one
+// length. All else has to be verified.
 var hexKind = kind{
-	kind:  Hex,
-	words: []string{"hex"},
-	parse: parseHex,
+	kind:     KindHex,
+	keywords: []string{"hex"},
+	parse:    parseHex,
 }
 
-// NewHex is the pattern of a body as it stands behind hex:. Name and source are
-// for those who read hits; the error is an *Error whose Pattern is body.
-func NewHex(name, source, body string) (Pattern, error) {
+// NewHex returns the pattern of a body that stands behind hex:. name and written are for
+// those who read hits. The error is an *Error whose Pattern is body.
+func NewHex(name, written, body string) (Pattern, error) {
 	b, err := parseHex(input{text: body, end: len(body)}, "", "")
 	if err != nil {
 		return Pattern{}, err
 	}
-	return Pattern{Name: name, Source: source, Kind: Hex, text: body, body: b}, nil
+	return Pattern{Name: name, Written: written, Kind: KindHex, text: body, body: b}, nil
 }
 
 func parseHex(in input, _, _ string) (body, error) {
-	if strings.ContainsAny(in.body(), hexProgram) {
-		return parseHexProgram(in)
+	if strings.ContainsAny(in.body(), hexOperators) {
+		return parseHexExpression(in)
 	}
 	start := in.pos
 	out, mask := make([]byte, 0, (in.end-in.pos)/2), make([]byte, 0, (in.end-in.pos)/2)
@@ -59,15 +59,15 @@ func parseHex(in input, _, _ string) (body, error) {
 	if !wild {
 		mask = nil
 	}
-	return encodings{{out, mask}}, nil
+	return literals{{out, mask}}, nil
 }
 
-// hexProgram is what a body has that is more than digits and ?.
-const hexProgram = "~[](|)"
+// hexOperators are the characters of a body that has more than digits and ?.
+const hexOperators = "~[](|)"
 
 const onlyWild = "nothing but ?: it would match everywhere"
 
-// pair reads the two digits at pos: a byte, and which of its bits count.
+// pair reads the two digits at pos. It returns a byte, and which of its bits count.
 func (in input) pair() (b, mask byte, err error) {
 	for d := in.pos; d <= in.pos+1; d++ {
 		b, mask = b<<4, mask<<4

@@ -10,18 +10,17 @@ import (
 // maxIncludes is how deep files may include one another.
 const maxIncludes = 16
 
-// ParseFiles reads patterns from a file as ParseFile does, and from those that
-// it includes. A line @include FILE, with blanks in front, between and behind,
-// stands for the patterns of FILE, whose path is relative to the file that the
-// line is in. A file that is included again adds nothing. One that includes
-// itself, by way of others or not, is an error, and so are files that include
-// one another more than 16 deep.
+// ParseFiles reads patterns from a file as ParseFile does, and from those that it includes.
+// A line @include FILE, with blanks in front, between and behind, stands for the patterns
+// of FILE, whose path is relative to the file that the line is in. A file that is included
+// again adds nothing. A file that includes itself, directly or through others, is an error,
+// and so are files that include one another more than 16 deep.
 //
-// open opens a file by its path; name is the first. What is wrong with any of
-// the files is joined in the error: values of type *Error, in the order of
-// reading, or what open or Read said of the first.
+// open opens a file by its path; name is that of the first. The error joins what is wrong
+// with any of the files: values of type *Error, in the order of reading, or what open or
+// Read returned for the first file.
 func ParseFiles(name string, open func(name string) (io.ReadCloser, error)) ([]Pattern, error) {
-	f := files{open: open}
+	f := fileReader{open: open}
 	r, err := open(name)
 	if err != nil {
 		return nil, err
@@ -31,21 +30,21 @@ func ParseFiles(name string, open func(name string) (io.ReadCloser, error)) ([]P
 	return f.result()
 }
 
-// files is patterns that are being read from files.
-type files struct {
-	open  func(name string) (io.ReadCloser, error) // nil: nothing can be included
-	stack []string                                 // the files that are being read, each included by the one in front
-	known map[string]bool                          // what was included already
+// A fileReader reads patterns from files.
+type fileReader struct {
+	open     func(name string) (io.ReadCloser, error) // nil where nothing can be included
+	stack    []string                                 // the files that are being read, each included by the one in front of it
+	included map[string]bool                          // the files that were included so far
 
 	patterns []Pattern
 	errs     []error
 
-	// Of the file that is being read:
-	own bool         // whether the last of patterns is the line in front
-	all []*exception // exceptions to all patterns that follow
+	// What follows is about the file that is being read.
+	afterPattern bool         // whether the line in front is the last of patterns
+	forAll       []*exception // exceptions to all patterns of re: that follow
 }
 
-func (f *files) result() ([]Pattern, error) {
+func (f *fileReader) result() ([]Pattern, error) {
 	if len(f.errs) > 0 {
 		return nil, errors.Join(f.errs...)
 	}
@@ -53,12 +52,12 @@ func (f *files) result() ([]Pattern, error) {
 }
 
 // read reads one file.
-func (f *files) read(name string, r io.Reader) {
-	const longest = 4*MaxBytes + 4096 // every byte an escape, and a name
+func (f *fileReader) read(name string, r io.Reader) {
+	const longest = 4*MaxBytes + 4096 // every byte of a pattern may be an escape, and it may have a name
 	f.stack = append(f.stack, filepath.Clean(name))
-	outer := f.all
-	f.own, f.all = false, nil
-	defer func() { f.stack, f.own, f.all = f.stack[:len(f.stack)-1], false, outer }()
+	outer := f.forAll
+	f.afterPattern, f.forAll = false, nil
+	defer func() { f.stack, f.afterPattern, f.forAll = f.stack[:len(f.stack)-1], false, outer }()
 	errs := eachLine(name, r, longest, func(s string, line int) error {
 		i := skipBlanks(s, 0)
 		if i == len(s) || s[i] == '#' {
@@ -73,9 +72,9 @@ func (f *files) read(name string, r io.Reader) {
 }
 
 // line reads a line that is neither empty nor a comment.
-func (f *files) line(s, name string, line int) error {
+func (f *fileReader) line(s, name string, line int) error {
 	if in, ok := directive("@include", s, name, line); ok {
-		f.own = false
+		f.afterPattern = false
 		return f.include(in)
 	}
 	if in, ok := directive("@except", s, name, line); ok {
@@ -85,18 +84,18 @@ func (f *files) line(s, name string, line int) error {
 		return f.exceptAll(in)
 	}
 	p, err := parse(s, name, line)
-	if err == nil && p.Kind == Regexp {
-		p, err = p.withExceptions(f.all)
+	if err == nil && p.Kind == KindRegexp {
+		p, err = p.withExceptions(f.forAll)
 	}
 	if err != nil {
 		return err
 	}
-	f.patterns, f.own = append(f.patterns, p), true
+	f.patterns, f.afterPattern = append(f.patterns, p), true
 	return nil
 }
 
-// directive is what stands behind a word that begins with @, if that is what a
-// line is.
+// directive returns what stands behind a word that begins with @, and reports whether the
+// line s begins with that word.
 func directive(word, s, name string, line int) (in input, ok bool) {
 	i := skipBlanks(s, 0)
 	if !strings.HasPrefix(s[i:], word) {
@@ -109,8 +108,8 @@ func directive(word, s, name string, line int) (in input, ok bool) {
 	return in.trim(), true
 }
 
-// include reads the file at the path that is left of a line.
-func (f *files) include(in input) error {
+// include reads the file whose path in holds.
+func (f *fileReader) include(in input) error {
 	path := in.body()
 	switch {
 	case path == "":
@@ -129,7 +128,7 @@ func (f *files) include(in input) error {
 			return in.fault(in.pos, "%s includes itself: %s", path, strings.Join(append(f.stack, path), ", "))
 		}
 	}
-	if f.known[path] {
+	if f.included[path] {
 		return nil
 	}
 	r, err := f.open(path)
@@ -139,10 +138,10 @@ func (f *files) include(in input) error {
 		return e
 	}
 	defer r.Close()
-	if f.known == nil {
-		f.known = make(map[string]bool)
+	if f.included == nil {
+		f.included = make(map[string]bool)
 	}
-	f.known[path] = true
+	f.included[path] = true
 	f.read(path, r)
 	return nil
 }

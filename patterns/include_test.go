@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// disk is files by their paths.
+// A disk is files by their paths.
 type disk map[string]string
 
 func (d disk) open(name string) (io.ReadCloser, error) {
@@ -35,7 +35,7 @@ func TestInclude(t *testing.T) {
 	}
 	var got []string
 	for _, p := range pats {
-		got = append(got, fmt.Sprintf("%s:%d:%s", filepath.ToSlash(p.File), p.Line, p.Source))
+		got = append(got, fmt.Sprintf("%s:%d:%s", filepath.ToSlash(p.File), p.Line, p.Written))
 	}
 	want := "sets/main:1:a sets/sub/one:1:one sets/sub/two:1:text:sub two sets/two:1:hex:00 sets/main:4:b /abs:1:abs sets/main:6:@includes are text"
 	if g := strings.Join(got, " "); g != want {

@@ -6,14 +6,14 @@ import (
 	"vscan/engine/addr"
 )
 
-// intKind is u8: to u64: and i8: to i64:, a number or a range of numbers as
-// memory holds it: two's complement, in the image's byte order or, with le or
-// be behind the type, in that one. One number is looked for as its bytes, a
-// range as words in ranges. A byte has no order: u8 and i8 never ask for one.
+// intKind is u8: to u64: and i8: to i64:, a number or a range of numbers as memory holds
+// it: two's complement, in the image's byte order or, with le or be behind the type, in
+// that one. A single number is looked for as its bytes, a range as words in ranges. A byte
+// has no order, so u8 and i8 never need to know one.
 var intKind = kind{
-	kind:  Int,
-	words: intWords(),
-	parse: parseInt,
+	kind:     KindInt,
+	keywords: intKeywords(),
+	parse:    parseInt,
 }
 
 var intTypes = []number{
@@ -22,7 +22,7 @@ var intTypes = []number{
 	{name: "i32", bits: 32, signed: true}, {name: "i64", bits: 64, signed: true},
 }
 
-func intWords() []string {
+func intKeywords() []string {
 	var words []string
 	for _, t := range intTypes {
 		words = append(words, t.name, t.name+"le", t.name+"be")
@@ -30,29 +30,29 @@ func intWords() []string {
 	return words
 }
 
-// wordsBody is numbers and the order in which they are stored.
-type wordsBody struct {
-	words []ValueRange
-	size  int // in bytes
-	order addr.ByteOrder
-	fixed bool                            // the order is given, or there is none
-	show  func(v uint64, size int) string // a number as stored, in decimal
+// A numberBody is numbers of one type as memory holds them.
+type numberBody struct {
+	ranges []ValueRange
+	size   int // in bytes
+	order  addr.ByteOrder
+	fixed  bool                            // whether order is given, or there is none; else it is the image's
+	show   func(v uint64, size int) string // returns a number as stored, in decimal
 }
 
-// splitOrder takes the byte order off a type, as of u32be; fixed says whether
-// there is one.
-func splitOrder(word string) (name string, order addr.ByteOrder, fixed bool) {
-	if s, ok := strings.CutSuffix(word, "le"); ok {
+// splitOrder takes the byte order off a type such as u32be. fixed reports whether there was
+// one.
+func splitOrder(keyword string) (name string, order addr.ByteOrder, fixed bool) {
+	if s, ok := strings.CutSuffix(keyword, "le"); ok {
 		return s, addr.Little, true
 	}
-	if s, ok := strings.CutSuffix(word, "be"); ok {
+	if s, ok := strings.CutSuffix(keyword, "be"); ok {
 		return s, addr.Big, true
 	}
-	return word, addr.Little, false
+	return keyword, addr.Little, false
 }
 
-func parseInt(in input, word, _ string) (body, error) {
-	name, order, fixed := splitOrder(word)
+func parseInt(in input, keyword, _ string) (body, error) {
+	name, order, fixed := splitOrder(keyword)
 	var t number
 	for _, t = range intTypes {
 		if t.name == name {
@@ -70,16 +70,16 @@ func parseInt(in input, word, _ string) (body, error) {
 	if t.signed {
 		show = showSigned
 	}
-	return &wordsBody{words: t.words(s), size: int(t.bits / 8), show: show, order: order, fixed: fixed}, nil
+	return &numberBody{ranges: t.storedRanges(s), size: int(t.bits / 8), show: show, order: order, fixed: fixed}, nil
 }
 
-func (b *wordsBody) needles(_ *Pattern, c *compiler) ([]Needle, error) {
+func (b *numberBody) needles(_ *Pattern, c *compiler) ([]Needle, error) {
 	order := b.order
 	if !b.fixed {
 		if !c.target.OrderKnown {
-			return nil, needs{order: true}
+			return nil, needs{byteOrder: true}
 		}
 		order = c.target.Order
 	}
-	return []Needle{wordNeedle(b.size, order, b.words, 1)}, nil
+	return []Needle{wordNeedle(b.size, order, b.ranges, 1)}, nil
 }

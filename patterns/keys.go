@@ -2,8 +2,8 @@ package patterns
 
 import "strings"
 
-// keys reads what stands in the parentheses of flag x: LO-HI, in hexadecimal;
-// none stands for all keys.
+// keys reads what stands in the parentheses of flag x: LO-HI, in hexadecimal. Without
+// parentheses it returns all keys.
 func (in input) keys() (KeyRange, error) {
 	if in.argAt == 0 {
 		return KeyRange{0x00, 0xff}, nil

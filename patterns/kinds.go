@@ -1,7 +1,7 @@
 package patterns
 
-// kinds is every kind of pattern that has a word of its own. A new kind is a
-// file with a kind and a body, one line here and a constant beside Kind.
+// kinds lists every kind of pattern that is written with a keyword. A new kind is a file
+// with its kind and its body, one line here, and a constant beside Kind.
 var kinds = []*kind{
 	&textKind,   // text.go
 	&hexKind,    // hex.go
@@ -12,24 +12,24 @@ var kinds = []*kind{
 	&regexpKind, // regexp.go
 }
 
-// kind is how one kind of pattern is written.
+// A kind is how one kind of pattern is written.
 type kind struct {
-	kind  Kind
-	words []string // what may stand in front of the colon: [a-z0-9]+
-	flags string   // the flags it takes, a byte each
-	arg   string   // those of them that may have something in parentheses behind
+	kind     Kind
+	keywords []string // each may stand in front of the colon; made of [a-z0-9]
+	flags    string   // the flags that the kind takes, a byte each
+	arg      string   // those of the flags that may have something in parentheses behind them
 
-	// parse reads the body. word is the one that was written, flags those
-	// that were given: a subset of kind.flags, none twice. A kind without
-	// parse belongs to the language but is not supported yet.
-	parse func(in input, word, flags string) (body, error)
+	// parse reads the body. keyword is the one that was written. flags are those that were
+	// given: a subset of kind.flags, none twice. A kind without parse belongs to the
+	// language but is not supported yet.
+	parse func(in input, keyword, flags string) (body, error)
 }
 
-// kindOf finds a kind by its word.
+// kindOf has the kind of each keyword.
 var kindOf = func() map[string]*kind {
 	m := make(map[string]*kind)
 	for _, k := range kinds {
-		for _, w := range k.words {
+		for _, w := range k.keywords {
 			if m[w] != nil {
 				panic("patterns: two kinds have the word " + w)
 			}

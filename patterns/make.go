@@ -8,49 +8,49 @@ import (
 	"vscan/engine/addr"
 )
 
-// Patterns for programs, which have bytes and numbers and no need to write them
-// as text. Name and Source are the pattern as it would be written; Name may be
-// set to something else before the pattern is compiled. What is wrong with an
-// argument, Compile says.
+// This file makes patterns for programs, which have bytes and numbers and no need to write
+// them as text. Name and Written are the pattern as it would be written; Name may be set to
+// something else before the pattern is compiled. Compile returns the error where an
+// argument is wrong.
 
-// Bytes returns the pattern of some bytes as they stand, at most MaxBytes and at
-// least one: of others, Compile returns the error. It keeps a copy. Its name is
-// hex: and the bytes; another may be set.
+// Bytes returns the pattern that looks for the bytes b as they stand. It keeps a copy. Its
+// name is hex: and the bytes; another may be set. b has 1 to MaxBytes bytes; otherwise,
+// Compile returns an error.
 func Bytes(b []byte) Pattern {
-	return made(Hex, "hex:"+hex.EncodeToString(b), literalBody(b, nil))
+	return made(KindHex, "hex:"+hex.EncodeToString(b), literalBody(b, nil))
 }
 
-// Masked returns the pattern of bytes of which only some bits count: those that
-// are set in mask, which is as long as b. At least one has to be. Errors and the
-// name are as with Bytes.
+// Masked returns the pattern that looks for bytes of which only the bits count that are set
+// in mask. mask is as long as b and has at least one bit set. Errors and the name are as
+// with Bytes.
 func Masked(b, mask []byte) Pattern {
-	return made(Hex, "hex:"+hex.EncodeToString(b)+"&"+hex.EncodeToString(mask), literalBody(b, mask))
+	return made(KindHex, "hex:"+hex.EncodeToString(b)+"&"+hex.EncodeToString(mask), literalBody(b, mask))
 }
 
-// Pointers returns the pattern of the words that hold an address in any of the
-// ranges, which may overlap and be in any order. Word size and byte order are
-// those of Target; hits lie at multiples of the word size unless Target.Align
-// says otherwise. What no word of that size can hold is left out; it is an error
-// of Compile where nothing is left. Those into a mapping are
-// Pointers(space.Named("[heap]")...), or Ref("[heap]").
+// Pointers returns the pattern that looks for words that hold an address in any of the
+// ranges, which may overlap and be in any order. Word size and byte order are those of
+// Target; hits lie at multiples of the word size unless Target.Align says otherwise.
+// Addresses that no word of that size can hold are left out; where none is left, Compile
+// returns an error. Pointers into a mapping are Pointers(space.Named("[heap]")...), or
+// ParsePointer("[heap]").
 func Pointers(ranges ...addr.Range) Pattern {
 	b := &rangesBody{ptr: true}
 	for _, r := range addr.Merge(ranges) {
 		b.ranges = append(b.ranges, ValueRange{uint64(r.First), uint64(r.Last)})
 	}
-	return made(Ptr, "ptr:"+joinRanges(b.ranges), b)
+	return made(KindPtr, "ptr:"+joinRanges(b.ranges), b)
 }
 
-// Numbers returns the pattern of unsigned numbers of 1, 2, 4 or 8 bytes, at any
-// address, whose value is in any of the ranges, which are ascending and
-// disjoint. The byte order is that of Target. A negative number is given as its
-// two's complement. Errors and the name are as with Bytes.
+// Numbers returns the pattern that looks, at any address, for unsigned numbers of 1, 2, 4
+// or 8 bytes whose value is in any of the ranges, which have to be ascending and disjoint.
+// The byte order is that of Target. A negative number is given as its two's complement.
+// Errors and the name are as with Bytes.
 func Numbers(size int, ranges ...ValueRange) Pattern {
-	return made(Int, fmt.Sprintf("u%d:%s", 8*size, joinRanges(ranges)), &rangesBody{size: size, ranges: ranges})
+	return made(KindInt, fmt.Sprintf("u%d:%s", 8*size, joinRanges(ranges)), &rangesBody{size: size, ranges: ranges})
 }
 
-func made(kind Kind, source string, b body) Pattern {
-	return Pattern{Name: source, Source: source, Kind: kind, text: source, body: b}
+func made(kind Kind, written string, b body) Pattern {
+	return Pattern{Name: written, Written: written, Kind: kind, text: written, body: b}
 }
 
 func joinRanges(ranges []ValueRange) string {
@@ -68,14 +68,15 @@ func joinRanges(ranges []ValueRange) string {
 	return strings.Join(parts, ",")
 }
 
-// faultBody is a body that Compile refuses.
+// A faultBody is a body that Compile refuses, with this message.
 type faultBody string
 
 func (f faultBody) needles(p *Pattern, _ *compiler) ([]Needle, error) {
 	return nil, p.fault(-1, "%s", string(f))
 }
 
-// literalBody is bytes, with which of their bits count; nil: all.
+// literalBody returns the body of bytes, of which the bits of mask count; all of them where
+// mask is nil.
 func literalBody(b, mask []byte) body {
 	switch {
 	case len(b) == 0:
@@ -83,29 +84,29 @@ func literalBody(b, mask []byte) body {
 	case len(b) > MaxBytes:
 		return faultBody(fmt.Sprintf("%d bytes: want at most %d", len(b), MaxBytes))
 	case mask == nil:
-		return encodings{{bytes: append([]byte{}, b...)}}
+		return literals{{bytes: append([]byte{}, b...)}}
 	case len(mask) != len(b):
 		return faultBody(fmt.Sprintf("a mask of %d bytes for %d", len(mask), len(b)))
 	}
-	e := encoding{bytes: make([]byte, len(b)), mask: append([]byte{}, mask...)}
-	all, any := true, false
+	e := literal{bytes: make([]byte, len(b)), mask: append([]byte{}, mask...)}
+	allBits, someBit := true, false
 	for i, m := range mask {
 		e.bytes[i] = b[i] & m
-		all, any = all && m == 0xff, any || m != 0
+		allBits, someBit = allBits && m == 0xff, someBit || m != 0
 	}
-	if !any {
+	if !someBit {
 		return faultBody(onlyWild)
 	}
-	if all {
+	if allBits {
 		e.mask = nil
 	}
-	return encodings{e}
+	return literals{e}
 }
 
-// rangesBody is words in ranges of values.
+// A rangesBody is words, or numbers of a size, in ranges of values.
 type rangesBody struct {
-	ptr    bool // words of the image that hold addresses
-	size   int  // in bytes, of numbers
+	ptr    bool // whether they are words of the image that hold addresses
+	size   int  // in bytes; of numbers
 	ranges []ValueRange
 }
 
@@ -116,7 +117,7 @@ func (b *rangesBody) needles(p *Pattern, c *compiler) ([]Needle, error) {
 		size, align = t.WordSize, uint64(t.WordSize)
 	}
 	if order := size != 1 && !t.OrderKnown; order || size == 0 && b.ptr {
-		return nil, needs{word: size == 0 && b.ptr, order: order}
+		return nil, needs{wordSize: size == 0 && b.ptr, byteOrder: order}
 	}
 	highest := ^uint64(0)
 	switch size {
@@ -133,8 +134,8 @@ func (b *rangesBody) needles(p *Pattern, c *compiler) ([]Needle, error) {
 	return []Needle{wordNeedle(size, t.Order, values, align)}, nil
 }
 
-// within is the ranges up to the highest value of a word, or what is wrong with
-// them.
+// within returns the ranges up to the highest value of a word, or a message that says what
+// is wrong with them.
 func (b *rangesBody) within(highest uint64) (values []ValueRange, msg string) {
 	for i, r := range b.ranges {
 		switch {

@@ -8,7 +8,7 @@ import (
 	"vscan/engine/addr"
 )
 
-// Patterns made of values have the needles of those that are parsed.
+// Patterns that are made of values have the needles of those that are parsed.
 func TestMadeLikeParsed(t *testing.T) {
 	at := func(first, last addr.Addr) addr.Range { return addr.Range{First: first, Last: last} }
 	for text, made := range map[string]Pattern{
@@ -35,7 +35,7 @@ func TestMadeLikeParsed(t *testing.T) {
 			if err1 != nil || err2 != nil {
 				t.Fatalf("%s: %v, %v", text, err1, err2)
 			}
-			if !slices.EqualFunc(got.Needles(), want.Needles(), alike) || got.Patterns()[0].Kind != want.Patterns()[0].Kind {
+			if !slices.EqualFunc(got.Needles(), want.Needles(), sameHits) || got.Patterns()[0].Kind != want.Patterns()[0].Kind {
 				t.Errorf("%s: needles %+v, want %+v", text, got.Needles(), want.Needles())
 			}
 			b := make([]byte, 8)[:want.MaxLen()]
@@ -56,7 +56,7 @@ func TestMadeLikeParsed(t *testing.T) {
 	}
 }
 
-// A slice that changes afterwards changes nothing.
+// Changing the slice afterwards changes nothing.
 func TestBytesAreCopied(t *testing.T) {
 	b := []byte("abc")
 	p := Bytes(b)
@@ -67,7 +67,7 @@ func TestBytesAreCopied(t *testing.T) {
 	}
 }
 
-// What is wrong with an argument, Compile says, by the pattern.
+// Compile says what is wrong with an argument, and names the pattern.
 func TestMadeWrong(t *testing.T) {
 	for want, p := range map[string]Pattern{
 		"want at least one":                            Bytes(nil),
@@ -83,7 +83,7 @@ func TestMadeWrong(t *testing.T) {
 	} {
 		_, err := Compile([]Pattern{p}, Target{WordSize: 4, OrderKnown: true})
 		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %v, want %s", p.Source, err, want)
+			t.Errorf("%s: %v, want %s", p.Written, err, want)
 		}
 	}
 	_, err := Compile([]Pattern{Pointers(addr.Range{First: 1, Last: 2}), Numbers(2, ValueRange{1, 2})}, Target{})
@@ -95,7 +95,7 @@ func TestMadeWrong(t *testing.T) {
 	}
 }
 
-// What has no type that could say the byte order is not told to say it there.
+// A pattern that has no type cannot be told to say the byte order in the type.
 func TestMissingOfMade(t *testing.T) {
 	numbers := Numbers(4, ValueRange{1, 5})
 	for _, c := range []struct {

@@ -30,7 +30,7 @@ func TestWith(t *testing.T) {
 			t.Fatal(err)
 		}
 		name := p.Name
-		if p, err = p.With(c.flags); err != nil || p.Name != name {
+		if p, err = p.WithFlags(c.flags); err != nil || p.Name != name {
 			t.Fatalf("%s with %s: %q, %v", c.pattern, c.flags, p.Name, err)
 		}
 		if got := places(t, p, Target{}, b); got != c.want {
@@ -52,15 +52,15 @@ func TestWith(t *testing.T) {
 			t.Fatal(err)
 		}
 		var e *Error
-		if _, err := p.With(c.flags); !errors.As(err, &e) || !strings.Contains(err.Error(), c.want) {
+		if _, err := p.WithFlags(c.flags); !errors.As(err, &e) || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s with %s: %v, want %q", c.pattern, c.flags, err, c.want)
 		}
 	}
-	all, err := Lines("f", strings.NewReader("text:a\nb"))
+	all, err := ParseLiterals("f", strings.NewReader("text:a\nb"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p, err := all[0].With("i"); err != nil || places(t, p, Target{}, "Text:A") != "0+6" {
+	if p, err := all[0].WithFlags("i"); err != nil || places(t, p, Target{}, "Text:A") != "0+6" {
 		t.Errorf("a line is literal: %v", err)
 	}
 }

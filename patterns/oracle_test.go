@@ -14,12 +14,12 @@ import (
 	"time"
 )
 
-// place is where a pattern is found: an offset, and the length of the match.
+// A place is where a pattern is found: an offset, and the length of the match.
 type place struct{ at, n int }
 
-// findAll is where the pattern of a set is found in b, by the meaning of needles
-// and expressions: at each offset the first of the lengths, as a slow search
-// would find them. Expressions are asked through their anchors as well.
+// findAll returns where the pattern of a set is found in b, by the meaning of needles and
+// expressions: at each offset the first of the lengths, as a slow search would find them.
+// It also asks expressions at the places that their anchors give.
 func findAll(t testing.TB, s *Set, b []byte) []place {
 	t.Helper()
 	found := map[place]bool{}
@@ -45,7 +45,7 @@ func findAll(t testing.TB, s *Set, b []byte) []place {
 				}
 			}
 			if !anchored {
-				t.Fatalf("%q: %x holds none of %+v", s.Patterns()[0].Source, b[at:at+n], e.Anchors)
+				t.Fatalf("%q: %x holds none of %+v", s.Patterns()[0].Written, b[at:at+n], e.Anchors)
 			}
 		}
 	}
@@ -69,8 +69,8 @@ func holds(lit, mask, b []byte) bool {
 	return true
 }
 
-// hexDrawer draws bodies of hex and the same as regular expressions of Python
-// and, where it has it, hexadecimal strings of YARA.
+// A hexDrawer draws bodies of hex, and the same as regular expressions of Python and, where
+// YARA has it, as hexadecimal strings of YARA.
 type hexDrawer struct{ *rand.Rand }
 
 var hexBytes = []byte{0x41, 0x42, 0x4f, 0x1f, 0x00, 0xff}
@@ -141,8 +141,8 @@ func (d hexDrawer) sequence(depth int) (ours, python string) {
 	return ours, python
 }
 
-// Bodies of hex, at every offset of random memory, against Python's re: the
-// shortest match.
+// Bodies of hex are compared with Python's re at every offset of random memory: the
+// shortest match counts.
 func TestHexAgainstPython(t *testing.T) {
 	python, err := exec.LookPath("python3")
 	if err != nil {
@@ -153,7 +153,7 @@ func TestHexAgainstPython(t *testing.T) {
 	d := hexDrawer{rand.New(rand.NewPCG(seed, 0))}
 	var in strings.Builder
 	var asked, got []string
-	programs, literals, hits := 0, 0, 0
+	programs, fixed, hits := 0, 0, 0
 	for len(got) < 10_000 {
 		body, re := d.sequence(2)
 		p, err := Parse("hex:" + body)
@@ -164,8 +164,8 @@ func TestHexAgainstPython(t *testing.T) {
 			t.Fatal(err)
 		}
 		limit := 1 + d.IntN(12)
-		if _, ok := p.body.(encodings); ok {
-			literals++
+		if _, ok := p.body.(literals); ok {
+			fixed++
 			limit = 100
 		} else {
 			programs++
@@ -220,14 +220,14 @@ for line in sys.stdin:
 			t.Errorf("%s: %s, want %s", asked[i], got[i], want)
 		}
 	}
-	t.Logf("%d programs, %d of literals, %d hits", programs, literals, hits)
-	if programs < 1000 || literals < 300 || hits < 1000 {
+	t.Logf("%d programs, %d of literals, %d hits", programs, fixed, hits)
+	if programs < 1000 || fixed < 300 || hits < 1000 {
 		t.Error("too few of a kind")
 	}
 }
 
-// Text with every combination of flags, against the definition of each, said
-// once more and by other means.
+// Text with every combination of flags is compared with the definition of each flag,
+// written once more in another way.
 func TestTextAgainstDefinition(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
@@ -249,7 +249,7 @@ func TestTextAgainstDefinition(t *testing.T) {
 			o.Caseless, o.FullWord = false, false
 			o.Base64, o.Base64Wide = d.IntN(2) == 0, d.IntN(2) == 0
 		}
-		// The text goes into memory in some of its forms.
+		// The text is put into the memory in some of its encodings.
 		var b []byte
 		for len(b) < 60 {
 			form := widen(text, d.IntN(3))
@@ -291,7 +291,7 @@ func TestTextAgainstDefinition(t *testing.T) {
 	}
 }
 
-// widen is text as it stands (0), with zeros behind (1) or in front (2).
+// widen returns text as it stands (0), with zeros behind (1) or in front (2).
 func widen(text []byte, how int) []byte {
 	var out []byte
 	for _, c := range text {
@@ -307,9 +307,9 @@ func widen(text []byte, how int) []byte {
 	return out
 }
 
-// defined is where text is in b, by the meaning of the options.
+// defined returns where text is in b, by the meaning of the options.
 func defined(text []byte, o TextOptions, b []byte) (all []place) {
-	lower := func(b []byte) []byte { return bytes.ToLower(b) } // all is ASCII or is no letter
+	lower := func(b []byte) []byte { return bytes.ToLower(b) } // all of it is ASCII or no letter
 	lo, hi := 0, 0
 	if o.Xor != nil {
 		lo, hi = int(o.Xor.Lo), int(o.Xor.Hi)
@@ -362,12 +362,12 @@ func defined(text []byte, o TextOptions, b []byte) (all []place) {
 	return all
 }
 
-// encoded is where digits of base64 stand in b that stay the same whatever lies
-// around the form of a text that they are made of.
+// encoded returns where those digits of base64 stand in b that stay the same whatever lies
+// around the encoded text that they are made of.
 func encoded(form []byte, o TextOptions, b []byte) map[place]bool {
 	found := map[place]bool{}
 	for front := range 3 {
-		var same []byte // the digits; 0 where they are not the same
+		var same []byte // the digits; 0 for those that are not the same
 		for _, around := range []byte{0x00, 0xff, 0x5a} {
 			pad := bytes.Repeat([]byte{around}, 3)
 			digits := []byte(base64.RawStdEncoding.EncodeToString(slices.Concat(pad[:front], form, pad)))
@@ -381,7 +381,8 @@ func encoded(form []byte, o TextOptions, b []byte) map[place]bool {
 			}
 		}
 		same = bytes.Trim(same, "\x00")
-		// Digits of what lies in front and behind only differ, but for 0x5a's.
+		// Digits that depend on what lies in front or behind differ from one of these,
+		// unless they come from 0x5a.
 		for how, on := range []bool{o.Base64, o.Base64Wide} {
 			if !on || len(same) == 0 {
 				continue

@@ -27,13 +27,13 @@ var (
 	be32 = Target{WordSize: 4, Order: addr.Big, OrderKnown: true}
 )
 
-// named is a target whose mappings have these names.
+// named returns a target with mappings of these names.
 func named(t Target, m map[string][]addr.Range) Target {
 	t.Mapping = func(name string) ([]addr.Range, error) { return m[name], nil }
 	return t
 }
 
-// show is a needle in short: "lit/ALIGN" or "lit&mask/ALIGN", bytes in hexadecimal, or
+// show returns a needle in short: "lit/ALIGN" or "lit&mask/ALIGN", bytes in hexadecimal, or
 // "SIZEle|be lo..hi lo..hi/ALIGN".
 func show(n Needle) string {
 	if n.Words == nil && n.Mask != nil {
@@ -49,12 +49,12 @@ func show(n Needle) string {
 	return s + "/" + strconv.FormatUint(n.Align, 10)
 }
 
-// compile1 is the needles of one pattern in short.
+// compile1 returns the needles of one pattern in short.
 func compile1(t testing.TB, p Pattern, target Target) string {
 	t.Helper()
 	s, err := Compile([]Pattern{p}, target)
 	if err != nil {
-		t.Fatalf("Compile(%q): %v", p.Source, err)
+		t.Fatalf("Compile(%q): %v", p.Written, err)
 	}
 	var out []string
 	longest := 0
@@ -63,7 +63,7 @@ func compile1(t testing.TB, p Pattern, target Target) string {
 		longest = max(longest, n.Len())
 	}
 	if s.MaxLen() != longest || len(s.Patterns()) != 1 {
-		t.Errorf("%q: MaxLen %d, want %d; %d patterns", p.Source, s.MaxLen(), longest, len(s.Patterns()))
+		t.Errorf("%q: MaxLen %d, want %d; %d patterns", p.Written, s.MaxLen(), longest, len(s.Patterns()))
 	}
 	return strings.Join(out, ", ")
 }
@@ -83,46 +83,46 @@ func TestParse(t *testing.T) {
 		kind             Kind
 	}{
 		// Literal text: no known kind.
-		{"password=x", "password=x", "password=x", Literal},
-		{"http://x", "http://x", "http://x", Literal},
-		{`C:\new`, `C:\new`, `C:\new`, Literal},
-		{"a=b:c", "a=b:c", "a=b:c", Literal},
-		{"a=b=text:x", "a=b=text:x", "a=b=text:x", Literal},
-		{"text", "text", "text", Literal},
-		{"text/w", "text/w", "text/w", Literal},
-		{"text :x", "text :x", "text :x", Literal},
-		{" text:x", " text:x", " text:x", Literal},
-		{"a =text:x", "a =text:x", "a =text:x", Literal},
-		{"a= text:x", "a= text:x", "a= text:x", Literal},
-		{"=text:x", "=text:x", "=text:x", Literal},
-		{"1a=text:x", "1a=text:x", "1a=text:x", Literal},
-		{"a b=text:x", "a b=text:x", "a b=text:x", Literal},
-		{"hexagon:1", "hexagon:1", "hexagon:1", Literal},
-		{"hexa:1", "hexa:1", "hexa:1", Literal},
-		{"Text:x", "Text:x", "Text:x", Literal},
-		{"u31:1", "u31:1", "u31:1", Literal},
-		{"u32l:1", "u32l:1", "u32l:1", Literal},
-		{"ptrle:1", "ptrle:1", "ptrle:1", Literal},
-		{"f16:1", "f16:1", "f16:1", Literal},
-		{"# no comment", "# no comment", "# no comment", Literal},
-		{":", ":", ":", Literal},
-		{"/", "/", "/", Literal},
-		{"\x00\xff", "\x00\xff", "\x00\xff", Literal},
+		{"password=x", "password=x", "password=x", KindLiteral},
+		{"http://x", "http://x", "http://x", KindLiteral},
+		{`C:\new`, `C:\new`, `C:\new`, KindLiteral},
+		{"a=b:c", "a=b:c", "a=b:c", KindLiteral},
+		{"a=b=text:x", "a=b=text:x", "a=b=text:x", KindLiteral},
+		{"text", "text", "text", KindLiteral},
+		{"text/w", "text/w", "text/w", KindLiteral},
+		{"text :x", "text :x", "text :x", KindLiteral},
+		{" text:x", " text:x", " text:x", KindLiteral},
+		{"a =text:x", "a =text:x", "a =text:x", KindLiteral},
+		{"a= text:x", "a= text:x", "a= text:x", KindLiteral},
+		{"=text:x", "=text:x", "=text:x", KindLiteral},
+		{"1a=text:x", "1a=text:x", "1a=text:x", KindLiteral},
+		{"a b=text:x", "a b=text:x", "a b=text:x", KindLiteral},
+		{"hexagon:1", "hexagon:1", "hexagon:1", KindLiteral},
+		{"hexa:1", "hexa:1", "hexa:1", KindLiteral},
+		{"Text:x", "Text:x", "Text:x", KindLiteral},
+		{"u31:1", "u31:1", "u31:1", KindLiteral},
+		{"u32l:1", "u32l:1", "u32l:1", KindLiteral},
+		{"ptrle:1", "ptrle:1", "ptrle:1", KindLiteral},
+		{"f16:1", "f16:1", "f16:1", KindLiteral},
+		{"# no comment", "# no comment", "# no comment", KindLiteral},
+		{":", ":", ":", KindLiteral},
+		{"/", "/", "/", KindLiteral},
+		{"\x00\xff", "\x00\xff", "\x00\xff", KindLiteral},
 		// Names.
-		{"foo=text:bar", "foo", "text:bar", Text},
-		{"_a.b$c-9=hex:00", "_a.b$c-9", "hex:00", Hex},
-		{"text=text:text=text:", "text", "text:text=text:", Text},
-		{"re=u8:1", "re", "u8:1", Int},
-		{"p=ptr:@[heap]", "p", "ptr:@[heap]", Ptr},
-		{"text:a=b", "text:a=b", "text:a=b", Text},
-		{"text::", "text::", "text::", Text},
-		{"text:re:x", "text:re:x", "text:re:x", Text},
+		{"foo=text:bar", "foo", "text:bar", KindText},
+		{"_a.b$c-9=hex:00", "_a.b$c-9", "hex:00", KindHex},
+		{"text=text:text=text:", "text", "text:text=text:", KindText},
+		{"re=u8:1", "re", "u8:1", KindInt},
+		{"p=ptr:@[heap]", "p", "ptr:@[heap]", KindPtr},
+		{"text:a=b", "text:a=b", "text:a=b", KindText},
+		{"text::", "text::", "text::", KindText},
+		{"text:re:x", "text:re:x", "text:re:x", KindText},
 	} {
 		p := mustParse(t, c.in)
-		if p.Name != c.name || p.Source != c.source || p.Kind != c.kind || p.File != "" || p.Line != 0 {
-			t.Errorf("Parse(%q) = %q, %q, %v, %q:%d", c.in, p.Name, p.Source, p.Kind, p.File, p.Line)
+		if p.Name != c.name || p.Written != c.source || p.Kind != c.kind || p.File != "" || p.Line != 0 {
+			t.Errorf("Parse(%q) = %q, %q, %v, %q:%d", c.in, p.Name, p.Written, p.Kind, p.File, p.Line)
 		}
-		if c.kind == Literal {
+		if c.kind == KindLiteral {
 			if got, want := compile1(t, p, Target{}), fmt.Sprintf("%x/1", c.in); got != want {
 				t.Errorf("%q: needle %s, want %s", c.in, got, want)
 			}
@@ -469,7 +469,7 @@ func TestCompileMissing(t *testing.T) {
 		t.Errorf("%v\nwant\n%s", err, want)
 	}
 	var m *MissingError
-	if !errors.As(err, &m) || m.What != WordSize || m.Pattern != "n" || m.More != 1 {
+	if !errors.As(err, &m) || m.What != FactWordSize || m.Pattern != "n" || m.More != 1 {
 		t.Errorf("%+v", m)
 	}
 	_, err = Compile(pats[2:3], Target{WordSize: 4})
@@ -481,7 +481,7 @@ func TestCompileMissing(t *testing.T) {
 	}
 }
 
-// All that is wrong is said at once, in the order of the patterns.
+// All errors are reported at once, in the order of the patterns.
 func TestCompileAllErrors(t *testing.T) {
 	pats := []Pattern{mustParse(t, "ptr:0x100000000"), mustParse(t, "a=text:x"), mustParse(t, "ptr:@x"), mustParse(t, "a=text:y")}
 	_, err := Compile(pats, le32)
@@ -569,12 +569,12 @@ func TestRef(t *testing.T) {
 		{"-5", "8l 10..1f/8"},
 		{"x y", "8l 10..1f/8"},
 	} {
-		p, err := Ref(c.in)
+		p, err := ParsePointer(c.in)
 		if err != nil {
 			t.Errorf("Ref(%q): %v", c.in, err)
 			continue
 		}
-		if p.Name != c.in || p.Source != c.in || p.Kind != Ptr {
+		if p.Name != c.in || p.Written != c.in || p.Kind != KindPtr {
 			t.Errorf("Ref(%q) = %+v", c.in, p)
 		}
 		if got := compile1(t, p, named(le64, maps)); got != c.want {
@@ -595,7 +595,7 @@ func TestRef(t *testing.T) {
 		{"99999999999999999999", 1, "outside an address"},
 	} {
 		var e *Error
-		if _, err := Ref(c.in); !errors.As(err, &e) || e.Column != c.col || !strings.Contains(e.Msg, c.want) {
+		if _, err := ParsePointer(c.in); !errors.As(err, &e) || e.Column != c.col || !strings.Contains(e.Msg, c.want) {
 			t.Errorf("Ref(%q): %v, want column %d, %q", c.in, err, c.col, c.want)
 		}
 	}
@@ -637,7 +637,7 @@ func TestKindString(t *testing.T) {
 	}
 }
 
-// What exists by the hundred thousand stays small.
+// Types of which there are hundreds of thousands of values stay small.
 func TestSizes(t *testing.T) {
 	if n := unsafe.Sizeof(Pattern{}); n > 104 {
 		t.Errorf("a Pattern has %d bytes", n)
@@ -647,7 +647,7 @@ func TestSizes(t *testing.T) {
 	}
 }
 
-// The package imports nothing of vscan but addr and automaton, and nothing of others.
+// The package imports nothing of vscan but addr and automaton, and nothing from elsewhere.
 func TestImports(t *testing.T) {
 	files, err := filepath.Glob("*.go")
 	if err != nil || len(files) == 0 {
@@ -670,7 +670,7 @@ func TestImports(t *testing.T) {
 	}
 }
 
-// Every span of a byte, against the definition.
+// Every range of the values of a byte is compared with the definition.
 func TestInt8Exhaustive(t *testing.T) {
 	for _, typ := range []struct {
 		word     string
@@ -695,7 +695,7 @@ func TestInt8Exhaustive(t *testing.T) {
 	}
 }
 
-// drawText draws bytes and a way to write them behind text:.
+// drawText draws bytes, and a way to write them behind text:.
 func drawText(t *rapid.T) (want []byte, body string) {
 	short := map[byte]string{'\n': `\n`, '\r': `\r`, '\t': `\t`, '\\': `\\`, 7: `\a`, 8: `\b`, 12: `\f`, 11: `\v`, 27: `\e`, '"': `\"`, '\'': `\'`}
 	want = rapid.SliceOfN(rapid.Byte(), 1, 40).Draw(t, "bytes")
@@ -782,9 +782,9 @@ func mustParseRapid(t *rapid.T, s string) Pattern {
 	return p
 }
 
-// Numbers of every type and byte order: the bytes that encoding/binary makes of
-// a value are the needle, or are in its ranges, exactly if the value is in the
-// pattern's range.
+// Numbers of every type and byte order are compared with encoding/binary: the bytes of a
+// value are the needle, or are in its ranges, exactly if the value is in the pattern's
+// range.
 func TestIntRoundTrip(t *testing.T) {
 	t.Run("u8", func(t *testing.T) { intRoundTrip[uint8](t, "u8") })
 	t.Run("u16", func(t *testing.T) { intRoundTrip[uint16](t, "u16") })
@@ -804,7 +804,7 @@ func intRoundTrip[T int8 | int16 | int32 | int64 | uint8 | uint16 | uint32 | uin
 			switch form := rapid.IntRange(0, 1).Draw(t, "hex"); {
 			case form == 0:
 				return fmt.Sprint(v)
-			case v < 0: // -v is v again for the lowest, and right as an unsigned number
+			case v < 0: // −v of the lowest value is v again, which is right as an unsigned number
 				return fmt.Sprintf("-0x%x", -uint64(int64(v)))
 			default:
 				return fmt.Sprintf("0x%x", v)

@@ -6,25 +6,27 @@ import (
 	"vscan/patterns/automaton"
 )
 
-// DefaultMaxMatch is the length in bytes of the longest match of an expression
-// that has no bound of its own, unless Target.MaxMatch says otherwise.
+// DefaultMaxMatch is the length in bytes of the longest match of an expression that has no
+// bound of its own, unless Target.MaxMatch sets another.
 const DefaultMaxMatch = 4096
 
-// programBody is the body of the kinds that are expressions on bytes.
+// A programBody is the body of the kinds that are expressions on bytes: re:, and hex: with
+// more than digits.
 type programBody struct {
-	forms     []form
-	semantics automaton.Semantics
-	maxMatch  int  // bytes; 0: that of the Target
-	atLeast   int  // bytes: it is no less
-	at        int  // offset of the body in the pattern
-	disjoint  bool // see Pattern.Disjoint
-	endless   bool // see Pattern.Endless
+	forms           []form
+	semantics       automaton.Semantics
+	maxMatch        int  // in bytes; 0 stands for that of the Target
+	maxMatchAtLeast int  // in bytes; the limit of a match is no less, whatever the Target says
+	offset          int  // of the body in the pattern
+	disjoint        bool // see Pattern.Disjoint
+	endless         bool // see Pattern.Endless
 
-	expr    string // of re:, the expression
+	expr    string // of re:, the regular expression
 	options RegexpOptions
 }
 
-// form is an expression in one encoding; encoded says whether that is applied.
+// A form is an expression in one encoding. encoded tells whether node has the encoding
+// already.
 type form struct {
 	node     *automaton.Node
 	encoding automaton.Encoding
@@ -36,14 +38,14 @@ func (b *programBody) needles(*Pattern, *compiler) ([]Needle, error) { return ni
 func (b *programBody) exprs(p *Pattern, c *compiler) ([]Expr, error) {
 	limit, err := c.target.maxMatch(b.maxMatch)
 	if err != nil {
-		return nil, p.fault(b.at, "%v", err)
+		return nil, p.fault(b.offset, "%v", err)
 	}
-	limit = max(limit, b.atLeast)
+	limit = max(limit, b.maxMatchAtLeast)
 	var out []Expr
 	for _, f := range b.forms {
 		prog, err := automaton.Compile(f.node, automaton.Options{Limit: limit, Semantics: b.semantics, Encoding: f.encoding, Encoded: f.encoded})
 		if err != nil {
-			return nil, p.fault(b.at, "%v", err)
+			return nil, p.fault(b.offset, "%v", err)
 		}
 		e := newExpr(prog)
 		if e.Except, err = c.exceptions(p, &f); err != nil {
@@ -54,8 +56,8 @@ func (b *programBody) exprs(p *Pattern, c *compiler) ([]Expr, error) {
 	return out, nil
 }
 
-// maxMatch is the length of the longest match for a pattern that has set own
-// itself; 0: it has not.
+// maxMatch returns the length in bytes of the longest match of a pattern. own is what the
+// pattern itself sets, 0 where it sets none.
 func (t *Target) maxMatch(own int) (int, error) {
 	limit := DefaultMaxMatch
 	switch {
@@ -70,7 +72,7 @@ func (t *Target) maxMatch(own int) (int, error) {
 	return limit, nil
 }
 
-// newExpr is the expression of a program, found at any address.
+// newExpr returns the Expr of a program, found at any address.
 func newExpr(p *automaton.Program) Expr {
 	e := Expr{Matcher: program{p}, Align: 1, MinLen: p.MinLen(), MaxLen: p.MaxLen(), CutLen: p.CutLen()}
 	for _, a := range p.Anchors() {
@@ -79,7 +81,7 @@ func newExpr(p *automaton.Program) Expr {
 	return e
 }
 
-// program is a program as the engine asks for it.
+// program makes a Program a Finder and a Tracker.
 type program struct{ *automaton.Program }
 
 var (
@@ -92,11 +94,11 @@ func (p program) Match(m *Memory, at int) int { return p.Program.Match(m.Bytes, 
 func (p program) Next(m *Memory, from, to int) int { return p.Program.Next(m.Bytes, from, to) }
 
 // NewTrack implements Tracker.
-func (p program) NewTrack() Track { return track{p.Program.NewTrail()} }
+func (p program) NewTrack() Track { return track{p.Program.NewTrack()} }
 
-// track is a trail as the engine asks for it.
-type track struct{ *automaton.Trail }
+// track makes an automaton.Track a Track.
+type track struct{ *automaton.Track }
 
-func (t track) Match(m *Memory, at int) int { return t.Trail.Match(m.Bytes, at, m.Beyond) }
+func (t track) Match(m *Memory, at int) int { return t.Track.Match(m.Bytes, at, m.Beyond) }
 
-func (t track) Next(m *Memory, from, to int) int { return t.Trail.Next(m.Bytes, from, to) }
+func (t track) Next(m *Memory, from, to int) int { return t.Track.Next(m.Bytes, from, to) }

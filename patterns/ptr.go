@@ -6,26 +6,26 @@ import (
 	"vscan/engine/addr"
 )
 
-// ptrKind is ptr:, a word of the image, of its word size and byte order, whose
-// value is an address, in a range of addresses, or in a mapping. Its hits lie
-// at multiples of the word size unless Target.Align says otherwise.
+// ptrKind is ptr:, a word of the image, of its word size and byte order, whose value is an
+// address, in a range of addresses, or in a mapping. Its hits lie at multiples of the word
+// size unless Target.Align says otherwise.
 //
-// An end of a range that is left out is 0 or the highest address that a word
-// holds; one that is written and that a word cannot hold is an error. Of a
-// mapping, what lies above that address cannot be pointed at and is left out.
+// An end of a range that is left out is 0 or the highest address that a word holds; an end
+// that is written and that a word cannot hold is an error. The part of a mapping that lies
+// above that address cannot be pointed at and is left out.
 var ptrKind = kind{
-	kind:  Ptr,
-	words: []string{"ptr"},
-	parse: parsePtr,
+	kind:     KindPtr,
+	keywords: []string{"ptr"},
+	parse:    parsePtr,
 }
 
 var address = number{name: "an address", bits: 64, hex: true}
 
-// ptrBody is what a pointer points at: a mapping, or a span of addresses.
+// A ptrBody is what a pointer points at: a mapping, or a range of addresses.
 type ptrBody struct {
-	mapping string // without the @; "": addresses
-	at      int    // offset of the mapping in the pattern
-	addrs   span
+	mapping string // its name without the @; "" where addrs holds the addresses
+	offset  int    // of the mapping's name in the pattern
+	addrs   ordinalRange
 }
 
 func parsePtr(in input, _, _ string) (body, error) {
@@ -45,22 +45,23 @@ func parsePtr(in input, _, _ string) (body, error) {
 	return &ptrBody{addrs: s}, nil
 }
 
-// parseMapping reads @NAME, or NAME: all that is left.
+// parseMapping reads the name of a mapping, with or without an @ in front: all that is
+// left.
 func parseMapping(in input) (body, error) {
 	name := strings.TrimPrefix(in.body(), "@")
 	if name == "" {
 		return nil, in.fault(in.end, "want the name of a mapping behind the @, found the end")
 	}
-	return &ptrBody{mapping: name, at: in.pos}, nil
+	return &ptrBody{mapping: name, offset: in.pos}, nil
 }
 
-// Ref is the pattern of the words that point at a target: an address, a range
-// (LO..HI, LO+LEN) or a mapping's name, with an @ in front or without. What
-// reads as numbers is never a name; a mapping whose name does is given with
-// the @. Name and Source are the target as written. The error is an *Error.
-func Ref(target string) (Pattern, error) {
+// ParsePointer returns the pattern of the words that point at a target: an address, a range
+// (LO..HI, LO+LEN) or a mapping's name, with an @ in front or without. What reads as
+// numbers is never a name; a mapping whose name reads so is given with the @. Name and
+// Written are the target as given. The error is an *Error.
+func ParsePointer(target string) (Pattern, error) {
 	in := input{text: target, end: len(target)}
-	p := Pattern{Name: target, Source: target, Kind: Ptr, text: target}
+	p := Pattern{Name: target, Written: target, Kind: KindPtr, text: target}
 	var err error
 	switch {
 	case target == "":
@@ -76,10 +77,10 @@ func Ref(target string) (Pattern, error) {
 	return p, nil
 }
 
-// looksNumeric says whether s is meant as an address or a range, be it a
-// faulty one: it starts with 0x, or with digits that end with it or in front of
-// a ".." or a "+", or with a ".." that ends it or stands in front of a digit.
-// Names such as libstdc++.so, 7z.so and ../a do not.
+// looksNumeric reports whether s is meant as an address or a range, even a faulty one. It
+// is if it starts with 0x, or with digits that end it or stand in front of ".." or "+", or
+// with a ".." that ends it or stands in front of a digit. Names such as libstdc++.so, 7z.so
+// and ../a are not.
 func looksNumeric(s string) bool {
 	n := 0
 	for n < len(s) && s[n] >= '0' && s[n] <= '9' {
@@ -97,7 +98,7 @@ func looksNumeric(s string) bool {
 func (b *ptrBody) needles(p *Pattern, c *compiler) ([]Needle, error) {
 	t := &c.target
 	if t.WordSize == 0 || !t.OrderKnown {
-		return nil, needs{word: t.WordSize == 0, order: !t.OrderKnown}
+		return nil, needs{wordSize: t.WordSize == 0, byteOrder: !t.OrderKnown}
 	}
 	highest := addr.Max
 	if t.WordSize == 4 {
@@ -108,13 +109,13 @@ func (b *ptrBody) needles(p *Pattern, c *compiler) ([]Needle, error) {
 	case b.mapping != "":
 		var err error
 		if values, err = c.mapping(b.mapping, highest); err != nil {
-			e := p.fault(b.at, "@%s: %v", b.mapping, err)
+			e := p.fault(b.offset, "@%s: %v", b.mapping, err)
 			e.Err = err
 			return nil, e
 		}
 	case b.addrs.lo > uint64(highest):
 		return nil, p.fault(b.addrs.loAt, "%#x is above %v, the highest address that a word of the image holds", b.addrs.lo, highest)
-	case b.addrs.open:
+	case b.addrs.hiOmitted:
 		values[0].Hi = uint64(highest)
 	case b.addrs.hi > uint64(highest):
 		return nil, p.fault(b.addrs.hiAt, "the range ends at %#x, above %v, the highest address that a word of the image holds", b.addrs.hi, highest)

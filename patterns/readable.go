@@ -9,53 +9,55 @@ import (
 	"vscan/patterns/automaton"
 )
 
-// spelled is a body whose hits may be text in several encodings.
-type spelled interface {
-	// spelling is how the bytes of a match, or the first of them, are written.
-	spelling(form int, b []byte) spelling
+// textual is a body whose hits may be text in several encodings.
+type textual interface {
+	// decoding returns how the bytes of a match, or the first of them, are to be read. form
+	// is that of the hit.
+	decoding(form int, b []byte) decoding
 }
 
-// spelling is how characters are stored.
-type spelling struct {
-	wide  bool           // as UTF-16
-	order addr.ByteOrder // of that
-	key   byte           // that every byte is exclusive-ored with
-	keyed bool           // whether there is one
+// A decoding is how the characters of a hit are stored.
+type decoding struct {
+	wide  bool           // whether they are UTF-16
+	order addr.ByteOrder // of UTF-16
+	key   byte           // the key that every byte is exclusive-ored with
+	keyed bool           // whether there is a key
 }
 
-// Text is the characters that the bytes b of a hit of pattern i of Patterns are,
-// from UTF-8, or from UTF-16 where it is UTF-16 that was found (flags w and W of
-// text and re, runs), or as a run is encoded. Form is that of the hit; it tells in
-// which encoding a pattern with several has matched. It is 0 where nobody knows,
-// and then UTF-16 is told by its zeros. Text is false where the bytes are none: not valid, or with
-// characters that do not print, other than tab, line feed and carriage return.
-// With cut, b is the beginning of a longer hit, and a character that it ends in
-// the middle of is left out. Bytes that are exclusive-ored with a key are taken
-// as they stand.
+// Text returns the characters that the bytes b of a hit of pattern i of Patterns stand for.
+// They are read as UTF-8, as UTF-16 where that was found (flags w and W of text and re), or
+// as the encoding of a run. form is that of the hit, and tells in which encoding a pattern
+// with several has matched. Where it is not known, form is 0, and UTF-16 is recognised by
+// its zeros.
+//
+// Text returns false where the bytes are no text: not valid, or with characters that do not
+// print, other than tab, line feed and carriage return. cut says that b is the beginning of
+// a longer hit; then a character that b ends in the middle of is left out. Bytes that are
+// exclusive-ored with a key are taken as they stand.
 func (s *Set) Text(i, form int, b []byte, cut bool) (string, bool) {
 	if r, ok := s.patterns[i].body.(textRuns); ok {
-		text := r.encoding.Text(b[:r.encoding.Whole(b)])
+		text := r.encoding.decode(b[:r.encoding.RunLen(b)])
 		return text, text != ""
 	}
-	how := s.spelling(i, form, b)
+	how := s.decoding(i, form, b)
 	if how.wide && !how.keyed {
 		return text16(b, how.order, cut)
 	}
 	return text8(b, cut)
 }
 
-// Key is the key that the bytes b of a hit of pattern i, of which there is at
-// least one, are exclusive-ored with. It is false for patterns without keys.
-func (s *Set) Key(i int, b []byte) (byte, bool) {
-	how := s.spelling(i, 0, b)
+// XorKey returns the key with which the bytes b of a hit of pattern i, at least one, are
+// exclusive-ored. It returns false for patterns without keys.
+func (s *Set) XorKey(i int, b []byte) (byte, bool) {
+	how := s.decoding(i, 0, b)
 	return how.key, how.keyed
 }
 
-func (s *Set) spelling(i, form int, b []byte) spelling {
-	if t, ok := s.patterns[i].body.(spelled); ok && len(b) > 0 {
-		return t.spelling(form, b)
+func (s *Set) decoding(i, form int, b []byte) decoding {
+	if t, ok := s.patterns[i].body.(textual); ok && len(b) > 0 {
+		return t.decoding(form, b)
 	}
-	return spelling{}
+	return decoding{}
 }
 
 func text8(b []byte, cut bool) (string, bool) {
@@ -72,7 +74,7 @@ func text8(b []byte, cut bool) (string, bool) {
 	return string(b), len(b) > 0
 }
 
-// wholeRunes is b without the beginning of a character at its end.
+// wholeRunes returns b without the beginning of a character at its end.
 func wholeRunes(b []byte) []byte {
 	for n := 1; n < utf8.UTFMax && n <= len(b); n++ {
 		last := b[len(b)-n:]
@@ -118,32 +120,32 @@ func legible(r rune) bool {
 	return strconv.IsPrint(r) || r == '\t' || r == '\n' || r == '\r'
 }
 
-// textBody is the body of text that stands anywhere, wordBody of text that is
-// found as full words only.
+// textBody is the body of text that stands anywhere, and fullWordBody of text that is found
+// as full words only.
 type (
 	textBody struct {
-		encodings
-		source
+		literals
+		textOrigin
 	}
-	wordBody struct {
-		words
-		source
+	fullWordBody struct {
+		encodedTexts
+		textOrigin
 	}
 )
 
-// source is what text was made of: its encodings, and the keys to
-// exclusive-or them with, if any.
-type source struct {
-	base words
-	keys *KeyRange
+// textOrigin is what text was made of: its encodings, and the keys with which they are
+// exclusive-ored, if any.
+type textOrigin struct {
+	texts encodedTexts
+	keys  *KeyRange
 }
 
-// spelling implements spelled: the encoding that b is one of.
-func (s *source) spelling(_ int, b []byte) spelling {
-	for i := range s.base {
-		w := &s.base[i]
-		how := spelling{wide: w.unit == 2, order: addr.Little, keyed: s.keys != nil}
-		if w.big {
+// decoding implements textual. It returns the encoding that b is in.
+func (s *textOrigin) decoding(_ int, b []byte) decoding {
+	for i := range s.texts {
+		w := &s.texts[i]
+		how := decoding{wide: w.charSize == 2, order: addr.Little, keyed: s.keys != nil}
+		if w.bigEndian {
 			how.order = addr.Big
 		}
 		if how.keyed {
@@ -153,11 +155,11 @@ func (s *source) spelling(_ int, b []byte) spelling {
 			return how
 		}
 	}
-	return spelling{}
+	return decoding{}
 }
 
-// begins reports whether b, under a key, is the word or its beginning.
-func (w *word) begins(b []byte, key byte) bool {
+// begins reports whether b, under a key, is the text or its beginning.
+func (w *encodedText) begins(b []byte, key byte) bool {
 	if len(b) > len(w.bytes) {
 		return false
 	}
@@ -172,39 +174,40 @@ func (w *word) begins(b []byte, key byte) bool {
 	return true
 }
 
-// spelling implements spelled. Where an expression has several encodings and
-// nobody knows which it was, the bytes are taken for those that they can be: UTF-16
-// of Latin letters, whose zeros tell, else plain bytes that are text, else UTF-16.
-func (p *programBody) spelling(form int, b []byte) spelling {
+// decoding implements textual. Where an expression has several encodings and it is not
+// known which has matched, the bytes are taken for UTF-16 of Latin letters, which its zeros
+// show, else for plain bytes if these are text, else for UTF-16.
+func (p *programBody) decoding(form int, b []byte) decoding {
 	if form > 0 && form <= len(p.forms) {
-		how, _ := p.forms[form-1].wide()
+		how, _ := p.forms[form-1].decoding()
 		return how
 	}
 	for _, f := range p.forms {
-		if how, ok := f.wide(); ok && (len(p.forms) == 1 || zeroEvery(b, 1-int(how.order))) {
+		if how, ok := f.decoding(); ok && (len(p.forms) == 1 || zeroEvery(b, 1-int(how.order))) {
 			return how
 		}
 	}
 	if _, ok := text8(b, true); ok {
-		return spelling{}
+		return decoding{}
 	}
 	for _, f := range p.forms {
-		if how, ok := f.wide(); ok {
+		if how, ok := f.decoding(); ok {
 			return how
 		}
 	}
-	return spelling{}
+	return decoding{}
 }
 
-// wide is how the form is spelled if that is UTF-16.
-func (f *form) wide() (spelling, bool) {
+// decoding returns how the characters of the form are stored, and reports whether that is
+// UTF-16.
+func (f *form) decoding() (decoding, bool) {
 	switch f.encoding {
 	case automaton.WideLE:
-		return spelling{wide: true, order: addr.Little}, true
+		return decoding{wide: true, order: addr.Little}, true
 	case automaton.WideBE:
-		return spelling{wide: true, order: addr.Big}, true
+		return decoding{wide: true, order: addr.Big}, true
 	}
-	return spelling{}, false
+	return decoding{}, false
 }
 
 // zeroEvery reports whether every second byte from one on is zero.
@@ -217,13 +220,13 @@ func zeroEvery(b []byte, from int) bool {
 	return len(b) > from
 }
 
-// spelling implements spelled.
-func (r runs) spelling(int, []byte) spelling {
+// decoding implements textual.
+func (r asciiRuns) decoding(int, []byte) decoding {
 	switch r.encoding {
 	case UTF16LE:
-		return spelling{wide: true, order: addr.Little}
+		return decoding{wide: true, order: addr.Little}
 	case UTF16BE:
-		return spelling{wide: true, order: addr.Big}
+		return decoding{wide: true, order: addr.Big}
 	}
-	return spelling{}
+	return decoding{}
 }

@@ -69,7 +69,7 @@ func TestText(t *testing.T) {
 		}
 	}
 	for e, bytes := range []string{ASCII: "a\tb", UTF16LE: "a\x00\t\x00b\x00", UTF16BE: "\x00a\x00\t\x00b"} {
-		p, err := Strings(Encoding(e), 1)
+		p, err := ASCIIRuns(Encoding(e), 1)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -86,7 +86,7 @@ func TestText(t *testing.T) {
 func TestKey(t *testing.T) {
 	for _, c := range []struct {
 		pattern, bytes string
-		key            int // −1: none
+		key            int // −1 where there is none
 	}{
 		{"text/x:hello", "hello", 0},
 		{"text/x:hello", "IDMMN", 0x21},
@@ -100,14 +100,14 @@ func TestKey(t *testing.T) {
 		{"hello", "hello", -1},
 		{"u8:1", "\x01", -1},
 	} {
-		key, ok := compiled(t, c.pattern).Key(0, []byte(c.bytes))
+		key, ok := compiled(t, c.pattern).XorKey(0, []byte(c.bytes))
 		if ok != (c.key >= 0) || ok && int(key) != c.key {
 			t.Errorf("%s, %q: %#x, %v, want %d", c.pattern, c.bytes, key, ok, c.key)
 		}
 	}
 }
 
-// Whatever the bytes, what is text is valid and prints.
+// Whatever the bytes are, text is valid and prints.
 func FuzzText(f *testing.F) {
 	f.Add("text/wWa:hi", []byte("h\x00i\x00"), true)
 	f.Add("text/x:hi", []byte{1}, false)
@@ -130,6 +130,6 @@ func FuzzText(f *testing.F) {
 		if ok && text == "" {
 			t.Fatalf("%q: text without characters", b)
 		}
-		set.Key(0, b)
+		set.XorKey(0, b)
 	})
 }

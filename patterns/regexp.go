@@ -7,73 +7,75 @@ import (
 	"vscan/patterns/automaton"
 )
 
-// regexpKind is re:, a regular expression on bytes, of RE2's syntax; what that
-// means of bytes says automaton.ParseRegexp.
+// regexpKind is re:, a regular expression on bytes, of RE2's syntax. automaton.ParseRegexp
+// says what the syntax means for bytes.
 //
-// Flag i: the case of ASCII letters does not count; s: . is \n as well; m: ^
-// and $ hold at \n as well. With flag w (W) the expression is on the characters
-// of UTF-16, little-endian (big-endian), as automaton.ParseUTF16 reads it: пар.*
-// is what it says, . is a code unit, \xNN the unit 0x00NN, and with i letters of
-// all scripts have their cases. There ^, $ and \b ask for a whole unit. Flag a
-// looks for the expression on bytes as well.
+// With flag i the case of ASCII letters does not count; with s, . is \n as well; with m, ^
+// and $ hold at \n as well. With flag w (W) the expression is on the characters of UTF-16,
+// little-endian (big-endian), as automaton.ParseUTF16 reads it: пар.* is what it says, . is
+// a code unit, \xNN is the code unit 0x00NN, and with i letters of all scripts have their
+// cases. There, ^, $ and \b ask for a whole code unit. Flag a looks for the expression on
+// bytes as well.
 //
-// ^ holds where memory begins, which is where no byte of it lies in front of
-// the match, and $ where it ends.
+// ^ holds where memory begins, which is where no byte of it lies in front of the match, and
+// $ where it ends.
 var regexpKind = kind{
-	kind:  Regexp,
-	words: []string{"re"},
-	flags: "ismwWa",
-	parse: parseRegexp,
+	kind:     KindRegexp,
+	keywords: []string{"re"},
+	flags:    "ismwWa",
+	parse:    parseRegexp,
 }
 
-// RegexpOptions is how a regular expression is read and which of the matches
-// that begin at one place counts. The zero value is re: without flags.
+// RegexpOptions says how a regular expression is read, and which of the matches that begin
+// at one place counts. The zero value is re: without flags.
 type RegexpOptions struct {
-	Caseless, DotAll, MultiLine bool // as the flags i, s and m
+	Caseless, DotAll, MultiLine bool // as flags i, s and m
 
-	// Wide looks for each byte with a zero behind it, WideBE with one in front,
-	// ASCII for the bytes as they stand, which is what none of them does too.
+	// Wide looks for each byte with a zero behind it, WideBE with a zero in front, and
+	// ASCII for the bytes as they stand. Without any of the three, the bytes are looked for
+	// as they stand.
 	Wide, WideBE, ASCII bool
 
-	// UTF16: what Wide and WideBE look for is characters of UTF-16, as with the
-	// flags w and W; not only those below U+0100.
+	// UTF16 makes Wide and WideBE look for all characters of UTF-16, as with the flags w
+	// and W, and not only for those below U+0100.
 	UTF16 bool
 
-	// FullWord: of the matches at a place only those count that have no ASCII
-	// letter or digit on either side; where bytes are wide, none as two bytes.
+	// FullWord lets only those matches at a place count that have no ASCII letter or digit
+	// on either side. Where bytes are wide, a letter is one of two bytes.
 	FullWord bool
 
-	// What is taken is what Perl takes: as much or as little as the expression
-	// says, alternatives in their order. Or else the longest, or the shortest;
-	// not both.
+	// Longest and Shortest choose the longest or the shortest of the matches at a place;
+	// not both may be set. Without either, the match is what Perl takes: as much or as
+	// little as the expression says, alternatives in their order.
 	Longest, Shortest bool
 
-	MaxMatch int // bytes of the longest match; 0: that of the Target
-	AtLeast  int // or that of the Target if it is more
+	MaxMatch        int // bytes of the longest match; 0 stands for that of the Target
+	MaxMatchAtLeast int // bytes; a shorter limit of the Target is raised to it
 }
 
-// NewRegexp is the pattern of a regular expression, as it stands behind re:.
-// Its matches may overlap (see Disjoint). Name and source are for those who
-// read hits; the error is an *Error whose Pattern is expr.
-func NewRegexp(name, source, expr string, o RegexpOptions) (Pattern, error) {
+// NewRegexp returns the pattern of a regular expression that stands behind re:. Its matches
+// may overlap (see Disjoint). name and written are for those who read hits. The error is an
+// *Error whose Pattern is expr.
+func NewRegexp(name, written, expr string, o RegexpOptions) (Pattern, error) {
 	in := input{text: expr, end: len(expr)}
 	b, err := newRegexp(in, o)
 	if err != nil {
 		return Pattern{}, err
 	}
-	return Pattern{Name: name, Source: source, Kind: Regexp, text: expr, body: b}, nil
+	return Pattern{Name: name, Written: written, Kind: KindRegexp, text: expr, body: b}, nil
 }
 
-// NewExpression is NewRegexp for an expression that the caller has read, which expr
-// gives for each encoding to look for: of characters of a byte each, it is encoded
-// here. Caseless, DotAll and MultiLine are up to the expression, UTF16 is not for it.
-func NewExpression(name, source string, expr func(automaton.Encoding) *automaton.Node, o RegexpOptions) (Pattern, error) {
-	in := input{text: source, end: len(source)}
+// NewExpression is NewRegexp for an expression that the caller has read. It calls expr for
+// each encoding to look for; what expr returns has characters of one byte each, and is
+// encoded here. Caseless, DotAll and MultiLine are up to the expression, and UTF16 must not
+// be set. It is for package yara, and may change.
+func NewExpression(name, written string, expr func(automaton.Encoding) *automaton.Node, o RegexpOptions) (Pattern, error) {
+	in := input{text: written, end: len(written)}
 	b, err := o.body(in, func(e automaton.Encoding) (*automaton.Node, error) { return expr(e), nil })
 	if err != nil {
 		return Pattern{}, err
 	}
-	return Pattern{Name: name, Source: source, Kind: Regexp, text: source, body: b}, nil
+	return Pattern{Name: name, Written: written, Kind: KindRegexp, text: written, body: b}, nil
 }
 
 func parseRegexp(in input, _, flags string) (body, error) {
@@ -84,7 +86,7 @@ func parseRegexp(in input, _, flags string) (body, error) {
 		Wide:      strings.Contains(flags, "w"),
 		WideBE:    strings.Contains(flags, "W"),
 		ASCII:     strings.Contains(flags, "a"),
-		FullWord:  strings.Contains(flags, "f"), // of Pattern.With alone
+		FullWord:  strings.Contains(flags, "f"), // only Pattern.WithFlags gives it
 		UTF16:     true,
 	})
 	if err != nil {
@@ -108,9 +110,9 @@ func newRegexp(in input, o RegexpOptions) (*programBody, error) {
 	return b, err
 }
 
-// body is the body of an expression, which parse gives for an encoding.
+// body returns the body of an expression. parse returns the expression for an encoding.
 func (o *RegexpOptions) body(in input, parse func(automaton.Encoding) (*automaton.Node, error)) (*programBody, error) {
-	b := &programBody{at: in.pos, maxMatch: o.MaxMatch, atLeast: o.AtLeast}
+	b := &programBody{offset: in.pos, maxMatch: o.MaxMatch, maxMatchAtLeast: o.MaxMatchAtLeast}
 	switch {
 	case o.Longest && o.Shortest:
 		return nil, in.fault(in.pos, "a match is the longest or the shortest, not both")
@@ -132,7 +134,7 @@ func (o *RegexpOptions) body(in input, parse func(automaton.Encoding) (*automato
 	return b, nil
 }
 
-// flags are those of the parser.
+// flags returns the flags for the parsers of package automaton.
 func (o *RegexpOptions) flags() (flags automaton.Flags) {
 	for _, f := range []struct {
 		on   bool
@@ -145,7 +147,7 @@ func (o *RegexpOptions) flags() (flags automaton.Flags) {
 	return flags
 }
 
-// encodings are those to look for.
+// encodings returns the encodings to look for.
 func (o *RegexpOptions) encodings() (all []automaton.Encoding) {
 	if o.ASCII || !o.Wide && !o.WideBE {
 		all = append(all, automaton.Plain)
@@ -159,10 +161,10 @@ func (o *RegexpOptions) encodings() (all []automaton.Encoding) {
 	return all
 }
 
-// encoded says whether an encoding is part of what is parsed for it.
+// encoded reports whether what is parsed for an encoding has that encoding already.
 func (o *RegexpOptions) encoded(e automaton.Encoding) bool { return o.UTF16 && e != automaton.Plain }
 
-// parse reads the expression for an encoding.
+// parse reads the regular expression that in holds, for an encoding.
 func (o *RegexpOptions) parse(in input, flags automaton.Flags, e automaton.Encoding) (n *automaton.Node, err error) {
 	if o.encoded(e) {
 		n, err = automaton.ParseUTF16(in.body(), flags, e)

@@ -7,12 +7,12 @@ import (
 	"testing"
 )
 
-// places is where a pattern is in b, in short.
+// places returns where a pattern is in b, in short.
 func places(t testing.TB, p Pattern, target Target, b string) string {
 	t.Helper()
 	s, err := Compile([]Pattern{p}, target)
 	if err != nil {
-		t.Fatalf("%q: %v", p.Source, err)
+		t.Fatalf("%q: %v", p.Written, err)
 	}
 	var out []string
 	for _, f := range findAll(t, s, []byte(b)) {
@@ -92,7 +92,7 @@ func TestNewRegexp(t *testing.T) {
 		if got := places(t, p, Target{}, c.b); got != c.want {
 			t.Errorf("%s %+v in %q: %s, want %s", c.expr, c.o, c.b, got, c.want)
 		}
-		if p.Name != "n" || p.Source != "s" || p.Kind != Regexp || p.Disjoint() {
+		if p.Name != "n" || p.Written != "s" || p.Kind != KindRegexp || p.Disjoint() {
 			t.Errorf("%+v", p)
 		}
 	}
@@ -115,7 +115,7 @@ func TestNewRegexp(t *testing.T) {
 func TestNewTextAndHex(t *testing.T) {
 	b := []byte("aB")
 	p, err := NewText("n", "s", b, TextOptions{Caseless: true})
-	if err != nil || p.Kind != Text || p.Name != "n" || places(t, p, Target{}, "Ab") != "0+2" || string(b) != "aB" {
+	if err != nil || p.Kind != KindText || p.Name != "n" || places(t, p, Target{}, "Ab") != "0+2" || string(b) != "aB" {
 		t.Errorf("%+v, %v, %q", p, err, b)
 	}
 	digits := "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
@@ -140,10 +140,10 @@ func TestNewTextAndHex(t *testing.T) {
 	}
 	reversed := []byte(digits)
 	slices.Reverse(reversed)
-	if p, err = NewText("n", "s", []byte("foobar"), TextOptions{Base64: true, Alphabet: string(reversed)}); err != nil || len(p.body.(*textBody).encodings) != 3 {
+	if p, err = NewText("n", "s", []byte("foobar"), TextOptions{Base64: true, Alphabet: string(reversed)}); err != nil || len(p.body.(*textBody).literals) != 3 {
 		t.Errorf("%v", err)
 	}
-	if p, err = NewHex("n", "s", "41 [2] 42"); err != nil || p.Kind != Hex || p.Source != "s" || places(t, p, Target{}, "A--B") != "0+4" {
+	if p, err = NewHex("n", "s", "41 [2] 42"); err != nil || p.Kind != KindHex || p.Written != "s" || places(t, p, Target{}, "A--B") != "0+4" {
 		t.Errorf("%+v, %v", p, err)
 	}
 	if _, err = NewHex("n", "s", "41 [x] 42"); err == nil || !strings.Contains(err.Error(), "column 5: want decimal digits") {
@@ -151,8 +151,8 @@ func TestNewTextAndHex(t *testing.T) {
 	}
 }
 
-// What is wrong with an expression only for an image or a limit is said when it
-// is compiled.
+// What is wrong with an expression only for an image or a limit is reported when it is
+// compiled.
 func TestCompileExpressionErrors(t *testing.T) {
 	for _, c := range []struct {
 		in   string
@@ -172,7 +172,7 @@ func TestCompileExpressionErrors(t *testing.T) {
 			t.Errorf("%.20s: %v, want %q", c.in, err, c.want)
 		}
 	}
-	// Two of one name are one if they are written alike.
+	// Two patterns of one name become one if they are written alike.
 	twice := []Pattern{mustParse(t, "n=re:a+"), mustParse(t, "n=re:a+")}
 	if s, err := Compile(twice, Target{}); err != nil || len(s.Patterns()) != 1 || len(s.Exprs()) != 1 || s.MaxLen() != DefaultMaxMatch {
 		t.Errorf("%v", err)

@@ -7,26 +7,26 @@ import (
 	"slices"
 )
 
-// Encoding is how the characters of a run are stored.
+// Encoding is how the characters of a printable run are stored.
 type Encoding uint8
 
-// The encodings of runs, in the order that vscan lists them in.
+// These are the encodings of runs, in the order in which vscan lists them.
 const (
-	ASCII   Encoding = iota // a byte a character
+	ASCII   Encoding = iota // one byte a character
 	UTF16LE                 // two bytes, the low one first
 	UTF16BE                 // two bytes, the high one first
-	UTF8                    // one to four bytes; of Texts alone
-	UTF32LE                 // four bytes, the lowest first; of Texts alone
-	UTF32BE                 // four bytes, the highest first; of Texts alone
+	UTF8                    // one to four bytes; only for TextRuns
+	UTF32LE                 // four bytes, the lowest first; only for TextRuns
+	UTF32BE                 // four bytes, the highest first; only for TextRuns
 )
 
-// Encodings are those of Strings.
-var Encodings = []Encoding{ASCII, UTF16LE, UTF16BE}
+// ASCIIRunEncodings are the encodings that ASCIIRuns takes.
+var ASCIIRunEncodings = []Encoding{ASCII, UTF16LE, UTF16BE}
 
-// TextEncodings are those of Texts: all of them.
-var TextEncodings = []Encoding{ASCII, UTF16LE, UTF16BE, UTF8, UTF32LE, UTF32BE}
+// TextRunEncodings are the encodings that TextRuns takes: all of them.
+var TextRunEncodings = []Encoding{ASCII, UTF16LE, UTF16BE, UTF8, UTF32LE, UTF32BE}
 
-// String is the name of an encoding: ascii, utf8, utf16le, utf16be, utf32le or
+// String returns the name of an encoding: ascii, utf8, utf16le, utf16be, utf32le or
 // utf32be.
 func (e Encoding) String() string {
 	switch e {
@@ -46,7 +46,7 @@ func (e Encoding) String() string {
 	return "unknown"
 }
 
-// Width is the bytes of a character, the least where they differ.
+// Width returns the bytes of a character, the fewest where characters differ.
 func (e Encoding) Width() int {
 	switch e {
 	case ASCII, UTF8:
@@ -57,9 +57,9 @@ func (e Encoding) Width() int {
 	return 2
 }
 
-// unit says whether b begins with a printable character, stored in this
-// encoding: 0x20 to 0x7e and the tab, as strings(1) has it.
-func (e Encoding) unit(b []byte) bool {
+// printable reports whether b begins with a printable character of ASCII in this encoding:
+// 0x20 to 0x7e or the tab, as strings(1) has it.
+func (e Encoding) printable(b []byte) bool {
 	switch {
 	case len(b) < e.Width():
 		return false
@@ -71,12 +71,12 @@ func (e Encoding) unit(b []byte) bool {
 	return isPrint[b[0]]
 }
 
-// Length is the length in bytes of the printable characters, stored in this
+// length returns the length in bytes of the printable characters of ASCII, in this
 // encoding, that b begins with.
-func (e Encoding) Length(b []byte) int {
+func (e Encoding) length(b []byte) int {
 	n := 0
 	if e != ASCII {
-		for e.unit(b[n:]) {
+		for e.printable(b[n:]) {
 			n += 2
 		}
 		return n
@@ -93,53 +93,55 @@ func (e Encoding) Length(b []byte) int {
 }
 
 const (
-	// MaxRun is the length in bytes to which the hit of a run is measured; see
-	// Strings.
+	// MaxRun is the length in bytes up to which the hit of a run is measured; see
+	// ASCIIRuns.
 	MaxRun = 4096
-	// MaxMinRun is the greatest least length that Strings takes, in characters.
+	// MaxMinRun is the most characters that ASCIIRuns and TextRuns take as the least length
+	// of a run.
 	MaxMinRun = MaxBytes / 2
 )
 
-// Strings is the pattern of printable runs of ASCII: of minimal or more characters
-// of an encoding, one of Encodings, that follow one another, at any address, as long as they can be: no
-// such character lies right before or behind. Its name is that of the encoding.
+// ASCIIRuns returns the pattern of printable runs of ASCII in an encoding, one of
+// ASCIIRunEncodings. A run is minimal or more printable characters side by side, at any
+// address, and as long as it can be: no such character lies right before it or behind it.
+// The pattern's name is that of the encoding.
 //
-// A match begins where a run begins, and there is one a run. It is measured up
-// to MaxRun bytes, or minimal characters where they take more, since a shard
-// reads that much past its end. So a match that is MaxLen bytes long may be the
-// beginning of a longer run: who wants its end reads on.
+// There is one match a run, which begins where the run does. It is measured up to MaxRun
+// bytes, or up to minimal characters where these take more, since a shard reads on past its
+// end by that much. So a match that is MaxLen bytes long may be the beginning of a longer
+// run: whoever wants its end has to read on (see Encoding.RestLen).
 //
-// Runs of one encoding never overlap. Text in UTF-16LE with a zero byte in
-// front of it is text in UTF-16BE as well, one byte earlier and less its last
-// character; both are matches of their patterns.
-func Strings(e Encoding, minimal int) (Pattern, error) {
+// Runs of one encoding never overlap. Text in UTF-16LE with a zero byte in front of it is
+// also text in UTF-16BE, one byte earlier and without its last character; both are matches
+// of their patterns.
+func ASCIIRuns(e Encoding, minimal int) (Pattern, error) {
 	if minimal < 1 || minimal > MaxMinRun {
 		return Pattern{}, fmt.Errorf("runs of %d characters: want 1 to %d", minimal, MaxMinRun)
 	}
-	if !slices.Contains(Encodings, e) {
-		return Pattern{}, fmt.Errorf("runs of ASCII in %v: want one of %v", e, Encodings)
+	if !slices.Contains(ASCIIRunEncodings, e) {
+		return Pattern{}, fmt.Errorf("runs of ASCII in %v: want one of %v", e, ASCIIRunEncodings)
 	}
 	name := e.String()
-	return Pattern{Name: name, Source: name, Kind: Run, text: name, body: runs{e, minimal}}, nil
+	return Pattern{Name: name, Written: name, Kind: KindRun, text: name, body: asciiRuns{e, minimal}}, nil
 }
 
-// runs is both the body of Strings and what finds them.
-type runs struct {
+// asciiRuns is both the body of ASCIIRuns and its Finder.
+type asciiRuns struct {
 	encoding Encoding
-	minimal  int // characters
+	minChars int // the fewest characters of a run
 }
 
-func (r runs) needles(*Pattern, *compiler) ([]Needle, error) { return nil, nil }
+func (r asciiRuns) needles(*Pattern, *compiler) ([]Needle, error) { return nil, nil }
 
-func (r runs) exprs(*Pattern, *compiler) ([]Expr, error) {
-	return []Expr{{Matcher: r, Align: 1, MinLen: r.least(), MaxLen: r.longest(), Isolated: true}}, nil
+func (r asciiRuns) exprs(*Pattern, *compiler) ([]Expr, error) {
+	return []Expr{{Matcher: r, Align: 1, MinLen: r.minBytes(), MaxLen: r.maxBytes(), Isolated: true}}, nil
 }
 
-// least and longest are the bounds of a match in bytes.
-func (r runs) least() int   { return r.minimal * r.encoding.Width() }
-func (r runs) longest() int { return max(MaxRun, r.least()) }
+// minBytes and maxBytes return the bounds of the length of a match in bytes.
+func (r asciiRuns) minBytes() int { return r.minChars * r.encoding.Width() }
+func (r asciiRuns) maxBytes() int { return max(MaxRun, r.minBytes()) }
 
-// isPrint is the bytes that strings(1) prints.
+// isPrint has the bytes that strings(1) prints.
 var isPrint = func() (set [256]bool) {
 	set['\t'] = true
 	for c := ' '; c <= '~'; c++ {
@@ -149,53 +151,53 @@ var isPrint = func() (set [256]bool) {
 }()
 
 // Match implements Matcher.
-func (r runs) Match(m *Memory, at int) int {
+func (r asciiRuns) Match(m *Memory, at int) int {
 	b := m.Bytes[at:]
-	if !r.encoding.unit(b) {
+	if !r.encoding.printable(b) {
 		return 0
 	}
-	var before [2]byte // the character in front, in its last bytes
+	var before [2]byte // the character in front, in the last bytes
 	whole := true
 	for i := range r.encoding.Width() {
 		c, ok := m.At(at - 1 - i)
 		before[1-i], whole = c, whole && ok
 	}
-	if whole && r.encoding.unit(before[2-r.encoding.Width():]) {
+	if whole && r.encoding.printable(before[2-r.encoding.Width():]) {
 		return 0
 	}
-	if n := r.encoding.Length(b[:min(len(b), r.longest())]); n >= r.least() {
+	if n := r.encoding.length(b[:min(len(b), r.maxBytes())]); n >= r.minBytes() {
 		return n
 	}
 	return 0
 }
 
-// Next implements Finder. A run that begins at p or later, but below p + w,
-// w = width, covers the last character of the bytes that the least run at p
-// would have, at q, be it in step with it or not:
+// Next implements Finder. Let q be the last character of the shortest run that could begin
+// at p. A run that begins at p or later, but not later than q, covers the bytes at q, be it
+// in step with p or not:
 //
 //	p             q
-//	|--|--|--|--|--|     the least run at p
-//	          ?--|--|--  one that begins between p and q
+//	|--|--|--|--|--|     the shortest run at p
+//	          ?--|--|--  a run that begins between p and q
 //
-// So where nothing printable is at q, p moves behind it, and most of memory is
-// passed in steps of a least run.
-func (r runs) Next(m *Memory, from, to int) int {
-	b, width, least := m.Bytes, r.encoding.Width(), r.least()
-	to = min(to, len(b)) // no run is as short as none
+// So where nothing printable is at q, p moves behind q, and most of memory is passed in
+// steps of a shortest run.
+func (r asciiRuns) Next(m *Memory, from, to int) int {
+	b, width, least := m.Bytes, r.encoding.Width(), r.minBytes()
+	to = min(to, len(b)) // a run has at least one byte
 	for p := from; ; {
-		p = r.skip(b, p)
+		p = r.nextCandidate(b, p)
 		if p >= to || p+least > len(b) {
 			return max(from, to)
 		}
 		s := r.phase(b, p, p+least-width)
-		for s-width >= p && r.encoding.unit(b[s-width:]) {
+		for s-width >= p && r.encoding.printable(b[s-width:]) {
 			s -= width
 		}
-		if s >= width && r.encoding.unit(b[s-width:]) {
-			p = s + r.encoding.Length(b[s:]) // it began before from
+		if s >= width && r.encoding.printable(b[s-width:]) {
+			p = s + r.encoding.length(b[s:]) // the run began before from
 			continue
 		}
-		if n := r.encoding.Length(b[s:min(len(b), s+least)]); n < least {
+		if n := r.encoding.length(b[s:min(len(b), s+least)]); n < least {
 			p = s + n
 			continue
 		}
@@ -203,10 +205,10 @@ func (r runs) Next(m *Memory, from, to int) int {
 	}
 }
 
-// skip is the first place from p on where the least run could begin, by its
-// last character.
-func (r runs) skip(b []byte, p int) int {
-	switch least := r.least(); r.encoding {
+// nextCandidate returns the first place, from p on, at which a shortest run could begin if
+// only its last character is looked at.
+func (r asciiRuns) nextCandidate(b []byte, p int) int {
+	switch least := r.minBytes(); r.encoding {
 	case ASCII:
 		for p+least <= len(b) {
 			c := b[p+least-1]
@@ -214,7 +216,7 @@ func (r runs) skip(b []byte, p int) int {
 				break
 			}
 			if p += least; c == 0 {
-				p = behindZeros(b, p)
+				p = skipZeros(b, p)
 			}
 		}
 	default:
@@ -224,15 +226,16 @@ func (r runs) skip(b []byte, p int) int {
 				break
 			}
 			if p += least - 1; c|d == 0 {
-				p = max(p, behindZeros(b, p)-1) // the last of them may begin a character
+				p = max(p, skipZeros(b, p)-1) // the last of the zeros may begin a character
 			}
 		}
 	}
 	return p
 }
 
-// behindZeros is a place from p on up to which b has nothing but zeros.
-func behindZeros(b []byte, p int) int {
+// skipZeros returns a place at or behind p such that b has nothing but zeros from p up to
+// it.
+func skipZeros(b []byte, p int) int {
 	word := func(i int) uint64 { return binary.LittleEndian.Uint64(b[p+8*i:]) }
 	for len(b)-p >= 32 && word(0)|word(1)|word(2)|word(3) == 0 {
 		p += 32
@@ -240,13 +243,13 @@ func behindZeros(b []byte, p int) int {
 	return p
 }
 
-// phase is where the character begins that covers the byte at q, or that before
+// phase returns where the character begins that covers the byte at q, or the byte before
 // it; −1 where that would be before p.
-func (r runs) phase(b []byte, p, q int) int {
-	if !r.encoding.unit(b[q:]) {
+func (r asciiRuns) phase(b []byte, p, q int) int {
+	if !r.encoding.printable(b[q:]) {
 		q--
 	}
-	if q < p || !r.encoding.unit(b[q:]) {
+	if q < p || !r.encoding.printable(b[q:]) {
 		return -1
 	}
 	return q
@@ -254,11 +257,12 @@ func (r runs) phase(b []byte, p, q int) int {
 
 const (
 	ones = 0x0101010101010101 // 1 in each byte
-	tops = 0x80 * ones        // the top bit of each
+	tops = 0x80 * ones        // the top bit of each byte
 )
 
-// printing has the top bit of each byte of x set where isPrint is. No sum
-// carries from one byte into the next, for both its parts are below 0x80.
+// printing returns a word that has the top bit of each byte set where isPrint holds for
+// that byte of x. No sum carries from one byte into the next, since both of its terms are
+// below 0x80.
 func printing(x uint64) uint64 {
 	low := x &^ tops
 	from20 := low + 0x60*ones

@@ -13,10 +13,10 @@ import (
 	"testing"
 )
 
-// oneRun is what is looked for of one encoding.
+// oneRun returns the expression of one encoding.
 func oneRun(t testing.TB, e Encoding, minimal int) Expr {
 	t.Helper()
-	p, err := Strings(e, minimal)
+	p, err := ASCIIRuns(e, minimal)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,8 +27,8 @@ func oneRun(t testing.TB, e Encoding, minimal int) Expr {
 	return set.Exprs()[0]
 }
 
-// matchesIn is the matches of an expression that begin in part of memory, by
-// its Matcher and, unless plain, its Finder.
+// matchesIn returns the matches of an expression that begin in part of memory, by its
+// Matcher and, unless plain, its Finder.
 func matchesIn(e Expr, m *Memory, to int, plain bool) (all [][2]int) {
 	for at := 0; at < to; at++ {
 		if f, ok := e.Matcher.(Finder); ok && !plain {
@@ -47,7 +47,7 @@ func matchesIn(e Expr, m *Memory, to int, plain bool) (all [][2]int) {
 	return all
 }
 
-// naiveRuns is the same, the obvious way.
+// naiveRuns returns the same, found in the obvious way.
 func naiveRuns(b []byte, e Encoding, minimal int) (all [][2]int) {
 	width := e.Width()
 	unit := func(i int) bool {
@@ -95,7 +95,7 @@ func TestRunsAgainstNaive(t *testing.T) {
 		if n := rnd.IntN(200); n < len(b) { // and of zeros
 			clear(b[n:min(len(b), n+rnd.IntN(90))])
 		}
-		e, minimal := Encodings[rnd.IntN(3)], 1+rnd.IntN(9)
+		e, minimal := ASCIIRunEncodings[rnd.IntN(3)], 1+rnd.IntN(9)
 		expr := oneRun(t, e, minimal)
 		want := naiveRuns(b, e, minimal)
 		found += len(want)
@@ -104,7 +104,7 @@ func TestRunsAgainstNaive(t *testing.T) {
 				t.Fatalf("%v, %d or more, plain %v, in %q:\n got %v\nwant %v", e, minimal, plain, b, got, want)
 			}
 		}
-		// A block of it, whose surroundings are asked for.
+		// This is a block of the memory, whose surroundings are asked for.
 		if len(b) == 0 {
 			continue
 		}
@@ -130,7 +130,7 @@ func TestRunsAgainstNaive(t *testing.T) {
 	}
 }
 
-// Every byte value is taken for what it is, also eight at a time.
+// Every byte value is recognised, also where eight are looked at together.
 func TestPrinting(t *testing.T) {
 	for c := range 256 {
 		for place := range 8 {
@@ -147,7 +147,8 @@ func TestPrinting(t *testing.T) {
 	}
 }
 
-// Long runs are measured so far, and one that is asked to be long is whole.
+// Long runs are measured up to the limit, and a run that has to be long is measured in
+// full.
 func TestRunsLong(t *testing.T) {
 	b := bytes.Repeat([]byte{'x'}, 3*MaxRun)
 	for _, test := range []struct{ minimal, want int }{{4, MaxRun}, {MaxRun, MaxRun}, {MaxRun + 1, MaxRun + 1}, {3 * MaxRun, 3 * MaxRun}} {
@@ -160,14 +161,14 @@ func TestRunsLong(t *testing.T) {
 		t.Errorf("%v: the run is too short", got)
 	}
 	for _, minimal := range []int{-1, 0, MaxMinRun + 1} {
-		if _, err := Strings(ASCII, minimal); err == nil {
+		if _, err := ASCIIRuns(ASCII, minimal); err == nil {
 			t.Errorf("%d: no error", minimal)
 		}
 	}
 }
 
-// The same runs as those of strings(1) of binutils, at the same offsets, for
-// the encodings in which it looks at every byte.
+// The runs are those of strings(1) of binutils, at the same offsets, for the encodings in
+// which it looks at every byte.
 func TestRunsAgainstStrings(t *testing.T) {
 	program, err := exec.LookPath("strings")
 	if err != nil {
@@ -212,7 +213,7 @@ func FuzzRuns(f *testing.F) {
 	f.Add([]byte("abcd\x00e\x00f\x00"), uint8(0), uint16(4))
 	f.Add([]byte("a\x00b\x00c\x00d\x00\x00e\x00f"), uint8(1), uint16(2))
 	f.Fuzz(func(t *testing.T, b []byte, e uint8, minimal uint16) {
-		enc, n := Encodings[int(e)%len(Encodings)], max(1, int(minimal)%40)
+		enc, n := ASCIIRunEncodings[int(e)%len(ASCIIRunEncodings)], max(1, int(minimal)%40)
 		got := matchesIn(oneRun(t, enc, n), &Memory{Bytes: b}, len(b), false)
 		if want := naiveRuns(b, enc, n); !slices.Equal(got, want) {
 			t.Fatalf("got %v, want %v", got, want)
@@ -233,7 +234,7 @@ func BenchmarkRunsNext(b *testing.B) {
 		name  string
 		bytes []byte
 	}{{"zeros", make([]byte, 4<<20)}, {"text", bytes.Repeat([]byte("the quick brown fox jumps over the lazy dog\n"), 100000)}, {"program", program}} {
-		for _, e := range Encodings[:2] {
+		for _, e := range ASCIIRunEncodings[:2] {
 			b.Run(data.name+"/"+e.String(), func(b *testing.B) {
 				expr := oneRun(b, e, 4)
 				b.SetBytes(int64(len(data.bytes)))

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// Expressions on the first MiB of sample images, found as a search finds them, by their anchors
-// or by Next, against Python's re at every place.
+// Expressions are looked for in the first MiB of sample images as a search does, by their
+// anchors or by Next, and compared with Python's re at every place.
 func TestSamples(t *testing.T) {
 	python, err := exec.LookPath("python3")
 	if err != nil {
@@ -78,7 +78,7 @@ for e in sys.argv[2:]:
 	}
 }
 
-// search finds an expression by its anchors, or without any by Next.
+// search finds an expression by its anchors, or by Next where it has none.
 func search(e Expr, b []byte) (all []place) {
 	m := &Memory{Bytes: b}
 	match := func(at int) {

@@ -5,23 +5,23 @@ import (
 	"unicode"
 )
 
-// script is what a character is for runs: which script its letters are of, or a
-// kind that goes with any.
+// A script is what a character is for runs of text: the script that a letter is of, or a
+// class of characters that go with any script.
 type script uint8
 
 const (
 	noText      script = iota // not assigned, not printable, for private use, or of a rare script
 	plainASCII                // 0x20 to 0x7e and the tab
 	anyScript                 // marks, signs and symbols that go with letters of any script
-	rareHan                   // of Chinese characters and Korean syllables those that no standard puts first
-	oftenHan                  // and those that one does: commonhan.go
-	oftenHangul               // the same
-	firstScript               // from here on: letters of a script each
+	rareHan                   // Chinese characters and Korean syllables that no standard puts first
+	oftenHan                  // Chinese characters that a standard puts first: commonhan.go
+	oftenHangul               // Korean syllables that the standard puts first
+	firstScript               // this and those above it: letters of a script each
 )
 
-// scriptTables are the scripts whose letters are text in all encodings, each with
-// the marks that are its own. Letters of one script are common neighbours, those of
-// two are not; the scripts of Japanese besides Chinese characters are one.
+// scriptTables has the scripts whose letters are text in all encodings, each with the marks
+// of its own. Letters of one script are common neighbours, and letters of two scripts are
+// not. The scripts of Japanese, except for Chinese characters, count as one.
 var scriptTables = [][]*unicode.RangeTable{
 	{latin}, {unicode.Greek}, {unicode.Cyrillic}, {unicode.Armenian}, {unicode.Hebrew}, {unicode.Arabic, arabic},
 	{unicode.Devanagari}, {unicode.Bengali}, {unicode.Gurmukhi}, {unicode.Gujarati}, {unicode.Tamil}, {unicode.Telugu},
@@ -30,33 +30,34 @@ var scriptTables = [][]*unicode.RangeTable{
 	{unicode.Hiragana, unicode.Katakana, longKana}, {unicode.Bopomofo}, {marks},
 }
 
-// latin is the letters of Latin in use beyond ASCII: of the blocks behind Latin
-// Extended-A, whose numbers are those of small integers, only some; and not ÿ,
-// which is seldom written and whose byte is everywhere.
+// latin has the letters of Latin in use beyond ASCII. Of the blocks behind Latin
+// Extended-A, whose numbers are those of small integers, it has only some. It does not have
+// ÿ, which is seldom written and whose byte is everywhere.
 var latin = &unicode.RangeTable{R16: []unicode.Range16{
 	{Lo: 0x00c0, Hi: 0x00fe, Stride: 1}, {Lo: 0x0100, Hi: 0x017f, Stride: 1}, {Lo: 0x0192, Hi: 0x0192, Stride: 1}, {Lo: 0x01a0, Hi: 0x01a1, Stride: 1}, // ƒ, Vietnamese
 	{Lo: 0x01af, Hi: 0x01b0, Stride: 1}, {Lo: 0x0218, Hi: 0x021b, Stride: 1}, {Lo: 0x1e00, Hi: 0x1eff, Stride: 1}, // Vietnamese, Romanian
 }}
 
-// arabic is what Unicode counts as of no script and is part of Arabic text:
-// tatweel, vowels, digits; and so is, in katakana, the mark of a long vowel.
+// arabic has what Unicode counts as of no script and is part of Arabic text: tatweel,
+// vowels, digits. longKana is the same for katakana: the mark of a long vowel.
 var (
 	arabic   = &unicode.RangeTable{R16: []unicode.Range16{{Lo: 0x0640, Hi: 0x0640, Stride: 1}, {Lo: 0x064b, Hi: 0x0669, Stride: 1}}}
-	marks    = &unicode.RangeTable{R16: []unicode.Range16{{Lo: 0x0300, Hi: 0x036f, Stride: 1}}} // that combine
+	marks    = &unicode.RangeTable{R16: []unicode.Range16{{Lo: 0x0300, Hi: 0x036f, Stride: 1}}} // combining marks
 	longKana = &unicode.RangeTable{R16: []unicode.Range16{{Lo: 0x30fc, Hi: 0x30fc, Stride: 1}}}
 )
 
 // kana is the script of Japanese in scriptTables.
 const kana = firstScript + 23
 
-// signs are the blocks of characters that go with any script: Latin-1, punctuation, currencies, letterlike, arrows, operators, technical,
-// enclosed and box drawing signs, shapes, dingbats, CJK punctuation, wide forms.
+// signs are the blocks of characters that go with any script: Latin-1, punctuation,
+// currencies, letterlike signs, arrows, operators, technical, enclosed and box drawing
+// signs, shapes, dingbats, CJK punctuation, wide forms.
 var signs = []struct{ lo, hi rune }{
 	{0x00a1, 0x00bf}, {0x00d7, 0x00d7}, {0x00f7, 0x00f7}, {0x2010, 0x2027}, {0x2030, 0x205e}, {0x20a0, 0x20c0},
 	{0x2100, 0x214f}, {0x2190, 0x23ff}, {0x2460, 0x27bf}, {0x3000, 0x301f}, {0xfe0f, 0xfe0f}, {0xff01, 0xff5e}, {0x060c, 0x061f}, {0x0964, 0x0965}, {0x0e3f, 0x0e3f}, {0x30fb, 0x30fb},
 }
 
-// scriptTable is the script of each character up to U+FFFF.
+// scriptTable returns the script of each character up to U+FFFF.
 var scriptTable = sync.OnceValue(func() *[1 << 16]script {
 	var t [1 << 16]script
 	for i, tables := range scriptTables {
@@ -68,8 +69,8 @@ var scriptTable = sync.OnceValue(func() *[1 << 16]script {
 			}
 		}
 	}
-	// Narrow katakana and Arabic letters in their forms are of old terminals, and
-	// numbers just below zero are such.
+	// Halfwidth katakana and presentation forms of Arabic are of old terminals, and numbers
+	// just below zero look like them.
 	for _, s := range []struct{ lo, hi rune }{{0xff61, 0xff9f}, {0xfb50, 0xfdff}, {0xfe70, 0xfefe}} {
 		for c := s.lo; c <= s.hi; c++ {
 			t[c] = noText
@@ -92,8 +93,8 @@ var scriptTable = sync.OnceValue(func() *[1 << 16]script {
 			t[c] = noText
 		}
 	}
-	for c, print := range isPrint {
-		if print {
+	for c, printable := range isPrint {
+		if printable {
 			t[c] = plainASCII
 		} else if c < 0x80 {
 			t[c] = noText
@@ -102,8 +103,8 @@ var scriptTable = sync.OnceValue(func() *[1 << 16]script {
 	return &t
 })
 
-// scriptOf is the script of a character. Beyond U+FFFF there are pictures and
-// Chinese characters.
+// scriptOf returns the script of a character. Beyond U+FFFF there are pictures and Chinese
+// characters.
 func scriptOf(t *[1 << 16]script, r rune) script {
 	switch {
 	case r < 0:

@@ -12,67 +12,69 @@ import (
 
 // textKind is text:, bytes with C-like escapes.
 //
-// Without a flag the bytes of the body are looked for as they stand, whatever
-// their encoding, and \xNN is one byte. Flag w or W reads the body as UTF-8
-// and looks for it as UTF-16: little-endian (w), big-endian (W), either (wW).
-// There \xNN is the code unit 0x00NN, and characters beyond U+FFFF are two
-// units, high surrogate first. Flag a looks for the bytes as they stand as
-// well. Text that is the same in several encodings is one needle.
+// Without a flag the bytes of the body are looked for as they stand, whatever their
+// encoding, and \xNN is one byte. Flag w or W reads the body as UTF-8 and looks for it as
+// UTF-16: little-endian (w), big-endian (W), either (wW). There \xNN is the code unit
+// 0x00NN, and characters beyond U+FFFF are two code units, high surrogate first. Flag a
+// looks for the bytes as they stand as well. Text that is the same in several encodings is
+// one needle.
 //
-// With flag i the case of ASCII letters does not count, however they are
-// written. Flag f takes full words only: no ASCII letter or digit on either
-// side, in UTF-16 no code unit of one.
+// With flag i the case of ASCII letters does not count, even of those that are written as
+// escapes. Flag f takes full words only: no ASCII letter or digit on either side, in UTF-16
+// no code unit of one.
 //
-// Flag x looks for the text, in its encodings, with every byte exclusive-ored
-// with a key: any from 00 to ff, or with x(LO-HI) those from LO to HI, in
-// hexadecimal. Flag f then asks what lies around as it is, without the key. Flag b looks for what base64 makes of the text wherever in a
-// longer one it lies, B for the same as UTF-16, little-endian (base64.go).
+// Flag x looks for the text, in its encodings, with every byte exclusive-ored with a key:
+// any from 00 to ff, or with x(LO-HI) those from LO to HI, in hexadecimal. With flag f as
+// well, what lies around is looked at as it is, without the key. Flag b looks for what
+// base64 makes of the text wherever in a longer one it lies, and B for the same as UTF-16,
+// little-endian (base64.go).
 var textKind = kind{
-	kind:  Text,
-	words: []string{"text"},
-	flags: "iwWafxbB",
-	arg:   "x",
-	parse: parseText,
+	kind:     KindText,
+	keywords: []string{"text"},
+	flags:    "iwWafxbB",
+	arg:      "x",
+	parse:    parseText,
 }
 
-// escapes are the escapes of one letter and what they stand for.
+// escapes has the escapes of one letter and what they stand for.
 var escapes = map[byte]byte{
 	'n': '\n', 'r': '\r', 't': '\t', '0': 0, '\\': '\\',
 	'a': '\a', 'b': '\b', 'f': '\f', 'v': '\v', 'e': 0x1b, '"': '"', '\'': '\'',
 }
 
-// TextOptions is how text is looked for. The zero value is as its bytes stand.
+// TextOptions says how text is looked for. The zero value looks for its bytes as they
+// stand.
 type TextOptions struct {
 	Caseless bool // the case of ASCII letters does not count
 
-	// Wide looks for each byte with a zero behind it, WideBE with one in front,
-	// ASCII for the bytes as they stand, which is what none of them does too.
+	// Wide looks for each byte with a zero behind it, WideBE with a zero in front, and
+	// ASCII for the bytes as they stand. Without any of the three, the bytes are looked for
+	// as they stand.
 	Wide, WideBE, ASCII bool
 
 	FullWord bool // no ASCII letter or digit on either side; of wide text, none as two bytes
 
-	// Xor looks for the bytes of each of these encodings, zeros included,
-	// exclusive-ored with each key; nil: as they are.
+	// Xor looks for the bytes of each of these encodings, zeros included, exclusive-ored
+	// with each key. Nil looks for them as they are.
 	Xor *KeyRange
 
-	// Base64 looks for what base64 makes of each encoding, with the 64 bytes of
-	// Alphabet as digits, "" being the standard's; Base64Wide for the same with a
-	// zero behind each digit.
+	// Base64 looks for what base64 makes of each encoding, with the 64 bytes of Alphabet as
+	// digits; "" is the standard alphabet. Base64Wide looks for the same with a zero behind
+	// each digit.
 	Base64, Base64Wide bool
 	Alphabet           string
 }
 
-// maxXored bounds the bytes that a text comes to under all of its keys.
+// maxXored is the most bytes that a text may have under all of its keys together.
 const maxXored = 16 * MaxBytes
 
-// KeyRange is the keys Lo to Hi, both included.
+// KeyRange is the keys Lo to Hi, both included, with which bytes are exclusive-ored.
 type KeyRange struct{ Lo, Hi byte }
 
-// NewText is the pattern of bytes, of which there is at least one. Name and
-// source are for those who read hits; the error is an *Error whose Pattern is
-// source.
-func NewText(name, source string, b []byte, o TextOptions) (Pattern, error) {
-	in := input{text: source, pos: -1, end: len(source)}
+// NewText returns the pattern of text given as bytes, at least one. name and written are
+// for those who read hits. The error is an *Error whose Pattern is written.
+func NewText(name, written string, b []byte, o TextOptions) (Pattern, error) {
+	in := input{text: written, pos: -1, end: len(written)}
 	if len(b) == 0 {
 		return Pattern{}, in.fault(-1, "want at least one byte of text")
 	}
@@ -84,7 +86,7 @@ func NewText(name, source string, b []byte, o TextOptions) (Pattern, error) {
 	if err != nil {
 		return Pattern{}, err
 	}
-	return Pattern{Name: name, Source: source, Kind: Text, text: source, body: body}, nil
+	return Pattern{Name: name, Written: written, Kind: KindText, text: written, body: body}, nil
 }
 
 func parseText(in input, _, flags string) (body, error) {
@@ -121,11 +123,11 @@ func parseText(in input, _, flags string) (body, error) {
 	return newText(in, b, units, o)
 }
 
-// plain says whether bytes are looked for as they stand.
+// plain reports whether bytes are looked for as they stand.
 func (o *TextOptions) plain() bool { return o.ASCII || !o.Wide && !o.WideBE }
 
-// check refuses what does not go together. What is the same for text: and for
-// others is said without the letters of flags.
+// check returns an error for options that do not go together. Other callers than text: have
+// no flags, so the error does not name their letters.
 func (o *TextOptions) check() error {
 	encoded := o.Base64 || o.Base64Wide
 	switch {
@@ -145,21 +147,21 @@ func (o *TextOptions) check() error {
 	return nil
 }
 
-// newText is the body of text given as bytes and as code units, of which there
-// are those that o asks for.
+// newText returns the body of text that is given as bytes and as code units. Only those
+// need be given that o asks for.
 func newText(in input, b []byte, units []uint16, o TextOptions) (body, error) {
 	if err := o.check(); err != nil {
 		return nil, in.fault(in.pos, "%v", err)
 	}
-	var out words
+	var out encodedTexts
 	if o.plain() {
-		out = out.add(newEncoding(b, o.Caseless), 1, false)
+		out = out.add(newLiteral(b, o.Caseless), 1, false)
 	}
 	if o.Wide {
-		out = out.add(encode16(units, binary.LittleEndian, o.Caseless), 2, false)
+		out = out.add(literal16(units, binary.LittleEndian, o.Caseless), 2, false)
 	}
 	if o.WideBE {
-		out = out.add(encode16(units, binary.BigEndian, o.Caseless), 2, true)
+		out = out.add(literal16(units, binary.BigEndian, o.Caseless), 2, true)
 	}
 	for _, w := range out {
 		if len(w.bytes) > MaxBytes {
@@ -172,7 +174,7 @@ func newText(in input, b []byte, units []uint16, o TextOptions) (body, error) {
 			return nil, in.fault(in.pos, "%v", err)
 		}
 	}
-	of := source{base: out, keys: o.Xor}
+	origin := textOrigin{texts: out, keys: o.Xor}
 	if o.Xor != nil {
 		keys := int(o.Xor.Hi) - int(o.Xor.Lo) + 1
 		for _, w := range out {
@@ -183,19 +185,19 @@ func newText(in input, b []byte, units []uint16, o TextOptions) (body, error) {
 		out = out.xor(*o.Xor)
 	}
 	if o.FullWord {
-		return &wordBody{out, of}, nil
+		return &fullWordBody{out, origin}, nil
 	}
-	plain := make(encodings, 0, len(out))
+	plain := make(literals, 0, len(out))
 	for _, w := range out {
-		plain = plain.add(w.encoding)
+		plain = plain.add(w.literal)
 	}
-	return &textBody{plain, of}, nil
+	return &textBody{plain, origin}, nil
 }
 
-// newEncoding is the encoding of b.
-func newEncoding(b []byte, caseless bool) encoding {
+// newLiteral returns the literal of b, with masked letters if caseless. It changes b.
+func newLiteral(b []byte, caseless bool) literal {
 	if !caseless || !bytes.ContainsFunc(b, isLetter) {
-		return encoding{bytes: b}
+		return literal{bytes: b}
 	}
 	mask := make([]byte, len(b))
 	for i, c := range b {
@@ -205,15 +207,15 @@ func newEncoding(b []byte, caseless bool) encoding {
 			b[i] &= caseMask
 		}
 	}
-	return encoding{b, mask}
+	return literal{b, mask}
 }
 
-// caseMask is the bits that an ASCII letter has in either case.
+// caseMask has the bits that an ASCII letter has in either case.
 const caseMask = 0xff &^ ('a' ^ 'A')
 
 func isLetter(r rune) bool { return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' }
 
-// narrow is the body as bytes.
+// narrow returns the body as bytes.
 func (in input) narrow() ([]byte, error) {
 	out := make([]byte, 0, in.end-in.pos)
 	for in.pos < in.end {
@@ -230,7 +232,7 @@ func (in input) narrow() ([]byte, error) {
 	return out, nil
 }
 
-// units is the body as UTF-16.
+// units returns the body as code units of UTF-16.
 func (in input) units() ([]uint16, error) {
 	out := make([]uint16, 0, in.end-in.pos)
 	for in.pos < in.end {
@@ -253,7 +255,7 @@ func (in input) units() ([]uint16, error) {
 	return out, nil
 }
 
-// escape reads the escape at pos and says how many bytes it is long.
+// escape reads the escape at pos. It returns the byte and the length of the escape.
 func (in input) escape() (c byte, n int, err error) {
 	const known = `\xNN \n \r \t \0 \a \b \f \v \e \\ \" \'`
 	at := in.pos + 1
@@ -279,8 +281,8 @@ func (in input) escape() (c byte, n int, err error) {
 	return c, 2, nil
 }
 
-// encode16 is the encoding of UTF-16.
-func encode16(units []uint16, order binary.AppendByteOrder, caseless bool) encoding {
+// literal16 returns the literal of UTF-16.
+func literal16(units []uint16, order binary.AppendByteOrder, caseless bool) literal {
 	out, mask := make([]byte, 0, 2*len(units)), make([]byte, 0, 2*len(units))
 	masked := false
 	for _, u := range units {
@@ -293,10 +295,10 @@ func encode16(units []uint16, order binary.AppendByteOrder, caseless bool) encod
 	if !masked {
 		mask = nil
 	}
-	return encoding{out, mask}
+	return literal{out, mask}
 }
 
-// unhex is the value of a hexadecimal digit, −1 for anything else.
+// unhex returns the value of a hexadecimal digit, −1 for anything else.
 func unhex(c byte) int {
 	switch {
 	case c >= '0' && c <= '9':

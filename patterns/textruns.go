@@ -7,46 +7,73 @@ import (
 	"unicode/utf8"
 )
 
-// Texts is the patterns of printable runs of characters of all scripts, one for
-// each encoding: of minimal or more characters that follow one another, at any
-// address, as long as they can be. Its name is that of the encoding.
+// How a run of text is found. The rules are vscan's own; TextRuns has them.
 //
-// A character is printable if it is assigned, and of a script in wide use or a
-// sign that goes with any (scripts.go). That would be most of what is no text,
-// too, so more is asked for:
+//	for each place that Next does not rule out:
+//	    no character of a run stands there: no match
+//	    a run goes on there from before: no match
+//	    read characters as long as they may be part of a run, up to maxMeasured bytes,
+//	        and count bytes, characters, ASCII and worth (measure)
+//	    fewer than minChars characters: no match
+//	    ascii and utf8 are both looked for, and the run is of the other: no match
+//	    UTF-16, and the run is not worth enough: no match
+//	    otherwise, what was read is the match
 //
-//   - ascii: nothing more; runs are those of Strings.
-//   - utf8: a character of two bytes beyond Latin, which 1 in 40 pairs of bytes is
-//     by chance, counts where another letter of its script stands before or behind,
-//     with at most 3 blanks or signs between.
-//   - utf16le, utf16be: of Chinese characters and Korean syllables only common ones
+// INVARIANT: whether a character may be part of a run depends on no more than margin
+// bytes around it, and these are read of the memory around a block too. So a match is
+// the same wherever blocks are cut.
+
+// TextRuns returns the patterns of printable runs of characters of all scripts, one for
+// each encoding. A run is minimal or more such characters side by side, at any address, and
+// as long as it can be. The name of a pattern is that of the encoding.
+//
+// A character is printable if it is assigned, and is of a script in wide use or a sign that
+// goes with any script (scripts.go). By this alone most of what is no text would be text,
+// so more is asked for:
+//
+//   - ascii: nothing more; runs are those of ASCIIRuns.
+//   - utf8: a character of two bytes beyond Latin, which 1 in 40 pairs of bytes is by
+//     chance, counts only where another letter of its script stands before or behind it,
+//     with at most 3 blanks or signs between them.
+//   - utf16le, utf16be: of Chinese characters and Korean syllables only common ones count
 //     (commonhan.go), and a run has to say more than chance would, as below.
 //   - utf32le, utf32be: nothing more, since 11 of 32 bits are zero.
 //
-// Where both ascii and utf8 are asked for, a run is of one of them: of ascii, if all
-// of it is ASCII, or as much of it from the start on as is measured; else of utf8.
+// Where both ascii and utf8 are asked for, a run is of one of them. It is of ascii if all
+// of it is ASCII, or if it begins with as much ASCII as is measured; otherwise it is of
+// utf8.
 //
 // # What a run of UTF-16 says
 //
-// Each character is worth about as many bits as chance would need to hit upon it:
-// 9 one of ASCII or a letter of the script of the letter before, 4 the first letter
-// of a script, 3 a common Chinese character, 4 a Korean syllable, 16 one beyond
-// U+FFFF. Nothing are a sign, a character both of whose bytes are ASCII, for so does
-// plain text look (but 4 one of Kana, of which many are so), one whose low byte is 0,
-// and one that is not ASCII a second time in a row, for so do numbers and fills. A
-// letter of another script than that before costs 6, since tables of numbers are
-// letters of all scripts in turn.
+// The worth of a character is about the number of bits that chance would need to hit upon
+// it:
 //
-// A run is worth 31 bits, or 9 a character less 5 if less are asked for; or 9 without
-// ASCII where all letters are of one script and a zero follows, as behind most
-// strings (ASCII does not count, since the last letter of text in ASCII, with the
-// zero behind it, is one of ASCII in UTF-16 too); or it has minimal characters of ASCII in a
-// row. So of one alphabet minimal characters are mostly enough, and of Chinese alone it
-// takes 11, or 4 and a zero.
+//	 9   a character of ASCII, a letter of the script of the letter before it
+//	 4   the first letter of a script, a Korean syllable
+//	 3   a common Chinese character
+//	16   a character beyond U+FFFF
+//	 0   a sign; a character both of whose bytes are ASCII, since plain text looks so
+//	     (but 4 for Kana, many of which are such); a character whose low byte is 0;
+//	     and a character that is not ASCII a second time in a row, since numbers and
+//	     fills look so
+//	−6   besides, for a letter of another script than the letter before it, since
+//	     tables of numbers are letters of all scripts in turn
 //
-// A match is measured up to MaxRun bytes, or minimal characters where they take
-// more, and what is left of one more; see Strings.
-func Texts(encodings []Encoding, minimal int) ([]Pattern, error) {
+// A run counts if one of these holds:
+//
+//   - It is worth 31 bits, or 9 times the least number of characters less 5, if that is
+//     fewer.
+//   - It is worth 9 bits without its ASCII, all its letters are of one script, and a zero
+//     follows, as behind most strings. ASCII does not count here, since the last letter of
+//     text in ASCII, with the zero behind it, is a character of ASCII in UTF-16 too.
+//   - It has minimal characters of ASCII in a row.
+//
+// So minimal characters of one alphabet are mostly enough, and Chinese characters alone
+// have to be 11, or 4 and a zero.
+//
+// A match is measured up to MaxRun bytes, or up to minimal characters where these take
+// more, and to the end of the character there; see ASCIIRuns.
+func TextRuns(encodings []Encoding, minimal int) ([]Pattern, error) {
 	if minimal < 1 || minimal > MaxMinRun {
 		return nil, fmt.Errorf("runs of %d characters: want 1 to %d", minimal, MaxMinRun)
 	}
@@ -56,45 +83,47 @@ func Texts(encodings []Encoding, minimal int) ([]Pattern, error) {
 	}
 	var out []Pattern
 	for _, e := range encodings {
-		r := textRuns{encoding: e, minimal: minimal, table: scriptTable()}
-		r.apart = (e == ASCII || e == UTF8) && has[ASCII] && has[UTF8]
+		r := textRuns{encoding: e, minChars: minimal, scripts: scriptTable()}
+		r.exclusive = (e == ASCII || e == UTF8) && has[ASCII] && has[UTF8]
 		name := e.String()
-		out = append(out, Pattern{Name: name, Source: name, Kind: Run, text: name, body: r})
+		out = append(out, Pattern{Name: name, Written: name, Kind: KindRun, text: name, body: r})
 	}
 	return out, nil
 }
 
-// textRuns is both the body of Texts and what finds them.
+// textRuns is both the body of TextRuns and its Finder.
 type textRuns struct {
-	encoding Encoding
-	minimal  int  // characters
-	apart    bool // ascii and utf8 are both looked for, and a run is of one of them
-	table    *[1 << 16]script
+	encoding  Encoding
+	minChars  int  // the fewest characters of a run
+	exclusive bool // whether ascii and utf8 are both looked for, and a run is of one of them
+	scripts   *[1 << 16]script
 }
 
 func (r textRuns) needles(*Pattern, *compiler) ([]Needle, error) { return nil, nil }
 
 func (r textRuns) exprs(*Pattern, *compiler) ([]Expr, error) {
-	return []Expr{{Matcher: r, Align: 1, MinLen: r.least(), MaxLen: r.longest(), Isolated: true}}, nil
+	return []Expr{{Matcher: r, Align: 1, MinLen: r.minBytes(), MaxLen: r.maxBytes(), Isolated: true}}, nil
 }
 
-func (r textRuns) least() int { return r.minimal * r.encoding.Width() }
+func (r textRuns) minBytes() int { return r.minChars * r.encoding.Width() }
 
-// longest has room for one character more than is measured.
-func (r textRuns) longest() int { return r.measured() + utf8.UTFMax }
+// maxBytes returns the length of the longest match. It has room for one character more than
+// is measured.
+func (r textRuns) maxBytes() int { return r.maxMeasured() + utf8.UTFMax }
 
-// ahead is how far a run of ascii is looked along to see whether it is one.
-func (r textRuns) ahead() int { return max(MaxRun, r.minimal) }
+// lookahead returns how many bytes of a run of ascii are looked at to see whether it is
+// one.
+func (r textRuns) lookahead() int { return max(MaxRun, r.minChars) }
 
-func (r textRuns) measured() int {
+func (r textRuns) maxMeasured() int {
 	if r.encoding == UTF8 {
-		return max(MaxRun, utf8.UTFMax*r.minimal)
+		return max(MaxRun, utf8.UTFMax*r.minChars)
 	}
-	return max(MaxRun, r.least())
+	return max(MaxRun, r.minBytes())
 }
 
-// char is the character that b begins with and how many bytes it has; 0: there is
-// none.
+// char returns the character that b begins with and its length in bytes; the length is 0
+// where there is none.
 func (e Encoding) char(b []byte) (rune, int) {
 	switch {
 	case len(b) < e.Width():
@@ -117,14 +146,14 @@ func (e Encoding) char(b []byte) (rune, int) {
 			}
 		}
 	case e == UTF32LE:
-		return rune(four(b)), 4
+		return rune(load32(b)), 4
 	case e == UTF32BE:
-		return rune(bits.ReverseBytes32(four(b))), 4
+		return rune(bits.ReverseBytes32(load32(b))), 4
 	}
 	return 0, 0
 }
 
-// unit16 is the code unit that b begins with.
+// unit16 returns the code unit that b begins with.
 func (e Encoding) unit16(b []byte) rune {
 	if e == UTF16LE {
 		return rune(b[0]) | rune(b[1])<<8
@@ -132,9 +161,9 @@ func (e Encoding) unit16(b []byte) rune {
 	return rune(b[1]) | rune(b[0])<<8
 }
 
-// Whole is the length in bytes of the characters that b begins with and that may
-// be part of a run: those that are safe to show.
-func (e Encoding) Whole(b []byte) int {
+// RunLen returns the length in bytes of the characters that b begins with and that may be
+// part of a run. These are safe to show.
+func (e Encoding) RunLen(b []byte) int {
 	t, at := scriptTable(), 0
 	for {
 		c, n := e.char(b[at:])
@@ -145,13 +174,13 @@ func (e Encoding) Whole(b []byte) int {
 	}
 }
 
-// More is the length in bytes of the characters of a run that go on at offset at of
-// m.Bytes, as far as they lie in it: for those who follow a run beyond what is
-// measured. What stands around them is asked of m.At.
-func (e Encoding) More(m *Memory, at int) int {
-	d := reader{&textRuns{encoding: e, table: scriptTable()}, m}
+// RestLen returns the length in bytes of the characters of a run that go on at offset at of
+// m.Bytes, as far as they lie in m.Bytes. It is for those who follow a run beyond what is
+// measured. It asks m.At for what stands around.
+func (e Encoding) RestLen(m *Memory, at int) int {
+	d := runReader{&textRuns{encoding: e, scripts: scriptTable()}, m}
 	for i := at; ; {
-		_, _, n := d.at(i)
+		_, _, n := d.charAt(i)
 		if n == 0 || i+n > len(m.Bytes) {
 			return i - at
 		}
@@ -159,8 +188,8 @@ func (e Encoding) More(m *Memory, at int) int {
 	}
 }
 
-// Text is the characters that b holds in the encoding, as UTF-8.
-func (e Encoding) Text(b []byte) string {
+// decode returns the characters that b holds in the encoding, as UTF-8.
+func (e Encoding) decode(b []byte) string {
 	out := make([]byte, 0, len(b))
 	for {
 		c, n := e.char(b)
@@ -171,24 +200,24 @@ func (e Encoding) Text(b []byte) string {
 	}
 }
 
-func (r textRuns) value(b []byte, _ *Target) string { return r.encoding.Text(b) }
+func (r textRuns) value(b []byte, _ *Target) string { return r.encoding.decode(b) }
 
-// around is memory near a place, in hand so that characters can be read there.
-type around struct {
+// nearby is a copy of the memory near a place, from which characters can be read.
+type nearby struct {
 	bytes [64]byte
 	first int // offset in the memory of bytes[0]
-	n     int // how many there are
+	n     int // how many bytes there are
 }
 
-// near reads what lies from 32 bytes before at to 32 behind it.
-func near(m *Memory, at int) *around {
+// readNearby copies what lies from 32 bytes before at to 32 bytes behind it.
+func readNearby(m *Memory, at int) *nearby {
 	const half = 32
 	if at >= half && at+half <= len(m.Bytes) {
-		a := &around{first: at - half, n: 2 * half}
+		a := &nearby{first: at - half, n: 2 * half}
 		copy(a.bytes[:], m.Bytes[at-half:])
 		return a
 	}
-	a := &around{first: at}
+	a := &nearby{first: at}
 	for a.first > at-half {
 		if _, ok := m.At(a.first - 1); !ok {
 			break
@@ -206,56 +235,57 @@ func near(m *Memory, at int) *around {
 	return a
 }
 
-// reader reads a run's characters. What is nearer than margin to the ends of b is
-// read of the memory around it.
-type reader struct {
+// A runReader reads the characters of a run. What is nearer than margin to the ends of
+// m.Bytes is read from a copy of the memory around it.
+type runReader struct {
 	*textRuns
 	m *Memory
 }
 
 const margin = 24
 
-// at is the script of the character of a run at offset i and its bytes; 0 where
-// none is.
-func (d reader) at(i int) (script, rune, int) {
+// charAt returns the character of a run at offset i, its script and its length in bytes;
+// the length is 0 where there is none.
+func (d runReader) charAt(i int) (script, rune, int) {
 	b := d.m.Bytes
 	if i < 0 || i >= len(b) {
-		a := near(d.m, i)
+		a := readNearby(d.m, i)
 		if i < a.first || i >= a.first+a.n {
 			return noText, 0, 0
 		}
-		return d.in(a.bytes[:a.n], i-a.first)
+		return d.charIn(a.bytes[:a.n], i-a.first)
 	}
 	if d.encoding == UTF8 && b[i] >= utf8.RuneSelf && (i < margin || i+margin > len(b)) {
-		a := near(d.m, i)
-		return d.in(a.bytes[:a.n], i-a.first)
+		a := readNearby(d.m, i)
+		return d.charIn(a.bytes[:a.n], i-a.first)
 	}
-	return d.in(b, i)
+	return d.charIn(b, i)
 }
 
-// in is at for bytes that have all that matters.
-func (d reader) in(b []byte, i int) (script, rune, int) {
+// charIn is charAt for bytes that have all that matters.
+func (d runReader) charIn(b []byte, i int) (script, rune, int) {
 	c, n := d.encoding.char(b[i:])
 	if n == 0 {
 		return noText, 0, 0
 	}
-	s := scriptOf(d.table, c)
+	s := scriptOf(d.scripts, c)
 	switch {
-	case s == noText, s == rareHan && c <= 0xffff && d.wide():
+	case s == noText, s == rareHan && c <= 0xffff && d.isUTF16():
 		return noText, 0, 0
-	case d.encoding == UTF8 && n == 2 && s > firstScript && !d.backed(b, i, n, s):
+	case d.encoding == UTF8 && n == 2 && s > firstScript && !d.hasCompanion(b, i, n, s):
 		return noText, 0, 0
 	}
 	return s, c, n
 }
 
-// backed reports whether a letter of the script stands near that of n bytes at i.
-func (d reader) backed(b []byte, i, n int, s script) bool {
+// hasCompanion reports whether a letter of the script stands near the letter of n bytes at
+// i.
+func (d runReader) hasCompanion(b []byte, i, n int, s script) bool {
 	const between = 3
 	at := i + n
 	for range between + 1 {
 		c, n := UTF8.char(b[at:])
-		other := scriptOf(d.table, c)
+		other := scriptOf(d.scripts, c)
 		if n == 0 || other != s && !separates(other, c) {
 			break
 		}
@@ -267,7 +297,7 @@ func (d reader) backed(b []byte, i, n int, s script) bool {
 	at = i
 	for range between + 1 {
 		c, n := utf8.DecodeLastRune(b[:at])
-		other := scriptOf(d.table, c)
+		other := scriptOf(d.scripts, c)
 		if other != s && !separates(other, c) || c == utf8.RuneError {
 			return false
 		}
@@ -282,8 +312,9 @@ func (d reader) backed(b []byte, i, n int, s script) bool {
 // separates reports whether a character may stand between two letters of a script.
 func separates(s script, c rune) bool { return s == anyScript || s == plainASCII && !isLetter(c) }
 
-// before is where the character of a run begins that ends at i; i where none does.
-func (d reader) before(i int) int {
+// charBefore returns where the character of a run begins that ends at i, and i where there
+// is none.
+func (d runReader) charBefore(i int) int {
 	if d.encoding.Width() == 1 {
 		c, ok := d.m.At(i - 1)
 		switch {
@@ -294,7 +325,7 @@ func (d reader) before(i int) int {
 		}
 	} else {
 		for _, n := range []int{d.encoding.Width(), 4} {
-			if _, _, have := d.at(i - n); have == n {
+			if _, _, have := d.charAt(i - n); have == n {
 				return i - n
 			}
 		}
@@ -304,7 +335,7 @@ func (d reader) before(i int) int {
 		if c, ok := d.m.At(i - n); !ok || c < utf8.RuneSelf {
 			return i
 		}
-		if _, _, have := d.at(i - n); have == n {
+		if _, _, have := d.charAt(i - n); have == n {
 			return i - n
 		}
 	}
@@ -313,9 +344,9 @@ func (d reader) before(i int) int {
 
 // Match implements Matcher.
 func (r textRuns) Match(m *Memory, at int) int {
-	d := reader{&r, m}
+	d := runReader{&r, m}
 	if c := m.Bytes[at]; r.encoding.Width() > 1 || !isPrint[c] {
-		if _, _, n := d.at(at); n == 0 {
+		if _, _, n := d.charAt(at); n == 0 {
 			return 0
 		}
 	}
@@ -324,35 +355,37 @@ func (r textRuns) Match(m *Memory, at int) int {
 	}
 	run := d.measure(at)
 	switch {
-	case run.chars < r.minimal:
+	case run.chars < r.minChars:
 		return 0
-	case r.apart && r.encoding == UTF8 && (run.ascii == run.size || run.ascii >= r.ahead()):
-		return 0 // of ascii
-	case r.apart && r.encoding == ASCII && run.size < r.ahead() && d.utf8().other(at+run.size):
-		return 0 // of utf8
-	case r.wide() && !d.says(at, run):
+	case r.exclusive && r.encoding == UTF8 && (run.ascii == run.size || run.ascii >= r.lookahead()):
+		return 0 // the run is of ascii
+	case r.exclusive && r.encoding == ASCII && run.size < r.lookahead() && d.utf8().nonASCIIAt(at+run.size):
+		return 0 // the run is of utf8
+	case r.isUTF16() && !d.worthEnough(at, run):
 		return 0
 	}
 	return run.size
 }
 
-// wide reports whether characters are code units of UTF-16.
-func (r textRuns) wide() bool { return r.encoding == UTF16LE || r.encoding == UTF16BE }
+// isUTF16 reports whether characters are code units of UTF-16.
+func (r textRuns) isUTF16() bool { return r.encoding == UTF16LE || r.encoding == UTF16BE }
 
-// utf8 reads the same memory as UTF-8.
-func (d reader) utf8() reader { return reader{&textRuns{encoding: UTF8, table: d.table}, d.m} }
+// utf8 returns a reader of the same memory as UTF-8.
+func (d runReader) utf8() runReader {
+	return runReader{&textRuns{encoding: UTF8, scripts: d.scripts}, d.m}
+}
 
-// begins reports whether no run goes on at offset at.
-func (d reader) begins(at int) bool {
-	front := d.before(at)
+// begins reports whether a run that has a character at offset at begins there.
+func (d runReader) begins(at int) bool {
+	front := d.charBefore(at)
 	if front == at {
-		return !d.apart || d.encoding != ASCII || d.utf8().before(at) == at
+		return !d.exclusive || d.encoding != ASCII || d.utf8().charBefore(at) == at
 	}
-	if c, _ := d.m.At(at); !d.apart || d.encoding != UTF8 || c < utf8.RuneSelf {
+	if c, _ := d.m.At(at); !d.exclusive || d.encoding != UTF8 || c < utf8.RuneSelf {
 		return false
 	}
-	// The run of ascii in front was too long to see what comes.
-	for n := 1; n <= d.ahead(); n++ {
+	// The run of ascii in front may be too long to see that a character beyond ASCII comes.
+	for n := 1; n <= d.lookahead(); n++ {
 		if c, ok := d.m.At(at - n); !ok || !isPrint[c] {
 			return false
 		}
@@ -360,34 +393,34 @@ func (d reader) begins(at int) bool {
 	return true
 }
 
-// other reports whether a character that is not ASCII, of a run, stands at i.
-func (d reader) other(i int) bool {
+// nonASCIIAt reports whether a character of a run that is not ASCII stands at i.
+func (d runReader) nonASCIIAt(i int) bool {
 	c, ok := d.m.At(i)
 	if !ok || c < utf8.RuneSelf {
 		return false
 	}
-	_, _, n := d.at(i)
+	_, _, n := d.charAt(i)
 	return n > 0
 }
 
-// measuredRun is a run as far as it was looked at.
+// A measuredRun is a run as far as it was looked at.
 type measuredRun struct {
-	size, chars int // bytes, characters
-	ascii       int // bytes of ASCII that it begins with
-	worth       int // see Texts
-	letters     int // what of it is not of ASCII
+	size, chars int // in bytes, in characters
+	ascii       int // how many bytes of ASCII it begins with
+	worth       int // see TextRuns
+	letters     int // the worth of what is not ASCII
 	streak      int // the most characters of ASCII in a row
-	changes     int // from one script to another
+	changes     int // how often the script changes
 }
 
-// measure measures the run at offset at.
-func (d reader) measure(at int) (run measuredRun) {
+// measure measures the run at offset at. It ends at maxMeasured bytes at the latest.
+func (d runReader) measure(at int) (run measuredRun) {
 	if d.encoding.Width() == 1 {
 		return d.measure8(at)
 	}
-	last, front, streak := noText, rune(-1), 0 // script of the letter before; the character before
-	for run.size < d.measured() {
-		s, c, n := d.at(at + run.size)
+	last, front, streak := noText, rune(-1), 0 // last is the script of the letter before, front the character before
+	for run.size < d.maxMeasured() {
+		s, c, n := d.charAt(at + run.size)
 		if n == 0 || at+run.size+n > len(d.m.Bytes) {
 			break
 		}
@@ -409,20 +442,20 @@ func (d reader) measure(at int) (run measuredRun) {
 	return run
 }
 
-// measure8 is measure for ASCII and UTF-8, of which nothing is asked that
-// depends on the characters. Most are ASCII.
-func (d reader) measure8(at int) (run measuredRun) {
+// measure8 is measure for ASCII and UTF-8, whose characters have no worth. Most characters
+// are ASCII.
+func (d runReader) measure8(at int) (run measuredRun) {
 	b := d.m.Bytes[at:]
-	limit := min(d.measured(), len(b))
+	limit := min(d.maxMeasured(), len(b))
 	for run.size < limit {
-		n := ASCII.Length(b[run.size:limit])
+		n := ASCII.length(b[run.size:limit])
 		if run.ascii == run.size {
 			run.ascii += n
 		}
 		if run.size, run.chars = run.size+n, run.chars+n; run.size == limit || d.encoding == ASCII {
 			break
 		}
-		_, _, n = d.at(at + run.size)
+		_, _, n = d.charAt(at + run.size)
 		if n == 0 || run.size+n > len(b) {
 			break
 		}
@@ -431,8 +464,8 @@ func (d reader) measure8(at int) (run measuredRun) {
 	return run
 }
 
-// worth is that of a character of UTF-16: see Texts.
-func (d reader) worth(s script, c rune, last script) int {
+// worth returns the worth of a character of UTF-16: see TextRuns.
+func (d runReader) worth(s script, c rune, last script) int {
 	switch {
 	case s == plainASCII:
 		return 9
@@ -454,8 +487,8 @@ func (d reader) worth(s script, c rune, last script) int {
 	return 0
 }
 
-// change is 1 where a letter is not of the script of the one before. Chinese
-// characters, Kana and ASCII go together.
+// change returns 1 where a letter is not of the script of the letter before it, else 0.
+// Chinese characters, Kana and ASCII go together.
 func change(s, last script) int {
 	if last <= anyScript || s <= anyScript || s == last || s == oftenHan && last == kana || s == kana && last == oftenHan {
 		return 0
@@ -463,9 +496,9 @@ func change(s, last script) int {
 	return 1
 }
 
-// says reports whether a run at offset at is worth enough.
-func (d reader) says(at int, run measuredRun) bool {
-	if run.streak >= d.minimal || run.worth >= min(31, 9*d.minimal-5) {
+// worthEnough reports whether a run of UTF-16 at offset at counts: see TextRuns.
+func (d runReader) worthEnough(at int, run measuredRun) bool {
+	if run.streak >= d.minChars || run.worth >= min(31, 9*d.minChars-5) {
 		return true
 	}
 	a, ok1 := d.m.At(at + run.size)
@@ -480,24 +513,24 @@ func (r textRuns) Next(m *Memory, from, to int) int {
 	case from >= to:
 		return max(from, to)
 	case r.encoding == ASCII:
-		return runs{ASCII, r.minimal}.Next(m, from, to)
-	case r.encoding == UTF8 && r.apart:
-		return r.nextOther(m, from, to)
+		return asciiRuns{ASCII, r.minChars}.Next(m, from, to)
+	case r.encoding == UTF8 && r.exclusive:
+		return r.nextNonASCII(m, from, to)
 	case r.encoding == UTF8:
 		return r.next8(m, from, to)
-	case r.wide():
+	case r.isUTF16():
 		return r.next16(m, from, to)
 	}
 	return r.next32(m, from, to)
 }
 
-// next8 is Next for UTF-8: where a character may begin, and the byte in front is
-// none of ASCII that would go on.
+// next8 is Next for UTF-8 alone. It stops where a character may begin and the byte in front
+// is no ASCII of the same run.
 func (r textRuns) next8(m *Memory, from, to int) int {
 	b := m.Bytes
 	for p := from; p < to; p++ {
 		if p%8 == 0 && b[p] == 0 {
-			if p = behindZeros(b, p); p >= to {
+			if p = skipZeros(b, p); p >= to {
 				return to
 			}
 		}
@@ -508,39 +541,40 @@ func (r textRuns) next8(m *Memory, from, to int) int {
 	return to
 }
 
-// nextOther is Next for UTF-8 beside ASCII: where the ASCII begins in front of the
-// next character that is none.
-func (r textRuns) nextOther(m *Memory, from, to int) int {
+// nextNonASCII is Next for UTF-8 beside ASCII. It stops where the ASCII begins that stands
+// in front of the next character beyond ASCII.
+func (r textRuns) nextNonASCII(m *Memory, from, to int) int {
 	b := m.Bytes
-	d := reader{&r, m}
+	d := runReader{&r, m}
 	for q := from; ; q++ {
-		if q = high(b, q); q >= len(b) {
+		if q = nextHighByte(b, q); q >= len(b) {
 			return to
 		}
 		if q+utf8.UTFMax <= len(b) && (b[q] < 0xc2 || b[q+1]&0xc0 != 0x80) {
-			continue // begins no character
+			continue // no character begins here
 		}
 		first := q
-		for first > from && q-first < r.ahead() && isPrint[b[first-1]] {
+		for first > from && q-first < r.lookahead() && isPrint[b[first-1]] {
 			first--
 		}
 		if first >= to {
 			return to
 		}
-		if q > from && first == from && from > 0 && isPrint[b[from-1]] && q-from < r.ahead() {
-			// It began before from: go on behind the next that is no ASCII.
+		if q > from && first == from && from > 0 && isPrint[b[from-1]] && q-from < r.lookahead() {
+			// The ASCII began before from, so the run did too: go on behind the next
+			// character that is not ASCII.
 			first = q
 		}
-		if _, _, n := d.at(q); n > 0 || q+utf8.UTFMax > len(b) {
+		if _, _, n := d.charAt(q); n > 0 || q+utf8.UTFMax > len(b) {
 			return min(first, to)
 		}
 	}
 }
 
-// high is the offset of the first byte from i on that is not ASCII.
-func high(b []byte, i int) int {
+// nextHighByte returns the offset of the first byte from i on that is not ASCII.
+func nextHighByte(b []byte, i int) int {
 	for ; len(b)-i >= 8; i += 8 {
-		if x := eight(b[i:]) & tops; x != 0 {
+		if x := load64(b[i:]) & tops; x != 0 {
 			return i + bits.TrailingZeros64(x)/8
 		}
 	}
@@ -550,22 +584,22 @@ func high(b []byte, i int) int {
 	return i
 }
 
-// unitOf says whether the code unit at i may be part of a run.
-func (r textRuns) unitOf(b []byte, i int) bool {
+// isRunUnit reports whether the code unit at i may be part of a run.
+func (r textRuns) isRunUnit(b []byte, i int) bool {
 	u := r.encoding.unit16(b[i:])
-	s := r.table[u]
+	s := r.scripts[u]
 	return s != noText && s != rareHan || utf16.IsSurrogate(u)
 }
 
-// next16 is Next for UTF-16. A run at p has minimal code units from there on; one
-// that is none rules out all runs in step with it up to it:
+// next16 is Next for UTF-16. A run at p has minChars code units from there on. One of these
+// that cannot be part of a run rules out all runs in step with p up to it:
 //
-//	p    |--|--|--|--|      no unit of a run at the third:
-//	              |--|--    the next place in step
+//	p    |--|--|--|--|      the third cannot be part of a run:
+//	              |--|--    this is the next place in step
 //
-// Runs in step with p and those a byte later go on side by side.
+// Places in step with p and those a byte later are looked at side by side.
 func (r textRuns) next16(m *Memory, from, to int) int {
-	b, d := m.Bytes, reader{&r, m}
+	b, d := m.Bytes, runReader{&r, m}
 	at := [2]int{from, from + 1}
 	for {
 		k := 0
@@ -573,20 +607,20 @@ func (r textRuns) next16(m *Memory, from, to int) int {
 			k = 1
 		}
 		p := at[k]
-		if p >= to || p+r.least() > len(b) {
+		if p >= to || p+r.minBytes() > len(b) {
 			return to
 		}
-		if p+8 <= len(b) && eight(b[p:]) == 0 {
-			n := behindZeros(b, p) - 1
+		if p+8 <= len(b) && load64(b[p:]) == 0 {
+			n := skipZeros(b, p) - 1
 			at[k] = max(p+2, n-(n-p)%2)
 			continue
 		}
-		if p >= 2 && r.unitOf(b, p-2) && d.before(p) < p {
+		if p >= 2 && r.isRunUnit(b, p-2) && d.charBefore(p) < p {
 			at[k] = p + 2 // a run began before
 			continue
 		}
-		i := r.minimal - 1
-		for i >= 0 && r.unitOf(b, p+2*i) {
+		i := r.minChars - 1
+		for i >= 0 && r.isRunUnit(b, p+2*i) {
 			i--
 		}
 		if i >= 0 {
@@ -597,16 +631,17 @@ func (r textRuns) next16(m *Memory, from, to int) int {
 	}
 }
 
-// next32 is Next for UTF-32: where the bytes that are zero in most characters are.
+// next32 is Next for UTF-32. It stops where a character of a run stands; most of these have
+// two zero bytes.
 func (r textRuns) next32(m *Memory, from, to int) int {
 	b := m.Bytes
 	for p := from; p < to && p+4 <= len(b); p++ {
 		if b[p] == 0 {
-			if n := behindZeros(b, p) - 4; n > p {
+			if n := skipZeros(b, p) - 4; n > p {
 				p = n
 			}
 		}
-		if c, _ := r.encoding.char(b[p:]); scriptOf(r.table, c) != noText {
+		if c, _ := r.encoding.char(b[p:]); scriptOf(r.scripts, c) != noText {
 			return min(p, to)
 		}
 	}

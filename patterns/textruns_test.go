@@ -11,7 +11,7 @@ import (
 	"unicode/utf8"
 )
 
-// In each script something that people write; all of it is a run of its own.
+// Something that people write in each script; all of it is one run.
 var writings = []string{
 	"Пароль от сейфа: яблоко и груша, а не 12345",
 	"Ο κωδικός είναι «θάλασσα» και όχι άλλος",
@@ -28,7 +28,7 @@ var writings = []string{
 	"C:\\Users\\Вася\\Рабочий стол\\отчёт.docx",
 }
 
-// written is text in an encoding.
+// written returns text in an encoding.
 func written(s string, e Encoding) (b []byte) {
 	for _, r := range s {
 		switch e {
@@ -51,10 +51,10 @@ func written(s string, e Encoding) (b []byte) {
 	return b
 }
 
-// texts is what is looked for, by encoding.
+// texts returns what is looked for, by encoding.
 func texts(t testing.TB, minimal int, encodings ...Encoding) map[Encoding]Expr {
 	t.Helper()
-	pats, err := Texts(encodings, minimal)
+	pats, err := TextRuns(encodings, minimal)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,10 +69,10 @@ func texts(t testing.TB, minimal int, encodings ...Encoding) map[Encoding]Expr {
 	return out
 }
 
-// Every writing is found whole in every encoding, at any place, whatever stands
-// around it, by the Matcher and by the Finder.
+// Every writing is found whole in every encoding, at any place, whatever stands around it,
+// by the Matcher and by the Finder.
 func TestTexts(t *testing.T) {
-	for _, e := range TextEncodings {
+	for _, e := range TextRunEncodings {
 		for _, around := range [][2]string{{"", ""}, {"\x00\x05\xf8", "\x00\x00\x00\x00"}, {"\xff\xff", "\xff\xff\xff"}, {strings.Repeat("\x00", 101), "\x00\x00"}} {
 			for _, text := range writings {
 				if e == ASCII && text != "plain text, 7 bit" {
@@ -87,21 +87,21 @@ func TestTexts(t *testing.T) {
 						t.Errorf("%v, %q between %q: %v, want %v", e, text, around, got, want)
 					}
 				}
-				if got := e.Text(b); got != text || e.Whole(b) != len(b) {
+				if got := e.decode(b); got != text || e.RunLen(b) != len(b) {
 					t.Errorf("%v: %q of %q", e, got, text)
 				}
 			}
 		}
 	}
-	if _, err := Texts([]Encoding{UTF8}, 0); err == nil {
+	if _, err := TextRuns([]Encoding{UTF8}, 0); err == nil {
 		t.Error("runs of no characters")
 	}
-	if _, err := Strings(UTF8, 4); err == nil {
+	if _, err := ASCIIRuns(UTF8, 4); err == nil {
 		t.Error("Strings of utf8")
 	}
 }
 
-// Text in ASCII and UTF-8 is none in UTF-16, wherever it begins, nor are fills.
+// Text in ASCII and UTF-8 is no text in UTF-16, wherever it begins, and neither are fills.
 func TestTextsNotWide(t *testing.T) {
 	for _, b := range [][]byte{
 		[]byte("\x00Bush hid the facts, refreshed references and Economics\x00\x00\x00"), []byte("\x00\x00referencee\x00\x00\x00monomnonom\x00\x00\x00"),
@@ -117,8 +117,8 @@ func TestTextsNotWide(t *testing.T) {
 	}
 }
 
-// With ascii and utf8 together, a run is of one of them, and no run of ASCII is
-// lost, however long.
+// Where ascii and utf8 are looked for together, a run is of one of them, and no run of
+// ASCII is lost, however long it is.
 func TestTextsApart(t *testing.T) {
 	long := strings.Repeat("x", MaxRun)
 	for _, c := range []struct{ text, want string }{
@@ -168,13 +168,13 @@ func appendInt(b []byte, n int) []byte {
 	return append(b, byte('0'+n%10))
 }
 
-// The Finder passes over nothing that the Matcher takes, also where memory is
-// seen in blocks; of ascii and utf8 together, all that Strings finds is found.
+// The Finder skips nothing that the Matcher takes, also where memory is seen in blocks.
+// With ascii and utf8 together, everything is found that ASCIIRuns finds.
 func TestTextsNext(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	rnd := rand.New(rand.NewPCG(seed, 1))
-	all := texts(t, 4, TextEncodings...)
+	all := texts(t, 4, TextRunEncodings...)
 	found := 0
 	for range 400 {
 		var b []byte
@@ -194,7 +194,7 @@ func TestTextsNext(t *testing.T) {
 				text := []rune(writings[rnd.IntN(len(writings))])
 				from := rnd.IntN(len(text))
 				text = text[from:]
-				b = append(b, written(string(text[:rnd.IntN(len(text)+1)]), TextEncodings[rnd.IntN(6)])...)
+				b = append(b, written(string(text[:rnd.IntN(len(text)+1)]), TextRunEncodings[rnd.IntN(6)])...)
 			}
 		}
 		for e, x := range all {
@@ -248,8 +248,8 @@ func TestTextsNext(t *testing.T) {
 	}
 }
 
-// Noise has little text: of 4 MiB, what ascii has anyway, in utf8 a tenth of that
-// more, and next to nothing in UTF-16 and UTF-32.
+// Noise has little text. In 4 MiB it has what ascii has anyway, a tenth more in utf8, and
+// next to nothing in UTF-16 and UTF-32.
 func TestTextsInNoise(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(5, 1))
 	b := make([]byte, 4<<20)
@@ -257,7 +257,7 @@ func TestTextsInNoise(t *testing.T) {
 		b[i] = byte(rnd.Uint32())
 	}
 	most := map[Encoding]int{ASCII: 60000, UTF8: 9000, UTF16LE: 40, UTF16BE: 40, UTF32LE: 2, UTF32BE: 2}
-	for e, x := range texts(t, 4, TextEncodings...) {
+	for e, x := range texts(t, 4, TextRunEncodings...) {
 		got := matchesIn(x, &Memory{Bytes: b}, len(b), false)
 		t.Logf("%v: %d", e, len(got))
 		if len(got) > most[e] {
@@ -304,13 +304,13 @@ sys.stdout.buffer.write("".join(sorted(h)).encode())`).Output()
 
 func FuzzTexts(f *testing.F) {
 	for _, text := range writings {
-		for i, e := range TextEncodings {
+		for i, e := range TextRunEncodings {
 			f.Add(append([]byte{0}, written(text, e)...), uint8(i), uint16(4))
 		}
 	}
 	f.Fuzz(func(t *testing.T, b []byte, e uint8, minimal uint16) {
-		enc := TextEncodings[int(e)%len(TextEncodings)]
-		x := texts(t, max(1, int(minimal)%40), TextEncodings...)[enc]
+		enc := TextRunEncodings[int(e)%len(TextRunEncodings)]
+		x := texts(t, max(1, int(minimal)%40), TextRunEncodings...)[enc]
 		if len(b) > 1<<12 {
 			return
 		}
@@ -320,7 +320,7 @@ func FuzzTexts(f *testing.F) {
 			t.Fatalf("%v: got %v, want %v", enc, got, want)
 		}
 		for _, h := range got {
-			if h[0]+h[1] > len(b) || enc.Whole(b[h[0]:h[0]+h[1]]) != h[1] {
+			if h[0]+h[1] > len(b) || enc.RunLen(b[h[0]:h[0]+h[1]]) != h[1] {
 				t.Fatalf("%v: %v in %q", enc, h, b)
 			}
 		}

@@ -7,16 +7,16 @@ import (
 	"vscan/engine/addr"
 )
 
-// valued is a body whose matches hold something that is better read than their
-// bytes.
+// valued is a body whose matches hold something that is better read than their bytes.
 type valued interface {
-	// value is what the bytes of a match hold, in an image such as t tells of.
+	// value returns what the bytes b of a match hold, in the image that t describes.
 	value(b []byte, t *Target) string
 }
 
-// Value is what the bytes b of a hit of pattern i of Patterns hold: a number in
-// decimal, a pointer in hexadecimal with 0x, the characters of a run as far as
-// b goes. It is false for the kinds that have nothing but their bytes.
+// Value returns what the bytes b of a hit of pattern i of Patterns hold: a number in
+// decimal, a pointer in hexadecimal with 0x, the characters of a run as far as b goes, the
+// key of a key schedule in hexadecimal digits. It returns false for the kinds that have
+// nothing but their bytes.
 func (s *Set) Value(i int, b []byte) (string, bool) {
 	v, ok := s.patterns[i].body.(valued)
 	if !ok {
@@ -25,8 +25,9 @@ func (s *Set) Value(i int, b []byte) (string, bool) {
 	return v.value(b, &s.target), true
 }
 
-// ValueLen is how many of the first bytes of a hit of pattern i Value is to be
-// given, where that may be more than come with a hit; 0: as many as there are.
+// ValueLen returns how many of the first bytes of a hit of pattern i Value has to be given,
+// where those may be more than come with a hit. It returns 0 where as many as there are
+// will do.
 func (s *Set) ValueLen(i int) int {
 	if v, ok := s.patterns[i].body.(interface{ valueLen() int }); ok {
 		return v.valueLen()
@@ -34,7 +35,7 @@ func (s *Set) ValueLen(i int) int {
 	return 0
 }
 
-func (b *wordsBody) value(bytes []byte, t *Target) string {
+func (b *numberBody) value(bytes []byte, t *Target) string {
 	order := b.order
 	if !b.fixed {
 		order = t.Order
@@ -49,7 +50,7 @@ func showSigned(v uint64, size int) string {
 	return strconv.FormatInt(int64(v<<unused)>>unused, 10)
 }
 
-// showFloat has as many digits as the number needs to be told from all others.
+// showFloat writes as many digits as it takes to tell the number from all others.
 func showFloat(v uint64, size int) string {
 	if size == 4 {
 		return strconv.FormatFloat(float64(math.Float32frombits(uint32(v))), 'g', -1, 32)
@@ -59,7 +60,7 @@ func showFloat(v uint64, size int) string {
 
 func (*ptrBody) value(b []byte, t *Target) string { return addr.Addr(t.Order.Uint(b)).String() }
 
-func (r runs) value(b []byte, _ *Target) string {
+func (r asciiRuns) value(b []byte, _ *Target) string {
 	if r.encoding == ASCII {
 		return string(b)
 	}

@@ -10,7 +10,7 @@ func TestValue(t *testing.T) {
 	for _, test := range []struct {
 		pattern string
 		bytes   string
-		want    string // "": none
+		want    string // "" where there is none
 	}{
 		{"u8:1..", "\xff", "255"},
 		{"i8:..", "\xff", "-1"},
@@ -41,7 +41,7 @@ func TestValue(t *testing.T) {
 		}
 	}
 	for e, bytes := range []string{ASCII: "a\tb", UTF16LE: "a\x00\t\x00b\x00", UTF16BE: "\x00a\x00\t\x00b"} {
-		p, err := Strings(Encoding(e), 1)
+		p, err := ASCIIRuns(Encoding(e), 1)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// Text with modifiers and hex with jumps, against the yara command.
+// Text with modifiers and hex with jumps are compared with the yara command.
 func TestAgainstYara(t *testing.T) {
 	yara, err := exec.LookPath("yara")
 	if err != nil {
@@ -30,7 +30,7 @@ func TestAgainstYara(t *testing.T) {
 	for len(pats) < 300 {
 		name := fmt.Sprintf("r%d", len(pats))
 		if d.IntN(3) == 0 {
-			// Without ~, which yara has only from 4.3 on.
+			// ~ is left out, which yara has only from 4.3 on.
 			body := fmt.Sprintf("%02x ?? [%d-%d] ( %02x %02x | ?f %02x 4? ) [%d] %02x", d.pick(), d.IntN(3), 3+d.IntN(3), d.pick(), d.pick(), d.pick(), 1+d.IntN(3), d.pick())
 			p, err := NewHex(name, body, body)
 			if err != nil {

@@ -73,8 +73,8 @@ func (a *commands) explainIn(f *searchFlags, pats []patterns.Pattern, about patt
 	excepting := uint64(0)
 	for i, p := range set.Patterns() {
 		e.say("%s", wording.Printable(p.Name))
-		if p.Name != p.Source {
-			e.say("  pattern     %s", wording.Printable(p.Source))
+		if p.Name != p.Written {
+			e.say("  pattern     %s", wording.Printable(p.Written))
 		}
 		if len(p.Exceptions()) > 0 {
 			excepting++

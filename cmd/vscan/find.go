@@ -200,7 +200,7 @@ func (f *searchFlags) modify(pats []patterns.Pattern) ([]patterns.Pattern, error
 	}
 	var errs []error
 	for i, p := range pats {
-		q, err := p.With(flags)
+		q, err := p.WithFlags(flags)
 		if err != nil {
 			err = fmt.Errorf("%s: %w", names, err)
 		}
@@ -268,7 +268,7 @@ func (p *patternArgs) read(cmd *cobra.Command, args []string) ([]patterns.Patter
 		add(p.readPatterns(name, parseIncluding))
 	}
 	for _, name := range p.literals {
-		add(p.readPatterns(name, patterns.Lines))
+		add(p.readPatterns(name, patterns.ParseLiterals))
 	}
 	for _, name := range p.sets {
 		set, err := sets.Get(name)
@@ -354,9 +354,9 @@ path will do). Addresses may be places, as libc.so.6+0x1d2000. Words are aligned
 // a range is a place, the image has to say where it is.
 func refPattern(target string) (patterns.Pattern, error) {
 	if strings.HasPrefix(target, "@") || !where.IsRange(target) || where.Numeric(target) {
-		return patterns.Ref(target)
+		return patterns.ParsePointer(target)
 	}
-	p, err := patterns.Ref("@" + target)
-	p.Name, p.Source = target, target
+	p, err := patterns.ParsePointer("@" + target)
+	p.Name, p.Written = target, target
 	return p, err
 }

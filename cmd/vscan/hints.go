@@ -25,10 +25,10 @@ const maxHints = 5
 func (a *commands) noteMisspelt(pats []patterns.Pattern) {
 	told := 0
 	for _, p := range pats {
-		if p.Kind != patterns.Literal {
+		if p.Kind != patterns.KindLiteral {
 			continue
 		}
-		hint := misspelt(p.Source)
+		hint := misspelt(p.Written)
 		if hint == "" {
 			continue
 		}
@@ -36,7 +36,7 @@ func (a *commands) noteMisspelt(pats []patterns.Pattern) {
 			a.Note("more patterns look like this")
 			return
 		}
-		shown, _ := strings.CutSuffix(wording.Cut(wording.Printable(p.Source), 60), "\n")
+		shown, _ := strings.CutSuffix(wording.Cut(wording.Printable(p.Written), 60), "\n")
 		a.Tell(fmt.Sprintf("nothing was found, and '%s' was searched for as it stands: %s", shown, wording.Printable(hint)))
 	}
 }
@@ -175,9 +175,9 @@ func (a *commands) noteTrailing(pats []patterns.Pattern) {
 
 // endsInBlank reports whether blanks at the end of a line count in a pattern.
 func endsInBlank(p patterns.Pattern) bool {
-	last, _ := utf8.DecodeLastRuneInString(p.Source)
+	last, _ := utf8.DecodeLastRuneInString(p.Written)
 	switch p.Kind {
-	case patterns.Literal, patterns.Text, patterns.Regexp:
+	case patterns.KindLiteral, patterns.KindText, patterns.KindRegexp:
 		return p.Line > 0 && unicode.IsSpace(last)
 	}
 	return false

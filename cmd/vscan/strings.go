@@ -53,7 +53,7 @@ func (a *commands) stringsCommand() *cobra.Command {
 				return cli.UsageError(cmd, "no image given: vscan strings IMAGE...")
 			}
 			f.Runs = encodings
-			pats, err := patterns.Texts(encodings, int(minimal))
+			pats, err := patterns.TextRuns(encodings, int(minimal))
 			if err != nil {
 				return err
 			}
@@ -72,7 +72,7 @@ func (a *commands) stringsCommand() *cobra.Command {
 
 type encodingList []patterns.Encoding
 
-// encodingChoice collects encodings, in the order of patterns.TextEncodings. The
+// encodingChoice collects encodings, in the order of patterns.TextRunEncodings. The
 // first replaces what the list has by default.
 type encodingChoice struct {
 	list  *encodingList
@@ -98,7 +98,7 @@ func (c *encodingChoice) Set(s string) error {
 	}
 	for word := range strings.SplitSeq(s, ",") {
 		known := false
-		for _, e := range patterns.TextEncodings {
+		for _, e := range patterns.TextRunEncodings {
 			if word != "all" && word != e.String() {
 				continue
 			}

@@ -117,7 +117,7 @@ func (s *sweep) scan(ctx context.Context, space *engine.Space, o *Options) (engi
 	if len(s.ends.targets) == 0 {
 		return engine.Stats{}, nil
 	}
-	ref, err := patterns.Ref("@targets")
+	ref, err := patterns.ParsePointer("@targets")
 	if err != nil {
 		return engine.Stats{}, err
 	}

@@ -22,9 +22,9 @@ func (e *ArchError) Error() string { return fmt.Sprintf("the image does not say 
 func (img *Image) Arch() (addr.Arch, error) {
 	switch {
 	case img.WordSize == 0:
-		return addr.Arch{}, &ArchError{patterns.WordSize}
+		return addr.Arch{}, &ArchError{patterns.FactWordSize}
 	case !img.OrderKnown:
-		return addr.Arch{}, &ArchError{patterns.ByteOrder}
+		return addr.Arch{}, &ArchError{patterns.FactByteOrder}
 	}
 	return addr.NewArch(img.WordSize, img.Order)
 }

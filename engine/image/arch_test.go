@@ -14,9 +14,9 @@ func TestArch(t *testing.T) {
 		img  Image
 		want patterns.Fact
 	}{
-		{Image{}, patterns.WordSize},
-		{Image{OrderKnown: true}, patterns.WordSize},
-		{Image{WordSize: 8}, patterns.ByteOrder},
+		{Image{}, patterns.FactWordSize},
+		{Image{OrderKnown: true}, patterns.FactWordSize},
+		{Image{WordSize: 8}, patterns.FactByteOrder},
 		{Image{WordSize: 4, Order: addr.Big, OrderKnown: true}, ""},
 	} {
 		arch, err := c.img.Arch()

@@ -72,7 +72,7 @@ func (v *viewer) show(h engine.Hit) *Hit {
 	}
 	v.widen()
 	if s.Run {
-		s.Bytes = s.Bytes[:v.runs.encodings[h.Pattern].Whole(s.Bytes)] // nothing else gets to a terminal
+		s.Bytes = s.Bytes[:v.runs.encodings[h.Pattern].RunLen(s.Bytes)] // nothing else gets to a terminal
 		s.Value, s.HasValue = v.set.Value(h.Pattern, s.Bytes)
 	}
 	v.describe()
@@ -179,7 +179,7 @@ func (v *viewer) form(h engine.Hit) int {
 func (v *viewer) widen() {
 	s := &v.hit
 	if v.q.Decode && len(s.Bytes) > 0 {
-		s.Key, s.HasKey = v.set.Key(s.Pattern, s.Bytes)
+		s.Key, s.HasKey = v.set.XorKey(s.Pattern, s.Bytes)
 	}
 	if want := min(v.bytes, s.Len); want > len(s.Bytes) {
 		rest, _ := v.img.Space.Bytes(s.Addr+addr.Addr(len(s.Bytes)), want-len(s.Bytes))

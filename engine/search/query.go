@@ -35,7 +35,7 @@ type Query struct {
 	Defined    map[string]bool
 
 	// Runs has the encoding of each pattern where the patterns are runs of printable
-	// characters (patterns.Texts): their hits are measured to their ends then.
+	// characters (patterns.TextRuns): their hits are measured to their ends then.
 	Runs []patterns.Encoding
 
 	// Align has hits at multiples of so many bytes only.

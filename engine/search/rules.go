@@ -135,7 +135,7 @@ func (r *ruleRun) take(ctx context.Context, h engine.Hit) bool {
 	if h.Addr > r.run.Last || !r.begun {
 		r.run, _ = r.scanner.Run(h.Addr)
 		r.begun = true
-		r.eval.Break()
+		r.eval.MarkHole()
 	}
 	if h.Cut {
 		r.eval.AddCut(index, h.Addr, h.Len)
@@ -149,7 +149,7 @@ func (r *ruleRun) take(ctx context.Context, h engine.Hit) bool {
 // the search is to go on. The hits of a string in parts are known later.
 func (r *ruleRun) show(h engine.Hit) bool {
 	index := r.index[h.Pattern]
-	if r.rules.Part(index) {
+	if r.rules.IsPart(index) {
 		return true
 	}
 	owners := r.rules.Owners(index)
@@ -223,7 +223,7 @@ func (r *ruleRun) evaluate(ctx context.Context, in *engine.Interval) error {
 		}
 	}
 	if r.q.AllStrings {
-		for _, h := range r.eval.Chained() {
+		for _, h := range r.eval.JoinedHits() {
 			hits = r.gather(hits, h)
 		}
 	}

@@ -49,7 +49,7 @@ func (v *runsView) length(h engine.Hit) int {
 			return n
 		}
 		m, _ := v.space.Read(v.buf[:v.inScope(a, len(v.buf))], a)
-		more := v.encodings[h.Pattern].More(&patterns.Memory{Bytes: v.buf[:m], Beyond: v.from(a)}, 0)
+		more := v.encodings[h.Pattern].RestLen(&patterns.Memory{Bytes: v.buf[:m], Beyond: v.from(a)}, 0)
 		n += more
 		if more == 0 || more <= len(v.buf)-utf8.UTFMax {
 			return n

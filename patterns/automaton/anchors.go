@@ -2,25 +2,24 @@ package automaton
 
 import "bytes"
 
-// Anchor is bytes that a match holds, and where in it they can begin.
+// Anchor is bytes that a match holds, and where in the match they can begin.
 type Anchor struct {
-	Lit, Mask   []byte // the bits of Mask count, the others are zero in Lit; Mask nil: all
+	Lit, Mask   []byte // only the bits of Mask count, and the others are zero in Lit; all count where Mask is nil
 	First, Last int    // offsets from the match's first byte, both included
 }
 
-// Anchors is what a search can look for: every match holds at least one of
-// them. Nil: they would be found so often that it is of no use.
+// Anchors returns what a search can look for: every match holds at least one of them. It
+// returns nil where anchors would be found too often to be of use.
 //
 // # How they are chosen
 //
-// The expression is walked from left to right. As long as what is read so far
-// comes to few strings, they are gathered; a set of bytes counts as one string,
-// by the bits that its bytes agree in. Where that ends, be it by a repetition,
-// too many strings or too long ones, the strings are a choice of anchors, and
-// the gathering starts anew behind it, at a place in the match that may then
-// not be fixed. Within an alternative each branch has its own best ones. Of all
-// choices the cheapest is taken: that which makes a search look at the fewest
-// places (see choice.cost).
+// The expression is walked from left to right. For as long as what was read stands for few
+// strings, these are gathered; a set of bytes counts as one string, of the bits in which
+// its bytes agree. The gathering ends at a repetition, or where there are too many strings
+// or too long ones. Then the strings become a choice of anchors, and the gathering starts
+// anew behind them, at a place in the match that may then not be fixed. Within an
+// alternative each branch has its own best choice. Of all choices the cheapest is taken:
+// the one for which a search looks at the fewest places (see choice.cost).
 //
 //	expression    https?:// [a-z]{2,20} \.com
 //	strings       http:// https://      .com
@@ -28,38 +27,39 @@ type Anchor struct {
 func (p *Program) Anchors() []Anchor { return p.anchors }
 
 const (
-	maxStrings = 16 // how many strings are gathered
-	maxString  = 32 // how long one gets, in bytes
+	maxStrings = 16 // how many strings are gathered at most
+	maxString  = 32 // how long a string gets, in bytes
 
-	// useless is the cost from which on looking at every place for the first
-	// byte of a match is taken to be as good.
+	// useless is the cost from which on anchors are taken to be no better than looking at
+	// every place for the first byte of a match.
 	useless = 1.0 / 16
 
-	// perAnchor is the cost of looking for one anchor more.
+	// perAnchor is the cost of looking for one more anchor.
 	perAnchor = 1e-5
 
-	// rareEnough is the share of places from which on an anchor without masks,
-	// which searches are quickest with, is not made longer by masked bytes.
+	// rareEnough is the share of places below which an anchor of whole bytes is not made
+	// longer by masked bytes. Searches are fastest without a mask.
 	rareEnough = 1e-7
 )
 
-// anchors chooses the anchors of n for p, if they cost less than most.
+// anchors returns the anchors of n for p, if they cost less than most.
 func (n *Node) anchors(p *Program, most float64) []Anchor {
 	g := gatherer{limit: p.maxLen}
 	best := choice{cost: most}
-	// Few strings at once, or one by one: either may have the better ones.
+	// Many strings and a single one are both tried, since either may have the better
+	// anchors.
 	for _, g.strings = range []int{maxStrings, 1} {
 		f := g.node(n)
 		c := f.best
 		if f.exact != nil {
-			// What is empty is no match.
+			// An empty match does not count.
 			c = g.choose(withoutEmpty(f.exact), 0, 0)
 		}
 		if c.anchors != nil && c.cost < best.cost {
 			best = c
 		}
 		if len(best.anchors) == 1 && best.cost < 2*perAnchor {
-			break // as good as any
+			break // nothing could be better
 		}
 	}
 	var out []Anchor
@@ -68,73 +68,74 @@ func (n *Node) anchors(p *Program, most float64) []Anchor {
 		if a.Last < 0 || a.Last > last {
 			a.Last = last
 		}
-		if a.First <= a.Last { // else what holds it is longer than a match may be
+		if a.First <= a.Last { // else a match that holds it would be too long
 			out = append(out, a)
 		}
 	}
 	return out
 }
 
-// choice is a set of anchors, of which a match holds one.
+// A choice is a set of anchors such that a match holds one of them.
 type choice struct {
-	anchors []Anchor // Last < 0: anywhere from First on. Nil: there are none
-	// cost is about the share of places that have to be looked at: for each
-	// anchor, how often it is there, times the places that it may belong to.
+	anchors []Anchor // Last < 0 stands for anywhere from First on. Nil where there are none
+	// cost is about the share of places that have to be looked at. It is the sum over the
+	// anchors: how often the anchor is found, times the number of places that it may belong
+	// to.
 	cost float64
 }
 
-// str is bytes of which the bits of mask count.
-type str struct{ lit, mask []byte }
+// A maskedString is bytes of which the bits of mask count.
+type maskedString struct{ lit, mask []byte }
 
-func (s str) plus(t str) str {
-	return str{append(s.lit[:len(s.lit):len(s.lit)], t.lit...), append(s.mask[:len(s.mask):len(s.mask)], t.mask...)}
+func (s maskedString) plus(t maskedString) maskedString {
+	return maskedString{append(s.lit[:len(s.lit):len(s.lit)], t.lit...), append(s.mask[:len(s.mask):len(s.mask)], t.mask...)}
 }
 
 // facts is what is known of the matches of a node.
 type facts struct {
-	exact       []str  // every match is one of these; nil: they are not known
-	head        []str  // every match begins with one of these; nil: not known
-	best        choice // what every match holds, where exact is nil
-	least, most int    // their length; most < 0: no bound
+	exact       []maskedString // every match is one of these; nil where they are not known
+	head        []maskedString // every match begins with one of these; nil where they are not known
+	best        choice         // what every match holds, where exact is nil
+	least, most int            // the length of a match; most < 0 stands for no bound
 }
 
-// heads is what matches begin with.
-func (f *facts) heads() []str {
+// heads returns the strings with which matches begin; nil where they are not known.
+func (f *facts) heads() []maskedString {
 	if f.exact != nil {
 		return f.exact
 	}
 	return f.head
 }
 
-// gatherer gathers facts.
+// A gatherer gathers facts.
 type gatherer struct {
-	strings int // as many at most
+	strings int // how many strings it gathers at most
 	limit   int // the longest match, in bytes
 }
 
 func (g *gatherer) node(n *Node) facts {
 	switch n.Op {
 	case OpLook:
-		return facts{exact: []str{{}}}
+		return facts{exact: []maskedString{{}}}
 	case OpSet:
 		if n.Set.Len() == 0 {
 			return facts{least: 1, most: 1}
 		}
 		value, mask := n.Set.Mask()
-		return facts{exact: []str{{[]byte{value}, []byte{mask}}}, least: 1, most: 1}
+		return facts{exact: []maskedString{{[]byte{value}, []byte{mask}}}, least: 1, most: 1}
 	case OpCat:
-		r := g.run()
+		r := g.newSequence()
 		for _, sub := range n.Subs {
 			r.add(g.node(sub))
 		}
-		return r.end()
+		return r.facts()
 	case OpAlt:
 		return g.either(n.Subs)
 	}
 	return g.repeated(n)
 }
 
-// either is the facts of one of several nodes.
+// either returns the facts of one of several nodes.
 func (g *gatherer) either(subs []*Node) facts {
 	var all facts
 	exact := true
@@ -181,43 +182,43 @@ func (g *gatherer) either(subs []*Node) facts {
 	return all
 }
 
-// repeated is the facts of a repetition: as many as there must be, and then
-// what there may be.
+// repeated returns the facts of a repetition: the turns that there must be, followed by
+// those that there may be.
 func (g *gatherer) repeated(n *Node) facts {
 	sub := g.node(n.Subs[0])
-	r := g.run()
+	r := g.newSequence()
 	copies := 0
 	for ; copies < n.Min && copies <= maxString; copies++ {
 		r.add(sub)
 	}
 	if n.Max == n.Min && copies == n.Min {
-		return r.end()
+		return r.facts()
 	}
 	if n.Max == 1 && sub.exact != nil && len(sub.exact) < g.strings {
-		return facts{exact: append([]str{{}}, sub.exact...), most: sub.most}
+		return facts{exact: append([]maskedString{{}}, sub.exact...), most: sub.most}
 	}
 	most := -1
 	if n.Max >= 0 {
 		most = n.Max - copies
 	}
 	r.add(facts{least: times(sub.least, n.Min-copies), most: times(sub.most, most)})
-	return r.end()
+	return r.facts()
 }
 
-// run is the walk along nodes that stand one behind the other.
-type run struct {
+// A sequence is the walk along nodes that stand side by side.
+type sequence struct {
 	g           *gatherer
-	exact       []str // the strings gathered
-	first, last int   // where they begin; last < 0: anywhere from first on
-	least, most int   // the length of all that was walked
+	exact       []maskedString // the strings gathered
+	first, last int            // where the strings begin; last < 0 stands for anywhere from first on
+	least, most int            // the length of all that was walked
 	best        choice
-	broken      bool  // whether exact is not all of it
-	head        []str // what it all begins with, where broken
+	broken      bool           // whether something stands in front of exact
+	head        []maskedString // the strings with which all of it begins, where broken
 }
 
-func (g *gatherer) run() *run { return &run{g: g, exact: []str{{}}} }
+func (g *gatherer) newSequence() *sequence { return &sequence{g: g, exact: []maskedString{{}}} }
 
-func (r *run) add(f facts) {
+func (r *sequence) add(f facts) {
 	if r.fits(f.exact) {
 		r.exact = product(r.exact, f.exact)
 		r.least, r.most = plus(r.least, f.least), plus(r.most, f.most)
@@ -230,20 +231,20 @@ func (r *run) add(f facts) {
 	r.exact, r.first, r.last = f.exact, r.least, r.most
 	if f.exact == nil {
 		r.take(f.best, r.least, r.most)
-		r.exact = []str{{}}
+		r.exact = []maskedString{{}}
 		r.first, r.last = plus(r.least, f.least), plus(r.most, f.most)
 	}
 	r.least, r.most = plus(r.least, f.least), plus(r.most, f.most)
 }
 
-// fits says whether strings can be gathered behind those that were.
-func (r *run) fits(more []str) bool {
+// fits reports whether strings can be gathered behind those that were.
+func (r *sequence) fits(more []maskedString) bool {
 	return more != nil && len(more)*len(r.exact) <= max(r.g.strings, len(r.exact)) && longest(r.exact)+longest(more) <= maxString
 }
 
-// product is each of all with each of more behind it.
-func product(all, more []str) []str {
-	var out []str
+// product returns each of all with each of more behind it.
+func product(all, more []maskedString) []maskedString {
+	var out []maskedString
 	for _, s := range all {
 		for _, t := range more {
 			out = append(out, s.plus(t))
@@ -252,17 +253,17 @@ func product(all, more []str) []str {
 	return out
 }
 
-// flush makes the strings gathered a choice.
-func (r *run) flush() {
+// flush makes the strings that were gathered a choice.
+func (r *sequence) flush() {
 	if !r.broken {
 		r.broken, r.head = true, r.exact
 	}
 	r.take(r.g.choose(r.exact, r.first, r.last), 0, 0)
 }
 
-// take keeps a choice if it is the best so far; what it says of is first to
-// last behind the start.
-func (r *run) take(c choice, first, last int) {
+// take keeps a choice if it is the best so far. The choice is about what begins first to
+// last bytes behind the start.
+func (r *sequence) take(c choice, first, last int) {
 	if c.anchors == nil {
 		return
 	}
@@ -277,7 +278,7 @@ func (r *run) take(c choice, first, last int) {
 	}
 }
 
-func (r *run) end() facts {
+func (r *sequence) facts() facts {
 	if !r.broken {
 		return facts{exact: r.exact, least: r.least, most: r.most}
 	}
@@ -285,7 +286,7 @@ func (r *run) end() facts {
 	return facts{head: r.head, best: r.best, least: r.least, most: r.most}
 }
 
-func longest(all []str) int {
+func longest(all []maskedString) int {
 	n := 0
 	for _, s := range all {
 		n = max(n, len(s.lit))
@@ -293,8 +294,8 @@ func longest(all []str) int {
 	return n
 }
 
-func withoutEmpty(all []str) []str {
-	var out []str
+func withoutEmpty(all []maskedString) []maskedString {
+	var out []maskedString
 	for _, s := range all {
 		if len(s.lit) > 0 {
 			out = append(out, s)
@@ -303,12 +304,12 @@ func withoutEmpty(all []str) []str {
 	return out
 }
 
-// choose makes anchors of strings that begin at first to last; of none, if one
-// of them says nothing.
-func (g *gatherer) choose(all []str, first, last int) choice {
+// choose returns the anchors of strings that begin at first to last. It returns none if one
+// of the strings has no part that is worth looking for.
+func (g *gatherer) choose(all []maskedString, first, last int) choice {
 	var c choice
 	for _, s := range all {
-		from, to := s.window()
+		from, to := s.rarestPart()
 		if from == to {
 			return choice{}
 		}
@@ -331,7 +332,7 @@ func (g *gatherer) choose(all []str, first, last int) choice {
 	return c
 }
 
-// find is an anchor of c with the same bytes.
+// find returns the anchor of c that has the same bytes, or nil.
 func (c *choice) find(a Anchor) *Anchor {
 	for i := range c.anchors {
 		if b := &c.anchors[i]; bytes.Equal(a.Lit, b.Lit) && bytes.Equal(a.Mask, b.Mask) {
@@ -341,7 +342,7 @@ func (c *choice) find(a Anchor) *Anchor {
 	return nil
 }
 
-// cost is that of looking for an anchor and at the places that it leads to.
+// cost returns the cost of looking for an anchor, and at the places that it leads to.
 func (g *gatherer) cost(a Anchor) float64 {
 	last := a.Last
 	if last < 0 {
@@ -350,9 +351,10 @@ func (g *gatherer) cost(a Anchor) float64 {
 	return share(a.Lit, a.Mask)*float64(last-a.First+1) + perAnchor
 }
 
-// window is the part of a string that is best looked for: all but what says
-// little at its ends, or bytes of it that have no mask, if they are rare.
-func (s str) window() (from, to int) {
+// rarestPart returns the part of a string that is best looked for. That is all of the
+// string except what says little at its ends, or those of its bytes that have no mask, if
+// they are rare enough.
+func (s maskedString) rarestPart() (from, to int) {
 	from, to = 0, len(s.lit)
 	little := func(i int) bool {
 		return s.mask[i] != 0xff && share(s.lit[i:i+1], s.mask[i:i+1]) > 0.25
@@ -379,10 +381,10 @@ func (s str) window() (from, to int) {
 	return from, to
 }
 
-// share is about the share of places in memory where bytes stand.
+// share estimates the share of places in memory at which the bytes stand.
 func share(lit, mask []byte) float64 {
 	p := 1.0
-	run := 0 // how many bytes before may have been the same as this one, all of them
+	alike := 0 // how many bytes in a row, up to this one, may be the same as the byte before them
 	last := byte(0)
 	for i, c := range lit {
 		m := byte(0xff)
@@ -390,9 +392,9 @@ func share(lit, mask []byte) float64 {
 			m = mask[i]
 		}
 		if i > 0 && last != 0 && m != 0 && (c^lit[i-1])&m&last == 0 {
-			run++
+			alike++
 		} else {
-			run = 0
+			alike = 0
 		}
 		last = m
 		q := 0.0
@@ -409,22 +411,22 @@ func share(lit, mask []byte) float64 {
 		}
 		switch {
 		case i == 0 || m == 0:
-		case run == 1:
+		case alike == 1:
 			q = max(q, 0.6) // bytes come in runs, and so do digits
-		case run > 1:
-			q = max(q, 0.95) // and runs are long: of zeros they are pages
+		case alike > 1:
+			q = max(q, 0.95) // runs are long: those of zeros are pages
 		case wideBefore(lit, mask, i):
 			q = max(q, 0.9) // text in UTF-16 goes on as such
 		case isText(c) && isText(lit[i-1]):
-			q = max(q, 0.1) // text comes in texts
+			q = max(q, 0.1) // characters of text come together
 		}
 		p *= min(q, 1)
 	}
 	return p
 }
 
-// wideBefore says whether byte i is one more of the zeros between the letters of
-// UTF-16: such a zero, a letter, and this one.
+// wideBefore reports whether byte i is a zero between the letters of UTF-16: byte i − 2 is
+// a zero, byte i − 1 a letter, and byte i a zero.
 func wideBefore(lit, mask []byte, i int) bool {
 	zero := func(i int) bool { return lit[i] == 0 && (mask == nil || mask[i] == 0xff) }
 	return i >= 2 && zero(i) && zero(i-2) && !zero(i-1)
@@ -432,8 +434,8 @@ func wideBefore(lit, mask []byte, i int) bool {
 
 func isText(c byte) bool { return c >= ' ' && c < 0x7f }
 
-// frequency is about how often a byte value is met, in memory where it is
-// rather common: there is memory full of text. It has not to add up to 1.
+// frequency is about how often a byte value is met, in memory where the value is rather
+// common: some memory is full of text. It need not add up to 1.
 var frequency = func() (f [256]float64) {
 	for b := range f {
 		switch {
@@ -447,8 +449,8 @@ var frequency = func() (f [256]float64) {
 			f[b] = 0.002
 		}
 	}
-	// The commonest of all: zeros, what fills gaps in code, −1, the upper
-	// halves of pointers, the blank between words.
+	// These are the most common: zeros, what fills gaps in code, −1, the upper halves of
+	// pointers, and the blank between words.
 	f[0], f[0xcc], f[0xff], f[0x7f], f[' '] = 0.4, 0.05, 0.04, 0.02, 0.03
 	return f
 }()

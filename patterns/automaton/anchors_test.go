@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// latin is bytes as characters, that %q shows one by one.
+// latin returns bytes as characters, so that %q shows each.
 func latin(b []byte) string {
 	var s strings.Builder
 	for _, c := range b {
@@ -45,7 +45,7 @@ func TestAnchors(t *testing.T) {
 		{`(?:foobar)?`, 0, 4096, "foobar at 0"},
 		{`.`, 0, 4096, ""},
 		{`ab.{1000}.{1000}secret`, 0, 2008, "secret at 2002"},
-		// Pages of zeros are full of what zeros can be.
+		// Pages of zeros are full of anchors that can be zeros.
 		{`\xa7\x02(?:[\x00-\x0f]\x00){40}`, 0, 4096, `<a7>\x02 at 0`},
 	} {
 		n, err := ParseRegexp(c.expr, c.flags)

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// memory is n bytes: text, numbers, pointers and zeros.
+// memory returns n bytes: text, numbers, pointers and zeros.
 func memory(n int) []byte {
 	r := rand.New(rand.NewPCG(1, 2))
 	b := make([]byte, 0, n+64)
@@ -26,8 +26,7 @@ func memory(n int) []byte {
 	return b[:n]
 }
 
-// BenchmarkAll asks at every place that Next leaves, as a search does that has
-// no anchors.
+// BenchmarkAll asks at every place that Next leaves, as a search without anchors does.
 func BenchmarkAll(b *testing.B) {
 	mem := memory(1 << 20)
 	for _, c := range []struct {

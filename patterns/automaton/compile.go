@@ -6,34 +6,34 @@ import (
 	"sync"
 )
 
-// Semantics is which of the matches that begin at a place is the match there.
-// In any case it is one of at least one byte and at most Options.Limit.
+// Semantics tells which of the matches that begin at a place is the match there. Only those
+// of 1 to Options.Limit bytes count.
 type Semantics uint8
 
 const (
-	First    Semantics = iota // the one that a backtracking search, as Perl's, tries first
-	Longest                   // as in POSIX
-	Shortest                  // as with the jumps of hexadecimal patterns
+	First    Semantics = iota // the match that a backtracking search such as Perl's tries first
+	Longest                   // the longest, as in POSIX
+	Shortest                  // the shortest, as with the jumps of hexadecimal patterns
 )
 
 // Options is what Compile has to know besides the expression.
 type Options struct {
-	Limit     int // the length of the longest match, in bytes; at least 1
+	Limit     int // the length of the longest match in bytes; at least 1
 	Semantics Semantics
 	Encoding  Encoding
-	Encoded   bool // the expression is of bytes in that encoding already: of ParseUTF16
+	Encoded   bool // whether the expression has the encoding already, as those of ParseUTF16
 
-	// MatchOnly: the program is not searched for. It has no anchors, and its Next
-	// knows no more than with which bytes a match can begin; it is made faster.
+	// MatchOnly makes a program that is not searched for, faster. It has no anchors, and
+	// its Next knows no more than with which bytes a match can begin.
 	MatchOnly bool
 }
 
-// MaxProgram is the number of instructions of the longest program. A byte, an
-// alternative and an optional repetition take about one each.
+// MaxProgram is the most instructions that a program may have. A byte, an alternative and
+// an optional repetition take about one each.
 const MaxProgram = 1 << 16
 
-// Program says whether a match begins at a place. It may be used by many
-// goroutines at a time.
+// Program tells whether a match begins at a place. It may be used by many goroutines at a
+// time.
 type Program struct {
 	insts     []inst
 	sets      []Set
@@ -42,37 +42,37 @@ type Program struct {
 	encoding  Encoding
 
 	minLen, maxLen int
-	cutLen         int       // see CutLen
-	begins         [256]bool // by byte: whether a match can begin with it
-	only           []byte    // the one byte that does, if no other can
-	lead           *lead     // how they begin, where that is of more use; nil: it is not
-	stretch        *stretch  // the same
+	cutLen         int          // see CutLen
+	canBegin       [256]bool    // by byte: whether a match can begin with it
+	onlyFirst      []byte       // the one byte with which matches begin; nil where there are several
+	lead           *lead        // how matches begin, if that rules out more places; else nil
+	uniform        *uniformLead // the same, of another kind; nil where there is a lead
 	anchors        []Anchor
 
-	// The alphabet: symbols of classes of bytes that no set tells apart, once
-	// for every combination of looks that holds somewhere.
-	class   [256]uint16
-	classes int    // the last one stands for the end of what may match
-	sample  []byte // a byte of each class but the last
-	looks   bool   // whether the program asks for any
-	context [numKinds * numKinds]uint16
-	holds   []Look // by context: which of the looks it asks for hold
+	// The alphabet: a symbol is a class of bytes that no set tells apart, together with a
+	// context, which is a class of places that no look tells apart.
+	byteClass    [256]uint16
+	numClasses   int    // the last class stands for the end of what may match
+	classSample  []byte // a byte of each class but the last
+	asksLooks    bool   // whether the program has looks
+	contextOf    [numNeighbours * numNeighbours]uint16
+	contextLooks []Look // by context: those of the program's looks that hold there
 
 	start *state
 	pool  sync.Pool // of *scratch
 
-	mu     sync.Mutex // guards what follows, and the filling of states' tables
-	states map[string]*state
-	bytes  int // that the states take
-	work   *scratch
+	mu          sync.Mutex // guards what follows, and the filling of the states' tables
+	states      map[string]*state
+	stateBytes  int // about how many bytes the states take
+	stepScratch *scratch
 }
 
-// inst is an instruction. Its meaning is by op:
+// An inst is an instruction. What it does depends on op:
 //
-//	opByte   a byte of sets[arg], then out
-//	opAlt    out; if that leads to no match, arg
-//	opLook   out, where Look(arg) holds
-//	opMatch  a match ends here
+//	opByte   reads a byte of sets[arg], then goes on at out
+//	opAlt    goes on at out and, if that leads to no match, at arg
+//	opLook   goes on at out where Look(arg) holds
+//	opMatch  ends a match
 type inst struct {
 	op       uint8
 	out, arg uint32
@@ -85,9 +85,8 @@ const (
 	opMatch
 )
 
-// Compile makes the program of an expression. The error says, in one line,
-// what of it cannot be: no match of at least one byte and at most Options.Limit,
-// or too many instructions.
+// Compile makes the program of an expression. It returns an error of one line if there is
+// no match of 1 to Options.Limit bytes, or if there are too many instructions.
 func Compile(n *Node, o Options) (*Program, error) {
 	if !o.Encoded {
 		n = n.encode(o.Encoding)
@@ -115,7 +114,7 @@ func Compile(n *Node, o Options) (*Program, error) {
 		return nil, fmt.Errorf("it takes more than %d steps: repeat less often, or in fewer places", MaxProgram)
 	}
 	p.alphabet(c.asked)
-	if !p.starts(n, o.MatchOnly) {
+	if !p.chooseStarts(n, o.MatchOnly) {
 		return nil, errors.New("nothing matches it")
 	}
 	p.states = make(map[string]*state)
@@ -124,23 +123,24 @@ func Compile(n *Node, o Options) (*Program, error) {
 	return p, nil
 }
 
-// starts finds how places are told where a match can begin; false: there are none.
-func (p *Program) starts(n *Node, matchOnly bool) bool {
-	first, _ := n.begin()
+// chooseStarts chooses how to find places at which a match can begin. It returns false if
+// there are none.
+func (p *Program) chooseStarts(n *Node, matchOnly bool) bool {
+	first, _ := n.firstBytes()
 	for c := range 256 {
-		if p.begins[c] = first.Has(byte(c)); p.begins[c] {
-			p.only = append(p.only, byte(c))
+		if p.canBegin[c] = first.Has(byte(c)); p.canBegin[c] {
+			p.onlyFirst = append(p.onlyFirst, byte(c))
 		}
 	}
-	if len(p.only) > 1 {
-		p.only = nil
+	if len(p.onlyFirst) > 1 {
+		p.onlyFirst = nil
 	}
 	if matchOnly {
 		return first.Len() > 0
 	}
-	p.lead = newLead(n, p, often(first))
-	if p.lead == nil && p.only == nil {
-		p.stretch = newStretch(n, p, worthwhile)
+	p.lead = newLead(n, p, byteShare(first))
+	if p.lead == nil && p.onlyFirst == nil {
+		p.uniform = newUniformLead(n, p, worthwhile)
 	}
 	limit := useless
 	if p.lead != nil {
@@ -150,21 +150,21 @@ func (p *Program) starts(n *Node, matchOnly bool) bool {
 	return first.Len() > 0
 }
 
-// MinLen is the length of the shortest match that there can be, in bytes: at
-// least 1.
+// MinLen returns the length in bytes of the shortest match that is possible, at least 1.
 func (p *Program) MinLen() int { return p.minLen }
 
-// MaxLen is the length of the longest match that there can be, in bytes: at
-// most Options.Limit.
+// MaxLen returns the length in bytes of the longest match that is possible, at most
+// Options.Limit.
 func (p *Program) MaxLen() int { return p.maxLen }
 
-// CutLen is the length in bytes from which on a match may be the beginning of a
-// longer one that Options.Limit does not allow; 0: none is.
+// CutLen returns a length in bytes: a match as long as that, or longer, may be the
+// beginning of one that Options.Limit does not allow. It returns 0 where there is no such
+// match.
 func (p *Program) CutLen() int { return p.cutLen }
 
-// cutLen is Program.CutLen for a node whose longest match has most bytes, < 0
-// where it has no bound. What repeats goes on by whole turns: where another
-// turn of the longest loop would pass the limit, a match may be cut.
+// cutLen returns CutLen for a node whose longest match has most bytes, or no bound if most
+// < 0. A repetition goes on by whole turns, so a match may be cut where one more turn of
+// the longest loop would pass the limit.
 func (o *Options) cutLen(n *Node, most int) int {
 	if most >= 0 && most <= o.Limit || o.Semantics == Shortest {
 		return 0
@@ -172,7 +172,7 @@ func (o *Options) cutLen(n *Node, most int) int {
 	return max(1, o.Limit+1-n.turn())
 }
 
-// turn is the length of a turn of the longest loop in n, in bytes, at least 1.
+// turn returns the length in bytes of one turn of the longest loop in n, at least 1.
 func (n *Node) turn() int {
 	longest := 1
 	if n.Op == OpRepeat && n.Max < 0 {
@@ -184,13 +184,13 @@ func (n *Node) turn() int {
 	return max(longest, 1)
 }
 
-// compiler emits a program from its end to its start: what follows an
-// instruction is known when it is emitted, but for loops.
+// A compiler emits a program from its end to its start, so that an instruction's successor
+// is known when it is emitted, except in loops.
 type compiler struct {
 	p     *Program
 	sets  map[Set]uint32
 	asked Look
-	full  bool // no more instructions fit
+	full  bool // whether no more instructions fit
 }
 
 func (c *compiler) emit(op uint8, out, arg uint32) uint32 {
@@ -202,7 +202,8 @@ func (c *compiler) emit(op uint8, out, arg uint32) uint32 {
 	return uint32(len(c.p.insts) - 1)
 }
 
-// alt is an instruction that tries first, then second.
+// alt emits an instruction that tries first and then second, or if swap the other way
+// round.
 func (c *compiler) alt(first, second uint32, swap bool) uint32 {
 	if swap {
 		first, second = second, first
@@ -210,7 +211,7 @@ func (c *compiler) alt(first, second uint32, swap bool) uint32 {
 	return c.emit(opAlt, first, second)
 }
 
-// node emits what matches n and goes on at next, and says where it starts.
+// node emits what matches n and then goes on at next. It returns where that starts.
 func (c *compiler) node(n *Node, next uint32) uint32 {
 	if c.full {
 		return 0
@@ -247,23 +248,24 @@ func (c *compiler) repeat(n *Node, next uint32) uint32 {
 	sub, least, most := n.Subs[0], n.Min, n.Max
 	shortest, longest := sub.Lengths()
 	if longest == 0 {
-		// More often than once, what takes no bytes is the same as once.
+		// What takes no bytes matches the same several times as it does once.
 		if least = min(least, 1); most != 0 {
 			most = 1
 		}
 	}
 	if limit := c.p.limit; shortest > 0 && most > limit/shortest {
-		most = -1 // the limit ends it before
+		most = -1 // the limit ends a match before
 	}
 	switch {
 	case most < 0 && least > 0:
-		// x{2,} is xx+.
+		// x{2,} is emitted as xx+.
 		next = c.loop(n, next)
 		least--
 	case most < 0 && shortest > 0:
 		next = c.star(n, next)
 	case most < 0:
-		// As (x+)?, which gets what may be empty right: see golang.org/issue/46123.
+		// x* is emitted as (x+)?, which is right also where x matches the empty string: see
+		// golang.org/issue/46123.
 		next = c.alt(c.loop(n, next), next, n.Lazy)
 	default:
 		after := next
@@ -298,7 +300,7 @@ func (c *compiler) loop(n *Node, next uint32) uint32 {
 	return start
 }
 
-// close fills in the alternative of going round again or on.
+// close fills in the instruction that goes round a loop again or goes on.
 func (c *compiler) close(again, round, on uint32, lazy bool) {
 	if c.full {
 		return
@@ -309,29 +311,29 @@ func (c *compiler) close(again, round, on uint32, lazy bool) {
 	c.p.insts[again] = inst{opAlt, round, on}
 }
 
-// Kinds of neighbours: what looks tell apart.
+// These are the kinds of neighbours that looks tell apart.
 const (
-	kindNone = iota // there is no byte
-	kindLine        // \n
-	kindLow         // _
-	kindAlnum
-	kindOther
-	numKinds
+	neighbourNone = iota // there is no byte
+	neighbourLine        // \n
+	neighbourLow         // _
+	neighbourAlnum
+	neighbourOther
+	numNeighbours
 )
 
-func kindOf(b byte) int {
+func neighbourOf(b byte) int {
 	switch {
 	case b == '\n':
-		return kindLine
+		return neighbourLine
 	case b == '_':
-		return kindLow
+		return neighbourLow
 	case b >= '0' && b <= '9', b >= 'a' && b <= 'z', b >= 'A' && b <= 'Z':
-		return kindAlnum
+		return neighbourAlnum
 	}
-	return kindOther
+	return neighbourOther
 }
 
-// looksBetween is what holds between two neighbours.
+// looksBetween returns the looks that hold between two neighbours.
 func looksBetween(before, behind int) Look {
 	var l Look
 	set := func(bit Look, holds bool) {
@@ -339,69 +341,69 @@ func looksBetween(before, behind int) Look {
 			l |= bit
 		}
 	}
-	isWord := func(kind int) bool { return kind == kindLow || kind == kindAlnum }
-	set(BeginText, before == kindNone)
-	set(EndText, behind == kindNone)
-	set(BeginLine, before == kindNone || before == kindLine)
-	set(EndLine, behind == kindNone || behind == kindLine)
+	isWord := func(kind int) bool { return kind == neighbourLow || kind == neighbourAlnum }
+	set(BeginMemory, before == neighbourNone)
+	set(EndMemory, behind == neighbourNone)
+	set(BeginLine, before == neighbourNone || before == neighbourLine)
+	set(EndLine, behind == neighbourNone || behind == neighbourLine)
 	set(WordBoundary, isWord(before) != isWord(behind))
 	set(NoBoundary, isWord(before) == isWord(behind))
-	set(NoAlnumBefore, before != kindAlnum)
-	set(NoAlnumBehind, behind != kindAlnum)
+	set(NoAlnumBefore, before != neighbourAlnum)
+	set(NoAlnumBehind, behind != neighbourAlnum)
 	return l
 }
 
-// alphabet finds the classes of bytes and of places.
+// alphabet sorts bytes and places into classes.
 func (p *Program) alphabet(asked Look) {
-	p.classes = 1
+	p.numClasses = 1
 	for i := range p.sets {
 		s := &p.sets[i]
-		inside := make([]uint16, p.classes) // the class of those in s, from 1; 0: none yet
-		outside := make([]bool, p.classes)
+		inside := make([]uint16, p.numClasses) // by class: the class of its bytes that are in s; 0 where there is none yet
+		outside := make([]bool, p.numClasses)
 		for b := range 256 {
 			if !s.Has(byte(b)) {
-				outside[p.class[b]] = true
+				outside[p.byteClass[b]] = true
 			}
 		}
 		for b := range 256 {
-			old := p.class[b]
+			old := p.byteClass[b]
 			if !s.Has(byte(b)) || !outside[old] {
 				continue
 			}
 			if inside[old] == 0 {
-				inside[old] = uint16(p.classes)
-				p.classes++
+				inside[old] = uint16(p.numClasses)
+				p.numClasses++
 			}
-			p.class[b] = inside[old]
+			p.byteClass[b] = inside[old]
 		}
 	}
-	p.sample = make([]byte, p.classes)
+	p.classSample = make([]byte, p.numClasses)
 	for b := range 256 {
-		p.sample[p.class[b]] = byte(b)
+		p.classSample[p.byteClass[b]] = byte(b)
 	}
-	p.classes++
-	p.looks = asked != 0
+	p.numClasses++
+	p.asksLooks = asked != 0
 	known := map[Look]uint16{}
-	for before := range numKinds {
-		for behind := range numKinds {
+	for before := range numNeighbours {
+		for behind := range numNeighbours {
 			l := looksBetween(before, behind) & asked
 			k, ok := known[l]
 			if !ok {
-				k = uint16(len(p.holds))
+				k = uint16(len(p.contextLooks))
 				known[l] = k
-				p.holds = append(p.holds, l)
+				p.contextLooks = append(p.contextLooks, l)
 			}
-			p.context[before*numKinds+behind] = k
+			p.contextOf[before*numNeighbours+behind] = k
 		}
 	}
 }
 
-// symbols is the size of the alphabet.
-func (p *Program) symbols() int { return p.classes * len(p.holds) }
+// symbols returns the size of the alphabet.
+func (p *Program) symbols() int { return p.numClasses * len(p.contextLooks) }
 
-// begin is the bytes that a match of n can begin with, and whether n can match
-// what is empty.
-func (n *Node) begin() (first Set, empty bool) {
+// firstBytes returns the bytes with which a match of n can begin, and reports whether n can
+// match the empty string.
+func (n *Node) firstBytes() (first Set, empty bool) {
 	switch n.Op {
 	case OpSet:
 		return n.Set, false
@@ -409,7 +411,7 @@ func (n *Node) begin() (first Set, empty bool) {
 		return Set{}, true
 	case OpCat:
 		for _, sub := range n.Subs {
-			s, empty := sub.begin()
+			s, empty := sub.firstBytes()
 			if first = first.Or(s); !empty {
 				return first, false
 			}
@@ -417,7 +419,7 @@ func (n *Node) begin() (first Set, empty bool) {
 		return first, true
 	case OpAlt:
 		for _, sub := range n.Subs {
-			s, e := sub.begin()
+			s, e := sub.firstBytes()
 			first, empty = first.Or(s), empty || e
 		}
 		return first, empty
@@ -425,6 +427,6 @@ func (n *Node) begin() (first Set, empty bool) {
 	if n.Max == 0 {
 		return Set{}, true
 	}
-	first, empty = n.Subs[0].begin()
+	first, empty = n.Subs[0].firstBytes()
 	return first, empty || n.Min == 0
 }

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// Whatever the expression and the memory: no panic, errors with a place, and
-// matches that a backtracking search has too.
+// Whatever the expression and the memory are, there is no panic, errors have a place, and a
+// backtracking search finds the matches too.
 func FuzzRegexp(f *testing.F) {
 	for _, s := range []string{
 		"abc", `(a|b)*?c+`, `[^\x80-\xff]{2,5}`, `(?i:k)[[:alpha:]]\Qa.\E\C`, `^a$|\Ab\z`, `\bfoo\B`, `é+[é]`, "a{1000}", `\0\377\101`,

@@ -2,25 +2,30 @@ package automaton
 
 import "bytes"
 
-// lead is how matches begin, where that tells places apart better than their
-// first byte does: least to most bytes of run, and then one of stop, no byte of
-// which is in run. So of each place, the first byte of stop from there on says
-// whether a match can begin there, and where there is none for long, no match
-// begins for long: an e-mail address is looked for by its @.
+// A lead is how matches begin: with least to most bytes of prefix, and then a byte of stop;
+// no byte of stop is in prefix. So at each place, the first byte of stop from there on
+// decides whether a match can begin there. Where there is none for long, no match begins
+// for long. A lead is used where it rules out more places than the first byte of a match
+// does; an e-mail address is looked for by its @:
 //
 //	[a-z0-9.]+@[a-z]+\.[a-z]{2,}     …, mail to someone.else@example.org, …
-//	run       stop                              <----------^
+//	prefix    stop                              <----------^
+//
+//	find the next byte of stop, at q
+//	go back from q as long as bytes are in prefix, at most most bytes
+//	the first place from there on that a match can begin with, up to q − least, is it
+//	if there is none, go on behind q
 type lead struct {
-	run, stop   [256]bool
-	begins      *[256]bool // the bytes that a match can begin with
-	only        bool       // whether stop is one byte, that:
-	byte        byte
-	share       float64 // about how often a byte of stop is met
-	least, most int
+	prefix, stop [256]bool
+	canBegin     *[256]bool // the bytes that a match can begin with
+	oneStop      bool       // whether stop is one byte, stopByte
+	stopByte     byte
+	share        float64 // about how often a byte of stop is met
+	least, most  int
 }
 
-// newLead finds how matches of n begin where their stop is met less often than
-// rarest; nil: it is not.
+// newLead returns how matches of n begin, if the stop of that is met less often than
+// rarest. Otherwise it returns nil.
 func newLead(n *Node, p *Program, rarest float64) *lead {
 	type sets struct {
 		run, stop   Set
@@ -32,8 +37,8 @@ func newLead(n *Node, p *Program, rarest float64) *lead {
 		if item.Op == OpLook {
 			continue
 		}
-		stop, empty := Cat(items[i:]...).begin()
-		if p := often(stop); !empty && disjoint(walked.run, stop) && p < rarest {
+		stop, empty := Cat(items[i:]...).firstBytes()
+		if p := byteShare(stop); !empty && disjoint(walked.run, stop) && p < rarest {
 			best, rarest = walked, p
 			best.stop = stop
 		}
@@ -47,18 +52,18 @@ func newLead(n *Node, p *Program, rarest float64) *lead {
 	if best.most < 0 || best.most > p.maxLen {
 		best.most = p.maxLen
 	}
-	l := &lead{begins: &p.begins, only: best.stop.Len() == 1, share: rarest, least: best.least, most: best.most}
+	l := &lead{canBegin: &p.canBegin, oneStop: best.stop.Len() == 1, share: rarest, least: best.least, most: best.most}
 	for c := range 256 {
-		l.run[c], l.stop[c] = best.run.Has(byte(c)), best.stop.Has(byte(c))
+		l.prefix[c], l.stop[c] = best.run.Has(byte(c)), best.stop.Has(byte(c))
 		if l.stop[c] {
-			l.byte = byte(c)
+			l.stopByte = byte(c)
 		}
 	}
 	return l
 }
 
-// flatten appends what stands one behind the other in n, of what is repeated the
-// first apart.
+// flatten appends the nodes that stand side by side in n. The first turn of a repetition of
+// such nodes is taken apart too.
 func flatten(items []*Node, n *Node) []*Node {
 	switch {
 	case n.Op == OpCat:
@@ -73,9 +78,9 @@ func flatten(items []*Node, n *Node) []*Node {
 	return append(items, n)
 }
 
-// bytes is all bytes that matches of n are made of.
+// bytes returns all bytes that matches of n are made of.
 func (n *Node) bytes() Set {
-	s := n.Set // empty but for OpSet
+	s := n.Set // empty except for OpSet
 	for _, sub := range n.Subs {
 		s = s.Or(sub.bytes())
 	}
@@ -91,8 +96,8 @@ func disjoint(s, t Set) bool {
 	return true
 }
 
-// often is about how often a byte of a set is met.
-func often(s Set) float64 {
+// byteShare returns about how often a byte of a set is met.
+func byteShare(s Set) float64 {
 	p := 0.0
 	for c, f := range frequency {
 		if s.Has(byte(c)) {
@@ -102,22 +107,23 @@ func often(s Set) float64 {
 	return p
 }
 
-// looked is what has been looked at from one place to the next.
-type looked struct {
-	// Of a stretch: b[from:to] is in its set. Of a lead: no byte of it is one
-	// of stop.
+// scanned is what the search for one place has found out that helps the search for the
+// next.
+type scanned struct {
+	// For a uniform lead, b[from:to] is in its set. For a lead, no byte of b[from:to] is one of
+	// stop.
 	from, to int
 
-	found bool // of a lead: b[to] is a byte of stop, and
-	low   int  // b[low:to] is in run
+	found bool // for a lead: whether b[to] is a byte of stop
+	low   int  // for a lead: b[low:to] is in prefix
 }
 
-// next is Program.Next.
-func (l *lead) next(b []byte, from, to int, k *looked) int {
-	end := min(len(b), to+l.most) // of where a byte of stop matters
+// next is Program.Next for a program with a lead.
+func (l *lead) next(b []byte, from, to int, k *scanned) int {
+	end := min(len(b), to+l.most) // a byte of stop does not matter from here on
 	for from < to {
 		if from < k.from || from > k.to {
-			*k = looked{from: from, to: from}
+			*k = scanned{from: from, to: from}
 		}
 		if !k.found && k.to < end {
 			q := l.find(b[k.to:end])
@@ -134,12 +140,12 @@ func (l *lead) next(b []byte, from, to int, k *looked) int {
 		}
 		lowest := max(from, q-l.most)
 		at := max(k.low, lowest)
-		for at > lowest && l.run[b[at-1]] {
+		for at > lowest && l.prefix[b[at-1]] {
 			at--
 		}
 		k.low = min(k.low, at)
 		for ; at <= q-l.least; at++ {
-			if l.begins[b[at]] {
+			if l.canBegin[b[at]] {
 				return min(at, to)
 			}
 		}
@@ -148,10 +154,10 @@ func (l *lead) next(b []byte, from, to int, k *looked) int {
 	return to
 }
 
-// find is the offset of the first byte of stop, −1 if there is none.
+// find returns the offset of the first byte of stop, −1 if there is none.
 func (l *lead) find(b []byte) int {
-	if l.only {
-		return bytes.IndexByte(b, l.byte)
+	if l.oneStop {
+		return bytes.IndexByte(b, l.stopByte)
 	}
 	for i, c := range b {
 		if l.stop[c] {

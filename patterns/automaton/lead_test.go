@@ -2,24 +2,24 @@ package automaton
 
 import "testing"
 
-// Where matches may begin, as lead has it: the places that Next gives.
+// Next returns the places at which matches may begin, as the lead has them.
 func TestLead(t *testing.T) {
 	for _, c := range []struct {
 		expr string
 		lead bool
 		b    string
-		want string // ^ under each place
+		want string // a ^ under each place
 	}{
 		{`[a-z.]+@[a-z]+`, true, "mail to a.b@c, not@@d @e", "        ^^^    ^^^      "},
 		{`[a-z]{1,3}\.`, true, "abcde.f.", "  ^^^ ^ "},
 		{`\b[a-z]?[0-9]+-`, true, "ab12-3-4", "^^^^ ^  "},
 		{`[a-z]*@`, true, "ab@ @", "^^^ ^"},
 		{`[a-z]+`, false, "ab c", "^^ ^"},
-		{`[a-z]+[a-z0-9]`, false, "ab c", "^^ ^"}, // no byte that ends the run
+		{`[a-z]+[a-z0-9]`, false, "ab c", "^^ ^"}, // no byte ends the prefix
 		{`(?:ab)+@`, true, "abab@b@", "^ ^    "},
 		{`x[a-z]+@`, true, "axb@ b@", " ^     "},
 		{`(?:(?:2[0-5]|1)?[0-9]\.){3}`, true, "1.5 253.1.3333.1.", "^   ^^^ ^  ^^^ ^ "},
-		{`(?:a\x00)+@\x00`, true, "a\x00\x00a\x00@\x00", "^  ^   "}, // x is of the run
+		{`(?:a\x00)+@\x00`, true, "a\x00\x00a\x00@\x00", "^  ^   "}, // x is in the prefix
 	} {
 		p := compile(t, c.expr, 0, Options{})
 		if (p.lead != nil) != c.lead {
@@ -38,27 +38,27 @@ func TestLead(t *testing.T) {
 	}
 }
 
-// The same for stretch.
-func TestStretch(t *testing.T) {
+// Next returns the places at which matches may begin, as the uniform lead has them.
+func TestUniformLead(t *testing.T) {
 	for _, c := range []struct {
 		expr    string
-		stretch int // bytes; 0: none
+		uniform int // in bytes; 0 where there is none
 		b, want string
 	}{
 		{`[0-9]{4}`, 4, "123 1234x12345", "    ^    ^^   "},
-		{`[0-9]{4,}-`, 0, "12345-", "^^    "}, // its - leads
+		{`[0-9]{4,}-`, 0, "12345-", "^^    "}, // its - makes a lead
 		{`[0-9]{2}[a-f]{2,5}`, 4, "1111 1abc 1aaaa", "^        "[:0]},
-		{`a[0-9]{5}`, 0, "a12345", "^     "}, // one byte begins it
+		{`a[0-9]{5}`, 0, "a12345", "^     "}, // it begins with one byte
 		{`[ab][0-9]{5}`, 6, "a12345 a1234", "^           "},
 		{`\b[0-9]{4}|[a-f]{7}`, 4, "12a4aaa-", "^^^^    "},
 	} {
 		p := compile(t, c.expr, 0, Options{})
 		n := 0
-		if p.stretch != nil {
-			n = p.stretch.n
+		if p.uniform != nil {
+			n = p.uniform.length
 		}
-		if n != c.stretch {
-			t.Errorf("%s: a stretch of %d, want %d", c.expr, n, c.stretch)
+		if n != c.uniform {
+			t.Errorf("%s: a uniform lead of %d, want %d", c.expr, n, c.uniform)
 		}
 		if c.want == "" {
 			continue

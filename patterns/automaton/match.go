@@ -9,80 +9,91 @@ import (
 
 // How matching works
 //
-// The program is run as a set of threads in order of preference, all of which
-// read the same byte (Ken Thompson 1968; with preferences, Rob Pike's sam; see
-// Russ Cox, "Regular Expression Matching: the Virtual Machine Approach"). A
-// state is the threads between two bytes, before the instructions that take no
-// byte are followed: those depend on what lies on either side. So one step is
+// The program is run as a set of threads in order of preference, all of which read the same
+// byte (Ken Thompson 1968; with preferences, Rob Pike's sam; see Russ Cox, "Regular
+// Expression Matching: the Virtual Machine Approach"). A state is the threads between two
+// bytes, before the instructions that take no byte are followed, since these depend on what
+// lies on either side. So one step is
 //
 //	follow(state, what holds here) → threads that want a byte; did one match?
 //	the byte                       → those that take it: the next state
 //
-// and a match shows one symbol late, as in RE2. A step depends on the state,
-// the byte and what holds between it and the byte in front. Bytes and places
-// are sorted into few classes, whose combinations are the symbols; steps that
-// have been taken once are kept in tables, which makes it a deterministic
-// automaton that is built as far as memory leads it. When its states have grown
-// to maxBytes, steps that are not in a table are worked out anew each time.
+// and a match shows one symbol late, as in RE2. A step depends on the state, on the byte,
+// and on what holds between that byte and the byte in front. Bytes and places are sorted
+// into few classes, whose combinations are the symbols. Steps that have been taken once are
+// kept in tables. This makes a deterministic automaton that is built as far as memory leads
+// it:
+//
+//	s = start
+//	for each symbol:
+//	    t = s.next[symbol]
+//	    not known, and states take at most maxBytes: t = follow; keep it in s.next
+//	    not known, and there are too many states: go on without tables
+//	    t says that a match ended in front of this symbol: remember it
+//	    t has no threads: the match is the one remembered last
+//	    s = t
+//
+// INVARIANT: an entry of a state's table is set once and never changes, so it can be read
+// without the mutex.
 
-// maxBytes is about what the states of one program may take.
+// maxBytes is about how many bytes the states of one program may take.
 const maxBytes = 256 << 10
 
-// state is the threads between two bytes, in order of preference.
+// A state is the threads between two bytes, in order of preference.
 type state struct {
-	next    []atomic.Pointer[state] // by symbol; nil: not taken yet. Empty in a state of a scratch
-	threads []uint32                // instructions, none twice
-	start   bool                    // no byte was read yet: what matches is empty and does not count
-	matched bool                    // a match ended in front of the byte that led here
+	next    []atomic.Pointer[state] // by symbol; nil where not known yet. Empty in the states of a scratch
+	threads []uint32                // the instructions at which the threads are, none twice
+	start   bool                    // whether no byte was read yet: a match here is empty and does not count
+	matched bool                    // whether a match ended in front of the symbol that led here
 }
 
-// scratch is what working out a step needs.
+// A scratch is the memory that working out a step needs.
 type scratch struct {
-	seen, taken sparse
+	seen, after sparse
 	stack       []uint32
-	states      [2]state // the one stepped from may be one of them
+	states      [2]state // used in turn, since the step may start at one of them
 }
 
-// sparse is a set of small numbers, in the order of adding, that is emptied at
-// once (Briggs and Torczon 1993).
+// sparse is a set of small numbers in the order of adding, which can be emptied at once
+// (Briggs and Torczon 1993).
 type sparse struct {
-	dense, at []uint32
+	dense, index []uint32
 }
 
 func (s *sparse) clear() { s.dense = s.dense[:0] }
 
-// add says whether n was not there yet.
+// add adds n, and reports whether it was not there yet.
 func (s *sparse) add(n uint32) bool {
-	if i := s.at[n]; int(i) < len(s.dense) && s.dense[i] == n {
+	if i := s.index[n]; int(i) < len(s.dense) && s.dense[i] == n {
 		return false
 	}
-	s.at[n] = uint32(len(s.dense))
+	s.index[n] = uint32(len(s.dense))
 	s.dense = append(s.dense, n)
 	return true
 }
 
 func newScratch(n int) *scratch {
 	return &scratch{
-		seen:  sparse{at: make([]uint32, n)},
-		taken: sparse{at: make([]uint32, n)},
+		seen:  sparse{index: make([]uint32, n)},
+		after: sparse{index: make([]uint32, n)},
 	}
 }
 
-// Match is the length of the match that begins at offset at of b, 0 where none
-// does; 0 ≤ at < len(b). All of it lies in b[at:], at most MaxLen bytes of which
-// are looked at. Looks that ask for more than that ask beyond for the byte at
-// an offset outside b; it is false where memory has none, and nil if there are
-// none at all.
+// Match returns the length of the match that begins at offset at of b, 0 where none does; 0
+// ≤ at < len(b). All of the match lies in b[at:], of which at most MaxLen bytes are looked
+// at. For looks at what lies around, Match calls beyond with an offset outside b. beyond
+// returns false where memory has no byte; a nil beyond means that there are none.
 func (p *Program) Match(b []byte, at int, beyond func(i int) (byte, bool)) int {
-	if !p.begins[b[at]] {
+	if !p.canBegin[b[at]] {
 		return 0
 	}
 	m := matching{p: p, b: b, at: at, n: min(len(b)-at, p.maxLen), beyond: beyond}
 	s, best, i := p.start, 0, 0
-	if !p.looks {
-		// The same as below as long as all is easy: no looks, tables, bytes left.
+	if !p.asksLooks {
+		// This loop is the same as the one below, for as long as there are no looks, tables
+		// know the step, and bytes are left.
 		for _, c := range b[at : at+m.n] {
-			t := s.next[p.class[c]].Load()
+			t := s.next[p.byteClass[c]].Load()
 			if t == nil {
 				break
 			}
@@ -103,7 +114,7 @@ func (p *Program) Match(b []byte, at int, beyond func(i int) (byte, bool)) int {
 		t := s.next[symbol].Load()
 		if t == nil {
 			if t = p.step(s, symbol); t == nil {
-				return m.slow(s, i, best)
+				return m.withoutTables(s, i, best)
 			}
 		}
 		if t.matched {
@@ -126,8 +137,8 @@ type matching struct {
 	beyond func(i int) (byte, bool)
 }
 
-// slow goes on from state s in front of byte i without tables.
-func (m *matching) slow(s *state, i, best int) int {
+// withoutTables goes on from state s in front of byte i without tables.
+func (m *matching) withoutTables(s *state, i, best int) int {
 	w := m.p.pool.Get().(*scratch)
 	defer m.p.pool.Put(w)
 	for turn := 0; ; i, turn = i+1, 1-turn {
@@ -136,30 +147,30 @@ func (m *matching) slow(s *state, i, best int) int {
 				return best
 			}
 		}
-		if i == m.n || len(w.taken.dense) == 0 {
+		if i == m.n || len(w.after.dense) == 0 {
 			return best
 		}
 		t := &w.states[turn]
-		t.threads = append(t.threads[:0], w.taken.dense...)
+		t.threads = append(t.threads[:0], w.after.dense...)
 		s = t
 	}
 }
 
-// symbol is that of byte i, or of the end of what may match, and of the place
-// in front of it.
+// symbol returns the symbol of byte i, or of the end of what may match, and of the place in
+// front of it.
 func (m *matching) symbol(i int) int {
-	symbol := m.p.classes - 1
+	symbol := m.p.numClasses - 1
 	if i < m.n {
-		symbol = int(m.p.class[m.b[m.at+i]])
+		symbol = int(m.p.byteClass[m.b[m.at+i]])
 	}
-	if m.p.looks {
-		k := m.kindBefore(m.at+i)*numKinds + m.kindBehind(m.at+i)
-		symbol += int(m.p.context[k]) * m.p.classes
+	if m.p.asksLooks {
+		k := m.neighbourBefore(m.at+i)*numNeighbours + m.neighbourBehind(m.at+i)
+		symbol += int(m.p.contextOf[k]) * m.p.numClasses
 	}
 	return symbol
 }
 
-// byteAt is the byte at offset i of b or around it.
+// byteAt returns the byte at offset i of b or around it, and false where memory has none.
 func (m *matching) byteAt(i int) (byte, bool) {
 	if uint(i) < uint(len(m.b)) {
 		return m.b[i], true
@@ -170,70 +181,70 @@ func (m *matching) byteAt(i int) (byte, bool) {
 	return m.beyond(i)
 }
 
-// kindBefore is the kind of what lies in front of offset i. In a wide encoding
-// that is two bytes, of which one is zero; else they are something other.
-func (m *matching) kindBefore(i int) int {
+// neighbourBefore returns the kind of what lies in front of offset i. In a wide encoding
+// that is two bytes, one of which has to be zero; otherwise the kind is neighbourOther.
+func (m *matching) neighbourBefore(i int) int {
 	c, ok := m.byteAt(i - 1)
 	if !ok {
-		return kindNone
+		return neighbourNone
 	}
 	if m.p.encoding != Plain {
 		first, ok := m.byteAt(i - 2)
 		if !ok {
-			return kindOther
+			return neighbourOther
 		}
 		if m.p.encoding == WideLE {
 			first, c = c, first
 		}
 		if first != 0 {
-			return kindOther
+			return neighbourOther
 		}
 	}
-	return kindOf(c)
+	return neighbourOf(c)
 }
 
-// kindBehind is the kind of what lies at offset i.
-func (m *matching) kindBehind(i int) int {
+// neighbourBehind returns the kind of what lies at offset i, likewise.
+func (m *matching) neighbourBehind(i int) int {
 	c, ok := m.byteAt(i)
 	if !ok {
-		return kindNone
+		return neighbourNone
 	}
 	if m.p.encoding != Plain {
 		second, ok := m.byteAt(i + 1)
 		if !ok {
-			return kindOther
+			return neighbourOther
 		}
 		if m.p.encoding == WideBE {
 			second, c = c, second
 		}
 		if second != 0 {
-			return kindOther
+			return neighbourOther
 		}
 	}
-	return kindOf(c)
+	return neighbourOf(c)
 }
 
-// step is the state that a symbol leads to from s, worked out for the first
-// time and kept; nil if no more are.
+// step works out the state to which a symbol leads from s, and keeps it. It returns nil
+// where no more states are kept.
 func (p *Program) step(s *state, symbol int) *state {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if t := s.next[symbol].Load(); t != nil {
 		return t
 	}
-	if p.bytes > maxBytes {
+	if p.stateBytes > maxBytes {
 		return nil
 	}
-	if p.work == nil {
-		p.work = newScratch(len(p.insts))
+	if p.stepScratch == nil {
+		p.stepScratch = newScratch(len(p.insts))
 	}
-	matched := p.follow(p.work, s, symbol)
-	t := p.newState(p.work.taken.dense, false, matched)
+	matched := p.follow(p.stepScratch, s, symbol)
+	t := p.newState(p.stepScratch.after.dense, false, matched)
 	s.next[symbol].Store(t)
 	return t
 }
 
-// newState is the state of some threads, which is made unless it is there.
+// newState returns the state of some threads. It makes one unless it is there already.
 func (p *Program) newState(threads []uint32, start, matched bool) *state {
 	key := make([]byte, 0, 4*len(threads)+1)
 	flags := byte(0)
@@ -255,17 +266,17 @@ func (p *Program) newState(threads []uint32, start, matched bool) *state {
 		s.next = make([]atomic.Pointer[state], p.symbols())
 	}
 	p.states[string(key)] = s
-	p.bytes += 8*len(s.next) + 8*len(threads) + 128
+	p.stateBytes += 8*len(s.next) + 8*len(threads) + 128
 	return s
 }
 
-// follow leaves in w.taken where the threads of s are once they have read a
-// symbol, and says whether one of them matched in front of it.
+// follow leaves in w.after where the threads of s are once they have read a symbol, and
+// reports whether one of them matched in front of it.
 func (p *Program) follow(w *scratch, s *state, symbol int) (matched bool) {
 	w.seen.clear()
-	w.taken.clear()
-	class := symbol % p.classes
-	holds := p.holds[symbol/p.classes]
+	w.after.clear()
+	class := symbol % p.numClasses
+	holds := p.contextLooks[symbol/p.numClasses]
 	for _, thread := range s.threads {
 		w.stack = append(w.stack[:0], thread)
 		for len(w.stack) > 0 {
@@ -276,8 +287,8 @@ func (p *Program) follow(w *scratch, s *state, symbol int) (matched bool) {
 			}
 			switch i := &p.insts[pc]; i.op {
 			case opByte:
-				if class < len(p.sample) && p.sets[i.arg].Has(p.sample[class]) {
-					w.taken.add(i.out)
+				if class < len(p.classSample) && p.sets[i.arg].Has(p.classSample[class]) {
+					w.after.add(i.out)
 				}
 			case opAlt:
 				w.stack = append(w.stack, i.arg, i.out)
@@ -291,42 +302,42 @@ func (p *Program) follow(w *scratch, s *state, symbol int) (matched bool) {
 				}
 				matched = true
 				if p.semantics == First {
-					return true // what is left is of less preference
+					return true // the threads that are left are less preferred
 				}
 			}
 		}
 	}
 	if p.semantics != First {
-		slices.Sort(w.taken.dense) // the order does not matter: fewer states
+		slices.Sort(w.after.dense) // their order does not matter, so there are fewer states
 	}
 	return matched
 }
 
-// Next is the first offset from on and below to of b where a match may begin,
-// to where none does. It looks at nothing but b, and there at no more than
+// Next returns the first offset of b, at least from and below to, at which a match may
+// begin, and to where there is none. It looks at nothing but b, and there at no more than
 // MaxLen bytes from to on.
 func (p *Program) Next(b []byte, from, to int) int {
-	var k looked
+	var k scanned
 	return p.findNext(b, from, to, &k)
 }
 
-// findNext is Next, that knows what it has looked at in b.
-func (p *Program) findNext(b []byte, from, to int, k *looked) int {
+// findNext is Next. k has what earlier calls have found out about b.
+func (p *Program) findNext(b []byte, from, to int, k *scanned) int {
 	switch {
 	case from >= to:
 		return to
 	case p.lead != nil:
 		return p.lead.next(b, from, to, k)
-	case p.stretch != nil:
-		return p.stretch.next(b, from, to, k)
-	case p.only != nil:
-		if i := bytes.IndexByte(b[from:to], p.only[0]); i >= 0 {
+	case p.uniform != nil:
+		return p.uniform.next(b, from, to, k)
+	case p.onlyFirst != nil:
+		if i := bytes.IndexByte(b[from:to], p.onlyFirst[0]); i >= 0 {
 			return from + i
 		}
 		return to
 	}
 	for i, c := range b[from:to] {
-		if p.begins[c] {
+		if p.canBegin[c] {
 			return from + i
 		}
 	}

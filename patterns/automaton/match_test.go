@@ -52,13 +52,13 @@ func TestMatch(t *testing.T) {
 		{"a|ab", 0, Options{Semantics: Longest}, "ab", 0, 2},
 		{"(?:ab|a)b?", 0, Options{Semantics: Shortest}, "abb", 0, 1},
 		{"a*", 0, Options{}, "b", 0, 0},
-		{"a??", 0, Options{}, "a", 0, 1}, // what is empty is no match
+		{"a??", 0, Options{}, "a", 0, 1}, // an empty match does not count
 		{"^a", 0, Options{}, "a", 0, 1},
 		{"^a", 0, Options{}, "\na", 1, 0},
 		{"^a", MultiLine, Options{}, "\na", 1, 1},
 		{"a$", MultiLine, Options{}, "a\n", 0, 1},
 		{"a$", 0, Options{}, "a\n", 0, 0},
-		// Wide.
+		// These are wide.
 		{"ab", 0, Options{Encoding: WideLE}, "a\x00b\x00", 0, 4},
 		{"ab", 0, Options{Encoding: WideBE}, "\x00a\x00b", 0, 4},
 		{"[^a]", 0, Options{Encoding: WideLE}, "b\x01", 0, 0},
@@ -78,7 +78,7 @@ func TestMatch(t *testing.T) {
 	}
 }
 
-// What lies beyond is asked of, and only where it matters.
+// Beyond is asked for what lies around, and only where it matters.
 func TestBeyond(t *testing.T) {
 	around := "xab\nc"
 	beyond := func(i int) (byte, bool) {
@@ -126,7 +126,7 @@ func TestCompileErrors(t *testing.T) {
 	}
 }
 
-// Repetitions of nothing, and of what may be nothing, come to an end.
+// Repetitions of the empty string come to an end.
 func TestRepeatedNothing(t *testing.T) {
 	a := Bytes(SetOf('a'))
 	huge := Repeat(Repeat(Cat(), 1<<40, -1, false), 1<<40, 1<<50, false)
@@ -140,8 +140,8 @@ func TestRepeatedNothing(t *testing.T) {
 	}
 }
 
-// A program grows while many use it; what it says stays the same, also when it
-// has grown as far as it may.
+// A program grows while many goroutines use it. Its answers stay the same, also when it has
+// grown as far as it may.
 func TestConcurrent(t *testing.T) {
 	mem := memory(1 << 14)
 	for _, grown := range []bool{false, true} {
@@ -152,7 +152,7 @@ func TestConcurrent(t *testing.T) {
 			want[at] = fresh.Match(mem, at, nil)
 		}
 		if grown {
-			p.bytes = maxBytes - 3000
+			p.stateBytes = maxBytes - 3000
 		}
 		var wg sync.WaitGroup
 		for g := range 4 {

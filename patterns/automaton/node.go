@@ -1,64 +1,55 @@
-// Package automaton has expressions on bytes: how they are built, what every
-// match of them holds, and a program that says whether a match begins at a place
-// in memory and how long it is. Bytes are bytes: none of it knows of characters,
-// and 0x80 to 0xff are values like any other. It is for package patterns and the
-// engine, and may change.
+// Package automaton has expressions on bytes, the anchors that every match of an expression
+// holds, and programs, which tell whether a match begins at a place in memory and how long
+// it is. Bytes are bytes: 0x80 to 0xff are values like any other, and characters are known
+// only to the parsers. The package is for package patterns and the engine, and may change.
 package automaton
 
-// Op is what a Node is.
+// Op tells what a Node is.
 type Op uint8
 
 const (
 	OpSet    Op = iota // one byte of Set
-	OpCat              // Subs, one behind the other; none: what is empty
-	OpAlt              // one of Subs, those in front preferred; at least one
+	OpCat              // all of Subs side by side; without Subs, the empty string
+	OpAlt              // one of Subs, at least one; the earlier is preferred
 	OpRepeat           // Subs[0], Min to Max times
-	OpLook             // no byte, if Look holds there
+	OpLook             // the empty string, where Look holds
 )
 
-// Node is an expression. A node may be part of several others; none is changed
-// once it is built.
+// Node is an expression on bytes. It may be part of several others. INVARIANT: a node does
+// not change once it is built.
 type Node struct {
 	Op   Op
 	Set  Set
 	Subs []*Node
 	Look Look
 
-	Min, Max int  // of OpRepeat, both included; Max < 0: no end
-	Lazy     bool // as few times as will do, instead of as many
+	Min, Max int  // for OpRepeat, both included; Max < 0 stands for no end
+	Lazy     bool // for OpRepeat: as few times as possible is preferred, not as many
 }
 
-// Look is what an expression can ask of a place between two bytes. It is a set
-// of bits, of which a node has one.
+// Look is a question that an expression asks of a place between two bytes. It is a set of
+// bits; a node has one of them.
 type Look uint8
 
 const (
-	BeginText     Look = 1 << iota // memory has no byte in front
-	EndText                        // memory has no byte behind
-	BeginLine                      // no byte in front, or \n
-	EndLine                        // no byte behind, or \n
-	WordBoundary                   // of the two bytes, one is of [0-9A-Za-z_]; where there is none, it is not
-	NoBoundary                     // both are, or neither
+	BeginMemory   Look = 1 << iota // memory has no byte in front
+	EndMemory                      // memory has no byte behind
+	BeginLine                      // there is no byte in front, or it is \n
+	EndLine                        // there is no byte behind, or it is \n
+	WordBoundary                   // one of the two bytes is of [0-9A-Za-z_] and the other is not; a missing byte is not
+	NoBoundary                     // both of the bytes are of it, or neither
 	NoAlnumBefore                  // the byte in front is not of [0-9A-Za-z]
-	NoAlnumBehind                  // nor is that behind
+	NoAlnumBehind                  // the byte behind is not of [0-9A-Za-z]
 )
 
-// Bytes is the node of one byte of a set.
+// Bytes returns the node that matches one byte of a set.
 func Bytes(s Set) *Node { return &Node{Op: OpSet, Set: s} }
 
-// Literal is the node of bytes as they stand.
-func Literal(b []byte) *Node {
-	n := &Node{Op: OpCat}
-	for _, c := range b {
-		n.Subs = append(n.Subs, Bytes(SetOf(c)))
-	}
-	return n
-}
-
-// Assert is the node of a look, one of the constants, which takes no byte.
+// Assert returns the node of a look, which is one of the constants. It matches the empty
+// string.
 func Assert(l Look) *Node { return &Node{Op: OpLook, Look: l} }
 
-// Cat is nodes one behind the other.
+// Cat returns the node of some nodes side by side.
 func Cat(subs ...*Node) *Node {
 	if len(subs) == 1 {
 		return subs[0]
@@ -66,7 +57,8 @@ func Cat(subs ...*Node) *Node {
 	return &Node{Op: OpCat, Subs: subs}
 }
 
-// Alt is one of several nodes, of which there is at least one.
+// Alt returns the node that matches one of some nodes, at least one. The earlier is
+// preferred.
 func Alt(subs ...*Node) *Node {
 	if len(subs) == 1 {
 		return subs[0]
@@ -74,21 +66,22 @@ func Alt(subs ...*Node) *Node {
 	return &Node{Op: OpAlt, Subs: subs}
 }
 
-// Repeat is a node min to max times, both included; max < 0: no end.
-func Repeat(sub *Node, min, max int, lazy bool) *Node {
-	return &Node{Op: OpRepeat, Subs: []*Node{sub}, Min: min, Max: max, Lazy: lazy}
+// Repeat returns the node of sub, least to most times, both included; most < 0 stands for
+// no end. lazy prefers as few times as possible, not as many.
+func Repeat(sub *Node, least, most int, lazy bool) *Node {
+	return &Node{Op: OpRepeat, Subs: []*Node{sub}, Min: least, Max: most, Lazy: lazy}
 }
 
 // Encoding is how the characters of an expression lie in memory.
 type Encoding uint8
 
 const (
-	Plain  Encoding = iota // a byte each
+	Plain  Encoding = iota // one byte a character
 	WideLE                 // a byte and a zero behind it, as in UTF-16, little-endian
 	WideBE                 // a byte and a zero in front of it
 )
 
-// encode is the node with every byte encoded.
+// encode returns the node with every byte encoded.
 func (n *Node) encode(e Encoding) *Node {
 	if e == Plain {
 		return n
@@ -111,14 +104,14 @@ func (n *Node) encode(e Encoding) *Node {
 	return &wide
 }
 
-// MatchesEmpty reports whether an expression can hold without taking a byte.
+// MatchesEmpty reports whether the expression matches the empty string at some place.
 func (n *Node) MatchesEmpty() bool {
 	least, _ := n.Lengths()
 	return least == 0
 }
 
-// Lengths bounds the length of what matches the node, in bytes, both included;
-// max < 0: there is no bound. Empty sets, which nothing matches, count as a byte.
+// Lengths returns bounds of the length in bytes of what matches the node, both included;
+// most < 0 stands for no bound. An empty set, which nothing matches, counts as a byte.
 func (n *Node) Lengths() (least, most int) {
 	switch n.Op {
 	case OpSet:
@@ -146,26 +139,26 @@ func (n *Node) Lengths() (least, most int) {
 	return least, most
 }
 
-// huge is as long as lengths get: no memory holds more.
-const huge = 1 << 40
+// maxLength is the greatest length that is computed with; no memory holds more.
+const maxLength = 1 << 40
 
-// plus adds lengths, of which a negative one has no bound.
+// plus adds two lengths; a negative length has no bound, and neither has the sum.
 func plus(a, b int) int {
 	if a < 0 || b < 0 {
 		return -1
 	}
-	return min(a+b, huge)
+	return min(a+b, maxLength)
 }
 
-// times is a length n times.
+// times returns n times a length; a negative length or n has no bound.
 func times(a, n int) int {
 	switch {
 	case a == 0 || n == 0:
 		return 0
 	case a < 0 || n < 0:
 		return -1
-	case a > huge/n:
-		return huge
+	case a > maxLength/n:
+		return maxLength
 	}
 	return a * n
 }

@@ -14,22 +14,22 @@ import (
 	"time"
 )
 
-// expression is one regular expression, written for each of those who read it.
+// An expression is one regular expression, written for each of its readers.
 type expression struct {
 	ours, gos, python string
 	flags             Flags
 }
 
-// drawer draws expressions and memory.
+// A drawer draws expressions and memory.
 type drawer struct{ *rand.Rand }
 
-// letters is what expressions and memory are made of: few, so that they meet.
+// letters is what expressions and memory are made of. There are few, so that they meet.
 var letters = []byte{'a', 'b', 'A', 'k', '_', '1', ' ', '\n', 0, 0x80, 0xff, 'a', 'b'}
 
 func (d drawer) letter() byte { return letters[d.IntN(len(letters))] }
 
-// one is the ways to write one byte, in a class or outside of one. Go's regexp
-// reads memory with 0xe000 added to bytes above 0x7f.
+// one returns the ways to write one byte, in a class or outside of one. Go's regexp reads
+// memory with 0xe000 added to bytes above 0x7f.
 func (d drawer) one(b byte) (ours, gos, python string) {
 	if b < 0x80 && b != 0 && b != '\n' && d.IntN(2) == 0 {
 		return string(b), string(b), string(b)
@@ -69,7 +69,7 @@ func (d drawer) class() (ours, gos, python string) {
 		}
 		a, b, c := d.one(lo)
 		ours, gos, python = ours+a, gos+b, python+c
-		// Go has no byte between 0x7f and 0x80, but characters: they are in no memory.
+		// Go has no byte between 0x7f and 0x80 but characters, which are in no memory.
 		if d.IntN(3) == 0 {
 			a, b, c = d.one(hi)
 			ours, gos, python = ours+"-"+a, gos+"-"+b, python+"-"+c
@@ -130,7 +130,7 @@ func (d drawer) expression() expression {
 	e.flags = Flags(d.IntN(8))
 	e.ours, e.gos, e.python = d.expr(3)
 	if d.IntN(4) == 0 {
-		// The beginning of an e-mail address.
+		// This is the beginning of an e-mail address.
 		a, b, c := d.class()
 		times := []string{"+", "*", "{1,3}", "?", "{4,}", "{5,7}"}[d.IntN(6)]
 		x, y, z := d.one(d.letter())
@@ -161,8 +161,8 @@ func (d drawer) memory() []byte {
 	return b
 }
 
-// lengths is the lengths of all matches of n in b[at:], in the order in which a
-// backtracking search comes to them, and false if that takes too long.
+// lengths returns the lengths of all matches of n in b[at:], in the order in which a
+// backtracking search finds them, and false if that takes too long.
 func backtrack(n *Node, b []byte, at, limit int) (lengths []int, ok bool) {
 	fuel := 20_000
 	seen := map[int]bool{}
@@ -178,12 +178,12 @@ func backtrack(n *Node, b []byte, at, limit int) (lengths []int, ok bool) {
 				then(i + 1)
 			}
 		case OpLook:
-			before, behind := kindNone, kindNone
+			before, behind := neighbourNone, neighbourNone
 			if i > 0 {
-				before = kindOf(b[i-1])
+				before = neighbourOf(b[i-1])
 			}
 			if i < len(b) {
-				behind = kindOf(b[i])
+				behind = neighbourOf(b[i])
 			}
 			if looksBetween(before, behind)&n.Look != 0 {
 				then(i)
@@ -233,8 +233,8 @@ func backtrack(n *Node, b []byte, at, limit int) (lengths []int, ok bool) {
 	return lengths, fuel >= 0
 }
 
-// loopsEmpty says whether something that can be empty is repeated: what is tried
-// first is then a matter of taste.
+// loopsEmpty reports whether something is repeated that can be empty. What is tried first
+// is then a matter of taste.
 func loopsEmpty(n *Node) bool {
 	if n.Op == OpRepeat {
 		if least, _ := n.Subs[0].Lengths(); least == 0 {
@@ -259,7 +259,7 @@ func pick(lengths []int, s Semantics) int {
 	return best
 }
 
-// split is memory in three parts, of which a Match is given the middle one.
+// split returns memory in three parts, of which Match is given the middle one.
 func split(d drawer, b []byte, at int) (mid []byte, off int, beyond func(int) (byte, bool)) {
 	from := d.IntN(at + 1)
 	to := len(b)
@@ -271,7 +271,7 @@ func split(d drawer, b []byte, at int) (mid []byte, off int, beyond func(int) (b
 	}
 }
 
-// holdsAnchor says whether a match holds one of the anchors where it says.
+// holdsAnchor reports whether a match holds one of the anchors where the anchor says.
 func holdsAnchor(anchors []Anchor, match []byte) bool {
 	for _, a := range anchors {
 		for off := a.First; off <= a.Last && off+len(a.Lit) <= len(match); off++ {
@@ -291,7 +291,7 @@ func holdsAnchor(anchors []Anchor, match []byte) bool {
 	return false
 }
 
-// shorter is by how much random tests are cut down where they are to be short.
+// shorter is the factor by which random tests are cut down where they are to be short.
 func shorter() int {
 	if testing.Short() {
 		return 8
@@ -299,13 +299,13 @@ func shorter() int {
 	return 1
 }
 
-// Random expressions in random memory, against a backtracking search of their
-// nodes and against Go's regexp.
+// Random expressions in random memory are compared with a backtracking search of their
+// nodes and with Go's regexp.
 func TestAgainstReference(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	d := drawer{rand.New(rand.NewPCG(seed, 0))}
-	compared, withGo, anchored, led, stretched := 0, 0, 0, 0, 0
+	compared, withGo, anchored, led, uniform := 0, 0, 0, 0, 0
 	for range 3200 / shorter() {
 		e := d.expression()
 		n, err := ParseRegexp(e.ours, e.flags)
@@ -323,7 +323,7 @@ func TestAgainstReference(t *testing.T) {
 				break
 			}
 			if d.IntN(3) == 0 {
-				progs[s].bytes = maxBytes // no more tables
+				progs[s].stateBytes = maxBytes // no more tables
 			}
 		}
 		loops := loopsEmpty(n)
@@ -356,20 +356,20 @@ func TestAgainstReference(t *testing.T) {
 					if got < p.MinLen() || got > p.MaxLen() {
 						t.Fatalf("%q: %d bytes, of %d to %d", e.ours, got, p.MinLen(), p.MaxLen())
 					}
-					// Next leads there, from anywhere in front, by any of its ways.
-					var known looked
+					// Next leads there from anywhere in front, in each of its ways.
+					var known scanned
 					ways := []func(b []byte, from, to int) int{p.Next}
 					if l := newLead(n, p, math.Inf(1)); l != nil {
 						led++
 						ways = append(ways, func(b []byte, from, to int) int { return l.next(b, from, to, &known) })
 					}
-					if s := newStretch(n, p, math.Inf(-1)); s != nil {
-						stretched++
+					if s := newUniformLead(n, p, math.Inf(-1)); s != nil {
+						uniform++
 						ways = append(ways, func(b []byte, from, to int) int { return s.next(b, from, to, &known) })
 					}
 					for way, nextOf := range ways {
 						from, to := d.IntN(at+1), at+1+d.IntN(len(b)-at)
-						known = looked{}
+						known = scanned{}
 						next := nextOf(b, from, to)
 						for next < at {
 							next = nextOf(b, next+1, to)
@@ -388,7 +388,7 @@ func TestAgainstReference(t *testing.T) {
 				if Semantics(s) != First || limit < len(b) {
 					continue
 				}
-				// Go has no place to start at: all that is in front is skipped.
+				// Go cannot start at a place, so everything in front is skipped.
 				var text strings.Builder
 				for _, c := range b {
 					text.WriteRune(goRune(c))
@@ -409,14 +409,14 @@ func TestAgainstReference(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d places, %d matches compared with Go's, %d with anchors, %d with a lead, %d with a stretch", compared, withGo, anchored, led, stretched)
+	t.Logf("%d places, %d matches compared with Go's, %d with anchors, %d with a lead, %d with a uniform lead", compared, withGo, anchored, led, uniform)
 	if compared < 10_000/shorter() || withGo < 1000/shorter() {
 		t.Error("too few to mean anything")
 	}
 }
 
-// In memory that is all of wide characters, matches are those of the memory
-// without the zeros, and twice as long.
+// In memory made of wide characters, matches are those of the memory without the zeros, and
+// twice as long.
 func TestWide(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
@@ -465,7 +465,7 @@ func TestWide(t *testing.T) {
 	}
 }
 
-// Random expressions against Python's re, on bytes.
+// Random expressions are compared with Python's re, on bytes.
 func TestAgainstPython(t *testing.T) {
 	python, err := exec.LookPath("python3")
 	if err != nil {

@@ -9,8 +9,7 @@ import (
 	"unicode/utf8"
 )
 
-// Flags is how a regular expression is read: what (?i), (?s) and (?m) in front
-// of it say.
+// Flags says how a regular expression is read, as (?i), (?s) and (?m) in front of it do.
 type Flags uint8
 
 const (
@@ -19,31 +18,31 @@ const (
 	MultiLine                   // m: ^ and $ hold at the ends of lines as well
 )
 
-// SyntaxError is what is wrong with a regular expression.
+// SyntaxError tells what is wrong with a regular expression.
 type SyntaxError struct {
-	Offset int    // of what is wrong in the expression, in bytes
-	Msg    string // in one line
+	Offset int    // in bytes, from the start of the expression
+	Msg    string // one line
 }
 
-// Error is the message; where in the expression is left to those who show it.
+// Error returns the message without the offset.
 func (e *SyntaxError) Error() string { return e.Msg }
 
-// ParseRegexp reads a regular expression of RE2's syntax as Go has it
-// (https://github.com/google/re2/wiki/Syntax), on bytes:
+// ParseRegexp reads a regular expression on bytes, of RE2's syntax as Go has it
+// (https://github.com/google/re2/wiki/Syntax):
 //
-//   - \xNN, an octal escape and every byte of the expression are one byte. A
-//     character that is not ASCII is its bytes of UTF-8, one by one: of é+ the
-//     last is repeated, [é] is either of its bytes.
-//   - . and what is negated ([^a], \D, \W, \S) are all other bytes; . is not \n
-//     without DotAll. \C is any byte.
+//   - \xNN, an octal escape and every byte of the expression stand for one byte. A
+//     character that is not ASCII is its bytes of UTF-8, one by one: in é+ only the last
+//     byte is repeated, and [é] is either of its bytes.
+//   - . and negated classes ([^a], \D, \W, \S) stand for all other bytes; . does not stand
+//     for \n without DotAll. \C is any byte.
 //   - Only ASCII letters have two cases.
-//   - ^, \A, $ and \z hold where memory has no byte in front or behind; with
-//     MultiLine, ^ and $ do at \n as well. \b and \B know words of ASCII.
-//   - \p{…}, \x{100} and above are refused, and repetitions of more than 1000.
-//   - What RE2 does not have, Perl's looking around, back references, possessive
-//     repetitions and conditions, is refused. An empty alternative, as in a|, is
-//     what is empty: (a|)b is ab or b. As what is empty is no match, a| alone
-//     finds what a finds, and |a, which prefers what is empty, does so too.
+//   - ^, \A, $ and \z hold where memory has no byte in front or behind; with MultiLine, ^
+//     and $ hold at \n as well. \b and \B know words of ASCII.
+//   - \p{…}, \x{100} and above, and repetitions of more than 1000 are refused.
+//   - What RE2 does not have is refused: Perl's looking around, back references, possessive
+//     repetitions and conditions. An empty alternative, as in a|, matches the empty string:
+//     (a|)b is ab or b. Since an empty match does not count, a| alone finds what a finds,
+//     and so does |a, which prefers the empty string.
 //
 // The error is a *SyntaxError.
 func ParseRegexp(expr string, flags Flags) (*Node, error) {
@@ -58,20 +57,20 @@ func ParseRegexp(expr string, flags Flags) (*Node, error) {
 	return convert(re), nil
 }
 
-// The bytes 0x80 to 0xff are handed to the parser of regexp/syntax, which reads
-// characters, as ones of a private area of Unicode, where none has another case
-// or belongs to a class. What a class has besides these and ASCII is nothing.
+// The parser of regexp/syntax reads characters. So the bytes 0x80 to 0xff are handed to it
+// as characters of a private area of Unicode, where none has another case or belongs to a
+// class. Whatever else a class holds, apart from these and ASCII, stands for no byte.
 const (
 	private = 0xf700
 	lowest  = private + utf8.RuneSelf
 	highest = private + 0xff
 )
 
-// asRunes is the expression with such characters, and for each byte of that the
+// asRunes returns the expression with such characters and, for each byte of the result, the
 // offset in expr of what it came from.
 func asRunes(expr string) (runes string, at []int, err error) {
 	var out strings.Builder
-	class := false // inside of [ ]
+	class := false // whether i is inside [ ]
 	emit := func(from int, s string) {
 		out.WriteString(s)
 		for range len(s) {
@@ -94,7 +93,7 @@ func asRunes(expr string) (runes string, at []int, err error) {
 		case c == '[' && !class:
 			n := 1
 			class = true
-			// What follows at once is no end of the class.
+			// A ] that follows at once does not end the class.
 			if strings.HasPrefix(expr[i+n:], "^") {
 				n++
 			}
@@ -144,8 +143,8 @@ func asRunes(expr string) (runes string, at []int, err error) {
 	return out.String(), at, nil
 }
 
-// escape says how long the escape at offset i is, and what byte it stands for;
-// −1: none, or that is left to the parser.
+// escape returns the length of the escape at offset i, and the byte that it stands for; −1
+// where it stands for none, or is left to the parser.
 func escape(expr string, i int, class bool) (n, v int, err error) {
 	rest := expr[i+1:]
 	switch c := rest[0]; {
@@ -175,8 +174,8 @@ func escape(expr string, i int, class bool) (n, v int, err error) {
 			return 4, int(v), nil
 		}
 	case c == '0' || c >= '1' && c <= '7' && len(rest) > 1 && rest[1] >= '0' && rest[1] <= '7':
-		// \0, and up to two more octal digits; \1 to \7 with at least one: as
-		// the parser has it, which takes a \1 alone for a back reference.
+		// This is \0 and up to two more octal digits, or \1 to \7 and at least one more.
+		// The parser takes a \1 alone for a back reference.
 		n, v := 1, int(c-'0')
 		for n < 3 && n < len(rest) && rest[n] >= '0' && rest[n] <= '7' {
 			v = v<<3 | int(rest[n]-'0')
@@ -190,7 +189,7 @@ func escape(expr string, i int, class bool) (n, v int, err error) {
 	return 2, -1, nil
 }
 
-// syntaxError is the parser's error with a place in expr.
+// syntaxError returns the parser's error as one with an offset in expr.
 func syntaxError(expr, runes string, at []int, err error) error {
 	var e *syntax.Error
 	if !errors.As(err, &e) {
@@ -230,7 +229,7 @@ func syntaxError(expr, runes string, at []int, err error) error {
 	return &SyntaxError{from, fmt.Sprintf("%s: %q", msg, shown)}
 }
 
-// convert is what was parsed, as a node.
+// convert returns what was parsed as a node.
 func convert(re *syntax.Regexp) *Node {
 	switch re.Op {
 	case syntax.OpLiteral:
@@ -257,15 +256,15 @@ func convert(re *syntax.Regexp) *Node {
 	return convertWith(re, convert)
 }
 
-// convertWith is the node of what is no character, with convert for its parts.
+// convertWith returns the node of what is no character. It calls convert for its parts.
 func convertWith(re *syntax.Regexp, convert func(*syntax.Regexp) *Node) *Node {
 	switch re.Op {
 	case syntax.OpNoMatch:
 		return Bytes(Set{})
 	case syntax.OpBeginText:
-		return Assert(BeginText)
+		return Assert(BeginMemory)
 	case syntax.OpEndText:
-		return Assert(EndText)
+		return Assert(EndMemory)
 	case syntax.OpBeginLine:
 		return Assert(BeginLine)
 	case syntax.OpEndLine:
@@ -292,10 +291,10 @@ func convertWith(re *syntax.Regexp, convert func(*syntax.Regexp) *Node) *Node {
 	case syntax.OpRepeat:
 		return Repeat(subs[0], re.Min, re.Max, lazy)
 	}
-	return Cat(subs...) // OpConcat, OpCapture; of nothing: OpEmptyMatch
+	return Cat(subs...) // OpConcat and OpCapture; with no subs, OpEmptyMatch
 }
 
-// runeSet is the bytes that the characters lo to hi stand for.
+// runeSet returns the bytes that the characters lo to hi stand for.
 func runeSet(lo, hi rune) Set {
 	var s Set
 	if lo < utf8.RuneSelf {

@@ -2,13 +2,13 @@ package automaton
 
 import "math/bits"
 
-// Set is a set of byte values, a bit each. The zero Set is empty.
+// Set is a set of byte values, one bit each. The zero Set is empty.
 type Set [4]uint64
 
 // All is the set of every byte.
 var All = Set{^uint64(0), ^uint64(0), ^uint64(0), ^uint64(0)}
 
-// SetOf is the set of some bytes.
+// SetOf returns the set of some bytes.
 func SetOf(bytes ...byte) Set {
 	var s Set
 	for _, b := range bytes {
@@ -17,7 +17,7 @@ func SetOf(bytes ...byte) Set {
 	return s
 }
 
-// Masked is the set of the bytes that agree with value in the bits of mask.
+// Masked returns the set of the bytes that agree with value in the bits of mask.
 func Masked(value, mask byte) Set {
 	var s Set
 	for b := range 256 {
@@ -28,7 +28,7 @@ func Masked(value, mask byte) Set {
 	return s
 }
 
-// Add adds a byte.
+// Add adds a byte to the set.
 func (s *Set) Add(b byte) { s[b>>6] |= 1 << (b & 63) }
 
 // AddRange adds the bytes lo to hi, both included.
@@ -38,31 +38,30 @@ func (s *Set) AddRange(lo, hi byte) {
 	}
 }
 
-// Has says whether a byte is in the set.
+// Has reports whether a byte is in the set.
 func (s *Set) Has(b byte) bool { return s[b>>6]>>(b&63)&1 != 0 }
 
-// Not is the bytes that are not in s.
+// Not returns the set of the bytes that are not in s.
 func (s Set) Not() Set { return Set{^s[0], ^s[1], ^s[2], ^s[3]} }
 
-// Or is the bytes that are in s, t or both.
+// Or returns the set of the bytes that are in s, in t or in both.
 func (s Set) Or(t Set) Set { return Set{s[0] | t[0], s[1] | t[1], s[2] | t[2], s[3] | t[3]} }
 
-// Len is the number of bytes in the set.
+// Len returns the number of bytes in the set.
 func (s Set) Len() int {
 	return bits.OnesCount64(s[0]) + bits.OnesCount64(s[1]) + bits.OnesCount64(s[2]) + bits.OnesCount64(s[3])
 }
 
-// Fold is s with both cases of every ASCII letter that is in it.
+// Fold returns s with both cases of every ASCII letter that is in it.
 func (s Set) Fold() Set {
-	const letters = 0x07fffffe // bits 1 to 26: A to Z of 0x41.., a to z of 0x61..
+	const letters = 0x07fffffe // bits 1 to 26: A to Z in the half from 0x40 on, a to z in the half from 0x60 on
 	low, high := s[1]&letters, s[1]>>32&letters
 	s[1] |= (low|high)<<32 | low | high
 	return s
 }
 
-// Mask is the bits in which all bytes of the set agree, and what they are: the
-// closest that a value and a mask come to the set from above. The set must not
-// be empty.
+// Mask returns the smallest set of the form (value, mask) that includes s: mask has the
+// bits in which all bytes of s agree, and value what they are there. s must not be empty.
 func (s Set) Mask() (value, mask byte) {
 	and, or := byte(0xff), byte(0)
 	for i, word := range s {

@@ -10,18 +10,17 @@ import (
 	"unicode/utf8"
 )
 
-// ParseUTF16 reads a regular expression of RE2's syntax as Go has it, on
-// characters of UTF-16, little-endian or big-endian by order, which is WideLE or
-// WideBE. What it gives is of bytes, and is compiled with an encoding of that
-// order that is already applied: see Options.Encoded.
+// ParseUTF16 reads a regular expression on characters of UTF-16, of RE2's syntax as Go has
+// it. order is WideLE or WideBE. The node that it returns is one of bytes and has that
+// encoding already: see Options.Encoded.
 //
-//   - A character of the expression, which is UTF-8, is its code unit or, beyond
-//     U+FFFF, its two. \xNN is the code unit 0x00NN, \x{…} any character.
-//   - . and what is negated ([^a], \D, \W, \S) are any other single code unit; .
-//     is not \n without DotAll. So a character beyond U+FFFF is two of them, and a
-//     class that leaves such a character out is refused. \C is any code unit.
-//   - With Caseless, letters of all scripts have their other cases (Unicode's
-//     simple folding).
+//   - A character of the expression, which is UTF-8, stands for its code unit or, beyond
+//     U+FFFF, its two code units. \xNN is the code unit 0x00NN, \x{…} any character.
+//   - . and negated classes ([^a], \D, \W, \S) stand for any other single code unit; . does
+//     not stand for \n without DotAll. So a character beyond U+FFFF is two of them, and a
+//     class that leaves out such a character is refused. \C is any code unit.
+//   - With Caseless, letters of all scripts have their other cases (Unicode's simple
+//     folding).
 //   - \p{…} are classes of Unicode; \d, \s, \w, \b and [[:alpha:]] are of ASCII.
 //
 // The error is a *SyntaxError.
@@ -47,7 +46,7 @@ func ParseUTF16(expr string, flags Flags, order Encoding) (*Node, error) {
 	return n, nil
 }
 
-// mode is the flags as regexp/syntax has them.
+// mode returns the flags as regexp/syntax has them.
 func (f Flags) mode() syntax.Flags {
 	mode := syntax.Perl &^ syntax.UnicodeGroups
 	if f&Caseless != 0 {
@@ -62,17 +61,17 @@ func (f Flags) mode() syntax.Flags {
 	return mode
 }
 
-// withoutC is the expression with (?s:.) for each \C, which the parser does not
-// know, and for each byte of that the offset in expr of what it came from.
+// withoutC returns the expression with (?s:.) for each \C, which the parser does not know,
+// and, for each byte of the result, the offset in expr of what it came from.
 func withoutC(expr string) (text string, at []int) {
 	const anyUnit = `(?s:.)`
 	var out strings.Builder
-	quoted := false // between \Q and \E
+	quoted := false // whether i is between \Q and \E
 	for i := 0; i < len(expr); {
 		n, s := 1, expr[i:i+1]
 		if expr[i] == '\\' && i+1 < len(expr) {
 			switch c := expr[i+1]; {
-			case quoted && c != 'E': // a \ as it stands
+			case quoted && c != 'E': // a \ that stands for itself
 			case c == 'C':
 				n, s = 2, anyUnit
 			default:
@@ -89,8 +88,7 @@ func withoutC(expr string) (text string, at []int) {
 	return out.String(), at
 }
 
-// utf16Nodes makes nodes of what was parsed. err is the first thing that cannot
-// be.
+// utf16Nodes makes nodes of what was parsed. err is the first error.
 type utf16Nodes struct {
 	order Encoding
 	err   error
@@ -114,7 +112,7 @@ func (u *utf16Nodes) convert(re *syntax.Regexp) *Node {
 	return convertWith(re, u.convert)
 }
 
-// folded is the range of a character, or with FoldCase those of its cases.
+// folded returns the range of a character; with FoldCase the ranges of all its cases.
 func folded(r rune, flags syntax.Flags) []rune {
 	out := []rune{r, r}
 	if flags&syntax.FoldCase == 0 {
@@ -126,42 +124,43 @@ func folded(r rune, flags syntax.Flags) []rune {
 	return out
 }
 
-// Code units that are halves of a character beyond U+FFFF, and the first such
-// character.
+// A character beyond U+FFFF is two code units, a high surrogate and a low one. beyondBMP is
+// the first such character.
 const (
 	surrogates    = 0xd800
 	lowSurrogates = 0xdc00
 	surrogatesEnd = 0xe000
-	beyond        = 0x10000
+	beyondBMP     = 0x10000
 )
 
-// class is one character of pairs of first and last ones, both included.
+// class returns the node of one character. ranges has pairs of a first and a last one, both
+// included.
 func (u *utf16Nodes) class(ranges []rune) *Node {
 	var units unitSets
-	var high []rune // beyond U+FFFF
+	var high []rune // the ranges beyond U+FFFF
 	for i := 0; i+1 < len(ranges); i += 2 {
 		lo, hi := ranges[i], ranges[i+1]
-		if lo < beyond {
-			units.add(lo, min(hi, beyond-1))
+		if lo < beyondBMP {
+			units.add(lo, min(hi, beyondBMP-1))
 		}
-		if hi >= beyond {
-			high = append(high, max(lo, beyond), hi)
+		if hi >= beyondBMP {
+			high = append(high, max(lo, beyondBMP), hi)
 		}
 	}
-	switch any := units.has(surrogates, surrogatesEnd-1); {
-	case len(high) == 0 || any && slices.Equal(high, []rune{beyond, unicode.MaxRune}):
+	switch allSurrogates := units.has(surrogates, surrogatesEnd-1); {
+	case len(high) == 0 || allSurrogates && slices.Equal(high, []rune{beyondBMP, unicode.MaxRune}):
 		return u.units(&units)
-	case any && u.err == nil:
+	case allSurrogates && u.err == nil:
 		u.err = &SyntaxError{0, "a class of what is not a character beyond U+FFFF: in UTF-16 that is two code units, and a class is about one"}
 	}
 	n := u.pairs(high)
-	if units.any() {
+	if units.notEmpty() {
 		n = Alt(n, u.units(&units))
 	}
 	return n
 }
 
-// unitSets is a set of code units: for each high byte, the low ones.
+// unitSets is a set of code units: by high byte, the set of low bytes.
 type unitSets [256]Set
 
 func (s *unitSets) add(lo, hi rune) {
@@ -170,7 +169,7 @@ func (s *unitSets) add(lo, hi rune) {
 	}
 }
 
-// has says whether all of lo to hi are in the set.
+// has reports whether all of lo to hi are in the set.
 func (s *unitSets) has(lo, hi rune) bool {
 	for c := lo; c <= hi; c++ {
 		if !s[c>>8].Has(byte(c)) {
@@ -180,11 +179,12 @@ func (s *unitSets) has(lo, hi rune) bool {
 	return true
 }
 
-func (s *unitSets) any() bool {
+func (s *unitSets) notEmpty() bool {
 	return slices.ContainsFunc(s[:], func(low Set) bool { return low.Len() > 0 })
 }
 
-// units is one code unit of a set: high bytes with the same low ones together.
+// units returns the node of one code unit of a set. High bytes that have the same low bytes
+// are put together.
 func (u *utf16Nodes) units(s *unitSets) *Node {
 	highs := map[Set]Set{}
 	var order []Set
@@ -200,7 +200,7 @@ func (u *utf16Nodes) units(s *unitSets) *Node {
 		highs[low] = with
 	}
 	if len(order) == 0 {
-		return Bytes(Set{}) // nothing
+		return Bytes(Set{}) // nothing matches it
 	}
 	var all []*Node
 	for _, low := range order {
@@ -213,8 +213,8 @@ func (u *utf16Nodes) units(s *unitSets) *Node {
 	return Alt(all...)
 }
 
-// pairs is one character beyond U+FFFF, of ranges: the high surrogates with the
-// same low ones together.
+// pairs returns the node of one character beyond U+FFFF that is in the ranges. High
+// surrogates that have the same low ones are put together.
 func (u *utf16Nodes) pairs(ranges []rune) *Node {
 	var all []*Node
 	add := func(h1, h2, l1, l2 rune) {

@@ -11,7 +11,7 @@ import (
 	"unicode/utf16"
 )
 
-// in16 is text as UTF-16.
+// in16 returns text as UTF-16.
 func in16(s string, order binary.AppendByteOrder) (b []byte) {
 	for _, u := range utf16.Encode([]rune(s)) {
 		b = order.AppendUint16(b, u)
@@ -96,8 +96,8 @@ func TestUTF16(t *testing.T) {
 	}
 }
 
-// Against Go's own package, which knows characters: expressions and text by
-// chance, of characters of one code unit.
+// Random expressions and text, of characters of one code unit, are compared with Go's own
+// package, which knows characters.
 func TestUTF16AgainstRegexp(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
@@ -130,7 +130,7 @@ func TestUTF16AgainstRegexp(t *testing.T) {
 		b := in16(string(text), binary.LittleEndian)
 		got := p.Match(b, 0, nil)
 		if want == 0 {
-			continue // empty, which is no match: another may have been taken
+			continue // An empty match does not count, and another may have been taken.
 		}
 		found++
 		if got != 2*want {
@@ -142,8 +142,8 @@ func TestUTF16AgainstRegexp(t *testing.T) {
 	}
 }
 
-// Whatever the expression and the memory: no panic, errors with a place, and the
-// same in both byte orders.
+// Whatever the expression and the memory are, there is no panic, errors have a place, and
+// both byte orders give the same.
 func FuzzUTF16(f *testing.F) {
 	for _, s := range []string{"пар.*", "[а-я]+", "[^a]", "😀", "[a-😀]", `\x{d800}`, `[\x{d800}-\x{10ffff}]`, `\p{Greek}`, `\C\Qa\C\E`, "(|a)*"} {
 		for flags := range byte(8) {

@@ -13,8 +13,8 @@ import (
 	"testing"
 )
 
-// The constants of the set crypto are what their definitions say: computed
-// here, and not copied a second time.
+// The constants of the set crypto are what their definitions say. They are computed here,
+// not copied a second time.
 func TestCryptoConstants(t *testing.T) {
 	sbox, inverse := aesBoxes()
 	var table, inverseTable []uint32
@@ -65,7 +65,7 @@ func stored[T uint32 | uint64](order binary.ByteOrder, words []T) []byte {
 	return b.Bytes()
 }
 
-// body is the bytes of a pattern of hexadecimal digits.
+// body returns the bytes of a pattern of hexadecimal digits.
 func body(t *testing.T, set, name, kind string) []byte {
 	t.Helper()
 	s, err := Get(set)
@@ -81,9 +81,9 @@ func body(t *testing.T, set, name, kind string) []byte {
 	return b
 }
 
-// fraction is the first 64 bits of the fraction of a root of a prime.
+// fraction returns the first 64 bits of the fraction of a root of a prime.
 func fraction(prime int64, root int) uint64 {
-	// The root of p · 2^(64·root), a whole number, by halving.
+	// The root of p · 2^(64·root), a whole number, is found by halving.
 	n := new(big.Int).Lsh(big.NewInt(prime), uint(64*root))
 	lo, hi := big.NewInt(0), new(big.Int).Lsh(big.NewInt(1), 68)
 	for new(big.Int).Sub(hi, lo).Cmp(big.NewInt(1)) > 0 {
@@ -107,7 +107,7 @@ func times(a, b byte) (p byte) {
 	return p
 }
 
-// aesBoxes is the S-box of FIPS 197 and its inverse.
+// aesBoxes returns the S-box of FIPS 197 and its inverse.
 func aesBoxes() (sbox, inverse []byte) {
 	sbox, inverse = make([]byte, 256), make([]byte, 256)
 	for x := range 256 {
@@ -123,7 +123,7 @@ func aesBoxes() (sbox, inverse []byte) {
 	return sbox, inverse
 }
 
-// columns is an entry of a T-table: a byte times a column of MixColumns.
+// columns returns an entry of a T-table: a byte times a column of MixColumns.
 func columns(s, a, b, c, d byte) uint32 {
 	return uint32(times(s, a))<<24 | uint32(times(s, b))<<16 | uint32(times(s, c))<<8 | uint32(times(s, d))
 }

@@ -8,8 +8,8 @@ import (
 	"vscan/patterns"
 )
 
-// examples is, for patterns that are more than bytes, something that they are
-// made for and, behind, what looks like it and is not, or is but a placeholder.
+// examples has, for patterns that are more than bytes, first something that they are made
+// for, and then what looks like it but is something else, or is a placeholder.
 var examples = map[string][]string{
 	"headers.elf":                {"\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00", "\x7fELF\x03\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00"},
 	"headers.pe":                 {"MZ" + strings.Repeat("x", 58) + "\x80\x00\x00\x00" + strings.Repeat("x", 64) + "PE\x00\x00\x64\x86", "MZ" + strings.Repeat("x", 58) + "\x80\x00\x00\x00" + strings.Repeat("x", 64) + "PE\x00\x00\x00\x00"},
@@ -124,8 +124,8 @@ func TestExamples(t *testing.T) {
 				t.Fatal(err)
 			}
 			needles := set.Needles()
-			if plain := len(needles) == 1 && needles[0].Mask == nil; plain || p.Kind == patterns.AES {
-				continue // it is the bytes that it has; or has its own tests
+			if plain := len(needles) == 1 && needles[0].Mask == nil; plain || p.Kind == patterns.KindAES {
+				continue // the pattern is the bytes that it has, or has tests of its own
 			}
 			if len(list) == 0 {
 				if len(needles) != 1 {
@@ -146,7 +146,7 @@ func TestExamples(t *testing.T) {
 	}
 }
 
-// matchAt0 is the length of a match at the start of text, 0 for none.
+// matchAt0 returns the length of a match at the start of text, 0 where there is none.
 func matchAt0(set *patterns.Set, text string) int {
 	for _, n := range set.Needles() {
 		same := len(text) >= n.Len()

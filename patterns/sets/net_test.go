@@ -6,8 +6,7 @@ import (
 	"vscan/patterns"
 )
 
-// Addresses of IPv6 in all their forms are found whole, and names with :: are
-// none.
+// Addresses of IPv6 are found whole in all their forms, and names with :: are none.
 func TestIPv6(t *testing.T) {
 	s, err := Get("net")
 	if err != nil {
@@ -53,7 +52,7 @@ func TestIPv6(t *testing.T) {
 	}
 }
 
-// ipv6 is where the first hit of the patterns of IPv6 is.
+// ipv6 returns where the first hit of the patterns of IPv6 is.
 func ipv6(hits map[string]int) (at int, ok bool) {
 	for _, name := range []string{"net.ipv6", "net.ipv6-loopback", "net.ipv6-ipv4"} {
 		if n, have := hits[name]; have && (!ok || n < at) {

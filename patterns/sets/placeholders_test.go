@@ -15,8 +15,8 @@ func basic(pair string) string {
 	return "Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte(pair))
 }
 
-// placeholders are what the patterns of secrets match and exceptions drop, with what
-// is as near as can be and a hit.
+// placeholders has what the patterns of secrets match and their exceptions drop, each with
+// the nearest that is a hit.
 func (m maker) placeholders() [][2]string {
 	return [][2]string{
 		{"http://user:pass@host", "http://user:pass1@host"},
@@ -51,8 +51,8 @@ func (m maker) placeholders() [][2]string {
 	}
 }
 
-// A placeholder is no hit and is counted as an exception, as bytes and as UTF-16LE;
-// what is near it is a hit; and without exceptions both are.
+// A placeholder is no hit and is counted as an exception, as bytes and as UTF-16LE. What is
+// nearest to it is a hit. Without exceptions both are hits.
 func TestPlaceholders(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
@@ -83,7 +83,7 @@ func TestPlaceholders(t *testing.T) {
 	}
 }
 
-// exceptedIn is how many matches exceptions drop in a text.
+// exceptedIn returns how many matches exceptions drop in a text.
 func exceptedIn(t *testing.T, set *patterns.Set, text string) (n uint64) {
 	t.Helper()
 	mapping, err := engine.BytesMapping("memory", 0, []byte(text))
@@ -108,7 +108,7 @@ func exceptedIn(t *testing.T, set *patterns.Set, text string) (n uint64) {
 	return n
 }
 
-// No exception drops a token that is drawn by chance, of 180 kinds and 20 draws.
+// No exception drops a token that is drawn by chance, in 180 kinds of 20 draws each.
 func TestTokensAreNoPlaceholders(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)

@@ -12,8 +12,8 @@ import (
 	"vscan/patterns"
 )
 
-// maker makes tokens as their makers do: a prefix, and characters by chance. No
-// whole token stands in this file, lest those who look for leaked ones find it.
+// A maker makes tokens as their makers do: a prefix, and random characters. No whole token
+// stands in this file, so that those who look for leaked tokens find none.
 type maker struct{ *rand.Rand }
 
 const (
@@ -36,7 +36,7 @@ func (m maker) of(alphabet string, n int) string {
 	return string(b)
 }
 
-// raw is what a base64 encoding makes of n bytes by chance.
+// raw returns n random bytes in base64.
 func (m maker) raw(e *base64.Encoding, n int) string {
 	b := make([]byte, n)
 	for i := range b {
@@ -45,20 +45,20 @@ func (m maker) raw(e *base64.Encoding, n int) string {
 	return e.EncodeToString(b)
 }
 
-// jwt is a token in compact form, of claims of n bytes.
+// jwt returns a token in compact form, with claims of n bytes.
 func (m maker) jwt(header string, n int) string {
 	claims := `{"sub":"` + m.of(alnum, n) + `"}`
 	u := base64.RawURLEncoding
 	return u.EncodeToString([]byte(header)) + "." + u.EncodeToString([]byte(claims)) + "."
 }
 
-// jwe is an encrypted one: the key, the nonce, the text and the tag.
+// jwe returns an encrypted token: the key, the nonce, the text and the tag.
 func (m maker) jwe(header string, key, nonce, text, tag int) string {
 	u := base64.RawURLEncoding
 	return strings.Join([]string{u.EncodeToString([]byte(header)), m.raw(u, key), m.raw(u, nonce), m.raw(u, text), m.raw(u, tag)}, ".")
 }
 
-// pem is a private key, whose lines end in eol.
+// pem returns a private key, whose lines end in eol.
 func (m maker) pem(label, eol string) string {
 	line := "MII" + m.of(base, 61) + eol
 	return "-----BEGIN " + label + "PRIVATE" + " KEY-----" + eol + line + line + "-----END " + label + "PRIVATE KEY-----" + eol
@@ -68,7 +68,7 @@ func (m maker) uuid() string {
 	return m.of(hexes, 8) + "-" + m.of(hexes, 4) + "-" + m.of(hexes, 4) + "-" + m.of(hexes, 4) + "-" + m.of(hexes, 12)
 }
 
-// tokens are true ones: the pattern that is to find each, and the token.
+// tokens are true tokens, and the pattern that has to find each.
 func (m maker) tokens() [][2]string {
 	std, url := base64.StdEncoding, base64.RawURLEncoding
 	basic := std.EncodeToString([]byte("Aladdin:open " + m.of(lower, 6)))
@@ -279,8 +279,8 @@ func (m maker) tokens() [][2]string {
 	}
 }
 
-// The patterns that have no example of their own have the first token that is
-// for them, from where it is found, and what is left of it without its end.
+// Patterns that have no example of their own get the first token that is for them, from
+// where it is found, and what is left of it without its end.
 func init() {
 	m := maker{rand.New(rand.NewPCG(1, 1))}
 	begins := map[string]string{"azure-storage": "AccountKey", "azure-sas": "&sig", "discord-webhook": "discord.com"}
@@ -296,7 +296,7 @@ func init() {
 	}
 }
 
-// near is what looks like a token and is none.
+// near has what looks like a token and is none.
 func (m maker) near() []string {
 	return []string{
 		"sk-" + m.of(alnum, 48), "sk-" + "proj-T3Blbk" + "FJ", "h" + "f_" + m.of(lower, 33), "hf_hub_download_and_cache_the_model_file",
@@ -314,8 +314,8 @@ func (m maker) near() []string {
 	}
 }
 
-// found is where the patterns of a set match in texts, each of which lies apart
-// from the others: by text and pattern, the offset in the text of the first match.
+// found returns where the patterns of a set match in texts, each of which lies apart from
+// the others: by text and pattern, the offset in the text of the first match.
 func found(t *testing.T, set *patterns.Set, texts []string) []map[string]int {
 	t.Helper()
 	const between = "\x00\x01\x00\xff\x00\x00"

@@ -1,7 +1,8 @@
-// Package sets has the built-in sets of patterns: what is looked for again and
-// again, in files of the pattern language, each pattern with the source that
-// says so. A set is one file, NAME.vscan, whose first line is a comment that
-// describes it; the names of its patterns begin with that of the set and a dot.
+// Package sets has the built-in sets of patterns: what is looked for again and again, in
+// files of the pattern language. Each pattern has a comment with its source. A set is one
+// file, NAME.vscan, whose first line is a comment that describes it. The names of its
+// patterns begin with the name of the set and a dot. The package is for programs that use
+// vscan as a library.
 package sets
 
 import (
@@ -22,14 +23,14 @@ const ext = ".vscan"
 type Set struct {
 	Name        string
 	Description string // one line
-	Text        string // the file
+	Text        string // the file, in the pattern language
 }
 
-// All is the built-in sets, by name.
+// All returns the built-in sets, ordered by name.
 func All() []Set {
 	names, err := fs.Glob(files, "*"+ext)
 	if err != nil {
-		panic(err) // the pattern above is well formed
+		panic(err) // the glob is a constant and well formed
 	}
 	all := make([]Set, len(names))
 	for i, file := range names {
@@ -47,7 +48,7 @@ func All() []Set {
 	return all
 }
 
-// Get is the set with a name. The error says which there are.
+// Get returns the set with a name. The error lists the names that there are.
 func Get(name string) (Set, error) {
 	var names []string
 	for _, s := range All() {
@@ -59,7 +60,7 @@ func Get(name string) (Set, error) {
 	return Set{}, fmt.Errorf("no built-in set %q: there are %s", name, strings.Join(names, ", "))
 }
 
-// Patterns is the patterns of the set, in the order of the file.
+// Patterns returns the patterns of the set, in the order of the file.
 func (s Set) Patterns() ([]patterns.Pattern, error) {
 	return patterns.ParseFile("set "+s.Name, strings.NewReader(s.Text))
 }

@@ -8,8 +8,7 @@ import (
 	"vscan/patterns"
 )
 
-// Every set compiles, for any image, and says what it is and where each pattern
-// comes from.
+// Every set compiles for any image, and says what it is and where each pattern comes from.
 func TestSets(t *testing.T) {
 	var all []patterns.Pattern
 	for _, s := range All() {
@@ -29,7 +28,7 @@ func TestSets(t *testing.T) {
 				t.Errorf("%s: %s: want the name of the set in front", s.Name, p.Name)
 			}
 		}
-		sourced := false // by the comment above, of this pattern or of those just before it
+		sourced := false // whether the comment above has a source, of this pattern or of those right before it
 		for i, line := range strings.Split(s.Text, "\n") {
 			switch {
 			case line == "":

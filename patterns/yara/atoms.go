@@ -8,11 +8,11 @@ import (
 	"vscan/patterns/automaton"
 )
 
-// Which of several lengths a match has that begins at a place depends in yara on
-// where it starts to look: at an atom, up to 4 bytes in a row that are part of each
-// match. Behind an atom it takes what Perl takes. Where no such atom is good enough,
-// it starts at one in each of several alternatives, and of the matches that it comes
-// to takes the first, or where repetitions are greedy the last:
+// Where a match may have several lengths at a place, yara's choice depends on where it
+// starts to look: at an atom, up to 4 bytes in a row that are part of each match. Behind an
+// atom it takes what Perl takes. Where no such atom is good enough, it starts at one atom
+// in each of several alternatives. Of the matches that it finds so, it takes the first, or
+// the last where repetitions are greedy:
 //
 //	/the (cat|caterpillar)/     atom "the "          as in Perl: the cat
 //	/the (caterpillar|cat)/                          as in Perl: the caterpillar
@@ -21,22 +21,32 @@ import (
 //	/(cat|catch).{9}the/        atom the             the first; the last where it is greedy
 //	/((cats|c)x|do)/            atoms cats, c, do    the first, of c, do and cats
 //
-// So it is as in Perl where these alternatives stand in the order of their atoms, and
-// those in front of the atom in the order of their lengths.
-// Which atoms it takes is that of libyara (_yr_atoms_extract_from_re and
-// _yr_atoms_choose in atoms.c, the same in 4.2 and 4.5).
+// So yara's choice is Perl's choice for an expression in which the alternatives that have
+// atoms stand in the order of their atoms, and the alternatives in front of the atom in the
+// order of their lengths. In pseudo-code:
+//
+//	walk over the expression from left to right; of each run of items that an atom can
+//	    have, the best 4 side by side (quality) are a choice
+//	alternatives, taken together, are a choice as good as the worst of their atoms
+//	of all choices take the best, at equal quality the first
+//	sort the alternatives that hold its atoms by where the atoms end, then the longest
+//	    first; the other way round where repetitions are greedy
+//	sort the alternatives in front of it by length, likewise
+//
+// The choice of atoms is that of libyara (_yr_atoms_extract_from_re and _yr_atoms_choose in
+// atoms.c, the same in 4.2 and 4.5).
 
-// preference is what the order of alternatives depends on besides them.
+// A preference is what the order of alternatives depends on besides the expression.
 type preference struct{ greedy, wide bool }
 
-// prefer is a regular expression with its alternatives in the order in which yara
+// prefer returns the regular expression with its alternatives in the order in which yara
 // prefers them.
-func (n *re) prefer(by preference) *re {
+func (n *reNode) prefer(pref preference) *reNode {
 	n = n.clone()
 	x := atomsOf(n)
-	for _, alt := range x.alts[:x.best.front] {
-		slices.SortStableFunc(alt.subs, func(a, b *re) int {
-			if by.greedy {
+	for _, alt := range x.alts[:x.best.altsBefore] {
+		slices.SortStableFunc(alt.subs, func(a, b *reNode) int {
+			if pref.greedy {
 				a, b = b, a
 			}
 			return cmp.Compare(a.shortest(), b.shortest())
@@ -46,8 +56,8 @@ func (n *re) prefer(by preference) *re {
 	if alt == nil {
 		return n
 	}
-	order := x.best.all
-	if by.wide { // an atom has two characters, and _yr_atoms_wide turns their order round
+	order := x.best.atoms
+	if pref.wide { // a wide atom has two characters, and _yr_atoms_wide reverses the order of atoms
 		slices.Reverse(order)
 		for i := range order {
 			f := &order[i]
@@ -55,10 +65,10 @@ func (n *re) prefer(by preference) *re {
 			f.size = min(f.size, atomBytes/2)
 		}
 	}
-	slices.SortStableFunc(order, func(a, b found) int {
+	slices.SortStableFunc(order, func(a, b atom) int {
 		return cmp.Or(cmp.Compare(a.end, b.end), cmp.Compare(b.size, a.size))
 	})
-	if by.greedy {
+	if pref.greedy {
 		slices.Reverse(order)
 	}
 	paths := make([][]branch, len(order))
@@ -66,15 +76,15 @@ func (n *re) prefer(by preference) *re {
 		paths[i] = f.path
 	}
 	subs := arrange(alt, paths, true)
-	if before := alt.count(); (&re{subs: subs}).count() > 2*before+64 { // no copies, then
+	if before := alt.count(); (&reNode{subs: subs}).count() > 2*before+64 { // there would be too many copies
 		subs = arrange(alt, paths, false)
 	}
 	alt.subs = subs
 	return n
 }
 
-// count is the number of items of an expression.
-func (n *re) count() int {
+// count returns the number of items of an expression.
+func (n *reNode) count() int {
 	all := 1
 	for _, sub := range n.subs {
 		all += sub.count()
@@ -82,7 +92,7 @@ func (n *re) count() int {
 	return all
 }
 
-// together is paths with all that begin in one alternative where the first of them is.
+// together moves the paths that begin in one alternative to where the first of them is.
 func together(paths [][]branch) [][]branch {
 	at := make(map[int]int)
 	for i, p := range paths {
@@ -95,10 +105,10 @@ func together(paths [][]branch) [][]branch {
 	return paths
 }
 
-// arrange is the alternatives of alt in the order of paths, which are all that begin
-// in it. One whose alternatives stand apart in that order comes several times; without
-// copies once, where the first of them stands.
-func arrange(alt *re, paths [][]branch, copies bool) []*re {
+// arrange returns the alternatives of alt in the order of paths, which are all paths that
+// begin in alt. An alternative whose own alternatives stand apart in that order comes
+// several times; without copies it comes once, where the first of them stands.
+func arrange(alt *reNode, paths [][]branch, copies bool) []*reNode {
 	if !copies {
 		paths = together(paths)
 	}
@@ -106,7 +116,7 @@ func arrange(alt *re, paths [][]branch, copies bool) []*re {
 	for _, p := range paths {
 		leaves[p[0].sub]++
 	}
-	var subs []*re
+	var subs []*reNode
 	for len(paths) > 0 {
 		i := paths[0][0].sub
 		sub := alt.subs[i]
@@ -121,7 +131,7 @@ func arrange(alt *re, paths [][]branch, copies bool) []*re {
 				rest[k] = paths[k][1:]
 			}
 			choices := arrange(inner, rest, copies)
-			if end < leaves[i] && repeats(sub, inner) { // the others may follow
+			if end < leaves[i] && repeats(sub, inner) { // a later turn may take the others
 				choices = append(choices, inner.subs...)
 			}
 			sub = sub.with(inner, choices)
@@ -132,50 +142,50 @@ func arrange(alt *re, paths [][]branch, copies bool) []*re {
 	return subs
 }
 
-// repeats says whether a part of n is in a repetition in it.
-func repeats(n, part *re) bool {
-	return slices.ContainsFunc(n.subs, func(sub *re) bool {
+// repeats reports whether part is in a repetition in n.
+func repeats(n, part *reNode) bool {
+	return slices.ContainsFunc(n.subs, func(sub *reNode) bool {
 		return n.op == reRepeat && sub.contains(part) || repeats(sub, part)
 	})
 }
 
-func (n *re) contains(part *re) bool {
-	return n == part || slices.ContainsFunc(n.subs, func(sub *re) bool { return sub.contains(part) })
+func (n *reNode) contains(part *reNode) bool {
+	return n == part || slices.ContainsFunc(n.subs, func(sub *reNode) bool { return sub.contains(part) })
 }
 
-// with is a copy of n in which the alternatives of alt are others.
-func (n *re) with(alt *re, subs []*re) *re {
+// with returns a copy of n in which the alternatives of alt are subs.
+func (n *reNode) with(alt *reNode, subs []*reNode) *reNode {
 	c := *n
 	if n == alt {
 		c.subs = subs
 		return &c
 	}
-	c.subs = make([]*re, len(n.subs))
+	c.subs = make([]*reNode, len(n.subs))
 	for i, sub := range n.subs {
 		c.subs[i] = sub.with(alt, subs)
 	}
 	return &c
 }
 
-// clone is a copy whose alternatives can be put in another order.
-func (n *re) clone() *re {
+// clone returns a copy whose alternatives can be put in another order.
+func (n *reNode) clone() *reNode {
 	c := *n
-	c.subs = make([]*re, len(n.subs))
+	c.subs = make([]*reNode, len(n.subs))
 	for i, sub := range n.subs {
 		c.subs[i] = sub.clone()
 	}
 	return &c
 }
 
-// preferHex is a part of a hex string with its alternatives in the order in which
-// yara prefers them.
+// preferHex returns a part of a hex string with its alternatives in the order in which yara
+// prefers them.
 func preferHex(n *automaton.Node) *automaton.Node {
 	return hexAsRegexp(n).prefer(preference{}).node(&expressionOptions{dotAll: true})
 }
 
-// hexAsRegexp is what libyara makes of a hex string.
-func hexAsRegexp(n *automaton.Node) *re {
-	out := &re{op: reCat}
+// hexAsRegexp returns the regular expression that libyara makes of a hex string.
+func hexAsRegexp(n *automaton.Node) *reNode {
+	out := &reNode{op: reCat}
 	for _, sub := range n.Subs {
 		out.subs = append(out.subs, hexAsRegexp(sub))
 	}
@@ -200,79 +210,79 @@ func hexAsRegexp(n *automaton.Node) *re {
 	return out
 }
 
-// choice is the best atoms so far.
-type choice struct {
-	quality int
-	found           // of the one atom; of several, the first
-	alt     *re     // in whose alternatives the atoms are; nil: there is one
-	at      int     // where alt begins, in bytes
-	front   int     // how many of atomFinder.alts are in front
-	all     []found // in each of them, those of alternatives in it one by one
+// An atomChoice is the best atoms so far: one, or one in each of several alternatives.
+type atomChoice struct {
+	quality    int
+	atom               // the one atom; of several, the first
+	alt        *reNode // the alternatives that the atoms are in; nil where there is one atom
+	start      int     // how many bytes, at least, stand in front of alt
+	altsBefore int     // how many of atomFinder.alts stand in front
+	atoms      []atom  // one in each alternative; where an alternative has several, each of them
 }
 
-// found is an atom: of which alternative, where it ends, in bytes from where
-// that begins, and how many bytes it has.
-type found struct {
+// An atom is bytes that are part of a match. end is the offset of its end from the start of
+// the alternative that it is in, and size its length, both in bytes.
+type atom struct {
 	end, size int
-	path      []branch // to the alternative, outermost first
+	path      []branch // the alternatives that it is in, outermost first
 }
 
-// branch is an alternative.
+// A branch is one of the alternatives of alt, by its index.
 type branch struct {
-	alt *re
+	alt *reNode
 	sub int
 }
 
-// leaves is the atoms in an alternative.
-func (c *choice) leaves(of branch) []found {
+// leaves returns the atoms in an alternative.
+func (c *atomChoice) leaves(from branch) []atom {
 	if c.alt == nil {
-		return []found{{c.end, c.size, []branch{of}}}
+		return []atom{{c.end, c.size, []branch{from}}}
 	}
-	leaves := make([]found, len(c.all))
-	for i, f := range c.all {
-		leaves[i] = found{c.at + f.end, f.size, append([]branch{of}, f.path...)}
+	leaves := make([]atom, len(c.atoms))
+	for i, f := range c.atoms {
+		leaves[i] = atom{c.start + f.end, f.size, append([]branch{from}, f.path...)}
 	}
 	return leaves
 }
 
 // better takes other atoms if they are better.
-func (c *choice) better(o choice) {
+func (c *atomChoice) better(o atomChoice) {
 	if o.quality > c.quality {
 		*c = o
 	}
 }
 
-// atomFinder walks over a regular expression from left to right.
+// An atomFinder walks over a regular expression from left to right.
 type atomFinder struct {
-	best choice
-	into *choice // where atoms go: best, or that of an alternative
-	at   int     // bytes in front, at least
-	alts []*re   // alternatives so far
+	best   atomChoice
+	target *atomChoice // where atoms go: best, or the choice of an alternative
+	offset int         // how many bytes, at least, stand in front
+	alts   []*reNode   // the alternatives that were walked over so far
 
-	run []*re  // up to 4 items in front that an atom can have
-	top choice // the best atom of the run so far
+	recent     []*reNode  // up to 4 items right in front that can be in an atom
+	bestRecent atomChoice // the best atom of the run of items that ends here
 }
 
 const atomBytes = 4
 
 // atomsOf finds the atoms of a regular expression.
-func atomsOf(n *re) *atomFinder {
+func atomsOf(n *reNode) *atomFinder {
 	x := new(atomFinder)
-	x.into = &x.best
+	x.target = &x.best
 	x.walk(n)
 	x.flush()
 	return x
 }
 
-func (x *atomFinder) walk(n *re) {
+func (x *atomFinder) walk(n *reNode) {
 	switch n.op {
 	case reByte, reMasked, reAny:
-		if len(x.run) == atomBytes {
-			x.top.better(x.atom())
-			x.run = append(x.run[:0], x.run[1:]...)
+		if len(x.recent) == atomBytes {
+			x.bestRecent.better(x.atom())
+			x.recent = append(x.recent[:0], x.recent[1:]...)
 		}
-		x.run = append(x.run, n)
-		x.at++
+		x.recent = append(x.recent, n)
+		x.offset++
 	case reCat:
 		for _, sub := range n.subs {
 			x.walk(sub)
@@ -280,68 +290,68 @@ func (x *atomFinder) walk(n *re) {
 	case reAlt:
 		front := x.end() // libyara adds it behind the alternatives
 		x.alts = append(x.alts, n)
-		outer, at, shortest := x.into, x.at, 0
-		all := choice{quality: maxQuality, alt: n, at: at, front: len(x.alts) - 1}
+		outer, at, shortest := x.target, x.offset, 0
+		all := atomChoice{quality: maxQuality, alt: n, start: at, altsBefore: len(x.alts) - 1}
 		for i, sub := range n.subs {
-			var one choice
-			x.into, x.at = &one, 0
+			var one atomChoice
+			x.target, x.offset = &one, 0
 			x.walk(sub)
 			x.flush()
-			all.all = append(all.all, one.leaves(branch{n, i})...)
+			all.atoms = append(all.atoms, one.leaves(branch{n, i})...)
 			all.quality = min(all.quality, one.quality)
-			if i == 0 || x.at < shortest {
-				shortest = x.at
+			if i == 0 || x.offset < shortest {
+				shortest = x.offset
 			}
 			if i == 0 || one.end < all.end {
 				all.end, all.size = at+one.end, one.size
 			}
 		}
-		x.into, x.at = outer, at+shortest
-		x.into.better(all)
-		x.into.better(front)
+		x.target, x.offset = outer, at+shortest
+		x.target.better(all)
+		x.target.better(front)
 	case reRepeat:
 		times := min(n.least, atomBytes)
 		if n.counted && n.subs[0].op == reAny {
 			x.flush()
-			x.at += n.least
+			x.offset += n.least
 			return
 		}
 		for range times {
 			x.walk(n.subs[0])
 		}
 		x.flush()
-		x.at += n.subs[0].shortest() * (n.least - times)
+		x.offset += n.subs[0].shortest() * (n.least - times)
 	default:
 		x.flush()
 		if n.op == reSet {
-			x.at++
+			x.offset++
 		}
 	}
 }
 
-// flush ends the run, and adds its best atom.
-func (x *atomFinder) flush() { x.into.better(x.end()) }
+// flush ends the run of items and adds its best atom.
+func (x *atomFinder) flush() { x.target.better(x.end()) }
 
-// end ends the run. It is the best atom of it.
-func (x *atomFinder) end() choice {
-	if len(x.run) > 0 {
-		x.top.better(x.atom())
+// end ends the run of items and returns its best atom.
+func (x *atomFinder) end() atomChoice {
+	if len(x.recent) > 0 {
+		x.bestRecent.better(x.atom())
 	}
-	best := x.top
-	x.run, x.top = x.run[:0], choice{}
+	best := x.bestRecent
+	x.recent, x.bestRecent = x.recent[:0], atomChoice{}
 	return best
 }
 
-// atom is the one that the run comes to.
-func (x *atomFinder) atom() choice {
-	run, behind := trimmed(x.run)
-	return choice{quality: quality(run), front: len(x.alts), found: found{end: x.at - behind, size: len(run)}}
+// atom returns the atom that the recent items make.
+func (x *atomFinder) atom() atomChoice {
+	run, behind := trimmed(x.recent)
+	return atomChoice{quality: quality(run), altsBefore: len(x.alts), atom: atom{end: x.offset - behind, size: len(run)}}
 }
 
-// maxQuality is that of no atom.
+// maxQuality is better than the quality of any atom.
 const maxQuality = 255
 
-// common says whether all of some bytes are very common.
+// common reports whether all of some bytes are very common.
 func common(seen map[byte]bool) bool {
 	for b := range seen {
 		if strings.IndexByte("\x00\x20\x90\xcc\xff", b) < 0 {
@@ -351,9 +361,10 @@ func common(seen map[byte]bool) bool {
 	return true
 }
 
-// trimmed is a run without bytes of any value at its ends; where it has as many of
-// these as others, its first byte (_yr_atoms_trim). So many items behind are left out.
-func trimmed(run []*re) (atom []*re, behind int) {
+// trimmed returns a run of items without those of any value at its ends. If of the rest as
+// many have any value as are bytes, it returns only the first item (_yr_atoms_trim). behind
+// is how many items are left out at the end.
+func trimmed(run []*reNode) (atom []*reNode, behind int) {
 	first, end := 0, len(run)
 	for first < end && run[first].op == reAny {
 		first++
@@ -361,24 +372,24 @@ func trimmed(run []*re) (atom []*re, behind int) {
 	for end > first && run[end-1].op == reAny {
 		end--
 	}
-	known, any := 0, 0
+	known, wild := 0, 0
 	for _, n := range run[first:end] {
 		switch n.op {
 		case reByte:
 			known++
 		case reAny:
-			any++
+			wild++
 		}
 	}
-	if end > first && any >= known {
+	if end > first && wild >= known {
 		end = first + 1
 	}
 	return run[first:end], len(run) - end
 }
 
-// quality is how good an atom is (yr_atoms_heuristic_quality): the more bytes, rare
-// ones and different ones, the better. 0: it is none.
-func quality(atom []*re) int {
+// quality returns how good an atom is (yr_atoms_heuristic_quality): better with more bytes,
+// rarer bytes and more different bytes. It returns 0 where there is none.
+func quality(atom []*reNode) int {
 	if len(atom) == 0 {
 		return 0
 	}
@@ -389,7 +400,7 @@ func quality(atom []*re) int {
 		case n.op == reAny:
 			q -= 10
 			continue
-		case n.op == reMasked: // one digit of a hex string
+		case n.op == reMasked: // of a hex string: one digit is given
 			q += 4
 			continue
 		case strings.IndexByte("\x00\x20\xcc\xff", n.b) >= 0:

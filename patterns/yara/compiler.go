@@ -8,20 +8,19 @@ import (
 	"path/filepath"
 )
 
-// DefaultNamespace is the namespace of rules that are given none.
+// DefaultNamespace is the namespace of files that are added without one.
 const DefaultNamespace = "default"
 
-// Compiler reads files of rules, one after another, into one set. The zero
-// Compiler can be used. It is of no use once Rules was called.
+// Compiler reads files of rules, one after another, into one Rules. The zero Compiler is
+// ready to use.
 //
-// Files of one namespace are as one file: a rule may refer to those above it,
-// also where they stand in an earlier file; a name stands for one rule; and a
-// global rule counts for all rules of the namespace, before and behind it.
-// Namespaces know nothing of each other. A file that was read already, which
-// files of a namespace may include more than once, is not read again.
+// Files of one namespace are like one file: a rule may refer to those above it, even in an
+// earlier file; a name stands for one rule; and a global rule counts for all rules of the
+// namespace, before and behind it. Namespaces know nothing of each other. A file that was
+// read already, because files of a namespace include it more than once, is not read again.
 type Compiler struct {
-	// Open opens an included file by its path: relative ones are taken from the
-	// directory of the file that includes. Where it is nil, include is refused.
+	// Open opens an included file by its path; relative paths are taken from the directory
+	// of the file that includes. If Open is nil, include is refused.
 	Open func(path string) (io.ReadCloser, error)
 
 	parser *parser
@@ -35,26 +34,25 @@ func (c *Compiler) begin() *parser {
 	return c.parser
 }
 
-// Define makes a name an external variable of the files that are added from now
-// on: a string, an int64, a float64 or a bool, which is the integer 0 or 1, as
-// in YARA. The value holds where Scope.Variables has none. A rule cannot have
-// its name. The error says what is wrong with the name or the value.
+// Define makes a name an external variable of the files that are added from now on. value
+// is a string, an int64, a float64, or a bool, which becomes the integer 0 or 1 as in YARA.
+// It holds where Scope.Variables has no other. No rule can have the name. The error says
+// what is wrong with the name or the value.
 func (c *Compiler) Define(name string, value any) error {
 	return c.begin().define(name, value, false)
 }
 
-// Predefine is like Define, but that a rule of the name hides the variable in
-// its namespace, from there on, and Define may define it anew.
+// Predefine is like Define, except that a rule of the name hides the variable in its
+// namespace from there on, and that Define may define the name anew.
 func (c *Compiler) Predefine(name string, value any) error {
 	return c.begin().define(name, value, true)
 }
 
-// Add reads the rules of a file, and of all that it includes, into a namespace,
-// "" for DefaultNamespace; name is that of the file, as it is to be shown.
+// Add reads the rules of a file, and of all that it includes, into a namespace, "" for
+// DefaultNamespace. name is that of the file, as it is to be shown.
 //
-// What is wrong with a rule leaves out this rule and no other but those that
-// depend on it: Rules.Skipped tells. The error says that a file, or one that is
-// included, could not be read.
+// A mistake in a rule leaves out this rule and those that depend on it; Rules.Skipped has
+// them. The error says that the file, or one that it includes, could not be read.
 func (c *Compiler) Add(namespace, name string, r io.Reader) error {
 	p := c.begin()
 	p.errs = nil
@@ -66,11 +64,12 @@ func (c *Compiler) Add(namespace, name string, r io.Reader) error {
 	if err != nil {
 		return err
 	}
-	p.file(newSource(name, text))
+	p.file(newRuleFile(name, text))
 	return errors.Join(p.errs...)
 }
 
-// Rules is the rules of all files that were added, in the order of the files.
+// Rules returns the rules of all files that were added, in the order of the files.
+// Afterwards the compiler is empty again.
 func (c *Compiler) Rules() *Rules {
 	p := c.begin()
 	p.finish()
@@ -78,8 +77,8 @@ func (c *Compiler) Rules() *Rules {
 	return p.rules
 }
 
-// Parse reads the rules of one file and of all that it includes, as Compiler
-// does, without external variables.
+// Parse reads the rules of one file and of all that it includes, as a Compiler without
+// external variables does.
 func Parse(name string, r io.Reader, open func(path string) (io.ReadCloser, error)) (*Rules, error) {
 	c := Compiler{Open: open}
 	if err := c.Add("", name, r); err != nil {
@@ -88,30 +87,30 @@ func Parse(name string, r io.Reader, open func(path string) (io.ReadCloser, erro
 	return c.Rules(), nil
 }
 
-// namespace is rules that know of each other.
+// A namespace is a set of rules that may refer to each other.
 type namespace struct {
 	name     string
 	index    int
 	rules    map[string]*rule
-	order    []*rule         // the same, in the order of the files
-	read     map[string]bool // the files of it, by their clean paths
-	prefixes map[string]bool // name* of sets of rules: no later rule may have such a name
+	order    []*rule         // the same rules, in the order of the files
+	read     map[string]bool // the files that were read into it, by their clean paths
+	prefixes map[string]bool // NAME of each set NAME* of rules: no later rule may have a name that begins so
 }
 
 func (p *parser) enterNamespace(name string) {
-	p.ns = p.spaces[name]
+	p.ns = p.namespaces[name]
 	if p.ns == nil {
-		p.ns = &namespace{name: name, index: len(p.spaces), rules: make(map[string]*rule), read: make(map[string]bool), prefixes: make(map[string]bool)}
-		p.spaces[name] = p.ns
+		p.ns = &namespace{name: name, index: len(p.namespaces), rules: make(map[string]*rule), read: make(map[string]bool), prefixes: make(map[string]bool)}
+		p.namespaces[name] = p.ns
 	}
 }
 
-// variable is an external variable.
+// A variable is an external variable.
 type variable struct {
 	name     string
 	value    value
-	kind     kind // of value
-	hideable bool // by a rule of its name
+	typ      valueType // the type of value
+	hideable bool      // whether a rule of its name may hide it
 }
 
 func (p *parser) define(name string, v any, hideable bool) error {
@@ -122,7 +121,7 @@ func (p *parser) define(name string, v any, hideable bool) error {
 	if err != nil {
 		return fmt.Errorf("the variable %s: %w", name, err)
 	}
-	x := variable{name, val, val.kind, hideable}
+	x := variable{name, val, val.typ, hideable}
 	if i, ok := p.variables[name]; ok {
 		if !p.rules.variables[i].hideable || hideable {
 			return fmt.Errorf("the variable %s is defined twice", name)
@@ -135,15 +134,15 @@ func (p *parser) define(name string, v any, hideable bool) error {
 	return nil
 }
 
-// external is the value of a variable that Go code gives.
+// external returns the value of a variable that Go code gives.
 func external(v any) (value, error) {
 	switch v := v.(type) {
 	case string:
-		return value{kind: kText, s: v}, nil
+		return value{typ: typeText, s: v}, nil
 	case int64:
 		return intValue(v), nil
 	case float64:
-		return value{kind: kFloat, f: v}, nil
+		return value{typ: typeFloat, f: v}, nil
 	case bool:
 		return boolValue(v), nil
 	}

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// added is the rules of files, which are given as namespace, name and text.
+// added returns the rules of files, which are given as namespace, name and text.
 func added(t testing.TB, c *Compiler, files ...[3]string) *Rules {
 	t.Helper()
 	for _, f := range files {
@@ -20,7 +20,7 @@ func added(t testing.TB, c *Compiler, files ...[3]string) *Rules {
 	return c.Rules()
 }
 
-// outcome is the full names of the rules that match, without hits.
+// outcome returns the full names of the rules that match, without hits.
 func outcome(t testing.TB, r *Rules, vars map[string]any) string {
 	t.Helper()
 	res, err := r.NewEvaluator(Limits{}).Evaluate(context.Background(), Scope{FileSizeKnown: true, Variables: vars})
@@ -41,26 +41,26 @@ func TestNamespaces(t *testing.T) {
 	for _, c := range []struct {
 		files   [][3]string
 		matches string
-		skipped string // parts of what is told, in order
+		skipped string // parts of what is reported, in order
 	}{
-		// A rule is seen in the files behind, and in no other namespace.
+		// A rule is seen in the files behind it, and in no other namespace.
 		{[][3]string{{"", "1", "rule a { condition: true }"}, {"", "2", "rule b { condition: a }"}}, "a b", ""},
 		{[][3]string{{"", "1", "rule a { condition: true }"}, {"default", "2", "rule b { condition: a }"}}, "a b", ""},
 		{[][3]string{{"x", "1", "rule a { condition: true }"}, {"x", "2", "rule b { condition: not a or 1 of (a*) }"}}, "x:a x:b", ""},
 		{[][3]string{{"x", "1", "rule a { condition: true }"}, {"y", "2", "rule b { condition: a }"}}, "x:a", "2:1:21: undefined identifier a"},
 		{[][3]string{{"x", "1", "rule a { condition: true }"}, {"y", "2", "rule b { condition: any of (a*) }"}}, "x:a", "2:1:29: no rule above"},
 		{[][3]string{{"", "1", "rule b { condition: a }"}, {"", "2", "rule a { condition: true }"}}, "a", "1:1:21: undefined identifier a"},
-		// A name is one rule's.
+		// A name is the name of one rule.
 		{[][3]string{{"", "1", "rule a { condition: true }"}, {"", "2", "rule a { condition: true } rule b { condition: a }"}}, "a b", "2:1:6: another rule has the name a (1:1)"},
 		{[][3]string{{"x", "1", "rule a { condition: true }"}, {"", "2", "rule a { condition: true }"}}, "x:a a", ""},
-		// No rule comes to belong to a set that was used.
+		// No rule comes to belong to a set that was used before.
 		{[][3]string{{"", "1", "rule a { condition: 1 of (a*) }"}, {"", "2", "rule ab { condition: true }"}}, "", "2:1:6: the rule would belong to the set a*"},
 		{[][3]string{{"", "1", "rule a { condition: not 1 of (a*) }"}, {"x", "2", "rule ab { condition: true }"}}, "a x:ab", ""},
-		// Global rules.
+		// These are global rules.
 		{[][3]string{{"", "1", "rule a { condition: true }"}, {"", "2", "global rule g { condition: false }"}, {"x", "3", "rule a { condition: true }"}}, "x:a", ""},
 		{[][3]string{{"x", "1", "global rule g { condition: false }"}, {"", "2", "rule a { condition: true }"}, {"x", "3", "rule b { condition: not g }"}}, "a", ""},
 		{[][3]string{{"x", "1", "global private rule g { condition: true }"}, {"x", "3", "rule b { condition: g }"}}, "x:b", ""},
-		// Whatever is left out of a namespace does not matter in another.
+		// What is left out of a namespace does not matter in another.
 		{[][3]string{{"x", "1", "rule a { condition: pe.a }"}, {"y", "2", "rule a { condition: true } rule b { condition: a }"}}, "y:a y:b", "the module pe"},
 		{[][3]string{{"x", "1", "rule a { condition: true } rule b { condition: a.b }"}}, "x:a", "the module a"},
 		// A rule has not matched yet in its own condition.
@@ -78,8 +78,8 @@ func TestNamespaces(t *testing.T) {
 	}
 }
 
-// Strings of rules of one name in several namespaces are told apart, and looked
-// for once where they look for the same.
+// Strings of rules of one name in several namespaces are told apart, and are looked for
+// once where they look for the same.
 func TestNamesOfNamespaces(t *testing.T) {
 	text := `rule a { strings: $x = "abc" $y = "%s" condition: any of them }`
 	r := added(t, &Compiler{}, [3]string{"", "1", fmt.Sprintf(text, "d")}, [3]string{"x", "2", fmt.Sprintf(text, "e")}, [3]string{"y", "1", fmt.Sprintf(text, "d")})
@@ -206,7 +206,7 @@ func TestDefine(t *testing.T) {
 	}
 }
 
-// What YARA 4.5 and YARA-X have besides YARA 4.2.
+// YARA 4.5 and YARA-X have these, and YARA 4.2 does not.
 func TestLaterYARA(t *testing.T) {
 	for cond, want := range map[string]bool{
 		`"foo" matches /fo+/`:             true,

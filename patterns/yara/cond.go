@@ -6,26 +6,26 @@ import (
 	"strings"
 )
 
-// operand is an expression that was read.
+// An operand is a part of a condition that was read.
 type operand struct {
 	node  node
-	kind  kind
-	size  int   // nodes of it: what evaluating it costs at most, loops aside
-	depth int   // of its tree
-	at    token // its first token
+	typ   valueType
+	size  int   // the number of its nodes: what evaluating it costs at most, loops aside
+	depth int   // the depth of its tree
+	first token // its first token
 }
 
-// maxTree is how deep the tree of a condition may be.
+// maxTree is the greatest depth of the tree of a condition.
 const maxTree = 2000
 
-// make is an operand made of others.
-func (p *parser) make(at token, k kind, n node, of ...operand) operand {
-	x := operand{node: n, kind: k, size: 1, at: at}
-	for _, o := range of {
+// newOperand returns an operand that is made of others.
+func (p *parser) newOperand(at token, k valueType, n node, parts ...operand) operand {
+	x := operand{node: n, typ: k, size: 1, first: at}
+	for _, o := range parts {
 		x.size += o.size
 		x.depth = max(x.depth, o.depth+1)
-		if o.kind == kUnknown && k != kBool {
-			x.kind = kUnknown
+		if o.typ == typeUnknown && k != typeBool {
+			x.typ = typeUnknown
 		}
 	}
 	if x.depth > maxTree {
@@ -34,21 +34,21 @@ func (p *parser) make(at token, k kind, n node, of ...operand) operand {
 	return x
 }
 
-// constant is an operand that is a value.
+// constant returns the operand of a value.
 func (p *parser) constant(at token, v value) operand {
-	return p.make(at, v.kind, constNode{v})
+	return p.newOperand(at, v.typ, constNode{v})
 }
 
-// unknown stands for what is not supported, which refuse has noted.
-func (p *parser) unknown(at token) operand { return p.make(at, kUnknown, constNode{}) }
+// unknown returns the operand of something that is not supported, which refuse has noted.
+func (p *parser) unknown(at token) operand { return p.newOperand(at, typeUnknown, constNode{}) }
 
-// constOf is the value of an operand that has the same one always.
+// constOf returns the value of an operand whose value is constant.
 func constOf(x operand) (value, bool) {
 	c, ok := x.node.(constNode)
-	return c.value, ok && x.kind != kUnknown
+	return c.value, ok && x.typ != typeUnknown
 }
 
-// enter counts a level of nesting; it is false where there are too many.
+// enter counts a level of nesting, and reports whether there are not too many.
 func (p *parser) enter() bool {
 	if p.nesting++; p.nesting > maxNesting {
 		p.fault(p.tok, "nested too deeply: at most %d levels", maxNesting)
@@ -59,7 +59,7 @@ func (p *parser) enter() bool {
 
 func (p *parser) leave() { p.nesting-- }
 
-// condition reads and, or and what they join; and binds closer.
+// condition reads operands with the word or between them; and binds closer.
 func (p *parser) condition() operand {
 	at := p.tok
 	list := []operand{p.conjunction()}
@@ -69,7 +69,7 @@ func (p *parser) condition() operand {
 	if len(list) == 1 {
 		return list[0]
 	}
-	return p.make(at, kBool, orNode(nodes(list)), list...)
+	return p.newOperand(at, typeBool, orNode(nodes(list)), list...)
 }
 
 func (p *parser) conjunction() operand {
@@ -81,7 +81,7 @@ func (p *parser) conjunction() operand {
 	if len(list) == 1 {
 		return list[0]
 	}
-	return p.make(at, kBool, andNode(nodes(list)), list...)
+	return p.newOperand(at, typeBool, andNode(nodes(list)), list...)
 }
 
 func nodes(list []operand) []node {
@@ -104,9 +104,9 @@ func (p *parser) negation() operand {
 	p.advance()
 	x := p.negation()
 	if t.is("not") {
-		return p.make(t, kBool, notNode{x.node}, x)
+		return p.newOperand(t, typeBool, notNode{x.node}, x)
 	}
-	return p.make(t, kBool, definedNode{x.node}, x)
+	return p.newOperand(t, typeBool, definedNode{x.node}, x)
 }
 
 // comparison reads a comparison, a test of texts, a set with its quantifier,
@@ -115,17 +115,17 @@ func (p *parser) comparison() operand {
 	at := p.tok
 	if w := p.tok.s; p.tok.kind == tWord && (w == "all" || w == "any" || w == "none") {
 		p.advance()
-		return p.of(at, keywordQuantifier(w), operand{})
+		return p.operands(at, keywordQuantifier(w), operand{})
 	}
 	x := p.arithmetic(0)
 	for {
 		t := p.tok
 		switch {
 		case t.is("of"):
-			return p.of(at, p.quantifier(x), x)
+			return p.operands(at, p.quantifier(x), x)
 		case t.is("%") && p.peek().is("of"):
 			p.advance()
-			return p.of(at, p.percentage(x), x)
+			return p.operands(at, p.percentage(x), x)
 		case t.kind == tPunct && strings.Contains(" == != < <= > >= ", " "+t.s+" "):
 			p.advance()
 			x = p.compare(t, x, p.arithmetic(0))
@@ -141,28 +141,28 @@ func (p *parser) comparison() operand {
 	}
 }
 
-// compare is a comparison; t is its operator.
+// compare returns a comparison; t is its operator.
 func (p *parser) compare(t token, a, b operand) operand {
 	for _, x := range []operand{a, b} {
-		if x.kind == kBool || x.kind == kRegexp {
-			p.fault(x.at, "%s compares numbers or texts, and this is %v", t.s, x.kind)
+		if x.typ == typeBool || x.typ == typeRegexp {
+			p.fault(x.first, "%s compares numbers or texts, and this is %v", t.s, x.typ)
 		}
 	}
-	if (a.kind == kText) != (b.kind == kText) && a.kind != kUnknown && b.kind != kUnknown {
-		p.fault(t, "%s of %v and %v", t.s, a.kind, b.kind)
+	if (a.typ == typeText) != (b.typ == typeText) && a.typ != typeUnknown && b.typ != typeUnknown {
+		p.fault(t, "%s of %v and %v", t.s, a.typ, b.typ)
 	}
 	v, aok := constOf(a)
 	w, bok := constOf(b)
 	if aok && bok {
-		x := p.constant(a.at, compare(t.s, v, w))
-		x.kind = kBool
+		x := p.constant(a.first, compare(t.s, v, w))
+		x.typ = typeBool
 		return x
 	}
-	return p.make(a.at, kBool, compareNode{t.s, a.node, b.node}, a, b)
+	return p.newOperand(a.first, typeBool, compareNode{t.s, a.node, b.node}, a, b)
 }
 
-// binds says how closely an operator of arithmetic binds; 0: it is none.
-func binds(t token) int {
+// precedence returns how closely an operator of arithmetic binds, 0 where t is none.
+func precedence(t token) int {
 	if t.kind != tPunct {
 		return 0
 	}
@@ -186,15 +186,14 @@ func binds(t token) int {
 // arithmetic reads operators that bind more closely than limit.
 func (p *parser) arithmetic(limit int) operand { return p.operators(limit, false) }
 
-// quantity reads the number in front of a loop, where a % behind may be that of a
-// share.
+// quantity reads the number in front of a loop, where a % behind it may be that of a share.
 func (p *parser) quantity() operand { return p.operators(0, true) }
 
 func (p *parser) operators(limit int, share bool) operand {
 	x := p.sign()
 	for {
 		t := p.tok
-		n := binds(t)
+		n := precedence(t)
 		if n <= limit || t.is("%") && p.isShare(share) {
 			return x
 		}
@@ -203,8 +202,8 @@ func (p *parser) operators(limit int, share bool) operand {
 	}
 }
 
-// isShare reports whether the current token, a %, is no operator: of stands
-// behind it, or, in front of a loop, the name of a variable and in.
+// isShare reports whether the current token, a %, is that of a share and no operator: the
+// word of stands behind it or, in front of a loop, the name of a variable and the word in.
 func (p *parser) isShare(loop bool) bool {
 	next := p.peek()
 	if next.is("of") {
@@ -213,38 +212,38 @@ func (p *parser) isShare(loop bool) bool {
 	if !loop || next.kind != tWord || keywords[next.s] {
 		return false
 	}
-	after, err := (&lexer{src: p.lex.src, pos: next.end}).next()
+	after, err := (&lexer{file: p.lex.file, pos: next.end}).next()
 	return err == nil && (after.is("in") || after.is(","))
 }
 
-// binary is an operation of arithmetic; t is its operator.
+// binary returns an operation of arithmetic; t is its operator.
 func (p *parser) binary(t token, a, b operand) operand {
-	k := kInt
+	k := typeInt
 	for _, x := range []operand{a, b} {
 		switch {
-		case x.kind == kFloat && strings.Contains(`+-*\`, t.s):
-			k = kFloat
-		case x.kind != kInt && x.kind != kUnknown:
-			p.fault(x.at, "%s of %v", t.s, x.kind)
+		case x.typ == typeFloat && strings.Contains(`+-*\`, t.s):
+			k = typeFloat
+		case x.typ != typeInt && x.typ != typeUnknown:
+			p.fault(x.first, "%s of %v", t.s, x.typ)
 		}
 	}
 	v, aok := constOf(a)
 	w, bok := constOf(b)
-	if bok && k == kInt && !p.failed {
+	if bok && k == typeInt && !p.failed {
 		p.checkOperand(t, w)
 	}
 	if aok && bok && !p.failed {
-		if k == kInt && overflows(t.s, v.i, w.i) {
+		if k == typeInt && overflows(t.s, v.i, w.i) {
 			p.fault(t, "the result does not fit in 64 bits")
 		}
-		x := p.constant(a.at, arithmetic(t.s, v, w))
-		x.kind = k
+		x := p.constant(a.first, arithmetic(t.s, v, w))
+		x.typ = k
 		return x
 	}
-	return p.make(a.at, k, arithNode{t.s, a.node, b.node}, a, b)
+	return p.newOperand(a.first, k, arithNode{t.s, a.node, b.node}, a, b)
 }
 
-// checkOperand checks the right operand of an operator, which is constant.
+// checkOperand checks the right operand of an operator, whose value v is constant.
 func (p *parser) checkOperand(op token, v value) {
 	switch {
 	case (op.s == `\` || op.s == "%") && v.i == 0:
@@ -254,8 +253,8 @@ func (p *parser) checkOperand(op token, v value) {
 	}
 }
 
-// overflows says whether a op b does not fit in 64 bits. YARA takes no product
-// for -2^63.
+// overflows reports whether a op b does not fit in 64 bits. Like YARA, it counts a product
+// of −2^63 as one that does not.
 func overflows(op string, a, b int64) bool {
 	switch op {
 	case "+":
@@ -278,7 +277,7 @@ func magnitude(a int64) uint64 {
 	return uint64(a)
 }
 
-// sign reads - and ~ and what they stand in front of.
+// sign reads - and ~ and the operand behind them.
 func (p *parser) sign() operand {
 	t := p.tok
 	if !t.is("-") && !t.is("~") {
@@ -290,12 +289,12 @@ func (p *parser) sign() operand {
 	}
 	p.advance()
 	x := p.sign()
-	if x.kind != kInt && x.kind != kUnknown && (x.kind != kFloat || t.is("~")) {
-		p.fault(x.at, "%s of %v", t.s, x.kind)
+	if x.typ != typeInt && x.typ != typeUnknown && (x.typ != typeFloat || t.is("~")) {
+		p.fault(x.first, "%s of %v", t.s, x.typ)
 	}
 	if v, ok := constOf(x); ok {
 		v = negate(t.s, v)
 		return p.constant(t, v)
 	}
-	return p.make(t, x.kind, negateNode{t.s, x.node}, x)
+	return p.newOperand(t, x.typ, negateNode{t.s, x.node}, x)
 }

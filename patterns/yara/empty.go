@@ -1,23 +1,22 @@
 package yara
 
-// Expressions that match the empty string, as /(abc|)/ and /[.-]*/. Since 4.3, yara
-// finds such a string at every byte of memory: with as many bytes as will do, and
-// where there are none with a length of 0. Hits of no bytes are not looked for
-// here. Whether the string is found is known nevertheless: it is, unless memory is
-// empty. A rule that asks for more, for places, lengths or the number of hits, is not
-// decided.
+// This file is about expressions that match the empty string, as /(abc|)/ and /[.-]*/.
+// Since 4.3, yara finds such a string at every byte of memory, with length 0 where no more
+// is possible. Hits of length 0 are not looked for here. It is known nevertheless whether
+// the string is found: it is, unless memory is empty. A rule that asks for more, for
+// places, lengths or the number of hits, is not decided.
 
 // emptiness says where an expression matches the empty string.
 type emptiness uint8
 
 const (
 	nowhere    emptiness = iota
-	somewhere            // where something is looked at, as ^ or \b, or at full words
+	somewhere            // where a look such as ^ or \b holds, or where the string has to be a full word
 	everywhere           // at every byte
 )
 
-// emptiness is where the expression matches the empty string.
-func (n *re) emptiness() emptiness {
+// emptiness returns where the expression matches the empty string.
+func (n *reNode) emptiness() emptiness {
 	switch n.op {
 	case reLook:
 		return somewhere
@@ -42,19 +41,19 @@ func (n *re) emptiness() emptiness {
 	return nowhere
 }
 
-// loseEmpty notes of which strings there may be hits without bytes: none where there
-// is no memory.
+// loseEmpty notes for which strings there may be hits of length 0. Without memory there are
+// none.
 func (e *Evaluator) loseEmpty(memory bool) {
 	for i := range e.hits {
 		switch {
-		case e.rules.shared[i].empty == nowhere:
+		case e.rules.info[i].empty == nowhere:
 		case memory:
-			e.hits[i].lost = 0
+			e.hits[i].unknownFrom = 0
 		default:
-			e.hits[i].lost = noLimit
+			e.hits[i].unknownFrom = noLimit
 		}
 	}
 }
 
-// isEverywhere says whether the string is found wherever there is a byte.
+// isEverywhere reports whether the string is found wherever there is a byte.
 func (v view) isEverywhere() bool { return v.empty == everywhere && !v.s.scope.Empty }

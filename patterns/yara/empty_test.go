@@ -9,8 +9,7 @@ import (
 	"testing"
 )
 
-// empties is expressions that match the empty string, and whether they do
-// everywhere.
+// empties has expressions that match the empty string, and whether they do everywhere.
 var empties = map[string]bool{
 	"/(abc|)/": true, `/[\.-]*/`: true, "/x|/": true, "/x*/": true, "/(xx)?/": true, "/x{0,3}/": true, "/(abcdef|xyzwq|)/": true,
 	"/x*?/": true, "/x*/ wide": true, "/(a*b*|c)*/": true, "/a||b/": true, "/x{,2}/": true, "/(ab){0,0}c*/": true, "/abcd{0,2}|x*/": true,
@@ -19,13 +18,13 @@ var empties = map[string]bool{
 	"/x*/ fullword": false, `/x*\b/`: false, "/^(abc)?/": false, "/(abc)*$/": false, `/(\bx|a*\B)/`: false, "/x*/ wide fullword": false,
 }
 
-// Where a string matches the empty string, a rule that asks whether it is there is
-// true of all memory that is not empty; one that asks for more is not decided.
+// Where a string matches the empty string, a rule that asks whether it is there is true for
+// all memory that is not empty. One that asks for more is not decided.
 func TestEmpty(t *testing.T) {
 	for str, everywhere := range empties {
 		for _, c := range []struct {
 			cond string
-			want string // with an expression that matches everywhere; else, and of empty memory, ""
+			want string // with an expression that matches everywhere; otherwise, and for empty memory, ""
 		}{
 			{"$a", "yes"}, {"not $a", "no"}, {"any of them", "yes"}, {"all of ($a*)", "yes"}, {"none of them", "no"}, {"2 of them", "no"},
 			{"for any of them : ($)", "yes"}, {"50% of them", "yes"},
@@ -49,7 +48,7 @@ func TestEmpty(t *testing.T) {
 			}
 			want := c.want
 			if !everywhere && !strings.HasPrefix(c.cond, "filesize") {
-				want = "" // not all that match what is empty do here
+				want = "" // not all expressions here match the empty string
 			}
 			if got := of("QQ  QQ"); got != want {
 				t.Errorf("%s, %s: %q, want %q", str, c.cond, got, want)
@@ -66,7 +65,7 @@ func TestEmpty(t *testing.T) {
 	}
 }
 
-// The hits that have bytes are those of yara, and so is the verdict of yara since 4.3.
+// The hits that have bytes are those of yara, and the verdict is that of yara since 4.3.
 func TestEmptyLikeYara(t *testing.T) {
 	later := yaraIsLater(t)
 	dir := t.TempDir()
@@ -77,7 +76,7 @@ func TestEmptyLikeYara(t *testing.T) {
 	}
 	for str, everywhere := range empties {
 		if strings.Contains(str, "?/") && strings.Contains(str, "*?") || strings.Contains(str, "||") {
-			continue // of which yara prefers what is empty
+			continue // yara prefers the empty match of it
 		}
 		if strings.HasSuffix(str, "wide fullword") {
 			continue // yara 4.5 looks for letters around it as if it were not wide

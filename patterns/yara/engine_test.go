@@ -57,8 +57,8 @@ func space(t *testing.T, data []byte, base addr.Addr, cuts ...int) *engine.Space
 	return s
 }
 
-// Hits of the engine, of mappings side by side and of small shards, give what
-// hits that were found naively give.
+// Hits of the engine, of mappings side by side and of small shards, lead to the same result
+// as hits that were found naively.
 func TestThroughEngine(t *testing.T) {
 	data := sample()
 	files, _ := filepath.Glob("testdata/*.yar")
@@ -78,8 +78,8 @@ func TestThroughEngine(t *testing.T) {
 	}
 }
 
-// Rules can be asked of a mapping at a time; addresses are those of the space,
-// in the upper half too.
+// Rules can be asked of one mapping at a time. Addresses are those of the space, in the
+// upper half too.
 func TestScopes(t *testing.T) {
 	const base = addr.Addr(0xffff_8000_0000_0000)
 	r := parse(t, "r.yar", `

@@ -9,92 +9,91 @@ import (
 	"vscan/engine/addr"
 )
 
-// Limits bounds what an Evaluator takes. The zero Limits has the defaults.
+// Limits bounds what an Evaluator keeps and does. The zero Limits stands for the defaults.
 type Limits struct {
-	// Hits is how many hits of one pattern are kept, those with the lowest
-	// addresses; Total, how many of all patterns together. More are counted, but
-	// not kept: a rule that asks for one of them is Undecided. 0: DefaultHits and
-	// DefaultTotal. A hit takes 8 bytes, 12 where lengths differ. Of the parts of
-	// strings with long jumps, as many as Total are kept besides, while they wait
-	// for the parts behind.
+	// Hits is how many hits of one pattern are kept, those with the lowest addresses; Total
+	// is how many are kept of all patterns together. Others are counted but not kept, and a
+	// rule that asks for one of them is Undecided. 0 stands for DefaultHits and
+	// DefaultTotal. A hit takes 8 bytes, or 12 where lengths differ. Of the parts of
+	// strings with long jumps, as many as Total are kept besides, for as long as they wait
+	// for the parts behind them.
 	Hits, Total int
 
-	// CountOnly says that the hits of rules that match are not asked for, only
-	// their number. Then none is kept of a string of which conditions ask
-	// nothing but whether and how often it is found.
+	// CountOnly says that the caller needs only the number of hits of rules that match, not
+	// the hits. Then no hits are kept of a string of which conditions only ask whether and
+	// how often it is found.
 	CountOnly bool
 
-	// Steps is how much may be evaluated of one rule: about so many operators.
-	// A rule that takes more is Undecided. 0: DefaultSteps.
+	// Steps is how much may be evaluated of one rule, about one step an operator. A rule
+	// that takes more is Undecided. 0 stands for DefaultSteps.
 	Steps int
 }
 
-// The limits where none are given.
+// These are the limits where Limits has 0.
 const (
 	DefaultHits  = 1 << 20
 	DefaultTotal = 1 << 24
 	DefaultSteps = 100e6
 )
 
-// Memory is what conditions read integers of. *engine.Space is one.
+// Memory is what conditions read integers from. *engine.Space is one.
 type Memory interface {
-	// Read fills p with the bytes from a on and returns how many it read; fewer
-	// than len(p) if memory ends there.
+	// Read fills p with the bytes from a on and returns how many it has read: fewer than
+	// len(p) if memory ends there.
 	Read(p []byte, a addr.Addr) (int, error)
 }
 
-// Scope is what the hits were found in: an image, or one of its mappings.
+// Scope is what was searched: an image, or one of its mappings.
 type Scope struct {
-	Memory        Memory // nil: nothing can be read
-	FileSize      uint64 // filesize, in bytes, if FileSizeKnown: that of the image file
-	FileSizeKnown bool   // else it is undefined, as for a process
-	Empty         bool   // there is no memory in it: not a single byte was looked at
+	Memory        Memory // nil where nothing can be read
+	FileSize      uint64 // the value of filesize, in bytes; counts only if FileSizeKnown
+	FileSizeKnown bool   // otherwise filesize is undefined, as for a process
+	Empty         bool   // whether no memory, not a single byte, was searched
 
-	// Variables is values of external variables, by name, of the type that each
-	// is defined with: of those that are not in it, the values that they are
-	// defined with hold. Names that are not defined do not matter.
+	// Variables has values of external variables by name, each of the type that the
+	// variable is defined with. A variable that is not in it has the value that it is
+	// defined with. Names that are not defined do not matter.
 	Variables map[string]any
 }
 
-// Result is what the rules make of the hits.
+// Result is which rules match, and which could not be decided.
 type Result struct {
-	// Matches is the rules that match, without private ones, in the order of
-	// the files.
+	// Matches has the rules that match, except for private ones, in the order of the files.
 	Matches []Match
-	// Undecided is the rules that could not be evaluated to the end, private
-	// ones included. They, and those that refer to them, neither match nor fail.
-	// If it is a global one, no rule of its namespace is decided, unless another
-	// global one of it fails.
+	// Undecided has the rules that could not be evaluated to the end, private ones
+	// included. They, and the rules that refer to them, neither match nor fail. If one of
+	// them is global, no rule of its namespace is decided, unless another global rule of
+	// the namespace fails.
 	Undecided []Undecided
 }
 
-// Match is a rule that matches, and the hits of its strings that are not
-// private, in the order of the file; of strings without hits too.
+// Match is a rule that matches, and the hits of its strings that are not private, in the
+// order of the file. It also has the strings without hits.
 type Match struct {
 	Rule    *Rule // the caller must not change it
 	Strings []Hits
 }
 
-// Undecided is a rule that could not be evaluated to the end, and why.
+// Undecided is a rule that could not be evaluated to the end, and the reason.
 type Undecided struct {
 	Rule   *Rule
-	Reason string // in one line
+	Reason string // one line
 }
 
-// Evaluator decides which rules match in a scope. The caller adds all hits of
-// the scope, then evaluates; Reset makes it ready for the next scope. One
-// goroutine uses it at a time.
+// Evaluator decides which rules match in a scope. The caller adds all hits of the scope and
+// then calls Evaluate; Reset makes the Evaluator ready for the next scope. One goroutine
+// uses it at a time.
 type Evaluator struct {
-	rules  *Rules
-	limits Limits
-	hits   []hits // by pattern; of a string in parts, by its first one
-	kept   int
-	chains []*waiting // by Rules.chains
-	waits  int        // hits that wait in all of them
-	order  error      // of hits that came out of order
+	rules      *Rules
+	limits     Limits
+	hits       []hits // by pattern; the hits of a split string are at its first part
+	kept       int
+	joiners    []*joiner // by Rules.splits
+	waiting    int       // how many hits wait in all joiners
+	outOfOrder error     // the error of hits that came out of order
 }
 
-// NewEvaluator is an evaluator without hits.
+// NewEvaluator returns an evaluator without hits.
 func (r *Rules) NewEvaluator(l Limits) *Evaluator {
 	if l.Hits <= 0 {
 		l.Hits = DefaultHits
@@ -106,8 +105,8 @@ func (r *Rules) NewEvaluator(l Limits) *Evaluator {
 		l.Steps = DefaultSteps
 	}
 	e := &Evaluator{rules: r, limits: l, hits: make([]hits, len(r.pats))}
-	for _, c := range r.chains {
-		e.chains = append(e.chains, newWaiting(c))
+	for _, c := range r.splits {
+		e.joiners = append(e.joiners, newJoiner(c))
 	}
 	e.Reset()
 	return e
@@ -118,60 +117,59 @@ func (e *Evaluator) Reset() {
 	for i := range e.hits {
 		e.hits[i].reset()
 	}
-	for _, w := range e.chains {
+	for _, w := range e.joiners {
 		w.reset()
 	}
-	e.kept, e.waits, e.order = 0, 0, nil
+	e.kept, e.waiting, e.outOfOrder = 0, 0, nil
 }
 
-// Break says that memory ends behind the hits that were added: no match of a
-// string goes on from them to those that will be. It is for memory with holes;
-// what lies in another scope, Reset parts.
-func (e *Evaluator) Break() {
-	for _, w := range e.chains {
-		e.waits -= w.clear()
+// MarkHole tells that memory ends behind the hits that were added: no match of a string
+// goes on from them to those that are added later. It is for memory with holes; between
+// scopes, call Reset.
+func (e *Evaluator) MarkHole() {
+	for _, w := range e.joiners {
+		e.waiting -= w.clear()
 	}
 }
 
-// Add adds a hit of n bytes at a of the pattern that has an index in
-// Rules.Patterns. Hits of one pattern come in the order of their addresses, as
-// a scan gives them, and so do those of all parts of a string; several at one
-// address count once, with the length of the
-// shortest, or of the longest if the pattern is a regular expression whose
-// repetitions are greedy. That is what YARA finds.
+// Add adds a hit of n bytes at a; pattern is an index in Rules.Patterns. Hits of one
+// pattern have to come in the order of their addresses, as a scan has them, and so do the
+// hits of all parts of a string. Several hits at one address count once, as in YARA: with
+// the length of the shortest, or of the longest if the pattern is a regular expression
+// whose repetitions are greedy.
 func (e *Evaluator) Add(pattern int, a addr.Addr, n int) {
-	s := &e.rules.shared[pattern]
+	s := &e.rules.info[pattern]
 	if s.pinned && !slices.Contains(s.pins, int64(a)) {
 		return
 	}
 	h := &e.hits[pattern]
-	if s.chain != nil {
+	if s.split != nil {
 		e.addPart(s, a, n)
 		return
 	}
-	ok := h.add(uint64(a), uint32(min(n, math.MaxUint32)), s.greedy, func() bool { return e.keep(h, s) })
-	if !ok && e.order == nil {
-		e.order = fmt.Errorf("hits of %s out of order: one at %v behind one at %v", e.rules.pats[pattern].Name, a, addr.Addr(h.last))
+	ok := h.add(uint64(a), uint32(min(n, math.MaxUint32)), s.preferLonger, func() bool { return e.keep(h, s) })
+	if !ok && e.outOfOrder == nil {
+		e.outOfOrder = fmt.Errorf("hits of %s out of order: one at %v behind one at %v", e.rules.pats[pattern].Name, a, addr.Addr(h.last))
 	}
 }
 
-// AddCut is Add for a hit that may go on: it is as long as patterns.Target.MaxMatch
+// AddCut is Add for a hit that may go on, since it is as long as patterns.Target.MaxMatch
 // allows (engine.Hit.Cut). A rule that asks for its length is Undecided.
 func (e *Evaluator) AddCut(pattern int, a addr.Addr, n int) {
 	e.Add(pattern, a, n)
-	s, h := &e.rules.shared[pattern], &e.hits[pattern]
-	if s.chain != nil { // what follows it is not known
-		w := e.chains[s.chain.index]
-		w.lose(uint64(a))
-		e.hits[w.head].lost = w.lost
-	} else if h.goesOn == 0 || uint64(n) < h.goesOn {
-		h.goesOn = uint64(n)
+	s, h := &e.rules.info[pattern], &e.hits[pattern]
+	if s.split != nil { // which hits of other parts follow is not known
+		w := e.joiners[s.split.index]
+		w.loseFrom(uint64(a))
+		e.hits[w.firstPattern].unknownFrom = w.unknownFrom
+	} else if h.cutLen == 0 || uint64(n) < h.cutLen {
+		h.cutLen = uint64(n)
 	}
 }
 
-// keep says whether there is room for another hit of a string.
-func (e *Evaluator) keep(h *hits, s *shared) bool {
-	if len(h.addrs) >= e.limits.Hits || e.kept >= e.limits.Total || e.limits.CountOnly && !s.placed {
+// keep reports whether there is room for another hit of a string, and if so counts it.
+func (e *Evaluator) keep(h *hits, s *patternInfo) bool {
+	if len(h.addrs) >= e.limits.Hits || e.kept >= e.limits.Total || e.limits.CountOnly && !s.asksPlaces {
 		return false
 	}
 	e.kept++
@@ -179,93 +177,93 @@ func (e *Evaluator) keep(h *hits, s *shared) bool {
 }
 
 // addPart adds a hit of a part of a string.
-func (e *Evaluator) addPart(s *shared, a addr.Addr, n int) {
-	w := e.chains[s.chain.index]
-	if w.any && uint64(a) < w.last && e.order == nil {
-		e.order = fmt.Errorf("hits of parts of %s out of order: one at %v behind one at %v", e.rules.pats[w.head].Name, a, addr.Addr(w.last))
+func (e *Evaluator) addPart(s *patternInfo, a addr.Addr, n int) {
+	w := e.joiners[s.split.index]
+	if w.started && uint64(a) < w.last && e.outOfOrder == nil {
+		e.outOfOrder = fmt.Errorf("hits of parts of %s out of order: one at %v behind one at %v", e.rules.pats[w.firstPattern].Name, a, addr.Addr(w.last))
 	}
-	if e.order != nil {
+	if e.outOfOrder != nil {
 		return
 	}
-	w.any, w.last = true, uint64(a)
-	h, of := &e.hits[w.head], &e.rules.shared[w.head]
-	w.add(s.part, uint64(a), uint64(n), e, func(a, n uint64) {
-		h.insert(a, n, func() bool { return e.keep(h, of) })
+	w.started, w.last = true, uint64(a)
+	h, info := &e.hits[w.firstPattern], &e.rules.info[w.firstPattern]
+	w.add(s.partIndex, uint64(a), uint64(n), e, func(a, n uint64) {
+		h.insert(a, n, func() bool { return e.keep(h, info) })
 	})
-	h.lost = w.lost
+	h.unknownFrom = w.unknownFrom
 }
 
-// enter says whether another hit of a part may wait, which then does.
-func (e *Evaluator) enter() bool {
-	if e.waits >= e.limits.Total {
+// admit implements budget.
+func (e *Evaluator) admit() bool {
+	if e.waiting >= e.limits.Total {
 		return false
 	}
-	e.waits++
+	e.waiting++
 	return true
 }
 
-// leave says that n hits do not wait any more.
-func (e *Evaluator) leave(n int) { e.waits -= n }
+// release implements budget.
+func (e *Evaluator) release(n int) { e.waiting -= n }
 
-// Chained is the hits of all strings that are looked for in parts, under each
-// name that is not private, whether the rule matches or not. They are valid until
-// the Evaluator is used again.
-func (e *Evaluator) Chained() []Hits {
+// JoinedHits returns the hits of all strings that are looked for in parts, under each name
+// that is not private, whether the rule matches or not. They are valid until the Evaluator
+// is used again.
+func (e *Evaluator) JoinedHits() []Hits {
 	var all []Hits
-	for _, c := range e.rules.chains {
-		h := &e.hits[c.head]
-		owners := e.rules.shared[c.head].owners
-		for i, name := range e.rules.shared[c.head].names {
-			all = append(all, Hits{Name: name, Rule: owners[i], Pattern: c.head, Count: h.count, hits: h, to: len(h.addrs)})
+	for _, c := range e.rules.splits {
+		h := &e.hits[c.firstPattern]
+		owners := e.rules.info[c.firstPattern].owners
+		for i, name := range e.rules.info[c.firstPattern].names {
+			all = append(all, Hits{Name: name, Rule: owners[i], Pattern: c.firstPattern, Count: h.count, hits: h, to: len(h.addrs)})
 		}
 	}
 	return all
 }
 
-// Evaluate evaluates the rules. The error is that of ctx, or that of hits that
-// came out of order, or of a variable of another type than it is defined with;
-// there is no result with it.
+// Evaluate evaluates the rules. It returns the error of ctx, or an error if hits came out
+// of order or a variable has another type than it is defined with. With an error there is
+// no result.
 func (e *Evaluator) Evaluate(ctx context.Context, scope Scope) (*Result, error) {
-	if e.order != nil {
-		return nil, e.order
+	if e.outOfOrder != nil {
+		return nil, e.outOfOrder
 	}
 	externals, err := e.rules.externals(scope.Variables)
 	if err != nil {
 		return nil, err
 	}
 	e.loseEmpty(!scope.Empty)
-	s := state{e: e, ctx: ctx, scope: scope, externals: externals, decided: make([]verdict, len(e.rules.rules))}
+	s := evaluation{e: e, ctx: ctx, scope: scope, externals: externals, decided: make([]verdict, len(e.rules.rules))}
 	reasons := make(map[int]string)
-	spaces := make([]globals, e.rules.spaces)
+	spaces := make([]globalRules, e.rules.numNamespaces)
 	for i, r := range e.rules.rules {
 		s.begin(r)
 		v := r.condition.eval(&s)
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		of := &spaces[r.ns.index]
+		global := &spaces[r.ns.index]
 		switch {
-		case s.stop != "":
+		case s.undecided != "":
 			s.decided[i] = unknown
-			reasons[i] = s.stop
+			reasons[i] = s.undecided
 			if r.Global {
-				of.open = "the global rule " + r.Name + " is not decided"
+				global.undecided = "the global rule " + r.Name + " is not decided"
 			}
 		case v.truth():
 			s.decided[i] = yes
 		case r.Global:
-			of.fail = true
+			global.failed = true
 		}
 	}
 	res := &Result{}
 	for i, r := range e.rules.rules {
-		of := &spaces[r.ns.index]
+		global := &spaces[r.ns.index]
 		switch {
-		case of.fail:
+		case global.failed:
 		case s.decided[i] == unknown:
 			res.Undecided = append(res.Undecided, Undecided{&r.Rule, reasons[i]})
-		case s.decided[i] == yes && of.open != "":
-			res.Undecided = append(res.Undecided, Undecided{&r.Rule, of.open})
+		case s.decided[i] == yes && global.undecided != "":
+			res.Undecided = append(res.Undecided, Undecided{&r.Rule, global.undecided})
 		case s.decided[i] == yes && !r.Private:
 			res.Matches = append(res.Matches, e.match(r))
 		}
@@ -273,13 +271,13 @@ func (e *Evaluator) Evaluate(ctx context.Context, scope Scope) (*Result, error) 
 	return res, nil
 }
 
-// globals is what is known of the global rules of a namespace.
-type globals struct {
-	fail bool   // one does not match
-	open string // why it is not known whether all match
+// globalRules is what is known of the global rules of a namespace.
+type globalRules struct {
+	failed    bool   // whether one does not match
+	undecided string // why it is not known whether all match; "" where it is
 }
 
-// externals is the values of the external variables, by their index.
+// externals returns the values of the external variables, by index.
 func (r *Rules) externals(given map[string]any) ([]value, error) {
 	out := make([]value, len(r.variables))
 	for i, x := range r.variables {
@@ -289,8 +287,8 @@ func (r *Rules) externals(given map[string]any) ([]value, error) {
 			continue
 		}
 		v, err := external(g)
-		if err == nil && v.kind != x.kind {
-			err = fmt.Errorf("it is defined as %v, and its value is %v", x.kind, v.kind)
+		if err == nil && v.typ != x.typ {
+			err = fmt.Errorf("it is defined as %v, and its value is %v", x.typ, v.typ)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("the variable %s: %w", x.name, err)
@@ -300,15 +298,15 @@ func (r *Rules) externals(given map[string]any) ([]value, error) {
 	return out, nil
 }
 
-// match is a rule that matches.
+// match returns the match of a rule.
 func (e *Evaluator) match(r *rule) Match {
 	m := Match{Rule: &r.Rule}
 	for _, str := range r.strings {
 		if str.private {
 			continue
 		}
-		h := &e.hits[str.pattern]
-		x := Hits{Name: r.FullName() + "." + str.id, Rule: &r.Rule, Pattern: str.pattern, Count: h.count, hits: h, to: len(h.addrs)}
+		h := &e.hits[str.patternIndex]
+		x := Hits{Name: r.FullName() + "." + str.id, Rule: &r.Rule, Pattern: str.patternIndex, Count: h.count, hits: h, to: len(h.addrs)}
 		if pin, ok := str.pin(); ok {
 			x.from, x.to = h.within(uint64(pin), uint64(pin))
 			x.Count = uint64(x.to - x.from)
@@ -327,84 +325,84 @@ const (
 	unknown
 )
 
-// state is that of an evaluation.
-type state struct {
+// An evaluation is one call of Evaluate.
+type evaluation struct {
 	e       *Evaluator
 	ctx     context.Context
 	scope   Scope
-	decided []verdict // by rule
+	decided []verdict // by the index of the rule
 
-	externals []value // external variables
+	externals []value // by the index of the external variable
 
-	vars  []value // of loops
-	str   *str    // of the innermost loop over strings
-	steps int     // that are left for the rule
-	tick  int     // steps until the context is asked
-	stop  string  // why the rule cannot be decided; whatever is evaluated then does not count
+	loopVars   []value     // variables of loops and of with, by slot
+	loopString *ruleString // the string of the innermost loop over strings
+	steps      int         // how many are left for the rule
+	untilCheck int         // how many steps there are until the context is asked
+	undecided  string      // why the rule cannot be decided; "" where it can. Otherwise, its value does not count
 }
 
-// begin makes the state ready for a rule.
-func (s *state) begin(r *rule) {
-	s.steps, s.stop, s.str = s.e.limits.Steps, "", nil
-	if len(s.vars) < r.vars {
-		s.vars = make([]value, r.vars)
+// begin makes the evaluation ready for a rule.
+func (s *evaluation) begin(r *rule) {
+	s.steps, s.undecided, s.loopString = s.e.limits.Steps, "", nil
+	if len(s.loopVars) < r.vars {
+		s.loopVars = make([]value, r.vars)
 	}
 }
 
-// spend takes steps. It is false where the evaluation is to stop.
-func (s *state) spend(n int) bool {
-	if s.stop != "" {
+// spend takes steps. It returns false where the evaluation is to stop.
+func (s *evaluation) spend(n int) bool {
+	if s.undecided != "" {
 		return false
 	}
 	s.steps -= n
-	s.tick -= n
-	if s.tick <= 0 {
-		s.tick = 1 << 16
+	s.untilCheck -= n
+	if s.untilCheck <= 0 {
+		s.untilCheck = 1 << 16
 		if s.ctx.Err() != nil {
-			s.stop = "cancelled"
+			s.undecided = "cancelled"
 		}
 	}
 	if s.steps < 0 {
-		s.stop = fmt.Sprintf("its loops take more than %d steps", s.e.limits.Steps)
+		s.undecided = fmt.Sprintf("its loops take more than %d steps", s.e.limits.Steps)
 	}
-	return s.stop == ""
+	return s.undecided == ""
 }
 
-// view is the hits of a string; nil: of that of the innermost loop.
-func (s *state) view(str *str) view {
+// view returns the hits of a string; nil stands for the string of the innermost loop.
+func (s *evaluation) view(str *ruleString) view {
 	if str == nil {
-		str = s.str
+		str = s.loopString
 	}
-	v := view{hits: &s.e.hits[str.pattern], s: s, name: str.id, empty: s.e.rules.shared[str.pattern].empty}
+	v := view{hits: &s.e.hits[str.patternIndex], s: s, name: str.id, empty: s.e.rules.info[str.patternIndex].empty}
 	v.pin, v.pinned = str.pin()
 	return v
 }
 
 // lacks notes that the condition asks for hits that were not kept.
-func (s *state) lacks(v view) {
+func (s *evaluation) lacks(v view) {
 	switch {
-	case s.stop != "":
+	case s.undecided != "":
 	case v.empty != nowhere:
-		s.stop = fmt.Sprintf("it asks for hits of %s, which matches the empty string as well: such hits are not looked for", v.name)
-	case v.lost != noLimit:
-		s.stop = fmt.Sprintf("it asks for hits of %s from %v on, where more of its parts wait for others than %d, or one is as long as a match may be", v.name, addr.Addr(v.lost), s.e.limits.Total)
+		s.undecided = fmt.Sprintf("it asks for hits of %s, which matches the empty string as well: such hits are not looked for", v.name)
+	case v.unknownFrom != noLimit:
+		s.undecided = fmt.Sprintf("it asks for hits of %s from %v on, where more of its parts wait for others than %d, or one is as long as a match may be", v.name, addr.Addr(v.unknownFrom), s.e.limits.Total)
 	default:
-		s.stop = fmt.Sprintf("it asks for hits of %s that were not kept: of %d, the first %d were", v.name, v.count, len(v.addrs))
+		s.undecided = fmt.Sprintf("it asks for hits of %s that were not kept: of %d, the first %d were", v.name, v.count, len(v.addrs))
 	}
 }
 
 // lacksEnd notes that the condition asks for the length of a hit that may go on.
-func (s *state) lacksEnd(v view, length uint64) {
-	if s.stop == "" {
-		s.stop = fmt.Sprintf("it asks for the length of a hit of %s that is %d bytes, as long as a match may be, and may go on", v.name, length)
+func (s *evaluation) lacksEnd(v view, length uint64) {
+	if s.undecided == "" {
+		s.undecided = fmt.Sprintf("it asks for the length of a hit of %s that is %d bytes, as long as a match may be, and may go on", v.name, length)
 	}
 }
 
-// matched says whether a rule above matches.
-func (s *state) matched(r *rule) bool {
+// matched reports whether a rule above matches.
+func (s *evaluation) matched(r *rule) bool {
 	v := s.decided[r.index]
-	if v == unknown && s.stop == "" {
-		s.stop = "it refers to the rule " + r.Name + ", which is not decided"
+	if v == unknown && s.undecided == "" {
+		s.undecided = "it refers to the rule " + r.Name + ", which is not decided"
 	}
 	return v == yes
 }

@@ -3,7 +3,6 @@ package yara
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -13,8 +12,7 @@ import (
 	"vscan/engine/addr"
 )
 
-// given evaluates rules with hits that are given: of pattern 0 at addresses,
-// each of 4 bytes.
+// given evaluates rules with given hits of pattern 0, each of 4 bytes.
 func given(t *testing.T, text string, l Limits, s Scope, at ...addr.Addr) *Result {
 	t.Helper()
 	r := parse(t, "r.yar", text)
@@ -36,8 +34,8 @@ func matching(res *Result) (names []string) {
 	return names
 }
 
-// Conditions on hits that are given: what the yara command cannot be asked (it
-// fails where #a in (…) is true) or has no such addresses.
+// Conditions on given hits: the yara command cannot be asked them (it fails where #a in (…)
+// is true), or has no such addresses.
 func TestConditions(t *testing.T) {
 	const high = 0xffff_8000_0000_0000
 	for cond, want := range map[string]bool{
@@ -73,7 +71,7 @@ func TestConditions(t *testing.T) {
 	}
 }
 
-// Memory at any address can be read, and what is not there is undefined.
+// Memory can be read at any address, and what is not there is undefined.
 type sparse map[addr.Addr]byte
 
 func (m sparse) Read(p []byte, a addr.Addr) (int, error) {
@@ -138,7 +136,7 @@ rule pinned { strings: $a = "abcde" condition: $a at 40 }
 	}
 }
 
-// A string that is looked for at one address needs no room for hits elsewhere.
+// A string that is looked for at one address needs no memory for hits elsewhere.
 func TestPins(t *testing.T) {
 	r := parse(t, "r.yar", `rule a { strings: $a = "abcd" condition: $a at 4000 } rule b { strings: $x = "abcd" condition: $x at 8000 }`)
 	e := r.NewEvaluator(Limits{Hits: 2})
@@ -192,8 +190,8 @@ rule early { condition: for any i in (0..1000000000000) : (i == 5) }`
 	}
 }
 
-// An evaluation looks at the context every 65,536 steps, whatever its loops run
-// over, and ends with it.
+// An evaluation looks at the context every 65,536 steps, whatever its loops run over, and
+// ends when the context does.
 func TestCancelWhileLooping(t *testing.T) {
 	const asks = 20
 	for _, condition := range []string{
@@ -213,7 +211,7 @@ func TestCancelWhileLooping(t *testing.T) {
 	}
 }
 
-// askedContext ends once it has been asked so many times whether it has.
+// An askedContext ends once it has been asked so many times whether it has.
 type askedContext struct {
 	context.Context
 	left int
@@ -226,8 +224,8 @@ func (c *askedContext) Err() error {
 	return nil
 }
 
-// A global rule that is not decided leaves the others open; one that fails
-// settles them.
+// A global rule that is not decided leaves the others undecided, and one that fails settles
+// them.
 func TestUndecidedGlobal(t *testing.T) {
 	rules := "rule a { condition: true }\nglobal rule g { condition: for any i in (0..100000000) : (i < 0) }\nrule no { condition: false }\n"
 	res := given(t, rules, Limits{Steps: 1000}, Scope{})
@@ -240,11 +238,11 @@ func TestUndecidedGlobal(t *testing.T) {
 	}
 }
 
-// Several hits at one address are one: the shortest, of greedy expressions the
-// longest. Hits out of order are an error.
+// Several hits at one address are one: the shortest, or the longest for greedy expressions.
+// Hits out of order are an error.
 func TestHits(t *testing.T) {
 	for greedy, want := range map[bool][]uint32{false: {3, 4, 2}, true: {5, 4, 9}} {
-		h := hits{lost: noLimit}
+		h := hits{unknownFrom: noLimit}
 		for _, x := range []struct {
 			a uint64
 			n uint32
@@ -273,39 +271,15 @@ func TestHits(t *testing.T) {
 	}
 }
 
-// There are millions of hits.
+// There may be millions of hits.
 func TestSizes(t *testing.T) {
-	h := hits{lost: noLimit}
+	h := hits{unknownFrom: noLimit}
 	for i := range uint64(1000) {
 		h.add(i, 4, false, func() bool { return true })
 	}
 	if h.lengths != nil || unsafe.Sizeof(h.addrs[0]) != 8 {
 		t.Error("a hit of one length takes more than 8 bytes")
 	}
-}
-
-func ExampleEvaluator() {
-	rules, _ := Parse("rules.yar", strings.NewReader(`
-		rule greeting : polite {
-			strings: $a = "hello" nocase
-			condition: $a at 0x1000 and #a > 1
-		}`), nil)
-	e := rules.NewEvaluator(Limits{})
-	// The caller has looked for rules.Patterns() and found the first one twice.
-	e.Add(0, 0x1000, 5)
-	e.Add(0, 0x2000, 5)
-	result, _ := e.Evaluate(context.Background(), Scope{})
-	for _, m := range result.Matches {
-		for _, s := range m.Strings {
-			for i := range s.Len() {
-				a, n := s.At(i)
-				fmt.Println(m.Rule.Name, m.Rule.Tags, s.Name, a, n)
-			}
-		}
-	}
-	// Output:
-	// greeting [polite] greeting.$a 0x1000 5
-	// greeting [polite] greeting.$a 0x2000 5
 }
 
 // Where hits are not asked for, only those are kept that a condition needs.

@@ -8,15 +8,15 @@ import (
 	"vscan/patterns/automaton"
 )
 
-// expressionOptions is the modifiers and flags of a regular expression.
+// expressionOptions are the modifiers and flags of a regular expression.
 type expressionOptions struct {
 	caseless, dotAll bool
 	patterns.RegexpOptions
 }
 
-// parts is the patterns of a regular expression: one, or where it has long jumps
-// one for each part.
-func (t translated) parts(name, source string, o expressionOptions) ([]patterns.Part, error) {
+// parts returns the patterns of a regular expression: one, or one for each part if it has
+// long jumps.
+func (t translated) parts(name, written string, o expressionOptions) ([]patterns.Part, error) {
 	var parts []patterns.Part
 	split, err := t.split(o.Wide)
 	if err != nil {
@@ -26,14 +26,14 @@ func (t translated) parts(name, source string, o expressionOptions) ([]patterns.
 		q := o.RegexpOptions
 		alternatives := p.root.hasAlternatives()
 		switch {
-		case alternatives: // what Perl takes
+		case alternatives: // the match is what Perl takes
 		case t.greedy:
 			q.Longest = true
 		default:
 			q.Shortest = true
 		}
-		q.AtLeast = p.root.reach()
-		pat, err := patterns.NewExpression(name, source, func(e automaton.Encoding) *automaton.Node {
+		q.MaxMatchAtLeast = p.root.reach()
+		pat, err := patterns.NewExpression(name, written, func(e automaton.Encoding) *automaton.Node {
 			root := p.root
 			if alternatives {
 				root = root.prefer(preference{greedy: t.greedy, wide: e != automaton.Plain})
@@ -48,15 +48,15 @@ func (t translated) parts(name, source string, o expressionOptions) ([]patterns.
 	return parts, nil
 }
 
-// scanLimit is how many bytes yara looks at on either side of where it begins to look:
-// YR_RE_SCAN_LIMIT of libyara.
+// scanLimit is how many bytes yara looks at on either side of the place where it begins to
+// look: YR_RE_SCAN_LIMIT of libyara.
 const scanLimit = 4096
 
-// reach is the length of the longest match that yara may find, in bytes.
-func (n *re) reach() int {
+// reach returns the length of the longest match that yara may find, in bytes.
+func (n *reNode) reach() int {
 	reach := 2 * scanLimit
 	if atom := atomsOf(n).best; atom.quality == 0 || atom.alt == nil && atom.end == atom.size {
-		reach = scanLimit // it begins to look where the match begins
+		reach = scanLimit // yara begins to look where the match begins
 	}
 	if _, most := n.node(&expressionOptions{}).Lengths(); most >= 0 {
 		reach = min(reach, most)
@@ -64,76 +64,76 @@ func (n *re) reach() int {
 	return reach
 }
 
-// part is a part of a regular expression, and the jump in front of it.
-type part struct {
-	root        *re
+// A rePart is a part of a regular expression, and the jump in front of it.
+type rePart struct {
+	root        *reNode
 	least, most int
 }
 
-// longJump is the number of bytes from which on, excluded, a jump parts a regular
-// expression: STRING_CHAINING_THRESHOLD of libyara.
+// longJump is the longest jump, in bytes, that does not split a regular expression:
+// STRING_CHAINING_THRESHOLD of libyara.
 const longJump = 200
 
-// split parts a regular expression at its long jumps as libyara does
-// (yr_re_ast_split_at_chaining_point): at .{n,m}? outside of groups, if it has no
-// alternatives. The bytes that are jumped over are any: \n too, without s, and of a
-// wide string they are not parted in twos.
-func (t translated) split(wide bool) ([]part, error) {
+// split splits a regular expression at its long jumps, as libyara does
+// (yr_re_ast_split_at_chaining_point): at .{n,m}? outside of groups, if the expression has
+// no alternatives outside of groups. The bytes that are jumped over are any bytes: \n too,
+// even without s, and in a wide string also an odd number of bytes.
+func (t translated) split(wide bool) ([]rePart, error) {
 	if t.root.op != reCat {
-		return []part{{root: t.root}}, nil
+		return []rePart{{root: t.root}}, nil
 	}
-	parts := []part{{root: &re{op: reCat}}}
+	parts := []rePart{{root: &reNode{op: reCat}}}
 	for i, n := range t.root.subs {
 		last := parts[len(parts)-1].root
 		if n.isLongJump() && len(last.subs) > 0 && i+1 < len(t.root.subs) {
-			parts = append(parts, part{&re{op: reCat}, n.least, n.most})
+			parts = append(parts, rePart{&reNode{op: reCat}, n.least, n.most})
 			continue
 		}
 		last.subs = append(last.subs, n)
 	}
 	for _, p := range parts {
 		if len(parts) > 1 && p.root.shortest() == 0 {
-			return t.unparted(wide)
+			return t.asOnePart(wide)
 		}
 	}
 	return parts, nil
 }
 
-// unparted is all of an expression as one part, where one of several would match the
-// empty string, and so everywhere. It is not supported where it is longer than a
-// match may be.
-func (t translated) unparted(wide bool) ([]part, error) {
-	root := &re{op: reCat}
+// asOnePart returns all of an expression as one part. It is for expressions of which a part
+// would match the empty string, and so everywhere. An expression that is longer than a
+// match may be is not supported.
+func (t translated) asOnePart(wide bool) ([]rePart, error) {
+	root := &reNode{op: reCat}
 	for _, n := range t.root.subs {
 		if n.isLongJump() {
 			if wide || n.most < 0 || n.most > scanLimit/2 {
 				return nil, fmt.Errorf("on one side of a long jump it matches the empty string, which is not supported: leave that side out")
 			}
 			n = n.clone()
-			n.subs[0] = &re{op: reSet, negated: true} // not none
+			n.subs[0] = &reNode{op: reSet, negated: true} // the set of all bytes
 		}
 		root.subs = append(root.subs, n)
 	}
-	return []part{{root: root}}, nil
+	return []rePart{{root: root}}, nil
 }
 
-func (n *re) isLongJump() bool {
+func (n *reNode) isLongJump() bool {
 	return n.op == reRepeat && n.counted && !n.greedy && n.subs[0].op == reAny && (n.least > longJump || n.most > longJump || n.most < 0)
 }
 
-// hasAlternatives says whether there are any in a regular expression.
-func (n *re) hasAlternatives() bool {
-	return n.op == reAlt || slices.ContainsFunc(n.subs, (*re).hasAlternatives)
+// hasAlternatives reports whether a regular expression has alternatives.
+func (n *reNode) hasAlternatives() bool {
+	return n.op == reAlt || slices.ContainsFunc(n.subs, (*reNode).hasAlternatives)
 }
 
-// shortest is the length of the shortest match, in bytes.
-func (n *re) shortest() int {
+// shortest returns the length of the shortest match, in bytes.
+func (n *reNode) shortest() int {
 	least, _ := n.node(&expressionOptions{}).Lengths()
 	return least
 }
 
-// node is the expression that a regular expression comes to.
-func (n *re) node(o *expressionOptions) *automaton.Node {
+// node returns the regular expression as a node of package automaton.
+func (n *reNode) node(o *expressionOptions) *automaton.Node {
 	fold := func(s automaton.Set) automaton.Set {
 		if o.caseless {
 			return s.Fold()
@@ -174,11 +174,11 @@ func (n *re) node(o *expressionOptions) *automaton.Node {
 	return automaton.Cat(subs...)
 }
 
-// factored is alternatives that stand side by side and begin with the same bytes as
-// one, which they begin and their ends are alternatives of: task(list|kill). What is
-// preferred stays so; there are fewer anchors and states.
-func factored(subs []*re) []*re {
-	var out []*re
+// factored puts alternatives side by side that begin with the same bytes together:
+// tasklist|taskkill becomes task(list|kill). The order of preference stays the same, and
+// there are fewer anchors and states.
+func factored(subs []*reNode) []*reNode {
+	var out []*reNode
 	for i := 0; i < len(subs); {
 		n, end := len(subs[i].leadingBytes()), i+1
 		for ; end < len(subs); end++ {
@@ -193,19 +193,19 @@ func factored(subs []*re) []*re {
 			i = end
 			continue
 		}
-		var ends []*re
+		var ends []*reNode
 		for _, sub := range subs[i:end] {
-			ends = append(ends, &re{op: reCat, subs: sub.subs[n:]})
+			ends = append(ends, &reNode{op: reCat, subs: sub.subs[n:]})
 		}
 		all := slices.Clone(subs[i].subs[:n])
-		out = append(out, &re{op: reCat, subs: append(all, &re{op: reAlt, subs: ends})})
+		out = append(out, &reNode{op: reCat, subs: append(all, &reNode{op: reAlt, subs: ends})})
 		i = end
 	}
 	return out
 }
 
-// leadingBytes is the bytes that an alternative begins with.
-func (n *re) leadingBytes() (bytes []byte) {
+// leadingBytes returns the bytes that an alternative begins with.
+func (n *reNode) leadingBytes() (bytes []byte) {
 	if n.op != reCat {
 		return nil
 	}
@@ -218,7 +218,7 @@ func (n *re) leadingBytes() (bytes []byte) {
 	return bytes
 }
 
-// commonPrefix is how many bytes a and b begin with alike.
+// commonPrefix returns how many bytes a and b have in common at the start.
 func commonPrefix(a, b []byte) int {
 	n := 0
 	for n < len(a) && n < len(b) && a[n] == b[n] {

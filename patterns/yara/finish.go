@@ -7,13 +7,13 @@ import (
 	"vscan/patterns"
 )
 
-// finish parts the rules in those that run and those that are skipped, and
-// makes the patterns.
+// finish divides the rules into those that run and those that are skipped, and makes the
+// patterns.
 func (p *parser) finish() {
-	p.rules.spaces = len(p.spaces)
+	p.rules.numNamespaces = len(p.namespaces)
 	p.skipWithGlobals()
 	seen := make(map[string]int)
-	for _, r := range p.all {
+	for _, r := range p.allRules {
 		if r.skip != "" {
 			p.rules.Skipped = append(p.rules.Skipped, r.skipped())
 			continue
@@ -21,21 +21,20 @@ func (p *parser) finish() {
 		r.index = len(p.rules.rules)
 		p.rules.rules = append(p.rules.rules, r)
 		for _, s := range r.strings {
-			p.rules.share(r, s, seen)
+			p.rules.addString(r, s, seen)
 		}
 	}
 }
 
-// skipWithGlobals skips all rules of a namespace of which a global rule is
-// skipped.
+// skipWithGlobals skips all rules of a namespace if one of its global rules is skipped.
 func (p *parser) skipWithGlobals() {
-	lost := make([]*rule, len(p.spaces))
-	for _, r := range p.all {
+	lost := make([]*rule, len(p.namespaces))
+	for _, r := range p.allRules {
 		if r.Global && r.skip != "" && lost[r.ns.index] == nil {
 			lost[r.ns.index] = r
 		}
 	}
-	for _, r := range p.all {
+	for _, r := range p.allRules {
 		if g := lost[r.ns.index]; g != nil && r.skip == "" {
 			r.skip = fmt.Sprintf("it holds only where the global rule %s matches, which is left out", cmp.Or(g.Name, fmt.Sprintf("of %s:%d", g.File, g.Line)))
 			r.skipAt = position{r.File, r.Line, 0}
@@ -54,27 +53,27 @@ func (r *rule) skipped() Skipped {
 	return s
 }
 
-// share finds or adds the pattern of a string.
-func (r *Rules) share(of *rule, s *str, seen map[string]int) {
-	name := of.FullName() + "." + s.id
-	i, ok := seen[s.key]
+// addString adds the pattern of a string, unless another string has the same.
+func (r *Rules) addString(owner *rule, s *ruleString, seen map[string]int) {
+	name := owner.FullName() + "." + s.id
+	i, ok := seen[s.searchKey]
 	if !ok {
 		i = len(r.pats)
-		seen[s.key] = i
-		pat := s.pat
-		at := s.at.src.position(s.at.pos)
+		seen[s.searchKey] = i
+		pat := s.first
+		at := s.declaration.file.position(s.declaration.pos)
 		pat.Name, pat.File, pat.Line = name, at.file, at.line
 		r.pats = append(r.pats, pat)
-		r.shared = append(r.shared, shared{greedy: s.greedy, empty: s.empty, pinned: true})
+		r.info = append(r.info, patternInfo{preferLonger: s.preferLonger, empty: s.empty, pinned: true})
 		if len(s.rest) > 0 {
-			r.link(pat, i, s.rest)
+			r.addParts(pat, i, s.rest)
 		}
 	}
-	s.pattern = i
-	h := &r.shared[i]
-	h.placed = h.placed || s.placed
+	s.patternIndex = i
+	h := &r.info[i]
+	h.asksPlaces = h.asksPlaces || s.asksPlaces
 	if !s.private {
-		h.names, h.owners = append(h.names, name), append(h.owners, &of.Rule)
+		h.names, h.owners = append(h.names, name), append(h.owners, &owner.Rule)
 	}
 	if pin, ok := s.pin(); ok {
 		h.pins = append(h.pins, pin)
@@ -83,21 +82,21 @@ func (r *Rules) share(of *rule, s *str, seen map[string]int) {
 	}
 }
 
-// link adds the patterns of the parts of a string but for the first one, which has
-// the index head.
-func (r *Rules) link(pat patterns.Pattern, head int, rest []patterns.Part) {
-	c := &chain{index: len(r.chains), head: head}
-	r.chains = append(r.chains, c)
-	r.shared[head].chain = c
+// addParts adds the patterns of the parts of a split string, except for the first part,
+// whose pattern is pat with index head.
+func (r *Rules) addParts(pat patterns.Pattern, head int, rest []patterns.Part) {
+	c := &splitString{index: len(r.splits), firstPattern: head}
+	r.splits = append(r.splits, c)
+	r.info[head].split = c
 	for i, part := range rest {
 		jump := span{uint64(part.Min), noLimit}
 		if part.Max >= 0 {
 			jump.hi = uint64(part.Max)
 		}
-		c.gaps = append(c.gaps, jump)
+		c.jumps = append(c.jumps, jump)
 		part.Pattern.Name = fmt.Sprintf("%s.%d", pat.Name, i+2)
 		part.Pattern.File, part.Pattern.Line = pat.File, pat.Line
 		r.pats = append(r.pats, part.Pattern)
-		r.shared = append(r.shared, shared{chain: c, part: i + 1})
+		r.info = append(r.info, patternInfo{split: c, partIndex: i + 1})
 	}
 }

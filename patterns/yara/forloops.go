@@ -1,15 +1,15 @@
 package yara
 
-// loopVar is a variable of a loop or of with, while its body is read.
+// A loopVar is a variable of a loop or of with, while the body is being read.
 type loopVar struct {
 	name string
-	kind kind
-	slot int // in state.vars
+	typ  valueType
+	slot int // its index in evaluation.loopVars
 }
 
-// variable is the variable of a name that stands in a loop around.
+// variable returns the variable of a name, if a loop around here has one.
 func (p *parser) variable(name string) (loopVar, bool) {
-	for _, v := range p.vars {
+	for _, v := range p.loopVars {
 		if v.name == name {
 			return v, true
 		}
@@ -17,29 +17,31 @@ func (p *parser) variable(name string) (loopVar, bool) {
 	return loopVar{}, false
 }
 
-// declare adds a variable. Where its name is taken already, that is a mistake.
-func (p *parser) declare(t token, k kind) loopVar {
+// declare adds a variable. It is a mistake if a loop around this one has the name already.
+func (p *parser) declare(t token, k valueType) loopVar {
 	if _, ok := p.variable(t.s); ok {
 		p.fault(t, "a loop around this one has the variable %s", t.s)
 	}
-	v := loopVar{t.s, k, len(p.vars)}
-	p.vars = append(p.vars[:len(p.vars):len(p.vars)], v)
-	p.cur.vars = max(p.cur.vars, len(p.vars))
+	v := loopVar{t.s, k, len(p.loopVars)}
+	p.loopVars = append(p.loopVars[:len(p.loopVars):len(p.loopVars)], v)
+	p.current.vars = max(p.current.vars, len(p.loopVars))
 	return v
 }
 
-// loop reads for QUANTIFIER of SET : ( CONDITION ) and
-// for QUANTIFIER NAME in ITERATOR : ( CONDITION ).
+// loop reads
+//
+//	for QUANTIFIER of SET : ( CONDITION )
+//	for QUANTIFIER NAME in ITERATOR : ( CONDITION )
 func (p *parser) loop() operand {
 	at := p.tok
 	p.advance()
-	q, of := p.loopQuantifier()
+	q, operands := p.loopQuantifier()
 	if p.accept("of") {
 		set := p.set()
-		p.sets++
+		p.stringLoops++
 		body := p.body()
-		p.sets--
-		return p.make(at, kBool, forOfNode{q, set, body.node, body.size}, append(of, body)...)
+		p.stringLoops--
+		return p.newOperand(at, typeBool, forOfNode{q, set, body.node, body.size}, append(operands, body)...)
 	}
 	names := []token{p.identifier("of, or the name of a variable")}
 	for p.accept(",") {
@@ -47,26 +49,26 @@ func (p *parser) loop() operand {
 		names = append(names, p.identifier("the name of a variable"))
 	}
 	p.expect("in")
-	n := forInNode{q: q, slot: len(p.vars)}
-	outer := p.vars
+	n := forInNode{q: q, slot: len(p.loopVars)}
+	outer := p.loopVars
 	if p.tok.is("(") {
 		kind, over := p.iterator(&n)
-		of = append(of, over...)
+		operands = append(operands, over...)
 		for _, t := range names {
 			p.declare(t, kind)
 		}
 	} else {
-		// It is not supported, and neither are its variables: names that are not
-		// known.
-		of = append(of, p.primary())
+		// Other iterators are not supported, and neither are their variables, which become
+		// unknown names.
+		operands = append(operands, p.primary())
 	}
 	body := p.body()
-	p.vars = outer
+	p.loopVars = outer
 	n.body, n.cost = body.node, body.size
-	return p.make(at, kBool, n, append(of, body)...)
+	return p.newOperand(at, typeBool, n, append(operands, body)...)
 }
 
-// loopQuantifier reads all, any, none, a number, or a share, which YARA-X has.
+// loopQuantifier reads all, any, none, a number, or a share, which is YARA-X's.
 func (p *parser) loopQuantifier() (quantifier, []operand) {
 	if w := p.tok; w.is("all") || w.is("any") || w.is("none") {
 		p.advance()
@@ -88,40 +90,40 @@ func (p *parser) body() operand {
 	return x
 }
 
-// iterator reads (X..Y) or (X, Y, Z), and says of what kind its values are.
-func (p *parser) iterator(n *forInNode) (kind, []operand) {
+// iterator reads (X..Y) or (X, Y, Z), and returns the type of its values.
+func (p *parser) iterator(n *forInNode) (valueType, []operand) {
 	p.expect("(")
 	first := p.arithmetic(0)
-	if first.kind != kInt && first.kind != kText && first.kind != kUnknown {
-		p.fault(first.at, "a value of the loop is an integer or a text, and this is %v", first.kind)
+	if first.typ != typeInt && first.typ != typeText && first.typ != typeUnknown {
+		p.fault(first.first, "a value of the loop is an integer or a text, and this is %v", first.typ)
 	}
-	of := []operand{first}
-	if first.kind != kText && p.accept("..") {
+	operands := []operand{first}
+	if first.typ != typeText && p.accept("..") {
 		hi := p.integer("the upper end")
-		n.in, of = pair{first.node, hi.node}, append(of, hi)
+		n.in, operands = pair{first.node, hi.node}, append(operands, hi)
 		p.expect(")")
-		return kInt, of
+		return typeInt, operands
 	}
 	for p.accept(",") {
 		x := p.arithmetic(0)
-		if x.kind != first.kind && x.kind != kUnknown && first.kind != kUnknown {
-			p.fault(x.at, "the values of the loop begin with %v, and this is %v", first.kind, x.kind)
+		if x.typ != first.typ && x.typ != typeUnknown && first.typ != typeUnknown {
+			p.fault(x.first, "the values of the loop begin with %v, and this is %v", first.typ, x.typ)
 		}
-		of = append(of, x)
+		operands = append(operands, x)
 	}
-	n.items = nodes(of)
+	n.items = nodes(operands)
 	p.expect(")")
-	return first.kind, of
+	return first.typ, operands
 }
 
-// with reads with NAME = VALUE, … : ( CONDITION ), which YARA-X has. A value
-// may use the names in front of it.
+// with reads with NAME = VALUE, … : ( CONDITION ), which is YARA-X's. A value may use the
+// names in front of it.
 func (p *parser) with() operand {
 	at := p.tok
 	p.advance()
-	outer := p.vars
-	n := withNode{slot: len(outer)}
-	var of []operand
+	outer := p.loopVars
+	n := withNode{firstSlot: len(outer)}
+	var operands []operand
 	for {
 		t := p.identifier("a name")
 		p.expect("=")
@@ -129,28 +131,28 @@ func (p *parser) with() operand {
 		if p.failed {
 			return p.unknown(at)
 		}
-		p.declare(t, x.kind)
-		n.values, of = append(n.values, x.node), append(of, x)
+		p.declare(t, x.typ)
+		n.values, operands = append(n.values, x.node), append(operands, x)
 		if !p.accept(",") {
 			break
 		}
 	}
 	body := p.body()
-	p.vars = outer
+	p.loopVars = outer
 	n.body = body.node
-	return p.make(at, kBool, n, append(of, body)...)
+	return p.newOperand(at, typeBool, n, append(operands, body)...)
 }
 
 // withNode is with NAME = VALUE, … : ( BODY ).
 type withNode struct {
-	slot   int // of the first name
-	values []node
-	body   node
+	firstSlot int // the slot of the first name; the others follow
+	values    []node
+	body      node
 }
 
-func (n withNode) eval(s *state) value {
+func (n withNode) eval(s *evaluation) value {
 	for i, x := range n.values {
-		s.vars[n.slot+i] = x.eval(s)
+		s.loopVars[n.firstSlot+i] = x.eval(s)
 	}
 	return n.body.eval(s)
 }

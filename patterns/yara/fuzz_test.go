@@ -37,7 +37,7 @@ func FuzzRules(f *testing.F) {
 			return
 		}
 		for i, p := range r.Patterns() {
-			if p.Name == "" || p.Kind == patterns.Literal {
+			if p.Name == "" || p.Kind == patterns.KindLiteral {
 				t.Errorf("pattern %d is %+v", i, p)
 			}
 		}

@@ -8,22 +8,22 @@ import (
 	"vscan/engine/addr"
 )
 
-// hits is the hits of a string, in the order of their addresses, one at an
-// address: 8 bytes each, and 4 more from the first one on whose length is
-// another's; 8 more where one has 4 GiB.
+// hits are the hits of a string, in the order of their addresses, one at an address. A hit
+// takes 8 bytes, and 4 more if the string has hits of several lengths, and 4 more again if
+// one of them has 4 GiB or more.
 type hits struct {
-	addrs   []uint64
-	lengths []uint32 // nil: all have the length of the first
-	high    []uint32 // of lengths, the upper half; nil: it is 0
-	length  uint32
-	count   uint64 // all there were; the first of them are kept
-	last    uint64 // address of the latest
-	lost    uint64 // from here on there may be more, unless it is noLimit
-	goesOn  uint64 // a length of so many bytes or more may be but a part of the match's; 0: none is
+	addrs       []uint64
+	lengths     []uint32 // nil where all have the same length
+	high        []uint32 // the upper halves of the lengths; nil where all are 0
+	length      uint32
+	count       uint64 // how many there were; the first of them are kept
+	last        uint64 // the address of the latest
+	unknownFrom uint64 // there may be others at this address or behind; noLimit where it is not so
+	cutLen      uint64 // a hit of this length or more may go on beyond it; 0 where none does
 }
 
-// add adds a hit, and says whether it came in order. Of two at one address the
-// longer one counts if longer is set, else the shorter one. keep says whether
+// add adds a hit, and reports whether it came in order. Of two at one address the longer
+// one counts if longer is set, else the shorter one. It calls keep, which reports whether
 // there is room.
 func (h *hits) add(a uint64, n uint32, longer bool, keep func() bool) bool {
 	if h.count > 0 && a <= h.last {
@@ -52,8 +52,8 @@ func (h *hits) add(a uint64, n uint32, longer bool, keep func() bool) bool {
 	return true
 }
 
-// insert adds a hit of a chain, of which those at lower addresses may come later.
-// No two are at one address. keep says whether there is room.
+// insert adds a hit of a split string. Hits at lower addresses may come later, but no two
+// are at one address. It calls keep, which reports whether there is room.
 func (h *hits) insert(a, n uint64, keep func() bool) {
 	i := len(h.addrs)
 	if h.count > 0 && a < h.last {
@@ -63,7 +63,7 @@ func (h *hits) insert(a, n uint64, keep func() bool) {
 	case !all && i == len(h.addrs):
 	case all && keep():
 		h.put(i, a, n)
-	case i < len(h.addrs): // there is room for this one instead of the last
+	case i < len(h.addrs): // this hit takes the room of the last one
 		h.put(i, a, n)
 		h.addrs = h.addrs[:len(h.addrs)-1]
 		if h.lengths != nil {
@@ -77,7 +77,7 @@ func (h *hits) insert(a, n uint64, keep func() bool) {
 	h.last = max(h.last, a)
 }
 
-// put makes a hit the one of index i.
+// put makes a hit the one with index i.
 func (h *hits) put(i int, a, n uint64) {
 	if len(h.addrs) == 0 && h.lengths == nil {
 		h.length = uint32(n)
@@ -107,8 +107,8 @@ func (h *hits) lengthOf(i int) uint64 {
 	return uint64(h.high[i])<<32 | uint64(h.lengths[i])
 }
 
-// setLength sets the length of hit i, or of none where i is −1, and has lengths of
-// all hits set before.
+// setLength sets the length of hit i. If all had one length, it first stores the length of
+// each; with i = −1 it does only that.
 func (h *hits) setLength(i int, n uint32) {
 	if h.lengths == nil {
 		h.lengths = make([]uint32, len(h.addrs), cap(h.addrs))
@@ -126,35 +126,35 @@ func (h *hits) setLength(i int, n uint32) {
 }
 
 func (h *hits) reset() {
-	*h = hits{addrs: h.addrs[:0], lost: noLimit}
+	*h = hits{addrs: h.addrs[:0], unknownFrom: noLimit}
 }
 
-// within is the indices [from, to) of the hits that are kept and lie at lo to
-// hi, both included.
+// within returns the indices [from, to) of the hits that are kept and lie at lo to hi, both
+// included.
 func (h *hits) within(lo, hi uint64) (from, to int) {
 	from, _ = slices.BinarySearch(h.addrs, lo)
 	to = from + sort.Search(len(h.addrs)-from, func(i int) bool { return h.addrs[from+i] > hi })
 	return from, to
 }
 
-// view is the hits of a string, as a condition asks for them. Where it asks for
-// one that was not kept, the state is told, and the answer does not count.
+// A view is the hits of a string as a condition asks for them. Where the condition asks for
+// a hit that was not kept, the evaluation is told, and the answer does not count.
 type view struct {
 	*hits
-	s    *state
+	s    *evaluation
 	name string // of the string
 
-	empty emptiness // where it matches the empty string
+	empty emptiness // where the string matches the empty string
 
-	// Where pinned is set, only a hit at pin counts.
+	// If pinned is set, only a hit at pin counts.
 	pinned bool
 	pin    int64
 }
 
-// all is no limit for countIn.
-const all = math.MaxUint64
+// noCountLimit makes total and countIn count all hits.
+const noCountLimit = math.MaxUint64
 
-// total is the number of hits. It may stop counting at limit.
+// total returns the number of hits. It may stop counting at limit.
 func (v view) total(limit uint64) uint64 {
 	if v.pinned {
 		return v.countIn(math.MinInt64, math.MaxInt64, limit)
@@ -162,15 +162,14 @@ func (v view) total(limit uint64) uint64 {
 	if limit == 1 && v.isEverywhere() {
 		return 1
 	}
-	if v.count < limit && v.lost != noLimit {
+	if v.count < limit && v.unknownFrom != noLimit {
 		v.s.lacks(v)
 	}
 	return v.count
 }
 
-// countIn is the number of hits at lo to hi, both included, which are signed:
-// the upper half of the address space is below the lower one. It may stop
-// counting at limit.
+// countIn returns the number of hits at lo to hi, both included. These are signed: the
+// upper half of the address space is below the lower half. It may stop counting at limit.
 func (v view) countIn(lo, hi int64, limit uint64) uint64 {
 	if v.pinned {
 		lo, hi = max(lo, v.pin), min(hi, v.pin)
@@ -187,16 +186,16 @@ func (v view) countIn(lo, hi int64, limit uint64) uint64 {
 func (v view) countBetween(lo, hi, limit uint64) uint64 {
 	from, to := v.within(lo, hi)
 	n := uint64(to - from)
-	if n < limit && (v.cut() && hi > v.highest() && lo <= v.last || v.lost != noLimit && hi >= v.lost) {
+	if n < limit && (v.incomplete() && hi > v.highest() && lo <= v.last || v.unknownFrom != noLimit && hi >= v.unknownFrom) {
 		v.s.lacks(v)
 	}
 	return n
 }
 
-// cut says whether some hits were not kept.
-func (v view) cut() bool { return v.count > uint64(len(v.addrs)) }
+// incomplete reports whether some hits were not kept.
+func (v view) incomplete() bool { return v.count > uint64(len(v.addrs)) }
 
-// highest is the address up to which all hits are kept, if some are not.
+// highest returns the address of the last hit that was kept. All hits up to it were kept.
 func (v view) highest() uint64 {
 	if len(v.addrs) == 0 {
 		return 0
@@ -204,34 +203,34 @@ func (v view) highest() uint64 {
 	return v.addrs[len(v.addrs)-1]
 }
 
-// hit is the hit of an index, from 0; false if there is none.
+// hit returns the hit with an index, from 0. ok is false where there is none.
 func (v view) hit(i uint64) (at, length uint64, ok bool) {
 	switch {
-	case i < uint64(len(v.addrs)) && (v.lost == noLimit || v.addrs[i] < v.lost):
+	case i < uint64(len(v.addrs)) && (v.unknownFrom == noLimit || v.addrs[i] < v.unknownFrom):
 		return v.addrs[i], v.lengthOf(int(i)), true
-	case i < v.count || v.lost != noLimit:
+	case i < v.count || v.unknownFrom != noLimit:
 		v.s.lacks(v)
 	}
 	return 0, 0, false
 }
 
-// Hits is the hits of a string of a rule that matches, one at an address, in
-// the order of addresses. They are valid until the Evaluator is used again.
+// Hits is the hits of a string of a rule, one at an address, in the order of their
+// addresses. They are valid until the Evaluator is used again.
 type Hits struct {
 	Name    string // RULE.$a
 	Rule    *Rule
 	Pattern int    // index in Rules.Patterns
-	Count   uint64 // of all hits; more than Len where not all were kept
+	Count   uint64 // the number of all hits; more than Len where not all were kept
 
 	hits     *hits
 	from, to int
 }
 
-// Len is the number of hits that were kept, those with the lowest addresses.
+// Len returns the number of hits that were kept: those with the lowest addresses.
 func (h Hits) Len() int { return h.to - h.from }
 
-// At is the address and the length in bytes of hit i of those that were kept,
-// 0 ≤ i < Len.
+// At returns the address and the length in bytes of hit i of those that were kept, 0 ≤ i <
+// Len.
 func (h Hits) At(i int) (addr.Addr, int) {
 	i += h.from
 	return addr.Addr(h.hits.addrs[i]), int(h.hits.lengthOf(i))

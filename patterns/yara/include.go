@@ -7,7 +7,7 @@ import (
 	"slices"
 )
 
-// include reads the file that the current token, include, names.
+// include reads the file that an include names; the current token is the word include.
 func (p *parser) include() {
 	p.advance()
 	t := p.tok
@@ -17,32 +17,32 @@ func (p *parser) include() {
 	}
 	path := filepath.Clean(t.s)
 	if !filepath.IsAbs(path) {
-		path = filepath.Join(filepath.Dir(p.lex.src.name), path)
+		path = filepath.Join(filepath.Dir(p.lex.file.name), path)
 	}
 	if p.ns.read[path] && !p.isBeingRead(path) {
 		p.advance()
 		return
 	}
-	p.included++
+	p.includeCount++
 	text, err := p.includable(path)
 	if err != nil {
-		p.errs = append(p.errs, &includeError{t.src.fault(t.pos, "cannot include %s: %v", path, err), err})
+		p.errs = append(p.errs, &includeError{t.file.fault(t.pos, "cannot include %s: %v", path, err), err})
 		p.advance()
 		return
 	}
 	outer := p.lex
-	p.file(newSource(path, text))
+	p.file(newRuleFile(path, text))
 	p.lex = outer
 	p.advance()
 }
 
-// isBeingRead reports whether the file of a clean path is one of those that are
-// being read.
+// isBeingRead reports whether the file with a clean path is one of those that are being
+// read.
 func (p *parser) isBeingRead(path string) bool {
 	return slices.ContainsFunc(p.including, func(name string) bool { return filepath.Clean(name) == path })
 }
 
-// includable is the text of a file that is to be included.
+// includable returns the text of a file that is to be included.
 func (p *parser) includable(path string) (string, error) {
 	switch {
 	case p.isBeingRead(path):
@@ -51,13 +51,13 @@ func (p *parser) includable(path string) (string, error) {
 		return "", errors.New("nothing can be included here: put the rules into one file")
 	case len(p.including) > maxDepth:
 		return "", fmt.Errorf("more than %d files include one another", maxDepth)
-	case p.included > maxIncludes:
+	case p.includeCount > maxIncludes:
 		return "", fmt.Errorf("more than %d files are included", maxIncludes)
 	}
 	return p.readFile(path)
 }
 
-// includeError is an error of a place in a rule file that has a cause.
+// An includeError is an error at a place in a rule file, and its cause.
 type includeError struct {
 	error
 	cause error

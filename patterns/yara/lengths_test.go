@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// ambiguous is a regular expression that matches in several lengths at a place, of
-// words or of letters. All its repetitions have the ? behind, or none.
+// ambiguous returns a regular expression that matches in several lengths at a place, of
+// words or of letters. Either all its repetitions have a ? behind them or none.
 func (g *generator) ambiguous(words, repeats bool, lazy string) string {
 	atom := func() string {
 		if words {
@@ -46,7 +46,7 @@ func (g *generator) ambiguous(words, repeats bool, lazy string) string {
 	return s
 }
 
-// ambiguousHex is a hex string that matches in several lengths at a place.
+// ambiguousHex returns a hex string that matches in several lengths at a place.
 func (g *generator) ambiguousHex() string {
 	s := ""
 	for range 1 + g.rng.IntN(3) {
@@ -62,7 +62,7 @@ func (g *generator) ambiguousHex() string {
 	return s + g.pick("61", "62", "( 61 | 61 62 )", "( 61 62 | 61 )")
 }
 
-// nested is a regular expression whose alternatives are nested, of words, without
+// nested returns a regular expression of words whose alternatives are nested, without
 // repetitions.
 func (g *generator) nested(depth int) string {
 	s := ""
@@ -80,8 +80,8 @@ func (g *generator) nested(depth int) string {
 	return s
 }
 
-// Matches that have several lengths at a place have the one that yara gives them:
-// that depends on where yara begins to look (see atoms.go).
+// Matches that may have several lengths at a place have the length that yara gives them.
+// That depends on where yara begins to look (see atoms.go).
 func TestLengthsLikeYara(t *testing.T) {
 	needYara(t)
 	if testing.Short() {
@@ -109,8 +109,8 @@ func TestLengthsLikeYara(t *testing.T) {
 						}
 						break
 					}
-					// Without an atom yara 4.2 begins behind what may be left out: c?. is
-					// not found at a c. 4.5 is right.
+					// Without an atom, yara 4.2 begins behind optional items, so c?. is not
+					// found at a c. yara 4.5 is right.
 				}
 				fmt.Fprintf(&b, "rule r%d { strings: $a = %s condition: $a }\n", k, s)
 			}
@@ -160,7 +160,7 @@ func TestLengthsLikeYara(t *testing.T) {
 	}
 }
 
-// The order of alternatives is that of the atoms that yara takes.
+// The alternatives are in the order of the atoms that yara takes.
 func TestPrefer(t *testing.T) {
 	for re, want := range map[string]string{
 		`the (caterpillar|cat)`: `\x74\x68\x65\x20(?:\x63\x61\x74\x65\x72\x70\x69\x6c\x6c\x61\x72|\x63\x61\x74)`,
@@ -183,8 +183,8 @@ func TestPrefer(t *testing.T) {
 	}
 }
 
-// Nested alternatives whose order is mixed come several times, but an expression does
-// not grow without bounds by that.
+// Nested alternatives whose order is mixed come several times, but the expression does not
+// grow without bounds.
 func TestPreferIsBounded(t *testing.T) {
 	s := "x"
 	for range 3 {
@@ -206,7 +206,7 @@ func TestPreferIsBounded(t *testing.T) {
 	}
 }
 
-// widened is text with a zero behind each byte.
+// widened returns text with a zero behind each byte.
 func widened(b []byte) (wide []byte) {
 	for _, c := range b {
 		wide = append(wide, c, 0)
@@ -214,8 +214,8 @@ func widened(b []byte) (wide []byte) {
 	return wide
 }
 
-// Strings with modifiers in all variety, against yara: alphabets of base64 that are
-// not the usual ones, keys of xor, comments and alternatives in hex strings.
+// Strings with all kinds of modifiers are compared with yara: other alphabets of base64,
+// keys of xor, comments and alternatives in hex strings.
 func TestStringsLikeYara(t *testing.T) {
 	needYara(t)
 	if testing.Short() {
@@ -266,7 +266,7 @@ func TestStringsLikeYara(t *testing.T) {
 	}
 }
 
-// base64 is a text with modifiers of base64, and bytes that it is found in.
+// base64 returns a text with modifiers of base64, and bytes in which it is found.
 func (g *generator) base64() (s string, hay []byte) {
 	alphabet := []byte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
 	with := ""
@@ -294,7 +294,7 @@ func (g *generator) base64() (s string, hay []byte) {
 	return fmt.Sprintf("%q %s", text, mods), hay
 }
 
-// Alternatives that begin alike become one, and their order stays.
+// Alternatives that begin alike become one, and their order stays the same.
 func TestFactored(t *testing.T) {
 	for text, want := range map[string]string{
 		`tasklist|taskkill|t`: `t(?:ask(?:list|kill)|)`,
@@ -308,8 +308,8 @@ func TestFactored(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var factor func(n *re) *re
-		factor = func(n *re) *re {
+		var factor func(n *reNode) *reNode
+		factor = func(n *reNode) *reNode {
 			n = n.clone()
 			if n.op == reAlt {
 				n.subs = factored(n.subs)

@@ -7,13 +7,13 @@ import (
 	"strings"
 )
 
-// tokenKind is what a token is.
+// A tokenKind is a kind of token.
 type tokenKind uint8
 
 const (
 	tEnd    tokenKind = iota // the end of the file
 	tWord                    // a keyword or an identifier
-	tString                  // $a, and $a* where wild
+	tString                  // $a; $a* if wild
 	tCount                   // #a
 	tOffset                  // @a
 	tLength                  // !a
@@ -24,54 +24,54 @@ const (
 	tPunct                   // all else
 )
 
-// token is a token and where it is. Its text is s, of tText without quotes and
-// escapes, of a tRegexp without slashes and flags.
+// A token is a token and where it stands. s is its text; for tText without quotes and
+// escapes, for tRegexp without slashes and flags.
 type token struct {
 	kind  tokenKind
 	s     string
 	i     int64
 	f     float64
-	flags string // of a tRegexp
-	wild  bool   // a tString with a * behind it
-	src   *source
-	pos   int // in src.text
+	flags string // of tRegexp
+	wild  bool   // for tString: a * stands behind it
+	file  *ruleFile
+	pos   int // the token is file.text[pos:end]
 	end   int
 }
 
-// is says whether the token is a keyword or a sign.
+// is reports whether the token is a keyword or a sign.
 func (t token) is(s string) bool {
 	return (t.kind == tWord || t.kind == tPunct) && t.s == s
 }
 
-// String is the token as a message shows it.
+// String returns the token as a message shows it.
 func (t token) String() string {
 	if t.kind == tEnd {
 		return "the end"
 	}
-	shown := t.src.text[t.pos:t.end]
+	shown := t.file.text[t.pos:t.end]
 	if len(shown) > 40 {
 		shown = shown[:40] + "…"
 	}
 	return fmt.Sprintf("%q", shown)
 }
 
-// written is the token as it stands in the file.
-func (t token) written() string { return t.src.text[t.pos:t.end] }
+// written returns the token as it stands in the file.
+func (t token) written() string { return t.file.text[t.pos:t.end] }
 
-// lexer takes a source apart.
+// A lexer takes a rule file apart.
 type lexer struct {
-	src  *source
-	pos  int
-	lost bool // a comment without its end was all of the rest
+	file         *ruleFile
+	pos          int
+	unterminated bool // whether the rest of the file is a comment without its end
 }
 
-// next is the next token.
+// next returns the next token.
 func (l *lexer) next() (token, error) {
 	if err := l.blanks(); err != nil {
 		return token{}, err
 	}
-	s, i := l.src.text, l.pos
-	t := token{kind: tPunct, src: l.src, pos: i}
+	s, i := l.file.text, l.pos
+	t := token{kind: tPunct, file: l.file, pos: i}
 	if i == len(s) {
 		t.kind, t.end = tEnd, i
 		return t, nil
@@ -107,7 +107,7 @@ func (l *lexer) next() (token, error) {
 			}
 		}
 		if c < ' ' || c > '~' {
-			err = l.src.fault(i, "the byte %#02x can stand in quotes and comments only", c)
+			err = l.file.fault(i, "the byte %#02x can stand in quotes and comments only", c)
 		}
 	}
 	if err != nil {
@@ -123,7 +123,7 @@ func (l *lexer) next() (token, error) {
 
 // blanks skips blanks, ends of lines and comments.
 func (l *lexer) blanks() error {
-	s := l.src.text
+	s := l.file.text
 	for l.pos < len(s) {
 		switch c := s[l.pos]; {
 		case c == ' ' || c == '\t' || c == '\r' || c == '\n':
@@ -138,8 +138,8 @@ func (l *lexer) blanks() error {
 			n := strings.Index(s[l.pos+2:], "*/")
 			if n < 0 {
 				at := l.pos
-				l.pos, l.lost = len(s), true
-				return l.src.fault(at, "a comment without its end, */: what is behind it is not read")
+				l.pos, l.unterminated = len(s), true
+				return l.file.fault(at, "a comment without its end, */: what is behind it is not read")
 			}
 			l.pos += n + 4
 		default:
@@ -149,9 +149,9 @@ func (l *lexer) blanks() error {
 	return nil
 }
 
-// word is the end of the letters, digits and _ from offset i on.
+// word returns the end of the letters, digits and _ from offset i on.
 func (l *lexer) word(i int) int {
-	for s := l.src.text; i < len(s) && (isLetter(s[i]) || isDigit(s[i])); i++ {
+	for s := l.file.text; i < len(s) && (isLetter(s[i]) || isDigit(s[i])); i++ {
 	}
 	return i
 }
@@ -161,7 +161,7 @@ func isDigit(c byte) bool  { return c >= '0' && c <= '9' }
 
 // number reads an integer or a fraction.
 func (l *lexer) number(t *token) error {
-	s := l.src.text
+	s := l.file.text
 	end := l.word(t.pos)
 	if end+1 < len(s) && s[end] == '.' && isDigit(s[end+1]) {
 		end = l.word(end + 1)
@@ -169,38 +169,38 @@ func (l *lexer) number(t *token) error {
 		f, err := strconv.ParseFloat(s[t.pos:end], 64)
 		if err != nil || strings.ContainsAny(s[t.pos:end], "eE_xX") {
 			l.pos = end
-			return l.src.fault(t.pos, "%s is no number", t)
+			return l.file.fault(t.pos, "%s is no number", t)
 		}
 		t.f = f
 		return nil
 	}
 	t.kind, t.end = tInt, end
 	l.pos = end
-	digits, base, unit := s[t.pos:end], 10, int64(1)
+	digits, base, scale := s[t.pos:end], 10, int64(1)
 	switch {
 	case strings.HasPrefix(digits, "0x"):
 		digits, base = digits[2:], 16
 	case strings.HasPrefix(digits, "0o"):
 		digits, base = digits[2:], 8
 	case strings.HasSuffix(digits, "KB"):
-		digits, unit = digits[:len(digits)-2], 1<<10
+		digits, scale = digits[:len(digits)-2], 1<<10
 	case strings.HasSuffix(digits, "MB"):
-		digits, unit = digits[:len(digits)-2], 1<<20
+		digits, scale = digits[:len(digits)-2], 1<<20
 	}
 	v, err := strconv.ParseInt(digits, base, 64)
 	switch {
-	case err != nil && err.(*strconv.NumError).Err == strconv.ErrRange, err == nil && v > math.MaxInt64/unit:
-		return l.src.fault(t.pos, "%s is too large: a number is below 2^63", t)
+	case err != nil && err.(*strconv.NumError).Err == strconv.ErrRange, err == nil && v > math.MaxInt64/scale:
+		return l.file.fault(t.pos, "%s is too large: a number is below 2^63", t)
 	case err != nil:
-		return l.src.fault(t.pos, "%s is no number: want digits, with KB or MB behind, or 0x or 0o in front", t)
+		return l.file.fault(t.pos, "%s is no number: want digits, with KB or MB behind, or 0x or 0o in front", t)
 	}
-	t.i = v * unit
+	t.i = v * scale
 	return nil
 }
 
 // quoted reads a text in quotes.
 func (l *lexer) quoted(t *token) error {
-	s := l.src.text
+	s := l.file.text
 	t.kind = tText
 	var b strings.Builder
 	for i := t.pos + 1; i < len(s) && s[i] != '\n'; i++ {
@@ -212,7 +212,7 @@ func (l *lexer) quoted(t *token) error {
 			c, n, ok := escape(s[i:])
 			if !ok {
 				l.skipText(i)
-				return l.src.fault(i, `unknown escape: want \" \\ \t \n \r or \x and two hexadecimal digits`)
+				return l.file.fault(i, `unknown escape: want \" \\ \t \n \r or \x and two hexadecimal digits`)
 			}
 			b.WriteByte(c)
 			i += n - 1
@@ -221,11 +221,11 @@ func (l *lexer) quoted(t *token) error {
 		}
 	}
 	l.skipLine(t.pos)
-	return l.src.fault(t.pos, "a text without its end, \"")
+	return l.file.fault(t.pos, "a text without its end, \"")
 }
 
-// escape is the byte that s, which starts with a \, stands for, and how many
-// bytes of s say so.
+// escape returns the byte that an escape at the start of s stands for, and the length of
+// the escape. ok is false where it is none.
 func escape(s string) (c byte, n int, ok bool) {
 	if len(s) < 2 {
 		return 0, 0, false
@@ -248,15 +248,15 @@ func escape(s string) (c byte, n int, ok bool) {
 	return 0, 0, false
 }
 
-// regexp reads a regular expression between slashes, and its flags. A slash in
-// it has a \ in front, in brackets too.
+// regexp reads a regular expression between slashes, and its flags. A slash inside has a \
+// in front of it, in brackets too.
 func (l *lexer) regexp(t *token) error {
-	s := l.src.text
+	s := l.file.text
 	t.kind = tRegexp
 	for i := t.pos + 1; i < len(s) && s[i] != '\n'; i++ {
 		switch s[i] {
 		case '\\':
-			if i+1 < len(s) && s[i+1] != '\n' { // which ends it, as in YARA
+			if i+1 < len(s) && s[i+1] != '\n' { // else the line ends the expression, as in YARA
 				i++
 			}
 		case '/':
@@ -266,17 +266,17 @@ func (l *lexer) regexp(t *token) error {
 				return nil
 			}
 			l.pos = t.end
-			return l.src.fault(i+1, "flags %q: a regular expression takes i, s or is", t.flags)
+			return l.file.fault(i+1, "flags %q: a regular expression takes i, s or is", t.flags)
 		}
 	}
 	l.skipLine(t.pos)
-	return l.src.fault(t.pos, "a regular expression without its end, /")
+	return l.file.fault(t.pos, "a regular expression without its end, /")
 }
 
-// skipText goes on behind the text that offset i is in, or, where it does not
-// end on its line, behind that.
+// skipText goes on behind the text that offset i is in. If the text does not end on its
+// line, skipText goes on behind the line.
 func (l *lexer) skipText(i int) {
-	s := l.src.text
+	s := l.file.text
 	for ; i < len(s) && s[i] != '\n'; i++ {
 		switch s[i] {
 		case '\\':
@@ -291,16 +291,16 @@ func (l *lexer) skipText(i int) {
 
 // skipLine goes on behind the line that offset i is in.
 func (l *lexer) skipLine(i int) {
-	l.pos = len(l.src.text)
-	if n := strings.IndexByte(l.src.text[i:], '\n'); n >= 0 {
+	l.pos = len(l.file.text)
+	if n := strings.IndexByte(l.file.text[i:], '\n'); n >= 0 {
 		l.pos = i + n
 	}
 }
 
-// hex reads the rest of a hex string, whose { is the token open, up to its },
-// and gives what is between them. Comments become blanks, so that offsets stay.
+// hex reads the rest of a hex string, up to its }, and returns what is between the braces;
+// open is its {. Comments become blanks, so that offsets stay what they are.
 func (l *lexer) hex(open token) (string, error) {
-	s := l.src.text
+	s := l.file.text
 	var b strings.Builder
 	for l.pos = open.end; l.pos < len(s); {
 		if err := l.blankOut(&b); err != nil {
@@ -314,37 +314,37 @@ func (l *lexer) hex(open token) (string, error) {
 		if c == '}' {
 			return b.String(), nil
 		}
-		if c == '[' && isNoJump(s[l.pos:]) {
+		if c == '[' && isZeroJump(s[l.pos:]) {
 			at := l.pos
 			l.skipHex()
-			return "", l.src.fault(at, "a jump of 0 bytes")
+			return "", l.file.fault(at, "a jump of 0 bytes")
 		}
 		if strings.IndexByte("0123456789abcdefABCDEF?~[]()|-", c) < 0 {
 			at := l.pos - 1
 			l.skipHex()
-			return "", l.src.fault(at, "%q in a hex string: want hexadecimal digits, ?, ~, [ ], ( | ) or }", s[at:at+1])
+			return "", l.file.fault(at, "%q in a hex string: want hexadecimal digits, ?, ~, [ ], ( | ) or }", s[at:at+1])
 		}
 		b.WriteByte(c)
 	}
-	return "", l.src.fault(open.pos, "a hex string without its end, }")
+	return "", l.file.fault(open.pos, "a hex string without its end, }")
 }
 
-// skipHex goes on behind the end of a hex string, as far as there is one.
+// skipHex goes on behind the end of a hex string, if it has one.
 func (l *lexer) skipHex() {
-	if n := strings.IndexByte(l.src.text[l.pos:], '}'); n >= 0 {
+	if n := strings.IndexByte(l.file.text[l.pos:], '}'); n >= 0 {
 		l.pos += n + 1
 	}
 }
 
-// isNoJump reports whether a jump, s from behind its [ on, is [0], which YARA
-// refuses.
-func isNoJump(s string) bool {
+// isZeroJump reports whether a jump is [0], which YARA refuses. s is what stands behind its
+// [.
+func isZeroJump(s string) bool {
 	n, _, ok := strings.Cut(s[:min(len(s), 64)], "]")
 	n = strings.TrimSpace(n)
 	return ok && n != "" && strings.Trim(n, "0") == ""
 }
 
-// blankOut skips what blanks skips and writes a blank for each byte of it.
+// blankOut skips what blanks skips, and writes a blank for each byte of it.
 func (l *lexer) blankOut(b *strings.Builder) error {
 	from := l.pos
 	if err := l.blanks(); err != nil {

@@ -3,11 +3,11 @@ package yara
 // ofNode is QUANTIFIER of SET, and the same in (X..Y).
 type ofNode struct {
 	q   quantifier
-	set []*str
+	set []*ruleString
 	in  pair
 }
 
-func (n ofNode) eval(s *state) value {
+func (n ofNode) eval(s *evaluation) value {
 	found := 0
 	if !s.spend(len(n.set)) {
 		return undefined
@@ -24,16 +24,16 @@ func (n ofNode) eval(s *state) value {
 			found++
 		}
 	}
-	return n.q.of(s, found, len(n.set))
+	return n.q.holdsFor(s, found, len(n.set))
 }
 
-// ofConditionsNode is QUANTIFIER of (CONDITIONS), rules among them.
+// ofConditionsNode is QUANTIFIER of (CONDITIONS), where a rule is a condition too.
 type ofConditionsNode struct {
 	q   quantifier
 	set []node
 }
 
-func (n ofConditionsNode) eval(s *state) value {
+func (n ofConditionsNode) eval(s *evaluation) value {
 	found := 0
 	if !s.spend(len(n.set)) {
 		return undefined
@@ -43,99 +43,99 @@ func (n ofConditionsNode) eval(s *state) value {
 			found++
 		}
 	}
-	return n.q.of(s, found, len(n.set))
+	return n.q.holdsFor(s, found, len(n.set))
 }
 
-// of says whether the quantifier holds of a set of n, of which some are found.
-func (q quantifier) of(s *state, found, n int) value {
+// holdsFor returns whether the quantifier holds for a set of n members, found of which are
+// true.
+func (q quantifier) holdsFor(s *evaluation, found, n int) value {
 	if q.all {
 		return boolValue(found == n)
 	}
-	want := q.n.eval(s)
+	want := q.count.eval(s)
 	switch {
 	case q.percent && !want.defined():
 		return undefined
 	case q.percent:
 		return boolValue(100*float64(found)/float64(n) >= float64(want.i))
 	case !want.defined():
-		return boolValue(found == n) // YARA's all is an undefined number
+		return boolValue(found == n) // in YARA, all is an undefined number
 	case want.i == 0:
 		return boolValue(found == 0)
 	}
 	return boolValue(int64(found) >= want.i)
 }
 
-// tally is how a loop comes out: how many of its turns were true. YARA 4.2 adds
-// up what the bodies give and takes 0 and none for no condition at all; here,
-// as in YARA's manual and its later versions, a turn is true or not, and none
-// is none.
+// A tally counts how many turns of a loop were true. YARA 4.2 adds up the values of the
+// bodies, and takes the quantifiers 0 and none for no condition at all. Here, as in YARA's
+// manual and its later versions, a turn is true or not, and none means none.
 type tally struct {
 	all, none   bool
-	percent     bool // want is a share, as in YARA-X
+	percent     bool // whether want is a share in percent, as in YARA-X
 	want        int64
-	turns, true int64
+	turns, held int64
 }
 
-func (q quantifier) tally(s *state) tally {
+func (q quantifier) tally(s *evaluation) tally {
 	t := tally{all: q.all}
 	if q.all {
 		return t
 	}
-	v := q.n.eval(s)
+	v := q.count.eval(s)
 	t.all, t.none, t.want = !v.defined(), v.defined() && v.i == 0, v.i
 	t.percent = q.percent && v.defined()
 	return t
 }
 
-// add counts a turn; false: the others do not matter any more.
+// add counts a turn. It returns false where the other turns do not matter any more.
 func (t *tally) add(v value) bool {
 	t.turns++
 	if v.truth() {
-		t.true++
+		t.held++
 	}
 	switch {
 	case t.all:
-		return t.true == t.turns
+		return t.held == t.turns
 	case t.none:
-		return t.true == 0
+		return t.held == 0
 	case t.percent:
 		return true
 	}
-	return t.true < t.want
+	return t.held < t.want
 }
 
-// value is whether the loop holds. One without turns does not.
+// value returns whether the loop holds. A loop without turns does not.
 func (t *tally) value() value {
 	switch {
 	case t.turns == 0:
 		return boolValue(false)
 	case t.all:
-		return boolValue(t.true == t.turns)
+		return boolValue(t.held == t.turns)
 	case t.none:
-		return boolValue(t.true == 0)
+		return boolValue(t.held == 0)
 	case t.percent:
-		return boolValue(100*float64(t.true)/float64(t.turns) >= float64(t.want))
+		return boolValue(100*float64(t.held)/float64(t.turns) >= float64(t.want))
 	}
-	return boolValue(t.true >= t.want)
+	return boolValue(t.held >= t.want)
 }
 
 // forOfNode is for QUANTIFIER of SET : ( BODY ).
 type forOfNode struct {
 	q    quantifier
-	set  []*str
+	set  []*ruleString
 	body node
 	cost int
 }
 
-func (n forOfNode) eval(s *state) value {
+func (n forOfNode) eval(s *evaluation) value {
 	t := n.q.tally(s)
-	outer := s.str
-	for _, s.str = range n.set {
+	outer := s.loopString
+	for _, s.loopString = range n.set {
 		if !s.spend(n.cost) || !t.add(n.body.eval(s)) {
 			break
 		}
 	}
-	s.str = outer
+	s.loopString = outer
 	return t.value()
 }
 
@@ -149,10 +149,10 @@ type forInNode struct {
 	cost  int
 }
 
-func (n forInNode) eval(s *state) value {
+func (n forInNode) eval(s *evaluation) value {
 	t := n.q.tally(s)
 	for _, x := range n.items {
-		s.vars[n.slot] = x.eval(s)
+		s.loopVars[n.slot] = x.eval(s)
 		if !s.spend(n.cost) || !t.add(n.body.eval(s)) {
 			break
 		}
@@ -165,7 +165,7 @@ func (n forInNode) eval(s *state) value {
 		return t.value()
 	}
 	for i := lo.i; i <= hi.i; i++ {
-		s.vars[n.slot] = intValue(i)
+		s.loopVars[n.slot] = intValue(i)
 		if !s.spend(n.cost) || !t.add(n.body.eval(s)) || i == hi.i {
 			break
 		}

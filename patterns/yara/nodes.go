@@ -6,17 +6,17 @@ import (
 	"vscan/engine/addr"
 )
 
-// node is a part of a condition. What each gives follows libyara's exec.c.
-type node interface{ eval(s *state) value }
+// A node is a part of a condition. The values of nodes are those of libyara's exec.c.
+type node interface{ eval(s *evaluation) value }
 
 type constNode struct{ value value }
 
-func (n constNode) eval(*state) value { return n.value }
+func (n constNode) eval(*evaluation) value { return n.value }
 
-// andNode and orNode take undefined for false.
+// andNode and orNode take an undefined value for false.
 type andNode []node
 
-func (n andNode) eval(s *state) value {
+func (n andNode) eval(s *evaluation) value {
 	for _, x := range n {
 		if !x.eval(s).truth() {
 			return boolValue(false)
@@ -27,7 +27,7 @@ func (n andNode) eval(s *state) value {
 
 type orNode []node
 
-func (n orNode) eval(s *state) value {
+func (n orNode) eval(s *evaluation) value {
 	for _, x := range n {
 		if x.eval(s).truth() {
 			return boolValue(true)
@@ -36,10 +36,10 @@ func (n orNode) eval(s *state) value {
 	return boolValue(false)
 }
 
-// notNode of undefined is undefined.
+// notNode is not. Not of an undefined value is undefined.
 type notNode struct{ x node }
 
-func (n notNode) eval(s *state) value {
+func (n notNode) eval(s *evaluation) value {
 	v := n.x.eval(s)
 	if !v.defined() {
 		return undefined
@@ -49,21 +49,21 @@ func (n notNode) eval(s *state) value {
 
 type definedNode struct{ x node }
 
-func (n definedNode) eval(s *state) value { return boolValue(n.x.eval(s).defined()) }
+func (n definedNode) eval(s *evaluation) value { return boolValue(n.x.eval(s).defined()) }
 
 type arithNode struct {
 	op   string
 	a, b node
 }
 
-func (n arithNode) eval(s *state) value { return arithmetic(n.op, n.a.eval(s), n.b.eval(s)) }
+func (n arithNode) eval(s *evaluation) value { return arithmetic(n.op, n.a.eval(s), n.b.eval(s)) }
 
 type compareNode struct {
 	op   string
 	a, b node
 }
 
-func (n compareNode) eval(s *state) value { return compare(n.op, n.a.eval(s), n.b.eval(s)) }
+func (n compareNode) eval(s *evaluation) value { return compare(n.op, n.a.eval(s), n.b.eval(s)) }
 
 // negateNode is - or ~.
 type negateNode struct {
@@ -71,15 +71,15 @@ type negateNode struct {
 	x  node
 }
 
-func (n negateNode) eval(s *state) value { return negate(n.op, n.x.eval(s)) }
+func (n negateNode) eval(s *evaluation) value { return negate(n.op, n.x.eval(s)) }
 
 func negate(op string, v value) value {
 	switch {
-	case v.kind == kFloat:
+	case v.typ == typeFloat:
 		v.f = -v.f
-	case v.kind == kInt && op == "-":
+	case v.typ == typeInt && op == "-":
 		v.i = -v.i
-	case v.kind == kInt:
+	case v.typ == typeInt:
 		v.i = ^v.i
 	}
 	return v
@@ -87,29 +87,29 @@ func negate(op string, v value) value {
 
 type filesizeNode struct{}
 
-func (filesizeNode) eval(s *state) value {
+func (filesizeNode) eval(s *evaluation) value {
 	if !s.scope.FileSizeKnown {
 		return undefined
 	}
 	return intValue(int64(s.scope.FileSize))
 }
 
-// varNode is the variable of a loop.
+// varNode is a variable of a loop, by its slot.
 type varNode int
 
-func (n varNode) eval(s *state) value { return s.vars[n] }
+func (n varNode) eval(s *evaluation) value { return s.loopVars[n] }
 
 // externalNode is an external variable, by its index.
 type externalNode int
 
-func (n externalNode) eval(s *state) value { return s.externals[n] }
+func (n externalNode) eval(s *evaluation) value { return s.externals[n] }
 
-// ruleNode is whether a rule matches that stands above.
+// ruleNode is the name of a rule: whether that rule matches. It stands above in the files.
 type ruleNode struct{ rule *rule }
 
-func (n ruleNode) eval(s *state) value { return boolValue(s.matched(n.rule)) }
+func (n ruleNode) eval(s *evaluation) value { return boolValue(s.matched(n.rule)) }
 
-// readNode is an integer in memory; undefined where memory is not there.
+// readNode is an integer in memory. It is undefined where memory is not there.
 type readNode struct {
 	size   int // in bytes
 	signed bool
@@ -117,7 +117,7 @@ type readNode struct {
 	at     node
 }
 
-// reads is the functions that read memory, by name.
+// reads has the functions that read memory, by name.
 var reads = map[string]readNode{
 	"uint8": {size: 1}, "uint16": {size: 2}, "uint32": {size: 4},
 	"uint8be": {size: 1, big: true}, "uint16be": {size: 2, big: true}, "uint32be": {size: 4, big: true},
@@ -125,7 +125,7 @@ var reads = map[string]readNode{
 	"int8be": {size: 1, signed: true, big: true}, "int16be": {size: 2, signed: true, big: true}, "int32be": {size: 4, signed: true, big: true},
 }
 
-func (n readNode) eval(s *state) value {
+func (n readNode) eval(s *evaluation) value {
 	at := n.at.eval(s)
 	if !at.defined() || s.scope.Memory == nil || !s.spend(8) {
 		return undefined
@@ -147,20 +147,21 @@ func (n readNode) eval(s *state) value {
 	return intValue(int64(v))
 }
 
-// Strings. A nil str is that of the innermost loop over strings.
+// The nodes below ask for strings. A nil str is the string of the innermost loop over
+// strings.
 
 // foundNode is $a.
-type foundNode struct{ str *str }
+type foundNode struct{ str *ruleString }
 
-func (n foundNode) eval(s *state) value { return boolValue(s.view(n.str).total(1) > 0) }
+func (n foundNode) eval(s *evaluation) value { return boolValue(s.view(n.str).total(1) > 0) }
 
-// atNode is $a at X; undefined where X is, as in YARA since 4.3.
+// atNode is $a at X. It is undefined where X is, as in YARA since 4.3.
 type atNode struct {
-	str *str
+	str *ruleString
 	at  node
 }
 
-func (n atNode) eval(s *state) value {
+func (n atNode) eval(s *evaluation) value {
 	at := n.at.eval(s)
 	if !at.defined() {
 		return undefined
@@ -170,11 +171,11 @@ func (n atNode) eval(s *state) value {
 
 // inNode is $a in (X..Y).
 type inNode struct {
-	str *str
+	str *ruleString
 	in  pair
 }
 
-func (n inNode) eval(s *state) value {
+func (n inNode) eval(s *evaluation) value {
 	lo, hi := n.in.lo.eval(s), n.in.hi.eval(s)
 	if !lo.defined() || !hi.defined() {
 		return undefined
@@ -184,29 +185,29 @@ func (n inNode) eval(s *state) value {
 
 // countNode is #a, or #a in (X..Y).
 type countNode struct {
-	str *str
+	str *ruleString
 	in  pair
 }
 
-func (n countNode) eval(s *state) value {
+func (n countNode) eval(s *evaluation) value {
 	if n.in.lo == nil {
-		return intValue(int64(s.view(n.str).total(all)))
+		return intValue(int64(s.view(n.str).total(noCountLimit)))
 	}
 	lo, hi := n.in.lo.eval(s), n.in.hi.eval(s)
 	if !lo.defined() || !hi.defined() {
 		return undefined
 	}
-	return intValue(int64(s.view(n.str).countIn(lo.i, hi.i, all)))
+	return intValue(int64(s.view(n.str).countIn(lo.i, hi.i, noCountLimit)))
 }
 
 // hitNode is @a[i], or !a[i]. The first hit has the index 1.
 type hitNode struct {
-	str    *str
+	str    *ruleString
 	index  node
 	length bool
 }
 
-func (n hitNode) eval(s *state) value {
+func (n hitNode) eval(s *evaluation) value {
 	i := n.index.eval(s)
 	if !i.defined() || i.i < 1 {
 		return undefined
@@ -217,7 +218,7 @@ func (n hitNode) eval(s *state) value {
 	case !ok:
 		return undefined
 	case n.length:
-		if v.goesOn > 0 && length >= v.goesOn {
+		if v.cutLen > 0 && length >= v.cutLen {
 			s.lacksEnd(v, length)
 		}
 		return intValue(int64(length))

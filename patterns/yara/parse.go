@@ -6,55 +6,54 @@ import (
 	"strings"
 )
 
-// What rule files may be at most. They are written by strangers.
+// These are limits of rule files, which are written by strangers.
 const (
 	maxFile     = 64 << 20 // bytes of all files together
 	maxIncludes = 1 << 14  // files that are included
 	maxDepth    = 16       // files that include one another, as in YARA
 	maxName     = 128      // bytes of an identifier, as in YARA
-	maxNesting  = 400      // of parentheses, loops, not and signs in a condition
-	maxErrors   = 20       // files that cannot be included, and are told
-	maxMembers  = 1 << 24  // of sets of strings and rules, all together
-	maxMistakes = 1 << 16  // that are told; what is behind them is not read
+	maxNesting  = 400      // of parentheses, loops, not and signs in a condition, within one another
+	maxErrors   = 20       // files that cannot be included: each is reported
+	maxMembers  = 1 << 24  // of all sets of strings and rules together
+	maxMistakes = 1 << 16  // each is reported; what stands behind them is not read
 )
 
-// parser reads rules. A mistake makes the current token the end of the file
-// (failed), so that whatever is being read comes to its end; reading goes on
-// with the next rule.
+// A parser reads rules. After a mistake (failed) the current token is the end of the file,
+// so that whatever is being read comes to its end. Then reading goes on with the next rule.
 type parser struct {
-	lex      lexer
-	tok      token  // the current token
-	ahead    *token // the one behind it, if it was asked for
-	failed   bool
-	again    int // where in the source reading goes on after a mistake
-	floor    int // where it goes on at least: behind what was read of the rule
-	mistakes int
-	errs     []error // of files that cannot be read
+	lex       lexer
+	tok       token  // the current token
+	lookahead *token // the token behind the current one; nil where it was not asked for
+	failed    bool
+	resumeAt  int // where in the file reading goes on after a mistake
+	resumeMin int // reading goes on here or later, behind what was read of the rule
+	mistakes  int
+	errs      []error // files that could not be read
 
-	rules     *Rules
-	all       []*rule // skipped ones too; mistakes outside of rules as rules without a name
-	ns        *namespace
-	spaces    map[string]*namespace
-	variables map[string]int // indices in Rules.variables
+	rules      *Rules
+	allRules   []*rule // skipped rules too; a mistake outside of rules is a rule without a name
+	ns         *namespace
+	namespaces map[string]*namespace
+	variables  map[string]int // indices in Rules.variables
 
-	open      func(path string) (io.ReadCloser, error)
-	including []string // the files that are being read, outermost first
-	included  int
-	readSoFar int // bytes
-	members   int // of sets
+	open         func(path string) (io.ReadCloser, error)
+	including    []string // the files that are being read, outermost first
+	includeCount int
+	readSoFar    int // in bytes
+	setMembers   int // how many members the sets have so far
 
-	cur     *rule           // nil between rules
-	ids     map[string]*str // of cur, by identifier
-	vars    []loopVar       // of the loops that are being read, outermost first
-	sets    int             // how many of those loops run over strings
-	nesting int
+	current     *rule                  // nil between rules
+	byID        map[string]*ruleString // the strings of current, by identifier
+	loopVars    []loopVar              // variables of the loops that are being read, outermost first
+	stringLoops int                    // how many of those loops run over strings
+	nesting     int
 }
 
 func newParser() *parser {
-	return &parser{rules: &Rules{}, spaces: make(map[string]*namespace), variables: make(map[string]int)}
+	return &parser{rules: &Rules{}, namespaces: make(map[string]*namespace), variables: make(map[string]int)}
 }
 
-// read reads a file.
+// read returns the text of a file.
 func (p *parser) read(name string, r io.Reader) (string, error) {
 	b, err := io.ReadAll(io.LimitReader(r, int64(maxFile-p.readSoFar+1)))
 	p.readSoFar += len(b)
@@ -73,8 +72,8 @@ func (p *parser) read(name string, r io.Reader) (string, error) {
 func (p *parser) advance() {
 	switch {
 	case p.failed:
-	case p.ahead != nil:
-		p.tok, p.ahead = *p.ahead, nil
+	case p.lookahead != nil:
+		p.tok, p.lookahead = *p.lookahead, nil
 	default:
 		t, err := p.lex.next()
 		if err != nil {
@@ -85,23 +84,23 @@ func (p *parser) advance() {
 	}
 }
 
-// peek is the token behind the current one.
+// peek returns the token behind the current one.
 func (p *parser) peek() token {
-	if p.ahead == nil {
+	if p.lookahead == nil {
 		t, err := p.lex.next()
 		if err != nil {
 			p.fail(err)
 			return p.tok
 		}
-		p.ahead = &t
+		p.lookahead = &t
 	}
-	return *p.ahead
+	return *p.lookahead
 }
 
-// expected says that the current token is not what should stand there.
+// expected reports that something else should stand in place of the current token.
 func (p *parser) expected(what string) { p.fault(p.tok, "want %s, found %s", what, p.tok) }
 
-// accept goes past the current token if it is s.
+// accept goes past the current token if it is s, and reports whether it was.
 func (p *parser) accept(s string) bool {
 	if !p.tok.is(s) {
 		return false
@@ -110,14 +109,14 @@ func (p *parser) accept(s string) bool {
 	return true
 }
 
-// expect goes past the current token, which must be s.
+// expect goes past the current token; it is a mistake if that is not s.
 func (p *parser) expect(s string) {
 	if !p.accept(s) {
 		p.expected(s)
 	}
 }
 
-// want is the current token, which must be of a kind, and goes past it.
+// want returns the current token and goes past it; it is a mistake if it is not of kind k.
 func (p *parser) want(k tokenKind, what string) token {
 	t := p.tok
 	if t.kind != k {
@@ -128,7 +127,8 @@ func (p *parser) want(k tokenKind, what string) token {
 	return t
 }
 
-// identifier is the current token, which must be a word that is not a keyword.
+// identifier returns the current token and goes past it; it is a mistake if it is not an
+// identifier.
 func (p *parser) identifier(what string) token {
 	if keywords[p.tok.s] && p.tok.kind == tWord {
 		p.expected(what + ", which no keyword can be")
@@ -154,9 +154,9 @@ var keywords = func() map[string]bool {
 
 // rule reads a rule.
 func (p *parser) rule() {
-	defer func() { p.cur = nil }()
+	defer func() { p.current = nil }()
 	r := &rule{ns: p.ns}
-	at := p.tok.src.position(p.tok.pos)
+	at := p.tok.file.position(p.tok.pos)
 	r.Namespace, r.File, r.Line = p.ns.name, at.file, at.line
 	for p.tok.is("global") || p.tok.is("private") {
 		r.Global = r.Global || p.tok.is("global")
@@ -169,7 +169,7 @@ func (p *parser) rule() {
 		return
 	}
 	p.begin(r)
-	p.floor = p.tok.end
+	p.resumeMin = p.tok.end
 	p.advance()
 	p.ruleName(r)
 	if p.accept(":") {
@@ -188,28 +188,28 @@ func (p *parser) rule() {
 	if !p.tok.is("}") && !p.failed {
 		p.expected("and, or or }")
 	}
-	if !p.failed { // what is wrong behind it is not the rule's
-		p.cur, p.floor = nil, p.tok.end
+	if !p.failed { // what is wrong behind the } is not in the rule
+		p.current, p.resumeMin = nil, p.tok.end
 	}
 	p.advance()
 }
 
-// begin makes a rule the one that is being read.
+// begin makes r the rule that is being read.
 func (p *parser) begin(r *rule) {
-	if p.cur == nil {
-		p.cur, p.ids, p.vars, p.sets = r, make(map[string]*str), nil, 0
-		p.all = append(p.all, r)
+	if p.current == nil {
+		p.current, p.byID, p.loopVars, p.stringLoops = r, make(map[string]*ruleString), nil, 0
+		p.allRules = append(p.allRules, r)
 	}
 }
 
-// ruleName reads the name of a rule. From here on it stands for the rule, also
-// in its own condition, where it has not matched yet, as in YARA.
+// ruleName reads the name of a rule. From there on the name stands for the rule, even in
+// its own condition, where it has not matched yet, as in YARA.
 func (p *parser) ruleName(r *rule) {
 	t := p.identifier("the name of the rule")
 	if p.failed {
 		return
 	}
-	at := t.src.position(t.pos)
+	at := t.file.position(t.pos)
 	r.Name, r.File, r.Line = t.s, at.file, at.line
 	if old := p.ns.rules[r.Name]; old != nil {
 		p.fault(t, "another rule has the name %s (%s:%d)", r.Name, old.File, old.Line)
@@ -234,12 +234,12 @@ func (p *parser) ruleName(r *rule) {
 func (p *parser) tags() {
 	for first := true; first || p.tok.kind == tWord; first = false {
 		t := p.identifier("a tag")
-		for _, tag := range p.cur.Tags {
+		for _, tag := range p.current.Tags {
 			if tag == t.s {
 				p.fault(t, "the tag %s is given twice", t.s)
 			}
 		}
-		p.cur.Tags = append(p.cur.Tags, t.s)
+		p.current.Tags = append(p.current.Tags, t.s)
 	}
 }
 
@@ -263,6 +263,6 @@ func (p *parser) meta() {
 			p.expected("a text, an integer, true or false")
 		}
 		p.advance()
-		p.cur.Meta = append(p.cur.Meta, m)
+		p.current.Meta = append(p.current.Meta, m)
 	}
 }

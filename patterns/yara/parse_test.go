@@ -29,7 +29,7 @@ func rulesOf(r *Rules) (names []string) {
 	return names
 }
 
-// told is what is skipped, in lines.
+// told returns what is skipped, in lines.
 func told(r *Rules) string {
 	var lines []string
 	for _, s := range r.Skipped {
@@ -38,7 +38,7 @@ func told(r *Rules) string {
 	return strings.Join(lines, "\n")
 }
 
-// Mistakes, where they are, and what the message says. None is a rule.
+// Mistakes, where they are, and what the message says. None of these is a rule.
 func TestMistakes(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
 		{"rule a { condition: true", `r.yar:1:25: want and, or or }, found the end`},
@@ -147,7 +147,7 @@ func TestMistakes(t *testing.T) {
 	}
 }
 
-// What makes a file none that can be read is an error.
+// These are what makes a file unreadable.
 func TestUnreadable(t *testing.T) {
 	for text, want := range map[string]string{
 		"include \"other\"": "r.yar:1:9: cannot include other: nothing can be included here",
@@ -160,8 +160,7 @@ func TestUnreadable(t *testing.T) {
 	}
 }
 
-// A mistake costs the rule that has it and no other, whatever it is and
-// wherever it stands.
+// A mistake costs the rule that has it and no other, whatever and wherever it is.
 func TestAfterMistakes(t *testing.T) {
 	for _, broken := range []string{
 		"rule broken { condition: 1 + }",
@@ -209,8 +208,8 @@ func TestAfterMistakes(t *testing.T) {
 	}
 }
 
-// A global rule that is broken leaves its namespace undecided, also where its
-// name was not read.
+// A global rule that is broken leaves its namespace undecided, even if its name was not
+// read.
 func TestBrokenGlobal(t *testing.T) {
 	for _, broken := range []string{
 		"global rule g { condition: 1 + }", "global rule 5 { condition: true }", "global private rul g { condition: true }",
@@ -229,7 +228,7 @@ func TestBrokenGlobal(t *testing.T) {
 	}
 }
 
-// All mistakes of a file are told, with their places.
+// All mistakes of a file are reported, with their places.
 func TestAllMistakes(t *testing.T) {
 	text := `rule a { condition: 1 + }
 rule good { condition: true }
@@ -255,7 +254,7 @@ rule d { condition: true }
 	}
 }
 
-// There is an end to what is told.
+// The number of reports is limited.
 func TestTooManyMistakes(t *testing.T) {
 	r, err := Parse("r.yar", strings.NewReader(strings.Repeat("rule 1\n", maxMistakes+10)+"rule last { condition: true }"), nil)
 	if err != nil || len(r.Skipped) != maxMistakes+1 || !strings.Contains(r.Skipped[maxMistakes].Reason, "what is behind them is not read") {
@@ -263,7 +262,7 @@ func TestTooManyMistakes(t *testing.T) {
 	}
 }
 
-// Too many mistakes, or too deep ones, are no more trouble than others.
+// Too many mistakes, or too deep ones, do no more harm than others.
 func TestHostileRules(t *testing.T) {
 	for name, text := range map[string]string{
 		"parentheses": "rule a { condition: " + strings.Repeat("(", 1e6),
@@ -291,7 +290,7 @@ func TestHostileRules(t *testing.T) {
 			}
 		}
 	}
-	// Sets of many members, many times.
+	// These are sets of many members, many times.
 	var many strings.Builder
 	for i := range 8000 {
 		fmt.Fprintf(&many, "rule a%d { condition: any of (a%d*) }\n", i, i)
@@ -303,7 +302,7 @@ func TestHostileRules(t *testing.T) {
 	if err != nil || !strings.Contains(told(r), "the sets of strings and rules are too large") {
 		t.Errorf("%v\n%.1000s", err, told(r))
 	}
-	// Many operators of one kind are no deep tree.
+	// Many operators of one kind do not make a deep tree.
 	parse(t, "r.yar", "rule a { condition: true"+strings.Repeat(" or true", 1e5)+" }")
 }
 
@@ -354,7 +353,7 @@ rule last { condition: good }
 	}
 }
 
-// Without a global rule nothing is known of the others.
+// Without the global rule, nothing is known of the others.
 func TestSkippedGlobal(t *testing.T) {
 	r := parse(t, "r.yar", "rule a { condition: true }\nglobal rule g { condition: pe.x == 1 }\nrule b { condition: true }")
 	if r.Len() != 0 || len(r.Skipped) != 3 || !strings.Contains(r.Skipped[2].Reason, "the global rule g") {
@@ -370,8 +369,8 @@ func TestRule(t *testing.T) {
 	}
 }
 
-// Strings that look for the same are one pattern, whatever their names; private
-// ones have no name to be shown.
+// Strings that look for the same are one pattern, whatever their names; private strings
+// have no name to be shown.
 func TestPatterns(t *testing.T) {
 	r := parse(t, "r.yar", `
 rule a { strings: $x = "abc" $ = { 61 62 } $y = /a+/ $1 = "z" condition: any of them }
@@ -443,8 +442,8 @@ func TestInclude(t *testing.T) {
 	}
 }
 
-// asRE2 is a regular expression in RE2's syntax.
-func asRE2(n *re) string {
+// asRE2 returns a regular expression in RE2's syntax.
+func asRE2(n *reNode) string {
 	set := func(s automaton.Set) string {
 		out := ""
 		for lo := 0; lo < 256; lo++ {
@@ -479,7 +478,7 @@ func asRE2(n *re) string {
 		}
 		return "[" + set(s) + "]"
 	case reLook:
-		return map[automaton.Look]string{automaton.BeginText: "^", automaton.EndText: "$", automaton.WordBoundary: `\b`, automaton.NoBoundary: `\B`}[n.look]
+		return map[automaton.Look]string{automaton.BeginMemory: "^", automaton.EndMemory: "$", automaton.WordBoundary: `\b`, automaton.NoBoundary: `\B`}[n.look]
 	case reAlt:
 		return strings.Join(subs, "|")
 	case reRepeat:
@@ -495,7 +494,7 @@ func asRE2(n *re) string {
 	return strings.Join(subs, "")
 }
 
-// Regular expressions in RE2's syntax.
+// These are regular expressions in RE2's syntax.
 func TestTranslate(t *testing.T) {
 	for re, want := range map[string]string{
 		`a`:       `\x61`,

@@ -1,6 +1,6 @@
 package yara
 
-// primary reads what operators stand between. All that nests passes here.
+// primary reads an operand of an operator. Everything that nests passes through here.
 func (p *parser) primary() operand {
 	t := p.tok
 	defer p.leave()
@@ -13,15 +13,15 @@ func (p *parser) primary() operand {
 		return p.constant(t, intValue(t.i))
 	case tFloat:
 		p.advance()
-		return p.constant(t, value{kind: kFloat, f: t.f})
+		return p.constant(t, value{typ: typeFloat, f: t.f})
 	case tText:
 		p.advance()
-		return p.constant(t, value{kind: kText, s: t.s})
+		return p.constant(t, value{typ: typeText, s: t.s})
 	case tRegexp:
-		p.regexpNode(t) // a mistake in it is one
+		p.regexpNode(t) // reports a mistake in the expression
 		p.advance()
-		// By itself it is true, as in YARA: it is there.
-		return p.make(t, kRegexp, constNode{boolValue(true)})
+		// A regular expression by itself is true, as in YARA.
+		return p.newOperand(t, typeRegexp, constNode{boolValue(true)})
 	case tString:
 		return p.found()
 	case tCount:
@@ -37,23 +37,23 @@ func (p *parser) primary() operand {
 	}
 	p.advance()
 	x := p.condition()
-	x.at = t
+	x.first = t
 	p.expect(")")
 	return x
 }
 
-// word reads a value that starts with a word.
+// word reads an operand that starts with a word.
 func (p *parser) word() operand {
 	t := p.tok
 	switch {
 	case t.is("true"), t.is("false"):
 		p.advance()
 		x := p.constant(t, boolValue(t.is("true")))
-		x.kind = kBool
+		x.typ = typeBool
 		return x
 	case t.is("filesize"):
 		p.advance()
-		return p.make(t, kInt, filesizeNode{})
+		return p.newOperand(t, typeInt, filesizeNode{})
 	case t.is("entrypoint"):
 		p.advance()
 		p.refuse(t, "entrypoint is not supported: it asks for the format of the file")
@@ -69,7 +69,7 @@ func (p *parser) word() operand {
 		p.expect(")")
 		n := reads[t.s]
 		n.at = x.node
-		return p.make(t, kInt, n, x)
+		return p.newOperand(t, typeInt, n, x)
 	case keywords[t.s]:
 		p.expected("a value or a condition")
 		return p.unknown(t)
@@ -77,12 +77,12 @@ func (p *parser) word() operand {
 	return p.name()
 }
 
-// name reads the name of a variable or of a rule, or of what is not supported.
+// name reads the name of a variable or of a rule, or of something that is not supported.
 func (p *parser) name() operand {
 	t := p.tok
 	p.advance()
 	if v, ok := p.variable(t.s); ok {
-		return p.make(t, v.kind, varNode(v.slot))
+		return p.newOperand(t, v.typ, varNode(v.slot))
 	}
 	if x, ok := p.external(t); ok {
 		return x
@@ -101,8 +101,8 @@ func (p *parser) name() operand {
 			p.refuse(t, "the module %s is not supported", t.s)
 			return p.unknown(t)
 		default:
-			if p.cur.skip == "" {
-				p.cur.undefined = t.s
+			if p.current.skip == "" {
+				p.current.undefined = t.s
 			}
 			p.refuse(t, "undefined identifier %s", t.s)
 			return p.unknown(t)
@@ -111,20 +111,20 @@ func (p *parser) name() operand {
 	return p.unknown(t)
 }
 
-// external is an external variable, or a rule, which hides one that is
+// external returns an external variable or a rule. A rule hides a variable that was
 // predefined.
 func (p *parser) external(t token) (operand, bool) {
-	if r := p.ns.rules[t.s]; r != nil && !p.tok.is(".") { // else it is a module
+	if r := p.ns.rules[t.s]; r != nil && !p.tok.is(".") { // with a . behind it, it is a module
 		p.refer(t, r)
-		return p.make(t, kBool, ruleNode{r}), true
+		return p.newOperand(t, typeBool, ruleNode{r}), true
 	}
 	if i, ok := p.variables[t.s]; ok {
-		return p.make(t, p.rules.variables[i].kind, externalNode(i)), true
+		return p.newOperand(t, p.rules.variables[i].typ, externalNode(i)), true
 	}
 	return operand{}, false
 }
 
-// arguments reads those of a function of a module.
+// arguments reads the arguments of a function of a module.
 func (p *parser) arguments() {
 	if p.accept(")") {
 		return
@@ -144,16 +144,16 @@ func (p *parser) arguments() {
 
 // refer notes that the condition depends on a rule.
 func (p *parser) refer(t token, r *rule) {
-	if r.skip != "" && r != p.cur {
+	if r.skip != "" && r != p.current {
 		p.refuse(t, "it refers to the rule %s, which is left out", r.Name)
 	}
 }
 
-// integer reads arithmetic that must give an integer.
+// integer reads arithmetic whose value has to be an integer.
 func (p *parser) integer(what string) operand {
 	x := p.arithmetic(0)
-	if x.kind != kInt && x.kind != kUnknown {
-		p.fault(x.at, "%s is an integer, and this is %v", what, x.kind)
+	if x.typ != typeInt && x.typ != typeUnknown {
+		p.fault(x.first, "%s is an integer, and this is %v", what, x.typ)
 	}
 	return x
 }

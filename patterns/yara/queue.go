@@ -5,54 +5,62 @@ import (
 	"sort"
 )
 
-// queue is hits of a part of a chain that may yet be part of a match, in the
-// order of their addresses, one at an address: 4 bytes each, 8 where lengths
-// differ. Those in front leave it.
+// A queue holds the hits of a part of a split string that may yet be part of a match, in
+// the order of their addresses, one at an address. Hits enter at the end and leave at the
+// front. A hit takes 4 bytes, or 8 where lengths differ.
+//
+//	places    first                                          last
+//	          |--- block ---|--- block ---|-- block ..empty..|--- block
+//	hits      x x t t x x x | x t t x x x | x x x            | x x
+//
+// INVARIANT: the places of a block hold hits whose addresses differ by less than 4 GiB.
+// Where the next hit does not fit, the block's last places stay empty. A place marked t has
+// a hit that was taken; it stays until it is at the front.
 type queue struct {
-	blocks      []*block // block i has the places i × blockHits to i × blockHits + blockHits − 1
+	blocks      []*block // block i of all that there were has the places from i × blockHits on, blockHits of them; the first dropped blocks have left
 	first, last int      // the hits have the places first to last, last excluded
-	dropped     int      // blocks that have left
-	spare       *block   // one that left
+	dropped     int      // how many blocks have left
+	spare       *block   // a block that has left, to be used again
 	hits        int
 
-	// Bounds of the lengths of all hits so far, both included.
+	// These bound the lengths of all hits so far, both included.
 	shortest, longest uint64
 
-	// done is the ends of hits all of which are taken, both included, if any are.
-	done   span
-	isDone bool
+	// If anyDone is set, all hits that end in done, both ends included, are taken.
+	done    span
+	anyDone bool
 }
 
-// span is from lo to hi, both included; none where lo is above hi.
+// A span is from lo to hi, both included. It is empty where lo is above hi.
 type span struct{ lo, hi uint64 }
 
 const blockHits = 4096
 
-// block is hits that lie less than 4 GiB apart. Where the next one does not, the last
-// places are left empty.
+// A block is hits whose offsets from the first fit in 32 bits.
 type block struct {
-	base    uint64 // address of the first
+	base    uint64 // the address of the first hit
 	offsets [blockHits]uint32
 	used    int
-	length  uint64             // of each, where lengths is nil
-	lengths *[blockHits]uint32 // the length of each
+	length  uint64             // of each hit, where lengths is nil
+	lengths *[blockHits]uint32 // the length of each hit; nil where all have the same
 	taken   *[blockHits / 64]uint64
 }
 
-// len is the number of places, those of hits that were taken included.
+// len returns the number of places, those of hits that were taken included.
 func (q *queue) len() int { return q.last - q.first }
 
 func (q *queue) block(i int) (*block, int) {
 	return q.blocks[i/blockHits-q.dropped], i % blockHits
 }
 
-// start is the address of a hit; at an empty place, that of the hit in front.
+// start returns the address of the hit at place i; at an empty place, that of the hit in
+// front.
 func (q *queue) start(i int) uint64 {
 	b, k := q.block(i)
 	return b.base + uint64(b.offsets[min(k, b.used-1)])
 }
 
-// after is the place of the hit behind the one at i; last where there is none.
+// after returns the place of the hit behind the one at place i; last where there is none.
 func (q *queue) after(i int) int {
 	if i++; i == q.last {
 		return i
@@ -63,7 +71,7 @@ func (q *queue) after(i int) int {
 	return i
 }
 
-// end is the address behind a hit.
+// end returns the address behind the hit at place i.
 func (q *queue) end(i int) uint64 {
 	b, k := q.block(i)
 	k = min(k, b.used-1)
@@ -73,7 +81,7 @@ func (q *queue) end(i int) uint64 {
 	return b.base + uint64(b.offsets[k]) + b.length
 }
 
-// taken says whether a hit was taken, or there is none at the place.
+// taken reports whether the hit at place i was taken, or there is none.
 func (q *queue) taken(i int) bool {
 	b, k := q.block(i)
 	return k >= b.used || b.taken != nil && b.taken[k/64]>>(k%64)&1 != 0
@@ -122,7 +130,7 @@ func (q *queue) push(a, n uint64) {
 	q.hits++
 }
 
-// pop removes what is at the first place, and says how many hits that was: 0 or 1.
+// pop removes what is at the first place, and returns how many hits that was: 0 or 1.
 func (q *queue) pop() (n int) {
 	if b, k := q.block(q.first); k < b.used {
 		n = 1
@@ -148,19 +156,20 @@ func (q *queue) clear() {
 	q.blocks, q.first, q.last, q.dropped, q.hits = nil, 0, 0, 0, 0
 }
 
-// from is the first hit that begins at a or behind.
+// from returns the place of the first hit that begins at a or behind.
 func (q *queue) from(a uint64) int {
 	return q.first + sort.Search(q.len(), func(i int) bool { return q.start(q.first+i) >= a })
 }
 
-// each calls yield with every hit that is not taken and whose end is in ends,
-// until yield is false. It says whether it never was.
+// each calls yield with the place of every hit that is not taken and whose end is in ends,
+// until yield returns false. It reports whether yield never did.
 func (q *queue) each(ends span, yield func(i int) bool) bool {
 	if q.len() == 0 || ends.lo > ends.hi {
 		return true
 	}
-	if q.isDone && q.done.lo <= ends.hi && ends.lo <= q.done.hi {
-		// What is done is in the middle, or at one end.
+	if q.anyDone && q.done.lo <= ends.hi && ends.lo <= q.done.hi {
+		// What is done lies in the middle of ends or at one of its ends, so there is
+		// something to look at on either side of it.
 		ok := q.done.lo <= ends.lo || q.scan(span{ends.lo, q.done.lo - 1}, yield)
 		return ok && (q.done.hi >= ends.hi || q.scan(span{q.done.hi + 1, ends.hi}, yield))
 	}
@@ -176,13 +185,13 @@ func (q *queue) scan(ends span, yield func(i int) bool) bool {
 	return true
 }
 
-// did notes that all hits whose end is in ends are taken.
-func (q *queue) did(ends span) {
+// markDone notes that all hits whose end is in ends are taken.
+func (q *queue) markDone(ends span) {
 	switch {
 	case ends.lo > ends.hi:
-	case q.isDone && ends.lo <= q.done.hi+1 && q.done.lo <= ends.hi+1:
+	case q.anyDone && ends.lo <= q.done.hi+1 && q.done.lo <= ends.hi+1:
 		q.done = span{min(q.done.lo, ends.lo), max(q.done.hi, ends.hi)}
 	default:
-		q.done, q.isDone = ends, true
+		q.done, q.anyDone = ends, true
 	}
 }

@@ -14,10 +14,10 @@ import (
 	"time"
 )
 
-// Random rules in several files and namespaces, with external variables, against
+// Random rules in several files and namespaces, with external variables, are compared with
 // yara: what rules, global ones and sets of rules see of each other. VSCAN_SEED is a
-// number, or time; VSCAN_RULESETS is how many sets of files are tried. Yara 4.5
-// is asked about more than 4.2 knows.
+// number, or time; VSCAN_RULESETS is how many sets of files are tried. yara 4.5 is asked
+// about more than 4.2 knows.
 func TestRandomFilesLikeYara(t *testing.T) {
 	later := yaraIsLater(t)
 	seed, sets := uint64(1), 25
@@ -69,8 +69,8 @@ func TestRandomFilesLikeYara(t *testing.T) {
 	}
 }
 
-// yaraIsLater skips where there is no yara, and says whether it is of version 4.5
-// or later.
+// yaraIsLater skips the test where there is no yara, and reports whether yara is of version
+// 4.5 or later.
 func yaraIsLater(t *testing.T) bool {
 	t.Helper()
 	out, err := exec.Command("yara", "--version").Output()
@@ -84,11 +84,11 @@ func yaraIsLater(t *testing.T) bool {
 	return minor >= 5
 }
 
-// ruleSet is random files of rules.
+// A ruleSet is random files of rules.
 type ruleSet struct {
 	generator
 	files []ruleSetFile
-	known map[string][]string // names of rules so far, by namespace
+	known map[string][]string // names of the rules so far, by namespace
 	count int
 	vars  map[string]any
 }
@@ -112,8 +112,8 @@ func newRuleSet(rng *rand.Rand, later bool) *ruleSet {
 	return s
 }
 
-// ruleOf is a rule of a namespace. Rules of several namespaces have the same
-// names, and strings of the same names.
+// ruleOf returns a rule of a namespace. Rules of several namespaces have the same names,
+// and strings of the same names.
 func (s *ruleSet) ruleOf(ns string) string {
 	names := s.known[ns]
 	s.rules = 0 // no rule is referred to by number
@@ -123,7 +123,7 @@ func (s *ruleSet) ruleOf(ns string) string {
 	body, _ := strings.CutSuffix(rest, " }")
 	switch {
 	case s.rng.IntN(25) == 0:
-		// Most global rules match, or nothing would ever.
+		// Most global rules match, since otherwise nothing would.
 		head, body = "global "+head, body+" or filesize > 20"
 	case len(names) > 0 && s.rng.IntN(2) == 0:
 		decl, cond, _ := strings.Cut(body, "condition: ")
@@ -137,15 +137,15 @@ func (s *ruleSet) ruleOf(ns string) string {
 	return head + name + " {" + body + " }"
 }
 
-// refers is a condition on rules.
+// refers returns a condition on rules.
 func (s *ruleSet) refers(names []string) string {
 	a, b := s.pick(names...), s.pick(names...)
 	switch s.rng.IntN(5) {
 	case 0:
 		return s.pick("any", "all", "none", "1", "2", "50%") + " of (" + a + ", " + b + ")"
 	case 1:
-		// Yara counts a rule of a set twice if a rule of another namespace has its
-		// name, so numbers are not asked for.
+		// yara counts a rule of a set twice if a rule of another namespace has its name, so
+		// the condition does not ask for numbers.
 		return s.pick("any", "all", "none") + " of (" + a + "*)"
 	case 2:
 		return "not " + a
@@ -153,7 +153,7 @@ func (s *ruleSet) refers(names []string) string {
 	return a
 }
 
-// variable is a condition on external variables.
+// variable returns a condition on external variables.
 func (s *ruleSet) variable() string {
 	text := func() string { return s.pick(`"a"`, `"b"`, `"abc"`, `"C"`, "word", `"x1"`) }
 	n := 6
@@ -195,7 +195,7 @@ func (s *ruleSet) compile(t *testing.T) *Rules {
 	return added(t, &c, files...)
 }
 
-// byYara is what the yara command says of the files.
+// byYara returns what the yara command reports for the files.
 func (s *ruleSet) byYara(t *testing.T, dir string, n int, data string) ([]string, error) {
 	args := []string{"-w", "-s", "-L", "-e"}
 	for name, v := range s.vars {
@@ -245,7 +245,7 @@ func (s *ruleSet) String() string {
 	return b.String()
 }
 
-// fullReport is report with the namespaces of rules.
+// fullReport returns report with the namespaces of rules.
 func fullReport(res *Result) []string {
 	var out []string
 	for _, m := range res.Matches {

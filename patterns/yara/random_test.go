@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// Random rules on random bytes, against yara. Bytes are few, so that strings
-// are found. VSCAN_SEED is a number, or time for another one each time.
+// Random rules on random bytes are compared with yara. There are few different bytes, so
+// that strings are found. VSCAN_SEED is a number, or time for another one each time.
 func TestRandomLikeYara(t *testing.T) {
 	needYara(t)
 	seed := uint64(1)
@@ -63,7 +63,7 @@ func TestRandomLikeYara(t *testing.T) {
 	}
 }
 
-// involved is the rules that a difference names.
+// involved returns the rules that a difference names.
 func involved(rules, diff string) string {
 	var b strings.Builder
 	for _, l := range strings.Split(rules, "\n") {
@@ -78,10 +78,10 @@ func involved(rules, diff string) string {
 type generator struct {
 	rng   *rand.Rand
 	names []string // of the strings of the rule
-	rules int      // so far
-	vars  int      // of the loops around
-	inSet bool     // in a loop over strings
-	later bool     // the rules are for yara 4.5
+	rules int      // how many there are so far
+	vars  int      // how many there are of the loops around
+	inSet bool     // whether it is in a loop over strings
+	later bool     // whether the rules are for yara 4.5
 }
 
 func (g *generator) pick(of ...string) string { return of[g.rng.IntN(len(of))] }
@@ -91,8 +91,8 @@ func (g *generator) bytes() []byte {
 	for i := range b {
 		b[i] = "aabbcABC \n\x00\x00\x00\x01x1"[g.rng.IntN(16)]
 	}
-	// At the ends of memory YARA's \b holds in front of any byte, \B of none. In
-	// front of a letter that is right.
+	// At the ends of memory, YARA's \b holds in front of any byte, and \B in front of none.
+	// In front of a letter that is right.
 	b[0], b[len(b)-1] = 'x', 'x'
 	return b
 }
@@ -122,7 +122,7 @@ func (g *generator) rule() string {
 	}
 	cond := g.condition(3)
 	if len(g.names) > 0 && g.rng.IntN(3) > 0 {
-		// Every string is used; often it is used for its own sake.
+		// Every string is used; often only so that it is used.
 		cond = g.pick("any of them and ", "any of them or ", "") + "(" + cond + ")"
 	}
 	for _, s := range g.names {
@@ -133,7 +133,7 @@ func (g *generator) rule() string {
 	return b.String() + "condition: " + cond + " }"
 }
 
-// str is a string and its modifiers.
+// str returns a string and its modifiers.
 func (g *generator) str() string {
 	switch g.rng.IntN(4) {
 	case 0, 1:
@@ -141,7 +141,7 @@ func (g *generator) str() string {
 	case 2:
 		return g.hex()
 	}
-	// Not wide and ascii at once: yara looks for the wide match only where what
+	// A string is not both wide and ascii: yara looks for the wide match only where what
 	// follows its anchor does not match as ascii, and so misses some.
 	re, width := g.regexp(), g.pick("wide", "ascii")
 	if strings.Contains(strings.ToLower(re), `\b`) {
@@ -149,12 +149,12 @@ func (g *generator) str() string {
 	}
 	full := "fullword"
 	if strings.ContainsAny(re, "*+?{(") {
-		// Which of several matches at a place is asked for being a full word
-		// depends on what yara takes for the anchor.
+		// Which of several matches at a place has to be a full word depends on what yara
+		// takes for the anchor.
 		full = ""
 	}
 	if g.later && width == "wide" {
-		// Yara 4.5 looks at the bytes beside some wide matches as if they were not.
+		// yara 4.5 looks at the bytes beside some wide matches as if they were not wide.
 		full = ""
 	}
 	return "/" + re + "/" + g.pick("", "", "i", "s", "is") + g.modifiers("nocase", width, full, "private")
@@ -169,7 +169,7 @@ func (g *generator) text() string {
 	switch g.rng.IntN(8) {
 	case 0:
 		if strings.Contains(s, `\x00`) {
-			// Wide, yara takes "A\x00\x00" for a match of "A\x00\x00" wide.
+			// If wide, yara takes "A\x00\x00" for a match of "A\x00\x00" wide.
 			return s + " xor" + g.pick("", "(1)", "(0-3)", "(32-35)") + g.modifiers("fullword", "private")
 		}
 		return s + " xor" + g.pick("", "(1)", "(0-3)", "(32-35)") + g.modifiers("wide", "ascii", "fullword", "private")
@@ -179,7 +179,7 @@ func (g *generator) text() string {
 	return s + g.modifiers("nocase", "wide", "ascii", "fullword", "private")
 }
 
-// modifiers is some of those given.
+// modifiers returns some of those given.
 func (g *generator) modifiers(of ...string) string {
 	s := ""
 	for _, m := range of {
@@ -210,7 +210,7 @@ func (g *generator) hex() string {
 	return s + g.pick("61", "62", "63", "00", "?2") + " }" + g.modifiers("private")
 }
 
-// regexp is a regular expression. All its repetitions are greedy, or none.
+// regexp returns a regular expression. Either all its repetitions are greedy or none.
 func (g *generator) regexp() string {
 	s := ""
 	for range 1 + g.rng.IntN(3) {
@@ -229,7 +229,7 @@ func (g *generator) regexp() string {
 	return s
 }
 
-// condition is a condition with about so many levels of operators.
+// condition returns a condition with about so many levels of operators.
 func (g *generator) condition(depth int) string {
 	if depth == 0 {
 		return g.leaf()
@@ -278,7 +278,7 @@ func (g *generator) forIn(depth int) string {
 	return head + " : (" + body + ")"
 }
 
-// bounded is an integer that is small.
+// bounded returns an integer that is small.
 func (g *generator) bounded() string {
 	if len(g.names) == 0 {
 		return "filesize % 7"
@@ -298,7 +298,7 @@ func (g *generator) set() string {
 	return "them"
 }
 
-// leaf is a condition without and, or, not and loops.
+// leaf returns a condition without and, or, not and loops.
 func (g *generator) leaf() string {
 	n := g.rng.IntN(10)
 	if len(g.names) == 0 && n < 6 {
@@ -332,8 +332,8 @@ func (g *generator) leaf() string {
 	return g.integer(2) + g.pick(" == ", " != ", " < ", " <= ", " > ", " >= ") + g.integer(1)
 }
 
-// address is an integer that is defined: where that behind at is not, yara 4.2
-// says false, and later ones that it is undefined.
+// address returns an integer that is defined: for an undefined one behind at, yara 4.2 says
+// false, and later versions undefined.
 func (g *generator) address() string {
 	if g.later {
 		return g.integer(1)
@@ -341,7 +341,7 @@ func (g *generator) address() string {
 	return g.pick("#", "filesize - #") + g.pick(g.names...) + g.pick(" + ", " - ", " * ", " % ") + fmt.Sprint(1+g.rng.IntN(9))
 }
 
-// integer is an integer with about so many levels of operators.
+// integer returns an integer with about so many levels of operators.
 func (g *generator) integer(depth int) string {
 	if depth > 0 && g.rng.IntN(2) == 0 {
 		switch g.rng.IntN(7) {

@@ -9,20 +9,21 @@ import (
 	"vscan/patterns"
 )
 
-// A mistake leaves out the rule that has it; reading goes on with the next. A
-// mistake outside of rules is told as a rule without a name.
+// This file goes on after mistakes. A mistake leaves out the rule that has it, and reading
+// goes on with the next rule. A mistake outside of rules is reported as a rule without a
+// name.
 
-// file reads the rules of a source.
-func (p *parser) file(src *source) {
-	p.lex = lexer{src: src}
+// file reads the rules of a file.
+func (p *parser) file(src *ruleFile) {
+	p.lex = lexer{file: src}
 	p.lex.pos = len(src.text) - len(strings.TrimPrefix(src.text, "\ufeff"))
 	p.including = append(p.including, src.name)
 	p.ns.read[filepath.Clean(src.name)] = true
-	p.again, p.floor = p.lex.pos, p.lex.pos
+	p.resumeAt, p.resumeMin = p.lex.pos, p.lex.pos
 	p.advance()
 	for p.mistakes < maxMistakes && len(p.errs) < maxErrors {
 		if !p.failed {
-			p.floor = p.tok.end
+			p.resumeMin = p.tok.end
 		}
 		switch {
 		case p.failed:
@@ -41,19 +42,19 @@ func (p *parser) file(src *source) {
 	p.stop()
 }
 
-// stop ends all reading: there are too many mistakes.
+// stop reports that nothing more is read, since there are too many mistakes.
 func (p *parser) stop() {
 	if p.mistakes == maxMistakes {
 		p.mistakes++
-		p.all = append(p.all, &rule{
+		p.allRules = append(p.allRules, &rule{
 			ns: p.ns, skip: fmt.Sprintf("there are more than %d mistakes: what is behind them is not read", maxMistakes),
-			skipAt: p.lex.src.position(p.lex.pos), mistake: true,
+			skipAt: p.lex.file.position(p.lex.pos), mistake: true,
 		})
 	}
 }
 
-// imports reads the name of a module. Rules that use it are skipped, be there
-// such a module or not.
+// imports reads the name of a module. Rules that use the module are skipped, whether or not
+// there is such a module.
 func (p *parser) imports() {
 	p.advance()
 	t := p.want(tText, "the name of a module in quotes")
@@ -62,16 +63,16 @@ func (p *parser) imports() {
 	}
 }
 
-// resume goes on with the next rule, with what stands in front of it, after a
-// mistake.
+// resume goes on after a mistake, with the next rule and the words global and private in
+// front of it.
 func (p *parser) resume() {
-	p.failed, p.ahead, p.nesting, p.sets, p.vars = false, nil, 0, 0, nil
-	p.lex.pos = max(p.again, p.floor)
-	first := -1 // offset of global and private that stand behind one another
+	p.failed, p.lookahead, p.nesting, p.stringLoops, p.loopVars = false, nil, 0, 0, nil
+	p.lex.pos = max(p.resumeAt, p.resumeMin)
+	first := -1 // offset of the words global and private in front of the next token; −1 where there are none
 	for {
 		t, err := p.lex.next()
 		switch {
-		case err != nil && p.lex.lost:
+		case err != nil && p.lex.unterminated:
 			p.mistakes++
 			p.mistake(err)
 			continue
@@ -101,23 +102,23 @@ func (p *parser) fail(err error) {
 	if !p.failed {
 		p.failed = true
 		p.mistakes++
-		p.again = p.lex.pos
-		if p.ahead != nil || p.lex.pos == p.tok.end {
-			p.again = p.tok.pos // what is behind it was not read, or only looked at
+		p.resumeAt = p.lex.pos
+		if p.lookahead != nil || p.lex.pos == p.tok.end {
+			p.resumeAt = p.tok.pos // the tokens behind were not read, or only looked at
 		}
 		p.mistake(err)
 	}
-	p.tok = token{kind: tEnd, src: p.lex.src, pos: len(p.lex.src.text), end: len(p.lex.src.text)}
+	p.tok = token{kind: tEnd, file: p.lex.file, pos: len(p.lex.file.text), end: len(p.lex.file.text)}
 }
 
-// mistake notes why the rule in hand is left out, or that something is wrong
+// mistake notes why the rule that is being read is left out, or that something is wrong
 // between rules.
 func (p *parser) mistake(err error) {
-	r := p.cur
+	r := p.current
 	if r == nil {
 		r = &rule{ns: p.ns}
 		r.Namespace = p.ns.name
-		p.all = append(p.all, r)
+		p.allRules = append(p.allRules, r)
 	}
 	var e *patterns.Error
 	if errors.As(err, &e) {
@@ -128,15 +129,15 @@ func (p *parser) mistake(err error) {
 	r.mistake, r.undefined = true, ""
 }
 
-// fault is a mistake at a token.
+// fault notes a mistake at a token.
 func (p *parser) fault(t token, format string, args ...any) {
-	p.fail(t.src.fault(t.pos, format, args...))
+	p.fail(t.file.fault(t.pos, format, args...))
 }
 
-// refuse skips the rule that is being read: it needs something that is not
-// supported. Reading goes on, since there may be mistakes.
+// refuse skips the rule that is being read, since it needs something that is not supported.
+// Reading goes on, since the rule may have mistakes as well.
 func (p *parser) refuse(t token, format string, args ...any) {
-	if p.cur.skip == "" {
-		p.cur.skip, p.cur.skipAt = fmt.Sprintf(format, args...), t.src.position(t.pos)
+	if p.current.skip == "" {
+		p.current.skip, p.current.skipAt = fmt.Sprintf(format, args...), t.file.position(t.pos)
 	}
 }

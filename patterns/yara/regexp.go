@@ -8,17 +8,17 @@ import (
 	"vscan/patterns/automaton"
 )
 
-// re is a part of a regular expression of YARA.
-type re struct {
+// A reNode is a part of a regular expression of YARA.
+type reNode struct {
 	op      reOp
-	b       byte           // of reByte
-	set     automaton.Set  // of reSet and reMasked
-	negated bool           // of reSet: the bytes that are not in set
-	look    automaton.Look // of reLook
-	subs    []*re          // of reCat, reAlt and reRepeat, which has one
+	b       byte           // for reByte
+	set     automaton.Set  // for reSet and reMasked
+	negated bool           // for reSet: the bytes that are not in set
+	look    automaton.Look // for reLook
+	subs    []*reNode      // for reCat, reAlt and reRepeat, which has one
 
-	// Of reRepeat: how often, both included; most < 0: without an end. Counted is
-	// all but * and +, which libyara has other nodes for.
+	// These are for reRepeat: how often, both ends included; most < 0 stands for no end.
+	// counted holds for all repetitions but * and +, for which libyara has other nodes.
 	least, most     int
 	greedy, counted bool
 }
@@ -28,37 +28,36 @@ type reOp uint8
 const (
 	reByte   reOp = iota
 	reAny         // .
-	reMasked      // of hex strings: a digit of two
+	reMasked      // of hex strings: a byte of which only one digit is given
 	reSet
 	reLook
-	reCat    // subs one behind the other; none: what is empty
-	reAlt    // one of subs, the first that will do preferred
-	reRepeat // subs[0]
+	reCat    // all of subs side by side; without subs, the empty string
+	reAlt    // one of subs; the earlier is preferred
+	reRepeat // subs[0], repeated
 )
 
-// translated is a regular expression of YARA.
+// translated is a regular expression of YARA that was read.
 type translated struct {
-	root             *re
-	greedy, ungreedy bool // which kind of repetitions it has
+	root             *reNode
+	greedy, ungreedy bool // which kinds of repetitions it has
 }
 
-// maxRepeat is the highest count of a repetition that YARA has, and maxGroups how
-// deep groups may be nested.
+// maxRepeat is the highest count of a repetition in YARA, and maxGroups is how deep groups
+// may be nested.
 const (
 	maxRepeat = 32767
 	maxGroups = 1000
 )
 
-// translate reads a regular expression of YARA (libyara's re_grammar.y and
-// re_lexer.l). Its syntax is neither Perl's nor RE2's: YARA knows no (?, \A, \z,
-// \Q, \p, octal escapes and names of classes, \s is \v as well, {,n} repeats, and
-// a \ in front of a letter that means nothing else is that letter. The error is at
-// offset at.
+// translate reads a regular expression of YARA (libyara's re_grammar.y and re_lexer.l). The
+// syntax is neither Perl's nor RE2's: YARA has no (?, \A, \z, \Q, \p, octal escapes and
+// names of classes; \s includes \v; {,n} is a repetition; and a \ in front of a letter
+// without a meaning is that letter. at is the offset of the error.
 func translate(text string) (t translated, at int, err error) {
-	tr := translator{re: text}
+	tr := translator{text: text}
 	root, err := tr.all()
 	if err != nil {
-		return translated{}, tr.i, err
+		return translated{}, tr.pos, err
 	}
 	if tr.greedy && tr.ungreedy {
 		return translated{}, tr.last, fmt.Errorf("repetitions with and without ? behind: YARA does not mix them")
@@ -66,7 +65,7 @@ func translate(text string) (t translated, at int, err error) {
 	return translated{root, tr.greedy, tr.ungreedy}, 0, nil
 }
 
-// literal says whether it is nothing but bytes.
+// literal reports whether the expression is nothing but bytes.
 func (t translated) literal() bool {
 	for _, n := range t.root.subs {
 		if n.op != reByte {
@@ -77,57 +76,57 @@ func (t translated) literal() bool {
 }
 
 type translator struct {
-	re    string
-	i     int // the byte that is being read
+	text  string
+	pos   int // offset of the byte that is being read
 	depth int
-	last  int // offset of the last repetition
+	last  int // offset of the repetition that was read last
 
 	greedy, ungreedy bool
 }
 
-func (t *translator) all() (*re, error) {
-	if t.re == "" {
+func (t *translator) all() (*reNode, error) {
+	if t.text == "" {
 		return nil, fmt.Errorf("an empty regular expression")
 	}
-	if i := strings.IndexByte(t.re, 0); i >= 0 {
-		t.i = i
+	if i := strings.IndexByte(t.text, 0); i >= 0 {
+		t.pos = i
 		return nil, fmt.Errorf(`a byte 0x00: write it as \x00`)
 	}
 	n, err := t.alternatives()
-	if err == nil && t.i < len(t.re) {
+	if err == nil && t.pos < len(t.text) {
 		err = fmt.Errorf("a ) without its (")
 	}
 	return n, err
 }
 
-// alternatives reads what stands between |, up to the end or a ). All but the first may
-// be empty, as in libyara's re_grammar.y.
-func (t *translator) alternatives() (*re, error) {
-	var subs []*re
+// alternatives reads what stands between |, up to the end or a ). All but the first may be
+// empty, as in libyara's re_grammar.y.
+func (t *translator) alternatives() (*reNode, error) {
+	var subs []*reNode
 	for {
 		n, err := t.sequence()
 		if err != nil {
 			return nil, err
 		}
-		if len(subs) == 0 && len(n.subs) == 0 && t.i < len(t.re) {
-			return nil, fmt.Errorf("nothing in front of %s: of alternatives, the first cannot be empty", t.re[t.i:t.i+1])
+		if len(subs) == 0 && len(n.subs) == 0 && t.pos < len(t.text) {
+			return nil, fmt.Errorf("nothing in front of %s: of alternatives, the first cannot be empty", t.text[t.pos:t.pos+1])
 		}
 		subs = append(subs, n)
-		if t.i == len(t.re) || t.re[t.i] == ')' {
+		if t.pos == len(t.text) || t.text[t.pos] == ')' {
 			break
 		}
-		t.i++ // the |
+		t.pos++ // past the |
 	}
 	if len(subs) == 1 {
 		return subs[0], nil
 	}
-	return &re{op: reAlt, subs: subs}, nil
+	return &reNode{op: reAlt, subs: subs}, nil
 }
 
 // sequence reads what stands side by side, up to the end, a | or a ).
-func (t *translator) sequence() (*re, error) {
-	n := &re{op: reCat}
-	for t.i < len(t.re) && t.re[t.i] != '|' && t.re[t.i] != ')' {
+func (t *translator) sequence() (*reNode, error) {
+	n := &reNode{op: reCat}
+	for t.pos < len(t.text) && t.text[t.pos] != '|' && t.text[t.pos] != ')' {
 		sub, err := t.one()
 		if err != nil {
 			return nil, err
@@ -137,14 +136,14 @@ func (t *translator) sequence() (*re, error) {
 	return n, nil
 }
 
-// one reads one item and how often it is repeated.
-func (t *translator) one() (*re, error) {
+// one reads one item, and how often it is repeated.
+func (t *translator) one() (*reNode, error) {
 	n, err := t.item()
-	if err != nil || n.op == reLook || t.i == len(t.re) {
+	if err != nil || n.op == reLook || t.pos == len(t.text) {
 		return n, err
 	}
 	least, most, size, counted := 0, -1, 1, false
-	switch t.re[t.i] {
+	switch t.text[t.pos] {
 	case '*':
 	case '+':
 		least = 1
@@ -158,51 +157,51 @@ func (t *translator) one() (*re, error) {
 	default:
 		return n, nil
 	}
-	t.last = t.i
-	t.i += size
-	greedy := t.i == len(t.re) || t.re[t.i] != '?'
+	t.last = t.pos
+	t.pos += size
+	greedy := t.pos == len(t.text) || t.text[t.pos] != '?'
 	if greedy {
 		t.greedy = true
 	} else {
 		t.ungreedy = true
-		t.i++
+		t.pos++
 	}
-	return &re{op: reRepeat, subs: []*re{n}, least: least, most: most, greedy: greedy, counted: counted}, nil
+	return &reNode{op: reRepeat, subs: []*reNode{n}, least: least, most: most, greedy: greedy, counted: counted}, nil
 }
 
 // item reads one item.
-func (t *translator) item() (*re, error) {
-	c := t.re[t.i]
-	look := func(l automaton.Look, n int) (*re, error) {
-		t.i += n
-		return &re{op: reLook, look: l}, nil
+func (t *translator) item() (*reNode, error) {
+	c := t.text[t.pos]
+	look := func(l automaton.Look, n int) (*reNode, error) {
+		t.pos += n
+		return &reNode{op: reLook, look: l}, nil
 	}
 	switch c {
 	case '(':
 		return t.group()
 	case '^':
-		return look(automaton.BeginText, 1)
+		return look(automaton.BeginMemory, 1)
 	case '$':
-		return look(automaton.EndText, 1)
+		return look(automaton.EndMemory, 1)
 	case '.':
-		t.i++
-		return &re{op: reAny}, nil
+		t.pos++
+		return &reNode{op: reAny}, nil
 	case '*', '+', '?':
 		return nil, fmt.Errorf("nothing to repeat in front of %c", c)
 	case '{':
 		if n, _, _, err := t.count(); err != nil || n > 0 {
 			if err == nil {
-				err = fmt.Errorf("nothing to repeat in front of %s", t.re[t.i:t.i+n])
+				err = fmt.Errorf("nothing to repeat in front of %s", t.text[t.pos:t.pos+n])
 			}
 			return nil, err
 		}
 	case '[':
 		return t.class()
 	case '\\':
-		if t.i+1 < len(t.re) && t.re[t.i+1] == 'b' {
+		if t.pos+1 < len(t.text) && t.text[t.pos+1] == 'b' {
 			return look(automaton.WordBoundary, 2)
 		}
-		if t.i+1 < len(t.re) && t.re[t.i+1] == 'B' {
+		if t.pos+1 < len(t.text) && t.text[t.pos+1] == 'B' {
 			return look(automaton.NoBoundary, 2)
 		}
 	}
@@ -210,35 +209,35 @@ func (t *translator) item() (*re, error) {
 }
 
 // group reads ( … ).
-func (t *translator) group() (*re, error) {
-	if strings.HasPrefix(t.re[t.i:], "(?") {
+func (t *translator) group() (*reNode, error) {
+	if strings.HasPrefix(t.text[t.pos:], "(?") {
 		return nil, fmt.Errorf("YARA has no (?")
 	}
 	if t.depth++; t.depth > maxGroups {
 		return nil, fmt.Errorf("groups nested more than %d deep", maxGroups)
 	}
-	t.i++
+	t.pos++
 	n, err := t.alternatives()
 	if err != nil {
 		return nil, err
 	}
-	if t.i == len(t.re) {
+	if t.pos == len(t.text) {
 		return nil, fmt.Errorf("want ), found the end")
 	}
 	t.depth--
-	t.i++
+	t.pos++
 	return n, nil
 }
 
-// count reads {n}, {n,}, {n,m} or {,m}, n bytes of it; 0 where the { is but a
-// byte. Without an upper bound most is −1.
+// count reads {n}, {n,}, {n,m} or {,m}. It returns the length of that, 0 where the { is a
+// byte like others. most is −1 where there is no upper bound.
 func (t *translator) count() (n, least, most int, err error) {
-	end := strings.IndexByte(t.re[t.i:], '}')
-	if end < 0 || strings.Trim(t.re[t.i+1:t.i+end], "0123456789, ") != "" {
+	end := strings.IndexByte(t.text[t.pos:], '}')
+	if end < 0 || strings.Trim(t.text[t.pos+1:t.pos+end], "0123456789, ") != "" {
 		return 0, 0, 0, nil
 	}
-	lo, hi, comma := strings.Cut(t.re[t.i+1:t.i+end], ",")
-	if comma { // blanks may stand around it, since YARA 4.5
+	lo, hi, comma := strings.Cut(t.text[t.pos+1:t.pos+end], ",")
+	if comma { // blanks may stand around the comma since YARA 4.5
 		lo, hi = strings.TrimRight(lo, " "), strings.TrimLeft(hi, " ")
 	}
 	if lo == "" && !comma || strings.Trim(lo+hi, "0123456789") != "" {
@@ -267,34 +266,34 @@ func (t *translator) count() (n, least, most int, err error) {
 	return n, a, b, nil
 }
 
-// single reads one byte, or a \ and what is behind it.
-func (t *translator) single() (*re, error) {
-	c := t.re[t.i]
+// single reads one byte, or an escape.
+func (t *translator) single() (*reNode, error) {
+	c := t.text[t.pos]
 	if c != '\\' {
-		t.i++
-		return &re{op: reByte, b: c}, nil
+		t.pos++
+		return &reNode{op: reByte, b: c}, nil
 	}
-	if t.i+1 == len(t.re) {
+	if t.pos+1 == len(t.text) {
 		return nil, fmt.Errorf("a \\ at the end")
 	}
-	if c := t.re[t.i+1]; strings.IndexByte("wWsSdD", c) >= 0 {
-		t.i += 2
-		return &re{op: reSet, set: classOf(c | 0x20), negated: c < 'a'}, nil
+	if c := t.text[t.pos+1]; strings.IndexByte("wWsSdD", c) >= 0 {
+		t.pos += 2
+		return &reNode{op: reSet, set: classOf(c | 0x20), negated: c < 'a'}, nil
 	}
 	b, n, err := t.escapedByte()
 	if err != nil {
 		return nil, err
 	}
-	t.i += n
-	return &re{op: reByte, b: b}, nil
+	t.pos += n
+	return &reNode{op: reByte, b: b}, nil
 }
 
-// escapedByte is the byte that a \ and what is behind it stand for.
+// escapedByte returns the byte that an escape stands for, and the length of the escape.
 func (t *translator) escapedByte() (b byte, n int, err error) {
-	switch c := t.re[t.i+1]; {
+	switch c := t.text[t.pos+1]; {
 	case c == 'x':
-		if t.i+4 <= len(t.re) {
-			if v, err := strconv.ParseUint(t.re[t.i+2:t.i+4], 16, 8); err == nil {
+		if t.pos+4 <= len(t.text) {
+			if v, err := strconv.ParseUint(t.text[t.pos+2:t.pos+4], 16, 8); err == nil {
 				return byte(v), 4, nil
 			}
 		}
@@ -309,27 +308,27 @@ func (t *translator) escapedByte() (b byte, n int, err error) {
 	}
 }
 
-// class reads brackets, as libyara's re_lexer.l does: a ] in front is one of the
-// bytes, and begins no range.
-func (t *translator) class() (*re, error) {
-	open := t.i
-	t.i++
-	n := &re{op: reSet}
-	if strings.HasPrefix(t.re[t.i:], "^") {
+// class reads brackets, as libyara's re_lexer.l does: a ] at the front is one of the bytes,
+// and begins no range.
+func (t *translator) class() (*reNode, error) {
+	open := t.pos
+	t.pos++
+	n := &reNode{op: reSet}
+	if strings.HasPrefix(t.text[t.pos:], "^") {
 		n.negated = true
-		t.i++
+		t.pos++
 	}
-	if strings.HasPrefix(t.re[t.i:], "]") {
+	if strings.HasPrefix(t.text[t.pos:], "]") {
 		n.set.Add(']')
-		t.i++
+		t.pos++
 	}
 	for {
-		if t.i == len(t.re) {
-			t.i = open
+		if t.pos == len(t.text) {
+			t.pos = open
 			return nil, fmt.Errorf("a [ without its ]")
 		}
-		if t.re[t.i] == ']' {
-			t.i++
+		if t.text[t.pos] == ']' {
+			t.pos++
 			return n, nil
 		}
 		if err := t.member(&n.set); err != nil {
@@ -338,11 +337,11 @@ func (t *translator) class() (*re, error) {
 	}
 }
 
-// member reads a byte, a range or an escape in brackets. What could be the first byte
-// of a range is it: [\w-z] is from w to z.
+// member reads a byte, a range or an escape in brackets. What can be the first byte of a
+// range is taken for it: [\w-z] is from w to z.
 func (t *translator) member(in *automaton.Set) error {
-	rest := t.re[t.i:]
-	size := 1 // of the byte, as it is written
+	rest := t.text[t.pos:]
+	size := 1 // the length of the byte as it is written
 	if rest[0] == '\\' {
 		if size = 2; isHexEscape(rest) {
 			size = 4
@@ -358,7 +357,7 @@ func (t *translator) member(in *automaton.Set) error {
 			set = set.Not()
 		}
 		*in = in.Or(set)
-		t.i += 2
+		t.pos += 2
 		return nil
 	case c < ' ' || c > '~':
 		return fmt.Errorf(`the byte %#02x in brackets: write it as \x%02x`, c, c)
@@ -385,30 +384,30 @@ func (t *translator) byteRange(in *automaton.Set) error {
 	if err != nil {
 		return err
 	}
-	at := t.i
-	t.i++
+	at := t.pos
+	t.pos++
 	hi, err := t.memberByte()
 	if err != nil {
 		return err
 	}
 	if hi < lo {
-		t.i = at
+		t.pos = at
 		return fmt.Errorf("a range whose first byte is above its last")
 	}
 	in.AddRange(lo, hi)
 	return nil
 }
 
-// memberByte reads a byte in brackets. A letter or a digit behind a \ that means
-// nothing else, or a class where no class can stand, is itself.
+// memberByte reads a byte in brackets. A letter or digit behind a \ stands for itself if it
+// has no other meaning, and also if it is a class where none can stand.
 func (t *translator) memberByte() (byte, error) {
-	b, n := t.re[t.i], 1
+	b, n := t.text[t.pos], 1
 	if b == '\\' {
-		if t.i+1 == len(t.re) {
+		if t.pos+1 == len(t.text) {
 			return 0, fmt.Errorf("a \\ at the end")
 		}
-		if c := t.re[t.i+1]; isDigit(c) { // no back reference can stand here
-			t.i += 2
+		if c := t.text[t.pos+1]; isDigit(c) { // there are no back references in brackets
+			t.pos += 2
 			return c, nil
 		}
 		var err error
@@ -416,11 +415,11 @@ func (t *translator) memberByte() (byte, error) {
 			return 0, err
 		}
 	}
-	t.i += n
+	t.pos += n
 	return b, nil
 }
 
-// classOf is the bytes of \w, \s or \d.
+// classOf returns the bytes of \w, \s or \d.
 func classOf(class byte) (s automaton.Set) {
 	switch class {
 	case 's':

@@ -61,7 +61,7 @@ func TestBracketsLikeYara(t *testing.T) {
 	}
 }
 
-// A byte 0 ends an expression in yara, which is not what was meant.
+// A byte 0 ends an expression in yara, which cannot be meant.
 func TestZeroInExpression(t *testing.T) {
 	r, err := Parse("r.yar", strings.NewReader("rule r { strings: $a = /ab\x00cd/ condition: $a }"), nil)
 	if err != nil || len(r.Skipped) != 1 || !strings.Contains(r.Skipped[0].Reason, `write it as \x00`) {
@@ -69,7 +69,7 @@ func TestZeroInExpression(t *testing.T) {
 	}
 }
 
-// An expression ends on its line, with a \ at the end of it too.
+// An expression ends on its line, even with a \ at the end of the line.
 func TestExpressionOnOneLine(t *testing.T) {
 	for _, str := range []string{"/ab\\\ncd/", "/ab\ncd/", "/ab\\", "/[\\\n]/"} {
 		r, err := Parse("r.yar", strings.NewReader("rule r { strings: $a = "+str+" condition: $a }\nrule b { condition: true }"), nil)
@@ -79,7 +79,7 @@ func TestExpressionOnOneLine(t *testing.T) {
 	}
 }
 
-// What is wrong behind a rule is not the rule's.
+// What is wrong behind a rule is not in the rule.
 func TestBehindRule(t *testing.T) {
 	for _, behind := range []string{"/* no end", "\x80", `"no end`, "/no end", "\\", "99999999999999999999", "1.2x", "/x/q", `"\q"`} {
 		r, err := Parse("r.yar", strings.NewReader("rule a { condition: true }\nrule b { condition: a }"+behind+"\n"), nil)

@@ -2,79 +2,79 @@ package yara
 
 import "strings"
 
-// quantifier says how many of a set it takes.
+// A quantifier says how many members of a set have to be true.
 type quantifier struct {
 	all     bool
-	n       node // how many: 0 is none, not at least none; nil: all
-	percent bool // n is a share, in percent
+	count   node // how many: 0 stands for none, not for at least none; nil stands for all
+	percent bool // whether count is a share, in percent
 }
 
-// keywordQuantifier is that of all, any or none.
+// keywordQuantifier returns the quantifier all, any or none.
 func keywordQuantifier(word string) quantifier {
 	switch word {
 	case "any":
-		return quantifier{n: constNode{intValue(1)}}
+		return quantifier{count: constNode{intValue(1)}}
 	case "none":
-		return quantifier{n: constNode{intValue(0)}}
+		return quantifier{count: constNode{intValue(0)}}
 	}
 	return quantifier{all: true}
 }
 
-// quantifier is that of a number.
+// quantifier returns the quantifier of a number.
 func (p *parser) quantifier(x operand) quantifier {
-	if x.kind != kInt && x.kind != kBool && x.kind != kUnknown {
-		p.fault(x.at, "the quantifier of a set is all, any, none or an integer, and this is %v", x.kind)
+	if x.typ != typeInt && x.typ != typeBool && x.typ != typeUnknown {
+		p.fault(x.first, "the quantifier of a set is all, any, none or an integer, and this is %v", x.typ)
 	}
 	if v, ok := constOf(x); ok && v.i < 0 {
-		p.fault(x.at, "the quantifier of a set is negative")
+		p.fault(x.first, "the quantifier of a set is negative")
 	}
-	return quantifier{n: x.node}
+	return quantifier{count: x.node}
 }
 
-// percentage is that of a share.
+// percentage returns the quantifier of a share.
 func (p *parser) percentage(x operand) quantifier {
 	q := p.quantifier(x)
 	if v, ok := constOf(x); ok && (v.i < 1 || v.i > 100) {
-		p.fault(x.at, "a percentage is from 1 to 100")
+		p.fault(x.first, "a percentage is from 1 to 100")
 	}
 	q.percent = true
 	return q
 }
 
-// of reads the rest of QUANTIFIER of SET, from of on; x is what the quantifier
-// was made of.
-func (p *parser) of(at token, q quantifier, x operand) operand {
+// quantified reads the rest of QUANTIFIER of SET, from the word of on; x is what the quantifier was
+// made of.
+func (p *parser) operands(at token, q quantifier, x operand) operand {
 	p.expect("of")
-	of := []operand{x}
+	operands := []operand{x}
 	if x.node == nil {
-		of = nil
+		operands = nil
 	}
 	if p.tok.is("(") && !p.isStringSet() {
-		return p.ofConditions(at, q, of)
+		return p.quantifiedConditions(at, q, operands)
 	}
 	set := p.set()
 	n := ofNode{q: q, set: set}
 	switch {
 	case p.tok.is("in") && !q.percent:
 		p.advance()
-		p.useAll(set)
+		p.usePlacesOfAll(set)
 		r, ends := p.interval()
-		n.in, of = r, append(of, ends...)
+		n.in, operands = r, append(operands, ends...)
 	case p.tok.is("at") && !q.percent:
 		p.advance()
-		p.useAll(set)
+		p.usePlacesOfAll(set)
 		x := p.integer("an address")
-		n.in, of = pair{x.node, x.node}, append(of, x)
+		n.in, operands = pair{x.node, x.node}, append(operands, x)
 	}
-	y := p.make(at, kBool, n, of...)
+	y := p.newOperand(at, typeBool, n, operands...)
 	y.size += len(set)
 	return y
 }
 
-// isStringSet reports whether the parentheses that begin here hold strings and
-// nothing else.
+// isStringSet reports whether the parentheses that begin here hold strings and nothing
+// else.
 func (p *parser) isStringSet() bool {
-	l := lexer{src: p.lex.src, pos: p.tok.end}
+	l := lexer{file: p.lex.file, pos: p.tok.end}
 	for {
 		name, err := l.next()
 		if err != nil || name.kind != tString {
@@ -87,16 +87,16 @@ func (p *parser) isStringSet() bool {
 	}
 }
 
-// useAll notes that the condition asks for places of hits of strings.
-func (p *parser) useAll(set []*str) {
+// usePlacesOfAll notes that the condition asks for places of hits of all strings of a set.
+func (p *parser) usePlacesOfAll(set []*ruleString) {
 	for _, s := range set {
-		p.place(s)
+		p.usePlaces(s)
 	}
 }
 
-// ofConditions reads (RULE, RULE*, CONDITION): YARA has sets of rules, YARA-X
-// of conditions, of which a rule is one.
-func (p *parser) ofConditions(at token, q quantifier, of []operand) operand {
+// quantifiedConditions reads (RULE, RULE*, CONDITION). Sets of rules are YARA's; sets of conditions
+// are YARA-X's, and a rule is a condition.
+func (p *parser) quantifiedConditions(at token, q quantifier, operands []operand) operand {
 	p.expect("(")
 	n := ofConditionsNode{q: q}
 	size := 0
@@ -109,25 +109,25 @@ func (p *parser) ofConditions(at token, q quantifier, of []operand) operand {
 			x := p.condition()
 			n.set = append(n.set, x.node)
 			size += x.size
-			of = append(of, x)
+			operands = append(operands, x)
 		}
 		if !p.accept(",") {
 			break
 		}
 	}
 	p.expect(")")
-	y := p.make(at, kBool, n, of...)
+	y := p.newOperand(at, typeBool, n, operands...)
 	y.size += len(n.set)
 	return y
 }
 
 // set reads a set of strings: them, or ($a, $b*). A string that is named twice
 // counts twice, as in YARA.
-func (p *parser) set() []*str {
+func (p *parser) set() []*ruleString {
 	t := p.tok
-	var set []*str
+	var set []*ruleString
 	if p.accept("them") {
-		if set = p.cur.strings; len(set) == 0 && !p.failed {
+		if set = p.current.strings; len(set) == 0 && !p.failed {
 			p.fault(t, "the rule has no strings")
 		}
 	} else {
@@ -152,24 +152,24 @@ func (p *parser) set() []*str {
 		return nil
 	}
 	for _, s := range set {
-		p.use(s)
+		p.useAnywhere(s)
 	}
 	return set
 }
 
-// stringsNamed is the strings that an item of a set names.
-func (p *parser) stringsNamed(t token) (set []*str) {
+// stringsNamed returns the strings that an item of a set names.
+func (p *parser) stringsNamed(t token) (set []*ruleString) {
 	if !t.wild {
-		if s := p.ids[t.s]; s != nil && t.s != "$" {
+		if s := p.byID[t.s]; s != nil && t.s != "$" {
 			set = append(set, s)
 		}
 		return set
 	}
-	p.addMembers(t, 0, len(p.cur.strings))
+	p.addMembers(t, 0, len(p.current.strings))
 	if p.failed {
 		return nil
 	}
-	for _, s := range p.cur.strings {
+	for _, s := range p.current.strings {
 		if strings.HasPrefix(s.declared, t.s) {
 			set = append(set, s)
 		}
@@ -178,15 +178,15 @@ func (p *parser) stringsNamed(t token) (set []*str) {
 	return set
 }
 
-// addMembers counts members of sets, and what is gone through for them, which
-// takes no room.
+// addMembers counts the members of sets, and what was gone through to find them, which
+// takes time but no memory.
 func (p *parser) addMembers(t token, members, seen int) {
-	if p.members += members + seen/8; p.members > maxMembers {
+	if p.setMembers += members + seen/8; p.setMembers > maxMembers {
 		p.fault(t, "the sets of strings and rules are too large: at most %d members in all files", maxMembers)
 	}
 }
 
-// ruleSet reads NAME*, the rules above whose names begin so. The rule that is
+// ruleSet reads NAME* and returns the rules above whose names begin so. The rule that is
 // being read is one of them, as in YARA.
 func (p *parser) ruleSet() []*rule {
 	t := p.tok

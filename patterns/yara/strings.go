@@ -16,13 +16,12 @@ func (p *parser) strings() {
 	for first := true; !p.failed && (first || p.tok.kind == tString); first = false {
 		p.string()
 	}
-	// Anonymous strings get the number of their place, or the next that is
-	// free.
+	// An anonymous string gets the number of its place, or the next number that is free.
 	taken := make(map[string]bool)
-	for _, s := range p.cur.strings {
+	for _, s := range p.current.strings {
 		taken[s.id] = true
 	}
-	for i, s := range p.cur.strings {
+	for i, s := range p.current.strings {
 		for n := i + 1; s.id == "$" || s.id == ""; n++ {
 			if id := "$" + strconv.Itoa(n); !taken[id] {
 				s.id, taken[id] = id, true
@@ -31,16 +30,16 @@ func (p *parser) strings() {
 	}
 }
 
-// string reads a string: $a = "…", /…/ or { … }, and its modifiers.
+// string reads a string, $a = "…", /…/ or { … }, and its modifiers.
 func (p *parser) string() {
 	t := p.tok
-	s := &str{id: t.s, declared: t.s, at: t}
+	s := &ruleString{id: t.s, declared: t.s, declaration: t}
 	if t.kind != tString || t.wild {
 		p.expected("the name of a string, as $a")
 		return
 	}
-	if old := p.ids[t.s]; old != nil && t.s != "$" {
-		n, _ := old.at.src.line(old.at.pos)
+	if old := p.byID[t.s]; old != nil && t.s != "$" {
+		n, _ := old.declaration.file.line(old.declaration.pos)
 		p.fault(t, "the string %s is also on line %d", t.s, n)
 		return
 	}
@@ -61,19 +60,19 @@ func (p *parser) string() {
 	if p.failed {
 		return
 	}
-	p.cur.strings = append(p.cur.strings, s)
-	p.ids[t.s] = s
+	p.current.strings = append(p.current.strings, s)
+	p.byID[t.s] = s
 }
 
-// modifiers is what stands behind a string.
+// modifiers are the words that stand behind a string.
 type modifiers struct {
-	at       map[string]token // those that are given
+	given    map[string]token // the modifiers that stand there, by name
 	xor      patterns.KeyRange
-	alphabet string // of base64; "" for the usual one
+	alphabet string // of base64; "" for the standard alphabet
 }
 
-// String is the modifiers that make a difference for what is found, in a form
-// of its own.
+// String returns those modifiers that make a difference for what is found, always in the
+// same order.
 func (m modifiers) String() string {
 	s := fmt.Sprintf("%v %q", m.xor, m.alphabet)
 	for _, name := range strings.Fields("nocase wide ascii fullword xor base64 base64wide") {
@@ -84,11 +83,11 @@ func (m modifiers) String() string {
 	return s
 }
 
-func (m modifiers) has(name string) bool { _, ok := m.at[name]; return ok }
+func (m modifiers) has(name string) bool { _, ok := m.given[name]; return ok }
 
-// modifiers reads modifiers, of which those that are given are allowed.
+// modifiers reads modifiers. allowed lists those that the string may have.
 func (p *parser) modifiers(what, allowed string) modifiers {
-	m := modifiers{at: make(map[string]token)}
+	m := modifiers{given: make(map[string]token)}
 	known := strings.Fields("nocase wide ascii fullword private xor base64 base64wide")
 	alphabets := 0
 	for p.tok.kind == tWord {
@@ -102,7 +101,7 @@ func (p *parser) modifiers(what, allowed string) modifiers {
 		if m.has(t.s) {
 			p.fault(t, "%s is given twice", t.s)
 		}
-		m.at[t.s] = t
+		m.given[t.s] = t
 		p.advance()
 		switch t.s {
 		case "xor":
@@ -121,13 +120,13 @@ func (p *parser) modifiers(what, allowed string) modifiers {
 		{"base64", "xor"}, {"base64wide", "xor"},
 	} {
 		if m.has(pair[0]) && m.has(pair[1]) {
-			p.fault(m.at[pair[1]], "%s does not go with %s", pair[1], pair[0])
+			p.fault(m.given[pair[1]], "%s does not go with %s", pair[1], pair[0])
 		}
 	}
 	return m
 }
 
-// keys reads the keys of xor, (1) or (1-255); without them all 256.
+// keys reads the keys of xor, (1) or (1-255). Without parentheses it returns all 256.
 func (p *parser) keys() patterns.KeyRange {
 	if !p.accept("(") {
 		return patterns.KeyRange{Lo: 0, Hi: 255}
@@ -158,7 +157,7 @@ func (p *parser) alphabet() string {
 }
 
 // text makes the pattern of a text string.
-func (p *parser) text(s *str, v token) {
+func (p *parser) text(s *ruleString, v token) {
 	m := p.modifiers("a text", "nocase wide ascii fullword private xor base64 base64wide")
 	switch {
 	case p.failed:
@@ -174,32 +173,32 @@ func (p *parser) text(s *str, v token) {
 	if m.has("xor") {
 		o.Xor = &m.xor
 	}
-	s.private, s.literal = m.has("private"), !o.Base64 && !o.Base64Wide
-	s.key = fmt.Sprintf("text %q %s", v.s, m)
+	s.private, s.knownBytes = m.has("private"), !o.Base64 && !o.Base64Wide
+	s.searchKey = fmt.Sprintf("text %q %s", v.s, m)
 	pat, err := patterns.NewText(s.id, v.written(), []byte(v.s), o)
 	p.made(s, v, pat, err)
 }
 
 // regexp makes the pattern of a regular expression.
-func (p *parser) regexp(s *str, v token) {
+func (p *parser) regexp(s *ruleString, v token) {
 	m := p.modifiers("a regular expression", "nocase wide ascii fullword private")
 	if p.failed {
 		return
 	}
 	re, at, err := translate(v.s)
 	if err != nil {
-		p.fail(v.src.fault(v.pos+1+at, "%v", err))
+		p.fail(v.file.fault(v.pos+1+at, "%v", err))
 		return
 	}
 	o := expressionOptions{
 		caseless: m.has("nocase") || strings.Contains(v.flags, "i"), dotAll: strings.Contains(v.flags, "s"),
 		RegexpOptions: patterns.RegexpOptions{Wide: m.has("wide"), ASCII: m.has("ascii"), FullWord: m.has("fullword")},
 	}
-	s.private, s.greedy, s.literal = m.has("private"), re.greedy, re.literal()
+	s.private, s.preferLonger, s.knownBytes = m.has("private"), re.greedy, re.literal()
 	if s.empty = re.root.emptiness(); o.FullWord {
 		s.empty = min(s.empty, somewhere)
 	}
-	s.key = fmt.Sprintf("regexp %q %+v", v.s, o)
+	s.searchKey = fmt.Sprintf("regexp %q %+v", v.s, o)
 	parts, err := re.parts(s.id, v.written(), o)
 	if err != nil {
 		p.made(s, v, patterns.Pattern{}, err)
@@ -208,8 +207,8 @@ func (p *parser) regexp(s *str, v token) {
 	p.inParts(s, v, parts)
 }
 
-// hex makes the pattern of a hex string, whose { is the token v.
-func (p *parser) hex(s *str, v token) {
+// hex makes the pattern of a hex string; v is its {.
+func (p *parser) hex(s *ruleString, v token) {
 	body, err := p.lex.hex(v)
 	if err != nil {
 		p.fail(err)
@@ -220,9 +219,9 @@ func (p *parser) hex(s *str, v token) {
 	if p.failed {
 		return
 	}
-	s.private, s.literal = m.has("private"), !strings.ContainsAny(body, "?~[(")
-	s.key = "hex " + strings.Join(strings.Fields(body), "")
-	parts, err := patterns.NewHexChain(s.id, "{"+body+"}", body, preferHex)
+	s.private, s.knownBytes = m.has("private"), !strings.ContainsAny(body, "?~[(")
+	s.searchKey = "hex " + strings.Join(strings.Fields(body), "")
+	parts, err := patterns.NewHexParts(s.id, "{"+body+"}", body, preferHex)
 	if strings.Trim(body, "? ") == "" && strings.Contains(body, "?") {
 		p.refuse(v, "%s would match everywhere", s.declared)
 		return
@@ -232,17 +231,17 @@ func (p *parser) hex(s *str, v token) {
 	case errors.Is(err, errors.ErrUnsupported):
 		p.made(s, v, patterns.Pattern{}, err)
 	case errors.As(err, &e):
-		p.fail(v.src.fault(v.end+max(e.Column-1, 0), "%s", e.Msg))
+		p.fail(v.file.fault(v.end+max(e.Column-1, 0), "%s", e.Msg))
 	default:
 		p.inParts(s, v, parts)
 	}
 }
 
-// maxParts is how many parts a string may have.
+// maxParts is the most parts that a string may have.
 const maxParts = 256
 
-// inParts takes the parts of a string that stands at v.
-func (p *parser) inParts(s *str, v token, parts []patterns.Part) {
+// inParts takes the parts of a string; v is its first token.
+func (p *parser) inParts(s *ruleString, v token, parts []patterns.Part) {
 	if len(parts) > maxParts {
 		p.refuse(v, "%s has %d long jumps: at most %d are supported", s.declared, len(parts)-1, maxParts-1)
 		return
@@ -254,22 +253,22 @@ func (p *parser) inParts(s *str, v token, parts []patterns.Part) {
 	}
 	s.rest = parts[1:]
 	if p.made(s, v, parts[0].Pattern, nil); len(s.rest) > 0 {
-		// Bytes of any value are none, so one needle without a mask is a literal.
+		// A literal with a mask has bytes of any value, which are not known.
 		set, err := patterns.Compile([]patterns.Pattern{parts[0].Pattern}, patterns.Target{})
-		s.literal = err == nil && len(set.Needles()) == 1 && set.Needles()[0].Mask == nil
+		s.knownBytes = err == nil && len(set.Needles()) == 1 && set.Needles()[0].Mask == nil
 	}
 }
 
-// made takes the pattern of a string that stands at v. What its constructor
-// refuses, though the syntax is YARA's, is beyond what vscan looks for: the
-// rule is skipped. So is one whose pattern cannot be compiled, which would be
-// an error of all patterns.
-func (p *parser) made(s *str, v token, pat patterns.Pattern, err error) {
-	if err == nil && !s.literal {
+// made takes the pattern of a string; v is its first token. An error of the pattern's
+// constructor means that YARA allows the string but vscan cannot look for it, so the rule
+// is skipped. The same goes for a pattern that cannot be compiled, which would otherwise
+// make all patterns fail.
+func (p *parser) made(s *ruleString, v token, pat patterns.Pattern, err error) {
+	if err == nil && !s.knownBytes {
 		_, err = patterns.Compile([]patterns.Pattern{pat}, patterns.Target{})
 	}
 	if err == nil {
-		s.pat = pat
+		s.first = pat
 		return
 	}
 	reason := err.Error()

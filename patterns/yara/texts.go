@@ -9,7 +9,7 @@ import (
 	"vscan/patterns/automaton"
 )
 
-// textTests are the operators of texts.
+// textTests has the operators on texts.
 var textTests = map[string]func(a, b string) bool{
 	"contains":    strings.Contains,
 	"icontains":   func(a, b string) bool { return strings.Contains(lower(a), lower(b)) },
@@ -20,7 +20,7 @@ var textTests = map[string]func(a, b string) bool{
 	"iequals":     func(a, b string) bool { return lower(a) == lower(b) },
 }
 
-// lower is s with ASCII letters in lower case.
+// lower returns s with ASCII letters in lower case.
 func lower(s string) string {
 	b := []byte(s)
 	for i, c := range b {
@@ -31,13 +31,13 @@ func lower(s string) string {
 	return string(b)
 }
 
-// textNode is a test of two texts.
+// A textNode is a test of two texts.
 type textNode struct {
 	test func(a, b string) bool
 	a, b node
 }
 
-func (n textNode) eval(s *state) value {
+func (n textNode) eval(s *evaluation) value {
 	a, b := n.a.eval(s), n.b.eval(s)
 	if !a.defined() || !b.defined() || !s.spend(1+(len(a.s)+len(b.s))/16) {
 		return undefined
@@ -45,26 +45,26 @@ func (n textNode) eval(s *state) value {
 	return boolValue(n.test(a.s, b.s))
 }
 
-// testText is a test of texts; t is its operator.
+// testText returns a test of texts; t is its operator.
 func (p *parser) testText(t token, a, b operand) operand {
 	for _, x := range []operand{a, b} {
-		if x.kind != kText && x.kind != kUnknown {
-			p.fault(x.at, "%s takes texts, and this is %v", t.s, x.kind)
+		if x.typ != typeText && x.typ != typeUnknown {
+			p.fault(x.first, "%s takes texts, and this is %v", t.s, x.typ)
 		}
 	}
-	return p.make(a.at, kBool, textNode{textTests[t.s], a.node, b.node}, a, b)
+	return p.newOperand(a.first, typeBool, textNode{textTests[t.s], a.node, b.node}, a, b)
 }
 
-// matchNode is TEXT matches /EXPRESSION/.
+// A matchNode is TEXT matches /EXPRESSION/.
 type matchNode struct {
 	text node
 	re   *regexp.Regexp
-	cost int // of a byte of the text
+	cost int // of each byte of the text, in steps
 }
 
-// A match begins in front of a byte of the text, or the text is empty: so does
-// libyara look for it. "b" has no match of /a*$/.
-func (n matchNode) eval(s *state) value {
+// A match has to begin in front of a byte of the text, unless the text is empty, since
+// libyara looks for it so: "b" has no match of /a*$/.
+func (n matchNode) eval(s *evaluation) value {
 	v := n.text.eval(s)
 	if !v.defined() || !s.spend(1+len(v.s)*n.cost) {
 		return undefined
@@ -73,11 +73,11 @@ func (n matchNode) eval(s *state) value {
 	return boolValue(at != nil && (v.s == "" || at[0] < len(characters(v.s))))
 }
 
-// matches reads the regular expression behind matches, the token t; a is what
-// stands in front.
+// matches reads the regular expression behind the word matches, which is t; a is what
+// stands in front of it.
 func (p *parser) matches(t token, a operand) operand {
-	if a.kind != kText && a.kind != kUnknown {
-		p.fault(a.at, "%s takes a text, and this is %v", t.s, a.kind)
+	if a.typ != typeText && a.typ != typeUnknown {
+		p.fault(a.first, "%s takes a text, and this is %v", t.s, a.typ)
 	}
 	re := p.tok
 	if re.kind != tRegexp {
@@ -87,10 +87,10 @@ func (p *parser) matches(t token, a operand) operand {
 	n := p.regexpNode(re)
 	n.text = a.node
 	p.advance()
-	return p.make(a.at, kBool, n, a)
+	return p.newOperand(a.first, typeBool, n, a)
 }
 
-// maxExpression is the longest regular expression behind matches, in bytes of
+// maxExpression is the longest regular expression behind the word matches, in bytes of
 // RE2's syntax.
 const maxExpression = 1 << 16
 
@@ -98,7 +98,7 @@ const maxExpression = 1 << 16
 func (p *parser) regexpNode(t token) matchNode {
 	tr, at, err := translate(t.s)
 	if err != nil {
-		p.fail(t.src.fault(t.pos+1+at, "%v", err))
+		p.fail(t.file.fault(t.pos+1+at, "%v", err))
 		return matchNode{}
 	}
 	text := tr.root.onCharacters()
@@ -117,11 +117,11 @@ func (p *parser) regexpNode(t token) matchNode {
 	return matchNode{re: re, cost: 1 + len(text)/64}
 }
 
-// Package regexp knows characters, and bytes are meant: those from 0x80 on are
-// characters of a private area, of which none has another case.
+// Package regexp reads characters, and bytes are meant. So bytes from 0x80 on become
+// characters of a private area of Unicode, where none has another case.
 const privateArea = 0xf700
 
-// characters is a text of which each byte is a character.
+// characters returns a text in which each byte of s is a character.
 func characters(s string) string {
 	if strings.IndexFunc(s, func(r rune) bool { return r >= utf8.RuneSelf }) < 0 {
 		return s
@@ -140,15 +140,15 @@ func character(c byte) rune {
 	return privateArea + rune(c)
 }
 
-// onCharacters returns an expression as package regexp reads it, for a text of
+// onCharacters returns the expression in the syntax of package regexp, for a text of
 // characters.
-func (n *re) onCharacters() string {
+func (n *reNode) onCharacters() string {
 	var b strings.Builder
 	n.write(&b)
 	return b.String()
 }
 
-func (n *re) write(b *strings.Builder) {
+func (n *reNode) write(b *strings.Builder) {
 	switch n.op {
 	case reByte:
 		fmt.Fprintf(b, `\x{%x}`, character(n.b))
@@ -182,13 +182,13 @@ func (n *re) write(b *strings.Builder) {
 	}
 }
 
-// looks is how package regexp has what an expression looks at.
+// looks has the syntax of package regexp for looks.
 var looks = map[automaton.Look]string{
-	automaton.BeginText: "^", automaton.EndText: "$", automaton.WordBoundary: `\b`, automaton.NoBoundary: `\B`,
+	automaton.BeginMemory: "^", automaton.EndMemory: "$", automaton.WordBoundary: `\b`, automaton.NoBoundary: `\B`,
 }
 
-// writeSet writes brackets with the ranges of the set.
-func (n *re) writeSet(b *strings.Builder) {
+// writeSet writes the set as ranges in brackets.
+func (n *reNode) writeSet(b *strings.Builder) {
 	b.WriteByte('[')
 	if n.negated {
 		b.WriteByte('^')
@@ -197,7 +197,7 @@ func (n *re) writeSet(b *strings.Builder) {
 		if !n.set.Has(byte(c)) {
 			continue
 		}
-		last := c // of the range, which does not go on from 0x7f to 0x80
+		last := c // the end of the range, which does not go on from 0x7f to 0x80
 		for last < 255 && last != utf8.RuneSelf-1 && n.set.Has(byte(last+1)) {
 			last++
 		}

@@ -1,6 +1,6 @@
 package yara
 
-// pair is the ends of a range, both included; neither if there is none.
+// A pair is the ends of a range, both included. Both are nil where there is no range.
 type pair struct{ lo, hi node }
 
 // interval reads (LO..HI).
@@ -13,66 +13,67 @@ func (p *parser) interval() (pair, []operand) {
 	return pair{lo.node, hi.node}, []operand{lo, hi}
 }
 
-// named is the string that a token names; nil for that of the innermost loop.
-func (p *parser) named(t token) *str {
+// stringNamed returns the string that a token names; nil for the string of the innermost
+// loop.
+func (p *parser) stringNamed(t token) *ruleString {
 	id := "$" + t.s[1:]
 	if id == "$" {
-		if p.sets == 0 {
+		if p.stringLoops == 0 {
 			p.fault(t, "%s stands for a string of a loop, for … of …, and there is none around it", t.s)
 		}
 		return nil
 	}
-	s := p.ids[id]
+	s := p.byID[id]
 	if s == nil {
 		p.fault(t, "the rule has no string %s", id)
 	}
 	return s
 }
 
-// use notes that the condition asks for more of a string than whether it is at
-// a constant address. The string of a loop stands for all of the rule, as in
+// useAnywhere notes that the condition asks for more of a string than whether it is at a
+// constant address. The string of a loop, nil, stands for all strings of the rule, as in
 // YARA.
-func (p *parser) use(s *str) {
+func (p *parser) useAnywhere(s *ruleString) {
 	if s != nil {
-		s.elsewhere = true
+		s.asksAnywhere = true
 		return
 	}
-	p.addMembers(p.tok, 0, len(p.cur.strings))
-	for _, s := range p.cur.strings {
-		s.elsewhere = true
+	p.addMembers(p.tok, 0, len(p.current.strings))
+	for _, s := range p.current.strings {
+		s.asksAnywhere = true
 	}
 }
 
-// place notes that the condition asks for places or lengths of a string's hits.
-func (p *parser) place(s *str) {
+// usePlaces notes that the condition asks for places or lengths of a string's hits.
+func (p *parser) usePlaces(s *ruleString) {
 	if s != nil {
-		s.placed = true
+		s.asksPlaces = true
 		return
 	}
-	p.addMembers(p.tok, 0, len(p.cur.strings))
-	for _, s := range p.cur.strings {
-		s.placed = true
+	p.addMembers(p.tok, 0, len(p.current.strings))
+	for _, s := range p.current.strings {
+		s.asksPlaces = true
 	}
 }
 
-// useAt notes that the condition asks whether a string is at an address. What a
-// loop asks of its string counts for all others of the rule, and where the
-// address is not constant, only for those that have been asked for before: so
-// it is with YARA, and makes no difference but for what is shown.
-func (p *parser) useAt(s *str, x operand) {
+// useAt notes that the condition asks whether a string is at an address. What a loop asks
+// of its string counts for all strings of the rule; where the address is not constant, it
+// counts only for those that were asked for at a constant address before. YARA does so too.
+// It makes a difference only for which hits are shown.
+func (p *parser) useAt(s *ruleString, x operand) {
 	v, constant := constOf(x)
 	switch {
 	case s != nil && constant:
 		s.pinTo(v.i)
 	case s != nil:
-		s.elsewhere = true
+		s.asksAnywhere = true
 	default:
-		p.addMembers(p.tok, 0, len(p.cur.strings))
-		for _, s := range p.cur.strings {
+		p.addMembers(p.tok, 0, len(p.current.strings))
+		for _, s := range p.current.strings {
 			if constant {
 				s.pinTo(v.i)
 			} else if len(s.pins) > 0 {
-				s.elsewhere = true
+				s.asksAnywhere = true
 			}
 		}
 	}
@@ -84,49 +85,49 @@ func (p *parser) found() operand {
 	if t.wild {
 		p.fault(t, "%s is a set: want a quantifier in front, as in any of (%s)", t, t)
 	}
-	s := p.named(t)
+	s := p.stringNamed(t)
 	p.advance()
 	switch {
 	case p.accept("at"):
 		x := p.integer("an address")
 		p.useAt(s, x)
-		p.place(s)
-		return p.make(t, kBool, atNode{s, x.node}, x)
+		p.usePlaces(s)
+		return p.newOperand(t, typeBool, atNode{s, x.node}, x)
 	case p.accept("in"):
-		p.use(s)
-		p.place(s)
+		p.useAnywhere(s)
+		p.usePlaces(s)
 		r, ends := p.interval()
-		return p.make(t, kBool, inNode{s, r}, ends...)
+		return p.newOperand(t, typeBool, inNode{s, r}, ends...)
 	}
-	p.use(s)
-	return p.make(t, kBool, foundNode{s})
+	p.useAnywhere(s)
+	return p.newOperand(t, typeBool, foundNode{s})
 }
 
 // count reads #a and #a in (X..Y).
 func (p *parser) count() operand {
 	t := p.tok
-	s := p.named(t)
-	p.use(s)
+	s := p.stringNamed(t)
+	p.useAnywhere(s)
 	p.advance()
 	if !p.accept("in") {
-		return p.make(t, kInt, countNode{s, pair{}})
+		return p.newOperand(t, typeInt, countNode{s, pair{}})
 	}
-	p.place(s)
+	p.usePlaces(s)
 	r, ends := p.interval()
-	return p.make(t, kInt, countNode{s, r}, ends...)
+	return p.newOperand(t, typeInt, countNode{s, r}, ends...)
 }
 
-// hit reads @a, !a, and either with an index behind.
+// hit reads @a or !a, either with an index behind it or without.
 func (p *parser) hit() operand {
 	t := p.tok
-	s := p.named(t)
-	p.use(s)
-	p.place(s)
+	s := p.stringNamed(t)
+	p.useAnywhere(s)
+	p.usePlaces(s)
 	p.advance()
 	index := p.constant(t, intValue(1))
 	if p.accept("[") {
 		index = p.integer("an index")
 		p.expect("]")
 	}
-	return p.make(t, kInt, hitNode{s, index.node, t.kind == tLength}, index)
+	return p.newOperand(t, typeInt, hitNode{s, index.node, t.kind == tLength}, index)
 }

@@ -2,48 +2,48 @@ package yara
 
 import "math"
 
-// kind is the type of a value, and what the grammar knows of an expression.
-type kind uint8
+// A valueType is the type of a value. The parser knows the type of each operand.
+type valueType uint8
 
 const (
-	kUndefined kind = iota // no value: memory that is not there, a hit that is not
-	kInt                   // 64 bits, signed; what arithmetic gives
-	kBool                  // 0 or 1; no operand of arithmetic and comparisons
-	kFloat
-	kText
-	kRegexp  // by itself it is no operand of anything
-	kUnknown // of an expression that is not supported: no type is wrong
+	typeUndefined valueType = iota // no value: memory that is not there, a hit that is not
+	typeInt                        // 64 bits, signed; arithmetic on it gives such a value too
+	typeBool                       // 0 or 1; cannot be an operand of arithmetic and comparisons
+	typeFloat
+	typeText
+	typeRegexp  // cannot be an operand of anything
+	typeUnknown // of an operand that is not supported: it goes with any operator
 )
 
-// String is the kind in a message.
-func (k kind) String() string {
+// String returns the type as a message has it.
+func (k valueType) String() string {
 	switch k {
-	case kInt:
+	case typeInt:
 		return "an integer"
-	case kBool:
+	case typeBool:
 		return "a truth value"
-	case kFloat:
+	case typeFloat:
 		return "a fraction"
-	case kText:
+	case typeText:
 		return "a text"
-	case kRegexp:
+	case typeRegexp:
 		return "a regular expression"
 	}
 	return "something"
 }
 
-// value is what an expression gives. Truth is an integer, as in YARA: 0 is
-// false, all else true.
+// A value is the value of an operand. Truth values are integers, as in YARA: 0 is false,
+// all others are true.
 type value struct {
-	kind kind
-	i    int64
-	f    float64
-	s    string
+	typ valueType
+	i   int64
+	f   float64
+	s   string
 }
 
 var undefined = value{}
 
-func intValue(i int64) value { return value{kind: kInt, i: i} }
+func intValue(i int64) value { return value{typ: typeInt, i: i} }
 
 func boolValue(b bool) value {
 	if b {
@@ -52,38 +52,37 @@ func boolValue(b bool) value {
 	return intValue(0)
 }
 
-func (v value) defined() bool { return v.kind != kUndefined }
+func (v value) defined() bool { return v.typ != typeUndefined }
 
-// truth is what the value is as a condition. Undefined is not true, and
-// neither is it false: not of it is undefined.
+// truth returns the value as a condition. Undefined is not true, and not false either: not
+// of it is undefined.
 func (v value) truth() bool {
-	switch v.kind {
-	case kInt:
+	switch v.typ {
+	case typeInt:
 		return v.i != 0
-	case kFloat:
+	case typeFloat:
 		return math.Float64bits(v.f) != 0
-	case kText:
+	case typeText:
 		return v.s != ""
 	}
 	return false
 }
 
-// float is a number as a fraction.
+// float returns a number as a fraction.
 func (v value) float() float64 {
-	if v.kind == kInt {
+	if v.typ == typeInt {
 		return float64(v.i)
 	}
 	return v.f
 }
 
-// arithmetic is a op b, as YARA has it: integers wrap round, and the division
-// by zero and the shift by a negative number are undefined, and so is -2^63
-// divided by -1.
+// arithmetic returns a op b, as in YARA: integers wrap round. Division by zero, a shift by
+// a negative number, and −2^63 divided by −1 are undefined.
 func arithmetic(op string, a, b value) value {
 	switch {
 	case !a.defined() || !b.defined():
 		return undefined
-	case a.kind == kInt && b.kind == kInt:
+	case a.typ == typeInt && b.typ == typeInt:
 		return intArithmetic(op, a.i, b.i)
 	}
 	x, y := a.float(), b.float()
@@ -99,7 +98,7 @@ func arithmetic(op string, a, b value) value {
 	default:
 		return undefined
 	}
-	return value{kind: kFloat, f: x}
+	return value{typ: typeFloat, f: x}
 }
 
 func intArithmetic(op string, a, b int64) value {
@@ -133,19 +132,19 @@ func intArithmetic(op string, a, b int64) value {
 	return undefined
 }
 
-// epsilon is C's DBL_EPSILON: two fractions that are less apart are equal.
+// epsilon is C's DBL_EPSILON: two fractions that are less far apart are equal.
 const epsilon = 0x1p-52
 
-// compare is the truth of a op b; undefined if one of them is.
+// compare returns whether a op b holds. It is undefined if a or b is.
 func compare(op string, a, b value) value {
 	if !a.defined() || !b.defined() {
 		return undefined
 	}
 	var less, equal bool
 	switch {
-	case a.kind == kText || b.kind == kText:
+	case a.typ == typeText || b.typ == typeText:
 		less, equal = a.s < b.s, a.s == b.s
-	case a.kind == kInt && b.kind == kInt:
+	case a.typ == typeInt && b.typ == typeInt:
 		less, equal = a.i < b.i, a.i == b.i
 	default:
 		x, y := a.float(), b.float()

@@ -1,6 +1,7 @@
-// Package yara reads YARA rules and decides which of them match. It does not
-// scan: Rules.Patterns says what to look for, the caller looks for it and hands
-// the hits to an Evaluator, which evaluates the conditions.
+// Package yara reads YARA rules and decides which of them match. It does not scan.
+// Rules.Patterns says what to look for; the caller looks for it and hands the hits to an
+// Evaluator, which evaluates the conditions. The package is for programs that use vscan as
+// a library, together with package patterns; all of its names are for users.
 //
 //	var c yara.Compiler
 //	err := c.Add("", "rules.yar", file) // and more files, of one namespace or several
@@ -12,82 +13,85 @@
 //
 // # The language
 //
-// It is that of YARA 4.5 (https://yara.readthedocs.io, and libyara's grammar.y
-// and exec.c of that version): text, hex and regular expression strings with
-// all their modifiers, conditions, global and private rules, tags, meta,
-// include, external variables and namespaces. Conditions give what the yara
-// command gives, undefined values included; the tests compare. Of YARA-X there
-// are with, shares in front of loops (for 50% of them), and sets of conditions
-// (any of (a, #b > 3)).
+// It is the language of YARA 4.5 (https://yara.readthedocs.io, and libyara's grammar.y and
+// exec.c of that version): text, hex and regular expression strings with all their
+// modifiers, conditions, global and private rules, tags, meta, include, external variables
+// and namespaces. Conditions have the values that they have in the yara command, undefined
+// values included; tests compare the two. Three things are YARA-X's: the word with, shares
+// in front of loops (for 50% of them), and sets of conditions (any of (a, #b > 3)).
 //
-// It differs where yara does not do what its manual says: none and 0 in front of
-// a loop are none (yara 4.2 takes such a loop for true), a turn of a loop is
-// true or not (yara adds up numbers), a regular expression that is both wide
-// and ascii finds all that either finds, two jumps in a row ({ 41 [1-7] 42 [1-3]
-// 43 }, of which yara 4.2 misses matches) and expressions that begin with what may
-// be left out (c?., of which it misses those with a c) are found. With fullword the
-// match is one of those that are full words, of wide ones too, where yara 4.5 may look for
-// letters as if they were not wide. \b and \B take the end of
-// memory for no letter.
+// The package differs where yara does not do what its manual says:
+//
+//   - none and 0 in front of a loop mean none. yara 4.2 takes such a loop for true.
+//   - A turn of a loop is true or not. yara adds up numbers.
+//   - A regular expression that is both wide and ascii finds all that either finds.
+//   - Two jumps in a row are found, as in { 41 [1-7] 42 [1-3] 43 }, of which yara 4.2
+//     misses matches. So are expressions that begin with something optional, as c?., of
+//     which it misses those with a c.
+//   - With fullword the match is one of those that are full words, of wide ones too. yara
+//     4.5 may look for letters as if they were not wide.
+//   - \b and \B do not take the end of memory for a letter.
 //
 // # Lengths and jumps
 //
-// There is one match at an address. Where an expression matches there in several
-// lengths, it is what Perl takes: of .* and .{2,9} as much as will do, of .*? and
-// .{2,9}? as little, and of alternatives the first that will do; /the (cat|cats)/ is
-// "the cat" and /the (cats|cat)/ "the cats", where they stand. Where the alternatives
-// are all that yara can begin to look at, as in /(cats|cat)/, their order is
-// another one; here it is the same as yara's (atoms.go says which). Of a hex string,
-// jumps are as short as will do. Tests compare random expressions with yara: those of
-// words agree, and of those of few letters, where yara has next to nothing to begin
-// with, 1 in some hundreds has another length somewhere.
+// There is one match at an address. Where an expression matches there in several lengths,
+// it is the match that Perl would take: .* and .{2,9} are as long as possible, .*? and
+// .{2,9}? as short as possible, and of alternatives the first that is possible counts. So
+// /the (cat|cats)/ is "the cat" and /the (cats|cat)/ "the cats", where they stand. Where
+// yara has nothing to begin to look at but the alternatives, as in /(cats|cat)/, it takes
+// them in another order, and so does this package (atoms.go). The jumps of a hex string are
+// as short as possible. Tests compare random expressions with yara: those made of words
+// agree, and of those made of few letters, where yara has next to nothing to begin with, 1
+// in some hundreds has another length somewhere.
 //
-// A jump in a hex string may have any length. As in yara, a string is looked for in
-// parts where a jump has more than 200 bytes, [-] and [300-] among them, and so is a
-// regular expression at .{n,m}? outside of groups, of which such a jump goes over \n
-// as well. A match begins at every place where the first part is found and others
-// follow, and ends with the first of the last part that does (chain.go). Memory that
-// is jumped over is there: no match goes on beyond a hole, nor beyond the scope. yara
-// ends jumps without a limit at 2^31 bytes.
+// A jump in a hex string may have any length. As in yara, a string is looked for in parts
+// if a jump has more than 200 bytes, [-] and [300-] among them. A regular expression is
+// split in the same way at .{n,m}? outside of groups; such a jump goes over \n as well. A
+// match begins at every place where the first part is found and the others follow, and ends
+// with the first hit of the last part that follows (join.go). The memory that is jumped
+// over has to be there: no match goes on beyond a hole, nor beyond the scope. yara ends
+// jumps without a limit at 2^31 bytes.
 //
-// No other match of a regular expression is longer than what yara looks at, 4096
+// No other match of a regular expression is longer than what yara looks at, which is 4096
 // bytes behind the place where it begins to look and 4096 in front of it, or
-// patterns.Target.MaxMatch if that is more. A rule that asks for the length of one
-// that may go on is undecided. That of a hex string does not depend on it.
+// patterns.Target.MaxMatch if that is more. A rule that asks for the length of a match that
+// may go on is undecided. The length of a match of a hex string does not depend on it.
 //
-// A string that matches the empty string too, as /(abc|)/, is found wherever there is
-// a byte, as in yara since 4.3. Its hits are those that have bytes; a rule that asks for
-// more of them than whether there is one is undecided (empty.go).
+// A string that also matches the empty string, as /(abc|)/, is found wherever there is a
+// byte, as in yara since 4.3. Its hits are those that have bytes. A rule that asks for more
+// of them than whether there is one is undecided (empty.go).
 //
-// What yara refuses and is allowed here: a string that the condition does not
-// use; constant ranges that are empty or begin below 0, for an address may be
-// negative (see below); a file that is included twice, which is read once; and a
-// module that is not there, for all are skipped.
+// These are allowed here, though yara refuses them: a string that the condition does not
+// use; constant ranges that are empty or begin below 0, since an address may be negative
+// (see below); a file that is included twice, which is read once; and a module that does
+// not exist, since all modules are skipped.
 //
 // # What is left out
 //
-// A rule that cannot be evaluated is skipped, by name and reason
-// (Rules.Skipped), and so is each rule that refers to it; the others run. If it
-// is global, no rule of its namespace can be decided, and all are skipped. A
-// caller that finds rules skipped has not looked for all that it was asked for.
+// A rule that cannot be evaluated is skipped, by name and reason (Rules.Skipped), and so is
+// each rule that refers to it; the others run. If it is global, no rule of its namespace
+// can be decided, and all are skipped. A caller that finds rules skipped has not looked for
+// all that it was asked for.
 //
-// Skipped are rules that need what is not supported: modules (import "pe" may
-// stand there; a rule that uses pe is skipped), entrypoint, and strings
-// that take more than automaton.MaxProgram steps. Skipped are rules
-// with an identifier that is defined nowhere: an external variable maybe. And
-// skipped are rules with a mistake (a syntax error, an undefined string,
-// operands of the wrong type, a name that another rule has): reading goes on
-// with the next rule. What stands between rules and is none is skipped as well,
-// without a name. Only what cannot be read at all is an error: a file, or one
-// that it includes.
+// These rules are skipped:
+//
+//   - Rules that need what is not supported: modules (import "pe" may stand there, but a
+//     rule that uses pe is skipped), entrypoint, and strings that take more than
+//     automaton.MaxProgram steps.
+//   - Rules with an identifier that is defined nowhere, which may be an external variable.
+//   - Rules with a mistake: a syntax error, an undefined string, operands of the wrong
+//     type, a name that another rule has. Reading goes on with the next rule.
+//
+// What stands between rules and is no rule is skipped as well, without a name. An error
+// means that a file, or one that it includes, could not be read at all.
 //
 // # Offsets are addresses
 //
-// What YARA calls an offset is an address of the space that was scanned: in
-// at, in, @a and uint32(…). For a raw file that lies at address 0, and only
-// there, it is the offset in the file too. Numbers are signed and of 64 bits,
-// as in YARA: an address from 2^63 up, a kernel's, is negative, so its order
-// among its like is kept. filesize is what Scope says it is.
+// What YARA calls an offset is an address of the space that was scanned: in at, in, @a and
+// uint32(…). For a raw file that lies at address 0, and only there, it is the offset in the
+// file too. Numbers are signed and of 64 bits, as in YARA. So an address from 2^63 up, as a
+// kernel's, is negative, and addresses on one side of 2^63 keep their order. filesize is
+// what Scope says it is.
 package yara
 
 import (
@@ -96,55 +100,55 @@ import (
 	"vscan/patterns"
 )
 
-// Rules is the rules of files and of all that they include, read by a Compiler. It
+// Rules is the rules of some files and of all that they include. A Compiler makes it. It
 // does not change and may be used by many goroutines.
 type Rules struct {
-	// Skipped is the rules that are not evaluated, in the order of the files.
+	// Skipped has the rules that are not evaluated, in the order of the files.
 	Skipped []Skipped
 
-	rules     []*rule // those that are evaluated, in the order of the files
-	pats      []patterns.Pattern
-	shared    []shared // of pats, by index
-	chains    []*chain
-	variables []variable
-	spaces    int // namespaces
+	rules         []*rule // those that are evaluated, in the order of the files
+	pats          []patterns.Pattern
+	info          []patternInfo // for each of pats, by index
+	splits        []*splitString
+	variables     []variable
+	numNamespaces int // how many namespaces there are
 }
 
-// Skipped is a rule that is not evaluated, and why; or something between rules
-// that could not be read, which may have been one.
+// Skipped is a rule that is not evaluated, and the reason; or something between rules that
+// could not be read and may have been a rule.
 type Skipped struct {
 	Namespace string
-	Rule      string // "" if it has no name
+	Rule      string // "" where it has no name
 	Global    bool
-	Reason    string // in one line
+	Reason    string // one line
 	File      string
-	Line      int // of what the reason is about, in File, from 1
-	Column    int // in bytes, from 1; 0: all of the line
+	Line      int // the line in File that the reason is about, from 1
+	Column    int // in bytes, from 1; 0 stands for all of the line
 
-	// Mistake is true where YARA refuses the rule as well, and false where
-	// something is not supported, or another rule is skipped.
+	// Mistake tells whether YARA refuses the rule as well. It is false where something is
+	// not supported, or another rule is skipped.
 	Mistake bool
-	// Undefined is the identifier that is defined nowhere, where that is the
-	// reason: an external variable maybe.
+	// Undefined is the identifier that is defined nowhere, if that is the reason; it may be
+	// an external variable.
 	Undefined string
-	// Clash is the rule whose name this one has, where that is the reason.
+	// Clash is the rule that has the same name, if that is the reason.
 	Clash *Rule
 }
 
-// Rule is what a rule says of itself.
+// Rule is what a rule tells about itself.
 type Rule struct {
 	Name      string
 	Namespace string
 	Tags      []string
 	Meta      []Meta // in the order of the file; a key may occur more than once
-	Private   bool   // it is evaluated for those that refer to it, not reported
-	Global    bool   // unless it matches, no rule of the namespace does
+	Private   bool   // it is evaluated for the rules that refer to it, and not reported
+	Global    bool   // unless it matches, no rule of its namespace does
 	File      string
-	Line      int // of its name, from 1
+	Line      int // the line of its name, from 1
 }
 
-// FullName is the name with the namespace, NAMESPACE:NAME, or the name alone
-// of a rule of DefaultNamespace. No other rule of a Rules has it.
+// FullName returns NAMESPACE:NAME, or the name alone of a rule of DefaultNamespace.
+// INVARIANT: no other rule of the same Rules has it.
 func (r *Rule) FullName() string {
 	if r.Namespace == DefaultNamespace || r.Namespace == "" {
 		return r.Name
@@ -155,120 +159,120 @@ func (r *Rule) FullName() string {
 // Meta is a line of a rule's meta section.
 type Meta struct {
 	Key   string
-	Value any // string, int64 or bool
+	Value any // a string, an int64 or a bool
 }
 
-// rule is a rule with its strings and its condition.
+// A rule is a rule with its strings and its condition.
 type rule struct {
 	Rule
-	strings   []*str
+	strings   []*ruleString
 	condition node
 	ns        *namespace
-	skip      string // why it is not evaluated; "" if it is
+	skip      string // why it is not evaluated; "" where it is
 	skipAt    position
-	mistake   bool   // skip is a mistake
-	undefined string // the identifier that skip is about
+	mistake   bool   // whether skip is a mistake
+	undefined string // the undefined identifier that skip is about
 	clash     *rule  // the rule whose name this one has
-	index     int    // in Rules.rules
-	vars      int    // variables of loops that its condition has at a time
+	index     int    // its index in Rules.rules
+	vars      int    // the most variables of loops that its condition has at the same time
 }
 
-// str is a string of a rule.
-type str struct {
-	id       string // with the $; of an anonymous one its number: $1
-	declared string // as it is written: $ if it is anonymous
-	private  bool
-	greedy   bool // of two matches at one place the longer counts, not the shorter
-	empty    emptiness
-	at       token
+// A ruleString is a string of a rule.
+type ruleString struct {
+	id           string // with the $; for an anonymous string with its number: $1
+	declared     string // as it is written; $ for an anonymous string
+	private      bool
+	preferLonger bool // whether, of two hits at one place, the longer counts and not the shorter
+	empty        emptiness
+	declaration  token
 
-	pat     patterns.Pattern // of a string in parts, the first one
-	rest    []patterns.Part  // the others
-	key     string           // what it looks for: the same for strings that look for the same
-	pattern int              // index in Rules.pats
+	first        patterns.Pattern // the pattern; for a split string that of its first part
+	rest         []patterns.Part  // the other parts of a split string
+	searchKey    string           // the same for strings that look for the same
+	patternIndex int              // the index of first in Rules.pats
 
-	// What a condition asks of it. Where it only asks whether the string is at
-	// one constant address, and the string is literal, hits elsewhere do not
-	// count, and are not shown: YARA does not find them.
-	literal   bool    // its bytes are known, but for case and keys
-	elsewhere bool    // the condition asks for more
-	pins      []int64 // the constant addresses that it asks for
-	placed    bool    // it asks for places or lengths of hits, not only for their number
+	// What follows says what the condition asks of the string. If it only asks whether the
+	// string is at one constant address, and the bytes of the string are known, hits
+	// elsewhere do not count and are not shown, since YARA does not find them.
+	knownBytes   bool    // its bytes are known, except for their case and the key
+	asksAnywhere bool    // the condition asks for more than whether it is at constant addresses
+	pins         []int64 // the constant addresses at which the condition asks for it
+	asksPlaces   bool    // the condition asks for places or lengths of hits, not only for their number
 }
 
-// pin is the only address where hits of the string count. It is false where
-// all do.
-func (s *str) pin() (a int64, ok bool) {
-	if s.elsewhere || !s.literal || len(s.pins) != 1 {
+// pin returns the only address at which hits of the string count, and false where all hits
+// count.
+func (s *ruleString) pin() (a int64, ok bool) {
+	if s.asksAnywhere || !s.knownBytes || len(s.pins) != 1 {
 		return 0, false
 	}
 	return s.pins[0], true
 }
 
 // pinTo notes that the condition asks whether the string is at an address.
-func (s *str) pinTo(a int64) {
+func (s *ruleString) pinTo(a int64) {
 	if !slices.Contains(s.pins, a) {
 		s.pins = append(s.pins, a)
 	}
 }
 
-// Owners is the rules of Names(i), by the same index. The caller must not change
-// it.
-func (r *Rules) Owners(i int) []*Rule { return r.shared[i].owners }
+// Owners returns the rules of the strings of Names(i), by the same index. The caller must
+// not change it.
+func (r *Rules) Owners(i int) []*Rule { return r.info[i].owners }
 
-// shared is what the strings of one pattern have in common. Strings of several
-// rules that look for the same are one pattern.
-type shared struct {
-	names  []string // RULE.$a, of those that are not private
-	owners []*Rule  // by name
-	greedy bool
-	empty  emptiness
-	pinned bool    // hits count at pins only
-	pins   []int64 // where they count for one string or another
-	placed bool    // some condition asks for places or lengths
+// A patternInfo is what the strings of one pattern have in common. Strings of several rules
+// that look for the same are one pattern.
+type patternInfo struct {
+	names        []string // RULE.$a, of the strings that are not private
+	owners       []*Rule  // the rules of names, by the same index
+	preferLonger bool
+	empty        emptiness
+	pinned       bool    // whether hits count only at pins
+	pins         []int64 // where hits count for one of the strings
+	asksPlaces   bool    // whether some condition asks for places or lengths
 
-	chain *chain // that it is a part of; nil: of none
-	part  int    // which one, from 0
+	split     *splitString // the string that the pattern is a part of; nil where it is none
+	partIndex int          // the index of the part, from 0
 }
 
-// Len is the number of rules that are evaluated, private ones included.
+// Len returns the number of rules that are evaluated, private ones included.
 func (r *Rules) Len() int { return len(r.rules) }
 
-// Rule is rule i of those that are evaluated, 0 ≤ i < Len, in the order of the
-// files. The caller must not change it.
+// Rule returns rule i of those that are evaluated, 0 ≤ i < Len, in the order of the files.
+// The caller must not change it.
 func (r *Rules) Rule(i int) *Rule { return &r.rules[i].Rule }
 
 // String is a string of a rule.
 type String struct {
-	ID      string // as $a; of an anonymous one its number, as in Patterns
-	Pattern int    // index in Rules.Patterns
-	Private bool   // its hits are not shown
+	ID      string // as $a; for an anonymous string with its number, as in Patterns
+	Pattern int    // its index in Rules.Patterns
+	Private bool   // whether its hits are not to be shown
 }
 
-// Strings is the strings of rule i, in the order of the file.
+// Strings returns the strings of rule i, in the order of the file.
 func (r *Rules) Strings(i int) []String {
 	var all []String
 	for _, s := range r.rules[i].strings {
-		all = append(all, String{s.id, s.pattern, s.private})
+		all = append(all, String{s.id, s.patternIndex, s.private})
 	}
 	return all
 }
 
-// Patterns is what to look for: one pattern for every string of the rules that
-// are evaluated, and one only for strings that look for the same. Each has the
-// name RULE.$a of the first such string, RULE being its full name; anonymous ones are $1, $2 and so on,
-// by their place among the rule's strings. A string with long jumps has several,
-// one for each of its parts (see Part); the second and following ones are named
-// RULE.$a.2 and so on. The index of a pattern is what Evaluator.Add takes. The
-// caller must not change it.
+// Patterns returns what to look for: one pattern for each string of the rules that are
+// evaluated, and only one for strings that look for the same. Its name is RULE.$a of the
+// first such string, where RULE is the full name of its rule. Anonymous strings are $1, $2
+// and so on, by their place among the rule's strings. A string with long jumps has several
+// patterns, one for each of its parts (see IsPart), and those behind the first are named
+// RULE.$a.2 and so on. Evaluator.Add takes the index of a pattern. The caller must not
+// change the patterns.
 func (r *Rules) Patterns() []patterns.Pattern { return r.pats }
 
-// Names is the strings, as RULE.$a, that the pattern i is looked for on behalf
-// of, in the order of the file. Private ones are not among them: their hits
-// are not shown. Of a string in parts the first part has them. The caller must not
-// change it.
-func (r *Rules) Names(i int) []string { return r.shared[i].names }
+// Names returns the strings, as RULE.$a, that the pattern i is looked for on behalf of, in
+// the order of the files. Private strings are not among them, since their hits are not
+// shown. For a string in parts, its first part has the names. The caller must not change
+// it.
+func (r *Rules) Names(i int) []string { return r.info[i].names }
 
-// Part reports whether the pattern i is a part of a string with long jumps: its
-// hits are not those of the string, which Evaluator.Chained has.
-func (r *Rules) Part(i int) bool { return r.shared[i].chain != nil }
+// IsPart reports whether the pattern i is a part of a string with long jumps. Its hits are
+// not hits of the string, which Evaluator.JoinedHits returns.
+func (r *Rules) IsPart(i int) bool { return r.info[i].split != nil }

@@ -34,8 +34,8 @@ func (m flat) Read(p []byte, a addr.Addr) (int, error) {
 	return n, nil
 }
 
-// find adds all hits in data, which lies at address 0, to an evaluator. It looks
-// for them naively.
+// find adds all hits in data, which lies at address 0, to an evaluator. It finds them
+// naively.
 func find(t testing.TB, r *Rules, e *Evaluator, data []byte) {
 	t.Helper()
 	set, err := patterns.Compile(r.Patterns(), patterns.Target{})
@@ -98,7 +98,7 @@ func matches(n patterns.Needle, b []byte) bool {
 	return true
 }
 
-// evaluate finds and evaluates.
+// evaluate finds all hits and evaluates the rules.
 func evaluate(t testing.TB, r *Rules, data []byte) *Result {
 	t.Helper()
 	e := r.NewEvaluator(Limits{})
@@ -110,14 +110,14 @@ func evaluate(t testing.TB, r *Rules, data []byte) *Result {
 	return res
 }
 
-// anonymous is the name of a string that yara calls $. No rule of the tests
-// gives such a name itself.
+// anonymous stands for the names of strings that yara calls $. No rule of the tests gives
+// such a name itself.
 var anonymous = regexp.MustCompile(`^\$\d+$`)
 
 // longest is the length of the longest match as yara prints it.
 const longest = 512
 
-// report is what matched, in lines, as yara has it: RULE, and RULE OFFSET LENGTH $a.
+// report returns what matched, in lines, as yara has it: RULE, and RULE OFFSET LENGTH $a.
 func report(res *Result) []string {
 	var out []string
 	for _, m := range res.Matches {
@@ -137,7 +137,7 @@ func report(res *Result) []string {
 	return out
 }
 
-// parse reads rules, where none has a mistake.
+// parse reads rules that have no mistake.
 func parse(t testing.TB, name, text string) *Rules {
 	t.Helper()
 	r, err := Parse(name, strings.NewReader(text), func(path string) (io.ReadCloser, error) { return os.Open(path) })
@@ -154,8 +154,8 @@ func parse(t testing.TB, name, text string) *Rules {
 
 var errRefused = errors.New("yara refused the rules")
 
-// asYara is what the yara command reports of rules over data, both of which are
-// written to dir. Rules that it refuses fail the test.
+// asYara returns what the yara command reports for rules over data, both of which it writes
+// to dir. Rules that yara refuses fail the test.
 func asYara(t *testing.T, dir, rules string, data []byte) []string {
 	t.Helper()
 	of, file := filepath.Join(dir, "r.yar"), filepath.Join(dir, "data")
@@ -171,7 +171,7 @@ func asYara(t *testing.T, dir, rules string, data []byte) []string {
 	return want
 }
 
-// byYara is the report of the yara command.
+// byYara returns the report of the yara command.
 func byYara(t testing.TB, rules, file string) ([]string, error) {
 	t.Helper()
 	out, err := exec.Command("yara", "-w", "-s", "-L", rules, file).CombinedOutput()
@@ -210,7 +210,7 @@ func needYara(t testing.TB) {
 	}
 }
 
-// diff is the lines that only one of two sorted lists has, at most ten.
+// diff returns the lines that only one of two sorted lists has, at most ten.
 func diff(got, want []string) string {
 	var b strings.Builder
 	n := 0
@@ -256,7 +256,7 @@ func compareWith(t *testing.T, rules string, data []byte) {
 	t.Logf("%s: %d rules, %d bytes, %d lines alike", rules, r.Len(), len(data), len(want))
 }
 
-// The rules of testdata, each of which is there for some feature, on a file
+// The rules of testdata, each of which is there for some feature, are evaluated over a file
 // that has something for most of them.
 func TestLikeYara(t *testing.T) {
 	needYara(t)
@@ -277,7 +277,7 @@ func TestLikeYara(t *testing.T) {
 	}
 }
 
-// The same, and rules for cores, on cores as they are in the file.
+// The same is done with rules for cores, on cores as they lie in the file.
 func TestLikeYaraOnCores(t *testing.T) {
 	needYara(t)
 	for _, core := range []string{
@@ -299,7 +299,7 @@ func TestLikeYaraOnCores(t *testing.T) {
 	}
 }
 
-// sample is a file that has something for most rules.
+// sample returns a file that has something for most rules.
 func sample() []byte {
 	var b bytes.Buffer
 	b.WriteString("MZ\x90\x00\x03\x00\x00\x00hello world, HELLO World, helloworld xhello hello.\n")

@@ -209,14 +209,14 @@ func (t *Image) lay(o Options) error {
 func (t *Image) setArch(o Options) error {
 	if n := o.WordSize; n != 0 {
 		if t.WordSize != 0 && n != t.WordSize && n != t.AltWordSize {
-			return &ConflictError{patterns.WordSize, fmt.Sprint(n), fmt.Sprintf("whose words have %d bytes", t.WordSize)}
+			return &ConflictError{patterns.FactWordSize, fmt.Sprint(n), fmt.Sprintf("whose words have %d bytes", t.WordSize)}
 		}
 		t.WordSize = n
 	}
 	if o.ByteOrder != nil {
 		order := *o.ByteOrder
 		if t.OrderKnown && t.Order != order {
-			return &ConflictError{patterns.ByteOrder, order.String(), fmt.Sprintf("which is %v-endian", t.Order)}
+			return &ConflictError{patterns.FactByteOrder, order.String(), fmt.Sprintf("which is %v-endian", t.Order)}
 		}
 		t.Order, t.OrderKnown = order, true
 	}

@@ -44,7 +44,7 @@ func advice(err error) string {
 	case errors.As(err, &unplaced) && unplaced.Program:
 		return ", " + operand(unplaced.Path) + "@ADDR"
 	case errors.Is(err, search.ErrNoWord):
-		return factAdvice(patterns.WordSize)
+		return factAdvice(patterns.FactWordSize)
 	case errors.Is(err, engine.ErrNoName):
 		return "; vscan map lists the names"
 	case errors.Is(err, image.ErrNoModules):
@@ -58,9 +58,9 @@ func advice(err error) string {
 // factAdvice is how the command is told what an image does not say.
 func factAdvice(what patterns.Fact) string {
 	switch what {
-	case patterns.WordSize:
+	case patterns.FactWordSize:
 		return ": give --word 4|8"
-	case patterns.ByteOrder:
+	case patterns.FactByteOrder:
 		return ": give --endian little|big"
 	}
 	return ""

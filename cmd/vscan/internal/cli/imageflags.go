@@ -130,7 +130,7 @@ func Flagged(err error) error {
 	case errors.As(err, &step):
 		return in(step, "%s", stepText(step))
 	case errors.As(err, &conflict):
-		flag := map[patterns.Fact]string{patterns.WordSize: "--word", patterns.ByteOrder: "--endian"}[conflict.Fact]
+		flag := map[patterns.Fact]string{patterns.FactWordSize: "--word", patterns.FactByteOrder: "--endian"}[conflict.Fact]
 		return in(conflict, "%s %s contradicts the image, %s", flag, conflict.Given, conflict.Is)
 	case errors.As(err, &process) && process.Format != "":
 		return in(process, "--image-format %s: a live process has no format (./%s is the file of that name)", process.Format, process.Arg)

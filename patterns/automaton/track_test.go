@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// A trail says what its program says, of any places in ascending order.
-func TestTrail(t *testing.T) {
+// A track has the answers of its program, for any places in ascending order.
+func TestTrack(t *testing.T) {
 	exprs := []string{
 		`a+`, `a+b`, `a*?b`, `[ab]+`, `(a|b)*c`, `(aa)*b`, `(a{7})*b`, `a.*b`, `(?:ab|a|b)+`, `\ba+\b`, `^a+b`, `a+$`, `\w+@\w+`, `[ab]{40}`,
 		`[ab]{3,90}c`, `b(a|b)*a(a|b){12}c`, `(?:a{3}|b{5})*c?`, `(a|ab)(c|bcd)*`, `a{90,}`, `[abc]{2,}?c`, `x?[ab]*@`, `[ab]*c[ab]*`,
@@ -25,7 +25,7 @@ func TestTrail(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%s: %v", expr, err)
 			}
-			trail := p.NewTrail()
+			track := p.NewTrack()
 			for round := range 2 {
 				var b []byte
 				for len(b) < 5000 {
@@ -47,16 +47,16 @@ func TestTrail(t *testing.T) {
 						}
 					}
 				}
-				trail.Reset()
-				trail.Next(b, 0, len(b))
+				track.Reset()
+				track.Next(b, 0, len(b))
 				for at := 0; at < len(b); at++ {
 					if rnd.IntN(300) == 0 {
 						at = min(len(b)-1, at+rnd.IntN(700))
 					}
-					if want, got := p.Match(b, at, nil), trail.Match(b, at, nil); got != want {
+					if want, got := p.Match(b, at, nil), track.Match(b, at, nil); got != want {
 						t.Fatalf("%s %+v, round %d: %d at %d, want %d", expr, o, round, got, at, want)
 					}
-					if next := trail.Next(b, at, len(b)); next != p.Next(b, at, len(b)) {
+					if next := track.Next(b, at, len(b)); next != p.Next(b, at, len(b)) {
 						t.Fatalf("%s %+v, round %d: next %d from %d, want %d", expr, o, round, next, at, p.Next(b, at, len(b)))
 					}
 				}
@@ -66,17 +66,17 @@ func TestTrail(t *testing.T) {
 }
 
 // The work for long runs does not grow with the length of matches.
-func TestTrailWork(t *testing.T) {
+func TestTrackWork(t *testing.T) {
 	const size = 64 << 10
 	for _, expr := range []string{`a+`, `a+b`, `a*?b`, `(aa)*b`, `(a{16})*b`, `a.*b`, `\ba+b`} {
 		b := bytes.Repeat([]byte{'a'}, size)
 		for _, limit := range []int{4096, 1 << 20} {
-			trail := compile(t, expr, 0, Options{Limit: limit}).NewTrail()
+			track := compile(t, expr, 0, Options{Limit: limit}).NewTrack()
 			for at := range b {
-				trail.Match(b, at, nil)
+				track.Match(b, at, nil)
 			}
-			if most := size * max(70, 2*trail.every); trail.Steps() > most {
-				t.Errorf("%s, at most %d bytes: %d steps for %d bytes, want at most %d", expr, limit, trail.Steps(), size, most)
+			if most := size * max(70, 2*track.markEvery); track.Steps() > most {
+				t.Errorf("%s, at most %d bytes: %d steps for %d bytes, want at most %d", expr, limit, track.Steps(), size, most)
 			}
 		}
 	}

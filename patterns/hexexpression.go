@@ -6,8 +6,8 @@ import (
 	"vscan/patterns/automaton"
 )
 
-// parseHexProgram reads a body of hex that has more than digits and ?.
-func parseHexProgram(in input) (body, error) {
+// parseHexExpression reads a body of hex: that has more than digits and ?.
+func parseHexExpression(in input) (body, error) {
 	h := hexReader{input: in}
 	n, err := h.sequence(0)
 	switch {
@@ -28,31 +28,31 @@ func parseHexProgram(in input) (body, error) {
 		semantics: automaton.Shortest,
 		maxMatch:  max(most, 0), // where its jumps have an end, so have its matches
 		endless:   most < 0,
-		at:        in.pos,
+		offset:    in.pos,
 	}, nil
 }
 
-// hexReader reads a body of hex.
+// A hexReader reads a body of hex: that has more than digits and ?.
 type hexReader struct {
 	input
-	bytes int  // read so far, of all alternatives
+	bytes int  // the number of bytes read so far, those of all alternatives
 	fixed bool // whether one of them is not just any byte
 
-	// chain: jumps outside of alternatives may be as long as one can write, and
-	// those inside not longer than longJump, as in YARA.
-	chain bool
+	// splits means that the body is split at long jumps: then jumps outside of alternatives
+	// may have any length up to maxJump, and those inside at most longJump, as in YARA.
+	splits bool
 }
 
 const (
 	maxHexDepth = 32      // how deep alternatives may be nested
-	maxHexBytes = 1 << 15 // how many bytes one that has more than digits may have
+	maxHexBytes = 1 << 15 // how many bytes a body may have
 )
 
-// sequence reads what stands side by side, up to the end, or to the | or ) of
-// the alternatives around it.
+// sequence reads what stands side by side, up to the end, or to the | or ) of the
+// alternatives around it.
 func (h *hexReader) sequence(depth int) (*automaton.Node, error) {
 	var subs []*automaton.Node
-	jump := -1 // offset of the jump that was read last; −1: something else was
+	jump := -1 // the offset of the jump that was read last; −1 where something else was
 	for {
 		h.pos = skipBlanks(h.text, h.pos)
 		if h.pos >= h.end || depth > 0 && (h.text[h.pos] == '|' || h.text[h.pos] == ')') {
@@ -67,7 +67,7 @@ func (h *hexReader) sequence(depth int) (*automaton.Node, error) {
 				return nil, h.fault(at, "a jump in front of all else: want a byte first, where a match can begin")
 			}
 			jump = at
-			if n, err = h.jump(); err == nil && h.chain && depth > 0 && isLong(n.Max) {
+			if n, err = h.jump(); err == nil && h.splits && depth > 0 && isLong(n.Max) {
 				err = h.fault(at, "a jump of more than %d bytes inside of alternatives: want it outside", longJump)
 			}
 		case '(':
@@ -93,7 +93,7 @@ func (h *hexReader) sequence(depth int) (*automaton.Node, error) {
 	return automaton.Cat(subs...), nil
 }
 
-// one reads a byte, or with a ~ in front what is any other.
+// one reads a byte, or a byte with a ~ in front, which is any other byte.
 func (h *hexReader) one() (*automaton.Node, error) {
 	at := h.pos
 	not := h.text[at] == '~'
@@ -127,7 +127,7 @@ func (h *hexReader) choice(depth int) (*automaton.Node, error) {
 	}
 	var subs []*automaton.Node
 	for {
-		h.pos++ // the ( or |
+		h.pos++ // past the ( or |
 		n, err := h.sequence(depth)
 		if err != nil {
 			return nil, err
@@ -183,10 +183,10 @@ func (h *hexReader) jump() (*automaton.Node, error) {
 	return automaton.Repeat(automaton.Bytes(automaton.All), least, most, true), nil
 }
 
-// skipped reads a number of bytes of a jump.
+// skipped reads one of the numbers of bytes of a jump.
 func (h *hexReader) skipped(in input) (int, error) {
 	longest := MaxBytes
-	if h.chain {
+	if h.splits {
 		longest = maxJump
 	}
 	n := 0
@@ -202,26 +202,26 @@ func (h *hexReader) skipped(in input) (int, error) {
 	return n, nil
 }
 
-// fewLiterals is the body of literals that n comes to, if all are of one
-// length, none has a bit that does not count, and they are few; else nil.
+// fewLiterals returns the body of the literals that n stands for, if they are few and of
+// one length and all their bits count. Otherwise it returns nil.
 func fewLiterals(n *automaton.Node) body {
 	const few = 16
 	all, ok := expand(n, few)
 	if !ok {
 		return nil
 	}
-	var out encodings
+	var out literals
 	for _, b := range all {
 		if len(b) != len(all[0]) {
 			return nil
 		}
-		out = out.add(encoding{bytes: b})
+		out = out.add(literal{bytes: b})
 	}
 	return out
 }
 
-// expand is the literals, at most limit, that n comes to; false if it comes to
-// more or to something else.
+// expand returns the literals that n stands for. ok is false if there are more than limit,
+// or if n stands for something else.
 func expand(n *automaton.Node, limit int) (all [][]byte, ok bool) {
 	switch n.Op {
 	case automaton.OpSet:

@@ -7,22 +7,22 @@ import (
 	"vscan/patterns"
 )
 
-// position is where something stands in a rule file.
+// A position is where something stands in a rule file.
 type position struct {
 	file   string
 	line   int // from 1
-	column int // in bytes, from 1; 0 if it is not known
+	column int // in bytes, from 1; 0 where it is not known
 }
 
-// source is the text of one rule file.
-type source struct {
+// A ruleFile is the text of one rule file.
+type ruleFile struct {
 	name  string
 	text  string
-	lines []int // offsets of the first bytes of lines
+	lines []int // offsets of the first bytes of the lines
 }
 
-func newSource(name, text string) *source {
-	s := &source{name: name, text: text, lines: []int{0}}
+func newRuleFile(name, text string) *ruleFile {
+	s := &ruleFile{name: name, text: text, lines: []int{0}}
 	for i := 0; i < len(text); i++ {
 		if text[i] == '\n' {
 			s.lines = append(s.lines, i+1)
@@ -31,9 +31,9 @@ func newSource(name, text string) *source {
 	return s
 }
 
-// line is the number of the line that offset at is in, from 1, and the offset
-// of its first byte.
-func (s *source) line(at int) (n, start int) {
+// line returns the number of the line that offset at is in, from 1, and the offset of its
+// first byte.
+func (s *ruleFile) line(at int) (n, start int) {
 	lo, hi := 0, len(s.lines)
 	for hi-lo > 1 {
 		if mid := (lo + hi) / 2; s.lines[mid] <= at {
@@ -45,13 +45,13 @@ func (s *source) line(at int) (n, start int) {
 	return lo + 1, s.lines[lo]
 }
 
-func (s *source) position(at int) position {
+func (s *ruleFile) position(at int) position {
 	n, start := s.line(at)
 	return position{s.name, n, at - start + 1}
 }
 
-// fault is an error about the byte at offset at.
-func (s *source) fault(at int, format string, args ...any) *patterns.Error {
+// fault returns an error about the byte at offset at.
+func (s *ruleFile) fault(at int, format string, args ...any) *patterns.Error {
 	n, start := s.line(at)
 	text, _, _ := strings.Cut(s.text[start:], "\n")
 	return &patterns.Error{

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// testSeed is the seed of a random test: VSCAN_SEED, a number, or time for another
-// one each time.
+// testSeed returns the seed of a random test: VSCAN_SEED, which is a number, or time for
+// another seed each time.
 func testSeed(t *testing.T) *rand.Rand {
 	seed := uint64(1)
 	switch s := os.Getenv("VSCAN_SEED"); s {
@@ -25,12 +25,12 @@ func testSeed(t *testing.T) *rand.Rand {
 	return rand.New(rand.NewPCG(seed, 0))
 }
 
-// chainParts are what parts of chains in random rules are made of: they overlap,
-// repeat and begin and end alike.
-var chainParts = []string{"61 62", "62 61", "61 62 61", "61 ?? 62", "63 64 65 66", "6? 62 63", "61 [1-3] 62", "( 61 62 | 63 64 ) 65", "61 61 61"}
+// partStrings are what the parts of split strings in random rules are made of. They overlap,
+// repeat, and begin and end alike.
+var partStrings = []string{"61 62", "62 61", "61 62 61", "61 ?? 62", "63 64 65 66", "6? 62 63", "61 [1-3] 62", "( 61 62 | 63 64 ) 65", "61 61 61"}
 
-// longJump is a jump that parts a string: of all sizes around what makes one long,
-// and around the longest match.
+// longJump returns a jump that splits a string: of all sizes around the longest that does
+// not, and around the longest match.
 func (g *generator) longJump(of int) string {
 	n := g.rng.IntN
 	switch n(8) {
@@ -53,13 +53,13 @@ func (g *generator) longJump(of int) string {
 	return fmt.Sprintf("[0-%d]", 201+n(of))
 }
 
-// chain is a hex string with long jumps. Beside another variable jump in one piece,
-// yara 4.2 misses matches (fixed in 4.5: _yr_re_fast_exec takes a place for one of
-// the round in hand), so there is one at most.
-func (g *generator) chain(of int) string {
+// splitString returns a hex string with long jumps. Beside another variable jump in one part,
+// yara 4.2 misses matches (fixed in 4.5: _yr_re_fast_exec takes a place for one of the
+// current round), so there is at most one.
+func (g *generator) splitString(of int) string {
 	piece := func() string {
 		if g.rng.IntN(3) > 0 {
-			return g.pick(chainParts...)
+			return g.pick(partStrings...)
 		}
 		n := g.rng.IntN
 		return g.pick("61 62", "62 61", "6? 62") + " " + g.pick(fmt.Sprintf("[%d]", 195+n(6)), fmt.Sprintf("[%d-%d]", n(198), 198+n(3)), fmt.Sprintf("[%d-%d]", n(4), 4+n(8))) + " " + g.pick("61 62", "63 64 65", "6? 62 63")
@@ -71,7 +71,7 @@ func (g *generator) chain(of int) string {
 	return s
 }
 
-// fill is bytes that chains of chainParts are found in.
+// fill returns bytes in which strings of partStrings are found.
 func (g *generator) fill(n int) []byte {
 	b := make([]byte, 0, n+64)
 	for len(b) < n {
@@ -87,26 +87,26 @@ func (g *generator) fill(n int) []byte {
 	return b[:n]
 }
 
-// Strings of random parts with random jumps between them, against yara: where
+// Strings of random parts with random jumps between them are compared with yara: where
 // matches begin, how long they are, and what conditions make of them.
-func TestChainsLikeYara(t *testing.T) {
+func TestSplitStringsLikeYara(t *testing.T) {
 	needYara(t)
 	if testing.Short() {
 		t.Skip("runs yara")
 	}
 	rng := testSeed(t)
 	dir := t.TempDir()
-	hits, chains, more := 0, 0, 0
+	hits, split, more := 0, 0, 0
 	for i := range 60 {
 		g := generator{rng: rng}
 		size := []int{700, 3000, 9000, 30000}[i%4]
 		var b strings.Builder
 		for k := range 20 {
-			s := g.chain(size / 2)
+			s := g.splitString(size / 2)
 			cond := g.pick("$a", "#a > 2", "not $a", "@a[2] > 100", "!a[1] > 300", "$a in (100..2000)", fmt.Sprintf("$a at %d", g.rng.IntN(size)),
 				"#a in (0..1000) > 1", "!a[3] < 250", "for any i in (1..#a) : (@a[i] % 7 == 3 and !a[i] % 2 == 0)")
 			if strings.HasPrefix(cond, "#a in") {
-				cond = "for any i in (1..#a) : (@a[i] > 1000)" // yara 4.2 fails
+				cond = "for any i in (1..#a) : (@a[i] > 1000)" // yara 4.2 fails at it
 			}
 			fmt.Fprintf(&b, "rule r%d { strings: $a = { %s } condition: $a or true }\n", k, s)
 			fmt.Fprintf(&b, "rule c%d { strings: $a = { %s } condition: %s }\n", k, s, cond)
@@ -119,22 +119,22 @@ func TestChainsLikeYara(t *testing.T) {
 		}
 		got := report(evaluate(t, r, hay))
 		hits += len(want)
-		chains += len(r.chains)
+		split += len(r.splits)
 		if slices.Equal(got, want) {
 			continue
 		}
-		more += chainsBeyondYara(t, b.String(), hay, got, want)
+		more += hitsBeyondYara(t, b.String(), hay, got, want)
 	}
-	t.Logf("%d chains, %d lines, %d hits that yara misses", chains, hits, more)
-	if chains < 500 || hits < 10000 || more > hits/100 {
+	t.Logf("%d split strings, %d lines, %d hits that yara misses", split, hits, more)
+	if split < 500 || hits < 10000 || more > hits/100 {
 		t.Error("the test is weak")
 	}
 }
 
-// chainsBeyondYara is how many hits are in got and not in want, where that is right:
-// in front of a jump with an end, yara knows but one length of a part that has
-// several at a place (its list of unconfirmed matches has one match an offset).
-func chainsBeyondYara(t *testing.T, rules string, hay []byte, got, want []string) (n int) {
+// hitsBeyondYara returns how many hits are in got and not in want, where that is right:
+// in front of a jump with an end, yara knows only one length of a part that has several at
+// a place (its list of unconfirmed matches has one match an offset).
+func hitsBeyondYara(t *testing.T, rules string, hay []byte, got, want []string) (n int) {
 	t.Helper()
 	strs := map[string]string{}
 	for _, l := range strings.Split(rules, "\n") {
@@ -143,9 +143,9 @@ func chainsBeyondYara(t *testing.T, rules string, hay []byte, got, want []string
 			strs[f[1]], _, _ = strings.Cut(s, " } condition")
 		}
 	}
-	other := map[string]bool{} // strings that yara finds other hits of
+	other := map[string]bool{} // the strings of which yara finds other hits
 	wrong := func(l string) { t.Errorf("%s: { %s }", l, strs[strings.Fields(l)[2]]) }
-	var differ []string // only vscan: RULE AT LENGTH $a
+	var differ []string // hits that only vscan has: RULE AT LENGTH $a
 	for _, l := range got {
 		if _, ok := slices.BinarySearch(want, l); !ok {
 			differ = append(differ, "only vscan: "+l)
@@ -163,7 +163,7 @@ func chainsBeyondYara(t *testing.T, rules string, hay []byte, got, want []string
 		}
 		var at, length int
 		fmt.Sscanf(f[3]+" "+f[4], "0x%x %d", &at, &length)
-		shortest := shortestChain(strs[f[2]], hay, at)
+		shortest := shortestSplit(strs[f[2]], hay, at)
 		other[f[2][1:]] = true
 		switch {
 		case f[1] == "vscan:" && min(shortest, longest) == length:
@@ -183,10 +183,10 @@ func chainsBeyondYara(t *testing.T, rules string, hay []byte, got, want []string
 	return n
 }
 
-// shortestChain is the length of the shortest match of a hex string at an offset, 0
-// where there is none: all ends of what stands in front are followed by each byte
-// and each jump. Alternatives are of bytes alone.
-func shortestChain(hex string, hay []byte, at int) int {
+// shortestSplit returns the length of the shortest match of a hex string at an offset, 0
+// where there is none. It follows all ends of what stands in front with each byte and each
+// jump. Alternatives are of bytes alone.
+func shortestSplit(hex string, hay []byte, at int) int {
 	ends := map[int]bool{at: true}
 	step := func(from map[int]bool, of func(end int, add func(int))) map[int]bool {
 		to := map[int]bool{}
@@ -219,7 +219,7 @@ func shortestChain(hex string, hay []byte, at int) int {
 			for end := range ends {
 				first = min(first, end)
 			}
-			if hi == len(hay) { // of all ends the first will do
+			if hi == len(hay) { // of all ends the first is enough
 				ends = map[int]bool{first: true}
 			}
 			ends = step(ends, func(end int, add func(int)) {

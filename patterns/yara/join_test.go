@@ -16,13 +16,13 @@ import (
 	"vscan/engine/addr"
 )
 
-// far is two texts with so many bytes between.
+// far returns two texts with so many bytes between them.
 func far(n int) []byte {
 	return slices.Concat([]byte("xAAAA"), bytes.Repeat([]byte("z"), n), []byte("BBBBx"))
 }
 
-// A jump may be longer than the longest match, and what is asked of the string is
-// what yara says.
+// A jump may be longer than the longest match, and conditions on the string are those of
+// yara.
 func TestLongJumps(t *testing.T) {
 	const rules = `
 rule endless { strings: $a = { 41 41 41 41 [-] 42 42 42 42 } condition: $a }
@@ -58,7 +58,7 @@ rule is_wide { strings: $a = /AA.{300,7000}?BB/ wide ascii nocase condition: $a 
 	}
 }
 
-// What parts have in a row, and what not.
+// What parts match where they follow one another, and where they do not.
 func TestParts(t *testing.T) {
 	for str, want := range map[string][]string{
 		"{ 41 42 [200] 43 }":                         {"0-0"},
@@ -86,12 +86,12 @@ func TestParts(t *testing.T) {
 			continue
 		}
 		got := []string{"0-0"}
-		for _, c := range r.chains {
-			for _, jump := range c.gaps {
+		for _, c := range r.splits {
+			for _, jump := range c.jumps {
 				got = append(got, fmt.Sprintf("%d-%d", jump.lo, int64(jump.hi)))
 			}
 		}
-		if !slices.Equal(got, want) || len(r.Patterns()) != len(want) || r.Part(0) != (len(want) > 1) || r.Names(0)[0] != "r.$a" {
+		if !slices.Equal(got, want) || len(r.Patterns()) != len(want) || r.IsPart(0) != (len(want) > 1) || r.Names(0)[0] != "r.$a" {
 			t.Errorf("%s: %v, want %v; %d patterns", str, got, want, len(r.Patterns()))
 		}
 	}
@@ -118,9 +118,9 @@ func TestParts(t *testing.T) {
 	}
 }
 
-// naiveChain is what add finds, looked for naively: every hit of the first part from
-// which there is a way to one of the last, and the first such.
-func naiveChain(gaps []span, parts [][]span) (out []span) {
+// naiveJoin returns what add finds, found naively: every hit of the first part from which
+// there is a way to a hit of the last part, up to the first such hit.
+func naiveJoin(gaps []span, parts [][]span) (out []span) {
 	last := len(parts) - 1
 	for _, head := range parts[0] {
 		reached := []span{head}
@@ -142,31 +142,31 @@ func naiveChain(gaps []span, parts [][]span) (out []span) {
 	return out
 }
 
-type roomFor struct{ n, most int }
+type budgetFor struct{ n, most int }
 
-func (r *roomFor) enter() bool {
+func (r *budgetFor) admit() bool {
 	if r.n == r.most {
 		return false
 	}
 	r.n++
 	return true
 }
-func (r *roomFor) leave(n int) { r.n -= n }
+func (r *budgetFor) release(n int) { r.n -= n }
 
-// Hits of parts put together, against all ways tried; nothing waits any more when it
-// is over for all, and never more than there may be.
+// Hits of parts are joined, and compared with trying all ways. Nothing waits any more when
+// no hit can follow, and never more hits wait than may.
 func TestWaiting(t *testing.T) {
 	rng := testSeed(t)
 	matches := 0
 	for range 3000 {
 		n := 2 + rng.IntN(3)
-		c := &chain{}
+		c := &splitString{}
 		for range n - 1 {
 			jump := span{uint64(rng.IntN(30)), noLimit}
 			if rng.IntN(2) == 0 {
 				jump.hi = jump.lo + uint64(rng.IntN(60))
 			}
-			c.gaps = append(c.gaps, jump)
+			c.jumps = append(c.jumps, jump)
 		}
 		type hit struct {
 			part int
@@ -200,23 +200,23 @@ func TestWaiting(t *testing.T) {
 					x.lo, x.hi = x.lo*apart, x.lo*apart+(x.hi-x.lo)
 				}
 			}
-			for i := range c.gaps {
-				c.gaps[i].lo *= apart
-				if c.gaps[i].hi != noLimit {
-					c.gaps[i].hi *= apart
+			for i := range c.jumps {
+				c.jumps[i].lo *= apart
+				if c.jumps[i].hi != noLimit {
+					c.jumps[i].hi *= apart
 				}
 			}
 		}
-		w, r := newWaiting(c), &roomFor{most: 1 << 20}
+		w, r := newJoiner(c), &budgetFor{most: 1 << 20}
 		var got []span
 		for _, h := range all {
 			w.add(h.part, h.at.lo, h.at.hi-h.at.lo, r, func(a, n uint64) { got = append(got, span{a, a + n}) })
 		}
 		slices.SortFunc(got, func(a, b span) int { return cmp.Compare(a.lo, b.lo) })
-		want := naiveChain(c.gaps, parts)
+		want := naiveJoin(c.jumps, parts)
 		matches += len(want)
 		if !slices.Equal(got, want) {
-			t.Fatalf("%v of %v: %v, want %v", c.gaps, parts, got, want)
+			t.Fatalf("%v of %v: %v, want %v", c.jumps, parts, got, want)
 		}
 		if left := w.clear(); left != r.n {
 			t.Fatalf("%d wait, %d have entered and not left", left, r.n)
@@ -228,13 +228,13 @@ func TestWaiting(t *testing.T) {
 	}
 }
 
-// Ten million hits of a part: of the first, all wait; of others and behind them, only
-// those that make a difference. Where there is no room the rules that ask for them are
+// Of ten million hits of a part, all wait for the first part, and for the others only those
+// that make a difference. Where there is no room, the rules that ask for them are
 // undecided, and what lies in front is known.
 func TestManyParts(t *testing.T) {
 	const many = 10_000_000
-	c := &chain{gaps: []span{{0, noLimit}, {0, noLimit}}}
-	w, r := newWaiting(c), &roomFor{most: many}
+	c := &splitString{jumps: []span{{0, noLimit}, {0, noLimit}}}
+	w, r := newJoiner(c), &budgetFor{most: many}
 	var count, longest uint64
 	match := func(a, n uint64) { count, longest = count+1, max(longest, n) }
 	w.add(0, 0, 2, r, match)
@@ -255,8 +255,8 @@ func TestManyParts(t *testing.T) {
 	}
 	w.add(1, 2*many, 1, r, match)
 	w.add(2, 2*many+5, 1, r, match)
-	if count != many || w.lost != noLimit || r.n != 0 {
-		t.Errorf("%d matches, lost from %d; %d wait", count, w.lost, r.n)
+	if count != many || w.unknownFrom != noLimit || r.n != 0 {
+		t.Errorf("%d matches, lost from %d; %d wait", count, w.unknownFrom, r.n)
 	}
 	w.reset()
 	r.n, r.most, count = 0, many, 0
@@ -265,22 +265,23 @@ func TestManyParts(t *testing.T) {
 	}
 	w.add(1, 2*many, 1, r, match)
 	w.add(2, 2*many+5, 1, r, match)
-	if count != 0 || w.lost != 0 { // no room was left for the second part
-		t.Errorf("%d matches, lost from %d", count, w.lost)
+	if count != 0 || w.unknownFrom != 0 { // no room was left for the second part
+		t.Errorf("%d matches, lost from %d", count, w.unknownFrom)
 	}
-	// A jump with an end: those that are too far away leave.
-	c = &chain{gaps: []span{{0, 1000}}}
-	w, r, count = newWaiting(c), &roomFor{most: 2000}, 0
+	// A jump has an end, so hits that are too far away leave.
+	c = &splitString{jumps: []span{{0, 1000}}}
+	w, r, count = newJoiner(c), &budgetFor{most: 2000}, 0
 	for i := range uint64(many) {
 		w.add(0, i, 1, r, match)
 	}
 	w.add(1, many, 1, r, match)
-	if w.lost != noLimit || count != 1001 {
-		t.Errorf("%d matches, lost from %d", count, w.lost)
+	if w.unknownFrom != noLimit || count != 1001 {
+		t.Errorf("%d matches, lost from %d", count, w.unknownFrom)
 	}
 }
 
-// Of a string more of whose parts wait than may, it is undecided what depends on it.
+// If more hits of a string's parts wait than may, conditions that depend on them are
+// undecided.
 func TestLimitOfWaiting(t *testing.T) {
 	r := parse(t, "r.yar", `
 rule found { strings: $a = { 41 41 [-] 42 42 } condition: $a }
@@ -314,7 +315,7 @@ rule second { strings: $a = { 41 41 [-] 42 42 } condition: @a[2] > 0 }`)
 	}
 	e.Reset()
 	e.Add(0, 0, 2)
-	e.Break()
+	e.MarkHole()
 	e.Add(1, 100, 2)
 	e.Add(0, 200, 2)
 	e.Add(1, 300, 2)
@@ -322,7 +323,7 @@ rule second { strings: $a = { 41 41 [-] 42 42 } condition: @a[2] > 0 }`)
 	if err != nil || len(res.Undecided) > 0 {
 		t.Fatal(res, err)
 	}
-	if h := e.Chained(); len(h) != 6 || h[0].Name != "found.$a" || h[0].Count != 1 || h[0].Len() != 1 {
+	if h := e.JoinedHits(); len(h) != 6 || h[0].Name != "found.$a" || h[0].Count != 1 || h[0].Len() != 1 {
 		t.Errorf("%+v", h)
 	} else if a, n := h[0].At(0); a != 200 || n != 102 {
 		t.Errorf("%v, %d bytes: a match goes on over a hole", a, n)
@@ -333,7 +334,7 @@ rule second { strings: $a = { 41 41 [-] 42 42 } condition: @a[2] > 0 }`)
 	}
 }
 
-// The length of a hit that may go on is undecided; where it is, is not.
+// The length of a hit that may go on is undecided; its address is not.
 func TestCutLength(t *testing.T) {
 	r := parse(t, "r.yar", `
 rule found { strings: $a = /a+/ condition: #a == 2 and @a[2] == 5000 and !a[1] == 3 }
@@ -350,13 +351,13 @@ rule length { strings: $a = /a+/ condition: !a[2] > 4096 }`)
 	}
 }
 
-// Lengths of 4 GiB and more, and matches that are known in another order than that of
-// their addresses.
+// Lengths have 4 GiB and more, and matches become known in another order than that of their
+// addresses.
 func TestInsert(t *testing.T) {
 	rng := testSeed(t)
 	for range 300 {
 		most := rng.IntN(40)
-		h := hits{lost: noLimit}
+		h := hits{unknownFrom: noLimit}
 		want := map[uint64]uint64{}
 		var order []uint64
 		for range 60 {
@@ -383,14 +384,14 @@ func TestInsert(t *testing.T) {
 	}
 }
 
-// Chains are the same for any shards and workers, over the seams of mappings, and in
-// the upper half of the address space.
-func TestChainsThroughEngine(t *testing.T) {
+// The hits are the same for any shards and workers, over the seams of mappings, and in the
+// upper half of the address space.
+func TestSplitStringsThroughEngine(t *testing.T) {
 	g := generator{rng: rand.New(rand.NewPCG(7, 7))}
 	data := g.fill(20000)
 	var b strings.Builder
 	for k := range 30 {
-		fmt.Fprintf(&b, "rule r%d { strings: $a = { %s } condition: #a >= 0 }\n", k, g.chain(9000))
+		fmt.Fprintf(&b, "rule r%d { strings: $a = { %s } condition: #a >= 0 }\n", k, g.splitString(9000))
 	}
 	r := parse(t, "r.yar", b.String())
 	want := report(evaluate(t, r, data))

@@ -1,0 +1,224 @@
+package automaton
+
+import "slices"
+
+// Track asks a program about many places of the same bytes, one after another. It gives the
+// same answers as the program. It is faster where the match of a place, or the search for
+// one, goes the way of an earlier place:
+//
+//	memory   aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa…      a+b
+//	place 1  [------------------------------------
+//	place 2   [-----|  in the same state as 1 at the mark: goes on as 1 did
+//	         ^       ^       ^       ^      ^      marks
+//
+// Without it, n such bytes would take n × MaxLen steps. INVARIANT: a state has all that a
+// search needs to know of what it has read, so two searches that are in the same state at
+// the same byte end alike, except that the later one may go further. Paths are compared
+// only at marks, which are about √MaxLen bytes apart, so that they are small.
+//
+// One goroutine uses a track.
+type Track struct {
+	p         *Program
+	markEvery int    // bytes from one mark to the next
+	firstMark int    // offset of the mark at which the paths begin
+	paths     []path // no two have the same state at firstMark
+	steps     int
+
+	// What Next has found out, for a lead or a uniform lead.
+	scanned scanned
+}
+
+// A path is how a search went on from a mark.
+type path struct {
+	marks []*state // the states at firstMark and at the marks behind it
+	walk           // its offsets count from firstMark; best is −1 where there is none yet
+}
+
+// maxPaths is how many paths are kept. Most programs have one or two at a place.
+const maxPaths = 64
+
+// minMarkEvery is the least distance of marks in bytes. Most matches are shorter.
+const minMarkEvery = 64
+
+// NewTrack returns a track for a program.
+func (p *Program) NewTrack() *Track {
+	t := &Track{p: p, markEvery: minMarkEvery}
+	for t.markEvery*t.markEvery < p.maxLen {
+		t.markEvery *= 2
+	}
+	return t
+}
+
+// Reset makes the track forget what it knows, since other bytes follow.
+func (t *Track) Reset() {
+	t.paths, t.firstMark, t.scanned = t.paths[:0], 0, scanned{}
+}
+
+// Steps returns about how much work was done so far, in bytes that the automaton has read.
+func (t *Track) Steps() int { return t.steps }
+
+// Match is Program.Match. INVARIANT: from one call to the next without Reset, at does not
+// become less, and b and what beyond returns stay as they are.
+func (t *Track) Match(b []byte, at int, beyond func(i int) (byte, bool)) int {
+	p := t.p
+	if !p.canBegin[b[at]] {
+		return 0
+	}
+	m := matching{p: p, b: b, at: at, n: min(len(b)-at, p.maxLen), beyond: beyond}
+	w := walk{s: p.start}
+	n := t.markEvery - at%t.markEvery // the number of bytes to the next mark
+	if n >= m.n {
+		return t.end(&m, w)
+	}
+	m.walk(&w, n)
+	t.steps += w.i
+	if w.done {
+		return w.best
+	}
+	if w.stuck {
+		return t.end(&m, w)
+	}
+	far := t.pathFrom(at+n, w.s)
+	rest := m
+	rest.at, rest.n = at+n, m.n-n
+	t.follow(&rest, far)
+	if best := t.end(&rest, far.walk); best >= 0 {
+		return n + best
+	}
+	return w.best
+}
+
+// follow takes a path to the end of what may match, as far as tables lead. Where it meets
+// another path, it goes on as that did.
+func (t *Track) follow(m *matching, w *path) {
+	before := w.i
+	for !w.done && !w.stuck {
+		n := len(w.marks)
+		next := n * t.markEvery
+		if m.walk(&w.walk, min(next, m.n)); w.i < next || w.done || w.stuck {
+			break
+		}
+		w.marks = append(w.marks, w.s)
+		for i := range t.paths {
+			if v := &t.paths[i]; v != w && n < len(v.marks) && v.marks[n] == w.s {
+				t.steps += w.i - before
+				best := w.best
+				if w.walk = v.walk; w.best < next {
+					w.best = best
+				}
+				w.marks = append(w.marks, v.marks[n+1:]...)
+				before = w.i
+				break
+			}
+		}
+	}
+	t.steps += w.i - before
+}
+
+// end returns the length of the match that a walk finds when it goes to the end of what may
+// match.
+func (t *Track) end(m *matching, w walk) int {
+	from := w.i
+	m.walk(&w, m.n)
+	t.steps += w.i - from
+	switch {
+	case w.done:
+		return w.best
+	case !w.stuck:
+		if s := m.p.next(w.s, m.symbol(m.n)); s != nil {
+			if s.matched {
+				return m.n
+			}
+			return w.best
+		}
+	}
+	t.steps += (m.n - w.i) * max(1, len(w.s.threads)) // an estimate
+	return m.withoutTables(w.s, w.i, w.best)
+}
+
+// pathFrom returns the path that is in state s at a mark, a known or a new one.
+func (t *Track) pathFrom(mark int, s *state) *path {
+	if d := (mark - t.firstMark) / t.markEvery; d > 0 {
+		t.paths = slices.DeleteFunc(t.paths, func(w path) bool { return len(w.marks) <= d })
+		kept := t.paths[:0]
+		for _, w := range t.paths {
+			w.marks = w.marks[d:]
+			w.i -= d * t.markEvery
+			if w.best -= d * t.markEvery; w.best < 0 {
+				w.best = -1
+			}
+			if !slices.ContainsFunc(kept, func(v path) bool { return v.marks[0] == w.marks[0] }) {
+				kept = append(kept, w)
+			}
+		}
+		t.paths, t.firstMark = kept, mark
+	}
+	for i := range t.paths {
+		if t.paths[i].marks[0] == s {
+			return &t.paths[i]
+		}
+	}
+	if len(t.paths) == maxPaths {
+		t.paths = slices.Delete(t.paths, 0, 1)
+	}
+	t.paths = append(t.paths, path{marks: []*state{s}, walk: walk{s: s, best: -1}})
+	return &t.paths[len(t.paths)-1]
+}
+
+// A walk is a search that has come as far as byte i.
+type walk struct {
+	s       *state
+	i, best int
+	done    bool // whether best is the match
+	stuck   bool // whether no more states are kept: then only matching.withoutTables can go on
+}
+
+// walk goes on up to byte to, which is at most m.n, as far as tables lead.
+func (m *matching) walk(w *walk, to int) {
+	p := m.p
+	for w.i < to && !w.done && !w.stuck {
+		if !p.asksLooks {
+			// This loop is the same as the one below, for as long as tables know the step.
+			s, i := w.s, w.i
+			for _, c := range m.b[m.at+i : m.at+to] {
+				t := s.next[p.byteClass[c]].Load()
+				if t == nil || t.matched && p.semantics == Shortest || len(t.threads) == 0 {
+					break
+				}
+				if t.matched {
+					w.best = i
+				}
+				s = t
+				i++
+			}
+			if w.s, w.i = s, i; i == to {
+				return
+			}
+		}
+		t := p.next(w.s, m.symbol(w.i))
+		if t == nil {
+			w.stuck = true
+			return
+		}
+		if t.matched {
+			w.best = w.i
+			w.done = p.semantics == Shortest
+		}
+		if w.done = w.done || len(t.threads) == 0; w.done {
+			return
+		}
+		w.s = t
+		w.i++
+	}
+}
+
+// Next is Program.Next, under the conditions of Match.
+func (t *Track) Next(b []byte, from, to int) int { return t.p.findNext(b, from, to, &t.scanned) }
+
+// next returns the state to which a symbol leads from s; nil where it is not kept.
+func (p *Program) next(s *state, symbol int) *state {
+	if t := s.next[symbol].Load(); t != nil {
+		return t
+	}
+	return p.step(s, symbol)
+}

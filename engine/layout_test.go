@@ -27,21 +27,22 @@ var imports = map[string][]string{
 	"vscan/patterns/sets":        {"patterns"},
 	"vscan/patterns/yara":        {"patterns", "automaton", "addr"}, // its regular expressions are not RE2's
 	"vscan/engine":               {"segtree", "shard", "simd", "sets", "patterns", "addr"},
-	"vscan/engine/image":         {"engine", "patterns", "addr"}, // what patterns have to know of an image
+	"vscan/internal/mmap":        nil,
+	"vscan/engine/image":         {"mmap", "engine", "patterns", "addr"}, // what patterns have to know of an image
 	// Edges are what a scan for ptr finds; words, ranges and levels are those of
 	// engine.
-	"vscan/engine/graph":         {"heap", "engine", "patterns", "simd", "addr"},
+	"vscan/engine/graph":         {"heap", "engine", "patterns", "simd", "addr", "mmap"},
 	"vscan/engine/heap":          {"engine", "addr"},
 	"vscan/engine/heap/heaptest": {"engine", "addr"}, // for tests
 	"vscan/cmd/vscan":            {"graph", "heap", "image", "engine", "patterns", "sets", "yara", "simd", "addr"},
-	"vscan/bench":                {"image", "engine", "patterns", "simd", "addr"},
+	"vscan/bench":                {"image", "engine", "patterns", "simd", "addr", "mmap"},
 }
 
 // dependencies has the packages of vscan that may import a package from outside.
 // Tests may import any.
 var dependencies = map[string][]string{
 	"golang.org/x/sync/errgroup":         {"vscan/engine", "vscan/engine/graph"},
-	"golang.org/x/sys/unix":              {"vscan/engine/image", "vscan/engine/graph", "vscan/engine/simd/simdtest", "vscan/bench"},
+	"golang.org/x/sys/unix":              {"vscan/internal/mmap", "vscan/engine/image", "vscan/engine/simd/simdtest"},
 	"github.com/BobuSumisu/aho-corasick": {"vscan/bench"},
 	"github.com/klauspost/cpuid/v2":      {"vscan/engine/simd"},
 	"github.com/schollz/progressbar/v3":  {"vscan/cmd/vscan"},

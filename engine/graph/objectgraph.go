@@ -7,6 +7,7 @@ import (
 
 	"vscan/engine/addr"
 	"vscan/engine/heap"
+	"vscan/internal/mmap"
 )
 
 // objectGraph is the edges between objects in use, both ways, and what roots
@@ -54,7 +55,7 @@ func (g *Graph) objectGraph(ctx context.Context, h *heap.Heaps, o *ObjectOptions
 		return nil, err
 	}
 	if m, ok := g.data.(*mapped); ok {
-		letGo(m.b)
+		mmap.LetGo(m.b)
 	}
 	og.tidy()
 	og.turn()

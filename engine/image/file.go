@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"vscan/internal/mmap"
 )
 
 // fileSource is a file as a source of bytes: mapped into memory where that
@@ -175,7 +177,7 @@ func (f *fileSource) Close() error {
 		f.pager = nil
 	}
 	if f.data != nil {
-		err = unmapFile(f.data)
+		err = mmap.Unmap(f.data)
 		f.data = nil
 	}
 	return errors.Join(err, f.file.Close())
@@ -184,15 +186,15 @@ func (f *fileSource) Close() error {
 // mapMemory maps the file into memory, as the options have it. Where that
 // fails it stays as it is, to be read call by call.
 func (f *fileSource) mapMemory(o Options) {
-	if o.NoMmap || f.size > math.MaxInt {
+	if o.NoMmap {
 		return
 	}
-	data, err := mapFile(f.file, int(f.size))
+	data, err := mmap.Map(f.file, f.size)
 	if err != nil {
 		return
 	}
 	f.data = data
-	if pages && o.Sequential && f.size >= pagerLeast {
+	if mmap.CanEnter && o.Sequential && f.size >= pagerLeast {
 		f.pager = newPager(data)
 	}
 }

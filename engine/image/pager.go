@@ -1,6 +1,10 @@
 package image
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+
+	"vscan/internal/mmap"
+)
 
 // pager sees to the pages of a mapped file while a pass goes over it: on a
 // goroutine of its own it enters those that come next into the page table, and
@@ -78,7 +82,7 @@ func (p *pager) ahead() {
 			return
 		}
 		p.entered = to
-		if enter(p.data[from:to]) != nil {
+		if mmap.Enter(p.data[from:to]) != nil {
 			p.entered = uint64(len(p.data))
 		}
 	}
@@ -88,7 +92,7 @@ func (p *pager) ahead() {
 func (p *pager) behind() {
 	to := min(p.reached.Load()*pagerStep, uint64(len(p.data)))
 	if to = to - min(to, pagerSpare); to >= p.gone+pagerGo {
-		letGo(p.data[p.gone:to])
+		mmap.LetGo(p.data[p.gone:to])
 		p.gone = to
 	}
 }

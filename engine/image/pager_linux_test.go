@@ -9,6 +9,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"vscan/internal/mmap"
 )
 
 // onceImage is an image of so many bytes that is gone through once: zeros but for
@@ -91,7 +93,7 @@ func TestOnceGoesAhead(t *testing.T) {
 		}
 	}
 	src := onceImage(t, size)
-	if err := enter(src.data[:1]); err != nil {
+	if err := mmap.Enter(src.data[:1]); err != nil {
 		t.Skip("pages cannot be entered ahead: ", err)
 	}
 	view(src, 0)

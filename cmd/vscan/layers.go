@@ -150,7 +150,7 @@ func (t *target) layModules(f *imageFlags) error {
 	case !f.modules:
 		return nil
 	}
-	opened, err := t.OpenModules(f.sysroot, f.layerOptions())
+	opened, err := image.OpenModules(t.Image, f.sysroot, f.layerOptions())
 	if err == nil {
 		err = t.take(opened, (*image.Layer).LayUnder)
 	}

@@ -22,7 +22,15 @@ const (
 const qemuConvert = "convert it to the disk's bytes first (qemu-img convert -O raw FILE OUT)"
 
 // containers are asked after the dumps.
-var containers = slices.Concat(compressors, archives, evidence, disks, encrypted)
+var containers = holdingAnything(slices.Concat(compressors, archives, evidence, disks, encrypted))
+
+// holdingAnything returns formats with what containers hold.
+func holdingAnything(all []known) []known {
+	for i := range all {
+		all[i].holds = HoldsAnything
+	}
+	return all
+}
 
 var compressors = []known{
 	// RFC 1952: method 8, no reserved flag.

@@ -78,18 +78,3 @@ func (p *program) anyBare(r *bufio.Reader, size, count uint64) bool {
 	}
 	return false
 }
-
-// sameLoads reports whether a module, whose ELF header the core saved, has the
-// load segments of a program.
-func (p *program) sameLoads(m *Module) bool {
-	other, err := readHead(m.head)
-	if err != nil || len(other.loads) != len(p.loads) {
-		return false
-	}
-	for i, s := range other.loads {
-		if t := p.loads[i]; s.off != t.off || s.vaddr != t.vaddr || s.filesz != t.filesz || s.memsz != t.memsz {
-			return false
-		}
-	}
-	return true
-}

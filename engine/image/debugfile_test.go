@@ -57,8 +57,8 @@ func TestDebugFiles(t *testing.T) {
 				file := writeFile(t, dir, "bin/prog", string(withSections(b, wide, order, c.sections...)))
 				img := opened(t, m.core("/bin/prog", 0x50000000, true))
 				checkRefused(t, c.want, func() (closer, error) { return OpenLayer(img, LayerSpec{Path: file, Unplaced: true}, Options{}) })
-				checkRefused(t, c.want, func() (closer, error) { return img.OpenModules(dir, Options{}) })
-				checkRefused(t, c.want, func() (closer, error) { return img.OpenModules(filepath.Join(dir, "bin"), Options{}) })
+				checkRefused(t, c.want, func() (closer, error) { return OpenModules(img, dir, Options{}) })
+				checkRefused(t, c.want, func() (closer, error) { return OpenModules(img, filepath.Join(dir, "bin"), Options{}) })
 				at, want := addr.Addr(0x10000000), ""
 				if c.placed {
 					want = c.want

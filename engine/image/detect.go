@@ -18,16 +18,16 @@ const (
 // known is a format that is recognised by a file's first bytes or, where these
 // tell nothing, its last ones.
 type known struct {
-	name    string                               // as Identify gives it
-	what    string                               // to follow "is"
-	match   func(head []byte) bool               // of up to headSize bytes
-	tail    func(tail []byte) bool               // of up to tailSize bytes; nil: the head alone tells
-	flag    string                               // as Options.Format names it, where it is read
-	open    func(input, Options) (*Image, error) // nil: not read
-	program bool                                 // not a dump: bytes that are laid at an address as they are
-	advice  string                               // where it is not read; FILE stands for the path
-	raw     string                               // as UnsupportedError.RawHelps
-	live    bool                                 // as UnsupportedError.Live
+	name   string                               // as Identify gives it
+	what   string                               // to follow "is"
+	match  func(head []byte) bool               // of up to headSize bytes
+	tail   func(tail []byte) bool               // of up to tailSize bytes; nil: the head alone tells
+	flag   string                               // as Options.Format names it, where it is read
+	open   func(input, Options) (*Draft, error) // nil: not read
+	holds  Holding
+	advice string // where it is not read; FILE stands for the path
+	raw    string // as UnsupportedError.RawHelps
+	live   bool   // as UnsupportedError.Live
 }
 
 // scanText is what a file of text gives as raw memory.
@@ -37,7 +37,7 @@ const scanText = "scan the text"
 func (k *known) refuse(path string) *UnsupportedError {
 	return &UnsupportedError{
 		Path: path, Format: k.name, What: k.what, Advice: k.advise(path),
-		RawHelps: k.raw, Placeable: k.program, Live: k.live,
+		RawHelps: k.raw, Holds: k.holds, Placeable: k.holds == HoldsProgram, Live: k.live,
 	}
 }
 
@@ -113,11 +113,11 @@ var dumps = []known{
 	{name: "AVML", what: "a compressed AVML dump", match: at(0, "AVML"),
 		advice: "it is not read yet: convert it to LiME first (avml-convert FILE OUT.lime)"},
 	{name: "ELF core", what: "an ELF core", match: isELFCore, flag: "elf", open: openELF},
-	{name: "ELF", what: "an ELF file", match: at(0, "\x7fELF"), flag: "elf", open: openELF, program: true},
+	{name: "ELF", what: "an ELF file", match: at(0, "\x7fELF"), flag: "elf", open: refuseUnplaced, holds: HoldsProgram},
 	// Apple mach-o/loader.h: the magic of each class and byte order, and filetype MH_CORE.
 	{name: "Mach-O core", what: "a Mach-O core", match: func(h []byte) bool { return isMachO(h) && machOType(h) == 4 },
 		advice: "it is not read yet: use lldb (memory find)"},
-	{name: "Mach-O", what: "a Mach-O program or library, not a dump", match: isMachO, program: true,
+	{name: "Mach-O", what: "a Mach-O program or library, not a dump", match: isMachO, holds: HoldsProgram,
 		advice: programAdvice, raw: scanBytes},
 	// VMware: open-vm-tools and crash vmware_vmss.h.
 	{name: "VMware state", what: "a VMware state file (vmss, vmsn)", match: isVMwareState,

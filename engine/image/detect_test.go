@@ -137,7 +137,7 @@ func TestRefused(t *testing.T) {
 		path := tempFile(t, "a dump.x", h.head)
 		base := addr.Addr(0x1000)
 		for _, o := range []Options{{}, {Base: &base}} {
-			if k.program && o.Base != nil {
+			if (k.holds == HoldsProgram) && o.Base != nil {
 				continue
 			}
 			_, err := Open(path, o)
@@ -149,7 +149,7 @@ func TestRefused(t *testing.T) {
 			checkRaw(t, err, k.raw)
 		}
 		l, err := OpenLayer(nil, LayerSpec{Path: path}, Options{})
-		if k.program != (err == nil) {
+		if (k.holds == HoldsProgram) != (err == nil) {
 			t.Errorf("%s as a layer: %v", h.want, err)
 		}
 		if err == nil {

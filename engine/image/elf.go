@@ -104,16 +104,6 @@ func (h *elfHeader) maxAddr() addr.Addr {
 	return math.MaxUint32
 }
 
-// fields reads numbers out of a header that is long enough for them.
-type fields struct {
-	b     []byte
-	order addr.ByteOrder
-}
-
-func (f fields) u16(off int) uint64 { return f.order.Uint(f.b[off : off+2]) }
-func (f fields) u32(off int) uint64 { return f.order.Uint(f.b[off : off+4]) }
-func (f fields) u64(off int) uint64 { return f.order.Uint(f.b[off : off+8]) }
-
 // segment is a program header of type PT_LOAD or PT_NOTE.
 type segment struct {
 	index             uint64 // in the table of program headers
@@ -123,30 +113,31 @@ type segment struct {
 	align             uint64
 }
 
-// elf is a core while it is read.
-type elf struct {
+// elfFile is an ELF file with its header and what matters of its program headers.
+type elfFile struct {
 	input
 	elfHeader
-	img   *Image
+	img   *Draft    // for notes about the file, and what is missing of it
 	loads []segment // PT_LOAD with memory, in the order of the headers
 	notes []segment // PT_NOTE
+}
+
+// elf is a core while it is read.
+type elf struct {
+	elfFile
 	noteInfo
+	core *coreFile // of the core of a process, once its modules are found; else nil
 }
 
 // openELF reads an ELF core.
-func openELF(in input, o Options) (*Image, error) {
-	c := elf{input: in, img: new(Image)}
-	var head [64]byte
-	n, err := in.read(head[:], 0)
-	if err != nil {
+func openELF(in input, o Options) (*Draft, error) {
+	c := elf{elfFile: elfFile{input: in, img: new(Draft)}}
+	var err error
+	if c.elfHeader, err = readELFHeader(in); err != nil {
 		return nil, err
 	}
-	if c.elfHeader, err = parseELFHeader(head[:n]); err != nil {
-		return nil, fmt.Errorf("%s: %w", in.path(), err)
-	}
 	if c.typ != elfCore {
-		return nil, &UnsupportedError{Path: in.path(), Format: "ELF", What: c.kind() + ", not a dump",
-			Advice: programAdvice, RawHelps: scanBytes, Placeable: true}
+		return nil, c.notDump(in.path())
 	}
 	if err := c.readSegments(); err != nil {
 		return nil, fmt.Errorf("%s: %w", in.path(), err)
@@ -165,6 +156,37 @@ func openELF(in input, o Options) (*Image, error) {
 	return c.img, nil
 }
 
+// readELFHeader reads the ELF header of a file.
+func readELFHeader(in input) (elfHeader, error) {
+	var head [64]byte
+	n, err := in.read(head[:], 0)
+	if err != nil {
+		return elfHeader{}, err
+	}
+	h, err := parseELFHeader(head[:n])
+	if err != nil {
+		err = fmt.Errorf("%s: %w", in.path(), err)
+	}
+	return h, err
+}
+
+// refuseUnplaced is the reader of ELF files that are no cores: without an address
+// they are refused.
+func refuseUnplaced(in input, _ Options) (*Draft, error) {
+	h, err := readELFHeader(in)
+	if err != nil {
+		return nil, err
+	}
+	return nil, h.notDump(in.path())
+}
+
+// notDump is the error about an ELF file that is no core, where no address says
+// where it lies.
+func (h *elfHeader) notDump(path string) error {
+	return &UnsupportedError{Path: path, Format: "ELF", What: h.kind() + ", not a dump",
+		Advice: programAdvice, RawHelps: scanBytes, Holds: HoldsProgram, Placeable: true}
+}
+
 // kind says what an ELF file that is no core is.
 func (h *elfHeader) kind() string {
 	switch h.typ {
@@ -179,7 +201,7 @@ func (h *elfHeader) kind() string {
 }
 
 // readSegments reads the program headers, as many as the file holds.
-func (c *elf) readSegments() error {
+func (c *elfFile) readSegments() error {
 	if c.phnum == 0 {
 		return nil
 	}
@@ -225,8 +247,8 @@ func (c *elf) readSegments() error {
 		count = max(read, pnXNum)
 	}
 	if read < count {
-		c.img.note("truncated: the file ends within the table of program headers at file offset %#x: %d of %d were read", c.phoff, read, count)
-		c.img.lose(mulSat(count-read, c.phentsize))
+		c.img.Note("truncated: the file ends within the table of program headers at file offset %#x: %d of %d were read", c.phoff, read, count)
+		c.img.Lose(mulSat(count-read, c.phentsize))
 	}
 	return nil
 }
@@ -235,7 +257,7 @@ func (c *elf) readSegments() error {
 const lost = math.MaxUint64
 
 // countSegments is the number of program headers that the file should have.
-func (c *elf) countSegments() (uint64, error) {
+func (c *elfFile) countSegments() (uint64, error) {
 	if c.phnum != pnXNum {
 		return c.phnum, nil
 	}
@@ -251,16 +273,16 @@ func (c *elf) countSegments() (uint64, error) {
 			}
 		}
 	}
-	c.img.note("more than 65,534 program headers, but the section header that says how many (file offset %#x) is not there: reading as many as there seem to be", c.shoff)
-	c.img.lose(1)
+	c.img.Note("more than 65,534 program headers, but the section header that says how many (file offset %#x) is not there: reading as many as there seem to be", c.shoff)
+	c.img.Lose(1)
 	return lost, nil
 }
 
 // headerAt is the file offset of a program header.
-func (c *elf) headerAt(index uint64) uint64 { return addSat(c.phoff, mulSat(index, c.phentsize)) }
+func (c *elfFile) headerAt(index uint64) uint64 { return addSat(c.phoff, mulSat(index, c.phentsize)) }
 
 // parseSegment keeps a program header where it is one of those that matter.
-func (c *elf) parseSegment(b []byte, index uint64) segment {
+func (c *elfFile) parseSegment(b []byte, index uint64) segment {
 	f := fields{b, c.order}
 	s := segment{index: index}
 	if c.wide {
@@ -273,7 +295,7 @@ func (c *elf) parseSegment(b []byte, index uint64) segment {
 	switch f.u32(0) {
 	case ptLoad:
 		if s.filesz > s.memsz {
-			c.img.note("program header %d at file offset %#x: %#x bytes in the file for %#x in memory: the surplus is not shown", index, c.headerAt(index), s.filesz, s.memsz)
+			c.img.Note("program header %d at file offset %#x: %#x bytes in the file for %#x in memory: the surplus is not shown", index, c.headerAt(index), s.filesz, s.memsz)
 		}
 		if s.memsz > 0 {
 			c.loads = append(c.loads, s)
@@ -314,37 +336,15 @@ func (c *elf) describe() {
 		img.Format = "ELF machine dump"
 	} else {
 		threads := c.threads
-		img.threads = func() ([]Thread, error) { return threads, nil }
+		img.TellThreads(func() ([]Thread, error) { return threads, nil })
 	}
 	name, narrow := machineName(c.machine)
 	if c.wide && narrow {
 		img.AltWordSize = 4
-		img.noteHint(Hint{WordSize: img.AltWordSize}, "a 64-bit ELF file of a 32-bit machine (%s): its pointers may be %d bytes wide", name, img.AltWordSize)
+		img.NoteHint(Hint{WordSize: img.AltWordSize}, "a 64-bit ELF file of a 32-bit machine (%s): its pointers may be %d bytes wide", name, img.AltWordSize)
 	}
 	img.Detail = fmt.Sprintf("%d-bit %s-endian %s, %s, %s", 8*c.wordSize(), c.order, name, plural(len(c.loads), "load segment"), plural(c.noteCount, "note"))
 	if c.writer != "" {
 		img.Detail += ", " + c.writer
 	}
-}
-
-func plural(n int, what string) string {
-	if n != 1 {
-		what += "s"
-	}
-	return fmt.Sprintf("%d %s", n, what)
-}
-
-// addSat and mulSat stick at 2^64 − 1 where the result would wrap.
-func addSat(a, b uint64) uint64 {
-	if s := a + b; s >= a {
-		return s
-	}
-	return math.MaxUint64
-}
-
-func mulSat(a, b uint64) uint64 {
-	if a != 0 && b > math.MaxUint64/a {
-		return math.MaxUint64
-	}
-	return a * b
 }

@@ -10,11 +10,10 @@ import (
 
 func openTestELF(t *testing.T, b []byte, o Options) *Image {
 	t.Helper()
-	img, err := openELF(memInput(b), o)
+	img, err := finished(openELF(memInput(b), o))
 	if err != nil {
 		t.Fatal(err)
 	}
-	img.finish()
 	checkImage(t, img, uint64(len(b)))
 	return img
 }
@@ -134,8 +133,8 @@ func TestELFPrefixes(t *testing.T) {
 			{typ: 1, vaddr: base + 0x1000, data: "abcdefgh", memsz: 8},
 		}, nil)
 		for n := range b {
-			if img, err := openELF(memInput(b[:n:n]), Options{}); err == nil {
-				checkImage(t, img.finish(), uint64(n))
+			if img, err := finished(openELF(memInput(b[:n:n]), Options{})); err == nil {
+				checkImage(t, img, uint64(n))
 				if img.Missing == 0 {
 					t.Errorf("%d of %d bytes: nothing is missing", n, len(b))
 				}
@@ -148,8 +147,8 @@ func TestELFPrefixes(t *testing.T) {
 				was := b[n]
 				b[n] = v
 				for _, space := range []string{"", Physical} {
-					if img, err := openELF(memInput(b), Options{Space: space}); err == nil {
-						checkImage(t, img.finish(), uint64(len(b)))
+					if img, err := finished(openELF(memInput(b), Options{Space: space})); err == nil {
+						checkImage(t, img, uint64(len(b)))
 					}
 				}
 				b[n] = was
@@ -267,7 +266,7 @@ func TestELFNamesBounded(t *testing.T) {
 	for range segs {
 		all = append(all, testSeg{typ: 4, at: 64, filesz: num(1 << 14)})
 	}
-	if _, err := openELF(memInput(buildELF(true, addr.Little, all, nil)), Options{}); err == nil {
+	if _, err := finished(openELF(memInput(buildELF(true, addr.Little, all, nil)), Options{})); err == nil {
 		t.Error("no error about a core without load segments")
 	}
 }
@@ -341,7 +340,7 @@ func TestELFErrors(t *testing.T) {
 		"no loads":   {func(h []byte) { h[64] = 9 }, "holds no memory"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := openELF(memInput(buildELF(true, addr.Little, seg, c.edit)), Options{})
+			_, err := finished(openELF(memInput(buildELF(true, addr.Little, seg, c.edit)), Options{}))
 			checkError(t, err, c.want)
 		})
 	}
@@ -386,7 +385,7 @@ func TestELFSpaces(t *testing.T) {
 				t.Errorf("spaces %q, default %q, want %q", got, img.Space, c.spaces)
 			}
 			for space, want := range map[string]string{Virtual: c.virtual, Physical: c.physical} {
-				img, err := openELF(memInput(b), Options{Space: space})
+				img, err := finished(openELF(memInput(b), Options{Space: space}))
 				if want == "" {
 					checkError(t, err, "no "+space+" addresses")
 					continue

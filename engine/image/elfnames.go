@@ -273,7 +273,7 @@ func (n *namer) split(s *segment, r addr.Range, part func(r addr.Range, name str
 		r.First = x.Last + 1
 	}
 	if n.cuts == -1 {
-		n.img.note("NT_FILE: segments overlap: from address %v on they are not named after files", r.First)
+		n.img.Note("NT_FILE: segments overlap: from address %v on they are not named after files", r.First)
 		n.cuts--
 	}
 	part(r, name, whole)

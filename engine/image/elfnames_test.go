@@ -280,10 +280,11 @@ func TestSampleThreads(t *testing.T) {
 		if err != nil || !isELFCore(b[:min(len(b), 64)]) {
 			return nil
 		}
-		c := elf{input: memInput(b), img: new(Image)}
+		c := elf{elfFile: elfFile{input: memInput(b), img: new(Draft)}}
 		if c.elfHeader, err = parseELFHeader(b); err != nil || c.readSegments() != nil || c.readNotes() != nil || c.isMachine() {
 			return nil
 		}
+		c.findModules()
 		n := c.newNamer()
 		if len(c.threads) == 0 || n.at(addr.Addr(c.auxv[atRandom])) < 0 {
 			return nil

@@ -89,10 +89,10 @@ func (c *elf) readNotes() error {
 		s := &c.notes[i]
 		held, want := s.stored(s.filesz, c.size)
 		if held < want {
-			c.img.note("notes of program header %d: cut at the end of the file, %d of %d bytes", s.index, held, want)
+			c.img.Note("notes of program header %d: cut at the end of the file, %d of %d bytes", s.index, held, want)
 		}
 		if held > budget {
-			c.img.note("notes of program header %d at file offset %#x: more notes than the file has bytes: not read", s.index, s.off)
+			c.img.Note("notes of program header %d at file offset %#x: more notes than the file has bytes: not read", s.index, s.off)
 			return nil
 		}
 		budget -= held
@@ -124,7 +124,7 @@ func (c *elf) readNoteSegment(r *bufio.Reader, s *segment, n uint64) error {
 		// 32-bit lengths: none of these sums wraps.
 		desc := 12 + nameLen + (-(12 + nameLen))%pad
 		if desc+descLen > n-pos {
-			c.img.note("note at file offset %#x: %d bytes, beyond the end of its segment", at, desc+descLen)
+			c.img.Note("note at file offset %#x: %d bytes, beyond the end of its segment", at, desc+descLen)
 			return nil
 		}
 		next := min(desc+descLen+(-descLen)%pad, n-pos)
@@ -184,7 +184,7 @@ func (c *elf) takeNote(name string, typ uint64, r io.Reader, size, at uint64) (u
 		return 0, nil
 	}
 	if size > maxNoteBytes {
-		c.img.note("note at file offset %#x: %d bytes: too large, names of mappings are not read", at, size)
+		c.img.Note("note at file offset %#x: %d bytes: too large, names of mappings are not read", at, size)
 		return 0, nil
 	}
 	desc := make([]byte, size) // as many as the file holds, at the most
@@ -223,21 +223,21 @@ func (c *elf) takeAuxv(desc []byte) {
 func (c *elf) takeFiles(desc []byte, at uint64) {
 	w := c.wordSize()
 	if len(desc) < 2*w {
-		c.img.note("NT_FILE at file offset %#x: %d bytes, too few for its header", at, len(desc))
+		c.img.Note("NT_FILE at file offset %#x: %d bytes, too few for its header", at, len(desc))
 		return
 	}
 	count := c.order.Uint(desc[:w])
 	c.fileUnit = c.order.Uint(desc[w : 2*w])
 	desc = desc[2*w:]
 	if held := uint64(len(desc) / (3*w + 1)); count > held {
-		c.img.note("NT_FILE at file offset %#x: it names %d files and has room for %d", at, count, held)
+		c.img.Note("NT_FILE at file offset %#x: it names %d files and has room for %d", at, count, held)
 		count = held
 	}
 	paths := desc[int(count)*3*w:]
 	for i := range int(count) {
 		path, rest, ok := bytes.Cut(paths, []byte{0})
 		if !ok {
-			c.img.note("NT_FILE at file offset %#x: its paths end after %d of %d", at, i, count)
+			c.img.Note("NT_FILE at file offset %#x: its paths end after %d of %d", at, i, count)
 			break
 		}
 		paths = rest

@@ -103,9 +103,9 @@ func (u *userMemory) sign() uint64 { return 1 << (bits.TrailingZeros64(u.signs) 
 func (u *userMemory) wrong(a uint64) bool { return a&u.signs == u.signs && a&u.sign() == 0 }
 
 // report says what was done.
-func (u *userMemory) report(img *Image) {
+func (u *userMemory) report(img *Draft) {
 	if u.count > 0 {
-		img.note("%s of user memory at addresses that no machine has, as QEMU sets the sign bits of every one: shown where the guest had them, the first at %v instead of %v",
+		img.Note("%s of user memory at addresses that no machine has, as QEMU sets the sign bits of every one: shown where the guest had them, the first at %v instead of %v",
 			plural(u.count, "load segment"), addr.Addr(u.first.vaddr&^u.signs), addr.Addr(u.first.vaddr))
 	}
 }

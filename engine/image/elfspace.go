@@ -163,7 +163,7 @@ func (l *layout) leaveOut(s *segment) {
 func (l *layout) lay(s *segment, first addr.Addr, names *namer, yield func(engine.Mapping)) {
 	mem := s.memsz
 	if room := uint64(l.maxAddr() - first); mem-1 > room {
-		l.img.note("program header %d at file offset %#x: %#x bytes from address %v run past the last address, %v: cut there", s.index, l.headerAt(s.index), mem, first, l.maxAddr())
+		l.img.Note("program header %d at file offset %#x: %#x bytes from address %v run past the last address, %v: cut there", s.index, l.headerAt(s.index), mem, first, l.maxAddr())
 		mem = room + 1
 	}
 	held, want := s.stored(mem, l.size)
@@ -201,15 +201,15 @@ func (l *layout) lay(s *segment, first addr.Addr, names *namer, yield func(engin
 // report turns what was counted into notes and missing bytes.
 func (l *layout) report(space, other string) {
 	if l.cut > 0 {
-		l.img.note("truncated: %d of %s run past the end of the file at offset %#x: %d bytes are lost, the first at address %v", l.cut, plural(len(l.loads), "load segment"), l.size, l.cutLen, l.cutAt)
-		l.img.lose(l.cutLen)
+		l.img.Note("truncated: %d of %s run past the end of the file at offset %#x: %d bytes are lost, the first at address %v", l.cut, plural(len(l.loads), "load segment"), l.size, l.cutLen, l.cutAt)
+		l.img.Lose(l.cutLen)
 	}
 	if l.left > 0 {
 		what, hint := "", Hint{}
 		if slices.Contains(l.img.Spaces, other) {
 			what, hint.Space = fmt.Sprintf(": their addresses are %s", other), other
 		}
-		l.img.noteHint(hint, "%s with %d bytes have no %s address and are not shown%s", plural(int(l.left), "load segment"), l.leftLen, space, what)
+		l.img.NoteHint(hint, "%s with %d bytes have no %s address and are not shown%s", plural(int(l.left), "load segment"), l.leftLen, space, what)
 	}
 }
 
@@ -219,8 +219,8 @@ func (l *layout) report(space, other string) {
 func (c *elf) noteIncomplete() {
 	free := c.machine == 3 || c.machine == 62 || c.machine == 183 || c.machine == 22 && c.wide
 	if free && c.isMachine() && c.flags&1 != 0 {
-		c.img.note("the dump says that it is incomplete (makedumpfile, e_flags bit 0): memory that it lacks is shown as absent")
-		c.img.lose(1)
+		c.img.Note("the dump says that it is incomplete (makedumpfile, e_flags bit 0): memory that it lacks is shown as absent")
+		c.img.Lose(1)
 	}
 }
 

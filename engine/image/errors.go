@@ -18,6 +18,8 @@ type UnsupportedError struct {
 	What   string // what the file is, to follow "is": "gzip-compressed"
 	Advice string // what to do about it, one line: without the package, or as the fields below tell
 
+	Holds Holding // what is in the file
+
 	// RawHelps is what can be done with the file opened as raw memory,
 	// Options.Format "raw", to follow "or": "scan the compressed bytes"; "" where
 	// that would not help.
@@ -39,6 +41,23 @@ type UnsupportedError struct {
 }
 
 func (e *UnsupportedError) Error() string { return e.Path + " is " + e.What + ": " + e.Advice }
+
+// IsProgram reports whether the file is a program, a library or an object file:
+// no memory was saved in it.
+func (e *UnsupportedError) IsProgram() bool { return e.Holds == HoldsProgram }
+
+// IsDump reports whether the file holds memory in a format that is not read. A
+// container, which may hold a dump or anything else, is none.
+func (e *UnsupportedError) IsDump() bool { return e.Holds == HoldsMemory }
+
+// Holding says what a file of a known format holds.
+type Holding uint8
+
+const (
+	HoldsMemory   Holding = iota // memory: it is a dump, or a live process
+	HoldsProgram                 // a program, a library or an object file
+	HoldsAnything                // a dump or anything else, in a container
+)
 
 // SpaceError says that an image has no addresses of the space that Options.Space
 // asks for.

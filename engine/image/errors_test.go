@@ -80,15 +80,15 @@ func TestErrorsTellWhatHelps(t *testing.T) {
 		"core, placed":         {open(process, Options{Base: &base}), &UnsupportedError{Path: process, Format: "ELF core", RawHelps: "place the bytes as they are"}},
 		"as elf, placed":       {open(process, Options{Base: &base, Format: "elf"}), &BaseError{Path: process, Format: "elf"}},
 		"as lime, placed":      {open(lime, Options{Base: &base, Format: "lime"}), &BaseError{Path: lime, Format: "lime"}},
-		"program":              {open(prog, Options{}), &UnsupportedError{Path: prog, Format: "ELF", RawHelps: "scan its bytes", Placeable: true}},
-		"Mach-O":               {open(macho, Options{}), &UnsupportedError{Path: macho, Format: "Mach-O", RawHelps: "scan its bytes", Placeable: true}},
-		"gzip":                 {open(gzip, Options{}), &UnsupportedError{Path: gzip, Format: "gzip", RawHelps: "scan the compressed bytes"}},
+		"program":              {open(prog, Options{}), &UnsupportedError{Path: prog, Format: "ELF", Holds: HoldsProgram, RawHelps: "scan its bytes", Placeable: true}},
+		"Mach-O":               {open(macho, Options{}), &UnsupportedError{Path: macho, Format: "Mach-O", Holds: HoldsProgram, RawHelps: "scan its bytes", Placeable: true}},
+		"gzip":                 {open(gzip, Options{}), &UnsupportedError{Path: gzip, Format: "gzip", Holds: HoldsAnything, RawHelps: "scan the compressed bytes"}},
 		"checkpoint":           {open(dmtcp, Options{}), &UnsupportedError{Path: dmtcp, Format: "DMTCP checkpoint", RawHelps: "scan its bytes", Live: true}},
 		"off a page":           {open(prog, Options{Base: &odd}), &PageError{Path: prog, At: odd, Page: 0x1000}},
 		"layer off a page":     {lay(LayerSpec{Path: prog, At: odd}), &PageError{Path: prog, At: odd, Page: 0x1000}},
-		"object at":            {open(object, Options{Base: &base}), &UnsupportedError{Path: object, Format: "ELF", AsTheyAre: true}},
+		"object at":            {open(object, Options{Base: &base}), &UnsupportedError{Path: object, Format: "ELF", Holds: HoldsProgram, AsTheyAre: true}},
 		"LiME as a layer":      {lay(LayerSpec{Path: lime, At: base}), &UnsupportedError{Path: lime, Format: "LiME", RawHelps: "lay its bytes as they are"}},
-		"gzip as a layer":      {lay(LayerSpec{Path: gzip, At: base}), &UnsupportedError{Path: gzip, Format: "gzip", RawHelps: "scan the compressed bytes"}},
+		"gzip as a layer":      {lay(LayerSpec{Path: gzip, At: base}), &UnsupportedError{Path: gzip, Format: "gzip", Holds: HoldsAnything, RawHelps: "scan the compressed bytes"}},
 		"memory, unplaced":     {lay(LayerSpec{Path: memory, Unplaced: true}), &UnplacedError{Path: memory}},
 		"raw, unplaced":        {lay(LayerSpec{Path: prog, Unplaced: true, Raw: true}), &UnplacedError{Path: prog}},
 		"program, unplaced":    {lay(LayerSpec{Path: prog, Unplaced: true}), &UnplacedError{Path: prog, Program: true}},
@@ -108,7 +108,7 @@ func TestErrorsTellWhatHelps(t *testing.T) {
 
 // modulesOf is the error of laying an image's modules.
 func modulesOf(img *Image) error {
-	_, err := img.OpenModules("", Options{})
+	_, err := OpenModules(img, "", Options{})
 	return err
 }
 
@@ -127,19 +127,20 @@ func TestHints(t *testing.T) {
 	img.Close()
 	checkHints(t, img)
 
-	img = new(Image)
-	img.note("odd")
-	img.noteHint(Hint{}, "odd too")
-	img.noteHint(Hint{Space: Physical}, "not shown")
-	for range maxNotes {
-		img.noteHint(Hint{WordSize: 4}, "narrow")
+	draft := new(Draft)
+	draft.Note("odd")
+	draft.NoteHint(Hint{}, "odd too")
+	draft.NoteHint(Hint{Space: Physical}, "not shown")
+	for range MaxNotes {
+		draft.NoteHint(Hint{WordSize: 4}, "narrow")
 	}
-	for i, h := range img.finish().Hints {
+	img = draft.Finish()
+	for i, h := range img.Hints {
 		if want := (Hint{Note: i + 2, WordSize: 4}); i > 0 && h != want {
 			t.Errorf("hint %d: %+v, want %+v", i, h, want)
 		}
 	}
-	if len(img.Hints) != maxNotes-2 || img.Hints[0] != (Hint{Note: 2, Space: Physical}) {
+	if len(img.Hints) != MaxNotes-2 || img.Hints[0] != (Hint{Note: 2, Space: Physical}) {
 		t.Errorf("%d hints, first %+v", len(img.Hints), img.Hints[0])
 	}
 }

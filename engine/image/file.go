@@ -53,6 +53,9 @@ func openFile(path string) (*fileSource, error) {
 	return f, nil
 }
 
+// input is what the reader of a format gets of the file.
+func (f *fileSource) input() input { return input{f.file, f.size, f} }
+
 // measure checks the opened file and sets its size.
 func (f *fileSource) measure() error {
 	info, err := f.file.Stat()
@@ -197,16 +200,4 @@ func (f *fileSource) mapMemory(o Options) {
 	if mmap.CanEnter && o.Sequential && f.size >= pagerLeast {
 		f.pager = newPager(data)
 	}
-}
-
-// ShellWord returns a path, or another argument, as a POSIX shell takes it: as it
-// is, or in single quotes. It is for advice about a file, which people copy.
-func ShellWord(path string) string {
-	special := func(c rune) bool {
-		return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && !strings.ContainsRune("_@%+=:,./-", c)
-	}
-	if path != "" && !strings.ContainsFunc(path, special) {
-		return path
-	}
-	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
 }

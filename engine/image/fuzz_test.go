@@ -44,9 +44,9 @@ func FuzzELF(f *testing.F) {
 	}, nil))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		for _, space := range []string{"", Virtual, Physical} {
-			img, err := openELF(memInput(b), Options{Space: space})
+			img, err := finished(openELF(memInput(b), Options{Space: space}))
 			if err == nil {
-				checkImage(t, img.finish(), uint64(len(b)))
+				checkImage(t, img, uint64(len(b)))
 			}
 		}
 	})
@@ -59,11 +59,11 @@ func FuzzLiME(f *testing.F) {
 	f.Add([]byte(rec(0x1000, 0xfff, "") + rec(0x1000, 0x1003, "abcd") + rec(3, 1, "x") + rec(5, 1<<40, "yy") + rec(7, 7, "z")))
 	f.Add([]byte(beRec(0x1000, 0x1003, "abcd") + "damaged" + beRec(0x2000, 0x2003, "efgh")))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		img, err := openLiME(memInput(b), Options{})
+		img, err := finished(openLiME(memInput(b), Options{}))
 		if err != nil {
 			return
 		}
-		checkImage(t, img.finish(), uint64(len(b)))
+		checkImage(t, img, uint64(len(b)))
 		// The records and what is missing of the last one account for the file.
 		var held uint64
 		for _, m := range img.Mappings {

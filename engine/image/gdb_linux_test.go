@@ -201,9 +201,9 @@ func checkCore(t *testing.T, gdb, core, prog string, pid int) {
 func layAs(img *Image, flag, prog string) (*Layer, error) {
 	switch flag {
 	case "--modules":
-		return img.OpenModules("", Options{})
+		return OpenModules(img, "", Options{})
 	case "--sysroot":
-		return img.OpenModules("/", Options{})
+		return OpenModules(img, "/", Options{})
 	}
 	return OpenLayer(img, LayerSpec{Path: prog, Unplaced: true}, Options{})
 }
@@ -336,7 +336,7 @@ func (c *comparison) reason(a addr.Addr, mine []byte, theirs string) string {
 // from there on.
 func (c *comparison) endsIn(v engine.Interval) bool {
 	src := v.Mapping.Source
-	return src != nil && src != c.img.core.src && (v.Mapping.OffsetOf(v.Last)+1 == src.Size() || src.Size()-v.Mapping.OffsetOf(v.Last) < filePage)
+	return src != nil && src != coreOf(c.img).src && (v.Mapping.OffsetOf(v.Last)+1 == src.Size() || src.Size()-v.Mapping.OffsetOf(v.Last) < filePage)
 }
 
 // compareLive compares with the memory of the process: what it could not write

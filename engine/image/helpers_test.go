@@ -42,6 +42,14 @@ type testSeg struct {
 	at           uint64
 }
 
+// finished returns the image of a draft.
+func finished(d *Draft, err error) (*Image, error) {
+	if err != nil {
+		return nil, err
+	}
+	return d.Finish(), nil
+}
+
 func num(n uint64) *uint64 { return &n }
 
 // buildELF makes an ELF core, or what edit makes of its header.
@@ -180,7 +188,7 @@ func called(ms []engine.Mapping, name string) []addr.Range {
 // checkImage holds for every image, however hostile its file.
 func checkImage(t *testing.T, img *Image, size uint64) {
 	t.Helper()
-	if len(img.Notes) > maxNotes+1 {
+	if len(img.Notes) > MaxNotes+1 {
 		t.Errorf("%d notes", len(img.Notes))
 	}
 	for _, n := range img.Notes {
@@ -189,7 +197,7 @@ func checkImage(t *testing.T, img *Image, size uint64) {
 		}
 	}
 	for _, h := range img.Hints {
-		if h.Note < 0 || h.Note >= min(len(img.Notes), maxNotes) || h == (Hint{Note: h.Note}) {
+		if h.Note < 0 || h.Note >= min(len(img.Notes), MaxNotes) || h == (Hint{Note: h.Note}) {
 			t.Errorf("hint %+v of %d notes", h, len(img.Notes))
 		}
 	}

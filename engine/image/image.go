@@ -24,12 +24,7 @@ package image
 
 import (
 	"errors"
-	"fmt"
 	"io"
-	"math"
-	"math/bits"
-	"slices"
-	"strings"
 
 	"vscan/engine"
 	"vscan/engine/addr"
@@ -84,39 +79,6 @@ type Options struct {
 	Raw         bool
 }
 
-// Formats are the names that [Options.Format] knows: "raw" and those that are
-// read.
-func Formats() []string {
-	names := []string{"raw"}
-	for _, k := range formats {
-		if k.flag != "" && !slices.Contains(names, k.flag) {
-			names = append(names, k.flag)
-		}
-	}
-	return names
-}
-
-// validate names everything that is wrong, in one line.
-func (o Options) validate() error {
-	var wrong []string
-	if o.Format != "" && !slices.Contains(Formats(), o.Format) {
-		wrong = append(wrong, fmt.Sprintf("image format %q: want one of %s", o.Format, strings.Join(Formats(), ", ")))
-	}
-	switch {
-	case strings.HasPrefix(o.Space, "cr3:"):
-		wrong = append(wrong, fmt.Sprintf("space %q: page tables are not read yet: want virtual or physical", o.Space))
-	case o.Space != "" && o.Space != Virtual && o.Space != Physical:
-		wrong = append(wrong, fmt.Sprintf("space %q: want virtual or physical", o.Space))
-	}
-	if o.Base == nil && (o.Offset != 0 || o.Len != 0) {
-		wrong = append(wrong, fmt.Sprintf("offset %#x, length %#x: a part of a file wants a base, the address of its first byte", o.Offset, o.Len))
-	}
-	if wrong == nil {
-		return nil
-	}
-	return errors.New(strings.Join(wrong, "; "))
-}
-
 // Image is an opened dump or process: what it is, and its memory.
 type Image struct {
 	Path string // as it was opened; "pid:N" for a live process
@@ -165,8 +127,7 @@ type Image struct {
 	Modules []Module
 
 	threads func() ([]Thread, error) // nil where the format has none
-	core    *coreFile                // of the core of a process, else nil
-	unsaid  int                      // notes beyond maxNotes
+	origin  any
 	closers []io.Closer
 }
 
@@ -179,44 +140,10 @@ type Hint struct {
 	WordSize int    // in bytes, that the memory may have: Image.AltWordSize
 }
 
-// maxNotes bounds Image.Notes: a hostile file can be odd in a million places.
-const maxNotes = 32
-
-// note keeps a line about something odd.
-func (img *Image) note(format string, args ...any) {
-	if len(img.Notes) == maxNotes {
-		img.unsaid++
-		return
-	}
-	img.Notes = append(img.Notes, fmt.Sprintf(format, args...))
-}
-
-// noteHint keeps a line with its hint; a hint that says nothing is left out.
-func (img *Image) noteHint(h Hint, format string, args ...any) {
-	h.Note = len(img.Notes)
-	img.note(format, args...)
-	if len(img.Notes) > h.Note && h != (Hint{Note: h.Note}) {
-		img.Hints = append(img.Hints, h)
-	}
-}
-
-// lose counts n bytes as missing. The sum sticks at 2^64 − 1.
-func (img *Image) lose(n uint64) {
-	sum, carry := bits.Add64(img.Missing, n, 0)
-	if carry != 0 {
-		sum = math.MaxUint64
-	}
-	img.Missing = sum
-}
-
-// finish closes the list of notes.
-func (img *Image) finish() *Image {
-	if img.unsaid > 0 {
-		img.Notes = append(img.Notes, fmt.Sprintf("and %d more such notes", img.unsaid))
-		img.unsaid = 0
-	}
-	return img
-}
+// Origin returns what the package of the image's format keeps for questions that
+// are asked later, in a type of that package, as the core package does of the core
+// of a process. It is nil where nothing is kept.
+func (img *Image) Origin() any { return img.origin }
 
 // Close closes the image's sources. Bytes that a source has handed out as its
 // own memory are gone with it, so whatever reads them has to have ended.
@@ -227,101 +154,4 @@ func (img *Image) Close() error {
 	}
 	img.closers = nil
 	return errors.Join(errs...)
-}
-
-// input is what the reader of a format gets: the bytes of the file for its
-// headers, which are always read by ReadAt since mapped memory may fault, and
-// the source that its mappings name.
-type input struct {
-	io.ReaderAt
-	size uint64 // of the file in bytes, below 2^63
-	src  engine.Source
-}
-
-func (in input) path() string { return in.src.Name() }
-
-// read fills b from file offset off as far as the file goes. A short count
-// without an error is the end of the file.
-func (in input) read(b []byte, off uint64) (int, error) {
-	if off >= in.size {
-		return 0, nil
-	}
-	b = b[:min(uint64(len(b)), in.size-off)]
-	n, err := in.ReadAt(b, int64(off))
-	if n == len(b) || errors.Is(err, io.EOF) {
-		return n, nil
-	}
-	return n, fmt.Errorf("%s: cannot read at file offset %#x: %w", in.path(), off+uint64(n), err)
-}
-
-// Open opens a file as an image. It needs a regular file or a block device:
-// what can be read only once, such as a pipe, is refused and never waited for.
-// An *[UnsupportedError] says that the file is something known that is not
-// read; a *[SpaceError], a *[BaseError] and a *[PageError] that it has no such
-// addresses as o asks for.
-func Open(path string, o Options) (*Image, error) {
-	if err := o.validate(); err != nil {
-		return nil, err
-	}
-	f, err := openFile(path)
-	if err != nil {
-		return nil, err
-	}
-	img, err := f.image(o)
-	if err != nil {
-		f.Close()
-		return nil, err
-	}
-	f.mapMemory(o)
-	img.Path, img.FileSize = path, f.size
-	img.closers = append(img.closers, f)
-	return img.finish(), nil
-}
-
-// image finds the format of a file and has it read.
-func (f *fileSource) image(o Options) (*Image, error) {
-	in := input{f.file, f.size, f}
-	head, tail, err := f.ends(in)
-	if err != nil {
-		return nil, err
-	}
-	if o.Format == "raw" {
-		return openRaw(in, o)
-	}
-	k := identify(head, tail)
-	switch {
-	case o.Format != "" && (k == nil || k.flag != o.Format):
-		is := "its first bytes are of no format that is known"
-		if k != nil {
-			is = "it is " + k.what
-		}
-		return nil, fmt.Errorf("%s does not have the format %q: %s", f.path, o.Format, is)
-	case o.Base != nil && !o.Raw && o.Offset == 0 && o.Len == 0 && isProgram(head):
-		return openProgram(in, o)
-	case o.Format != "" && o.Base != nil:
-		return nil, &BaseError{Path: f.path, Format: o.Format}
-	case k == nil, o.Base != nil && k.program:
-		return openRaw(in, o)
-	case k.open == nil:
-		return nil, k.refuse(f.path)
-	case o.Base != nil:
-		return nil, &UnsupportedError{Path: f.path, Format: k.name, What: k.what,
-			Advice: "leave out the address", RawHelps: "place the bytes as they are"}
-	}
-	return k.open(in, o)
-}
-
-// ends reads the first and the last bytes of a file, for detection.
-func (f *fileSource) ends(in input) (head, tail []byte, err error) {
-	head = make([]byte, min(headSize, f.size))
-	n, err := in.read(head, 0)
-	if n == 0 && err == nil {
-		err = fmt.Errorf("%s is empty: there is nothing to scan", f.path)
-	}
-	if err != nil {
-		return nil, nil, err
-	}
-	tail = make([]byte, min(tailSize, f.size))
-	m, err := in.read(tail, f.size-uint64(len(tail)))
-	return head[:n], tail[:m], err
 }

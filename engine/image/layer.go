@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -14,29 +13,6 @@ import (
 
 // What is laid over or under an image: a run of a file's bytes, or an ELF
 // program or library, which lies where its program headers say.
-
-// LayerSpec is a file, or a part of one, and where it is laid.
-type LayerSpec struct {
-	Path string
-
-	// At is the address of the first byte, or, for an ELF program or library that
-	// is not Raw, of the page of its lowest segment.
-	At addr.Addr
-
-	// Unplaced says that At is not given: the image has to tell where the file
-	// was loaded.
-	Unplaced bool
-
-	// Raw lays the bytes as they are, whatever the file is. It is implied by an
-	// Offset or a Len.
-	Raw    bool
-	Offset uint64 // in the file, of the first byte
-	Len    uint64 // in bytes; 0 is to the end of the file
-}
-
-func (s *LayerSpec) raw(o Options) bool {
-	return s.Raw || s.Offset > 0 || s.Len > 0 || o.Format == "raw"
-}
 
 // Layer is what was made of a file, or of several, to lay over or under an
 // image.
@@ -110,7 +86,7 @@ func OpenLayer(img *Image, spec LayerSpec, o Options) (*Layer, error) {
 	if err != nil {
 		return nil, err
 	}
-	l, err := f.layer(img, spec, o)
+	l, err := layFile(f, img, spec, o)
 	if err != nil {
 		f.Close()
 		return nil, err
@@ -120,20 +96,21 @@ func OpenLayer(img *Image, spec LayerSpec, o Options) (*Layer, error) {
 	return l, nil
 }
 
-func (f *fileSource) layer(img *Image, spec LayerSpec, o Options) (*Layer, error) {
-	in := input{f.file, f.size, f}
-	head, tail, err := f.ends(in)
+// layFile makes the layer of an opened file.
+func layFile(f *fileSource, img *Image, spec LayerSpec, o Options) (*Layer, error) {
+	in := f.input()
+	head, tail, err := ends(in)
 	if err != nil {
 		return nil, err
 	}
-	if err := f.checkLayer(identify(head, tail), o); err != nil {
+	if err := checkLayer(f.path, identify(head, tail), o); err != nil {
 		return nil, err
 	}
 	switch {
-	case !spec.raw(o) && isProgram(head):
-		return f.programLayer(img, in, spec)
-	case spec.Unplaced && !spec.raw(o):
-		return f.mappedLayer(img)
+	case !isRaw(spec, o) && isProgram(head):
+		return programLayer(img, in, spec)
+	case spec.Unplaced && !isRaw(spec, o):
+		return mappedLayer(f, img)
 	case spec.Unplaced:
 		return nil, &UnplacedError{Path: f.path, What: "raw bytes, which have none of their own"}
 	}
@@ -144,45 +121,26 @@ func (f *fileSource) layer(img *Image, spec LayerSpec, o Options) (*Layer, error
 	return &Layer{Mappings: []engine.Mapping{m}}, nil
 }
 
+// isRaw reports whether a file is laid as it is, whatever it holds.
+func isRaw(s LayerSpec, o Options) bool {
+	return s.Raw || s.Offset > 0 || s.Len > 0 || o.Format == "raw"
+}
+
 // checkLayer refuses what is no run of memory. k is what the file is, nil where
 // that is not known.
-func (f *fileSource) checkLayer(k *known, o Options) error {
-	if k == nil || k.program || o.Format == "raw" {
+func checkLayer(path string, k *known, o Options) error {
+	if k == nil || k.holds == HoldsProgram || o.Format == "raw" {
 		return nil
 	}
 	if k.open == nil {
-		return k.refuse(f.path)
+		return k.refuse(path)
 	}
-	return &UnsupportedError{Path: f.path, Format: k.name, What: k.what,
+	return &UnsupportedError{Path: path, Format: k.name, What: k.what, Holds: k.holds,
 		Advice: "a layer is raw bytes: open the file as an image", RawHelps: "lay its bytes as they are"}
 }
 
-// run is the mapping of a run of the file's bytes as they are; spec.Path is not
-// looked at.
-func (in input) run(spec LayerSpec) (engine.Mapping, error) {
-	var none engine.Mapping
-	if spec.Offset >= in.size {
-		return none, fmt.Errorf("%s: offset %#x is at or beyond the end of the file, which has %#x bytes", in.path(), spec.Offset, in.size)
-	}
-	n := spec.Len
-	switch rest := in.size - spec.Offset; {
-	case n == 0:
-		n = rest
-	case n > rest:
-		return none, fmt.Errorf("%s: %#x bytes from offset %#x run past the end of the file, which has %#x bytes", in.path(), n, spec.Offset, in.size)
-	}
-	r, ok := addr.Sized(spec.At, n)
-	if !ok {
-		return none, fmt.Errorf("%s: %#x bytes from address %v run past the last address, %v", in.path(), n, spec.At, addr.Max)
-	}
-	return engine.Mapping{Range: r, Source: in.src, Offset: spec.Offset, Name: baseName(in.path())}, nil
-}
-
-// baseName is the name of a mapping of a file.
-func baseName(path string) string { return filepath.Base(path) }
-
 // programLayer lays an ELF program or library.
-func (f *fileSource) programLayer(img *Image, in input, spec LayerSpec) (*Layer, error) {
+func programLayer(img *Image, in input, spec LayerSpec) (*Layer, error) {
 	p, err := readWholeProgram(in)
 	if err != nil {
 		return nil, err
@@ -190,14 +148,14 @@ func (f *fileSource) programLayer(img *Image, in input, spec LayerSpec) (*Layer,
 	l := new(Layer)
 	if len(p.loads) == 0 {
 		if spec.Unplaced {
-			return nil, &UnplacedError{Path: f.path, What: "an ELF file without load segments, which says nowhere where it lies in memory"}
+			return nil, &UnplacedError{Path: in.path(), What: "an ELF file without load segments, which says nowhere where it lies in memory"}
 		}
 		m, err := in.run(spec)
 		l.Mappings = []engine.Mapping{m}
-		l.note("%s: an ELF file without load segments: its bytes are laid as they are", f.path)
+		l.note("%s: an ELF file without load segments: its bytes are laid as they are", in.path())
 		return l, err
 	}
-	page := img.pageSize()
+	page := pageSize(img)
 	bases := []addr.Addr{spec.At}
 	if spec.Unplaced {
 		bases, err = l.findBases(img, p, page)
@@ -211,7 +169,7 @@ func (f *fileSource) programLayer(img *Image, in input, spec LayerSpec) (*Layer,
 	for i, base := range bases {
 		l.layProgram(p, base, page)
 		if i < maxToldFiles {
-			l.note("%s: %s%s", p.path(), p.says(base, page), img.unsure(p, base))
+			l.note("%s: %s%s", p.path(), p.says(base, page), unsure(img, p, base))
 		}
 	}
 	if n := len(bases) - maxToldFiles; n > 0 {
@@ -220,31 +178,32 @@ func (f *fileSource) programLayer(img *Image, in input, spec LayerSpec) (*Layer,
 	if lost := p.lost(); lost > 0 {
 		l.noteLost(p, lost)
 	}
-	if spec.Unplaced || img.hasModuleAt(spec.At) {
-		l.writable = writable(img, l.Mappings)
-		l.noteUnsaved(img, f.path+": ")
+	if spec.Unplaced || hasModuleAt(img, spec.At) {
+		l.writable = writable(coreOf(img), l.Mappings)
+		l.noteUnsaved(img, in.path()+": ")
 	}
 	return l, nil
 }
 
 // hasModuleAt reports whether the image names a file that was mapped from an
 // address on.
-func (img *Image) hasModuleAt(at addr.Addr) bool {
+func hasModuleAt(img *Image, at addr.Addr) bool {
 	return img != nil && slices.ContainsFunc(img.Modules, func(m Module) bool { return m.Base == at })
 }
 
 // unsure is what a note adds where the image has a file at base, that may be the
 // program, and holds nothing to compare the two.
-func (img *Image) unsure(p *program, base addr.Addr) string {
-	if img == nil || img.core == nil {
+func unsure(img *Image, p *program, base addr.Addr) string {
+	c := coreOf(img)
+	if c == nil {
 		return ""
 	}
-	for i := range img.Modules {
-		m := &img.Modules[i]
+	for i := range c.modules {
+		m := &c.modules[i]
 		if _, ok := m.offsetAt(base); !ok {
 			continue
 		}
-		if compared, err := img.core.verify(p, []*Module{m}); err == nil && !compared {
+		if compared, err := c.verify(p, []*coreModule{m}); err == nil && !compared {
 			return ": compared with nothing, since the core saved neither its header nor its build-id: it may be another build"
 		}
 	}
@@ -265,9 +224,9 @@ func (l *Layer) noteLost(p *program, lost uint64) {
 }
 
 // pageSize is the size of a page of the memory, in bytes.
-func (img *Image) pageSize() uint64 {
-	if img != nil && img.core != nil {
-		return img.core.page
+func pageSize(img *Image) uint64 {
+	if c := coreOf(img); c != nil {
+		return c.page
 	}
 	return filePage
 }
@@ -275,77 +234,15 @@ func (img *Image) pageSize() uint64 {
 // findBases is where the lowest page of a program was loaded, once or more, as
 // the image tells.
 func (l *Layer) findBases(img *Image, p *program, page uint64) ([]addr.Addr, error) {
-	if img == nil || img.core == nil {
+	c := coreOf(img)
+	if c == nil {
 		return l.fixedBase(p, page, "the image does not tell what was loaded where")
 	}
-	modules := img.Modules
-	if len(modules) == 0 {
-		modules = img.core.headed()
-	}
-	ms := candidates(modules, p.path(), p.buildID)
-	if len(ms) == 0 && len(img.Modules) == 0 { // which of them has no path to tell
-		ms = img.core.like(p, modules)
-	}
-	if len(ms) == 0 {
-		ms = covering(modules, p)
-	}
+	ms := c.placesOf(p)
 	if len(ms) == 0 {
 		return l.fixedBase(p, page, "the core names no such file")
 	}
-	return img.core.basesIn(p, ms)
-}
-
-// like is the modules that begin with the bytes of a program.
-func (c *coreFile) like(p *program, modules []Module) []*Module {
-	var out []*Module
-	for i := range modules {
-		if compared, err := c.verify(p, []*Module{&modules[i]}); compared && err == nil {
-			out = append(out, &modules[i])
-		}
-	}
-	return out
-}
-
-// covering is the module that has the first address of a program of fixed
-// addresses: if that is another file, the program is not the one that ran.
-func covering(modules []Module, p *program) []*Module {
-	for i := range modules {
-		if _, ok := modules[i].offsetAt(addr.Addr(p.low.vaddr)); ok && p.typ == elfExec {
-			return []*Module{&modules[i]}
-		}
-	}
-	return nil
-}
-
-// basesIn is where a program is in the modules that it may be. It has to fit
-// one of them.
-func (c *coreFile) basesIn(p *program, ms []*Module) ([]addr.Addr, error) {
-	var bases []addr.Addr
-	var why error // the first reason
-	for _, m := range ms {
-		base, err := c.baseOf(p, m)
-		if err == nil {
-			bases = append(bases, base)
-		} else if why == nil {
-			why = err
-		}
-	}
-	if bases == nil {
-		return nil, why
-	}
-	return bases, nil
-}
-
-// baseOf is where a program is in the module that it may be.
-func (c *coreFile) baseOf(p *program, m *Module) (addr.Addr, error) {
-	compared, err := c.verify(p, []*Module{m})
-	if err != nil {
-		return 0, err
-	}
-	if m.Path == "" && compared { // a segment that begins with the header: no range of another is known
-		return m.Base, p.room(m.Base, c.page)
-	}
-	return c.baseIn(p, m)
+	return c.basesIn(p, ms)
 }
 
 // fixedBase is where a program of fixed addresses lies, whatever the image.
@@ -361,12 +258,13 @@ func (l *Layer) fixedBase(p *program, page uint64, why string) ([]addr.Addr, err
 // noteOther tells where the program that is laid at an address is not the one
 // that the image has there.
 func (l *Layer) noteOther(img *Image, p *program, at addr.Addr) {
-	if img == nil || img.core == nil {
+	c := coreOf(img)
+	if c == nil {
 		return
 	}
-	for i := range img.Modules {
-		if m := &img.Modules[i]; m.Base == at {
-			if _, err := img.core.verify(p, []*Module{m}); err != nil {
+	for i := range c.modules {
+		if m := &c.modules[i]; m.Base == at {
+			if _, err := c.verify(p, []*coreModule{m}); err != nil {
 				l.note("%v", err)
 			}
 		}
@@ -376,12 +274,13 @@ func (l *Layer) noteOther(img *Image, p *program, at addr.Addr) {
 // noteUnsaved counts the ranges that the process could write, that the core
 // did not save and that the layer shows instead.
 func (l *Layer) noteUnsaved(img *Image, prefix string) {
-	if img == nil || img.core == nil {
+	c := coreOf(img)
+	if c == nil {
 		return
 	}
 	var ranges []addr.Range
 	for i := range l.writable {
-		if m := &l.writable[i]; m.State != engine.Absent && !img.core.savedAll(m.Range) {
+		if m := &l.writable[i]; m.State != engine.Absent && !c.savedAll(m.Range) {
 			ranges = append(ranges, m.Range)
 		}
 	}
@@ -392,10 +291,10 @@ func (l *Layer) noteUnsaved(img *Image, prefix string) {
 
 // writable is those of the mappings that the process could write, as they or
 // the core say.
-func writable(img *Image, ms []engine.Mapping) []engine.Mapping {
+func writable(c *coreFile, ms []engine.Mapping) []engine.Mapping {
 	var out []engine.Mapping
 	for i := range ms {
-		if ms[i].Perm&engine.PermWrite != 0 || img != nil && img.core != nil && img.core.writable(ms[i].First) {
+		if ms[i].Perm&engine.PermWrite != 0 || c != nil && c.writable(ms[i].First) {
 			out = append(out, ms[i])
 		}
 	}
@@ -410,19 +309,14 @@ func verb(n int, one, more string) string {
 	return more
 }
 
-// writable reports whether the core says that the process could write at a.
-func (c *coreFile) writable(a addr.Addr) bool {
-	s := c.segmentAt(a)
-	return s != nil && s.perm()&engine.PermWrite != 0
-}
-
 // mappedLayer lays a file that is no program where the image says that it was
 // mapped.
-func (f *fileSource) mappedLayer(img *Image) (*Layer, error) {
-	if img == nil || img.core == nil {
+func mappedLayer(f *fileSource, img *Image) (*Layer, error) {
+	c := coreOf(img)
+	if c == nil {
 		return nil, &UnplacedError{Path: f.path, What: "what is no ELF program or library"}
 	}
-	ms := candidates(img.Modules, f.path, nil)
+	ms := c.placesOfFile(f.path)
 	if ms == nil {
 		return nil, &UnplacedError{Path: f.path, What: "what is no ELF program or library, and no file that the core names"}
 	}
@@ -431,7 +325,7 @@ func (f *fileSource) mappedLayer(img *Image) (*Layer, error) {
 		if m.Known {
 			return nil, fmt.Errorf("%s does not fit: it is no ELF file, and what the core has at %v%s is one", f.path, m.Base, m.named())
 		}
-		l.layRanges(img, f, m, baseName(f.path), nil)
+		l.layRanges(c, f, m, baseName(f.path), nil)
 		l.note("%s: laid where the core says that %s was mapped, from %v", f.path, m.Path, m.Base)
 	}
 	l.noteUnsaved(img, f.path+": ")

@@ -41,7 +41,7 @@ type limeReader struct {
 	near   limeWindow // of headers
 	padded *uint64    // file offset from which on there are but zeros, once it was asked
 
-	img     *Image
+	img     *Draft
 	records int       // that were read
 	held    uint64    // bytes of them that the file has
 	top     addr.Addr // the highest address of them
@@ -49,7 +49,7 @@ type limeReader struct {
 }
 
 // openLiME reads a LiME dump.
-func openLiME(in input, o Options) (*Image, error) {
+func openLiME(in input, o Options) (*Draft, error) {
 	if o.Space == Virtual {
 		return nil, &SpaceError{Path: in.path(), Want: o.Space, Have: []string{Physical}, Why: "a LiME dump has physical addresses only"}
 	}
@@ -74,7 +74,7 @@ func (l *limeReader) noteOverlap() {
 	slices.SortStableFunc(all, func(a, b engine.Mapping) int { return cmp.Compare(a.First, b.First) })
 	for i := 1; i < len(all); i++ {
 		if a, b := all[i-1], all[i]; b.First <= a.Last {
-			l.img.note("%s, %v, and %s, %v, overlap: where records do, the later one in the file shows, and the other is not searched", a.Name, a.Range, b.Name, b.Range)
+			l.img.Note("%s, %v, and %s, %v, overlap: where records do, the later one in the file shows, and the other is not searched", a.Name, a.Range, b.Name, b.Range)
 			return
 		}
 	}
@@ -88,7 +88,7 @@ func newLimeReader(in input) (*limeReader, error) {
 		return nil, err
 	}
 	l := &limeReader{input: in, order: addr.Little, window: limeWindow{input: in, block: limeBlock}, near: limeWindow{input: in, block: limeNear}}
-	l.img = &Image{Format: "LiME", Space: Physical, Spaces: []string{Physical}}
+	l.img = &Draft{Image: Image{Format: "LiME", Space: Physical, Spaces: []string{Physical}}}
 	if bigLiME(b[:]) || allZero(b[:limeHeader]) && bigLiME(b[limeHeader:]) {
 		l.order = addr.Big
 		l.img.Order, l.img.OrderKnown = addr.Big, true
@@ -166,7 +166,7 @@ func (l *limeReader) step(off uint64) (next uint64, err error) {
 	case rec.end:
 		return l.skipZeros(off)
 	case rec.empty:
-		l.img.note("record %d at file offset %#x is empty", l.records, off)
+		l.img.Note("record %d at file offset %#x is empty", l.records, off)
 		l.records++
 		return off + limeHeader, nil
 	}
@@ -212,8 +212,8 @@ func (l *limeReader) cut(off uint64, r addr.Range, held uint64) (next uint64, er
 	}
 	l.rank(r)
 	short := uint64(r.Last-r.First) - held // one less than the number of bytes, which can be 2^64
-	l.img.note("truncated: record %d at file offset %#x, %v, is cut at the end of the file after %d bytes", l.records, off, r, held)
-	l.img.lose(addSat(short, 1))
+	l.img.Note("truncated: record %d at file offset %#x, %v, is cut at the end of the file after %d bytes", l.records, off, r, held)
+	l.img.Lose(addSat(short, 1))
 	if held > 0 {
 		l.add(addr.Range{First: r.First, Last: r.First + addr.Addr(held-1)}, off+limeHeader)
 		r.First += addr.Addr(held)
@@ -290,9 +290,4 @@ func (l *limeReader) isEmpty(off uint64, b []byte) bool {
 	}
 	next := off + limeHeader
 	return next == l.size && off > 0 || l.begins(next)
-}
-
-// allZero reports whether there are only zeros in b.
-func allZero(b []byte) bool {
-	return len(b) == 0 || b[0] == 0 && bytes.Equal(b[:len(b)-1], b[1:])
 }

@@ -47,7 +47,7 @@ func TestLiME(t *testing.T) {
 		"first, no end":      {end, "", 0, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			img, err := openLiME(memInput([]byte(c.file)), Options{})
+			img, err := finished(openLiME(memInput([]byte(c.file)), Options{}))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -72,16 +72,16 @@ func TestLiME(t *testing.T) {
 		rec(5, 4, ""):        "last address 0x4 below the first, 0x5",
 		"EMiX" + one[4:]:     "magic 0x58694d45",
 	} {
-		_, err := openLiME(memInput([]byte(file)), Options{})
+		_, err := finished(openLiME(memInput([]byte(file)), Options{}))
 		checkError(t, err, want)
 	}
-	_, err := openLiME(memInput([]byte(one)), Options{Space: Virtual})
+	_, err := finished(openLiME(memInput([]byte(one)), Options{Space: Virtual}))
 	checkError(t, err, "physical addresses only")
 
 	// Every prefix.
 	file := one + rec(0x2000, 0x2003, "abcd") + end
 	for n := range file {
-		img, err := openLiME(memInput([]byte(file[:n])), Options{})
+		img, err := finished(openLiME(memInput([]byte(file[:n])), Options{}))
 		if n < 32 && n > 0 {
 			checkError(t, err, fmt.Sprintf("after %d of 32 bytes", n))
 		} else if err != nil {
@@ -113,7 +113,7 @@ func TestSmallRecords(t *testing.T) {
 	}
 	for size, refused := range map[uint64]bool{limeLeast: false, limeLeast - 1: true} {
 		const n = 2 * limeFew
-		l := &limeReader{input: input{src: &fileSource{}}, img: &Image{Mappings: make([]engine.Mapping, n)}, held: n * size}
+		l := &limeReader{input: input{src: &fileSource{}}, img: &Draft{Image: Image{Mappings: make([]engine.Mapping, n)}}, held: n * size}
 		if err := l.tooSmall(0); (err != nil) != refused {
 			t.Errorf("%d bytes each: %v", size, err)
 		}

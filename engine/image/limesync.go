@@ -198,11 +198,11 @@ func (l *limeReader) skipTo(off, next uint64, damage, err error) (uint64, error)
 		return 0, err
 	}
 	if next == l.size {
-		l.img.note("%v: the %d bytes from there on are not read", damage, next-off)
+		l.img.Note("%v: the %d bytes from there on are not read", damage, next-off)
 	} else {
-		l.img.note("%v: the %d bytes from there to the next record, at file offset %#x, are not read", damage, next-off, next)
+		l.img.Note("%v: the %d bytes from there to the next record, at file offset %#x, are not read", damage, next-off, next)
 	}
-	l.img.lose(next - off)
+	l.img.Lose(next - off)
 	return next, nil
 }
 
@@ -220,12 +220,12 @@ func (l *limeReader) skipZeros(off uint64) (next uint64, err error) {
 	what := fmt.Sprintf("a header of zeros at file offset %#x", off)
 	switch {
 	case next == l.size:
-		l.img.note("%s: the %d bytes behind it are not read", what, next-behind)
+		l.img.Note("%s: the %d bytes behind it are not read", what, next-behind)
 	case next == behind:
-		l.img.note("%s: the next record is right behind it", what)
+		l.img.Note("%s: the next record is right behind it", what)
 	default:
-		l.img.note("%s: the %d bytes behind it, to the next record at file offset %#x, are not read", what, next-behind, next)
+		l.img.Note("%s: the %d bytes behind it, to the next record at file offset %#x, are not read", what, next-behind, next)
 	}
-	l.img.lose(next - behind)
+	l.img.Lose(next - behind)
 	return next, nil
 }

@@ -64,11 +64,11 @@ func TestLiMEGoesOn(t *testing.T) {
 // limeImage opens a dump that has to open.
 func limeImage(t *testing.T, file string) *Image {
 	t.Helper()
-	img, err := openLiME(memInput([]byte(file)), Options{})
+	img, err := finished(openLiME(memInput([]byte(file)), Options{}))
 	if err != nil {
 		t.Fatal(err)
 	}
-	checkImage(t, img.finish(), uint64(len(file)))
+	checkImage(t, img, uint64(len(file)))
 	return img
 }
 
@@ -113,7 +113,7 @@ func TestLiMEFirst(t *testing.T) {
 		t.Errorf("%d bytes missing", img.Missing)
 	}
 	// Where no record is good, the file is refused as before.
-	_, err := openLiME(memInput([]byte(beRec(5, 3, "abcd"))), Options{})
+	_, err := finished(openLiME(memInput([]byte(beRec(5, 3, "abcd"))), Options{}))
 	checkError(t, err, "last address 0x3 below the first, 0x5")
 }
 
@@ -208,7 +208,7 @@ func TestLiMESearchIsOnePass(t *testing.T) {
 	}
 	file := []byte(b.String())
 	r := &countingReader{b: file}
-	img, err := openLiME(input{r, uint64(len(file)), &memSource{file}}, Options{})
+	img, err := finished(openLiME(input{r, uint64(len(file)), &memSource{file}}, Options{}))
 	if err != nil || len(img.Mappings) != 100000 {
 		t.Fatalf("%v, %d mappings", err, len(img.Mappings))
 	}

@@ -65,58 +65,6 @@ func (m *loaded) beginsAgain(p filePiece) bool {
 	return m.data || m.offset > 0
 }
 
-// spanFrom is how many bytes of memory a program asks for whose lowest page is at
-// base, in whole pages; 0 where its file does not begin there.
-func (p *program) spanFrom(base addr.Addr, page uint64) uint64 {
-	if p.low.off >= page || p.room(base, page) != nil {
-		return 0
-	}
-	return p.lastPage(page) - p.lowPage(page) + 1
-}
-
-// setBases finds the load bases of the files of a core.
-func (n *namer) setBases() {
-	pieces := make([]filePiece, len(n.files))
-	for i, f := range n.files {
-		pieces[i] = filePiece{f.Range, f.offset, f.name}
-	}
-	known := map[addr.Addr]*Module{}
-	for i := range n.img.Modules {
-		known[n.img.Modules[i].Base] = &n.img.Modules[i]
-	}
-	asked := 0
-	bases := loadBases(pieces, func(i int) (uint64, bool) {
-		if m := known[pieces[i].First]; m != nil && m.Known {
-			return m.span, false
-		}
-		if asked++; asked > maxIdentified {
-			return 0, false
-		}
-		var magic [4]byte
-		got := n.read(magic[:], pieces[i].First)
-		return 0, got == len(magic) && !isELFMagic(magic[:])
-	})
-	for i := range n.files {
-		n.files[i].base = bases[i]
-	}
-	if n.img.core == nil {
-		return
-	}
-	n.img.core.bases = map[addr.Addr]addr.Addr{}
-	for _, f := range n.files {
-		n.img.core.bases[f.First] = f.base
-	}
-}
-
-// loadBase is where offsets in the module count from that has a piece at an
-// address; other is the answer where there is none.
-func (c *coreFile) loadBase(a, other addr.Addr) addr.Addr {
-	if base, ok := c.bases[a]; ok {
-		return base
-	}
-	return other
-}
-
 // growsInParts reports whether areas of a name that lie side by side are one
 // thing: the kernel calls all areas of the heap so, and of the stack.
 func growsInParts(name string) bool {

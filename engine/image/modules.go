@@ -5,8 +5,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"path"
-	"path/filepath"
 	"slices"
 	"sort"
 
@@ -26,38 +24,17 @@ const (
 	maxSegments   = 1 << 20  // of programs, each as often as it may have been loaded
 )
 
-// Module is a file that was mapped into the process of an image, at one place.
-// A file that was loaded or mapped at several places is several modules.
-type Module struct {
-	Path   string      // as the image names it, perhaps with " (deleted)" behind it
-	Ranges []FileRange // ascending and disjoint
-	Base   addr.Addr   // where the first range begins: the load base of a program or library
-
-	// Known says that the core holds the ELF header of the module. Bias is what
-	// is added then to the addresses of the file for those of memory, modulo
-	// 2^64, and BuildID is the file's build-id, nil where none was saved.
-	Known   bool
-	Bias    uint64
-	BuildID []byte
-
-	head input         // the first bytes, as the core saved them, where it is Known
-	span uint64        // bytes behind Base that belong to it, 0 where that is not known
-	src  engine.Source // of the bytes
-}
-
-// FileRange is a range of addresses, both ends included, and the offset in the
-// file, in bytes, of the byte at its first.
-type FileRange struct {
-	addr.Range
-	Offset uint64
-}
-
-func byFirst(a, b FileRange) int { return cmp.Compare(a.First, b.First) }
-
 // fileEntry is an entry of NT_FILE.
 type fileEntry struct {
 	FileRange
 	path string
+}
+
+// coreModule is a module of a core with what the core saved of it.
+type coreModule struct {
+	Module
+	head input  // the first bytes, where it is Known
+	span uint64 // bytes behind Base that belong to it, 0 where that is not known
 }
 
 // coreFile is the core of a process, for what is asked after it was opened.
@@ -68,6 +45,8 @@ type coreFile struct {
 	page  uint64    // bytes of a page
 	order bool      // loads are sorted
 	spent int       // segments that were looked for: see maxSegments
+
+	modules []coreModule // of NT_FILE, ascending by their first addresses
 
 	bases map[addr.Addr]addr.Addr // by where a piece of a file begins: the load base of its module
 }
@@ -81,8 +60,12 @@ func (c *elf) findModules() {
 	if u := c.fileUnit; u >= filePage && u <= 1<<20 && u&(u-1) == 0 {
 		core.page = u // linux writes offsets in pages; gdb in bytes, with a unit of 1
 	}
-	c.img.core = core
-	c.img.Modules = core.group(ascending(c.entries))
+	core.modules = core.group(ascending(c.entries))
+	for i := range core.modules {
+		c.img.Modules = append(c.img.Modules, core.modules[i].Module)
+	}
+	c.core = core
+	c.img.Keep(core)
 }
 
 // ascending sorts entries and drops those that overlap one before them, which
@@ -101,15 +84,15 @@ func ascending(entries []fileEntry) []fileEntry {
 // group makes modules of entries. An entry goes on with the module of its path
 // where it lies within the memory that the module's program headers ask for,
 // or, where these were not saved, where no other file is in between.
-func (c *coreFile) group(entries []fileEntry) []Module {
-	var out []Module
+func (c *coreFile) group(entries []fileEntry) []coreModule {
+	var out []coreModule
 	latest := map[string]int{} // by path
 	for i, e := range entries {
 		if k, ok := latest[e.path]; ok && out[k].goesOn(e, entries[i-1].path == e.path) {
 			out[k].Ranges = append(out[k].Ranges, e.FileRange)
 			continue
 		}
-		m := Module{Path: e.path, Ranges: []FileRange{e.FileRange}, Base: e.First, src: c.src}
+		m := coreModule{Module: Module{Path: e.path, Ranges: []FileRange{e.FileRange}, Base: e.First, Source: c.src}}
 		if len(out) < maxIdentified {
 			c.identify(&m)
 		}
@@ -119,7 +102,9 @@ func (c *coreFile) group(entries []fileEntry) []Module {
 	return out
 }
 
-func (m *Module) goesOn(e fileEntry, next bool) bool {
+// goesOn reports whether an entry of its path belongs to the module. next says
+// whether it follows the module without another file in between.
+func (m *coreModule) goesOn(e fileEntry, next bool) bool {
 	if m.span > 0 {
 		return uint64(e.First-m.Base) < m.span
 	}
@@ -127,7 +112,7 @@ func (m *Module) goesOn(e fileEntry, next bool) bool {
 }
 
 // identify reads the ELF header that the core saved of a module.
-func (c *coreFile) identify(m *Module) {
+func (c *coreFile) identify(m *coreModule) {
 	r := m.Ranges[0]
 	if r.Offset != 0 {
 		return
@@ -143,19 +128,6 @@ func (c *coreFile) identify(m *Module) {
 	}
 	m.Known, m.Bias, m.BuildID, m.head = true, p.bias(m.Base, c.page), p.buildID, head
 	m.span = p.spanFrom(m.Base, c.page)
-}
-
-// readHead reads the headers at the beginning of a program that was mapped.
-func readHead(head input) (*program, error) {
-	var magic [4]byte
-	if n, _ := head.read(magic[:], 0); n < 4 || !isELFMagic(magic[:]) {
-		return nil, errNoELF
-	}
-	p, err := readProgram(head)
-	if err == nil && len(p.loads) == 0 {
-		err = errNoELF
-	}
-	return p, err
 }
 
 // saved is where in the core the byte at a is, and how many from there on are
@@ -204,15 +176,16 @@ func (c *coreFile) savedAll(r addr.Range) bool {
 
 // headed is the modules of a core that has no NT_FILE: its segments that begin
 // with an ELF header, without a path.
-func (c *coreFile) headed() []Module {
+func (c *coreFile) headed() []coreModule {
 	c.segmentAt(0) // sorts
-	var out []Module
+	var out []coreModule
 	for i := range c.loads {
 		s := &c.loads[i]
 		if held, _ := s.stored(s.memsz, c.size); held < 52 || len(out) >= maxIdentified {
 			continue
 		}
-		m := Module{Base: addr.Addr(s.vaddr), Ranges: []FileRange{{Range: addr.Range{First: addr.Addr(s.vaddr), Last: addr.Addr(s.vaddr + s.memsz - 1)}}}}
+		whole := addr.Range{First: addr.Addr(s.vaddr), Last: addr.Addr(s.vaddr + s.memsz - 1)}
+		m := coreModule{Module: Module{Base: whole.First, Ranges: []FileRange{{Range: whole}}}}
 		if c.identify(&m); m.Known {
 			out = append(out, m)
 		}
@@ -223,7 +196,7 @@ func (c *coreFile) headed() []Module {
 // verify says why a program cannot be the file that is mapped as these modules,
 // or nil, and whether it has been compared at all: by build-id and load segments
 // or, where either has no build-id, by the first bytes that the core saved.
-func (c *coreFile) verify(p *program, ms []*Module) (compared bool, err error) {
+func (c *coreFile) verify(p *program, ms []*coreModule) (compared bool, err error) {
 	if !p.sameMachine(&c.elfHeader) {
 		return false, fmt.Errorf("%s is for %s, and the process is %s", p.path(), p.describeMachine(), c.describeMachine())
 	}
@@ -235,7 +208,7 @@ func (c *coreFile) verify(p *program, ms []*Module) (compared bool, err error) {
 			if compared = true; !bytes.Equal(p.buildID, m.BuildID) {
 				return false, fmt.Errorf("%s has build-id %x, and what the core has at %v%s has %x: it is another build", p.path(), p.buildID, m.Base, m.named(), m.BuildID)
 			}
-			if !p.sameLoads(m) {
+			if !p.sameLoads(m.head) {
 				return false, fmt.Errorf("%s has the build-id of what the core has at %v%s, and not its load segments: the file was changed, or its bytes were taken out", p.path(), m.Base, m.named())
 			}
 			continue
@@ -250,7 +223,7 @@ func (c *coreFile) verify(p *program, ms []*Module) (compared bool, err error) {
 }
 
 // named is " (PATH)", or nothing.
-func (m *Module) named() string {
+func (m *coreModule) named() string {
 	if m.Path == "" {
 		return ""
 	}
@@ -259,7 +232,7 @@ func (m *Module) named() string {
 
 // baseIn is where the lowest page of a program is in a module, or why its
 // segments and the module's ranges do not agree.
-func (c *coreFile) baseIn(p *program, m *Module) (addr.Addr, error) {
+func (c *coreFile) baseIn(p *program, m *coreModule) (addr.Addr, error) {
 	low := p.low.off &^ (c.page - 1)
 	err := fmt.Errorf("%s does not fit: no range of it that was mapped begins with its lowest segment, at file offset %#x", p.path(), low)
 	tries := 0
@@ -281,7 +254,7 @@ func (c *coreFile) baseIn(p *program, m *Module) (addr.Addr, error) {
 
 // agrees says why a program at base does not have its segments where the
 // module's ranges have them, or nil.
-func (c *coreFile) agrees(p *program, m *Module, base addr.Addr) error {
+func (c *coreFile) agrees(p *program, m *coreModule, base addr.Addr) error {
 	if err := p.room(base, c.page); err != nil {
 		return err
 	}
@@ -319,41 +292,10 @@ func (c *coreFile) wanted(parts []part, r FileRange) bool {
 }
 
 // offsetAt is the file offset that a module has at an address.
-func (m *Module) offsetAt(a addr.Addr) (uint64, bool) {
+func (m *coreModule) offsetAt(a addr.Addr) (uint64, bool) {
 	i := sort.Search(len(m.Ranges), func(i int) bool { return m.Ranges[i].Last >= a })
 	if i == len(m.Ranges) || m.Ranges[i].First > a {
 		return 0, false
 	}
 	return m.Ranges[i].Offset + uint64(a-m.Ranges[i].First), true
 }
-
-// candidates are the modules that a file may be, by what tells most: its
-// build-id, its path, the last part of that.
-func candidates(modules []Module, file string, buildID []byte) []*Module {
-	whole, err := filepath.Abs(file)
-	if err != nil {
-		whole = file
-	}
-	name := filepath.Base(file)
-	for _, is := range []func(m *Module) bool{
-		func(m *Module) bool { return buildID != nil && bytes.Equal(m.BuildID, buildID) },
-		func(m *Module) bool { return m.Path == whole },
-		func(m *Module) bool { return m.Path != "" && path.Base(undeleted(m.Path)) == name },
-	} {
-		var out []*Module
-		for i := range modules {
-			if is(&modules[i]) {
-				out = append(out, &modules[i])
-			}
-		}
-		if out != nil {
-			return out
-		}
-	}
-	return nil
-}
-
-// isELFMagic reports whether bytes begin as an ELF file does.
-var isELFMagic = at(0, "\x7fELF")
-
-var errNoELF = errors.New("not an ELF program or library")

@@ -145,7 +145,7 @@ func laid(t *testing.T, img *Image, l *Layer) string {
 	t.Helper()
 	var ms []engine.Mapping
 	for v := range underSpace(t, img, l).Intervals(addr.All) {
-		if v.Mapping != nil && v.Mapping.Source != img.core.src {
+		if v.Mapping != nil && v.Mapping.Source != coreOf(img).src {
 			m := *v.Mapping
 			m.Offset += uint64(v.First - m.First)
 			m.NameOffset += uint64(v.First - m.First)
@@ -156,7 +156,7 @@ func laid(t *testing.T, img *Image, l *Layer) string {
 	return showPlaces(ms)
 }
 
-func checkLayer(t *testing.T, img *Image, l *Layer, err error, want string, notes ...string) {
+func checkUnder(t *testing.T, img *Image, l *Layer, err error, want string, notes ...string) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
@@ -185,7 +185,7 @@ func TestUnplacedProgram(t *testing.T) {
 			if !head {
 				want = "0x50000000..0x50000fff present +0x0 r-- prog +0x0\n" + want[1:]
 			}
-			checkLayer(t, img, l, err, want, "laid by its program headers from 0x50000000, load bias 0x50000000", "1 writable range not saved in the core shows what the file has, which the process may have changed")
+			checkUnder(t, img, l, err, want, "laid by its program headers from 0x50000000, load bias 0x50000000", "1 writable range not saved in the core shows what the file has, which the process may have changed")
 		}
 	})
 }
@@ -205,11 +205,11 @@ func TestModulesOfLargePages(t *testing.T) {
 				{typ: 1, flags: 6, vaddr: base + 0x2f000&^(page-1), memsz: 0x30000 - 0x2f000&^(page-1)},
 				{typ: 1, flags: 6, vaddr: base + 0x30000, memsz: page},
 			}, nil))
-			if img.pageSize() != page {
-				t.Errorf("unit %#x, AT_PAGESZ %#x: pages of %#x bytes", c.unit, c.pagesz, img.pageSize())
+			if pageSize(img) != page {
+				t.Errorf("unit %#x, AT_PAGESZ %#x: pages of %#x bytes", c.unit, c.pagesz, pageSize(img))
 			}
 			l, err := OpenLayer(img, LayerSpec{Path: tempFile(t, "prog", string(b)), Unplaced: true}, Options{})
-			checkLayer(t, img, l, err, fmt.Sprintf(`
+			checkUnder(t, img, l, err, fmt.Sprintf(`
 				%#x..%#x present +0x0 r-x prog +0x0
 				%#x..0x5002f8ff present +%#x rw- prog +%#x
 				0x5002f900..%#x zero rw- prog +0x2f900
@@ -299,7 +299,7 @@ func TestUnplacedProgramOfFixedAddresses(t *testing.T) {
 	// Where the core has it, and where no core tells.
 	img := opened(t, m.core("/bin/prog", 0x400000, true))
 	l, err := OpenLayer(img, LayerSpec{Path: prog, Unplaced: true}, Options{})
-	checkLayer(t, img, l, err, `
+	checkUnder(t, img, l, err, `
 		0x401000..0x401fff present +0x1000 r-x prog +0x1000
 		0x402000..0x4028ff present +0x2000 rw- prog +0x2000
 		0x402900..0x404fff zero rw- prog +0x2900
@@ -343,7 +343,7 @@ func TestUnplacedProgramWithoutNames(t *testing.T) {
 	}
 	img := core(m)
 	l, err := OpenLayer(img, LayerSpec{Path: prog, Unplaced: true}, Options{})
-	checkLayer(t, img, l, err, `
+	checkUnder(t, img, l, err, `
 		0x50001000..0x50001fff present +0x1000 r-x prog +0x1000
 		0x50002000..0x500028ff present +0x2000 rw- prog +0x2000
 		0x50002900..0x50004fff zero rw- prog +0x2900
@@ -358,7 +358,7 @@ func TestUnplacedProgramWithoutNames(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.Close()
-	_, err = core(m).OpenModules("", Options{})
+	_, err = OpenModules(core(m), "", Options{})
 	checkError(t, err, "the image names no mapped files (it has no note NT_FILE)")
 	if !errors.Is(err, ErrNoModules) {
 		t.Errorf("%v is not ErrNoModules", err)
@@ -383,8 +383,8 @@ func TestOpenModules(t *testing.T) {
 		testEntry{at + 0x50000, at + 0x50fff, 0, "/share/font (deleted)"},
 		testEntry{at + 0x60000, at + 0x60fff, 0, "/bin"},
 		testEntry{at + 0x70000, at + 0x70fff, 0, "/two\nlines"}))
-	l, err := img.OpenModules(filepath.Join(dir, "root"), Options{})
-	checkLayer(t, img, l, err, `
+	l, err := OpenModules(img, filepath.Join(dir, "root"), Options{})
+	checkUnder(t, img, l, err, `
 		0x50001000..0x50001fff present +0x1000 r-x /bin/prog +0x1000
 		0x50002000..0x500028ff present +0x2000 rw- /bin/prog +0x2000
 		0x50002900..0x50004fff zero rw- /bin/prog +0x2900
@@ -448,7 +448,7 @@ func TestOpenModulesBelowTheRoot(t *testing.T) {
 		if name == "/elsewhere/prog" {
 			core = m.core(name, 0x50000000, true, entries[1:]...)
 		}
-		l, err := opened(t, core).OpenModules(root, Options{})
+		l, err := OpenModules(opened(t, core), root, Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -477,20 +477,20 @@ func TestOpenModulesThatDoNotFit(t *testing.T) {
 	other.id = "4567"
 	writeFile(t, dir, "bin/prog", string(other.file()))
 	writeFile(t, dir, "font", "a font")
-	_, err := opened(t, m.core("/bin/prog", 0x50000000, true)).OpenModules(dir, Options{})
+	_, err := OpenModules(opened(t, m.core("/bin/prog", 0x50000000, true)), dir, Options{})
 	checkError(t, err, "none of 1 file that the core names could be laid: "+filepath.Join(dir, "bin/prog")+" has build-id 34353637")
-	_, err = opened(t, m.core("/font", 0x50000000, true)).OpenModules(dir, Options{})
+	_, err = OpenModules(opened(t, m.core("/font", 0x50000000, true)), dir, Options{})
 	checkError(t, err, "it is no ELF program or library, and what the core has at 0x50000000 (/font) is one")
-	_, err = opened(t, m.core("/font", 0x50000000, true)).OpenModules(filepath.Join(dir, "none"), Options{})
+	_, err = OpenModules(opened(t, m.core("/font", 0x50000000, true)), filepath.Join(dir, "none"), Options{})
 	checkError(t, err, "no such file")
-	_, err = opened(t, m.core("/font", 0x50000000, true)).OpenModules(filepath.Join(dir, "font"), Options{})
+	_, err = OpenModules(opened(t, m.core("/font", 0x50000000, true)), filepath.Join(dir, "font"), Options{})
 	checkError(t, err, "is no folder")
 
 	var many []testEntry
 	for i := range uint64(50) {
 		many = append(many, testEntry{0x60000000 + i<<16, 0x60000fff + i<<16, 0, fmt.Sprintf("/lib/missing%d", i)})
 	}
-	l, err := opened(t, m.core("/font", 0x50000000, false, many...)).OpenModules(dir, Options{})
+	l, err := OpenModules(opened(t, m.core("/font", 0x50000000, false, many...)), dir, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -522,7 +522,7 @@ func TestLeftOutNoFile(t *testing.T) {
 	for i, name := range names {
 		entries = append(entries, testEntry{0x60000000 + uint64(i)<<16, 0x60000fff + uint64(i)<<16, 0, name})
 	}
-	l, err := opened(t, m.core("/font", 0x50000000, false, entries...)).OpenModules(dir, Options{})
+	l, err := OpenModules(opened(t, m.core("/font", 0x50000000, false, entries...)), dir, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -567,7 +567,7 @@ func FuzzModules(f *testing.F) {
 		f.Add(m.core("/bin/prog", 0x400000, false), m.file())
 	}
 	f.Fuzz(func(t *testing.T, core, prog []byte) {
-		img, err := openELF(memInput(core), Options{})
+		img, err := finished(openELF(memInput(core), Options{}))
 		if err != nil {
 			return
 		}
@@ -575,7 +575,8 @@ func FuzzModules(f *testing.F) {
 			t.Errorf("%d modules of %d bytes", len(img.Modules), len(core))
 		}
 		p, err := readProgram(memInput(prog))
-		if err != nil || img.core == nil || len(p.loads) == 0 {
+		c := coreOf(img)
+		if err != nil || c == nil || len(p.loads) == 0 {
 			return
 		}
 		l := new(Layer)
@@ -586,8 +587,8 @@ func FuzzModules(f *testing.F) {
 			}
 		}
 		src := &fileSource{path: "prog", size: uint64(len(prog))}
-		for i := range img.Modules {
-			l.layRanges(img, src, &img.Modules[i], "prog", p)
+		for i := range c.modules {
+			l.layRanges(c, src, &c.modules[i], "prog", p)
 		}
 		l.noteUnsaved(img, "")
 		for i := range l.Mappings {

@@ -52,7 +52,7 @@ func (p *process) programAt(v *vma) (span uint64, data bool) {
 	if f == nil {
 		return 0, false
 	}
-	prog, err := readHead(input{f.file, f.size, f})
+	prog, err := readHead(f.input())
 	if err != nil {
 		return 0, errors.Is(err, errNoELF)
 	}

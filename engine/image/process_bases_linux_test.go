@@ -25,7 +25,7 @@ d000-e000 rw-s 00001000 00:01 9  /memfd:x (deleted)
 	if err != nil {
 		t.Fatal(err)
 	}
-	(&process{Image: new(Image)}).setBases(vmas)
+	(&process{Draft: new(Draft)}).setBases(vmas)
 	var got []string
 	for _, v := range vmas {
 		got = append(got, fmt.Sprintf("%x", uint64(v.base)>>12))

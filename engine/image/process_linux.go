@@ -97,13 +97,13 @@ func takeStock(path, dir string, o Options, tricks processTricks) (*Image, *proc
 		tricks.opened()
 	}
 	mem := &processSource{path, f}
-	img := &Image{
+	img := &Draft{Image: Image{
 		Path: path, Format: "live process", Live: true,
 		Space: Virtual, Spaces: []string{Virtual},
-		closers: []io.Closer{f},
-	}
-	p := &process{Image: img, dir: dir, mem: mem, opt: o, files: mappedFiles{dir: dir, none: tricks.noFiles}}
-	img.threads = func() ([]Thread, error) { return threadsOf(dir, mem) }
+	}}
+	img.Own(f)
+	p := &process{Draft: img, dir: dir, mem: mem, opt: o, files: mappedFiles{dir: dir, none: tricks.noFiles}}
+	img.TellThreads(func() ([]Thread, error) { return threadsOf(dir, mem) })
 	if err = p.take(name, tricks); errors.Is(err, errNoAreas) {
 		err = noMemory(path, name, dir)
 	} else if err != nil {
@@ -113,7 +113,7 @@ func takeStock(path, dir string, o Options, tricks processTricks) (*Image, *proc
 		img.Close()
 		return nil, nil, err
 	}
-	return img.finish(), mem, nil
+	return img.Finish(), mem, nil
 }
 
 // take fills in what the process has.

@@ -18,7 +18,7 @@ import (
 
 // process is a live process while it is opened.
 type process struct {
-	*Image
+	*Draft
 	dir   string // of /proc
 	mem   *processSource
 	opt   Options
@@ -48,17 +48,17 @@ func (p *process) openPages(tricks processTricks) error {
 	}
 	pages.noScan = pages.noScan || tricks.noScan
 	p.pages = pages
-	p.closers = append(p.closers, pages)
+	p.Own(pages)
 	return nil
 }
 
 func (p *process) noteNoPages(err error) {
-	p.note("which pages are in memory cannot be told (%v): all of it is read, which makes memory that was never touched resident, and guard pages count as unreadable", err)
+	p.Note("which pages are in memory cannot be told (%v): all of it is read, which makes memory that was never touched resident, and guard pages count as unreadable", err)
 }
 
 // layOut makes the mappings.
 func (p *process) layOut(vmas []vma) error {
-	defer p.files.report(p.Image)
+	defer p.files.report(p.Draft)
 	p.setBases(vmas)
 	for i := range vmas {
 		if err := p.area(&vmas[i]); err != nil {
@@ -430,14 +430,14 @@ func (f *processFile) Close() error {
 
 // report notes which files could not be opened, and has the image close the
 // others.
-func (s *mappedFiles) report(img *Image) {
+func (s *mappedFiles) report(img *Draft) {
 	for _, f := range s.known {
 		if f != nil {
-			img.closers = append(img.closers, f)
+			img.Own(f)
 		}
 	}
 	if s.refuse > 0 {
-		img.note("%s cannot be opened (%s: %v), so their pages are read from the process, which makes those resident that it has not touched", plural(s.refuse, "mapped file"), s.at, s.why)
+		img.Note("%s cannot be opened (%s: %v), so their pages are read from the process, which makes those resident that it has not touched", plural(s.refuse, "mapped file"), s.at, s.why)
 	}
 }
 

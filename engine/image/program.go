@@ -3,9 +3,8 @@ package image
 import (
 	"bytes"
 	"cmp"
+	"errors"
 	"fmt"
-	"io"
-	"math"
 	"slices"
 
 	"vscan/engine"
@@ -40,7 +39,7 @@ const (
 
 // program is an ELF executable or shared object, or the beginning of one.
 type program struct {
-	elf
+	elfFile
 	low     *segment // the lowest of loads; nil where there is none
 	last    uint64   // the last byte of the highest, in the addresses of the file
 	buildID []byte   // nil where it has none, or none was saved
@@ -53,18 +52,14 @@ func isProgram(head []byte) bool { return at(0, "\x7fELF")(head) && !isELFCore(h
 // readProgram reads the headers of an ELF executable or shared object. What no
 // loader would take is an error.
 func readProgram(in input) (*program, error) {
-	p := &program{elf: elf{input: in, img: new(Image)}}
-	var head [64]byte
-	n, err := in.read(head[:], 0)
-	if err != nil {
+	p := &program{elfFile: elfFile{input: in, img: new(Draft)}}
+	var err error
+	if p.elfHeader, err = readELFHeader(in); err != nil {
 		return nil, err
-	}
-	if p.elfHeader, err = parseELFHeader(head[:n]); err != nil {
-		return nil, fmt.Errorf("%s: %w", in.path(), err)
 	}
 	if p.typ != elfExec && p.typ != elfDyn {
 		return nil, &UnsupportedError{Path: in.path(), Format: "ELF", What: p.kind(),
-			Advice: "nothing says where it lies in memory: lay its bytes as they are", AsTheyAre: true}
+			Advice: "nothing says where it lies in memory: lay its bytes as they are", Holds: HoldsProgram, AsTheyAre: true}
 	}
 	if err := p.readSegments(); err != nil {
 		return nil, fmt.Errorf("%s: %w", in.path(), err)
@@ -292,9 +287,18 @@ func (p *program) says(base addr.Addr, page uint64) string {
 	return fmt.Sprintf("ELF program or library, %s, laid by its program headers from %v, load bias %#x", what, base, p.bias(base, page)&uint64(p.maxAddr()))
 }
 
+// spanFrom is how many bytes of memory a program asks for whose lowest page is at
+// base, in whole pages; 0 where its file does not begin there.
+func (p *program) spanFrom(base addr.Addr, page uint64) uint64 {
+	if p.low.off >= page || p.room(base, page) != nil {
+		return 0
+	}
+	return p.lastPage(page) - p.lowPage(page) + 1
+}
+
 // openProgram places an ELF program or library at o.Base, which is where the
 // page of its lowest segment is.
-func openProgram(in input, o Options) (*Image, error) {
+func openProgram(in input, o Options) (*Draft, error) {
 	p, err := readWholeProgram(in)
 	if err != nil {
 		return nil, err
@@ -308,7 +312,7 @@ func openProgram(in input, o Options) (*Image, error) {
 	if err := p.room(*o.Base, filePage); err != nil {
 		return nil, err
 	}
-	img := &Image{Format: "ELF program", Space: Virtual, Spaces: []string{Virtual}}
+	img := &Draft{Image: Image{Format: "ELF program", Space: Virtual, Spaces: []string{Virtual}}}
 	name, narrow := machineName(p.machine)
 	img.WordSize, img.Order, img.OrderKnown = p.wordSize(), p.order, true
 	if p.wide && narrow {
@@ -317,20 +321,20 @@ func openProgram(in input, o Options) (*Image, error) {
 	img.Detail = fmt.Sprintf("%d-bit %s-endian %s, %s", 8*p.wordSize(), p.order, name, plural(len(p.loads), "load segment"))
 	img.Mappings = p.lay(*o.Base, filePage, baseName(in.path()))
 	img.Modules = []Module{laidModule(baseName(in.path()), p.buildID, in.src, img.Mappings)}
-	img.note("%s", p.says(*o.Base, filePage))
+	img.Note("%s", p.says(*o.Base, filePage))
 	if lost := p.lost(); lost > 0 {
-		img.note("truncated: the file ends at offset %#x: %d bytes of its segments are lost", p.size, lost)
-		img.lose(lost)
+		img.Note("truncated: the file ends at offset %#x: %d bytes of its segments are lost", p.size, lost)
+		img.Lose(lost)
 	}
 	return img, nil
 }
 
 // openUnplaced places the bytes of a program without any load segment as they
 // are: nothing else can be made of it.
-func openUnplaced(in input, o Options) (*Image, error) {
+func openUnplaced(in input, o Options) (*Draft, error) {
 	img, err := openRaw(in, o)
 	if err == nil {
-		img.note("an ELF file without load segments: its bytes are laid as they are")
+		img.Note("an ELF file without load segments: its bytes are laid as they are")
 	}
 	return img, err
 }
@@ -363,27 +367,41 @@ func sameStart(a, b input, h *elfHeader) (same, compared bool) {
 	return bytes.Equal(x[:n], y[:n]), true
 }
 
+// sameLoads reports whether the program that head is the beginning of has the same
+// load segments.
+func (p *program) sameLoads(head input) bool {
+	other, err := readHead(head)
+	if err != nil || len(other.loads) != len(p.loads) {
+		return false
+	}
+	for i, s := range other.loads {
+		if t := p.loads[i]; s.off != t.off || s.vaddr != t.vaddr || s.filesz != t.filesz || s.memsz != t.memsz {
+			return false
+		}
+	}
+	return true
+}
+
 // clearSections clears e_shoff, e_shentsize, e_shnum and e_shstrndx.
 func clearSections(b []byte, h *elfHeader) {
 	clear(b[h.pick(32, 40):h.pick(36, 48)])
 	clear(b[h.pick(46, 58):h.pick(52, 64)])
 }
 
-// prefix is n bytes of an input from offset off on, as an input of their own.
-func (in input) prefix(off, n uint64) input {
-	if off >= in.size {
-		return input{bytes.NewReader(nil), 0, in.src}
+// readHead reads the headers at the beginning of a program that was mapped.
+func readHead(head input) (*program, error) {
+	var magic [4]byte
+	if n, _ := head.read(magic[:], 0); n < 4 || !isELFMagic(magic[:]) {
+		return nil, errNoELF
 	}
-	n = min(n, in.size-off, math.MaxInt64)
-	return input{io.NewSectionReader(in.ReaderAt, int64(off), int64(n)), n, in.src}
+	p, err := readProgram(head)
+	if err == nil && len(p.loads) == 0 {
+		err = errNoELF
+	}
+	return p, err
 }
 
-// laidModule is the module of a file that was laid.
-func laidModule(name string, id []byte, src engine.Source, ms []engine.Mapping) Module {
-	m := Module{Path: name, BuildID: id, src: src}
-	for i := range ms {
-		m.Ranges = append(m.Ranges, FileRange{Range: ms[i].Range, Offset: ms[i].Offset})
-	}
-	slices.SortFunc(m.Ranges, byFirst)
-	return m
-}
+// isELFMagic reports whether bytes begin as an ELF file does.
+var isELFMagic = at(0, "\x7fELF")
+
+var errNoELF = errors.New("not an ELF program or library")

@@ -112,7 +112,7 @@ func TestSampleCores(t *testing.T) {
 			return nil // not a core, or zstd is not here
 		}
 		count++
-		img, err := openELF(memInput(b), Options{})
+		img, err := finished(openELF(memInput(b), Options{}))
 		if len(plainLoads(b)) == 0 { // one has registers only
 			checkError(t, err, "holds no memory")
 			return nil
@@ -121,7 +121,7 @@ func TestSampleCores(t *testing.T) {
 			t.Error(err)
 			return nil
 		}
-		checkImage(t, img.finish(), uint64(len(b)))
+		checkImage(t, img, uint64(len(b)))
 		missing := compareLoads(t, path, b, img.Mappings[unsavedFiles(t, path, b, img.Mappings):])
 		if img.Missing != missing {
 			t.Errorf("%s: %d bytes missing, want %d", path, img.Missing, missing)

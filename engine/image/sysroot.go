@@ -30,8 +30,9 @@ const (
 // of other files nothing can be compared. What was left out is in
 // Layer.LeftOut, and the first of it in the notes; it is an error where nothing is
 // left, or the image names no files ([ErrNoModules]).
-func (img *Image) OpenModules(root string, o Options) (*Layer, error) {
-	if len(img.Modules) == 0 || img.core == nil {
+func OpenModules(img *Image, root string, o Options) (*Layer, error) {
+	c := coreOf(img)
+	if c == nil || len(c.modules) == 0 {
 		return nil, ErrNoModules
 	}
 	if root != "" {
@@ -41,8 +42,8 @@ func (img *Image) OpenModules(root string, o Options) (*Layer, error) {
 			return nil, fmt.Errorf("%s is no folder", root)
 		}
 	}
-	g := gathering{img: img, root: root, o: o, layer: new(Layer)}
-	paths := byPath(img.Modules)
+	g := gathering{img: img, core: c, root: root, o: o, layer: new(Layer)}
+	paths := byPath(c.modules)
 	g.countNames(paths)
 	for _, ms := range paths {
 		g.take(ms)
@@ -55,8 +56,8 @@ func (img *Image) OpenModules(root string, o Options) (*Layer, error) {
 }
 
 // byPath is the modules of each path, in the order of their first addresses.
-func byPath(modules []Module) [][]*Module {
-	var out [][]*Module
+func byPath(modules []coreModule) [][]*coreModule {
+	var out [][]*coreModule
 	place := map[string]int{}
 	for i := range modules {
 		m := &modules[i]
@@ -74,6 +75,7 @@ func byPath(modules []Module) [][]*Module {
 // gathering is the files of a core while they are looked for.
 type gathering struct {
 	img   *Image
+	core  *coreFile // of img
 	root  string
 	o     Options
 	layer *Layer
@@ -83,7 +85,7 @@ type gathering struct {
 }
 
 // take lays the file of some modules, which have one path.
-func (g *gathering) take(ms []*Module) {
+func (g *gathering) take(ms []*coreModule) {
 	if g.compared+g.others >= maxModuleFiles {
 		g.fail(ms, fmt.Errorf("%s: more than %d files: left out", ms[0].Path, maxModuleFiles))
 		return
@@ -102,7 +104,7 @@ func (g *gathering) take(ms []*Module) {
 }
 
 // fail notes why the file of some modules was not laid.
-func (g *gathering) fail(ms []*Module, why error) {
+func (g *gathering) fail(ms []*coreModule, why error) {
 	out := LeftOut{Path: ms[0].Path, Err: why, NoFile: errors.Is(why, errUnlayable) || isShared(ms[0].Path)}
 	for _, m := range ms {
 		for _, r := range m.Ranges {
@@ -132,7 +134,7 @@ func isShared(path string) bool {
 func undeleted(p string) string { return strings.TrimSuffix(p, " (deleted)") }
 
 // countNames counts the files that have one name, in different folders.
-func (g *gathering) countNames(paths [][]*Module) {
+func (g *gathering) countNames(paths [][]*coreModule) {
 	g.names = map[string]int{}
 	seen := map[string]bool{}
 	for _, ms := range paths {
@@ -157,13 +159,13 @@ func cleanPath(name string) string { return path.Clean("/" + undeleted(name)) }
 
 // oneOfSome reports whether what lies at a place below the root may be one of
 // several files as well, which have that name in different folders.
-func (g *gathering) oneOfSome(place string, ms []*Module) bool {
+func (g *gathering) oneOfSome(place string, ms []*coreModule) bool {
 	whole := cleanPath(ms[0].Path)
 	return g.root != "" && place != whole && g.names[path.Base(whole)] > 1
 }
 
 // try lays the file at a place as these modules, or says why it is not theirs.
-func (g *gathering) try(place string, ms []*Module) error {
+func (g *gathering) try(place string, ms []*coreModule) error {
 	if !strings.HasPrefix(ms[0].Path, "/") {
 		return noFile(ms[0].Path + ": no path of a file")
 	}
@@ -194,9 +196,9 @@ func (g *gathering) try(place string, ms []*Module) error {
 
 // lay lays an opened file as these modules. One that may be that of others as
 // well has to be compared.
-func (g *gathering) lay(f *fileSource, ms []*Module, oneOfSome bool) error {
-	in := input{f.file, f.size, f}
-	head, _, err := f.ends(in)
+func (g *gathering) lay(f *fileSource, ms []*coreModule, oneOfSome bool) error {
+	in := f.input()
+	head, _, err := ends(in)
 	if err != nil {
 		return err
 	}
@@ -216,7 +218,7 @@ func (g *gathering) lay(f *fileSource, ms []*Module, oneOfSome bool) error {
 		return fmt.Errorf("%s: %d files that the core names are called so, and nothing tells whether this is %s", f.path, g.names[path.Base(cleanPath(ms[0].Path))], ms[0].Path)
 	}
 	for _, m := range ms {
-		g.layer.layRanges(g.img, f, m, m.Path, p)
+		g.layer.layRanges(g.core, f, m, m.Path, p)
 	}
 	if p != nil && p.lost() > 0 {
 		g.layer.noteLost(p, p.lost())
@@ -231,7 +233,7 @@ func (g *gathering) lay(f *fileSource, ms []*Module, oneOfSome bool) error {
 
 // program reads a program or library that is to be these modules, nil where it
 // is neither, and reports whether it has been compared.
-func (g *gathering) program(in input, ms []*Module) (p *program, compared bool, err error) {
+func (g *gathering) program(in input, ms []*coreModule) (p *program, compared bool, err error) {
 	p, err = readWholeProgram(in)
 	var other *UnsupportedError
 	if errors.As(err, &other) || err == nil && len(p.loads) == 0 {
@@ -240,34 +242,17 @@ func (g *gathering) program(in input, ms []*Module) (p *program, compared bool, 
 	if err != nil {
 		return nil, false, err
 	}
-	compared, err = g.img.core.verify(p, ms)
+	compared, err = g.core.verify(p, ms)
 	if err != nil || compared {
 		return p, compared, err
 	}
-	return p, false, g.img.core.agreesAnywhere(p, ms)
-}
-
-// agreesAnywhere says why the segments of a program lie where none of the
-// modules has them, or nil: one is where it was loaded, and others may be bytes
-// of it that were mapped as those of any file.
-func (c *coreFile) agreesAnywhere(p *program, ms []*Module) error {
-	var why error
-	for _, m := range ms {
-		_, err := c.baseIn(p, m)
-		if err == nil {
-			return nil
-		}
-		if why == nil {
-			why = err
-		}
-	}
-	return why
+	return p, false, g.core.agreesAnywhere(p, ms)
 }
 
 // mayBe says why a file that could not be compared is not that of the modules,
 // or nil: the core has a program there and this is none, or it has been deleted
 // and this is another of its name.
-func mayBe(file string, p *program, ms []*Module) error {
+func mayBe(file string, p *program, ms []*coreModule) error {
 	for _, m := range ms {
 		if m.Known && p == nil {
 			return fmt.Errorf("%s does not fit: it is no ELF program or library, and what the core has at %v%s is one", file, m.Base, m.named())
@@ -299,8 +284,8 @@ func (g *gathering) finish() error {
 
 // layRanges lays a file as a module: each range from its offset on. Of a
 // program whose segments lie there, what is zero in memory is laid over that.
-func (l *Layer) layRanges(img *Image, f *fileSource, m *Module, name string, p *program) {
-	c, start := img.core, len(l.Mappings)
+func (l *Layer) layRanges(c *coreFile, f *fileSource, m *coreModule, name string, p *program) {
+	start := len(l.Mappings)
 	for _, r := range m.Ranges {
 		whole := engine.Mapping{Range: r.Range, Source: f, Offset: r.Offset, Name: name, NameOffset: uint64(r.First - c.loadBase(r.First, m.Base)), File: true}
 		if uint64(r.Last-r.First) > ^r.Offset {
@@ -316,13 +301,13 @@ func (l *Layer) layRanges(img *Image, f *fileSource, m *Module, name string, p *
 		id = p.buildID
 		l.layProgramParts(c, start, m, name, p)
 	}
-	l.writable = append(l.writable, writable(img, l.Mappings[start:])...)
+	l.writable = append(l.writable, writable(c, l.Mappings[start:])...)
 	l.Modules = append(l.Modules, laidModule(name, id, f, l.Mappings[start:]))
 }
 
 // layProgramParts adds to the ranges of a module, which are the mappings from
 // start on, what the program headers tell and NT_FILE does not.
-func (l *Layer) layProgramParts(c *coreFile, start int, m *Module, name string, p *program) {
+func (l *Layer) layProgramParts(c *coreFile, start int, m *coreModule, name string, p *program) {
 	base, err := c.baseIn(p, m)
 	if err != nil {
 		return // mapped as bytes, not to be run

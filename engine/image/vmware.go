@@ -52,13 +52,26 @@ func (r vmwareRegion) bytes() uint64  { return r.size * vmwarePage }
 
 func isVMEM(path string) bool { return strings.EqualFold(filepath.Ext(path), ".vmem") }
 
-// checkVMEM asks the state file beside a .vmem file where its bytes lie. It
-// refuses the file where that is not at their offset, and notes where nobody can
-// tell. The file's bytes are the image's only mapping.
-func (img *Image) checkVMEM(in input) error {
+// openVMEM opens a .vmem file, whose bytes are raw memory. It asks the state file
+// beside it where they lie, refuses the file where that is not at their offset, and
+// notes where nobody can tell.
+func openVMEM(in input, o Options) (*Draft, error) {
+	img, err := placeRaw(in, o)
+	if err == nil {
+		err = checkVMEM(img, in)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return img, nil
+}
+
+// checkVMEM is what openVMEM does with the state files. The file's bytes are the
+// image's only mapping.
+func checkVMEM(img *Draft, in input) error {
 	sidecars, err := vmwareSidecars(in.path())
 	if err != nil {
-		img.note("whether a .vmss or .vmsn file lies beside it cannot be told: %v", err)
+		img.Note("whether a .vmss or .vmsn file lies beside it cannot be told: %v", err)
 	}
 	var followed string
 	var regions []vmwareRegion
@@ -66,39 +79,39 @@ func (img *Image) checkVMEM(in input) error {
 		r, err := readVMwareRegions(path)
 		switch {
 		case err != nil:
-			img.note("the state file beside it is damaged or cannot be read: %v", err)
+			img.Note("the state file beside it is damaged or cannot be read: %v", err)
 		case followed == "":
 			followed, regions = path, r
 		case !slices.Equal(r, regions):
-			img.note("the state files beside it contradict each other: %s is followed, and not %s", filepath.Base(followed), filepath.Base(path))
+			img.Note("the state files beside it contradict each other: %s is followed, and not %s", filepath.Base(followed), filepath.Base(path))
 		}
 	}
 	switch {
 	case followed != "" && !asTheyLie(regions):
 		return gapsError(in, followed, regions)
 	case followed != "":
-		img.checkEnd(in, followed, regions)
+		checkEnd(img, in, followed, regions)
 		return nil
 	}
 	what := "no .vmss or .vmsn file of its name lies beside it, which would tell"
 	if len(sidecars) > 0 {
 		what = "the state file does not tell"
 	}
-	img.note("raw bytes at 0x0: those of a .vmem file are at their physical addresses only if the machine's memory has no gap; %s", what)
+	img.Note("raw bytes at 0x0: those of a .vmem file are at their physical addresses only if the machine's memory has no gap; %s", what)
 	return nil
 }
 
 // checkEnd counts as missing what the state file speaks of and the .vmem file does
 // not have. Regions lie in the file at their address.
-func (img *Image) checkEnd(in input, sidecar string, regions []vmwareRegion) {
+func checkEnd(img *Draft, in input, sidecar string, regions []vmwareRegion) {
 	name, from := img.Mappings[0].Name, in.size
 	for _, r := range slices.SortedFunc(slices.Values(regions), func(a, b vmwareRegion) int { return cmp.Compare(a.ppn, b.ppn) }) {
 		first, end := max(r.first(), from), r.first()+r.bytes()
 		if end <= first {
 			continue
 		}
-		img.note("truncated: the file ends at %#x, and %s has memory from %#x to %#x", in.size, filepath.Base(sidecar), first, end-1)
-		img.lose(end - first)
+		img.Note("truncated: the file ends at %#x, and %s has memory from %#x to %#x", in.size, filepath.Base(sidecar), first, end-1)
+		img.Lose(end - first)
 		absent := addr.Range{First: addr.Addr(first), Last: addr.Addr(end - 1)}
 		img.Mappings = append(img.Mappings, engine.Mapping{Range: absent, State: engine.Absent, Name: name, NameOffset: first})
 		from = end
@@ -171,18 +184,21 @@ func readVMwareRegions(path string) ([]vmwareRegion, error) {
 		return nil, err
 	}
 	defer f.Close()
-	return input{f.file, f.size, f}.vmwareRegions()
+	return vmwareState{f.input()}.regions()
 }
 
-// vmwareError is what is wrong with a state file, and where.
-func (in input) vmwareError(off uint64, format string, args ...any) error {
+// vmwareState is a state file.
+type vmwareState struct{ input }
+
+// fail is what is wrong with a state file, and where.
+func (in vmwareState) fail(off uint64, format string, args ...any) error {
 	return fmt.Errorf("%s: at file offset %#x: %s", in.path(), off, fmt.Sprintf(format, args...))
 }
 
 var vmwareMagics = []uint64{0xbed2bed0, 0xbed2bed2, 0xbed3bed3, 0xbad1bad1, 0xbad2bad2}
 
-// vmwareRegions finds the group of memory and reads its tags.
-func (in input) vmwareRegions() ([]vmwareRegion, error) {
+// regions finds the group of memory and reads its tags.
+func (in vmwareState) regions() ([]vmwareRegion, error) {
 	b, err := in.exactly(vmwareHeader, 0)
 	if err != nil {
 		return nil, err
@@ -190,10 +206,10 @@ func (in input) vmwareRegions() ([]vmwareRegion, error) {
 	f := fields{b, addr.Little}
 	magic, groups := f.u32(0), f.u32(8)
 	if !slices.Contains(vmwareMagics, magic) {
-		return nil, in.vmwareError(0, "magic %#08x is of no state file that is known", magic)
+		return nil, in.fail(0, "magic %#08x is of no state file that is known", magic)
 	}
 	if groups > vmwareGroups {
-		return nil, in.vmwareError(8, "%d groups, which are more than %d", groups, vmwareGroups)
+		return nil, in.fail(8, "%d groups, which are more than %d", groups, vmwareGroups)
 	}
 	for i := range groups {
 		b, err := in.exactly(vmwareGroup, vmwareHeader+i*vmwareGroup)
@@ -204,25 +220,25 @@ func (in input) vmwareRegions() ([]vmwareRegion, error) {
 			return in.memoryTags(fields{b, addr.Little}.u64(64), magic&0xf != 0)
 		}
 	}
-	return nil, in.vmwareError(vmwareHeader, "no group of %d is that of memory", groups)
+	return nil, in.fail(vmwareHeader, "no group of %d is that of memory", groups)
 }
 
 // exactly reads n bytes; fewer are an error.
-func (in input) exactly(n int, off uint64) ([]byte, error) {
+func (in vmwareState) exactly(n int, off uint64) ([]byte, error) {
 	b := make([]byte, n)
 	m, err := in.read(b, off)
 	if err == nil && m < n {
-		err = in.vmwareError(off, "the file ends after %d of %d bytes", m, n)
+		err = in.fail(off, "the file ends after %d of %d bytes", m, n)
 	}
 	return b, err
 }
 
 // memoryTags reads the tags of the group that begins at a file offset. wide says
 // that sizes of blocks have 8 bytes.
-func (in input) memoryTags(off uint64, wide bool) ([]vmwareRegion, error) {
+func (in vmwareState) memoryTags(off uint64, wide bool) ([]vmwareRegion, error) {
 	var m vmwareMemory
 	for range vmwareTags {
-		t, err := in.vmwareTag(off, wide)
+		t, err := in.tag(off, wide)
 		if err != nil {
 			return nil, err
 		}
@@ -230,11 +246,11 @@ func (in input) memoryTags(off uint64, wide bool) ([]vmwareRegion, error) {
 			return m.regions(in, off)
 		}
 		if !m.set(t) {
-			return nil, in.vmwareError(off, "tag %q[%d] is that of region %d or a later one", t.name, t.index, vmwareRegions)
+			return nil, in.fail(off, "tag %q[%d] is that of region %d or a later one", t.name, t.index, vmwareRegions)
 		}
 		off = t.next
 	}
-	return nil, in.vmwareError(off, "more than %d tags", vmwareTags)
+	return nil, in.fail(off, "more than %d tags", vmwareTags)
 }
 
 // vmwareTag is a tag of a group.
@@ -246,8 +262,8 @@ type vmwareTag struct {
 	next  uint64 // file offset of the tag behind it
 }
 
-// vmwareTag reads the tag at a file offset.
-func (in input) vmwareTag(off uint64, wide bool) (vmwareTag, error) {
+// tag reads the tag at a file offset.
+func (in vmwareState) tag(off uint64, wide bool) (vmwareTag, error) {
 	var none vmwareTag
 	b, err := in.exactly(2, off)
 	if err != nil {
@@ -268,7 +284,7 @@ func (in input) vmwareTag(off uint64, wide bool) (vmwareTag, error) {
 	}
 	off += uint64(len(head))
 	if size >= 62 {
-		t.next, err = in.vmwareBlock(off, wide)
+		t.next, err = in.block(off, wide)
 		return t, err
 	}
 	value, err := in.exactly(size, off)
@@ -286,8 +302,8 @@ func littleUint(b []byte) uint64 {
 	return addr.Little.Uint(wide[:])
 }
 
-// vmwareBlock skips a block of bytes, whose sizes are at a file offset.
-func (in input) vmwareBlock(off uint64, wide bool) (next uint64, err error) {
+// block skips a block of bytes, whose sizes are at a file offset.
+func (in vmwareState) block(off uint64, wide bool) (next uint64, err error) {
 	word := 4
 	if wide {
 		word = 8
@@ -299,7 +315,7 @@ func (in input) vmwareBlock(off uint64, wide bool) (next uint64, err error) {
 	size, padding := littleUint(b[:word]), littleUint(b[2*word:])
 	next = addSat(off+uint64(len(b))+padding, size)
 	if next > in.size {
-		return 0, in.vmwareError(off, "a block of %#x bytes runs past the end of the file", size)
+		return 0, in.fail(off, "a block of %#x bytes runs past the end of the file", size)
 	}
 	return next, nil
 }
@@ -332,16 +348,16 @@ func (m *vmwareMemory) set(t vmwareTag) bool {
 }
 
 // regions are those that were counted. off is where the group ends.
-func (m *vmwareMemory) regions(in input, off uint64) ([]vmwareRegion, error) {
+func (m *vmwareMemory) regions(in vmwareState, off uint64) ([]vmwareRegion, error) {
 	if !m.counted {
-		return nil, in.vmwareError(off, "the group of memory does not say how many regions there are")
+		return nil, in.fail(off, "the group of memory does not say how many regions there are")
 	}
 	for i, r := range m.region[:m.count] {
 		switch {
 		case m.seen[i] != [3]bool{true, true, true}:
-			return nil, in.vmwareError(off, "region %d has no regionPPN, regionPageNum or regionSize", i)
+			return nil, in.fail(off, "region %d has no regionPPN, regionPageNum or regionSize", i)
 		case r.size == 0, r.ppn >= 1<<32, r.page >= 1<<32, r.size >= 1<<32:
-			return nil, in.vmwareError(off, "region %d: %d pages from page %#x on cannot be", i, r.size, r.ppn)
+			return nil, in.fail(off, "region %d: %d pages from page %#x on cannot be", i, r.size, r.ppn)
 		}
 	}
 	return slices.Clone(m.region[:m.count]), nil

@@ -218,7 +218,7 @@ func TestVMEMTruncated(t *testing.T) {
 func TestVMwareHostile(t *testing.T) {
 	file := []byte(vmState(vmMagic, vmBlock(true, "Memory", "mmmm", 3)+vmRegions([3]uint64{0, 0, 2}, [3]uint64{0x100000, 2, 1})))
 	for n := range file {
-		if r, err := memInput(file[:n]).vmwareRegions(); err == nil {
+		if r, err := (vmwareState{memInput(file[:n])}).regions(); err == nil {
 			t.Errorf("%d bytes: %v", n, r)
 		}
 	}
@@ -231,7 +231,7 @@ func TestVMwareHostile(t *testing.T) {
 
 func checkRegions(t *testing.T, b []byte) {
 	t.Helper()
-	regions, err := memInput(b).vmwareRegions()
+	regions, err := vmwareState{memInput(b)}.regions()
 	if err != nil && (strings.Contains(err.Error(), "\n") || regions != nil) {
 		t.Errorf("%v, %q", regions, err)
 	}

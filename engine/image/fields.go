@@ -1,0 +1,49 @@
+package image
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+
+	"vscan/engine/addr"
+)
+
+// fields reads numbers out of a header that is long enough for them. Offsets are
+// in bytes from its beginning.
+type fields struct {
+	b     []byte
+	order addr.ByteOrder
+}
+
+func (f fields) u16(off int) uint64 { return f.order.Uint(f.b[off : off+2]) }
+func (f fields) u32(off int) uint64 { return f.order.Uint(f.b[off : off+4]) }
+func (f fields) u64(off int) uint64 { return f.order.Uint(f.b[off : off+8]) }
+
+// addSat returns a + b, or 2^64 − 1 where that would wrap.
+func addSat(a, b uint64) uint64 {
+	if s := a + b; s >= a {
+		return s
+	}
+	return math.MaxUint64
+}
+
+// mulSat returns a × b, or 2^64 − 1 where that would wrap.
+func mulSat(a, b uint64) uint64 {
+	if a != 0 && b > math.MaxUint64/a {
+		return math.MaxUint64
+	}
+	return a * b
+}
+
+// allZero reports whether there are only zeros in b.
+func allZero(b []byte) bool {
+	return len(b) == 0 || b[0] == 0 && bytes.Equal(b[:len(b)-1], b[1:])
+}
+
+// plural returns a number with what it counts: "1 record", "2 records".
+func plural(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return fmt.Sprintf("%d %s", n, what)
+}

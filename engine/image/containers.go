@@ -11,13 +11,6 @@ import "slices"
 // A magic of few bytes is not enough, since memory can begin with anything:
 // where there is no more of it, the match looks at what follows (plausible.go).
 
-// What a file gives as raw memory, as UnsupportedError.RawHelps has it: one that
-// is compressed, or any other.
-const (
-	scanCompressed = "scan the compressed bytes"
-	scanBytes      = "scan its bytes"
-)
-
 // qemuConvert is the advice about disk images that qemu-img recognises.
 const qemuConvert = "convert it to the disk's bytes first (qemu-img convert -O raw FILE OUT)"
 

@@ -32,6 +32,9 @@ const (
 	limeMagic  = 0x4c694d45
 )
 
+// limeFormat is the format's line in the table of detection.
+var limeFormat = known{name: "LiME", what: "a LiME dump", match: isLiME, flag: "lime", open: openLiME}
+
 // limeReader reads the records of a dump one after another.
 type limeReader struct {
 	input

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"sort"
+	"strings"
 
 	"vscan/engine"
 	"vscan/engine/addr"
@@ -71,7 +72,7 @@ func (c *elf) findModules() {
 // ascending sorts entries and drops those that overlap one before them, which
 // no kernel writes.
 func ascending(entries []fileEntry) []fileEntry {
-	slices.SortStableFunc(entries, func(a, b fileEntry) int { return byFirst(a.FileRange, b.FileRange) })
+	slices.SortStableFunc(entries, func(a, b fileEntry) int { return cmp.Compare(a.First, b.First) })
 	out := entries[:0]
 	for _, e := range entries {
 		if n := len(out); n == 0 || e.First > out[n-1].Last {
@@ -299,3 +300,7 @@ func (m *coreModule) offsetAt(a addr.Addr) (uint64, bool) {
 	}
 	return m.Ranges[i].Offset + uint64(a-m.Ranges[i].First), true
 }
+
+// undeleted is a path without what the kernel puts behind that of a file that
+// was deleted.
+func undeleted(p string) string { return strings.TrimSuffix(p, " (deleted)") }

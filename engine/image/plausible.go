@@ -400,19 +400,6 @@ func isWindowsHibernation(head []byte) bool {
 	return binary.LittleEndian.Uint32(b[4:]) < 256 && binary.LittleEndian.Uint32(b[12:]) < 4096
 }
 
-// isVMwareState looks at the number of groups behind magic and version: the magics
-// are letters in UTF-8 too.
-func isVMwareState(head []byte) bool {
-	if !at(0, "\xd0\xbe\xd2\xbe", "\xd0\xbe\xd0\xbe", "\xd2\xbe\xd2\xbe", "\xd3\xbe\xd3\xbe", "\xd1\xba\xd1\xba", "\xd2\xba\xd2\xba")(head) {
-		return false
-	}
-	if len(head) < vmwareHeader {
-		return true // cut
-	}
-	groups := binary.LittleEndian.Uint32(head[8:])
-	return groups > 0 && groups <= vmwareGroups
-}
-
 // isOpenPGP looks for what an encrypted message is of: packets with the session
 // key, encrypted to a key (1) or a passphrase (3), and then the data (18, 20).
 func isOpenPGP(head []byte) bool {

@@ -243,7 +243,7 @@ func readExeHeader(dir string) (elfHeader, error) {
 	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return elfHeader{}, err
 	}
-	if !at(0, "\x7fELF")(b) {
+	if !isELFMagic(b) {
 		return elfHeader{}, errors.New("not an ELF file")
 	}
 	return parseELFHeader(b[:n])

@@ -47,7 +47,7 @@ type program struct {
 
 // isProgram reports whether a file begins with the header of an ELF file that
 // is no core. One that is damaged counts as a core: see isELFCore.
-func isProgram(head []byte) bool { return at(0, "\x7fELF")(head) && !isELFCore(head) }
+func isProgram(head []byte) bool { return isELFMagic(head) && !isELFCore(head) }
 
 // readProgram reads the headers of an ELF executable or shared object. What no
 // loader would take is an error.

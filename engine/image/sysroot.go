@@ -129,10 +129,6 @@ func isShared(path string) bool {
 	return path != undeleted(path) && (strings.HasPrefix(path, "/memfd:") || strings.HasPrefix(path, "/SYSV"))
 }
 
-// undeleted is a path without what the kernel puts behind that of a file that
-// was deleted.
-func undeleted(p string) string { return strings.TrimSuffix(p, " (deleted)") }
-
 // countNames counts the files that have one name, in different folders.
 func (g *gathering) countNames(paths [][]*coreModule) {
 	g.names = map[string]int{}

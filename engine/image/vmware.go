@@ -3,6 +3,7 @@ package image
 import (
 	"bytes"
 	"cmp"
+	"encoding/binary"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -361,4 +362,17 @@ func (m *vmwareMemory) regions(in vmwareState, off uint64) ([]vmwareRegion, erro
 		}
 	}
 	return slices.Clone(m.region[:m.count]), nil
+}
+
+// isVMwareState looks at the number of groups behind magic and version: the magics
+// are letters in UTF-8 too.
+func isVMwareState(head []byte) bool {
+	if !at(0, "\xd0\xbe\xd2\xbe", "\xd0\xbe\xd0\xbe", "\xd2\xbe\xd2\xbe", "\xd3\xbe\xd3\xbe", "\xd1\xba\xd1\xba", "\xd2\xba\xd2\xba")(head) {
+		return false
+	}
+	if len(head) < vmwareHeader {
+		return true // cut
+	}
+	groups := binary.LittleEndian.Uint32(head[8:])
+	return groups > 0 && groups <= vmwareGroups
 }

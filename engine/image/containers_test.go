@@ -13,10 +13,6 @@ import (
 	"testing"
 )
 
-// zeros and padded make what follows a magic.
-func zeros(n int) string            { return strings.Repeat("\x00", n) }
-func padded(s string, n int) string { return s + zeros(n-len(s)) }
-
 func fromHex(s string) string {
 	b, err := hex.DecodeString(strings.ReplaceAll(s, " ", ""))
 	if err != nil {

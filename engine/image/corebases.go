@@ -6,7 +6,7 @@ import "vscan/engine/addr"
 func (n *namer) setBases() {
 	pieces := make([]filePiece, len(n.files))
 	for i, f := range n.files {
-		pieces[i] = filePiece{f.Range, f.offset, f.name}
+		pieces[i] = filePiece{Range: f.Range, offset: f.offset, name: f.name}
 	}
 	known := map[addr.Addr]*coreModule{}
 	for i := range n.core.modules {

@@ -66,7 +66,7 @@ func (p *program) anyBare(r *bufio.Reader, size, count uint64) bool {
 		if _, err := io.ReadFull(r, b); err != nil {
 			return false // the file has just been cut
 		}
-		f := fields{b, p.order}
+		f := newFields(b, p.order)
 		flags, length := f.u32(8), f.u32(20)
 		if p.wide {
 			flags, length = f.u64(8), f.u64(32)

@@ -113,7 +113,7 @@ func TestIdentify(t *testing.T) {
 			Identify([]byte(h.head[:n]))
 		}
 	}
-	for _, k := range formats {
+	for _, k := range Table {
 		if !seen[k.name] {
 			t.Errorf("no example of %s", k.name)
 		}

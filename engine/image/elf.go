@@ -77,7 +77,7 @@ func parseELFHeader(b []byte) (elfHeader, error) {
 	if size := h.pick(52, 64); len(b) < size {
 		return h, fmt.Errorf("the ELF header is cut after %d of %d bytes", len(b), size)
 	}
-	f := fields{b, h.order}
+	f := newFields(b, h.order)
 	h.typ, h.machine = f.u16(16), f.u16(18)
 	if h.wide {
 		h.phoff, h.shoff, h.flags = f.u64(32), f.u64(40), f.u32(48)
@@ -238,7 +238,7 @@ func (c *elfFile) countSegments() (uint64, error) {
 			return 0, err
 		}
 		if n == len(b) {
-			if count := (fields{b, c.order}).u32(c.pick(28, 44)); count != 0 {
+			if count := newFields(b, c.order).u32(c.pick(28, 44)); count != 0 {
 				return count, nil
 			}
 		}
@@ -253,7 +253,7 @@ func (c *elfFile) headerAt(index uint64) uint64 { return addSat(c.phoff, mulSat(
 
 // parseSegment keeps a program header where it is one of those that matter.
 func (c *elfFile) parseSegment(b []byte, index uint64) segment {
-	f := fields{b, c.order}
+	f := newFields(b, c.order)
 	s := segment{index: index}
 	if c.wide {
 		s.flags, s.off, s.vaddr, s.paddr = f.u32(4), f.u64(8), f.u64(16), f.u64(24)

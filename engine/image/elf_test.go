@@ -18,19 +18,6 @@ func openTestELF(t *testing.T, b []byte, o Options) *Image {
 	return img
 }
 
-// forms are the four kinds of ELF file.
-func forms(t *testing.T, f func(t *testing.T, wide bool, order addr.ByteOrder, base uint64)) {
-	for _, wide := range []bool{true, false} {
-		for _, order := range []addr.ByteOrder{addr.Little, addr.Big} {
-			base := uint64(0x8000_0000)
-			if wide {
-				base = 0xffff_8000_0000_0000
-			}
-			t.Run(fmt.Sprintf("wide=%v/%v", wide, order), func(t *testing.T) { f(t, wide, order, base) })
-		}
-	}
-}
-
 func TestELFStates(t *testing.T) {
 	forms(t, func(t *testing.T, wide bool, order addr.ByteOrder, base uint64) {
 		b := buildELF(wide, order, []testSeg{

@@ -2,7 +2,6 @@ package image
 
 import (
 	"bufio"
-	"bytes"
 	"cmp"
 	"fmt"
 	"os"
@@ -21,16 +20,6 @@ import (
 
 // Cores of real programs, as the kernel, gdb, qemu-user and valgrind write them,
 // against what /proc/PID/maps says of the process.
-
-// needs is the path of a tool, or skips the test.
-func needs(t *testing.T, tool string) string {
-	t.Helper()
-	path, err := exec.LookPath(tool)
-	if err != nil {
-		t.Skipf("%s is not here: %v", tool, err)
-	}
-	return path
-}
 
 // compile builds a program of testdata, or skips the test where it cannot be
 // built.
@@ -52,7 +41,7 @@ func compile(t *testing.T, source, compiler string, flags ...string) string {
 type stoppedProcess struct {
 	*exec.Cmd
 	dir  string // its working directory, empty
-	maps []vma
+	maps []area
 
 	// untouched are the mappings without a page in memory, which gdb leaves out.
 	untouched map[addr.Addr]bool
@@ -83,9 +72,7 @@ func run(t *testing.T, command ...string) *stoppedProcess {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p.maps, err = parseMaps(bytes.NewReader(text)); err != nil {
-		t.Fatal(err)
-	}
+	p.maps = areas(t, text)
 	if text, err = os.ReadFile(fmt.Sprintf("/proc/%d/smaps", p.Process.Pid)); err != nil {
 		t.Skip(err)
 	}
@@ -179,7 +166,7 @@ func (p *stoppedProcess) checkNames(t *testing.T, img *Image, names ...string) {
 	}
 	for _, m := range img.Mappings {
 		if strings.HasPrefix(m.Name, "[") && !strings.HasPrefix(m.Name, "[stack:") &&
-			!slices.ContainsFunc(p.maps, func(v vma) bool { return v.name == m.Name && v.Covers(m.Range) }) {
+			!slices.ContainsFunc(p.maps, func(v area) bool { return v.name == m.Name && v.Covers(m.Range) }) {
 			t.Errorf("%v is called %s, in maps it is not", m.Range, m.Name)
 		}
 	}
@@ -187,7 +174,7 @@ func (p *stoppedProcess) checkNames(t *testing.T, img *Image, names ...string) {
 
 // checkMapped checks that the core has all that is mapped, but for what writers
 // of cores leave out by their nature, and files by their names.
-func (p *stoppedProcess) checkMapped(t *testing.T, img *Image, optional func(vma) bool) {
+func (p *stoppedProcess) checkMapped(t *testing.T, img *Image, optional func(area) bool) {
 	t.Helper()
 	for _, v := range p.maps {
 		have := within(img, []addr.Range{v.Range})
@@ -211,7 +198,7 @@ func (p *stoppedProcess) checkMapped(t *testing.T, img *Image, optional func(vma
 }
 
 // ofGDB reports whether gdb leaves a mapping out.
-func (p *stoppedProcess) ofGDB(v vma) bool {
+func (p *stoppedProcess) ofGDB(v area) bool {
 	return strings.HasPrefix(v.name, "[v") || v.perm&engine.PermRead == 0 || p.untouched[v.First]
 }
 
@@ -282,7 +269,7 @@ func TestCoreHeaps(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			prog := compile(t, c.source, c.compiler, c.flags...)
 			p := run(t, append(slices.Clone(c.before), prog)...)
-			heap := slices.ContainsFunc(p.maps, func(v vma) bool { return v.name == "[heap]" })
+			heap := slices.ContainsFunc(p.maps, func(v area) bool { return v.name == "[heap]" })
 			if heap != c.heap {
 				t.Skipf("the kernel calls something [heap]: %v", heap)
 			}
@@ -296,7 +283,7 @@ func TestCoreHeaps(t *testing.T) {
 			}
 			img := p.kernelCore(t)
 			p.checkNames(t, img, "[heap]", "[stack]", "[vdso]", "[vvar]", "[vvar_vclock]", "[vsyscall]")
-			p.checkMapped(t, img, func(vma) bool { return false })
+			p.checkMapped(t, img, func(area) bool { return false })
 		})
 	}
 }
@@ -314,7 +301,7 @@ func TestKernelCores(t *testing.T) {
 				p := run(t, append(command, prog)...)
 				img := p.kernelCore(t)
 				p.checkNames(t, img, "[heap]", "[stack]", "[vdso]", "[vvar]", "[vvar_vclock]", "[vsyscall]")
-				p.checkMapped(t, img, func(vma) bool { return false })
+				p.checkMapped(t, img, func(area) bool { return false })
 				if filter == "0x33" || filter == "0x7f" {
 					checkThreads(t, img, p.Process.Pid)
 				}

@@ -102,7 +102,7 @@ func (n *namer) programPath() string {
 type loadHeader struct{ typ, off, vaddr, filesz, memsz uint64 }
 
 func (n *namer) loadHeader(b []byte) loadHeader {
-	f := fields{b, n.order}
+	f := newFields(b, n.order)
 	if n.wide {
 		return loadHeader{f.u32(0), f.u64(8), f.u64(16), f.u64(32), f.u64(40)}
 	}

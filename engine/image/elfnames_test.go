@@ -13,52 +13,6 @@ import (
 	"vscan/engine/addr"
 )
 
-// testThread is NT_PRSTATUS of x86-64 or i386.
-func testThread(wide bool, order addr.ByteOrder, id, sp uint64) string {
-	desc := make([]byte, 144)
-	at, size, pid := 72+15*4, 4, 24
-	if wide {
-		desc, at, size, pid = make([]byte, 336), 112+19*8, 8, 32
-	}
-	order.PutUint(desc[pid:pid+4], id)
-	order.PutUint(desc[at:at+size], sp)
-	return testNote(order, 4, "CORE", ntStatus, string(desc))
-}
-
-// testInfo is NT_PRPSINFO.
-func testInfo(wide bool, order addr.ByteOrder, pid uint64, args string) string {
-	desc := make([]byte, 124)
-	at := 12
-	if wide {
-		desc, at = make([]byte, 136), 24
-	}
-	order.PutUint(desc[at:at+4], pid)
-	copy(desc[len(desc)-80:], args)
-	return testNote(order, 4, "CORE", ntInfo, string(desc))
-}
-
-// testAuxv is NT_AUXV.
-func testAuxv(wide bool, order addr.ByteOrder, pairs ...uint64) string {
-	return testNote(order, 4, "CORE", ntAuxv, words(order, wordOf(wide), append(pairs, 0, 0)...))
-}
-
-// testFiles is NT_FILE of ranges, each a first address and the one behind its
-// last, and their paths.
-func testFiles(wide bool, order addr.ByteOrder, ranges []uint64, paths ...string) string {
-	table := []uint64{uint64(len(paths)), 0x1000}
-	for i := range paths {
-		table = append(table, ranges[2*i], ranges[2*i+1], 0)
-	}
-	return testNote(order, 4, "CORE", ntFile, words(order, wordOf(wide), table...)+strings.Join(paths, "\x00")+"\x00")
-}
-
-func wordOf(wide bool) int {
-	if wide {
-		return 8
-	}
-	return 4
-}
-
 // namesAt is what the mappings are called, by their first addresses.
 func namesAt(img *Image) map[uint64]string {
 	names := map[uint64]string{}

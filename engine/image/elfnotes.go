@@ -247,7 +247,7 @@ func (c *elf) takeFiles(desc []byte, at uint64) {
 			r := addr.Range{First: first, Last: end - 1}
 			off := mulSat(c.order.Uint(entry[2*w:3*w]), c.fileUnit)
 			c.files = append(c.files, fileSpan{Range: r, name: string(path), offset: off})
-			c.entries = append(c.entries, fileEntry{FileRange{r, off}, string(path)})
+			c.entries = append(c.entries, fileEntry{FileRange{Range: r, Offset: off}, string(path)})
 		}
 	}
 	c.files = disjoint(c.files)

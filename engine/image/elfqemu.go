@@ -47,7 +47,7 @@ func (c *elf) takeQEMU(r io.Reader, size, at uint64) (uint64, error) {
 	if err := c.fill(r, state, at); err != nil {
 		return 0, err
 	}
-	f := fields{state, c.order}
+	f := newFields(state, c.order)
 	if f.u64(qemuCR0)&cr0Paging != 0 && f.u64(qemuCR4)&cr4LA57 != 0 {
 		c.levels5 = true
 	}
@@ -87,7 +87,7 @@ func (u *userMemory) place(s *segment, yield func(*segment)) {
 	if u.count++; u.count == 1 {
 		u.first = *s
 	}
-	user, kernel := s.cut(u.sign() - s.vaddr&^u.signs)
+	user, kernel := cut(s, u.sign()-s.vaddr&^u.signs)
 	user.vaddr &^= u.signs
 	yield(&user)
 	if kernel.memsz > 0 {
@@ -110,8 +110,8 @@ func (u *userMemory) report(img *Draft) {
 	}
 }
 
-// cut is the segment's first n bytes and its others, of which there may be none.
-func (s *segment) cut(n uint64) (head, tail segment) {
+// cut returns a segment's first n bytes and its others, of which there may be none.
+func cut(s *segment, n uint64) (head, tail segment) {
 	head, tail = *s, *s
 	head.memsz, head.filesz = min(s.memsz, n), min(s.filesz, n)
 	tail.memsz, tail.filesz = s.memsz-head.memsz, s.filesz-head.filesz

@@ -89,7 +89,7 @@ func (c *elf) takeStatus(desc []byte) {
 	if !ok || len(desc) < regs+r.size*(r.sp+1) {
 		return
 	}
-	t := Thread{ID: fields{desc, c.order}.u32(c.pick(24, 32)), RedZone: uint64(r.red)}
+	t := Thread{ID: newFields(desc, c.order).u32(c.pick(24, 32)), RedZone: uint64(r.red)}
 	for at := regs; at+r.size <= len(desc); at += r.size {
 		t.Registers = append(t.Registers, c.order.Uint(desc[at:at+r.size]))
 	}
@@ -114,7 +114,7 @@ func (c *elf) takePointer(r io.Reader, size, at uint64) (uint64, error) {
 		case c.machine == 183 && len(desc) >= 8:
 			t.Pointer = addr.Addr(c.order.Uint(desc[:8]))
 		case c.machine == 3 && len(desc) >= 8:
-			t.Pointer = addr.Addr(fields{desc, c.order}.u32(4))
+			t.Pointer = addr.Addr(newFields(desc, c.order).u32(4))
 		}
 	}
 	return uint64(len(desc)), nil
@@ -127,7 +127,7 @@ func (c *elf) takeInfo(desc []byte) {
 	if !ok {
 		return
 	}
-	c.pid = fields{desc, c.order}.u32(at)
+	c.pid = newFields(desc, c.order).u32(at)
 	args, _, _ := bytes.Cut(desc[len(desc)-80:], []byte{0})
 	c.args = string(args)
 }

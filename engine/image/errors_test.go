@@ -3,7 +3,6 @@ package image
 import (
 	"errors"
 	"reflect"
-	"slices"
 	"strings"
 	"testing"
 
@@ -16,14 +15,6 @@ func checkRaw(t *testing.T, err error, want string) {
 	var un *UnsupportedError
 	if !errors.As(err, &un) || un.RawHelps != want {
 		t.Errorf("%v as raw memory: %+v, want %q", err, un, want)
-	}
-}
-
-// checkHints checks the hints of an image, each on the note that has its index.
-func checkHints(t *testing.T, img *Image, want ...Hint) {
-	t.Helper()
-	if !slices.Equal(img.Hints, want) {
-		t.Errorf("hints %+v, want %+v; notes %q", img.Hints, want, img.Notes)
 	}
 }
 
@@ -51,8 +42,8 @@ func TestErrorsTellWhatHelps(t *testing.T) {
 	memory := tempFile(t, "memory", "some bytes")
 	lime := tempFile(t, "lime", rec(0x1000, 0x1003, "abcd"))
 	process := tempFile(t, "core", string(buildELF(true, addr.Little, []testSeg{{typ: 1, vaddr: 0x1000, data: "abcd", memsz: 4}}, nil)))
-	prog := tempFile(t, "prog", string(buildProgram(true, addr.Little, elfDyn, 0x1000, load(4, 0, 0, 8, 0))))
-	bare := tempFile(t, "bare", string(buildProgram(true, addr.Little, elfDyn, 0x1000)))
+	prog := tempFile(t, "prog", string(buildProgram(true, addr.Little, SharedObject, 0x1000, load(4, 0, 0, 8, 0))))
+	bare := tempFile(t, "bare", string(buildProgram(true, addr.Little, SharedObject, 0x1000)))
 	object := tempFile(t, "prog.o", string(buildProgram(true, addr.Little, 1, 0x1000, load(4, 0, 0, 8, 0))))
 	gzip := tempFile(t, "gzip", gzipBytes("x"))
 	macho := tempFile(t, "macho", "\xcf\xfa\xed\xfe"+zeros(60))
@@ -126,21 +117,4 @@ func TestHints(t *testing.T) {
 	}
 	img.Close()
 	checkHints(t, img)
-
-	draft := new(Draft)
-	draft.Note("odd")
-	draft.NoteHint(Hint{}, "odd too")
-	draft.NoteHint(Hint{Space: Physical}, "not shown")
-	for range MaxNotes {
-		draft.NoteHint(Hint{WordSize: 4}, "narrow")
-	}
-	img = draft.Finish()
-	for i, h := range img.Hints {
-		if want := (Hint{Note: i + 2, WordSize: 4}); i > 0 && h != want {
-			t.Errorf("hint %d: %+v, want %+v", i, h, want)
-		}
-	}
-	if len(img.Hints) != MaxNotes-2 || img.Hints[0] != (Hint{Note: 2, Space: Physical}) {
-		t.Errorf("%d hints, first %+v", len(img.Hints), img.Hints[0])
-	}
 }

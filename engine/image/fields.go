@@ -15,6 +15,10 @@ type fields struct {
 	order addr.ByteOrder
 }
 
+// newFields returns the fields of a header in a byte order.
+func newFields(b []byte, order addr.ByteOrder) fields { return fields{b, order} }
+
+// u16, u32 and u64 return the number of 2, 4 or 8 bytes at an offset.
 func (f fields) u16(off int) uint64 { return f.order.Uint(f.b[off : off+2]) }
 func (f fields) u32(off int) uint64 { return f.order.Uint(f.b[off : off+4]) }
 func (f fields) u64(off int) uint64 { return f.order.Uint(f.b[off : off+8]) }

@@ -53,6 +53,13 @@ func openFile(path string) (*fileSource, error) {
 	return f, nil
 }
 
+// adoptFile returns a file that is open already as a source of bytes, to be read
+// call by call: its path as it is called, its size in bytes, and whether it is a
+// block device, whose size never changes. Close closes it.
+func adoptFile(path string, file *os.File, size uint64, device bool) *fileSource {
+	return &fileSource{path: path, file: file, size: size, device: device}
+}
+
 // input is what the reader of a format gets of the file.
 func (f *fileSource) input() input { return input{f.file, f.size, f} }
 

@@ -437,8 +437,7 @@ func mappedAt(t *testing.T, pid int, path string) addr.Addr {
 	t.Helper()
 	for range 50 {
 		text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/maps", pid))
-		vmas, _ := parseMaps(bytes.NewReader(text))
-		for _, v := range vmas {
+		for _, v := range areas(t, text) {
 			if v.name == path {
 				return v.First
 			}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -30,104 +31,12 @@ func memInput(b []byte) input {
 	return input{bytes.NewReader(b), uint64(len(b)), &memSource{b}}
 }
 
-// testSeg is a program header to build. Bytes are laid out one after another
-// unless at says where.
-type testSeg struct {
-	typ, flags   uint32
-	vaddr, paddr uint64
-	data         string
-	filesz       *uint64 // len(data) where nil
-	memsz        uint64
-	align        uint64
-	at           uint64
-}
-
 // finished returns the image of a draft.
 func finished(d *Draft, err error) (*Image, error) {
 	if err != nil {
 		return nil, err
 	}
 	return d.Finish(), nil
-}
-
-func num(n uint64) *uint64 { return &n }
-
-// buildELF makes an ELF core, or what edit makes of its header.
-func buildELF(wide bool, order addr.ByteOrder, segs []testSeg, edit func(h []byte)) []byte {
-	ehsize, phsize := 52, 32
-	if wide {
-		ehsize, phsize = 64, 56
-	}
-	out := make([]byte, ehsize+phsize*len(segs))
-	put := func(b []byte, off, size int, v uint64) { order.PutUint(b[off:off+size], v) }
-	copy(out, "\x7fELF")
-	out[4], out[5], out[6] = 1, byte(order)+1, 1
-	put(out, 16, 2, 4)
-	put(out, 18, 2, 3)
-	if wide {
-		out[4] = 2
-		put(out, 18, 2, 62)
-		put(out, 32, 8, uint64(ehsize))
-		put(out, 54, 2, uint64(phsize))
-		put(out, 56, 2, uint64(min(len(segs), 0xffff)))
-	} else {
-		put(out, 28, 4, uint64(ehsize))
-		put(out, 42, 2, uint64(phsize))
-		put(out, 44, 2, uint64(min(len(segs), 0xffff)))
-	}
-	for i, s := range segs {
-		off, filesz := s.at, uint64(len(s.data))
-		if off == 0 {
-			off = uint64(len(out))
-			out = append(out, s.data...)
-		}
-		if s.filesz != nil {
-			filesz = *s.filesz
-		}
-		p := out[ehsize+i*phsize:]
-		put(p, 0, 4, uint64(s.typ))
-		if wide {
-			put(p, 4, 4, uint64(s.flags))
-			for k, v := range []uint64{off, s.vaddr, s.paddr, filesz, s.memsz, s.align} {
-				put(p, 8+8*k, 8, v)
-			}
-		} else {
-			for k, v := range []uint64{off, s.vaddr, s.paddr, filesz, s.memsz, uint64(s.flags), s.align} {
-				put(p, 4+4*k, 4, v)
-			}
-		}
-	}
-	if edit != nil {
-		edit(out)
-	}
-	return out
-}
-
-// testNote is a note, padded.
-func testNote(order addr.ByteOrder, pad int, name string, typ uint64, desc string) string {
-	b := make([]byte, 12)
-	order.PutUint(b[0:4], uint64(len(name)+1))
-	order.PutUint(b[4:8], uint64(len(desc)))
-	order.PutUint(b[8:12], typ)
-	fill := func() {
-		for len(b)%pad != 0 {
-			b = append(b, 0)
-		}
-	}
-	b = append(append(b, name...), 0)
-	fill()
-	b = append(b, desc...)
-	fill()
-	return string(b)
-}
-
-// words is numbers of a size, one after another.
-func words(order addr.ByteOrder, size int, vs ...uint64) string {
-	b := make([]byte, size*len(vs))
-	for i, v := range vs {
-		order.PutUint(b[i*size:][:size], v)
-	}
-	return string(b)
 }
 
 // show prints mappings, one a line, for comparison.
@@ -224,7 +133,28 @@ func checkImage(t *testing.T, img *Image, size uint64) {
 // sample is the path of a real image, or skips the test.
 func sample(t testing.TB, name string) string {
 	t.Helper()
-	path := filepath.Join("../../../shared/samples", name)
+	return shared(t, filepath.Join("samples", name))
+}
+
+// madeSample is the path of a small image that another program made, or skips the
+// test.
+func madeSample(t testing.TB, name string) string {
+	t.Helper()
+	return shared(t, filepath.Join("tools/images/small", name))
+}
+
+// shared is the path of a file in the folder shared beside this module, or skips
+// the test.
+func shared(t testing.TB, name string) string {
+	t.Helper()
+	up := "."
+	for range 10 {
+		if _, err := os.Stat(filepath.Join(up, "go.mod")); err == nil {
+			break
+		}
+		up = filepath.Join(up, "..")
+	}
+	path := filepath.Join(up, "../shared", name)
 	if _, err := os.Stat(path); err != nil {
 		t.Skipf("no sample images here: %v", err)
 	}
@@ -237,6 +167,41 @@ func tempFile(t testing.TB, name, content string) string {
 	path := filepath.Join(t.TempDir(), name)
 	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
 		t.Fatal(err)
+	}
+	return path
+}
+
+func writeFile(t testing.TB, dir, name, content string) string {
+	t.Helper()
+	path := filepath.Join(dir, name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// zeros and padded make what follows a magic.
+func zeros(n int) string { return strings.Repeat("\x00", n) }
+
+func padded(s string, n int) string { return s + zeros(n-len(s)) }
+
+// checkHints checks the hints of an image, each on the note that has its index.
+func checkHints(t *testing.T, img *Image, want ...Hint) {
+	t.Helper()
+	if !slices.Equal(img.Hints, want) {
+		t.Errorf("hints %+v, want %+v; notes %q", img.Hints, want, img.Notes)
+	}
+}
+
+// needs is the path of a tool, or skips the test.
+func needs(t *testing.T, tool string) string {
+	t.Helper()
+	path, err := exec.LookPath(tool)
+	if err != nil {
+		t.Skipf("%s is not here: %v", tool, err)
 	}
 	return path
 }

@@ -86,7 +86,7 @@ func OpenLayer(img *Image, spec LayerSpec, o Options) (*Layer, error) {
 	if err != nil {
 		return nil, err
 	}
-	l, err := layFile(f, img, spec, o)
+	l, err := layFile(img, f.input(), spec, o)
 	if err != nil {
 		f.Close()
 		return nil, err
@@ -97,22 +97,21 @@ func OpenLayer(img *Image, spec LayerSpec, o Options) (*Layer, error) {
 }
 
 // layFile makes the layer of an opened file.
-func layFile(f *fileSource, img *Image, spec LayerSpec, o Options) (*Layer, error) {
-	in := f.input()
+func layFile(img *Image, in input, spec LayerSpec, o Options) (*Layer, error) {
 	head, tail, err := ends(in)
 	if err != nil {
 		return nil, err
 	}
-	if err := checkLayer(f.path, identify(head, tail), o); err != nil {
+	if err := checkLayer(in.path(), identify(head, tail), o); err != nil {
 		return nil, err
 	}
 	switch {
 	case !isRaw(spec, o) && isProgram(head):
 		return programLayer(img, in, spec)
 	case spec.Unplaced && !isRaw(spec, o):
-		return mappedLayer(f, img)
+		return mappedLayer(img, in)
 	case spec.Unplaced:
-		return nil, &UnplacedError{Path: f.path, What: "raw bytes, which have none of their own"}
+		return nil, &UnplacedError{Path: in.path(), What: "raw bytes, which have none of their own"}
 	}
 	m, err := in.run(spec)
 	if err != nil {
@@ -311,23 +310,23 @@ func verb(n int, one, more string) string {
 
 // mappedLayer lays a file that is no program where the image says that it was
 // mapped.
-func mappedLayer(f *fileSource, img *Image) (*Layer, error) {
+func mappedLayer(img *Image, in input) (*Layer, error) {
 	c := coreOf(img)
 	if c == nil {
-		return nil, &UnplacedError{Path: f.path, What: "what is no ELF program or library"}
+		return nil, &UnplacedError{Path: in.path(), What: "what is no ELF program or library"}
 	}
-	ms := c.placesOfFile(f.path)
+	ms := c.placesOfFile(in.path())
 	if ms == nil {
-		return nil, &UnplacedError{Path: f.path, What: "what is no ELF program or library, and no file that the core names"}
+		return nil, &UnplacedError{Path: in.path(), What: "what is no ELF program or library, and no file that the core names"}
 	}
 	l := new(Layer)
 	for _, m := range ms {
 		if m.Known {
-			return nil, fmt.Errorf("%s does not fit: it is no ELF file, and what the core has at %v%s is one", f.path, m.Base, m.named())
+			return nil, fmt.Errorf("%s does not fit: it is no ELF file, and what the core has at %v%s is one", in.path(), m.Base, m.named())
 		}
-		l.layRanges(c, f, m, baseName(f.path), nil)
-		l.note("%s: laid where the core says that %s was mapped, from %v", f.path, m.Path, m.Base)
+		l.layRanges(c, in, m, baseName(in.path()), nil)
+		l.note("%s: laid where the core says that %s was mapped, from %v", in.path(), m.Path, m.Base)
 	}
-	l.noteUnsaved(img, f.path+": ")
+	l.noteUnsaved(img, in.path()+": ")
 	return l, nil
 }

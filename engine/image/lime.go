@@ -266,14 +266,14 @@ func (l *limeReader) record(off uint64) (limeRecord, error) {
 
 // parse reads a header. ok is false where it is damaged.
 func (l *limeReader) parse(b []byte) (r addr.Range, ok bool) {
-	f := fields{b, l.order}
+	f := newFields(b, l.order)
 	r = addr.Range{First: addr.Addr(f.u64(8)), Last: addr.Addr(f.u64(16))}
 	return r, bytes.HasPrefix(b, l.start) && r.Valid()
 }
 
 // damage is what is wrong with a header.
 func (l *limeReader) damage(b []byte) string {
-	f := fields{b, l.order}
+	f := newFields(b, l.order)
 	switch {
 	case !bytes.Equal(b[:4], l.start[:4]):
 		return fmt.Sprintf("magic %#08x, not %#x", f.u32(0), limeMagic)
@@ -287,7 +287,7 @@ func (l *limeReader) damage(b []byte) string {
 // before it begins, and the next header or the end of the file follows. A file
 // with nothing but that is damaged.
 func (l *limeReader) isEmpty(off uint64, b []byte) bool {
-	f := fields{b, l.order}
+	f := newFields(b, l.order)
 	if !bytes.HasPrefix(b, l.start) || f.u64(16)+1 != f.u64(8) || f.u64(8) == 0 {
 		return false
 	}

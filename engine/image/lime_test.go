@@ -7,14 +7,7 @@ import (
 	"testing"
 
 	"vscan/engine"
-	"vscan/engine/addr"
 )
-
-// rec is a LiME record.
-func rec(first, last uint64, data string) string {
-	le := addr.Little
-	return "EMiL" + words(le, 4, 1) + words(le, 8, first, last, 0) + data
-}
 
 func TestLiME(t *testing.T) {
 	const end = "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
@@ -100,20 +93,23 @@ func TestSmallRecords(t *testing.T) {
 		for i := range n {
 			b.WriteString(rec(uint64(2*i), uint64(2*i), "x"))
 		}
-		img, err := Open(writeFile(t, t.TempDir(), "lime", b.String()), Options{})
+		f, err := openFile(writeFile(t, t.TempDir(), "lime", b.String()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = openLiME(f.input(), Options{})
 		var unsupported *UnsupportedError
 		switch {
 		case errors.As(err, &unsupported) != (n > limeFew):
 			t.Errorf("%d records: %v", n, err)
 		case n > limeFew && !strings.Contains(err.Error(), "lime is a LiME dump with 262145 records of 1 byte on average up to file offset 0x840021: make a dump with a record for each range"):
 			t.Error(err)
-		case err == nil:
-			img.Close()
 		}
+		f.Close()
 	}
 	for size, refused := range map[uint64]bool{limeLeast: false, limeLeast - 1: true} {
 		const n = 2 * limeFew
-		l := &limeReader{input: input{src: &fileSource{}}, img: &Draft{Image: Image{Mappings: make([]engine.Mapping, n)}}, held: n * size}
+		l := &limeReader{input: memInput(nil), img: &Draft{Image: Image{Mappings: make([]engine.Mapping, n)}}, held: n * size}
 		if err := l.tooSmall(0); (err != nil) != refused {
 			t.Errorf("%d bytes each: %v", size, err)
 		}

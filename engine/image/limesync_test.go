@@ -2,20 +2,11 @@ package image
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"vscan/engine"
-	"vscan/engine/addr"
 )
-
-// beRec is a LiME record of a big-endian machine.
-func beRec(first, last uint64, data string) string {
-	be := addr.Big
-	return "LiME" + words(be, 4, 1) + words(be, 8, first, last, 0) + data
-}
 
 // Where a header is damaged or zeros stand in its place, reading goes on at the
 // next record, in both byte orders; what is skipped is missing, but for zeros
@@ -70,51 +61,6 @@ func limeImage(t *testing.T, file string) *Image {
 	}
 	checkImage(t, img, uint64(len(file)))
 	return img
-}
-
-// A first record that is empty or damaged does not refuse the file.
-func TestLiMEFirst(t *testing.T) {
-	type record = func(first, last uint64, data string) string
-	for name, c := range map[string]struct {
-		start   func(r record) string
-		number  int // of the record that follows
-		missing uint64
-	}{
-		"zeros":      {func(record) string { return zeros(32) }, 0, 0},
-		"empty":      {func(r record) string { return r(0x1000, 0xfff, "") }, 1, 0},
-		"two empty":  {func(r record) string { return r(0x1000, 0xfff, "") + r(1, 0, "") }, 2, 0},
-		"range":      {func(r record) string { return r(0x1003, 0x1000, "abcd") }, 0, 36},
-		"version":    {func(r record) string { return strings.ReplaceAll(r(0x2000, 0x2003, ""), "\x01", "\x02") }, 0, 32},
-		"cut header": {func(r record) string { return r(0x1000, 0x1003, "")[:20] }, 0, 20},
-		"too long":   {func(r record) string { return r(0, 1<<64-1, "abcd") }, 0, 36},
-	} {
-		for order, r := range map[string]record{"little": rec, "big": beRec} {
-			t.Run(name+" "+order, func(t *testing.T) {
-				file := c.start(r) + r(0x3000, 0x3003, "efgh")
-				img, err := Open(tempFile(t, "x.lime", file), Options{})
-				if err != nil {
-					t.Fatal(err)
-				}
-				defer img.Close()
-				checkMappings(t, img, fmt.Sprintf("0x3000..0x3003 present +%#x record[%d]\n", len(file)-4, c.number))
-				if img.Missing != c.missing || len(img.Notes) != 1 && name != "two empty" {
-					t.Errorf("%d bytes missing, want %d; notes %q", img.Missing, c.missing, img.Notes)
-				}
-				if big := order == "big"; img.Format != "LiME" || img.OrderKnown != big || big && img.Order != addr.Big {
-					t.Errorf("%s, %v, %v", img.Format, img.Order, img.OrderKnown)
-				}
-			})
-		}
-	}
-	// A file has one byte order.
-	img := limeImage(t, rec(0x1000, 0x1003, "abcd")+beRec(0x2000, 0x2003, "efgh")+rec(0x3000, 0x3003, "ijkl"))
-	checkMappings(t, img, "0x1000..0x1003 present +0x20 record[0]\n0x3000..0x3003 present +0x68 record[1]\n")
-	if img.Missing != 36 {
-		t.Errorf("%d bytes missing", img.Missing)
-	}
-	// Where no record is good, the file is refused as before.
-	_, err := finished(openLiME(memInput([]byte(beRec(5, 3, "abcd"))), Options{}))
-	checkError(t, err, "last address 0x3 below the first, 0x5")
 }
 
 // A record that is longer than the file is truncated, unless others follow in it,
@@ -226,31 +172,4 @@ func (r *countingReader) ReadAt(b []byte, off int64) (int, error) {
 	n := copy(b, r.b[off:])
 	r.read += n
 	return n, nil
-}
-
-// Dumps that another program wrote hold what the raw image has.
-func TestLiMESamples(t *testing.T) {
-	const dir = "../../../shared/tools/images/small"
-	raw, err := os.ReadFile(filepath.Join(dir, "s.raw"))
-	if err != nil {
-		t.Skipf("no sample images here: %v", err)
-	}
-	for _, name := range []string{"s.lime", "s.lime-odd"} {
-		img, err := Open(filepath.Join(dir, name), Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		var total uint64
-		for _, m := range img.Mappings {
-			b, err := m.Source.View(make([]byte, m.Size()), m.Offset, int(m.Size()))
-			if err != nil || string(b) != string(raw[m.First:m.Last+1]) {
-				t.Errorf("%s: %v differs: %v", name, m.Range, err)
-			}
-			total += m.Size()
-		}
-		if total != 0x7c00+0xe000 || img.Missing != 0 || len(img.Notes) != 0 {
-			t.Errorf("%s: %#x bytes, %d missing, notes %q", name, total, img.Missing, img.Notes)
-		}
-		img.Close()
-	}
 }

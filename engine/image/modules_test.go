@@ -13,70 +13,6 @@ import (
 	"vscan/engine/addr"
 )
 
-// testEntry is an entry of NT_FILE.
-type testEntry struct {
-	first, last, page uint64 // the last byte, the page of the file
-	path              string
-}
-
-// fileNote is a note NT_FILE.
-func fileNote(wide bool, order addr.ByteOrder, unit uint64, entries ...testEntry) string {
-	w := 4
-	if wide {
-		w = 8
-	}
-	numbers := []uint64{uint64(len(entries)), unit}
-	paths := ""
-	for _, e := range entries {
-		numbers = append(numbers, e.first, e.last+1, e.page*4096/unit)
-		paths += e.path + "\x00"
-	}
-	return testNote(order, 4, "CORE", ntFile, words(order, w, numbers...)+paths)
-}
-
-// module is a program of three segments with a build-id, and a core of it.
-type testModule struct {
-	wide  bool
-	order addr.ByteOrder
-	typ   byte
-	id    string // "": none
-}
-
-func (m testModule) file() []byte {
-	b := buildProgram(m.wide, m.order, m.typ, 0x3100, load(4, 0, m.low(), 0x800, 0), load(5, 0x1000, m.low()+0x1000, 0x10, 0),
-		load(6, 0x2000, m.low()+0x2000, 0x900, 0x2900), noteAt(0x400, 0x100))
-	copy(b[0x400:0x500], make([]byte, 0x100))
-	if m.id != "" {
-		copy(b[0x400:], gnuNote(m.order, m.id))
-	}
-	return b
-}
-
-func (m testModule) low() uint64 {
-	if m.typ == elfExec {
-		return 0x400000
-	}
-	return 0
-}
-
-// core is a core of it at base, with its first page where head says so, and a
-// writable data page that was not saved.
-func (m testModule) core(path string, base uint64, head bool, more ...testEntry) []byte {
-	entries := append([]testEntry{{base, base + 0xfff, 0, path}, {base + 0x1000, base + 0x1fff, 1, path}, {base + 0x2000, base + 0x2fff, 2, path}}, more...)
-	first := testSeg{typ: 1, flags: 4, vaddr: base, memsz: 0x1000}
-	if head {
-		first.data = string(m.file()[:0x1000])
-	}
-	b := buildELF(m.wide, m.order, []testSeg{
-		{typ: 4, data: fileNote(m.wide, m.order, 4096, entries...)},
-		first,
-		{typ: 1, flags: 5, vaddr: base + 0x1000, memsz: 0x1000},
-		{typ: 1, flags: 6, vaddr: base + 0x2000, memsz: 0x1000},
-		{typ: 1, flags: 6, vaddr: base + 0x3000, memsz: 0x2000},
-	}, nil)
-	return b
-}
-
 // opened is a core in a file.
 func opened(t *testing.T, b []byte) *Image {
 	t.Helper()
@@ -90,12 +26,12 @@ func opened(t *testing.T, b []byte) *Image {
 
 func TestModules(t *testing.T) {
 	forms(t, func(t *testing.T, wide bool, order addr.ByteOrder, _ uint64) {
-		m := testModule{wide, order, elfDyn, "0123"}
+		m := module(wide, order, SharedObject, "0123")
 		const base = 0x50000000
 		img := opened(t, m.core("/bin/prog", base, true,
-			testEntry{base + 0x8000, base + 0x8fff, 3, "/other"},
-			testEntry{base + 0x9000, base + 0x9fff, 1, "/bin/prog"},
-			testEntry{base + 0x9800, base + 0xafff, 1, "/overlaps"}))
+			entry(base+0x8000, base+0x8fff, 3, "/other"),
+			entry(base+0x9000, base+0x9fff, 1, "/bin/prog"),
+			entry(base+0x9800, base+0xafff, 1, "/overlaps")))
 		var got []string
 		for _, m := range img.Modules {
 			got = append(got, fmt.Sprintf("%s %v %v %#x %x %d", m.Path, m.Base, m.Known, m.Bias, m.BuildID, len(m.Ranges)))
@@ -173,7 +109,7 @@ func checkUnder(t *testing.T, img *Image, l *Layer, err error, want string, note
 func TestUnplacedProgram(t *testing.T) {
 	forms(t, func(t *testing.T, wide bool, order addr.ByteOrder, _ uint64) {
 		for _, head := range []bool{true, false} {
-			m := testModule{wide, order, elfDyn, "0123"}
+			m := module(wide, order, SharedObject, "0123")
 			prog := tempFile(t, "prog", string(m.file()))
 			img := opened(t, m.core("/usr/bin/prog", 0x50000000, head))
 			l, err := OpenLayer(img, LayerSpec{Path: prog, Unplaced: true}, Options{})
@@ -194,13 +130,13 @@ func TestUnplacedProgram(t *testing.T) {
 // a unit of a byte, as the auxiliary vector says.
 func TestModulesOfLargePages(t *testing.T) {
 	forms(t, func(t *testing.T, wide bool, order addr.ByteOrder, _ uint64) {
-		b := buildProgram(wide, order, elfDyn, 0x22000, load(5, 0, 0, 0x800, 0), load(6, 0x1f000, 0x2f000, 0x900, 0x1100))
+		b := buildProgram(wide, order, SharedObject, 0x22000, load(5, 0, 0, 0x800, 0), load(6, 0x1f000, 0x2f000, 0x900, 0x1100))
 		for _, c := range []struct{ unit, pagesz, page uint64 }{{1, 0x10000, 0x10000}, {0x10000, 0x1000, 0x10000}, {0x10000, 0, 0x10000}, {1, 0x4000, 0x4000}, {1, 0, filePage}, {1, 0x10001, filePage}, {4096, 0x10000, filePage}} {
 			const base = 0x50000000
 			page := c.page
 			img := opened(t, buildELF(wide, order, []testSeg{
-				{typ: 4, data: testAuxv(wide, order, atPagesz, c.pagesz) + fileNote(wide, order, c.unit,
-					testEntry{base, base + page - 1, 0, "/bin/prog"}, testEntry{base + 0x2f000&^(page-1), base + 0x2ffff, 0x1f000 &^ (page - 1) / 4096, "/bin/prog"})},
+				{typ: 4, data: testAuxv(wide, order, 6 /* AT_PAGESZ */, c.pagesz) + fileNote(wide, order, c.unit,
+					entry(base, base+page-1, 0, "/bin/prog"), entry(base+0x2f000&^(page-1), base+0x2ffff, 0x1f000&^(page-1)/4096, "/bin/prog"))},
 				{typ: 1, flags: 5, vaddr: base, memsz: page},
 				{typ: 1, flags: 6, vaddr: base + 0x2f000&^(page-1), memsz: 0x30000 - 0x2f000&^(page-1)},
 				{typ: 1, flags: 6, vaddr: base + 0x30000, memsz: page},
@@ -221,7 +157,7 @@ func TestModulesOfLargePages(t *testing.T) {
 // Where a core has nothing to compare a file with, the note says so.
 func TestUncomparedProgram(t *testing.T) {
 	const blind = "compared with nothing, since the core saved neither its header nor its build-id: it may be another build"
-	m := testModule{true, addr.Little, elfDyn, "0123"}
+	m := module(true, addr.Little, SharedObject, "0123")
 	other := m
 	other.id = "4567"
 	for name, c := range map[string]struct {
@@ -235,7 +171,7 @@ func TestUncomparedProgram(t *testing.T) {
 		"at the address that it has":  {other, m, false, LayerSpec{At: 0x50000000}, true},
 		"elsewhere":                   {other, m, false, LayerSpec{At: 0x70000000}, false},
 		"compared":                    {m, m, true, LayerSpec{Unplaced: true}, false},
-		"compared by its first bytes": {testModule{true, addr.Little, elfDyn, ""}, testModule{true, addr.Little, elfDyn, ""}, true, LayerSpec{Unplaced: true}, false},
+		"compared by its first bytes": {module(true, addr.Little, SharedObject, ""), module(true, addr.Little, SharedObject, ""), true, LayerSpec{Unplaced: true}, false},
 		"known as another":            {other, m, true, LayerSpec{At: 0x50000000}, false},
 	} {
 		img := opened(t, c.core.core("/bin/prog", 0x50000000, c.head))
@@ -253,7 +189,7 @@ func TestUncomparedProgram(t *testing.T) {
 
 // The file that a core is of is told from others by all that there is.
 func TestUnplacedProgramThatDoesNotFit(t *testing.T) {
-	m := testModule{true, addr.Little, elfDyn, "0123"}
+	m := module(true, addr.Little, SharedObject, "0123")
 	with := func(change func(m *testModule)) testModule { n := m; change(&n); return n }
 	for name, c := range map[string]struct {
 		path string
@@ -293,7 +229,7 @@ func TestUnplacedProgramThatDoesNotFit(t *testing.T) {
 }
 
 func TestUnplacedProgramOfFixedAddresses(t *testing.T) {
-	m := testModule{true, addr.Little, elfExec, "0123"}
+	m := module(true, addr.Little, Executable, "0123")
 	prog := tempFile(t, "prog", string(m.file()))
 	want := "load bias 0x0"
 	// Where the core has it, and where no core tells.
@@ -332,11 +268,11 @@ func TestUnplacedProgramOfFixedAddresses(t *testing.T) {
 
 // A core without NT_FILE: what it begins its segments with tells.
 func TestUnplacedProgramWithoutNames(t *testing.T) {
-	m := testModule{true, addr.Little, elfDyn, "0123"}
+	m := module(true, addr.Little, SharedObject, "0123")
 	prog := tempFile(t, "prog", string(m.file()))
 	core := func(m testModule) *Image {
 		return opened(t, buildELF(true, addr.Little, []testSeg{
-			{typ: 4, data: testNote(addr.Little, 4, "CORE", ntAuxv, words(addr.Little, 8, 0, 0))},
+			{typ: 4, data: testNote(addr.Little, 4, "CORE", NoteAuxv, words(addr.Little, 8, 0, 0))},
 			{typ: 1, flags: 6, vaddr: 0x1000, data: strings.Repeat("x", 0x1000), memsz: 0x1000},
 			{typ: 1, flags: 4, vaddr: 0x50000000, data: string(m.file()[:0x1000]), memsz: 0x1000},
 		}, nil))
@@ -367,7 +303,7 @@ func TestUnplacedProgramWithoutNames(t *testing.T) {
 
 // All files that a core names, from a folder.
 func TestOpenModules(t *testing.T) {
-	m := testModule{true, addr.Little, elfDyn, "0123"}
+	m := module(true, addr.Little, SharedObject, "0123")
 	dir := t.TempDir()
 	prog := writeFile(t, dir, "root/bin/prog", string(m.file()))
 	font := writeFile(t, dir, "root/share/font", strings.Repeat("f", 0x1801))
@@ -375,14 +311,14 @@ func TestOpenModules(t *testing.T) {
 	writeFile(t, dir, "secret", "above the root")
 	const at = 0x60000000
 	img := opened(t, m.core("/bin/prog", 0x50000000, true,
-		testEntry{at, at + 0x2fff, 0, "/share/font"},
-		testEntry{at + 0x10000, at + 0x10fff, 0, "/deep/down/moved"},
-		testEntry{at + 0x20000, at + 0x20fff, 0, "/../secret"},
-		testEntry{at + 0x30000, at + 0x30fff, 0, "relative"},
-		testEntry{at + 0x40000, at + 0x40fff, 1 << 50, "/share/font"},
-		testEntry{at + 0x50000, at + 0x50fff, 0, "/share/font (deleted)"},
-		testEntry{at + 0x60000, at + 0x60fff, 0, "/bin"},
-		testEntry{at + 0x70000, at + 0x70fff, 0, "/two\nlines"}))
+		entry(at, at+0x2fff, 0, "/share/font"),
+		entry(at+0x10000, at+0x10fff, 0, "/deep/down/moved"),
+		entry(at+0x20000, at+0x20fff, 0, "/../secret"),
+		entry(at+0x30000, at+0x30fff, 0, "relative"),
+		entry(at+0x40000, at+0x40fff, 1<<50, "/share/font"),
+		entry(at+0x50000, at+0x50fff, 0, "/share/font (deleted)"),
+		entry(at+0x60000, at+0x60fff, 0, "/bin"),
+		entry(at+0x70000, at+0x70fff, 0, "/two\nlines")))
 	l, err := OpenModules(img, filepath.Join(dir, "root"), Options{})
 	checkUnder(t, img, l, err, `
 		0x50001000..0x50001fff present +0x1000 r-x /bin/prog +0x1000
@@ -403,7 +339,7 @@ func TestOpenModules(t *testing.T) {
 		"left out: stat "+filepath.Join(dir, "root/secret"), "left out: relative: no path of a file",
 		"left out: "+font+": the file that was mapped had been deleted", "left out: "+filepath.Join(dir, "root/bin")+" is not a regular file", `/two\nlines: `, "1 writable range not saved")
 	for i, want := range []string{prog, font, moved} {
-		if got := l.closers[i].(*fileSource).path; got != want {
+		if got := l.closers[i].(*fileSource).Name(); got != want {
 			t.Errorf("file %q, want %q", got, want)
 		}
 	}
@@ -416,7 +352,7 @@ func TestOpenModules(t *testing.T) {
 // Links in a copy of a machine lead nowhere else, and a file that may be one of
 // several is none of them.
 func TestOpenModulesBelowTheRoot(t *testing.T) {
-	m := testModule{true, addr.Little, elfDyn, "0123"}
+	m := module(true, addr.Little, SharedObject, "0123")
 	dir := t.TempDir()
 	root := filepath.Join(dir, "root")
 	writeFile(t, dir, "outside/data", "of this machine")
@@ -442,7 +378,7 @@ func TestOpenModulesBelowTheRoot(t *testing.T) {
 		at := uint64(0x60000000)
 		entries := []testEntry{{at, at + 0xfff, 0, name}, {at + 0x10000, at + 0x10fff, 0, "/z/same"}, {at + 0x20000, at + 0x20fff, 0, "/usr/data"}}
 		if name == "/elsewhere/prog" { // compared: either of two may be it
-			entries = append(entries, testEntry{at + 0x30000, at + 0x30fff, 0, "/elsewhere/too/prog"})
+			entries = append(entries, entry(at+0x30000, at+0x30fff, 0, "/elsewhere/too/prog"))
 		}
 		core := m.core("/usr/prog", 0x50000000, true, entries...)
 		if name == "/elsewhere/prog" {
@@ -455,7 +391,7 @@ func TestOpenModulesBelowTheRoot(t *testing.T) {
 		got := ""
 		for i, m := range l.Modules {
 			if m.Path == name {
-				got = l.closers[i].(*fileSource).path
+				got = l.closers[i].(*fileSource).Name()
 			}
 		}
 		if want != "" {
@@ -471,7 +407,7 @@ func TestOpenModulesBelowTheRoot(t *testing.T) {
 // What does not fit is told, a bounded number of lines, and is an error where
 // nothing fits.
 func TestOpenModulesThatDoNotFit(t *testing.T) {
-	m := testModule{true, addr.Little, elfDyn, "0123"}
+	m := module(true, addr.Little, SharedObject, "0123")
 	dir := t.TempDir()
 	other := m
 	other.id = "4567"
@@ -488,7 +424,7 @@ func TestOpenModulesThatDoNotFit(t *testing.T) {
 
 	var many []testEntry
 	for i := range uint64(50) {
-		many = append(many, testEntry{0x60000000 + i<<16, 0x60000fff + i<<16, 0, fmt.Sprintf("/lib/missing%d", i)})
+		many = append(many, entry(0x60000000+i<<16, 0x60000fff+i<<16, 0, fmt.Sprintf("/lib/missing%d", i)))
 	}
 	l, err := OpenModules(opened(t, m.core("/font", 0x50000000, false, many...)), dir, Options{})
 	if err != nil {
@@ -516,11 +452,11 @@ func TestLeftOutNoFile(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(dir, "device"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	m := testModule{true, addr.Little, elfDyn, "0123"}
+	m := module(true, addr.Little, SharedObject, "0123")
 	var entries []testEntry
 	names := []string{"/memfd:x (deleted)", "/SYSV00000000 (deleted)", "/device", "pipe", "/memfd:x", "/gone (deleted)", "/lib/none"}
 	for i, name := range names {
-		entries = append(entries, testEntry{0x60000000 + uint64(i)<<16, 0x60000fff + uint64(i)<<16, 0, name})
+		entries = append(entries, entry(0x60000000+uint64(i)<<16, 0x60000fff+uint64(i)<<16, 0, name))
 	}
 	l, err := OpenModules(opened(t, m.core("/font", 0x50000000, false, entries...)), dir, Options{})
 	if err != nil {
@@ -543,26 +479,26 @@ func TestManyHeadersAtManyPlaces(t *testing.T) {
 	for i := range segs {
 		segs[i] = load(4, 0, 0, 0x10, 0)
 	}
-	prog := tempFile(t, "prog", string(buildProgram(true, addr.Little, elfDyn, 0, segs...)))
-	m := testModule{true, addr.Little, elfDyn, ""}
+	prog := tempFile(t, "prog", string(buildProgram(true, addr.Little, SharedObject, 0, segs...)))
+	m := module(true, addr.Little, SharedObject, "")
 	var many []testEntry
 	for i := range uint64(3000) {
-		many = append(many, testEntry{0x60000000 + i<<16, 0x60000fff + i<<16, 0, fmt.Sprintf("/%d/prog", i)})
+		many = append(many, entry(0x60000000+i<<16, 0x60000fff+i<<16, 0, fmt.Sprintf("/%d/prog", i)))
 	}
 	l, err := OpenLayer(opened(t, m.core("/bin/other", 0x50000000, false, many...)), LayerSpec{Path: prog, Unplaced: true}, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	if len(l.Mappings) > maxSegments || len(l.Notes) > 30 {
+	if len(l.Mappings) > (1<<20) || len(l.Notes) > 30 {
 		t.Errorf("%d mappings, %d notes", len(l.Mappings), len(l.Notes))
 	}
 }
 
 // FuzzModules lays programs under hostile cores that name them.
 func FuzzModules(f *testing.F) {
-	for _, typ := range []byte{elfExec, elfDyn} {
-		m := testModule{true, addr.Little, typ, "0123"}
+	for _, typ := range []byte{Executable, SharedObject} {
+		m := module(true, addr.Little, typ, "0123")
 		f.Add(m.core("/bin/prog", 0x400000, true), m.file())
 		f.Add(m.core("/bin/prog", 0x400000, false), m.file())
 	}
@@ -586,9 +522,8 @@ func FuzzModules(f *testing.F) {
 				l.layProgram(p, base, filePage)
 			}
 		}
-		src := &fileSource{path: "prog", size: uint64(len(prog))}
 		for i := range c.modules {
-			l.layRanges(c, src, &c.modules[i], "prog", p)
+			l.layRanges(c, memInput(prog), &c.modules[i], "prog", p)
 		}
 		l.noteUnsaved(img, "")
 		for i := range l.Mappings {

@@ -26,7 +26,7 @@ func Open(path string, o Options) (*Image, error) {
 		return nil, err
 	}
 	f.mapMemory(o)
-	img.Path, img.FileSize = path, f.size
+	img.Path, img.FileSize = path, f.input().size
 	img.Own(f)
 	return img.Finish(), nil
 }
@@ -48,19 +48,19 @@ func read(f *fileSource, o Options) (*Draft, error) {
 		if k != nil {
 			is = "it is " + k.what
 		}
-		return nil, fmt.Errorf("%s does not have the format %q: %s", f.path, o.Format, is)
+		return nil, fmt.Errorf("%s does not have the format %q: %s", f.Name(), o.Format, is)
 	case o.Base != nil && !o.Raw && o.Offset == 0 && o.Len == 0 && isProgram(head):
 		return openProgram(in, o)
 	case o.Format != "" && o.Base != nil:
-		return nil, &BaseError{Path: f.path, Format: o.Format}
-	case k == nil && o.Base == nil && isVMEM(f.path):
+		return nil, &BaseError{Path: f.Name(), Format: o.Format}
+	case k == nil && o.Base == nil && isVMEM(f.Name()):
 		return openVMEM(in, o)
 	case k == nil, o.Base != nil && k.holds == HoldsProgram:
 		return openRaw(in, o)
 	case k.open == nil:
-		return nil, k.refuse(f.path)
+		return nil, k.refuse(f.Name())
 	case o.Base != nil:
-		return nil, &UnsupportedError{Path: f.path, Format: k.name, What: k.what, Holds: k.holds,
+		return nil, &UnsupportedError{Path: f.Name(), Format: k.name, What: k.what, Holds: k.holds,
 			Advice: "leave out the address", RawHelps: "place the bytes as they are"}
 	}
 	return k.open(in, o)

@@ -29,16 +29,16 @@ func onceImage(t *testing.T, size uint64) *fileSource {
 	}
 	f.Truncate(int64(size))
 	f.Close()
-	img, err := Open(path, Options{Format: "raw", Sequential: true})
+	src, err := openFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
+	src.mapMemory(Options{Sequential: true})
 	t.Cleanup(func() {
-		if err := img.Close(); err != nil {
+		if err := src.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	src := img.Mappings[0].Source.(*fileSource)
 	if src.data == nil {
 		t.Skip("the file is not mapped")
 	}

@@ -25,7 +25,7 @@ func (p *process) setBases(vmas []vma) {
 		}
 		if path.IsAbs(v.name) {
 			file := fmt.Sprintf("%s\x00%s %d", v.name, v.dev, v.inode) // names of memfd and of SysV segments repeat
-			pieces = append(pieces, filePiece{v.Range, v.offset, file})
+			pieces = append(pieces, filePiece{Range: v.Range, offset: v.offset, name: file})
 			of = append(of, v)
 		}
 	}

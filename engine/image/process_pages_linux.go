@@ -365,13 +365,13 @@ func openMapped(path string, v *vma) (*processFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &processFile{info: info, fileSource: fileSource{path: v.name}}
+	f := &processFile{info: info}
 	if isZeroDevice(info) {
 		f.zeros = true
 		return f, nil
 	}
-	f.device = info.Mode()&fs.ModeDevice != 0 && info.Mode()&fs.ModeCharDevice == 0
-	if !f.device && !info.Mode().IsRegular() {
+	device := info.Mode()&fs.ModeDevice != 0 && info.Mode()&fs.ModeCharDevice == 0
+	if !device && !info.Mode().IsRegular() {
 		return nil, errNoFile
 	}
 	f.file, err = os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
@@ -381,10 +381,11 @@ func openMapped(path string, v *vma) (*processFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := f.look(); err != nil {
-		f.Close()
+	if err := f.look(device); err != nil {
+		f.file.Close()
 		return nil, err
 	}
+	f.fileSource = adoptFile(v.name, f.file, f.size, device)
 	return f, nil
 }
 
@@ -396,12 +397,12 @@ func isZeroDevice(info fs.FileInfo) bool {
 }
 
 // look asks the opened file what it is and how large.
-func (f *processFile) look() (err error) {
+func (f *processFile) look(device bool) (err error) {
 	if f.info, err = f.file.Stat(); err != nil {
 		return err
 	}
 	size := f.info.Size()
-	if f.device {
+	if device {
 		if size, err = f.file.Seek(0, io.SeekEnd); err != nil {
 			return err
 		}
@@ -422,7 +423,7 @@ func (f *processFile) is(v *vma) bool {
 
 // Close closes the file, if it is open.
 func (f *processFile) Close() error {
-	if f.file == nil {
+	if f.zeros {
 		return nil
 	}
 	return f.fileSource.Close()
@@ -443,8 +444,10 @@ func (s *mappedFiles) report(img *Draft) {
 
 // processFile is a file that a process has mapped.
 type processFile struct {
-	fileSource
+	*fileSource
+	file    *os.File
 	info    fs.FileInfo
+	size    uint64   // in bytes, when it was opened
 	zeros   bool     // it is the zero device, and not open
 	extents []extent // where it has been asked
 	asked   bool

@@ -249,7 +249,7 @@ func (p *program) findBuildID() []byte {
 	for _, s := range p.notes[:min(len(p.notes), 16)] {
 		b := make([]byte, min(s.filesz, maxProgNotes, p.size))
 		n, _ := p.read(b, s.off)
-		if id := buildIDIn(b[:n], fields{order: p.order}, s.align); id != nil {
+		if id := buildIDIn(b[:n], p.order, s.align); id != nil {
 			return id
 		}
 	}
@@ -257,13 +257,13 @@ func (p *program) findBuildID() []byte {
 }
 
 // buildIDIn walks notes, which have the form that readNoteSegment tells.
-func buildIDIn(b []byte, f fields, align uint64) []byte {
+func buildIDIn(b []byte, order addr.ByteOrder, align uint64) []byte {
 	pad := uint64(4)
 	if align == 8 {
 		pad = 8
 	}
 	for len(b) >= 12 {
-		f.b = b
+		f := newFields(b, order)
 		nameLen, descLen, typ := f.u32(0), f.u32(4), f.u32(8)
 		desc := 12 + nameLen + (-(12 + nameLen))%pad // 32-bit lengths: no sum wraps
 		end := desc + descLen

@@ -1,47 +1,12 @@
 package image
 
 import (
-	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"vscan/engine"
 	"vscan/engine/addr"
 )
-
-// buildProgram makes a program of size bytes. The segments lie at the offsets
-// that their at says, which may be 0.
-func buildProgram(wide bool, order addr.ByteOrder, typ byte, size int, segs ...testSeg) []byte {
-	for i := range segs {
-		segs[i].memsz = max(segs[i].memsz, *segs[i].filesz)
-	}
-	b := buildELF(wide, order, segs, func(h []byte) {
-		order.PutUint(h[16:18], uint64(typ))
-		for i, s := range segs {
-			if wide {
-				order.PutUint(h[64+56*i+8:][:8], s.at)
-			} else {
-				order.PutUint(h[52+32*i+4:][:4], s.at)
-			}
-		}
-	})
-	for len(b) < size {
-		b = append(b, byte(len(b)%251)|1)
-	}
-	return b
-}
-
-// load is a PT_LOAD of buildProgram.
-func load(flags uint32, off, vaddr, filesz, memsz uint64) testSeg {
-	return testSeg{typ: 1, flags: flags, at: off, vaddr: vaddr, filesz: num(filesz), memsz: memsz}
-}
-
-// noteAt is a PT_NOTE of buildProgram.
-func noteAt(off, size uint64) testSeg {
-	return testSeg{typ: 4, at: off, vaddr: off, filesz: num(size), memsz: size}
-}
 
 func TestProgramLayout(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -91,7 +56,7 @@ func TestProgramLayout(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			for _, wide := range []bool{true, false} {
 				for _, order := range []addr.ByteOrder{addr.Little, addr.Big} {
-					p, err := readProgram(memInput(buildProgram(wide, order, elfDyn, c.size, c.segs...)))
+					p, err := readProgram(memInput(buildProgram(wide, order, SharedObject, c.size, c.segs...)))
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -105,60 +70,6 @@ func TestProgramLayout(t *testing.T) {
 	}
 }
 
-// showPlaces prints mappings with what of their name lies before them.
-func showPlaces(ms []engine.Mapping) string {
-	var b strings.Builder
-	for _, m := range ms {
-		fmt.Fprintf(&b, "%s +%#x\n", strings.TrimSuffix(show([]engine.Mapping{m}), "\n"), m.NameOffset)
-	}
-	return b.String()
-}
-
-func TestProgramErrors(t *testing.T) {
-	for name, c := range map[string]struct {
-		segs []testSeg
-		edit func(b []byte)
-		base addr.Addr
-		want string
-	}{
-		"object file":          {edit: func(b []byte) { b[16] = 1 }, want: "is an ELF object file: nothing says where it lies in memory: lay its bytes as they are"},
-		"other type":           {edit: func(b []byte) { b[17] = 0xfe }, want: "is an ELF file of type "},
-		"cut table":            {edit: func(b []byte) { b[33] = 0xff }, want: "the table of program headers at file offset 0xff40 is cut"},
-		"phentsize":            {edit: func(b []byte) { b[54] = 8 }, want: "a program header of 8 bytes (e_phentsize)"},
-		"more than in memory":  {segs: []testSeg{load(4, 0, 0, 8, 0), {typ: 1, filesz: num(9), memsz: 8}}, edit: func(b []byte) { b[64+56+40] = 8 }, want: "program header 1 at file offset 0x78: 0x9 bytes in the file for 0x8 in memory"},
-		"huge":                 {segs: []testSeg{load(6, 0, 0, 8, 1<<63)}, want: "0x8000000000000000 bytes of memory, more than a process can have"},
-		"wraps round":          {segs: []testSeg{load(6, 0, 1<<64-0x1000, 8, 0x1001)}, want: "run past the last address"},
-		"not a page":           {base: 0x10010, want: "address 0x10010 is not that of a page, of 0x1000 bytes, and a program begins with a page: lay its bytes as they are"},
-		"beyond the last page": {segs: []testSeg{load(4, 0, 0x1000, 8, 0), load(4, 0, 0x2000, 8, 0)}, base: 1<<64 - 0x1000, want: "0x2000 bytes of memory from address 0xfffffffffffff000 run past the last address"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			if c.segs == nil {
-				c.segs = []testSeg{load(4, 0, 0, 8, 0)}
-			}
-			b := buildProgram(true, addr.Little, elfDyn, 0x1000, c.segs...)
-			if c.edit != nil {
-				c.edit(b)
-			}
-			path := tempFile(t, "prog", string(b))
-			_, err := Open(path, Options{Base: &c.base})
-			checkError(t, err, c.want)
-			_, err = OpenLayer(nil, LayerSpec{Path: path, At: c.base}, Options{})
-			checkError(t, err, c.want)
-			l, err := OpenLayer(nil, LayerSpec{Path: path, Raw: true}, Options{})
-			if err != nil || len(l.Mappings) != 1 || l.Mappings[0].Size() != uint64(len(b)) {
-				t.Fatalf("as raw bytes: %v, %v", l, err)
-			}
-			l.Close()
-		})
-	}
-	narrow := tempFile(t, "narrow", string(buildProgram(false, addr.Little, elfDyn, 0x1000, load(4, 0, 0, 8, 0))))
-	_, err := OpenLayer(nil, LayerSpec{Path: narrow, At: 1 << 32}, Options{})
-	checkError(t, err, "run past the last address, 0xffffffff")
-	core := tempFile(t, "core", string(buildELF(true, addr.Little, []testSeg{{typ: 1, data: "abcd", memsz: 4}}, nil)))
-	_, err = OpenLayer(nil, LayerSpec{Path: core, At: 0x1000}, Options{})
-	checkError(t, err, "is an ELF core: a layer is raw bytes")
-}
-
 // As many headers as there can be, all at one place, are as many mappings and
 // their zero tails.
 func TestProgramManyHeaders(t *testing.T) {
@@ -166,7 +77,7 @@ func TestProgramManyHeaders(t *testing.T) {
 	for i := range segs {
 		segs[i] = load(6, 0x1001, 0x1001, 0x10, 0x5000)
 	}
-	p, err := readProgram(memInput(buildProgram(true, addr.Little, elfDyn, 0, segs...)))
+	p, err := readProgram(memInput(buildProgram(true, addr.Little, SharedObject, 0, segs...)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -175,41 +86,9 @@ func TestProgramManyHeaders(t *testing.T) {
 	}
 }
 
-// A program is an image of its own at an address, and says so.
-func TestOpenProgram(t *testing.T) {
-	path := tempFile(t, "prog", string(buildProgram(true, addr.Little, elfDyn, 0x1800, load(5, 0, 0x2000, 8, 0), load(6, 0x1000, 0x4000, 0x900, 0x1000))))
-	base := addr.Addr(0x7000)
-	img, err := Open(path, Options{Base: &base})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer img.Close()
-	checkMappings(t, img, `
-		0x7000..0x7fff present +0x0 r-x prog
-		0x9000..0x97ff present +0x1000 rw- prog
-		0x9800..0x98ff zero rw- prog
-		0x9900..0x9fff zero rw- prog
-	`)
-	checkNotes(t, img, "laid by its program headers from 0x7000, load bias 0x5000", "truncated: the file ends at offset 0x1800: 256 bytes of its segments are lost")
-	if img.Format != "ELF program" || img.Space != Virtual || img.WordSize != 8 || !img.OrderKnown || img.Missing != 256 {
-		t.Errorf("%+v", img)
-	}
-	_, err = Open(path, Options{Base: &base, Space: Physical})
-	checkError(t, err, "a program has virtual addresses only")
-	raw, err := Open(path, Options{Base: &base, Format: "raw"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer raw.Close()
-	checkMappings(t, raw, "0x7000..0x87ff present +0x0 prog\n")
-}
-
-// gnuNote is a note with a build-id.
-func gnuNote(order addr.ByteOrder, id string) string { return testNote(order, 4, "GNU", ntBuildID, id) }
-
 func TestBuildID(t *testing.T) {
 	for _, order := range []addr.ByteOrder{addr.Little, addr.Big} {
-		f := fields{order: order}
+
 		for name, c := range map[string]struct {
 			notes string
 			align uint64
@@ -225,7 +104,7 @@ func TestBuildID(t *testing.T) {
 			"hostile":   {words(order, 4, 1<<32-1, 1<<32-1, 3), 4, ""},
 			"zero fill": {strings.Repeat("\x00", 100), 4, ""},
 		} {
-			if got := string(buildIDIn([]byte(c.notes), f, c.align)); got != c.want {
+			if got := string(buildIDIn([]byte(c.notes), order, c.align)); got != c.want {
 				t.Errorf("%v, %s: %q", order, name, got)
 			}
 		}
@@ -237,13 +116,13 @@ func TestBuildID(t *testing.T) {
 func FuzzProgram(f *testing.F) {
 	for _, wide := range []bool{true, false} {
 		for _, order := range []addr.ByteOrder{addr.Little, addr.Big} {
-			f.Add(buildProgram(wide, order, elfDyn, 0x1800, load(5, 0, 0x2000, 8, 0), load(6, 0x1000, 0x4000, 0x900, 0x1000), noteAt(0x200, 0x40)), uint64(0x10000))
-			f.Add(buildProgram(wide, order, elfExec, 0x1800, load(4, 0, 0, 0x1800, 0), load(6, 0x800, 0x800, 1, 1<<31)), uint64(0))
-			f.Add(buildProgram(wide, order, elfExec, 0, load(4, 0x9000, 0, 8, 0)), uint64(1<<32-0x1000))
+			f.Add(buildProgram(wide, order, SharedObject, 0x1800, load(5, 0, 0x2000, 8, 0), load(6, 0x1000, 0x4000, 0x900, 0x1000), noteAt(0x200, 0x40)), uint64(0x10000))
+			f.Add(buildProgram(wide, order, Executable, 0x1800, load(4, 0, 0, 0x1800, 0), load(6, 0x800, 0x800, 1, 1<<31)), uint64(0))
+			f.Add(buildProgram(wide, order, Executable, 0, load(4, 0x9000, 0, 8, 0)), uint64(1<<32-0x1000))
 		}
 	}
-	m := testModule{true, addr.Little, elfDyn, "0123"}
-	f.Add(withSections(m.file(), true, addr.Little, testSection{}, testSection{shtNobits, shfAlloc, 8}), uint64(0x10000))
+	m := module(true, addr.Little, SharedObject, "0123")
+	f.Add(withSections(m.file(), true, addr.Little, testSection{}, section(SectionNoBits, SectionAlloc, 8)), uint64(0x10000))
 	f.Fuzz(func(t *testing.T, b []byte, base uint64) {
 		p, err := readWholeProgram(memInput(b))
 		if err != nil {
@@ -274,16 +153,4 @@ func checkLaid(t *testing.T, ms []engine.Mapping, headers int, size uint64, base
 			t.Fatalf("%v: %#x bytes at offset %#x of %#x", m.Range, m.Size(), m.Offset, size)
 		}
 	}
-}
-
-func writeFile(t testing.TB, dir, name, content string) string {
-	t.Helper()
-	path := filepath.Join(dir, name)
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	return path
 }

@@ -181,7 +181,7 @@ func (g *gathering) try(place string, ms []*coreModule) error {
 	if err != nil {
 		return err
 	}
-	if err := g.lay(f, ms, g.oneOfSome(place, ms)); err != nil {
+	if err := g.lay(f.input(), ms, g.oneOfSome(place, ms)); err != nil {
 		f.Close()
 		return err
 	}
@@ -192,8 +192,7 @@ func (g *gathering) try(place string, ms []*coreModule) error {
 
 // lay lays an opened file as these modules. One that may be that of others as
 // well has to be compared.
-func (g *gathering) lay(f *fileSource, ms []*coreModule, oneOfSome bool) error {
-	in := f.input()
+func (g *gathering) lay(in input, ms []*coreModule, oneOfSome bool) error {
 	head, _, err := ends(in)
 	if err != nil {
 		return err
@@ -206,15 +205,15 @@ func (g *gathering) lay(f *fileSource, ms []*coreModule, oneOfSome bool) error {
 		}
 	}
 	if !compared {
-		if err := mayBe(f.path, p, ms); err != nil {
+		if err := mayBe(in.path(), p, ms); err != nil {
 			return err
 		}
 	}
 	if !compared && oneOfSome {
-		return fmt.Errorf("%s: %d files that the core names are called so, and nothing tells whether this is %s", f.path, g.names[path.Base(cleanPath(ms[0].Path))], ms[0].Path)
+		return fmt.Errorf("%s: %d files that the core names are called so, and nothing tells whether this is %s", in.path(), g.names[path.Base(cleanPath(ms[0].Path))], ms[0].Path)
 	}
 	for _, m := range ms {
-		g.layer.layRanges(g.core, f, m, m.Path, p)
+		g.layer.layRanges(g.core, in, m, m.Path, p)
 	}
 	if p != nil && p.lost() > 0 {
 		g.layer.noteLost(p, p.lost())
@@ -280,17 +279,17 @@ func (g *gathering) finish() error {
 
 // layRanges lays a file as a module: each range from its offset on. Of a
 // program whose segments lie there, what is zero in memory is laid over that.
-func (l *Layer) layRanges(c *coreFile, f *fileSource, m *coreModule, name string, p *program) {
+func (l *Layer) layRanges(c *coreFile, in input, m *coreModule, name string, p *program) {
 	start := len(l.Mappings)
 	for _, r := range m.Ranges {
-		whole := engine.Mapping{Range: r.Range, Source: f, Offset: r.Offset, Name: name, NameOffset: uint64(r.First - c.loadBase(r.First, m.Base)), File: true}
+		whole := engine.Mapping{Range: r.Range, Source: in.src, Offset: r.Offset, Name: name, NameOffset: uint64(r.First - c.loadBase(r.First, m.Base)), File: true}
 		if uint64(r.Last-r.First) > ^r.Offset {
 			continue // its offsets would pass 2^64
 		}
 		if s := c.segmentAt(r.First); s != nil {
 			whole.Perm = s.perm()
 		}
-		l.Mappings = append(l.Mappings, pagesOfFile(whole, f.size, c.page)...)
+		l.Mappings = append(l.Mappings, pagesOfFile(whole, in.size, c.page)...)
 	}
 	var id []byte
 	if p != nil {
@@ -298,7 +297,7 @@ func (l *Layer) layRanges(c *coreFile, f *fileSource, m *coreModule, name string
 		l.layProgramParts(c, start, m, name, p)
 	}
 	l.writable = append(l.writable, writable(c, l.Mappings[start:])...)
-	l.Modules = append(l.Modules, laidModule(name, id, f, l.Mappings[start:]))
+	l.Modules = append(l.Modules, laidModule(name, id, in.src, l.Mappings[start:]))
 }
 
 // layProgramParts adds to the ranges of a module, which are the mappings from

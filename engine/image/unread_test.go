@@ -8,7 +8,7 @@ func TestUnreadKinds(t *testing.T) {
 		"gzip": {false, false}, "zstd": {false, false}, "VMware memory": {false, true},
 	} {
 		e := &UnsupportedError{Format: format} // a .vmem file, which no table has
-		for _, k := range formats {
+		for _, k := range Table {
 			if k.name == format {
 				e = k.refuse("file")
 			}

@@ -204,7 +204,7 @@ func (in vmwareState) regions() ([]vmwareRegion, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := fields{b, addr.Little}
+	f := newFields(b, addr.Little)
 	magic, groups := f.u32(0), f.u32(8)
 	if !slices.Contains(vmwareMagics, magic) {
 		return nil, in.fail(0, "magic %#08x is of no state file that is known", magic)
@@ -218,7 +218,7 @@ func (in vmwareState) regions() ([]vmwareRegion, error) {
 			return nil, err
 		}
 		if name, _, _ := bytes.Cut(b[:64], []byte{0}); string(name) == "memory" {
-			return in.memoryTags(fields{b, addr.Little}.u64(64), magic&0xf != 0)
+			return in.memoryTags(newFields(b, addr.Little).u64(64), magic&0xf != 0)
 		}
 	}
 	return nil, in.fail(vmwareHeader, "no group of %d is that of memory", groups)
@@ -281,7 +281,7 @@ func (in vmwareState) tag(off uint64, wide bool) (vmwareTag, error) {
 	}
 	t := vmwareTag{name: string(head[:length])}
 	if indices > 0 {
-		t.index = fields{head, addr.Little}.u32(length)
+		t.index = newFields(head, addr.Little).u32(length)
 	}
 	off += uint64(len(head))
 	if size >= 62 {

@@ -1,7 +1,6 @@
 package image
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -12,42 +11,8 @@ import (
 	"vscan/engine/addr"
 )
 
-// vmTag is a tag of a VMware state file with a value of 4 bytes.
-func vmTag(name string, value uint64, index ...uint64) string {
-	return string([]byte{byte(len(index)<<6 | 4), byte(len(name))}) + name + words(addr.Little, 4, index...) + words(addr.Little, 4, value)
-}
-
-// vmBlock is a tag with a block of bytes behind padding.
-func vmBlock(wide bool, name, data string, padding int) string {
-	size := 4
-	if wide {
-		size = 8
-	}
-	n := uint64(len(data))
-	return string([]byte{63, byte(len(name))}) + name + words(addr.Little, size, n, n) + words(addr.Little, 2, uint64(padding)) + zeros(padding) + data
-}
-
-// vmRegions is the tags of regions: ppn, page and size of each.
-func vmRegions(regions ...[3]uint64) string {
-	s := vmTag("regionsCount", uint64(len(regions)))
-	for i, r := range regions {
-		s += vmTag("regionPageNum", r[1], uint64(i)) + vmTag("regionPPN", r[0], uint64(i)) + vmTag("regionSize", r[2], uint64(i))
-	}
-	return s
-}
-
-// vmState is a state file with a group before that of memory.
-func vmState(magic uint64, memory string) string {
-	group := func(name string, at, size int) string {
-		return padded(name, 64) + words(addr.Little, 8, uint64(at), uint64(size))
-	}
-	cpu := vmTag("cpu:numVCPUs", 1) + "\x00\x00"
-	memory += "\x00\x00"
-	at := vmwareHeader + 2*vmwareGroup
-	return words(addr.Little, 4, magic, 8, 2) + group("cpu", at, len(cpu)) + group("memory", at+len(cpu), len(memory)) + cpu + memory
-}
-
-const vmMagic = 0xbed2bed2
+// vmPage is the size of a page in a state file, in bytes.
+const vmPage = 4096
 
 // spelled is an error about a file with its layers, and what it gives as raw
 // memory, behind it.
@@ -109,7 +74,7 @@ func TestVMEM(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			write("g.VMEM", strings.Repeat("m", 3*vmwarePage))
+			write("g.VMEM", strings.Repeat("m", 3*vmPage))
 			for name, content := range c.beside {
 				write(name, content)
 			}
@@ -150,7 +115,7 @@ func TestVMEMLink(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	write(filepath.Join(dir, "g.vmem"), strings.Repeat("m", 3*vmwarePage))
+	write(filepath.Join(dir, "g.vmem"), strings.Repeat("m", 3*vmPage))
 	write(filepath.Join(dir, "g.vmss"), vmState(vmMagic, vmRegions([3]uint64{0, 0, 2}, [3]uint64{0x100000, 2, 1})))
 	for name, target := range map[string]string{"h.vmem": filepath.Join(dir, "g.vmem"), "i.vmem": "h.vmem"} {
 		link := filepath.Join(other, name)
@@ -180,16 +145,16 @@ func TestVMEMTruncated(t *testing.T) {
 		absent  string // mappings, without their name
 		missing uint64 // bytes
 	}{
-		"one":          {[][3]uint64{{0, 0, 5}}, "0x3000..0x4fff", 2 * vmwarePage},
-		"the second":   {[][3]uint64{{0, 0, 3}, {3, 3, 1}}, "0x3000..0x3fff", vmwarePage},
-		"unsorted":     {[][3]uint64{{5, 5, 1}, {2, 2, 3}, {0, 0, 2}}, "0x3000..0x4fff 0x5000..0x5fff", 3 * vmwarePage},
-		"behind a gap": {[][3]uint64{{0, 0, 1}, {1 << 20, 1 << 20, 1}}, "0x100000000..0x100000fff", vmwarePage},
-		"overlapping":  {[][3]uint64{{0, 0, 4}, {1, 1, 4}, {2, 2, 1}}, "0x3000..0x3fff 0x4000..0x4fff", 2 * vmwarePage},
+		"one":          {[][3]uint64{{0, 0, 5}}, "0x3000..0x4fff", 2 * vmPage},
+		"the second":   {[][3]uint64{{0, 0, 3}, {3, 3, 1}}, "0x3000..0x3fff", vmPage},
+		"unsorted":     {[][3]uint64{{5, 5, 1}, {2, 2, 3}, {0, 0, 2}}, "0x3000..0x4fff 0x5000..0x5fff", 3 * vmPage},
+		"behind a gap": {[][3]uint64{{0, 0, 1}, {1 << 20, 1 << 20, 1}}, "0x100000000..0x100000fff", vmPage},
+		"overlapping":  {[][3]uint64{{0, 0, 4}, {1, 1, 4}, {2, 2, 1}}, "0x3000..0x3fff 0x4000..0x4fff", 2 * vmPage},
 		"whole":        {[][3]uint64{{0, 0, 3}, {1, 1, 2}}, "", 0},
 	} {
 		dir := t.TempDir()
 		path := filepath.Join(dir, "g.vmem")
-		for file, content := range map[string]string{"g.vmem": strings.Repeat("m", 3*vmwarePage), "g.vmss": vmState(vmMagic, vmRegions(c.regions...))} {
+		for file, content := range map[string]string{"g.vmem": strings.Repeat("m", 3*vmPage), "g.vmss": vmState(vmMagic, vmRegions(c.regions...))} {
 			if err := os.WriteFile(filepath.Join(dir, file), []byte(content), 0o644); err != nil {
 				t.Fatal(err)
 			}
@@ -213,57 +178,9 @@ func TestVMEMTruncated(t *testing.T) {
 	}
 }
 
-// Every prefix and every flipped bit of a state file is an error or regions that
-// can be.
-func TestVMwareHostile(t *testing.T) {
-	file := []byte(vmState(vmMagic, vmBlock(true, "Memory", "mmmm", 3)+vmRegions([3]uint64{0, 0, 2}, [3]uint64{0x100000, 2, 1})))
-	for n := range file {
-		if r, err := (vmwareState{memInput(file[:n])}).regions(); err == nil {
-			t.Errorf("%d bytes: %v", n, r)
-		}
-	}
-	for bit := range 8 * len(file) {
-		b := bytes.Clone(file)
-		b[bit/8] ^= 1 << (bit % 8)
-		checkRegions(t, b)
-	}
-}
-
-func checkRegions(t *testing.T, b []byte) {
-	t.Helper()
-	regions, err := vmwareState{memInput(b)}.regions()
-	if err != nil && (strings.Contains(err.Error(), "\n") || regions != nil) {
-		t.Errorf("%v, %q", regions, err)
-	}
-	for _, r := range regions {
-		if r.size == 0 || r.bytes()/vmwarePage != r.size || r.first()/vmwarePage != r.ppn || r.offset()+r.bytes() < r.offset() {
-			t.Errorf("%+v", r)
-		}
-	}
-	if len(regions) > vmwareRegions {
-		t.Errorf("%d regions", len(regions))
-	}
-}
-
-func FuzzVMware(f *testing.F) {
-	regions := vmRegions([3]uint64{0, 0, 2}, [3]uint64{0x100000, 2, 1})
-	f.Add([]byte(vmState(vmMagic, regions)))
-	f.Add([]byte(vmState(0xbed2bed0, vmBlock(false, "Memory", "mmmm", 1)+regions)))
-	f.Add([]byte(vmState(0xbed3bed3, vmBlock(true, "Memory", "mmmm", 70)+vmRegions())))
-	f.Fuzz(func(t *testing.T, b []byte) { checkRegions(t, b) })
-}
-
 // What another program wrote.
 func TestVMwareSample(t *testing.T) {
-	const dir = "../../../shared/tools/images/small"
-	path := filepath.Join(dir, "s.vmem")
-	if _, err := os.Stat(path); err != nil {
-		t.Skipf("no sample images here: %v", err)
-	}
+	path := madeSample(t, "s.vmem")
 	_, err := Open(path, Options{})
 	checkError(t, spelled(err), path+"@0x0+0x0:0xa000 "+path+"@0x100000000+0xa000:0xe000")
-	regions, err := readVMwareRegions(filepath.Join(dir, "s-inline.vmsn"))
-	if err != nil || len(regions) != 0 {
-		t.Errorf("%v, %v", regions, err)
-	}
 }

@@ -1,0 +1,4 @@
+package image
+
+// Table is detection's, for tests.
+var Table = formats

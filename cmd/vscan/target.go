@@ -39,13 +39,21 @@ func (f *imageFlags) register(cmd *cobra.Command) {
 	fs.Var(&f.unders, "under", "lay `FILE[@ADDR[+OFFSET[:LEN]]]`, as --map has it, below everything: it shows through holes and bytes that were not saved; repeatable")
 	fs.BoolVar(&f.modules, "modules", false, "lay all files that a core names below everything, from their paths; those that are not the ones that were mapped are left out")
 	fs.StringVar(&f.sysroot, "sysroot", "", "as --modules, with the files of that machine below the folder `DIR`")
-	choiceVar(cmd, &f.format, "image-format", "", "read the image as `NAME`: "+orList(image.Formats())+" (default what it is recognised as)", image.Formats()...)
+	choiceVar(cmd, &f.format, "image-format", "", "read the image as `NAME`: "+orList(formatNames())+" (default what it is recognised as)", formatNames()...)
 	fs.StringVar(&f.space, "space", "", "address `SPACE` of a machine dump, virtual or physical (default virtual where the image has it)")
 	choiceVar(cmd, &f.word, "word", "", "word size of `N` bytes, 4 or 8, where the image does not say", "4", "8")
 	choiceVar(cmd, &f.endian, "endian", "", "byte `ORDER`, little or big, where the image does not say", "little", "big")
 	fs.BoolVar(&f.protNone, "prot-none", false, "of a live process, also mappings without any permission, which are absent otherwise")
 	fs.BoolVar(&f.resident, "resident", false, "of a live process, only what is in memory: pages that are swapped out are absent")
 	fs.BoolVar(&f.noMmap, "no-mmap", false, "read files call by call instead of mapping them into memory")
+}
+
+// formatNames returns the formats that --image-format knows.
+func formatNames() (names []string) {
+	for _, n := range image.Formats() {
+		names = append(names, string(n))
+	}
+	return names
 }
 
 // target is an opened image with all that was laid over and under it.
@@ -138,7 +146,7 @@ func (t *target) assume(f *imageFlags) error {
 }
 
 func (f *imageFlags) openImage(arg string) (*image.Image, error) {
-	opt := image.Options{Format: f.format, Space: f.space, NoMmap: f.noMmap, Sequential: f.once}
+	opt := image.Options{Format: image.FormatName(f.format), Space: image.AddressSpace(f.space), NoMmap: f.noMmap, Sequential: f.once}
 	if arg == "-" {
 		return nil, errors.New("-: an image is searched out of order and cannot come from a pipe; save it to a file first (./- is the file of that name)")
 	}
@@ -196,7 +204,7 @@ func (f *imageFlags) openProcess(arg string, pid int) (*image.Image, error) {
 	switch {
 	case f.format != "":
 		return nil, fmt.Errorf("%s: --image-format %s: a live process has no format (./%s is the file of that name)", arg, f.format, arg)
-	case f.space != "" && f.space != image.Virtual:
+	case f.space != "" && f.space != string(image.Virtual):
 		return nil, fmt.Errorf("%s: --space %s: a live process has virtual addresses only", arg, f.space)
 	}
 	return image.OpenProcess(pid, image.Options{ProtNone: f.protNone, Resident: f.resident})

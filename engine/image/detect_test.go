@@ -121,7 +121,7 @@ func TestIdentify(t *testing.T) {
 			t.Errorf("%s: the entry is not complete", k.name)
 		}
 	}
-	if got := Formats(); !slices.Equal(got, []string{"raw", "lime", "elf"}) {
+	if got := Formats(); !slices.Equal(got, []FormatName{"raw", "lime", "elf"}) {
 		t.Errorf("formats %q", got)
 	}
 }
@@ -159,9 +159,9 @@ func TestRefused(t *testing.T) {
 		if err != nil || img.Format != "raw" || len(img.Mappings) != 1 || img.Mappings[0].Size() != uint64(len(h.head)) {
 			t.Errorf("%s as raw bytes: %+v, %v", h.want, img, err)
 		}
-		for _, format := range []string{"elf", "lime"} {
+		for _, format := range []FormatName{"elf", "lime"} {
 			_, err := Open(path, Options{Format: format})
-			checkError(t, err, "does not have the format \""+format+"\": it is "+k.what)
+			checkError(t, err, "does not have the format \""+string(format)+"\": it is "+k.what)
 		}
 	}
 	_, err := Open(tempFile(t, "x.gz", gzipBytes("x")), Options{})

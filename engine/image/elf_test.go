@@ -133,7 +133,7 @@ func TestELFPrefixes(t *testing.T) {
 			for _, v := range []byte{0, 1, 0x7f, 0x80, 0xff} {
 				was := b[n]
 				b[n] = v
-				for _, space := range []string{"", Physical} {
+				for _, space := range []AddressSpace{"", Physical} {
 					if img, err := finished(openELF(memInput(b), Options{Space: space})); err == nil {
 						checkImage(t, img, uint64(len(b)))
 					}
@@ -368,13 +368,13 @@ func TestELFSpaces(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			b := buildELF(true, addr.Little, c.segs, nil)
 			img := openTestELF(t, b, Options{})
-			if got := strings.Join(img.Spaces, " "); got != c.spaces || img.Space != img.Spaces[0] {
+			if got := joinedSpaces(img.Spaces); got != c.spaces || img.Space != img.Spaces[0] {
 				t.Errorf("spaces %q, default %q, want %q", got, img.Space, c.spaces)
 			}
-			for space, want := range map[string]string{Virtual: c.virtual, Physical: c.physical} {
+			for space, want := range map[AddressSpace]string{Virtual: c.virtual, Physical: c.physical} {
 				img, err := finished(openELF(memInput(b), Options{Space: space}))
 				if want == "" {
-					checkError(t, err, "no "+space+" addresses")
+					checkError(t, err, "no "+string(space)+" addresses")
 					continue
 				}
 				if err != nil {
@@ -390,9 +390,9 @@ func TestELFSpaces(t *testing.T) {
 				if strings.Join(got, " ") != want || img.Space != space {
 					t.Errorf("%s: %s, want %s", space, got, want)
 				}
-				if space == c.leaves {
-					checkNotes(t, img, "1 load segment with 4 bytes have no "+space+" address")
-					other := map[string]string{Virtual: Physical, Physical: Virtual}[space]
+				if string(space) == c.leaves {
+					checkNotes(t, img, "1 load segment with 4 bytes have no "+string(space)+" address")
+					other := map[AddressSpace]AddressSpace{Virtual: Physical, Physical: Virtual}[space]
 					checkHints(t, img, Hint{Space: other})
 				} else {
 					checkNotes(t, img)

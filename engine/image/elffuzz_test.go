@@ -41,7 +41,7 @@ func FuzzELF(f *testing.F) {
 		{typ: 1, vaddr: 0xfe00000000400000, paddr: 0x2000, data: "abcdefgh", memsz: 8},
 	}, nil))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		for _, space := range []string{"", Virtual, Physical} {
+		for _, space := range []AddressSpace{"", Virtual, Physical} {
 			img, err := finished(openELF(memInput(b), Options{Space: space}))
 			if err == nil {
 				checkImage(t, img, uint64(len(b)))

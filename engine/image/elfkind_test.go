@@ -1,7 +1,6 @@
 package image
 
 import (
-	"strings"
 	"testing"
 
 	"vscan/engine/addr"
@@ -84,7 +83,7 @@ func TestELFKind(t *testing.T) {
 			if spaces == "" {
 				format, spaces = "ELF process core", "virtual"
 			}
-			if got := strings.Join(img.Spaces, " "); img.Format != format || got != spaces {
+			if got := joinedSpaces(img.Spaces); img.Format != format || got != spaces {
 				t.Errorf("%s with %s addresses, want %s with %s", img.Format, got, format, spaces)
 			}
 		})

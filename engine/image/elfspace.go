@@ -41,9 +41,9 @@ func (c *elf) hasVirtual(s *segment) bool {
 }
 
 // spaces are the spaces that the image offers, the default first.
-func (c *elf) spaces() []string {
+func (c *elf) spaces() []AddressSpace {
 	if !c.isMachine() {
-		return []string{Virtual}
+		return []AddressSpace{Virtual}
 	}
 	virtual := slices.ContainsFunc(c.loads, func(s segment) bool { return c.hasVirtual(&s) && s.vaddr != s.paddr })
 	// Many segments that are all at 0: physical addresses are not told.
@@ -52,11 +52,11 @@ func (c *elf) spaces() []string {
 	})
 	switch {
 	case virtual && physical:
-		return []string{Virtual, Physical}
+		return []AddressSpace{Virtual, Physical}
 	case virtual:
-		return []string{Virtual}
+		return []AddressSpace{Virtual}
 	}
-	return []string{Physical}
+	return []AddressSpace{Physical}
 }
 
 // layOut chooses the space and makes the mappings.
@@ -199,7 +199,7 @@ func (l *layout) lay(s *segment, first addr.Addr, names *namer, yield func(engin
 }
 
 // report turns what was counted into notes and missing bytes.
-func (l *layout) report(space, other string) {
+func (l *layout) report(space, other AddressSpace) {
 	if l.cut > 0 {
 		l.img.Note("truncated: %d of %s run past the end of the file at offset %#x: %d bytes are lost, the first at address %v", l.cut, plural(len(l.loads), "load segment"), l.size, l.cutLen, l.cutAt)
 		l.img.Lose(l.cutLen)

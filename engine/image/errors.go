@@ -63,9 +63,9 @@ const (
 // asks for.
 type SpaceError struct {
 	Path string
-	Want string   // the space that was asked for: "virtual" or "physical"
-	Have []string // those that the image offers, its default first
-	Why  string   // one line: "the core of a process has virtual addresses only"
+	Want AddressSpace   // the space that was asked for
+	Have []AddressSpace // those that the image offers, its default first
+	Why  string         // one line: "the core of a process has virtual addresses only"
 
 	BaseHelps bool // Options.Base gives it addresses of the space
 	RawHelps  bool // Options.Format "raw" takes its bytes without regard to what they are
@@ -77,7 +77,7 @@ func (e *SpaceError) Error() string { return e.Path + ": " + e.Why }
 // addresses of its own. Without it, or as "raw", the file can be opened.
 type BaseError struct {
 	Path   string
-	Format string // as Options.Format names it
+	Format FormatName
 }
 
 func (e *BaseError) Error() string {

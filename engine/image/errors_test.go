@@ -64,10 +64,10 @@ func TestErrorsTellWhatHelps(t *testing.T) {
 		return err
 	}
 	for name, c := range map[string]struct{ err, want error }{
-		"raw, virtual":         {open(memory, Options{Space: Virtual}), &SpaceError{Path: memory, Want: Virtual, Have: []string{Physical}, BaseHelps: true}},
-		"LiME, virtual":        {open(lime, Options{Space: Virtual}), &SpaceError{Path: lime, Want: Virtual, Have: []string{Physical}}},
-		"core, physical":       {open(process, Options{Space: Physical}), &SpaceError{Path: process, Want: Physical, Have: []string{Virtual}}},
-		"program, physical":    {open(prog, Options{Space: Physical, Base: &base}), &SpaceError{Path: prog, Want: Physical, Have: []string{Virtual}, RawHelps: true}},
+		"raw, virtual":         {open(memory, Options{Space: Virtual}), &SpaceError{Path: memory, Want: Virtual, Have: []AddressSpace{Physical}, BaseHelps: true}},
+		"LiME, virtual":        {open(lime, Options{Space: Virtual}), &SpaceError{Path: lime, Want: Virtual, Have: []AddressSpace{Physical}}},
+		"core, physical":       {open(process, Options{Space: Physical}), &SpaceError{Path: process, Want: Physical, Have: []AddressSpace{Virtual}}},
+		"program, physical":    {open(prog, Options{Space: Physical, Base: &base}), &SpaceError{Path: prog, Want: Physical, Have: []AddressSpace{Virtual}, RawHelps: true}},
 		"core, placed":         {open(process, Options{Base: &base}), &UnsupportedError{Path: process, Format: "ELF core", RawHelps: "place the bytes as they are"}},
 		"as elf, placed":       {open(process, Options{Base: &base, Format: "elf"}), &BaseError{Path: process, Format: "elf"}},
 		"as lime, placed":      {open(lime, Options{Base: &base, Format: "lime"}), &BaseError{Path: lime, Format: "lime"}},

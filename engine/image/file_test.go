@@ -18,7 +18,7 @@ func TestOpenRaw(t *testing.T) {
 	for name, c := range map[string]struct {
 		o     Options
 		want  string // mappings
-		space string
+		space AddressSpace
 	}{
 		"plain":         {Options{}, "0x0..0x9 present +0x0 mem.bin\n", Physical},
 		"not mapped":    {Options{NoMmap: true}, "0x0..0x9 present +0x0 mem.bin\n", Physical},

@@ -28,7 +28,12 @@ func (s *memSource) View(_ []byte, off uint64, n int) ([]byte, error) {
 }
 
 func memInput(b []byte) input {
-	return input{bytes.NewReader(b), uint64(len(b)), &memSource{b}}
+	return input{ReaderAt: bytes.NewReader(b), size: uint64(len(b)), src: &memSource{b}}
+}
+
+// joinedSpaces is the names of spaces with blanks between.
+func joinedSpaces(spaces []AddressSpace) string {
+	return strings.Trim(fmt.Sprint(spaces), "[]")
 }
 
 // finished returns the image of a draft.

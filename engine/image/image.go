@@ -30,23 +30,32 @@ import (
 	"vscan/engine/addr"
 )
 
-// The address spaces that an image can offer: values of [Options.Space],
-// [Image.Space] and [Image.Spaces].
+// AddressSpace names what the addresses of an image are addresses of.
+type AddressSpace string
+
+// The address spaces that an image can offer.
 const (
-	Virtual  = "virtual"
-	Physical = "physical"
+	Virtual  AddressSpace = "virtual"  // of a process, or of a machine's kernel
+	Physical AddressSpace = "physical" // of a machine's memory
 )
+
+// FormatName is a format that files can be read as, whatever they are recognised as.
+// Each format that is read has one; the formats package lists them.
+type FormatName string
+
+// FormatRaw has the bytes of a file taken as they are.
+const FormatRaw FormatName = "raw"
 
 // Options says how an image is opened. The zero value detects the format, maps
 // the file into memory and takes the space that suits the format.
 type Options struct {
-	// Format is "" to detect the format, or one of [Formats], to read the
-	// file as that and as nothing else.
-	Format string
+	// Format is "" to detect the format, or the name of one, to read the file as that
+	// and as nothing else.
+	Format FormatName
 
-	// Space is "", "virtual" or "physical". What is left open is virtual
-	// where the image has virtual addresses, else physical.
-	Space string
+	// Space is "", Virtual or Physical. "" is Virtual where the image has virtual
+	// addresses, else Physical.
+	Space AddressSpace
 
 	// NoMmap reads the file call by call instead of mapping it into memory.
 	NoMmap bool
@@ -106,8 +115,8 @@ type Image struct {
 	Order      addr.ByteOrder
 	OrderKnown bool
 
-	Space  string   // the space that Mappings are addresses of: "virtual" or "physical"
-	Spaces []string // those that the image offers, its default first
+	Space  AddressSpace   // what Mappings are addresses of
+	Spaces []AddressSpace // those that the image offers, its default first
 
 	// Missing is the number of bytes that the image should hold and does
 	// not, because the file is truncated or damaged; where their number
@@ -134,10 +143,10 @@ type Image struct {
 // Hint says how to open an image, or to search it, where that is to be otherwise
 // than one of its notes says. One of the fields but Note is set.
 type Hint struct {
-	Note     int    // whose it is: index in Image.Notes
-	Format   string // Options.Format with which the same is read without the note
-	Space    string // Options.Space in which what is not shown has addresses
-	WordSize int    // in bytes, that the memory may have: Image.AltWordSize
+	Note     int          // whose it is: index in Image.Notes
+	Format   FormatName   // Options.Format with which the same is read without the note
+	Space    AddressSpace // Options.Space in which what is not shown has addresses
+	WordSize int          // in bytes, that the memory may have: Image.AltWordSize
 }
 
 // Origin returns what the package of the image's format keeps for questions that

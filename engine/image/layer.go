@@ -74,12 +74,12 @@ var oneLine = strings.NewReplacer("\n", `\n`, "\r", `\r`).Replace
 // raw; without an address it lies where the image tells that it was loaded, and
 // one that is not the file that was mapped there is refused, with the reason.
 // All else is laid as it is; dumps, object files and compressed files are
-// refused with an *[UnsupportedError] unless o.Format is "raw". An
+// refused with an *[UnsupportedError] unless o.Format is FormatRaw. An
 // *[UnplacedError] says that the spec has to have an address, a *[PageError] that
 // a program cannot lie at the one that it has. The image may be nil where the spec
 // has an address.
 func OpenLayer(img *Image, spec LayerSpec, o Options) (*Layer, error) {
-	if o.Format != "" && o.Format != "raw" {
+	if o.Format != "" && o.Format != FormatRaw {
 		return nil, fmt.Errorf("%s: a layer is laid as raw bytes, never as format %q", spec.Path, o.Format)
 	}
 	f, err := openFile(spec.Path)
@@ -122,13 +122,13 @@ func layFile(img *Image, in input, spec LayerSpec, o Options) (*Layer, error) {
 
 // isRaw reports whether a file is laid as it is, whatever it holds.
 func isRaw(s LayerSpec, o Options) bool {
-	return s.Raw || s.Offset > 0 || s.Len > 0 || o.Format == "raw"
+	return s.Raw || s.Offset > 0 || s.Len > 0 || o.Format == FormatRaw
 }
 
 // checkLayer refuses what is no run of memory. k is what the file is, nil where
 // that is not known.
 func checkLayer(path string, k *known, o Options) error {
-	if k == nil || k.holds == HoldsProgram || o.Format == "raw" {
+	if k == nil || k.holds == HoldsProgram || o.Format == FormatRaw {
 		return nil
 	}
 	if k.open == nil {

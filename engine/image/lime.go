@@ -54,7 +54,7 @@ type limeReader struct {
 // openLiME reads a LiME dump.
 func openLiME(in input, o Options) (*Draft, error) {
 	if o.Space == Virtual {
-		return nil, &SpaceError{Path: in.path(), Want: o.Space, Have: []string{Physical}, Why: "a LiME dump has physical addresses only"}
+		return nil, &SpaceError{Path: in.path(), Want: o.Space, Have: []AddressSpace{Physical}, Why: "a LiME dump has physical addresses only"}
 	}
 	l, err := newLimeReader(in)
 	if err != nil {
@@ -91,7 +91,7 @@ func newLimeReader(in input) (*limeReader, error) {
 		return nil, err
 	}
 	l := &limeReader{input: in, order: addr.Little, window: limeWindow{input: in, block: limeBlock}, near: limeWindow{input: in, block: limeNear}}
-	l.img = &Draft{Image: Image{Format: "LiME", Space: Physical, Spaces: []string{Physical}}}
+	l.img = &Draft{Image: Image{Format: "LiME", Space: Physical, Spaces: []AddressSpace{Physical}}}
 	if bigLiME(b[:]) || allZero(b[:limeHeader]) && bigLiME(b[limeHeader:]) {
 		l.order = addr.Big
 		l.img.Order, l.img.OrderKnown = addr.Big, true

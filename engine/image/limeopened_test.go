@@ -43,15 +43,6 @@ func TestLiMEFirst(t *testing.T) {
 			})
 		}
 	}
-	// A file has one byte order.
-	img := limeImage(t, rec(0x1000, 0x1003, "abcd")+beRec(0x2000, 0x2003, "efgh")+rec(0x3000, 0x3003, "ijkl"))
-	checkMappings(t, img, "0x1000..0x1003 present +0x20 record[0]\n0x3000..0x3003 present +0x68 record[1]\n")
-	if img.Missing != 36 {
-		t.Errorf("%d bytes missing", img.Missing)
-	}
-	// Where no record is good, the file is refused as before.
-	_, err := finished(openLiME(memInput([]byte(beRec(5, 3, "abcd"))), Options{}))
-	checkError(t, err, "last address 0x3 below the first, 0x5")
 }
 
 // Dumps that another program wrote hold what the raw image has.

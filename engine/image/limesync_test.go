@@ -154,7 +154,7 @@ func TestLiMESearchIsOnePass(t *testing.T) {
 	}
 	file := []byte(b.String())
 	r := &countingReader{b: file}
-	img, err := finished(openLiME(input{r, uint64(len(file)), &memSource{file}}, Options{}))
+	img, err := finished(openLiME(input{ReaderAt: r, size: uint64(len(file)), src: &memSource{file}}, Options{}))
 	if err != nil || len(img.Mappings) != 100000 {
 		t.Fatalf("%v, %d mappings", err, len(img.Mappings))
 	}
@@ -172,4 +172,16 @@ func (r *countingReader) ReadAt(b []byte, off int64) (int, error) {
 	n := copy(b, r.b[off:])
 	r.read += n
 	return n, nil
+}
+
+// A file has one byte order, and where no record is good it is refused.
+func TestLiMEOneOrder(t *testing.T) {
+	img := limeImage(t, rec(0x1000, 0x1003, "abcd")+beRec(0x2000, 0x2003, "efgh")+rec(0x3000, 0x3003, "ijkl"))
+	checkMappings(t, img, "0x1000..0x1003 present +0x20 record[0]\n0x3000..0x3003 present +0x68 record[1]\n")
+	if img.Missing != 36 {
+		t.Errorf("%d bytes missing", img.Missing)
+	}
+	// Where no record is good, the file is refused.
+	_, err := finished(openLiME(memInput([]byte(beRec(5, 3, "abcd"))), Options{}))
+	checkError(t, err, "last address 0x3 below the first, 0x5")
 }

@@ -1,8 +1,6 @@
 package image
 
 import (
-	"strings"
-
 	"vscan/engine/addr"
 )
 
@@ -63,10 +61,4 @@ func (m *loaded) beginsAgain(p filePiece) bool {
 		return false
 	}
 	return m.data || m.offset > 0
-}
-
-// growsInParts reports whether areas of a name that lie side by side are one
-// thing: the kernel calls all areas of the heap so, and of the stack.
-func growsInParts(name string) bool {
-	return name == "[heap]" || strings.HasPrefix(name, "[stack")
 }

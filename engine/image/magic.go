@@ -2,6 +2,7 @@ package image
 
 import (
 	"bytes"
+	"fmt"
 	"strings"
 )
 
@@ -20,7 +21,7 @@ type known struct {
 	what   string                               // to follow "is"
 	match  func(head []byte) bool               // of up to headSize bytes
 	tail   func(tail []byte) bool               // of up to tailSize bytes; nil: the head alone tells
-	flag   string                               // as Options.Format names it, where it is read
+	flag   FormatName                           // as Options.Format names it, where it is read
 	open   func(input, Options) (*Draft, error) // nil: not read
 	holds  Holding
 	advice string // where it is not read; FILE stands for the path
@@ -101,3 +102,18 @@ const (
 	scanCompressed = "scan the compressed bytes"
 	scanBytes      = "scan its bytes"
 )
+
+// ends reads the first and the last bytes of a file, for detection.
+func ends(in input) (head, tail []byte, err error) {
+	head = make([]byte, min(headSize, in.size))
+	n, err := in.read(head, 0)
+	if n == 0 && err == nil {
+		err = fmt.Errorf("%s is empty: there is nothing to scan", in.path())
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	tail = make([]byte, min(tailSize, in.size))
+	m, err := in.read(tail, in.size-uint64(len(tail)))
+	return head[:n], tail[:m], err
+}

@@ -38,7 +38,7 @@ func read(f *fileSource, o Options) (*Draft, error) {
 	if err != nil {
 		return nil, err
 	}
-	if o.Format == "raw" {
+	if o.Format == FormatRaw {
 		return openRaw(in, o)
 	}
 	k := identify(head, tail)
@@ -66,25 +66,10 @@ func read(f *fileSource, o Options) (*Draft, error) {
 	return k.open(in, o)
 }
 
-// ends reads the first and the last bytes of a file, for detection.
-func ends(in input) (head, tail []byte, err error) {
-	head = make([]byte, min(headSize, in.size))
-	n, err := in.read(head, 0)
-	if n == 0 && err == nil {
-		err = fmt.Errorf("%s is empty: there is nothing to scan", in.path())
-	}
-	if err != nil {
-		return nil, nil, err
-	}
-	tail = make([]byte, min(tailSize, in.size))
-	m, err := in.read(tail, in.size-uint64(len(tail)))
-	return head[:n], tail[:m], err
-}
-
 // Formats are the names that [Options.Format] knows: "raw" and those that are
 // read.
-func Formats() []string {
-	names := []string{"raw"}
+func Formats() []FormatName {
+	names := []FormatName{FormatRaw}
 	for _, k := range formats {
 		if k.flag != "" && !slices.Contains(names, k.flag) {
 			names = append(names, k.flag)
@@ -97,10 +82,10 @@ func Formats() []string {
 func validate(o Options) error {
 	var wrong []string
 	if o.Format != "" && !slices.Contains(Formats(), o.Format) {
-		wrong = append(wrong, fmt.Sprintf("image format %q: want one of %s", o.Format, strings.Join(Formats(), ", ")))
+		wrong = append(wrong, fmt.Sprintf("image format %q: want one of %s", o.Format, list(Formats())))
 	}
 	switch {
-	case strings.HasPrefix(o.Space, "cr3:"):
+	case strings.HasPrefix(string(o.Space), "cr3:"):
 		wrong = append(wrong, fmt.Sprintf("space %q: page tables are not read yet: want virtual or physical", o.Space))
 	case o.Space != "" && o.Space != Virtual && o.Space != Physical:
 		wrong = append(wrong, fmt.Sprintf("space %q: want virtual or physical", o.Space))
@@ -112,4 +97,13 @@ func validate(o Options) error {
 		return nil
 	}
 	return errors.New(strings.Join(wrong, "; "))
+}
+
+// list returns names with commas between.
+func list(names []FormatName) string {
+	var all []string
+	for _, n := range names {
+		all = append(all, string(n))
+	}
+	return strings.Join(all, ", ")
 }

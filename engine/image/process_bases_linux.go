@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path"
+	"strings"
 
 	"vscan/engine/addr"
 )
@@ -57,4 +58,10 @@ func (p *process) programAt(v *vma) (span uint64, data bool) {
 		return 0, errors.Is(err, errNoELF)
 	}
 	return prog.spanFrom(v.First, uint64(os.Getpagesize())), false
+}
+
+// growsInParts reports whether areas of a name that lie side by side are one
+// thing: the kernel calls all areas of the heap so, and of the stack.
+func growsInParts(name string) bool {
+	return name == "[heap]" || strings.HasPrefix(name, "[stack")
 }

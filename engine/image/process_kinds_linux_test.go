@@ -546,7 +546,7 @@ func TestRestlessProcess(t *testing.T) {
 			t.Fatalf("%#x", found)
 		}
 	}
-	img, err := OpenProcess(pid, Options{})
+	img, err := openLive(pid, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -578,7 +578,7 @@ func TestRestlessProcess(t *testing.T) {
 	if err != nil || stats.Complete() || len(stats.Unreadable) == 0 {
 		t.Errorf("%+v, %v", stats, err)
 	}
-	_, err = OpenProcess(pid, Options{})
+	_, err = openLive(pid, Options{})
 	if err == nil || !strings.Contains(err.Error(), "zombie") && !strings.Contains(err.Error(), "no such process") && !strings.Contains(err.Error(), "ending") {
 		t.Errorf("of a process that was killed: %v", err)
 	}

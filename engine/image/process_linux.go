@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// OpenProcess opens the memory of a live process as an image, by
+// openLive opens the memory of a live process as an image, by
 // /proc/PID/smaps, /proc/PID/pagemap and /proc/PID/mem. It takes stock of the
 // pages once, when it is called, and leaves the process as it is: pages that
 // were never touched are not touched by reading them.
@@ -36,7 +36,7 @@ import (
 // The process goes on running: what its memory is when it is read is what is
 // found, and what is gone by then is unreadable. Of the options, those of files
 // are not heeded.
-func OpenProcess(pid int, o Options) (*Image, error) {
+func openLive(pid int, o Options) (*Image, error) {
 	return openProcess(pid, o, processTricks{})
 }
 
@@ -99,7 +99,7 @@ func takeStock(path, dir string, o Options, tricks processTricks) (*Image, *proc
 	mem := &processSource{path, f}
 	img := &Draft{Image: Image{
 		Path: path, Format: "live process", Live: true,
-		Space: Virtual, Spaces: []string{Virtual},
+		Space: Virtual, Spaces: []AddressSpace{Virtual},
 	}}
 	img.Own(f)
 	p := &process{Draft: img, dir: dir, mem: mem, opt: o, files: mappedFiles{dir: dir, none: tricks.noFiles}}

@@ -28,7 +28,7 @@ func TestOpenProcess(t *testing.T) {
 	copy(mem[page-4:], "live bytes across pages")
 	at := uint64(uintptr(unsafe.Pointer(&mem[0]))) + uint64(page) - 4
 
-	img, err := OpenProcess(os.Getpid(), Options{})
+	img, err := openLive(os.Getpid(), Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,12 +91,12 @@ func TestOpenProcessErrors(t *testing.T) {
 		-1:            "want the number of a process",
 		math.MaxInt32: "there is no such process",
 	} {
-		_, err := OpenProcess(pid, Options{})
+		_, err := openLive(pid, Options{})
 		checkError(t, err, want)
 	}
 	if _, err := os.Stat("/proc/2/maps"); err == nil {
 		if name := processName("/proc/2"); name == "kthreadd" {
-			_, err := OpenProcess(2, Options{})
+			_, err := openLive(2, Options{})
 			checkError(t, err, "pid:2 (kthreadd)")
 		}
 	}
@@ -109,7 +109,7 @@ func TestOpenProcessErrors(t *testing.T) {
 	if err := unix.Waitid(unix.P_PID, cmd.Process.Pid, info, unix.WEXITED|unix.WNOWAIT, nil); err != nil {
 		t.Skip(err)
 	}
-	_, err := OpenProcess(cmd.Process.Pid, Options{})
+	_, err := openLive(cmd.Process.Pid, Options{})
 	checkError(t, err, "(a zombie)")
 	cmd.Wait()
 

@@ -145,7 +145,7 @@ func TestProcessPrograms(t *testing.T) {
 		t.Run(p.name, func(t *testing.T) {
 			pid := startProgram(t, p.name, p.source, p.needs, p.build, p.run)
 			before := residentKiB(t, pid)
-			img, err := OpenProcess(pid, Options{})
+			img, err := openLive(pid, Options{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -249,7 +249,7 @@ func TestProcessAgainstGDB(t *testing.T) {
 	}
 	for _, kind := range []string{"guards", "none", "files"} {
 		pid, p := startKind(t, kind)
-		img, err := OpenProcess(pid, Options{ProtNone: true})
+		img, err := openLive(pid, Options{ProtNone: true})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -307,12 +307,12 @@ func openProgram(in input, o Options) (*Draft, error) {
 		return openUnplaced(in, o)
 	}
 	if o.Space == Physical {
-		return nil, &SpaceError{Path: in.path(), Want: o.Space, Have: []string{Virtual}, Why: "a program has virtual addresses only", RawHelps: true}
+		return nil, &SpaceError{Path: in.path(), Want: o.Space, Have: []AddressSpace{Virtual}, Why: "a program has virtual addresses only", RawHelps: true}
 	}
 	if err := p.room(*o.Base, filePage); err != nil {
 		return nil, err
 	}
-	img := &Draft{Image: Image{Format: "ELF program", Space: Virtual, Spaces: []string{Virtual}}}
+	img := &Draft{Image: Image{Format: "ELF program", Space: Virtual, Spaces: []AddressSpace{Virtual}}}
 	name, narrow := machineName(p.machine)
 	img.WordSize, img.Order, img.OrderKnown = p.wordSize(), p.order, true
 	if p.wide && narrow {

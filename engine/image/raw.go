@@ -12,7 +12,7 @@ import (
 func openRaw(in input, o Options) (*Draft, error) {
 	img, err := placeRaw(in, o)
 	if err == nil && o.Format == "" && o.Base == nil {
-		img.NoteHint(Hint{Format: "raw"}, "raw bytes at 0x0: no known format was recognised")
+		img.NoteHint(Hint{Format: FormatRaw}, "raw bytes at 0x0: no known format was recognised")
 	}
 	return img, err
 }
@@ -23,16 +23,16 @@ func openRaw(in input, o Options) (*Draft, error) {
 // Raw memory is taken for physical memory from address 0. With a base it is
 // whatever the caller says it is.
 func placeRaw(in input, o Options) (*Draft, error) {
-	img := &Draft{Image: Image{Format: "raw", Space: Physical, Spaces: []string{Physical}}}
+	img := &Draft{Image: Image{Format: "raw", Space: Physical, Spaces: []AddressSpace{Physical}}}
 	var base addr.Addr
 	if o.Base != nil {
 		base = *o.Base
-		img.Spaces = []string{Physical, Virtual}
+		img.Spaces = []AddressSpace{Physical, Virtual}
 		if o.Space != "" {
 			img.Space = o.Space
 		}
 	} else if o.Space == Virtual {
-		return nil, &SpaceError{Path: in.path(), Want: o.Space, Have: []string{Physical}, Why: "raw bytes have no virtual addresses but where they are placed at one", BaseHelps: true}
+		return nil, &SpaceError{Path: in.path(), Want: o.Space, Have: []AddressSpace{Physical}, Why: "raw bytes have no virtual addresses but where they are placed at one", BaseHelps: true}
 	}
 	m, err := in.run(LayerSpec{At: base, Offset: o.Offset, Len: o.Len})
 	if err != nil {

@@ -28,21 +28,28 @@ var imports = map[string][]string{
 	"vscan/patterns/yara":        {"patterns", "automaton", "addr"}, // its regular expressions are not RE2's
 	"vscan/engine":               {"segtree", "shard", "simd", "sets", "patterns", "addr"},
 	"vscan/internal/mmap":        nil,
-	"vscan/engine/image":         {"mmap", "engine", "patterns", "addr"}, // what patterns have to know of an image
+	"vscan/engine/image":         {"engine", "patterns", "addr"}, // what patterns have to know of an image
+	// Each format has a package, which stands on image, input and magic; formats is
+	// the door.
+	"vscan/engine/image/input":     {"image", "engine", "addr", "mmap"},
+	"vscan/engine/image/magic":     {"image", "input"},
+	"vscan/engine/image/formats":   {"image", "input", "magic", "engine", "addr"},
+	"vscan/engine/image/layer":     {"image", "input", "magic", "formats", "engine", "addr"},
+	"vscan/engine/image/imagetest": {"image", "input", "engine", "addr"}, // for tests
 	// Edges are what a scan for ptr finds; words, ranges and levels are those of
 	// engine.
 	"vscan/engine/graph":         {"heap", "engine", "patterns", "simd", "addr", "mmap"},
 	"vscan/engine/heap":          {"engine", "addr"},
 	"vscan/engine/heap/heaptest": {"engine", "addr"}, // for tests
-	"vscan/cmd/vscan":            {"graph", "heap", "image", "engine", "patterns", "sets", "yara", "simd", "addr"},
-	"vscan/bench":                {"image", "engine", "patterns", "simd", "addr", "mmap"},
+	"vscan/cmd/vscan":            {"graph", "heap", "image", "formats", "layer", "engine", "patterns", "sets", "yara", "simd", "addr"},
+	"vscan/bench":                {"image", "formats", "engine", "patterns", "simd", "addr", "mmap"},
 }
 
 // dependencies has the packages of vscan that may import a package from outside.
 // Tests may import any.
 var dependencies = map[string][]string{
 	"golang.org/x/sync/errgroup":         {"vscan/engine", "vscan/engine/graph"},
-	"golang.org/x/sys/unix":              {"vscan/internal/mmap", "vscan/engine/image", "vscan/engine/simd/simdtest"},
+	"golang.org/x/sys/unix":              {"vscan/internal/mmap", "vscan/engine/image/formats", "vscan/engine/simd/simdtest"},
 	"github.com/BobuSumisu/aho-corasick": {"vscan/bench"},
 	"github.com/klauspost/cpuid/v2":      {"vscan/engine/simd"},
 	"github.com/schollz/progressbar/v3":  {"vscan/cmd/vscan"},

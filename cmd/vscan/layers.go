@@ -10,6 +10,7 @@ import (
 	"vscan/engine"
 	"vscan/engine/addr"
 	"vscan/engine/image"
+	imagelayer "vscan/engine/image/layer"
 )
 
 // What is laid over and under an image.
@@ -77,7 +78,7 @@ func (l *layerList) Set(s string) error {
 }
 
 // layWay is LayOver or LayUnder of a layer.
-type layWay func(*image.Layer, *engine.Space) (*engine.Space, error)
+type layWay func(*imagelayer.Layer, *engine.Space) (*engine.Space, error)
 
 // layerOptions say how layers are opened.
 func (f *imageFlags) layerOptions() image.Options {
@@ -90,7 +91,7 @@ func (f *imageFlags) layerOptions() image.Options {
 
 // lay opens a layer and adds it to the space.
 func (t *target) lay(f *imageFlags, flag string, l layer, add layWay) error {
-	opened, err := image.OpenLayer(t.Image, l.spec, f.layerOptions())
+	opened, err := imagelayer.Open(t.Image, l.spec, f.layerOptions())
 	if err == nil {
 		if l.spec.Unplaced {
 			t.nameAsImage(opened)
@@ -112,7 +113,7 @@ func (t *target) lay(f *imageFlags, flag string, l layer, add layWay) error {
 // nameAsImage calls a program that was laid where the image has it as the image
 // calls it there, so that a name means all of it: what is in the image, and what
 // is in the file.
-func (t *target) nameAsImage(l *image.Layer) {
+func (t *target) nameAsImage(l *imagelayer.Layer) {
 	if len(l.Modules) == 0 {
 		return
 	}
@@ -150,9 +151,9 @@ func (t *target) layModules(f *imageFlags) error {
 	case !f.modules:
 		return nil
 	}
-	opened, err := image.OpenModules(t.Image, f.sysroot, f.layerOptions())
+	opened, err := imagelayer.OpenModules(t.Image, f.sysroot, f.layerOptions())
 	if err == nil {
-		err = t.take(opened, (*image.Layer).LayUnder)
+		err = t.take(opened, (*imagelayer.Layer).LayUnder)
 	}
 	if err != nil {
 		return fmt.Errorf("%s: %s: %w", t.arg, flag, err)
@@ -163,7 +164,7 @@ func (t *target) layModules(f *imageFlags) error {
 
 // leaveOut notes the files that were to be laid and were not, of which some memory
 // is nowhere now.
-func (t *target) leaveOut(files []image.LeftOut) {
+func (t *target) leaveOut(files []imagelayer.LeftOut) {
 	for i := range files {
 		file, lost := &files[i], uint64(0)
 		for _, r := range addr.Merge(file.Ranges) {
@@ -180,7 +181,7 @@ func (t *target) leaveOut(files []image.LeftOut) {
 }
 
 // take adds an opened layer to the space.
-func (t *target) take(l *image.Layer, add layWay) error {
+func (t *target) take(l *imagelayer.Layer, add layWay) error {
 	t.close = append(t.close, l)
 	s, err := add(l, t.space)
 	if err != nil {

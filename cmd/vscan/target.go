@@ -13,6 +13,8 @@ import (
 	"vscan/engine"
 	"vscan/engine/addr"
 	"vscan/engine/image"
+	"vscan/engine/image/formats"
+	imagelayer "vscan/engine/image/layer"
 	"vscan/patterns"
 )
 
@@ -50,7 +52,7 @@ func (f *imageFlags) register(cmd *cobra.Command) {
 
 // formatNames returns the formats that --image-format knows.
 func formatNames() (names []string) {
-	for _, n := range image.Formats() {
+	for _, n := range formats.Names() {
 		names = append(names, string(n))
 	}
 	return names
@@ -103,12 +105,12 @@ func (t *target) fill(f *imageFlags) error {
 		return fmt.Errorf("%s: %w", t.arg, err)
 	}
 	for _, l := range f.maps {
-		if err := t.lay(f, "--map", l, (*image.Layer).LayOver); err != nil {
+		if err := t.lay(f, "--map", l, (*imagelayer.Layer).LayOver); err != nil {
 			return err
 		}
 	}
 	for _, l := range f.unders {
-		if err := t.lay(f, "--under", l, (*image.Layer).LayUnder); err != nil {
+		if err := t.lay(f, "--under", l, (*imagelayer.Layer).LayUnder); err != nil {
 			return err
 		}
 	}
@@ -159,7 +161,7 @@ func (f *imageFlags) openImage(arg string) (*image.Image, error) {
 		return &image.Image{Path: arg, Format: "raw", Detail: "an empty file"}, nil
 	}
 	if err == nil {
-		return image.Open(arg, opt)
+		return formats.Open(arg, opt)
 	}
 	if isProcess {
 		pid, err := findProcess(arg, name)
@@ -172,13 +174,13 @@ func (f *imageFlags) openImage(arg string) (*image.Image, error) {
 		spec, err := parseLayer(arg)
 		if err == nil {
 			opt.Base, opt.Offset, opt.Len, opt.Raw = &spec.At, spec.Offset, spec.Len, spec.Raw
-			return image.Open(path, opt)
+			return formats.Open(path, opt)
 		}
 		if _, statErr := os.Stat(path); statErr == nil {
 			return nil, fmt.Errorf("%s: there is no such file, and as FILE@ADDR: %w", arg, err)
 		}
 	}
-	return image.Open(arg, opt) // for its error
+	return formats.Open(arg, opt) // for its error
 }
 
 // emptyRaw reports whether empty files below a folder are images.
@@ -207,7 +209,7 @@ func (f *imageFlags) openProcess(arg string, pid int) (*image.Image, error) {
 	case f.space != "" && f.space != string(image.Virtual):
 		return nil, fmt.Errorf("%s: --space %s: a live process has virtual addresses only", arg, f.space)
 	}
-	return image.OpenProcess(pid, image.Options{ProtNone: f.protNone, Resident: f.resident})
+	return formats.OpenProcess(pid, image.Options{ProtNone: f.protNone, Resident: f.resident})
 }
 
 // findProcess is the number of the one process of a name; self is this one.
@@ -218,7 +220,7 @@ func findProcess(arg, name string) (int, error) {
 	if name == "" {
 		return 0, fmt.Errorf("%s: want pid:N with the number of a process, or pid:NAME with its name", arg)
 	}
-	found, err := image.FindProcesses(name)
+	found, err := formats.FindProcesses(name)
 	switch {
 	case err != nil:
 		return 0, fmt.Errorf("%s: %w", arg, err)
@@ -231,7 +233,7 @@ func findProcess(arg, name string) (int, error) {
 }
 
 // listProcesses is some processes in a line.
-func listProcesses(all []image.ProcessInfo) string {
+func listProcesses(all []formats.ProcessInfo) string {
 	const most, longest = 10, 60
 	var list []string
 	for _, p := range all[:min(len(all), most)] {

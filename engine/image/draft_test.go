@@ -1,6 +1,8 @@
 package image
 
-import "testing"
+import (
+	"testing"
+)
 
 // Hints are on the notes that have their index, and only while those are kept.
 func TestDraftHints(t *testing.T) {

@@ -1,25 +1,30 @@
-// Package image says what a memory dump is: it opens files and live processes,
-// recognises their format, and yields the mappings that an [engine] space is built of.
-// One file of the package reads one format. It is for programs that use vscan as a
-// library.
+// Package image says what a memory dump or a live process is once it is open: its
+// mappings, of which an [engine] space is built, and what there is to know of them. It
+// knows no format. It is for programs that use vscan as a library, together with two
+// packages below it:
 //
-//	Open                  a file, and its mappings: engine.NewSpace(img.Mappings...)
-//	OpenProcess           a live process; FindProcesses tells its number
+//	formats.Open          opens a file: engine.NewSpace(img.Mappings...)
+//	formats.OpenProcess   opens a live process; formats.FindProcesses tells its number
+//	layer.Open,
+//	layer.OpenModules     open files to lay over or under the image
+//
+// What is here:
+//
+//	Options               how an image is opened
 //	Image.Arch, .Target   what words and patterns need to know of the machine
 //	Image.Missing, .Notes what the image should hold and does not, and what is odd: to be told
 //	                      wherever something was not found in it
 //	Image.Hints           how to open it, where that is to be otherwise than a note says
 //	UnsupportedError, …   errors that tell in fields what would help
-//	Image.Modules         the files that were mapped
+//	Image.Modules         the files that were mapped; BuildIDs tells the build-ids of mappings
 //	Image.Threads         the threads of the process, with what is told of their registers
-//	OpenLayer,
-//	Image.OpenModules     files to lay over or under the image
 //	Image.Close           when nothing reads its mappings any more
+//	Draft                 an image that is being made, for packages that read a format
 //
-// An image comes from a machine that someone else controlled, so every header
-// is taken for hostile: nothing is allocated by a length field alone, no sum
-// of two fields is trusted not to wrap, and what is odd is kept as a line in
-// [Image.Notes] rather than given up on.
+// An image comes from a machine that someone else controlled, so every header is
+// taken for hostile: nothing is allocated by a length field alone, no sum of two
+// fields is trusted not to wrap, and what is odd is kept as a line in [Image.Notes]
+// rather than given up on.
 package image
 
 import (

@@ -1,6 +1,8 @@
 package image
 
-import "vscan/engine/addr"
+import (
+	"vscan/engine/addr"
+)
 
 // LayerSpec is a file, or a part of one, and where it is laid.
 type LayerSpec struct {

@@ -35,8 +35,8 @@ type FileRange struct {
 // byFirst orders ranges by their first addresses.
 func byFirst(a, b FileRange) int { return cmp.Compare(a.First, b.First) }
 
-// laidModule is the module of a file that was laid.
-func laidModule(name string, id []byte, src engine.Source, ms []engine.Mapping) Module {
+// NewModule is the module of a file that was laid.
+func NewModule(name string, id []byte, src engine.Source, ms []engine.Mapping) Module {
 	m := Module{Path: name, BuildID: id, Source: src}
 	for i := range ms {
 		m.Ranges = append(m.Ranges, FileRange{Range: ms[i].Range, Offset: ms[i].Offset})

@@ -1,6 +1,8 @@
 package image
 
-import "strings"
+import (
+	"strings"
+)
 
 // ShellWord returns a path, or another argument, as a POSIX shell takes it: as it
 // is, or in single quotes. It is for advice about a file, which people copy.

@@ -1,4 +1,0 @@
-package image
-
-// Table is detection's, for tests.
-var Table = formats

@@ -1,0 +1,45 @@
+package formats
+
+import (
+	"slices"
+
+	"vscan/engine/image/magic"
+)
+
+// formats is what detection knows, asked in this order: dumps before what may
+// hold one, and magics at the start of a file before those further in. What is not
+// here is raw memory.
+var formats = slices.Concat(
+	crashDumps,
+	[]magic.Format{limeFormat, coreFormat, programFormat},
+	dumps,
+	containers,
+)
+
+// Identify names the format or container of a file's first bytes (64 KiB of
+// them are enough for every one), or "" where they are none that is known. The
+// few that only a file's last bytes tell, as some disk images, are not found
+// so; [Open] looks at both ends.
+func Identify(head []byte) string {
+	if k := Recognize(head, nil); k != nil {
+		return k.Name
+	}
+	return ""
+}
+
+// Recognize finds the format of a file by its first bytes, or else its last.
+func Recognize(head, tail []byte) *magic.Format {
+	head = head[:min(len(head), magic.HeadSize)]
+	for i := range formats {
+		if formats[i].Match(head) {
+			return &formats[i]
+		}
+	}
+	tail = tail[max(len(tail)-magic.TailSize, 0):]
+	for i := range formats {
+		if t := formats[i].Tail; t != nil && t(tail) {
+			return &formats[i]
+		}
+	}
+	return nil
+}

@@ -3,6 +3,7 @@ package formats
 import (
 	"slices"
 
+	"vscan/engine/image/lime"
 	"vscan/engine/image/magic"
 )
 
@@ -11,7 +12,7 @@ import (
 // here is raw memory.
 var formats = slices.Concat(
 	crashDumps,
-	[]magic.Format{limeFormat, coreFormat, programFormat},
+	[]magic.Format{lime.Format, coreFormat, programFormat},
 	dumps,
 	containers,
 )

@@ -6,6 +6,7 @@ import (
 
 	"vscan/engine/image"
 	"vscan/engine/image/magic"
+	"vscan/engine/image/vmware"
 )
 
 // crashDumps are formats of memory that are not read, as what handles crashes
@@ -44,7 +45,7 @@ var dumps = []magic.Format{
 	{Name: "Mach-O", What: "a Mach-O program or library, not a dump", Match: isMachO, Holds: image.HoldsProgram,
 		Advice: magic.PlaceAdvice, RawHelps: magic.ScanBytes},
 	// VMware: open-vm-tools and crash vmware_vmss.h.
-	{Name: "VMware state", What: "a VMware state file (vmss, vmsn)", Match: isVMwareState,
+	{Name: "VMware state", What: "a VMware state file (vmss, vmsn)", Match: vmware.IsState,
 		Advice: "it is not read yet: scan the .vmem file beside it, which holds the memory; where there is none, use Volatility 3"},
 	// VirtualBox SSM.cpp, SSMFILEHDR_MAGIC_BASE.
 	{Name: "VirtualBox saved state", What: "a VirtualBox saved state", Match: magic.At(0, "\x7fVirtualBox SavedState "),

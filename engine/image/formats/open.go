@@ -16,6 +16,8 @@ import (
 	"vscan/engine/image"
 	"vscan/engine/image/input"
 	"vscan/engine/image/magic"
+	"vscan/engine/image/raw"
+	"vscan/engine/image/vmware"
 )
 
 // Open opens a file as an image. It needs a regular file or a block device:
@@ -50,7 +52,7 @@ func read(f *input.File, o image.Options) (*image.Draft, error) {
 		return nil, err
 	}
 	if o.Format == image.FormatRaw {
-		return openRaw(in, o)
+		return raw.Open(in, o)
 	}
 	k := Recognize(head, tail)
 	switch {
@@ -64,10 +66,10 @@ func read(f *input.File, o image.Options) (*image.Draft, error) {
 		return openProgram(in, o)
 	case o.Format != "" && o.Base != nil:
 		return nil, &image.BaseError{Path: f.Name(), Format: o.Format}
-	case k == nil && o.Base == nil && isVMEM(f.Name()):
-		return openVMEM(in, o)
+	case k == nil && o.Base == nil && vmware.IsMemory(f.Name()):
+		return vmware.Open(in, o)
 	case k == nil, o.Base != nil && k.Holds == image.HoldsProgram:
-		return openRaw(in, o)
+		return raw.Open(in, o)
 	case k.Open == nil:
 		return nil, k.Refuse(f.Name())
 	case o.Base != nil:

@@ -12,6 +12,7 @@ import (
 	"vscan/engine/image"
 	"vscan/engine/image/input"
 	"vscan/engine/image/magic"
+	"vscan/engine/image/raw"
 )
 
 // An ELF program or library as it lies in memory: where its program headers
@@ -335,7 +336,7 @@ func openProgram(in input.Reader, o image.Options) (*image.Draft, error) {
 // openUnplaced places the bytes of a program without any load segment as they
 // are: nothing else can be made of it.
 func openUnplaced(in input.Reader, o image.Options) (*image.Draft, error) {
-	img, err := openRaw(in, o)
+	img, err := raw.Open(in, o)
 	if err == nil {
 		img.Note("an ELF file without load segments: its bytes are laid as they are")
 	}

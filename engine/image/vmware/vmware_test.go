@@ -1,4 +1,4 @@
-package formats_test
+package vmware_test
 
 import (
 	"errors"

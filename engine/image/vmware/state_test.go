@@ -1,4 +1,4 @@
-package formats
+package vmware
 
 import (
 	"bytes"
@@ -13,7 +13,7 @@ import (
 func TestVMwareHostile(t *testing.T) {
 	file := []byte(imagetest.VmState(imagetest.VmMagic, imagetest.VmBlock(true, "Memory", "mmmm", 3)+imagetest.VmRegions([3]uint64{0, 0, 2}, [3]uint64{0x100000, 2, 1})))
 	for n := range file {
-		if r, err := (vmwareState{imagetest.Reader(file[:n])}).regions(); err == nil {
+		if r, err := (state{imagetest.Reader(file[:n])}).regions(); err == nil {
 			t.Errorf("%d bytes: %v", n, r)
 		}
 	}
@@ -26,16 +26,16 @@ func TestVMwareHostile(t *testing.T) {
 
 func checkRegions(t *testing.T, b []byte) {
 	t.Helper()
-	regions, err := vmwareState{imagetest.Reader(b)}.regions()
+	regions, err := state{imagetest.Reader(b)}.regions()
 	if err != nil && (strings.Contains(err.Error(), "\n") || regions != nil) {
 		t.Errorf("%v, %q", regions, err)
 	}
 	for _, r := range regions {
-		if r.size == 0 || r.bytes()/vmwarePage != r.size || r.first()/vmwarePage != r.ppn || r.offset()+r.bytes() < r.offset() {
+		if r.size == 0 || r.bytes()/pageSize != r.size || r.first()/pageSize != r.ppn || r.offset()+r.bytes() < r.offset() {
 			t.Errorf("%+v", r)
 		}
 	}
-	if len(regions) > vmwareRegions {
+	if len(regions) > maxRegions {
 		t.Errorf("%d regions", len(regions))
 	}
 }
@@ -51,7 +51,7 @@ func FuzzVMware(f *testing.F) {
 // A state file that another program wrote, with the memory inside.
 func TestVMwareSampleInline(t *testing.T) {
 	path := imagetest.MadeSample(t, "s-inline.vmsn")
-	regions, err := readVMwareRegions(path)
+	regions, err := readRegions(path)
 	if err != nil || len(regions) != 0 {
 		t.Errorf("%v, %v", regions, err)
 	}

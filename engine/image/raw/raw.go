@@ -1,4 +1,6 @@
-package formats
+// Package raw opens files whose bytes are memory as it is. It is for the engine and
+// may change.
+package raw
 
 import (
 	"fmt"
@@ -9,22 +11,22 @@ import (
 	"vscan/engine/image/input"
 )
 
-// openRaw opens a file as raw memory. Where neither o.Format nor o.Base says that
+// Open opens a file as raw memory. Where neither o.Format nor o.Base says that
 // it is raw, that is a guess, and a note says so.
-func openRaw(in input.Reader, o image.Options) (*image.Draft, error) {
-	img, err := placeRaw(in, o)
+func Open(in input.Reader, o image.Options) (*image.Draft, error) {
+	img, err := Place(in, o)
 	if err == nil && o.Format == "" && o.Base == nil {
 		img.NoteHint(image.Hint{Format: image.FormatRaw}, "raw bytes at 0x0: no known format was recognised")
 	}
 	return img, err
 }
 
-// placeRaw places the bytes of a file as they are, the first one at o.Base, or
+// Place places the bytes of a file as they are, the first one at o.Base, or
 // those from o.Offset on.
 //
 // Raw memory is taken for physical memory from address 0. With a base it is
 // whatever the caller says it is.
-func placeRaw(in input.Reader, o image.Options) (*image.Draft, error) {
+func Place(in input.Reader, o image.Options) (*image.Draft, error) {
 	img := &image.Draft{Image: image.Image{Format: "raw", Space: image.Physical, Spaces: []image.AddressSpace{image.Physical}}}
 	var base addr.Addr
 	if o.Base != nil {

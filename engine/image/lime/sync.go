@@ -1,4 +1,4 @@
-package formats
+package lime
 
 import (
 	"bytes"
@@ -22,15 +22,15 @@ import (
 // from one search to the next, once more for zeros at its end, and 32 bytes for
 // each header that is found.
 
-// limeBlock is how much a search reads at a time, limeNear how much is read for a
+// blockSize is how much a search reads at a time, limeNear how much is read for a
 // header: records can be small, and so many.
 const (
-	limeBlock = 1 << 20
-	limeNear  = 4 << 10
+	blockSize = 1 << 20
+	nearSize  = 4 << 10
 )
 
-// limeWindow is the block that was read last.
-type limeWindow struct {
+// window is the block that was read last.
+type window struct {
 	input.Reader
 	block uint64
 	at    uint64 // file offset of its first byte
@@ -39,7 +39,7 @@ type limeWindow struct {
 
 // bytes returns the bytes at a file offset: at least n, or all that there are to
 // the end of the file. They hold until the next call.
-func (w *limeWindow) bytes(off uint64, n int) ([]byte, error) {
+func (w *window) bytes(off uint64, n int) ([]byte, error) {
 	if off >= w.at && off-w.at < uint64(len(w.buf)) {
 		if b := w.buf[off-w.at:]; len(b) >= n || w.at+uint64(len(w.buf)) == w.Size {
 			return b, nil
@@ -58,39 +58,39 @@ func (w *limeWindow) bytes(off uint64, n int) ([]byte, error) {
 }
 
 // header is the header at a file offset, cut where the file ends.
-func (l *limeReader) header(off uint64) ([]byte, error) {
-	b, err := l.near.bytes(off, limeHeader)
-	return bytes.Clone(b[:min(limeHeader, len(b))]), err
+func (l *reader) header(off uint64) ([]byte, error) {
+	b, err := l.near.bytes(off, headerSize)
+	return bytes.Clone(b[:min(headerSize, len(b))]), err
 }
 
 // begins reports whether a header begins at a file offset, of whatever range, or
 // zeros stand there.
-func (l *limeReader) begins(off uint64) bool {
+func (l *reader) begins(off uint64) bool {
 	b, err := l.header(off)
-	return err == nil && len(b) == limeHeader && (input.AllZero(b) || bytes.HasPrefix(b, l.start))
+	return err == nil && len(b) == headerSize && (input.AllZero(b) || bytes.HasPrefix(b, l.start))
 }
 
 // leads reports whether a record that ends before a file offset leads to another
 // one, or to the end of the file, padded with zeros or not. Zeros alone do not
 // count: memory is full of them.
-func (l *limeReader) leads(off uint64) bool {
-	var buf [limeHeader]byte // read alone, since it can be anywhere
+func (l *reader) leads(off uint64) bool {
+	var buf [headerSize]byte // read alone, since it can be anywhere
 	n, err := l.Reader.Fill(buf[:], off)
 	b := buf[:n]
-	if err != nil || len(b) == limeHeader && bytes.HasPrefix(b, l.start) {
+	if err != nil || len(b) == headerSize && bytes.HasPrefix(b, l.start) {
 		return err == nil
 	}
 	return input.AllZero(b) && off >= l.padding()
 }
 
 // padding is the file offset from which on there are but zeros.
-func (l *limeReader) padding() uint64 {
+func (l *reader) padding() uint64 {
 	if l.padded != nil {
 		return *l.padded
 	}
 	end := l.Size
 	for end > 0 {
-		from := end - min(end, limeBlock)
+		from := end - min(end, blockSize)
 		b, err := l.window.bytes(from, int(end-from))
 		if err != nil {
 			break
@@ -106,29 +106,29 @@ func (l *limeReader) padding() uint64 {
 }
 
 // good reports whether b is a header without a fault.
-func (l *limeReader) good(b []byte) bool {
+func (l *reader) good(b []byte) bool {
 	_, ok := l.parse(b)
-	return ok && input.AllZero(b[24:limeHeader])
+	return ok && input.AllZero(b[24:headerSize])
 }
 
 // find looks for the next header between file offsets and returns where it is, or
 // the size of the file. zero says whether all that was passed is zeros. accept is
 // asked of each good header.
-func (l *limeReader) find(from, to uint64, accept func(off uint64, b []byte) bool) (off uint64, zero bool, err error) {
+func (l *reader) find(from, to uint64, accept func(off uint64, b []byte) bool) (off uint64, zero bool, err error) {
 	zero = true
 	for off = from; off < to; {
-		b, err := l.window.bytes(off, limeHeader)
+		b, err := l.window.bytes(off, headerSize)
 		if err != nil {
 			return off, false, err
 		}
-		if len(b) < limeHeader { // no header fits, at the end of the file
+		if len(b) < headerSize { // no header fits, at the end of the file
 			return l.Size, zero && input.AllZero(b), nil
 		}
-		n := len(b) - limeHeader + 1 // what is left over may begin a header
-		if i := bytes.Index(b, l.start); i >= 0 && len(b)-i < limeHeader {
+		n := len(b) - headerSize + 1 // what is left over may begin a header
+		if i := bytes.Index(b, l.start); i >= 0 && len(b)-i < headerSize {
 			n = i
 		} else if i >= 0 {
-			if l.good(b[i:i+limeHeader]) && accept(off+uint64(i), b[i:i+limeHeader]) {
+			if l.good(b[i:i+headerSize]) && accept(off+uint64(i), b[i:i+headerSize]) {
 				return off + uint64(i), zero && input.AllZero(b[:i]), nil
 			}
 			n = i + 1
@@ -143,12 +143,12 @@ func (l *limeReader) find(from, to uint64, accept func(off uint64, b []byte) boo
 // where there is none, the first that does not. One that is not above all that
 // was read is taken for a copy in memory unless it leads on: it would hide the
 // bytes of others.
-func (l *limeReader) findNext(from uint64) (off uint64, zero bool, err error) {
+func (l *reader) findNext(from uint64) (off uint64, zero bool, err error) {
 	tooLong := l.Size
 	off, zero, err = l.find(from, l.Size, func(at uint64, b []byte) bool {
 		r, _ := l.parse(b)
 		if l.fits(at, b) {
-			return !l.known(r) || l.leads(at+limeHeader+r.Size())
+			return !l.known(r) || l.leads(at+headerSize+r.Size())
 		}
 		if !l.known(r) {
 			tooLong = min(tooLong, at)
@@ -166,25 +166,25 @@ func (l *limeReader) findNext(from uint64) (off uint64, zero bool, err error) {
 // Truncated dumps are common and damaged ranges are not, so it does not look
 // further than limeReach, and not for records that come before that one in
 // memory: their headers are what LiME has written, and the machine kept, by then.
-func (l *limeReader) findChain(from uint64, first addr.Addr) (uint64, error) {
-	off, _, err := l.find(from, min(input.AddSat(from, limeReach), l.Size), func(at uint64, b []byte) bool {
+func (l *reader) findChain(from uint64, first addr.Addr) (uint64, error) {
+	off, _, err := l.find(from, min(input.AddSat(from, reach), l.Size), func(at uint64, b []byte) bool {
 		r, _ := l.parse(b)
-		return r.First > first && l.fits(at, b) && l.leads(at+limeHeader+r.Size())
+		return r.First > first && l.fits(at, b) && l.leads(at+headerSize+r.Size())
 	})
 	return off, err
 }
 
-// limeReach is how many bytes of a truncated record are looked through.
-const limeReach = 1 << 30
+// reach is how many bytes of a truncated record are looked through.
+const reach = 1 << 30
 
 // fits reports whether the record with a good header ends within the file.
-func (l *limeReader) fits(off uint64, b []byte) bool {
+func (l *reader) fits(off uint64, b []byte) bool {
 	r, _ := l.parse(b)
-	return uint64(r.Last-r.First) < l.Size-off-limeHeader
+	return uint64(r.Last-r.First) < l.Size-off-headerSize
 }
 
 // skipDamage goes on behind a damaged header. What is skipped is missing.
-func (l *limeReader) skipDamage(off uint64, damage error) (next uint64, err error) {
+func (l *reader) skipDamage(off uint64, damage error) (next uint64, err error) {
 	next, _, err = l.findNext(off + 1)
 	if next, err = l.skipTo(off, next, damage, err); err == nil {
 		err = damage
@@ -194,7 +194,7 @@ func (l *limeReader) skipDamage(off uint64, damage error) (next uint64, err erro
 
 // skipTo counts what lies before the next record, with what is wrong. err is
 // that of the search.
-func (l *limeReader) skipTo(off, next uint64, damage, err error) (uint64, error) {
+func (l *reader) skipTo(off, next uint64, damage, err error) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
@@ -209,11 +209,11 @@ func (l *limeReader) skipTo(off, next uint64, damage, err error) (uint64, error)
 
 // skipZeros goes on behind a header of zeros. It ends the dump where nothing but
 // zeros follows, as padding; what else is skipped is missing.
-func (l *limeReader) skipZeros(off uint64) (next uint64, err error) {
-	if l.Size-off <= limeHeader {
+func (l *reader) skipZeros(off uint64) (next uint64, err error) {
+	if l.Size-off <= headerSize {
 		return l.Size, nil
 	}
-	behind := off + limeHeader
+	behind := off + headerSize
 	next, zero, err := l.findNext(behind)
 	if err != nil || next == l.Size && zero {
 		return next, err

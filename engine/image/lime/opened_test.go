@@ -1,4 +1,4 @@
-package formats_test
+package lime_test
 
 import (
 	"fmt"

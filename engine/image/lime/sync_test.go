@@ -1,4 +1,4 @@
-package formats
+package lime
 
 import (
 	"fmt"
@@ -38,8 +38,8 @@ func TestLiMEGoesOn(t *testing.T) {
 		"too long":           {func(r record) string { return r(0x2000, 0xffffffff2003, "data") }, 36, "at file offset 0x24: 0x2000..0xffffffff2003 is longer than the file, in which other records follow: the 36 bytes from there to the next record, at file offset 0x48"},
 		"reserved, in a gap": {func(r record) string { return "noise" + r(0x2000, 0x2003, "data")[:24] + "reserved" + "data" }, 41, "at file offset 0x24: magic 0x"},
 		"a version in a gap": {func(r record) string { return "noise" + strings.ReplaceAll(r(0x2000, 0x2003, "d"), "\x01", "\x03") }, 38, "at file offset 0x24: magic 0x"},
-		"long gap":           {func(record) string { return imagetest.Zeros(3 * limeBlock) }, 3*limeBlock - 32, "a header of zeros"},
-		"long, odd gap":      {func(record) string { return strings.Repeat("noise", limeBlock/4) }, limeBlock / 4 * 5, "at file offset 0x24: magic 0x"},
+		"long gap":           {func(record) string { return imagetest.Zeros(3 * blockSize) }, 3*blockSize - 32, "a header of zeros"},
+		"long, odd gap":      {func(record) string { return strings.Repeat("noise", blockSize/4) }, blockSize / 4 * 5, "at file offset 0x24: magic 0x"},
 	} {
 		for order, r := range map[string]record{"little": imagetest.Record, "big": imagetest.BigRecord} {
 			t.Run(name+" "+order, func(t *testing.T) {
@@ -58,7 +58,7 @@ func TestLiMEGoesOn(t *testing.T) {
 // limeImage opens a dump that has to open.
 func limeImage(t *testing.T, file string) *image.Image {
 	t.Helper()
-	img, err := imagetest.Finished(openLiME(imagetest.Reader([]byte(file)), image.Options{}))
+	img, err := imagetest.Finished(open(imagetest.Reader([]byte(file)), image.Options{}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,7 +118,7 @@ func TestLiMECopy(t *testing.T) {
 func TestLiMEPrefixes(t *testing.T) {
 	for _, r := range []func(first, last uint64, data string) string{imagetest.Record, imagetest.BigRecord} {
 		file := r(0x1000, 0x1003, "abcd") + imagetest.Zeros(40) + r(0x2000, 0x2003, "efgh") + "damaged" + r(0x3000, 0x3003, "ijkl") + imagetest.Zeros(50)
-		for n := limeHeader; n <= len(file); n++ {
+		for n := headerSize; n <= len(file); n++ {
 			img := limeImage(t, file[:n])
 			shown := uint64(0)
 			for _, m := range img.Mappings {
@@ -130,7 +130,7 @@ func TestLiMEPrefixes(t *testing.T) {
 			if (img.Missing == 0) != (n == 36 || n > 36 && behind == 36) {
 				t.Errorf("%d bytes: %d missing, notes %q", n, img.Missing, img.Notes)
 			}
-			if want := min(n-limeHeader, 4); n < 100 && shown != uint64(want) {
+			if want := min(n-headerSize, 4); n < 100 && shown != uint64(want) {
 				t.Errorf("%d bytes: %d shown, want %d", n, shown, want)
 			}
 		}
@@ -139,7 +139,7 @@ func TestLiMEPrefixes(t *testing.T) {
 
 // A header is found wherever it lies in the blocks that are read.
 func TestLiMEBlocks(t *testing.T) {
-	for at := limeBlock - 40; at < limeBlock+8; at++ {
+	for at := blockSize - 40; at < blockSize+8; at++ {
 		start := imagetest.Record(0x1000, 0x1003, "abcd") + imagetest.Zeros(32)
 		file := start + imagetest.Zeros(at) + imagetest.Record(0x3000, 0x3003, "efgh") + "x"
 		img := limeImage(t, file)
@@ -157,7 +157,7 @@ func TestLiMESearchIsOnePass(t *testing.T) {
 	}
 	file := []byte(b.String())
 	r := &countingReader{b: file}
-	img, err := imagetest.Finished(openLiME(input.Reader{ReaderAt: r, Size: uint64(len(file)), Source: imagetest.Reader(file).Source}, image.Options{}))
+	img, err := imagetest.Finished(open(input.Reader{ReaderAt: r, Size: uint64(len(file)), Source: imagetest.Reader(file).Source}, image.Options{}))
 	if err != nil || len(img.Mappings) != 100000 {
 		t.Fatalf("%v, %d mappings", err, len(img.Mappings))
 	}
@@ -185,6 +185,6 @@ func TestLiMEOneOrder(t *testing.T) {
 		t.Errorf("%d bytes missing", img.Missing)
 	}
 	// Where no record is good, the file is refused.
-	_, err := imagetest.Finished(openLiME(imagetest.Reader([]byte(imagetest.BigRecord(5, 3, "abcd"))), image.Options{}))
+	_, err := imagetest.Finished(open(imagetest.Reader([]byte(imagetest.BigRecord(5, 3, "abcd"))), image.Options{}))
 	imagetest.CheckError(t, err, "last address 0x3 below the first, 0x5")
 }

@@ -1,4 +1,4 @@
-package formats
+package lime
 
 import (
 	"errors"
@@ -43,7 +43,7 @@ func TestLiME(t *testing.T) {
 		"first, no end":      {end, "", 0, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			img, err := imagetest.Finished(openLiME(imagetest.Reader([]byte(c.file)), image.Options{}))
+			img, err := imagetest.Finished(open(imagetest.Reader([]byte(c.file)), image.Options{}))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -68,16 +68,16 @@ func TestLiME(t *testing.T) {
 		imagetest.Record(5, 4, ""): "last address 0x4 below the first, 0x5",
 		"EMiX" + one[4:]:           "magic 0x58694d45",
 	} {
-		_, err := imagetest.Finished(openLiME(imagetest.Reader([]byte(file)), image.Options{}))
+		_, err := imagetest.Finished(open(imagetest.Reader([]byte(file)), image.Options{}))
 		imagetest.CheckError(t, err, want)
 	}
-	_, err := imagetest.Finished(openLiME(imagetest.Reader([]byte(one)), image.Options{Space: image.Virtual}))
+	_, err := imagetest.Finished(open(imagetest.Reader([]byte(one)), image.Options{Space: image.Virtual}))
 	imagetest.CheckError(t, err, "physical addresses only")
 
 	// Every prefix.
 	file := one + imagetest.Record(0x2000, 0x2003, "abcd") + end
 	for n := range file {
-		img, err := imagetest.Finished(openLiME(imagetest.Reader([]byte(file[:n])), image.Options{}))
+		img, err := imagetest.Finished(open(imagetest.Reader([]byte(file[:n])), image.Options{}))
 		if n < 32 && n > 0 {
 			imagetest.CheckError(t, err, fmt.Sprintf("after %d of 32 bytes", n))
 		} else if err != nil {
@@ -91,7 +91,7 @@ func TestLiME(t *testing.T) {
 // Very many very small records are refused before they take more memory than the
 // file has; as many larger ones, or fewer of a byte, are not.
 func TestSmallRecords(t *testing.T) {
-	for _, n := range []int{limeFew, limeFew + 1} {
+	for _, n := range []int{fewRecords, fewRecords + 1} {
 		var b strings.Builder
 		for i := range n {
 			b.WriteString(imagetest.Record(uint64(2*i), uint64(2*i), "x"))
@@ -100,19 +100,19 @@ func TestSmallRecords(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = openLiME(f.Reader(), image.Options{})
+		_, err = open(f.Reader(), image.Options{})
 		var unsupported *image.UnsupportedError
 		switch {
-		case errors.As(err, &unsupported) != (n > limeFew):
+		case errors.As(err, &unsupported) != (n > fewRecords):
 			t.Errorf("%d records: %v", n, err)
-		case n > limeFew && !strings.Contains(err.Error(), "lime is a LiME dump with 262145 records of 1 byte on average up to file offset 0x840021: make a dump with a record for each range"):
+		case n > fewRecords && !strings.Contains(err.Error(), "lime is a LiME dump with 262145 records of 1 byte on average up to file offset 0x840021: make a dump with a record for each range"):
 			t.Error(err)
 		}
 		f.Close()
 	}
-	for size, refused := range map[uint64]bool{limeLeast: false, limeLeast - 1: true} {
-		const n = 2 * limeFew
-		l := &limeReader{Reader: imagetest.Reader(nil), img: &image.Draft{Image: image.Image{Mappings: make([]engine.Mapping, n)}}, held: n * size}
+	for size, refused := range map[uint64]bool{leastBytes: false, leastBytes - 1: true} {
+		const n = 2 * fewRecords
+		l := &reader{Reader: imagetest.Reader(nil), img: &image.Draft{Image: image.Image{Mappings: make([]engine.Mapping, n)}}, held: n * size}
 		if err := l.tooSmall(0); (err != nil) != refused {
 			t.Errorf("%d bytes each: %v", size, err)
 		}

@@ -36,7 +36,8 @@ var imports = map[string][]string{
 	"vscan/engine/image/raw":       {"image", "input", "engine", "addr"},
 	"vscan/engine/image/lime":      {"image", "input", "magic", "engine", "addr"},
 	"vscan/engine/image/vmware":    {"image", "input", "magic", "raw", "engine", "addr"}, // its memory is raw where it has no gaps
-	"vscan/engine/image/formats":   {"image", "input", "magic", "raw", "lime", "vmware", "engine", "addr"},
+	"vscan/engine/image/refused":   {"image", "magic", "vmware", "addr"},                 // a state file is told by the package that reads it
+	"vscan/engine/image/formats":   {"image", "input", "magic", "raw", "lime", "vmware", "refused", "engine", "addr"},
 	"vscan/engine/image/layer":     {"image", "input", "magic", "formats", "engine", "addr"},
 	"vscan/engine/image/imagetest": {"image", "input", "engine", "addr"}, // for tests
 	// Edges are what a scan for ptr finds; words, ranges and levels are those of

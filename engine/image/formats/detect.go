@@ -5,16 +5,17 @@ import (
 
 	"vscan/engine/image/lime"
 	"vscan/engine/image/magic"
+	"vscan/engine/image/refused"
 )
 
 // formats is what detection knows, asked in this order: dumps before what may
 // hold one, and magics at the start of a file before those further in. What is not
 // here is raw memory.
 var formats = slices.Concat(
-	crashDumps,
+	refused.CrashDumps,
 	[]magic.Format{lime.Format, coreFormat, programFormat},
-	dumps,
-	containers,
+	refused.Dumps,
+	refused.Containers,
 )
 
 // Identify names the format or container of a file's first bytes (64 KiB of

@@ -1,4 +1,7 @@
-package formats
+// Package refused has the formats that are recognised and not read: dumps of memory, and
+// what may hold one in a form that a search of its bytes would miss. Each has its magic
+// with the source of that, and advice. It is for the engine and may change.
+package refused
 
 import (
 	"bytes"
@@ -9,10 +12,10 @@ import (
 	"vscan/engine/image/vmware"
 )
 
-// crashDumps are formats of memory that are not read, as what handles crashes
+// CrashDumps are formats of memory that are not read, as what handles crashes
 // writes them. One of them is text, which may begin as dumps of other formats do. The
 // comments name the source of a magic.
-var crashDumps = []magic.Format{
+var CrashDumps = []magic.Format{
 	// makedumpfile diskdump_mod.h; QEMU include/sysemu/dump.h.
 	{Name: "kdump", What: "a compressed kdump (makedumpfile or diskdump)", Match: magic.At(0, "KDUMP   ", "DISKDUMP"),
 		Advice: "it is not read yet: search it with crash or drgn, or take the dump as an ELF file (makedumpfile -E on /proc/vmcore, dump-guest-memory without a compression in QEMU)"},
@@ -30,9 +33,9 @@ var crashDumps = []magic.Format{
 		Advice: "it is a log with little memory in it: Breakpad's microdump_stackwalk reads it", RawHelps: magic.ScanText},
 }
 
-// dumps are the other formats that hold memory and are not read. Magics at the
+// Dumps are the other formats that hold memory and are not read. Magics at the
 // start of a file come before those further in.
-var dumps = []magic.Format{
+var Dumps = []magic.Format{
 	// LiME deflate.c: the whole file is one zlib stream.
 	{Name: "zlib-compressed LiME", What: "a LiME dump compressed with zlib", Match: isZlibLiME,
 		Advice: "decompress it first (zlib-flate -uncompress < FILE > OUT)", RawHelps: magic.ScanCompressed},

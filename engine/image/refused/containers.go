@@ -1,4 +1,4 @@
-package formats
+package refused
 
 import (
 	"slices"
@@ -19,8 +19,8 @@ import (
 // qemuConvert is the advice about disk images that qemu-img recognises.
 const qemuConvert = "convert it to the disk's bytes first (qemu-img convert -O raw FILE OUT)"
 
-// containers are asked after the dumps.
-var containers = holdingAnything(slices.Concat(compressors, archives, evidence, disks, encrypted))
+// Containers are asked after the dumps.
+var Containers = holdingAnything(slices.Concat(compressors, archives, evidence, disks, encrypted))
 
 // holdingAnything returns formats with what containers hold.
 func holdingAnything(all []magic.Format) []magic.Format {

@@ -37,9 +37,11 @@ var imports = map[string][]string{
 	"vscan/engine/image/lime":      {"image", "input", "magic", "engine", "addr"},
 	"vscan/engine/image/vmware":    {"image", "input", "magic", "raw", "engine", "addr"}, // its memory is raw where it has no gaps
 	"vscan/engine/image/refused":   {"image", "magic", "vmware", "addr"},                 // a state file is told by the package that reads it
-	"vscan/engine/image/formats":   {"image", "input", "magic", "raw", "lime", "vmware", "refused", "engine", "addr"},
-	"vscan/engine/image/layer":     {"image", "input", "magic", "formats", "engine", "addr"},
-	"vscan/engine/image/imagetest": {"image", "input", "engine", "addr"}, // for tests
+	"vscan/engine/image/elf":       {"image", "input", "magic", "raw", "engine", "addr"}, // a program that has no segments is raw
+	"vscan/engine/image/core":      {"image", "input", "magic", "elf", "engine", "addr"},
+	"vscan/engine/image/formats":   {"image", "input", "magic", "raw", "lime", "vmware", "refused", "elf", "core", "engine", "addr"},
+	"vscan/engine/image/layer":     {"image", "input", "magic", "formats", "elf", "core", "engine", "addr"}, // formats: what is no memory is refused
+	"vscan/engine/image/imagetest": {"image", "input", "engine", "addr"},                                    // for tests
 	// Edges are what a scan for ptr finds; words, ranges and levels are those of
 	// engine.
 	"vscan/engine/graph":         {"heap", "engine", "patterns", "simd", "addr", "mmap"},

@@ -3,6 +3,8 @@ package formats
 import (
 	"slices"
 
+	"vscan/engine/image/core"
+	"vscan/engine/image/elf"
 	"vscan/engine/image/lime"
 	"vscan/engine/image/magic"
 	"vscan/engine/image/refused"
@@ -13,7 +15,7 @@ import (
 // here is raw memory.
 var formats = slices.Concat(
 	refused.CrashDumps,
-	[]magic.Format{lime.Format, coreFormat, programFormat},
+	[]magic.Format{lime.Format, core.Format, elf.Format},
 	refused.Dumps,
 	refused.Containers,
 )

@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"vscan/engine/image"
+	"vscan/engine/image/elf"
 	"vscan/engine/image/input"
 	"vscan/engine/image/magic"
 	"vscan/engine/image/raw"
@@ -62,8 +63,8 @@ func read(f *input.File, o image.Options) (*image.Draft, error) {
 			is = "it is " + k.What
 		}
 		return nil, fmt.Errorf("%s does not have the format %q: %s", f.Name(), o.Format, is)
-	case o.Base != nil && !o.Raw && o.Offset == 0 && o.Len == 0 && IsProgram(head):
-		return openProgram(in, o)
+	case o.Base != nil && !o.Raw && o.Offset == 0 && o.Len == 0 && elf.IsProgram(head):
+		return elf.Open(in, o)
 	case o.Format != "" && o.Base != nil:
 		return nil, &image.BaseError{Path: f.Name(), Format: o.Format}
 	case k == nil && o.Base == nil && vmware.IsMemory(f.Name()):

@@ -27,10 +27,11 @@ func TestSampleGuest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	img, err := imagetest.Finished(formats.OpenELF(imagetest.Reader(elfDump), image.Options{}))
+	img, err := formats.Open(imagetest.TempFile(t, "dump.elf", string(elfDump)), image.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer img.Close()
 	imagetest.CheckImage(t, img, uint64(len(elfDump)))
 	if img.Format != "ELF machine dump" || img.Space != image.Physical || len(img.Mappings) != 2 || img.Missing != 0 {
 		t.Errorf("%+v", img)

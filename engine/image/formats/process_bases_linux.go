@@ -8,12 +8,13 @@ import (
 	"strings"
 
 	"vscan/engine/addr"
+	"vscan/engine/image/elf"
 )
 
 // setBases finds the load bases of the files that the areas are of, and where
 // other names begin. An area without a name is called [anon].
 func (p *process) setBases(vmas []vma) {
-	var pieces []filePiece
+	var pieces []elf.Piece
 	var of []*vma // the area of each piece
 	for i := range vmas {
 		v := &vmas[i]
@@ -26,11 +27,11 @@ func (p *process) setBases(vmas []vma) {
 		}
 		if path.IsAbs(v.name) {
 			file := fmt.Sprintf("%s\x00%s %d", v.name, v.dev, v.inode) // names of memfd and of SysV segments repeat
-			pieces = append(pieces, filePiece{Range: v.Range, offset: v.offset, name: file})
+			pieces = append(pieces, elf.Piece{Range: v.Range, Offset: v.offset, Name: file})
 			of = append(of, v)
 		}
 	}
-	bases := loadBases(pieces, func(i int) (uint64, bool) { return p.programAt(of[i]) })
+	bases := elf.LoadBases(pieces, func(i int) (uint64, bool) { return p.programAt(of[i]) })
 	for i, v := range of {
 		v.base = bases[i]
 	}
@@ -53,11 +54,11 @@ func (p *process) programAt(v *vma) (span uint64, data bool) {
 	if f == nil {
 		return 0, false
 	}
-	prog, err := readHead(f.Reader())
+	prog, err := elf.ReadHead(f.Reader())
 	if err != nil {
-		return 0, errors.Is(err, errNoELF)
+		return 0, errors.Is(err, elf.ErrNoELF)
 	}
-	return prog.spanFrom(v.First, uint64(os.Getpagesize())), false
+	return prog.SpanFrom(v.First, uint64(os.Getpagesize())), false
 }
 
 // growsInParts reports whether areas of a name that lie side by side are one

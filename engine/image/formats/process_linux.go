@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"vscan/engine/image"
+	"vscan/engine/image/elf"
 )
 
 // openLive opens the memory of a live process as an image, by
@@ -234,21 +235,21 @@ func processName(dir string) string {
 }
 
 // readExeHeader reads the ELF header of the program that the process runs.
-func readExeHeader(dir string) (elfHeader, error) {
+func readExeHeader(dir string) (elf.Header, error) {
 	f, err := os.Open(dir + "/exe")
 	if err != nil {
-		return elfHeader{}, err
+		return elf.Header{}, err
 	}
 	defer f.Close()
 	b := make([]byte, 64)
 	n, err := io.ReadFull(f, b)
 	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
-		return elfHeader{}, err
+		return elf.Header{}, err
 	}
-	if !isELFMagic(b) {
-		return elfHeader{}, errors.New("not an ELF file")
+	if !elf.IsELF(b) {
+		return elf.Header{}, errors.New("not an ELF file")
 	}
-	return parseELFHeader(b[:n])
+	return elf.ParseHeader(b[:n])
 }
 
 // processError tells what to do where the memory of a process is refused.

@@ -15,6 +15,7 @@ import (
 	"vscan/engine"
 	"vscan/engine/addr"
 	"vscan/engine/image"
+	"vscan/engine/image/elf"
 	"vscan/engine/image/input"
 )
 
@@ -280,9 +281,9 @@ func (p *process) layFile(v *vma, m engine.Mapping) {
 func (p *process) describe(name string, areas int) {
 	what := ""
 	if h, err := readExeHeader(p.dir); err == nil {
-		p.WordSize, p.Order, p.OrderKnown = h.wordSize(), h.order, true
-		machine, _ := machineName(h.machine)
-		what = fmt.Sprintf("%d-bit %s-endian %s, ", 8*h.wordSize(), h.order, machine)
+		p.WordSize, p.Order, p.OrderKnown = h.WordSize(), h.Order, true
+		machine, _ := elf.MachineName(h.Machine)
+		what = fmt.Sprintf("%d-bit %s-endian %s, ", 8*h.WordSize(), h.Order, machine)
 	}
 	p.Detail = fmt.Sprintf("%s%s, %s: %d KiB in memory", what, name, input.Plural(areas, "mapping"), p.resident/1024)
 	for _, part := range []struct {

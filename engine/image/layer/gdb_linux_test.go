@@ -15,6 +15,8 @@ import (
 	"vscan/engine"
 	"vscan/engine/addr"
 	"vscan/engine/image"
+	"vscan/engine/image/core"
+	"vscan/engine/image/elf"
 	"vscan/engine/image/formats"
 	"vscan/engine/image/imagetest"
 )
@@ -226,11 +228,11 @@ func (c *comparison) pages(t *testing.T) {
 		if v.Mapping == nil {
 			continue
 		}
-		for a := v.First.AlignDown(formats.FilePage); a <= v.Last; a += formats.FilePage {
+		for a := v.First.AlignDown(elf.PageSize); a <= v.Last; a += elf.PageSize {
 			if n := len(c.at); n == 0 || c.at[n-1] < a {
 				c.at = append(c.at, a)
 			}
-			if a > addr.Max-formats.FilePage {
+			if a > addr.Max-elf.PageSize {
 				break
 			}
 		}
@@ -287,7 +289,7 @@ func (c *comparison) compare(t *testing.T) {
 	reasons := map[string]int{}
 	failed := 0
 	for _, a := range c.at {
-		mine, _ := c.space.Bytes(a, formats.FilePage)
+		mine, _ := c.space.Bytes(a, elf.PageSize)
 		theirs := c.gdb[a]
 		if string(mine) == theirs {
 			reasons["equal"]++
@@ -314,14 +316,14 @@ func firstOther(a []byte, b string) int {
 // reason says why a page may differ from what gdb reads.
 func (c *comparison) reason(a addr.Addr, mine []byte, theirs string) string {
 	at := c.space.At(a)
-	zeros := strings.Repeat("\x00", formats.FilePage)
+	zeros := strings.Repeat("\x00", elf.PageSize)
 	n := addr.Addr(firstOther(mine, theirs))
 	switch {
 	case len(mine) == 0 && theirs == zeros && at.State() == engine.Absent:
 		return "gdb reads as zeros what the core did not save and no file has"
 	case len(mine) == 0 && c.flag == "--under" && at.Mapping.Name != filepath.Base(c.layer.Modules[0].Path):
 		return "of a file that was not laid"
-	case len(mine) < formats.FilePage:
+	case len(mine) < elf.PageSize:
 		return ""
 	case theirs == "" && string(mine) == zeros && at.State() == engine.Zero:
 		return "gdb does not know of .bss that has no segment in the core"
@@ -339,7 +341,7 @@ func (c *comparison) reason(a addr.Addr, mine []byte, theirs string) string {
 // from there on.
 func (c *comparison) endsIn(v engine.Interval) bool {
 	src := v.Mapping.Source
-	return src != nil && src != formats.CoreOf(c.img).Source && (v.Mapping.OffsetOf(v.Last)+1 == src.Size() || src.Size()-v.Mapping.OffsetOf(v.Last) < formats.FilePage)
+	return src != nil && src != core.Of(c.img).Source && (v.Mapping.OffsetOf(v.Last)+1 == src.Size() || src.Size()-v.Mapping.OffsetOf(v.Last) < elf.PageSize)
 }
 
 // compareLive compares with the memory of the process: what it could not write
@@ -351,10 +353,10 @@ func (c *comparison) compareLive(t *testing.T, pid int) {
 		t.Skip(err)
 	}
 	defer mem.Close()
-	var page [formats.FilePage]byte
+	var page [elf.PageSize]byte
 	for _, a := range c.at {
-		mine, _ := c.space.Bytes(a, formats.FilePage)
-		if a > 1<<47 || len(mine) < formats.FilePage || c.couldWrite(a) || strings.HasSuffix(c.space.At(a).Mapping.Name, "/other") {
+		mine, _ := c.space.Bytes(a, elf.PageSize)
+		if a > 1<<47 || len(mine) < elf.PageSize || c.couldWrite(a) || strings.HasSuffix(c.space.At(a).Mapping.Name, "/other") {
 			continue // gcore saves zeros where it meets the end of a mapped file
 		}
 		if _, err := mem.ReadAt(page[:], int64(a)); err != nil {

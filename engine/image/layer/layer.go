@@ -17,6 +17,8 @@ import (
 	"vscan/engine"
 	"vscan/engine/addr"
 	"vscan/engine/image"
+	"vscan/engine/image/core"
+	"vscan/engine/image/elf"
 	"vscan/engine/image/formats"
 	"vscan/engine/image/input"
 	"vscan/engine/image/magic"
@@ -114,7 +116,7 @@ func layFile(img *image.Image, in input.Reader, spec image.LayerSpec, o image.Op
 		return nil, err
 	}
 	switch {
-	case !isRaw(spec, o) && formats.IsProgram(head):
+	case !isRaw(spec, o) && elf.IsProgram(head):
 		return programLayer(img, in, spec)
 	case spec.Unplaced && !isRaw(spec, o):
 		return mappedLayer(img, in)
@@ -148,7 +150,7 @@ func checkLayer(path string, k *magic.Format, o image.Options) error {
 
 // programLayer lays an ELF program or library.
 func programLayer(img *image.Image, in input.Reader, spec image.LayerSpec) (*Layer, error) {
-	p, err := formats.ReadWholeProgram(in)
+	p, err := elf.ReadWhole(in)
 	if err != nil {
 		return nil, err
 	}
@@ -167,7 +169,7 @@ func programLayer(img *image.Image, in input.Reader, spec image.LayerSpec) (*Lay
 	if spec.Unplaced {
 		bases, err = l.findBases(img, p, page)
 	} else {
-		err = p.Room(spec.At, page)
+		err = p.CheckBase(spec.At, page)
 		l.noteOther(img, p, spec.At)
 	}
 	if err != nil {
@@ -176,7 +178,7 @@ func programLayer(img *image.Image, in input.Reader, spec image.LayerSpec) (*Lay
 	for i, base := range bases {
 		l.layProgram(p, base, page)
 		if i < maxToldFiles {
-			l.note("%s: %s%s", p.Path(), p.Says(base, page), unsure(img, p, base))
+			l.note("%s: %s%s", p.Path(), p.Describe(base, page), unsure(img, p, base))
 		}
 	}
 	if n := len(bases) - maxToldFiles; n > 0 {
@@ -186,7 +188,7 @@ func programLayer(img *image.Image, in input.Reader, spec image.LayerSpec) (*Lay
 		l.noteLost(p, lost)
 	}
 	if spec.Unplaced || hasModuleAt(img, spec.At) {
-		l.writable = writable(formats.CoreOf(img), l.Mappings)
+		l.writable = writable(core.Of(img), l.Mappings)
 		l.noteUnsaved(img, in.Path()+": ")
 	}
 	return l, nil
@@ -200,8 +202,8 @@ func hasModuleAt(img *image.Image, at addr.Addr) bool {
 
 // unsure is what a note adds where the image has a file at base, that may be the
 // program, and holds nothing to compare the two.
-func unsure(img *image.Image, p *formats.Program, base addr.Addr) string {
-	c := formats.CoreOf(img)
+func unsure(img *image.Image, p *elf.Program, base addr.Addr) string {
+	c := core.Of(img)
 	if c == nil {
 		return ""
 	}
@@ -210,7 +212,7 @@ func unsure(img *image.Image, p *formats.Program, base addr.Addr) string {
 		if _, ok := m.OffsetAt(base); !ok {
 			continue
 		}
-		if compared, err := c.Verify(p, []*formats.CoreModule{m}); err == nil && !compared {
+		if compared, err := c.Verify(p, []*core.Module{m}); err == nil && !compared {
 			return ": compared with nothing, since the core saved neither its header nor its build-id: it may be another build"
 		}
 	}
@@ -218,34 +220,34 @@ func unsure(img *image.Image, p *formats.Program, base addr.Addr) string {
 }
 
 // layProgram adds the program with its lowest page at base.
-func (l *Layer) layProgram(p *formats.Program, base addr.Addr, page uint64) {
+func (l *Layer) layProgram(p *elf.Program, base addr.Addr, page uint64) {
 	name := input.BaseName(p.Path())
 	ms := p.Lay(base, page, name)
 	l.Mappings = append(l.Mappings, ms...)
 	l.Modules = append(l.Modules, image.NewModule(name, p.BuildID, p.Source, ms))
 }
 
-func (l *Layer) noteLost(p *formats.Program, lost uint64) {
+func (l *Layer) noteLost(p *elf.Program, lost uint64) {
 	l.note("%s: truncated: the file ends at offset %#x: %d bytes of its segments are lost", p.Path(), p.Size, lost)
 	l.Missing = input.AddSat(l.Missing, lost)
 }
 
 // pageSize is the size of a page of the memory, in bytes.
 func pageSize(img *image.Image) uint64 {
-	if c := formats.CoreOf(img); c != nil {
+	if c := core.Of(img); c != nil {
 		return c.Page
 	}
-	return formats.FilePage
+	return elf.PageSize
 }
 
 // findBases is where the lowest page of a program was loaded, once or more, as
 // the image tells.
-func (l *Layer) findBases(img *image.Image, p *formats.Program, page uint64) ([]addr.Addr, error) {
-	c := formats.CoreOf(img)
+func (l *Layer) findBases(img *image.Image, p *elf.Program, page uint64) ([]addr.Addr, error) {
+	c := core.Of(img)
 	if c == nil {
 		return l.fixedBase(p, page, "the image does not tell what was loaded where")
 	}
-	ms := c.PlacesOf(p)
+	ms := c.Candidates(p)
 	if len(ms) == 0 {
 		return l.fixedBase(p, page, "the core names no such file")
 	}
@@ -253,25 +255,25 @@ func (l *Layer) findBases(img *image.Image, p *formats.Program, page uint64) ([]
 }
 
 // fixedBase is where a program of fixed addresses lies, whatever the image.
-func (l *Layer) fixedBase(p *formats.Program, page uint64, why string) ([]addr.Addr, error) {
-	if p.Typ != formats.ElfExec {
+func (l *Layer) fixedBase(p *elf.Program, page uint64, why string) ([]addr.Addr, error) {
+	if p.Type != elf.TypeExec {
 		return nil, &image.UnplacedError{Path: p.Path(), Program: true, Why: why}
 	}
 	base := addr.Addr(p.LowPage(page))
 	l.note("%s: %s: nothing tells whether it is the program that ran", p.Path(), why)
-	return []addr.Addr{base}, p.Room(base, page)
+	return []addr.Addr{base}, p.CheckBase(base, page)
 }
 
 // noteOther tells where the program that is laid at an address is not the one
 // that the image has there.
-func (l *Layer) noteOther(img *image.Image, p *formats.Program, at addr.Addr) {
-	c := formats.CoreOf(img)
+func (l *Layer) noteOther(img *image.Image, p *elf.Program, at addr.Addr) {
+	c := core.Of(img)
 	if c == nil {
 		return
 	}
 	for i := range c.Modules {
 		if m := &c.Modules[i]; m.Base == at {
-			if _, err := c.Verify(p, []*formats.CoreModule{m}); err != nil {
+			if _, err := c.Verify(p, []*core.Module{m}); err != nil {
 				l.note("%v", err)
 			}
 		}
@@ -281,7 +283,7 @@ func (l *Layer) noteOther(img *image.Image, p *formats.Program, at addr.Addr) {
 // noteUnsaved counts the ranges that the process could write, that the core
 // did not save and that the layer shows instead.
 func (l *Layer) noteUnsaved(img *image.Image, prefix string) {
-	c := formats.CoreOf(img)
+	c := core.Of(img)
 	if c == nil {
 		return
 	}
@@ -298,7 +300,7 @@ func (l *Layer) noteUnsaved(img *image.Image, prefix string) {
 
 // writable is those of the mappings that the process could write, as they or
 // the core say.
-func writable(c *formats.CoreFile, ms []engine.Mapping) []engine.Mapping {
+func writable(c *core.Core, ms []engine.Mapping) []engine.Mapping {
 	var out []engine.Mapping
 	for i := range ms {
 		if ms[i].Perm&engine.PermWrite != 0 || c != nil && c.Writable(ms[i].First) {
@@ -319,18 +321,18 @@ func verb(n int, one, more string) string {
 // mappedLayer lays a file that is no program where the image says that it was
 // mapped.
 func mappedLayer(img *image.Image, in input.Reader) (*Layer, error) {
-	c := formats.CoreOf(img)
+	c := core.Of(img)
 	if c == nil {
 		return nil, &image.UnplacedError{Path: in.Path(), What: "what is no ELF program or library"}
 	}
-	ms := c.PlacesOfFile(in.Path())
+	ms := c.CandidatesOf(in.Path())
 	if ms == nil {
 		return nil, &image.UnplacedError{Path: in.Path(), What: "what is no ELF program or library, and no file that the core names"}
 	}
 	l := new(Layer)
 	for _, m := range ms {
 		if m.Known {
-			return nil, fmt.Errorf("%s does not fit: it is no ELF file, and what the core has at %v%s is one", in.Path(), m.Base, m.Named())
+			return nil, fmt.Errorf("%s does not fit: it is no ELF file, and what the core has at %v%s is one", in.Path(), m.Base, m.InBrackets())
 		}
 		l.layRanges(c, in, m, input.BaseName(in.Path()), nil)
 		l.note("%s: laid where the core says that %s was mapped, from %v", in.Path(), m.Path, m.Base)

@@ -12,6 +12,8 @@ import (
 	"vscan/engine"
 	"vscan/engine/addr"
 	"vscan/engine/image"
+	"vscan/engine/image/core"
+	"vscan/engine/image/elf"
 	"vscan/engine/image/formats"
 	"vscan/engine/image/imagetest"
 	"vscan/engine/image/input"
@@ -85,7 +87,7 @@ func laid(t *testing.T, img *image.Image, l *Layer) string {
 	t.Helper()
 	var ms []engine.Mapping
 	for v := range underSpace(t, img, l).Intervals(addr.All) {
-		if v.Mapping != nil && v.Mapping.Source != formats.CoreOf(img).Source {
+		if v.Mapping != nil && v.Mapping.Source != core.Of(img).Source {
 			m := *v.Mapping
 			m.Offset += uint64(v.First - m.First)
 			m.NameOffset += uint64(v.First - m.First)
@@ -135,7 +137,7 @@ func TestUnplacedProgram(t *testing.T) {
 func TestModulesOfLargePages(t *testing.T) {
 	imagetest.EachForm(t, func(t *testing.T, wide bool, order addr.ByteOrder, _ uint64) {
 		b := imagetest.BuildProgram(wide, order, imagetest.SharedObject, 0x22000, imagetest.Load(5, 0, 0, 0x800, 0), imagetest.Load(6, 0x1f000, 0x2f000, 0x900, 0x1100))
-		for _, c := range []struct{ unit, pagesz, page uint64 }{{1, 0x10000, 0x10000}, {0x10000, 0x1000, 0x10000}, {0x10000, 0, 0x10000}, {1, 0x4000, 0x4000}, {1, 0, formats.FilePage}, {1, 0x10001, formats.FilePage}, {4096, 0x10000, formats.FilePage}} {
+		for _, c := range []struct{ unit, pagesz, page uint64 }{{1, 0x10000, 0x10000}, {0x10000, 0x1000, 0x10000}, {0x10000, 0, 0x10000}, {1, 0x4000, 0x4000}, {1, 0, elf.PageSize}, {1, 0x10001, elf.PageSize}, {4096, 0x10000, elf.PageSize}} {
 			const base = 0x50000000
 			page := c.page
 			img := opened(t, imagetest.BuildELF(wide, order, []imagetest.Segment{
@@ -506,24 +508,24 @@ func FuzzModules(f *testing.F) {
 		f.Add(m.Core("/bin/prog", 0x400000, true), m.File())
 		f.Add(m.Core("/bin/prog", 0x400000, false), m.File())
 	}
-	f.Fuzz(func(t *testing.T, core, prog []byte) {
-		img, err := imagetest.Finished(formats.OpenELF(imagetest.Reader(core), image.Options{}))
+	f.Fuzz(func(t *testing.T, file, prog []byte) {
+		img, err := imagetest.Finished(core.Open(imagetest.Reader(file), image.Options{}))
 		if err != nil {
 			return
 		}
-		if len(img.Modules) > len(core) {
-			t.Errorf("%d modules of %d bytes", len(img.Modules), len(core))
+		if len(img.Modules) > len(file) {
+			t.Errorf("%d modules of %d bytes", len(img.Modules), len(file))
 		}
-		p, err := formats.ReadProgram(imagetest.Reader(prog))
-		c := formats.CoreOf(img)
+		p, err := elf.ReadProgram(imagetest.Reader(prog))
+		c := core.Of(img)
 		if err != nil || c == nil || len(p.Loads) == 0 {
 			return
 		}
 		l := new(Layer)
-		bases, err := l.findBases(img, p, formats.FilePage)
+		bases, err := l.findBases(img, p, elf.PageSize)
 		for _, base := range bases {
 			if err == nil {
-				l.layProgram(p, base, formats.FilePage)
+				l.layProgram(p, base, elf.PageSize)
 			}
 		}
 		for i := range c.Modules {

@@ -11,7 +11,8 @@ import (
 	"vscan/engine"
 	"vscan/engine/addr"
 	"vscan/engine/image"
-	"vscan/engine/image/formats"
+	"vscan/engine/image/core"
+	"vscan/engine/image/elf"
 	"vscan/engine/image/input"
 	"vscan/engine/image/magic"
 )
@@ -35,7 +36,7 @@ const (
 // Layer.LeftOut, and the first of it in the notes; it is an error where nothing is
 // left, or the image names no files ([image.ErrNoModules]).
 func OpenModules(img *image.Image, root string, o image.Options) (*Layer, error) {
-	c := formats.CoreOf(img)
+	c := core.Of(img)
 	if c == nil || len(c.Modules) == 0 {
 		return nil, image.ErrNoModules
 	}
@@ -60,8 +61,8 @@ func OpenModules(img *image.Image, root string, o image.Options) (*Layer, error)
 }
 
 // byPath is the modules of each path, in the order of their first addresses.
-func byPath(modules []formats.CoreModule) [][]*formats.CoreModule {
-	var out [][]*formats.CoreModule
+func byPath(modules []core.Module) [][]*core.Module {
+	var out [][]*core.Module
 	place := map[string]int{}
 	for i := range modules {
 		m := &modules[i]
@@ -79,7 +80,7 @@ func byPath(modules []formats.CoreModule) [][]*formats.CoreModule {
 // gathering is the files of a core while they are looked for.
 type gathering struct {
 	img   *image.Image
-	core  *formats.CoreFile // of img
+	core  *core.Core // of img
 	root  string
 	o     image.Options
 	layer *Layer
@@ -89,7 +90,7 @@ type gathering struct {
 }
 
 // take lays the file of some modules, which have one path.
-func (g *gathering) take(ms []*formats.CoreModule) {
+func (g *gathering) take(ms []*core.Module) {
 	if g.compared+g.others >= maxModuleFiles {
 		g.fail(ms, fmt.Errorf("%s: more than %d files: left out", ms[0].Path, maxModuleFiles))
 		return
@@ -108,7 +109,7 @@ func (g *gathering) take(ms []*formats.CoreModule) {
 }
 
 // fail notes why the file of some modules was not laid.
-func (g *gathering) fail(ms []*formats.CoreModule, why error) {
+func (g *gathering) fail(ms []*core.Module, why error) {
 	out := LeftOut{Path: ms[0].Path, Err: why, NoFile: errors.Is(why, errUnlayable) || isShared(ms[0].Path)}
 	for _, m := range ms {
 		for _, r := range m.Ranges {
@@ -130,11 +131,11 @@ func (e noFile) Is(target error) bool { return target == errUnlayable }
 // isShared reports whether a path is what the kernel calls memory that processes
 // share: memfd_create(2), System V. There was no file of this name.
 func isShared(path string) bool {
-	return path != formats.Undeleted(path) && (strings.HasPrefix(path, "/memfd:") || strings.HasPrefix(path, "/SYSV"))
+	return path != core.Undeleted(path) && (strings.HasPrefix(path, "/memfd:") || strings.HasPrefix(path, "/SYSV"))
 }
 
 // countNames counts the files that have one name, in different folders.
-func (g *gathering) countNames(paths [][]*formats.CoreModule) {
+func (g *gathering) countNames(paths [][]*core.Module) {
 	g.names = map[string]int{}
 	seen := map[string]bool{}
 	for _, ms := range paths {
@@ -148,24 +149,24 @@ func (g *gathering) countNames(paths [][]*formats.CoreModule) {
 // places is where a file may be: paths, below the root where there is one.
 func (g *gathering) places(name string) []string {
 	if g.root == "" {
-		return []string{formats.Undeleted(name)}
+		return []string{core.Undeleted(name)}
 	}
 	clean := cleanPath(name)
 	return []string{clean, "/" + path.Base(clean)}
 }
 
 // cleanPath is a path that a core names, which never leads above the root.
-func cleanPath(name string) string { return path.Clean("/" + formats.Undeleted(name)) }
+func cleanPath(name string) string { return path.Clean("/" + core.Undeleted(name)) }
 
 // oneOfSome reports whether what lies at a place below the root may be one of
 // several files as well, which have that name in different folders.
-func (g *gathering) oneOfSome(place string, ms []*formats.CoreModule) bool {
+func (g *gathering) oneOfSome(place string, ms []*core.Module) bool {
 	whole := cleanPath(ms[0].Path)
 	return g.root != "" && place != whole && g.names[path.Base(whole)] > 1
 }
 
 // try lays the file at a place as these modules, or says why it is not theirs.
-func (g *gathering) try(place string, ms []*formats.CoreModule) error {
+func (g *gathering) try(place string, ms []*core.Module) error {
 	if !strings.HasPrefix(ms[0].Path, "/") {
 		return noFile(ms[0].Path + ": no path of a file")
 	}
@@ -196,14 +197,14 @@ func (g *gathering) try(place string, ms []*formats.CoreModule) error {
 
 // lay lays an opened file as these modules. One that may be that of others as
 // well has to be compared.
-func (g *gathering) lay(in input.Reader, ms []*formats.CoreModule, oneOfSome bool) error {
+func (g *gathering) lay(in input.Reader, ms []*core.Module, oneOfSome bool) error {
 	head, _, err := magic.Ends(in)
 	if err != nil {
 		return err
 	}
-	var p *formats.Program
+	var p *elf.Program
 	compared := false
-	if formats.IsProgram(head) {
+	if elf.IsProgram(head) {
 		if p, compared, err = g.program(in, ms); err != nil {
 			return err
 		}
@@ -232,8 +233,8 @@ func (g *gathering) lay(in input.Reader, ms []*formats.CoreModule, oneOfSome boo
 
 // program reads a program or library that is to be these modules, nil where it
 // is neither, and reports whether it has been compared.
-func (g *gathering) program(in input.Reader, ms []*formats.CoreModule) (p *formats.Program, compared bool, err error) {
-	p, err = formats.ReadWholeProgram(in)
+func (g *gathering) program(in input.Reader, ms []*core.Module) (p *elf.Program, compared bool, err error) {
+	p, err = elf.ReadWhole(in)
 	var other *image.UnsupportedError
 	if errors.As(err, &other) || err == nil && len(p.Loads) == 0 {
 		return nil, false, nil // an object file, as any other file
@@ -245,19 +246,19 @@ func (g *gathering) program(in input.Reader, ms []*formats.CoreModule) (p *forma
 	if err != nil || compared {
 		return p, compared, err
 	}
-	return p, false, g.core.AgreesAnywhere(p, ms)
+	return p, false, g.core.FitsSomewhere(p, ms)
 }
 
 // mayBe says why a file that could not be compared is not that of the modules,
 // or nil: the core has a program there and this is none, or it has been deleted
 // and this is another of its name.
-func mayBe(file string, p *formats.Program, ms []*formats.CoreModule) error {
+func mayBe(file string, p *elf.Program, ms []*core.Module) error {
 	for _, m := range ms {
 		if m.Known && p == nil {
-			return fmt.Errorf("%s does not fit: it is no ELF program or library, and what the core has at %v%s is one", file, m.Base, m.Named())
+			return fmt.Errorf("%s does not fit: it is no ELF program or library, and what the core has at %v%s is one", file, m.Base, m.InBrackets())
 		}
 	}
-	if ms[0].Path != formats.Undeleted(ms[0].Path) {
+	if ms[0].Path != core.Undeleted(ms[0].Path) {
 		return fmt.Errorf("%s: the file that was mapped had been deleted, and nothing tells that this is it", file)
 	}
 	return nil
@@ -283,7 +284,7 @@ func (g *gathering) finish() error {
 
 // layRanges lays a file as a module: each range from its offset on. Of a
 // program whose segments lie there, what is zero in memory is laid over that.
-func (l *Layer) layRanges(c *formats.CoreFile, in input.Reader, m *formats.CoreModule, name string, p *formats.Program) {
+func (l *Layer) layRanges(c *core.Core, in input.Reader, m *core.Module, name string, p *elf.Program) {
 	start := len(l.Mappings)
 	for _, r := range m.Ranges {
 		whole := engine.Mapping{Range: r.Range, Source: in.Source, Offset: r.Offset, Name: name, NameOffset: uint64(r.First - c.LoadBase(r.First, m.Base)), File: true}
@@ -293,7 +294,7 @@ func (l *Layer) layRanges(c *formats.CoreFile, in input.Reader, m *formats.CoreM
 		if s := c.SegmentAt(r.First); s != nil {
 			whole.Perm = s.Perm()
 		}
-		l.Mappings = append(l.Mappings, formats.PagesOfFile(whole, in.Size, c.Page)...)
+		l.Mappings = append(l.Mappings, elf.PagesOfFile(whole, in.Size, c.Page)...)
 	}
 	var id []byte
 	if p != nil {
@@ -306,7 +307,7 @@ func (l *Layer) layRanges(c *formats.CoreFile, in input.Reader, m *formats.CoreM
 
 // layProgramParts adds to the ranges of a module, which are the mappings from
 // start on, what the program headers tell and NT_FILE does not.
-func (l *Layer) layProgramParts(c *formats.CoreFile, start int, m *formats.CoreModule, name string, p *formats.Program) {
+func (l *Layer) layProgramParts(c *core.Core, start int, m *core.Module, name string, p *elf.Program) {
 	base, err := c.BaseIn(p, m)
 	if err != nil {
 		return // mapped as bytes, not to be run
@@ -319,8 +320,8 @@ func (l *Layer) layProgramParts(c *formats.CoreFile, start int, m *formats.CoreM
 		s, pl := parts[i].Segment, parts[i].Place
 		if s.Memsz > s.Filesz {
 			l.Mappings = append(l.Mappings, engine.Mapping{
-				Range: addr.Range{First: pl.First + addr.Addr(pl.File), Last: pl.Last}, State: engine.Zero,
-				Perm: s.Perm(), Name: name, NameOffset: uint64(pl.First-c.LoadBase(m.Base, m.Base)) + pl.File, Part: pl.File > 0, File: true,
+				Range: addr.Range{First: pl.First + addr.Addr(pl.FileBytes), Last: pl.Last}, State: engine.Zero,
+				Perm: s.Perm(), Name: name, NameOffset: uint64(pl.First-c.LoadBase(m.Base, m.Base)) + pl.FileBytes, Part: pl.FileBytes > 0, File: true,
 			})
 		}
 	}
@@ -328,7 +329,7 @@ func (l *Layer) layProgramParts(c *formats.CoreFile, start int, m *formats.CoreM
 
 // takePerm gives a mapping the permissions of its segment where the core says
 // none, and keeps those that could be written when the program was loaded.
-func (l *Layer) takePerm(m *engine.Mapping, parts []formats.Part) {
+func (l *Layer) takePerm(m *engine.Mapping, parts []elf.Part) {
 	i := sort.Search(len(parts), func(i int) bool { return parts[i].First > m.First }) - 1
 	if i < 0 || m.First > parts[i].Last {
 		return

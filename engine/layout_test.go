@@ -39,7 +39,8 @@ var imports = map[string][]string{
 	"vscan/engine/image/refused":   {"image", "magic", "vmware", "addr"},                 // a state file is told by the package that reads it
 	"vscan/engine/image/elf":       {"image", "input", "magic", "raw", "engine", "addr"}, // a program that has no segments is raw
 	"vscan/engine/image/core":      {"image", "input", "magic", "elf", "engine", "addr"},
-	"vscan/engine/image/formats":   {"image", "input", "magic", "raw", "lime", "vmware", "refused", "elf", "core", "engine", "addr"},
+	"vscan/engine/image/proc":      {"image", "input", "elf", "engine", "addr"}, // programs tell the modules of a process, too
+	"vscan/engine/image/formats":   {"image", "input", "magic", "raw", "lime", "vmware", "refused", "elf", "core", "proc"},
 	"vscan/engine/image/layer":     {"image", "input", "magic", "formats", "elf", "core", "engine", "addr"}, // formats: what is no memory is refused
 	"vscan/engine/image/imagetest": {"image", "input", "engine", "addr"},                                    // for tests
 	// Edges are what a scan for ptr finds; words, ranges and levels are those of
@@ -55,7 +56,7 @@ var imports = map[string][]string{
 // Tests may import any.
 var dependencies = map[string][]string{
 	"golang.org/x/sync/errgroup":         {"vscan/engine", "vscan/engine/graph"},
-	"golang.org/x/sys/unix":              {"vscan/internal/mmap", "vscan/engine/image/formats", "vscan/engine/simd/simdtest"},
+	"golang.org/x/sys/unix":              {"vscan/internal/mmap", "vscan/engine/image/proc", "vscan/engine/simd/simdtest"},
 	"github.com/BobuSumisu/aho-corasick": {"vscan/bench"},
 	"github.com/klauspost/cpuid/v2":      {"vscan/engine/simd"},
 	"github.com/schollz/progressbar/v3":  {"vscan/cmd/vscan"},

@@ -1,4 +1,4 @@
-package formats
+package proc
 
 import (
 	"bytes"
@@ -17,7 +17,7 @@ import (
 	"vscan/engine/image/elf"
 )
 
-// openLive opens the memory of a live process as an image, by
+// Open opens the memory of a live process as an image, by
 // /proc/PID/smaps, /proc/PID/pagemap and /proc/PID/mem. It takes stock of the
 // pages once, when it is called, and leaves the process as it is: pages that
 // were never touched are not touched by reading them.
@@ -39,8 +39,8 @@ import (
 // The process goes on running: what its memory is when it is read is what is
 // found, and what is gone by then is unreadable. Of the options, those of files
 // are not heeded.
-func openLive(pid int, o image.Options) (*image.Image, error) {
-	return openProcess(pid, o, processTricks{})
+func Open(pid int, o image.Options) (*image.Image, error) {
+	return open(pid, o, processTricks{})
 }
 
 // processTricks make a test of what only some kernels do.
@@ -51,7 +51,7 @@ type processTricks struct {
 	opened    func() // called when memory is opened, and nothing asked of it
 }
 
-func openProcess(pid int, o image.Options, tricks processTricks) (*image.Image, error) {
+func open(pid int, o image.Options, tricks processTricks) (*image.Image, error) {
 	path := fmt.Sprintf("pid:%d", pid)
 	if pid <= 0 {
 		return nil, fmt.Errorf("%s: want the number of a process, from 1", path)

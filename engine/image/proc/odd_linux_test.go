@@ -1,4 +1,4 @@
-package formats
+package proc
 
 import (
 	"maps"
@@ -250,9 +250,9 @@ func TestProcessExecs(t *testing.T) {
 	if found["before-exec"] == 0 || !stats.Complete() || times != 2 {
 		t.Errorf("found %#x, %+v, %d times", found, stats, times)
 	}
-	_, err := openProcess(pid, image.Options{}, processTricks{opened: func() { execNow(t, pid) }})
+	_, err := open(pid, image.Options{}, processTricks{opened: func() { execNow(t, pid) }})
 	imagetest.CheckError(t, err, "stop it first (kill -STOP")
-	_, err = openProcess(pid, image.Options{}, processTricks{opened: func() {
+	_, err = open(pid, image.Options{}, processTricks{opened: func() {
 		syscall.Kill(pid, syscall.SIGKILL)
 		for i := 0; i < 60_000 && !isGone(pid); i++ {
 			time.Sleep(time.Millisecond)

@@ -1,4 +1,14 @@
-package formats
+// Package proc opens the memory of live processes, by the files of /proc. It is for the
+// engine and may change: programs open processes with the formats package.
+//
+//	proc_linux.go     opens a process and its memory; why that is refused
+//	pages_linux.go    the mappings: where the bytes of each page come from
+//	pagemap_linux.go  which pages are in memory, swapped out or guards
+//	maps.go           the areas of /proc/PID/maps and smaps
+//	bases_linux.go    where the names of areas begin
+//	find_linux.go     processes by their names
+//	threads_linux.go  threads, without stopping them
+package proc
 
 import (
 	"bufio"

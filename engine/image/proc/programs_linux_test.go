@@ -1,4 +1,4 @@
-package formats
+package proc
 
 import (
 	"bufio"
@@ -146,7 +146,7 @@ func TestProcessPrograms(t *testing.T) {
 		t.Run(p.name, func(t *testing.T) {
 			pid := startProgram(t, p.name, p.source, p.needs, p.build, p.run)
 			before := residentKiB(t, pid)
-			img, err := openLive(pid, image.Options{})
+			img, err := Open(pid, image.Options{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -250,7 +250,7 @@ func TestProcessAgainstGDB(t *testing.T) {
 	}
 	for _, kind := range []string{"guards", "none", "files"} {
 		pid, p := startKind(t, kind)
-		img, err := openLive(pid, image.Options{ProtNone: true})
+		img, err := Open(pid, image.Options{ProtNone: true})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,4 +1,4 @@
-package formats
+package proc
 
 import (
 	"bytes"
@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// processInfo is a process that a name may mean.
-type processInfo struct {
+// Info is a process that a name may mean.
+type Info struct {
 	PID  int
 	Name string // of the program, with its arguments
 }
@@ -19,25 +19,25 @@ type processInfo struct {
 // commBytes is how much of its name the kernel keeps of a thread.
 const commBytes = 15
 
-// findLive returns the processes of a name, ascending by their number: those
+// Find returns the processes of a name, ascending by their number: those
 // whose comm it is, or whose program's or first argument's file name. This
 // process is not among them.
-func findLive(name string) ([]processInfo, error) {
+func Find(name string) ([]Info, error) {
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
 		return nil, err
 	}
-	var found []processInfo
+	var found []Info
 	for _, e := range entries {
 		pid, err := strconv.Atoi(e.Name())
 		if err != nil || pid == os.Getpid() {
 			continue
 		}
-		if info := (processInfo{pid, commandLine(pid)}); isCalled(pid, name, info.Name) {
+		if info := (Info{pid, commandLine(pid)}); isCalled(pid, name, info.Name) {
 			found = append(found, info)
 		}
 	}
-	slices.SortFunc(found, func(a, b processInfo) int { return a.PID - b.PID })
+	slices.SortFunc(found, func(a, b Info) int { return a.PID - b.PID })
 	return found, nil
 }
 

@@ -33,7 +33,7 @@ func memory() (*engine.Space, error) {
 
 // Who refers to an object of 16 bytes, and by which chains of pointers the data
 // of a program leads to it. Of a dump, the space, the word size and byte order
-// (Image.Arch) and Options.Missing come from image.Open.
+// (Image.Arch) and Options.Missing come from formats.Open.
 func Example() {
 	ctx := context.Background()
 	space, err := memory()

@@ -34,7 +34,7 @@ type UnsupportedError struct {
 	// one by one instead of the whole, in this order; nil where that would not help.
 	Layers []LayerSpec
 
-	// Live says that a live process can be opened instead, with OpenProcess: PID, or
+	// Live says that a live process can be opened instead, with formats.OpenProcess: PID, or
 	// where that is 0 one whose number is not known here.
 	Live bool
 	PID  int
@@ -120,5 +120,5 @@ func (e *UnplacedError) Error() string {
 }
 
 // ErrNoModules says that an image does not tell which files were mapped, so that
-// each has to be laid at an address that is given: see OpenLayer.
+// each has to be laid at an address that is given: see layer.Open.
 var ErrNoModules = errors.New("the image names no mapped files (it has no note NT_FILE): lay each file at its address")

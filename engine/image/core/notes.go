@@ -65,7 +65,7 @@ type fileSpan struct {
 	addr.Range
 	name   string
 	offset uint64    // in the file, in bytes
-	base   addr.Addr // that offsets in the module count from: see loadBases
+	base   addr.Addr // that offsets in the module count from: see elf.LoadBases
 }
 
 // machineNotes are the names of the notes that are written for machines, with

@@ -24,7 +24,7 @@ const (
 )
 
 // ReadWhole reads the headers of a program or library that is to be laid
-// whole, as readProgram does, and refuses what has no bytes of it.
+// whole, as ReadProgram does, and refuses what has no bytes of it.
 func ReadWhole(in input.Reader) (*Program, error) {
 	p, err := ReadProgram(in)
 	if err != nil {

@@ -30,7 +30,7 @@ const (
 )
 
 // Format is the line in the table of detection of ELF files that are no
-// cores. They are read where an address says where they lie: see openProgram.
+// cores. They are read where an address says where they lie: see Open.
 var Format = magic.Format{Name: "ELF", What: "an ELF file", Match: IsELF, Option: "elf", Open: refuseUnplaced, Holds: image.HoldsProgram}
 
 // Header is the ELF header, as far as a core needs it.

@@ -50,7 +50,7 @@ type Program struct {
 }
 
 // IsProgram reports whether a file begins with the header of an ELF file that
-// is no core. One that is damaged counts as a core: see isELFCore.
+// is no core. One that is damaged counts as a core: see IsCore.
 func IsProgram(head []byte) bool { return IsELF(head) && !IsCore(head) }
 
 // ReadProgram reads the headers of an ELF executable or shared object. What no
@@ -260,7 +260,10 @@ func (p *Program) findBuildID() []byte {
 	return nil
 }
 
-// buildIDIn walks notes, which have the form that readNoteSegment tells.
+// buildIDIn walks notes, of which each is a header of three 32-bit
+// words (length of the name, length of the contents, type), the name with its zero
+// byte and the contents, both padded to 4 bytes, or to 8 in a segment that is aligned
+// so.
 func buildIDIn(b []byte, order addr.ByteOrder, align uint64) []byte {
 	pad := uint64(4)
 	if align == 8 {

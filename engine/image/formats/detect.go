@@ -10,10 +10,10 @@ import (
 	"vscan/engine/image/refused"
 )
 
-// formats is what detection knows, asked in this order: dumps before what may
+// table is what detection knows, asked in this order: dumps before what may
 // hold one, and magics at the start of a file before those further in. What is not
 // here is raw memory.
-var formats = slices.Concat(
+var table = slices.Concat(
 	refused.CrashDumps,
 	[]magic.Format{lime.Format, core.Format, elf.Format},
 	refused.Dumps,
@@ -34,15 +34,15 @@ func Identify(head []byte) string {
 // Recognize finds the format of a file by its first bytes, or else its last.
 func Recognize(head, tail []byte) *magic.Format {
 	head = head[:min(len(head), magic.HeadSize)]
-	for i := range formats {
-		if formats[i].Match(head) {
-			return &formats[i]
+	for i := range table {
+		if table[i].Match(head) {
+			return &table[i]
 		}
 	}
 	tail = tail[max(len(tail)-magic.TailSize, 0):]
-	for i := range formats {
-		if t := formats[i].Tail; t != nil && t(tail) {
-			return &formats[i]
+	for i := range table {
+		if t := table[i].Tail; t != nil && t(tail) {
+			return &table[i]
 		}
 	}
 	return nil

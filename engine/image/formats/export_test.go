@@ -1,4 +1,4 @@
 package formats
 
 // Table is detection's, for tests.
-var Table = formats
+var Table = table

@@ -84,7 +84,7 @@ func read(f *input.File, o image.Options) (*image.Draft, error) {
 // that are read.
 func Names() []image.FormatName {
 	names := []image.FormatName{image.FormatRaw}
-	for _, k := range formats {
+	for _, k := range table {
 		if k.Option != "" && !slices.Contains(names, k.Option) {
 			names = append(names, k.Option)
 		}

@@ -162,7 +162,7 @@ func (l *reader) tooSmall(off uint64) error {
 }
 
 // step reads what is at a file offset and returns where the next header is. A
-// *limeError says that the header is damaged and was skipped.
+// *headerError says that the header is damaged and was skipped.
 func (l *reader) step(off uint64) (next uint64, err error) {
 	rec, err := l.record(off)
 	switch {

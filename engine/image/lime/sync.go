@@ -17,12 +17,12 @@ import (
 // them; they are looked for only in what is lost otherwise.
 //
 // A search never goes back over what an earlier one has passed, but for a record
-// that is longer than the file, and then reading ends with that or with limeReach:
+// that is longer than the file, and then reading ends with that or with reach:
 // so all searches together read the file twice at most, in blocks that are kept
 // from one search to the next, once more for zeros at its end, and 32 bytes for
 // each header that is found.
 
-// blockSize is how much a search reads at a time, limeNear how much is read for a
+// blockSize is how much a search reads at a time, nearSize how much is read for a
 // header: records can be small, and so many.
 const (
 	blockSize = 1 << 20
@@ -164,7 +164,7 @@ func (l *reader) findNext(from uint64) (off uint64, zero bool, err error) {
 // findChain looks for a record that leads to another one, or to the end of the
 // file, behind the header of one from first on that is longer than the file.
 // Truncated dumps are common and damaged ranges are not, so it does not look
-// further than limeReach, and not for records that come before that one in
+// further than reach, and not for records that come before that one in
 // memory: their headers are what LiME has written, and the machine kept, by then.
 func (l *reader) findChain(from uint64, first addr.Addr) (uint64, error) {
 	off, _, err := l.find(from, min(input.AddSat(from, reach), l.Size), func(at uint64, b []byte) bool {

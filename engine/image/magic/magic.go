@@ -12,7 +12,7 @@ import (
 	"vscan/engine/image/input"
 )
 
-// HeadSize is how many of a file's first bytes detection looks at, tailSize how
+// HeadSize is how many of a file's first bytes detection looks at, TailSize how
 // many of its last ones. A swap area with pages of 64 KiB has its magic at the
 // end of its first page, a disk image in the last sector.
 const (
@@ -25,8 +25,8 @@ const (
 type Format struct {
 	Name     string                                                  // as Identify gives it
 	What     string                                                  // to follow "is"
-	Match    func(head []byte) bool                                  // of up to headSize bytes
-	Tail     func(tail []byte) bool                                  // of up to tailSize bytes; nil: the head alone tells
+	Match    func(head []byte) bool                                  // of up to HeadSize bytes
+	Tail     func(tail []byte) bool                                  // of up to TailSize bytes; nil: the head alone tells
 	Option   image.FormatName                                        // as Options.Format names it, where it is read
 	Open     func(input.Reader, image.Options) (*image.Draft, error) // nil: not read
 	Holds    image.Holding

@@ -23,13 +23,13 @@ import (
 // were never touched are not touched by reading them.
 //
 //   - Pages that are in memory or swapped out are read from the process; with
-//     [Options.Resident], swapped ones are absent.
+//     [image.Options.Resident], swapped ones are absent.
 //   - Private anonymous pages that were never touched are zero.
 //   - Pages of a mapped file that the process has not touched come from the file.
 //     Where it cannot be opened, or is another file by now, they are read from the
 //     process, and a note says so.
 //   - What cannot be read by its nature is absent and not missing: guard pages,
-//     mappings without any permission (unless [Options.ProtNone]), memory of
+//     mappings without any permission (unless [image.Options.ProtNone]), memory of
 //     devices (the pages of block devices are those of a file), pages past the end of a mapped file, pages that a userfaultfd is to
 //     supply.
 //

@@ -73,7 +73,7 @@ func Open(in input.Reader, o image.Options) (*image.Draft, error) {
 	return img, nil
 }
 
-// check is what openVMEM does with the state files. The file's bytes are the
+// check is what Open does with the state files. The file's bytes are the
 // image's only mapping.
 func check(img *image.Draft, in input.Reader) error {
 	sidecars, err := findSidecars(in.Path())

@@ -38,7 +38,7 @@ func NewBuildIDs(modules ...Module) *BuildIDs {
 	return x
 }
 
-// list is the one that a module belongs to.
+// list returns the one that a module belongs to.
 func (x *BuildIDs) list(m *Module) *idList {
 	for _, l := range x.byName[m.Path] {
 		if l.src == m.Source {

@@ -35,7 +35,8 @@ type FileRange struct {
 // byFirst orders ranges by their first addresses.
 func byFirst(a, b FileRange) int { return cmp.Compare(a.First, b.First) }
 
-// NewModule is the module of a file that was laid.
+// NewModule returns the module of a file that was laid: its name, its build-id or nil, the
+// source of its bytes, and the mappings that show it.
 func NewModule(name string, id []byte, src engine.Source, ms []engine.Mapping) Module {
 	m := Module{Path: name, BuildID: id, Source: src}
 	for i := range ms {

@@ -36,8 +36,8 @@ func (n *namer) setBases() {
 	}
 }
 
-// LoadBase is where offsets in the module count from that has a piece at an
-// address; other is the answer where there is none.
+// LoadBase returns the address that offsets in a module count from, of the module
+// that has a piece which begins at a. Where no piece begins there, it returns other.
 func (c *Core) LoadBase(a, other addr.Addr) addr.Addr {
 	if base, ok := c.bases[a]; ok {
 		return base

@@ -28,7 +28,8 @@ type reader struct {
 	core *Core // of the core of a process, once its modules are found; else nil
 }
 
-// Open reads an ELF core.
+// Open reads an ELF core into an image. What it keeps of the core of a process is
+// Image.Origin: see Of.
 func Open(in input.Reader, o image.Options) (*image.Draft, error) {
 	c := reader{File: elf.File{Reader: in, Draft: new(image.Draft)}}
 	var err error

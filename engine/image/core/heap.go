@@ -70,7 +70,7 @@ func (n *namer) findMain() mainProgram {
 	return p
 }
 
-// programOfFile is the program, whose file the core tells and whose headers it
+// programOfFile returns the program, whose file the core tells and whose headers it
 // does not hold: from one of its mappings up to the next file.
 func (n *namer) programOfFile(i int) mainProgram {
 	last := n.files[i]
@@ -83,7 +83,7 @@ func (n *namer) programOfFile(i int) mainProgram {
 	return mainProgram{end: last.Last + 1, moving: n.auxv[atBase] == 0}
 }
 
-// programPath is what was executed, as AT_EXECFN has it: a path as it was given.
+// programPath returns what was executed, as AT_EXECFN has it: a path as it was given.
 // It is "" where that is a script, whose path follows its interpreter's among the
 // arguments, for then the program is the interpreter.
 func (n *namer) programPath() string {
@@ -156,7 +156,7 @@ func (n *namer) biasByHeader(at uint64, loads []loadHeader) (bias uint64, ok boo
 	return 0, false
 }
 
-// placeProgram is the pages that load headers show the program's file in, and
+// placeProgram returns the pages that load headers show the program's file in, and
 // the end of all.
 func (n *namer) placeProgram(loads []loadHeader, bias uint64) (parts []addr.Range, p mainProgram) {
 	page := n.page()
@@ -175,7 +175,7 @@ func (n *namer) placeProgram(loads []loadHeader, bias uint64) (parts []addr.Rang
 	return parts, p
 }
 
-// page is the size of a page in bytes, as the auxiliary vector tells.
+// page returns the size of a page in bytes, as the auxiliary vector tells.
 func (c *reader) page() uint64 {
 	page := c.auxv[atPagesz]
 	if page&(page-1) != 0 || page < 1<<12 || page > 1<<20 {
@@ -212,7 +212,7 @@ func (n *namer) findHeap(p mainProgram) (addr.Range, bool) {
 	return n.onlyPlace(p, places)
 }
 
-// places are those where the heap may be, a bounded number of them. On PowerPC64
+// places returns those where the heap may be, a bounded number of them. On PowerPC64
 // Linux may also begin it at 1 TiB: arch_randomize_brk.
 func (n *namer) places(p mainProgram) []heapPlace {
 	reach := uint64(n.Pick(32<<20, 1<<30))
@@ -276,7 +276,7 @@ func (n *namer) chunksIn(x heapPlace) (last addr.Addr, ok bool) {
 	return last, ok
 }
 
-// further is the end of the heap at the start of a place that goes as far as last
+// further returns the end of the heap at the start of a place that goes as far as last
 // at least: where a mapping ends and that is told.
 func (n *namer) further(x heapPlace, last addr.Addr) addr.Addr {
 	if last == x.Last {
@@ -347,7 +347,7 @@ const (
 	exactly         // it is held itself
 )
 
-// toldEnds is how the modules' data tell the addresses behind the mappings of the
+// toldEnds returns how the modules' data tell the addresses behind the mappings of the
 // places: what of a file may be written, and .bss. No more than 16 MiB are read.
 func (n *namer) toldEnds(places []heapPlace) map[addr.Addr]telling {
 	told := make(map[addr.Addr]telling)

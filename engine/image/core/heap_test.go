@@ -10,7 +10,7 @@ import (
 	"vscan/engine/image/imagetest"
 )
 
-// chunks is the start of a heap of glibc: chunks of these sizes, whose flags are
+// chunks returns the start of a heap of glibc: chunks of these sizes, whose flags are
 // in their lowest bits, and zeros.
 func chunks(wide bool, order addr.ByteOrder, before uint64, sizes ...uint64) string {
 	var b strings.Builder
@@ -22,7 +22,7 @@ func chunks(wide bool, order addr.ByteOrder, before uint64, sizes ...uint64) str
 	return b.String()
 }
 
-// heapCore is a core of a program at 0x400000, moved there if base is less, whose
+// heapCore returns a core of a program at 0x400000, moved there if base is less, whose
 // .bss ends at 0x405fff and whose data are words; of segments behind them.
 func heapCore(wide bool, order addr.ByteOrder, linked uint64, auxv []uint64, data []uint64, more ...imagetest.Segment) []byte {
 	const at = 0x400000

@@ -34,14 +34,15 @@ type fileEntry struct {
 	path string
 }
 
-// Module is a module of a core with what the core saved of it.
+// Module is a file that was mapped, with what the core saved of it.
 type Module struct {
 	image.Module
 	head input.Reader // the first bytes, where it is Known
 	span uint64       // bytes behind Base that belong to it, 0 where that is not known
 }
 
-// Core is the core of a process, for what is asked after it was opened.
+// Core is the core of a process, for what is asked after it was opened. It has the
+// bytes of the file, and its ELF header.
 type Core struct {
 	input.Reader
 	elf.Header
@@ -134,7 +135,7 @@ func (c *Core) identify(m *Module) {
 	m.span = p.SpanFrom(m.Base, c.Page)
 }
 
-// saved is where in the core the byte at a is, and how many from there on are
+// saved returns where in the core the byte at a is, and how many from there on are
 // side by side; 0 where it was not saved.
 func (c *Core) saved(a addr.Addr) (off, n uint64) {
 	s := c.SegmentAt(a)
@@ -149,8 +150,8 @@ func (c *Core) saved(a addr.Addr) (off, n uint64) {
 	return s.Off + d, held - d
 }
 
-// SegmentAt is the segment at an address, nil where there is none. Where
-// segments overlap, which those of processes do not, it is one of them.
+// SegmentAt returns the segment that an address lies in, or nil. Where segments
+// overlap, which those of processes do not, it is one of them.
 func (c *Core) SegmentAt(a addr.Addr) *elf.Segment {
 	if !c.sorted {
 		c.loads, c.sorted = slices.Clone(c.loads), true
@@ -178,7 +179,7 @@ func (c *Core) SavedAll(r addr.Range) bool {
 	return false // pieces beyond number: nobody has told that they are all there
 }
 
-// headed is the modules of a core that has no NT_FILE: its segments that begin
+// headed returns the modules of a core that has no NT_FILE: its segments that begin
 // with an ELF header, without a path.
 func (c *Core) headed() []Module {
 	c.SegmentAt(0) // sorts
@@ -197,9 +198,10 @@ func (c *Core) headed() []Module {
 	return out
 }
 
-// Verify says why a program cannot be the file that is mapped as these modules,
-// or nil, and whether it has been compared at all: by build-id and load segments
-// or, where either has no build-id, by the first bytes that the core saved.
+// Verify compares a program with modules that it may be: by build-id and load segments
+// or, where either has no build-id, by the first bytes that the core saved. It returns
+// an error that says why the program cannot be the file that was mapped, and whether
+// there was anything to compare.
 func (c *Core) Verify(p *elf.Program, ms []*Module) (compared bool, err error) {
 	if !p.SameMachine(&c.Header) {
 		return false, fmt.Errorf("%s is for %s, and the process is %s", p.Path(), p.DescribeMachine(), c.DescribeMachine())
@@ -226,7 +228,8 @@ func (c *Core) Verify(p *elf.Program, ms []*Module) (compared bool, err error) {
 	return compared, nil
 }
 
-// InBrackets is " (PATH)", or nothing.
+// InBrackets returns " (PATH)", to follow an address in a message, or "" where the core
+// does not tell the path.
 func (m *Module) InBrackets() string {
 	if m.Path == "" {
 		return ""
@@ -234,8 +237,8 @@ func (m *Module) InBrackets() string {
 	return " (" + m.Path + ")"
 }
 
-// BaseIn is where the lowest page of a program is in a module, or why its
-// segments and the module's ranges do not agree.
+// BaseIn returns the address that the lowest page of a program has in a module. Where
+// its segments and the module's ranges do not agree, the error says in what.
 func (c *Core) BaseIn(p *elf.Program, m *Module) (addr.Addr, error) {
 	low := p.Low.Off &^ (c.Page - 1)
 	err := fmt.Errorf("%s does not fit: no range of it that was mapped begins with its lowest segment, at file offset %#x", p.Path(), low)
@@ -295,7 +298,8 @@ func (c *Core) wanted(parts []elf.Part, r image.FileRange) bool {
 	return s == nil || s.Perm() == engine.PermKnown
 }
 
-// OffsetAt is the file offset that a module has at an address.
+// OffsetAt returns the file offset that a module has at an address, and whether the
+// address lies in one of its ranges.
 func (m *Module) OffsetAt(a addr.Addr) (uint64, bool) {
 	i := sort.Search(len(m.Ranges), func(i int) bool { return m.Ranges[i].Last >= a })
 	if i == len(m.Ranges) || m.Ranges[i].First > a {
@@ -304,6 +308,6 @@ func (m *Module) OffsetAt(a addr.Addr) (uint64, bool) {
 	return m.Ranges[i].Offset + uint64(a-m.Ranges[i].First), true
 }
 
-// Undeleted is a path without what the kernel puts behind that of a file that
-// was deleted.
+// Undeleted returns a path without the " (deleted)" that the kernel puts behind that of a
+// file which was deleted.
 func Undeleted(p string) string { return strings.TrimSuffix(p, " (deleted)") }

@@ -58,13 +58,13 @@ func (c *reader) newNamer() *namer {
 	return n
 }
 
-// rangeOf is the addresses of a segment, cut at the last one that there is.
+// rangeOf returns the addresses of a segment, cut at the last one that there is.
 func (n *namer) rangeOf(s *elf.Segment) addr.Range {
 	first := addr.Addr(s.Vaddr)
 	return addr.Range{First: first, Last: first + addr.Addr(min(s.Memsz-1, uint64(n.MaxAddr()-first)))}
 }
 
-// at is the index in sorted of the segment that holds an address, -1 without
+// at returns the index in sorted of the segment that holds an address, -1 without
 // one. Segments of real cores do not overlap; where they do, no more than a few
 // are looked at.
 func (n *namer) at(a addr.Addr) int {
@@ -98,7 +98,7 @@ func (n *namer) read(b []byte, a addr.Addr) int {
 	return got
 }
 
-// fileAt is the index of the first file that ends at or behind an address.
+// fileAt returns the index of the first file that ends at or behind an address.
 func fileAt(files []fileSpan, a addr.Addr) int {
 	return sort.Search(len(files), func(i int) bool { return files[i].Last >= a })
 }
@@ -154,7 +154,7 @@ func (n *namer) nameVvar(vdso int) {
 	n.name(n.sorted[clocks], "[vvar]")
 }
 
-// dataBelow is the index of the segment that ends where segment i begins, if it
+// dataBelow returns the index of the segment that ends where segment i begins, if it
 // is a small one that may only be read and no file; else -1.
 func (n *namer) dataBelow(i int) int {
 	if i == 0 {
@@ -216,7 +216,7 @@ func (n *namer) ofGo() bool {
 	return false
 }
 
-// unsaved is what NT_FILE lists and no segment has: it was mapped, and is absent.
+// unsaved returns what NT_FILE lists and no segment has: it was mapped, and is absent.
 // gdb's gcore leaves out what it takes to be as in the file. What its permissions
 // are is not told.
 func (n *namer) unsaved() []engine.Mapping {

@@ -16,7 +16,7 @@ import (
 	"vscan/engine/image/imagetest"
 )
 
-// namesAt is what the mappings are called, by their first addresses.
+// namesAt returns what the mappings are called, by their first addresses.
 func namesAt(img *image.Image) map[uint64]string {
 	names := map[uint64]string{}
 	for _, m := range img.Mappings {
@@ -349,7 +349,7 @@ func TestELFProgramName(t *testing.T) {
 	})
 }
 
-// testProgram is the ELF and program headers of a program that was linked to lie
+// testProgram returns the ELF and program headers of a program that was linked to lie
 // at an address: one page of code, one of data two pages further on, and .bss up
 // to six pages from the start. The table has PT_PHDR or another header first.
 func testProgram(wide bool, order addr.ByteOrder, at uint64, table bool) string {

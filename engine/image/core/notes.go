@@ -274,7 +274,7 @@ func disjoint(spans []fileSpan) []fileSpan {
 	return out
 }
 
-// joined is the spans, which are ascending and disjoint, with those of one name
+// joined returns the spans, which are ascending and disjoint, with those of one name
 // and base that touch made one.
 func joined(spans []fileSpan) []fileSpan {
 	var out []fileSpan

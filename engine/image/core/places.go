@@ -42,7 +42,7 @@ func (c *Core) Candidates(p *elf.Program) []*Module {
 // CandidatesOf returns the modules that a file which is no program may be.
 func (c *Core) CandidatesOf(file string) []*Module { return candidates(c.Modules, file, nil) }
 
-// like is the modules that begin with the bytes of a program.
+// like returns the modules that begin with the bytes of a program.
 func (c *Core) like(p *elf.Program, modules []Module) []*Module {
 	var out []*Module
 	for i := range modules {
@@ -53,7 +53,7 @@ func (c *Core) like(p *elf.Program, modules []Module) []*Module {
 	return out
 }
 
-// covering is the module that has the first address of a program of fixed
+// covering returns the module that has the first address of a program of fixed
 // addresses: if that is another file, the program is not the one that ran.
 func covering(modules []Module, p *elf.Program) []*Module {
 	for i := range modules {
@@ -64,8 +64,9 @@ func covering(modules []Module, p *elf.Program) []*Module {
 	return nil
 }
 
-// BasesIn is where a program is in the modules that it may be. It has to fit
-// one of them.
+// BasesIn returns the addresses at which a program was loaded as the modules that it
+// may be, of its lowest page each. Where it fits none of them, the error says why not
+// the first.
 func (c *Core) BasesIn(p *elf.Program, ms []*Module) ([]addr.Addr, error) {
 	var bases []addr.Addr
 	var why error // the first reason
@@ -83,7 +84,7 @@ func (c *Core) BasesIn(p *elf.Program, ms []*Module) ([]addr.Addr, error) {
 	return bases, nil
 }
 
-// baseOf is where a program is in the module that it may be.
+// baseOf returns where a program is in the module that it may be.
 func (c *Core) baseOf(p *elf.Program, m *Module) (addr.Addr, error) {
 	compared, err := c.Verify(p, []*Module{m})
 	if err != nil {
@@ -101,9 +102,10 @@ func (c *Core) Writable(a addr.Addr) bool {
 	return s != nil && s.Perm()&engine.PermWrite != 0
 }
 
-// FitsSomewhere says why the segments of a program lie where none of the
-// modules has them, or nil: one is where it was loaded, and others may be bytes
-// of it that were mapped as those of any file.
+// FitsSomewhere returns nil where one of the modules has the segments of a program
+// where the program wants them, else an error that says why the first has not. One
+// module is enough: others may be bytes of the file that were mapped as those of any
+// file.
 func (c *Core) FitsSomewhere(p *elf.Program, ms []*Module) error {
 	var why error
 	for _, m := range ms {
@@ -118,7 +120,7 @@ func (c *Core) FitsSomewhere(p *elf.Program, ms []*Module) error {
 	return why
 }
 
-// candidates are the modules that a file may be, by what tells most: its
+// candidates returns the modules that a file may be, by what tells most: its
 // build-id, its path, the last part of that.
 func candidates(modules []Module, file string, buildID []byte) []*Module {
 	whole, err := filepath.Abs(file)

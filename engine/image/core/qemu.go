@@ -98,7 +98,7 @@ func (u *userMemory) place(s *elf.Segment, yield func(*elf.Segment)) {
 	}
 }
 
-// sign is the topmost bit that QEMU has not set.
+// sign returns the topmost bit that QEMU has not set.
 func (u *userMemory) sign() uint64 { return 1 << (bits.TrailingZeros64(u.signs) - 1) }
 
 // wrong reports whether QEMU has set bits of an address that the sign does not

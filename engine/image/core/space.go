@@ -43,7 +43,7 @@ func (c *reader) hasVirtual(s *elf.Segment) bool {
 	return !c.noAddr(s.Vaddr) && (s.Vaddr != 0 || s.Paddr == 0)
 }
 
-// spaces are the spaces that the image offers, the default first.
+// spaces returns the spaces that the image offers, the default first.
 func (c *reader) spaces() []image.AddressSpace {
 	if !c.isMachine() {
 		return []image.AddressSpace{image.Virtual}
@@ -227,5 +227,5 @@ func (c *reader) noteIncomplete() {
 	}
 }
 
-// defaultName is the name of a segment that has no better one.
+// defaultName returns the name of a segment that has no better one.
 func defaultName(s *elf.Segment) string { return fmt.Sprintf("load[%d]", s.Index) }

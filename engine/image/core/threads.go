@@ -134,7 +134,7 @@ func (c *reader) takeInfo(desc []byte) {
 	c.args = string(args)
 }
 
-// byNumber is the threads, the lowest number first.
+// byNumber returns the threads, the lowest number first.
 func byNumber(threads []image.Thread) []image.Thread {
 	return slices.SortedStableFunc(slices.Values(threads), func(a, b image.Thread) int { return cmp.Compare(a.ID, b.ID) })
 }

@@ -33,7 +33,8 @@ const (
 // cores. They are read where an address says where they lie: see Open.
 var Format = magic.Format{Name: "ELF", What: "an ELF file", Match: IsELF, Option: "elf", Open: refuseUnplaced, Holds: image.HoldsProgram}
 
-// Header is the ELF header, as far as a core needs it.
+// Header is the ELF header, as far as it is needed here. Names are those of the System V
+// ABI without their prefixes.
 type Header struct {
 	Wide      bool // ELFCLASS64
 	Order     addr.ByteOrder
@@ -46,7 +47,7 @@ type Header struct {
 	Phnum     uint64
 }
 
-// IsCore says whether a file begins with the ELF header of a core, or with
+// IsCore reports whether a file begins with the ELF header of a core, or with
 // an ELF header that is too damaged to tell.
 func IsCore(head []byte) bool {
 	if !IsELF(head) {
@@ -92,7 +93,8 @@ func ParseHeader(b []byte) (Header, error) {
 	return h, nil
 }
 
-// Pick is narrow in a 32-bit file and wide in a 64-bit one.
+// Pick returns narrow for a 32-bit file and wide for a 64-bit one: sizes and offsets of
+// what the two have differently.
 func (h *Header) Pick(narrow, wide int) int {
 	if h.Wide {
 		return wide
@@ -100,10 +102,10 @@ func (h *Header) Pick(narrow, wide int) int {
 	return narrow
 }
 
-// WordSize is the size of an address in the file.
+// WordSize returns the size of an address in the file, in bytes.
 func (h *Header) WordSize() int { return h.Pick(4, 8) }
 
-// MaxAddr is the last address that the file can name.
+// MaxAddr returns the last address that the file can name.
 func (h *Header) MaxAddr() addr.Addr {
 	if h.Wide {
 		return addr.Max
@@ -111,7 +113,8 @@ func (h *Header) MaxAddr() addr.Addr {
 	return math.MaxUint32
 }
 
-// Segment is a program header of type PT_LOAD or PT_NOTE.
+// Segment is a program header of type PT_LOAD or PT_NOTE. Names are those of the System V
+// ABI without their prefix.
 type Segment struct {
 	Index             uint64 // in the table of program headers
 	Flags             uint64
@@ -153,7 +156,7 @@ func refuseUnplaced(in input.Reader, _ image.Options) (*image.Draft, error) {
 	return nil, h.RefuseUnplaced(in.Path())
 }
 
-// RefuseUnplaced is the error about an ELF file that is no core, where no address says
+// RefuseUnplaced returns the error about an ELF file that is no core, where no address says
 // where it lies.
 func (h *Header) RefuseUnplaced(path string) error {
 	return &image.UnsupportedError{Path: path, Format: "ELF", What: h.kind() + ", not a dump",
@@ -229,7 +232,7 @@ func (c *File) ReadSegments() error {
 // lost is the count of a table whose length the file does not tell any more.
 const lost = math.MaxUint64
 
-// countSegments is the number of program headers that the file should have.
+// countSegments returns the number of program headers that the file should have.
 func (c *File) countSegments() (uint64, error) {
 	if c.Phnum != pnXNum {
 		return c.Phnum, nil
@@ -251,7 +254,7 @@ func (c *File) countSegments() (uint64, error) {
 	return lost, nil
 }
 
-// HeaderAt is the file offset of a program header.
+// HeaderAt returns the file offset of a program header, by its index.
 func (c *File) HeaderAt(index uint64) uint64 {
 	return input.AddSat(c.Phoff, input.MulSat(index, c.phentsize))
 }
@@ -281,7 +284,7 @@ func (c *File) parseSegment(b []byte, index uint64) Segment {
 	return s
 }
 
-// Perm is p_flags.
+// Perm returns the permissions that p_flags tell.
 func (s *Segment) Perm() engine.Perm {
 	p := engine.PermKnown
 	for i, flag := range []engine.Perm{engine.PermExecute, engine.PermWrite, engine.PermRead} {
@@ -292,8 +295,8 @@ func (s *Segment) Perm() engine.Perm {
 	return p
 }
 
-// Stored is how many of the segment's first n bytes the file holds, and how
-// many it should.
+// Stored returns how many of the segment's first n bytes a file of size bytes holds, and
+// how many it should.
 func (s *Segment) Stored(n, size uint64) (held, want uint64) {
 	want = min(s.Filesz, n)
 	if s.Off < size {

@@ -30,8 +30,8 @@ type loaded struct {
 	data   bool   // known to be no program
 }
 
-// LoadBases is the load base of the module that each piece belongs to. Pieces
-// ascend. head tells of the piece at an index, which has file offset 0, what the
+// LoadBases returns of each piece the load base of the module that it belongs to. Pieces
+// have to ascend. head tells of the piece at an index, which has file offset 0, what the
 // program that begins there asks for, or that none does.
 func LoadBases(pieces []Piece, head func(i int) (span uint64, data bool)) []addr.Addr {
 	bases := make([]addr.Addr, len(pieces))

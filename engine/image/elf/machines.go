@@ -4,7 +4,8 @@ import (
 	"fmt"
 )
 
-// MachineName is e_machine in words, and whether its pointers have 32 bits.
+// MachineName returns e_machine in words, and whether all pointers of the machine have
+// 32 bits.
 func MachineName(machine uint64) (name string, narrow bool) {
 	if m, ok := machines[machine]; ok {
 		return m.name, m.narrow

@@ -11,7 +11,6 @@ import (
 	"vscan/engine/addr"
 	"vscan/engine/image"
 	"vscan/engine/image/input"
-	"vscan/engine/image/magic"
 	"vscan/engine/image/raw"
 )
 
@@ -107,17 +106,18 @@ func (p *Program) findEnds() {
 	}
 }
 
-// LowPage is the page of the lowest PT_LOAD, in the addresses of the file.
+// LowPage returns the page of the lowest PT_LOAD, in the addresses of the file.
 func (p *Program) LowPage(page uint64) uint64 { return p.Low.Vaddr &^ (page - 1) }
 
-// lastPage is the last byte of the last page of the highest PT_LOAD.
+// lastPage returns the last byte of the last page of the highest PT_LOAD.
 func (p *Program) lastPage(page uint64) uint64 { return p.last | (page - 1) }
 
-// Bias is what is to be added to the file's addresses, without regard to
-// overflow, for its lowest page to be at base.
+// Bias returns what is to be added to the file's addresses, modulo 2^64, for its lowest
+// page to be at base.
 func (p *Program) Bias(base addr.Addr, page uint64) uint64 { return uint64(base) - p.LowPage(page) }
 
-// CheckBase says why the program cannot have its lowest page at base, or nil.
+// CheckBase returns an error that says why the program cannot have its lowest page at
+// base, an [*image.PageError] where that is not the first address of a page.
 func (p *Program) CheckBase(base addr.Addr, page uint64) error {
 	switch size := p.lastPage(page) - p.LowPage(page); {
 	case uint64(base)%page != 0:
@@ -138,7 +138,7 @@ func (p *Program) Lay(base addr.Addr, page uint64, name string) []engine.Mapping
 	return out
 }
 
-// Lost is how many bytes of its segments the file should hold and does not.
+// Lost returns how many bytes of its segments the file should hold and does not.
 func (p *Program) Lost() uint64 {
 	var lost uint64
 	for i := range p.Loads {
@@ -154,7 +154,8 @@ type Part struct {
 	Place
 }
 
-// Places is where the segments lie with the program at base, ascending.
+// Places returns the segments and where they lie with the program at base, by ascending
+// addresses.
 func (p *Program) Places(base addr.Addr, page uint64) []Part {
 	var out []Part
 	for i := range p.Loads {
@@ -172,7 +173,7 @@ type Place struct {
 	page        uint64    // 1 where the segment has no whole pages
 }
 
-// placeOf is where the pages of a segment lie with the program at base. The
+// placeOf returns where the pages of a segment lie with the program at base. The
 // offset and the address of a segment agree modulo the page; where they do not,
 // it cannot be mapped, and is taken to have been read to its place.
 func (p *Program) placeOf(s *Segment, base addr.Addr, page uint64) Place {
@@ -210,7 +211,7 @@ func (p *Program) laySegment(out []engine.Mapping, s *Segment, base addr.Addr, p
 	return out
 }
 
-// zeroFrom is the part of a mapping from an address in it on, as zeros.
+// zeroFrom returns the part of a mapping from an address in it on, as zeros.
 func zeroFrom(m engine.Mapping, first addr.Addr) engine.Mapping {
 	m.NameOffset += uint64(first - m.First)
 	m.Part = m.Part || first > m.First
@@ -285,7 +286,7 @@ func buildIDIn(b []byte, order addr.ByteOrder, align uint64) []byte {
 	return nil
 }
 
-// Describe is what a note says of a program that was laid.
+// Describe returns what a note says of a program that was laid.
 func (p *Program) Describe(base addr.Addr, page uint64) string {
 	what := "position-independent"
 	if p.Type == TypeExec {
@@ -294,7 +295,7 @@ func (p *Program) Describe(base addr.Addr, page uint64) string {
 	return fmt.Sprintf("ELF program or library, %s, laid by its program headers from %v, load bias %#x", what, base, p.Bias(base, page)&uint64(p.MaxAddr()))
 }
 
-// SpanFrom is how many bytes of memory a program asks for whose lowest page is at
+// SpanFrom returns how many bytes of memory a program asks for whose lowest page is at
 // base, in whole pages; 0 where its file does not begin there.
 func (p *Program) SpanFrom(base addr.Addr, page uint64) uint64 {
 	if p.Low.Off >= page || p.CheckBase(base, page) != nil {
@@ -352,7 +353,7 @@ func (h *Header) SameMachine(o *Header) bool {
 	return h.Wide == o.Wide && h.Order == o.Order && h.Machine == o.Machine
 }
 
-// DescribeMachine is the header's class, byte order and machine in words.
+// DescribeMachine returns the header's class, byte order and machine in words.
 func (h *Header) DescribeMachine() string {
 	name, _ := MachineName(h.Machine)
 	return fmt.Sprintf("%d-bit %s-endian %s", 8*h.WordSize(), h.Order, name)
@@ -409,6 +410,6 @@ func ReadHead(head input.Reader) (*Program, error) {
 }
 
 // IsELF reports whether bytes begin as an ELF file does.
-var IsELF = magic.At(0, "\x7fELF")
+func IsELF(head []byte) bool { return bytes.HasPrefix(head, []byte("\x7fELF")) }
 
 var ErrNoELF = errors.New("not an ELF program or library")

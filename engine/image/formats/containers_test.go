@@ -26,7 +26,7 @@ func fromHex(s string) string {
 	return string(b)
 }
 
-// vhdFooter is the footer of a fixed disk, with its sum.
+// vhdFooter returns the footer of a fixed disk, with its sum.
 func vhdFooter() string {
 	b := []byte(imagetest.Padded("conectix\x00\x00\x00\x02\x00\x01\x00\x00\xff\xff\xff\xff\xff\xff\xff\xff", 512))
 	var sum uint32
@@ -39,14 +39,14 @@ func vhdFooter() string {
 
 func udifTrailer() string { return imagetest.Padded("koly\x00\x00\x00\x04\x00\x00\x02\x00", 512) }
 
-// arjHeader is a main header with its CRC.
+// arjHeader returns a main header with its CRC.
 func arjHeader() string {
 	h := imagetest.Padded("\x1e\x0b\x01\x00\x10\x00\x02", 40)
 	b := binary.LittleEndian.AppendUint16([]byte("\x60\xea"), uint16(len(h)))
 	return string(binary.LittleEndian.AppendUint32(append(b, h...), crc32.ChecksumIEEE([]byte(h))))
 }
 
-// oldTar is a header as tar wrote it before ustar.
+// oldTar returns a header as tar wrote it before ustar.
 func oldTar() string {
 	h := imagetest.Padded("a", 100) + "0000644\x000000000\x000000000\x0000000000005\x0000000000000\x00        "
 	h = imagetest.Padded(h, 512)
@@ -250,7 +250,7 @@ func TestTails(t *testing.T) {
 	}
 }
 
-// openedAs is the format as which a file is refused, or "" where it is opened.
+// openedAs returns the format as which a file is refused, or "" where it is opened.
 func openedAs(t *testing.T, path string) string {
 	t.Helper()
 	img, err := formats.Open(path, image.Options{})
@@ -314,7 +314,7 @@ func randomMemory(r *rand.Rand) []byte {
 	return b
 }
 
-// memoryHeads is what raw memory typically begins with.
+// memoryHeads returns what raw memory typically begins with.
 func memoryHeads(t *testing.T) map[string][]byte {
 	ivt := make([]byte, 8192)
 	for i := 0; i < 1024; i += 4 { // F000:xxxx, as a BIOS leaves it

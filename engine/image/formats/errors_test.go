@@ -22,7 +22,7 @@ func checkRaw(t *testing.T, err error, want string) {
 	}
 }
 
-// withoutText is an error without what is for people alone.
+// withoutText returns an error without what is for people alone.
 func withoutText(err error) error {
 	switch e := err.(type) {
 	case *image.UnsupportedError:
@@ -101,7 +101,7 @@ func TestErrorsTellWhatHelps(t *testing.T) {
 	}
 }
 
-// modulesOf is the error of laying an image's modules.
+// modulesOf returns the error of laying an image's modules.
 func modulesOf(img *image.Image) error {
 	_, err := layer.OpenModules(img, "", image.Options{})
 	return err

@@ -54,7 +54,7 @@ type segment struct {
 	data     string
 }
 
-// core is an ELF core of a 64-bit x86 process, without notes, so that its
+// core returns an ELF core of a 64-bit x86 process, without notes, so that its
 // mappings have no names of their own.
 func core(segments ...segment) []byte {
 	const headerSize, segmentSize = 64, 56

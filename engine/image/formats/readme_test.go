@@ -23,7 +23,7 @@ func TestReadmeIsTheExample(t *testing.T) {
 	}
 }
 
-// text is a file, its lines ended by \n also where a checkout made them others.
+// text returns a file, its lines ended by \n also where a checkout made them others.
 func text(t *testing.T, path string) string {
 	t.Helper()
 	b, err := os.ReadFile(path)

@@ -46,17 +46,17 @@ func BuildProgram(wide bool, order addr.ByteOrder, typ byte, size int, segs ...S
 	return b
 }
 
-// Load is a PT_LOAD of buildProgram.
+// Load returns a PT_LOAD of BuildProgram.
 func Load(flags uint32, off, vaddr, filesz, memsz uint64) Segment {
 	return Segment{Type: 1, Flags: flags, At: off, Vaddr: vaddr, Filesz: Num(filesz), Memsz: memsz}
 }
 
-// NoteAt is a PT_NOTE of buildProgram.
+// NoteAt returns a PT_NOTE of BuildProgram.
 func NoteAt(off, size uint64) Segment {
 	return Segment{Type: 4, At: off, Vaddr: off, Filesz: Num(size), Memsz: size}
 }
 
-// BuildIDNote is a note with a build-id.
+// BuildIDNote returns a note with a build-id.
 func BuildIDNote(order addr.ByteOrder, id string) string {
 	return Note(order, 4, "GNU", NoteBuildID, id)
 }
@@ -71,7 +71,7 @@ func NewEntry(first, last, page uint64, path string) Entry {
 	return Entry{first, last, page, path}
 }
 
-// FileNote is a note NT_FILE.
+// FileNote returns a note NT_FILE.
 func FileNote(wide bool, order addr.ByteOrder, unit uint64, entries ...Entry) string {
 	w := 4
 	if wide {
@@ -115,7 +115,7 @@ func (m Module) low() uint64 {
 	return 0
 }
 
-// Core is a core of it at base, with its first page where head says so, and a
+// Core returns a core of it at base, with its first page where head says so, and a
 // writable data page that was not saved.
 func (m Module) Core(path string, base uint64, head bool, more ...Entry) []byte {
 	entries := append([]Entry{{base, base + 0xfff, 0, path}, {base + 0x1000, base + 0x1fff, 1, path}, {base + 0x2000, base + 0x2fff, 2, path}}, more...)
@@ -197,7 +197,7 @@ type Section struct{ typ, flags, size uint64 }
 
 func NewSection(typ, flags, size uint64) Section { return Section{typ, flags, size} }
 
-// WithSections is an ELF file with a table of sections behind it.
+// WithSections returns an ELF file with a table of sections behind it.
 func WithSections(b []byte, wide bool, order addr.ByteOrder, sections ...Section) []byte {
 	pick := func(narrow, of64 int) int {
 		if wide {
@@ -284,7 +284,7 @@ func BuildELF(wide bool, order addr.ByteOrder, segs []Segment, edit func(h []byt
 	return out
 }
 
-// Note is a note, padded.
+// Note returns a note, padded.
 func Note(order addr.ByteOrder, pad int, name string, typ uint64, desc string) string {
 	b := make([]byte, 12)
 	order.PutUint(b[0:4], uint64(len(name)+1))

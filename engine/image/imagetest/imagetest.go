@@ -36,7 +36,7 @@ func Reader(b []byte) input.Reader {
 	return input.Reader{ReaderAt: bytes.NewReader(b), Size: uint64(len(b)), Source: &memSource{b}}
 }
 
-// JoinedSpaces is the names of spaces with blanks between.
+// JoinedSpaces returns the names of spaces with blanks between.
 func JoinedSpaces(spaces []image.AddressSpace) string {
 	return strings.Trim(fmt.Sprint(spaces), "[]")
 }
@@ -93,7 +93,7 @@ func CheckError(t *testing.T, err error, want string) {
 	}
 }
 
-// Called is the ranges that have a name, those that touch joined.
+// Called returns the ranges that have a name, those that touch joined.
 func Called(ms []engine.Mapping, name string) []addr.Range {
 	var out []addr.Range
 	for _, m := range ms {
@@ -140,20 +140,20 @@ func CheckImage(t *testing.T, img *image.Image, size uint64) {
 	}
 }
 
-// Sample is the path of a real image, or skips the test.
+// Sample returns the path of a real image, or skips the test.
 func Sample(t testing.TB, name string) string {
 	t.Helper()
 	return shared(t, filepath.Join("samples", name))
 }
 
-// MadeSample is the path of a small image that another program made, or skips the
+// MadeSample returns the path of a small image that another program made, or skips the
 // test.
 func MadeSample(t testing.TB, name string) string {
 	t.Helper()
 	return shared(t, filepath.Join("tools/images/small", name))
 }
 
-// shared is the path of a file in the folder shared beside this module, or skips
+// shared returns the path of a file in the folder shared beside this module, or skips
 // the test.
 func shared(t testing.TB, name string) string {
 	t.Helper()
@@ -206,7 +206,7 @@ func CheckHints(t *testing.T, img *image.Image, want ...image.Hint) {
 	}
 }
 
-// Needs is the path of a tool, or skips the test.
+// Needs returns the path of a tool, or skips the test.
 func Needs(t *testing.T, tool string) string {
 	t.Helper()
 	path, err := exec.LookPath(tool)

@@ -4,13 +4,13 @@ import (
 	"vscan/engine/addr"
 )
 
-// Record is a LiME record.
+// Record returns a LiME record.
 func Record(first, last uint64, data string) string {
 	le := addr.Little
 	return "EMiL" + Words(le, 4, 1) + Words(le, 8, first, last, 0) + data
 }
 
-// BigRecord is a LiME record of a big-endian machine.
+// BigRecord returns a LiME record of a big-endian machine.
 func BigRecord(first, last uint64, data string) string {
 	be := addr.Big
 	return "LiME" + Words(be, 4, 1) + Words(be, 8, first, last, 0) + data

@@ -16,8 +16,8 @@ import (
 	"vscan/internal/mmap"
 )
 
-// File is a file as a source of bytes: mapped into memory where that
-// can be had, else read call by call.
+// File is an opened file as a source of bytes: mapped into memory where that can be
+// had, else read call by call.
 type File struct {
 	path   string
 	file   *os.File
@@ -61,7 +61,7 @@ func Adopt(path string, file *os.File, size uint64, device bool) *File {
 	return &File{path: path, file: file, size: size, device: device}
 }
 
-// Reader is what the reader of a format gets of the file.
+// Reader returns what the reader of a format gets of the file.
 func (f *File) Reader() Reader { return Reader{f.file, f.size, f} }
 
 // measure checks the opened file and sets its size.
@@ -127,7 +127,7 @@ func checkKind(path string, info fs.FileInfo) error {
 	}
 }
 
-// Name is the path.
+// Name returns the path.
 func (f *File) Name() string { return f.path }
 
 // View is bounded by the mapped memory, or by what the file holds now where it
@@ -163,7 +163,7 @@ func (f *File) unreadable(off uint64, err error) error {
 	return fmt.Errorf("%s: cannot read at file offset %#x: %w", f.path, off, err)
 }
 
-// Size is what the file holds now, as far as it is mapped; 0 where it cannot
+// Size returns what the file holds now, as far as it is mapped; 0 where it cannot
 // be asked any more.
 func (f *File) Size() uint64 {
 	if f.device {

@@ -14,7 +14,7 @@ import (
 	"vscan/internal/mmap"
 )
 
-// onceImage is an image of so many bytes that is gone through once: zeros but for
+// onceImage returns an image of so many bytes that is gone through once: zeros but for
 // a letter in each pagerGo bytes.
 func onceImage(t *testing.T, size uint64) *File {
 	t.Helper()
@@ -124,7 +124,7 @@ func TestOnceGoesAhead(t *testing.T) {
 	}
 }
 
-// entered says whether a page is in the page table: bit 63 of its entry in
+// entered reports whether a page is in the page table: bit 63 of its entry in
 // /proc/self/pagemap.
 func entered(t *testing.T, page []byte) bool {
 	t.Helper()

@@ -21,16 +21,16 @@ import (
 	"vscan/engine/image"
 )
 
-// Reader is what the reader of a format gets: the bytes of the file for its
-// headers, which are always read by ReadAt since mapped memory may fault, and
-// the source that its mappings name.
+// Reader is what the reader of a format gets: the bytes of the file for its headers, and
+// the source that its mappings name. Headers are always read by ReadAt, for mapped
+// memory may fault.
 type Reader struct {
 	io.ReaderAt
 	Size   uint64 // of the file in bytes, below 2^63
 	Source engine.Source
 }
 
-// Path is the path of the file, as it was opened.
+// Path returns the path of the file, as it was opened.
 func (in Reader) Path() string { return in.Source.Name() }
 
 // Fill fills b from file offset off as far as the file goes, and returns how many
@@ -79,5 +79,5 @@ func (in Reader) Run(spec image.LayerSpec) (engine.Mapping, error) {
 	return engine.Mapping{Range: r, Source: in.Source, Offset: spec.Offset, Name: BaseName(in.Path())}, nil
 }
 
-// BaseName is the name of a mapping of a file.
+// BaseName returns the name that a mapping of a file has: the last part of its path.
 func BaseName(path string) string { return filepath.Base(path) }

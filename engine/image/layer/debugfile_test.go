@@ -61,7 +61,7 @@ func fileSize(wide bool, b []byte, index int) []byte {
 	return segmentOf(wide, b, index)[16:20]
 }
 
-// segmentOf is a program header.
+// segmentOf returns a program header.
 func segmentOf(wide bool, b []byte, index int) []byte {
 	if wide {
 		return b[64+56*index:]

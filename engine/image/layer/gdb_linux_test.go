@@ -337,7 +337,7 @@ func (c *comparison) reason(a addr.Addr, mine []byte, theirs string) string {
 	return ""
 }
 
-// endsIn says whether a file that was laid ends with an interval, or is cleared
+// endsIn reports whether a file that was laid ends with an interval, or is cleared
 // from there on.
 func (c *comparison) endsIn(v engine.Interval) bool {
 	src := v.Mapping.Source
@@ -369,7 +369,7 @@ func (c *comparison) compareLive(t *testing.T, pid int) {
 	}
 }
 
-// couldWrite says whether the process could write to a page at some time.
+// couldWrite reports whether the process could write to a page at some time.
 func (c *comparison) couldWrite(a addr.Addr) bool {
 	for _, m := range c.layer.writable {
 		if m.Contains(a) {
@@ -437,7 +437,7 @@ func TestProgramAgainstProcess(t *testing.T) {
 	}
 }
 
-// mappedAt is the lowest address where a process has a file.
+// mappedAt returns the lowest address where a process has a file.
 func mappedAt(t *testing.T, pid int, path string) addr.Addr {
 	t.Helper()
 	for range 50 {

@@ -200,7 +200,7 @@ func hasModuleAt(img *image.Image, at addr.Addr) bool {
 	return img != nil && slices.ContainsFunc(img.Modules, func(m image.Module) bool { return m.Base == at })
 }
 
-// unsure is what a note adds where the image has a file at base, that may be the
+// unsure returns what a note adds where the image has a file at base, that may be the
 // program, and holds nothing to compare the two.
 func unsure(img *image.Image, p *elf.Program, base addr.Addr) string {
 	c := core.Of(img)
@@ -232,7 +232,7 @@ func (l *Layer) noteLost(p *elf.Program, lost uint64) {
 	l.Missing = input.AddSat(l.Missing, lost)
 }
 
-// pageSize is the size of a page of the memory, in bytes.
+// pageSize returns the size of a page of the memory, in bytes.
 func pageSize(img *image.Image) uint64 {
 	if c := core.Of(img); c != nil {
 		return c.Page
@@ -240,7 +240,7 @@ func pageSize(img *image.Image) uint64 {
 	return elf.PageSize
 }
 
-// findBases is where the lowest page of a program was loaded, once or more, as
+// findBases returns where the lowest page of a program was loaded, once or more, as
 // the image tells.
 func (l *Layer) findBases(img *image.Image, p *elf.Program, page uint64) ([]addr.Addr, error) {
 	c := core.Of(img)
@@ -254,7 +254,7 @@ func (l *Layer) findBases(img *image.Image, p *elf.Program, page uint64) ([]addr
 	return c.BasesIn(p, ms)
 }
 
-// fixedBase is where a program of fixed addresses lies, whatever the image.
+// fixedBase returns where a program of fixed addresses lies, whatever the image.
 func (l *Layer) fixedBase(p *elf.Program, page uint64, why string) ([]addr.Addr, error) {
 	if p.Type != elf.TypeExec {
 		return nil, &image.UnplacedError{Path: p.Path(), Program: true, Why: why}
@@ -298,7 +298,7 @@ func (l *Layer) noteUnsaved(img *image.Image, prefix string) {
 	}
 }
 
-// writable is those of the mappings that the process could write, as they or
+// writable returns those of the mappings that the process could write, as they or
 // the core say.
 func writable(c *core.Core, ms []engine.Mapping) []engine.Mapping {
 	var out []engine.Mapping
@@ -310,7 +310,7 @@ func writable(c *core.Core, ms []engine.Mapping) []engine.Mapping {
 	return out
 }
 
-// verb is the form that goes with a number.
+// verb returns the form that goes with a number.
 func verb(n int, one, more string) string {
 	if n == 1 {
 		return one

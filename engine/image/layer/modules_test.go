@@ -19,7 +19,7 @@ import (
 	"vscan/engine/image/input"
 )
 
-// opened is a core in a file.
+// opened returns a core in a file.
 func opened(t *testing.T, b []byte) *image.Image {
 	t.Helper()
 	img, err := formats.Open(imagetest.TempFile(t, "core", string(b)), image.Options{})
@@ -59,7 +59,7 @@ func TestModules(t *testing.T) {
 	})
 }
 
-// underSpace is the space of an image with a layer under it.
+// underSpace returns the space of an image with a layer under it.
 func underSpace(t *testing.T, img *image.Image, l *Layer) *engine.Space {
 	t.Helper()
 	s, err := engine.NewSpace(img.Mappings...)
@@ -82,7 +82,7 @@ func underSpace(t *testing.T, img *image.Image, l *Layer) *engine.Space {
 	return s
 }
 
-// laid is what a layer shows under an image in some range.
+// laid returns what a layer shows under an image in some range.
 func laid(t *testing.T, img *image.Image, l *Layer) string {
 	t.Helper()
 	var ms []engine.Mapping

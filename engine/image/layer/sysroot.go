@@ -60,7 +60,7 @@ func OpenModules(img *image.Image, root string, o image.Options) (*Layer, error)
 	return g.layer, nil
 }
 
-// byPath is the modules of each path, in the order of their first addresses.
+// byPath returns the modules of each path, in the order of their first addresses.
 func byPath(modules []core.Module) [][]*core.Module {
 	var out [][]*core.Module
 	place := map[string]int{}
@@ -146,7 +146,7 @@ func (g *gathering) countNames(paths [][]*core.Module) {
 	}
 }
 
-// places is where a file may be: paths, below the root where there is one.
+// places returns where a file may be: paths, below the root where there is one.
 func (g *gathering) places(name string) []string {
 	if g.root == "" {
 		return []string{core.Undeleted(name)}
@@ -155,7 +155,7 @@ func (g *gathering) places(name string) []string {
 	return []string{clean, "/" + path.Base(clean)}
 }
 
-// cleanPath is a path that a core names, which never leads above the root.
+// cleanPath returns a path that a core names, which never leads above the root.
 func cleanPath(name string) string { return path.Clean("/" + core.Undeleted(name)) }
 
 // oneOfSome reports whether what lies at a place below the root may be one of

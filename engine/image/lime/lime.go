@@ -162,7 +162,7 @@ func (l *reader) tooSmall(off uint64) error {
 }
 
 // step reads what is at a file offset and returns where the next header is. A
-// *headerError says that the header is damaged and was skipped.
+// The error is a *headerError where the header is damaged and was skipped.
 func (l *reader) step(off uint64) (next uint64, err error) {
 	rec, err := l.record(off)
 	switch {
@@ -211,7 +211,7 @@ func (l *reader) add(r addr.Range, data uint64) {
 
 func (l *reader) name() string { return fmt.Sprintf("record[%d]", l.records) }
 
-// cut is a record that is longer than the file: the last one of a truncated
+// cut reads a record that is longer than the file: the last one of a truncated
 // file, or one whose header is damaged, where other records follow.
 func (l *reader) cut(off uint64, r addr.Range, held uint64) (next uint64, err error) {
 	if found, err := l.findChain(off+headerSize, r.First); err != nil || found < l.Size {
@@ -275,7 +275,7 @@ func (l *reader) parse(b []byte) (r addr.Range, ok bool) {
 	return r, bytes.HasPrefix(b, l.start) && r.Valid()
 }
 
-// damage is what is wrong with a header.
+// damage returns what is wrong with a header.
 func (l *reader) damage(b []byte) string {
 	f := input.NewFields(b, l.order)
 	switch {

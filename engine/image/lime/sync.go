@@ -57,7 +57,7 @@ func (w *window) bytes(off uint64, n int) ([]byte, error) {
 	return w.buf, nil
 }
 
-// header is the header at a file offset, cut where the file ends.
+// header returns the header at a file offset, cut where the file ends.
 func (l *reader) header(off uint64) ([]byte, error) {
 	b, err := l.near.bytes(off, headerSize)
 	return bytes.Clone(b[:min(headerSize, len(b))]), err
@@ -83,7 +83,7 @@ func (l *reader) leads(off uint64) bool {
 	return input.AllZero(b) && off >= l.padding()
 }
 
-// padding is the file offset from which on there are but zeros.
+// padding returns the file offset from which on there are but zeros.
 func (l *reader) padding() uint64 {
 	if l.padded != nil {
 		return *l.padded

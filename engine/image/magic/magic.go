@@ -35,7 +35,7 @@ type Format struct {
 	Live     bool   // as UnsupportedError.Live
 }
 
-// Refuse is the error about a file that is not read.
+// Refuse returns the error about a file of a format that is not read.
 func (k *Format) Refuse(path string) *image.UnsupportedError {
 	return &image.UnsupportedError{
 		Path: path, Format: k.Name, What: k.What, Advice: k.Advise(path),
@@ -43,12 +43,12 @@ func (k *Format) Refuse(path string) *image.UnsupportedError {
 	}
 }
 
-// Advise fills the path into the advice.
+// Advise returns the advice with the path filled in, as a shell takes it.
 func (k *Format) Advise(path string) string {
 	return strings.ReplaceAll(k.Advice, "FILE", image.ShellWord(asOperand(path)))
 }
 
-// asOperand is a path as other programs take it: one that begins with - is no
+// asOperand returns a path as other programs take it: one that begins with - is no
 // option, and what ends with a colon is no protocol (qemu-img) or machine (tar).
 func asOperand(path string) string {
 	colon := strings.IndexByte(path, ':')

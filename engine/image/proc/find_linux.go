@@ -54,7 +54,7 @@ func isCalled(pid int, name, line string) bool {
 	return path.Base(first) == name
 }
 
-// commandLine is the arguments of a process with blanks between, or its name in
+// commandLine returns the arguments of a process with blanks between, or its name in
 // brackets where it has none.
 func commandLine(pid int) string {
 	dir := pidName(pid)

@@ -78,7 +78,7 @@ func (p *planter) mapped(pages, prot, flags int) []byte {
 	return b
 }
 
-// mark is what all planted strings begin with. It stands nowhere in the program.
+// mark returns what all planted strings begin with. It stands nowhere in the program.
 func mark() string {
 	b := []byte("-DETNALP")
 	slices.Reverse(b)
@@ -329,7 +329,7 @@ func stop(t *testing.T, pid int) {
 	t.Fatal("it does not stop")
 }
 
-// statusOf is a line of /proc/PID/status.
+// statusOf returns a line of /proc/PID/status.
 func statusOf(t *testing.T, pid int, key string) string {
 	t.Helper()
 	b, err := os.ReadFile(pidName(pid) + "/status")
@@ -345,7 +345,7 @@ func statusOf(t *testing.T, pid int, key string) string {
 	return ""
 }
 
-// residentKiB is how much of a process is in memory.
+// residentKiB returns how much of a process is in memory.
 func residentKiB(t *testing.T, pid int) int {
 	t.Helper()
 	n, err := strconv.Atoi(strings.TrimSuffix(statusOf(t, pid, "VmRSS"), " kB"))

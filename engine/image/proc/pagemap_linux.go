@@ -42,7 +42,7 @@ const (
 	pagemapGuard   = 1 << 58 // set beside pagemapSwapped, since Linux 6.15
 )
 
-// kindOf is what an entry says.
+// kindOf returns what an entry says.
 func kindOf(entry uint64) pageKind {
 	switch {
 	case entry&pagemapGuard != 0:
@@ -111,7 +111,7 @@ func (p *pagemap) runs(r addr.Range, seldom bool) ([]pageRun, error) {
 	return p.read(r)
 }
 
-// scan is runs by PAGEMAP_SCAN.
+// scan returns runs by PAGEMAP_SCAN.
 func (p *pagemap) scan(r addr.Range) (runs []pageRun, err error) {
 	if p.vec == nil {
 		p.vec = make([]pageRegion, pageRegions)
@@ -152,7 +152,7 @@ func kindOfCategories(c uint64) pageKind {
 	return swapped
 }
 
-// read is runs by reading the entries, in blocks.
+// read returns runs by reading the entries, in blocks.
 func (p *pagemap) read(r addr.Range) (runs []pageRun, err error) {
 	if p.block == nil {
 		p.block = make([]byte, 8*pagemapEntries)
@@ -183,5 +183,5 @@ func appendRun(runs []pageRun, r addr.Range, kind pageKind) []pageRun {
 	return append(runs, pageRun{r, kind})
 }
 
-// pidName is a process as a path of /proc has it.
+// pidName returns a process as a path of /proc has it.
 func pidName(pid int) string { return "/proc/" + strconv.Itoa(pid) }

@@ -120,7 +120,7 @@ const (
 	baseSwapped             // from the process, which brings them back into memory
 )
 
-// baseIn is where the bytes of pages come from that are not untouched, in an area
+// baseIn returns where the bytes of pages come from that are not untouched, in an area
 // whose untouched pages come from elsewhere.
 func (p *process) baseIn(v *vma, untouched base, kind pageKind) base {
 	switch {
@@ -134,7 +134,7 @@ func (p *process) baseIn(v *vma, untouched base, kind pageKind) base {
 	return baseMemory
 }
 
-// baseOf is where the bytes of an area's untouched pages come from.
+// baseOf returns where the bytes of an area's untouched pages come from.
 func (p *process) baseOf(v *vma) base {
 	switch {
 	case p.closed(v):
@@ -163,7 +163,7 @@ func (p *process) baseOfFile(v *vma) base {
 	return baseFile
 }
 
-// baseZero is where the bytes of pages come from that are zero until they are
+// baseZero returns where the bytes of pages come from that are zero until they are
 // written, or that a userfaultfd is to supply.
 func (v *vma) baseZero() base {
 	if v.flags&vmaMissing != 0 {

@@ -141,7 +141,7 @@ func (p *process) take(name string, tricks processTricks) error {
 // errNoAreas is of a process without memory.
 var errNoAreas = errors.New("no mappings")
 
-// noMemory is the error of a process without memory.
+// noMemory returns the error of a process without memory.
 func noMemory(path, name, dir string) error {
 	stat, _ := os.ReadFile(dir + "/stat")
 	return fmt.Errorf("%s (%s) has no memory of its own: %s", path, name, whyNoMemory(string(stat)))
@@ -160,7 +160,7 @@ func programOf(dir string) string {
 	return strings.Join([]string{fields[19], fields[23], fields[24], fields[25], fields[44]}, " ")
 }
 
-// memoryDir is the folder of /proc that has the memory of a process: its own, or,
+// memoryDir returns the folder of /proc that has the memory of a process: its own, or,
 // where its first thread has ended, that of another thread.
 func memoryDir(dir string) string {
 	if hasAreas(dir) {
@@ -225,7 +225,7 @@ func whyNoMemory(stat string) string {
 	return "it is ending, and has given its memory back"
 }
 
-// processName is the name of the process, or "?".
+// processName returns the name of the process, or "?".
 func processName(dir string) string {
 	b, err := os.ReadFile(dir + "/comm")
 	if err != nil {
@@ -275,7 +275,7 @@ type processSource struct {
 	mem  *os.File
 }
 
-// Name is "pid:N".
+// Name returns "pid:N".
 func (s *processSource) Name() string { return s.path }
 
 // View fills buf. The bytes before the first one that cannot be read are good.
@@ -319,5 +319,5 @@ func (s *processSource) alive() bool {
 	return n > 0 || err != nil
 }
 
-// Size is all there are: how far a process has memory, its mappings say.
+// Size returns all there are: how far a process has memory, its mappings say.
 func (s *processSource) Size() uint64 { return math.MaxUint64 }

@@ -281,7 +281,7 @@ func TestProcessAgainstGDB(t *testing.T) {
 	}
 }
 
-// quotedBytes is bytes as gdb's find takes them, one by one.
+// quotedBytes returns bytes as gdb's find takes them, one by one.
 func quotedBytes(s string) string {
 	var out []string
 	for _, c := range []byte(s) {

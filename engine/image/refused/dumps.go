@@ -152,7 +152,7 @@ func isMicrodump(head []byte) bool {
 
 var isMachO = magic.At(0, "\xfe\xed\xfa\xce", "\xfe\xed\xfa\xcf", "\xce\xfa\xed\xfe", "\xcf\xfa\xed\xfe")
 
-// machOType is the filetype of a Mach-O file, 0 where the header is cut.
+// machOType returns the filetype of a Mach-O file, 0 where the header is cut.
 func machOType(head []byte) uint32 {
 	switch {
 	case len(head) < 16:

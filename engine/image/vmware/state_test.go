@@ -11,7 +11,7 @@ import (
 // Every prefix and every flipped bit of a state file is an error or regions that
 // can be.
 func TestVMwareHostile(t *testing.T) {
-	file := []byte(imagetest.VmState(imagetest.VmMagic, imagetest.VmBlock(true, "Memory", "mmmm", 3)+imagetest.VmRegions([3]uint64{0, 0, 2}, [3]uint64{0x100000, 2, 1})))
+	file := []byte(imagetest.VMState(imagetest.VMMagic, imagetest.VMBlock(true, "Memory", "mmmm", 3)+imagetest.VMRegions([3]uint64{0, 0, 2}, [3]uint64{0x100000, 2, 1})))
 	for n := range file {
 		if r, err := (state{imagetest.Reader(file[:n])}).regions(); err == nil {
 			t.Errorf("%d bytes: %v", n, r)
@@ -41,10 +41,10 @@ func checkRegions(t *testing.T, b []byte) {
 }
 
 func FuzzVMware(f *testing.F) {
-	regions := imagetest.VmRegions([3]uint64{0, 0, 2}, [3]uint64{0x100000, 2, 1})
-	f.Add([]byte(imagetest.VmState(imagetest.VmMagic, regions)))
-	f.Add([]byte(imagetest.VmState(0xbed2bed0, imagetest.VmBlock(false, "Memory", "mmmm", 1)+regions)))
-	f.Add([]byte(imagetest.VmState(0xbed3bed3, imagetest.VmBlock(true, "Memory", "mmmm", 70)+imagetest.VmRegions())))
+	regions := imagetest.VMRegions([3]uint64{0, 0, 2}, [3]uint64{0x100000, 2, 1})
+	f.Add([]byte(imagetest.VMState(imagetest.VMMagic, regions)))
+	f.Add([]byte(imagetest.VMState(0xbed2bed0, imagetest.VMBlock(false, "Memory", "mmmm", 1)+regions)))
+	f.Add([]byte(imagetest.VMState(0xbed3bed3, imagetest.VMBlock(true, "Memory", "mmmm", 70)+imagetest.VMRegions())))
 	f.Fuzz(func(t *testing.T, b []byte) { checkRegions(t, b) })
 }
 

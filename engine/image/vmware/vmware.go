@@ -51,7 +51,7 @@ type region struct {
 	size uint64 // in pages
 }
 
-// first is the address of the first byte, offset that in the file, bytes the
+// first returns the address of the first byte, offset that in the file, bytes the
 // size. Page numbers are below 2^32, so none overflows.
 func (r region) first() uint64  { return r.ppn * pageSize }
 func (r region) offset() uint64 { return r.page * pageSize }
@@ -73,8 +73,8 @@ func Open(in input.Reader, o image.Options) (*image.Draft, error) {
 	return img, nil
 }
 
-// check is what Open does with the state files. The file's bytes are the
-// image's only mapping.
+// check asks the state files for Open. The file's bytes are the image's only
+// mapping.
 func check(img *image.Draft, in input.Reader) error {
 	sidecars, err := findSidecars(in.Path())
 	if err != nil {
@@ -197,7 +197,7 @@ func readRegions(path string) ([]region, error) {
 // state is a state file.
 type state struct{ input.Reader }
 
-// fail is what is wrong with a state file, and where.
+// fail returns what is wrong with a state file, and where.
 func (in state) fail(off uint64, format string, args ...any) error {
 	return fmt.Errorf("%s: at file offset %#x: %s", in.Path(), off, fmt.Sprintf(format, args...))
 }
@@ -302,7 +302,7 @@ func (in state) tag(off uint64, wide bool) (tag, error) {
 	return t, err
 }
 
-// littleUint is the number in up to 8 bytes.
+// littleUint returns the number in up to 8 bytes.
 func littleUint(b []byte) uint64 {
 	var wide [8]byte
 	copy(wide[:], b)
@@ -354,7 +354,7 @@ func (m *memory) set(t tag) bool {
 	return true
 }
 
-// regions are those that were counted. off is where the group ends.
+// regions returns those that were counted. off is where the group ends.
 func (m *memory) regions(in state, off uint64) ([]region, error) {
 	if !m.counted {
 		return nil, in.fail(off, "the group of memory does not say how many regions there are")

@@ -17,7 +17,7 @@ import (
 // vmPage is the size of a page in a state file, in bytes.
 const vmPage = 4096
 
-// spelled is an error about a file with its layers, and what it gives as raw
+// spelled returns an error about a file with its layers, and what it gives as raw
 // memory, behind it.
 func spelled(err error) error {
 	var un *image.UnsupportedError
@@ -33,7 +33,7 @@ func spelled(err error) error {
 
 // Memory with gaps is refused, with the layers that are its regions.
 func TestVMEM(t *testing.T) {
-	gap := imagetest.VmRegions([3]uint64{0, 0, 2}, [3]uint64{0x100000, 2, 1})
+	gap := imagetest.VMRegions([3]uint64{0, 0, 2}, [3]uint64{0x100000, 2, 1})
 	const noTell = "only if the machine's memory has no gap"
 	type files map[string]string
 	for name, c := range map[string]struct {
@@ -42,32 +42,32 @@ func TestVMEM(t *testing.T) {
 		advice string // with the path as PATH; "": it is opened
 	}{
 		"alone":               {nil, []string{noTell + "; no .vmss or .vmsn"}, ""},
-		"of another name":     {files{"h.vmss": imagetest.VmState(imagetest.VmMagic, gap), "g.vmem.vmss": "x", "g-1.vmsn": "x", "g": "x"}, []string{noTell}, ""},
-		"gaps":                {files{"g.vmss": imagetest.VmState(imagetest.VmMagic, gap)}, nil, "name its regions instead: PATH@0x0+0x0:0x2000 PATH@0x100000000+0x2000:0x1000; read it as if there were no gaps"},
-		"a snapshot":          {files{"g.vmsn": imagetest.VmState(0xbed3bed3, gap)}, nil, " PATH@0x100000000+0x2000:0x1000"},
-		"letters":             {files{"g.VmSs": imagetest.VmState(0xbad1bad1, gap)}, nil, " PATH@0x100000000+0x2000:0x1000"},
-		"both":                {files{"g.vmss": imagetest.VmState(0xbad2bad2, gap), "g.vmsn": imagetest.VmState(imagetest.VmMagic, imagetest.VmRegions())}, nil, " PATH@0x100000000+0x2000:0x1000"},
-		"the other way round": {files{"g.vmsn": imagetest.VmState(imagetest.VmMagic, gap), "g.vmss": imagetest.VmState(imagetest.VmMagic, imagetest.VmRegions())}, []string{"contradict each other: g.vmss is followed, and not g.vmsn"}, ""},
-		"both the same":       {files{"g.vmsn": imagetest.VmState(0xbed3bed3, imagetest.VmRegions()), "g.vmss": imagetest.VmState(imagetest.VmMagic, imagetest.VmRegions())}, nil, ""},
-		"no regions":          {files{"g.vmss": imagetest.VmState(imagetest.VmMagic, imagetest.VmRegions())}, nil, ""},
-		"one, as it lies":     {files{"g.vmss": imagetest.VmState(imagetest.VmMagic, imagetest.VmRegions([3]uint64{0, 0, 3}))}, nil, ""},
-		"two, as they lie":    {files{"g.vmss": imagetest.VmState(imagetest.VmMagic, imagetest.VmRegions([3]uint64{0, 0, 1}, [3]uint64{1, 1, 2}))}, nil, ""},
-		"one, moved":          {files{"g.vmss": imagetest.VmState(imagetest.VmMagic, imagetest.VmRegions([3]uint64{0x80000, 0, 3}))}, nil, "name its regions instead: PATH@0x80000000+0x0:0x3000; "},
-		"beyond the file":     {files{"g.vmss": imagetest.VmState(imagetest.VmMagic, imagetest.VmRegions([3]uint64{0, 0, 2}, [3]uint64{0x100000, 2, 2}))}, nil, "use Volatility 3; read it as if there were no gaps"},
-		"behind a block":      {files{"g.vmss": imagetest.VmState(imagetest.VmMagic, imagetest.VmBlock(true, "Memory", strings.Repeat("m", 5000), 70)+gap)}, nil, "PATH@0x0+0x0:0x2000"},
-		"of old":              {files{"g.vmss": imagetest.VmState(0xbed2bed0, imagetest.VmBlock(false, "Memory", "mmmm", 1)+gap)}, nil, "PATH@0x0+0x0:0x2000"},
+		"of another name":     {files{"h.vmss": imagetest.VMState(imagetest.VMMagic, gap), "g.vmem.vmss": "x", "g-1.vmsn": "x", "g": "x"}, []string{noTell}, ""},
+		"gaps":                {files{"g.vmss": imagetest.VMState(imagetest.VMMagic, gap)}, nil, "name its regions instead: PATH@0x0+0x0:0x2000 PATH@0x100000000+0x2000:0x1000; read it as if there were no gaps"},
+		"a snapshot":          {files{"g.vmsn": imagetest.VMState(0xbed3bed3, gap)}, nil, " PATH@0x100000000+0x2000:0x1000"},
+		"letters":             {files{"g.VmSs": imagetest.VMState(0xbad1bad1, gap)}, nil, " PATH@0x100000000+0x2000:0x1000"},
+		"both":                {files{"g.vmss": imagetest.VMState(0xbad2bad2, gap), "g.vmsn": imagetest.VMState(imagetest.VMMagic, imagetest.VMRegions())}, nil, " PATH@0x100000000+0x2000:0x1000"},
+		"the other way round": {files{"g.vmsn": imagetest.VMState(imagetest.VMMagic, gap), "g.vmss": imagetest.VMState(imagetest.VMMagic, imagetest.VMRegions())}, []string{"contradict each other: g.vmss is followed, and not g.vmsn"}, ""},
+		"both the same":       {files{"g.vmsn": imagetest.VMState(0xbed3bed3, imagetest.VMRegions()), "g.vmss": imagetest.VMState(imagetest.VMMagic, imagetest.VMRegions())}, nil, ""},
+		"no regions":          {files{"g.vmss": imagetest.VMState(imagetest.VMMagic, imagetest.VMRegions())}, nil, ""},
+		"one, as it lies":     {files{"g.vmss": imagetest.VMState(imagetest.VMMagic, imagetest.VMRegions([3]uint64{0, 0, 3}))}, nil, ""},
+		"two, as they lie":    {files{"g.vmss": imagetest.VMState(imagetest.VMMagic, imagetest.VMRegions([3]uint64{0, 0, 1}, [3]uint64{1, 1, 2}))}, nil, ""},
+		"one, moved":          {files{"g.vmss": imagetest.VMState(imagetest.VMMagic, imagetest.VMRegions([3]uint64{0x80000, 0, 3}))}, nil, "name its regions instead: PATH@0x80000000+0x0:0x3000; "},
+		"beyond the file":     {files{"g.vmss": imagetest.VMState(imagetest.VMMagic, imagetest.VMRegions([3]uint64{0, 0, 2}, [3]uint64{0x100000, 2, 2}))}, nil, "use Volatility 3; read it as if there were no gaps"},
+		"behind a block":      {files{"g.vmss": imagetest.VMState(imagetest.VMMagic, imagetest.VMBlock(true, "Memory", strings.Repeat("m", 5000), 70)+gap)}, nil, "PATH@0x0+0x0:0x2000"},
+		"of old":              {files{"g.vmss": imagetest.VMState(0xbed2bed0, imagetest.VMBlock(false, "Memory", "mmmm", 1)+gap)}, nil, "PATH@0x0+0x0:0x2000"},
 		"damaged":             {files{"g.vmss": "not a state"}, []string{"g.vmss: at file offset 0x0: the file ends after 11 of 12 bytes", noTell + "; the state file does not tell"}, ""},
 		"empty":               {files{"g.vmss": ""}, []string{"g.vmss is empty", noTell}, ""},
-		"damaged, and good":   {files{"g.vmss": "not a state file", "g.vmsn": imagetest.VmState(imagetest.VmMagic, gap)}, nil, "(g.vmsn says where)"},
-		"magic":               {files{"g.vmss": imagetest.VmState(0xbed0bed0, gap)}, []string{"at file offset 0x0: magic 0xbed0bed0 is of no state file", noTell}, ""},
-		"groups":              {files{"g.vmss": imagetest.Words(addr.Little, 4, imagetest.VmMagic, 8, 1<<31)}, []string{"at file offset 0x8: 2147483648 groups", noTell}, ""},
-		"no memory":           {files{"g.vmss": strings.Replace(imagetest.VmState(imagetest.VmMagic, gap), "memory", "Memory", 1)}, []string{"no group of 2 is that of memory", noTell}, ""},
-		"no count":            {files{"g.vmss": imagetest.VmState(imagetest.VmMagic, imagetest.VmTag("regionPPN", 1, 0))}, []string{"does not say how many regions", noTell}, ""},
-		"too many":            {files{"g.vmss": imagetest.VmState(imagetest.VmMagic, imagetest.VmTag("regionsCount", 65))}, []string{`at file offset 0xc0: tag "regionsCount"[0]`, noTell}, ""},
-		"an index":            {files{"g.vmss": imagetest.VmState(imagetest.VmMagic, imagetest.VmTag("regionPPN", 1, 1<<31))}, []string{`tag "regionPPN"[2147483648] is that of region 64`, noTell}, ""},
-		"counted only":        {files{"g.vmss": imagetest.VmState(imagetest.VmMagic, imagetest.VmTag("regionsCount", 1)+imagetest.VmTag("regionPPN", 1, 0))}, []string{"region 0 has no", noTell}, ""},
-		"no pages":            {files{"g.vmss": imagetest.VmState(imagetest.VmMagic, imagetest.VmRegions([3]uint64{0, 0, 0}))}, []string{"region 0: 0 pages", noTell}, ""},
-		"a block past it":     {files{"g.vmss": imagetest.VmState(imagetest.VmMagic, string([]byte{63, 1})+"M"+imagetest.Words(addr.Little, 8, 1<<64-1, 1)+imagetest.Zeros(2)+gap)}, []string{"a block of 0xffffffffffffffff bytes runs past the end", noTell}, ""},
+		"damaged, and good":   {files{"g.vmss": "not a state file", "g.vmsn": imagetest.VMState(imagetest.VMMagic, gap)}, nil, "(g.vmsn says where)"},
+		"magic":               {files{"g.vmss": imagetest.VMState(0xbed0bed0, gap)}, []string{"at file offset 0x0: magic 0xbed0bed0 is of no state file", noTell}, ""},
+		"groups":              {files{"g.vmss": imagetest.Words(addr.Little, 4, imagetest.VMMagic, 8, 1<<31)}, []string{"at file offset 0x8: 2147483648 groups", noTell}, ""},
+		"no memory":           {files{"g.vmss": strings.Replace(imagetest.VMState(imagetest.VMMagic, gap), "memory", "Memory", 1)}, []string{"no group of 2 is that of memory", noTell}, ""},
+		"no count":            {files{"g.vmss": imagetest.VMState(imagetest.VMMagic, imagetest.VMTag("regionPPN", 1, 0))}, []string{"does not say how many regions", noTell}, ""},
+		"too many":            {files{"g.vmss": imagetest.VMState(imagetest.VMMagic, imagetest.VMTag("regionsCount", 65))}, []string{`at file offset 0xc0: tag "regionsCount"[0]`, noTell}, ""},
+		"an index":            {files{"g.vmss": imagetest.VMState(imagetest.VMMagic, imagetest.VMTag("regionPPN", 1, 1<<31))}, []string{`tag "regionPPN"[2147483648] is that of region 64`, noTell}, ""},
+		"counted only":        {files{"g.vmss": imagetest.VMState(imagetest.VMMagic, imagetest.VMTag("regionsCount", 1)+imagetest.VMTag("regionPPN", 1, 0))}, []string{"region 0 has no", noTell}, ""},
+		"no pages":            {files{"g.vmss": imagetest.VMState(imagetest.VMMagic, imagetest.VMRegions([3]uint64{0, 0, 0}))}, []string{"region 0: 0 pages", noTell}, ""},
+		"a block past it":     {files{"g.vmss": imagetest.VMState(imagetest.VMMagic, string([]byte{63, 1})+"M"+imagetest.Words(addr.Little, 8, 1<<64-1, 1)+imagetest.Zeros(2)+gap)}, []string{"a block of 0xffffffffffffffff bytes runs past the end", noTell}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -119,7 +119,7 @@ func TestVMEMLink(t *testing.T) {
 		}
 	}
 	write(filepath.Join(dir, "g.vmem"), strings.Repeat("m", 3*vmPage))
-	write(filepath.Join(dir, "g.vmss"), imagetest.VmState(imagetest.VmMagic, imagetest.VmRegions([3]uint64{0, 0, 2}, [3]uint64{0x100000, 2, 1})))
+	write(filepath.Join(dir, "g.vmss"), imagetest.VMState(imagetest.VMMagic, imagetest.VMRegions([3]uint64{0, 0, 2}, [3]uint64{0x100000, 2, 1})))
 	for name, target := range map[string]string{"h.vmem": filepath.Join(dir, "g.vmem"), "i.vmem": "h.vmem"} {
 		link := filepath.Join(other, name)
 		if err := os.Symlink(target, link); err != nil {
@@ -131,7 +131,7 @@ func TestVMEMLink(t *testing.T) {
 		_, err := formats.Open(link, image.Options{})
 		imagetest.CheckError(t, spelled(err), link+"@0x0+0x0:0x2000"+" "+link+"@0x100000000+0x2000:0x1000")
 	}
-	write(filepath.Join(other, "h.vmss"), imagetest.VmState(imagetest.VmMagic, imagetest.VmRegions()))
+	write(filepath.Join(other, "h.vmss"), imagetest.VMState(imagetest.VMMagic, imagetest.VMRegions()))
 	img, err := formats.Open(filepath.Join(other, "h.vmem"), image.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -157,7 +157,7 @@ func TestVMEMTruncated(t *testing.T) {
 	} {
 		dir := t.TempDir()
 		path := filepath.Join(dir, "g.vmem")
-		for file, content := range map[string]string{"g.vmem": strings.Repeat("m", 3*vmPage), "g.vmss": imagetest.VmState(imagetest.VmMagic, imagetest.VmRegions(c.regions...))} {
+		for file, content := range map[string]string{"g.vmem": strings.Repeat("m", 3*vmPage), "g.vmss": imagetest.VMState(imagetest.VMMagic, imagetest.VMRegions(c.regions...))} {
 			if err := os.WriteFile(filepath.Join(dir, file), []byte(content), 0o644); err != nil {
 				t.Fatal(err)
 			}

@@ -14,6 +14,7 @@ import (
 
 	"vscan/engine"
 	"vscan/engine/image"
+	"vscan/engine/image/formats"
 	"vscan/engine/simd"
 	"vscan/patterns"
 )
@@ -129,7 +130,7 @@ func (e *vscan) run() (time.Duration, uint64, error) {
 	begin := time.Now()
 	sc := e.scanner
 	if e.j.Mode == "file" {
-		img, err := image.Open(e.j.path, image.Options{Format: "raw", Sequential: true})
+		img, err := formats.Open(e.j.path, image.Options{Format: "raw", Sequential: true})
 		if err != nil {
 			return 0, 0, err
 		}

@@ -5,9 +5,8 @@ package main
 import (
 	"os"
 
-	"golang.org/x/sys/unix"
-
 	"vscan/engine/simd"
+	"vscan/internal/mmap"
 )
 
 // readMapped maps a file and reads every byte of it.
@@ -17,7 +16,7 @@ func readMapped(path string) error {
 		return err
 	}
 	sink.Add(simd.ReadBandwidthProbe(b))
-	return unix.Munmap(b)
+	return mmap.Unmap(b)
 }
 
 // share writes memory to a file, maps that, and makes it resident, so that peers which map
@@ -44,5 +43,5 @@ func mapFile(path string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return unix.Mmap(int(f.Fd()), 0, int(info.Size()), unix.PROT_READ, unix.MAP_SHARED)
+	return mmap.Map(f, uint64(info.Size()))
 }

@@ -13,7 +13,7 @@ import (
 
 // This example looks for a text, and for words that point into a mapping, in
 // memory that it makes itself. For a dump, the mappings and the target come
-// from image.Open.
+// from formats.Open.
 func Example() {
 	data, err := engine.BytesMapping("data", 0x1000, []byte("user=ann\x10\x20\x00\x00\x00\x00\x00\x00"))
 	if err != nil {

@@ -27,14 +27,29 @@ var imports = map[string][]string{
 	"vscan/patterns/sets":        {"patterns"},
 	"vscan/patterns/yara":        {"patterns", "automaton", "addr"}, // its regular expressions are not RE2's
 	"vscan/engine":               {"segtree", "shard", "simd", "sets", "patterns", "addr"},
+	"vscan/internal/mmap":        nil,
 	"vscan/engine/image":         {"engine", "patterns", "addr"}, // what patterns have to know of an image
-	"vscan/engine/image/layered": {"image", "where", "engine", "patterns", "addr"},
-	"vscan/engine/where":         {"engine", "addr"},
-	"vscan/engine/search":        {"layered", "where", "engine", "simd", "patterns", "yara", "await", "addr"},
-	"vscan/internal/await":       nil,
+	// Each format has a package, which stands on image, input and magic; formats is
+	// the door.
+	"vscan/engine/image/input":     {"image", "engine", "addr", "mmap"},
+	"vscan/engine/image/magic":     {"image", "input"},
+	"vscan/engine/image/raw":       {"image", "input", "engine", "addr"},
+	"vscan/engine/image/lime":      {"image", "input", "magic", "engine", "addr"},
+	"vscan/engine/image/vmware":    {"image", "input", "magic", "raw", "engine", "addr"}, // its memory is raw where it has no gaps
+	"vscan/engine/image/refused":   {"image", "magic", "vmware", "addr"},                 // a state file is told by the package that reads it
+	"vscan/engine/image/elf":       {"image", "input", "magic", "raw", "engine", "addr"}, // a program that has no segments is raw
+	"vscan/engine/image/core":      {"image", "input", "magic", "elf", "engine", "addr"},
+	"vscan/engine/image/proc":      {"image", "input", "elf", "engine", "addr"}, // programs tell the modules of a process, too
+	"vscan/engine/image/formats":   {"image", "input", "magic", "raw", "lime", "vmware", "refused", "elf", "core", "proc"},
+	"vscan/engine/image/layer":     {"image", "input", "magic", "formats", "elf", "core", "engine", "addr"}, // formats: what is no memory is refused
+	"vscan/engine/image/imagetest": {"image", "input", "engine", "addr"},                                    // for tests
+	"vscan/engine/image/layered":   {"image", "formats", "layer", "where", "engine", "patterns", "addr"},
+	"vscan/engine/where":           {"engine", "addr"},
+	"vscan/engine/search":          {"layered", "where", "engine", "simd", "patterns", "yara", "await", "addr"},
+	"vscan/internal/await":         nil,
 	// Edges are what a scan for ptr finds; words, ranges and levels are those of
 	// engine.
-	"vscan/engine/graph":                   {"heap", "engine", "patterns", "simd", "wording", "addr"},
+	"vscan/engine/graph":                   {"heap", "engine", "patterns", "simd", "wording", "addr", "mmap"},
 	"vscan/engine/graph/view":              {"graph", "wording", "addr"},
 	"vscan/engine/heap":                    {"engine", "addr"},
 	"vscan/engine/heap/heaptest":           {"engine", "addr"}, // for tests
@@ -42,21 +57,21 @@ var imports = map[string][]string{
 	"vscan/cmd/vscan/internal/console":     nil,
 	"vscan/cmd/vscan/internal/consoletest": nil, // for tests
 	"vscan/cmd/vscan/internal/report":      {"console", "wording", "search", "layered", "image", "engine", "patterns", "yara", "addr"},
-	"vscan/cmd/vscan/internal/cli":         {"console", "wording", "search", "layered", "where", "graph", "image", "engine", "patterns", "simd", "addr"},
+	"vscan/cmd/vscan/internal/cli":         {"console", "wording", "search", "layered", "where", "graph", "image", "formats", "engine", "patterns", "simd", "addr"},
 	"vscan/cmd/vscan/internal/graphcmd":    {"cli", "report", "console", "wording", "rowstream", "view", "graph", "heap", "layered", "where", "image", "engine", "simd", "addr"},
 	"vscan/cmd/vscan":                      {"graphcmd", "cli", "report", "docs", "console", "wording", "search", "layered", "where", "await", "image", "engine", "patterns", "sets", "yara", "simd", "addr"},
 	"vscan/docs":                           nil,
 	// Programs beside vscan get tables from it, and know nothing of memory.
 	"vscan/cmd/vscan-parquet":        {"parquetfile", "rowstream"},
 	"vscan/cmd/internal/parquetfile": {"rowstream"},
-	"vscan/bench":                    {"image", "engine", "patterns", "simd", "addr"},
+	"vscan/bench":                    {"image", "formats", "mmap", "engine", "patterns", "simd", "addr"},
 }
 
 // dependencies has the packages of vscan that may import a package from outside.
 // Tests may import any.
 var dependencies = map[string][]string{
 	"golang.org/x/sync/errgroup":         {"vscan/engine", "vscan/engine/graph"},
-	"golang.org/x/sys/unix":              {"vscan/engine/image", "vscan/engine/graph", "vscan/engine/simd/simdtest", "vscan/bench", "vscan/cmd/vscan/internal/consoletest"},
+	"golang.org/x/sys/unix":              {"vscan/internal/mmap", "vscan/engine/image/proc", "vscan/engine/simd/simdtest", "vscan/cmd/vscan/internal/consoletest"},
 	"github.com/BobuSumisu/aho-corasick": {"vscan/bench"},
 	"github.com/klauspost/cpuid/v2":      {"vscan/engine/simd"},
 	"github.com/parquet-go/parquet-go":   {"vscan/cmd/internal/parquetfile"},

@@ -10,7 +10,7 @@
 //
 //	NewSpace, Space.Add, Space.AddUnder   lay mappings over one another
 //	BytesMapping                          bytes in memory as a mapping
-//	BytesSource, ReaderSource, image.Open  what a mapping's bytes come from
+//	BytesSource, ReaderSource, formats.Open  what a mapping's bytes come from
 //	Space.At, Space.State                 the mapping at an address or that it is a hole, and how far that holds
 //	Space.IsMapped, Space.IsMappedRange   whether an address, or all of a range, is mapped
 //	Space.Extents                         bytes that are there, mapping by mapping

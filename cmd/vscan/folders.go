@@ -185,7 +185,7 @@ func cause(err error) error {
 func (s *searching) skips(path string, t *layered.Image, err error) bool {
 	var unread *image.UnsupportedError
 	switch {
-	case err == nil && t.Format == "raw" && s.f.image.Format == "" && !strings.EqualFold(filepath.Ext(path), ".vmem"):
+	case err == nil && t.Format == string(image.FormatRaw) && s.f.image.Format == "" && !strings.EqualFold(filepath.Ext(path), ".vmem"):
 		t.Close()
 		s.skip(skipUnknown)
 	case err == nil || !errors.As(err, &unread):

@@ -15,6 +15,7 @@ import (
 	"vscan/engine"
 	"vscan/engine/addr"
 	"vscan/engine/image"
+	"vscan/engine/image/formats"
 )
 
 // benchSpace returns the space of the core that $VSCAN_GRAPH_CORE names, for example one that
@@ -22,7 +23,7 @@ import (
 func benchSpace(b *testing.B) (*engine.Space, addr.Arch) {
 	b.Helper()
 	if path := os.Getenv("VSCAN_GRAPH_CORE"); path != "" {
-		img, err := image.Open(path, image.Options{})
+		img, err := formats.Open(path, image.Options{})
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -216,7 +217,7 @@ func sparseFile(b *testing.B) (_ *engine.Space, edges uint64) {
 			b.Fatal(err)
 		}
 	}
-	img, err := image.Open(path, image.Options{Format: "raw", Base: &base})
+	img, err := formats.Open(path, image.Options{Format: "raw", Base: &base})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"vscan/engine"
 	"vscan/engine/addr"
 	"vscan/engine/image"
+	"vscan/engine/image/formats"
 )
 
 // The edges of every sample core are those that a plain pass finds.
@@ -211,7 +212,7 @@ func TestImageFolder(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	img, err := image.Open(path, image.Options{})
+	img, err := formats.Open(path, image.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -35,7 +35,7 @@ func memory() (*engine.Space, error) {
 
 // Build the graph of a space, and ask who points into a range: here an object of
 // 16 bytes. The space of a dump, its word size and byte order (Image.Arch), and
-// Options.Missing come from image.Open.
+// Options.Missing come from formats.Open.
 func Example() {
 	space, err := memory()
 	if err != nil {

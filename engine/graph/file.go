@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 
 	"vscan/engine/addr"
+	"vscan/internal/mmap"
 )
 
 // The file of a graph. All numbers are little-endian.
@@ -91,7 +92,7 @@ func Open(path string) (*Graph, error) {
 	}
 	c := &closer{f: f}
 	g.close = c
-	if b, err := mapFile(f, uint64(info.Size())); err == nil {
+	if b, err := mmap.Map(f, uint64(info.Size())); err == nil {
 		c.b = b
 		g.data = &mappedBlob{path, b}
 	}
@@ -108,7 +109,7 @@ type closer struct {
 func (c *closer) Close() error {
 	var err error
 	if c.b != nil {
-		err = unmapFile(c.b)
+		err = mmap.Unmap(c.b)
 		c.b = nil
 	}
 	if e := c.f.Close(); err == nil {

@@ -15,6 +15,7 @@ import (
 	"vscan/engine"
 	"vscan/engine/addr"
 	"vscan/engine/image"
+	"vscan/engine/image/formats"
 )
 
 // naive returns the edges of a space by the plainest of means: it reads every word and looks its value
@@ -167,7 +168,7 @@ func eachCore(t *testing.T, f func(core)) {
 		if err := os.WriteFile(file, b, 0o600); err != nil {
 			return err
 		}
-		img, err := image.Open(file, image.Options{})
+		img, err := formats.Open(file, image.Options{})
 		if err != nil || img.WordSize == 0 || !img.OrderKnown {
 			return nil // one has registers only
 		}

@@ -7,6 +7,7 @@ import (
 
 	"vscan/engine/addr"
 	"vscan/engine/heap"
+	"vscan/internal/mmap"
 )
 
 // objectGraph is the edges between objects in use, in both directions, and what roots
@@ -62,7 +63,7 @@ func (g *Graph) objectGraph(ctx context.Context, h *heap.Heaps, o *ObjectOptions
 		return nil, err
 	}
 	if m, ok := g.data.(*mappedBlob); ok {
-		letGo(m.b)
+		mmap.LetGo(m.b)
 	}
 	og.dropDuplicates()
 	og.invert()

@@ -13,6 +13,7 @@ import (
 	"vscan/engine"
 	"vscan/engine/addr"
 	"vscan/engine/heap"
+	"vscan/internal/mmap"
 )
 
 // The file of what is known of objects, so that a second question need not find it
@@ -208,7 +209,7 @@ func openObjects(path string, f *os.File, c *closer, key [sha256.Size]byte) (*Re
 		return nil, fmt.Errorf("%s is not a regular file", path)
 	}
 	size := uint64(info.Size())
-	b, err := mapFile(f, size)
+	b, err := mmap.Map(f, size)
 	if err == nil {
 		c.b = b
 	} else if b, err = io.ReadAll(io.LimitReader(f, info.Size())); err != nil {

@@ -18,6 +18,7 @@ import (
 	"vscan/engine/addr"
 	"vscan/engine/heap"
 	"vscan/engine/image"
+	"vscan/engine/image/formats"
 )
 
 // These programs write down which blocks their malloc has given out, libc's own among them
@@ -118,7 +119,7 @@ func runProgram(t *testing.T, by taking, env []string, command ...string) (h fou
 	}
 	switch by {
 	case live:
-		img, err := image.OpenProcess(pid, image.Options{})
+		img, err := formats.OpenProcess(pid, image.Options{})
 		if err != nil {
 			t.Skip(err)
 		}
@@ -173,7 +174,7 @@ func readBlocks(t *testing.T, path string) map[addr.Addr]block {
 // openCore opens a core and finds its heaps.
 func openCore(t *testing.T, path string) found {
 	t.Helper()
-	img, err := image.Open(path, image.Options{})
+	img, err := formats.Open(path, image.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -38,14 +38,14 @@ func NewBuildIDs(modules ...Module) *BuildIDs {
 	return x
 }
 
-// list is the one that a module belongs to.
+// list returns the one that a module belongs to.
 func (x *BuildIDs) list(m *Module) *idList {
 	for _, l := range x.byName[m.Path] {
-		if l.src == m.src {
+		if l.src == m.Source {
 			return l
 		}
 	}
-	l := &idList{src: m.src, ids: map[addr.Addr]string{}}
+	l := &idList{src: m.Source, ids: map[addr.Addr]string{}}
 	x.byName[m.Path] = append(x.byName[m.Path], l)
 	return l
 }

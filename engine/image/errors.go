@@ -18,6 +18,8 @@ type UnsupportedError struct {
 	What   string // what the file is, to follow "is": "gzip-compressed"
 	Advice string // what to do about it, one line: without the package, or as the fields below tell
 
+	Holds Holding // what is in the file
+
 	// RawHelps is what can be done with the file opened as raw memory,
 	// Options.Format "raw", to follow "or": "scan the compressed bytes"; "" where
 	// that would not help.
@@ -32,7 +34,7 @@ type UnsupportedError struct {
 	// one by one instead of the whole, in this order; nil where that would not help.
 	Layers []LayerSpec
 
-	// Live says that a live process can be opened instead, with OpenProcess: PID, or
+	// Live says that a live process can be opened instead, with formats.OpenProcess: PID, or
 	// where that is 0 one whose number is not known here.
 	Live bool
 	PID  int
@@ -40,13 +42,30 @@ type UnsupportedError struct {
 
 func (e *UnsupportedError) Error() string { return e.Path + " is " + e.What + ": " + e.Advice }
 
+// IsProgram reports whether the file is a program, a library or an object file:
+// no memory was saved in it.
+func (e *UnsupportedError) IsProgram() bool { return e.Holds == HoldsProgram }
+
+// IsDump reports whether the file holds memory in a format that is not read. A
+// container, which may hold a dump or anything else, is none.
+func (e *UnsupportedError) IsDump() bool { return e.Holds == HoldsMemory }
+
+// Holding says what a file of a known format holds.
+type Holding uint8
+
+const (
+	HoldsMemory   Holding = iota // memory: it is a dump, or a live process
+	HoldsProgram                 // a program, a library or an object file
+	HoldsAnything                // a dump or anything else, in a container
+)
+
 // SpaceError says that an image has no addresses of the space that Options.Space
 // asks for.
 type SpaceError struct {
 	Path string
-	Want string   // the space that was asked for: "virtual" or "physical"
-	Have []string // those that the image offers, its default first
-	Why  string   // one line: "the core of a process has virtual addresses only"
+	Want AddressSpace   // the space that was asked for
+	Have []AddressSpace // those that the image offers, its default first
+	Why  string         // one line: "the core of a process has virtual addresses only"
 
 	BaseHelps bool // Options.Base gives it addresses of the space
 	RawHelps  bool // Options.Format "raw" takes its bytes without regard to what they are
@@ -58,7 +77,7 @@ func (e *SpaceError) Error() string { return e.Path + ": " + e.Why }
 // addresses of its own. Without it, or as "raw", the file can be opened.
 type BaseError struct {
 	Path   string
-	Format string // as Options.Format names it
+	Format FormatName
 }
 
 func (e *BaseError) Error() string {
@@ -101,5 +120,5 @@ func (e *UnplacedError) Error() string {
 }
 
 // ErrNoModules says that an image does not tell which files were mapped, so that
-// each has to be laid at an address that is given: see OpenLayer.
+// each has to be laid at an address that is given: see layer.Open.
 var ErrNoModules = errors.New("the image names no mapped files (it has no note NT_FILE): lay each file at its address")

@@ -1,57 +1,66 @@
-// Package image says what a memory dump is: it opens files and live processes,
-// recognises their format, and yields the mappings that an [engine] space is built of.
-// One file of the package reads one format. It is for programs that use vscan as a
-// library.
+// Package image says what a memory dump or a live process is once it is open: its
+// mappings, of which an [engine] space is built, and what there is to know of them. It
+// knows no format. It is for programs that use vscan as a library, together with two
+// packages below it:
 //
-//	Open                  a file, and its mappings: engine.NewSpace(img.Mappings...)
-//	OpenProcess           a live process; FindProcesses tells its number
+//	formats.Open          opens a file: engine.NewSpace(img.Mappings...)
+//	formats.OpenProcess   opens a live process; formats.FindProcesses tells its number
+//	layer.Open,
+//	layer.OpenModules     open files to lay over or under the image
+//
+// What is here:
+//
+//	Options               how an image is opened
 //	Image.Arch, .Target   what words and patterns need to know of the machine
 //	Image.Missing, .Notes what the image should hold and does not, and what is odd: to be told
 //	                      wherever something was not found in it
 //	Image.Hints           how to open it, where that is to be otherwise than a note says
 //	UnsupportedError, …   errors that tell in fields what would help
-//	Image.Modules         the files that were mapped
+//	Image.Modules         the files that were mapped; BuildIDs tells the build-ids of mappings
 //	Image.Threads         the threads of the process, with what is told of their registers
-//	OpenLayer,
-//	Image.OpenModules     files to lay over or under the image
 //	Image.Close           when nothing reads its mappings any more
+//	Draft                 an image that is being made, for packages that read a format
 //
-// An image comes from a machine that someone else controlled, so every header
-// is taken for hostile: nothing is allocated by a length field alone, no sum
-// of two fields is trusted not to wrap, and what is odd is kept as a line in
-// [Image.Notes] rather than given up on.
+// An image comes from a machine that someone else controlled, so every header is
+// taken for hostile: nothing is allocated by a length field alone, no sum of two
+// fields is trusted not to wrap, and what is odd is kept as a line in [Image.Notes]
+// rather than given up on.
 package image
 
 import (
 	"errors"
-	"fmt"
 	"io"
-	"math"
-	"math/bits"
-	"slices"
-	"strings"
 
 	"vscan/engine"
 	"vscan/engine/addr"
 )
 
-// The address spaces that an image can offer: values of [Options.Space],
-// [Image.Space] and [Image.Spaces].
+// AddressSpace names what the addresses of an image are addresses of.
+type AddressSpace string
+
+// The address spaces that an image can offer.
 const (
-	Virtual  = "virtual"
-	Physical = "physical"
+	Virtual  AddressSpace = "virtual"  // of a process, or of a machine's kernel
+	Physical AddressSpace = "physical" // of a machine's memory
 )
+
+// FormatName is a format that files can be read as, whatever they are recognised as.
+// Each format that is read has one; the formats package lists them.
+type FormatName string
+
+// FormatRaw has the bytes of a file taken as they are.
+const FormatRaw FormatName = "raw"
 
 // Options says how an image is opened. The zero value detects the format, maps
 // the file into memory and takes the space that suits the format.
 type Options struct {
-	// Format is "" to detect the format, or one of [Formats], to read the
-	// file as that and as nothing else.
-	Format string
+	// Format is "" to detect the format, or the name of one, to read the file as that
+	// and as nothing else.
+	Format FormatName
 
-	// Space is "", "virtual" or "physical". What is left open is virtual
-	// where the image has virtual addresses, else physical.
-	Space string
+	// Space is "", Virtual or Physical. "" is Virtual where the image has virtual
+	// addresses, else Physical.
+	Space AddressSpace
 
 	// NoMmap reads the file call by call instead of mapping it into memory.
 	NoMmap bool
@@ -84,39 +93,6 @@ type Options struct {
 	Raw         bool
 }
 
-// Formats are the names that [Options.Format] knows: "raw" and those that are
-// read.
-func Formats() []string {
-	names := []string{"raw"}
-	for _, k := range formats {
-		if k.flag != "" && !slices.Contains(names, k.flag) {
-			names = append(names, k.flag)
-		}
-	}
-	return names
-}
-
-// validate names everything that is wrong, in one line.
-func (o Options) validate() error {
-	var wrong []string
-	if o.Format != "" && !slices.Contains(Formats(), o.Format) {
-		wrong = append(wrong, fmt.Sprintf("image format %q: want one of %s", o.Format, strings.Join(Formats(), ", ")))
-	}
-	switch {
-	case strings.HasPrefix(o.Space, "cr3:"):
-		wrong = append(wrong, fmt.Sprintf("space %q: page tables are not read yet: want virtual or physical", o.Space))
-	case o.Space != "" && o.Space != Virtual && o.Space != Physical:
-		wrong = append(wrong, fmt.Sprintf("space %q: want virtual or physical", o.Space))
-	}
-	if o.Base == nil && (o.Offset != 0 || o.Len != 0) {
-		wrong = append(wrong, fmt.Sprintf("offset %#x, length %#x: a part of a file wants a base, the address of its first byte", o.Offset, o.Len))
-	}
-	if wrong == nil {
-		return nil
-	}
-	return errors.New(strings.Join(wrong, "; "))
-}
-
 // Image is an opened dump or process: what it is, and its memory.
 type Image struct {
 	Path string // as it was opened; "pid:N" for a live process
@@ -144,8 +120,8 @@ type Image struct {
 	Order      addr.ByteOrder
 	OrderKnown bool
 
-	Space  string   // the space that Mappings are addresses of: "virtual" or "physical"
-	Spaces []string // those that the image offers, its default first
+	Space  AddressSpace   // what Mappings are addresses of
+	Spaces []AddressSpace // those that the image offers, its default first
 
 	// Missing is the number of bytes that the image should hold and does
 	// not, because the file is truncated or damaged; where their number
@@ -165,58 +141,23 @@ type Image struct {
 	Modules []Module
 
 	threads func() ([]Thread, error) // nil where the format has none
-	core    *coreFile                // of the core of a process, else nil
-	unsaid  int                      // notes beyond maxNotes
+	origin  any
 	closers []io.Closer
 }
 
 // Hint says how to open an image, or to search it, where that is to be otherwise
 // than one of its notes says. One of the fields but Note is set.
 type Hint struct {
-	Note     int    // whose it is: index in Image.Notes
-	Format   string // Options.Format with which the same is read without the note
-	Space    string // Options.Space in which what is not shown has addresses
-	WordSize int    // in bytes, that the memory may have: Image.AltWordSize
+	Note     int          // whose it is: index in Image.Notes
+	Format   FormatName   // Options.Format with which the same is read without the note
+	Space    AddressSpace // Options.Space in which what is not shown has addresses
+	WordSize int          // in bytes, that the memory may have: Image.AltWordSize
 }
 
-// maxNotes bounds Image.Notes: a hostile file can be odd in a million places.
-const maxNotes = 32
-
-// note keeps a line about something odd.
-func (img *Image) note(format string, args ...any) {
-	if len(img.Notes) == maxNotes {
-		img.unsaid++
-		return
-	}
-	img.Notes = append(img.Notes, fmt.Sprintf(format, args...))
-}
-
-// noteHint keeps a line with its hint; a hint that says nothing is left out.
-func (img *Image) noteHint(h Hint, format string, args ...any) {
-	h.Note = len(img.Notes)
-	img.note(format, args...)
-	if len(img.Notes) > h.Note && h != (Hint{Note: h.Note}) {
-		img.Hints = append(img.Hints, h)
-	}
-}
-
-// lose counts n bytes as missing. The sum sticks at 2^64 − 1.
-func (img *Image) lose(n uint64) {
-	sum, carry := bits.Add64(img.Missing, n, 0)
-	if carry != 0 {
-		sum = math.MaxUint64
-	}
-	img.Missing = sum
-}
-
-// finish closes the list of notes.
-func (img *Image) finish() *Image {
-	if img.unsaid > 0 {
-		img.Notes = append(img.Notes, fmt.Sprintf("and %d more such notes", img.unsaid))
-		img.unsaid = 0
-	}
-	return img
-}
+// Origin returns what the package of the image's format keeps for questions that
+// are asked later, in a type of that package, as the core package does of the core
+// of a process. It is nil where nothing is kept.
+func (img *Image) Origin() any { return img.origin }
 
 // Close closes the image's sources. Bytes that a source has handed out as its
 // own memory are gone with it, so whatever reads them has to have ended.
@@ -227,101 +168,4 @@ func (img *Image) Close() error {
 	}
 	img.closers = nil
 	return errors.Join(errs...)
-}
-
-// input is what the reader of a format gets: the bytes of the file for its
-// headers, which are always read by ReadAt since mapped memory may fault, and
-// the source that its mappings name.
-type input struct {
-	io.ReaderAt
-	size uint64 // of the file in bytes, below 2^63
-	src  engine.Source
-}
-
-func (in input) path() string { return in.src.Name() }
-
-// read fills b from file offset off as far as the file goes. A short count
-// without an error is the end of the file.
-func (in input) read(b []byte, off uint64) (int, error) {
-	if off >= in.size {
-		return 0, nil
-	}
-	b = b[:min(uint64(len(b)), in.size-off)]
-	n, err := in.ReadAt(b, int64(off))
-	if n == len(b) || errors.Is(err, io.EOF) {
-		return n, nil
-	}
-	return n, fmt.Errorf("%s: cannot read at file offset %#x: %w", in.path(), off+uint64(n), err)
-}
-
-// Open opens a file as an image. It needs a regular file or a block device:
-// what can be read only once, such as a pipe, is refused and never waited for.
-// An *[UnsupportedError] says that the file is something known that is not
-// read; a *[SpaceError], a *[BaseError] and a *[PageError] that it has no such
-// addresses as o asks for.
-func Open(path string, o Options) (*Image, error) {
-	if err := o.validate(); err != nil {
-		return nil, err
-	}
-	f, err := openFile(path)
-	if err != nil {
-		return nil, err
-	}
-	img, err := f.image(o)
-	if err != nil {
-		f.Close()
-		return nil, err
-	}
-	f.mapMemory(o)
-	img.Path, img.FileSize = path, f.size
-	img.closers = append(img.closers, f)
-	return img.finish(), nil
-}
-
-// image finds the format of a file and has it read.
-func (f *fileSource) image(o Options) (*Image, error) {
-	in := input{f.file, f.size, f}
-	head, tail, err := f.ends(in)
-	if err != nil {
-		return nil, err
-	}
-	if o.Format == "raw" {
-		return openRaw(in, o)
-	}
-	k := identify(head, tail)
-	switch {
-	case o.Format != "" && (k == nil || k.flag != o.Format):
-		is := "its first bytes are of no format that is known"
-		if k != nil {
-			is = "it is " + k.what
-		}
-		return nil, fmt.Errorf("%s does not have the format %q: %s", f.path, o.Format, is)
-	case o.Base != nil && !o.Raw && o.Offset == 0 && o.Len == 0 && isProgram(head):
-		return openProgram(in, o)
-	case o.Format != "" && o.Base != nil:
-		return nil, &BaseError{Path: f.path, Format: o.Format}
-	case k == nil, o.Base != nil && k.program:
-		return openRaw(in, o)
-	case k.open == nil:
-		return nil, k.refuse(f.path)
-	case o.Base != nil:
-		return nil, &UnsupportedError{Path: f.path, Format: k.name, What: k.what,
-			Advice: "leave out the address", RawHelps: "place the bytes as they are"}
-	}
-	return k.open(in, o)
-}
-
-// ends reads the first and the last bytes of a file, for detection.
-func (f *fileSource) ends(in input) (head, tail []byte, err error) {
-	head = make([]byte, min(headSize, f.size))
-	n, err := in.read(head, 0)
-	if n == 0 && err == nil {
-		err = fmt.Errorf("%s is empty: there is nothing to scan", f.path)
-	}
-	if err != nil {
-		return nil, nil, err
-	}
-	tail = make([]byte, min(tailSize, f.size))
-	m, err := in.read(tail, f.size-uint64(len(tail)))
-	return head[:n], tail[:m], err
 }

@@ -1,6 +1,8 @@
 package image
 
-import "vscan/engine/addr"
+import (
+	"vscan/engine/addr"
+)
 
 // Thread is a thread of the process that an image is of.
 type Thread struct {

@@ -17,6 +17,7 @@ import (
 	"vscan/engine/addr"
 	"vscan/engine/graph"
 	"vscan/engine/image"
+	"vscan/engine/image/formats"
 )
 
 // clickTools is the browser, and whether all that drives it is there. Where
@@ -249,7 +250,7 @@ func pythonGraph(t *testing.T) string {
 	if out, err := exec.Command("gcore", "-o", core, fmt.Sprint(cmd.Process.Pid)).CombinedOutput(); err != nil {
 		t.Skipf("gcore: %v: %.300s", err, out)
 	}
-	img, err := image.Open(fmt.Sprintf("%s.%d", core, cmd.Process.Pid), image.Options{})
+	img, err := formats.Open(fmt.Sprintf("%s.%d", core, cmd.Process.Pid), image.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

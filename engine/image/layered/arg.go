@@ -9,6 +9,7 @@ import (
 
 	"vscan/engine/addr"
 	"vscan/engine/image"
+	"vscan/engine/image/formats"
 )
 
 // Arg is what an argument that names an image means.
@@ -44,7 +45,7 @@ func Parse(arg string, o Options) (Arg, error) {
 	}
 	info, err := os.Stat(arg)
 	if err == nil {
-		if o.Empty && (o.Format == "" || o.Format == "raw") && isEmptyFile(arg, info) {
+		if o.Empty && (o.Format == "" || o.Format == image.FormatRaw) && isEmptyFile(arg, info) {
 			a.Kind = EmptyFile
 		}
 		return a, nil
@@ -78,14 +79,14 @@ func (a Arg) open(o Options) (*image.Image, error) {
 		case o.Space != "" && o.Space != image.Virtual:
 			return nil, fmt.Errorf("%s: %w", a.Text, &ProcessError{Arg: a.Text, Space: o.Space})
 		}
-		return image.OpenProcess(a.PID, image.Options{ProtNone: o.ProtNone, Resident: o.Resident})
+		return formats.OpenProcess(a.PID, image.Options{ProtNone: o.ProtNone, Resident: o.Resident})
 	case EmptyFile:
 		return &image.Image{Path: a.Text, Format: "raw", Detail: "an empty file"}, nil
 	case Placed:
 		opt.Base, opt.Offset, opt.Len, opt.Raw = &a.Place.At, a.Place.Offset, a.Place.Len, a.Place.Raw
-		return image.Open(a.Place.Path, opt)
+		return formats.Open(a.Place.Path, opt)
 	}
-	return image.Open(a.Text, opt)
+	return formats.Open(a.Text, opt)
 }
 
 // findProcess returns the number of the one process of a name; self is this one.
@@ -96,7 +97,7 @@ func findProcess(arg, name string) (int, error) {
 	if name == "" {
 		return 0, fmt.Errorf("%s: want pid:N with the number of a process, or pid:NAME with its name", arg)
 	}
-	found, err := image.FindProcesses(name)
+	found, err := formats.FindProcesses(name)
 	switch {
 	case err != nil:
 		return 0, fmt.Errorf("%s: %w", arg, err)
@@ -110,7 +111,7 @@ func findProcess(arg, name string) (int, error) {
 
 // listProcesses names some processes in a line. Whoever prints it escapes what does not
 // print in the names.
-func listProcesses(all []image.ProcessInfo) string {
+func listProcesses(all []formats.ProcessInfo) string {
 	const most, longest = 10, 60
 	var list []string
 	for _, p := range all[:min(len(all), most)] {

@@ -48,7 +48,8 @@ type Options struct {
 
 	// Format and Space are as in image.Options. Format is for the image, and where it
 	// is raw, for the layers.
-	Format, Space string
+	Format image.FormatName
+	Space  image.AddressSpace
 
 	// WordSize in bytes, 4 or 8, and ByteOrder are for images that do not say;
 	// 0 and nil: they are not given.
@@ -126,8 +127,9 @@ func (e *ConflictError) Error() string {
 
 // A ProcessError says that Options ask of a live process what none has.
 type ProcessError struct {
-	Arg           string
-	Format, Space string // what is asked for; the other is ""
+	Arg    string
+	Format image.FormatName   // what is asked for; "" where it is Space
+	Space  image.AddressSpace // what is asked for; "" where it is Format
 }
 
 func (e *ProcessError) Error() string {

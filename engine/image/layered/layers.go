@@ -6,20 +6,21 @@ import (
 	"vscan/engine"
 	"vscan/engine/addr"
 	"vscan/engine/image"
+	"vscan/engine/image/layer"
 )
 
 // layerOptions say how layers are opened.
 func (o *Options) layerOptions() image.Options {
 	opt := image.Options{NoMmap: o.NoMmap, Sequential: o.Sequential}
-	if o.Format == "raw" {
-		opt.Format = "raw"
+	if o.Format == image.FormatRaw {
+		opt.Format = image.FormatRaw
 	}
 	return opt
 }
 
 // layOne opens a layer and adds it to the space.
 func (t *Image) layOne(o Options, step Step, l Layer) error {
-	opened, err := image.OpenLayer(t.Image, l.Spec, o.layerOptions())
+	opened, err := layer.Open(t.Image, l.Spec, o.layerOptions())
 	if err == nil {
 		if l.Spec.Unplaced {
 			t.nameAsImage(opened)
@@ -34,7 +35,7 @@ func (t *Image) layOne(o Options, step Step, l Layer) error {
 
 // nameAsImage calls a program that was laid where the image has it as the image calls it
 // there, so that a name means all of it: what is in the image, and what is in the file.
-func (t *Image) nameAsImage(l *image.Layer) {
+func (t *Image) nameAsImage(l *layer.Layer) {
 	if len(l.Modules) == 0 {
 		return
 	}
@@ -66,7 +67,7 @@ func (t *Image) layModules(o Options) error {
 	if o.Sysroot == "" && !o.Modules {
 		return nil
 	}
-	opened, err := t.OpenModules(o.Sysroot, o.layerOptions())
+	opened, err := layer.OpenModules(t.Image, o.Sysroot, o.layerOptions())
 	if err == nil {
 		err = t.add(opened, false)
 	}
@@ -79,7 +80,7 @@ func (t *Image) layModules(o Options) error {
 
 // leaveOut notes the files that were to be laid and were not, of which some memory is
 // nowhere now.
-func (t *Image) leaveOut(files []image.LeftOut) {
+func (t *Image) leaveOut(files []layer.LeftOut) {
 	for i := range files {
 		file, lost := &files[i], uint64(0)
 		for _, r := range addr.Merge(file.Ranges) {
@@ -96,7 +97,7 @@ func (t *Image) leaveOut(files []image.LeftOut) {
 }
 
 // add adds an opened layer to the space, over or under what is there.
-func (t *Image) add(l *image.Layer, over bool) error {
+func (t *Image) add(l *layer.Layer, over bool) error {
 	t.opened = append(t.opened, l)
 	lay := l.LayUnder
 	if over {

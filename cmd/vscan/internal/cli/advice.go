@@ -103,7 +103,7 @@ func spaceAdvice(e *image.SpaceError) string {
 		ways = append(ways, "place them with "+operand(e.Path)+"@ADDR")
 	}
 	for _, have := range e.Have {
-		ways = append(ways, "use --space "+have)
+		ways = append(ways, "use --space "+string(have))
 	}
 	if e.RawHelps {
 		ways = append(ways, "use --image-format raw")
@@ -140,9 +140,9 @@ func hintsOf(img *image.Image, note int) string {
 		switch {
 		case h.Note != note:
 		case h.Format != "":
-			b.WriteString(" (--image-format " + h.Format + " takes them so without this line)")
+			b.WriteString(" (--image-format " + string(h.Format) + " takes them so without this line)")
 		case h.Space != "":
-			b.WriteString(": see --space " + h.Space)
+			b.WriteString(": see --space " + string(h.Space))
 		case h.WordSize != 0:
 			fmt.Fprintf(&b, ": --word %d", h.WordSize)
 		}

@@ -10,6 +10,7 @@ import (
 
 	"vscan/engine/addr"
 	"vscan/engine/image"
+	"vscan/engine/image/formats"
 	"vscan/engine/image/layered"
 	"vscan/engine/search"
 	"vscan/internal/wording"
@@ -29,13 +30,21 @@ func (f *ImageFlags) Register(cmd *cobra.Command) {
 	fs.Var((*layerList)(&f.Under), "under", "lay `FILE[@ADDR[+OFFSET[:LEN]]]`, as --map has it, below everything: it shows through holes and bytes that were not saved; repeatable")
 	fs.BoolVar(&f.Modules, "modules", false, "lay all files that a core names below everything, from their paths; those that are not the ones that were mapped are left out")
 	fs.StringVar(&f.Sysroot, "sysroot", "", "as --modules, with the files of that machine below the folder `DIR`")
-	ChoiceVar(cmd, &f.Format, "image-format", "", "read the image as `NAME`: "+wording.OrList(image.Formats())+" (default what it is recognised as)", image.Formats()...)
-	fs.StringVar(&f.Space, "space", "", "address `SPACE` of a machine dump, virtual or physical (default virtual where the image has it)")
+	ChoiceVar(cmd, (*string)(&f.Format), "image-format", "", "read the image as `NAME`: "+wording.OrList(formatNames())+" (default what it is recognised as)", formatNames()...)
+	fs.StringVar((*string)(&f.Space), "space", "", "address `SPACE` of a machine dump, virtual or physical (default virtual where the image has it)")
 	ChoiceVar(cmd, &f.Word, "word", "", "word size of `N` bytes, 4 or 8, where the image does not say", "4", "8")
 	ChoiceVar(cmd, &f.endian, "endian", "", "byte `ORDER`, little or big, where the image does not say", "little", "big")
 	fs.BoolVar(&f.ProtNone, "prot-none", false, "of a live process, also mappings without any permission, which are absent otherwise")
 	fs.BoolVar(&f.Resident, "resident", false, "of a live process, only what is in memory: pages that are swapped out are absent")
 	fs.BoolVar(&f.NoMmap, "no-mmap", false, "read files call by call instead of mapping them into memory")
+}
+
+// formatNames returns the formats that --image-format knows.
+func formatNames() (names []string) {
+	for _, n := range formats.Names() {
+		names = append(names, string(n))
+	}
+	return names
 }
 
 // options returns the flags as plain values.
@@ -78,7 +87,7 @@ func (f *ImageFlags) Assume() (*layered.Image, error) {
 }
 
 // EmptyRaw reports whether empty files below a folder are images.
-func (f *ImageFlags) EmptyRaw() bool { return f.Empty && f.Format == "raw" }
+func (f *ImageFlags) EmptyRaw() bool { return f.Empty && f.Format == image.FormatRaw }
 
 // ArchOf returns the architecture of an image, for what cannot do without.
 func ArchOf(img *layered.Image, what string) (addr.Arch, error) {

@@ -1,0 +1,25 @@
+package image
+
+import (
+	"testing"
+)
+
+// Hints are on the notes that have their index, and only while those are kept.
+func TestDraftHints(t *testing.T) {
+	draft := new(Draft)
+	draft.Note("odd")
+	draft.NoteHint(Hint{}, "odd too")
+	draft.NoteHint(Hint{Space: Physical}, "not shown")
+	for range MaxNotes {
+		draft.NoteHint(Hint{WordSize: 4}, "narrow")
+	}
+	img := draft.Finish()
+	for i, h := range img.Hints {
+		if want := (Hint{Note: i + 2, WordSize: 4}); i > 0 && h != want {
+			t.Errorf("hint %d: %+v, want %+v", i, h, want)
+		}
+	}
+	if len(img.Hints) != MaxNotes-2 || img.Hints[0] != (Hint{Note: 2, Space: Physical}) {
+		t.Errorf("%d hints, first %+v", len(img.Hints), img.Hints[0])
+	}
+}

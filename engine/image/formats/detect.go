@@ -1,0 +1,49 @@
+package formats
+
+import (
+	"slices"
+
+	"vscan/engine/image/core"
+	"vscan/engine/image/elf"
+	"vscan/engine/image/lime"
+	"vscan/engine/image/magic"
+	"vscan/engine/image/refused"
+)
+
+// table is what detection knows, asked in this order: dumps before what may
+// hold one, and magics at the start of a file before those further in. What is not
+// here is raw memory.
+var table = slices.Concat(
+	refused.CrashDumps,
+	[]magic.Format{lime.Format, core.Format, elf.Format},
+	refused.Dumps,
+	refused.Containers,
+)
+
+// Identify names the format or container of a file's first bytes (64 KiB of
+// them are enough for every one), or "" where they are none that is known. The
+// few that only a file's last bytes tell, as some disk images, are not found
+// so; [Open] looks at both ends.
+func Identify(head []byte) string {
+	if k := Recognize(head, nil); k != nil {
+		return k.Name
+	}
+	return ""
+}
+
+// Recognize finds the format of a file by its first bytes, or else its last.
+func Recognize(head, tail []byte) *magic.Format {
+	head = head[:min(len(head), magic.HeadSize)]
+	for i := range table {
+		if table[i].Match(head) {
+			return &table[i]
+		}
+	}
+	tail = tail[max(len(tail)-magic.TailSize, 0):]
+	for i := range table {
+		if t := table[i].Tail; t != nil && t(tail) {
+			return &table[i]
+		}
+	}
+	return nil
+}

@@ -1,0 +1,4 @@
+package formats
+
+// Table is detection's, for tests.
+var Table = table

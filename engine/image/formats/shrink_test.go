@@ -1,0 +1,85 @@
+package formats_test
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"vscan/engine"
+	"vscan/engine/addr"
+	"vscan/engine/image"
+	"vscan/engine/image/formats"
+	"vscan/patterns"
+)
+
+// A file that is cut while it is scanned costs the bytes that are gone, which
+// are told, and never the process. Hits before and after are as they should be.
+func TestFileShrinksDuringScan(t *testing.T) {
+	const size, rest = 32 << 20, 9<<20 + 5
+	for _, noMmap := range []bool{false, true} {
+		path := filepath.Join(t.TempDir(), "memory")
+		data := bytes.Repeat([]byte("x"), size)
+		copy(data, "needle")
+		copy(data[9<<20:], "needle")  // half of it will be gone
+		copy(data[20<<20:], "needle") // and all of this
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		base := addr.Addr(0x1000)
+		img, err := formats.Open(path, image.Options{Format: "raw", Base: &base, NoMmap: noMmap})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer img.Close()
+		space, err := engine.NewSpace(img.Mappings...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := patterns.Parse("needle")
+		if err != nil {
+			t.Fatal(err)
+		}
+		set, err := patterns.Compile([]patterns.Pattern{p}, patterns.Target{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		sc, err := engine.Compile(space, set, engine.Options{Workers: 1, ShardSize: 1 << 20})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []addr.Addr
+		stats, err := sc.Scan(t.Context(), func(h engine.Hit) bool {
+			got = append(got, h.Addr)
+			if len(got) == 1 {
+				if err := os.Truncate(path, rest); err != nil {
+					t.Skipf("the file cannot be cut while it is open: %v", err)
+				}
+			}
+			return true
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		// The worker may be ahead of the cut, but not further than it may claim shards.
+		if len(got) != 1 {
+			t.Errorf("noMmap %v: hits at %v, want one at %v", noMmap, got, base)
+		}
+		gone := stats.UnreadableBytes()
+		if stats.Complete() || gone == 0 || stats.Unreadable[len(stats.Unreadable)-1].Last != base+size-1 ||
+			stats.Unreadable[0].First < base+rest || stats.Scanned+gone != size {
+			t.Errorf("noMmap %v: %d bytes scanned, unreadable %v", noMmap, stats.Scanned, stats.Unreadable)
+		}
+		// Reads past the end are errors too, and so is the zero rest of the last page.
+		var me *engine.MemoryError
+		for _, a := range []addr.Addr{base + rest, base + rest + 100, base + 20<<20} {
+			if b, err := space.Byte(a); !errors.As(err, &me) || me.Addr != a {
+				t.Errorf("noMmap %v: byte at %v: %d, %v", noMmap, a, b, err)
+			}
+		}
+		if b, err := space.Bytes(base+rest-2, 8); len(b) != 2 || !errors.As(err, &me) || me.Addr != base+rest {
+			t.Errorf("noMmap %v: bytes over the end: %q, %v", noMmap, b, err)
+		}
+	}
+}

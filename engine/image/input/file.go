@@ -1,0 +1,211 @@
+package input
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"vscan/engine/image"
+	"vscan/internal/mmap"
+)
+
+// File is an opened file as a source of bytes: mapped into memory where that can be
+// had, else read call by call.
+type File struct {
+	path   string
+	file   *os.File
+	size   uint64 // in bytes, when it was opened
+	device bool   // a block device, whose size never changes
+	data   []byte // the mapped file, or nil
+	pager  *pager // nil where pages are left to the system
+}
+
+// Open opens a file to be read at any offset, without mapping it. It asks
+// what the file is before it opens it, since opening a pipe would wait and
+// opening a device may do something.
+func Open(path string) (*File, error) {
+	if path == "-" {
+		return nil, errors.New("standard input cannot be scanned, for it can be read only once: save it to a file first (./- is a file of the name -)")
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkKind(path, info); err != nil {
+		return nil, err
+	}
+	// O_NONBLOCK: should a pipe have taken the file's place meanwhile.
+	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	f := &File{path: path, file: file}
+	if err := f.measure(); err != nil {
+		file.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// Adopt returns a file that is open already as a source of bytes, to be read
+// call by call: its path as it is called, its size in bytes, and whether it is a
+// block device, whose size never changes. Close closes it.
+func Adopt(path string, file *os.File, size uint64, device bool) *File {
+	return &File{path: path, file: file, size: size, device: device}
+}
+
+// Reader returns what the reader of a format gets of the file.
+func (f *File) Reader() Reader { return Reader{f.file, f.size, f} }
+
+// measure checks the opened file and sets its size.
+func (f *File) measure() error {
+	info, err := f.file.Stat()
+	if err != nil {
+		return err
+	}
+	if err := checkKind(f.path, info); err != nil {
+		return err
+	}
+	size := info.Size()
+	if f.device = !info.Mode().IsRegular(); f.device {
+		if size, err = f.file.Seek(0, io.SeekEnd); err != nil {
+			return fmt.Errorf("%s: the size of this device cannot be told: %w", f.path, err)
+		}
+	}
+	if size <= 0 {
+		return fmt.Errorf("%s is empty: there is nothing to scan", f.path)
+	}
+	f.size = uint64(size)
+	return nil
+}
+
+// procMem is whose memory the file of /proc at path is: N, or self.
+func procMem(path string) (pid string, ok bool) {
+	pid, ok = strings.CutPrefix(path, "/proc/")
+	if ok {
+		pid, ok = strings.CutSuffix(pid, "/mem")
+	}
+	_, err := strconv.ParseUint(pid, 10, 64)
+	return pid, ok && (err == nil || pid == "self")
+}
+
+// checkKind refuses what is neither a regular file nor a block device, and
+// the files of /proc that are memory in a form of their own.
+func checkKind(path string, info fs.FileInfo) error {
+	if kcore, err := os.Stat("/proc/kcore"); err == nil && os.SameFile(info, kcore) {
+		return &image.UnsupportedError{Path: path, Format: "kcore", What: "the running kernel's memory",
+			Advice: "it is not read yet: take a dump with AVML or LiME and scan that"}
+	}
+	abs, err := filepath.Abs(path)
+	if pid, ok := procMem(abs); err == nil && ok {
+		n, _ := strconv.Atoi(pid) // of self there is none
+		return &image.UnsupportedError{Path: path, Format: "live process", What: "the memory of a live process",
+			Advice: "open the process itself", Live: true, PID: n}
+	}
+	switch mode := info.Mode(); {
+	case mode.IsRegular():
+		return nil
+	case mode.IsDir():
+		return fmt.Errorf("%s is a directory: name the image files in it", path)
+	case mode&fs.ModeNamedPipe != 0:
+		return fmt.Errorf("%s is a pipe, which can be read only once: save it to a file first", path)
+	case mode&fs.ModeSocket != 0:
+		return fmt.Errorf("%s is a socket: save what it sends to a file first", path)
+	case mode&fs.ModeCharDevice != 0:
+		return fmt.Errorf("%s is a character device: save its bytes to a file first; for the memory of this machine, take a dump with AVML or LiME", path)
+	case mode&fs.ModeDevice != 0:
+		return nil
+	default:
+		return fmt.Errorf("%s is not a regular file (%v): save its bytes to one first", path, mode.Type())
+	}
+}
+
+// Name returns the path.
+func (f *File) Name() string { return f.path }
+
+// View is bounded by the mapped memory, or by what the file holds now where it
+// is read call by call.
+func (f *File) View(buf []byte, off uint64, n int) ([]byte, error) {
+	if f.data != nil {
+		if off >= uint64(len(f.data)) {
+			return nil, f.unreadable(off, io.ErrUnexpectedEOF)
+		}
+		if f.pager != nil && n >= passView {
+			f.pager.at(off)
+		}
+		rest := f.data[off:]
+		if n > len(rest) {
+			return rest, f.unreadable(off+uint64(len(rest)), io.ErrUnexpectedEOF)
+		}
+		return rest[:n:n], nil
+	}
+	if off > math.MaxInt64 {
+		return nil, f.unreadable(off, io.ErrUnexpectedEOF)
+	}
+	m, err := f.file.ReadAt(buf[:n], int64(off))
+	if m == n {
+		return buf[:n], nil
+	}
+	if errors.Is(err, io.EOF) {
+		err = io.ErrUnexpectedEOF
+	}
+	return buf[:m], f.unreadable(off+uint64(m), err)
+}
+
+func (f *File) unreadable(off uint64, err error) error {
+	return fmt.Errorf("%s: cannot read at file offset %#x: %w", f.path, off, err)
+}
+
+// Size returns what the file holds now, as far as it is mapped; 0 where it cannot
+// be asked any more.
+func (f *File) Size() uint64 {
+	if f.device {
+		return f.size
+	}
+	info, err := f.file.Stat()
+	if err != nil {
+		return 0
+	}
+	size := uint64(max(info.Size(), 0))
+	if f.data != nil {
+		size = min(size, uint64(len(f.data)))
+	}
+	return size
+}
+
+// Close unmaps and closes the file.
+func (f *File) Close() error {
+	var err error
+	if f.pager != nil {
+		f.pager.close()
+		f.pager = nil
+	}
+	if f.data != nil {
+		err = mmap.Unmap(f.data)
+		f.data = nil
+	}
+	return errors.Join(err, f.file.Close())
+}
+
+// Map maps the file into memory, as the options have it. Where that
+// fails it stays as it is, to be read call by call.
+func (f *File) Map(o image.Options) {
+	if o.NoMmap {
+		return
+	}
+	data, err := mmap.Map(f.file, f.size)
+	if err != nil {
+		return
+	}
+	f.data = data
+	if mmap.CanEnter && o.Sequential && f.size >= pagerLeast {
+		f.pager = newPager(data)
+	}
+}

@@ -1,0 +1,83 @@
+// Package input is the ground that packages stand on which read a format: the opened
+// file, checked reads of its headers, and arithmetic that does not wrap. It is for the
+// engine and may change.
+//
+//	File        an opened file: a Source of bytes, mapped into memory where that can be had
+//	Reader      what the reader of a format gets of it
+//	Fields      the numbers of a header
+//	AddSat, …   sums and products that stick at 2^64 − 1
+package input
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"path/filepath"
+
+	"vscan/engine"
+	"vscan/engine/addr"
+	"vscan/engine/image"
+)
+
+// Reader is what the reader of a format gets: the bytes of the file for its headers, and
+// the source that its mappings name. Headers are always read by ReadAt, for mapped
+// memory may fault.
+type Reader struct {
+	io.ReaderAt
+	Size   uint64 // of the file in bytes, below 2^63
+	Source engine.Source
+}
+
+// Path returns the path of the file, as it was opened.
+func (in Reader) Path() string { return in.Source.Name() }
+
+// Fill fills b from file offset off as far as the file goes, and returns how many
+// bytes that is. A short count without an error is the end of the file.
+func (in Reader) Fill(b []byte, off uint64) (int, error) {
+	if off >= in.Size {
+		return 0, nil
+	}
+	b = b[:min(uint64(len(b)), in.Size-off)]
+	n, err := in.ReadAt(b, int64(off))
+	if n == len(b) || errors.Is(err, io.EOF) {
+		return n, nil
+	}
+	return n, fmt.Errorf("%s: cannot read at file offset %#x: %w", in.Path(), off+uint64(n), err)
+}
+
+// Prefix returns n bytes from file offset off on as an input of their own, fewer
+// where the file ends before.
+func (in Reader) Prefix(off, n uint64) Reader {
+	if off >= in.Size {
+		return Reader{bytes.NewReader(nil), 0, in.Source}
+	}
+	n = min(n, in.Size-off, math.MaxInt64)
+	return Reader{io.NewSectionReader(in.ReaderAt, int64(off), int64(n)), n, in.Source}
+}
+
+// Run returns the mapping of a run of the file's bytes as they are, where spec
+// lays them; spec.Path is not looked at. A run that does not lie in the file, or
+// not below the last address, is an error.
+func (in Reader) Run(spec image.LayerSpec) (engine.Mapping, error) {
+	var none engine.Mapping
+	if spec.Offset >= in.Size {
+		return none, fmt.Errorf("%s: offset %#x is at or beyond the end of the file, which has %#x bytes", in.Path(), spec.Offset, in.Size)
+	}
+	n := spec.Len
+	switch rest := in.Size - spec.Offset; {
+	case n == 0:
+		n = rest
+	case n > rest:
+		return none, fmt.Errorf("%s: %#x bytes from offset %#x run past the end of the file, which has %#x bytes", in.Path(), n, spec.Offset, in.Size)
+	}
+	r, ok := addr.Sized(spec.At, n)
+	if !ok {
+		return none, fmt.Errorf("%s: %#x bytes from address %v run past the last address, %v", in.Path(), n, spec.At, addr.Max)
+	}
+	return engine.Mapping{Range: r, Source: in.Source, Offset: spec.Offset, Name: BaseName(in.Path())}, nil
+}
+
+// BaseName returns the name that a mapping of a file has: the last part of its path.
+func BaseName(path string) string { return filepath.Base(path) }

@@ -1,0 +1,342 @@
+// Package layer opens files to lay over or under an image: a run of a file's bytes, or
+// an ELF program or library, which lies where its program headers say. It is for
+// programs that use vscan as a library.
+//
+//	Open                     one file, at an address or where the image tells that it was mapped
+//	OpenModules              all files that the core of a process names
+//	Layer.LayOver, .LayUnder the space with what was opened
+package layer
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"vscan/engine"
+	"vscan/engine/addr"
+	"vscan/engine/image"
+	"vscan/engine/image/core"
+	"vscan/engine/image/elf"
+	"vscan/engine/image/formats"
+	"vscan/engine/image/input"
+	"vscan/engine/image/magic"
+)
+
+// Layer is what was made of a file, or of several, to lay over or under an
+// image.
+type Layer struct {
+	// Mappings are each laid over those before it. LayOver and LayUnder do so.
+	Mappings []engine.Mapping
+	Modules  []image.Module // the files, where their bytes lie now
+	Notes    []string       // what was done, one line each
+	Missing  uint64         // bytes that the files should hold and do not: see Image.Missing
+	LeftOut  []LeftOut      // of OpenModules: the files that were not laid, in the order of their addresses
+	closers  []io.Closer
+	writable []engine.Mapping // those of Mappings that the process could write at some time
+}
+
+// LeftOut is a file that an image names and that was not laid. What the image does
+// not hold of its ranges, and nothing else shows, is not there to be looked at.
+type LeftOut struct {
+	Path   string       // as the image has it
+	Ranges []addr.Range // where it was mapped
+	Err    error        // why
+	// NoFile: what was mapped could not be laid anyway, a device, memory that
+	// processes share.
+	NoFile bool
+}
+
+// LayOver returns the space with the layer over everything. The layer has to stay
+// open as long as the space is used. The error is that of engine.Space.Add.
+func (l *Layer) LayOver(s *engine.Space) (*engine.Space, error) { return s.Add(l.Mappings...) }
+
+// LayUnder returns the space with the layer below everything: it shows through
+// holes and through what was not saved. Its mappings are over one another as they
+// are in LayOver. The layer has to stay open as long as the space is used. The error
+// is that of engine.Space.AddUnder.
+func (l *Layer) LayUnder(s *engine.Space) (*engine.Space, error) {
+	ms := slices.Clone(l.Mappings)
+	slices.Reverse(ms)
+	return s.AddUnder(ms...)
+}
+
+// Close closes the sources of the mappings.
+func (l *Layer) Close() error {
+	var errs []error
+	for _, c := range l.closers {
+		errs = append(errs, c.Close())
+	}
+	l.closers = nil
+	return errors.Join(errs...)
+}
+
+// note keeps a line; paths come from the image, and may hold what ends one.
+func (l *Layer) note(format string, args ...any) {
+	l.Notes = append(l.Notes, oneLine(fmt.Sprintf(format, args...)))
+}
+
+var oneLine = strings.NewReplacer("\n", `\n`, "\r", `\r`).Replace
+
+// Open opens a file to lay it over or under an image. An ELF program or
+// library lies where its program headers say, unless the spec or o.Format says
+// raw; without an address it lies where the image tells that it was loaded, and
+// one that is not the file that was mapped there is refused, with the reason.
+// All else is laid as it is; dumps, object files and compressed files are
+// refused with an *[image.UnsupportedError] unless o.Format is FormatRaw. An
+// *[image.UnplacedError] says that the spec has to have an address, a *[image.PageError] that
+// a program cannot lie at the one that it has. The image may be nil where the spec
+// has an address.
+func Open(img *image.Image, spec image.LayerSpec, o image.Options) (*Layer, error) {
+	if o.Format != "" && o.Format != image.FormatRaw {
+		return nil, fmt.Errorf("%s: a layer is laid as raw bytes, never as format %q", spec.Path, o.Format)
+	}
+	f, err := input.Open(spec.Path)
+	if err != nil {
+		return nil, err
+	}
+	l, err := layFile(img, f.Reader(), spec, o)
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	f.Map(o)
+	l.closers = append(l.closers, f)
+	return l, nil
+}
+
+// layFile makes the layer of an opened file.
+func layFile(img *image.Image, in input.Reader, spec image.LayerSpec, o image.Options) (*Layer, error) {
+	head, tail, err := magic.Ends(in)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkLayer(in.Path(), formats.Recognize(head, tail), o); err != nil {
+		return nil, err
+	}
+	switch {
+	case !isRaw(spec, o) && elf.IsProgram(head):
+		return programLayer(img, in, spec)
+	case spec.Unplaced && !isRaw(spec, o):
+		return mappedLayer(img, in)
+	case spec.Unplaced:
+		return nil, &image.UnplacedError{Path: in.Path(), What: "raw bytes, which have none of their own"}
+	}
+	m, err := in.Run(spec)
+	if err != nil {
+		return nil, err
+	}
+	return &Layer{Mappings: []engine.Mapping{m}}, nil
+}
+
+// isRaw reports whether a file is laid as it is, whatever it holds.
+func isRaw(s image.LayerSpec, o image.Options) bool {
+	return s.Raw || s.Offset > 0 || s.Len > 0 || o.Format == image.FormatRaw
+}
+
+// checkLayer refuses what is no run of memory. k is what the file is, nil where
+// that is not known.
+func checkLayer(path string, k *magic.Format, o image.Options) error {
+	if k == nil || k.Holds == image.HoldsProgram || o.Format == image.FormatRaw {
+		return nil
+	}
+	if k.Open == nil {
+		return k.Refuse(path)
+	}
+	return &image.UnsupportedError{Path: path, Format: k.Name, What: k.What, Holds: k.Holds,
+		Advice: "a layer is raw bytes: open the file as an image", RawHelps: "lay its bytes as they are"}
+}
+
+// programLayer lays an ELF program or library.
+func programLayer(img *image.Image, in input.Reader, spec image.LayerSpec) (*Layer, error) {
+	p, err := elf.ReadWhole(in)
+	if err != nil {
+		return nil, err
+	}
+	l := new(Layer)
+	if len(p.Loads) == 0 {
+		if spec.Unplaced {
+			return nil, &image.UnplacedError{Path: in.Path(), What: "an ELF file without load segments, which says nowhere where it lies in memory"}
+		}
+		m, err := in.Run(spec)
+		l.Mappings = []engine.Mapping{m}
+		l.note("%s: an ELF file without load segments: its bytes are laid as they are", in.Path())
+		return l, err
+	}
+	page := pageSize(img)
+	bases := []addr.Addr{spec.At}
+	if spec.Unplaced {
+		bases, err = l.findBases(img, p, page)
+	} else {
+		err = p.CheckBase(spec.At, page)
+		l.noteOther(img, p, spec.At)
+	}
+	if err != nil {
+		return nil, err
+	}
+	for i, base := range bases {
+		l.layProgram(p, base, page)
+		if i < maxToldFiles {
+			l.note("%s: %s%s", p.Path(), p.Describe(base, page), unsure(img, p, base))
+		}
+	}
+	if n := len(bases) - maxToldFiles; n > 0 {
+		l.note("%s: laid at %s more", p.Path(), input.Plural(n, "place"))
+	}
+	if lost := p.Lost(); lost > 0 {
+		l.noteLost(p, lost)
+	}
+	if spec.Unplaced || hasModuleAt(img, spec.At) {
+		l.writable = writable(core.Of(img), l.Mappings)
+		l.noteUnsaved(img, in.Path()+": ")
+	}
+	return l, nil
+}
+
+// hasModuleAt reports whether the image names a file that was mapped from an
+// address on.
+func hasModuleAt(img *image.Image, at addr.Addr) bool {
+	return img != nil && slices.ContainsFunc(img.Modules, func(m image.Module) bool { return m.Base == at })
+}
+
+// unsure returns what a note adds where the image has a file at base, that may be the
+// program, and holds nothing to compare the two.
+func unsure(img *image.Image, p *elf.Program, base addr.Addr) string {
+	c := core.Of(img)
+	if c == nil {
+		return ""
+	}
+	for i := range c.Modules {
+		m := &c.Modules[i]
+		if _, ok := m.OffsetAt(base); !ok {
+			continue
+		}
+		if compared, err := c.Verify(p, []*core.Module{m}); err == nil && !compared {
+			return ": compared with nothing, since the core saved neither its header nor its build-id: it may be another build"
+		}
+	}
+	return ""
+}
+
+// layProgram adds the program with its lowest page at base.
+func (l *Layer) layProgram(p *elf.Program, base addr.Addr, page uint64) {
+	name := input.BaseName(p.Path())
+	ms := p.Lay(base, page, name)
+	l.Mappings = append(l.Mappings, ms...)
+	l.Modules = append(l.Modules, image.NewModule(name, p.BuildID, p.Source, ms))
+}
+
+func (l *Layer) noteLost(p *elf.Program, lost uint64) {
+	l.note("%s: truncated: the file ends at offset %#x: %d bytes of its segments are lost", p.Path(), p.Size, lost)
+	l.Missing = input.AddSat(l.Missing, lost)
+}
+
+// pageSize returns the size of a page of the memory, in bytes.
+func pageSize(img *image.Image) uint64 {
+	if c := core.Of(img); c != nil {
+		return c.Page
+	}
+	return elf.PageSize
+}
+
+// findBases returns where the lowest page of a program was loaded, once or more, as
+// the image tells.
+func (l *Layer) findBases(img *image.Image, p *elf.Program, page uint64) ([]addr.Addr, error) {
+	c := core.Of(img)
+	if c == nil {
+		return l.fixedBase(p, page, "the image does not tell what was loaded where")
+	}
+	ms := c.Candidates(p)
+	if len(ms) == 0 {
+		return l.fixedBase(p, page, "the core names no such file")
+	}
+	return c.BasesIn(p, ms)
+}
+
+// fixedBase returns where a program of fixed addresses lies, whatever the image.
+func (l *Layer) fixedBase(p *elf.Program, page uint64, why string) ([]addr.Addr, error) {
+	if p.Type != elf.TypeExec {
+		return nil, &image.UnplacedError{Path: p.Path(), Program: true, Why: why}
+	}
+	base := addr.Addr(p.LowPage(page))
+	l.note("%s: %s: nothing tells whether it is the program that ran", p.Path(), why)
+	return []addr.Addr{base}, p.CheckBase(base, page)
+}
+
+// noteOther tells where the program that is laid at an address is not the one
+// that the image has there.
+func (l *Layer) noteOther(img *image.Image, p *elf.Program, at addr.Addr) {
+	c := core.Of(img)
+	if c == nil {
+		return
+	}
+	for i := range c.Modules {
+		if m := &c.Modules[i]; m.Base == at {
+			if _, err := c.Verify(p, []*core.Module{m}); err != nil {
+				l.note("%v", err)
+			}
+		}
+	}
+}
+
+// noteUnsaved counts the ranges that the process could write, that the core
+// did not save and that the layer shows instead.
+func (l *Layer) noteUnsaved(img *image.Image, prefix string) {
+	c := core.Of(img)
+	if c == nil {
+		return
+	}
+	var ranges []addr.Range
+	for i := range l.writable {
+		if m := &l.writable[i]; m.State != engine.Absent && !c.SavedAll(m.Range) {
+			ranges = append(ranges, m.Range)
+		}
+	}
+	if n := len(addr.Merge(ranges)); n > 0 {
+		l.note("%s%s not saved in the core %s what the file has, which the process may have changed", prefix, input.Plural(n, "writable range"), verb(n, "shows", "show"))
+	}
+}
+
+// writable returns those of the mappings that the process could write, as they or
+// the core say.
+func writable(c *core.Core, ms []engine.Mapping) []engine.Mapping {
+	var out []engine.Mapping
+	for i := range ms {
+		if ms[i].Perm&engine.PermWrite != 0 || c != nil && c.Writable(ms[i].First) {
+			out = append(out, ms[i])
+		}
+	}
+	return out
+}
+
+// verb returns the form that goes with a number.
+func verb(n int, one, more string) string {
+	if n == 1 {
+		return one
+	}
+	return more
+}
+
+// mappedLayer lays a file that is no program where the image says that it was
+// mapped.
+func mappedLayer(img *image.Image, in input.Reader) (*Layer, error) {
+	c := core.Of(img)
+	if c == nil {
+		return nil, &image.UnplacedError{Path: in.Path(), What: "what is no ELF program or library"}
+	}
+	ms := c.CandidatesOf(in.Path())
+	if ms == nil {
+		return nil, &image.UnplacedError{Path: in.Path(), What: "what is no ELF program or library, and no file that the core names"}
+	}
+	l := new(Layer)
+	for _, m := range ms {
+		if m.Known {
+			return nil, fmt.Errorf("%s does not fit: it is no ELF file, and what the core has at %v%s is one", in.Path(), m.Base, m.InBrackets())
+		}
+		l.layRanges(c, in, m, input.BaseName(in.Path()), nil)
+		l.note("%s: laid where the core says that %s was mapped, from %v", in.Path(), m.Path, m.Base)
+	}
+	l.noteUnsaved(img, in.Path()+": ")
+	return l, nil
+}

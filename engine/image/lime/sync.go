@@ -1,0 +1,232 @@
+package lime
+
+import (
+	"bytes"
+	"fmt"
+
+	"vscan/engine/addr"
+	"vscan/engine/image/input"
+)
+
+// Finding the next record of a LiME dump where a header is damaged or zeros
+// stand in its place. Records follow one another without alignment, so the next
+// one may be at any offset: where the magic stands, version 1, a range in order,
+// and zeros in the reserved field. It fits into the file, or is its last.
+//
+// Memory can hold copies of such headers, those of the LiME that dumps it among
+// them; they are looked for only in what is lost otherwise.
+//
+// A search never goes back over what an earlier one has passed, but for a record
+// that is longer than the file, and then reading ends with that or with reach:
+// so all searches together read the file twice at most, in blocks that are kept
+// from one search to the next, once more for zeros at its end, and 32 bytes for
+// each header that is found.
+
+// blockSize is how much a search reads at a time, nearSize how much is read for a
+// header: records can be small, and so many.
+const (
+	blockSize = 1 << 20
+	nearSize  = 4 << 10
+)
+
+// window is the block that was read last.
+type window struct {
+	input.Reader
+	block uint64
+	at    uint64 // file offset of its first byte
+	buf   []byte
+}
+
+// bytes returns the bytes at a file offset: at least n, or all that there are to
+// the end of the file. They hold until the next call.
+func (w *window) bytes(off uint64, n int) ([]byte, error) {
+	if off >= w.at && off-w.at < uint64(len(w.buf)) {
+		if b := w.buf[off-w.at:]; len(b) >= n || w.at+uint64(len(w.buf)) == w.Size {
+			return b, nil
+		}
+	}
+	if w.buf == nil {
+		w.buf = make([]byte, 0, min(w.block, w.Size))
+	}
+	m, err := w.Fill(w.buf[:cap(w.buf)], off)
+	if err != nil {
+		w.buf = w.buf[:0]
+		return nil, err
+	}
+	w.at, w.buf = off, w.buf[:m]
+	return w.buf, nil
+}
+
+// header returns the header at a file offset, cut where the file ends.
+func (l *reader) header(off uint64) ([]byte, error) {
+	b, err := l.near.bytes(off, headerSize)
+	return bytes.Clone(b[:min(headerSize, len(b))]), err
+}
+
+// begins reports whether a header begins at a file offset, of whatever range, or
+// zeros stand there.
+func (l *reader) begins(off uint64) bool {
+	b, err := l.header(off)
+	return err == nil && len(b) == headerSize && (input.AllZero(b) || bytes.HasPrefix(b, l.start))
+}
+
+// leads reports whether a record that ends before a file offset leads to another
+// one, or to the end of the file, padded with zeros or not. Zeros alone do not
+// count: memory is full of them.
+func (l *reader) leads(off uint64) bool {
+	var buf [headerSize]byte // read alone, since it can be anywhere
+	n, err := l.Reader.Fill(buf[:], off)
+	b := buf[:n]
+	if err != nil || len(b) == headerSize && bytes.HasPrefix(b, l.start) {
+		return err == nil
+	}
+	return input.AllZero(b) && off >= l.padding()
+}
+
+// padding returns the file offset from which on there are but zeros.
+func (l *reader) padding() uint64 {
+	if l.padded != nil {
+		return *l.padded
+	}
+	end := l.Size
+	for end > 0 {
+		from := end - min(end, blockSize)
+		b, err := l.window.bytes(from, int(end-from))
+		if err != nil {
+			break
+		}
+		n := len(bytes.TrimRight(b[:end-from], "\x00"))
+		end = from + uint64(n)
+		if n > 0 {
+			break
+		}
+	}
+	l.padded = &end
+	return end
+}
+
+// good reports whether b is a header without a fault.
+func (l *reader) good(b []byte) bool {
+	_, ok := l.parse(b)
+	return ok && input.AllZero(b[24:headerSize])
+}
+
+// find looks for the next header between file offsets and returns where it is, or
+// the size of the file. zero says whether all that was passed is zeros. accept is
+// asked of each good header.
+func (l *reader) find(from, to uint64, accept func(off uint64, b []byte) bool) (off uint64, zero bool, err error) {
+	zero = true
+	for off = from; off < to; {
+		b, err := l.window.bytes(off, headerSize)
+		if err != nil {
+			return off, false, err
+		}
+		if len(b) < headerSize { // no header fits, at the end of the file
+			return l.Size, zero && input.AllZero(b), nil
+		}
+		n := len(b) - headerSize + 1 // what is left over may begin a header
+		if i := bytes.Index(b, l.start); i >= 0 && len(b)-i < headerSize {
+			n = i
+		} else if i >= 0 {
+			if l.good(b[i:i+headerSize]) && accept(off+uint64(i), b[i:i+headerSize]) {
+				return off + uint64(i), zero && input.AllZero(b[:i]), nil
+			}
+			n = i + 1
+		}
+		zero = zero && input.AllZero(b[:n])
+		off += uint64(n)
+	}
+	return l.Size, zero, nil
+}
+
+// findNext looks for the next record: the first that fits into the file, or
+// where there is none, the first that does not. One that is not above all that
+// was read is taken for a copy in memory unless it leads on: it would hide the
+// bytes of others.
+func (l *reader) findNext(from uint64) (off uint64, zero bool, err error) {
+	tooLong := l.Size
+	off, zero, err = l.find(from, l.Size, func(at uint64, b []byte) bool {
+		r, _ := l.parse(b)
+		if l.fits(at, b) {
+			return !l.known(r) || l.leads(at+headerSize+r.Size())
+		}
+		if !l.known(r) {
+			tooLong = min(tooLong, at)
+		}
+		return false
+	})
+	if err == nil && off == l.Size {
+		off = tooLong
+	}
+	return off, zero, err
+}
+
+// findChain looks for a record that leads to another one, or to the end of the
+// file, behind the header of one from first on that is longer than the file.
+// Truncated dumps are common and damaged ranges are not, so it does not look
+// further than reach, and not for records that come before that one in
+// memory: their headers are what LiME has written, and the machine kept, by then.
+func (l *reader) findChain(from uint64, first addr.Addr) (uint64, error) {
+	off, _, err := l.find(from, min(input.AddSat(from, reach), l.Size), func(at uint64, b []byte) bool {
+		r, _ := l.parse(b)
+		return r.First > first && l.fits(at, b) && l.leads(at+headerSize+r.Size())
+	})
+	return off, err
+}
+
+// reach is how many bytes of a truncated record are looked through.
+const reach = 1 << 30
+
+// fits reports whether the record with a good header ends within the file.
+func (l *reader) fits(off uint64, b []byte) bool {
+	r, _ := l.parse(b)
+	return uint64(r.Last-r.First) < l.Size-off-headerSize
+}
+
+// skipDamage goes on behind a damaged header. What is skipped is missing.
+func (l *reader) skipDamage(off uint64, damage error) (next uint64, err error) {
+	next, _, err = l.findNext(off + 1)
+	if next, err = l.skipTo(off, next, damage, err); err == nil {
+		err = damage
+	}
+	return next, err
+}
+
+// skipTo counts what lies before the next record, with what is wrong. err is
+// that of the search.
+func (l *reader) skipTo(off, next uint64, damage, err error) (uint64, error) {
+	if err != nil {
+		return 0, err
+	}
+	if next == l.Size {
+		l.img.Note("%v: the %d bytes from there on are not read", damage, next-off)
+	} else {
+		l.img.Note("%v: the %d bytes from there to the next record, at file offset %#x, are not read", damage, next-off, next)
+	}
+	l.img.Lose(next - off)
+	return next, nil
+}
+
+// skipZeros goes on behind a header of zeros. It ends the dump where nothing but
+// zeros follows, as padding; what else is skipped is missing.
+func (l *reader) skipZeros(off uint64) (next uint64, err error) {
+	if l.Size-off <= headerSize {
+		return l.Size, nil
+	}
+	behind := off + headerSize
+	next, zero, err := l.findNext(behind)
+	if err != nil || next == l.Size && zero {
+		return next, err
+	}
+	what := fmt.Sprintf("a header of zeros at file offset %#x", off)
+	switch {
+	case next == l.Size:
+		l.img.Note("%s: the %d bytes behind it are not read", what, next-behind)
+	case next == behind:
+		l.img.Note("%s: the next record is right behind it", what)
+	default:
+		l.img.Note("%s: the %d bytes behind it, to the next record at file offset %#x, are not read", what, next-behind, next)
+	}
+	l.img.Lose(next - behind)
+	return next, nil
+}

@@ -1,9 +1,0 @@
-//go:build !linux
-
-package image
-
-const pages = false
-
-func enter([]byte) error { return nil }
-
-func letGo([]byte) {}

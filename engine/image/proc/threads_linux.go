@@ -1,0 +1,101 @@
+package proc
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"vscan/engine/addr"
+	"vscan/engine/image"
+)
+
+// maxStack is how far above a stack pointer the control block of a thread is
+// looked for, in bytes.
+const maxStack = 1 << 20
+
+// findPointer looks for the thread's control block above its stack pointer, where
+// glibc puts it for all threads but the first. On x86-64 it tells itself: its first
+// and its third word are its own address (sysdeps/x86_64/nptl/tls.h, tcbhead_t: tcb
+// and self).
+func findPointer(t *image.Thread, mem *processSource) {
+	const self = 16
+	if runtime.GOARCH != "amd64" || t.SP == 0 {
+		return
+	}
+	buf := make([]byte, 1<<14)
+	for at := t.SP.AlignDown(16); at < t.SP+maxStack && at >= t.SP-16; at += addr.Addr(len(buf)-self-8) &^ 15 {
+		n, _ := mem.pread(buf, uint64(at))
+		for i := 0; i+self+8 <= n; i += 16 {
+			a := uint64(at) + uint64(i)
+			if addr.Little.Uint(buf[i:i+8]) == a && addr.Little.Uint(buf[i+self:i+self+8]) == a {
+				t.Pointer = addr.Addr(a)
+				return
+			}
+		}
+		if n < len(buf) {
+			return
+		}
+	}
+}
+
+// threadsOf is the threads of a live process with what /proc/PID/task/TID/syscall
+// says of them, without stopping them. A thread that ends meanwhile is left out.
+func threadsOf(dir string, mem *processSource) ([]image.Thread, error) {
+	tasks, err := os.ReadDir(dir + "/task")
+	if err != nil {
+		return nil, fmt.Errorf("the threads of the process: %w", err)
+	}
+	var out []image.Thread
+	for _, task := range tasks {
+		id, err := strconv.ParseUint(task.Name(), 10, 64)
+		if err != nil {
+			continue
+		}
+		line, err := os.ReadFile(dir + "/task/" + task.Name() + "/syscall")
+		switch {
+		case errors.Is(err, fs.ErrNotExist) && len(tasks) > 1, errors.Is(err, unix.ESRCH):
+			continue
+		case err != nil:
+			return nil, fmt.Errorf("the registers of thread %d: %w", id, err)
+		}
+		t := parseSyscall(id, string(line))
+		findPointer(&t, mem)
+		out = append(out, t)
+	}
+	return out, nil
+}
+
+// parseSyscall reads /proc/PID/task/TID/syscall, all numbers but the first in
+// hexadecimal with 0x: proc_pid_syscall(5).
+//
+//	running                                  it runs: nothing is told
+//	-1 SP PC                                 it is stopped, and in no call
+//	number argument … (six of them) SP PC    it is in a system call
+func parseSyscall(id uint64, line string) image.Thread {
+	t := image.Thread{ID: id, Partial: true}
+	fields := strings.Fields(line)
+	if len(fields) != 3 && len(fields) != 9 {
+		return t
+	}
+	for _, f := range fields[1:] {
+		n, err := strconv.ParseUint(strings.TrimPrefix(f, "0x"), 16, 64)
+		if err != nil {
+			return image.Thread{ID: id, Partial: true}
+		}
+		t.Registers = append(t.Registers, n)
+	}
+	t.SP = addr.Addr(t.Registers[len(t.Registers)-2])
+	switch runtime.GOARCH { // the process runs on this machine
+	case "amd64":
+		t.RedZone = 128
+	case "ppc64", "ppc64le":
+		t.RedZone = 512
+	}
+	return t
+}

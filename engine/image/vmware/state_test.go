@@ -1,0 +1,58 @@
+package vmware
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"vscan/engine/image/imagetest"
+)
+
+// Every prefix and every flipped bit of a state file is an error or regions that
+// can be.
+func TestVMwareHostile(t *testing.T) {
+	file := []byte(imagetest.VMState(imagetest.VMMagic, imagetest.VMBlock(true, "Memory", "mmmm", 3)+imagetest.VMRegions([3]uint64{0, 0, 2}, [3]uint64{0x100000, 2, 1})))
+	for n := range file {
+		if r, err := (state{imagetest.Reader(file[:n])}).regions(); err == nil {
+			t.Errorf("%d bytes: %v", n, r)
+		}
+	}
+	for bit := range 8 * len(file) {
+		b := bytes.Clone(file)
+		b[bit/8] ^= 1 << (bit % 8)
+		checkRegions(t, b)
+	}
+}
+
+func checkRegions(t *testing.T, b []byte) {
+	t.Helper()
+	regions, err := state{imagetest.Reader(b)}.regions()
+	if err != nil && (strings.Contains(err.Error(), "\n") || regions != nil) {
+		t.Errorf("%v, %q", regions, err)
+	}
+	for _, r := range regions {
+		if r.size == 0 || r.bytes()/pageSize != r.size || r.first()/pageSize != r.ppn || r.offset()+r.bytes() < r.offset() {
+			t.Errorf("%+v", r)
+		}
+	}
+	if len(regions) > maxRegions {
+		t.Errorf("%d regions", len(regions))
+	}
+}
+
+func FuzzVMware(f *testing.F) {
+	regions := imagetest.VMRegions([3]uint64{0, 0, 2}, [3]uint64{0x100000, 2, 1})
+	f.Add([]byte(imagetest.VMState(imagetest.VMMagic, regions)))
+	f.Add([]byte(imagetest.VMState(0xbed2bed0, imagetest.VMBlock(false, "Memory", "mmmm", 1)+regions)))
+	f.Add([]byte(imagetest.VMState(0xbed3bed3, imagetest.VMBlock(true, "Memory", "mmmm", 70)+imagetest.VMRegions())))
+	f.Fuzz(func(t *testing.T, b []byte) { checkRegions(t, b) })
+}
+
+// A state file that another program wrote, with the memory inside.
+func TestVMwareSampleInline(t *testing.T) {
+	path := imagetest.MadeSample(t, "s-inline.vmsn")
+	regions, err := readRegions(path)
+	if err != nil || len(regions) != 0 {
+		t.Errorf("%v, %v", regions, err)
+	}
+}

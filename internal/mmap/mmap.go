@@ -1,0 +1,26 @@
+// Package mmap maps files into memory for reading, where the system can do it. It
+// is for the packages of this module.
+//
+//	Map, Unmap     the bytes of a file as memory
+//	LetGo          its pages leave the page table; they read the same afterwards
+//	Enter          its pages come into the page table before they are touched
+package mmap
+
+import (
+	"errors"
+	"math"
+	"os"
+)
+
+// Map returns the first size bytes of a file as memory that may be read, until
+// Unmap. The mapping is shared, so that a file which is still being written shows
+// its present bytes. Memory that lies behind the end of a file that has shrunk
+// faults when it is touched. The error is errors.ErrUnsupported where the system
+// cannot map files, where the size is 0, and where it is more than there are
+// addresses: the caller then reads the file call by call.
+func Map(f *os.File, size uint64) ([]byte, error) {
+	if size == 0 || size > math.MaxInt {
+		return nil, errors.ErrUnsupported
+	}
+	return mapFile(f, int(size))
+}

@@ -83,8 +83,8 @@ import (
 	"fmt"
 	"os"
 
-	"vscan/engine"
-	"vscan/engine/image"
+	"vscan/engine/image/layered"
+	"vscan/engine/search"
 	"vscan/patterns"
 )
 

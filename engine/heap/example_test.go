@@ -13,7 +13,7 @@ import (
 
 // The objects of a heap, and the account: how much of the memory that the program
 // could write was understood. The space of a dump, and its word size and byte order
-// (Image.Arch), come from image.Open.
+// (Image.Arch), come from formats.Open.
 func ExampleFind() {
 	made := heaptest.New(addr.LE64, 0x10000, 0x1000, 0, 0)
 	made.Add(6, true)

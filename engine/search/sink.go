@@ -52,3 +52,19 @@ func (g *guard) rule(m *RuleMatch) bool {
 	}
 	return g.err == nil
 }
+
+// HitFunc is a Sink of a function that takes hits; rules that match, and the summary, which
+// Run returns as well, it takes without a word.
+type HitFunc func(*Hit) error
+
+// Begin returns nil.
+func (f HitFunc) Begin(*Search) error { return nil }
+
+// Hit returns what f does.
+func (f HitFunc) Hit(h *Hit) error { return f(h) }
+
+// Rule returns nil.
+func (f HitFunc) Rule(*RuleMatch) error { return nil }
+
+// End returns nil.
+func (f HitFunc) End(*Summary) error { return nil }

@@ -15,7 +15,7 @@ import (
 )
 
 // This example evaluates rules over memory that it makes itself. For a dump, the
-// mappings and the target come from image.Open.
+// mappings and the target come from formats.Open.
 func Example() {
 	rules, err := yara.Parse("rules.yar", strings.NewReader(`
 		rule login {

@@ -139,7 +139,7 @@ func (e *ProcessError) Error() string {
 	return fmt.Sprintf("%s addresses are asked for, and a live process has virtual ones only", e.Space)
 }
 
-// Open opens the image that an argument names. Besides those of image.Open, errors are a
+// Open opens the image that an argument names. Besides those of formats.Open, errors are a
 // *StepError, a *ConflictError and a *ProcessError.
 func Open(arg string, o Options) (*Image, error) {
 	a, err := Parse(arg, o)

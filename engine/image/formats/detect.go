@@ -31,7 +31,8 @@ func Identify(head []byte) string {
 	return ""
 }
 
-// Recognize finds the format of a file by its first bytes, or else its last.
+// Recognize returns the format of a file by its first bytes, or else its last; nil
+// where it is none that is known. It is for the engine and may change.
 func Recognize(head, tail []byte) *magic.Format {
 	head = head[:min(len(head), magic.HeadSize)]
 	for i := range table {

@@ -48,11 +48,12 @@ const (
 	vmaPFN                          // pf: pages that the kernel does not manage
 	vmaMissing                      // um: what was never there, a userfaultfd supplies
 	vmaHuge                         // ht: of hugetlbfs
+	vmaGuarded                      // uw: a userfaultfd guards it against writing
 )
 
 // vmaFlagNames are the names in VmFlags. Source: linux fs/proc/task_mmu.c,
 // show_smap_vma_flags.
-var vmaFlagNames = map[string]vmaFlags{"io": vmaIO, "pf": vmaPFN, "um": vmaMissing, "ht": vmaHuge}
+var vmaFlagNames = map[string]vmaFlags{"io": vmaIO, "pf": vmaPFN, "um": vmaMissing, "ht": vmaHuge, "uw": vmaGuarded}
 
 // parseMaps reads /proc/PID/maps or /proc/PID/smaps. Of the first each line is a
 // mapping, ascending, with the address behind the last one second; in the second,

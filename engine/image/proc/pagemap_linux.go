@@ -40,6 +40,13 @@ const (
 	pagemapPresent = 1 << 63
 	pagemapSwapped = 1 << 62
 	pagemapGuard   = 1 << 58 // set beside pagemapSwapped, since Linux 6.15
+
+	// The entry of a page in the swap has which swap file in its first 5 bits, and
+	// where in it in the next 50; 0 for whoever may not know. The last number of a file
+	// is of none: the page has a mark, and where is which. Source: linux
+	// include/linux/swap.h, swapops.h: SWP_PTE_MARKER, PTE_MARKER_UFFD_WP.
+	pagemapWhere   = 1<<55 - 1
+	pagemapGuarded = 1<<5 | 31 // a userfaultfd guards it against writing, and it was never touched
 )
 
 // kindOf returns what an entry says.
@@ -49,6 +56,8 @@ func kindOf(entry uint64) pageKind {
 		return guarded
 	case entry&pagemapPresent != 0:
 		return resident
+	case entry&pagemapSwapped != 0 && entry&pagemapWhere == pagemapGuarded:
+		return untouched
 	case entry&pagemapSwapped != 0:
 		return swapped
 	}
@@ -96,10 +105,14 @@ func (p *pagemap) Close() error { return p.file.Close() }
 
 // runs returns the runs of pages in r that are not untouched, ascending. r is
 // whole pages. seldom says that r has no page that is in memory or swapped: then
-// it is looked at only where that is cheap.
-func (p *pagemap) runs(r addr.Range, seldom bool) ([]pageRun, error) {
+// it is looked at only where that is cheap. marked says that pages that were never
+// touched may have marks, which PAGEMAP_SCAN does not tell from swapped pages.
+func (p *pagemap) runs(r addr.Range, seldom, marked bool) ([]pageRun, error) {
 	if !p.noScan {
 		runs, err := p.scan(r)
+		if marked && err == nil {
+			return p.withoutMarks(runs)
+		}
 		if !errors.Is(err, unix.ENOTTY) && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.EFAULT) {
 			return runs, err
 		}
@@ -109,6 +122,23 @@ func (p *pagemap) runs(r addr.Range, seldom bool) ([]pageRun, error) {
 		return nil, nil
 	}
 	return p.read(r)
+}
+
+// withoutMarks returns runs of which those that seem to be swapped were looked at page by
+// page: what has a mark is untouched.
+func (p *pagemap) withoutMarks(runs []pageRun) (out []pageRun, err error) {
+	for _, run := range runs {
+		if run.kind != swapped {
+			out = append(out, run)
+			continue
+		}
+		pages, err := p.read(run.Range)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, pages...)
+	}
+	return out, nil
 }
 
 // scan returns runs by PAGEMAP_SCAN.

@@ -84,7 +84,7 @@ func (p *process) area(v *vma) error {
 		return nil
 	}
 	seldom := v.known && !v.used && v.flags&vmaHuge == 0
-	runs, err := p.pages.runs(v.Range, seldom)
+	runs, err := p.pages.runs(v.Range, seldom, v.flags&vmaGuarded != 0)
 	if err != nil {
 		return err
 	}

@@ -127,3 +127,22 @@ func allXs(t *testing.T, space *engine.Space) (hits uint64, incomplete *engine.I
 	}
 	return hits, incomplete
 }
+
+// An error beside all bytes, as a ReadAt may have at the end of a file, is none: a scan
+// and a read of each byte agree.
+func TestSourceWithErrorAtItsEnd(t *testing.T) {
+	src := &ownSource{size: 100, view: func(buf []byte, off uint64) ([]byte, error) {
+		xs(buf, off, 100, 100)
+		return buf, errBad
+	}}
+	space, err := engine.NewSpace(engine.Mapping{Range: addr.Range{First: 0x1000, Last: 0x1063}, Source: src})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b, err := space.Bytes(0x1000, 100); len(b) != 100 || err != nil {
+		t.Errorf("%d bytes, %v", len(b), err)
+	}
+	if b, err := space.Byte(0x1063); b != 'x' || err != nil {
+		t.Errorf("%c, %v", b, err)
+	}
+}

@@ -155,7 +155,7 @@ func readSource(p []byte, src Source, off uint64) (int, error) {
 		switch {
 		case fault != nil:
 			return n, fault
-		case viewErr != nil:
+		case viewErr != nil && m < want: // what comes with all bytes, as io.ReaderAt may have it, is no error
 			return n + m, viewErr
 		case m == 0:
 			return n, errors.New("the source gave no bytes")

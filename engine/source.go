@@ -21,10 +21,14 @@ type Source interface {
 	// 2^64−1, the most bytes that a source can have.
 	//
 	// Where View returns m < n bytes, the error says why the byte at off+m could
-	// not be read; the m bytes before it are valid. The bytes after it count as
-	// unreadable too, up to the next multiple of PageSize, wherever the view
-	// begins. A scan goes on there. It has the bytes in Stats.Unreadable; why one
-	// cannot be read is the error of Space.Byte.
+	// not be read; the m bytes before it are valid. An error beside all n bytes does
+	// not count. A scan takes the bytes from off+m to the next offset that is a
+	// multiple of PageSize for unreadable, and goes on there: they are in
+	// Stats.Unreadable, whether each of them could be read or not. Space.Byte asks
+	// for one byte, and its error is that of View.
+	//
+	// A scan calls View on goroutines of its own, so a View that panics ends the
+	// program.
 	//
 	// Memory that is mapped from a file can fault when it is touched, as after the
 	// file has shrunk. So whoever reads the bytes of a View does it in a [Guard].

@@ -100,12 +100,12 @@ func (f *searchFlags) ask(pats []patterns.Pattern) {
 	q.PerMapping = f.ruleScope == "mapping"
 	q.Align = search.Alignment{Bytes: f.align.Bytes, Word: f.align.Word}
 	q.MaxMatch = int(f.longest)
-	q.Ranges, q.In = f.ranges, f.in
+	q.RangeTexts, q.In = f.ranges, f.in
 	q.Workers = int(f.workers)
 	q.Want = search.WantHits
 	switch {
 	case f.silent():
-		q.Want = search.WantFirst
+		q.Want = search.WantAny
 	case f.count:
 		q.Want = search.WantCount
 	}

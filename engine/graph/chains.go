@@ -162,7 +162,9 @@ type rootLevel struct {
 }
 
 // Chains prepares a question for chains. It costs little: the work is done when the
-// answer is asked for. The error says what is wrong with the options.
+// answer is asked for. The error says what is wrong with the options. That there are no
+// roots is no error: Chains.RootCount is 0 then, and there are no chains. It is so for
+// images that do not tell their modules.
 func (f *Forward) Chains(o ChainOptions) (*Chains, error) {
 	if err := o.prepare(); err != nil {
 		return nil, err

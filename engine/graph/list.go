@@ -52,7 +52,7 @@ func (c *Chain) clone() Chain {
 
 // LeftOut is what a listing has left out so far.
 type LeftOut struct {
-	Loops       uint64 // beginnings of walks that came by a word twice: each stands for all walks that go on from there
+	Loops       uint64 // walks that were given up where they came by a word twice; each stands for all walks that go on from there
 	NotInOthers uint64 // beginnings of walks that do not hold in one of ChainOptions.OtherGraphs
 }
 

@@ -42,7 +42,7 @@ const (
 	LossNone     Loss = iota // reachable
 	LossPossible             // possibly lost
 	LossIndirect             // lost, and another lost object refers to it
-	LossDefinite             // lost, and a Head: no lost object refers to it but those that it leads to itself
+	LossDefinite             // lost, and a Head: no lost object refers to it, except ones that it leads to
 	lossCount
 )
 
@@ -61,8 +61,9 @@ type Thread struct {
 
 // ObjectOptions says what is to be found out of objects. The zero value works.
 type ObjectOptions struct {
-	// Threads are the threads of the process. Without them all of a stack counts
-	// as in use, and what only a register refers to counts as lost.
+	// Threads are the threads of the process, of which image.Image.Threads tells the
+	// same. Without them all of a stack counts as in use, and what only a register
+	// refers to counts as lost.
 	Threads []Thread
 
 	// Retained says that the sizes which objects retain are to be computed. That
@@ -93,6 +94,10 @@ type Head struct {
 // An edge that leads to any byte of an object refers to the object, and one from any of
 // its bytes comes from it. Objects that are not in use refer to nothing, and neither do
 // the words that malloc keeps for itself (heap.Heaps.Internal) and the heads of chunks.
+//
+// What refers to an object from memory that the image does not hold is not known. Where
+// memory that the program could write is absent (Graph.Regions), or Graph.Complete is
+// false, objects count as lost that are not: whoever reports losses reports that too.
 type Retention struct {
 	heaps   *heap.Heaps
 	Anchors []Anchor // of each object; AnchorNone where it is not in use

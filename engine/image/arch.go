@@ -18,7 +18,7 @@ type ArchError struct {
 func (e *ArchError) Error() string { return fmt.Sprintf("the image does not say its %s", e.What) }
 
 // Arch returns the word size and byte order of the image's machine. The error is
-// an *[ArchError] where the image says one of them, or both, not.
+// an *[ArchError] where the image does not say both.
 func (img *Image) Arch() (addr.Arch, error) {
 	switch {
 	case img.WordSize == 0:

@@ -145,8 +145,8 @@ type Image struct {
 	closers []io.Closer
 }
 
-// Hint says how to open an image, or to search it, where that is to be otherwise
-// than one of its notes says. One of the fields but Note is set.
+// Hint says how to open an image, or to search it, if what one of its notes tells is not
+// what is wanted. Besides Note, one of the fields is set.
 type Hint struct {
 	Note     int          // whose it is: index in Image.Notes
 	Format   FormatName   // Options.Format with which the same is read without the note

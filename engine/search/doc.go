@@ -10,6 +10,7 @@
 //	Hit            a hit with all that there is to show of it
 //	Summary        how many hits there are, and whether everything could be looked at
 //
-// Nothing was found is true only where Summary.Complete is: whoever reports a search
-// reports that too.
+// That nothing was found says something only with what was looked at: Summary.Complete
+// says whether all was that the image holds, and Summary.Absent how much memory it does
+// not hold, such as what a core does not save. Whoever reports a search reports both.
 package search

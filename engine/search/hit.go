@@ -1,6 +1,7 @@
 package search
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"fmt"
@@ -33,6 +34,13 @@ type Hit struct {
 
 	// With Query.Around: what lies side by side with the hit, as far as it is there.
 	Before, After []byte
+}
+
+// Clone returns the hit with bytes of its own, to be kept.
+func (h *Hit) Clone() *Hit {
+	c := *h
+	c.Bytes, c.Before, c.After = bytes.Clone(h.Bytes), bytes.Clone(h.Before), bytes.Clone(h.After)
+	return &c
 }
 
 // KeyText returns the key as it is written, "" where there is none.

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"vscan/engine"
+	"vscan/engine/addr"
 
 	"vscan/engine/image/layered"
 	"vscan/engine/simd"
@@ -20,15 +21,17 @@ import (
 // zero value of each field asks for the usual. A Query may run any number of times, also
 // several times at once; it is not changed.
 type Query struct {
-	// Patterns is what is searched for. Those of Rules may stand among them, where
-	// their names and counts are to have a place in that order; else they come first.
+	// Patterns is what is searched for, besides the strings of Rules. Where the patterns
+	// of Rules (Rules.Patterns) stand among them, names and counts are in that order;
+	// where they do not, they are put in front.
 	Patterns []patterns.Pattern
 
-	// Rules, if not nil, are asked once their strings are known. PerMapping asks them
-	// of each mapping by itself, where a match ends with the mapping, and not of the
-	// image. AllStrings has the hits of the strings of all rules, as they are found,
-	// and not only of rules that match, behind these. Defined has the external
-	// variables that the caller gave a value: the image does not set them.
+	// Rules, if not nil, are asked once the hits of their strings are known. PerMapping
+	// asks them of each mapping by itself, where a match ends with the mapping, and not
+	// of the image. The hits of the strings of a rule that matches come behind it;
+	// with AllStrings the hits of all strings come as they are found, whether their rule
+	// matches or not. Defined has the names of the external variables that the caller
+	// gave a value: the image does not set these.
 	Rules      *yara.Rules
 	PerMapping bool
 	AllStrings bool
@@ -49,12 +52,14 @@ type Query struct {
 	// where the pattern would drop them.
 	Overlapping bool
 
-	// Ranges, where there are any, are the texts of ranges of addresses (package
-	// where): a match lies wholly in them. In, where there are any, choose mappings
-	// likewise. At, if not nil, has the only addresses at which hits begin.
-	Ranges []string
-	In     []where.Mappings
-	At     Addresses
+	// Ranges and RangeTexts, where there are any, are the only addresses to search: a
+	// match lies wholly in them. RangeTexts are read as package where has it, with the
+	// names of the image. In, where there are any, choose the only mappings to search.
+	// At, if not nil, has the only addresses at which hits begin.
+	Ranges     []addr.Range
+	RangeTexts []string
+	In         []where.Mappings
+	At         Addresses
 
 	// Want says how much of what is found is wanted. MaxHits is the most hits of each
 	// pattern, those with the lowest addresses; 0: there is no limit.
@@ -80,7 +85,7 @@ type Want uint8
 const (
 	WantHits  Want = iota // every hit, in order
 	WantCount             // how many hits there are of each pattern
-	WantFirst             // whether there is a hit: the search ends at the first
+	WantAny               // whether there is a hit: the search ends at the first, which the sink does not get
 )
 
 // Alignment is what the addresses of hits are multiples of. The zero value leaves that
@@ -94,7 +99,7 @@ type Alignment struct {
 // word size.
 var ErrNoWord = errors.New("the image does not say its word size, which alignment to words needs")
 
-// A RangeError says that a text of Query.Ranges is no range in the image.
+// A RangeError says that a text of Query.RangeTexts is no range in the image.
 type RangeError struct{ Err error }
 
 func (e *RangeError) Error() string { return e.Err.Error() }
@@ -107,9 +112,8 @@ func (e *ChoiceError) Error() string {
 	return fmt.Sprintf("%v: no mapping has this name or these permissions", e.Choice)
 }
 
-// Run searches an image. It returns the Summary of what was looked at, also where err is
-// the context's error or one of the sink's; it is nil where the search could not begin or
-// failed. Errors do not name the image.
+// Run searches an image, as Prepare and Search.Run do. The Summary is nil where the search
+// could not begin. Errors do not name the image.
 func (q *Query) Run(ctx context.Context, img *layered.Image, sink Sink) (*Summary, error) {
 	s, err := q.Prepare(ctx, img)
 	if err != nil {
@@ -181,7 +185,7 @@ func (q *Query) AllPatterns() []patterns.Pattern {
 // Target returns what patterns have to know of an image and of the query. The error is
 // ErrNoWord.
 func (q *Query) Target(img *layered.Image) (patterns.Target, error) {
-	about := img.PatternTarget()
+	about := img.Target()
 	about.Align, about.MaxMatch = q.Align.Bytes, q.MaxMatch
 	if q.Align.Word {
 		if img.WordSize == 0 {
@@ -199,10 +203,11 @@ func (q *Query) options(img *layered.Image) (engine.Options, error) {
 		Overlapping: q.Overlapping, Progress: &engine.Progress{},
 		PerMapping: q.Rules != nil && q.PerMapping,
 	}
-	var err error
-	if opt.Ranges, err = where.ParseRanges(img.Space.Places(), q.Ranges); err != nil {
+	ranges, err := where.ParseRanges(img.Space.Places(), q.RangeTexts)
+	if err != nil {
 		return opt, &RangeError{err}
 	}
+	opt.Ranges = slices.Concat(q.Ranges, ranges)
 	for _, c := range q.In {
 		if !c.Some(img.Space) {
 			return opt, &ChoiceError{c}

@@ -9,12 +9,17 @@ import (
 )
 
 // Run searches the image. It returns the Summary of what was looked at, also where err is
-// the context's error or one of the sink's; it is nil where the search failed.
+// that of the context, however it ended, or one of the sink's; it is nil where the search
+// failed. The sink may be nil, for the Summary alone.
 func (s *Search) Run(ctx context.Context, sink Sink) (*Summary, error) {
+	if sink == nil {
+		sink = HitFunc(func(*Hit) error { return nil })
+	}
 	r := s.newRunning(ctx, sink)
 	defer r.rules.close()
 	if r.to.err = sink.Begin(s); r.to.err != nil {
-		return r.sum, r.to.err
+		r.sum.Stopped = true
+		return r.sum, wanted(r.to.err)
 	}
 	stats, err := r.scan(ctx)
 	if r.rules != nil && !r.enough() && r.to.err == nil && !stats.Cancelled {
@@ -24,15 +29,24 @@ func (s *Search) Run(ctx context.Context, sink Sink) (*Summary, error) {
 	}
 	r.sum.fill(s.img, s.scanner, stats)
 	if r.to.err != nil {
-		return r.sum, r.to.err
+		r.sum.Stopped = true
+		return r.sum, wanted(r.to.err)
 	}
-	if err != nil && !errors.Is(err, context.Canceled) {
+	if err != nil && !stats.Cancelled {
 		return nil, err
 	}
-	if bad := sink.End(r.sum); bad != nil {
+	if bad := wanted(sink.End(r.sum)); bad != nil {
 		return r.sum, bad
 	}
 	return r.sum, err
+}
+
+// wanted returns an error of a sink, nil where it only ended the search.
+func wanted(err error) error {
+	if errors.Is(err, ErrStop) {
+		return nil
+	}
+	return err
 }
 
 // running is a search that runs.
@@ -53,7 +67,7 @@ func (s *Search) newRunning(ctx context.Context, sink Sink) *running {
 }
 
 // enough reports whether what was found is all that is wanted.
-func (r *running) enough() bool { return r.q.Want == WantFirst && r.sum.Hits > 0 }
+func (r *running) enough() bool { return r.q.Want == WantAny && r.sum.Hits > 0 }
 
 // scan scans the memory, counts hits and hands them on as they are wanted.
 func (r *running) scan(ctx context.Context) (engine.Stats, error) {
@@ -80,7 +94,7 @@ func (r *running) scan(ctx context.Context) (engine.Stats, error) {
 		}
 		sum.Counts[k]++
 		sum.Hits++
-		if q.Want == WantFirst {
+		if q.Want == WantAny {
 			return false
 		}
 		if q.Want == WantHits && !r.to.hit(r.view.show(h)) {

@@ -7,7 +7,9 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"vscan/engine"
 	"vscan/engine/addr"
@@ -113,10 +115,10 @@ func TestWant(t *testing.T) {
 	}{
 		{Query{}, 50, 52, false},
 		{Query{Want: WantCount}, 50, 2, false},
-		{Query{Want: WantFirst}, 1, 2, false},
+		{Query{Want: WantAny}, 1, 2, false},
 		{Query{MaxHits: 7}, 7, 9, true},
 		{Query{MaxHits: 7, Want: WantCount}, 7, 2, true},
-		{Query{Ranges: []string{"[heap]+10..[heap]+13"}}, 2, 4, false},
+		{Query{RangeTexts: []string{"[heap]+10..[heap]+13"}}, 2, 4, false},
 		{Query{At: Addresses{0x1000, 0x1001, 0x1004}}, 2, 4, false},
 		{Query{At: Addresses{}}, 0, 2, false},
 		{Query{Align: Alignment{Bytes: 4}}, 25, 27, false},
@@ -142,7 +144,7 @@ func TestPrepareFails(t *testing.T) {
 		t.Fatal(err)
 	}
 	var ranges *RangeError
-	if _, err := (&Query{Patterns: parsed(t, "x"), Ranges: []string{"nobody+1+2"}}).Prepare(context.Background(), img); !errors.As(err, &ranges) || !errors.Is(err, engine.ErrNoName) {
+	if _, err := (&Query{Patterns: parsed(t, "x"), RangeTexts: []string{"nobody+1+2"}}).Prepare(context.Background(), img); !errors.As(err, &ranges) || !errors.Is(err, engine.ErrNoName) {
 		t.Errorf("a range of nobody: %v", err)
 	}
 	var choices *ChoiceError
@@ -159,18 +161,72 @@ func TestPrepareFails(t *testing.T) {
 	}
 }
 
-// An interrupted search has its summary, and is not complete.
+// An interrupted search has its summary, however its context ended, and is not complete.
 func TestInterrupted(t *testing.T) {
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	s, err := (&Query{Patterns: parsed(t, "x"), ShardSize: 1, Workers: 1}).Prepare(ctx, imageOf(t, strings.Repeat("x", 5000)))
-	if err != nil {
-		t.Fatal(err)
+	deadline := errors.New("it is late")
+	for name, begin := range map[string]func() (context.Context, func()){
+		"cancelled": func() (context.Context, func()) { return context.WithCancel(context.Background()) },
+		"with a cause": func() (context.Context, func()) {
+			ctx, cancel := context.WithCancelCause(context.Background())
+			return ctx, func() { cancel(deadline) }
+		},
+		"too late": func() (context.Context, func()) {
+			ctx, cancel := context.WithDeadline(context.Background(), time.Now().Add(time.Hour))
+			late := &lateContext{Context: ctx, done: make(chan struct{})}
+			return late, func() { late.once.Do(func() { close(late.done) }); cancel() }
+		},
+	} {
+		ctx, cancel := begin()
+		s, err := (&Query{Patterns: parsed(t, "x"), ShardSize: 1, Workers: 1}).Prepare(ctx, imageOf(t, strings.Repeat("x", 5000)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		sink := &cancelling{cancel: cancel}
+		sum, err := s.Run(ctx, sink)
+		if err == nil || !errors.Is(err, context.Cause(ctx)) || sum == nil || !sum.Interrupted || sum.Complete || sink.ended != 1 {
+			t.Errorf("%s: %+v, %v, ended %d times", name, sum, err, sink.ended)
+		}
 	}
-	sink := &cancelling{cancel: cancel}
-	sum, err := s.Run(ctx, sink)
-	if !errors.Is(err, context.Canceled) || sum == nil || !sum.Interrupted || sum.Complete || sink.ended != 1 {
-		t.Errorf("%+v, %v, ended %d times", sum, err, sink.ended)
+}
+
+// lateContext is a context whose deadline comes when it is told to.
+type lateContext struct {
+	context.Context
+	done chan struct{}
+	once sync.Once
+}
+
+func (c *lateContext) Done() <-chan struct{} { return c.done }
+
+func (c *lateContext) Err() error {
+	select {
+	case <-c.done:
+		return context.DeadlineExceeded
+	default:
+		return nil
+	}
+}
+
+// A sink can end a search without an error, and hits can be kept.
+func TestStop(t *testing.T) {
+	img := imageOf(t, strings.Repeat("ab", 50))
+	var kept []*Hit
+	sum, err := (&Query{Patterns: parsed(t, "ab")}).Run(context.Background(), img, HitFunc(func(h *Hit) error {
+		if kept = append(kept, h.Clone()); len(kept) == 3 {
+			return fmt.Errorf("three are enough: %w", ErrStop)
+		}
+		return nil
+	}))
+	if err != nil || sum == nil || !sum.Stopped || len(kept) != 3 {
+		t.Fatalf("%+v, %v, %d hits", sum, err, len(kept))
+	}
+	for i, h := range kept {
+		if h.Addr != addr.Addr(0x1000+2*i) || string(h.Bytes) != "ab" {
+			t.Errorf("%d: %v %q", i, h.Addr, h.Bytes)
+		}
+	}
+	if sum, err := (&Query{Patterns: parsed(t, "ab")}).Run(context.Background(), img, nil); err != nil || sum.Hits != 50 {
+		t.Errorf("without a sink: %+v, %v", sum, err)
 	}
 }
 

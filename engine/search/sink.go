@@ -1,20 +1,26 @@
 package search
 
 import (
+	"errors"
+
 	"vscan/engine"
 	"vscan/patterns/yara"
 )
 
+// ErrStop, returned by a method of a Sink, ends the search, which then has no error.
+var ErrStop = errors.New("the search is to end")
+
 // Sink takes what a search finds. Its methods are called on the goroutine that runs the
-// search, one at a time. An error of any ends the search.
+// search, one at a time. An error of any ends the search, and is what it returns.
 type Sink interface {
 	// Begin is called once, before the memory is scanned.
 	Begin(*Search) error
 
-	// Hit is called for each hit, in ascending order of address, of hits at one
-	// address in the order of the patterns; those of rules' strings come behind
-	// the rules that they are of, in the same order, with Query.AllStrings between
-	// the others. The hit is valid until Hit returns. It is called with WantHits only.
+	// Hit is called for each hit, with WantHits only: first for those of patterns, in
+	// ascending order of address, of hits at one address in the order of the
+	// patterns; then, behind the rules that match, for those of these rules' strings, in
+	// the same order. With Query.AllStrings, those of strings stand among the first.
+	// The hit is valid until Hit returns: who keeps it keeps its Clone.
 	Hit(*Hit) error
 
 	// Rule is called for each rule that matches, with WantHits only, in the order in
@@ -53,8 +59,9 @@ func (g *guard) rule(m *RuleMatch) bool {
 	return g.err == nil
 }
 
-// HitFunc is a Sink of a function that takes hits; rules that match, and the summary, which
-// Run returns as well, it takes without a word.
+// HitFunc is a Sink that is a function, which gets each hit; the hit is valid until it
+// returns. It gets neither rules that match, which may be without hits, nor the Summary,
+// which Run returns.
 type HitFunc func(*Hit) error
 
 // Begin returns nil.

@@ -22,9 +22,10 @@ type Summary struct {
 	Counts []uint64
 	Hits   uint64 // of all
 
-	// In bytes: what was scanned, of what in scope is not in the image, what could
-	// not be read, and what a whole search looks at.
-	Scanned, Absent, Unreadable, InScope uint64
+	// InScope is how many bytes a whole search looks at (Search.Bytes); of these Scanned
+	// were searched, and Unreadable could not be read. Absent is how many more bytes
+	// the query asks for that the image does not hold: they are no part of InScope.
+	InScope, Scanned, Unreadable, Absent uint64
 
 	UnreadableRanges []addr.Range // ascending
 
@@ -36,7 +37,7 @@ type Summary struct {
 
 	Limited     bool // hits were left out, for Query.MaxHits or the bounds of rules
 	Interrupted bool // the context ended before the search did
-	Stopped     bool // the sink, or the first hit of WantFirst, ended the search before its end
+	Stopped     bool // the sink, or the first hit of WantAny, ended the search before its end
 
 	// By pattern, nil where there are none: hits that are as long as MaxMatch allows
 	// and may go on, and matches that an exception of the pattern drops.

@@ -164,8 +164,8 @@ func (a Arg) Open(o Options) (*Image, error) {
 }
 
 // Of returns an image of a space that a program made itself, with a name for it. What the
-// space does not say of the machine, the program sets in the Image: WordSize, Order and
-// OrderKnown.
+// space does not say, the program sets in the Image: WordSize, Order and OrderKnown of the
+// machine, and Missing, where the space was made of an image that lacks bytes.
 func Of(name string, space *engine.Space) *Image {
 	return &Image{Image: &image.Image{Path: name, Format: "memory", Space: image.Virtual}, Arg: name, Space: space}
 }
@@ -229,10 +229,10 @@ func (t *Image) setArch(o Options) error {
 // laid with it was laid.
 func (t *Image) Complete() bool { return t.Missing == 0 && len(t.LeftOut) == 0 }
 
-// PatternTarget returns what a set of patterns has to know of the image. Names of
+// Target returns what a set of patterns has to know of the image and its layers. Names of
 // mappings in patterns may be places and ranges between places as well, see package
-// where.
-func (t *Image) PatternTarget() patterns.Target {
+// where; the Target of image.Image knows names alone.
+func (t *Image) Target() patterns.Target {
 	about := t.Image.Target(t.Space)
 	about.Mapping = t.named
 	return about

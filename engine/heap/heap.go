@@ -73,8 +73,8 @@ func (h *Heaps) Objects() []Object { return h.objects }
 // Options says what Find is told besides memory. The zero value works.
 type Options struct {
 	// ThreadPointers are the thread pointers of the threads of the process, where they
-	// are known. They tell the caches of threads that hold nothing. Without them, such a
-	// cache may count as an object in use.
+	// are known: Thread.Pointer of image.Image.Threads. They tell the caches of threads
+	// that hold nothing. Without them, such a cache may count as an object in use.
 	ThreadPointers []addr.Addr
 }
 

@@ -5,7 +5,7 @@ GO        ?= go
 # end with "context deadline exceeded" and no crasher.
 FUZZTIME  ?= 30000x
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
-CONCURRENT = ./engine ./engine/shard ./engine/segtree ./engine/image/... ./engine/graph ./patterns/automaton ./cmd/vscan
+CONCURRENT = ./engine ./engine/shard ./engine/segtree ./engine/search ./engine/image/... ./engine/graph ./patterns/automaton ./cmd/vscan ./cmd/vscan/internal/...
 
 .PHONY: all build test lint race levels purego arm64 cross fuzz bench bench-count check clean
 

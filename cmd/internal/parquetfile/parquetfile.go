@@ -28,7 +28,7 @@ func Write(w io.Writer, r io.Reader) error {
 	if err != nil {
 		return err
 	}
-	f := &file{w: parquet.NewWriter(w, schema(t.Columns()))}
+	f := &file{w: parquet.NewGenericWriter[any](w, schema(t.Columns()))}
 	for {
 		b, err := t.Next()
 		if errors.Is(err, io.EOF) {
@@ -67,7 +67,7 @@ func tag(name, options string) reflect.StructTag {
 
 // file is the parquet file.
 type file struct {
-	w      *parquet.Writer
+	w      *parquet.GenericWriter[any]
 	rows   int // of the group
 	text   int // bytes of the different texts of the group's batches
 	values []parquet.Value

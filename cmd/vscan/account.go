@@ -17,7 +17,7 @@ import (
 func (a *commands) account(f *searchFlags, s *search.Summary, of *imageSearch) {
 	t := of.img
 	seconds := s.Elapsed.Seconds()
-	verbose := f.stats || f.format == "text" && a.Chatty() && !f.several && f.list == ""
+	verbose := f.stats || f.format == "text" && a.Interactive() && !f.several && f.list == ""
 	if verbose {
 		a.Note("%s: %s, %s", t.Arg, t.Format, t.Detail)
 		a.Note("%s: %s in %s scanned in %.3f s (%s/s), kernel %s, %s", t.Arg, wording.Count(s.Hits, "hit"),

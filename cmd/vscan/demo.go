@@ -114,7 +114,7 @@ func (a *commands) demo(cmd *cobra.Command) error {
 		return err
 	}
 	say := func(format string, args ...any) { fmt.Fprintf(a.Out, format+"\n", args...) }
-	rep := report.NewTextReporter(report.Base{Out: a.Out}, report.Style{Color: a.Out.WantsColor("auto"), Aligned: true, Context: 16})
+	rep := report.NewReporter(a.Out, "text", report.Style{Color: a.Out.WantsColor("auto"), Aligned: true, Context: 16})
 
 	say("The address space (vscan map): \"patched\" lies over the second page of the")
 	say("program, up to the heap; between heap and stack there is a hole.\n")
@@ -147,7 +147,7 @@ func (a *commands) demo(cmd *cobra.Command) error {
 		say("%6d  %s", s.Counts[i], name)
 	}
 	say("\nNext: vscan find PATTERN IMAGE on a core, a memory dump or pid:N; vscan --help.")
-	return rep.Err
+	return rep.WriteError()
 }
 
 // printing hands what a search finds to a reporter.

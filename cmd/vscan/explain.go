@@ -18,7 +18,7 @@ func (a *commands) explain(f *searchFlags, pats []patterns.Pattern, images []str
 	if err := f.complete(); err != nil {
 		return err
 	}
-	f.ask(pats)
+	f.fillQuery(pats)
 	if len(images) == 0 {
 		if f.align.Word && f.image.Word == "" {
 			return fmt.Errorf("--align word asks for the word size: give --word 4|8, or an image")
@@ -29,7 +29,7 @@ func (a *commands) explain(f *searchFlags, pats []patterns.Pattern, images []str
 		}
 		about, err := f.Target(img)
 		if err != nil {
-			return cli.Flagged(err)
+			return cli.NameFlags(err)
 		}
 		about.Mapping = nil
 		return a.explainIn(f, pats, about)
@@ -49,7 +49,7 @@ func (a *commands) explain(f *searchFlags, pats []patterns.Pattern, images []str
 				err = a.explainIn(f, pats, about)
 			}
 			if err != nil {
-				return cli.InImage(arg, cli.Flagged(err))
+				return cli.InImage(arg, cli.NameFlags(err))
 			}
 			return nil
 		}()

@@ -107,7 +107,7 @@ func (a *commands) findCommand() *cobra.Command {
 				return cli.UsageError(cmd, "--rule-scope mapping searches each mapping by itself, where a match ends with the mapping: search for patterns that are no rules apart")
 			}
 			if f.matchOnly && !cmd.Flags().Changed("bytes") {
-				f.bytes = report.MaxShown
+				f.bytes = report.MaxHitBytes
 			}
 			if err := noFolders(images, f.recursive); err != nil {
 				return err
@@ -119,7 +119,7 @@ func (a *commands) findCommand() *cobra.Command {
 				a.noteLeftOut(&f)
 				a.noteTrailing(pats)
 			}
-			if err := f.someRule(p.ruleArgs); err != nil {
+			if err := f.requireRule(p.ruleArgs); err != nil {
 				if f.quiet {
 					a.noteLeftOut(&f)
 				}

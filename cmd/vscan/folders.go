@@ -57,7 +57,7 @@ func (t *tally) skip(why skipped) {
 	t.skipped = append(t.skipped, why)
 }
 
-func (t *tally) of(why skipped) uint64 {
+func (t *tally) numberOf(why skipped) uint64 {
 	for _, s := range t.skipped {
 		if s.one == why.one {
 			return s.n
@@ -86,9 +86,9 @@ func (s *searching) gather(args []string) []imageArg {
 			all = append(all, imageArg{path: arg})
 			continue
 		}
-		for _, name := range globbed(arg) {
+		for _, name := range globFiles(arg) {
 			if info, err := os.Stat(name); err == nil && info.IsDir() {
-				all = append(all, s.below(name)...)
+				all = append(all, s.filesBelow(name)...)
 			} else {
 				all = append(all, imageArg{path: name})
 			}
@@ -108,9 +108,9 @@ func noFolders(images []string, recursive bool) error {
 	return errors.Join(errs...)
 }
 
-// globbed is the files that a pattern of names has, as a shell would have it;
+// globFiles is the files that a pattern of names has, as a shell would have it;
 // what is the name of a file, or has none, stands for itself.
-func globbed(arg string) []string {
+func globFiles(arg string) []string {
 	if _, err := os.Lstat(arg); err == nil || !strings.ContainsAny(arg, "*?[") {
 		return []string{arg}
 	}
@@ -132,15 +132,15 @@ func globbed(arg string) []string {
 
 func isHidden(name string) bool { return strings.HasPrefix(name, ".") && name != "." && name != ".." }
 
-// below is the files in a folder and in those below it. Links are not followed,
+// filesBelow is the files in a folder and in those filesBelow it. Links are not followed,
 // so that nothing outside is searched and nothing twice.
-func (s *searching) below(folder string) []imageArg {
+func (s *searching) filesBelow(folder string) []imageArg {
 	var all []imageArg
 	fs.WalkDir(os.DirFS(folder), ".", func(path string, d fs.DirEntry, err error) error {
 		name := filepath.Join(folder, filepath.FromSlash(path))
 		switch {
 		case err != nil:
-			s.fail(fmt.Errorf("%s: %w", name, cause(err)))
+			s.fail(fmt.Errorf("%s: %w", name, withoutPath(err)))
 			if d != nil && d.IsDir() {
 				return fs.SkipDir
 			}
@@ -154,7 +154,7 @@ func (s *searching) below(folder string) []imageArg {
 			s.skip(skipLink)
 		case !d.Type().IsRegular():
 			s.skip(skipSpecial)
-		case isEmpty(d) && !s.f.image.EmptyRaw():
+		case isEmpty(d) && !s.f.image.TakesEmpty():
 			s.skip(skipEmpty)
 		default:
 			all = append(all, imageArg{name, true})
@@ -169,8 +169,8 @@ func isEmpty(d fs.DirEntry) bool {
 	return err == nil && info.Size() == 0
 }
 
-// cause is an error about a path without the path, which is one in the folder.
-func cause(err error) error {
+// withoutPath is an error about a path without the path, which is one in the folder.
+func withoutPath(err error) error {
 	var e *fs.PathError
 	if errors.As(err, &e) {
 		return e.Err
@@ -178,11 +178,11 @@ func cause(err error) error {
 	return err
 }
 
-// skips reports whether a file below a folder, and what came of opening it, is
+// passOver reports whether a file below a folder, and what came of opening it, is
 // no image to search. It closes what was opened. A dump in a format that is not
 // read makes the search incomplete; a container that may hold one does so where
 // nothing is found.
-func (s *searching) skips(path string, t *layered.Image, err error) bool {
+func (s *searching) passOver(path string, t *layered.Image, err error) bool {
 	var unread *image.UnsupportedError
 	switch {
 	case err == nil && t.Format == string(image.FormatRaw) && s.f.image.Format == "" && !strings.EqualFold(filepath.Ext(path), ".vmem"):
@@ -193,7 +193,7 @@ func (s *searching) skips(path string, t *layered.Image, err error) bool {
 	case unread.IsProgram():
 		s.skip(skipProgram)
 	default:
-		if s.skip(skipUnread); !s.f.quiet && s.of(skipUnread) <= maxTold {
+		if s.skip(skipUnread); !s.f.quiet && s.numberOf(skipUnread) <= maxTold {
 			s.Note("not searched: %v", err)
 		}
 		s.Incomplete = s.Incomplete || unread.IsDump()
@@ -207,7 +207,7 @@ const maxTold = 20
 // noteTally tells how a search of folders went, or at a terminal one of several
 // images.
 func (s *searching) noteTally() {
-	if s.f.quiet || !s.f.recursive && !(s.f.several && s.f.format == "text" && s.Chatty()) {
+	if s.f.quiet || !s.f.recursive && !(s.f.several && s.f.format == "text" && s.Interactive()) {
 		return
 	}
 	line := fmt.Sprintf("%s searched, %s in %s, %s in %.3f s", wording.Count(s.searched, "image"), wording.Count(s.hits, "hit"),
@@ -226,7 +226,7 @@ func (s *searching) noteTally() {
 	if len(why) > 0 {
 		line += "; skipped: " + strings.Join(why, ", ")
 	}
-	if s.of(skipUnknown) > 0 {
+	if s.numberOf(skipUnknown) > 0 {
 		line += " (--image-format raw searches files of any format as they are)"
 	}
 	s.Note("%s", line)
@@ -235,7 +235,7 @@ func (s *searching) noteTally() {
 // settle puts into the outcome what folders had: nothing was found is said only
 // where all that may be an image was looked at.
 func (s *searching) settle() {
-	if s.f.recursive && !s.Found && (s.searched == 0 || s.of(skipUnread) > 0) {
+	if s.f.recursive && !s.Found && (s.searched == 0 || s.numberOf(skipUnread) > 0) {
 		s.Incomplete = true
 	}
 }

@@ -24,9 +24,9 @@ func parseIncluding(name string, r io.Reader) ([]patterns.Pattern, error) {
 
 // openRegular opens a file that another one names. A pipe would be waited for, and a
 // device may have no end.
-func openRegular(path string) (io.ReadCloser, error) { return regular(path) }
+func openRegular(path string) (io.ReadCloser, error) { return openRegularFile(path) }
 
-func regular(path string) (*os.File, error) {
+func openRegularFile(path string) (*os.File, error) {
 	about, err := os.Stat(path)
 	if err != nil {
 		return os.Open(path) // which says what is wrong

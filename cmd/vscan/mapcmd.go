@@ -55,7 +55,7 @@ file, in jsonl (build_id) and csv with every one.`,
 			}
 			defer t.Close()
 			a.NoteOddities(t)
-			rep := report.NewReporter(a.Out, format, report.Style{Color: a.Out.WantsColor(color), Aligned: a.Out.Terminal, Layers: layers})
+			rep := report.NewReporter(a.Out, format, report.Style{Color: a.Out.WantsColor(color), Aligned: a.Out.ToTerminal, LayerNumbers: layers})
 			rep.Begin(t)
 			if layers {
 				err = printLayers(cmd.Context(), t, rep)

@@ -258,7 +258,7 @@ func eachChunk(ctx context.Context, s *engine.Space, at addr.Addr, n uint64, uni
 	const chunk = 1 << 16
 	want := uint64(chunk)
 	if unit == 1 {
-		want = chunk - uint64(at%report.DumpLine)
+		want = chunk - uint64(at%report.BytesPerLine)
 	}
 	for {
 		if err := ctx.Err(); err != nil {

@@ -54,7 +54,7 @@ func (r ruleArg) files() (all []string, err error) {
 		name := filepath.Join(r.path, filepath.FromSlash(path))
 		switch {
 		case err != nil:
-			errs = append(errs, fmt.Errorf("%s: %w", name, cause(err)))
+			errs = append(errs, fmt.Errorf("%s: %w", name, withoutPath(err)))
 			if d != nil && d.IsDir() {
 				return fs.SkipDir
 			}
@@ -124,7 +124,7 @@ func (r *ruleReader) add(arg ruleArg) error {
 		r.of[key] = len(r.ruleArgs)
 		open := os.Open // a pipe is fine, if it is named
 		if arg.folder {
-			open = regular
+			open = openRegularFile
 		}
 		file, err := open(name)
 		if err != nil {
@@ -163,16 +163,16 @@ func (r *ruleReader) finish() error {
 	return errors.Join(errs...)
 }
 
-// LeftOut is the rules that are asked of no image.
-func (f *searchFlags) LeftOut() []yara.Skipped {
+// leftOut is the rules that are asked of no image.
+func (f *searchFlags) leftOut() []yara.Skipped {
 	if f.Rules == nil {
 		return nil
 	}
 	return f.Rules.Skipped
 }
 
-// someRule is the error that files of rules have none that runs.
-func (f *searchFlags) someRule(args []ruleArg) error {
+// requireRule is the error that files of rules have none that runs.
+func (f *searchFlags) requireRule(args []ruleArg) error {
 	if f.Rules == nil || f.Rules.Len() > 0 {
 		return nil
 	}
@@ -193,7 +193,7 @@ func noRule(rules *yara.Rules, args []ruleArg) error {
 // noteLeftOut tells which rules were left out.
 func (a *commands) noteLeftOut(f *searchFlags) {
 	const most = 20
-	all := f.LeftOut()
+	all := f.leftOut()
 	for _, s := range all[:min(len(all), most)] {
 		a.Note("%s", leftOutLine(s))
 	}

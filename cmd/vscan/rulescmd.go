@@ -110,7 +110,7 @@ func (a *commands) checkRules(ctx context.Context, r *ruleReader, args []string,
 	if format == "jsonl" {
 		err = checksAsJSON(a.Out, checks)
 	} else {
-		err = checksAsText(a.Out, checks, a.Out.Terminal)
+		err = checksAsText(a.Out, checks, a.Out.ToTerminal)
 	}
 	switch {
 	case err != nil:

@@ -73,7 +73,7 @@ func (f *searchFlags) register(cmd *cobra.Command) {
 	fs.BoolVarP(&f.withNames, "with-filename", "H", false, "name the image in front of each line of text (default where there are several)")
 	fs.BoolVar(&f.noNames, "no-filename", false, "never name the image in lines of text")
 	fs.StringVar(&f.summary, "summary", "", "write the summaries to `FILE`, as jsonl, and not behind the hits; none writes none")
-	fs.Var(cli.NewByteCount(&f.bytes, 0, report.MaxShown), "bytes", "show at most `N` bytes of a hit")
+	fs.Var(cli.NewByteCount(&f.bytes, 0, report.MaxHitBytes), "bytes", "show at most `N` bytes of a hit")
 	fs.VarP(cli.NewByteCount(&f.context, 0, maxContext), "context", "C", "show `N` bytes before and after a hit: in text as a hexdump, else as before and after")
 	cli.ChoiceVar(cmd, &f.color, "color", "", "`WHEN` to colour: auto (at a terminal), always or never", "auto", "always", "never")
 	fs.VarP(cli.NewNumber(&f.workers, 0, engine.MaxWorkers), "workers", "j", "`N` workers (default one a processor)")
@@ -93,8 +93,8 @@ func (f *searchFlags) complete() error {
 	return cli.KernelFromEnv(&f.Kernel)
 }
 
-// ask puts what the flags say of the question into the query.
-func (f *searchFlags) ask(pats []patterns.Pattern) {
+// fillQuery puts what the flags say of the question into the query.
+func (f *searchFlags) fillQuery(pats []patterns.Pattern) {
 	q := &f.Query
 	q.Patterns = pats
 	q.PerMapping = f.ruleScope == "mapping"
@@ -137,7 +137,7 @@ func (a *commands) search(ctx context.Context, f *searchFlags, pats []patterns.P
 	if err := f.complete(); err != nil {
 		return err
 	}
-	f.ask(pats)
+	f.fillQuery(pats)
 	s := &searching{commands: a, f: f}
 	if !f.quiet {
 		a.noteEndless(f)
@@ -148,8 +148,8 @@ func (a *commands) search(ctx context.Context, f *searchFlags, pats []patterns.P
 		return err
 	}
 	f.several = len(args) > 1 || f.recursive
-	s.rep = a.reporterOf(f)
-	if left := f.LeftOut(); len(left) > 0 {
+	s.rep = a.newReporter(f)
+	if left := f.leftOut(); len(left) > 0 {
 		s.Incomplete = true
 		if !f.silent() {
 			s.rep.LeftOut(left)
@@ -164,7 +164,7 @@ func (a *commands) search(ctx context.Context, f *searchFlags, pats []patterns.P
 	if err != nil {
 		return err
 	}
-	return s.End()
+	return s.finish()
 }
 
 // run searches the images until there are no more or nobody wants more.
@@ -180,14 +180,14 @@ func (s *searching) run(ctx context.Context, images []imageArg) error {
 			continue
 		}
 		s.bar.Begin(i+1, arg.path, 0, nil)
-		switch err := s.image(ctx, i+1, arg); {
+		switch err := s.searchImage(ctx, i+1, arg); {
 		case err != nil && ctx.Err() != nil && errors.Is(err, context.Canceled):
 			s.Interrupted = true // before there was anything to tell of it
 			s.Note("%s: not searched: interrupted", arg.path)
 		case err != nil:
 			s.fail(err)
 		}
-		err := s.rep.Failed()
+		err := s.rep.WriteError()
 		switch {
 		case err != nil && !console.IsClosedPipe(err):
 			return err
@@ -211,10 +211,10 @@ func (s *searching) fail(err error) {
 	s.Complain(err)
 }
 
-// End tells what is to be told of all images, and returns the outcome. With -q
+// finish tells what is to be told of all images, and returns the outcome. With -q
 // a hit is all that was asked for, wherever it is: what is wrong with other
 // images, before or behind it, is not told and does not count.
-func (s *searching) End() error {
+func (s *searching) finish() error {
 	if s.f.quiet && s.Found {
 		return nil
 	}
@@ -230,16 +230,16 @@ func (s *searching) End() error {
 	if !s.Found && !s.Interrupted {
 		s.noteMisspelt(s.f.Patterns)
 	}
-	return s.Outcome.Exit()
+	return s.Outcome.ExitStatus()
 }
 
-// image searches an image, the nth.
-func (s *searching) image(ctx context.Context, n int, from imageArg) error {
+// searchImage searches an searchImage, the nth.
+func (s *searching) searchImage(ctx context.Context, n int, from imageArg) error {
 	f, arg := s.f, from.path
 	one := imageSearch{searching: s, nth: n, began: time.Now()}
 	f.image.Sequential = true
 	img, err := f.image.Open(arg)
-	if from.found && s.skips(arg, img, err) {
+	if from.found && s.passOver(arg, img, err) {
 		return nil
 	}
 	if err != nil {
@@ -255,7 +255,7 @@ func (s *searching) image(ctx context.Context, n int, from imageArg) error {
 		if errors.Is(err, context.Canceled) {
 			return err
 		}
-		return cli.InImage(arg, cli.Flagged(err))
+		return cli.InImage(arg, cli.NameFlags(err))
 	}
 	one.compiled = time.Since(one.began) - one.opened
 	sum, err := found.Run(ctx, &one)
@@ -263,19 +263,19 @@ func (s *searching) image(ctx context.Context, n int, from imageArg) error {
 	if sum == nil {
 		return cli.InImage(arg, err)
 	}
-	s.judge(sum)
-	if s.rep.Failed() != nil && !f.quiet && !one.ended {
+	s.addToOutcome(sum)
+	if s.rep.WriteError() != nil && !f.quiet && !one.ended {
 		sum.Complete = sum.Complete && !sum.Stopped
-		s.summaries.End(sum)
+		s.summaries.write(sum)
 	}
 	return nil
 }
 
-// judge puts into the outcome how the search of an image went.
-func (s *searching) judge(sum *search.Summary) {
+// addToOutcome puts into the outcome how the search of an image went.
+func (s *searching) addToOutcome(sum *search.Summary) {
 	s.Found = s.Found || sum.Found()
 	s.Incomplete = s.Incomplete || !sum.Complete && !sum.Interrupted
-	if sum.Stopped && s.rep.Failed() != nil { // nobody reads on: the rest was not looked at
+	if sum.Stopped && s.rep.WriteError() != nil { // nobody reads on: the rest was not looked at
 		s.Incomplete = s.Incomplete || !s.Found
 	}
 	s.Interrupted = s.Interrupted || sum.Interrupted
@@ -309,26 +309,25 @@ func (s *imageSearch) End(sum *search.Summary) error {
 	}
 	s.ended = true
 	s.bar.End()
-	s.summaries.End(sum)
+	s.summaries.write(sum)
 	s.rep.End(sum)
 	s.account(s.f, sum, s)
-	return s.rep.Failed()
+	return s.rep.WriteError()
 }
 
 // newReporter returns the reporter that the flags ask for.
-func (a *commands) reporterOf(f *searchFlags) report.Reporter {
+func (a *commands) newReporter(f *searchFlags) report.Reporter {
 	s := report.Style{
-		Color: a.Out.WantsColor(f.color), Aligned: a.Out.Terminal,
-		Context: f.context, Bytes: f.bytes, Counts: f.count,
-		Several: (f.several || f.withNames) && !f.noNames, Parted: f.summary != "",
-		Rules: f.Rules != nil, Files: f.ruleFiles > 1,
+		Color: a.Out.WantsColor(f.color), Aligned: a.Out.ToTerminal,
+		Context: f.context, HitBytes: f.bytes, CountsOnly: f.count,
+		NameImages: (f.several || f.withNames) && !f.noNames, SummariesElsewhere: f.summary != "",
+		WithRules: f.Rules != nil, NameRuleFiles: f.ruleFiles > 1,
 	}
-	switch base := (report.Base{Out: a.Out}); {
+	switch {
 	case f.list != "":
-		return &report.ListReporter{Base: base, Without: f.list == "without"}
+		return report.NewListReporter(a.Out, f.list == "without")
 	case f.matchOnly && !f.count:
-		s.Several = f.withNames
-		return report.NewMatchReporter(base, s)
+		return report.NewMatchReporter(a.Out, f.withNames)
 	}
 	return report.NewReporter(a.Out, f.format, s)
 }

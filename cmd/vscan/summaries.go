@@ -17,7 +17,7 @@ import (
 type summaryFile struct {
 	file *os.File
 	out  *console.Output
-	rep  *report.JsonlReporter
+	rep  *report.JSONLReporter
 }
 
 // openSummary makes the file that summaries go to, nil where there is none. No
@@ -27,7 +27,7 @@ func (f *searchFlags) openSummary(images []imageArg) (*summaryFile, error) {
 		return nil, nil
 	}
 	for _, image := range images {
-		if cli.Same(f.summary, image.path) {
+		if cli.SameFile(f.summary, image.path) {
 			return nil, fmt.Errorf("--summary %s is an image: write to another file", f.summary)
 		}
 	}
@@ -36,10 +36,10 @@ func (f *searchFlags) openSummary(images []imageArg) (*summaryFile, error) {
 		return nil, fmt.Errorf("--summary: %w", err)
 	}
 	out := console.NewOutput(file, io.Discard)
-	return &summaryFile{file: file, out: out, rep: report.NewJSONLReporter(report.Base{Out: out}, report.Style{})}, nil
+	return &summaryFile{file: file, out: out, rep: report.NewJSONLReporter(out, report.Style{})}, nil
 }
 
-func (s *summaryFile) End(sum *search.Summary) {
+func (s *summaryFile) write(sum *search.Summary) {
 	if s != nil {
 		s.rep.End(sum)
 	}

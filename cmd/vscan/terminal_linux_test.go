@@ -55,19 +55,19 @@ func TestSearchAtTerminal(t *testing.T) {
 	status := regexp.MustCompile(`^\s*\d+%`)
 	shown := func() bool { return status.MatchString(x.Below()) }
 	hits := func() int { return strings.Count(x.Text(), "HIT") }
-	x.Until("the status", shown)
+	x.WaitFor("the status", shown)
 	n := hits()
-	x.Until("more hits", func() bool { return hits() > n+1 })
-	x.Until("the status below them", shown)
+	x.WaitFor("more hits", func() bool { return hits() > n+1 })
+	x.WaitFor("the status below them", shown)
 	for _, width := range []int{50, 30, 70} {
 		// What is being written was drawn for the width before. It is waited for, for
 		// a terminal that has become narrower in the middle of it is nobody's fault.
 		drawn := x.Drawn
-		x.Until("a whole status", func() bool { return x.Drawn > drawn && shown() && len(x.Rest) == 0 })
+		x.WaitFor("a whole status", func() bool { return x.Drawn > drawn && shown() && len(x.Unfinished) == 0 })
 		x.Resize(width)
 		n, drawn = hits(), x.Drawn
-		x.Until("hits after the terminal was resized", func() bool { return hits() > n && x.Drawn > drawn+2 })
-		x.Until("the status below them", func() bool { return shown() && len(x.Below()) < width })
+		x.WaitFor("hits after the terminal was resized", func() bool { return hits() > n && x.Drawn > drawn+2 })
+		x.WaitFor("the status below them", func() bool { return shown() && len(x.Below()) < width })
 	}
 	if _, err := x.Master.WriteString("\x03"); err != nil {
 		t.Fatal(err)

@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"vscan/engine"
-
 	"vscan/engine/image/layered"
 	"vscan/engine/simd"
 	"vscan/engine/where"

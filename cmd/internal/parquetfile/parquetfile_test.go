@@ -44,7 +44,7 @@ func stream(t testing.TB, rows []testRow) []byte {
 // rows than a group has, and more text than one has.
 func TestWrite(t *testing.T) {
 	long := strings.Repeat("long ", 1<<18)
-	for name, make := range map[string]func(i int) (row testRow, more bool){
+	for name, rowAt := range map[string]func(i int) (row testRow, more bool){
 		"none": func(i int) (testRow, bool) { return testRow{}, false },
 		"rows": func(i int) (testRow, bool) {
 			return testRow{uint64(i) + 1<<63, "name"[i%4:], ^uint64(i)}, i < groupRows+rowstream.MaxRows+5
@@ -53,7 +53,7 @@ func TestWrite(t *testing.T) {
 	} {
 		var rows []testRow
 		for {
-			row, more := make(len(rows))
+			row, more := rowAt(len(rows))
 			if !more {
 				break
 			}

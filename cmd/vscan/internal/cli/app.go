@@ -42,7 +42,7 @@ type App struct {
 // Exit ends the output and turns the outcome of a command into an exit code.
 func (a *App) Exit(err error) int {
 	writing := a.Out.Close()
-	code := a.judge(err)
+	code := a.exitCode(err)
 	if writing != nil && !console.IsClosedPipe(writing) && !errors.Is(err, writing) {
 		a.Complain(writing)
 		code = ExitError
@@ -50,8 +50,8 @@ func (a *App) Exit(err error) int {
 	return code
 }
 
-// judge is the exit code of an error. It tells those that have not been told.
-func (a *App) judge(err error) int {
+// exitCode is the exit code of an error. It tells those that have not been told.
+func (a *App) exitCode(err error) int {
 	var code ExitCode
 	switch {
 	case err == nil, console.IsClosedPipe(err): // who reads our output has seen enough
@@ -74,7 +74,7 @@ func (a *App) Complain(err error) {
 		}
 		return
 	}
-	a.Tell(explained(err))
+	a.Tell(errorText(err))
 }
 
 // Note writes a line to standard error.
@@ -85,9 +85,9 @@ func (a *App) Note(format string, args ...any) {
 // Tell writes to standard error, below all output so far.
 func (a *App) Tell(text string) { a.Out.Note("vscan: " + text) }
 
-// explained is the text of an error, printable. It is one line but for a
+// errorText is the text of an error, printable. It is one line but for a
 // pattern of a file: that shows the line and points into it.
-func explained(err error) string {
+func errorText(err error) string {
 	var pattern *patterns.Error
 	if !errors.As(err, &pattern) {
 		return wording.Printable(err.Error() + advice(err))
@@ -110,7 +110,7 @@ type Outcome struct {
 	Found, Failed, Interrupted, Incomplete bool
 }
 
-func (o Outcome) Exit() error {
+func (o Outcome) ExitStatus() error {
 	switch {
 	case o.Failed:
 		return ExitCode(ExitError)
@@ -136,9 +136,9 @@ func InImage(arg string, err error) error {
 	return fmt.Errorf("%s: %w", arg, err)
 }
 
-// Chatty reports whether somebody at a terminal reads what is told, and no pager
+// Interactive reports whether somebody at a terminal reads what is told, and no pager
 // has the screen.
-func (a *App) Chatty() bool { return console.IsTerminal(a.Err) && !a.Out.Pipe }
+func (a *App) Interactive() bool { return console.IsTerminal(a.Err) && !a.Out.ToPipe }
 
 // NoteOddities tells what was odd about an image when it was opened, and what
 // was laid over and under it.
@@ -165,8 +165,8 @@ func (a *App) NoteMissing(t *layered.Image) {
 	}
 }
 
-// Same says whether two paths are one file.
-func Same(a, b string) bool {
+// SameFile says whether two paths are one file.
+func SameFile(a, b string) bool {
 	if filepath.Clean(a) == filepath.Clean(b) {
 		return true
 	}

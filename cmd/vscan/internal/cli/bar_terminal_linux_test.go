@@ -18,7 +18,7 @@ func TestStatusOnTerminal(t *testing.T) {
 	a := &App{Out: console.NewOutput(x.Tty, x.Tty), Err: x.Tty}
 	b := &Bar{app: a, terminal: true, stop: make(chan struct{}), stopped: make(chan struct{})}
 	close(b.stopped) // this test draws it
-	b.status.of = 1
+	b.status.images = 1
 	progress := &engine.Progress{}
 	b.Begin(1, "dumps/an-image-with-a-long-name.core", 1<<30, progress)
 	want := ""

@@ -45,11 +45,11 @@ func (c choice) Set(s string) error {
 // number is an unsigned number in a range, decimal or hexadecimal with 0x.
 type number struct {
 	*uint64
-	min, max uint64
+	least, most uint64
 }
 
 // NewNumber returns a flag that sets *p, to a number from min to max.
-func NewNumber(p *uint64, min, max uint64) number { return number{p, min, max} }
+func NewNumber(p *uint64, least, most uint64) pflag.Value { return number{p, least, most} }
 
 func (n number) String() string { return strconv.FormatUint(*n.uint64, 10) }
 func (n number) Type() string   { return "uint" }
@@ -60,10 +60,10 @@ func (n number) Set(s string) error {
 		return err
 	}
 	switch {
-	case v < n.min:
-		return fmt.Errorf("%q: want %d or more", s, n.min)
-	case v > n.max:
-		return fmt.Errorf("%q: want at most %d", s, n.max)
+	case v < n.least:
+		return fmt.Errorf("%q: want %d or more", s, n.least)
+	case v > n.most:
+		return fmt.Errorf("%q: want at most %d", s, n.most)
 	}
 	*n.uint64 = v
 	return nil
@@ -96,7 +96,7 @@ func (a *Alignment) Set(s string) error {
 type kernelLevel struct{ *simd.Level }
 
 // NewKernelLevel returns a flag that sets *p.
-func NewKernelLevel(p *simd.Level) kernelLevel { return kernelLevel{p} }
+func NewKernelLevel(p *simd.Level) pflag.Value { return kernelLevel{p} }
 
 func (k kernelLevel) String() string { return "" }
 func (k kernelLevel) Type() string   { return "level" }
@@ -157,11 +157,11 @@ func (l *RangeList) Set(s string) error {
 // byteCount is a flag that takes a number of bytes, as 4096, 4K or 1G.
 type byteCount struct {
 	*uint64
-	min, max uint64
+	least, most uint64
 }
 
 // NewByteCount returns a flag that sets *p, to a number of bytes from min to max.
-func NewByteCount(p *uint64, min, max uint64) byteCount { return byteCount{p, min, max} }
+func NewByteCount(p *uint64, least, most uint64) pflag.Value { return byteCount{p, least, most} }
 
 func (b byteCount) String() string { return number{uint64: b.uint64}.String() }
 func (b byteCount) Type() string   { return "size" }
@@ -171,10 +171,10 @@ func (b byteCount) Set(s string) error {
 	switch {
 	case err != nil:
 		return err
-	case n < b.min:
-		return fmt.Errorf("%q: want %d or more", s, b.min)
-	case n > b.max:
-		return fmt.Errorf("%q: want at most %d", s, b.max)
+	case n < b.least:
+		return fmt.Errorf("%q: want %d or more", s, b.least)
+	case n > b.most:
+		return fmt.Errorf("%q: want at most %d", s, b.most)
 	}
 	*b.uint64 = n
 	return nil

@@ -73,7 +73,7 @@ func (f *ImageFlags) Open(arg string) (*layered.Image, error) {
 		return nil, err
 	}
 	img, err := layered.Open(arg, o)
-	return img, Flagged(err)
+	return img, NameFlags(err)
 }
 
 // Assume returns an image without a byte, of which the flags alone say what it is.
@@ -83,11 +83,11 @@ func (f *ImageFlags) Assume() (*layered.Image, error) {
 		return nil, err
 	}
 	img, err := layered.Assume(o)
-	return img, Flagged(err)
+	return img, NameFlags(err)
 }
 
-// EmptyRaw reports whether empty files below a folder are images.
-func (f *ImageFlags) EmptyRaw() bool { return f.Empty && f.Format == image.FormatRaw }
+// TakesEmpty reports whether empty files below a folder are images.
+func (f *ImageFlags) TakesEmpty() bool { return f.Empty && f.Format == image.FormatRaw }
 
 // ArchOf returns the architecture of an image, for what cannot do without.
 func ArchOf(img *layered.Image, what string) (addr.Arch, error) {
@@ -121,8 +121,8 @@ type flaggedError struct {
 func (e *flaggedError) Error() string { return e.text }
 func (e *flaggedError) Unwrap() error { return e.cause }
 
-// Flagged puts the flags into an error that is about what they ask for.
-func Flagged(err error) error {
+// NameFlags puts the flags into an error that is about what they ask for.
+func NameFlags(err error) error {
 	var (
 		step     *layered.StepError
 		conflict *layered.ConflictError

@@ -36,11 +36,11 @@ type Bar struct {
 
 // status is what there is to show.
 type status struct {
-	name         string
-	image, of    int    // which image it is, from 1, and of how many
-	done, total  uint64 // bytes
-	hits, before uint64 // of this image, and of those before
-	rate         float64
+	name          string
+	image, images int    // which image it is, from 1, and of how many
+	done, total   uint64 // bytes
+	hits, before  uint64 // of this image, and of those before
+	rate          float64
 }
 
 const (
@@ -57,7 +57,7 @@ func (a *App) StartBar(when string, quiet bool, images int) *Bar {
 		return nil
 	}
 	b := &Bar{app: a, terminal: terminal, asked: when == "always", stop: make(chan struct{}), stopped: make(chan struct{})}
-	b.status.of = images
+	b.status.images = images
 	go b.run()
 	return b
 }
@@ -72,7 +72,7 @@ func (b *Bar) Begin(image int, name string, total uint64, scan *engine.Progress)
 	defer b.mu.Unlock()
 	b.scan, b.speed = scan, speed{}
 	b.speed.rate(time.Now(), 0)
-	b.status = status{name: wording.Printable(name), image: image, of: b.status.of, total: total, before: b.status.before}
+	b.status = status{name: wording.Printable(name), image: image, images: b.status.images, total: total, before: b.status.before}
 }
 
 // End says that the image has been scanned.
@@ -143,13 +143,13 @@ func (b *Bar) show(now time.Time) {
 // line is the status for those who have no terminal.
 func (s *status) line() string {
 	which := ""
-	if s.of > 1 {
+	if s.images > 1 {
 		which = s.which() + ", "
 	}
 	return s.name + ": " + which + progressText(s.done, s.total, s.rate, s.hits)
 }
 
-func (s *status) which() string { return fmt.Sprintf("image %d/%d", s.image, s.of) }
+func (s *status) which() string { return fmt.Sprintf("image %d/%d", s.image, s.images) }
 
 // barLine is the status as a line for a terminal of so many columns: what matters
 // most is there, the rest as far as there is room, and some is left for the echo of
@@ -159,7 +159,7 @@ func barLine(s status, terminal int) string {
 	if width < 1 {
 		return ""
 	}
-	line := done(s, width) + "  "
+	line := doneText(s, width) + "  "
 	room := width - wording.Columns(line)
 	fields := s.fields()
 	var fit []field
@@ -189,13 +189,13 @@ type field struct {
 
 func (s *status) fields() (all []field) {
 	add := func(rank int, text string) { all = append(all, field{text, len(all), rank}) }
-	if s.of > 1 {
+	if s.images > 1 {
 		add(0, s.which())
 	}
 	if s.total > 0 {
 		add(3, wording.Size(s.done)+" of "+wording.Size(s.total))
 		add(4, wording.Size(uint64(s.rate))+"/s")
-		if s.image == s.of || s.of < 2 { // else more images follow, of which nothing is known
+		if s.image == s.images || s.images < 2 { // else more images follow, of which nothing is known
 			add(2, timeLeft(s.done, s.total, s.rate))
 		}
 	}
@@ -203,10 +203,10 @@ func (s *status) fields() (all []field) {
 	return all
 }
 
-// done is how much is done, in percent and, where there is room, as a picture:
+// doneText is how much is doneText, in percent and, where there is room, as a picture:
 //
 //	41% [====>.......]
-func done(s status, width int) string {
+func doneText(s status, width int) string {
 	percent := int(100 * float64(s.done) / float64(max(s.total, 1)))
 	if width < 60 {
 		return fmt.Sprintf("%3d%%", percent)

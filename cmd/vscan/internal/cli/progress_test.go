@@ -77,7 +77,7 @@ func TestPicture(t *testing.T) {
 // The line is as wide as the terminal at most, whatever its width is by then,
 // and what matters most is in the narrowest.
 func TestBarLines(t *testing.T) {
-	s := status{name: "dumps/a-rather-long-name-of-an-image.core", image: 12, of: 200, done: 3 << 29, total: 3 << 30, hits: 2, before: 1, rate: 1 << 28}
+	s := status{name: "dumps/a-rather-long-name-of-an-image.core", image: 12, images: 200, done: 3 << 29, total: 3 << 30, hits: 2, before: 1, rate: 1 << 28}
 	for _, width := range []int{200, 80, 40, 41, 120, 20, 5, 4, 3, 1, 0, 200} {
 		line := barLine(s, width)
 		if wording.Columns(line) > max(width-1-len(console.Echo), 0) || strings.ContainsAny(line, "\r\n\x1b") {
@@ -95,10 +95,10 @@ func TestBarLines(t *testing.T) {
 	if line := barLine(s, 200); strings.Contains(line, "left") {
 		t.Errorf("the time left of one image is no time left: %q", line)
 	}
-	if s.image = s.of; !strings.Contains(barLine(s, 80), "6s left") {
+	if s.image = s.images; !strings.Contains(barLine(s, 80), "6s left") {
 		t.Errorf("of the last image: %q", barLine(s, 80))
 	}
-	for _, s := range []status{{of: 1}, {of: 1, total: math.MaxUint64, done: math.MaxUint64}, {of: 2, image: 1, name: "世界世界世界世界世界世界世界世界"}} {
+	for _, s := range []status{{images: 1}, {images: 1, total: math.MaxUint64, done: math.MaxUint64}, {images: 2, image: 1, name: "世界世界世界世界世界世界世界世界"}} {
 		if line := barLine(s, 80); !strings.Contains(line, "[") {
 			t.Errorf("no picture: %q", line)
 		}

@@ -27,8 +27,8 @@ import (
 // as head and less do, and nobody tells when. So once something went into a
 // pipe, no status line is shown any more.
 type Output struct {
-	Terminal bool
-	Pipe     bool
+	ToTerminal bool
+	ToPipe     bool
 
 	mu     sync.Mutex
 	until  <-chan struct{} // nothing is written before it is closed; nil: at once
@@ -43,7 +43,7 @@ const flushEvery = 150 * time.Millisecond
 
 // NewOutput writes to stdout, and the status line to stderr.
 func NewOutput(stdout, stderr io.Writer) *Output {
-	o := &Output{Terminal: IsTerminal(stdout), Pipe: isPipe(stdout), status: statusLine{w: stderr}, stop: make(chan struct{})}
+	o := &Output{ToTerminal: IsTerminal(stdout), ToPipe: isPipe(stdout), status: statusLine{w: stderr}, stop: make(chan struct{})}
 	o.w = bufio.NewWriterSize(&overStatus{o, stdout}, 1<<16)
 	go func() {
 		tick := time.NewTicker(flushEvery)
@@ -94,10 +94,10 @@ func (s *overStatus) Write(p []byte) (int, error) {
 	if s.until != nil { // who reads this may ask the program to end
 		<-s.until
 	}
-	if s.Terminal || s.Pipe {
+	if s.ToTerminal || s.ToPipe {
 		s.status.erase()
 	}
-	s.status.gone = s.status.gone || s.Pipe
+	s.status.gone = s.status.gone || s.ToPipe
 	return s.stdout.Write(p)
 }
 
@@ -148,7 +148,7 @@ func (o *Output) Note(line string) {
 func (o *Output) SetStatus(line string) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.Terminal {
+	if o.ToTerminal {
 		o.flush()
 	}
 	if o.status.gone {
@@ -192,5 +192,5 @@ func (s *statusLine) erase() {
 // WantsColor reports whether output is to be coloured: always, never, or auto, at a
 // terminal.
 func (o *Output) WantsColor(when string) bool {
-	return when == "always" || when == "auto" && o.Terminal && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+	return when == "always" || when == "auto" && o.ToTerminal && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 }

@@ -63,7 +63,7 @@ func TestStatusLine(t *testing.T) {
 	o := NewOutput(&s, &s)
 	defer o.Close()
 	o.mu.Lock()
-	o.Terminal = true
+	o.ToTerminal = true
 	o.mu.Unlock()
 	write := func(text string) {
 		if _, err := io.WriteString(o, text); err != nil {
@@ -122,7 +122,7 @@ func TestStatusLineOfPipe(t *testing.T) {
 	o := NewOutput(&out, &s)
 	defer o.Close()
 	o.mu.Lock()
-	o.Pipe = true
+	o.ToPipe = true
 	o.mu.Unlock()
 	check := func(want string) {
 		t.Helper()

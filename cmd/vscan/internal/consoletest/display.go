@@ -12,20 +12,20 @@ import (
 // on several rows; where the width changes, it is broken anew, and the cursor
 // stays before the same character, as in the terminals of today.
 type Display struct {
-	width int
-	lines [][]rune
-	line  int // of the cursor
-	col   int // in its line
-	Rest  []byte
-	marks string // what came in \x1b[…z, which no terminal knows
-	Drawn int    // how often what is below was erased
+	width      int
+	lines      [][]rune
+	line       int // of the cursor
+	col        int // in its line
+	Unfinished []byte
+	marks      string // what came in \x1b[…z, which no terminal knows
+	Drawn      int    // how often what is below was erased
 }
 
 func newDisplay(width int) *Display { return &Display{width: width, lines: [][]rune{nil}} }
 
 // Write shows what is written; the error is nil.
 func (s *Display) Write(p []byte) (int, error) {
-	b := append(s.Rest, p...)
+	b := append(s.Unfinished, p...)
 	for len(b) > 0 {
 		n := s.next(b)
 		if n == 0 {
@@ -33,7 +33,7 @@ func (s *Display) Write(p []byte) (int, error) {
 		}
 		b = b[n:]
 	}
-	s.Rest = append([]byte(nil), b...)
+	s.Unfinished = append([]byte(nil), b...)
 	return len(p), nil
 }
 

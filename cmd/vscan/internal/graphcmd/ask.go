@@ -73,7 +73,7 @@ func (a *commands) askGraph(args []string, format string, most uint64, into bool
 		return err
 	}
 	defer g.Close()
-	ranges, err := graphTarget(g, args[1])
+	ranges, err := targetRanges(g, args[1])
 	if err != nil {
 		return err
 	}

@@ -127,7 +127,7 @@ func (a *commands) buildGraph(cmd *cobra.Command, f *buildFlags, arg, out string
 	}
 	defer t.Close()
 	a.NoteOddities(t)
-	if cli.Same(out, t.Path) {
+	if cli.SameFile(out, t.Path) {
 		return fmt.Errorf("%s is the image: write the graph to another file", out)
 	}
 	arch, err := cli.ArchOf(t, "a graph")
@@ -164,7 +164,7 @@ func (a *commands) buildGraph(cmd *cobra.Command, f *buildFlags, arg, out string
 	if n := stats.UnreadableBytes(); n > 0 {
 		a.Note("%s: not complete: %s could not be read, the first %v", arg, wording.Size(n), stats.Unreadable[0])
 	}
-	return cli.Outcome{Found: stats.Hits > 0, Incomplete: !t.Complete() || !stats.Complete()}.Exit()
+	return cli.Outcome{Found: stats.Hits > 0, Incomplete: !t.Complete() || !stats.Complete()}.ExitStatus()
 }
 
 func (a *commands) infoCommand() *cobra.Command {

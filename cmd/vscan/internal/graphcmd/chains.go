@@ -106,7 +106,7 @@ func (q *chainQuestion) ask(target string, roots, also []string) error {
 	if err != nil {
 		return err
 	}
-	ranges, err := graphTarget(g, target)
+	ranges, err := targetRanges(g, target)
 	if err != nil {
 		return err
 	}
@@ -207,7 +207,7 @@ func chainSteps(offsets []int64) string {
 func (q *chainQuestion) list(g *graph.Graph, c *graph.Chains) error {
 	w := report.NewTable(q.Out, q.format, "chain", []string{"base", "offsets", "addr"}, 32, 40)
 	n := 0
-	print := func(ch *graph.Chain) error {
+	row := func(ch *graph.Chain) error {
 		n++
 		base := wording.Place(ch.Place.Name, int64(ch.Place.Offset))
 		offsets := make([]string, len(ch.Offsets))
@@ -226,7 +226,7 @@ func (q *chainQuestion) list(g *graph.Graph, c *graph.Chains) error {
 			if err != nil {
 				return err
 			}
-			if err := print(ch); err != nil {
+			if err := row(ch); err != nil {
 				return err
 			}
 		}
@@ -236,7 +236,7 @@ func (q *chainQuestion) list(g *graph.Graph, c *graph.Chains) error {
 			return err
 		}
 		for i := range best {
-			if err := print(&best[i]); err != nil {
+			if err := row(&best[i]); err != nil {
 				return err
 			}
 		}

@@ -59,10 +59,10 @@ func (a *commands) exportCommand() *cobra.Command {
 			if picture && target == "" {
 				return cli.UsageError(cmd, "--to %s writes the neighbourhood of a --target", format)
 			}
-			if format == "parquet" && out == "" && a.Out.Terminal {
+			if format == "parquet" && out == "" && a.Out.ToTerminal {
 				return cli.UsageError(cmd, "--to parquet is not for a terminal: give -o FILE")
 			}
-			if out != "" && cli.Same(out, args[0]) {
+			if out != "" && cli.SameFile(out, args[0]) {
 				return fmt.Errorf("%s is the graph: write to another file", out)
 			}
 			g, err := a.openGraph(args[0])
@@ -72,7 +72,7 @@ func (a *commands) exportCommand() *cobra.Command {
 			defer g.Close()
 			ranges := []addr.Range{addr.All}
 			if target != "" {
-				if ranges, err = graphTarget(g, target); err != nil {
+				if ranges, err = targetRanges(g, target); err != nil {
 					return err
 				}
 			}
@@ -121,7 +121,7 @@ func writeFile(path string, write func(io.Writer) error) error {
 // are millions.
 type edgeWriter interface {
 	edge(e graph.Edge, src, dst *graph.Locator) error
-	End() error
+	end() error
 }
 
 // WriteEdges writes the edges to ranges in a format.
@@ -130,9 +130,9 @@ func WriteEdges(ctx context.Context, to io.Writer, g *graph.Graph, ranges []addr
 	case "parquet":
 		return writeParquet(ctx, to, g, ranges)
 	case "csv":
-		return eachEdge(ctx, g, ranges, &textEdges{w: to, names: report.Cache{Of: quoteCSV}, line: []byte("src,dst,src_mapping,src_offset,dst_mapping,dst_offset,src_module,src_module_offset,dst_module,dst_module_offset\n")})
+		return eachEdge(ctx, g, ranges, &textEdges{w: to, names: report.Cache{Convert: quoteCSV}, line: []byte("src,dst,src_mapping,src_offset,dst_mapping,dst_offset,src_module,src_module_offset,dst_module,dst_module_offset\n")})
 	}
-	return eachEdge(ctx, g, ranges, &textEdges{w: to, names: report.Cache{Of: report.QuoteJSON}, json: true})
+	return eachEdge(ctx, g, ranges, &textEdges{w: to, names: report.Cache{Convert: report.QuoteJSON}, json: true})
 }
 
 // eachEdge hands the edges to ranges to w, in the order of their targets.
@@ -155,7 +155,7 @@ func eachEdge(ctx context.Context, g *graph.Graph, ranges []addr.Range, w edgeWr
 			}
 		}
 	}
-	return w.End()
+	return w.end()
 }
 
 // textEdges writes csv or jsonl.
@@ -176,7 +176,7 @@ func (t *textEdges) edge(e graph.Edge, src, dst *graph.Locator) error {
 	if len(t.line) < 1<<16 {
 		return nil
 	}
-	return t.End()
+	return t.end()
 }
 
 func (t *textEdges) object(e graph.Edge, src, dst *graph.Locator) {
@@ -228,7 +228,7 @@ func (t *textEdges) moduleFields(b []byte, l *graph.Locator, a addr.Addr) []byte
 	return wording.AppendOffset(append(b, ','), l.Distance(a))
 }
 
-func (t *textEdges) End() error {
+func (t *textEdges) end() error {
 	_, err := t.w.Write(t.line)
 	t.line = t.line[:0]
 	return err
@@ -236,7 +236,7 @@ func (t *textEdges) End() error {
 
 // quoteCSV is s as a field of csv.
 func quoteCSV(s string) string {
-	s = report.CsvText(s)
+	s = report.CSVText(s)
 	if !strings.ContainsAny(s, "\",\r\n") {
 		return s
 	}

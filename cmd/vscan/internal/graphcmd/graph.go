@@ -58,10 +58,10 @@ func workersVar(cmd *cobra.Command, n *uint64) {
 	cmd.Flags().VarP(cli.NewNumber(n, 0, 256), "workers", "j", "`N` workers (default one a processor)")
 }
 
-// graphTarget is what a TARGET names: ranges of addresses.
-func graphTarget(g *graph.Graph, arg string) ([]addr.Range, error) {
+// targetRanges is what a TARGET names: ranges of addresses.
+func targetRanges(g *graph.Graph, arg string) ([]addr.Range, error) {
 	if name, ok := strings.CutPrefix(arg, "@"); ok {
-		return graphNamed(g, name)
+		return namedRanges(g, name)
 	}
 	r, err := parsePlace(arg)
 	if err == nil {
@@ -71,12 +71,12 @@ func graphTarget(g *graph.Graph, arg string) ([]addr.Range, error) {
 	if len(g.NamedRanges(arg)) == 0 && numeric && !where.IsPlace(arg) {
 		return nil, err
 	}
-	return graphNamed(g, arg)
+	return namedRanges(g, arg)
 }
 
-// graphNamed is the mappings of a name, or a place in one or a range between
+// namedRanges is the mappings of a name, or a place in one or a range between
 // places.
-func graphNamed(g *graph.Graph, name string) ([]addr.Range, error) {
+func namedRanges(g *graph.Graph, name string) ([]addr.Range, error) {
 	ranges := g.NamedRanges(name)
 	switch {
 	case len(ranges) > 0:
@@ -160,7 +160,7 @@ func (a *commands) openGraph(path string) (*graph.Graph, error) {
 
 // graphExit is the exit code of a question.
 func graphExit(g *graph.Graph, found bool) error {
-	return cli.Outcome{Found: found, Incomplete: !g.Complete()}.Exit()
+	return cli.Outcome{Found: found, Incomplete: !g.Complete()}.ExitStatus()
 }
 
 // regionName is the name of what shows at an address.

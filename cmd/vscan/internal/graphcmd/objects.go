@@ -116,7 +116,7 @@ func (q *objectsQuestion) ask(ctx context.Context, path, arg string) error {
 		return err
 	}
 	q.askThreads()
-	if q.r, err = q.findOut(ctx, path); err != nil {
+	if q.r, err = q.retention(ctx, path); err != nil {
 		return err
 	}
 	defer q.r.Close()
@@ -127,15 +127,15 @@ func (q *objectsQuestion) ask(ctx context.Context, path, arg string) error {
 	if err != nil {
 		return err
 	}
-	return cli.Outcome{Found: found, Incomplete: q.incomplete()}.Exit()
+	return cli.Outcome{Found: found, Incomplete: q.incomplete()}.ExitStatus()
 }
 
 // keptSuffix is what the name of a file of answers has behind that of the graph.
 const keptSuffix = ".objects"
 
-// findOut finds the objects and what keeps them, or takes it from the file that
+// retention finds the objects and what keeps them, or takes it from the file that
 // --save has written.
-func (q *objectsQuestion) findOut(ctx context.Context, path string) (*graph.Retention, error) {
+func (q *objectsQuestion) retention(ctx context.Context, path string) (*graph.Retention, error) {
 	o := graph.ObjectOptions{Threads: q.threads, Retained: q.save || q.wantsRetained(), Space: q.t.Space, Workers: int(q.workers)}
 	if q.t.Live { // its memory goes on changing
 		if q.save {
@@ -144,7 +144,7 @@ func (q *objectsQuestion) findOut(ctx context.Context, path string) (*graph.Rete
 		return q.analyse(ctx, o)
 	}
 	key := q.g.ObjectsKey(o)
-	if q.save && cli.Same(path+keptSuffix, q.arg) {
+	if q.save && cli.SameFile(path+keptSuffix, q.arg) {
 		return nil, fmt.Errorf("--save would write over the image %s: give the graph another name", q.arg)
 	}
 	if !q.save {
@@ -190,13 +190,13 @@ func (q *objectsQuestion) incomplete() bool {
 	if _, written := absentData(q.g); written && !q.t.Live || q.stacksMissing() > 0 || q.onlyHeaps() {
 		return true
 	}
-	return slices.ContainsFunc(account.Arenas, lacks) || len(account.Gaps) > 0 || !q.g.Complete() || q.g.Info().Filtered || q.t.Missing > 0
+	return slices.ContainsFunc(account.Arenas, lacksObjects) || len(account.Gaps) > 0 || !q.g.Complete() || q.g.Info().Filtered || q.t.Missing > 0
 }
 
-// lacks reports whether objects of an arena were not found. What nothing but its place
+// lacksObjects reports whether objects of an arena were not found. What nothing but its place
 // makes a heap may well be something else's; mapped chunks are missing where malloc itself
 // counts more of them.
-func lacks(a heap.Arena) bool {
+func lacksObjects(a heap.Arena) bool {
 	return a.Refused != "" && (a.At != 0 || a.Objects > 0 || a.Kind == heap.ArenaMapped)
 }
 

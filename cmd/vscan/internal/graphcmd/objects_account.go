@@ -80,7 +80,7 @@ func (q *objectsQuestion) accountLines() []string {
 	for _, line := range arenaLines(a) {
 		add("%s", line)
 	}
-	few(len(a.Gaps), "gap", add, func(i int) string {
+	addFew(len(a.Gaps), "gap", add, func(i int) string {
 		return fmt.Sprintf("gap: %v, %s: %s", a.Gaps[i].Range, wording.Size(a.Gaps[i].Size()), a.Gaps[i].Reason)
 	})
 	for _, o := range a.OtherAllocators {
@@ -91,7 +91,7 @@ func (q *objectsQuestion) accountLines() []string {
 		add("not complete: the graph has not all of the memory: what only the rest refers to counts as lost")
 	}
 	if n, written := absentData(q.g); n > 0 {
-		add("%s%s that may be written are not in the image: what only they refer to counts as lost", unless(!written || q.t.Live, "not complete: "), wording.Size(n))
+		add("%s%s that may be written are not in the image: what only they refer to counts as lost", textUnless(!written || q.t.Live, "not complete: "), wording.Size(n))
 	}
 	if n := q.stacksMissing(); n > 0 {
 		add("not complete: the image does not hold stacks of %s: what only they refer to counts as lost", wording.Count(uint64(n), "thread"))
@@ -102,24 +102,24 @@ func (q *objectsQuestion) accountLines() []string {
 	if q.r.Len() == 0 {
 		return lines
 	}
-	add("objects: %s used, %s free, %s cached%s%s; %s between them", tell(t.States[heap.Used]), tell(t.States[heap.Free]), tell(t.States[heap.Cached]),
+	add("objects: %s used, %s free, %s cached%s%s; %s between them", countText(t.States[heap.Used]), countText(t.States[heap.Free]), countText(t.States[heap.Cached]),
 		unlessNone(", %s in fastbins", t.States[heap.Fastbin]), unlessNone(", %s malloc's own", t.Internal), wording.Count(q.r.Edges, "reference"))
 	definite, indirect := t.Losses[graph.LossDefinite], t.Losses[graph.LossIndirect]
 	lost := graph.Count{N: definite.N + indirect.N, Bytes: definite.Bytes + indirect.Bytes}
-	add("kept by static data: %s, stacks: %s%s%s, other memory: %s%s; leaked: %s%s%s; possibly leaked: %s", tell(t.Anchors[graph.AnchorStatic]), tell(t.Anchors[graph.AnchorStack]),
-		unlessNone(", registers: %s", t.Anchors[graph.AnchorRegister]), unlessNone(", thread-local memory: %s", t.Anchors[graph.AnchorThreadLocal]), tell(t.Anchors[graph.AnchorOther]),
-		unlessNone(", stale stacks: %s", t.Anchors[graph.AnchorStale]), tell(lost), unlessNone(", definitely %s", definite), unlessNone(", indirectly %s", indirect), tell(t.Losses[graph.LossPossible]))
+	add("kept by static data: %s, stacks: %s%s%s, other memory: %s%s; leaked: %s%s%s; possibly leaked: %s", countText(t.Anchors[graph.AnchorStatic]), countText(t.Anchors[graph.AnchorStack]),
+		unlessNone(", registers: %s", t.Anchors[graph.AnchorRegister]), unlessNone(", thread-local memory: %s", t.Anchors[graph.AnchorThreadLocal]), countText(t.Anchors[graph.AnchorOther]),
+		unlessNone(", stale stacks: %s", t.Anchors[graph.AnchorStale]), countText(lost), unlessNone(", definitely %s", definite), unlessNone(", indirectly %s", indirect), countText(t.Losses[graph.LossPossible]))
 	return lines
 }
 
-func tell(c graph.Count) string { return fmt.Sprintf("%d (%s)", c.N, wording.Size(c.Bytes)) }
+func countText(c graph.Count) string { return fmt.Sprintf("%d (%s)", c.N, wording.Size(c.Bytes)) }
 
 // unlessNone is a part of a line, "" where there is none of it.
 func unlessNone(format string, c graph.Count) string {
 	if c.N == 0 {
 		return ""
 	}
-	return fmt.Sprintf(format, tell(c))
+	return fmt.Sprintf(format, countText(c))
 }
 
 // percent is a share as " (12.3 %)", "" of nothing.
@@ -130,8 +130,8 @@ func percent(part, whole uint64) string {
 	return fmt.Sprintf(" (%.1f %%)", 100*float64(part)/float64(whole))
 }
 
-// few adds the first few lines of a kind, and how many more there are.
-func few(n int, noun string, add func(string, ...any), line func(int) string) {
+// addFew adds the first addFew lines of a kind, and how many more there are.
+func addFew(n int, noun string, add func(string, ...any), line func(int) string) {
 	for i := range min(n, mostTold) {
 		add("%s", line(i))
 	}
@@ -152,10 +152,10 @@ func arenaLines(a *heap.Account) []string {
 		}
 	}
 	add := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
-	few(len(all), "arena", add, func(i int) string {
+	addFew(len(all), "arena", add, func(i int) string {
 		return fmt.Sprintf("%s: %s, %s", arenaName(all[i]), wording.Count(all[i].Objects, "object"), wording.Size(all[i].Bytes))
 	})
-	few(len(refused), "refused arena", add, func(i int) string {
+	addFew(len(refused), "refused arena", add, func(i int) string {
 		how := "not recognised"
 		if refused[i].Objects > 0 {
 			how = wording.Count(refused[i].Objects, "object") + ", and not all"
@@ -242,7 +242,7 @@ func (q *objectsQuestion) onlyHeaps() bool {
 	})
 }
 
-func unless(not bool, text string) string {
+func textUnless(not bool, text string) string {
 	if not {
 		return ""
 	}
@@ -303,8 +303,8 @@ func rangeJSON(r addr.Range) jsonRange { return jsonRange{r.First.String(), r.La
 // accountRecord writes the account as a line of jsonl.
 func (q *objectsQuestion) accountRecord() error {
 	a, t := q.r.Account(), q.r.Totals()
-	r := report.NewJSONLReporter(report.Base{Out: q.Out}, report.Style{})
-	r.Start("heaps")
+	r := report.NewJSONLReporter(q.Out, report.Style{})
+	r.StartLine("heaps")
 	r.Add("image", r.Quote(q.arg))
 	r.AddUint("writable", a.Writable)
 	r.AddUint("understood", a.Understood)
@@ -362,10 +362,10 @@ func (q *objectsQuestion) accountRecord() error {
 	}
 	r.AddUint("references", q.r.Edges)
 	r.Add("complete", fmt.Sprint(!q.incomplete()))
-	return r.Finish()
+	return r.FinishLine()
 }
 
-func addJSON(r *report.JsonlReporter, key string, value any) error {
+func addJSON(r *report.JSONLReporter, key string, value any) error {
 	b, err := json.Marshal(value)
 	r.Add(key, string(b))
 	return err

@@ -21,7 +21,7 @@ func TestLacks(t *testing.T) {
 		{"some mapped chunks", heap.Arena{Kind: heap.ArenaMapped, Objects: 1, Refused: "x"}, true},
 		{"no mapped chunk of those counted", heap.Arena{Kind: heap.ArenaMapped, Refused: "x"}, true},
 	} {
-		if got := lacks(c.arena); got != c.want {
+		if got := lacksObjects(c.arena); got != c.want {
 			t.Errorf("%s: %v, want %v", c.name, got, c.want)
 		}
 	}

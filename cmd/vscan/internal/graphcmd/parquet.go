@@ -74,7 +74,7 @@ func (t *tableEdges) module(column int, l *graph.Locator, a addr.Addr) {
 	t.w.Uint(column+1, uint64(l.Distance(a)))
 }
 
-func (t *tableEdges) End() error { return t.w.Close() }
+func (t *tableEdges) end() error { return t.w.Close() }
 
 // writeParquet writes edges as parquet, which the companion does.
 func writeParquet(ctx context.Context, to io.Writer, g *graph.Graph, ranges []addr.Range) error {

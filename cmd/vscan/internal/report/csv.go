@@ -4,6 +4,7 @@ import (
 	"encoding/csv"
 	"strconv"
 
+	"vscan/cmd/vscan/internal/console"
 	"vscan/engine"
 	"vscan/engine/addr"
 	"vscan/engine/search"
@@ -13,7 +14,7 @@ import (
 // csvReporter writes comma-separated values with a header. What stands in a cell
 // says csvcell.go.
 type csvReporter struct {
-	Base
+	base
 	w      *csv.Writer
 	counts bool // of hits, not the hits
 	rules  bool // hits have the namespace and the file of their rule
@@ -21,10 +22,10 @@ type csvReporter struct {
 	names  Cache
 }
 
-func newCSVReporter(b Base, s Style) *csvReporter {
-	r := &csvReporter{Base: b, w: csv.NewWriter(b.Out), counts: s.Counts, rules: s.Rules, names: Cache{Of: CsvText}}
-	if b.Out.Terminal {
-		r.names.Of = func(s string) string { return CsvText(wording.Printable(s)) }
+func newCSVReporter(out *console.Output, s Style) *csvReporter {
+	r := &csvReporter{base: base{out: out}, w: csv.NewWriter(out), counts: s.CountsOnly, rules: s.WithRules, names: Cache{Convert: CSVText}}
+	if out.ToTerminal {
+		r.names.Convert = func(s string) string { return CSVText(wording.Printable(s)) }
 	}
 	return r
 }
@@ -40,22 +41,22 @@ func (r *csvReporter) record(header []string, fields ...string) error {
 		r.w.Write(fields)
 	}
 	r.w.Flush() // to our own buffer, which is flushed from time to time
-	if err := r.w.Error(); err != nil && r.Err == nil {
-		r.Err = err
+	if err := r.w.Error(); err != nil && r.err == nil {
+		r.err = err
 	}
-	return r.Err
+	return r.err
 }
 
 func (r *csvReporter) Hit(h *search.Hit) error {
 	m := r.at(h.Addr)
 	value := csvValue(h.Value)
 	if h.Run {
-		value = r.names.Of(h.Value)
+		value = r.names.Convert(h.Value)
 	}
 	module, offset := r.moduleFields(r.moduleAt(h.Addr))
 	fields := []string{r.names.Get(r.target.Arg), h.Addr.String(), r.names.Get(h.Name), strconv.Itoa(h.Len), r.names.Get(m.Name),
 		csvCount(fileOffset(m, h.Addr)), csvBytes(h.Bytes),
-		value, r.names.Of(h.Text), h.KeyText(), csvBytes(h.Before), csvBytes(h.After), module, offset}
+		value, r.names.Convert(h.Text), h.KeyText(), csvBytes(h.Before), csvBytes(h.After), module, offset}
 	if r.rules {
 		namespace, file := "", ""
 		if h.Rule != nil {
@@ -86,13 +87,13 @@ func (r *csvReporter) moduleFields(name string, offset addr.Addr, ok bool) (stri
 }
 
 // Rule writes nothing: rows are hits.
-func (r *csvReporter) Rule(*search.RuleMatch) error { return r.Err }
+func (r *csvReporter) Rule(*search.RuleMatch) error { return r.err }
 
 func (r *csvReporter) Interval(v engine.Interval) error {
 	m := v.Mapping
 	module, offset := r.moduleFields(r.moduleOf(v))
 	return r.record([]string{"first", "last", "state", "perm", "name", "source", "offset", "layer", "build_id", "module", "module_offset"},
-		v.First.String(), v.Last.String(), m.State.String(), CsvText(m.Perm.String()), r.names.Get(m.Name), r.names.Get(sourceName(m)),
+		v.First.String(), v.Last.String(), m.State.String(), CSVText(m.Perm.String()), r.names.Get(m.Name), r.names.Get(sourceName(m)),
 		csvCount(fileOffset(m, v.First)), strconv.Itoa(v.Layer), csvHex(r.buildID(v)), module, offset)
 }
 

@@ -20,11 +20,11 @@ import (
 // Bytes are hex: and their digits, as in a pattern. Addresses, and numbers that
 // every reader holds exactly, stand as they are.
 
-// CsvText is text as a cell.
-func CsvText(s string) string {
+// CSVText is text as a cell.
+func CSVText(s string) string {
 	s = strings.ReplaceAll(wording.ValidUTF8(s), "\x00", `\x00`) // which readers take for the end
 	if s != "" && misread(s) {
-		return mark + s
+		return textMark + s
 	}
 	return s
 }
@@ -40,16 +40,16 @@ func csvHex(digits string) string {
 	return "hex:" + digits
 }
 
-// exact is the least number whose digits a float of 64 bits may not all have.
-const exact = 1e15
+// leastInexact is the least number whose digits a float of 64 bits may not all have.
+const leastInexact = 1e15
 
 // csvCount is a number as a cell.
 func csvCount(n uint64) string {
 	digits := strconv.FormatUint(n, 10)
-	if n < exact {
+	if n < leastInexact {
 		return digits
 	}
-	return CsvText(digits)
+	return CSVText(digits)
 }
 
 // csvValue is what a hit holds, as its kind reads it, as a cell. A number is a
@@ -65,7 +65,7 @@ func csvValue(s string) string {
 	if offsetsCell().MatchString(s) || fractionCell().MatchString(s) {
 		return s
 	}
-	return CsvText(s)
+	return CSVText(s)
 }
 
 var (
@@ -77,13 +77,13 @@ var (
 // misread reports whether text could be taken for something else. What does not
 // show at its beginning does not count, since some readers drop it.
 func misread(s string) bool {
-	if strings.IndexByte(mark+"\t\r\n", s[0]) >= 0 {
+	if strings.IndexByte(textMark+"\t\r\n", s[0]) >= 0 {
 		return true
 	}
 	shown := strings.TrimLeftFunc(s, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsGraphic(r) })
 	first, _ := utf8.DecodeRuneInString(shown)
 	switch {
-	case strings.ContainsRune(signs, first):
+	case strings.ContainsRune(formulaSigns, first):
 		return true
 	case unicode.IsLetter(first) || first == '#' || first == '<':
 		return isWordOfValue(shown)
@@ -92,9 +92,9 @@ func misread(s string) bool {
 }
 
 const (
-	mark = "'"
-	// signs are what begins a formula, in all their widths.
-	signs = "=+-@\u2212\uff0b\uff0d\uff1d\uff20"
+	textMark = "'"
+	// formulaSigns are what begins a formula, in all their widths.
+	formulaSigns = "=+-@\u2212\uff0b\uff0d\uff1d\uff20"
 )
 
 // isWordOfValue reports whether text is truth, infinity or nothing in a word, or

@@ -21,7 +21,7 @@ type Hexdump struct {
 	color bool
 }
 
-const DumpLine = 16
+const BytesPerLine = 16
 
 // read fills the dump with the bytes of r that can be read.
 func (d *Hexdump) read(s *engine.Space, r addr.Range) {
@@ -32,16 +32,16 @@ func (d *Hexdump) read(s *engine.Space, r addr.Range) {
 // Lines appends them to dst.
 func (d *Hexdump) Lines(dst []byte) []byte {
 	last := d.First + addr.Addr(len(d.Bytes)-1)
-	for line := d.First.AlignDown(DumpLine); ; line += DumpLine {
+	for line := d.First.AlignDown(BytesPerLine); ; line += BytesPerLine {
 		dst = d.appendLine(dst, line, last)
-		if last-line < DumpLine {
+		if last-line < BytesPerLine {
 			return dst
 		}
 	}
 }
 
 func (d *Hexdump) appendLine(dst []byte, line, last addr.Addr) []byte {
-	var have [DumpLine]bool
+	var have [BytesPerLine]bool
 	some := false
 	for len(d.holes) > 0 && d.holes[0].Last < line {
 		d.holes = d.holes[1:]

@@ -14,10 +14,10 @@ import (
 // slowHexdump shows the bytes of r one by one.
 func slowHexdump(s *engine.Space, r addr.Range) string {
 	var out strings.Builder
-	for line := r.First.AlignDown(DumpLine); ; line += DumpLine {
+	for line := r.First.AlignDown(BytesPerLine); ; line += BytesPerLine {
 		var digits, text strings.Builder
 		some := false
-		for i := range addr.Addr(DumpLine) {
+		for i := range addr.Addr(BytesPerLine) {
 			if i%8 == 0 {
 				digits.WriteByte(' ')
 			}
@@ -34,7 +34,7 @@ func slowHexdump(s *engine.Space, r addr.Range) string {
 		if some {
 			fmt.Fprintf(&out, "0x%016x %s |%s|\n", uint64(line), digits.String(), text.String())
 		}
-		if r.Last-line < DumpLine {
+		if r.Last-line < BytesPerLine {
 			return out.String()
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"vscan/cmd/vscan/internal/console"
 	"vscan/engine"
 	"vscan/engine/addr"
 	"vscan/engine/search"
@@ -15,11 +16,11 @@ import (
 	"vscan/patterns/yara"
 )
 
-// JsonlReporter writes one JSON object a line. Addresses are strings, since
+// JSONLReporter writes one JSON object a line. Addresses are strings, since
 // numbers of JSON lose them above 2^53. The lines are put together by hand:
 // hits come by the million.
-type JsonlReporter struct {
-	Base
+type JSONLReporter struct {
+	base
 	line    []byte
 	written int // bytes of the block so far
 	slack   int // see blockSlack
@@ -28,10 +29,10 @@ type JsonlReporter struct {
 	parted  bool // whether summaries are written elsewhere
 }
 
-func NewJSONLReporter(b Base, s Style) *JsonlReporter {
+func NewJSONLReporter(out *console.Output, s Style) *JSONLReporter {
 	// A byte takes two digits, and in a value and in text up to six.
-	more := 14*max(0, int(s.Bytes)-engine.HitBytes) + 4*int(s.Context)
-	return &JsonlReporter{Base: b, slack: min(blockSlack+more, blockBytes/8), names: Cache{Of: QuoteJSON}, context: s.Context > 0, parted: s.Parted}
+	more := 14*max(0, int(s.HitBytes)-engine.HitBytes) + 4*int(s.Context)
+	return &JSONLReporter{base: base{out: out}, slack: min(blockSlack+more, blockBytes/8), names: Cache{Convert: QuoteJSON}, context: s.Context > 0, parted: s.SummariesElsewhere}
 }
 
 // QuoteJSON is s as JSON. Bytes that are not UTF-8, which JSON cannot hold, are
@@ -44,9 +45,9 @@ func QuoteJSON(s string) string {
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
-func (r *JsonlReporter) Quote(s string) string { return r.names.Get(s) }
+func (r *JSONLReporter) Quote(s string) string { return r.names.Get(s) }
 
-func (r *JsonlReporter) Add(key, value string) {
+func (r *JSONLReporter) Add(key, value string) {
 	r.line = append(r.line, ',', '"')
 	r.line = append(r.line, key...)
 	r.line = append(r.line, '"', ':')
@@ -55,7 +56,7 @@ func (r *JsonlReporter) Add(key, value string) {
 
 // addText adds text that is not kept in names, for there is another with every
 // hit.
-func (r *JsonlReporter) addText(key, s string) {
+func (r *JSONLReporter) addText(key, s string) {
 	if strings.ContainsFunc(s, func(c rune) bool { return c < ' ' || c > '~' || c == '"' || c == '\\' }) {
 		r.Add(key, QuoteJSON(s))
 		return
@@ -64,18 +65,18 @@ func (r *JsonlReporter) addText(key, s string) {
 	r.line = append(append(r.line, s...), '"')
 }
 
-func (r *JsonlReporter) AddUint(key string, value uint64) {
+func (r *JSONLReporter) AddUint(key string, value uint64) {
 	r.Add(key, "")
 	r.line = strconv.AppendUint(r.line, value, 10)
 }
 
-func (r *JsonlReporter) addAddr(key string, a addr.Addr) {
+func (r *JSONLReporter) addAddr(key string, a addr.Addr) {
 	r.Add(key, `"0x`)
 	r.line = strconv.AppendUint(r.line, uint64(a), 16)
 	r.line = append(r.line, '"')
 }
 
-func (r *JsonlReporter) Start(kind string) {
+func (r *JSONLReporter) StartLine(kind string) {
 	r.line = append(r.line[:0], `{"type":"`...)
 	r.line = append(r.line, kind...)
 	r.line = append(r.line, '"')
@@ -91,7 +92,7 @@ const (
 	blockSlack = 3 << 9
 )
 
-func (r *JsonlReporter) Finish() error {
+func (r *JSONLReporter) FinishLine() error {
 	r.line = append(r.line, '}')
 	r.written = (r.written + len(r.line) + 1) % blockBytes
 	if left := blockBytes - r.written; left < r.slack {
@@ -102,9 +103,9 @@ func (r *JsonlReporter) Finish() error {
 	return r.write(r.line)
 }
 
-func (r *JsonlReporter) Hit(h *search.Hit) error {
+func (r *JSONLReporter) Hit(h *search.Hit) error {
 	m := r.at(h.Addr)
-	r.Start("hit")
+	r.StartLine("hit")
 	r.Add("image", r.Quote(r.target.Arg))
 	r.addAddr("addr", h.Addr)
 	r.Add("pattern", r.Quote(h.Name))
@@ -131,19 +132,19 @@ func (r *JsonlReporter) Hit(h *search.Hit) error {
 	if h.Rule != nil {
 		r.addSource(h.Rule.Namespace, h.Rule.File)
 	}
-	return r.Finish()
+	return r.FinishLine()
 }
 
 // addModule adds the module that something is in, and the offset there.
-func (r *JsonlReporter) addModule(name string, offset addr.Addr, ok bool) {
+func (r *JSONLReporter) addModule(name string, offset addr.Addr, ok bool) {
 	if ok {
 		r.Add("module", r.Quote(name))
 		r.addAddr("module_offset", offset)
 	}
 }
 
-func (r *JsonlReporter) Rule(m *search.RuleMatch) error {
-	r.Start("rule")
+func (r *JSONLReporter) Rule(m *search.RuleMatch) error {
+	r.StartLine("rule")
 	r.Add("image", r.Quote(r.target.Arg))
 	r.Add("rule", r.Quote(m.Name))
 	r.Add("tags", "[")
@@ -163,19 +164,19 @@ func (r *JsonlReporter) Rule(m *search.RuleMatch) error {
 		r.addAddr("last", m.Mapping.Last)
 	}
 	r.addSource(m.Namespace, m.File)
-	return r.Finish()
+	return r.FinishLine()
 }
 
 // addSource adds where a rule is from.
-func (r *JsonlReporter) addSource(namespace, file string) {
+func (r *JSONLReporter) addSource(namespace, file string) {
 	r.Add("namespace", r.Quote(namespace))
 	r.Add("file", r.Quote(file))
 }
 
 // LeftOut writes a line for each rule that is asked of no image.
-func (r *JsonlReporter) LeftOut(rules []yara.Skipped) {
+func (r *JSONLReporter) LeftOut(rules []yara.Skipped) {
 	for _, s := range rules {
-		r.Start("rule_left_out")
+		r.StartLine("rule_left_out")
 		r.Add("rule", QuoteJSON(s.Rule))
 		r.addSource(s.Namespace, s.File)
 		r.AddUint("line", uint64(s.Line))
@@ -183,13 +184,13 @@ func (r *JsonlReporter) LeftOut(rules []yara.Skipped) {
 			r.AddUint("column", uint64(s.Column))
 		}
 		r.Add("reason", QuoteJSON(ReasonOf(s)))
-		r.Finish()
+		r.FinishLine()
 	}
 }
 
 // meta writes a meta section; of a key that is there several times, the last
 // value, as JSON's readers would have it.
-func (r *JsonlReporter) meta(meta []yara.Meta) {
+func (r *JSONLReporter) meta(meta []yara.Meta) {
 	last := map[string]int{}
 	for i, m := range meta {
 		last[m.Key] = i
@@ -212,9 +213,9 @@ func (r *JsonlReporter) meta(meta []yara.Meta) {
 	}
 }
 
-func (r *JsonlReporter) Interval(v engine.Interval) error {
+func (r *JSONLReporter) Interval(v engine.Interval) error {
 	m := v.Mapping
-	r.Start("mapping")
+	r.StartLine("mapping")
 	r.addAddr("first", v.First)
 	r.addAddr("last", v.Last)
 	r.Add("state", r.Quote(m.State.String()))
@@ -227,12 +228,12 @@ func (r *JsonlReporter) Interval(v engine.Interval) error {
 	if id := r.buildID(v); id != "" {
 		r.Add("build_id", r.Quote(id))
 	}
-	return r.Finish()
+	return r.FinishLine()
 }
 
 // addCounts adds numbers by the names of patterns, those that are not 0, if there
 // are any.
-func (r *JsonlReporter) addCounts(key string, s *search.Summary, by []uint64) {
+func (r *JSONLReporter) addCounts(key string, s *search.Summary, by []uint64) {
 	if by == nil {
 		return
 	}
@@ -252,11 +253,11 @@ func (r *JsonlReporter) addCounts(key string, s *search.Summary, by []uint64) {
 	r.line = append(r.line, '}')
 }
 
-func (r *JsonlReporter) End(s *search.Summary) {
+func (r *JSONLReporter) End(s *search.Summary) {
 	if r.parted {
 		return
 	}
-	r.Start("summary")
+	r.StartLine("summary")
 	r.Add("image", r.Quote(s.Image))
 	r.AddUint("hits", s.Hits)
 	r.Add("counts", "{")
@@ -293,5 +294,5 @@ func (r *JsonlReporter) End(s *search.Summary) {
 	r.Add("kernel", r.Quote(s.Kernel()))
 	r.AddUint("workers", uint64(s.Workers))
 	r.Add("seconds", strconv.FormatFloat(s.Elapsed.Seconds(), 'f', 6, 64))
-	r.Finish()
+	r.FinishLine()
 }

@@ -23,55 +23,54 @@ type Reporter interface {
 	LeftOut(rules []yara.Skipped)     // rules that are asked of no image
 	End(s *search.Summary)            // the image is done
 	Interval(v engine.Interval) error // a line of map
-	Failed() error                    // the first error of writing
+	WriteError() error                // the first error of writing
 }
 
 // Style is what a reporter can be told. Those that write for programs heed
 // counts alone.
 type Style struct {
-	Color   bool
-	Aligned bool   // columns, as at a terminal
-	Context uint64 // bytes before and after a hit, as a hexdump
-	Bytes   uint64 // of a hit, at most so many are shown
-	Counts  bool   // no hits, only how many
-	Several bool   // images: name them
-	Parted  bool   // summaries are not written here
-	Layers  bool   // of map: say which layer a mapping is
-	Rules   bool   // YARA rules are searched for
-	Files   bool   // of rules, several: name them
+	Color              bool
+	Aligned            bool   // columns, as at a terminal
+	Context            uint64 // bytes before and after a hit, as a hexdump
+	HitBytes           uint64 // of a hit, at most so many are shown
+	CountsOnly         bool   // no hits, only how many
+	NameImages         bool   // images: name them
+	SummariesElsewhere bool   // summaries are not written here
+	LayerNumbers       bool   // of map: say which layer a mapping is
+	WithRules          bool   // YARA rules are searched for
+	NameRuleFiles      bool   // of rules, several: name them
 }
 
 // NewReporter returns the reporter of a format: text, jsonl or csv.
 func NewReporter(out *console.Output, format string, s Style) Reporter {
-	base := Base{Out: out}
 	switch format {
 	case "jsonl":
-		return NewJSONLReporter(base, s)
+		return NewJSONLReporter(out, s)
 	case "csv":
-		return newCSVReporter(base, s)
+		return newCSVReporter(out, s)
 	}
-	return NewTextReporter(base, s)
+	return newTextReporter(out, s)
 }
 
-// MaxShown is the most bytes of a hit that are shown.
-const MaxShown = 1 << 20
+// MaxHitBytes is the most bytes of a hit that are shown.
+const MaxHitBytes = 1 << 20
 
-// Base is what reporters share: where they write, and where a hit is.
-type Base struct {
-	Out    *console.Output
+// base is what reporters share: where they write, and where a hit is.
+type base struct {
+	out    *console.Output
 	target *layered.Image
 	last   engine.Interval // that the last hit was in: the next is often there too
 	place  engine.Place    // of last
 	ids    *image.BuildIDs // of the target, once asked for
-	Err    error
+	err    error
 }
 
-func (b *Base) Begin(img *layered.Image) {
+func (b *base) Begin(img *layered.Image) {
 	b.target, b.last, b.ids = img, engine.Interval{Range: addr.Range{First: 1}}, nil
 }
 
 // buildID is that of the file that a mapping is of, "" where it is not known.
-func (b *Base) buildID(v engine.Interval) string {
+func (b *base) buildID(v engine.Interval) string {
 	if b.target == nil {
 		return "" // of the demonstration, which has no files
 	}
@@ -81,20 +80,20 @@ func (b *Base) buildID(v engine.Interval) string {
 	return b.ids.Of(v.Mapping, v.First)
 }
 
-func (b *Base) Failed() error { return b.Err }
+func (b *base) WriteError() error { return b.err }
 
 // LeftOut writes nothing: standard error tells of rules that are left out.
-func (b *Base) LeftOut([]yara.Skipped) {}
+func (b *base) LeftOut([]yara.Skipped) {}
 
-func (b *Base) write(p []byte) error {
-	if _, err := b.Out.Write(p); err != nil && b.Err == nil {
-		b.Err = err
+func (b *base) write(p []byte) error {
+	if _, err := b.out.Write(p); err != nil && b.err == nil {
+		b.err = err
 	}
-	return b.Err
+	return b.err
 }
 
 // at is what shows at an address; a hit's is never a hole.
-func (b *Base) at(a addr.Addr) *engine.Mapping {
+func (b *base) at(a addr.Addr) *engine.Mapping {
 	if !b.last.Contains(a) {
 		b.last = b.target.Space.At(a)
 		b.place = b.target.Space.Place(b.last)
@@ -104,7 +103,7 @@ func (b *Base) at(a addr.Addr) *engine.Mapping {
 
 // moduleAt is the module of a hit and the offset in it; false where there is
 // none.
-func (b *Base) moduleAt(a addr.Addr) (name string, offset addr.Addr, ok bool) {
+func (b *base) moduleAt(a addr.Addr) (name string, offset addr.Addr, ok bool) {
 	b.at(a)
 	return b.place.Name, a - b.place.Base, b.place.Module
 }
@@ -112,7 +111,7 @@ func (b *Base) moduleAt(a addr.Addr) (name string, offset addr.Addr, ok bool) {
 // moduleOf is the module of an interval of map and the offset in it of its first
 // byte; false where there is none. What lies behind a module is its .bss only
 // where it shows.
-func (b *Base) moduleOf(v engine.Interval) (name string, offset addr.Addr, ok bool) {
+func (b *base) moduleOf(v engine.Interval) (name string, offset addr.Addr, ok bool) {
 	if b.target == nil || b.target.Space == nil {
 		return "", 0, false
 	}
@@ -147,8 +146,8 @@ func shortName(m *engine.Mapping) string { return wording.ShortName(m.Name) }
 // Cache keeps what a name is turned into: hits come by the million, and their
 // names are few.
 type Cache struct {
-	Of    func(string) string
-	known map[string]string
+	Convert func(string) string
+	known   map[string]string
 }
 
 func (c *Cache) Get(s string) string {
@@ -158,7 +157,7 @@ func (c *Cache) Get(s string) string {
 	if c.known == nil || len(c.known) > 1<<16 {
 		c.known = map[string]string{}
 	}
-	t := c.Of(s)
+	t := c.Convert(s)
 	c.known[s] = t
 	return t
 }

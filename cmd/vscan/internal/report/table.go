@@ -11,39 +11,38 @@ import (
 	"vscan/internal/wording"
 )
 
-// table writes rows of one kind, in text, jsonl or csv. The columns of a kind
+// Table writes rows of one kind, in text, jsonl or csv. The columns of a kind
 // and their order never change.
-type table struct {
+type Table struct {
 	out     *console.Output
 	format  string
 	kind    string // the type that jsonl lines have
 	columns []string
 	widths  []int // at a terminal; negative aligns to the right
-	json    *JsonlReporter
+	json    *JSONLReporter
 	text    *textReporter
 	csv     *csv.Writer
 	header  bool // of csv has been written
 }
 
 // NewTable returns a table that is written to out.
-func NewTable(out *console.Output, format, kind string, columns []string, widths ...int) *table {
-	b := Base{Out: out}
-	return &table{
+func NewTable(out *console.Output, format, kind string, columns []string, widths ...int) *Table {
+	return &Table{
 		out: out, format: format, kind: kind, columns: columns, widths: widths,
-		json: NewJSONLReporter(b, Style{}), text: NewTextReporter(b, Style{Aligned: out.Terminal}), csv: csv.NewWriter(out),
+		json: NewJSONLReporter(out, Style{}), text: newTextReporter(out, Style{Aligned: out.ToTerminal}), csv: csv.NewWriter(out),
 	}
 }
 
 // Row writes a row: for each column an addr.Addr, uint64, digits, int64, bool, string or
 // []string, or nil where there is no value, which jsonl leaves out.
-func (r *table) Row(values ...any) error {
+func (r *Table) Row(values ...any) error {
 	switch r.format {
 	case "jsonl":
-		r.json.Start(r.kind)
+		r.json.StartLine(r.kind)
 		for i, v := range values {
 			r.jsonValue(r.columns[i], v)
 		}
-		return r.json.Finish()
+		return r.json.FinishLine()
 	case "csv":
 		return r.record(values)
 	}
@@ -65,14 +64,14 @@ func (r *table) Row(values ...any) error {
 }
 
 // End writes what belongs to output without rows: the header of csv.
-func (r *table) End() error {
+func (r *Table) End() error {
 	if r.format == "csv" && !r.header {
 		return r.record(nil)
 	}
 	return nil
 }
 
-func (r *table) record(values []any) error {
+func (r *Table) record(values []any) error {
 	if !r.header {
 		r.header = true
 		r.csv.Write(r.columns)
@@ -93,7 +92,7 @@ func csvCell(v any) string {
 	if isNumber(v) {
 		return csvValue(textValue(v, wording.ValidUTF8))
 	}
-	return textValue(v, CsvText)
+	return textValue(v, CSVText)
 }
 
 // Digits is a number that does not fit in 64 bits, in decimal.
@@ -130,7 +129,7 @@ func textValue(v any, clean func(string) string) string {
 	panic(fmt.Sprintf("table: a value of type %T", v))
 }
 
-func (r *table) jsonValue(key string, v any) {
+func (r *Table) jsonValue(key string, v any) {
 	switch v := v.(type) {
 	case nil:
 	case addr.Addr:

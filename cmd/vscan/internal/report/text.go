@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"vscan/cmd/vscan/internal/console"
 	"vscan/engine"
 	"vscan/engine/addr"
 	"vscan/engine/search"
@@ -14,15 +15,15 @@ import (
 // textReporter writes one hit a line: address, pattern, module or mapping + offset, the
 // bytes, and of a number its value. The columns are separated by tabs, and aligned at a terminal.
 type textReporter struct {
-	Base
+	base
 	Style
 	names  Cache
 	line   []byte
 	module string // whose build-id the last line told, or an earlier one
 }
 
-func NewTextReporter(b Base, s Style) *textReporter {
-	return &textReporter{Base: b, Style: s, names: Cache{Of: wording.Printable}}
+func newTextReporter(out *console.Output, s Style) *textReporter {
+	return &textReporter{base: base{out: out}, Style: s, names: Cache{Convert: wording.Printable}}
 }
 
 // The colours of the terminal, as grep has them.
@@ -73,7 +74,7 @@ func (r *textReporter) colored(color, s string) {
 
 func (r *textReporter) Hit(h *search.Hit) error {
 	r.line = r.line[:0]
-	if r.Several {
+	if r.NameImages {
 		r.field("", r.names.Get(r.target.Arg), 0)
 	}
 	r.at(h.Addr)
@@ -116,7 +117,7 @@ func (r *textReporter) contents(h *search.Hit) {
 // lines of a hexdump; of a hit that is longer than maxShown, which only runs of
 // characters are, those of its beginning.
 func (r *textReporter) dump(h engine.Hit) {
-	h.Len = min(h.Len, MaxShown)
+	h.Len = min(h.Len, MaxHitBytes)
 	first, ok := h.Addr.Sub(r.Context)
 	if !ok {
 		first = 0
@@ -127,17 +128,17 @@ func (r *textReporter) dump(h engine.Hit) {
 	}
 	match := addr.Range{First: h.Addr, Last: h.Addr + addr.Addr(h.Len-1)}
 	d := Hexdump{match: match, color: r.Color}
-	d.read(r.target.Space, addr.Range{First: first.AlignDown(DumpLine), Last: last | (DumpLine - 1)})
+	d.read(r.target.Space, addr.Range{First: first.AlignDown(BytesPerLine), Last: last | (BytesPerLine - 1)})
 	r.line = append(d.Lines(r.line), '\n')
 }
 
 func (r *textReporter) End(s *search.Summary) {
-	if !r.Counts {
+	if !r.CountsOnly {
 		return
 	}
 	for i, name := range s.Names {
 		r.line = r.line[:0]
-		if r.Several {
+		if r.NameImages {
 			r.field("", r.names.Get(s.Image), 0)
 		}
 		r.field("", strconv.FormatUint(s.Counts[i], 10), 0)
@@ -151,7 +152,7 @@ func (r *textReporter) End(s *search.Summary) {
 // which; and its file where there are several.
 func (r *textReporter) Rule(m *search.RuleMatch) error {
 	r.line = r.line[:0]
-	if r.Several {
+	if r.NameImages {
 		r.field("", r.names.Get(r.target.Arg), 0)
 	}
 	r.field("", "rule", 18)
@@ -163,7 +164,7 @@ func (r *textReporter) Rule(m *search.RuleMatch) error {
 		r.field("", "", 0)
 		r.line = append(r.line, m.Mapping.First.String()...)
 	}
-	if r.Files {
+	if r.NameRuleFiles {
 		r.field("", "", 0)
 		r.line = append(r.line, r.names.Get(m.File)...)
 	}
@@ -178,7 +179,7 @@ func (r *textReporter) Interval(v engine.Interval) error {
 		perm = "???" // the image does not say
 	}
 	r.line = r.line[:0]
-	if r.Layers {
+	if r.LayerNumbers {
 		r.field("", strconv.Itoa(v.Layer), -4)
 	}
 	r.field(colorAddr, v.First.String(), 18)

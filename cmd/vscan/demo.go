@@ -18,16 +18,16 @@ import (
 	"vscan/patterns"
 )
 
-// demoPages are the bytes of the demo's image: some pages of a made-up
-// program's memory, as text with escapes. What is not written is zero.
+// demoPages is the text of the demo's image: some pages of a made-up program's
+// memory, with escapes. Bytes that it does not give are zero.
 //
 //go:embed demo.txt
 var demoPages string
 
 const demoPage = 4096
 
-// demoImage lays the pages out: overlapping mappings, a hole, bytes that were
-// not saved, and a word that runs from one mapping into the next.
+// demoImage returns the image of the demo. It has mappings that lie over one another, a
+// hole, bytes that were not saved, and text that runs from one mapping into the next.
 func demoImage() (*layered.Image, error) {
 	pages := map[string][]byte{}
 	for name, body := range demoSections(demoPages) {
@@ -62,8 +62,9 @@ func demoImage() (*layered.Image, error) {
 	}}, nil
 }
 
-// demoSections reads demo.txt: a line [NAME] begins a page, a line OFFSET TEXT
-// puts text there, with escapes as in a text: pattern.
+// demoSections reads demo.txt and returns the texts of each page by their offsets. A
+// line [NAME] begins a page, and a line OFFSET TEXT puts text there, with escapes as in
+// a text: pattern.
 func demoSections(text string) map[string]map[int][]byte {
 	out := map[string]map[int][]byte{}
 	var page map[int][]byte
@@ -93,6 +94,7 @@ func demoSections(text string) map[string]map[int][]byte {
 	return out
 }
 
+// demoPatterns is what the demo searches for.
 var demoPatterns = []string{"secret=text:correct horse", "heap=ptr:@[heap]", "elf=hex:7f454c46", "hidden=text:old password"}
 
 func (a *commands) demoCommand() *cobra.Command {
@@ -108,6 +110,8 @@ another mapping hides.`,
 	}
 }
 
+// demo prints the address space of the demo's image, searches it, and tells the
+// account.
 func (a *commands) demo(cmd *cobra.Command) error {
 	t, err := demoImage()
 	if err != nil {
@@ -150,7 +154,7 @@ func (a *commands) demo(cmd *cobra.Command) error {
 	return rep.WriteError()
 }
 
-// printing hands what a search finds to a reporter.
+// printing is a sink that hands what a search finds to a reporter, and no summary.
 type printing struct{ report.Reporter }
 
 func (p printing) Begin(s *search.Search) error {

@@ -15,27 +15,27 @@ import (
 	"vscan/internal/wording"
 )
 
-// imageArg is an image to search: as given, or found in a folder.
+// imageArg names an image to search.
 type imageArg struct {
 	path  string
-	found bool
+	found bool // whether it was found below a folder, and not given as an argument
 }
 
-// tally is the account of a whole run.
+// tally is the account of all images of a command.
 type tally struct {
-	searched, withHits uint64 // images
-	hits, scanned      uint64 // scanned: bytes
+	searched, withHits uint64 // how many images were searched, and how many of them have a hit
+	hits, scanned      uint64 // hits, and bytes that were scanned
 	started            time.Time
-	skipped            []skipped // in the order of their first
+	skipped            []skipped // a reason each, in the order in which they came up first
 }
 
-// skipped is files that were passed over, for one reason.
+// skipped counts the files that were passed over for one reason.
 type skipped struct {
-	one, many string // what they are
+	one, many string // what one such file is called, and several
 	n         uint64
 }
 
-// Why a file below a folder is none to search.
+// The reasons for which a file below a folder is not searched.
 var (
 	skipHidden  = skipped{one: "hidden file or folder", many: "hidden files and folders"}
 	skipLink    = skipped{one: "symbolic link", many: "symbolic links"}
@@ -46,6 +46,7 @@ var (
 	skipUnread  = skipped{one: "file of a format that is not read", many: "files of formats that are not read"}
 )
 
+// skip counts a file that is passed over.
 func (t *tally) skip(why skipped) {
 	for i := range t.skipped {
 		if t.skipped[i].one == why.one {
@@ -57,6 +58,7 @@ func (t *tally) skip(why skipped) {
 	t.skipped = append(t.skipped, why)
 }
 
+// numberOf returns how many files were passed over for a reason.
 func (t *tally) numberOf(why skipped) uint64 {
 	for _, s := range t.skipped {
 		if s.one == why.one {
@@ -66,7 +68,7 @@ func (t *tally) numberOf(why skipped) uint64 {
 	return 0
 }
 
-// count adds an image that was searched.
+// count adds the account of an image that was searched.
 func (t *tally) count(s *search.Summary) {
 	t.searched++
 	t.hits += s.Hits
@@ -76,8 +78,9 @@ func (t *tally) count(s *search.Summary) {
 	}
 }
 
-// gather is the images that arguments stand for: with -r those below folders,
-// in the order of their names, and those that a pattern of names has.
+// gather returns the images that arguments stand for. With -r, a folder stands for the
+// files below it in the order of their names, and a pattern of names for the files that
+// it matches.
 func (s *searching) gather(args []string) []imageArg {
 	s.started = time.Now()
 	var all []imageArg
@@ -97,7 +100,8 @@ func (s *searching) gather(args []string) []imageArg {
 	return all
 }
 
-// noFolders refuses folders where they do not stand for what is in them.
+// noFolders returns an error for each image that is a folder, unless folders stand for
+// the files below them.
 func noFolders(images []string, recursive bool) error {
 	var errs []error
 	for _, name := range images {
@@ -108,8 +112,8 @@ func noFolders(images []string, recursive bool) error {
 	return errors.Join(errs...)
 }
 
-// globFiles is the files that a pattern of names has, as a shell would have it;
-// what is the name of a file, or has none, stands for itself.
+// globFiles returns the files that a pattern of names matches, as a shell would. An
+// argument that is the name of a file, or that matches nothing, stands for itself.
 func globFiles(arg string) []string {
 	if _, err := os.Lstat(arg); err == nil || !strings.ContainsAny(arg, "*?[") {
 		return []string{arg}
@@ -132,8 +136,8 @@ func globFiles(arg string) []string {
 
 func isHidden(name string) bool { return strings.HasPrefix(name, ".") && name != "." && name != ".." }
 
-// filesBelow is the files in a folder and in those filesBelow it. Links are not followed,
-// so that nothing outside is searched and nothing twice.
+// filesBelow returns the files below a folder. Links are not followed, so that nothing
+// outside of the folder is searched, and nothing twice.
 func (s *searching) filesBelow(folder string) []imageArg {
 	var all []imageArg
 	fs.WalkDir(os.DirFS(folder), ".", func(path string, d fs.DirEntry, err error) error {
@@ -169,7 +173,8 @@ func isEmpty(d fs.DirEntry) bool {
 	return err == nil && info.Size() == 0
 }
 
-// withoutPath is an error about a path without the path, which is one in the folder.
+// withoutPath returns the cause of an error about a path, which the path is not part
+// of.
 func withoutPath(err error) error {
 	var e *fs.PathError
 	if errors.As(err, &e) {
@@ -178,10 +183,10 @@ func withoutPath(err error) error {
 	return err
 }
 
-// passOver reports whether a file below a folder, and what came of opening it, is
-// no image to search. It closes what was opened. A dump in a format that is not
-// read makes the search incomplete; a container that may hold one does so where
-// nothing is found.
+// passOver reports whether a file that was found below a folder is not searched, by
+// what came of opening it: t or err. It counts such a file, and closes it if it is
+// open. A dump of a format that is not read makes the search incomplete at once; a
+// container, which may hold a dump, does so in settle, where nothing was found.
 func (s *searching) passOver(path string, t *layered.Image, err error) bool {
 	var unread *image.UnsupportedError
 	switch {
@@ -201,11 +206,11 @@ func (s *searching) passOver(path string, t *layered.Image, err error) bool {
 	return true
 }
 
-// maxTold is how many files of formats that are not read are told one by one.
+// maxTold is the most files of formats that are not read that are told one by one.
 const maxTold = 20
 
-// noteTally tells how a search of folders went, or at a terminal one of several
-// images.
+// noteTally tells how the search of folders went, and at a terminal also how one of
+// several images did.
 func (s *searching) noteTally() {
 	if s.f.quiet || !s.f.recursive && !(s.f.several && s.f.format == "text" && s.Interactive()) {
 		return
@@ -232,8 +237,8 @@ func (s *searching) noteTally() {
 	s.Note("%s", line)
 }
 
-// settle puts into the outcome what folders had: nothing was found is said only
-// where all that may be an image was looked at.
+// settle makes the outcome incomplete where a folder may hold an image that was not
+// looked at and nothing was found, for then it is not known that there is nothing.
 func (s *searching) settle() {
 	if s.f.recursive && !s.Found && (s.searched == 0 || s.numberOf(skipUnread) > 0) {
 		s.Incomplete = true

@@ -19,8 +19,8 @@ import (
 	"vscan/patterns"
 )
 
-// searchFlags are those that find, refs and strings share: what they say of the question
-// is in Query, as plain values, the rest says how the answer is told.
+// searchFlags are the flags that find, refs and strings share. What they say of the
+// question is in Query, as plain values; the rest says how the answer is told.
 type searchFlags struct {
 	search.Query
 	image cli.ImageFlags
@@ -28,34 +28,35 @@ type searchFlags struct {
 	align   cli.Alignment
 	ranges  cli.RangeList
 	in      cli.MappingsList
-	longest uint64 // match of an expression
-	bytes   uint64 // of a hit, at most so many are shown
-	context uint64 // bytes before and after a hit
+	longest uint64 // most bytes of a match of an expression
+	bytes   uint64 // most bytes of a hit that are shown
+	context uint64 // how many bytes before and after a hit are shown
 	workers uint64
 	count   bool
 	quiet   bool
 
 	ruleFiles int    // how many files the rules are from
-	ruleScope string // of find: image or mapping
+	ruleScope string // of find: image or mapping; "": of another command
 	format    string
 	color     string
 	progress  string
 	stats     bool
 	summary   string // none, or the file that summaries go to; "": the output
-	withNames bool   // of images in text, also of a single one
-	noNames   bool
-	caseless  bool   // of all patterns
-	fullWords bool   // likewise
-	list      string // of find: with or without, the images to list; "": none
-	noExcept  bool   // of find: what exceptions of patterns drop is printed
-	matchOnly bool   // of find: print the bytes of hits alone
+	withNames bool   // lines of text name the image, also a single one
+	noNames   bool   // lines of text never name the image
+	caseless  bool   // of find: all patterns ignore the case of ASCII letters
+	fullWords bool   // of find: all patterns match full words only
+	list      string // of find: "with" or "without", the images to list; "": hits are printed
+	noExcept  bool   // of find: matches that exceptions of patterns drop are printed
+	matchOnly bool   // of find: the bytes of hits alone are printed
 	recursive bool   // of find: folders stand for the images below them
-	several   bool   // images are searched
+	several   bool   // there may be several images
 }
 
 // maxContext is the most bytes that are shown before and after a hit.
 const maxContext = 1 << 20
 
+// register adds the flags to a command.
 func (f *searchFlags) register(cmd *cobra.Command) {
 	f.format, f.color, f.progress = "text", "auto", "auto"
 	f.longest, f.bytes = patterns.DefaultMaxMatch, cmp.Or(f.bytes, engine.HitBytes)
@@ -84,8 +85,8 @@ func (f *searchFlags) register(cmd *cobra.Command) {
 	f.image.Register(cmd)
 }
 
-// complete checks what one flag alone does not tell, and fills in what the
-// environment has.
+// complete checks the flags against one another, and takes the level of kernels from
+// the environment where no flag gives it.
 func (f *searchFlags) complete() error {
 	if err := f.contradiction(); err != nil {
 		return err
@@ -117,7 +118,8 @@ func (f *searchFlags) fillQuery(pats []patterns.Pattern) {
 	}
 }
 
-// silent reports whether no hits are printed, and the first of an image will do.
+// silent reports whether no hits are printed, so that the first hit of an image is
+// enough.
 func (f *searchFlags) silent() bool { return f.quiet || f.list != "" }
 
 // searching is the search of all images of a command.
@@ -125,14 +127,14 @@ type searching struct {
 	*commands
 	f         *searchFlags
 	rep       report.Reporter
-	summaries *summaryFile // nil: there is none
+	summaries *summaryFile // nil: summaries go to no file
 	bar       *cli.Bar
 	cli.Outcome
 	tally
-	errors []error // of -q, which tells them only where there is no hit
+	errors []error // with -q: what is told only where there is no hit
 }
 
-// search searches the images, one after another, and reports.
+// search searches the images one after another, and reports what it finds.
 func (a *commands) search(ctx context.Context, f *searchFlags, pats []patterns.Pattern, images []string) error {
 	if err := f.complete(); err != nil {
 		return err
@@ -167,7 +169,8 @@ func (a *commands) search(ctx context.Context, f *searchFlags, pats []patterns.P
 	return s.finish()
 }
 
-// run searches the images until there are no more or nobody wants more.
+// run searches the images until all are searched or nothing more is wanted. An error is
+// one of writing.
 func (s *searching) run(ctx context.Context, images []imageArg) error {
 	for i, arg := range images {
 		if ctx.Err() != nil {
@@ -182,7 +185,7 @@ func (s *searching) run(ctx context.Context, images []imageArg) error {
 		s.bar.Begin(i+1, arg.path, 0, nil)
 		switch err := s.searchImage(ctx, i+1, arg); {
 		case err != nil && ctx.Err() != nil && errors.Is(err, context.Canceled):
-			s.Interrupted = true // before there was anything to tell of it
+			s.Interrupted = true // before the search of the image began
 			s.Note("%s: not searched: interrupted", arg.path)
 		case err != nil:
 			s.fail(err)
@@ -201,7 +204,8 @@ func (s *searching) run(ctx context.Context, images []imageArg) error {
 	return nil
 }
 
-// fail takes note of an error about an image; the others are searched still.
+// fail takes note of an error about an image. The other images are searched all the
+// same.
 func (s *searching) fail(err error) {
 	s.Failed = true
 	if s.f.quiet {
@@ -211,9 +215,9 @@ func (s *searching) fail(err error) {
 	s.Complain(err)
 }
 
-// finish tells what is to be told of all images, and returns the outcome. With -q
-// a hit is all that was asked for, wherever it is: what is wrong with other
-// images, before or behind it, is not told and does not count.
+// finish tells what there is to tell of all images together, and returns the outcome.
+// With -q, one hit in any image is all that was asked for: then nothing is told of what
+// is wrong with the others, and it does not count.
 func (s *searching) finish() error {
 	if s.f.quiet && s.Found {
 		return nil
@@ -233,7 +237,7 @@ func (s *searching) finish() error {
 	return s.Outcome.ExitStatus()
 }
 
-// searchImage searches an searchImage, the nth.
+// searchImage searches one image, the nth from 1.
 func (s *searching) searchImage(ctx context.Context, n int, from imageArg) error {
 	f, arg := s.f, from.path
 	one := imageSearch{searching: s, nth: n, began: time.Now()}
@@ -271,28 +275,28 @@ func (s *searching) searchImage(ctx context.Context, n int, from imageArg) error
 	return nil
 }
 
-// addToOutcome puts into the outcome how the search of an image went.
+// addToOutcome adds to the outcome how the search of one image went.
 func (s *searching) addToOutcome(sum *search.Summary) {
 	s.Found = s.Found || sum.Found()
 	s.Incomplete = s.Incomplete || !sum.Complete && !sum.Interrupted
-	if sum.Stopped && s.rep.WriteError() != nil { // nobody reads on: the rest was not looked at
+	if sum.Stopped && s.rep.WriteError() != nil { // nobody reads on, and the rest was not looked at
 		s.Incomplete = s.Incomplete || !s.Found
 	}
 	s.Interrupted = s.Interrupted || sum.Interrupted
 	s.count(sum)
 }
 
-// imageSearch takes what the search of one image finds.
+// imageSearch is the sink that takes what the search of one image finds.
 type imageSearch struct {
 	*searching
-	nth              int            // image, from 1
-	img              *layered.Image // once it is open
+	nth              int            // which image it is, from 1
+	img              *layered.Image // nil until it is open
 	began            time.Time
-	opened, compiled time.Duration
-	ended            bool
+	opened, compiled time.Duration // how long it took to open the image and to compile the query
+	ended            bool          // whether End has reported the account
 }
 
-// Begin says to whom it may concern that the hits of an image follow.
+// Begin tells the reporter and the progress bar which image is searched.
 func (s *imageSearch) Begin(of *search.Search) error {
 	s.rep.Begin(of.Image())
 	s.bar.Begin(s.nth, of.Image().Arg, of.Bytes(), of.Progress())

@@ -27,7 +27,7 @@ func TestOutcome(t *testing.T) {
 	}
 }
 
-// An error is one line but for that of a pattern in a file.
+// An error is one line, unless it is about a pattern in a file.
 func TestErrorText(t *testing.T) {
 	if got := errorText(errors.New("no \x1b[31m\nfile")); got != `no \x1b[31m\nfile` {
 		t.Errorf("%q", got)

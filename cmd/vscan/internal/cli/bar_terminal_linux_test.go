@@ -11,8 +11,8 @@ import (
 	"vscan/engine"
 )
 
-// The status line stands below what was written, goes before more is, is all there
-// in a terminal that is made narrower or wider, and nothing of it stays.
+// The status line stands below what was written and is erased before more is written. It
+// fits in a terminal that is made narrower or wider, and nothing of it stays at the end.
 func TestStatusOnTerminal(t *testing.T) {
 	x := consoletest.OpenTerminal(t, 100)
 	a := &App{Out: console.NewOutput(x.Tty, x.Tty), Err: x.Tty}
@@ -46,7 +46,7 @@ func TestStatusOnTerminal(t *testing.T) {
 		if i%2 == 0 {
 			a.Out.Flush()
 		} else {
-			a.Tell("a note") // which comes behind what was written before
+			a.Tell("a note") // this comes behind what was written before
 			line += "\nvscan: a note"
 		}
 		x.Sync()

@@ -29,7 +29,7 @@ func TestProgressText(t *testing.T) {
 	}
 }
 
-// The rate is that of the last seconds.
+// The rate is measured over the last seconds.
 func TestSpeed(t *testing.T) {
 	var s speed
 	start := time.Now()
@@ -56,7 +56,7 @@ func TestSpeed(t *testing.T) {
 	}
 }
 
-// The picture is as wide as it should be, and its head is where the percentage is.
+// The picture is as wide as was asked for, and its head stands where the percentage is.
 func TestPicture(t *testing.T) {
 	for percent, want := range map[int]string{0: "............", 8: "............", 9: ">...........", 50: "=====>......", 99: "==========>.", 100: "============"} {
 		if got := picture(percent, 12); got != want {
@@ -74,8 +74,8 @@ func TestPicture(t *testing.T) {
 	}
 }
 
-// The line is as wide as the terminal at most, whatever its width is by then,
-// and what matters most is in the narrowest.
+// The line is at most as wide as the terminal, whatever width that has by then, and what
+// matters most is in it even where it is narrow.
 func TestBarLines(t *testing.T) {
 	s := status{name: "dumps/a-rather-long-name-of-an-image.core", image: 12, images: 200, done: 3 << 29, total: 3 << 30, hits: 2, before: 1, rate: 1 << 28}
 	for _, width := range []int{200, 80, 40, 41, 120, 20, 5, 4, 3, 1, 0, 200} {

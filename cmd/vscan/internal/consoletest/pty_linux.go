@@ -16,11 +16,13 @@ import (
 type Terminal struct {
 	*Display
 	t      *testing.T
-	Master *os.File // what the terminal's emulator has
-	Tty    *os.File // what programs have
-	marks  int
+	Master *os.File // the end that a terminal's emulator has
+	Tty    *os.File // the end that programs have
+	marks  int      // how many marks Sync has written
 }
 
+// OpenTerminal opens a terminal of so many columns. It skips the test where there are
+// no pseudoterminals.
 func OpenTerminal(t *testing.T, width int) *Terminal {
 	t.Helper()
 	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
@@ -63,7 +65,8 @@ func (x *Terminal) Sync() {
 	x.WaitFor("what was written", func() bool { return strings.HasSuffix(x.Display.marks, mark+" ") })
 }
 
-// WaitFor shows what comes until something is so.
+// WaitFor shows what comes until is returns true. What it waits for is for the message
+// of a failure.
 func (x *Terminal) WaitFor(what string, is func() bool) {
 	x.t.Helper()
 	guard := time.AfterFunc(2*time.Minute, func() { x.Tty.Close(); x.Master.Close() })

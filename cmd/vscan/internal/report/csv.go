@@ -11,17 +11,18 @@ import (
 	"vscan/internal/wording"
 )
 
-// csvReporter writes comma-separated values with a header. What stands in a cell
-// says csvcell.go.
+// csvReporter writes comma-separated values with a header. The file csvcell.go says
+// what stands in a cell.
 type csvReporter struct {
 	base
 	w      *csv.Writer
-	counts bool // of hits, not the hits
-	rules  bool // hits have the namespace and the file of their rule
-	header bool // has been written
-	names  Cache
+	counts bool  // the number of hits is written, and not the hits
+	rules  bool  // hits have the namespace and the file of their rule
+	header bool  // whether the header has been written
+	names  Cache // of names as cells
 }
 
+// newCSVReporter returns a reporter that writes csv to out.
 func newCSVReporter(out *console.Output, s Style) *csvReporter {
 	r := &csvReporter{base: base{out: out}, w: csv.NewWriter(out), counts: s.CountsOnly, rules: s.WithRules, names: Cache{Convert: CSVText}}
 	if out.ToTerminal {
@@ -30,8 +31,8 @@ func newCSVReporter(out *console.Output, s Style) *csvReporter {
 	return r
 }
 
-// record writes a row, the header before the first one. No fields are the
-// header alone.
+// record writes a row, and the header in front of the first row. Without fields it
+// writes the header alone.
 func (r *csvReporter) record(header []string, fields ...string) error {
 	if !r.header {
 		r.header = true
@@ -40,7 +41,7 @@ func (r *csvReporter) record(header []string, fields ...string) error {
 	if len(fields) > 0 {
 		r.w.Write(fields)
 	}
-	r.w.Flush() // to our own buffer, which is flushed from time to time
+	r.w.Flush() // into the output's own buffer, which is flushed from time to time
 	if err := r.w.Error(); err != nil && r.err == nil {
 		r.err = err
 	}
@@ -67,8 +68,8 @@ func (r *csvReporter) Hit(h *search.Hit) error {
 	return r.record(r.hitHeader(), fields...)
 }
 
-// hitHeader is the columns of hits. New ones go in front of those of rules, which
-// are there only where rules are searched for.
+// hitHeader returns the columns of hits. A new column goes in front of those of rules,
+// which are there only where rules are searched for.
 func (r *csvReporter) hitHeader() []string {
 	header := []string{"image", "addr", "pattern", "len", "mapping", "offset", "bytes", "value", "text", "key", "before", "after", "module", "module_offset"}
 	if r.rules {
@@ -77,8 +78,8 @@ func (r *csvReporter) hitHeader() []string {
 	return header
 }
 
-// moduleFields is the module that something is in and the offset there, "" where
-// there is none.
+// moduleFields returns the cells of a module and of the offset there, which are empty
+// if ok is false.
 func (r *csvReporter) moduleFields(name string, offset addr.Addr, ok bool) (string, string) {
 	if !ok {
 		return "", ""
@@ -86,7 +87,7 @@ func (r *csvReporter) moduleFields(name string, offset addr.Addr, ok bool) (stri
 	return r.names.Get(name), offset.String()
 }
 
-// Rule writes nothing: rows are hits.
+// Rule writes nothing, since rows are hits.
 func (r *csvReporter) Rule(*search.RuleMatch) error { return r.err }
 
 func (r *csvReporter) Interval(v engine.Interval) error {
@@ -97,7 +98,9 @@ func (r *csvReporter) Interval(v engine.Interval) error {
 		csvCount(fileOffset(m, v.First)), strconv.Itoa(v.Layer), csvHex(r.buildID(v)), module, offset)
 }
 
-// End writes nothing but, with -c, the counts: csv has rows of one kind.
+// End writes the number of hits of each pattern if the reporter counts. Otherwise it
+// writes nothing but the header, where no hit has done so, since all rows of a csv are
+// of one kind.
 func (r *csvReporter) End(s *search.Summary) {
 	if !r.counts {
 		r.record(r.hitHeader())

@@ -11,7 +11,7 @@ import (
 	"vscan/internal/wording"
 )
 
-// slowHexdump shows the bytes of r one by one.
+// slowHexdump returns what a dump of the bytes of r has to be, made byte by byte.
 func slowHexdump(s *engine.Space, r addr.Range) string {
 	var out strings.Builder
 	for line := r.First.AlignDown(BytesPerLine); ; line += BytesPerLine {
@@ -40,8 +40,8 @@ func slowHexdump(s *engine.Space, r addr.Range) string {
 	}
 }
 
-// Dumps of small spaces with holes, absent and zero bytes, at both ends of the
-// address space, are those that are made byte by byte.
+// Dumps of small spaces with holes, absent and zero bytes, at both ends of the address
+// space, are the same as dumps that are made byte by byte.
 func TestHexdump(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %#x", seed)
@@ -81,7 +81,7 @@ func TestHexdump(t *testing.T) {
 	}
 }
 
-// The colours stand around the digits and around the text of the match alone.
+// The colours stand around the digits and the text of the match, and around nothing else.
 func TestHexdumpColors(t *testing.T) {
 	d := Hexdump{First: 0x10, Bytes: []byte("abcd"), match: addr.Range{First: 0x11, Last: 0x12}, color: true}
 	got := string(d.Lines(nil))

@@ -6,8 +6,8 @@ import (
 	"vscan/engine/heap"
 )
 
-// An arena that was refused leaves something out, but for memory that only looks like
-// the place of one.
+// Of an arena that was refused objects are missing, unless it is memory that only lies where
+// an arena could lie.
 func TestLacks(t *testing.T) {
 	for _, c := range []struct {
 		name  string

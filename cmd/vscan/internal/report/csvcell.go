@@ -91,8 +91,8 @@ func misread(s string) bool {
 }
 
 const (
-	textMark = "'"
-	// formulaSigns are what begins a formula, in all their widths.
+	textMark = "'" // stands in front of text that could be taken for something else
+	// formulaSigns are the signs that begin a formula, in all their widths.
 	formulaSigns = "=+-@\u2212\uff0b\uff0d\uff1d\uff20"
 )
 

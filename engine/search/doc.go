@@ -10,6 +10,6 @@
 //	Hit            a hit with all that there is to show of it
 //	Summary        how many hits there are, and whether everything could be looked at
 //
-// Nothing was found is true only where Summary.Complete is: whoever reports a search
-// reports that too.
+// That there is nothing in an image is known only where Summary.Complete is true, so
+// whoever reports a search without hits reports that too.
 package search

@@ -11,34 +11,35 @@ type Sink interface {
 	// Begin is called once, before the memory is scanned.
 	Begin(*Search) error
 
-	// Hit is called for each hit, in ascending order of address, of hits at one
-	// address in the order of the patterns; those of rules' strings come behind
-	// the rules that they are of, in the same order, with Query.AllStrings between
-	// the others. The hit is valid until Hit returns. It is called with WantHits only.
+	// Hit is called for each hit if Query.Want is WantHits. Hits come in ascending
+	// order of address, and at one address in the order of the patterns. Hits of
+	// rules' strings come behind the calls of Rule, in the same order among
+	// themselves; with Query.AllStrings they come in order between the others. The hit
+	// is valid until Hit returns.
 	Hit(*Hit) error
 
-	// Rule is called for each rule that matches, with WantHits only, in the order in
-	// which they are written.
+	// Rule is called for each rule that matches if Query.Want is WantHits, in the
+	// order in which the rules are written; with Query.PerMapping, for each mapping.
 	Rule(*RuleMatch) error
 
-	// End is called once, behind all else, unless the search failed or a method
-	// before it did. What it is given is what Run returns.
+	// End is called once, after all others, unless the search or one of them has
+	// failed. Its argument is the Summary that Run returns.
 	End(*Summary) error
 }
 
 // RuleMatch is a rule that matches.
 type RuleMatch struct {
 	*yara.Rule
-	Mapping *engine.Interval // the mapping that it matches in, from its first byte that is there to its last; nil: the image
+	Mapping *engine.Interval // with Query.PerMapping: the mapping that it matches in, from its first byte that is there to its last; else nil
 }
 
-// guard hands things to a sink until that fails once.
+// guard hands things to a sink until the sink fails for the first time.
 type guard struct {
 	sink Sink
-	err  error // the first
+	err  error // the first error of the sink
 }
 
-// hit reports whether the sink took a hit.
+// hit hands on a hit, and reports whether the sink took it.
 func (g *guard) hit(h *Hit) bool {
 	if g.err == nil {
 		g.err = g.sink.Hit(h)
@@ -46,6 +47,7 @@ func (g *guard) hit(h *Hit) bool {
 	return g.err == nil
 }
 
+// rule hands on a rule that matches, and reports whether the sink took it.
 func (g *guard) rule(m *RuleMatch) bool {
 	if g.err == nil {
 		g.err = g.sink.Rule(m)
@@ -53,8 +55,8 @@ func (g *guard) rule(m *RuleMatch) bool {
 	return g.err == nil
 }
 
-// HitFunc is a Sink of a function that takes hits; rules that match, and the summary, which
-// Run returns as well, it takes without a word.
+// HitFunc is a Sink that is a function which takes hits. It ignores rules that match,
+// and the summary, which Run returns as well.
 type HitFunc func(*Hit) error
 
 // Begin returns nil.

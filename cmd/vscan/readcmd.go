@@ -258,10 +258,10 @@ func (a *commands) readString(t *layered.Image, r readRequest) error {
 	return err
 }
 
-// eachChunk calls f with the n bytes from at on, in ascending chunks. A chunk ends at a
-// multiple of unit bytes from at, if unit is 1 at an address that is a multiple of
-// report.BytesPerLine, or in front of the first byte that cannot be read, which is the
-// error then.
+// eachChunk calls f with the n bytes from at on, in ascending chunks. All chunks but the
+// last have a multiple of unit bytes, where unit is a power of 2 up to 8. If unit is 1, they
+// end at addresses that are multiples of report.BytesPerLine, so that lines of a hexdump are
+// whole. The first byte that cannot be read ends the last chunk, and is the error then.
 func eachChunk(ctx context.Context, s *engine.Space, at addr.Addr, n uint64, unit int, f func(addr.Addr, []byte) error) error {
 	const chunk = 1 << 16
 	want := uint64(chunk)

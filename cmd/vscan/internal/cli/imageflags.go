@@ -89,7 +89,8 @@ func (f *ImageFlags) Assume() (*layered.Image, error) {
 	return img, NameFlags(err)
 }
 
-// TakesEmpty reports whether a file without a byte is taken for an image.
+// TakesEmpty reports whether a file without a byte that is found below a folder is taken
+// for an image.
 func (f *ImageFlags) TakesEmpty() bool { return f.Empty && f.Format == image.FormatRaw }
 
 // ArchOf returns the architecture of an image. An error begins with what, which is what

@@ -39,6 +39,7 @@ type jsonKey struct {
 // keyCell matches a cell that has keys. The columns of csv are in one pair of marks.
 var keyCell = regexp.MustCompile("^`[a-z_]+`, ")
 
+// quotedWord matches a key, or a column, in the tables of docs/output.md.
 var quotedWord = regexp.MustCompile("`([a-z_]+)`")
 
 // jsonKeys returns, by the type of a line, the keys that stand behind "type".

@@ -24,6 +24,7 @@ import (
 //go:embed demo.txt
 var demoPages string
 
+// demoPage is the size of a page of the demo's image, in bytes.
 const demoPage = 4096
 
 // demoImage returns the image of the demo. It has mappings that lie over one another, a
@@ -48,7 +49,7 @@ func demoImage() (*layered.Image, error) {
 	rw, rx := engine.PermRead|engine.PermWrite, engine.PermRead|engine.PermExecute
 	space, err := engine.NewSpace(
 		mapping("/usr/bin/demo", 0x400000, rx, pages["text"], pages["hidden"]),
-		mapping("[heap]", 0x402000, rw, pages["heap"]), // goes on where the program ends
+		mapping("[heap]", 0x402000, rw, pages["heap"]), // begins where the program ends
 		mapping("[stack]", 0x7ffe00000000, rw, make([]byte, demoPage), pages["stack"]),
 		mapping("patched", 0x401000, rx, pages["patch"]), // lies over the program's second page
 		engine.Mapping{Range: addr.Range{First: 0x7ffe00002000, Last: 0x7ffe00003fff}, State: engine.Absent,

@@ -132,8 +132,8 @@ points to, and so on.`,
 }
 
 const (
-	defaultLength = 256
-	longestString = 1 << 20
+	defaultLength = 256     // bytes that are printed where no length is given
+	longestString = 1 << 20 // most bytes of a string
 )
 
 // read opens the image and prints what was asked for.
@@ -253,7 +253,7 @@ func (a *commands) readString(t *layered.Image, r readRequest) error {
 		fmt.Fprintf(a.Out, "%s\n", wording.Printable(string(s)))
 	}
 	if len(s) == limit && uint64(limit) == r.length {
-		return nil // as many as were asked for
+		return nil // these are as many bytes as were asked for
 	}
 	return err
 }

@@ -17,7 +17,7 @@ import (
 
 // ruleArg is an argument that names files of YARA rules.
 type ruleArg struct {
-	text      string // as given
+	text      string // the argument as it was given
 	namespace string // "": yara.DefaultNamespace
 	path      string // of a file or a folder
 	folder    bool   // whether path is a folder
@@ -76,7 +76,7 @@ func (r ruleArg) files() (all []string, err error) {
 
 // ruleReader reads YARA rules. All files that it reads are one set.
 type ruleReader struct {
-	defines []string // NAME=VALUE of -d
+	defines []string // the values of -d, NAME=VALUE each
 
 	ruleArgs  []ruleArg
 	ruleFiles int            // how many files were read

@@ -57,6 +57,7 @@ func TestScripts(t *testing.T) {
 	})
 }
 
+// scriptCommands are the commands that scripts have besides those of testscript.
 var scriptCommands = map[string]func(ts *testscript.TestScript, neg bool, args []string){
 	// bytes FILE PART... makes a file; see parts.
 	"bytes": func(ts *testscript.TestScript, neg bool, args []string) {

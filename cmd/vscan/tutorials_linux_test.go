@@ -299,6 +299,7 @@ func unpadded(number string) string {
 	return "0x" + strings.TrimLeft(number[2:len(number)-1], "0") + number[len(number)-1:]
 }
 
+// addressToken matches an address.
 var addressToken = regexp.MustCompile(`0x[0-9a-f]+`)
 
 // differs has what may differ in a line of a tutorial: an expression for it, and an

@@ -10,6 +10,7 @@ import (
 	"vscan/cmd/internal/rowstream"
 )
 
+// testRow is a row of the table of these tests.
 type testRow struct {
 	At   uint64 `parquet:"at,delta,snappy"`
 	Name string `parquet:"name,dict,snappy"`

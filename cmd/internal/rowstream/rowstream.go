@@ -47,6 +47,7 @@ const (
 // batchText is the number of bytes of different texts from which on a writer ends a batch.
 const batchText = 1 << 20
 
+// The bytes that begin a batch and the end of the table.
 const (
 	batchMark = 'B'
 	endMark   = 'E'
@@ -55,6 +56,7 @@ const (
 // Kind is the type of the values of a column.
 type Kind byte
 
+// The kinds of columns.
 const (
 	Uint Kind = 'u' // whole numbers from 0 to 2^64 − 1
 	Text Kind = 't' // UTF-8; for columns that have the same texts again and again

@@ -15,6 +15,7 @@ func testColumns() []Column {
 	return []Column{{Name: "at", Kind: Uint, Ascending: true}, {Name: "name_2", Kind: Text}, {Name: "n", Kind: Uint}}
 }
 
+// testRow is a row of the table of these tests.
 type testRow struct {
 	at   uint64
 	name string

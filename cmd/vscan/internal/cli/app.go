@@ -57,7 +57,7 @@ func (a *App) Exit(err error) int {
 func (a *App) exitCode(err error) int {
 	var code ExitCode
 	switch {
-	case err == nil, console.IsClosedPipe(err): // who reads our output has seen enough
+	case err == nil, console.IsClosedPipe(err): // a closed pipe says that the reader of the output has seen enough
 		return ExitFound
 	case errors.As(err, &code):
 		return int(code)

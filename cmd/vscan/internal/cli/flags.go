@@ -201,7 +201,7 @@ func FlagError(cmd *cobra.Command, err error) error {
 		msg = "unknown flag --" + unknown.GetSpecifiedName()
 	case errors.As(err, &missing):
 		msg = flagName(missing.GetFlag()) + " wants a value"
-	case errors.As(err, &num): // pflag's own: a flag that is on or off
+	case errors.As(err, &num): // the only flags of pflag's own types that parse a value are those that are on or off
 		errors.As(err, &invalid)
 		msg = fmt.Sprintf("%s: %q: want true or false", flagName(invalid.GetFlag()), invalid.GetValue())
 	case errors.As(err, &invalid):

@@ -174,7 +174,7 @@ func stepText(e *layered.StepError) string {
 	switch {
 	case errors.As(e.Err, &unplaced) && !unplaced.Program:
 		return fmt.Sprintf("%s: %s: want %s for %s", flag, e.Layer.Text, layered.LayerForm, unplaced.What)
-	case e.Layer.Spec.Unplaced: // a file alone
+	case e.Layer.Spec.Unplaced: // the layer is a file without an address
 		return fmt.Sprintf("%s: %s: %v", flag, e.Layer.Text, e.Err)
 	}
 	return fmt.Sprintf("%s %s: %v", flag, e.Layer.Text, e.Err)

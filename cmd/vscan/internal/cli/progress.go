@@ -204,7 +204,7 @@ func (s *status) fields() (all []field) {
 	if s.total > 0 {
 		add(3, wording.Size(s.done)+" of "+wording.Size(s.total))
 		add(4, wording.Size(uint64(s.rate))+"/s")
-		if s.image == s.images || s.images < 2 { // else more images follow, of which nothing is known
+		if s.image == s.images || s.images < 2 { // otherwise images follow whose sizes are not known
 			add(2, timeLeft(s.done, s.total, s.rate))
 		}
 	}

@@ -94,7 +94,7 @@ type overStatus struct {
 }
 
 func (s *overStatus) Write(p []byte) (int, error) {
-	if s.until != nil { // whoever reads this may ask the program to end, which has to be noticed
+	if s.until != nil { // the reader of what is written may ask the program to end, so it has to listen first
 		<-s.until
 	}
 	if s.ToTerminal || s.ToPipe {

@@ -18,7 +18,7 @@ type Display struct {
 	col        int    // the column of that line that the cursor is in
 	Unfinished []byte // the beginning of a character or sequence, whose rest is yet to come
 	marks      string // the numbers that came in \x1b[…z, a sequence that terminals do not know
-	Drawn      int    // how often what is below was erased
+	Drawn      int    // how often the status was drawn or erased: each time erases what is below
 }
 
 // newDisplay returns an empty Display of so many columns.
@@ -43,7 +43,7 @@ func (s *Display) Write(p []byte) (int, error) {
 func (s *Display) next(b []byte) int {
 	switch b[0] {
 	case '\r':
-		if s.col > 0 && s.col%s.width == 0 { // behind the last column, and still on that row
+		if s.col > 0 && s.col%s.width == 0 { // the cursor is behind the last column, and still on that row
 			s.col--
 		}
 		s.col -= s.col % s.width

@@ -71,7 +71,7 @@ func (x *Terminal) WaitFor(what string, is func() bool) {
 	x.t.Helper()
 	guard := time.AfterFunc(2*time.Minute, func() { x.Tty.Close(); x.Master.Close() })
 	defer guard.Stop()
-	b := make([]byte, 64) // a little at a time
+	b := make([]byte, 64) // a small buffer, so that is is asked often
 	for !is() {
 		n, err := x.Master.Read(b)
 		x.Display.Write(b[:n])

@@ -120,7 +120,7 @@ func writeFile(path string, write func(io.Writer) error) error {
 // edgeWriter writes edges in one format. Lines are put together by hand, since there
 // are millions of them.
 type edgeWriter interface {
-	edge(e graph.Edge, src, dst *graph.Locator) error // writes an edge, both ends of which are found
+	edge(e graph.Edge, src, dst *graph.Locator) error // writes an edge; src and dst have found its ends
 	end() error                                       // writes what is left
 }
 

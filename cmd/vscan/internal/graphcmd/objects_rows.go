@@ -113,7 +113,7 @@ func (q *objectsQuestion) printObjects() (bool, error) {
 			module, offset := moduleOf(at, o.First)
 			row = append(row, module, offset)
 		}
-		if q.format != "text" || q.show != "retained" { // what retains something is hardly lost
+		if q.format != "text" || q.show != "retained" { // objects that retain others are rarely lost
 			row = append(row, loss)
 		}
 		if err := w.Row(row...); err != nil {

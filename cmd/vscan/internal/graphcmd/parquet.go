@@ -21,7 +21,7 @@ const (
 	edgeSrcOffset
 	edgeDstMapping
 	edgeDstOffset
-	edgeSrcModule // where there is no module, it is "" and the offset 0
+	edgeSrcModule // "" where there is no module; the offset is 0 then
 	edgeSrcModuleOffset
 	edgeDstModule
 	edgeDstModuleOffset

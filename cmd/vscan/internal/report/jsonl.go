@@ -34,7 +34,7 @@ type JSONLReporter struct {
 
 // NewJSONLReporter returns a reporter that writes jsonl to out.
 func NewJSONLReporter(out *console.Output, s Style) *JSONLReporter {
-	// A byte takes two digits, and in a value and in text up to six.
+	// A byte takes 2 digits in bytes, and up to 6 characters each in value and in text.
 	more := 14*max(0, int(s.HitBytes)-engine.HitBytes) + 4*int(s.Context)
 	return &JSONLReporter{base: base{out: out}, slack: min(blockSlack+more, blockBytes/8), names: Cache{Convert: QuoteJSON}, context: s.Context > 0, parted: s.SummariesElsewhere}
 }

@@ -31,15 +31,15 @@ type Reporter interface {
 // programs, heed Context, HitBytes, CountsOnly, SummariesElsewhere and WithRules only.
 type Style struct {
 	Color              bool
-	Aligned            bool   // columns, as at a terminal
-	Context            uint64 // bytes before and after a hit, as a hexdump
-	HitBytes           uint64 // of a hit, at most so many are shown
-	CountsOnly         bool   // no hits, only how many
-	NameImages         bool   // images: name them
-	SummariesElsewhere bool   // summaries are not written here
-	LayerNumbers       bool   // of map: say which layer a mapping is
-	WithRules          bool   // YARA rules are searched for
-	NameRuleFiles      bool   // of rules, several: name them
+	Aligned            bool   // whether columns are aligned, as at a terminal
+	Context            uint64 // how many bytes before and after a hit are shown
+	HitBytes           uint64 // the most bytes of a hit that are shown
+	CountsOnly         bool   // whether the numbers of hits are written, and not the hits
+	NameImages         bool   // whether each line of text names the image
+	SummariesElsewhere bool   // whether summaries are written elsewhere, and not here
+	LayerNumbers       bool   // whether mappings have the number of their layer in front
+	WithRules          bool   // whether YARA rules are searched for
+	NameRuleFiles      bool   // whether rules that match have the names of their files
 }
 
 // NewReporter returns a reporter that writes to out in a format: text, jsonl or csv.

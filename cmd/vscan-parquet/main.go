@@ -1,7 +1,8 @@
 // Command vscan-parquet writes parquet for vscan, which starts it and so need not link
-// a library for it. It reads a table from standard input, in the form of
-// vscan/cmd/internal/rowstream, and writes parquet to standard output. Its exit code is 0,
-// or 1 with one line on standard error; what it has written is no parquet file then.
+// a library for that. It reads a table from standard input, in the form that the
+// package vscan/cmd/internal/rowstream describes, and writes parquet to standard
+// output. The exit code is 0, or 1 with one line on standard error; in that case what
+// it has written is no parquet file.
 package main
 
 import (
@@ -18,7 +19,7 @@ func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
 
 const usage = "vscan-parquet is started by vscan: it reads a table of vscan's from standard input and writes parquet to standard output"
 
-// run is the whole program. It returns the exit code.
+// run runs the program and returns the exit code of the process.
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	if len(args) > 0 {
 		fmt.Fprintln(stderr, usage)
@@ -31,7 +32,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	return 0
 }
 
-// advised returns an error with what helps.
+// advised returns an error with advice behind it, where there is any.
 func advised(err error) error {
 	if errors.Is(err, rowstream.ErrVersion) {
 		return fmt.Errorf("%w; if vscan has started this, the two are of different versions: go install ./cmd/... installs both", err)

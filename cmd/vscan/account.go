@@ -12,12 +12,12 @@ import (
 	"vscan/patterns/yara"
 )
 
-// account tells on standard error what the hits alone do not: always what is
-// missing, and with --stats, or to somebody at a terminal, the rest.
+// account tells on standard error what the hits alone do not tell. It always tells what
+// is missing, and with --stats, or to somebody at a terminal, also how the search went.
 func (a *commands) account(f *searchFlags, s *search.Summary, of *imageSearch) {
 	t := of.img
 	seconds := s.Elapsed.Seconds()
-	verbose := f.stats || f.format == "text" && a.Chatty() && !f.several && f.list == ""
+	verbose := f.stats || f.format == "text" && a.Interactive() && !f.several && f.list == ""
 	if verbose {
 		a.Note("%s: %s, %s", t.Arg, t.Format, t.Detail)
 		a.Note("%s: %s in %s scanned in %.3f s (%s/s), kernel %s, %s", t.Arg, wording.Count(s.Hits, "hit"),
@@ -51,7 +51,8 @@ func (a *commands) account(f *searchFlags, s *search.Summary, of *imageSearch) {
 	}
 }
 
-// noteRules tells what else there is to say of rules.
+// noteRules tells which rules could not be decided or were left out, and whether hits
+// of their strings were left out.
 func (a *commands) noteRules(s *search.Summary) {
 	const most = 20
 	r := s.Rules
@@ -69,7 +70,8 @@ func (a *commands) noteRules(s *search.Summary) {
 	}
 }
 
-// noteCut tells of hits that may go on behind what is shown of them.
+// noteCut tells how many hits are as long as a match may be, and so may go on behind
+// what is shown of them.
 func (a *commands) noteCut(s *search.Summary) {
 	if hits, of, first := patternSum(s, s.Cut); hits > 0 {
 		a.Note("%s: %s of %s as long as a match may be, %s, and may go on: --max-match sets more", s.Image,
@@ -77,7 +79,8 @@ func (a *commands) noteCut(s *search.Summary) {
 	}
 }
 
-// noteExcepted tells of matches that exceptions keep from being hits.
+// noteExcepted tells how many matches were dropped because an exception of their
+// pattern holds in them.
 func (a *commands) noteExcepted(s *search.Summary) {
 	matches, of, _ := patternSum(s, s.Excepted)
 	switch {
@@ -88,8 +91,8 @@ func (a *commands) noteExcepted(s *search.Summary) {
 	}
 }
 
-// patternSum returns the sum of numbers by pattern, which patterns they are of, in words, and
-// the first of these.
+// patternSum returns the sum of by, which has a number for each pattern, the patterns
+// whose number is not 0, in words, and the index of the first of these.
 func patternSum(s *search.Summary, by []uint64) (sum uint64, of string, first int) {
 	patterns := uint64(0)
 	for i, n := range by {
@@ -107,8 +110,8 @@ func patternSum(s *search.Summary, by []uint64) (sum uint64, of string, first in
 	return sum, of, first
 }
 
-// noteEndless tells of patterns with a jump without an end that long matches of theirs
-// are not looked for.
+// noteEndless tells which patterns have a jump without an end, so that their matches
+// beyond --max-match are not looked for.
 func (a *commands) noteEndless(f *searchFlags) {
 	n, first := uint64(0), ""
 	for _, p := range f.Patterns {
@@ -127,7 +130,7 @@ func (a *commands) noteEndless(f *searchFlags) {
 	a.Note("%s: a jump without an end: matches of more than %s are not looked for: --max-match sets more", first, wording.Count(f.longest, "byte"))
 }
 
-// whyAbsent says of so many bytes why they are absent.
+// whyAbsent returns a text which says that n bytes are absent, and why.
 func whyAbsent(t *layered.Image, n uint64) string {
 	switch {
 	case t.Live && t.ResidentOnly:

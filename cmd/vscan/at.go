@@ -14,12 +14,12 @@ import (
 	"vscan/engine/search"
 )
 
-// readHits is the addresses of the hits in the jsonl output of searches, of
-// whatever images and patterns. Lines of other types are passed over, and so
-// are empty ones. The error of a line that is no object with a type, or a hit
-// without an address, names file and line.
+// readHits returns the addresses of the hits in files, which hold the jsonl output of
+// searches of any images and patterns; - is standard input. Empty lines and lines of
+// other types are passed over. A line that is no object with a type, or a hit without
+// an address, is an error that names file and line.
 func readHits(files []string, stdin io.Reader) (search.Addresses, error) {
-	set := search.Addresses{} // not nil: no hits are no reason to look everywhere
+	set := search.Addresses{} // not nil, which would ask for a search of all addresses
 	for _, name := range files {
 		r := stdin
 		if name == "-" {
@@ -43,10 +43,11 @@ func readHits(files []string, stdin io.Reader) (search.Addresses, error) {
 	return slices.Compact(set), nil
 }
 
-// longestLine is more than vscan writes; --bytes 1048576 takes 8 MiB.
+// longestLine is the most bytes of a line that is read. The longest line that vscan
+// writes, with --bytes 1048576, has 8 MiB.
 const longestLine = 32 << 20
 
-// appendHits appends to s the addresses of the hits that r has.
+// appendHits appends to s the addresses of the hits in r, whose name is for errors.
 func appendHits(s search.Addresses, name string, r io.Reader) (search.Addresses, error) {
 	br := bufio.NewReaderSize(r, 1<<16)
 	for line := 1; ; line++ {
@@ -76,8 +77,7 @@ func appendHits(s search.Addresses, name string, r io.Reader) (search.Addresses,
 	}
 }
 
-// hitAddr is the address of a hit. It is false where the line is something
-// else.
+// hitAddr returns the address of the hit that a line holds, and whether it holds one.
 func hitAddr(line []byte) (addr.Addr, bool, error) {
 	if a, ok := plainHit(line); ok {
 		return a, true, nil
@@ -104,9 +104,9 @@ func hitAddr(line []byte) (addr.Addr, bool, error) {
 	return a, true, err
 }
 
-// plainHit reads a line as the command writes it, several times faster. What it
-// looks for can be nothing but a key of the object: in a string the quotes
-// would have a backslash in front.
+// plainHit does what hitAddr does for a line as vscan writes it, several times faster,
+// and reports whether it could. The text ,"addr":" can only be a key of the object:
+// within a string, the quotation marks would have a backslash in front of them.
 func plainHit(line []byte) (addr.Addr, bool) {
 	rest, ok := bytes.CutPrefix(line, []byte(`{"type":"hit",`))
 	before, rest, found := bytes.Cut(rest, []byte(`,"addr":"`))

@@ -19,7 +19,7 @@ func TestReadHits(t *testing.T) {
 		{`{"type":"hit","image":"a","addr":"0x10","pattern":"x","len":1,"mapping":"m","offset":0,"bytes":"00"}` + "\n", search.Addresses{16}, ""},
 		{`{"type":"hit","image":"a","addr":"0xffffffffffffffff"}   ` + "\n\n" + `{"type":"hit","addr":"1"}` + "\r\n" + `{"addr":"1","type":"hit"}`,
 			search.Addresses{1, addr.Max}, ""},
-		// Keys in strings and in other objects are none of the line's.
+		// A key within a string, or of an inner object, is no key of the line.
 		{`{"type":"hit","image":",\"addr\":\"0x1\",","addr":"0x2"}`, search.Addresses{2}, ""},
 		{`{"type":"hit","x":{"y":1,"addr":"0x1"},"addr":"0x2"}`, search.Addresses{2}, ""},
 		{`{"type":"summary","addr":"x"}` + "\n" + `{"type":"news","addr":7}`, search.Addresses{}, "f:2: "},
@@ -57,7 +57,7 @@ func FuzzHitAddr(f *testing.F) {
 			hitAddr(line)
 			return
 		}
-		// What is read fast is what is read slowly.
+		// plainHit reads what encoding/json reads.
 		slow, ok, err := hitAddr(append([]byte(" "), line...))
 		if err != nil || !ok || slow != plain {
 			t.Fatalf("%q: %v, but %v, %v, %v", line, plain, slow, ok, err)

@@ -14,8 +14,8 @@ import (
 	"vscan/cmd/vscan/internal/graphcmd"
 )
 
-// The companion beside vscan is taken, else that in PATH; without one, the error says
-// where to get it. A file appears whole or not at all.
+// The companion beside vscan is started, and otherwise the one in PATH. Where there is none,
+// the error says how to get it. A file appears whole or not at all.
 func TestExportLooksForCompanion(t *testing.T) {
 	vscan, g := alone(t), gameGraph(t)
 	out := filepath.Join(t.TempDir(), "out.parquet")
@@ -59,7 +59,7 @@ func alone(t *testing.T) string {
 	return to
 }
 
-// exportWith exports a graph as parquet with PATH set. It returns the exit code and
+// exportWith exports a graph as parquet with this PATH. It returns the exit code and
 // what is on standard error.
 func exportWith(t *testing.T, vscan, path, g, out string) (int, string) {
 	t.Helper()
@@ -73,7 +73,7 @@ func exportWith(t *testing.T, vscan, path, g, out string) (int, string) {
 	return cmd.ProcessState.ExitCode(), string(said)
 }
 
-// scripted makes a program of a script of the shell.
+// scripted writes a program that is a script of the shell.
 func scripted(t *testing.T, path, text string) string {
 	t.Helper()
 	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+text+"\n"), 0o755); err != nil {

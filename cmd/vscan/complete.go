@@ -10,17 +10,17 @@ import (
 	"vscan/engine/simd"
 )
 
-// Shells complete file names wherever a command says nothing else. What is said here
-// is for completion alone, and so is done only when a shell asks.
+// A shell completes file names wherever a command says nothing else. What this file says
+// is needed for completion alone, so it runs only when a shell asks.
 
-// isCompletion reports whether a command line is a shell's question.
+// isCompletion reports whether a shell asks for completions with this command line.
 func isCompletion(args []string) bool {
 	return len(args) > 0 && (args[0] == cobra.ShellCompRequestCmd || args[0] == cobra.ShellCompNoDescRequestCmd)
 }
 
-// prepareCompletion has no file names offered where no file can stand: as arguments
-// of commands that take none, and as values of flags that name none. vscan help is
-// completed with its topics too.
+// prepareCompletion keeps shells from offering file names where no file can stand: as
+// arguments of commands that take none, and as values of flags that name no file. It
+// also completes vscan help with its topics.
 func prepareCompletion(root *cobra.Command) {
 	help, _, _ := root.Find([]string{"help"})
 	help.ValidArgsFunction = withTopics(root, help.ValidArgsFunction)
@@ -32,7 +32,7 @@ func prepareCompletion(root *cobra.Command) {
 	}
 }
 
-// allCommands returns a command and those below it.
+// allCommands returns a command and all commands below it.
 func allCommands(cmd *cobra.Command) []*cobra.Command {
 	all := []*cobra.Command{cmd}
 	for _, sub := range cmd.Commands() {
@@ -41,8 +41,8 @@ func allCommands(cmd *cobra.Command) []*cobra.Command {
 	return all
 }
 
-// takesNoFiles reports whether a command takes no arguments: topics of vscan help, and
-// commands that refuse even one.
+// takesNoFiles reports whether no argument of a command can be a file. That holds of
+// topics of vscan help, and of commands that refuse even one argument.
 func takesNoFiles(cmd *cobra.Command) bool {
 	if cmd.ValidArgsFunction != nil || !cmd.Runnable() {
 		return cmd.ValidArgsFunction == nil
@@ -50,8 +50,8 @@ func takesNoFiles(cmd *cobra.Command) bool {
 	return cmd.Args != nil && cmd.Args(cmd, nil) == nil && cmd.Args(cmd, []string{"x"}) != nil
 }
 
-// completeFlag says what the value of a flag is completed with where the flag has not
-// said so itself.
+// completeFlag sets what the value of a flag is completed with, unless the flag has set
+// that itself.
 func completeFlag(cmd *cobra.Command, f *pflag.Flag) {
 	if _, said := cmd.GetFlagCompletionFunc(f.Name); said {
 		return
@@ -66,8 +66,8 @@ func completeFlag(cmd *cobra.Command, f *pflag.Flag) {
 	}
 }
 
-// namesFile reports whether a value, as the help text calls it, is the name of a file
-// or folder.
+// namesFile reports whether a flag's value, named as in the help text, is a file or a
+// folder.
 func namesFile(value string) bool {
 	return slices.ContainsFunc([]string{"FILE", "DIR", "PAGE"}, func(name string) bool { return strings.HasPrefix(value, name) })
 }
@@ -83,7 +83,8 @@ func completeLevels(*cobra.Command, []string, string) ([]cobra.Completion, cobra
 	return names, cobra.ShellCompDirectiveNoFileComp
 }
 
-// withTopics returns what offers the topics of vscan help behind the commands.
+// withTopics returns a function that offers the topics of vscan help behind what
+// commands offers.
 func withTopics(root *cobra.Command, commands cobra.CompletionFunc) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, args []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
 		offered, directive := commands(cmd, args, typed)

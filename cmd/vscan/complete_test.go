@@ -19,10 +19,10 @@ func completions(t *testing.T, args ...string) (offered []string, files bool) {
 	}
 	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
 	last := len(lines) - 1
-	return lines[:last], lines[last] == ":0" // cobra's ShellCompDirectiveDefault
+	return lines[:last], lines[last] == ":0" // the number of cobra's ShellCompDirectiveDefault
 }
 
-// Names of files are offered where a file can stand, and nowhere else.
+// A shell offers names of files where a file can stand, and nowhere else.
 func TestCompletionOffersFiles(t *testing.T) {
 	for _, c := range []struct {
 		line  string
@@ -55,7 +55,7 @@ func TestCompletionOffersNames(t *testing.T) {
 	}
 }
 
-// vscan help patterns is the page of the documents without the marks of Markdown.
+// vscan help patterns prints docs/patterns.md without the marks of Markdown.
 func TestHelpPatterns(t *testing.T) {
 	for _, args := range [][]string{{"help", "patterns"}, {"patterns"}, {"patterns", "--help"}} {
 		var out, complaints bytes.Buffer

@@ -12,11 +12,11 @@ import (
 	"vscan/cmd/vscan/internal/cli"
 )
 
-// docs/output.md is the contract of what is written; its tables are what the tests
-// compare with.
+// docs/output.md lays down what the command writes. The tests compare what is written with
+// the tables of that page.
 
-// outputTables returns the rows of the tables of docs/output.md: the first cell, and
-// the second.
+// outputTables returns the rows of the tables of docs/output.md: the first cell of
+// each, and the second.
 var outputTables = sync.OnceValue(func() (rows [][2]string) {
 	text, err := os.ReadFile("../../docs/output.md")
 	if err != nil {
@@ -33,20 +33,21 @@ var outputTables = sync.OnceValue(func() (rows [][2]string) {
 // jsonKey is a key of a line of jsonl.
 type jsonKey struct {
 	name     string
-	optional bool // it is in brackets: there only where it has something
+	optional bool // it stands in brackets: a line may lack it
 }
 
-// keyCell is a cell of keys; columns of csv are in one pair of marks.
+// keyCell matches a cell that has keys. The columns of csv are in one pair of marks.
 var keyCell = regexp.MustCompile("^`[a-z_]+`, ")
 
+// quotedWord matches a key, or a column, in the tables of docs/output.md.
 var quotedWord = regexp.MustCompile("`([a-z_]+)`")
 
-// jsonKeys returns, by the type of a line, its keys behind "type".
+// jsonKeys returns, by the type of a line, the keys that stand behind "type".
 var jsonKeys = sync.OnceValue(func() map[string][]jsonKey {
 	types := map[string][]jsonKey{}
 	for _, row := range outputTables() {
 		if !keyCell.MatchString(row[1]) {
-			continue // of another table
+			continue // the row is of another table
 		}
 		names, _, _ := strings.Cut(row[0], " (")
 		for _, name := range quotedWord.FindAllStringSubmatch(names, -1) {
@@ -56,8 +57,8 @@ var jsonKeys = sync.OnceValue(func() map[string][]jsonKey {
 	return types
 })
 
-// readKeys reads the keys of a row: `a`, [`b`, `c`: when they are there], `d` (what it
-// is).
+// readKeys reads the keys of a row, which are written so: `a`, [`b`, `c`: when they are
+// there], `d` (what it is).
 func readKeys(cell string) (keys []jsonKey) {
 	for cell != "" {
 		part, rest, optional := cell, "", false
@@ -92,7 +93,7 @@ func TestReadKeys(t *testing.T) {
 	}
 }
 
-// csvColumns returns the header that docs/output.md has of a table.
+// csvColumns returns the header that docs/output.md gives for a table.
 func csvColumns(t *testing.T, of string) string {
 	t.Helper()
 	for _, row := range outputTables() {
@@ -105,7 +106,7 @@ func csvColumns(t *testing.T, of string) string {
 	return ""
 }
 
-// The columns of csv are those of the contract.
+// The columns of csv are those that docs/output.md has.
 func TestCSVColumns(t *testing.T) {
 	core, err := makeCore(`
 0x1000 r-x /usr/bin/prog =hello 000000 1820000000000000

@@ -12,20 +12,20 @@ import (
 	"testing"
 )
 
-// hostile are names that readers of csv could take for something else.
+// hostile has names that readers of csv could take for something else.
 var hostile = []string{
 	`=HYPERLINK("http://x","y")`, "@SUM(1)", "-1+2", "+1", "a,b", `say "hi"`, "two\nlines", "two\r\nlines", "cr\rcr", "\tTAB", "'quoted", "''",
 	"\x1b[31mred", "right\u202eleft", "bad\xff\xfe", "68756e74657232", "1e400", "007", "true", "2024-01-02", "10:30", "NaN", "NULL", "semi;colon", "größe 世界 😀", " blank ",
 }
 
-// csvFile is a table of csv, as vscan writes it and as encoding/csv reads it, the header among
-// its rows.
+// csvFile is a table of csv: the text that vscan has written, and its rows as
+// encoding/csv reads them, the header included.
 type csvFile struct {
 	name, path string
 	rows       [][]string
 }
 
-// hostileFiles is the csv of a search, a map and a graph whose patterns and
+// hostileFiles returns the csv of a search, a map and a graph whose patterns and
 // mappings have hostile names.
 func hostileFiles(t *testing.T) []csvFile {
 	t.Helper()
@@ -67,7 +67,7 @@ func hostileFiles(t *testing.T) []csvFile {
 	return all
 }
 
-// No cell begins with what a spreadsheet runs.
+// No cell begins with a character that makes a spreadsheet run it.
 func TestCSVRunsNothing(t *testing.T) {
 	for _, f := range hostileFiles(t) {
 		for _, row := range f.rows {
@@ -80,8 +80,8 @@ func TestCSVRunsNothing(t *testing.T) {
 	}
 }
 
-// readers are programs that read the csv at a path and write its rows as an
-// array of arrays of strings. They guess types as they do by default.
+// readers are programs that read the csv at a path, and write its rows as an array of
+// arrays of strings, or of objects. They guess types as they do by default.
 var readers = []struct {
 	name, needs string
 	command     []string
@@ -91,8 +91,8 @@ var readers = []struct {
 	{"duckdb", "node", []string{"node", "testdata/csv/duckdb.mjs"}},
 }
 
-// Who reads csv and guesses gets what was written, cell by cell. Where
-// VSCAN_TEST_CSV is set, as in CI, all of them have to be there.
+// Programs that read csv and guess the types of cells get what was written, cell by cell. Where
+// VSCAN_TEST_CSV is set, as in CI, all of these programs have to be there.
 func TestCSVReaders(t *testing.T) {
 	files := hostileFiles(t)
 	for _, r := range readers {
@@ -120,8 +120,8 @@ func TestCSVReaders(t *testing.T) {
 	}
 }
 
-// compareRows compares rows as a program has read them: arrays, the header
-// among them, or objects.
+// compareRows compares rows as a program has read them: arrays, the header included, or
+// objects.
 func compareRows(t *testing.T, name string, out []byte, want [][]string) {
 	t.Helper()
 	var got [][]string
@@ -134,7 +134,7 @@ func compareRows(t *testing.T, name string, out []byte, want [][]string) {
 		for _, o := range objects {
 			var row []string
 			for _, column := range want[0] {
-				if o[column] == nil { // no text, to some
+				if o[column] == nil { // some programs take an empty cell for no value
 					o[column] = ""
 				}
 				row = append(row, fmt.Sprint(o[column]))
@@ -147,7 +147,7 @@ func compareRows(t *testing.T, name string, out []byte, want [][]string) {
 	}
 	for i := range want {
 		for j := range got[i] {
-			got[i][j] = strings.ReplaceAll(got[i][j], "\r\n", "\n") // as encoding/csv has them
+			got[i][j] = strings.ReplaceAll(got[i][j], "\r\n", "\n") // as encoding/csv reads them
 		}
 		if !slices.Equal(got[i], want[i]) {
 			t.Errorf("%s, row %d: %q, want %q", name, i, got[i], want[i])

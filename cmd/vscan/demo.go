@@ -18,16 +18,17 @@ import (
 	"vscan/patterns"
 )
 
-// demoPages are the bytes of the demo's image: some pages of a made-up
-// program's memory, as text with escapes. What is not written is zero.
+// demoPages is the text of the demo's image: some pages of a made-up program's
+// memory, with escapes. Bytes that it does not give are zero.
 //
 //go:embed demo.txt
 var demoPages string
 
+// demoPage is the size of a page of the demo's image, in bytes.
 const demoPage = 4096
 
-// demoImage lays the pages out: overlapping mappings, a hole, bytes that were
-// not saved, and a word that runs from one mapping into the next.
+// demoImage returns the image of the demo. It has mappings that lie over one another, a
+// hole, bytes that were not saved, and text that runs from one mapping into the next.
 func demoImage() (*layered.Image, error) {
 	pages := map[string][]byte{}
 	for name, body := range demoSections(demoPages) {
@@ -48,7 +49,7 @@ func demoImage() (*layered.Image, error) {
 	rw, rx := engine.PermRead|engine.PermWrite, engine.PermRead|engine.PermExecute
 	space, err := engine.NewSpace(
 		mapping("/usr/bin/demo", 0x400000, rx, pages["text"], pages["hidden"]),
-		mapping("[heap]", 0x402000, rw, pages["heap"]), // goes on where the program ends
+		mapping("[heap]", 0x402000, rw, pages["heap"]), // begins where the program ends
 		mapping("[stack]", 0x7ffe00000000, rw, make([]byte, demoPage), pages["stack"]),
 		mapping("patched", 0x401000, rx, pages["patch"]), // lies over the program's second page
 		engine.Mapping{Range: addr.Range{First: 0x7ffe00002000, Last: 0x7ffe00003fff}, State: engine.Absent,
@@ -62,8 +63,9 @@ func demoImage() (*layered.Image, error) {
 	}}, nil
 }
 
-// demoSections reads demo.txt: a line [NAME] begins a page, a line OFFSET TEXT
-// puts text there, with escapes as in a text: pattern.
+// demoSections reads demo.txt and returns the texts of each page by their offsets. A
+// line [NAME] begins a page, and a line OFFSET TEXT puts text there, with escapes as in
+// a text: pattern.
 func demoSections(text string) map[string]map[int][]byte {
 	out := map[string]map[int][]byte{}
 	var page map[int][]byte
@@ -93,6 +95,7 @@ func demoSections(text string) map[string]map[int][]byte {
 	return out
 }
 
+// demoPatterns is what the demo searches for.
 var demoPatterns = []string{"secret=text:correct horse", "heap=ptr:@[heap]", "elf=hex:7f454c46", "hidden=text:old password"}
 
 func (a *commands) demoCommand() *cobra.Command {
@@ -108,13 +111,15 @@ another mapping hides.`,
 	}
 }
 
+// demo prints the address space of the demo's image, searches it, and tells the
+// account.
 func (a *commands) demo(cmd *cobra.Command) error {
 	t, err := demoImage()
 	if err != nil {
 		return err
 	}
 	say := func(format string, args ...any) { fmt.Fprintf(a.Out, format+"\n", args...) }
-	rep := report.NewTextReporter(report.Base{Out: a.Out}, report.Style{Color: a.Out.WantsColor("auto"), Aligned: true, Context: 16})
+	rep := report.NewReporter(a.Out, "text", report.Style{Color: a.Out.WantsColor("auto"), Aligned: true, Context: 16})
 
 	say("The address space (vscan map): \"patched\" lies over the second page of the")
 	say("program, up to the heap; between heap and stack there is a hole.\n")
@@ -147,10 +152,10 @@ func (a *commands) demo(cmd *cobra.Command) error {
 		say("%6d  %s", s.Counts[i], name)
 	}
 	say("\nNext: vscan find PATTERN IMAGE on a core, a memory dump or pid:N; vscan --help.")
-	return rep.Err
+	return rep.WriteError()
 }
 
-// printing hands what a search finds to a reporter.
+// printing is a sink that hands what a search finds to a reporter, and no summary.
 type printing struct{ report.Reporter }
 
 func (p printing) Begin(s *search.Search) error {

@@ -15,7 +15,7 @@ import (
 	"vscan/cmd/vscan/internal/console"
 )
 
-// The examples of the help texts work, on images that have what they look for.
+// The examples of the help texts work, with images that have what the examples look for.
 func TestExamples(t *testing.T) {
 	sh, err := exec.LookPath("sh")
 	if err != nil {
@@ -58,7 +58,7 @@ func TestExamples(t *testing.T) {
 			line = strings.TrimSpace(line)
 			examples++
 			if strings.Contains(line, "pid:") {
-				continue // of a process that is not there
+				continue // the example is about a process that is not there
 			}
 			if cmd.Name() != "vscan" && !strings.HasPrefix(line, cmd.CommandPath()) {
 				t.Errorf("%s: %q is of another command", cmd.Name(), line)
@@ -80,8 +80,7 @@ func TestExamples(t *testing.T) {
 	}
 }
 
-// What docs/coming-from.md says is typed here works, on images that have what it
-// looks for.
+// The commands of vscan in docs/coming-from.md work, with images that have what they look for.
 func TestComingFrom(t *testing.T) {
 	sh, err := exec.LookPath("sh")
 	if err != nil {
@@ -123,7 +122,7 @@ func TestComingFrom(t *testing.T) {
 				continue
 			}
 			commands++
-			// The program under the core is no ELF file here.
+			// In this test, the program under the core is no ELF file.
 			command := strings.ReplaceAll(strings.ReplaceAll(quoted, "\x00", "|"), "--under ./prog", "--under ./prog@0x400000")
 			sh := exec.Command(sh, "-c", command)
 			sh.Dir = dir
@@ -137,8 +136,8 @@ func TestComingFrom(t *testing.T) {
 	}
 }
 
-// What README.md and docs/yara.md say is typed works, line by line, on images that
-// have what it looks for.
+// The commands of README.md and docs/yara.md work, line by line, with images that have what
+// they look for.
 func TestReadmeCommands(t *testing.T) {
 	sh, err := exec.LookPath("sh")
 	if err != nil {
@@ -179,7 +178,7 @@ func TestReadmeCommands(t *testing.T) {
 		for line := range strings.Lines(string(text)) {
 			line = strings.TrimSuffix(line, "\n")
 			if !strings.HasPrefix(line, "    vscan ") || strings.Contains(line, "pid:") {
-				continue // of a process that is not there
+				continue // the example is about a process that is not there
 			}
 			commands++
 			sh := exec.Command(sh, "-c", here.Replace(line))
@@ -194,7 +193,7 @@ func TestReadmeCommands(t *testing.T) {
 	}
 }
 
-// A command is the same whether it is made alone or beside all others.
+// A command is the same whether it is made alone or together with all others.
 func TestCommandAlone(t *testing.T) {
 	a := &commands{&cli.App{}}
 	all := a.root(nil)

@@ -12,13 +12,13 @@ import (
 	"vscan/patterns"
 )
 
-// explain prints how patterns would be looked for, in each of the images or,
-// where none is given, in one that says nothing of itself. Nothing is scanned.
+// explain prints how patterns would be looked for in each of the images. Where no image
+// is given, it does so for an image that says nothing of itself. Nothing is searched.
 func (a *commands) explain(f *searchFlags, pats []patterns.Pattern, images []string) error {
 	if err := f.complete(); err != nil {
 		return err
 	}
-	f.ask(pats)
+	f.fillQuery(pats)
 	if len(images) == 0 {
 		if f.align.Word && f.image.Word == "" {
 			return fmt.Errorf("--align word asks for the word size: give --word 4|8, or an image")
@@ -29,7 +29,7 @@ func (a *commands) explain(f *searchFlags, pats []patterns.Pattern, images []str
 		}
 		about, err := f.Target(img)
 		if err != nil {
-			return cli.Flagged(err)
+			return cli.NameFlags(err)
 		}
 		about.Mapping = nil
 		return a.explainIn(f, pats, about)
@@ -49,7 +49,7 @@ func (a *commands) explain(f *searchFlags, pats []patterns.Pattern, images []str
 				err = a.explainIn(f, pats, about)
 			}
 			if err != nil {
-				return cli.InImage(arg, cli.Flagged(err))
+				return cli.InImage(arg, cli.NameFlags(err))
 			}
 			return nil
 		}()
@@ -60,6 +60,7 @@ func (a *commands) explain(f *searchFlags, pats []patterns.Pattern, images []str
 	return nil
 }
 
+// explainIn prints how patterns would be looked for in an image that is as about says.
 func (a *commands) explainIn(f *searchFlags, pats []patterns.Pattern, about patterns.Target) error {
 	set, err := patterns.Compile(pats, about)
 	if err != nil {
@@ -99,18 +100,21 @@ func (a *commands) explainIn(f *searchFlags, pats []patterns.Pattern, about patt
 	return nil
 }
 
-// explainer writes what is sought.
+// explainer prints how the patterns of a set are looked for, and sums up what that
+// costs.
 type explainer struct {
 	out  *cli.App
-	rate float64 // of candidates, in all
-	slow int     // patterns that look at all of memory
+	rate float64 // candidates a byte, of all patterns so far
+	slow int     // how many patterns so far have to be looked for at every place
 }
 
+// say writes a line.
 func (e *explainer) say(format string, args ...any) { fmt.Fprintf(e.out.Out, format+"\n", args...) }
 
-// mostSought is how many needles or anchors of a pattern are listed.
+// mostSought is the most needles or anchors of a pattern that are listed.
 const mostSought = 16
 
+// pattern prints what is sought of one pattern.
 func (e *explainer) pattern(all []engine.Sought) {
 	var of *patterns.Expr
 	for i, s := range all {
@@ -148,6 +152,7 @@ func (e *explainer) pattern(all []engine.Sought) {
 	}
 }
 
+// expression prints how long the matches of an expression are, and where they may lie.
 func (e *explainer) expression(x *patterns.Expr) {
 	length := fmt.Sprintf("%d to %d bytes", x.MinLen, x.MaxLen)
 	if x.MinLen == x.MaxLen {
@@ -156,6 +161,8 @@ func (e *explainer) expression(x *patterns.Expr) {
 	e.say("  expression  matches of %s%s, verified", length, aligned(x.Align))
 }
 
+// byFinder returns what is to be said of an expression that skips memory by itself; ""
+// where it does not.
 func byFinder(x *patterns.Expr) string {
 	if _, ok := x.Matcher.(patterns.Finder); ok {
 		return ", but for those that its own quick look rules out"
@@ -163,6 +170,7 @@ func byFinder(x *patterns.Expr) string {
 	return ""
 }
 
+// prefixed returns s with a prefix, or "" where s is "".
 func prefixed(prefix, s string) string {
 	if s == "" {
 		return ""
@@ -170,6 +178,7 @@ func prefixed(prefix, s string) string {
 	return prefix + s
 }
 
+// aligned returns the part of a line that tells an alignment; "" where there is none.
 func aligned(n uint64) string {
 	if n <= 1 {
 		return ""
@@ -177,6 +186,7 @@ func aligned(n uint64) string {
 	return fmt.Sprintf(", at multiples of %d", n)
 }
 
+// places returns in words where in a match an anchor begins: at offsets first to last.
 func places(first, last int) string {
 	if first == last {
 		return fmt.Sprintf("at byte %d", first)
@@ -184,11 +194,12 @@ func places(first, last int) string {
 	return fmt.Sprintf("at bytes %d to %d", first, last)
 }
 
-// mostSpelled is how many bytes are spelled out.
+// mostSpelled is the most bytes that are written out.
 const mostSpelled = 32
 
-// spelled is bytes as a hex: pattern has them, where whole digits count or not;
-// other masks stand behind. What prints in ASCII is shown as well.
+// spelled returns bytes as a hex: pattern has them, with ? for digits that do not
+// count, and behind them as text. A mask that is not made of whole digits stands at the
+// end.
 func spelled(lit, mask []byte) string {
 	var b strings.Builder
 	var text []byte
@@ -223,9 +234,10 @@ func spelled(lit, mask []byte) string {
 	return b.String()
 }
 
-// mostRanges is how many ranges of a number are listed.
+// mostRanges is the most ranges of a number that are listed.
 const mostRanges = 8
 
+// words returns a description of words: their size, byte order and ranges.
 func words(w *patterns.Words) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s, %v-endian, in", wording.Count(uint64(w.Size), "byte"), w.Order)
@@ -238,7 +250,7 @@ func words(w *patterns.Words) string {
 	return b.String()
 }
 
-// oneIn is a rate in words.
+// oneIn returns in words how frequent candidates are; rate is candidates a byte.
 func oneIn(rate float64) string {
 	switch {
 	case rate <= 0:

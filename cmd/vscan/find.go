@@ -107,7 +107,7 @@ func (a *commands) findCommand() *cobra.Command {
 				return cli.UsageError(cmd, "--rule-scope mapping searches each mapping by itself, where a match ends with the mapping: search for patterns that are no rules apart")
 			}
 			if f.matchOnly && !cmd.Flags().Changed("bytes") {
-				f.bytes = report.MaxShown
+				f.bytes = report.MaxHitBytes
 			}
 			if err := noFolders(images, f.recursive); err != nil {
 				return err
@@ -119,7 +119,7 @@ func (a *commands) findCommand() *cobra.Command {
 				a.noteLeftOut(&f)
 				a.noteTrailing(pats)
 			}
-			if err := f.someRule(p.ruleArgs); err != nil {
+			if err := f.requireRule(p.ruleArgs); err != nil {
 				if f.quiet {
 					a.noteLeftOut(&f)
 				}
@@ -159,10 +159,10 @@ func (a *commands) findCommand() *cobra.Command {
 	return cmd
 }
 
-// listFlag is -l or -L, of which the last counts.
+// listFlag is the flag -l or -L. Where both are given, the last one counts.
 type listFlag struct {
-	*string
-	is string
+	*string        // searchFlags.list
+	is      string // what the flag sets it to
 }
 
 func (l listFlag) Type() string     { return "bool" }
@@ -177,8 +177,8 @@ func (l listFlag) Set(s string) error {
 	return err
 }
 
-// modify is the patterns with what -i, -w and --no-exceptions ask of all. The error joins those
-// of the patterns that have no part in it.
+// modify returns the patterns with what -i, -w and --no-exceptions ask of all of them.
+// The error joins one error for each pattern that cannot do so.
 func (f *searchFlags) modify(pats []patterns.Pattern) ([]patterns.Pattern, error) {
 	if f.noExcept {
 		for i, p := range pats {
@@ -210,18 +210,19 @@ func (f *searchFlags) modify(pats []patterns.Pattern) ([]patterns.Pattern, error
 	return pats, errors.Join(errs...)
 }
 
-// patternArgs are where find has its patterns from.
+// patternArgs are the arguments that give find its patterns.
 type patternArgs struct {
 	exprs, files, literals, sets []string
-	stdin                        io.Reader // the file -
-	noImages                     bool      // there need be none
+	stdin                        io.Reader // what is read for the file -
+	noImages                     bool      // whether the command runs without an image
 
 	ruleReader
-	others int // how many patterns there are besides
+	others int // how many patterns there are that are not from rules
 }
 
-// split is all patterns that the flags and arguments give, and the images that
-// remain of the arguments. The error joins what is wrong with any pattern.
+// split returns the patterns that flags and arguments give, and the arguments that are
+// images. The error joins what is wrong with any of the patterns. The end of the
+// command's context ends the reading.
 func (p *patternArgs) split(cmd *cobra.Command, args []string) ([]patterns.Pattern, []string, error) {
 	var images []string
 	pats, err := await.Result(cmd.Context(), func() (pats []patterns.Pattern, err error) {
@@ -234,6 +235,7 @@ func (p *patternArgs) split(cmd *cobra.Command, args []string) ([]patterns.Patte
 	return pats, images, err
 }
 
+// read does what split does, and does not watch the context.
 func (p *patternArgs) read(cmd *cobra.Command, args []string) ([]patterns.Pattern, []string, error) {
 	if len(p.exprs)+len(p.files)+len(p.literals)+len(p.sets) == 0 {
 		if len(args) == 0 {
@@ -251,7 +253,7 @@ func (p *patternArgs) read(cmd *cobra.Command, args []string) ([]patterns.Patter
 		p.others += len(more)
 		errs = append(errs, err)
 	}
-	rulesAt := 0 // where those of rules stand among the patterns
+	rulesAt := 0 // the index at which the patterns of rules stand among the others
 	errs = append(errs, p.define())
 	for _, e := range p.exprs {
 		pat, err := patterns.Parse(e)
@@ -285,7 +287,7 @@ func (p *patternArgs) read(cmd *cobra.Command, args []string) ([]patterns.Patter
 	return pats, args, errors.Join(errs...)
 }
 
-// readPatterns reads the patterns of a file, of which there is at least one.
+// readPatterns returns the patterns of a file. A file without a pattern is an error.
 func (p *patternArgs) readPatterns(name string, parse func(string, io.Reader) ([]patterns.Pattern, error)) ([]patterns.Pattern, error) {
 	pats, err := readFile(p.stdin, name, parse)
 	if err == nil && len(pats) == 0 {
@@ -294,7 +296,7 @@ func (p *patternArgs) readPatterns(name string, parse func(string, io.Reader) ([
 	return pats, err
 }
 
-// readFile parses a file, or standard input where it is named -.
+// readFile returns what parse makes of a file, or of standard input if its name is -.
 func readFile[T any](stdin io.Reader, name string, parse func(string, io.Reader) (T, error)) (T, error) {
 	if name == "-" {
 		return parse(fileName(name), stdin)
@@ -308,7 +310,7 @@ func readFile[T any](stdin io.Reader, name string, parse func(string, io.Reader)
 	return parse(name, file)
 }
 
-// fileName is how messages call a file.
+// fileName returns the name of a file for messages.
 func fileName(name string) string {
 	if name == "-" {
 		return "standard input"
@@ -350,8 +352,9 @@ path will do). Addresses may be places, as libc.so.6+0x1d2000. Words are aligned
 	return cmd
 }
 
-// refPattern is the pattern of the words that point at a target. Where an end of
-// a range is a place, the image has to say where it is.
+// refPattern returns the pattern of the words that point at a target. Where an end of a
+// range is named and not a number, the image has to say where it is, so the pattern
+// holds the text.
 func refPattern(target string) (patterns.Pattern, error) {
 	if strings.HasPrefix(target, "@") || !where.IsRange(target) || where.Numeric(target) {
 		return patterns.ParsePointer(target)

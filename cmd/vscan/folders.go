@@ -15,27 +15,27 @@ import (
 	"vscan/internal/wording"
 )
 
-// imageArg is an image to search: as given, or found in a folder.
+// imageArg names an image to search.
 type imageArg struct {
 	path  string
-	found bool
+	found bool // whether it was found below a folder, and not given as an argument
 }
 
-// tally is the account of a whole run.
+// tally is the account of all images of a command.
 type tally struct {
-	searched, withHits uint64 // images
-	hits, scanned      uint64 // scanned: bytes
+	searched, withHits uint64 // how many images were searched, and how many of them have a hit
+	hits, scanned      uint64 // hits, and bytes that were scanned
 	started            time.Time
-	skipped            []skipped // in the order of their first
+	skipped            []skipped // a reason each, in the order in which they came up first
 }
 
-// skipped is files that were passed over, for one reason.
+// skipped counts the files that were passed over for one reason.
 type skipped struct {
-	one, many string // what they are
+	one, many string // what one such file is called, and several
 	n         uint64
 }
 
-// Why a file below a folder is none to search.
+// The reasons for which a file below a folder is not searched.
 var (
 	skipHidden  = skipped{one: "hidden file or folder", many: "hidden files and folders"}
 	skipLink    = skipped{one: "symbolic link", many: "symbolic links"}
@@ -46,6 +46,7 @@ var (
 	skipUnread  = skipped{one: "file of a format that is not read", many: "files of formats that are not read"}
 )
 
+// skip counts a file that is passed over.
 func (t *tally) skip(why skipped) {
 	for i := range t.skipped {
 		if t.skipped[i].one == why.one {
@@ -57,7 +58,8 @@ func (t *tally) skip(why skipped) {
 	t.skipped = append(t.skipped, why)
 }
 
-func (t *tally) of(why skipped) uint64 {
+// numberOf returns how many files were passed over for a reason.
+func (t *tally) numberOf(why skipped) uint64 {
 	for _, s := range t.skipped {
 		if s.one == why.one {
 			return s.n
@@ -66,7 +68,7 @@ func (t *tally) of(why skipped) uint64 {
 	return 0
 }
 
-// count adds an image that was searched.
+// count adds the account of an image that was searched.
 func (t *tally) count(s *search.Summary) {
 	t.searched++
 	t.hits += s.Hits
@@ -76,8 +78,9 @@ func (t *tally) count(s *search.Summary) {
 	}
 }
 
-// gather is the images that arguments stand for: with -r those below folders,
-// in the order of their names, and those that a pattern of names has.
+// gather returns the images that arguments stand for. With -r, a folder stands for the
+// files below it in the order of their names, and a pattern of names for the files that
+// it matches.
 func (s *searching) gather(args []string) []imageArg {
 	s.started = time.Now()
 	var all []imageArg
@@ -86,9 +89,9 @@ func (s *searching) gather(args []string) []imageArg {
 			all = append(all, imageArg{path: arg})
 			continue
 		}
-		for _, name := range globbed(arg) {
+		for _, name := range globFiles(arg) {
 			if info, err := os.Stat(name); err == nil && info.IsDir() {
-				all = append(all, s.below(name)...)
+				all = append(all, s.filesBelow(name)...)
 			} else {
 				all = append(all, imageArg{path: name})
 			}
@@ -97,7 +100,8 @@ func (s *searching) gather(args []string) []imageArg {
 	return all
 }
 
-// noFolders refuses folders where they do not stand for what is in them.
+// noFolders returns an error for each image that is a folder, unless folders stand for
+// the files below them.
 func noFolders(images []string, recursive bool) error {
 	var errs []error
 	for _, name := range images {
@@ -108,9 +112,9 @@ func noFolders(images []string, recursive bool) error {
 	return errors.Join(errs...)
 }
 
-// globbed is the files that a pattern of names has, as a shell would have it;
-// what is the name of a file, or has none, stands for itself.
-func globbed(arg string) []string {
+// globFiles returns the files that a pattern of names matches, as a shell would. An
+// argument that is the name of a file, or that matches nothing, stands for itself.
+func globFiles(arg string) []string {
 	if _, err := os.Lstat(arg); err == nil || !strings.ContainsAny(arg, "*?[") {
 		return []string{arg}
 	}
@@ -132,15 +136,15 @@ func globbed(arg string) []string {
 
 func isHidden(name string) bool { return strings.HasPrefix(name, ".") && name != "." && name != ".." }
 
-// below is the files in a folder and in those below it. Links are not followed,
-// so that nothing outside is searched and nothing twice.
-func (s *searching) below(folder string) []imageArg {
+// filesBelow returns the files below a folder. Links are not followed, so that nothing
+// outside of the folder is searched, and nothing twice.
+func (s *searching) filesBelow(folder string) []imageArg {
 	var all []imageArg
 	fs.WalkDir(os.DirFS(folder), ".", func(path string, d fs.DirEntry, err error) error {
 		name := filepath.Join(folder, filepath.FromSlash(path))
 		switch {
 		case err != nil:
-			s.fail(fmt.Errorf("%s: %w", name, cause(err)))
+			s.fail(fmt.Errorf("%s: %w", name, withoutPath(err)))
 			if d != nil && d.IsDir() {
 				return fs.SkipDir
 			}
@@ -154,7 +158,7 @@ func (s *searching) below(folder string) []imageArg {
 			s.skip(skipLink)
 		case !d.Type().IsRegular():
 			s.skip(skipSpecial)
-		case isEmpty(d) && !s.f.image.EmptyRaw():
+		case isEmpty(d) && !s.f.image.TakesEmpty():
 			s.skip(skipEmpty)
 		default:
 			all = append(all, imageArg{name, true})
@@ -169,8 +173,9 @@ func isEmpty(d fs.DirEntry) bool {
 	return err == nil && info.Size() == 0
 }
 
-// cause is an error about a path without the path, which is one in the folder.
-func cause(err error) error {
+// withoutPath returns the cause of an error about a path, which the path is not part
+// of.
+func withoutPath(err error) error {
 	var e *fs.PathError
 	if errors.As(err, &e) {
 		return e.Err
@@ -178,11 +183,11 @@ func cause(err error) error {
 	return err
 }
 
-// skips reports whether a file below a folder, and what came of opening it, is
-// no image to search. It closes what was opened. A dump in a format that is not
-// read makes the search incomplete; a container that may hold one does so where
-// nothing is found.
-func (s *searching) skips(path string, t *layered.Image, err error) bool {
+// passOver reports whether a file that was found below a folder is not searched, by
+// what came of opening it: t or err. It counts such a file, and closes it if it is
+// open. A dump of a format that is not read makes the search incomplete at once; a
+// container, which may hold a dump, does so in settle, where nothing was found.
+func (s *searching) passOver(path string, t *layered.Image, err error) bool {
 	var unread *image.UnsupportedError
 	switch {
 	case err == nil && t.Format == string(image.FormatRaw) && s.f.image.Format == "" && !strings.EqualFold(filepath.Ext(path), ".vmem"):
@@ -193,7 +198,7 @@ func (s *searching) skips(path string, t *layered.Image, err error) bool {
 	case unread.IsProgram():
 		s.skip(skipProgram)
 	default:
-		if s.skip(skipUnread); !s.f.quiet && s.of(skipUnread) <= maxTold {
+		if s.skip(skipUnread); !s.f.quiet && s.numberOf(skipUnread) <= maxTold {
 			s.Note("not searched: %v", err)
 		}
 		s.Incomplete = s.Incomplete || unread.IsDump()
@@ -201,13 +206,13 @@ func (s *searching) skips(path string, t *layered.Image, err error) bool {
 	return true
 }
 
-// maxTold is how many files of formats that are not read are told one by one.
+// maxTold is the most files of formats that are not read that are told one by one.
 const maxTold = 20
 
-// noteTally tells how a search of folders went, or at a terminal one of several
-// images.
+// noteTally tells how the search of folders went, and at a terminal also how one of
+// several images did.
 func (s *searching) noteTally() {
-	if s.f.quiet || !s.f.recursive && !(s.f.several && s.f.format == "text" && s.Chatty()) {
+	if s.f.quiet || !s.f.recursive && !(s.f.several && s.f.format == "text" && s.Interactive()) {
 		return
 	}
 	line := fmt.Sprintf("%s searched, %s in %s, %s in %.3f s", wording.Count(s.searched, "image"), wording.Count(s.hits, "hit"),
@@ -226,16 +231,16 @@ func (s *searching) noteTally() {
 	if len(why) > 0 {
 		line += "; skipped: " + strings.Join(why, ", ")
 	}
-	if s.of(skipUnknown) > 0 {
+	if s.numberOf(skipUnknown) > 0 {
 		line += " (--image-format raw searches files of any format as they are)"
 	}
 	s.Note("%s", line)
 }
 
-// settle puts into the outcome what folders had: nothing was found is said only
-// where all that may be an image was looked at.
+// settle makes the outcome incomplete where a folder may hold an image that was not
+// looked at and nothing was found, for then it is not known that there is nothing.
 func (s *searching) settle() {
-	if s.f.recursive && !s.Found && (s.searched == 0 || s.of(skipUnread) > 0) {
+	if s.f.recursive && !s.Found && (s.searched == 0 || s.numberOf(skipUnread) > 0) {
 		s.Incomplete = true
 	}
 }

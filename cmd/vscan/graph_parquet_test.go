@@ -14,7 +14,7 @@ import (
 	"vscan/engine/graph"
 )
 
-// parquetEdge is a row of an exported graph, as it is in the file.
+// parquetEdge is a row of an exported graph, as the file has it.
 type parquetEdge struct {
 	Src        uint64 `parquet:"src,snappy"`
 	Dst        uint64 `parquet:"dst,delta,snappy"`
@@ -29,8 +29,8 @@ type parquetEdge struct {
 	DstModuleOffset uint64 `parquet:"dst_module_offset,delta,snappy"`
 }
 
-// What is written as parquet is what is read from it, more rows than a group
-// has included.
+// What is read from a parquet file is what was written to it, also where there are more rows
+// than a group has.
 func TestParquet(t *testing.T) {
 	b := make([]byte, 8*(1<<20+rowstream.MaxRows+5))
 	for i := 0; i < len(b); i += 8 {

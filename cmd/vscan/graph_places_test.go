@@ -16,9 +16,9 @@ import (
 	"vscan/engine/graph"
 )
 
-// gameGraph is the graph of a program whose data lie 0x5000 above its load base,
-// with a word at +0x5150 that refers to an object, which refers back; and of a
-// mapping that begins in the middle of a page and of a unit.
+// gameGraph returns a graph of a program whose data lie 0x5000 above its load base,
+// with a word at +0x5150 that refers to an object, which refers back. It has a mapping,
+// too, that begins in the middle of a page and of a unit.
 func gameGraph(t *testing.T) string {
 	t.Helper()
 	mapping := func(name string, first addr.Addr, size int, offset uint64, words map[addr.Addr]uint64) engine.Mapping {
@@ -49,7 +49,7 @@ func gameGraph(t *testing.T) string {
 	return path
 }
 
-// A word has the same offset in its module in every output.
+// A word has the same offset in its module in all outputs.
 func TestOnePlaceEverywhere(t *testing.T) {
 	g := gameGraph(t)
 	page, table := filepath.Join(t.TempDir(), "page.html"), filepath.Join(t.TempDir(), "edges.parquet")
@@ -100,8 +100,8 @@ func TestOnePlaceEverywhere(t *testing.T) {
 	}
 }
 
-// checkPage checks the places on the page of gameGraph: those of the tables, of
-// the chains and of the picture, whose nodes are units.
+// checkPage checks the places on the page of gameGraph: those in the tables, in the
+// chains and in the picture, whose nodes are units.
 func checkPage(t *testing.T, html []byte) {
 	t.Helper()
 	start := bytes.Index(html, []byte(`{"name":`))

@@ -13,15 +13,14 @@ import (
 	"vscan/patterns"
 )
 
-// What does not start with a known kind is literal text, so a slip of the pen is
-// looked for as it stands and found nowhere. Where nothing was found, what looks
-// like a slip is told.
+// A pattern that does not start with a known kind is literal text. So a misspelt kind is
+// looked for as it stands, and is found nowhere. Where a search finds nothing, it tells
+// which patterns look misspelt.
 
-// maxHints is how many patterns are told of.
+// maxHints is the most patterns of which a hint is told.
 const maxHints = 5
 
-// noteMisspelt tells which of the patterns look as if something else had been
-// meant.
+// noteMisspelt tells which patterns look as if something else had been meant.
 func (a *commands) noteMisspelt(pats []patterns.Pattern) {
 	told := 0
 	for _, p := range pats {
@@ -41,8 +40,8 @@ func (a *commands) noteMisspelt(pats []patterns.Pattern) {
 	}
 }
 
-// misspelt says what a literal was probably meant to be, "" where it looks like
-// one.
+// misspelt returns what a literal was probably meant to be, in words; "" where it looks
+// like a literal.
 func misspelt(s string) string {
 	if name, ok := strings.CutPrefix(s, "@"); ok && isListFile(name) {
 		return fmt.Sprintf("patterns are read from a file with -f %s, or lines of text with -F %s", name, name)
@@ -55,8 +54,8 @@ func misspelt(s string) string {
 	return misnamed(s)
 }
 
-// isListFile reports whether a name is that of a file, or could be one of
-// patterns.
+// isListFile reports whether a file has this name, or whether a list of patterns could
+// have it.
 func isListFile(name string) bool {
 	if info, err := os.Stat(name); err == nil && info.Mode().IsRegular() {
 		return true
@@ -68,8 +67,9 @@ func isListFile(name string) bool {
 	return false
 }
 
-// kindWord is the word in front of a colon, or of a / and flags and a colon; what
-// looks like an address on the network or a drive has none.
+// kindWord returns the word in front of a colon, or in front of a /, flags and a colon,
+// and whether there is one. Text that looks like an address of the network or a drive
+// has none.
 func kindWord(s string) (string, bool) {
 	head, rest, ok := strings.Cut(s, ":")
 	word, flags, _ := strings.Cut(head, "/")
@@ -79,7 +79,7 @@ func kindWord(s string) (string, bool) {
 	return word, ok && len(word) > 1 && letters(word) && letters(flags) && !strings.HasPrefix(rest, "//")
 }
 
-// otherNames are what kinds are called elsewhere.
+// otherNames has the kinds by what they are called elsewhere.
 var otherNames = map[string]string{
 	"txt": "text", "str": "text", "string": "text", "ascii": "text", "literal": "text", "lit": "text", "utf8": "text",
 	"utf16": "text/w", "utf16le": "text/w", "utf16be": "text/W", "unicode": "text/w", "wide": "text/w",
@@ -90,10 +90,12 @@ var otherNames = map[string]string{
 	"s8": "i8", "s16": "i16", "s32": "i32", "s64": "i64", "float": "f32", "double": "f64", "pointer": "ptr", "addr": "ptr", "ref": "ptr",
 }
 
+// kindNames are the kinds of patterns.
 var kindNames = []string{"text", "hex", "re", "ptr", "aes", "u8", "u16", "u32", "u64", "i8", "i16", "i32", "i64", "f32", "f64"}
 
-// meantKind is the kind that a word is probably meant to be: by another name of
-// it, in other letters, or but for a slip in a word of three letters and more.
+// meantKind returns the kind that a word probably stands for, or "". It knows other
+// names of kinds, takes the case of letters for nothing, and allows one slip in a kind
+// of three letters and more.
 func meantKind(word string) string {
 	lower := strings.ToLower(word)
 	if kind, ok := otherNames[lower]; ok {
@@ -107,8 +109,8 @@ func meantKind(word string) string {
 	return ""
 }
 
-// isSlip reports whether two words differ in one letter, in one that is missing
-// from either, or in two that are swapped.
+// isSlip reports whether two words differ in one letter, in one letter that one of them
+// lacks, or in two neighbouring letters that are swapped.
 func isSlip(a, b string) bool {
 	if len(a) < len(b) {
 		a, b = b, a
@@ -128,7 +130,8 @@ func isSlip(a, b string) bool {
 	return i+1 < len(a) && a[i] == b[i+1] && a[i+1] == b[i] && a[i+2:] == b[i+2:]
 }
 
-// misnamed tells of a kind behind a name that is none.
+// misnamed returns a hint, in words, for a literal NAME=KIND:BODY whose NAME or KIND is
+// none; "" for any other literal.
 func misnamed(s string) string {
 	name, rest, ok := strings.Cut(s, "=")
 	word, isWord := kindWord(strings.TrimLeft(rest, " \t"))
@@ -144,8 +147,8 @@ func misnamed(s string) string {
 	return ""
 }
 
-// noteTrailing tells of blanks at the ends of lines in files of patterns: nobody
-// sees them, and they are part of what is looked for.
+// noteTrailing tells of blanks at the ends of lines in files of patterns: nobody sees
+// them, and they are part of what is looked for.
 func (a *commands) noteTrailing(pats []patterns.Pattern) {
 	type file struct{ first, more int }
 	files := map[string]*file{}
@@ -173,7 +176,7 @@ func (a *commands) noteTrailing(pats []patterns.Pattern) {
 	}
 }
 
-// endsInBlank reports whether blanks at the end of a line count in a pattern.
+// endsInBlank reports whether a pattern is from a file and ends in a blank that counts.
 func endsInBlank(p patterns.Pattern) bool {
 	last, _ := utf8.DecodeLastRuneInString(p.Written)
 	switch p.Kind {

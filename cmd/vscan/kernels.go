@@ -54,8 +54,8 @@ func (a *commands) versionCommand() *cobra.Command {
 	}
 }
 
-// version is the program in one line: its version, the commit it was built
-// from, the Go version and the machine.
+// version returns one line about the program: its version, the commit it was built
+// from, the version of Go and the machine.
 func version() string {
 	v, revision := "(devel)", ""
 	if info, ok := debug.ReadBuildInfo(); ok {

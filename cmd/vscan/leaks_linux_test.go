@@ -18,12 +18,14 @@ import (
 	"time"
 )
 
-// Blocks that programs have lost, as vscan, valgrind and LeakSanitizer name them.
+// The tests of this file compare which blocks of programs are lost according to vscan, to
+// valgrind and to LeakSanitizer.
 
-// leakCase is a block of testdata/leaks/leaks.c, told by its size.
+// leakCase is a block of testdata/leaks/leaks.c, which its size identifies, and what is
+// to be said of it.
 type leakCase struct {
-	size   uint64 // that malloc was asked for
-	usable uint64 // that it gave, where that is more
+	size   uint64 // the bytes that malloc was asked for
+	usable uint64 // the bytes that it gave, where these are more
 	loss   string
 	anchor string // "": any
 }
@@ -49,7 +51,7 @@ var leakCases = []leakCase{
 	{1500, 1512, "reachable", "static"},
 }
 
-// inTable reports whether a size is one of leaks.c.
+// inTable reports whether leaks.c has a block of this size.
 func inTable(size uint64) bool {
 	return slices.ContainsFunc(leakCases, func(c leakCase) bool { return c.size == size })
 }
@@ -66,7 +68,7 @@ func skipWithout(t *testing.T, tools ...string) {
 	}
 }
 
-// compiled is a program of testdata/leaks.
+// compiled compiles a program of testdata/leaks and returns its path.
 func compiled(t *testing.T, source string, flags ...string) string {
 	t.Helper()
 	prog := filepath.Join(t.TempDir(), "prog")
@@ -77,8 +79,8 @@ func compiled(t *testing.T, source string, flags ...string) string {
 	return prog
 }
 
-// started is a program that runs in a folder of its own, whose cores it may fill,
-// and that has said "ready".
+// started starts a program in a folder of its own, which may be filled with cores, and
+// waits until the program has said "ready".
 func started(t *testing.T, prog string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.Command("sh", "-c", `ulimit -c unlimited; exec "$0"`, prog)
@@ -97,8 +99,8 @@ func started(t *testing.T, prog string) *exec.Cmd {
 	return cmd
 }
 
-// waitFor waits until every thread of a process is in a system call of such a
-// number, which it has to come to.
+// waitFor waits until every thread of a process is in a system call that has this
+// number in /proc. Each of them has to get there.
 func waitFor(t *testing.T, pid int, call string) {
 	t.Helper()
 	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
@@ -120,7 +122,8 @@ func waitFor(t *testing.T, pid int, call string) {
 	}
 }
 
-// gcored is the core of a process that gdb writes, and the process is stopped.
+// gcored returns the path of a core that gdb has written of a process, which is stopped
+// then.
 func gcored(t *testing.T, pid int) string {
 	t.Helper()
 	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
@@ -133,7 +136,7 @@ func gcored(t *testing.T, pid int) string {
 	return core
 }
 
-// kernelCored is the core of a program that the kernel writes.
+// kernelCored returns the path of a core that the kernel has written of a program.
 func kernelCored(t *testing.T, cmd *exec.Cmd) string {
 	t.Helper()
 	if pattern, err := os.ReadFile("/proc/sys/kernel/core_pattern"); err != nil || strings.ContainsAny(string(pattern), "|/") {
@@ -148,7 +151,7 @@ func kernelCored(t *testing.T, cmd *exec.Cmd) string {
 	return cores[0]
 }
 
-// objectRow is a line of graph objects -o jsonl.
+// objectRow is a line that graph objects -o jsonl writes.
 type objectRow struct {
 	Type, Addr, State, Anchor, Loss, Registers string
 	Size, Threads, Blocks, Bytes               uint64
@@ -156,7 +159,7 @@ type objectRow struct {
 	Gaps                                       []struct{ First, Last, Reason string }
 }
 
-// objectsOf is what graph objects says of an image: the account, and the rows by
+// objectsOf returns what graph objects says of an image: the account, and the rows by
 // size.
 func objectsOf(t *testing.T, codes []int, image string, args ...string) (account objectRow, bySize map[uint64][]objectRow) {
 	t.Helper()
@@ -183,7 +186,7 @@ func askObjects(t *testing.T, codes []int, graph, image string, args ...string) 
 	return account, bySize
 }
 
-// overwrite overwrites what a core has at an address.
+// overwrite overwrites bytes that a core has at an address.
 func overwrite(t *testing.T, core string, at uint64, b []byte) {
 	t.Helper()
 	for _, r := range rows(t, vscan(t, []int{0}, "map", "-o", "jsonl", core)) {
@@ -203,7 +206,8 @@ func overwrite(t *testing.T, core string, at uint64, b []byte) {
 	t.Fatalf("%#x is not in the core", at)
 }
 
-// dropSegment takes the load segment that has a name out of the program headers of a core.
+// dropSegment removes the load segment that has a name from the program headers of a
+// core.
 func dropSegment(t *testing.T, core, name string) {
 	t.Helper()
 	b, err := os.ReadFile(core)
@@ -264,7 +268,7 @@ func TestLeaksOfCores(t *testing.T) {
 		cmd := started(t, compiled(t, "leaks.c", "-static"))
 		waitFor(t, cmd.Process.Pid, pause)
 		_, rows := objectsOf(t, []int{0}, gcored(t, cmd.Process.Pid), "--show", "used")
-		for _, size := range []uint64{1224, 1240} { // the former gets more than it asks for, as much as the latter
+		for _, size := range []uint64{1224, 1240} { // malloc gives both as many bytes as the latter asks for
 			rows[size] = slices.DeleteFunc(slices.Concat(rows[1224], rows[1240]), func(r objectRow) bool {
 				return size == 1240 && r.Anchor != "stack" || size == 1224 && r.Anchor != "stale"
 			})
@@ -280,7 +284,7 @@ func TestLeaksOfCores(t *testing.T) {
 		}
 		checkLeaks(t, rows, nil)
 	})
-	// A core of which the stacks were taken away does not tell what is lost.
+	// A core whose stacks were removed does not tell what is lost.
 	t.Run("without stacks", func(t *testing.T) {
 		cmd := started(t, prog)
 		waitFor(t, cmd.Process.Pid, pause)
@@ -290,8 +294,8 @@ func TestLeaksOfCores(t *testing.T) {
 			t.Errorf("account %+v", account)
 		}
 	})
-	// Where the head of a chunk is overwritten, the rest is told, and that it is not
-	// all.
+	// Where the head of a chunk is overwritten, the other blocks are told, and that they
+	// are not all.
 	t.Run("damaged", func(t *testing.T) {
 		cmd := started(t, prog)
 		waitFor(t, cmd.Process.Pid, pause)
@@ -308,9 +312,9 @@ func TestLeaksOfCores(t *testing.T) {
 			}
 		}
 	})
-	// Of a live process, which is not stopped for it, the stack pointers are known,
-	// and the control blocks that lie above them, not that of the first thread, nor all
-	// registers.
+	// A live process is not stopped. The stack pointers of its threads are known, and so
+	// are the control blocks that lie above these, but not the control block of the first
+	// thread, and not all registers.
 	t.Run("live", func(t *testing.T) {
 		cmd := started(t, prog)
 		waitFor(t, cmd.Process.Pid, pause)
@@ -322,15 +326,15 @@ func TestLeaksOfCores(t *testing.T) {
 			switch c.anchor {
 			case "register":
 				c.loss, c.anchor = "definite", "none"
-			case "tls": // which may lie behind the stack of a thread, in one mapping
+			case "tls": // it may lie behind the stack of a thread, in the same mapping
 				c.anchor = ""
 			}
 		})
 	})
 }
 
-// Pointers to the middle of objects that C++ makes count as those to their first
-// byte, as in valgrind.
+// Pointers that C++ makes to the middle of objects count as pointers to their first byte, as in
+// valgrind.
 func TestLeaksOfCXX(t *testing.T) {
 	skipWithout(t, "g++", "gdb", "valgrind")
 	prog := filepath.Join(t.TempDir(), "prog")
@@ -354,21 +358,22 @@ func TestLeaksOfCXX(t *testing.T) {
 	}
 }
 
-// What valgrind names, by size: definite, indirect, possible, reachable. Only blocks
-// whose allocation has such a text in its calls are looked at.
+// valgrindLeaks returns what valgrind says of blocks, by their size: definite,
+// indirect, possible or reachable. Only blocks are looked at whose allocation has such
+// a text in its calls.
 func valgrindLeaks(t *testing.T, env []string, stdin, of string, command ...string) map[uint64]string {
 	t.Helper()
 	cmd := exec.Command("valgrind", append([]string{"--leak-check=full", "--show-leak-kinds=all", "--num-callers=40", "--leak-resolution=high"}, command...)...)
 	cmd.Env = append(os.Environ(), env...)
 	cmd.Stdin = strings.NewReader(stdin)
 	out, err := cmd.CombinedOutput()
-	if !bytes.Contains(out, []byte("LEAK SUMMARY")) { // what the program gives back is its matter
+	if !bytes.Contains(out, []byte("LEAK SUMMARY")) { // the exit code of the program does not matter
 		t.Skipf("valgrind: %v\n%s", err, out)
 	}
 	found := map[uint64]string{}
 	record := regexp.MustCompile(`([\d,]+) (?:\(([\d,]+) direct, [\d,]+ indirect\) )?bytes in (\d+) blocks are (still reachable|\w+ lost) in`)
 	words := map[string]string{"definitely lost": "definite", "indirectly lost": "indirect", "possibly lost": "possible", "still reachable": "reachable"}
-	for part := range strings.SplitSeq(string(out), "== \n") { // an empty line
+	for part := range strings.SplitSeq(string(out), "== \n") { // an empty line ends a part
 		m := record.FindStringSubmatch(part)
 		if m == nil || !strings.Contains(part, of) {
 			continue
@@ -385,10 +390,9 @@ func valgrindLeaks(t *testing.T, env []string, stdin, of string, command ...stri
 	return found
 }
 
-// vscan and valgrind name the same blocks. Two differ, as they have to: a word below
-// the stack pointer is nothing to valgrind, and a possible reference here. valgrind
-// happens to find that one in a register, which the call that it does its work by
-// leaves there.
+// vscan and valgrind say the same of all blocks but two. A word below the stack pointer is
+// nothing to valgrind, and a possible reference to vscan; and valgrind happens to find the
+// address of one block in a register, where the call of the client request leaves it.
 func TestLeaksAsValgrind(t *testing.T) {
 	skipWithout(t, "gcc", "valgrind")
 	if _, err := os.Stat("/usr/include/valgrind/memcheck.h"); err != nil {
@@ -402,9 +406,9 @@ func TestLeaksAsValgrind(t *testing.T) {
 	}
 }
 
-// LeakSanitizer names those that are lost. A pointer to the middle of a block is one
-// to the block to it, and it does not look below stack pointers; of a ring it names
-// no head.
+// LeakSanitizer names the blocks that are lost. A pointer to the middle of a block counts as a
+// pointer to the block there, memory below stack pointers is not looked at, and of a ring no
+// block is named as its head.
 func TestLeaksAsLSan(t *testing.T) {
 	skipWithout(t, "gcc")
 	prog := compiled(t, "leaks.c", "-DLSAN", "-fsanitize=leak")
@@ -444,8 +448,9 @@ func TestLeaksAsLSan(t *testing.T) {
 	}
 }
 
-// plantedIn is where the blocks of plant.c would begin whose text a core has, by size;
-// the text may be elsewhere too, where it was printed.
+// plantedIn returns, by size, the addresses at which the blocks of plant.c would begin,
+// judged by their texts in a core. The texts may be elsewhere too, where they were
+// printed.
 func plantedIn(t *testing.T, core string) map[uint64][]string {
 	t.Helper()
 	out := map[uint64][]string{}
@@ -462,9 +467,9 @@ func plantedIn(t *testing.T, core string) map[uint64][]string {
 	return out
 }
 
-// Blocks that a library drops in programs of others: vscan and valgrind say the same
-// of each. The programs are position-independent: Debian's python3 is not, and its
-// heap is at addresses below 2^28, where numbers are taken for pointers.
+// A library drops blocks in programs of others, and vscan and valgrind say the same of each.
+// The programs are position-independent. Debian's python3 is not, and its heap lies at
+// addresses below 2^28, where numbers are taken for pointers.
 func TestLeaksPlanted(t *testing.T) {
 	skipWithout(t, "gcc", "gdb", "valgrind")
 	lib := compiled(t, "plant.c", "-shared", "-fPIC")
@@ -516,7 +521,7 @@ func TestLeaksPlanted(t *testing.T) {
 				case loss != planted[size]:
 					t.Errorf("block of %d bytes: valgrind says %s, planted: %s", size, loss, planted[size])
 				case now == "possible" && (loss == "definite" || loss == "indirect"):
-					// valgrind knows that half of a word has been overwritten, and a scan does not.
+					// valgrind knows that half of a word has been overwritten, and vscan does not.
 					t.Logf("block of %d bytes: possible here, %s to valgrind", size, loss)
 					chance++
 				case now != loss:

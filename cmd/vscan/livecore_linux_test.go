@@ -12,8 +12,8 @@ import (
 	"testing"
 )
 
-// stoppedProcess is the number of a process of threads.c of engine/image that has
-// been stopped, and the path of the core that gdb has written of it.
+// stoppedProcess starts threads.c of engine/image and stops it. It returns the number
+// of the process, and the path of a core that gdb has written of it.
 func stoppedProcess(t *testing.T) (pid, core string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -49,8 +49,8 @@ func stoppedProcess(t *testing.T) (pid, core string) {
 	return pid, core
 }
 
-// A stopped process and the core of it have the same pointers, wherever both
-// have bytes: what is mapped and not saved is mapped.
+// A stopped process and its core have the same pointers wherever both have bytes. Memory that
+// is mapped and was not saved counts as mapped.
 func TestCoreOfProcess(t *testing.T) {
 	if testing.Short() {
 		t.Skip("runs programs of others; without -short")
@@ -109,7 +109,7 @@ func TestCoreOfProcess(t *testing.T) {
 	}
 }
 
-// The names in the examples of the help texts are those of a real core.
+// A real core has the names that the examples of the help texts use.
 func TestExamplesOnCore(t *testing.T) {
 	if testing.Short() {
 		t.Skip("runs programs of others; without -short")

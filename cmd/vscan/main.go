@@ -17,17 +17,17 @@ import (
 )
 
 func main() {
-	// A closed pipe is then an error of a write, which run takes for the end.
+	// A write to a closed pipe then returns an error, which run takes for the end.
 	signal.Ignore(syscall.SIGPIPE)
 	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
-// run is the whole program. It returns the exit code.
+// run runs the command line and returns the exit code of the process.
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	listening := make(chan struct{})
-	go interruptible(ctx, cancel, listening) // beside the rest, for it takes a fifth of a millisecond
+	go interruptible(ctx, cancel, listening) // on its own goroutine, since it takes a fifth of a millisecond
 
 	app := &cli.App{Out: console.NewOutput(stdout, stderr), Err: stderr}
 	app.Out.Hold(listening)
@@ -43,8 +43,9 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	return app.Exit(root.ExecuteContext(ctx))
 }
 
-// interruptible cancels ctx when the program is asked to end, for the first time;
-// the second time ends it at once. It closes listening once it would know.
+// interruptible cancels ctx when the program is asked to end for the first time. The
+// second time ends the program at once. It closes listening as soon as a request would
+// be noticed.
 func interruptible(ctx context.Context, cancel func(), listening chan struct{}) {
 	asked := make(chan os.Signal, 1)
 	signal.Notify(asked, os.Interrupt, syscall.SIGTERM)
@@ -79,15 +80,16 @@ Exit codes: 0 found, 1 nothing found, 2 error, 3 not everything could be looked
 at (a truncated image, unreadable bytes, YARA rules that are left out), 130
 interrupted. What is written, field by field, is in docs/output.md.`
 
-// commands has the commands, but for those of the graph.
+// commands makes the commands of vscan.
 type commands struct{ *cli.App }
 
-// namedCommand is a command that can be made.
+// namedCommand is the name of a command, and the function that makes it.
 type namedCommand struct {
 	name string
 	make func() *cobra.Command
 }
 
+// all returns the commands below vscan, in the order of the help text.
 func (a *commands) all() []namedCommand {
 	graph := func() *cobra.Command { return graphcmd.Command(a.App) }
 	return []namedCommand{
@@ -97,9 +99,9 @@ func (a *commands) all() []namedCommand {
 	}
 }
 
-// root returns the command vscan, with all others below it. Where the first argument
-// is the name of a command, only that one is: to make all of them takes longer than a
-// small search.
+// root returns the command vscan with the commands below it. Where the first argument
+// is the name of a command, only that command is made: making all of them takes longer
+// than a small search.
 func (a *commands) root(args []string) *cobra.Command {
 	root := &cobra.Command{
 		Use:     "vscan COMMAND",

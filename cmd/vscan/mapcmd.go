@@ -55,7 +55,7 @@ file, in jsonl (build_id) and csv with every one.`,
 			}
 			defer t.Close()
 			a.NoteOddities(t)
-			rep := report.NewReporter(a.Out, format, report.Style{Color: a.Out.WantsColor(color), Aligned: a.Out.Terminal, Layers: layers})
+			rep := report.NewReporter(a.Out, format, report.Style{Color: a.Out.WantsColor(color), Aligned: a.Out.ToTerminal, LayerNumbers: layers})
 			rep.Begin(t)
 			if layers {
 				err = printLayers(cmd.Context(), t, rep)
@@ -81,7 +81,7 @@ file, in jsonl (build_id) and csv with every one.`,
 	return cmd
 }
 
-// printMap writes what shows, in order of address.
+// printMap writes the mappings that show, in ascending order of address.
 func printMap(ctx context.Context, t *layered.Image, rep report.Reporter) error {
 	for v := range t.Space.Intervals(addr.All) {
 		if v.Mapping == nil {
@@ -97,7 +97,7 @@ func printMap(ctx context.Context, t *layered.Image, rep report.Reporter) error 
 	return nil
 }
 
-// printLayers writes all mappings, the lowest first.
+// printLayers writes all mappings whole, the lowest layer first.
 func printLayers(ctx context.Context, t *layered.Image, rep report.Reporter) error {
 	for i, m := range t.Space.Mappings() {
 		if err := rep.Interval(engine.Interval{Range: m.Range, Layer: i, Mapping: m}); err != nil {
@@ -110,7 +110,7 @@ func printLayers(ctx context.Context, t *layered.Image, rep report.Reporter) err
 	return nil
 }
 
-// noteTotals tells what the image is and how much of it there is.
+// noteTotals tells what the image is, and how many bytes it has of each state.
 func (a *commands) noteTotals(t *layered.Image) {
 	var total [engine.Hole]uint64
 	var ranges uint64

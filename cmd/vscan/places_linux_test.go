@@ -15,8 +15,8 @@ import (
 	"vscan/cmd/vscan/internal/cli"
 )
 
-// compilePlaces compiles the program of testdata/places and its library, whose
-// name holds what names may hold.
+// compilePlaces compiles the program of testdata/places and its library. The name of
+// the library has all that names may hold.
 func compilePlaces(t *testing.T, dir string, flags ...string) (prog, lib string) {
 	t.Helper()
 	prog, lib = filepath.Join(dir, "pla ces"), filepath.Join(dir, "lib a+1.so..2->3")
@@ -31,7 +31,7 @@ func compilePlaces(t *testing.T, dir string, flags ...string) (prog, lib string)
 	return prog, lib
 }
 
-// stopped runs a program until it is ready, and stops it.
+// stopped starts a program, waits until it is ready, and stops it.
 func stopped(t *testing.T, prog string, args ...string) (pid string) {
 	t.Helper()
 	cmd := exec.Command(prog, args...)
@@ -60,8 +60,8 @@ func gcore(t *testing.T, pid, core string) {
 	}
 }
 
-// placesPrinted is the places that commands print of an image, with the
-// addresses beside them.
+// placesPrinted returns the places that commands print of an image, with the addresses
+// that stand beside them.
 func placesPrinted(t *testing.T, image, graph string) map[string]string {
 	t.Helper()
 	printed := map[string]string{}
@@ -95,8 +95,8 @@ func placesPrinted(t *testing.T, image, graph string) map[string]string {
 	return printed
 }
 
-// readBack reads a place as printed, and is false where several have its name,
-// which the error lists.
+// readBack reads a place as it was printed. It reports whether the place is one
+// address: where several modules have its name, the error has to list them.
 func readBack(t *testing.T, image, place, addr string) bool {
 	t.Helper()
 	var got, stderr bytes.Buffer
@@ -132,15 +132,15 @@ func checkChains(t *testing.T, image, graph, target, window string) (n int) {
 	return n
 }
 
-// Every place that is printed of a process and of its core is taken, and is the
-// address beside it; but for names that several have.
+// Every place that is printed of a process or of its core is taken as an argument, and is the
+// address beside it, unless several modules have its name.
 func TestPlacesRoundTrip(t *testing.T) {
 	if testing.Short() {
 		t.Skip("runs programs of others; without -short")
 	}
 	for name, c := range map[string]struct {
 		flags []string
-		libs  int // how often the library is loaded
+		libs  int // how many times the library is loaded
 	}{"position-independent": {nil, 1}, "fixed": {[]string{"-no-pie"}, 2}} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -148,7 +148,7 @@ func TestPlacesRoundTrip(t *testing.T) {
 			pid := stopped(t, prog, slices.Repeat([]string{lib}, c.libs)...)
 			core := filepath.Join(dir, "core")
 			gcore(t, pid, core)
-			var bss []string // where it is, by image
+			var bss []string // by image: the place of a variable in .bss
 			for _, image := range []string{core, "pid:" + pid} {
 				graph := filepath.Join(dir, "graph")
 				vscan(t, []int{0}, "graph", "build", image, "-o", graph)

@@ -20,16 +20,16 @@ import (
 	"vscan/internal/wording"
 )
 
-// form is how read --as shows bytes.
+// form is a form in which read --as shows bytes.
 type form struct {
 	name   string
-	size   int                                    // of a number in bytes, 0: a word
-	number func(v uint64) string                  // for numbers
-	bytes  func(first addr.Addr, b []byte) []byte // for bytes that are shown as they come
+	size   int                                    // bytes of a number; 0: those of a word
+	number func(v uint64) string                  // returns the text of a number; nil: the form has none
+	bytes  func(first addr.Addr, b []byte) []byte // returns the text of bytes from first on; nil: the form has none
 }
 
-// forms are those there are, in the order of the help text. A string, which
-// ends where memory says so, has neither function.
+// forms returns the forms in the order of the help text. A string, which ends where
+// memory has a zero byte, has neither function.
 func forms() []form {
 	unsigned := func(v uint64) string { return strconv.FormatUint(v, 10) }
 	return []form{
@@ -55,6 +55,7 @@ func forms() []form {
 	}
 }
 
+// dumpBytes returns bytes as a hexdump; first is the address of the first one.
 func dumpBytes(first addr.Addr, b []byte) []byte {
 	d := report.Hexdump{First: first, Bytes: b}
 	return d.Lines(nil)
@@ -65,9 +66,9 @@ type readRequest struct {
 	image  cli.ImageFlags
 	form   form
 	from   where.Chain
-	at     addr.Addr // where that leads, once an image is open
-	length uint64    // in bytes, 0: not given
-	follow uint64    // pointers
+	at     addr.Addr // where from leads, once an image is open
+	length uint64    // in bytes; 0: not given
+	follow uint64    // how many pointers to follow from there
 }
 
 func (a *commands) readCommand() *cobra.Command {
@@ -131,10 +132,11 @@ points to, and so on.`,
 }
 
 const (
-	defaultLength = 256
-	longestString = 1 << 20
+	defaultLength = 256     // bytes that are printed where no length is given
+	longestString = 1 << 20 // most bytes of a string
 )
 
+// read opens the image and prints what was asked for.
 func (a *commands) read(ctx context.Context, arg string, r readRequest) error {
 	t, err := r.image.Open(arg)
 	if err != nil {
@@ -149,6 +151,7 @@ func (a *commands) read(ctx context.Context, arg string, r readRequest) error {
 	return nil
 }
 
+// readFrom prints what was asked for of an image that is open.
 func (a *commands) readFrom(ctx context.Context, t *layered.Image, r readRequest) error {
 	var err error
 	if r.at, err = a.locate(t, &r.from); err != nil {
@@ -172,7 +175,7 @@ func (a *commands) readFrom(ctx context.Context, t *layered.Image, r readRequest
 	return a.readString(t, r)
 }
 
-// locate is where a chain leads in an image; its steps are told.
+// locate returns where a chain leads in an image, and tells its steps.
 func (a *commands) locate(t *layered.Image, c *where.Chain) (addr.Addr, error) {
 	at, err := c.In(t.Space.Places())
 	if err != nil || len(c.Steps) == 0 {
@@ -185,6 +188,7 @@ func (a *commands) locate(t *layered.Image, c *where.Chain) (addr.Addr, error) {
 	return c.Follow(t.Space, arch, at, func(line string) { a.Note("%s: %s", t.Arg, line) })
 }
 
+// readNumbers prints numbers, one a line with its address.
 func (a *commands) readNumbers(ctx context.Context, t *layered.Image, r readRequest) error {
 	size := r.form.size
 	if size == 0 {
@@ -214,6 +218,8 @@ func (a *commands) readNumbers(ctx context.Context, t *layered.Image, r readRequ
 	})
 }
 
+// readBytes prints bytes as hexdump, raw or hex. Where no length was asked for, it is
+// no error that fewer bytes than the default can be read.
 func (a *commands) readBytes(ctx context.Context, t *layered.Image, r readRequest) error {
 	length := r.length
 	if length == 0 {
@@ -230,12 +236,13 @@ func (a *commands) readBytes(ctx context.Context, t *layered.Image, r readReques
 	}
 	var memory *engine.MemoryError
 	if r.length == 0 && some && (errors.As(err, &memory) || errors.Is(err, engine.ErrWrap)) {
-		a.Note("%s: %v", t.Arg, err) // so many bytes were not asked for
+		a.Note("%s: %v", t.Arg, err) // no length was asked for, so this is no error
 		return nil
 	}
 	return err
 }
 
+// readString prints the string at an address, as far as it can be read.
 func (a *commands) readString(t *layered.Image, r readRequest) error {
 	limit := longestString
 	if r.length > 0 {
@@ -246,19 +253,20 @@ func (a *commands) readString(t *layered.Image, r readRequest) error {
 		fmt.Fprintf(a.Out, "%s\n", wording.Printable(string(s)))
 	}
 	if len(s) == limit && uint64(limit) == r.length {
-		return nil // as many as were asked for
+		return nil // these are as many bytes as were asked for
 	}
 	return err
 }
 
-// eachChunk calls f with n bytes from at on, in chunks that end at multiples of
-// 16 bytes and of unit from the start, and at the first byte that cannot be
-// read: that is the error then.
+// eachChunk calls f with the n bytes from at on, in ascending chunks. All chunks but the
+// last have a multiple of unit bytes, where unit is a power of 2 up to 8. If unit is 1, they
+// end at addresses that are multiples of report.BytesPerLine, so that lines of a hexdump are
+// whole. The first byte that cannot be read ends the last chunk, and is the error then.
 func eachChunk(ctx context.Context, s *engine.Space, at addr.Addr, n uint64, unit int, f func(addr.Addr, []byte) error) error {
 	const chunk = 1 << 16
 	want := uint64(chunk)
 	if unit == 1 {
-		want = chunk - uint64(at%report.DumpLine)
+		want = chunk - uint64(at%report.BytesPerLine)
 	}
 	for {
 		if err := ctx.Err(); err != nil {

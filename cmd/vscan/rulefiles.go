@@ -15,17 +15,17 @@ import (
 	"vscan/patterns/yara"
 )
 
-// ruleArg is what an argument names of files of YARA rules.
+// ruleArg is an argument that names files of YARA rules.
 type ruleArg struct {
-	text      string // as given
-	namespace string // "": the default one
-	path      string // of a file, or of a folder
-	folder    bool
+	text      string // the argument as it was given
+	namespace string // "": yara.DefaultNamespace
+	path      string // of a file or a folder
+	folder    bool   // whether path is a folder
 }
 
-// ruleArgOf is what an argument of -f names, and whether it names YARA rules. A
-// path that exists wins; else what stands in front of the first colon is the
-// namespace, as with yara.
+// ruleArgOf returns what an argument of -f names, and reports whether it names YARA
+// rules. A path that exists wins; otherwise what stands in front of the first colon is
+// the namespace, as with yara.
 func ruleArgOf(arg string) (ruleArg, bool) {
 	info, err := os.Stat(arg)
 	if err == nil {
@@ -38,13 +38,14 @@ func ruleArgOf(arg string) (ruleArg, bool) {
 	return ruleArg{arg, "", arg, false}, isRuleFile(arg)
 }
 
+// isRuleFile reports whether a file of YARA rules could have this name.
 func isRuleFile(name string) bool {
 	ext := filepath.Ext(name)
 	return strings.EqualFold(ext, ".yar") || strings.EqualFold(ext, ".yara")
 }
 
-// files is the files that the argument names, in the order of their names; in a
-// folder what is hidden and links are passed over.
+// files returns the files that the argument names, in the order of their names. In a
+// folder it passes over links and what is hidden.
 func (r ruleArg) files() (all []string, err error) {
 	if !r.folder {
 		return []string{r.path}, nil
@@ -54,7 +55,7 @@ func (r ruleArg) files() (all []string, err error) {
 		name := filepath.Join(r.path, filepath.FromSlash(path))
 		switch {
 		case err != nil:
-			errs = append(errs, fmt.Errorf("%s: %w", name, cause(err)))
+			errs = append(errs, fmt.Errorf("%s: %w", name, withoutPath(err)))
 			if d != nil && d.IsDir() {
 				return fs.SkipDir
 			}
@@ -73,19 +74,19 @@ func (r ruleArg) files() (all []string, err error) {
 	return all, errors.Join(errs...)
 }
 
-// ruleReader reads YARA rules. Whatever is read is one set.
+// ruleReader reads YARA rules. All files that it reads are one set.
 type ruleReader struct {
-	defines []string // NAME=VALUE of -d
+	defines []string // the values of -d, NAME=VALUE each
 
 	ruleArgs  []ruleArg
-	ruleFiles int            // that were read
-	rules     *yara.Rules    // nil: no file was named
-	of        map[string]int // the argument that names a file
+	ruleFiles int            // how many files were read
+	rules     *yara.Rules    // the set, once finish has made it; nil: no file was named
+	of        map[string]int // by namespace, zero byte and path: the index in ruleArgs of what names the file
 	compiler  yara.Compiler
-	defined   map[string]bool
+	defined   map[string]bool // the names of -d
 }
 
-// define takes -d, and what an image sets.
+// define makes known to the compiler the variables of -d and those that an image sets.
 func (r *ruleReader) define() error {
 	r.compiler.Open = openRegular
 	r.of, r.defined = map[string]int{}, map[string]bool{}
@@ -122,9 +123,9 @@ func (r *ruleReader) add(arg ruleArg) error {
 			continue
 		}
 		r.of[key] = len(r.ruleArgs)
-		open := os.Open // a pipe is fine, if it is named
+		open := os.Open // a pipe will do where an argument names it
 		if arg.folder {
-			open = regular
+			open = openRegularFile
 		}
 		file, err := open(name)
 		if err != nil {
@@ -142,8 +143,9 @@ func (r *ruleReader) add(arg ruleArg) error {
 	return errors.Join(errs...)
 }
 
-// finish makes the set. That files of several arguments have rules of one name is
-// an error of the command line: which is meant is not for vscan to say.
+// finish makes the set of all rules that were read. It returns an error where files of
+// several arguments have rules of one name, since only the user knows which of them is
+// meant.
 func (r *ruleReader) finish() error {
 	if len(r.ruleArgs) == 0 {
 		return nil
@@ -163,22 +165,24 @@ func (r *ruleReader) finish() error {
 	return errors.Join(errs...)
 }
 
-// LeftOut is the rules that are asked of no image.
-func (f *searchFlags) LeftOut() []yara.Skipped {
+// leftOut returns the rules that are asked of no image.
+func (f *searchFlags) leftOut() []yara.Skipped {
 	if f.Rules == nil {
 		return nil
 	}
 	return f.Rules.Skipped
 }
 
-// someRule is the error that files of rules have none that runs.
-func (f *searchFlags) someRule(args []ruleArg) error {
+// requireRule returns an error if there are files of rules and none of their rules
+// runs.
+func (f *searchFlags) requireRule(args []ruleArg) error {
 	if f.Rules == nil || f.Rules.Len() > 0 {
 		return nil
 	}
 	return noRule(f.Rules, args)
 }
 
+// noRule returns the error that none of the rules runs, which the arguments name.
 func noRule(rules *yara.Rules, args []ruleArg) error {
 	name := args[0].text
 	if n := len(args) - 1; n > 0 {
@@ -193,7 +197,7 @@ func noRule(rules *yara.Rules, args []ruleArg) error {
 // noteLeftOut tells which rules were left out.
 func (a *commands) noteLeftOut(f *searchFlags) {
 	const most = 20
-	all := f.LeftOut()
+	all := f.leftOut()
 	for _, s := range all[:min(len(all), most)] {
 		a.Note("%s", leftOutLine(s))
 	}
@@ -202,7 +206,7 @@ func (a *commands) noteLeftOut(f *searchFlags) {
 	}
 }
 
-// leftOutLine says of a rule where it is, that it is left out, and why.
+// leftOutLine returns a line that says where a rule is, that it is left out, and why.
 func leftOutLine(s yara.Skipped) string {
 	where := fmt.Sprintf("%s:%d", s.File, s.Line)
 	if s.Column > 0 {

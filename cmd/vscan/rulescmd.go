@@ -76,8 +76,9 @@ func (a *commands) rulesCheckCommand() *cobra.Command {
 	return cmd
 }
 
-// check reads the files that are named, and says what there is to tell of each rule.
-// The clash is that of rules of one name.
+// check reads the files that are named and returns what there is to tell of each rule.
+// The error clash says that rules of several files have one name; it keeps no rule from
+// being checked.
 func (r *ruleReader) check(args []string) (checks []ruleCheck, clash, err error) {
 	if err := r.define(); err != nil {
 		return nil, nil, err
@@ -98,6 +99,7 @@ func (r *ruleReader) check(args []string) (checks []ruleCheck, clash, err error)
 	return checks, clash, err
 }
 
+// checkRules prints what there is to tell of each rule of some files.
 func (a *commands) checkRules(ctx context.Context, r *ruleReader, args []string, format string) error {
 	var clash error
 	checks, err := await.Result(ctx, func() (checks []ruleCheck, err error) {
@@ -110,7 +112,7 @@ func (a *commands) checkRules(ctx context.Context, r *ruleReader, args []string,
 	if format == "jsonl" {
 		err = checksAsJSON(a.Out, checks)
 	} else {
-		err = checksAsText(a.Out, checks, a.Out.Terminal)
+		err = checksAsText(a.Out, checks, a.Out.ToTerminal)
 	}
 	switch {
 	case err != nil:
@@ -131,14 +133,15 @@ func (a *commands) checkRules(ctx context.Context, r *ruleReader, args []string,
 	return nil
 }
 
-// What a rule does.
+// The values of ruleCheck.Status.
 const (
 	statusRuns    = "runs"
 	statusSlow    = "slow"
 	statusLeftOut = "left_out"
 )
 
-// ruleCheck is what there is to tell of a rule.
+// ruleCheck is what there is to tell of a rule; as JSON it is a line of rules check -o
+// jsonl.
 type ruleCheck struct {
 	Type      string       `json:"type"`
 	Rule      string       `json:"rule"`
@@ -151,12 +154,14 @@ type ruleCheck struct {
 	Slow      []slowString `json:"slow,omitempty"`
 }
 
+// slowString is a string of a rule that is slow to look for, and why.
 type slowString struct {
 	String string `json:"string"`
 	Reason string `json:"reason"`
 }
 
-// checksOf is all rules, by file, in the order of lines.
+// checksOf returns what there is to tell of all rules, file by file in the order of
+// lines.
 func checksOf(rules *yara.Rules) ([]ruleCheck, error) {
 	why, err := slowPatterns(rules)
 	if err != nil {
@@ -189,11 +194,12 @@ func checksOf(rules *yara.Rules) ([]ruleCheck, error) {
 	return all, nil
 }
 
-// slowRate is how many candidates a byte make a string slow. A byte that is rare
-// in memory is about as frequent, two are rarer.
+// slowRate is the rate of candidates a byte from which on a string is slow. One byte
+// that is rare in memory has about that rate, and two have less.
 const slowRate = 1.0 / 2048
 
-// slowPatterns says of each pattern of the rules why it is slow, "" if it is not.
+// slowPatterns returns for each pattern of the rules why it is slow, or "" if it is
+// not.
 func slowPatterns(rules *yara.Rules) ([]string, error) {
 	set, err := patterns.Compile(rules.Patterns(), patterns.Target{})
 	if err != nil {
@@ -214,7 +220,8 @@ func slowPatterns(rules *yara.Rules) ([]string, error) {
 	return why, nil
 }
 
-// slowStrings is the strings of a rule that are slow, private ones as well.
+// slowStrings returns the strings of a rule that are slow, private ones included; why
+// has the reason by pattern, "" for those that are not slow.
 func slowStrings(all []yara.String, why []string) (slow []slowString) {
 	for _, s := range all {
 		if why[s.Pattern] != "" {
@@ -224,7 +231,7 @@ func slowStrings(all []yara.String, why []string) (slow []slowString) {
 	return slow
 }
 
-// whySlow says why what is sought of a pattern is slow; "" if it is not.
+// whySlow returns why a pattern is slow of which all is sought, or "" if it is not.
 func whySlow(all []engine.Sought) string {
 	rate, worst := 0.0, engine.Sought{}
 	for _, s := range all {
@@ -244,6 +251,7 @@ func whySlow(all []engine.Sought) string {
 	return fmt.Sprintf("%s is in memory %s", spelled(worst.Needle.Lit, worst.Needle.Mask), oneIn(rate))
 }
 
+// checksAsJSON writes checks as jsonl.
 func checksAsJSON(w io.Writer, all []ruleCheck) error {
 	e := json.NewEncoder(w)
 	e.SetEscapeHTML(false)
@@ -256,6 +264,7 @@ func checksAsJSON(w io.Writer, all []ruleCheck) error {
 	return nil
 }
 
+// checksAsText writes checks as columns, which are aligned or separated by tabs.
 func checksAsText(w io.Writer, all []ruleCheck, aligned bool) error {
 	out := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
 	if aligned {

@@ -18,10 +18,11 @@ import (
 	"testing"
 )
 
-// samples is where memory images of others lie, outside of the project's tree.
+// samples is the folder that has memory images of others. It lies outside of the
+// project.
 const samples = "../../../shared/samples"
 
-// vscan runs the command and returns its output; the exit code is one of codes.
+// vscan runs the command and returns its output. The exit code has to be one of codes.
 func vscan(t *testing.T, codes []int, args ...string) []byte {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
@@ -60,13 +61,15 @@ func address(t *testing.T, s string) uint64 {
 	return n
 }
 
-// memory is runs of bytes that follow one another, by address.
+// memory is memory by address. A run of bytes that follow one another has the address
+// of its first byte.
 type memory []struct {
 	first uint64
 	bytes []byte
 }
 
-// memoryOf puts together what map says of an image, out of its file.
+// memoryOf puts together, from the file of an image, the memory that vscan map says is
+// there.
 func memoryOf(t *testing.T, path string) memory {
 	file, err := os.ReadFile(path)
 	if err != nil {
@@ -91,7 +94,7 @@ func memoryOf(t *testing.T, path string) memory {
 	return m
 }
 
-// find is every occurrence, searched for as naively as can be.
+// find returns every occurrence of some bytes, searched for as naively as can be.
 func (m memory) find(lit []byte) []uint64 {
 	var found []uint64
 	for _, run := range m {
@@ -107,7 +110,7 @@ func (m memory) find(lit []byte) []uint64 {
 	return found
 }
 
-// unpacked is a sample without its compression, in a directory of the test.
+// unpacked unpacks a sample into a folder of the test, and returns its path.
 func unpacked(t *testing.T, path string) string {
 	file, err := os.Open(path)
 	if err != nil {
@@ -210,7 +213,8 @@ func TestSamples(t *testing.T) {
 	}
 }
 
-// One machine in two formats holds the same at the same physical addresses.
+// Two dumps of one machine, in different formats, hold the same at the same physical
+// addresses.
 func TestSampleMachine(t *testing.T) {
 	if _, err := os.Stat(samples); err != nil {
 		t.Skipf("no sample images: %v", err)

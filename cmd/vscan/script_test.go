@@ -26,7 +26,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	os.Setenv("GORACE", "atexit_sleep_ms=0 "+os.Getenv("GORACE")) // else the race detector makes every command take a second
+	os.Setenv("GORACE", "atexit_sleep_ms=0 "+os.Getenv("GORACE")) // otherwise the race detector makes every command take a second
 	testscript.Main(m, map[string]func(){
 		"vscan": main,
 		graphcmd.ParquetProgram: func() {
@@ -38,8 +38,8 @@ func TestMain(m *testing.M) {
 	})
 }
 
-// The scripts are the contract of the command line, one topic each. Besides
-// the commands of testscript they have those of scriptCommands.
+// The scripts lay down how the command line behaves, one topic each. Besides the commands of
+// testscript they have those of scriptCommands.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:  "testdata/script",
@@ -47,7 +47,7 @@ func TestScripts(t *testing.T) {
 		Setup: func(e *testscript.Env) error {
 			e.Setenv(simd.EnvVar, os.Getenv(simd.EnvVar)) // so that the scripts run at each level
 			e.Setenv("GORACE", os.Getenv("GORACE"))
-			e.Setenv("newline", "\n") // what a script cannot write
+			e.Setenv("newline", "\n") // a script has no other way to write it
 			e.Setenv("escape", "\x1b")
 			e.Setenv("invalid", "\xff")
 			return nil
@@ -57,6 +57,7 @@ func TestScripts(t *testing.T) {
 	})
 }
 
+// scriptCommands are the commands that scripts have besides those of testscript.
 var scriptCommands = map[string]func(ts *testscript.TestScript, neg bool, args []string){
 	// bytes FILE PART... makes a file; see parts.
 	"bytes": func(ts *testscript.TestScript, neg bool, args []string) {
@@ -74,8 +75,8 @@ var scriptCommands = map[string]func(ts *testscript.TestScript, neg bool, args [
 		ts.Check(os.WriteFile(ts.MkAbs(args[0]), b, 0o666))
 	},
 
-	// truncate FILE SIZE cuts a file, or makes a sparse one; -N takes N bytes
-	// off.
+	// truncate FILE SIZE cuts a file to so many bytes, or makes a sparse one; -N cuts
+	// off N bytes.
 	"truncate": func(ts *testscript.TestScript, neg bool, args []string) {
 		wantArgs(ts, neg, len(args) == 2, "truncate FILE SIZE")
 		name := ts.MkAbs(args[0])
@@ -92,13 +93,13 @@ var scriptCommands = map[string]func(ts *testscript.TestScript, neg bool, args [
 		ts.Check(f.Close())
 	},
 
-	// exits CODE COMMAND ARG... runs a command that ends with this code.
+	// exits CODE COMMAND ARG... runs a command that has to end with this exit code.
 	"exits": func(ts *testscript.TestScript, neg bool, args []string) {
 		wantArgs(ts, neg, len(args) >= 2, "exits CODE COMMAND ARG...")
 		checkExit(ts, args[0], ts.Exec(args[1], args[2:]...))
 	},
 
-	// oneline says that standard error is one line, and that all of it prints.
+	// oneline checks that standard error is one line, and that all of it prints.
 	"oneline": func(ts *testscript.TestScript, neg bool, args []string) {
 		wantArgs(ts, neg, len(args) == 0, "oneline")
 		text := ts.ReadFile("stderr")
@@ -108,8 +109,8 @@ var scriptCommands = map[string]func(ts *testscript.TestScript, neg bool, args [
 		}
 	},
 
-	// jsonl FILE says that every line is an object with the fields of its type,
-	// in their order.
+	// jsonl FILE checks that every line is an object with the fields of its type, in
+	// their order.
 	"jsonl": func(ts *testscript.TestScript, neg bool, args []string) {
 		wantArgs(ts, neg, len(args) == 1, "jsonl FILE")
 		for line := range strings.Lines(ts.ReadFile(args[0])) {
@@ -119,7 +120,7 @@ var scriptCommands = map[string]func(ts *testscript.TestScript, neg bool, args [
 		}
 	},
 
-	// firstline CODE COMMAND ARG... reads one line of what a command writes and
+	// firstline CODE COMMAND ARG... reads one line of what a command writes, and then
 	// closes the pipe.
 	"firstline": func(ts *testscript.TestScript, neg bool, args []string) {
 		wantArgs(ts, neg, len(args) >= 2, "firstline CODE COMMAND ARG...")
@@ -141,7 +142,7 @@ var scriptCommands = map[string]func(ts *testscript.TestScript, neg bool, args [
 		checkExit(ts, args[0], err)
 	},
 
-	// interrupt CODE COMMAND ARG... sends Ctrl-C after the first line.
+	// interrupt CODE COMMAND ARG... sends an interrupt after the first line.
 	"interrupt": func(ts *testscript.TestScript, neg bool, args []string) {
 		wantArgs(ts, neg, len(args) >= 2, "interrupt CODE COMMAND ARG...")
 		checkExit(ts, args[0], readOneLine(ts, args[1:], func(p *os.Process, _ io.Closer) error { return p.Signal(os.Interrupt) }))
@@ -168,8 +169,8 @@ func checkExit(ts *testscript.TestScript, want string, err error) {
 	}
 }
 
-// readOneLine runs a command, reads a line of its standard output, calls then
-// and reads what is left.
+// readOneLine runs a command, reads one line of its standard output, calls then, and
+// reads what is left.
 func readOneLine(ts *testscript.TestScript, args []string, then func(*os.Process, io.Closer) error) error {
 	path, err := exec.LookPath(args[0])
 	ts.Check(err)
@@ -179,7 +180,7 @@ func readOneLine(ts *testscript.TestScript, args []string, then func(*os.Process
 	out, err := cmd.StdoutPipe()
 	ts.Check(err)
 	ts.Check(cmd.Start())
-	defer cmd.Process.Kill() // where something below fails
+	defer cmd.Process.Kill() // in case something below fails
 	r := bufio.NewReader(out)
 	line, err := r.ReadString('\n')
 	ts.Check(err)
@@ -189,8 +190,8 @@ func readOneLine(ts *testscript.TestScript, args []string, then func(*os.Process
 	return cmd.Wait()
 }
 
-// parts puts bytes together: =TEXT is text as it stands, HEX the bytes of
-// hexadecimal digits, N*PART a part N times.
+// parts returns the bytes that some parts stand for: =TEXT is text as it stands, HEX
+// the bytes of hexadecimal digits, and N*PART a part N times.
 func parts(args []string) ([]byte, error) {
 	var out []byte
 	for _, arg := range args {
@@ -215,16 +216,16 @@ func parts(args []string) ([]byte, error) {
 	return out, nil
 }
 
-// makeCore makes an ELF core of a process. A line of the spec is a segment, in
-// the order of the program headers:
+// makeCore returns an ELF core of a process. A line of the spec is a segment, in the
+// order of the program headers:
 //
 //	ADDR PERM NAME PART... [absent N]
 //
-// PERM is rwx with dashes; NAME is a path, - for none, or a quoted string of Go
-// without blanks; PARTs are the bytes that are saved, and N bytes behind them
-// are not. With PERM ??? there is no segment, and the name alone tells of the
-// range. A line "elf BITS ORDER" sets the class and byte order; a line that
-// starts with # is a comment.
+// PERM is rwx with dashes. NAME is a path, - for none, or a quoted string of Go without
+// blanks. PARTs are the bytes that are saved, and N bytes behind them are not saved.
+// With PERM ??? there is no segment, and only the note of names tells of the range. A
+// line "elf BITS ORDER" sets the class and the byte order. A line that starts with # is
+// a comment.
 func makeCore(spec string) ([]byte, error) {
 	wide, big := true, false
 	type segment struct {
@@ -292,9 +293,9 @@ func makeCore(spec string) ([]byte, error) {
 	u32 := func(b []byte, v uint32) []byte { return order.AppendUint32(b, v) }
 	u16 := func(b []byte, v uint16) []byte { return order.AppendUint16(b, v) }
 
-	// NT_FILE: the number of names, the size of a page, then for each the first
-	// address, the one behind the last, and the page of the file, which goes on
-	// where the addresses of a name do; then the names.
+	// NT_FILE has the number of names and the size of a page; for each name the first
+	// address, the address behind the last one, and the page of the file; and then the
+	// names. Where ranges of one name follow one another, so do their pages.
 	var ranges, names []byte
 	count := uint64(0)
 	type end struct{ at, page uint64 }
@@ -352,8 +353,8 @@ func makeCore(spec string) ([]byte, error) {
 	return append(out, body...), nil
 }
 
-// checkJSON checks one line of jsonl: its keys are those that docs/output.md has of its
-// type, in that order.
+// checkJSON checks one line of jsonl: its keys have to be those that docs/output.md has
+// for its type, in that order.
 func checkJSON(line string) error {
 	if !utf8.ValidString(line) {
 		return errors.New("not UTF-8")

@@ -19,8 +19,8 @@ import (
 	"vscan/patterns"
 )
 
-// searchFlags are those that find, refs and strings share: what they say of the question
-// is in Query, as plain values, the rest says how the answer is told.
+// searchFlags are the flags that find, refs and strings share. What they say of the
+// question is in Query, as plain values; the rest says how the answer is told.
 type searchFlags struct {
 	search.Query
 	image cli.ImageFlags
@@ -28,34 +28,35 @@ type searchFlags struct {
 	align   cli.Alignment
 	ranges  cli.RangeList
 	in      cli.MappingsList
-	longest uint64 // match of an expression
-	bytes   uint64 // of a hit, at most so many are shown
-	context uint64 // bytes before and after a hit
+	longest uint64 // most bytes of a match of an expression
+	bytes   uint64 // most bytes of a hit that are shown
+	context uint64 // how many bytes before and after a hit are shown
 	workers uint64
 	count   bool
 	quiet   bool
 
 	ruleFiles int    // how many files the rules are from
-	ruleScope string // of find: image or mapping
+	ruleScope string // of find: image or mapping; "": of another command
 	format    string
 	color     string
 	progress  string
 	stats     bool
 	summary   string // none, or the file that summaries go to; "": the output
-	withNames bool   // of images in text, also of a single one
-	noNames   bool
-	caseless  bool   // of all patterns
-	fullWords bool   // likewise
-	list      string // of find: with or without, the images to list; "": none
-	noExcept  bool   // of find: what exceptions of patterns drop is printed
-	matchOnly bool   // of find: print the bytes of hits alone
+	withNames bool   // lines of text name the image, also a single one
+	noNames   bool   // lines of text never name the image
+	caseless  bool   // of find: all patterns ignore the case of ASCII letters
+	fullWords bool   // of find: all patterns match full words only
+	list      string // of find: "with" or "without", the images to list; "": hits are printed
+	noExcept  bool   // of find: matches that exceptions of patterns drop are printed
+	matchOnly bool   // of find: the bytes of hits alone are printed
 	recursive bool   // of find: folders stand for the images below them
-	several   bool   // images are searched
+	several   bool   // there may be several images
 }
 
 // maxContext is the most bytes that are shown before and after a hit.
 const maxContext = 1 << 20
 
+// register adds the flags to a command.
 func (f *searchFlags) register(cmd *cobra.Command) {
 	f.format, f.color, f.progress = "text", "auto", "auto"
 	f.longest, f.bytes = patterns.DefaultMaxMatch, cmp.Or(f.bytes, engine.HitBytes)
@@ -73,7 +74,7 @@ func (f *searchFlags) register(cmd *cobra.Command) {
 	fs.BoolVarP(&f.withNames, "with-filename", "H", false, "name the image in front of each line of text (default where there are several)")
 	fs.BoolVar(&f.noNames, "no-filename", false, "never name the image in lines of text")
 	fs.StringVar(&f.summary, "summary", "", "write the summaries to `FILE`, as jsonl, and not behind the hits; none writes none")
-	fs.Var(cli.NewByteCount(&f.bytes, 0, report.MaxShown), "bytes", "show at most `N` bytes of a hit")
+	fs.Var(cli.NewByteCount(&f.bytes, 0, report.MaxHitBytes), "bytes", "show at most `N` bytes of a hit")
 	fs.VarP(cli.NewByteCount(&f.context, 0, maxContext), "context", "C", "show `N` bytes before and after a hit: in text as a hexdump, else as before and after")
 	cli.ChoiceVar(cmd, &f.color, "color", "", "`WHEN` to colour: auto (at a terminal), always or never", "auto", "always", "never")
 	fs.VarP(cli.NewNumber(&f.workers, 0, engine.MaxWorkers), "workers", "j", "`N` workers (default one a processor)")
@@ -84,8 +85,8 @@ func (f *searchFlags) register(cmd *cobra.Command) {
 	f.image.Register(cmd)
 }
 
-// complete checks what one flag alone does not tell, and fills in what the
-// environment has.
+// complete checks the flags against one another, and takes the level of kernels from
+// the environment where no flag gives it.
 func (f *searchFlags) complete() error {
 	if err := f.contradiction(); err != nil {
 		return err
@@ -93,8 +94,8 @@ func (f *searchFlags) complete() error {
 	return cli.KernelFromEnv(&f.Kernel)
 }
 
-// ask puts what the flags say of the question into the query.
-func (f *searchFlags) ask(pats []patterns.Pattern) {
+// fillQuery puts what the flags say of the question into the query.
+func (f *searchFlags) fillQuery(pats []patterns.Pattern) {
 	q := &f.Query
 	q.Patterns = pats
 	q.PerMapping = f.ruleScope == "mapping"
@@ -117,7 +118,8 @@ func (f *searchFlags) ask(pats []patterns.Pattern) {
 	}
 }
 
-// silent reports whether no hits are printed, and the first of an image will do.
+// silent reports whether no hits are printed, so that the first hit of an image is
+// enough.
 func (f *searchFlags) silent() bool { return f.quiet || f.list != "" }
 
 // searching is the search of all images of a command.
@@ -125,19 +127,19 @@ type searching struct {
 	*commands
 	f         *searchFlags
 	rep       report.Reporter
-	summaries *summaryFile // nil: there is none
+	summaries *summaryFile // nil: summaries go to no file
 	bar       *cli.Bar
 	cli.Outcome
 	tally
-	errors []error // of -q, which tells them only where there is no hit
+	errors []error // with -q: what is told only where there is no hit
 }
 
-// search searches the images, one after another, and reports.
+// search searches the images one after another, and reports what it finds.
 func (a *commands) search(ctx context.Context, f *searchFlags, pats []patterns.Pattern, images []string) error {
 	if err := f.complete(); err != nil {
 		return err
 	}
-	f.ask(pats)
+	f.fillQuery(pats)
 	s := &searching{commands: a, f: f}
 	if !f.quiet {
 		a.noteEndless(f)
@@ -148,8 +150,8 @@ func (a *commands) search(ctx context.Context, f *searchFlags, pats []patterns.P
 		return err
 	}
 	f.several = len(args) > 1 || f.recursive
-	s.rep = a.reporterOf(f)
-	if left := f.LeftOut(); len(left) > 0 {
+	s.rep = a.newReporter(f)
+	if left := f.leftOut(); len(left) > 0 {
 		s.Incomplete = true
 		if !f.silent() {
 			s.rep.LeftOut(left)
@@ -164,10 +166,11 @@ func (a *commands) search(ctx context.Context, f *searchFlags, pats []patterns.P
 	if err != nil {
 		return err
 	}
-	return s.End()
+	return s.finish()
 }
 
-// run searches the images until there are no more or nobody wants more.
+// run searches the images until all are searched or nothing more is wanted. An error is
+// one of writing.
 func (s *searching) run(ctx context.Context, images []imageArg) error {
 	for i, arg := range images {
 		if ctx.Err() != nil {
@@ -180,14 +183,14 @@ func (s *searching) run(ctx context.Context, images []imageArg) error {
 			continue
 		}
 		s.bar.Begin(i+1, arg.path, 0, nil)
-		switch err := s.image(ctx, i+1, arg); {
+		switch err := s.searchImage(ctx, i+1, arg); {
 		case err != nil && ctx.Err() != nil && errors.Is(err, context.Canceled):
-			s.Interrupted = true // before there was anything to tell of it
+			s.Interrupted = true // before the search of the image began
 			s.Note("%s: not searched: interrupted", arg.path)
 		case err != nil:
 			s.fail(err)
 		}
-		err := s.rep.Failed()
+		err := s.rep.WriteError()
 		switch {
 		case err != nil && !console.IsClosedPipe(err):
 			return err
@@ -201,7 +204,8 @@ func (s *searching) run(ctx context.Context, images []imageArg) error {
 	return nil
 }
 
-// fail takes note of an error about an image; the others are searched still.
+// fail takes note of an error about an image. The other images are searched all the
+// same.
 func (s *searching) fail(err error) {
 	s.Failed = true
 	if s.f.quiet {
@@ -211,10 +215,10 @@ func (s *searching) fail(err error) {
 	s.Complain(err)
 }
 
-// End tells what is to be told of all images, and returns the outcome. With -q
-// a hit is all that was asked for, wherever it is: what is wrong with other
-// images, before or behind it, is not told and does not count.
-func (s *searching) End() error {
+// finish tells what there is to tell of all images together, and returns the outcome.
+// With -q, one hit in any image is all that was asked for: then nothing is told of what
+// is wrong with the others, and it does not count.
+func (s *searching) finish() error {
 	if s.f.quiet && s.Found {
 		return nil
 	}
@@ -230,16 +234,16 @@ func (s *searching) End() error {
 	if !s.Found && !s.Interrupted {
 		s.noteMisspelt(s.f.Patterns)
 	}
-	return s.Outcome.Exit()
+	return s.Outcome.ExitStatus()
 }
 
-// image searches an image, the nth.
-func (s *searching) image(ctx context.Context, n int, from imageArg) error {
+// searchImage searches one image, the nth from 1.
+func (s *searching) searchImage(ctx context.Context, n int, from imageArg) error {
 	f, arg := s.f, from.path
 	one := imageSearch{searching: s, nth: n, began: time.Now()}
 	f.image.Sequential = true
 	img, err := f.image.Open(arg)
-	if from.found && s.skips(arg, img, err) {
+	if from.found && s.passOver(arg, img, err) {
 		return nil
 	}
 	if err != nil {
@@ -255,7 +259,7 @@ func (s *searching) image(ctx context.Context, n int, from imageArg) error {
 		if errors.Is(err, context.Canceled) {
 			return err
 		}
-		return cli.InImage(arg, cli.Flagged(err))
+		return cli.InImage(arg, cli.NameFlags(err))
 	}
 	one.compiled = time.Since(one.began) - one.opened
 	sum, err := found.Run(ctx, &one)
@@ -263,36 +267,36 @@ func (s *searching) image(ctx context.Context, n int, from imageArg) error {
 	if sum == nil {
 		return cli.InImage(arg, err)
 	}
-	s.judge(sum)
-	if s.rep.Failed() != nil && !f.quiet && !one.ended {
+	s.addToOutcome(sum)
+	if s.rep.WriteError() != nil && !f.quiet && !one.ended {
 		sum.Complete = sum.Complete && !sum.Stopped
-		s.summaries.End(sum)
+		s.summaries.write(sum)
 	}
 	return nil
 }
 
-// judge puts into the outcome how the search of an image went.
-func (s *searching) judge(sum *search.Summary) {
+// addToOutcome adds to the outcome how the search of one image went.
+func (s *searching) addToOutcome(sum *search.Summary) {
 	s.Found = s.Found || sum.Found()
 	s.Incomplete = s.Incomplete || !sum.Complete && !sum.Interrupted
-	if sum.Stopped && s.rep.Failed() != nil { // nobody reads on: the rest was not looked at
+	if sum.Stopped && s.rep.WriteError() != nil { // nobody reads on, and the rest was not looked at
 		s.Incomplete = s.Incomplete || !s.Found
 	}
 	s.Interrupted = s.Interrupted || sum.Interrupted
 	s.count(sum)
 }
 
-// imageSearch takes what the search of one image finds.
+// imageSearch is the sink that takes what the search of one image finds.
 type imageSearch struct {
 	*searching
-	nth              int            // image, from 1
-	img              *layered.Image // once it is open
+	nth              int            // which image it is, from 1
+	img              *layered.Image // nil until it is open
 	began            time.Time
-	opened, compiled time.Duration
-	ended            bool
+	opened, compiled time.Duration // how long it took to open the image and to compile the query
+	ended            bool          // whether End has reported the account
 }
 
-// Begin says to whom it may concern that the hits of an image follow.
+// Begin tells the reporter and the progress bar which image is searched.
 func (s *imageSearch) Begin(of *search.Search) error {
 	s.rep.Begin(of.Image())
 	s.bar.Begin(s.nth, of.Image().Arg, of.Bytes(), of.Progress())
@@ -309,26 +313,25 @@ func (s *imageSearch) End(sum *search.Summary) error {
 	}
 	s.ended = true
 	s.bar.End()
-	s.summaries.End(sum)
+	s.summaries.write(sum)
 	s.rep.End(sum)
 	s.account(s.f, sum, s)
-	return s.rep.Failed()
+	return s.rep.WriteError()
 }
 
 // newReporter returns the reporter that the flags ask for.
-func (a *commands) reporterOf(f *searchFlags) report.Reporter {
+func (a *commands) newReporter(f *searchFlags) report.Reporter {
 	s := report.Style{
-		Color: a.Out.WantsColor(f.color), Aligned: a.Out.Terminal,
-		Context: f.context, Bytes: f.bytes, Counts: f.count,
-		Several: (f.several || f.withNames) && !f.noNames, Parted: f.summary != "",
-		Rules: f.Rules != nil, Files: f.ruleFiles > 1,
+		Color: a.Out.WantsColor(f.color), Aligned: a.Out.ToTerminal,
+		Context: f.context, HitBytes: f.bytes, CountsOnly: f.count,
+		NameImages: (f.several || f.withNames) && !f.noNames, SummariesElsewhere: f.summary != "",
+		WithRules: f.Rules != nil, NameRuleFiles: f.ruleFiles > 1,
 	}
-	switch base := (report.Base{Out: a.Out}); {
+	switch {
 	case f.list != "":
-		return &report.ListReporter{Base: base, Without: f.list == "without"}
+		return report.NewListReporter(a.Out, f.list == "without")
 	case f.matchOnly && !f.count:
-		s.Several = f.withNames
-		return report.NewMatchReporter(base, s)
+		return report.NewMatchReporter(a.Out, f.withNames)
 	}
 	return report.NewReporter(a.Out, f.format, s)
 }

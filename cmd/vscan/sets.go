@@ -42,6 +42,7 @@ secrets are looked for as bytes and as UTF-16LE; what is plainly a placeholder
 	}
 }
 
+// listSets prints a line for each built-in set.
 func (a *commands) listSets() error {
 	w := tabwriter.NewWriter(a.Out, 0, 8, 2, ' ', 0)
 	for _, s := range sets.All() {
@@ -54,6 +55,7 @@ func (a *commands) listSets() error {
 	return w.Flush()
 }
 
+// completeSets offers the names of the built-in sets.
 func completeSets(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 	var names []string
 	for _, s := range sets.All() {

@@ -31,7 +31,8 @@ ones 4096 bytes are shown, or as many as --bytes says, and … behind them; in
 jsonl they are there as characters too, as value. Where --range or --in cuts a
 run, what lies in the range is a run.`
 
-// defaultString is how many bytes of a run are shown.
+// defaultString is how many bytes of a run are shown at most, unless --bytes says
+// otherwise.
 const defaultString = 4096
 
 func (a *commands) stringsCommand() *cobra.Command {
@@ -64,19 +65,20 @@ func (a *commands) stringsCommand() *cobra.Command {
 	fs.VarP(cli.NewNumber(&minimal, 1, patterns.MaxMinRun), "min", "n", "runs of at least `MIN` characters")
 	fs.VarP(&encodingChoice{list: &encodings}, "encoding", "e", "runs in `ENCODING`: ascii, utf8, utf16le, utf16be, utf32le, utf32be or all; repeatable, or with commas (default ascii,utf8,utf16le)")
 	f.register(cmd)
-	for _, name := range []string{"overlap", "max-match"} { // runs do not overlap, and have their own length
+	for _, name := range []string{"overlap", "max-match"} { // runs do not overlap, and are measured to their ends
 		fs.MarkHidden(name)
 	}
 	return cmd
 }
 
+// encodingList is a list of encodings, without duplicates.
 type encodingList []patterns.Encoding
 
-// encodingChoice collects encodings, in the order of patterns.TextRunEncodings. The
-// first replaces what the list has by default.
+// encodingChoice is the flag -e. It collects encodings in the order of
+// patterns.TextRunEncodings, and the first one that is given replaces the default.
 type encodingChoice struct {
 	list  *encodingList
-	given bool
+	given bool // whether the flag was given
 }
 
 func (c *encodingChoice) Type() string { return "encoding" }

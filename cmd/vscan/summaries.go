@@ -12,22 +12,23 @@ import (
 	"vscan/engine/search"
 )
 
-// summaryFile is the file that --summary names: a line of jsonl for each image,
-// as behind the hits of -o jsonl. A nil one takes summaries and writes nothing.
+// summaryFile is the file that --summary names. It has a line of jsonl for each image,
+// the same as behind the hits of -o jsonl. A nil *summaryFile takes summaries and
+// writes nothing.
 type summaryFile struct {
 	file *os.File
 	out  *console.Output
-	rep  *report.JsonlReporter
+	rep  *report.JSONLReporter
 }
 
-// openSummary makes the file that summaries go to, nil where there is none. No
-// image is written over.
+// openSummary makes the file that summaries go to, and returns nil where they go to
+// none. It refuses to write over an image.
 func (f *searchFlags) openSummary(images []imageArg) (*summaryFile, error) {
 	if f.summary == "" || f.summary == "none" {
 		return nil, nil
 	}
 	for _, image := range images {
-		if cli.Same(f.summary, image.path) {
+		if cli.SameFile(f.summary, image.path) {
 			return nil, fmt.Errorf("--summary %s is an image: write to another file", f.summary)
 		}
 	}
@@ -36,15 +37,17 @@ func (f *searchFlags) openSummary(images []imageArg) (*summaryFile, error) {
 		return nil, fmt.Errorf("--summary: %w", err)
 	}
 	out := console.NewOutput(file, io.Discard)
-	return &summaryFile{file: file, out: out, rep: report.NewJSONLReporter(report.Base{Out: out}, report.Style{})}, nil
+	return &summaryFile{file: file, out: out, rep: report.NewJSONLReporter(out, report.Style{})}, nil
 }
 
-func (s *summaryFile) End(sum *search.Summary) {
+// write writes the summary of an image.
+func (s *summaryFile) write(sum *search.Summary) {
 	if s != nil {
 		s.rep.End(sum)
 	}
 }
 
+// close writes what is left and closes the file.
 func (s *summaryFile) close() error {
 	if s == nil {
 		return nil
@@ -55,7 +58,7 @@ func (s *summaryFile) close() error {
 	return nil
 }
 
-// contradiction is what flags ask for that cannot be had together.
+// contradiction returns an error where flags ask for what cannot be had together.
 func (f *searchFlags) contradiction() error {
 	only := map[string]string{"with": "-l", "without": "-L"}[f.list]
 	if f.matchOnly {

@@ -17,9 +17,9 @@ import (
 	"vscan/cmd/vscan/internal/consoletest"
 )
 
-// A search at a terminal: the status is shown, hits come above it, the terminal
-// becomes narrower, Ctrl-C ends it, and then the screen has the hits and what was
-// told, and nothing else.
+// A search at a terminal shows the status, with the hits above it. The terminal becomes
+// narrower, Ctrl-C ends the search, and then the screen has the hits and what was told, and
+// nothing else.
 func TestSearchAtTerminal(t *testing.T) {
 	if testing.Short() {
 		t.Skip("runs a program")
@@ -40,7 +40,7 @@ func TestSearchAtTerminal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// The second pattern finds nothing, and takes long with it.
+	// The second pattern finds nothing, and takes long to do so.
 	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), exe)
 	cmd.Args = []string{"vscan", "find", "-e", "HIT", "-e", `re:\x00[^q]{1,50}[\x01-\x05]`, "-j", "1", "--shard-size", "64K", "--image-format", "raw", image}
 	cmd.Env = append(os.Environ(), "TERM=xterm-256color", "NO_COLOR=1")
@@ -55,19 +55,19 @@ func TestSearchAtTerminal(t *testing.T) {
 	status := regexp.MustCompile(`^\s*\d+%`)
 	shown := func() bool { return status.MatchString(x.Below()) }
 	hits := func() int { return strings.Count(x.Text(), "HIT") }
-	x.Until("the status", shown)
+	x.WaitFor("the status", shown)
 	n := hits()
-	x.Until("more hits", func() bool { return hits() > n+1 })
-	x.Until("the status below them", shown)
+	x.WaitFor("more hits", func() bool { return hits() > n+1 })
+	x.WaitFor("the status below them", shown)
 	for _, width := range []int{50, 30, 70} {
-		// What is being written was drawn for the width before. It is waited for, for
-		// a terminal that has become narrower in the middle of it is nobody's fault.
+		// What is being written may have been drawn for the former width, so the test
+		// waits until it was drawn anew.
 		drawn := x.Drawn
-		x.Until("a whole status", func() bool { return x.Drawn > drawn && shown() && len(x.Rest) == 0 })
+		x.WaitFor("a whole status", func() bool { return x.Drawn > drawn && shown() && len(x.Unfinished) == 0 })
 		x.Resize(width)
 		n, drawn = hits(), x.Drawn
-		x.Until("hits after the terminal was resized", func() bool { return hits() > n && x.Drawn > drawn+2 })
-		x.Until("the status below them", func() bool { return shown() && len(x.Below()) < width })
+		x.WaitFor("hits after the terminal was resized", func() bool { return hits() > n && x.Drawn > drawn+2 })
+		x.WaitFor("the status below them", func() bool { return shown() && len(x.Below()) < width })
 	}
 	if _, err := x.Master.WriteString("\x03"); err != nil {
 		t.Fatal(err)
@@ -78,7 +78,7 @@ func TestSearchAtTerminal(t *testing.T) {
 		n, err := x.Master.Read(b)
 		got.Write(b[:n])
 		x.Display.Write(b[:n])
-		if err != nil { // EIO: nobody has the terminal any more
+		if err != nil { // EIO says that no program has the terminal any more
 			break
 		}
 	}

@@ -10,7 +10,7 @@ import (
 	"vscan/docs"
 )
 
-// addTopics adds what vscan help tells of beside commands: vscan help patterns.
+// addTopics adds the topics of vscan help that are no commands: vscan help patterns.
 func addTopics(root *cobra.Command) {
 	topic := &cobra.Command{
 		Use:   "patterns",
@@ -23,11 +23,11 @@ func addTopics(root *cobra.Command) {
 }
 
 // plainText returns Markdown as text for a terminal: headings without their marks,
-// blocks of code indented by two blanks, and no marks around code and links. Lines stay
-// as they are broken. Tables and lists are not known.
+// blocks of code indented by two blanks, and code and links without the marks around
+// them. Lines stay broken as they are. It knows no tables and no lists.
 func plainText(markdown string) string {
-	// What Markdown puts around code and links, which may go on in the next line; the
-	// groups stay.
+	// The marks that Markdown puts around code and links. These may go on in the next
+	// line. The groups of the expression are what stays.
 	marks := regexp.MustCompile("`([^`]*)`|\\[([^]]*)\\]\\([^)]*\\)")
 	var out, prose strings.Builder
 	code := false

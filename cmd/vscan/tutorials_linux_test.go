@@ -14,16 +14,16 @@ import (
 	"time"
 )
 
-// The tutorials in docs are sessions that are held word by word, in one shell and one
-// folder of their own. A block whose first line is "```LANGUAGE NAME" is a file of
-// that name. In a block "```console" what begins with "$ " is a command and what
-// follows, up to the next one, is its output, standard error included. A command has
-// to succeed; where its exit code matters, the tutorial prints it.
+// The tutorials in docs are sessions, which this test holds word by word. Each has a shell and
+// a folder of its own. A block whose first line is "```LANGUAGE NAME" is a file of that name.
+// In a block "```console", a line that begins with "$ " is a command, and what follows, up to
+// the next command, is its output, standard error included. A command has to succeed; where
+// its exit code matters, the tutorial prints it.
 //
-// The output has to be that of the tutorial, line by line, but for what differs from
-// machine to machine: see differs. "…" stands for any text in a line and for any number
-// of lines, none included, on a line of its own. An address of the tutorial is a name for
-// the one that stands in its place here, in the output and in the commands that follow.
+// The output has to be that of the tutorial, line by line, except for what differs from machine
+// to machine (see differs). "…" stands for any text in a line; on a line of its own it stands
+// for any number of lines, also none. An address of the tutorial is a name for the address that
+// stands in its place in this session, in the output and in the commands that follow.
 func TestTutorials(t *testing.T) {
 	for name, tools := range map[string][]string{
 		"analyst.md": {"python3", "gdb", "gcore", "gzip"},
@@ -40,7 +40,7 @@ func TestTutorials(t *testing.T) {
 			s := newSession(t)
 			for _, step := range readSession(t, string(text)) {
 				if t.Failed() {
-					return // what follows depends on it
+					return // the next steps depend on this one
 				}
 				s.play(t, step)
 			}
@@ -49,7 +49,7 @@ func TestTutorials(t *testing.T) {
 }
 
 // skipWithoutPtrace skips a test where a process may not read the memory of another
-// one of the same user.
+// process of the same user.
 func skipWithoutPtrace(t *testing.T) {
 	t.Helper()
 	cmd := exec.Command("sleep", "60")
@@ -70,9 +70,9 @@ func skipWithoutPtrace(t *testing.T) {
 
 // sessionStep is a file that a tutorial has, or a command with its output.
 type sessionStep struct {
-	line    int      // in the document
-	file    string   // the name of the file; "" for a command
-	content []string // of the file
+	line    int      // where it stands in the document
+	file    string   // the name of the file; "": the step is a command
+	content []string // the lines of the file
 	command string
 	output  []string
 }
@@ -110,13 +110,13 @@ func readSession(t *testing.T, text string) []sessionStep {
 	return steps
 }
 
-// session is a shell that commands are given to, one after another.
+// session is a shell that gets commands, one after another.
 type session struct {
 	dir   string
 	stdin io.Writer
 	lines <-chan string
-	// addresses has, for each number that begins with 0x in the tutorial, the one that
-	// stood in its place in this session. Commands get these.
+	// addresses has, for each number of the tutorial that begins with 0x, the number that
+	// stood in its place in this session. Commands are given the latter.
 	addresses map[string]string
 }
 
@@ -146,7 +146,7 @@ func newSession(t *testing.T) *session {
 		t.Skip(err)
 	}
 	t.Cleanup(func() {
-		syscall.Kill(-sh.Process.Pid, syscall.SIGKILL) // what was started in the background too
+		syscall.Kill(-sh.Process.Pid, syscall.SIGKILL) // ends what was started in the background, too
 		sh.Wait()
 	})
 	lines := make(chan string)
@@ -159,7 +159,8 @@ func newSession(t *testing.T) *session {
 	return &session{dir: dir, stdin: in, lines: lines, addresses: map[string]string{}}
 }
 
-// play makes the file of a step, or gives its command to the shell and compares.
+// play makes the file of a step, or gives its command to the shell and compares the
+// output.
 func (s *session) play(t *testing.T, step sessionStep) {
 	t.Helper()
 	if step.file != "" {
@@ -189,7 +190,7 @@ func (s *session) run(t *testing.T, command string) (output []string, code strin
 	t.Helper()
 	const end = "end of the command: "
 	fmt.Fprintf(s.stdin, "%s\necho '%s'$?\n", command, end)
-	tooLong := time.After(2 * time.Minute) // a guard against what hangs
+	tooLong := time.After(2 * time.Minute) // guards against a command that hangs
 	for {
 		select {
 		case line, ok := <-s.lines:
@@ -209,8 +210,9 @@ func (s *session) run(t *testing.T, command string) (output []string, code strin
 	}
 }
 
-// check compares an output with that of the tutorial. What vscan writes to standard
-// error is compared by itself, since a pipe to grep or tail delays the rest.
+// check compares an output with that of the tutorial. The lines that vscan writes to
+// standard error are compared by themselves, since others may come later, through a
+// pipe to grep or tail.
 func (s *session) check(want, got []string) error {
 	wantNotes, wantLines := parted(want)
 	gotNotes, gotLines := parted(got)
@@ -266,8 +268,8 @@ func (s *session) match(want, got []string) error {
 	return nil
 }
 
-// matchLine reports whether a line is that of the tutorial, but for the addresses,
-// which it notes. An address of the tutorial stands for one and the same everywhere.
+// matchLine reports whether a line is that of the tutorial, except for the addresses,
+// which it notes. An address of the tutorial stands for the same address everywhere.
 func (s *session) matchLine(want, got string) bool {
 	values := linePattern(want).FindStringSubmatch(got)
 	if values == nil {
@@ -291,16 +293,17 @@ func (s *session) matchLine(want, got string) bool {
 	return true
 }
 
-// unpadded returns an address without the zeros in front of its digits, which
-// hexdumps have.
+// unpadded returns an address without the zeros in front of its digits, which hexdumps
+// have.
 func unpadded(number string) string {
 	return "0x" + strings.TrimLeft(number[2:len(number)-1], "0") + number[len(number)-1:]
 }
 
+// addressToken matches an address.
 var addressToken = regexp.MustCompile(`0x[0-9a-f]+`)
 
-// differs is what a line of a tutorial may have another of: an expression for it, and
-// one for what may stand in its place.
+// differs has what may differ in a line of a tutorial: an expression for it, and an
+// expression for what may stand in its place.
 var differs = []struct{ is, may string }{
 	{`0x[0-9a-f]+`, `(0x[0-9a-f]+)`},
 	{`\b[0-9a-f]{16,40}\b`, `[0-9a-f]+`}, // a build-id, an address of nm
@@ -320,8 +323,8 @@ var differing = func() *regexp.Regexp {
 	return regexp.MustCompile(strings.Join(all, "|"))
 }()
 
-// linePattern returns an expression for a line of a tutorial. It has a group for each
-// address.
+// linePattern returns an expression for a line of a tutorial, which has a group for
+// each address.
 func linePattern(line string) *regexp.Regexp {
 	line = strings.TrimSpace(line)
 	var b strings.Builder
@@ -339,7 +342,7 @@ func linePattern(line string) *regexp.Regexp {
 	return regexp.MustCompile(`^\s*` + b.String() + `\s*$`)
 }
 
-// What a line of a tutorial stands for.
+// A line of a tutorial stands for the lines that linePattern says, and for no others.
 func TestTutorialLines(t *testing.T) {
 	for _, c := range []struct {
 		want, got string

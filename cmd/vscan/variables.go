@@ -8,11 +8,13 @@ import (
 	"github.com/spf13/cobra"
 )
 
+// registerDefine adds the flag -d.
 func registerDefine(cmd *cobra.Command, defines *[]string) {
 	cmd.Flags().StringArrayVarP(defines, "define", "d", nil, "set an external variable of YARA rules, `NAME=VALUE`: an integer, a fraction, true, false, or else a text; repeatable")
 }
 
-// variableValue is a value of -d, of the type that yara would give it.
+// variableValue returns a value of -d with the type that yara gives it: bool, int64,
+// float64 or string.
 func variableValue(text string) (any, error) {
 	digits := strings.TrimPrefix(text, "-")
 	whole, fraction, dotted := strings.Cut(digits, ".")
@@ -31,6 +33,7 @@ func variableValue(text string) (any, error) {
 	return v, nil
 }
 
+// allDigits reports whether s has no character but decimal digits.
 func allDigits(s string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool { return r < '0' || r > '9' })
 }

@@ -17,22 +17,24 @@ import (
 // Query.HitBytes asks for, which may be more than the engine gives.
 type Hit struct {
 	engine.Hit
-	Name string     // how it is called: by its pattern's name, or by that of a rule's string
-	Rule *yara.Rule // the rule whose string it is; nil: of none
+	Name string     // the name of its pattern, or of the rule's string that it is a hit of
+	Rule *yara.Rule // the rule that has this string; nil: it is no hit of a rule's string
 
-	// Value is what the hit holds, as its kind reads it, where it has one: a number, the
-	// key of a key schedule, the characters of a run. Run says that it is the latter.
+	// Value is what the hit holds, as the kind of its pattern reads it: a number, the key
+	// of a key schedule, or the characters of a run. HasValue says that there is a value,
+	// and Run that the hit is a run.
 	Value    string
 	HasValue bool
 	Run      bool
 
-	// With Query.Decode: Bytes as text, "" where they are none, and the byte that they
-	// are exclusive-ored with, where there is one.
+	// With Query.Decode, Text is Bytes as text, or "" where they are no text, and Key is
+	// the byte that they are exclusive-ored with, if HasKey is set.
 	Text   string
 	Key    byte
 	HasKey bool
 
-	// With Query.Around: what lies side by side with the hit, as far as it is there.
+	// With Query.Around, these are the bytes in front of the hit and behind it, up to the
+	// first that is not there.
 	Before, After []byte
 }
 
@@ -43,7 +45,7 @@ func (h *Hit) Clone() *Hit {
 	return &c
 }
 
-// KeyText returns the key as it is written, "" where there is none.
+// KeyText returns the key as 0x and two digits, or "" where there is none.
 func (h *Hit) KeyText() string {
 	if !h.HasKey {
 		return ""
@@ -51,14 +53,16 @@ func (h *Hit) KeyText() string {
 	return fmt.Sprintf("0x%02x", h.Key)
 }
 
-// viewer makes hits of one image that have all that there is to show of them.
+// viewer makes, of the engine's hits in one image, hits with all that there is to show
+// of them.
 type viewer struct {
 	*Search
-	bytes int       // of a hit, at most so many are shown
-	runs  *runsView // where the patterns are printable runs; else nil
-	hit   Hit       // the latest
+	bytes int       // most bytes of a hit that are shown
+	runs  *runsView // nil: the patterns are no runs of characters
+	hit   Hit       // what show and showAs have returned last
 }
 
+// viewer returns a viewer of the hits of the search.
 func (s *Search) viewer(ctx context.Context) *viewer {
 	v := &viewer{Search: s, bytes: s.q.hitBytes()}
 	if len(s.q.Runs) > 0 {
@@ -67,9 +71,9 @@ func (s *Search) viewer(ctx context.Context) *viewer {
 	return v
 }
 
-// show returns a hit as it is to be shown; it is valid until the next. What of its
-// bytes the engine does not give is read once more: in a live process they may
-// have changed, or gone, since.
+// show returns a hit as it is to be shown. It is valid until the next call of show or
+// showAs. Bytes that the engine has not handed over are read from memory once more; in
+// a live process they may have changed since, or be gone.
 func (v *viewer) show(h engine.Hit) *Hit {
 	v.hit = Hit{Hit: h, Name: v.set.Patterns()[h.Pattern].Name}
 	s := &v.hit
@@ -80,15 +84,15 @@ func (v *viewer) show(h engine.Hit) *Hit {
 	}
 	v.widen()
 	if s.Run {
-		s.Bytes = s.Bytes[:v.runs.encodings[h.Pattern].RunLen(s.Bytes)] // nothing else gets to a terminal
+		s.Bytes = s.Bytes[:v.runs.encodings[h.Pattern].RunLen(s.Bytes)] // bytes that have changed since get to no terminal
 		s.Value, s.HasValue = v.set.Value(h.Pattern, s.Bytes)
 	}
 	v.describe()
 	return s
 }
 
-// first returns the first n bytes of a hit, as far as they can be read; those that
-// come with it where they will do.
+// first returns at least the first n bytes of a hit, or all bytes of a shorter one, as far
+// as they can be read. They are taken from the hit where it has that many.
 func (v *viewer) first(h engine.Hit, n int) []byte {
 	if n = min(n, h.Len); n <= len(h.Bytes) {
 		return h.Bytes
@@ -97,8 +101,7 @@ func (v *viewer) first(h engine.Hit, n int) []byte {
 	return b
 }
 
-// describe adds what programs get besides the bytes: the same as text, and what
-// lies around.
+// describe adds, with Query.Decode, the text of the bytes and what lies around the hit.
 func (v *viewer) describe() {
 	if !v.q.Decode {
 		return
@@ -136,7 +139,7 @@ func (v *viewer) after(h engine.Hit) []byte {
 	return b[:m]
 }
 
-// showAs returns a hit of a string of a rule, under its name there.
+// showAs does what show does for a hit of a rule's string, which has a name there.
 func (v *viewer) showAs(h engine.Hit, name string, rule *yara.Rule) *Hit {
 	if v.q.Decode {
 		h.Form = v.form(h)
@@ -147,9 +150,9 @@ func (v *viewer) showAs(h engine.Hit, name string, rule *yara.Rule) *Hit {
 	return &v.hit
 }
 
-// form returns Hit.Form of a hit of which only the place was kept: the first of its
-// pattern's expressions that has a match of its length there; 0 where the pattern
-// has but one, or memory has changed since.
+// form returns Hit.Form for a hit of which only the place was kept. That is the number,
+// from 1, of the first expression of its pattern that has a match of this length there;
+// it is 0 where the pattern has at most one expression, or memory has changed since.
 func (v *viewer) form(h engine.Hit) int {
 	all := v.set.Exprs()
 	first, _ := slices.BinarySearchFunc(all, h.Pattern, func(e patterns.Expr, p int) int { return cmp.Compare(e.Pattern, p) })
@@ -182,8 +185,9 @@ func (v *viewer) form(h engine.Hit) int {
 	return 0
 }
 
-// widen makes the bytes of a hit as many as are to be shown. Its key is told by
-// those that came with it, however few these are.
+// widen gives the hit as many bytes as are to be shown. The key is computed before
+// that, from the bytes that came with the hit, since it may be that none are to be
+// shown.
 func (v *viewer) widen() {
 	s := &v.hit
 	if v.q.Decode && len(s.Bytes) > 0 {

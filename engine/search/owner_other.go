@@ -2,5 +2,5 @@
 
 package search
 
-// ownerOf returns "": who owns a file is not known here.
+// ownerOf returns "", since on this system the owner of a file is not known.
 func ownerOf(string) string { return "" }

@@ -18,8 +18,8 @@ import (
 )
 
 // Query says what is searched for, where, and how much of what is found is wanted. The
-// zero value of each field asks for the usual. A Query may run any number of times, also
-// several times at once; it is not changed.
+// zero value of each field asks for the usual. A Query is not changed by a search, and
+// may run any number of times, also several times at once.
 type Query struct {
 	// Patterns is what is searched for, besides the strings of Rules. Where the patterns
 	// of Rules (Rules.Patterns) stand among them, names and counts are in that order;
@@ -37,11 +37,12 @@ type Query struct {
 	AllStrings bool
 	Defined    map[string]bool
 
-	// Runs has the encoding of each pattern where the patterns are runs of printable
-	// characters (patterns.TextRuns): their hits are measured to their ends then.
+	// Runs is for patterns that are runs of printable characters (patterns.TextRuns).
+	// It has the encoding of each pattern, and makes the length of a hit that of the
+	// whole run, which may be more than the engine measures.
 	Runs []patterns.Encoding
 
-	// Align has hits at multiples of so many bytes only.
+	// Align is the alignment that the addresses of hits must have.
 	Align Alignment
 
 	// MaxMatch is the most bytes of a match of an expression; 0:
@@ -66,9 +67,9 @@ type Query struct {
 	Want    Want
 	MaxHits uint64
 
-	// HitBytes is how many bytes of a hit come with it at most: 0 for
-	// engine.HitBytes, less than 0 for none. Decode has the text and the key of hits
-	// as well, and Around is so many bytes before and after them.
+	// HitBytes is the most bytes that come with a hit; 0 stands for engine.HitBytes,
+	// and a number below 0 for none. Decode adds the text and the key of hits, and,
+	// only together with it, Around adds so many bytes before and after them.
 	HitBytes int
 	Decode   bool
 	Around   uint64
@@ -91,8 +92,8 @@ const (
 // Alignment is what the addresses of hits are multiples of. The zero value leaves that
 // to each pattern.
 type Alignment struct {
-	Bytes uint64 // 0: of each pattern
-	Word  bool   // of the image's word; Bytes does not count then
+	Bytes uint64 // 0: each pattern has its own
+	Word  bool   // whether it is the image's word; Bytes does not count then
 }
 
 // ErrNoWord says that Alignment.Word was asked for of an image that does not say its
@@ -122,8 +123,8 @@ func (q *Query) Run(ctx context.Context, img *layered.Image, sink Sink) (*Summar
 	return s.Run(ctx, sink)
 }
 
-// Search is a Query that was compiled for an image, which stays open as long as it is
-// used.
+// Search is a Query that was compiled for an image. The image has to stay open as long as
+// the Search is used.
 type Search struct {
 	q       *Query
 	img     *layered.Image
@@ -159,14 +160,15 @@ func (q *Query) Prepare(ctx context.Context, img *layered.Image) (*Search, error
 // Image returns the image that is searched.
 func (s *Search) Image() *layered.Image { return s.img }
 
-// Bytes returns how many bytes a whole search looks at.
+// Bytes returns how many bytes the search looks at if it is not ended early.
 func (s *Search) Bytes() uint64 { return s.scanner.Bytes() }
 
 // Progress returns counters of how far the search has come, which may be read while it
 // runs.
 func (s *Search) Progress() *engine.Progress { return s.opt.Progress }
 
-// AllPatterns returns what is searched for, the strings of rules included.
+// AllPatterns returns the patterns that are searched for, the strings of rules
+// included.
 func (q *Query) AllPatterns() []patterns.Pattern {
 	if q.Rules == nil {
 		return q.Patterns
@@ -182,8 +184,8 @@ func (q *Query) AllPatterns() []patterns.Pattern {
 	return slices.Concat(of, q.Patterns)
 }
 
-// Target returns what patterns have to know of an image and of the query. The error is
-// ErrNoWord.
+// Target returns what patterns have to know of an image and of the query to be
+// compiled. The error is ErrNoWord.
 func (q *Query) Target(img *layered.Image) (patterns.Target, error) {
 	about := img.Target()
 	about.Align, about.MaxMatch = q.Align.Bytes, q.MaxMatch
@@ -196,7 +198,7 @@ func (q *Query) Target(img *layered.Image) (patterns.Target, error) {
 	return about, nil
 }
 
-// options returns those of the scan of an image.
+// options returns the options of the scan of an image.
 func (q *Query) options(img *layered.Image) (engine.Options, error) {
 	opt := engine.Options{
 		Workers: q.Workers, ShardSize: q.ShardSize, Kernel: q.Kernel,
@@ -221,7 +223,7 @@ func (q *Query) options(img *layered.Image) (engine.Options, error) {
 	return opt, nil
 }
 
-// hitBytes returns how many bytes of a hit come with it at most.
+// hitBytes returns the most bytes that come with a hit.
 func (q *Query) hitBytes() int {
 	if q.HitBytes == 0 {
 		return engine.HitBytes

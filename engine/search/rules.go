@@ -13,12 +13,12 @@ import (
 	"vscan/patterns/yara"
 )
 
-// YARA rules: which of them match is known only when all hits are, so the hits of their
-// strings are kept and handed on behind those of plain patterns: first the rules that
-// match, then the hits of their strings, in the order of hits. With Query.PerMapping that
-// is done at the end of each mapping.
+// Which YARA rules match is known only when all hits of their strings are known. So these
+// hits are kept, and handed on behind those of plain patterns: first the rules that match,
+// and then the hits of their strings, in the order of hits. With Query.PerMapping that is
+// done at the end of each mapping.
 
-// ruleRun is the rules in the search of one image.
+// ruleRun evaluates the rules of one run of a search.
 type ruleRun struct {
 	*running
 	rules   *yara.Rules
@@ -28,16 +28,18 @@ type ruleRun struct {
 	index   []int          // by pattern of the set: its index in the rules' patterns; −1: it is none of them
 	names   map[string]int // the summary's names, by name
 	pattern []int          // by index of the summary's names: the pattern of the set
-	run     addr.Range     // bytes side by side that the latest hit lies in
-	begun   bool           // there was a hit
+	run     addr.Range     // the range of bytes side by side that the latest hit lies in
+	begun   bool           // whether there was a hit
 
-	next  func() (engine.Interval, bool) // with PerMapping: the mappings that are to come
+	// With Query.PerMapping, next returns the next mapping, and stop ends that; scope is
+	// the mapping that is scanned, if more is set. Otherwise next and stop are nil.
+	next  func() (engine.Interval, bool)
 	stop  func()
-	scope engine.Interval // with PerMapping: the mapping that is scanned
-	more  bool            // whether there is one
+	scope engine.Interval
+	more  bool
 }
 
-// newRuleRun returns the rules of a search that is about to run.
+// newRuleRun returns what evaluates the rules of a run that is about to begin.
 func newRuleRun(of *running) *ruleRun {
 	q, sum := of.q, of.sum
 	r := &ruleRun{
@@ -59,7 +61,7 @@ func newRuleRun(of *running) *ruleRun {
 	}
 	for i, name := range sum.Names {
 		r.names[name] = i
-		behind, _ := slices.BinarySearch(sum.first, i+1) // some patterns have no name, some several
+		behind, _ := slices.BinarySearch(sum.first, i+1) // a pattern may have no name, or several
 		r.pattern = append(r.pattern, behind-1)
 	}
 	if q.PerMapping {
@@ -69,9 +71,9 @@ func newRuleRun(of *running) *ruleRun {
 	return r
 }
 
-// scopes returns the mappings that are in scope, ascending, each from its first byte that
-// is there to its last: what is absent in the middle, such as a guard page of a live
-// process, does not part it.
+// scopes returns the mappings that are scanned, ascending, each from its first byte
+// that is there to its last. Absent memory in the middle of a mapping, such as a guard
+// page of a live process, does not cut it in two.
 func (r *ruleRun) scopes() iter.Seq[engine.Interval] {
 	ranges := addr.Merge(r.opt.Ranges)
 	if len(ranges) == 0 {
@@ -88,12 +90,12 @@ func (r *ruleRun) scopes() iter.Seq[engine.Interval] {
 	}
 }
 
-// wholeMappings is like Space.Extents, except that a mapping goes on behind absent bytes
-// of its own.
+// wholeMappings returns what Space.Extents does, except that absent memory in the
+// middle of a mapping does not end its interval.
 func wholeMappings(space *engine.Space, within addr.Range) iter.Seq[engine.Interval] {
 	return func(yield func(engine.Interval) bool) {
 		var whole engine.Interval
-		var last engine.Interval // what was seen before, of whatever state
+		var last engine.Interval // the interval before this one, of whatever state
 		for v := range space.Intervals(within) {
 			goesOn := last.Mapping != nil && v.Mapping != nil && v.Mapping.Continues(last.Mapping) && last.Last+1 == v.First
 			if !goesOn && whole.Mapping != nil {
@@ -117,7 +119,7 @@ func wholeMappings(space *engine.Space, within addr.Range) iter.Seq[engine.Inter
 	}
 }
 
-// take keeps a hit of a string, and reports whether it was one.
+// take keeps the hit of a rule's string, and reports whether it was one.
 func (r *ruleRun) take(ctx context.Context, h engine.Hit) bool {
 	index := r.index[h.Pattern]
 	if index < 0 {
@@ -145,8 +147,9 @@ func (r *ruleRun) take(ctx context.Context, h engine.Hit) bool {
 	return true
 }
 
-// show hands on a hit of a string at once, under each of its names, and reports whether
-// the search is to go on. The hits of a string in parts are known later.
+// show hands on the hit of a rule's string at once, under each of its names, and
+// reports whether the search is to go on. Hits of a string that is searched for in
+// parts are not handed on here: they are put together later.
 func (r *ruleRun) show(h engine.Hit) bool {
 	index := r.index[h.Pattern]
 	if r.rules.IsPart(index) {
@@ -173,7 +176,7 @@ func (r *ruleRun) show(h engine.Hit) bool {
 	return true
 }
 
-// endScope evaluates the rules for the mapping in hand and goes on to the next.
+// endScope evaluates the rules for the current mapping, and goes on to the next one.
 func (r *ruleRun) endScope(ctx context.Context) {
 	scope := r.scope
 	r.evaluate(ctx, &scope)
@@ -198,8 +201,8 @@ func (r *ruleRun) finish(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// evaluate hands on the rules that match in a mapping, or in the image where it is nil,
-// and the hits of their strings.
+// evaluate hands on the rules that match in a mapping, or in the image if the mapping
+// is nil, and the hits of their strings.
 func (r *ruleRun) evaluate(ctx context.Context, in *engine.Interval) error {
 	res, err := r.eval.Evaluate(ctx, yara.Scope{
 		Memory: r.img.Space, FileSize: r.img.FileSize, FileSizeKnown: !r.img.Live, Empty: in == nil && r.scanner.Bytes() == 0, Variables: r.vars,
@@ -216,7 +219,7 @@ func (r *ruleRun) evaluate(ctx context.Context, in *engine.Interval) error {
 		if r.q.Want == WantHits && !r.to.rule(&RuleMatch{m.Rule, in}) {
 			return r.to.err
 		}
-		if !r.q.AllStrings { // else they are out already
+		if !r.q.AllStrings { // otherwise show has handed them on already
 			for _, h := range m.Strings {
 				hits = r.gather(hits, h)
 			}
@@ -232,7 +235,8 @@ func (r *ruleRun) evaluate(ctx context.Context, in *engine.Interval) error {
 	return err
 }
 
-// gather counts the hits of a string, or adds them to those that are to be handed on.
+// gather counts the hits of a string where hits are not wanted; otherwise it adds them
+// to those that are to be handed on.
 func (r *ruleRun) gather(hits hitHeap, h yara.Hits) hitHeap {
 	n, k := h.Count, r.names[h.Name]
 	if r.q.Want != WantHits {
@@ -276,14 +280,15 @@ func (r *ruleRun) handOn(hits hitHeap) error {
 	return nil
 }
 
-// stringHits is the hits of a string from index at on.
+// stringHits is the hits of one string, some of which have been handed on.
 type stringHits struct {
 	yara.Hits
-	name int // its index in the summary's names
-	at   int // the first that was not handed on
+	name int // the index of the string's name in the summary's names
+	at   int // the index of the first hit that was not handed on
 }
 
-// hitHeap has the string on top whose next hit is the first in order.
+// hitHeap is a heap of strings. On top is the string whose next hit is the first one in
+// order.
 type hitHeap []stringHits
 
 func (h hitHeap) Len() int { return len(h) }

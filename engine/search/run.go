@@ -52,11 +52,13 @@ func wanted(err error) error {
 // running is a search that runs.
 type running struct {
 	*Search
-	to    guard
-	sum   *Summary
+	to    guard    // hands what is found to the sink
+	sum   *Summary // what was found so far
 	view  *viewer
-	rules *ruleRun // nil: there are none
+	rules *ruleRun // nil: there are no rules
 }
+
+// newRunning returns a run that has found nothing yet.
 
 func (s *Search) newRunning(ctx context.Context, sink Sink) *running {
 	r := &running{Search: s, to: guard{sink: sink}, sum: newSummary(s.img, s.set, s.q.names()), view: s.viewer(ctx)}
@@ -69,7 +71,7 @@ func (s *Search) newRunning(ctx context.Context, sink Sink) *running {
 // enough reports whether what was found is all that is wanted.
 func (r *running) enough() bool { return r.q.Want == WantAny && r.sum.Hits > 0 }
 
-// scan scans the memory, counts hits and hands them on as they are wanted.
+// scan scans the memory, counts hits, and hands them on if they are wanted.
 func (r *running) scan(ctx context.Context) (engine.Stats, error) {
 	q, sum := r.q, r.sum
 	if q.Want == WantCount && q.MaxHits == 0 && q.At == nil && r.rules == nil {
@@ -78,7 +80,7 @@ func (r *running) scan(ctx context.Context) (engine.Stats, error) {
 			return true
 		})
 	}
-	open := len(sum.Counts) // patterns that may still have hits
+	open := len(sum.Counts) // how many names may still get hits
 	at := cursor{q.At}
 	return r.scanner.Scan(ctx, func(h engine.Hit) bool {
 		if q.At != nil && !at.has(h.Addr) {
@@ -108,8 +110,8 @@ func (r *running) scan(ctx context.Context) (engine.Stats, error) {
 	})
 }
 
-// names returns a function that says how the hits of a pattern are called: by its name,
-// or by those of the rules' strings that it stands for.
+// names returns a function that returns the names of a pattern's hits: the names of the
+// rules' strings that the pattern stands for, or else its own name.
 func (q *Query) names() func(patterns.Pattern) []string {
 	of := map[string][]string{}
 	if q.Rules != nil {

@@ -9,16 +9,16 @@ import (
 	"vscan/patterns"
 )
 
-// runsView finds the ends of printable runs: the engine measures them so far
-// and no further.
+// runsView finds the ends of printable runs, which the engine measures up to a certain
+// length only.
 type runsView struct {
 	ctx       context.Context
 	space     *engine.Space
-	encodings []patterns.Encoding // by pattern
-	longest   []int               // bytes that the engine measures, by pattern
-	ranges    []addr.Range        // in scope, ascending
-	where     func(*engine.Mapping) bool
-	buf       []byte // for what is read of a long run; nil until there is one
+	encodings []patterns.Encoding        // by pattern
+	longest   []int                      // by pattern: the most bytes of a run that the engine measures
+	ranges    []addr.Range               // what is scanned, ascending
+	where     func(*engine.Mapping) bool // which mappings are scanned; nil: all
+	buf       []byte                     // holds what is read of a long run; nil until there is one
 }
 
 func newRunsView(ctx context.Context, s *Search) *runsView {
@@ -35,9 +35,10 @@ func newRunsView(ctx context.Context, s *Search) *runsView {
 	return v
 }
 
-// length returns the whole length of a run in bytes, as far as it is in scope.
+// length returns the length of a whole run in bytes, as far as it lies in what is
+// scanned.
 func (v *runsView) length(h engine.Hit) int {
-	if h.Len < v.longest[h.Pattern]-2*utf8.UTFMax { // of which the last character may not have fitted
+	if h.Len < v.longest[h.Pattern]-2*utf8.UTFMax { // close to the limit, the next character may not have fitted
 		return h.Len
 	}
 	if v.buf == nil {
@@ -57,7 +58,8 @@ func (v *runsView) length(h engine.Hit) int {
 	}
 }
 
-// from returns a function that gives the bytes around an address that the scan looks at.
+// from returns a function that returns the byte at an offset from a, and whether it can
+// be read and is in what is scanned.
 func (v *runsView) from(a addr.Addr) func(int) (byte, bool) {
 	return func(i int) (byte, bool) {
 		at, ok := a.Add(uint64(i))
@@ -72,8 +74,8 @@ func (v *runsView) from(a addr.Addr) func(int) (byte, bool) {
 	}
 }
 
-// inScope returns how many of the n bytes from a on the scan looks at, up to the
-// first that it does not.
+// inScope returns how many of the n bytes from a on are scanned, up to the first one
+// that is not.
 func (v *runsView) inScope(a addr.Addr, n int) int {
 	last, ok := a.Add(uint64(n - 1))
 	if !ok {

@@ -23,28 +23,28 @@ type Sink interface {
 	// The hit is valid until Hit returns: who keeps it keeps its Clone.
 	Hit(*Hit) error
 
-	// Rule is called for each rule that matches, with WantHits only, in the order in
-	// which they are written.
+	// Rule is called for each rule that matches if Query.Want is WantHits, in the
+	// order in which the rules are written; with Query.PerMapping, for each mapping.
 	Rule(*RuleMatch) error
 
-	// End is called once, behind all else, unless the search failed or a method
-	// before it did. What it is given is what Run returns.
+	// End is called once, after all others, unless the search or one of them has
+	// failed. Its argument is the Summary that Run returns.
 	End(*Summary) error
 }
 
 // RuleMatch is a rule that matches.
 type RuleMatch struct {
 	*yara.Rule
-	Mapping *engine.Interval // the mapping that it matches in, from its first byte that is there to its last; nil: the image
+	Mapping *engine.Interval // with Query.PerMapping: the mapping that it matches in, from its first byte that is there to its last; else nil
 }
 
-// guard hands things to a sink until that fails once.
+// guard hands things to a sink until the sink fails for the first time.
 type guard struct {
 	sink Sink
-	err  error // the first
+	err  error // the first error of the sink
 }
 
-// hit reports whether the sink took a hit.
+// hit hands on a hit, and reports whether the sink took it.
 func (g *guard) hit(h *Hit) bool {
 	if g.err == nil {
 		g.err = g.sink.Hit(h)
@@ -52,6 +52,7 @@ func (g *guard) hit(h *Hit) bool {
 	return g.err == nil
 }
 
+// rule hands on a rule that matches, and reports whether the sink took it.
 func (g *guard) rule(m *RuleMatch) bool {
 	if g.err == nil {
 		g.err = g.sink.Rule(m)

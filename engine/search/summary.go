@@ -15,12 +15,12 @@ import (
 type Summary struct {
 	Image string // as its argument was given
 
-	// Names is how hits are called, in the order of the patterns: a pattern's own
-	// name, or those of the rules' strings that it stands for, of which there may be
-	// none or several. Counts has the hits of each.
+	// Names are the names of hits, in the order of the patterns: a pattern's own name,
+	// or the names of the rules' strings that it stands for, of which there may be
+	// none or several. Counts has the number of hits of each name, and Hits that of all.
 	Names  []string
 	Counts []uint64
-	Hits   uint64 // of all
+	Hits   uint64
 
 	// InScope is how many bytes a whole search looks at (Search.Bytes); of these Scanned
 	// were searched, and Unreadable could not be read. Absent is how many more bytes
@@ -29,40 +29,42 @@ type Summary struct {
 
 	UnreadableRanges []addr.Range // ascending
 
-	// Complete reports whether all was looked at that was to be: the search was not
+	// Complete says that all was looked at that was to be searched: the search was not
 	// interrupted, all could be read, the image and its layers lack nothing, and all
-	// rules were asked and could be decided. Where Stopped is set, that holds up to
-	// there.
+	// rules were evaluated and could be decided. Where Stopped is set, that holds of
+	// what was looked at before.
 	Complete bool
 
 	Limited     bool // hits were left out, for Query.MaxHits or the bounds of rules
 	Interrupted bool // the context ended before the search did
 	Stopped     bool // the sink, or the first hit of WantAny, ended the search before its end
 
-	// By pattern, nil where there are none: hits that are as long as MaxMatch allows
-	// and may go on, and matches that an exception of the pattern drops.
+	// By pattern: how many hits are as long as Query.MaxMatch allows and may go on, and
+	// how many matches an exception of the pattern has dropped. They are nil where there
+	// are none of any pattern.
 	Cut, Excepted []uint64
 
-	LongestMatch []int         // by pattern: in bytes, of its expressions; 0: it has none
-	LeftOut      []string      // files that were to be laid and were not, see layered.Image
-	Rules        *RulesSummary // nil: there are none
-	Kernels      []simd.Level  // that were used, ascending, each once
-	Workers      int           // that ran
-	Elapsed      time.Duration // of the scan
+	LongestMatch []int         // by pattern: the most bytes of a match of its expressions; 0: it has none
+	LeftOut      []string      // the files that were to be laid and were not, see layered.Image
+	Rules        *RulesSummary // nil: there are no rules
+	Kernels      []simd.Level  // the levels of the kernels that were used, ascending, each once
+	Workers      int           // how many workers ran
+	Elapsed      time.Duration // how long the scan took
 
-	first []int    // by pattern: its name's index, or that of the first of several
-	own   []string // by pattern: the name that it has itself
+	first []int    // by pattern: the index in Names of its first name
+	own   []string // by pattern: its own name
 }
 
 // RulesSummary is the account of the rules of a search.
 type RulesSummary struct {
-	Matched   uint64   // how many matched, in each mapping anew with Query.PerMapping
-	LeftOut   int      // how many were left out when they were compiled
-	Undecided []string // in words: which could not be decided, and why
-	Limited   bool     // of some string, not all hits were kept
+	Matched   uint64   // how many rules matched; with Query.PerMapping, once for each mapping
+	LeftOut   int      // how many rules were left out when they were compiled
+	Undecided []string // which rules could not be decided and why, in words
+	Limited   bool     // whether there is a string of which not all hits were kept
 }
 
-// newSummary returns that of a search for a set that has found nothing yet.
+// newSummary returns the summary of a search for a set that has found nothing yet;
+// names returns the names of a pattern's hits.
 func newSummary(img *layered.Image, set *patterns.Set, names func(patterns.Pattern) []string) *Summary {
 	s := &Summary{Image: img.Arg, LeftOut: img.LeftOut}
 	for _, p := range set.Patterns() {
@@ -77,7 +79,8 @@ func newSummary(img *layered.Image, set *patterns.Set, names func(patterns.Patte
 	return s
 }
 
-// NameOf returns the first name of a pattern; of one whose hits are not shown, its own.
+// NameOf returns the first name of a pattern's hits. Where they have none, since they
+// are not shown, it returns the pattern's own name.
 func (s *Summary) NameOf(pattern int) string {
 	next := len(s.Names)
 	if pattern+1 < len(s.first) {
@@ -89,10 +92,10 @@ func (s *Summary) NameOf(pattern int) string {
 	return s.Names[s.first[pattern]]
 }
 
-// Found reports whether anything that was searched for is there.
+// Found reports whether anything that was searched for was found.
 func (s *Summary) Found() bool { return s.Hits > 0 || s.Rules != nil && s.Rules.Matched > 0 }
 
-// Kernel returns the names of the kernels that were used, in one word.
+// Kernel returns the levels of the kernels that were used, joined by +.
 func (s *Summary) Kernel() string {
 	var names []string
 	for _, l := range s.Kernels {
@@ -113,8 +116,7 @@ func (s *Summary) add(b *engine.Batch) {
 	}
 }
 
-// fill puts in what the scan says of itself. What is counted of hits and rules is in
-// already.
+// fill puts in what the scan tells of itself. Hits and rules have been counted before.
 func (s *Summary) fill(img *layered.Image, sc *engine.Scanner, stats engine.Stats) {
 	s.Scanned, s.Absent, s.Unreadable, s.InScope = stats.Scanned, stats.Absent, stats.UnreadableBytes(), sc.Bytes()
 	s.UnreadableRanges = stats.Unreadable

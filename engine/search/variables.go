@@ -10,14 +10,15 @@ import (
 	"vscan/patterns/yara"
 )
 
-// External variables of YARA rules that an image sets. They are as THOR has them, for
-// whose rules they are: the name of the file, the folder that it is in, the end of its
-// name from the last dot on in lower case, and who owns it.
+// This file has the external variables of YARA rules that an image sets. They are those of
+// THOR, whose rules use them: the name of the image's file, the folder that the file is in,
+// the end of its name from the last dot on in lower case, and the name of its owner.
 
-// imageVariables are set by each image.
+// imageVariables are the names of the variables that each image sets.
 var imageVariables = []string{"filename", "filepath", "extension", "owner"}
 
-// Predefine makes known to a compiler of rules the external variables that images set.
+// Predefine tells a compiler of rules which external variables images set, so that
+// rules may use them.
 func Predefine(c *yara.Compiler) error {
 	for _, name := range imageVariables {
 		if err := c.Predefine(name, ""); err != nil {
@@ -27,8 +28,9 @@ func Predefine(c *yara.Compiler) error {
 	return nil
 }
 
-// variables returns those that the image sets, but for those that are defined already.
-// Of a live process they are those of its program; what is not known is empty.
+// variables returns the external variables that an image sets, except those that are
+// defined already. For a live process they are about the file of its program. What is
+// not known is empty.
 func variables(img *layered.Image, defined map[string]bool) map[string]any {
 	path := img.Path
 	if img.Live {

@@ -14,17 +14,17 @@ import (
 // chainArrow stands between the steps of a chain.
 const chainArrow = "->"
 
-// Chain is a chain of pointers: an address, and what is added to the pointer that lies
-// there, to the pointer at the sum, and so on.
+// Chain is a chain of pointers: an address, what is added to the pointer that lies
+// there, what is added to the pointer at that sum, and so on.
 //
 //	game+0x40c0 -> +0x0 -> -0x38
 type Chain struct {
 	Base  string  // the text of an address
-	Steps []int64 // what is added to each pointer, in bytes; none: the address itself
+	Steps []int64 // what is added to each pointer, in bytes; none: the chain is the address itself
 }
 
-// ParseChain reads ADDRESS -> OFFSET -> OFFSET..., where each offset has a sign. Names
-// may hold the arrow, so what is no offset behind it belongs to the name.
+// ParseChain reads ADDRESS -> OFFSET -> OFFSET..., where each offset has a sign. A name
+// may hold the arrow: text behind an arrow that is no offset belongs to the name.
 func ParseChain(s string) (Chain, error) {
 	c := Chain{Base: s}
 	for {
@@ -42,7 +42,7 @@ func ParseChain(s string) (Chain, error) {
 	}
 	slices.Reverse(c.Steps)
 	if !IsAddress(c.Base) {
-		_, err := ParseAddress(nil, c.Base) // it names nothing, and needs no image
+		_, err := ParseAddress(nil, c.Base) // returns an error without asking an image
 		return c, err
 	}
 	return c, nil
@@ -77,11 +77,12 @@ func StepText(n int64) string {
 	return "+0x" + strconv.FormatUint(uint64(n), 16)
 }
 
-// In returns the address that the chain begins at in an image.
+// In returns the address at which the chain begins in an image.
 func (c *Chain) In(p *engine.Places) (addr.Addr, error) { return ParseAddress(p, c.Base) }
 
 // Follow goes along the steps from address a, reading pointers of the architecture, and
-// returns where they lead. It calls said with a line of text for each step.
+// returns where they lead, which is an address that can be read if there are steps. It
+// calls said with a line of text for each step, and with one for the word at the end.
 func (c *Chain) Follow(s *engine.Space, arch addr.Arch, a addr.Addr, said func(string)) (addr.Addr, error) {
 	for i, step := range c.Steps {
 		where := fmt.Sprintf("step %d of %d, %s", i+1, len(c.Steps), StepText(step))
@@ -114,7 +115,8 @@ func (c *Chain) check(s *engine.Space, a addr.Addr) error {
 	return nil
 }
 
-// added returns the sum of an address and an offset, and whether it is an address.
+// added returns the sum of an address and an offset, and reports whether that is an
+// address of the architecture.
 func added(a addr.Addr, n int64, arch addr.Arch) (addr.Addr, bool) {
 	if n < 0 {
 		return a.Sub(uint64(-n))

@@ -10,11 +10,12 @@ import (
 // Mappings chooses mappings by a name or by permissions.
 type Mappings struct {
 	text string
-	perm engine.Perm // that a mapping must have at least; 0: the text is none of permissions
+	perm engine.Perm // what a mapping must have at least; 0: the text is not of permissions
 }
 
-// ParseMappings reads a choice of mappings: a name, the last part of a path that is a
-// name, or permissions as r-x, where a - is either.
+// ParseMappings reads a choice of mappings: a name, the last part of a name that is a
+// path, or permissions such as r-x, where a - asks for nothing. The error is that s is
+// empty.
 func ParseMappings(s string) (Mappings, error) {
 	if s == "" {
 		return Mappings{}, errors.New(`"": want the name or the permissions of mappings`)
@@ -25,13 +26,13 @@ func ParseMappings(s string) (Mappings, error) {
 // String returns the text that was read.
 func (c Mappings) String() string { return c.text }
 
-// Has reports whether m is chosen.
+// Has reports whether m is chosen: it has the name, or at least the permissions.
 func (c Mappings) Has(m *engine.Mapping) bool {
 	named := m.Name == c.text || strings.HasSuffix(m.Name, "/"+c.text)
 	return named || c.perm != 0 && m.Perm&c.perm == c.perm
 }
 
-// Some reports whether a mapping of the space is chosen, whatever hides it.
+// Some reports whether any mapping of the space is chosen, also one that others hide.
 func (c Mappings) Some(s *engine.Space) bool {
 	for _, m := range s.Mappings() {
 		if c.Has(m) {
@@ -41,8 +42,8 @@ func (c Mappings) Some(s *engine.Space) bool {
 	return false
 }
 
-// parsePerm reads permissions as r-x; a - asks for nothing. It returns 0 where s is
-// something else.
+// parsePerm reads permissions such as r-x, where a - asks for nothing. It returns 0
+// where s is something else.
 func parsePerm(s string) engine.Perm {
 	if len(s) != 3 {
 		return 0

@@ -10,7 +10,7 @@ func TestMappings(t *testing.T) {
 	libc := &engine.Mapping{Name: "/usr/lib/libc.so.6", Perm: engine.PermKnown | engine.PermRead | engine.PermExecute}
 	heap := &engine.Mapping{Name: "[heap]", Perm: engine.PermKnown | engine.PermRead | engine.PermWrite}
 	guard := &engine.Mapping{Perm: engine.PermKnown}
-	raw := &engine.Mapping{Name: "r-x"} // permissions are not known
+	raw := &engine.Mapping{Name: "r-x"} // its permissions are not known
 	for _, c := range []struct {
 		place string
 		want  []*engine.Mapping

@@ -6,13 +6,13 @@
 //	RANGE     LO..HI, ..HI, LO.., LO+LEN: each end is an ADDRESS, and both are part of it
 //	MAPPINGS  NAME, or permissions as r-x
 //
-// NAME is the name of a module or a mapping, or the last part of its path; OFFSET is
-// counted from where the name begins, of a module from its load base. Names may hold
-// a + or .. themselves: what ends at the last + is the name, and NAME+OFFSET+LEN is a
-// range, unless nothing has that NAME and something is called NAME+OFFSET.
+// NAME is the name of a module or a mapping, or the last part of its path. OFFSET is
+// counted in bytes from where the name begins, which for a module is its load base. Names
+// may hold a + or .. themselves: a NAME ends at the last +. NAME+OFFSET+LEN is a range,
+// unless nothing in the image has the name NAME and something has the name NAME+OFFSET.
 //
-// Text without names can be read before an image is open, with nil for its places.
-// Names are of one image, so their text is kept until there is one.
+// Text without names can be read before an image is open, with nil for its places. Text
+// with names means something in one image only, so a caller keeps it until that is open.
 package where
 
 import (
@@ -24,7 +24,7 @@ import (
 	"vscan/engine/addr"
 )
 
-// cutOffset splits NAME+OFFSET at its last +.
+// cutOffset splits NAME+OFFSET at its last +, and reports whether s has that form.
 func cutOffset(s string) (name string, offset uint64, ok bool) {
 	i := strings.LastIndexByte(s, '+')
 	if i <= 0 {
@@ -57,7 +57,8 @@ func ParseAddress(p *engine.Places, s string) (addr.Addr, error) {
 	return p.Resolve(name, offset)
 }
 
-// cutRange splits LO..HI, where a name may hold ".." too.
+// cutRange splits LO..HI, and reports whether s has that form. Since names may hold
+// "..", it splits where what stands on either side is an address or empty.
 func cutRange(s string) (lo, hi string, ok bool) {
 	for i := 0; i+2 <= len(s); i++ {
 		lo, hi = s[:i], s[min(i+2, len(s)):]
@@ -68,7 +69,7 @@ func cutRange(s string) (lo, hi string, ok bool) {
 	return "", "", false
 }
 
-// cutLength splits LO+LEN.
+// cutLength splits LO+LEN, and reports whether s has that form.
 func cutLength(s string) (lo string, n uint64, ok bool) {
 	lo, n, ok = cutOffset(s)
 	return lo, n, ok && IsAddress(lo)
@@ -84,8 +85,9 @@ func IsRange(s string) bool {
 // IsPlace reports whether s has the form of an address or a range.
 func IsPlace(s string) bool { return IsAddress(s) || IsRange(s) }
 
-// ParseRange reads a range, of which both ends are part. One address is an error. An
-// error wraps engine.ErrNoName where nothing in the image has a name.
+// ParseRange reads a range, both ends of which are part of it. An address alone is an
+// error. An error wraps engine.ErrNoName where nothing in the image has a name that s
+// uses.
 func ParseRange(p *engine.Places, s string) (addr.Range, error) {
 	r, err := addr.ParseRange(s)
 	switch {
@@ -99,6 +101,7 @@ func ParseRange(p *engine.Places, s string) (addr.Range, error) {
 	return r, err
 }
 
+// parseNamedRange reads a range that has the form of one.
 func parseNamedRange(p *engine.Places, s string) (addr.Range, error) {
 	if lo, hi, ok := cutRange(s); ok {
 		return parseEnds(p, lo, hi)
@@ -118,7 +121,8 @@ func parseNamedRange(p *engine.Places, s string) (addr.Range, error) {
 	return r, nil
 }
 
-// parseEnds reads the ends of a range, either of which may be left out.
+// parseEnds reads the ends of a range. Either may be "", which stands for the first or
+// the last address there is.
 func parseEnds(p *engine.Places, lo, hi string) (addr.Range, error) {
 	r := addr.All
 	var err error
@@ -154,8 +158,8 @@ func Parse(p *engine.Places, s string) (addr.Range, error) {
 	return r, err
 }
 
-// Numeric reports whether no end of a range is given by a name: what is wrong
-// with it is wrong in every image.
+// Numeric reports whether s is a range of which no end is given by a name. What is
+// wrong with such a range is wrong in every image.
 func Numeric(s string) bool {
 	isNumber := func(s string) bool { _, err := addr.Parse(s); return s == "" || err == nil }
 	if lo, hi, ok := cutRange(s); ok {
@@ -165,8 +169,8 @@ func Numeric(s string) bool {
 	return ok && isNumber(lo)
 }
 
-// CheckRange returns what is wrong with the text of a range whatever the image is; nil
-// where only an image can tell.
+// CheckRange returns what is wrong with the text of a range, whatever the image is. It
+// returns nil where only an image can tell.
 func CheckRange(s string) error {
 	if IsRange(s) && !Numeric(s) {
 		return nil
@@ -175,7 +179,7 @@ func CheckRange(s string) error {
 	return err
 }
 
-// ParseRanges reads some ranges. The error is that of the first one that is wrong.
+// ParseRanges reads several ranges. The error is that of the first one that is wrong.
 func ParseRanges(p *engine.Places, texts []string) ([]addr.Range, error) {
 	var out []addr.Range
 	for _, s := range texts {

@@ -8,7 +8,7 @@ import (
 	"vscan/engine/addr"
 )
 
-// namesSpace is a space with names of all kinds.
+// namesSpace returns a space that has names of all kinds.
 func namesSpace(t testing.TB) *engine.Space {
 	t.Helper()
 	var ms []engine.Mapping
@@ -72,7 +72,7 @@ func TestParseChain(t *testing.T) {
 	}
 }
 
-// What is taken as the text of a range is read in an image.
+// Text that has the form of a range can be read as one in an image.
 func FuzzWhere(f *testing.F) {
 	for _, s := range []string{"..", "[heap]+1..[heap]+2", "a+0x10+0x3+2", "two..dots+8..", "0x10+4K", "x->y+1 -> +4 -> -0x2", "é ü+3", "+", "..+1", "a+1..+"} {
 		f.Add(s)

@@ -12,17 +12,18 @@ import (
 	"vscan/cmd/internal/rowstream"
 )
 
-// A group of rows is held in memory until it is written. It has so many rows, and
-// fewer where their texts have so many bytes.
+// A group of rows is held in memory until it is written. It has groupRows rows at most, and
+// fewer where their texts have groupText bytes.
 const (
 	groupRows = 1 << 20
 	groupText = 64 << 20
 )
 
-// Write reads a table, of the form of package rowstream, and writes it as parquet. Its
-// columns are required ones, in the order of the table: UINT_64, ascending ones in
-// deltas, and STRING with a dictionary; all are compressed with snappy. What has been
-// written is not to be used if there is an error.
+// Write reads a table from r, in the form of package rowstream, and writes it to w as
+// parquet. The columns are required ones, in the order of the table. Columns of numbers
+// are UINT_64, ascending ones in deltas; columns of texts are STRING with a dictionary;
+// all are compressed with snappy. Where Write returns an error, what it has written is
+// no table.
 func Write(w io.Writer, r io.Reader) error {
 	t, err := rowstream.NewReader(r)
 	if err != nil {
@@ -43,7 +44,8 @@ func Write(w io.Writer, r io.Reader) error {
 	}
 }
 
-// schema returns the schema of columns. That of a struct keeps their order.
+// schema returns the schema of columns. It is made from a struct, since that keeps
+// their order.
 func schema(columns []rowstream.Column) *parquet.Schema {
 	var fields []reflect.StructField
 	for i, c := range columns {
@@ -61,20 +63,21 @@ func schema(columns []rowstream.Column) *parquet.Schema {
 	return parquet.SchemaOf(reflect.New(reflect.StructOf(fields)).Interface())
 }
 
+// tag returns the tag of a struct's field, which names a column and its options.
 func tag(name, options string) reflect.StructTag {
 	return reflect.StructTag(fmt.Sprintf("parquet:%q", name+options))
 }
 
-// file is the parquet file.
+// file is the parquet file that is written.
 type file struct {
 	w      *parquet.GenericWriter[any]
-	rows   int // of the group
-	text   int // bytes of the different texts of the group's batches
-	values []parquet.Value
-	texts  []parquet.Value
+	rows   int             // how many rows the group has so far
+	text   int             // bytes of the different texts of the group's batches so far
+	values []parquet.Value // of a column of a batch; kept for the next one
+	texts  []parquet.Value // the different texts of such a column; kept likewise
 }
 
-// batch writes the rows of a batch, and the group where it is full.
+// batch writes the rows of a batch, and ends the group where it is full.
 func (f *file) batch(b *rowstream.Batch) error {
 	for i, c := range f.w.ColumnWriters() {
 		if _, err := c.WriteRowValues(f.column(&b.Values[i])); err != nil {
@@ -89,7 +92,7 @@ func (f *file) batch(b *rowstream.Batch) error {
 	return f.w.Flush()
 }
 
-// column returns the values of a column, good until the next call.
+// column returns the values of a column of a batch. They are valid until the next call.
 func (f *file) column(v *rowstream.Values) []parquet.Value {
 	f.values = f.values[:0]
 	if v.Texts == nil {

@@ -10,6 +10,7 @@ import (
 	"vscan/cmd/internal/rowstream"
 )
 
+// testRow is a row of the table of these tests.
 type testRow struct {
 	At   uint64 `parquet:"at,delta,snappy"`
 	Name string `parquet:"name,dict,snappy"`
@@ -40,11 +41,11 @@ func stream(t testing.TB, rows []testRow) []byte {
 	return out.Bytes()
 }
 
-// What is written as parquet is what is read from it, with the same schema; more
-// rows than a group has, and more text than one has.
+// What is read from a parquet file is what was written to it, with the same schema, also where
+// there are more rows, or more text, than a group has.
 func TestWrite(t *testing.T) {
 	long := strings.Repeat("long ", 1<<18)
-	for name, make := range map[string]func(i int) (row testRow, more bool){
+	for name, rowAt := range map[string]func(i int) (row testRow, more bool){
 		"none": func(i int) (testRow, bool) { return testRow{}, false },
 		"rows": func(i int) (testRow, bool) {
 			return testRow{uint64(i) + 1<<63, "name"[i%4:], ^uint64(i)}, i < groupRows+rowstream.MaxRows+5
@@ -53,7 +54,7 @@ func TestWrite(t *testing.T) {
 	} {
 		var rows []testRow
 		for {
-			row, more := make(len(rows))
+			row, more := rowAt(len(rows))
 			if !more {
 				break
 			}
@@ -91,7 +92,7 @@ func TestWrite(t *testing.T) {
 	}
 }
 
-// A stream that is cut off makes no parquet file: its footer is missing.
+// A stream that is cut off makes no parquet file: the footer is missing.
 func TestCutOff(t *testing.T) {
 	b := stream(t, []testRow{{1, "a", 2}})
 	for n := range b {
@@ -102,7 +103,7 @@ func TestCutOff(t *testing.T) {
 	}
 }
 
-// Whatever comes, it is parquet or an error.
+// Whatever the stream is, the result is a parquet file or an error.
 func FuzzWrite(f *testing.F) {
 	f.Add(stream(f, nil))
 	f.Add(stream(f, []testRow{{1, "a", 2}, {3, "a", 4}, {5, "b", 6}}))

@@ -1,6 +1,7 @@
-// Package rowstream carries a table from one program to another: the names and types of
-// its columns, and then its rows, as a stream of bytes. Programs that write formats
-// whose libraries vscan does not link (vscan-parquet) read it from standard input.
+// Package rowstream carries a table from one program to another as a stream of bytes:
+// the names and types of its columns, and then its rows. Programs that write formats
+// whose libraries vscan does not link, such as vscan-parquet, read it from standard
+// input.
 //
 // The stream:
 //
@@ -15,9 +16,9 @@
 //	                      each row the number of its text, 4 bytes, little-endian
 //	text                  uvarint number of bytes, the bytes, valid UTF-8
 //
-// A uvarint is as in encoding/binary. A stream without its end was cut off, and what
-// came of it is not the table. Limits (the constants of this package) keep what a
-// reader allocates small, whatever the stream says.
+// A uvarint is as in encoding/binary. A stream without its end was cut off, and its
+// rows are not the whole table. The limits of a stream, which are constants of this
+// package, keep what a reader allocates small, whatever the stream says.
 package rowstream
 
 import (
@@ -31,6 +32,7 @@ import (
 	"unicode/utf8"
 )
 
+// magic is the beginning of a stream.
 const magic = "vscan table 1\n"
 
 // The limits of a stream.
@@ -42,17 +44,19 @@ const (
 	MaxBatchText = 32 << 20 // bytes of the different texts of a batch, of all columns together
 )
 
-// batchText is the number of bytes of text with which a writer ends a batch.
+// batchText is the number of bytes of different texts from which on a writer ends a batch.
 const batchText = 1 << 20
 
+// The bytes that begin a batch and the end of the table.
 const (
 	batchMark = 'B'
 	endMark   = 'E'
 )
 
-// Kind is the type of a column's values.
+// Kind is the type of the values of a column.
 type Kind byte
 
+// The kinds of columns.
 const (
 	Uint Kind = 'u' // whole numbers from 0 to 2^64 − 1
 	Text Kind = 't' // UTF-8; for columns that have the same texts again and again
@@ -62,7 +66,7 @@ const (
 type Column struct {
 	Name      string
 	Kind      Kind
-	Ascending bool // hint: each number is most often a little above the one before
+	Ascending bool // a hint: each number is mostly a little above the one before
 }
 
 // ascendingHint is the bit of Column.Ascending in the header.
@@ -81,8 +85,8 @@ func (c Column) check() error {
 	return nil
 }
 
-// isName reports whether a column can have a name. Those of databases and formats
-// differ in what else they allow, so there is nothing else.
+// isName reports whether a column can have this name. What else databases and formats
+// allow in names differs between them, so a stream allows no more.
 func isName(s string) bool {
 	other := func(r rune) bool { return !(r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '_') }
 	return s != "" && len(s) <= MaxName && !strings.ContainsFunc(s, other)
@@ -106,30 +110,30 @@ func checkColumns(columns []Column) error {
 	return nil
 }
 
-// Writer writes a table. A row is written by one call of Uint or Text for each
-// column, in any order, and then EndRow. An error of writing is kept and returned by
-// EndRow and Close.
+// A Writer writes a table. A row is written by one call of Uint or Text for each
+// column, in any order, and then one of EndRow. An error of writing is kept, and
+// returned by EndRow and Close.
 type Writer struct {
 	w       io.Writer
 	columns []writtenColumn
 	rows    int    // complete rows of the batch
-	text    int    // bytes of its different texts
-	total   uint64 // rows of all batches written
-	out     []byte // a batch as it is written; kept for the next one
-	err     error
+	text    int    // bytes of the batch's different texts, of all columns
+	total   uint64 // rows of all batches that were written
+	out     []byte // what is to be written next; its memory is used again
+	err     error  // the first error
 }
 
-// writtenColumn is the values of a batch.
+// writtenColumn is a column and its values in the batch.
 type writtenColumn struct {
 	Column
-	uints  []uint64
-	texts  []string
-	number map[string]uint32 // of each text, in texts
-	rows   []uint32          // numbers of texts
+	uints  []uint64          // of each row, in a column of kind Uint
+	texts  []string          // the different texts, in a column of kind Text
+	number map[string]uint32 // by text: its index in texts
+	rows   []uint32          // of each row: the index of its text in texts
 	last   string            // the text of the row before
 }
 
-// NewWriter returns a Writer of a table with these columns. It has written the
+// NewWriter returns a Writer of a table with these columns, after it has written the
 // header.
 func NewWriter(w io.Writer, columns []Column) (*Writer, error) {
 	if err := checkColumns(columns); err != nil {
@@ -147,11 +151,12 @@ func NewWriter(w io.Writer, columns []Column) (*Writer, error) {
 	return t, t.write()
 }
 
+// appendText appends a text in the form of the stream.
 func appendText(b []byte, s string) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
 }
 
-// write writes and empties out.
+// write writes out, and empties it.
 func (t *Writer) write() error {
 	if t.err == nil {
 		_, t.err = t.w.Write(t.out)
@@ -160,14 +165,15 @@ func (t *Writer) write() error {
 	return t.err
 }
 
-// Uint sets the value of a column of kind Uint, counted from 0, in the row at hand.
+// Uint sets the value of a column in the current row. The column, counted from 0, is of
+// kind Uint.
 func (t *Writer) Uint(column int, v uint64) {
 	c := &t.columns[column]
 	c.uints = append(c.uints, v)
 }
 
-// Text sets the value of a column of kind Text, counted from 0, in the row at hand.
-// It is valid UTF-8.
+// Text sets the value of a column in the current row; s is valid UTF-8. The column,
+// counted from 0, is of kind Text.
 func (t *Writer) Text(column int, s string) {
 	c := &t.columns[column]
 	if n := len(c.rows); n > 0 && s == c.last {
@@ -187,7 +193,7 @@ func (t *Writer) Text(column int, s string) {
 	c.rows, c.last = append(c.rows, number), s
 }
 
-// EndRow ends the row at hand, whose columns all have a value.
+// EndRow ends the current row. Every column has to have a value in it.
 func (t *Writer) EndRow() error {
 	t.rows++
 	for i := range t.columns {
@@ -212,7 +218,7 @@ func (t *Writer) EndRow() error {
 	return t.flush()
 }
 
-// flush writes the batch.
+// flush writes the batch, if it has rows.
 func (t *Writer) flush() error {
 	if t.rows == 0 {
 		return t.err
@@ -226,7 +232,7 @@ func (t *Writer) flush() error {
 	return t.write()
 }
 
-// take appends the values of a batch, and empties the column.
+// take appends the values of the batch to b, and empties the column.
 func (c *writtenColumn) take(b []byte) []byte {
 	if c.Kind == Uint {
 		for _, v := range c.uints {
@@ -248,8 +254,8 @@ func (c *writtenColumn) take(b []byte) []byte {
 	return b
 }
 
-// Close writes what is left and the end of the table. It does not close the
-// underlying writer.
+// Close writes what is left and the end of the table. It does not close the underlying
+// writer.
 func (t *Writer) Close() error {
 	if err := t.flush(); err != nil {
 		return err
@@ -258,36 +264,36 @@ func (t *Writer) Close() error {
 	return t.write()
 }
 
-// Batch is some rows of a table, column by column.
+// A Batch is some rows of a table, column by column.
 type Batch struct {
 	Rows   int
 	Values []Values // of each column
 }
 
-// Values are those of a column in a batch.
+// Values are the values of a column in a batch.
 type Values struct {
 	Uints []uint64 // of each row, in a column of kind Uint
 	Texts [][]byte // the different texts, in a column of kind Text
-	Text  []uint32 // which of these each row has
+	Text  []uint32 // of each row: the index of its text in Texts
 }
 
-// Reader reads a table.
+// A Reader reads a table.
 type Reader struct {
 	r       *bufio.Reader
-	at      uint64 // offset of what r reads next
+	at      uint64 // the offset in the stream of what r reads next
 	columns []Column
-	batch   Batch
-	chunk   []byte // values as they are read
+	batch   Batch  // what Next returns
+	chunk   []byte // values as they stand in the stream; its memory is used again
 	text    []byte // the different texts of the batch, of all columns
-	total   uint64
-	err     error
+	total   uint64 // rows of all batches so far
+	err     error  // what Next has returned once, and returns from then on
 }
 
-// ErrVersion means that a stream begins as no table of this version does.
+// ErrVersion says that a stream does not begin as a table of this version does.
 var ErrVersion = errors.New("no table of this version")
 
-// NewReader returns a Reader of a table, whose columns it has read. A stream that
-// begins otherwise is an error that wraps ErrVersion.
+// NewReader returns a Reader of a table, after it has read the columns. The error wraps
+// ErrVersion where the stream does not begin as a table of this version does.
 func NewReader(r io.Reader) (*Reader, error) {
 	t := &Reader{r: bufio.NewReaderSize(r, 1<<18)}
 	begin := make([]byte, len(magic))
@@ -333,10 +339,10 @@ func (t *Reader) header() error {
 // Columns returns the columns of the table.
 func (t *Reader) Columns() []Column { return t.columns }
 
-// Next returns the next rows, at most MaxRows, in the order in which they were
-// written. They are good until the next call. At the end of the table the error is
-// io.EOF; every other error, the same one from then on, means that the table is
-// damaged or cut off, with the offset in the stream.
+// Next returns the next rows, at most MaxRows, in the order in which they were written.
+// They are valid until the next call. At the end of the table the error is io.EOF.
+// Every other error has the offset in the stream, is returned again by all further
+// calls, and means that the table is damaged or cut off.
 func (t *Reader) Next() (*Batch, error) {
 	if t.err != nil {
 		return nil, t.err
@@ -348,6 +354,7 @@ func (t *Reader) Next() (*Batch, error) {
 	return &t.batch, nil
 }
 
+// next reads the next batch, or the end of the table, for which it returns io.EOF.
 func (t *Reader) next() error {
 	mark, err := t.byte()
 	if err != nil {
@@ -362,7 +369,7 @@ func (t *Reader) next() error {
 	return t.fail("%q is neither a batch nor the end of the table", mark)
 }
 
-// end reads the end of the table, behind which nothing may follow.
+// end reads the end of the table. Nothing may follow it.
 func (t *Reader) end() error {
 	n, err := t.uvarint()
 	if err != nil {
@@ -402,7 +409,7 @@ func (t *Reader) rows() error {
 	return nil
 }
 
-// values returns the next n × size bytes, good until the next call.
+// values returns the next n × size bytes. They are valid until the next call.
 func (t *Reader) values(n, size int) ([]byte, error) {
 	if t.chunk == nil {
 		t.chunk = make([]byte, 8*MaxRows)
@@ -411,6 +418,7 @@ func (t *Reader) values(n, size int) ([]byte, error) {
 	return b, t.full(b)
 }
 
+// uints reads the n values of a column of kind Uint.
 func (t *Reader) uints(v *Values, n int) error {
 	b, err := t.values(n, 8)
 	if err != nil {
@@ -423,6 +431,7 @@ func (t *Reader) uints(v *Values, n int) error {
 	return nil
 }
 
+// texts reads the n values of a column of kind Text.
 func (t *Reader) texts(v *Values, n int) error {
 	different, err := t.number(n, "different texts in a batch")
 	if err != nil {
@@ -454,8 +463,9 @@ func (t *Reader) texts(v *Values, n int) error {
 	return nil
 }
 
-// bytes reads a text of at most limit bytes. It is good until the next batch. What
-// is allocated follows what has come, not what the text is said to have.
+// bytes reads a text of at most limit bytes. It is valid until the next batch. Memory
+// is allocated for bytes that have come, and not for those that the text is said to
+// have.
 func (t *Reader) bytes(limit int) ([]byte, error) {
 	n, err := t.uvarint()
 	if err != nil {
@@ -475,7 +485,7 @@ func (t *Reader) bytes(limit int) ([]byte, error) {
 	return t.text[start:end:end], nil
 }
 
-// number reads a number from 1 to limit.
+// number reads a number from 1 to limit; what is what it counts, for errors.
 func (t *Reader) number(limit int, what string) (int, error) {
 	n, err := t.uvarint()
 	if err == nil && (n == 0 || n > uint64(limit)) {
@@ -484,6 +494,7 @@ func (t *Reader) number(limit int, what string) (int, error) {
 	return int(n), err
 }
 
+// uvarint reads a uvarint.
 func (t *Reader) uvarint() (uint64, error) {
 	var v uint64
 	for shift := 0; shift < 64; shift += 7 {
@@ -502,6 +513,7 @@ func (t *Reader) uvarint() (uint64, error) {
 	return 0, t.fail("a number is larger than 2^64")
 }
 
+// byte reads a byte.
 func (t *Reader) byte() (byte, error) {
 	b, err := t.r.ReadByte()
 	if err != nil {
@@ -511,15 +523,15 @@ func (t *Reader) byte() (byte, error) {
 	return b, nil
 }
 
-// full fills b.
+// full reads as many bytes as b has.
 func (t *Reader) full(b []byte) error {
 	n, err := io.ReadFull(t.r, b)
 	t.at += uint64(n)
 	return t.cutOff(err)
 }
 
-// cutOff returns an error that says where the table ends too early, or another
-// error of reading as it is.
+// cutOff returns an error that says where the table ends too early, if err says that it
+// does. Other errors it returns as they are.
 func (t *Reader) cutOff(err error) error {
 	if err == io.EOF || err == io.ErrUnexpectedEOF {
 		return t.fail("the table is cut off here: %w", io.ErrUnexpectedEOF)

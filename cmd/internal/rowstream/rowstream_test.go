@@ -15,6 +15,7 @@ func testColumns() []Column {
 	return []Column{{Name: "at", Kind: Uint, Ascending: true}, {Name: "name_2", Kind: Text}, {Name: "n", Kind: Uint}}
 }
 
+// testRow is a row of the table of these tests.
 type testRow struct {
 	at   uint64
 	name string
@@ -66,8 +67,7 @@ func read(b []byte) ([]testRow, error) {
 	}
 }
 
-// What is written is read again, whatever the number of rows and the length of
-// texts.
+// What was written is read again, whatever the number of rows and the length of texts.
 func TestRoundTrip(t *testing.T) {
 	long := strings.Repeat("ä", 1<<20)
 	for _, n := range []int{0, 1, 2, MaxRows - 1, MaxRows, MaxRows + 1, 3*MaxRows + 7} {
@@ -91,8 +91,7 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
-// A stream that ends anywhere before its end is an error, and so is one that goes
-// on.
+// A stream that is cut off anywhere is an error, and so is one that goes on behind its end.
 func TestCutOff(t *testing.T) {
 	b := write(t, []testRow{{1, "a", 2}, {3, "b", 4}})
 	for n := range b {
@@ -105,7 +104,7 @@ func TestCutOff(t *testing.T) {
 	}
 }
 
-// head returns the beginning of a stream of columns that are told as in the header.
+// head returns the beginning of a stream, with columns that are given as the header has them.
 func head(columns ...string) string {
 	return magic + string(binary.AppendUvarint(nil, uint64(len(columns)))) + strings.Join(columns, "")
 }
@@ -144,7 +143,7 @@ func TestDamaged(t *testing.T) {
 	}
 }
 
-// What a stream says of its length allocates nothing.
+// No memory is allocated for what a stream only claims to hold.
 func TestAllocatesWhatHasCome(t *testing.T) {
 	stream := head("t\x00\x01a") + "B\x80\x20\x80\x20" + "\x80\x80\x80\x08"
 	var before, after runtime.MemStats
@@ -184,8 +183,8 @@ func TestWriterRefuses(t *testing.T) {
 	}
 }
 
-// Whatever comes, a reader gives rows that agree with one another, or an error that
-// stays.
+// Whatever the stream is, a reader returns rows whose columns are of one length, or an error
+// that stays the same.
 func FuzzReader(f *testing.F) {
 	f.Add(write(f, nil))
 	f.Add(write(f, []testRow{{1, "a", 2}, {3, "a", 4}, {5, "b", 6}}))

@@ -14,25 +14,26 @@ import (
 
 // Arg is what an argument that names an image means.
 type Arg struct {
-	Text string // as given
+	Text string // the argument as it was given
 	Kind ArgKind
 
-	PID   int             // of a Process
-	Place image.LayerSpec // of a Placed file
+	PID   int             // the number of the process, if Kind is Process
+	Place image.LayerSpec // the file and where it lies, if Kind is Placed
 }
 
 // ArgKind is what kind of image an argument names.
 type ArgKind uint8
 
 const (
-	File      ArgKind = iota // a file, as it is recognised
-	EmptyFile                // a file without a byte, where Options.Empty takes it
+	File      ArgKind = iota // a file, opened as the format that it is recognised as
+	EmptyFile                // a file without a byte, which Options.Empty takes for an image
 	Placed                   // bytes of a file, or a program, at an address
 	Process                  // a live process
 )
 
-// Parse says what an argument that names an image means. It looks at what files and
-// processes there are.
+// Parse returns what an argument that names an image means. It depends on which files
+// and processes there are. That a file is not there is no error of Parse, but of
+// Arg.Open.
 func Parse(arg string, o Options) (Arg, error) {
 	a := Arg{Text: arg}
 	if arg == "-" {
@@ -65,10 +66,10 @@ func Parse(arg string, o Options) (Arg, error) {
 			return a, fmt.Errorf("%s: there is no such file, and as FILE@ADDR: %w", arg, err)
 		}
 	}
-	return a, nil // a file that is not there, for its error
+	return a, nil // a file that is not there: opening it returns the error
 }
 
-// open opens the image alone.
+// open opens the image without any layers.
 func (a Arg) open(o Options) (*image.Image, error) {
 	opt := image.Options{Format: o.Format, Space: o.Space, NoMmap: o.NoMmap, Sequential: o.Sequential}
 	switch a.Kind {
@@ -89,7 +90,8 @@ func (a Arg) open(o Options) (*image.Image, error) {
 	return formats.Open(a.Text, opt)
 }
 
-// findProcess returns the number of the one process of a name; self is this one.
+// findProcess returns the number of the only process that has a name; the name self
+// stands for this process.
 func findProcess(arg, name string) (int, error) {
 	if name == "self" {
 		return os.Getpid(), nil
@@ -109,8 +111,8 @@ func findProcess(arg, name string) (int, error) {
 	return found[0].PID, nil
 }
 
-// listProcesses names some processes in a line. Whoever prints it escapes what does not
-// print in the names.
+// listProcesses returns a line that names processes, not more than ten. Characters that
+// do not print are not escaped.
 func listProcesses(all []formats.ProcessInfo) string {
 	const most, longest = 10, 60
 	var list []string
@@ -127,7 +129,7 @@ func listProcesses(all []formats.ProcessInfo) string {
 	return strings.Join(list, ", ")
 }
 
-// cutAt splits FILE@ADDR at its last @.
+// cutAt splits FILE@ADDR at its last @, and reports whether arg has that form.
 func cutAt(arg string) (path, at string, ok bool) {
 	i := strings.LastIndexByte(arg, '@')
 	if i <= 0 || i == len(arg)-1 {
@@ -172,11 +174,12 @@ func parsePlaced(arg string) (image.LayerSpec, error) {
 
 // Layer is a file that is laid over or under an image.
 type Layer struct {
-	Text string // as given
+	Text string // the argument as it was given
 	Spec image.LayerSpec
 }
 
-// ParseLayer reads an argument that names a layer. A path that exists is that file.
+// ParseLayer reads an argument that names a layer. A path that exists always names that
+// file.
 func ParseLayer(arg string) (Layer, error) {
 	_, missing := os.Stat(arg)
 	if missing == nil {

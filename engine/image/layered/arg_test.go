@@ -46,7 +46,7 @@ func TestParsePlaced(t *testing.T) {
 	}
 }
 
-// What is read as a layer is written out again as one.
+// A layer that was read and written out as an argument is read again as the same layer.
 func FuzzParsePlaced(f *testing.F) {
 	for _, s := range []string{"f@0x1000+0x10:0x20", "user@host@5", "a@b+c:d@1+2:3", "@1", "f@+", "f@1+2:", "@@0", "f@0x"} {
 		f.Add(s)
@@ -75,7 +75,7 @@ func FuzzParsePlaced(f *testing.F) {
 	})
 }
 
-// An argument that is cut at an @ consists of what it was cut into.
+// An argument that is cut at an @ consists of the two parts and the @.
 func FuzzCutAt(f *testing.F) {
 	for _, s := range []string{"core", "core@0x1000", "a@b@1", "@1", "core@", "a@@"} {
 		f.Add(s)

@@ -36,8 +36,9 @@ import (
 // Options say how an image is opened and what is laid over and under it. The zero value
 // takes what the image says of itself, and nothing but the image.
 type Options struct {
-	// Over and Under are laid over the image and below everything, each on top of
-	// those of its list that stand before it.
+	// Over are the layers that are laid over the image, each on top of those before
+	// it. Under are the layers that are laid below everything else; in its list, too,
+	// each lies on top of those before it.
 	Over, Under []Layer
 
 	// Modules lays the files that the image names, from their paths, below
@@ -46,13 +47,13 @@ type Options struct {
 	Modules bool
 	Sysroot string
 
-	// Format and Space are as in image.Options. Format is for the image, and where it
-	// is raw, for the layers.
+	// Format and Space are as in image.Options. Format is that of the image; only
+	// image.FormatRaw holds for the layers as well.
 	Format image.FormatName
 	Space  image.AddressSpace
 
-	// WordSize in bytes, 4 or 8, and ByteOrder are for images that do not say;
-	// 0 and nil: they are not given.
+	// WordSize, 4 or 8 bytes, and ByteOrder are for images that do not say them. 0 and
+	// nil leave them open. It is an error if they contradict the image.
 	WordSize  int
 	ByteOrder *addr.ByteOrder
 
@@ -67,20 +68,20 @@ type Options struct {
 // Image is an opened image with all that was laid over and under it.
 type Image struct {
 	*image.Image
-	Arg   string        // as given
-	Space *engine.Space // the image and its layers; the kind of its addresses is Image.Space
+	Arg   string        // the argument as it was given
+	Space *engine.Space // the image and its layers; Image.Space says of what kind its addresses are
 
 	LayerNotes []string // what was odd about layers, to be told like Notes
 
-	// LeftOut is the paths of files that Options ask for and that were not laid,
-	// where memory of theirs is nowhere now; LeftOutBytes is how much.
+	// LeftOut are the paths of files that Options ask for and that were not laid, if
+	// the space lacks memory because of that; LeftOutBytes is how many bytes it lacks.
 	LeftOut      []string
 	LeftOutBytes uint64
 
-	ResidentOnly bool // of a live process, pages that are swapped out are absent
+	ResidentOnly bool // whether pages of a live process that are swapped out are absent
 
-	files  []image.Module // that were laid
-	opened []io.Closer
+	files  []image.Module // the programs and libraries that were laid
+	opened []io.Closer    // the image and its layers
 }
 
 // A StepError says that something could not be laid.
@@ -149,7 +150,8 @@ func Open(arg string, o Options) (*Image, error) {
 	return a.Open(o)
 }
 
-// Open opens the image. Errors name it.
+// Open opens the image and lays what the options ask for. Errors name the image, and
+// are those of the function Open.
 func (a Arg) Open(o Options) (*Image, error) {
 	img, err := a.open(o)
 	if err != nil {
@@ -170,7 +172,7 @@ func Of(name string, space *engine.Space) *Image {
 	return &Image{Image: &image.Image{Path: name, Format: "memory", Space: image.Virtual}, Arg: name, Space: space}
 }
 
-// Assume returns an image without a byte, of which the options alone say what it is.
+// Assume returns an image without a byte, of which only the options say what it is.
 func Assume(o Options) (*Image, error) {
 	t := &Image{Image: &image.Image{}}
 	return t, t.setArch(o)
@@ -238,8 +240,8 @@ func (t *Image) Target() patterns.Target {
 	return about
 }
 
-// named returns the ranges of the mappings of a name, or of a place or a range between
-// places.
+// named returns the ranges of the mappings of a name, or the range of a place or
+// between places.
 func (t *Image) named(name string) ([]addr.Range, error) {
 	ranges := t.Space.Named(name)
 	if len(ranges) > 0 || !where.IsPlace(name) {
@@ -254,8 +256,8 @@ func (t *Image) BuildIDs() *image.BuildIDs {
 	return image.NewBuildIDs(slices.Concat(t.Modules, t.files)...)
 }
 
-// isEmptyFile reports whether a file has no bytes. Those of /proc have some, whatever
-// their size is.
+// isEmptyFile reports whether a file has no bytes. A file of /proc may have bytes
+// although its size is 0, so it is read.
 func isEmptyFile(path string, info os.FileInfo) bool {
 	if !info.Mode().IsRegular() || info.Size() > 0 {
 		return false

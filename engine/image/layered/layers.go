@@ -9,7 +9,7 @@ import (
 	"vscan/engine/image/layer"
 )
 
-// layerOptions say how layers are opened.
+// layerOptions returns the options with which layers are opened.
 func (o *Options) layerOptions() image.Options {
 	opt := image.Options{NoMmap: o.NoMmap, Sequential: o.Sequential}
 	if o.Format == image.FormatRaw {
@@ -33,8 +33,9 @@ func (t *Image) layOne(o Options, step Step, l Layer) error {
 	return nil
 }
 
-// nameAsImage calls a program that was laid where the image has it as the image calls it
-// there, so that a name means all of it: what is in the image, and what is in the file.
+// nameAsImage gives a program that was laid where the image has it the name that it has
+// in the image. So one name means all of the program: what is in the image, and what is
+// in the file.
 func (t *Image) nameAsImage(l *layer.Layer) {
 	if len(l.Modules) == 0 {
 		return
@@ -43,7 +44,7 @@ func (t *Image) nameAsImage(l *layer.Layer) {
 	for _, m := range t.Modules {
 		paths[m.Base] = m.Path
 	}
-	names := map[addr.Addr]string{} // of what was laid, by its first addresses
+	names := map[addr.Addr]string{} // by the first address of what was laid: its new name
 	for i := range l.Modules {
 		m := &l.Modules[i]
 		path := paths[m.Ranges[0].First]
@@ -78,8 +79,8 @@ func (t *Image) layModules(o Options) error {
 	return nil
 }
 
-// leaveOut notes the files that were to be laid and were not, of which some memory is
-// nowhere now.
+// leaveOut notes which files were to be laid and were not, if the space lacks memory
+// because of that.
 func (t *Image) leaveOut(files []layer.LeftOut) {
 	for i := range files {
 		file, lost := &files[i], uint64(0)

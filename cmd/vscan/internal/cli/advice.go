@@ -12,12 +12,11 @@ import (
 	"vscan/patterns"
 )
 
-// Libraries know no flags: their errors and notes say what would help in fields,
-// and here it is said which flag, or which form of an argument, does that. What is
-// said follows the text of the library in the same line.
+// Libraries know no flags. Their errors and notes have fields that say what would help,
+// and the functions of this file say which flag, or which form of an argument, does that.
+// What they return follows the text of the library in the same line.
 
-// advice is what to do about an error of a library; "" where there is nothing to
-// say.
+// advice returns what to do about an error of a library, or "".
 func advice(err error) string {
 	var (
 		missing     *patterns.MissingError
@@ -55,7 +54,7 @@ func advice(err error) string {
 	return ""
 }
 
-// factAdvice is how the command is told what an image does not say.
+// factAdvice returns how to tell the command what an image does not say.
 func factAdvice(what patterns.Fact) string {
 	switch what {
 	case patterns.FactWordSize:
@@ -66,7 +65,8 @@ func factAdvice(what patterns.Fact) string {
 	return ""
 }
 
-// insteadAdvice is what to open instead of a file, or as what, in arguments.
+// insteadAdvice returns, in the form of arguments, what to open instead of a file, or
+// as what to open it.
 func insteadAdvice(e *image.UnsupportedError) string {
 	switch {
 	case e.Layers != nil:
@@ -83,8 +83,9 @@ func insteadAdvice(e *image.UnsupportedError) string {
 	return ""
 }
 
-// rawAdvice says what opening the file as raw memory would give. Behind arguments
-// an "or" would read as if it went with the last of them.
+// rawAdvice returns what opening the file as raw memory would give. It begins with a
+// semicolon behind arguments, where "or" would read as if it belonged to the last of
+// them.
 func rawAdvice(e *image.UnsupportedError) string {
 	verb, what, _ := strings.Cut(e.RawHelps, " ")
 	switch {
@@ -96,7 +97,8 @@ func rawAdvice(e *image.UnsupportedError) string {
 	return ", or " + e.RawHelps + " with --image-format raw"
 }
 
-// spaceAdvice is how to have another address space than one that is not there.
+// spaceAdvice returns how to get an address space of a file that has not the one asked
+// for.
 func spaceAdvice(e *image.SpaceError) string {
 	var ways []string
 	if e.BaseHelps {
@@ -114,7 +116,7 @@ func spaceAdvice(e *image.SpaceError) string {
 	return ": " + strings.Join(ways, ", or ")
 }
 
-// layerArgs are the arguments that lay parts of a file, the first as the image.
+// layerArgs returns arguments that lay parts of a file, the first part as the image.
 func layerArgs(layers []image.LayerSpec) string {
 	var args []string
 	for _, l := range layers {
@@ -123,8 +125,8 @@ func layerArgs(layers []image.LayerSpec) string {
 	return strings.Join(args, " --map ")
 }
 
-// operand is an argument as a shell and the command take it: one that begins with
-// - is no flag.
+// operand returns an argument as it is written in a shell, such that the command does
+// not take one that begins with - for a flag.
 func operand(arg string) string {
 	if strings.HasPrefix(arg, "-") {
 		arg = "./" + arg
@@ -132,8 +134,7 @@ func operand(arg string) string {
 	return image.ShellWord(arg)
 }
 
-// hintsOf is what to do about a note of an image, by its index; "" where there is
-// nothing to say.
+// hintsOf returns what to do about the note of an image that has this index, or "".
 func hintsOf(img *image.Image, note int) string {
 	var b strings.Builder
 	for _, h := range img.Hints {

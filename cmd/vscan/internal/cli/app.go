@@ -1,5 +1,5 @@
-// Package cli is what the commands share: how they end, what they tell on standard error,
-// the types of their flags, the flags of images, and progress.
+// Package cli has what the commands of vscan share: how they end, what they tell on
+// standard error, the types of their flags, the flags of images, and the progress bar.
 package cli
 
 import (
@@ -18,8 +18,8 @@ import (
 	"vscan/patterns"
 )
 
-// The exit codes. Where several apply, the first of ExitError, ExitInterrupted,
-// ExitIncomplete holds; 0 and 1 only where none of these does.
+// The exit codes. Where several apply, the first of ExitError, ExitInterrupted and
+// ExitIncomplete holds; ExitFound and ExitNothing are for when none of these does.
 const (
 	ExitFound       = 0
 	ExitNothing     = 1
@@ -28,21 +28,23 @@ const (
 	ExitInterrupted = 130 // by Ctrl-C
 )
 
-// ExitCode is an outcome that is no error: it has been told already.
+// ExitCode is an error that ends the command with this exit code. What there is to tell
+// of it has been told already.
 type ExitCode int
 
 func (c ExitCode) Error() string { return fmt.Sprintf("exit status %d", int(c)) }
 
-// App is what all commands share.
+// App is the output of a command and how it ends. All commands share one.
 type App struct {
 	Out *console.Output
 	Err io.Writer // standard error
 }
 
-// Exit ends the output and turns the outcome of a command into an exit code.
+// Exit closes the output and returns the exit code of a command whose outcome is err.
+// It tells errors that have not been told.
 func (a *App) Exit(err error) int {
 	writing := a.Out.Close()
-	code := a.judge(err)
+	code := a.exitCode(err)
 	if writing != nil && !console.IsClosedPipe(writing) && !errors.Is(err, writing) {
 		a.Complain(writing)
 		code = ExitError
@@ -50,11 +52,12 @@ func (a *App) Exit(err error) int {
 	return code
 }
 
-// judge is the exit code of an error. It tells those that have not been told.
-func (a *App) judge(err error) int {
+// exitCode returns the exit code for an error, and tells the error if it has not been
+// told.
+func (a *App) exitCode(err error) int {
 	var code ExitCode
 	switch {
-	case err == nil, console.IsClosedPipe(err): // who reads our output has seen enough
+	case err == nil, console.IsClosedPipe(err): // a closed pipe says that the reader of the output has seen enough
 		return ExitFound
 	case errors.As(err, &code):
 		return int(code)
@@ -66,7 +69,8 @@ func (a *App) judge(err error) int {
 	return ExitError
 }
 
-// Complain writes an error to standard error, one line for each that is joined.
+// Complain writes an error to standard error, with a line for each of several that are
+// joined.
 func (a *App) Complain(err error) {
 	if j, ok := err.(interface{ Unwrap() []error }); ok {
 		for _, e := range j.Unwrap() {
@@ -74,20 +78,21 @@ func (a *App) Complain(err error) {
 		}
 		return
 	}
-	a.Tell(explained(err))
+	a.Tell(errorText(err))
 }
 
-// Note writes a line to standard error.
+// Note writes a line to standard error, with what does not print escaped.
 func (a *App) Note(format string, args ...any) {
 	a.Tell(wording.Printable(fmt.Sprintf(format, args...)))
 }
 
-// Tell writes to standard error, below all output so far.
+// Tell writes text to standard error as it is, below all output so far.
 func (a *App) Tell(text string) { a.Out.Note("vscan: " + text) }
 
-// explained is the text of an error, printable. It is one line but for a
-// pattern of a file: that shows the line and points into it.
-func explained(err error) string {
+// errorText returns the text of an error with what does not print escaped. It is one
+// line, unless the error is in a file of patterns: then it shows the line there and
+// points into it.
+func errorText(err error) string {
 	var pattern *patterns.Error
 	if !errors.As(err, &pattern) {
 		return wording.Printable(err.Error() + advice(err))
@@ -110,7 +115,8 @@ type Outcome struct {
 	Found, Failed, Interrupted, Incomplete bool
 }
 
-func (o Outcome) Exit() error {
+// ExitStatus returns the ExitCode of the outcome as an error, and nil for ExitFound.
+func (o Outcome) ExitStatus() error {
 	switch {
 	case o.Failed:
 		return ExitCode(ExitError)
@@ -124,7 +130,8 @@ func (o Outcome) Exit() error {
 	return nil
 }
 
-// InImage puts the image's name before each of the joined errors.
+// InImage puts the name of an image in front of an error, or of each error that is
+// joined.
 func InImage(arg string, err error) error {
 	if j, ok := err.(interface{ Unwrap() []error }); ok {
 		var errs []error
@@ -136,12 +143,12 @@ func InImage(arg string, err error) error {
 	return fmt.Errorf("%s: %w", arg, err)
 }
 
-// Chatty reports whether somebody at a terminal reads what is told, and no pager
+// Interactive reports whether somebody at a terminal reads standard error, and no pager
 // has the screen.
-func (a *App) Chatty() bool { return console.IsTerminal(a.Err) && !a.Out.Pipe }
+func (a *App) Interactive() bool { return console.IsTerminal(a.Err) && !a.Out.ToPipe }
 
-// NoteOddities tells what was odd about an image when it was opened, and what
-// was laid over and under it.
+// NoteOddities tells what was odd about an image when it was opened, and what was odd
+// about the layers over and under it.
 func (a *App) NoteOddities(t *layered.Image) {
 	for i, n := range t.Notes {
 		a.Note("%s: %s%s", t.Arg, n, hintsOf(t.Image, i))
@@ -151,7 +158,8 @@ func (a *App) NoteOddities(t *layered.Image) {
 	}
 }
 
-// NoteMissing tells what an image should hold and does not, and what was not laid.
+// NoteMissing tells how many bytes an image should hold and does not, and which files
+// were to be laid and were not.
 func (a *App) NoteMissing(t *layered.Image) {
 	if t.Missing > 0 {
 		a.Note("%s: not complete: the image is truncated or damaged, %s are missing", t.Arg, wording.Size(t.Missing))
@@ -165,8 +173,8 @@ func (a *App) NoteMissing(t *layered.Image) {
 	}
 }
 
-// Same says whether two paths are one file.
-func Same(a, b string) bool {
+// SameFile reports whether two paths name one file.
+func SameFile(a, b string) bool {
 	if filepath.Clean(a) == filepath.Clean(b) {
 		return true
 	}

@@ -21,20 +21,20 @@ func TestOutcome(t *testing.T) {
 		{Outcome{Found: true, Incomplete: true, Interrupted: true}, ExitCode(ExitInterrupted)},
 		{Outcome{Found: true, Incomplete: true, Interrupted: true, Failed: true}, ExitCode(ExitError)},
 	} {
-		if got := c.o.Exit(); got != c.want {
+		if got := c.o.ExitStatus(); got != c.want {
 			t.Errorf("%+v: %v, want %v", c.o, got, c.want)
 		}
 	}
 }
 
-// An error is one line but for that of a pattern in a file.
-func TestExplained(t *testing.T) {
-	if got := explained(errors.New("no \x1b[31m\nfile")); got != `no \x1b[31m\nfile` {
+// An error is one line, unless it is about a pattern in a file.
+func TestErrorText(t *testing.T) {
+	if got := errorText(errors.New("no \x1b[31m\nfile")); got != `no \x1b[31m\nfile` {
 		t.Errorf("%q", got)
 	}
 	_, err := patterns.ParseFile("p\x1b", strings.NewReader("ok\nhex:0\n"))
 	want := "core: p\\x1b:2:6: want the second digit of a byte, found the end\n\thex:0\n\t     ^"
-	if got := explained(fmt.Errorf("core: %w", err)); got != want {
+	if got := errorText(fmt.Errorf("core: %w", err)); got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
 }

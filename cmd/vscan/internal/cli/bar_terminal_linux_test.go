@@ -11,14 +11,14 @@ import (
 	"vscan/engine"
 )
 
-// The status line stands below what was written, goes before more is, is all there
-// in a terminal that is made narrower or wider, and nothing of it stays.
+// The status line stands below what was written and is erased before more is written. It
+// fits in a terminal that is made narrower or wider, and nothing of it stays at the end.
 func TestStatusOnTerminal(t *testing.T) {
 	x := consoletest.OpenTerminal(t, 100)
 	a := &App{Out: console.NewOutput(x.Tty, x.Tty), Err: x.Tty}
 	b := &Bar{app: a, terminal: true, stop: make(chan struct{}), stopped: make(chan struct{})}
 	close(b.stopped) // this test draws it
-	b.status.of = 1
+	b.status.images = 1
 	progress := &engine.Progress{}
 	b.Begin(1, "dumps/an-image-with-a-long-name.core", 1<<30, progress)
 	want := ""
@@ -46,7 +46,7 @@ func TestStatusOnTerminal(t *testing.T) {
 		if i%2 == 0 {
 			a.Out.Flush()
 		} else {
-			a.Tell("a note") // which comes behind what was written before
+			a.Tell("a note") // this comes behind what was written before
 			line += "\nvscan: a note"
 		}
 		x.Sync()

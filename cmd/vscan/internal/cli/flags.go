@@ -15,17 +15,17 @@ import (
 	"vscan/internal/wording"
 )
 
-// The types of flags that pflag does not have. A value is checked when it is
-// set, so that what is wrong with it is told once, before any image is opened.
+// This file has the types of flags that pflag lacks. A value is checked when it is set, so
+// that what is wrong with it is told once, before any image is opened.
 
-// choice is one of several words.
+// choice is a flag whose value is one of several words.
 type choice struct {
 	*string
 	allowed []string
 }
 
-// ChoiceVar adds a flag that takes one of the allowed words; the value that p
-// has is the default.
+// ChoiceVar adds a flag that takes one of the allowed words. The default is the word
+// that p has.
 func ChoiceVar(cmd *cobra.Command, p *string, name, short, usage string, allowed ...string) {
 	cmd.Flags().VarP(choice{p, allowed}, name, short, usage)
 	cmd.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(allowed, cobra.ShellCompDirectiveNoFileComp))
@@ -42,14 +42,15 @@ func (c choice) Set(s string) error {
 	return nil
 }
 
-// number is an unsigned number in a range, decimal or hexadecimal with 0x.
+// number is a flag whose value is an unsigned number in a range, decimal or hexadecimal
+// with 0x.
 type number struct {
 	*uint64
-	min, max uint64
+	least, most uint64
 }
 
-// NewNumber returns a flag that sets *p, to a number from min to max.
-func NewNumber(p *uint64, min, max uint64) number { return number{p, min, max} }
+// NewNumber returns a flag that sets *p to a number from least to most.
+func NewNumber(p *uint64, least, most uint64) pflag.Value { return number{p, least, most} }
 
 func (n number) String() string { return strconv.FormatUint(*n.uint64, 10) }
 func (n number) Type() string   { return "uint" }
@@ -60,17 +61,17 @@ func (n number) Set(s string) error {
 		return err
 	}
 	switch {
-	case v < n.min:
-		return fmt.Errorf("%q: want %d or more", s, n.min)
-	case v > n.max:
-		return fmt.Errorf("%q: want at most %d", s, n.max)
+	case v < n.least:
+		return fmt.Errorf("%q: want %d or more", s, n.least)
+	case v > n.most:
+		return fmt.Errorf("%q: want at most %d", s, n.most)
 	}
 	*n.uint64 = v
 	return nil
 }
 
-// Alignment is --align: a number of bytes, the word of the image, or, as its
-// zero value, what each pattern has.
+// Alignment is the value of --align: a number of bytes, or the word of the image. The
+// zero value leaves alignment to each pattern.
 type Alignment struct {
 	Bytes uint64
 	Word  bool
@@ -92,11 +93,12 @@ func (a *Alignment) Set(s string) error {
 	return nil
 }
 
-// kernelLevel is --kernel. A level that this machine cannot run is refused.
+// kernelLevel is the value of --kernel. It refuses a level that this machine cannot
+// run.
 type kernelLevel struct{ *simd.Level }
 
 // NewKernelLevel returns a flag that sets *p.
-func NewKernelLevel(p *simd.Level) kernelLevel { return kernelLevel{p} }
+func NewKernelLevel(p *simd.Level) pflag.Value { return kernelLevel{p} }
 
 func (k kernelLevel) String() string { return "" }
 func (k kernelLevel) Type() string   { return "level" }
@@ -110,8 +112,8 @@ func (k kernelLevel) Set(s string) error {
 	return err
 }
 
-// KernelFromEnv sets a level that no flag did to the one that the environment names, if it
-// names one.
+// KernelFromEnv sets *l to the level that the environment names, if it names one and no
+// flag has set *l. A level that this machine cannot run is an error.
 func KernelFromEnv(l *simd.Level) error {
 	if *l != simd.Auto {
 		return nil
@@ -125,7 +127,7 @@ func KernelFromEnv(l *simd.Level) error {
 	return err
 }
 
-// MappingsList collects choices of mappings.
+// MappingsList collects the choices of mappings that a repeatable flag gives.
 type MappingsList []where.Mappings
 
 func (l *MappingsList) String() string { return "" }
@@ -139,13 +141,14 @@ func (l *MappingsList) Set(s string) error {
 	return err
 }
 
-// RangeList collects ranges of addresses, as they are given.
+// RangeList collects the ranges of addresses that a repeatable flag gives, as text.
 type RangeList []string
 
 func (l *RangeList) String() string { return "" }
 func (l *RangeList) Type() string   { return "range" }
 
-// Set takes what is a range, or may be one in some image.
+// Set adds a range. It accepts what is a range in some image, though perhaps not in
+// others.
 func (l *RangeList) Set(s string) error {
 	if err := where.CheckRange(s); err != nil {
 		return err
@@ -154,14 +157,14 @@ func (l *RangeList) Set(s string) error {
 	return nil
 }
 
-// byteCount is a flag that takes a number of bytes, as 4096, 4K or 1G.
+// byteCount is a flag whose value is a number of bytes, such as 4096, 4K or 1G.
 type byteCount struct {
 	*uint64
-	min, max uint64
+	least, most uint64
 }
 
-// NewByteCount returns a flag that sets *p, to a number of bytes from min to max.
-func NewByteCount(p *uint64, min, max uint64) byteCount { return byteCount{p, min, max} }
+// NewByteCount returns a flag that sets *p to a number of bytes from least to most.
+func NewByteCount(p *uint64, least, most uint64) pflag.Value { return byteCount{p, least, most} }
 
 func (b byteCount) String() string { return number{uint64: b.uint64}.String() }
 func (b byteCount) Type() string   { return "size" }
@@ -171,16 +174,17 @@ func (b byteCount) Set(s string) error {
 	switch {
 	case err != nil:
 		return err
-	case n < b.min:
-		return fmt.Errorf("%q: want %d or more", s, b.min)
-	case n > b.max:
-		return fmt.Errorf("%q: want at most %d", s, b.max)
+	case n < b.least:
+		return fmt.Errorf("%q: want %d or more", s, b.least)
+	case n > b.most:
+		return fmt.Errorf("%q: want at most %d", s, b.most)
 	}
 	*b.uint64 = n
 	return nil
 }
 
-// FlagError says in one line what is wrong with a flag and where to look.
+// FlagError returns an error that says in one line what is wrong with a flag, and where
+// to look.
 func FlagError(cmd *cobra.Command, err error) error {
 	var unknown *pflag.NotExistError
 	var missing *pflag.ValueRequiredError
@@ -197,7 +201,7 @@ func FlagError(cmd *cobra.Command, err error) error {
 		msg = "unknown flag --" + unknown.GetSpecifiedName()
 	case errors.As(err, &missing):
 		msg = flagName(missing.GetFlag()) + " wants a value"
-	case errors.As(err, &num): // pflag's own: a flag that is on or off
+	case errors.As(err, &num): // the only flags of pflag's own types that parse a value are those that are on or off
 		errors.As(err, &invalid)
 		msg = fmt.Sprintf("%s: %q: want true or false", flagName(invalid.GetFlag()), invalid.GetValue())
 	case errors.As(err, &invalid):
@@ -209,7 +213,7 @@ func FlagError(cmd *cobra.Command, err error) error {
 	return fmt.Errorf("%s (see %s --help)", msg, cmd.CommandPath())
 }
 
-// flagName is a flag as it is mostly written.
+// flagName returns a flag as it is most often written: -x if it has a short form.
 func flagName(f *pflag.Flag) string {
 	if f.Shorthand != "" {
 		return "-" + f.Shorthand

@@ -17,13 +17,15 @@ import (
 	"vscan/patterns"
 )
 
-// ImageFlags say how an image is opened, and what else belongs to it.
+// ImageFlags are the flags that say how an image is opened, and what is laid over and
+// under it.
 type ImageFlags struct {
 	layered.Options
 	Word   string // "", "4" or "8"
 	endian string // "", "little" or "big"
 }
 
+// Register adds the flags to a command.
 func (f *ImageFlags) Register(cmd *cobra.Command) {
 	fs := cmd.Flags()
 	fs.Var((*layerList)(&f.Over), "map", "lay `FILE[@ADDR[+OFFSET[:LEN]]]` over the image; repeatable, each on top of what came before. An ELF program or library lies where its program headers say, its first page at ADDR, or without ADDR where a core has it; with OFFSET, and any other file, the bytes lie as they are")
@@ -39,7 +41,7 @@ func (f *ImageFlags) Register(cmd *cobra.Command) {
 	fs.BoolVar(&f.NoMmap, "no-mmap", false, "read files call by call instead of mapping them into memory")
 }
 
-// formatNames returns the formats that --image-format knows.
+// formatNames returns the formats that --image-format takes.
 func formatNames() (names []string) {
 	for _, n := range formats.Names() {
 		names = append(names, string(n))
@@ -47,7 +49,7 @@ func formatNames() (names []string) {
 	return names
 }
 
-// options returns the flags as plain values.
+// options returns what the flags say as plain values.
 func (f *ImageFlags) options() (layered.Options, error) {
 	o := f.Options
 	if o.Sysroot != "" && o.Modules {
@@ -66,14 +68,15 @@ func (f *ImageFlags) options() (layered.Options, error) {
 	return o, nil
 }
 
-// Open opens the image that an argument names.
+// Open opens the image that an argument names. Errors name the flags that they are
+// about.
 func (f *ImageFlags) Open(arg string) (*layered.Image, error) {
 	o, err := f.options()
 	if err != nil {
 		return nil, err
 	}
 	img, err := layered.Open(arg, o)
-	return img, Flagged(err)
+	return img, NameFlags(err)
 }
 
 // Assume returns an image without a byte, of which the flags alone say what it is.
@@ -83,13 +86,15 @@ func (f *ImageFlags) Assume() (*layered.Image, error) {
 		return nil, err
 	}
 	img, err := layered.Assume(o)
-	return img, Flagged(err)
+	return img, NameFlags(err)
 }
 
-// EmptyRaw reports whether empty files below a folder are images.
-func (f *ImageFlags) EmptyRaw() bool { return f.Empty && f.Format == image.FormatRaw }
+// TakesEmpty reports whether a file without a byte that is found below a folder is taken
+// for an image.
+func (f *ImageFlags) TakesEmpty() bool { return f.Empty && f.Format == image.FormatRaw }
 
-// ArchOf returns the architecture of an image, for what cannot do without.
+// ArchOf returns the architecture of an image. An error begins with what, which is what
+// cannot do without an architecture.
 func ArchOf(img *layered.Image, what string) (addr.Arch, error) {
 	arch, err := img.Image.Arch()
 	if err != nil {
@@ -98,7 +103,7 @@ func ArchOf(img *layered.Image, what string) (addr.Arch, error) {
 	return arch, err
 }
 
-// layerList collects layers.
+// layerList collects the layers that a repeatable flag gives.
 type layerList []layered.Layer
 
 func (l *layerList) String() string { return "" }
@@ -112,7 +117,7 @@ func (l *layerList) Set(s string) error {
 	return err
 }
 
-// A flaggedError is an error of a library in the words of the flags that it is about.
+// A flaggedError is an error of a library whose text names the flags that it is about.
 type flaggedError struct {
 	text  string
 	cause error
@@ -121,8 +126,9 @@ type flaggedError struct {
 func (e *flaggedError) Error() string { return e.text }
 func (e *flaggedError) Unwrap() error { return e.cause }
 
-// Flagged puts the flags into an error that is about what they ask for.
-func Flagged(err error) error {
+// NameFlags returns an error whose text names the flags that err is about; other errors
+// it returns as they are.
+func NameFlags(err error) error {
 	var (
 		step     *layered.StepError
 		conflict *layered.ConflictError
@@ -153,7 +159,7 @@ func Flagged(err error) error {
 	return err
 }
 
-// stepText returns what could not be laid, and why, with the flag that asked for it.
+// stepText returns what could not be laid and why, with the flag that asked for it.
 func stepText(e *layered.StepError) string {
 	flag := "--map"
 	switch {
@@ -168,7 +174,7 @@ func stepText(e *layered.StepError) string {
 	switch {
 	case errors.As(e.Err, &unplaced) && !unplaced.Program:
 		return fmt.Sprintf("%s: %s: want %s for %s", flag, e.Layer.Text, layered.LayerForm, unplaced.What)
-	case e.Layer.Spec.Unplaced: // a file alone
+	case e.Layer.Spec.Unplaced: // the layer is a file without an address
 		return fmt.Sprintf("%s: %s: %v", flag, e.Layer.Text, e.Err)
 	}
 	return fmt.Sprintf("%s %s: %v", flag, e.Layer.Text, e.Err)

@@ -16,16 +16,16 @@ import (
 	"vscan/internal/wording"
 )
 
-// Bar shows how far a search has come, on standard error. The scan knows nothing
-// of it: it reads the counters that the scan keeps. At a terminal it is one
-// line that is written over and vanishes at the end, elsewhere a line now and
-// then.
+// A Bar shows on standard error how far a search has come. The search knows nothing of
+// it: the bar reads the counters that the search keeps. At a terminal it is one line,
+// which is written over and erased at the end; elsewhere it is a line now and then.
+// Methods of a nil *Bar do nothing.
 type Bar struct {
 	app      *App
-	terminal bool
-	asked    bool // whether it was asked for
-	stop     chan struct{}
-	stopped  chan struct{}
+	terminal bool          // whether standard error is a terminal
+	asked    bool          // whether the bar was asked for with always
+	stop     chan struct{} // closed when run has to end
+	stopped  chan struct{} // closed when run has ended
 
 	mu     sync.Mutex
 	status status
@@ -34,22 +34,24 @@ type Bar struct {
 	told   time.Time // when the last whole line was written, at a terminal
 }
 
-// status is what there is to show.
+// status is what a bar shows.
 type status struct {
-	name         string
-	image, of    int    // which image it is, from 1, and of how many
-	done, total  uint64 // bytes
-	hits, before uint64 // of this image, and of those before
-	rate         float64
+	name          string
+	image, images int     // which image it is, from 1, and how many there are
+	done, total   uint64  // bytes of the image that were scanned, and that are to be
+	hits, before  uint64  // hits in the image, and in all images before it
+	rate          float64 // bytes a second
 }
 
+// The time between two drawings of the bar at a terminal, and between two lines elsewhere.
 const (
 	drawEvery = 100 * time.Millisecond
 	lineEvery = time.Second
 )
 
-// StartBar shows a bar for a search of so many images, always, never, or auto, at a
-// terminal, unless quiet. It returns nil where none is shown.
+// StartBar returns a bar for a search of so many images, which is shown from now on:
+// where when is always, or where it is auto, standard error is a terminal and quiet is
+// false. Otherwise it returns nil.
 func (a *App) StartBar(when string, quiet bool, images int) *Bar {
 	terminal := console.IsTerminal(a.Err)
 	wanted := terminal && !quiet && os.Getenv("TERM") != "dumb"
@@ -57,13 +59,14 @@ func (a *App) StartBar(when string, quiet bool, images int) *Bar {
 		return nil
 	}
 	b := &Bar{app: a, terminal: terminal, asked: when == "always", stop: make(chan struct{}), stopped: make(chan struct{})}
-	b.status.of = images
+	b.status.images = images
 	go b.run()
 	return b
 }
 
-// Begin says which image is looked at, from 1, and scanned, once it is opened;
-// until then total is 0 and scan nil.
+// Begin tells the bar which image is looked at, from 1. Before the image is open, total
+// is 0 and scan is nil; afterwards they are the bytes to be scanned and the counters of
+// the scan.
 func (b *Bar) Begin(image int, name string, total uint64, scan *engine.Progress) {
 	if b == nil {
 		return
@@ -72,10 +75,10 @@ func (b *Bar) Begin(image int, name string, total uint64, scan *engine.Progress)
 	defer b.mu.Unlock()
 	b.scan, b.speed = scan, speed{}
 	b.speed.rate(time.Now(), 0)
-	b.status = status{name: wording.Printable(name), image: image, of: b.status.of, total: total, before: b.status.before}
+	b.status = status{name: wording.Printable(name), image: image, images: b.status.images, total: total, before: b.status.before}
 }
 
-// End says that the image has been scanned.
+// End tells the bar that the image has been scanned.
 func (b *Bar) End() {
 	if b == nil {
 		return
@@ -92,6 +95,7 @@ func (b *Bar) End() {
 	b.status.hits, b.scan = 0, nil
 }
 
+// run shows the bar again and again, until stop is closed.
 func (b *Bar) run() {
 	defer close(b.stopped)
 	every := lineEvery
@@ -110,7 +114,7 @@ func (b *Bar) run() {
 	}
 }
 
-// Finish takes the bar away.
+// Finish takes the bar away. The bar is not used afterwards.
 func (b *Bar) Finish() {
 	if b == nil {
 		return
@@ -122,6 +126,8 @@ func (b *Bar) Finish() {
 	}
 }
 
+// show draws the status line at a terminal. Where it cannot be drawn, and elsewhere, it
+// writes a line.
 func (b *Bar) show(now time.Time) {
 	b.mu.Lock()
 	if s := &b.status; b.scan != nil {
@@ -140,26 +146,27 @@ func (b *Bar) show(now time.Time) {
 	}
 }
 
-// line is the status for those who have no terminal.
+// line returns the status in a line for readers without a terminal.
 func (s *status) line() string {
 	which := ""
-	if s.of > 1 {
+	if s.images > 1 {
 		which = s.which() + ", "
 	}
 	return s.name + ": " + which + progressText(s.done, s.total, s.rate, s.hits)
 }
 
-func (s *status) which() string { return fmt.Sprintf("image %d/%d", s.image, s.of) }
+// which returns in words which of the images is searched.
+func (s *status) which() string { return fmt.Sprintf("image %d/%d", s.image, s.images) }
 
-// barLine is the status as a line for a terminal of so many columns: what matters
-// most is there, the rest as far as there is room, and some is left for the echo of
-// Ctrl-C.
+// barLine returns the status in a line for a terminal of so many columns. The fields
+// that matter most are in it, and others as far as there is room. Some columns are left
+// for the echo of Ctrl-C.
 func barLine(s status, terminal int) string {
 	width := terminal - 1 - len(console.Echo)
 	if width < 1 {
 		return ""
 	}
-	line := done(s, width) + "  "
+	line := doneText(s, width) + "  "
 	room := width - wording.Columns(line)
 	fields := s.fields()
 	var fit []field
@@ -181,21 +188,23 @@ func barLine(s status, terminal int) string {
 	return wording.Cut(line, width)
 }
 
-// field is a part of the line: where it stands, and how much it matters.
+// field is a part of the line. Fields stand in the order of their places; those with
+// the lowest ranks matter most.
 type field struct {
 	text        string
 	place, rank int
 }
 
+// fields returns the parts of the line that there are, in the order of their places.
 func (s *status) fields() (all []field) {
 	add := func(rank int, text string) { all = append(all, field{text, len(all), rank}) }
-	if s.of > 1 {
+	if s.images > 1 {
 		add(0, s.which())
 	}
 	if s.total > 0 {
 		add(3, wording.Size(s.done)+" of "+wording.Size(s.total))
 		add(4, wording.Size(uint64(s.rate))+"/s")
-		if s.image == s.of || s.of < 2 { // else more images follow, of which nothing is known
+		if s.image == s.images || s.images < 2 { // otherwise images follow whose sizes are not known
 			add(2, timeLeft(s.done, s.total, s.rate))
 		}
 	}
@@ -203,10 +212,10 @@ func (s *status) fields() (all []field) {
 	return all
 }
 
-// done is how much is done, in percent and, where there is room, as a picture:
+// doneText returns how much is done, in percent and, where there is room, as a picture:
 //
 //	41% [====>.......]
-func done(s status, width int) string {
+func doneText(s status, width int) string {
 	percent := int(100 * float64(s.done) / float64(max(s.total, 1)))
 	if width < 60 {
 		return fmt.Sprintf("%3d%%", percent)
@@ -214,7 +223,7 @@ func done(s status, width int) string {
 	return fmt.Sprintf("%4d%% [%s]", percent, picture(percent, min(width/5, 32)))
 }
 
-// picture draws a percentage, width columns wide.
+// picture returns a drawing of a percentage, width columns wide.
 func picture(percent, width int) string {
 	full := percent * width / 100
 	drawn := []byte(strings.Repeat("=", full) + strings.Repeat(".", width-full))
@@ -224,11 +233,13 @@ func picture(percent, width int) string {
 	return string(drawn)
 }
 
-// progressText is bytes done of bytes there are, rate, time left and hits.
+// progressText returns the bytes done of all bytes, the rate, the time left and the
+// hits.
 func progressText(done, total uint64, rate float64, hits uint64) string {
 	return fmt.Sprintf("%s of %s, %s/s, %s, %s", wording.Size(done), wording.Size(total), wording.Size(uint64(rate)), timeLeft(done, total, rate), wording.Count(hits, "hit"))
 }
 
+// timeLeft returns in words how long the rest takes at a rate in bytes a second.
 func timeLeft(done, total uint64, rate float64) string {
 	if rate <= 0 {
 		return "time left unknown"
@@ -237,7 +248,7 @@ func timeLeft(done, total uint64, rate float64) string {
 	return (time.Duration(seconds) * time.Second).String() + " left"
 }
 
-// terminalWidth is the columns of a terminal, 80 where it does not say.
+// terminalWidth returns the columns of a terminal, or 80 where that is not known.
 func terminalWidth(w io.Writer) int {
 	if f, ok := w.(*os.File); ok {
 		if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 0 {
@@ -247,21 +258,23 @@ func terminalWidth(w io.Writer) int {
 	return 80
 }
 
-// speed measures bytes a second over the last few seconds: what was fast
-// because it was in memory already says little of what is yet to come.
+// speed measures bytes a second over the last few seconds. What was fast before that,
+// because it was in memory already, says little of what is yet to come.
 type speed struct {
 	samples []sample
 }
 
+// sample is the number of bytes that were done at a time.
 type sample struct {
 	at    time.Time
 	bytes uint64
 }
 
+// speedOver is how long back the rate is measured.
 const speedOver = 5 * time.Second
 
-// rate takes note of the bytes done at a time and returns bytes a second; 0
-// where that cannot be told yet.
+// rate takes note that so many bytes are done by now, and returns bytes a second, or 0
+// where these are not known yet.
 func (s *speed) rate(now time.Time, bytes uint64) float64 {
 	s.samples = append(s.samples, sample{now, bytes})
 	for len(s.samples) > 2 && now.Sub(s.samples[1].at) >= speedOver {

@@ -29,7 +29,7 @@ func TestProgressText(t *testing.T) {
 	}
 }
 
-// The rate is that of the last seconds.
+// The rate is measured over the last seconds.
 func TestSpeed(t *testing.T) {
 	var s speed
 	start := time.Now()
@@ -56,7 +56,7 @@ func TestSpeed(t *testing.T) {
 	}
 }
 
-// The picture is as wide as it should be, and its head is where the percentage is.
+// The picture is as wide as was asked for, and its head stands where the percentage is.
 func TestPicture(t *testing.T) {
 	for percent, want := range map[int]string{0: "............", 8: "............", 9: ">...........", 50: "=====>......", 99: "==========>.", 100: "============"} {
 		if got := picture(percent, 12); got != want {
@@ -74,10 +74,10 @@ func TestPicture(t *testing.T) {
 	}
 }
 
-// The line is as wide as the terminal at most, whatever its width is by then,
-// and what matters most is in the narrowest.
+// The line is at most as wide as the terminal, whatever width that has by then, and what
+// matters most is in it even where it is narrow.
 func TestBarLines(t *testing.T) {
-	s := status{name: "dumps/a-rather-long-name-of-an-image.core", image: 12, of: 200, done: 3 << 29, total: 3 << 30, hits: 2, before: 1, rate: 1 << 28}
+	s := status{name: "dumps/a-rather-long-name-of-an-image.core", image: 12, images: 200, done: 3 << 29, total: 3 << 30, hits: 2, before: 1, rate: 1 << 28}
 	for _, width := range []int{200, 80, 40, 41, 120, 20, 5, 4, 3, 1, 0, 200} {
 		line := barLine(s, width)
 		if wording.Columns(line) > max(width-1-len(console.Echo), 0) || strings.ContainsAny(line, "\r\n\x1b") {
@@ -95,10 +95,10 @@ func TestBarLines(t *testing.T) {
 	if line := barLine(s, 200); strings.Contains(line, "left") {
 		t.Errorf("the time left of one image is no time left: %q", line)
 	}
-	if s.image = s.of; !strings.Contains(barLine(s, 80), "6s left") {
+	if s.image = s.images; !strings.Contains(barLine(s, 80), "6s left") {
 		t.Errorf("of the last image: %q", barLine(s, 80))
 	}
-	for _, s := range []status{{of: 1}, {of: 1, total: math.MaxUint64, done: math.MaxUint64}, {of: 2, image: 1, name: "世界世界世界世界世界世界世界世界"}} {
+	for _, s := range []status{{images: 1}, {images: 1, total: math.MaxUint64, done: math.MaxUint64}, {images: 2, image: 1, name: "世界世界世界世界世界世界世界世界"}} {
 		if line := barLine(s, 80); !strings.Contains(line, "[") {
 			t.Errorf("no picture: %q", line)
 		}

@@ -9,15 +9,17 @@ import (
 	"vscan/internal/wording"
 )
 
-// What is wrong with a command line is told in one line, which says where to
-// look. cobra's own words are replaced where they take more.
+// What is wrong with a command line is told in one line that says where to look. Where
+// cobra takes more than a line, its words are replaced.
 
-// UsageError is an error about the arguments of a command.
+// UsageError returns an error about the arguments of a command, which says where to
+// look.
 func UsageError(cmd *cobra.Command, format string, args ...any) error {
 	return fmt.Errorf("%s (see %s --help)", fmt.Sprintf(format, args...), cmd.CommandPath())
 }
 
-// NoSuchCommand is for the arguments of a command that has others below it.
+// NoSuchCommand returns an error if there are arguments. It is the check of arguments
+// of a command that has others below it, since what names one of those never gets here.
 func NoSuchCommand(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
@@ -29,7 +31,8 @@ func NoSuchCommand(cmd *cobra.Command, args []string) error {
 	return UsageError(cmd, "%s has no command %q%s", cmd.CommandPath(), args[0], hint)
 }
 
-// NoArgs is for the arguments of a command that takes none.
+// NoArgs returns an error if there are arguments. It is the check of a command that
+// takes none.
 func NoArgs(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
 		return UsageError(cmd, "%s takes no arguments, found %q", cmd.CommandPath(), args[0])
@@ -37,7 +40,7 @@ func NoArgs(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-// AddHelpCommand adds vscan help COMMAND.
+// AddHelpCommand adds the command vscan help COMMAND.
 func AddHelpCommand(root *cobra.Command) {
 	root.InitDefaultHelpCmd()
 	help, _, _ := root.Find([]string{"help"})
@@ -55,7 +58,7 @@ func AddHelpCommand(root *cobra.Command) {
 	}
 }
 
-// AddCompletionCommand adds vscan completion SHELL.
+// AddCompletionCommand adds the command vscan completion SHELL.
 func AddCompletionCommand(root *cobra.Command) {
 	root.InitDefaultCompletionCmd()
 	completion, _, _ := root.Find([]string{"completion"})

@@ -1,5 +1,5 @@
-// Package console writes the command's output: buffered, over a status line on the
-// terminal that standard error is.
+// Package console writes the standard output of the command, with a status line below
+// it on the terminal of standard error.
 package console
 
 import (
@@ -12,38 +12,40 @@ import (
 	"golang.org/x/term"
 )
 
-// Output is standard output: buffered, since hits come by the million, and
-// flushed every so often, since they may also come by the hour.
+// Output is standard output. It is buffered, since hits come by the million, and
+// flushed from time to time, since they may also come by the hour. It is safe for
+// concurrent use.
 //
-// A status line can stand on the terminal that standard error is, below what has
-// been written so far. It is taken away before more is written to a terminal, so
-// that the two never mix:
+// A status line can stand on the terminal of standard error, below what has been
+// written so far. It is erased before more is written to a terminal, so that the two
+// never mix:
 //
 //	0x1000  secret  [heap]+0x0  secret
 //	0x2000  secret  [heap]+0x1000  secret
 //	 41% [=======>          ] 1.2 GiB of 3.0 GiB, …     ← status
 //
-// Where standard output is a pipe, who reads it may write to the same terminal,
-// as head and less do, and nobody tells when. So once something went into a
-// pipe, no status line is shown any more.
+// Where standard output is a pipe, its reader may write to the same terminal, as head
+// and less do, and nobody tells when. So once something was written to a pipe, no
+// status line is shown any more.
 type Output struct {
-	Terminal bool
-	Pipe     bool
+	ToTerminal bool // whether standard output is a terminal
+	ToPipe     bool // whether it is a pipe or a socket
 
 	mu     sync.Mutex
-	until  <-chan struct{} // nothing is written before it is closed; nil: at once
+	until  <-chan struct{} // nothing is written before it is closed; nil: output is not held
 	w      *bufio.Writer
-	err    error // the first of a write
+	err    error // the first error of a write
 	status statusLine
-	stop   chan struct{}
-	once   sync.Once
+	stop   chan struct{} // closed when the regular flushing has to end
+	once   sync.Once     // for closing stop
 }
 
+// flushEvery is the time after which what is buffered is written out.
 const flushEvery = 150 * time.Millisecond
 
-// NewOutput writes to stdout, and the status line to stderr.
+// NewOutput returns an Output that writes to stdout, and its status line to stderr.
 func NewOutput(stdout, stderr io.Writer) *Output {
-	o := &Output{Terminal: IsTerminal(stdout), Pipe: isPipe(stdout), status: statusLine{w: stderr}, stop: make(chan struct{})}
+	o := &Output{ToTerminal: IsTerminal(stdout), ToPipe: isPipe(stdout), status: statusLine{w: stderr}, stop: make(chan struct{})}
 	o.w = bufio.NewWriterSize(&overStatus{o, stdout}, 1<<16)
 	go func() {
 		tick := time.NewTicker(flushEvery)
@@ -60,6 +62,7 @@ func NewOutput(stdout, stderr io.Writer) *Output {
 	return o
 }
 
+// IsTerminal reports whether w is a terminal.
 func IsTerminal(w any) bool {
 	f, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
@@ -72,7 +75,7 @@ func (o *Output) Hold(until <-chan struct{}) {
 	o.until = until
 }
 
-// isPipe reports whether a file is a pipe or a socket: what others read as it is
+// isPipe reports whether w is a pipe or a socket, which others read while it is
 // written.
 func isPipe(w any) bool {
 	f, ok := w.(*os.File)
@@ -83,25 +86,25 @@ func isPipe(w any) bool {
 	return err == nil && info.Mode()&(os.ModeNamedPipe|os.ModeSocket) != 0
 }
 
-// overStatus writes to standard output, over the status line. It is called
-// with output.mu held.
+// overStatus writes to standard output and erases the status line first. It is called
+// with Output.mu held.
 type overStatus struct {
 	*Output
 	stdout io.Writer
 }
 
 func (s *overStatus) Write(p []byte) (int, error) {
-	if s.until != nil { // who reads this may ask the program to end
+	if s.until != nil { // the reader of what is written may ask the program to end, so it has to listen first
 		<-s.until
 	}
-	if s.Terminal || s.Pipe {
+	if s.ToTerminal || s.ToPipe {
 		s.status.erase()
 	}
-	s.status.gone = s.status.gone || s.Pipe
+	s.status.gone = s.status.gone || s.ToPipe
 	return s.stdout.Write(p)
 }
 
-// Write buffers p. An error of an earlier write comes back here.
+// Write buffers p. It returns the error of an earlier write.
 func (o *Output) Write(p []byte) (int, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -113,13 +116,14 @@ func (o *Output) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// Flush writes out what is buffered.
+// Flush writes out what is buffered. It returns the first error of all writes.
 func (o *Output) Flush() error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.flush()
 }
 
+// flush does what Flush does, with mu held.
 func (o *Output) flush() error {
 	if o.err == nil {
 		o.err = o.w.Flush()
@@ -127,7 +131,8 @@ func (o *Output) flush() error {
 	return o.err
 }
 
-// Close flushes for the last time, and returns the first error of all writes.
+// Close flushes for the last time, and returns the first error of all writes. It does
+// not close standard output.
 func (o *Output) Close() error {
 	o.once.Do(func() { close(o.stop) })
 	return o.Flush()
@@ -142,13 +147,13 @@ func (o *Output) Note(line string) {
 	io.WriteString(o.status.w, line+"\n")
 }
 
-// SetStatus shows a line below all that was written so far, in place of the one
-// before it; "" takes it away. What is written comes in whole lines then. It is
-// false where there can be none any more.
+// SetStatus shows a line below all that was written so far, in place of the one before
+// it; "" takes it away. At a terminal, output has to be written in whole lines while a
+// status line is shown. SetStatus reports whether a status line can still be shown.
 func (o *Output) SetStatus(line string) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.Terminal {
+	if o.ToTerminal {
 		o.flush()
 	}
 	if o.status.gone {
@@ -158,18 +163,19 @@ func (o *Output) SetStatus(line string) bool {
 	return !o.status.gone
 }
 
-// statusLine is a line on a terminal that is written over and over. The cursor
-// stands at its beginning: where the terminal is made narrower and breaks the
-// line in two, it is still there, and what is erased is all of the line.
+// statusLine is a line on a terminal that is written over and over. The cursor stands
+// at its beginning. Where the terminal is made narrower and breaks the line in two, the
+// cursor is still there, and what is erased from there on is all of the line.
 type statusLine struct {
 	w     io.Writer
 	shown bool
-	gone  bool // for good
+	gone  bool // it must not be shown any more
 }
 
 // eraseBelow erases what stands from the cursor on, to the end of the screen.
 const eraseBelow = "\x1b[J"
 
+// set shows a line in place of the one before it; "" takes it away.
 func (s *statusLine) set(line string) {
 	if line == "" {
 		s.erase()
@@ -179,9 +185,11 @@ func (s *statusLine) set(line string) {
 	io.WriteString(s.w, "\r"+line+eraseBelow+"\r")
 }
 
-// Echo is what the terminal puts over the line where Ctrl-C is pressed.
+// Echo is what a terminal writes at the cursor, over the status line, when Ctrl-C is
+// pressed.
 const Echo = "^C"
 
+// erase takes the line away.
 func (s *statusLine) erase() {
 	if s.shown {
 		io.WriteString(s.w, "\r"+eraseBelow)
@@ -189,8 +197,8 @@ func (s *statusLine) erase() {
 	}
 }
 
-// WantsColor reports whether output is to be coloured: always, never, or auto, at a
-// terminal.
+// WantsColor reports whether output is to be coloured, where when is always, never or
+// auto; auto asks for it at a terminal.
 func (o *Output) WantsColor(when string) bool {
-	return when == "always" || when == "auto" && o.Terminal && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+	return when == "always" || when == "auto" && o.ToTerminal && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 }

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// screen is a terminal as far as vscan uses one: a carriage return goes back to
-// the start of the line, what is written there replaces what was, and eraseBelow
+// screen is a terminal as far as vscan uses one. A carriage return goes back to the
+// start of the line, what is written there replaces what was there, and eraseBelow
 // erases what stands from there on.
 type screen struct {
 	mu     sync.Mutex
@@ -57,13 +57,13 @@ func (s *screen) String() string {
 	return strings.Join(lines, "\n")
 }
 
-// Hits and the status line go to one terminal and do not mix.
+// Hits and the status line go to one terminal, and do not mix.
 func TestStatusLine(t *testing.T) {
 	var s screen
 	o := NewOutput(&s, &s)
 	defer o.Close()
 	o.mu.Lock()
-	o.Terminal = true
+	o.ToTerminal = true
 	o.mu.Unlock()
 	write := func(text string) {
 		if _, err := io.WriteString(o, text); err != nil {
@@ -80,7 +80,7 @@ func TestStatusLine(t *testing.T) {
 	check(" 10% of much")
 	o.SetStatus(" 20%")
 	check(" 20%")
-	io.WriteString(&s, Echo) // Ctrl-C: over the line
+	io.WriteString(&s, Echo) // Ctrl-C writes over the line
 	write("hit 1\n")
 	o.Flush()
 	check("hit 1\n")
@@ -88,7 +88,7 @@ func TestStatusLine(t *testing.T) {
 	check("hit 1\n 30%")
 	write("hit 2\nhit")
 	write(" 3\n")
-	o.SetStatus(" 40%") // below what was not flushed yet
+	o.SetStatus(" 40%") // this goes below what was not flushed yet
 	check("hit 1\nhit 2\nhit 3\n 40%")
 	o.SetStatus("")
 	check("hit 1\nhit 2\nhit 3\n")
@@ -114,15 +114,15 @@ func TestStatusLineAlone(t *testing.T) {
 	}
 }
 
-// Where output goes to a pipe, who reads it may write to the terminal: once it
-// got something, there is no status line.
+// Where output goes to a pipe, its reader may write to the terminal. So once it got
+// something, there is no status line any more.
 func TestStatusLineOfPipe(t *testing.T) {
 	var out bytes.Buffer
 	var s screen
 	o := NewOutput(&out, &s)
 	defer o.Close()
 	o.mu.Lock()
-	o.Pipe = true
+	o.ToPipe = true
 	o.mu.Unlock()
 	check := func(want string) {
 		t.Helper()
@@ -148,15 +148,15 @@ func TestStatusLineOfPipe(t *testing.T) {
 	}
 }
 
-// A terminal that is made narrower breaks the line in two and keeps the cursor
-// where it was, in front of it: all of it is erased.
+// A terminal that is made narrower breaks the line in two, and keeps the cursor in front of
+// it. Then all of the line is erased.
 func TestStatusLineIsNarrowed(t *testing.T) {
 	var s screen
 	o := NewOutput(&s, &s)
 	defer o.Close()
 	o.SetStatus(" 10% of very much")
 	s.mu.Lock()
-	s.lines = [][]rune{[]rune(" 10% of")} // and what is below is erased with it
+	s.lines = [][]rune{[]rune(" 10% of")} // the rest is on the next row, which is erased with it
 	s.mu.Unlock()
 	o.SetStatus(" 20%")
 	if got := s.String(); got != " 20%" || s.column != 0 {
@@ -164,11 +164,12 @@ func TestStatusLineIsNarrowed(t *testing.T) {
 	}
 }
 
+// failingWriter is a writer that fails.
 type failingWriter struct{ err error }
 
 func (w failingWriter) Write([]byte) (int, error) { return 0, w.err }
 
-// The first error of a write is that of all that follow, and of close.
+// All writes that follow the first one that fails return its error, and so does Close.
 func TestOutputFails(t *testing.T) {
 	broken := errors.New("broken")
 	o := NewOutput(failingWriter{broken}, io.Discard)

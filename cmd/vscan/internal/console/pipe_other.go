@@ -7,5 +7,5 @@ import (
 	"syscall"
 )
 
-// IsClosedPipe says whether a write failed because nobody reads any more.
+// IsClosedPipe reports whether a write failed because nobody reads any more.
 func IsClosedPipe(err error) bool { return errors.Is(err, syscall.EPIPE) }

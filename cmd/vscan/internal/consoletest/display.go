@@ -6,26 +6,27 @@ import (
 	"unicode/utf8"
 )
 
-// Display is what a terminal shows, and all that has left it at the top. It knows
-// what vscan writes: text, \r, \n, and of escape sequences those that erase what is
-// below and those of colours. A line that is longer than the screen is wide stands
-// on several rows; where the width changes, it is broken anew, and the cursor
-// stays before the same character, as in the terminals of today.
+// Display is what a terminal shows, and all that has left it at the top. It knows what
+// vscan writes: text, \r, \n, the escape sequence that erases what is below, and those
+// of colours. A line that is longer than the screen is wide stands on several rows.
+// Where the width changes, it is broken anew, and the cursor stays in front of the same
+// character, as in today's terminals.
 type Display struct {
-	width int
-	lines [][]rune
-	line  int // of the cursor
-	col   int // in its line
-	Rest  []byte
-	marks string // what came in \x1b[…z, which no terminal knows
-	Drawn int    // how often what is below was erased
+	width      int
+	lines      [][]rune
+	line       int    // the line that the cursor is in
+	col        int    // the column of that line that the cursor is in
+	Unfinished []byte // the beginning of a character or sequence, whose rest is yet to come
+	marks      string // the numbers that came in \x1b[…z, a sequence that terminals do not know
+	Drawn      int    // how often the status was drawn or erased: each time erases what is below
 }
 
+// newDisplay returns an empty Display of so many columns.
 func newDisplay(width int) *Display { return &Display{width: width, lines: [][]rune{nil}} }
 
-// Write shows what is written; the error is nil.
+// Write shows what is written. The error is nil.
 func (s *Display) Write(p []byte) (int, error) {
-	b := append(s.Rest, p...)
+	b := append(s.Unfinished, p...)
 	for len(b) > 0 {
 		n := s.next(b)
 		if n == 0 {
@@ -33,16 +34,16 @@ func (s *Display) Write(p []byte) (int, error) {
 		}
 		b = b[n:]
 	}
-	s.Rest = append([]byte(nil), b...)
+	s.Unfinished = append([]byte(nil), b...)
 	return len(p), nil
 }
 
-// next shows the first character or sequence, and is its length; 0: the rest of it
-// is yet to come.
+// next shows the first character or sequence of b and returns its length in bytes. It
+// returns 0 where its rest is yet to come.
 func (s *Display) next(b []byte) int {
 	switch b[0] {
 	case '\r':
-		if s.col > 0 && s.col%s.width == 0 { // behind the last column, and still on that row
+		if s.col > 0 && s.col%s.width == 0 { // the cursor is behind the last column, and still on that row
 			s.col--
 		}
 		s.col -= s.col % s.width
@@ -67,7 +68,7 @@ func (s *Display) next(b []byte) int {
 	return n
 }
 
-// down goes to the next row, in the same column.
+// down moves the cursor to the next row, in the same column.
 func (s *Display) down() {
 	if s.col-s.col%s.width+s.width < len(s.lines[s.line]) {
 		s.col += s.width
@@ -79,6 +80,8 @@ func (s *Display) down() {
 	s.col %= s.width
 }
 
+// sequence does what the escape sequence at the start of b asks for. It returns what
+// next does.
 func (s *Display) sequence(b []byte) int {
 	if len(b) < 2 {
 		return 0
@@ -106,7 +109,7 @@ func (s *Display) sequence(b []byte) int {
 	return end + 1
 }
 
-// Text is all lines, without blanks and empty lines at the end.
+// Text returns all lines, without blanks and empty lines at the end.
 func (s *Display) Text() string {
 	var all []string
 	for _, line := range s.lines {
@@ -115,7 +118,7 @@ func (s *Display) Text() string {
 	return strings.TrimRight(strings.Join(all, "\n"), "\n")
 }
 
-// Below is what stands from the cursor on.
+// Below returns what stands from the cursor on, in its line.
 func (s *Display) Below() string {
 	line := s.lines[s.line]
 	return strings.TrimRight(string(line[min(s.col, len(line)):]), " ")

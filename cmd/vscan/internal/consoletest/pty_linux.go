@@ -12,16 +12,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// terminal is a pseudoterminal and what its screen shows.
-type terminal struct {
+// Terminal is a pseudoterminal and what its screen shows.
+type Terminal struct {
 	*Display
 	t      *testing.T
-	Master *os.File // what the terminal's emulator has
-	Tty    *os.File // what programs have
-	marks  int
+	Master *os.File // the end that a terminal's emulator has
+	Tty    *os.File // the end that programs have
+	marks  int      // how many marks Sync has written
 }
 
-func OpenTerminal(t *testing.T, width int) *terminal {
+// OpenTerminal opens a terminal of so many columns. It skips the test where there are
+// no pseudoterminals.
+func OpenTerminal(t *testing.T, width int) *Terminal {
 	t.Helper()
 	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
 	if err != nil {
@@ -40,13 +42,13 @@ func OpenTerminal(t *testing.T, width int) *terminal {
 		t.Skipf("no pseudoterminals here: %v", err)
 	}
 	t.Cleanup(func() { tty.Close() })
-	x := &terminal{Display: newDisplay(width), t: t, Master: master, Tty: tty}
+	x := &Terminal{Display: newDisplay(width), t: t, Master: master, Tty: tty}
 	x.Resize(width)
 	return x
 }
 
 // Resize makes the terminal so many columns wide.
-func (x *terminal) Resize(width int) {
+func (x *Terminal) Resize(width int) {
 	x.t.Helper()
 	x.width = width
 	if err := unix.IoctlSetWinsize(int(x.Master.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: uint16(width)}); err != nil {
@@ -55,20 +57,21 @@ func (x *terminal) Resize(width int) {
 }
 
 // Sync shows all that was written to the terminal by now.
-func (x *terminal) Sync() {
+func (x *Terminal) Sync() {
 	x.t.Helper()
 	x.marks++
 	mark := fmt.Sprint(x.marks)
 	io.WriteString(x.Tty, "\x1b["+mark+"z")
-	x.Until("what was written", func() bool { return strings.HasSuffix(x.Display.marks, mark+" ") })
+	x.WaitFor("what was written", func() bool { return strings.HasSuffix(x.Display.marks, mark+" ") })
 }
 
-// Until shows what comes until something is so.
-func (x *terminal) Until(what string, is func() bool) {
+// WaitFor shows what comes until is returns true. What it waits for is for the message
+// of a failure.
+func (x *Terminal) WaitFor(what string, is func() bool) {
 	x.t.Helper()
 	guard := time.AfterFunc(2*time.Minute, func() { x.Tty.Close(); x.Master.Close() })
 	defer guard.Stop()
-	b := make([]byte, 64) // a little at a time
+	b := make([]byte, 64) // a small buffer, so that is is asked often
 	for !is() {
 		n, err := x.Master.Read(b)
 		x.Display.Write(b[:n])

@@ -65,15 +65,15 @@ that it holds, and the place of that.`,
 	return cmd
 }
 
-// askGraph prints the edges that ask yields for each range of a target; into
-// says that the distance into the range is of interest.
+// askGraph prints the edges that ask yields for each range of a target. With into, text
+// has how far into the range an edge leads.
 func (a *commands) askGraph(args []string, format string, most uint64, into bool, ask func(*graph.Graph, addr.Range) iter.Seq2[graph.Edge, error]) error {
 	g, err := a.openGraph(args[0])
 	if err != nil {
 		return err
 	}
 	defer g.Close()
-	ranges, err := graphTarget(g, args[1])
+	ranges, err := targetRanges(g, args[1])
 	if err != nil {
 		return err
 	}
@@ -113,7 +113,7 @@ func (a *commands) askGraph(args []string, format string, most uint64, into bool
 	return graphExit(g, n > 0)
 }
 
-// edgeRow is an edge in all columns.
+// edgeRow returns the values of an edge in all columns.
 func edgeRow(e graph.Edge, from, to *graph.Locator) []any {
 	source, sourceOffset := moduleOf(from, e.Source)
 	target, targetOffset := moduleOf(to, e.Target)
@@ -156,7 +156,7 @@ there with the offset in it.`,
 			w := report.NewTable(a.Out, format, "top", []string{"edges", "addr", "size", "mapping", "offset", "module", "module_offset"}, -12, 18, -12, 24)
 			at := graph.NewLocator(g)
 			for _, r := range top {
-				if !at.FindFirst(r.Range) { // a page may begin before its mapping
+				if !at.FindFirst(r.Range) { // a page may begin in front of its mapping
 					return fmt.Errorf("%s: %v is not mapped: the file is damaged; build the graph again", args[0], r.First)
 				}
 				name, _ := at.Name()

@@ -18,8 +18,8 @@ import (
 	"vscan/internal/wording"
 )
 
-// endList is --sources and --targets of graph build: ranges, and mappings by name or
-// permissions.
+// endList is the flag --sources or --targets of graph build: ranges of addresses, and
+// choices of mappings by name or permissions.
 type endList struct {
 	ranges  []addr.Range
 	choices cli.MappingsList
@@ -36,8 +36,8 @@ func (l *endList) Set(s string) error {
 	return l.choices.Set(s)
 }
 
-// in returns what of an image the list names: ranges, those of its mappings included, none
-// where it is empty.
+// in returns the ranges of an image that the list names, those of the mappings it
+// chooses included. It returns none where the list is empty.
 func (l *endList) in(t *layered.Image, flag string) ([]addr.Range, error) {
 	ranges := slices.Clone(l.ranges)
 	for _, c := range l.choices {
@@ -64,7 +64,7 @@ func (l *endList) in(t *layered.Image, flag string) ([]addr.Range, error) {
 	return ranges, nil
 }
 
-// buildFlags are those of graph build that are none of the graph.
+// buildFlags are the flags of graph build that are not about the graph.
 type buildFlags struct {
 	image    cli.ImageFlags
 	workers  uint64
@@ -119,6 +119,7 @@ written beside the image.`,
 	return cmd
 }
 
+// buildGraph builds the graph of an image, and tells how that went.
 func (a *commands) buildGraph(cmd *cobra.Command, f *buildFlags, arg, out string, from, to *endList, o graph.Options) error {
 	f.image.Sequential = true
 	t, err := f.image.Open(arg)
@@ -127,7 +128,7 @@ func (a *commands) buildGraph(cmd *cobra.Command, f *buildFlags, arg, out string
 	}
 	defer t.Close()
 	a.NoteOddities(t)
-	if cli.Same(out, t.Path) {
+	if cli.SameFile(out, t.Path) {
 		return fmt.Errorf("%s is the image: write the graph to another file", out)
 	}
 	arch, err := cli.ArchOf(t, "a graph")
@@ -164,7 +165,7 @@ func (a *commands) buildGraph(cmd *cobra.Command, f *buildFlags, arg, out string
 	if n := stats.UnreadableBytes(); n > 0 {
 		a.Note("%s: not complete: %s could not be read, the first %v", arg, wording.Size(n), stats.Unreadable[0])
 	}
-	return cli.Outcome{Found: stats.Hits > 0, Incomplete: !t.Complete() || !stats.Complete()}.Exit()
+	return cli.Outcome{Found: stats.Hits > 0, Incomplete: !t.Complete() || !stats.Complete()}.ExitStatus()
 }
 
 func (a *commands) infoCommand() *cobra.Command {
@@ -210,6 +211,7 @@ to which, most first. With IMAGE it checks that the graph is of that image.`,
 	return cmd
 }
 
+// printInfo prints what a graph is, and how many edges lead from which region to which.
 func (a *commands) printInfo(cmd *cobra.Command, g *graph.Graph, path, format string, most, workers int) error {
 	i := g.Info()
 	if format == "text" {

@@ -77,20 +77,21 @@ type chainQuestion struct {
 	*commands
 	ctx          context.Context
 	path, format string
-	most         int
-	every, count bool
+	most         int  // -m
+	every, count bool // --all, -c
 	workers      int
 	opt          graph.ChainOptions
-	open         []*graph.Graph
+	open         []*graph.Graph // all graphs that load has opened
 }
 
+// close closes all graphs.
 func (q *chainQuestion) close() {
 	for _, g := range q.open {
 		g.Close()
 	}
 }
 
-// load opens a graph and turns its edges round.
+// load opens a graph and computes its edges by source.
 func (q *chainQuestion) load(path string) (*graph.Graph, *graph.Forward, error) {
 	g, err := q.openGraph(path)
 	if err != nil {
@@ -101,12 +102,14 @@ func (q *chainQuestion) load(path string) (*graph.Graph, *graph.Forward, error) 
 	return g, f, err
 }
 
+// ask answers the question: it counts or lists the chains from roots to a target that
+// hold in the graphs of --also as well.
 func (q *chainQuestion) ask(target string, roots, also []string) error {
 	g, f, err := q.load(q.path)
 	if err != nil {
 		return err
 	}
-	ranges, err := graphTarget(g, target)
+	ranges, err := targetRanges(g, target)
 	if err != nil {
 		return err
 	}
@@ -146,7 +149,7 @@ func (q *chainQuestion) ask(target string, roots, also []string) error {
 	return q.list(g, c)
 }
 
-// parseRoots reads --roots.
+// parseRoots reads the values of --roots.
 func parseRoots(g *graph.Graph, args []string) (graph.Roots, error) {
 	var r graph.Roots
 	for _, arg := range args {
@@ -173,7 +176,7 @@ func parseRoots(g *graph.Graph, args []string) (graph.Roots, error) {
 	return r, nil
 }
 
-// printCounts prints how many walks there are.
+// printCounts prints how many walks there are of each number of pointers.
 func (q *chainQuestion) printCounts(g *graph.Graph, c *graph.Chains) error {
 	w := report.NewTable(q.Out, q.format, "walks", []string{"pointers", "walks", "exact"}, -8, -30)
 	found := false
@@ -194,7 +197,7 @@ func (q *chainQuestion) printCounts(g *graph.Graph, c *graph.Chains) error {
 	return graphExit(g, found)
 }
 
-// chainSteps is what is added to the pointers of a chain, as read takes it.
+// chainSteps returns the offsets of a chain as vscan read takes them.
 func chainSteps(offsets []int64) string {
 	var steps []string
 	for _, o := range offsets {
@@ -203,11 +206,11 @@ func chainSteps(offsets []int64) string {
 	return strings.Join(steps, " ")
 }
 
-// list prints chains, and then what is to be said about all.
+// list prints chains, and then tells how many walks there are and what was left out.
 func (q *chainQuestion) list(g *graph.Graph, c *graph.Chains) error {
 	w := report.NewTable(q.Out, q.format, "chain", []string{"base", "offsets", "addr"}, 32, 40)
 	n := 0
-	print := func(ch *graph.Chain) error {
+	row := func(ch *graph.Chain) error {
 		n++
 		base := wording.Place(ch.Place.Name, int64(ch.Place.Offset))
 		offsets := make([]string, len(ch.Offsets))
@@ -226,7 +229,7 @@ func (q *chainQuestion) list(g *graph.Graph, c *graph.Chains) error {
 			if err != nil {
 				return err
 			}
-			if err := print(ch); err != nil {
+			if err := row(ch); err != nil {
 				return err
 			}
 		}
@@ -236,7 +239,7 @@ func (q *chainQuestion) list(g *graph.Graph, c *graph.Chains) error {
 			return err
 		}
 		for i := range best {
-			if err := print(&best[i]); err != nil {
+			if err := row(&best[i]); err != nil {
 				return err
 			}
 		}
@@ -274,8 +277,8 @@ func (q *chainQuestion) list(g *graph.Graph, c *graph.Chains) error {
 	return graphExit(g, n > 0)
 }
 
-// cutLast splits s at the last sep that has something on either side; without one, the
-// first part is all of it.
+// cutLast splits s at the last sep, where there is text on either side of it. Otherwise
+// it returns all of s as the first part.
 func cutLast(s, sep string) (before, after string, ok bool) {
 	i := strings.LastIndex(s, sep)
 	if i <= 0 || i+len(sep) == len(s) {

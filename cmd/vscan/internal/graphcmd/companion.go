@@ -14,11 +14,12 @@ import (
 	"vscan/cmd/vscan/internal/console"
 )
 
-// Companions are programs that write a format whose library is large: linked into
-// vscan, it would make every start slower. They read what they write of from standard
-// input.
+// A companion is a program that writes a format whose library is large. Linked into vscan,
+// the library would make every start slower. A companion reads the table that it writes
+// from standard input.
 
-// findCompanion returns the path of a companion: beside this program, or in PATH.
+// findCompanion returns the path of a companion. It is looked for beside this program,
+// and then in PATH.
 func findCompanion(name string) (string, error) {
 	if self, err := os.Executable(); err == nil {
 		if path, err := exec.LookPath(filepath.Join(filepath.Dir(self), name)); err == nil {
@@ -32,19 +33,20 @@ func findCompanion(name string) (string, error) {
 	return path, nil
 }
 
-// throughCompanion runs write. What that writes goes to the companion at path, and
-// what the companion makes of it to out. The companion has ended when this returns,
-// and whatever kept it from doing all of its work is an error.
+// throughCompanion starts the companion at path and calls write. What write writes goes
+// to the companion, and what the companion makes of it goes to out. The companion has
+// ended when throughCompanion returns, and whatever kept it from doing all of its work
+// is an error.
 func throughCompanion(ctx context.Context, path string, out io.Writer, write func(io.Writer) error) error {
 	running, stop := context.WithCancel(ctx)
 	defer stop()
 	cmd := exec.CommandContext(running, path)
-	cmd.SysProcAttr = ownGroup() // an interrupt is for this program to deal with
+	cmd.SysProcAttr = ownGroup() // so that an interrupt comes to this program alone
 	said := &beginning{}
 	cmd.Stderr = said
 	copied := &failing{w: out}
 	if cmd.Stdout = copied; isFile(out) {
-		cmd.Stdout = out // which is then written by the companion itself
+		cmd.Stdout = out // the companion itself writes to a file
 	}
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -74,12 +76,13 @@ func throughCompanion(ctx context.Context, path string, out io.Writer, write fun
 	return nil
 }
 
+// isFile reports whether w is an open file.
 func isFile(w io.Writer) bool {
 	_, ok := w.(*os.File)
 	return ok
 }
 
-// failing keeps the first error of a writer.
+// failing is a writer that keeps the first error of another one.
 type failing struct {
 	w   io.Writer
 	err error
@@ -93,7 +96,7 @@ func (f *failing) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// beginning keeps the first bytes of what is written.
+// beginning is a writer that keeps the first 4096 bytes of what is written.
 type beginning struct{ bytes.Buffer }
 
 func (b *beginning) Write(p []byte) (int, error) {
@@ -101,7 +104,7 @@ func (b *beginning) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// line returns the first line.
+// line returns the first line of what was written.
 func (b *beginning) line() string {
 	line, _, _ := strings.Cut(b.String(), "\n")
 	return line

@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-// script makes a program of a script of the shell.
+// script writes a program that is a script of the shell, and returns its path.
 func script(t *testing.T, path, text string) string {
 	t.Helper()
 	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+text+"\n"), 0o755); err != nil {
@@ -22,7 +22,7 @@ func script(t *testing.T, path, text string) string {
 	return path
 }
 
-// What a companion does wrong is an error, in its own words where it has any.
+// Whatever a companion does wrong is an error, in its own words if it has any.
 func TestCompanionFails(t *testing.T) {
 	failed := errors.New("no more")
 	for name, c := range map[string]struct {
@@ -56,7 +56,7 @@ func TestCompanionFails(t *testing.T) {
 	}
 }
 
-// writeZeros writes n bytes.
+// writeZeros returns a function that writes n zeros.
 func writeZeros(n int) func(io.Writer) error {
 	return func(w io.Writer) error {
 		_, err := w.Write(make([]byte, n))
@@ -69,7 +69,7 @@ type unread struct{}
 
 func (unread) Write([]byte) (int, error) { return 0, syscall.EPIPE }
 
-// An interrupt ends a companion, and is what is told.
+// An interrupt ends a companion, and is the error then.
 func TestCompanionInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	path := script(t, filepath.Join(t.TempDir(), "x"), "exec sleep 1000")

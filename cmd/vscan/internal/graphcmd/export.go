@@ -34,7 +34,7 @@ most --hops references away from --target, whichever way these lead. A node is a
 unit of memory (--unit), and there are at most 50,000 links: no program draws
 more.`
 
-// maxLinks is the most links of a neighbourhood that are written.
+// maxLinks is the most links that a neighbourhood may have to be written.
 const maxLinks = 50000
 
 func (a *commands) exportCommand() *cobra.Command {
@@ -59,10 +59,10 @@ func (a *commands) exportCommand() *cobra.Command {
 			if picture && target == "" {
 				return cli.UsageError(cmd, "--to %s writes the neighbourhood of a --target", format)
 			}
-			if format == "parquet" && out == "" && a.Out.Terminal {
+			if format == "parquet" && out == "" && a.Out.ToTerminal {
 				return cli.UsageError(cmd, "--to parquet is not for a terminal: give -o FILE")
 			}
-			if out != "" && cli.Same(out, args[0]) {
+			if out != "" && cli.SameFile(out, args[0]) {
 				return fmt.Errorf("%s is the graph: write to another file", out)
 			}
 			g, err := a.openGraph(args[0])
@@ -72,7 +72,7 @@ func (a *commands) exportCommand() *cobra.Command {
 			defer g.Close()
 			ranges := []addr.Range{addr.All}
 			if target != "" {
-				if ranges, err = graphTarget(g, target); err != nil {
+				if ranges, err = targetRanges(g, target); err != nil {
 					return err
 				}
 			}
@@ -106,7 +106,7 @@ func writeFile(path string, write func(io.Writer) error) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(f.Name()) // nothing, once it has its name
+	defer os.Remove(f.Name()) // this does nothing once the file has its own name
 	defer f.Close()
 	if err := write(f); err != nil {
 		return err
@@ -117,25 +117,27 @@ func writeFile(path string, write func(io.Writer) error) error {
 	return os.Rename(f.Name(), path)
 }
 
-// edgeWriter writes edges in one format. They are put together by hand: there
-// are millions.
+// edgeWriter writes edges in one format. Lines are put together by hand, since there
+// are millions of them.
 type edgeWriter interface {
-	edge(e graph.Edge, src, dst *graph.Locator) error
-	End() error
+	edge(e graph.Edge, src, dst *graph.Locator) error // writes an edge; src and dst have found its ends
+	end() error                                       // writes what is left
 }
 
-// WriteEdges writes the edges to ranges in a format.
+// WriteEdges writes to to the edges that lead into ranges, in a format: csv, jsonl or
+// parquet.
 func WriteEdges(ctx context.Context, to io.Writer, g *graph.Graph, ranges []addr.Range, format string) error {
 	switch format {
 	case "parquet":
 		return writeParquet(ctx, to, g, ranges)
 	case "csv":
-		return eachEdge(ctx, g, ranges, &textEdges{w: to, names: report.Cache{Of: quoteCSV}, line: []byte("src,dst,src_mapping,src_offset,dst_mapping,dst_offset,src_module,src_module_offset,dst_module,dst_module_offset\n")})
+		return eachEdge(ctx, g, ranges, &textEdges{w: to, names: report.Cache{Convert: quoteCSV}, line: []byte("src,dst,src_mapping,src_offset,dst_mapping,dst_offset,src_module,src_module_offset,dst_module,dst_module_offset\n")})
 	}
-	return eachEdge(ctx, g, ranges, &textEdges{w: to, names: report.Cache{Of: report.QuoteJSON}, json: true})
+	return eachEdge(ctx, g, ranges, &textEdges{w: to, names: report.Cache{Convert: report.QuoteJSON}, json: true})
 }
 
-// eachEdge hands the edges to ranges to w, in the order of their targets.
+// eachEdge hands the edges that lead into ranges to w, range by range in the order of
+// their targets.
 func eachEdge(ctx context.Context, g *graph.Graph, ranges []addr.Range, w edgeWriter) error {
 	from, at := graph.NewLocator(g), graph.NewLocator(g)
 	n := 0
@@ -155,17 +157,18 @@ func eachEdge(ctx context.Context, g *graph.Graph, ranges []addr.Range, w edgeWr
 			}
 		}
 	}
-	return w.End()
+	return w.end()
 }
 
-// textEdges writes csv or jsonl.
+// textEdges writes edges as csv or jsonl.
 type textEdges struct {
 	w     io.Writer
-	json  bool
-	names report.Cache
-	line  []byte // what is not written yet
+	json  bool         // whether it writes jsonl
+	names report.Cache // of names as they stand in a line
+	line  []byte       // lines that are not written yet
 }
 
+// edge appends a line, and writes the lines that are waiting where they are many.
 func (t *textEdges) edge(e graph.Edge, src, dst *graph.Locator) error {
 	if t.json {
 		t.object(e, src, dst)
@@ -176,9 +179,10 @@ func (t *textEdges) edge(e graph.Edge, src, dst *graph.Locator) error {
 	if len(t.line) < 1<<16 {
 		return nil
 	}
-	return t.End()
+	return t.end()
 }
 
+// object appends an edge as a line of jsonl.
 func (t *textEdges) object(e graph.Edge, src, dst *graph.Locator) {
 	b := append(t.line, `{"type":"ref","src":"`...)
 	b = wording.AppendAddr(b, e.Source)
@@ -195,7 +199,8 @@ func (t *textEdges) object(e graph.Edge, src, dst *graph.Locator) {
 	t.line = append(b, '}')
 }
 
-// module appends the module of an end of an edge, where there is one.
+// module appends the module that an end of an edge lies in and the offset there, as
+// keys of an object, if it lies in one.
 func (t *textEdges) module(b []byte, end string, l *graph.Locator, a addr.Addr) []byte {
 	name, isModule := l.Name()
 	if !isModule {
@@ -207,6 +212,7 @@ func (t *textEdges) module(b []byte, end string, l *graph.Locator, a addr.Addr) 
 	return append(wording.AppendOffset(b, l.Distance(a)), '"')
 }
 
+// record appends an edge as a row of csv.
 func (t *textEdges) record(e graph.Edge, src, dst *graph.Locator) {
 	b := append(wording.AppendAddr(t.line, e.Source), ',')
 	b = append(wording.AppendAddr(b, e.Target), ',')
@@ -218,7 +224,8 @@ func (t *textEdges) record(e graph.Edge, src, dst *graph.Locator) {
 	t.line = t.moduleFields(b, dst, e.Target)
 }
 
-// moduleFields appends two fields, empty ones where there is no module.
+// moduleFields appends the module that an end of an edge lies in and the offset there,
+// as fields of csv, which are empty if it lies in none.
 func (t *textEdges) moduleFields(b []byte, l *graph.Locator, a addr.Addr) []byte {
 	name, isModule := l.Name()
 	if !isModule {
@@ -228,21 +235,24 @@ func (t *textEdges) moduleFields(b []byte, l *graph.Locator, a addr.Addr) []byte
 	return wording.AppendOffset(append(b, ','), l.Distance(a))
 }
 
-func (t *textEdges) End() error {
+// end writes the lines that are waiting.
+func (t *textEdges) end() error {
 	_, err := t.w.Write(t.line)
 	t.line = t.line[:0]
 	return err
 }
 
-// quoteCSV is s as a field of csv.
+// quoteCSV returns s as a field of csv.
 func quoteCSV(s string) string {
-	s = report.CsvText(s)
+	s = report.CSVText(s)
 	if !strings.ContainsAny(s, "\",\r\n") {
 		return s
 	}
 	return `"` + strings.ReplaceAll(s, `"`, `""`) + `"`
 }
 
+// writeNeighbourhood writes to to what lies at most hops references away from ranges,
+// as dot or graphml.
 func writeNeighbourhood(ctx context.Context, to io.Writer, g *graph.Graph, ranges []addr.Range, format string, hops int, unit uint64, workers int) error {
 	f, err := g.Forward(ctx, workers)
 	if err != nil {
@@ -302,6 +312,7 @@ func writeNeighbourhood(ctx context.Context, to io.Writer, g *graph.Graph, range
 	return err
 }
 
+// escapeXML returns s as text of XML.
 func escapeXML(s string) string {
 	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;").Replace(s)
 }

@@ -1,4 +1,4 @@
-// Package graphcmd has the commands below vscan graph.
+// Package graphcmd has the command vscan graph and the commands below it.
 package graphcmd
 
 import (
@@ -27,10 +27,10 @@ A TARGET is an address, a range, or the name of a mapping (@NAME, or NAME; the
 last part of a path will do). Addresses may be places, as libc.so.6+0x1d2000: what
 is printed as one is taken as one. Questions need the graph file alone, not the image.`
 
-// commands has the commands below vscan graph.
+// commands makes the commands below vscan graph.
 type commands struct{ *cli.App }
 
-// Command returns the command graph, with all others below it.
+// Command returns the command graph, with all commands below it.
 func Command(of *cli.App) *cobra.Command {
 	a := &commands{of}
 	cmd := &cobra.Command{
@@ -47,21 +47,21 @@ func Command(of *cli.App) *cobra.Command {
 	return cmd
 }
 
-// formatVar adds -o for the format of rows.
+// formatVar adds the flag -o, the format of rows.
 func formatVar(cmd *cobra.Command, format *string) {
 	*format = "text"
 	cli.ChoiceVar(cmd, format, "output", "o", "`FORMAT`: text, jsonl or csv", "text", "jsonl", "csv")
 }
 
-// workersVar adds -j.
+// workersVar adds the flag -j, the number of workers.
 func workersVar(cmd *cobra.Command, n *uint64) {
 	cmd.Flags().VarP(cli.NewNumber(n, 0, 256), "workers", "j", "`N` workers (default one a processor)")
 }
 
-// graphTarget is what a TARGET names: ranges of addresses.
-func graphTarget(g *graph.Graph, arg string) ([]addr.Range, error) {
+// targetRanges returns the ranges of addresses that a TARGET names.
+func targetRanges(g *graph.Graph, arg string) ([]addr.Range, error) {
 	if name, ok := strings.CutPrefix(arg, "@"); ok {
-		return graphNamed(g, name)
+		return namedRanges(g, name)
 	}
 	r, err := parsePlace(arg)
 	if err == nil {
@@ -71,12 +71,12 @@ func graphTarget(g *graph.Graph, arg string) ([]addr.Range, error) {
 	if len(g.NamedRanges(arg)) == 0 && numeric && !where.IsPlace(arg) {
 		return nil, err
 	}
-	return graphNamed(g, arg)
+	return namedRanges(g, arg)
 }
 
-// graphNamed is the mappings of a name, or a place in one or a range between
-// places.
-func graphNamed(g *graph.Graph, name string) ([]addr.Range, error) {
+// namedRanges returns the ranges of the mappings of a name, or of a place in one, or of
+// a range between places.
+func namedRanges(g *graph.Graph, name string) ([]addr.Range, error) {
 	ranges := g.NamedRanges(name)
 	switch {
 	case len(ranges) > 0:
@@ -88,7 +88,7 @@ func graphNamed(g *graph.Graph, name string) ([]addr.Range, error) {
 	return nil, fmt.Errorf("%q: no mapping has this name, and it is no address or range; vscan map lists the mappings of an image", name)
 }
 
-// parsePlace reads an address or a range in numbers.
+// parsePlace reads an address, as the range of its one byte, or a range, in numbers.
 func parsePlace(s string) (addr.Range, error) {
 	if strings.Contains(s, "..") || strings.Contains(s, "+") {
 		return addr.ParseRange(s)
@@ -97,11 +97,11 @@ func parsePlace(s string) (addr.Range, error) {
 	return addr.Range{First: at, Last: at}, err
 }
 
-// offsets is --window: offsets that are added to a pointer, LO..HI, either of
-// which may have a - in front, or one alone, from 0 to there.
+// offsets is the flag --window: the offsets that may be added to a pointer. It is
+// LO..HI, either of which may have a - in front, or HI alone, which is 0..HI.
 type offsets struct {
 	graph.Window
-	set bool
+	set bool // whether the flag was given
 }
 
 func (w *offsets) String() string { return "" }
@@ -126,8 +126,10 @@ func (w *offsets) Set(s string) error {
 	return nil
 }
 
+// maxOffset is the largest offset that --window takes, in either direction.
 const maxOffset = 1 << 32
 
+// parseOffset reads an offset in bytes, which may have a - in front.
 func parseOffset(s string) (int64, error) {
 	text, negative := strings.CutPrefix(s, "-")
 	if text == "" {
@@ -146,7 +148,7 @@ func parseOffset(s string) (int64, error) {
 	return int64(n), nil
 }
 
-// openGraph opens the file of a graph, and tells if it is not complete.
+// openGraph opens the file of a graph, and tells if the graph is not complete.
 func (a *commands) openGraph(path string) (*graph.Graph, error) {
 	g, err := graph.Open(path)
 	if err != nil {
@@ -158,12 +160,13 @@ func (a *commands) openGraph(path string) (*graph.Graph, error) {
 	return g, nil
 }
 
-// graphExit is the exit code of a question.
+// graphExit returns the outcome of a question to a graph, as cli.Outcome.ExitStatus
+// does.
 func graphExit(g *graph.Graph, found bool) error {
-	return cli.Outcome{Found: found, Incomplete: !g.Complete()}.Exit()
+	return cli.Outcome{Found: found, Incomplete: !g.Complete()}.ExitStatus()
 }
 
-// regionName is the name of what shows at an address.
+// regionName returns the name of the region that shows at an address, or "".
 func regionName(g *graph.Graph, at addr.Addr) string {
 	if i := g.RegionAt(at); i >= 0 {
 		return g.Regions()[i].Name

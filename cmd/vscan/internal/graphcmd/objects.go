@@ -90,7 +90,7 @@ type objectsQuestion struct {
 	most, workers uint64
 	image         cli.ImageFlags
 
-	arg     string // the image, as it was given
+	arg     string // names the image
 	g       *graph.Graph
 	t       *layered.Image
 	threads []graph.Thread
@@ -98,16 +98,17 @@ type objectsQuestion struct {
 	r       *graph.Retention
 }
 
+// ask answers the question about the graph at path and the image that arg names.
 func (q *objectsQuestion) ask(ctx context.Context, path, arg string) error {
 	var err error
 	if q.g, err = q.openGraph(path); err != nil {
 		return err
 	}
 	defer q.g.Close()
-	// Nearly all of the memory is a few large arrays without pointers: to collect what is
-	// not needed any more costs little, and saves a third.
+	// Nearly all of the heap is a few large arrays without pointers. Collecting it often
+	// costs little, and saves a third of the memory.
 	defer debug.SetGCPercent(debug.SetGCPercent(4))
-	q.arg, q.image.NoMmap = arg, true // pages of a mapped file would count as much as all that is found out
+	q.arg, q.image.NoMmap = arg, true // a mapped file would take as much memory as all that is found out
 	if q.t, err = q.image.Open(arg); err != nil {
 		return err
 	}
@@ -116,7 +117,7 @@ func (q *objectsQuestion) ask(ctx context.Context, path, arg string) error {
 		return err
 	}
 	q.askThreads()
-	if q.r, err = q.findOut(ctx, path); err != nil {
+	if q.r, err = q.retention(ctx, path); err != nil {
 		return err
 	}
 	defer q.r.Close()
@@ -127,24 +128,24 @@ func (q *objectsQuestion) ask(ctx context.Context, path, arg string) error {
 	if err != nil {
 		return err
 	}
-	return cli.Outcome{Found: found, Incomplete: q.incomplete()}.Exit()
+	return cli.Outcome{Found: found, Incomplete: q.incomplete()}.ExitStatus()
 }
 
-// keptSuffix is what the name of a file of answers has behind that of the graph.
+// keptSuffix stands behind the name of a graph's file in that of the file of --save.
 const keptSuffix = ".objects"
 
-// findOut finds the objects and what keeps them, or takes it from the file that
+// retention finds the objects and what keeps them, or reads these from the file that
 // --save has written.
-func (q *objectsQuestion) findOut(ctx context.Context, path string) (*graph.Retention, error) {
+func (q *objectsQuestion) retention(ctx context.Context, path string) (*graph.Retention, error) {
 	o := graph.ObjectOptions{Threads: q.threads, Retained: q.save || q.wantsRetained(), Space: q.t.Space, Workers: int(q.workers)}
-	if q.t.Live { // its memory goes on changing
+	if q.t.Live { // its memory changes all the time
 		if q.save {
 			return nil, fmt.Errorf("%s: --save: what is found out of a live process does not hold for long", q.arg)
 		}
 		return q.analyse(ctx, o)
 	}
 	key := q.g.ObjectsKey(o)
-	if q.save && cli.Same(path+keptSuffix, q.arg) {
+	if q.save && cli.SameFile(path+keptSuffix, q.arg) {
 		return nil, fmt.Errorf("--save would write over the image %s: give the graph another name", q.arg)
 	}
 	if !q.save {
@@ -164,6 +165,7 @@ func (q *objectsQuestion) findOut(ctx context.Context, path string) (*graph.Rete
 	return r, err
 }
 
+// analyse finds the objects and what keeps them in the graph and the image.
 func (q *objectsQuestion) analyse(ctx context.Context, o graph.ObjectOptions) (*graph.Retention, error) {
 	var pointers []addr.Addr
 	for _, t := range q.threads {
@@ -183,20 +185,20 @@ func (q *objectsQuestion) wantsRetained() bool {
 	return !q.summary && q.show != "heads" && q.show != "leaked" && q.show != "free"
 }
 
-// incomplete reports whether something was not looked at that is known to hold
-// objects or to refer to them.
+// incomplete reports whether something was not looked at that is known to hold objects,
+// or to refer to them.
 func (q *objectsQuestion) incomplete() bool {
 	account := q.r.Account()
 	if _, written := absentData(q.g); written && !q.t.Live || q.stacksMissing() > 0 || q.onlyHeaps() {
 		return true
 	}
-	return slices.ContainsFunc(account.Arenas, lacks) || len(account.Gaps) > 0 || !q.g.Complete() || q.g.Info().Filtered || q.t.Missing > 0
+	return slices.ContainsFunc(account.Arenas, lacksObjects) || len(account.Gaps) > 0 || !q.g.Complete() || q.g.Info().Filtered || q.t.Missing > 0
 }
 
-// lacks reports whether objects of an arena were not found. What nothing but its place
-// makes a heap may well be something else's; mapped chunks are missing where malloc itself
-// counts more of them.
-func lacks(a heap.Arena) bool {
+// lacksObjects reports whether objects of an arena are known to be missing. An arena of
+// which nothing but its place is known may well be other memory; of chunks that were
+// mapped one by one, malloc itself counts how many there are.
+func lacksObjects(a heap.Arena) bool {
 	return a.Refused != "" && (a.At != 0 || a.Objects > 0 || a.Kind == heap.ArenaMapped)
 }
 

@@ -16,9 +16,9 @@ import (
 
 // threadsFound is how much is known of the threads.
 type threadsFound struct {
-	threads, partial uint64
-	running          uint64 // of those: nothing is known
-	err              error
+	threads, partial uint64 // how many there are, and of how many only some registers are known
+	running          uint64 // of how many no registers are known
+	err              error  // why the image tells no threads
 }
 
 // askThreads asks the image for its threads.
@@ -36,7 +36,8 @@ func (q *objectsQuestion) askThreads() {
 	}
 }
 
-// registers is "all", "some" or "none": what of the threads' registers is known.
+// registers returns how many of the threads' registers are known: "all", "some" or
+// "none".
 func (f *threadsFound) registers() string {
 	switch {
 	case f.threads == 0 || f.running == f.threads:
@@ -47,7 +48,8 @@ func (f *threadsFound) registers() string {
 	return "all"
 }
 
-// text says what is known of the threads, and what follows where that is not all.
+// text returns a sentence about the threads, and what follows from what is not known of
+// them.
 func (f *threadsFound) text() string {
 	switch {
 	case f.err != nil:
@@ -63,12 +65,12 @@ func (f *threadsFound) text() string {
 }
 
 const (
-	mostTold = 5    // lines of a kind
-	mostGaps = 1000 // in a record
+	mostTold = 5    // lines of one kind that are told
+	mostGaps = 1000 // gaps that a line of jsonl has
 )
 
-// accountLines is the account in lines for people, the last ones on what was
-// found.
+// accountLines returns the account in lines for people. The last lines are about the
+// objects.
 func (q *objectsQuestion) accountLines() []string {
 	a, t := q.r.Account(), q.r.Totals()
 	var lines []string
@@ -80,7 +82,7 @@ func (q *objectsQuestion) accountLines() []string {
 	for _, line := range arenaLines(a) {
 		add("%s", line)
 	}
-	few(len(a.Gaps), "gap", add, func(i int) string {
+	addFew(len(a.Gaps), "gap", add, func(i int) string {
 		return fmt.Sprintf("gap: %v, %s: %s", a.Gaps[i].Range, wording.Size(a.Gaps[i].Size()), a.Gaps[i].Reason)
 	})
 	for _, o := range a.OtherAllocators {
@@ -91,7 +93,7 @@ func (q *objectsQuestion) accountLines() []string {
 		add("not complete: the graph has not all of the memory: what only the rest refers to counts as lost")
 	}
 	if n, written := absentData(q.g); n > 0 {
-		add("%s%s that may be written are not in the image: what only they refer to counts as lost", unless(!written || q.t.Live, "not complete: "), wording.Size(n))
+		add("%s%s that may be written are not in the image: what only they refer to counts as lost", textUnless(!written || q.t.Live, "not complete: "), wording.Size(n))
 	}
 	if n := q.stacksMissing(); n > 0 {
 		add("not complete: the image does not hold stacks of %s: what only they refer to counts as lost", wording.Count(uint64(n), "thread"))
@@ -102,27 +104,28 @@ func (q *objectsQuestion) accountLines() []string {
 	if q.r.Len() == 0 {
 		return lines
 	}
-	add("objects: %s used, %s free, %s cached%s%s; %s between them", tell(t.States[heap.Used]), tell(t.States[heap.Free]), tell(t.States[heap.Cached]),
+	add("objects: %s used, %s free, %s cached%s%s; %s between them", countText(t.States[heap.Used]), countText(t.States[heap.Free]), countText(t.States[heap.Cached]),
 		unlessNone(", %s in fastbins", t.States[heap.Fastbin]), unlessNone(", %s malloc's own", t.Internal), wording.Count(q.r.Edges, "reference"))
 	definite, indirect := t.Losses[graph.LossDefinite], t.Losses[graph.LossIndirect]
 	lost := graph.Count{N: definite.N + indirect.N, Bytes: definite.Bytes + indirect.Bytes}
-	add("kept by static data: %s, stacks: %s%s%s, other memory: %s%s; leaked: %s%s%s; possibly leaked: %s", tell(t.Anchors[graph.AnchorStatic]), tell(t.Anchors[graph.AnchorStack]),
-		unlessNone(", registers: %s", t.Anchors[graph.AnchorRegister]), unlessNone(", thread-local memory: %s", t.Anchors[graph.AnchorThreadLocal]), tell(t.Anchors[graph.AnchorOther]),
-		unlessNone(", stale stacks: %s", t.Anchors[graph.AnchorStale]), tell(lost), unlessNone(", definitely %s", definite), unlessNone(", indirectly %s", indirect), tell(t.Losses[graph.LossPossible]))
+	add("kept by static data: %s, stacks: %s%s%s, other memory: %s%s; leaked: %s%s%s; possibly leaked: %s", countText(t.Anchors[graph.AnchorStatic]), countText(t.Anchors[graph.AnchorStack]),
+		unlessNone(", registers: %s", t.Anchors[graph.AnchorRegister]), unlessNone(", thread-local memory: %s", t.Anchors[graph.AnchorThreadLocal]), countText(t.Anchors[graph.AnchorOther]),
+		unlessNone(", stale stacks: %s", t.Anchors[graph.AnchorStale]), countText(lost), unlessNone(", definitely %s", definite), unlessNone(", indirectly %s", indirect), countText(t.Losses[graph.LossPossible]))
 	return lines
 }
 
-func tell(c graph.Count) string { return fmt.Sprintf("%d (%s)", c.N, wording.Size(c.Bytes)) }
+// countText returns a number of objects and their size.
+func countText(c graph.Count) string { return fmt.Sprintf("%d (%s)", c.N, wording.Size(c.Bytes)) }
 
-// unlessNone is a part of a line, "" where there is none of it.
+// unlessNone returns a part of a line with a count, or "" where the count is 0.
 func unlessNone(format string, c graph.Count) string {
 	if c.N == 0 {
 		return ""
 	}
-	return fmt.Sprintf(format, tell(c))
+	return fmt.Sprintf(format, countText(c))
 }
 
-// percent is a share as " (12.3 %)", "" of nothing.
+// percent returns a share as " (12.3 %)", or "" where the whole is 0.
 func percent(part, whole uint64) string {
 	if whole == 0 {
 		return ""
@@ -130,8 +133,8 @@ func percent(part, whole uint64) string {
 	return fmt.Sprintf(" (%.1f %%)", 100*float64(part)/float64(whole))
 }
 
-// few adds the first few lines of a kind, and how many more there are.
-func few(n int, noun string, add func(string, ...any), line func(int) string) {
+// addFew adds the first few of n lines of a kind, and then how many more there are.
+func addFew(n int, noun string, add func(string, ...any), line func(int) string) {
 	for i := range min(n, mostTold) {
 		add("%s", line(i))
 	}
@@ -140,7 +143,8 @@ func few(n int, noun string, add func(string, ...any), line func(int) string) {
 	}
 }
 
-// arenaLines tells the arenas, those that were refused one by one.
+// arenaLines returns lines about the arenas. Those that were refused come last, with
+// the reasons.
 func arenaLines(a *heap.Account) []string {
 	var lines []string
 	var all, refused []*heap.Arena
@@ -152,10 +156,10 @@ func arenaLines(a *heap.Account) []string {
 		}
 	}
 	add := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
-	few(len(all), "arena", add, func(i int) string {
+	addFew(len(all), "arena", add, func(i int) string {
 		return fmt.Sprintf("%s: %s, %s", arenaName(all[i]), wording.Count(all[i].Objects, "object"), wording.Size(all[i].Bytes))
 	})
-	few(len(refused), "refused arena", add, func(i int) string {
+	addFew(len(refused), "refused arena", add, func(i int) string {
 		how := "not recognised"
 		if refused[i].Objects > 0 {
 			how = wording.Count(refused[i].Objects, "object") + ", and not all"
@@ -165,7 +169,7 @@ func arenaLines(a *heap.Account) []string {
 	return lines
 }
 
-// arenaName is what an arena is, and where.
+// arenaName returns what kind of arena it is, and where it lies.
 func arenaName(a *heap.Arena) string {
 	name := a.Kind.String() + " arena"
 	if a.Kind == heap.ArenaMapped {
@@ -183,9 +187,11 @@ func arenaName(a *heap.Arena) string {
 	return name
 }
 
-// absentData is how many bytes may be written and are not in the image, and whether memory
-// that every program has written to is among them: then the core was made without any
-// such. Else it may be memory that was never touched, which kernels leave out.
+// absentData returns how many bytes of memory that may be written are not in the image.
+// Reported as written is whether these include the stack or the heap, which every
+// program has written to, and of which nothing is present: then the image was made
+// without them. Other such memory may never have been touched, and kernels leave that
+// out.
 func absentData(g *graph.Graph) (n uint64, written bool) {
 	absent, present := map[string]bool{}, map[string]bool{}
 	for _, r := range g.Regions() {
@@ -204,8 +210,9 @@ func absentData(g *graph.Graph) (n uint64, written bool) {
 	return n, written
 }
 
-// stacksMissing is how many threads have stack pointers that lead to no memory of the
-// image. One that has run over the end of its stack is near it.
+// stacksMissing returns how many threads have a stack pointer that leads to no memory
+// of the image. A thread that has run over the end of its stack counts as one that has
+// a stack, if the end is near.
 func (q *objectsQuestion) stacksMissing() (n int) {
 	const near = 1 << 20
 	regions := q.g.Regions()
@@ -224,8 +231,7 @@ func (q *objectsQuestion) stacksMissing() (n int) {
 	return n
 }
 
-// onlyHeaps reports whether there is nothing outside of heaps that could refer to their
-// objects.
+// onlyHeaps reports whether no memory outside of heaps could refer to their objects.
 func (q *objectsQuestion) onlyHeaps() bool {
 	var heaps []addr.Range
 	for _, arena := range q.r.Account().Arenas {
@@ -242,15 +248,16 @@ func (q *objectsQuestion) onlyHeaps() bool {
 	})
 }
 
-func unless(not bool, text string) string {
+// textUnless returns text, or "" if not is set.
+func textUnless(not bool, text string) string {
 	if not {
 		return ""
 	}
 	return text
 }
 
-// account tells the account: as a record of jsonl, as the output itself with
-// --summary, else as notes.
+// account tells the account: as a line of jsonl, with --summary in text as the output
+// itself, and otherwise as notes.
 func (q *objectsQuestion) account() error {
 	switch {
 	case q.format == "jsonl":
@@ -269,7 +276,7 @@ func (q *objectsQuestion) account() error {
 	return nil
 }
 
-// The account as JSON: its keys are those of docs/output.md.
+// These types are the account as JSON. Their keys are laid down in docs/output.md.
 type (
 	jsonRange struct {
 		First string `json:"first"`
@@ -298,13 +305,14 @@ type (
 	}
 )
 
+// rangeJSON returns a range for JSON.
 func rangeJSON(r addr.Range) jsonRange { return jsonRange{r.First.String(), r.Last.String()} }
 
 // accountRecord writes the account as a line of jsonl.
 func (q *objectsQuestion) accountRecord() error {
 	a, t := q.r.Account(), q.r.Totals()
-	r := report.NewJSONLReporter(report.Base{Out: q.Out}, report.Style{})
-	r.Start("heaps")
+	r := report.NewJSONLReporter(q.Out, report.Style{})
+	r.StartLine("heaps")
 	r.Add("image", r.Quote(q.arg))
 	r.AddUint("writable", a.Writable)
 	r.AddUint("understood", a.Understood)
@@ -362,10 +370,11 @@ func (q *objectsQuestion) accountRecord() error {
 	}
 	r.AddUint("references", q.r.Edges)
 	r.Add("complete", fmt.Sprint(!q.incomplete()))
-	return r.Finish()
+	return r.FinishLine()
 }
 
-func addJSON(r *report.JsonlReporter, key string, value any) error {
+// addJSON adds a key whose value is any value as JSON.
+func addJSON(r *report.JSONLReporter, key string, value any) error {
 	b, err := json.Marshal(value)
 	r.Add(key, string(b))
 	return err

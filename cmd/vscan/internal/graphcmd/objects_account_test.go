@@ -6,8 +6,8 @@ import (
 	"vscan/engine/heap"
 )
 
-// An arena that was refused leaves something out, but for memory that only looks like
-// the place of one.
+// Of an arena that was refused objects are missing, unless it is memory that only lies where
+// an arena could lie.
 func TestLacks(t *testing.T) {
 	for _, c := range []struct {
 		name  string
@@ -21,7 +21,7 @@ func TestLacks(t *testing.T) {
 		{"some mapped chunks", heap.Arena{Kind: heap.ArenaMapped, Objects: 1, Refused: "x"}, true},
 		{"no mapped chunk of those counted", heap.Arena{Kind: heap.ArenaMapped, Refused: "x"}, true},
 	} {
-		if got := lacks(c.arena); got != c.want {
+		if got := lacksObjects(c.arena); got != c.want {
 			t.Errorf("%s: %v, want %v", c.name, got, c.want)
 		}
 	}

@@ -12,7 +12,8 @@ import (
 	"vscan/internal/wording"
 )
 
-// listed reports whether an object is one that --show lists, but for heads.
+// listed reports whether an object belongs into the list that --show names, unless that
+// is heads.
 func (q *objectsQuestion) listed(i int) bool {
 	if q.r.Anchors[i] == graph.AnchorMalloc {
 		return q.show == "all"
@@ -33,7 +34,8 @@ func (q *objectsQuestion) listed(i int) bool {
 	return true
 }
 
-// rank is what objects are listed by, the greatest first; all 0: by address.
+// rank returns the number by which objects are listed, the greatest first. It is 0
+// where they are listed by address.
 func (q *objectsQuestion) rank(i int) uint64 {
 	switch q.show {
 	case "retained":
@@ -44,16 +46,16 @@ func (q *objectsQuestion) rank(i int) uint64 {
 	return 0
 }
 
-// best is those of 0 to n that are wanted, the k with the greatest ranks, greatest
-// first, then ascending; and how many are wanted.
+// best returns, of the numbers below n that are wanted, the k with the greatest ranks,
+// by descending rank and then ascending; and how many are wanted.
 func best(n, k int, wanted func(int) bool, rank func(int) uint64) (list []int, all int) {
 	type ranked struct {
 		rank uint64
 		i    int
 	}
 	var some []ranked
-	least := uint64(0) // that a rank has to exceed, once there are k
-	full := false
+	least := uint64(0) // once full is set, a rank has to exceed this
+	full := false      // whether there are k candidates
 	cut := func() {
 		slices.SortFunc(some, func(a, b ranked) int { return cmp.Or(cmp.Compare(b.rank, a.rank), cmp.Compare(a.i, b.i)) })
 		if k > 0 && len(some) >= k {
@@ -81,7 +83,7 @@ func best(n, k int, wanted func(int) bool, rank func(int) uint64) (list []int, a
 	return list, all
 }
 
-// most is how many rows are listed.
+// rows returns the most rows that are listed.
 func (q *objectsQuestion) rows() int { return int(min(q.most, uint64(q.r.Len()))) }
 
 // printObjects lists objects, and reports whether there were any.
@@ -111,7 +113,7 @@ func (q *objectsQuestion) printObjects() (bool, error) {
 			module, offset := moduleOf(at, o.First)
 			row = append(row, module, offset)
 		}
-		if q.format != "text" || q.show != "retained" { // what retains something is hardly lost
+		if q.format != "text" || q.show != "retained" { // objects that retain others are rarely lost
 			row = append(row, loss)
 		}
 		if err := w.Row(row...); err != nil {
@@ -122,17 +124,19 @@ func (q *objectsQuestion) printObjects() (bool, error) {
 	return all > 0, w.End()
 }
 
+// unmapped returns the error that an object lies where the graph has no memory.
 func unmapped(a addr.Addr) error {
 	return errors.New("the object at " + a.String() + " is not mapped: the graph is damaged; build it again")
 }
 
+// noteLimit tells how many rows were listed, where these are not all.
 func (q *objectsQuestion) noteLimit(listed, all int, noun string) {
 	if listed < all && q.format == "text" {
 		q.Note("limited: not more than %d of %s (-m)", listed, wording.Count(uint64(all), noun))
 	}
 }
 
-// printHeads lists the heads, those that lead to most first.
+// printHeads lists the heads, those that lead to most bytes first.
 func (q *objectsQuestion) printHeads() error {
 	heads := q.r.Heads
 	list, all := best(len(heads), q.rows(), func(int) bool { return true }, func(i int) uint64 { return heads[i].Bytes })
@@ -153,9 +157,9 @@ func (q *objectsQuestion) printHeads() error {
 	return w.End()
 }
 
-// firstWords is the first two words of an object, and, where the first one leads
-// into a module, as the pointer to a table of virtual functions does, the place there; nil
-// where it does not.
+// firstWords returns the first two words of an object. Where the first word leads into
+// a module, as the pointer to a table of virtual functions does, place is the place
+// there, a string; otherwise it is nil.
 func (q *objectsQuestion) firstWords(o heap.Object) (words []string, place any) {
 	memory := q.t.Space.For(q.g.Arch())
 	for i := range 2 {
@@ -171,7 +175,8 @@ func (q *objectsQuestion) firstWords(o heap.Object) (words []string, place any) 
 	return words, place
 }
 
-// modulePlace is a place in a module, nil elsewhere.
+// modulePlace returns the place of an address that lies in a module, a string;
+// otherwise nil.
 func (q *objectsQuestion) modulePlace(a addr.Addr) any {
 	l := graph.NewLocator(q.g)
 	if a == 0 || !l.Find(a) {
@@ -183,17 +188,17 @@ func (q *objectsQuestion) modulePlace(a addr.Addr) any {
 	return l.Text(a)
 }
 
-// headGroup is heads of one size whose first words lead to the same place in a
-// module, or to none.
+// headGroup is a group of heads that have one size, and whose first words lead to the
+// same place in a module, or all to none.
 type headGroup struct {
-	size          uint64
-	first         string
-	heads         uint64
-	blocks, bytes uint64
-	example       addr.Addr // the first one
+	size          uint64    // bytes of each head
+	first         string    // the place that first words lead to; "": none
+	heads         uint64    // how many heads there are
+	blocks, bytes uint64    // the objects that all of them lead to, and their size
+	example       addr.Addr // the address of the first head
 }
 
-// printGroups lists the groups of heads, those that lead to most first.
+// printGroups lists the groups of heads, those that lead to most bytes first.
 func (q *objectsQuestion) printGroups() error {
 	type key struct {
 		size  uint64

@@ -10,10 +10,10 @@ import (
 	"vscan/internal/wording"
 )
 
-// ParquetProgram is the companion that writes parquet.
+// ParquetProgram is the name of the companion that writes parquet.
 const ParquetProgram = "vscan-parquet"
 
-// The columns of an exported graph as a table.
+// The indices of the columns of an exported graph.
 const (
 	edgeSrc = iota
 	edgeDst
@@ -21,12 +21,13 @@ const (
 	edgeSrcOffset
 	edgeDstMapping
 	edgeDstOffset
-	edgeSrcModule // "" where there is none, and offset 0
+	edgeSrcModule // "" where there is no module; the offset is 0 then
 	edgeSrcModuleOffset
 	edgeDstModule
 	edgeDstModuleOffset
 )
 
+// edgeColumns returns the columns of an exported graph.
 func edgeColumns() []rowstream.Column {
 	return []rowstream.Column{
 		edgeSrc:             {Name: "src", Kind: rowstream.Uint},
@@ -42,14 +43,16 @@ func edgeColumns() []rowstream.Column {
 	}
 }
 
-// tableEdges writes edges as a table.
+// tableEdges writes edges as the rows of a table.
 type tableEdges struct{ w *rowstream.Writer }
 
+// newTableEdges returns a writer of edges whose table goes to w.
 func newTableEdges(w io.Writer) (*tableEdges, error) {
 	t, err := rowstream.NewWriter(w, edgeColumns())
 	return &tableEdges{w: t}, err
 }
 
+// edge writes a row.
 func (t *tableEdges) edge(e graph.Edge, src, dst *graph.Locator) error {
 	t.w.Uint(edgeSrc, uint64(e.Source))
 	t.w.Uint(edgeDst, uint64(e.Target))
@@ -62,7 +65,8 @@ func (t *tableEdges) edge(e graph.Edge, src, dst *graph.Locator) error {
 	return t.w.EndRow()
 }
 
-// module writes the module of an end of an edge, and behind it the offset.
+// module writes the module that an end of an edge lies in, and in the next column the
+// offset there.
 func (t *tableEdges) module(column int, l *graph.Locator, a addr.Addr) {
 	name, isModule := l.Name()
 	if !isModule {
@@ -74,9 +78,9 @@ func (t *tableEdges) module(column int, l *graph.Locator, a addr.Addr) {
 	t.w.Uint(column+1, uint64(l.Distance(a)))
 }
 
-func (t *tableEdges) End() error { return t.w.Close() }
+func (t *tableEdges) end() error { return t.w.Close() }
 
-// writeParquet writes edges as parquet, which the companion does.
+// writeParquet writes the edges to ranges as parquet, by way of the companion.
 func writeParquet(ctx context.Context, to io.Writer, g *graph.Graph, ranges []addr.Range) error {
 	program, err := findCompanion(ParquetProgram)
 	if err != nil {

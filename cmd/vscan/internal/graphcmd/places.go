@@ -5,8 +5,8 @@ import (
 	"vscan/engine/graph"
 )
 
-// moduleOf is the module of an address and the offset in it, for the last columns of
-// a table; nil where it is in none.
+// moduleOf returns the module of the address that l has found and the offset there, as
+// values of a table's columns; nil where it lies in no module.
 func moduleOf(l *graph.Locator, a addr.Addr) (name, offset any) {
 	module, isModule := l.Name()
 	if !isModule {

@@ -89,6 +89,7 @@ references lead. Roots are as for chains, and by default static and stack.`,
 	return cmd
 }
 
+// printComponents prints the components of a graph.
 func (a *commands) printComponents(cmd *cobra.Command, g *graph.Graph, f *graph.Forward, format string, unit uint64, most int) error {
 	all, err := f.Components(cmd.Context(), unit)
 	if err != nil {
@@ -101,7 +102,7 @@ func (a *commands) printComponents(cmd *cobra.Command, g *graph.Graph, f *graph.
 			break
 		}
 		at := c.First
-		if g.RegionAt(at) < 0 { // a unit that begins before its mapping
+		if g.RegionAt(at) < 0 { // a unit may begin in front of its mapping
 			if i := g.FirstRegion(addr.Range{First: at, Last: at + addr.Addr(unit-1)}); i >= 0 {
 				at = g.Regions()[i].First
 			}

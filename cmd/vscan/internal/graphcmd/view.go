@@ -31,7 +31,7 @@ larger squares of memory where there are fewest references.`,
 			if len(args) != 1 || out == "" {
 				return cli.UsageError(cmd, "want the file of a graph and a page to write: vscan graph view FILE -o PAGE")
 			}
-			if cli.Same(out, args[0]) {
+			if cli.SameFile(out, args[0]) {
 				return fmt.Errorf("%s is the graph: write to another file", out)
 			}
 			g, err := a.openGraph(args[0])
@@ -44,7 +44,7 @@ larger squares of memory where there are fewest references.`,
 				o.Window = &window.Window
 			}
 			if target != "" {
-				ranges, err := graphTarget(g, target)
+				ranges, err := targetRanges(g, target)
 				if err != nil {
 					return err
 				}

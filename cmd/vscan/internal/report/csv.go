@@ -4,33 +4,35 @@ import (
 	"encoding/csv"
 	"strconv"
 
+	"vscan/cmd/vscan/internal/console"
 	"vscan/engine"
 	"vscan/engine/addr"
 	"vscan/engine/search"
 	"vscan/internal/wording"
 )
 
-// csvReporter writes comma-separated values with a header. What stands in a cell
-// says csvcell.go.
+// csvReporter writes comma-separated values with a header. The file csvcell.go says
+// what stands in a cell.
 type csvReporter struct {
-	Base
+	base
 	w      *csv.Writer
-	counts bool // of hits, not the hits
-	rules  bool // hits have the namespace and the file of their rule
-	header bool // has been written
-	names  Cache
+	counts bool  // the number of hits is written, and not the hits
+	rules  bool  // hits have the namespace and the file of their rule
+	header bool  // whether the header has been written
+	names  Cache // of names as cells
 }
 
-func newCSVReporter(b Base, s Style) *csvReporter {
-	r := &csvReporter{Base: b, w: csv.NewWriter(b.Out), counts: s.Counts, rules: s.Rules, names: Cache{Of: CsvText}}
-	if b.Out.Terminal {
-		r.names.Of = func(s string) string { return CsvText(wording.Printable(s)) }
+// newCSVReporter returns a reporter that writes csv to out.
+func newCSVReporter(out *console.Output, s Style) *csvReporter {
+	r := &csvReporter{base: base{out: out}, w: csv.NewWriter(out), counts: s.CountsOnly, rules: s.WithRules, names: Cache{Convert: CSVText}}
+	if out.ToTerminal {
+		r.names.Convert = func(s string) string { return CSVText(wording.Printable(s)) }
 	}
 	return r
 }
 
-// record writes a row, the header before the first one. No fields are the
-// header alone.
+// record writes a row, and the header in front of the first row. Without fields it
+// writes the header alone.
 func (r *csvReporter) record(header []string, fields ...string) error {
 	if !r.header {
 		r.header = true
@@ -39,23 +41,23 @@ func (r *csvReporter) record(header []string, fields ...string) error {
 	if len(fields) > 0 {
 		r.w.Write(fields)
 	}
-	r.w.Flush() // to our own buffer, which is flushed from time to time
-	if err := r.w.Error(); err != nil && r.Err == nil {
-		r.Err = err
+	r.w.Flush() // into the output's own buffer, which is flushed from time to time
+	if err := r.w.Error(); err != nil && r.err == nil {
+		r.err = err
 	}
-	return r.Err
+	return r.err
 }
 
 func (r *csvReporter) Hit(h *search.Hit) error {
 	m := r.at(h.Addr)
 	value := csvValue(h.Value)
 	if h.Run {
-		value = r.names.Of(h.Value)
+		value = r.names.Convert(h.Value)
 	}
 	module, offset := r.moduleFields(r.moduleAt(h.Addr))
 	fields := []string{r.names.Get(r.target.Arg), h.Addr.String(), r.names.Get(h.Name), strconv.Itoa(h.Len), r.names.Get(m.Name),
 		csvCount(fileOffset(m, h.Addr)), csvBytes(h.Bytes),
-		value, r.names.Of(h.Text), h.KeyText(), csvBytes(h.Before), csvBytes(h.After), module, offset}
+		value, r.names.Convert(h.Text), h.KeyText(), csvBytes(h.Before), csvBytes(h.After), module, offset}
 	if r.rules {
 		namespace, file := "", ""
 		if h.Rule != nil {
@@ -66,8 +68,8 @@ func (r *csvReporter) Hit(h *search.Hit) error {
 	return r.record(r.hitHeader(), fields...)
 }
 
-// hitHeader is the columns of hits. New ones go in front of those of rules, which
-// are there only where rules are searched for.
+// hitHeader returns the columns of hits. A new column goes in front of those of rules,
+// which are there only where rules are searched for.
 func (r *csvReporter) hitHeader() []string {
 	header := []string{"image", "addr", "pattern", "len", "mapping", "offset", "bytes", "value", "text", "key", "before", "after", "module", "module_offset"}
 	if r.rules {
@@ -76,8 +78,8 @@ func (r *csvReporter) hitHeader() []string {
 	return header
 }
 
-// moduleFields is the module that something is in and the offset there, "" where
-// there is none.
+// moduleFields returns the cells of a module and of the offset there, which are empty
+// if ok is false.
 func (r *csvReporter) moduleFields(name string, offset addr.Addr, ok bool) (string, string) {
 	if !ok {
 		return "", ""
@@ -85,18 +87,20 @@ func (r *csvReporter) moduleFields(name string, offset addr.Addr, ok bool) (stri
 	return r.names.Get(name), offset.String()
 }
 
-// Rule writes nothing: rows are hits.
-func (r *csvReporter) Rule(*search.RuleMatch) error { return r.Err }
+// Rule writes nothing, since rows are hits.
+func (r *csvReporter) Rule(*search.RuleMatch) error { return r.err }
 
 func (r *csvReporter) Interval(v engine.Interval) error {
 	m := v.Mapping
 	module, offset := r.moduleFields(r.moduleOf(v))
 	return r.record([]string{"first", "last", "state", "perm", "name", "source", "offset", "layer", "build_id", "module", "module_offset"},
-		v.First.String(), v.Last.String(), m.State.String(), CsvText(m.Perm.String()), r.names.Get(m.Name), r.names.Get(sourceName(m)),
+		v.First.String(), v.Last.String(), m.State.String(), CSVText(m.Perm.String()), r.names.Get(m.Name), r.names.Get(sourceName(m)),
 		csvCount(fileOffset(m, v.First)), strconv.Itoa(v.Layer), csvHex(r.buildID(v)), module, offset)
 }
 
-// End writes nothing but, with -c, the counts: csv has rows of one kind.
+// End writes the number of hits of each pattern if the reporter counts. Otherwise it
+// writes nothing but the header, where no hit has done so, since all rows of a csv are
+// of one kind.
 func (r *csvReporter) End(s *search.Summary) {
 	if !r.counts {
 		r.record(r.hitHeader())

@@ -12,27 +12,26 @@ import (
 	"vscan/internal/wording"
 )
 
-// Cells of csv have no types, so those who read it guess: DuckDB and pandas take
-// 68756e74657232 for a number that is infinite and 007 for 7, spreadsheets run
-// what begins with an = or @. So a cell that holds text says that it does,
-// wherever it could be taken for anything else: it has a ' in front. Text that
-// begins with a ' has one more, so whoever takes one ' away has the text back.
-// Bytes are hex: and their digits, as in a pattern. Addresses, and numbers that
-// every reader holds exactly, stand as they are.
+// Cells of csv have no types, so programs that read csv guess: DuckDB and pandas take
+// 68756e74657232 for an infinite number and 007 for 7, and spreadsheets run what begins
+// with = or @. Therefore text has a ' in front wherever it could be taken for anything else.
+// Text that begins with a ' has one more, so whoever takes one ' away has the text back.
+// Bytes are hex: and their digits, as in a pattern. Addresses, and numbers that every reader
+// holds exactly, stand as they are.
 
-// CsvText is text as a cell.
-func CsvText(s string) string {
-	s = strings.ReplaceAll(wording.ValidUTF8(s), "\x00", `\x00`) // which readers take for the end
+// CSVText returns text as a cell.
+func CSVText(s string) string {
+	s = strings.ReplaceAll(wording.ValidUTF8(s), "\x00", `\x00`) // readers take a zero byte for the end
 	if s != "" && misread(s) {
-		return mark + s
+		return textMark + s
 	}
 	return s
 }
 
-// csvBytes is bytes as a cell; none are an empty one.
+// csvBytes returns bytes as a cell, which is empty where there are none.
 func csvBytes(b []byte) string { return csvHex(hex.EncodeToString(b)) }
 
-// csvHex is bytes that are hexadecimal digits already.
+// csvHex returns bytes as a cell; digits are these bytes in hexadecimal.
 func csvHex(digits string) string {
 	if digits == "" {
 		return ""
@@ -40,21 +39,21 @@ func csvHex(digits string) string {
 	return "hex:" + digits
 }
 
-// exact is the least number whose digits a float of 64 bits may not all have.
-const exact = 1e15
+// leastInexact is the least number whose digits a float of 64 bits may not all have.
+const leastInexact = 1e15
 
-// csvCount is a number as a cell.
+// csvCount returns a number as a cell.
 func csvCount(n uint64) string {
 	digits := strconv.FormatUint(n, 10)
-	if n < exact {
+	if n < leastInexact {
 		return digits
 	}
-	return CsvText(digits)
+	return CSVText(digits)
 }
 
-// csvValue is what a hit holds, as its kind reads it, as a cell. A number is a
-// number only where a float of 64 bits has all its digits: next to a fraction,
-// a column is read as such floats.
+// csvValue returns the value of a hit, as its kind reads it, as a cell. A number is
+// written as a number only where a float of 64 bits has all its digits, since readers
+// take a column that has a fraction somewhere for a column of such floats.
 func csvValue(s string) string {
 	if s == "" {
 		return ""
@@ -65,25 +64,25 @@ func csvValue(s string) string {
 	if offsetsCell().MatchString(s) || fractionCell().MatchString(s) {
 		return s
 	}
-	return CsvText(s)
+	return CSVText(s)
 }
 
 var (
-	// offsetsCell is an address, or the offsets of a chain.
+	// offsetsCell matches an address, or the offsets of a chain, and fractionCell a fraction.
 	offsetsCell  = lazily(`^0x[0-9a-f]{1,16}( -?0x[0-9a-f]{1,16})*$`)
 	fractionCell = lazily(`^[0-9]{1,15}\.[0-9]{1,20}(e[+-][0-9]{1,3})?$|^[0-9]e[+-][0-9]{1,3}$`)
 )
 
-// misread reports whether text could be taken for something else. What does not
-// show at its beginning does not count, since some readers drop it.
+// misread reports whether readers could take text for something else. Characters at its
+// beginning that do not show are passed over, since some readers drop them.
 func misread(s string) bool {
-	if strings.IndexByte(mark+"\t\r\n", s[0]) >= 0 {
+	if strings.IndexByte(textMark+"\t\r\n", s[0]) >= 0 {
 		return true
 	}
 	shown := strings.TrimLeftFunc(s, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsGraphic(r) })
 	first, _ := utf8.DecodeRuneInString(shown)
 	switch {
-	case strings.ContainsRune(signs, first):
+	case strings.ContainsRune(formulaSigns, first):
 		return true
 	case unicode.IsLetter(first) || first == '#' || first == '<':
 		return isWordOfValue(shown)
@@ -92,14 +91,14 @@ func misread(s string) bool {
 }
 
 const (
-	mark = "'"
-	// signs are what begins a formula, in all their widths.
-	signs = "=+-@\u2212\uff0b\uff0d\uff1d\uff20"
+	textMark = "'" // stands in front of text that could be taken for something else
+	// formulaSigns are the signs that begin a formula, in all their widths.
+	formulaSigns = "=+-@\u2212\uff0b\uff0d\uff1d\uff20"
 )
 
-// isWordOfValue reports whether text is truth, infinity or nothing in a word, or
-// a date that begins with its month. There are as many texts as hits, and an
-// expression is looked for in few of them.
+// isWordOfValue reports whether text is a word for true, false, infinite or nothing, or
+// a date that begins with its month. There are as many texts as hits, so an expression
+// is looked for only in the few that it may match.
 func isWordOfValue(s string) bool {
 	s = strings.TrimRightFunc(s, unicode.IsSpace)
 	if len(s) <= len("infinity") && valueWords[strings.ToLower(s)] || s == "None" {
@@ -108,22 +107,25 @@ func isWordOfValue(s string) bool {
 	return len(s) < 40 && strings.ContainsAny(s, "0123456789") && dateLike().MatchString(s)
 }
 
+// valueWords are words that readers take for a value, in lower case.
 var valueWords = map[string]bool{
 	"t": true, "f": true, "y": true, "n": true, "true": true, "false": true, "yes": true, "no": true, "on": true, "off": true,
 	"inf": true, "infinity": true, "nan": true, "null": true, "nil": true, "nat": true, "na": true, "n/a": true, "#n/a": true, "<na>": true,
 }
 
 var (
-	// numberLike is a number, date, time, amount or version: a digit, first but
-	// for brackets and the like, and no letters but those of such.
+	// numberLike matches numbers, dates, times, amounts and versions: a digit with at most
+	// brackets, currency signs and the like in front, and behind it only such letters as
+	// these have. dateLike matches dates that begin with their month.
 	numberLike = lazily(`(?i)^[\s\p{Z}(.,$€£¥%]*\d(?:[^\pL]|[a-fxopluztm]|` + months + `|inf|nan|utc|gmt)*$`)
 	dateLike   = lazily(`(?i)^` + months + `[\s\p{Z}\pP]*\d[^\pL]*$`)
 )
 
+// months is an expression for the names of months.
 const months = `(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)`
 
-// lazily returns a regular expression that is compiled when it is first asked for:
-// that takes longer than a small search.
+// lazily returns a function that compiles a regular expression when it is first called,
+// since compiling takes longer than a small search.
 func lazily(expr string) func() *regexp.Regexp {
 	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expr) })
 }

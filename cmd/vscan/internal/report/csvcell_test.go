@@ -26,7 +26,7 @@ func TestCSVText(t *testing.T) {
 		"true": "'true", "F": "'F", "NaN": "'NaN", "-inf": "'-inf", "Infinity": "'Infinity", "NULL": "'NULL", "None": "'None", "N/A": "'N/A",
 		"a\xff": `a\xff`, "a\x00b": `a\x00b`,
 	} {
-		if got := CsvText(in); got != want {
+		if got := CSVText(in); got != want {
 			t.Errorf("%q: %q, want %q", in, got, want)
 		}
 	}
@@ -49,7 +49,7 @@ func FuzzCSVText(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		cell := CsvText(s)
+		cell := CSVText(s)
 		if got := strings.TrimPrefix(cell, "'"); strings.HasPrefix(s, "'") && got != wording.ValidUTF8(strings.ReplaceAll(s, "\x00", `\x00`)) {
 			t.Fatalf("%q: %q", s, cell)
 		}

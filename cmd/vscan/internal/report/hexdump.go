@@ -8,20 +8,21 @@ import (
 	"vscan/internal/wording"
 )
 
-// Hexdump shows bytes, 16 a line with the address of the line:
+// Hexdump shows bytes, 16 on a line behind the address of the line:
 //
 //	0x0000000000401ff0  74 20 72 75 6e 20 74 69  6d 65 63 6f 72 72 65 63  |t run timecorrec|
 //
-// What cannot be read shows as --, and lines without a byte are left out.
+// A byte that cannot be read shows as --, and a line without a byte is left out.
 type Hexdump struct {
-	First addr.Addr // of bytes[0]
+	First addr.Addr // the address of Bytes[0]
 	Bytes []byte
-	holes []addr.Range // of the bytes that are none, ascending
-	match addr.Range   // the bytes to colour
-	color bool
+	holes []addr.Range // where bytes could not be read, ascending
+	match addr.Range   // the bytes that are coloured
+	color bool         // whether they are
 }
 
-const DumpLine = 16
+// BytesPerLine is the number of bytes on a line; a line begins at a multiple of it.
+const BytesPerLine = 16
 
 // read fills the dump with the bytes of r that can be read.
 func (d *Hexdump) read(s *engine.Space, r addr.Range) {
@@ -29,19 +30,21 @@ func (d *Hexdump) read(s *engine.Space, r addr.Range) {
 	d.holes = s.ReadAvailable(d.Bytes, r.First)
 }
 
-// Lines appends them to dst.
+// Lines appends the lines of the dump to dst. A Hexdump is used for one call.
 func (d *Hexdump) Lines(dst []byte) []byte {
 	last := d.First + addr.Addr(len(d.Bytes)-1)
-	for line := d.First.AlignDown(DumpLine); ; line += DumpLine {
+	for line := d.First.AlignDown(BytesPerLine); ; line += BytesPerLine {
 		dst = d.appendLine(dst, line, last)
-		if last-line < DumpLine {
+		if last-line < BytesPerLine {
 			return dst
 		}
 	}
 }
 
+// appendLine appends the line that begins at address line; last is the last address of
+// the dump.
 func (d *Hexdump) appendLine(dst []byte, line, last addr.Addr) []byte {
-	var have [DumpLine]bool
+	var have [BytesPerLine]bool
 	some := false
 	for len(d.holes) > 0 && d.holes[0].Last < line {
 		d.holes = d.holes[1:]
@@ -84,7 +87,8 @@ func (d *Hexdump) appendLine(dst []byte, line, last addr.Addr) []byte {
 	return append(dst, "|\n"...)
 }
 
-// inHole says whether a is in one of the first holes: a line has few.
+// inHole reports whether a lies in one of the holes. appendLine has dropped those
+// before the line, and a line has few.
 func (d *Hexdump) inHole(a addr.Addr) bool {
 	for _, h := range d.holes {
 		if h.First > a {

@@ -11,13 +11,13 @@ import (
 	"vscan/internal/wording"
 )
 
-// slowHexdump shows the bytes of r one by one.
+// slowHexdump returns what a dump of the bytes of r has to be, made byte by byte.
 func slowHexdump(s *engine.Space, r addr.Range) string {
 	var out strings.Builder
-	for line := r.First.AlignDown(DumpLine); ; line += DumpLine {
+	for line := r.First.AlignDown(BytesPerLine); ; line += BytesPerLine {
 		var digits, text strings.Builder
 		some := false
-		for i := range addr.Addr(DumpLine) {
+		for i := range addr.Addr(BytesPerLine) {
 			if i%8 == 0 {
 				digits.WriteByte(' ')
 			}
@@ -34,14 +34,14 @@ func slowHexdump(s *engine.Space, r addr.Range) string {
 		if some {
 			fmt.Fprintf(&out, "0x%016x %s |%s|\n", uint64(line), digits.String(), text.String())
 		}
-		if r.Last-line < DumpLine {
+		if r.Last-line < BytesPerLine {
 			return out.String()
 		}
 	}
 }
 
-// Dumps of small spaces with holes, absent and zero bytes, at both ends of the
-// address space, are those that are made byte by byte.
+// Dumps of small spaces with holes, absent and zero bytes, at both ends of the address
+// space, are the same as dumps that are made byte by byte.
 func TestHexdump(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %#x", seed)
@@ -81,7 +81,7 @@ func TestHexdump(t *testing.T) {
 	}
 }
 
-// The colours stand around the digits and around the text of the match alone.
+// The colours stand around the digits and the text of the match, and around nothing else.
 func TestHexdumpColors(t *testing.T) {
 	d := Hexdump{First: 0x10, Bytes: []byte("abcd"), match: addr.Range{First: 0x11, Last: 0x12}, color: true}
 	got := string(d.Lines(nil))

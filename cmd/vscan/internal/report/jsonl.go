@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"vscan/cmd/vscan/internal/console"
 	"vscan/engine"
 	"vscan/engine/addr"
 	"vscan/engine/search"
@@ -15,47 +16,54 @@ import (
 	"vscan/patterns/yara"
 )
 
-// JsonlReporter writes one JSON object a line. Addresses are strings, since
-// numbers of JSON lose them above 2^53. The lines are put together by hand:
-// hits come by the million.
-type JsonlReporter struct {
-	Base
+// JSONLReporter writes one JSON object a line. Addresses are strings, since numbers of
+// JSON lose them above 2^53. The lines are put together by hand, since hits come by the
+// million.
+//
+// Lines of other types are written with StartLine, any number of Add and AddUint, and
+// FinishLine.
+type JSONLReporter struct {
+	base
 	line    []byte
-	written int // bytes of the block so far
-	slack   int // see blockSlack
-	names   Cache
-	context bool // whether hits have what lies around them
-	parted  bool // whether summaries are written elsewhere
+	written int   // bytes that the current block of the output has so far
+	slack   int   // blockSlack, or more where lines are longer
+	names   Cache // of strings as JSON
+	context bool  // whether hits have what lies around them
+	parted  bool  // whether summaries are written elsewhere
 }
 
-func NewJSONLReporter(b Base, s Style) *JsonlReporter {
-	// A byte takes two digits, and in a value and in text up to six.
-	more := 14*max(0, int(s.Bytes)-engine.HitBytes) + 4*int(s.Context)
-	return &JsonlReporter{Base: b, slack: min(blockSlack+more, blockBytes/8), names: Cache{Of: QuoteJSON}, context: s.Context > 0, parted: s.Parted}
+// NewJSONLReporter returns a reporter that writes jsonl to out.
+func NewJSONLReporter(out *console.Output, s Style) *JSONLReporter {
+	// A byte takes 2 digits in bytes, and up to 6 characters each in value and in text.
+	more := 14*max(0, int(s.HitBytes)-engine.HitBytes) + 4*int(s.Context)
+	return &JSONLReporter{base: base{out: out}, slack: min(blockSlack+more, blockBytes/8), names: Cache{Convert: QuoteJSON}, context: s.Context > 0, parted: s.SummariesElsewhere}
 }
 
-// QuoteJSON is s as JSON. Bytes that are not UTF-8, which JSON cannot hold, are
-// written as the text \xNN: as U+FFFD, names that differ would become the same.
+// QuoteJSON returns s as JSON. Bytes that are not UTF-8, which JSON cannot hold, are
+// written as the text \xNN: if they became U+FFFD, different names would become the
+// same.
 func QuoteJSON(s string) string {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
-	e.Encode(wording.ValidUTF8(s)) // a string always can
+	e.Encode(wording.ValidUTF8(s)) // this cannot fail for a string
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
-func (r *JsonlReporter) Quote(s string) string { return r.names.Get(s) }
+// Quote returns s as JSON. It keeps the result, so s is a name that comes again and
+// again.
+func (r *JSONLReporter) Quote(s string) string { return r.names.Get(s) }
 
-func (r *JsonlReporter) Add(key, value string) {
+// Add adds a key to the line; value is JSON.
+func (r *JSONLReporter) Add(key, value string) {
 	r.line = append(r.line, ',', '"')
 	r.line = append(r.line, key...)
 	r.line = append(r.line, '"', ':')
 	r.line = append(r.line, value...)
 }
 
-// addText adds text that is not kept in names, for there is another with every
-// hit.
-func (r *JsonlReporter) addText(key, s string) {
+// addText adds a string that is not kept in names, since each hit has another one.
+func (r *JSONLReporter) addText(key, s string) {
 	if strings.ContainsFunc(s, func(c rune) bool { return c < ' ' || c > '~' || c == '"' || c == '\\' }) {
 		r.Add(key, QuoteJSON(s))
 		return
@@ -64,34 +72,38 @@ func (r *JsonlReporter) addText(key, s string) {
 	r.line = append(append(r.line, s...), '"')
 }
 
-func (r *JsonlReporter) AddUint(key string, value uint64) {
+// AddUint adds a key whose value is a number.
+func (r *JSONLReporter) AddUint(key string, value uint64) {
 	r.Add(key, "")
 	r.line = strconv.AppendUint(r.line, value, 10)
 }
 
-func (r *JsonlReporter) addAddr(key string, a addr.Addr) {
+// addAddr adds a key whose value is an address.
+func (r *JSONLReporter) addAddr(key string, a addr.Addr) {
 	r.Add(key, `"0x`)
 	r.line = strconv.AppendUint(r.line, uint64(a), 16)
 	r.line = append(r.line, '"')
 }
 
-func (r *JsonlReporter) Start(kind string) {
+// StartLine begins a line of a type.
+func (r *JSONLReporter) StartLine(kind string) {
 	r.line = append(r.line[:0], `{"type":"`...)
 	r.line = append(r.line, kind...)
 	r.line = append(r.line, '"')
 }
 
-// Blocks of blockBytes of the output hold whole lines, so that it can be cut
-// at any multiple of that (split -b 1M, a reader that counts block by block)
-// and no hit falls on a cut. A line that leaves less than blockSlack bytes of
-// its block, or more where more bytes of a hit are shown, is filled up with
-// blanks, which JSON allows at its end; a line longer than that can still cross.
+// Blocks of blockBytes bytes of the output hold whole lines, so that it can be cut at any
+// multiple of that (by split -b 1M, or a reader that counts block by block) and no hit falls
+// on a cut. Where a line leaves less than blockSlack bytes of its block, blanks fill the
+// block, which JSON allows at the end of a line. Where more bytes of a hit are shown, the
+// limit is higher. A line that is longer than the limit can still cross a multiple.
 const (
 	blockBytes = 1 << 20
 	blockSlack = 3 << 9
 )
 
-func (r *JsonlReporter) Finish() error {
+// FinishLine ends the line and writes it.
+func (r *JSONLReporter) FinishLine() error {
 	r.line = append(r.line, '}')
 	r.written = (r.written + len(r.line) + 1) % blockBytes
 	if left := blockBytes - r.written; left < r.slack {
@@ -102,9 +114,9 @@ func (r *JsonlReporter) Finish() error {
 	return r.write(r.line)
 }
 
-func (r *JsonlReporter) Hit(h *search.Hit) error {
+func (r *JSONLReporter) Hit(h *search.Hit) error {
 	m := r.at(h.Addr)
-	r.Start("hit")
+	r.StartLine("hit")
 	r.Add("image", r.Quote(r.target.Arg))
 	r.addAddr("addr", h.Addr)
 	r.Add("pattern", r.Quote(h.Name))
@@ -131,19 +143,20 @@ func (r *JsonlReporter) Hit(h *search.Hit) error {
 	if h.Rule != nil {
 		r.addSource(h.Rule.Namespace, h.Rule.File)
 	}
-	return r.Finish()
+	return r.FinishLine()
 }
 
-// addModule adds the module that something is in, and the offset there.
-func (r *JsonlReporter) addModule(name string, offset addr.Addr, ok bool) {
+// addModule adds the module that something lies in and the offset there, if it lies in
+// one.
+func (r *JSONLReporter) addModule(name string, offset addr.Addr, ok bool) {
 	if ok {
 		r.Add("module", r.Quote(name))
 		r.addAddr("module_offset", offset)
 	}
 }
 
-func (r *JsonlReporter) Rule(m *search.RuleMatch) error {
-	r.Start("rule")
+func (r *JSONLReporter) Rule(m *search.RuleMatch) error {
+	r.StartLine("rule")
 	r.Add("image", r.Quote(r.target.Arg))
 	r.Add("rule", r.Quote(m.Name))
 	r.Add("tags", "[")
@@ -163,19 +176,19 @@ func (r *JsonlReporter) Rule(m *search.RuleMatch) error {
 		r.addAddr("last", m.Mapping.Last)
 	}
 	r.addSource(m.Namespace, m.File)
-	return r.Finish()
+	return r.FinishLine()
 }
 
-// addSource adds where a rule is from.
-func (r *JsonlReporter) addSource(namespace, file string) {
+// addSource adds the namespace and the file that a rule is from.
+func (r *JSONLReporter) addSource(namespace, file string) {
 	r.Add("namespace", r.Quote(namespace))
 	r.Add("file", r.Quote(file))
 }
 
 // LeftOut writes a line for each rule that is asked of no image.
-func (r *JsonlReporter) LeftOut(rules []yara.Skipped) {
+func (r *JSONLReporter) LeftOut(rules []yara.Skipped) {
 	for _, s := range rules {
-		r.Start("rule_left_out")
+		r.StartLine("rule_left_out")
 		r.Add("rule", QuoteJSON(s.Rule))
 		r.addSource(s.Namespace, s.File)
 		r.AddUint("line", uint64(s.Line))
@@ -183,13 +196,13 @@ func (r *JsonlReporter) LeftOut(rules []yara.Skipped) {
 			r.AddUint("column", uint64(s.Column))
 		}
 		r.Add("reason", QuoteJSON(ReasonOf(s)))
-		r.Finish()
+		r.FinishLine()
 	}
 }
 
-// meta writes a meta section; of a key that is there several times, the last
-// value, as JSON's readers would have it.
-func (r *JsonlReporter) meta(meta []yara.Meta) {
+// meta writes the meta section of a rule. Of a key that comes several times it writes
+// the last value, which is the one that readers of JSON would keep.
+func (r *JSONLReporter) meta(meta []yara.Meta) {
 	last := map[string]int{}
 	for i, m := range meta {
 		last[m.Key] = i
@@ -212,9 +225,9 @@ func (r *JsonlReporter) meta(meta []yara.Meta) {
 	}
 }
 
-func (r *JsonlReporter) Interval(v engine.Interval) error {
+func (r *JSONLReporter) Interval(v engine.Interval) error {
 	m := v.Mapping
-	r.Start("mapping")
+	r.StartLine("mapping")
 	r.addAddr("first", v.First)
 	r.addAddr("last", v.Last)
 	r.Add("state", r.Quote(m.State.String()))
@@ -227,12 +240,12 @@ func (r *JsonlReporter) Interval(v engine.Interval) error {
 	if id := r.buildID(v); id != "" {
 		r.Add("build_id", r.Quote(id))
 	}
-	return r.Finish()
+	return r.FinishLine()
 }
 
-// addCounts adds numbers by the names of patterns, those that are not 0, if there
-// are any.
-func (r *JsonlReporter) addCounts(key string, s *search.Summary, by []uint64) {
+// addCounts adds an object that has, by the names of patterns, the numbers of by that
+// are not 0. It adds nothing where by is nil.
+func (r *JSONLReporter) addCounts(key string, s *search.Summary, by []uint64) {
 	if by == nil {
 		return
 	}
@@ -252,11 +265,12 @@ func (r *JsonlReporter) addCounts(key string, s *search.Summary, by []uint64) {
 	r.line = append(r.line, '}')
 }
 
-func (r *JsonlReporter) End(s *search.Summary) {
+// End writes the summary of an image, unless summaries are written elsewhere.
+func (r *JSONLReporter) End(s *search.Summary) {
 	if r.parted {
 		return
 	}
-	r.Start("summary")
+	r.StartLine("summary")
 	r.Add("image", r.Quote(s.Image))
 	r.AddUint("hits", s.Hits)
 	r.Add("counts", "{")
@@ -293,5 +307,5 @@ func (r *JsonlReporter) End(s *search.Summary) {
 	r.Add("kernel", r.Quote(s.Kernel()))
 	r.AddUint("workers", uint64(s.Workers))
 	r.Add("seconds", strconv.FormatFloat(s.Elapsed.Seconds(), 'f', 6, 64))
-	r.Finish()
+	r.FinishLine()
 }

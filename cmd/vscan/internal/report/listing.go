@@ -1,45 +1,55 @@
 package report
 
 import (
+	"vscan/cmd/vscan/internal/console"
 	"vscan/engine"
 	"vscan/engine/search"
 	"vscan/internal/wording"
 )
 
-// ListReporter writes the images that have a hit, or those without one, a line
-// each. One that was not looked at as a whole and has no hit is in neither list:
-// what is missing of it is told on standard error.
-type ListReporter struct {
-	Base
-	Without bool
+// listReporter writes the names of the images that have a hit, or of those without one,
+// a line each. An image that has no hit and was not looked at as a whole is in neither
+// list; standard error tells what of it is missing.
+type listReporter struct {
+	base
+	without bool
 }
 
-func (r *ListReporter) Hit(*search.Hit) error          { return r.Err }
-func (r *ListReporter) Rule(*search.RuleMatch) error   { return r.Err }
-func (r *ListReporter) Interval(engine.Interval) error { return r.Err }
+// NewListReporter returns a reporter that writes to out the names of the images with a
+// hit, or of those without one.
+func NewListReporter(out *console.Output, without bool) Reporter {
+	return &listReporter{base{out: out}, without}
+}
 
-func (r *ListReporter) End(s *search.Summary) {
-	if r.Without && !s.Found() && s.Complete || !r.Without && s.Found() {
+func (r *listReporter) Hit(*search.Hit) error          { return r.err }
+func (r *listReporter) Rule(*search.RuleMatch) error   { return r.err }
+func (r *listReporter) Interval(engine.Interval) error { return r.err }
+
+// End writes the name of the image if it belongs into the list.
+func (r *listReporter) End(s *search.Summary) {
+	if r.without && !s.Found() && s.Complete || !r.without && s.Found() {
 		r.write([]byte(wording.Printable(s.Image) + "\n"))
 	}
 }
 
-// matchReporter writes the bytes of hits as they are, a line each; to a terminal,
-// which would obey some of them, what prints of them.
+// matchReporter writes the bytes of hits as they are, a line each. To a terminal, which
+// would obey some of them, it writes them with what does not print escaped.
 type matchReporter struct {
-	Base
-	named    bool // the image in front of each line
-	terminal bool
-	line     []byte
+	base
+	nameImages bool // whether the image stands in front of each line
+	terminal   bool // whether the output is a terminal
+	line       []byte
 }
 
-func NewMatchReporter(b Base, s Style) *matchReporter {
-	return &matchReporter{Base: b, named: s.Several, terminal: b.Out.Terminal}
+// NewMatchReporter returns a reporter that writes to out the bytes of hits and, if
+// nameImages is set, the image in front of them.
+func NewMatchReporter(out *console.Output, nameImages bool) Reporter {
+	return &matchReporter{base: base{out: out}, nameImages: nameImages, terminal: out.ToTerminal}
 }
 
 func (r *matchReporter) Hit(h *search.Hit) error {
 	r.line = r.line[:0]
-	if r.named {
+	if r.nameImages {
 		r.line = append(append(r.line, wording.Printable(r.target.Arg)...), '\t')
 	}
 	if r.terminal {
@@ -51,6 +61,6 @@ func (r *matchReporter) Hit(h *search.Hit) error {
 	return r.write(r.line)
 }
 
-func (r *matchReporter) Rule(*search.RuleMatch) error   { return r.Err }
-func (r *matchReporter) Interval(engine.Interval) error { return r.Err }
+func (r *matchReporter) Rule(*search.RuleMatch) error   { return r.err }
+func (r *matchReporter) Interval(engine.Interval) error { return r.err }
 func (r *matchReporter) End(*search.Summary)            {}

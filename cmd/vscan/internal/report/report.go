@@ -1,6 +1,6 @@
-// Package report writes what searches and other commands find, in one format each: text,
-// jsonl, csv, lists of images, bare bytes. docs/output.md is the contract of what is
-// written.
+// Package report writes what searches and other commands find. Text, jsonl, csv, lists
+// of images and bare bytes are a Reporter each; rows of other kinds are a Table. What
+// is written is laid down in docs/output.md.
 package report
 
 import (
@@ -14,66 +14,68 @@ import (
 	"vscan/patterns/yara"
 )
 
-// Reporter writes hits and summaries in one format. A kind of output is one
-// file that implements it.
+// Reporter writes what is found in images in one format. An output is one file that
+// implements it. Errors of writing are kept: methods return the first one, and nothing
+// written after it counts.
 type Reporter interface {
-	Begin(img *layered.Image)         // the hits that follow are of this image
-	Hit(h *search.Hit) error          // one hit; an error ends the scan
-	Rule(m *search.RuleMatch) error   // a rule of YARA that matches
-	LeftOut(rules []yara.Skipped)     // rules that are asked of no image
-	End(s *search.Summary)            // the image is done
-	Interval(v engine.Interval) error // a line of map
-	Failed() error                    // the first error of writing
+	Begin(img *layered.Image)         // says that what follows is of this image
+	Hit(h *search.Hit) error          // writes a hit
+	Rule(m *search.RuleMatch) error   // writes a YARA rule that matches
+	LeftOut(rules []yara.Skipped)     // writes the rules that are asked of no image
+	End(s *search.Summary)            // writes the summary of an image
+	Interval(v engine.Interval) error // writes a mapping, a line of map
+	WriteError() error                // returns the first error of writing
 }
 
-// Style is what a reporter can be told. Those that write for programs heed
-// counts alone.
+// Style says how things are written. Reporters of jsonl and csv, which are for
+// programs, heed Context, HitBytes, CountsOnly, SummariesElsewhere and WithRules only.
 type Style struct {
-	Color   bool
-	Aligned bool   // columns, as at a terminal
-	Context uint64 // bytes before and after a hit, as a hexdump
-	Bytes   uint64 // of a hit, at most so many are shown
-	Counts  bool   // no hits, only how many
-	Several bool   // images: name them
-	Parted  bool   // summaries are not written here
-	Layers  bool   // of map: say which layer a mapping is
-	Rules   bool   // YARA rules are searched for
-	Files   bool   // of rules, several: name them
+	Color              bool
+	Aligned            bool   // whether columns are aligned, as at a terminal
+	Context            uint64 // how many bytes before and after a hit are shown
+	HitBytes           uint64 // the most bytes of a hit that are shown
+	CountsOnly         bool   // whether the numbers of hits are written, and not the hits
+	NameImages         bool   // whether each line of text names the image
+	SummariesElsewhere bool   // whether summaries are written elsewhere, and not here
+	LayerNumbers       bool   // whether mappings have the number of their layer in front
+	WithRules          bool   // whether YARA rules are searched for
+	NameRuleFiles      bool   // whether rules that match have the names of their files
 }
 
-// NewReporter returns the reporter of a format: text, jsonl or csv.
+// NewReporter returns a reporter that writes to out in a format: text, jsonl or csv.
 func NewReporter(out *console.Output, format string, s Style) Reporter {
-	base := Base{Out: out}
 	switch format {
 	case "jsonl":
-		return NewJSONLReporter(base, s)
+		return NewJSONLReporter(out, s)
 	case "csv":
-		return newCSVReporter(base, s)
+		return newCSVReporter(out, s)
 	}
-	return NewTextReporter(base, s)
+	return newTextReporter(out, s)
 }
 
-// MaxShown is the most bytes of a hit that are shown.
-const MaxShown = 1 << 20
+// MaxHitBytes is the most bytes of a hit that are shown.
+const MaxHitBytes = 1 << 20
 
-// Base is what reporters share: where they write, and where a hit is.
-type Base struct {
-	Out    *console.Output
+// base is what reporters share: where they write, and where in the image a hit is.
+type base struct {
+	out    *console.Output
 	target *layered.Image
-	last   engine.Interval // that the last hit was in: the next is often there too
-	place  engine.Place    // of last
-	ids    *image.BuildIDs // of the target, once asked for
-	Err    error
+	last   engine.Interval // the interval of the latest hit: the next one often lies there too
+	place  engine.Place    // the place of last
+	ids    *image.BuildIDs // of the target; nil until one is asked for
+	err    error
 }
 
-func (b *Base) Begin(img *layered.Image) {
+// Begin notes the image that what follows is of.
+func (b *base) Begin(img *layered.Image) {
 	b.target, b.last, b.ids = img, engine.Interval{Range: addr.Range{First: 1}}, nil
 }
 
-// buildID is that of the file that a mapping is of, "" where it is not known.
-func (b *Base) buildID(v engine.Interval) string {
+// buildID returns the build-id of the file that an interval shows, or "" where it is
+// not known.
+func (b *base) buildID(v engine.Interval) string {
 	if b.target == nil {
-		return "" // of the demonstration, which has no files
+		return "" // the image of the demonstration has no files
 	}
 	if b.ids == nil {
 		b.ids = b.target.BuildIDs()
@@ -81,20 +83,23 @@ func (b *Base) buildID(v engine.Interval) string {
 	return b.ids.Of(v.Mapping, v.First)
 }
 
-func (b *Base) Failed() error { return b.Err }
+// WriteError returns the first error of writing.
+func (b *base) WriteError() error { return b.err }
 
-// LeftOut writes nothing: standard error tells of rules that are left out.
-func (b *Base) LeftOut([]yara.Skipped) {}
+// LeftOut writes nothing: standard error tells which rules are left out.
+func (b *base) LeftOut([]yara.Skipped) {}
 
-func (b *Base) write(p []byte) error {
-	if _, err := b.Out.Write(p); err != nil && b.Err == nil {
-		b.Err = err
+// write writes p to the output, and returns the first error of all writes.
+func (b *base) write(p []byte) error {
+	if _, err := b.out.Write(p); err != nil && b.err == nil {
+		b.err = err
 	}
-	return b.Err
+	return b.err
 }
 
-// at is what shows at an address; a hit's is never a hole.
-func (b *Base) at(a addr.Addr) *engine.Mapping {
+// at returns the mapping that shows at the address of a hit, where there is never a
+// hole.
+func (b *base) at(a addr.Addr) *engine.Mapping {
 	if !b.last.Contains(a) {
 		b.last = b.target.Space.At(a)
 		b.place = b.target.Space.Place(b.last)
@@ -102,17 +107,17 @@ func (b *Base) at(a addr.Addr) *engine.Mapping {
 	return b.last.Mapping
 }
 
-// moduleAt is the module of a hit and the offset in it; false where there is
-// none.
-func (b *Base) moduleAt(a addr.Addr) (name string, offset addr.Addr, ok bool) {
+// moduleAt returns the module that a hit lies in and the offset there, and whether it
+// lies in one.
+func (b *base) moduleAt(a addr.Addr) (name string, offset addr.Addr, ok bool) {
 	b.at(a)
 	return b.place.Name, a - b.place.Base, b.place.Module
 }
 
-// moduleOf is the module of an interval of map and the offset in it of its first
-// byte; false where there is none. What lies behind a module is its .bss only
-// where it shows.
-func (b *Base) moduleOf(v engine.Interval) (name string, offset addr.Addr, ok bool) {
+// moduleOf returns the module that an interval belongs to and the offset of its first
+// byte there, and whether it belongs to one. An interval behind a module is its .bss
+// only where it shows, and is not hidden by another mapping.
+func (b *base) moduleOf(v engine.Interval) (name string, offset addr.Addr, ok bool) {
 	if b.target == nil || b.target.Space == nil {
 		return "", 0, false
 	}
@@ -123,8 +128,8 @@ func (b *Base) moduleOf(v engine.Interval) (name string, offset addr.Addr, ok bo
 	return p.Name, v.First - p.Base, p.Module
 }
 
-// fileOffset is the offset of a mapping's byte in its source, 0 where the
-// mapping has none.
+// fileOffset returns the offset of a mapping's byte in its source, or 0 where it has
+// none.
 func fileOffset(m *engine.Mapping, a addr.Addr) uint64 {
 	if m.Source == nil {
 		return 0
@@ -132,8 +137,8 @@ func fileOffset(m *engine.Mapping, a addr.Addr) uint64 {
 	return m.OffsetOf(a)
 }
 
-// sourceName is the file that a mapping's bytes come from, "" where there is
-// none.
+// sourceName returns the name of the file that a mapping's bytes come from, or "" where
+// there is none.
 func sourceName(m *engine.Mapping) string {
 	if m.Source == nil {
 		return ""
@@ -141,16 +146,17 @@ func sourceName(m *engine.Mapping) string {
 	return m.Source.Name()
 }
 
-// shortName is a mapping's name for a line of text: the last part of a path.
+// shortName returns the name of a mapping for a line of text: the last part of a path.
 func shortName(m *engine.Mapping) string { return wording.ShortName(m.Name) }
 
-// Cache keeps what a name is turned into: hits come by the million, and their
-// names are few.
+// A Cache keeps what names are converted to: hits come by the million, and their names
+// are few.
 type Cache struct {
-	Of    func(string) string
-	known map[string]string
+	Convert func(string) string
+	known   map[string]string // what Convert has returned
 }
 
+// Get returns what Convert makes of s.
 func (c *Cache) Get(s string) string {
 	if t, ok := c.known[s]; ok {
 		return t
@@ -158,7 +164,7 @@ func (c *Cache) Get(s string) string {
 	if c.known == nil || len(c.known) > 1<<16 {
 		c.known = map[string]string{}
 	}
-	t := c.Of(s)
+	t := c.Convert(s)
 	c.known[s] = t
 	return t
 }

@@ -11,39 +11,40 @@ import (
 	"vscan/internal/wording"
 )
 
-// table writes rows of one kind, in text, jsonl or csv. The columns of a kind
-// and their order never change.
-type table struct {
+// A Table writes rows of one kind in text, jsonl or csv. The columns of a kind and
+// their order never change.
+type Table struct {
 	out     *console.Output
 	format  string
-	kind    string // the type that jsonl lines have
-	columns []string
-	widths  []int // at a terminal; negative aligns to the right
-	json    *JsonlReporter
+	kind    string   // the type of lines of jsonl
+	columns []string // the names of the columns
+	widths  []int    // of the columns at a terminal; a negative one aligns to the right
+	json    *JSONLReporter
 	text    *textReporter
 	csv     *csv.Writer
-	header  bool // of csv has been written
+	header  bool // whether the header of csv has been written
 }
 
-// NewTable returns a table that is written to out.
-func NewTable(out *console.Output, format, kind string, columns []string, widths ...int) *table {
-	b := Base{Out: out}
-	return &table{
+// NewTable returns a table that writes to out. The widths are those of the first
+// columns at a terminal, and a negative width aligns to the right.
+func NewTable(out *console.Output, format, kind string, columns []string, widths ...int) *Table {
+	return &Table{
 		out: out, format: format, kind: kind, columns: columns, widths: widths,
-		json: NewJSONLReporter(b, Style{}), text: NewTextReporter(b, Style{Aligned: out.Terminal}), csv: csv.NewWriter(out),
+		json: NewJSONLReporter(out, Style{}), text: newTextReporter(out, Style{Aligned: out.ToTerminal}), csv: csv.NewWriter(out),
 	}
 }
 
-// Row writes a row: for each column an addr.Addr, uint64, digits, int64, bool, string or
-// []string, or nil where there is no value, which jsonl leaves out.
-func (r *table) Row(values ...any) error {
+// Row writes a row. It has a value for each column: an addr.Addr, uint64, Digits,
+// int64, bool, string or []string, or nil where there is no value, which jsonl leaves
+// out. In text the last columns may be missing.
+func (r *Table) Row(values ...any) error {
 	switch r.format {
 	case "jsonl":
-		r.json.Start(r.kind)
+		r.json.StartLine(r.kind)
 		for i, v := range values {
 			r.jsonValue(r.columns[i], v)
 		}
-		return r.json.Finish()
+		return r.json.FinishLine()
 	case "csv":
 		return r.record(values)
 	}
@@ -64,15 +65,17 @@ func (r *table) Row(values ...any) error {
 	return r.text.write(r.text.line)
 }
 
-// End writes what belongs to output without rows: the header of csv.
-func (r *table) End() error {
+// End writes what an output without rows has: the header of csv.
+func (r *Table) End() error {
 	if r.format == "csv" && !r.header {
 		return r.record(nil)
 	}
 	return nil
 }
 
-func (r *table) record(values []any) error {
+// record writes a row of csv, and the header in front of the first. Where values is nil
+// it writes the header alone.
+func (r *Table) record(values []any) error {
 	if !r.header {
 		r.header = true
 		r.csv.Write(r.columns)
@@ -88,18 +91,18 @@ func (r *table) record(values []any) error {
 	return r.csv.Error()
 }
 
-// csvCell is a value as a cell of csv.
+// csvCell returns a value as a cell of csv.
 func csvCell(v any) string {
 	if isNumber(v) {
 		return csvValue(textValue(v, wording.ValidUTF8))
 	}
-	return textValue(v, CsvText)
+	return textValue(v, CSVText)
 }
 
-// Digits is a number that does not fit in 64 bits, in decimal.
+// Digits is a number in decimal that may not fit in 64 bits.
 type Digits string
 
-// isNumber reports whether a value is a number, or offsets.
+// isNumber reports whether a value is a number, or the offsets of a chain.
 func isNumber(v any) bool {
 	switch v.(type) {
 	case uint64, int64, Digits, []string:
@@ -108,6 +111,7 @@ func isNumber(v any) bool {
 	return false
 }
 
+// textValue returns a value as text. Strings go through clean.
 func textValue(v any, clean func(string) string) string {
 	switch v := v.(type) {
 	case nil:
@@ -130,7 +134,8 @@ func textValue(v any, clean func(string) string) string {
 	panic(fmt.Sprintf("table: a value of type %T", v))
 }
 
-func (r *table) jsonValue(key string, v any) {
+// jsonValue adds a value to the line of jsonl.
+func (r *Table) jsonValue(key string, v any) {
 	switch v := v.(type) {
 	case nil:
 	case addr.Addr:

@@ -5,27 +5,30 @@ import (
 	"strconv"
 	"strings"
 
+	"vscan/cmd/vscan/internal/console"
 	"vscan/engine"
 	"vscan/engine/addr"
 	"vscan/engine/search"
 	"vscan/internal/wording"
 )
 
-// textReporter writes one hit a line: address, pattern, module or mapping + offset, the
-// bytes, and of a number its value. The columns are separated by tabs, and aligned at a terminal.
+// textReporter writes one hit a line: its address, its pattern, its module or mapping
+// with the offset there, its bytes, and of a number its value. The columns are
+// separated by tabs, or aligned at a terminal.
 type textReporter struct {
-	Base
+	base
 	Style
 	names  Cache
 	line   []byte
-	module string // whose build-id the last line told, or an earlier one
+	module string // the build-id and the name of the file whose build-id was told last
 }
 
-func NewTextReporter(b Base, s Style) *textReporter {
-	return &textReporter{Base: b, Style: s, names: Cache{Of: wording.Printable}}
+// newTextReporter returns a reporter that writes text to out.
+func newTextReporter(out *console.Output, s Style) *textReporter {
+	return &textReporter{base: base{out: out}, Style: s, names: Cache{Convert: wording.Printable}}
 }
 
-// The colours of the terminal, as grep has them.
+// The colours at a terminal are those of grep.
 const (
 	colorAddr    = "\x1b[36m"
 	colorPattern = "\x1b[35m"
@@ -34,8 +37,8 @@ const (
 	colorOff     = "\x1b[0m"
 )
 
-// field appends a column and what separates it from the next one. A width that
-// is negative aligns to the right.
+// field appends a column and what separates it from the next one. A negative width
+// aligns to the right.
 func (r *textReporter) field(color, s string, width int) {
 	pad := 0
 	if r.Aligned {
@@ -55,12 +58,14 @@ func (r *textReporter) field(color, s string, width int) {
 	r.pad(2)
 }
 
+// pad appends n blanks.
 func (r *textReporter) pad(n int) {
 	for range n {
 		r.line = append(r.line, ' ')
 	}
 }
 
+// colored appends s in a colour, if there are to be colours.
 func (r *textReporter) colored(color, s string) {
 	if color == "" || !r.Color {
 		r.line = append(r.line, s...)
@@ -73,7 +78,7 @@ func (r *textReporter) colored(color, s string) {
 
 func (r *textReporter) Hit(h *search.Hit) error {
 	r.line = r.line[:0]
-	if r.Several {
+	if r.NameImages {
 		r.field("", r.names.Get(r.target.Arg), 0)
 	}
 	r.at(h.Addr)
@@ -89,8 +94,9 @@ func (r *textReporter) Hit(h *search.Hit) error {
 	return r.write(r.line)
 }
 
-// contents appends what the hit holds: its bytes, as far as they print, and a
-// number's value in a column of its own; or its characters, tabs and all.
+// contents appends what a hit holds. Of a run of characters that is the run, tabs
+// included; of other hits it is their bytes, with dots for those that do not print, and
+// the value of a number in a column of its own.
 func (r *textReporter) contents(h *search.Hit) {
 	shown := h.Value
 	if !h.Run {
@@ -112,11 +118,11 @@ func (r *textReporter) contents(h *search.Hit) {
 	}
 }
 
-// dump appends the surroundings of a hit, as far as they are there, in whole
-// lines of a hexdump; of a hit that is longer than maxShown, which only runs of
-// characters are, those of its beginning.
+// dump appends a hexdump of a hit and of what lies around it, as far as it is there, in
+// whole lines. Of a hit that is longer than MaxHitBytes, which only runs of characters
+// are, it shows the beginning.
 func (r *textReporter) dump(h engine.Hit) {
-	h.Len = min(h.Len, MaxShown)
+	h.Len = min(h.Len, MaxHitBytes)
 	first, ok := h.Addr.Sub(r.Context)
 	if !ok {
 		first = 0
@@ -127,17 +133,18 @@ func (r *textReporter) dump(h engine.Hit) {
 	}
 	match := addr.Range{First: h.Addr, Last: h.Addr + addr.Addr(h.Len-1)}
 	d := Hexdump{match: match, color: r.Color}
-	d.read(r.target.Space, addr.Range{First: first.AlignDown(DumpLine), Last: last | (DumpLine - 1)})
+	d.read(r.target.Space, addr.Range{First: first.AlignDown(BytesPerLine), Last: last | (BytesPerLine - 1)})
 	r.line = append(d.Lines(r.line), '\n')
 }
 
+// End writes the number of hits of each pattern if nothing but these is written.
 func (r *textReporter) End(s *search.Summary) {
-	if !r.Counts {
+	if !r.CountsOnly {
 		return
 	}
 	for i, name := range s.Names {
 		r.line = r.line[:0]
-		if r.Several {
+		if r.NameImages {
 			r.field("", r.names.Get(s.Image), 0)
 		}
 		r.field("", strconv.FormatUint(s.Counts[i], 10), 0)
@@ -147,11 +154,11 @@ func (r *textReporter) End(s *search.Summary) {
 	}
 }
 
-// Rule writes "rule", its name, its tags and, if it matches in a mapping alone,
-// which; and its file where there are several.
+// Rule writes the word rule, the rule's name, its tags, the mapping if it matches in
+// one mapping alone, and the rule's file if there are several files.
 func (r *textReporter) Rule(m *search.RuleMatch) error {
 	r.line = r.line[:0]
-	if r.Several {
+	if r.NameImages {
 		r.field("", r.names.Get(r.target.Arg), 0)
 	}
 	r.field("", "rule", 18)
@@ -163,7 +170,7 @@ func (r *textReporter) Rule(m *search.RuleMatch) error {
 		r.field("", "", 0)
 		r.line = append(r.line, m.Mapping.First.String()...)
 	}
-	if r.Files {
+	if r.NameRuleFiles {
 		r.field("", "", 0)
 		r.line = append(r.line, r.names.Get(m.File)...)
 	}
@@ -171,14 +178,15 @@ func (r *textReporter) Rule(m *search.RuleMatch) error {
 	return r.write(r.line)
 }
 
+// Interval writes a mapping. The build-id of a file stands in its first line only.
 func (r *textReporter) Interval(v engine.Interval) error {
 	m := v.Mapping
 	perm := m.Perm.String()
 	if perm == "" {
-		perm = "???" // the image does not say
+		perm = "???" // the image does not tell the permissions
 	}
 	r.line = r.line[:0]
-	if r.Layers {
+	if r.LayerNumbers {
 		r.field("", strconv.Itoa(v.Layer), -4)
 	}
 	r.field(colorAddr, v.First.String(), 18)

@@ -114,7 +114,7 @@ func patternSum(s *search.Summary, by []uint64) (sum uint64, of string, first in
 // beyond --max-match are not looked for.
 func (a *commands) noteEndless(f *searchFlags) {
 	n, first := uint64(0), ""
-	for _, p := range f.Patterns {
+	for _, p := range f.AllPatterns() {
 		if p.Endless() {
 			if n++; n == 1 {
 				first = p.Name

@@ -32,7 +32,7 @@ func (a *commands) explain(f *searchFlags, pats []patterns.Pattern, images []str
 			return cli.NameFlags(err)
 		}
 		about.Mapping = nil
-		return a.explainIn(f, pats, about)
+		return a.explainIn(f, f.AllPatterns(), about)
 	}
 	for _, arg := range images {
 		err := func() error {
@@ -46,7 +46,7 @@ func (a *commands) explain(f *searchFlags, pats []patterns.Pattern, images []str
 			}
 			about, err := f.Target(t)
 			if err == nil {
-				err = a.explainIn(f, pats, about)
+				err = a.explainIn(f, f.AllPatterns(), about)
 			}
 			if err != nil {
 				return cli.InImage(arg, cli.NameFlags(err))

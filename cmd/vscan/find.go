@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -98,7 +97,7 @@ func (a *commands) findCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			f.Rules, f.ruleFiles, f.Defined = p.rules, p.ruleFiles, p.defined
+			f.Rules, f.RulesAt, f.ruleFiles, f.Defined = p.rules, p.rulesAt, p.ruleFiles, p.defined
 			f.image.Empty = f.Rules != nil
 			if f.Rules == nil && (f.AllStrings || len(p.defines) > 0 || cmd.Flags().Changed("rule-scope")) {
 				return cli.UsageError(cmd, "--all-strings, --rule-scope and -d go with YARA rules: -f FILE.yar")
@@ -217,11 +216,12 @@ type patternArgs struct {
 	noImages                     bool      // whether the command runs without an image
 
 	ruleReader
-	others int // how many patterns there are that are not from rules
+	others  int // how many patterns there are that are not from rules
+	rulesAt int // how many of them stand in front of the first file of rules
 }
 
-// split returns the patterns that flags and arguments give, and the arguments that are
-// images. The error joins what is wrong with any of the patterns. The end of the
+// split returns the patterns that flags and arguments give, besides those of rules, and
+// the arguments that are images. The error joins what is wrong with any of the patterns. The end of the
 // command's context ends the reading.
 func (p *patternArgs) split(cmd *cobra.Command, args []string) ([]patterns.Pattern, []string, error) {
 	var images []string
@@ -253,7 +253,6 @@ func (p *patternArgs) read(cmd *cobra.Command, args []string) ([]patterns.Patter
 		p.others += len(more)
 		errs = append(errs, err)
 	}
-	rulesAt := 0 // the index at which the patterns of rules stand among the others
 	errs = append(errs, p.define())
 	for _, e := range p.exprs {
 		pat, err := patterns.Parse(e)
@@ -262,7 +261,7 @@ func (p *patternArgs) read(cmd *cobra.Command, args []string) ([]patterns.Patter
 	for _, name := range p.files {
 		if arg, ok := ruleArgOf(name); ok {
 			if len(p.ruleArgs) == 0 {
-				rulesAt = len(pats)
+				p.rulesAt = len(pats)
 			}
 			errs = append(errs, p.add(arg))
 			continue
@@ -281,9 +280,6 @@ func (p *patternArgs) read(cmd *cobra.Command, args []string) ([]patterns.Patter
 		add(set.Patterns())
 	}
 	errs = append(errs, p.finish())
-	if p.rules != nil {
-		pats = slices.Insert(pats, rulesAt, p.rules.Patterns()...)
-	}
 	return pats, args, errors.Join(errs...)
 }
 

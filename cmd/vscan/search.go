@@ -139,6 +139,9 @@ func (a *commands) search(ctx context.Context, f *searchFlags, pats []patterns.P
 	if err := f.complete(); err != nil {
 		return err
 	}
+	if err := f.image.Check(); err != nil {
+		return err
+	}
 	f.fillQuery(pats)
 	s := &searching{commands: a, f: f}
 	if !f.quiet {

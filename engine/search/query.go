@@ -21,10 +21,10 @@ import (
 // zero value of each field asks for the usual. A Query is not changed by a search, and
 // may run any number of times, also several times at once.
 type Query struct {
-	// Patterns is what is searched for, besides the strings of Rules. Where the patterns
-	// of Rules (Rules.Patterns) stand among them, names and counts are in that order;
-	// where they do not, they are put in front.
+	// Patterns is what is searched for, besides the strings of Rules. In names and counts
+	// the first RulesAt of them stand in front of these, the others behind.
 	Patterns []patterns.Pattern
+	RulesAt  int
 
 	// Rules, if not nil, are asked once the hits of their strings are known. PerMapping
 	// asks them of each mapping by itself, where a match ends with the mapping, and not
@@ -167,21 +167,12 @@ func (s *Search) Bytes() uint64 { return s.scanner.Bytes() }
 // runs.
 func (s *Search) Progress() *engine.Progress { return s.opt.Progress }
 
-// AllPatterns returns the patterns that are searched for, the strings of rules
-// included.
+// AllPatterns returns what is searched for, with the strings of rules.
 func (q *Query) AllPatterns() []patterns.Pattern {
 	if q.Rules == nil {
 		return q.Patterns
 	}
-	names := map[string]bool{}
-	for _, p := range q.Patterns {
-		names[p.Name] = true
-	}
-	of := q.Rules.Patterns()
-	if slices.ContainsFunc(of, func(p patterns.Pattern) bool { return names[p.Name] }) {
-		return q.Patterns
-	}
-	return slices.Concat(of, q.Patterns)
+	return slices.Concat(q.Patterns[:q.RulesAt], q.Rules.Patterns(), q.Patterns[q.RulesAt:])
 }
 
 // Target returns what patterns have to know of an image and of the query to be

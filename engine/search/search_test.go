@@ -98,7 +98,7 @@ func TestSink(t *testing.T) {
 	for i, line := range want {
 		r := recorder{fail: line}
 		sum, err := q.Run(context.Background(), img, &r)
-		if !errors.Is(err, errSink) || sum == nil || !slices.Equal(r.lines, want[:i+1]) {
+		if !errors.Is(err, errSink) || sum == nil || !slices.Equal(r.lines, want[:i+1]) || sum.Stopped != (i < len(want)-1) {
 			t.Errorf("failing at %q: %q, %+v, %v", line, r.lines, sum, err)
 		}
 	}

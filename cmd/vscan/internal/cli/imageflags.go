@@ -52,9 +52,6 @@ func formatNames() (names []string) {
 // options returns what the flags say as plain values.
 func (f *ImageFlags) options() (layered.Options, error) {
 	o := f.Options
-	if o.Sysroot != "" && o.Modules {
-		return o, errors.New("--modules takes files from their paths, --sysroot from a folder: give one of them")
-	}
 	if f.Word != "" {
 		o.WordSize, _ = strconv.Atoi(f.Word)
 	}
@@ -68,9 +65,20 @@ func (f *ImageFlags) options() (layered.Options, error) {
 	return o, nil
 }
 
+// Check returns what is wrong with the flags whatever the image is.
+func (f *ImageFlags) Check() error {
+	if f.Sysroot != "" && f.Modules {
+		return errors.New("--modules takes files from their paths, --sysroot from a folder: give one of them")
+	}
+	return nil
+}
+
 // Open opens the image that an argument names. Errors name the flags that they are
 // about.
 func (f *ImageFlags) Open(arg string) (*layered.Image, error) {
+	if err := f.Check(); err != nil {
+		return nil, err
+	}
 	o, err := f.options()
 	if err != nil {
 		return nil, err

@@ -173,8 +173,8 @@ func isEmpty(d fs.DirEntry) bool {
 	return err == nil && info.Size() == 0
 }
 
-// withoutPath returns the cause of an error about a path, which the path is not part
-// of.
+// withoutPath returns an error about a path without the path, which is relative to the
+// folder: callers put the whole path in front.
 func withoutPath(err error) error {
 	var e *fs.PathError
 	if errors.As(err, &e) {
@@ -183,10 +183,10 @@ func withoutPath(err error) error {
 	return err
 }
 
-// passOver reports whether a file that was found below a folder is not searched, by
-// what came of opening it: t or err. It counts such a file, and closes it if it is
-// open. A dump of a format that is not read makes the search incomplete at once; a
-// container, which may hold a dump, does so in settle, where nothing was found.
+// passOver reports whether a file that was found below a folder is not searched; t and
+// err are what came of opening it. It counts such a file, and closes it if it is open.
+// A dump of a format that is not read makes the search incomplete at once. A container,
+// which may hold a dump, does so in settle, and only where nothing was found.
 func (s *searching) passOver(path string, t *layered.Image, err error) bool {
 	var unread *image.UnsupportedError
 	switch {
@@ -209,8 +209,8 @@ func (s *searching) passOver(path string, t *layered.Image, err error) bool {
 // maxTold is the most files of formats that are not read that are told one by one.
 const maxTold = 20
 
-// noteTally tells how the search of folders went, and at a terminal also how one of
-// several images did.
+// noteTally tells how the search of folders went, and at a terminal also how the search
+// of several images went.
 func (s *searching) noteTally() {
 	if s.f.quiet || !s.f.recursive && !(s.f.several && s.f.format == "text" && s.Interactive()) {
 		return
@@ -237,8 +237,9 @@ func (s *searching) noteTally() {
 	s.Note("%s", line)
 }
 
-// settle makes the outcome incomplete where a folder may hold an image that was not
-// looked at and nothing was found, for then it is not known that there is nothing.
+// settle makes the outcome incomplete where nothing was found and folders have files
+// that may be images and were not looked at, for then it is not known that there is
+// nothing.
 func (s *searching) settle() {
 	if s.f.recursive && !s.Found && (s.searched == 0 || s.numberOf(skipUnread) > 0) {
 		s.Incomplete = true

@@ -54,8 +54,8 @@ func misspelt(s string) string {
 	return misnamed(s)
 }
 
-// isListFile reports whether a file has this name, or whether a list of patterns could
-// have it.
+// isListFile reports whether there is a file of this name, or whether the name looks
+// like that of a list of patterns.
 func isListFile(name string) bool {
 	if info, err := os.Stat(name); err == nil && info.Mode().IsRegular() {
 		return true
@@ -94,8 +94,8 @@ var otherNames = map[string]string{
 var kindNames = []string{"text", "hex", "re", "ptr", "aes", "u8", "u16", "u32", "u64", "i8", "i16", "i32", "i64", "f32", "f64"}
 
 // meantKind returns the kind that a word probably stands for, or "". It knows other
-// names of kinds, takes the case of letters for nothing, and allows one slip in a kind
-// of three letters and more.
+// names of kinds, ignores the case of letters, and allows one slip in a kind of three
+// letters and more.
 func meantKind(word string) string {
 	lower := strings.ToLower(word)
 	if kind, ok := otherNames[lower]; ok {

@@ -65,8 +65,8 @@ func factAdvice(what patterns.Fact) string {
 	return ""
 }
 
-// insteadAdvice returns, in the form of arguments, what to open instead of a file, or
-// as what to open it.
+// insteadAdvice returns what to open instead of a file, or how else to open it, in the
+// form of arguments.
 func insteadAdvice(e *image.UnsupportedError) string {
 	switch {
 	case e.Layers != nil:
@@ -97,8 +97,8 @@ func rawAdvice(e *image.UnsupportedError) string {
 	return ", or " + e.RawHelps + " with --image-format raw"
 }
 
-// spaceAdvice returns how to get an address space of a file that has not the one asked
-// for.
+// spaceAdvice returns what to do where an image does not have the address space that
+// was asked for.
 func spaceAdvice(e *image.SpaceError) string {
 	var ways []string
 	if e.BaseHelps {

@@ -49,9 +49,9 @@ const (
 	lineEvery = time.Second
 )
 
-// StartBar returns a bar for a search of so many images, which is shown from now on:
-// where when is always, or where it is auto, standard error is a terminal and quiet is
-// false. Otherwise it returns nil.
+// StartBar returns a bar for a search of so many images, and shows it from now on. If
+// when is always it is shown, and if when is auto it is shown if standard error is a
+// terminal and quiet is false. Otherwise StartBar returns nil.
 func (a *App) StartBar(when string, quiet bool, images int) *Bar {
 	terminal := console.IsTerminal(a.Err)
 	wanted := terminal && !quiet && os.Getenv("TERM") != "dumb"
@@ -114,7 +114,7 @@ func (b *Bar) run() {
 	}
 }
 
-// Finish takes the bar away. The bar is not used afterwards.
+// Finish takes the bar away. No method of the bar is called afterwards.
 func (b *Bar) Finish() {
 	if b == nil {
 		return

@@ -19,7 +19,8 @@ func UsageError(cmd *cobra.Command, format string, args ...any) error {
 }
 
 // NoSuchCommand returns an error if there are arguments. It is the check of arguments
-// of a command that has others below it, since what names one of those never gets here.
+// of a command that has others below it: an argument that names one of these runs that
+// one, and the check is not asked.
 func NoSuchCommand(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil

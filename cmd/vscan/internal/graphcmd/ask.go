@@ -65,8 +65,9 @@ that it holds, and the place of that.`,
 	return cmd
 }
 
-// askGraph prints the edges that ask yields for each range of a target. With into, text
-// has how far into the range an edge leads.
+// askGraph prints the edges that ask yields for each range of a target. If into is set,
+// each line of text ends with the distance of the edge's target from the start of the
+// range.
 func (a *commands) askGraph(args []string, format string, most uint64, into bool, ask func(*graph.Graph, addr.Range) iter.Seq2[graph.Edge, error]) error {
 	g, err := a.openGraph(args[0])
 	if err != nil {

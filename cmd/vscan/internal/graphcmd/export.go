@@ -34,7 +34,7 @@ most --hops references away from --target, whichever way these lead. A node is a
 unit of memory (--unit), and there are at most 50,000 links: no program draws
 more.`
 
-// maxLinks is the most links that a neighbourhood may have to be written.
+// maxLinks is the most links of a neighbourhood; one that has more is refused.
 const maxLinks = 50000
 
 func (a *commands) exportCommand() *cobra.Command {
@@ -124,7 +124,7 @@ type edgeWriter interface {
 	end() error                                       // writes what is left
 }
 
-// WriteEdges writes to to the edges that lead into ranges, in a format: csv, jsonl or
+// WriteEdges writes the edges that lead into ranges, in a format: csv, jsonl or
 // parquet.
 func WriteEdges(ctx context.Context, to io.Writer, g *graph.Graph, ranges []addr.Range, format string) error {
 	switch format {
@@ -251,8 +251,8 @@ func quoteCSV(s string) string {
 	return `"` + strings.ReplaceAll(s, `"`, `""`) + `"`
 }
 
-// writeNeighbourhood writes to to what lies at most hops references away from ranges,
-// as dot or graphml.
+// writeNeighbourhood writes what lies at most hops references away from ranges, as dot
+// or graphml.
 func writeNeighbourhood(ctx context.Context, to io.Writer, g *graph.Graph, ranges []addr.Range, format string, hops int, unit uint64, workers int) error {
 	f, err := g.Forward(ctx, workers)
 	if err != nil {

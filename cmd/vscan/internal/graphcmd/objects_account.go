@@ -188,10 +188,9 @@ func arenaName(a *heap.Arena) string {
 }
 
 // absentData returns how many bytes of memory that may be written are not in the image.
-// Reported as written is whether these include the stack or the heap, which every
-// program has written to, and of which nothing is present: then the image was made
-// without them. Other such memory may never have been touched, and kernels leave that
-// out.
+// written is true if nothing of the stack or nothing of the heap is in it: every
+// program has written to these, so the image was made without them. Other such memory
+// may never have been touched, which kernels leave out of a core.
 func absentData(g *graph.Graph) (n uint64, written bool) {
 	absent, present := map[string]bool{}, map[string]bool{}
 	for _, r := range g.Regions() {
@@ -211,8 +210,8 @@ func absentData(g *graph.Graph) (n uint64, written bool) {
 }
 
 // stacksMissing returns how many threads have a stack pointer that leads to no memory
-// of the image. A thread that has run over the end of its stack counts as one that has
-// a stack, if the end is near.
+// of the image. A thread that has run over the end of its stack does not count if the
+// end is near.
 func (q *objectsQuestion) stacksMissing() (n int) {
 	const near = 1 << 20
 	regions := q.g.Regions()

@@ -6,8 +6,8 @@ import (
 	"vscan/engine/heap"
 )
 
-// Of an arena that was refused objects are missing, unless it is memory that only lies where
-// an arena could lie.
+// An arena that was refused lacks objects, unless nothing speaks for its being an arena but
+// the place where it lies.
 func TestLacks(t *testing.T) {
 	for _, c := range []struct {
 		name  string

@@ -21,7 +21,8 @@ type Hexdump struct {
 	color bool         // whether they are
 }
 
-// BytesPerLine is the number of bytes on a line; a line begins at a multiple of it.
+// BytesPerLine is the number of bytes on a line. The address of a line is a multiple of
+// it.
 const BytesPerLine = 16
 
 // read fills the dump with the bytes of r that can be read.

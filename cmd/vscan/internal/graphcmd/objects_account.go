@@ -188,7 +188,7 @@ func arenaName(a *heap.Arena) string {
 }
 
 // absentData returns how many bytes of memory that may be written are not in the image.
-// written is true if nothing of the stack or nothing of the heap is in it: every
+// written is true if the stack or the heap is in it as absent memory only: every
 // program has written to these, so the image was made without them. Other such memory
 // may never have been touched, which kernels leave out of a core.
 func absentData(g *graph.Graph) (n uint64, written bool) {

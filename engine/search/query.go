@@ -8,7 +8,6 @@ import (
 
 	"vscan/engine"
 	"vscan/engine/addr"
-
 	"vscan/engine/image/layered"
 	"vscan/engine/simd"
 	"vscan/engine/where"
@@ -134,8 +133,12 @@ type Search struct {
 }
 
 // Prepare compiles the query for an image. Errors are a *RangeError, a *ChoiceError,
-// ErrNoWord, those of patterns.Compile and engine.Compile, and that of ctx.
+// ErrNoWord, those of patterns.Compile and engine.Compile, and that of ctx. A RulesAt that
+// is no number of Patterns is one, too.
 func (q *Query) Prepare(ctx context.Context, img *layered.Image) (*Search, error) {
+	if q.RulesAt < 0 || q.RulesAt > len(q.Patterns) {
+		return nil, fmt.Errorf("the strings of rules cannot stand behind %d of %d patterns", q.RulesAt, len(q.Patterns))
+	}
 	about, err := q.Target(img)
 	if err != nil {
 		return nil, err
@@ -167,7 +170,8 @@ func (s *Search) Bytes() uint64 { return s.scanner.Bytes() }
 // runs.
 func (s *Search) Progress() *engine.Progress { return s.opt.Progress }
 
-// AllPatterns returns what is searched for, with the strings of rules.
+// AllPatterns returns what is searched for, with the strings of rules. RulesAt has to be
+// from 0 to the number of Patterns.
 func (q *Query) AllPatterns() []patterns.Pattern {
 	if q.Rules == nil {
 		return q.Patterns

@@ -36,7 +36,8 @@ type ruleRun struct {
 	next  func() (engine.Interval, bool)
 	stop  func()
 	scope engine.Interval
-	more  bool
+	more  bool  // whether there is such a mapping
+	err   error // with PerMapping: why no further mapping is evaluated
 }
 
 // newRuleRun returns what evaluates the rules of a run that is about to begin.
@@ -176,10 +177,14 @@ func (r *ruleRun) show(h engine.Hit) bool {
 	return true
 }
 
-// endScope evaluates the rules for the current mapping, and goes on to the next one.
+// endScope evaluates the rules for the current mapping, and goes on to the next one, or
+// to none after an error.
 func (r *ruleRun) endScope(ctx context.Context) {
 	scope := r.scope
-	r.evaluate(ctx, &scope)
+	if r.err = r.evaluate(ctx, &scope); r.err != nil {
+		r.more = false
+		return
+	}
 	r.scope, r.more = r.next()
 }
 
@@ -195,10 +200,10 @@ func (r *ruleRun) finish(ctx context.Context) error {
 	if r.next == nil {
 		return r.evaluate(ctx, nil)
 	}
-	for r.more && ctx.Err() == nil && r.to.err == nil {
+	for r.more && ctx.Err() == nil {
 		r.endScope(ctx)
 	}
-	return ctx.Err()
+	return cmp.Or(r.err, ctx.Err())
 }
 
 // evaluate hands on the rules that match in a mapping, or in the image if the mapping

@@ -59,7 +59,6 @@ type running struct {
 }
 
 // newRunning returns a run that has found nothing yet.
-
 func (s *Search) newRunning(ctx context.Context, sink Sink) *running {
 	r := &running{Search: s, to: guard{sink: sink}, sum: newSummary(s.img, s.set, s.q.names()), view: s.viewer(ctx)}
 	if s.q.Rules != nil {
@@ -87,7 +86,7 @@ func (r *running) scan(ctx context.Context) (engine.Stats, error) {
 			return true
 		}
 		if r.rules != nil && r.rules.take(ctx, h) {
-			return r.to.err == nil && (!q.AllStrings || r.rules.show(h))
+			return r.rules.err == nil && (!q.AllStrings || r.rules.show(h))
 		}
 		k := sum.first[h.Pattern]
 		n := sum.Counts[k]

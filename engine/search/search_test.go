@@ -297,3 +297,46 @@ func (s *addresses) Hit(h *Hit) error {
 	s.all = append(s.all, h.Addr)
 	return nil
 }
+
+// Where rules are to stand among patterns that there are not is an error.
+func TestRulesAt(t *testing.T) {
+	img, rules := imageOf(t, "one two one"), rulesOf(t, `rule one { strings: $a = "one" condition: $a }`)
+	for at, want := range map[int][]string{0: {"one.$a", "x", "y"}, 1: {"x", "one.$a", "y"}, 2: {"x", "y", "one.$a"}, 3: nil, -1: nil} {
+		q := Query{Patterns: parsed(t, "x=text:x", "y=text:y"), Rules: rules, RulesAt: at}
+		sum, err := q.Run(context.Background(), img, nil)
+		if want == nil && err == nil || want != nil && (err != nil || !slices.Equal(sum.Names, want)) {
+			t.Errorf("at %d: %+v, %v, want %q", at, sum, err, want)
+		}
+	}
+}
+
+// With mappings asked one by one, an error of a sink ends the search as well.
+func TestSinkFailsInMapping(t *testing.T) {
+	var ms []engine.Mapping
+	for i := range 3 {
+		m, err := engine.BytesMapping(fmt.Sprint(i), addr.Addr(0x1000*(i+1)), []byte("one two"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ms = append(ms, m)
+	}
+	space, err := engine.NewSpace(ms...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := Query{Rules: rulesOf(t, `rule one { strings: $a = "one" condition: $a }`), PerMapping: true}
+	var whole recorder
+	if sum, err := q.Run(context.Background(), layered.Of("memory", space), &whole); err != nil || sum.Rules.Matched != 3 || len(whole.lines) != 8 {
+		t.Fatalf("%+v, %v, %q", sum, err, whole.lines)
+	}
+	for i, line := range whole.lines[1:7] {
+		r := recorder{fail: line}
+		if line == "rule one" {
+			continue // there are three of them
+		}
+		sum, err := q.Run(context.Background(), layered.Of("memory", space), &r)
+		if !errors.Is(err, errSink) || !sum.Stopped || len(r.lines) != i+2 {
+			t.Errorf("failing at %q: %+v, %v, %q", line, sum, err, r.lines)
+		}
+	}
+}

@@ -41,10 +41,10 @@ arm64:
 	CGO_ENABLED=0 GOARCH=arm64 $(GO) test -short -exec qemu-aarch64-static ./engine/addr ./engine/segtree ./engine/shard ./engine/simd/... ./engine ./patterns/...
 
 cross:
-	for os in linux darwin windows; do for arch in amd64 arm64; do \
-	  echo "$$os/$$arch"; \
-	  CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch $(GO) build -o /dev/null ./... && \
-	  CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch $(GO) vet ./... || exit 1; done; done
+	for target in linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64; do \
+	  echo $$target; \
+	  export CGO_ENABLED=0 GOOS=$${target%/*} GOARCH=$${target#*/}; \
+	  $(GO) build -o /dev/null ./... && $(GO) vet ./... || exit 1; done
 
 # Each target for FUZZTIME; a package is fuzzed target by target.
 fuzz:

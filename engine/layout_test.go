@@ -18,7 +18,7 @@ import (
 // imports has the packages of vscan that a package may import. A package that is not
 // listed may import none.
 var imports = map[string][]string{
-	"vscan/engine/segtree":       {"addr"},
+	"vscan/engine/segtree":       {"addr", "interrupt"},
 	"vscan/engine/shard":         {"segtree", "addr"},
 	"vscan/engine/simd":          {"addr"},
 	"vscan/engine/simd/sets":     {"simd"},
@@ -26,8 +26,9 @@ var imports = map[string][]string{
 	"vscan/patterns":             {"automaton", "addr"},
 	"vscan/patterns/sets":        {"patterns"},
 	"vscan/patterns/yara":        {"patterns", "automaton", "addr"}, // its regular expressions are not RE2's
-	"vscan/engine":               {"segtree", "shard", "simd", "sets", "patterns", "addr"},
+	"vscan/engine":               {"segtree", "shard", "simd", "sets", "patterns", "addr", "interrupt"},
 	"vscan/internal/mmap":        nil,
+	"vscan/internal/interrupt":   nil,
 	"vscan/engine/image":         {"engine", "patterns", "addr"}, // what patterns have to know of an image
 	// Each format has a package, which stands on image, input and magic; formats is
 	// the door.

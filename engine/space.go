@@ -9,6 +9,7 @@
 // adding makes a new space, and the old one stays valid.
 //
 //	NewSpace, Space.Add, Space.AddUnder   lay mappings over one another
+//	Space.Index                           what lookups need, built ahead, if a context lets it
 //	BytesMapping                          bytes in memory as a mapping
 //	BytesSource, ReaderSource, formats.Open  what a mapping's bytes come from
 //	Space.At, Space.State                 the mapping at an address or that it is a hole, and how far that holds
@@ -73,6 +74,7 @@
 package engine
 
 import (
+	"context"
 	"fmt"
 	"iter"
 	"slices"
@@ -82,16 +84,18 @@ import (
 
 	"vscan/engine/addr"
 	"vscan/engine/segtree"
+	"vscan/internal/interrupt"
 )
 
 // A Space is an address space: mappings laid over one another. It is immutable and safe for
 // concurrent use.
 //
 // The index, which tells what shows at an address, is built when it is first needed, so that adding
-// a million mappings one by one costs no more than adding them at once.
+// a million mappings one by one costs no more than adding them at once. Of millions of mappings that
+// takes seconds: [Space.Index] builds it when it is called, and can be interrupted.
 type Space struct {
-	layers atomic.Pointer[layers]
-	once   sync.Once // builds layers.index
+	layers   atomic.Pointer[layers]
+	building sync.Mutex // held while layers.index is built
 
 	placesOnce sync.Once
 	places     *Places
@@ -144,48 +148,97 @@ type index struct {
 
 // ix returns the index, which it builds when it is first called.
 func (s *Space) ix() *index {
-	s.once.Do(func() {
-		x := &index{}
-		var above, below [][]Mapping // from those laid last to those laid first
-		for t := s; t != nil; {
-			l := t.layers.Load()
-			switch {
-			case l.index != nil: // the index has all mappings of the parents too
-				below = append(below, l.index.mappings[:l.index.unders])
-				above = append(above, l.index.mappings[l.index.unders:])
-			case l.under:
-				lowestFirst := slices.Clone(l.added)
-				slices.Reverse(lowestFirst)
-				below = append(below, lowestFirst)
-			default:
-				above = append(above, l.added)
-			}
-			t = l.parent
-		}
-		for _, b := range below { // the mappings that were laid under last are the lowest
-			x.mappings = append(x.mappings, b...)
-		}
-		x.unders = len(x.mappings)
-		for _, a := range slices.Backward(above) {
-			x.mappings = append(x.mappings, a...)
-		}
-		x.build()
-		s.layers.Store(&layers{index: x})
-	})
+	if x := s.layers.Load().index; x != nil {
+		return x
+	}
+	if err := s.Index(context.Background()); err != nil {
+		panic(err) // INVARIANT: the background never ends
+	}
 	return s.layers.Load().index
 }
 
-func (x *index) build() {
+// Index builds the index that all lookups use, unless there is one already. Without it, the first
+// lookup does so, however long that takes. Once ctx has ended, the error wraps that of ctx; the
+// space is as good as it was.
+func (s *Space) Index(ctx context.Context) error {
+	if s.layers.Load().index != nil {
+		return nil
+	}
+	s.building.Lock()
+	defer s.building.Unlock()
+	if s.layers.Load().index != nil {
+		return nil
+	}
+	x := s.stack()
+	if err := x.build(ctx); err != nil {
+		return fmt.Errorf("the index of %d mappings was not built: %w", len(x.mappings), err)
+	}
+	s.layers.Store(&layers{index: x})
+	return nil
+}
+
+// stack returns an index that has the mappings of the space, and nothing built of them.
+func (s *Space) stack() *index {
+	x := &index{}
+	var above, below [][]Mapping // from those laid last to those laid first
+	for t := s; t != nil; {
+		l := t.layers.Load()
+		switch {
+		case l.index != nil: // the index has all mappings of the parents too
+			below = append(below, l.index.mappings[:l.index.unders])
+			above = append(above, l.index.mappings[l.index.unders:])
+		case l.under:
+			lowestFirst := slices.Clone(l.added)
+			slices.Reverse(lowestFirst)
+			below = append(below, lowestFirst)
+		default:
+			above = append(above, l.added)
+		}
+		t = l.parent
+	}
+	for _, b := range below { // the mappings that were laid under last are the lowest
+		x.mappings = append(x.mappings, b...)
+	}
+	x.unders = len(x.mappings)
+	for _, a := range slices.Backward(above) {
+		x.mappings = append(x.mappings, a...)
+	}
+	return x
+}
+
+// build builds the trees of the index. The error is that of ctx.
+func (x *index) build(ctx context.Context) (err error) {
 	ranges := make([]addr.Range, len(x.mappings))
 	for i := range x.mappings {
 		ranges[i] = x.mappings[i].Range
 	}
-	x.over = segtree.New(ranges[x.unders:])
-	if x.unders > 0 {
-		x.bottom = segtree.New(ranges[:x.unders])
+	if x.over, err = segtree.New(ctx, ranges[x.unders:]); err != nil {
+		return err
 	}
-	saved, layer := x.savedUnder()
+	if x.unders > 0 {
+		if x.bottom, err = segtree.New(ctx, ranges[:x.unders]); err != nil {
+			return err
+		}
+	}
+	saved, layer, err := x.savedUnder(ctx)
+	if err != nil {
+		return err
+	}
+	watch := interrupt.New(ctx)
 	x.shows = segtree.NewPartition(func(yield func(addr.Addr, int32) bool) {
+		for first, owner := range x.showing(saved, layer) {
+			if watch.Step(1) != nil || !yield(first, owner) {
+				return
+			}
+		}
+	})
+	return ctx.Err() // where that has ended, the partition may end early
+}
+
+// showing yields the first address of each interval, and the mapping that shows there. saved and
+// layer are those of savedUnder.
+func (x *index) showing(saved *segtree.Tree, layer []int32) iter.Seq2[addr.Addr, int32] {
+	return func(yield func(addr.Addr, int32) bool) {
 		for r, owner := range x.over.Shows().Intervals(addr.All) {
 			if owner != segtree.None {
 				owner += int32(x.unders)
@@ -222,12 +275,13 @@ func (x *index) build() {
 				}
 			}
 		}
-	})
+	}
 }
 
 // savedUnder returns the tree of those of mappings[:unders] that are not absent, since they show
-// through those that are, and the layer of each. The tree is nil where none is absent.
-func (x *index) savedUnder() (*segtree.Tree, []int32) {
+// through those that are, and the layer of each. The tree is nil where none is absent. The error is
+// that of ctx.
+func (x *index) savedUnder(ctx context.Context) (*segtree.Tree, []int32, error) {
 	var ranges []addr.Range
 	var layer []int32
 	for i := range x.mappings[:x.unders] {
@@ -236,9 +290,10 @@ func (x *index) savedUnder() (*segtree.Tree, []int32) {
 		}
 	}
 	if len(ranges) == x.unders {
-		return nil, nil
+		return nil, nil, nil
 	}
-	return segtree.New(ranges), layer
+	tree, err := segtree.New(ctx, ranges)
+	return tree, layer, err
 }
 
 // An Interval is a range of addresses in which one mapping shows, or a hole.

@@ -35,11 +35,13 @@ package segtree
 
 import (
 	"cmp"
+	"context"
 	"iter"
 	"math"
 	"slices"
 
 	"vscan/engine/addr"
+	"vscan/internal/interrupt"
 )
 
 // A Tree is an immutable stack of ranges, safe for concurrent readers. Building
@@ -59,17 +61,22 @@ const maxRanges = math.MaxInt32/4 - 1
 
 // New builds the tree of ranges; a range's index is its layer, and the last is
 // on top. The tree keeps the slice, which must not change afterwards. New
-// panics on a range that is not valid, and on 2^29 − 1 ranges or more.
-func New(ranges []addr.Range) *Tree {
+// panics on a range that is not valid, and on 2^29 − 1 ranges or more. Its error is
+// that of ctx, once that has ended: five million ranges take seconds.
+func New(ctx context.Context, ranges []addr.Range) (*Tree, error) {
 	if len(ranges) > maxRanges {
 		panic("segtree: too many ranges")
 	}
 	t := &Tree{ranges: ranges}
+	watch := interrupt.New(ctx)
 
 	// The addresses where ranges begin, and those behind their ends,
 	// ascending.
 	events := make([]event, 0, 2*len(ranges))
 	for i, r := range ranges {
+		if err := watch.Step(1); err != nil {
+			return nil, err
+		}
 		if !r.Valid() {
 			panic("segtree: range " + r.String() + " ends before it begins")
 		}
@@ -78,7 +85,9 @@ func New(ranges []addr.Range) *Tree {
 			events = append(events, event{r.Last + 1, uint32(i)<<1 | 1})
 		}
 	}
-	slices.SortFunc(events, func(a, b event) int { return cmp.Compare(a.at, b.at) })
+	if err := interrupt.SortFunc(ctx, events, func(a, b event) int { return cmp.Compare(a.at, b.at) }); err != nil {
+		return nil, err
+	}
 
 	// The elementary intervals, and for each range those that it consists
 	// of: from included, to excluded.
@@ -95,6 +104,9 @@ func New(ranges []addr.Range) *Tree {
 		leaves[i].to = int32(distinct)
 	}
 	for _, e := range events {
+		if err := watch.Step(1); err != nil {
+			return nil, err
+		}
 		if e.at != t.cuts[len(t.cuts)-1] {
 			t.cuts = append(t.cuts, e.at)
 		}
@@ -115,6 +127,9 @@ func New(ranges []addr.Range) *Tree {
 		newest[i] = None
 	}
 	for layer, l := range leaves {
+		if err := watch.Step(1); err != nil {
+			return nil, err
+		}
 		for lo, hi := l.from+n, l.to+n; lo < hi; lo, hi = lo/2, hi/2 {
 			if lo&1 == 1 {
 				newest[lo] = int32(layer)
@@ -131,15 +146,18 @@ func New(ranges []addr.Range) *Tree {
 	}
 	t.shows = NewPartition(func(yield func(addr.Addr, int32) bool) {
 		for i, first := range t.cuts {
-			if !yield(first, newest[n+int32(i)]) {
+			if watch.Step(1) != nil || !yield(first, newest[n+int32(i)]) {
 				return
 			}
 		}
 	})
+	if err := ctx.Err(); err != nil {
+		return nil, err // the partition may end early
+	}
 
 	t.maxLast = make([]addr.Addr, len(ranges))
 	t.fillMaxLast(0, len(ranges))
-	return t
+	return t, nil
 }
 
 // An event is an address where a range begins (ref = layer·2), or the one

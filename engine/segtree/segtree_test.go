@@ -1,6 +1,8 @@
 package segtree
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"runtime"
@@ -36,7 +38,7 @@ func (m byteMap) top(i int) int32 {
 // check compares every answer of the tree with the model, whose first byte is at base.
 func check(t *testing.T, ranges []addr.Range, base addr.Addr, size int) {
 	t.Helper()
-	tree, model := New(ranges), newByteMap(size, base, ranges)
+	tree, model := build(ranges), newByteMap(size, base, ranges)
 	for i := range model {
 		a := base + addr.Addr(i)
 		layer, interval := tree.At(a)
@@ -160,7 +162,7 @@ func TestRandomLayouts(t *testing.T) {
 }
 
 func TestRunsWithinARange(t *testing.T) {
-	tree := New([]addr.Range{{First: 10, Last: 19}, {First: 15, Last: 29}, {First: 40, Last: 49}})
+	tree := build([]addr.Range{{First: 10, Last: 19}, {First: 15, Last: 29}, {First: 40, Last: 49}})
 	var got []string
 	for r, layer := range tree.Shows().Intervals(addr.Range{First: 12, Last: 44}) {
 		got = append(got, fmt.Sprint(uint64(r.First), "-", uint64(r.Last), ":", layer))
@@ -191,7 +193,7 @@ func TestBytesPerRange(t *testing.T) {
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
-	tree := New(ranges)
+	tree := build(ranges)
 	runtime.GC()
 	runtime.ReadMemStats(&after)
 	if per := float64(after.HeapAlloc-before.HeapAlloc)/n + 16; per > 100 {
@@ -205,12 +207,12 @@ func TestBytesPerRange(t *testing.T) {
 func BenchmarkBuildMillion(b *testing.B) {
 	ranges := randomRanges(1_000_000)
 	for b.Loop() {
-		New(ranges)
+		build(ranges)
 	}
 }
 
 func BenchmarkLookupMillion(b *testing.B) {
-	tree := New(randomRanges(1_000_000))
+	tree := build(randomRanges(1_000_000))
 	rnd := rand.New(rand.NewPCG(1, 2))
 	at := make([]addr.Addr, 1<<20)
 	mapped := 0
@@ -227,5 +229,50 @@ func BenchmarkLookupMillion(b *testing.B) {
 	}
 	if mapped < i/20 {
 		b.Fatalf("%d of %d lookups hit a range", mapped, i)
+	}
+}
+
+// build builds a tree without an end.
+func build(ranges []addr.Range) *Tree {
+	t, err := New(context.Background(), ranges)
+	if err != nil {
+		panic(err) // the background never ends
+	}
+	return t
+}
+
+// askedContext ends when it has been asked for its error so many times.
+type askedContext struct {
+	context.Context
+	left, asked int
+}
+
+func (c *askedContext) Err() error {
+	if c.asked++; c.asked > c.left {
+		return context.Canceled
+	}
+	return nil
+}
+
+// The build ends at whichever of its questions the context has ended, and asks no
+// more than a few times after that.
+func TestNewInterrupted(t *testing.T) {
+	ranges := randomRanges(100_000)
+	whole := &askedContext{Context: t.Context(), left: 1 << 30}
+	if _, err := New(whole, ranges); err != nil {
+		t.Fatal(err)
+	}
+	if least := 2 * len(ranges) / (1 << 13); whole.asked < least {
+		t.Fatalf("asked %d times, want %d or more", whole.asked, least)
+	}
+	for left := range whole.asked {
+		ctx := &askedContext{Context: t.Context(), left: left}
+		tree, err := New(ctx, ranges)
+		if tree != nil || !errors.Is(err, context.Canceled) {
+			t.Errorf("%v, %v after %d of %d questions", tree, err, left, whole.asked)
+		}
+		if more := ctx.asked - left; more > 3 {
+			t.Errorf("ended at question %d of %d, and asked %d more times", left, whole.asked, more)
+		}
 	}
 }

@@ -130,7 +130,7 @@ func (e *vscan) run() (time.Duration, uint64, error) {
 	begin := time.Now()
 	sc := e.scanner
 	if e.j.Mode == "file" {
-		img, err := formats.Open(e.j.path, image.Options{Format: "raw", Sequential: true})
+		img, err := formats.Open(context.Background(), e.j.path, image.Options{Format: "raw", Sequential: true})
 		if err != nil {
 			return 0, 0, err
 		}

@@ -32,15 +32,15 @@ var imports = map[string][]string{
 	"vscan/engine/image":         {"engine", "patterns", "addr"}, // what patterns have to know of an image
 	// Each format has a package, which stands on image, input and magic; formats is
 	// the door.
-	"vscan/engine/image/input":     {"image", "engine", "addr", "mmap"},
+	"vscan/engine/image/input":     {"image", "engine", "addr", "mmap", "interrupt"},
 	"vscan/engine/image/magic":     {"image", "input"},
 	"vscan/engine/image/raw":       {"image", "input", "engine", "addr"},
-	"vscan/engine/image/lime":      {"image", "input", "magic", "engine", "addr"},
-	"vscan/engine/image/vmware":    {"image", "input", "magic", "raw", "engine", "addr"}, // its memory is raw where it has no gaps
-	"vscan/engine/image/refused":   {"image", "magic", "vmware", "addr"},                 // a state file is told by the package that reads it
-	"vscan/engine/image/elf":       {"image", "input", "magic", "raw", "engine", "addr"}, // a program that has no segments is raw
-	"vscan/engine/image/core":      {"image", "input", "magic", "elf", "engine", "addr"},
-	"vscan/engine/image/proc":      {"image", "input", "elf", "engine", "addr"}, // programs tell the modules of a process, too
+	"vscan/engine/image/lime":      {"image", "input", "magic", "engine", "addr", "interrupt"},
+	"vscan/engine/image/vmware":    {"image", "input", "magic", "raw", "engine", "addr", "interrupt"}, // its memory is raw where it has no gaps
+	"vscan/engine/image/refused":   {"image", "magic", "vmware", "addr"},                              // a state file is told by the package that reads it
+	"vscan/engine/image/elf":       {"image", "input", "magic", "raw", "engine", "addr", "interrupt"}, // a program that has no segments is raw
+	"vscan/engine/image/core":      {"image", "input", "magic", "elf", "engine", "addr", "interrupt"},
+	"vscan/engine/image/proc":      {"image", "input", "elf", "engine", "addr", "interrupt"}, // programs tell the modules of a process, too
 	"vscan/engine/image/formats":   {"image", "input", "magic", "raw", "lime", "vmware", "refused", "elf", "core", "proc"},
 	"vscan/engine/image/layer":     {"image", "input", "magic", "formats", "elf", "core", "engine", "addr"}, // formats: what is no memory is refused
 	"vscan/engine/image/imagetest": {"image", "input", "engine", "addr"},                                    // for tests
@@ -50,7 +50,7 @@ var imports = map[string][]string{
 	"vscan/internal/await":         nil,
 	// Edges are what a scan for ptr finds; words, ranges and levels are those of
 	// engine.
-	"vscan/engine/graph":                   {"heap", "engine", "patterns", "simd", "wording", "addr", "mmap"},
+	"vscan/engine/graph":                   {"heap", "engine", "patterns", "simd", "wording", "addr", "mmap", "interrupt"},
 	"vscan/engine/graph/view":              {"graph", "wording", "addr"},
 	"vscan/engine/heap":                    {"engine", "addr"},
 	"vscan/engine/heap/heaptest":           {"engine", "addr"}, // for tests

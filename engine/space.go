@@ -196,6 +196,13 @@ func (s *Space) stack() *index {
 		}
 		t = l.parent
 	}
+	if len(above)+len(below) == 1 { // nobody changes what a space was made of
+		x.mappings = slices.Concat(above, below)[0]
+		for _, b := range below {
+			x.unders = len(b)
+		}
+		return x
+	}
 	for _, b := range below { // the mappings that were laid under last are the lowest
 		x.mappings = append(x.mappings, b...)
 	}

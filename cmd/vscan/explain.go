@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/hex"
 	"fmt"
 	"math"
@@ -14,7 +15,7 @@ import (
 
 // explain prints how patterns would be looked for in each of the images. Where no image
 // is given, it does so for an image that says nothing of itself. Nothing is searched.
-func (a *commands) explain(f *searchFlags, pats []patterns.Pattern, images []string) error {
+func (a *commands) explain(ctx context.Context, f *searchFlags, pats []patterns.Pattern, images []string) error {
 	if err := f.complete(); err != nil {
 		return err
 	}
@@ -36,7 +37,7 @@ func (a *commands) explain(f *searchFlags, pats []patterns.Pattern, images []str
 	}
 	for _, arg := range images {
 		err := func() error {
-			t, err := f.image.Open(arg)
+			t, err := f.image.Open(ctx, arg)
 			if err != nil {
 				return err
 			}

@@ -125,7 +125,7 @@ func (a *commands) findCommand() *cobra.Command {
 				return err
 			}
 			if explain {
-				return a.explain(&f, pats, images)
+				return a.explain(cmd.Context(), &f, pats, images)
 			}
 			if len(at) > 0 {
 				if f.At, err = readHits(at, p.stdin); err != nil {

@@ -48,7 +48,7 @@ func TestParquet(t *testing.T) {
 	if _, err := graph.BuildFile(t.Context(), space, addr.LE64, graph.Options{}, path); err != nil {
 		t.Fatal(err)
 	}
-	g, err := graph.Open(path)
+	g, err := graph.Open(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -138,7 +138,7 @@ const (
 
 // read opens the image and prints what was asked for.
 func (a *commands) read(ctx context.Context, arg string, r readRequest) error {
-	t, err := r.image.Open(arg)
+	t, err := r.image.Open(ctx, arg)
 	if err != nil {
 		return err
 	}

@@ -189,7 +189,7 @@ func (s *searching) run(ctx context.Context, images []imageArg) error {
 		switch err := s.searchImage(ctx, i+1, arg); {
 		case err != nil && ctx.Err() != nil && errors.Is(err, context.Canceled):
 			s.Interrupted = true // before the search of the image began
-			s.Note("%s: not searched: interrupted", arg.path)
+			s.Note("%s: not searched: %s", arg.path, cli.Interruption(err))
 		case err != nil:
 			s.fail(err)
 		}
@@ -245,7 +245,7 @@ func (s *searching) searchImage(ctx context.Context, n int, from imageArg) error
 	f, arg := s.f, from.path
 	one := imageSearch{searching: s, nth: n, began: time.Now()}
 	f.image.Sequential = true
-	img, err := f.image.Open(arg)
+	img, err := f.image.Open(ctx, arg)
 	if from.found && s.passOver(arg, img, err) {
 		return nil
 	}

@@ -23,7 +23,7 @@ import (
 func benchSpace(b *testing.B) (*engine.Space, addr.Arch) {
 	b.Helper()
 	if path := os.Getenv("VSCAN_GRAPH_CORE"); path != "" {
-		img, err := formats.Open(path, image.Options{})
+		img, err := formats.Open(b.Context(), path, image.Options{})
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -217,7 +217,7 @@ func sparseFile(b *testing.B) (_ *engine.Space, edges uint64) {
 			b.Fatal(err)
 		}
 	}
-	img, err := formats.Open(path, image.Options{Format: "raw", Base: &base})
+	img, err := formats.Open(b.Context(), path, image.Options{Format: "raw", Base: &base})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -272,7 +272,7 @@ func benchFile(b *testing.B) (*engine.Space, string) {
 func BenchmarkOpen(b *testing.B) {
 	_, path := benchFile(b)
 	for b.Loop() {
-		g, err := Open(path)
+		g, err := Open(b.Context(), path)
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -284,7 +284,7 @@ func BenchmarkOpen(b *testing.B) {
 // so that hubs come as often as they are pointed at.
 func BenchmarkTo(b *testing.B) {
 	_, path := benchFile(b)
-	g, err := Open(path)
+	g, err := Open(b.Context(), path)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -350,7 +350,7 @@ func BenchmarkTo(b *testing.B) {
 // pointed at: counts, the best 1,000, the first, and a listing.
 func BenchmarkChains(b *testing.B) {
 	_, path := benchFile(b)
-	g, err := Open(path)
+	g, err := Open(b.Context(), path)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -93,7 +93,7 @@ func build(ctx context.Context, space *engine.Space, arch addr.Arch, o *Options,
 		scanned: stats.Scanned, unreadable: stats.UnreadableBytes() + o.Missing,
 		regions: s.ends.regions, sources: s.sources, targets: s.targets,
 	}}
-	if g.identity, err = identify(space); err != nil {
+	if g.identity, err = identify(ctx, space); err != nil {
 		return nil, stats, err
 	}
 	if g.groups, err = s.sortAll(ctx, o, to); err != nil {

@@ -124,12 +124,12 @@ func TestRandomSpaces(t *testing.T) {
 		if _, err := BuildFile(t.Context(), space, arch, o, path); err != nil {
 			t.Fatal(err)
 		}
-		opened, err := Open(path)
+		opened, err := Open(t.Context(), path)
 		if err != nil {
 			t.Fatal(err)
 		}
 		sameEdges(t, "file", all(t, opened, addr.All), want)
-		if err := opened.Check(space); err != nil {
+		if err := opened.Check(t.Context(), space); err != nil {
 			t.Fatal(err)
 		}
 		checkWindows(t, rnd, opened, want)
@@ -212,7 +212,7 @@ func TestImageFolder(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	img, err := formats.Open(path, image.Options{})
+	img, err := formats.Open(t.Context(), path, image.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,12 +1,14 @@
 package graph
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
 	"os"
+	"slices"
 	"sync/atomic"
 
 	"vscan/engine/addr"
@@ -68,8 +70,9 @@ type section struct {
 
 // Open opens the file of a graph. A group is read when it is first asked for. The
 // error of a file that is damaged, or of another version, says where; that of a
-// file which is no graph at all is [ErrNotGraph].
-func Open(path string) (*Graph, error) {
+// file which is no graph at all is [ErrNotGraph]. Where ctx ends before the graph is
+// open, the error wraps that of ctx.
+func Open(ctx context.Context, path string) (*Graph, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err
@@ -85,7 +88,7 @@ func Open(path string) (*Graph, error) {
 		f.Close()
 		return nil, err
 	}
-	g, err := read(path, f, uint64(info.Size()))
+	g, err := read(ctx, path, f, uint64(info.Size()))
 	if err != nil {
 		f.Close()
 		return nil, err
@@ -122,7 +125,7 @@ func (c *closer) Close() error {
 var ErrNotGraph = errors.New("not the file of a graph")
 
 // read reads all of a graph's file but the groups.
-func read(path string, r io.ReaderAt, size uint64) (*Graph, error) {
+func read(ctx context.Context, path string, r io.ReaderAt, size uint64) (*Graph, error) {
 	fail := func(at uint64, format string, args ...any) error {
 		return fmt.Errorf("%s: file offset %#x: %s", path, at, fmt.Sprintf(format, args...))
 	}
@@ -180,31 +183,65 @@ func read(path string, r io.ReaderAt, size uint64) (*Graph, error) {
 		if s.size > maxSection {
 			return nil, fail(s.at, "the section of %s has %#x bytes, more than any that vscan writes", sectionNames[i], s.size)
 		}
-		b := make([]byte, s.size) // it was verified that the file has as many
-		if n, err := r.ReadAt(b, int64(s.at)); n < len(b) {
-			return nil, fail(s.at+uint64(n), "the section of %s cannot be read: %v", sectionNames[i], err)
+		b, sum, err := readSection(ctx, r, s)
+		if ended := ctx.Err(); ended != nil && err != nil {
+			return nil, interrupted(path, "reading the section of "+sectionNames[i], ended)
 		}
-		if sum := crc32.Checksum(b, castagnoli()); sum != s.crc {
+		if err != nil {
+			return nil, fail(s.at+uint64(len(b)), "the section of %s cannot be read: %v", sectionNames[i], err)
+		}
+		if sum != s.crc {
 			return nil, fail(s.at, "the section of %s has the checksum %#08x instead of %#08x: the file is damaged; build the graph again", sectionNames[i], sum, s.crc)
 		}
 		return b, nil
 	}
 	for _, part := range []struct {
 		section int
-		decode  func([]byte) error
+		decode  func(context.Context, []byte) error
 	}{
 		{sectionMemory, g.metadata.decode},
 		{sectionIdentity, g.identity.decode},
-		{sectionDirectory, func(b []byte) error { return g.groups.decode(b, sections[sectionGroups], g.edges, g.targets.count) }},
+		{sectionDirectory, func(ctx context.Context, b []byte) error {
+			return g.groups.decode(ctx, b, sections[sectionGroups], g.edges, g.targets.count)
+		}},
 	} {
 		b, err := load(part.section)
 		if err != nil {
 			return nil, err
 		}
-		if err := part.decode(b); err != nil {
+		err = part.decode(ctx, b)
+		if ended := ctx.Err(); ended != nil {
+			return nil, interrupted(path, "reading the section of "+sectionNames[part.section], ended)
+		}
+		if err != nil {
 			return nil, fail(sections[part.section].at, "the section of %s is wrong: %v: the file is damaged; build the graph again", sectionNames[part.section], err)
 		}
 	}
 	g.verified = make([]atomic.Uint32, len(g.groups.lines)/32+1)
 	return g, nil
+}
+
+// interrupted returns the error of a context that ended before something was done with
+// the file of a graph.
+func interrupted(path, doing string, err error) error {
+	return fmt.Errorf("%s: interrupted while %s: %w", path, doing, err)
+}
+
+// readSection reads a section and its CRC-32C. Where it cannot be read to its end, or ctx
+// ends, it returns what was read with the error. What is read is made room for step by
+// step, since the file may have a hole for most of it.
+func readSection(ctx context.Context, r io.ReaderAt, s section) (b []byte, sum uint32, err error) {
+	const step = 4 << 20
+	for uint64(len(b)) < s.size {
+		if err := ctx.Err(); err != nil {
+			return b, sum, err
+		}
+		from, n := len(b), int(min(step, s.size-uint64(len(b))))
+		b = slices.Grow(b, n)[:from+n]
+		if got, err := r.ReadAt(b[from:], int64(s.at)+int64(from)); got < n {
+			return b[:from+got], sum, err
+		}
+		sum = crc32.Update(sum, castagnoli(), b[from:])
+	}
+	return b, sum, nil
 }

@@ -70,7 +70,7 @@ func TestSameFile(t *testing.T) {
 		}
 		if first == nil {
 			first = b
-			g, err := Open(path)
+			g, err := Open(t.Context(), path)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -139,7 +139,7 @@ func smallFile(t testing.TB) []byte {
 
 // readAll asks a graph for all that it has.
 func readAll(b []byte) error {
-	g, err := read("g", bytes.NewReader(b), uint64(len(b)))
+	g, err := read(context.Background(), "g", bytes.NewReader(b), uint64(len(b)))
 	if err != nil {
 		return err
 	}
@@ -176,11 +176,11 @@ func TestDamaged(t *testing.T) {
 		if err := os.WriteFile(path, content, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := Open(path); err == nil || !strings.Contains(err.Error(), path) {
+		if _, err := Open(t.Context(), path); err == nil || !strings.Contains(err.Error(), path) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
-	if _, err := Open(t.TempDir()); err == nil {
+	if _, err := Open(t.Context(), t.TempDir()); err == nil {
 		t.Error("a folder was opened")
 	}
 }
@@ -191,7 +191,7 @@ func TestShrunk(t *testing.T) {
 	if _, err := BuildFile(t.Context(), bigSpace(t, 1<<20), addr.LE64, Options{}, path); err != nil {
 		t.Fatal(err)
 	}
-	g, err := Open(path)
+	g, err := Open(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -226,7 +226,7 @@ func TestCheck(t *testing.T) {
 	if _, err := BuildFile(t.Context(), space(content, 0x1000), addr.LE64, Options{}, path); err != nil {
 		t.Fatal(err)
 	}
-	g, err := Open(path)
+	g, err := Open(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -241,7 +241,7 @@ func TestCheck(t *testing.T) {
 		{space(content, 0x2000), "other memory is mapped"},
 		{space(changed, 0x1000), "other bytes"},
 	} {
-		err := g.Check(c.space)
+		err := g.Check(t.Context(), c.space)
 		if (c.want == "") != (err == nil) || err != nil && (!errors.Is(err, ErrOtherImage) || !strings.Contains(err.Error(), c.want)) {
 			t.Errorf("%v, want %q", err, c.want)
 		}
@@ -296,7 +296,7 @@ func TestMutated(t *testing.T) {
 
 // askAll asks a graph everything, where its file can be opened.
 func askAll(t *testing.T, b []byte) bool {
-	g, err := read("g", bytes.NewReader(b), uint64(len(b)))
+	g, err := read(context.Background(), "g", bytes.NewReader(b), uint64(len(b)))
 	if err != nil {
 		return false
 	}
@@ -304,7 +304,7 @@ func askAll(t *testing.T, b []byte) bool {
 	}
 	g.Matrix(t.Context(), 1)
 	g.TopTargets(t.Context(), 10, 1)
-	g.TopPages(10)
+	g.TopPages(t.Context(), 10)
 	g.Modules()
 	g.Info()
 	fw, err := g.Forward(t.Context(), 1)
@@ -501,7 +501,7 @@ func TestNoGraph(t *testing.T) {
 		if err := os.WriteFile(path, []byte(c.content), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := Open(path); err == nil || errors.Is(err, ErrNotGraph) != c.is {
+		if _, err := Open(t.Context(), path); err == nil || errors.Is(err, ErrNotGraph) != c.is {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

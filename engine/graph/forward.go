@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"vscan/engine/addr"
+	"vscan/internal/interrupt"
 )
 
 // Forward is the edges of a graph by source, in memory: what chains and reach work
@@ -188,10 +189,11 @@ func (f *Forward) From(r addr.Range) iter.Seq[Edge] {
 
 // From yields the edges whose source lies in r, ascending by source. It does not
 // need the image, but it reads all of the graph and collects the edges in memory
-// first: to ask for many ranges, use Forward.From. An error comes in a last pair.
-func (g *Graph) From(r addr.Range) iter.Seq2[Edge, error] {
+// first: to ask for many ranges, use Forward.From. An error, which may be the cause of
+// ctx, comes in a last pair.
+func (g *Graph) From(ctx context.Context, r addr.Range) iter.Seq2[Edge, error] {
 	return func(yield func(Edge, error) bool) {
-		edges, err := g.collectFrom(r)
+		edges, err := g.collectFrom(ctx, r)
 		for _, e := range edges {
 			if !yield(e, nil) {
 				return
@@ -204,7 +206,7 @@ func (g *Graph) From(r addr.Range) iter.Seq2[Edge, error] {
 }
 
 // collectFrom returns the edges whose source lies in r, ascending by source.
-func (g *Graph) collectFrom(r addr.Range) ([]Edge, error) {
+func (g *Graph) collectFrom(ctx context.Context, r addr.Range) ([]Edge, error) {
 	hint, at, page := 0, 0, 0
 	lo, hi := g.sources.below(r.First, &hint), g.sources.count
 	if r.Last < addr.Max {
@@ -212,7 +214,11 @@ func (g *Graph) collectFrom(r addr.Range) ([]Edge, error) {
 	}
 	var edges []Edge
 	w := pageReader{g: g}
+	watch := interrupt.New(ctx)
 	err := w.eachPage(0, len(g.groups.lines), func(p uint64, entries []entry) error {
+		if err := watch.Step(1 + len(entries)/16); err != nil {
+			return err
+		}
 		for _, e := range entries {
 			if s := e.source(); s >= lo && s < hi {
 				edges = append(edges, Edge{g.sources.at(s, &at), g.targets.at(p, &page) + addr.Addr(e.offset())})
@@ -223,7 +229,7 @@ func (g *Graph) collectFrom(r addr.Range) ([]Edge, error) {
 	if err != nil {
 		return nil, err
 	}
-	slices.SortFunc(edges, func(a, b Edge) int {
+	err = interrupt.SortFunc(ctx, edges, func(a, b Edge) int {
 		switch {
 		case a.Source < b.Source:
 			return -1
@@ -232,5 +238,5 @@ func (g *Graph) collectFrom(r addr.Range) ([]Edge, error) {
 		}
 		return 0
 	})
-	return edges, nil
+	return edges, err
 }

@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"context"
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
@@ -8,6 +9,7 @@ import (
 	"sort"
 
 	"vscan/engine"
+	"vscan/internal/interrupt"
 )
 
 // Pages that have edges are stored in groups of some tens. A group is what is read
@@ -80,8 +82,8 @@ func (d *directory) encode() []byte {
 }
 
 // decode reads a directory, and verifies that its lines ascend and lie in the
-// section of groups.
-func (d *directory) decode(b []byte, groups section, edges, pages uint64) error {
+// section of groups. The error may be that of ctx.
+func (d *directory) decode(ctx context.Context, b []byte, groups section, edges, pages uint64) error {
 	if len(b)%groupLineSize != 0 {
 		return fmt.Errorf("%d bytes are no whole number of lines", len(b))
 	}
@@ -91,7 +93,11 @@ func (d *directory) decode(b []byte, groups section, edges, pages uint64) error 
 	if len(b) == 0 && (groups.size > 0 || edges > 0) {
 		return fmt.Errorf("no line for %d edges", edges)
 	}
+	watch := interrupt.New(ctx)
 	for i := range d.lines {
+		if err := watch.Step(1); err != nil {
+			return err
+		}
 		p := b[i*groupLineSize:]
 		l := groupLine{le.Uint64(p), le.Uint64(p[8:]), le.Uint64(p[16:]), le.Uint32(p[24:]), le.Uint32(p[28:])}
 		d.lines[i] = l

@@ -168,7 +168,7 @@ func eachCore(t *testing.T, f func(core)) {
 		if err := os.WriteFile(file, b, 0o600); err != nil {
 			return err
 		}
-		img, err := formats.Open(file, image.Options{})
+		img, err := formats.Open(t.Context(), file, image.Options{})
 		if err != nil || img.WordSize == 0 || !img.OrderKnown {
 			return nil // one has registers only
 		}

@@ -19,7 +19,7 @@ func BenchmarkHub(b *testing.B) {
 	if _, err := BuildFile(b.Context(), bigSpace(b, size), addr.LE64, Options{}, path); err != nil {
 		b.Fatal(err)
 	}
-	g, err := Open(path)
+	g, err := Open(b.Context(), path)
 	if err != nil {
 		b.Fatal(err)
 	}

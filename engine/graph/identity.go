@@ -1,12 +1,14 @@
 package graph
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
 
 	"vscan/engine"
+	"vscan/internal/interrupt"
 )
 
 // identity ties a graph to the memory that it was made of: how it is mapped, and for
@@ -30,16 +32,23 @@ const (
 )
 
 // identify returns the identity of a space. Of a block that cannot be read, the part
-// that can be read counts.
-func identify(space *engine.Space) (identity, error) {
+// that can be read counts. The error is that of ctx.
+func identify(ctx context.Context, space *engine.Space) (identity, error) {
 	var id identity
 	layout := sha256.New()
 	numbers := map[engine.Source]uint64{}
+	watch := interrupt.New(ctx)
 	for _, m := range space.Mappings() {
+		if err := watch.Step(1); err != nil {
+			return id, err
+		}
 		source := uint64(0)
 		if m.Source != nil {
 			n, known := numbers[m.Source]
 			if !known {
+				if err := ctx.Err(); err != nil {
+					return id, err
+				}
 				n = uint64(len(numbers)) + 1
 				numbers[m.Source] = n
 				id.sources = append(id.sources, identifySource(m.Source))
@@ -87,12 +96,12 @@ var ErrOtherImage = errors.New("the graph was made of another image")
 // and their sources have the same sizes and, as far as samples tell, the same
 // content. Otherwise its error wraps [ErrOtherImage] and says what differs. The
 // memory of a live process changes, and its graph is that of a moment, which soon
-// fails Check.
-func (g *Graph) Check(space *engine.Space) error {
-	now, err := identify(space)
+// fails Check. Where ctx ends before, the error wraps that of ctx.
+func (g *Graph) Check(ctx context.Context, space *engine.Space) error {
+	now, err := identify(ctx, space)
 	switch {
 	case err != nil:
-		return err
+		return interrupted(g.data.name(), "comparing it with the image", err)
 	case now.layout != g.identity.layout:
 		return fmt.Errorf("%s: %w: other memory is mapped, or elsewhere", g.data.name(), ErrOtherImage)
 	case len(now.sources) != len(g.identity.sources):
@@ -121,13 +130,17 @@ func (id *identity) encode() []byte {
 }
 
 // decode reads what encode has written.
-func (id *identity) decode(b []byte) error {
+func (id *identity) decode(ctx context.Context, b []byte) error {
 	const sourceSize = 8 + sha256.Size
 	if len(b) < sha256.Size || (len(b)-sha256.Size)%sourceSize != 0 {
 		return fmt.Errorf("%d bytes are no identity of an image", len(b))
 	}
 	b = b[copy(id.layout[:], b):]
+	watch := interrupt.New(ctx)
 	for ; len(b) > 0; b = b[sourceSize:] {
+		if err := watch.Step(1); err != nil {
+			return err
+		}
 		s := sourceIdentity{size: binary.LittleEndian.Uint64(b)}
 		copy(s.samples[:], b[8:])
 		id.sources = append(id.sources, s)

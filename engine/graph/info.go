@@ -156,12 +156,15 @@ func (g *Graph) TopTargets(ctx context.Context, k, workers int) ([]Ranked, error
 
 // TopPages returns the k pages of 4 KiB that most edges lead into, in the order of
 // TopTargets.
-func (g *Graph) TopPages(k int) ([]Ranked, error) {
+func (g *Graph) TopPages(ctx context.Context, k int) ([]Ranked, error) {
 	top := ranking{k: k}
 	w := pageReader{g: g}
 	hint := 0
 	err := g.guard(func() error {
 		for i := range g.groups.lines {
+			if err := context.Cause(ctx); err != nil {
+				return err
+			}
 			if err := w.load(i); err != nil {
 				return err
 			}

@@ -1,12 +1,14 @@
 package graph
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
 
 	"vscan/engine"
 	"vscan/engine/addr"
+	"vscan/internal/interrupt"
 )
 
 // regionFile is the bit of Region.File, beside those of the permissions.
@@ -59,8 +61,9 @@ func (a *metadata) encode() []byte {
 }
 
 // decode reads what encode has written. INVARIANT: regions and ranges ascend and
-// are disjoint, or there is an error.
-func (a *metadata) decode(b []byte) error {
+// are disjoint, or there is an error, which may be that of ctx.
+func (a *metadata) decode(ctx context.Context, b []byte) error {
+	watch := interrupt.New(ctx)
 	c := cursor{b: b}
 	count := func() uint64 { // reads how many things follow, each of at least a byte
 		n := c.uvarint()
@@ -71,6 +74,9 @@ func (a *metadata) decode(b []byte) error {
 	}
 	names := make([]string, count())
 	for i := range names {
+		if err := watch.Step(1); err != nil {
+			return err
+		}
 		names[i] = string(c.take(c.uvarint()))
 	}
 	at, first := uint64(0), true
@@ -87,6 +93,9 @@ func (a *metadata) decode(b []byte) error {
 	n := count()
 	a.regions = make([]Region, 0, n/4)
 	for range n {
+		if err := watch.Step(1); err != nil {
+			return err
+		}
 		r := Region{Range: next()}
 		if flags := c.take(2); !c.bad {
 			r.State, r.Perm, r.File = engine.State(flags[0]), engine.Perm(flags[1]&^regionFile), flags[1]&regionFile != 0
@@ -107,6 +116,9 @@ func (a *metadata) decode(b []byte) error {
 		n := count()
 		ranges := make([]addr.Range, 0, n)
 		for range n {
+			if err := watch.Step(1); err != nil {
+				return err
+			}
 			ranges = append(ranges, next())
 		}
 		var err error

@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
@@ -9,10 +10,12 @@ import (
 	"hash/crc32"
 	"io"
 	"os"
+	"slices"
 
 	"vscan/engine"
 	"vscan/engine/addr"
 	"vscan/engine/heap"
+	"vscan/internal/interrupt"
 	"vscan/internal/mmap"
 )
 
@@ -183,14 +186,15 @@ func (w *fileWriter) column(r *Retention, section int) (size uint64, sum uint32,
 
 // OpenObjects opens a file that Retention.Save has written. Where its key is another
 // one, the error wraps [ErrOtherGraph]; the error of a file that is damaged says
-// where. The caller has to close what it returns.
-func OpenObjects(path string, key [sha256.Size]byte) (*Retention, error) {
+// where. The caller has to close what it returns. Where ctx ends before all is verified,
+// the error wraps that of ctx.
+func OpenObjects(ctx context.Context, path string, key [sha256.Size]byte) (*Retention, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	c := &closer{f: f}
-	r, err := openObjects(path, f, c, key)
+	r, err := openObjects(ctx, path, f, c, key)
 	if err != nil {
 		c.Close()
 		return nil, err
@@ -200,7 +204,7 @@ func OpenObjects(path string, key [sha256.Size]byte) (*Retention, error) {
 }
 
 // openObjects reads a file that is open. Its bytes go to c where they are mapped.
-func openObjects(path string, f *os.File, c *closer, key [sha256.Size]byte) (*Retention, error) {
+func openObjects(ctx context.Context, path string, f *os.File, c *closer, key [sha256.Size]byte) (*Retention, error) {
 	info, err := f.Stat()
 	if err != nil {
 		return nil, err
@@ -216,14 +220,25 @@ func openObjects(path string, f *os.File, c *closer, key [sha256.Size]byte) (*Re
 		return nil, err
 	}
 	var r *Retention
-	if fault := engine.Guard(func() { r, err = readObjects(path, b, key) }); fault != nil {
+	if fault := engine.Guard(func() { r, err = readObjects(ctx, path, b, key) }); fault != nil {
 		err = fmt.Errorf("%s: %w", path, fault)
 	}
 	return r, err
 }
 
+// checksum returns the CRC-32C of b. The error is that of ctx.
+func checksum(ctx context.Context, b []byte) (sum uint32, err error) {
+	for part := range slices.Chunk(b, 4<<20) {
+		if err := ctx.Err(); err != nil {
+			return 0, err
+		}
+		sum = crc32.Update(sum, castagnoli(), part)
+	}
+	return sum, nil
+}
+
 // readObjects reads a file whose bytes are b.
-func readObjects(path string, b []byte, key [sha256.Size]byte) (*Retention, error) {
+func readObjects(ctx context.Context, path string, b []byte, key [sha256.Size]byte) (*Retention, error) {
 	fail := func(at uint64, format string, args ...any) error {
 		return fmt.Errorf("%s: file offset %#x: %s", path, at, fmt.Sprintf(format, args...))
 	}
@@ -255,7 +270,11 @@ func readObjects(path string, b []byte, key [sha256.Size]byte) (*Retention, erro
 			return nil, fail(uint64(p), "section %d has %#x bytes: the file is truncated or damaged", i, size)
 		}
 		sections[i] = b[at : at+size]
-		if sum := crc32.Checksum(sections[i], castagnoli()); sum != le.Uint32(b[p+8:]) {
+		sum, err := checksum(ctx, sections[i])
+		if err != nil {
+			return nil, interrupted(path, "verifying it", err)
+		}
+		if sum != le.Uint32(b[p+8:]) {
 			return nil, fail(at, "section %d has the checksum %#08x instead of %#08x: the file is damaged", i, sum, le.Uint32(b[p+8:]))
 		}
 		at += size
@@ -265,13 +284,20 @@ func readObjects(path string, b []byte, key [sha256.Size]byte) (*Retention, erro
 		return nil, fail(at, "the account: %v", err)
 	}
 	r := &Retention{saved: k, totals: &k.Totals, Edges: edges, Anchors: make([]Anchor, n), Losses: make([]Loss, n)}
+	watch := interrupt.New(ctx)
 	for i := range n {
+		if err := watch.Step(1); err != nil {
+			return nil, interrupted(path, "reading it", err)
+		}
 		r.Anchors[i], r.Losses[i] = Anchor(sections[columnAnchor][i]), Loss(sections[columnLoss][i])
 		if r.Anchors[i] >= anchorCount || r.Losses[i] >= lossCount || heap.State(k.state[i]) > heap.Fastbin {
 			return nil, fail(uint64(headerSize)+24*n+i, "no state, anchor or loss: the file is damaged")
 		}
 	}
 	for i := range heads {
+		if err := watch.Step(1); err != nil {
+			return nil, interrupted(path, "reading it", err)
+		}
 		h := sections[columnHeads][24*i:]
 		head := Head{Object: int(le.Uint64(h)), Blocks: le.Uint64(h[8:]), Bytes: le.Uint64(h[16:])}
 		if uint64(head.Object) >= n {

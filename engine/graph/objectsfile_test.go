@@ -54,7 +54,7 @@ func TestKeepObjects(t *testing.T) {
 	if err := want.Save(path, key); err != nil {
 		t.Fatal(err)
 	}
-	got, err := OpenObjects(path, key)
+	got, err := OpenObjects(t.Context(), path, key)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,14 +74,14 @@ func TestKeepObjects(t *testing.T) {
 
 	// With other threads, or without the memory that tells pointers to bases, it is another answer.
 	for _, other := range []ObjectOptions{{}, {Threads: []Thread{{SP: 0x1001}}}, {Threads: o.Threads, Space: mustSpace(t)}} {
-		if _, err := OpenObjects(path, g.ObjectsKey(other)); !errors.Is(err, ErrOtherGraph) {
+		if _, err := OpenObjects(t.Context(), path, g.ObjectsKey(other)); !errors.Is(err, ErrOtherGraph) {
 			t.Errorf("%+v: %v", other, err)
 		}
 	}
-	if _, err := OpenObjects(path+"x", key); !errors.Is(err, os.ErrNotExist) {
+	if _, err := OpenObjects(t.Context(), path+"x", key); !errors.Is(err, os.ErrNotExist) {
 		t.Error(err)
 	}
-	if _, err := OpenObjects(t.TempDir(), key); err == nil {
+	if _, err := OpenObjects(t.Context(), t.TempDir(), key); err == nil {
 		t.Error("a folder opens")
 	}
 	whole, err := os.ReadFile(path)
@@ -92,12 +92,12 @@ func TestKeepObjects(t *testing.T) {
 		bad := append([]byte(nil), whole...)
 		bad[i] ^= 1 << (i % 8)
 		for _, b := range [][]byte{bad, whole[:i]} {
-			if _, err := readObjects(path, b, key); err == nil {
+			if _, err := readObjects(t.Context(), path, b, key); err == nil {
 				t.Fatalf("byte %d changed, or the file cut there, and it opens", i)
 			}
 		}
 	}
-	if _, err := readObjects(path, append(whole, 0), key); err == nil {
+	if _, err := readObjects(t.Context(), path, append(whole, 0), key); err == nil {
 		t.Error("with a byte more it opens")
 	}
 }
@@ -105,7 +105,7 @@ func TestKeepObjects(t *testing.T) {
 func FuzzKeptObjects(f *testing.F) {
 	f.Add([]byte(objectsMagic))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		readObjects("file", b, [32]byte{})
+		readObjects(t.Context(), "file", b, [32]byte{})
 	})
 }
 

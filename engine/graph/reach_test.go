@@ -30,7 +30,7 @@ func TestAnalyses(t *testing.T) {
 		checkAround(t, g, edges, unit, rnd.IntN(4))
 		var from []Edge
 		r := addr.Range{First: addr.Addr(rnd.IntN(0x3000)), Last: addr.Addr(0x3000 + rnd.IntN(0x10000))}
-		for e, err := range g.From(r) {
+		for e, err := range g.From(t.Context(), r) {
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -99,7 +99,7 @@ func checkCounts(t *testing.T, g *Graph, edges []Edge) {
 		if err != nil || !slices.Equal(top, ranked(targets, 1, k)) {
 			t.Fatalf("top %d addresses %v, want %v; %v", k, top, ranked(targets, 1, k), err)
 		}
-		if top, err = g.TopPages(k); err != nil || !slices.Equal(top, ranked(pages, pageSize, k)) {
+		if top, err = g.TopPages(t.Context(), k); err != nil || !slices.Equal(top, ranked(pages, pageSize, k)) {
 			t.Fatalf("top %d pages %v, want %v; %v", k, top, ranked(pages, pageSize, k), err)
 		}
 	}

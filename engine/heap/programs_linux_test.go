@@ -119,7 +119,7 @@ func runProgram(t *testing.T, by taking, env []string, command ...string) (h fou
 	}
 	switch by {
 	case live:
-		img, err := formats.OpenProcess(pid, image.Options{})
+		img, err := formats.OpenProcess(t.Context(), pid, image.Options{})
 		if err != nil {
 			t.Skip(err)
 		}
@@ -174,7 +174,7 @@ func readBlocks(t *testing.T, path string) map[addr.Addr]block {
 // openCore opens a core and finds its heaps.
 func openCore(t *testing.T, path string) found {
 	t.Helper()
-	img, err := formats.Open(path, image.Options{})
+	img, err := formats.Open(t.Context(), path, image.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -199,7 +199,7 @@ func heapsOf(t *testing.T, img *image.Image) found {
 	if err != nil {
 		t.Fatal(err)
 	}
-	threads, err := img.Threads()
+	threads, err := img.Threads(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

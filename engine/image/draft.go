@@ -1,6 +1,7 @@
 package image
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"math"
@@ -52,7 +53,7 @@ func (d *Draft) Lose(n uint64) {
 func (d *Draft) Own(c io.Closer) { d.closers = append(d.closers, c) }
 
 // TellThreads sets what Image.Threads asks.
-func (d *Draft) TellThreads(threads func() ([]Thread, error)) { d.threads = threads }
+func (d *Draft) TellThreads(threads func(context.Context) ([]Thread, error)) { d.threads = threads }
 
 // Keep sets what Image.Origin returns.
 func (d *Draft) Keep(origin any) { d.origin = origin }

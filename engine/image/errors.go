@@ -1,6 +1,7 @@
 package image
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -9,6 +10,27 @@ import (
 
 // Errors that a caller can act on. Each says in fields which of Options, or of
 // LayerSpec, would help; how a user says so is the caller's to tell.
+
+// InterruptedError says that a context ended before an image or a layer was open.
+type InterruptedError struct {
+	Path  string
+	Doing string // what was done then, to follow "while": "reading program header 7 of 9"
+	Err   error  // that of the context
+}
+
+func (e *InterruptedError) Error() string {
+	return fmt.Sprintf("%s: interrupted while %s: %v", e.Path, e.Doing, e.Err)
+}
+func (e *InterruptedError) Unwrap() error { return e.Err }
+
+// Interrupted returns err as an [*InterruptedError] if it is that of a context and does
+// not say yet what was done, and else as it is.
+func Interrupted(err error, path, format string, args ...any) error {
+	if !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) || errors.As(err, new(*InterruptedError)) {
+		return err
+	}
+	return &InterruptedError{Path: path, Doing: fmt.Sprintf(format, args...), Err: err}
+}
 
 // UnsupportedError says that a file is of a known format that is not read, or
 // not the way it was asked for.

@@ -28,6 +28,7 @@
 package image
 
 import (
+	"context"
 	"errors"
 	"io"
 
@@ -140,7 +141,7 @@ type Image struct {
 	// program itself where that was opened at an address.
 	Modules []Module
 
-	threads func() ([]Thread, error) // nil where the format has none
+	threads func(context.Context) ([]Thread, error) // nil where the format has none
 	origin  any
 	closers []io.Closer
 }

@@ -1,6 +1,8 @@
 package image
 
 import (
+	"context"
+
 	"vscan/engine/addr"
 )
 
@@ -25,10 +27,10 @@ type Thread struct {
 // Threads returns the threads of the process, in the order of the image: none
 // where the format or the machine does not tell any. Of a live process they are
 // asked for now, and it is not stopped for it; what may not be asked for is an
-// error.
-func (img *Image) Threads() ([]Thread, error) {
+// error, and so is the end of ctx.
+func (img *Image) Threads(ctx context.Context) ([]Thread, error) {
 	if img.threads == nil {
 		return nil, nil
 	}
-	return img.threads()
+	return img.threads(ctx)
 }

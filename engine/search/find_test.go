@@ -15,14 +15,14 @@ import (
 )
 
 // find prints every hit of some patterns in an image, and where it is.
-func find(path string, pats ...patterns.Pattern) error {
-	img, err := layered.Open(path, layered.Options{})
+func find(ctx context.Context, path string, pats ...patterns.Pattern) error {
+	img, err := layered.Open(ctx, path, layered.Options{})
 	if err != nil {
 		return err
 	}
 	defer img.Close()
 	query := search.Query{Patterns: pats}
-	sum, err := query.Run(context.Background(), img, search.HitFunc(func(hit *search.Hit) error {
+	sum, err := query.Run(ctx, img, search.HitFunc(func(hit *search.Hit) error {
 		m := img.Space.At(hit.Addr).Mapping
 		fmt.Printf("%v %s+%#x %s\n", hit.Addr, m.Name, m.PlaceOf(hit.Addr), hit.Name)
 		return nil
@@ -86,7 +86,7 @@ func Example_find() {
 		if err := os.WriteFile(path, b, 0o600); err != nil {
 			log.Fatal(err)
 		}
-		fmt.Println("error:", find(path, hello, pointer))
+		fmt.Println("error:", find(context.Background(), path, hello, pointer))
 	}
 	// Output:
 	// 0x1000 load[0]+0x0 text:hello

@@ -88,7 +88,7 @@ type clickCell struct {
 
 // clicks clicks through the page of a graph. room is that of the heat map.
 func clicks(t *testing.T, browser, name, path string, room int) {
-	g, err := graph.Open(path)
+	g, err := graph.Open(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -250,7 +250,7 @@ func pythonGraph(t *testing.T) string {
 	if out, err := exec.Command("gcore", "-o", core, fmt.Sprint(cmd.Process.Pid)).CombinedOutput(); err != nil {
 		t.Skipf("gcore: %v: %.300s", err, out)
 	}
-	img, err := formats.Open(fmt.Sprintf("%s.%d", core, cmd.Process.Pid), image.Options{})
+	img, err := formats.Open(t.Context(), fmt.Sprintf("%s.%d", core, cmd.Process.Pid), image.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

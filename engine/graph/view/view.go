@@ -217,7 +217,7 @@ func (v *page) tops() error {
 	}
 	var errs [3]error
 	v.data.Targets, errs[0] = rows(v.g.TopTargets(v.ctx, maxRows, v.options.Workers))
-	v.data.Pages, errs[1] = rows(v.g.TopPages(maxRows))
+	v.data.Pages, errs[1] = rows(v.g.TopPages(v.ctx, maxRows))
 	v.data.Into, errs[2] = rows(v.g.TopRegions(v.ctx, maxRows, v.options.Workers))
 	return errors.Join(errs[:]...)
 }

@@ -21,7 +21,7 @@ import (
 // pageOf writes the page of manyRegions, and returns its path.
 func pageOf(t *testing.T) string {
 	t.Helper()
-	g, err := graph.Open(manyRegions(t))
+	g, err := graph.Open(t.Context(), manyRegions(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,7 +126,7 @@ func TestPage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g, err := graph.Open(build(t, m))
+	g, err := graph.Open(t.Context(), build(t, m))
 	if err != nil {
 		t.Fatal(err)
 	}

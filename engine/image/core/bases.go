@@ -5,8 +5,8 @@ import (
 	"vscan/engine/image/elf"
 )
 
-// setBases finds the load bases of the files of a core.
-func (n *namer) setBases() {
+// setBases finds the load bases of the files of a core. The error is that of n.ctx.
+func (n *namer) setBases() error {
 	pieces := make([]elf.Piece, len(n.files))
 	for i, f := range n.files {
 		pieces[i] = elf.Piece{Range: f.Range, Offset: f.offset, Name: f.name}
@@ -16,7 +16,7 @@ func (n *namer) setBases() {
 		known[n.core.Modules[i].Base] = &n.core.Modules[i]
 	}
 	asked := 0
-	bases := elf.LoadBases(pieces, func(i int) (uint64, bool) {
+	bases, err := elf.LoadBases(n.ctx, pieces, func(i int) (uint64, bool) {
 		if m := known[pieces[i].First]; m != nil && m.Known {
 			return m.span, false
 		}
@@ -27,6 +27,9 @@ func (n *namer) setBases() {
 		got := n.read(magic[:], pieces[i].First)
 		return 0, got == len(magic) && !elf.IsELF(magic[:])
 	})
+	if err != nil {
+		return err
+	}
 	for i := range n.files {
 		n.files[i].base = bases[i]
 	}
@@ -34,6 +37,7 @@ func (n *namer) setBases() {
 	for _, f := range n.files {
 		n.core.bases[f.First] = f.base
 	}
+	return nil
 }
 
 // LoadBase returns the address that offsets in a module count from, of the module

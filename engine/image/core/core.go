@@ -10,28 +10,34 @@
 package core
 
 import (
+	"context"
 	"fmt"
 
 	"vscan/engine/image"
 	"vscan/engine/image/elf"
 	"vscan/engine/image/input"
 	"vscan/engine/image/magic"
+	"vscan/internal/interrupt"
 )
 
 // Format is the format's line in the table of detection.
 var Format = magic.Format{Name: "ELF core", What: "an ELF core", Match: elf.IsCore, Option: "elf", Open: Open}
 
-// reader is a core while it is read.
+// reader is a core while it is read. What takes as long as there are segments, notes or
+// files asks ctx whether to go on.
 type reader struct {
 	elf.File
 	noteInfo
-	core *Core // of the core of a process, once its modules are found; else nil
+	ctx   context.Context // of the opening
+	watch *interrupt.Watch
+	laid  int   // segments that were laid out
+	core  *Core // of the core of a process, once its modules are found; else nil
 }
 
 // Open reads an ELF core into an image. What it keeps of the core of a process is
 // Image.Origin: see Of.
-func Open(in input.Reader, o image.Options) (*image.Draft, error) {
-	c := reader{File: elf.File{Reader: in, Draft: new(image.Draft)}}
+func Open(ctx context.Context, in input.Reader, o image.Options) (*image.Draft, error) {
+	c := newReader(ctx, in)
 	var err error
 	if c.Header, err = elf.ReadHeader(in); err != nil {
 		return nil, err
@@ -39,21 +45,28 @@ func Open(in input.Reader, o image.Options) (*image.Draft, error) {
 	if c.Type != elf.TypeCore {
 		return nil, c.RefuseUnplaced(in.Path())
 	}
-	if err := c.ReadSegments(); err != nil {
-		return nil, fmt.Errorf("%s: %w", in.Path(), err)
+	if err := c.ReadSegments(ctx); err != nil {
+		return nil, err
 	}
 	if len(c.Loads) == 0 && c.Draft.Missing == 0 {
-		return nil, fmt.Errorf("%s: an ELF core that holds no memory: none of its %d program headers is a load segment (if it is of a Xen domain, its memory is in sections: use crash)", in.Path(), c.Phnum)
+		return nil, fmt.Errorf("%s: an ELF core that holds no memory: none of its %d program headers is a load segment (if it is of a Xen domain, its memory is in sections: use crash)", in.Path(), c.Count)
 	}
 	if err := c.readNotes(); err != nil {
-		return nil, err
+		return nil, image.Interrupted(err, in.Path(), "reading notes, of which %d were read", c.noteCount)
 	}
-	c.findModules()
+	if err := c.findModules(); err != nil {
+		return nil, image.Interrupted(err, in.Path(), "finding the modules of %d mapped files", len(c.entries))
+	}
 	if err := c.layOut(o); err != nil {
-		return nil, err
+		return nil, image.Interrupted(err, in.Path(), "laying out %d load segments, of which %d were laid", len(c.Loads), c.laid)
 	}
 	c.describe()
 	return c.Draft, nil
+}
+
+// newReader returns a reader that has read nothing.
+func newReader(ctx context.Context, in input.Reader) *reader {
+	return &reader{File: elf.File{Reader: in, Draft: new(image.Draft)}, ctx: ctx, watch: interrupt.New(ctx)}
 }
 
 // describe fills in what the image says of itself.
@@ -65,7 +78,7 @@ func (c *reader) describe() {
 		img.Format = "ELF machine dump"
 	} else {
 		threads := c.threads
-		img.TellThreads(func() ([]image.Thread, error) { return threads, nil })
+		img.TellThreads(func(context.Context) ([]image.Thread, error) { return threads, nil })
 	}
 	name, narrow := elf.MachineName(c.Machine)
 	if c.Wide && narrow {

@@ -12,7 +12,7 @@ import (
 
 func openTestELF(t *testing.T, b []byte, o image.Options) *image.Image {
 	t.Helper()
-	img, err := imagetest.Finished(Open(imagetest.Reader(b), o))
+	img, err := imagetest.Finished(Open(t.Context(), imagetest.Reader(b), o))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,7 +122,7 @@ func TestELFPrefixes(t *testing.T) {
 			{Type: 1, Vaddr: base + 0x1000, Data: "abcdefgh", Memsz: 8},
 		}, nil)
 		for n := range b {
-			if img, err := imagetest.Finished(Open(imagetest.Reader(b[:n:n]), image.Options{})); err == nil {
+			if img, err := imagetest.Finished(Open(t.Context(), imagetest.Reader(b[:n:n]), image.Options{})); err == nil {
 				imagetest.CheckImage(t, img, uint64(n))
 				if img.Missing == 0 {
 					t.Errorf("%d of %d bytes: nothing is missing", n, len(b))
@@ -136,7 +136,7 @@ func TestELFPrefixes(t *testing.T) {
 				was := b[n]
 				b[n] = v
 				for _, space := range []image.AddressSpace{"", image.Physical} {
-					if img, err := imagetest.Finished(Open(imagetest.Reader(b), image.Options{Space: space})); err == nil {
+					if img, err := imagetest.Finished(Open(t.Context(), imagetest.Reader(b), image.Options{Space: space})); err == nil {
 						imagetest.CheckImage(t, img, uint64(len(b)))
 					}
 				}
@@ -255,7 +255,7 @@ func TestELFNamesBounded(t *testing.T) {
 	for range segs {
 		all = append(all, imagetest.Segment{Type: 4, At: 64, Filesz: imagetest.Num(1 << 14)})
 	}
-	if _, err := imagetest.Finished(Open(imagetest.Reader(imagetest.BuildELF(true, addr.Little, all, nil)), image.Options{})); err == nil {
+	if _, err := imagetest.Finished(Open(t.Context(), imagetest.Reader(imagetest.BuildELF(true, addr.Little, all, nil)), image.Options{})); err == nil {
 		t.Error("no error about a core without load segments")
 	}
 }
@@ -329,7 +329,7 @@ func TestELFErrors(t *testing.T) {
 		"no loads":   {func(h []byte) { h[64] = 9 }, "holds no memory"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := imagetest.Finished(Open(imagetest.Reader(imagetest.BuildELF(true, addr.Little, seg, c.edit)), image.Options{}))
+			_, err := imagetest.Finished(Open(t.Context(), imagetest.Reader(imagetest.BuildELF(true, addr.Little, seg, c.edit)), image.Options{}))
 			imagetest.CheckError(t, err, c.want)
 		})
 	}
@@ -376,7 +376,7 @@ func TestELFSpaces(t *testing.T) {
 				t.Errorf("spaces %q, default %q, want %q", got, img.Space, c.spaces)
 			}
 			for space, want := range map[image.AddressSpace]string{image.Virtual: c.virtual, image.Physical: c.physical} {
-				img, err := imagetest.Finished(Open(imagetest.Reader(b), image.Options{Space: space}))
+				img, err := imagetest.Finished(Open(t.Context(), imagetest.Reader(b), image.Options{Space: space}))
 				if want == "" {
 					imagetest.CheckError(t, err, "no "+string(space)+" addresses")
 					continue

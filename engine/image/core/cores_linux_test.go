@@ -128,7 +128,7 @@ func (p *stoppedProcess) kernelCore(t *testing.T) *image.Image {
 
 func openCore(t *testing.T, path string) *image.Image {
 	t.Helper()
-	img, err := formats.Open(path, image.Options{})
+	img, err := formats.Open(t.Context(), path, image.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -44,7 +44,7 @@ func FuzzELF(f *testing.F) {
 	}, nil))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		for _, space := range []image.AddressSpace{"", image.Virtual, image.Physical} {
-			img, err := imagetest.Finished(Open(imagetest.Reader(b), image.Options{Space: space}))
+			img, err := imagetest.Finished(Open(t.Context(), imagetest.Reader(b), image.Options{Space: space}))
 			if err == nil {
 				imagetest.CheckImage(t, img, uint64(len(b)))
 			}

@@ -48,10 +48,10 @@ type mainProgram struct {
 // findMain finds the program by its headers, to which AT_PHDR points, or else
 // by its file. If no file is told to be mapped there, the headers tell which
 // addresses have it, and AT_EXECFN its path.
-func (n *namer) findMain() mainProgram {
+func (n *namer) findMain() (mainProgram, error) {
 	headers := addr.Addr(n.auxv[atPhdr])
 	if headers == 0 {
-		return mainProgram{}
+		return mainProgram{}, nil
 	}
 	parts, p := n.readProgram(headers)
 	known := fileAt(n.files, headers)
@@ -59,15 +59,18 @@ func (n *namer) findMain() mainProgram {
 		if p.end == 0 {
 			p = n.programOfFile(known)
 		}
-		return p
+		return p, nil
 	}
 	if name := n.programPath(); name != "" {
 		for _, r := range parts {
 			n.files = append(n.files, fileSpan{Range: r, name: name})
 		}
-		n.files = disjoint(n.files)
+		var err error
+		if n.files, err = disjoint(n.ctx, n.files); err != nil {
+			return p, err
+		}
 	}
-	return p
+	return p, nil
 }
 
 // programOfFile returns the program, whose file the core tells and whose headers it
@@ -238,7 +241,7 @@ func (n *namer) placesFrom(p mainProgram, first addr.Addr, reach uint64, out []h
 	if i < 0 {
 		i = sort.Search(len(n.sorted), func(i int) bool { return n.sorted[i].Vaddr >= uint64(first) })
 	}
-	for ; i < len(n.sorted) && len(out) < 32; i++ {
+	for ; i < len(n.sorted) && len(out) < 32 && n.watch.Step(1) == nil; i++ {
 		s := n.sorted[i]
 		r := n.rangeOf(s)
 		r.First = max(r.First, first)
@@ -360,6 +363,9 @@ func (n *namer) toldEnds(places []heapPlace) map[addr.Addr]telling {
 	budget := 16 << 20
 	data := false // the segment before is a file's and may be written
 	for i, s := range n.sorted {
+		if n.watch.Step(1) != nil {
+			break
+		}
 		r := n.rangeOf(s)
 		bss := data && n.rangeOf(n.sorted[i-1]).Last+1 == r.First
 		data = !n.anonymous(r)

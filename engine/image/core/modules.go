@@ -3,6 +3,7 @@ package core
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -14,6 +15,7 @@ import (
 	"vscan/engine/image"
 	"vscan/engine/image/elf"
 	"vscan/engine/image/input"
+	"vscan/internal/interrupt"
 )
 
 // The files that were mapped into a process, as the note NT_FILE of its core
@@ -57,54 +59,75 @@ type Core struct {
 }
 
 // findModules makes the modules of what NT_FILE says.
-func (c *reader) findModules() {
+func (c *reader) findModules() error {
 	if c.isMachine() {
-		return
+		return nil
 	}
 	core := &Core{Reader: c.Reader, Header: c.Header, loads: c.Loads, Page: c.page()}
 	if u := c.fileUnit; u >= elf.PageSize && u <= 1<<20 && u&(u-1) == 0 {
 		core.Page = u // linux writes offsets in pages; gdb in bytes, with a unit of 1
 	}
-	core.Modules = core.group(ascending(c.entries))
+	entries, err := ascending(c.ctx, c.entries)
+	if err != nil {
+		return err
+	}
+	if core.Modules, err = core.group(c.ctx, entries); err != nil {
+		return err
+	}
 	for i := range core.Modules {
 		c.Draft.Modules = append(c.Draft.Modules, core.Modules[i].Module)
 	}
 	c.core = core
 	c.Draft.Keep(core)
+	return nil
 }
 
 // ascending sorts entries and drops those that overlap one before them, which
-// no kernel writes.
-func ascending(entries []fileEntry) []fileEntry {
-	slices.SortStableFunc(entries, func(a, b fileEntry) int { return cmp.Compare(a.First, b.First) })
+// no kernel writes. The error is that of ctx.
+func ascending(ctx context.Context, entries []fileEntry) ([]fileEntry, error) {
+	if err := interrupt.SortStableFunc(ctx, entries, func(a, b fileEntry) int { return cmp.Compare(a.First, b.First) }); err != nil {
+		return nil, err
+	}
 	out := entries[:0]
 	for _, e := range entries {
 		if n := len(out); n == 0 || e.First > out[n-1].Last {
 			out = append(out, e)
 		}
 	}
-	return out
+	return out, nil
 }
 
 // group makes modules of entries. An entry goes on with the module of its path
 // where it lies within the memory that the module's program headers ask for,
 // or, where these were not saved, where no other file is in between.
-func (c *Core) group(entries []fileEntry) []Module {
+func (c *Core) group(ctx context.Context, entries []fileEntry) ([]Module, error) {
+	if len(entries) == 0 {
+		return nil, nil
+	}
+	if err := c.Sort(ctx); err != nil {
+		return nil, err
+	}
+	watch := interrupt.New(ctx)
 	var out []Module
 	latest := map[string]int{} // by path
 	for i, e := range entries {
+		if err := watch.Step(1); err != nil {
+			return nil, err
+		}
 		if k, ok := latest[e.path]; ok && out[k].goesOn(e, entries[i-1].path == e.path) {
 			out[k].Ranges = append(out[k].Ranges, e.FileRange)
 			continue
 		}
 		m := Module{Module: image.Module{Path: e.path, Ranges: []image.FileRange{e.FileRange}, Base: e.First, Source: c.Source}}
 		if len(out) < maxIdentified {
-			c.identify(&m)
+			if err := c.identify(ctx, &m); err != nil {
+				return nil, err
+			}
 		}
 		latest[e.path] = len(out)
 		out = append(out, m)
 	}
-	return out
+	return out, nil
 }
 
 // goesOn reports whether an entry of its path belongs to the module. next says
@@ -116,23 +139,24 @@ func (m *Module) goesOn(e fileEntry, next bool) bool {
 	return next
 }
 
-// identify reads the ELF header that the core saved of a module.
-func (c *Core) identify(m *Module) {
+// identify reads the ELF header that the core saved of a module. The error is that of ctx.
+func (c *Core) identify(ctx context.Context, m *Module) error {
 	r := m.Ranges[0]
 	if r.Offset != 0 {
-		return
+		return nil
 	}
 	off, n := c.saved(r.First)
 	if n < 52 {
-		return
+		return nil
 	}
 	head := c.Prefix(off, min(n, r.Size(), maxModuleHead))
-	p, err := elf.ReadHead(head)
+	p, err := elf.ReadHead(ctx, head)
 	if err != nil || p.Low.Off >= c.Page {
-		return
+		return ctx.Err()
 	}
 	m.Known, m.Bias, m.BuildID, m.head = true, p.Bias(m.Base, c.Page), p.BuildID, head
 	m.span = p.SpanFrom(m.Base, c.Page)
+	return nil
 }
 
 // saved returns where in the core the byte at a is, and how many from there on are
@@ -150,12 +174,25 @@ func (c *Core) saved(a addr.Addr) (off, n uint64) {
 	return s.Off + d, held - d
 }
 
+// Sort sorts the segments, unless they are sorted. Without it, the first SegmentAt does so,
+// however long that takes. The error is that of ctx.
+func (c *Core) Sort(ctx context.Context) error {
+	if c.sorted {
+		return nil
+	}
+	loads := slices.Clone(c.loads)
+	if err := interrupt.SortStableFunc(ctx, loads, func(a, b elf.Segment) int { return cmp.Compare(a.Vaddr, b.Vaddr) }); err != nil {
+		return err
+	}
+	c.loads, c.sorted = loads, true
+	return nil
+}
+
 // SegmentAt returns the segment that an address lies in, or nil. Where segments
 // overlap, which those of processes do not, it is one of them.
 func (c *Core) SegmentAt(a addr.Addr) *elf.Segment {
 	if !c.sorted {
-		c.loads, c.sorted = slices.Clone(c.loads), true
-		slices.SortStableFunc(c.loads, func(a, b elf.Segment) int { return cmp.Compare(a.Vaddr, b.Vaddr) })
+		c.Sort(context.Background()) // which never ends
 	}
 	i := sort.Search(len(c.loads), func(i int) bool { return c.loads[i].Vaddr > uint64(a) }) - 1
 	if i < 0 || uint64(a)-c.loads[i].Vaddr >= c.loads[i].Memsz {
@@ -181,28 +218,37 @@ func (c *Core) SavedAll(r addr.Range) bool {
 
 // headed returns the modules of a core that has no NT_FILE: its segments that begin
 // with an ELF header, without a path.
-func (c *Core) headed() []Module {
-	c.SegmentAt(0) // sorts
+func (c *Core) headed(ctx context.Context) ([]Module, error) {
+	if err := c.Sort(ctx); err != nil {
+		return nil, err
+	}
+	watch := interrupt.New(ctx)
 	var out []Module
 	for i := range c.loads {
+		if err := watch.Step(1); err != nil {
+			return nil, err
+		}
 		s := &c.loads[i]
 		if held, _ := s.Stored(s.Memsz, c.Size); held < 52 || len(out) >= maxIdentified {
 			continue
 		}
 		whole := addr.Range{First: addr.Addr(s.Vaddr), Last: addr.Addr(s.Vaddr + s.Memsz - 1)}
 		m := Module{Module: image.Module{Base: whole.First, Ranges: []image.FileRange{{Range: whole}}}}
-		if c.identify(&m); m.Known {
+		if err := c.identify(ctx, &m); err != nil {
+			return nil, err
+		}
+		if m.Known {
 			out = append(out, m)
 		}
 	}
-	return out
+	return out, nil
 }
 
 // Verify compares a program with modules that it may be: by build-id and load segments
 // or, where either has no build-id, by the first bytes that the core saved. It returns
 // an error that says why the program cannot be the file that was mapped, and whether
-// there was anything to compare.
-func (c *Core) Verify(p *elf.Program, ms []*Module) (compared bool, err error) {
+// there was anything to compare. The error may be that of ctx as well.
+func (c *Core) Verify(ctx context.Context, p *elf.Program, ms []*Module) (compared bool, err error) {
 	if !p.SameMachine(&c.Header) {
 		return false, fmt.Errorf("%s is for %s, and the process is %s", p.Path(), p.DescribeMachine(), c.DescribeMachine())
 	}
@@ -210,11 +256,17 @@ func (c *Core) Verify(p *elf.Program, ms []*Module) (compared bool, err error) {
 		if !m.Known {
 			continue
 		}
+		if err := ctx.Err(); err != nil {
+			return false, err
+		}
 		if p.BuildID != nil && m.BuildID != nil {
 			if compared = true; !bytes.Equal(p.BuildID, m.BuildID) {
 				return false, fmt.Errorf("%s has build-id %x, and what the core has at %v%s has %x: it is another build", p.Path(), p.BuildID, m.Base, m.InBrackets(), m.BuildID)
 			}
-			if !p.SameLoads(m.head) {
+			if !p.SameLoads(ctx, m.head) {
+				if err := ctx.Err(); err != nil {
+					return false, err
+				}
 				return false, fmt.Errorf("%s has the build-id of what the core has at %v%s, and not its load segments: the file was changed, or its bytes were taken out", p.Path(), m.Base, m.InBrackets())
 			}
 			continue

@@ -4,12 +4,12 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
-	"slices"
 	"sort"
 
 	"vscan/engine"
 	"vscan/engine/addr"
 	"vscan/engine/image/elf"
+	"vscan/internal/interrupt"
 )
 
 // How the mappings of a process core are called: as /proc/PID/maps calls them,
@@ -40,22 +40,32 @@ type namer struct {
 	cuts     int               // how many more borders may be cut at
 }
 
-func (c *reader) newNamer() *namer {
+// newNamer returns the namer of the core's segments. The error is that of c.ctx.
+func (c *reader) newNamer() (*namer, error) {
 	n := &namer{reader: c, files: c.files, segments: make(map[uint64]string)}
 	for i := range c.Loads {
 		n.sorted = append(n.sorted, &c.Loads[i])
 	}
-	slices.SortStableFunc(n.sorted, func(a, b *elf.Segment) int { return cmp.Compare(a.Vaddr, b.Vaddr) })
-	p := n.findMain()
+	if err := interrupt.SortStableFunc(c.ctx, n.sorted, func(a, b *elf.Segment) int { return cmp.Compare(a.Vaddr, b.Vaddr) }); err != nil {
+		return nil, err
+	}
+	p, err := n.findMain()
+	if err != nil {
+		return nil, err
+	}
 	n.nameLandmarks()
-	n.setBases()
+	if err := n.setBases(); err != nil {
+		return nil, err
+	}
 	n.spans = joined(n.files)
 	if heap, ok := n.findHeap(p); ok {
-		n.spans = disjoint(append(n.spans, fileSpan{Range: heap, name: "[heap]", base: heap.First}))
+		if n.spans, err = disjoint(c.ctx, append(n.spans, fileSpan{Range: heap, name: "[heap]", base: heap.First})); err != nil {
+			return nil, err
+		}
 	}
 	n.nameStacks()
 	n.cuts = 2 * len(n.spans)
-	return n
+	return n, c.ctx.Err() // what was left out because of it is in no name
 }
 
 // rangeOf returns the addresses of a segment, cut at the last one that there is.
@@ -202,6 +212,9 @@ func (n *namer) ofGo() bool {
 	b := make([]byte, 64<<10)
 	budget := 16 << 20
 	for _, s := range n.sorted {
+		if n.watch.Step(1) != nil {
+			return false
+		}
 		if s.Perm()&engine.PermWrite == 0 || n.anonymous(n.rangeOf(s)) {
 			continue
 		}
@@ -219,14 +232,21 @@ func (n *namer) ofGo() bool {
 // unsaved returns what NT_FILE lists and no segment has: it was mapped, and is absent.
 // gdb's gcore leaves out what it takes to be as in the file. What its permissions
 // are is not told.
-func (n *namer) unsaved() []engine.Mapping {
+// The error is that of n.ctx.
+func (n *namer) unsaved() ([]engine.Mapping, error) {
+	if len(n.files) == 0 {
+		return nil, nil
+	}
 	ranges := make([]addr.Range, len(n.sorted))
-	for i, s := range n.sorted {
+	for i, s := range n.sorted { // ascending by first address, so that merging them sorts nothing
 		ranges[i] = n.rangeOf(s)
 	}
 	saved := addr.Merge(ranges)
 	var out []engine.Mapping
 	for _, f := range n.files {
+		if err := n.watch.Step(1); err != nil {
+			return nil, err
+		}
 		for len(saved) > 0 && saved[0].Last < f.First {
 			saved = saved[1:]
 		}
@@ -234,7 +254,7 @@ func (n *namer) unsaved() []engine.Mapping {
 			out = append(out, engine.Mapping{Range: r, State: engine.Absent, Name: f.name, NameOffset: uint64(r.First - f.base)})
 		})
 	}
-	return out
+	return out, nil
 }
 
 // split cuts a segment where files begin and end inside it. A part is called

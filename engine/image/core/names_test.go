@@ -239,12 +239,17 @@ func TestSampleThreads(t *testing.T) {
 		if err != nil || !elf.IsCore(b[:min(len(b), 64)]) {
 			return nil
 		}
-		c := reader{File: elf.File{Reader: imagetest.Reader(b), Draft: new(image.Draft)}}
-		if c.Header, err = elf.ParseHeader(b); err != nil || c.ReadSegments() != nil || c.readNotes() != nil || c.isMachine() {
+		c := newReader(t.Context(), imagetest.Reader(b))
+		if c.Header, err = elf.ParseHeader(b); err != nil || c.ReadSegments(t.Context()) != nil || c.readNotes() != nil || c.isMachine() {
 			return nil
 		}
-		c.findModules()
-		n := c.newNamer()
+		if err := c.findModules(); err != nil {
+			t.Fatal(err)
+		}
+		n, err := c.newNamer()
+		if err != nil {
+			t.Fatal(err)
+		}
 		if len(c.threads) == 0 || n.at(addr.Addr(c.auxv[atRandom])) < 0 {
 			return nil
 		}

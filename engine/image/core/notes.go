@@ -4,15 +4,16 @@ import (
 	"bufio"
 	"bytes"
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 
 	"vscan/engine/addr"
 	"vscan/engine/image"
 	"vscan/engine/image/elf"
 	"vscan/engine/image/input"
+	"vscan/internal/interrupt"
 )
 
 // The notes of an ELF core: of the many kinds, those that name memory, and
@@ -27,6 +28,7 @@ const (
 	nt386TLS     = 0x200      // NT_386_TLS of "LINUX", one a thread of i386
 	ntArmTLS     = 0x401      // NT_ARM_TLS of "LINUX", one a thread of AArch64
 	maxNoteBytes = 64 << 20   // of one note; linux writes at most 16 MiB of NT_FILE
+	maxDescBytes = 256 << 20  // of all notes that are read whole
 )
 
 // The entries of the auxiliary vector that are of use here: getauxval(3).
@@ -45,6 +47,7 @@ const (
 // noteInfo is what the notes of a core say.
 type noteInfo struct {
 	noteCount    int
+	descBytes    uint64     // of notes that were read whole: see maxDescBytes
 	ofMachine    bool       // there is a note that is written for whole machines only
 	ofProcess    bool       // there is a note that is written for processes only
 	hasRegisters bool       // there is a note of registers, of a thread or a CPU
@@ -115,10 +118,23 @@ func (c *reader) readNoteSegment(r *bufio.Reader, s *elf.Segment, n uint64) erro
 	if s.Align == 8 {
 		pad = 8
 	}
-	r.Reset(io.NewSectionReader(c, int64(min(s.Off, c.Size)), int64(n)))
 	var head [12]byte
+	zeros, end := uint64(0), uint64(0) // bytes of zeros that were just read, and where data end that r reads
 	for pos := uint64(0); n-pos >= uint64(len(head)); {
 		at := s.Off + pos
+		if err := c.watch.Step(1); err != nil {
+			return err
+		}
+		if at >= end {
+			stop, hole := c.Extent(at)
+			step := 12 + (pad-12%pad)%pad // of a note of zeros, which is padding
+			if k := min((min(stop, s.Off+n)-at)/step, (n-pos)/step); hole && k > 0 {
+				pos += k * step
+				continue
+			}
+			end = stop
+			r.Reset(io.NewSectionReader(c, int64(at), int64(n-pos)))
+		}
 		if err := c.fill(r, head[:], at); err != nil {
 			return err
 		}
@@ -136,18 +152,32 @@ func (c *reader) readNoteSegment(r *bufio.Reader, s *elf.Segment, n uint64) erro
 		if err := c.fill(r, name, at); err != nil {
 			return err
 		}
-		r.Discard(int(desc - 12 - uint64(len(name))))
+		skip(r, c, desc-12-uint64(len(name)), at+desc, s.Off+n)
 		read, err := c.takeNote(string(bytes.TrimRight(name, "\x00")), typ, r, descLen, at+desc)
 		if err != nil {
 			return err
 		}
 		if nameLen|descLen|typ != 0 { // else padding
 			c.noteCount++
+			zeros = 0
+		} else if zeros += next; zeros >= input.MaxZeroRecords && c.Thin() {
+			c.Draft.Note("notes of program header %d: from file offset %#x on there are %d bytes of zeros in a file that has less on disk than its size: the %d bytes behind them are not read", s.Index, at+next-zeros, zeros, n-pos-next)
+			return nil
 		}
-		r.Discard(int(next - desc - read))
+		skip(r, c, next-desc-read, at+next, s.Off+n)
 		pos += next
 	}
 	return nil
+}
+
+// skip passes over n bytes of r, up to a file offset; the notes end at another one. What
+// is long is not read.
+func skip(r *bufio.Reader, from io.ReaderAt, n, off, end uint64) {
+	if n <= 64<<10 {
+		r.Discard(int(n))
+		return
+	}
+	r.Reset(io.NewSectionReader(from, int64(off), int64(end-off)))
 }
 
 // fill reads all of b. The file held the bytes when it was opened; where it
@@ -190,7 +220,11 @@ func (c *reader) takeNote(name string, typ uint64, r io.Reader, size, at uint64)
 		c.Draft.Note("note at file offset %#x: %d bytes: too large, names of mappings are not read", at, size)
 		return 0, nil
 	}
-	desc := make([]byte, size) // as many as the file holds, at the most
+	if c.descBytes += size; c.descBytes > maxDescBytes {
+		c.Draft.Note("note at file offset %#x: %d bytes, behind %d of such notes: too many, names of mappings are not read", at, size, c.descBytes-size)
+		return 0, nil
+	}
+	desc := make([]byte, size) // as many as the file holds, at the most, and maxNoteBytes
 	if err := c.fill(r, desc, at); err != nil {
 		return 0, err
 	}
@@ -198,7 +232,8 @@ func (c *reader) takeNote(name string, typ uint64, r io.Reader, size, at uint64)
 	case typ == ntAuxv && c.auxv == nil:
 		c.takeAuxv(desc)
 	case typ == ntFile && c.files == nil:
-		c.takeFiles(desc, at)
+		err := c.takeFiles(desc, at)
+		return size, err
 	}
 	return size, nil
 }
@@ -223,24 +258,28 @@ func (c *reader) takeAuxv(desc []byte) {
 // then of each its first address, the one behind its last, and its offset;
 // then their paths, each with a zero byte. All numbers are words of the file's
 // class.
-func (c *reader) takeFiles(desc []byte, at uint64) {
+func (c *reader) takeFiles(desc []byte, at uint64) error {
 	w := c.WordSize()
 	if len(desc) < 2*w {
 		c.Draft.Note("NT_FILE at file offset %#x: %d bytes, too few for its header", at, len(desc))
-		return
+		return nil
 	}
-	count := c.Order.Uint(desc[:w])
+	named := c.Order.Uint(desc[:w])
+	count := named
 	c.fileUnit = c.Order.Uint(desc[w : 2*w])
 	desc = desc[2*w:]
 	if held := uint64(len(desc) / (3*w + 1)); count > held {
-		c.Draft.Note("NT_FILE at file offset %#x: it names %d files and has room for %d", at, count, held)
+		c.Draft.Note("NT_FILE at file offset %#x: it names %d files and has room for %d", at, named, held)
 		count = held
 	}
 	paths := desc[int(count)*3*w:]
 	for i := range int(count) {
+		if err := c.watch.Step(1); err != nil {
+			return err
+		}
 		path, rest, ok := bytes.Cut(paths, []byte{0})
 		if !ok {
-			c.Draft.Note("NT_FILE at file offset %#x: its paths end after %d of %d", at, i, count)
+			c.Draft.Note("NT_FILE at file offset %#x: its paths end after %d of %d", at, i, named)
 			break
 		}
 		paths = rest
@@ -253,12 +292,17 @@ func (c *reader) takeFiles(desc []byte, at uint64) {
 			c.entries = append(c.entries, fileEntry{image.FileRange{Range: r, Offset: off}, string(path)})
 		}
 	}
-	c.files = disjoint(c.files)
+	var err error
+	c.files, err = disjoint(c.ctx, c.files)
+	return err
 }
 
-// disjoint sorts the spans and cuts off each what an earlier one covers.
-func disjoint(spans []fileSpan) []fileSpan {
-	slices.SortStableFunc(spans, func(a, b fileSpan) int { return cmp.Compare(a.First, b.First) })
+// disjoint sorts the spans and cuts off each what an earlier one covers. The error is
+// that of ctx.
+func disjoint(ctx context.Context, spans []fileSpan) ([]fileSpan, error) {
+	if err := interrupt.SortStableFunc(ctx, spans, func(a, b fileSpan) int { return cmp.Compare(a.First, b.First) }); err != nil {
+		return nil, err
+	}
 	out := spans[:0]
 	for _, s := range spans {
 		if n := len(out); n > 0 {
@@ -271,7 +315,7 @@ func disjoint(spans []fileSpan) []fileSpan {
 		}
 		out = append(out, s)
 	}
-	return out
+	return out, nil
 }
 
 // joined returns the spans, which are ascending and disjoint, with those of one name

@@ -2,6 +2,7 @@ package core
 
 import (
 	"bytes"
+	"context"
 	"path"
 	"path/filepath"
 
@@ -23,34 +24,45 @@ func Of(img *image.Image) *Core {
 }
 
 // Candidates returns the modules that a program may be: those that NT_FILE names or,
-// in a core without that note, those whose header the core saved.
-func (c *Core) Candidates(p *elf.Program) []*Module {
+// in a core without that note, those whose header the core saved. The error is that of
+// ctx.
+func (c *Core) Candidates(ctx context.Context, p *elf.Program) ([]*Module, error) {
 	modules := c.Modules
 	if len(modules) == 0 {
-		modules = c.headed()
+		var err error
+		if modules, err = c.headed(ctx); err != nil {
+			return nil, err
+		}
 	}
 	ms := candidates(modules, p.Path(), p.BuildID)
 	if len(ms) == 0 && len(c.Modules) == 0 { // which of them has no path to tell
-		ms = c.like(p, modules)
+		var err error
+		if ms, err = c.like(ctx, p, modules); err != nil {
+			return nil, err
+		}
 	}
 	if len(ms) == 0 {
 		ms = covering(modules, p)
 	}
-	return ms
+	return ms, nil
 }
 
 // CandidatesOf returns the modules that a file which is no program may be.
 func (c *Core) CandidatesOf(file string) []*Module { return candidates(c.Modules, file, nil) }
 
 // like returns the modules that begin with the bytes of a program.
-func (c *Core) like(p *elf.Program, modules []Module) []*Module {
+func (c *Core) like(ctx context.Context, p *elf.Program, modules []Module) ([]*Module, error) {
 	var out []*Module
 	for i := range modules {
-		if compared, err := c.Verify(p, []*Module{&modules[i]}); compared && err == nil {
+		compared, err := c.Verify(ctx, p, []*Module{&modules[i]})
+		if compared && err == nil {
 			out = append(out, &modules[i])
 		}
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
 	}
-	return out
+	return out, nil
 }
 
 // covering returns the module that has the first address of a program of fixed
@@ -67,11 +79,14 @@ func covering(modules []Module, p *elf.Program) []*Module {
 // BasesIn returns the addresses at which a program was loaded as the modules that it
 // may be, of its lowest page each. Where it fits none of them, the error says why not
 // the first.
-func (c *Core) BasesIn(p *elf.Program, ms []*Module) ([]addr.Addr, error) {
+func (c *Core) BasesIn(ctx context.Context, p *elf.Program, ms []*Module) ([]addr.Addr, error) {
 	var bases []addr.Addr
 	var why error // the first reason
 	for _, m := range ms {
-		base, err := c.baseOf(p, m)
+		base, err := c.baseOf(ctx, p, m)
+		if ended := ctx.Err(); ended != nil {
+			return nil, ended
+		}
 		if err == nil {
 			bases = append(bases, base)
 		} else if why == nil {
@@ -85,8 +100,8 @@ func (c *Core) BasesIn(p *elf.Program, ms []*Module) ([]addr.Addr, error) {
 }
 
 // baseOf returns where a program is in the module that it may be.
-func (c *Core) baseOf(p *elf.Program, m *Module) (addr.Addr, error) {
-	compared, err := c.Verify(p, []*Module{m})
+func (c *Core) baseOf(ctx context.Context, p *elf.Program, m *Module) (addr.Addr, error) {
+	compared, err := c.Verify(ctx, p, []*Module{m})
 	if err != nil {
 		return 0, err
 	}
@@ -106,9 +121,12 @@ func (c *Core) Writable(a addr.Addr) bool {
 // where the program wants them, else an error that says why the first has not. One
 // module is enough: others may be bytes of the file that were mapped as those of any
 // file.
-func (c *Core) FitsSomewhere(p *elf.Program, ms []*Module) error {
+func (c *Core) FitsSomewhere(ctx context.Context, p *elf.Program, ms []*Module) error {
 	var why error
 	for _, m := range ms {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		_, err := c.BaseIn(p, m)
 		if err == nil {
 			return nil

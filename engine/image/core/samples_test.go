@@ -28,7 +28,7 @@ func TestSampleCores(t *testing.T) {
 			return nil // not a core, or zstd is not here
 		}
 		count++
-		img, err := imagetest.Finished(Open(imagetest.Reader(b), image.Options{}))
+		img, err := imagetest.Finished(Open(t.Context(), imagetest.Reader(b), image.Options{}))
 		if len(imagetest.PlainLoads(b)) == 0 { // one has registers only
 			imagetest.CheckError(t, err, "holds no memory")
 			return nil

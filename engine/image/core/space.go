@@ -77,10 +77,12 @@ func (c *reader) layOut(o image.Options) error {
 	if o.Space != "" {
 		img.Space = o.Space
 	}
+	lay := c.layVirtual
 	if img.Space == image.Physical {
-		c.layPhysical()
-	} else {
-		c.layVirtual()
+		lay = c.layPhysical
+	}
+	if err := lay(); err != nil {
+		return err
 	}
 	c.noteIncomplete()
 	return nil
@@ -89,10 +91,15 @@ func (c *reader) layOut(o image.Options) error {
 // layPhysical makes the mappings of the physical space. One page may be in
 // several segments, and may be absent in one of them alone, so everything that
 // is absent lies below everything that is present.
-func (c *reader) layPhysical() {
-	var absent, present []engine.Mapping
+func (c *reader) layPhysical() error {
+	var absent []engine.Mapping
+	present := make([]engine.Mapping, 0, len(c.Loads))
 	l := c.newLayout()
 	for i := range c.Loads {
+		if err := c.watch.Step(1); err != nil {
+			return err
+		}
+		c.laid = i
 		s := &c.Loads[i]
 		if c.noAddr(s.Paddr) {
 			l.leaveOut(s)
@@ -108,22 +115,33 @@ func (c *reader) layPhysical() {
 	}
 	l.report(image.Physical, image.Virtual)
 	c.Draft.Mappings = append(absent, present...)
+	return nil
 }
 
 // layVirtual makes the mappings of the virtual space, in the order of the
 // program headers. In a process core the parts of a segment have the names of
 // the files that were mapped there, and files that no segment has are absent,
 // below everything.
-func (c *reader) layVirtual() {
+func (c *reader) layVirtual() error {
 	l := c.newLayout()
 	machine := c.isMachine()
 	var names *namer
 	if !machine {
-		names = c.newNamer()
-		c.Draft.Mappings = names.unsaved()
+		var err error
+		if names, err = c.newNamer(); err != nil {
+			return err
+		}
+		if c.Draft.Mappings, err = names.unsaved(); err != nil {
+			return err
+		}
 	}
 	user := c.userMemory()
+	c.Draft.Mappings = slices.Grow(c.Draft.Mappings, len(c.Loads)) // most segments are one mapping
 	for i := range c.Loads {
+		if err := c.watch.Step(1); err != nil {
+			return err
+		}
+		c.laid = i
 		s := &c.Loads[i]
 		if machine && !c.hasVirtual(s) {
 			l.leaveOut(s)
@@ -135,6 +153,7 @@ func (c *reader) layVirtual() {
 	}
 	user.report(c.Draft)
 	l.report(image.Virtual, image.Physical)
+	return nil
 }
 
 // layout lays segments and counts what it meets.

@@ -1,11 +1,10 @@
 package elf
 
 import (
-	"bufio"
+	"context"
 	"fmt"
-	"io"
-	"math"
 
+	"vscan/engine/image"
 	"vscan/engine/image/input"
 )
 
@@ -17,20 +16,19 @@ import (
 // System V ABI, "Sections".
 
 const (
-	shtNobits   = 8       // sh_type of a section without bytes in the file
-	shfWrite    = 1       // sh_flags
-	shfAlloc    = 2       // sh_flags: in memory
-	maxSections = 1 << 16 // that are looked at
+	shtNobits = 8 // sh_type of a section without bytes in the file
+	shfWrite  = 1 // sh_flags
+	shfAlloc  = 2 // sh_flags: in memory
 )
 
 // ReadWhole reads the headers of a program or library that is to be laid
 // whole, as ReadProgram does, and refuses what has no bytes of it.
-func ReadWhole(in input.Reader) (*Program, error) {
-	p, err := ReadProgram(in)
+func ReadWhole(ctx context.Context, in input.Reader) (*Program, error) {
+	p, err := ReadProgram(ctx, in)
 	if err != nil {
 		return nil, err
 	}
-	bare, err := p.isDebugFile()
+	bare, err := p.isDebugFile(ctx)
 	if err == nil && bare {
 		err = fmt.Errorf("%s has only the debugging information of a program or library: its code and data are not in it; give the program itself", in.Path())
 	}
@@ -41,7 +39,7 @@ func ReadWhole(in input.Reader) (*Program, error) {
 // memory, and without bytes: zeros that nobody can write are of no use to a
 // program, and .bss may be written. A table of sections that cannot be read
 // tells nothing, since no loader needs one.
-func (p *Program) isDebugFile() (bool, error) {
+func (p *Program) isDebugFile(ctx context.Context) (bool, error) {
 	var head [64]byte
 	n, err := p.Fill(head[:p.Pick(52, 64)], 0)
 	if err != nil || n < p.Pick(52, 64) || p.shoff == 0 {
@@ -49,34 +47,45 @@ func (p *Program) isDebugFile() (bool, error) {
 	}
 	f := input.NewFields(head[:], p.Order)
 	size, count := f.U16(p.Pick(46, 58)), f.U16(p.Pick(48, 60))
-	if least := uint64(p.Pick(40, 64)); size < least || p.shoff >= p.Size {
+	least := p.Pick(40, 64)
+	if size < uint64(least) || p.shoff >= p.Size {
 		return false, nil
 	}
-	if count == 0 { // section 0 has it
-		count = maxSections
+	bare, lost := false, count == 0 // where it is 0, sh_size of section header 0 has it
+	if lost {
+		count = 1
 	}
-	count = min(count, (p.Size-p.shoff)/size)
-	r := bufio.NewReader(io.NewSectionReader(p, int64(p.shoff), math.MaxInt64-int64(p.shoff)))
-	return p.anyBare(r, size, count), nil
+	table := input.Records{At: p.shoff, Stride: size, Size: least}
+	read, _, err := p.Each(ctx, table, func() uint64 {
+		if bare {
+			return 0
+		}
+		return count
+	}, func(i uint64, b []byte) {
+		s := p.section(b)
+		if i == 0 && lost {
+			count = s.size
+		}
+		bare = bare || s.isBare()
+	})
+	if err != nil && ctx.Err() == nil {
+		return false, nil
+	}
+	return bare, image.Interrupted(err, p.Path(), "reading section header %d of %d", read, count)
 }
 
-// anyBare reports whether one of count section headers, of size bytes each, is
-// of a section as isDebugFile tells.
-func (p *Program) anyBare(r *bufio.Reader, size, count uint64) bool {
-	b := make([]byte, p.Pick(40, 64))
-	for range count {
-		if _, err := io.ReadFull(r, b); err != nil {
-			return false // the file has just been cut
-		}
-		f := input.NewFields(b, p.Order)
-		flags, length := f.U32(8), f.U32(20)
-		if p.Wide {
-			flags, length = f.U64(8), f.U64(32)
-		}
-		if f.U32(4) == shtNobits && flags&(shfAlloc|shfWrite) == shfAlloc && length > 0 {
-			return true
-		}
-		r.Discard(int(size) - len(b)) // what it cannot skip, the next read cannot have
+// section is what matters of a section header.
+type section struct{ typ, flags, size uint64 }
+
+func (p *Program) section(b []byte) section {
+	f := input.NewFields(b, p.Order)
+	if p.Wide {
+		return section{f.U32(4), f.U64(8), f.U64(32)}
 	}
-	return false
+	return section{f.U32(4), f.U32(8), f.U32(20)}
+}
+
+// isBare reports whether a section is one as isDebugFile tells.
+func (s section) isBare() bool {
+	return s.typ == shtNobits && s.flags&(shfAlloc|shfWrite) == shfAlloc && s.size > 0
 }

@@ -9,10 +9,8 @@
 package elf
 
 import (
-	"bufio"
-	"errors"
+	"context"
 	"fmt"
-	"io"
 	"math"
 
 	"vscan/engine"
@@ -44,7 +42,7 @@ type Header struct {
 	Phoff     uint64 // file offset of the program headers
 	shoff     uint64 // file offset of the section headers
 	phentsize uint64 // bytes from one program header to the next
-	Phnum     uint64
+	Phnum     uint64 // as the header has it, PN_XNUM where it does not fit: see File.Count
 }
 
 // IsCore reports whether a file begins with the ELF header of a core, or with
@@ -130,6 +128,7 @@ type File struct {
 	Draft *image.Draft // for notes about the file, and what is missing of it
 	Loads []Segment    // PT_LOAD with memory, in the order of the headers
 	Notes []Segment    // PT_NOTE
+	Count uint64       // program headers, wherever the file says how many; at least, where that is lost
 }
 
 // ReadHeader reads the ELF header of a file.
@@ -148,7 +147,7 @@ func ReadHeader(in input.Reader) (Header, error) {
 
 // refuseUnplaced is the reader of ELF files that are no cores: without an address
 // they are refused.
-func refuseUnplaced(in input.Reader, _ image.Options) (*image.Draft, error) {
+func refuseUnplaced(_ context.Context, in input.Reader, _ image.Options) (*image.Draft, error) {
 	h, err := ReadHeader(in)
 	if err != nil {
 		return nil, err
@@ -176,22 +175,19 @@ func (h *Header) kind() string {
 	return fmt.Sprintf("an ELF file of type %d", h.Type)
 }
 
-// ReadSegments reads the program headers, as many as the file holds.
-func (c *File) ReadSegments() error {
+// ReadSegments reads the program headers, as many as the file holds. Those that lie in a
+// hole of the file are PT_NULL, and are not read. Errors name the file.
+func (c *File) ReadSegments(ctx context.Context) error {
 	if c.Phnum == 0 {
 		return nil
 	}
-	size := uint64(c.Pick(32, 56))
-	if c.phentsize < size {
-		return fmt.Errorf("ELF header: a program header of %d bytes (e_phentsize), less than the %d that there must be", c.phentsize, size)
+	size := c.Pick(32, 56)
+	if c.phentsize < uint64(size) {
+		return fmt.Errorf("%s: ELF header: a program header of %d bytes (e_phentsize), less than the %d that there must be", c.Path(), c.phentsize, size)
 	}
 	count, err := c.countSegments()
 	if err != nil {
 		return err
-	}
-	var held uint64 // headers that the file has room for
-	if c.Phoff < c.Size {
-		held = (c.Size - c.Phoff) / c.phentsize
 	}
 	// Where the count is lost, the table ends where the first segment begins.
 	counted := count != lost
@@ -199,34 +195,50 @@ func (c *File) ReadSegments() error {
 	if !counted {
 		count = pnXNum
 	}
-
-	table := int(min(1<<16, input.MulSat(min(count, held), c.phentsize)))
-	r := bufio.NewReaderSize(io.NewSectionReader(c, int64(min(c.Phoff, c.Size)), math.MaxInt64), table)
-	b := make([]byte, size)
-	read := uint64(0)
-	for ; read < min(count, held); read++ {
-		if _, err := io.ReadFull(r, b); errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-			break // the file has just been cut
-		} else if err != nil {
-			return fmt.Errorf("program header %d at file offset %#x: %w", read, c.HeaderAt(read), err)
-		}
-		s := c.parseSegment(b, read)
+	table := input.Records{At: c.Phoff, Stride: c.phentsize, Size: size}
+	read, empty, err := c.Each(ctx, table, func() uint64 { return count }, func(i uint64, b []byte) {
+		s := c.parseSegment(b, i)
 		if s.Filesz > 0 && s.Off >= c.HeaderAt(pnXNum) && s.Off < tableEnd {
 			tableEnd = s.Off
 		}
 		if !counted && tableEnd != math.MaxUint64 {
 			count = max(pnXNum, (tableEnd-c.Phoff)/c.phentsize)
 		}
-		r.Discard(int(c.phentsize - size)) // what it cannot skip, the next read cannot have
+	})
+	if ended := ctx.Err(); ended != nil && err != nil {
+		return image.Interrupted(ended, c.Path(), "reading program header %d of %d", read, count)
 	}
-	if !counted && read < count {
-		count = max(read, pnXNum)
+	if err != nil {
+		return fmt.Errorf("%s: program header %d at file offset %#x: %w", c.Path(), read, c.HeaderAt(read), err)
 	}
-	if read < count {
-		c.Draft.Note("truncated: the file ends within the table of program headers at file offset %#x: %d of %d were read", c.Phoff, read, count)
-		c.Draft.Lose(input.MulSat(count-read, c.phentsize))
-	}
+	c.Count = count
+	c.noteUnread(read, empty, counted)
 	return nil
+}
+
+// noteUnread tells which program headers were not read, and why.
+func (c *File) noteUnread(read, empty uint64, counted bool) {
+	held := c.Count
+	if room := c.Reader.Count(input.Records{At: c.Phoff, Stride: c.phentsize}); room < held {
+		held = room
+	}
+	if empty > 0 {
+		c.Draft.Note("%d of %d program headers, from file offset %#x on, lie in holes of the file: what they said is lost", empty, c.Count, c.Phoff)
+		c.Draft.Lose(input.MulSat(empty, c.phentsize))
+	}
+	least := ""
+	if !counted {
+		least = "at least "
+	}
+	switch unread := c.Count - read; {
+	case unread == 0:
+	case read < held && c.Thin():
+		c.Draft.Note("%d of %d program headers, from file offset %#x on, follow %d bytes of zeros in a file that has less on disk than its size: not read", unread, c.Count, c.HeaderAt(read), input.MaxZeroRecords)
+		c.Draft.Lose(input.MulSat(unread, c.phentsize))
+	default:
+		c.Draft.Note("truncated: the file ends within the table of program headers at file offset %#x: %d of %s%d were read", c.Phoff, read, least, c.Count)
+		c.Draft.Lose(input.MulSat(unread, c.phentsize))
+	}
 }
 
 // lost is the count of a table whose length the file does not tell any more.

@@ -1,7 +1,10 @@
 package elf
 
 import (
+	"context"
+
 	"vscan/engine/addr"
+	"vscan/internal/interrupt"
 )
 
 // Where modules begin: the addresses that offsets in them count from.
@@ -32,11 +35,15 @@ type loaded struct {
 
 // LoadBases returns of each piece the load base of the module that it belongs to. Pieces
 // have to ascend. head tells of the piece at an index, which has file offset 0, what the
-// program that begins there asks for, or that none does.
-func LoadBases(pieces []Piece, head func(i int) (span uint64, data bool)) []addr.Addr {
+// program that begins there asks for, or that none does. The error is that of ctx.
+func LoadBases(ctx context.Context, pieces []Piece, head func(i int) (span uint64, data bool)) ([]addr.Addr, error) {
+	watch := interrupt.New(ctx)
 	bases := make([]addr.Addr, len(pieces))
 	latest := map[string]*loaded{}
 	for i, p := range pieces {
+		if err := watch.Step(1); err != nil {
+			return nil, err
+		}
 		m := latest[p.Name]
 		if m == nil || m.beginsAgain(p) {
 			m = &loaded{base: p.First}
@@ -48,7 +55,7 @@ func LoadBases(pieces []Piece, head func(i int) (span uint64, data bool)) []addr
 		m.offset = p.Offset
 		bases[i] = m.base
 	}
-	return bases
+	return bases, nil
 }
 
 // beginsAgain reports whether a piece of the module's file is one of another

@@ -35,11 +35,14 @@ func TestLoadBases(t *testing.T) {
 			fmt.Sscanf(f, "%d:%d", &first, &offset)
 			pieces = append(pieces, Piece{Range: addr.Range{First: addr.Addr(first << 12), Last: addr.Addr(first<<12 | 0xfff)}, Offset: offset << 12, Name: map[bool]string{true: "/b", false: "/a"}[other]})
 		}
-		bases := LoadBases(pieces, func(i int) (uint64, bool) {
+		bases, err := LoadBases(t.Context(), pieces, func(i int) (uint64, bool) {
 			var span uint64
 			fmt.Sscanf(heads[i], "%d", &span)
 			return span << 12, heads[i] == "d"
 		})
+		if err != nil {
+			t.Fatal(err)
+		}
 		var got []string
 		for _, b := range bases {
 			got = append(got, fmt.Sprint(uint64(b>>12)))

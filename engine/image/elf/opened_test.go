@@ -36,11 +36,11 @@ func TestProgramErrors(t *testing.T) {
 				c.edit(b)
 			}
 			path := imagetest.TempFile(t, "prog", string(b))
-			_, err := formats.Open(path, image.Options{Base: &c.base})
+			_, err := formats.Open(t.Context(), path, image.Options{Base: &c.base})
 			imagetest.CheckError(t, err, c.want)
-			_, err = layer.Open(nil, image.LayerSpec{Path: path, At: c.base}, image.Options{})
+			_, err = layer.Open(t.Context(), nil, image.LayerSpec{Path: path, At: c.base}, image.Options{})
 			imagetest.CheckError(t, err, c.want)
-			l, err := layer.Open(nil, image.LayerSpec{Path: path, Raw: true}, image.Options{})
+			l, err := layer.Open(t.Context(), nil, image.LayerSpec{Path: path, Raw: true}, image.Options{})
 			if err != nil || len(l.Mappings) != 1 || l.Mappings[0].Size() != uint64(len(b)) {
 				t.Fatalf("as raw bytes: %v, %v", l, err)
 			}
@@ -48,10 +48,10 @@ func TestProgramErrors(t *testing.T) {
 		})
 	}
 	narrow := imagetest.TempFile(t, "narrow", string(imagetest.BuildProgram(false, addr.Little, imagetest.SharedObject, 0x1000, imagetest.Load(4, 0, 0, 8, 0))))
-	_, err := layer.Open(nil, image.LayerSpec{Path: narrow, At: 1 << 32}, image.Options{})
+	_, err := layer.Open(t.Context(), nil, image.LayerSpec{Path: narrow, At: 1 << 32}, image.Options{})
 	imagetest.CheckError(t, err, "run past the last address, 0xffffffff")
 	core := imagetest.TempFile(t, "core", string(imagetest.BuildELF(true, addr.Little, []imagetest.Segment{{Type: 1, Data: "abcd", Memsz: 4}}, nil)))
-	_, err = layer.Open(nil, image.LayerSpec{Path: core, At: 0x1000}, image.Options{})
+	_, err = layer.Open(t.Context(), nil, image.LayerSpec{Path: core, At: 0x1000}, image.Options{})
 	imagetest.CheckError(t, err, "is an ELF core: a layer is raw bytes")
 }
 
@@ -59,7 +59,7 @@ func TestProgramErrors(t *testing.T) {
 func TestOpenProgram(t *testing.T) {
 	path := imagetest.TempFile(t, "prog", string(imagetest.BuildProgram(true, addr.Little, imagetest.SharedObject, 0x1800, imagetest.Load(5, 0, 0x2000, 8, 0), imagetest.Load(6, 0x1000, 0x4000, 0x900, 0x1000))))
 	base := addr.Addr(0x7000)
-	img, err := formats.Open(path, image.Options{Base: &base})
+	img, err := formats.Open(t.Context(), path, image.Options{Base: &base})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,9 +74,9 @@ func TestOpenProgram(t *testing.T) {
 	if img.Format != "ELF program" || img.Space != image.Virtual || img.WordSize != 8 || !img.OrderKnown || img.Missing != 256 {
 		t.Errorf("%+v", img)
 	}
-	_, err = formats.Open(path, image.Options{Base: &base, Space: image.Physical})
+	_, err = formats.Open(t.Context(), path, image.Options{Base: &base, Space: image.Physical})
 	imagetest.CheckError(t, err, "a program has virtual addresses only")
-	raw, err := formats.Open(path, image.Options{Base: &base, Format: "raw"})
+	raw, err := formats.Open(t.Context(), path, image.Options{Base: &base, Format: "raw"})
 	if err != nil {
 		t.Fatal(err)
 	}

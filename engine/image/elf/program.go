@@ -3,6 +3,7 @@ package elf
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -54,7 +55,7 @@ func IsProgram(head []byte) bool { return IsELF(head) && !IsCore(head) }
 
 // ReadProgram reads the headers of an ELF executable or shared object. What no
 // loader would take is an error.
-func ReadProgram(in input.Reader) (*Program, error) {
+func ReadProgram(ctx context.Context, in input.Reader) (*Program, error) {
 	p := &Program{File: File{Reader: in, Draft: new(image.Draft)}}
 	var err error
 	if p.Header, err = ReadHeader(in); err != nil {
@@ -64,8 +65,8 @@ func ReadProgram(in input.Reader) (*Program, error) {
 		return nil, &image.UnsupportedError{Path: in.Path(), Format: "ELF", What: p.kind(),
 			Advice: "nothing says where it lies in memory: lay its bytes as they are", Holds: image.HoldsProgram, AsTheyAre: true}
 	}
-	if err := p.ReadSegments(); err != nil {
-		return nil, fmt.Errorf("%s: %w", in.Path(), err)
+	if err := p.ReadSegments(ctx); err != nil {
+		return nil, err
 	}
 	if p.Draft.Missing > 0 {
 		return nil, fmt.Errorf("%s: the table of program headers at file offset %#x is cut: nothing says where the rest lies in memory", in.Path(), p.Phoff)
@@ -306,13 +307,13 @@ func (p *Program) SpanFrom(base addr.Addr, page uint64) uint64 {
 
 // Open places an ELF program or library at o.Base, which is where the
 // page of its lowest segment is.
-func Open(in input.Reader, o image.Options) (*image.Draft, error) {
-	p, err := ReadWhole(in)
+func Open(ctx context.Context, in input.Reader, o image.Options) (*image.Draft, error) {
+	p, err := ReadWhole(ctx, in)
 	if err != nil {
 		return nil, err
 	}
 	if len(p.Loads) == 0 {
-		return openUnplaced(in, o)
+		return openUnplaced(ctx, in, o)
 	}
 	if o.Space == image.Physical {
 		return nil, &image.SpaceError{Path: in.Path(), Want: o.Space, Have: []image.AddressSpace{image.Virtual}, Why: "a program has virtual addresses only", RawHelps: true}
@@ -339,8 +340,8 @@ func Open(in input.Reader, o image.Options) (*image.Draft, error) {
 
 // openUnplaced places the bytes of a program without any load segment as they
 // are: nothing else can be made of it.
-func openUnplaced(in input.Reader, o image.Options) (*image.Draft, error) {
-	img, err := raw.Open(in, o)
+func openUnplaced(ctx context.Context, in input.Reader, o image.Options) (*image.Draft, error) {
+	img, err := raw.Open(ctx, in, o)
 	if err == nil {
 		img.Note("an ELF file without load segments: its bytes are laid as they are")
 	}
@@ -377,8 +378,8 @@ func SameStart(a, b input.Reader, h *Header) (same, compared bool) {
 
 // SameLoads reports whether the program that head is the beginning of has the same
 // load segments.
-func (p *Program) SameLoads(head input.Reader) bool {
-	other, err := ReadHead(head)
+func (p *Program) SameLoads(ctx context.Context, head input.Reader) bool {
+	other, err := ReadHead(ctx, head)
 	if err != nil || len(other.Loads) != len(p.Loads) {
 		return false
 	}
@@ -397,12 +398,12 @@ func clearSections(b []byte, h *Header) {
 }
 
 // ReadHead reads the headers at the beginning of a program that was mapped.
-func ReadHead(head input.Reader) (*Program, error) {
+func ReadHead(ctx context.Context, head input.Reader) (*Program, error) {
 	var magic [4]byte
 	if n, _ := head.Fill(magic[:], 0); n < 4 || !IsELF(magic[:]) {
 		return nil, ErrNoELF
 	}
-	p, err := ReadProgram(head)
+	p, err := ReadProgram(ctx, head)
 	if err == nil && len(p.Loads) == 0 {
 		err = ErrNoELF
 	}

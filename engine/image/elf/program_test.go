@@ -57,7 +57,7 @@ func TestProgramLayout(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			for _, wide := range []bool{true, false} {
 				for _, order := range []addr.ByteOrder{addr.Little, addr.Big} {
-					p, err := ReadProgram(imagetest.Reader(imagetest.BuildProgram(wide, order, imagetest.SharedObject, c.size, c.segs...)))
+					p, err := ReadProgram(t.Context(), imagetest.Reader(imagetest.BuildProgram(wide, order, imagetest.SharedObject, c.size, c.segs...)))
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -78,7 +78,7 @@ func TestProgramManyHeaders(t *testing.T) {
 	for i := range segs {
 		segs[i] = imagetest.Load(6, 0x1001, 0x1001, 0x10, 0x5000)
 	}
-	p, err := ReadProgram(imagetest.Reader(imagetest.BuildProgram(true, addr.Little, imagetest.SharedObject, 0, segs...)))
+	p, err := ReadProgram(t.Context(), imagetest.Reader(imagetest.BuildProgram(true, addr.Little, imagetest.SharedObject, 0, segs...)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,7 +125,7 @@ func FuzzProgram(f *testing.F) {
 	m := imagetest.NewModule(true, addr.Little, imagetest.SharedObject, "0123")
 	f.Add(imagetest.WithSections(m.File(), true, addr.Little, imagetest.Section{}, imagetest.NewSection(imagetest.SectionNoBits, imagetest.SectionAlloc, 8)), uint64(0x10000))
 	f.Fuzz(func(t *testing.T, b []byte, base uint64) {
-		p, err := ReadWhole(imagetest.Reader(b))
+		p, err := ReadWhole(t.Context(), imagetest.Reader(b))
 		if err != nil {
 			return
 		}

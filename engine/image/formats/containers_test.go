@@ -235,7 +235,7 @@ func TestTails(t *testing.T) {
 		if got := openedAs(t, path); got != c.want {
 			t.Errorf("%.20q: %q, want %q", c.tail, got, c.want)
 		}
-		layer, err := layer.Open(nil, image.LayerSpec{Path: path}, image.Options{})
+		layer, err := layer.Open(t.Context(), nil, image.LayerSpec{Path: path}, image.Options{})
 		if (err == nil) != (c.want == "") {
 			t.Errorf("%.20q as a layer: %v", c.tail, err)
 		}
@@ -253,7 +253,7 @@ func TestTails(t *testing.T) {
 // openedAs returns the format as which a file is refused, or "" where it is opened.
 func openedAs(t *testing.T, path string) string {
 	t.Helper()
-	img, err := formats.Open(path, image.Options{})
+	img, err := formats.Open(t.Context(), path, image.Options{})
 	if err == nil {
 		img.Close()
 		return ""

@@ -144,7 +144,7 @@ func TestRefused(t *testing.T) {
 			if (k.Holds == image.HoldsProgram) && o.Base != nil {
 				continue
 			}
-			_, err := formats.Open(path, o)
+			_, err := formats.Open(t.Context(), path, o)
 			var un *image.UnsupportedError
 			if !errors.As(err, &un) || un.Format != h.want || un.Advice == "" || strings.Contains(un.Advice, "FILE") {
 				t.Errorf("%s: %v", h.want, err)
@@ -152,23 +152,23 @@ func TestRefused(t *testing.T) {
 			imagetest.CheckError(t, err, path+" is "+k.What+": ")
 			checkRaw(t, err, k.RawHelps)
 		}
-		l, err := layer.Open(nil, image.LayerSpec{Path: path}, image.Options{})
+		l, err := layer.Open(t.Context(), nil, image.LayerSpec{Path: path}, image.Options{})
 		if (k.Holds == image.HoldsProgram) != (err == nil) {
 			t.Errorf("%s as a layer: %v", h.want, err)
 		}
 		if err == nil {
 			l.Close()
 		}
-		img, err := formats.Open(path, image.Options{Format: "raw"})
+		img, err := formats.Open(t.Context(), path, image.Options{Format: "raw"})
 		if err != nil || img.Format != "raw" || len(img.Mappings) != 1 || img.Mappings[0].Size() != uint64(len(h.head)) {
 			t.Errorf("%s as raw bytes: %+v, %v", h.want, img, err)
 		}
 		for _, format := range []image.FormatName{"elf", "lime"} {
-			_, err := formats.Open(path, image.Options{Format: format})
+			_, err := formats.Open(t.Context(), path, image.Options{Format: format})
 			imagetest.CheckError(t, err, "does not have the format \""+string(format)+"\": it is "+k.What)
 		}
 	}
-	_, err := formats.Open(imagetest.TempFile(t, "x.gz", gzipBytes("x")), image.Options{})
+	_, err := formats.Open(t.Context(), imagetest.TempFile(t, "x.gz", gzipBytes("x")), image.Options{})
 	imagetest.CheckError(t, err, "x.gz is gzip-compressed: decompress it first (gzip -dc < ")
 	imagetest.CheckError(t, err, "x.gz > OUT)")
 	checkRaw(t, err, "scan the compressed bytes")

@@ -1,6 +1,7 @@
 package formats_test
 
 import (
+	"context"
 	"errors"
 	"reflect"
 	"strings"
@@ -54,14 +55,14 @@ func TestErrorsTellWhatHelps(t *testing.T) {
 	dmtcp := imagetest.TempFile(t, "dmtcp", "DMTCP_CHECKPOINT_IMAGE")
 	base, odd := addr.Addr(0x10000), addr.Addr(0x10010)
 	open := func(path string, o image.Options) error {
-		img, err := formats.Open(path, o)
+		img, err := formats.Open(t.Context(), path, o)
 		if err == nil {
 			img.Close()
 		}
 		return err
 	}
 	lay := func(s image.LayerSpec) error {
-		l, err := layer.Open(nil, s, image.Options{})
+		l, err := layer.Open(t.Context(), nil, s, image.Options{})
 		if err == nil {
 			l.Close()
 		}
@@ -103,19 +104,19 @@ func TestErrorsTellWhatHelps(t *testing.T) {
 
 // modulesOf returns the error of laying an image's modules.
 func modulesOf(img *image.Image) error {
-	_, err := layer.OpenModules(img, "", image.Options{})
+	_, err := layer.OpenModules(context.Background(), img, "", image.Options{})
 	return err
 }
 
 // A note that the caller can do without says how, and only while it is kept.
 func TestHints(t *testing.T) {
-	img, err := formats.Open(imagetest.TempFile(t, "memory", "some bytes"), image.Options{})
+	img, err := formats.Open(t.Context(), imagetest.TempFile(t, "memory", "some bytes"), image.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	img.Close()
 	imagetest.CheckHints(t, img, image.Hint{Format: "raw"})
-	img, err = formats.Open(imagetest.TempFile(t, "memory", "some bytes"), image.Options{Format: "raw"})
+	img, err = formats.Open(t.Context(), imagetest.TempFile(t, "memory", "some bytes"), image.Options{Format: "raw"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package formats_test
 
 import (
+	"context"
 	"fmt"
 	"log"
 	"os"
@@ -24,7 +25,7 @@ func ExampleOpen() {
 		log.Fatal(err)
 	}
 	base := addr.Addr(0x7000)
-	img, err := formats.Open(path, image.Options{Base: &base})
+	img, err := formats.Open(context.Background(), path, image.Options{Base: &base})
 	if err != nil {
 		log.Fatal(err)
 	}

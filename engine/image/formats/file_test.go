@@ -30,7 +30,7 @@ func TestOpenRaw(t *testing.T) {
 		"at the end":    {image.Options{Base: at(1<<64 - 10), Space: image.Virtual}, "0xfffffffffffffff6..0xffffffffffffffff present +0x0 mem.bin\n", image.Virtual},
 	} {
 		t.Run(name, func(t *testing.T) {
-			img, err := formats.Open(path, c.o)
+			img, err := formats.Open(t.Context(), path, c.o)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -53,7 +53,7 @@ func TestOpenRaw(t *testing.T) {
 		`does not have the format "elf"`:               {Format: "elf"},
 		`does not have the format "lime"`:              {Format: "lime"},
 	} {
-		_, err := formats.Open(path, o)
+		_, err := formats.Open(t.Context(), path, o)
 		imagetest.CheckError(t, err, want)
 	}
 }
@@ -89,18 +89,18 @@ func TestOpenAtAddress(t *testing.T) {
 	base := addr.Addr(0x400000)
 	core := imagetest.TempFile(t, "core", string(imagetest.BuildELF(true, addr.Little, []imagetest.Segment{{Type: 1, Data: "abcd", Memsz: 4}}, nil)))
 	prog := imagetest.TempFile(t, "prog", string(imagetest.BuildELF(true, addr.Little, nil, func(h []byte) { h[16] = 2 })))
-	_, err := formats.Open(core, image.Options{Base: &base})
+	_, err := formats.Open(t.Context(), core, image.Options{Base: &base})
 	imagetest.CheckError(t, err, "is an ELF core: leave out the address")
-	_, err = formats.Open(core, image.Options{Base: &base, Format: "elf"})
+	_, err = formats.Open(t.Context(), core, image.Options{Base: &base, Format: "elf"})
 	imagetest.CheckError(t, err, `the format "elf" has addresses of its own`)
-	_, err = layer.Open(nil, image.LayerSpec{Path: core}, image.Options{})
+	_, err = layer.Open(t.Context(), nil, image.LayerSpec{Path: core}, image.Options{})
 	imagetest.CheckError(t, err, "is an ELF core: a layer is raw bytes")
 
-	_, err = formats.Open(prog, image.Options{})
+	_, err = formats.Open(t.Context(), prog, image.Options{})
 	imagetest.CheckError(t, err, "is an ELF executable, not a dump: lay it at")
-	_, err = formats.Open(prog, image.Options{Format: "elf"})
+	_, err = formats.Open(t.Context(), prog, image.Options{Format: "elf"})
 	imagetest.CheckError(t, err, "is an ELF executable")
-	img, err := formats.Open(prog, image.Options{Base: &base})
+	img, err := formats.Open(t.Context(), prog, image.Options{Base: &base})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,7 +129,7 @@ func TestOpenLayer(t *testing.T) {
 				c.spec.Path = path
 			}
 			for _, o := range []image.Options{{}, {NoMmap: true}, {Format: "raw"}} {
-				l, err := layer.Open(nil, c.spec, o)
+				l, err := layer.Open(t.Context(), nil, c.spec, o)
 				if !strings.HasSuffix(c.want, "\n") {
 					imagetest.CheckError(t, err, c.want)
 					continue
@@ -147,7 +147,7 @@ func TestOpenLayer(t *testing.T) {
 			}
 		})
 	}
-	_, err := layer.Open(nil, image.LayerSpec{Path: path}, image.Options{Format: "elf"})
+	_, err := layer.Open(t.Context(), nil, image.LayerSpec{Path: path}, image.Options{Format: "elf"})
 	imagetest.CheckError(t, err, "a layer is laid as raw bytes")
 }
 
@@ -155,7 +155,7 @@ func TestOpenLayer(t *testing.T) {
 func TestShrinkingFile(t *testing.T) {
 	path := imagetest.TempFile(t, "mem.bin", strings.Repeat("some bytes", 1000))
 	for _, o := range []image.Options{{}, {NoMmap: true}} {
-		img, err := formats.Open(path, o)
+		img, err := formats.Open(t.Context(), path, o)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -194,13 +194,13 @@ func TestShrinkingFile(t *testing.T) {
 }
 
 func TestOpenRefusesWhatIsNoFile(t *testing.T) {
-	_, err := formats.Open("-", image.Options{})
+	_, err := formats.Open(t.Context(), "-", image.Options{})
 	imagetest.CheckError(t, err, "standard input cannot be scanned")
-	_, err = formats.Open(t.TempDir(), image.Options{})
+	_, err = formats.Open(t.Context(), t.TempDir(), image.Options{})
 	imagetest.CheckError(t, err, "is a directory")
-	_, err = formats.Open(imagetest.TempFile(t, "empty", ""), image.Options{})
+	_, err = formats.Open(t.Context(), imagetest.TempFile(t, "empty", ""), image.Options{})
 	imagetest.CheckError(t, err, "is empty")
-	_, err = formats.Open(filepath.Join(t.TempDir(), "none"), image.Options{})
+	_, err = formats.Open(t.Context(), filepath.Join(t.TempDir(), "none"), image.Options{})
 	if !errors.Is(err, os.ErrNotExist) {
 		t.Error(err)
 	}

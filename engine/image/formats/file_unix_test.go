@@ -21,10 +21,10 @@ func TestOpenPipe(t *testing.T) {
 	if err := unix.Mkfifo(path, 0o600); err != nil {
 		t.Skip(err)
 	}
-	_, err := formats.Open(path, image.Options{})
+	_, err := formats.Open(t.Context(), path, image.Options{})
 	imagetest.CheckError(t, err, "is a pipe")
-	_, err = layer.Open(nil, image.LayerSpec{Path: path}, image.Options{Format: "raw"})
+	_, err = layer.Open(t.Context(), nil, image.LayerSpec{Path: path}, image.Options{Format: "raw"})
 	imagetest.CheckError(t, err, "is a pipe")
-	_, err = formats.Open(os.DevNull, image.Options{})
+	_, err = formats.Open(t.Context(), os.DevNull, image.Options{})
 	imagetest.CheckError(t, err, "is a character device")
 }

@@ -8,6 +8,7 @@
 package formats
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -25,19 +26,26 @@ import (
 // what can be read only once, such as a pipe, is refused and never waited for.
 // An *[image.UnsupportedError] says that the file is something known that is not
 // read; a *[image.SpaceError], a *[image.BaseError] and a *[image.PageError] that it has no such
-// addresses as o asks for.
-func Open(path string, o image.Options) (*image.Image, error) {
+// addresses as o asks for. Where ctx ends before the image is open, the error is an
+// *[image.InterruptedError]; once it is open, ctx does not matter any more.
+func Open(ctx context.Context, path string, o image.Options) (*image.Image, error) {
 	if err := validate(o); err != nil {
 		return nil, err
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, image.Interrupted(err, path, "opening it")
 	}
 	f, err := input.Open(path)
 	if err != nil {
 		return nil, err
 	}
-	img, err := read(f, o)
+	img, err := read(ctx, f, o)
+	if err == nil {
+		err = ctx.Err() // what could not be read because of it may be missing
+	}
 	if err != nil {
 		f.Close()
-		return nil, err
+		return nil, image.Interrupted(err, path, "opening it")
 	}
 	f.Map(o)
 	img.Path, img.FileSize = path, f.Reader().Size
@@ -46,14 +54,14 @@ func Open(path string, o image.Options) (*image.Image, error) {
 }
 
 // read finds the format of a file and has it read.
-func read(f *input.File, o image.Options) (*image.Draft, error) {
+func read(ctx context.Context, f *input.File, o image.Options) (*image.Draft, error) {
 	in := f.Reader()
 	head, tail, err := magic.Ends(in)
 	if err != nil {
 		return nil, err
 	}
 	if o.Format == image.FormatRaw {
-		return raw.Open(in, o)
+		return raw.Open(ctx, in, o)
 	}
 	k := Recognize(head, tail)
 	switch {
@@ -64,20 +72,20 @@ func read(f *input.File, o image.Options) (*image.Draft, error) {
 		}
 		return nil, fmt.Errorf("%s does not have the format %q: %s", f.Name(), o.Format, is)
 	case o.Base != nil && !o.Raw && o.Offset == 0 && o.Len == 0 && elf.IsProgram(head):
-		return elf.Open(in, o)
+		return elf.Open(ctx, in, o)
 	case o.Format != "" && o.Base != nil:
 		return nil, &image.BaseError{Path: f.Name(), Format: o.Format}
 	case k == nil && o.Base == nil && vmware.IsMemory(f.Name()):
-		return vmware.Open(in, o)
+		return vmware.Open(ctx, in, o)
 	case k == nil, o.Base != nil && k.Holds == image.HoldsProgram:
-		return raw.Open(in, o)
+		return raw.Open(ctx, in, o)
 	case k.Open == nil:
 		return nil, k.Refuse(f.Name())
 	case o.Base != nil:
 		return nil, &image.UnsupportedError{Path: f.Name(), Format: k.Name, What: k.What, Holds: k.Holds,
 			Advice: "leave out the address", RawHelps: "place the bytes as they are"}
 	}
-	return k.Open(in, o)
+	return k.Open(ctx, in, o)
 }
 
 // Names returns the formats that [image.Options] can name: image.FormatRaw and those

@@ -27,7 +27,7 @@ func TestSampleGuest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	img, err := formats.Open(imagetest.TempFile(t, "dump.elf", string(elfDump)), image.Options{})
+	img, err := formats.Open(t.Context(), imagetest.TempFile(t, "dump.elf", string(elfDump)), image.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +46,7 @@ func TestSampleGuest(t *testing.T) {
 		"dump.kdump-zlib.flat": "makedumpfile flattened",
 		"dump.elf.gz":          "gzip",
 	} {
-		_, err := formats.Open(imagetest.Sample(t, "qemu-bios16m/"+file), image.Options{})
+		_, err := formats.Open(t.Context(), imagetest.Sample(t, "qemu-bios16m/"+file), image.Options{})
 		var un *image.UnsupportedError
 		if !errors.As(err, &un) || un.Format != want {
 			t.Errorf("%s: %v", file, err)
@@ -59,7 +59,7 @@ func TestSampleMinidumps(t *testing.T) {
 	count := map[string]int{}
 	filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err == nil && filepath.Ext(path) == ".dmp" {
-			_, err := formats.Open(path, image.Options{})
+			_, err := formats.Open(t.Context(), path, image.Options{})
 			var un *image.UnsupportedError
 			if !errors.As(err, &un) {
 				t.Errorf("%s: %v", path, err)
@@ -86,7 +86,7 @@ func TestSampleOpen(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, o := range []image.Options{{}, {NoMmap: true}, {Format: "elf", Space: image.Virtual}} {
-		img, err := formats.Open(path, o)
+		img, err := formats.Open(t.Context(), path, o)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -20,7 +20,7 @@ func TestOpenProcFiles(t *testing.T) {
 			t.Logf("%s: %v", path, err)
 			continue
 		}
-		_, err := formats.Open(path, image.Options{})
+		_, err := formats.Open(t.Context(), path, image.Options{})
 		imagetest.CheckError(t, err, want)
 	}
 }

@@ -28,7 +28,7 @@ func TestFileShrinksDuringScan(t *testing.T) {
 			t.Fatal(err)
 		}
 		base := addr.Addr(0x1000)
-		img, err := formats.Open(path, image.Options{Format: "raw", Base: &base, NoMmap: noMmap})
+		img, err := formats.Open(t.Context(), path, image.Options{Format: "raw", Base: &base, NoMmap: noMmap})
 		if err != nil {
 			t.Fatal(err)
 		}

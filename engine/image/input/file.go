@@ -25,6 +25,7 @@ type File struct {
 	device bool   // a block device, whose size never changes
 	data   []byte // the mapped file, or nil
 	pager  *pager // nil where pages are left to the system
+	holes  *holes // nil where it has none that are known
 }
 
 // Open opens a file to be read at any offset, without mapping it. It asks
@@ -62,7 +63,7 @@ func Adopt(path string, file *os.File, size uint64, device bool) *File {
 }
 
 // Reader returns what the reader of a format gets of the file.
-func (f *File) Reader() Reader { return Reader{f.file, f.size, f} }
+func (f *File) Reader() Reader { return Reader{f.file, f.size, f, f.holes} }
 
 // measure checks the opened file and sets its size.
 func (f *File) measure() error {
@@ -83,6 +84,7 @@ func (f *File) measure() error {
 		return fmt.Errorf("%s is empty: there is nothing to scan", f.path)
 	}
 	f.size = uint64(size)
+	f.holes = newHoles(f.file, info, f.size, f.device)
 	return nil
 }
 

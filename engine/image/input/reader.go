@@ -4,6 +4,7 @@
 //
 //	File        an opened file: a Source of bytes, mapped into memory where that can be had
 //	Reader      what the reader of a format gets of it
+//	Extent, …   where it has holes, so that what a header says is bounded by data
 //	Fields      the numbers of a header
 //	AddSat, …   sums and products that stick at 2^64 − 1
 package input
@@ -28,6 +29,7 @@ type Reader struct {
 	io.ReaderAt
 	Size   uint64 // of the file in bytes, below 2^63
 	Source engine.Source
+	holes  *holes // nil: it has none that are known
 }
 
 // Path returns the path of the file, as it was opened.
@@ -51,10 +53,10 @@ func (in Reader) Fill(b []byte, off uint64) (int, error) {
 // where the file ends before.
 func (in Reader) Prefix(off, n uint64) Reader {
 	if off >= in.Size {
-		return Reader{bytes.NewReader(nil), 0, in.Source}
+		return Reader{ReaderAt: bytes.NewReader(nil), Source: in.Source}
 	}
 	n = min(n, in.Size-off, math.MaxInt64)
-	return Reader{io.NewSectionReader(in.ReaderAt, int64(off), int64(n)), n, in.Source}
+	return Reader{ReaderAt: io.NewSectionReader(in.ReaderAt, int64(off), int64(n)), Size: n, Source: in.Source}
 }
 
 // Run returns the mapping of a run of the file's bytes as they are, where spec

@@ -39,15 +39,21 @@ func TestDebugFiles(t *testing.T) {
 				dir := t.TempDir()
 				file := imagetest.WriteFile(t, dir, "bin/prog", string(imagetest.WithSections(b, wide, order, c.sections...)))
 				img := opened(t, m.Core("/bin/prog", 0x50000000, true))
-				checkRefused(t, c.want, func() (closer, error) { return Open(img, image.LayerSpec{Path: file, Unplaced: true}, image.Options{}) })
-				checkRefused(t, c.want, func() (closer, error) { return OpenModules(img, dir, image.Options{}) })
-				checkRefused(t, c.want, func() (closer, error) { return OpenModules(img, filepath.Join(dir, "bin"), image.Options{}) })
+				checkRefused(t, c.want, func() (closer, error) {
+					return Open(t.Context(), img, image.LayerSpec{Path: file, Unplaced: true}, image.Options{})
+				})
+				checkRefused(t, c.want, func() (closer, error) { return OpenModules(t.Context(), img, dir, image.Options{}) })
+				checkRefused(t, c.want, func() (closer, error) {
+					return OpenModules(t.Context(), img, filepath.Join(dir, "bin"), image.Options{})
+				})
 				at, want := addr.Addr(0x10000000), ""
 				if c.placed {
 					want = c.want
 				}
-				checkRefused(t, want, func() (closer, error) { return Open(img, image.LayerSpec{Path: file, At: at}, image.Options{}) })
-				checkRefused(t, want, func() (closer, error) { return formats.Open(file, image.Options{Base: &at}) })
+				checkRefused(t, want, func() (closer, error) {
+					return Open(t.Context(), img, image.LayerSpec{Path: file, At: at}, image.Options{})
+				})
+				checkRefused(t, want, func() (closer, error) { return formats.Open(t.Context(), file, image.Options{Base: &at}) })
 			})
 		})
 	}

@@ -2,6 +2,7 @@ package layer
 
 import (
 	"bytes"
+	"context"
 	"encoding/hex"
 	"fmt"
 	"os"
@@ -180,7 +181,7 @@ func kernelCore(t *testing.T, dir, prog, filter string) string {
 func checkCore(t *testing.T, gdb, core, prog string, pid int) {
 	var read map[addr.Addr]string
 	for _, flag := range []string{"--modules", "--sysroot", "--under"} {
-		img, err := formats.Open(core, image.Options{})
+		img, err := formats.Open(t.Context(), core, image.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -206,11 +207,11 @@ func checkCore(t *testing.T, gdb, core, prog string, pid int) {
 func layAs(img *image.Image, flag, prog string) (*Layer, error) {
 	switch flag {
 	case "--modules":
-		return OpenModules(img, "", image.Options{})
+		return OpenModules(context.Background(), img, "", image.Options{})
 	case "--sysroot":
-		return OpenModules(img, "/", image.Options{})
+		return OpenModules(context.Background(), img, "/", image.Options{})
 	}
-	return Open(img, image.LayerSpec{Path: prog, Unplaced: true}, image.Options{})
+	return Open(context.Background(), img, image.LayerSpec{Path: prog, Unplaced: true}, image.Options{})
 }
 
 type comparison struct {
@@ -396,7 +397,7 @@ func TestProgramAgainstProcess(t *testing.T) {
 			t.Fatal("no process")
 		}
 		base := mappedAt(t, p.Process.Pid, filepath.Join(dir, prog))
-		img, err := formats.Open(filepath.Join(dir, prog), image.Options{Base: &base})
+		img, err := formats.Open(t.Context(), filepath.Join(dir, prog), image.Options{Base: &base})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -8,6 +8,7 @@
 package layer
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -87,8 +88,8 @@ var oneLine = strings.NewReplacer("\n", `\n`, "\r", `\r`).Replace
 // refused with an *[image.UnsupportedError] unless o.Format is FormatRaw. An
 // *[image.UnplacedError] says that the spec has to have an address, a *[image.PageError] that
 // a program cannot lie at the one that it has. The image may be nil where the spec
-// has an address.
-func Open(img *image.Image, spec image.LayerSpec, o image.Options) (*Layer, error) {
+// has an address. Where ctx ends before the layer is open, the error wraps that of ctx.
+func Open(ctx context.Context, img *image.Image, spec image.LayerSpec, o image.Options) (*Layer, error) {
 	if o.Format != "" && o.Format != image.FormatRaw {
 		return nil, fmt.Errorf("%s: a layer is laid as raw bytes, never as format %q", spec.Path, o.Format)
 	}
@@ -96,10 +97,13 @@ func Open(img *image.Image, spec image.LayerSpec, o image.Options) (*Layer, erro
 	if err != nil {
 		return nil, err
 	}
-	l, err := layFile(img, f.Reader(), spec, o)
+	l, err := layFile(ctx, img, f.Reader(), spec, o)
+	if err == nil {
+		err = ctx.Err()
+	}
 	if err != nil {
 		f.Close()
-		return nil, err
+		return nil, image.Interrupted(err, spec.Path, "finding where it lies in memory")
 	}
 	f.Map(o)
 	l.closers = append(l.closers, f)
@@ -107,7 +111,12 @@ func Open(img *image.Image, spec image.LayerSpec, o image.Options) (*Layer, erro
 }
 
 // layFile makes the layer of an opened file.
-func layFile(img *image.Image, in input.Reader, spec image.LayerSpec, o image.Options) (*Layer, error) {
+func layFile(ctx context.Context, img *image.Image, in input.Reader, spec image.LayerSpec, o image.Options) (*Layer, error) {
+	if c := core.Of(img); c != nil {
+		if err := c.Sort(ctx); err != nil {
+			return nil, err
+		}
+	}
 	head, tail, err := magic.Ends(in)
 	if err != nil {
 		return nil, err
@@ -117,7 +126,7 @@ func layFile(img *image.Image, in input.Reader, spec image.LayerSpec, o image.Op
 	}
 	switch {
 	case !isRaw(spec, o) && elf.IsProgram(head):
-		return programLayer(img, in, spec)
+		return programLayer(ctx, img, in, spec)
 	case spec.Unplaced && !isRaw(spec, o):
 		return mappedLayer(img, in)
 	case spec.Unplaced:
@@ -149,8 +158,8 @@ func checkLayer(path string, k *magic.Format, o image.Options) error {
 }
 
 // programLayer lays an ELF program or library.
-func programLayer(img *image.Image, in input.Reader, spec image.LayerSpec) (*Layer, error) {
-	p, err := elf.ReadWhole(in)
+func programLayer(ctx context.Context, img *image.Image, in input.Reader, spec image.LayerSpec) (*Layer, error) {
+	p, err := elf.ReadWhole(ctx, in)
 	if err != nil {
 		return nil, err
 	}
@@ -167,10 +176,10 @@ func programLayer(img *image.Image, in input.Reader, spec image.LayerSpec) (*Lay
 	page := pageSize(img)
 	bases := []addr.Addr{spec.At}
 	if spec.Unplaced {
-		bases, err = l.findBases(img, p, page)
+		bases, err = l.findBases(ctx, img, p, page)
 	} else {
 		err = p.CheckBase(spec.At, page)
-		l.noteOther(img, p, spec.At)
+		l.noteOther(ctx, img, p, spec.At)
 	}
 	if err != nil {
 		return nil, err
@@ -178,7 +187,7 @@ func programLayer(img *image.Image, in input.Reader, spec image.LayerSpec) (*Lay
 	for i, base := range bases {
 		l.layProgram(p, base, page)
 		if i < maxToldFiles {
-			l.note("%s: %s%s", p.Path(), p.Describe(base, page), unsure(img, p, base))
+			l.note("%s: %s%s", p.Path(), p.Describe(base, page), unsure(ctx, img, p, base))
 		}
 	}
 	if n := len(bases) - maxToldFiles; n > 0 {
@@ -202,7 +211,7 @@ func hasModuleAt(img *image.Image, at addr.Addr) bool {
 
 // unsure returns what a note adds where the image has a file at base, that may be the
 // program, and holds nothing to compare the two.
-func unsure(img *image.Image, p *elf.Program, base addr.Addr) string {
+func unsure(ctx context.Context, img *image.Image, p *elf.Program, base addr.Addr) string {
 	c := core.Of(img)
 	if c == nil {
 		return ""
@@ -212,7 +221,7 @@ func unsure(img *image.Image, p *elf.Program, base addr.Addr) string {
 		if _, ok := m.OffsetAt(base); !ok {
 			continue
 		}
-		if compared, err := c.Verify(p, []*core.Module{m}); err == nil && !compared {
+		if compared, err := c.Verify(ctx, p, []*core.Module{m}); err == nil && !compared {
 			return ": compared with nothing, since the core saved neither its header nor its build-id: it may be another build"
 		}
 	}
@@ -242,16 +251,19 @@ func pageSize(img *image.Image) uint64 {
 
 // findBases returns where the lowest page of a program was loaded, once or more, as
 // the image tells.
-func (l *Layer) findBases(img *image.Image, p *elf.Program, page uint64) ([]addr.Addr, error) {
+func (l *Layer) findBases(ctx context.Context, img *image.Image, p *elf.Program, page uint64) ([]addr.Addr, error) {
 	c := core.Of(img)
 	if c == nil {
 		return l.fixedBase(p, page, "the image does not tell what was loaded where")
 	}
-	ms := c.Candidates(p)
+	ms, err := c.Candidates(ctx, p)
+	if err != nil {
+		return nil, err
+	}
 	if len(ms) == 0 {
 		return l.fixedBase(p, page, "the core names no such file")
 	}
-	return c.BasesIn(p, ms)
+	return c.BasesIn(ctx, p, ms)
 }
 
 // fixedBase returns where a program of fixed addresses lies, whatever the image.
@@ -266,14 +278,14 @@ func (l *Layer) fixedBase(p *elf.Program, page uint64, why string) ([]addr.Addr,
 
 // noteOther tells where the program that is laid at an address is not the one
 // that the image has there.
-func (l *Layer) noteOther(img *image.Image, p *elf.Program, at addr.Addr) {
+func (l *Layer) noteOther(ctx context.Context, img *image.Image, p *elf.Program, at addr.Addr) {
 	c := core.Of(img)
 	if c == nil {
 		return
 	}
 	for i := range c.Modules {
 		if m := &c.Modules[i]; m.Base == at {
-			if _, err := c.Verify(p, []*core.Module{m}); err != nil {
+			if _, err := c.Verify(ctx, p, []*core.Module{m}); err != nil {
 				l.note("%v", err)
 			}
 		}

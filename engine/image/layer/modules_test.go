@@ -22,7 +22,7 @@ import (
 // opened returns a core in a file.
 func opened(t *testing.T, b []byte) *image.Image {
 	t.Helper()
-	img, err := formats.Open(imagetest.TempFile(t, "core", string(b)), image.Options{})
+	img, err := formats.Open(t.Context(), imagetest.TempFile(t, "core", string(b)), image.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,7 +118,7 @@ func TestUnplacedProgram(t *testing.T) {
 			m := imagetest.NewModule(wide, order, imagetest.SharedObject, "0123")
 			prog := imagetest.TempFile(t, "prog", string(m.File()))
 			img := opened(t, m.Core("/usr/bin/prog", 0x50000000, head))
-			l, err := Open(img, image.LayerSpec{Path: prog, Unplaced: true}, image.Options{})
+			l, err := Open(t.Context(), img, image.LayerSpec{Path: prog, Unplaced: true}, image.Options{})
 			want := `
 				0x50001000..0x50001fff present +0x1000 r-x prog +0x1000
 				0x50002000..0x500028ff present +0x2000 rw- prog +0x2000
@@ -150,7 +150,7 @@ func TestModulesOfLargePages(t *testing.T) {
 			if pageSize(img) != page {
 				t.Errorf("unit %#x, AT_PAGESZ %#x: pages of %#x bytes", c.unit, c.pagesz, pageSize(img))
 			}
-			l, err := Open(img, image.LayerSpec{Path: imagetest.TempFile(t, "prog", string(b)), Unplaced: true}, image.Options{})
+			l, err := Open(t.Context(), img, image.LayerSpec{Path: imagetest.TempFile(t, "prog", string(b)), Unplaced: true}, image.Options{})
 			checkUnder(t, img, l, err, fmt.Sprintf(`
 				%#x..%#x present +0x0 r-x prog +0x0
 				%#x..0x5002f8ff present +%#x rw- prog +%#x
@@ -182,7 +182,7 @@ func TestUncomparedProgram(t *testing.T) {
 	} {
 		img := opened(t, c.core.Core("/bin/prog", 0x50000000, c.head))
 		c.spec.Path = imagetest.TempFile(t, "prog", string(c.file.File()))
-		l, err := Open(img, c.spec, image.Options{})
+		l, err := Open(t.Context(), img, c.spec, image.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -221,7 +221,7 @@ func TestUnplacedProgramThatDoesNotFit(t *testing.T) {
 			}
 			prog := imagetest.TempFile(t, "prog", string(b))
 			img := opened(t, c.core.Core(c.path, 0x50000000, c.head))
-			l, err := Open(img, image.LayerSpec{Path: prog, Unplaced: true}, image.Options{})
+			l, err := Open(t.Context(), img, image.LayerSpec{Path: prog, Unplaced: true}, image.Options{})
 			if c.want != "" {
 				imagetest.CheckError(t, err, c.want)
 				return
@@ -240,32 +240,32 @@ func TestUnplacedProgramOfFixedAddresses(t *testing.T) {
 	want := "load bias 0x0"
 	// Where the core has it, and where no core tells.
 	img := opened(t, m.Core("/bin/prog", 0x400000, true))
-	l, err := Open(img, image.LayerSpec{Path: prog, Unplaced: true}, image.Options{})
+	l, err := Open(t.Context(), img, image.LayerSpec{Path: prog, Unplaced: true}, image.Options{})
 	checkUnder(t, img, l, err, `
 		0x401000..0x401fff present +0x1000 r-x prog +0x1000
 		0x402000..0x4028ff present +0x2000 rw- prog +0x2000
 		0x402900..0x404fff zero rw- prog +0x2900
 	`, want, "1 writable range")
-	l, err = Open(nil, image.LayerSpec{Path: prog, Unplaced: true}, image.Options{})
+	l, err = Open(t.Context(), nil, image.LayerSpec{Path: prog, Unplaced: true}, image.Options{})
 	if err != nil || len(l.Notes) != 2 || !strings.Contains(l.Notes[0], "nothing tells whether it is the program that ran") || !strings.Contains(l.Notes[1], want) {
 		t.Errorf("%v, %v", l, err)
 	}
 	l.Close()
 	// Elsewhere, or with another program at its address.
-	_, err = Open(opened(t, m.Core("/bin/prog", 0x500000, false)), image.LayerSpec{Path: prog, Unplaced: true}, image.Options{})
+	_, err = Open(t.Context(), opened(t, m.Core("/bin/prog", 0x500000, false)), image.LayerSpec{Path: prog, Unplaced: true}, image.Options{})
 	imagetest.CheckError(t, err, "does not fit what was mapped at 0x500000: it is of fixed addresses, and its lowest is 0x400000")
 	other := m
 	other.Id = "4567"
-	_, err = Open(opened(t, other.Core("/bin/other", 0x400000, true)), image.LayerSpec{Path: prog, Unplaced: true}, image.Options{})
+	_, err = Open(t.Context(), opened(t, other.Core("/bin/other", 0x400000, true)), image.LayerSpec{Path: prog, Unplaced: true}, image.Options{})
 	imagetest.CheckError(t, err, "it is another build")
 	// Where the core has nothing, nothing is left unsaved.
-	l, err = Open(img, image.LayerSpec{Path: prog, At: 0x10000000}, image.Options{})
+	l, err = Open(t.Context(), img, image.LayerSpec{Path: prog, At: 0x10000000}, image.Options{})
 	if err != nil || len(l.Notes) != 1 {
 		t.Errorf("%v, %v", l, err)
 	}
 	l.Close()
 	// An address is taken, with a word where it is not what the core has there.
-	l, err = Open(opened(t, other.Core("/bin/other", 0x400000, true)), image.LayerSpec{Path: prog, At: 0x400000}, image.Options{})
+	l, err = Open(t.Context(), opened(t, other.Core("/bin/other", 0x400000, true)), image.LayerSpec{Path: prog, At: 0x400000}, image.Options{})
 	if err != nil || !strings.Contains(l.Notes[0], "it is another build") {
 		t.Errorf("%v, %v", l, err)
 	}
@@ -284,23 +284,23 @@ func TestUnplacedProgramWithoutNames(t *testing.T) {
 		}, nil))
 	}
 	img := core(m)
-	l, err := Open(img, image.LayerSpec{Path: prog, Unplaced: true}, image.Options{})
+	l, err := Open(t.Context(), img, image.LayerSpec{Path: prog, Unplaced: true}, image.Options{})
 	checkUnder(t, img, l, err, `
 		0x50001000..0x50001fff present +0x1000 r-x prog +0x1000
 		0x50002000..0x500028ff present +0x2000 rw- prog +0x2000
 		0x50002900..0x50004fff zero rw- prog +0x2900
 	`, "load bias 0x50000000", "1 writable range")
 	m.Id = "4567"
-	_, err = Open(core(m), image.LayerSpec{Path: prog, Unplaced: true}, image.Options{})
+	_, err = Open(t.Context(), core(m), image.LayerSpec{Path: prog, Unplaced: true}, image.Options{})
 	imagetest.CheckError(t, err, "can lie anywhere, and the core names no such file")
 	m.Id = ""
 	plain := imagetest.TempFile(t, "plain", string(m.File()))
-	l, err = Open(core(m), image.LayerSpec{Path: plain, Unplaced: true}, image.Options{})
+	l, err = Open(t.Context(), core(m), image.LayerSpec{Path: plain, Unplaced: true}, image.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	l.Close()
-	_, err = OpenModules(core(m), "", image.Options{})
+	_, err = OpenModules(t.Context(), core(m), "", image.Options{})
 	imagetest.CheckError(t, err, "the image names no mapped files (it has no note NT_FILE)")
 	if !errors.Is(err, image.ErrNoModules) {
 		t.Errorf("%v is not ErrNoModules", err)
@@ -325,7 +325,7 @@ func TestOpenModules(t *testing.T) {
 		imagetest.NewEntry(at+0x50000, at+0x50fff, 0, "/share/font (deleted)"),
 		imagetest.NewEntry(at+0x60000, at+0x60fff, 0, "/bin"),
 		imagetest.NewEntry(at+0x70000, at+0x70fff, 0, "/two\nlines")))
-	l, err := OpenModules(img, filepath.Join(dir, "root"), image.Options{})
+	l, err := OpenModules(t.Context(), img, filepath.Join(dir, "root"), image.Options{})
 	checkUnder(t, img, l, err, `
 		0x50001000..0x50001fff present +0x1000 r-x /bin/prog +0x1000
 		0x50002000..0x500028ff present +0x2000 rw- /bin/prog +0x2000
@@ -390,7 +390,7 @@ func TestOpenModulesBelowTheRoot(t *testing.T) {
 		if name == "/elsewhere/prog" {
 			core = m.Core(name, 0x50000000, true, entries[1:]...)
 		}
-		l, err := OpenModules(opened(t, core), root, image.Options{})
+		l, err := OpenModules(t.Context(), opened(t, core), root, image.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -419,20 +419,20 @@ func TestOpenModulesThatDoNotFit(t *testing.T) {
 	other.Id = "4567"
 	imagetest.WriteFile(t, dir, "bin/prog", string(other.File()))
 	imagetest.WriteFile(t, dir, "font", "a font")
-	_, err := OpenModules(opened(t, m.Core("/bin/prog", 0x50000000, true)), dir, image.Options{})
+	_, err := OpenModules(t.Context(), opened(t, m.Core("/bin/prog", 0x50000000, true)), dir, image.Options{})
 	imagetest.CheckError(t, err, "none of 1 file that the core names could be laid: "+filepath.Join(dir, "bin/prog")+" has build-id 34353637")
-	_, err = OpenModules(opened(t, m.Core("/font", 0x50000000, true)), dir, image.Options{})
+	_, err = OpenModules(t.Context(), opened(t, m.Core("/font", 0x50000000, true)), dir, image.Options{})
 	imagetest.CheckError(t, err, "it is no ELF program or library, and what the core has at 0x50000000 (/font) is one")
-	_, err = OpenModules(opened(t, m.Core("/font", 0x50000000, true)), filepath.Join(dir, "none"), image.Options{})
+	_, err = OpenModules(t.Context(), opened(t, m.Core("/font", 0x50000000, true)), filepath.Join(dir, "none"), image.Options{})
 	imagetest.CheckError(t, err, "no such file")
-	_, err = OpenModules(opened(t, m.Core("/font", 0x50000000, true)), filepath.Join(dir, "font"), image.Options{})
+	_, err = OpenModules(t.Context(), opened(t, m.Core("/font", 0x50000000, true)), filepath.Join(dir, "font"), image.Options{})
 	imagetest.CheckError(t, err, "is no folder")
 
 	var many []imagetest.Entry
 	for i := range uint64(50) {
 		many = append(many, imagetest.NewEntry(0x60000000+i<<16, 0x60000fff+i<<16, 0, fmt.Sprintf("/lib/missing%d", i)))
 	}
-	l, err := OpenModules(opened(t, m.Core("/font", 0x50000000, false, many...)), dir, image.Options{})
+	l, err := OpenModules(t.Context(), opened(t, m.Core("/font", 0x50000000, false, many...)), dir, image.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -464,7 +464,7 @@ func TestLeftOutNoFile(t *testing.T) {
 	for i, name := range names {
 		entries = append(entries, imagetest.NewEntry(0x60000000+uint64(i)<<16, 0x60000fff+uint64(i)<<16, 0, name))
 	}
-	l, err := OpenModules(opened(t, m.Core("/font", 0x50000000, false, entries...)), dir, image.Options{})
+	l, err := OpenModules(t.Context(), opened(t, m.Core("/font", 0x50000000, false, entries...)), dir, image.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -491,7 +491,7 @@ func TestManyHeadersAtManyPlaces(t *testing.T) {
 	for i := range uint64(3000) {
 		many = append(many, imagetest.NewEntry(0x60000000+i<<16, 0x60000fff+i<<16, 0, fmt.Sprintf("/%d/prog", i)))
 	}
-	l, err := Open(opened(t, m.Core("/bin/other", 0x50000000, false, many...)), image.LayerSpec{Path: prog, Unplaced: true}, image.Options{})
+	l, err := Open(t.Context(), opened(t, m.Core("/bin/other", 0x50000000, false, many...)), image.LayerSpec{Path: prog, Unplaced: true}, image.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -509,20 +509,20 @@ func FuzzModules(f *testing.F) {
 		f.Add(m.Core("/bin/prog", 0x400000, false), m.File())
 	}
 	f.Fuzz(func(t *testing.T, file, prog []byte) {
-		img, err := imagetest.Finished(core.Open(imagetest.Reader(file), image.Options{}))
+		img, err := imagetest.Finished(core.Open(t.Context(), imagetest.Reader(file), image.Options{}))
 		if err != nil {
 			return
 		}
 		if len(img.Modules) > len(file) {
 			t.Errorf("%d modules of %d bytes", len(img.Modules), len(file))
 		}
-		p, err := elf.ReadProgram(imagetest.Reader(prog))
+		p, err := elf.ReadProgram(t.Context(), imagetest.Reader(prog))
 		c := core.Of(img)
 		if err != nil || c == nil || len(p.Loads) == 0 {
 			return
 		}
 		l := new(Layer)
-		bases, err := l.findBases(img, p, elf.PageSize)
+		bases, err := l.findBases(t.Context(), img, p, elf.PageSize)
 		for _, base := range bases {
 			if err == nil {
 				l.layProgram(p, base, elf.PageSize)

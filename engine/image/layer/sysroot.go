@@ -1,6 +1,7 @@
 package layer
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -34,8 +35,9 @@ const (
 // them, by build-id or by their first bytes, and one that differs is left out;
 // of other files nothing can be compared. What was left out is in
 // Layer.LeftOut, and the first of it in the notes; it is an error where nothing is
-// left, or the image names no files ([image.ErrNoModules]).
-func OpenModules(img *image.Image, root string, o image.Options) (*Layer, error) {
+// left, or the image names no files ([image.ErrNoModules]). Where ctx ends before all are
+// laid, the error wraps that of ctx.
+func OpenModules(ctx context.Context, img *image.Image, root string, o image.Options) (*Layer, error) {
 	c := core.Of(img)
 	if c == nil || len(c.Modules) == 0 {
 		return nil, image.ErrNoModules
@@ -47,15 +49,26 @@ func OpenModules(img *image.Image, root string, o image.Options) (*Layer, error)
 			return nil, fmt.Errorf("%s is no folder", root)
 		}
 	}
-	g := gathering{img: img, core: c, root: root, o: o, layer: new(Layer)}
+	g := gathering{ctx: ctx, img: img, core: c, root: root, o: o, layer: new(Layer)}
 	paths := byPath(c.Modules)
 	g.countNames(paths)
-	for _, ms := range paths {
+	err := c.Sort(ctx)
+	for i, ms := range paths {
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err != nil {
+			g.layer.Close()
+			return nil, image.Interrupted(err, img.Path, "laying file %d of %d that it names", i+1, len(paths))
+		}
 		g.take(ms)
 	}
-	if err := g.finish(); err != nil {
+	if err = g.finish(); err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
 		g.layer.Close()
-		return nil, err
+		return nil, image.Interrupted(err, img.Path, "laying the files that it names")
 	}
 	return g.layer, nil
 }
@@ -79,6 +92,7 @@ func byPath(modules []core.Module) [][]*core.Module {
 
 // gathering is the files of a core while they are looked for.
 type gathering struct {
+	ctx   context.Context
 	img   *image.Image
 	core  *core.Core // of img
 	root  string
@@ -234,7 +248,7 @@ func (g *gathering) lay(in input.Reader, ms []*core.Module, oneOfSome bool) erro
 // program reads a program or library that is to be these modules, nil where it
 // is neither, and reports whether it has been compared.
 func (g *gathering) program(in input.Reader, ms []*core.Module) (p *elf.Program, compared bool, err error) {
-	p, err = elf.ReadWhole(in)
+	p, err = elf.ReadWhole(g.ctx, in)
 	var other *image.UnsupportedError
 	if errors.As(err, &other) || err == nil && len(p.Loads) == 0 {
 		return nil, false, nil // an object file, as any other file
@@ -242,11 +256,11 @@ func (g *gathering) program(in input.Reader, ms []*core.Module) (p *elf.Program,
 	if err != nil {
 		return nil, false, err
 	}
-	compared, err = g.core.Verify(p, ms)
+	compared, err = g.core.Verify(g.ctx, p, ms)
 	if err != nil || compared {
 		return p, compared, err
 	}
-	return p, false, g.core.FitsSomewhere(p, ms)
+	return p, false, g.core.FitsSomewhere(g.ctx, p, ms)
 }
 
 // mayBe says why a file that could not be compared is not that of the modules,

@@ -1,6 +1,7 @@
 package layered
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -33,8 +34,8 @@ const (
 
 // Parse returns what an argument that names an image means. It depends on which files
 // and processes there are. That a file is not there is no error of Parse, but of
-// Arg.Open.
-func Parse(arg string, o Options) (Arg, error) {
+// Arg.Open. Looking for a process by its name ends with ctx, with the error of that.
+func Parse(ctx context.Context, arg string, o Options) (Arg, error) {
 	a := Arg{Text: arg}
 	if arg == "-" {
 		return a, errors.New("-: an image is searched out of order and cannot come from a pipe; save it to a file first (./- is the file of that name)")
@@ -53,7 +54,7 @@ func Parse(arg string, o Options) (Arg, error) {
 	}
 	if isProcess {
 		a.Kind = Process
-		a.PID, err = findProcess(arg, name)
+		a.PID, err = findProcess(ctx, arg, name)
 		return a, err
 	}
 	if path, _, ok := cutAt(arg); ok {
@@ -70,7 +71,7 @@ func Parse(arg string, o Options) (Arg, error) {
 }
 
 // open opens the image without any layers.
-func (a Arg) open(o Options) (*image.Image, error) {
+func (a Arg) open(ctx context.Context, o Options) (*image.Image, error) {
 	opt := image.Options{Format: o.Format, Space: o.Space, NoMmap: o.NoMmap, Sequential: o.Sequential}
 	switch a.Kind {
 	case Process:
@@ -80,26 +81,26 @@ func (a Arg) open(o Options) (*image.Image, error) {
 		case o.Space != "" && o.Space != image.Virtual:
 			return nil, fmt.Errorf("%s: %w", a.Text, &ProcessError{Arg: a.Text, Space: o.Space})
 		}
-		return formats.OpenProcess(a.PID, image.Options{ProtNone: o.ProtNone, Resident: o.Resident})
+		return formats.OpenProcess(ctx, a.PID, image.Options{ProtNone: o.ProtNone, Resident: o.Resident})
 	case EmptyFile:
 		return &image.Image{Path: a.Text, Format: "raw", Detail: "an empty file"}, nil
 	case Placed:
 		opt.Base, opt.Offset, opt.Len, opt.Raw = &a.Place.At, a.Place.Offset, a.Place.Len, a.Place.Raw
-		return formats.Open(a.Place.Path, opt)
+		return formats.Open(ctx, a.Place.Path, opt)
 	}
-	return formats.Open(a.Text, opt)
+	return formats.Open(ctx, a.Text, opt)
 }
 
 // findProcess returns the number of the only process that has a name; the name self
 // stands for this process.
-func findProcess(arg, name string) (int, error) {
+func findProcess(ctx context.Context, arg, name string) (int, error) {
 	if name == "self" {
 		return os.Getpid(), nil
 	}
 	if name == "" {
 		return 0, fmt.Errorf("%s: want pid:N with the number of a process, or pid:NAME with its name", arg)
 	}
-	found, err := formats.FindProcesses(name)
+	found, err := formats.FindProcesses(ctx, name)
 	switch {
 	case err != nil:
 		return 0, fmt.Errorf("%s: %w", arg, err)

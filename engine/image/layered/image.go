@@ -20,6 +20,7 @@
 package layered
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -141,24 +142,25 @@ func (e *ProcessError) Error() string {
 }
 
 // Open opens the image that an argument names. Besides those of formats.Open, errors are a
-// *StepError, a *ConflictError and a *ProcessError.
-func Open(arg string, o Options) (*Image, error) {
-	a, err := Parse(arg, o)
+// *StepError, a *ConflictError and a *ProcessError. Where ctx ends before all is laid and the
+// index of the space is built, the error wraps that of ctx and says what was being done.
+func Open(ctx context.Context, arg string, o Options) (*Image, error) {
+	a, err := Parse(ctx, arg, o)
 	if err != nil {
 		return nil, err
 	}
-	return a.Open(o)
+	return a.Open(ctx, o)
 }
 
 // Open opens the image and lays what the options ask for. Errors name the image, and
 // are those of the function Open.
-func (a Arg) Open(o Options) (*Image, error) {
-	img, err := a.open(o)
+func (a Arg) Open(ctx context.Context, o Options) (*Image, error) {
+	img, err := a.open(ctx, o)
 	if err != nil {
 		return nil, err
 	}
 	t := &Image{Image: img, Arg: a.Text, opened: []io.Closer{img}, ResidentOnly: o.Resident}
-	if err := t.lay(o); err != nil {
+	if err := t.lay(ctx, o); err != nil {
 		t.Close()
 		return nil, err
 	}
@@ -188,7 +190,7 @@ func (t *Image) Close() error {
 }
 
 // lay builds the space of the image and of what the options lay over and under it.
-func (t *Image) lay(o Options) error {
+func (t *Image) lay(ctx context.Context, o Options) error {
 	if err := t.setArch(o); err != nil {
 		return fmt.Errorf("%s: %w", t.Arg, err)
 	}
@@ -197,16 +199,27 @@ func (t *Image) lay(o Options) error {
 		return fmt.Errorf("%s: %w", t.Arg, err)
 	}
 	for _, l := range o.Over {
-		if err := t.layOne(o, LayOver, l); err != nil {
+		if err := t.layOne(ctx, o, LayOver, l); err != nil {
 			return err
 		}
 	}
 	for _, l := range o.Under {
-		if err := t.layOne(o, LayUnder, l); err != nil {
+		if err := t.layOne(ctx, o, LayUnder, l); err != nil {
 			return err
 		}
 	}
-	return t.layModules(o)
+	if err := t.layModules(ctx, o); err != nil {
+		return err
+	}
+	return t.index(ctx)
+}
+
+// index builds what lookups in the space need.
+func (t *Image) index(ctx context.Context) error {
+	if err := t.Space.Index(ctx); err != nil {
+		return image.Interrupted(err, t.Arg, "finding what shows where")
+	}
+	return nil
 }
 
 // setArch puts what the options say of word size and byte order into the image.

@@ -1,6 +1,7 @@
 package layered
 
 import (
+	"context"
 	"fmt"
 
 	"vscan/engine"
@@ -19,8 +20,8 @@ func (o *Options) layerOptions() image.Options {
 }
 
 // layOne opens a layer and adds it to the space.
-func (t *Image) layOne(o Options, step Step, l Layer) error {
-	opened, err := layer.Open(t.Image, l.Spec, o.layerOptions())
+func (t *Image) layOne(ctx context.Context, o Options, step Step, l Layer) error {
+	opened, err := layer.Open(ctx, t.Image, l.Spec, o.layerOptions())
 	if err == nil {
 		if l.Spec.Unplaced {
 			t.nameAsImage(opened)
@@ -64,19 +65,25 @@ func (t *Image) nameAsImage(l *layer.Layer) {
 }
 
 // layModules lays the files that the image names below everything.
-func (t *Image) layModules(o Options) error {
+func (t *Image) layModules(ctx context.Context, o Options) error {
 	if o.Sysroot == "" && !o.Modules {
 		return nil
 	}
-	opened, err := layer.OpenModules(t.Image, o.Sysroot, o.layerOptions())
+	opened, err := layer.OpenModules(ctx, t.Image, o.Sysroot, o.layerOptions())
 	if err == nil {
 		err = t.add(opened, false)
 	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", t.Arg, &StepError{Step: LayModules, Sysroot: o.Sysroot, Err: err})
 	}
+	if len(opened.LeftOut) == 0 {
+		return nil
+	}
+	if err := t.index(ctx); err != nil {
+		return err
+	}
 	t.leaveOut(opened.LeftOut)
-	return nil
+	return ctx.Err()
 }
 
 // leaveOut notes which files were to be laid and were not, if the space lacks memory

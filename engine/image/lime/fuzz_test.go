@@ -14,7 +14,7 @@ func FuzzLiME(f *testing.F) {
 	f.Add([]byte(imagetest.Record(0x1000, 0xfff, "") + imagetest.Record(0x1000, 0x1003, "abcd") + imagetest.Record(3, 1, "x") + imagetest.Record(5, 1<<40, "yy") + imagetest.Record(7, 7, "z")))
 	f.Add([]byte(imagetest.BigRecord(0x1000, 0x1003, "abcd") + "damaged" + imagetest.BigRecord(0x2000, 0x2003, "efgh")))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		img, err := imagetest.Finished(open(imagetest.Reader(b), image.Options{}))
+		img, err := imagetest.Finished(open(t.Context(), imagetest.Reader(b), image.Options{}))
 		if err != nil {
 			return
 		}

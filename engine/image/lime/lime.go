@@ -20,6 +20,7 @@ package lime
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -29,6 +30,7 @@ import (
 	"vscan/engine/image"
 	"vscan/engine/image/input"
 	"vscan/engine/image/magic"
+	"vscan/internal/interrupt"
 )
 
 const (
@@ -42,6 +44,8 @@ var Format = magic.Format{Name: "LiME", What: "a LiME dump", Match: isDump, Opti
 // reader reads the records of a dump one after another.
 type reader struct {
 	input.Reader
+	ctx    context.Context // of the opening
+	watch  *interrupt.Watch
 	order  addr.ByteOrder
 	start  []byte  // magic and version in that order
 	window window  // of searches
@@ -49,6 +53,7 @@ type reader struct {
 	padded *uint64 // file offset from which on there are but zeros, once it was asked
 
 	img     *image.Draft
+	at      uint64    // file offset that is being looked at
 	records int       // that were read
 	held    uint64    // bytes of them that the file has
 	top     addr.Addr // the highest address of them
@@ -56,45 +61,50 @@ type reader struct {
 }
 
 // open reads a LiME dump.
-func open(in input.Reader, o image.Options) (*image.Draft, error) {
+func open(ctx context.Context, in input.Reader, o image.Options) (*image.Draft, error) {
 	if o.Space == image.Virtual {
 		return nil, &image.SpaceError{Path: in.Path(), Want: o.Space, Have: []image.AddressSpace{image.Physical}, Why: "a LiME dump has physical addresses only"}
 	}
-	l, err := newReader(in)
+	l, err := newReader(ctx, in)
 	if err != nil {
 		return nil, err
 	}
 	if err := l.read(); err != nil {
-		return nil, err
+		return nil, image.Interrupted(err, in.Path(), "reading records, of which %d were read, up to file offset %#x of %#x", l.records, l.at, l.Size)
 	}
 	if l.mixed {
-		l.noteOverlap()
+		if err := l.noteOverlap(); err != nil {
+			return nil, image.Interrupted(err, in.Path(), "comparing %d records", l.records)
+		}
 	}
 	l.img.Detail = fmt.Sprintf("%s, %d bytes", input.Plural(l.records, "record"), l.held)
 	return l.img, nil
 }
 
 // noteOverlap notes where records overlap, which those of a dump do not: what one
-// has there is hidden by a later one.
-func (l *reader) noteOverlap() {
+// has there is hidden by a later one. The error is that of l.ctx.
+func (l *reader) noteOverlap() error {
 	all := slices.Clone(l.img.Mappings)
-	slices.SortStableFunc(all, func(a, b engine.Mapping) int { return cmp.Compare(a.First, b.First) })
+	if err := interrupt.SortStableFunc(l.ctx, all, func(a, b engine.Mapping) int { return cmp.Compare(a.First, b.First) }); err != nil {
+		return err
+	}
 	for i := 1; i < len(all); i++ {
 		if a, b := all[i-1], all[i]; b.First <= a.Last {
 			l.img.Note("%s, %v, and %s, %v, overlap: where records do, the later one in the file shows, and the other is not searched", a.Name, a.Range, b.Name, b.Range)
-			return
+			return nil
 		}
 	}
+	return nil
 }
 
 // newReader tells the byte order by the first header, or by that behind a
 // header of zeros.
-func newReader(in input.Reader) (*reader, error) {
+func newReader(ctx context.Context, in input.Reader) (*reader, error) {
 	var b [headerSize + 4]byte
 	if _, err := in.Fill(b[:], 0); err != nil {
 		return nil, err
 	}
-	l := &reader{Reader: in, order: addr.Little, window: window{Reader: in, block: blockSize}, near: window{Reader: in, block: nearSize}}
+	l := &reader{Reader: in, ctx: ctx, watch: interrupt.New(ctx), order: addr.Little, window: window{Reader: in, block: blockSize}, near: window{Reader: in, block: nearSize}}
 	l.img = &image.Draft{Image: image.Image{Format: "LiME", Space: image.Physical, Spaces: []image.AddressSpace{image.Physical}}}
 	if isBig(b[:]) || input.AllZero(b[:headerSize]) && isBig(b[headerSize:]) {
 		l.order = addr.Big
@@ -121,6 +131,10 @@ func isDump(head []byte) bool {
 func (l *reader) read() error {
 	var damage error // of the first header
 	for off := uint64(0); off < l.Size; {
+		if err := l.watch.Step(1); err != nil {
+			return err
+		}
+		l.at = off
 		next, err := l.step(off)
 		if err != nil && !errors.As(err, new(*headerError)) {
 			return err

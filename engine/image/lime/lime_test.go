@@ -43,7 +43,7 @@ func TestLiME(t *testing.T) {
 		"first, no end":      {end, "", 0, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			img, err := imagetest.Finished(open(imagetest.Reader([]byte(c.file)), image.Options{}))
+			img, err := imagetest.Finished(open(t.Context(), imagetest.Reader([]byte(c.file)), image.Options{}))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -68,16 +68,16 @@ func TestLiME(t *testing.T) {
 		imagetest.Record(5, 4, ""): "last address 0x4 below the first, 0x5",
 		"EMiX" + one[4:]:           "magic 0x58694d45",
 	} {
-		_, err := imagetest.Finished(open(imagetest.Reader([]byte(file)), image.Options{}))
+		_, err := imagetest.Finished(open(t.Context(), imagetest.Reader([]byte(file)), image.Options{}))
 		imagetest.CheckError(t, err, want)
 	}
-	_, err := imagetest.Finished(open(imagetest.Reader([]byte(one)), image.Options{Space: image.Virtual}))
+	_, err := imagetest.Finished(open(t.Context(), imagetest.Reader([]byte(one)), image.Options{Space: image.Virtual}))
 	imagetest.CheckError(t, err, "physical addresses only")
 
 	// Every prefix.
 	file := one + imagetest.Record(0x2000, 0x2003, "abcd") + end
 	for n := range file {
-		img, err := imagetest.Finished(open(imagetest.Reader([]byte(file[:n])), image.Options{}))
+		img, err := imagetest.Finished(open(t.Context(), imagetest.Reader([]byte(file[:n])), image.Options{}))
 		if n < 32 && n > 0 {
 			imagetest.CheckError(t, err, fmt.Sprintf("after %d of 32 bytes", n))
 		} else if err != nil {
@@ -100,7 +100,7 @@ func TestSmallRecords(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = open(f.Reader(), image.Options{})
+		_, err = open(t.Context(), f.Reader(), image.Options{})
 		var unsupported *image.UnsupportedError
 		switch {
 		case errors.As(err, &unsupported) != (n > fewRecords):

@@ -31,7 +31,7 @@ func TestLiMEFirst(t *testing.T) {
 		for order, r := range map[string]record{"little": imagetest.Record, "big": imagetest.BigRecord} {
 			t.Run(name+" "+order, func(t *testing.T) {
 				file := c.start(r) + r(0x3000, 0x3003, "efgh")
-				img, err := formats.Open(imagetest.TempFile(t, "x.lime", file), image.Options{})
+				img, err := formats.Open(t.Context(), imagetest.TempFile(t, "x.lime", file), image.Options{})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -55,7 +55,7 @@ func TestLiMESamples(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"s.lime", "s.lime-odd"} {
-		img, err := formats.Open(imagetest.MadeSample(t, name), image.Options{})
+		img, err := formats.Open(t.Context(), imagetest.MadeSample(t, name), image.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -18,7 +18,7 @@ import (
 //
 // A search never goes back over what an earlier one has passed, but for a record
 // that is longer than the file, and then reading ends with that or with reach:
-// so all searches together read the file twice at most, in blocks that are kept
+// so all searches together read the file twice at most, without its holes, in blocks that are kept
 // from one search to the next, once more for zeros at its end, and 32 bytes for
 // each header that is found.
 
@@ -88,8 +88,8 @@ func (l *reader) padding() uint64 {
 	if l.padded != nil {
 		return *l.padded
 	}
-	end := l.Size
-	for end > 0 {
+	end := l.LastData()
+	for end > 0 && l.ctx.Err() == nil {
 		from := end - min(end, blockSize)
 		b, err := l.window.bytes(from, int(end-from))
 		if err != nil {
@@ -116,7 +116,20 @@ func (l *reader) good(b []byte) bool {
 // asked of each good header.
 func (l *reader) find(from, to uint64, accept func(off uint64, b []byte) bool) (off uint64, zero bool, err error) {
 	zero = true
+	data := from // up to where there is no hole
 	for off = from; off < to; {
+		if err := l.ctx.Err(); err != nil {
+			return off, false, err
+		}
+		l.at = off
+		if off >= data {
+			end, hole := l.Extent(off)
+			if hole { // no header begins with zeros
+				off = end
+				continue
+			}
+			data = end
+		}
 		b, err := l.window.bytes(off, headerSize)
 		if err != nil {
 			return off, false, err

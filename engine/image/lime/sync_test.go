@@ -58,7 +58,7 @@ func TestLiMEGoesOn(t *testing.T) {
 // limeImage opens a dump that has to open.
 func limeImage(t *testing.T, file string) *image.Image {
 	t.Helper()
-	img, err := imagetest.Finished(open(imagetest.Reader([]byte(file)), image.Options{}))
+	img, err := imagetest.Finished(open(t.Context(), imagetest.Reader([]byte(file)), image.Options{}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -157,7 +157,7 @@ func TestLiMESearchIsOnePass(t *testing.T) {
 	}
 	file := []byte(b.String())
 	r := &countingReader{b: file}
-	img, err := imagetest.Finished(open(input.Reader{ReaderAt: r, Size: uint64(len(file)), Source: imagetest.Reader(file).Source}, image.Options{}))
+	img, err := imagetest.Finished(open(t.Context(), input.Reader{ReaderAt: r, Size: uint64(len(file)), Source: imagetest.Reader(file).Source}, image.Options{}))
 	if err != nil || len(img.Mappings) != 100000 {
 		t.Fatalf("%v, %d mappings", err, len(img.Mappings))
 	}
@@ -185,6 +185,6 @@ func TestLiMEOneOrder(t *testing.T) {
 		t.Errorf("%d bytes missing", img.Missing)
 	}
 	// Where no record is good, the file is refused.
-	_, err := imagetest.Finished(open(imagetest.Reader([]byte(imagetest.BigRecord(5, 3, "abcd"))), image.Options{}))
+	_, err := imagetest.Finished(open(t.Context(), imagetest.Reader([]byte(imagetest.BigRecord(5, 3, "abcd"))), image.Options{}))
 	imagetest.CheckError(t, err, "last address 0x3 below the first, 0x5")
 }

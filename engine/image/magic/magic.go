@@ -5,6 +5,7 @@ package magic
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"strings"
 
@@ -23,12 +24,12 @@ const (
 // Format is a format that is recognised by a file's first bytes or, where these
 // tell nothing, its last ones.
 type Format struct {
-	Name     string                                                  // as Identify gives it
-	What     string                                                  // to follow "is"
-	Match    func(head []byte) bool                                  // of up to HeadSize bytes
-	Tail     func(tail []byte) bool                                  // of up to TailSize bytes; nil: the head alone tells
-	Option   image.FormatName                                        // as Options.Format names it, where it is read
-	Open     func(input.Reader, image.Options) (*image.Draft, error) // nil: not read
+	Name     string                                                                   // as Identify gives it
+	What     string                                                                   // to follow "is"
+	Match    func(head []byte) bool                                                   // of up to HeadSize bytes
+	Tail     func(tail []byte) bool                                                   // of up to TailSize bytes; nil: the head alone tells
+	Option   image.FormatName                                                         // as Options.Format names it, where it is read
+	Open     func(context.Context, input.Reader, image.Options) (*image.Draft, error) // nil: not read
 	Holds    image.Holding
 	Advice   string // where it is not read; FILE stands for the path
 	RawHelps string // as UnsupportedError.RawHelps

@@ -13,7 +13,8 @@ import (
 
 // setBases finds the load bases of the files that the areas are of, and where
 // other names begin. An area without a name is called [anon].
-func (p *process) setBases(vmas []vma) {
+// The error is that of p.ctx.
+func (p *process) setBases(vmas []vma) error {
 	var pieces []elf.Piece
 	var of []*vma // the area of each piece
 	for i := range vmas {
@@ -31,10 +32,14 @@ func (p *process) setBases(vmas []vma) {
 			of = append(of, v)
 		}
 	}
-	bases := elf.LoadBases(pieces, func(i int) (uint64, bool) { return p.programAt(of[i]) })
+	bases, err := elf.LoadBases(p.ctx, pieces, func(i int) (uint64, bool) { return p.programAt(of[i]) })
+	if err != nil {
+		return err
+	}
 	for i, v := range of {
 		v.base = bases[i]
 	}
+	return nil
 }
 
 // follows reports whether an area is one thing with the one before, which only
@@ -54,7 +59,7 @@ func (p *process) programAt(v *vma) (span uint64, data bool) {
 	if f == nil {
 		return 0, false
 	}
-	prog, err := elf.ReadHead(f.Reader())
+	prog, err := elf.ReadHead(p.ctx, f.Reader())
 	if err != nil {
 		return 0, errors.Is(err, elf.ErrNoELF)
 	}

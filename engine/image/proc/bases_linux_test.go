@@ -11,7 +11,7 @@ import (
 // Where the names of a process's areas begin: files by their base, a heap that
 // permissions part by its beginning, everything else by itself.
 func TestProcessBases(t *testing.T) {
-	vmas, err := parseMaps(strings.NewReader(`1000-2000 r-xp 00000000 08:01 7  /bin/prog
+	vmas, err := parseMaps(t.Context(), strings.NewReader(`1000-2000 r-xp 00000000 08:01 7  /bin/prog
 2000-3000 rw-p 00001000 08:01 7  /bin/prog
 3000-4000 rw-p 00000000 00:00 0
 4000-5000 rw-p 00000000 00:00 0  [heap]
@@ -27,7 +27,10 @@ d000-e000 rw-s 00001000 00:01 9  /memfd:x (deleted)
 	if err != nil {
 		t.Fatal(err)
 	}
-	(&process{Draft: new(image.Draft)}).setBases(vmas)
+	p := &process{Draft: new(image.Draft), ctx: t.Context()}
+	if err := p.setBases(vmas); err != nil {
+		t.Fatal(err)
+	}
 	var got []string
 	for _, v := range vmas {
 		got = append(got, fmt.Sprintf("%x", uint64(v.base)>>12))

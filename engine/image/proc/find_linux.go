@@ -2,7 +2,9 @@ package proc
 
 import (
 	"bytes"
+	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path"
 	"slices"
@@ -21,14 +23,17 @@ const commBytes = 15
 
 // Find returns the processes of a name, ascending by their number: those
 // whose comm it is, or whose program's or first argument's file name. This
-// process is not among them.
-func Find(name string) ([]Info, error) {
+// process is not among them. The error wraps that of ctx, where that has ended.
+func Find(ctx context.Context, name string) ([]Info, error) {
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
 		return nil, err
 	}
 	var found []Info
 	for _, e := range entries {
+		if err := ctx.Err(); err != nil {
+			return nil, fmt.Errorf("interrupted while looking for the process among %d entries of /proc: %w", len(entries), err)
+		}
 		pid, err := strconv.Atoi(e.Name())
 		if err != nil || pid == os.Getpid() {
 			continue

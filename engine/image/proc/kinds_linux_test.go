@@ -358,7 +358,7 @@ func residentKiB(t *testing.T, pid int) int {
 // planted finds what was planted in a process, by the engine.
 func planted(t *testing.T, pid int, o image.Options, tricks processTricks) (map[string]uint64, engine.Stats, *image.Image) {
 	t.Helper()
-	img, err := open(pid, o, tricks)
+	img, err := open(t.Context(), pid, o, tricks)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -547,7 +547,7 @@ func TestRestlessProcess(t *testing.T) {
 			t.Fatalf("%#x", found)
 		}
 	}
-	img, err := Open(pid, image.Options{})
+	img, err := Open(t.Context(), pid, image.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -579,7 +579,7 @@ func TestRestlessProcess(t *testing.T) {
 	if err != nil || stats.Complete() || len(stats.Unreadable) == 0 {
 		t.Errorf("%+v, %v", stats, err)
 	}
-	_, err = Open(pid, image.Options{})
+	_, err = Open(t.Context(), pid, image.Options{})
 	if err == nil || !strings.Contains(err.Error(), "zombie") && !strings.Contains(err.Error(), "no such process") && !strings.Contains(err.Error(), "ending") {
 		t.Errorf("of a process that was killed: %v", err)
 	}

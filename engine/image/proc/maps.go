@@ -13,6 +13,7 @@ package proc
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -21,6 +22,7 @@ import (
 
 	"vscan/engine"
 	"vscan/engine/addr"
+	"vscan/internal/interrupt"
 )
 
 // vma is a virtual memory area of a process: a line of /proc/PID/maps, and what
@@ -64,11 +66,15 @@ var vmaFlagNames = map[string]vmaFlags{"io": vmaIO, "pf": vmaPFN, "um": vmaMissi
 //	VmFlags: rd wr mr mw me ac
 //
 // Source: proc(5); linux fs/proc/task_mmu.c, show_map_vma, show_smap. Errors name
-// the line, from 1.
-func parseMaps(text io.Reader) ([]vma, error) {
+// the line, from 1, or are that of ctx.
+func parseMaps(ctx context.Context, text io.Reader) ([]vma, error) {
 	var out []vma
 	lines := bufio.NewReaderSize(text, 1<<16) // a path has at most 4,096 bytes, each of which may be escaped
+	watch := interrupt.New(ctx)
 	for n := 1; ; n++ {
+		if err := watch.Step(8); err != nil { // the kernel counts the pages of an area of smaps first
+			return nil, err
+		}
 		line, err := lines.ReadSlice('\n')
 		if errors.Is(err, io.EOF) && len(line) == 0 {
 			return out, nil

@@ -25,7 +25,7 @@ ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0                  [vsysca
 0xf2c6ff8c000..0x7f2c7078bfff rw- "[stack:986]"
 0xffffffffff600000..0xffffffffff600fff --x "[vsyscall]"
 `
-	vmas, err := parseMaps(strings.NewReader(text))
+	vmas, err := parseMaps(t.Context(), strings.NewReader(text))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,7 +36,7 @@ ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0                  [vsysca
 	if got.String() != want {
 		t.Errorf("got\n%swant\n%s", got.String(), want)
 	}
-	if vmas, err := parseMaps(strings.NewReader("")); len(vmas) != 0 || err != nil {
+	if vmas, err := parseMaps(t.Context(), strings.NewReader("")); len(vmas) != 0 || err != nil {
 		t.Errorf("nothing: %v, %v", vmas, err)
 	}
 	for _, line := range []string{
@@ -44,7 +44,7 @@ ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0                  [vsysca
 		"400000 r-xp 0 08:02 1", "-1-2 r-xp 0 08:02 1", "10000000000000000-10000000000000001 r-xp 0 08:02 1",
 		"400000-452000 rxwp 0 08:02 1", "400000-452000 rwx 0 08:02 1", "400000-452000 rwxpp 0 08:02 1", " 400000-452000 rwxp 0 08:02 1",
 	} {
-		_, err := parseMaps(strings.NewReader("400000-452000 r-xp 0 08:02 1\n" + line))
+		_, err := parseMaps(t.Context(), strings.NewReader("400000-452000 r-xp 0 08:02 1\n"+line))
 		imagetest.CheckError(t, err, "line 2: ")
 	}
 }

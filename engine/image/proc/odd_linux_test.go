@@ -250,9 +250,9 @@ func TestProcessExecs(t *testing.T) {
 	if found["before-exec"] == 0 || !stats.Complete() || times != 2 {
 		t.Errorf("found %#x, %+v, %d times", found, stats, times)
 	}
-	_, err := open(pid, image.Options{}, processTricks{opened: func() { execNow(t, pid) }})
+	_, err := open(t.Context(), pid, image.Options{}, processTricks{opened: func() { execNow(t, pid) }})
 	imagetest.CheckError(t, err, "stop it first (kill -STOP")
-	_, err = open(pid, image.Options{}, processTricks{opened: func() {
+	_, err = open(t.Context(), pid, image.Options{}, processTricks{opened: func() {
 		syscall.Kill(pid, syscall.SIGKILL)
 		for i := 0; i < 60_000 && !isGone(pid); i++ {
 			time.Sleep(time.Millisecond)
@@ -277,7 +277,7 @@ func TestAreasWithoutCounts(t *testing.T) {
 		"1000-2000 rw-p 0 00:00 0\nRss: 0 kB\n":             {known: true},
 		"1000-2000 rw-p 0 00:00 0\nRss: 4 kB\nSwap: 0 kB\n": {known: true, used: true},
 	} {
-		vmas, err := parseMaps(strings.NewReader(text))
+		vmas, err := parseMaps(t.Context(), strings.NewReader(text))
 		if err != nil || len(vmas) != 1 || vmas[0].known != want.known || vmas[0].used != want.used {
 			t.Errorf("%q: %+v, %v", text, vmas, err)
 		}

@@ -1,6 +1,7 @@
 package proc
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -106,12 +107,13 @@ func (p *pagemap) Close() error { return p.file.Close() }
 // runs returns the runs of pages in r that are not untouched, ascending. r is
 // whole pages. seldom says that r has no page that is in memory or swapped: then
 // it is looked at only where that is cheap. marked says that pages that were never
-// touched may have marks, which PAGEMAP_SCAN does not tell from swapped pages.
-func (p *pagemap) runs(r addr.Range, seldom, marked bool) ([]pageRun, error) {
+// touched may have marks, which PAGEMAP_SCAN does not tell from swapped pages. The error
+// may be that of ctx.
+func (p *pagemap) runs(ctx context.Context, r addr.Range, seldom, marked bool) ([]pageRun, error) {
 	if !p.noScan {
-		runs, err := p.scan(r)
+		runs, err := p.scan(ctx, r)
 		if marked && err == nil {
-			return p.withoutMarks(runs)
+			return p.withoutMarks(ctx, runs)
 		}
 		if !errors.Is(err, unix.ENOTTY) && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.EFAULT) {
 			return runs, err
@@ -121,18 +123,18 @@ func (p *pagemap) runs(r addr.Range, seldom, marked bool) ([]pageRun, error) {
 	if seldom { // guards are newer than PAGEMAP_SCAN
 		return nil, nil
 	}
-	return p.read(r)
+	return p.read(ctx, r)
 }
 
 // withoutMarks returns runs of which those that seem to be swapped were looked at page by
 // page: what has a mark is untouched.
-func (p *pagemap) withoutMarks(runs []pageRun) (out []pageRun, err error) {
+func (p *pagemap) withoutMarks(ctx context.Context, runs []pageRun) (out []pageRun, err error) {
 	for _, run := range runs {
 		if run.kind != swapped {
 			out = append(out, run)
 			continue
 		}
-		pages, err := p.read(run.Range)
+		pages, err := p.read(ctx, run.Range)
 		if err != nil {
 			return nil, err
 		}
@@ -142,12 +144,15 @@ func (p *pagemap) withoutMarks(runs []pageRun) (out []pageRun, err error) {
 }
 
 // scan returns runs by PAGEMAP_SCAN.
-func (p *pagemap) scan(r addr.Range) (runs []pageRun, err error) {
+func (p *pagemap) scan(ctx context.Context, r addr.Range) (runs []pageRun, err error) {
 	if p.vec == nil {
 		p.vec = make([]pageRegion, pageRegions)
 	}
 	// The region behind the last page may be the end of all addresses.
 	for at, end := uint64(r.First), uint64(r.Last)+1; at < end; {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
 		arg := &pmScanArg{start: at, end: end, vec: uint64(uintptr(unsafe.Pointer(&p.vec[0]))), vecLen: uint64(len(p.vec)), categoryAnyofMask: p.mask, returnMask: p.mask}
 		arg.size = uint64(unsafe.Sizeof(*arg))
 		n, _, errno := unix.Syscall(unix.SYS_IOCTL, p.file.Fd(), pagemapScan, uintptr(unsafe.Pointer(arg)))
@@ -183,12 +188,15 @@ func kindOfCategories(c uint64) pageKind {
 }
 
 // read returns runs by reading the entries, in blocks.
-func (p *pagemap) read(r addr.Range) (runs []pageRun, err error) {
+func (p *pagemap) read(ctx context.Context, r addr.Range) (runs []pageRun, err error) {
 	if p.block == nil {
 		p.block = make([]byte, 8*pagemapEntries)
 	}
 	page := uint64(os.Getpagesize())
 	for first, last := uint64(r.First)/page, uint64(r.Last)/page; first <= last; {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
 		b := p.block[:8*min(pagemapEntries, last-first+1)]
 		n, err := p.file.ReadAt(b, int64(8*first))
 		if n < 8 {

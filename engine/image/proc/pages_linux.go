@@ -1,6 +1,7 @@
 package proc
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -17,11 +18,14 @@ import (
 	"vscan/engine/image"
 	"vscan/engine/image/elf"
 	"vscan/engine/image/input"
+	"vscan/internal/interrupt"
 )
 
 // process is a live process while it is opened.
 type process struct {
 	*image.Draft
+	ctx   context.Context // of the opening
+	watch *interrupt.Watch
 	dir   string // of /proc
 	mem   *processSource
 	opt   image.Options
@@ -62,8 +66,13 @@ func (p *process) noteNoPages(err error) {
 // layOut makes the mappings.
 func (p *process) layOut(vmas []vma) error {
 	defer p.files.report(p.Draft)
-	p.setBases(vmas)
+	if err := p.setBases(vmas); err != nil {
+		return err
+	}
 	for i := range vmas {
+		if err := p.ctx.Err(); err != nil {
+			return err
+		}
 		if err := p.area(&vmas[i]); err != nil {
 			return err
 		}
@@ -84,12 +93,15 @@ func (p *process) area(v *vma) error {
 		return nil
 	}
 	seldom := v.known && !v.used && v.flags&vmaHuge == 0
-	runs, err := p.pages.runs(v.Range, seldom, v.flags&vmaGuarded != 0)
+	runs, err := p.pages.runs(p.ctx, v.Range, seldom, v.flags&vmaGuarded != 0)
 	if err != nil {
 		return err
 	}
 	rest, more := v.Range, true
 	for _, run := range runs {
+		if err := p.watch.Step(1); err != nil {
+			return err
+		}
 		r, ok := run.Intersect(rest)
 		if !ok || !more {
 			continue

@@ -2,6 +2,7 @@ package proc
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -15,6 +16,7 @@ import (
 
 	"vscan/engine/image"
 	"vscan/engine/image/elf"
+	"vscan/internal/interrupt"
 )
 
 // Open opens the memory of a live process as an image, by
@@ -38,9 +40,9 @@ import (
 //
 // The process goes on running: what its memory is when it is read is what is
 // found, and what is gone by then is unreadable. Of the options, those of files
-// are not heeded.
-func Open(pid int, o image.Options) (*image.Image, error) {
-	return open(pid, o, processTricks{})
+// are not heeded. Where ctx ends before, the error is an [*image.InterruptedError].
+func Open(ctx context.Context, pid int, o image.Options) (*image.Image, error) {
+	return open(ctx, pid, o, processTricks{})
 }
 
 // processTricks make a test of what only some kernels do.
@@ -51,7 +53,7 @@ type processTricks struct {
 	opened    func() // called when memory is opened, and nothing asked of it
 }
 
-func open(pid int, o image.Options, tricks processTricks) (*image.Image, error) {
+func open(ctx context.Context, pid int, o image.Options, tricks processTricks) (*image.Image, error) {
 	path := fmt.Sprintf("pid:%d", pid)
 	if pid <= 0 {
 		return nil, fmt.Errorf("%s: want the number of a process, from 1", path)
@@ -63,16 +65,23 @@ func open(pid int, o image.Options, tricks processTricks) (*image.Image, error) 
 		}
 		return nil, fmt.Errorf("%s: there is no such process", path)
 	}
-	return stockOfOneProgram(path, dir, o, tricks)
+	return stockOfOneProgram(ctx, path, dir, o, tricks)
 }
 
 // stockOfOneProgram takes stock of a process until no other program has taken its
 // place meanwhile: the areas of the one say nothing of the memory of the other.
-func stockOfOneProgram(path, dir string, o image.Options, tricks processTricks) (*image.Image, error) {
+func stockOfOneProgram(ctx context.Context, path, dir string, o image.Options, tricks processTricks) (*image.Image, error) {
 	const tries = 20
 	for range tries {
 		program := programOf(dir)
-		img, mem, err := takeStock(path, dir, o, tricks)
+		img, mem, err := takeStock(ctx, path, dir, o, tricks)
+		if ended := ctx.Err(); ended != nil {
+			if err == nil {
+				img.Close()
+				err = ended
+			}
+			return nil, image.Interrupted(err, path, "taking stock of its memory")
+		}
 		same := program == programOf(dir)
 		if same && (err != nil || mem.alive()) {
 			return img, err
@@ -86,7 +95,7 @@ func stockOfOneProgram(path, dir string, o image.Options, tricks processTricks) 
 
 // takeStock makes the image of a process, if the process goes on with its
 // program.
-func takeStock(path, dir string, o image.Options, tricks processTricks) (*image.Image, *processSource, error) {
+func takeStock(ctx context.Context, path, dir string, o image.Options, tricks processTricks) (*image.Image, *processSource, error) {
 	name := processName(dir)
 	dir = memoryDir(dir)
 	f, err := os.Open(dir + "/mem") // first: what is read of it later is of this program or of none
@@ -105,8 +114,8 @@ func takeStock(path, dir string, o image.Options, tricks processTricks) (*image.
 		Space: image.Virtual, Spaces: []image.AddressSpace{image.Virtual},
 	}}
 	img.Own(f)
-	p := &process{Draft: img, dir: dir, mem: mem, opt: o, files: mappedFiles{dir: dir, none: tricks.noFiles}}
-	img.TellThreads(func() ([]image.Thread, error) { return threadsOf(dir, mem) })
+	p := &process{ctx: ctx, watch: interrupt.New(ctx), Draft: img, dir: dir, mem: mem, opt: o, files: mappedFiles{dir: dir, none: tricks.noFiles}}
+	img.TellThreads(func(ctx context.Context) ([]image.Thread, error) { return threadsOf(ctx, dir, mem) })
 	if err = p.take(name, tricks); errors.Is(err, errNoAreas) {
 		err = noMemory(path, name, dir)
 	} else if err != nil {
@@ -121,7 +130,7 @@ func takeStock(path, dir string, o image.Options, tricks processTricks) (*image.
 
 // take fills in what the process has.
 func (p *process) take(name string, tricks processTricks) error {
-	vmas, err := readAreasOf(p.dir)
+	vmas, err := readAreasOf(p.ctx, p.dir)
 	if err != nil {
 		return err
 	}
@@ -187,7 +196,7 @@ func hasAreas(dir string) bool {
 }
 
 // readAreasOf reads smaps, or, where the kernel has none, maps.
-func readAreasOf(dir string) ([]vma, error) {
+func readAreasOf(ctx context.Context, dir string) ([]vma, error) {
 	f, err := os.Open(dir + "/smaps")
 	if errors.Is(err, fs.ErrNotExist) {
 		f, err = os.Open(dir + "/maps")
@@ -196,7 +205,7 @@ func readAreasOf(dir string) ([]vma, error) {
 		return nil, err
 	}
 	defer f.Close()
-	vmas, err := parseMaps(f)
+	vmas, err := parseMaps(ctx, f)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", f.Name(), err)
 	}

@@ -30,7 +30,7 @@ func TestOpenProcess(t *testing.T) {
 	copy(mem[page-4:], "live bytes across pages")
 	at := uint64(uintptr(unsafe.Pointer(&mem[0]))) + uint64(page) - 4
 
-	img, err := Open(os.Getpid(), image.Options{})
+	img, err := Open(t.Context(), os.Getpid(), image.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,12 +93,12 @@ func TestOpenProcessErrors(t *testing.T) {
 		-1:            "want the number of a process",
 		math.MaxInt32: "there is no such process",
 	} {
-		_, err := Open(pid, image.Options{})
+		_, err := Open(t.Context(), pid, image.Options{})
 		imagetest.CheckError(t, err, want)
 	}
 	if _, err := os.Stat("/proc/2/maps"); err == nil {
 		if name := processName("/proc/2"); name == "kthreadd" {
-			_, err := Open(2, image.Options{})
+			_, err := Open(t.Context(), 2, image.Options{})
 			imagetest.CheckError(t, err, "pid:2 (kthreadd)")
 		}
 	}
@@ -111,7 +111,7 @@ func TestOpenProcessErrors(t *testing.T) {
 	if err := unix.Waitid(unix.P_PID, cmd.Process.Pid, info, unix.WEXITED|unix.WNOWAIT, nil); err != nil {
 		t.Skip(err)
 	}
-	_, err := Open(cmd.Process.Pid, image.Options{})
+	_, err := Open(t.Context(), cmd.Process.Pid, image.Options{})
 	imagetest.CheckError(t, err, "(a zombie)")
 	cmd.Wait()
 

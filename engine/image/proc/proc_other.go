@@ -3,13 +3,14 @@
 package proc
 
 import (
+	"context"
 	"fmt"
 
 	"vscan/engine/image"
 )
 
 // Open opens the memory of a live process as an image: on Linux only.
-func Open(pid int, o image.Options) (*image.Image, error) {
+func Open(_ context.Context, pid int, o image.Options) (*image.Image, error) {
 	return nil, fmt.Errorf("pid:%d: live processes are read on Linux only: take a core of the process and scan that", pid)
 }
 
@@ -20,6 +21,6 @@ type Info struct {
 }
 
 // Find returns the processes of a name: on Linux only.
-func Find(name string) ([]Info, error) {
+func Find(_ context.Context, name string) ([]Info, error) {
 	return nil, fmt.Errorf("pid:%s: live processes are read on Linux only: take a core of the process and scan that", name)
 }

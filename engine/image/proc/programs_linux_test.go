@@ -146,7 +146,7 @@ func TestProcessPrograms(t *testing.T) {
 		t.Run(p.name, func(t *testing.T) {
 			pid := startProgram(t, p.name, p.source, p.needs, p.build, p.run)
 			before := residentKiB(t, pid)
-			img, err := Open(pid, image.Options{})
+			img, err := Open(t.Context(), pid, image.Options{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -198,7 +198,7 @@ func findMark(t *testing.T, img *image.Image) (at []addr.Addr, stats engine.Stat
 // memory, or a file behind it, in the plainest way.
 func markPageByPage(t *testing.T, pid int) (at []addr.Addr) {
 	t.Helper()
-	vmas, err := readAreasOf(pidName(pid))
+	vmas, err := readAreasOf(t.Context(), pidName(pid))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -250,7 +250,7 @@ func TestProcessAgainstGDB(t *testing.T) {
 	}
 	for _, kind := range []string{"guards", "none", "files"} {
 		pid, p := startKind(t, kind)
-		img, err := Open(pid, image.Options{ProtNone: true})
+		img, err := Open(t.Context(), pid, image.Options{ProtNone: true})
 		if err != nil {
 			t.Fatal(err)
 		}

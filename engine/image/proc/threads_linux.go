@@ -1,6 +1,7 @@
 package proc
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -46,13 +47,16 @@ func findPointer(t *image.Thread, mem *processSource) {
 
 // threadsOf is the threads of a live process with what /proc/PID/task/TID/syscall
 // says of them, without stopping them. A thread that ends meanwhile is left out.
-func threadsOf(dir string, mem *processSource) ([]image.Thread, error) {
+func threadsOf(ctx context.Context, dir string, mem *processSource) ([]image.Thread, error) {
 	tasks, err := os.ReadDir(dir + "/task")
 	if err != nil {
 		return nil, fmt.Errorf("the threads of the process: %w", err)
 	}
 	var out []image.Thread
-	for _, task := range tasks {
+	for i, task := range tasks {
+		if err := ctx.Err(); err != nil {
+			return nil, image.Interrupted(err, mem.path, "asking for the registers of thread %d of %d", i+1, len(tasks))
+		}
 		id, err := strconv.ParseUint(task.Name(), 10, 64)
 		if err != nil {
 			continue

@@ -3,6 +3,7 @@
 package raw
 
 import (
+	"context"
 	"fmt"
 
 	"vscan/engine"
@@ -13,7 +14,7 @@ import (
 
 // Open opens a file as raw memory. Where neither o.Format nor o.Base says that
 // it is raw, that is a guess, and a note says so.
-func Open(in input.Reader, o image.Options) (*image.Draft, error) {
+func Open(_ context.Context, in input.Reader, o image.Options) (*image.Draft, error) {
 	img, err := Place(in, o)
 	if err == nil && o.Format == "" && o.Base == nil {
 		img.NoteHint(image.Hint{Format: image.FormatRaw}, "raw bytes at 0x0: no known format was recognised")

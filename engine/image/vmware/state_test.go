@@ -13,7 +13,7 @@ import (
 func TestVMwareHostile(t *testing.T) {
 	file := []byte(imagetest.VMState(imagetest.VMMagic, imagetest.VMBlock(true, "Memory", "mmmm", 3)+imagetest.VMRegions([3]uint64{0, 0, 2}, [3]uint64{0x100000, 2, 1})))
 	for n := range file {
-		if r, err := (state{imagetest.Reader(file[:n])}).regions(); err == nil {
+		if r, err := (state{imagetest.Reader(file[:n])}).regions(t.Context()); err == nil {
 			t.Errorf("%d bytes: %v", n, r)
 		}
 	}
@@ -26,7 +26,7 @@ func TestVMwareHostile(t *testing.T) {
 
 func checkRegions(t *testing.T, b []byte) {
 	t.Helper()
-	regions, err := state{imagetest.Reader(b)}.regions()
+	regions, err := state{imagetest.Reader(b)}.regions(t.Context())
 	if err != nil && (strings.Contains(err.Error(), "\n") || regions != nil) {
 		t.Errorf("%v, %q", regions, err)
 	}
@@ -51,7 +51,7 @@ func FuzzVMware(f *testing.F) {
 // A state file that another program wrote, with the memory inside.
 func TestVMwareSampleInline(t *testing.T) {
 	path := imagetest.MadeSample(t, "s-inline.vmsn")
-	regions, err := readRegions(path)
+	regions, err := readRegions(t.Context(), path)
 	if err != nil || len(regions) != 0 {
 		t.Errorf("%v, %v", regions, err)
 	}

@@ -20,6 +20,7 @@ package vmware
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"encoding/binary"
 	"fmt"
 	"os"
@@ -33,6 +34,7 @@ import (
 	"vscan/engine/image/input"
 	"vscan/engine/image/magic"
 	"vscan/engine/image/raw"
+	"vscan/internal/interrupt"
 )
 
 const (
@@ -62,10 +64,10 @@ func IsMemory(path string) bool { return strings.EqualFold(filepath.Ext(path), "
 // Open opens a .vmem file, whose bytes are raw memory. It asks the state file
 // beside it where they lie, refuses the file where that is not at their offset, and
 // notes where nobody can tell.
-func Open(in input.Reader, o image.Options) (*image.Draft, error) {
+func Open(ctx context.Context, in input.Reader, o image.Options) (*image.Draft, error) {
 	img, err := raw.Place(in, o)
 	if err == nil {
-		err = check(img, in)
+		err = check(ctx, img, in)
 	}
 	if err != nil {
 		return nil, err
@@ -75,7 +77,7 @@ func Open(in input.Reader, o image.Options) (*image.Draft, error) {
 
 // check asks the state files for Open. The file's bytes are the image's only
 // mapping.
-func check(img *image.Draft, in input.Reader) error {
+func check(ctx context.Context, img *image.Draft, in input.Reader) error {
 	sidecars, err := findSidecars(in.Path())
 	if err != nil {
 		img.Note("whether a .vmss or .vmsn file lies beside it cannot be told: %v", err)
@@ -83,8 +85,10 @@ func check(img *image.Draft, in input.Reader) error {
 	var followed string
 	var regions []region
 	for _, path := range sidecars {
-		r, err := readRegions(path)
+		r, err := readRegions(ctx, path)
 		switch {
+		case ctx.Err() != nil:
+			return image.Interrupted(ctx.Err(), path, "reading where the parts of memory lie")
 		case err != nil:
 			img.Note("the state file beside it is damaged or cannot be read: %v", err)
 		case followed == "":
@@ -185,13 +189,14 @@ func regionLayers(path string, regions []region) []image.LayerSpec {
 
 // readRegions reads the regions of memory from a state file; none where the
 // memory has no gaps.
-func readRegions(path string) ([]region, error) {
+func readRegions(ctx context.Context, path string) ([]region, error) {
 	f, err := input.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	return state{f.Reader()}.regions()
+	regions, err := state{f.Reader()}.regions(ctx)
+	return regions, image.Interrupted(err, path, "reading where the parts of memory lie")
 }
 
 // state is a state file.
@@ -205,7 +210,7 @@ func (in state) fail(off uint64, format string, args ...any) error {
 var magics = []uint64{0xbed2bed0, 0xbed2bed2, 0xbed3bed3, 0xbad1bad1, 0xbad2bad2}
 
 // regions finds the group of memory and reads its tags.
-func (in state) regions() ([]region, error) {
+func (in state) regions(ctx context.Context) ([]region, error) {
 	b, err := in.exactly(headerSize, 0)
 	if err != nil {
 		return nil, err
@@ -219,12 +224,15 @@ func (in state) regions() ([]region, error) {
 		return nil, in.fail(8, "%d groups, which are more than %d", groups, maxGroups)
 	}
 	for i := range groups {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
 		b, err := in.exactly(groupSize, headerSize+i*groupSize)
 		if err != nil {
 			return nil, err
 		}
 		if name, _, _ := bytes.Cut(b[:64], []byte{0}); string(name) == "memory" {
-			return in.memoryTags(input.NewFields(b, addr.Little).U64(64), magic&0xf != 0)
+			return in.memoryTags(ctx, input.NewFields(b, addr.Little).U64(64), magic&0xf != 0)
 		}
 	}
 	return nil, in.fail(headerSize, "no group of %d is that of memory", groups)
@@ -242,9 +250,13 @@ func (in state) exactly(n int, off uint64) ([]byte, error) {
 
 // memoryTags reads the tags of the group that begins at a file offset. wide says
 // that sizes of blocks have 8 bytes.
-func (in state) memoryTags(off uint64, wide bool) ([]region, error) {
+func (in state) memoryTags(ctx context.Context, off uint64, wide bool) ([]region, error) {
 	var m memory
+	watch := interrupt.New(ctx)
 	for range maxTags {
+		if err := watch.Step(16); err != nil {
+			return nil, err
+		}
 		t, err := in.tag(off, wide)
 		if err != nil {
 			return nil, err

@@ -81,7 +81,7 @@ func TestVMEM(t *testing.T) {
 			for name, content := range c.beside {
 				write(name, content)
 			}
-			img, err := formats.Open(path, image.Options{})
+			img, err := formats.Open(t.Context(), path, image.Options{})
 			if c.advice == "" {
 				if err != nil {
 					t.Fatal(err)
@@ -98,7 +98,7 @@ func TestVMEM(t *testing.T) {
 			imagetest.CheckError(t, spelled(err), strings.ReplaceAll(c.advice, "PATH", path))
 			base := addr.Addr(0)
 			for _, o := range []image.Options{{Format: "raw"}, {Base: &base}} {
-				img, err := formats.Open(path, o)
+				img, err := formats.Open(t.Context(), path, o)
 				if err != nil || len(img.Notes) != 0 {
 					t.Errorf("%+v, %v", img, err)
 					continue
@@ -128,11 +128,11 @@ func TestVMEMLink(t *testing.T) {
 	}
 	for _, name := range []string{"h.vmem", "i.vmem"} {
 		link := filepath.Join(other, name)
-		_, err := formats.Open(link, image.Options{})
+		_, err := formats.Open(t.Context(), link, image.Options{})
 		imagetest.CheckError(t, spelled(err), link+"@0x0+0x0:0x2000"+" "+link+"@0x100000000+0x2000:0x1000")
 	}
 	write(filepath.Join(other, "h.vmss"), imagetest.VMState(imagetest.VMMagic, imagetest.VMRegions()))
-	img, err := formats.Open(filepath.Join(other, "h.vmem"), image.Options{})
+	img, err := formats.Open(t.Context(), filepath.Join(other, "h.vmem"), image.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,7 +162,7 @@ func TestVMEMTruncated(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		img, err := formats.Open(path, image.Options{})
+		img, err := formats.Open(t.Context(), path, image.Options{})
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
@@ -184,6 +184,6 @@ func TestVMEMTruncated(t *testing.T) {
 // What another program wrote.
 func TestVMwareSample(t *testing.T) {
 	path := imagetest.MadeSample(t, "s.vmem")
-	_, err := formats.Open(path, image.Options{})
+	_, err := formats.Open(t.Context(), path, image.Options{})
 	imagetest.CheckError(t, spelled(err), path+"@0x0+0x0:0xa000 "+path+"@0x100000000+0xa000:0xe000")
 }

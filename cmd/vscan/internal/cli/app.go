@@ -13,6 +13,7 @@ import (
 
 	"vscan/cmd/vscan/internal/console"
 	"vscan/engine"
+	"vscan/engine/image"
 	"vscan/engine/image/layered"
 	"vscan/internal/wording"
 	"vscan/patterns"
@@ -62,11 +63,31 @@ func (a *App) exitCode(err error) int {
 	case errors.As(err, &code):
 		return int(code)
 	case errors.Is(err, context.Canceled):
-		a.Note("not complete: interrupted")
+		a.Note("not complete: %s", interruption(err))
 		return ExitInterrupted
 	}
 	a.Complain(err)
 	return ExitError
+}
+
+// interruption returns what was interrupted, as far as the error of a context that ended
+// says it.
+func interruption(err error) string {
+	text, ok := strings.CutSuffix(err.Error(), ": "+context.Canceled.Error())
+	if !ok || !strings.Contains(text, "interrupted") {
+		return "interrupted"
+	}
+	return text
+}
+
+// Interruption returns how an image was interrupted that was being opened, without its
+// name.
+func Interruption(err error) string {
+	var of *image.InterruptedError
+	if errors.As(err, &of) {
+		return "interrupted while " + of.Doing
+	}
+	return "interrupted"
 }
 
 // Complain writes an error to standard error, with a line for each of several that are

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strconv"
@@ -74,8 +75,8 @@ func (f *ImageFlags) Check() error {
 }
 
 // Open opens the image that an argument names. Errors name the flags that they are
-// about.
-func (f *ImageFlags) Open(arg string) (*layered.Image, error) {
+// about. Where ctx ends before the image is open, the error wraps that of ctx.
+func (f *ImageFlags) Open(ctx context.Context, arg string) (*layered.Image, error) {
 	if err := f.Check(); err != nil {
 		return nil, err
 	}
@@ -83,7 +84,7 @@ func (f *ImageFlags) Open(arg string) (*layered.Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	img, err := layered.Open(arg, o)
+	img, err := layered.Open(ctx, arg, o)
 	return img, NameFlags(err)
 }
 

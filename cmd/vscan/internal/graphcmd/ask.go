@@ -1,6 +1,7 @@
 package graphcmd
 
 import (
+	"context"
 	"fmt"
 	"iter"
 
@@ -31,7 +32,7 @@ target.`,
 			if len(args) != 2 {
 				return cli.UsageError(cmd, "want the file of a graph and a target: vscan graph to FILE TARGET")
 			}
-			return a.askGraph(args, format, most, true, func(g *graph.Graph, r addr.Range) iter.Seq2[graph.Edge, error] {
+			return a.askGraph(cmd.Context(), args, format, most, true, func(g *graph.Graph, r addr.Range) iter.Seq2[graph.Edge, error] {
 				return g.To(window.ValuesNear(r))
 			})
 		},
@@ -57,7 +58,7 @@ that it holds, and the place of that.`,
 			if len(args) != 2 {
 				return cli.UsageError(cmd, "want the file of a graph and a range: vscan graph from FILE RANGE")
 			}
-			return a.askGraph(args, format, most, false, func(g *graph.Graph, r addr.Range) iter.Seq2[graph.Edge, error] { return g.From(r) })
+			return a.askGraph(cmd.Context(), args, format, most, false, func(g *graph.Graph, r addr.Range) iter.Seq2[graph.Edge, error] { return g.From(cmd.Context(), r) })
 		},
 	}
 	formatVar(cmd, &format)
@@ -68,8 +69,8 @@ that it holds, and the place of that.`,
 // askGraph prints the edges that ask yields for each range of a target. If into is set,
 // each line of text ends with the distance of the edge's target from the start of the
 // range.
-func (a *commands) askGraph(args []string, format string, most uint64, into bool, ask func(*graph.Graph, addr.Range) iter.Seq2[graph.Edge, error]) error {
-	g, err := a.openGraph(args[0])
+func (a *commands) askGraph(ctx context.Context, args []string, format string, most uint64, into bool, ask func(*graph.Graph, addr.Range) iter.Seq2[graph.Edge, error]) error {
+	g, err := a.openGraph(ctx, args[0])
 	if err != nil {
 		return err
 	}
@@ -91,7 +92,9 @@ func (a *commands) askGraph(args []string, format string, most uint64, into bool
 				a.Note("%s: limited: not more than %d (-m); there are more", args[0], most)
 				return graphExit(g, true)
 			}
-			n++
+			if n++; n&0xfff == 0 && ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
 			if !from.Find(e.Source) || !to.Find(e.Target) {
 				return fmt.Errorf("%s: the word at %v, or what it refers to, %v, is not mapped: the file is damaged; build the graph again", args[0], e.Source, e.Target)
 			}
@@ -137,7 +140,7 @@ there with the offset in it.`,
 			if len(args) != 1 {
 				return cli.UsageError(cmd, "want the file of a graph: vscan graph top FILE")
 			}
-			g, err := a.openGraph(args[0])
+			g, err := a.openGraph(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}
@@ -145,7 +148,7 @@ there with the offset in it.`,
 			var top []graph.Ranked
 			switch what {
 			case "page":
-				top, err = g.TopPages(int(most))
+				top, err = g.TopPages(cmd.Context(), int(most))
 			case "region":
 				top, err = g.TopRegions(cmd.Context(), int(most), int(workers))
 			default:

@@ -122,7 +122,7 @@ written beside the image.`,
 // buildGraph builds the graph of an image, and tells how that went.
 func (a *commands) buildGraph(cmd *cobra.Command, f *buildFlags, arg, out string, from, to *endList, o graph.Options) error {
 	f.image.Sequential = true
-	t, err := f.image.Open(arg)
+	t, err := f.image.Open(cmd.Context(), arg)
 	if err != nil {
 		return err
 	}
@@ -184,18 +184,18 @@ to which, most first. With IMAGE it checks that the graph is of that image.`,
 			if len(args) != 1 && len(args) != 2 {
 				return cli.UsageError(cmd, "want the file of a graph, and the image perhaps: vscan graph info FILE [IMAGE]")
 			}
-			g, err := a.openGraph(args[0])
+			g, err := a.openGraph(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}
 			defer g.Close()
 			if len(args) == 2 {
-				t, err := f.Open(args[1])
+				t, err := f.Open(cmd.Context(), args[1])
 				if err != nil {
 					return err
 				}
 				defer t.Close()
-				if err := g.Check(t.Space); err != nil {
+				if err := g.Check(cmd.Context(), t.Space); err != nil {
 					return err
 				}
 				a.Note("%s: of the image %s", args[0], args[1])

@@ -93,7 +93,7 @@ func (q *chainQuestion) close() {
 
 // load opens a graph and computes its edges by source.
 func (q *chainQuestion) load(path string) (*graph.Graph, *graph.Forward, error) {
-	g, err := q.openGraph(path)
+	g, err := q.openGraph(q.ctx, path)
 	if err != nil {
 		return nil, nil, err
 	}

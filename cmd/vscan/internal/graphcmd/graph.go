@@ -2,6 +2,7 @@
 package graphcmd
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -149,8 +150,8 @@ func parseOffset(s string) (int64, error) {
 }
 
 // openGraph opens the file of a graph, and tells if the graph is not complete.
-func (a *commands) openGraph(path string) (*graph.Graph, error) {
-	g, err := graph.Open(path)
+func (a *commands) openGraph(ctx context.Context, path string) (*graph.Graph, error) {
+	g, err := graph.Open(ctx, path)
 	if err != nil {
 		return nil, err
 	}

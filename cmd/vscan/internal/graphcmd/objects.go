@@ -101,7 +101,7 @@ type objectsQuestion struct {
 // ask answers the question about the graph at path and the image that arg names.
 func (q *objectsQuestion) ask(ctx context.Context, path, arg string) error {
 	var err error
-	if q.g, err = q.openGraph(path); err != nil {
+	if q.g, err = q.openGraph(ctx, path); err != nil {
 		return err
 	}
 	defer q.g.Close()
@@ -109,14 +109,14 @@ func (q *objectsQuestion) ask(ctx context.Context, path, arg string) error {
 	// costs little, and saves a third of the memory.
 	defer debug.SetGCPercent(debug.SetGCPercent(4))
 	q.arg, q.image.NoMmap = arg, true // a mapped file would take as much memory as all that is found out
-	if q.t, err = q.image.Open(arg); err != nil {
+	if q.t, err = q.image.Open(ctx, arg); err != nil {
 		return err
 	}
 	defer q.t.Close()
-	if err := q.g.Check(q.t.Space); err != nil {
+	if err := q.g.Check(ctx, q.t.Space); err != nil {
 		return err
 	}
-	q.askThreads()
+	q.askThreads(ctx)
 	if q.r, err = q.retention(ctx, path); err != nil {
 		return err
 	}
@@ -149,10 +149,12 @@ func (q *objectsQuestion) retention(ctx context.Context, path string) (*graph.Re
 		return nil, fmt.Errorf("--save would write over the image %s: give the graph another name", q.arg)
 	}
 	if !q.save {
-		r, err := graph.OpenObjects(path+keptSuffix, key)
+		r, err := graph.OpenObjects(ctx, path+keptSuffix, key)
 		switch {
 		case err == nil:
 			return r, nil
+		case ctx.Err() != nil:
+			return nil, err
 		case !errors.Is(err, fs.ErrNotExist):
 			q.Note("%v: not used; --save makes it anew", err)
 		}

@@ -1,6 +1,7 @@
 package graphcmd
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -22,8 +23,8 @@ type threadsFound struct {
 }
 
 // askThreads asks the image for its threads.
-func (q *objectsQuestion) askThreads() {
-	threads, err := q.t.Threads()
+func (q *objectsQuestion) askThreads(ctx context.Context) {
+	threads, err := q.t.Threads(ctx)
 	q.found = threadsFound{threads: uint64(len(threads)), err: err}
 	for _, t := range threads {
 		if t.Partial {

@@ -28,7 +28,7 @@ references lead. Roots are as for chains, and by default static and stack.`,
 			if len(args) != 1 {
 				return cli.UsageError(cmd, "want the file of a graph: vscan graph reach FILE")
 			}
-			g, err := a.openGraph(args[0])
+			g, err := a.openGraph(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}

@@ -34,7 +34,7 @@ larger squares of memory where there are fewest references.`,
 			if cli.SameFile(out, args[0]) {
 				return fmt.Errorf("%s is the graph: write to another file", out)
 			}
-			g, err := a.openGraph(args[0])
+			g, err := a.openGraph(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}

@@ -1,0 +1,4 @@
+package input
+
+// Source: xnu bsd/sys/unistd.h.
+const seekHole, seekData = 3, 4

@@ -59,7 +59,11 @@ func Open(path string) (*File, error) {
 // call by call: its path as it is called, its size in bytes, and whether it is a
 // block device, whose size never changes. Close closes it.
 func Adopt(path string, file *os.File, size uint64, device bool) *File {
-	return &File{path: path, file: file, size: size, device: device}
+	f := &File{path: path, file: file, size: size, device: device}
+	if info, err := file.Stat(); err == nil {
+		f.holes = newHoles(file, info, size, device)
+	}
+	return f
 }
 
 // Reader returns what the reader of a format gets of the file.

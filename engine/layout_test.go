@@ -52,7 +52,7 @@ var imports = map[string][]string{
 	// engine.
 	"vscan/engine/graph":                   {"heap", "engine", "patterns", "simd", "wording", "addr", "mmap", "interrupt"},
 	"vscan/engine/graph/view":              {"graph", "wording", "addr"},
-	"vscan/engine/heap":                    {"engine", "addr"},
+	"vscan/engine/heap":                    {"engine", "addr", "interrupt"},
 	"vscan/engine/heap/heaptest":           {"engine", "addr"}, // for tests
 	"vscan/internal/wording":               {"addr"},
 	"vscan/cmd/vscan/internal/console":     nil,

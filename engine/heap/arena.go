@@ -134,7 +134,7 @@ func (f *finder) threadArena(at addr.Addr, heaps []threadHeap) error {
 		if h.before != 0 {
 			continue
 		}
-		for _, found := range f.read.states(addr.Range{First: at, Last: at + 2*binCount*f.word}, 1) {
+		for _, found := range f.read.states(f.ctx, addr.Range{First: at, Last: at + 2*binCount*f.word}, 1) {
 			s = found
 			s.start = at
 			f.read.readFlags(&s)

@@ -82,12 +82,18 @@ type Options struct {
 // no file. arch is the word size and byte order. The error is the cause of the context's
 // end: a space without heaps is none.
 func Find(ctx context.Context, space *engine.Space, arch addr.Arch, o Options) (*Heaps, error) {
+	if err := space.Index(ctx); err != nil {
+		return nil, err
+	}
 	f := newFinder(ctx, newMemory(space, arch))
 	f.threads = o.ThreadPointers
 	if err := f.find(); err != nil {
 		return nil, err
 	}
 	h := f.heaps()
+	if err := context.Cause(ctx); err != nil {
+		return nil, err
+	}
 	if err := f.fillAccount(h); err != nil {
 		return nil, err
 	}
@@ -143,6 +149,9 @@ func (f *finder) heaps() *Heaps {
 	h.objects = make([]Object, 0, count)
 	end := addr.Addr(0)
 	for _, r := range runs {
+		if f.ctx.Err() != nil {
+			return h // Find returns the error
+		}
 		if r.First < end { // INVARIANT: runs are disjoint, since two heaps cannot lie in one place
 			continue
 		}
@@ -165,12 +174,15 @@ func (f *finder) mark(h *Heaps) {
 	m := &marker{Heaps: h, r: f.reader(1 << 12), gaps: f.walker.gaps, budget: 4*len(h.objects) + 1<<12}
 	m.r.aligned = true
 	for _, r := range f.fastHeads {
-		for a := r.First; a <= r.Last-(f.word-1); a += f.word {
+		for a := r.First; a <= r.Last-(f.word-1) && f.ctx.Err() == nil; a += f.word {
 			m.markFast(a)
 		}
 	}
 	known := map[addr.Addr]bool{}
 	for _, a := range f.walker.caches {
+		if f.ctx.Err() != nil {
+			return // Find returns the error
+		}
 		i := m.starting(a)
 		if i < 0 || h.objects[i].State != Used {
 			continue

@@ -62,18 +62,18 @@ func (f *finder) statesIn(in []addr.Range, threads bool) error {
 		if err := context.Cause(f.ctx); err != nil {
 			return err
 		}
-		for _, s := range f.read.states(r, most) {
+		for _, s := range f.read.states(f.ctx, r, most) {
 			if heap := s.bins &^ (1<<20 - 1); threads && f.read.pointer(heap)-heap < 16*f.word {
 				continue
 			}
-			f.read.startByNext(&s)
+			f.read.startByNext(f.ctx, &s)
 			f.states = append(f.states, s)
 		}
 		if len(f.states) >= most {
 			break
 		}
 	}
-	return nil
+	return context.Cause(f.ctx)
 }
 
 // mainArena follows the chunks of the main arena that has a state.

@@ -2,13 +2,13 @@ package heap
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"path"
 	"strings"
 
 	"vscan/engine"
 	"vscan/engine/addr"
+	"vscan/internal/interrupt"
 )
 
 // Other allocators than glibc's. Each is told by the form of its memory, which random bytes do
@@ -75,11 +75,12 @@ type pages struct{ pools, groups []addr.Range }
 // pages looks at each page that the image holds.
 func (f *finder) pages(free []addr.Range) (p pages, err error) {
 	secret := uint64(0)
+	watch := interrupt.New(f.ctx)
 	for _, r := range free {
-		if err := context.Cause(f.ctx); err != nil {
-			return p, err
-		}
 		for at, ok := r.First.AlignUp(engine.PageSize); ok && at < r.Last; {
+			if err := watch.Step(64); err != nil { // to look at a page reads it
+				return p, err
+			}
 			size := uint64(engine.PageSize)
 			if n := f.pool(at); n > 0 {
 				p.pools = append(p.pools, addr.Range{First: at, Last: at + addr.Addr(n) - 1})
@@ -134,10 +135,11 @@ func (f *finder) group(at addr.Addr, secret *uint64) uint64 {
 }
 
 // atMultiples calls visit with each multiple of an alignment in memory, and with the last address of
-// the range that it lies in.
-func atMultiples(free []addr.Range, align addr.Addr, visit func(at, last addr.Addr)) {
+// the range that it lies in, until the context ends.
+func (f *finder) atMultiples(free []addr.Range, align addr.Addr, visit func(at, last addr.Addr)) {
+	watch := interrupt.New(f.ctx)
 	for _, r := range free {
-		for at, ok := r.First.AlignUp(uint64(align)); ok && at < r.Last; at, ok = at.Add(uint64(align)) {
+		for at, ok := r.First.AlignUp(uint64(align)); ok && at < r.Last && watch.Step(64) == nil; at, ok = at.Add(uint64(align)) {
 			visit(at, r.Last)
 		}
 	}
@@ -147,7 +149,7 @@ func atMultiples(free []addr.Range, align addr.Addr, visit func(at, last addr.Ad
 func (f *finder) v8(free []addr.Range) (out []addr.Range) {
 	const page = 256 << 10
 	w := f.word
-	atMultiples(free, page, func(at, last addr.Addr) {
+	f.atMultiples(free, page, func(at, last addr.Addr) {
 		size, ok := f.read.wordAt(at)
 		heap, start, end := f.read.pointer(at+2*w), f.read.pointer(at+3*w), f.read.pointer(at+4*w)
 		if ok && size >= page/4 && size%engine.PageSize == 0 && size-1 <= uint64(last-at) && heap != 0 && heap%w == 0 &&
@@ -164,7 +166,7 @@ func (f *finder) jemalloc(free []addr.Range) (out []addr.Range) {
 	w := f.word
 	known := map[addr.Addr]addr.Addr{} // for each block, the next one
 	var order []addr.Range
-	atMultiples(free, huge, func(at, last addr.Addr) {
+	f.atMultiples(free, huge, func(at, last addr.Addr) {
 		size, ok := f.read.wordAt(at)
 		next, data := f.read.pointer(at+w), f.read.pointer(at+3*w)
 		if ok && size > 0 && size%huge == 0 && size-1 <= uint64(last-at) && next%huge == 0 && next != at && data > at && data <= at+addr.Addr(size) {
@@ -192,7 +194,7 @@ func (f *finder) mimalloc(free []addr.Range) (best []addr.Range) {
 	const reach = 0x200
 	for _, size := range []addr.Addr{32 << 20, 4 << 20} {
 		cookies := map[[2]uint64][]addr.Range{} // segments by offset and cookie
-		atMultiples(free, size, func(at, last addr.Addr) {
+		f.atMultiples(free, size, func(at, last addr.Addr) {
 			for off := f.word; off < reach && len(cookies) < 1<<16; off += f.word {
 				word, ok := f.read.wordAt(at + off)
 				if cookie := word ^ uint64(at); ok && cookie>>32 != 0 && cookie>>32 != 1<<32-1 && word>>32 != 0 && f.spanOf(addr.Addr(word)) == nil {

@@ -1,6 +1,7 @@
 package heap
 
 import (
+	"context"
 	"encoding/binary"
 
 	"vscan/engine"
@@ -126,12 +127,12 @@ func (r *reader) readState(s *state) {
 
 // startByNext finds where the state of a main arena starts by the arena after it, whose bins lie
 // at the same distance from its start.
-func (r *reader) startByNext(s *state) {
+func (r *reader) startByNext(ctx context.Context, s *state) {
 	if s.start != 0 || s.next == 0 || s.next%r.word != 0 || r.spanOf(s.next) == nil {
 		return
 	}
 	const longest = 24 // the most words in front of the bins
-	for _, next := range r.states(addr.Range{First: s.next, Last: s.next + min(2*binCount*r.word, addr.Max-s.next)}, 1) {
+	for _, next := range r.states(ctx, addr.Range{First: s.next, Last: s.next + min(2*binCount*r.word, addr.Max-s.next)}, 1) {
 		if front := next.bins - s.next; front < longest*r.word && front < s.bins {
 			s.start = s.bins - front
 			r.readFlags(s)
@@ -149,11 +150,11 @@ func (r *reader) readFlags(s *state) {
 // initial reports whether the arena never had any memory.
 func (s *state) initial(w addr.Addr) bool { return s.top == s.bins-2*w || s.top == 0 }
 
-// states finds the states of arenas in a range, at most so many.
-func (r *reader) states(in addr.Range, most int) (found []state) {
+// states finds the states of arenas in a range, at most so many, until ctx ends.
+func (r *reader) states(ctx context.Context, in addr.Range, most int) (found []state) {
 	w := int(r.word)
 	buf := make([]byte, walkBytes+2*w)
-	for at := in.First &^ (r.word - 1); at <= in.Last && len(found) < most; {
+	for at := in.First &^ (r.word - 1); at <= in.Last && len(found) < most && ctx.Err() == nil; {
 		n, _ := r.space.Read(buf[:min(uint64(len(buf)), in.Size())], at)
 		next := at + walkBytes
 		for off := 0; off+2*w <= n && len(found) < most; off += w {

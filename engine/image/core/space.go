@@ -163,6 +163,7 @@ type layout struct {
 	left, leftLen uint64    // segments without an address in this space, their bytes
 	cut, cutLen   uint64    // segments that run past the end of the file, the bytes lost
 	cutAt         addr.Addr // the first byte lost
+	cutLast       uint64    // the index of the last of them
 }
 
 // newLayout finds out whether p_flags tell permissions: in a machine dump none
@@ -193,7 +194,10 @@ func (l *layout) lay(s *elf.Segment, first addr.Addr, names *namer, yield func(e
 		if l.cut == 0 {
 			l.cutAt = first + addr.Addr(held)
 		}
-		l.cut++
+		if l.cut == 0 || l.cutLast != s.Index { // of a segment in two parts each may be cut
+			l.cut++
+		}
+		l.cutLast = s.Index
 		l.cutLen = input.AddSat(l.cutLen, want-held)
 	}
 	perm := s.Perm()

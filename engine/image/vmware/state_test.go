@@ -56,3 +56,15 @@ func TestVMwareSampleInline(t *testing.T) {
 		t.Errorf("%v, %v", regions, err)
 	}
 }
+
+// What is quoted of a state file that cannot be is what is wrong with it.
+func TestStateMessages(t *testing.T) {
+	for memory, want := range map[string]string{
+		imagetest.VMTag("regionsCount", 1_000_000): "1000000 regions, which are more than 64",
+		imagetest.VMTag("regionPPN", 1, 1_000_000): `tag "regionPPN"[1000000] is that of region 64 or a later one`,
+		imagetest.VMRegions([3]uint64{7, 9, 0}):    "region 0: 0 pages from page 0x7 on, in the file from page 0x9 on",
+	} {
+		_, err := state{imagetest.Reader([]byte(imagetest.VMState(imagetest.VMMagic, memory)))}.regions(t.Context())
+		imagetest.CheckError(t, err, want)
+	}
+}

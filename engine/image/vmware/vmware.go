@@ -264,7 +264,10 @@ func (in state) memoryTags(ctx context.Context, off uint64, wide bool) ([]region
 		if t.end {
 			return m.regions(in, off)
 		}
-		if !m.set(t) {
+		switch set := m.set(t); {
+		case !set && m.count > maxRegions:
+			return nil, in.fail(off, "tag %q[%d]: %d regions, which are more than %d", t.name, t.index, m.count, maxRegions)
+		case !set:
 			return nil, in.fail(off, "tag %q[%d] is that of region %d or a later one", t.name, t.index, maxRegions)
 		}
 		off = t.next
@@ -376,7 +379,7 @@ func (m *memory) regions(in state, off uint64) ([]region, error) {
 		case m.seen[i] != [3]bool{true, true, true}:
 			return nil, in.fail(off, "region %d has no regionPPN, regionPageNum or regionSize", i)
 		case r.size == 0, r.ppn >= 1<<32, r.page >= 1<<32, r.size >= 1<<32:
-			return nil, in.fail(off, "region %d: %d pages from page %#x on cannot be", i, r.size, r.ppn)
+			return nil, in.fail(off, "region %d: %d pages from page %#x on, in the file from page %#x on, cannot be", i, r.size, r.ppn, r.page)
 		}
 	}
 	return slices.Clone(m.region[:m.count]), nil

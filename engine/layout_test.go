@@ -47,9 +47,10 @@ var imports = map[string][]string{
 	"vscan/engine/where":           {"engine", "addr"},
 	"vscan/engine/search":          {"layered", "where", "engine", "simd", "patterns", "yara", "await", "addr"},
 	"vscan/internal/await":         nil,
+	"vscan/internal/tempfile":      nil,
 	// Edges are what a scan for ptr finds; words, ranges and levels are those of
 	// engine.
-	"vscan/engine/graph":                   {"heap", "engine", "patterns", "simd", "wording", "addr", "mmap"},
+	"vscan/engine/graph":                   {"heap", "engine", "patterns", "simd", "tempfile", "wording", "addr", "mmap"},
 	"vscan/engine/graph/view":              {"graph", "wording", "addr"},
 	"vscan/engine/heap":                    {"engine", "addr"},
 	"vscan/engine/heap/heaptest":           {"engine", "addr"}, // for tests
@@ -57,9 +58,9 @@ var imports = map[string][]string{
 	"vscan/cmd/vscan/internal/console":     nil,
 	"vscan/cmd/vscan/internal/consoletest": nil, // for tests
 	"vscan/cmd/vscan/internal/report":      {"console", "wording", "search", "layered", "image", "engine", "patterns", "yara", "addr"},
-	"vscan/cmd/vscan/internal/cli":         {"console", "wording", "search", "layered", "where", "graph", "image", "formats", "engine", "patterns", "simd", "addr"},
-	"vscan/cmd/vscan/internal/graphcmd":    {"cli", "report", "console", "wording", "rowstream", "view", "graph", "heap", "layered", "where", "image", "engine", "simd", "addr"},
-	"vscan/cmd/vscan":                      {"graphcmd", "cli", "report", "docs", "console", "wording", "search", "layered", "where", "await", "image", "engine", "patterns", "sets", "yara", "simd", "addr"},
+	"vscan/cmd/vscan/internal/cli":         {"console", "tempfile", "wording", "search", "layered", "where", "graph", "image", "formats", "engine", "patterns", "simd", "addr"},
+	"vscan/cmd/vscan/internal/graphcmd":    {"cli", "report", "console", "tempfile", "wording", "rowstream", "view", "graph", "heap", "layered", "where", "image", "engine", "simd", "addr"},
+	"vscan/cmd/vscan":                      {"graphcmd", "cli", "report", "docs", "console", "tempfile", "wording", "search", "layered", "where", "await", "image", "engine", "patterns", "sets", "yara", "simd", "addr"},
 	"vscan/docs":                           nil,
 	// Programs beside vscan get tables from it, and know nothing of memory.
 	"vscan/cmd/vscan-parquet":        {"parquetfile", "rowstream"},

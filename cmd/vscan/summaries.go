@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 
 	"vscan/cmd/vscan/internal/cli"
@@ -23,7 +22,8 @@ type summaryFile struct {
 
 // openSummary makes the file that summaries go to, and returns nil where they go to
 // none. It refuses to write over an image.
-func (f *searchFlags) openSummary(images []imageArg) (*summaryFile, error) {
+func (s *searching) openSummary(images []imageArg) (*summaryFile, error) {
+	f := s.f
 	if f.summary == "" || f.summary == "none" {
 		return nil, nil
 	}
@@ -36,7 +36,7 @@ func (f *searchFlags) openSummary(images []imageArg) (*summaryFile, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--summary: %w", err)
 	}
-	out := console.NewOutput(file, io.Discard)
+	out := s.Out.Beside(file)
 	return &summaryFile{file: file, out: out, rep: report.NewJSONLReporter(out, report.Style{})}, nil
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"hash/crc32"
 	"slices"
 	"strings"
@@ -36,7 +37,7 @@ func TestGenerators(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		set, err := patterns.Compile([]patterns.Pattern{p}, patterns.Target{})
+		set, err := patterns.Compile(context.Background(), []patterns.Pattern{p}, patterns.Target{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -111,7 +111,7 @@ func (e *vscan) prepare(j *job) (string, error) {
 	}
 	e.j = j
 	var err error
-	if e.set, err = patterns.Compile(j.patterns, j.target); err != nil {
+	if e.set, err = patterns.Compile(context.Background(), j.patterns, j.target); err != nil {
 		return "", err
 	}
 	space, err := j.space()
@@ -123,7 +123,7 @@ func (e *vscan) prepare(j *job) (string, error) {
 
 // compile returns the scanner for a space.
 func (e *vscan) compile(space *engine.Space) (*engine.Scanner, error) {
-	return engine.Compile(space, e.set, engine.Options{Workers: e.workers, Kernel: e.level})
+	return engine.Compile(context.Background(), space, e.set, engine.Options{Workers: e.workers, Kernel: e.level})
 }
 
 func (e *vscan) run() (time.Duration, uint64, error) {
@@ -167,9 +167,9 @@ func (j *job) build() (time.Duration, error) {
 		return 0, err
 	}
 	begin := time.Now()
-	set, err := patterns.Compile(j.patterns, j.target)
+	set, err := patterns.Compile(context.Background(), j.patterns, j.target)
 	if err == nil {
-		_, err = engine.Compile(space, set, engine.Options{Workers: 1})
+		_, err = engine.Compile(context.Background(), space, set, engine.Options{Workers: 1})
 	}
 	return time.Since(begin), err
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/binary"
 	"math/rand/v2"
 	"sort"
@@ -49,7 +50,7 @@ func newJob(d *definition, memory []byte) (*job, error) {
 		j.patterns = append(j.patterns, p)
 	}
 	if j.literals == nil && d.Words == nil {
-		set, err := patterns.Compile(j.patterns, j.target)
+		set, err := patterns.Compile(context.Background(), j.patterns, j.target)
 		if err != nil {
 			return nil, err
 		}

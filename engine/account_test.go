@@ -31,7 +31,7 @@ func brokenSpace(t *testing.T, broken ...uint64) *Space {
 // Every easy way of searching ends with an error where bytes could not be read.
 func TestEasyWaysKeepTheAccount(t *testing.T) {
 	const first, second = 0x1200a, 0x1500a
-	set, err := patterns.Compile([]patterns.Pattern{patterns.Bytes([]byte("needle"))}, patterns.Target{})
+	set, err := patterns.Compile(context.Background(), []patterns.Pattern{patterns.Bytes([]byte("needle"))}, patterns.Target{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -248,7 +248,7 @@ func TestStartsAndRanges(t *testing.T) {
 			t.Errorf("%+v: %d hits, want %d", c.opt, len(got), c.want)
 		}
 	}
-	if _, err := Compile(s, set, Options{Starts: one(2, 1)}); err == nil {
+	if _, err := Compile(context.Background(), s, set, Options{Starts: one(2, 1)}); err == nil {
 		t.Error("starts the wrong way round")
 	}
 }

@@ -53,7 +53,7 @@ func BenchmarkBuild(b *testing.B) {
 	}{
 		{"patterns", func() {
 			var err error
-			if set, err = patterns.Compile(pats, patterns.Target{}); err != nil {
+			if set, err = patterns.Compile(context.Background(), pats, patterns.Target{}); err != nil {
 				b.Fatal(err)
 			}
 		}, func() { set = nil }},

@@ -56,11 +56,11 @@ func ExampleSource() {
 		log.Fatal(err)
 	}
 
-	set, err := patterns.Compile([]patterns.Pattern{patterns.Bytes([]byte("needle"))}, patterns.Target{})
+	set, err := patterns.Compile(context.Background(), []patterns.Pattern{patterns.Bytes([]byte("needle"))}, patterns.Target{})
 	if err != nil {
 		log.Fatal(err)
 	}
-	scanner, err := engine.Compile(space, set, engine.Options{})
+	scanner, err := engine.Compile(context.Background(), space, set, engine.Options{})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -31,11 +31,11 @@ func Example() {
 	user, pointer := patterns.Bytes([]byte("user")), patterns.Pointers(space.Named("[heap]")...)
 	user.Name, pointer.Name = "user", "pointer"
 	target := patterns.Target{WordSize: 8, Order: addr.Little, OrderKnown: true}
-	set, err := patterns.Compile([]patterns.Pattern{user, pointer}, target)
+	set, err := patterns.Compile(context.Background(), []patterns.Pattern{user, pointer}, target)
 	if err != nil {
 		log.Fatal(err)
 	}
-	scanner, err := engine.Compile(space, set, engine.Options{})
+	scanner, err := engine.Compile(context.Background(), space, set, engine.Options{})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -149,11 +149,11 @@ func ExampleScanner_ScanBatches() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	set, err := patterns.Compile([]patterns.Pattern{patterns.Bytes([]byte("a ")), patterns.Bytes([]byte("dog"))}, patterns.Target{})
+	set, err := patterns.Compile(context.Background(), []patterns.Pattern{patterns.Bytes([]byte("a ")), patterns.Bytes([]byte("dog"))}, patterns.Target{})
 	if err != nil {
 		log.Fatal(err)
 	}
-	scanner, err := engine.Compile(space, set, engine.Options{})
+	scanner, err := engine.Compile(context.Background(), space, set, engine.Options{})
 	if err != nil {
 		log.Fatal(err)
 	}

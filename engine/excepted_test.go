@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"regexp"
@@ -33,7 +34,7 @@ func excepting(t testing.TB, pattern string, exceptions ...string) patterns.Patt
 
 func compilePatterns(t testing.TB, pats ...patterns.Pattern) *patterns.Set {
 	t.Helper()
-	set, err := patterns.Compile(pats, patterns.Target{})
+	set, err := patterns.Compile(context.Background(), pats, patterns.Target{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,10 +2,12 @@ package engine
 
 import (
 	"cmp"
+	"context"
 	"slices"
 
 	"vscan/engine/simd"
 	"vscan/engine/simd/sets"
+	"vscan/internal/interrupt"
 	"vscan/patterns"
 )
 
@@ -29,29 +31,40 @@ type Sought struct {
 
 // Explain returns all that a scanner for the set looks for, in the order of the
 // patterns, with kernels of a level. Of one pattern, needles come before expressions.
-// Nothing is scanned. A level that this machine lacks is an error.
-func Explain(set *patterns.Set, level simd.Level) ([]Sought, error) {
+// Nothing is scanned. A level that this machine lacks is an error, and so is the end of ctx,
+// with its cause.
+func Explain(ctx context.Context, set *patterns.Set, level simd.Level) ([]Sought, error) {
 	if err := level.Check(); err != nil {
 		return nil, err
 	}
-	_, units, err := newUnits(set, Options{Kernel: level})
+	_, units, err := newUnits(ctx, set, Options{Kernel: level})
 	if err != nil {
 		return nil, err
 	}
-	return explain(set, units), nil
+	return explain(ctx, set, units)
 }
 
 // Explain returns what the scanner looks for, as the function Explain does: the units
 // that scan say how they look.
-func (sc *Scanner) Explain() []Sought { return explain(sc.set, sc.units) }
+func (sc *Scanner) Explain() []Sought {
+	all, _ := explain(context.Background(), sc.set, sc.units) // only the end of a context is an error
+	return all
+}
 
-func explain(set *patterns.Set, units []unit) []Sought {
-	wanted, _, index := wantedNeedles(set)
+func explain(ctx context.Context, set *patterns.Set, units []unit) (_ []Sought, err error) {
+	defer interrupt.Recover(&err)
+	check := interrupt.NewChecker(ctx)
+	wanted, _, index := wantedNeedles(set, check)
 	var all []soughtNeedle
 	for _, u := range units {
-		all = append(all, u.explain(wanted)...)
+		of, err := u.explain(ctx, wanted, check)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, of...)
 	}
 	for i := range all {
+		check.Step(1)
 		if s := &all[i]; s.Expr == nil {
 			if index != nil {
 				s.needle = index[s.needle]
@@ -60,14 +73,22 @@ func explain(set *patterns.Set, units []unit) []Sought {
 			s.Pattern = s.Needle.Pattern
 		}
 	}
-	slices.SortStableFunc(all, func(a, b soughtNeedle) int {
-		return cmp.Or(cmp.Compare(a.Pattern, b.Pattern), cmp.Compare(a.needle, b.needle))
+	// Their numbers are sorted, for there may be millions, and each is large.
+	order := make([]int32, len(all))
+	for i := range order {
+		order[i] = int32(i)
+	}
+	slices.SortFunc(order, func(i, j int32) int {
+		check.Step(1)
+		a, b := &all[i], &all[j]
+		return cmp.Or(cmp.Compare(a.Pattern, b.Pattern), cmp.Compare(a.needle, b.needle), cmp.Compare(i, j))
 	})
 	out := make([]Sought, len(all))
-	for i := range all {
-		out[i] = all[i].Sought
+	for i, k := range order {
+		check.Step(1)
+		out[i] = all[k].Sought
 	}
-	return out
+	return out, nil
 }
 
 // A soughtNeedle is what a unit looks for. Needle and Pattern are not set yet where
@@ -80,30 +101,36 @@ type soughtNeedle struct {
 // ofExpr is above the numbers of all needles.
 const ofExpr = 1<<31 - 1
 
-func (u *kernelUnit) explain(wanted []patterns.Needle) []soughtNeedle {
+func (u *kernelUnit) explain(_ context.Context, wanted []patterns.Needle, _ *interrupt.Checker) ([]soughtNeedle, error) {
 	s := soughtNeedle{needle: int32(u.needle)}
 	if n := &wanted[u.needle]; n.Words != nil {
 		s.Method, s.Exact = wordsMethod(u.kernel), true
 	} else {
 		s.Method = literalMethod(u.kernel, simd.Lit{Bytes: n.Lit, Mask: n.Mask})
 	}
-	return []soughtNeedle{s}
+	return []soughtNeedle{s}, nil
 }
 
-func (u *wordsUnit) explain([]patterns.Needle) []soughtNeedle {
+func (u *wordsUnit) explain(_ context.Context, _ []patterns.Needle, check *interrupt.Checker) ([]soughtNeedle, error) {
 	numbers := slices.Clone(u.values.have) // by value, so a needle may be there several times
 	slices.Sort(numbers)
 	var all []soughtNeedle
 	for _, n := range slices.Compact(numbers) {
+		check.Step(1)
 		all = append(all, soughtNeedle{Sought{Method: wordsMethod(u.kernel), Exact: true}, n})
 	}
-	return all
+	return all, nil
 }
 
-func (u *literalUnit) explain(wanted []patterns.Needle) []soughtNeedle {
+func (u *literalUnit) explain(ctx context.Context, wanted []patterns.Needle, check *interrupt.Checker) ([]soughtNeedle, error) {
 	var all []soughtNeedle
-	for _, m := range sets.Methods(u.set) {
+	methods, err := sets.Methods(ctx, u.set)
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range methods {
 		for _, i := range m.Lits {
+			check.Step(1)
 			if u.needles != nil {
 				i = u.needles[i]
 			}
@@ -111,14 +138,15 @@ func (u *literalUnit) explain(wanted []patterns.Needle) []soughtNeedle {
 			all = append(all, soughtNeedle{Sought{Method: methodFor(m, simd.Lit{Bytes: n.Lit, Mask: n.Mask})}, int32(i)})
 		}
 	}
-	return all
+	return all, nil
 }
 
-func (u *exprUnit) explain([]patterns.Needle) []soughtNeedle {
+func (u *exprUnit) explain(ctx context.Context, _ []patterns.Needle, check *interrupt.Checker) ([]soughtNeedle, error) {
 	var all []soughtNeedle
 	var lits []simd.Lit // of the anchors
 	var of []int        // by anchor: its index in all
 	for i := range u.exprs {
+		check.Step(1)
 		e := u.exprs[i].Expr
 		for k := range e.Anchors {
 			a := &e.Anchors[k]
@@ -133,13 +161,18 @@ func (u *exprUnit) explain([]patterns.Needle) []soughtNeedle {
 	case u.find1 != nil:
 		all[of[0]].Method = literalMethod(u.find1, lits[0])
 	case u.find2 != nil:
-		for _, m := range sets.Methods(u.find2) {
+		methods, err := sets.Methods(ctx, u.find2)
+		if err != nil {
+			return nil, err
+		}
+		for _, m := range methods {
 			for _, i := range m.Lits {
+				check.Step(1)
 				all[of[i]].Method = methodFor(m, lits[i])
 			}
 		}
 	}
-	return all
+	return all, nil
 }
 
 // wordsMethod returns how a kernel looks for words.

@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"context"
 	"slices"
 	"testing"
 
@@ -19,7 +20,7 @@ func TestExplain(t *testing.T) {
 		}
 		pats = append(pats, p)
 	}
-	set, err := patterns.Compile(pats, patterns.Target{})
+	set, err := patterns.Compile(context.Background(), pats, patterns.Target{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,12 +33,12 @@ func TestExplain(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		sc, err := engine.Compile(space, set, engine.Options{Kernel: level})
+		sc, err := engine.Compile(context.Background(), space, set, engine.Options{Kernel: level})
 		if err != nil {
 			t.Fatal(err)
 		}
 		all := sc.Explain()
-		if without, err := engine.Explain(set, level); err != nil || !slices.EqualFunc(all, without, sameSought) {
+		if without, err := engine.Explain(context.Background(), set, level); err != nil || !slices.EqualFunc(all, without, sameSought) {
 			t.Errorf("%v: %v, without a scanner %v, %v", level, all, without, err)
 		}
 		if len(all) != want {

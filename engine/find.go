@@ -22,7 +22,7 @@ func (s *Space) FindAll(ctx context.Context, lit []byte, from addr.Addr, align u
 // one. The search stops as soon as that is known. For the error see
 // [Scanner.First].
 func (s *Space) Find(ctx context.Context, lit []byte, from addr.Addr, align uint64) (addr.Addr, bool, error) {
-	sc, err := s.compileOne(patterns.Bytes(lit), from, patterns.Target{Align: align})
+	sc, err := s.compileOne(ctx, patterns.Bytes(lit), from, patterns.Target{Align: align})
 	if err != nil {
 		return 0, false, err
 	}
@@ -40,7 +40,7 @@ func (s ArchSpace) FindPointer(ctx context.Context, target addr.Addr) iter.Seq2[
 
 func (s *Space) findAll(ctx context.Context, pattern patterns.Pattern, from addr.Addr, t patterns.Target) iter.Seq2[addr.Addr, error] {
 	return func(yield func(addr.Addr, error) bool) {
-		sc, err := s.compileOne(pattern, from, t)
+		sc, err := s.compileOne(ctx, pattern, from, t)
 		if err != nil {
 			yield(0, err)
 			return
@@ -53,10 +53,10 @@ func (s *Space) findAll(ctx context.Context, pattern patterns.Pattern, from addr
 	}
 }
 
-func (s *Space) compileOne(pattern patterns.Pattern, from addr.Addr, t patterns.Target) (*Scanner, error) {
-	set, err := patterns.Compile([]patterns.Pattern{pattern}, t)
+func (s *Space) compileOne(ctx context.Context, pattern patterns.Pattern, from addr.Addr, t patterns.Target) (*Scanner, error) {
+	set, err := patterns.Compile(ctx, []patterns.Pattern{pattern}, t)
 	if err != nil {
 		return nil, err
 	}
-	return Compile(s, set, Options{Ranges: []addr.Range{{First: from, Last: addr.Max}}})
+	return Compile(ctx, s, set, Options{Ranges: []addr.Range{{First: from, Last: addr.Max}}})
 }

@@ -21,12 +21,12 @@ var imports = map[string][]string{
 	"vscan/engine/segtree":       {"addr", "interrupt"},
 	"vscan/engine/shard":         {"segtree", "addr"},
 	"vscan/engine/simd":          {"addr"},
-	"vscan/engine/simd/sets":     {"simd"},
+	"vscan/engine/simd/sets":     {"simd", "interrupt"},
 	"vscan/engine/simd/simdtest": nil, // for tests
 	"vscan/patterns":             {"automaton", "addr"},
 	"vscan/patterns/sets":        {"patterns"},
-	"vscan/patterns/yara":        {"patterns", "automaton", "addr"}, // its regular expressions are not RE2's
-	"vscan/engine":               {"segtree", "shard", "simd", "sets", "patterns", "addr", "interrupt"},
+	"vscan/patterns/yara":        {"patterns", "automaton", "interrupt", "addr"}, // its regular expressions are not RE2's
+	"vscan/engine":               {"segtree", "shard", "simd", "sets", "patterns", "interrupt", "addr"},
 	"vscan/internal/mmap":        nil,
 	"vscan/internal/interrupt":   nil,
 	"vscan/engine/image":         {"engine", "patterns", "addr"}, // what patterns have to know of an image
@@ -46,11 +46,11 @@ var imports = map[string][]string{
 	"vscan/engine/image/imagetest": {"image", "input", "engine", "addr"},                                    // for tests
 	"vscan/engine/image/layered":   {"image", "formats", "layer", "where", "engine", "patterns", "addr"},
 	"vscan/engine/where":           {"engine", "addr"},
-	"vscan/engine/search":          {"layered", "where", "engine", "simd", "patterns", "yara", "await", "addr"},
-	"vscan/internal/await":         nil,
+	"vscan/engine/search":          {"layered", "where", "engine", "simd", "patterns", "yara", "addr"},
+	"vscan/internal/tempfile":      nil,
 	// Edges are what a scan for ptr finds; words, ranges and levels are those of
 	// engine.
-	"vscan/engine/graph":                   {"heap", "engine", "patterns", "simd", "wording", "addr", "mmap", "interrupt"},
+	"vscan/engine/graph":                   {"heap", "engine", "patterns", "simd", "tempfile", "wording", "addr", "mmap", "interrupt"},
 	"vscan/engine/graph/view":              {"graph", "wording", "addr"},
 	"vscan/engine/heap":                    {"engine", "addr", "interrupt"},
 	"vscan/engine/heap/heaptest":           {"engine", "addr"}, // for tests
@@ -58,9 +58,9 @@ var imports = map[string][]string{
 	"vscan/cmd/vscan/internal/console":     nil,
 	"vscan/cmd/vscan/internal/consoletest": nil, // for tests
 	"vscan/cmd/vscan/internal/report":      {"console", "wording", "search", "layered", "image", "engine", "patterns", "yara", "addr"},
-	"vscan/cmd/vscan/internal/cli":         {"console", "wording", "search", "layered", "where", "graph", "image", "formats", "engine", "patterns", "simd", "addr"},
-	"vscan/cmd/vscan/internal/graphcmd":    {"cli", "report", "console", "wording", "rowstream", "view", "graph", "heap", "layered", "where", "image", "engine", "simd", "addr"},
-	"vscan/cmd/vscan":                      {"graphcmd", "cli", "report", "docs", "console", "wording", "search", "layered", "where", "await", "image", "engine", "patterns", "sets", "yara", "simd", "addr"},
+	"vscan/cmd/vscan/internal/cli":         {"console", "tempfile", "wording", "search", "layered", "where", "graph", "image", "formats", "engine", "patterns", "simd", "addr"},
+	"vscan/cmd/vscan/internal/graphcmd":    {"cli", "report", "console", "tempfile", "wording", "rowstream", "view", "graph", "heap", "layered", "where", "image", "engine", "simd", "addr"},
+	"vscan/cmd/vscan":                      {"graphcmd", "cli", "report", "docs", "console", "tempfile", "wording", "search", "layered", "where", "image", "engine", "patterns", "sets", "yara", "simd", "addr"},
 	"vscan/docs":                           nil,
 	// Programs beside vscan get tables from it, and know nothing of memory.
 	"vscan/cmd/vscan-parquet":        {"parquetfile", "rowstream"},

@@ -317,7 +317,7 @@ func TestSourceNotComparable(t *testing.T) {
 	if err != nil {
 		return
 	}
-	Compile(s, compileSet(t, patterns.Target{}, "x"), Options{})
+	Compile(context.Background(), s, compileSet(t, patterns.Target{}, "x"), Options{})
 }
 
 // A lastSource has 2^64 − 1 bytes, of which those of page bad cannot be read, so that

@@ -109,11 +109,11 @@ func TestOwnSources(t *testing.T) {
 // allXs counts the bytes that are x.
 func allXs(t *testing.T, space *engine.Space) (hits uint64, incomplete *engine.IncompleteError) {
 	t.Helper()
-	set, err := patterns.Compile([]patterns.Pattern{patterns.Bytes([]byte("x"))}, patterns.Target{})
+	set, err := patterns.Compile(context.Background(), []patterns.Pattern{patterns.Bytes([]byte("x"))}, patterns.Target{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	scanner, err := engine.Compile(space, set, engine.Options{})
+	scanner, err := engine.Compile(context.Background(), space, set, engine.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

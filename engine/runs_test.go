@@ -86,11 +86,11 @@ func TestRuns(t *testing.T) {
 		}
 		slices.SortFunc(want, func(a, b hit) int { return (a.at-b.at)*10 + a.pattern - b.pattern })
 		found += len(want)
-		set, err := patterns.Compile(pats, patterns.Target{})
+		set, err := patterns.Compile(context.Background(), pats, patterns.Target{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		sc, err := engine.Compile(space, set, opt)
+		sc, err := engine.Compile(context.Background(), space, set, opt)
 		if err != nil {
 			t.Fatal(err)
 		}

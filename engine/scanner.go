@@ -176,8 +176,9 @@ type Scanner struct {
 }
 
 // Compile prepares a search of space for the patterns of set. It validates the options
-// and chooses the kernels, so that a scan has no such errors.
-func Compile(space *Space, set *patterns.Set, opt Options) (*Scanner, error) {
+// and chooses the kernels, so that a scan has no such errors. Where ctx ends, the error is
+// its cause.
+func Compile(ctx context.Context, space *Space, set *patterns.Set, opt Options) (*Scanner, error) {
 	if err := opt.Validate(); err != nil {
 		return nil, err
 	}
@@ -189,7 +190,7 @@ func Compile(space *Space, set *patterns.Set, opt Options) (*Scanner, error) {
 	}
 	sc := &Scanner{set: set, space: space, opt: opt, overlap: max(set.MaxLen()-1, 0), leastSkip: minSkip}
 	var err error
-	if sc.needles, sc.units, err = newUnits(set, opt); err != nil {
+	if sc.needles, sc.units, err = newUnits(ctx, set, opt); err != nil {
 		return nil, err
 	}
 	sc.bare = !slices.ContainsFunc(sc.needles, func(n needle) bool { return n.raw > 0 || n.align > 1 })

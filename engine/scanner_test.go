@@ -34,7 +34,7 @@ func compileSet(t testing.TB, target patterns.Target, texts ...string) *patterns
 		}
 		pats = append(pats, p)
 	}
-	set, err := patterns.Compile(pats, target)
+	set, err := patterns.Compile(context.Background(), pats, target)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,7 +43,7 @@ func compileSet(t testing.TB, target patterns.Target, texts ...string) *patterns
 
 func compile(t testing.TB, s *Space, set *patterns.Set, opt Options) *Scanner {
 	t.Helper()
-	sc, err := Compile(s, set, opt)
+	sc, err := Compile(context.Background(), s, set, opt)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -641,7 +641,7 @@ func TestUnreadable(t *testing.T) {
 func TestOptionsAreValidated(t *testing.T) {
 	s := zeroSpace(t, 1)
 	set := compileSet(t, patterns.Target{}, "x")
-	_, err := Compile(s, set, Options{Workers: -1, Kernel: 99, Ranges: []addr.Range{{First: 2, Last: 1}}})
+	_, err := Compile(context.Background(), s, set, Options{Workers: -1, Kernel: 99, Ranges: []addr.Range{{First: 2, Last: 1}}})
 	for _, want := range []string{"-1 workers", "0x2..0x1"} {
 		if err == nil || !bytes.Contains([]byte(err.Error()), []byte(want)) {
 			t.Errorf("error %v does not say %q", err, want)

@@ -2,11 +2,13 @@ package engine
 
 import (
 	"cmp"
+	"context"
 	"slices"
 
 	"vscan/engine/addr"
 	"vscan/engine/simd"
 	"vscan/engine/simd/sets"
+	"vscan/internal/interrupt"
 	"vscan/patterns"
 )
 
@@ -47,7 +49,7 @@ type unit interface {
 
 	// explain returns what the unit looks for, and how. wanted are all needles by
 	// their numbers.
-	explain(wanted []patterns.Needle) []soughtNeedle
+	explain(ctx context.Context, wanted []patterns.Needle, check *interrupt.Checker) ([]soughtNeedle, error)
 }
 
 // unitTraits are what the rest of the engine has to know of a unit.
@@ -83,14 +85,17 @@ const findAtOnce = 4096
 
 // newUnits returns the needles of a set, by the numbers that matches have, and
 // the units that look for them.
-func newUnits(set *patterns.Set, opt Options) ([]needle, []unit, error) {
+func newUnits(ctx context.Context, set *patterns.Set, opt Options) (_ []needle, _ []unit, err error) {
+	defer interrupt.Recover(&err)
+	check := interrupt.NewChecker(ctx)
 	level := opt.Kernel
-	all, ofExprs, _ := wantedNeedles(set)
+	all, ofExprs, _ := wantedNeedles(set, check)
 	needles := make([]needle, len(all))
 	var literals []int32
 	words := map[wordsKind][]int32{}
 	var kinds []wordsKind // in a fixed order, which a map has not
 	for i, n := range all {
+		check.Step(1)
 		needles[i] = newNeedle(n)
 		if n.Words == nil && n.Lit == nil {
 			x := &ofExprs[0]
@@ -110,14 +115,14 @@ func newUnits(set *patterns.Set, opt Options) ([]needle, []unit, error) {
 	}
 	var units []unit
 	if len(literals) > 0 {
-		u, err := newLiteralUnit(all, literals, level)
+		u, err := newLiteralUnit(ctx, all, literals, level)
 		if err != nil {
 			return nil, nil, err
 		}
 		units = append(units, u)
 	}
 	if len(set.Exprs()) > 0 {
-		u, err := newExprUnit(set, needles, opt)
+		u, err := newExprUnit(ctx, set, needles, opt)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -137,7 +142,7 @@ func newUnits(set *patterns.Set, opt Options) ([]needle, []unit, error) {
 // included, of which only Pattern and Align are set and for which ofExprs says in the
 // same order what they are. index[i] is where all[i] is in set.Needles(), with those
 // of expressions behind; nil where all are there in order.
-func wantedNeedles(set *patterns.Set) (all []patterns.Needle, ofExprs []exprNeedle, index []int32) {
+func wantedNeedles(set *patterns.Set, check *interrupt.Checker) (all []patterns.Needle, ofExprs []exprNeedle, index []int32) {
 	all = slices.Clip(set.Needles())
 	ofExprs = exprNeedles(set.Exprs())
 	for _, x := range ofExprs {
@@ -145,6 +150,7 @@ func wantedNeedles(set *patterns.Set) (all []patterns.Needle, ofExprs []exprNeed
 		all = append(all, patterns.Needle{Pattern: e.Pattern, Align: e.Align})
 	}
 	order := func(a, b patterns.Needle) int {
+		check.Step(1)
 		return cmp.Or(cmp.Compare(a.Pattern, b.Pattern), cmp.Compare(a.Len(), b.Len()))
 	}
 	if slices.IsSortedFunc(all, order) {
@@ -237,7 +243,7 @@ type literalUnit struct {
 	unitTraits
 }
 
-func newLiteralUnit(all []patterns.Needle, which []int32, level simd.Level) (unit, error) {
+func newLiteralUnit(ctx context.Context, all []patterns.Needle, which []int32, level simd.Level) (unit, error) {
 	about := unitTraits{stride: 1}
 	lits := make([]simd.Lit, len(which))
 	for k, i := range which {
@@ -250,7 +256,7 @@ func newLiteralUnit(all []patterns.Needle, which []int32, level simd.Level) (uni
 		k, err := newKernel(level, lits[0])
 		return &kernelUnit{k, uint32(which[0]), about}, err
 	}
-	set, err := sets.New(level, lits)
+	set, err := sets.New(ctx, level, lits)
 	if err != nil {
 		return nil, err
 	}

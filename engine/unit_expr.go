@@ -2,6 +2,7 @@ package engine
 
 import (
 	"cmp"
+	"context"
 	"slices"
 
 	"vscan/engine/addr"
@@ -46,7 +47,7 @@ type anchor struct{ expr, first, last int }
 
 // newExprUnit makes the unit for the expressions of a set; needles must be all
 // needles.
-func newExprUnit(set *patterns.Set, needles []needle, opt Options) (*exprUnit, error) {
+func newExprUnit(ctx context.Context, set *patterns.Set, needles []needle, opt Options) (*exprUnit, error) {
 	u := &exprUnit{unitTraits: unitTraits{stride: 1}, checks: newExceptionChecks(set, needles, opt)}
 	needleOf := make([]uint32, len(set.Exprs()))
 	for i := range needles {
@@ -81,7 +82,7 @@ func newExprUnit(set *patterns.Set, needles []needle, opt Options) (*exprUnit, e
 	case 1:
 		u.find1, err = newKernel(opt.Kernel, lits[0])
 	default:
-		u.find2, err = sets.New(opt.Kernel, lits)
+		u.find2, err = sets.New(ctx, opt.Kernel, lits)
 	}
 	return u, err
 }

@@ -2,6 +2,7 @@ package patterns
 
 import (
 	"bytes"
+	"context"
 	"encoding/hex"
 	"math/rand/v2"
 	"slices"
@@ -61,7 +62,7 @@ func aesExpr(t testing.TB, pattern string) (Expr, *Set) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	set, err := Compile([]Pattern{p}, Target{})
+	set, err := Compile(context.Background(), []Pattern{p}, Target{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package patterns
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -119,12 +120,12 @@ func (s *Set) MaxLen() int { return s.maxLen }
 //
 // The error joins all that is wrong with any pattern, in their order, as values of type
 // *Error. Behind them come at most one *MissingError for the word size and one for the byte
-// order.
-func Compile(pats []Pattern, t Target) (*Set, error) {
+// order. Where ctx ends, the error is its cause.
+func Compile(ctx context.Context, pats []Pattern, t Target) (*Set, error) {
 	if t.WordSize != 0 && t.WordSize != 4 && t.WordSize != 8 {
 		return nil, fmt.Errorf("word size %d: want 4 or 8 bytes", t.WordSize)
 	}
-	c := compiler{target: t}
+	c := compiler{ctx: ctx, target: t}
 	s := &Set{patterns: make([]Pattern, 0, len(pats)), needles: make([]Needle, 0, len(pats)), target: t}
 	type place struct{ pattern, first, last int } // its needles are needles[first:last]
 	byName := make(map[string]place, len(pats))
@@ -133,6 +134,9 @@ func Compile(pats []Pattern, t Target) (*Set, error) {
 	var errs []error
 	for i := range pats {
 		p := &pats[i]
+		if err := c.goOn(1); err != nil {
+			return nil, err
+		}
 		if p.body == nil {
 			errs = append(errs, p.fault(-1, "an empty pattern"))
 			continue
@@ -151,8 +155,14 @@ func Compile(pats []Pattern, t Target) (*Set, error) {
 			}
 			continue
 		} else if err != nil {
+			if ctx.Err() != nil {
+				return nil, context.Cause(ctx)
+			}
 			errs = append(errs, err)
 			continue
+		}
+		if err := c.goOn(len(needles)); err != nil {
+			return nil, err
 		}
 		for j := range needles {
 			needles[j].Pattern = len(s.patterns)
@@ -254,9 +264,24 @@ func wordNeedle(size int, order addr.ByteOrder, ranges []ValueRange, align uint6
 
 // A compiler is what the patterns of one call of Compile share.
 type compiler struct {
+	ctx               context.Context
+	work              int // how much was done since the context was asked, in steps of about a tenth of a microsecond
 	target            Target
 	mappings          map[string]mappingAnswer
 	exceptionMatchers map[exceptionKey]Matcher
+}
+
+// askEvery is how many steps may be done before the context is asked.
+const askEvery = 1 << 16
+
+// goOn notes that so many steps were done, and returns the error that ends the compiling
+// if the context has ended.
+func (c *compiler) goOn(steps int) error {
+	if c.work += steps; c.work < askEvery {
+		return nil
+	}
+	c.work = 0
+	return context.Cause(c.ctx)
 }
 
 type mappingAnswer struct {

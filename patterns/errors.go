@@ -13,7 +13,7 @@ import (
 type Error struct {
 	File    string // the pattern's file, "" on a command line
 	Line    int    // its line in File, from 1; 0 on a command line
-	Pattern string // the pattern as it was given, NAME= included; from a file, the whole line
+	Pattern string // the pattern as it was given, NAME= included; from a file, the whole line; "" where a file shows none
 	Column  int    // in Pattern, from 1 and in bytes; len(Pattern)+1 is its end, 0 stands for all of it
 	Msg     string // what is wrong and what was expected
 	Err     error  // the cause, where something else failed
@@ -34,6 +34,12 @@ func (e *Error) Error() string {
 	where := "line " + strconv.Itoa(e.Line)
 	if e.File != "" {
 		where = e.File + ":" + strconv.Itoa(e.Line)
+	}
+	if e.Pattern == "" { // the line is not shown
+		if e.Column > 0 {
+			where += ":" + strconv.Itoa(e.Column)
+		}
+		return where + ": " + e.Msg
 	}
 	shown, caret := excerpt(e.Pattern, e.Column-1)
 	if e.Column == 0 {

@@ -1,6 +1,7 @@
 package patterns_test
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"io/fs"
@@ -26,7 +27,7 @@ func ExampleParse() {
 }
 
 func ExampleParseFile() {
-	_, err := patterns.ParseFile("sigs.txt", strings.NewReader(`
+	_, err := patterns.ParseFile(context.Background(), "sigs.txt", strings.NewReader(`
 # signatures
 elf = text:\x7fELF
 bad = u8:300
@@ -50,7 +51,7 @@ password = re:password=[a-z]{4,16}
 `,
 		"rules/magic.txt": `elf = text:\x7fELF`,
 	}
-	pats, err := patterns.ParseFiles("rules/all.txt", func(name string) (io.ReadCloser, error) {
+	pats, err := patterns.ParseFiles(context.Background(), "rules/all.txt", func(name string) (io.ReadCloser, error) {
 		text, ok := disk[filepath.ToSlash(name)]
 		if !ok {
 			return nil, fs.ErrNotExist
@@ -81,7 +82,7 @@ func ExampleNewText() {
 		fmt.Println(err)
 		return
 	}
-	set, err := patterns.Compile([]patterns.Pattern{text, mail}, patterns.Target{})
+	set, err := patterns.Compile(context.Background(), []patterns.Pattern{text, mail}, patterns.Target{})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -108,7 +109,7 @@ func ExampleSet_Value() {
 		}
 		pats = append(pats, p)
 	}
-	set, err := patterns.Compile(pats, patterns.Target{Order: addr.Little, OrderKnown: true})
+	set, err := patterns.Compile(context.Background(), pats, patterns.Target{Order: addr.Little, OrderKnown: true})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -136,7 +137,7 @@ func ExampleCompile() {
 		}
 		pats = append(pats, p)
 	}
-	set, err := patterns.Compile(pats, patterns.Target{WordSize: 8, Order: addr.Little, OrderKnown: true})
+	set, err := patterns.Compile(context.Background(), pats, patterns.Target{WordSize: 8, Order: addr.Little, OrderKnown: true})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -169,10 +170,10 @@ func ExampleBytes() {
 	id.Name = "user id"
 	pats := []patterns.Pattern{magic, id, patterns.Bytes(nil)}
 
-	_, err := patterns.Compile(pats, patterns.Target{})
+	_, err := patterns.Compile(context.Background(), pats, patterns.Target{})
 	fmt.Println(err)
 
-	set, err := patterns.Compile(pats[:2], patterns.Target{OrderKnown: true, Order: addr.Big})
+	set, err := patterns.Compile(context.Background(), pats[:2], patterns.Target{OrderKnown: true, Order: addr.Big})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -204,7 +205,7 @@ func ExampleParsePointer() {
 		{WordSize: 4, OrderKnown: true},
 		{},
 	} {
-		set, err := patterns.Compile([]patterns.Pattern{p}, target)
+		set, err := patterns.Compile(context.Background(), []patterns.Pattern{p}, target)
 		if err != nil {
 			fmt.Println(err)
 			continue

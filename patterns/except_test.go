@@ -1,6 +1,7 @@
 package patterns
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"testing"
@@ -9,7 +10,7 @@ import (
 // excepted reports whether the exceptions of a pattern drop a match.
 func excepted(t *testing.T, p Pattern, form int, match string) bool {
 	t.Helper()
-	set, err := Compile([]Pattern{p}, Target{MaxMatch: 100})
+	set, err := Compile(context.Background(), []Pattern{p}, Target{MaxMatch: 100})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,15 +119,15 @@ func TestExceptErrors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Compile([]Pattern{p}, Target{}); err == nil || !strings.Contains(err.Error(), ": column 4: it takes more than 65536 steps") {
+	if _, err := Compile(context.Background(), []Pattern{p}, Target{}); err == nil || !strings.Contains(err.Error(), ": column 4: it takes more than 65536 steps") {
 		t.Errorf("a long exception: %v", err)
 	}
 	// Two patterns of one name are the same only with the same exceptions.
 	one.Name = "re:a"
-	if _, err := Compile([]Pattern{one, mustParse(t, "re:a")}, Target{}); err == nil || !strings.Contains(err.Error(), "also that of another") {
+	if _, err := Compile(context.Background(), []Pattern{one, mustParse(t, "re:a")}, Target{}); err == nil || !strings.Contains(err.Error(), "also that of another") {
 		t.Errorf("a name with and without exceptions: %v", err)
 	}
-	if set, err := Compile([]Pattern{one, one}, Target{}); err != nil || len(set.Exprs()) != 1 {
+	if set, err := Compile(context.Background(), []Pattern{one, one}, Target{}); err != nil || len(set.Exprs()) != 1 {
 		t.Errorf("the same twice: %v", err)
 	}
 }
@@ -140,7 +141,7 @@ func TestExceptLines(t *testing.T) {
 			"text:y\nre:c\n@except re:d\n@include sub\nre:e\n@exceptional\n@except-allowed",
 		"sub": "re:f\n@except re:g\n@except-all re:h\nre:i\n",
 	}
-	pats, err := ParseFiles("main", d.open)
+	pats, err := ParseFiles(context.Background(), "main", d.open)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -169,7 +170,7 @@ func TestExceptLines(t *testing.T) {
 		"@except-all re:[^\U0001f600]\nre/w:a":         "main:1:",
 	} {
 		d["main"] = text
-		if _, err := ParseFiles("main", d.open); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := ParseFiles(context.Background(), "main", d.open); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %s", text, err, want)
 		}
 	}

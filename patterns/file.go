@@ -3,6 +3,7 @@ package patterns
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -25,9 +26,9 @@ import (
 //
 // The error joins those of all lines, each an *Error, and no pattern is returned with it. A
 // line that is too long to be a pattern ends the reading, since the file is then no file of
-// patterns.
-func ParseFile(name string, r io.Reader) ([]Pattern, error) {
-	var f fileReader
+// patterns. The end of ctx ends it too, and its cause is an error.
+func ParseFile(ctx context.Context, name string, r io.Reader) ([]Pattern, error) {
+	f := fileReader{ctx: ctx}
 	f.read(name, r)
 	return f.result()
 }
@@ -37,8 +38,8 @@ func ParseFile(name string, r io.Reader) ([]Pattern, error) {
 // ends with \n, and one \r in front of that is not part of it (a \r anywhere else is). A
 // byte order mark of UTF-8 in front of the first line is skipped. name is that of the file.
 // Errors are as with ParseFile.
-func ParseLiterals(name string, r io.Reader) ([]Pattern, error) {
-	return readLines(name, r, MaxBytes, func(s string, line int) (Pattern, bool, error) {
+func ParseLiterals(ctx context.Context, name string, r io.Reader) ([]Pattern, error) {
+	return readLines(ctx, name, r, MaxBytes, func(s string, line int) (Pattern, bool, error) {
 		return Pattern{
 			Name: s, Written: s, Kind: KindLiteral, File: name, Line: line,
 			text: s, body: literals{{bytes: []byte(s)}},
@@ -48,9 +49,9 @@ func ParseLiterals(name string, r io.Reader) ([]Pattern, error) {
 
 // readLines calls parse for each line of at most longest bytes, with its number, and
 // returns the patterns for which parse reports true.
-func readLines(name string, r io.Reader, longest int, parse func(s string, line int) (Pattern, bool, error)) ([]Pattern, error) {
+func readLines(ctx context.Context, name string, r io.Reader, longest int, parse func(s string, line int) (Pattern, bool, error)) ([]Pattern, error) {
 	var pats []Pattern
-	errs := eachLine(name, r, longest, func(s string, line int) error {
+	errs := eachLine(ctx, name, r, longest, func(s string, line int) error {
 		p, ok, err := parse(s, line)
 		if err == nil && ok {
 			pats = append(pats, p)
@@ -64,8 +65,8 @@ func readLines(name string, r io.Reader, longest int, parse func(s string, line 
 }
 
 // eachLine calls do for each line of at most longest bytes, with its number, and returns
-// what is wrong with them or with the file.
-func eachLine(name string, r io.Reader, longest int, do func(s string, line int) error) (errs []error) {
+// what is wrong with them or with the file, or the cause of the end of ctx.
+func eachLine(ctx context.Context, name string, r io.Reader, longest int, do func(s string, line int) error) (errs []error) {
 	br := bufio.NewReaderSize(r, 1<<16)
 	if start, _ := br.Peek(4); len(start) == 4 && isUTF16(start) {
 		return []error{fmt.Errorf("%s: the file is UTF-16: save it as UTF-8", name)}
@@ -73,6 +74,9 @@ func eachLine(name string, r io.Reader, longest int, do func(s string, line int)
 		br.Discard(3)
 	}
 	for line := 1; ; line++ {
+		if line%16 == 1 && ctx.Err() != nil {
+			return append(errs, context.Cause(ctx))
+		}
 		b, err := readLine(br, longest)
 		if errors.Is(err, errLong) {
 			in := input{text: string(b), file: name, line: line}

@@ -1,6 +1,7 @@
 package patterns
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -22,7 +23,7 @@ func TestParseFile(t *testing.T) {
 		"a = b\n" +
 		"x\ry\r\r\n" +
 		"last\r"
-	pats, err := ParseFile("sigs", strings.NewReader(in))
+	pats, err := ParseFile(context.Background(), "sigs", strings.NewReader(in))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +58,7 @@ func TestParseFile(t *testing.T) {
 
 func TestParseFileErrors(t *testing.T) {
 	in := "ok\nhex:12 3g\r\n# c\n  é = u8:300\nre:x(\n"
-	pats, err := ParseFile("sigs.txt", strings.NewReader(in))
+	pats, err := ParseFile(context.Background(), "sigs.txt", strings.NewReader(in))
 	want := "sigs.txt:2:9: want the second digit of a byte, found 'g'\n" +
 		"\thex:12 3g\n" +
 		"\t        ^\n" +
@@ -67,17 +68,17 @@ func TestParseFileErrors(t *testing.T) {
 	if pats != nil || err == nil || err.Error() != want {
 		t.Errorf("%v\nwant\n%s", err, want)
 	}
-	_, err = ParseFile("sigs.txt", strings.NewReader("  n = u8:300"))
+	_, err = ParseFile(context.Background(), "sigs.txt", strings.NewReader("  n = u8:300"))
 	want = "sigs.txt:1:10: 300 is outside u8, which holds 0 to 255\n\t  n = u8:300\n\t         ^"
 	if err == nil || err.Error() != want {
 		t.Errorf("%v\nwant\n%s", err, want)
 	}
 	// The errors of Compile have the place too.
-	pats, err = ParseFile("s", strings.NewReader("a = text:x\n\n  b = ptr:0x100000000\na=text:y\n"))
+	pats, err = ParseFile(context.Background(), "s", strings.NewReader("a = text:x\n\n  b = ptr:0x100000000\na=text:y\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = Compile(pats, le32)
+	_, err = Compile(context.Background(), pats, le32)
 	want = "s:3:11: 0x100000000 is above 0xffffffff, the highest address that a word of the image holds\n" +
 		"\t  b = ptr:0x100000000\n" +
 		"\t          ^\n" +
@@ -89,39 +90,39 @@ func TestParseFileErrors(t *testing.T) {
 }
 
 func TestFileEdges(t *testing.T) {
-	readers := map[string]func(string, io.Reader) ([]Pattern, error){"ParseFile": ParseFile, "Lines": ParseLiterals}
+	readers := map[string]func(context.Context, string, io.Reader) ([]Pattern, error){"ParseFile": ParseFile, "Lines": ParseLiterals}
 	for name, read := range readers {
 		for _, empty := range []string{"", "\n", "\r\n", "\n\n\r\n", "\ufeff", "\ufeff\n"} {
-			if pats, err := read("f", strings.NewReader(empty)); err != nil || len(pats) != 0 {
+			if pats, err := read(t.Context(), "f", strings.NewReader(empty)); err != nil || len(pats) != 0 {
 				t.Errorf("%s(%q): %v, %v", name, empty, pats, err)
 			}
 		}
 		for _, wide := range []string{"\xff\xfea\x00\n\x00", "\xfe\xff\x00a\x00\n"} {
-			if _, err := read("f", strings.NewReader(wide)); err == nil || err.Error() != "f: the file is UTF-16: save it as UTF-8" {
+			if _, err := read(t.Context(), "f", strings.NewReader(wide)); err == nil || err.Error() != "f: the file is UTF-16: save it as UTF-8" {
 				t.Errorf("%s: UTF-16: %v", name, err)
 			}
 		}
 		cause := errors.New("disk on fire")
-		_, err := read("f", io.MultiReader(strings.NewReader("a\nb"), iotest.ErrReader(cause)))
+		_, err := read(t.Context(), "f", io.MultiReader(strings.NewReader("a\nb"), iotest.ErrReader(cause)))
 		if !errors.Is(err, cause) || err.Error() != "reading patterns from f: disk on fire" {
 			t.Errorf("%s: %v", name, err)
 		}
 		// The file is read one byte at a time, and has lines longer than any buffer.
 		long := strings.Repeat("x", 200_000)
-		pats, err := read("f", iotest.OneByteReader(strings.NewReader("a\r\n"+long+"\r\nb")))
+		pats, err := read(t.Context(), "f", iotest.OneByteReader(strings.NewReader("a\r\n"+long+"\r\nb")))
 		if err != nil || len(pats) != 3 || pats[0].Name != "a" || pats[1].Name != long || pats[2].Name != "b" || pats[2].Line != 3 {
 			t.Errorf("%s: %d patterns, %v", name, len(pats), err)
 		}
 		for _, end := range []string{"", "\n", "\r\n"} {
-			if pats, err := read("f", strings.NewReader(strings.Repeat("x", MaxBytes)+end)); err != nil || len(pats) != 1 {
+			if pats, err := read(t.Context(), "f", strings.NewReader(strings.Repeat("x", MaxBytes)+end)); err != nil || len(pats) != 1 {
 				t.Errorf("%s: a longest literal and %q: %v", name, end, err)
 			}
-			if _, err := read("f", strings.NewReader(strings.Repeat("x", MaxBytes+1)+end)); err == nil {
+			if _, err := read(t.Context(), "f", strings.NewReader(strings.Repeat("x", MaxBytes+1)+end)); err == nil {
 				t.Errorf("%s: a literal that is too long and %q", name, end)
 			}
 		}
 		// The source has no lines and no end.
-		if _, err := read("f", zeros{}); err == nil || !strings.Contains(err.Error(), "nothing behind it was read") {
+		if _, err := read(t.Context(), "f", zeros{}); err == nil || !strings.Contains(err.Error(), "nothing behind it was read") {
 			t.Errorf("%s: endless: %v", name, err)
 		}
 	}
@@ -132,7 +133,7 @@ type zeros struct{}
 func (zeros) Read(b []byte) (int, error) { clear(b); return len(b), nil }
 
 func TestLines(t *testing.T) {
-	pats, err := ParseLiterals("words", strings.NewReader("text:\\n\r\n\n#x\n a \nn = hex:00\nx\r\r\n\xff\x00\nre:\r"))
+	pats, err := ParseLiterals(context.Background(), "words", strings.NewReader("text:\\n\r\n\n#x\n a \nn = hex:00\nx\r\r\n\xff\x00\nre:\r"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -168,11 +169,11 @@ func manyPatterns(n int) string {
 }
 
 func TestManyPatterns(t *testing.T) {
-	pats, err := ParseFile("f", strings.NewReader(manyPatterns(100_000)))
+	pats, err := ParseFile(context.Background(), "f", strings.NewReader(manyPatterns(100_000)))
 	if err != nil || len(pats) != 100_000 {
 		t.Fatalf("%d patterns, %v", len(pats), err)
 	}
-	s, err := Compile(append(pats, pats...), le64)
+	s, err := Compile(context.Background(), append(pats, pats...), le64)
 	if err != nil || len(s.Patterns()) != 100_000 || len(s.Needles()) != 100_000 {
 		t.Fatalf("%v", err)
 	}
@@ -180,7 +181,7 @@ func TestManyPatterns(t *testing.T) {
 
 // A file where every line is wrong has as many errors.
 func TestManyErrors(t *testing.T) {
-	_, err := ParseFile("f", strings.NewReader(strings.Repeat("hex:0\n", 100_000)))
+	_, err := ParseFile(context.Background(), "f", strings.NewReader(strings.Repeat("hex:0\n", 100_000)))
 	if list, ok := err.(interface{ Unwrap() []error }); !ok || len(list.Unwrap()) != 100_000 {
 		t.Fatalf("%T", err)
 	}
@@ -220,11 +221,11 @@ func mixedPatterns(n int) string {
 func BenchmarkMixed(b *testing.B) {
 	in := mixedPatterns(100_000)
 	for b.Loop() {
-		pats, err := ParseFile("f", strings.NewReader(in))
+		pats, err := ParseFile(context.Background(), "f", strings.NewReader(in))
 		if err != nil {
 			b.Fatal(err)
 		}
-		s, err := Compile(pats, le64)
+		s, err := Compile(context.Background(), pats, le64)
 		if err != nil || len(s.Patterns()) != 100_000 || len(s.Exprs()) != 10_000 {
 			b.Fatal(err)
 		}
@@ -235,7 +236,7 @@ func BenchmarkParseFile(b *testing.B) {
 	in := manyPatterns(100_000)
 	b.SetBytes(int64(len(in)))
 	for b.Loop() {
-		pats, err := ParseFile("f", strings.NewReader(in))
+		pats, err := ParseFile(context.Background(), "f", strings.NewReader(in))
 		if err != nil || len(pats) != 100_000 {
 			b.Fatal(len(pats), err)
 		}
@@ -243,12 +244,12 @@ func BenchmarkParseFile(b *testing.B) {
 }
 
 func BenchmarkCompile(b *testing.B) {
-	pats, err := ParseFile("f", strings.NewReader(manyPatterns(100_000)))
+	pats, err := ParseFile(context.Background(), "f", strings.NewReader(manyPatterns(100_000)))
 	if err != nil {
 		b.Fatal(err)
 	}
 	for b.Loop() {
-		s, err := Compile(pats, le64)
+		s, err := Compile(context.Background(), pats, le64)
 		if err != nil || len(s.Needles()) != 100_000 {
 			b.Fatal(err)
 		}

@@ -1,6 +1,7 @@
 package patterns
 
 import (
+	"context"
 	"encoding/binary"
 	"fmt"
 	"math"
@@ -42,7 +43,7 @@ func TestFloats(t *testing.T) {
 			t.Errorf("%s: %s, want %s", c.in, got, c.want)
 		}
 	}
-	if _, err := Compile([]Pattern{mustParse(t, "f64:1")}, Target{}); err == nil || !strings.Contains(err.Error(), "le or be behind the type says it") {
+	if _, err := Compile(context.Background(), []Pattern{mustParse(t, "f64:1")}, Target{}); err == nil || !strings.Contains(err.Error(), "le or be behind the type says it") {
 		t.Errorf("no byte order: %v", err)
 	}
 }
@@ -77,7 +78,7 @@ func TestFloat32Borders(t *testing.T) {
 		if lo == hi && r.IntN(2) == 0 {
 			body = "f32le:" + write(lo)
 		}
-		s, err := Compile([]Pattern{mustParse(t, body)}, Target{})
+		s, err := Compile(context.Background(), []Pattern{mustParse(t, body)}, Target{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -2,6 +2,7 @@ package patterns
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -42,7 +43,7 @@ func checkCompile(t *testing.T, p Pattern) {
 			}
 			return []addr.Range{{First: 1 << 33, Last: addr.Max}, {First: addr.Addr(len(name)), Last: 1000}}, nil
 		}
-		s, err := Compile([]Pattern{p, p}, target)
+		s, err := Compile(context.Background(), []Pattern{p, p}, target)
 		if err != nil {
 			var m *MissingError
 			if errors.As(err, &m) {
@@ -146,7 +147,7 @@ func FuzzParseFile(f *testing.F) {
 		}
 		utf16 := len(in) >= 4 && isUTF16(in)
 
-		pats, err := ParseLiterals("f", bytes.NewReader(in))
+		pats, err := ParseLiterals(context.Background(), "f", bytes.NewReader(in))
 		if (err != nil) != utf16 {
 			t.Fatalf("Lines: %v", err)
 		}
@@ -158,7 +159,7 @@ func FuzzParseFile(f *testing.F) {
 			last = p.Line
 		}
 
-		pats, err = ParseFile("f", bytes.NewReader(in))
+		pats, err = ParseFile(context.Background(), "f", bytes.NewReader(in))
 		if utf16 {
 			if err == nil {
 				t.Fatal("UTF-16 taken for patterns")

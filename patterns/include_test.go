@@ -1,6 +1,7 @@
 package patterns
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -29,7 +30,7 @@ func TestInclude(t *testing.T) {
 		"sets/two":     "x = hex:00\n@include sub/two\n",
 		"/abs":         "abs",
 	}
-	pats, err := ParseFiles("sets/main", d.open)
+	pats, err := ParseFiles(context.Background(), "sets/main", d.open)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +50,7 @@ func TestIncludeErrors(t *testing.T) {
 		"b": "@include c\nhex:0\n",
 		"c": "@include ./b\n@include c\n@include a\n",
 	}
-	_, err := ParseFiles("a", d.open)
+	_, err := ParseFiles(context.Background(), "a", d.open)
 	want := "a:1:4: 300 is outside u8, which holds 0 to 255\n\tu8:300\n\t   ^\n" +
 		"c:1:10: b includes itself: a, b, c, b\n\t@include ./b\n\t         ^\n" +
 		"c:2:10: c includes itself: a, b, c, c\n\t@include c\n\t         ^\n" +
@@ -64,10 +65,10 @@ func TestIncludeErrors(t *testing.T) {
 	if !errors.Is(err, fs.ErrNotExist) {
 		t.Error("the cause is lost")
 	}
-	if _, err := ParseFiles("none", d.open); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := ParseFiles(context.Background(), "none", d.open); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("%v", err)
 	}
-	if _, err := ParseFile("f", strings.NewReader("@include a")); err == nil || !strings.Contains(err.Error(), "f:1:10: no other file can be included here") {
+	if _, err := ParseFile(context.Background(), "f", strings.NewReader("@include a")); err == nil || !strings.Contains(err.Error(), "f:1:10: no other file can be included here") {
 		t.Errorf("%v", err)
 	}
 }
@@ -79,12 +80,43 @@ func TestIncludeDepth(t *testing.T) {
 	for i := range 20 {
 		d[fmt.Sprint(i)] = fmt.Sprintf("pattern %d\n", i) + strings.Repeat(fmt.Sprintf("@include %d\n", i+1), 3)
 	}
-	_, err := ParseFiles("0", d.open)
+	_, err := ParseFiles(context.Background(), "0", d.open)
 	if err == nil || !strings.HasPrefix(err.Error(), "16:2:10: files include one another more than 16 deep") {
 		t.Errorf("%v", err)
 	}
 	d["16"] = "end\n"
-	if pats, err := ParseFiles("0", d.open); err != nil || len(pats) != 17 {
+	if pats, err := ParseFiles(context.Background(), "0", d.open); err != nil || len(pats) != 17 {
 		t.Errorf("%d patterns, %v", len(pats), err)
+	}
+}
+
+// What is wrong with an included file that is none of patterns is told without its text:
+// patterns of strangers may include what only the user can read.
+func TestIncludeConceals(t *testing.T) {
+	long := strings.Repeat("secret", MaxBytes)
+	for text, want := range map[string]string{
+		"secret one\nhex:secret\n":                   "b:2:5: no pattern can be read here; the text is not shown",
+		"# comment\n\n  secret\nre:secret(\n":        "b:4:4: no pattern",
+		"secret\n@except hex:secret\n":               "b:2:",
+		"secret\n@include /secret\n":                 "b:2:10: open /secret: file does not exist", // the path is shown
+		long:                                         "b:1:",
+		"u8:1\nhex:shown\n":                          "b:2:5: want a hexadecimal digit, found 's'\n\thex:shown\n\t    ^",
+		"hex:shown\n":                                "\n\thex:shown\n",
+		"name = u8:1\n@include none\nu8:shown":       "\n\t@include none\n",
+		"@include none\nu8:shown\n":                  "\n\tu8:shown\n",
+		"# hex:1\nsecret\n@except-all text:secret\n": "b:3:",
+	} {
+		_, err := ParseFiles(t.Context(), "a", disk{"a": "@include b\n", "b": text}.open)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%.40q: %v, want %s", text, err, want)
+			continue
+		}
+		if told := strings.ReplaceAll(err.Error(), "/secret", ""); strings.Contains(told, "secret") {
+			t.Errorf("%.40q: %s", text, told)
+		}
+	}
+	// Of the file that is named, it is shown.
+	if _, err := ParseFiles(t.Context(), "a", disk{"a": "literal\nhex:shown\n"}.open); err == nil || !strings.Contains(err.Error(), "\n\thex:shown\n") {
+		t.Error(err)
 	}
 }

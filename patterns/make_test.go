@@ -1,6 +1,7 @@
 package patterns
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"testing"
@@ -30,8 +31,8 @@ func TestMadeLikeParsed(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			want, err1 := Compile([]Pattern{parsed}, target)
-			got, err2 := Compile([]Pattern{made}, target)
+			want, err1 := Compile(context.Background(), []Pattern{parsed}, target)
+			got, err2 := Compile(context.Background(), []Pattern{made}, target)
 			if err1 != nil || err2 != nil {
 				t.Fatalf("%s: %v, %v", text, err1, err2)
 			}
@@ -47,7 +48,7 @@ func TestMadeLikeParsed(t *testing.T) {
 			}
 		}
 	}
-	several, err := Compile([]Pattern{Pointers(at(0x5000, 0x5fff), at(0x1000, 0x1fff), at(1<<40, 1<<41))}, Target{WordSize: 4, OrderKnown: true})
+	several, err := Compile(context.Background(), []Pattern{Pointers(at(0x5000, 0x5fff), at(0x1000, 0x1fff), at(1<<40, 1<<41))}, Target{WordSize: 4, OrderKnown: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +62,7 @@ func TestBytesAreCopied(t *testing.T) {
 	b := []byte("abc")
 	p := Bytes(b)
 	b[0] = 'x'
-	set, err := Compile([]Pattern{p}, Target{})
+	set, err := Compile(context.Background(), []Pattern{p}, Target{})
 	if err != nil || string(set.Needles()[0].Lit) != "abc" {
 		t.Errorf("%v, %v", set, err)
 	}
@@ -81,16 +82,16 @@ func TestMadeWrong(t *testing.T) {
 		"no value that a word holds":                   Numbers(1),
 		"no value that a word holds, up to 0xffffffff": Pointers(addr.Range{First: 1 << 40, Last: 1 << 41}),
 	} {
-		_, err := Compile([]Pattern{p}, Target{WordSize: 4, OrderKnown: true})
+		_, err := Compile(context.Background(), []Pattern{p}, Target{WordSize: 4, OrderKnown: true})
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %s", p.Written, err, want)
 		}
 	}
-	_, err := Compile([]Pattern{Pointers(addr.Range{First: 1, Last: 2}), Numbers(2, ValueRange{1, 2})}, Target{})
+	_, err := Compile(context.Background(), []Pattern{Pointers(addr.Range{First: 1, Last: 2}), Numbers(2, ValueRange{1, 2})}, Target{})
 	if err == nil || !strings.Contains(err.Error(), "word size") || !strings.Contains(err.Error(), "byte order") {
 		t.Errorf("nothing known: %v", err)
 	}
-	if _, err := Compile([]Pattern{Numbers(1, ValueRange{1, 2})}, Target{}); err != nil {
+	if _, err := Compile(context.Background(), []Pattern{Numbers(1, ValueRange{1, 2})}, Target{}); err != nil {
 		t.Errorf("a byte has no order: %v", err)
 	}
 }
@@ -106,11 +107,11 @@ func TestMissingOfMade(t *testing.T) {
 		{mustParse(t, "u32:1..5"), "pattern 'u32:1..5': the byte order of the image is not known (le or be behind the type says it, as in u32le)"},
 		{mustParse(t, "f32:1..5"), "pattern 'f32:1..5': the byte order of the image is not known (le or be behind the type says it, as in u32le)"},
 	} {
-		if _, err := Compile([]Pattern{c.p}, Target{}); err == nil || err.Error() != c.want {
+		if _, err := Compile(context.Background(), []Pattern{c.p}, Target{}); err == nil || err.Error() != c.want {
 			t.Errorf("%v, want %s", err, c.want)
 		}
 	}
-	_, err := Compile([]Pattern{Pointers(addr.Range{First: 1, Last: 2})}, Target{})
+	_, err := Compile(context.Background(), []Pattern{Pointers(addr.Range{First: 1, Last: 2})}, Target{})
 	if err == nil || strings.Contains(err.Error(), "u32le") {
 		t.Errorf("of pointers: %v", err)
 	}

@@ -1,6 +1,7 @@
 package patterns
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -56,7 +57,7 @@ func TestWith(t *testing.T) {
 			t.Errorf("%s with %s: %v, want %q", c.pattern, c.flags, err, c.want)
 		}
 	}
-	all, err := ParseLiterals("f", strings.NewReader("text:a\nb"))
+	all, err := ParseLiterals(context.Background(), "f", strings.NewReader("text:a\nb"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package patterns
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
@@ -173,7 +174,7 @@ func TestHexAgainstPython(t *testing.T) {
 		if !p.Endless() { // it has a limit of its own
 			limit = 100
 		}
-		s, err := Compile([]Pattern{p}, Target{MaxMatch: limit})
+		s, err := Compile(context.Background(), []Pattern{p}, Target{MaxMatch: limit})
 		if err != nil && !strings.Contains(err.Error(), "more than the limit") {
 			t.Fatal(err)
 		}
@@ -275,7 +276,7 @@ func TestTextAgainstDefinition(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%q %+v: %v", text, o, err)
 		}
-		s, err := Compile([]Pattern{p}, Target{})
+		s, err := Compile(context.Background(), []Pattern{p}, Target{})
 		if err != nil {
 			t.Fatal(err)
 		}

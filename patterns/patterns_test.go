@@ -2,6 +2,7 @@ package patterns
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -52,9 +53,9 @@ func show(n Needle) string {
 // compile1 returns the needles of one pattern in short.
 func compile1(t testing.TB, p Pattern, target Target) string {
 	t.Helper()
-	s, err := Compile([]Pattern{p}, target)
+	s, err := Compile(context.Background(), []Pattern{p}, target)
 	if err != nil {
-		t.Fatalf("Compile(%q): %v", p.Written, err)
+		t.Fatalf("Compile(context.Background(), %q): %v", p.Written, err)
 	}
 	var out []string
 	longest := 0
@@ -436,7 +437,7 @@ func TestCompileErrors(t *testing.T) {
 		{"ptr:@high", named(le32, maps), 5, "@high: all of it is above 0xffffffff"},
 		{"ptr:@x", failing, 5, "@x: three of that name"},
 	} {
-		_, err := Compile([]Pattern{mustParse(t, c.in)}, c.target)
+		_, err := Compile(context.Background(), []Pattern{mustParse(t, c.in)}, c.target)
 		var e *Error
 		if !errors.As(err, &e) || e.Column != c.col || !strings.Contains(e.Msg, c.want) || e.Pattern != c.in {
 			t.Errorf("%s: %v, want column %d, %q", c.in, err, c.col, c.want)
@@ -446,13 +447,13 @@ func TestCompileErrors(t *testing.T) {
 		}
 	}
 
-	if _, err := Compile(nil, Target{WordSize: 3}); err == nil || err.Error() != "word size 3: want 4 or 8 bytes" {
+	if _, err := Compile(context.Background(), nil, Target{WordSize: 3}); err == nil || err.Error() != "word size 3: want 4 or 8 bytes" {
 		t.Errorf("word size 3: %v", err)
 	}
-	if _, err := Compile(make([]Pattern, 1), Target{}); err == nil || err.Error() != "pattern '': an empty pattern" {
+	if _, err := Compile(context.Background(), make([]Pattern, 1), Target{}); err == nil || err.Error() != "pattern '': an empty pattern" {
 		t.Errorf("zero pattern: %v", err)
 	}
-	if s, err := Compile(nil, Target{}); err != nil || s.MaxLen() != 0 || len(s.Needles()) != 0 {
+	if s, err := Compile(context.Background(), nil, Target{}); err != nil || s.MaxLen() != 0 || len(s.Needles()) != 0 {
 		t.Errorf("no patterns: %v, %v", s, err)
 	}
 }
@@ -462,7 +463,7 @@ func TestCompileMissing(t *testing.T) {
 	for _, s := range []string{"u8:1", "u32:1", "n=ptr:5", "u32be:2", "i16:1..", "ptr:@x", "u64:9"} {
 		pats = append(pats, mustParse(t, s))
 	}
-	_, err := Compile(pats, Target{})
+	_, err := Compile(context.Background(), pats, Target{})
 	want := "pattern 'n' and 1 more: the word size of the image is not known\n" +
 		"pattern 'u32:1' and 4 more: the byte order of the image is not known (le or be behind the type says it, as in u32le)"
 	if err == nil || err.Error() != want {
@@ -472,11 +473,11 @@ func TestCompileMissing(t *testing.T) {
 	if !errors.As(err, &m) || m.What != FactWordSize || m.Pattern != "n" || m.More != 1 {
 		t.Errorf("%+v", m)
 	}
-	_, err = Compile(pats[2:3], Target{WordSize: 4})
+	_, err = Compile(context.Background(), pats[2:3], Target{WordSize: 4})
 	if want := "pattern 'n': the byte order of the image is not known"; err == nil || err.Error() != want {
 		t.Errorf("%v, want %s", err, want)
 	}
-	if _, err := Compile(pats[:1], Target{}); err != nil {
+	if _, err := Compile(context.Background(), pats[:1], Target{}); err != nil {
 		t.Error(err)
 	}
 }
@@ -484,7 +485,7 @@ func TestCompileMissing(t *testing.T) {
 // All errors are reported at once, in the order of the patterns.
 func TestCompileAllErrors(t *testing.T) {
 	pats := []Pattern{mustParse(t, "ptr:0x100000000"), mustParse(t, "a=text:x"), mustParse(t, "ptr:@x"), mustParse(t, "a=text:y")}
-	_, err := Compile(pats, le32)
+	_, err := Compile(context.Background(), pats, le32)
 	list, ok := err.(interface{ Unwrap() []error })
 	if !ok || len(list.Unwrap()) != 3 {
 		t.Fatalf("%v", err)
@@ -515,7 +516,7 @@ func TestDuplicates(t *testing.T) {
 		for _, s := range c.in {
 			pats = append(pats, mustParse(t, s))
 		}
-		s, err := Compile(pats, named(le64, map[string][]addr.Range{"m": {{First: 1, Last: 2}}}))
+		s, err := Compile(context.Background(), pats, named(le64, map[string][]addr.Range{"m": {{First: 1, Last: 2}}}))
 		if err != nil {
 			if !strings.Contains(err.Error(), c.want) {
 				t.Errorf("%q: %v, want %s", c.in, err, c.want)
@@ -541,7 +542,7 @@ func TestMappingAskedOnce(t *testing.T) {
 	for i := range 100 {
 		pats = append(pats, mustParse(t, fmt.Sprintf("n%d=ptr:@mapped", i)))
 	}
-	if _, err := Compile(pats, target); err != nil || asked != 1 {
+	if _, err := Compile(context.Background(), pats, target); err != nil || asked != 1 {
 		t.Errorf("asked %d times, %v", asked, err)
 	}
 }
@@ -678,7 +679,7 @@ func TestInt8Exhaustive(t *testing.T) {
 	}{{"u8", 0, 255}, {"i8", -128, 127}} {
 		for lo := typ.min; lo <= typ.max; lo++ {
 			for hi := lo; hi <= typ.max; hi++ {
-				s, err := Compile([]Pattern{mustParse(t, fmt.Sprintf("%s:%d..%d", typ.word, lo, hi))}, Target{})
+				s, err := Compile(context.Background(), []Pattern{mustParse(t, fmt.Sprintf("%s:%d..%d", typ.word, lo, hi))}, Target{})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -722,7 +723,7 @@ func TestTextRoundTrip(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s, err := Compile([]Pattern{p}, Target{})
+		s, err := Compile(context.Background(), []Pattern{p}, Target{})
 		if err != nil || len(s.Needles()) != 1 || !bytes.Equal(s.Needles()[0].Lit, want) {
 			t.Fatalf("%q: %v, %v; want %x", body, s, err, want)
 		}
@@ -736,7 +737,7 @@ func TestUTF16RoundTrip(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s, err := Compile([]Pattern{p}, Target{})
+		s, err := Compile(context.Background(), []Pattern{p}, Target{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -767,7 +768,7 @@ func TestHexRoundTrip(t *testing.T) {
 			body += rapid.SampledFrom([]string{"%02x", "%02X", " %02x", "%02x\t", "  %02X "}).Draw(t, "form")
 			body = fmt.Sprintf(body, c)
 		}
-		s, err := Compile([]Pattern{mustParseRapid(t, "hex:"+body)}, Target{})
+		s, err := Compile(context.Background(), []Pattern{mustParseRapid(t, "hex:"+body)}, Target{})
 		if err != nil || !bytes.Equal(s.Needles()[0].Lit, want) {
 			t.Fatalf("%q: %v, want %x", body, err, want)
 		}
@@ -833,7 +834,7 @@ func intRoundTrip[T int8 | int16 | int32 | int64 | uint8 | uint16 | uint32 | uin
 		case 3:
 			target, suffix = Target{}, "le"
 		}
-		s, err := Compile([]Pattern{mustParseRapid(t, word+suffix+":"+body)}, target)
+		s, err := Compile(context.Background(), []Pattern{mustParseRapid(t, word+suffix+":"+body)}, target)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -43,6 +43,9 @@ func (b *programBody) exprs(p *Pattern, c *compiler) ([]Expr, error) {
 	limit = max(limit, b.maxMatchAtLeast)
 	var out []Expr
 	for _, f := range b.forms {
+		if err := c.goOn(askEvery / 8); err != nil { // a program may take some milliseconds
+			return nil, err
+		}
 		prog, err := automaton.Compile(f.node, automaton.Options{Limit: limit, Semantics: b.semantics, Encoding: f.encoding, Encoded: f.encoded})
 		if err != nil {
 			return nil, p.fault(b.offset, "%v", err)

@@ -1,6 +1,7 @@
 package patterns
 
 import (
+	"context"
 	"testing"
 
 	"vscan/engine/addr"
@@ -12,7 +13,7 @@ func compiled(t *testing.T, pattern string) *Set {
 	if err != nil {
 		t.Fatal(err)
 	}
-	set, err := Compile([]Pattern{p}, Target{WordSize: 8, Order: addr.Little, OrderKnown: true})
+	set, err := Compile(context.Background(), []Pattern{p}, Target{WordSize: 8, Order: addr.Little, OrderKnown: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,7 +74,7 @@ func TestText(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		set, err := Compile([]Pattern{p}, Target{})
+		set, err := Compile(context.Background(), []Pattern{p}, Target{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -117,7 +118,7 @@ func FuzzText(f *testing.F) {
 		if err != nil || len(pattern) > 100 {
 			t.Skip()
 		}
-		set, err := Compile([]Pattern{p}, Target{WordSize: 8, OrderKnown: true})
+		set, err := Compile(context.Background(), []Pattern{p}, Target{WordSize: 8, OrderKnown: true})
 		if err != nil {
 			t.Skip()
 		}

@@ -1,6 +1,7 @@
 package patterns
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,7 +11,7 @@ import (
 // places returns where a pattern is in b, in short.
 func places(t testing.TB, p Pattern, target Target, b string) string {
 	t.Helper()
-	s, err := Compile([]Pattern{p}, target)
+	s, err := Compile(context.Background(), []Pattern{p}, target)
 	if err != nil {
 		t.Fatalf("%q: %v", p.Written, err)
 	}
@@ -167,18 +168,18 @@ func TestCompileExpressionErrors(t *testing.T) {
 		{"re:a", MaxBytes + 1, 4, "want 1 to 1048576"},
 		{"hex:41 [5000-] 42", 0, 5, "its matches have at least 5002 bytes, more than the limit of 4096"},
 	} {
-		_, err := Compile([]Pattern{mustParse(t, c.in)}, Target{MaxMatch: c.max})
+		_, err := Compile(context.Background(), []Pattern{mustParse(t, c.in)}, Target{MaxMatch: c.max})
 		if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("column %d: ", c.col)) || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%.20s: %v, want %q", c.in, err, c.want)
 		}
 	}
 	// Two patterns of one name become one if they are written alike.
 	twice := []Pattern{mustParse(t, "n=re:a+"), mustParse(t, "n=re:a+")}
-	if s, err := Compile(twice, Target{}); err != nil || len(s.Patterns()) != 1 || len(s.Exprs()) != 1 || s.MaxLen() != DefaultMaxMatch {
+	if s, err := Compile(context.Background(), twice, Target{}); err != nil || len(s.Patterns()) != 1 || len(s.Exprs()) != 1 || s.MaxLen() != DefaultMaxMatch {
 		t.Errorf("%v", err)
 	}
 	twice[1] = mustParse(t, "n=re:b+")
-	if _, err := Compile(twice, Target{}); err == nil {
+	if _, err := Compile(context.Background(), twice, Target{}); err == nil {
 		t.Error("two patterns of one name")
 	}
 }

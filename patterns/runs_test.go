@@ -2,6 +2,7 @@ package patterns
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -20,7 +21,7 @@ func oneRun(t testing.TB, e Encoding, minimal int) Expr {
 	if err != nil {
 		t.Fatal(err)
 	}
-	set, err := Compile([]Pattern{p}, Target{})
+	set, err := Compile(context.Background(), []Pattern{p}, Target{})
 	if err != nil || len(set.Exprs()) != 1 || len(set.Needles()) != 0 {
 		t.Fatalf("%v: %d expressions, %d needles", err, len(set.Exprs()), len(set.Needles()))
 	}

@@ -1,6 +1,7 @@
 package patterns
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -62,7 +63,7 @@ for e in sys.argv[2:]:
 		total := 0
 		for i, e := range exprs {
 			var got []string
-			s, err := Compile([]Pattern{mustParse(t, e.ours)}, Target{})
+			s, err := Compile(context.Background(), []Pattern{mustParse(t, e.ours)}, Target{})
 			if err != nil {
 				t.Fatal(err)
 			}

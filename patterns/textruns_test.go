@@ -1,6 +1,7 @@
 package patterns
 
 import (
+	"context"
 	"encoding/binary"
 	"math/rand/v2"
 	"os/exec"
@@ -58,7 +59,7 @@ func texts(t testing.TB, minimal int, encodings ...Encoding) map[Encoding]Expr {
 	if err != nil {
 		t.Fatal(err)
 	}
-	set, err := Compile(pats, Target{})
+	set, err := Compile(context.Background(), pats, Target{})
 	if err != nil || len(set.Exprs()) != len(encodings) {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package patterns
 
 import (
+	"context"
 	"testing"
 
 	"vscan/engine/addr"
@@ -32,7 +33,7 @@ func TestValue(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		set, err := Compile([]Pattern{p}, Target{WordSize: 4, Order: addr.Big, OrderKnown: true})
+		set, err := Compile(context.Background(), []Pattern{p}, Target{WordSize: 4, Order: addr.Big, OrderKnown: true})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -45,7 +46,7 @@ func TestValue(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		set, err := Compile([]Pattern{p}, Target{})
+		set, err := Compile(context.Background(), []Pattern{p}, Target{})
 		if err != nil {
 			t.Fatal(err)
 		}

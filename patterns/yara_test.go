@@ -1,6 +1,7 @@
 package patterns
 
 import (
+	"context"
 	"encoding/base64"
 	"fmt"
 	"math/rand/v2"
@@ -123,7 +124,7 @@ func TestAgainstYara(t *testing.T) {
 	}
 	hits := 0
 	for _, p := range pats {
-		s, err := Compile([]Pattern{p}, Target{})
+		s, err := Compile(context.Background(), []Pattern{p}, Target{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -3,11 +3,11 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 
 	"vscan/engine/addr"
@@ -18,22 +18,17 @@ import (
 // searches of any images and patterns; - is standard input. Empty lines and lines of
 // other types are passed over. A line that is no object with a type, or a hit without
 // an address, is an error that names file and line.
-func readHits(files []string, stdin io.Reader) (search.Addresses, error) {
+func readHits(ctx context.Context, files []string, stdin io.Reader) (search.Addresses, error) {
 	set := search.Addresses{} // not nil, which would ask for a search of all addresses
 	for _, name := range files {
-		r := stdin
-		if name == "-" {
-			name = "standard input"
-		} else {
-			file, err := os.Open(name)
-			if err != nil {
-				return nil, fmt.Errorf("--at: %w", err)
-			}
-			defer file.Close()
-			r = file
-		}
 		var err error
-		if set, err = appendHits(set, name, r); err != nil {
+		set, err = readFile(ctx, stdin, name, func(ctx context.Context, name string, r io.Reader) (search.Addresses, error) {
+			return appendHits(ctx, set, name, r)
+		})
+		switch {
+		case ctx.Err() != nil:
+			return nil, context.Cause(ctx)
+		case err != nil:
 			return nil, fmt.Errorf("--at: %w", err)
 		}
 	}
@@ -48,9 +43,12 @@ func readHits(files []string, stdin io.Reader) (search.Addresses, error) {
 const longestLine = 32 << 20
 
 // appendHits appends to s the addresses of the hits in r, whose name is for errors.
-func appendHits(s search.Addresses, name string, r io.Reader) (search.Addresses, error) {
+func appendHits(ctx context.Context, s search.Addresses, name string, r io.Reader) (search.Addresses, error) {
 	br := bufio.NewReaderSize(r, 1<<16)
 	for line := 1; ; line++ {
+		if line%256 == 1 && ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
 		text, err := br.ReadSlice('\n')
 		if err == bufio.ErrBufferFull {
 			text = bytes.Clone(text)

@@ -34,7 +34,7 @@ func TestReadHits(t *testing.T) {
 		{strings.Repeat(" ", 1<<17) + `{"type":"hit","addr":"3"}`, search.Addresses{3}, ""},
 		{strings.Repeat(" ", longestLine+1<<17), nil, "f:1: a line of more than"},
 	} {
-		got, err := appendHits(nil, "f", strings.NewReader(test.text))
+		got, err := appendHits(t.Context(), nil, "f", strings.NewReader(test.text))
 		if test.err != "" {
 			if err == nil || !strings.HasPrefix(err.Error(), test.err) {
 				t.Errorf("%.80q: error %v, want %s", test.text, err, test.err)

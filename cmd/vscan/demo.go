@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	_ "embed"
 	"fmt"
 	"strings"
@@ -86,7 +87,7 @@ func demoSections(text string) map[string]map[int][]byte {
 		if err != nil {
 			panic(err) // the file is part of the program
 		}
-		set, err := patterns.Compile([]patterns.Pattern{p}, patterns.Target{})
+		set, err := patterns.Compile(context.Background(), []patterns.Pattern{p}, patterns.Target{})
 		if err != nil {
 			panic(err)
 		}

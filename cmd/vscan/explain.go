@@ -33,7 +33,7 @@ func (a *commands) explain(ctx context.Context, f *searchFlags, pats []patterns.
 			return cli.NameFlags(err)
 		}
 		about.Mapping = nil
-		return a.explainIn(f, f.AllPatterns(), about)
+		return a.explainIn(ctx, f, f.AllPatterns(), about)
 	}
 	for _, arg := range images {
 		err := func() error {
@@ -47,7 +47,7 @@ func (a *commands) explain(ctx context.Context, f *searchFlags, pats []patterns.
 			}
 			about, err := f.Target(t)
 			if err == nil {
-				err = a.explainIn(f, f.AllPatterns(), about)
+				err = a.explainIn(ctx, f, f.AllPatterns(), about)
 			}
 			if err != nil {
 				return cli.InImage(arg, cli.NameFlags(err))
@@ -62,18 +62,22 @@ func (a *commands) explain(ctx context.Context, f *searchFlags, pats []patterns.
 }
 
 // explainIn prints how patterns would be looked for in an image that is as about says.
-func (a *commands) explainIn(f *searchFlags, pats []patterns.Pattern, about patterns.Target) error {
-	set, err := patterns.Compile(pats, about)
+func (a *commands) explainIn(ctx context.Context, f *searchFlags, pats []patterns.Pattern, about patterns.Target) error {
+	a.Begin("compiling patterns")
+	set, err := patterns.Compile(ctx, pats, about)
 	if err != nil {
 		return err
 	}
-	all, err := engine.Explain(set, f.Kernel)
+	all, err := engine.Explain(ctx, set, f.Kernel)
 	if err != nil {
 		return err
 	}
 	e := explainer{out: a.App}
 	excepting := uint64(0)
 	for i, p := range set.Patterns() {
+		if i%64 == 0 && ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
 		e.say("%s", wording.Printable(p.Name))
 		if p.Name != p.Written {
 			e.say("  pattern     %s", wording.Printable(p.Written))

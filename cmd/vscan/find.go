@@ -1,11 +1,10 @@
 package main
 
 import (
-	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strconv"
 	"strings"
 
@@ -14,7 +13,6 @@ import (
 	"vscan/cmd/vscan/internal/cli"
 	"vscan/cmd/vscan/internal/report"
 	"vscan/engine/where"
-	"vscan/internal/await"
 	"vscan/patterns"
 	"vscan/patterns/sets"
 )
@@ -91,7 +89,8 @@ func (a *commands) findCommand() *cobra.Command {
   vscan find -q hunter2 pid:1234 && echo "it is in memory"`,
 		DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			p.stdin = cmd.InOrStdin()
+			p.stdin = readUntil(cmd.Context(), cmd.InOrStdin())
+			a.Begin("reading patterns")
 			p.noImages = explain
 			pats, images, err := p.split(cmd, args)
 			if err != nil {
@@ -111,7 +110,7 @@ func (a *commands) findCommand() *cobra.Command {
 			if err := noFolders(images, f.recursive); err != nil {
 				return err
 			}
-			if pats, err = f.modify(pats); err != nil {
+			if pats, err = f.modify(cmd.Context(), pats); err != nil {
 				return err
 			}
 			if !f.quiet {
@@ -128,7 +127,7 @@ func (a *commands) findCommand() *cobra.Command {
 				return a.explain(cmd.Context(), &f, pats, images)
 			}
 			if len(at) > 0 {
-				if f.At, err = readHits(at, p.stdin); err != nil {
+				if f.At, err = readHits(cmd.Context(), at, p.stdin); err != nil {
 					return err
 				}
 			}
@@ -139,6 +138,7 @@ func (a *commands) findCommand() *cobra.Command {
 	fs.StringArrayVarP(&p.exprs, "pattern", "e", nil, "search for `PATTERN`; repeatable")
 	fs.StringArrayVarP(&p.files, "file", "f", nil, "search for the patterns of `FILE`, one a line, # for comments, or for YARA rules: a .yar or .yara, NAMESPACE:FILE, or those below a folder; - is standard input; repeatable")
 	registerDefine(cmd, &p.defines)
+	registerInclude(cmd, &p.includeAnywhere)
 	f.ruleScope = "image"
 	cli.ChoiceVar(cmd, &f.ruleScope, "rule-scope", "", "what YARA rules are asked of, `WHAT`: the image, or each mapping by itself", "image", "mapping")
 	fs.BoolVar(&f.AllStrings, "all-strings", false, "print the hits of the strings of all YARA rules, not only of those that match, as they are found")
@@ -178,7 +178,7 @@ func (l listFlag) Set(s string) error {
 
 // modify returns the patterns with what -i, -w and --no-exceptions ask of all of them.
 // The error joins one error for each pattern that cannot do so.
-func (f *searchFlags) modify(pats []patterns.Pattern) ([]patterns.Pattern, error) {
+func (f *searchFlags) modify(ctx context.Context, pats []patterns.Pattern) ([]patterns.Pattern, error) {
 	if f.noExcept {
 		for i, p := range pats {
 			pats[i] = p.WithoutExceptions()
@@ -199,6 +199,9 @@ func (f *searchFlags) modify(pats []patterns.Pattern) ([]patterns.Pattern, error
 	}
 	var errs []error
 	for i, p := range pats {
+		if i%1024 == 0 && ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
 		q, err := p.WithFlags(flags)
 		if err != nil {
 			err = fmt.Errorf("%s: %w", names, err)
@@ -224,19 +227,7 @@ type patternArgs struct {
 // the arguments that are images. The error joins what is wrong with any of the patterns. The end of the
 // command's context ends the reading.
 func (p *patternArgs) split(cmd *cobra.Command, args []string) ([]patterns.Pattern, []string, error) {
-	var images []string
-	pats, err := await.Result(cmd.Context(), func() (pats []patterns.Pattern, err error) {
-		pats, images, err = p.read(cmd, args)
-		return pats, err
-	})
-	if cmd.Context().Err() != nil {
-		return nil, nil, cmp.Or(err, cmd.Context().Err())
-	}
-	return pats, images, err
-}
-
-// read does what split does, and does not watch the context.
-func (p *patternArgs) read(cmd *cobra.Command, args []string) ([]patterns.Pattern, []string, error) {
+	ctx := cmd.Context()
 	if len(p.exprs)+len(p.files)+len(p.literals)+len(p.sets) == 0 {
 		if len(args) == 0 {
 			return nil, nil, cli.UsageError(cmd, "no pattern and no image given: vscan find PATTERN IMAGE...")
@@ -263,13 +254,13 @@ func (p *patternArgs) read(cmd *cobra.Command, args []string) ([]patterns.Patter
 			if len(p.ruleArgs) == 0 {
 				p.rulesAt = len(pats)
 			}
-			errs = append(errs, p.add(arg))
+			errs = append(errs, p.add(ctx, arg))
 			continue
 		}
-		add(p.readPatterns(name, parseIncluding))
+		add(p.readPatterns(ctx, name, includesOf(name, p.includeAnywhere).parseIncluding))
 	}
 	for _, name := range p.literals {
-		add(p.readPatterns(name, patterns.ParseLiterals))
+		add(p.readPatterns(ctx, name, patterns.ParseLiterals))
 	}
 	for _, name := range p.sets {
 		set, err := sets.Get(name)
@@ -279,39 +270,20 @@ func (p *patternArgs) read(cmd *cobra.Command, args []string) ([]patterns.Patter
 		}
 		add(set.Patterns())
 	}
-	errs = append(errs, p.finish())
+	errs = append(errs, p.finish(ctx))
+	if ctx.Err() != nil {
+		return nil, nil, context.Cause(ctx)
+	}
 	return pats, args, errors.Join(errs...)
 }
 
 // readPatterns returns the patterns of a file. A file without a pattern is an error.
-func (p *patternArgs) readPatterns(name string, parse func(string, io.Reader) ([]patterns.Pattern, error)) ([]patterns.Pattern, error) {
-	pats, err := readFile(p.stdin, name, parse)
+func (p *patternArgs) readPatterns(ctx context.Context, name string, parse func(context.Context, string, io.Reader) ([]patterns.Pattern, error)) ([]patterns.Pattern, error) {
+	pats, err := readFile(ctx, p.stdin, name, parse)
 	if err == nil && len(pats) == 0 {
 		err = fmt.Errorf("%s: no pattern in the file", fileName(name))
 	}
 	return pats, err
-}
-
-// readFile returns what parse makes of a file, or of standard input if its name is -.
-func readFile[T any](stdin io.Reader, name string, parse func(string, io.Reader) (T, error)) (T, error) {
-	if name == "-" {
-		return parse(fileName(name), stdin)
-	}
-	file, err := os.Open(name)
-	if err != nil {
-		var none T
-		return none, err
-	}
-	defer file.Close()
-	return parse(name, file)
-}
-
-// fileName returns the name of a file for messages.
-func fileName(name string) string {
-	if name == "-" {
-		return "standard input"
-	}
-	return name
 }
 
 func (a *commands) refsCommand() *cobra.Command {

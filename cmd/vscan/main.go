@@ -14,22 +14,31 @@ import (
 	"vscan/cmd/vscan/internal/cli"
 	"vscan/cmd/vscan/internal/console"
 	"vscan/cmd/vscan/internal/graphcmd"
+	"vscan/internal/tempfile"
 )
 
 func main() {
 	// A write to a closed pipe then returns an error, which run takes for the end.
 	signal.Ignore(syscall.SIGPIPE)
-	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+	os.Exit(runOrExit(os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.Exit))
 }
 
 // run runs the command line and returns the exit code of the process.
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	return runOrExit(args, stdin, stdout, stderr, nil)
+}
+
+// runOrExit does what run does. If the program was asked to end and the command does not
+// do so in time, exit ends the process; if exit is nil, the command is waited for.
+func runOrExit(args []string, stdin io.Reader, stdout, stderr io.Writer, exit func(int)) int {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	listening := make(chan struct{})
-	go interruptible(ctx, cancel, listening) // on its own goroutine, since it takes a fifth of a millisecond
-
 	app := &cli.App{Out: console.NewOutput(stdout, stderr), Err: stderr}
+	app.Begin("starting")
+	listening, ended := make(chan struct{}), make(chan struct{})
+	defer close(ended)
+	go interruptible(ctx, cancel, listening, ended, app, exit) // on its own goroutine, since it takes a fifth of a millisecond
+
 	app.Out.Hold(listening)
 	defer app.Out.Close()
 	root := (&commands{app}).root(args)
@@ -40,22 +49,8 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root.SetIn(stdin)
 	root.SetOut(app.Out)
 	root.SetErr(stderr)
-	return app.Exit(root.ExecuteContext(ctx))
-}
-
-// interruptible cancels ctx when the program is asked to end for the first time. The
-// second time ends the program at once. It closes listening as soon as a request would
-// be noticed.
-func interruptible(ctx context.Context, cancel func(), listening chan struct{}) {
-	asked := make(chan os.Signal, 1)
-	signal.Notify(asked, os.Interrupt, syscall.SIGTERM)
-	close(listening)
-	select {
-	case <-asked:
-	case <-ctx.Done():
-	}
-	signal.Stop(asked)
-	cancel()
+	root.PersistentPreRun = func(cmd *cobra.Command, _ []string) { app.Begin("running " + cmd.CommandPath()) }
+	return app.Exit(root.ExecuteContext(tempfile.NotedIn(ctx, &app.Temporary)))
 }
 
 const longHelp = `vscan searches memory: dumps, cores and live processes, at the speed of memory.
@@ -78,7 +73,8 @@ the length then ([heap]+0x10+0x20). Sizes may end in K, M, G or T, of 1024.
 
 Exit codes: 0 found, 1 nothing found, 2 error, 3 not everything could be looked
 at (a truncated image, unreadable bytes, YARA rules that are left out), 130
-interrupted. What is written, field by field, is in docs/output.md.`
+interrupted: the first SIGINT or SIGTERM ends a command within a second. What is
+written, field by field, is in docs/output.md.`
 
 // commands makes the commands of vscan.
 type commands struct{ *cli.App }

@@ -2,8 +2,10 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -76,7 +78,8 @@ func (r ruleArg) files() (all []string, err error) {
 
 // ruleReader reads YARA rules. All files that it reads are one set.
 type ruleReader struct {
-	defines []string // the values of -d, NAME=VALUE each
+	defines         []string // the values of -d, NAME=VALUE each
+	includeAnywhere bool     // whether files may be included that lie elsewhere
 
 	ruleArgs  []ruleArg
 	ruleFiles int            // how many files were read
@@ -88,7 +91,6 @@ type ruleReader struct {
 
 // define makes known to the compiler the variables of -d and those that an image sets.
 func (r *ruleReader) define() error {
-	r.compiler.Open = openRegular
 	r.of, r.defined = map[string]int{}, map[string]bool{}
 	if err := search.Predefine(&r.compiler); err != nil {
 		return err
@@ -113,7 +115,7 @@ func (r *ruleReader) define() error {
 }
 
 // add reads the files of an argument.
-func (r *ruleReader) add(arg ruleArg) error {
+func (r *ruleReader) add(ctx context.Context, arg ruleArg) error {
 	files, err := arg.files()
 	errs := []error{err}
 	for _, name := range files {
@@ -123,11 +125,13 @@ func (r *ruleReader) add(arg ruleArg) error {
 			continue
 		}
 		r.of[key] = len(r.ruleArgs)
-		open := os.Open // a pipe will do where an argument names it
+		r.compiler.Open = includesOf(arg.path, r.includeAnywhere).open
+		open := openInput
 		if arg.folder {
-			open = openRegularFile
+			r.compiler.Open = includes{arg.path, r.includeAnywhere}.open
+			open = func(_ context.Context, name string) (io.ReadCloser, error) { return openRegular(name, checkRegular) }
 		}
-		file, err := open(name)
+		file, err := open(ctx, name)
 		if err != nil {
 			if i := strings.IndexByte(arg.text, ':'); i > 0 && !arg.folder && arg.namespace == "" {
 				err = fmt.Errorf("%w, and no %s for the namespace %s", err, arg.text[i+1:], arg.text[:i])
@@ -135,8 +139,11 @@ func (r *ruleReader) add(arg ruleArg) error {
 			errs = append(errs, err)
 			continue
 		}
-		errs = append(errs, r.compiler.Add(arg.namespace, name, file))
+		errs = append(errs, r.compiler.Add(ctx, arg.namespace, name, file))
 		file.Close()
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
 		r.ruleFiles++
 	}
 	r.ruleArgs = append(r.ruleArgs, arg)
@@ -146,11 +153,15 @@ func (r *ruleReader) add(arg ruleArg) error {
 // finish makes the set of all rules that were read. It returns an error where files of
 // several arguments have rules of one name, since only the user knows which of them is
 // meant.
-func (r *ruleReader) finish() error {
+func (r *ruleReader) finish(ctx context.Context) error {
 	if len(r.ruleArgs) == 0 {
 		return nil
 	}
-	r.rules = r.compiler.Rules()
+	rules, err := r.compiler.Rules(ctx)
+	if err != nil {
+		return err
+	}
+	r.rules = rules
 	var errs []error
 	for _, s := range r.rules.Skipped {
 		if s.Clash == nil {

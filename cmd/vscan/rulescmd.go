@@ -17,7 +17,6 @@ import (
 	"vscan/cmd/vscan/internal/report"
 	"vscan/engine"
 	"vscan/engine/simd"
-	"vscan/internal/await"
 	"vscan/internal/wording"
 	"vscan/patterns"
 	"vscan/patterns/yara"
@@ -70,6 +69,7 @@ func (a *commands) rulesCheckCommand() *cobra.Command {
 		},
 	}
 	registerDefine(cmd, &r.defines)
+	registerInclude(cmd, &r.includeAnywhere)
 	cli.ChoiceVar(cmd, &format, "output", "o", "`FORMAT`: text or jsonl", "text", "jsonl")
 	cli.ChoiceVar(cmd, &format, "format", "", "the same as --output", "text", "jsonl")
 	cmd.Flags().MarkHidden("format")
@@ -79,7 +79,7 @@ func (a *commands) rulesCheckCommand() *cobra.Command {
 // check reads the files that are named and returns what there is to tell of each rule.
 // The error clash says that rules of several files have one name; it keeps no rule from
 // being checked.
-func (r *ruleReader) check(args []string) (checks []ruleCheck, clash, err error) {
+func (r *ruleReader) check(ctx context.Context, args []string) (checks []ruleCheck, clash, err error) {
 	if err := r.define(); err != nil {
 		return nil, nil, err
 	}
@@ -89,23 +89,22 @@ func (r *ruleReader) check(args []string) (checks []ruleCheck, clash, err error)
 		if !ok {
 			arg = ruleArg{text: name, path: name}
 		}
-		errs = append(errs, r.add(arg))
+		errs = append(errs, r.add(ctx, arg))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, nil, err
 	}
-	clash = r.finish()
-	checks, err = checksOf(r.rules)
+	if clash = r.finish(ctx); ctx.Err() != nil {
+		return nil, nil, context.Cause(ctx)
+	}
+	checks, err = checksOf(ctx, r.rules)
 	return checks, clash, err
 }
 
 // checkRules prints what there is to tell of each rule of some files.
 func (a *commands) checkRules(ctx context.Context, r *ruleReader, args []string, format string) error {
-	var clash error
-	checks, err := await.Result(ctx, func() (checks []ruleCheck, err error) {
-		checks, clash, err = r.check(args)
-		return checks, err
-	})
+	a.Begin("reading rules")
+	checks, clash, err := r.check(ctx, args)
 	if err != nil {
 		return err
 	}
@@ -162,8 +161,8 @@ type slowString struct {
 
 // checksOf returns what there is to tell of all rules, file by file in the order of
 // lines.
-func checksOf(rules *yara.Rules) ([]ruleCheck, error) {
-	why, err := slowPatterns(rules)
+func checksOf(ctx context.Context, rules *yara.Rules) ([]ruleCheck, error) {
+	why, err := slowPatterns(ctx, rules)
 	if err != nil {
 		return nil, err
 	}
@@ -200,12 +199,12 @@ const slowRate = 1.0 / 2048
 
 // slowPatterns returns for each pattern of the rules why it is slow, or "" if it is
 // not.
-func slowPatterns(rules *yara.Rules) ([]string, error) {
-	set, err := patterns.Compile(rules.Patterns(), patterns.Target{})
+func slowPatterns(ctx context.Context, rules *yara.Rules) ([]string, error) {
+	set, err := patterns.Compile(ctx, rules.Patterns(), patterns.Target{})
 	if err != nil {
 		return nil, err
 	}
-	all, err := engine.Explain(set, simd.Auto)
+	all, err := engine.Explain(ctx, set, simd.Auto)
 	if err != nil {
 		return nil, err
 	}

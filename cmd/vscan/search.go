@@ -149,7 +149,7 @@ func (a *commands) search(ctx context.Context, f *searchFlags, pats []patterns.P
 	}
 	args := s.gather(images)
 	var err error
-	if s.summaries, err = f.openSummary(args); err != nil {
+	if s.summaries, err = s.openSummary(args); err != nil {
 		return err
 	}
 	f.several = len(args) > 1 || f.recursive
@@ -243,6 +243,7 @@ func (s *searching) finish() error {
 // searchImage searches one image, the nth from 1.
 func (s *searching) searchImage(ctx context.Context, n int, from imageArg) error {
 	f, arg := s.f, from.path
+	s.Begin("opening " + arg)
 	one := imageSearch{searching: s, nth: n, began: time.Now()}
 	f.image.Sequential = true
 	img, err := f.image.Open(ctx, arg)
@@ -257,6 +258,7 @@ func (s *searching) searchImage(ctx context.Context, n int, from imageArg) error
 		s.NoteOddities(img)
 	}
 	one.img, one.opened = img, time.Since(one.began)
+	s.Begin("compiling patterns for " + arg)
 	found, err := f.Prepare(ctx, img)
 	if err != nil {
 		if errors.Is(err, context.Canceled) {
@@ -265,6 +267,7 @@ func (s *searching) searchImage(ctx context.Context, n int, from imageArg) error
 		return cli.InImage(arg, cli.NameFlags(err))
 	}
 	one.compiled = time.Since(one.began) - one.opened
+	s.Begin("searching " + arg)
 	sum, err := found.Run(ctx, &one)
 	s.bar.End()
 	if sum == nil {

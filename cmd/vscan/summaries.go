@@ -3,8 +3,8 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
+	"syscall"
 
 	"vscan/cmd/vscan/internal/cli"
 	"vscan/cmd/vscan/internal/console"
@@ -23,7 +23,8 @@ type summaryFile struct {
 
 // openSummary makes the file that summaries go to, and returns nil where they go to
 // none. It refuses to write over an image.
-func (f *searchFlags) openSummary(images []imageArg) (*summaryFile, error) {
+func (s *searching) openSummary(images []imageArg) (*summaryFile, error) {
+	f := s.f
 	if f.summary == "" || f.summary == "none" {
 		return nil, nil
 	}
@@ -32,12 +33,28 @@ func (f *searchFlags) openSummary(images []imageArg) (*summaryFile, error) {
 			return nil, fmt.Errorf("--summary %s is an image: write to another file", f.summary)
 		}
 	}
-	file, err := os.Create(f.summary)
+	file, err := createOutput(f.summary)
 	if err != nil {
 		return nil, fmt.Errorf("--summary: %w", err)
 	}
-	out := console.NewOutput(file, io.Discard)
+	out := s.Out.Beside(file)
 	return &summaryFile{file: file, out: out, rep: report.NewJSONLReporter(out, report.Style{})}, nil
+}
+
+// createOutput makes a file that a flag names to be written, or empties the one that is there. Of
+// what is no regular file, it takes the null device and pipes and terminals that the
+// shell has opened, as for >(COMMAND).
+func createOutput(path string) (*os.File, error) {
+	about, err := os.Stat(path)
+	switch {
+	case err != nil || about.Mode().IsRegular() || path == os.DevNull:
+		return os.Create(path)
+	case about.IsDir():
+		return nil, fmt.Errorf("%s is a directory: name a file", path)
+	case isDescriptor(path) && about.Mode()&os.ModeSocket == 0:
+		return os.OpenFile(path, os.O_WRONLY|syscall.O_NONBLOCK, 0)
+	}
+	return nil, fmt.Errorf("%s is no regular file, and nobody may ever read it: name another", path)
 }
 
 // write writes the summary of an image.

@@ -13,6 +13,11 @@ func registerDefine(cmd *cobra.Command, defines *[]string) {
 	cmd.Flags().StringArrayVarP(defines, "define", "d", nil, "set an external variable of YARA rules, `NAME=VALUE`: an integer, a fraction, true, false, or else a text; repeatable")
 }
 
+// registerInclude adds the flag --include-anywhere.
+func registerInclude(cmd *cobra.Command, anywhere *bool) {
+	cmd.Flags().BoolVar(anywhere, "include-anywhere", false, "files of patterns and rules may include files that do not lie below the folder of the file that is named")
+}
+
 // variableValue returns a value of -d with the type that yara gives it: bool, int64,
 // float64 or string.
 func variableValue(text string) (any, error) {

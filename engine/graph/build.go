@@ -52,7 +52,7 @@ func BuildFile(ctx context.Context, space *engine.Space, arch addr.Arch, o Optio
 	if o.Spill == "" {
 		o.Spill = filepath.Dir(path)
 	}
-	w, err := createFile(path)
+	w, err := createFile(ctx, path)
 	if err != nil {
 		return Stats{}, err
 	}

@@ -109,12 +109,12 @@ func (g *Graph) ObjectsKey(o ObjectOptions) (key [sha256.Size]byte) {
 // Save writes what was found out to a file, which OpenObjects reads. Retained sizes
 // have to be known. The file appears whole or not at all, and a file that is already
 // there is replaced. key is the ObjectsKey of the graph and of the options that it
-// was found out with.
-func (r *Retention) Save(path string, key [sha256.Size]byte) error {
+// was found out with. Where ctx ends, the file does not appear.
+func (r *Retention) Save(ctx context.Context, path string, key [sha256.Size]byte) error {
 	if !r.HasRetained() {
 		return errors.New("what objects retain has not been found out")
 	}
-	w, err := createFile(path)
+	w, err := createFile(ctx, path)
 	if err != nil {
 		return err
 	}

@@ -121,14 +121,14 @@ func (s *sweep) scan(ctx context.Context, space *engine.Space, o *Options) (engi
 	if err != nil {
 		return engine.Stats{}, err
 	}
-	set, err := patterns.Compile([]patterns.Pattern{ref}, patterns.Target{
+	set, err := patterns.Compile(ctx, []patterns.Pattern{ref}, patterns.Target{
 		WordSize: s.arch.WordSize(), Order: s.arch.Order(), OrderKnown: true, Align: o.Align,
 		Mapping: func(string) ([]addr.Range, error) { return s.ends.targets, nil },
 	})
 	if err != nil {
 		return engine.Stats{}, err
 	}
-	sc, err := engine.Compile(space, set, engine.Options{
+	sc, err := engine.Compile(ctx, space, set, engine.Options{
 		Workers: o.Workers, Kernel: o.Kernel, Ranges: o.Sources, Where: o.SourceIn, Progress: o.Progress,
 		ShardSize: s.shardSize(),
 	})

@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"context"
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
@@ -9,11 +10,13 @@ import (
 	"path/filepath"
 
 	"vscan/engine/addr"
+	"vscan/internal/tempfile"
 )
 
 // fileWriter writes a file under a temporary name, and gives it its name when it is
 // whole.
 type fileWriter struct {
+	ctx  context.Context // whose end ends the writing
 	path string
 	f    *os.File
 	end  uint64
@@ -21,15 +24,15 @@ type fileWriter struct {
 }
 
 // createFile begins a file whose header is written last.
-func createFile(path string) (*fileWriter, error) {
+func createFile(ctx context.Context, path string) (*fileWriter, error) {
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("%s is not a regular file: a graph is not written there", path)
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*.tmp")
+	f, err := tempfile.Create(ctx, filepath.Dir(path), "."+filepath.Base(path)+".*.tmp")
 	if err != nil {
 		return nil, err
 	}
-	w := &fileWriter{path: path, f: f, end: headerSize}
+	w := &fileWriter{ctx: ctx, path: path, f: f, end: headerSize}
 	if _, err := f.Seek(headerSize, io.SeekStart); err != nil {
 		w.abandon()
 		return nil, err
@@ -40,6 +43,9 @@ func createFile(path string) (*fileWriter, error) {
 func (w *fileWriter) base() uint64 { return headerSize }
 
 func (w *fileWriter) append(b []byte) error {
+	if w.ctx.Err() != nil {
+		return context.Cause(w.ctx)
+	}
 	n, err := w.f.Write(b)
 	w.end += uint64(n)
 	if err != nil {
@@ -123,9 +129,9 @@ func (g *Graph) header(sections [sectionCount]section) []byte {
 }
 
 // Save writes a graph to a file. As with BuildFile, the file appears whole or not at
-// all, and a file that is already there is replaced.
-func (g *Graph) Save(path string) error {
-	w, err := createFile(path)
+// all, and a file that is already there is replaced; where ctx ends, it does not appear.
+func (g *Graph) Save(ctx context.Context, path string) error {
+	w, err := createFile(ctx, path)
 	if err != nil {
 		return err
 	}

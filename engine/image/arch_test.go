@@ -1,6 +1,7 @@
 package image
 
 import (
+	"context"
 	"errors"
 	"testing"
 
@@ -51,7 +52,7 @@ func TestTarget(t *testing.T) {
 			t.Errorf("%s: %v, %v", name, got, err)
 		}
 	}
-	set, err := patterns.Compile([]patterns.Pattern{patterns.Pointers(addr.Range{First: 0x1000, Last: 0x1fff})}, target)
+	set, err := patterns.Compile(context.Background(), []patterns.Pattern{patterns.Pointers(addr.Range{First: 0x1000, Last: 0x1fff})}, target)
 	if err != nil || set.MaxLen() != 8 {
 		t.Errorf("%v, %v", set, err)
 	}

@@ -11,7 +11,6 @@ import (
 	"vscan/engine/image/layered"
 	"vscan/engine/simd"
 	"vscan/engine/where"
-	"vscan/internal/await"
 	"vscan/patterns"
 	"vscan/patterns/yara"
 )
@@ -148,13 +147,13 @@ func (q *Query) Prepare(ctx context.Context, img *layered.Image) (*Search, error
 		return nil, err
 	}
 	pats := q.AllPatterns()
-	if s.set, err = await.Result(ctx, func() (*patterns.Set, error) { return patterns.Compile(pats, about) }); err != nil {
+	if s.set, err = patterns.Compile(ctx, pats, about); err != nil {
 		return nil, err
 	}
 	if q.At != nil {
 		q.At.restrict(&s.opt, s.set)
 	}
-	if s.scanner, err = engine.Compile(img.Space, s.set, s.opt); err != nil {
+	if s.scanner, err = engine.Compile(ctx, img.Space, s.set, s.opt); err != nil {
 		return nil, err
 	}
 	return s, nil

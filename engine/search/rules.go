@@ -235,7 +235,7 @@ func (r *ruleRun) evaluate(ctx context.Context, in *engine.Interval) error {
 			hits = r.gather(hits, h)
 		}
 	}
-	err = r.handOn(hits)
+	err = r.handOn(ctx, hits)
 	r.eval.Reset()
 	return err
 }
@@ -260,9 +260,12 @@ func (r *ruleRun) gather(hits hitHeap, h yara.Hits) hitHeap {
 }
 
 // handOn hands on the hits in order.
-func (r *ruleRun) handOn(hits hitHeap) error {
+func (r *ruleRun) handOn(ctx context.Context, hits hitHeap) error {
 	heap.Init(&hits)
-	for len(hits) > 0 {
+	for done := 0; len(hits) > 0; done++ {
+		if done&0xfff == 0xfff && ctx.Err() != nil {
+			return ctx.Err()
+		}
 		h := &hits[0]
 		a, n := h.At(h.at)
 		if c := r.sum.Counts[h.name]; r.q.MaxHits == 0 || c < r.q.MaxHits {

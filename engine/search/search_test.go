@@ -73,10 +73,14 @@ func rulesOf(t *testing.T, text string) *yara.Rules {
 	if err := Predefine(&c); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.Add("", "rules.yar", strings.NewReader(text)); err != nil {
+	if err := c.Add(t.Context(), "", "rules.yar", strings.NewReader(text)); err != nil {
 		t.Fatal(err)
 	}
-	return c.Rules()
+	rules, err := c.Rules(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rules
 }
 
 // A sink gets what is found in order, and an error of any of its methods is the search's.

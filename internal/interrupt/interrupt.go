@@ -1,6 +1,7 @@
 // Package interrupt lets long work end when a context does.
 //
 //	Watch                      a loop that asks its context now and then
+//	Checker                    the same for what cannot return an error, such as a comparison
 //	SortFunc, SortStableFunc   as those of package slices
 package interrupt
 

@@ -1,6 +1,7 @@
 package sets
 
 import (
+	"context"
 	"encoding/base64"
 	"strings"
 	"testing"
@@ -119,7 +120,7 @@ func TestExamples(t *testing.T) {
 		}
 		for _, p := range pats {
 			list := examples[p.Name]
-			set, err := patterns.Compile([]patterns.Pattern{p}, patterns.Target{})
+			set, err := patterns.Compile(context.Background(), []patterns.Pattern{p}, patterns.Target{})
 			if err != nil {
 				t.Fatal(err)
 			}

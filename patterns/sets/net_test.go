@@ -1,6 +1,7 @@
 package sets
 
 import (
+	"context"
 	"testing"
 
 	"vscan/patterns"
@@ -16,7 +17,7 @@ func TestIPv6(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	set, err := patterns.Compile(pats, patterns.Target{})
+	set, err := patterns.Compile(context.Background(), pats, patterns.Target{})
 	if err != nil {
 		t.Fatal(err)
 	}

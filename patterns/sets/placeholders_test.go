@@ -1,6 +1,7 @@
 package sets
 
 import (
+	"context"
 	"encoding/base64"
 	"math/rand/v2"
 	"slices"
@@ -62,7 +63,7 @@ func TestPlaceholders(t *testing.T) {
 	for _, p := range set.Patterns() {
 		pats = append(pats, p.WithoutExceptions())
 	}
-	bare, err := patterns.Compile(pats, patterns.Target{})
+	bare, err := patterns.Compile(context.Background(), pats, patterns.Target{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,7 +95,7 @@ func exceptedIn(t *testing.T, set *patterns.Set, text string) (n uint64) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	scanner, err := engine.Compile(space, set, engine.Options{Workers: 1})
+	scanner, err := engine.Compile(context.Background(), space, set, engine.Options{Workers: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -336,7 +336,7 @@ func found(t *testing.T, set *patterns.Set, texts []string) []map[string]int {
 	if err != nil {
 		t.Fatal(err)
 	}
-	scanner, err := engine.Compile(space, set, engine.Options{})
+	scanner, err := engine.Compile(context.Background(), space, set, engine.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -366,7 +366,7 @@ func secretsSet(t *testing.T) *patterns.Set {
 	if err != nil {
 		t.Fatal(err)
 	}
-	set, err := patterns.Compile(pats, patterns.Target{})
+	set, err := patterns.Compile(context.Background(), pats, patterns.Target{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@
 package sets
 
 import (
+	"context"
 	"embed"
 	"fmt"
 	"io/fs"
@@ -62,5 +63,5 @@ func Get(name string) (Set, error) {
 
 // Patterns returns the patterns of the set, in the order of the file.
 func (s Set) Patterns() ([]patterns.Pattern, error) {
-	return patterns.ParseFile("set "+s.Name, strings.NewReader(s.Text))
+	return patterns.ParseFile(context.Background(), "set "+s.Name, strings.NewReader(s.Text))
 }

@@ -1,6 +1,7 @@
 package sets
 
 import (
+	"context"
 	"strings"
 	"testing"
 
@@ -51,7 +52,7 @@ func TestSets(t *testing.T) {
 		t.Errorf("%d sets", len(All()))
 	}
 	for _, target := range []patterns.Target{{}, {WordSize: 4, Order: addr.Big, OrderKnown: true}} {
-		if set, err := patterns.Compile(all, target); err != nil {
+		if set, err := patterns.Compile(context.Background(), all, target); err != nil {
 			t.Errorf("all sets together: %v", err)
 		} else if len(set.Patterns()) != len(all) {
 			t.Errorf("%d of %d patterns", len(set.Patterns()), len(all))

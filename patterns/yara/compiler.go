@@ -2,10 +2,13 @@ package yara
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
+
+	"vscan/internal/interrupt"
 )
 
 // DefaultNamespace is the namespace of files that are added without one.
@@ -52,10 +55,12 @@ func (c *Compiler) Predefine(name string, value any) error {
 // DefaultNamespace. name is that of the file, as it is to be shown.
 //
 // A mistake in a rule leaves out this rule and those that depend on it; Rules.Skipped has
-// them. The error says that the file, or one that it includes, could not be read.
-func (c *Compiler) Add(namespace, name string, r io.Reader) error {
+// them. The error says that the file, or one that it includes, could not be read, or is the
+// cause of the end of ctx; then only part of the rules was read, and the compiler is of no
+// more use.
+func (c *Compiler) Add(ctx context.Context, namespace, name string, r io.Reader) error {
 	p := c.begin()
-	p.errs = nil
+	p.ctx, p.errs = ctx, nil
 	p.enterNamespace(cmp.Or(namespace, DefaultNamespace))
 	if p.ns.read[filepath.Clean(name)] {
 		return nil
@@ -64,27 +69,31 @@ func (c *Compiler) Add(namespace, name string, r io.Reader) error {
 	if err != nil {
 		return err
 	}
-	p.file(newRuleFile(name, text))
+	p.file(newRuleFile(name, text, true))
+	if p.ended != nil {
+		return p.ended
+	}
 	return errors.Join(p.errs...)
 }
 
 // Rules returns the rules of all files that were added, in the order of the files.
-// Afterwards the compiler is empty again.
-func (c *Compiler) Rules() *Rules {
+// Afterwards the compiler is empty again. The error is the cause of the end of ctx.
+func (c *Compiler) Rules(ctx context.Context) (rules *Rules, err error) {
+	defer interrupt.Recover(&err)
 	p := c.begin()
-	p.finish()
 	c.parser = nil
-	return p.rules
+	p.finish(interrupt.NewChecker(ctx))
+	return p.rules, nil
 }
 
 // Parse reads the rules of one file and of all that it includes, as a Compiler without
 // external variables does.
-func Parse(name string, r io.Reader, open func(path string) (io.ReadCloser, error)) (*Rules, error) {
+func Parse(ctx context.Context, name string, r io.Reader, open func(path string) (io.ReadCloser, error)) (*Rules, error) {
 	c := Compiler{Open: open}
-	if err := c.Add("", name, r); err != nil {
+	if err := c.Add(ctx, "", name, r); err != nil {
 		return nil, err
 	}
-	return c.Rules(), nil
+	return c.Rules(ctx)
 }
 
 // A namespace is a set of rules that may refer to each other.

@@ -13,11 +13,15 @@ import (
 func added(t testing.TB, c *Compiler, files ...[3]string) *Rules {
 	t.Helper()
 	for _, f := range files {
-		if err := c.Add(f[0], f[1], strings.NewReader(f[2])); err != nil {
+		if err := c.Add(context.Background(), f[0], f[1], strings.NewReader(f[2])); err != nil {
 			t.Fatal(err)
 		}
 	}
-	return c.Rules()
+	r, err := c.Rules(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
 }
 
 // outcome returns the full names of the rules that match, without hits.
@@ -117,19 +121,19 @@ func TestClash(t *testing.T) {
 // What cannot be read is an error, and what was added before still counts.
 func TestAddFails(t *testing.T) {
 	var c Compiler
-	if err := c.Add("", "good", strings.NewReader("rule a { condition: true }")); err != nil {
+	if err := c.Add(context.Background(), "", "good", strings.NewReader("rule a { condition: true }")); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.Add("", "bad", io.MultiReader(strings.NewReader("rule b"), failing{})); err == nil || !strings.Contains(err.Error(), "reading rules from bad: broken") {
+	if err := c.Add(context.Background(), "", "bad", io.MultiReader(strings.NewReader("rule b"), failing{})); err == nil || !strings.Contains(err.Error(), "reading rules from bad: broken") {
 		t.Error(err)
 	}
-	if err := c.Add("", "includes", strings.NewReader(`include "x"`)); err == nil {
+	if err := c.Add(context.Background(), "", "includes", strings.NewReader(`include "x"`)); err == nil {
 		t.Error("no error")
 	}
-	if err := c.Add("", "last", strings.NewReader("rule c { condition: a }")); err != nil {
+	if err := c.Add(context.Background(), "", "last", strings.NewReader("rule c { condition: a }")); err != nil {
 		t.Error(err)
 	}
-	if got := outcome(t, c.Rules(), nil); got != "a c" {
+	if got := outcome(t, added(t, &c), nil); got != "a c" {
 		t.Error(got)
 	}
 }

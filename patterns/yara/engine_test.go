@@ -16,11 +16,11 @@ import (
 // scan hands the hits of an engine's scan to an evaluator.
 func scan(t *testing.T, r *Rules, space *engine.Space, opt engine.Options, add func(*Evaluator, engine.Hit)) *Result {
 	t.Helper()
-	set, err := patterns.Compile(r.Patterns(), patterns.Target{})
+	set, err := patterns.Compile(context.Background(), r.Patterns(), patterns.Target{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	sc, err := engine.Compile(space, set, opt)
+	sc, err := engine.Compile(context.Background(), space, set, opt)
 	if err != nil {
 		t.Fatal(err)
 	}

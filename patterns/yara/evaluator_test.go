@@ -306,7 +306,7 @@ rule b { strings: $c = "ijkl" $d = "mnop" $e = "qrst" condition: for any of ($c,
 }
 
 func BenchmarkAdd(b *testing.B) {
-	r, err := Parse("r.yar", strings.NewReader(`rule a { strings: $a = "abcd" condition: #a > 0 }`), nil)
+	r, err := Parse(context.Background(), "r.yar", strings.NewReader(`rule a { strings: $a = "abcd" condition: #a > 0 }`), nil)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -324,7 +324,7 @@ func BenchmarkAdd(b *testing.B) {
 
 // A loop over a million hits.
 func BenchmarkLoop(b *testing.B) {
-	r, err := Parse("r.yar", strings.NewReader(`rule a { strings: $a = "abcd" condition: for all i in (1..#a) : (@a[i] < 1073741824 and !a[i] == 4) }`), nil)
+	r, err := Parse(context.Background(), "r.yar", strings.NewReader(`rule a { strings: $a = "abcd" condition: for all i in (1..#a) : (@a[i] < 1073741824 and !a[i] == 4) }`), nil)
 	if err != nil {
 		b.Fatal(err)
 	}

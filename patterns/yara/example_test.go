@@ -17,7 +17,7 @@ import (
 // This example evaluates rules over memory that it makes itself. For a dump, the
 // mappings and the target come from formats.Open.
 func Example() {
-	rules, err := yara.Parse("rules.yar", strings.NewReader(`
+	rules, err := yara.Parse(context.Background(), "rules.yar", strings.NewReader(`
 		rule login {
 			strings: $user = "user=" $magic = { 7F 45 4C ?? }
 			condition: $user and $magic at 0x1000
@@ -33,11 +33,11 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	set, err := patterns.Compile(rules.Patterns(), patterns.Target{})
+	set, err := patterns.Compile(context.Background(), rules.Patterns(), patterns.Target{})
 	if err != nil {
 		log.Fatal(err)
 	}
-	scanner, err := engine.Compile(space, set, engine.Options{})
+	scanner, err := engine.Compile(context.Background(), space, set, engine.Options{})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -89,12 +89,16 @@ func ExampleCompiler() {
 		{"", "main.yar", `include "lib/base.yar" rule high { condition: base and level > 1 }`},
 		{"other", "other.yar", `import "pe" rule base { condition: true } rule exe { condition: pe.is_pe }`},
 	} {
-		if err := c.Add(f.namespace, f.name, strings.NewReader(f.text)); err != nil {
+		if err := c.Add(context.Background(), f.namespace, f.name, strings.NewReader(f.text)); err != nil {
 			fmt.Println(err)
 			return
 		}
 	}
-	rules := c.Rules()
+	rules, err := c.Rules(context.Background())
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
 	for i := range rules.Len() {
 		fmt.Println(rules.Rule(i).FullName())
 	}
@@ -111,7 +115,7 @@ func ExampleCompiler() {
 // Strings of several rules that look for the same are one pattern; the patterns'
 // indices are what Evaluator.Add takes.
 func ExampleRules() {
-	rules, err := yara.Parse("rules.yar", strings.NewReader(`
+	rules, err := yara.Parse(context.Background(), "rules.yar", strings.NewReader(`
 		rule one { strings: $a = "abcd" condition: $a }
 		rule two { strings: $x = "abcd" $y = { 01 02 [300] 03 } condition: $x and $y }`), nil)
 	if err != nil {
@@ -135,7 +139,7 @@ func ExampleRules() {
 // The caller looks for rules.Patterns() and adds every hit, in ascending order of
 // addresses. Here the first pattern was found twice.
 func ExampleEvaluator() {
-	rules, err := yara.Parse("rules.yar", strings.NewReader(`
+	rules, err := yara.Parse(context.Background(), "rules.yar", strings.NewReader(`
 		rule greeting : polite {
 			strings: $a = "hello" nocase
 			condition: $a at 0x1000 and #a > 1

@@ -4,16 +4,18 @@ import (
 	"cmp"
 	"fmt"
 
+	"vscan/internal/interrupt"
 	"vscan/patterns"
 )
 
 // finish divides the rules into those that run and those that are skipped, and makes the
 // patterns.
-func (p *parser) finish() {
+func (p *parser) finish(check *interrupt.Checker) {
 	p.rules.numNamespaces = len(p.namespaces)
 	p.skipWithGlobals()
 	seen := make(map[string]int)
 	for _, r := range p.allRules {
+		check.Step(1)
 		if r.skip != "" {
 			p.rules.Skipped = append(p.rules.Skipped, r.skipped())
 			continue
@@ -21,6 +23,7 @@ func (p *parser) finish() {
 		r.index = len(p.rules.rules)
 		p.rules.rules = append(p.rules.rules, r)
 		for _, s := range r.strings {
+			check.Step(1)
 			p.rules.addString(r, s, seen)
 		}
 	}
@@ -46,6 +49,9 @@ func (r *rule) skipped() Skipped {
 	s := Skipped{
 		Namespace: r.ns.name, Rule: r.Name, Global: r.Global, Reason: r.skip, Mistake: r.mistake, Undefined: r.undefined,
 		File: r.skipAt.file, Line: r.skipAt.line, Column: r.skipAt.column,
+	}
+	if r.nameless {
+		s.Rule = ""
 	}
 	if r.clash != nil {
 		s.Clash = &r.clash.Rule

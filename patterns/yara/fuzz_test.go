@@ -29,7 +29,7 @@ func FuzzRules(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, text string, data []byte) {
-		r, err := Parse("r.yar", strings.NewReader(text), func(string) (io.ReadCloser, error) { return nil, fs.ErrNotExist })
+		r, err := Parse(context.Background(), "r.yar", strings.NewReader(text), func(string) (io.ReadCloser, error) { return nil, fs.ErrNotExist })
 		if err != nil {
 			if r != nil {
 				t.Error("rules and an error")

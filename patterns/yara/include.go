@@ -26,12 +26,16 @@ func (p *parser) include() {
 	p.includeCount++
 	text, err := p.includable(path)
 	if err != nil {
-		p.errs = append(p.errs, &includeError{t.file.fault(t.pos, "cannot include %s: %v", path, err), err})
+		fault := t.file.fault
+		if !t.file.shown {
+			fault = t.file.faultWithout // the path of an include may be shown of any file
+		}
+		p.errs = append(p.errs, &includeError{fault(t.pos, "cannot include %s: %v", path, err), err})
 		p.advance()
 		return
 	}
 	outer := p.lex
-	p.file(newRuleFile(path, text))
+	p.file(newRuleFile(path, text, false))
 	p.lex = outer
 	p.advance()
 }

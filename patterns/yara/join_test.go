@@ -101,7 +101,7 @@ func TestParts(t *testing.T) {
 		"{ 41 [3000000000] 42 }":         "a jump of more than 2147483647 bytes",
 		"{ 41 [300-200] 42 }":            "its first number is above its last",
 	} {
-		r, err := Parse("r.yar", strings.NewReader("rule r { strings: $a = "+str+" condition: $a }"), nil)
+		r, err := Parse(context.Background(), "r.yar", strings.NewReader("rule r { strings: $a = "+str+" condition: $a }"), nil)
 		if err != nil || len(r.Skipped) != 1 || !strings.Contains(r.Skipped[0].Reason, want) {
 			t.Errorf("%s: %v, %v, want %q", str, r, err, want)
 		}

@@ -1,6 +1,7 @@
 package yara
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"strings"
@@ -21,6 +22,10 @@ const (
 // A parser reads rules. After a mistake (failed) the current token is the end of the file,
 // so that whatever is being read comes to its end. Then reading goes on with the next rule.
 type parser struct {
+	ctx   context.Context
+	steps int   // how many are left until the context is asked
+	ended error // why reading ended before the end: the cause of the end of the context
+
 	lex       lexer
 	tok       token  // the current token
 	lookahead *token // the token behind the current one; nil where it was not asked for
@@ -50,14 +55,16 @@ type parser struct {
 }
 
 func newParser() *parser {
-	return &parser{rules: &Rules{}, namespaces: make(map[string]*namespace), variables: make(map[string]int)}
+	return &parser{ctx: context.Background(), rules: &Rules{}, namespaces: make(map[string]*namespace), variables: make(map[string]int)}
 }
 
 // read returns the text of a file.
 func (p *parser) read(name string, r io.Reader) (string, error) {
-	b, err := io.ReadAll(io.LimitReader(r, int64(maxFile-p.readSoFar+1)))
+	b, err := io.ReadAll(io.LimitReader(readerUntil{p.ctx, r}, int64(maxFile-p.readSoFar+1)))
 	p.readSoFar += len(b)
 	switch {
+	case p.ctx.Err() != nil:
+		return "", context.Cause(p.ctx)
 	case err != nil:
 		return "", fmt.Errorf("reading rules from %s: %w", name, err)
 	case p.readSoFar > maxFile:
@@ -68,10 +75,44 @@ func (p *parser) read(name string, r io.Reader) (string, error) {
 	return string(b), nil
 }
 
+// readerUntil reads until a context ends.
+type readerUntil struct {
+	ctx context.Context
+	io.Reader
+}
+
+func (r readerUntil) Read(b []byte) (int, error) {
+	if r.ctx.Err() != nil {
+		return 0, context.Cause(r.ctx)
+	}
+	return r.Reader.Read(b)
+}
+
+// askEvery is how many steps are done before the context is asked. A token is a step; what
+// takes longer is several.
+const askEvery = 1 << 12
+
+// goOn notes that so many steps were done, and reports whether reading goes on. It does
+// not once the context has ended: then the rest of the file is not looked at.
+func (p *parser) goOn(steps int) bool {
+	if p.steps -= steps; p.steps <= 0 && p.ended == nil {
+		p.steps = askEvery
+		if p.ctx.Err() != nil {
+			p.ended = context.Cause(p.ctx)
+		}
+	}
+	if p.ended != nil {
+		p.failed = true
+		p.tok = token{kind: tEnd, file: p.lex.file, pos: len(p.lex.file.text), end: len(p.lex.file.text)}
+		return false
+	}
+	return true
+}
+
 // advance goes to the next token.
 func (p *parser) advance() {
 	switch {
-	case p.failed:
+	case p.failed, !p.goOn(1):
 	case p.lookahead != nil:
 		p.tok, p.lookahead = *p.lookahead, nil
 	default:
@@ -175,6 +216,7 @@ func (p *parser) rule() {
 	if p.accept(":") {
 		p.tags()
 	}
+	p.lex.file.shown = p.lex.file.shown || p.tok.is("{") && !p.failed
 	p.expect("{")
 	if p.accept("meta") {
 		p.meta()
@@ -209,6 +251,7 @@ func (p *parser) ruleName(r *rule) {
 	if p.failed {
 		return
 	}
+	t.file.shown = t.file.shown || p.tok.is("{")
 	at := t.file.position(t.pos)
 	r.Name, r.File, r.Line = t.s, at.file, at.line
 	if old := p.ns.rules[r.Name]; old != nil {

@@ -1,6 +1,7 @@
 package yara
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -137,7 +138,7 @@ func TestMistakes(t *testing.T) {
 		{"rule a { condition: true } /* x", `:1:28: a comment without its end`},
 		{"rule a { condition: \xff }", `:1:21: the byte 0xff`},
 	} {
-		r, err := Parse("r.yar", strings.NewReader(c.text), nil)
+		r, err := Parse(context.Background(), "r.yar", strings.NewReader(c.text), nil)
 		if err != nil {
 			t.Fatalf("%q: %v", c.text, err)
 		}
@@ -153,7 +154,7 @@ func TestUnreadable(t *testing.T) {
 		"include \"other\"": "r.yar:1:9: cannot include other: nothing can be included here",
 		"\xff\xfer\x00":     "the file is UTF-16",
 	} {
-		r, err := Parse("r.yar", strings.NewReader(text), nil)
+		r, err := Parse(context.Background(), "r.yar", strings.NewReader(text), nil)
 		if err == nil || !strings.Contains(err.Error(), want) || r != nil {
 			t.Errorf("%q: %v, want %q", text, err, want)
 		}
@@ -190,7 +191,7 @@ func TestAfterMistakes(t *testing.T) {
 	} {
 		for _, next := range []string{"rule next { condition: true }", "private rule next { condition: true }", "import \"pe\" rule next { condition: true }"} {
 			text := "rule first { condition: true }\n" + broken + " " + next + "\nrule refers { condition: next and broken } rule last { condition: first and next }"
-			r, err := Parse("r.yar", strings.NewReader(text), nil)
+			r, err := Parse(context.Background(), "r.yar", strings.NewReader(text), nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -217,11 +218,14 @@ func TestBrokenGlobal(t *testing.T) {
 	} {
 		var c Compiler
 		for _, f := range []struct{ ns, text string }{{"x", "rule a { condition: true } " + broken + " rule b { condition: true }"}, {"y", "rule c { condition: true }"}} {
-			if err := c.Add(f.ns, f.ns+".yar", strings.NewReader(f.text)); err != nil {
+			if err := c.Add(context.Background(), f.ns, f.ns+".yar", strings.NewReader(f.text)); err != nil {
 				t.Fatal(err)
 			}
 		}
-		r := c.Rules()
+		r, err := c.Rules(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
 		if got := rulesOf(r); !slices.Equal(got, []string{"c"}) || len(r.Skipped) != 3 {
 			t.Errorf("%q: %q run\n%s", broken, got, told(r))
 		}
@@ -241,7 +245,7 @@ global rule c : t {
 /* no end
 rule d { condition: true }
 `
-	r, err := Parse("r.yar", strings.NewReader(text), nil)
+	r, err := Parse(context.Background(), "r.yar", strings.NewReader(text), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -256,7 +260,7 @@ rule d { condition: true }
 
 // The number of reports is limited.
 func TestTooManyMistakes(t *testing.T) {
-	r, err := Parse("r.yar", strings.NewReader(strings.Repeat("rule 1\n", maxMistakes+10)+"rule last { condition: true }"), nil)
+	r, err := Parse(context.Background(), "r.yar", strings.NewReader(strings.Repeat("rule 1\n", maxMistakes+10)+"rule last { condition: true }"), nil)
 	if err != nil || len(r.Skipped) != maxMistakes+1 || !strings.Contains(r.Skipped[maxMistakes].Reason, "what is behind them is not read") {
 		t.Errorf("%d are skipped, %v", len(r.Skipped), err)
 	}
@@ -277,7 +281,7 @@ func TestHostileRules(t *testing.T) {
 		"braces":      "rule a { strings: $a = {" + strings.Repeat("(", 1e6) + "} condition: $a }",
 		"expression":  "rule a { strings: $a = /" + strings.Repeat("(", 1e6) + "/ condition: $a }",
 	} {
-		r, err := Parse("r.yar", strings.NewReader(text), nil)
+		r, err := Parse(context.Background(), "r.yar", strings.NewReader(text), nil)
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
@@ -298,7 +302,7 @@ func TestHostileRules(t *testing.T) {
 	many.WriteString("rule b { condition: 1 of (" + strings.Repeat("a*, ", 20000) + "a*) }\n")
 	many.WriteString("rule c { strings: $a = \"x\" " + strings.Repeat("$ = \"x\" ", 8000) + " condition: any of (" + strings.Repeat("$*, ", 8000) + "$*) }\n")
 	many.WriteString("rule d { strings: $a = \"x\" " + strings.Repeat("$ = \"x\" ", 8000) + " condition: for any of them : (" + strings.Repeat("$ or ", 8000) + "$) }\n")
-	r, err := Parse("r.yar", strings.NewReader(many.String()), nil)
+	r, err := Parse(context.Background(), "r.yar", strings.NewReader(many.String()), nil)
 	if err != nil || !strings.Contains(told(r), "the sets of strings and rules are too large") {
 		t.Errorf("%v\n%.1000s", err, told(r))
 	}
@@ -397,11 +401,11 @@ func TestInclude(t *testing.T) {
 		"loop2.yar":     "include \"loop.yar\"",
 		"twice.yar":     "include \"dir/sub/c.yar\"\ninclude \"dir/sub/c.yar\"",
 	}
-	r, err := Parse("a.yar", strings.NewReader("rule a { condition: true }\ninclude \"dir/b.yar\"\nrule d { condition: a and b and c }"), open(files))
+	r, err := Parse(context.Background(), "a.yar", strings.NewReader("rule a { condition: true }\ninclude \"dir/b.yar\"\nrule d { condition: a and b and c }"), open(files))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if twice, err := Parse("a.yar", strings.NewReader("include \"twice.yar\" include \"dir/sub/../sub/c.yar\" rule z { condition: c }"), open(files)); err != nil || !slices.Equal(rulesOf(twice), []string{"c", "z"}) || len(twice.Skipped) > 0 {
+	if twice, err := Parse(context.Background(), "a.yar", strings.NewReader("include \"twice.yar\" include \"dir/sub/../sub/c.yar\" rule z { condition: c }"), open(files)); err != nil || !slices.Equal(rulesOf(twice), []string{"c", "z"}) || len(twice.Skipped) > 0 {
 		t.Errorf("a file that is included twice: %v", err)
 	}
 	if got, want := rulesOf(r), []string{"a", "c", "b", "d"}; !slices.Equal(got, want) {
@@ -415,7 +419,7 @@ func TestInclude(t *testing.T) {
 		"include \"loop.yar\"":   "loop2.yar:1:9: cannot include loop.yar: it is included by itself",
 		"include \"a.yar\"":      "a.yar:1:9: cannot include a.yar: it is included by itself",
 	} {
-		_, err := Parse("a.yar", strings.NewReader(text), open(files))
+		_, err := Parse(context.Background(), "a.yar", strings.NewReader(text), open(files))
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %q", text, err, want)
 		}
@@ -425,19 +429,19 @@ func TestInclude(t *testing.T) {
 		"include 1":                      "want the path of a file in quotes",
 		"include \"dir/b.yar\" rule a {": "a.yar:1:30: want condition",
 	} {
-		r, err := Parse("a.yar", strings.NewReader(text+" rule z { condition: true }"), open(files))
+		r, err := Parse(context.Background(), "a.yar", strings.NewReader(text+" rule z { condition: true }"), open(files))
 		if err != nil || !strings.Contains(told(r), want) || !slices.Contains(rulesOf(r), "z") {
 			t.Errorf("%q: %v\n%s\nwant %q", text, err, told(r), want)
 		}
 	}
-	if _, err := Parse("a.yar", strings.NewReader("include \"none.yar\""), open(files)); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := Parse(context.Background(), "a.yar", strings.NewReader("include \"none.yar\""), open(files)); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("%v is not that the file is not there", err)
 	}
 	deep := make(map[string]string)
 	for i := range 20 {
 		deep[fmt.Sprintf("%d.yar", i)] = fmt.Sprintf("include \"%d.yar\" include \"%d.yar\"", i+1, i+2)
 	}
-	if _, err := Parse("a.yar", strings.NewReader("include \"0.yar\""), open(deep)); err == nil || !strings.Contains(err.Error(), "more than 16 files include one another") {
+	if _, err := Parse(context.Background(), "a.yar", strings.NewReader("include \"0.yar\""), open(deep)); err == nil || !strings.Contains(err.Error(), "more than 16 files include one another") {
 		t.Errorf("%v", err)
 	}
 }

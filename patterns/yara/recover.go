@@ -21,7 +21,7 @@ func (p *parser) file(src *ruleFile) {
 	p.ns.read[filepath.Clean(src.name)] = true
 	p.resumeAt, p.resumeMin = p.lex.pos, p.lex.pos
 	p.advance()
-	for p.mistakes < maxMistakes && len(p.errs) < maxErrors {
+	for p.ended == nil && p.mistakes < maxMistakes && len(p.errs) < maxErrors {
 		if !p.failed {
 			p.resumeMin = p.tok.end
 		}
@@ -70,6 +70,9 @@ func (p *parser) resume() {
 	p.lex.pos = max(p.resumeAt, p.resumeMin)
 	first := -1 // offset of the words global and private in front of the next token; −1 where there are none
 	for {
+		if !p.goOn(1) {
+			return
+		}
 		t, err := p.lex.next()
 		switch {
 		case err != nil && p.lex.unterminated:
@@ -126,7 +129,7 @@ func (p *parser) mistake(err error) {
 	} else {
 		r.skip = err.Error()
 	}
-	r.mistake, r.undefined = true, ""
+	r.mistake, r.undefined, r.nameless = true, "", !p.lex.file.shown
 }
 
 // fault notes a mistake at a token.

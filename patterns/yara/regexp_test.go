@@ -2,6 +2,7 @@ package yara
 
 import (
 	"bytes"
+	"context"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -37,7 +38,7 @@ func TestBracketsLikeYara(t *testing.T) {
 		if err := os.WriteFile(rules, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		r, err := Parse(rules, strings.NewReader(text), nil)
+		r, err := Parse(context.Background(), rules, strings.NewReader(text), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -63,7 +64,7 @@ func TestBracketsLikeYara(t *testing.T) {
 
 // A byte 0 ends an expression in yara, which cannot be meant.
 func TestZeroInExpression(t *testing.T) {
-	r, err := Parse("r.yar", strings.NewReader("rule r { strings: $a = /ab\x00cd/ condition: $a }"), nil)
+	r, err := Parse(context.Background(), "r.yar", strings.NewReader("rule r { strings: $a = /ab\x00cd/ condition: $a }"), nil)
 	if err != nil || len(r.Skipped) != 1 || !strings.Contains(r.Skipped[0].Reason, `write it as \x00`) {
 		t.Errorf("%v, %v", r, err)
 	}
@@ -72,7 +73,7 @@ func TestZeroInExpression(t *testing.T) {
 // An expression ends on its line, even with a \ at the end of the line.
 func TestExpressionOnOneLine(t *testing.T) {
 	for _, str := range []string{"/ab\\\ncd/", "/ab\ncd/", "/ab\\", "/[\\\n]/"} {
-		r, err := Parse("r.yar", strings.NewReader("rule r { strings: $a = "+str+" condition: $a }\nrule b { condition: true }"), nil)
+		r, err := Parse(context.Background(), "r.yar", strings.NewReader("rule r { strings: $a = "+str+" condition: $a }\nrule b { condition: true }"), nil)
 		if err != nil || len(r.Skipped) != 1 || !strings.Contains(r.Skipped[0].Reason, "without its end") || !r.Skipped[0].Mistake {
 			t.Errorf("%q: %+v, %v", str, r, err)
 		}
@@ -82,7 +83,7 @@ func TestExpressionOnOneLine(t *testing.T) {
 // What is wrong behind a rule is not in the rule.
 func TestBehindRule(t *testing.T) {
 	for _, behind := range []string{"/* no end", "\x80", `"no end`, "/no end", "\\", "99999999999999999999", "1.2x", "/x/q", `"\q"`} {
-		r, err := Parse("r.yar", strings.NewReader("rule a { condition: true }\nrule b { condition: a }"+behind+"\n"), nil)
+		r, err := Parse(context.Background(), "r.yar", strings.NewReader("rule a { condition: true }\nrule b { condition: a }"+behind+"\n"), nil)
 		if err != nil || r.Len() != 2 || len(r.Skipped) != 1 || r.Skipped[0].Rule != "" || !r.Skipped[0].Mistake || r.Skipped[0].Line != 2 {
 			t.Errorf("%q: %d rules, %+v, %v", behind, r.Len(), r.Skipped, err)
 		}

@@ -19,10 +19,16 @@ type ruleFile struct {
 	name  string
 	text  string
 	lines []int // offsets of the first bytes of the lines
+
+	// Messages have text of the file only if shown is set. It is set for the files that the
+	// caller names. For one that is included it is set once the head of a rule was read in
+	// it, rule NAME {, which no other file has: what an include of a stranger's rules names
+	// may be anything that the user can read, and messages may go where the file must not.
+	shown bool
 }
 
-func newRuleFile(name, text string) *ruleFile {
-	s := &ruleFile{name: name, text: text, lines: []int{0}}
+func newRuleFile(name, text string, shown bool) *ruleFile {
+	s := &ruleFile{name: name, text: text, lines: []int{0}, shown: shown}
 	for i := 0; i < len(text); i++ {
 		if text[i] == '\n' {
 			s.lines = append(s.lines, i+1)
@@ -50,12 +56,25 @@ func (s *ruleFile) position(at int) position {
 	return position{s.name, n, at - start + 1}
 }
 
-// fault returns an error about the byte at offset at.
+// notShown stands in place of a message about a file whose text is not shown.
+const notShown = "no rule can be read here; the text is not shown, since the file is included and no rule begins in front of it"
+
+// fault returns an error about the byte at offset at. Its message may have text of the
+// file.
 func (s *ruleFile) fault(at int, format string, args ...any) *patterns.Error {
-	n, start := s.line(at)
-	text, _, _ := strings.Cut(s.text[start:], "\n")
-	return &patterns.Error{
-		File: s.name, Line: n, Column: at - start + 1,
-		Pattern: strings.TrimSuffix(text, "\r"), Msg: fmt.Sprintf(format, args...),
+	if !s.shown {
+		return s.faultWithout(at, notShown)
 	}
+	e := s.faultWithout(at, format, args...)
+	_, start := s.line(at)
+	text, _, _ := strings.Cut(s.text[start:], "\n")
+	e.Pattern = strings.TrimSuffix(text, "\r")
+	return e
+}
+
+// faultWithout is fault for a message that has no text of the file, or what may be shown
+// of any. It does not quote the line.
+func (s *ruleFile) faultWithout(at int, format string, args ...any) *patterns.Error {
+	n, start := s.line(at)
+	return &patterns.Error{File: s.name, Line: n, Column: at - start + 1, Msg: fmt.Sprintf(format, args...)}
 }

@@ -254,7 +254,7 @@ func (p *parser) inParts(s *ruleString, v token, parts []patterns.Part) {
 	s.rest = parts[1:]
 	if p.made(s, v, parts[0].Pattern, nil); len(s.rest) > 0 {
 		// A literal with a mask has bytes of any value, which are not known.
-		set, err := patterns.Compile([]patterns.Pattern{parts[0].Pattern}, patterns.Target{})
+		set, err := patterns.Compile(p.ctx, []patterns.Pattern{parts[0].Pattern}, patterns.Target{})
 		s.knownBytes = err == nil && len(set.Needles()) == 1 && set.Needles()[0].Mask == nil
 	}
 }
@@ -264,8 +264,15 @@ func (p *parser) inParts(s *ruleString, v token, parts []patterns.Part) {
 // is skipped. The same goes for a pattern that cannot be compiled, which would otherwise
 // make all patterns fail.
 func (p *parser) made(s *ruleString, v token, pat patterns.Pattern, err error) {
+	if !p.goOn(askEvery / 16) { // a pattern may take some milliseconds
+		return
+	}
 	if err == nil && !s.knownBytes {
-		_, err = patterns.Compile([]patterns.Pattern{pat}, patterns.Target{})
+		_, err = patterns.Compile(p.ctx, []patterns.Pattern{pat}, patterns.Target{})
+	}
+	if p.ctx.Err() != nil { // which may be what err says
+		p.goOn(askEvery)
+		return
 	}
 	if err == nil {
 		s.first = pat

@@ -1,6 +1,7 @@
 package yara
 
 import (
+	"context"
 	"fmt"
 	"regexp"
 	"strings"
@@ -69,8 +70,28 @@ func (n matchNode) eval(s *evaluation) value {
 	if !v.defined() || !s.spend(1+len(v.s)*n.cost) {
 		return undefined
 	}
-	at := n.re.FindStringIndex(characters(v.s))
-	return boolValue(at != nil && (v.s == "" || at[0] < len(characters(v.s))))
+	text := characters(v.s)
+	var at []int
+	if len(v.s)*n.cost < 1<<16 {
+		at = n.re.FindStringIndex(text)
+	} else { // it may take seconds
+		at = n.re.FindReaderIndex(&runesUntil{strings.NewReader(text), s.ctx, 0})
+	}
+	return boolValue(at != nil && (v.s == "" || at[0] < len(text)))
+}
+
+// runesUntil reads characters until a context ends.
+type runesUntil struct {
+	*strings.Reader
+	ctx context.Context
+	n   int // how many characters were read
+}
+
+func (r *runesUntil) ReadRune() (rune, int, error) {
+	if r.n++; r.n&0xff == 0 && r.ctx.Err() != nil {
+		return 0, 0, context.Cause(r.ctx)
+	}
+	return r.Reader.ReadRune()
 }
 
 // matches reads the regular expression behind the word matches, which is t; a is what

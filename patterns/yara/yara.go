@@ -4,9 +4,9 @@
 // a library, together with package patterns; all of its names are for users.
 //
 //	var c yara.Compiler
-//	err := c.Add("", "rules.yar", file) // and more files, of one namespace or several
-//	rules := c.Rules()
-//	set, err := patterns.Compile(rules.Patterns(), target)
+//	err := c.Add(ctx, "", "rules.yar", file) // and more files, of one namespace or several
+//	rules, err := c.Rules(ctx)
+//	set, err := patterns.Compile(ctx, rules.Patterns(), target)
 //	e := rules.NewEvaluator(yara.Limits{})
 //	e.Add(i, addr, length)               // for every hit, in ascending order
 //	result, err := e.Evaluate(ctx, yara.Scope{Memory: space, FileSize: n, FileSizeKnown: true})
@@ -84,6 +84,10 @@
 //
 // What stands between rules and is no rule is skipped as well, without a name. An error
 // means that a file, or one that it includes, could not be read at all.
+//
+// Reasons and errors have text of the files, except of an included file in which no rule
+// has begun yet (rule NAME {): such a file need be none of rules, and of it they have the
+// line and column, and the paths that it includes.
 //
 // # Offsets are addresses
 //
@@ -173,6 +177,7 @@ type rule struct {
 	mistake   bool   // whether skip is a mistake
 	undefined string // the undefined identifier that skip is about
 	clash     *rule  // the rule whose name this one has
+	nameless  bool   // its name is not shown: see ruleFile.shown
 	index     int    // its index in Rules.rules
 	vars      int    // the most variables of loops that its condition has at the same time
 }

@@ -38,7 +38,7 @@ func (m flat) Read(p []byte, a addr.Addr) (int, error) {
 // naively.
 func find(t testing.TB, r *Rules, e *Evaluator, data []byte) {
 	t.Helper()
-	set, err := patterns.Compile(r.Patterns(), patterns.Target{})
+	set, err := patterns.Compile(context.Background(), r.Patterns(), patterns.Target{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,7 +140,7 @@ func report(res *Result) []string {
 // parse reads rules that have no mistake.
 func parse(t testing.TB, name, text string) *Rules {
 	t.Helper()
-	r, err := Parse(name, strings.NewReader(text), func(path string) (io.ReadCloser, error) { return os.Open(path) })
+	r, err := Parse(context.Background(), name, strings.NewReader(text), func(path string) (io.ReadCloser, error) { return os.Open(path) })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package formats_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -41,11 +42,11 @@ func TestFileShrinksDuringScan(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		set, err := patterns.Compile([]patterns.Pattern{p}, patterns.Target{})
+		set, err := patterns.Compile(context.Background(), []patterns.Pattern{p}, patterns.Target{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		sc, err := engine.Compile(space, set, engine.Options{Workers: 1, ShardSize: 1 << 20})
+		sc, err := engine.Compile(context.Background(), space, set, engine.Options{Workers: 1, ShardSize: 1 << 20})
 		if err != nil {
 			t.Fatal(err)
 		}

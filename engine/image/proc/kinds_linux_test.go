@@ -372,11 +372,11 @@ func planted(t *testing.T, pid int, o image.Options, tricks processTricks) (map[
 	if err != nil {
 		t.Fatal(err)
 	}
-	set, err := patterns.Compile([]patterns.Pattern{pattern}, patterns.Target{})
+	set, err := patterns.Compile(context.Background(), []patterns.Pattern{pattern}, patterns.Target{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	sc, err := engine.Compile(space, set, engine.Options{})
+	sc, err := engine.Compile(context.Background(), space, set, engine.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -557,11 +557,11 @@ func TestRestlessProcess(t *testing.T) {
 		t.Fatal(err)
 	}
 	pattern, _ := patterns.Parse("u8:1")
-	set, err := patterns.Compile([]patterns.Pattern{pattern}, patterns.Target{})
+	set, err := patterns.Compile(context.Background(), []patterns.Pattern{pattern}, patterns.Target{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	sc, err := engine.Compile(space, set, engine.Options{ShardSize: 1 << 20})
+	sc, err := engine.Compile(context.Background(), space, set, engine.Options{ShardSize: 1 << 20})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -179,11 +179,11 @@ func findMark(t *testing.T, img *image.Image) (at []addr.Addr, stats engine.Stat
 	if err != nil {
 		t.Fatal(err)
 	}
-	set, err := patterns.Compile([]patterns.Pattern{pattern}, patterns.Target{})
+	set, err := patterns.Compile(context.Background(), []patterns.Pattern{pattern}, patterns.Target{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	sc, err := engine.Compile(space, set, engine.Options{})
+	sc, err := engine.Compile(context.Background(), space, set, engine.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -28,10 +28,12 @@ func (p *gramPart) crowd(list uint32) {
 	}
 	entries := p.excerpts.entries[list : list+n]
 	slices.SortFunc(entries, func(a, b gramEntry) int {
+		p.set.check.Step(1)
 		return cmp.Or(int(a.off&gramOff)-int(b.off&gramOff), cmp.Compare(a.lit, b.lit)) // a part has them in any order
 	})
 	var crowds []crowd
 	for _, e := range entries {
+		p.set.check.Step(1)
 		off := int(e.off & gramOff)
 		if len(crowds) == 0 || crowds[len(crowds)-1].off != off {
 			crowds = append(crowds, crowd{off: off})

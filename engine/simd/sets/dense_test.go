@@ -24,7 +24,7 @@ func TestAutomaton(t *testing.T) {
 		for range rapid.IntRange(1, 30).Draw(t, "literals") {
 			lits = append(lits, simdtest.Letters(rng, letters, 1+rng.IntN(most)))
 		}
-		a := planAutomaton(newLiteralSet(simd.Plain(lits...)))
+		a := planAutomaton(newLiteralSet(simd.Plain(lits...), nil))
 		if got, want := a.fill(), sumOfLists(lits) <= maxIndexes*len(lits); got != want {
 			t.Fatalf("%q: an automaton: %v, want %v", lits, got, want)
 		} else if !got {
@@ -198,7 +198,7 @@ func TestAutomatonNone(t *testing.T) {
 		"one, many times": {simd.Plain(byteses(strings.Split(strings.Repeat("abc ", 1000), " ")[:1000]...)...), true},
 		"too many":        {simd.Plain(many...), false},
 	} {
-		a := planAutomaton(newLiteralSet(c.lits))
+		a := planAutomaton(newLiteralSet(c.lits, nil))
 		if got := a != nil && a.fill(); got != c.want {
 			t.Errorf("%s: an automaton: %v, want %v", name, got, c.want)
 		}

@@ -1,6 +1,10 @@
 package sets
 
-import "slices"
+import (
+	"slices"
+
+	"vscan/internal/interrupt"
+)
 
 // A listTable has a list of entries for every key, side by side:
 // entries[table.find(key):] up to the first with gramLast, included.
@@ -18,9 +22,10 @@ type keyedEntry struct {
 // newListTable makes a table of items; the entries of a list stay in their order.
 // It also returns where the lists of more than maxList entries begin. It overwrites the keys
 // of items.
-func newListTable(items []keyedEntry) (lt listTable, crowded []uint32) {
+func newListTable(items []keyedEntry, check *interrupt.Checker) (lt listTable, crowded []uint32) {
 	t := newHashTable(len(items))
 	for i, it := range items {
+		check.Step(1)
 		at := t.take(it.key)
 		t.slots[at].value++
 		items[i].key = at
@@ -45,6 +50,7 @@ func newListTable(items []keyedEntry) (lt listTable, crowded []uint32) {
 		s.value = end | s.value&slotMoved
 	}
 	for _, it := range slices.Backward(items) {
+		check.Step(1)
 		s := &t.slots[it.key]
 		s.value--
 		e := &entries[s.value&slotValue]

@@ -1,6 +1,7 @@
 package sets_test
 
 import (
+	"context"
 	"fmt"
 	"log"
 
@@ -14,7 +15,7 @@ import (
 func ExampleNew() {
 	b := []byte("the needle, the hay, the other needle")
 	lits := simd.Plain([]byte("needle"), []byte("hay"), []byte("need"))
-	set, err := sets.New(simd.Auto, lits)
+	set, err := sets.New(context.Background(), simd.Auto, lits)
 	if err != nil {
 		log.Fatal(err)
 	}

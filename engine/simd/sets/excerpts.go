@@ -15,6 +15,7 @@ func (p *gramPart) excerptsOf(lits []gramLiteral) []uint8 {
 	begins := make([]uint8, len(lits))
 	if p.wild {
 		for i, l := range lits {
+			p.set.check.Step(10)
 			begins[i] = uint8(p.wildExcerpt(l))
 		}
 		return begins
@@ -25,6 +26,7 @@ func (p *gramPart) excerptsOf(lits []gramLiteral) []uint8 {
 	shift := uint(64 - width)
 	counts := make([]uint16, 1<<width)
 	for _, l := range lits {
+		p.set.check.Step(1)
 		first, n := p.gramOffsets(l)
 		for x := p.set.from(l.lit, first); n > 0; n-- {
 			if c := &counts[p.Of(x, 0)*gramMulExcerpt>>shift]; *c < math.MaxUint16 {
@@ -35,6 +37,7 @@ func (p *gramPart) excerptsOf(lits []gramLiteral) []uint8 {
 	}
 	var costs [maxGramOffsets]float32
 	for i, l := range lits {
+		p.set.check.Step(1)
 		first, n := p.gramOffsets(l)
 		text := p.set.from(l.lit, first)
 		costs := costs[:n]

@@ -137,6 +137,7 @@ func newHashTables(set *literalSet, lits []gramLiteral, stride, size int, fold u
 	begins := p.excerptsOf(lits)
 	grams := 0
 	for i, l := range lits {
+		set.check.Step(1)
 		for j := range stride {
 			grams += p.values(l, int(begins[i])+j)
 		}
@@ -145,12 +146,14 @@ func newHashTables(set *literalSet, lits []gramLiteral, stride, size int, fold u
 	items := make([]keyedEntry, 0, grams)
 	var values []uint64
 	for i, l := range lits {
+		set.check.Step(1)
 		begin := int(begins[i])
 		p.minOff = min(p.minOff, begin)
 		p.maxOff = max(p.maxOff, begin+stride-1)
 		p.noteZeros(set.lit(l.lit), begin)
 		for j := range stride {
 			values = p.gramsOf(values[:0], l, begin+j)
+			set.check.Step(len(values) / 16)
 			for _, g := range values {
 				p.Add(g)
 				items = append(items, keyedEntry{gramKey(g), gramEntry{l.lit, uint32(begin + j)}})
@@ -160,12 +163,13 @@ func newHashTables(set *literalSet, lits []gramLiteral, stride, size int, fold u
 			if p.far == nil {
 				p.far = map[uint32]*simd.Verifier{}
 			}
+			set.check.Step(len(lit) / 256)
 			v := simd.NewVerifier(lit)
 			p.far[l.lit] = &v
 		}
 	}
 	var crowded []uint32
-	if p.grams, crowded = newListTable(items); len(crowded) > 0 && !wild {
+	if p.grams, crowded = newListTable(items, set.check); len(crowded) > 0 && !wild {
 		p.addExcerpts(crowded, lits, begins)
 	}
 	return p
@@ -202,6 +206,7 @@ func (p *gramPart) addExcerpts(crowded []uint32, lits []gramLiteral, begins []ui
 	in := make([]bool, len(p.set.lits)) // by literal: whether it is in one of the lists
 	for _, list := range crowded {
 		for ; ; list++ {
+			p.set.check.Step(1)
 			in[p.grams.entries[list].lit] = true
 			if p.grams.entries[list].off&gramLast != 0 {
 				break
@@ -213,6 +218,7 @@ func (p *gramPart) addExcerpts(crowded []uint32, lits []gramLiteral, begins []ui
 	}
 	var items []keyedEntry
 	for i, l := range lits {
+		p.set.check.Step(1)
 		if !in[l.lit] {
 			continue
 		}
@@ -225,7 +231,7 @@ func (p *gramPart) addExcerpts(crowded []uint32, lits []gramLiteral, begins []ui
 		}
 		items = append(items, keyedEntry{p.excerptKey(excerpt, 0), gramEntry{l.lit, uint32(begins[i])}})
 	}
-	p.excerpts, crowded = newListTable(items)
+	p.excerpts, crowded = newListTable(items, p.set.check)
 	for _, list := range crowded {
 		p.crowd(list)
 	}

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"vscan/engine/simd"
+	"vscan/internal/interrupt"
 )
 
 // A literalSet is the literals of a set, each once, numbered: first those of
@@ -23,6 +24,8 @@ type literalSet struct {
 	first   []uint32
 
 	most int // the most indexes that can match at one offset
+
+	check *interrupt.Checker // while New runs, else nil
 }
 
 // A setLiteral is one literal. A set may have millions of them.
@@ -70,15 +73,17 @@ func (set *literalSet) count(u uint32) int {
 	return int(set.first[u+1] - set.first[u])
 }
 
-func newLiteralSet(lits []simd.Lit) *literalSet {
-	items, plain := sortLiterals(lits)
+func newLiteralSet(lits []simd.Lit, check *interrupt.Checker) *literalSet {
+	items, plain := sortLiterals(lits, check)
 	set := &literalSet{
 		lits:    make([]setLiteral, 0, len(lits)),
 		indexes: make([]uint32, len(lits)),
+		check:   check,
 	}
 	numbers := make([]uint32, len(lits)) // by index
 	size := textPad                      // of text
 	for i, it := range items {
+		check.Step(1)
 		set.indexes[i] = it.index
 		if i > 0 && it.key == items[i-1].key && i != plain {
 			lit, last := lits[it.index], lits[items[i-1].index]
@@ -111,6 +116,7 @@ func newLiteralSet(lits []simd.Lit) *literalSet {
 	// in memory.
 	set.text = make([]byte, size+textPad)
 	for i, lit := range lits {
+		check.Step(1 + len(lit.Bytes)/256)
 		set.put(numbers[i], lit)
 	}
 	set.most = set.mostAtOnce()
@@ -143,10 +149,11 @@ type sortItem struct {
 
 // sortLiterals returns the literals in the order in which a set numbers them,
 // equal ones in the order given. items[:plain] are those without a mask.
-func sortLiterals(lits []simd.Lit) (items []sortItem, plain int) {
+func sortLiterals(lits []simd.Lit, check *interrupt.Checker) (items []sortItem, plain int) {
 	items = make([]sortItem, len(lits))
 	masked := len(lits)
 	for i, lit := range lits {
+		check.Step(1)
 		var key uint64
 		if len(lit.Bytes) >= 8 {
 			key = binary.BigEndian.Uint64(lit.Bytes)
@@ -163,7 +170,7 @@ func sortLiterals(lits []simd.Lit) (items []sortItem, plain int) {
 	}
 	slices.Reverse(items[plain:])
 	for k, some := range [][]sortItem{items[:plain], items[plain:]} {
-		sortByKey(some)
+		sortByKey(some, check)
 		for i := 0; i < len(some); {
 			j := i + 1
 			for j < len(some) && some[j].key == some[i].key {
@@ -171,6 +178,7 @@ func sortLiterals(lits []simd.Lit) (items []sortItem, plain int) {
 			}
 			if j-i > 1 {
 				slices.SortFunc(some[i:j], func(a, b sortItem) int {
+					check.Step(1)
 					x, y := &lits[a.index], &lits[b.index]
 					c := bytes.Compare(x.Bytes, y.Bytes)
 					if c == 0 && k == 1 {
@@ -187,7 +195,7 @@ func sortLiterals(lits []simd.Lit) (items []sortItem, plain int) {
 
 // sortByKey sorts items by key: few by comparison, many by the bytes of their
 // keys, the least significant first.
-func sortByKey(items []sortItem) {
+func sortByKey(items []sortItem, check *interrupt.Checker) {
 	if len(items) < 1000 {
 		slices.SortFunc(items, func(a, b sortItem) int { return cmp.Compare(a.key, b.key) })
 		return
@@ -195,6 +203,7 @@ func sortByKey(items []sortItem) {
 	spare := make([]sortItem, len(items))
 	var at [8][256]uint32 // how many keys have a byte; then where the next item with it goes
 	for _, it := range items {
+		check.Step(1)
 		for digit := range at {
 			at[digit][byte(it.key>>(8*digit))]++
 		}
@@ -207,6 +216,7 @@ func sortByKey(items []sortItem) {
 			sum += n
 		}
 		for _, it := range items {
+			check.Step(1)
 			i := &at[byte(it.key>>(8*digit))]
 			spare[*i] = it
 			*i++
@@ -227,6 +237,7 @@ func (set *literalSet) mostAtOnce() int {
 	var chain []link
 	most := 0
 	for u := range uint32(set.plain) {
+		set.check.Step(1)
 		for len(chain) > 0 && !bytes.HasPrefix(set.bytes(u), set.bytes(chain[len(chain)-1].lit)) {
 			chain = chain[:len(chain)-1]
 		}

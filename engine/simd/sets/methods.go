@@ -1,11 +1,13 @@
 package sets
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"slices"
 
 	"vscan/engine/simd"
+	"vscan/internal/interrupt"
 )
 
 // A Method tells people how some literals of a set are looked for.
@@ -23,35 +25,37 @@ type Method struct {
 }
 
 // Methods returns how the literals of a set that New made are looked for. Every
-// literal is in exactly one method.
-func Methods(k Kernel) []Method {
+// literal is in exactly one method. The error is the cause of the end of ctx.
+func Methods(ctx context.Context, k Kernel) (_ []Method, err error) {
+	defer interrupt.Recover(&err)
+	check := interrupt.NewChecker(ctx)
 	switch k := k.(type) {
 	case setRef:
 		all := make([]uint32, len(k.lits))
 		for u := range all {
 			all[u] = uint32(u)
 		}
-		return []Method{k.method(simd.LiteralSet, simd.Reference, "every literal at every position", all)}
+		return []Method{k.method(check, simd.LiteralSet, simd.Reference, "every literal at every position", all)}, nil
 	case *setKernel:
 		var methods []Method
 		for _, p := range k.parts {
-			methods = append(methods, k.methodsOf(p)...)
+			methods = append(methods, k.methodsOf(check, p)...)
 		}
-		return methods
+		return methods, nil
 	}
-	return nil
+	return nil, nil
 }
 
-func (k *setKernel) methodsOf(p setPart) []Method {
+func (k *setKernel) methodsOf(check *interrupt.Checker, p setPart) []Method {
 	switch p := p.(type) {
 	case *singlePart:
 		var methods []Method
 		for i, kernel := range p.kernels {
-			methods = append(methods, k.method(kernel.Shape(), kernel.Level(), simd.FirstLook(k.lit(p.lits[i])), p.lits[i:i+1]))
+			methods = append(methods, k.method(check, kernel.Shape(), kernel.Level(), simd.FirstLook(k.lit(p.lits[i])), p.lits[i:i+1]))
 		}
 		return methods
 	case *teddyPart:
-		w := k.method(simd.FewLiterals, p.level(), fmt.Sprintf("excerpts of %d bytes, %s", simd.TeddyExcerpt, p.tuned.Load().By), p.lits)
+		w := k.method(check, simd.FewLiterals, p.level(), fmt.Sprintf("excerpts of %d bytes, %s", simd.TeddyExcerpt, p.tuned.Load().By), p.lits)
 		w.Rate = p.rate()
 		return []Method{w}
 	case *gramPart:
@@ -59,27 +63,28 @@ func (k *setKernel) methodsOf(p setPart) []Method {
 		if p.stride > 1 {
 			how = fmt.Sprintf("%d bytes at every %d positions", p.Size, p.stride)
 		}
-		return []Method{k.method(simd.LiteralSet, p.level(), how+", by a bitmap", p.lits)}
+		return []Method{k.method(check, simd.LiteralSet, p.level(), how+", by a bitmap", p.lits)}
 	case *pairPart:
 		var lits []uint32
 		for _, e := range p.entries {
 			lits = append(lits, e.lit)
 		}
 		slices.Sort(lits) // a literal whose pair may have several values has an entry for each
-		w := k.method(simd.LiteralPairs, p.level(), fmt.Sprintf("excerpts of %d bytes at every position, and a bitmap of pairs", simd.PairExcerpt), slices.Compact(lits))
+		w := k.method(check, simd.LiteralPairs, p.level(), fmt.Sprintf("excerpts of %d bytes at every position, and a bitmap of pairs", simd.PairExcerpt), slices.Compact(lits))
 		w.Rate = p.rate()
 		return []Method{w}
 	case *shortPart:
-		return []Method{k.method(simd.LiteralSet, p.level(), "2 bytes at every position, by a bitmap", p.lits)}
+		return []Method{k.method(check, simd.LiteralSet, p.level(), "2 bytes at every position, by a bitmap", p.lits)}
 	}
 	return nil
 }
 
 // method returns a Method with the indexes at which the literals were given; its Rate
 // is the sum of what simd.Rate says of each, at most 1.
-func (set *literalSet) method(shape simd.Shape, level simd.Level, firstLook string, lits []uint32) Method {
+func (set *literalSet) method(check *interrupt.Checker, shape simd.Shape, level simd.Level, firstLook string, lits []uint32) Method {
 	w := Method{Shape: shape, Level: level, FirstLook: firstLook}
 	for _, u := range lits {
+		check.Step(2)
 		first, last := u, u+1
 		if set.first != nil {
 			first, last = set.first[u], set.first[u+1]

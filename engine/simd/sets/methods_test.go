@@ -1,6 +1,7 @@
 package sets
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"testing"
@@ -21,13 +22,17 @@ func TestMethods(t *testing.T) {
 		"short": simd.Plain([]byte("ab"), []byte("cd"), []byte("e"), []byte("fgh"), []byte("ij"), []byte("kl"), []byte("mn"), []byte("op"), []byte("q")),
 	} {
 		for _, level := range []simd.Level{simd.Reference, simd.Generic, simd.Auto} {
-			k, err := New(level, lits)
+			k, err := New(context.Background(), level, lits)
 			if err != nil {
 				t.Fatal(err)
 			}
 			var seen []uint32
 			var levels []simd.Level
-			for _, w := range Methods(k) {
+			methods, err := Methods(t.Context(), k)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, w := range methods {
 				seen = append(seen, w.Lits...)
 				levels = append(levels, w.Level)
 				if w.FirstLook == "" || !(w.Rate > 0 && w.Rate <= 1) {

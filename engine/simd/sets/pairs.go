@@ -99,6 +99,7 @@ func newPairChoice(set *literalSet, u uint32) (pairChoice, bool) {
 	lit := set.lit(u)
 	best, least := pairChoice{pairEntry: pairEntry{lit: u}}, 2.
 	for off := range min(len(lit.Bytes)-1, maxPairOff+1) {
+		set.check.Step(1)
 		if lit.Mask != nil && lit.Values(off, off+2) > maxPairValues {
 			continue
 		}
@@ -202,7 +203,10 @@ func newPairParts(level simd.Level, set *literalSet, lits []uint32) (split []*pa
 			rest = append(rest, u)
 		}
 	}
-	slices.SortStableFunc(all, func(a, b pairChoice) int { return cmp.Compare(a.pairs, b.pairs) })
+	slices.SortStableFunc(all, func(a, b pairChoice) int {
+		set.check.Step(1)
+		return cmp.Compare(a.pairs, b.pairs)
+	})
 	var seen simd.PairBits
 	sum := 0.
 	for i, c := range all {
@@ -239,7 +243,7 @@ func newPairParts(level simd.Level, set *literalSet, lits []uint32) (split []*pa
 
 // newPairPartsOf makes up to n parts, and returns the sum of their rates.
 func newPairPartsOf(level simd.Level, set *literalSet, all []pairChoice, n int) (parts []*pairPart, sum float64, err error) {
-	for buckets := range slices.Chunk(intoBuckets(all, n*simd.PairBuckets), simd.PairBuckets) {
+	for buckets := range slices.Chunk(set.intoBuckets(all, n*simd.PairBuckets), simd.PairBuckets) {
 		p := newPairTables(set, buckets)
 		if len(p.entries) == 0 {
 			continue
@@ -315,11 +319,12 @@ type pairBucket struct {
 // intoBuckets returns n buckets with all the literals: they are put in one after the
 // other, the most frequent first, each where it adds least to what the buckets let
 // through.
-func intoBuckets(all []pairChoice, n int) []pairBucket {
+func (set *literalSet) intoBuckets(all []pairChoice, n int) []pairBucket {
 	all = slices.Clone(all)
 	slices.SortStableFunc(all, func(a, b pairChoice) int { return cmp.Compare(b.rate, a.rate) })
 	buckets := make([]pairBucket, n)
 	for _, c := range all {
+		set.check.Step(n)
 		var best *pairBucket
 		var merged pairBucket
 		for b := range buckets {
@@ -370,6 +375,7 @@ func (p *pairPart) fillNibbles(all []pairChoice) {
 	slices.SortStableFunc(all, func(a, b pairChoice) int { return cmp.Compare(b.rate, a.rate) })
 	var buckets [simd.PairNibbleBuckets]nibbleBucket
 	for _, c := range all {
+		p.set.check.Step(simd.PairNibbleBuckets)
 		best, least := 0, 0.
 		var merged nibbleBucket
 		for b := range buckets {

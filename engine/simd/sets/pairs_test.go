@@ -1,6 +1,7 @@
 package sets
 
 import (
+	"context"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -66,7 +67,7 @@ func TestPairs(t *testing.T) {
 		}
 	}
 	perLevel(t, func(t *testing.T, l simd.Level) {
-		k, err := New(l, lits)
+		k, err := New(context.Background(), l, lits)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -118,7 +119,7 @@ func TestPairChoice(t *testing.T) {
 			m = []byte(c.mask)
 		}
 		lit := simd.Lit{Bytes: []byte(c.bytes), Mask: m}
-		choice, ok := newPairChoice(newLiteralSet([]simd.Lit{lit}), 0)
+		choice, ok := newPairChoice(newLiteralSet([]simd.Lit{lit}, nil), 0)
 		if ok != (c.values > 0) || ok && int(choice.off) != c.off {
 			t.Errorf("%x: %d, %v", c.bytes, choice.off, ok)
 		}
@@ -159,7 +160,7 @@ func pairSet(rnd *rand.Rand, letters string, n int) *pairPart {
 		m[0], m[1] = 0xff, [...]byte{0xff, 0xf0}[rnd.IntN(2)]
 		lits = append(lits, simd.Lit{Bytes: b, Mask: m})
 	}
-	set := newLiteralSet(lits)
+	set := newLiteralSet(lits, nil)
 	var all []pairChoice
 	for u := range set.lits {
 		c, ok := newPairChoice(set, uint32(u))
@@ -171,7 +172,7 @@ func pairSet(rnd *rand.Rand, letters string, n int) *pairPart {
 		c.noteNibbles()
 		all = append(all, c)
 	}
-	return newPairTables(set, intoBuckets(all, simd.PairBuckets))
+	return newPairTables(set, set.intoBuckets(all, simd.PairBuckets))
 }
 
 // The buckets let every literal of theirs through, and a literal lies where its

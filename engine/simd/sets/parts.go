@@ -100,6 +100,7 @@ func newSetKernel(level simd.Level, set *literalSet) (*setKernel, error) {
 	most := min(maxValues, maxWild/(4*max(len(set.lits)-set.plain, 1)))
 	last, some := litKind{stride: 4}, make([]gramLiteral, 0, len(set.lits)) // most often, nearly all
 	for u := range set.lits {
+		set.check.Step(1)
 		k.shortest = min(k.shortest, int(set.lits[u].size))
 		c, l := set.kindOf(uint32(u), most)
 		if c != last {
@@ -152,6 +153,7 @@ func (set *literalSet) apartFromZeros(kinds map[litKind][]gramLiteral) {
 		from, to := litKind{stride: 4, fold: fold}, litKind{stride: 2, fold: fold}
 		size := gramSize(kinds[from], from.stride)
 		kinds[from] = slices.DeleteFunc(kinds[from], func(l gramLiteral) bool {
+			set.check.Step(1)
 			move := !set.zeroFree(l, from.stride, size) && set.zeroFree(l, to.stride, size)
 			if move {
 				kinds[to] = append(kinds[to], l)

@@ -16,12 +16,14 @@ package sets
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"math"
 	"slices"
 
 	"vscan/engine/simd"
+	"vscan/internal/interrupt"
 )
 
 // A Match is a literal of a set, and where it starts.
@@ -108,7 +110,11 @@ const (
 // [Methods]. A kernel takes some hundred bytes a literal, and the literals themselves twice. Once
 // scans have come upon much memory that is full of the literals, a set of up to some thousand takes
 // up to 32 MiB more, and twice that for a moment.
-func New(level simd.Level, lits []simd.Lit) (Kernel, error) {
+//
+// Where ctx ends before the kernel is made, the error is its cause.
+func New(ctx context.Context, level simd.Level, lits []simd.Lit) (k Kernel, err error) {
+	defer interrupt.Recover(&err)
+	check := interrupt.NewChecker(ctx)
 	if err := level.Check(); err != nil {
 		return nil, err
 	}
@@ -120,6 +126,7 @@ func New(level simd.Level, lits []simd.Lit) (Kernel, error) {
 	}
 	total := 0
 	for i, lit := range lits {
+		check.Step(1)
 		if err := lit.Check(); err != nil {
 			return nil, fmt.Errorf("literal %d of the set: %w", i, err)
 		}
@@ -127,7 +134,9 @@ func New(level simd.Level, lits []simd.Lit) (Kernel, error) {
 			return nil, fmt.Errorf("a set of more than %d bytes", maxSet)
 		}
 	}
-	set := newLiteralSet(lits)
+	set := newLiteralSet(lits, check)
+	set.check = check
+	defer func() { set.check = nil }() // tables that are made anew while scanning do not end
 	if level == simd.Reference {
 		return newSetRef(set), nil
 	}

@@ -2,6 +2,7 @@ package sets
 
 import (
 	"bytes"
+	"context"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -125,7 +126,7 @@ func byteses(lits ...string) [][]byte {
 
 func mustSet(t simdtest.TB, l simd.Level, lits [][]byte) Kernel {
 	t.Helper()
-	k, err := New(l, simd.Plain(lits...))
+	k, err := New(context.Background(), l, simd.Plain(lits...))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -361,7 +362,7 @@ func TestLiteralsErrors(t *testing.T) {
 			"an empty literal":                       byteses("a", "", "b"),
 			"a literal of more than simd.MaxLiteral": {make([]byte, simd.MaxLiteral+1)},
 		} {
-			if k, err := New(l, simd.Plain(lits...)); err == nil {
+			if k, err := New(context.Background(), l, simd.Plain(lits...)); err == nil {
 				t.Errorf("%s: made %v", name, k)
 			}
 		}
@@ -390,8 +391,8 @@ func TestLiteralsErrors(t *testing.T) {
 	})
 	for l := simd.AVX2; l <= simd.NEON+1; l++ {
 		if err := l.Check(); err != nil {
-			if k, got := New(l, simd.Plain(byteses("x")...)); k != nil || got == nil || got.Error() != err.Error() {
-				t.Errorf("New(%s) = %v, %v, want the error %v", l, k, got, err)
+			if k, got := New(context.Background(), l, simd.Plain(byteses("x")...)); k != nil || got == nil || got.Error() != err.Error() {
+				t.Errorf("New(context.Background(), %s) = %v, %v, want the error %v", l, k, got, err)
 			}
 		}
 	}
@@ -413,7 +414,7 @@ func TestLiteralsMasked(t *testing.T) {
 			want := naiveMasked(lits, b)
 			sizes := func(i uint32) int { return len(lits[i].Bytes) }
 			for _, l := range here() {
-				k, err := New(l, lits)
+				k, err := New(context.Background(), l, lits)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -594,7 +595,7 @@ func TestFoldTogether(t *testing.T) {
 		if l == simd.Reference {
 			return // as slow as what it is compared with
 		}
-		k, err := New(l, lits)
+		k, err := New(context.Background(), l, lits)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -670,7 +671,7 @@ func TestFoldedZerosAndCrowds(t *testing.T) {
 		want := naiveMasked(lits, b)
 		sizes := func(i uint32) int { return len(lits[i].Bytes) }
 		perLevel(t, func(t *testing.T, l simd.Level) {
-			k, err := New(l, lits)
+			k, err := New(context.Background(), l, lits)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -23,7 +23,7 @@ func TestTeddyLearns(t *testing.T) {
 	}
 	want := naive(lits, text, 0, len(text))
 	perLevel(t, func(t *testing.T, l simd.Level) {
-		part, err := newTeddyPart(l, newLiteralSet(simd.Plain(lits...)), []uint32{0, 1, 2, 3})
+		part, err := newTeddyPart(l, newLiteralSet(simd.Plain(lits...), nil), []uint32{0, 1, 2, 3})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -49,7 +49,7 @@ func TestTeddyGivesUp(t *testing.T) {
 	}
 	lits := byteses("abababababababababababababababababababab", "bbbbbbbbaaaaaaaaaabbbbbbbababababababbbbb")
 	perLevel(t, func(t *testing.T, l simd.Level) {
-		part, err := newTeddyPart(l, newLiteralSet(simd.Plain(lits...)), []uint32{0, 1})
+		part, err := newTeddyPart(l, newLiteralSet(simd.Plain(lits...), nil), []uint32{0, 1})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -65,12 +65,12 @@ func TestTeddyGivesUp(t *testing.T) {
 func TestTrigrams(t *testing.T) {
 	seen := newTrigrams([]byte("abcabcab"))
 	for s, want := range map[string]float64{"abc": 2. / 6, "bca": 2. / 6, "cab": 2. / 6, "abd": 0} {
-		excerpt := newLiteralSet(simd.Plain([]byte(s))).excerpt(0, 0)
+		excerpt := newLiteralSet(simd.Plain([]byte(s)), nil).excerpt(0, 0)
 		if got := seen.rate(&excerpt); got != want {
 			t.Errorf("%s: %v, want %v", s, got, want)
 		}
 	}
-	open := newLiteralSet(simd.Plain([]byte("a"))).excerpt(0, 0)
+	open := newLiteralSet(simd.Plain([]byte("a")), nil).excerpt(0, 0)
 	if got := seen.rate(&open); got != 0 {
 		t.Errorf("any: %v", got)
 	}

@@ -10,11 +10,13 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 
 	"vscan/cmd/vscan/internal/console"
 	"vscan/engine"
 	"vscan/engine/image"
 	"vscan/engine/image/layered"
+	"vscan/internal/tempfile"
 	"vscan/internal/wording"
 	"vscan/patterns"
 )
@@ -37,14 +39,33 @@ func (c ExitCode) Error() string { return fmt.Sprintf("exit status %d", int(c)) 
 
 // App is the output of a command and how it ends. All commands share one.
 type App struct {
-	Out *console.Output
-	Err io.Writer // standard error
+	Out       *console.Output
+	Err       io.Writer     // standard error
+	Temporary tempfile.List // files to be removed if the program ends before the command does
+
+	doing atomic.Pointer[string]
+}
+
+// Begin notes what the command does from now on, for whoever interrupts it: a verb in
+// -ing and its object.
+func (a *App) Begin(doing string) { a.doing.Store(&doing) }
+
+// Doing returns what Begin noted last.
+func (a *App) Doing() string {
+	if s := a.doing.Load(); s != nil {
+		return *s
+	}
+	return "starting"
 }
 
 // Exit closes the output and returns the exit code of a command whose outcome is err.
 // It tells errors that have not been told.
 func (a *App) Exit(err error) int {
 	writing := a.Out.Close()
+	if errors.Is(writing, console.ErrGivenUp) {
+		a.Note("not complete: interrupted, and not all of the output could be written: its reader does not read on")
+		return ExitInterrupted
+	}
 	code := a.exitCode(err)
 	if writing != nil && !console.IsClosedPipe(writing) && !errors.Is(err, writing) {
 		a.Complain(writing)
@@ -62,7 +83,7 @@ func (a *App) exitCode(err error) int {
 		return ExitFound
 	case errors.As(err, &code):
 		return int(code)
-	case errors.Is(err, context.Canceled):
+	case errors.Is(err, context.Canceled), errors.Is(err, console.ErrGivenUp):
 		a.Note("not complete: %s", interruption(err))
 		return ExitInterrupted
 	}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -32,7 +33,7 @@ func TestErrorText(t *testing.T) {
 	if got := errorText(errors.New("no \x1b[31m\nfile")); got != `no \x1b[31m\nfile` {
 		t.Errorf("%q", got)
 	}
-	_, err := patterns.ParseFile("p\x1b", strings.NewReader("ok\nhex:0\n"))
+	_, err := patterns.ParseFile(context.Background(), "p\x1b", strings.NewReader("ok\nhex:0\n"))
 	want := "core: p\\x1b:2:6: want the second digit of a byte, found the end\n\thex:0\n\t     ^"
 	if got := errorText(fmt.Errorf("core: %w", err)); got != want {
 		t.Errorf("%q, want %q", got, want)

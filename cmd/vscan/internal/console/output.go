@@ -38,6 +38,8 @@ type Output struct {
 	status statusLine
 	stop   chan struct{} // closed when the regular flushing has to end
 	once   sync.Once     // for closing stop
+
+	giveUp, giveUpNotes chan struct{} // closed when writes to standard output, and to standard error, are given up
 }
 
 // flushEvery is the time after which what is buffered is written out.
@@ -45,8 +47,22 @@ const flushEvery = 150 * time.Millisecond
 
 // NewOutput returns an Output that writes to stdout, and its status line to stderr.
 func NewOutput(stdout, stderr io.Writer) *Output {
-	o := &Output{ToTerminal: IsTerminal(stdout), ToPipe: isPipe(stdout), status: statusLine{w: stderr}, stop: make(chan struct{})}
-	o.w = bufio.NewWriterSize(&overStatus{o, stdout}, 1<<16)
+	return newOutput(stdout, stderr, make(chan struct{}), make(chan struct{}))
+}
+
+// Beside returns an Output that writes to another file, and no status line. It gives up
+// when o does.
+func (o *Output) Beside(file io.Writer) *Output {
+	return newOutput(file, io.Discard, o.giveUp, o.giveUpNotes)
+}
+
+func newOutput(stdout, stderr io.Writer, giveUp, giveUpNotes chan struct{}) *Output {
+	o := &Output{
+		ToTerminal: IsTerminal(stdout), ToPipe: isPipe(stdout),
+		status: statusLine{w: &pen{w: stderr, giveUp: giveUpNotes}}, stop: make(chan struct{}),
+		giveUp: giveUp, giveUpNotes: giveUpNotes,
+	}
+	o.w = bufio.NewWriterSize(&overStatus{o, &pen{w: stdout, giveUp: giveUp}}, 1<<16)
 	go func() {
 		tick := time.NewTicker(flushEvery)
 		defer tick.Stop()
@@ -66,6 +82,15 @@ func NewOutput(stdout, stderr io.Writer) *Output {
 func IsTerminal(w any) bool {
 	f, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// Interrupt says that the program has to end, whoever reads: a write to standard output
+// that has not ended after a time is given up then, and one to standard error after
+// another. What was not written is lost, and is the error ErrGivenUp of that write and of
+// all that follow, Flush and Close included. Interrupt is called once.
+func (o *Output) Interrupt(output, notes time.Duration) {
+	time.AfterFunc(output, func() { close(o.giveUp) })
+	time.AfterFunc(notes, func() { close(o.giveUpNotes) })
 }
 
 // Hold keeps all output back until a channel is closed.

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // screen is a terminal as far as vscan uses one. A carriage return goes back to the
@@ -181,5 +182,68 @@ func TestOutputFails(t *testing.T) {
 	}
 	if err := o.Close(); err != broken {
 		t.Errorf("closing: %v", err)
+	}
+}
+
+// Once the program has to end, nothing waits for a reader that does not read: neither what
+// is being written nor what follows, at standard output and at standard error.
+func TestInterruptedOutput(t *testing.T) {
+	for _, c := range []struct {
+		name          string
+		stuck, silent bool // whether standard output, and standard error, have no reader
+	}{{"all read", false, false}, {"output", true, false}, {"notes", false, true}, {"both", true, true}} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			var out, notes bytes.Buffer
+			var stdout, stderr io.Writer = &out, &notes
+			if c.stuck {
+				_, stdout = io.Pipe()
+			}
+			if c.silent {
+				_, stderr = io.Pipe()
+			}
+			o := NewOutput(stdout, stderr)
+			other := o.Beside(stdout)
+			o.Interrupt(50*time.Millisecond, 100*time.Millisecond)
+			io.WriteString(o, "abc")
+			io.WriteString(other, "abc")
+			o.SetStatus("status")
+			o.Note("note")
+			for _, x := range []*Output{o, other} {
+				_, again := io.WriteString(x, strings.Repeat("x", 1<<17))
+				for _, err := range []error{x.Flush(), x.Close(), again} {
+					if errors.Is(err, ErrGivenUp) != c.stuck {
+						t.Errorf("%v, want that it was given up: %v", err, c.stuck)
+					}
+				}
+			}
+			if want := 2 * (3 + 1<<17); !c.stuck && out.Len() != want {
+				t.Errorf("%d bytes, want %d", out.Len(), want)
+			}
+			if !c.silent && !strings.HasSuffix(notes.String(), "note\n") {
+				t.Errorf("%q: the note is missing", notes.String())
+			}
+		})
+	}
+}
+
+// A goroutine that was left behind in a write does not see what the caller makes of its
+// bytes.
+func TestWriteIsLeftBehind(t *testing.T) {
+	r, w := io.Pipe()
+	giveUp := make(chan struct{})
+	close(giveUp)
+	p := &pen{w: w, giveUp: giveUp}
+	b := []byte("abc")
+	if _, err := p.Write(b); !errors.Is(err, ErrGivenUp) {
+		t.Fatal(err)
+	}
+	copy(b, "xyz")
+	if _, err := p.Write(b); !errors.Is(err, ErrGivenUp) {
+		t.Fatal(err)
+	}
+	got := make([]byte, 3)
+	if _, err := io.ReadFull(r, got); err != nil || string(got) != "abc" {
+		t.Errorf("%q, %v", got, err)
 	}
 }

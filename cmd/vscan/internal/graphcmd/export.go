@@ -16,6 +16,7 @@ import (
 	"vscan/cmd/vscan/internal/report"
 	"vscan/engine/addr"
 	"vscan/engine/graph"
+	"vscan/internal/tempfile"
 	"vscan/internal/wording"
 )
 
@@ -85,7 +86,7 @@ func (a *commands) exportCommand() *cobra.Command {
 			if out == "" {
 				return write(a.Out)
 			}
-			return writeFile(out, write)
+			return writeFile(cmd.Context(), out, write)
 		},
 	}
 	fs := cmd.Flags()
@@ -101,8 +102,8 @@ func (a *commands) exportCommand() *cobra.Command {
 }
 
 // writeFile writes a file that appears whole or not at all.
-func writeFile(path string, write func(io.Writer) error) error {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*.tmp")
+func writeFile(ctx context.Context, path string, write func(io.Writer) error) error {
+	f, err := tempfile.Create(ctx, filepath.Dir(path), "."+filepath.Base(path)+".*.tmp")
 	if err != nil {
 		return err
 	}

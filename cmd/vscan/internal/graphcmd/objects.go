@@ -162,7 +162,7 @@ func (q *objectsQuestion) retention(ctx context.Context, path string) (*graph.Re
 	}
 	r, err := q.analyse(ctx, o)
 	if err == nil {
-		err = r.Save(path+keptSuffix, key)
+		err = r.Save(ctx, path+keptSuffix, key)
 	}
 	return r, err
 }

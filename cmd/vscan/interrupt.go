@@ -1,0 +1,71 @@
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"vscan/cmd/vscan/internal/cli"
+)
+
+// This file ends the program when it is asked to end. The first request ends the context
+// of the command, which asks it at bounded work; what was found so far is written and
+// told. What does not end by that, as a write that nobody reads, is waited for until
+// these times after the request, and no longer: the program ends within a second. The
+// second request ends it at once.
+const (
+	outputGrace  = 650 * time.Millisecond // for standard output
+	notesGrace   = 750 * time.Millisecond // for standard error
+	commandGrace = 850 * time.Millisecond // for the command as a whole
+	lastGrace    = 80 * time.Millisecond  // for the last line, and to remove temporary files
+)
+
+// interruptible cancels ctx when the program is asked to end for the first time. The
+// second time ends the program at once. It closes listening as soon as a request would
+// be noticed. If the command has not ended some time after the request, which it says by
+// closing ended, exit is called, unless it is nil.
+func interruptible(ctx context.Context, cancel func(), listening, ended chan struct{}, app *cli.App, exit func(int)) {
+	asked := make(chan os.Signal, 1)
+	signal.Notify(asked, os.Interrupt, syscall.SIGTERM)
+	close(listening)
+	select {
+	case <-asked:
+	case <-ctx.Done():
+		signal.Stop(asked)
+		return
+	}
+	signal.Stop(asked)
+	app.Out.Interrupt(outputGrace, notesGrace)
+	cancel()
+	if exit == nil {
+		return
+	}
+	select {
+	case <-ended:
+	case <-time.After(commandGrace):
+		within(lastGrace, app.Temporary.Remove, func() { app.Note("not complete: interrupted while %s", app.Doing()) })
+		exit(cli.ExitInterrupted)
+	}
+}
+
+// within calls functions at the same time, and waits for them, but not for longer than
+// that.
+func within(limit time.Duration, all ...func()) {
+	done := make(chan struct{}, len(all))
+	for _, f := range all {
+		go func() {
+			f()
+			done <- struct{}{}
+		}()
+	}
+	late := time.After(limit)
+	for range all {
+		select {
+		case <-done:
+		case <-late:
+			return
+		}
+	}
+}

@@ -163,7 +163,7 @@ func Compile(pats []Pattern, t Target) (*Set, error) {
 		if old, ok := byName[p.Name]; ok {
 			same := slices.EqualFunc(needles, s.needles[old.first:old.last], sameHits)
 			if len(exprs) > 0 || len(needles) == 0 {
-				same = p.Written == s.patterns[old.pattern].Written && sameExceptions(p, &s.patterns[old.pattern])
+				same = p.Kind == s.patterns[old.pattern].Kind && p.Written == s.patterns[old.pattern].Written && sameExceptions(p, &s.patterns[old.pattern])
 			}
 			if !same {
 				errs = append(errs, p.clash(&s.patterns[old.pattern]))

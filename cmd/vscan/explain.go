@@ -32,7 +32,9 @@ func (a *commands) explain(f *searchFlags, pats []patterns.Pattern, images []str
 			return cli.NameFlags(err)
 		}
 		about.Mapping = nil
-		return a.explainIn(f, f.AllPatterns(), about)
+		if err := a.explainIn(f, f.AllPatterns(), about); err != nil {
+			return err
+		}
 	}
 	for _, arg := range images {
 		err := func() error {
@@ -56,6 +58,9 @@ func (a *commands) explain(f *searchFlags, pats []patterns.Pattern, images []str
 		if err != nil {
 			return err
 		}
+	}
+	if len(f.leftOut()) > 0 { // what is explained is not all that was asked for
+		return cli.ExitCode(cli.ExitIncomplete)
 	}
 	return nil
 }

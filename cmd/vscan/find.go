@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"strconv"
 	"strings"
@@ -17,6 +18,7 @@ import (
 	"vscan/internal/await"
 	"vscan/patterns"
 	"vscan/patterns/sets"
+	"vscan/patterns/yara"
 )
 
 const findHelp = `find prints every occurrence of the patterns, in ascending order of address,
@@ -63,8 +65,10 @@ they are; a dump that cannot be read makes the exit code 3.
 YARA rules of all files are one set, as with yara: a rule may refer to those above it,
 and a name stands for one rule, unless -f NAMESPACE:FILE keeps files apart. A rule
 that is wrong, or that needs what vscan does not have, is left out, told, and makes
-the exit code 3; vscan rules check tells of all. -d sets external variables; filename,
-filepath, extension and owner are those of the image's file without that.
+the exit code 3; vscan rules check tells of all. --rule-steps bounds what all rules
+of an image may take; rules that come behind are undecided, which is 3 as well. -d sets
+external variables; filename, filepath, extension and owner are those of the image's
+file without that.
 
 With -q the exit code is 0 as soon as there is a hit, whatever is wrong with other
 images. With -l and -L it tells of hits, as always.`
@@ -99,8 +103,8 @@ func (a *commands) findCommand() *cobra.Command {
 			}
 			f.Rules, f.RulesAt, f.ruleFiles, f.Defined = p.rules, p.rulesAt, p.ruleFiles, p.defined
 			f.image.Empty = f.Rules != nil
-			if f.Rules == nil && (f.AllStrings || len(p.defines) > 0 || cmd.Flags().Changed("rule-scope")) {
-				return cli.UsageError(cmd, "--all-strings, --rule-scope and -d go with YARA rules: -f FILE.yar")
+			if f.Rules == nil && (f.AllStrings || len(p.defines) > 0 || cmd.Flags().Changed("rule-scope") || f.RuleSteps > 0) {
+				return cli.UsageError(cmd, "--all-strings, --rule-scope, --rule-steps and -d go with YARA rules: -f FILE.yar")
 			}
 			if f.ruleScope == "mapping" && p.others > 0 {
 				return cli.UsageError(cmd, "--rule-scope mapping searches each mapping by itself, where a match ends with the mapping: search for patterns that are no rules apart")
@@ -141,6 +145,7 @@ func (a *commands) findCommand() *cobra.Command {
 	registerDefine(cmd, &p.defines)
 	f.ruleScope = "image"
 	cli.ChoiceVar(cmd, &f.ruleScope, "rule-scope", "", "what YARA rules are asked of, `WHAT`: the image, or each mapping by itself", "image", "mapping")
+	fs.Var(cli.NewNumber(&f.RuleSteps, 1, math.MaxUint64), "rule-steps", fmt.Sprintf("evaluate at most `N` steps, about one an operator, of all YARA rules in an image (default %d); rules that come behind are undecided", uint64(yara.DefaultTotalSteps)))
 	fs.BoolVar(&f.AllStrings, "all-strings", false, "print the hits of the strings of all YARA rules, not only of those that match, as they are found")
 	fs.StringArrayVar(&p.sets, "set", nil, "search for the patterns of the built-in set `NAME`: see vscan sets; repeatable")
 	cmd.RegisterFlagCompletionFunc("set", completeSets)

@@ -44,11 +44,16 @@ func isRuleFile(name string) bool {
 	return strings.EqualFold(ext, ".yar") || strings.EqualFold(ext, ".yara")
 }
 
-// files returns the files that the argument names, in the order of their names. In a
-// folder it passes over links and what is hidden.
-func (r ruleArg) files() (all []string, err error) {
+// files returns the files that the argument names, in the order of their names. Of a folder
+// it passes over what is hidden and what is not named as a file of rules. leftOut has what
+// would have been read if it were a file: links, which may lead back or out of the folder,
+// and pipes and devices.
+func (r ruleArg) files() (all []string, leftOut []yara.Skipped, err error) {
 	if !r.folder {
-		return []string{r.path}, nil
+		return []string{r.path}, nil, nil
+	}
+	leave := func(name, reason string) {
+		leftOut = append(leftOut, yara.Skipped{Namespace: cmp.Or(r.namespace, yara.DefaultNamespace), File: name, Reason: reason})
 	}
 	var errs []error
 	fs.WalkDir(os.DirFS(r.path), ".", func(path string, d fs.DirEntry, err error) error {
@@ -63,15 +68,22 @@ func (r ruleArg) files() (all []string, err error) {
 			if d.IsDir() {
 				return fs.SkipDir
 			}
-		case d.Type().IsRegular() && isRuleFile(name):
+		case d.Type()&fs.ModeSymlink != 0:
+			if info, err := os.Stat(name); isRuleFile(name) || err == nil && info.IsDir() {
+				leave(name, "it is a link, which is not followed below a folder: name what it leads to")
+			}
+		case !isRuleFile(name) || d.IsDir():
+		case d.Type().IsRegular():
 			all = append(all, name)
+		default:
+			leave(name, "it is no regular file")
 		}
 		return nil
 	})
-	if len(all) == 0 && errs == nil {
+	if len(all) == 0 && errs == nil && leftOut == nil {
 		errs = append(errs, fmt.Errorf("%s: no file below this folder is named .yar or .yara", r.path))
 	}
-	return all, errors.Join(errs...)
+	return all, leftOut, errors.Join(errs...)
 }
 
 // ruleReader reads YARA rules. All files that it reads are one set.
@@ -84,6 +96,7 @@ type ruleReader struct {
 	of        map[string]int // by namespace, zero byte and path: the index in ruleArgs of what names the file
 	compiler  yara.Compiler
 	defined   map[string]bool // the names of -d
+	leftOut   []yara.Skipped  // what stands below folders and was not read
 }
 
 // define makes known to the compiler the variables of -d and those that an image sets.
@@ -114,7 +127,8 @@ func (r *ruleReader) define() error {
 
 // add reads the files of an argument.
 func (r *ruleReader) add(arg ruleArg) error {
-	files, err := arg.files()
+	files, leftOut, err := arg.files()
+	r.leftOut = append(r.leftOut, leftOut...)
 	errs := []error{err}
 	for _, name := range files {
 		key := cmp.Or(arg.namespace, yara.DefaultNamespace) + "\x00" + name
@@ -151,6 +165,7 @@ func (r *ruleReader) finish() error {
 		return nil
 	}
 	r.rules = r.compiler.Rules()
+	r.rules.Skipped = append(r.rules.Skipped, r.leftOut...)
 	var errs []error
 	for _, s := range r.rules.Skipped {
 		if s.Clash == nil {
@@ -209,6 +224,9 @@ func (a *commands) noteLeftOut(f *searchFlags) {
 // leftOutLine returns a line that says where a rule is, that it is left out, and why.
 func leftOutLine(s yara.Skipped) string {
 	where := fmt.Sprintf("%s:%d", s.File, s.Line)
+	if s.Line == 0 {
+		return fmt.Sprintf("%s: left out: %s", s.File, report.ReasonOf(s))
+	}
 	if s.Column > 0 {
 		where += fmt.Sprintf(":%d", s.Column)
 	}

@@ -271,7 +271,10 @@ func checksAsText(w io.Writer, all []ruleCheck, aligned bool) error {
 		w = out
 	}
 	for _, c := range all {
-		where := fmt.Sprintf("%s:%d", c.File, c.Line)
+		where := c.File
+		if c.Line > 0 {
+			where += fmt.Sprintf(":%d", c.Line)
+		}
 		if c.Column > 0 {
 			where += fmt.Sprintf(":%d", c.Column)
 		}

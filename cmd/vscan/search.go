@@ -131,7 +131,8 @@ type searching struct {
 	bar       *cli.Bar
 	cli.Outcome
 	tally
-	errors []error // with -q: what is told only where there is no hit
+	errors    []error           // with -q: what is told only where there is no hit
+	undecided []*search.Summary // with -q, likewise: of images in which rules are not decided
 }
 
 // search searches the images one after another, and reports what it finds.
@@ -228,6 +229,9 @@ func (s *searching) finish() error {
 	if s.f.quiet {
 		s.noteEndless(s.f)
 		s.noteLeftOut(s.f)
+		for _, sum := range s.undecided {
+			s.noteRules(sum)
+		}
 	}
 	for _, err := range s.errors {
 		s.Complain(err)
@@ -312,6 +316,9 @@ func (s *imageSearch) Rule(m *search.RuleMatch) error { return s.rep.Rule(m) }
 // End reports the account of the image.
 func (s *imageSearch) End(sum *search.Summary) error {
 	if s.f.quiet {
+		if sum.Rules != nil && sum.Rules.NumUndecided > 0 {
+			s.undecided = append(s.undecided, sum)
+		}
 		return nil
 	}
 	s.ended = true

@@ -43,7 +43,7 @@ func (f *searchFlags) openSummary(images []imageArg) (*summaryFile, error) {
 // write writes the summary of an image.
 func (s *summaryFile) write(sum *search.Summary) {
 	if s != nil {
-		s.rep.End(sum)
+		s.rep.Summary(sum)
 	}
 }
 

@@ -36,6 +36,10 @@ type Query struct {
 	AllStrings bool
 	Defined    map[string]bool
 
+	// RuleSteps is how many steps the evaluation of all rules in an image may take
+	// together, see yara.Limits.TotalSteps; 0: yara.DefaultTotalSteps.
+	RuleSteps uint64
+
 	// Runs is for patterns that are runs of printable characters (patterns.TextRuns).
 	// It has the encoding of each pattern, and makes the length of a hit that of the
 	// whole run, which may be more than the engine measures.
@@ -133,11 +137,14 @@ type Search struct {
 }
 
 // Prepare compiles the query for an image. Errors are a *RangeError, a *ChoiceError,
-// ErrNoWord, those of patterns.Compile and engine.Compile, and that of ctx. A RulesAt that
+// a *ClashError, ErrNoWord, those of patterns.Compile and engine.Compile, and that of ctx. A RulesAt that
 // is no number of Patterns is one, too.
 func (q *Query) Prepare(ctx context.Context, img *layered.Image) (*Search, error) {
 	if q.RulesAt < 0 || q.RulesAt > len(q.Patterns) {
 		return nil, fmt.Errorf("the strings of rules cannot stand behind %d of %d patterns", q.RulesAt, len(q.Patterns))
+	}
+	if err := q.clash(); err != nil {
+		return nil, err
 	}
 	about, err := q.Target(img)
 	if err != nil {
@@ -158,6 +165,42 @@ func (q *Query) Prepare(ctx context.Context, img *layered.Image) (*Search, error
 		return nil, err
 	}
 	return s, nil
+}
+
+// A ClashError says that a pattern has the name of a rule's string, so that their hits
+// could not be told apart.
+type ClashError struct {
+	Pattern *patterns.Pattern
+	Rule    *yara.Rule
+}
+
+func (e *ClashError) Error() string {
+	return fmt.Sprintf("the pattern %s has the name of a string of the rule %s (%s:%d): give it another NAME=", e.Pattern.Name, e.Rule.FullName(), e.Rule.File, e.Rule.Line)
+}
+
+// clash returns an error where a pattern has the name of a string of the rules. If both
+// looked for the same, they would be one pattern, whose hits are those of the rule, and none
+// where the rule does not match.
+func (q *Query) clash() error {
+	if q.Rules == nil || len(q.Patterns) == 0 {
+		return nil
+	}
+	names := map[string]*yara.Rule{}
+	for i, p := range q.Rules.Patterns() {
+		owners := q.Rules.Owners(i)
+		for j, name := range q.Rules.Names(i) {
+			names[name] = owners[j]
+		}
+		if _, ok := names[p.Name]; !ok { // of a private string, or a part of one
+			names[p.Name] = q.Rules.RuleOf(i)
+		}
+	}
+	for i := range q.Patterns {
+		if r := names[q.Patterns[i].Name]; r != nil {
+			return &ClashError{&q.Patterns[i], r}
+		}
+	}
+	return nil
 }
 
 // Image returns the image that is searched.

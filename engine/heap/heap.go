@@ -182,7 +182,11 @@ func (f *finder) mark(h *Heaps) {
 	}
 	f.cachesOfThreads(m, f.threads, known)
 	f.markInGaps(m)
-	f.walker.gaps = append(f.walker.gaps, m.broken...)
+	if k := len(f.walker.caches); k >= maxCaches {
+		last := f.walker.caches[k-1]
+		f.bound(addr.Range{First: last, Last: last}, "object %v: %d objects of the size of a cache are looked at: in caches behind it, objects that were freed count as in use", last, maxCaches)
+	}
+	f.walker.gaps = append(append(f.walker.gaps, m.broken...), f.bounds...)
 	slices.SortStableFunc(f.walker.gaps, func(a, b Gap) int { return cmp.Compare(a.First, b.First) })
 }
 

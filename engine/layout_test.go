@@ -23,11 +23,13 @@ var imports = map[string][]string{
 	"vscan/engine/simd":          {"addr"},
 	"vscan/engine/simd/sets":     {"simd"},
 	"vscan/engine/simd/simdtest": nil, // for tests
-	"vscan/patterns":             {"automaton", "addr"},
+	"vscan/patterns":             {"automaton", "budget", "addr"},
 	"vscan/patterns/sets":        {"patterns"},
-	"vscan/patterns/yara":        {"patterns", "automaton", "addr"}, // its regular expressions are not RE2's
-	"vscan/engine":               {"segtree", "shard", "simd", "sets", "patterns", "addr"},
-	"vscan/internal/mmap":        nil,
+	"vscan/patterns/yara":        {"patterns", "automaton", "budget", "addr"}, // its regular expressions are not RE2's
+	"vscan/engine":               {"segtree", "shard", "simd", "sets", "patterns", "budget", "addr"},
+	"vscan/internal/mmap":        {"memlimit"}, // a mapped file counts as address space
+	"vscan/internal/memlimit":    nil,
+	"vscan/engine/budget":        nil,
 	"vscan/engine/image":         {"engine", "patterns", "addr"}, // what patterns have to know of an image
 	// Each format has a package, which stands on image, input and magic; formats is
 	// the door.
@@ -45,21 +47,21 @@ var imports = map[string][]string{
 	"vscan/engine/image/imagetest": {"image", "input", "engine", "addr"},                                    // for tests
 	"vscan/engine/image/layered":   {"image", "formats", "layer", "where", "engine", "patterns", "addr"},
 	"vscan/engine/where":           {"engine", "addr"},
-	"vscan/engine/search":          {"layered", "where", "engine", "simd", "patterns", "yara", "await", "addr"},
+	"vscan/engine/search":          {"layered", "where", "engine", "simd", "patterns", "yara", "budget", "await", "addr"},
 	"vscan/internal/await":         nil,
 	// Edges are what a scan for ptr finds; words, ranges and levels are those of
 	// engine.
-	"vscan/engine/graph":                   {"heap", "engine", "patterns", "simd", "wording", "addr", "mmap"},
+	"vscan/engine/graph":                   {"heap", "engine", "patterns", "simd", "wording", "budget", "addr", "mmap"},
 	"vscan/engine/graph/view":              {"graph", "wording", "addr"},
-	"vscan/engine/heap":                    {"engine", "addr"},
+	"vscan/engine/heap":                    {"engine", "budget", "addr"},
 	"vscan/engine/heap/heaptest":           {"engine", "addr"}, // for tests
 	"vscan/internal/wording":               {"addr"},
 	"vscan/cmd/vscan/internal/console":     nil,
 	"vscan/cmd/vscan/internal/consoletest": nil, // for tests
 	"vscan/cmd/vscan/internal/report":      {"console", "wording", "search", "layered", "image", "engine", "patterns", "yara", "addr"},
-	"vscan/cmd/vscan/internal/cli":         {"console", "wording", "search", "layered", "where", "graph", "image", "formats", "engine", "patterns", "simd", "addr"},
-	"vscan/cmd/vscan/internal/graphcmd":    {"cli", "report", "console", "wording", "rowstream", "view", "graph", "heap", "layered", "where", "image", "engine", "simd", "addr"},
-	"vscan/cmd/vscan":                      {"graphcmd", "cli", "report", "docs", "console", "wording", "search", "layered", "where", "await", "image", "engine", "patterns", "sets", "yara", "simd", "addr"},
+	"vscan/cmd/vscan/internal/cli":         {"console", "wording", "search", "layered", "where", "graph", "image", "formats", "engine", "patterns", "simd", "budget", "memlimit", "addr"},
+	"vscan/cmd/vscan/internal/graphcmd":    {"cli", "report", "console", "wording", "rowstream", "view", "graph", "heap", "layered", "where", "image", "engine", "simd", "budget", "addr"},
+	"vscan/cmd/vscan":                      {"graphcmd", "cli", "report", "docs", "console", "wording", "search", "layered", "where", "await", "image", "engine", "patterns", "sets", "yara", "simd", "budget", "addr"},
 	"vscan/docs":                           nil,
 	// Programs beside vscan get tables from it, and know nothing of memory.
 	"vscan/cmd/vscan-parquet":        {"parquetfile", "rowstream"},

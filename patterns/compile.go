@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"vscan/engine/addr"
+	"vscan/engine/budget"
 )
 
 // Target tells what patterns have to know of the image that they are compiled for. The zero
@@ -32,6 +33,11 @@ type Target struct {
 	// sets none itself, and of a hex: with jumps without an end; at most MaxBytes. 0 stands
 	// for DefaultMaxMatch.
 	MaxMatch int
+
+	// Budget is asked for the memory of the set before it is spent, for as long as the set
+	// is used: the caller gives it a Share, and releases that. An error of it is that of
+	// Compile. Nil has no limit.
+	Budget *budget.Budget
 }
 
 // Needle is one thing to look for in memory: a pattern as bytes, or as a number in ranges.
@@ -119,18 +125,26 @@ func (s *Set) MaxLen() int { return s.maxLen }
 //
 // The error joins all that is wrong with any pattern, in their order, as values of type
 // *Error. Behind them come at most one *MissingError for the word size and one for the byte
-// order.
+// order. Where the set takes more memory than Target.Budget has, it is a *budget.Error alone.
 func Compile(pats []Pattern, t Target) (*Set, error) {
 	if t.WordSize != 0 && t.WordSize != 4 && t.WordSize != 8 {
 		return nil, fmt.Errorf("word size %d: want 4 or 8 bytes", t.WordSize)
 	}
 	c := compiler{target: t}
-	s := &Set{patterns: make([]Pattern, 0, len(pats)), needles: make([]Needle, 0, len(pats)), target: t}
+	s := &Set{patterns: make([]Pattern, 0, len(pats)), target: t}
 	type place struct{ pattern, first, last int } // its needles are needles[first:last]
 	byName := make(map[string]place, len(pats))
 	word := MissingError{What: FactWordSize, More: -1}
 	order := MissingError{What: FactByteOrder, More: -1}
 	var errs []error
+	room, err := c.takePatterns(pats)
+	if err == nil {
+		err = c.takeTables(pats)
+	}
+	if err != nil {
+		return nil, err
+	}
+	s.needles = make([]Needle, 0, room)
 	for i := range pats {
 		p := &pats[i]
 		if p.body == nil {
@@ -142,7 +156,9 @@ func Compile(pats []Pattern, t Target) (*Set, error) {
 		if b, ok := p.body.(exprBody); ok && err == nil {
 			exprs, err = b.exprs(p, &c)
 		}
-		if n, ok := err.(needs); ok {
+		if over := (*budget.Error)(nil); errors.As(err, &over) {
+			return nil, err
+		} else if n, ok := err.(needs); ok {
 			if n.wordSize {
 				word.count(p)
 			}
@@ -257,6 +273,7 @@ type compiler struct {
 	target            Target
 	mappings          map[string]mappingAnswer
 	exceptionMatchers map[exceptionKey]Matcher
+	tables            int // bytes that the automaton of each expression may take; 0: the default
 }
 
 type mappingAnswer struct {

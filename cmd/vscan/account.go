@@ -72,7 +72,9 @@ func (a *commands) noteRules(s *search.Summary) {
 	if n := len(r.HitsLeftOut) - most; n > 0 {
 		a.Note("%s: not complete: hits of %s more are left out", s.Image, wording.Count(uint64(n), "string"))
 	}
-	if r.Limited {
+	if r.OutOfMemory {
+		a.Note("%s: not all hits of rules were kept: there was no more memory for them (--memory)", s.Image)
+	} else if r.Limited {
 		a.Note("%s: limited: of a string, not more than %d hits are kept and printed, those with the lowest addresses; -c counts all, --all-strings prints all", s.Image, yara.DefaultHits)
 	}
 	if r.LeftOut > 0 {

@@ -19,6 +19,7 @@ func (a *commands) explain(f *searchFlags, pats []patterns.Pattern, images []str
 		return err
 	}
 	f.fillQuery(pats)
+	f.Budget = a.Budget()
 	if len(images) == 0 {
 		if f.align.Word && f.image.Word == "" {
 			return fmt.Errorf("--align word asks for the word size: give --word 4|8, or an image")
@@ -67,6 +68,8 @@ func (a *commands) explain(f *searchFlags, pats []patterns.Pattern, images []str
 
 // explainIn prints how patterns would be looked for in an image that is as about says.
 func (a *commands) explainIn(f *searchFlags, pats []patterns.Pattern, about patterns.Target) error {
+	about.Budget = f.Budget.Share()
+	defer about.Budget.Release()
 	set, err := patterns.Compile(pats, about)
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 
 	"vscan/cmd/vscan/internal/cli"
 	"vscan/cmd/vscan/internal/report"
+	"vscan/engine/budget"
 	"vscan/engine/where"
 	"vscan/internal/await"
 	"vscan/patterns"
@@ -96,7 +98,7 @@ func (a *commands) findCommand() *cobra.Command {
 		DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			p.stdin = cmd.InOrStdin()
-			p.noImages = explain
+			p.noImages, p.budget = explain, a.Budget()
 			pats, images, err := p.split(cmd, args)
 			if err != nil {
 				return err
@@ -159,7 +161,7 @@ func (a *commands) findCommand() *cobra.Command {
 	fs.BoolVarP(&f.recursive, "recursive", "r", false, "search the images below folders, and those that a pattern of names has ('dumps/*.core'); what is hidden, links and files of no known format are passed over")
 	fs.StringArrayVar(&at, "at", nil, "only where an earlier search hit: at the addresses of the hits in `FILE`, its output as jsonl; - is standard input; repeatable")
 	fs.BoolVar(&explain, "explain", false, "print how each pattern would be looked for, and search nothing; goes without an image")
-	f.register(cmd)
+	f.register(a, cmd)
 	return cmd
 }
 
@@ -290,11 +292,40 @@ func (p *patternArgs) read(cmd *cobra.Command, args []string) ([]patterns.Patter
 
 // readPatterns returns the patterns of a file. A file without a pattern is an error.
 func (p *patternArgs) readPatterns(name string, parse func(string, io.Reader) ([]patterns.Pattern, error)) ([]patterns.Pattern, error) {
-	pats, err := readFile(p.stdin, name, parse)
+	pats, err := readFile(p.stdin, name, func(name string, r io.Reader) ([]patterns.Pattern, error) {
+		m := &meteredReader{r: r, budget: p.budget}
+		pats, err := parse(name, m)
+		return pats, cmp.Or(m.err, err)
+	})
+	if over := (*budget.Error)(nil); errors.As(err, &over) {
+		return nil, fmt.Errorf("%s: %w", fileName(name), err)
+	}
 	if err == nil && len(pats) == 0 {
 		err = fmt.Errorf("%s: no pattern in the file", fileName(name))
 	}
 	return pats, err
+}
+
+// lineBytes is about how many bytes of memory a pattern takes besides those of its line.
+const lineBytes = 230
+
+// meteredReader asks a budget for the memory of patterns before their lines are read.
+type meteredReader struct {
+	r      io.Reader
+	budget *budget.Budget
+	err    error // that of the budget
+}
+
+func (m *meteredReader) Read(p []byte) (int, error) {
+	n, err := m.r.Read(p)
+	need := uint64(2*n) + lineBytes*uint64(bytes.Count(p[:n], []byte{'\n'}))
+	if m.err == nil {
+		m.err = m.budget.Take(need, "the patterns of the file")
+	}
+	if m.err != nil {
+		return 0, m.err
+	}
+	return n, err
 }
 
 // readFile returns what parse makes of a file, or of standard input if its name is -.
@@ -349,7 +380,7 @@ path will do). Addresses may be places, as libc.so.6+0x1d2000. Words are aligned
 			return a.search(cmd.Context(), &f, pats, args[:1])
 		},
 	}
-	f.register(cmd)
+	f.register(a, cmd)
 	return cmd
 }
 

@@ -3,6 +3,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"os"
 	"os/signal"
@@ -24,6 +25,10 @@ func main() {
 
 // run runs the command line and returns the exit code of the process.
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	if err := cli.CheckRoom(); err != nil {
+		fmt.Fprintf(stderr, "vscan: %v\n", err)
+		return cli.ExitError
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	listening := make(chan struct{})

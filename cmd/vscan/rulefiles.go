@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"vscan/cmd/vscan/internal/report"
+	"vscan/engine/budget"
 	"vscan/engine/search"
 	"vscan/internal/wording"
 	"vscan/patterns/yara"
@@ -96,12 +97,13 @@ type ruleReader struct {
 	of        map[string]int // by namespace, zero byte and path: the index in ruleArgs of what names the file
 	compiler  yara.Compiler
 	defined   map[string]bool // the names of -d
+	budget    *budget.Budget  // what the rules may take
 	leftOut   []yara.Skipped  // what stands below folders and was not read
 }
 
 // define makes known to the compiler the variables of -d and those that an image sets.
 func (r *ruleReader) define() error {
-	r.compiler.Open = openRegular
+	r.compiler.Open, r.compiler.Budget = openRegular, r.budget
 	r.of, r.defined = map[string]int{}, map[string]bool{}
 	if err := search.Predefine(&r.compiler); err != nil {
 		return err
@@ -149,8 +151,12 @@ func (r *ruleReader) add(arg ruleArg) error {
 			errs = append(errs, err)
 			continue
 		}
-		errs = append(errs, r.compiler.Add(arg.namespace, name, file))
+		err = r.compiler.Add(arg.namespace, name, file)
 		file.Close()
+		if over := (*budget.Error)(nil); errors.As(err, &over) { // of all files together
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		errs = append(errs, err)
 		r.ruleFiles++
 	}
 	r.ruleArgs = append(r.ruleArgs, arg)

@@ -16,6 +16,7 @@ import (
 	"vscan/cmd/vscan/internal/cli"
 	"vscan/cmd/vscan/internal/report"
 	"vscan/engine"
+	"vscan/engine/budget"
 	"vscan/engine/simd"
 	"vscan/internal/await"
 	"vscan/internal/wording"
@@ -66,10 +67,12 @@ func (a *commands) rulesCheckCommand() *cobra.Command {
 			if len(args) == 0 {
 				return cli.UsageError(cmd, "want at least one file of rules")
 			}
+			r.budget = a.Budget()
 			return a.checkRules(cmd.Context(), &r, args, format)
 		},
 	}
 	registerDefine(cmd, &r.defines)
+	a.MemoryVar(cmd)
 	cli.ChoiceVar(cmd, &format, "output", "o", "`FORMAT`: text or jsonl", "text", "jsonl")
 	cli.ChoiceVar(cmd, &format, "format", "", "the same as --output", "text", "jsonl")
 	cmd.Flags().MarkHidden("format")
@@ -95,7 +98,7 @@ func (r *ruleReader) check(args []string) (checks []ruleCheck, clash, err error)
 		return nil, nil, err
 	}
 	clash = r.finish()
-	checks, err = checksOf(r.rules)
+	checks, err = checksOf(r.rules, r.budget)
 	return checks, clash, err
 }
 
@@ -162,8 +165,8 @@ type slowString struct {
 
 // checksOf returns what there is to tell of all rules, file by file in the order of
 // lines.
-func checksOf(rules *yara.Rules) ([]ruleCheck, error) {
-	why, err := slowPatterns(rules)
+func checksOf(rules *yara.Rules, b *budget.Budget) ([]ruleCheck, error) {
+	why, err := slowPatterns(rules, b)
 	if err != nil {
 		return nil, err
 	}
@@ -200,8 +203,10 @@ const slowRate = 1.0 / 2048
 
 // slowPatterns returns for each pattern of the rules why it is slow, or "" if it is
 // not.
-func slowPatterns(rules *yara.Rules) ([]string, error) {
-	set, err := patterns.Compile(rules.Patterns(), patterns.Target{})
+func slowPatterns(rules *yara.Rules, b *budget.Budget) ([]string, error) {
+	b = b.Share()
+	defer b.Release()
+	set, err := patterns.Compile(rules.Patterns(), patterns.Target{Budget: b})
 	if err != nil {
 		return nil, err
 	}

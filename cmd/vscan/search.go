@@ -57,7 +57,7 @@ type searchFlags struct {
 const maxContext = 1 << 20
 
 // register adds the flags to a command.
-func (f *searchFlags) register(cmd *cobra.Command) {
+func (f *searchFlags) register(a *commands, cmd *cobra.Command) {
 	f.format, f.color, f.progress = "text", "auto", "auto"
 	f.longest, f.bytes = patterns.DefaultMaxMatch, cmp.Or(f.bytes, engine.HitBytes)
 	fs := cmd.Flags()
@@ -81,6 +81,7 @@ func (f *searchFlags) register(cmd *cobra.Command) {
 	fs.Var(cli.NewByteCount(&f.ShardSize, 1, math.MaxUint64), "shard-size", "`N` bytes that a worker takes at a time (default 4194304)")
 	fs.Var(cli.NewKernelLevel(&f.Kernel), "kernel", "use the kernels of this `LEVEL`: see vscan kernels (default the best, or $VSCAN_KERNEL)")
 	cli.ChoiceVar(cmd, &f.progress, "progress", "", "`WHEN` to show on standard error how far it is: auto (at a terminal), always or never", "auto", "always", "never")
+	a.MemoryVar(cmd)
 	fs.BoolVar(&f.stats, "stats", false, "tell at the end what was scanned, how and how fast, on standard error")
 	f.image.Register(cmd)
 }
@@ -144,6 +145,7 @@ func (a *commands) search(ctx context.Context, f *searchFlags, pats []patterns.P
 		return err
 	}
 	f.fillQuery(pats)
+	f.Budget = a.Budget()
 	s := &searching{commands: a, f: f}
 	if !f.quiet {
 		a.noteEndless(f)
@@ -268,6 +270,7 @@ func (s *searching) searchImage(ctx context.Context, n int, from imageArg) error
 		}
 		return cli.InImage(arg, cli.NameFlags(err))
 	}
+	defer found.Close()
 	one.compiled = time.Since(one.began) - one.opened
 	sum, err := found.Run(ctx, &one)
 	s.bar.End()

@@ -8,6 +8,7 @@ import (
 
 	"vscan/engine"
 	"vscan/engine/addr"
+	"vscan/engine/budget"
 	"vscan/engine/image/layered"
 	"vscan/engine/simd"
 	"vscan/engine/where"
@@ -77,6 +78,11 @@ type Query struct {
 	Decode   bool
 	Around   uint64
 
+	// Budget is asked for the memory of a search before it is spent: by Prepare for the
+	// compiled set and the scan, by a run for the hits of rules. What Prepare has taken
+	// Search.Close gives back. Nil has no limit.
+	Budget *budget.Budget
+
 	// These are as in engine.Options.
 	Workers   int
 	ShardSize uint64
@@ -123,6 +129,7 @@ func (q *Query) Run(ctx context.Context, img *layered.Image, sink Sink) (*Summar
 	if err != nil {
 		return nil, err
 	}
+	defer s.Close()
 	return s.Run(ctx, sink)
 }
 
@@ -134,12 +141,13 @@ type Search struct {
 	set     *patterns.Set
 	opt     engine.Options
 	scanner *engine.Scanner
+	budget  *budget.Budget // a share of the query's
 }
 
 // Prepare compiles the query for an image. Errors are a *RangeError, a *ChoiceError,
-// a *ClashError, ErrNoWord, those of patterns.Compile and engine.Compile, and that of ctx. A RulesAt that
+// a *ClashError, a *budget.Error, ErrNoWord, those of patterns.Compile and engine.Compile, and that of ctx. A RulesAt that
 // is no number of Patterns is one, too.
-func (q *Query) Prepare(ctx context.Context, img *layered.Image) (*Search, error) {
+func (q *Query) Prepare(ctx context.Context, img *layered.Image) (_ *Search, err error) {
 	if q.RulesAt < 0 || q.RulesAt > len(q.Patterns) {
 		return nil, fmt.Errorf("the strings of rules cannot stand behind %d of %d patterns", q.RulesAt, len(q.Patterns))
 	}
@@ -150,10 +158,16 @@ func (q *Query) Prepare(ctx context.Context, img *layered.Image) (*Search, error
 	if err != nil {
 		return nil, err
 	}
-	s := &Search{q: q, img: img}
+	s := &Search{q: q, img: img, budget: q.Budget.Share()}
+	defer func() {
+		if err != nil {
+			s.Close()
+		}
+	}()
 	if s.opt, err = q.options(img); err != nil {
 		return nil, err
 	}
+	s.opt.Budget, about.Budget = s.budget, s.budget
 	pats := q.AllPatterns()
 	if s.set, err = await.Result(ctx, func() (*patterns.Set, error) { return patterns.Compile(pats, about) }); err != nil {
 		return nil, err
@@ -202,6 +216,10 @@ func (q *Query) clash() error {
 	}
 	return nil
 }
+
+// Close gives back what the search has taken of Query.Budget. The search must not be used any
+// more.
+func (s *Search) Close() { s.budget.Release() }
 
 // Image returns the image that is searched.
 func (s *Search) Image() *layered.Image { return s.img }

@@ -45,7 +45,7 @@ func newRuleRun(of *running) *ruleRun {
 	q, sum := of.q, of.sum
 	r := &ruleRun{
 		running: of, rules: q.Rules, vars: variables(of.img, q.Defined), names: map[string]int{},
-		eval:    q.Rules.NewEvaluator(yara.Limits{CountOnly: q.Want != WantHits, TotalSteps: q.RuleSteps}),
+		eval:    q.Rules.NewEvaluator(yara.Limits{CountOnly: q.Want != WantHits, TotalSteps: q.RuleSteps, Budget: of.hits}),
 		account: &RulesSummary{LeftOut: len(q.Rules.Skipped)},
 	}
 	sum.Rules = r.account
@@ -235,6 +235,7 @@ func (r *ruleRun) evaluate(ctx context.Context, in *engine.Interval) error {
 			hits = r.gather(hits, h)
 		}
 	}
+	r.account.OutOfMemory = r.account.OutOfMemory || r.eval.OutOfMemory()
 	err = r.handOn(hits)
 	r.eval.Reset()
 	return err

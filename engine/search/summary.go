@@ -73,6 +73,8 @@ type RulesSummary struct {
 	HitsLeftOut []HitsLeftOut
 	Limited     bool
 
+	OutOfMemory bool // hits were not kept because Query.Budget had no more memory
+
 	leftOut map[string]bool // the names in HitsLeftOut
 }
 

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+
+	"vscan/engine/budget"
 )
 
 // DefaultNamespace is the namespace of files that are added without one.
@@ -23,6 +25,10 @@ type Compiler struct {
 	// of the file that includes. If Open is nil, include is refused.
 	Open func(path string) (io.ReadCloser, error)
 
+	// Budget is asked for the memory of each file before the file is read in. It stays
+	// taken: the caller gives it a Share, and releases that with the Rules. Nil has no limit.
+	Budget *budget.Budget
+
 	parser *parser
 }
 
@@ -30,7 +36,7 @@ func (c *Compiler) begin() *parser {
 	if c.parser == nil {
 		c.parser = newParser()
 	}
-	c.parser.open = c.Open
+	c.parser.open, c.parser.budget = c.Open, c.Budget
 	return c.parser
 }
 
@@ -52,19 +58,23 @@ func (c *Compiler) Predefine(name string, value any) error {
 // DefaultNamespace. name is that of the file, as it is to be shown.
 //
 // A mistake in a rule leaves out this rule and those that depend on it; Rules.Skipped has
-// them. The error says that the file, or one that it includes, could not be read.
+// them. The error says that the file, or one that it includes, could not be read, or is the
+// *budget.Error of Budget, which ends the reading of all files.
 func (c *Compiler) Add(namespace, name string, r io.Reader) error {
 	p := c.begin()
 	p.errs = nil
 	p.enterNamespace(cmp.Or(namespace, DefaultNamespace))
-	if p.ns.read[filepath.Clean(name)] {
-		return nil
+	if p.ns.read[filepath.Clean(name)] || p.over != nil {
+		return p.over
 	}
 	text, err := p.read(name, r)
 	if err != nil {
 		return err
 	}
 	p.file(newRuleFile(name, text))
+	if p.over != nil {
+		return p.over
+	}
 	return errors.Join(p.errs...)
 }
 

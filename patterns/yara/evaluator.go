@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"vscan/engine/addr"
+	"vscan/engine/budget"
 )
 
 // Limits bounds what an Evaluator keeps and does. The zero Limits stands for the defaults.
@@ -32,6 +33,11 @@ type Limits struct {
 	// Evaluator is used for. Rules that come when nothing of it is left are Undecided. 0
 	// stands for DefaultTotalSteps.
 	TotalSteps uint64
+
+	// Budget is asked for the memory of hits that are kept, or that wait, before it is
+	// spent. Where it has no more, hits are counted and not kept, as beyond Hits. The caller
+	// gives it a Share, and releases that. Nil has no limit.
+	Budget *budget.Budget
 }
 
 // These are the limits where Limits has 0.
@@ -102,6 +108,8 @@ type Evaluator struct {
 	joiners    []*joiner // by Rules.splits
 	waiting    int       // how many hits wait in all joiners
 	stepsLeft  uint64    // how many of Limits.TotalSteps are left
+	room       int       // how many more hits, kept or waiting, the memory that was taken has room for
+	noRoom     bool      // whether Limits.Budget had no more
 	outOfOrder error     // the error of hits that came out of order
 }
 
@@ -187,9 +195,36 @@ func (e *Evaluator) keep(h *hits, s *patternInfo) bool {
 	if len(h.addrs) >= e.limits.Hits || e.kept >= e.limits.Total || e.limits.CountOnly && !s.asksPlaces {
 		return false
 	}
+	if !e.makeRoom() {
+		return false
+	}
 	e.kept++
 	return true
 }
+
+// A hit that is kept takes 8 to 16 bytes in slices that have room to grow, one that waits 4
+// to 8. Memory for roomStep hits is taken at a time.
+const (
+	hitBytes = 16
+	roomStep = 1 << 14
+)
+
+// makeRoom reports whether there is memory for one more hit. That of hits that are gone is
+// used again.
+func (e *Evaluator) makeRoom() bool {
+	if e.kept+e.waiting < e.room {
+		return true
+	}
+	if e.noRoom || e.limits.Budget.Take(roomStep*hitBytes, "hits of rules' strings") != nil {
+		e.noRoom = true
+		return false
+	}
+	e.room += roomStep
+	return true
+}
+
+// OutOfMemory reports whether hits were not kept because Limits.Budget had no more memory.
+func (e *Evaluator) OutOfMemory() bool { return e.noRoom }
 
 // addPart adds a hit of a part of a string.
 func (e *Evaluator) addPart(s *patternInfo, a addr.Addr, n int) {
@@ -208,16 +243,16 @@ func (e *Evaluator) addPart(s *patternInfo, a addr.Addr, n int) {
 	h.unknownFrom = w.unknownFrom
 }
 
-// admit implements budget.
+// admit implements waitingRoom.
 func (e *Evaluator) admit() bool {
-	if e.waiting >= e.limits.Total {
+	if e.waiting >= e.limits.Total || !e.makeRoom() {
 		return false
 	}
 	e.waiting++
 	return true
 }
 
-// release implements budget.
+// release implements waitingRoom.
 func (e *Evaluator) release(n int) { e.waiting -= n }
 
 // JoinedHits returns the hits of all strings that are looked for in parts, under each name

@@ -127,7 +127,11 @@ func (h *hits) setLength(i int, n uint32) {
 }
 
 func (h *hits) reset() {
-	*h = hits{addrs: h.addrs[:0], unknownFrom: noLimit}
+	kept := h.addrs[:0]
+	if cap(kept) > roomStep/4 { // what is kept in the next scope may be of other strings
+		kept = nil
+	}
+	*h = hits{addrs: kept, unknownFrom: noLimit}
 }
 
 // unknown reports whether there may be hits that were not counted, and from which address

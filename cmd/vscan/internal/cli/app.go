@@ -13,6 +13,7 @@ import (
 
 	"vscan/cmd/vscan/internal/console"
 	"vscan/engine"
+	"vscan/engine/budget"
 	"vscan/engine/image/layered"
 	"vscan/internal/wording"
 	"vscan/patterns"
@@ -38,6 +39,8 @@ func (c ExitCode) Error() string { return fmt.Sprintf("exit status %d", int(c)) 
 type App struct {
 	Out *console.Output
 	Err io.Writer // standard error
+
+	memory memory
 }
 
 // Exit closes the output and returns the exit code of a command whose outcome is err.
@@ -78,7 +81,11 @@ func (a *App) Complain(err error) {
 		}
 		return
 	}
-	a.Tell(errorText(err))
+	text := errorText(err)
+	if over := (*budget.Error)(nil); errors.As(err, &over) {
+		text += a.budgetAdvice()
+	}
+	a.Tell(text)
 }
 
 // Note writes a line to standard error, with what does not print escaped.

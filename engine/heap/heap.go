@@ -36,6 +36,7 @@ import (
 
 	"vscan/engine"
 	"vscan/engine/addr"
+	"vscan/engine/budget"
 )
 
 // State says what is known of an object.
@@ -76,18 +77,28 @@ type Options struct {
 	// are known: Thread.Pointer of image.Image.Threads. They tell the caches of threads
 	// that hold nothing. Without them, such a cache may count as an object in use.
 	ThreadPointers []addr.Addr
+
+	// Budget is asked for the memory of chunks and objects before it is spent. It stays
+	// taken as long as the Heaps are used: the caller gives a Share, and releases that. Nil
+	// has no limit.
+	Budget *budget.Budget
 }
 
 // Find recognises heaps among the mappings of a space that may be written and belong to
 // no file. arch is the word size and byte order. The error is the cause of the context's
-// end: a space without heaps is none.
+// end, or that of the budget: a space without heaps is none.
 func Find(ctx context.Context, space *engine.Space, arch addr.Arch, o Options) (*Heaps, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
 	f := newFinder(ctx, newMemory(space, arch))
-	f.threads = o.ThreadPointers
+	f.threads, f.walker.budget, f.walker.stop = o.ThreadPointers, o.Budget, cancel
 	if err := f.find(); err != nil {
 		return nil, err
 	}
 	h := f.heaps()
+	if err := context.Cause(ctx); err != nil {
+		return nil, err
+	}
 	if err := f.fillAccount(h); err != nil {
 		return nil, err
 	}
@@ -140,6 +151,10 @@ func (f *finder) heaps() *Heaps {
 	for _, r := range runs {
 		count += max(r.hi-r.lo, 1)
 	}
+	if err := f.walker.budget.Take(uint64(count)*objectBytes, forObjects); err != nil {
+		f.walker.stop(err)
+		return h
+	}
 	h.objects = make([]Object, 0, count)
 	end := addr.Addr(0)
 	for _, r := range runs {
@@ -154,6 +169,8 @@ func (f *finder) heaps() *Heaps {
 		h.runs = append(h.runs, x)
 	}
 	f.walker.chunks, f.walker.runs = nil, nil
+	f.walker.budget.Give(uint64(f.walker.room) * chunkBytes)
+	f.walker.room = 0
 	slices.SortFunc(f.walker.gaps, func(a, b Gap) int { return cmp.Compare(a.First, b.First) })
 	f.mark(h)
 	h.internal = addr.Merge(f.internal)

@@ -23,12 +23,14 @@ var imports = map[string][]string{
 	"vscan/engine/simd":          {"addr"},
 	"vscan/engine/simd/sets":     {"simd", "interrupt"},
 	"vscan/engine/simd/simdtest": nil, // for tests
-	"vscan/patterns":             {"automaton", "addr"},
+	"vscan/patterns":             {"automaton", "addr", "budget"},
 	"vscan/patterns/sets":        {"patterns"},
-	"vscan/patterns/yara":        {"patterns", "automaton", "interrupt", "addr"}, // its regular expressions are not RE2's
-	"vscan/engine":               {"segtree", "shard", "simd", "sets", "patterns", "interrupt", "addr"},
-	"vscan/internal/mmap":        nil,
+	"vscan/patterns/yara":        {"patterns", "automaton", "interrupt", "addr", "budget"}, // its regular expressions are not RE2's
+	"vscan/engine":               {"segtree", "shard", "simd", "sets", "patterns", "interrupt", "addr", "budget"},
+	"vscan/internal/mmap":        {"memlimit"}, // a mapped file counts as address space
 	"vscan/internal/interrupt":   nil,
+	"vscan/internal/memlimit":    nil,
+	"vscan/engine/budget":        nil,
 	"vscan/engine/image":         {"engine", "patterns", "addr"}, // what patterns have to know of an image
 	// Each format has a package, which stands on image, input and magic; formats is
 	// the door.
@@ -46,21 +48,21 @@ var imports = map[string][]string{
 	"vscan/engine/image/imagetest": {"image", "input", "engine", "addr"},                                    // for tests
 	"vscan/engine/image/layered":   {"image", "formats", "layer", "where", "engine", "patterns", "addr"},
 	"vscan/engine/where":           {"engine", "addr"},
-	"vscan/engine/search":          {"layered", "where", "engine", "simd", "patterns", "yara", "addr"},
+	"vscan/engine/search":          {"layered", "where", "engine", "simd", "patterns", "yara", "addr", "budget"},
 	"vscan/internal/tempfile":      nil,
 	// Edges are what a scan for ptr finds; words, ranges and levels are those of
 	// engine.
-	"vscan/engine/graph":                   {"heap", "engine", "patterns", "simd", "tempfile", "wording", "addr", "mmap", "interrupt"},
+	"vscan/engine/graph":                   {"heap", "engine", "patterns", "simd", "tempfile", "wording", "addr", "mmap", "interrupt", "budget"},
 	"vscan/engine/graph/view":              {"graph", "wording", "addr"},
-	"vscan/engine/heap":                    {"engine", "addr", "interrupt"},
+	"vscan/engine/heap":                    {"engine", "addr", "interrupt", "budget"},
 	"vscan/engine/heap/heaptest":           {"engine", "addr"}, // for tests
 	"vscan/internal/wording":               {"addr"},
 	"vscan/cmd/vscan/internal/console":     nil,
 	"vscan/cmd/vscan/internal/consoletest": nil, // for tests
 	"vscan/cmd/vscan/internal/report":      {"console", "wording", "search", "layered", "image", "engine", "patterns", "yara", "addr"},
-	"vscan/cmd/vscan/internal/cli":         {"console", "tempfile", "wording", "search", "layered", "where", "graph", "image", "formats", "engine", "patterns", "simd", "addr"},
-	"vscan/cmd/vscan/internal/graphcmd":    {"cli", "report", "console", "tempfile", "wording", "rowstream", "view", "graph", "heap", "layered", "where", "image", "engine", "simd", "addr"},
-	"vscan/cmd/vscan":                      {"graphcmd", "cli", "report", "docs", "console", "tempfile", "wording", "search", "layered", "where", "image", "engine", "patterns", "sets", "yara", "simd", "addr"},
+	"vscan/cmd/vscan/internal/cli":         {"console", "tempfile", "wording", "search", "layered", "where", "graph", "image", "formats", "engine", "patterns", "simd", "addr", "budget", "memlimit"},
+	"vscan/cmd/vscan/internal/graphcmd":    {"cli", "report", "console", "tempfile", "wording", "rowstream", "view", "graph", "heap", "layered", "where", "image", "engine", "simd", "addr", "budget"},
+	"vscan/cmd/vscan":                      {"graphcmd", "cli", "report", "docs", "console", "tempfile", "wording", "search", "layered", "where", "image", "engine", "patterns", "sets", "yara", "simd", "addr", "budget"},
 	"vscan/docs":                           nil,
 	// Programs beside vscan get tables from it, and know nothing of memory.
 	"vscan/cmd/vscan-parquet":        {"parquetfile", "rowstream"},

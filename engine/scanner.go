@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"vscan/engine/addr"
+	"vscan/engine/budget"
 	"vscan/engine/shard"
 	"vscan/engine/simd"
 	"vscan/patterns"
@@ -61,6 +62,11 @@ type Options struct {
 	// Progress, if not nil, is kept up to date with how far the scan has come.
 	// Several scans may share one, which then counts all of them together.
 	Progress *Progress
+
+	// Budget is asked by Compile for the memory of the scanner and of one scan before it
+	// is spent, for as long as the scanner is used: the caller gives it a Share, and
+	// releases that. Nil has no limit.
+	Budget *budget.Budget
 }
 
 // MaxWorkers is the most workers that a scan can be given.
@@ -177,7 +183,7 @@ type Scanner struct {
 
 // Compile prepares a search of space for the patterns of set. It validates the options
 // and chooses the kernels, so that a scan has no such errors. Where ctx ends, the error is
-// its cause.
+// its cause; where the scan takes more memory than Options.Budget has, a *budget.Error.
 func Compile(ctx context.Context, space *Space, set *patterns.Set, opt Options) (*Scanner, error) {
 	if err := opt.Validate(); err != nil {
 		return nil, err
@@ -187,6 +193,9 @@ func Compile(ctx context.Context, space *Space, set *patterns.Set, opt Options) 
 	}
 	if opt.ShardSize == 0 {
 		opt.ShardSize = defaultShardSize
+	}
+	if err := opt.Budget.Take(need(set, opt.Workers), "what looks for the set: its tables, and workers"); err != nil {
+		return nil, err
 	}
 	sc := &Scanner{set: set, space: space, opt: opt, overlap: max(set.MaxLen()-1, 0), leastSkip: minSkip}
 	var err error

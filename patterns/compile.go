@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"vscan/engine/addr"
+	"vscan/engine/budget"
 )
 
 // Target tells what patterns have to know of the image that they are compiled for. The zero
@@ -33,6 +34,11 @@ type Target struct {
 	// sets none itself, and of a hex: with jumps without an end; at most MaxBytes. 0 stands
 	// for DefaultMaxMatch.
 	MaxMatch int
+
+	// Budget is asked for the memory of the set before it is spent, for as long as the set
+	// is used: the caller gives it a Share, and releases that. An error of it is that of
+	// Compile. Nil has no limit.
+	Budget *budget.Budget
 }
 
 // Needle is one thing to look for in memory: a pattern as bytes, or as a number in ranges.
@@ -120,18 +126,27 @@ func (s *Set) MaxLen() int { return s.maxLen }
 //
 // The error joins all that is wrong with any pattern, in their order, as values of type
 // *Error. Behind them come at most one *MissingError for the word size and one for the byte
-// order. Where ctx ends, the error is its cause.
+// order. Where the set takes more memory than Target.Budget has, it is a *budget.Error alone;
+// where ctx ends, it is the cause of that.
 func Compile(ctx context.Context, pats []Pattern, t Target) (*Set, error) {
 	if t.WordSize != 0 && t.WordSize != 4 && t.WordSize != 8 {
 		return nil, fmt.Errorf("word size %d: want 4 or 8 bytes", t.WordSize)
 	}
 	c := compiler{ctx: ctx, target: t}
-	s := &Set{patterns: make([]Pattern, 0, len(pats)), needles: make([]Needle, 0, len(pats)), target: t}
+	s := &Set{patterns: make([]Pattern, 0, len(pats)), target: t}
 	type place struct{ pattern, first, last int } // its needles are needles[first:last]
 	byName := make(map[string]place, len(pats))
 	word := MissingError{What: FactWordSize, More: -1}
 	order := MissingError{What: FactByteOrder, More: -1}
 	var errs []error
+	room, err := c.takePatterns(pats)
+	if err == nil {
+		err = c.takeTables(pats)
+	}
+	if err != nil {
+		return nil, err
+	}
+	s.needles = make([]Needle, 0, room)
 	for i := range pats {
 		p := &pats[i]
 		if err := c.goOn(1); err != nil {
@@ -146,7 +161,9 @@ func Compile(ctx context.Context, pats []Pattern, t Target) (*Set, error) {
 		if b, ok := p.body.(exprBody); ok && err == nil {
 			exprs, err = b.exprs(p, &c)
 		}
-		if n, ok := err.(needs); ok {
+		if over := (*budget.Error)(nil); errors.As(err, &over) {
+			return nil, err
+		} else if n, ok := err.(needs); ok {
 			if n.wordSize {
 				word.count(p)
 			}
@@ -173,7 +190,7 @@ func Compile(ctx context.Context, pats []Pattern, t Target) (*Set, error) {
 		if old, ok := byName[p.Name]; ok {
 			same := slices.EqualFunc(needles, s.needles[old.first:old.last], sameHits)
 			if len(exprs) > 0 || len(needles) == 0 {
-				same = p.Written == s.patterns[old.pattern].Written && sameExceptions(p, &s.patterns[old.pattern])
+				same = p.Kind == s.patterns[old.pattern].Kind && p.Written == s.patterns[old.pattern].Written && sameExceptions(p, &s.patterns[old.pattern])
 			}
 			if !same {
 				errs = append(errs, p.clash(&s.patterns[old.pattern]))
@@ -269,6 +286,7 @@ type compiler struct {
 	target            Target
 	mappings          map[string]mappingAnswer
 	exceptionMatchers map[exceptionKey]Matcher
+	tables            int // bytes that the automaton of each expression may take; 0: the default
 }
 
 // askEvery is how many steps may be done before the context is asked.

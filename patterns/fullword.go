@@ -18,9 +18,10 @@ func (w encodedTexts) add(e literal, charSize int, bigEndian bool) encodedTexts 
 	return append(w, encodedText{literal: e, charSize: charSize, bigEndian: bigEndian})
 }
 
-// xor returns the texts under every key.
+// xor returns the texts under every key. A set has thousands of texts with hundreds of keys,
+// so it is asked for when a set is compiled, and not when a pattern is read.
 func (w encodedTexts) xor(keys KeyRange) encodedTexts {
-	var out encodedTexts
+	out := make(encodedTexts, 0, len(w)*keys.count())
 	for _, v := range w {
 		for key := int(keys.Lo); key <= int(keys.Hi); key++ {
 			x := v
@@ -34,7 +35,37 @@ func (w encodedTexts) xor(keys KeyRange) encodedTexts {
 	return out
 }
 
+// needles returns the literals of the text under every key, no two of which are alike: those
+// of one encoding differ in their keys, and those of others in their lengths, but for the two
+// byte orders of UTF-16, of which a letter under one key is the other under two keys.
+func (b *textBody) needles(p *Pattern, c *compiler) ([]Needle, error) {
+	if b.keys == nil {
+		return b.literals.needles(p, c)
+	}
+	lengths := map[int]bool{}
+	for _, w := range b.texts {
+		lengths[len(w.bytes)] = true
+	}
+	all := make(literals, 0, len(b.texts)*b.keys.count())
+	for _, w := range b.texts.xor(*b.keys) {
+		if len(lengths) < len(b.texts) {
+			all = all.add(w.literal)
+		} else {
+			all = append(all, w.literal)
+		}
+	}
+	return all.needles(p, c)
+}
+
 func (w encodedTexts) needles(*Pattern, *compiler) ([]Needle, error) { return nil, nil }
+
+// exprs returns the text under every key.
+func (b *fullWordBody) exprs(p *Pattern, c *compiler) ([]Expr, error) {
+	if b.keys == nil {
+		return b.encodedTexts.exprs(p, c)
+	}
+	return b.texts.xor(*b.keys).exprs(p, c)
+}
 
 func (w encodedTexts) exprs(*Pattern, *compiler) ([]Expr, error) {
 	out := make([]Expr, len(w))

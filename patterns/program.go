@@ -46,9 +46,12 @@ func (b *programBody) exprs(p *Pattern, c *compiler) ([]Expr, error) {
 		if err := c.goOn(askEvery / 8); err != nil { // a program may take some milliseconds
 			return nil, err
 		}
-		prog, err := automaton.Compile(f.node, automaton.Options{Limit: limit, Semantics: b.semantics, Encoding: f.encoding, Encoded: f.encoded})
+		prog, err := automaton.Compile(f.node, automaton.Options{Limit: limit, Semantics: b.semantics, Encoding: f.encoding, Encoded: f.encoded, Tables: c.tables})
 		if err != nil {
 			return nil, p.fault(b.offset, "%v", err)
+		}
+		if err := c.take(uint64(exprBytes+prog.Size()), forNeedles); err != nil {
+			return nil, err
 		}
 		e := newExpr(prog)
 		if e.Except, err = c.exceptions(p, &f); err != nil {

@@ -124,11 +124,11 @@ func legible(r rune) bool {
 // as full words only.
 type (
 	textBody struct {
-		literals
+		literals // without the keys
 		textOrigin
 	}
 	fullWordBody struct {
-		encodedTexts
+		encodedTexts // without the keys
 		textOrigin
 	}
 )

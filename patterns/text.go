@@ -71,6 +71,9 @@ const maxXored = 16 * MaxBytes
 // KeyRange is the keys Lo to Hi, both included, with which bytes are exclusive-ored.
 type KeyRange struct{ Lo, Hi byte }
 
+// count returns how many keys there are.
+func (k KeyRange) count() int { return int(k.Hi) - int(k.Lo) + 1 }
+
 // NewText returns the pattern of text given as bytes, at least one. name and written are
 // for those who read hits. The error is an *Error whose Pattern is written.
 func NewText(name, written string, b []byte, o TextOptions) (Pattern, error) {
@@ -176,13 +179,12 @@ func newText(in input, b []byte, units []uint16, o TextOptions) (body, error) {
 	}
 	origin := textOrigin{texts: out, keys: o.Xor}
 	if o.Xor != nil {
-		keys := int(o.Xor.Hi) - int(o.Xor.Lo) + 1
+		keys := o.Xor.count()
 		for _, w := range out {
 			if n := len(w.bytes); n > maxXored/keys {
 				return nil, in.fault(in.pos, "%d keys and %d bytes: at most %d bytes in all", keys, n, maxXored)
 			}
 		}
-		out = out.xor(*o.Xor)
 	}
 	if o.FullWord {
 		return &fullWordBody{out, origin}, nil

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -59,11 +60,22 @@ func (a *commands) noteRules(s *search.Summary) {
 	for _, u := range r.Undecided[:min(len(r.Undecided), most)] {
 		a.Note("%s: not complete: %s", s.Image, u)
 	}
-	if n := len(r.Undecided) - most; n > 0 {
-		a.Note("%s: not complete: %s more could not be decided", s.Image, wording.Count(uint64(n), "rule"))
+	if n := r.NumUndecided - uint64(min(len(r.Undecided), most)); n > 0 {
+		a.Note("%s: not complete: %s more could not be decided", s.Image, wording.Count(n, "rule"))
 	}
-	if r.Limited {
-		a.Note("%s: limited: of a string, not more than %d hits are kept and printed, those with the lowest addresses; -c counts all", s.Image, yara.DefaultHits)
+	if slices.ContainsFunc(r.Undecided, func(u search.Undecided) bool { return u.OutOfSteps }) {
+		a.Note("%s: the rules that could not be decided since all steps are used up may be decided with more (--rule-steps)", s.Image)
+	}
+	for _, h := range r.HitsLeftOut[:min(len(r.HitsLeftOut), most)] {
+		a.Note("%s: not complete: hits of %s are left out: %s", s.Image, h.Name, h.Reason)
+	}
+	if n := len(r.HitsLeftOut) - most; n > 0 {
+		a.Note("%s: not complete: hits of %s more are left out", s.Image, wording.Count(uint64(n), "string"))
+	}
+	if r.OutOfMemory {
+		a.Note("%s: not all hits of rules were kept: there was no more memory for them (--memory)", s.Image)
+	} else if r.Limited {
+		a.Note("%s: limited: of a string, not more than %d hits are kept and printed, those with the lowest addresses; -c counts all, --all-strings prints all", s.Image, yara.DefaultHits)
 	}
 	if r.LeftOut > 0 {
 		a.Note("%s: not complete: %s matched; %s left out", s.Image, wording.Count(r.Matched, "rule"), wording.Count(uint64(r.LeftOut), "rule"))

@@ -20,6 +20,7 @@ func (a *commands) explain(ctx context.Context, f *searchFlags, pats []patterns.
 		return err
 	}
 	f.fillQuery(pats)
+	f.Budget = a.Budget()
 	if len(images) == 0 {
 		if f.align.Word && f.image.Word == "" {
 			return fmt.Errorf("--align word asks for the word size: give --word 4|8, or an image")
@@ -33,7 +34,9 @@ func (a *commands) explain(ctx context.Context, f *searchFlags, pats []patterns.
 			return cli.NameFlags(err)
 		}
 		about.Mapping = nil
-		return a.explainIn(ctx, f, f.AllPatterns(), about)
+		if err := a.explainIn(ctx, f, f.AllPatterns(), about); err != nil {
+			return err
+		}
 	}
 	for _, arg := range images {
 		err := func() error {
@@ -58,12 +61,17 @@ func (a *commands) explain(ctx context.Context, f *searchFlags, pats []patterns.
 			return err
 		}
 	}
+	if len(f.leftOut()) > 0 { // what is explained is not all that was asked for
+		return cli.ExitCode(cli.ExitIncomplete)
+	}
 	return nil
 }
 
 // explainIn prints how patterns would be looked for in an image that is as about says.
 func (a *commands) explainIn(ctx context.Context, f *searchFlags, pats []patterns.Pattern, about patterns.Target) error {
 	a.Begin("compiling patterns")
+	about.Budget = f.Budget.Share()
+	defer about.Budget.Release()
 	set, err := patterns.Compile(ctx, pats, about)
 	if err != nil {
 		return err

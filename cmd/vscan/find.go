@@ -1,10 +1,13 @@
 package main
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"strconv"
 	"strings"
 
@@ -12,9 +15,11 @@ import (
 
 	"vscan/cmd/vscan/internal/cli"
 	"vscan/cmd/vscan/internal/report"
+	"vscan/engine/budget"
 	"vscan/engine/where"
 	"vscan/patterns"
 	"vscan/patterns/sets"
+	"vscan/patterns/yara"
 )
 
 const findHelp = `find prints every occurrence of the patterns, in ascending order of address,
@@ -61,8 +66,10 @@ they are; a dump that cannot be read makes the exit code 3.
 YARA rules of all files are one set, as with yara: a rule may refer to those above it,
 and a name stands for one rule, unless -f NAMESPACE:FILE keeps files apart. A rule
 that is wrong, or that needs what vscan does not have, is left out, told, and makes
-the exit code 3; vscan rules check tells of all. -d sets external variables; filename,
-filepath, extension and owner are those of the image's file without that.
+the exit code 3; vscan rules check tells of all. --rule-steps bounds what all rules
+of an image may take; rules that come behind are undecided, which is 3 as well. -d sets
+external variables; filename, filepath, extension and owner are those of the image's
+file without that.
 
 With -q the exit code is 0 as soon as there is a hit, whatever is wrong with other
 images. With -l and -L it tells of hits, as always.`
@@ -91,15 +98,15 @@ func (a *commands) findCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			p.stdin = readUntil(cmd.Context(), cmd.InOrStdin())
 			a.Begin("reading patterns")
-			p.noImages = explain
+			p.noImages, p.budget = explain, a.Budget()
 			pats, images, err := p.split(cmd, args)
 			if err != nil {
 				return err
 			}
 			f.Rules, f.RulesAt, f.ruleFiles, f.Defined = p.rules, p.rulesAt, p.ruleFiles, p.defined
 			f.image.Empty = f.Rules != nil
-			if f.Rules == nil && (f.AllStrings || len(p.defines) > 0 || cmd.Flags().Changed("rule-scope")) {
-				return cli.UsageError(cmd, "--all-strings, --rule-scope and -d go with YARA rules: -f FILE.yar")
+			if f.Rules == nil && (f.AllStrings || len(p.defines) > 0 || cmd.Flags().Changed("rule-scope") || f.RuleSteps > 0) {
+				return cli.UsageError(cmd, "--all-strings, --rule-scope, --rule-steps and -d go with YARA rules: -f FILE.yar")
 			}
 			if f.ruleScope == "mapping" && p.others > 0 {
 				return cli.UsageError(cmd, "--rule-scope mapping searches each mapping by itself, where a match ends with the mapping: search for patterns that are no rules apart")
@@ -141,6 +148,7 @@ func (a *commands) findCommand() *cobra.Command {
 	registerInclude(cmd, &p.includeAnywhere)
 	f.ruleScope = "image"
 	cli.ChoiceVar(cmd, &f.ruleScope, "rule-scope", "", "what YARA rules are asked of, `WHAT`: the image, or each mapping by itself", "image", "mapping")
+	fs.Var(cli.NewNumber(&f.RuleSteps, 1, math.MaxUint64), "rule-steps", fmt.Sprintf("evaluate at most `N` steps, about one an operator, of all YARA rules in an image (default %d); rules that come behind are undecided", uint64(yara.DefaultTotalSteps)))
 	fs.BoolVar(&f.AllStrings, "all-strings", false, "print the hits of the strings of all YARA rules, not only of those that match, as they are found")
 	fs.StringArrayVar(&p.sets, "set", nil, "search for the patterns of the built-in set `NAME`: see vscan sets; repeatable")
 	cmd.RegisterFlagCompletionFunc("set", completeSets)
@@ -154,7 +162,7 @@ func (a *commands) findCommand() *cobra.Command {
 	fs.BoolVarP(&f.recursive, "recursive", "r", false, "search the images below folders, and those that a pattern of names has ('dumps/*.core'); what is hidden, links and files of no known format are passed over")
 	fs.StringArrayVar(&at, "at", nil, "only where an earlier search hit: at the addresses of the hits in `FILE`, its output as jsonl; - is standard input; repeatable")
 	fs.BoolVar(&explain, "explain", false, "print how each pattern would be looked for, and search nothing; goes without an image")
-	f.register(cmd)
+	f.register(a, cmd)
 	return cmd
 }
 
@@ -279,11 +287,40 @@ func (p *patternArgs) split(cmd *cobra.Command, args []string) ([]patterns.Patte
 
 // readPatterns returns the patterns of a file. A file without a pattern is an error.
 func (p *patternArgs) readPatterns(ctx context.Context, name string, parse func(context.Context, string, io.Reader) ([]patterns.Pattern, error)) ([]patterns.Pattern, error) {
-	pats, err := readFile(ctx, p.stdin, name, parse)
+	pats, err := readFile(ctx, p.stdin, name, func(ctx context.Context, name string, r io.Reader) ([]patterns.Pattern, error) {
+		m := &meteredReader{r: r, budget: p.budget}
+		pats, err := parse(ctx, name, m)
+		return pats, cmp.Or(m.err, err)
+	})
+	if over := (*budget.Error)(nil); errors.As(err, &over) {
+		return nil, fmt.Errorf("%s: %w", fileName(name), err)
+	}
 	if err == nil && len(pats) == 0 {
 		err = fmt.Errorf("%s: no pattern in the file", fileName(name))
 	}
 	return pats, err
+}
+
+// lineBytes is about how many bytes of memory a pattern takes besides those of its line.
+const lineBytes = 230
+
+// meteredReader asks a budget for the memory of patterns before their lines are read.
+type meteredReader struct {
+	r      io.Reader
+	budget *budget.Budget
+	err    error // that of the budget
+}
+
+func (m *meteredReader) Read(p []byte) (int, error) {
+	n, err := m.r.Read(p)
+	need := uint64(2*n) + lineBytes*uint64(bytes.Count(p[:n], []byte{'\n'}))
+	if m.err == nil {
+		m.err = m.budget.Take(need, "the patterns of the file")
+	}
+	if m.err != nil {
+		return 0, m.err
+	}
+	return n, err
 }
 
 func (a *commands) refsCommand() *cobra.Command {
@@ -316,7 +353,7 @@ path will do). Addresses may be places, as libc.so.6+0x1d2000. Words are aligned
 			return a.search(cmd.Context(), &f, pats, args[:1])
 		},
 	}
-	f.register(cmd)
+	f.register(a, cmd)
 	return cmd
 }
 

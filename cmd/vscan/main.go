@@ -3,6 +3,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"os"
 	"os/signal"
@@ -31,6 +32,10 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 // runOrExit does what run does. If the program was asked to end and the command does not
 // do so in time, exit ends the process; if exit is nil, the command is waited for.
 func runOrExit(args []string, stdin io.Reader, stdout, stderr io.Writer, exit func(int)) int {
+	if err := cli.CheckRoom(); err != nil {
+		fmt.Fprintf(stderr, "vscan: %v\n", err)
+		return cli.ExitError
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	app := &cli.App{Out: console.NewOutput(stdout, stderr), Err: stderr}

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"vscan/cmd/vscan/internal/report"
+	"vscan/engine/budget"
 	"vscan/engine/search"
 	"vscan/internal/wording"
 	"vscan/patterns/yara"
@@ -46,11 +47,16 @@ func isRuleFile(name string) bool {
 	return strings.EqualFold(ext, ".yar") || strings.EqualFold(ext, ".yara")
 }
 
-// files returns the files that the argument names, in the order of their names. In a
-// folder it passes over links and what is hidden.
-func (r ruleArg) files() (all []string, err error) {
+// files returns the files that the argument names, in the order of their names. Of a folder
+// it passes over what is hidden and what is not named as a file of rules. leftOut has what
+// would have been read if it were a file: links, which may lead back or out of the folder,
+// and pipes and devices.
+func (r ruleArg) files() (all []string, leftOut []yara.Skipped, err error) {
 	if !r.folder {
-		return []string{r.path}, nil
+		return []string{r.path}, nil, nil
+	}
+	leave := func(name, reason string) {
+		leftOut = append(leftOut, yara.Skipped{Namespace: cmp.Or(r.namespace, yara.DefaultNamespace), File: name, Reason: reason})
 	}
 	var errs []error
 	fs.WalkDir(os.DirFS(r.path), ".", func(path string, d fs.DirEntry, err error) error {
@@ -65,15 +71,22 @@ func (r ruleArg) files() (all []string, err error) {
 			if d.IsDir() {
 				return fs.SkipDir
 			}
-		case d.Type().IsRegular() && isRuleFile(name):
+		case d.Type()&fs.ModeSymlink != 0:
+			if info, err := os.Stat(name); isRuleFile(name) || err == nil && info.IsDir() {
+				leave(name, "it is a link, which is not followed below a folder: name what it leads to")
+			}
+		case !isRuleFile(name) || d.IsDir():
+		case d.Type().IsRegular():
 			all = append(all, name)
+		default:
+			leave(name, "it is no regular file")
 		}
 		return nil
 	})
-	if len(all) == 0 && errs == nil {
+	if len(all) == 0 && errs == nil && leftOut == nil {
 		errs = append(errs, fmt.Errorf("%s: no file below this folder is named .yar or .yara", r.path))
 	}
-	return all, errors.Join(errs...)
+	return all, leftOut, errors.Join(errs...)
 }
 
 // ruleReader reads YARA rules. All files that it reads are one set.
@@ -87,10 +100,13 @@ type ruleReader struct {
 	of        map[string]int // by namespace, zero byte and path: the index in ruleArgs of what names the file
 	compiler  yara.Compiler
 	defined   map[string]bool // the names of -d
+	budget    *budget.Budget  // what the rules may take
+	leftOut   []yara.Skipped  // what stands below folders and was not read
 }
 
 // define makes known to the compiler the variables of -d and those that an image sets.
 func (r *ruleReader) define() error {
+	r.compiler.Budget = r.budget
 	r.of, r.defined = map[string]int{}, map[string]bool{}
 	if err := search.Predefine(&r.compiler); err != nil {
 		return err
@@ -116,7 +132,8 @@ func (r *ruleReader) define() error {
 
 // add reads the files of an argument.
 func (r *ruleReader) add(ctx context.Context, arg ruleArg) error {
-	files, err := arg.files()
+	files, leftOut, err := arg.files()
+	r.leftOut = append(r.leftOut, leftOut...)
 	errs := []error{err}
 	for _, name := range files {
 		key := cmp.Or(arg.namespace, yara.DefaultNamespace) + "\x00" + name
@@ -139,11 +156,15 @@ func (r *ruleReader) add(ctx context.Context, arg ruleArg) error {
 			errs = append(errs, err)
 			continue
 		}
-		errs = append(errs, r.compiler.Add(ctx, arg.namespace, name, file))
+		err = r.compiler.Add(ctx, arg.namespace, name, file)
 		file.Close()
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
+		if over := (*budget.Error)(nil); errors.As(err, &over) { // of all files together
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		errs = append(errs, err)
 		r.ruleFiles++
 	}
 	r.ruleArgs = append(r.ruleArgs, arg)
@@ -162,6 +183,7 @@ func (r *ruleReader) finish(ctx context.Context) error {
 		return err
 	}
 	r.rules = rules
+	r.rules.Skipped = append(r.rules.Skipped, r.leftOut...)
 	var errs []error
 	for _, s := range r.rules.Skipped {
 		if s.Clash == nil {
@@ -220,6 +242,9 @@ func (a *commands) noteLeftOut(f *searchFlags) {
 // leftOutLine returns a line that says where a rule is, that it is left out, and why.
 func leftOutLine(s yara.Skipped) string {
 	where := fmt.Sprintf("%s:%d", s.File, s.Line)
+	if s.Line == 0 {
+		return fmt.Sprintf("%s: left out: %s", s.File, report.ReasonOf(s))
+	}
 	if s.Column > 0 {
 		where += fmt.Sprintf(":%d", s.Column)
 	}

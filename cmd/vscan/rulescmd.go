@@ -16,6 +16,7 @@ import (
 	"vscan/cmd/vscan/internal/cli"
 	"vscan/cmd/vscan/internal/report"
 	"vscan/engine"
+	"vscan/engine/budget"
 	"vscan/engine/simd"
 	"vscan/internal/wording"
 	"vscan/patterns"
@@ -65,11 +66,13 @@ func (a *commands) rulesCheckCommand() *cobra.Command {
 			if len(args) == 0 {
 				return cli.UsageError(cmd, "want at least one file of rules")
 			}
+			r.budget = a.Budget()
 			return a.checkRules(cmd.Context(), &r, args, format)
 		},
 	}
 	registerDefine(cmd, &r.defines)
 	registerInclude(cmd, &r.includeAnywhere)
+	a.MemoryVar(cmd)
 	cli.ChoiceVar(cmd, &format, "output", "o", "`FORMAT`: text or jsonl", "text", "jsonl")
 	cli.ChoiceVar(cmd, &format, "format", "", "the same as --output", "text", "jsonl")
 	cmd.Flags().MarkHidden("format")
@@ -97,7 +100,7 @@ func (r *ruleReader) check(ctx context.Context, args []string) (checks []ruleChe
 	if clash = r.finish(ctx); ctx.Err() != nil {
 		return nil, nil, context.Cause(ctx)
 	}
-	checks, err = checksOf(ctx, r.rules)
+	checks, err = checksOf(ctx, r.rules, r.budget)
 	return checks, clash, err
 }
 
@@ -161,8 +164,8 @@ type slowString struct {
 
 // checksOf returns what there is to tell of all rules, file by file in the order of
 // lines.
-func checksOf(ctx context.Context, rules *yara.Rules) ([]ruleCheck, error) {
-	why, err := slowPatterns(ctx, rules)
+func checksOf(ctx context.Context, rules *yara.Rules, b *budget.Budget) ([]ruleCheck, error) {
+	why, err := slowPatterns(ctx, rules, b)
 	if err != nil {
 		return nil, err
 	}
@@ -199,8 +202,10 @@ const slowRate = 1.0 / 2048
 
 // slowPatterns returns for each pattern of the rules why it is slow, or "" if it is
 // not.
-func slowPatterns(ctx context.Context, rules *yara.Rules) ([]string, error) {
-	set, err := patterns.Compile(ctx, rules.Patterns(), patterns.Target{})
+func slowPatterns(ctx context.Context, rules *yara.Rules, b *budget.Budget) ([]string, error) {
+	b = b.Share()
+	defer b.Release()
+	set, err := patterns.Compile(ctx, rules.Patterns(), patterns.Target{Budget: b})
 	if err != nil {
 		return nil, err
 	}
@@ -270,7 +275,10 @@ func checksAsText(w io.Writer, all []ruleCheck, aligned bool) error {
 		w = out
 	}
 	for _, c := range all {
-		where := fmt.Sprintf("%s:%d", c.File, c.Line)
+		where := c.File
+		if c.Line > 0 {
+			where += fmt.Sprintf(":%d", c.Line)
+		}
 		if c.Column > 0 {
 			where += fmt.Sprintf(":%d", c.Column)
 		}

@@ -57,7 +57,7 @@ type searchFlags struct {
 const maxContext = 1 << 20
 
 // register adds the flags to a command.
-func (f *searchFlags) register(cmd *cobra.Command) {
+func (f *searchFlags) register(a *commands, cmd *cobra.Command) {
 	f.format, f.color, f.progress = "text", "auto", "auto"
 	f.longest, f.bytes = patterns.DefaultMaxMatch, cmp.Or(f.bytes, engine.HitBytes)
 	fs := cmd.Flags()
@@ -81,6 +81,7 @@ func (f *searchFlags) register(cmd *cobra.Command) {
 	fs.Var(cli.NewByteCount(&f.ShardSize, 1, math.MaxUint64), "shard-size", "`N` bytes that a worker takes at a time (default 4194304)")
 	fs.Var(cli.NewKernelLevel(&f.Kernel), "kernel", "use the kernels of this `LEVEL`: see vscan kernels (default the best, or $VSCAN_KERNEL)")
 	cli.ChoiceVar(cmd, &f.progress, "progress", "", "`WHEN` to show on standard error how far it is: auto (at a terminal), always or never", "auto", "always", "never")
+	a.MemoryVar(cmd)
 	fs.BoolVar(&f.stats, "stats", false, "tell at the end what was scanned, how and how fast, on standard error")
 	f.image.Register(cmd)
 }
@@ -131,7 +132,8 @@ type searching struct {
 	bar       *cli.Bar
 	cli.Outcome
 	tally
-	errors []error // with -q: what is told only where there is no hit
+	errors    []error           // with -q: what is told only where there is no hit
+	undecided []*search.Summary // with -q, likewise: of images in which rules are not decided
 }
 
 // search searches the images one after another, and reports what it finds.
@@ -143,6 +145,7 @@ func (a *commands) search(ctx context.Context, f *searchFlags, pats []patterns.P
 		return err
 	}
 	f.fillQuery(pats)
+	f.Budget = a.Budget()
 	s := &searching{commands: a, f: f}
 	if !f.quiet {
 		a.noteEndless(f)
@@ -228,6 +231,9 @@ func (s *searching) finish() error {
 	if s.f.quiet {
 		s.noteEndless(s.f)
 		s.noteLeftOut(s.f)
+		for _, sum := range s.undecided {
+			s.noteRules(sum)
+		}
 	}
 	for _, err := range s.errors {
 		s.Complain(err)
@@ -266,6 +272,7 @@ func (s *searching) searchImage(ctx context.Context, n int, from imageArg) error
 		}
 		return cli.InImage(arg, cli.NameFlags(err))
 	}
+	defer found.Close()
 	one.compiled = time.Since(one.began) - one.opened
 	s.Begin("searching " + arg)
 	sum, err := found.Run(ctx, &one)
@@ -315,6 +322,9 @@ func (s *imageSearch) Rule(m *search.RuleMatch) error { return s.rep.Rule(m) }
 // End reports the account of the image.
 func (s *imageSearch) End(sum *search.Summary) error {
 	if s.f.quiet {
+		if sum.Rules != nil && sum.Rules.NumUndecided > 0 {
+			s.undecided = append(s.undecided, sum)
+		}
 		return nil
 	}
 	s.ended = true

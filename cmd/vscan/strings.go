@@ -64,7 +64,7 @@ func (a *commands) stringsCommand() *cobra.Command {
 	fs := cmd.Flags()
 	fs.VarP(cli.NewNumber(&minimal, 1, patterns.MaxMinRun), "min", "n", "runs of at least `MIN` characters")
 	fs.VarP(&encodingChoice{list: &encodings}, "encoding", "e", "runs in `ENCODING`: ascii, utf8, utf16le, utf16be, utf32le, utf32be or all; repeatable, or with commas (default ascii,utf8,utf16le)")
-	f.register(cmd)
+	f.register(a, cmd)
 	for _, name := range []string{"overlap", "max-match"} { // runs do not overlap, and are measured to their ends
 		fs.MarkHidden(name)
 	}

@@ -60,7 +60,7 @@ func createOutput(path string) (*os.File, error) {
 // write writes the summary of an image.
 func (s *summaryFile) write(sum *search.Summary) {
 	if s != nil {
-		s.rep.End(sum)
+		s.rep.Summary(sum)
 	}
 }
 

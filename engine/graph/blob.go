@@ -6,6 +6,8 @@ import (
 	"io"
 	"slices"
 	"sort"
+
+	"vscan/engine/budget"
 )
 
 // blob is where the bytes of groups are.
@@ -21,6 +23,7 @@ type memoryBlob struct {
 	blocks [][]byte
 	starts []uint64
 	end    uint64
+	budget *budget.Budget
 }
 
 func (m *memoryBlob) base() uint64 { return 0 }
@@ -28,6 +31,9 @@ func (m *memoryBlob) base() uint64 { return 0 }
 func (m *memoryBlob) name() string { return "graph in memory" }
 
 func (m *memoryBlob) append(b []byte) error {
+	if err := m.budget.Take(uint64(len(b)), forGraph); err != nil {
+		return err
+	}
 	if len(b) > 0 {
 		m.blocks, m.starts = append(m.blocks, slices.Clip(bytes.Clone(b))), append(m.starts, m.end)
 		m.end += uint64(len(b))

@@ -36,7 +36,7 @@ func Build(ctx context.Context, space *engine.Space, arch addr.Arch, o Options) 
 	if o.Spill == "" {
 		o.Spill = os.TempDir()
 	}
-	out := &memoryBlob{}
+	out := &memoryBlob{budget: o.Budget}
 	g, stats, err := build(ctx, space, arch, &o, out)
 	if err != nil {
 		return nil, stats, err
@@ -78,7 +78,13 @@ func build(ctx context.Context, space *engine.Space, arch addr.Arch, o *Options,
 	if err := o.Validate(); err != nil {
 		return nil, stats, err
 	}
+	given := o.Memory
 	o.fillDefaults(arch)
+	taken, err := o.takeBuild(given)
+	if err != nil {
+		return nil, stats, err
+	}
+	defer o.Budget.Give(taken)
 	s, err := newSweep(space, arch, o)
 	if err != nil {
 		return nil, stats, err

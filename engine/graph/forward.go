@@ -47,6 +47,9 @@ func (g *Graph) Forward(ctx context.Context, workers int) (*Forward, error) {
 	if g.sources.count > maxForward {
 		return nil, fmt.Errorf("%s: %d words are more than the 2^36 that can be turned round: build a graph of fewer mappings or ranges", g.data.name(), g.sources.count)
 	}
+	if err := g.take(rankSetBytes(g.sources.count, g.edges)+4*g.edges, forForward); err != nil {
+		return nil, err
+	}
 	f := &Forward{g: g, workers: workers, grain: 4096}
 	f.numbers = newRankSet(g.sources.count)
 	firsts := make([]uint32, len(g.groups.lines)) // for each group: at first how many targets it has, then the index of the first of them
@@ -73,6 +76,9 @@ func (g *Graph) Forward(ctx context.Context, workers int) (*Forward, error) {
 	for i, n := range firsts {
 		firsts[i] = targets
 		targets += n
+	}
+	if err := g.take(8*uint64(targets), forForward); err != nil {
+		return nil, err
 	}
 	f.to, f.targets = make([]uint32, n), make([]addr.Addr, targets)
 	type place struct{ group, next int }

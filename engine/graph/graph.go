@@ -59,6 +59,7 @@ import (
 
 	"vscan/engine"
 	"vscan/engine/addr"
+	"vscan/engine/budget"
 )
 
 // Edge is one reference: a word that holds the address of a mapped byte.
@@ -89,6 +90,8 @@ type Graph struct {
 	verified []atomic.Uint32 // one bit for each group: whether its checksum was found right
 	close    io.Closer       // the open file, nil for a graph in memory
 	readers  sync.Pool       // of *pageReader: most questions are so short that allocating one would be half of their time
+
+	budget *budget.Budget // see SetBudget
 
 	placesOnce sync.Once
 	names      *engine.Places

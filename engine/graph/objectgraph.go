@@ -122,6 +122,9 @@ func (og *objectGraph) readEdges(ctx context.Context, g *Graph, h *heap.Heaps, o
 				return nil
 			}
 			p.read(g, base, entries)
+			if err := g.take(pairBytes*uint64(len(p.pairs)), forObjects); err != nil {
+				return err
+			}
 			for _, pair := range p.pairs {
 				atomic.AddUint32(&og.fromStart[pair>>32+1], 1)
 				groups[group] = append(groups[group], uint32(pair))

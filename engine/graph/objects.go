@@ -118,16 +118,25 @@ var errObjects = errors.New("more than 2^30 objects: too many to follow")
 
 const maxObjects = 1 << 30
 
+// An object takes about objectBytes, and a reference pairBytes while references are read.
+const (
+	objectBytes = 30
+	pairBytes   = 13
+)
+
 // Objects finds out what keeps the objects of heaps, which have to be those of the image
 // that the graph was made of. It costs O(objects + edges) in time, and some 40 bytes for
 // each object and 8 for each edge. The error is that of reading the graph, or the cause
 // of the context's end.
 func (g *Graph) Objects(ctx context.Context, h *heap.Heaps, o ObjectOptions) (*Retention, error) {
 	n := len(h.Objects())
-	r := &Retention{heaps: h, Anchors: make([]Anchor, n), Losses: make([]Loss, n)}
 	if n > maxObjects {
 		return nil, errObjects
 	}
+	if err := g.take(objectBytes*uint64(n), forObjects); err != nil {
+		return nil, err
+	}
+	r := &Retention{heaps: h, Anchors: make([]Anchor, n), Losses: make([]Loss, n)}
 	if o.Workers <= 0 {
 		o.Workers = runtime.GOMAXPROCS(0)
 	}
@@ -151,6 +160,9 @@ func (g *Graph) Objects(ctx context.Context, h *heap.Heaps, o ObjectOptions) (*R
 		}
 	}
 	if o.Retained {
+		if err := g.take(uint64(8*n+24*og.reached), forObjects); err != nil {
+			return nil, err
+		}
 		r.retained = make([]uint64, n)
 		og.retainedSizes(h.Objects(), r.retained)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"vscan/engine"
 	"vscan/engine/addr"
+	"vscan/engine/budget"
 	"vscan/engine/simd"
 )
 
@@ -44,6 +45,11 @@ type Options struct {
 	// image.Image.Missing says. They count as unreadable in Graph.Complete and
 	// Info.Unreadable.
 	Missing uint64
+
+	// Budget is asked for the memory of the build before it is spent, which is given back
+	// at its end; of Build, the bytes of the graph stay taken. Where Memory is 0, edges take
+	// less than 1 GiB if there is less. Nil has no limit.
+	Budget *budget.Budget
 
 	// Progress, if not nil, is kept up to date with how far the sweep has come.
 	Progress *engine.Progress

@@ -54,6 +54,9 @@ func (f *Forward) Reach(ctx context.Context, roots []addr.Range, unit uint64) (*
 	if err != nil {
 		return nil, err
 	}
+	if err := f.g.take(units.count/4+16*min(units.count, uint64(len(f.targets))), forReach); err != nil { // bits, and units that wait
+		return nil, err
+	}
 	r := &Reach{f: f, units: units, Units: units.count}
 	r.reached, r.referenced = make([]uint64, units.count/64+1), make([]uint64, units.count/64+1)
 	var todo []uint64
@@ -189,6 +192,9 @@ func (f *Forward) Components(ctx context.Context, unit uint64) ([]Component, err
 	if units.count > maxComponents {
 		return nil, fmt.Errorf("%d units are more than 2^28: take larger ones", units.count)
 	}
+	if err := f.g.take(4*units.count, forReach); err != nil {
+		return nil, err
+	}
 	parent := make([]uint32, units.count)
 	for i := range parent {
 		parent[i] = uint32(i)
@@ -225,9 +231,16 @@ func (f *Forward) Components(ctx context.Context, unit uint64) ([]Component, err
 		}
 	}
 	sizes, edges := map[uint32]uint64{}, map[uint32]uint64{}
+	counted := 0
 	for e := range f.From(addr.All) {
 		if s, ok := number(e.Source); ok {
 			edges[find(s)]++
+		}
+		if len(edges) > counted {
+			counted += 1 << 14
+			if err := f.g.take(componentSize<<14, forReach); err != nil {
+				return nil, err
+			}
 		}
 	}
 	for u := range parent {

@@ -26,15 +26,23 @@ func (c *Chains) level(ctx context.Context, k int) (*level, error) {
 			if err := context.Cause(ctx); err != nil {
 				return nil, err
 			}
+			if err := c.f.g.take(uint64(len(c.f.to)/8), forChains); err != nil { // of a level: which edges arrive
+				return nil, err
+			}
 			if c.fillSparse() {
 				continue
 			}
 			if n == k && c.full == n-2 && c.fillNear() {
 				break
 			}
-			c.fillDense()
+			if err := c.fillDense(); err != nil {
+				return nil, err
+			}
 		}
 		if err := context.Cause(ctx); err != nil {
+			return nil, err
+		}
+		if err := c.f.g.take(4*c.RootCount(), forChains); err != nil { // the edges at roots that walks begin with
 			return nil, err
 		}
 		c.addRoots()
@@ -118,7 +126,21 @@ func (c *Chains) findSuccessors() {
 // anywhere. But targets ascend, and so do the ranges of their successors: the first
 // pass goes through the sums once, in order, and only the second one jumps about, in
 // the walks of targets, which are fewer than edges.
-func (c *Chains) fillDense() {
+func (c *Chains) fillDense() error {
+	edges, targets := uint64(len(c.f.to)), uint64(len(c.f.targets))
+	need := uint64(0)
+	if c.sums == nil {
+		need += 8 * edges
+	}
+	if c.targetWalks == nil {
+		need += 8 * targets
+	}
+	if c.full > 0 && c.succLow == nil {
+		need += 8 * targets
+	}
+	if err := c.f.g.take(need, forChains); err != nil {
+		return err
+	}
 	l := &c.levels[c.full]
 	if l.arrives == nil {
 		l.arrives = make([]uint64, len(c.f.to)/64+1)
@@ -134,6 +156,9 @@ func (c *Chains) fillDense() {
 	}
 	if !fits && !c.inexact {
 		if c.sumsHigh == nil {
+			if err := c.f.g.take(8*(edges+targets), forChains); err != nil {
+				return err
+			}
 			c.sumsHigh = make([]uint64, len(c.f.to)+1)
 		}
 		fits = c.count(l, true)
@@ -147,6 +172,7 @@ func (c *Chains) fillDense() {
 		}
 	}
 	c.full++
+	return nil
 }
 
 // countTargetWalks computes c.targetWalks for the level after the last full one.

@@ -35,6 +35,10 @@ func (f *finder) binned(s *state) (out []addr.Addr) {
 			r.ring(head, 3*w, 2*w, &out)
 		}
 	}
+	if len(out) >= maxBinned {
+		last := out[len(out)-1]
+		f.bound(addr.Range{First: last, Last: last + 4*w - 1}, "chunk %v: %d chunks of the arena's bins were followed: free chunks that lie behind it in its bin, and in the bins behind, are told by their sizes alone", last, maxBinned)
+	}
 	slices.Sort(out)
 	return slices.Compact(out)
 }

@@ -36,6 +36,7 @@ import (
 
 	"vscan/engine"
 	"vscan/engine/addr"
+	"vscan/engine/budget"
 )
 
 // State says what is known of an object.
@@ -76,17 +77,24 @@ type Options struct {
 	// are known: Thread.Pointer of image.Image.Threads. They tell the caches of threads
 	// that hold nothing. Without them, such a cache may count as an object in use.
 	ThreadPointers []addr.Addr
+
+	// Budget is asked for the memory of chunks and objects before it is spent. It stays
+	// taken as long as the Heaps are used: the caller gives a Share, and releases that. Nil
+	// has no limit.
+	Budget *budget.Budget
 }
 
 // Find recognises heaps among the mappings of a space that may be written and belong to
 // no file. arch is the word size and byte order. The error is the cause of the context's
-// end: a space without heaps is none.
+// end, or that of the budget: a space without heaps is none.
 func Find(ctx context.Context, space *engine.Space, arch addr.Arch, o Options) (*Heaps, error) {
 	if err := space.Index(ctx); err != nil {
 		return nil, err
 	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
 	f := newFinder(ctx, newMemory(space, arch))
-	f.threads = o.ThreadPointers
+	f.threads, f.walker.budget, f.walker.stop = o.ThreadPointers, o.Budget, cancel
 	if err := f.find(); err != nil {
 		return nil, err
 	}
@@ -146,6 +154,10 @@ func (f *finder) heaps() *Heaps {
 	for _, r := range runs {
 		count += max(r.hi-r.lo, 1)
 	}
+	if err := f.walker.budget.Take(uint64(count)*objectBytes, forObjects); err != nil {
+		f.walker.stop(err)
+		return h
+	}
 	h.objects = make([]Object, 0, count)
 	end := addr.Addr(0)
 	for _, r := range runs {
@@ -163,6 +175,8 @@ func (f *finder) heaps() *Heaps {
 		h.runs = append(h.runs, x)
 	}
 	f.walker.chunks, f.walker.runs = nil, nil
+	f.walker.budget.Give(uint64(f.walker.room) * chunkBytes)
+	f.walker.room = 0
 	slices.SortFunc(f.walker.gaps, func(a, b Gap) int { return cmp.Compare(a.First, b.First) })
 	f.mark(h)
 	h.internal = addr.Merge(f.internal)
@@ -194,7 +208,11 @@ func (f *finder) mark(h *Heaps) {
 	}
 	f.cachesOfThreads(m, f.threads, known)
 	f.markInGaps(m)
-	f.walker.gaps = append(f.walker.gaps, m.broken...)
+	if k := len(f.walker.caches); k >= maxCaches {
+		last := f.walker.caches[k-1]
+		f.bound(addr.Range{First: last, Last: last}, "object %v: %d objects of the size of a cache are looked at: in caches behind it, objects that were freed count as in use", last, maxCaches)
+	}
+	f.walker.gaps = append(append(f.walker.gaps, m.broken...), f.bounds...)
 	slices.SortStableFunc(f.walker.gaps, func(a, b Gap) int { return cmp.Compare(a.First, b.First) })
 }
 

@@ -2,6 +2,7 @@ package heap
 
 import (
 	"encoding/binary"
+	"fmt"
 	"strings"
 
 	"vscan/engine"
@@ -17,6 +18,8 @@ type memory struct {
 	stacks  []addr.Range // the parts of spans that hold the stack of a thread; malloc may have given it, or have heaps in the same mapping
 	files   []addr.Range // memory of files that may be written, ascending: libc's variables are there
 	present []addr.Range // the parts of spans that the image holds, ascending
+
+	bounds []Gap // what bounds of the search kept from being looked at
 }
 
 // span is mappings side by side. Linux makes one mapping of what was mapped side by side, and
@@ -88,6 +91,12 @@ func (m *memory) spanOf(a addr.Addr) *span {
 		return nil
 	}
 	return &m.spans[lo]
+}
+
+// bound notes that a bound kept something in a range from being looked at: the answer is
+// not whole.
+func (m *memory) bound(r addr.Range, format string, args ...any) {
+	m.bounds = append(m.bounds, Gap{r, fmt.Sprintf(format, args...)})
 }
 
 // reader reads words through a buffer.

@@ -163,6 +163,9 @@ func (r *reader) states(ctx context.Context, in addr.Range, most int) (found []s
 				continue
 			}
 			s, ok := r.binsAt(a)
+			if r.tries == maxTries+1 {
+				r.bound(addr.Range{First: a, Last: in.Last}, "from %v on: memory is full of what looks like empty bins: after %d of them no more is looked for", a, maxTries)
+			}
 			if !ok {
 				continue
 			}
@@ -179,6 +182,10 @@ func (r *reader) states(ctx context.Context, in addr.Range, most int) (found []s
 			break
 		}
 		at = next
+	}
+	if len(found) == most && most > 1 {
+		end := found[most-1].end
+		r.bound(addr.Range{First: end, Last: max(in.Last, end)}, "from %v on: %d states of arenas lie in front of it: no more are looked for", end, most)
 	}
 	return found
 }

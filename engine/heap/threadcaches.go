@@ -20,7 +20,11 @@ const maxThreads = 1 << 16
 // cachesOfThreads adds the caches of threads to malloc's own memory that are not known yet. threads
 // are thread pointers, and known has the first bytes of the caches that were recognised.
 func (f *finder) cachesOfThreads(m *marker, threads []addr.Addr, known map[addr.Addr]bool) {
-	threads = threads[:min(len(threads), maxThreads)]
+	if len(threads) > maxThreads {
+		tp := threads[maxThreads]
+		f.bound(addr.Range{First: tp, Last: tp}, "thread pointer %v: caches of more than %d threads are not looked for: those that hold nothing count as objects", tp, maxThreads)
+		threads = threads[:maxThreads]
+	}
 	distance, ok := f.cacheDistance(m, threads, known)
 	if !ok {
 		return

@@ -6,6 +6,7 @@ import (
 
 	"vscan/engine"
 	"vscan/engine/addr"
+	"vscan/engine/budget"
 )
 
 // Chunks (malloc/malloc.c, "Chunk representations"). One follows another at once, and an object
@@ -52,8 +53,12 @@ type walker struct {
 	chunks []uint64 // the chunks of all runs: lengths in bytes, with what is known of each in the low bits
 	runs   []run
 	gaps   []Gap
-	caches []addr.Addr // the objects that have the size of a thread's cache
-	steps  uint64      // how many chunks were looked at
+
+	budget *budget.Budget
+	room   int                     // how many chunks there is memory for
+	stop   context.CancelCauseFunc // ends the search where the budget has no more
+	caches []addr.Addr             // the objects that have the size of a thread's cache
+	steps  uint64                  // how many chunks were looked at
 }
 
 // run is chunks that follow one another, or one chunk that was mapped.
@@ -257,6 +262,9 @@ func (k *walker) add(c chunk) {
 	if k.cacheSized(c.length) && len(k.caches) < maxCaches {
 		k.caches = append(k.caches, c.at+2*k.word)
 	}
+	if len(k.chunks) >= k.room && !k.makeRoom() {
+		return
+	}
 	k.chunks = append(k.chunks, uint64(c.length))
 }
 
@@ -278,6 +286,25 @@ func (k *walker) objects(r run, to []Object) []Object {
 		at += addr.Addr(c &^ lengthBits)
 	}
 	return to
+}
+
+// A chunk takes 8 bytes in a slice that has room to grow, and memory for chunkStep of them is
+// taken at a time; an object takes 24.
+const (
+	chunkBytes  = 12
+	chunkStep   = 1 << 15
+	objectBytes = 24
+	forObjects  = "the objects of the heaps"
+)
+
+// makeRoom takes memory for more chunks. Without it, the search ends.
+func (k *walker) makeRoom() bool {
+	if err := k.budget.Take(chunkStep*chunkBytes, forObjects); err != nil {
+		k.stop(err)
+		return false
+	}
+	k.room += chunkStep
+	return true
 }
 
 // maxGaps is how many gaps get a reason of their own.

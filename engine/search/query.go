@@ -8,6 +8,7 @@ import (
 
 	"vscan/engine"
 	"vscan/engine/addr"
+	"vscan/engine/budget"
 	"vscan/engine/image/layered"
 	"vscan/engine/simd"
 	"vscan/engine/where"
@@ -34,6 +35,10 @@ type Query struct {
 	PerMapping bool
 	AllStrings bool
 	Defined    map[string]bool
+
+	// RuleSteps is how many steps the evaluation of all rules in an image may take
+	// together, see yara.Limits.TotalSteps; 0: yara.DefaultTotalSteps.
+	RuleSteps uint64
 
 	// Runs is for patterns that are runs of printable characters (patterns.TextRuns).
 	// It has the encoding of each pattern, and makes the length of a hit that of the
@@ -71,6 +76,11 @@ type Query struct {
 	HitBytes int
 	Decode   bool
 	Around   uint64
+
+	// Budget is asked for the memory of a search before it is spent: by Prepare for the
+	// compiled set and the scan, by a run for the hits of rules. What Prepare has taken
+	// Search.Close gives back. Nil has no limit.
+	Budget *budget.Budget
 
 	// These are as in engine.Options.
 	Workers   int
@@ -118,6 +128,7 @@ func (q *Query) Run(ctx context.Context, img *layered.Image, sink Sink) (*Summar
 	if err != nil {
 		return nil, err
 	}
+	defer s.Close()
 	return s.Run(ctx, sink)
 }
 
@@ -129,23 +140,33 @@ type Search struct {
 	set     *patterns.Set
 	opt     engine.Options
 	scanner *engine.Scanner
+	budget  *budget.Budget // a share of the query's
 }
 
 // Prepare compiles the query for an image. Errors are a *RangeError, a *ChoiceError,
-// ErrNoWord, those of patterns.Compile and engine.Compile, and that of ctx. A RulesAt that
+// a *ClashError, a *budget.Error, ErrNoWord, those of patterns.Compile and engine.Compile, and that of ctx. A RulesAt that
 // is no number of Patterns is one, too.
-func (q *Query) Prepare(ctx context.Context, img *layered.Image) (*Search, error) {
+func (q *Query) Prepare(ctx context.Context, img *layered.Image) (_ *Search, err error) {
 	if q.RulesAt < 0 || q.RulesAt > len(q.Patterns) {
 		return nil, fmt.Errorf("the strings of rules cannot stand behind %d of %d patterns", q.RulesAt, len(q.Patterns))
+	}
+	if err := q.clash(); err != nil {
+		return nil, err
 	}
 	about, err := q.Target(img)
 	if err != nil {
 		return nil, err
 	}
-	s := &Search{q: q, img: img}
+	s := &Search{q: q, img: img, budget: q.Budget.Share()}
+	defer func() {
+		if err != nil {
+			s.Close()
+		}
+	}()
 	if s.opt, err = q.options(img); err != nil {
 		return nil, err
 	}
+	s.opt.Budget, about.Budget = s.budget, s.budget
 	pats := q.AllPatterns()
 	if s.set, err = patterns.Compile(ctx, pats, about); err != nil {
 		return nil, err
@@ -158,6 +179,46 @@ func (q *Query) Prepare(ctx context.Context, img *layered.Image) (*Search, error
 	}
 	return s, nil
 }
+
+// A ClashError says that a pattern has the name of a rule's string, so that their hits
+// could not be told apart.
+type ClashError struct {
+	Pattern *patterns.Pattern
+	Rule    *yara.Rule
+}
+
+func (e *ClashError) Error() string {
+	return fmt.Sprintf("the pattern %s has the name of a string of the rule %s (%s:%d): give it another NAME=", e.Pattern.Name, e.Rule.FullName(), e.Rule.File, e.Rule.Line)
+}
+
+// clash returns an error where a pattern has the name of a string of the rules. If both
+// looked for the same, they would be one pattern, whose hits are those of the rule, and none
+// where the rule does not match.
+func (q *Query) clash() error {
+	if q.Rules == nil || len(q.Patterns) == 0 {
+		return nil
+	}
+	names := map[string]*yara.Rule{}
+	for i, p := range q.Rules.Patterns() {
+		owners := q.Rules.Owners(i)
+		for j, name := range q.Rules.Names(i) {
+			names[name] = owners[j]
+		}
+		if _, ok := names[p.Name]; !ok { // of a private string, or a part of one
+			names[p.Name] = q.Rules.RuleOf(i)
+		}
+	}
+	for i := range q.Patterns {
+		if r := names[q.Patterns[i].Name]; r != nil {
+			return &ClashError{&q.Patterns[i], r}
+		}
+	}
+	return nil
+}
+
+// Close gives back what the search has taken of Query.Budget. The search must not be used any
+// more.
+func (s *Search) Close() { s.budget.Release() }
 
 // Image returns the image that is searched.
 func (s *Search) Image() *layered.Image { return s.img }

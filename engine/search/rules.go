@@ -4,8 +4,8 @@ import (
 	"cmp"
 	"container/heap"
 	"context"
-	"fmt"
 	"iter"
+	"math"
 	"slices"
 
 	"vscan/engine"
@@ -45,7 +45,7 @@ func newRuleRun(of *running) *ruleRun {
 	q, sum := of.q, of.sum
 	r := &ruleRun{
 		running: of, rules: q.Rules, vars: variables(of.img, q.Defined), names: map[string]int{},
-		eval:    q.Rules.NewEvaluator(yara.Limits{CountOnly: q.Want != WantHits}),
+		eval:    q.Rules.NewEvaluator(yara.Limits{CountOnly: q.Want != WantHits, TotalSteps: q.RuleSteps, Budget: of.hits}),
 		account: &RulesSummary{LeftOut: len(q.Rules.Skipped)},
 	}
 	sum.Rules = r.account
@@ -216,7 +216,7 @@ func (r *ruleRun) evaluate(ctx context.Context, in *engine.Interval) error {
 		return err
 	}
 	for _, u := range res.Undecided {
-		r.account.Undecided = append(r.account.Undecided, fmt.Sprintf("rule %s of %s could not be decided: %s", u.Rule.FullName(), u.Rule.File, u.Reason))
+		r.account.undecided(u, in)
 	}
 	var hits hitHeap
 	for _, m := range res.Matches {
@@ -235,6 +235,7 @@ func (r *ruleRun) evaluate(ctx context.Context, in *engine.Interval) error {
 			hits = r.gather(hits, h)
 		}
 	}
+	r.account.OutOfMemory = r.account.OutOfMemory || r.eval.OutOfMemory()
 	err = r.handOn(ctx, hits)
 	r.eval.Reset()
 	return err
@@ -244,15 +245,27 @@ func (r *ruleRun) evaluate(ctx context.Context, in *engine.Interval) error {
 // to those that are to be handed on.
 func (r *ruleRun) gather(hits hitHeap, h yara.Hits) hitHeap {
 	n, k := h.Count, r.names[h.Name]
+	wanted := uint64(math.MaxUint64) // how many more may be handed on
+	if r.q.MaxHits > 0 {
+		wanted = r.q.MaxHits - r.sum.Counts[k]
+	}
+	if h.Partial && uint64(h.Len()) < wanted {
+		r.account.leaveOut(h, "hits from %v on are not known: more of its parts waited for others than there is room for", h.UnknownFrom)
+	}
 	if r.q.Want != WantHits {
-		if r.q.MaxHits > 0 && r.sum.Counts[k]+n > r.q.MaxHits {
-			n, r.sum.Limited = r.q.MaxHits-r.sum.Counts[k], true
+		if n > wanted {
+			n, r.sum.Limited = wanted, true
 		}
 		r.sum.Counts[k] += n
 		r.sum.Hits += n
 		return hits
 	}
-	r.account.Limited = r.account.Limited || n > uint64(h.Len())
+	if kept := uint64(h.Len()); n > kept {
+		r.account.Limited = true
+		if kept < wanted {
+			r.account.leaveOut(h, "of %d hits, the first %d were kept", n, kept)
+		}
+	}
 	if h.Len() > 0 {
 		hits = append(hits, stringHits{Hits: h, name: k})
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"vscan/engine"
+	"vscan/engine/budget"
 	"vscan/patterns"
 )
 
@@ -16,6 +17,7 @@ func (s *Search) Run(ctx context.Context, sink Sink) (*Summary, error) {
 		sink = HitFunc(func(*Hit) error { return nil })
 	}
 	r := s.newRunning(ctx, sink)
+	defer r.hits.Release()
 	defer r.rules.close()
 	if r.to.err = sink.Begin(s); r.to.err != nil {
 		r.sum.Stopped = true
@@ -55,12 +57,13 @@ type running struct {
 	to    guard    // hands what is found to the sink
 	sum   *Summary // what was found so far
 	view  *viewer
-	rules *ruleRun // nil: there are no rules
+	rules *ruleRun       // nil: there are no rules
+	hits  *budget.Budget // what the hits of rules take of the budget
 }
 
 // newRunning returns a run that has found nothing yet.
 func (s *Search) newRunning(ctx context.Context, sink Sink) *running {
-	r := &running{Search: s, to: guard{sink: sink}, sum: newSummary(s.img, s.set, s.q.names()), view: s.viewer(ctx)}
+	r := &running{Search: s, to: guard{sink: sink}, sum: newSummary(s.img, s.set, s.q.names()), view: s.viewer(ctx), hits: s.budget.Share()}
 	if s.q.Rules != nil {
 		r.rules = newRuleRun(r)
 	}

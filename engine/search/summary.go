@@ -1,6 +1,7 @@
 package search
 
 import (
+	"fmt"
 	"strings"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 	"vscan/engine/image/layered"
 	"vscan/engine/simd"
 	"vscan/patterns"
+	"vscan/patterns/yara"
 )
 
 // Summary is the account of the search of one image.
@@ -30,9 +32,9 @@ type Summary struct {
 	UnreadableRanges []addr.Range // ascending
 
 	// Complete says that all was looked at that was to be searched: the search was not
-	// interrupted, all could be read, the image and its layers lack nothing, and all
-	// rules were evaluated and could be decided. Where Stopped is set, that holds of
-	// what was looked at before.
+	// interrupted, all could be read, the image and its layers lack nothing, all rules
+	// were evaluated and could be decided, and no hits of their strings were left out
+	// for want of room. Where Stopped is set, that holds of what was looked at before.
 	Complete bool
 
 	Limited     bool // hits were left out, for Query.MaxHits or the bounds of rules
@@ -57,10 +59,69 @@ type Summary struct {
 
 // RulesSummary is the account of the rules of a search.
 type RulesSummary struct {
-	Matched   uint64   // how many rules matched; with Query.PerMapping, once for each mapping
-	LeftOut   int      // how many rules were left out when they were compiled
-	Undecided []string // which rules could not be decided and why, in words
-	Limited   bool     // whether there is a string of which not all hits were kept
+	Matched uint64 // how many rules matched; with Query.PerMapping, once for each mapping
+	LeftOut int    // how many rules were left out when they were compiled
+
+	// Undecided has the rules that could not be decided, the first MaxUndecided of
+	// NumUndecided; with Query.PerMapping, once for each mapping.
+	Undecided    []Undecided
+	NumUndecided uint64
+
+	// HitsLeftOut has the strings of rules that match of which hits were left out because
+	// of bounds that the query does not set, each once, in the order in which that was
+	// noticed. Limited says that there are such hits that were found and not kept.
+	HitsLeftOut []HitsLeftOut
+	Limited     bool
+
+	OutOfMemory bool // hits were not kept because Query.Budget had no more memory
+
+	leftOut map[string]bool // the names in HitsLeftOut
+}
+
+// MaxUndecided is the most rules that are told of in RulesSummary.Undecided: there may be
+// as many as rules times mappings.
+const MaxUndecided = 1000
+
+// Undecided is a rule that could not be decided.
+type Undecided struct {
+	yara.Undecided
+	Mapping *engine.Interval // with Query.PerMapping: as of RuleMatch; else nil
+}
+
+// String returns a line that says which rule it is, and why.
+func (u Undecided) String() string {
+	in := ""
+	if u.Mapping != nil {
+		in = fmt.Sprintf(" in the mapping at %v", u.Mapping.First)
+	}
+	return fmt.Sprintf("rule %s of %s could not be decided%s: %s", u.Rule.FullName(), u.Rule.File, in, u.Reason)
+}
+
+// HitsLeftOut is a string of a rule that matches, not all hits of which were handed on or
+// counted.
+type HitsLeftOut struct {
+	Name   string // of the string, RULE.$a
+	Rule   *yara.Rule
+	Reason string // one line
+}
+
+// undecided adds a rule that could not be decided.
+func (r *RulesSummary) undecided(u yara.Undecided, in *engine.Interval) {
+	if r.NumUndecided++; len(r.Undecided) < MaxUndecided {
+		r.Undecided = append(r.Undecided, Undecided{u, in})
+	}
+}
+
+// leaveOut notes that hits of a string were left out.
+func (r *RulesSummary) leaveOut(h yara.Hits, format string, args ...any) {
+	if r.leftOut[h.Name] {
+		return
+	}
+	if r.leftOut == nil {
+		r.leftOut = map[string]bool{}
+	}
+	r.leftOut[h.Name] = true
+	r.HitsLeftOut = append(r.HitsLeftOut, HitsLeftOut{h.Name, h.Rule, fmt.Sprintf(format, args...)})
 }
 
 // newSummary returns the summary of a search for a set that has found nothing yet;
@@ -124,7 +185,7 @@ func (s *Summary) fill(img *layered.Image, sc *engine.Scanner, stats engine.Stat
 	s.Interrupted, s.Stopped = stats.Cancelled, stats.Stopped
 	s.Complete = !stats.Cancelled && s.Unreadable == 0 && img.Complete()
 	if r := s.Rules; r != nil {
-		s.Complete = s.Complete && len(r.Undecided) == 0 && r.LeftOut == 0
+		s.Complete = s.Complete && r.NumUndecided == 0 && r.LeftOut == 0 && len(r.HitsLeftOut) == 0
 		s.Limited = s.Limited || r.Limited
 	}
 	s.Kernels, s.Workers, s.Elapsed = stats.Kernels, stats.Workers, stats.Elapsed

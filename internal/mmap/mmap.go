@@ -10,6 +10,8 @@ import (
 	"errors"
 	"math"
 	"os"
+
+	"vscan/internal/memlimit"
 )
 
 // Map returns the first size bytes of a file as memory that may be read, until
@@ -17,9 +19,14 @@ import (
 // its present bytes. Memory that lies behind the end of a file that has shrunk
 // faults when it is touched. The error is errors.ErrUnsupported where the system
 // cannot map files, where the size is 0, and where it is more than there are
-// addresses: the caller then reads the file call by call.
+// addresses: the caller then reads the file call by call. So it is where the address space
+// is limited (ulimit -v) and the file would leave less than half of it: the program needs
+// room for itself, and the runtime ends it where there is none.
 func Map(f *os.File, size uint64) ([]byte, error) {
 	if size == 0 || size > math.MaxInt {
+		return nil, errors.ErrUnsupported
+	}
+	if l := memlimit.AddressSpace(); l.Left != memlimit.None && (size > l.Left || l.Left-size < l.Of/2) {
 		return nil, errors.ErrUnsupported
 	}
 	return mapFile(f, int(size))

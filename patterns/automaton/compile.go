@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"unsafe"
 )
 
 // Semantics tells which of the matches that begin at a place is the match there. Only those
@@ -26,6 +27,11 @@ type Options struct {
 	// MatchOnly makes a program that is not searched for, faster. It has no anchors, and
 	// its Next knows no more than with which bytes a match can begin.
 	MatchOnly bool
+
+	// Tables is about how many bytes the states of the automaton may take, which matching
+	// finds out as it goes; 0, and more than DefaultTables, stand for that. With few it is
+	// slower.
+	Tables int
 }
 
 // MaxProgram is the most instructions that a program may have. A byte, an alternative and
@@ -64,6 +70,7 @@ type Program struct {
 	mu          sync.Mutex // guards what follows, and the filling of the states' tables
 	states      map[string]*state
 	stateBytes  int // about how many bytes the states take
+	maxStates   int // about how many they may take
 	stepScratch *scratch
 }
 
@@ -91,7 +98,10 @@ func Compile(n *Node, o Options) (*Program, error) {
 	if !o.Encoded {
 		n = n.encode(o.Encoding)
 	}
-	p := &Program{limit: o.Limit, semantics: o.Semantics, encoding: o.Encoding}
+	p := &Program{limit: o.Limit, semantics: o.Semantics, encoding: o.Encoding, maxStates: DefaultTables}
+	if o.Tables > 0 {
+		p.maxStates = min(o.Tables, DefaultTables)
+	}
 	if o.Limit < 1 {
 		return nil, fmt.Errorf("matches of at most %d bytes: want at least 1", o.Limit)
 	}
@@ -121,6 +131,20 @@ func Compile(n *Node, o Options) (*Program, error) {
 	p.pool.New = func() any { return newScratch(len(p.insts)) }
 	p.start = p.newState([]uint32{start}, true, false)
 	return p, nil
+}
+
+// Size returns about how many bytes of memory the program takes, without the states of its
+// automaton but for the first, of which Options.Tables says how many bytes they may take.
+func (p *Program) Size() int {
+	n := int(unsafe.Sizeof(*p)) + cap(p.insts)*int(unsafe.Sizeof(inst{})) + cap(p.sets)*int(unsafe.Sizeof(Set{})) +
+		cap(p.classSample) + 8*cap(p.contextLooks) + p.stateBytes + cap(p.onlyFirst)
+	for _, a := range p.anchors {
+		n += int(unsafe.Sizeof(a)) + len(a.Lit) + len(a.Mask)
+	}
+	if p.lead != nil {
+		n += int(unsafe.Sizeof(*p.lead))
+	}
+	return n
 }
 
 // chooseStarts chooses how to find places at which a match can begin. It returns false if

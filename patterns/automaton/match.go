@@ -27,7 +27,7 @@ import (
 //	s = start
 //	for each symbol:
 //	    t = s.next[symbol]
-//	    not known, and states take at most maxBytes: t = follow; keep it in s.next
+//	    not known, and states take at most maxStates: t = follow; keep it in s.next
 //	    not known, and there are too many states: go on without tables
 //	    t says that a match ended in front of this symbol: remember it
 //	    t has no threads: the match is the one remembered last
@@ -36,8 +36,9 @@ import (
 // INVARIANT: an entry of a state's table is set once and never changes, so it can be read
 // without the mutex.
 
-// maxBytes is about how many bytes the states of one program may take.
-const maxBytes = 256 << 10
+// DefaultTables is about how many bytes the states of one program may take, unless
+// Options.Tables says otherwise.
+const DefaultTables = 256 << 10
 
 // A state is the threads between two bytes, in order of preference.
 type state struct {
@@ -232,7 +233,7 @@ func (p *Program) step(s *state, symbol int) *state {
 	if t := s.next[symbol].Load(); t != nil {
 		return t
 	}
-	if p.stateBytes > maxBytes {
+	if p.stateBytes > p.maxStates {
 		return nil
 	}
 	if p.stepScratch == nil {

@@ -323,7 +323,7 @@ func TestAgainstReference(t *testing.T) {
 				break
 			}
 			if d.IntN(3) == 0 {
-				progs[s].stateBytes = maxBytes // no more tables
+				progs[s].stateBytes = DefaultTables // no more tables
 			}
 		}
 		loops := loopsEmpty(n)

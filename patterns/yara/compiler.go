@@ -8,6 +8,7 @@ import (
 	"io"
 	"path/filepath"
 
+	"vscan/engine/budget"
 	"vscan/internal/interrupt"
 )
 
@@ -26,6 +27,10 @@ type Compiler struct {
 	// of the file that includes. If Open is nil, include is refused.
 	Open func(path string) (io.ReadCloser, error)
 
+	// Budget is asked for the memory of each file before the file is read in. It stays
+	// taken: the caller gives it a Share, and releases that with the Rules. Nil has no limit.
+	Budget *budget.Budget
+
 	parser *parser
 }
 
@@ -33,7 +38,7 @@ func (c *Compiler) begin() *parser {
 	if c.parser == nil {
 		c.parser = newParser()
 	}
-	c.parser.open = c.Open
+	c.parser.open, c.parser.budget = c.Open, c.Budget
 	return c.parser
 }
 
@@ -56,14 +61,14 @@ func (c *Compiler) Predefine(name string, value any) error {
 //
 // A mistake in a rule leaves out this rule and those that depend on it; Rules.Skipped has
 // them. The error says that the file, or one that it includes, could not be read, or is the
-// cause of the end of ctx; then only part of the rules was read, and the compiler is of no
-// more use.
+// cause of the end of ctx, or the *budget.Error of Budget; after these only part of the
+// rules was read, and the compiler is of no more use.
 func (c *Compiler) Add(ctx context.Context, namespace, name string, r io.Reader) error {
 	p := c.begin()
 	p.ctx, p.errs = ctx, nil
 	p.enterNamespace(cmp.Or(namespace, DefaultNamespace))
-	if p.ns.read[filepath.Clean(name)] {
-		return nil
+	if p.ns.read[filepath.Clean(name)] || p.over != nil {
+		return p.over
 	}
 	text, err := p.read(name, r)
 	if err != nil {
@@ -72,6 +77,9 @@ func (c *Compiler) Add(ctx context.Context, namespace, name string, r io.Reader)
 	p.file(newRuleFile(name, text, true))
 	if p.ended != nil {
 		return p.ended
+	}
+	if p.over != nil {
+		return p.over
 	}
 	return errors.Join(p.errs...)
 }

@@ -48,7 +48,7 @@ func (e *Evaluator) loseEmpty(memory bool) {
 		switch {
 		case e.rules.info[i].empty == nowhere:
 		case memory:
-			e.hits[i].unknownFrom = 0
+			e.hits[i].unknownFrom, e.hits[i].emptyOnly = 0, true
 		default:
 			e.hits[i].unknownFrom = noLimit
 		}

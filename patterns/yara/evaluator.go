@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"vscan/engine/addr"
+	"vscan/engine/budget"
 )
 
 // Limits bounds what an Evaluator keeps and does. The zero Limits stands for the defaults.
@@ -27,6 +28,16 @@ type Limits struct {
 	// Steps is how much may be evaluated of one rule, about one step an operator. A rule
 	// that takes more is Undecided. 0 stands for DefaultSteps.
 	Steps int
+
+	// TotalSteps is how much may be evaluated of all rules together, in all scopes that the
+	// Evaluator is used for. Rules that come when nothing of it is left are Undecided. 0
+	// stands for DefaultTotalSteps.
+	TotalSteps uint64
+
+	// Budget is asked for the memory of hits that are kept, or that wait, before it is
+	// spent. Where it has no more, hits are counted and not kept, as beyond Hits. The caller
+	// gives it a Share, and releases that. Nil has no limit.
+	Budget *budget.Budget
 }
 
 // These are the limits where Limits has 0.
@@ -34,6 +45,10 @@ const (
 	DefaultHits  = 1 << 20
 	DefaultTotal = 1 << 24
 	DefaultSteps = 100e6
+
+	// DefaultTotalSteps is far more than public sets of rules take, and ends sets whose
+	// rules all take the most within minutes.
+	DefaultTotalSteps = 10e9
 )
 
 // Memory is what conditions read integers from. *engine.Space is one.
@@ -78,6 +93,8 @@ type Match struct {
 type Undecided struct {
 	Rule   *Rule
 	Reason string // one line
+	// OutOfSteps tells whether the reason is that Limits.TotalSteps are used up.
+	OutOfSteps bool
 }
 
 // Evaluator decides which rules match in a scope. The caller adds all hits of the scope and
@@ -90,6 +107,9 @@ type Evaluator struct {
 	kept       int
 	joiners    []*joiner // by Rules.splits
 	waiting    int       // how many hits wait in all joiners
+	stepsLeft  uint64    // how many of Limits.TotalSteps are left
+	room       int       // how many more hits, kept or waiting, the memory that was taken has room for
+	noRoom     bool      // whether Limits.Budget had no more
 	outOfOrder error     // the error of hits that came out of order
 }
 
@@ -104,7 +124,10 @@ func (r *Rules) NewEvaluator(l Limits) *Evaluator {
 	if l.Steps <= 0 {
 		l.Steps = DefaultSteps
 	}
-	e := &Evaluator{rules: r, limits: l, hits: make([]hits, len(r.pats))}
+	if l.TotalSteps == 0 {
+		l.TotalSteps = DefaultTotalSteps
+	}
+	e := &Evaluator{rules: r, limits: l, hits: make([]hits, len(r.pats)), stepsLeft: l.TotalSteps}
 	for _, c := range r.splits {
 		e.joiners = append(e.joiners, newJoiner(c))
 	}
@@ -112,7 +135,7 @@ func (r *Rules) NewEvaluator(l Limits) *Evaluator {
 	return e
 }
 
-// Reset forgets all hits.
+// Reset forgets all hits. What is left of Limits.TotalSteps stays as it is.
 func (e *Evaluator) Reset() {
 	for i := range e.hits {
 		e.hits[i].reset()
@@ -172,9 +195,36 @@ func (e *Evaluator) keep(h *hits, s *patternInfo) bool {
 	if len(h.addrs) >= e.limits.Hits || e.kept >= e.limits.Total || e.limits.CountOnly && !s.asksPlaces {
 		return false
 	}
+	if !e.makeRoom() {
+		return false
+	}
 	e.kept++
 	return true
 }
+
+// A hit that is kept takes 8 to 16 bytes in slices that have room to grow, one that waits 4
+// to 8. Memory for roomStep hits is taken at a time.
+const (
+	hitBytes = 16
+	roomStep = 1 << 14
+)
+
+// makeRoom reports whether there is memory for one more hit. That of hits that are gone is
+// used again.
+func (e *Evaluator) makeRoom() bool {
+	if e.kept+e.waiting < e.room {
+		return true
+	}
+	if e.noRoom || e.limits.Budget.Take(roomStep*hitBytes, "hits of rules' strings") != nil {
+		e.noRoom = true
+		return false
+	}
+	e.room += roomStep
+	return true
+}
+
+// OutOfMemory reports whether hits were not kept because Limits.Budget had no more memory.
+func (e *Evaluator) OutOfMemory() bool { return e.noRoom }
 
 // addPart adds a hit of a part of a string.
 func (e *Evaluator) addPart(s *patternInfo, a addr.Addr, n int) {
@@ -193,16 +243,16 @@ func (e *Evaluator) addPart(s *patternInfo, a addr.Addr, n int) {
 	h.unknownFrom = w.unknownFrom
 }
 
-// admit implements budget.
+// admit implements waitingRoom.
 func (e *Evaluator) admit() bool {
-	if e.waiting >= e.limits.Total {
+	if e.waiting >= e.limits.Total || !e.makeRoom() {
 		return false
 	}
 	e.waiting++
 	return true
 }
 
-// release implements budget.
+// release implements waitingRoom.
 func (e *Evaluator) release(n int) { e.waiting -= n }
 
 // JoinedHits returns the hits of all strings that are looked for in parts, under each name
@@ -214,7 +264,9 @@ func (e *Evaluator) JoinedHits() []Hits {
 		h := &e.hits[c.firstPattern]
 		owners := e.rules.info[c.firstPattern].owners
 		for i, name := range e.rules.info[c.firstPattern].names {
-			all = append(all, Hits{Name: name, Rule: owners[i], Pattern: c.firstPattern, Count: h.count, hits: h, to: len(h.addrs)})
+			x := Hits{Name: name, Rule: owners[i], Pattern: c.firstPattern, Count: h.count, hits: h, to: len(h.addrs)}
+			x.Partial, x.UnknownFrom = h.unknown()
+			all = append(all, x)
 		}
 	}
 	return all
@@ -233,11 +285,15 @@ func (e *Evaluator) Evaluate(ctx context.Context, scope Scope) (*Result, error) 
 	}
 	e.loseEmpty(!scope.Empty)
 	s := evaluation{e: e, ctx: ctx, scope: scope, externals: externals, decided: make([]verdict, len(e.rules.rules))}
-	reasons := make(map[int]string)
+	reasons := make(map[int]Undecided)
 	spaces := make([]globalRules, e.rules.numNamespaces)
 	for i, r := range e.rules.rules {
 		s.begin(r)
-		v := r.condition.eval(&s)
+		v := undefined
+		if s.undecided == "" {
+			v = r.condition.eval(&s)
+		}
+		s.end()
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
@@ -245,7 +301,7 @@ func (e *Evaluator) Evaluate(ctx context.Context, scope Scope) (*Result, error) 
 		switch {
 		case s.undecided != "":
 			s.decided[i] = unknown
-			reasons[i] = s.undecided
+			reasons[i] = Undecided{&r.Rule, s.undecided, s.outOfSteps}
 			if r.Global {
 				global.undecided = "the global rule " + r.Name + " is not decided"
 			}
@@ -261,9 +317,9 @@ func (e *Evaluator) Evaluate(ctx context.Context, scope Scope) (*Result, error) 
 		switch {
 		case global.failed:
 		case s.decided[i] == unknown:
-			res.Undecided = append(res.Undecided, Undecided{&r.Rule, reasons[i]})
+			res.Undecided = append(res.Undecided, reasons[i])
 		case s.decided[i] == yes && global.undecided != "":
-			res.Undecided = append(res.Undecided, Undecided{&r.Rule, global.undecided})
+			res.Undecided = append(res.Undecided, Undecided{Rule: &r.Rule, Reason: global.undecided})
 		case s.decided[i] == yes && !r.Private:
 			res.Matches = append(res.Matches, e.match(r))
 		}
@@ -310,6 +366,8 @@ func (e *Evaluator) match(r *rule) Match {
 		if pin, ok := str.pin(); ok {
 			x.from, x.to = h.within(uint64(pin), uint64(pin))
 			x.Count = uint64(x.to - x.from)
+		} else {
+			x.Partial, x.UnknownFrom = h.unknown()
 		}
 		m.Strings = append(m.Strings, x)
 	}
@@ -337,16 +395,26 @@ type evaluation struct {
 	loopVars   []value     // variables of loops and of with, by slot
 	loopString *ruleString // the string of the innermost loop over strings
 	steps      int         // how many are left for the rule
+	allowed    int         // how many it had in the beginning
+	outOfSteps bool        // whether the rule is undecided since those of all rules are used up
 	untilCheck int         // how many steps there are until the context is asked
 	undecided  string      // why the rule cannot be decided; "" where it can. Otherwise, its value does not count
 }
 
 // begin makes the evaluation ready for a rule.
 func (s *evaluation) begin(r *rule) {
-	s.steps, s.undecided, s.loopString = s.e.limits.Steps, "", nil
+	s.allowed = int(min(uint64(s.e.limits.Steps), s.e.stepsLeft))
+	s.steps, s.undecided, s.loopString, s.outOfSteps = s.allowed, "", nil, false
+	s.spend(1)
 	if len(s.loopVars) < r.vars {
 		s.loopVars = make([]value, r.vars)
 	}
+}
+
+// end takes what the rule has spent off what is left for all rules.
+func (s *evaluation) end() {
+	spent := min(s.allowed, s.allowed-s.steps)
+	s.e.stepsLeft -= min(uint64(spent), s.e.stepsLeft)
 }
 
 // spend takes steps. It returns false where the evaluation is to stop.
@@ -364,6 +432,9 @@ func (s *evaluation) spend(n int) bool {
 	}
 	if s.steps < 0 {
 		s.undecided = fmt.Sprintf("its loops take more than %d steps", s.e.limits.Steps)
+		if s.outOfSteps = s.allowed < s.e.limits.Steps; s.outOfSteps {
+			s.undecided = fmt.Sprintf("the %d steps that all rules may take together are used up", s.e.limits.TotalSteps)
+		}
 	}
 	return s.undecided == ""
 }

@@ -70,9 +70,9 @@ func (r *Rules) addString(owner *rule, s *ruleString, seen map[string]int) {
 		at := s.declaration.file.position(s.declaration.pos)
 		pat.Name, pat.File, pat.Line = name, at.file, at.line
 		r.pats = append(r.pats, pat)
-		r.info = append(r.info, patternInfo{preferLonger: s.preferLonger, empty: s.empty, pinned: true})
+		r.info = append(r.info, patternInfo{rule: &owner.Rule, preferLonger: s.preferLonger, empty: s.empty, pinned: true})
 		if len(s.rest) > 0 {
-			r.addParts(pat, i, s.rest)
+			r.addParts(&owner.Rule, pat, i, s.rest)
 		}
 	}
 	s.patternIndex = i
@@ -90,7 +90,7 @@ func (r *Rules) addString(owner *rule, s *ruleString, seen map[string]int) {
 
 // addParts adds the patterns of the parts of a split string, except for the first part,
 // whose pattern is pat with index head.
-func (r *Rules) addParts(pat patterns.Pattern, head int, rest []patterns.Part) {
+func (r *Rules) addParts(owner *Rule, pat patterns.Pattern, head int, rest []patterns.Part) {
 	c := &splitString{index: len(r.splits), firstPattern: head}
 	r.splits = append(r.splits, c)
 	r.info[head].split = c
@@ -103,6 +103,6 @@ func (r *Rules) addParts(pat patterns.Pattern, head int, rest []patterns.Part) {
 		part.Pattern.Name = fmt.Sprintf("%s.%d", pat.Name, i+2)
 		part.Pattern.File, part.Pattern.Line = pat.File, pat.Line
 		r.pats = append(r.pats, part.Pattern)
-		r.info = append(r.info, patternInfo{split: c, partIndex: i + 1})
+		r.info = append(r.info, patternInfo{rule: owner, split: c, partIndex: i + 1})
 	}
 }

@@ -19,6 +19,7 @@ type hits struct {
 	count       uint64 // how many there were; the first of them are kept
 	last        uint64 // the address of the latest
 	unknownFrom uint64 // there may be others at this address or behind; noLimit where it is not so
+	emptyOnly   bool   // unknownFrom is for hits of length 0 alone
 	cutLen      uint64 // a hit of this length or more may go on beyond it; 0 where none does
 }
 
@@ -126,7 +127,20 @@ func (h *hits) setLength(i int, n uint32) {
 }
 
 func (h *hits) reset() {
-	*h = hits{addrs: h.addrs[:0], unknownFrom: noLimit}
+	kept := h.addrs[:0]
+	if cap(kept) > roomStep/4 { // what is kept in the next scope may be of other strings
+		kept = nil
+	}
+	*h = hits{addrs: kept, unknownFrom: noLimit}
+}
+
+// unknown reports whether there may be hits that were not counted, and from which address
+// on. Those of length 0, of strings that match the empty string, are no such hits.
+func (h *hits) unknown() (bool, addr.Addr) {
+	if h.unknownFrom == noLimit || h.emptyOnly {
+		return false, 0
+	}
+	return true, addr.Addr(h.unknownFrom)
 }
 
 // within returns the indices [from, to) of the hits that are kept and lie at lo to hi, both
@@ -221,6 +235,11 @@ type Hits struct {
 	Rule    *Rule
 	Pattern int    // index in Rules.Patterns
 	Count   uint64 // the number of all hits; more than Len where not all were kept
+
+	// Partial says that there may be more hits, which were not counted, at UnknownFrom or
+	// behind: more parts of a string with long jumps waited for others than Limits.Total.
+	Partial     bool
+	UnknownFrom addr.Addr
 
 	hits     *hits
 	from, to int

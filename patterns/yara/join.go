@@ -82,15 +82,15 @@ func (jump span) ends(a uint64) span {
 	return span{a - min(a, jump.hi), a - jump.lo}
 }
 
-// A budget bounds how many hits may wait.
-type budget interface {
+// A waitingRoom bounds how many hits may wait.
+type waitingRoom interface {
 	admit() bool // reports whether one more may wait, and counts it
 	release(n int)
 }
 
 // add adds a hit of n bytes at a of a part, and calls match for each match that is complete
 // with it.
-func (w *joiner) add(part int, a, n uint64, r budget, match func(a, n uint64)) {
+func (w *joiner) add(part int, a, n uint64, r waitingRoom, match func(a, n uint64)) {
 	ends := span{1, 0}
 	if part > 0 {
 		ends = w.jumps[part-1].ends(a)
@@ -140,7 +140,7 @@ func (w *joiner) loseFrom(a uint64) {
 // discard removes hits of a part, and of the parts in front of it, that were taken, or that
 // lie too far in front of anything that may follow them. a is the address of the latest
 // hit.
-func (w *joiner) discard(part int, a uint64, r budget) {
+func (w *joiner) discard(part int, a uint64, r waitingRoom) {
 	for ; part >= 0; part-- {
 		q := &w.queues[part]
 		first := w.followerStart(part, a)
@@ -164,7 +164,7 @@ func (w *joiner) followerStart(part int, a uint64) uint64 {
 
 // supersede removes hits of a part if the jumps on both of its sides have no limit. It
 // leaves the latest hit that every follower, at a or before, can follow.
-func (w *joiner) supersede(part int, a uint64, r budget) {
+func (w *joiner) supersede(part int, a uint64, r waitingRoom) {
 	q := &w.queues[part]
 	jump := w.jumps[part]
 	if w.jumps[part-1].hi != noLimit || jump.hi != noLimit {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"vscan/engine/budget"
 )
 
 // These are limits of rule files, which are written by strangers.
@@ -41,6 +43,8 @@ type parser struct {
 	namespaces map[string]*namespace
 	variables  map[string]int // indices in Rules.variables
 
+	over         error          // that of budget, which has no more
+	budget       *budget.Budget // asked for the memory of a file before it is parsed
 	open         func(path string) (io.ReadCloser, error)
 	including    []string // the files that are being read, outermost first
 	includeCount int
@@ -71,6 +75,9 @@ func (p *parser) read(name string, r io.Reader) (string, error) {
 		return "", fmt.Errorf("%s: the rule files are larger than %d MiB: give fewer at once", name, maxFile>>20)
 	case len(b) >= 2 && (b[0] == 0xff && b[1] == 0xfe || b[0] == 0xfe && b[1] == 0xff):
 		return "", fmt.Errorf("%s: the file is UTF-16: save it as UTF-8", name)
+	}
+	if !p.take(textBytes * len(b)) {
+		return "", p.over
 	}
 	return string(b), nil
 }
@@ -107,6 +114,26 @@ func (p *parser) goOn(steps int) bool {
 		return false
 	}
 	return true
+}
+
+// What is read takes several times the memory of its text. These are about how many bytes
+// the text itself takes, with conditions and meta, a byte of it; a rule; a string, and each
+// of its bytes; and each byte of an expression in each of its encodings.
+const (
+	textBytes       = 12
+	ruleBytes       = 400
+	stringBytes     = 500
+	hexBytes        = 20
+	expressionBytes = 100
+)
+
+// take takes memory of the compiler's budget, and reports whether there was any. If not, no
+// more is read.
+func (p *parser) take(n int) bool {
+	if p.over == nil {
+		p.over = p.budget.Take(uint64(n), "the rules of the files")
+	}
+	return p.over == nil
 }
 
 // advance goes to the next token.
@@ -196,6 +223,9 @@ var keywords = func() map[string]bool {
 // rule reads a rule.
 func (p *parser) rule() {
 	defer func() { p.current = nil }()
+	if !p.take(ruleBytes) {
+		return
+	}
 	r := &rule{ns: p.ns}
 	at := p.tok.file.position(p.tok.pos)
 	r.Namespace, r.File, r.Line = p.ns.name, at.file, at.line

@@ -21,7 +21,7 @@ func (p *parser) file(src *ruleFile) {
 	p.ns.read[filepath.Clean(src.name)] = true
 	p.resumeAt, p.resumeMin = p.lex.pos, p.lex.pos
 	p.advance()
-	for p.ended == nil && p.mistakes < maxMistakes && len(p.errs) < maxErrors {
+	for p.ended == nil && p.mistakes < maxMistakes && len(p.errs) < maxErrors && p.over == nil {
 		if !p.failed {
 			p.resumeMin = p.tok.end
 		}

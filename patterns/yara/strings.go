@@ -165,6 +165,8 @@ func (p *parser) text(s *ruleString, v token) {
 	case v.s == "":
 		p.fault(v, "an empty text: it would match everywhere")
 		return
+	case !p.take(stringBytes + 8*len(v.s)):
+		return
 	}
 	o := patterns.TextOptions{
 		Caseless: m.has("nocase"), Wide: m.has("wide"), ASCII: m.has("ascii"), FullWord: m.has("fullword"),
@@ -183,6 +185,13 @@ func (p *parser) text(s *ruleString, v token) {
 func (p *parser) regexp(s *ruleString, v token) {
 	m := p.modifiers("a regular expression", "nocase wide ascii fullword private")
 	if p.failed {
+		return
+	}
+	encodings := 1
+	if m.has("wide") && m.has("ascii") {
+		encodings = 2
+	}
+	if !p.take(stringBytes + expressionBytes*encodings*len(v.s)) {
 		return
 	}
 	re, at, err := translate(v.s)
@@ -220,6 +229,9 @@ func (p *parser) hex(s *ruleString, v token) {
 		return
 	}
 	s.private, s.knownBytes = m.has("private"), !strings.ContainsAny(body, "?~[(")
+	if !p.take(stringBytes + hexBytes*len(body)) {
+		return
+	}
 	s.searchKey = "hex " + strings.Join(strings.Fields(body), "")
 	parts, err := patterns.NewHexParts(s.id, "{"+body+"}", body, preferHex)
 	if strings.Trim(body, "? ") == "" && strings.Contains(body, "?") {

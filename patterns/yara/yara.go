@@ -225,11 +225,16 @@ func (s *ruleString) pinTo(a int64) {
 // not change it.
 func (r *Rules) Owners(i int) []*Rule { return r.info[i].owners }
 
+// RuleOf returns the first rule that pattern i is looked for on behalf of, also where its
+// string is private. The caller must not change it.
+func (r *Rules) RuleOf(i int) *Rule { return r.info[i].rule }
+
 // A patternInfo is what the strings of one pattern have in common. Strings of several rules
 // that look for the same are one pattern.
 type patternInfo struct {
 	names        []string // RULE.$a, of the strings that are not private
 	owners       []*Rule  // the rules of names, by the same index
+	rule         *Rule    // the first rule of which a string looks for the pattern
 	preferLonger bool
 	empty        emptiness
 	pinned       bool    // whether hits count only at pins

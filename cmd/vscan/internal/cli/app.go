@@ -14,6 +14,7 @@ import (
 
 	"vscan/cmd/vscan/internal/console"
 	"vscan/engine"
+	"vscan/engine/budget"
 	"vscan/engine/image"
 	"vscan/engine/image/layered"
 	"vscan/internal/tempfile"
@@ -42,6 +43,8 @@ type App struct {
 	Out       *console.Output
 	Err       io.Writer     // standard error
 	Temporary tempfile.List // files to be removed if the program ends before the command does
+
+	memory memory
 
 	doing atomic.Pointer[string]
 }
@@ -120,7 +123,11 @@ func (a *App) Complain(err error) {
 		}
 		return
 	}
-	a.Tell(errorText(err))
+	text := errorText(err)
+	if over := (*budget.Error)(nil); errors.As(err, &over) {
+		text += a.budgetAdvice()
+	}
+	a.Tell(text)
 }
 
 // Note writes a line to standard error, with what does not print escaped.

@@ -99,7 +99,7 @@ written beside the image.`,
 			if err := cli.KernelFromEnv(&f.kernel); err != nil {
 				return err
 			}
-			o.Workers, o.Kernel = int(f.workers), f.kernel
+			o.Workers, o.Kernel, o.Budget = int(f.workers), f.kernel, a.Budget()
 			return a.buildGraph(cmd, &f, args[0], out, &from, &to, o)
 		},
 	}
@@ -110,7 +110,7 @@ written beside the image.`,
 	fs.Var(&from, "sources", "only edges from words in `WHERE`: an address, a range, a mapping's name, or permissions, where a - is either; repeatable")
 	fs.Var(&to, "targets", "only edges to bytes in `WHERE`; repeatable")
 	fs.Var(cli.NewNumber(&o.Align, 1, 8), "align", "words at multiples of `N` bytes: 1, 2, 4 or 8 (default the word size)")
-	fs.Var(cli.NewByteCount(&o.Memory, 1, math.MaxInt64), "memory", "let the edges found so far take about `SIZE` bytes of memory, with K, M, G or T behind it (default 1G)")
+	fs.Var(cli.NewByteCount(&o.Memory, 1, math.MaxInt64), "memory", "let the edges found so far take about `SIZE` bytes of memory, with K, M, G or T behind it (default 1G, or less where the machine, ulimit -v or a container leaves less)")
 	workersVar(cmd, &f.workers)
 	fs.Var(cli.NewKernelLevel(&f.kernel), "kernel", "use the kernels of this `LEVEL`: see vscan kernels (default the best, or $"+simd.EnvVar+")")
 	cli.ChoiceVar(cmd, &f.progress, "progress", "", "`WHEN` to show on standard error how far it is: auto (at a terminal), always or never", "auto", "always", "never")

@@ -42,9 +42,14 @@ func Command(of *cli.App) *cobra.Command {
 		Args:                  cli.NoSuchCommand,
 		RunE:                  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(a.buildCommand(), a.infoCommand(), a.toCommand(), a.fromCommand(),
-		a.chainsCommand(), a.topCommand(), a.reachCommand(), a.objectsCommand(),
-		a.exportCommand(), a.viewCommand())
+	cmd.AddCommand(a.buildCommand())
+	for _, ask := range []*cobra.Command{
+		a.infoCommand(), a.toCommand(), a.fromCommand(), a.chainsCommand(), a.topCommand(),
+		a.reachCommand(), a.objectsCommand(), a.exportCommand(), a.viewCommand(),
+	} {
+		a.MemoryVar(ask)
+		cmd.AddCommand(ask)
+	}
 	return cmd
 }
 
@@ -155,6 +160,7 @@ func (a *commands) openGraph(ctx context.Context, path string) (*graph.Graph, er
 	if err != nil {
 		return nil, err
 	}
+	g.SetBudget(a.Budget())
 	if !g.Complete() {
 		a.Note("%s: not complete: %s of the image could not be read when it was built", path, wording.Size(g.Info().Unreadable))
 	}

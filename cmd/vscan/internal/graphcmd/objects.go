@@ -175,7 +175,7 @@ func (q *objectsQuestion) analyse(ctx context.Context, o graph.ObjectOptions) (*
 			pointers = append(pointers, t.Pointer)
 		}
 	}
-	heaps, err := heap.Find(ctx, q.t.Space, q.g.Arch(), heap.Options{ThreadPointers: pointers})
+	heaps, err := heap.Find(ctx, q.t.Space, q.g.Arch(), heap.Options{ThreadPointers: pointers, Budget: q.Budget()})
 	if err != nil {
 		return nil, err
 	}

@@ -265,11 +265,44 @@ func (r *JSONLReporter) addCounts(key string, s *search.Summary, by []uint64) {
 	r.line = append(r.line, '}')
 }
 
-// End writes the summary of an image, unless summaries are written elsewhere.
+// End writes a line for each rule that could not be decided and each string of which hits
+// were left out, and then the summary of the image, unless summaries are written elsewhere.
 func (r *JSONLReporter) End(s *search.Summary) {
-	if r.parted {
-		return
+	if s.Rules != nil {
+		r.undecided(s)
 	}
+	if !r.parted {
+		r.Summary(s)
+	}
+}
+
+// undecided writes what of the rules is not known.
+func (r *JSONLReporter) undecided(s *search.Summary) {
+	for _, u := range s.Rules.Undecided {
+		r.StartLine("rule_undecided")
+		r.Add("image", r.Quote(s.Image))
+		r.Add("rule", r.Quote(u.Rule.Name))
+		if u.Mapping != nil {
+			r.Add("mapping", r.Quote(u.Mapping.Mapping.Name))
+			r.addAddr("first", u.Mapping.First)
+			r.addAddr("last", u.Mapping.Last)
+		}
+		r.addSource(u.Rule.Namespace, u.Rule.File)
+		r.Add("reason", QuoteJSON(u.Reason))
+		r.FinishLine()
+	}
+	for _, h := range s.Rules.HitsLeftOut {
+		r.StartLine("hits_left_out")
+		r.Add("image", r.Quote(s.Image))
+		r.Add("pattern", r.Quote(h.Name))
+		r.addSource(h.Rule.Namespace, h.Rule.File)
+		r.Add("reason", QuoteJSON(h.Reason))
+		r.FinishLine()
+	}
+}
+
+// Summary writes the summary of an image.
+func (r *JSONLReporter) Summary(s *search.Summary) {
 	r.StartLine("summary")
 	r.Add("image", r.Quote(s.Image))
 	r.AddUint("hits", s.Hits)
@@ -303,6 +336,7 @@ func (r *JSONLReporter) End(s *search.Summary) {
 	if s.Rules != nil {
 		r.AddUint("rules", s.Rules.Matched)
 		r.AddUint("rules_left_out", uint64(s.Rules.LeftOut))
+		r.AddUint("rules_undecided", s.Rules.NumUndecided)
 	}
 	r.Add("kernel", r.Quote(s.Kernel()))
 	r.AddUint("workers", uint64(s.Workers))

@@ -1,0 +1,102 @@
+package cli
+
+import (
+	"fmt"
+	"math"
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+
+	"vscan/engine/budget"
+	"vscan/internal/memlimit"
+	"vscan/internal/wording"
+)
+
+// The memory that a command may take is a quarter of the machine's, or less where the
+// system lets it have less: where the address space is limited, or the memory of the control
+// group that a container puts it in. Libraries ask a budget before they take what may be
+// large, so that the command ends with an error, and not by the system's hand.
+
+// memory is what the flag --memory says, and the budget that follows from it.
+type memory struct {
+	size   uint64 // 0: the flag was not given
+	budget *budget.Budget
+	bound  string // what of the system allows no more than the budget has; "" where nothing does
+}
+
+const (
+	// leastLeft is the least address space that has to be left once the program runs, in
+	// bytes, for threads and what the runtime keeps for itself. What it has for its heap by
+	// then, it has reserved already.
+	leastLeft = 24 << 20
+
+	// arena is how much address space the runtime reserves at a time for its heap
+	// (runtime/malloc.go, heapArenaBytes).
+	arena = 64 << 20
+
+	// leastBudget is the least that a command may take, in bytes.
+	leastBudget = 16 << 20
+)
+
+// MemoryVar adds the flag --memory to a command.
+func (a *App) MemoryVar(cmd *cobra.Command) {
+	cmd.Flags().Var(NewByteCount(&a.memory.size, leastBudget, math.MaxInt64), "memory", "take at most about `SIZE` bytes of memory for patterns, rules, hits and graphs; what needs more is refused (default a quarter of the machine's, or what ulimit -v and the container leave)")
+}
+
+// Budget returns the memory that the command may take. It has Go's runtime collect garbage
+// in time for it.
+func (a *App) Budget() *budget.Budget {
+	if a.memory.budget == nil {
+		size := a.memory.size
+		if size == 0 {
+			size = memlimit.Machine() / 4
+		}
+		for _, l := range []memlimit.Limit{spaceLimit(memlimit.AddressSpace()), groupLimit(memlimit.Groups())} {
+			if l.Left < size {
+				size, a.memory.bound = l.Left, l.What
+			}
+		}
+		a.memory.budget = budget.New(size)
+		limit := int64(min(size, math.MaxInt64/2))
+		if limit += limit/4 + 32<<20; limit < debug.SetMemoryLimit(-1) { // $GOMEMLIMIT may have set less
+			debug.SetMemoryLimit(limit)
+		}
+	}
+	return a.memory.budget
+}
+
+// spaceLimit and groupLimit return a limit with as much left as may be taken where the
+// address space, or a control group, has so much left. What is taken is counted and not
+// measured, and Go's heap is larger than what is used of it, so that is not all.
+func spaceLimit(l memlimit.Limit) memlimit.Limit {
+	if l.Left != memlimit.None {
+		arenas := (l.Left - min(l.Left, 2*leastLeft)) / arena
+		l.Left = max(min((arena/2+arenas*arena)/2, l.Of/4), leastBudget)
+	}
+	return l
+}
+
+func groupLimit(l memlimit.Limit) memlimit.Limit {
+	if l.Left != memlimit.None {
+		l.Left = max(l.Left/4*3-min(l.Left/4*3, 32<<20), leastBudget)
+	}
+	return l
+}
+
+// budgetAdvice returns what to do where the budget has not enough left.
+func (a *App) budgetAdvice() string {
+	if a.memory.bound != "" {
+		return "; " + a.memory.bound + " leaves no more"
+	}
+	return " (--memory)"
+}
+
+// CheckRoom returns an error where the system leaves so little address space that Go's
+// runtime would end the program in the middle.
+func CheckRoom() error {
+	l := memlimit.AddressSpace()
+	if l.Left >= leastLeft {
+		return nil
+	}
+	return fmt.Errorf("%s is %s, which leaves %s: want %s more, or ulimit -v unlimited", l.What, wording.Size(l.Of), wording.Size(l.Left), wording.Size(leastLeft-l.Left))
+}

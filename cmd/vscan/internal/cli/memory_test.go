@@ -1,0 +1,41 @@
+package cli
+
+import (
+	"strings"
+	"testing"
+
+	"vscan/engine/budget"
+	"vscan/internal/memlimit"
+)
+
+func TestLimitsOfTheSystem(t *testing.T) {
+	const mib, gib = 1 << 20, 1 << 30
+	for name, c := range map[string]struct {
+		got         memlimit.Limit
+		least, most uint64
+	}{
+		"no limit on address space":   {spaceLimit(memlimit.Limit{Left: memlimit.None}), memlimit.None, memlimit.None},
+		"half of what address space":  {spaceLimit(memlimit.Limit{Left: 1 * gib, Of: 2 * gib}), 400 * mib, 512 * mib},
+		"never more than files leave": {spaceLimit(memlimit.Limit{Left: 3 * gib, Of: 4 * gib}), 1 * gib, 1 * gib},
+		"less than an arena":          {spaceLimit(memlimit.Limit{Left: 60 * mib, Of: 800 * mib}), 16 * mib, 16 * mib},
+		"no group":                    {groupLimit(memlimit.Limit{Left: memlimit.None}), memlimit.None, memlimit.None},
+		"a container":                 {groupLimit(memlimit.Limit{Left: 512 * mib, Of: 512 * mib}), 300 * mib, 384 * mib},
+		"a container that is full":    {groupLimit(memlimit.Limit{Left: 0, Of: 512 * mib}), leastBudget, leastBudget},
+	} {
+		if c.got.Left < c.least || c.got.Left > c.most {
+			t.Errorf("%s: %d bytes: want %d to %d", name, c.got.Left, c.least, c.most)
+		}
+	}
+}
+
+// What helps is the flag, unless the system allows no more.
+func TestBudgetAdvice(t *testing.T) {
+	a := &App{memory: memory{budget: budget.New(1)}}
+	if got := a.budgetAdvice(); got != " (--memory)" {
+		t.Errorf("%q", got)
+	}
+	a.memory.bound = "the limit on the address space (ulimit -v)"
+	if got := a.budgetAdvice(); strings.Contains(got, "--memory") || !strings.HasSuffix(got, "(ulimit -v) leaves no more") {
+		t.Errorf("%q", got)
+	}
+}

@@ -1,0 +1,157 @@
+// Package budget bounds the memory that large sets of patterns, rules and graphs take. Who
+// is about to allocate what may be large asks a Budget first, and gets an error that says
+// what it was for, how much it takes and how much there is, where the system would end the
+// program. It counts what it is told and measures nothing: what is small is not asked for.
+//
+//	b := budget.New(1 << 30)
+//	if err := b.Take(uint64(n)*16, "the numbers of edges"); err != nil {
+//		return err
+//	}
+//
+// A nil *Budget has no limit, so that libraries need none.
+package budget
+
+import (
+	"fmt"
+	"math"
+	"math/bits"
+	"sync/atomic"
+)
+
+// Budget is an amount of memory that may be taken and given back. It is safe for concurrent
+// use. A nil *Budget has no limit.
+type Budget struct {
+	parent *Budget // what a share takes from; nil: limit and taken are its own
+	limit  uint64
+	taken  atomic.Uint64 // of a share: how much of the parent's it has
+}
+
+// New returns a budget of so many bytes.
+func New(limit uint64) *Budget { return &Budget{limit: limit} }
+
+// Share returns a budget that takes from b, and can give back all at once. That of a nil
+// *Budget is nil.
+func (b *Budget) Share() *Budget {
+	if b == nil {
+		return nil
+	}
+	return &Budget{parent: b}
+}
+
+// Limit returns how many bytes the budget has in all; 2^64 − 1 stands for no limit.
+func (b *Budget) Limit() uint64 {
+	switch {
+	case b == nil:
+		return math.MaxUint64
+	case b.parent != nil:
+		return b.parent.Limit()
+	}
+	return b.limit
+}
+
+// Left returns how many bytes may still be taken; 2^64 − 1 stands for no limit. Others may
+// take some of it before the caller does.
+func (b *Budget) Left() uint64 {
+	switch {
+	case b == nil:
+		return math.MaxUint64
+	case b.parent != nil:
+		return b.parent.Left()
+	}
+	return b.limit - min(b.taken.Load(), b.limit)
+}
+
+// Taken returns how many bytes were taken and not given back, of a share those of its own.
+func (b *Budget) Taken() uint64 {
+	if b == nil {
+		return 0
+	}
+	return b.taken.Load()
+}
+
+// Take takes n bytes, or nothing: then the error is an *Error. what says what the bytes are
+// for, in words that stand behind "for".
+func (b *Budget) Take(n uint64, what string) error {
+	if b == nil {
+		return nil
+	}
+	if b.parent != nil {
+		err := b.parent.Take(n, what)
+		if err == nil {
+			b.taken.Add(n)
+		}
+		return err
+	}
+	for {
+		taken := b.taken.Load()
+		left := b.limit - min(taken, b.limit)
+		if n > left {
+			return &Error{What: what, Need: n, Left: left, Limit: b.limit}
+		}
+		if b.taken.CompareAndSwap(taken, taken+n) {
+			return nil
+		}
+	}
+}
+
+// Give gives back n bytes that were taken.
+func (b *Budget) Give(n uint64) {
+	if b == nil {
+		return
+	}
+	b.taken.Add(-n)
+	if b.parent != nil {
+		b.parent.Give(n)
+	}
+}
+
+// Release gives back all that a share has taken.
+func (b *Budget) Release() {
+	if b != nil {
+		b.Give(b.taken.Load())
+	}
+}
+
+// Product returns a × b × …, or 2^64 − 1 where that is more: a need that no budget has.
+func Product(factors ...uint64) uint64 {
+	p := uint64(1)
+	for _, f := range factors {
+		hi, lo := bits.Mul64(p, f)
+		if hi != 0 {
+			return math.MaxUint64
+		}
+		p = lo
+	}
+	return p
+}
+
+// Error says that something takes more memory than a budget has left.
+type Error struct {
+	What  string // what the memory is for
+	Need  uint64 // how many bytes it takes, about
+	Left  uint64 // how many bytes are left
+	Limit uint64 // how many bytes the budget has in all
+}
+
+// Error returns one line. How to set the budget is for the caller to say.
+func (e *Error) Error() string {
+	return fmt.Sprintf("not enough memory for %s: it takes about %s, and of %s that may be taken %s are left: use less of it, or allow more memory", e.What, size(e.Need), size(e.Limit), size(e.Left))
+}
+
+// size returns a number of bytes in a unit that a person reads.
+func size(n uint64) string {
+	if n == math.MaxUint64 {
+		return "more than 2^64 bytes"
+	}
+	unit, v := "bytes", float64(n)
+	for _, next := range []string{"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"} {
+		if v < 1024 {
+			break
+		}
+		unit, v = next, v/1024
+	}
+	if unit == "bytes" {
+		return fmt.Sprintf("%d bytes", n)
+	}
+	return fmt.Sprintf("%.1f %s", v, unit)
+}

@@ -1,0 +1,95 @@
+package budget
+
+import (
+	"errors"
+	"math"
+	"sync"
+	"testing"
+)
+
+func TestTake(t *testing.T) {
+	b := New(100)
+	if err := b.Take(60, "a"); err != nil {
+		t.Fatal(err)
+	}
+	err := b.Take(41, "the words of a set")
+	var e *Error
+	if !errors.As(err, &e) || *e != (Error{"the words of a set", 41, 40, 100}) {
+		t.Fatalf("41 of 40: %v", err)
+	}
+	want := "not enough memory for the words of a set: it takes about 41 bytes, and of 100 bytes that may be taken 40 bytes are left: use less of it, or allow more memory"
+	if err.Error() != want {
+		t.Errorf("%q: want %q", err, want)
+	}
+	if err := b.Take(math.MaxUint64, "b"); err == nil || b.Left() != 40 {
+		t.Errorf("2^64 − 1 bytes: %v, %d left", err, b.Left())
+	}
+	if b.Give(60); b.Left() != 100 || b.Taken() != 0 {
+		t.Errorf("%d left", b.Left())
+	}
+}
+
+func TestShare(t *testing.T) {
+	b := New(100)
+	one, two := b.Share(), b.Share().Share()
+	for i, s := range []*Budget{one, two} {
+		if err := s.Take(30, "x"); err != nil || s.Taken() != 30 || s.Left() != 100-30*uint64(i+1) || s.Limit() != 100 {
+			t.Fatalf("share %d: %v, %d taken, %d left", i, err, s.Taken(), s.Left())
+		}
+	}
+	if err := two.Take(41, "x"); err == nil || two.Taken() != 30 {
+		t.Errorf("41 of 40: %v", err)
+	}
+	one.Release()
+	one.Release()
+	two.Give(10)
+	if b.Left() != 80 || one.Taken() != 0 {
+		t.Errorf("%d left", b.Left())
+	}
+}
+
+func TestNil(t *testing.T) {
+	var b *Budget
+	if err := b.Take(math.MaxUint64, "x"); err != nil || b.Share() != nil || b.Left() != math.MaxUint64 || b.Limit() != math.MaxUint64 || b.Taken() != 0 {
+		t.Errorf("nil: %v", err)
+	}
+	b.Give(1)
+	b.Release()
+}
+
+func TestProduct(t *testing.T) {
+	for _, c := range []struct {
+		factors []uint64
+		want    uint64
+	}{
+		{nil, 1}, {[]uint64{3, 5}, 15}, {[]uint64{1 << 32, 1 << 31}, 1 << 63}, {[]uint64{1 << 32, 1 << 32}, math.MaxUint64},
+		{[]uint64{math.MaxUint64, 2, 0}, math.MaxUint64},
+	} {
+		if got := Product(c.factors...); got != c.want {
+			t.Errorf("%v: %d, want %d", c.factors, got, c.want)
+		}
+	}
+}
+
+// Whatever many goroutines take at a time, it is never more than there is.
+func TestConcurrent(t *testing.T) {
+	b := New(1000)
+	var group sync.WaitGroup
+	for range 8 {
+		group.Go(func() {
+			s := b.Share()
+			for range 10000 {
+				if s.Take(300, "x") == nil {
+					if b.Taken() > 1000 {
+						t.Error("more was taken than there is")
+					}
+					s.Give(300)
+				}
+			}
+		})
+	}
+	group.Wait()
+	if b.Taken() != 0 {
+		t.Errorf("%d bytes stay taken", b.Taken())
+	}
+}

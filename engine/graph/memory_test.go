@@ -1,0 +1,141 @@
+package graph
+
+import (
+	"errors"
+	"math/rand"
+	"runtime"
+	"testing"
+
+	"vscan/engine"
+	"vscan/engine/addr"
+	"vscan/engine/budget"
+	"vscan/engine/heap"
+)
+
+// liveHeap returns how many bytes of the heap are in use.
+func liveHeap() uint64 {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
+
+// pointerSpace returns memory of so many words, each of which points at a random one.
+func pointerSpace(t *testing.T, words int) *engine.Space {
+	t.Helper()
+	const base = 0x10000000
+	rnd := rand.New(rand.NewSource(1))
+	b := make([]byte, 8*words)
+	for i := range words {
+		addr.Little.PutUint(b[8*i:8*i+8], base+8*uint64(rnd.Intn(words)))
+	}
+	m, err := engine.BytesMapping("[heap]", base, b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return mustSpace(t, m)
+}
+
+// estimate compares what a question takes of the budget with what it leaves allocated.
+func estimate(t *testing.T, what string, g *Graph, ask func() any) {
+	t.Helper()
+	b := budget.New(1 << 40)
+	g.SetBudget(b)
+	before := liveHeap()
+	answer := ask()
+	real, taken := float64(liveHeap())-float64(before), float64(b.Taken())
+	t.Logf("%-10s %7.1f MB, estimated %7.1f MB (%.2f)", what, real/1e6, taken/1e6, taken/real)
+	if taken < 0.7*real || taken > 3*real {
+		t.Errorf("%s: %.0f bytes are allocated, and the budget was asked for %.0f", what, real, taken)
+	}
+	runtime.KeepAlive(answer)
+}
+
+func TestEstimateOfQuestions(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
+	const words = 2 << 20
+	g := mustBuild(t, pointerSpace(t, words), addr.LE64, Options{})
+	var f *Forward
+	estimate(t, "forward", g, func() any {
+		var err error
+		if f, err = g.Forward(t.Context(), 0); err != nil {
+			t.Fatal(err)
+		}
+		return f
+	})
+	estimate(t, "walks", g, func() any {
+		c, err := f.Chains(ChainOptions{Target: addr.Range{First: 0x10000000, Last: 0x10000fff}, Depth: 6, Roots: Roots{Ranges: []addr.Range{{First: 0x10000000, Last: 0x10ffffff}}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := c.Walks(t.Context(), 6); err != nil {
+			t.Fatal(err)
+		}
+		return c
+	})
+	runtime.KeepAlive(f)
+}
+
+// Each question is refused where it takes more than there is, and answered where it does not.
+func TestQuestionsAreRefused(t *testing.T) {
+	const words = 1 << 16
+	space := pointerSpace(t, words)
+	g := mustBuild(t, space, addr.LE64, Options{})
+	f := mustForward(t, g, 1)
+	h, err := heap.Find(t.Context(), space, addr.LE64, heap.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := addr.Range{First: 0x10000000, Last: 0x10000000 + 8*words - 1}
+	for what, ask := range map[string]func() error{
+		"forward": func() error { _, err := g.Forward(t.Context(), 1); return err },
+		"reach":   func() error { _, err := f.Reach(t.Context(), []addr.Range{all}, 8); return err },
+		"components": func() error {
+			_, err := f.Components(t.Context(), 8)
+			return err
+		},
+		"chains": func() error {
+			c, err := f.Chains(ChainOptions{Target: all, Depth: 4, Roots: Roots{Ranges: []addr.Range{all}}})
+			if err == nil {
+				_, _, err = c.Walks(t.Context(), 4)
+			}
+			return err
+		},
+		"build in memory": func() error {
+			_, _, err := Build(t.Context(), space, addr.LE64, Options{Budget: g.budget})
+			return err
+		},
+	} {
+		g.SetBudget(budget.New(1000))
+		var over *budget.Error
+		if err := ask(); !errors.As(err, &over) {
+			t.Errorf("%s with a budget of 1000 bytes: %v", what, err)
+		}
+		g.SetBudget(budget.New(100 << 20))
+		if err := ask(); err != nil {
+			t.Errorf("%s with a budget of 100 MiB: %v", what, err)
+		}
+	}
+	g.SetBudget(nil)
+	if _, err := g.Objects(t.Context(), h, ObjectOptions{}); err != nil {
+		t.Error(err)
+	}
+}
+
+// A build with little memory puts edges into the temporary file, and gives all back.
+func TestBuildWithinBudget(t *testing.T) {
+	space := pointerSpace(t, 1<<20)
+	want := mustBuild(t, space, addr.LE64, Options{})
+	b := budget.New(48 << 20)
+	path := t.TempDir() + "/g"
+	stats, err := BuildFile(t.Context(), space, addr.LE64, Options{Budget: b, Workers: 2}, path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if stats.Hits != want.edges || b.Taken() != 0 {
+		t.Errorf("%d of %d edges, %d bytes stay taken", stats.Hits, want.edges, b.Taken())
+	}
+}

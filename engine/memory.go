@@ -1,0 +1,42 @@
+package engine
+
+import "vscan/patterns"
+
+// This file estimates how much memory a scanner takes besides its set, which
+// Options.Budget is asked for before it is spent. Tests compare it with what is
+// allocated.
+
+const (
+	// A literal takes about literalBytes and literalPart for each of its bytes in the
+	// tables of filters and of what verifies, a number in ranges wordsBytes and rangeBytes
+	// for each range.
+	literalBytes, literalPart = 150, 7
+	wordsBytes, rangeBytes    = 150, 16
+
+	// An expression takes exprBytes, and exprWorkerBytes with each worker; an anchor is
+	// a literal.
+	exprBytes, exprWorkerBytes = 200, 120
+
+	// workerBytes is about what a worker takes for blocks that are copied together, and
+	// for matches on their way to the caller.
+	workerBytes = 3 << 20
+)
+
+// need returns about how many bytes a scanner takes for the needles and expressions of a
+// set, with so many workers.
+func need(set *patterns.Set, workers int) (n uint64) {
+	for _, w := range set.Needles() {
+		if w.Words != nil {
+			n += wordsBytes + rangeBytes*uint64(len(w.Words.Ranges))
+		} else {
+			n += literalBytes + literalPart*uint64(len(w.Lit))
+		}
+	}
+	for _, e := range set.Exprs() {
+		n += exprBytes + exprWorkerBytes*uint64(workers)
+		for _, a := range e.Anchors {
+			n += literalBytes/2 + literalPart*uint64(len(a.Lit))
+		}
+	}
+	return n + uint64(workers)*(workerBytes+2*uint64(set.MaxLen()))
+}

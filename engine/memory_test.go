@@ -1,0 +1,210 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"math/rand"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"vscan/engine/budget"
+	"vscan/patterns"
+)
+
+// liveHeap returns how many bytes of the heap are in use.
+func liveHeap() uint64 {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
+
+// randomWord returns n random letters.
+func randomWord(rng *rand.Rand, n int) string {
+	b := make([]byte, n)
+	for i := range b {
+		b[i] = "abcdefghijklmnopqrstuvwxyz"[rng.Intn(26)]
+	}
+	return string(b)
+}
+
+// kindsOfMemory are kinds of patterns that differ in what they take.
+var kindsOfMemory = []struct {
+	name string
+	n    int // how many take some tens of MiB
+	make func(rng *rand.Rand) string
+}{
+	{"words of 12", 50000, func(r *rand.Rand) string { return "text:" + randomWord(r, 12) }},
+	{"words of 4", 50000, func(r *rand.Rand) string { return "text:" + randomWord(r, 4) }},
+	{"words of 100", 20000, func(r *rand.Rand) string { return "text:" + randomWord(r, 100) }},
+	{"any case", 50000, func(r *rand.Rand) string { return "text/i:" + randomWord(r, 12) }},
+	{"two encodings", 50000, func(r *rand.Rand) string { return "text/wa:" + randomWord(r, 12) }},
+	{"keys", 500, func(r *rand.Rand) string { return "text/xwa:" + randomWord(r, 12) }},
+	{"keys, long", 100, func(r *rand.Rand) string { return "text/x:" + randomWord(r, 400) }},
+	{"keys, full words", 300, func(r *rand.Rand) string { return "text/xf:" + randomWord(r, 12) }},
+	{"full words", 30000, func(r *rand.Rand) string { return "text/f:" + randomWord(r, 12) }},
+	{"base64", 10000, func(r *rand.Rand) string { return "text/bB:" + randomWord(r, 12) }},
+	{"expressions", 2000, func(r *rand.Rand) string { return "re:" + randomWord(r, 4) + "[a-z0-9]{10,60}(foo|bar)+" }},
+	{"expressions in UTF-16", 1000, func(r *rand.Rand) string { return "re/wi:" + randomWord(r, 8) + ".*x" }},
+	{"large expressions", 200, func(r *rand.Rand) string { return "re:" + randomWord(r, 4) + "([a-z]{1,30}[0-9]){1,30}" }},
+	{"hex with jumps", 2000, func(r *rand.Rand) string { return fmt.Sprintf("hex:41 42 [4-60] 43 44 [-] %02x", r.Intn(256)) }},
+	{"numbers", 50000, func(r *rand.Rand) string { return fmt.Sprintf("u32le:%d", r.Uint32()) }},
+	{"ranges", 50000, func(r *rand.Rand) string { x := r.Uint32() >> 1; return fmt.Sprintf("u32le:%d..%d", x, x+100) }},
+}
+
+// parseNamed returns n patterns with names of their own.
+func parseNamed(t *testing.T, n int, text func() string) []patterns.Pattern {
+	t.Helper()
+	lines := make([]string, n)
+	for i := range lines {
+		lines[i] = fmt.Sprintf("p%d=%s", i, text())
+	}
+	pats, err := patterns.ParseFile(t.Context(), "x", strings.NewReader(strings.Join(lines, "\n")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pats
+}
+
+// What a budget is asked for is what is allocated, about: no less than 0.7 of it.
+func TestEstimateOfMemory(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
+	m, err := BytesMapping("m", 0, make([]byte, 4096))
+	if err != nil {
+		t.Fatal(err)
+	}
+	space, err := NewSpace(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rng := rand.New(rand.NewSource(1))
+	for _, k := range kindsOfMemory {
+		pats := parseNamed(t, k.n, func() string { return k.make(rng) })
+		b := budget.New(1 << 40)
+		before := liveHeap()
+		set, err := patterns.Compile(t.Context(), pats, patterns.Target{Budget: b})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ofSet, compiled := b.Taken(), liveHeap()
+		tables := uint64(0) // those of automata are not there yet
+		for _, e := range set.Exprs() {
+			if _, ok := e.Matcher.(patterns.Tracker); ok {
+				tables += 256 << 10
+			}
+		}
+		sc, err := Compile(t.Context(), space, set, Options{Budget: b, Workers: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		after := liveHeap()
+		taken := float64(b.Taken()) - float64(tables) - workerBytes
+		real := float64(after) - float64(before)
+		t.Logf("%-22s %8.1f MB, estimated %8.1f MB (%.2f); the set %.2f, the engine %.2f", k.name, real/1e6, taken/1e6, taken/real,
+			float64(ofSet-tables)/(float64(compiled)-float64(before)), (float64(b.Taken()-ofSet)-workerBytes)/(float64(after)-float64(compiled)))
+		if taken < 0.7*real {
+			t.Errorf("%s: %.0f bytes are allocated, and the budget was asked for %.0f", k.name, real, taken)
+		}
+		if taken > 3*real {
+			t.Errorf("%s: %.0f bytes are allocated, and the budget was asked for as many as %.0f", k.name, real, taken)
+		}
+		runtime.KeepAlive(pats)
+		runtime.KeepAlive(sc)
+	}
+}
+
+// A random set is refused, or the heap stays below what the budget allows, garbage included.
+func TestPeakWithinBudget(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
+	const limit = 64 << 20
+	m, err := BytesMapping("m", 0, make([]byte, 4096))
+	if err != nil {
+		t.Fatal(err)
+	}
+	space, err := NewSpace(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rng := rand.New(rand.NewSource(2))
+	refused, compiled := 0, 0
+	for range 12 {
+		var pats []patterns.Pattern
+		for range 3 {
+			k := kindsOfMemory[rng.Intn(len(kindsOfMemory))]
+			pats = append(pats, parseNamed(t, 1+rng.Intn(k.n), func() string { return k.make(rng) })...)
+		}
+		for i := range pats {
+			pats[i].Name = fmt.Sprintf("n%d", i)
+		}
+		base := liveHeap()
+		old := debug.SetMemoryLimit(int64(base) + limit + limit/4)
+		peak, stop := uint64(0), make(chan struct{})
+		var watch sync.WaitGroup
+		watch.Go(func() {
+			var m runtime.MemStats
+			for {
+				select {
+				case <-stop:
+					return
+				case <-time.After(time.Millisecond):
+					runtime.ReadMemStats(&m)
+					peak = max(peak, m.HeapAlloc)
+				}
+			}
+		})
+		b := budget.New(limit)
+		set, err := patterns.Compile(t.Context(), pats, patterns.Target{Budget: b})
+		if err == nil {
+			_, err = Compile(t.Context(), space, set, Options{Budget: b})
+		}
+		close(stop)
+		watch.Wait()
+		debug.SetMemoryLimit(old)
+		var over *budget.Error
+		switch {
+		case errors.As(err, &over):
+			refused++
+		case err != nil:
+			t.Fatal(err)
+		default:
+			compiled++
+		}
+		if peak > base && float64(peak-base) > 1.3*limit {
+			t.Errorf("%d patterns, refused %v: the heap grew by %d bytes with a budget of %d", len(pats), err, peak-base, limit)
+		}
+		runtime.KeepAlive(pats)
+	}
+	t.Logf("%d sets were compiled, %d refused", compiled, refused)
+	if refused == 0 || compiled == 0 {
+		t.Errorf("of 12 sets %d were refused and %d compiled: want some of both", refused, compiled)
+	}
+}
+
+// The error says what for, and nothing stays taken by a share that is released.
+func TestBudgetOfKeys(t *testing.T) {
+	rng := rand.New(rand.NewSource(3))
+	pats := parseNamed(t, 1000, func() string { return "text/xwa:" + randomWord(rng, 12) })
+	b := budget.New(16 << 20)
+	share := b.Share()
+	_, err := patterns.Compile(t.Context(), pats, patterns.Target{Budget: share})
+	var over *budget.Error
+	if !errors.As(err, &over) || over.Need < 40<<20 || !strings.Contains(over.What, "keys") {
+		t.Fatalf("1000 patterns of 512 literals in 16 MiB: %v", err)
+	}
+	if share.Release(); b.Taken() != 0 {
+		t.Errorf("%d bytes stay taken", b.Taken())
+	}
+	set, err := patterns.Compile(t.Context(), pats[:1], patterns.Target{Budget: share})
+	if err != nil || len(set.Needles()) != 512 {
+		t.Errorf("one pattern: %v", err)
+	}
+}

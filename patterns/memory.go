@@ -1,0 +1,97 @@
+package patterns
+
+import (
+	"vscan/engine/budget"
+	"vscan/patterns/automaton"
+)
+
+// This file estimates how much memory a set takes, which Target.Budget is asked for before
+// it is spent. What a pattern takes can be a thousand times what it took to write it down:
+// text under 256 keys in two encodings is 512 needles.
+
+const (
+	// patternBytes is what a pattern takes in a set, besides its needles and
+	// expressions: itself, and its place among the names.
+	patternBytes = 120
+
+	// needleBytes is what a needle takes besides its bytes, and exprBytes what an
+	// expression does besides its matcher. Both have room to grow.
+	needleBytes = 80
+	exprBytes   = 190
+
+	// leastTables is the least that the automaton of an expression may take for its
+	// states: with less, it would go on without tables nearly everywhere.
+	leastTables = 8 << 10
+)
+
+// What budgets are asked for.
+const (
+	forNeedles = "the patterns of the set with their encodings and keys"
+	forTables  = "the automata of the set's expressions"
+)
+
+// take takes memory of the target's budget for what the set keeps.
+func (c *compiler) take(n uint64, what string) error { return c.target.Budget.Take(n, what) }
+
+// takePatterns takes the memory of all patterns and their needles, and returns how many
+// needles there are at most.
+func (c *compiler) takePatterns(pats []Pattern) (needles int, err error) {
+	sum := patternBytes * uint64(len(pats))
+	for i := range pats {
+		n := 1
+		switch b := pats[i].body.(type) {
+		case *textBody:
+			n = b.count()
+			sum += b.keyedBytes()
+		case *fullWordBody:
+			n = 0
+			sum += b.keyedBytes() + (exprBytes+needleBytes)*uint64(b.count())
+		case literals:
+			n = len(b)
+		case exprBody:
+			n = 0
+		case *rangesBody:
+			sum += 16 * uint64(len(b.ranges))
+		}
+		needles += n
+	}
+	return needles, c.take(sum+needleBytes*uint64(needles), forNeedles)
+}
+
+// count returns how many texts there are, under all keys.
+func (s *textOrigin) count() int {
+	if s.keys == nil {
+		return len(s.texts)
+	}
+	return len(s.texts) * s.keys.count()
+}
+
+// keyedBytes returns how many bytes the texts take under all keys. Without keys, their bytes
+// belong to the pattern.
+func (s *textOrigin) keyedBytes() (n uint64) {
+	if s.keys == nil {
+		return 0
+	}
+	for _, w := range s.texts {
+		n += uint64(s.keys.count()) * (uint64(len(w.bytes)+15) &^ 15)
+	}
+	return n
+}
+
+// takeTables sets how many bytes the automaton of each expression of patterns may take for
+// its states, so that those of all take a quarter of what is left of the budget, and takes
+// them.
+func (c *compiler) takeTables(pats []Pattern) error {
+	forms := uint64(0)
+	for i := range pats {
+		if b, ok := pats[i].body.(*programBody); ok {
+			forms += uint64(len(b.forms))
+		}
+	}
+	if c.target.Budget == nil || forms == 0 {
+		return nil
+	}
+	each := min(max(c.target.Budget.Left()/4/forms, leastTables), automaton.DefaultTables)
+	c.tables = int(each)
+	return c.take(budget.Product(forms, each), forTables)
+}

@@ -67,8 +67,11 @@ func (s *ruleFile) fault(at int, format string, args ...any) *patterns.Error {
 	}
 	e := s.faultWithout(at, format, args...)
 	_, start := s.line(at)
-	text, _, _ := strings.Cut(s.text[start:], "\n")
-	e.Pattern = strings.TrimSuffix(text, "\r")
+	end := len(s.text)
+	if e.Line < len(s.lines) {
+		end = s.lines[e.Line] - 1 // its \n is not looked for, since there may be thousands of mistakes in a line of megabytes
+	}
+	e.Pattern = strings.TrimSuffix(s.text[start:end], "\r")
 	return e
 }
 

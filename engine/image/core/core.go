@@ -55,7 +55,7 @@ func Open(ctx context.Context, in input.Reader, o image.Options) (*image.Draft, 
 		return nil, image.Interrupted(err, in.Path(), "reading notes, of which %d were read", c.noteCount)
 	}
 	if err := c.findModules(); err != nil {
-		return nil, image.Interrupted(err, in.Path(), "finding the modules of %d mapped files", len(c.entries))
+		return nil, image.Interrupted(err, in.Path(), "finding which files were mapped")
 	}
 	if err := c.layOut(o); err != nil {
 		return nil, image.Interrupted(err, in.Path(), "laying out %d load segments, of which %d were laid", len(c.Loads), c.laid)

@@ -44,7 +44,7 @@ var imports = map[string][]string{
 	"vscan/engine/image/layer":     {"image", "input", "magic", "formats", "elf", "core", "engine", "addr"}, // formats: what is no memory is refused
 	"vscan/engine/image/imagetest": {"image", "input", "engine", "addr"},                                    // for tests
 	"vscan/engine/image/layered":   {"image", "formats", "layer", "where", "engine", "patterns", "addr"},
-	"vscan/engine/where":           {"engine", "addr"},
+	"vscan/engine/where":           {"engine", "wording", "addr"}, // names are taken as they are printed
 	"vscan/engine/search":          {"layered", "where", "engine", "simd", "patterns", "yara", "await", "addr"},
 	"vscan/internal/await":         nil,
 	// Edges are what a scan for ptr finds; words, ranges and levels are those of

@@ -42,7 +42,7 @@ func (a *commands) explain(f *searchFlags, pats []patterns.Pattern, images []str
 			}
 			defer t.Close()
 			if len(images) > 1 {
-				fmt.Fprintf(a.Out, "%s:\n", wording.Printable(arg))
+				fmt.Fprintf(a.Out, "%s:\n", wording.Escape(arg))
 			}
 			about, err := f.Target(t)
 			if err == nil {
@@ -73,9 +73,9 @@ func (a *commands) explainIn(f *searchFlags, pats []patterns.Pattern, about patt
 	e := explainer{out: a.App}
 	excepting := uint64(0)
 	for i, p := range set.Patterns() {
-		e.say("%s", wording.Printable(p.Name))
+		e.say("%s", wording.Escape(p.Name))
 		if p.Name != p.Written {
-			e.say("  pattern     %s", wording.Printable(p.Written))
+			e.say("  pattern     %s", wording.Escape(p.Written))
 		}
 		if len(p.Exceptions()) > 0 {
 			excepting++
@@ -85,7 +85,7 @@ func (a *commands) explainIn(f *searchFlags, pats []patterns.Pattern, about patt
 			n++
 		}
 		for _, x := range p.Exceptions() {
-			e.say("  exception   %s", wording.Printable(x))
+			e.say("  exception   %s", wording.Escape(x))
 		}
 		e.pattern(all[:n])
 		all = all[n:]

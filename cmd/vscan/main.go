@@ -35,6 +35,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root := (&commands{app}).root(args)
 	if isCompletion(args) {
 		prepareCompletion(root)
+		args = escapedArgs(args)
 	}
 	root.SetArgs(args)
 	root.SetIn(stdin)

@@ -240,12 +240,16 @@ func (t *Image) Target() patterns.Target {
 	return about
 }
 
-// named returns the ranges of the mappings of a name, or the range of a place or
+// named returns the ranges of the mappings of a name as it is printed, or the range of a place or
 // between places.
 func (t *Image) named(name string) ([]addr.Range, error) {
-	ranges := t.Space.Named(name)
-	if len(ranges) > 0 || !where.IsPlace(name) {
-		return ranges, nil
+	for _, n := range where.Names(name) {
+		if ranges := t.Space.Named(n); len(ranges) > 0 {
+			return ranges, nil
+		}
+	}
+	if !where.IsPlace(name) {
+		return nil, nil
 	}
 	r, err := where.Parse(t.Space.Places(), name)
 	return []addr.Range{r}, err

@@ -81,9 +81,20 @@ func (a *App) Complain(err error) {
 	a.Tell(errorText(err))
 }
 
-// Note writes a line to standard error, with what does not print escaped.
+// Note writes a line to standard error, with what does not print escaped. A name that
+// begins the line, as "%s:" does, is escaped as names are.
 func (a *App) Note(format string, args ...any) {
+	if name, ok := first(args).(string); ok && strings.HasPrefix(format, "%s:") {
+		args = append([]any{wording.Escape(name)}, args[1:]...)
+	}
 	a.Tell(wording.Printable(fmt.Sprintf(format, args...)))
+}
+
+func first(args []any) any {
+	if len(args) == 0 {
+		return nil
+	}
+	return args[0]
 }
 
 // Tell writes text to standard error as it is, below all output so far.
@@ -140,7 +151,7 @@ func InImage(arg string, err error) error {
 		}
 		return errors.Join(errs...)
 	}
-	return fmt.Errorf("%s: %w", arg, err)
+	return fmt.Errorf("%s: %w", wording.Escape(arg), err)
 }
 
 // Interactive reports whether somebody at a terminal reads standard error, and no pager

@@ -25,7 +25,7 @@ type textReporter struct {
 
 // newTextReporter returns a reporter that writes text to out.
 func newTextReporter(out *console.Output, s Style) *textReporter {
-	return &textReporter{base: base{out: out}, Style: s, names: Cache{Convert: wording.Printable}}
+	return &textReporter{base: base{out: out}, Style: s, names: Cache{Convert: wording.Escape}}
 }
 
 // The colours at a terminal are those of grep.
@@ -98,7 +98,7 @@ func (r *textReporter) Hit(h *search.Hit) error {
 // included; of other hits it is their bytes, with dots for those that do not print, and
 // the value of a number in a column of its own.
 func (r *textReporter) contents(h *search.Hit) {
-	shown := h.Value
+	shown := shownRun(h.Value)
 	if !h.Run {
 		var room [engine.HitBytes]byte
 		dots := room[:0]
@@ -116,6 +116,20 @@ func (r *textReporter) contents(h *search.Hit) {
 	if h.Len > len(h.Bytes) {
 		r.line = append(r.line, "…"...)
 	}
+}
+
+// shownRun returns a run of characters, tabs included, with what does not show escaped,
+// which is seldom any of it. Backslashes stay, so that a line has the characters as memory
+// has them; jsonl and csv are for programs that have to tell an escape from them.
+func shownRun(s string) string {
+	if !strings.Contains(s, "\t") {
+		return wording.Printable(s)
+	}
+	parts := strings.Split(s, "\t")
+	for i, p := range parts {
+		parts[i] = wording.Printable(p)
+	}
+	return strings.Join(parts, "\t")
 }
 
 // dump appends a hexdump of a hit and of what lies around it, as far as it is there, in
@@ -163,7 +177,7 @@ func (r *textReporter) Rule(m *search.RuleMatch) error {
 	}
 	r.field("", "rule", 18)
 	r.field(colorPattern, r.names.Get(m.FullName()), 16)
-	r.line = append(r.line, strings.Join(m.Tags, ",")...)
+	r.line = append(r.line, wording.Escape(strings.Join(m.Tags, ","))...)
 	if m.Mapping != nil {
 		r.field("", "", 0)
 		r.colored(colorWhere, r.names.Get(shortName(m.Mapping.Mapping)))

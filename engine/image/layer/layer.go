@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"slices"
 	"strings"
 
@@ -61,6 +62,9 @@ func (l *Layer) LayUnder(s *engine.Space) (*engine.Space, error) {
 	slices.Reverse(ms)
 	return s.AddUnder(ms...)
 }
+
+// Files returns what the system tells of the files that were opened, as Image.Files does.
+func (l *Layer) Files() []fs.FileInfo { return image.FilesOf(l.closers) }
 
 // Close closes the sources of the mappings.
 func (l *Layer) Close() error {

@@ -23,6 +23,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"slices"
 
@@ -176,6 +177,19 @@ func Of(name string, space *engine.Space) *Image {
 func Assume(o Options) (*Image, error) {
 	t := &Image{Image: &image.Image{}}
 	return t, t.setArch(o)
+}
+
+// Files returns what the system tells of the files that the image and its layers are read
+// from, as Image.Files of package image does. What is made of the image is its owner's alone
+// if the image is Live, whatever is laid over it.
+func (t *Image) Files() []fs.FileInfo {
+	var all []fs.FileInfo
+	for _, c := range t.opened {
+		if f, ok := c.(interface{ Files() []fs.FileInfo }); ok {
+			all = append(all, f.Files()...)
+		}
+	}
+	return all
 }
 
 // Close closes the image and its layers.

@@ -83,6 +83,9 @@ func check(img *image.Draft, in input.Reader) error {
 	var followed string
 	var regions []region
 	for _, path := range sidecars {
+		if info, err := os.Stat(path); err == nil {
+			img.ReadBeside(info)
+		}
 		r, err := readRegions(path)
 		switch {
 		case err != nil:

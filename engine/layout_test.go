@@ -47,9 +47,10 @@ var imports = map[string][]string{
 	"vscan/engine/where":           {"engine", "wording", "addr"}, // names are taken as they are printed
 	"vscan/engine/search":          {"layered", "where", "engine", "simd", "patterns", "yara", "await", "addr"},
 	"vscan/internal/await":         nil,
+	"vscan/internal/outfile":       nil, // all files that are written
 	// Edges are what a scan for ptr finds; words, ranges and levels are those of
 	// engine.
-	"vscan/engine/graph":                   {"heap", "engine", "patterns", "simd", "wording", "addr", "mmap"},
+	"vscan/engine/graph":                   {"heap", "engine", "patterns", "simd", "wording", "outfile", "addr", "mmap"},
 	"vscan/engine/graph/view":              {"graph", "wording", "addr"},
 	"vscan/engine/heap":                    {"engine", "addr"},
 	"vscan/engine/heap/heaptest":           {"engine", "addr"}, // for tests
@@ -58,8 +59,8 @@ var imports = map[string][]string{
 	"vscan/cmd/vscan/internal/consoletest": nil, // for tests
 	"vscan/cmd/vscan/internal/report":      {"console", "wording", "search", "layered", "image", "engine", "patterns", "yara", "addr"},
 	"vscan/cmd/vscan/internal/cli":         {"console", "wording", "search", "layered", "where", "graph", "image", "formats", "engine", "patterns", "simd", "addr"},
-	"vscan/cmd/vscan/internal/graphcmd":    {"cli", "report", "console", "wording", "rowstream", "view", "graph", "heap", "layered", "where", "image", "engine", "simd", "addr"},
-	"vscan/cmd/vscan":                      {"graphcmd", "cli", "report", "docs", "console", "wording", "search", "layered", "where", "await", "image", "engine", "patterns", "sets", "yara", "simd", "addr"},
+	"vscan/cmd/vscan/internal/graphcmd":    {"cli", "outfile", "report", "console", "wording", "rowstream", "view", "graph", "heap", "layered", "where", "image", "engine", "simd", "addr"},
+	"vscan/cmd/vscan":                      {"graphcmd", "cli", "outfile", "report", "docs", "console", "wording", "search", "layered", "where", "await", "image", "engine", "patterns", "sets", "yara", "simd", "addr"},
 	"vscan/docs":                           nil,
 	// Programs beside vscan get tables from it, and know nothing of memory.
 	"vscan/cmd/vscan-parquet":        {"parquetfile", "rowstream"},
@@ -71,7 +72,7 @@ var imports = map[string][]string{
 // Tests may import any.
 var dependencies = map[string][]string{
 	"golang.org/x/sync/errgroup":         {"vscan/engine", "vscan/engine/graph"},
-	"golang.org/x/sys/unix":              {"vscan/internal/mmap", "vscan/engine/image/proc", "vscan/engine/simd/simdtest", "vscan/cmd/vscan/internal/consoletest"},
+	"golang.org/x/sys/unix":              {"vscan/internal/mmap", "vscan/internal/outfile", "vscan/engine/image/proc", "vscan/engine/simd/simdtest", "vscan/cmd/vscan/internal/consoletest"},
 	"github.com/BobuSumisu/aho-corasick": {"vscan/bench"},
 	"github.com/klauspost/cpuid/v2":      {"vscan/engine/simd"},
 	"github.com/parquet-go/parquet-go":   {"vscan/cmd/internal/parquetfile"},
@@ -167,6 +168,22 @@ func TestSources(t *testing.T) {
 					t.Errorf("%s/%s %s", root, file, r.what)
 				}
 			}
+		}
+	}
+}
+
+// Files are written by outfile alone: it knows what may be written over, who may read what is
+// written, and how nothing of it is left when it was not to be.
+func TestWritesFiles(t *testing.T) {
+	writes := regexp.MustCompile(`\bos\.(Create|CreateTemp|WriteFile|Rename|Link|Symlink|Truncate|Chmod|Mkdir|MkdirAll|MkdirTemp|Remove|RemoveAll)\(|\bos\.OpenFile\([^)]*\bO_(WRONLY|RDWR|CREATE|TRUNC|APPEND)|\bioutil\.|\bunix\.(Open|Openat|Creat|Linkat|Renameat)\(|\bsyscall\.(Open|Creat|Rename|Link)\(`)
+	except := regexp.MustCompile(`^(internal/outfile/|bench/|engine/simd/mkrank\.go$|engine/image/imagetest/|engine/heap/heaptest/|engine/simd/simdtest/|cmd/vscan/internal/consoletest/)`)
+	for _, file := range goFiles(t, os.DirFS(".."), false) {
+		text, err := os.ReadFile("../" + file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if what := writes.Find(text); what != nil && !except.MatchString(file) {
+			t.Errorf("%s: %s: files are written by internal/outfile", file, what)
 		}
 	}
 }

@@ -149,7 +149,7 @@ func (a *commands) search(ctx context.Context, f *searchFlags, pats []patterns.P
 	}
 	args := s.gather(images)
 	var err error
-	if s.summaries, err = f.openSummary(args); err != nil {
+	if s.summaries, err = f.openSummary(ctx, args); err != nil {
 		return err
 	}
 	f.several = len(args) > 1 || f.recursive
@@ -163,7 +163,7 @@ func (a *commands) search(ctx context.Context, f *searchFlags, pats []patterns.P
 	s.bar = a.StartBar(f.progress, f.silent(), len(args))
 	err = s.run(ctx, args)
 	s.bar.Finish()
-	if bad := s.summaries.close(); err == nil {
+	if bad := s.summaries.close(ctx); err == nil {
 		err = bad
 	}
 	if err != nil {
@@ -253,6 +253,9 @@ func (s *searching) searchImage(ctx context.Context, n int, from imageArg) error
 		return err
 	}
 	defer img.Close()
+	if err := s.summaries.from(img); err != nil {
+		return err
+	}
 	if !f.quiet {
 		s.NoteOddities(img)
 	}

@@ -1,29 +1,31 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 
 	"vscan/cmd/vscan/internal/cli"
 	"vscan/cmd/vscan/internal/console"
 	"vscan/cmd/vscan/internal/report"
+	"vscan/engine/image/layered"
 	"vscan/engine/search"
+	"vscan/internal/outfile"
 )
 
 // summaryFile is the file that --summary names. It has a line of jsonl for each image,
 // the same as behind the hits of -o jsonl. A nil *summaryFile takes summaries and
 // writes nothing.
 type summaryFile struct {
-	file *os.File
+	file *outfile.File
 	out  *console.Output
 	rep  *report.JSONLReporter
 }
 
 // openSummary makes the file that summaries go to, and returns nil where they go to
 // none. It refuses to write over an image.
-func (f *searchFlags) openSummary(images []imageArg) (*summaryFile, error) {
+func (f *searchFlags) openSummary(ctx context.Context, images []imageArg) (*summaryFile, error) {
 	if f.summary == "" || f.summary == "none" {
 		return nil, nil
 	}
@@ -32,12 +34,25 @@ func (f *searchFlags) openSummary(images []imageArg) (*summaryFile, error) {
 			return nil, fmt.Errorf("--summary %s is an image: write to another file", f.summary)
 		}
 	}
-	file, err := os.Create(f.summary)
+	file, err := outfile.Create(ctx, f.summary, outfile.Options{Stream: true})
 	if err != nil {
 		return nil, fmt.Errorf("--summary: %w", err)
 	}
 	out := console.NewOutput(file, io.Discard)
 	return &summaryFile{file: file, out: out, rep: report.NewJSONLReporter(out, report.Style{})}, nil
+}
+
+// from tells that summaries of an image follow. It returns an error if the file would be
+// written over it, which may have become known only when it was opened.
+func (s *summaryFile) from(img *layered.Image) error {
+	if s == nil {
+		return nil
+	}
+	files := img.Files()
+	if err := s.file.From(img.Live || len(files) == 0, files...); err != nil {
+		return fmt.Errorf("--summary: %w", err)
+	}
+	return nil
 }
 
 // write writes the summary of an image.
@@ -47,12 +62,18 @@ func (s *summaryFile) write(sum *search.Summary) {
 	}
 }
 
-// close writes what is left and closes the file.
-func (s *summaryFile) close() error {
+// close writes what is left, and gives the file its name. It does so after an interrupt,
+// too: what was found until then is out.
+func (s *summaryFile) close(ctx context.Context) error {
 	if s == nil {
 		return nil
 	}
-	if err := errors.Join(s.out.Close(), s.file.Close()); err != nil {
+	defer s.file.Close()
+	err := s.out.Close()
+	if err == nil {
+		err = s.file.Commit(context.WithoutCancel(ctx))
+	}
+	if err != nil {
 		return fmt.Errorf("--summary: %w", err)
 	}
 	return nil

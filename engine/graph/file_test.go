@@ -91,7 +91,7 @@ func TestSameFile(t *testing.T) {
 	}
 	g := mustBuild(t, space, addr.LE64, Options{Workers: 2})
 	path := filepath.Join(t.TempDir(), "saved")
-	if err := g.Save(path); err != nil {
+	if err := g.Save(t.Context(), path); err != nil {
 		t.Fatal(err)
 	}
 	if b, err := os.ReadFile(path); err != nil || !bytes.Equal(b, first) {
@@ -127,7 +127,7 @@ func smallFile(t testing.TB) []byte {
 	space := tangle(t, rand.New(rand.NewPCG(5, 5)), addr.LE64, 40)
 	g := mustBuild(t, space, addr.LE64, Options{})
 	path := filepath.Join(t.TempDir(), "g")
-	if err := g.Save(path); err != nil {
+	if err := g.Save(t.Context(), path); err != nil {
 		t.Fatal(err)
 	}
 	b, err := os.ReadFile(path)
@@ -256,7 +256,7 @@ func FuzzOpen(f *testing.F) {
 	f.Add(whole, false)
 	hub := mustBuild(f, bigSpace(f, 1<<20), addr.LE64, Options{Sources: []addr.Range{{First: 0x7f00_0000_0000, Last: 0x7f00_0003_ffff}}, Targets: []addr.Range{{First: 0x7f00_0000_1000, Last: 0x7f00_0000_1fff}}})
 	path := filepath.Join(f.TempDir(), "g")
-	if err := hub.Save(path); err != nil {
+	if err := hub.Save(f.Context(), path); err != nil {
 		f.Fatal(err)
 	}
 	b, err := os.ReadFile(path)

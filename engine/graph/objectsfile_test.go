@@ -51,7 +51,7 @@ func TestKeepObjects(t *testing.T) {
 		t.Fatal(err)
 	}
 	path, key := filepath.Join(t.TempDir(), "g.objects"), g.ObjectsKey(o)
-	if err := want.Save(path, key); err != nil {
+	if err := want.Save(t.Context(), path, key); err != nil {
 		t.Fatal(err)
 	}
 	got, err := OpenObjects(path, key)

@@ -3,6 +3,7 @@ package graph
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"math/bits"
 	"runtime"
 
@@ -44,6 +45,13 @@ type Options struct {
 	// image.Image.Missing says. They count as unreadable in Graph.Complete and
 	// Info.Unreadable.
 	Missing uint64
+
+	// From are the files that the image is read from, as image.Image.Files says. The file
+	// of the graph is written over none of them, and its permissions are at most those
+	// that all of them have. Without any, and if Private is set, which it should be of a
+	// live process, only the owner can read it.
+	From    []fs.FileInfo
+	Private bool
 
 	// Progress, if not nil, is kept up to date with how far the sweep has come.
 	Progress *engine.Progress

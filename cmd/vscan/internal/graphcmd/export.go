@@ -5,16 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"vscan/cmd/vscan/internal/cli"
+	"vscan/cmd/vscan/internal/console"
 	"vscan/cmd/vscan/internal/report"
 	"vscan/engine/addr"
 	"vscan/engine/graph"
+	"vscan/internal/outfile"
 	"vscan/internal/wording"
 )
 
@@ -84,7 +84,19 @@ func (a *commands) exportCommand() *cobra.Command {
 			if out == "" {
 				return write(a.Out)
 			}
-			return writeFile(out, write)
+			return writeFile(cmd.Context(), out, g, func(w io.Writer) error {
+				if f, ok := w.(*outfile.File); ok && format == "parquet" {
+					if console.IsTerminal(f.OS()) {
+						return cli.UsageError(cmd, "--to parquet is not for a terminal: give -o FILE")
+					}
+					err := write(f.OS()) // the companion itself writes to the file
+					if err != nil && strings.Contains(err.Error(), "/dev/stdout") {
+						return fmt.Errorf("%s: cannot be written, see whether there is room for it: %w", out, err)
+					}
+					return err
+				}
+				return write(w)
+			})
 		},
 	}
 	fs := cmd.Flags()
@@ -99,21 +111,18 @@ func (a *commands) exportCommand() *cobra.Command {
 	return cmd
 }
 
-// writeFile writes a file that appears whole or not at all.
-func writeFile(path string, write func(io.Writer) error) error {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*.tmp")
+// writeFile writes a file, made of a graph, that appears whole or not at all. Where path
+// names a pipe or standard output, it is written to as it comes.
+func writeFile(ctx context.Context, path string, g *graph.Graph, write func(io.Writer) error) error {
+	f, err := outfile.Create(ctx, path, outfile.Options{From: g.Files(), Stream: true})
 	if err != nil {
 		return err
 	}
-	defer os.Remove(f.Name()) // this does nothing once the file has its own name
 	defer f.Close()
 	if err := write(f); err != nil {
 		return err
 	}
-	if err := errors.Join(f.Chmod(0o644), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
+	return f.Commit(ctx)
 }
 
 // edgeWriter writes edges in one format. Lines are put together by hand, since there

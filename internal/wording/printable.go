@@ -22,6 +22,7 @@ import (
 //	Escape     names, as they are printed
 //	Unescape   names, as they were printed, where they are given
 //	ValidUTF8  names in a format that can write any character, as JSON
+//	AppendJSON text as JSON
 //	Printable  sentences, in which names stand that are escaped already
 //
 // What shows is what Unicode calls letters, marks, numbers, punctuation and symbols, and
@@ -37,10 +38,7 @@ import (
 // Escape returns s with all that does not show escaped. Two texts that differ are
 // escaped to two that differ.
 func Escape(s string) string {
-	if isSimple(s) {
-		return s
-	}
-	if shows(s) && !hasEscape(s) {
+	if n := asciiLength(s, ' '); (n == len(s) || shows(s)) && !hasEscape(s) {
 		return s
 	}
 	return escaped(s, true, showsAt)
@@ -72,10 +70,18 @@ func Unescape(s string) string {
 // Printable returns a sentence with all that does not show escaped, and its backslashes as
 // they are.
 func Printable(s string) string {
-	if shows(s) {
+	if asciiLength(s, ' ') == len(s) || shows(s) {
 		return s
 	}
 	return escaped(s, false, showsAt)
+}
+
+// Tabbed is Printable for text in which tabs stay.
+func Tabbed(s string) string {
+	if asciiLength(s, '\t') == len(s) {
+		return s
+	}
+	return escaped(s, false, func(s string, i int, r rune) bool { return r == '\t' || showsAt(s, i, r) })
 }
 
 // ValidUTF8 returns s with the bytes that are not UTF-8 escaped as in Escape, and no
@@ -109,15 +115,15 @@ func showsAt(s string, i int, r rune) bool {
 	return Shows(r) && !(i == 0 && r >= utf8.RuneSelf && unicode.IsMark(r))
 }
 
-// isSimple reports whether s is characters of ASCII that show, without a backslash. Nearly all
-// names are.
-func isSimple(s string) bool {
-	for i := range len(s) {
-		if s[i] < ' ' || s[i] > '~' || s[i] == '\\' {
-			return false
+// asciiLength returns how many bytes s begins with that are characters of ASCII which show,
+// or the character also.
+func asciiLength(s string, also byte) int {
+	for i := 0; i < len(s); i++ {
+		if c := s[i]; c-' ' > '~'-' ' && c != also {
+			return i
 		}
 	}
-	return true
+	return len(s)
 }
 
 // shows reports whether all of s is UTF-8 and shows.
@@ -176,6 +182,15 @@ func escapeAt(s string) (r rune, isByte bool, n int) {
 func escaped(s string, double bool, plain func(s string, i int, r rune) bool) string {
 	b := make([]byte, 0, len(s)+16)
 	for i := 0; i < len(s); {
+		if n := asciiLength(s[i:], ' '); n > 0 {
+			if bs := strings.IndexByte(s[i:i+n], '\\'); bs >= 0 && double {
+				n = bs
+			}
+			if b = append(b, s[i:i+n]...); n > 0 {
+				i += n
+				continue
+			}
+		}
 		r, n := utf8.DecodeRuneInString(s[i:])
 		switch {
 		case r == utf8.RuneError && n == 1:
@@ -214,16 +229,54 @@ func AppendJSONSafe(dst, json []byte) []byte {
 		switch {
 		case r == '\n' || Shows(r) && !(before == '"' && r >= utf8.RuneSelf && unicode.IsMark(r)):
 			dst = append(dst, json[i:i+n]...)
-		case r > 0xffff:
-			dst = appendHex(append(dst, `\u`...), 0xd800+uint32(r-0x10000)>>10, 4)
-			dst = appendHex(append(dst, `\u`...), 0xdc00+uint32(r-0x10000)&0x3ff, 4)
 		default:
-			dst = appendHex(append(dst, `\u`...), uint32(r), 4)
+			dst = appendUTF16(dst, r)
 		}
 		before = r
 		i += n
 	}
 	return dst
+}
+
+// AppendJSON appends text as a string of JSON, as encoding/json writes it without escapes for
+// HTML, in which no character stands that does not show. The text has to be UTF-8.
+func AppendJSON(dst []byte, s string) []byte {
+	dst = append(dst, '"')
+	for i := 0; i < len(s); {
+		start := i
+		for i < len(s) && s[i]-' ' <= '~'-' ' && s[i] != '"' && s[i] != '\\' {
+			i++
+		}
+		if dst = append(dst, s[start:i]...); i == len(s) {
+			break
+		}
+		if c := s[i]; c < utf8.RuneSelf {
+			if k := strings.IndexByte("\"\\\b\f\n\r\t", c); k >= 0 {
+				dst = append(dst, '\\', "\"\\bfnrt"[k])
+			} else {
+				dst = appendHex(append(dst, `\u`...), uint32(c), 4)
+			}
+			i++
+			continue
+		}
+		r, n := utf8.DecodeRuneInString(s[i:])
+		if showsAt(s, i, r) {
+			dst = append(dst, s[i:i+n]...)
+		} else {
+			dst = appendUTF16(dst, r)
+		}
+		i += n
+	}
+	return append(dst, '"')
+}
+
+// appendUTF16 appends a character as JSON escapes it.
+func appendUTF16(dst []byte, r rune) []byte {
+	if r > 0xffff {
+		dst = appendHex(append(dst, `\u`...), 0xd800+uint32(r-0x10000)>>10, 4)
+		return appendHex(append(dst, `\u`...), 0xdc00+uint32(r-0x10000)&0x3ff, 4)
+	}
+	return appendHex(append(dst, `\u`...), uint32(r), 4)
 }
 
 // PrintByte returns the byte where it prints in ASCII, else a dot.

@@ -1,6 +1,8 @@
 package wording
 
 import (
+	"bytes"
+	"encoding/json"
 	"strconv"
 	"strings"
 	"testing"
@@ -81,6 +83,38 @@ func TestValidUTF8(t *testing.T) {
 func TestAppendJSONSafe(t *testing.T) {
 	in := "{\"a\":\"\u0301\u009b\u202e\U000e0041é\u0301\x7f\"}\n"
 	if got := string(AppendJSONSafe(nil, []byte(in))); got != `{"a":"\u0301\u009b\u202e\udb40\udc41é`+"\u0301"+`\u007f"}`+"\n" {
+		t.Errorf("%q", got)
+	}
+}
+
+// Strings are those of encoding/json, with what does not show escaped.
+func FuzzAppendJSON(f *testing.F) {
+	for _, s := range []string{"", "a\"\\\b\f\n\r\t\x00\x7f", "\u2028\u2029<>&", "\u0301é\u0301", "\U000e0041😀\ufeff"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if !utf8.ValidString(s) {
+			return
+		}
+		var b bytes.Buffer
+		e := json.NewEncoder(&b)
+		e.SetEscapeHTML(false)
+		if err := e.Encode(s); err != nil {
+			t.Fatal(err)
+		}
+		got := AppendJSON([]byte("x"), s)
+		var back string
+		if err := json.Unmarshal(got[1:], &back); err != nil || back != s {
+			t.Fatalf("%q: %s, %v", s, got, err)
+		}
+		if want := AppendJSONSafe([]byte("x"), bytes.TrimSuffix(b.Bytes(), []byte("\n"))); !strings.HasPrefix(s, `"`) && !strings.Contains(s, `"`) && !bytes.Equal(got, want) {
+			t.Fatalf("%q: %s, want %s", s, got, want)
+		}
+	})
+}
+
+func TestTabbed(t *testing.T) {
+	if got := Tabbed("a\tb\x1b\u202e\\xff\u00e9"); got != "a\tb\\x1b\\u202e\\xff\u00e9" {
 		t.Errorf("%q", got)
 	}
 }

@@ -45,14 +45,19 @@ func (r *csvReporter) record(header []string, fields ...string) error {
 
 func (r *csvReporter) Hit(h *search.Hit) error {
 	m := r.at(h.Addr)
-	value := csvValue(h.Value)
-	if h.Run {
+	text, value := CSVText(h.Text), ""
+	switch {
+	case !h.Run:
+		value = csvValue(h.Value)
+	case h.Value == h.Text: // as of most runs
+		value = text
+	default:
 		value = CSVText(h.Value)
 	}
 	module, offset := r.moduleFields(r.moduleAt(h.Addr))
 	fields := []string{r.names.Get(r.target.Arg), h.Addr.String(), r.names.Get(h.Name), strconv.Itoa(h.Len), r.names.Get(m.Name),
 		csvCount(fileOffset(m, h.Addr)), csvBytes(h.Bytes),
-		value, CSVText(h.Text), h.KeyText(), csvBytes(h.Before), csvBytes(h.After), module, offset}
+		value, text, h.KeyText(), csvBytes(h.Before), csvBytes(h.After), module, offset}
 	if r.rules {
 		namespace, file := "", ""
 		if h.Rule != nil {

@@ -85,15 +85,13 @@ func (r *JSONLReporter) Add(key, value string) {
 
 // addText adds a string that is not kept in names, since each hit has another one.
 func (r *JSONLReporter) addText(key, s string) {
-	if strings.ContainsFunc(s, func(c rune) bool { return c < ' ' || c > '~' || c == '"' || c == '\\' }) {
-		r.Add(key, QuoteJSON(s))
-		if !utf8.ValidString(s) {
-			r.escaped = append(r.escaped, key)
-		}
+	r.Add(key, "")
+	if utf8.ValidString(s) {
+		r.line = wording.AppendJSON(r.line, s)
 		return
 	}
-	r.Add(key, `"`)
-	r.line = append(append(r.line, s...), '"')
+	r.line = wording.AppendJSON(r.line, wording.ValidUTF8(s))
+	r.escaped = append(r.escaped, key)
 }
 
 // AddUint adds a key whose value is a number.

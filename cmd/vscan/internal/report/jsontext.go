@@ -3,7 +3,6 @@ package report
 import (
 	"bytes"
 	"encoding/json"
-	"strings"
 	"unicode/utf8"
 
 	"vscan/internal/wording"
@@ -15,8 +14,7 @@ import (
 // same. Since a name may also be the text \xff, the key "escaped" of a line lists the keys
 // whose strings were escaped; JSONNames and JSONLReporter say which.
 func QuoteJSON(s string) string {
-	b, _ := EncodeJSON(wording.ValidUTF8(s)) // this cannot fail for a string
-	return strings.TrimSuffix(string(b), "\n")
+	return string(wording.AppendJSON(nil, wording.ValidUTF8(s)))
 }
 
 // EncodeJSON returns v as JSON and a line feed. Characters that do not show are written

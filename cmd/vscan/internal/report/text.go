@@ -94,12 +94,15 @@ func (r *textReporter) Hit(h *search.Hit) error {
 	return r.write(r.line)
 }
 
-// contents appends what a hit holds. Of a run of characters that is the run, tabs
-// included; of other hits it is their bytes, with dots for those that do not print, and
+// contents appends what a hit holds. Of a run of characters that is the run, tabs and backslashes
+// as they are: a line has the characters that memory has. Jsonl and csv are for
+// programs that have to tell an escape from them. Of other hits it is their bytes, with dots for those that do not print, and
 // the value of a number in a column of its own.
 func (r *textReporter) contents(h *search.Hit) {
-	shown := shownRun(h.Value)
-	if !h.Run {
+	shown := ""
+	if h.Run {
+		shown = wording.Tabbed(h.Value)
+	} else {
 		var room [engine.HitBytes]byte
 		dots := room[:0]
 		for _, b := range h.Bytes {
@@ -116,20 +119,6 @@ func (r *textReporter) contents(h *search.Hit) {
 	if h.Len > len(h.Bytes) {
 		r.line = append(r.line, "…"...)
 	}
-}
-
-// shownRun returns a run of characters, tabs included, with what does not show escaped,
-// which is seldom any of it. Backslashes stay, so that a line has the characters as memory
-// has them; jsonl and csv are for programs that have to tell an escape from them.
-func shownRun(s string) string {
-	if !strings.Contains(s, "\t") {
-		return wording.Printable(s)
-	}
-	parts := strings.Split(s, "\t")
-	for i, p := range parts {
-		parts[i] = wording.Printable(p)
-	}
-	return strings.Join(parts, "\t")
 }
 
 // dump appends a hexdump of a hit and of what lies around it, as far as it is there, in

@@ -41,8 +41,8 @@ var imports = map[string][]string{
 	"vscan/engine/image/core":      {"image", "input", "magic", "elf", "engine", "addr"},
 	"vscan/engine/image/proc":      {"image", "input", "elf", "engine", "addr"}, // programs tell the modules of a process, too
 	"vscan/engine/image/formats":   {"image", "input", "magic", "raw", "lime", "vmware", "refused", "elf", "core", "proc"},
-	"vscan/engine/image/layer":     {"image", "input", "magic", "formats", "elf", "core", "engine", "addr"}, // formats: what is no memory is refused
-	"vscan/engine/image/imagetest": {"image", "input", "engine", "addr"},                                    // for tests
+	"vscan/engine/image/layer":     {"image", "input", "magic", "formats", "elf", "core", "engine", "wording", "addr"}, // formats: what is no memory is refused
+	"vscan/engine/image/imagetest": {"image", "input", "engine", "addr"},                                               // for tests
 	"vscan/engine/image/layered":   {"image", "formats", "layer", "where", "engine", "patterns", "addr"},
 	"vscan/engine/where":           {"engine", "wording", "addr"}, // names are taken as they are printed
 	"vscan/engine/search":          {"layered", "where", "engine", "simd", "patterns", "yara", "await", "addr"},

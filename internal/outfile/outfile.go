@@ -180,8 +180,8 @@ func (f *File) Commit(ctx context.Context) error {
 	if err := f.check(); err != nil { // somebody may have put something there meanwhile
 		return err
 	}
-	if err := f.file.Chmod(f.mode()); err != nil {
-		return f.fail("cannot set its permissions", err)
+	if err := f.setMode(); err != nil {
+		return f.fail("cannot keep others from reading it, as its file system does not", err)
 	}
 	if err := f.file.Sync(); err != nil {
 		return f.fail("cannot write all of it to the disk", err)
@@ -194,6 +194,19 @@ func (f *File) Commit(ctx context.Context) error {
 		return f.fail("the file is written, but its folder may not be on the disk", err)
 	}
 	return nil
+}
+
+// setMode sets the permissions. On a file system that keeps none it does nothing, if
+// nobody can read the file who should not.
+func (f *File) setMode() error {
+	mode := f.mode()
+	err := f.file.Chmod(mode)
+	if err != nil {
+		if info, bad := f.file.Stat(); bad == nil && info.Mode().Perm()&0o066&^mode == 0 {
+			return nil
+		}
+	}
+	return err
 }
 
 // mode returns the permissions of the new file: those that the umask leaves, and that all

@@ -24,6 +24,7 @@ import (
 //	ValidUTF8  names in a format that can write any character, as JSON
 //	AppendJSON text as JSON
 //	Printable  sentences, in which names stand that are escaped already
+//	Text       characters of memory, in a line of their own
 //
 // What shows is what Unicode calls letters, marks, numbers, punctuation and symbols, and
 // the blank. What does not: control characters (Cc), format characters (Cf), among them
@@ -76,12 +77,16 @@ func Printable(s string) string {
 	return escaped(s, false, showsAt)
 }
 
-// Tabbed is Printable for text in which tabs stay.
-func Tabbed(s string) string {
+// Text is Printable for text that was found in memory, and is no name. It keeps tabs, and what
+// belongs to text and does no harm: the blank of East Asian scripts, and the selector
+// behind an emoji.
+func Text(s string) string {
 	if asciiLength(s, '\t') == len(s) {
 		return s
 	}
-	return escaped(s, false, func(s string, i int, r rune) bool { return r == '\t' || showsAt(s, i, r) })
+	return escaped(s, false, func(s string, i int, r rune) bool {
+		return r == '\t' || r == '\u3000' || r == '\ufe0f' && i > 0 || showsAt(s, i, r)
+	})
 }
 
 // ValidUTF8 returns s with the bytes that are not UTF-8 escaped as in Escape, and no

@@ -113,8 +113,8 @@ func FuzzAppendJSON(f *testing.F) {
 	})
 }
 
-func TestTabbed(t *testing.T) {
-	if got := Tabbed("a\tb\x1b\u202e\\xff\u00e9"); got != "a\tb\\x1b\\u202e\\xff\u00e9" {
+func TestText(t *testing.T) {
+	if got := Text("\ufe0fa\tb\x1b\u202e\\xff\u00e9\u3000☺\ufe0f"); got != "\\ufe0fa\tb\\x1b\\u202e\\xff\u00e9\u3000☺\ufe0f" {
 		t.Errorf("%q", got)
 	}
 }

@@ -101,7 +101,7 @@ func (r *textReporter) Hit(h *search.Hit) error {
 func (r *textReporter) contents(h *search.Hit) {
 	shown := ""
 	if h.Run {
-		shown = wording.Tabbed(h.Value)
+		shown = wording.Text(h.Value)
 	} else {
 		var room [engine.HitBytes]byte
 		dots := room[:0]

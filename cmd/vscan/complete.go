@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"vscan/engine/simd"
+	"vscan/internal/wording"
 )
 
 // A shell completes file names wherever a command says nothing else. What this file says
@@ -16,6 +17,17 @@ import (
 // isCompletion reports whether a shell asks for completions with this command line.
 func isCompletion(args []string) bool {
 	return len(args) > 0 && (args[0] == cobra.ShellCompRequestCmd || args[0] == cobra.ShellCompNoDescRequestCmd)
+}
+
+// escapedArgs returns arguments as they are printed. What is wrong with them cobra tells as
+// it stands, on standard error. What could be completed is words of this program, and what is
+// in files is completed by the shell.
+func escapedArgs(args []string) []string {
+	out := slices.Clone(args)
+	for i := range out {
+		out[i] = wording.Escape(out[i])
+	}
+	return out
 }
 
 // prepareCompletion keeps shells from offering file names where no file can stand: as

@@ -46,7 +46,7 @@ func (a *commands) explain(ctx context.Context, f *searchFlags, pats []patterns.
 			}
 			defer t.Close()
 			if len(images) > 1 {
-				fmt.Fprintf(a.Out, "%s:\n", wording.Printable(arg))
+				fmt.Fprintf(a.Out, "%s:\n", wording.Escape(arg))
 			}
 			about, err := f.Target(t)
 			if err == nil {
@@ -86,9 +86,9 @@ func (a *commands) explainIn(ctx context.Context, f *searchFlags, pats []pattern
 		if i%64 == 0 && ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		e.say("%s", wording.Printable(p.Name))
+		e.say("%s", wording.Escape(p.Name))
 		if p.Name != p.Written {
-			e.say("  pattern     %s", wording.Printable(p.Written))
+			e.say("  pattern     %s", wording.Escape(p.Written))
 		}
 		if len(p.Exceptions()) > 0 {
 			excepting++
@@ -98,7 +98,7 @@ func (a *commands) explainIn(ctx context.Context, f *searchFlags, pats []pattern
 			n++
 		}
 		for _, x := range p.Exceptions() {
-			e.say("  exception   %s", wording.Printable(x))
+			e.say("  exception   %s", wording.Escape(x))
 		}
 		e.pattern(all[:n])
 		all = all[n:]

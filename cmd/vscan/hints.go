@@ -35,7 +35,7 @@ func (a *commands) noteMisspelt(pats []patterns.Pattern) {
 			a.Note("more patterns look like this")
 			return
 		}
-		shown, _ := strings.CutSuffix(wording.Cut(wording.Printable(p.Written), 60), "\n")
+		shown, _ := strings.CutSuffix(wording.Cut(wording.Escape(p.Written), 60), "\n")
 		a.Tell(fmt.Sprintf("nothing was found, and '%s' was searched for as it stands: %s", shown, wording.Printable(hint)))
 	}
 }

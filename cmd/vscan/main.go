@@ -15,7 +15,7 @@ import (
 	"vscan/cmd/vscan/internal/cli"
 	"vscan/cmd/vscan/internal/console"
 	"vscan/cmd/vscan/internal/graphcmd"
-	"vscan/internal/tempfile"
+	"vscan/internal/outfile"
 )
 
 func main() {
@@ -49,13 +49,14 @@ func runOrExit(args []string, stdin io.Reader, stdout, stderr io.Writer, exit fu
 	root := (&commands{app}).root(args)
 	if isCompletion(args) {
 		prepareCompletion(root)
+		args = escapedArgs(args)
 	}
 	root.SetArgs(args)
 	root.SetIn(stdin)
 	root.SetOut(app.Out)
 	root.SetErr(stderr)
 	root.PersistentPreRun = func(cmd *cobra.Command, _ []string) { app.Begin("running " + cmd.CommandPath()) }
-	return app.Exit(root.ExecuteContext(tempfile.NotedIn(ctx, &app.Temporary)))
+	return app.Exit(root.ExecuteContext(outfile.NotedIn(ctx, &app.Temporary)))
 }
 
 const longHelp = `vscan searches memory: dumps, cores and live processes, at the speed of memory.

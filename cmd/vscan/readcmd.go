@@ -121,6 +121,9 @@ points to, and so on.`,
 					r.form = f
 				}
 			}
+			if r.form.name == "raw" && a.Out.ToTerminal {
+				return cli.UsageError(cmd, "--as raw is not for a terminal, which would obey some of the bytes: send it to a file or a program, or take --as hexdump")
+			}
 			return a.read(cmd.Context(), args[0], r)
 		},
 	}
@@ -250,7 +253,7 @@ func (a *commands) readString(t *layered.Image, r readRequest) error {
 	}
 	s, err := t.Space.CString(r.at, limit)
 	if len(s) > 0 || err == nil {
-		fmt.Fprintf(a.Out, "%s\n", wording.Printable(string(s)))
+		fmt.Fprintf(a.Out, "%s\n", wording.Escape(string(s)))
 	}
 	if len(s) == limit && uint64(limit) == r.length {
 		return nil // these are as many bytes as were asked for

@@ -3,13 +3,13 @@ package main
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
 	"text/tabwriter"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -154,6 +154,7 @@ type ruleCheck struct {
 	Status    string       `json:"status"`
 	Reason    string       `json:"reason,omitempty"`
 	Slow      []slowString `json:"slow,omitempty"`
+	Escaped   []string     `json:"escaped,omitempty"`
 }
 
 // slowString is a string of a rule that is slow to look for, and why.
@@ -257,11 +258,21 @@ func whySlow(all []engine.Sought) string {
 
 // checksAsJSON writes checks as jsonl.
 func checksAsJSON(w io.Writer, all []ruleCheck) error {
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
 	for _, c := range all {
-		c.Rule, c.Namespace, c.File, c.Reason = wording.ValidUTF8(c.Rule), wording.ValidUTF8(c.Namespace), wording.ValidUTF8(c.File), wording.ValidUTF8(c.Reason)
-		if err := e.Encode(c); err != nil {
+		for _, text := range []struct {
+			key string
+			of  *string
+		}{{"rule", &c.Rule}, {"namespace", &c.Namespace}, {"file", &c.File}, {"reason", &c.Reason}} {
+			if !utf8.ValidString(*text.of) {
+				*text.of = wording.ValidUTF8(*text.of)
+				c.Escaped = append(c.Escaped, text.key)
+			}
+		}
+		line, err := report.EncodeJSON(c)
+		if err != nil {
+			return err
+		}
+		if _, err := w.Write(line); err != nil {
 			return err
 		}
 	}
@@ -291,7 +302,7 @@ func checksAsText(w io.Writer, all []ruleCheck, aligned bool) error {
 		}
 		name := (&yara.Rule{Name: c.Rule, Namespace: c.Namespace}).FullName()
 		status := strings.ReplaceAll(c.Status, "_", " ")
-		if _, err := fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", wording.Printable(where), wording.Printable(name), status, wording.Printable(strings.Join(why, "; "))); err != nil {
+		if _, err := fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", wording.Escape(where), wording.Escape(name), status, wording.Printable(strings.Join(why, "; "))); err != nil {
 			return err
 		}
 	}

@@ -152,7 +152,7 @@ func (a *commands) search(ctx context.Context, f *searchFlags, pats []patterns.P
 	}
 	args := s.gather(images)
 	var err error
-	if s.summaries, err = s.openSummary(args); err != nil {
+	if s.summaries, err = s.openSummary(ctx, args); err != nil {
 		return err
 	}
 	f.several = len(args) > 1 || f.recursive
@@ -166,7 +166,7 @@ func (a *commands) search(ctx context.Context, f *searchFlags, pats []patterns.P
 	s.bar = a.StartBar(f.progress, f.silent(), len(args))
 	err = s.run(ctx, args)
 	s.bar.Finish()
-	if bad := s.summaries.close(); err == nil {
+	if bad := s.summaries.close(ctx); err == nil {
 		err = bad
 	}
 	if err != nil {
@@ -260,6 +260,9 @@ func (s *searching) searchImage(ctx context.Context, n int, from imageArg) error
 		return err
 	}
 	defer img.Close()
+	if err := s.summaries.from(img); err != nil {
+		return err
+	}
 	if !f.quiet {
 		s.NoteOddities(img)
 	}

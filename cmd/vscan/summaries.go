@@ -1,29 +1,30 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
-	"os"
-	"syscall"
 
 	"vscan/cmd/vscan/internal/cli"
 	"vscan/cmd/vscan/internal/console"
 	"vscan/cmd/vscan/internal/report"
+	"vscan/engine/image/layered"
 	"vscan/engine/search"
+	"vscan/internal/outfile"
 )
 
 // summaryFile is the file that --summary names. It has a line of jsonl for each image,
 // the same as behind the hits of -o jsonl. A nil *summaryFile takes summaries and
 // writes nothing.
 type summaryFile struct {
-	file *os.File
+	file *outfile.File
 	out  *console.Output
 	rep  *report.JSONLReporter
 }
 
 // openSummary makes the file that summaries go to, and returns nil where they go to
 // none. It refuses to write over an image.
-func (s *searching) openSummary(images []imageArg) (*summaryFile, error) {
+func (s *searching) openSummary(ctx context.Context, images []imageArg) (*summaryFile, error) {
 	f := s.f
 	if f.summary == "" || f.summary == "none" {
 		return nil, nil
@@ -33,7 +34,7 @@ func (s *searching) openSummary(images []imageArg) (*summaryFile, error) {
 			return nil, fmt.Errorf("--summary %s is an image: write to another file", f.summary)
 		}
 	}
-	file, err := createOutput(f.summary)
+	file, err := outfile.Create(ctx, f.summary, outfile.Options{Stream: true})
 	if err != nil {
 		return nil, fmt.Errorf("--summary: %w", err)
 	}
@@ -41,20 +42,17 @@ func (s *searching) openSummary(images []imageArg) (*summaryFile, error) {
 	return &summaryFile{file: file, out: out, rep: report.NewJSONLReporter(out, report.Style{})}, nil
 }
 
-// createOutput makes a file that a flag names to be written, or empties the one that is there. Of
-// what is no regular file, it takes the null device and pipes and terminals that the
-// shell has opened, as for >(COMMAND).
-func createOutput(path string) (*os.File, error) {
-	about, err := os.Stat(path)
-	switch {
-	case err != nil || about.Mode().IsRegular() || path == os.DevNull:
-		return os.Create(path)
-	case about.IsDir():
-		return nil, fmt.Errorf("%s is a directory: name a file", path)
-	case isDescriptor(path) && about.Mode()&os.ModeSocket == 0:
-		return os.OpenFile(path, os.O_WRONLY|syscall.O_NONBLOCK, 0)
+// from tells that summaries of an image follow. It returns an error if the file would be
+// written over it, which may have become known only when it was opened.
+func (s *summaryFile) from(img *layered.Image) error {
+	if s == nil {
+		return nil
 	}
-	return nil, fmt.Errorf("%s is no regular file, and nobody may ever read it: name another", path)
+	files := img.Files()
+	if err := s.file.From(img.Live || len(files) == 0, files...); err != nil {
+		return fmt.Errorf("--summary: %w", err)
+	}
+	return nil
 }
 
 // write writes the summary of an image.
@@ -64,12 +62,18 @@ func (s *summaryFile) write(sum *search.Summary) {
 	}
 }
 
-// close writes what is left and closes the file.
-func (s *summaryFile) close() error {
+// close writes what is left, and gives the file its name. It does so after an interrupt,
+// too: what was found until then is out.
+func (s *summaryFile) close(ctx context.Context) error {
 	if s == nil {
 		return nil
 	}
-	if err := errors.Join(s.out.Close(), s.file.Close()); err != nil {
+	defer s.file.Close()
+	err := s.out.Close()
+	if err == nil {
+		err = s.file.Commit(context.WithoutCancel(ctx))
+	}
+	if err != nil {
 		return fmt.Errorf("--summary: %w", err)
 	}
 	return nil

@@ -15,7 +15,6 @@ import (
 
 	"vscan/cmd/vscan/internal/cli"
 	"vscan/cmd/vscan/internal/console"
-	"vscan/internal/tempfile"
 )
 
 // notes collects what is told.
@@ -45,13 +44,14 @@ func TestWatchdog(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			app := &cli.App{Out: console.NewOutput(io.Discard, stderr), Err: stderr}
 			defer app.Out.Close()
-			ctx, cancel := context.WithCancel(tempfile.NotedIn(t.Context(), &app.Temporary))
+			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
-			file, err := tempfile.Create(ctx, t.TempDir(), "x")
+			file, err := os.CreateTemp(t.TempDir(), "x")
 			if err != nil {
 				t.Fatal(err)
 			}
 			file.Close()
+			app.Temporary.Note(file.Name())
 			app.Begin("searching x\x1b")
 			listening, code := make(chan struct{}), make(chan int, 1)
 			go interruptible(ctx, cancel, listening, make(chan struct{}), app, func(n int) { code <- n })

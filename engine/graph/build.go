@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -13,6 +12,7 @@ import (
 
 	"vscan/engine"
 	"vscan/engine/addr"
+	"vscan/internal/outfile"
 )
 
 // Stats is the account of a build.
@@ -41,27 +41,27 @@ func Build(ctx context.Context, space *engine.Space, arch addr.Arch, o Options) 
 	if err != nil {
 		return nil, stats, err
 	}
-	g.data = out
+	g.data, g.from = out, outfile.Options{From: o.From, Private: o.Private}
 	return g, stats, nil
 }
 
 // BuildFile does what Build does, but writes the graph to a file. The file appears
-// whole or not at all, and a file that is already there is replaced. Temporary
-// files are made in the same folder and removed.
+// whole or not at all, and a file that is already there is replaced. What memory does not hold
+// goes to a temporary file in the same folder, which has no name where that can be had.
 func BuildFile(ctx context.Context, space *engine.Space, arch addr.Arch, o Options, path string) (Stats, error) {
-	if o.Spill == "" {
-		o.Spill = filepath.Dir(path)
-	}
-	w, err := createFile(ctx, path)
+	w, err := createFile(ctx, path, outfile.Options{From: o.From, Private: o.Private})
 	if err != nil {
 		return Stats{}, err
 	}
-	defer w.abandon()
+	defer w.f.Close()
+	if o.Spill == "" {
+		o.Spill = w.f.Folder()
+	}
 	g, stats, err := build(ctx, space, arch, &o, w)
 	if err != nil {
 		return stats, err
 	}
-	return stats, w.finish(g)
+	return stats, w.finish(ctx, g)
 }
 
 // sink takes the bytes of groups, in order.

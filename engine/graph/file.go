@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"io/fs"
 	"os"
 	"slices"
 	"sync/atomic"
@@ -95,6 +96,7 @@ func Open(ctx context.Context, path string) (*Graph, error) {
 	}
 	c := &closer{f: f}
 	g.close = c
+	g.from.From = []fs.FileInfo{info}
 	if b, err := mmap.Map(f, uint64(info.Size())); err == nil {
 		c.b = b
 		g.data = &mappedBlob{path, b}
@@ -120,6 +122,11 @@ func (c *closer) Close() error {
 	}
 	return err
 }
+
+// Files returns what the system tells of the files that the graph was made of, or is read from:
+// what is made of it has to be written over none of them, and to be readable by nobody who
+// cannot read them. Where there are none, it is its owner's alone.
+func (g *Graph) Files() []fs.FileInfo { return g.from.From }
 
 // ErrNotGraph is the error of a file that is not the file of a graph.
 var ErrNotGraph = errors.New("not the file of a graph")

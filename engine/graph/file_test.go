@@ -256,7 +256,7 @@ func FuzzOpen(f *testing.F) {
 	f.Add(whole, false)
 	hub := mustBuild(f, bigSpace(f, 1<<20), addr.LE64, Options{Sources: []addr.Range{{First: 0x7f00_0000_0000, Last: 0x7f00_0003_ffff}}, Targets: []addr.Range{{First: 0x7f00_0000_1000, Last: 0x7f00_0000_1fff}}})
 	path := filepath.Join(f.TempDir(), "g")
-	if err := hub.Save(context.Background(), path); err != nil {
+	if err := hub.Save(f.Context(), path); err != nil {
 		f.Fatal(err)
 	}
 	b, err := os.ReadFile(path)

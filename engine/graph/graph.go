@@ -60,6 +60,7 @@ import (
 	"vscan/engine"
 	"vscan/engine/addr"
 	"vscan/engine/budget"
+	"vscan/internal/outfile"
 )
 
 // Edge is one reference: a word that holds the address of a mapped byte.
@@ -89,6 +90,7 @@ type Graph struct {
 	groups   directory
 	verified []atomic.Uint32 // one bit for each group: whether its checksum was found right
 	close    io.Closer       // the open file, nil for a graph in memory
+	from     outfile.Options // what a file that is made of it is made of
 	readers  sync.Pool       // of *pageReader: most questions are so short that allocating one would be half of their time
 
 	budget *budget.Budget // see SetBudget

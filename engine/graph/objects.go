@@ -3,11 +3,14 @@ package graph
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"runtime"
+	"slices"
 
 	"vscan/engine"
 	"vscan/engine/addr"
 	"vscan/engine/heap"
+	"vscan/internal/outfile"
 )
 
 // Anchor says what keeps an object: the lowest class of root that reaches it.
@@ -76,6 +79,11 @@ type ObjectOptions struct {
 	// bases of C++ objects, as valgrind's --leak-check-heuristics has them.
 	Space *engine.Space
 
+	// From are the files of the image, and Private is set of a live process, as in Options:
+	// for Retention.Save.
+	From    []fs.FileInfo
+	Private bool
+
 	// Workers is how many goroutines work; 0 is one for each processor.
 	Workers int
 }
@@ -110,7 +118,8 @@ type Retention struct {
 	Heads []Head // the heads of what is lost, by address
 	Edges uint64 // pairs of objects in use of which the one refers to the other
 
-	totals *Totals       // nil until Totals is called
+	totals *Totals // nil until Totals is called
+	from   outfile.Options
 	saved  *savedObjects // not nil where all this comes from a file; then heaps is nil
 }
 
@@ -136,7 +145,7 @@ func (g *Graph) Objects(ctx context.Context, h *heap.Heaps, o ObjectOptions) (*R
 	if err := g.take(objectBytes*uint64(n), forObjects); err != nil {
 		return nil, err
 	}
-	r := &Retention{heaps: h, Anchors: make([]Anchor, n), Losses: make([]Loss, n)}
+	r := &Retention{heaps: h, from: outfile.Options{From: slices.Concat(g.from.From, o.From), Private: g.from.Private || o.Private}, Anchors: make([]Anchor, n), Losses: make([]Loss, n)}
 	if o.Workers <= 0 {
 		o.Workers = runtime.GOMAXPROCS(0)
 	}

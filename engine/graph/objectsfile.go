@@ -109,16 +109,17 @@ func (g *Graph) ObjectsKey(o ObjectOptions) (key [sha256.Size]byte) {
 // Save writes what was found out to a file, which OpenObjects reads. Retained sizes
 // have to be known. The file appears whole or not at all, and a file that is already
 // there is replaced. key is the ObjectsKey of the graph and of the options that it
-// was found out with. Where ctx ends, the file does not appear.
+// was found out with. The file can be read by nobody who cannot read the file of the graph, and what
+// ObjectOptions.From says, and it is not written over these. Where ctx ends, it does not appear.
 func (r *Retention) Save(ctx context.Context, path string, key [sha256.Size]byte) error {
 	if !r.HasRetained() {
 		return errors.New("what objects retain has not been found out")
 	}
-	w, err := createFile(ctx, path)
+	w, err := createFile(ctx, path, r.from)
 	if err != nil {
 		return err
 	}
-	defer w.abandon()
+	defer w.f.Close()
 	le := binary.LittleEndian
 	header := append(make([]byte, 0, headerSize), objectsMagic...)
 	header = le.AppendUint32(header, objectsVersion)
@@ -134,7 +135,7 @@ func (r *Retention) Save(ctx context.Context, path string, key [sha256.Size]byte
 		header = le.AppendUint64(le.AppendUint64(header, size), uint64(sum))
 	}
 	header = append(header, make([]byte, headerSize-4-len(header))...)
-	return w.publish(le.AppendUint32(header, crc32.Checksum(header, castagnoli())))
+	return w.publish(ctx, le.AppendUint32(header, crc32.Checksum(header, castagnoli())))
 }
 
 // column appends a section, and returns its size in bytes and its checksum.

@@ -3,6 +3,7 @@ package graph
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"math/bits"
 	"runtime"
 
@@ -50,6 +51,13 @@ type Options struct {
 	// at its end; of Build, the bytes of the graph stay taken. Where Memory is 0, edges take
 	// less than 1 GiB if there is less. Nil has no limit.
 	Budget *budget.Budget
+
+	// From are the files that the image is read from, as image.Image.Files says. The file
+	// of the graph is written over none of them, and its permissions are at most those
+	// that all of them have. Without any, and if Private is set, which it should be of a
+	// live process, only the owner can read it.
+	From    []fs.FileInfo
+	Private bool
 
 	// Progress, if not nil, is kept up to date with how far the sweep has come.
 	Progress *engine.Progress

@@ -3,10 +3,10 @@ package graph
 import (
 	"fmt"
 	"os"
-	"path/filepath"
-	"runtime"
 	"sync"
 	"sync/atomic"
+
+	"vscan/internal/outfile"
 )
 
 // chunks keeps what the sweep found until it is sorted: in memory up to a limit,
@@ -18,11 +18,11 @@ type chunks struct {
 	dir   string // the folder of the file
 	held  atomic.Int64
 
-	mu    sync.Mutex
-	file  *os.File
-	named bool // the file still has a name, and has to be removed
-	end   int64
-	pool  sync.Pool
+	mu   sync.Mutex
+	file *os.File
+	gone func() error // closes the file and removes it
+	end  int64
+	pool sync.Pool
 }
 
 // chunk is where the bytes of a full chunk are.
@@ -65,13 +65,9 @@ func (c *chunks) put(b []byte) (chunk, error) {
 
 // create makes the temporary file.
 func (c *chunks) create() error {
-	f, err := os.CreateTemp(c.dir, ".vscan-graph-*.tmp")
-	if err != nil {
-		return fmt.Errorf("temporary file for edges that memory does not hold: %w", err)
-	}
-	c.file, c.named = f, true
-	if runtime.GOOS != "windows" {
-		c.named = os.Remove(f.Name()) != nil
+	var err error
+	if c.file, c.gone, err = outfile.Scratch(c.dir); err != nil {
+		return fmt.Errorf("edges that memory does not hold: %w", err)
 	}
 	return nil
 }
@@ -105,11 +101,7 @@ func (c *chunks) spilled() uint64 { return uint64(c.end) }
 
 // close closes the temporary file and removes it.
 func (c *chunks) close() {
-	if c.file == nil {
-		return
-	}
-	c.file.Close()
-	if c.named {
-		os.Remove(filepath.Clean(c.file.Name()))
+	if c.file != nil {
+		c.gone()
 	}
 }

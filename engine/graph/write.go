@@ -3,41 +3,31 @@ package graph
 import (
 	"context"
 	"encoding/binary"
-	"fmt"
 	"hash/crc32"
 	"io"
-	"os"
-	"path/filepath"
 
 	"vscan/engine/addr"
-	"vscan/internal/tempfile"
+	"vscan/internal/outfile"
 )
 
-// fileWriter writes a file under a temporary name, and gives it its name when it is
-// whole.
+// fileWriter writes a file whose header is written last.
 type fileWriter struct {
-	ctx  context.Context // whose end ends the writing
-	path string
-	f    *os.File
-	end  uint64
-	done bool
+	ctx context.Context // whose end ends the writing
+	f   *outfile.File
+	end uint64
 }
 
-// createFile begins a file whose header is written last.
-func createFile(ctx context.Context, path string) (*fileWriter, error) {
-	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is not a regular file: a graph is not written there", path)
-	}
-	f, err := tempfile.Create(ctx, filepath.Dir(path), "."+filepath.Base(path)+".*.tmp")
+// createFile begins a file. Its header is written last.
+func createFile(ctx context.Context, path string, o outfile.Options) (*fileWriter, error) {
+	f, err := outfile.Create(ctx, path, o)
 	if err != nil {
 		return nil, err
 	}
-	w := &fileWriter{ctx: ctx, path: path, f: f, end: headerSize}
 	if _, err := f.Seek(headerSize, io.SeekStart); err != nil {
-		w.abandon()
+		f.Close()
 		return nil, err
 	}
-	return w, nil
+	return &fileWriter{ctx, f, headerSize}, nil
 }
 
 func (w *fileWriter) base() uint64 { return headerSize }
@@ -48,24 +38,12 @@ func (w *fileWriter) append(b []byte) error {
 	}
 	n, err := w.f.Write(b)
 	w.end += uint64(n)
-	if err != nil {
-		return fmt.Errorf("%s: cannot write at file offset %#x: %w", w.path, w.end, err)
-	}
-	return nil
-}
-
-// abandon removes what was written, unless the file has its name already.
-func (w *fileWriter) abandon() {
-	if !w.done {
-		w.done = true
-		w.f.Close()
-		os.Remove(w.f.Name())
-	}
+	return err
 }
 
 // finish writes all of a graph but the groups, which are there already, and names
 // the file.
-func (w *fileWriter) finish(g *Graph) error {
+func (w *fileWriter) finish(ctx context.Context, g *Graph) error {
 	sections := [sectionCount]section{{at: headerSize, size: w.end - headerSize}}
 	add := func(i int, b []byte) error {
 		sections[i] = section{w.end, uint64(len(b)), crc32.Checksum(b, castagnoli())}
@@ -80,25 +58,15 @@ func (w *fileWriter) finish(g *Graph) error {
 	if err := add(sectionIdentity, g.identity.encode()); err != nil {
 		return err
 	}
-	return w.publish(g.header(sections))
+	return w.publish(ctx, g.header(sections))
 }
 
 // publish writes the header of a file that is otherwise whole, and names the file.
-func (w *fileWriter) publish(header []byte) error {
+func (w *fileWriter) publish(ctx context.Context, header []byte) error {
 	if _, err := w.f.WriteAt(header, 0); err != nil {
-		return fmt.Errorf("%s: cannot write at file offset 0: %w", w.path, err)
-	}
-	if err := w.f.Chmod(0o644); err != nil {
 		return err
 	}
-	if err := w.f.Close(); err != nil {
-		return err
-	}
-	if err := os.Rename(w.f.Name(), w.path); err != nil {
-		return err
-	}
-	w.done = true
-	return nil
+	return w.f.Commit(ctx)
 }
 
 // header returns the header of a graph's file.
@@ -129,13 +97,15 @@ func (g *Graph) header(sections [sectionCount]section) []byte {
 }
 
 // Save writes a graph to a file. As with BuildFile, the file appears whole or not at
-// all, and a file that is already there is replaced; where ctx ends, it does not appear.
+// all, and a file that is already there is replaced; where ctx ends, it does not appear. It can
+// be read by nobody who cannot read the file of g, or what Options.From said, and it is not
+// written over these.
 func (g *Graph) Save(ctx context.Context, path string) error {
-	w, err := createFile(ctx, path)
+	w, err := createFile(ctx, path, g.from)
 	if err != nil {
 		return err
 	}
-	defer w.abandon()
+	defer w.f.Close()
 	saved := g.shallow()
 	saved.groups.lines = append([]groupLine(nil), g.groups.lines...)
 	saved.groups.end = headerSize
@@ -158,7 +128,7 @@ func (g *Graph) Save(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	return w.finish(saved)
+	return w.finish(ctx, saved)
 }
 
 // shallow returns a graph with the metadata of g and without its groups.

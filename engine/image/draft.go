@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"io/fs"
 	"math"
 	"math/bits"
 )
@@ -51,6 +52,9 @@ func (d *Draft) Lose(n uint64) {
 // Own has the image close c when it is closed itself. Closers are called in the
 // order in which they were given.
 func (d *Draft) Own(c io.Closer) { d.closers = append(d.closers, c) }
+
+// ReadBeside has Image.Files return a file that was read and is not kept open.
+func (d *Draft) ReadBeside(info fs.FileInfo) { d.beside = append(d.beside, info) }
 
 // TellThreads sets what Image.Threads asks.
 func (d *Draft) TellThreads(threads func(context.Context) ([]Thread, error)) { d.threads = threads }

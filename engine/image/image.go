@@ -18,6 +18,7 @@
 //	UnsupportedError, …   errors that tell in fields what would help
 //	Image.Modules         the files that were mapped; BuildIDs tells the build-ids of mappings
 //	Image.Threads         the threads of the process, with what is told of their registers
+//	Image.Files           the files that it is read from, for whoever writes what is made of it
 //	Image.Close           when nothing reads its mappings any more
 //	Draft                 an image that is being made, for packages that read a format
 //
@@ -31,6 +32,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
 
 	"vscan/engine"
 	"vscan/engine/addr"
@@ -144,6 +146,7 @@ type Image struct {
 	threads func(context.Context) ([]Thread, error) // nil where the format has none
 	origin  any
 	closers []io.Closer
+	beside  []fs.FileInfo
 }
 
 // Hint says how to open an image, or to search it, if what one of its notes tells is not
@@ -159,6 +162,29 @@ type Hint struct {
 // are asked later, in a type of that package, as the core package does of the core
 // of a process. It is nil where nothing is kept.
 func (img *Image) Origin() any { return img.origin }
+
+// Files returns what the system tells of the files that the image is read from, until it is
+// closed: what is made of the image has to be written over none of them, and to be readable
+// by nobody who cannot read them. Of a live process there are none: what is made of it is its
+// owner's alone.
+func (img *Image) Files() []fs.FileInfo {
+	if img.Live {
+		return nil
+	}
+	return append(FilesOf(img.closers), img.beside...)
+}
+
+// FilesOf returns what the system tells of those of the closers that are files.
+func FilesOf(closers []io.Closer) (files []fs.FileInfo) {
+	for _, c := range closers {
+		if f, ok := c.(interface{ Stat() (fs.FileInfo, error) }); ok {
+			if info, err := f.Stat(); err == nil {
+				files = append(files, info)
+			}
+		}
+	}
+	return files
+}
 
 // Close closes the image's sources. Bytes that a source has handed out as its
 // own memory are gone with it, so whatever reads them has to have ended.

@@ -11,17 +11,21 @@
 // may hold a + or .. themselves: a NAME ends at the last +. NAME+OFFSET+LEN is a range,
 // unless nothing in the image has the name NAME and something has the name NAME+OFFSET.
 //
+// A NAME may be given as vscan prints it, with what does not show escaped (Names).
+//
 // Text without names can be read before an image is open, with nil for its places. Text
 // with names means something in one image only, so a caller keeps it until that is open.
 package where
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
 
 	"vscan/engine"
 	"vscan/engine/addr"
+	"vscan/internal/wording"
 )
 
 // cutOffset splits NAME+OFFSET at its last +, and reports whether s has that form.
@@ -54,7 +58,26 @@ func ParseAddress(p *engine.Places, s string) (addr.Addr, error) {
 	if !ok {
 		return 0, fmt.Errorf("%w, or NAME+OFFSET of a module or mapping", err)
 	}
-	return p.Resolve(name, offset)
+	var first error
+	for _, name := range Names(name) {
+		a, err := p.Resolve(name, offset)
+		if !errors.Is(err, engine.ErrNoName) {
+			return a, err
+		}
+		first = cmp.Or(first, err)
+	}
+	return 0, first
+}
+
+// Names returns the names that text can stand for, in the order in which they are to be
+// looked for: that of which it is the printed form, and the text itself where that is
+// another name. In printed names \xNN is a byte, \uNNNN and \UNNNNNNNN are characters and
+// \\ is a backslash; any other backslash is one.
+func Names(s string) []string {
+	if name := wording.Unescape(s); name != s {
+		return []string{name, s}
+	}
+	return []string{s}
 }
 
 // cutRange splits LO..HI, and reports whether s has that form. Since names may hold

@@ -22,7 +22,7 @@ func TestWording(t *testing.T) {
 		ShortName("/usr/lib/libc.so"):  "libc.so",
 		ShortName("[heap]"):            "[heap]",
 		ShortName("a/b"):               "a/b",
-		Printable("a\x1b\xff\u00e4\n"): `a\x1b\xffä\n`,
+		Printable("a\x1b\xff\u00e4\n"): `a\x1b\xffä\x0a`,
 		ValidUTF8("a\x1b\xff\n"):       "a\x1b\\xff\n",
 	} {
 		if got != want {

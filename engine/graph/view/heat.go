@@ -524,7 +524,7 @@ func (v *page) heat() error {
 
 // shownName is a name as the page shows it: printable, and not too long for it.
 func shownName(name string) string {
-	s := []rune(wording.Printable(wording.ShortName(name)))
+	s := []rune(wording.Escape(wording.ShortName(name)))
 	if len(s) > 80 {
 		return strings.TrimSpace(string(s[:40])) + "…" + string(s[len(s)-39:])
 	}

@@ -61,7 +61,7 @@ func (v *page) chains(f *graph.Forward, target addr.Range, d *drawing) error {
 		return err
 	}
 	for _, ch := range best {
-		row := chainRow{Base: wording.Place(wording.Printable(wording.ShortName(ch.Place.Name)), int64(ch.Place.Offset)), Addr: ch.Target.String()}
+		row := chainRow{Base: wording.Place(wording.Escape(wording.ShortName(ch.Place.Name)), int64(ch.Place.Offset)), Addr: ch.Target.String()}
 		for i, w := range ch.Words {
 			row.Words = append(row.Words, w.String())
 			row.Offsets = append(row.Offsets, wording.Offset(ch.Offsets[i]))
@@ -109,7 +109,7 @@ func (d *drawing) node(a addr.Addr, hops int, role string) int {
 	}
 	i := len(d.nodes)
 	d.index[u] = i
-	d.nodes = append(d.nodes, nodeRow{Addr: u.String(), Place: wording.Printable(d.place.TextOf(addr.Range{First: u, Last: a})), Hops: hops, Role: role})
+	d.nodes = append(d.nodes, nodeRow{Addr: u.String(), Place: wording.Escape(d.place.TextOf(addr.Range{First: u, Last: a})), Hops: hops, Role: role})
 	d.at = append(d.at, u)
 	return i
 }

@@ -135,7 +135,7 @@ type chainRow struct {
 }
 
 func (v *page) collect() error {
-	v.data.Name = wording.Printable(v.options.Name)
+	v.data.Name = wording.Escape(v.options.Name)
 	i := v.g.Info()
 	v.data.Facts = [][2]string{
 		{"Machine", v.g.Arch().String()},
@@ -211,7 +211,7 @@ func (v *page) tops() error {
 		var out []topRow
 		at := graph.NewLocator(v.g)
 		for _, r := range top {
-			out = append(out, topRow{r.Edges, r.First.String(), wording.Printable(at.TextOf(r.Range)), wording.Size(r.Size())})
+			out = append(out, topRow{r.Edges, r.First.String(), wording.Escape(at.TextOf(r.Range)), wording.Size(r.Size())})
 		}
 		return out, err
 	}

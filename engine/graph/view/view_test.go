@@ -132,9 +132,9 @@ func TestPage(t *testing.T) {
 	}
 	defer g.Close()
 	for want, o := range map[string]Options{
-		`"target":"0x1010"`:                             {},
-		`"target":"0x1020..0x102f"`:                     {Target: &addr.Range{First: 0x1020, Last: 0x102f}},
-		"<title>&lt;/title&gt;\\n – pointer references": {Name: "</title>\n"},
+		`"target":"0x1010"`:                               {},
+		`"target":"0x1020..0x102f"`:                       {Target: &addr.Range{First: 0x1020, Last: 0x102f}},
+		"<title>&lt;/title&gt;\\x0a – pointer references": {Name: "</title>\n"},
 	} {
 		var out strings.Builder
 		if err := Page(t.Context(), &out, g, o); err != nil {

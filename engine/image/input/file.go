@@ -169,6 +169,9 @@ func (f *File) unreadable(off uint64, err error) error {
 	return fmt.Errorf("%s: cannot read at file offset %#x: %w", f.path, off, err)
 }
 
+// Stat returns what the system tells of the opened file.
+func (f *File) Stat() (fs.FileInfo, error) { return f.file.Stat() }
+
 // Size returns what the file holds now, as far as it is mapped; 0 where it cannot
 // be asked any more.
 func (f *File) Size() uint64 {

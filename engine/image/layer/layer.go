@@ -12,8 +12,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"slices"
-	"strings"
 
 	"vscan/engine"
 	"vscan/engine/addr"
@@ -23,6 +23,7 @@ import (
 	"vscan/engine/image/formats"
 	"vscan/engine/image/input"
 	"vscan/engine/image/magic"
+	"vscan/internal/wording"
 )
 
 // Layer is what was made of a file, or of several, to lay over or under an
@@ -63,6 +64,9 @@ func (l *Layer) LayUnder(s *engine.Space) (*engine.Space, error) {
 	return s.AddUnder(ms...)
 }
 
+// Files returns what the system tells of the files that were opened, as Image.Files does.
+func (l *Layer) Files() []fs.FileInfo { return image.FilesOf(l.closers) }
+
 // Close closes the sources of the mappings.
 func (l *Layer) Close() error {
 	var errs []error
@@ -75,10 +79,8 @@ func (l *Layer) Close() error {
 
 // note keeps a line; paths come from the image, and may hold what ends one.
 func (l *Layer) note(format string, args ...any) {
-	l.Notes = append(l.Notes, oneLine(fmt.Sprintf(format, args...)))
+	l.Notes = append(l.Notes, wording.Printable(fmt.Sprintf(format, args...)))
 }
-
-var oneLine = strings.NewReplacer("\n", `\n`, "\r", `\r`).Replace
 
 // Open opens a file to lay it over or under an image. An ELF program or
 // library lies where its program headers say, unless the spec or o.Format says

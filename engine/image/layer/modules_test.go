@@ -343,7 +343,7 @@ func TestOpenModules(t *testing.T) {
 		lines +0x0
 	`, "3 files of the core laid under it: 1 compared with what it saved of them, 2 with nothing to compare",
 		"left out: stat "+filepath.Join(dir, "root/secret"), "left out: relative: no path of a file",
-		"left out: "+font+": the file that was mapped had been deleted", "left out: "+filepath.Join(dir, "root/bin")+" is not a regular file", `/two\nlines: `, "1 writable range not saved")
+		"left out: "+font+": the file that was mapped had been deleted", "left out: "+filepath.Join(dir, "root/bin")+" is not a regular file", `/two\x0alines: `, "1 writable range not saved")
 	for i, want := range []string{prog, font, moved} {
 		if got := l.closers[i].(*input.File).Name(); got != want {
 			t.Errorf("file %q, want %q", got, want)

@@ -24,6 +24,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"slices"
 
@@ -180,6 +181,19 @@ func Assume(o Options) (*Image, error) {
 	return t, t.setArch(o)
 }
 
+// Files returns what the system tells of the files that the image and its layers are read
+// from, as Image.Files of package image does. What is made of the image is its owner's alone
+// if the image is Live, whatever is laid over it.
+func (t *Image) Files() []fs.FileInfo {
+	var all []fs.FileInfo
+	for _, c := range t.opened {
+		if f, ok := c.(interface{ Files() []fs.FileInfo }); ok {
+			all = append(all, f.Files()...)
+		}
+	}
+	return all
+}
+
 // Close closes the image and its layers.
 func (t *Image) Close() error {
 	var errs []error
@@ -253,12 +267,16 @@ func (t *Image) Target() patterns.Target {
 	return about
 }
 
-// named returns the ranges of the mappings of a name, or the range of a place or
+// named returns the ranges of the mappings of a name as it is printed, or the range of a place or
 // between places.
 func (t *Image) named(name string) ([]addr.Range, error) {
-	ranges := t.Space.Named(name)
-	if len(ranges) > 0 || !where.IsPlace(name) {
-		return ranges, nil
+	for _, n := range where.Names(name) {
+		if ranges := t.Space.Named(n); len(ranges) > 0 {
+			return ranges, nil
+		}
+	}
+	if !where.IsPlace(name) {
+		return nil, nil
 	}
 	r, err := where.Parse(t.Space.Places(), name)
 	return []addr.Range{r}, err

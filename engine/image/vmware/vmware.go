@@ -85,6 +85,9 @@ func check(ctx context.Context, img *image.Draft, in input.Reader) error {
 	var followed string
 	var regions []region
 	for _, path := range sidecars {
+		if info, err := os.Stat(path); err == nil {
+			img.ReadBeside(info)
+		}
 		r, err := readRegions(ctx, path)
 		switch {
 		case ctx.Err() != nil:

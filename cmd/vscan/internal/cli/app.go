@@ -17,7 +17,7 @@ import (
 	"vscan/engine/budget"
 	"vscan/engine/image"
 	"vscan/engine/image/layered"
-	"vscan/internal/tempfile"
+	"vscan/internal/outfile"
 	"vscan/internal/wording"
 	"vscan/patterns"
 )
@@ -41,8 +41,8 @@ func (c ExitCode) Error() string { return fmt.Sprintf("exit status %d", int(c)) 
 // App is the output of a command and how it ends. All commands share one.
 type App struct {
 	Out       *console.Output
-	Err       io.Writer     // standard error
-	Temporary tempfile.List // files to be removed if the program ends before the command does
+	Err       io.Writer           // standard error
+	Temporary outfile.Temporaries // files to be removed if the program ends before the command does
 
 	memory memory
 
@@ -130,9 +130,20 @@ func (a *App) Complain(err error) {
 	a.Tell(text)
 }
 
-// Note writes a line to standard error, with what does not print escaped.
+// Note writes a line to standard error, with what does not print escaped. A name that
+// begins the line, as "%s:" does, is escaped as names are.
 func (a *App) Note(format string, args ...any) {
+	if name, ok := first(args).(string); ok && strings.HasPrefix(format, "%s:") {
+		args = append([]any{wording.Escape(name)}, args[1:]...)
+	}
 	a.Tell(wording.Printable(fmt.Sprintf(format, args...)))
+}
+
+func first(args []any) any {
+	if len(args) == 0 {
+		return nil
+	}
+	return args[0]
 }
 
 // Tell writes text to standard error as it is, below all output so far.
@@ -189,7 +200,7 @@ func InImage(arg string, err error) error {
 		}
 		return errors.Join(errs...)
 	}
-	return fmt.Errorf("%s: %w", arg, err)
+	return fmt.Errorf("%s: %w", wording.Escape(arg), err)
 }
 
 // Interactive reports whether somebody at a terminal reads standard error, and no pager

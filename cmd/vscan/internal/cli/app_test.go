@@ -30,7 +30,7 @@ func TestOutcome(t *testing.T) {
 
 // An error is one line, unless it is about a pattern in a file.
 func TestErrorText(t *testing.T) {
-	if got := errorText(errors.New("no \x1b[31m\nfile")); got != `no \x1b[31m\nfile` {
+	if got := errorText(errors.New("no \x1b[31m\nfile")); got != `no \x1b[31m\x0afile` {
 		t.Errorf("%q", got)
 	}
 	_, err := patterns.ParseFile(context.Background(), "p\x1b", strings.NewReader("ok\nhex:0\n"))

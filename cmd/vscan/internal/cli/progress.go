@@ -75,7 +75,7 @@ func (b *Bar) Begin(image int, name string, total uint64, scan *engine.Progress)
 	defer b.mu.Unlock()
 	b.scan, b.speed = scan, speed{}
 	b.speed.rate(time.Now(), 0)
-	b.status = status{name: wording.Printable(name), image: image, images: b.status.images, total: total, before: b.status.before}
+	b.status = status{name: wording.Escape(name), image: image, images: b.status.images, total: total, before: b.status.before}
 }
 
 // End tells the bar that the image has been scanned.

@@ -84,8 +84,8 @@ func (a *commands) buildCommand() *cobra.Command {
 		Long: `build finds every aligned word of the image that holds the address of a mapped
 byte, whether that byte was saved or not, and writes the graph to FILE, which
 appears whole or not at all. The word size and byte order are the image's.
-What memory does not hold goes to a temporary file beside FILE; nothing is
-written beside the image.`,
+Who cannot read the image cannot read the graph. What memory does not hold goes to
+a temporary file in FILE's folder; nothing is written beside the image.`,
 		Example: `  vscan graph build core.1234 -o core.graph
   vscan graph build core.1234 -o heap.graph --sources '[heap]' --targets rw- --present`,
 		DisableFlagsInUseLine: true,
@@ -142,6 +142,7 @@ func (a *commands) buildGraph(cmd *cobra.Command, f *buildFlags, arg, out string
 		return err
 	}
 	o.Missing, o.Progress = t.Missing, &engine.Progress{}
+	o.From, o.Private = t.Files(), t.Live
 	total := uint64(0)
 	for v := range t.Space.Intervals(addr.All) {
 		if s := v.State(); s == engine.Present || s == engine.Zero {

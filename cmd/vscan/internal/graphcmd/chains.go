@@ -161,10 +161,10 @@ func parseRoots(g *graph.Graph, args []string) (graph.Roots, error) {
 		case "":
 			return r, errors.New(`--roots "": want static, stack, the name of a mapping or a range`)
 		default:
-			name := strings.TrimPrefix(arg, "@")
+			name, ranges := named(g, strings.TrimPrefix(arg, "@"))
 			if p, err := parsePlace(arg); err == nil {
 				r.Ranges = append(r.Ranges, p)
-			} else if len(g.NamedRanges(name)) > 0 || !where.IsPlace(name) {
+			} else if len(ranges) > 0 || !where.IsPlace(name) {
 				r.Names = append(r.Names, name)
 			} else if p, err = where.Parse(g.Places(), name); err == nil {
 				r.Ranges = append(r.Ranges, p)

@@ -5,18 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
-	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"vscan/cmd/vscan/internal/cli"
+	"vscan/cmd/vscan/internal/console"
 	"vscan/cmd/vscan/internal/report"
 	"vscan/engine/addr"
 	"vscan/engine/graph"
-	"vscan/internal/tempfile"
+	"vscan/internal/outfile"
 	"vscan/internal/wording"
 )
 
@@ -86,7 +84,19 @@ func (a *commands) exportCommand() *cobra.Command {
 			if out == "" {
 				return write(a.Out)
 			}
-			return writeFile(cmd.Context(), out, write)
+			return writeFile(cmd.Context(), out, g, func(w io.Writer) error {
+				if f, ok := w.(*outfile.File); ok && format == "parquet" {
+					if console.IsTerminal(f.OS()) {
+						return cli.UsageError(cmd, "--to parquet is not for a terminal: give -o FILE")
+					}
+					err := write(f.OS()) // the companion itself writes to the file
+					if err != nil && strings.Contains(err.Error(), "/dev/stdout") {
+						return fmt.Errorf("%s: cannot be written, see whether there is room for it: %w", out, err)
+					}
+					return err
+				}
+				return write(w)
+			})
 		},
 	}
 	fs := cmd.Flags()
@@ -101,21 +111,18 @@ func (a *commands) exportCommand() *cobra.Command {
 	return cmd
 }
 
-// writeFile writes a file that appears whole or not at all.
-func writeFile(ctx context.Context, path string, write func(io.Writer) error) error {
-	f, err := tempfile.Create(ctx, filepath.Dir(path), "."+filepath.Base(path)+".*.tmp")
+// writeFile writes a file, made of a graph, that appears whole or not at all. Where path
+// names a pipe or standard output, it is written to as it comes.
+func writeFile(ctx context.Context, path string, g *graph.Graph, write func(io.Writer) error) error {
+	f, err := outfile.Create(ctx, path, outfile.Options{From: g.Files(), Stream: true})
 	if err != nil {
 		return err
 	}
-	defer os.Remove(f.Name()) // this does nothing once the file has its own name
 	defer f.Close()
 	if err := write(f); err != nil {
 		return err
 	}
-	if err := errors.Join(f.Chmod(0o644), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
+	return f.Commit(ctx)
 }
 
 // edgeWriter writes edges in one format. Lines are put together by hand, since there
@@ -132,9 +139,9 @@ func WriteEdges(ctx context.Context, to io.Writer, g *graph.Graph, ranges []addr
 	case "parquet":
 		return writeParquet(ctx, to, g, ranges)
 	case "csv":
-		return eachEdge(ctx, g, ranges, &textEdges{w: to, names: report.Cache{Convert: quoteCSV}, line: []byte("src,dst,src_mapping,src_offset,dst_mapping,dst_offset,src_module,src_module_offset,dst_module,dst_module_offset\n")})
+		return eachEdge(ctx, g, ranges, &textEdges{w: to, csv: report.Cache{Convert: quoteCSV}, line: []byte("src,dst,src_mapping,src_offset,dst_mapping,dst_offset,src_module,src_module_offset,dst_module,dst_module_offset\n")})
 	}
-	return eachEdge(ctx, g, ranges, &textEdges{w: to, names: report.Cache{Convert: report.QuoteJSON}, json: true})
+	return eachEdge(ctx, g, ranges, &textEdges{w: to, json: true})
 }
 
 // eachEdge hands the edges that lead into ranges to w, range by range in the order of
@@ -163,10 +170,12 @@ func eachEdge(ctx context.Context, g *graph.Graph, ranges []addr.Range, w edgeWr
 
 // textEdges writes edges as csv or jsonl.
 type textEdges struct {
-	w     io.Writer
-	json  bool         // whether it writes jsonl
-	names report.Cache // of names as they stand in a line
-	line  []byte       // lines that are not written yet
+	w       io.Writer
+	json    bool         // whether it writes jsonl
+	csv     report.Cache // of names as cells
+	names   report.JSONNames
+	escaped []string // keys of the line of jsonl whose names are escaped
+	line    []byte   // lines that are not written yet
 }
 
 // edge appends a line, and writes the lines that are waiting where they are many.
@@ -189,27 +198,40 @@ func (t *textEdges) object(e graph.Edge, src, dst *graph.Locator) {
 	b = wording.AppendAddr(b, e.Source)
 	b = append(b, `","dst":"`...)
 	b = wording.AppendAddr(b, e.Target)
-	b = append(append(b, `","src_mapping":`...), t.names.Get(src.Mapping())...)
+	b = t.name(append(b, '"'), "src_mapping", src.Mapping())
 	b = append(b, `,"src_offset":"`...)
 	b = wording.AppendOffset(b, src.Offset(e.Source))
-	b = append(append(b, `","dst_mapping":`...), t.names.Get(dst.Mapping())...)
+	b = t.name(append(b, '"'), "dst_mapping", dst.Mapping())
 	b = append(b, `,"dst_offset":"`...)
 	b = append(wording.AppendOffset(b, dst.Offset(e.Target)), '"')
-	b = t.module(b, "src", src, e.Source)
-	b = t.module(b, "dst", dst, e.Target)
+	b = t.module(b, "src_module", src, e.Source)
+	b = t.module(b, "dst_module", dst, e.Target)
+	if len(t.escaped) > 0 {
+		b = append(append(append(b, `,"escaped":["`...), strings.Join(t.escaped, `","`)...), `"]`...)
+		t.escaped = t.escaped[:0]
+	}
 	t.line = append(b, '}')
+}
+
+// name appends a name as a key of an object.
+func (t *textEdges) name(b []byte, key, name string) []byte {
+	b = append(append(append(b, `,"`...), key...), `":`...)
+	b = append(b, t.names.Get(name)...)
+	if t.names.Escaped(name) {
+		t.escaped = append(t.escaped, key)
+	}
+	return b
 }
 
 // module appends the module that an end of an edge lies in and the offset there, as
 // keys of an object, if it lies in one.
-func (t *textEdges) module(b []byte, end string, l *graph.Locator, a addr.Addr) []byte {
+func (t *textEdges) module(b []byte, key string, l *graph.Locator, a addr.Addr) []byte {
 	name, isModule := l.Name()
 	if !isModule {
 		return b
 	}
-	b = append(append(append(b, `,"`...), end...), `_module":`...)
-	b = append(b, t.names.Get(name)...)
-	b = append(append(append(b, `,"`...), end...), `_module_offset":"`...)
+	b = t.name(b, key, name)
+	b = append(append(append(b, `,"`...), key...), `_offset":"`...)
 	return append(wording.AppendOffset(b, l.Distance(a)), '"')
 }
 
@@ -217,9 +239,9 @@ func (t *textEdges) module(b []byte, end string, l *graph.Locator, a addr.Addr) 
 func (t *textEdges) record(e graph.Edge, src, dst *graph.Locator) {
 	b := append(wording.AppendAddr(t.line, e.Source), ',')
 	b = append(wording.AppendAddr(b, e.Target), ',')
-	b = append(append(b, t.names.Get(src.Mapping())...), ',')
+	b = append(append(b, t.csv.Get(src.Mapping())...), ',')
 	b = append(wording.AppendOffset(b, src.Offset(e.Source)), ',')
-	b = append(append(b, t.names.Get(dst.Mapping())...), ',')
+	b = append(append(b, t.csv.Get(dst.Mapping())...), ',')
 	b = wording.AppendOffset(b, dst.Offset(e.Target))
 	b = t.moduleFields(b, src, e.Source)
 	t.line = t.moduleFields(b, dst, e.Target)
@@ -232,7 +254,7 @@ func (t *textEdges) moduleFields(b []byte, l *graph.Locator, a addr.Addr) []byte
 	if !isModule {
 		return append(b, ",,"...)
 	}
-	b = append(append(b, ','), t.names.Get(name)...)
+	b = append(append(b, ','), t.csv.Get(name)...)
 	return wording.AppendOffset(append(b, ','), l.Distance(a))
 }
 
@@ -281,7 +303,7 @@ func writeNeighbourhood(ctx context.Context, to io.Writer, g *graph.Graph, range
 			if node.Hops == 0 {
 				mark = ",style=bold"
 			}
-			fmt.Fprintf(&b, "\tn%d [label=%s%s];\n", i, strconv.Quote(wording.Printable(label(node))+"\n"+node.First.String()), mark)
+			fmt.Fprintf(&b, "\tn%d [label=%s%s];\n", i, quoteDOT(label(node), node.First.String()), mark)
 		}
 		for _, l := range n.Links {
 			count := ""
@@ -302,7 +324,7 @@ func writeNeighbourhood(ctx context.Context, to io.Writer, g *graph.Graph, range
 `)
 		for i, node := range n.Nodes {
 			fmt.Fprintf(&b, "<node id=\"n%d\"><data key=\"addr\">%v</data><data key=\"label\">%s</data><data key=\"hops\">%d</data></node>\n",
-				i, node.First, escapeXML(wording.Printable(label(node))), node.Hops)
+				i, node.First, escapeXML(wording.Escape(label(node))), node.Hops)
 		}
 		for i, l := range n.Links {
 			fmt.Fprintf(&b, "<edge id=\"e%d\" source=\"n%d\" target=\"n%d\"><data key=\"edges\">%d</data></edge>\n", i, l.From, l.To, l.Edges)
@@ -311,6 +333,13 @@ func writeNeighbourhood(ctx context.Context, to io.Writer, g *graph.Graph, range
 	}
 	_, err = io.WriteString(to, b.String())
 	return err
+}
+
+// quoteDOT returns a label of two lines as a string of dot. In labels a backslash begins an
+// escape and an & a reference to a character, as in HTML: what a name has of them is
+// written so that it shows.
+func quoteDOT(name, second string) string {
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "&", "&amp;").Replace(wording.Escape(name)) + `\n` + second + `"`
 }
 
 // escapeXML returns s as text of XML.

@@ -74,16 +74,27 @@ func targetRanges(g *graph.Graph, arg string) ([]addr.Range, error) {
 		return []addr.Range{r}, nil
 	}
 	numeric := arg != "" && (arg[0] >= '0' && arg[0] <= '9' || strings.HasPrefix(arg, ".."))
-	if len(g.NamedRanges(arg)) == 0 && numeric && !where.IsPlace(arg) {
+	if _, ranges := named(g, arg); len(ranges) == 0 && numeric && !where.IsPlace(arg) {
 		return nil, err
 	}
 	return namedRanges(g, arg)
 }
 
+// named returns the ranges of the mappings of a name as it is printed, and the name as
+// the graph has it.
+func named(g *graph.Graph, printed string) (string, []addr.Range) {
+	for _, name := range where.Names(printed) {
+		if ranges := g.NamedRanges(name); len(ranges) > 0 {
+			return name, ranges
+		}
+	}
+	return printed, nil
+}
+
 // namedRanges returns the ranges of the mappings of a name, or of a place in one, or of
 // a range between places.
 func namedRanges(g *graph.Graph, name string) ([]addr.Range, error) {
-	ranges := g.NamedRanges(name)
+	_, ranges := named(g, name)
 	switch {
 	case len(ranges) > 0:
 		return ranges, nil

@@ -137,7 +137,7 @@ const keptSuffix = ".objects"
 // retention finds the objects and what keeps them, or reads these from the file that
 // --save has written.
 func (q *objectsQuestion) retention(ctx context.Context, path string) (*graph.Retention, error) {
-	o := graph.ObjectOptions{Threads: q.threads, Retained: q.save || q.wantsRetained(), Space: q.t.Space, Workers: int(q.workers)}
+	o := graph.ObjectOptions{Threads: q.threads, Retained: q.save || q.wantsRetained(), Space: q.t.Space, Workers: int(q.workers), From: q.t.Files(), Private: q.t.Live}
 	if q.t.Live { // its memory changes all the time
 		if q.save {
 			return nil, fmt.Errorf("%s: --save: what is found out of a live process does not hold for long", q.arg)

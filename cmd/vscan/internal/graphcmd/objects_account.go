@@ -264,7 +264,7 @@ func (q *objectsQuestion) account() error {
 		return q.accountRecord()
 	case q.format == "text" && q.summary:
 		for _, line := range q.accountLines() {
-			if _, err := fmt.Fprintf(q.Out, "%s: %s\n", q.arg, line); err != nil {
+			if _, err := fmt.Fprintf(q.Out, "%s: %s\n", wording.Escape(q.arg), wording.Printable(line)); err != nil {
 				return err
 			}
 		}
@@ -313,12 +313,19 @@ func (q *objectsQuestion) accountRecord() error {
 	a, t := q.r.Account(), q.r.Totals()
 	r := report.NewJSONLReporter(q.Out, report.Style{})
 	r.StartLine("heaps")
-	r.Add("image", r.Quote(q.arg))
+	r.AddName("image", q.arg)
 	r.AddUint("writable", a.Writable)
 	r.AddUint("understood", a.Understood)
 	arenas := []jsonArena{}
+	text := r.Texts("arenas", func(yield func(string) bool) {
+		for _, arena := range a.Arenas {
+			if !yield(arena.Refused) {
+				return
+			}
+		}
+	})
 	for _, arena := range a.Arenas {
-		j := jsonArena{Kind: arena.Kind.String(), Heaps: []jsonRange{}, Objects: arena.Objects, Bytes: arena.Bytes, Refused: wording.ValidUTF8(arena.Refused)}
+		j := jsonArena{Kind: arena.Kind.String(), Heaps: []jsonRange{}, Objects: arena.Objects, Bytes: arena.Bytes, Refused: text(arena.Refused)}
 		if arena.At != 0 {
 			j.At = arena.At.String()
 		}
@@ -328,12 +335,27 @@ func (q *objectsQuestion) accountRecord() error {
 		arenas = append(arenas, j)
 	}
 	gaps := []jsonGap{}
-	for _, g := range a.Gaps[:min(len(a.Gaps), mostGaps)] {
-		gaps = append(gaps, jsonGap{rangeJSON(g.Range), wording.ValidUTF8(g.Reason)})
+	listed := a.Gaps[:min(len(a.Gaps), mostGaps)]
+	text = r.Texts("gaps", func(yield func(string) bool) {
+		for _, g := range listed {
+			if !yield(g.Reason) {
+				return
+			}
+		}
+	})
+	for _, g := range listed {
+		gaps = append(gaps, jsonGap{rangeJSON(g.Range), text(g.Reason)})
 	}
 	others := []jsonOther{}
+	text = r.Texts("others", func(yield func(string) bool) {
+		for _, o := range a.OtherAllocators {
+			if !yield(o.Name) || !yield(o.Evidence) {
+				return
+			}
+		}
+	})
 	for _, o := range a.OtherAllocators {
-		others = append(others, jsonOther{wording.ValidUTF8(o.Name), wording.ValidUTF8(o.Evidence), o.Bytes})
+		others = append(others, jsonOther{text(o.Name), text(o.Evidence), o.Bytes})
 	}
 	counts := map[string]jsonCount{"malloc": jsonCount(t.Internal)}
 	for s, c := range t.States {

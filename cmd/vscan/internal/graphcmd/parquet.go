@@ -56,9 +56,9 @@ func newTableEdges(w io.Writer) (*tableEdges, error) {
 func (t *tableEdges) edge(e graph.Edge, src, dst *graph.Locator) error {
 	t.w.Uint(edgeSrc, uint64(e.Source))
 	t.w.Uint(edgeDst, uint64(e.Target))
-	t.w.Text(edgeSrcMapping, wording.ValidUTF8(src.Mapping()))
+	t.w.Text(edgeSrcMapping, wording.Escape(src.Mapping()))
 	t.w.Uint(edgeSrcOffset, uint64(src.Offset(e.Source)))
-	t.w.Text(edgeDstMapping, wording.ValidUTF8(dst.Mapping()))
+	t.w.Text(edgeDstMapping, wording.Escape(dst.Mapping()))
 	t.w.Uint(edgeDstOffset, uint64(dst.Offset(e.Target)))
 	t.module(edgeSrcModule, src, e.Source)
 	t.module(edgeDstModule, dst, e.Target)
@@ -74,7 +74,7 @@ func (t *tableEdges) module(column int, l *graph.Locator, a addr.Addr) {
 		t.w.Uint(column+1, 0)
 		return
 	}
-	t.w.Text(column, wording.ValidUTF8(name))
+	t.w.Text(column, wording.Escape(name))
 	t.w.Uint(column+1, uint64(l.Distance(a)))
 }
 

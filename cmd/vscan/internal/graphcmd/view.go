@@ -50,7 +50,7 @@ larger squares of memory where there are fewest references.`,
 				}
 				o.Target = &ranges[0]
 			}
-			return writeFile(cmd.Context(), out, func(w io.Writer) error { return view.Page(cmd.Context(), w, g, o) })
+			return writeFile(cmd.Context(), out, g, func(w io.Writer) error { return view.Page(cmd.Context(), w, g, o) })
 		},
 	}
 	fs := cmd.Flags()

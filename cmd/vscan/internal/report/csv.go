@@ -8,7 +8,6 @@ import (
 	"vscan/engine"
 	"vscan/engine/addr"
 	"vscan/engine/search"
-	"vscan/internal/wording"
 )
 
 // csvReporter writes comma-separated values with a header. The file csvcell.go says
@@ -24,11 +23,7 @@ type csvReporter struct {
 
 // newCSVReporter returns a reporter that writes csv to out.
 func newCSVReporter(out *console.Output, s Style) *csvReporter {
-	r := &csvReporter{base: base{out: out}, w: csv.NewWriter(out), counts: s.CountsOnly, rules: s.WithRules, names: Cache{Convert: CSVText}}
-	if out.ToTerminal {
-		r.names.Convert = func(s string) string { return CSVText(wording.Printable(s)) }
-	}
-	return r
+	return &csvReporter{base: base{out: out}, w: csv.NewWriter(out), counts: s.CountsOnly, rules: s.WithRules, names: Cache{Convert: CSVText}}
 }
 
 // record writes a row, and the header in front of the first row. Without fields it
@@ -50,14 +45,19 @@ func (r *csvReporter) record(header []string, fields ...string) error {
 
 func (r *csvReporter) Hit(h *search.Hit) error {
 	m := r.at(h.Addr)
-	value := csvValue(h.Value)
-	if h.Run {
-		value = r.names.Convert(h.Value)
+	text, value := CSVText(h.Text), ""
+	switch {
+	case !h.Run:
+		value = csvValue(h.Value)
+	case h.Value == h.Text: // as of most runs
+		value = text
+	default:
+		value = CSVText(h.Value)
 	}
 	module, offset := r.moduleFields(r.moduleAt(h.Addr))
 	fields := []string{r.names.Get(r.target.Arg), h.Addr.String(), r.names.Get(h.Name), strconv.Itoa(h.Len), r.names.Get(m.Name),
 		csvCount(fileOffset(m, h.Addr)), csvBytes(h.Bytes),
-		value, r.names.Convert(h.Text), h.KeyText(), csvBytes(h.Before), csvBytes(h.After), module, offset}
+		value, text, h.KeyText(), csvBytes(h.Before), csvBytes(h.After), module, offset}
 	if r.rules {
 		namespace, file := "", ""
 		if h.Rule != nil {

@@ -16,16 +16,17 @@ import (
 // 68756e74657232 for an infinite number and 007 for 7, and spreadsheets run what begins
 // with = or @. Therefore text has a ' in front wherever it could be taken for anything else.
 // Text that begins with a ' has one more, so whoever takes one ' away has the text back.
+// What does not show is escaped, line ends and tabs included, so that a row is a line.
 // Bytes are hex: and their digits, as in a pattern. Addresses, and numbers that every reader
 // holds exactly, stand as they are.
 
 // CSVText returns text as a cell.
 func CSVText(s string) string {
-	s = strings.ReplaceAll(wording.ValidUTF8(s), "\x00", `\x00`) // readers take a zero byte for the end
-	if s != "" && misread(s) {
-		return textMark + s
+	cell := wording.Escape(s)
+	if s != "" && (misread(cell) || cell != s && misread(s)) { // whoever takes the escapes for their characters is safe, too
+		return textMark + cell
 	}
-	return s
+	return cell
 }
 
 // csvBytes returns bytes as a cell, which is empty where there are none.

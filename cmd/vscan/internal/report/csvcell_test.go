@@ -18,13 +18,13 @@ func TestCSVText(t *testing.T) {
 		"november":        "november",
 		"a=b":             "a=b",
 
-		"=1+1": "'=1+1", "+1": "'+1", "-w-": "'-w-", "@SUM(A1)": "'@SUM(A1)", "\t=1": "'\t=1", "\rx": "'\rx", "\nx": "'\nx",
-		"'x": "''x", "'": "''", " =1": "' =1", "\u202e=1": "'\u202e=1", "\ufeff@x": "'\ufeff@x", "\uff1d1": "'\uff1d1", "\u22121": "'\u22121",
+		"=1+1": "'=1+1", "+1": "'+1", "-w-": "'-w-", "@SUM(A1)": "'@SUM(A1)", "\t=1": `'\x09=1`, "\rx": `'\x0dx`, "\nx": `'\x0ax`,
+		"'x": "''x", "'": "''", " =1": "' =1", "\u202e=1": `'\u202e=1`, "\ufeff@x": `'\ufeff@x`, "\uff1d1": "'\uff1d1", "\u22121": "'\u22121",
 		"007": "'007", "1e400": "'1e400", "68756e74657232": "'68756e74657232", "0x10": "'0x10", "1_000": "'1_000", ".5": "'.5", " 5": "' 5",
 		"(5)": "'(5)", "$5": "'$5", "5%": "'5%", "2024-01-02": "'2024-01-02", "2024-01-02T10:00:00Z": "'2024-01-02T10:00:00Z", "1/2": "'1/2",
 		"10:30 pm": "'10:30 pm", "1-Mar": "'1-Mar", "5 May 2024": "'5 May 2024", "May 5": "'May 5", "1.2.3": "'1.2.3",
 		"true": "'true", "F": "'F", "NaN": "'NaN", "-inf": "'-inf", "Infinity": "'Infinity", "NULL": "'NULL", "None": "'None", "N/A": "'N/A",
-		"a\xff": `a\xff`, "a\x00b": `a\x00b`,
+		"a\xff": `a\xff`, "a\x00b": `a\x00b`, `a\xff`: `a\\xff`, "a\n=1": `a\x0a=1`, "\u009b=": `'\u009b=`,
 	} {
 		if got := CSVText(in); got != want {
 			t.Errorf("%q: %q, want %q", in, got, want)
@@ -50,10 +50,10 @@ func FuzzCSVText(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, s string) {
 		cell := CSVText(s)
-		if got := strings.TrimPrefix(cell, "'"); strings.HasPrefix(s, "'") && got != wording.ValidUTF8(strings.ReplaceAll(s, "\x00", `\x00`)) {
+		if got := wording.Unescape(strings.TrimPrefix(cell, "'")); got != s {
 			t.Fatalf("%q: %q", s, cell)
 		}
-		if strings.IndexAny(cell, "=+-@\t\r\n") == 0 {
+		if strings.IndexAny(cell, "=+-@\t\r\n") == 0 || wording.Printable(cell) != cell {
 			t.Fatalf("%q: %q", s, cell)
 		}
 	})

@@ -3,10 +3,12 @@ package report
 import (
 	"bytes"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
+	"iter"
+	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"vscan/cmd/vscan/internal/console"
 	"vscan/engine"
@@ -25,34 +27,53 @@ import (
 type JSONLReporter struct {
 	base
 	line    []byte
-	written int   // bytes that the current block of the output has so far
-	slack   int   // blockSlack, or more where lines are longer
-	names   Cache // of strings as JSON
-	context bool  // whether hits have what lies around them
-	parted  bool  // whether summaries are written elsewhere
+	written int // bytes that the current block of the output has so far
+	slack   int // blockSlack, or more where lines are longer
+	names   JSONNames
+	escaped []string // the keys of the line whose strings are escaped
+	context bool     // whether hits have what lies around them
+	parted  bool     // whether summaries are written elsewhere
 }
 
 // NewJSONLReporter returns a reporter that writes jsonl to out.
 func NewJSONLReporter(out *console.Output, s Style) *JSONLReporter {
 	// A byte takes 2 digits in bytes, and up to 6 characters each in value and in text.
 	more := 14*max(0, int(s.HitBytes)-engine.HitBytes) + 4*int(s.Context)
-	return &JSONLReporter{base: base{out: out}, slack: min(blockSlack+more, blockBytes/8), names: Cache{Convert: QuoteJSON}, context: s.Context > 0, parted: s.SummariesElsewhere}
+	return &JSONLReporter{base: base{out: out}, slack: min(blockSlack+more, blockBytes/8), context: s.Context > 0, parted: s.SummariesElsewhere}
 }
 
-// QuoteJSON returns s as JSON. Bytes that are not UTF-8, which JSON cannot hold, are
-// written as the text \xNN: if they became U+FFFD, different names would become the
-// same.
-func QuoteJSON(s string) string {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	e.Encode(wording.ValidUTF8(s)) // this cannot fail for a string
-	return strings.TrimSuffix(b.String(), "\n")
+// AddName adds a string that comes again and again.
+func (r *JSONLReporter) AddName(key, s string) {
+	r.Add(key, r.names.Get(s))
+	if r.names.Escaped(s) {
+		r.escaped = append(r.escaped, key)
+	}
 }
 
-// Quote returns s as JSON. It keeps the result, so s is a name that comes again and
-// again.
-func (r *JSONLReporter) Quote(s string) string { return r.names.Get(s) }
+// AddNames adds an array of strings.
+func (r *JSONLReporter) AddNames(key string, all []string) {
+	text := r.Texts(key, slices.Values(all))
+	r.Add(key, "[")
+	for i, s := range all {
+		if i > 0 {
+			r.line = append(r.line, ',')
+		}
+		r.line = append(r.line, r.names.Get(text(s))...)
+	}
+	r.line = append(r.line, ']')
+}
+
+// Texts returns how the strings are written that are in an array or an object, with its keys,
+// which is the value of key: as they are, or all of them escaped if one has to be.
+func (r *JSONLReporter) Texts(key string, all iter.Seq[string]) func(string) string {
+	for s := range all {
+		if !utf8.ValidString(s) {
+			r.escaped = append(r.escaped, key)
+			return wording.EscapeBytes
+		}
+	}
+	return func(s string) string { return s }
+}
 
 // Add adds a key to the line; value is JSON.
 func (r *JSONLReporter) Add(key, value string) {
@@ -64,12 +85,13 @@ func (r *JSONLReporter) Add(key, value string) {
 
 // addText adds a string that is not kept in names, since each hit has another one.
 func (r *JSONLReporter) addText(key, s string) {
-	if strings.ContainsFunc(s, func(c rune) bool { return c < ' ' || c > '~' || c == '"' || c == '\\' }) {
-		r.Add(key, QuoteJSON(s))
+	r.Add(key, "")
+	if utf8.ValidString(s) {
+		r.line = wording.AppendJSON(r.line, s)
 		return
 	}
-	r.Add(key, `"`)
-	r.line = append(append(r.line, s...), '"')
+	r.line = wording.AppendJSON(r.line, wording.ValidUTF8(s))
+	r.escaped = append(r.escaped, key)
 }
 
 // AddUint adds a key whose value is a number.
@@ -104,6 +126,10 @@ const (
 
 // FinishLine ends the line and writes it.
 func (r *JSONLReporter) FinishLine() error {
+	if len(r.escaped) > 0 {
+		r.Add("escaped", `["`+strings.Join(r.escaped, `","`)+`"]`) // keys are words of this program
+		r.escaped = r.escaped[:0]
+	}
 	r.line = append(r.line, '}')
 	r.written = (r.written + len(r.line) + 1) % blockBytes
 	if left := blockBytes - r.written; left < r.slack {
@@ -117,14 +143,14 @@ func (r *JSONLReporter) FinishLine() error {
 func (r *JSONLReporter) Hit(h *search.Hit) error {
 	m := r.at(h.Addr)
 	r.StartLine("hit")
-	r.Add("image", r.Quote(r.target.Arg))
+	r.AddName("image", r.target.Arg)
 	r.addAddr("addr", h.Addr)
-	r.Add("pattern", r.Quote(h.Name))
+	r.AddName("pattern", h.Name)
 	r.AddUint("len", uint64(h.Len))
 	if h.HasValue {
 		r.addText("value", h.Value)
 	}
-	r.Add("mapping", r.Quote(m.Name))
+	r.AddName("mapping", m.Name)
 	r.AddUint("offset", fileOffset(m, h.Addr))
 	r.addModule(r.moduleAt(h.Addr))
 	r.Add("bytes", `"`)
@@ -150,28 +176,21 @@ func (r *JSONLReporter) Hit(h *search.Hit) error {
 // one.
 func (r *JSONLReporter) addModule(name string, offset addr.Addr, ok bool) {
 	if ok {
-		r.Add("module", r.Quote(name))
+		r.AddName("module", name)
 		r.addAddr("module_offset", offset)
 	}
 }
 
 func (r *JSONLReporter) Rule(m *search.RuleMatch) error {
 	r.StartLine("rule")
-	r.Add("image", r.Quote(r.target.Arg))
-	r.Add("rule", r.Quote(m.Name))
-	r.Add("tags", "[")
-	for i, tag := range m.Tags {
-		if i > 0 {
-			r.line = append(r.line, ',')
-		}
-		r.line = append(r.line, QuoteJSON(tag)...)
-	}
-	r.line = append(r.line, ']')
+	r.AddName("image", r.target.Arg)
+	r.AddName("rule", m.Name)
+	r.AddNames("tags", m.Tags)
 	r.Add("meta", "{")
 	r.meta(m.Meta)
 	r.line = append(r.line, '}')
 	if m.Mapping != nil {
-		r.Add("mapping", r.Quote(m.Mapping.Mapping.Name))
+		r.AddName("mapping", m.Mapping.Mapping.Name)
 		r.addAddr("first", m.Mapping.First)
 		r.addAddr("last", m.Mapping.Last)
 	}
@@ -181,21 +200,21 @@ func (r *JSONLReporter) Rule(m *search.RuleMatch) error {
 
 // addSource adds the namespace and the file that a rule is from.
 func (r *JSONLReporter) addSource(namespace, file string) {
-	r.Add("namespace", r.Quote(namespace))
-	r.Add("file", r.Quote(file))
+	r.AddName("namespace", namespace)
+	r.AddName("file", file)
 }
 
 // LeftOut writes a line for each rule that is asked of no image.
 func (r *JSONLReporter) LeftOut(rules []yara.Skipped) {
 	for _, s := range rules {
 		r.StartLine("rule_left_out")
-		r.Add("rule", QuoteJSON(s.Rule))
+		r.AddName("rule", s.Rule)
 		r.addSource(s.Namespace, s.File)
 		r.AddUint("line", uint64(s.Line))
 		if s.Column > 0 {
 			r.AddUint("column", uint64(s.Column))
 		}
-		r.Add("reason", QuoteJSON(ReasonOf(s)))
+		r.AddName("reason", ReasonOf(s))
 		r.FinishLine()
 	}
 }
@@ -207,6 +226,14 @@ func (r *JSONLReporter) meta(meta []yara.Meta) {
 	for i, m := range meta {
 		last[m.Key] = i
 	}
+	text := r.Texts("meta", func(yield func(string) bool) {
+		for _, m := range meta {
+			value, _ := m.Value.(string)
+			if !yield(m.Key) || !yield(value) {
+				return
+			}
+		}
+	})
 	some := false
 	for i, m := range meta {
 		if last[m.Key] != i {
@@ -216,9 +243,9 @@ func (r *JSONLReporter) meta(meta []yara.Meta) {
 			r.line = append(r.line, ',')
 		}
 		some = true
-		r.line = append(append(r.line, QuoteJSON(m.Key)...), ':')
-		if text, ok := m.Value.(string); ok {
-			r.line = append(r.line, QuoteJSON(text)...)
+		r.line = append(append(r.line, QuoteJSON(text(m.Key))...), ':')
+		if value, ok := m.Value.(string); ok {
+			r.line = append(r.line, QuoteJSON(text(value))...)
 		} else {
 			r.line = fmt.Append(r.line, m.Value)
 		}
@@ -230,15 +257,15 @@ func (r *JSONLReporter) Interval(v engine.Interval) error {
 	r.StartLine("mapping")
 	r.addAddr("first", v.First)
 	r.addAddr("last", v.Last)
-	r.Add("state", r.Quote(m.State.String()))
-	r.Add("perm", r.Quote(m.Perm.String()))
-	r.Add("name", r.Quote(m.Name))
-	r.Add("source", r.Quote(sourceName(m)))
+	r.AddName("state", m.State.String())
+	r.AddName("perm", m.Perm.String())
+	r.AddName("name", m.Name)
+	r.AddName("source", sourceName(m))
 	r.AddUint("offset", fileOffset(m, v.First))
 	r.addModule(r.moduleOf(v))
 	r.AddUint("layer", uint64(v.Layer))
 	if id := r.buildID(v); id != "" {
-		r.Add("build_id", r.Quote(id))
+		r.AddName("build_id", id)
 	}
 	return r.FinishLine()
 }
@@ -249,6 +276,13 @@ func (r *JSONLReporter) addCounts(key string, s *search.Summary, by []uint64) {
 	if by == nil {
 		return
 	}
+	text := r.Texts(key, func(yield func(string) bool) {
+		for i, n := range by {
+			if n > 0 && !yield(s.NameOf(i)) {
+				return
+			}
+		}
+	})
 	r.Add(key, "{")
 	some := false
 	for i, n := range by {
@@ -259,7 +293,7 @@ func (r *JSONLReporter) addCounts(key string, s *search.Summary, by []uint64) {
 			r.line = append(r.line, ',')
 		}
 		some = true
-		r.line = append(append(r.line, r.Quote(s.NameOf(i))...), ':')
+		r.line = append(append(r.line, r.names.Get(text(s.NameOf(i)))...), ':')
 		r.line = strconv.AppendUint(r.line, n, 10)
 	}
 	r.line = append(r.line, '}')
@@ -280,23 +314,23 @@ func (r *JSONLReporter) End(s *search.Summary) {
 func (r *JSONLReporter) undecided(s *search.Summary) {
 	for _, u := range s.Rules.Undecided {
 		r.StartLine("rule_undecided")
-		r.Add("image", r.Quote(s.Image))
-		r.Add("rule", r.Quote(u.Rule.Name))
+		r.AddName("image", s.Image)
+		r.AddName("rule", u.Rule.Name)
 		if u.Mapping != nil {
-			r.Add("mapping", r.Quote(u.Mapping.Mapping.Name))
+			r.AddName("mapping", u.Mapping.Mapping.Name)
 			r.addAddr("first", u.Mapping.First)
 			r.addAddr("last", u.Mapping.Last)
 		}
 		r.addSource(u.Rule.Namespace, u.Rule.File)
-		r.Add("reason", QuoteJSON(u.Reason))
+		r.AddName("reason", u.Reason)
 		r.FinishLine()
 	}
 	for _, h := range s.Rules.HitsLeftOut {
 		r.StartLine("hits_left_out")
-		r.Add("image", r.Quote(s.Image))
-		r.Add("pattern", r.Quote(h.Name))
+		r.AddName("image", s.Image)
+		r.AddName("pattern", h.Name)
 		r.addSource(h.Rule.Namespace, h.Rule.File)
-		r.Add("reason", QuoteJSON(h.Reason))
+		r.AddName("reason", h.Reason)
 		r.FinishLine()
 	}
 }
@@ -304,14 +338,15 @@ func (r *JSONLReporter) undecided(s *search.Summary) {
 // Summary writes the summary of an image.
 func (r *JSONLReporter) Summary(s *search.Summary) {
 	r.StartLine("summary")
-	r.Add("image", r.Quote(s.Image))
+	r.AddName("image", s.Image)
 	r.AddUint("hits", s.Hits)
+	text := r.Texts("counts", slices.Values(s.Names))
 	r.Add("counts", "{")
 	for i, name := range s.Names {
 		if i > 0 {
 			r.line = append(r.line, ',')
 		}
-		r.line = append(r.line, r.Quote(name)...)
+		r.line = append(r.line, r.names.Get(text(name))...)
 		r.line = append(r.line, ':')
 		r.line = strconv.AppendUint(r.line, s.Counts[i], 10)
 	}
@@ -322,14 +357,7 @@ func (r *JSONLReporter) Summary(s *search.Summary) {
 	r.Add("complete", strconv.FormatBool(s.Complete))
 	r.Add("limited", strconv.FormatBool(s.Limited))
 	if len(s.LeftOut) > 0 {
-		r.Add("left_out", "[")
-		for i, path := range s.LeftOut {
-			if i > 0 {
-				r.line = append(r.line, ',')
-			}
-			r.line = append(r.line, r.Quote(path)...)
-		}
-		r.line = append(r.line, ']')
+		r.AddNames("left_out", s.LeftOut)
 	}
 	r.addCounts("cut", s, s.Cut)
 	r.addCounts("excepted", s, s.Excepted)
@@ -338,7 +366,7 @@ func (r *JSONLReporter) Summary(s *search.Summary) {
 		r.AddUint("rules_left_out", uint64(s.Rules.LeftOut))
 		r.AddUint("rules_undecided", s.Rules.NumUndecided)
 	}
-	r.Add("kernel", r.Quote(s.Kernel()))
+	r.AddName("kernel", s.Kernel())
 	r.AddUint("workers", uint64(s.Workers))
 	r.Add("seconds", strconv.FormatFloat(s.Elapsed.Seconds(), 'f', 6, 64))
 	r.FinishLine()

@@ -28,7 +28,7 @@ func (r *listReporter) Interval(engine.Interval) error { return r.err }
 // End writes the name of the image if it belongs into the list.
 func (r *listReporter) End(s *search.Summary) {
 	if r.without && !s.Found() && s.Complete || !r.without && s.Found() {
-		r.write([]byte(wording.Printable(s.Image) + "\n"))
+		r.write([]byte(wording.Escape(s.Image) + "\n"))
 	}
 }
 
@@ -50,10 +50,10 @@ func NewMatchReporter(out *console.Output, nameImages bool) Reporter {
 func (r *matchReporter) Hit(h *search.Hit) error {
 	r.line = r.line[:0]
 	if r.nameImages {
-		r.line = append(append(r.line, wording.Printable(r.target.Arg)...), '\t')
+		r.line = append(append(r.line, wording.Escape(r.target.Arg)...), '\t')
 	}
 	if r.terminal {
-		r.line = append(r.line, wording.Printable(string(h.Bytes))...)
+		r.line = append(r.line, wording.Escape(string(h.Bytes))...)
 	} else {
 		r.line = append(r.line, h.Bytes...)
 	}

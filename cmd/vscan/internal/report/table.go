@@ -50,7 +50,7 @@ func (r *Table) Row(values ...any) error {
 	}
 	r.text.line = r.text.line[:0]
 	for i, v := range values {
-		s := textValue(v, wording.Printable)
+		s := textValue(v, wording.Escape)
 		if i == len(values)-1 {
 			r.text.line = append(r.text.line, s...)
 			break
@@ -94,7 +94,7 @@ func (r *Table) record(values []any) error {
 // csvCell returns a value as a cell of csv.
 func csvCell(v any) string {
 	if isNumber(v) {
-		return csvValue(textValue(v, wording.ValidUTF8))
+		return csvValue(textValue(v, wording.Escape))
 	}
 	return textValue(v, CSVText)
 }
@@ -147,15 +147,11 @@ func (r *Table) jsonValue(key string, v any) {
 	case bool:
 		r.json.Add(key, strconv.FormatBool(v))
 	case Digits:
-		r.json.Add(key, r.json.Quote(string(v)))
+		r.json.AddName(key, string(v))
 	case string:
-		r.json.Add(key, r.json.Quote(v))
+		r.json.AddName(key, v)
 	case []string:
-		quoted := make([]string, len(v))
-		for i, s := range v {
-			quoted[i] = r.json.Quote(s)
-		}
-		r.json.Add(key, "["+strings.Join(quoted, ",")+"]")
+		r.json.AddNames(key, v)
 	default:
 		panic(fmt.Sprintf("table: a value of type %T", v))
 	}

@@ -25,7 +25,7 @@ type textReporter struct {
 
 // newTextReporter returns a reporter that writes text to out.
 func newTextReporter(out *console.Output, s Style) *textReporter {
-	return &textReporter{base: base{out: out}, Style: s, names: Cache{Convert: wording.Printable}}
+	return &textReporter{base: base{out: out}, Style: s, names: Cache{Convert: wording.Escape}}
 }
 
 // The colours at a terminal are those of grep.
@@ -94,12 +94,15 @@ func (r *textReporter) Hit(h *search.Hit) error {
 	return r.write(r.line)
 }
 
-// contents appends what a hit holds. Of a run of characters that is the run, tabs
-// included; of other hits it is their bytes, with dots for those that do not print, and
+// contents appends what a hit holds. Of a run of characters that is the run, tabs and backslashes
+// as they are: a line has the characters that memory has. Jsonl and csv are for
+// programs that have to tell an escape from them. Of other hits it is their bytes, with dots for those that do not print, and
 // the value of a number in a column of its own.
 func (r *textReporter) contents(h *search.Hit) {
-	shown := h.Value
-	if !h.Run {
+	shown := ""
+	if h.Run {
+		shown = wording.Text(h.Value)
+	} else {
 		var room [engine.HitBytes]byte
 		dots := room[:0]
 		for _, b := range h.Bytes {
@@ -163,7 +166,7 @@ func (r *textReporter) Rule(m *search.RuleMatch) error {
 	}
 	r.field("", "rule", 18)
 	r.field(colorPattern, r.names.Get(m.FullName()), 16)
-	r.line = append(r.line, strings.Join(m.Tags, ",")...)
+	r.line = append(r.line, wording.Escape(strings.Join(m.Tags, ","))...)
 	if m.Mapping != nil {
 		r.field("", "", 0)
 		r.colored(colorWhere, r.names.Get(shortName(m.Mapping.Mapping)))

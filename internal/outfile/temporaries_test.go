@@ -1,4 +1,4 @@
-package tempfile
+package outfile
 
 import (
 	"context"
@@ -7,27 +7,28 @@ import (
 	"testing"
 )
 
-// Only what was made under the context is removed, and what has another name meanwhile
-// stays.
-func TestRemove(t *testing.T) {
+// Only what was begun under the context is removed, and what has its name meanwhile stays.
+func TestTemporaries(t *testing.T) {
 	dir := t.TempDir()
-	var l List
-	ctx := NotedIn(t.Context(), &l)
+	var all Temporaries
+	ctx := NotedIn(t.Context(), &all)
 	var names []string
 	for _, c := range []context.Context{ctx, ctx, t.Context()} {
-		f, err := Create(c, dir, "x.*.tmp")
+		f := &File{temporaries: temporariesOf(c)}
+		file, name, _, err := beginNamed(dir)
 		if err != nil {
 			t.Fatal(err)
 		}
-		f.Close()
-		names = append(names, f.Name())
+		file.Close()
+		f.setTemp(name)
+		names = append(names, name)
 	}
 	whole := filepath.Join(dir, "whole")
 	if err := os.Rename(names[1], whole); err != nil {
 		t.Fatal(err)
 	}
-	l.Remove()
-	l.Remove()
+	all.Remove()
+	all.Remove()
 	for name, want := range map[string]bool{names[0]: false, whole: true, names[2]: true} {
 		if _, err := os.Stat(name); (err == nil) != want {
 			t.Errorf("%s: %v, want that it is there: %v", name, err, want)

@@ -182,7 +182,7 @@ func (s *searching) run(ctx context.Context, images []imageArg) error {
 		if ctx.Err() != nil {
 			s.Interrupted = true
 			if left := len(images) - i; left > 3 {
-				s.Note("%s and %s more: not searched: interrupted", arg.path, wording.Count(uint64(left-1), "image"))
+				s.Note("%s and %s more: not searched: interrupted", wording.Escape(arg.path), wording.Count(uint64(left-1), "image"))
 				return nil
 			}
 			s.Note("%s: not searched: interrupted", arg.path)

@@ -45,7 +45,7 @@ var imports = map[string][]string{
 	"vscan/engine/image/imagetest": {"image", "input", "engine", "addr"},                                    // for tests
 	"vscan/engine/image/layered":   {"image", "formats", "layer", "where", "engine", "patterns", "addr"},
 	"vscan/engine/where":           {"engine", "addr"},
-	"vscan/engine/search":          {"layered", "where", "engine", "simd", "patterns", "yara", "await", "addr"},
+	"vscan/engine/search":          {"image", "layered", "where", "engine", "simd", "patterns", "yara", "await", "addr"},
 	"vscan/internal/await":         nil,
 	// Edges are what a scan for ptr finds; words, ranges and levels are those of
 	// engine.

@@ -45,6 +45,11 @@ type Options struct {
 	// Info.Unreadable.
 	Missing uint64
 
+	// Changed, if not nil, is asked once, when all of the image has been read: whether
+	// its bytes may have changed meanwhile, as image.Image.Changed tells. The graph is
+	// not Complete then, and counts a byte as unreadable.
+	Changed func() bool
+
 	// Progress, if not nil, is kept up to date with how far the sweep has come.
 	Progress *engine.Progress
 }

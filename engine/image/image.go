@@ -18,6 +18,7 @@
 //	UnsupportedError, …   errors that tell in fields what would help
 //	Image.Modules         the files that were mapped; BuildIDs tells the build-ids of mappings
 //	Image.Threads         the threads of the process, with what is told of their registers
+//	Image.Changed         what of its files is no longer as it was, to be asked at the end
 //	Image.Close           when nothing reads its mappings any more
 //	Draft                 an image that is being made, for packages that read a format
 //

@@ -6,6 +6,7 @@ import (
 
 	"vscan/engine"
 	"vscan/engine/addr"
+	"vscan/engine/image"
 	"vscan/engine/image/layered"
 	"vscan/engine/simd"
 	"vscan/patterns"
@@ -30,8 +31,9 @@ type Summary struct {
 	UnreadableRanges []addr.Range // ascending
 
 	// Complete says that all was looked at that was to be searched: the search was not
-	// interrupted, all could be read, the image and its layers lack nothing, and all
-	// rules were evaluated and could be decided. Where Stopped is set, that holds of
+	// interrupted, all could be read, the image and its layers lack nothing, their files
+	// did not change meanwhile (see Changed), and all rules were evaluated and could be
+	// decided. Where Stopped is set, that holds of
 	// what was looked at before.
 	Complete bool
 
@@ -44,12 +46,17 @@ type Summary struct {
 	// are none of any pattern.
 	Cut, Excepted []uint64
 
-	LongestMatch []int         // by pattern: the most bytes of a match of its expressions; 0: it has none
-	LeftOut      []string      // the files that were to be laid and were not, see layered.Image
-	Rules        *RulesSummary // nil: there are no rules
-	Kernels      []simd.Level  // the levels of the kernels that were used, ascending, each once
-	Workers      int           // how many workers ran
-	Elapsed      time.Duration // how long the scan took
+	LongestMatch []int // by pattern: the most bytes of a match of its expressions; 0: it has none
+	// Changed is what of the files of the image is no longer as it was when they were
+	// opened. Where the bytes may have changed (image.ContentChanged), the search is not
+	// Complete.
+	Changed []image.Change
+
+	LeftOut []string      // the files that were to be laid and were not, see layered.Image
+	Rules   *RulesSummary // nil: there are no rules
+	Kernels []simd.Level  // the levels of the kernels that were used, ascending, each once
+	Workers int           // how many workers ran
+	Elapsed time.Duration // how long the scan took
 
 	first []int    // by pattern: the index in Names of its first name
 	own   []string // by pattern: its own name
@@ -122,7 +129,8 @@ func (s *Summary) fill(img *layered.Image, sc *engine.Scanner, stats engine.Stat
 	s.UnreadableRanges = stats.Unreadable
 	s.Cut, s.Excepted = stats.Cut, stats.Excepted
 	s.Interrupted, s.Stopped = stats.Cancelled, stats.Stopped
-	s.Complete = !stats.Cancelled && s.Unreadable == 0 && img.Complete()
+	s.Changed = img.Changed()
+	s.Complete = !stats.Cancelled && s.Unreadable == 0 && img.Complete() && !image.ContentChanged(s.Changed)
 	if r := s.Rules; r != nil {
 		s.Complete = s.Complete && len(r.Undecided) == 0 && r.LeftOut == 0
 		s.Limited = s.Limited || r.Limited

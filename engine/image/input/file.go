@@ -21,10 +21,11 @@ import (
 type File struct {
 	path   string
 	file   *os.File
-	size   uint64 // in bytes, when it was opened
-	device bool   // a block device, whose size never changes
-	data   []byte // the mapped file, or nil
-	pager  *pager // nil where pages are left to the system
+	size   uint64    // in bytes, when it was opened
+	device bool      // a block device, whose size never changes
+	data   []byte    // the mapped file, or nil
+	pager  *pager    // nil where pages are left to the system
+	opened *identity // what it was when it was opened; nil where it was adopted
 }
 
 // Open opens a file to be read at any offset, without mapping it. It asks
@@ -56,7 +57,7 @@ func Open(path string) (*File, error) {
 
 // Adopt returns a file that is open already as a source of bytes, to be read
 // call by call: its path as it is called, its size in bytes, and whether it is a
-// block device, whose size never changes. Close closes it.
+// block device, whose size never changes. Close closes it. Changed says nothing of it.
 func Adopt(path string, file *os.File, size uint64, device bool) *File {
 	return &File{path: path, file: file, size: size, device: device}
 }
@@ -82,7 +83,7 @@ func (f *File) measure() error {
 	if size <= 0 {
 		return fmt.Errorf("%s is empty: there is nothing to scan", f.path)
 	}
-	f.size = uint64(size)
+	f.size, f.opened = uint64(size), identify(f.file, info)
 	return nil
 }
 

@@ -17,6 +17,7 @@
 //	Of                  an image of a space that a program made itself
 //	Image.Complete      whether it holds all that it should: to be asked wherever
 //	                    something was not found in it
+//	Image.Changed       what of its files is no longer as it was, to be asked at the end
 package layered
 
 import (
@@ -230,6 +231,18 @@ func (t *Image) setArch(o Options) error {
 // Complete reports whether the image holds all that it should, and all that was to be
 // laid with it was laid.
 func (t *Image) Complete() bool { return t.Missing == 0 && len(t.LeftOut) == 0 }
+
+// Changed compares the files of the image and of its layers with what they were when they
+// were opened, and returns what is different: see image.Image.Changed.
+func (t *Image) Changed() []image.Change {
+	var all []image.Change
+	for _, c := range t.opened {
+		if f, ok := c.(interface{ Changed() []image.Change }); ok {
+			all = append(all, f.Changed()...)
+		}
+	}
+	return all
+}
 
 // Target returns what a set of patterns has to know of the image and its layers. Names of
 // mappings in patterns may be places and ranges between places as well, see package

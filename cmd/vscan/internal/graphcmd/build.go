@@ -12,6 +12,7 @@ import (
 	"vscan/engine"
 	"vscan/engine/addr"
 	"vscan/engine/graph"
+	"vscan/engine/image"
 	"vscan/engine/image/layered"
 	"vscan/engine/simd"
 	"vscan/engine/where"
@@ -141,6 +142,11 @@ func (a *commands) buildGraph(cmd *cobra.Command, f *buildFlags, arg, out string
 	if o.Targets, err = to.in(t, "--targets"); err != nil {
 		return err
 	}
+	var changes []image.Change
+	o.Changed = func() bool {
+		changes = t.Changed()
+		return image.ContentChanged(changes)
+	}
 	o.Missing, o.Progress = t.Missing, &engine.Progress{}
 	total := uint64(0)
 	for v := range t.Space.Intervals(addr.All) {
@@ -162,9 +168,8 @@ func (a *commands) buildGraph(cmd *cobra.Command, f *buildFlags, arg, out string
 			wording.Size(stats.Spilled), stats.Kernels, wording.Count(uint64(stats.Workers), "worker"))
 	}
 	a.NoteMissing(t)
-	if n := stats.UnreadableBytes(); n > 0 {
-		a.Note("%s: not complete: %s could not be read, the first %v", arg, wording.Size(n), stats.Unreadable[0])
-	}
+	a.NoteUnreadable(t, stats.Unreadable)
+	a.NoteChanges(t, changes)
 	return cli.Outcome{Found: stats.Hits > 0, Incomplete: !t.Complete() || !stats.Complete()}.ExitStatus()
 }
 

@@ -11,6 +11,7 @@ import (
 	"vscan/cmd/vscan/internal/console"
 	"vscan/engine"
 	"vscan/engine/addr"
+	"vscan/engine/image"
 	"vscan/engine/search"
 	"vscan/internal/wording"
 	"vscan/patterns/yara"
@@ -48,6 +49,18 @@ func QuoteJSON(s string) string {
 	e.SetEscapeHTML(false)
 	e.Encode(wording.ValidUTF8(s)) // this cannot fail for a string
 	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// ChangedJSON returns what changed about files as an array of JSON.
+func ChangedJSON(changes []image.Change) string {
+	var b strings.Builder
+	for i, c := range changes {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		fmt.Fprintf(&b, `{"file":%s,"what":%s,"before":%s,"after":%s}`, QuoteJSON(c.Path), QuoteJSON(string(c.What)), QuoteJSON(c.Before), QuoteJSON(c.After))
+	}
+	return "[" + b.String() + "]"
 }
 
 // Quote returns s as JSON. It keeps the result, so s is a name that comes again and
@@ -297,6 +310,9 @@ func (r *JSONLReporter) End(s *search.Summary) {
 			r.line = append(r.line, r.Quote(path)...)
 		}
 		r.line = append(r.line, ']')
+	}
+	if len(s.Changed) > 0 {
+		r.Add("changed", ChangedJSON(s.Changed))
 	}
 	r.addCounts("cut", s, s.Cut)
 	r.addCounts("excepted", s, s.Excepted)

@@ -73,6 +73,8 @@ var dependencies = map[string][]string{
 	"golang.org/x/sync/errgroup":         {"vscan/engine", "vscan/engine/graph"},
 	"golang.org/x/sys/unix":              {"vscan/internal/mmap", "vscan/engine/image/proc", "vscan/engine/simd/simdtest", "vscan/cmd/vscan/internal/consoletest"},
 	"github.com/BobuSumisu/aho-corasick": {"vscan/bench"},
+	"github.com/hanwen/go-fuse/v2/fs":    {"vscan/engine/image/imagetest/fusetest"}, // for tests
+	"github.com/hanwen/go-fuse/v2/fuse":  {"vscan/engine/image/imagetest/fusetest"}, // for tests
 	"github.com/klauspost/cpuid/v2":      {"vscan/engine/simd"},
 	"github.com/parquet-go/parquet-go":   {"vscan/cmd/internal/parquetfile"},
 	"github.com/spf13/cobra":             {"vscan/cmd/vscan", "vscan/cmd/vscan/internal/cli", "vscan/cmd/vscan/internal/graphcmd"},

@@ -19,7 +19,7 @@ import (
 func main() {
 	// A write to a closed pipe then returns an error, which run takes for the end.
 	signal.Ignore(syscall.SIGPIPE)
-	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+	os.Exit(offFirstThread(func() int { return run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr) }))
 }
 
 // run runs the command line and returns the exit code of the process.

@@ -196,9 +196,12 @@ func (f *File) Close() error {
 }
 
 // Map maps the file into memory, as the options have it. Where that
-// fails it stays as it is, to be read call by call.
+// fails it stays as it is, to be read call by call. So does a file that another program or
+// machine hands out: a thread that waits for a page of it cannot be stopped, and the
+// runtime, which stops all threads now and then, would wait with it, and so would whoever
+// wants to end the program.
 func (f *File) Map(o image.Options) {
-	if o.NoMmap {
+	if o.NoMmap || f.opened != nil && f.opened.times.remote {
 		return
 	}
 	data, err := mmap.Map(f.file, f.size)

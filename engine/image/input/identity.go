@@ -15,8 +15,6 @@ import (
 type identity struct {
 	info   fs.FileInfo
 	at     time.Time // when it was taken
-	ctime  time.Time // when the status last changed; zero where the system does not tell
-	attrs  string    // mode, owner, group and number of links
 	disk   uint64    // bytes that the file takes on disk
 	onDisk bool      // whether disk is known
 	times  fileTimes
@@ -27,6 +25,10 @@ type fileTimes struct {
 	name  string        // of the file system
 	why   string        // why equal times do not tell that nothing changed; "": they do
 	grain time.Duration // how far apart two writes are, at least, for their times to differ
+
+	// remote says that another program or machine answers reads, which may take as long as
+	// it likes.
+	remote bool
 }
 
 // usualGrain is the time between two ticks of the clock that most file systems take times
@@ -57,7 +59,12 @@ func (f *File) Changed() []image.Change {
 	if err != nil {
 		return []image.Change{change(image.ChangedLost, "", err.Error())}
 	}
-	was, is := f.opened, identify(f.file, info)
+	was := f.opened
+	wasTime, wasAttrs := statusOf(was.info)
+	isTime, isAttrs := statusOf(info)
+	if was.times.remote && was.info.Size() == info.Size() && f.goesOn() {
+		return []image.Change{change(image.ChangedSize, size(was.info), "more than "+size(info))}
+	}
 	var all []image.Change
 	moved := f.moved()
 	switch {
@@ -65,10 +72,10 @@ func (f *File) Changed() []image.Change {
 		all = append(all, change(image.ChangedSize, size(was.info), size(info)))
 	case !was.info.ModTime().Equal(info.ModTime()):
 		all = append(all, change(image.ChangedTime, stamp(was.info.ModTime()), stamp(info.ModTime())))
-	case was.attrs != is.attrs:
-		all = append(all, change(image.ChangedAttributes, was.attrs, is.attrs))
-	case !was.ctime.Equal(is.ctime) && was.times.why == "" && moved == "": // to rename a file changes its status
-		all = append(all, change(image.ChangedStatus, stamp(was.ctime), stamp(is.ctime)))
+	case wasAttrs != isAttrs:
+		all = append(all, change(image.ChangedAttributes, wasAttrs, isAttrs))
+	case !wasTime.Equal(isTime) && was.times.why == "" && moved == "": // to rename a file changes its status
+		all = append(all, change(image.ChangedStatus, stamp(wasTime), stamp(isTime)))
 	}
 	if moved != "" {
 		all = append(all, change(image.ChangedPath, "", moved))
@@ -91,6 +98,13 @@ func (id *identity) unsure() string {
 		return fmt.Sprintf("it was last written %v before it was opened, and %s does not tell times apart that are less than %v from one another", since.Round(time.Millisecond), id.times.name, id.times.grain)
 	}
 	return ""
+}
+
+// goesOn reports whether there are bytes behind the end that the file is said to have.
+func (f *File) goesOn() bool {
+	var b [1]byte
+	n, _ := f.file.ReadAt(b[:], int64(f.size))
+	return n > 0
 }
 
 // moved returns why the path does not name the open file any more, or "".

@@ -42,6 +42,7 @@ func (a *commands) account(f *searchFlags, s *search.Summary, of *imageSearch) {
 		a.noteRules(s)
 	}
 	a.NoteMissing(t)
+	a.NoteBeyond(t, s.Beyond)
 	a.NoteUnreadable(t, s.UnreadableRanges)
 	a.NoteChanges(t, s.Changed)
 	if s.Interrupted {

@@ -95,7 +95,7 @@ func build(ctx context.Context, space *engine.Space, arch addr.Arch, o *Options,
 	stats.Sweep = time.Since(begin)
 	g := &Graph{metadata: metadata{
 		arch: arch, align: o.Align, presentOnly: o.PresentOnly, filtered: s.ends.filtered,
-		scanned: stats.Scanned, unreadable: stats.UnreadableBytes() + o.Missing,
+		scanned: stats.Scanned, unreadable: stats.UnreadableBytes() + stats.Beyond + o.Missing,
 		regions: s.ends.regions, sources: s.sources, targets: s.targets,
 	}}
 	if g.identity, err = identify(space); err != nil {

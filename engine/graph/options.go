@@ -40,6 +40,11 @@ type Options struct {
 	// for os.TempDir in Build.
 	Spill string
 
+	// MaxBytes, where it is not 0, is the most bytes that are looked through for edges,
+	// those with the lowest addresses. The graph is not Complete where it leaves some
+	// out: they count as unreadable.
+	MaxBytes uint64
+
 	// Missing is how many bytes the image should hold and does not, as
 	// image.Image.Missing says. They count as unreadable in Graph.Complete and
 	// Info.Unreadable.

@@ -66,6 +66,11 @@ type Query struct {
 	Want    Want
 	MaxHits uint64
 
+	// MaxBytes, where it is not 0, is the most bytes of an image that are searched, those
+	// with the lowest addresses; zeros that nothing matches do not count. What is left
+	// out is in Summary.Beyond.
+	MaxBytes uint64
+
 	// HitBytes is the most bytes that come with a hit; 0 stands for engine.HitBytes,
 	// and a number below 0 for none. Decode adds the text and the key of hits, and,
 	// only together with it, Around adds so many bytes before and after them.
@@ -166,6 +171,11 @@ func (s *Search) Image() *layered.Image { return s.img }
 // Bytes returns how many bytes the search looks at if it is not ended early.
 func (s *Search) Bytes() uint64 { return s.scanner.Bytes() }
 
+// Work returns how many of Bytes take time: all but the zeros that nothing matches. Of an
+// image that shows the same bytes of a file at many addresses, or of a file with holes,
+// that may be far more than layered.Image.OnDisk tells.
+func (s *Search) Work() uint64 { return s.scanner.Work() }
+
 // Progress returns counters of how far the search has come, which may be read while it
 // runs.
 func (s *Search) Progress() *engine.Progress { return s.opt.Progress }
@@ -197,7 +207,7 @@ func (q *Query) Target(img *layered.Image) (patterns.Target, error) {
 func (q *Query) options(img *layered.Image) (engine.Options, error) {
 	opt := engine.Options{
 		Workers: q.Workers, ShardSize: q.ShardSize, Kernel: q.Kernel,
-		Overlapping: q.Overlapping, Progress: &engine.Progress{},
+		MaxBytes: q.MaxBytes, Overlapping: q.Overlapping, Progress: &engine.Progress{},
 		PerMapping: q.Rules != nil && q.PerMapping,
 	}
 	ranges, err := where.ParseRanges(img.Space.Places(), q.RangeTexts)

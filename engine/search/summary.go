@@ -30,8 +30,12 @@ type Summary struct {
 
 	UnreadableRanges []addr.Range // ascending
 
+	// Beyond is how many bytes behind those in scope were not searched, since
+	// Query.MaxBytes bounds that.
+	Beyond uint64
+
 	// Complete says that all was looked at that was to be searched: the search was not
-	// interrupted, all could be read, the image and its layers lack nothing, their files
+	// interrupted, all could be read and nothing was left out for Query.MaxBytes, the image and its layers lack nothing, their files
 	// did not change meanwhile (see Changed), and all rules were evaluated and could be
 	// decided. Where Stopped is set, that holds of
 	// what was looked at before.
@@ -130,7 +134,10 @@ func (s *Summary) fill(img *layered.Image, sc *engine.Scanner, stats engine.Stat
 	s.Cut, s.Excepted = stats.Cut, stats.Excepted
 	s.Interrupted, s.Stopped = stats.Cancelled, stats.Stopped
 	s.Changed = img.Changed()
-	s.Complete = !stats.Cancelled && s.Unreadable == 0 && img.Complete() && !image.ContentChanged(s.Changed)
+	if !s.Stopped {
+		s.Beyond = stats.Beyond
+	}
+	s.Complete = !stats.Cancelled && s.Unreadable == 0 && s.Beyond == 0 && img.Complete() && !image.ContentChanged(s.Changed)
 	if r := s.Rules; r != nil {
 		s.Complete = s.Complete && len(r.Undecided) == 0 && r.LeftOut == 0
 		s.Limited = s.Limited || r.Limited

@@ -244,6 +244,30 @@ func (t *Image) Changed() []image.Change {
 	return all
 }
 
+// OnDisk returns the size in bytes of the files that the image's memory is in, and how much
+// of the disk they take, which is less where they have holes or are compressed by their
+// file system. It returns false where that is not known of all of them.
+func (t *Image) OnDisk() (size, disk uint64, known bool) {
+	seen, last := map[string]bool{}, engine.Source(nil) // a file may be laid many times
+	for _, m := range t.Space.Mappings() {
+		if m.Source == nil || m.Source == last || seen[m.Source.Name()] {
+			continue
+		}
+		last = m.Source
+		seen[last.Name()] = true
+		f, ok := m.Source.(interface{ OnDisk() (uint64, bool) })
+		if !ok {
+			return 0, 0, false
+		}
+		n, ok := f.OnDisk()
+		if !ok {
+			return 0, 0, false
+		}
+		size, disk = size+m.Source.Size(), disk+n
+	}
+	return size, disk, true
+}
+
 // Target returns what a set of patterns has to know of the image and its layers. Names of
 // mappings in patterns may be places and ranges between places as well, see package
 // where; the Target of image.Image knows names alone.

@@ -175,6 +175,34 @@ func (a *App) NoteMissing(t *layered.Image) {
 	}
 }
 
+// Work is told where it is at least leastWork bytes, and outOfProportion times what the
+// files of the image take on disk, for nobody expects that.
+const leastWork, outOfProportion = 1 << 30, 8
+
+// NoteWork tells that so many bytes of an image will be looked at where that is out of
+// proportion to its files.
+func (a *App) NoteWork(t *layered.Image, work uint64) {
+	if work < leastWork {
+		return
+	}
+	size, disk, known := t.OnDisk()
+	if !known || work/outOfProportion < disk {
+		return
+	}
+	why := "they have holes, which read as zeros, or their file system compresses them"
+	if work/2 > size {
+		why = "the same bytes show at many addresses"
+	}
+	a.Note("%s: %s will be searched, of files that take %s on disk: %s; --max-bytes SIZE bounds it", t.Arg, wording.Size(work), wording.Size(disk), why)
+}
+
+// NoteBeyond tells how many bytes were not looked at because --max-bytes bounds that.
+func (a *App) NoteBeyond(t *layered.Image, n uint64) {
+	if n > 0 {
+		a.Note("%s: not complete: %s behind those that were searched were left out (--max-bytes)", t.Arg, wording.Size(n))
+	}
+}
+
 // NoteUnreadable tells how many bytes of an image could not be read, and where the first
 // of them are: by address and in their file.
 func (a *App) NoteUnreadable(t *layered.Image, ranges []addr.Range) {

@@ -112,6 +112,7 @@ written beside the image.`,
 	fs.Var(&to, "targets", "only edges to bytes in `WHERE`; repeatable")
 	fs.Var(cli.NewNumber(&o.Align, 1, 8), "align", "words at multiples of `N` bytes: 1, 2, 4 or 8 (default the word size)")
 	fs.Var(cli.NewByteCount(&o.Memory, 1, math.MaxInt64), "memory", "let the edges found so far take about `SIZE` bytes of memory, with K, M, G or T behind it (default 1G)")
+	fs.Var(cli.NewByteCount(&o.MaxBytes, 1, math.MaxUint64), "max-bytes", "look at most through `SIZE` bytes, those with the lowest addresses (default all)")
 	workersVar(cmd, &f.workers)
 	fs.Var(cli.NewKernelLevel(&f.kernel), "kernel", "use the kernels of this `LEVEL`: see vscan kernels (default the best, or $"+simd.EnvVar+")")
 	cli.ChoiceVar(cmd, &f.progress, "progress", "", "`WHEN` to show on standard error how far it is: auto (at a terminal), always or never", "auto", "always", "never")
@@ -148,11 +149,21 @@ func (a *commands) buildGraph(cmd *cobra.Command, f *buildFlags, arg, out string
 		return image.ContentChanged(changes)
 	}
 	o.Missing, o.Progress = t.Missing, &engine.Progress{}
-	total := uint64(0)
+	total, present := uint64(0), uint64(0)
 	for v := range t.Space.Intervals(addr.All) {
 		if s := v.State(); s == engine.Present || s == engine.Zero {
 			total += v.Size()
+			if s == engine.Present {
+				present += v.Size()
+			}
 		}
+	}
+	if o.MaxBytes > 0 {
+		present = min(present, o.MaxBytes)
+		total = min(total, o.MaxBytes)
+	}
+	if o.Sources == nil {
+		a.NoteWork(t, present)
 	}
 	bar := a.StartBar(f.progress, false, 1)
 	bar.Begin(1, arg, total, o.Progress)
@@ -168,6 +179,7 @@ func (a *commands) buildGraph(cmd *cobra.Command, f *buildFlags, arg, out string
 			wording.Size(stats.Spilled), stats.Kernels, wording.Count(uint64(stats.Workers), "worker"))
 	}
 	a.NoteMissing(t)
+	a.NoteBeyond(t, stats.Beyond)
 	a.NoteUnreadable(t, stats.Unreadable)
 	a.NoteChanges(t, changes)
 	return cli.Outcome{Found: stats.Hits > 0, Incomplete: !t.Complete() || !stats.Complete()}.ExitStatus()

@@ -311,6 +311,9 @@ func (r *JSONLReporter) End(s *search.Summary) {
 		}
 		r.line = append(r.line, ']')
 	}
+	if s.Beyond > 0 {
+		r.AddUint("beyond", s.Beyond)
+	}
 	if len(s.Changed) > 0 {
 		r.Add("changed", ChangedJSON(s.Changed))
 	}

@@ -303,7 +303,7 @@ type imageSearch struct {
 // Begin tells the reporter and the progress bar which image is searched.
 func (s *imageSearch) Begin(of *search.Search) error {
 	s.rep.Begin(of.Image())
-	if !s.f.quiet {
+	if !s.f.quiet && s.f.MaxBytes == 0 { // who bounds it knows
 		s.NoteWork(of.Image(), of.Work())
 	}
 	s.bar.Begin(s.nth, of.Image().Arg, of.Bytes(), of.Progress())

@@ -159,10 +159,9 @@ func (a *commands) buildGraph(cmd *cobra.Command, f *buildFlags, arg, out string
 		}
 	}
 	if o.MaxBytes > 0 {
-		present = min(present, o.MaxBytes)
 		total = min(total, o.MaxBytes)
 	}
-	if o.Sources == nil {
+	if o.Sources == nil && o.MaxBytes == 0 {
 		a.NoteWork(t, present)
 	}
 	bar := a.StartBar(f.progress, false, 1)

@@ -45,6 +45,9 @@ func (a *commands) account(f *searchFlags, s *search.Summary, of *imageSearch) {
 	a.NoteBeyond(t, s.Beyond)
 	a.NoteUnreadable(t, s.UnreadableRanges)
 	a.NoteChanges(t, s.Changed)
+	if s.Appended > 0 {
+		a.Note("%s: %s of what was appended to the file meanwhile were searched as well", t.Arg, wording.Size(s.Appended))
+	}
 	if s.Interrupted {
 		a.Note("%s: not complete: interrupted after %s of %s", t.Arg, wording.Size(s.Scanned), wording.Size(s.InScope))
 	}

@@ -310,6 +310,13 @@ func (s *imageSearch) Begin(of *search.Search) error {
 	return nil
 }
 
+// Grown does so again where the file of the image has grown.
+func (s *imageSearch) Grown(of *search.Search) error {
+	s.rep.Begin(of.Image())
+	s.bar.Begin(s.nth, of.Image().Arg, of.Bytes(), of.Progress())
+	return nil
+}
+
 func (s *imageSearch) Hit(h *search.Hit) error        { return s.rep.Hit(h) }
 func (s *imageSearch) Rule(m *search.RuleMatch) error { return s.rep.Rule(m) }
 

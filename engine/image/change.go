@@ -1,6 +1,9 @@
 package image
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Change is something about a file of an image that is no longer as it was when the
 // file was opened, or of which that cannot be told.
@@ -95,4 +98,27 @@ func (img *Image) Changed() []Change {
 		}
 	}
 	return all
+}
+
+// CanGrow reports whether what is appended to the file of the image is memory of it: the
+// image is raw memory that goes on to the end of its file.
+func (img *Image) CanGrow() bool { return img.appended != nil }
+
+// Grown returns the image together with what was appended to its file since it was opened,
+// or since Grown made it, and whether there is anything. It consists of the image's
+// mappings and one behind them, and reads from the image, which has to stay open; to
+// close it does nothing.
+func (img *Image) Grown() (*Image, bool) {
+	if img.appended == nil || len(img.Mappings) == 0 {
+		return nil, false
+	}
+	m, ok := img.appended(img.Mappings[len(img.Mappings)-1])
+	if !ok {
+		return nil, false
+	}
+	grown := *img
+	grown.closers = nil
+	grown.Mappings = append(slices.Clone(img.Mappings), m)
+	grown.FileSize = m.OffsetOf(m.Last) + 1
+	return &grown, true
 }

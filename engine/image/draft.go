@@ -5,6 +5,8 @@ import (
 	"io"
 	"math"
 	"math/bits"
+
+	"vscan/engine"
 )
 
 // Draft is an image while the reader of its format makes it. The reader sets the
@@ -53,6 +55,11 @@ func (d *Draft) Own(c io.Closer) { d.closers = append(d.closers, c) }
 
 // TellThreads sets what Image.Threads asks.
 func (d *Draft) TellThreads(threads func() ([]Thread, error)) { d.threads = threads }
+
+// TellAppended sets what Image.Grown asks: a function that returns the mapping of what was
+// appended to the image's file behind last, which is the highest of its Mappings, and
+// whether there is anything.
+func (d *Draft) TellAppended(f func(last engine.Mapping) (engine.Mapping, bool)) { d.appended = f }
 
 // Keep sets what Image.Origin returns.
 func (d *Draft) Keep(origin any) { d.origin = origin }

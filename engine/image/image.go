@@ -144,6 +144,8 @@ type Image struct {
 	threads func() ([]Thread, error) // nil where the format has none
 	origin  any
 	closers []io.Closer
+
+	appended func(last engine.Mapping) (engine.Mapping, bool) // nil where what is appended to the file is none of its memory
 }
 
 // Hint says how to open an image, or to search it, if what one of its notes tells is not

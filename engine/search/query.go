@@ -141,6 +141,11 @@ type Search struct {
 // ErrNoWord, those of patterns.Compile and engine.Compile, and that of ctx. A RulesAt that
 // is no number of Patterns is one, too.
 func (q *Query) Prepare(ctx context.Context, img *layered.Image) (*Search, error) {
+	return q.prepare(ctx, img, func(*engine.Options) {})
+}
+
+// prepare does what Prepare does; adjust changes the options of the scan.
+func (q *Query) prepare(ctx context.Context, img *layered.Image, adjust func(*engine.Options)) (*Search, error) {
 	if q.RulesAt < 0 || q.RulesAt > len(q.Patterns) {
 		return nil, fmt.Errorf("the strings of rules cannot stand behind %d of %d patterns", q.RulesAt, len(q.Patterns))
 	}
@@ -159,6 +164,7 @@ func (q *Query) Prepare(ctx context.Context, img *layered.Image) (*Search, error
 	if q.At != nil {
 		q.At.restrict(&s.opt, s.set)
 	}
+	adjust(&s.opt)
 	if s.scanner, err = engine.Compile(img.Space, s.set, s.opt); err != nil {
 		return nil, err
 	}

@@ -56,6 +56,12 @@ type Summary struct {
 	// Complete.
 	Changed []image.Change
 
+	// Appended is how many bytes were searched that were appended to a raw file after it was
+	// opened. They are part of InScope. That goes on until nothing more was appended, at
+	// most twice, and is not done with Rules, with MaxBytes, and where the sink is no
+	// Grower and wants hits. The search is not Complete in any case: see Changed.
+	Appended uint64
+
 	LeftOut []string      // the files that were to be laid and were not, see layered.Image
 	Rules   *RulesSummary // nil: there are no rules
 	Kernels []simd.Level  // the levels of the kernels that were used, ascending, each once
@@ -129,7 +135,7 @@ func (s *Summary) add(b *engine.Batch) {
 
 // fill puts in what the scan tells of itself. Hits and rules have been counted before.
 func (s *Summary) fill(img *layered.Image, sc *engine.Scanner, stats engine.Stats) {
-	s.Scanned, s.Absent, s.Unreadable, s.InScope = stats.Scanned, stats.Absent, stats.UnreadableBytes(), sc.Bytes()
+	s.Scanned, s.Absent, s.Unreadable, s.InScope = stats.Scanned, stats.Absent, stats.UnreadableBytes(), sc.Bytes()+s.Appended
 	s.UnreadableRanges = stats.Unreadable
 	s.Cut, s.Excepted = stats.Cut, stats.Excepted
 	s.Interrupted, s.Stopped = stats.Cancelled, stats.Stopped

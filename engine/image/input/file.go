@@ -181,6 +181,16 @@ func (f *File) Size() uint64 {
 	return size
 }
 
+// tail returns the file as a source of what it holds by now, to be read call by call, and
+// whether that goes on behind an offset. It is the same open file, so nothing closes it.
+func (f *File) tail(end uint64) (*File, bool) {
+	info, err := f.file.Stat()
+	if err != nil || f.device || info.Size() <= 0 || uint64(info.Size()) <= end {
+		return nil, false
+	}
+	return &File{path: f.path, file: f.file, size: uint64(info.Size())}, true
+}
+
 // Close unmaps and closes the file.
 func (f *File) Close() error {
 	var err error

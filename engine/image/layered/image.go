@@ -244,6 +244,24 @@ func (t *Image) Changed() []image.Change {
 	return all
 }
 
+// Grown returns the image together with what was appended to its file since it was opened,
+// or since Grown made it, and whether there is anything: see image.Image.Grown. What was
+// appended lies below all layers. It reads from the image, which has to stay open; to
+// close it does nothing. The error is that of engine.Space.AddUnder.
+func (t *Image) Grown() (*Image, bool, error) {
+	img, ok := t.Image.Grown()
+	if !ok {
+		return nil, false, nil
+	}
+	space, err := t.Space.AddUnder(img.Mappings[len(img.Mappings)-1])
+	if err != nil {
+		return nil, false, err
+	}
+	grown := *t
+	grown.Image, grown.Space, grown.opened = img, space, nil
+	return &grown, true, nil
+}
+
 // OnDisk returns the size in bytes of the files that the image's memory is in, and how much
 // of the disk they take, which is less where they have holes or are compressed by their
 // file system. It returns false where that is not known of all of them.

@@ -314,6 +314,9 @@ func (r *JSONLReporter) End(s *search.Summary) {
 	if s.Beyond > 0 {
 		r.AddUint("beyond", s.Beyond)
 	}
+	if s.Appended > 0 {
+		r.AddUint("appended", s.Appended)
+	}
 	if len(s.Changed) > 0 {
 		r.Add("changed", ChangedJSON(s.Changed))
 	}

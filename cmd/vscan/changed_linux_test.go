@@ -71,6 +71,45 @@ func TestChangedWhilePrinted(t *testing.T) {
 	}
 }
 
+// What is appended to a raw file while it is searched is searched as well, and every hit is
+// printed with its place.
+func TestAppendedWhilePrinted(t *testing.T) {
+	for _, format := range []string{"text", "jsonl", "csv"} {
+		path := filepath.Join(t.TempDir(), "memory")
+		if err := os.WriteFile(path, bytes.Repeat([]byte("needle.."), 1<<20), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		out := &onceWriter{do: func() {
+			f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer f.Close()
+			if _, err := f.WriteString("..needle"); err != nil {
+				t.Fatal(err)
+			}
+		}}
+		var complaints bytes.Buffer
+		code := run([]string{"find", "--image-format", "raw", "-o", format, "needle", path}, strings.NewReader(""), out, &complaints)
+		checkTold(t, format, code, cli.ExitIncomplete, complaints.String(),
+			"not complete: the file changed while it was looked at: its size changed from 8388608 to 8388616 bytes", "8 bytes of what was appended to the file meanwhile were searched as well")
+		lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+		want := map[string]string{"text": "0x800002\tneedle\tmemory+0x800002\tneedle", "jsonl": `"addr":"0x800002","pattern":"needle","len":6,"mapping":"memory","offset":8388610,`, "csv": ",0x800002,needle,6,memory,8388610,"}[format]
+		if format == "jsonl" {
+			if err := checkJSON(lines[len(lines)-1]); err != nil || !strings.Contains(lines[len(lines)-1], `"appended":8,`) {
+				t.Errorf("%v: %s", err, lines[len(lines)-1])
+			}
+			lines = lines[:len(lines)-1]
+		}
+		if last := lines[len(lines)-1]; !strings.Contains(last, want) {
+			t.Errorf("%s: the last hit is %s", format, last)
+		}
+		if n := len(lines) - strings.Count(lines[0], "image,addr"); n != 1<<20+1 {
+			t.Errorf("%s: %d hits", format, n)
+		}
+	}
+}
+
 // docs/output.md has every word that changed has, and no other.
 func TestChangedWords(t *testing.T) {
 	told := map[string]bool{}

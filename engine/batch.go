@@ -46,6 +46,14 @@ func (b *Batch) Len() uint64 {
 	return uint64(len(b.Offsets))
 }
 
+// Last returns the address of the last hit. The batch must have one.
+func (b *Batch) Last() addr.Addr {
+	if n := b.Series.Count; n > 0 {
+		return b.Base + addr.Addr((n-1)*b.Series.Step)
+	}
+	return b.Base + addr.Addr(b.Offsets[len(b.Offsets)-1])
+}
+
 // Pattern returns the pattern of hit i, counted from 0, as an index into the set's
 // Patterns.
 func (b *Batch) Pattern(i int) int { return b.sc.needles[b.needle(i)].hit.Pattern }

@@ -48,7 +48,7 @@ var imports = map[string][]string{
 	"vscan/engine/image/imagetest": {"image", "input", "engine", "addr"},                                               // for tests
 	"vscan/engine/image/layered":   {"image", "formats", "layer", "where", "engine", "patterns", "addr"},
 	"vscan/engine/where":           {"engine", "addr", "wording"}, // names are taken as they are printed
-	"vscan/engine/search":          {"layered", "where", "engine", "simd", "patterns", "yara", "addr", "budget"},
+	"vscan/engine/search":          {"layered", "where", "engine", "simd", "patterns", "yara", "addr", "budget", "image"},
 	// Edges are what a scan for ptr finds; words, ranges and levels are those of
 	// engine.
 	"vscan/engine/graph":                   {"heap", "engine", "patterns", "simd", "wording", "addr", "mmap", "interrupt", "budget", "outfile"},
@@ -76,6 +76,8 @@ var dependencies = map[string][]string{
 	"golang.org/x/sync/errgroup":         {"vscan/engine", "vscan/engine/graph"},
 	"golang.org/x/sys/unix":              {"vscan/internal/mmap", "vscan/internal/outfile", "vscan/engine/image/proc", "vscan/engine/simd/simdtest", "vscan/cmd/vscan/internal/consoletest"},
 	"github.com/BobuSumisu/aho-corasick": {"vscan/bench"},
+	"github.com/hanwen/go-fuse/v2/fs":    {"vscan/engine/image/imagetest/fusetest"}, // for tests
+	"github.com/hanwen/go-fuse/v2/fuse":  {"vscan/engine/image/imagetest/fusetest"}, // for tests
 	"github.com/klauspost/cpuid/v2":      {"vscan/engine/simd"},
 	"github.com/parquet-go/parquet-go":   {"vscan/cmd/internal/parquetfile"},
 	"github.com/spf13/cobra":             {"vscan/cmd/vscan", "vscan/cmd/vscan/internal/cli", "vscan/cmd/vscan/internal/graphcmd"},

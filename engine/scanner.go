@@ -59,6 +59,12 @@ type Options struct {
 	// It is for whoever puts scans together: see [OverlapFilter].
 	KeepExcepted bool
 
+	// MaxBytes, where it is not 0, is the most bytes that are searched, those with the
+	// lowest addresses; zeros that nothing matches do not count. A match may run on
+	// beyond them. An image can show the same bytes of a small file at any number of
+	// addresses. What is left out is in Stats.Beyond, and such a scan is not Complete.
+	MaxBytes uint64
+
 	// Progress, if not nil, is kept up to date with how far the scan has come.
 	// Several scans may share one, which then counts all of them together.
 	Progress *Progress
@@ -125,6 +131,7 @@ type Stats struct {
 	Hits       uint64        // hits delivered
 	Scanned    uint64        // bytes searched, those known to be zero included
 	Absent     uint64        // bytes in scope that the image does not hold: see Scanner.Absent
+	Beyond     uint64        // bytes in scope that were left out for Options.MaxBytes: see Scanner.Beyond
 	Unreadable []addr.Range  // bytes in scope that could not be read, ascending, merged
 	Workers    int           // how many workers ran
 	Kernels    []simd.Level  // the levels of the kernels in use, ascending, each once
@@ -156,7 +163,9 @@ func (s *Stats) UnreadableBytes() uint64 {
 
 // Complete reports whether all bytes in scope that the space holds were searched. Absent
 // bytes it does not hold.
-func (s *Stats) Complete() bool { return !s.Stopped && !s.Cancelled && len(s.Unreadable) == 0 }
+func (s *Stats) Complete() bool {
+	return !s.Stopped && !s.Cancelled && len(s.Unreadable) == 0 && s.Beyond == 0
+}
 
 // A Scanner searches one space for one set of patterns. It is immutable and safe for
 // concurrent use.
@@ -177,7 +186,8 @@ type Scanner struct {
 
 	leastSkip uint64          // the fewest zeros in a row that are left out; see minSkip
 	cut       []shard.Stretch // what shards are cut from; see stretches
-	bytes     uint64          // the present and zero bytes in scope
+	bytes     uint64          // the present and zero bytes in scope, without those beyond MaxBytes
+	beyond    uint64          // the bytes in scope beyond MaxBytes
 	skipped   uint64          // how many of bytes are not in cut
 }
 
@@ -215,20 +225,32 @@ func Compile(ctx context.Context, space *Space, set *patterns.Set, opt Options) 
 	return sc, nil
 }
 
-// cutUp sets cut, bytes and skipped.
+// cutUp sets cut, bytes, skipped and beyond.
 func (sc *Scanner) cutUp() {
 	sc.cut, sc.bytes = sc.stretches(sc.opt.Starts)
 	sc.skipped = sc.bytes
 	for _, s := range sc.cut {
 		sc.skipped -= s.Size()
 	}
+	if sc.beyond = 0; sc.opt.MaxBytes > 0 {
+		sc.cut, sc.beyond = shard.First(sc.cut, sc.opt.MaxBytes)
+		sc.bytes -= sc.beyond
+	}
 }
 
 // Patterns returns the patterns of the set; Hit.Pattern is an index into them.
 func (sc *Scanner) Patterns() []patterns.Pattern { return sc.set.Patterns() }
 
-// Bytes returns how many bytes a scan searches: the present and zero ones in scope.
+// Bytes returns how many bytes a scan searches: the present and zero ones in scope, up to
+// Options.MaxBytes.
 func (sc *Scanner) Bytes() uint64 { return sc.bytes }
+
+// Work returns how many of Bytes take time: all but the zeros that nothing matches.
+func (sc *Scanner) Work() uint64 { return sc.bytes - sc.skipped }
+
+// Beyond returns how many bytes in scope are not searched, since Options.MaxBytes bounds
+// that.
+func (sc *Scanner) Beyond() uint64 { return sc.beyond }
 
 // Run returns the run that holds a: the longest range around it of bytes that are all
 // searched, beyond which no match goes on. It returns false where the byte at a is not
@@ -282,7 +304,7 @@ func (sc *Scanner) ScanBatches(ctx context.Context, yield func(*Batch) bool) (St
 // drop.
 func (sc *Scanner) deliver(ctx context.Context, keepExcepted bool, yield func(*Batch) (uint64, bool)) (Stats, error) {
 	begin := time.Now()
-	stats := Stats{Absent: sc.plan.absent, Workers: sc.opt.Workers, Kernels: sc.Kernels()}
+	stats := Stats{Absent: sc.plan.absent, Beyond: sc.beyond, Workers: sc.opt.Workers, Kernels: sc.Kernels()}
 	outer := ctx
 	ctx, cancel := context.WithCancel(ctx)
 	s := sc.newScan()
@@ -377,6 +399,7 @@ func (sc *Scanner) First(ctx context.Context) (Hit, bool, error) {
 	found := stats.Hits > 0
 	if found {
 		stats.Unreadable = addr.Intersect(stats.Unreadable, []addr.Range{{First: 0, Last: first.Addr}})
+		stats.Beyond = 0
 	}
 	return first, found, incomplete(stats, err)
 }
@@ -414,7 +437,7 @@ type IncompleteError struct {
 // incomplete returns the error of a scan that ended with err, nil where err is nil and
 // all bytes could be read.
 func incomplete(stats Stats, err error) error {
-	if err == nil && len(stats.Unreadable) == 0 {
+	if err == nil && len(stats.Unreadable) == 0 && stats.Beyond == 0 {
 		return nil
 	}
 	return &IncompleteError{stats, err}
@@ -424,6 +447,9 @@ func incomplete(stats Stats, err error) error {
 func (e *IncompleteError) Error() string {
 	if e.Err != nil {
 		return fmt.Sprintf("not complete: the scan ended after %d bytes: %v", e.Stats.Scanned, e.Err)
+	}
+	if len(e.Stats.Unreadable) == 0 && e.Stats.Beyond > 0 {
+		return fmt.Sprintf("not complete: %d bytes were searched, and the %d behind them left out", e.Stats.Scanned, e.Stats.Beyond)
 	}
 	if len(e.Stats.Unreadable) == 0 { // not as a scan makes it
 		return fmt.Sprintf("not complete: the scan ended after %d bytes", e.Stats.Scanned)

@@ -43,9 +43,11 @@ func (a *commands) account(f *searchFlags, s *search.Summary, of *imageSearch) {
 		a.noteRules(s)
 	}
 	a.NoteMissing(t)
-	if s.Unreadable > 0 {
-		a.Note("%s: not complete: %s could not be read, in %s, the first %v", t.Arg, wording.Size(s.Unreadable),
-			wording.Count(uint64(len(s.UnreadableRanges)), "range"), s.UnreadableRanges[0])
+	a.NoteBeyond(t, s.Beyond)
+	a.NoteUnreadable(t, s.UnreadableRanges)
+	a.NoteChanges(t, s.Changed)
+	if s.Appended > 0 {
+		a.Note("%s: %s of what was appended to the file meanwhile were searched as well", t.Arg, wording.Size(s.Appended))
 	}
 	if s.Interrupted {
 		a.Note("%s: not complete: interrupted after %s of %s", t.Arg, wording.Size(s.Scanned), wording.Size(s.InScope))

@@ -69,7 +69,7 @@ file, in jsonl (build_id) and csv with every one.`,
 				a.noteTotals(t)
 			}
 			a.NoteMissing(t)
-			return nil
+			return cli.Outcome{Found: true, Incomplete: a.Changed(t)}.ExitStatus()
 		},
 	}
 	fs := cmd.Flags()

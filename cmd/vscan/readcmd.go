@@ -148,10 +148,12 @@ func (a *commands) read(ctx context.Context, arg string, r readRequest) error {
 	defer t.Close()
 	a.NoteOddities(t)
 	a.NoteMissing(t)
-	if err := a.readFrom(ctx, t, r); err != nil {
+	err = a.readFrom(ctx, t, r)
+	changed := a.Changed(t)
+	if err != nil {
 		return cli.InImage(t.Arg, err)
 	}
-	return nil
+	return cli.Outcome{Found: true, Incomplete: changed}.ExitStatus()
 }
 
 // readFrom prints what was asked for of an image that is open.

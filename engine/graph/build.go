@@ -18,11 +18,16 @@ import (
 // Stats is the account of a build.
 type Stats struct {
 	engine.Stats        // the account of the sweep; its Hits are the edges
+	Changed      bool   // what Options.Changed has returned
 	Bytes        uint64 // size of the index, edges and directory, in bytes
 	Spilled      uint64 // bytes that were written to the temporary file
 	Sweep, Sort  time.Duration
 	Total        time.Duration
 }
+
+// Complete reports whether all words that were to be looked at were, and the image did
+// not change meanwhile.
+func (s *Stats) Complete() bool { return s.Stats.Complete() && !s.Changed }
 
 // Build makes a graph of a space in memory. The same space and options give the
 // same graph for any number of workers.
@@ -96,11 +101,15 @@ func build(ctx context.Context, space *engine.Space, arch addr.Arch, o *Options,
 	stats.Sweep = time.Since(begin)
 	g := &Graph{metadata: metadata{
 		arch: arch, align: o.Align, presentOnly: o.PresentOnly, filtered: s.ends.filtered,
-		scanned: stats.Scanned, unreadable: stats.UnreadableBytes() + o.Missing,
+		scanned: stats.Scanned, unreadable: stats.UnreadableBytes() + stats.Beyond + o.Missing,
 		regions: s.ends.regions, sources: s.sources, targets: s.targets,
 	}}
 	if g.identity, err = identify(ctx, space); err != nil {
 		return nil, stats, err
+	}
+	if o.Changed != nil && o.Changed() {
+		stats.Changed = true
+		g.unreadable = max(g.unreadable, g.unreadable+1)
 	}
 	if g.groups, err = s.sortAll(ctx, o, to); err != nil {
 		return nil, stats, err

@@ -42,6 +42,11 @@ type Options struct {
 	// for os.TempDir in Build.
 	Spill string
 
+	// MaxBytes, where it is not 0, is the most bytes that are looked through for edges,
+	// those with the lowest addresses. The graph is not Complete where it leaves some
+	// out: they count as unreadable.
+	MaxBytes uint64
+
 	// Missing is how many bytes the image should hold and does not, as
 	// image.Image.Missing says. They count as unreadable in Graph.Complete and
 	// Info.Unreadable.
@@ -58,6 +63,11 @@ type Options struct {
 	// live process, only the owner can read it.
 	From    []fs.FileInfo
 	Private bool
+
+	// Changed, if not nil, is asked once, when all of the image has been read: whether
+	// its bytes may have changed meanwhile, as image.Image.Changed tells. The graph is
+	// not Complete then, and counts a byte as unreadable.
+	Changed func() bool
 
 	// Progress, if not nil, is kept up to date with how far the sweep has come.
 	Progress *engine.Progress

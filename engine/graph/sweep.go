@@ -130,7 +130,7 @@ func (s *sweep) scan(ctx context.Context, space *engine.Space, o *Options) (engi
 	}
 	sc, err := engine.Compile(ctx, space, set, engine.Options{
 		Workers: o.Workers, Kernel: o.Kernel, Ranges: o.Sources, Where: o.SourceIn, Progress: o.Progress,
-		ShardSize: s.shardSize(),
+		ShardSize: s.shardSize(), MaxBytes: o.MaxBytes,
 	})
 	if err != nil {
 		return engine.Stats{}, err

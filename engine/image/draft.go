@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"math"
 	"math/bits"
+
+	"vscan/engine"
 )
 
 // Draft is an image while the reader of its format makes it. The reader sets the
@@ -58,6 +60,11 @@ func (d *Draft) ReadBeside(info fs.FileInfo) { d.beside = append(d.beside, info)
 
 // TellThreads sets what Image.Threads asks.
 func (d *Draft) TellThreads(threads func(context.Context) ([]Thread, error)) { d.threads = threads }
+
+// TellAppended sets what Image.Grown asks: a function that returns the mapping of what was
+// appended to the image's file behind last, which is the highest of its Mappings, and
+// whether there is anything.
+func (d *Draft) TellAppended(f func(last engine.Mapping) (engine.Mapping, bool)) { d.appended = f }
 
 // Keep sets what Image.Origin returns.
 func (d *Draft) Keep(origin any) { d.origin = origin }

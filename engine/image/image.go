@@ -19,6 +19,7 @@
 //	Image.Modules         the files that were mapped; BuildIDs tells the build-ids of mappings
 //	Image.Threads         the threads of the process, with what is told of their registers
 //	Image.Files           the files that it is read from, for whoever writes what is made of it
+//	Image.Changed         what of its files is no longer as it was, to be asked at the end
 //	Image.Close           when nothing reads its mappings any more
 //	Draft                 an image that is being made, for packages that read a format
 //
@@ -147,6 +148,8 @@ type Image struct {
 	origin  any
 	closers []io.Closer
 	beside  []fs.FileInfo
+
+	appended func(last engine.Mapping) (engine.Mapping, bool) // nil where what is appended to the file is none of its memory
 }
 
 // Hint says how to open an image, or to search it, if what one of its notes tells is not

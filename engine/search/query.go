@@ -70,6 +70,11 @@ type Query struct {
 	Want    Want
 	MaxHits uint64
 
+	// MaxBytes, where it is not 0, is the most bytes of an image that are searched, those
+	// with the lowest addresses; zeros that nothing matches do not count. What is left
+	// out is in Summary.Beyond.
+	MaxBytes uint64
+
 	// HitBytes is the most bytes that come with a hit; 0 stands for engine.HitBytes,
 	// and a number below 0 for none. Decode adds the text and the key of hits, and,
 	// only together with it, Around adds so many bytes before and after them.
@@ -146,7 +151,12 @@ type Search struct {
 // Prepare compiles the query for an image. Errors are a *RangeError, a *ChoiceError,
 // a *ClashError, a *budget.Error, ErrNoWord, those of patterns.Compile and engine.Compile, and that of ctx. A RulesAt that
 // is no number of Patterns is one, too.
-func (q *Query) Prepare(ctx context.Context, img *layered.Image) (_ *Search, err error) {
+func (q *Query) Prepare(ctx context.Context, img *layered.Image) (*Search, error) {
+	return q.prepare(ctx, img, func(*engine.Options) {})
+}
+
+// prepare does what Prepare does; adjust changes the options of the scan.
+func (q *Query) prepare(ctx context.Context, img *layered.Image, adjust func(*engine.Options)) (_ *Search, err error) {
 	if q.RulesAt < 0 || q.RulesAt > len(q.Patterns) {
 		return nil, fmt.Errorf("the strings of rules cannot stand behind %d of %d patterns", q.RulesAt, len(q.Patterns))
 	}
@@ -174,6 +184,7 @@ func (q *Query) Prepare(ctx context.Context, img *layered.Image) (_ *Search, err
 	if q.At != nil {
 		q.At.restrict(&s.opt, s.set)
 	}
+	adjust(&s.opt)
 	if s.scanner, err = engine.Compile(ctx, img.Space, s.set, s.opt); err != nil {
 		return nil, err
 	}
@@ -226,6 +237,11 @@ func (s *Search) Image() *layered.Image { return s.img }
 // Bytes returns how many bytes the search looks at if it is not ended early.
 func (s *Search) Bytes() uint64 { return s.scanner.Bytes() }
 
+// Work returns how many of Bytes take time: all but the zeros that nothing matches. Of an
+// image that shows the same bytes of a file at many addresses, or of a file with holes,
+// that may be far more than layered.Image.OnDisk tells.
+func (s *Search) Work() uint64 { return s.scanner.Work() }
+
 // Progress returns counters of how far the search has come, which may be read while it
 // runs.
 func (s *Search) Progress() *engine.Progress { return s.opt.Progress }
@@ -257,7 +273,7 @@ func (q *Query) Target(img *layered.Image) (patterns.Target, error) {
 func (q *Query) options(img *layered.Image) (engine.Options, error) {
 	opt := engine.Options{
 		Workers: q.Workers, ShardSize: q.ShardSize, Kernel: q.Kernel,
-		Overlapping: q.Overlapping, Progress: &engine.Progress{},
+		MaxBytes: q.MaxBytes, Overlapping: q.Overlapping, Progress: &engine.Progress{},
 		PerMapping: q.Rules != nil && q.PerMapping,
 	}
 	ranges, err := where.ParseRanges(img.Space.Places(), q.RangeTexts)

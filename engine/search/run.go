@@ -75,16 +75,38 @@ func (r *running) enough() bool { return r.q.Want == WantAny && r.sum.Hits > 0 }
 
 // scan scans the memory, counts hits, and hands them on if they are wanted.
 func (r *running) scan(ctx context.Context) (engine.Stats, error) {
-	q, sum := r.q, r.sum
-	if q.Want == WantCount && q.MaxHits == 0 && q.At == nil && r.rules == nil {
+	t := r.newTail()
+	take := r.taker(ctx, t)
+	if t != nil {
+		return t.scan(ctx, take)
+	}
+	if r.countsAll() {
 		return r.scanner.ScanBatches(ctx, func(b *engine.Batch) bool {
-			sum.add(b)
+			r.sum.add(b)
 			return true
 		})
 	}
+	return r.scanner.Scan(ctx, take)
+}
+
+// countsAll reports whether all hits are counted and nothing else is asked of them, so
+// that batches need not be taken apart.
+func (r *running) countsAll() bool {
+	q := r.q
+	return q.Want == WantCount && q.MaxHits == 0 && q.At == nil && r.rules == nil
+}
+
+// taker returns a function that takes the hits of the scan in their order: it counts them,
+// hands them on if they are wanted, and reports whether more are. Those near the end of a
+// file that may grow it leaves to t, if that is not nil; t hands them back.
+func (r *running) taker(ctx context.Context, t *tail) func(engine.Hit) bool {
+	q, sum := r.q, r.sum
 	open := len(sum.Counts) // how many names may still get hits
 	at := cursor{q.At}
-	return r.scanner.Scan(ctx, func(h engine.Hit) bool {
+	return func(h engine.Hit) bool {
+		if t != nil && h.Addr >= t.watched && !t.handing {
+			return t.hit(h)
+		}
 		if q.At != nil && !at.has(h.Addr) {
 			return true
 		}
@@ -109,7 +131,7 @@ func (r *running) scan(ctx context.Context) (engine.Stats, error) {
 			open--
 		}
 		return open > 0 || r.rules != nil
-	})
+	}
 }
 
 // names returns a function that returns the names of a pattern's hits: the names of the

@@ -32,6 +32,18 @@ type Sink interface {
 	End(*Summary) error
 }
 
+// Grower is a Sink that also takes hits in what was appended to a raw file while it was
+// searched: see Summary.Appended. Without this method such a sink gets none, since they lie
+// beyond the image that it knows.
+type Grower interface {
+	Sink
+
+	// Grown is called before the hits come that lie in what was appended, or run into it.
+	// The image of its argument has that, too, and takes the place of the one that
+	// Begin was told of.
+	Grown(*Search) error
+}
+
 // RuleMatch is a rule that matches.
 type RuleMatch struct {
 	*yara.Rule

@@ -7,6 +7,7 @@ import (
 
 	"vscan/engine"
 	"vscan/engine/addr"
+	"vscan/engine/image"
 	"vscan/engine/image/layered"
 	"vscan/engine/simd"
 	"vscan/patterns"
@@ -31,9 +32,14 @@ type Summary struct {
 
 	UnreadableRanges []addr.Range // ascending
 
+	// Beyond is how many bytes behind those in scope were not searched, since
+	// Query.MaxBytes bounds that.
+	Beyond uint64
+
 	// Complete says that all was looked at that was to be searched: the search was not
-	// interrupted, all could be read, the image and its layers lack nothing, all rules
-	// were evaluated and could be decided, and no hits of their strings were left out
+	// interrupted, all could be read and nothing was left out for Query.MaxBytes, the image
+	// and its layers lack nothing, their files did not change meanwhile (see Changed), all
+	// rules were evaluated and could be decided, and no hits of their strings were left out
 	// for want of room. Where Stopped is set, that holds of what was looked at before.
 	Complete bool
 
@@ -46,12 +52,23 @@ type Summary struct {
 	// are none of any pattern.
 	Cut, Excepted []uint64
 
-	LongestMatch []int         // by pattern: the most bytes of a match of its expressions; 0: it has none
-	LeftOut      []string      // the files that were to be laid and were not, see layered.Image
-	Rules        *RulesSummary // nil: there are no rules
-	Kernels      []simd.Level  // the levels of the kernels that were used, ascending, each once
-	Workers      int           // how many workers ran
-	Elapsed      time.Duration // how long the scan took
+	LongestMatch []int // by pattern: the most bytes of a match of its expressions; 0: it has none
+	// Changed is what of the files of the image is no longer as it was when they were
+	// opened. Where the bytes may have changed (image.ContentChanged), the search is not
+	// Complete.
+	Changed []image.Change
+
+	// Appended is how many bytes were searched that were appended to a raw file after it was
+	// opened. They are part of InScope. That goes on until nothing more was appended, at
+	// most twice, and is not done with Rules, with MaxBytes, and where the sink is no
+	// Grower and wants hits. The search is not Complete in any case: see Changed.
+	Appended uint64
+
+	LeftOut []string      // the files that were to be laid and were not, see layered.Image
+	Rules   *RulesSummary // nil: there are no rules
+	Kernels []simd.Level  // the levels of the kernels that were used, ascending, each once
+	Workers int           // how many workers ran
+	Elapsed time.Duration // how long the scan took
 
 	first []int    // by pattern: the index in Names of its first name
 	own   []string // by pattern: its own name
@@ -179,11 +196,15 @@ func (s *Summary) add(b *engine.Batch) {
 
 // fill puts in what the scan tells of itself. Hits and rules have been counted before.
 func (s *Summary) fill(img *layered.Image, sc *engine.Scanner, stats engine.Stats) {
-	s.Scanned, s.Absent, s.Unreadable, s.InScope = stats.Scanned, stats.Absent, stats.UnreadableBytes(), sc.Bytes()
+	s.Scanned, s.Absent, s.Unreadable, s.InScope = stats.Scanned, stats.Absent, stats.UnreadableBytes(), sc.Bytes()+s.Appended
 	s.UnreadableRanges = stats.Unreadable
 	s.Cut, s.Excepted = stats.Cut, stats.Excepted
 	s.Interrupted, s.Stopped = stats.Cancelled, stats.Stopped
-	s.Complete = !stats.Cancelled && s.Unreadable == 0 && img.Complete()
+	s.Changed = img.Changed()
+	if !s.Stopped {
+		s.Beyond = stats.Beyond
+	}
+	s.Complete = !stats.Cancelled && s.Unreadable == 0 && s.Beyond == 0 && img.Complete() && !image.ContentChanged(s.Changed)
 	if r := s.Rules; r != nil {
 		s.Complete = s.Complete && r.NumUndecided == 0 && r.LeftOut == 0 && len(r.HitsLeftOut) == 0
 		s.Limited = s.Limited || r.Limited

@@ -37,6 +37,27 @@ type Stretch struct {
 	End addr.Addr // the last byte of the run, where windows end; ≥ Last
 }
 
+// First returns the stretches of the first n bytes of all, which ascend, and how many bytes
+// the rest has. The last of them may be a part of one. It changes all.
+func First(all []Stretch, n uint64) (first []Stretch, rest uint64) {
+	for i := range all {
+		size := all[i].Size()
+		if size <= n {
+			n -= size
+			continue
+		}
+		for _, s := range all[i+1:] {
+			rest += s.Size()
+		}
+		if rest += size - n; n == 0 {
+			return all[:i], rest
+		}
+		all[i].Last = all[i].First + addr.Addr(n-1)
+		return all[:i+1], rest
+	}
+	return all, 0
+}
+
 // A Cutter cuts shards in address order, one whenever it is asked, so that a
 // terabyte takes no more memory than a page. It is not safe for concurrent use.
 type Cutter struct {

@@ -56,12 +56,12 @@ func Open(ctx context.Context, path string, o image.Options) (*image.Image, erro
 // read finds the format of a file and has it read.
 func read(ctx context.Context, f *input.File, o image.Options) (*image.Draft, error) {
 	in := f.Reader()
+	if o.Format == image.FormatRaw { // whatever its first bytes are, and whether they can be read or not
+		return raw.Open(ctx, in, o)
+	}
 	head, tail, err := magic.Ends(in)
 	if err != nil {
 		return nil, err
-	}
-	if o.Format == image.FormatRaw {
-		return raw.Open(ctx, in, o)
 	}
 	k := Recognize(head, tail)
 	switch {

@@ -21,11 +21,12 @@ import (
 type File struct {
 	path   string
 	file   *os.File
-	size   uint64 // in bytes, when it was opened
-	device bool   // a block device, whose size never changes
-	data   []byte // the mapped file, or nil
-	pager  *pager // nil where pages are left to the system
-	holes  *holes // nil where it has none that are known
+	size   uint64    // in bytes, when it was opened
+	device bool      // a block device, whose size never changes
+	data   []byte    // the mapped file, or nil
+	pager  *pager    // nil where pages are left to the system
+	holes  *holes    // nil where it has none that are known
+	opened *identity // what it was when it was opened; nil where it was adopted
 }
 
 // Open opens a file to be read at any offset, without mapping it. It asks
@@ -57,7 +58,7 @@ func Open(path string) (*File, error) {
 
 // Adopt returns a file that is open already as a source of bytes, to be read
 // call by call: its path as it is called, its size in bytes, and whether it is a
-// block device, whose size never changes. Close closes it.
+// block device, whose size never changes. Close closes it. Changed says nothing of it.
 func Adopt(path string, file *os.File, size uint64, device bool) *File {
 	f := &File{path: path, file: file, size: size, device: device}
 	if info, err := file.Stat(); err == nil {
@@ -87,7 +88,7 @@ func (f *File) measure() error {
 	if size <= 0 {
 		return fmt.Errorf("%s is empty: there is nothing to scan", f.path)
 	}
-	f.size = uint64(size)
+	f.size, f.opened = uint64(size), identify(f.file, info)
 	f.holes = newHoles(f.file, info, f.size, f.device)
 	return nil
 }
@@ -189,6 +190,16 @@ func (f *File) Size() uint64 {
 	return size
 }
 
+// tail returns the file as a source of what it holds by now, to be read call by call, and
+// whether that goes on behind an offset. It is the same open file, so nothing closes it.
+func (f *File) tail(end uint64) (*File, bool) {
+	info, err := f.file.Stat()
+	if err != nil || f.device || info.Size() <= 0 || uint64(info.Size()) <= end {
+		return nil, false
+	}
+	return &File{path: f.path, file: f.file, size: uint64(info.Size())}, true
+}
+
 // Close unmaps and closes the file.
 func (f *File) Close() error {
 	var err error
@@ -204,9 +215,12 @@ func (f *File) Close() error {
 }
 
 // Map maps the file into memory, as the options have it. Where that
-// fails it stays as it is, to be read call by call.
+// fails it stays as it is, to be read call by call. So does a file that another program or
+// machine hands out: a thread that waits for a page of it cannot be stopped, and the
+// runtime, which stops all threads now and then, would wait with it, and so would whoever
+// wants to end the program.
 func (f *File) Map(o image.Options) {
-	if o.NoMmap {
+	if o.NoMmap || f.opened != nil && f.opened.times.remote {
 		return
 	}
 	data, err := mmap.Map(f.file, f.size)

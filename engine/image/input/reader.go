@@ -81,5 +81,33 @@ func (in Reader) Run(spec image.LayerSpec) (engine.Mapping, error) {
 	return engine.Mapping{Range: r, Source: in.Source, Offset: spec.Offset, Name: BaseName(in.Path())}, nil
 }
 
+// Appended returns the mapping of what was appended to the file behind last, a mapping that
+// ends with the file as it was then, and whether there is anything. It goes on where last
+// ends.
+func (in Reader) Appended(last engine.Mapping) (engine.Mapping, bool) {
+	var none engine.Mapping
+	f, ok := in.Source.(*File)
+	if !ok {
+		return none, false
+	}
+	end := last.OffsetOf(last.Last) + 1
+	tail, ok := f.tail(end)
+	if !ok {
+		return none, false
+	}
+	first, ok := last.Last.Add(1)
+	if !ok {
+		return none, false
+	}
+	r, ok := addr.Sized(first, tail.size-end)
+	if !ok {
+		return none, false
+	}
+	return engine.Mapping{
+		Range: r, Source: tail, Offset: end, Perm: last.Perm,
+		Name: last.Name, File: last.File, NameOffset: last.PlaceOf(last.Last) + 1, Continuation: true,
+	}, true
+}
+
 // BaseName returns the name that a mapping of a file has: the last part of its path.
 func BaseName(path string) string { return filepath.Base(path) }

@@ -77,6 +77,18 @@ func (l *Layer) Close() error {
 	return errors.Join(errs...)
 }
 
+// Changed compares the files with what they were when they were opened, as image.Image
+// does.
+func (l *Layer) Changed() []image.Change {
+	var all []image.Change
+	for _, c := range l.closers {
+		if f, ok := c.(interface{ Changed() []image.Change }); ok {
+			all = append(all, f.Changed()...)
+		}
+	}
+	return all
+}
+
 // note keeps a line; paths come from the image, and may hold what ends one.
 func (l *Layer) note(format string, args ...any) {
 	l.Notes = append(l.Notes, wording.Printable(fmt.Sprintf(format, args...)))

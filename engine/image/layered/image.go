@@ -17,6 +17,7 @@
 //	Of                  an image of a space that a program made itself
 //	Image.Complete      whether it holds all that it should: to be asked wherever
 //	                    something was not found in it
+//	Image.Changed       what of its files is no longer as it was, to be asked at the end
 package layered
 
 import (
@@ -257,6 +258,60 @@ func (t *Image) setArch(o Options) error {
 // Complete reports whether the image holds all that it should, and all that was to be
 // laid with it was laid.
 func (t *Image) Complete() bool { return t.Missing == 0 && len(t.LeftOut) == 0 }
+
+// Changed compares the files of the image and of its layers with what they were when they
+// were opened, and returns what is different: see image.Image.Changed.
+func (t *Image) Changed() []image.Change {
+	var all []image.Change
+	for _, c := range t.opened {
+		if f, ok := c.(interface{ Changed() []image.Change }); ok {
+			all = append(all, f.Changed()...)
+		}
+	}
+	return all
+}
+
+// Grown returns the image together with what was appended to its file since it was opened,
+// or since Grown made it, and whether there is anything: see image.Image.Grown. What was
+// appended lies below all layers. It reads from the image, which has to stay open; to
+// close it does nothing. The error is that of engine.Space.AddUnder.
+func (t *Image) Grown() (*Image, bool, error) {
+	img, ok := t.Image.Grown()
+	if !ok {
+		return nil, false, nil
+	}
+	space, err := t.Space.AddUnder(img.Mappings[len(img.Mappings)-1])
+	if err != nil {
+		return nil, false, err
+	}
+	grown := *t
+	grown.Image, grown.Space, grown.opened = img, space, nil
+	return &grown, true, nil
+}
+
+// OnDisk returns the size in bytes of the files that the image's memory is in, and how much
+// of the disk they take, which is less where they have holes or are compressed by their
+// file system. It returns false where that is not known of all of them.
+func (t *Image) OnDisk() (size, disk uint64, known bool) {
+	seen, last := map[string]bool{}, engine.Source(nil) // a file may be laid many times
+	for _, m := range t.Space.Mappings() {
+		if m.Source == nil || m.Source == last || seen[m.Source.Name()] {
+			continue
+		}
+		last = m.Source
+		seen[last.Name()] = true
+		f, ok := m.Source.(interface{ OnDisk() (uint64, bool) })
+		if !ok {
+			return 0, 0, false
+		}
+		n, ok := f.OnDisk()
+		if !ok {
+			return 0, 0, false
+		}
+		size, disk = size+m.Source.Size(), disk+n
+	}
+	return size, disk, true
+}
 
 // Target returns what a set of patterns has to know of the image and its layers. Names of
 // mappings in patterns may be places and ranges between places as well, see package

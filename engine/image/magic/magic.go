@@ -110,7 +110,8 @@ const (
 	ScanBytes      = "scan its bytes"
 )
 
-// Ends reads the first and the last bytes of a file, for detection.
+// Ends reads the first and the last bytes of a file, for detection. Where the last ones
+// cannot be read, the first ones have to do, and tail is what there is.
 func Ends(in input.Reader) (head, tail []byte, err error) {
 	head = make([]byte, min(HeadSize, in.Size))
 	n, err := in.Fill(head, 0)
@@ -121,6 +122,6 @@ func Ends(in input.Reader) (head, tail []byte, err error) {
 		return nil, nil, err
 	}
 	tail = make([]byte, min(TailSize, in.Size))
-	m, err := in.Fill(tail, in.Size-uint64(len(tail)))
-	return head[:n], tail[:m], err
+	m, _ := in.Fill(tail, in.Size-uint64(len(tail))) // what cannot be read is told when it is searched
+	return head[:n], tail[:m], nil
 }

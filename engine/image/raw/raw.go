@@ -16,6 +16,9 @@ import (
 // it is raw, that is a guess, and a note says so.
 func Open(_ context.Context, in input.Reader, o image.Options) (*image.Draft, error) {
 	img, err := Place(in, o)
+	if err == nil && o.Len == 0 {
+		img.TellAppended(in.Appended)
+	}
 	if err == nil && o.Format == "" && o.Base == nil {
 		img.NoteHint(image.Hint{Format: image.FormatRaw}, "raw bytes at 0x0: no known format was recognised")
 	}

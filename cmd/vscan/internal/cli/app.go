@@ -14,6 +14,7 @@ import (
 
 	"vscan/cmd/vscan/internal/console"
 	"vscan/engine"
+	"vscan/engine/addr"
 	"vscan/engine/budget"
 	"vscan/engine/image"
 	"vscan/engine/image/layered"
@@ -231,6 +232,82 @@ func (a *App) NoteMissing(t *layered.Image) {
 		}
 		a.Note("%s: not complete: %s of %s%s, left out, are nowhere", t.Arg, wording.Size(t.LeftOutBytes), t.LeftOut[0], others)
 	}
+}
+
+// Work is told where it is at least leastWork bytes, and outOfProportion times what the
+// files of the image take on disk, for nobody expects that.
+const leastWork, outOfProportion = 1 << 30, 8
+
+// NoteWork tells that so many bytes of an image will be looked at where that is out of
+// proportion to its files.
+func (a *App) NoteWork(t *layered.Image, work uint64) {
+	if work < leastWork {
+		return
+	}
+	size, disk, known := t.OnDisk()
+	if !known || work/outOfProportion < disk {
+		return
+	}
+	why := "they have holes, which read as zeros, or their file system compresses them"
+	if work/2 > size {
+		why = "the same bytes show at many addresses"
+	}
+	a.Note("%s: %s will be searched, of files that take %s on disk: %s; --max-bytes SIZE bounds it", t.Arg, wording.Size(work), wording.Size(disk), why)
+}
+
+// NoteBeyond tells how many bytes were not looked at because --max-bytes bounds that.
+func (a *App) NoteBeyond(t *layered.Image, n uint64) {
+	if n > 0 {
+		a.Note("%s: not complete: %s behind those that were searched were left out (--max-bytes)", t.Arg, wording.Size(n))
+	}
+}
+
+// NoteUnreadable tells how many bytes of an image could not be read, and where the first
+// of them are: by address and in their file.
+func (a *App) NoteUnreadable(t *layered.Image, ranges []addr.Range) {
+	if len(ranges) == 0 {
+		return
+	}
+	n := uint64(0)
+	for _, r := range ranges {
+		n += r.Size()
+	}
+	first, where := ranges[0], ""
+	if m := t.Space.At(first.First).Mapping; m != nil && m.Source != nil {
+		where = fmt.Sprintf(", at file offset %#x of %s", m.OffsetOf(first.First), m.Source.Name())
+	}
+	a.Note("%s: not complete: %s could not be read, in %s, the first %v (%s)%s", t.Arg, wording.Size(n),
+		wording.Count(uint64(len(ranges)), "range"), first, wording.Count(first.Size(), "byte"), where)
+}
+
+// maxToldChanges is of how many changes of an image's files is told at most.
+const maxToldChanges = 10
+
+// NoteChanges tells what of the files of an image is no longer as it was when they were
+// opened.
+func (a *App) NoteChanges(t *layered.Image, changes []image.Change) {
+	for _, c := range changes[:min(len(changes), maxToldChanges)] {
+		file := "the file"
+		if c.Path != t.Arg {
+			file = c.Path
+		}
+		if c.Content() {
+			a.Note("%s: not complete: %s changed while it was looked at: %v", t.Arg, file, c)
+		} else {
+			a.Note("%s: %s: %v", t.Arg, file, c)
+		}
+	}
+	if n := len(changes) - maxToldChanges; n > 0 {
+		a.Note("%s: and %s more", t.Arg, wording.Count(uint64(n), "such change"))
+	}
+}
+
+// Changed tells what NoteChanges does of an image that has been read, and reports
+// whether bytes of it may have changed meanwhile.
+func (a *App) Changed(t *layered.Image) bool {
+	changes := t.Changed()
+	a.NoteChanges(t, changes)
+	return image.ContentChanged(changes)
 }
 
 // SameFile reports whether two paths name one file.

@@ -12,6 +12,7 @@ import (
 	"vscan/engine"
 	"vscan/engine/addr"
 	"vscan/engine/graph"
+	"vscan/engine/image"
 	"vscan/engine/image/layered"
 	"vscan/engine/simd"
 	"vscan/engine/where"
@@ -111,6 +112,7 @@ a temporary file in FILE's folder; nothing is written beside the image.`,
 	fs.Var(&to, "targets", "only edges to bytes in `WHERE`; repeatable")
 	fs.Var(cli.NewNumber(&o.Align, 1, 8), "align", "words at multiples of `N` bytes: 1, 2, 4 or 8 (default the word size)")
 	fs.Var(cli.NewByteCount(&o.Memory, 1, math.MaxInt64), "memory", "let the edges found so far take about `SIZE` bytes of memory, with K, M, G or T behind it (default 1G, or less where the machine, ulimit -v or a container leaves less)")
+	fs.Var(cli.NewByteCount(&o.MaxBytes, 1, math.MaxUint64), "max-bytes", "look at most through `SIZE` bytes, those with the lowest addresses (default all)")
 	workersVar(cmd, &f.workers)
 	fs.Var(cli.NewKernelLevel(&f.kernel), "kernel", "use the kernels of this `LEVEL`: see vscan kernels (default the best, or $"+simd.EnvVar+")")
 	cli.ChoiceVar(cmd, &f.progress, "progress", "", "`WHEN` to show on standard error how far it is: auto (at a terminal), always or never", "auto", "always", "never")
@@ -141,13 +143,27 @@ func (a *commands) buildGraph(cmd *cobra.Command, f *buildFlags, arg, out string
 	if o.Targets, err = to.in(t, "--targets"); err != nil {
 		return err
 	}
+	var changes []image.Change
+	o.Changed = func() bool {
+		changes = t.Changed()
+		return image.ContentChanged(changes)
+	}
 	o.Missing, o.Progress = t.Missing, &engine.Progress{}
 	o.From, o.Private = t.Files(), t.Live
-	total := uint64(0)
+	total, present := uint64(0), uint64(0)
 	for v := range t.Space.Intervals(addr.All) {
 		if s := v.State(); s == engine.Present || s == engine.Zero {
 			total += v.Size()
+			if s == engine.Present {
+				present += v.Size()
+			}
 		}
+	}
+	if o.MaxBytes > 0 {
+		total = min(total, o.MaxBytes)
+	}
+	if o.Sources == nil && o.MaxBytes == 0 {
+		a.NoteWork(t, present)
 	}
 	bar := a.StartBar(f.progress, false, 1)
 	bar.Begin(1, arg, total, o.Progress)
@@ -163,9 +179,9 @@ func (a *commands) buildGraph(cmd *cobra.Command, f *buildFlags, arg, out string
 			wording.Size(stats.Spilled), stats.Kernels, wording.Count(uint64(stats.Workers), "worker"))
 	}
 	a.NoteMissing(t)
-	if n := stats.UnreadableBytes(); n > 0 {
-		a.Note("%s: not complete: %s could not be read, the first %v", arg, wording.Size(n), stats.Unreadable[0])
-	}
+	a.NoteBeyond(t, stats.Beyond)
+	a.NoteUnreadable(t, stats.Unreadable)
+	a.NoteChanges(t, changes)
 	return cli.Outcome{Found: stats.Hits > 0, Incomplete: !t.Complete() || !stats.Complete()}.ExitStatus()
 }
 

@@ -15,6 +15,7 @@ import (
 	"vscan/engine/addr"
 	"vscan/engine/graph"
 	"vscan/engine/heap"
+	"vscan/engine/image"
 	"vscan/engine/image/layered"
 	"vscan/internal/wording"
 )
@@ -96,6 +97,7 @@ type objectsQuestion struct {
 	threads []graph.Thread
 	found   threadsFound
 	r       *graph.Retention
+	changes []image.Change // what of the image's files changed while it was asked
 }
 
 // ask answers the question about the graph at path and the image that arg names.
@@ -121,6 +123,7 @@ func (q *objectsQuestion) ask(ctx context.Context, path, arg string) error {
 		return err
 	}
 	defer q.r.Close()
+	q.changes = q.t.Changed()
 	found := false
 	if fault := engine.Guard(func() { found, err = q.print() }); fault != nil {
 		err = fmt.Errorf("%s%s: %w", path, keptSuffix, fault)
@@ -128,6 +131,8 @@ func (q *objectsQuestion) ask(ctx context.Context, path, arg string) error {
 	if err != nil {
 		return err
 	}
+	q.changes = q.t.Changed() // what is listed is read from the image as well
+	q.NoteChanges(q.t, q.changes)
 	return cli.Outcome{Found: found, Incomplete: q.incomplete()}.ExitStatus()
 }
 
@@ -191,6 +196,9 @@ func (q *objectsQuestion) wantsRetained() bool {
 // or to refer to them.
 func (q *objectsQuestion) incomplete() bool {
 	account := q.r.Account()
+	if image.ContentChanged(q.changes) {
+		return true
+	}
 	if _, written := absentData(q.g); written && !q.t.Live || q.stacksMissing() > 0 || q.onlyHeaps() {
 		return true
 	}

@@ -13,6 +13,7 @@ import (
 	"vscan/cmd/vscan/internal/console"
 	"vscan/engine"
 	"vscan/engine/addr"
+	"vscan/engine/image"
 	"vscan/engine/search"
 	"vscan/internal/wording"
 	"vscan/patterns/yara"
@@ -73,6 +74,25 @@ func (r *JSONLReporter) Texts(key string, all iter.Seq[string]) func(string) str
 		}
 	}
 	return func(s string) string { return s }
+}
+
+// addChanges adds what changed about files as an array.
+func (r *JSONLReporter) addChanges(changes []image.Change) {
+	text := r.Texts("changed", func(yield func(string) bool) {
+		for _, c := range changes {
+			if !yield(c.Path) || !yield(c.Before) || !yield(c.After) {
+				return
+			}
+		}
+	})
+	var b strings.Builder
+	for i, c := range changes {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		fmt.Fprintf(&b, `{"file":%s,"what":%s,"before":%s,"after":%s}`, QuoteJSON(text(c.Path)), QuoteJSON(string(c.What)), QuoteJSON(text(c.Before)), QuoteJSON(text(c.After)))
+	}
+	r.Add("changed", "["+b.String()+"]")
 }
 
 // Add adds a key to the line; value is JSON.
@@ -358,6 +378,15 @@ func (r *JSONLReporter) Summary(s *search.Summary) {
 	r.Add("limited", strconv.FormatBool(s.Limited))
 	if len(s.LeftOut) > 0 {
 		r.AddNames("left_out", s.LeftOut)
+	}
+	if s.Beyond > 0 {
+		r.AddUint("beyond", s.Beyond)
+	}
+	if s.Appended > 0 {
+		r.AddUint("appended", s.Appended)
+	}
+	if len(s.Changed) > 0 {
+		r.addChanges(s.Changed)
 	}
 	r.addCounts("cut", s, s.Cut)
 	r.addCounts("excepted", s, s.Excepted)

@@ -156,7 +156,7 @@ func TestSourceFailsOtherCommands(t *testing.T) {
 	if out != "0010000000000000\n" {
 		t.Errorf("read: %q", out)
 	}
-	code, out, complaints = runVscan(t, with("strings", "-n", "3", image)...)
+	code, _, complaints = runVscan(t, with("strings", "-n", "3", image)...)
 	checkTold(t, "strings", code, cli.ExitIncomplete, complaints, "4.0 KiB could not be read")
 	code, out, complaints = runVscan(t, with("refs", "-c", image, "0x1000")...)
 	checkTold(t, "refs", code, cli.ExitIncomplete, complaints, "4.0 KiB could not be read")

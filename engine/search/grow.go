@@ -57,7 +57,8 @@ type tail struct {
 // would be searched.
 func (r *running) newTail() *tail {
 	_, grower := r.to.sink.(Grower)
-	if !r.img.CanGrow() || r.rules != nil || r.q.MaxBytes > 0 || r.q.Want == WantHits && !grower {
+	// With a limit the scan has to stop at the last hit, and so none can be held back.
+	if !r.img.CanGrow() || r.rules != nil || r.q.MaxBytes > 0 || r.q.MaxHits > 0 || r.q.Want == WantHits && !grower {
 		return nil
 	}
 	t := &tail{running: r, img: r.img, overlap: uint64(max(r.set.MaxLen()-1, 0)) + around}

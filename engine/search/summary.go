@@ -60,8 +60,8 @@ type Summary struct {
 
 	// Appended is how many bytes were searched that were appended to a raw file after it was
 	// opened. They are part of InScope. That goes on until nothing more was appended, at
-	// most twice, and is not done with Rules, with MaxBytes, and where the sink is no
-	// Grower and wants hits. The search is not Complete in any case: see Changed.
+	// most twice, and is not done with Rules, with MaxBytes or MaxHits, and where the sink
+	// is no Grower and wants hits. The search is not Complete in any case: see Changed.
 	Appended uint64
 
 	LeftOut []string      // the files that were to be laid and were not, see layered.Image

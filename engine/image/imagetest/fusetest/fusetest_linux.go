@@ -3,6 +3,8 @@ package fusetest
 
 import (
 	"context"
+	"io"
+	"log"
 	"os"
 	"sync"
 	"syscall"
@@ -48,7 +50,7 @@ func Mount(t testing.TB, files map[string]*File) *Mounted {
 	}
 	none := time.Duration(0)
 	server, err := fs.Mount(dir, &root{files: files}, &fs.Options{
-		MountOptions: fuse.MountOptions{Name: "vscantest", DirectMount: os.Geteuid() == 0},
+		MountOptions: fuse.MountOptions{Name: "vscantest", Logger: log.New(io.Discard, "", 0), DirectMount: os.Geteuid() == 0},
 		AttrTimeout:  &none, EntryTimeout: &none,
 	})
 	if err != nil {

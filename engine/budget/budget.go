@@ -15,19 +15,37 @@ import (
 	"fmt"
 	"math"
 	"math/bits"
+	"sync"
 	"sync/atomic"
 )
 
 // Budget is an amount of memory that may be taken and given back. It is safe for concurrent
 // use. A nil *Budget has no limit.
 type Budget struct {
-	parent *Budget // what a share takes from; nil: limit and taken are its own
-	limit  uint64
+	parent *Budget       // what a share takes from; nil: limit and taken are its own
+	limit  uint64        // counts only if ask is nil, or was called
 	taken  atomic.Uint64 // of a share: how much of the parent's it has
+
+	least uint64        // the limit is no less
+	once  sync.Once     // calls ask
+	ask   func() uint64 // nil: the limit is known
 }
 
 // New returns a budget of so many bytes.
 func New(limit uint64) *Budget { return &Budget{limit: limit} }
+
+// NewAsked returns a budget whose limit is what ask returns, and at least least. ask is called
+// once, when it matters: to find out what a system allows takes time, and little is taken
+// mostly.
+func NewAsked(least uint64, ask func() uint64) *Budget { return &Budget{least: least, ask: ask} }
+
+// own returns the limit of a budget that is no share.
+func (b *Budget) own() uint64 {
+	if b.ask != nil {
+		b.once.Do(func() { b.limit = max(b.ask(), b.least) })
+	}
+	return b.limit
+}
 
 // Share returns a budget that takes from b, and can give back all at once. That of a nil
 // *Budget is nil.
@@ -46,7 +64,7 @@ func (b *Budget) Limit() uint64 {
 	case b.parent != nil:
 		return b.parent.Limit()
 	}
-	return b.limit
+	return b.own()
 }
 
 // Left returns how many bytes may still be taken; 2^64 − 1 stands for no limit. Others may
@@ -58,7 +76,7 @@ func (b *Budget) Left() uint64 {
 	case b.parent != nil:
 		return b.parent.Left()
 	}
-	return b.limit - min(b.taken.Load(), b.limit)
+	return b.own() - min(b.taken.Load(), b.own())
 }
 
 // Taken returns how many bytes were taken and not given back, of a share those of its own.
@@ -84,9 +102,11 @@ func (b *Budget) Take(n uint64, what string) error {
 	}
 	for {
 		taken := b.taken.Load()
-		left := b.limit - min(taken, b.limit)
-		if n > left {
-			return &Error{What: what, Need: n, Left: left, Limit: b.limit}
+		if taken > b.least || n > b.least-taken {
+			limit := b.own()
+			if left := limit - min(taken, limit); n > left {
+				return &Error{What: what, Need: n, Left: left, Limit: limit}
+			}
 		}
 		if b.taken.CompareAndSwap(taken, taken+n) {
 			return nil

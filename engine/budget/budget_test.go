@@ -29,6 +29,24 @@ func TestTake(t *testing.T) {
 	}
 }
 
+// The limit is asked for once, and only where it matters.
+func TestAsked(t *testing.T) {
+	asked := 0
+	b := NewAsked(100, func() uint64 { asked++; return 150 })
+	if err := b.Take(100, "x"); err != nil || asked != 0 {
+		t.Fatalf("100 of at least 100: %v, asked %d times", err, asked)
+	}
+	if err := b.Share().Take(50, "x"); err != nil || asked != 1 {
+		t.Fatalf("150 of 150: %v, asked %d times", err, asked)
+	}
+	if err := b.Take(1, "x"); err == nil || b.Left() != 0 || b.Limit() != 150 || asked != 1 {
+		t.Errorf("151 of 150: %v, %d left of %d, asked %d times", err, b.Left(), b.Limit(), asked)
+	}
+	if b := NewAsked(100, func() uint64 { return 3 }); b.Limit() != 100 {
+		t.Errorf("the least is 100, and the limit %d", b.Limit())
+	}
+}
+
 func TestShare(t *testing.T) {
 	b := New(100)
 	one, two := b.Share(), b.Share().Share()

@@ -12,11 +12,11 @@ import (
 
 // Machine returns how many bytes of memory the machine has.
 func Machine() uint64 {
-	text, _ := os.ReadFile("/proc/meminfo")
-	if kib, ok := field(text, "MemTotal:"); ok {
-		return kib << 10
+	var i syscall.Sysinfo_t
+	if syscall.Sysinfo(&i) != nil {
+		return None
 	}
-	return None
+	return uint64(i.Totalram) * max(uint64(i.Unit), 1)
 }
 
 // field returns the number behind a word that begins a line.

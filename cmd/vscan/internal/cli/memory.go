@@ -43,26 +43,32 @@ func (a *App) MemoryVar(cmd *cobra.Command) {
 	cmd.Flags().Var(NewByteCount(&a.memory.size, leastBudget, math.MaxInt64), "memory", "take at most about `SIZE` bytes of memory for patterns, rules, hits and graphs; what needs more is refused (default a quarter of the machine's, or what ulimit -v and the container leave)")
 }
 
-// Budget returns the memory that the command may take. It has Go's runtime collect garbage
-// in time for it.
+// Budget returns the memory that the command may take. What the system allows is found out
+// once more is taken than any command may: every start would pay for it.
 func (a *App) Budget() *budget.Budget {
 	if a.memory.budget == nil {
-		size := a.memory.size
-		if size == 0 {
-			size = memlimit.Machine() / 4
-		}
-		for _, l := range []memlimit.Limit{spaceLimit(memlimit.AddressSpace()), groupLimit(memlimit.Groups())} {
-			if l.Left < size {
-				size, a.memory.bound = l.Left, l.What
-			}
-		}
-		a.memory.budget = budget.New(size)
-		limit := int64(min(size, math.MaxInt64/2))
-		if limit += limit/4 + 32<<20; limit < debug.SetMemoryLimit(-1) { // $GOMEMLIMIT may have set less
-			debug.SetMemoryLimit(limit)
-		}
+		a.memory.budget = budget.NewAsked(leastBudget, a.memory.limit)
 	}
 	return a.memory.budget
+}
+
+// limit returns how many bytes the command may take. It has Go's runtime collect garbage in
+// time for it.
+func (m *memory) limit() uint64 {
+	size := m.size
+	if size == 0 {
+		size = memlimit.Machine() / 4
+	}
+	for _, l := range []memlimit.Limit{spaceLimit(memlimit.AddressSpace()), groupLimit(memlimit.Groups())} {
+		if l.Left < size {
+			size, m.bound = l.Left, l.What
+		}
+	}
+	limit := int64(min(size, math.MaxInt64/2))
+	if limit += limit/4 + 32<<20; limit < debug.SetMemoryLimit(-1) { // $GOMEMLIMIT may have set less
+		debug.SetMemoryLimit(limit)
+	}
+	return size
 }
 
 // spaceLimit and groupLimit return a limit with as much left as may be taken where the

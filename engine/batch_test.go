@@ -2,12 +2,12 @@ package engine
 
 import (
 	"bytes"
-	"math/rand/v2"
 	"slices"
 	"testing"
 
 	"vscan/engine/addr"
 	"vscan/engine/simd"
+	"vscan/internal/testenv"
 	"vscan/patterns"
 )
 
@@ -143,7 +143,10 @@ func TestNestedRanges(t *testing.T) {
 		texts = append(texts, "u32le:"+addr.Addr(i).String()+".."+addr.Addr(100_000-i).String())
 	}
 	data := make([]byte, 40)
-	rand.NewChaCha8([32]byte{1}).Read(data[20:])
+	rnd := testenv.Seeded(t, 1, 1)
+	for i := range data[20:] {
+		data[20+i] = byte(rnd.Uint32())
+	}
 	m, _ := BytesMapping("m", 0, data)
 	space, _ := NewSpace(m)
 	set := compileSet(t, patterns.Target{}, texts...)

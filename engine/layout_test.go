@@ -22,12 +22,13 @@ var imports = map[string][]string{
 	"vscan/engine/shard":         {"segtree", "addr"},
 	"vscan/engine/simd":          {"addr"},
 	"vscan/engine/simd/sets":     {"simd"},
-	"vscan/engine/simd/simdtest": nil, // for tests
+	"vscan/engine/simd/simdtest": {"testenv"}, // for tests
 	"vscan/patterns":             {"automaton", "addr"},
 	"vscan/patterns/sets":        {"patterns"},
 	"vscan/patterns/yara":        {"patterns", "automaton", "addr"}, // its regular expressions are not RE2's
 	"vscan/engine":               {"segtree", "shard", "simd", "sets", "patterns", "addr"},
 	"vscan/internal/mmap":        nil,
+	"vscan/internal/testenv":     nil,                            // for tests
 	"vscan/engine/image":         {"engine", "patterns", "addr"}, // what patterns have to know of an image
 	// Each format has a package, which stands on image, input and magic; formats is
 	// the door.
@@ -71,6 +72,7 @@ var imports = map[string][]string{
 // Tests may import any.
 var dependencies = map[string][]string{
 	"golang.org/x/sync/errgroup":         {"vscan/engine", "vscan/engine/graph"},
+	"pgregory.net/rapid":                 {"vscan/internal/testenv"}, // for tests
 	"golang.org/x/sys/unix":              {"vscan/internal/mmap", "vscan/engine/image/proc", "vscan/engine/simd/simdtest", "vscan/cmd/vscan/internal/consoletest"},
 	"github.com/BobuSumisu/aho-corasick": {"vscan/bench"},
 	"github.com/klauspost/cpuid/v2":      {"vscan/engine/simd"},

@@ -3,12 +3,12 @@ package engine_test
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"testing"
 
 	"vscan/engine"
 	"vscan/engine/addr"
+	"vscan/internal/testenv"
 	"vscan/patterns"
 )
 
@@ -16,9 +16,7 @@ import (
 // same for any number of workers and size of shards; the part of a run that
 // lies in scope is a run.
 func TestRuns(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	rnd := rand.New(rand.NewPCG(seed, 1))
+	rnd := testenv.Rand(t)
 	found := 0
 	for range 120 {
 		const end = 3000

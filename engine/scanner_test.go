@@ -16,6 +16,7 @@ import (
 
 	"vscan/engine/addr"
 	"vscan/engine/simd"
+	"vscan/internal/testenv"
 	"vscan/patterns"
 )
 
@@ -664,7 +665,7 @@ func pages(t testing.TB, data []byte, how string) *Space {
 		mappings = []Mapping{{Range: addr.Range{First: 0x10000, Last: 0x10000 + addr.Addr(len(data)-1)}, Source: sources[0]}}
 		order = nil
 	case "scattered":
-		rnd := rand.New(rand.NewPCG(1, 1))
+		rnd := testenv.Seeded(t, 1, 1)
 		rnd.Shuffle(n, func(i, j int) { order[i], order[j] = order[j], order[i] })
 	}
 	for i, page := range order {
@@ -684,7 +685,7 @@ func pages(t testing.TB, data []byte, how string) *Space {
 func BenchmarkPages(b *testing.B) {
 	const n = 131_070
 	data := make([]byte, n*PageSize)
-	rnd := rand.New(rand.NewPCG(2, 2))
+	rnd := testenv.From(2, 2)
 	for i := 0; i < len(data); i += 8 {
 		addr.Little.PutUint(data[i:i+8], rnd.Uint64()>>8)
 	}

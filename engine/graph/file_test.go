@@ -7,7 +7,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"hash/crc32"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,13 +15,14 @@ import (
 
 	"vscan/engine"
 	"vscan/engine/addr"
+	"vscan/internal/testenv"
 )
 
 // bigSpace returns a space with a heap of words of which every other one points into it, with a hub
 // that many point at, and with a reserve of 16 TiB that some point into.
 func bigSpace(t testing.TB, size int) *engine.Space {
 	t.Helper()
-	rnd := rand.New(rand.NewPCG(7, 7))
+	rnd := testenv.Seeded(t, 7, 7)
 	const at, reserve = 0x7f00_0000_0000, 0x10_0000_0000
 	b := make([]byte, size)
 	for i := 0; i+8 <= len(b); i += 8 {
@@ -124,7 +124,7 @@ func TestBuildLeavesNothing(t *testing.T) {
 // smallFile returns the file of a small graph.
 func smallFile(t testing.TB) []byte {
 	t.Helper()
-	space := tangle(t, rand.New(rand.NewPCG(5, 5)), addr.LE64, 40)
+	space := tangle(t, testenv.Seeded(t, 5, 5), addr.LE64, 40)
 	g := mustBuild(t, space, addr.LE64, Options{})
 	path := filepath.Join(t.TempDir(), "g")
 	if err := g.Save(path); err != nil {
@@ -274,9 +274,7 @@ func FuzzOpen(f *testing.F) {
 
 // Files with a few bytes changed and right checksums give errors or answers, and no panic.
 func TestMutated(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %#x", seed)
-	rnd := rand.New(rand.NewPCG(seed, 1))
+	rnd := testenv.Rand(t)
 	whole := smallFile(t)
 	rounds, opened := 5000, 0
 	for range rounds {
@@ -407,9 +405,7 @@ func FuzzPage(f *testing.F) {
 // Pages are read back as they were stored, whatever the distances of their sources, and a hub in which
 // a distance is 0 is refused.
 func TestPagesBack(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %#x", seed)
-	rnd := rand.New(rand.NewPCG(seed, 1))
+	rnd := testenv.Rand(t)
 	for round := range 120 {
 		n := 1 + rnd.IntN(300)
 		if round%2 == 0 {

@@ -3,7 +3,6 @@
 package simd
 
 import (
-	"math/rand/v2"
 	"os"
 	"runtime/debug"
 	"slices"
@@ -14,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"vscan/engine/simd/simdtest"
+	"vscan/internal/testenv"
 )
 
 // guardPairs are the lengths at which every from is tried with every to; at
@@ -41,7 +41,7 @@ func fromTo(n int, f func(from, to int)) {
 // length from 0 to 130 and thus at every phase, with every from and every to.
 func TestLiteralGuard(t *testing.T) {
 	mem := simdtest.Guarded(t, os.Getpagesize())
-	rng := rand.New(rand.NewPCG(1, 2))
+	rng := testenv.Seeded(t, 1, 2)
 	for i := range mem {
 		mem[i] = 'a' + byte(rng.IntN(2))
 	}
@@ -67,7 +67,7 @@ func TestLiteralGuard(t *testing.T) {
 // too.
 func TestMaskedGuard(t *testing.T) {
 	mem := simdtest.Guarded(t, os.Getpagesize())
-	rng := rand.New(rand.NewPCG(15, 16))
+	rng := testenv.Seeded(t, 15, 16)
 	for i := range mem {
 		mem[i] = 'a' + byte(rng.IntN(2))
 	}
@@ -91,7 +91,7 @@ func TestMaskedGuard(t *testing.T) {
 // TestClassGuard does so for classes.
 func TestClassGuard(t *testing.T) {
 	mem := simdtest.Guarded(t, os.Getpagesize())
-	rng := rand.New(rand.NewPCG(17, 18))
+	rng := testenv.Seeded(t, 17, 18)
 	for i := range mem {
 		mem[i] = byte(rng.IntN(256))
 	}
@@ -130,7 +130,7 @@ func guardScans(t *testing.T, mem []byte, k, ref Kernel, dst []uint32) {
 func TestWordsGuard(t *testing.T) {
 	t.Parallel()
 	mem := simdtest.Guarded(t, os.Getpagesize())
-	rng := rand.New(rand.NewPCG(3, 4))
+	rng := testenv.Seeded(t, 3, 4)
 	for i := range mem {
 		mem[i] = byte(rng.IntN(3)) // so that some words of each size are in the ranges
 	}
@@ -172,7 +172,7 @@ func TestLongLiteralGuard(t *testing.T) {
 	const size = 64 << 10
 	page := os.Getpagesize()
 	mem := simdtest.Guarded(t, size+page)
-	rng := rand.New(rand.NewPCG(5, 6))
+	rng := testenv.Seeded(t, 5, 6)
 	for i := range mem {
 		mem[i] = byte(rng.IntN(256))
 	}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"vscan/engine/simd/simdtest"
+	"vscan/internal/testenv"
 )
 
 // perLevel runs f as a subtest for each level compiled into the test.
@@ -25,9 +26,7 @@ func here() []Level {
 // is small.
 func TestMain(m *testing.M) {
 	flag.Parse()
-	if f := flag.Lookup("rapid.checks"); f != nil && f.Value.String() == f.DefValue && !testing.Short() {
-		f.Value.Set("5000")
-	}
+	testenv.Checks(testenv.Rounds(100, 5000, 5000))
 	os.Exit(m.Run())
 }
 

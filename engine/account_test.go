@@ -191,10 +191,13 @@ func TestStartsPartTheHits(t *testing.T) {
 		bytes, absent := uint64(0), uint64(0)
 		for at := addr.Addr(0); ; {
 			last := at + addr.Addr(rnd.IntN(200))
-			if at > 0x9100 {
+			switch {
+			case at > 0x9100:
 				last = addr.Max
-			} else if at < 0x900 {
+			case at < 0x900:
 				last = 0x900
+			case at > 0x1400 && at < 0x7e00: // there is nothing
+				last = 0x7e00 + addr.Addr(rnd.IntN(0x300))
 			}
 			opt.Starts = []addr.Range{{First: at, Last: last}}
 			if last > at && rnd.IntN(2) == 0 { // in two, the wrong way round

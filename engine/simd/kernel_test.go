@@ -14,8 +14,16 @@ import (
 // perLevel runs f as a subtest for each level compiled into the test.
 func perLevel(t *testing.T, f func(t *testing.T, l Level)) {
 	t.Helper()
-	simdtest.PerLevel(t, Levels(), f)
+	levels := Levels()
+	if onlyLevel != Auto {
+		levels = []Level{onlyLevel}
+	}
+	simdtest.PerLevel(t, levels, f)
 }
+
+// onlyLevel is the level that perLevel is for, for a test that has taken other
+// kernels of this level away; Auto: all are.
+var onlyLevel Level
 
 // here returns the levels that this machine can run.
 func here() []Level {

@@ -17,8 +17,8 @@ import (
 // lies in scope is a run.
 func TestRuns(t *testing.T) {
 	rnd := testenv.Rand(t)
-	found := 0
-	for range 120 {
+	found, rounds := 0, testenv.Rounds(20, 120, 120)
+	for range rounds {
 		const end = 3000
 		memory := make([]int, end) // −1: a hole
 		for i := range memory {
@@ -108,7 +108,7 @@ func TestRuns(t *testing.T) {
 			t.Fatalf("%d characters or more, %+v:\n got %v\nwant %v", minimal, opt, got, want)
 		}
 	}
-	if found < 1000 {
+	if found < 8*rounds {
 		t.Errorf("only %d runs were there to find", found)
 	}
 }

@@ -71,7 +71,7 @@ func TestStopInBatch(t *testing.T) {
 // Dense hits of many needles are found and merged as they come, whatever other
 // needles there are.
 func TestManyDenseNeedles(t *testing.T) {
-	data := bytes.Repeat([]byte("\x00\x00\x00\x00\x00\x00\x00a"), 60_000)
+	data := bytes.Repeat([]byte("\x00\x00\x00\x00\x00\x00\x00a"), testenv.Rounds(10_000, 60_000, 60_000))
 	m, _ := BytesMapping("m", 0x5000, data)
 	space, _ := NewSpace(m)
 	texts := []string{"z=hex:00", "zz=hex:0000", "a=a", "w=u64le:0..0x6100000000000000", "v=u16be:0..5", "s=zzzz", "i=text/i:A"}

@@ -13,7 +13,7 @@ import (
 
 // Dense hits come as series, sparse ones as offsets, and both in order.
 func TestRuns(t *testing.T) {
-	data := make([]byte, 3<<20)
+	data := make([]byte, testenv.Rounds(1<<19, 3<<20, 3<<20))
 	rnd := testRand(t)
 	want := uint64(len(data))
 	for range 20 {
@@ -139,7 +139,7 @@ func TestValueTable(t *testing.T) {
 // number.
 func TestNestedRanges(t *testing.T) {
 	var texts []string
-	for i := range 3000 {
+	for i := range testenv.Rounds(1000, 3000, 3000) {
 		texts = append(texts, "u32le:"+addr.Addr(i).String()+".."+addr.Addr(100_000-i).String())
 	}
 	data := make([]byte, 40)

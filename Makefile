@@ -4,10 +4,13 @@ GO        ?= go
 # A number of runs rather than a time: with a time, go test at times fails at its
 # end with "context deadline exceeded" and no crasher.
 FUZZTIME  ?= 30000x
+SOAK      ?= 1h
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
-CONCURRENT = ./engine ./engine/shard ./engine/segtree ./engine/search ./engine/image/... ./engine/graph ./patterns/automaton ./cmd/vscan ./cmd/vscan/internal/...
+# What has goroutines of its own, and what is used by several.
+CONCURRENT = ./engine ./engine/shard ./engine/search ./engine/image/input ./engine/graph ./internal/await ./cmd/vscan/internal/...
+SHARED     = ./engine/segtree ./engine/image/... ./patterns/automaton ./cmd/vscan
 
-.PHONY: all build test lint race levels purego arm64 cross fuzz bench bench-count check clean
+.PHONY: all build test lint race levels purego arm64 cross fuzz soak bench bench-count check clean
 
 all: lint test
 
@@ -22,13 +25,16 @@ lint:
 	$(GO) vet ./...
 	$(GO) run $(STATICCHECK) ./...
 
+# Goroutines meet in another order each time.
 race:
-	$(GO) test -race -short $(CONCURRENT)
+	$(GO) test -race -short -count=3 $(CONCURRENT)
+	$(GO) test -race -short $(SHARED)
 
-# Every kernel level that this machine has must be tested, not skipped; at
-# length they are in make test.
+# Every kernel level that this machine has must be tested, not skipped, and at full
+# length: make test tries a part.
 levels:
-	VSCAN_TEST_LEVELS=$$(./bench/levels.sh) $(GO) test -count=1 -short ./engine/simd ./engine/simd/sets
+	VSCAN_LONG=1 VSCAN_TEST_LEVELS=$$(./bench/levels.sh) $(GO) test -count=1 ./engine/simd ./engine/simd/sets
+	VSCAN_LONG=1 $(GO) test -count=1 -run TestScanAgainstByteMap ./engine
 	for level in $$(./bench/levels.sh | tr , ' '); do \
 	  VSCAN_KERNEL=$$level $(GO) test -count=1 -short ./cmd/vscan || exit 1; done
 
@@ -52,6 +58,10 @@ fuzz:
 	  for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
 	    echo "$$pkg $$target"; \
 	    $(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 100x $$pkg || exit 1; done; done
+
+# All that is long, for SOAK (90s, 20m, 1h); goes on after a failure and ends with a summary.
+soak:
+	SOAK=$(SOAK) ./bench/soak.sh
 
 # Beside the ceiling and the peers; bench/peers/setup.sh gets those. The figures
 # go to bench/record.

@@ -2,18 +2,18 @@ package engine
 
 import (
 	"bytes"
-	"math/rand/v2"
 	"slices"
 	"testing"
 
 	"vscan/engine/addr"
 	"vscan/engine/simd"
+	"vscan/internal/testenv"
 	"vscan/patterns"
 )
 
 // Dense hits come as series, sparse ones as offsets, and both in order.
 func TestRuns(t *testing.T) {
-	data := make([]byte, 3<<20)
+	data := make([]byte, testenv.Rounds(1<<19, 3<<20, 3<<20))
 	rnd := testRand(t)
 	want := uint64(len(data))
 	for range 20 {
@@ -71,7 +71,7 @@ func TestStopInBatch(t *testing.T) {
 // Dense hits of many needles are found and merged as they come, whatever other
 // needles there are.
 func TestManyDenseNeedles(t *testing.T) {
-	data := bytes.Repeat([]byte("\x00\x00\x00\x00\x00\x00\x00a"), 60_000)
+	data := bytes.Repeat([]byte("\x00\x00\x00\x00\x00\x00\x00a"), testenv.Rounds(10_000, 60_000, 60_000))
 	m, _ := BytesMapping("m", 0x5000, data)
 	space, _ := NewSpace(m)
 	texts := []string{"z=hex:00", "zz=hex:0000", "a=a", "w=u64le:0..0x6100000000000000", "v=u16be:0..5", "s=zzzz", "i=text/i:A"}
@@ -139,11 +139,14 @@ func TestValueTable(t *testing.T) {
 // number.
 func TestNestedRanges(t *testing.T) {
 	var texts []string
-	for i := range 3000 {
+	for i := range testenv.Rounds(1000, 3000, 3000) {
 		texts = append(texts, "u32le:"+addr.Addr(i).String()+".."+addr.Addr(100_000-i).String())
 	}
 	data := make([]byte, 40)
-	rand.NewChaCha8([32]byte{1}).Read(data[20:])
+	rnd := testenv.Seeded(t, 1, 1)
+	for i := range data[20:] {
+		data[20+i] = byte(rnd.Uint32())
+	}
 	m, _ := BytesMapping("m", 0, data)
 	space, _ := NewSpace(m)
 	set := compileSet(t, patterns.Target{}, texts...)

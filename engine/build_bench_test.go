@@ -3,10 +3,10 @@ package engine
 import (
 	"context"
 	"encoding/hex"
-	"math/rand/v2"
 	"runtime"
 	"testing"
 
+	"vscan/internal/testenv"
 	"vscan/patterns"
 )
 
@@ -19,7 +19,7 @@ func BenchmarkBuild(b *testing.B) {
 	if testing.Short() {
 		n = 2000
 	}
-	rnd := rand.New(rand.NewPCG(1, 2))
+	rnd := testenv.From(1, 2)
 	data := make([]byte, 1<<20)
 	pats := make([]patterns.Pattern, n)
 	want := uint64(0)

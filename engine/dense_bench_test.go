@@ -3,9 +3,9 @@ package engine
 import (
 	"bytes"
 	"fmt"
-	"math/rand/v2"
 	"testing"
 
+	"vscan/internal/testenv"
 	"vscan/patterns"
 )
 
@@ -17,7 +17,7 @@ func BenchmarkDense(b *testing.B) {
 	if testing.Short() {
 		data = data[:1<<20]
 	}
-	rnd := rand.New(rand.NewPCG(1, 1))
+	rnd := testenv.From(1, 1)
 	sprinkled := func(share float64) func() {
 		return func() {
 			for i := range data {

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"vscan/engine/addr"
+	"vscan/internal/testenv"
 	"vscan/patterns"
 )
 
@@ -76,9 +77,7 @@ func exceptingSpace(t testing.TB, r *rand.Rand, n int) *Space {
 // makes of the matches at all places, where package regexp tells which are excepted,
 // for any options. Patterns without exceptions are looked for beside them.
 func TestExceptions(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	r := rand.New(rand.NewPCG(seed, 1))
+	r := testenv.Rand(t)
 	s := exceptingSpace(t, r, 20000)
 	pats := []patterns.Pattern{
 		excepting(t, "re:[ab]+:[abx]+@[ab]?", "re:^a:", "re:xxx+@"),

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"vscan/engine/addr"
+	"vscan/internal/testenv"
 	"vscan/patterns"
 )
 
@@ -24,10 +25,10 @@ func spaceOf(t *testing.T, b []byte) *Space {
 // In memory in which every byte begins a match, or something like one, the hits are those of
 // calling the matcher at one place after another.
 func TestExprsInRuns(t *testing.T) {
-	b := make([]byte, 600<<10)
+	b := make([]byte, testenv.Rounds(150<<10, 600<<10, 600<<10))
 	rnd := testRand(t)
 	for at := 0; at < len(b); {
-		n := 1 + rnd.IntN(200_000)
+		n := 1 + rnd.IntN(len(b)/3)
 		run := b[at:min(len(b), at+n)]
 		c := "ab\x00c"[rnd.IntN(4)]
 		for i := range run {

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"vscan/engine/addr"
+	"vscan/internal/testenv"
 	"vscan/patterns"
 )
 
@@ -147,7 +148,7 @@ func TestExprsInLargeMemory(t *testing.T) {
 	rnd := testRand(t)
 	words := strings.Fields("alpha beta user@example.org aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa b x1 foo@bar.com 12345678")
 	var b []byte
-	for len(b) < 1<<20 {
+	for len(b) < testenv.Rounds(1<<18, 1<<20, 1<<20) {
 		switch rnd.IntN(12) {
 		case 0:
 			b = append(b, make([]byte, rnd.IntN(5000))...)

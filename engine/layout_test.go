@@ -22,7 +22,7 @@ var imports = map[string][]string{
 	"vscan/engine/shard":         {"segtree", "addr"},
 	"vscan/engine/simd":          {"addr"},
 	"vscan/engine/simd/sets":     {"simd", "interrupt"},
-	"vscan/engine/simd/simdtest": nil, // for tests
+	"vscan/engine/simd/simdtest": {"testenv"}, // for tests
 	"vscan/patterns":             {"automaton", "addr", "budget"},
 	"vscan/patterns/sets":        {"patterns"},
 	"vscan/patterns/yara":        {"patterns", "automaton", "interrupt", "addr", "budget"}, // its regular expressions are not RE2's
@@ -31,6 +31,7 @@ var imports = map[string][]string{
 	"vscan/internal/interrupt":   nil,
 	"vscan/internal/memlimit":    nil,
 	"vscan/engine/budget":        nil,
+	"vscan/internal/testenv":     nil,                            // for tests
 	"vscan/engine/image":         {"engine", "patterns", "addr"}, // what patterns have to know of an image
 	// Each format has a package, which stands on image, input and magic; formats is
 	// the door.
@@ -75,6 +76,7 @@ var imports = map[string][]string{
 var dependencies = map[string][]string{
 	"golang.org/x/sync/errgroup":         {"vscan/engine", "vscan/engine/graph"},
 	"golang.org/x/sys/unix":              {"vscan/internal/mmap", "vscan/internal/outfile", "vscan/engine/image/proc", "vscan/engine/simd/simdtest", "vscan/cmd/vscan/internal/consoletest"},
+	"pgregory.net/rapid":                 {"vscan/internal/testenv"}, // for tests
 	"github.com/BobuSumisu/aho-corasick": {"vscan/bench"},
 	"github.com/hanwen/go-fuse/v2/fs":    {"vscan/engine/image/imagetest/fusetest"}, // for tests
 	"github.com/hanwen/go-fuse/v2/fuse":  {"vscan/engine/image/imagetest/fusetest"}, // for tests

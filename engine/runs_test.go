@@ -3,12 +3,12 @@ package engine_test
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"testing"
 
 	"vscan/engine"
 	"vscan/engine/addr"
+	"vscan/internal/testenv"
 	"vscan/patterns"
 )
 
@@ -16,11 +16,9 @@ import (
 // same for any number of workers and size of shards; the part of a run that
 // lies in scope is a run.
 func TestRuns(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	rnd := rand.New(rand.NewPCG(seed, 1))
-	found := 0
-	for range 120 {
+	rnd := testenv.Rand(t)
+	found, rounds := 0, testenv.Rounds(20, 120, 120)
+	for range rounds {
 		const end = 3000
 		memory := make([]int, end) // −1: a hole
 		for i := range memory {
@@ -110,7 +108,7 @@ func TestRuns(t *testing.T) {
 			t.Fatalf("%d characters or more, %+v:\n got %v\nwant %v", minimal, opt, got, want)
 		}
 	}
-	if found < 1000 {
+	if found < 8*rounds {
 		t.Errorf("only %d runs were there to find", found)
 	}
 }

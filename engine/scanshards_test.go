@@ -3,19 +3,19 @@ package engine
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"slices"
 	"sync"
 	"testing"
 
 	"vscan/engine/addr"
+	"vscan/internal/testenv"
 	"vscan/patterns"
 )
 
 // ScanShards hands over the hits of Scan: those of a shard in order, the shards
 // of a worker ascending.
 func TestScanShards(t *testing.T) {
-	rnd := rand.New(rand.NewPCG(3, 1))
+	rnd := testenv.Seeded(t, 3, 1)
 	data := make([]byte, 1<<20)
 	for i := range data {
 		data[i] = byte(rnd.IntN(3))

@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"vscan/engine/addr"
+	"vscan/internal/testenv"
 )
 
 // A layout is mappings and the byte map that they have to show.
@@ -114,9 +115,7 @@ func randomLayout(rnd *rand.Rand, n, size int) layout {
 }
 
 func testRand(t testing.TB) *rand.Rand {
-	seed := rand.Uint64()
-	t.Logf("seed %#x", seed)
-	return rand.New(rand.NewPCG(seed, 0))
+	return testenv.Rand(t)
 }
 
 func TestSpaceAgainstByteMap(t *testing.T) {

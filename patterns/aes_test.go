@@ -4,9 +4,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/hex"
-	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"vscan/internal/testenv"
 )
 
 // Keys of FIPS 197, appendix A, and some words of what they expand to.
@@ -140,9 +141,7 @@ func TestAES(t *testing.T) {
 
 // The Finder skips nothing that the Matcher takes.
 func TestAESNext(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	rnd := rand.New(rand.NewPCG(seed, 1))
+	rnd := testenv.Rand(t)
 	found := 0
 	for range 300 {
 		b := make([]byte, 3000)
@@ -179,7 +178,7 @@ func TestAESNext(t *testing.T) {
 
 func BenchmarkAESNext(b *testing.B) {
 	expr, _ := aesExpr(b, "aes:128")
-	rnd := rand.New(rand.NewPCG(1, 1))
+	rnd := testenv.From(1, 1)
 	random := make([]byte, 4<<20)
 	for i := range random {
 		random[i] = byte(rnd.Uint32())

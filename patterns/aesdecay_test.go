@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"testing"
+
+	"vscan/internal/testenv"
 )
 
 var aesSizes = []int{128, 192, 256}
@@ -30,9 +32,7 @@ func decayed(rnd *rand.Rand, size, wrong int, swap bool) (key, memory []byte) {
 // Schedules with wrong bits anywhere are found, only at their place, and the key comes
 // without the wrong bits. Those with more wrong bits are not found.
 func TestAESDecay(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	rnd := rand.New(rand.NewPCG(seed, 1))
+	rnd := testenv.Rand(t)
 	certain := map[int]int{128: 10, 192: 7, 256: 6}
 	for range 300 {
 		size, swap := aesSizes[rnd.IntN(3)], rnd.IntN(2) == 0
@@ -65,7 +65,7 @@ func TestAESDecay(t *testing.T) {
 // Of the keys that a cold memory keeps, bits change one way, most often to 0. So do these,
 // one bit in 200. All that have few wrong bits are found where a row is right.
 func TestAESDecayOneWay(t *testing.T) {
-	rnd := rand.New(rand.NewPCG(7, 1))
+	rnd := testenv.Seeded(t, 7, 1)
 	found, few := 0, 0
 	expr, _ := aesExpr(t, "aes/d:128")
 	for range 400 {
@@ -94,7 +94,7 @@ func TestAESDecayOneWay(t *testing.T) {
 // Memory of all kinds without keys has none, however many bits may be wrong, and the Finder
 // skips nothing that the Matcher takes.
 func TestAESDecayNoise(t *testing.T) {
-	rnd := rand.New(rand.NewPCG(3, 1))
+	rnd := testenv.Seeded(t, 3, 1)
 	b := make([]byte, 1<<20)
 	for i := range b {
 		switch i >> 14 % 4 {
@@ -123,7 +123,7 @@ func TestAESDecayNoise(t *testing.T) {
 
 func BenchmarkAESDecay(b *testing.B) {
 	expr, _ := aesExpr(b, "aes/d:128")
-	rnd := rand.New(rand.NewPCG(1, 1))
+	rnd := testenv.From(1, 1)
 	random := make([]byte, 4<<20)
 	for i := range random {
 		random[i] = byte(rnd.Uint32())

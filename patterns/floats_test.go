@@ -5,12 +5,12 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
-	"math/rand/v2"
 	"os/exec"
 	"strconv"
 	"strings"
 	"testing"
-	"time"
+
+	"vscan/internal/testenv"
 )
 
 func TestFloats(t *testing.T) {
@@ -59,9 +59,7 @@ func TestFloat32Borders(t *testing.T) {
 			}
 		}
 	}
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d", seed)
-	r := rand.New(rand.NewPCG(seed, 0))
+	r := testenv.Rand(t)
 	for range 400 {
 		lo, hi := borders[r.IntN(len(borders))], borders[r.IntN(len(borders))]
 		if lo != lo || hi != hi {
@@ -105,9 +103,7 @@ func TestFloatsAgainstPython(t *testing.T) {
 	if err != nil {
 		t.Skip("no python3")
 	}
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d", seed)
-	r := rand.New(rand.NewPCG(seed, 0))
+	r := testenv.Rand(t)
 	var in strings.Builder
 	var got []string
 	for len(got) < 10_000 {

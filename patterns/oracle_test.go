@@ -12,7 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
+
+	"vscan/internal/testenv"
 )
 
 // A place is where a pattern is found: an offset, and the length of the match.
@@ -149,9 +150,7 @@ func TestHexAgainstPython(t *testing.T) {
 	if err != nil {
 		t.Skip("no python3")
 	}
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d", seed)
-	d := hexDrawer{rand.New(rand.NewPCG(seed, 0))}
+	d := hexDrawer{testenv.Rand(t)}
 	var in strings.Builder
 	var asked, got []string
 	programs, fixed, hits := 0, 0, 0
@@ -230,9 +229,7 @@ for line in sys.stdin:
 // Text with every combination of flags is compared with the definition of each flag,
 // written once more in another way.
 func TestTextAgainstDefinition(t *testing.T) {
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d", seed)
-	d := rand.New(rand.NewPCG(seed, 0))
+	d := testenv.Rand(t)
 	const letters = "aAbB1_ \x00"
 	hits := 0
 	for range 10_000 {

@@ -19,6 +19,7 @@ import (
 	"pgregory.net/rapid"
 
 	"vscan/engine/addr"
+	"vscan/internal/testenv"
 )
 
 var (
@@ -718,7 +719,7 @@ func drawText(t *rapid.T) (want []byte, body string) {
 }
 
 func TestTextRoundTrip(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	testenv.Check(t, func(t *rapid.T) {
 		want, body := drawText(t)
 		p, err := Parse("text:" + body)
 		if err != nil {
@@ -732,7 +733,7 @@ func TestTextRoundTrip(t *testing.T) {
 }
 
 func TestUTF16RoundTrip(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	testenv.Check(t, func(t *rapid.T) {
 		text := rapid.StringN(1, 40, -1).Draw(t, "text")
 		p, err := Parse("text/wW:" + strings.ReplaceAll(text, `\`, `\\`))
 		if err != nil {
@@ -762,7 +763,7 @@ func TestUTF16RoundTrip(t *testing.T) {
 }
 
 func TestHexRoundTrip(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	testenv.Check(t, func(t *rapid.T) {
 		want := rapid.SliceOfN(rapid.Byte(), 1, 40).Draw(t, "bytes")
 		body := ""
 		for _, c := range want {
@@ -799,7 +800,7 @@ func TestIntRoundTrip(t *testing.T) {
 }
 
 func intRoundTrip[T int8 | int16 | int32 | int64 | uint8 | uint16 | uint32 | uint64](t *testing.T, word string) {
-	rapid.Check(t, func(t *rapid.T) {
+	testenv.Check(t, func(t *rapid.T) {
 		values := rapid.OneOf(rapid.Map(rapid.Uint64(), func(v uint64) T { return T(v) }),
 			rapid.Map(rapid.Int8(), func(v int8) T { return T(v) }))
 		write := func(v T) string {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"vscan/internal/testenv"
 )
 
 // oneRun returns the expression of one encoding.
@@ -79,9 +80,7 @@ func naiveRuns(b []byte, e Encoding, minimal int) (all [][2]int) {
 }
 
 func TestRunsAgainstNaive(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	rnd := rand.New(rand.NewPCG(seed, 1))
+	rnd := testenv.Rand(t)
 	alphabets := []string{"A\x00", "A\x00\x00", "AB\t\x00", "AAAAAAAAAA\n", "AAAAAAAA\x00\x00\x00\x00\x00\x00\xff\x7f", "\x00\x00\x00\x00\x00A", "\x1f\x20\x7e\x7f\x00", "\x00"}
 	found := 0
 	for range 20000 {

@@ -3,13 +3,14 @@ package patterns
 import (
 	"context"
 	"encoding/binary"
-	"math/rand/v2"
 	"os/exec"
 	"slices"
 	"strings"
 	"testing"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"vscan/internal/testenv"
 )
 
 // Something that people write in each script; all of it is one run.
@@ -172,9 +173,7 @@ func appendInt(b []byte, n int) []byte {
 // The Finder skips nothing that the Matcher takes, also where memory is seen in blocks.
 // With ascii and utf8 together, everything is found that ASCIIRuns finds.
 func TestTextsNext(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	rnd := rand.New(rand.NewPCG(seed, 1))
+	rnd := testenv.Rand(t)
 	all := texts(t, 4, TextRunEncodings...)
 	found := 0
 	for range 400 {
@@ -252,7 +251,7 @@ func TestTextsNext(t *testing.T) {
 // Noise has little text. In 4 MiB it has what ascii has anyway, a tenth more in utf8, and
 // next to nothing in UTF-16 and UTF-32.
 func TestTextsInNoise(t *testing.T) {
-	rnd := rand.New(rand.NewPCG(5, 1))
+	rnd := testenv.Seeded(t, 5, 1)
 	b := make([]byte, 4<<20)
 	for i := range b {
 		b[i] = byte(rnd.Uint32())

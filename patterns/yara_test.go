@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,7 +11,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
+
+	"vscan/internal/testenv"
 )
 
 // Text with modifiers and hex with jumps are compared with the yara command.
@@ -21,9 +21,7 @@ func TestAgainstYara(t *testing.T) {
 	if err != nil {
 		t.Skip("no yara")
 	}
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d", seed)
-	d := hexDrawer{rand.New(rand.NewPCG(seed, 0))}
+	d := hexDrawer{testenv.Rand(t)}
 	const letters = "abAB1_ "
 	var data []byte
 	var rules strings.Builder

@@ -2,7 +2,6 @@ package graph
 
 import (
 	"math/big"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -16,6 +15,7 @@ import (
 	"vscan/engine/addr"
 	"vscan/engine/image"
 	"vscan/engine/image/formats"
+	"vscan/internal/testenv"
 )
 
 // benchSpace returns the space of the core that $VSCAN_GRAPH_CORE names, for example one that
@@ -38,7 +38,7 @@ func benchSpace(b *testing.B) (*engine.Space, addr.Arch) {
 		}
 		return space, arch
 	}
-	rnd := rand.New(rand.NewPCG(1, 2))
+	rnd := testenv.From(1, 2)
 	data, heap := make([]byte, 1<<20), make([]byte, 64<<20)
 	const dataAt, heapAt = 0x5555_5555_0000, 0x7f00_0000_0000
 	for _, to := range [][]byte{data, heap} {
@@ -189,7 +189,7 @@ func sparseFile(b *testing.B) (_ *engine.Space, edges uint64) {
 		b.Fatal(err)
 	}
 	defer f.Close()
-	rnd := rand.New(rand.NewPCG(5, 6))
+	rnd := testenv.From(5, 6)
 	total := uint64(mebibytes) << 20
 	block := make([]byte, 1<<20)
 	for range mebibytes {
@@ -289,7 +289,7 @@ func BenchmarkTo(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer g.Close()
-	rnd := rand.New(rand.NewPCG(3, 4))
+	rnd := testenv.From(3, 4)
 	var targets []addr.Addr
 	w := pageReader{g: g}
 	err = w.eachPage(0, len(g.groups.lines), func(page uint64, entries []entry) error {

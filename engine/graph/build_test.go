@@ -10,6 +10,7 @@ import (
 	"vscan/engine/addr"
 	"vscan/engine/image"
 	"vscan/engine/image/formats"
+	"vscan/internal/testenv"
 )
 
 // The edges of every sample core are those that a plain pass finds.
@@ -89,9 +90,7 @@ func randomSpace(t testing.TB, rnd *rand.Rand, arch addr.Arch) *engine.Space {
 var machines = []addr.Arch{addr.LE64, addr.LE32, addr.BE64, addr.BE32}
 
 func TestRandomSpaces(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %#x", seed)
-	rnd := rand.New(rand.NewPCG(seed, 1))
+	rnd := testenv.Rand(t)
 	rounds := 300
 	if testing.Short() {
 		rounds = 50
@@ -237,9 +236,7 @@ func TestImageFolder(t *testing.T) {
 // Sources at all distances, and targets in partitions of all sizes, are kept by
 // the sweep as they are; partitions do not end where they would by themselves.
 func TestDistances(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %#x", seed)
-	rnd := rand.New(rand.NewPCG(seed, 1))
+	rnd := testenv.Rand(t)
 	const at, some, many = 0x7f00_0012_3000, 0x10_0000_0000, 0x20_0000_0000
 	for _, arch := range []addr.Arch{addr.LE64, addr.BE64} {
 		b := make([]byte, 40<<20)

@@ -10,6 +10,7 @@ import (
 
 	"vscan/engine"
 	"vscan/engine/addr"
+	"vscan/internal/testenv"
 )
 
 // plainChain is a chain that a plain search finds, with its words.
@@ -142,9 +143,7 @@ func mustForward(t testing.TB, g *Graph, workers int) *Forward {
 // Chains at depths 1 to 4 are those of a plain depth-first search, and their
 // counts those of a plain count.
 func TestRandomChains(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %#x", seed)
-	rnd := rand.New(rand.NewPCG(seed, 1))
+	rnd := testenv.Rand(t)
 	total, loops := 0, uint64(0)
 	for range 150 {
 		arch := machines[rnd.IntN(len(machines))]
@@ -364,7 +363,7 @@ func TestManyWalks(t *testing.T) {
 }
 
 func TestChainsCancelled(t *testing.T) {
-	space := tangle(t, rand.New(rand.NewPCG(1, 1)), addr.LE64, 16)
+	space := tangle(t, testenv.Seeded(t, 1, 1), addr.LE64, 16)
 	f := mustForward(t, mustBuild(t, space, addr.LE64, Options{}), 1)
 	c, err := f.Chains(ChainOptions{Target: addr.Range{First: 0x5000, Last: 0x5fff}})
 	if err != nil {

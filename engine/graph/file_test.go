@@ -7,7 +7,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"hash/crc32"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,13 +15,14 @@ import (
 
 	"vscan/engine"
 	"vscan/engine/addr"
+	"vscan/internal/testenv"
 )
 
 // bigSpace returns a space with a heap of words of which every other one points into it, with a hub
 // that many point at, and with a reserve of 16 TiB that some point into.
 func bigSpace(t testing.TB, size int) *engine.Space {
 	t.Helper()
-	rnd := rand.New(rand.NewPCG(7, 7))
+	rnd := testenv.Seeded(t, 7, 7)
 	const at, reserve = 0x7f00_0000_0000, 0x10_0000_0000
 	b := make([]byte, size)
 	for i := 0; i+8 <= len(b); i += 8 {
@@ -124,7 +124,7 @@ func TestBuildLeavesNothing(t *testing.T) {
 // smallFile returns the file of a small graph.
 func smallFile(t testing.TB) []byte {
 	t.Helper()
-	space := tangle(t, rand.New(rand.NewPCG(5, 5)), addr.LE64, 40)
+	space := tangle(t, testenv.Seeded(t, 5, 5), addr.LE64, 40)
 	g := mustBuild(t, space, addr.LE64, Options{})
 	path := filepath.Join(t.TempDir(), "g")
 	if err := g.Save(t.Context(), path); err != nil {
@@ -251,6 +251,7 @@ func TestCheck(t *testing.T) {
 // FuzzOpen opens files that are damaged on purpose and have right checksums, and asks them
 // everything.
 func FuzzOpen(f *testing.F) {
+	testenv.LargeInputs(f)
 	whole := smallFile(f)
 	f.Add(whole, true)
 	f.Add(whole, false)
@@ -274,9 +275,7 @@ func FuzzOpen(f *testing.F) {
 
 // Files with a few bytes changed and right checksums give errors or answers, and no panic.
 func TestMutated(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %#x", seed)
-	rnd := rand.New(rand.NewPCG(seed, 1))
+	rnd := testenv.Rand(t)
 	whole := smallFile(t)
 	rounds, opened := 5000, 0
 	for range rounds {
@@ -367,18 +366,45 @@ func repaired(b []byte) []byte {
 	return b
 }
 
-// FuzzPage reads pages of entries that nobody wrote.
+// pagesBack writes entries that bytes stand for, two bytes each behind one that says how many
+// offsets there are, as a page and as a hub, and reads them back.
+func pagesBack(t *testing.T, b []byte) {
+	t.Helper()
+	var entries []entry
+	source := uint64(0)
+	offsets := b[:min(1, len(b))]
+	for b = b[len(offsets):]; len(b) > 1; b = b[2:] {
+		entries = append(entries, newEntry(source, uint64(b[0]&offsets[0])<<(offsets[0]%5)))
+		source += 1 + uint64(b[1]&0x7f)<<(4*(b[1]>>7)*(b[0]&7))
+	}
+	if len(entries) == 0 {
+		return
+	}
+	for _, page := range [][]byte{appendPage(nil, entries), appendHub(nil, entries)} {
+		back, err := decodePage(nil, page, len(entries), source)
+		slices.Sort(back)
+		if err != nil || !slices.Equal(back, entries) {
+			t.Fatalf("%v come back as %v; %v", entries, back, err)
+		}
+	}
+}
+
+// FuzzPage reads pages of entries that nobody wrote, and back what it writes.
 func FuzzPage(f *testing.F) {
 	f.Add(appendPage(nil, []entry{newEntry(3, 0x10), newEntry(5, 0xff0), newEntry(900, 8)}), 3)
+	// Any page can be written as a hub is. TestPagesBack has those that are as large as
+	// hubs are: go test would minimize what it makes of one for a minute each time.
 	var many []entry
-	for i := range uint64(hubEntries + 5) {
-		many = append(many, newEntry(3*i, 8*(i%7)))
+	for i := range uint64(25) {
+		many = append(many, newEntry(i*(i+1), 8*(i%2))) // more than the eight to a target that are read at once
 	}
-	f.Add(appendPage(nil, many), len(many))
+	f.Add(appendHub(nil, many), len(many))
+	f.Add(append([]byte{1}, "what these stand for is in pagesBack: twice eight of an offset and more"...), 1)
 	f.Fuzz(func(t *testing.T, b []byte, n int) {
-		if n < 1 {
+		if n < 1 || len(b) > 1<<10 {
 			return
 		}
+		pagesBack(t, b)
 		entries, err := decodePage(nil, b, n, 1<<30)
 		if err != nil {
 			return
@@ -396,7 +422,11 @@ func FuzzPage(f *testing.F) {
 		if again = slices.Compact(again); len(again) < n {
 			return // a hub can have a source twice; Forward notices
 		}
-		back, err := decodePage(nil, appendPage(nil, again), n, 1<<30)
+		page := appendPage(nil, again)
+		if b[0] == hubMark {
+			page = appendHub(nil, again)
+		}
+		back, err := decodePage(nil, page, n, 1<<30)
 		slices.Sort(back)
 		if err != nil || !slices.Equal(back, again) {
 			t.Fatalf("%v; %v", back, err)
@@ -407,9 +437,7 @@ func FuzzPage(f *testing.F) {
 // Pages are read back as they were stored, whatever the distances of their sources, and a hub in which
 // a distance is 0 is refused.
 func TestPagesBack(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %#x", seed)
-	rnd := rand.New(rand.NewPCG(seed, 1))
+	rnd := testenv.Rand(t)
 	for round := range 120 {
 		n := 1 + rnd.IntN(300)
 		if round%2 == 0 {

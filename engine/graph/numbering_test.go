@@ -7,12 +7,14 @@ import (
 	"testing"
 
 	"vscan/engine/addr"
+	"vscan/internal/testenv"
 )
 
 // For every layout of ranges in a universe of twelve bytes, at both ends of the address space, numbers
 // are those that counting gives.
 func TestNumberingEveryLayout(t *testing.T) {
 	const size = 12
+	rnd := testenv.Rand(t)
 	for _, base := range []addr.Addr{0, 0x1000 - 6, addr.Max - size + 1} {
 		for bits := range 1 << size {
 			var ranges []addr.Range
@@ -22,13 +24,13 @@ func TestNumberingEveryLayout(t *testing.T) {
 				}
 			}
 			for _, shift := range []uint{0, 1, 2, 3} {
-				checkNumbering(t, shift, addr.Merge(ranges), base, size)
+				checkNumbering(t, rnd, shift, addr.Merge(ranges), base, size)
 			}
 		}
 	}
 }
 
-func checkNumbering(t *testing.T, shift uint, ranges []addr.Range, base addr.Addr, size addr.Addr) {
+func checkNumbering(t *testing.T, rnd *rand.Rand, shift uint, ranges []addr.Range, base addr.Addr, size addr.Addr) {
 	t.Helper()
 	n, err := newNumbering(shift, ranges)
 	if err != nil {
@@ -51,7 +53,7 @@ func checkNumbering(t *testing.T, shift uint, ranges []addr.Range, base addr.Add
 	if n.count != uint64(len(units)) {
 		t.Fatalf("%v by %d: %d units, want %d", ranges, 1<<shift, n.count, len(units))
 	}
-	hint, at := rand.IntN(3), rand.IntN(3)
+	hint, at := rnd.IntN(3), rnd.IntN(3)
 	for i, u := range units {
 		if got := n.at(uint64(i), &at); got != u {
 			t.Fatalf("%v by %d: unit %d at %v, want %v", ranges, 1<<shift, i, got, u)
@@ -81,9 +83,7 @@ func checkNumbering(t *testing.T, shift uint, ranges []addr.Range, base addr.Add
 
 // Partitions cover all targets, each page is in one, and offsets fit into their bytes.
 func TestPartitions(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %#x", seed)
-	rnd := rand.New(rand.NewPCG(seed, 1))
+	rnd := testenv.Rand(t)
 	for range 300 {
 		var ranges, present []addr.Range
 		at := addr.Addr(rnd.IntN(0x10000))
@@ -139,9 +139,7 @@ func TestPartitions(t *testing.T) {
 
 // A set of numbers answers as a plain list does.
 func TestRankSet(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %#x", seed)
-	rnd := rand.New(rand.NewPCG(seed, 1))
+	rnd := testenv.Rand(t)
 	for range 200 {
 		most := rnd.Uint64N(1 << (1 + rnd.IntN(22)))
 		s := newRankSet(most)

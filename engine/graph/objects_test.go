@@ -10,6 +10,7 @@ import (
 	"vscan/engine/addr"
 	"vscan/engine/heap"
 	"vscan/engine/heap/heaptest"
+	"vscan/internal/testenv"
 )
 
 func mustSpace(t *testing.T, mappings ...engine.Mapping) *engine.Space {
@@ -23,9 +24,7 @@ func mustSpace(t *testing.T, mappings ...engine.Mapping) *engine.Space {
 
 // An object retains what is not reached any more without it.
 func TestRetention(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %#x", seed)
-	rnd := rand.New(rand.NewPCG(seed, 1))
+	rnd := testenv.Rand(t)
 	for range 300 {
 		arch := machines[rnd.IntN(len(machines))]
 		w := arch.WordSize()
@@ -222,9 +221,7 @@ func checkRetention(t *testing.T, r *Retention, edges []Edge, threads []Thread) 
 // A heap of many groups of pages, with objects that lie in several of them, gives the same with any
 // number of workers, and the same as plain searches of the edges.
 func TestRetentionLarge(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %#x", seed)
-	rnd := rand.New(rand.NewPCG(seed, 1))
+	rnd := testenv.Rand(t)
 	h := heaptest.New(addr.LE64, 0x100000, 3<<20, 0, 0)
 	var objects []addr.Addr
 	var words []int

@@ -2,19 +2,17 @@ package graph
 
 import (
 	"errors"
-	"math/rand/v2"
 	"slices"
 	"testing"
 
 	"vscan/engine"
 	"vscan/engine/addr"
+	"vscan/internal/testenv"
 )
 
 // Counts, tops, reach and components are those that plain maps give.
 func TestAnalyses(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %#x", seed)
-	rnd := rand.New(rand.NewPCG(seed, 1))
+	rnd := testenv.Rand(t)
 	for range 60 {
 		arch := machines[rnd.IntN(len(machines))]
 		space := randomSpace(t, rnd, arch)

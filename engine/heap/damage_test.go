@@ -8,14 +8,13 @@ import (
 	"vscan/engine"
 	"vscan/engine/addr"
 	"vscan/engine/heap/heaptest"
+	"vscan/internal/testenv"
 )
 
 // In a heap that was overwritten at 100 places, the objects that are not beside these are found as
 // before, the rest is in a gap, and nothing is invented.
 func TestDamage(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %#x", seed)
-	rnd := rand.New(rand.NewPCG(seed, 1))
+	rnd := testenv.Rand(t)
 	for _, arch := range machines {
 		w := arch.WordSize()
 		m := heaptest.New(arch, 0x1000000, 0x200000, 0, 0)
@@ -148,9 +147,7 @@ func checkDamaged(t *testing.T, arch addr.Arch, whole, damaged *Heaps, hit []boo
 
 // Memory that is no heap is not taken for one: noise, numbers, sizes of chunks without order.
 func TestNoHeap(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %#x", seed)
-	rnd := rand.New(rand.NewPCG(seed, 1))
+	rnd := testenv.Rand(t)
 	kinds := []func() uint64{
 		rnd.Uint64,
 		func() uint64 { return rnd.Uint64N(1000) },

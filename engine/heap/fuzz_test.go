@@ -6,11 +6,13 @@ import (
 	"vscan/engine"
 	"vscan/engine/addr"
 	"vscan/engine/heap/heaptest"
+	"vscan/internal/testenv"
 )
 
 // Memory of any content does no harm: a heap, a heap of a thread's arena, and the data of a file, one of
 // which may be missing.
 func FuzzHeaps(f *testing.F) {
+	testenv.LargeInputs(f)
 	h := heaptest.New(addr.LE64, 0x100000, 0x1000, 0, 0)
 	h.Add(84, true)
 	h.Add(6, true)

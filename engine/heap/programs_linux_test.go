@@ -19,6 +19,7 @@ import (
 	"vscan/engine/heap"
 	"vscan/engine/image"
 	"vscan/engine/image/formats"
+	"vscan/internal/testenv"
 )
 
 // These programs write down which blocks their malloc has given out, libc's own among them
@@ -386,8 +387,9 @@ func (h found) damageAll(t *testing.T) {
 	t.Helper()
 	const times, places = 8, 100
 	var missed, invented, state int
-	for seed := range uint64(times) {
-		damaged, hit := h.damaged(t, rand.New(rand.NewPCG(seed, 1)), places)
+	rnd := testenv.Seeded(t, 1, 1)
+	for range times {
+		damaged, hit := h.damaged(t, rnd, places)
 		d, err := heap.Find(t.Context(), damaged, h.arch, heap.Options{})
 		if err != nil {
 			t.Fatal(err)

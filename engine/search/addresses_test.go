@@ -1,17 +1,15 @@
 package search
 
 import (
-	"math/rand/v2"
 	"slices"
 	"testing"
 
 	"vscan/engine/addr"
+	"vscan/internal/testenv"
 )
 
 func TestCursor(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	rnd := rand.New(rand.NewPCG(seed, 1))
+	rnd := testenv.Rand(t)
 	for range 2000 {
 		var set Addresses
 		for range rnd.IntN(40) {

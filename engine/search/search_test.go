@@ -4,17 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"vscan/engine"
 	"vscan/engine/addr"
 	"vscan/engine/image/layered"
 	"vscan/engine/where"
+	"vscan/internal/testenv"
 	"vscan/patterns"
 	"vscan/patterns/yara"
 )
@@ -175,9 +174,8 @@ func TestInterrupted(t *testing.T) {
 			return ctx, func() { cancel(deadline) }
 		},
 		"too late": func() (context.Context, func()) {
-			ctx, cancel := context.WithDeadline(context.Background(), time.Now().Add(time.Hour))
-			late := &lateContext{Context: ctx, done: make(chan struct{})}
-			return late, func() { late.once.Do(func() { close(late.done) }); cancel() }
+			late := &lateContext{Context: context.Background(), done: make(chan struct{})}
+			return late, late.end
 		},
 	} {
 		ctx, cancel := begin()
@@ -193,14 +191,38 @@ func TestInterrupted(t *testing.T) {
 	}
 }
 
-// lateContext is a context whose deadline comes when it is told to.
+// lateContext is a context whose deadline comes when it is told to. The contexts made of it
+// end before end returns: those of package context take the method AfterFunc, where there is
+// one, for what tells them, and a goroutine of their own otherwise, which may come too late.
 type lateContext struct {
 	context.Context
-	done chan struct{}
-	once sync.Once
+	done  chan struct{}
+	mu    sync.Mutex
+	ended bool
+	after []func()
 }
 
 func (c *lateContext) Done() <-chan struct{} { return c.done }
+
+func (c *lateContext) AfterFunc(f func()) (stop func() bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.after = append(c.after, f)
+	return func() bool { return false }
+}
+
+func (c *lateContext) end() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ended {
+		return
+	}
+	c.ended = true
+	close(c.done)
+	for _, f := range c.after {
+		f()
+	}
+}
 
 func (c *lateContext) Err() error {
 	select {
@@ -246,9 +268,7 @@ func (c *cancelling) End(*Summary) error { c.ended++; return nil }
 // Addresses, limits and wants together have the hits of a search for everything that they
 // leave.
 func TestQueriesAgainstAll(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	rnd := rand.New(rand.NewPCG(seed, 1))
+	rnd := testenv.Rand(t)
 	for range 200 {
 		b := make([]byte, 1+rnd.IntN(3000))
 		for i := range b {

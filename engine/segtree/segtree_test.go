@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"runtime"
 	"slices"
 	"testing"
 
 	"vscan/engine/addr"
+	"vscan/internal/testenv"
 )
 
 // byteMap is the model: for each address of a small universe, the layers that hold it, the
@@ -145,9 +145,7 @@ func TestEveryLayoutOfThreeInEight(t *testing.T) {
 }
 
 func TestRandomLayouts(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %#x", seed)
-	rnd := rand.New(rand.NewPCG(seed, 1))
+	rnd := testenv.Rand(t)
 	for range 400 {
 		size := 1 + rnd.IntN(300)
 		base := []addr.Addr{0, 1 << 40, addr.Max - addr.Addr(size) + 1}[rnd.IntN(3)]
@@ -175,7 +173,7 @@ func TestRunsWithinARange(t *testing.T) {
 
 // randomRanges returns n overlapping ranges of all sizes, as in a layered image.
 func randomRanges(n int) []addr.Range {
-	rnd := rand.New(rand.NewPCG(42, 42))
+	rnd := testenv.From(42, 42)
 	ranges := make([]addr.Range, n)
 	for i := range ranges {
 		first := addr.Addr(rnd.Uint64() >> 16)
@@ -213,7 +211,7 @@ func BenchmarkBuildMillion(b *testing.B) {
 
 func BenchmarkLookupMillion(b *testing.B) {
 	tree := build(randomRanges(1_000_000))
-	rnd := rand.New(rand.NewPCG(1, 2))
+	rnd := testenv.From(1, 2)
 	at := make([]addr.Addr, 1<<20)
 	mapped := 0
 	for i := range at {

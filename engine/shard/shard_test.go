@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"vscan/engine/addr"
+	"vscan/internal/testenv"
 )
 
 // For every layout of runs in a universe of eight bytes, every shard size and
@@ -115,14 +116,14 @@ func TestCutTheWholeSpace(t *testing.T) {
 }
 
 // stitch runs workers over n shards of random size and delay.
-func stitch(ctx context.Context, n, workers, ahead, depth int, yield func([]int) bool) bool {
+func stitch(ctx context.Context, rnd *rand.Rand, n, workers, ahead, depth int, yield func([]int) bool) bool {
 	ctx, cancel := context.WithCancel(ctx)
 	s := NewStitcher[[]int](ctx, ahead, depth)
 	var g errgroup.Group
 	shards := 0
-	for w := range workers {
+	for range workers {
+		rnd := testenv.From(rnd.Uint64(), 1) // one for each, so that draws do not depend on who is first
 		g.Go(func() error {
-			rnd := rand.New(rand.NewPCG(uint64(w), 1))
 			for {
 				mine := 0
 				lane := s.Claim(func() bool { mine = shards; shards++; return mine < n })
@@ -148,11 +149,12 @@ func stitch(ctx context.Context, n, workers, ahead, depth int, yield func([]int)
 }
 
 func TestStitchOrder(t *testing.T) {
+	rnd := testenv.Rand(t)
 	for _, workers := range []int{1, 2, 7, 64} {
 		for _, ahead := range []int{1, 2, 2 * workers} {
 			for _, depth := range []int{1, 3} {
 				var got [][]int
-				if !stitch(t.Context(), 300, workers, ahead, depth, func(b []int) bool { got = append(got, b); return true }) {
+				if !stitch(t.Context(), rnd, 300, workers, ahead, depth, func(b []int) bool { got = append(got, b); return true }) {
 					t.Fatal("not all delivered")
 				}
 				if !slices.IsSortedFunc(got, slices.Compare[[]int]) || len(got) < 300 {
@@ -164,13 +166,14 @@ func TestStitchOrder(t *testing.T) {
 }
 
 func TestStitchStops(t *testing.T) {
+	rnd := testenv.Rand(t)
 	n := 0
-	if stitch(t.Context(), 1000, 7, 14, 2, func([]int) bool { n++; return n < 50 }) || n != 50 {
+	if stitch(t.Context(), rnd, 1000, 7, 14, 2, func([]int) bool { n++; return n < 50 }) || n != 50 {
 		t.Fatalf("delivered %d after a stop at 50", n)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	n = 0
-	if stitch(ctx, 1000, 7, 14, 2, func([]int) bool {
+	if stitch(ctx, rnd, 1000, 7, 14, 2, func([]int) bool {
 		if n++; n == 50 {
 			cancel()
 		}

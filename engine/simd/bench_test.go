@@ -3,7 +3,6 @@ package simd
 import (
 	"bytes"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"slices"
 	"strings"
@@ -11,6 +10,7 @@ import (
 	"time"
 
 	"vscan/engine/simd/simdtest"
+	"vscan/internal/testenv"
 )
 
 // benchScan measures a kernel, and checks how many hits it finds.
@@ -350,7 +350,10 @@ func BenchmarkMaskedRoof(b *testing.B) {
 // noise returns memory in which every byte is as frequent as any other.
 func noise(size int) []byte {
 	b := make([]byte, size)
-	rand.NewChaCha8([32]byte{1}).Read(b)
+	rnd := testenv.From(1, 1)
+	for i := range b {
+		b[i] = byte(rnd.Uint32())
+	}
 	return b
 }
 

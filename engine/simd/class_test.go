@@ -2,12 +2,12 @@ package simd
 
 import (
 	"bytes"
-	"math/rand/v2"
 	"testing"
 
 	"pgregory.net/rapid"
 
 	"vscan/engine/simd/simdtest"
+	"vscan/internal/testenv"
 )
 
 // setOf returns the set of the bytes of s.
@@ -25,7 +25,7 @@ var classSets = func() [][4]uint64 {
 		setOf("ab"), setOf("\x00\xff"), setOf("0123456789"), setOf("\x7f\x80"), setOf("\x0f\x1f\x2f\x3f\x4f\x5f\x6f\x7f\x8f\x9f\xaf\xbf\xcf\xdf\xef\xff"),
 		{0, 0, all, all}, {all, 0, 0, 0}, {all, all, all, all}, {all &^ 1, all, all, all}, {0xffffffff00002600, all >> 1, 0, 0},
 	}
-	rng := rand.New(rand.NewPCG(11, 12))
+	rng := testenv.From(11, 12)
 	for range 6 {
 		sets = append(sets, [4]uint64{rng.Uint64(), rng.Uint64(), rng.Uint64(), rng.Uint64()})
 	}
@@ -81,7 +81,7 @@ func compareClass(t simdtest.TB, set [4]uint64, b []byte, from, to, room int) {
 // TestClassRandom compares all levels with the reference, on drawn sets and
 // memory.
 func TestClassRandom(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	testenv.Check(t, func(t *rapid.T) {
 		b := pieces(t, "memory", 60)
 		set := setOf(string(rapid.SliceOfN(rapid.Byte(), 1, 20).Draw(t, "set")))
 		if rapid.Bool().Draw(t, "of memory") {
@@ -97,7 +97,7 @@ func TestClassRandom(t *testing.T) {
 // the smallest dst, in sparse and in dense memory.
 func TestClassManyBlocks(t *testing.T) {
 	const size = 2*(128<<10) + 77
-	rng := rand.New(rand.NewPCG(13, 14))
+	rng := testenv.Seeded(t, 13, 14)
 	for name, oneIn := range map[string]int{"sparse": 5000, "some": 50, "dense": 2} {
 		b := make([]byte, size)
 		for i := range b {

@@ -3,11 +3,11 @@
 package simd
 
 import (
-	"math/rand/v2"
 	"os"
 	"testing"
 
 	"vscan/engine/simd/simdtest"
+	"vscan/internal/testenv"
 )
 
 // TestPairsGuard has filters of pairs look through blocks at either edge of
@@ -15,7 +15,7 @@ import (
 func TestPairsGuard(t *testing.T) {
 	t.Parallel()
 	mem := simdtest.Guarded(t, os.Getpagesize())
-	rnd := rand.New(rand.NewPCG(33, 34))
+	rnd := testenv.Seeded(t, 33, 34)
 	p, b := pairSet(rnd, "\x00\x03\x7f\x80\x81\xfe\xff", 60, len(mem))
 	copy(mem, b)
 	perLevel(t, func(t *testing.T, l Level) {
@@ -40,7 +40,7 @@ func TestPairsGuard(t *testing.T) {
 func TestGramsGuard(t *testing.T) {
 	t.Parallel()
 	mem := simdtest.Guarded(t, os.Getpagesize())
-	rnd := rand.New(rand.NewPCG(37, 38))
+	rnd := testenv.Seeded(t, 37, 38)
 	copy(mem, simdtest.Letters(rnd, "\x00\x00\x00\x00\x01\x02\x03\x04", len(mem)))
 	g := gramSet(rnd, "\x00\x01", 100, 5, 0, ZerosEdge)
 	perLevel(t, func(t *testing.T, l Level) {
@@ -79,7 +79,7 @@ func TestTeddyGuard(t *testing.T) {
 // guardedTeddy returns tables, and guarded memory that has parts of their
 // excerpts.
 func guardedTeddy(t *testing.T, by TeddyBy) (*Teddy, []byte) {
-	rnd := rand.New(rand.NewPCG(35, 36))
+	rnd := testenv.Seeded(t, 35, 36)
 	mem := simdtest.Guarded(t, os.Getpagesize())
 	copy(mem, simdtest.Letters(rnd, "abcd\x00", len(mem)))
 	return teddyOf(by, []byte("abcab"), []byte("cda"), []byte("dd\x00d")), mem

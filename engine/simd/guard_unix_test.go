@@ -3,7 +3,6 @@
 package simd
 
 import (
-	"math/rand/v2"
 	"os"
 	"runtime/debug"
 	"slices"
@@ -14,17 +13,23 @@ import (
 	"golang.org/x/sys/unix"
 
 	"vscan/engine/simd/simdtest"
+	"vscan/internal/testenv"
 )
 
-// guardPairs are the lengths at which every from is tried with every to; at
-// other lengths, one of them stays at its end of the block.
+// guardPairs are the lengths at which every from is tried with every to, or, in
+// blocks of more than a vector and unless tests run at full length, every third
+// pair; at other lengths, one of them stays at its end of the block.
 var guardPairs = []int{1, 2, 31, 32, 33, 63, 64, 65, 66, 95, 96, 97, 127, 128, 129, 130}
 
 // fromTo calls f with pairs of from and to for a block of n bytes.
 func fromTo(n int, f func(from, to int)) {
 	if slices.Contains(guardPairs, n) && !testing.Short() {
+		step := 1
+		if n > 66 && !testenv.Long() {
+			step = 3
+		}
 		for from := 0; from <= n; from++ {
-			for to := from; to <= n; to++ {
+			for to := from + (n-from)%step; to <= n; to += step {
 				f(from, to)
 			}
 		}
@@ -41,7 +46,7 @@ func fromTo(n int, f func(from, to int)) {
 // length from 0 to 130 and thus at every phase, with every from and every to.
 func TestLiteralGuard(t *testing.T) {
 	mem := simdtest.Guarded(t, os.Getpagesize())
-	rng := rand.New(rand.NewPCG(1, 2))
+	rng := testenv.Seeded(t, 1, 2)
 	for i := range mem {
 		mem[i] = 'a' + byte(rng.IntN(2))
 	}
@@ -67,7 +72,7 @@ func TestLiteralGuard(t *testing.T) {
 // too.
 func TestMaskedGuard(t *testing.T) {
 	mem := simdtest.Guarded(t, os.Getpagesize())
-	rng := rand.New(rand.NewPCG(15, 16))
+	rng := testenv.Seeded(t, 15, 16)
 	for i := range mem {
 		mem[i] = 'a' + byte(rng.IntN(2))
 	}
@@ -91,7 +96,7 @@ func TestMaskedGuard(t *testing.T) {
 // TestClassGuard does so for classes.
 func TestClassGuard(t *testing.T) {
 	mem := simdtest.Guarded(t, os.Getpagesize())
-	rng := rand.New(rand.NewPCG(17, 18))
+	rng := testenv.Seeded(t, 17, 18)
 	for i := range mem {
 		mem[i] = byte(rng.IntN(256))
 	}
@@ -130,7 +135,7 @@ func guardScans(t *testing.T, mem []byte, k, ref Kernel, dst []uint32) {
 func TestWordsGuard(t *testing.T) {
 	t.Parallel()
 	mem := simdtest.Guarded(t, os.Getpagesize())
-	rng := rand.New(rand.NewPCG(3, 4))
+	rng := testenv.Seeded(t, 3, 4)
 	for i := range mem {
 		mem[i] = byte(rng.IntN(3)) // so that some words of each size are in the ranges
 	}
@@ -167,17 +172,17 @@ func TestWordsGuard(t *testing.T) {
 }
 
 // TestLongLiteralGuard looks for a long literal whose probes are far apart, in
-// blocks that end with it.
+// blocks that end with it: at full length of every phase, else of some.
 func TestLongLiteralGuard(t *testing.T) {
 	const size = 64 << 10
 	page := os.Getpagesize()
 	mem := simdtest.Guarded(t, size+page)
-	rng := rand.New(rand.NewPCG(5, 6))
+	rng := testenv.Seeded(t, 5, 6)
 	for i := range mem {
 		mem[i] = byte(rng.IntN(256))
 	}
 	perLevel(t, func(t *testing.T, l Level) {
-		for n := size; n <= size+130; n++ {
+		for n := size; n <= size+130; n += testenv.Rounds(17, 7, 1) {
 			simdtest.Edges(mem, n, func(b []byte) {
 				for _, at := range []int{0, (n - size) / 2, n - size} {
 					k, err := NewLiteral(l, b[at:at+size])
@@ -187,9 +192,6 @@ func TestLongLiteralGuard(t *testing.T) {
 					simdtest.Same(t, simdtest.ScanAll(t, k, b, 0, n, MinDst), []uint32{uint32(at)}, "%d bytes at %d of %d", size, at, n)
 				}
 			})
-			if testing.Short() {
-				n += 16
-			}
 		}
 	})
 }

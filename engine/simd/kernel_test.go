@@ -8,13 +8,22 @@ import (
 	"testing"
 
 	"vscan/engine/simd/simdtest"
+	"vscan/internal/testenv"
 )
 
 // perLevel runs f as a subtest for each level compiled into the test.
 func perLevel(t *testing.T, f func(t *testing.T, l Level)) {
 	t.Helper()
-	simdtest.PerLevel(t, Levels(), f)
+	levels := Levels()
+	if onlyLevel != Auto {
+		levels = []Level{onlyLevel}
+	}
+	simdtest.PerLevel(t, levels, f)
 }
+
+// onlyLevel is the level that perLevel is for, for a test that has taken other
+// kernels of this level away; Auto: all are.
+var onlyLevel Level
 
 // here returns the levels that this machine can run.
 func here() []Level {
@@ -25,9 +34,7 @@ func here() []Level {
 // is small.
 func TestMain(m *testing.M) {
 	flag.Parse()
-	if f := flag.Lookup("rapid.checks"); f != nil && f.Value.String() == f.DefValue && !testing.Short() {
-		f.Value.Set("5000")
-	}
+	testenv.Checks(testenv.Rounds(100, 5000, 5000))
 	os.Exit(m.Run())
 }
 

@@ -2,7 +2,6 @@ package simd
 
 import (
 	"bytes"
-	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -10,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"vscan/engine/simd/simdtest"
+	"vscan/internal/testenv"
 )
 
 // literalSeeds are small enough to be checked by eye. No literal has a '.',
@@ -101,7 +101,7 @@ func pieces(t *rapid.T, label string, most int) []byte {
 // TestLiteralRandom compares all levels with the reference, on drawn literals
 // and memory.
 func TestLiteralRandom(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	testenv.Check(t, func(t *rapid.T) {
 		b := pieces(t, "memory", 60)
 		lit := pieces(t, "literal", 3)
 		if len(b) > 0 && rapid.Bool().Draw(t, "cut from memory") {
@@ -141,7 +141,7 @@ func compareLiteral(t simdtest.TB, lit, b []byte, from, to, room int) {
 // smallest dst, in sparse and in dense memory.
 func TestLiteralManyBlocks(t *testing.T) {
 	const size = 3*(128<<10) + 77
-	rng := rand.New(rand.NewPCG(7, 8))
+	rng := testenv.Seeded(t, 7, 8)
 	for name, fill := range map[string]func(b []byte){
 		"sparse": func(b []byte) {
 			for i := range b {

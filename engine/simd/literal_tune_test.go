@@ -3,18 +3,18 @@ package simd
 import (
 	"bytes"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
 
 	"vscan/engine/simd/simdtest"
+	"vscan/internal/testenv"
 )
 
 // In memory full of bytes that the table says are rare, the probes are put in
 // another order, and the hits stay the same.
 func TestLiteralTunes(t *testing.T) {
-	rnd := rand.New(rand.NewPCG(7, 7))
+	rnd := testenv.Seeded(t, 7, 7)
 	var text []byte
 	for len(text) < 8*128<<10 {
 		text = fmt.Appendf(text, "user@host_%d ", rnd.IntN(8192))
@@ -47,7 +47,7 @@ func placesOf(b []byte, lit string) (at []uint32) {
 // Whatever the order was, after pairUp the first two probes are near each other,
 // the one further on in the literal in front, and no probe is lost.
 func TestPairUp(t *testing.T) {
-	rnd := rand.New(rand.NewPCG(8, 8))
+	rnd := testenv.Seeded(t, 8, 8)
 	for range 10_000 {
 		var probes []probe
 		seen := map[uint32]bool{}
@@ -103,7 +103,7 @@ func TestLiteralFarProbes(t *testing.T) {
 // TestMaskedTunes does what TestLiteralTunes does under masks, also where no pair
 // is rare, or near enough.
 func TestMaskedTunes(t *testing.T) {
-	rnd := rand.New(rand.NewPCG(9, 9))
+	rnd := testenv.Fixed(9, 9)
 	var text []byte
 	for len(text) < 4*128<<10 {
 		text = fmt.Appendf(text, "USER@host_%d ", rnd.IntN(8192))
@@ -147,7 +147,7 @@ func TestMaskedTunes(t *testing.T) {
 // In whatever order probes are, each is compared under its own mask, both where
 // four are compared at once, and where a pair is and the others behind it.
 func TestMaskedOrders(t *testing.T) {
-	rnd := rand.New(rand.NewPCG(13, 14))
+	rnd := testenv.Seeded(t, 13, 14)
 	rounds := 200
 	if testing.Short() {
 		rounds = 40

@@ -2,7 +2,6 @@ package simd
 
 import (
 	"bytes"
-	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -10,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"vscan/engine/simd/simdtest"
+	"vscan/internal/testenv"
 )
 
 // maskedSeeds are small enough to be checked by eye. A '?' in mask is a
@@ -138,7 +138,7 @@ func someBit(mask []byte) {
 // TestMaskedRandom compares all levels with the reference, on drawn literals,
 // masks and memory.
 func TestMaskedRandom(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	testenv.Check(t, func(t *rapid.T) {
 		b := pieces(t, "memory", 60)
 		lit := pieces(t, "literal", 3)
 		if len(b) > 0 && rapid.Bool().Draw(t, "cut from memory") {
@@ -162,7 +162,7 @@ func TestMaskedRandom(t *testing.T) {
 // the smallest dst, in sparse and in dense memory.
 func TestMaskedManyBlocks(t *testing.T) {
 	const size = 2*(128<<10) + 77
-	rng := rand.New(rand.NewPCG(9, 10))
+	rng := testenv.Seeded(t, 9, 10)
 	wild := func(lit string, masks ...byte) [2]string {
 		mask := make([]byte, len(lit))
 		for i := range mask {

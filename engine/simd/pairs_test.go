@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"vscan/engine/simd/simdtest"
+	"vscan/internal/testenv"
 )
 
 var everyByte = func() string {
@@ -112,7 +113,7 @@ func comparePairs(t *testing.T, p *litPairs, k Kernel, b []byte, from, to int) i
 // All filters let through every excerpt, and besides these only what the bitmap
 // lets through.
 func TestPairFilters(t *testing.T) {
-	rnd := rand.New(rand.NewPCG(41, 42))
+	rnd := testenv.Seeded(t, 41, 42)
 	for _, c := range []struct {
 		letters string
 		n       int

@@ -23,6 +23,8 @@ func plainly[P any](t *testing.T, impls *[]implementation[P], need feature) {
 // this machine has it, the other tests choose others.
 func TestWithoutVBMI2(t *testing.T) {
 	simdtest.Runnable(t, AVX512)
+	onlyLevel = AVX512
+	t.Cleanup(func() { onlyLevel = Auto })
 	plainly(t, &literals, fAVX512VBMI2)
 	plainly(t, &maskeds, fAVX512VBMI2)
 	plainly(t, &classes, fAVX512VBMI2)

@@ -1,13 +1,14 @@
 package simd
 
 import (
-	"math/rand/v2"
 	"testing"
+
+	"vscan/internal/testenv"
 )
 
 func TestReadAll(t *testing.T) {
 	b := make([]byte, 300<<10)
-	rng := rand.New(rand.NewPCG(11, 12))
+	rng := testenv.Seeded(t, 11, 12)
 	for i := range b {
 		b[i] = byte(rng.IntN(256))
 	}

@@ -3,10 +3,10 @@
 package simd
 
 import (
-	"math/rand/v2"
 	"testing"
 
 	"vscan/engine/simd/simdtest"
+	"vscan/internal/testenv"
 )
 
 // Teddy for AVX2 reports what the reference does, whether it looks up the
@@ -16,7 +16,7 @@ func TestTeddyLate(t *testing.T) {
 	if err := teddyAVX2Needs.check(AVX2); err != nil {
 		t.Skip(err)
 	}
-	rnd := rand.New(rand.NewPCG(25, 26))
+	rnd := testenv.Seeded(t, 25, 26)
 	for _, letters := range []string{"abcdefghijklmnopqrstuvwxyz0123456789", "ab\x00", "\x00\x00\x00\x00\x00\x00a"} {
 		for _, count := range []int{1, 3, 20} {
 			var lits [][]byte

@@ -2,10 +2,10 @@ package simd
 
 import (
 	"bytes"
-	"math/rand/v2"
 	"testing"
 
 	"vscan/engine/simd/simdtest"
+	"vscan/internal/testenv"
 )
 
 // teddyOf returns tables with the first bytes of literals as excerpts.
@@ -33,7 +33,7 @@ func byteses(lits ...string) [][]byte {
 // The filters let through the same, wherever the bytes begin and end, however
 // dense excerpts are, and whichever way the last calls have made them go.
 func TestTeddyFilters(t *testing.T) {
-	rnd := rand.New(rand.NewPCG(10, 11))
+	rnd := testenv.Seeded(t, 10, 11)
 	draw := func(b []byte, letters int) {
 		for i := range b {
 			b[i] = byte(rnd.IntN(letters))

@@ -3,12 +3,11 @@ package simd
 import (
 	"encoding/binary"
 	"fmt"
-	"math/rand/v2"
 	"testing"
 
 	"vscan/engine/addr"
-
 	"vscan/engine/simd/simdtest"
+	"vscan/internal/testenv"
 )
 
 // pointerMemory returns memory full of words: a quarter of them zero, a quarter
@@ -16,7 +15,7 @@ import (
 // 0x7f5500000000, the others to a heap of 64 MiB and to a kernel.
 func pointerMemory(size int) []byte {
 	mem := make([]byte, size)
-	rng := rand.New(rand.NewPCG(11, 12))
+	rng := testenv.From(11, 12)
 	for at := 0; at+8 <= size; at += 8 {
 		v := rng.Uint64()
 		kind := v >> 61
@@ -40,7 +39,7 @@ func pointerMemory(size int) []byte {
 // spreadRanges returns n ranges of so many numbers each, from lo on, step apart
 // with some disorder.
 func spreadRanges(n int, lo, step, numbers uint64) []WordRange {
-	rng := rand.New(rand.NewPCG(13, 14))
+	rng := testenv.From(13, 14)
 	out := make([]WordRange, n)
 	for i := range out {
 		at := lo + uint64(i)*step + rng.Uint64N(step-numbers)&^0xfff
@@ -51,7 +50,7 @@ func spreadRanges(n int, lo, step, numbers uint64) []WordRange {
 
 // hashes returns n single numbers of 64 bits from anywhere above 2^48.
 func hashes(n int) []WordRange {
-	rng := rand.New(rand.NewPCG(15, 16))
+	rng := testenv.From(15, 16)
 	ends := make([]uint64, 0, 2*n)
 	for range n {
 		v := rng.Uint64() | 1<<48
@@ -72,7 +71,7 @@ func heaps(n int) []WordRange {
 // heapMemory returns memory full of pointers into heaps.
 func heapMemory(size int) []byte {
 	mem := make([]byte, size)
-	rng := rand.New(rand.NewPCG(23, 24))
+	rng := testenv.From(23, 24)
 	for at := 0; at+8 <= size; at += 8 {
 		if v := rng.Uint64(); v%4 == 0 {
 			binary.LittleEndian.PutUint64(mem[at:], 0x7e0000000000+v>>8%100*0x2c0000000+v>>16%(1<<20))

@@ -11,8 +11,8 @@ import (
 	"pgregory.net/rapid"
 
 	"vscan/engine/addr"
-
 	"vscan/engine/simd/simdtest"
+	"vscan/internal/testenv"
 )
 
 // aligned returns a spec for little-endian words at multiples of their size.
@@ -222,7 +222,7 @@ func rangesOf(ends []uint64) []WordRange {
 // TestWordsRandom compares all levels with the reference, on drawn specs and
 // memory.
 func TestWordsRandom(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	testenv.Check(t, func(t *rapid.T) {
 		b := pieces(t, "memory", 60)
 		spec := drawSpec(t, b)
 		from := rapid.IntRange(0, len(b)).Draw(t, "from")
@@ -257,7 +257,7 @@ func compareWords(t simdtest.TB, spec WordSpec, b []byte, from, to, room int) {
 // with the smallest dst, with none, some, and all of the words in range.
 func TestWordsManyBlocks(t *testing.T) {
 	const size = 3*(128<<10) + 77
-	rng := rand.New(rand.NewPCG(9, 10))
+	rng := testenv.Seeded(t, 9, 10)
 	b := make([]byte, size)
 	for i := 0; i+8 <= size; i += 8 {
 		binary.LittleEndian.PutUint64(b[i:], 0x7f0000000000+rng.Uint64N(1<<20))
@@ -361,7 +361,7 @@ func nearMisses(rng *rand.Rand, ranges []WordRange, n int) []uint64 {
 // TestWordsSets looks for sets of a few to 100,000 ranges in memory full of
 // near misses.
 func TestWordsSets(t *testing.T) {
-	rng := rand.New(rand.NewPCG(17, 18))
+	rng := testenv.Seeded(t, 17, 18)
 	for _, n := range []int{2, 4, 5, 8, 9, 100, 3000, 100_000} {
 		for _, kind := range setKinds {
 			for _, size := range []int{1, 2, 4, 8} {
@@ -410,7 +410,7 @@ func tables(s *wordSet) int {
 // A wordSet tells its numbers from all others, and takes no more memory than
 // NewWords says.
 func TestWordSet(t *testing.T) {
-	rng := rand.New(rand.NewPCG(19, 20))
+	rng := testenv.Seeded(t, 19, 20)
 	nested := map[string]int{}
 	for _, n := range []int{1, 2, 3, 5, 70, 5000, 100_000} {
 		for _, kind := range setKinds {
@@ -530,7 +530,7 @@ func FuzzWords(f *testing.F) {
 		case e2 == e3:
 			spec.Ranges = rangesOf([]uint64{e0 & largest, e1 & largest})
 		case times >= 8 && spec.Size > 1:
-			rng := rand.New(rand.NewPCG(e2, e3))
+			rng := testenv.From(e2, e3)
 			spec.Ranges = setRanges(rng, setKinds[int(times)%len(setKinds)], spec.Size, 2+int(times%90))
 			for _, v := range nearMisses(rng, spec.Ranges, 30) {
 				b = appendWord(b, spec.Order, spec.Size, v)

@@ -3,11 +3,11 @@
 package simd
 
 import (
-	"math/rand/v2"
 	"os"
 	"testing"
 
 	"vscan/engine/simd/simdtest"
+	"vscan/internal/testenv"
 )
 
 // TestWordsGuardGroups looks for words at either edge of readable memory, in
@@ -15,7 +15,7 @@ import (
 // memory has no such words, half has many.
 func TestWordsGuardGroups(t *testing.T) {
 	mem := simdtest.Guarded(t, os.Getpagesize())
-	rng := rand.New(rand.NewPCG(21, 22))
+	rng := testenv.Seeded(t, 21, 22)
 	for i := range mem {
 		if mem[i] = 0xee; i/700%2 == 0 {
 			mem[i] = byte(rng.IntN(3))

@@ -1,13 +1,14 @@
 package automaton
 
 import (
-	"math/rand/v2"
 	"testing"
+
+	"vscan/internal/testenv"
 )
 
 // memory returns n bytes: text, numbers, pointers and zeros.
 func memory(n int) []byte {
-	r := rand.New(rand.NewPCG(1, 2))
+	r := testenv.From(1, 2)
 	b := make([]byte, 0, n+64)
 	for len(b) < n {
 		switch r.IntN(4) {

@@ -11,7 +11,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
+
+	"vscan/internal/testenv"
 )
 
 // An expression is one regular expression, written for each of its readers.
@@ -302,9 +303,7 @@ func shorter() int {
 // Random expressions in random memory are compared with a backtracking search of their
 // nodes and with Go's regexp.
 func TestAgainstReference(t *testing.T) {
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d", seed)
-	d := drawer{rand.New(rand.NewPCG(seed, 0))}
+	d := drawer{testenv.Rand(t)}
 	compared, withGo, anchored, led, uniform := 0, 0, 0, 0, 0
 	for range 3200 / shorter() {
 		e := d.expression()
@@ -418,9 +417,7 @@ func TestAgainstReference(t *testing.T) {
 // In memory made of wide characters, matches are those of the memory without the zeros, and
 // twice as long.
 func TestWide(t *testing.T) {
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d", seed)
-	d := drawer{rand.New(rand.NewPCG(seed, 0))}
+	d := drawer{testenv.Rand(t)}
 	matches := 0
 	for range 3000 / shorter() {
 		e := d.expression()
@@ -471,9 +468,7 @@ func TestAgainstPython(t *testing.T) {
 	if err != nil {
 		t.Skip("no python3")
 	}
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d", seed)
-	d := drawer{rand.New(rand.NewPCG(seed, 0))}
+	d := drawer{testenv.Rand(t)}
 	type question struct {
 		Expr, Memory string
 		At           int

@@ -4,11 +4,12 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
-	"math/rand/v2"
 	"regexp"
 	"strings"
 	"testing"
 	"unicode/utf16"
+
+	"vscan/internal/testenv"
 )
 
 // in16 returns text as UTF-16.
@@ -99,9 +100,7 @@ func TestUTF16(t *testing.T) {
 // Random expressions and text, of characters of one code unit, are compared with Go's own
 // package, which knows characters.
 func TestUTF16AgainstRegexp(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	r := rand.New(rand.NewPCG(seed, 1))
+	r := testenv.Rand(t)
 	letters := []rune("aбвéÉ漢K\nЖж1 ")
 	atoms := []string{"a", "б", "[а-я]", "[^a]", ".", "é", "漢", `\w`, `\d`, "[Жж1]", `\s`, "(б|в)", "(?:a|)", "[^б-в]"}
 	found := 0

@@ -3,12 +3,12 @@ package sets
 import (
 	"context"
 	"encoding/base64"
-	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
 
 	"vscan/engine"
+	"vscan/internal/testenv"
 	"vscan/patterns"
 )
 
@@ -55,9 +55,7 @@ func (m maker) placeholders() [][2]string {
 // A placeholder is no hit and is counted as an exception, as bytes and as UTF-16LE. What is
 // nearest to it is a hit. Without exceptions both are hits.
 func TestPlaceholders(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	m := maker{rand.New(rand.NewPCG(seed, 1))}
+	m := maker{testenv.Rand(t)}
 	set := secretsSet(t)
 	var pats []patterns.Pattern
 	for _, p := range set.Patterns() {
@@ -111,9 +109,7 @@ func exceptedIn(t *testing.T, set *patterns.Set, text string) (n uint64) {
 
 // No exception drops a token that is drawn by chance, in 180 kinds of 20 draws each.
 func TestTokensAreNoPlaceholders(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	m := maker{rand.New(rand.NewPCG(seed, 2))}
+	m := maker{testenv.Rand(t)}
 	set := secretsSet(t)
 	var texts []string
 	for range 20 {

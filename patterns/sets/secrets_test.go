@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"vscan/engine"
+	"vscan/internal/testenv"
 	"vscan/patterns"
 )
 
@@ -282,7 +283,7 @@ func (m maker) tokens() [][2]string {
 // Patterns that have no example of their own get the first token that is for them, from
 // where it is found, and what is left of it without its end.
 func init() {
-	m := maker{rand.New(rand.NewPCG(1, 1))}
+	m := maker{testenv.From(1, 1)}
 	begins := map[string]string{"azure-storage": "AccountKey", "azure-sas": "&sig", "discord-webhook": "discord.com"}
 	for _, token := range m.tokens() {
 		name, text := "secrets."+token[0], token[1]
@@ -376,9 +377,7 @@ func secretsSet(t *testing.T) *patterns.Set {
 // Every true token is found by its pattern, whatever stands around it, as bytes
 // and as UTF-16LE.
 func TestTrueTokens(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	m := maker{rand.New(rand.NewPCG(seed, 1))}
+	m := maker{testenv.Rand(t)}
 	tokens := m.tokens()
 	if len(tokens) < 107 {
 		t.Errorf("only %d tokens", len(tokens))
@@ -403,9 +402,7 @@ func TestTrueTokens(t *testing.T) {
 
 // What only looks like a token is none.
 func TestNearTokens(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	m := maker{rand.New(rand.NewPCG(seed, 1))}
+	m := maker{testenv.Rand(t)}
 	var texts []string
 	for _, text := range m.near() {
 		texts = append(texts, text, wide(text))

@@ -10,11 +10,13 @@ import (
 	"testing"
 
 	"vscan/engine/addr"
+	"vscan/internal/testenv"
 	"vscan/patterns"
 )
 
 // Whatever is read as rules is an error or can be evaluated, with any hits.
 func FuzzRules(f *testing.F) {
+	testenv.LargeInputs(f)
 	files, _ := filepath.Glob("testdata/*.yar")
 	for _, name := range files {
 		text, err := os.ReadFile(name)

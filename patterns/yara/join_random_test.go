@@ -2,28 +2,12 @@ package yara
 
 import (
 	"fmt"
-	"math/rand/v2"
-	"os"
 	"slices"
 	"strings"
 	"testing"
-	"time"
-)
 
-// testSeed returns the seed of a random test: VSCAN_SEED, which is a number, or time for
-// another seed each time.
-func testSeed(t *testing.T) *rand.Rand {
-	seed := uint64(1)
-	switch s := os.Getenv("VSCAN_SEED"); s {
-	case "":
-	case "time":
-		seed = uint64(time.Now().UnixNano())
-	default:
-		fmt.Sscan(s, &seed)
-	}
-	t.Logf("VSCAN_SEED=%d", seed)
-	return rand.New(rand.NewPCG(seed, 0))
-}
+	"vscan/internal/testenv"
+)
 
 // partStrings are what the parts of split strings in random rules are made of. They overlap,
 // repeat, and begin and end alike.
@@ -94,7 +78,7 @@ func TestSplitStringsLikeYara(t *testing.T) {
 	if testing.Short() {
 		t.Skip("runs yara")
 	}
-	rng := testSeed(t)
+	rng := testenv.Seeded(t, 1, 0)
 	dir := t.TempDir()
 	hits, split, more := 0, 0, 0
 	for i := range 60 {

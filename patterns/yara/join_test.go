@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,6 +13,7 @@ import (
 
 	"vscan/engine"
 	"vscan/engine/addr"
+	"vscan/internal/testenv"
 )
 
 // far returns two texts with so many bytes between them.
@@ -156,7 +156,7 @@ func (r *budgetFor) release(n int) { r.n -= n }
 // Hits of parts are joined, and compared with trying all ways. Nothing waits any more when
 // no hit can follow, and never more hits wait than may.
 func TestWaiting(t *testing.T) {
-	rng := testSeed(t)
+	rng := testenv.Seeded(t, 1, 0)
 	matches := 0
 	for range 3000 {
 		n := 2 + rng.IntN(3)
@@ -354,7 +354,7 @@ rule length { strings: $a = /a+/ condition: !a[2] > 4096 }`)
 // Lengths have 4 GiB and more, and matches become known in another order than that of their
 // addresses.
 func TestInsert(t *testing.T) {
-	rng := testSeed(t)
+	rng := testenv.Seeded(t, 1, 0)
 	for range 300 {
 		most := rng.IntN(40)
 		h := hits{unknownFrom: noLimit}
@@ -387,7 +387,7 @@ func TestInsert(t *testing.T) {
 // The hits are the same for any shards and workers, over the seams of mappings, and in the
 // upper half of the address space.
 func TestSplitStringsThroughEngine(t *testing.T) {
-	g := generator{rng: rand.New(rand.NewPCG(7, 7))}
+	g := generator{rng: testenv.Seeded(t, 7, 7)}
 	data := g.fill(20000)
 	var b strings.Builder
 	for k := range 30 {

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"vscan/internal/testenv"
 )
 
 // ambiguous returns a regular expression that matches in several lengths at a place, of
@@ -87,7 +89,7 @@ func TestLengthsLikeYara(t *testing.T) {
 	if testing.Short() {
 		t.Skip("runs yara")
 	}
-	rng := testSeed(t)
+	rng := testenv.Seeded(t, 1, 0)
 	dir := t.TempDir()
 	for _, kind := range []string{"words", "greedy words", "lazy words", "wide words", "nested words", "nested wide words", "letters", "greedy letters", "lazy letters", "hex"} {
 		const files, perFile = 12, 50
@@ -221,7 +223,7 @@ func TestStringsLikeYara(t *testing.T) {
 	if testing.Short() {
 		t.Skip("runs yara")
 	}
-	rng := testSeed(t)
+	rng := testenv.Seeded(t, 1, 0)
 	g := generator{rng: rng}
 	dir := t.TempDir()
 	lines := 0

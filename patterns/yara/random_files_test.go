@@ -11,31 +11,21 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
+
+	"vscan/internal/testenv"
 )
 
 // Random rules in several files and namespaces, with external variables, are compared with
-// yara: what rules, global ones and sets of rules see of each other. VSCAN_SEED is a
-// number, or time; VSCAN_RULESETS is how many sets of files are tried. yara 4.5 is asked
+// yara: what rules, global ones and sets of rules see of each other. VSCAN_RULESETS
+// is how many sets of files are tried. yara 4.5 is asked
 // about more than 4.2 knows.
 func TestRandomFilesLikeYara(t *testing.T) {
 	later := yaraIsLater(t)
-	seed, sets := uint64(1), 25
-	switch s := os.Getenv("VSCAN_SEED"); s {
-	case "":
-	case "time":
-		seed = uint64(time.Now().UnixNano())
-	default:
-		fmt.Sscan(s, &seed)
-	}
-	if testing.Short() {
-		sets = 5
-	}
+	rng := testenv.Seeded(t, 1, 1)
+	sets := testenv.Rounds(5, 25, 25)
 	if s := os.Getenv("VSCAN_RULESETS"); s != "" {
 		sets, _ = strconv.Atoi(s)
 	}
-	t.Logf("VSCAN_SEED=%d VSCAN_RULESETS=%d", seed, sets)
-	rng := rand.New(rand.NewPCG(seed, 1))
 	dir := t.TempDir()
 	rules, matched, found := 0, 0, 0
 	for i := range sets {

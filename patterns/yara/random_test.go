@@ -8,27 +8,16 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
+
+	"vscan/internal/testenv"
 )
 
 // Random rules on random bytes are compared with yara. There are few different bytes, so
-// that strings are found. VSCAN_SEED is a number, or time for another one each time.
+// that strings are found.
 func TestRandomLikeYara(t *testing.T) {
 	needYara(t)
-	seed := uint64(1)
-	switch s := os.Getenv("VSCAN_SEED"); s {
-	case "":
-	case "time":
-		seed = uint64(time.Now().UnixNano())
-	default:
-		fmt.Sscan(s, &seed)
-	}
-	t.Logf("VSCAN_SEED=%d", seed)
-	rng := rand.New(rand.NewPCG(seed, 0))
-	files, rulesPerFile := 90, 30
-	if testing.Short() {
-		files = 15
-	}
+	rng := testenv.Seeded(t, 1, 0)
+	files, rulesPerFile := testenv.Rounds(15, 90, 90), 30
 	dir := t.TempDir()
 	matched := 0
 	for i := range files {

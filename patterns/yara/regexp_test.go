@@ -3,12 +3,13 @@ package yara
 import (
 	"bytes"
 	"context"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"vscan/internal/testenv"
 )
 
 // What brackets hold, and where alternatives may be empty: what yara takes and what it
@@ -17,7 +18,7 @@ func TestBracketsLikeYara(t *testing.T) {
 	needYara(t)
 	dir := t.TempDir()
 	file, rules := filepath.Join(dir, "data"), filepath.Join(dir, "r.yar")
-	rng := rand.New(rand.NewPCG(1, 2))
+	rng := testenv.Seeded(t, 1, 2)
 	var data bytes.Buffer
 	for range 4000 {
 		const drawn = "abcdwxyz0139-]_.[}{ +=\\\t:x@ez\xe9\x00,;"

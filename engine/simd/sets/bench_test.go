@@ -2,19 +2,19 @@ package sets
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"testing"
 	"time"
 
 	"vscan/engine/simd"
 	"vscan/engine/simd/simdtest"
+	"vscan/internal/testenv"
 )
 
 // benchLiterals returns n literals of 8 to 24 bytes: half of them from the
 // memory, where it is not regular, half of them noise.
 func benchLiterals(mem []byte, n int) [][]byte {
-	rng := rand.New(rand.NewPCG(99, uint64(n)))
+	rng := testenv.From(99, uint64(n))
 	var lits [][]byte
 	for len(lits) < n {
 		lit := make([]byte, 8+rng.IntN(17))
@@ -134,7 +134,7 @@ func alternateSet(b *testing.B, k Kernel, mem []byte, want int) {
 func BenchmarkLiteralsShort(b *testing.B) {
 	mem := simdtest.Memory(32 << 20)
 	for _, c := range []struct{ n, size int }{{3, 2}, {8, 3}, {200, 2}, {200, 3}, {3, 4}, {8, 4}, {500, 4}, {8, 5}, {500, 5}, {500, 6}, {500, 7}} {
-		rng := rand.New(rand.NewPCG(5, 6))
+		rng := testenv.From(5, 6)
 		var lits [][]byte
 		for range c.n {
 			lit := make([]byte, c.size)

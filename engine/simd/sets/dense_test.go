@@ -12,13 +12,14 @@ import (
 
 	"vscan/engine/simd"
 	"vscan/engine/simd/simdtest"
+	"vscan/internal/testenv"
 )
 
 // The automaton finds what a naive search finds, whatever the stretch is.
 func TestAutomaton(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	testenv.Check(t, func(t *rapid.T) {
 		letters := rapid.SampledFrom([]string{"a", "ab", "abc", "\x00a", "\x00\x01\xff"}).Draw(t, "letters")
-		rng := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 1))
+		rng := testenv.From(rapid.Uint64().Draw(t, "seed"), 1)
 		most := rapid.SampledFrom([]int{1, 2, 5, 20, maxDense}).Draw(t, "longest")
 		var lits [][]byte
 		for range rapid.IntRange(1, 30).Draw(t, "literals") {
@@ -68,7 +69,7 @@ func sumOfLists(lits [][]byte) int {
 // come back where it is not; the matches are the same.
 func TestAutomatonTakesOver(t *testing.T) {
 	t.Parallel()
-	rng := rand.New(rand.NewPCG(4, 2))
+	rng := testenv.Seeded(t, 4, 2)
 	full, empty := simdtest.Letters(rng, "abcd", 30_000), simdtest.Letters(rng, "wxyz", 100_000)
 	b := slices.Concat(empty[:20_000], full, empty, full[:5_000])
 	sets := map[string][][]byte{
@@ -124,7 +125,7 @@ func drawn(rng *rand.Rand, b []byte, n, min, max int) [][]byte {
 // A Scratch that has another set's automaton serves like a new one, and several
 // scans may be the first to need an automaton.
 func TestAutomatonScratch(t *testing.T) {
-	rng := rand.New(rand.NewPCG(6, 2))
+	rng := testenv.Seeded(t, 6, 2)
 	b := simdtest.Letters(rng, "ab", 200_000)
 	one, other := drawn(rng, b, 50, 6, 9), drawn(rng, b, 30, 3, 12)
 	k, q := mustSet(t, simd.Auto, one), mustSet(t, simd.Auto, other)
@@ -150,7 +151,7 @@ func TestAutomatonScratch(t *testing.T) {
 
 // An automaton is not made for little memory that is full of literals.
 func TestAutomatonWaits(t *testing.T) {
-	rng := rand.New(rand.NewPCG(8, 2))
+	rng := testenv.Seeded(t, 8, 2)
 	b := simdtest.Letters(rng, "abcd", 1<<20)
 	lits := append(drawn(rng, b, 300, 4, 6), []byte("0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ")) // long rows
 	k := mustSet(t, simd.Auto, lits).(*setKernel)
@@ -172,7 +173,7 @@ func TestAutomatonWaits(t *testing.T) {
 
 // TestAutomatonNone has sets for which no automaton is made.
 func TestAutomatonNone(t *testing.T) {
-	rng := rand.New(rand.NewPCG(1, 2))
+	rng := testenv.Seeded(t, 1, 2)
 	var nested, many [][]byte
 	for n := range 100 {
 		nested = append(nested, bytes.Repeat([]byte("a"), n+1))

@@ -8,12 +8,13 @@ import (
 
 	"vscan/engine/simd"
 	"vscan/engine/simd/simdtest"
+	"vscan/internal/testenv"
 )
 
 // Hundreds of literals with many bits that do not count, and short ones, are
 // found by pairs of bytes: at both ends of memory, across stretches, over and over.
 func TestPairs(t *testing.T) {
-	rnd := rand.New(rand.NewPCG(3, 9))
+	rnd := testenv.Seeded(t, 3, 9)
 	var lits []simd.Lit
 	for range 300 {
 		b, m := make([]byte, 4+rnd.IntN(20)), []byte(nil)
@@ -178,7 +179,7 @@ func pairSet(rnd *rand.Rand, letters string, n int) *pairPart {
 // The buckets let every literal of theirs through, and a literal lies where its
 // entry says.
 func TestPairBuckets(t *testing.T) {
-	rnd := rand.New(rand.NewPCG(43, 44))
+	rnd := testenv.Seeded(t, 43, 44)
 	p := pairSet(rnd, everyByte, 300)
 	filter, err := simd.NewPairs(simd.Reference, &p.Pairs)
 	if err != nil {
@@ -213,7 +214,7 @@ func TestPairsAndOthers(t *testing.T) {
 	for c := 1; c < 256; c++ {
 		lits = append(lits, []byte{byte(c), 0})
 	}
-	b := simdtest.Letters(rand.New(rand.NewPCG(45, 46)), everyByte+"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00", 20_000)
+	b := simdtest.Letters(testenv.Seeded(t, 45, 46), everyByte+"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00", 20_000)
 	want := naive(lits, b, 0, len(b))
 	perLevel(t, func(t *testing.T, l simd.Level) {
 		k := mustSet(t, l, lits)

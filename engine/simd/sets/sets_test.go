@@ -15,15 +15,14 @@ import (
 
 	"vscan/engine/simd"
 	"vscan/engine/simd/simdtest"
+	"vscan/internal/testenv"
 )
 
 // TestMain makes tests that draw at random do so many times, since each draw is
 // small.
 func TestMain(m *testing.M) {
 	flag.Parse()
-	if f := flag.Lookup("rapid.checks"); f != nil && f.Value.String() == f.DefValue && !testing.Short() {
-		f.Value.Set("5000")
-	}
+	testenv.Checks(testenv.Rounds(100, 1500, 5000))
 	os.Exit(m.Run())
 }
 
@@ -184,9 +183,9 @@ func TestLiteralsRandom(t *testing.T) {
 	t.Parallel()
 	perLevel(t, func(t *testing.T, l simd.Level) {
 		sc := new(Scratch)
-		rapid.Check(t, func(t *rapid.T) {
+		testenv.Check(t, func(t *rapid.T) {
 			letters := []string{"ab", "a\x00", "abc", "\x00\x01\xff", "abcdefgh"}[rapid.IntRange(0, 4).Draw(t, "letters")]
-			rng := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 1))
+			rng := testenv.From(rapid.Uint64().Draw(t, "seed"), 1)
 			b := simdtest.Letters(rng, letters, rapid.IntRange(0, 600).Draw(t, "size"))
 			if len(b) > 50 && rng.IntN(2) == 0 {
 				clear(b[len(b)/3 : len(b)/2])
@@ -219,7 +218,7 @@ func TestLiteralsRandom(t *testing.T) {
 func TestLiteralsLarge(t *testing.T) {
 	const size = 300 << 10
 	for _, n := range []int{1, 20, 800} {
-		rng := rand.New(rand.NewPCG(7, uint64(n)))
+		rng := testenv.Seeded(t, 7, uint64(n))
 		var all string
 		for c := range 256 {
 			all += string([]byte{byte(c)})
@@ -267,7 +266,7 @@ func TestLiteralsLarge(t *testing.T) {
 // TestLiteralsPlanted looks for ten thousand literals in noise that has some of
 // them.
 func TestLiteralsPlanted(t *testing.T) {
-	rng := rand.New(rand.NewPCG(11, 12))
+	rng := testenv.Seeded(t, 11, 12)
 	lits := make([][]byte, 10000)
 	for i := range lits {
 		lits[i] = make([]byte, 8+rng.IntN(17))
@@ -295,7 +294,7 @@ func TestLiteralsPlanted(t *testing.T) {
 // memory, if nothing was done about it.
 func TestLiteralsHostile(t *testing.T) {
 	t.Parallel()
-	rng := rand.New(rand.NewPCG(13, 14))
+	rng := testenv.Seeded(t, 13, 14)
 	a := func(n int) []byte { return bytes.Repeat([]byte("a"), n) }
 	identical := make([][]byte, 100000)
 	for i := range identical {
@@ -403,7 +402,7 @@ func TestLiteralsErrors(t *testing.T) {
 // literals without a byte of which all bits count.
 func TestLiteralsMasked(t *testing.T) {
 	t.Parallel()
-	rng := rand.New(rand.NewPCG(7, 7))
+	rng := testenv.Seeded(t, 7, 7)
 	for _, letters := range []string{"ab", "abAB\x00", "\x00\x00\x00\x01", "abcdefghijklmnopABCDEFGHIJKLMNOP"} {
 		for range 20 {
 			var lits []simd.Lit
@@ -493,7 +492,7 @@ func TestMinMatches(t *testing.T) {
 
 // The levels of a set ascend, and none is above the one that was asked for.
 func TestLiteralsLevels(t *testing.T) {
-	lits := everyPart(rand.New(rand.NewPCG(1, 1)), "abcdefghijklmnop", 20)
+	lits := everyPart(testenv.Seeded(t, 1, 1), "abcdefghijklmnop", 20)
 	perLevel(t, func(t *testing.T, l simd.Level) {
 		for _, set := range [][][]byte{lits, lits[:1], byteses("abcdefgh", "bcdefghi", "cdefghij", "defghijk", "efghijkl")} {
 			levels := mustSet(t, l, set).Levels()
@@ -518,7 +517,7 @@ func TestLiteralsCopies(t *testing.T) {
 
 // A scan with a Scratch that has been used before allocates nothing on the heap.
 func TestLiteralsAllocs(t *testing.T) {
-	rng := rand.New(rand.NewPCG(1, 2))
+	rng := testenv.Seeded(t, 1, 2)
 	lits := everyPart(rng, "abcdefghijklmnop", 20)
 	b := simdtest.Letters(rng, "abcdefghijklmnopqrs", 10000)
 	dst := make([]Match, 4096)
@@ -536,28 +535,34 @@ func TestLiteralsAllocs(t *testing.T) {
 }
 
 func FuzzLiterals(f *testing.F) {
-	f.Add([]byte("abcdefgh,abcdefg,bcdefgh,ab,abc,abcd,,abcde,a,b,c,d"), []byte("abcdefghabcdefghi"), uint(0), uint(100), uint(3))
-	f.Add([]byte("\x00\x00\x00\x00\x00\x00\x00\x00,\x00\x00\x00\x00\x00\x00\x00,\x00\x01\x00,\x00"), make([]byte, 30), uint(1), uint(20), uint(9))
+	testenv.LargeInputs(f)
+	for level := range uint(len(here())) {
+		f.Add([]byte("abcdefgh,abcdefg,bcdefgh,ab,abc,abcd,,abcde,a,b,c,d"), []byte("abcdefghabcdefghi"), uint(0), uint(100), 50*level+3)
+		f.Add([]byte("abcdefgh,bcdefghi,efghabcd,fghab,hab,ab"), []byte("abcdefghabcdefghi"), uint(0), uint(3000), 50*level+40)
+		f.Add([]byte("a,b,d,f,h,e,i,hi,gh"), []byte("abcdefghabcdefghi"), uint(0), uint(3000), 50*level+12)
+		f.Add([]byte("\x00\x00\x00\x00\x00\x00\x00\x00,\x00\x00\x00\x00\x00\x00\x00,\x00\x01\x00,\x00"), make([]byte, 30), uint(1), uint(20), 50*level+9)
+	}
 	f.Fuzz(func(t *testing.T, text, b []byte, from, to, times uint) {
 		lits := slices.DeleteFunc(bytes.Split(text, []byte(",")), func(lit []byte) bool { return len(lit) == 0 })
 		if len(lits) == 0 || len(lits) > 200 {
 			return
 		}
+		// One level a run, and few literals in long blocks or many in short ones: all levels,
+		// and matches of all literals at all places, are a hundred times slower.
+		l := here()[int(times/50)%len(here())]
 		b = bytes.Repeat(b, int(times%50))
-		b = b[:min(len(b), 1<<12)]
+		b = b[:min(len(b), 1<<12, 1<<14/len(lits))]
 		lo, hi := int(from%(1<<13)), int(to%(1<<13))
 		want := naive(lits, b, lo, hi)
-		for _, l := range here() {
-			k := mustSet(t, l, lits)
-			sameMatches(t, matchesOf(t, k, sizesOf(lits), b, lo, hi, k.MinMatches(), nil), want, "%s: %q in %q from %d to %d", l, lits, b, lo, hi)
-		}
+		k := mustSet(t, l, lits)
+		sameMatches(t, matchesOf(t, k, sizesOf(lits), b, lo, hi, k.MinMatches(), nil), want, "%s: %q in %q from %d to %d", l, lits, b, lo, hi)
 	})
 }
 
 // Literals in which case counts are looked for together with those in which it does
 // not, and found only where they stand.
 func TestFoldTogether(t *testing.T) {
-	rng := rand.New(rand.NewPCG(51, 52))
+	rng := testenv.Seeded(t, 51, 52)
 	const letters = "aAbB@`\x00 zZ{["
 	var lits []simd.Lit
 	for i := range 400 {
@@ -609,7 +614,7 @@ func TestFoldTogether(t *testing.T) {
 // Literals that have their excerpt in common with many others are found, here some
 // that were moved to another kind because of zeros.
 func TestCrowdOfMovedLiterals(t *testing.T) {
-	rng := rand.New(rand.NewPCG(61, 62))
+	rng := testenv.Seeded(t, 61, 62)
 	lits := byteses("\x00\x00\x00\x00\x00\x00\x00", "\xcc\xff\x00\x00\xcc", "\x8d\x9e\x00\x00\x00")
 	for range 2 * maxTeddy { // too many for Teddy
 		lits = append(lits, simdtest.Letters(rng, everyByte, 20))
@@ -638,7 +643,7 @@ func TestCrowdOfMovedLiterals(t *testing.T) {
 // Literals in either case around zeros are found, and so are many that differ only
 // behind the part that is looked up.
 func TestFoldedZerosAndCrowds(t *testing.T) {
-	rng := rand.New(rand.NewPCG(63, 64))
+	rng := testenv.Seeded(t, 63, 64)
 	folded := func(text string) simd.Lit {
 		l := simd.Lit{Bytes: []byte(text), Mask: bytes.Repeat([]byte{0xff}, len(text))}
 		for i, c := range l.Bytes {

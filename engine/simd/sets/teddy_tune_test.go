@@ -2,17 +2,17 @@ package sets
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"testing"
 
 	"vscan/engine/simd"
 	"vscan/engine/simd/simdtest"
+	"vscan/internal/testenv"
 )
 
 // In memory full of excerpts that the table says are rare, others are chosen,
 // which let through next to nothing, and the hits stay the same.
 func TestTeddyLearns(t *testing.T) {
-	rnd := rand.New(rand.NewPCG(9, 9))
+	rnd := testenv.Seeded(t, 9, 9)
 	var text []byte
 	for len(text) < 2<<20 {
 		text = fmt.Appendf(text, "%06x /index_%x ", rnd.IntN(1<<24), rnd.IntN(1<<12))
@@ -43,7 +43,7 @@ func TestTeddyLearns(t *testing.T) {
 // Where nothing better can be learnt, learning ends.
 func TestTeddyGivesUp(t *testing.T) {
 	text := make([]byte, 4<<20)
-	rnd := rand.New(rand.NewPCG(10, 10))
+	rnd := testenv.Seeded(t, 10, 10)
 	for i := range text {
 		text[i] = "ab"[rnd.IntN(2)]
 	}

@@ -1,6 +1,6 @@
 package simdtest
 
-import "math/rand/v2"
+import "vscan/internal/testenv"
 
 // Sizes are the sizes, in bytes, of the memory that benchmarks look through: those of
 // caches, and one far above all of them.
@@ -22,7 +22,7 @@ var Memory = func() func(size int) []byte {
 	return func(size int) []byte {
 		if len(all) < size {
 			all = make([]byte, size)
-			rng := rand.New(rand.NewPCG(42, 42))
+			rng := testenv.From(42, 42)
 			for at := 0; at+4096 <= size; at += 4096 {
 				page := all[at : at+4096]
 				page[0] = 1 // else all zero pages would be one page of real memory, and cached

@@ -2,12 +2,12 @@ package report
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"strings"
 	"testing"
 
 	"vscan/engine"
 	"vscan/engine/addr"
+	"vscan/internal/testenv"
 	"vscan/internal/wording"
 )
 
@@ -43,9 +43,7 @@ func slowHexdump(s *engine.Space, r addr.Range) string {
 // Dumps of small spaces with holes, absent and zero bytes, at both ends of the address
 // space, are the same as dumps that are made byte by byte.
 func TestHexdump(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %#x", seed)
-	rnd := rand.New(rand.NewPCG(seed, 0))
+	rnd := testenv.Rand(t)
 	const reach = 160
 	for range 300 {
 		base := []addr.Addr{0, 0x1000, addr.Max - reach + 1}[rnd.IntN(3)]

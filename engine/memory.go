@@ -22,6 +22,21 @@ const (
 	workerBytes = 3 << 20
 )
 
+// shortBytes is about how many bytes more a literal of at most shortLen bytes takes while the
+// tables of pairs are chosen that look for it.
+const shortLen, shortBytes = 4, 700
+
+// buildNeed returns about how many bytes are taken while what looks for a set is built,
+// and free again afterwards.
+func buildNeed(set *patterns.Set) (n uint64) {
+	for _, w := range set.Needles() {
+		if w.Words == nil && len(w.Lit) <= shortLen {
+			n += shortBytes
+		}
+	}
+	return n
+}
+
 // need returns about how many bytes a scanner takes for the needles and expressions of a
 // set, with so many workers.
 func need(set *patterns.Set, workers int) (n uint64) {

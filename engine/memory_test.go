@@ -3,7 +3,7 @@ package engine
 import (
 	"errors"
 	"fmt"
-	"math/rand"
+	"math/rand/v2"
 	"runtime"
 	"runtime/debug"
 	"strings"
@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"vscan/engine/budget"
+	"vscan/internal/testenv"
 	"vscan/patterns"
 )
 
@@ -28,7 +29,7 @@ func liveHeap() uint64 {
 func randomWord(rng *rand.Rand, n int) string {
 	b := make([]byte, n)
 	for i := range b {
-		b[i] = "abcdefghijklmnopqrstuvwxyz"[rng.Intn(26)]
+		b[i] = "abcdefghijklmnopqrstuvwxyz"[rng.IntN(26)]
 	}
 	return string(b)
 }
@@ -52,7 +53,7 @@ var kindsOfMemory = []struct {
 	{"expressions", 2000, func(r *rand.Rand) string { return "re:" + randomWord(r, 4) + "[a-z0-9]{10,60}(foo|bar)+" }},
 	{"expressions in UTF-16", 1000, func(r *rand.Rand) string { return "re/wi:" + randomWord(r, 8) + ".*x" }},
 	{"large expressions", 200, func(r *rand.Rand) string { return "re:" + randomWord(r, 4) + "([a-z]{1,30}[0-9]){1,30}" }},
-	{"hex with jumps", 2000, func(r *rand.Rand) string { return fmt.Sprintf("hex:41 42 [4-60] 43 44 [-] %02x", r.Intn(256)) }},
+	{"hex with jumps", 2000, func(r *rand.Rand) string { return fmt.Sprintf("hex:41 42 [4-60] 43 44 [-] %02x", r.IntN(256)) }},
 	{"numbers", 50000, func(r *rand.Rand) string { return fmt.Sprintf("u32le:%d", r.Uint32()) }},
 	{"ranges", 50000, func(r *rand.Rand) string { x := r.Uint32() >> 1; return fmt.Sprintf("u32le:%d..%d", x, x+100) }},
 }
@@ -84,7 +85,7 @@ func TestEstimateOfMemory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rng := rand.New(rand.NewSource(1))
+	rng := testenv.Seeded(t, 1, 0)
 	for _, k := range kindsOfMemory {
 		pats := parseNamed(t, k.n, func() string { return k.make(rng) })
 		b := budget.New(1 << 40)
@@ -125,7 +126,6 @@ func TestPeakWithinBudget(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes seconds")
 	}
-	const limit = 64 << 20
 	m, err := BytesMapping("m", 0, make([]byte, 4096))
 	if err != nil {
 		t.Fatal(err)
@@ -134,19 +134,20 @@ func TestPeakWithinBudget(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rng := rand.New(rand.NewSource(2))
+	rng := testenv.Seeded(t, 2, 0)
 	refused, compiled := 0, 0
 	for range 12 {
+		limit := 32 << 20 << rng.IntN(2)
 		var pats []patterns.Pattern
 		for range 3 {
-			k := kindsOfMemory[rng.Intn(len(kindsOfMemory))]
-			pats = append(pats, parseNamed(t, 1+rng.Intn(k.n), func() string { return k.make(rng) })...)
+			k := kindsOfMemory[rng.IntN(len(kindsOfMemory))]
+			pats = append(pats, parseNamed(t, 1+rng.IntN(k.n), func() string { return k.make(rng) })...)
 		}
 		for i := range pats {
 			pats[i].Name = fmt.Sprintf("n%d", i)
 		}
 		base := liveHeap()
-		old := debug.SetMemoryLimit(int64(base) + limit + limit/4)
+		old := debug.SetMemoryLimit(int64(base) + int64(limit+limit/4))
 		peak, stop := uint64(0), make(chan struct{})
 		var watch sync.WaitGroup
 		watch.Go(func() {
@@ -161,7 +162,7 @@ func TestPeakWithinBudget(t *testing.T) {
 				}
 			}
 		})
-		b := budget.New(limit)
+		b := budget.New(uint64(limit))
 		set, err := patterns.Compile(t.Context(), pats, patterns.Target{Budget: b})
 		if err == nil {
 			_, err = Compile(t.Context(), space, set, Options{Budget: b})
@@ -178,7 +179,7 @@ func TestPeakWithinBudget(t *testing.T) {
 		default:
 			compiled++
 		}
-		if peak > base && float64(peak-base) > 1.3*limit {
+		if peak > base && float64(peak-base) > 1.3*float64(limit) {
 			t.Errorf("%d patterns, refused %v: the heap grew by %d bytes with a budget of %d", len(pats), err, peak-base, limit)
 		}
 		runtime.KeepAlive(pats)
@@ -191,7 +192,7 @@ func TestPeakWithinBudget(t *testing.T) {
 
 // The error says what for, and nothing stays taken by a share that is released.
 func TestBudgetOfKeys(t *testing.T) {
-	rng := rand.New(rand.NewSource(3))
+	rng := testenv.Seeded(t, 3, 0)
 	pats := parseNamed(t, 1000, func() string { return "text/xwa:" + randomWord(rng, 12) })
 	b := budget.New(16 << 20)
 	share := b.Share()

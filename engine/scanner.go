@@ -207,6 +207,11 @@ func Compile(ctx context.Context, space *Space, set *patterns.Set, opt Options) 
 	if err := opt.Budget.Take(need(set, opt.Workers), "what looks for the set: its tables, and workers"); err != nil {
 		return nil, err
 	}
+	building := buildNeed(set)
+	if err := opt.Budget.Take(building, "building the tables of what looks for the set"); err != nil {
+		return nil, err
+	}
+	defer opt.Budget.Give(building)
 	sc := &Scanner{set: set, space: space, opt: opt, overlap: max(set.MaxLen()-1, 0), leastSkip: minSkip}
 	var err error
 	if sc.needles, sc.units, err = newUnits(ctx, set, opt); err != nil {

@@ -5,19 +5,20 @@ import (
 	"context"
 	"errors"
 	"io"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"testing"
 	"testing/iotest"
+	"vscan/internal/testenv"
 )
 
 // A reader that can be ended reads what there is, however it comes, and has the errors of
 // the reader behind it.
 func TestReadUntil(t *testing.T) {
 	all := make([]byte, 1<<20)
+	rnd := testenv.Rand(t)
 	for i := range all {
-		all[i] = byte(rand.Uint32())
+		all[i] = byte(rnd.Uint32())
 	}
 	broken := errors.New("broken")
 	for name, of := range map[string]func(io.Reader) io.Reader{

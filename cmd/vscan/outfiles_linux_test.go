@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"io/fs"
-	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,6 +13,7 @@ import (
 	"time"
 
 	"vscan/cmd/vscan/internal/cli"
+	"vscan/internal/testenv"
 )
 
 // secretCore is a core that only its owner can read, with pointers enough for a graph.
@@ -192,6 +192,7 @@ func TestKilledLeavesNothing(t *testing.T) {
 	if testing.Short() {
 		rounds = 8
 	}
+	rnd := testenv.Rand(t)
 	for i := range rounds {
 		sent := []os.Signal{syscall.SIGKILL, syscall.SIGINT, syscall.SIGTERM}[i%3]
 		args := [][]string{{"graph", "export", "graph", "--to", "csv", "-o", fmt.Sprintf("out/csv%d", i)}, {"graph", "build", "core", "-o", fmt.Sprintf("out/graph%d", i)}, {"graph", "export", "graph", "--to", "parquet", "-o", fmt.Sprintf("out/parquet%d", i)}}[i/3%3]
@@ -200,7 +201,7 @@ func TestKilledLeavesNothing(t *testing.T) {
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(time.Duration(rand.IntN(60)) * time.Millisecond)
+		time.Sleep(time.Duration(rnd.IntN(60)) * time.Millisecond)
 		cmd.Process.Signal(sent)
 		cmd.Wait()
 	}

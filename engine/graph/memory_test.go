@@ -2,7 +2,6 @@ package graph
 
 import (
 	"errors"
-	"math/rand"
 	"runtime"
 	"testing"
 
@@ -10,6 +9,7 @@ import (
 	"vscan/engine/addr"
 	"vscan/engine/budget"
 	"vscan/engine/heap"
+	"vscan/internal/testenv"
 )
 
 // liveHeap returns how many bytes of the heap are in use.
@@ -25,10 +25,10 @@ func liveHeap() uint64 {
 func pointerSpace(t *testing.T, words int) *engine.Space {
 	t.Helper()
 	const base = 0x10000000
-	rnd := rand.New(rand.NewSource(1))
+	rnd := testenv.Seeded(t, 1, 0)
 	b := make([]byte, 8*words)
 	for i := range words {
-		addr.Little.PutUint(b[8*i:8*i+8], base+8*uint64(rnd.Intn(words)))
+		addr.Little.PutUint(b[8*i:8*i+8], base+8*uint64(rnd.IntN(words)))
 	}
 	m, err := engine.BytesMapping("[heap]", base, b)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 
 	"vscan/engine"
 	"vscan/engine/addr"
+	"vscan/internal/testenv"
 	"vscan/internal/wording"
 )
 
@@ -19,7 +20,7 @@ func nastyNames() *rapid.Generator[string] {
 
 // A name that is printed means the mapping whose name it is, whatever else the names are.
 func TestPrintedNames(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	testenv.Check(t, func(t *rapid.T) {
 		names := rapid.SliceOfNDistinct(nastyNames(), 2, 4, rapid.ID[string]).Draw(t, "names")
 		for i, name := range names {
 			if wording.Unescape(name) != name { // the text that another one is printed as

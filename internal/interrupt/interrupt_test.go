@@ -4,9 +4,9 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"math/rand/v2"
 	"slices"
 	"testing"
+	"vscan/internal/testenv"
 )
 
 func TestWatch(t *testing.T) {
@@ -34,9 +34,7 @@ func TestWatch(t *testing.T) {
 func TestSort(t *testing.T) {
 	type pair struct{ key, place int }
 	byKey := func(a, b pair) int { return cmp.Compare(a.key, b.key) }
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	rnd := rand.New(rand.NewPCG(seed, 0))
+	rnd := testenv.Rand(t)
 	for _, n := range []int{0, 1, 2, chunk - 1, chunk, chunk + 1, 2 * chunk, 3*chunk + 7, 5 * chunk} {
 		for name, key := range map[string]func(i int) int{
 			"ascending": func(i int) int { return i }, "descending": func(i int) int { return -i },

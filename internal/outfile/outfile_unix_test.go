@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -19,6 +18,7 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	"vscan/internal/testenv"
 )
 
 // childVar names what the test binary does when a test starts it.
@@ -72,6 +72,7 @@ func TestKilled(t *testing.T) {
 	if testing.Short() {
 		rounds = 10
 	}
+	rnd := testenv.Rand(t)
 	for _, what := range []string{"new", "replace"} {
 		dir := t.TempDir()
 		for range rounds {
@@ -80,7 +81,7 @@ func TestKilled(t *testing.T) {
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
 			}
-			time.Sleep(time.Duration(rand.IntN(40)) * time.Millisecond)
+			time.Sleep(time.Duration(rnd.IntN(40)) * time.Millisecond)
 			cmd.Process.Kill()
 			cmd.Wait()
 		}

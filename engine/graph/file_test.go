@@ -51,7 +51,7 @@ func bigSpace(t testing.TB, size int) *engine.Space {
 // The file is the same, to the byte, for any number of workers and any memory;
 // its edges are those of a plain pass; and nothing else is left in the folder.
 func TestSameFile(t *testing.T) {
-	space := bigSpace(t, 4<<20)
+	space := bigSpace(t, 5<<20) // so that any draw has more than enough references to its hub
 	want := naive(t, space, addr.LE64, Options{})
 	var first []byte
 	for _, o := range []Options{{Workers: 1}, {Workers: 2}, {Workers: 7}, {Workers: 3, Memory: 1}} {

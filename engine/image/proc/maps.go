@@ -3,6 +3,7 @@
 //
 //	proc_linux.go     opens a process and its memory; why that is refused
 //	pages_linux.go    the mappings: where the bytes of each page come from
+//	gone_linux.go     what went away while stock was taken
 //	pagemap_linux.go  which pages are in memory, swapped out or guards
 //	maps.go           the areas of /proc/PID/maps and smaps
 //	bases_linux.go    where the names of areas begin

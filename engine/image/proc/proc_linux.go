@@ -51,6 +51,7 @@ type processTricks struct {
 	noScan    bool   // PAGEMAP_SCAN is not there
 	noFiles   bool   // mapped files cannot be opened
 	opened    func() // called when memory is opened, and nothing asked of it
+	areas     func() // called when its areas are known, and not which of their pages are there
 }
 
 func open(ctx context.Context, pid int, o image.Options, tricks processTricks) (*image.Image, error) {
@@ -137,10 +138,16 @@ func (p *process) take(name string, tricks processTricks) error {
 	if len(vmas) == 0 {
 		return errNoAreas
 	}
+	if tricks.areas != nil {
+		tricks.areas()
+	}
 	if err := p.openPages(tricks); err != nil {
 		return err
 	}
 	if err := p.layOut(vmas); err != nil {
+		return err
+	}
+	if err := p.readGone(vmas); err != nil {
 		return err
 	}
 	p.describe(name, len(vmas))
@@ -197,10 +204,16 @@ func hasAreas(dir string) bool {
 
 // readAreasOf reads smaps, or, where the kernel has none, maps.
 func readAreasOf(ctx context.Context, dir string) ([]vma, error) {
-	f, err := os.Open(dir + "/smaps")
+	vmas, err := readAreas(ctx, dir+"/smaps")
 	if errors.Is(err, fs.ErrNotExist) {
-		f, err = os.Open(dir + "/maps")
+		vmas, err = readAreas(ctx, dir+"/maps")
 	}
+	return vmas, err
+}
+
+// readAreas reads smaps or maps.
+func readAreas(ctx context.Context, path string) ([]vma, error) {
+	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}

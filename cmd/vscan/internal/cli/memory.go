@@ -26,8 +26,7 @@ type memory struct {
 
 const (
 	// leastLeft is the least address space that has to be left once the program runs, in
-	// bytes, for threads and what the runtime keeps for itself. What it has for its heap by
-	// then, it has reserved already.
+	// bytes, for threads and what the runtime keeps for itself, besides an arena.
 	leastLeft = 24 << 20
 
 	// arena is how much address space the runtime reserves at a time for its heap
@@ -99,10 +98,14 @@ func (a *App) budgetAdvice() string {
 
 // CheckRoom returns an error where the system leaves so little address space that Go's
 // runtime would end the program in the middle.
-func CheckRoom() error {
-	l := memlimit.AddressSpace()
-	if l.Left >= leastLeft {
+func CheckRoom() error { return checkRoom(memlimit.AddressSpace()) }
+
+// checkRoom is CheckRoom where the address space has a limit. An arena is reserved by then,
+// but since Go 1.26 the heap begins anywhere in it, so that next to nothing of it may be left.
+func checkRoom(l memlimit.Limit) error {
+	const want = leastLeft + arena
+	if l.Left >= want {
 		return nil
 	}
-	return fmt.Errorf("%s is %s, which leaves %s: want %s more, or ulimit -v unlimited", l.What, wording.Size(l.Of), wording.Size(l.Left), wording.Size(leastLeft-l.Left))
+	return fmt.Errorf("%s is %s, which leaves %s: want %s more, or ulimit -v unlimited", l.What, wording.Size(l.Of), wording.Size(l.Left), wording.Size(want-l.Left))
 }

@@ -39,3 +39,15 @@ func TestBudgetAdvice(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+// The heap of a program begins anywhere in the first arena, so the next one has to find room
+// as well, or the runtime ends the program in the middle of a search.
+func TestRoomForTheNextArena(t *testing.T) {
+	const mib = 1 << 20
+	for left, enough := range map[uint64]bool{0: false, 24 * mib: false, 54 * mib: false, arena: false, arena + leastLeft - 1: false, arena + leastLeft: true, memlimit.None: true} {
+		err := checkRoom(memlimit.Limit{Left: left, Of: 800 * mib, What: "the limit"})
+		if enough != (err == nil) {
+			t.Errorf("%d bytes left: %v", left, err)
+		}
+	}
+}

@@ -88,7 +88,7 @@ import (
 	"vscan/patterns"
 )
 
-func main() { fmt.Println(find(os.Args[1])) }
+func main() { fmt.Println(find(context.Background(), os.Args[1])) }
 
 ` + function[1]
 }

@@ -67,7 +67,13 @@ func workersVar(cmd *cobra.Command, n *uint64) {
 // targetRanges returns the ranges of addresses that a TARGET names.
 func targetRanges(g *graph.Graph, arg string) ([]addr.Range, error) {
 	if name, ok := strings.CutPrefix(arg, "@"); ok {
-		return namedRanges(g, name)
+		ranges, err := namedRanges(g, name)
+		if err != nil { // a name that has an @ itself, as it was printed
+			if whole, bad := namedRanges(g, arg); bad == nil {
+				return whole, nil
+			}
+		}
+		return ranges, err
 	}
 	r, err := parsePlace(arg)
 	if err == nil {

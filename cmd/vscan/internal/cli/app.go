@@ -158,17 +158,22 @@ func errorText(err error) string {
 	if !errors.As(err, &pattern) {
 		return wording.Printable(err.Error() + advice(err))
 	}
-	lines := strings.Split(err.Error(), "\n")
-	if errors.Is(err, engine.ErrNoName) {
-		lines[0] += advice(engine.ErrNoName)
-	}
-	for i, line := range lines {
-		text, indented := strings.CutPrefix(line, "\t")
-		if lines[i] = wording.Printable(text); indented {
-			lines[i] = "\t" + lines[i]
+	text, shown := err.Error(), ""
+	if n := pattern.ShownLines(); n > 0 && strings.HasSuffix(text, pattern.Error()) {
+		at := len(text)
+		for range n { // names in front of these lines may have line ends
+			at = strings.LastIndexByte(text[:at], '\n')
 		}
+		text, shown = text[:at], text[at:]
 	}
-	return strings.Join(lines, "\n")
+	if errors.Is(err, engine.ErrNoName) {
+		text += advice(engine.ErrNoName)
+	}
+	lines := strings.Split(shown, "\n\t")
+	for i := range lines {
+		lines[i] = wording.Printable(lines[i])
+	}
+	return wording.Printable(text) + strings.Join(lines, "\n\t")
 }
 
 // Outcome is how the search of all images went.

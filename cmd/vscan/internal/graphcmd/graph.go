@@ -59,6 +59,14 @@ func formatVar(cmd *cobra.Command, format *string) {
 	cli.ChoiceVar(cmd, format, "output", "o", "`FORMAT`: text, jsonl or csv", "text", "jsonl", "csv")
 }
 
+// checkOutput refuses - as the name of a file, which elsewhere is standard output.
+func checkOutput(out, instead string) error {
+	if out != "-" {
+		return nil
+	}
+	return fmt.Errorf("-o -: want the name of a file; %s", instead)
+}
+
 // workersVar adds the flag -j, the number of workers.
 func workersVar(cmd *cobra.Command, n *uint64) {
 	cmd.Flags().VarP(cli.NewNumber(n, 0, 256), "workers", "j", "`N` workers (default one a processor)")

@@ -129,10 +129,7 @@ func (f *File) checkSources(info fs.FileInfo, err error) error {
 		return f.fail("cannot be looked at", err)
 	}
 	for _, from := range f.from {
-		if listed, ok := from.(listedInfo); ok {
-			from = listed.FileInfo
-		}
-		if os.SameFile(info, from) {
+		if Same(info, from) {
 			return &SourceError{f.path}
 		}
 	}
@@ -250,6 +247,17 @@ func Stat(file *os.File) (fs.FileInfo, error) {
 type listedInfo struct {
 	fs.FileInfo
 	mode fs.FileMode
+}
+
+// Same reports whether two are the same file, as os.SameFile does, also where Stat has told of it.
+func Same(a, b fs.FileInfo) bool {
+	if listed, ok := a.(listedInfo); ok {
+		a = listed.FileInfo
+	}
+	if listed, ok := b.(listedInfo); ok {
+		b = listed.FileInfo
+	}
+	return os.SameFile(a, b)
 }
 
 func (i listedInfo) Mode() fs.FileMode { return i.mode }

@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -323,4 +325,18 @@ func SameFile(a, b string) bool {
 	x, err1 := os.Stat(a)
 	y, err2 := os.Stat(b)
 	return errors.Join(err1, err2) == nil && os.SameFile(x, y)
+}
+
+// IsOutput reports whether standard output goes to one of some files.
+func IsOutput(files ...fs.FileInfo) bool {
+	if len(files) == 0 {
+		return false
+	}
+	out, err := os.Stdout.Stat()
+	return err == nil && out.Mode().IsRegular() && slices.ContainsFunc(files, func(f fs.FileInfo) bool { return outfile.Same(f, out) })
+}
+
+// OutputError is the error of an argument that names a file to which standard output goes.
+func OutputError(arg string) error {
+	return fmt.Errorf("%s: standard output goes to a file that is read for this, and would change it: write to another file", wording.Escape(arg))
 }

@@ -185,6 +185,10 @@ func (a *commands) openGraph(ctx context.Context, path string) (*graph.Graph, er
 	if err != nil {
 		return nil, err
 	}
+	if cli.IsOutput(g.Files()...) {
+		g.Close()
+		return nil, cli.OutputError(path)
+	}
 	g.SetBudget(a.Budget())
 	if !g.Complete() {
 		a.Note("%s: not complete: %s of the image could not be read when it was built", path, wording.Size(g.Info().Unreadable))

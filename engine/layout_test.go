@@ -35,7 +35,7 @@ var imports = map[string][]string{
 	"vscan/engine/image":         {"engine", "patterns", "addr"}, // what patterns have to know of an image
 	// Each format has a package, which stands on image, input and magic; formats is
 	// the door.
-	"vscan/engine/image/input":     {"image", "engine", "addr", "mmap", "interrupt"},
+	"vscan/engine/image/input":     {"image", "engine", "addr", "mmap", "interrupt", "outfile"}, // outfile: who may read a file
 	"vscan/engine/image/magic":     {"image", "input"},
 	"vscan/engine/image/raw":       {"image", "input", "engine", "addr"},
 	"vscan/engine/image/lime":      {"image", "input", "magic", "engine", "addr", "interrupt"},

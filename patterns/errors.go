@@ -48,6 +48,18 @@ func (e *Error) Error() string {
 	return where + ":" + strconv.Itoa(e.Column) + ": " + e.Msg + "\n\t" + shown + "\n\t" + strings.Repeat(" ", caret) + "^"
 }
 
+// ShownLines returns how many lines, a tab in front of each, the text of the error ends with that
+// show where the pattern is wrong.
+func (e *Error) ShownLines() int {
+	switch {
+	case e.Line == 0 || e.Pattern == "":
+		return 0
+	case e.Column == 0:
+		return 1
+	}
+	return 2
+}
+
 // Unwrap returns the cause, nil where the pattern itself is wrong.
 func (e *Error) Unwrap() error { return e.Err }
 

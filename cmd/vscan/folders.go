@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"vscan/cmd/vscan/internal/cli"
 	"vscan/engine/image"
 	"vscan/engine/image/layered"
 	"vscan/engine/search"
@@ -41,6 +42,7 @@ var (
 	skipLink    = skipped{one: "symbolic link", many: "symbolic links"}
 	skipSpecial = skipped{one: "device, pipe or socket", many: "devices, pipes and sockets"}
 	skipEmpty   = skipped{one: "empty file", many: "empty files"}
+	skipOutput  = skipped{one: "file that the output goes to", many: "files that the output goes to"}
 	skipUnknown = skipped{one: "file of no known format", many: "files of no known format"}
 	skipProgram = skipped{one: "program or library", many: "programs and libraries"}
 	skipUnread  = skipped{one: "file of a format that is not read", many: "files of formats that are not read"}
@@ -160,6 +162,8 @@ func (s *searching) filesBelow(folder string) []imageArg {
 			s.skip(skipSpecial)
 		case isEmpty(d) && !s.f.image.TakesEmpty():
 			s.skip(skipEmpty)
+		case isOutput(d):
+			s.skip(skipOutput)
 		default:
 			all = append(all, imageArg{name, true})
 		}
@@ -171,6 +175,11 @@ func (s *searching) filesBelow(folder string) []imageArg {
 func isEmpty(d fs.DirEntry) bool {
 	info, err := d.Info()
 	return err == nil && info.Size() == 0
+}
+
+func isOutput(d fs.DirEntry) bool {
+	info, err := d.Info()
+	return err == nil && cli.IsOutput(info)
 }
 
 // withoutPath returns an error about a path without the path, which is relative to the

@@ -14,6 +14,7 @@ import (
 
 	"vscan/engine/addr"
 	"vscan/internal/mmap"
+	"vscan/internal/outfile"
 )
 
 // The file of a graph. All numbers are little-endian.
@@ -85,7 +86,7 @@ func Open(ctx context.Context, path string) (*Graph, error) {
 	if err != nil {
 		return nil, err
 	}
-	if info, err = f.Stat(); err != nil {
+	if info, err = outfile.Stat(f); err != nil {
 		f.Close()
 		return nil, err
 	}

@@ -57,8 +57,33 @@ func TestPrintedNames(t *testing.T) {
 			if _, numeric := addr.Parse(wording.Place(printed, 8)); numeric != nil && (err != nil || at != first+8) {
 				t.Fatalf("%q: %v, %v, want %v", printed, at, err, first+8)
 			}
+			if r, err := Parse(s.Places(), wording.Place(printed, 8)); err != nil && !IsRange(printed) {
+				t.Fatalf("%q: %v, %v, want %v", printed, r, err, first+8)
+			}
 		}
 	})
+}
+
+// A place whose name could be an end of a range is the place, where nothing else has the name.
+func TestPrintedPlaceAsRange(t *testing.T) {
+	for _, name := range []string{"..x", "..", "...", "a+0..b", `..\x\xff`, "..x\xff", "x+0.."} {
+		s, err := engine.NewSpace(engine.Mapping{Range: addr.Range{First: 0x1000, Last: 0x1fff}, State: engine.Absent, Name: name})
+		if err != nil {
+			t.Fatal(err)
+		}
+		place := wording.Place(wording.Escape(name), 8)
+		if r, err := Parse(s.Places(), place); err != nil || r != (addr.Range{First: 0x1008, Last: 0x1008}) {
+			t.Errorf("%s: %v, %v", place, r, err)
+		}
+	}
+	s, err := engine.NewSpace(engine.Mapping{Range: addr.Range{First: 0x1000, Last: 0x1fff}, State: engine.Absent, Name: "..x"},
+		engine.Mapping{Range: addr.Range{First: 0x3000, Last: 0x3fff}, State: engine.Absent, Name: "x"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r, err := Parse(s.Places(), "..x+8"); err != nil || r != (addr.Range{Last: 0x3008}) {
+		t.Errorf("%v, %v", r, err)
+	}
 }
 
 // What is typed as it stands is found where nothing has it as its printed form.

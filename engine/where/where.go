@@ -10,6 +10,7 @@
 // counted in bytes from where the name begins, which for a module is its load base. Names
 // may hold a + or .. themselves: a NAME ends at the last +. NAME+OFFSET+LEN is a range,
 // unless nothing in the image has the name NAME and something has the name NAME+OFFSET.
+// Likewise ..NAME+OFFSET is a range, unless nothing has that NAME and something is named ..NAME.
 //
 // A NAME may be given as vscan prints it, with what does not show escaped (Names).
 //
@@ -173,8 +174,8 @@ func Parse(p *engine.Places, s string) (addr.Range, error) {
 		return addr.Range{First: a, Last: a}, err
 	}
 	r, err := ParseRange(p, s)
-	if _, _, ends := cutRange(s); !ends && errors.Is(err, engine.ErrNoName) {
-		if a, whole := ParseAddress(p, s); whole == nil { // a name with a + in it
+	if errors.Is(err, engine.ErrNoName) {
+		if a, whole := ParseAddress(p, s); whole == nil { // a name with a + in it, or with a .. at its beginning
 			return addr.Range{First: a, Last: a}, nil
 		}
 	}

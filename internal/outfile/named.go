@@ -48,7 +48,7 @@ func (f *File) publishCopy(why error) error {
 	if _, err := io.Copy(file, io.NewSectionReader(nameless, 0, info.Size())); err != nil {
 		return err
 	}
-	if err := errors.Join(file.Chmod(info.Mode().Perm()), file.Sync()); err != nil {
+	if err := errors.Join(permit(file, info.Mode().Perm()), file.Sync()); err != nil {
 		return err
 	}
 	return f.publishNamed()

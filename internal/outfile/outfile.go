@@ -27,8 +27,8 @@ import (
 // Options say what a file is made of, and what may be written to. The zero value makes a
 // file that only its owner can read.
 type Options struct {
-	// From are the files that it is made of: those of an image with its layers, or of a
-	// graph. The new file is never written over one of them, by no name, and its
+	// From are the files that it is made of, as Stat tells of them: those of an image with its
+	// layers, or of a graph. The new file is never written over one of them, by no name, and its
 	// permissions are at most those that all of them have. Where there are none, only the
 	// owner has any.
 	From []fs.FileInfo
@@ -129,7 +129,7 @@ func (f *File) checkSources(info fs.FileInfo, err error) error {
 		return f.fail("cannot be looked at", err)
 	}
 	for _, from := range f.from {
-		if os.SameFile(info, from) {
+		if Same(info, from) {
 			return &SourceError{f.path}
 		}
 	}
@@ -209,7 +209,7 @@ func (f *File) Commit(ctx context.Context) error {
 // nobody can read the file who should not.
 func (f *File) setMode() error {
 	mode := f.mode()
-	err := f.file.Chmod(mode)
+	err := permit(f.file, mode)
 	if err != nil {
 		if info, bad := f.file.Stat(); bad == nil && info.Mode().Perm()&0o066&^mode == 0 {
 			return nil
@@ -217,6 +217,50 @@ func (f *File) setMode() error {
 	}
 	return err
 }
+
+// permit sets the permissions of a new file, which nobody but its owner has had. Where the
+// folder has given it an access list, that is removed, since it permits more to some.
+func permit(file *os.File, mode fs.FileMode) error {
+	if !removeList(file) {
+		mode &= 0o700 // which takes away what a list permits, too
+	}
+	return file.Chmod(mode)
+}
+
+// Stat returns what the system tells of a file that others may be made of. Where it has an
+// access list, which permits less to some than its mode says, the mode is one that permits
+// more to nobody.
+func Stat(file *os.File) (fs.FileInfo, error) {
+	info, err := file.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if mode := info.Mode(); mode.Perm()&0o077 != 0 {
+		if listed := listedMode(file, mode); listed != mode {
+			return listedInfo{info, listed}, nil
+		}
+	}
+	return info, nil
+}
+
+// listedInfo is a FileInfo with the mode that an access list leaves.
+type listedInfo struct {
+	fs.FileInfo
+	mode fs.FileMode
+}
+
+// Same reports whether two are the same file, as os.SameFile does, also where Stat has told of it.
+func Same(a, b fs.FileInfo) bool {
+	if listed, ok := a.(listedInfo); ok {
+		a = listed.FileInfo
+	}
+	if listed, ok := b.(listedInfo); ok {
+		b = listed.FileInfo
+	}
+	return os.SameFile(a, b)
+}
+
+func (i listedInfo) Mode() fs.FileMode { return i.mode }
 
 // mode returns the permissions of the new file: those that the umask leaves, and that all
 // the files have that it is made of, and the one that it replaces.
@@ -230,6 +274,7 @@ func (f *File) mode() fs.FileMode {
 		mode &= readersOf(info, own) | 0o600
 	}
 	if old, err := os.Lstat(f.target); err == nil {
+		old = listedInfo{old, listedModeAt(f.target, old.Mode())}
 		mode &= readersOf(old, own) | 0o600
 	}
 	return mode | 0o600

@@ -153,19 +153,22 @@ func TestModes(t *testing.T) {
 			t.Errorf("umask %#o, %d files, over %#o: %v, want %v", c.umask, len(c.from), c.old, got, c.want)
 		}
 	}
-	// A file of another group: what its group may is none of our group's.
-	other := put(t, filepath.Join(t.TempDir(), "x"), "x", 0o640)
-	if err := os.Chown(other, -1, 12345); err != nil {
-		t.Skip("groups cannot be changed: ", err)
-	}
-	path := filepath.Join(t.TempDir(), "out")
-	withUmask(0, func() {
-		if err := write(t, path, "new", Options{From: []fs.FileInfo{stat(t, other)}}); err != nil {
-			t.Fatal(err)
+	// A file of another group: what its group may is none of our group's, and what others may
+	// is none of its group's.
+	for mode, want := range map[fs.FileMode]fs.FileMode{0o640: 0o600, 0o604: 0o600, 0o644: 0o644, 0o664: 0o644, 0o646: 0o644} {
+		other := put(t, filepath.Join(t.TempDir(), "x"), "x", mode)
+		if err := os.Chown(other, -1, 12345); err != nil {
+			t.Skip("groups cannot be changed: ", err)
 		}
-	})
-	if got := stat(t, path).Mode(); got != 0o600 {
-		t.Errorf("of another group's file: %v", got)
+		path := filepath.Join(t.TempDir(), "out")
+		withUmask(0, func() {
+			if err := write(t, path, "new", Options{From: []fs.FileInfo{stat(t, other)}}); err != nil {
+				t.Fatal(err)
+			}
+		})
+		if got := stat(t, path).Mode(); got != want {
+			t.Errorf("of another group's file of mode %v: %v, want %v", mode, got, want)
+		}
 	}
 }
 

@@ -11,7 +11,8 @@ import (
 )
 
 // readersOf returns the permissions that a file made of another one may have. Where the
-// two are of different groups, the new one's group is among the others of the old one.
+// two are of different groups, the new one's group is among the others of the old one, and
+// the old one's group among the others of the new one: group and others may what both may.
 func readersOf(of, own fs.FileInfo) fs.FileMode {
 	mode := of.Mode().Perm()
 	a, known := of.Sys().(*syscall.Stat_t)
@@ -19,7 +20,8 @@ func readersOf(of, own fs.FileInfo) fs.FileMode {
 	if known && ok && a.Gid == b.Gid {
 		return mode
 	}
-	return mode&^0o070 | mode&0o007<<3&(mode&0o070)
+	both := mode >> 3 & mode & 0o007
+	return mode&^0o077 | both<<3 | both
 }
 
 // planted reports whether a link or a pipe is one that another user has put into a folder

@@ -14,6 +14,7 @@ import (
 
 	"vscan/engine/image"
 	"vscan/internal/mmap"
+	"vscan/internal/outfile"
 )
 
 // File is an opened file as a source of bytes: mapped into memory where that can be
@@ -170,8 +171,9 @@ func (f *File) unreadable(off uint64, err error) error {
 	return fmt.Errorf("%s: cannot read at file offset %#x: %w", f.path, off, err)
 }
 
-// Stat returns what the system tells of the opened file.
-func (f *File) Stat() (fs.FileInfo, error) { return f.file.Stat() }
+// Stat returns what the system tells of the opened file, with a mode that permits nobody what
+// an access list of the file does not.
+func (f *File) Stat() (fs.FileInfo, error) { return outfile.Stat(f.file) }
 
 // Size returns what the file holds now, as far as it is mapped; 0 where it cannot
 // be asked any more.

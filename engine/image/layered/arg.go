@@ -7,10 +7,12 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"vscan/engine/addr"
 	"vscan/engine/image"
 	"vscan/engine/image/formats"
+	"vscan/engine/where"
 )
 
 // Arg is what an argument that names an image means.
@@ -100,7 +102,13 @@ func findProcess(ctx context.Context, arg, name string) (int, error) {
 	if name == "" {
 		return 0, fmt.Errorf("%s: want pid:N with the number of a process, or pid:NAME with its name", arg)
 	}
-	found, err := formats.FindProcesses(ctx, name)
+	var found []formats.ProcessInfo
+	var err error
+	for _, n := range where.Names(name) { // as it was printed, or as it stands
+		if found, err = formats.FindProcesses(ctx, n); err != nil || len(found) > 0 {
+			break
+		}
+	}
 	switch {
 	case err != nil:
 		return 0, fmt.Errorf("%s: %w", arg, err)
@@ -120,7 +128,11 @@ func listProcesses(all []formats.ProcessInfo) string {
 	for _, p := range all[:min(len(all), most)] {
 		line := p.Name
 		if len(line) > longest {
-			line = strings.ToValidUTF8(line[:longest], "") + "…"
+			n := longest
+			for n > longest-utf8.UTFMax && !utf8.RuneStart(line[n]) {
+				n--
+			}
+			line = line[:n] + "…"
 		}
 		list = append(list, fmt.Sprintf("pid:%d (%s)", p.PID, line))
 	}

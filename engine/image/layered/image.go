@@ -323,8 +323,18 @@ func (t *Image) Target() patterns.Target {
 }
 
 // named returns the ranges of the mappings of a name as it is printed, or the range of a place or
-// between places.
+// between places. The name stood behind an @, which may be part of it.
 func (t *Image) named(name string) ([]addr.Range, error) {
+	ranges, err := t.namedRanges(name)
+	if ranges == nil {
+		if whole, bad := t.namedRanges("@" + name); bad == nil && whole != nil {
+			return whole, nil
+		}
+	}
+	return ranges, err
+}
+
+func (t *Image) namedRanges(name string) ([]addr.Range, error) {
 	for _, n := range where.Names(name) {
 		if ranges := t.Space.Named(n); len(ranges) > 0 {
 			return ranges, nil
@@ -334,7 +344,10 @@ func (t *Image) named(name string) ([]addr.Range, error) {
 		return nil, nil
 	}
 	r, err := where.Parse(t.Space.Places(), name)
-	return []addr.Range{r}, err
+	if err != nil {
+		return nil, err
+	}
+	return []addr.Range{r}, nil
 }
 
 // BuildIDs returns the build-ids of the mappings.

@@ -15,7 +15,7 @@ import (
 // Info is a process that a name may mean.
 type Info struct {
 	PID  int
-	Name string // of the program, with its arguments
+	Name string // of the program, with its arguments, as they are
 }
 
 // commBytes is how much of its name the kernel keeps of a thread.
@@ -68,5 +68,5 @@ func commandLine(pid int) string {
 	if line == "" || err != nil && !errors.Is(err, os.ErrNotExist) {
 		return "[" + processName(dir) + "]"
 	}
-	return strings.ToValidUTF8(line, "?")
+	return line
 }

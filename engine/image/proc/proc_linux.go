@@ -247,13 +247,13 @@ func whyNoMemory(stat string) string {
 	return "it is ending, and has given its memory back"
 }
 
-// processName returns the name of the process, or "?".
+// processName returns the name of the process as it is, or "?" where it cannot be read.
 func processName(dir string) string {
 	b, err := os.ReadFile(dir + "/comm")
 	if err != nil {
 		return "?"
 	}
-	return strings.ToValidUTF8(strings.TrimSpace(string(b)), "?")
+	return strings.TrimSuffix(string(b), "\n")
 }
 
 // readExeHeader reads the ELF header of the program that the process runs.

@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -158,17 +160,22 @@ func errorText(err error) string {
 	if !errors.As(err, &pattern) {
 		return wording.Printable(err.Error() + advice(err))
 	}
-	lines := strings.Split(err.Error(), "\n")
-	if errors.Is(err, engine.ErrNoName) {
-		lines[0] += advice(engine.ErrNoName)
-	}
-	for i, line := range lines {
-		text, indented := strings.CutPrefix(line, "\t")
-		if lines[i] = wording.Printable(text); indented {
-			lines[i] = "\t" + lines[i]
+	text, shown := err.Error(), ""
+	if n := pattern.ShownLines(); n > 0 && strings.HasSuffix(text, pattern.Error()) {
+		at := len(text)
+		for range n { // names in front of these lines may have line ends
+			at = strings.LastIndexByte(text[:at], '\n')
 		}
+		text, shown = text[:at], text[at:]
 	}
-	return strings.Join(lines, "\n")
+	if errors.Is(err, engine.ErrNoName) {
+		text += advice(engine.ErrNoName)
+	}
+	lines := strings.Split(shown, "\n\t")
+	for i := range lines {
+		lines[i] = wording.Printable(lines[i])
+	}
+	return wording.Printable(text) + strings.Join(lines, "\n\t")
 }
 
 // Outcome is how the search of all images went.
@@ -318,4 +325,18 @@ func SameFile(a, b string) bool {
 	x, err1 := os.Stat(a)
 	y, err2 := os.Stat(b)
 	return errors.Join(err1, err2) == nil && os.SameFile(x, y)
+}
+
+// IsOutput reports whether standard output goes to one of some files.
+func IsOutput(files ...fs.FileInfo) bool {
+	if len(files) == 0 {
+		return false
+	}
+	out, err := os.Stdout.Stat()
+	return err == nil && out.Mode().IsRegular() && slices.ContainsFunc(files, func(f fs.FileInfo) bool { return outfile.Same(f, out) })
+}
+
+// OutputError is the error of an argument that names a file to which standard output goes.
+func OutputError(arg string) error {
+	return fmt.Errorf("%s: standard output goes to a file that is read for this, and would change it: write to another file", wording.Escape(arg))
 }

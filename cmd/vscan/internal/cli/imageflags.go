@@ -85,7 +85,14 @@ func (f *ImageFlags) Open(ctx context.Context, arg string) (*layered.Image, erro
 		return nil, err
 	}
 	img, err := layered.Open(ctx, arg, o)
-	return img, NameFlags(err)
+	if err != nil {
+		return nil, NameFlags(err)
+	}
+	if IsOutput(img.Files()...) {
+		img.Close()
+		return nil, OutputError(arg)
+	}
+	return img, nil
 }
 
 // Assume returns an image without a byte, of which the flags alone say what it is.

@@ -97,6 +97,9 @@ a temporary file in FILE's folder; nothing is written beside the image.`,
 			if out == "" {
 				return cli.UsageError(cmd, "want the file to write the graph to: -o FILE")
 			}
+			if err := checkOutput(out, "a graph is written to no pipe (-o ./- is a file of that name)"); err != nil {
+				return err
+			}
 			if err := cli.KernelFromEnv(&f.kernel); err != nil {
 				return err
 			}

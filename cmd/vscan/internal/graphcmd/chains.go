@@ -162,11 +162,18 @@ func parseRoots(g *graph.Graph, args []string) (graph.Roots, error) {
 			return r, errors.New(`--roots "": want static, stack, the name of a mapping or a range`)
 		default:
 			name, ranges := named(g, strings.TrimPrefix(arg, "@"))
+			if len(ranges) == 0 && name != arg { // a name that has an @ itself, as it was printed
+				if whole, some := named(g, arg); len(some) > 0 {
+					name, ranges = whole, some
+				}
+			}
 			if p, err := parsePlace(arg); err == nil {
 				r.Ranges = append(r.Ranges, p)
 			} else if len(ranges) > 0 || !where.IsPlace(name) {
 				r.Names = append(r.Names, name)
 			} else if p, err = where.Parse(g.Places(), name); err == nil {
+				r.Ranges = append(r.Ranges, p)
+			} else if p, bad := where.Parse(g.Places(), arg); bad == nil {
 				r.Ranges = append(r.Ranges, p)
 			} else {
 				return r, fmt.Errorf("--roots: %w", err)

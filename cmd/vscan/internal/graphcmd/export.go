@@ -61,6 +61,9 @@ func (a *commands) exportCommand() *cobra.Command {
 			if format == "parquet" && out == "" && a.Out.ToTerminal {
 				return cli.UsageError(cmd, "--to parquet is not for a terminal: give -o FILE")
 			}
+			if err := checkOutput(out, "without -o standard output is written to"); err != nil {
+				return err
+			}
 			if out != "" && cli.SameFile(out, args[0]) {
 				return fmt.Errorf("%s is the graph: write to another file", out)
 			}

@@ -59,6 +59,14 @@ func formatVar(cmd *cobra.Command, format *string) {
 	cli.ChoiceVar(cmd, format, "output", "o", "`FORMAT`: text, jsonl or csv", "text", "jsonl", "csv")
 }
 
+// checkOutput refuses - as the name of a file, which elsewhere is standard output.
+func checkOutput(out, instead string) error {
+	if out != "-" {
+		return nil
+	}
+	return fmt.Errorf("-o -: want the name of a file; %s", instead)
+}
+
 // workersVar adds the flag -j, the number of workers.
 func workersVar(cmd *cobra.Command, n *uint64) {
 	cmd.Flags().VarP(cli.NewNumber(n, 0, 256), "workers", "j", "`N` workers (default one a processor)")
@@ -67,7 +75,13 @@ func workersVar(cmd *cobra.Command, n *uint64) {
 // targetRanges returns the ranges of addresses that a TARGET names.
 func targetRanges(g *graph.Graph, arg string) ([]addr.Range, error) {
 	if name, ok := strings.CutPrefix(arg, "@"); ok {
-		return namedRanges(g, name)
+		ranges, err := namedRanges(g, name)
+		if err != nil { // a name that has an @ itself, as it was printed
+			if whole, bad := namedRanges(g, arg); bad == nil {
+				return whole, nil
+			}
+		}
+		return ranges, err
 	}
 	r, err := parsePlace(arg)
 	if err == nil {
@@ -170,6 +184,10 @@ func (a *commands) openGraph(ctx context.Context, path string) (*graph.Graph, er
 	g, err := graph.Open(ctx, path)
 	if err != nil {
 		return nil, err
+	}
+	if cli.IsOutput(g.Files()...) {
+		g.Close()
+		return nil, cli.OutputError(path)
 	}
 	g.SetBudget(a.Budget())
 	if !g.Complete() {

@@ -31,6 +31,9 @@ larger squares of memory where there are fewest references.`,
 			if len(args) != 1 || out == "" {
 				return cli.UsageError(cmd, "want the file of a graph and a page to write: vscan graph view FILE -o PAGE")
 			}
+			if err := checkOutput(out, "-o /dev/stdout is standard output"); err != nil {
+				return err
+			}
 			if cli.SameFile(out, args[0]) {
 				return fmt.Errorf("%s is the graph: write to another file", out)
 			}

@@ -16,13 +16,21 @@ import (
 // 68756e74657232 for an infinite number and 007 for 7, and spreadsheets run what begins
 // with = or @. Therefore text has a ' in front wherever it could be taken for anything else.
 // Text that begins with a ' has one more, so whoever takes one ' away has the text back.
-// What does not show is escaped, line ends and tabs included, so that a row is a line.
+// What does not show is escaped, line ends and tabs included, so that a row is a line. So is a
+// semicolon with a formula behind it: where a comma stands in numbers, spreadsheets take
+// semicolons for what is between cells.
 // Bytes are hex: and their digits, as in a pattern. Addresses, and numbers that every reader
 // holds exactly, stand as they are.
 
 // CSVText returns text as a cell.
 func CSVText(s string) string {
 	cell := wording.Escape(s)
+	if formulaBehind(cell) {
+		if cell == s {
+			cell = strings.ReplaceAll(s, `\`, `\\`)
+		}
+		cell = withoutFormulas(cell)
+	}
 	if s != "" && (misread(cell) || cell != s && misread(s)) { // whoever takes the escapes for their characters is safe, too
 		return textMark + cell
 	}
@@ -96,6 +104,46 @@ const (
 	// formulaSigns are the signs that begin a formula, in all their widths.
 	formulaSigns = "=+-@\u2212\uff0b\uff0d\uff1d\uff20"
 )
+
+// formulaBehind reports whether a formula stands behind a semicolon in a cell.
+func formulaBehind(cell string) bool {
+	for {
+		_, behind, ok := strings.Cut(cell, ";")
+		if !ok {
+			return false
+		}
+		if beginsFormula(behind) {
+			return true
+		}
+		cell = behind
+	}
+}
+
+// withoutFormulas escapes the semicolons of a cell that have a formula behind them.
+func withoutFormulas(cell string) string {
+	var b strings.Builder
+	for {
+		before, behind, ok := strings.Cut(cell, ";")
+		b.WriteString(before)
+		switch {
+		case !ok:
+			return b.String()
+		case beginsFormula(behind):
+			b.WriteString(`\x3b`)
+		default:
+			b.WriteByte(';')
+		}
+		cell = behind
+	}
+}
+
+// beginsFormula reports whether what stands behind a semicolon would be a formula in a cell
+// of its own. Quotes go there: in front of it they are those of csv.
+func beginsFormula(s string) bool {
+	shown := strings.TrimLeftFunc(s, func(r rune) bool { return r == '"' || unicode.IsSpace(r) })
+	first, _ := utf8.DecodeRuneInString(shown)
+	return shown != "" && strings.ContainsRune(formulaSigns, first)
+}
 
 // isWordOfValue reports whether text is a word for true, false, infinite or nothing, or
 // a date that begins with its month. There are as many texts as hits, so an expression

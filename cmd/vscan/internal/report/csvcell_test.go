@@ -23,6 +23,8 @@ func TestCSVText(t *testing.T) {
 		"007": "'007", "1e400": "'1e400", "68756e74657232": "'68756e74657232", "0x10": "'0x10", "1_000": "'1_000", ".5": "'.5", " 5": "' 5",
 		"(5)": "'(5)", "$5": "'$5", "5%": "'5%", "2024-01-02": "'2024-01-02", "2024-01-02T10:00:00Z": "'2024-01-02T10:00:00Z", "1/2": "'1/2",
 		"10:30 pm": "'10:30 pm", "1-Mar": "'1-Mar", "5 May 2024": "'5 May 2024", "May 5": "'May 5", "1.2.3": "'1.2.3",
+		"a;=1": `a\x3b=1`, ";+1": `\x3b+1`, `;"=1`: `\x3b"=1`, "; @x;-1;b": `\x3b @x\x3b-1;b`, `C:\new;=1`: `C:\\new\x3b=1`, `\xff;=1`: `\\xff\x3b=1`, "\xff;\uff1d1": `\xff\x3b` + "\uff1d1",
+		"a;b": "a;b", "for(;;)": "for(;;)", "a;": "a;", ";": ";", `;\x3d`: `;\\x3d`, "a\n;=1": `a\x0a\x3b=1`,
 		"true": "'true", "F": "'F", "NaN": "'NaN", "-inf": "'-inf", "Infinity": "'Infinity", "NULL": "'NULL", "None": "'None", "N/A": "'N/A",
 		"a\xff": `a\xff`, "a\x00b": `a\x00b`, `a\xff`: `a\\xff`, "a\n=1": `a\x0a=1`, "\u009b=": `'\u009b=`,
 	} {
@@ -45,7 +47,7 @@ func TestCSVValue(t *testing.T) {
 }
 
 func FuzzCSVText(f *testing.F) {
-	for _, s := range []string{"", "=1", "'x", "\x00=", "\xff", "1e5", "May 1"} {
+	for _, s := range []string{"", "=1", "'x", "\x00=", "\xff", "1e5", "May 1", `\;"=`, "; @"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
@@ -55,6 +57,11 @@ func FuzzCSVText(f *testing.F) {
 		}
 		if strings.IndexAny(cell, "=+-@\t\r\n") == 0 || wording.Printable(cell) != cell {
 			t.Fatalf("%q: %q", s, cell)
+		}
+		for _, part := range strings.Split(cell, ";")[1:] {
+			if strings.IndexAny(strings.TrimLeft(part, ` "`), "=+-@\t\r\n") == 0 {
+				t.Fatalf("%q: %q", s, cell)
+			}
 		}
 	})
 }

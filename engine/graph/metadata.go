@@ -122,7 +122,7 @@ func (a *metadata) decode(ctx context.Context, b []byte) error {
 			ranges = append(ranges, next())
 		}
 		var err error
-		if *to.numbering, err = newNumbering(to.shift, ranges); err != nil || c.bad {
+		if *to.numbering, err = newNumbering(ctx, to.shift, ranges); err != nil || c.bad {
 			return fmt.Errorf("ranges of addresses make no sense")
 		}
 	}

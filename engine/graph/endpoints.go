@@ -27,6 +27,17 @@ func newEndpoints(ctx context.Context, space *engine.Space, arch addr.Arch, o *O
 	s := endpoints{filtered: len(o.Sources)+len(o.Targets) > 0 || o.SourceIn != nil || o.TargetIn != nil}
 	pointable := addr.Range{First: 1, Last: arch.MaxAddr()}
 	word := addr.Addr(arch.WordSize())
+	// Of millions, what append copies and leaves behind takes longer than to count them.
+	mapped := 0
+	for v := range space.Intervals(addr.All) {
+		if err := watch.Step(1); err != nil {
+			return endpoints{}, err
+		}
+		if v.Mapping != nil {
+			mapped++
+		}
+	}
+	s.regions = make([]Region, 0, mapped)
 	before := engine.Interval{}
 	for v := range space.Intervals(addr.All) {
 		if err := watch.Step(1); err != nil {

@@ -56,7 +56,7 @@ func partitions(ctx context.Context, targets numbering, present []addr.Range) ([
 		page    uint64 // the number of its first page
 		pages   uint64
 	}
-	var stretches []stretch
+	stretches := make([]stretch, 0, len(targets.ranges))
 	total, hint, p := uint64(0), 0, 0
 	for _, r := range targets.ranges {
 		for first := r.First; ; {
@@ -86,7 +86,7 @@ func partitions(ctx context.Context, targets numbering, present []addr.Range) ([
 	}
 	want := max(partPages, total/maxParts+1)
 	var parts []partition
-	var cut []partRange
+	cut := make([]partRange, 0, len(stretches))
 	fill := uint64(0)
 	next := func(page uint64) { // begins a partition at a page
 		if n := len(parts); n > 0 {

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"slices"
 	"sort"
 
 	"vscan/engine/addr"
@@ -46,6 +47,10 @@ func newPlan(ctx context.Context, space *Space, opt Options) (plan, error) {
 		return plan{}, err
 	}
 	x, watch := space.ix(), interrupt.New(ctx)
+	if len(opt.Ranges) == 0 && where == nil {
+		// Of millions of pieces, append would copy most several times.
+		p.pieces = make([]piece, 0, len(x.mappings))
+	}
 	last := segtree.None // the owner of the part that came before
 	for _, r := range addr.Merge(ranges) {
 		for part, owner := range x.shows.Intervals(r) {
@@ -83,6 +88,9 @@ func newPlan(ctx context.Context, space *Space, opt Options) (plan, error) {
 				p.add(piece{part, m.OffsetOf(part.First), number}, goesOn)
 			}
 		}
+	}
+	if len(p.pieces) < cap(p.pieces)/2 { // most were joined
+		p.pieces = slices.Clone(p.pieces)
 	}
 	return p, nil
 }

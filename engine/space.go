@@ -263,7 +263,7 @@ func (x *index) build(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	x.shows = segtree.NewPartition(func(yield func(addr.Addr, int32) bool) {
+	x.shows = segtree.NewPartition(x.over.Shows().Len(), func(yield func(addr.Addr, int32) bool) {
 		for first, owner := range x.showing(saved, layer) {
 			if watch.Step(1) != nil || !yield(first, owner) {
 				return

@@ -38,6 +38,7 @@ func (sc *Scanner) stretches(ctx context.Context, starts []addr.Range) (cut []sh
 		starts = []addr.Range{addr.All}
 	}
 	starts = addr.Merge(starts)
+	cut = make([]shard.Stretch, 0, len(sc.plan.runs)+len(skips))
 	for _, run := range sc.plan.runs {
 		if err := watch.Step(1); err != nil {
 			return nil, 0, err

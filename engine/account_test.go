@@ -207,7 +207,7 @@ func TestStartsPartTheHits(t *testing.T) {
 			}
 			sc := compile(t, s, set, opt)
 			sc.leastSkip = uint64(1 + rnd.IntN(40))
-			sc.cutUp()
+			sc.cutUp(t.Context())
 			got = append(got, collect(t, sc)...)
 			bytes, absent = bytes+sc.Bytes(), absent+sc.Absent()
 			if last == addr.Max {

@@ -1,10 +1,13 @@
 package engine
 
 import (
+	"context"
+	"slices"
 	"sort"
 
 	"vscan/engine/addr"
 	"vscan/engine/segtree"
+	"vscan/internal/interrupt"
 )
 
 // A plan is what of a space is to be searched.
@@ -29,8 +32,9 @@ const zeros = 0
 
 // newPlan returns the plan of what of space is in the options' ranges (all, where
 // there are none) and in mappings that Where accepts (all, where it is nil). With
-// PerMapping, a run ends where its mapping ends, unless the next one continues it.
-func newPlan(space *Space, opt Options) plan {
+// PerMapping, a run ends where its mapping ends, unless the next one continues it. The
+// error is that of ctx, which is asked as often as there are intervals.
+func newPlan(ctx context.Context, space *Space, opt Options) (plan, error) {
 	ranges, where := opt.Ranges, opt.Where
 	if len(ranges) == 0 {
 		ranges = []addr.Range{addr.All}
@@ -39,10 +43,20 @@ func newPlan(space *Space, opt Options) plan {
 	p := plan{sources: []Source{&zeroSource{}}}
 	numbers := map[Source]int32{}
 	accepted := map[int32]bool{}
-	x := space.ix()
+	if err := space.Index(ctx); err != nil {
+		return plan{}, err
+	}
+	x, watch := space.ix(), interrupt.New(ctx)
+	if len(opt.Ranges) == 0 && where == nil {
+		// Of millions of pieces, append would copy most several times.
+		p.pieces = make([]piece, 0, len(x.mappings))
+	}
 	last := segtree.None // the owner of the part that came before
 	for _, r := range addr.Merge(ranges) {
 		for part, owner := range x.shows.Intervals(r) {
+			if err := watch.Step(1); err != nil {
+				return plan{}, err
+			}
 			goesOn := !opt.PerMapping || owner == last || owner != segtree.None && last != segtree.None && x.mappings[owner].Continues(&x.mappings[last])
 			last = owner
 			if owner == segtree.None {
@@ -75,7 +89,10 @@ func newPlan(space *Space, opt Options) plan {
 			}
 		}
 	}
-	return p
+	if len(p.pieces) < cap(p.pieces)/2 { // most were joined
+		p.pieces = slices.Clone(p.pieces)
+	}
+	return p, nil
 }
 
 // add adds a piece, which must lie above all others. Without goesOn, a new run

@@ -225,14 +225,23 @@ func Compile(ctx context.Context, space *Space, set *patterns.Set, opt Options) 
 	if len(sc.needles) == 1 && !sc.sized && uint64(sc.units[0].traits().stride)%uint64(sc.needles[0].align) == 0 {
 		sc.only, _ = sc.units[0].(*kernelUnit)
 	}
-	sc.plan = newPlan(space, opt)
-	sc.cutUp()
+	if sc.plan, err = newPlan(ctx, space, opt); err == nil {
+		err = sc.cutUp(ctx)
+	}
+	if ended := context.Cause(ctx); ended != nil {
+		err = ended
+	}
+	if err != nil {
+		return nil, err
+	}
 	return sc, nil
 }
 
-// cutUp sets cut, bytes, skipped and beyond.
-func (sc *Scanner) cutUp() {
-	sc.cut, sc.bytes = sc.stretches(sc.opt.Starts)
+// cutUp sets cut, bytes, skipped and beyond. The error is that of ctx.
+func (sc *Scanner) cutUp(ctx context.Context) (err error) {
+	if sc.cut, sc.bytes, err = sc.stretches(ctx, sc.opt.Starts); err != nil {
+		return err
+	}
 	sc.skipped = sc.bytes
 	for _, s := range sc.cut {
 		sc.skipped -= s.Size()
@@ -241,6 +250,7 @@ func (sc *Scanner) cutUp() {
 		sc.cut, sc.beyond = shard.First(sc.cut, sc.opt.MaxBytes)
 		sc.bytes -= sc.beyond
 	}
+	return nil
 }
 
 // Patterns returns the patterns of the set; Hit.Pattern is an index into them.

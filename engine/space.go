@@ -9,6 +9,7 @@
 // adding makes a new space, and the old one stays valid.
 //
 //	NewSpace, Space.Add, Space.AddUnder   lay mappings over one another
+//	NewSpaceOf                            millions of mappings, not copied, if a context lets it
 //	Space.Index                           what lookups need, built ahead, if a context lets it
 //	BytesMapping                          bytes in memory as a mapping
 //	BytesSource, ReaderSource, formats.Open  what a mapping's bytes come from
@@ -112,30 +113,57 @@ type layers struct {
 // NewSpace returns the space of these mappings, each laid over those before it. It keeps a copy of
 // the slice. A mapping that is not valid is an error: see [Mapping.Validate].
 func NewSpace(mappings ...Mapping) (*Space, error) {
-	return (*Space)(nil).lay(mappings, false)
+	return (*Space)(nil).lay(slices.Clone(mappings), false)
+}
+
+// NewSpaceOf does what NewSpace does with mappings that nobody changes any more, and keeps
+// the slice: of millions, a copy takes long and half as much memory again. Once ctx has
+// ended, the error wraps that of ctx.
+func NewSpaceOf(ctx context.Context, mappings []Mapping) (*Space, error) {
+	watch := interrupt.New(ctx)
+	for i := range mappings {
+		if err := watch.Step(1); err != nil {
+			return nil, fmt.Errorf("%d of %d mappings were laid: %w", i, len(mappings), err)
+		}
+		if err := mappings[i].Validate(); err != nil {
+			return nil, notValid(i, len(mappings), err)
+		}
+	}
+	return (*Space)(nil).laid(mappings, false), nil
 }
 
 // Add returns a new space with these mappings on top, each over those before it. Its errors are
 // those of NewSpace.
-func (s *Space) Add(mappings ...Mapping) (*Space, error) { return s.lay(mappings, false) }
+func (s *Space) Add(mappings ...Mapping) (*Space, error) { return s.lay(slices.Clone(mappings), false) }
 
 // AddUnder returns a new space with these mappings below everything else. They show through holes
 // and absent bytes, as the file of an executable does under a core that saved none of its code, but
 // not where a present byte cannot be read. Of several, each is laid under those before it. The
 // mappings of an image.Layer are in the other order, each over those before it:
 // image.Layer.LayUnder lays them. Its errors are those of NewSpace.
-func (s *Space) AddUnder(mappings ...Mapping) (*Space, error) { return s.lay(mappings, true) }
+func (s *Space) AddUnder(mappings ...Mapping) (*Space, error) {
+	return s.lay(slices.Clone(mappings), true)
+}
 
+// lay returns the space with these mappings over or under it. It keeps the slice.
 func (s *Space) lay(mappings []Mapping, under bool) (*Space, error) {
 	for i := range mappings {
 		if err := mappings[i].Validate(); err != nil {
-			return nil, fmt.Errorf("mapping %d of %d: %w", i, len(mappings), err)
+			return nil, notValid(i, len(mappings), err)
 		}
 	}
-	laid := &Space{}
-	laid.layers.Store(&layers{parent: s, added: slices.Clone(mappings), under: under})
-	return laid, nil
+	return s.laid(mappings, under), nil
 }
+
+// laid does what lay does with mappings that are valid.
+func (s *Space) laid(mappings []Mapping, under bool) *Space {
+	laid := &Space{}
+	laid.layers.Store(&layers{parent: s, added: mappings, under: under})
+	return laid
+}
+
+// notValid returns the error of a mapping that is not valid, the one with index i of n.
+func notValid(i, n int, err error) error { return fmt.Errorf("mapping %d of %d: %w", i, n, err) }
 
 // An index is what the methods of a space look things up in.
 type index struct {
@@ -215,8 +243,12 @@ func (s *Space) stack() *index {
 
 // build builds the trees of the index. The error is that of ctx.
 func (x *index) build(ctx context.Context) (err error) {
+	watch := interrupt.New(ctx)
 	ranges := make([]addr.Range, len(x.mappings))
 	for i := range x.mappings {
+		if err := watch.Step(1); err != nil {
+			return err
+		}
 		ranges[i] = x.mappings[i].Range
 	}
 	if x.over, err = segtree.New(ctx, ranges[x.unders:]); err != nil {
@@ -231,8 +263,7 @@ func (x *index) build(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	watch := interrupt.New(ctx)
-	x.shows = segtree.NewPartition(func(yield func(addr.Addr, int32) bool) {
+	x.shows = segtree.NewPartition(x.over.Shows().Len(), func(yield func(addr.Addr, int32) bool) {
 		for first, owner := range x.showing(saved, layer) {
 			if watch.Step(1) != nil || !yield(first, owner) {
 				return

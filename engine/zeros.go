@@ -1,10 +1,12 @@
 package engine
 
 import (
+	"context"
 	"slices"
 
 	"vscan/engine/addr"
 	"vscan/engine/shard"
+	"vscan/internal/interrupt"
 	"vscan/patterns"
 )
 
@@ -24,14 +26,23 @@ const minSkip = 256 << 10
 
 // stretches returns what shards are cut from: the addresses of the plan's runs, in
 // starts (all, where there are none), at which a match may begin. bytes is how many
-// these are together with those that are left out because they are zeros.
-func (sc *Scanner) stretches(starts []addr.Range) (cut []shard.Stretch, bytes uint64) {
-	skips := sc.skips()
+// these are together with those that are left out because they are zeros. The error is
+// that of ctx.
+func (sc *Scanner) stretches(ctx context.Context, starts []addr.Range) (cut []shard.Stretch, bytes uint64, err error) {
+	skips, err := sc.skips(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
+	watch := interrupt.New(ctx)
 	if len(starts) == 0 {
 		starts = []addr.Range{addr.All}
 	}
 	starts = addr.Merge(starts)
+	cut = make([]shard.Stretch, 0, len(sc.plan.runs)+len(skips))
 	for _, run := range sc.plan.runs {
+		if err := watch.Step(1); err != nil {
+			return nil, 0, err
+		}
 		for len(starts) > 0 && starts[0].Last < run.First {
 			starts = starts[1:]
 		}
@@ -45,19 +56,23 @@ func (sc *Scanner) stretches(starts []addr.Range) (cut []shard.Stretch, bytes ui
 			})
 		}
 	}
-	return cut, bytes
+	return cut, bytes, nil
 }
 
 // skips returns the ranges in zero pieces where no match can begin, ascending.
-// Each lies in one run.
-func (sc *Scanner) skips() []addr.Range {
+// Each lies in one run. The error is that of ctx.
+func (sc *Scanner) skips(ctx context.Context) ([]addr.Range, error) {
 	if slices.ContainsFunc(sc.units, func(u unit) bool { return u.traits().inZeros }) {
-		return nil
+		return nil, nil
 	}
+	watch := interrupt.New(ctx)
 	var skips []addr.Range
 	margin := uint64(sc.overlap)
 	k := 0 // the run that holds the piece
 	for _, p := range sc.plan.pieces {
+		if err := watch.Step(1); err != nil {
+			return nil, err
+		}
 		if p.source != zeros || uint64(p.Last-p.First) < max(sc.leastSkip, margin) {
 			continue
 		}
@@ -69,7 +84,7 @@ func (sc *Scanner) skips() []addr.Range {
 		}
 		skips = append(skips, p.Range)
 	}
-	return skips
+	return skips, nil
 }
 
 // zerosBegin reports whether a match of an expression can begin among zeros and

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"vscan/cmd/vscan/internal/cli"
+	"vscan/internal/memlimit"
 )
 
 // This file ends the program when it is asked to end. The first request ends the context
@@ -16,11 +17,29 @@ import (
 // these times after the request, and no longer: the program ends within a second. The
 // second request ends it at once.
 const (
-	outputGrace  = 650 * time.Millisecond // for standard output
-	notesGrace   = 750 * time.Millisecond // for standard error
 	commandGrace = 850 * time.Millisecond // for the command as a whole
 	lastGrace    = 80 * time.Millisecond  // for the last line, and to remove temporary files
+
+	outputBefore = 200 * time.Millisecond // standard output is waited for so much less
+	notesBefore  = 100 * time.Millisecond // and standard error
 )
+
+// The system frees what a program holds page by page, after its last words: 75 ms for a GiB
+// if nothing else wants the processors, and several times that if others do. So a
+// program that holds much has less time for itself, but shortestGrace at least.
+const (
+	freeGiB       = 150 * time.Millisecond
+	shortestGrace = 300 * time.Millisecond
+)
+
+// graceFor returns how long the command is waited for that holds so many bytes of memory.
+func graceFor(held uint64) time.Duration {
+	most := uint64((commandGrace-shortestGrace)/freeGiB) << 30
+	if held > most {
+		return shortestGrace
+	}
+	return commandGrace - time.Duration(held>>20)*freeGiB>>10
+}
 
 // interruptible cancels ctx when the program is asked to end for the first time. The
 // second time ends the program at once. It closes listening as soon as a request would
@@ -37,14 +56,15 @@ func interruptible(ctx context.Context, cancel func(), listening, ended chan str
 		return
 	}
 	signal.Stop(asked)
-	app.Out.Interrupt(outputGrace, notesGrace)
+	grace := graceFor(memlimit.Held())
+	app.Out.Interrupt(grace-outputBefore, grace-notesBefore)
 	cancel()
 	if exit == nil {
 		return
 	}
 	select {
 	case <-ended:
-	case <-time.After(commandGrace):
+	case <-time.After(grace):
 		within(lastGrace, app.Temporary.Remove, func() { app.Note("not complete: interrupted while %s", app.Doing()) })
 		exit(cli.ExitInterrupted)
 	}

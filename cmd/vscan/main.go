@@ -21,9 +21,9 @@ import (
 func main() {
 	// A write to a closed pipe then returns an error, which run takes for the end.
 	signal.Ignore(syscall.SIGPIPE)
-	os.Exit(offFirstThread(func() int {
-		return runOrExit(os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.Exit)
-	}))
+	offFirstThread(func() {
+		os.Exit(runOrExit(os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.Exit))
+	})
 }
 
 // run runs the command line and returns the exit code of the process.

@@ -99,3 +99,15 @@ func TestWatchdogWaits(t *testing.T) {
 	close(ended)
 	<-returned
 }
+
+// The more memory the system has to free, the less time the command has, within limits.
+func TestGraceFor(t *testing.T) {
+	for held, want := range map[uint64]time.Duration{
+		0: commandGrace, 1 << 20: commandGrace, 1 << 30: commandGrace - freeGiB, 3 << 29: commandGrace - freeGiB*3/2,
+		3 << 30: commandGrace - 3*freeGiB, 4 << 30: shortestGrace, 1 << 40: shortestGrace, 1<<64 - 1: shortestGrace,
+	} {
+		if got := graceFor(held); (got-want).Abs() > time.Millisecond || got-outputBefore <= 0 || got-notesBefore <= 0 {
+			t.Errorf("%d bytes are held: %v, want %v", held, got, want)
+		}
+	}
+}

@@ -92,7 +92,7 @@ func plainCount(b *testing.B, space *engine.Space, arch addr.Arch) (edges uint64
 	}
 	mapped = addr.Merge(mapped)
 	hint, word := 0, arch.WordSize()
-	numbers, err := newNumbering(0, mapped)
+	numbers, err := newNumbering(b.Context(), 0, mapped)
 	if err != nil {
 		b.Fatal(err)
 	}

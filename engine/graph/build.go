@@ -90,7 +90,10 @@ func build(ctx context.Context, space *engine.Space, arch addr.Arch, o *Options,
 		return nil, stats, err
 	}
 	defer o.Budget.Give(taken)
-	s, err := newSweep(space, arch, o)
+	s, err := newSweep(ctx, space, arch, o)
+	if ended := context.Cause(ctx); ended != nil {
+		err = ended
+	}
 	if err != nil {
 		return nil, stats, err
 	}

@@ -1,11 +1,13 @@
 package graph
 
 import (
+	"context"
 	"math"
 	"math/bits"
 	"slices"
 
 	"vscan/engine/heap"
+	"vscan/internal/interrupt"
 )
 
 // retainedSizes computes the sizes that objects retain, which are 0 before. An
@@ -26,8 +28,14 @@ import (
 // With millions of objects each array counts. So sizes first holds the numbers and
 // the next edges of the search, and the arrays of edges to targets are used again
 // once all objects have been numbered: afterwards the graph has sources alone.
-func (og *objectGraph) retainedSizes(objects []heap.Object, sizes []uint64) {
-	vertex, parent := og.numberAll(sizes)
+//
+// The error is that of ctx, and nothing can be asked of the graph and the sizes then.
+func (og *objectGraph) retainedSizes(ctx context.Context, objects []heap.Object, sizes []uint64) error {
+	watch := interrupt.New(ctx)
+	vertex, parent, err := og.numberAll(watch, sizes)
+	if err != nil {
+		return err
+	}
 	number := func(o uint32) uint32 { return uint32(sizes[o]) }
 	count := len(vertex)
 	spare := [][]uint32{og.to, og.toStart}
@@ -73,6 +81,9 @@ func (og *objectGraph) retainedSizes(objects []heap.Object, sizes []uint64) {
 	for p := uint32(count - 1); p > 0; p-- {
 		s := parent[p]
 		o := vertex[p]
+		if err := watch.Step(1 + int(og.fromStart[o+1]-og.fromStart[o])); err != nil {
+			return err
+		}
 		if og.marks[o]&markRoots != 0 {
 			s = 0
 		}
@@ -85,18 +96,25 @@ func (og *objectGraph) retainedSizes(objects []heap.Object, sizes []uint64) {
 	}
 	idom := parent
 	for p := uint32(1); p < uint32(count); p++ {
+		if err := watch.Step(1); err != nil {
+			return err
+		}
 		for idom[p] > semi[p] {
 			idom[p] = idom[idom[p]]
 		}
 	}
 	clear(sizes)
 	for p := count - 1; p > 0; p-- { // a vertex has a lower number than those that it dominates
+		if err := watch.Step(1); err != nil {
+			return err
+		}
 		o := vertex[p]
 		sizes[o] = addSizes(sizes[o], objects[o].Size())
 		if d := idom[p]; d > 0 {
 			sizes[vertex[d]] = addSizes(sizes[vertex[d]], sizes[o])
 		}
 	}
+	return nil
 }
 
 // addSizes returns a + b, or the largest number where that is too large.
@@ -112,8 +130,9 @@ func addSizes(a, b uint64) uint64 {
 // search, from 1. vertex[n] is the object with the number n, and parent[n] is the
 // number of the object that it was reached from, 0 for a root. Of scratch, which has
 // a word for each object, the lower half becomes the object's number, 0 where it is
-// not reached, and the upper half is the edge that the search goes on with.
-func (og *objectGraph) numberAll(scratch []uint64) (vertex, parent []uint32) {
+// not reached, and the upper half is the edge that the search goes on with. The error is
+// that of the context that is watched.
+func (og *objectGraph) numberAll(watch *interrupt.Watch, scratch []uint64) (vertex, parent []uint32, err error) {
 	vertex, parent = make([]uint32, 1, og.reached+1), make([]uint32, 1, og.reached+1)
 	enter := func(o, from uint32) uint32 {
 		number := uint32(len(vertex))
@@ -122,10 +141,16 @@ func (og *objectGraph) numberAll(scratch []uint64) (vertex, parent []uint32) {
 		return number
 	}
 	for root, m := range og.marks {
+		if err := watch.Step(1); err != nil {
+			return nil, nil, err
+		}
 		if m&markRoots == 0 || scratch[root] != 0 {
 			continue
 		}
 		for at := enter(uint32(root), 0); at > 0; {
+			if err := watch.Step(1); err != nil {
+				return nil, nil, err
+			}
 			o := vertex[at]
 			next := scratch[o] >> 32
 			if next == uint64(og.toStart[o+1]) {
@@ -138,5 +163,5 @@ func (og *objectGraph) numberAll(scratch []uint64) (vertex, parent []uint32) {
 			}
 		}
 	}
-	return vertex, parent
+	return vertex, parent, nil
 }

@@ -1,10 +1,12 @@
 package graph
 
 import (
+	"context"
 	"math/bits"
 
 	"vscan/engine"
 	"vscan/engine/addr"
+	"vscan/internal/interrupt"
 )
 
 // endpoints is where edges may come from and lead to.
@@ -16,13 +18,31 @@ type endpoints struct {
 	filtered bool
 }
 
-// newEndpoints returns what the options allow of what is mapped.
-func newEndpoints(space *engine.Space, arch addr.Arch, o *Options) endpoints {
+// newEndpoints returns what the options allow of what is mapped. The error is that of ctx.
+func newEndpoints(ctx context.Context, space *engine.Space, arch addr.Arch, o *Options) (endpoints, error) {
+	if err := space.Index(ctx); err != nil {
+		return endpoints{}, err
+	}
+	watch := interrupt.New(ctx)
 	s := endpoints{filtered: len(o.Sources)+len(o.Targets) > 0 || o.SourceIn != nil || o.TargetIn != nil}
 	pointable := addr.Range{First: 1, Last: arch.MaxAddr()}
 	word := addr.Addr(arch.WordSize())
+	// Of millions, what append copies and leaves behind takes longer than to count them.
+	mapped := 0
+	for v := range space.Intervals(addr.All) {
+		if err := watch.Step(1); err != nil {
+			return endpoints{}, err
+		}
+		if v.Mapping != nil {
+			mapped++
+		}
+	}
+	s.regions = make([]Region, 0, mapped)
 	before := engine.Interval{}
 	for v := range space.Intervals(addr.All) {
+		if err := watch.Step(1); err != nil {
+			return endpoints{}, err
+		}
 		if v.Mapping == nil {
 			before = v
 			continue
@@ -49,10 +69,16 @@ func newEndpoints(space *engine.Space, arch addr.Arch, o *Options) endpoints {
 		}
 		before = v
 	}
-	s.sources = restrict(addr.Merge(s.sources), o.Sources)
-	s.targets = restrict(addr.Merge(s.targets), o.Targets)
-	s.present = restrict(addr.Merge(s.present), o.Targets)
-	return s
+	for _, part := range []struct {
+		ranges *[]addr.Range
+		in     []addr.Range
+	}{{&s.sources, o.Sources}, {&s.targets, o.Targets}, {&s.present, o.Targets}} {
+		if err := ctx.Err(); err != nil {
+			return endpoints{}, err
+		}
+		*part.ranges = restrict(addr.Merge(*part.ranges), part.in)
+	}
+	return s, nil
 }
 
 // addRegion adds what shows in an interval to the regions. Present bytes and zeros of one

@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -235,9 +236,15 @@ func interrupted(path, doing string, err error) error {
 	return fmt.Errorf("%s: interrupted while %s: %w", path, doing, err)
 }
 
+// zeroPart is more zeros in a row than a section other than groups has: regions, ranges and
+// lines of a directory each have a byte that is not 0, and names are names.
+var zeroPart [64 << 10]byte
+
+var errZeros = errors.New("nothing but zeros, as in a hole of the file: it is damaged; build the graph again")
+
 // readSection reads a section and its CRC-32C. Where it cannot be read to its end, or ctx
 // ends, it returns what was read with the error. What is read is made room for step by
-// step, since the file may have a hole for most of it.
+// step, and ends at zeros that no section has, since the file may have a hole for most of it.
 func readSection(ctx context.Context, r io.ReaderAt, s section) (b []byte, sum uint32, err error) {
 	const step = 4 << 20
 	for uint64(len(b)) < s.size {
@@ -248,6 +255,11 @@ func readSection(ctx context.Context, r io.ReaderAt, s section) (b []byte, sum u
 		b = slices.Grow(b, n)[:from+n]
 		if got, err := r.ReadAt(b[from:], int64(s.at)+int64(from)); got < n {
 			return b[:from+got], sum, err
+		}
+		for part := range slices.Chunk(b[from:], len(zeroPart)) {
+			if bytes.Equal(part, zeroPart[:]) {
+				return b[:from], sum, errZeros
+			}
 		}
 		sum = crc32.Update(sum, castagnoli(), b[from:])
 	}

@@ -320,7 +320,7 @@ func askAll(t *testing.T, b []byte) bool {
 			break
 		}
 	}
-	if units, err := g.units(1 << 12); err == nil && units.count < 1<<20 {
+	if units, err := g.units(t.Context(), 1<<12); err == nil && units.count < 1<<20 {
 		r, err := fw.Reach(t.Context(), []addr.Range{{First: 0, Last: 1 << 20}}, 0)
 		if err != nil {
 			t.Fatal(err)

@@ -3,6 +3,8 @@ package graph
 import (
 	"context"
 	"slices"
+
+	"vscan/internal/interrupt"
 )
 
 // findHeads tells heads from what they lead to, among the objects that no root
@@ -31,12 +33,16 @@ func (og *objectGraph) findHeads(ctx context.Context, r *Retention) error {
 		seen[o/64] |= 1 << (o % 64)
 		return true
 	}
+	watch := interrupt.New(ctx)
 	var todo []uint32
-	follow := func(start uint32, edges func(uint32) []uint32, do func(uint32)) {
+	follow := func(start uint32, edges func(uint32) []uint32, do func(uint32)) error {
 		todo = append(todo[:0], start)
 		for len(todo) > 0 {
 			o := todo[len(todo)-1]
 			todo = todo[:len(todo)-1]
+			if err := watch.Step(1 + len(edges(o))); err != nil {
+				return err
+			}
 			do(o)
 			for _, e := range edges(o) {
 				if visit(e >> 1) {
@@ -44,6 +50,7 @@ func (og *objectGraph) findHeads(ctx context.Context, r *Retention) error {
 				}
 			}
 		}
+		return nil
 	}
 	targets := func(o uint32) []uint32 { return og.to[og.toStart[o]:og.toStart[o+1]] }
 	sources := func(o uint32) []uint32 { return og.from[og.fromStart[o]:og.fromStart[o+1]] }
@@ -51,13 +58,17 @@ func (og *objectGraph) findHeads(ctx context.Context, r *Retention) error {
 	for _, o := range slices.Backward(left) {
 		if visit(o) {
 			heads = append(heads, o)
-			follow(o, targets, func(uint32) {})
+			if follow(o, targets, func(uint32) {}) != nil {
+				return context.Cause(ctx)
+			}
 		}
 	}
 	clear(seen)
 	for i, o := range heads {
 		visit(o)
-		follow(o, sources, func(p uint32) { heads[i] = min(heads[i], p) })
+		if follow(o, sources, func(p uint32) { heads[i] = min(heads[i], p) }) != nil {
+			return context.Cause(ctx)
+		}
 	}
 	slices.Sort(heads)
 	clear(seen)
@@ -67,10 +78,12 @@ func (og *objectGraph) findHeads(ctx context.Context, r *Retention) error {
 	for _, o := range heads { // no other head leads to this one
 		h := Head{Object: int(o)}
 		visit(o)
-		follow(o, targets, func(p uint32) {
+		if follow(o, targets, func(p uint32) {
 			h.Blocks++
 			h.Bytes += og.index.objects[p].Size()
-		})
+		}) != nil {
+			return context.Cause(ctx)
+		}
 		r.Losses[o] = LossDefinite
 		r.Heads = append(r.Heads, h)
 	}
@@ -90,12 +103,16 @@ func (og *objectGraph) leaveOrder(ctx context.Context, lost func(uint32) bool) (
 			stack = append(stack, frame{o, og.toStart[o]})
 		}
 	}
+	watch := interrupt.New(ctx)
 	for o := range og.marks {
-		if o&0xffff == 0 && ctx.Err() != nil {
+		if watch.Step(1) != nil {
 			return nil, context.Cause(ctx)
 		}
 		enter(uint32(o))
 		for len(stack) > 0 {
+			if watch.Step(1) != nil {
+				return nil, context.Cause(ctx)
+			}
 			f := &stack[len(stack)-1]
 			if f.next == og.toStart[f.object+1] {
 				left = append(left, f.object)

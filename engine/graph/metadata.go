@@ -19,13 +19,19 @@ const regionFile = 1 << 7
 // and the distance of its ends, and a name as the number of its first appearance:
 //
 //	names    │ regions (range, state, permissions, name, offset) │ ranges of sources │ ranges of targets
-func (a *metadata) encode() []byte {
+//
+// The error is that of ctx.
+func (a *metadata) encode(ctx context.Context) ([]byte, error) {
+	watch := interrupt.New(ctx)
 	var b []byte
 	names := map[string]uint64{}
 	var text []byte
 	var regions []byte
 	at := uint64(0)
 	for _, r := range a.regions {
+		if err := watch.Step(1); err != nil {
+			return nil, err
+		}
 		n, known := names[r.Name]
 		if !known {
 			n = uint64(len(names))
@@ -52,12 +58,15 @@ func (a *metadata) encode() []byte {
 		b = binary.AppendUvarint(b, uint64(len(n.ranges)))
 		at = 0
 		for _, r := range n.ranges {
+			if err := watch.Step(1); err != nil {
+				return nil, err
+			}
 			b = binary.AppendUvarint(b, uint64(r.First)-at)
 			b = binary.AppendUvarint(b, uint64(r.Last-r.First))
 			at = uint64(r.Last)
 		}
 	}
-	return b
+	return b, nil
 }
 
 // decode reads what encode has written. INVARIANT: regions and ranges ascend and
@@ -122,7 +131,7 @@ func (a *metadata) decode(ctx context.Context, b []byte) error {
 			ranges = append(ranges, next())
 		}
 		var err error
-		if *to.numbering, err = newNumbering(to.shift, ranges); err != nil || c.bad {
+		if *to.numbering, err = newNumbering(ctx, to.shift, ranges); err != nil || c.bad {
 			return fmt.Errorf("ranges of addresses make no sense")
 		}
 	}

@@ -38,7 +38,7 @@ var ErrTooManyLinks = errors.New("too many links")
 // unit in bytes as for Reach. Where there are more than limit units or links, the
 // error wraps ErrTooManyLinks.
 func (f *Forward) Neighbourhood(ctx context.Context, ranges []addr.Range, hops int, unit uint64, limit int) (*Neighbourhood, error) {
-	units, err := f.g.units(cmp.Or(unit, DefaultUnit))
+	units, err := f.g.units(ctx, cmp.Or(unit, DefaultUnit))
 	if err != nil {
 		return nil, err
 	}

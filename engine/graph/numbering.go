@@ -1,11 +1,13 @@
 package graph
 
 import (
+	"context"
 	"fmt"
 	"math/bits"
 	"sort"
 
 	"vscan/engine/addr"
+	"vscan/internal/interrupt"
 )
 
 // numbering numbers units of memory: of all units, aligned blocks of 2^shift bytes,
@@ -35,11 +37,15 @@ type numbering struct {
 const maxUnits = 1 << 52
 
 // newNumbering numbers the units that touch ranges, which are merged. More than
-// maxUnits are an error.
-func newNumbering(shift uint, ranges []addr.Range) (numbering, error) {
+// maxUnits are an error, and so is the end of ctx.
+func newNumbering(ctx context.Context, shift uint, ranges []addr.Range) (numbering, error) {
+	watch := interrupt.New(ctx)
 	n := numbering{shift: shift, ranges: ranges, first: make([]uint64, len(ranges))}
 	last := uint64(0) // the unit that the range before ends in
 	for i, r := range ranges {
+		if err := watch.Step(1); err != nil {
+			return numbering{}, err
+		}
 		from, to := uint64(r.First)>>shift, uint64(r.Last)>>shift
 		n.first[i] = n.count
 		if i > 0 && from == last {

@@ -32,7 +32,7 @@ func TestNumberingEveryLayout(t *testing.T) {
 
 func checkNumbering(t *testing.T, rnd *rand.Rand, shift uint, ranges []addr.Range, base addr.Addr, size addr.Addr) {
 	t.Helper()
-	n, err := newNumbering(shift, ranges)
+	n, err := newNumbering(t.Context(), shift, ranges)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,11 +97,14 @@ func TestPartitions(t *testing.T) {
 			}
 			at = r.Last + 2 + addr.Addr(rnd.IntN(0x3000))
 		}
-		n, err := newNumbering(pageShift, ranges)
+		n, err := newNumbering(t.Context(), pageShift, ranges)
 		if err != nil {
 			t.Fatal(err)
 		}
-		parts, cut := partitions(n, addr.Merge(present))
+		parts, cut, err := partitions(t.Context(), n, addr.Merge(present))
+		if err != nil {
+			t.Fatal(err)
+		}
 		if len(parts) > 2*maxParts+len(ranges) {
 			t.Errorf("%d partitions", len(parts))
 		}

@@ -7,6 +7,7 @@ import (
 
 	"vscan/engine/addr"
 	"vscan/engine/heap"
+	"vscan/internal/interrupt"
 	"vscan/internal/mmap"
 )
 
@@ -65,8 +66,10 @@ func (g *Graph) objectGraph(ctx context.Context, h *heap.Heaps, o *ObjectOptions
 	if m, ok := g.data.(*mappedBlob); ok {
 		mmap.LetGo(m.b)
 	}
-	og.dropDuplicates()
-	og.invert()
+	watch := interrupt.New(ctx)
+	if og.dropDuplicates(watch) != nil || og.invert(watch) != nil {
+		return nil, context.Cause(ctx)
+	}
 	return og, nil
 }
 
@@ -210,11 +213,14 @@ func (p *pairReader) sort() {
 }
 
 // dropDuplicates drops the edges that come twice, and turns the counts in fromStart
-// into indexes.
-func (og *objectGraph) dropDuplicates() {
+// into indexes. The error is that of the context that is watched.
+func (og *objectGraph) dropDuplicates(watch *interrupt.Watch) error {
 	out, at := uint32(0), uint32(0)
 	for o := range og.marks {
 		n := og.fromStart[o+1]
+		if err := watch.Step(1 + int(n)); err != nil {
+			return err
+		}
 		list := og.from[at : at+n]
 		at += n
 		if !slices.IsSorted(list) { // the object lies in several pages, or in a hub
@@ -234,14 +240,20 @@ func (og *objectGraph) dropDuplicates() {
 	og.fromStart[len(og.marks)] = out
 	og.from = og.from[:out]
 	og.edges = uint64(out)
+	return nil
 }
 
-// invert makes to of from.
-func (og *objectGraph) invert() {
+// invert makes to of from. The error is that of the context that is watched.
+func (og *objectGraph) invert(watch *interrupt.Watch) error {
 	n := len(og.marks)
 	og.toStart, og.to = make([]uint32, n+1), make([]uint32, len(og.from))
-	for _, e := range og.from {
-		og.toStart[e>>1]++
+	for some := range slices.Chunk(og.from, 1<<12) {
+		if err := watch.Step(len(some)); err != nil {
+			return err
+		}
+		for _, e := range some {
+			og.toStart[e>>1]++
+		}
 	}
 	sum := uint32(0)
 	for o, k := range og.toStart { // becomes where the object's next edge goes
@@ -249,6 +261,9 @@ func (og *objectGraph) invert() {
 		sum += k
 	}
 	for o := range n {
+		if err := watch.Step(1 + int(og.fromStart[o+1]-og.fromStart[o])); err != nil {
+			return err
+		}
 		for _, e := range og.from[og.fromStart[o]:og.fromStart[o+1]] {
 			p := &og.toStart[e>>1]
 			og.to[*p] = uint32(o)<<1 | e&edgeInside
@@ -257,4 +272,5 @@ func (og *objectGraph) invert() {
 	}
 	copy(og.toStart[1:], og.toStart[:n])
 	og.toStart[0] = 0
+	return nil
 }

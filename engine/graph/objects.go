@@ -173,7 +173,9 @@ func (g *Graph) Objects(ctx context.Context, h *heap.Heaps, o ObjectOptions) (*R
 			return nil, err
 		}
 		r.retained = make([]uint64, n)
-		og.retainedSizes(h.Objects(), r.retained)
+		if err := og.retainedSizes(ctx, h.Objects(), r.retained); err != nil {
+			return nil, context.Cause(ctx)
+		}
 	}
 	return r, context.Cause(ctx)
 }

@@ -93,7 +93,8 @@ func (g *Graph) ObjectsKey(o ObjectOptions) (key [sha256.Size]byte) {
 	}
 	part([]byte{byte(g.arch.WordSize()), byte(g.arch.Order()), byte(g.align), flags})
 	part(g.groups.encode())
-	part(g.metadata.encode())
+	memory, _ := g.metadata.encode(context.Background()) // which never ends
+	part(memory)
 	part(g.identity.encode())
 	for _, t := range o.Threads {
 		var b []byte

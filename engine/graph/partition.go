@@ -1,7 +1,10 @@
 package graph
 
 import (
+	"context"
+
 	"vscan/engine/addr"
+	"vscan/internal/interrupt"
 )
 
 // Edges are sorted by target in two steps: into partitions of pages while memory is
@@ -42,8 +45,10 @@ type partition struct {
 }
 
 // partitions cuts the targets into partitions, and returns these and the ranges
-// that each of them has. present is the part of the targets that is present.
-func partitions(targets numbering, present []addr.Range) ([]partition, []partRange) {
+// that each of them has. present is the part of the targets that is present. The error is
+// that of ctx.
+func partitions(ctx context.Context, targets numbering, present []addr.Range) ([]partition, []partRange, error) {
+	watch := interrupt.New(ctx)
 	// A stretch is a part of a range that is present, or absent, as a whole.
 	type stretch struct {
 		addr.Range
@@ -51,10 +56,13 @@ func partitions(targets numbering, present []addr.Range) ([]partition, []partRan
 		page    uint64 // the number of its first page
 		pages   uint64
 	}
-	var stretches []stretch
+	stretches := make([]stretch, 0, len(targets.ranges))
 	total, hint, p := uint64(0), 0, 0
 	for _, r := range targets.ranges {
 		for first := r.First; ; {
+			if err := watch.Step(1); err != nil {
+				return nil, nil, err
+			}
 			for p < len(present) && present[p].Last < first {
 				p++
 			}
@@ -78,7 +86,7 @@ func partitions(targets numbering, present []addr.Range) ([]partition, []partRan
 	}
 	want := max(partPages, total/maxParts+1)
 	var parts []partition
-	var cut []partRange
+	cut := make([]partRange, 0, len(stretches))
 	fill := uint64(0)
 	next := func(page uint64) { // begins a partition at a page
 		if n := len(parts); n > 0 {
@@ -89,6 +97,9 @@ func partitions(targets numbering, present []addr.Range) ([]partition, []partRan
 	}
 	for _, s := range stretches {
 		for s.pages > 0 {
+			if err := watch.Step(1); err != nil {
+				return nil, nil, err
+			}
 			if len(parts) == 0 || fill >= want && s.page > parts[len(parts)-1].first {
 				// A page that the stretch before shares stays in its partition.
 				if n := len(cut); n > 0 && cut[n-1].Last>>pageShift == s.First>>pageShift {
@@ -136,7 +147,7 @@ func partitions(targets numbering, present []addr.Range) ([]partition, []partRan
 			cut[i].bytes = 8
 		}
 	}
-	return parts, cut
+	return parts, cut, nil
 }
 
 // weight returns what a run of pages weighs.

@@ -35,11 +35,11 @@ type Reach struct {
 }
 
 // units numbers the units of all that is mapped.
-func (g *Graph) units(size uint64) (numbering, error) {
+func (g *Graph) units(ctx context.Context, size uint64) (numbering, error) {
 	if size < 8 || size > 1<<40 || bits.OnesCount64(size) != 1 {
 		return numbering{}, fmt.Errorf("units of %d bytes: want a power of 2, 8 or more", size)
 	}
-	n, err := newNumbering(log2(size), rangesOf(g.regions))
+	n, err := newNumbering(ctx, log2(size), rangesOf(g.regions))
 	if err == nil && n.count > maxReach {
 		err = fmt.Errorf("%d units of %d bytes are more than 2^32: take larger ones", n.count, size)
 	}
@@ -50,7 +50,7 @@ func (g *Graph) units(size uint64) (numbering, error) {
 // bytes, a power of 2 from 8 on; 0 is DefaultUnit. It costs O(units + edges). The error is
 // that of the unit, or the cause of the context's end.
 func (f *Forward) Reach(ctx context.Context, roots []addr.Range, unit uint64) (*Reach, error) {
-	units, err := f.g.units(cmp.Or(unit, DefaultUnit))
+	units, err := f.g.units(ctx, cmp.Or(unit, DefaultUnit))
 	if err != nil {
 		return nil, err
 	}
@@ -185,7 +185,7 @@ const maxComponents = 1 << 28
 // units first, and of those with as many the lowest first. unit is that of Reach. They are
 // found by joining sets (union-find, with halved paths).
 func (f *Forward) Components(ctx context.Context, unit uint64) ([]Component, error) {
-	units, err := f.g.units(cmp.Or(unit, DefaultUnit))
+	units, err := f.g.units(ctx, cmp.Or(unit, DefaultUnit))
 	if err != nil {
 		return nil, err
 	}

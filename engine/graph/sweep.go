@@ -96,17 +96,22 @@ const (
 )
 
 // newSweep prepares a sweep: it numbers sources and targets, and cuts the targets
-// into partitions.
-func newSweep(space *engine.Space, arch addr.Arch, o *Options) (*sweep, error) {
-	s := &sweep{ends: newEndpoints(space, arch, o), arch: arch}
-	var err error
-	if s.sources, err = newNumbering(log2(o.Align), s.ends.sources); err != nil {
+// into partitions. The error is that of ctx, or of more targets than can be numbered.
+func newSweep(ctx context.Context, space *engine.Space, arch addr.Arch, o *Options) (*sweep, error) {
+	ends, err := newEndpoints(ctx, space, arch, o)
+	if err != nil {
 		return nil, err
 	}
-	if s.targets, err = newNumbering(pageShift, s.ends.targets); err != nil {
+	s := &sweep{ends: ends, arch: arch}
+	if s.sources, err = newNumbering(ctx, log2(o.Align), s.ends.sources); err != nil {
 		return nil, err
 	}
-	s.parts, s.partRanges = partitions(s.targets, s.ends.present)
+	if s.targets, err = newNumbering(ctx, pageShift, s.ends.targets); err != nil {
+		return nil, err
+	}
+	if s.parts, s.partRanges, err = partitions(ctx, s.targets, s.ends.present); err != nil {
+		return nil, err
+	}
 	size := chunkBudget / (o.Workers * max(len(s.parts), 1)) &^ 63
 	s.chunks = &chunks{size: min(max(size, 1<<10), maxChunk), limit: int64(min(o.Memory, 1<<62)), dir: o.Spill}
 	return s, nil

@@ -52,7 +52,11 @@ func (w *fileWriter) finish(ctx context.Context, g *Graph) error {
 	if err := add(sectionDirectory, g.groups.encode()); err != nil {
 		return err
 	}
-	if err := add(sectionMemory, g.metadata.encode()); err != nil {
+	memory, err := g.metadata.encode(ctx)
+	if err != nil {
+		return err
+	}
+	if err := add(sectionMemory, memory); err != nil {
 		return err
 	}
 	if err := add(sectionIdentity, g.identity.encode()); err != nil {

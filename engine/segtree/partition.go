@@ -42,15 +42,19 @@ type interval struct {
 }
 
 // NewPartition makes a partition of intervals that are given by first address and owner,
-// ascending; the first has to start at 0. It joins neighbours that have the same owner.
-func NewPartition(intervals iter.Seq2[addr.Addr, int32]) *Partition {
-	p := &Partition{}
+// ascending; the first has to start at 0. It joins neighbours that have the same owner. most
+// is about how many there are before that: what append leaves behind of millions is more than
+// what is kept.
+func NewPartition(most int, intervals iter.Seq2[addr.Addr, int32]) *Partition {
+	p := &Partition{intervals: make([]interval, 0, most)}
 	for first, owner := range intervals {
 		if n := len(p.intervals); n == 0 || p.intervals[n-1].owner != owner {
 			p.intervals = append(p.intervals, interval{first, owner})
 		}
 	}
-	p.intervals = slices.Clip(slices.Clone(p.intervals)) // append has left up to half of the array unused
+	if n := len(p.intervals); cap(p.intervals)-n > n/16 { // a part of the array is unused
+		p.intervals = slices.Clip(slices.Clone(p.intervals))
+	}
 
 	level := make([]addr.Addr, 0, len(p.intervals)/leafIntervals+1)
 	for i := 0; i < len(p.intervals); i += leafIntervals {

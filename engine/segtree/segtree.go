@@ -142,9 +142,12 @@ func New(ctx context.Context, ranges []addr.Range) (*Tree, error) {
 		}
 	}
 	for k := int32(2); k < 2*n; k++ {
+		if err := watch.Step(1); err != nil {
+			return nil, err
+		}
 		newest[k] = max(newest[k], newest[k/2])
 	}
-	t.shows = NewPartition(func(yield func(addr.Addr, int32) bool) {
+	t.shows = NewPartition(len(t.cuts), func(yield func(addr.Addr, int32) bool) {
 		for i, first := range t.cuts {
 			if watch.Step(1) != nil || !yield(first, newest[n+int32(i)]) {
 				return

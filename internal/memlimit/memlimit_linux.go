@@ -40,12 +40,26 @@ func AddressSpace() Limit {
 		return l
 	}
 	l.Of, l.Left = r.Cur, r.Cur
-	text, err := os.ReadFile("/proc/self/statm")
-	if f := bytes.Fields(text); err == nil && len(f) > 0 {
-		pages, _ := strconv.ParseUint(string(f[0]), 10, 64)
-		l.Left -= min(l.Left, pages*uint64(os.Getpagesize()))
-	}
+	l.Left -= min(l.Left, statm(0))
 	return l
+}
+
+// Held returns how many bytes of memory the process holds that is its own: without what it
+// has mapped of files. Source: proc(5), /proc/pid/statm.
+func Held() uint64 {
+	resident, shared := statm(1), statm(2)
+	return resident - min(resident, shared)
+}
+
+// statm returns a field of /proc/self/statm in bytes, 0 where it cannot be read.
+func statm(field int) uint64 {
+	text, err := os.ReadFile("/proc/self/statm")
+	f := bytes.Fields(text)
+	if err != nil || len(f) <= field {
+		return 0
+	}
+	pages, _ := strconv.ParseUint(string(f[field]), 10, 64)
+	return pages * uint64(os.Getpagesize())
 }
 
 // Groups returns the tightest of the limits of the control groups that the process is in,

@@ -85,3 +85,23 @@ func TestOfThisSystem(t *testing.T) {
 	}
 	Groups()
 }
+
+// What the process holds grows with what it touches, and not with what it maps of a file.
+func TestHeld(t *testing.T) {
+	const size = 64 << 20
+	before := Held()
+	b, err := syscall.Mmap(-1, 0, size, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_PRIVATE|syscall.MAP_ANON)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer syscall.Munmap(b)
+	if n := Held(); n > before+size/2 {
+		t.Errorf("%d bytes are held, and %d before anything was touched", n, before)
+	}
+	for i := 0; i < size; i += 1024 {
+		b[i] = 1
+	}
+	if n := Held(); n < before+size/2 {
+		t.Errorf("%d bytes are held, and %d before %d were touched", n, before, size)
+	}
+}

@@ -196,6 +196,7 @@ func (c *File) ReadSegments(ctx context.Context) error {
 		count = pnXNum
 	}
 	table := input.Records{At: c.Phoff, Stride: c.phentsize, Size: size}
+	c.Loads = make([]Segment, 0, min(count, c.withData(table)))
 	read, empty, err := c.Each(ctx, table, func() uint64 { return count }, func(i uint64, b []byte) {
 		s := c.parseSegment(b, i)
 		if s.Filesz > 0 && s.Off >= c.HeaderAt(pnXNum) && s.Off < tableEnd {
@@ -214,6 +215,17 @@ func (c *File) ReadSegments(ctx context.Context) error {
 	c.Count = count
 	c.noteUnread(read, empty, counted)
 	return nil
+}
+
+// withData returns how many records of a table are known to lie in data of the file, and not
+// in a hole, from the first on. What append would leave behind of millions is more than what
+// they take.
+func (c *File) withData(table input.Records) uint64 {
+	end, hole := c.Extent(table.At)
+	if hole || c.Thin() || end < table.At {
+		return 0
+	}
+	return (end - table.At) / table.Stride
 }
 
 // noteUnread tells which program headers were not read, and why.

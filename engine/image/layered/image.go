@@ -210,7 +210,9 @@ func (t *Image) lay(ctx context.Context, o Options) error {
 		return fmt.Errorf("%s: %w", t.Arg, err)
 	}
 	var err error
-	if t.Space, err = engine.NewSpace(t.Mappings...); err != nil {
+	if t.Space, err = engine.NewSpaceOf(ctx, t.Mappings); ctx.Err() != nil && err != nil {
+		return image.Interrupted(err, t.Arg, "laying out its mappings")
+	} else if err != nil {
 		return fmt.Errorf("%s: %w", t.Arg, err)
 	}
 	for _, l := range o.Over {

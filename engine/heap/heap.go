@@ -14,7 +14,7 @@
 //
 // Arenas are found by the bins in their states (state.go). The heaps of threads are
 // found by their heads (arena.go), that of the main arena by its state and malloc's
-// parameters (mainarena.go, parameters.go), or else by its form. Chunks that were mapped
+// parameters (mainarena.go, first.go, parameters.go), or else by its form. Chunks that were mapped
 // one by one are found by their heads and by how many malloc counts (mapped.go). Chunks
 // are followed one by one (walk.go), past damage to the next one that others follow
 // (resume.go), and never into one that a bin holds (bins.go). Objects that wait to be

@@ -25,7 +25,7 @@ import (
 //
 //	find the states of main arenas by their bins; for each of them
 //	    find mp_, and the end of the top; if that is damaged, take sbrk_base + system_mem
-//	    for each address where the first chunk may be: the likeliest first
+//	    for each address where the first chunk may be: the likeliest first (first.go)
 //	        if the chunk there leads on: follow it to the top, past damage
 //	    if it is not contiguous: look for pieces at all pages until system_mem is reached
 //	where no state was found: take a mapping for the heap if chunks lead from its start exactly to its end
@@ -144,36 +144,6 @@ func (f *finder) mainExtent(s *state, p *parameters) (chunkRange, *span) {
 	return g, in
 }
 
-// mainChunks follows the chunks of the part of the main arena that lies in a span.
-func (f *finder) mainChunks(a *Arena, s *state, p *parameters, in *span, g chunkRange) (bool, error) {
-	for _, first := range f.starts(s, p, in, &g) {
-		if first < in.First || first >= g.end {
-			continue
-		}
-		g.first = first
-		c, bad := f.walker.head(first, &g)
-		if first == g.top {
-			c, bad = f.walker.headOfTop(first, &g)
-		}
-		if bad != fine || !c.prevUsed || first != g.top && !f.walker.leads(c, &g, chunksToCheck) {
-			continue
-		}
-		return f.finishMain(a, g)
-	}
-	g.first = in.First
-	if p.base != 0 && in.Contains(p.base) {
-		g.first = p.base &^ (2*f.word - 1)
-	}
-	if first := f.walker.resume(g.first, &g); first != 0 {
-		if p.base != 0 && in.Contains(p.base) && first > g.first {
-			f.walker.gap(addr.Range{First: g.first, Last: first - 1}, beforeFirst, 0)
-		}
-		g.first = first
-		return f.finishMain(a, g)
-	}
-	return false, context.Cause(f.ctx)
-}
-
 // mainPieces follows the chunks of a main arena whose memory is not contiguous: what brk gave,
 // and the pieces that were mapped, each from the start of a page up to fenceposts or the top.
 func (f *finder) mainPieces(a *Arena, s *state, p *parameters, top chunkRange) error {
@@ -235,6 +205,7 @@ func (f *finder) pieceIn(r addr.Range, top chunkRange) chunkRange {
 // bytes of the arena were found, and is increased.
 func (f *finder) piecesIn(r addr.Range, a *Arena, top chunkRange, had *uint64) error {
 	g := f.pieceIn(r, top)
+	from := r.First // behind the piece that was found last
 	for at, ok := r.First.AlignUp(engine.PageSize); ok && at < r.Last; {
 		if err := context.Cause(f.ctx); err != nil {
 			return err
@@ -244,14 +215,19 @@ func (f *finder) piecesIn(r addr.Range, a *Arena, top chunkRange, had *uint64) e
 			next, ok = v.Last.Add(1)
 		} else if g.first = at; f.beginsPiece(&g) {
 			n := len(a.Heaps)
+			if first := f.walker.earliest(from, g.first, &g); first < g.first {
+				f.walker.gapBefore(max(from, f.spanOf(first).borderBefore(first)), first)
+				g.first = first
+			}
 			if _, err := f.finishMain(a, g); err != nil {
 				return err
 			}
 			if len(a.Heaps) > n {
 				last := a.Heaps[n].Last
-				*had += uint64(last-at) + 1
+				*had += uint64(last-min(at, g.first)) + 1
 				next, _ = last.AlignUp(engine.PageSize)
 			}
+			from = max(next, at+engine.PageSize)
 		}
 		at = max(next, at+engine.PageSize)
 		if g.top != 0 && at > g.top {
@@ -288,44 +264,16 @@ func (f *finder) finishMain(a *Arena, g chunkRange) (bool, error) {
 	return ok, err
 }
 
-// starts returns the addresses where the first chunk may be, the likeliest first.
-func (f *finder) starts(s *state, p *parameters, in *span, g *chunkRange) []addr.Addr {
-	var out []addr.Addr
-	add := func(a addr.Addr) {
-		out = append(out, (a+2*f.word-1)&^(2*f.word-1))
-		if f.word == 4 { // objects may be aligned to 16
-			out = append(out, (a+15)&^15+8)
-		}
-	}
-	if p.base != 0 && in.Contains(p.base) {
-		add(p.base)
-	}
-	if g.top != 0 && uint64(g.end) > s.memory {
-		add(g.end - addr.Addr(s.memory))
-	}
-	for _, b := range in.borders {
-		if b < g.end && len(out) < 1000 {
-			add(b)
-		}
-	}
-	return out
-}
-
 // heapsByForm takes memory for heaps of no known arena if chunks lead from the start of a
 // mapping exactly to its end.
 func (f *finder) heapsByForm() error {
 	taken := addr.Merge(f.taken)
 	for i := range f.spans {
 		s := &f.spans[i]
-		for j, b := range s.borders {
+		for _, r := range f.parts(s) {
 			if err := context.Cause(f.ctx); err != nil {
 				return err
 			}
-			end := s.Last + 1
-			if j+1 < len(s.borders) {
-				end = s.borders[j+1]
-			}
-			r := addr.Range{First: b, Last: end - 1}
 			if overlaps(taken, r) {
 				continue
 			}

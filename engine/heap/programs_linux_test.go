@@ -382,12 +382,20 @@ func TestDamagedPrograms(t *testing.T) {
 	})
 }
 
-// damageAll damages the heaps some times over.
+// damageAll damages the heaps many times over.
 func (h found) damageAll(t *testing.T) {
+	t.Helper()
+	rnd := testenv.Rand(t)
+	for range testenv.Rounds(1, 3, 50) {
+		h.damageSome(t, rnd)
+	}
+}
+
+// damageSome damages the heaps some times over.
+func (h found) damageSome(t *testing.T, rnd *rand.Rand) {
 	t.Helper()
 	const times, places = 8, 100
 	var missed, invented, state int
-	rnd := testenv.Seeded(t, 1, 1)
 	for range times {
 		damaged, hit := h.damaged(t, rnd, places)
 		d, err := heap.Find(t.Context(), damaged, h.arch, heap.Options{})

@@ -80,9 +80,9 @@ ends included, either may be left out, or LO+LEN: what stands behind the last + 
 the length then ([heap]+0x10+0x20). Sizes may end in K, M, G or T, of 1024.
 
 Exit codes: 0 found, 1 nothing found, 2 error, 3 not everything could be looked
-at (a truncated image, unreadable bytes, YARA rules that are left out), 130
-interrupted: the first SIGINT or SIGTERM ends a command within a second. What is
-written, field by field, is in docs/output.md.`
+at (a truncated image, unreadable bytes, a file that changed meanwhile, YARA rules
+that are left out), 130 interrupted: the first SIGINT or SIGTERM ends a command
+within a second. What is written, field by field, is in docs/output.md.`
 
 // commands makes the commands of vscan.
 type commands struct{ *cli.App }

@@ -20,6 +20,7 @@ import (
 // memory is what the flag --memory says, and the budget that follows from it.
 type memory struct {
 	size   uint64 // 0: the flag was not given
+	flag   bool   // whether the command has the flag
 	budget *budget.Budget
 	bound  string // what of the system allows no more than the budget has; "" where nothing does
 }
@@ -40,6 +41,7 @@ const (
 
 // MemoryVar adds the flag --memory to a command.
 func (a *App) MemoryVar(cmd *cobra.Command) {
+	a.memory.flag = true
 	cmd.Flags().Var(NewByteCount(&a.memory.size, leastBudget, math.MaxInt64), "memory", "take at most about `SIZE` bytes of memory for patterns, rules, hits and graphs; what needs more is refused (default a quarter of the machine's, or what ulimit -v and the container leave)")
 }
 
@@ -93,6 +95,9 @@ func groupLimit(l memlimit.Limit) memlimit.Limit {
 func (a *App) budgetAdvice() string {
 	if a.memory.bound != "" {
 		return "; " + a.memory.bound + " leaves no more"
+	}
+	if !a.memory.flag {
+		return ""
 	}
 	return " (--memory)"
 }

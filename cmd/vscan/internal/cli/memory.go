@@ -20,7 +20,7 @@ import (
 // memory is what the flag --memory says, and the budget that follows from it.
 type memory struct {
 	size   uint64 // 0: the flag was not given
-	flag   bool   // whether the command has the flag
+	fixed  bool   // the command has no such flag
 	budget *budget.Budget
 	bound  string // what of the system allows no more than the budget has; "" where nothing does
 }
@@ -41,7 +41,6 @@ const (
 
 // MemoryVar adds the flag --memory to a command.
 func (a *App) MemoryVar(cmd *cobra.Command) {
-	a.memory.flag = true
 	cmd.Flags().Var(NewByteCount(&a.memory.size, leastBudget, math.MaxInt64), "memory", "take at most about `SIZE` bytes of memory for patterns, rules, hits and graphs; what needs more is refused (default a quarter of the machine's, or what ulimit -v and the container leave)")
 }
 
@@ -52,6 +51,12 @@ func (a *App) Budget() *budget.Budget {
 		a.memory.budget = budget.NewAsked(leastBudget, a.memory.limit)
 	}
 	return a.memory.budget
+}
+
+// FixedBudget is Budget of a command without the flag --memory, which no advice names then.
+func (a *App) FixedBudget() *budget.Budget {
+	a.memory.fixed = true
+	return a.Budget()
 }
 
 // limit returns how many bytes the command may take. It has Go's runtime collect garbage in
@@ -96,7 +101,7 @@ func (a *App) budgetAdvice() string {
 	if a.memory.bound != "" {
 		return "; " + a.memory.bound + " leaves no more"
 	}
-	if !a.memory.flag {
+	if a.memory.fixed {
 		return ""
 	}
 	return " (--memory)"

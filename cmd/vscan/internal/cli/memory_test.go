@@ -39,3 +39,11 @@ func TestBudgetAdvice(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+// A command without the flag is not told to use it.
+func TestFixedBudgetAdvice(t *testing.T) {
+	var a App
+	if a.FixedBudget(); a.budgetAdvice() != "" {
+		t.Errorf("%q", a.budgetAdvice())
+	}
+}

@@ -17,6 +17,9 @@ const (
 	// a literal.
 	exprBytes, exprWorkerBytes = 200, 120
 
+	// A mapping takes about planBytes in the plan and in what shards are cut from.
+	planBytes = 80
+
 	// workerBytes is about what a worker takes for blocks that are copied together, and
 	// for matches on their way to the caller.
 	workerBytes = 3 << 20

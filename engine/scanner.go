@@ -225,6 +225,12 @@ func Compile(ctx context.Context, space *Space, set *patterns.Set, opt Options) 
 	if len(sc.needles) == 1 && !sc.sized && uint64(sc.units[0].traits().stride)%uint64(sc.needles[0].align) == 0 {
 		sc.only, _ = sc.units[0].(*kernelUnit)
 	}
+	if err := space.Index(ctx); err != nil {
+		return nil, err
+	}
+	if err := opt.Budget.Take(planBytes*uint64(space.Len()), "what of the memory is searched"); err != nil {
+		return nil, err
+	}
 	if sc.plan, err = newPlan(ctx, space, opt); err == nil {
 		err = sc.cutUp(ctx)
 	}

@@ -40,6 +40,7 @@ func (a *commands) explain(ctx context.Context, f *searchFlags, pats []patterns.
 	}
 	for _, arg := range images {
 		err := func() error {
+			f.image.Budget = f.Budget
 			t, err := f.image.Open(ctx, arg)
 			if err != nil {
 				return err

@@ -49,6 +49,7 @@ file, in jsonl (build_id) and csv with every one.`,
 			if len(args) != 1 {
 				return cli.UsageError(cmd, "want one image: vscan map IMAGE")
 			}
+			f.Budget = a.FixedBudget()
 			t, err := f.Open(cmd.Context(), args[0])
 			if err != nil {
 				return err

@@ -141,6 +141,7 @@ const (
 
 // read opens the image and prints what was asked for.
 func (a *commands) read(ctx context.Context, arg string, r readRequest) error {
+	r.image.Budget = a.FixedBudget()
 	t, err := r.image.Open(ctx, arg)
 	if err != nil {
 		return err

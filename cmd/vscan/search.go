@@ -253,6 +253,7 @@ func (s *searching) searchImage(ctx context.Context, n int, from imageArg) error
 	s.Begin("opening " + arg)
 	one := imageSearch{searching: s, nth: n, began: time.Now()}
 	f.image.Sequential = true
+	f.image.Budget = f.Budget
 	img, err := f.image.Open(ctx, arg)
 	if from.found && s.passOver(arg, img, err) {
 		return nil

@@ -37,6 +37,7 @@ import (
 
 	"vscan/engine"
 	"vscan/engine/addr"
+	"vscan/engine/budget"
 )
 
 // AddressSpace names what the addresses of an image are addresses of.
@@ -95,6 +96,11 @@ type Options struct {
 	// Offset or a Len implies.
 	Offset, Len uint64
 	Raw         bool
+
+	// Budget is asked for the memory of what a file can have by the million, the segments
+	// of a core, before it is spent: the error is a *budget.Error. It stays taken, so that
+	// the caller gives a Share, and releases it with the image. Nil has no limit.
+	Budget *budget.Budget
 }
 
 // Image is an opened dump or process: what it is, and its memory.

@@ -38,6 +38,7 @@ type reader struct {
 // Image.Origin: see Of.
 func Open(ctx context.Context, in input.Reader, o image.Options) (*image.Draft, error) {
 	c := newReader(ctx, in)
+	c.Budget = o.Budget
 	var err error
 	if c.Header, err = elf.ReadHeader(in); err != nil {
 		return nil, err

@@ -15,6 +15,7 @@ import (
 
 	"vscan/engine"
 	"vscan/engine/addr"
+	"vscan/engine/budget"
 	"vscan/engine/image"
 	"vscan/engine/image/input"
 	"vscan/engine/image/magic"
@@ -125,10 +126,11 @@ type Segment struct {
 type File struct {
 	input.Reader
 	Header
-	Draft *image.Draft // for notes about the file, and what is missing of it
-	Loads []Segment    // PT_LOAD with memory, in the order of the headers
-	Notes []Segment    // PT_NOTE
-	Count uint64       // program headers, wherever the file says how many; at least, where that is lost
+	Draft  *image.Draft   // for notes about the file, and what is missing of it
+	Budget *budget.Budget // asked for the memory of segments; nil has no limit
+	Loads  []Segment      // PT_LOAD with memory, in the order of the headers
+	Notes  []Segment      // PT_NOTE
+	Count  uint64         // program headers, wherever the file says how many; at least, where that is lost
 }
 
 // ReadHeader reads the ELF header of a file.
@@ -196,8 +198,22 @@ func (c *File) ReadSegments(ctx context.Context) error {
 		count = pnXNum
 	}
 	table := input.Records{At: c.Phoff, Stride: c.phentsize, Size: size}
-	c.Loads = make([]Segment, 0, min(count, c.withData(table)))
-	read, empty, err := c.Each(ctx, table, func() uint64 { return count }, func(i uint64, b []byte) {
+	held := min(count, c.withData(table))
+	if err := c.Budget.Take(budget.Product(held, segmentBytes), forSegments); err != nil {
+		return fmt.Errorf("%s: %d program headers at file offset %#x: %w", c.Path(), held, c.Phoff, err)
+	}
+	c.Loads = make([]Segment, 0, held)
+	var over error // the budget has no more for segments whose number was not known
+	wanted := func() uint64 {
+		if over != nil {
+			return 0
+		}
+		return count
+	}
+	read, empty, err := c.Each(ctx, table, wanted, func(i uint64, b []byte) {
+		if i >= held && (i-held)%segmentsAtOnce == 0 && over == nil {
+			over = c.Budget.Take(segmentsAtOnce*segmentBytes, forSegments)
+		}
 		s := c.parseSegment(b, i)
 		if s.Filesz > 0 && s.Off >= c.HeaderAt(pnXNum) && s.Off < tableEnd {
 			tableEnd = s.Off
@@ -206,6 +222,9 @@ func (c *File) ReadSegments(ctx context.Context) error {
 			count = max(pnXNum, (tableEnd-c.Phoff)/c.phentsize)
 		}
 	})
+	if over != nil {
+		return fmt.Errorf("%s: program header %d at file offset %#x: %w", c.Path(), read, c.HeaderAt(read), over)
+	}
 	if ended := ctx.Err(); ended != nil && err != nil {
 		return image.Interrupted(ended, c.Path(), "reading program header %d of %d", read, count)
 	}
@@ -216,6 +235,14 @@ func (c *File) ReadSegments(ctx context.Context) error {
 	c.noteUnread(read, empty, counted)
 	return nil
 }
+
+// A segment takes about segmentBytes while a core is read and its mapping is made. Where it is
+// not known how many there are, the budget is asked for segmentsAtOnce at a time.
+const (
+	segmentBytes   = 200
+	segmentsAtOnce = 1 << 12
+	forSegments    = "the segments of the image"
+)
 
 // withData returns how many records of a table are known to lie in data of the file, and not
 // in a hole, from the first on. What append would leave behind of millions is more than what

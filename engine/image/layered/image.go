@@ -31,6 +31,7 @@ import (
 
 	"vscan/engine"
 	"vscan/engine/addr"
+	"vscan/engine/budget"
 	"vscan/engine/image"
 	"vscan/engine/where"
 	"vscan/patterns"
@@ -66,6 +67,11 @@ type Options struct {
 
 	// These are as in image.Options.
 	NoMmap, ProtNone, Resident, Sequential bool
+
+	// Budget is asked for the memory of mappings and of their index before it is spent,
+	// which is given back when the image is closed: the error is a *budget.Error. Nil has no
+	// limit.
+	Budget *budget.Budget
 }
 
 // Image is an opened image with all that was laid over and under it.
@@ -157,16 +163,27 @@ func Open(ctx context.Context, arg string, o Options) (*Image, error) {
 // Open opens the image and lays what the options ask for. Errors name the image, and
 // are those of the function Open.
 func (a Arg) Open(ctx context.Context, o Options) (*Image, error) {
+	o.Budget = o.Budget.Share()
 	img, err := a.open(ctx, o)
 	if err != nil {
+		o.Budget.Release()
 		return nil, err
 	}
-	t := &Image{Image: img, Arg: a.Text, opened: []io.Closer{img}, ResidentOnly: o.Resident}
+	t := &Image{Image: img, Arg: a.Text, opened: []io.Closer{img, taken{o.Budget}}, ResidentOnly: o.Resident}
 	if err := t.lay(ctx, o); err != nil {
 		t.Close()
 		return nil, err
 	}
 	return t, nil
+}
+
+// taken is what an image has of a budget, until it is closed.
+type taken struct{ share *budget.Budget }
+
+// Close gives all of it back, the first time.
+func (t taken) Close() error {
+	t.share.Release()
+	return nil
 }
 
 // Of returns an image of a space that a program made itself, with a name for it. What the
@@ -209,6 +226,9 @@ func (t *Image) lay(ctx context.Context, o Options) error {
 	if err := t.setArch(o); err != nil {
 		return fmt.Errorf("%s: %w", t.Arg, err)
 	}
+	if err := takeIndex(o.Budget, len(t.Mappings)); err != nil {
+		return fmt.Errorf("%s: %w", t.Arg, err)
+	}
 	var err error
 	if t.Space, err = engine.NewSpaceOf(ctx, t.Mappings); ctx.Err() != nil && err != nil {
 		return image.Interrupted(err, t.Arg, "laying out its mappings")
@@ -229,6 +249,15 @@ func (t *Image) lay(ctx context.Context, o Options) error {
 		return err
 	}
 	return t.index(ctx)
+}
+
+// indexBytes is about how many bytes the index of a space takes for a mapping while it is
+// built.
+const indexBytes = 230
+
+// takeIndex takes the memory of the index of so many mappings.
+func takeIndex(b *budget.Budget, n int) error {
+	return b.Take(budget.Product(uint64(n), indexBytes), fmt.Sprintf("finding what shows where of %d mappings", n))
 }
 
 // index builds what lookups in the space need.

@@ -20,6 +20,7 @@ import (
 // memory is what the flag --memory says, and the budget that follows from it.
 type memory struct {
 	size   uint64 // 0: the flag was not given
+	fixed  bool   // the command has no such flag
 	budget *budget.Budget
 	bound  string // what of the system allows no more than the budget has; "" where nothing does
 }
@@ -49,6 +50,12 @@ func (a *App) Budget() *budget.Budget {
 		a.memory.budget = budget.NewAsked(leastBudget, a.memory.limit)
 	}
 	return a.memory.budget
+}
+
+// FixedBudget is Budget of a command without the flag --memory, which no advice names then.
+func (a *App) FixedBudget() *budget.Budget {
+	a.memory.fixed = true
+	return a.Budget()
 }
 
 // limit returns how many bytes the command may take. It has Go's runtime collect garbage in
@@ -92,6 +99,9 @@ func groupLimit(l memlimit.Limit) memlimit.Limit {
 func (a *App) budgetAdvice() string {
 	if a.memory.bound != "" {
 		return "; " + a.memory.bound + " leaves no more"
+	}
+	if a.memory.fixed {
+		return ""
 	}
 	return " (--memory)"
 }

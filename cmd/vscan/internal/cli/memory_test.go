@@ -51,3 +51,11 @@ func TestRoomForTheNextArena(t *testing.T) {
 		}
 	}
 }
+
+// A command without the flag is not told to use it.
+func TestFixedBudgetAdvice(t *testing.T) {
+	var a App
+	if a.FixedBudget(); a.budgetAdvice() != "" {
+		t.Errorf("%q", a.budgetAdvice())
+	}
+}

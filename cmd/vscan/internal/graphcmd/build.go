@@ -126,7 +126,7 @@ a temporary file in FILE's folder; nothing is written beside the image.`,
 
 // buildGraph builds the graph of an image, and tells how that went.
 func (a *commands) buildGraph(cmd *cobra.Command, f *buildFlags, arg, out string, from, to *endList, o graph.Options) error {
-	f.image.Sequential = true
+	f.image.Sequential, f.image.Budget = true, a.Budget()
 	t, err := f.image.Open(cmd.Context(), arg)
 	if err != nil {
 		return err
@@ -210,6 +210,7 @@ to which, most first. With IMAGE it checks that the graph is of that image.`,
 			}
 			defer g.Close()
 			if len(args) == 2 {
+				f.Budget = a.Budget()
 				t, err := f.Open(cmd.Context(), args[1])
 				if err != nil {
 					return err

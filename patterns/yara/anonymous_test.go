@@ -49,7 +49,7 @@ func TestNameAnonymous(t *testing.T) {
 // Where the numbers of all places are taken, as many steps as there are anonymous strings
 // times those with numbers would take hours.
 func TestNameManyAnonymous(t *testing.T) {
-	const n = 300_000
+	const n = 100_000
 	anonymous := slices.Repeat([]string{"$"}, n)
 	named, descending := make([]string, n), make([]string, n)
 	for i := range n {

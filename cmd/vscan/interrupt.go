@@ -14,11 +14,13 @@ import (
 // This file ends the program when it is asked to end. The first request ends the context
 // of the command, which asks it at bounded work; what was found so far is written and
 // told. What does not end by that, as a write that nobody reads, is waited for until
-// these times after the request, and no longer: the program ends within a second. The
-// second request ends it at once.
+// these times after the request, and no longer: the program ends within a second. A
+// second request ends it at once, unless it comes so soon that it is the first once more:
+// timeout sends its signal to the program, and then to the group of the program.
 const (
 	commandGrace = 850 * time.Millisecond // for the command as a whole
 	lastGrace    = 80 * time.Millisecond  // for the last line, and to remove temporary files
+	onceFor      = 200 * time.Millisecond // for signals that belong to the first request
 
 	outputBefore = 200 * time.Millisecond // standard output is waited for so much less
 	notesBefore  = 100 * time.Millisecond // and standard error
@@ -41,9 +43,9 @@ func graceFor(held uint64) time.Duration {
 	return commandGrace - time.Duration(held>>20)*freeGiB>>10
 }
 
-// interruptible cancels ctx when the program is asked to end for the first time. The
-// second time ends the program at once. It closes listening as soon as a request would
-// be noticed. If the command has not ended some time after the request, which it says by
+// interruptible cancels ctx when the program is asked to end for the first time. From
+// some time after that on, being asked once more ends the program at once. It closes listening
+// as soon as a request would be noticed. If the command has not ended some time after the request, which it says by
 // closing ended, exit is called, unless it is nil.
 func interruptible(ctx context.Context, cancel func(), listening, ended chan struct{}, app *cli.App, exit func(int)) {
 	asked := make(chan os.Signal, 1)
@@ -55,7 +57,7 @@ func interruptible(ctx context.Context, cancel func(), listening, ended chan str
 		signal.Stop(asked)
 		return
 	}
-	signal.Stop(asked)
+	time.AfterFunc(onceFor, func() { signal.Stop(asked) })
 	grace := graceFor(memlimit.Held())
 	app.Out.Interrupt(grace-outputBefore, grace-notesBefore)
 	cancel()

@@ -16,19 +16,37 @@ func (p *parser) strings() {
 	for first := true; !p.failed && (first || p.tok.kind == tString); first = false {
 		p.string()
 	}
-	// An anonymous string gets the number of its place, or the next number that is free.
-	taken := make(map[string]bool)
-	for _, s := range p.current.strings {
-		taken[s.id] = true
-	}
-	for i, s := range p.current.strings {
-		for n := i + 1; s.id == "$" || s.id == ""; n++ {
-			if id := "$" + strconv.Itoa(n); !taken[id] {
-				s.id, taken[id] = id, true
-			}
+	nameAnonymous(p.current.strings)
+}
+
+// nameAnonymous names the anonymous strings of a rule: each gets the number of its place,
+// or the next number that is free.
+func nameAnonymous(all []*ruleString) {
+	next := make(map[int]int) // of a number that is taken, one behind it: those between are taken too
+	for _, s := range all {
+		if n, err := strconv.Atoi(strings.TrimPrefix(s.id, "$")); err == nil && s.id == numbered(n) {
+			next[n] = n + 1
 		}
 	}
+	for i, s := range all {
+		if s.id != "$" && s.id != "" {
+			continue
+		}
+		n := i + 1
+		for next[n] > 0 {
+			n = next[n]
+		}
+		// Whoever comes to one of these numbers again goes straight to the end, so that all
+		// strings together take about as many steps as there are numbers.
+		for m := i + 1; m != n; {
+			m, next[m] = next[m], n+1
+		}
+		s.id, next[n] = numbered(n), n+1
+	}
 }
+
+// numbered returns the name of an anonymous string with a number.
+func numbered(n int) string { return "$" + strconv.Itoa(n) }
 
 // string reads a string, $a = "…", /…/ or { … }, and its modifiers.
 func (p *parser) string() {

@@ -4,7 +4,9 @@ import (
 	"encoding/binary"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -123,4 +125,41 @@ func TestListOfFolder(t *testing.T) {
 			t.Errorf("named %v: an access list of %d bytes, %v", named, n, err)
 		}
 	}
+}
+
+// What cannot be replaced is refused at once, and nothing is left beside it.
+func TestKept(t *testing.T) {
+	chattr := func(how, path string) {
+		t.Helper()
+		if out, err := exec.Command("chattr", how, path).CombinedOutput(); err != nil {
+			t.Skipf("chattr %s: %v, %s", how, err, out)
+		}
+		t.Cleanup(func() { exec.Command("chattr", "-ia", path).Run() })
+	}
+	for _, how := range []string{"+i", "+a"} {
+		dir := t.TempDir()
+		file := put(t, filepath.Join(dir, "file"), "old", 0o644)
+		chattr(how, file)
+		if _, err := Create(t.Context(), file, Options{}); err == nil || !strings.Contains(err.Error(), "protected") {
+			t.Errorf("a file with %s: %v", how, err)
+		}
+		holds(t, dir, map[string]string{"file": "old"})
+	}
+	dir := t.TempDir()
+	file := put(t, filepath.Join(dir, "file"), "old", 0o644)
+	f, err := Create(t.Context(), file, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	chattr("+a", dir)
+	if err := f.Commit(t.Context()); err == nil || !strings.Contains(err.Error(), "cannot be replaced") {
+		t.Error(err)
+	}
+	if _, err := Create(t.Context(), file, Options{}); err == nil || !strings.Contains(err.Error(), "cannot be replaced") {
+		t.Error(err)
+	}
+	if err := write(t, filepath.Join(dir, "new"), "new", Options{}); err != nil {
+		t.Error(err)
+	}
+	holds(t, dir, map[string]string{"file": "old", "new": "new"})
 }

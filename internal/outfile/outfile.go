@@ -118,8 +118,11 @@ func (f *File) check() error {
 		return f.fail("cannot be looked at", err)
 	case !info.Mode().IsRegular():
 		return fmt.Errorf("%s is %s, not a regular file: this cannot be written there; give another name", f.path, kindOf(info))
-	case info.Mode().Perm()&0o222 == 0:
+	case info.Mode().Perm()&0o222 == 0, isKept(f.target):
 		return fmt.Errorf("%s is protected against writing: give another name, or remove it first", f.path)
+	}
+	if isKept(filepath.Dir(f.target)) {
+		return fmt.Errorf("%s cannot be replaced: nothing in its folder can be (chattr): give another name, or a file in another folder", f.path)
 	}
 	return f.checkSources(info, nil)
 }

@@ -30,7 +30,7 @@ func TestMain(m *testing.M) {
 		os.Exit(m.Run())
 	case "new": // writes files under ever new names
 		for i := 0; ; i++ {
-			childWrites(fmt.Sprintf("out%d-%d", os.Getpid(), i))
+			childWrites(fmt.Sprintf("out%d.%d", os.Getpid(), i)) // those of the last one are there already
 		}
 	case "replace":
 		for {

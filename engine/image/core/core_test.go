@@ -2,6 +2,7 @@ package core
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -46,7 +47,7 @@ func TestELFStates(t *testing.T) {
 			base+0x1004, base+0x100f,
 			base+0x2000, base+0x200f,
 			base+1, base+2, start+8))
-		imagetest.CheckNotes(t, img, "the surplus is not shown", "the surplus is not shown")
+		imagetest.CheckNotes(t, img, "the surplus is not shown", "the surplus is not shown", "load[0], ")
 		if img.Missing != 0 || img.WordSize*8 != size && size == 64 || img.Order != order || !img.OrderKnown ||
 			img.Format != "ELF process core" || img.Space != image.Virtual || len(img.Spaces) != 1 {
 			t.Errorf("%+v", img)
@@ -67,7 +68,7 @@ func TestELFEndOfAddresses(t *testing.T) {
 	0xfffffffffffffff8..0xfffffffffffffffb present +0xf0 --- load[2]
 	0xfffffffffffffffc..0xffffffffffffffff absent --- load[2]
 	`)
-	imagetest.CheckNotes(t, img, "program header 1 at file offset 0x78: 0x4 bytes from address 0xfffffffffffffffe run past", "program header 2")
+	imagetest.CheckNotes(t, img, "program header 1 at file offset 0x78: 0x4 bytes from address 0xfffffffffffffffe run past", "program header 2", "load[0], ")
 
 	b = imagetest.BuildELF(false, addr.Big, []imagetest.Segment{{Type: 1, Vaddr: 1<<32 - 2, Data: "abcd", Memsz: 4}}, nil)
 	img = openTestELF(t, b, image.Options{})
@@ -445,5 +446,43 @@ func TestELFNoFlags(t *testing.T) {
 	imagetest.CheckHints(t, img, image.Hint{WordSize: 4})
 	if img.WordSize != 8 || img.AltWordSize != 4 {
 		t.Errorf("word size %d or %d", img.WordSize, img.AltWordSize)
+	}
+}
+
+// Segments that overlap hide one another, which is told; of one that says nothing, or the
+// same bytes of the file, nothing is hidden.
+func TestHiddenSegments(t *testing.T) {
+	const ones, twos = "1111", "2222"
+	at := func(vaddr uint64, data string) imagetest.Segment {
+		return imagetest.Segment{Type: 1, Vaddr: vaddr, Paddr: vaddr, Data: data, Memsz: 4}
+	}
+	for name, c := range map[string]struct {
+		segs []imagetest.Segment
+		want []string
+	}{
+		"side by side":      {[]imagetest.Segment{at(0x1000, ones), at(0x1004, twos)}, nil},
+		"in another order":  {[]imagetest.Segment{at(0x1004, twos), at(0x1000, ones)}, nil},
+		"over one another":  {[]imagetest.Segment{at(0x1000, ones), at(0x1000, twos)}, []string{"load[0], 0x1000..0x1003, and load[1], 0x1000..0x1003, overlap: "}},
+		"in part":           {[]imagetest.Segment{at(0x2000, ones), at(0x1003, twos), at(0x1000, ones)}, []string{"load[2], 0x1000..0x1003, and load[1], 0x1003..0x1006, overlap: "}},
+		"nothing was saved": {[]imagetest.Segment{at(0x1000, ones), at(0x1000, "")}, nil},
+		"the same bytes":    {[]imagetest.Segment{at(0x1000, ones), {Type: 1, Vaddr: 0x1000, Paddr: 0x1000, At: 0, Filesz: imagetest.Num(4), Memsz: 4}}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if c.segs[1].Filesz != nil { // of the first segment
+				c.segs[1].At = 64 + 2*56
+			}
+			for _, notes := range []string{"", imagetest.Note(addr.Little, 4, "CORE", 1, "")} { // of a machine, and of a process
+				segs := c.segs
+				if notes != "" {
+					segs = append(segs[:len(segs):len(segs)], imagetest.Segment{Type: 4, Data: notes})
+					if segs[1].Filesz != nil {
+						segs = slices.Clone(segs)
+						segs[1].At = 64 + 3*56
+					}
+				}
+				img := openTestELF(t, imagetest.BuildELF(true, addr.Little, segs, nil), image.Options{})
+				imagetest.CheckNotes(t, img, c.want...)
+			}
+		})
 	}
 }

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"vscan/engine/image"
 	"vscan/engine/image/elf"
 	"vscan/engine/image/input"
+	"vscan/internal/interrupt"
 )
 
 // Which addresses the segments of a core have.
@@ -84,7 +86,51 @@ func (c *reader) layOut(o image.Options) error {
 	if err := lay(); err != nil {
 		return err
 	}
+	if err := c.noteHidden(); err != nil {
+		return err
+	}
 	c.noteIncomplete()
+	return nil
+}
+
+// noteHidden notes where segments overlap, which those of cores seldom do: what one saved
+// there is hidden by a later one, unless both have the same bytes of the file. The error is
+// that of c.ctx.
+func (c *reader) noteHidden() error {
+	mixed := false
+	var before *engine.Mapping
+	for i := range c.Draft.Mappings {
+		if err := c.watch.Step(1); err != nil {
+			return err
+		}
+		if m := &c.Draft.Mappings[i]; m.State == engine.Present {
+			mixed = mixed || before != nil && m.First <= before.Last
+			before = m
+		}
+	}
+	if !mixed {
+		return nil // of millions of segments there are no copies
+	}
+	present := make([]engine.Mapping, 0, len(c.Draft.Mappings))
+	for _, m := range c.Draft.Mappings {
+		if m.State == engine.Present {
+			present = append(present, m)
+		}
+	}
+	if err := interrupt.SortStableFunc(c.ctx, present, func(a, b engine.Mapping) int { return cmp.Compare(a.First, b.First) }); err != nil {
+		return err
+	}
+	widest := 0 // the one that goes on furthest
+	for i := 1; i < len(present); i++ {
+		a, b := &present[widest], &present[i]
+		if same := a.Offset-uint64(a.First) == b.Offset-uint64(b.First); b.First <= a.Last && !same {
+			c.Draft.Note("%s, %v, and %s, %v, overlap: where segments do, the later one in the program headers shows, and the other is not searched", a.Name, a.Range, b.Name, b.Range)
+			return nil
+		}
+		if b.Last > a.Last {
+			widest = i
+		}
+	}
 	return nil
 }
 

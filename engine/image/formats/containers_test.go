@@ -123,6 +123,14 @@ var moreHeads = []struct{ head, want string }{
 	{fromHex("1f1e 322a3721 01 00 00 2e c9 52"), ""},
 	{fromHex("1f1e 00000004 01 00 61 00"), ""},
 	{fromHex("1f1e 00000010 01 00 61 00 00 80"), "pack"},
+	{fromHex("1f1e 60eb0200 02 01 00 00 83 29fe1d2b"), ""},                // ends too early
+	{fromHex("1f1e 00000004 02 01 00 61 62 6c"), ""},                      // 0 is inner, 1 a leaf
+	{fromHex("1f1e 00000003 02 01 00 61 62 8c"), ""},                      // a b: ends after two
+	{fromHex("1f1e 00000002 02 01 00 61 62 88"), "pack"},                  // a b, and the end
+	{fromHex("1f1e 00000002 02 01 00 61 61 88"), ""},                      // a value twice
+	{fromHex("1f1e 00000002 02 01 00 61 62 88") + "behind it", ""},        // no end of the file
+	{fromHex("785e 88 587f a780 88ffff") + strings.Repeat("p", 1000), ""}, // a stored block does not begin so
+	{fromHex("785e 00 587f a780 88ffff") + strings.Repeat("p", 1000), "zlib"},
 	{"LRZI\x00\x08", "lrzip"},
 	{"RZIP\x02\x01", "rzip"},
 	{"7kSt\xa01\x83\xd3\x8c\xb2\x28\xb0\xd3zPQ\x02\x01", "zpaq"},
@@ -142,6 +150,13 @@ var moreHeads = []struct{ head, want string }{
 	{fromHex("c771 0100 0200 a481 0000 0000 0100 0000 0000 0000 0200 0000 0000 6100"), "cpio"},
 	{fromHex("71c7 0001 0002 81a4 0000 0000 0001 0000 0000 0000 0002 0000 0000 6100"), "cpio"},
 	{fromHex("c771 0100 0200 a481 0000 0000 0100 0000 0000 0000 0200 0000 0000 6162"), ""},
+	{fromHex("c771 0100 0200 ed41 0000 0000 0200 0000 0000 0000 0200 0000 0000 6400") + fromHex("c771 0100 0300 a481 0000 0000 0100 0000 0000 0000 0200 0000 0000 0a00"), "cpio"},
+	{fromHex("c771 0100 0200 ed41 0000 0000 0200 0000 0000 0000 0200 0000 0000 6400") + imagetest.Zeros(100), ""}, // no second file
+	{fromHex("c771 0100 0200 a481 0000 0000 0100 0000 0000 0000 0200 0100 0000 6100") + imagetest.Zeros(100), "cpio"},
+	{fromHex("c771 0100 0200 a481 0000 0000 0000 0000 0000 0000 0200 0100 0000 6100") + imagetest.Zeros(100), ""}, // no link
+	{fromHex("c771 bf00 0000 bd43 0000 7f3f 1a53 eb28 7409 854c 0200 3c00 0000 0900 0000 eae3 0000 e006 0000"), ""},
+	{fromHex("c771 0000 0000 0000 0000 0000 0100 0000 0000 0000 0b00 0000 0000") + "TRAILER!!!\x00\x00", "cpio"},
+	{fromHex("c771 0000 0000 0000 0000 0000 0100 0000 0000 0000 0b00 0000 0000") + "TRAILERS!!\x00\x00", ""},
 	{"!<arch>\ndebian-binary   ", "deb"},
 	{"!<arch>\n/               ", "ar"},
 	{"\xed\xab\xee\xdb\x03\x00", "rpm"},
@@ -153,6 +168,14 @@ var moreHeads = []struct{ head, want string }{
 	{"\x60\xea\x22\x00" + imagetest.Zeros(100), ""},
 	{"\x16\x64-lh5-" + imagetest.Zeros(13) + "\x01\x00" + imagetest.Zeros(4), "lha"},
 	{"\x1a\x00-lh7-" + imagetest.Zeros(13) + "\x02\x00", "lha"},
+	{fromHex("1eac 2d6c68352d 671b0000 ac460000 0000213c 20 01 05 67706c2d32 3aa3 55 ff7f") + imagetest.Zeros(7000), ""},        // the size of a part is wrong
+	{fromHex("3300 2d6c68372d b01a0000 ac460000 003b3d4b 20 02 3aa3 55 0500 00d4e70500") + imagetest.Zeros(7000), ""},           // parts do not end with the header
+	{fromHex("2000 2d6c68352d 01000000 01000000 003b3d4b 20 02 3aa3 55 0600 01 612e62 0000") + "x\x00", "lha"},                  // without a CRC
+	{fromHex("2000 2d6c68352d 01000000 01000000 003b3d4b 20 02 3aa3 55 0600 01 612e62 0000") + "xyz", ""},                       // no next header
+	{fromHex("2000 2d6c68352d 01000000 01000000 003b3d4b 20 02 3aa3 55 0600 41 612e62 0000") + "x\x00", ""},                     // no name
+	{fromHex("0400 2d6c68302d 01000000 01000000 003b3d4b 20 03 3aa3 55 28000000 08000000 01 612e62 00000000") + "x\x00", "lha"}, // level 3
+	{fromHex("0400 2d6c68302d 02000000 01000000 003b3d4b 20 03 3aa3 55 28000000 08000000 01 612e62 00000000") + "xy\x00", ""},   // more than there was
+	{fromHex("1a00 2d6c68372d db010000 71ce0500 1d740100 3d 02 00 0061 00 0000 f226f600 8e710400") + imagetest.Zeros(1000), ""}, // no parts
 	{"\x16\x65-lh5-" + imagetest.Zeros(13) + "\x01\x00" + imagetest.Zeros(4), ""},
 	{"\x1a\x00-abc-" + imagetest.Zeros(13) + "\x02\x00", ""},
 	{"ZOO 2.10 Archive.\x1a\x00\x00\xdc\xa7\xc4\xfd", "zoo"},
@@ -281,17 +304,13 @@ func TestMemoryIsNoContainer(t *testing.T) {
 	r := testenv.Seeded(t, 1, 1)
 	short := []string{"", "", "\x1f\x9d\x90", "\x1f\x9d", "\x1f\x1e", "\x78\x9c", "\x78\x01", "\x78\x5e", "\x78\xda", "\x48\x89", "\x68\x81", "\xc7\x71", "\x71\xc7",
 		"\x5d\x00\x00", "\x5d\x00\x00\x80\x00", "\x60\xea", "\x00\x00\x8f\xca", "070707", "x^", "x\x01", "\x1e\x00-lh5-",
+		"\x1a\x00-lh7-", "\x04\x00-lh6-", "\x20\x40-lhd-", "\x19\x80-lh5-", "\x30\x00-lh5-", "\x20\x00-lh0-", "\x16\x00-lz5-",
+		"\x1f\x9d\x8c", "\x1f\x1e\x00\x00", "\xd4\x0d", "\x5d\x00\x00\x01\x00", "070701", "BZh9",
 		"\x8c\x0d\x04\x09", "\x84", "\x85\x02\x0c\x03", "\xc1", "\xc3\x0d\x04"}
-	taken, most := 0, 0
-	if os.Getenv(testenv.SeedVar) != "" {
-		most = 20 // of the 222 heads with each of these magics: numbers fit behind those of lha and cpio in a few
-	}
-	for i := range 6000 {
+	for i := range 200 * len(short) {
 		head := append([]byte(short[i%len(short)]), randomMemory(r)...)
 		if got := formats.Identify(head); got != "" {
-			if taken++; taken > most {
-				t.Fatalf("head %d is taken for %s: % x…", i, got, head[:64])
-			}
+			t.Errorf("head %d is taken for %s: % x…", i, got, head[:64])
 		}
 	}
 }

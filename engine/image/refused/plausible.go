@@ -23,8 +23,12 @@ import (
 // to say anything alone. A stream that ends there has to end well, with its
 // checksum, and with the file or where another begins: memory is full of short
 // ones, with something else behind. Of a long one, what there is has to
-// decompress without an error.
+// decompress without an error, which a first block that is stored does too easily:
+// no compressor leaves ones where the three bits of its head are filled up to a byte.
 func isZlib(head []byte) bool {
+	if len(head) > 2 && head[2]&6 == 0 && head[2]>>3 != 0 {
+		return false
+	}
 	for in := bytes.NewReader(head); ; {
 		r, err := zlib.NewReader(in)
 		if err == nil {
@@ -166,42 +170,6 @@ func lzwCodes(b []byte, free int) bool {
 	return true
 }
 
-// isPack looks at the code lengths of a packed file: size unpacked (4), number of
-// levels of the tree, at most 24, leaves of each level, less two for the last one.
-// The leaves fill the tree.
-func isPack(head []byte) bool {
-	if len(head) < 8 || string(head[:2]) != "\x1f\x1e" || binary.BigEndian.Uint32(head[2:]) == 0 {
-		return false
-	}
-	levels := int(head[6])
-	if levels < 1 || levels > 24 || len(head) < 7+levels {
-		return false
-	}
-	room := 1
-	for i, leaves := range head[7 : 7+levels] {
-		n := int(leaves)
-		if i == levels-1 {
-			n += 2 // the last level has two more than it says
-		}
-		if room = 2*room - n; room < 0 {
-			return false
-		}
-	}
-	return room == 0 && (levels > 1 || isPackedRun(head[8:], binary.BigEndian.Uint32(head[2:])))
-}
-
-// isPackedRun looks at what a tree of one level packs, which says next to nothing
-// itself: a value, a bit 0 for each time that it is there, a bit 1 at the end.
-func isPackedRun(b []byte, size uint32) bool {
-	for i := uint64(8); i/8 < uint64(len(b)) && i <= uint64(size)+8; i++ {
-		bit := b[i/8] >> (7 - i%8) & 1
-		if last := i == uint64(size)+8; last != (bit == 1) {
-			return false
-		}
-	}
-	return true
-}
-
 // isOldTar looks at the header of a tar archive without ustar in it: the sum of
 // its bytes, with blanks in the place of the sum, as octal digits.
 func isOldTar(head []byte) bool {
@@ -229,46 +197,6 @@ func octal(b []byte) (n uint64, ok bool) {
 	return n, len(b) > 0
 }
 
-// isCpio looks at the first header of an archive.
-func isCpio(head []byte) bool {
-	switch {
-	case magic.At(0, "070707")(head):
-		_, ok := octal(head[6:min(len(head), 26)])
-		return ok && len(head) >= 76
-	case magic.At(0, "070701", "070702")(head):
-		return len(head) >= 110 && allHex(head[6:110])
-	case magic.At(0, "\xc7\x71")(head):
-		return isBinaryCpio(head, addr.Little)
-	case magic.At(0, "\x71\xc7")(head):
-		return isBinaryCpio(head, addr.Big)
-	}
-	return false
-}
-
-func allHex(b []byte) bool {
-	for _, c := range b {
-		if !bytes.ContainsRune([]byte("0123456789abcdefABCDEF"), rune(c)) {
-			return false
-		}
-	}
-	return true
-}
-
-// isBinaryCpio looks at the type of the first file, and at its name, whose length
-// is in the header and which ends with the only zero in it.
-func isBinaryCpio(head []byte, order addr.ByteOrder) bool {
-	if len(head) < 28 {
-		return false
-	}
-	mode, size := order.Uint(head[6:8])>>12, int(order.Uint(head[20:22]))
-	file := mode == 1 || mode == 2 || mode == 4 || mode == 6 || mode == 8 || mode == 10 || mode == 12
-	trailer := mode == 0 && size == len("TRAILER!!!\x00")
-	if !file && !trailer || size < 2 || size > 4096 || len(head) < 26+size {
-		return false
-	}
-	return bytes.IndexByte(head[26:26+size], 0) == size-1
-}
-
 // isArj looks at the CRC of the main header: magic (2), size (2), header, CRC (4).
 func isArj(head []byte) bool {
 	if !magic.At(0, "\x60\xea")(head) || len(head) < 8 {
@@ -279,43 +207,6 @@ func isArj(head []byte) bool {
 		return false
 	}
 	return crc32.ChecksumIEEE(head[4:4+n]) == binary.LittleEndian.Uint32(head[4+n:])
-}
-
-// isLHA looks at the method, -lh5- and its like, and at what the level of the
-// header (0 to 3, at 20) makes of its first two bytes.
-func isLHA(head []byte) bool {
-	if len(head) < 22 || head[2] != '-' || head[6] != '-' || !lhaMethod(string(head[3:6])) {
-		return false
-	}
-	size := int(binary.LittleEndian.Uint16(head))
-	switch head[20] {
-	case 0, 1:
-		return lhaSum(head)
-	case 2:
-		return size >= 26 // of the whole header
-	case 3:
-		return size == 4 // of a word
-	}
-	return false
-}
-
-func lhaMethod(m string) bool {
-	last := map[string]string{"lh": "01234567dx", "lz": "s45", "pm": "012"}[m[:2]]
-	return last != "" && bytes.IndexByte([]byte(last), m[2]) >= 0
-}
-
-// lhaSum compares the sum of a header of level 0 or 1: its size less 2, its sum,
-// then what is summed.
-func lhaSum(head []byte) bool {
-	n := int(head[0])
-	if n < 20 || len(head) < 2+n {
-		return false
-	}
-	var sum byte
-	for _, c := range head[2 : 2+n] {
-		sum += c
-	}
-	return sum == head[1]
 }
 
 // isVHD reports whether a VHD's footer begins b, by the sum of its bytes.
@@ -352,13 +243,13 @@ func isGhost(head []byte) bool {
 	return magic.At(0, "\xfe\xef\x01")(head) && len(head) > 3 && head[3] < 10
 }
 
-// isSquashfs looks at the versions that there are, 1 to 4.
+// isSquashfs looks at the versions that there are, 1.0 to 4.0 and some .1.
 func isSquashfs(head []byte) bool {
 	if len(head) < 96 {
 		return false
 	}
-	little := magic.At(0, "hsqs")(head) && head[28] >= 1 && head[28] <= 4 && head[29] == 0
-	big := magic.At(0, "sqsh")(head) && head[29] >= 1 && head[29] <= 4 && head[28] == 0
+	little := magic.At(0, "hsqs")(head) && head[28] >= 1 && head[28] <= 4 && head[29] == 0 && head[30] <= 1 && head[31] == 0
+	big := magic.At(0, "sqsh")(head) && head[29] >= 1 && head[29] <= 4 && head[28] == 0 && head[31] <= 1 && head[30] == 0
 	return little || big
 }
 
@@ -413,10 +304,13 @@ func isOpenPGP(head []byte) bool {
 		switch tag {
 		case 1: // version, key (8), algorithm
 			ok = version == 3 && len(body) > 9 && bytes.IndexByte([]byte("\x01\x02\x10\x12\x19\x1a"), body[9]) >= 0 || version == 6
-		case 3: // version, cipher
+		case 3: // version, cipher, in version 4 how the passphrase makes a key and with which hash
 			ok = version >= 4 && version <= 6 && (version == 6 || body[1] >= 1 && body[1] <= 13)
-		case 18, 20:
-			return keys > 0 && (version == 1 || tag == 18 && version == 2)
+			if version == 4 && len(body) > 3 {
+				ok = ok && (body[2] <= 1 || body[2] == 3 || body[2] == 4) && (body[2] == 4 || body[3] >= 1 && body[3] <= 14)
+			}
+		case 18, 20: // version, in version 2 cipher, mode and size of the chunks
+			return keys > 0 && (version == 1 || tag == 18 && version == 2 && (len(body) < 4 || body[1] >= 1 && body[1] <= 13 && body[2] >= 1 && body[2] <= 3 && body[3] <= 16))
 		default:
 			return false
 		}

@@ -49,7 +49,7 @@ file, in jsonl (build_id) and csv with every one.`,
 			if len(args) != 1 {
 				return cli.UsageError(cmd, "want one image: vscan map IMAGE")
 			}
-			f.Budget = a.FixedBudget()
+			f.Budget = a.Budget()
 			t, err := f.Open(cmd.Context(), args[0])
 			if err != nil {
 				return err
@@ -78,6 +78,7 @@ file, in jsonl (build_id) and csv with every one.`,
 	fs.BoolVar(&layers, "layers", false, "all mappings, those that others hide too, the lowest first")
 	cli.ChoiceVar(cmd, &format, "output", "o", "`FORMAT`: text, jsonl or csv", "text", "jsonl", "csv")
 	cli.ChoiceVar(cmd, &color, "color", "", "`WHEN` to colour: auto (at a terminal), always or never", "auto", "always", "never")
+	a.MemoryVar(cmd)
 	f.Register(cmd)
 	return cmd
 }

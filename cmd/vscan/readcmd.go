@@ -130,6 +130,7 @@ points to, and so on.`,
 	cmd.Flags().SortFlags = false
 	cli.ChoiceVar(cmd, &as, "as", "", "`FORM` of what is read: "+wording.OrList(names), names...)
 	cmd.Flags().Var(cli.NewNumber(&r.follow, 0, math.MaxInt32), "follow", "follow `N` pointers first")
+	a.MemoryVar(cmd)
 	r.image.Register(cmd)
 	return cmd
 }
@@ -141,7 +142,7 @@ const (
 
 // read opens the image and prints what was asked for.
 func (a *commands) read(ctx context.Context, arg string, r readRequest) error {
-	r.image.Budget = a.FixedBudget()
+	r.image.Budget = a.Budget()
 	t, err := r.image.Open(ctx, arg)
 	if err != nil {
 		return err

@@ -20,7 +20,7 @@ import (
 // memory is what the flag --memory says, and the budget that follows from it.
 type memory struct {
 	size   uint64 // 0: the flag was not given
-	fixed  bool   // the command has no such flag
+	fixed  bool   // the command has no such flag, or it says something else
 	budget *budget.Budget
 	bound  string // what of the system allows no more than the budget has; "" where nothing does
 }
@@ -40,7 +40,7 @@ const (
 
 // MemoryVar adds the flag --memory to a command.
 func (a *App) MemoryVar(cmd *cobra.Command) {
-	cmd.Flags().Var(NewByteCount(&a.memory.size, leastBudget, math.MaxInt64), "memory", "take at most about `SIZE` bytes of memory for patterns, rules, hits and graphs; what needs more is refused (default a quarter of the machine's, or what ulimit -v and the container leave)")
+	cmd.Flags().Var(NewByteCount(&a.memory.size, leastBudget, math.MaxInt64), "memory", "take at most about `SIZE` bytes of memory for mappings, patterns, rules, hits and graphs; what needs more is refused (default a quarter of the machine's, or what ulimit -v and the container leave)")
 }
 
 // Budget returns the memory that the command may take. What the system allows is found out
@@ -52,7 +52,8 @@ func (a *App) Budget() *budget.Budget {
 	return a.memory.budget
 }
 
-// FixedBudget is Budget of a command without the flag --memory, which no advice names then.
+// FixedBudget is Budget of a command whose flag --memory, if it has one, says something else,
+// so that no advice names it.
 func (a *App) FixedBudget() *budget.Budget {
 	a.memory.fixed = true
 	return a.Budget()

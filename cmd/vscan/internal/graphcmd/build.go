@@ -103,7 +103,7 @@ a temporary file in FILE's folder; nothing is written beside the image.`,
 			if err := cli.KernelFromEnv(&f.kernel); err != nil {
 				return err
 			}
-			o.Workers, o.Kernel, o.Budget = int(f.workers), f.kernel, a.Budget()
+			o.Workers, o.Kernel, o.Budget = int(f.workers), f.kernel, a.FixedBudget()
 			return a.buildGraph(cmd, &f, args[0], out, &from, &to, o)
 		},
 	}
@@ -126,7 +126,7 @@ a temporary file in FILE's folder; nothing is written beside the image.`,
 
 // buildGraph builds the graph of an image, and tells how that went.
 func (a *commands) buildGraph(cmd *cobra.Command, f *buildFlags, arg, out string, from, to *endList, o graph.Options) error {
-	f.image.Sequential, f.image.Budget = true, a.Budget()
+	f.image.Sequential, f.image.Budget = true, a.FixedBudget()
 	t, err := f.image.Open(cmd.Context(), arg)
 	if err != nil {
 		return err

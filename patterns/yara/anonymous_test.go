@@ -69,7 +69,7 @@ func anonymousNamed(given []string) (names []string) {
 	for _, id := range given {
 		all = append(all, &ruleString{id: id})
 	}
-	nameAnonymous(all)
+	nameAnonymous(all, func(int) bool { return true })
 	for _, s := range all {
 		names = append(names, s.id)
 	}

@@ -16,19 +16,25 @@ func (p *parser) strings() {
 	for first := true; !p.failed && (first || p.tok.kind == tString); first = false {
 		p.string()
 	}
-	nameAnonymous(p.current.strings)
+	nameAnonymous(p.current.strings, p.goOn)
 }
 
 // nameAnonymous names the anonymous strings of a rule: each gets the number of its place,
-// or the next number that is free.
-func nameAnonymous(all []*ruleString) {
+// or the next number that is free. It ends in the middle where goOn says so.
+func nameAnonymous(all []*ruleString, goOn func(steps int) bool) {
 	next := make(map[int]int) // of a number that is taken, one behind it: those between are taken too
 	for _, s := range all {
+		if !goOn(1) {
+			return
+		}
 		if n, err := strconv.Atoi(strings.TrimPrefix(s.id, "$")); err == nil && s.id == numbered(n) {
 			next[n] = n + 1
 		}
 	}
 	for i, s := range all {
+		if !goOn(1) {
+			return
+		}
 		if s.id != "$" && s.id != "" {
 			continue
 		}

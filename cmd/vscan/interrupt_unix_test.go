@@ -8,15 +8,18 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"vscan/cmd/vscan/internal/graphcmd"
+	"vscan/internal/testenv"
 )
 
 // interruptCase is a command that goes on for long, or for ever, until it is interrupted.
@@ -39,9 +42,18 @@ func TestInterrupts(t *testing.T) {
 		t.Fatal(err)
 	}
 	in := makeInterruptFiles(t)
-	for name, c := range interruptCases() {
-		for _, s := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
-			t.Run(fmt.Sprintf("%s/%v", name, s), func(t *testing.T) { c.run(t, exe, in, s) })
+	cases := interruptCases()
+	signals := []syscall.Signal{syscall.SIGINT, syscall.SIGTERM}
+	for i, name := range slices.Sorted(maps.Keys(cases)) {
+		c := cases[name]
+		for k, s := range signals {
+			if k != i%len(signals) && !testenv.Long() {
+				continue // both for each case take a minute
+			}
+			t.Run(fmt.Sprintf("%s/%v", name, s), func(t *testing.T) {
+				t.Parallel() // most of the time is waiting
+				c.run(t, exe, in, s)
+			})
 		}
 	}
 }

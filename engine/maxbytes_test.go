@@ -13,7 +13,7 @@ import (
 // workers and mappings there are, and tells how many bytes it left out. Zeros that nothing
 // matches do not count.
 func TestMaxBytes(t *testing.T) {
-	const part = 100_000
+	const part = 40_000
 	data := bytes.Repeat([]byte("needle...."), part/10)
 	at := func(first addr.Addr, n uint64) Mapping {
 		r, _ := addr.Sized(first, n)

@@ -174,7 +174,7 @@ func TestSourceFailsOtherCommands(t *testing.T) {
 func TestSourceVanishes(t *testing.T) {
 	for _, more := range []string{"--no-mmap", "--overlap"} {
 		for _, stale := range []bool{false, true} {
-			var m *fusetest.Mounted
+			var mounted atomic.Pointer[fusetest.Mounted]
 			var gone atomic.Bool
 			var once sync.Once
 			f := &fusetest.File{Data: sourceBytes(0, sourceSize-6)}
@@ -182,7 +182,7 @@ func TestSourceVanishes(t *testing.T) {
 				if off+n > 2<<20 && off < 3<<20 { // the end of the file is looked at when it is opened
 					gone.Store(true)
 					if !stale {
-						once.Do(func() { go m.Vanish() })
+						once.Do(func() { go mounted.Load().Vanish() })
 						time.Sleep(100 * time.Millisecond)
 					}
 				}
@@ -197,7 +197,8 @@ func TestSourceVanishes(t *testing.T) {
 				}
 				return 0
 			}
-			m = fusetest.Mount(t, map[string]*fusetest.File{"image": f})
+			m := fusetest.Mount(t, map[string]*fusetest.File{"image": f})
+			mounted.Store(m)
 			code, out, complaints := runVscan(t, "find", "--image-format", "raw", "-j", "1", "--shard-size", "256K", more, "needle", filepath.Join(m.Dir, "image"))
 			checkTold(t, "find", code, cli.ExitIncomplete, complaints, "could not be read", "not complete: the file changed while it was looked at: it can no longer be asked whether it changed")
 			if got := hitsIn(out); got != "0x0" {

@@ -12,6 +12,7 @@ import (
 	"vscan/engine/addr"
 	"vscan/engine/heap"
 	"vscan/engine/heap/heaptest"
+	"vscan/internal/testenv"
 )
 
 // askedByAll is a context that ends with its question number left + 1, whoever asks.
@@ -51,7 +52,7 @@ func endsInTheMiddle(t *testing.T, what string, least, soon int64, f func(contex
 	if asks < least {
 		t.Errorf("%s: asked %d times, want %d or more", what, asks, least)
 	}
-	const places = 40
+	places := int64(testenv.Rounds(10, 40, 40))
 	for left := int64(0); left < asks; left += max(1, asks/places) {
 		ctx := endingAfter(t, left)
 		err := f(ctx)

@@ -58,6 +58,20 @@ var kindsOfMemory = []struct {
 	{"ranges", 50000, func(r *rand.Rand) string { x := r.Uint32() >> 1; return fmt.Sprintf("u32le:%d..%d", x, x+100) }},
 }
 
+// emptyPage returns a space of one page of zeros.
+func emptyPage(t *testing.T) *Space {
+	t.Helper()
+	m, err := BytesMapping("m", 0, make([]byte, 4096))
+	if err != nil {
+		t.Fatal(err)
+	}
+	space, err := NewSpace(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return space
+}
+
 // parseNamed returns n patterns with names of their own.
 func parseNamed(t *testing.T, n int, text func() string) []patterns.Pattern {
 	t.Helper()
@@ -77,14 +91,7 @@ func TestEstimateOfMemory(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes seconds")
 	}
-	m, err := BytesMapping("m", 0, make([]byte, 4096))
-	if err != nil {
-		t.Fatal(err)
-	}
-	space, err := NewSpace(m)
-	if err != nil {
-		t.Fatal(err)
-	}
+	space := emptyPage(t)
 	rng := testenv.Seeded(t, 1, 0)
 	for _, k := range kindsOfMemory {
 		pats := parseNamed(t, k.n, func() string { return k.make(rng) })
@@ -126,14 +133,7 @@ func TestPeakWithinBudget(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes seconds")
 	}
-	m, err := BytesMapping("m", 0, make([]byte, 4096))
-	if err != nil {
-		t.Fatal(err)
-	}
-	space, err := NewSpace(m)
-	if err != nil {
-		t.Fatal(err)
-	}
+	space := emptyPage(t)
 	rng := testenv.Seeded(t, 2, 0)
 	refused, compiled := 0, 0
 	for range 12 {

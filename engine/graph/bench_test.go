@@ -269,6 +269,45 @@ func benchFile(b *testing.B) (*engine.Space, string) {
 	return space, path
 }
 
+func BenchmarkCheck(b *testing.B) {
+	space, arch := benchSpace(b)
+	g, stats, err := Build(b.Context(), space, arch, Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, workers := range []int{1, 2} {
+		b.Run("workers="+strconv.Itoa(workers), func(b *testing.B) {
+			defer reportCPU(b)()
+			b.SetBytes(int64(stats.Scanned))
+			for b.Loop() {
+				if err := g.Check(b.Context(), space, workers); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkObjectsKey is what --save and a question to what it has kept cost.
+func BenchmarkObjectsKey(b *testing.B) {
+	space, arch := benchSpace(b)
+	g, stats, err := Build(b.Context(), space, arch, Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, workers := range []int{1, 2} {
+		b.Run("workers="+strconv.Itoa(workers), func(b *testing.B) {
+			defer reportCPU(b)()
+			b.SetBytes(int64(stats.Scanned))
+			for b.Loop() {
+				if _, err := g.ObjectsKey(b.Context(), space, ObjectOptions{Workers: workers}); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
 func BenchmarkOpen(b *testing.B) {
 	_, path := benchFile(b)
 	for b.Loop() {

@@ -1,9 +1,11 @@
 package graph
 
 import (
+	"errors"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"vscan/engine"
@@ -95,7 +97,7 @@ func TestRandomSpaces(t *testing.T) {
 	if testing.Short() {
 		rounds = 50
 	}
-	total := 0
+	total, others := 0, 0
 	for range rounds {
 		arch := machines[rnd.IntN(len(machines))]
 		space := randomSpace(t, rnd, arch)
@@ -128,16 +130,70 @@ func TestRandomSpaces(t *testing.T) {
 			t.Fatal(err)
 		}
 		sameEdges(t, "file", all(t, opened, addr.All), want)
-		if err := opened.Check(t.Context(), space); err != nil {
+		if err := opened.Check(t.Context(), space, o.Workers); err != nil {
 			t.Fatal(err)
 		}
 		checkWindows(t, rnd, opened, want)
+		other := changedSpace(t, rnd, space)
+		differs, may := difference(space, arch, o, want, naive(t, other, arch, o))
+		if err := opened.checkEdges(t.Context(), other, o.Workers); err == nil && differs || err != nil && (!differs && !may || !errors.Is(err, ErrOtherImage)) {
+			t.Fatalf("edges differ: %v; %v", differs, err)
+		}
+		if differs {
+			others++
+		}
 		opened.Close()
 	}
 	if total == 0 {
 		t.Error("no edges")
 	}
-	t.Logf("%d edges", total)
+	t.Logf("%d edges; %d graphs are not those of images that were changed", total, others)
+	if others == 0 {
+		t.Error("no image was changed")
+	}
+}
+
+// changedSpace returns a space that lies as another one does, in which up to two bits of a
+// mapping differ.
+func changedSpace(t *testing.T, rnd *rand.Rand, space *engine.Space) *engine.Space {
+	t.Helper()
+	var mappings []engine.Mapping
+	for _, m := range space.Mappings() {
+		c := *m
+		if c.State == engine.Present {
+			b, err := m.Source.View(make([]byte, m.Source.Size()), 0, int(m.Source.Size()))
+			if err != nil {
+				t.Fatal(err)
+			}
+			b = slices.Clone(b)
+			for range rnd.IntN(3) {
+				b[rnd.IntN(len(b))] ^= 1 << rnd.IntN(8)
+			}
+			c.Source = engine.BytesSource("changed", b)
+		}
+		mappings = append(mappings, c)
+	}
+	return mustSpace(t, mappings...)
+}
+
+// difference reports whether edges differ from others of the same memory, and whether any do
+// of those that may or may not be compared: where the options restrict edges, these are of
+// words that lie in two intervals.
+func difference(space *engine.Space, arch addr.Arch, o Options, a, b []Edge) (differs, may bool) {
+	filtered := len(o.Sources)+len(o.Targets) > 0 || o.SourceIn != nil || o.TargetIn != nil
+	for _, pair := range [][2][]Edge{{a, b}, {b, a}} {
+		for _, e := range pair[0] {
+			if slices.Contains(pair[1], e) {
+				continue
+			}
+			if filtered && !space.At(e.Source).Contains(e.Source+addr.Addr(arch.WordSize()-1)) {
+				may = true
+			} else {
+				differs = true
+			}
+		}
+	}
+	return differs, may
 }
 
 // checkWindows asks for ranges of targets.

@@ -241,9 +241,121 @@ func TestCheck(t *testing.T) {
 		{space(content, 0x2000), "other memory is mapped"},
 		{space(changed, 0x1000), "other bytes"},
 	} {
-		err := g.Check(t.Context(), c.space)
+		err := g.Check(t.Context(), c.space, 0)
 		if (c.want == "") != (err == nil) || err != nil && (!errors.Is(err, ErrOtherImage) || !strings.Contains(err.Error(), c.want)) {
 			t.Errorf("%v, want %q", err, c.want)
+		}
+	}
+}
+
+// twoSpaces returns two spaces of one process whose words differ as edit says: in a mapping
+// of 2 MiB that lies in one source, so that samples do not see it.
+func twoSpaces(t *testing.T, edit func(word func(int) []byte)) (before, after *engine.Space) {
+	t.Helper()
+	const base, words = 0x1000_0000, 2 << 17
+	b := make([]byte, 8*words)
+	word := func(i int) []byte { return b[8*i : 8*i+8] }
+	for i := range 64 { // some ten thousand words in front of each, to where samples do not reach
+		addr.Little.PutUint(word(2000+4096*i), base+uint64(i)*8)
+	}
+	space := func() *engine.Space {
+		m, err := engine.BytesMapping("[heap]", base, slices.Clone(b))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return mustSpace(t, m)
+	}
+	before = space()
+	edit(word)
+	return before, space()
+}
+
+// A graph is refused for an image of the same process that differs in a few words, wherever
+// these lie, if it depends on them, and for no other.
+func TestCheckFewWords(t *testing.T) {
+	put := addr.Little.PutUint
+	for name, c := range map[string]struct {
+		edit func(word func(int) []byte)
+		want [2]string // of the graph of what was before, and of what is after
+	}{
+		"nothing":              {func(func(int) []byte) {}, [2]string{}},
+		"a word is no pointer": {func(word func(int) []byte) { put(word(2000), 1) }, [2]string{"that had 64 pointers, and this one has 63", "63 pointers, and this one has 64"}},
+		"it leads elsewhere":   {func(word func(int) []byte) { put(word(2000), 0x1000_0001) }, [2]string{"as many pointers, 64, and other", "as many pointers"}},
+		"two change places": {func(word func(int) []byte) {
+			a, b := slices.Clone(word(2000)), slices.Clone(word(6096))
+			copy(word(2000), b)
+			copy(word(6096), a)
+		}, [2]string{"as many pointers", "as many pointers"}},
+		"one moves":                           {func(word func(int) []byte) { copy(word(2001), word(2000)); clear(word(2000)) }, [2]string{"as many pointers", "as many pointers"}},
+		"a word that is no pointer in either": {func(word func(int) []byte) { put(word(2001), 0x1234) }, [2]string{}},
+	} {
+		before, after := twoSpaces(t, c.edit)
+		for i, pair := range [][2]*engine.Space{{before, after}, {after, before}} {
+			g := mustBuild(t, pair[0], addr.LE64, Options{})
+			if err := g.Check(t.Context(), pair[0], 1); err != nil {
+				t.Errorf("%s: its own image: %v", name, err)
+			}
+			for _, workers := range []int{1, 2, 5} {
+				err := g.Check(t.Context(), pair[1], workers)
+				if (c.want[i] == "") != (err == nil) || err != nil && (!errors.Is(err, ErrOtherImage) || !strings.Contains(err.Error(), c.want[i])) {
+					t.Errorf("%s, %d workers: %v, want %q", name, workers, err, c.want[i])
+				}
+			}
+		}
+	}
+}
+
+// Other names or permissions are another image, for roots are found by these; but the file of
+// the image, from which memory without a name has its own, may be renamed.
+func TestCheckNames(t *testing.T) {
+	space := func(perm engine.Perm, names ...string) *engine.Space {
+		var mappings []engine.Mapping
+		for i, name := range names {
+			m, err := engine.BytesMapping(name, addr.Addr(0x1000+0x2000*i), make([]byte, 4096))
+			if err != nil {
+				t.Fatal(err)
+			}
+			m.Perm = engine.PermKnown | perm
+			mappings = append(mappings, m)
+		}
+		return mustSpace(t, mappings...)
+	}
+	for _, c := range []struct {
+		of, image *engine.Space
+		same      bool
+	}{
+		{space(engine.PermWrite, "/bin/prog"), space(engine.PermWrite, "/bin/prog"), true},
+		{space(engine.PermWrite, "/bin/prog"), space(engine.PermWrite, "/bin/other"), false},
+		{space(engine.PermWrite, "/bin/prog"), space(engine.PermRead, "/bin/prog"), false},
+		{space(engine.PermWrite, "/bin/prog"), space(engine.PermWrite, "prog"), false},
+		{space(engine.PermWrite, "[heap]"), space(engine.PermWrite, "[stack]"), false},
+		{space(engine.PermWrite, "[heap]"), space(engine.PermWrite, "core"), false},
+		{space(engine.PermWrite, "core"), space(engine.PermWrite, ""), false},
+		{space(engine.PermWrite, "core"), space(engine.PermWrite, "renamed"), true},
+		{space(engine.PermWrite, "core", "layer", "core"), space(engine.PermWrite, "layer", "core", "layer"), true},
+		{space(engine.PermWrite, "core", "layer", "core"), space(engine.PermWrite, "core", "layer", "layer"), false},
+		{space(engine.PermWrite, "core", "layer"), space(engine.PermWrite, "core", "core"), false},
+		{space(engine.PermWrite, "core", "core"), space(engine.PermWrite, "core", "layer"), false},
+	} {
+		g := mustBuild(t, c.of, addr.LE64, Options{})
+		err := g.Check(t.Context(), c.image, 1)
+		if (err == nil) != c.same || err != nil && (!errors.Is(err, ErrOtherImage) || !strings.Contains(err.Error(), "other names or permissions")) {
+			t.Errorf("%v for %v: %v", g.Regions(), mustBuild(t, c.image, addr.LE64, Options{}).Regions(), err)
+		}
+	}
+}
+
+// Of a graph for which not all was looked at, the words up to its last edge are compared.
+func TestCheckPart(t *testing.T) {
+	early, late := 2000, 2000+4096*63
+	for word, want := range map[int]bool{early: true, late: false} {
+		before, after := twoSpaces(t, func(w func(int) []byte) { clear(w(word)) })
+		g := mustBuild(t, before, addr.LE64, Options{MaxBytes: 1 << 20})
+		if err := g.Check(t.Context(), before, 1); err != nil {
+			t.Error(err)
+		}
+		if err := g.Check(t.Context(), after, 1); errors.Is(err, ErrOtherImage) != want {
+			t.Errorf("word %d: %v", word, err)
 		}
 	}
 }
@@ -306,6 +418,7 @@ func askAll(t *testing.T, b []byte) bool {
 	g.TopPages(t.Context(), 10)
 	g.Modules()
 	g.Info()
+	g.checkEdges(t.Context(), mustSpace(t), 1)
 	fw, err := g.Forward(t.Context(), 1)
 	if err != nil {
 		return true

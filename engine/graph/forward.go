@@ -6,7 +6,6 @@ import (
 	"iter"
 	"math"
 	"math/bits"
-	"runtime"
 	"slices"
 
 	"golang.org/x/sync/errgroup"
@@ -38,9 +37,7 @@ const maxForward = 1 << 36
 // Forward turns the edges round, with so many workers; 0 is one for each processor.
 // The error is that of reading the graph, or the cause of the context's end.
 func (g *Graph) Forward(ctx context.Context, workers int) (*Forward, error) {
-	if workers <= 0 {
-		workers = runtime.GOMAXPROCS(0)
-	}
+	workers = workersOr(workers)
 	if g.edges > math.MaxUint32 {
 		return nil, fmt.Errorf("%s: %d edges are more than the 2^32 − 1 that can be turned round: build a graph of fewer mappings or ranges", g.data.name(), g.edges)
 	}

@@ -17,7 +17,7 @@
 //	what lies around an object, to be drawn         Forward.Neighbourhood
 //	what keeps the objects of heaps, what they
 //	keep, and what is lost                          Graph.Objects, with package heap
-//	whether the graph was made of an image          Graph.Check
+//	whether the graph is that of an image           Graph.Check
 //
 // An edge goes from a source, the address of a word, to its target, the value of
 // that word, where that value is the address of a mapped byte and not zero. Both

@@ -11,8 +11,10 @@ import (
 	"vscan/internal/interrupt"
 )
 
-// identity ties a graph to the memory that it was made of: how it is mapped, and for
-// each source of bytes its size and samples of its content.
+// identity is what is stored of the memory that a graph was made of, besides regions and
+// edges: how it is mapped, and for each source of bytes its size and samples of its content.
+// It tells most other images apart at once; what proves that a graph is that of an image is
+// its edges (edgesum.go).
 type identity struct {
 	layout  [sha256.Size]byte // a digest of all mappings
 	sources []sourceIdentity  // in the order in which mappings refer to them first
@@ -92,27 +94,55 @@ func identifySource(src engine.Source) sourceIdentity {
 // ErrOtherImage is the error of a graph that was made of another image.
 var ErrOtherImage = errors.New("the graph was made of another image")
 
-// Check returns nil where the graph was made of this space: the mappings lie alike,
-// and their sources have the same sizes and, as far as samples tell, the same
-// content. Otherwise its error wraps [ErrOtherImage] and says what differs. The
-// memory of a live process changes, and its graph is that of a moment, which soon
-// fails Check. Where ctx ends before, the error wraps that of ctx.
-func (g *Graph) Check(ctx context.Context, space *engine.Space) error {
+// Check returns nil where the graph is that of this space: Build would make the same graph of
+// it. Mappings have to lie alike and to have the same names and permissions, and their
+// sources the same sizes and, as far as samples tell, the same content. Then all words are
+// looked at, for which so many goroutines go through the memory, or one for each processor
+// where workers is 0: each edge has to be there, and no other. Otherwise the error wraps
+// [ErrOtherImage] and says what differs. Words that lead nowhere, beside the samples, may
+// differ, since the graph does not depend on them.
+//
+// Of a graph that is not Complete, words behind its last edge are not looked at, for it does
+// not tell whether Build has. The memory of a live process changes, and its graph is that of
+// a moment: it passes as long as no pointer has changed. Where ctx ends before, the error
+// wraps that of ctx.
+func (g *Graph) Check(ctx context.Context, space *engine.Space, workers int) error {
+	for _, check := range []func() error{
+		func() error { return g.checkIdentity(ctx, space) },
+		func() error { return g.checkRegions(ctx, space) },
+		func() error { return g.checkEdges(ctx, space, workers) },
+	} {
+		err := check()
+		switch ended := ctx.Err(); {
+		case err == nil:
+		case ended != nil:
+			return interrupted(g.data.name(), "comparing it with the image", ended)
+		case errors.Is(err, ErrOtherImage):
+			return fmt.Errorf("%s: %w", g.data.name(), err)
+		default:
+			return err
+		}
+	}
+	return nil
+}
+
+// checkIdentity returns nil where the identity of the space is that of the graph.
+func (g *Graph) checkIdentity(ctx context.Context, space *engine.Space) error {
 	now, err := identify(ctx, space)
 	switch {
 	case err != nil:
-		return interrupted(g.data.name(), "comparing it with the image", err)
+		return err
 	case now.layout != g.identity.layout:
-		return fmt.Errorf("%s: %w: other memory is mapped, or elsewhere", g.data.name(), ErrOtherImage)
+		return fmt.Errorf("%w: other memory is mapped, or elsewhere", ErrOtherImage)
 	case len(now.sources) != len(g.identity.sources):
-		return fmt.Errorf("%s: %w: its memory lies in %d files or sources, not %d", g.data.name(), ErrOtherImage, len(g.identity.sources), len(now.sources))
+		return fmt.Errorf("%w: its memory lies in %d files or sources, not %d", ErrOtherImage, len(g.identity.sources), len(now.sources))
 	}
 	for i, s := range now.sources {
 		switch was := g.identity.sources[i]; {
 		case was.size != s.size:
-			return fmt.Errorf("%s: %w: its file had %d bytes, not %d", g.data.name(), ErrOtherImage, was.size, s.size)
+			return fmt.Errorf("%w: its file had %d bytes, not %d", ErrOtherImage, was.size, s.size)
 		case was.samples != s.samples:
-			return fmt.Errorf("%s: %w: the file has the same size and other bytes", g.data.name(), ErrOtherImage)
+			return fmt.Errorf("%w: the file has the same size and other bytes", ErrOtherImage)
 		}
 	}
 	return nil

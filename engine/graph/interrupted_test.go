@@ -69,7 +69,6 @@ func TestOpenInterrupted(t *testing.T) {
 			}
 			return err
 		},
-		"check": func(ctx context.Context) error { return g.Check(ctx, space) },
 	} {
 		whole := &asked{Context: t.Context(), left: math.MaxInt}
 		if err := open(whole); err != nil {
@@ -89,6 +88,13 @@ func TestOpenInterrupted(t *testing.T) {
 			}
 		}
 	}
+	endsInTheMiddle(t, "check", 20, 40, func(ctx context.Context) error {
+		err := g.Check(ctx, space, 2)
+		if err != nil && !strings.Contains(err.Error(), path+": interrupted while ") {
+			t.Errorf("check: %v", err)
+		}
+		return err
+	})
 	ended, cancel := context.WithCancel(context.Background())
 	cancel()
 	for _, err := range g.From(ended, addr.All) {

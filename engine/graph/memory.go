@@ -22,6 +22,7 @@ const (
 	forForward    = "the edges of the graph turned round"
 	forChains     = "the walks of all edges of the graph"
 	forReach      = "the units of the graph"
+	forCheck      = "comparing the graph with the image"
 	forObjects    = "the objects of the heaps and what refers to them"
 	forBuild      = "building the graph"
 	forGraph      = "the graph in memory"

@@ -104,6 +104,7 @@ func TestQuestionsAreRefused(t *testing.T) {
 			}
 			return err
 		},
+		"check": func() error { return g.Check(t.Context(), space, 1) },
 		"build in memory": func() error {
 			_, _, err := Build(t.Context(), space, addr.LE64, Options{Budget: g.budget})
 			return err

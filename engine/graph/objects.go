@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io/fs"
-	"runtime"
 	"slices"
 
 	"vscan/engine"
@@ -134,7 +133,7 @@ const (
 )
 
 // Objects finds out what keeps the objects of heaps, which have to be those of the image
-// that the graph was made of. It costs O(objects + edges) in time, and some 40 bytes for
+// that the graph was made of: ask Check before, since nothing can be seen of it here. It costs O(objects + edges) in time, and some 40 bytes for
 // each object and 8 for each edge. The error is that of reading the graph, or the cause
 // of the context's end.
 func (g *Graph) Objects(ctx context.Context, h *heap.Heaps, o ObjectOptions) (*Retention, error) {
@@ -146,9 +145,7 @@ func (g *Graph) Objects(ctx context.Context, h *heap.Heaps, o ObjectOptions) (*R
 		return nil, err
 	}
 	r := &Retention{heaps: h, from: outfile.Options{From: slices.Concat(g.from.From, o.From), Private: g.from.Private || o.Private}, Anchors: make([]Anchor, n), Losses: make([]Loss, n)}
-	if o.Workers <= 0 {
-		o.Workers = runtime.GOMAXPROCS(0)
-	}
+	o.Workers = workersOr(o.Workers)
 	og, err := g.objectGraph(ctx, h, &o)
 	if err != nil {
 		return nil, err

@@ -24,7 +24,8 @@ import (
 //
 //	offset  bytes
 //	0       16     magic
-//	16      4      version: it also changes when something else is found out
+//	16      4      version: it also changes when something else is found out; 4, since the
+//	               digest is of all bytes of the image
 //	20      4      zeros
 //	24      32     SHA-256 of what it was found out of: see ObjectsKey
 //	56      8      objects
@@ -42,7 +43,7 @@ import (
 // as JSON. Everything is verified when the file is opened.
 const (
 	objectsMagic   = "vscan objects\n\x1a\x00"
-	objectsVersion = 3
+	objectsVersion = 4
 )
 
 const (
@@ -77,9 +78,15 @@ func (k *savedObjects) object(i int) heap.Object {
 
 func (k *savedObjects) retainedBy(i int) uint64 { return binary.LittleEndian.Uint64(k.retained[8*i:]) }
 
-// ObjectsKey returns a digest of all that Objects depends on: the graph, the identity
-// of its image, and the threads.
-func (g *Graph) ObjectsKey(o ObjectOptions) (key [sha256.Size]byte) {
+// ObjectsKey returns a digest of all that Objects depends on: the graph, all that the space
+// shows, and the threads. It takes one pass over the memory, with o.Workers. So a file whose
+// key it is need not be compared with the image any more, if Graph.Check was asked when the
+// file was made. Where ctx ends before, the error wraps that of ctx.
+func (g *Graph) ObjectsKey(ctx context.Context, space *engine.Space, o ObjectOptions) (key [sha256.Size]byte, err error) {
+	content, err := contentDigest(ctx, space, workersOr(o.Workers))
+	if err != nil {
+		return key, interrupted(g.data.name(), "comparing it with the image", err)
+	}
 	h := sha256.New()
 	part := func(b []byte) {
 		h.Write(binary.LittleEndian.AppendUint64(nil, uint64(len(b))))
@@ -93,9 +100,12 @@ func (g *Graph) ObjectsKey(o ObjectOptions) (key [sha256.Size]byte) {
 	}
 	part([]byte{byte(g.arch.WordSize()), byte(g.arch.Order()), byte(g.align), flags})
 	part(g.groups.encode())
-	memory, _ := g.metadata.encode(context.Background()) // which never ends
+	memory, err := g.metadata.encode(ctx)
+	if err != nil {
+		return key, interrupted(g.data.name(), "comparing it with the image", err)
+	}
 	part(memory)
-	part(g.identity.encode())
+	part(content[:])
 	for _, t := range o.Threads {
 		var b []byte
 		for _, v := range append([]uint64{uint64(t.SP), uint64(t.Pointer), t.RedZone}, t.Registers...) {
@@ -104,13 +114,13 @@ func (g *Graph) ObjectsKey(o ObjectOptions) (key [sha256.Size]byte) {
 		part(b)
 	}
 	h.Sum(key[:0])
-	return key
+	return key, nil
 }
 
 // Save writes what was found out to a file, which OpenObjects reads. Retained sizes
 // have to be known. The file appears whole or not at all, and a file that is already
-// there is replaced. key is the ObjectsKey of the graph and of the options that it
-// was found out with. The file can be read by nobody who cannot read the file of the graph, and what
+// there is replaced. key is the ObjectsKey of the graph, of the image, which Graph.Check has
+// to have found to be that of the graph, and of the options that it was found out with. The file can be read by nobody who cannot read the file of the graph, and what
 // ObjectOptions.From says, and it is not written over these. Where ctx ends, it does not appear.
 func (r *Retention) Save(ctx context.Context, path string, key [sha256.Size]byte) error {
 	if !r.HasRetained() {

@@ -1,21 +1,25 @@
 package graph
 
 import (
+	"cmp"
+	"crypto/sha256"
 	"errors"
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"testing"
 
 	"vscan/engine"
 	"vscan/engine/addr"
 	"vscan/engine/heap"
 	"vscan/engine/heap/heaptest"
+	"vscan/internal/testenv"
 )
 
 // smallHeap returns a graph and the heap of six objects: one that data refer to, with one behind it, a
 // lost chain of two, one that is possibly lost, and the top.
-func smallHeap(t *testing.T) (*Graph, *heap.Heaps) {
+func smallHeap(t *testing.T) (*Graph, *heap.Heaps, *engine.Space) {
 	t.Helper()
 	h := heaptest.New(addr.LE64, 0x100000, 0x1000, 0, 0)
 	var objects []addr.Addr
@@ -39,18 +43,118 @@ func smallHeap(t *testing.T) (*Graph, *heap.Heaps) {
 	if err != nil || len(heaps.Objects()) != 6 {
 		t.Fatalf("%d objects, %v", len(heaps.Objects()), err)
 	}
-	return mustBuild(t, space, addr.LE64, Options{}), heaps
+	return mustBuild(t, space, addr.LE64, Options{}), heaps, space
+}
+
+// keyOf returns the key of what is known of objects, which is the same for any number of workers.
+func keyOf(t *testing.T, g *Graph, space *engine.Space, o ObjectOptions) (key [sha256.Size]byte) {
+	t.Helper()
+	for i, workers := range []int{1, 4} {
+		o.Workers = workers
+		k, err := g.ObjectsKey(t.Context(), space, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if i > 0 && k != key {
+			t.Error("the key depends on the number of workers")
+		}
+		key = k
+	}
+	return key
+}
+
+// The key of what is known of objects is another one where any byte of the image is, of
+// which the graph tells nothing, or any address, name or permission.
+func TestObjectsKeyOfContent(t *testing.T) {
+	g, _, _ := smallHeap(t)
+	rnd := testenv.Rand(t)
+	bytes := make([]byte, 3*digestPart/2)
+	for i := range bytes {
+		bytes[i] = byte(rnd.Uint32())
+	}
+	space := func(edit func(m *engine.Mapping, b []byte)) *engine.Space {
+		b := slices.Clone(bytes)
+		m := engine.Mapping{Range: addr.Range{First: 0x5000, Last: 0x5000 + addr.Addr(len(b)) - 1}, Name: "m"}
+		edit(&m, b)
+		if m.State == engine.Present {
+			m.Source = engine.BytesSource("m", b)
+		}
+		return mustSpace(t, m)
+	}
+	seen := map[[sha256.Size]byte]string{}
+	for name, edit := range map[string]func(m *engine.Mapping, b []byte){
+		"nothing":             func(*engine.Mapping, []byte) {},
+		"the first byte":      func(_ *engine.Mapping, b []byte) { b[0]++ },
+		"one in the middle":   func(_ *engine.Mapping, b []byte) { b[digestPart-1]++ },
+		"behind the first":    func(_ *engine.Mapping, b []byte) { b[digestPart]++ },
+		"the last":            func(_ *engine.Mapping, b []byte) { b[len(b)-1]++ },
+		"another address":     func(m *engine.Mapping, _ []byte) { m.First, m.Last = m.First+8, m.Last+8 },
+		"another end":         func(m *engine.Mapping, _ []byte) { m.Last-- },
+		"another name":        func(m *engine.Mapping, _ []byte) { m.Name = "n" },
+		"another permission":  func(m *engine.Mapping, _ []byte) { m.Perm = engine.PermKnown | engine.PermWrite },
+		"of a file":           func(m *engine.Mapping, _ []byte) { m.File = true },
+		"elsewhere in a file": func(m *engine.Mapping, _ []byte) { m.NameOffset = 8 },
+		"zeros":               func(m *engine.Mapping, _ []byte) { m.State = engine.Zero },
+		"absent":              func(m *engine.Mapping, _ []byte) { m.State = engine.Absent },
+	} {
+		key := keyOf(t, g, space(edit), ObjectOptions{})
+		if other, same := seen[key]; same {
+			t.Errorf("the key of %q is that of %q", name, other)
+		}
+		seen[key] = name
+	}
+
+	// In whichever layers and pieces the same bytes lie, it is the same.
+	whole := space(func(*engine.Mapping, []byte) {})
+	hidden := mustSpace(t, engine.Mapping{Range: addr.Range{First: 0x5000, Last: 0x5fff}, Source: engine.BytesSource("hidden", make([]byte, 4096))})
+	var mapping engine.Mapping
+	for _, m := range whole.Mappings() {
+		mapping = *m
+	}
+	over, err := hidden.Add(mapping)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if keyOf(t, g, over, ObjectOptions{}) != keyOf(t, g, whole, ObjectOptions{}) {
+		t.Error("what is hidden counts")
+	}
+
+	// Bytes that cannot be read are not those of zeros.
+	broken := mapping
+	broken.Source = &brokenSource{Source: mapping.Source, from: digestPart / 2, to: digestPart/2 + 5000}
+	first := keyOf(t, g, mustSpace(t, broken), ObjectOptions{})
+	broken.Source = &brokenSource{Source: mapping.Source, from: digestPart / 2, to: digestPart/2 + 9000}
+	if second := keyOf(t, g, mustSpace(t, broken), ObjectOptions{}); second == first || seen[first] != "" || seen[second] != "" {
+		t.Error("what cannot be read does not count")
+	}
+}
+
+// brokenSource is a source with bytes that cannot be read.
+type brokenSource struct {
+	engine.Source
+	from, to uint64
+}
+
+func (s *brokenSource) View(buf []byte, off uint64, n int) ([]byte, error) {
+	if off >= s.to || off+uint64(n) <= s.from {
+		return s.Source.View(buf, off, n)
+	}
+	if off >= s.from {
+		return nil, errors.New("broken")
+	}
+	b, err := s.Source.View(buf, off, int(s.from-off))
+	return b, cmp.Or(err, errors.New("broken"))
 }
 
 // What a file gives back is what was found out, and a damaged file is an error.
 func TestKeepObjects(t *testing.T) {
-	g, heaps := smallHeap(t)
+	g, heaps, space := smallHeap(t)
 	o := ObjectOptions{Retained: true, Threads: []Thread{{SP: 0x1000}}}
 	want, err := g.Objects(t.Context(), heaps, o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	path, key := filepath.Join(t.TempDir(), "g.objects"), g.ObjectsKey(o)
+	path, key := filepath.Join(t.TempDir(), "g.objects"), keyOf(t, g, space, o)
 	if err := want.Save(t.Context(), path, key); err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +178,7 @@ func TestKeepObjects(t *testing.T) {
 
 	// With other threads, or without the memory that tells pointers to bases, it is another answer.
 	for _, other := range []ObjectOptions{{}, {Threads: []Thread{{SP: 0x1001}}}, {Threads: o.Threads, Space: mustSpace(t)}} {
-		if _, err := OpenObjects(t.Context(), path, g.ObjectsKey(other)); !errors.Is(err, ErrOtherGraph) {
+		if _, err := OpenObjects(t.Context(), path, keyOf(t, g, space, other)); !errors.Is(err, ErrOtherGraph) {
 			t.Errorf("%+v: %v", other, err)
 		}
 	}
@@ -112,7 +216,7 @@ func FuzzKeptObjects(f *testing.F) {
 // Registers at the ends of the address space, stack pointers outside of any mapping, and very many
 // threads do no harm.
 func TestThreadsOdd(t *testing.T) {
-	g, heaps := smallHeap(t)
+	g, heaps, _ := smallHeap(t)
 	threads := []Thread{
 		{SP: 1, RedZone: 128, Registers: []uint64{0, 1, 1<<64 - 1, 1 << 63}},
 		{SP: addr.Max, Pointer: addr.Max, RedZone: 1<<64 - 1},
@@ -133,7 +237,7 @@ func TestThreadsOdd(t *testing.T) {
 
 // The objects of another image than the graph's give nonsense and no panic.
 func TestObjectsOfOther(t *testing.T) {
-	g, _ := smallHeap(t)
+	g, _, _ := smallHeap(t)
 	h := heaptest.New(addr.LE32, 0x1000, 0x1000, 0, 0)
 	for range 3 {
 		h.Add(8, true)

@@ -25,9 +25,7 @@ func parallelPages[S any](ctx context.Context, g *Graph, workers int, start func
 // All pages of a group come to the same goroutine, ascending.
 func parallelGroups[S any](ctx context.Context, g *Graph, workers int, start func() S, f func(state S, group int, page uint64, entries []entry) error) ([]S, error) {
 	const atOnce = 16
-	if workers <= 0 {
-		workers = runtime.GOMAXPROCS(0)
-	}
+	workers = workersOr(workers)
 	var next atomic.Int64
 	var mu sync.Mutex
 	var states []S
@@ -56,4 +54,12 @@ func parallelGroups[S any](ctx context.Context, g *Graph, workers int, start fun
 		})
 	}
 	return states, group.Wait()
+}
+
+// workersOr returns how many goroutines are to work: one for each processor where n is not above 0.
+func workersOr(n int) int {
+	if n <= 0 {
+		return runtime.GOMAXPROCS(0)
+	}
+	return n
 }

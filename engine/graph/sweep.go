@@ -8,7 +8,6 @@ import (
 
 	"vscan/engine"
 	"vscan/engine/addr"
-	"vscan/patterns"
 )
 
 // sweep finds all edges in one pass over memory and keeps them by partition of
@@ -122,18 +121,7 @@ func (s *sweep) scan(ctx context.Context, space *engine.Space, o *Options) (engi
 	if len(s.ends.targets) == 0 {
 		return engine.Stats{}, nil
 	}
-	ref, err := patterns.ParsePointer("@targets")
-	if err != nil {
-		return engine.Stats{}, err
-	}
-	set, err := patterns.Compile(ctx, []patterns.Pattern{ref}, patterns.Target{
-		WordSize: s.arch.WordSize(), Order: s.arch.Order(), OrderKnown: true, Align: o.Align,
-		Mapping: func(string) ([]addr.Range, error) { return s.ends.targets, nil },
-	})
-	if err != nil {
-		return engine.Stats{}, err
-	}
-	sc, err := engine.Compile(ctx, space, set, engine.Options{
+	sc, err := pointerScanner(ctx, space, s.arch, o.Align, s.ends.targets, engine.Options{
 		Workers: o.Workers, Kernel: o.Kernel, Ranges: o.Sources, Where: o.SourceIn, Progress: o.Progress,
 		ShardSize: s.shardSize(), MaxBytes: o.MaxBytes,
 	})
@@ -184,22 +172,14 @@ func (s *sweep) shardSize() uint64 {
 
 // take adds the edges of a batch of hits.
 func (w *sweeper) take(shard uint32, b *engine.Batch) {
-	words := b.Bytes()
-	size, order := w.arch.WordSize(), w.arch.Order()
-	switch {
-	case len(words) == 0: // a batch has no bytes where only one value was looked for
-		for h := range b.Hits() {
-			source, _ := w.sources.number(h.Addr, &w.source)
-			w.add(shard, source, w.ends.targets[0].First)
-		}
-	case size == 8 && order == addr.Little:
+	if words := b.Bytes(); len(words) > 0 && w.arch == addr.LE64 {
 		w.takeWords(shard, b.Base, b.Offsets, words)
-	default:
-		for i, off := range b.Offsets {
-			source, _ := w.sources.number(b.Base+addr.Addr(off), &w.source)
-			w.add(shard, source, addr.Addr(order.Uint(words[i*size:][:size])))
-		}
+		return
 	}
+	eachEdge(b, w.arch, w.ends.targets[0].First, func(e Edge) {
+		source, _ := w.sources.number(e.Source, &w.source)
+		w.add(shard, source, e.Target)
+	})
 }
 
 // takeWords is take for little-endian words of 8 bytes, which most memory has.

@@ -197,7 +197,8 @@ func (a *commands) infoCommand() *cobra.Command {
 		Use:   "info [flags] FILE [IMAGE]",
 		Short: "Show what a graph is, and which regions refer to which",
 		Long: `info shows a graph in numbers, and then how many edges lead from which region
-to which, most first. With IMAGE it checks that the graph is of that image.`,
+to which, most first. With IMAGE it checks that the graph is of that image: that all
+its pointers are there, and no others, so that build would make the same graph.`,
 		Example:               "  vscan graph info core.graph\n  vscan graph info core.graph core.1234",
 		DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -210,13 +211,13 @@ to which, most first. With IMAGE it checks that the graph is of that image.`,
 			}
 			defer g.Close()
 			if len(args) == 2 {
-				f.Budget = a.Budget()
+				f.Sequential, f.Budget = true, a.Budget()
 				t, err := f.Open(cmd.Context(), args[1])
 				if err != nil {
 					return err
 				}
 				defer t.Close()
-				if err := g.Check(cmd.Context(), t.Space); err != nil {
+				if err := checkImage(cmd.Context(), g, t, int(workers)); err != nil {
 					return err
 				}
 				a.Note("%s: of the image %s", args[0], args[1])

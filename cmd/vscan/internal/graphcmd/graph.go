@@ -12,6 +12,7 @@ import (
 	"vscan/cmd/vscan/internal/cli"
 	"vscan/engine/addr"
 	"vscan/engine/graph"
+	"vscan/engine/image/layered"
 	"vscan/engine/where"
 	"vscan/internal/wording"
 )
@@ -26,7 +27,8 @@ that show at several addresses are a source at each.
 
 A TARGET is an address, a range, or the name of a mapping (@NAME, or NAME; the
 last part of a path will do). Addresses may be places, as libc.so.6+0x1d2000: what
-is printed as one is taken as one. Questions need the graph file alone, not the image.`
+is printed as one is taken as one. Questions need the graph file alone, not the image,
+but for objects, and info if an IMAGE is named: these compare the two first.`
 
 // commands makes the commands below vscan graph.
 type commands struct{ *cli.App }
@@ -194,6 +196,16 @@ func (a *commands) openGraph(ctx context.Context, path string) (*graph.Graph, er
 		a.Note("%s: not complete: %s of the image could not be read when it was built", path, wording.Size(g.Info().Unreadable))
 	}
 	return g, nil
+}
+
+// checkImage returns nil where a graph is that of an image, and an error that says what
+// differs where it is not. Every command that takes something from both has to ask it before.
+func checkImage(ctx context.Context, g *graph.Graph, t *layered.Image, workers int) error {
+	err := g.Check(ctx, t.Space, workers)
+	if errors.Is(err, graph.ErrOtherImage) && t.Live {
+		return fmt.Errorf("%w; a process that runs changes: build the graph again, or stop the process before (kill -STOP)", err)
+	}
+	return err
 }
 
 // graphExit returns the outcome of a question to a graph, as cli.Outcome.ExitStatus

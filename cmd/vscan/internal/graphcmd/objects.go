@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"runtime/debug"
 	"slices"
 
@@ -23,7 +24,8 @@ import (
 const objectsHelp = `objects recognises the heaps of glibc's malloc by the heads of their chunks, and
 tells which objects are in use, what keeps each of them, how much would go if it
 went (its retained size), and what is lost. It needs the graph and the image that
-it was made of.
+it was made of, which it compares first, word by word: with a graph that has one
+pointer less or more, or another one, there is no answer (exit 2).
 
 First comes the account: how much of the memory that the program could write was
 understood, which arenas were seen, which refused and why, and what of the threads
@@ -49,8 +51,9 @@ of a live process, which is not stopped, the stack pointers and the arguments of
 system calls are known.
 
 --save keeps what was found out in FILE.objects, some 27 bytes an object; later
-questions about the same graph and image take it from there at once. A file of another
-graph or image, or a damaged one, is told and not used.`
+questions about the same graph and image take it from there, after one pass through
+the image, no byte of which may have changed. A file of another graph or image, or a
+damaged one, is told and not used.`
 
 // objectLists are the values of --show.
 var objectLists = []string{"retained", "heads", "leaked", "possible", "used", "free", "all"}
@@ -115,9 +118,6 @@ func (q *objectsQuestion) ask(ctx context.Context, path, arg string) error {
 		return err
 	}
 	defer q.t.Close()
-	if err := q.g.Check(ctx, q.t.Space); err != nil {
-		return err
-	}
 	q.askThreads(ctx)
 	if q.r, err = q.retention(ctx, path); err != nil {
 		return err
@@ -140,40 +140,49 @@ func (q *objectsQuestion) ask(ctx context.Context, path, arg string) error {
 const keptSuffix = ".objects"
 
 // retention finds the objects and what keeps them, or reads these from the file that
-// --save has written.
+// --save has written. Either way it has been shown before that the graph is that of the
+// image: what was saved is of an image that was compared with the graph then, and all of
+// whose bytes are the same.
 func (q *objectsQuestion) retention(ctx context.Context, path string) (*graph.Retention, error) {
 	o := graph.ObjectOptions{Threads: q.threads, Retained: q.save || q.wantsRetained(), Space: q.t.Space, Workers: int(q.workers), From: q.t.Files(), Private: q.t.Live}
-	if q.t.Live { // its memory changes all the time
-		if q.save {
-			return nil, fmt.Errorf("%s: --save: what is found out of a live process does not hold for long", q.arg)
-		}
-		return q.analyse(ctx, o)
-	}
-	key := q.g.ObjectsKey(o)
-	if q.save && cli.SameFile(path+keptSuffix, q.arg) {
+	kept := path + keptSuffix
+	switch {
+	case q.save && q.t.Live: // its memory changes all the time
+		return nil, fmt.Errorf("%s: --save: what is found out of a live process does not hold for long", q.arg)
+	case q.save && cli.SameFile(kept, q.arg):
 		return nil, fmt.Errorf("--save would write over the image %s: give the graph another name", q.arg)
 	}
-	if !q.save {
-		r, err := graph.OpenObjects(ctx, path+keptSuffix, key)
-		switch {
-		case err == nil:
-			return r, nil
-		case ctx.Err() != nil:
-			return nil, err
-		case !errors.Is(err, fs.ErrNotExist):
-			q.Note("%v: not used; --save makes it anew", err)
-		}
+	_, err := os.Stat(kept)
+	if q.t.Live || !q.save && errors.Is(err, fs.ErrNotExist) {
 		return q.analyse(ctx, o)
 	}
-	r, err := q.analyse(ctx, o)
-	if err == nil {
-		err = r.Save(ctx, path+keptSuffix, key)
+	key, err := q.g.ObjectsKey(ctx, q.t.Space, o)
+	if err != nil {
+		return nil, err
+	}
+	if q.save {
+		r, err := q.analyse(ctx, o)
+		if err == nil {
+			err = r.Save(ctx, kept, key)
+		}
+		return r, err
+	}
+	r, notUsed := graph.OpenObjects(ctx, kept, key)
+	if notUsed == nil || ctx.Err() != nil {
+		return r, notUsed
+	}
+	if r, err = q.analyse(ctx, o); err == nil {
+		q.Note("%v: not used; --save makes it anew", notUsed)
 	}
 	return r, err
 }
 
-// analyse finds the objects and what keeps them in the graph and the image.
+// analyse finds the objects and what keeps them in the graph and the image, of which the
+// graph has to be.
 func (q *objectsQuestion) analyse(ctx context.Context, o graph.ObjectOptions) (*graph.Retention, error) {
+	if err := checkImage(ctx, q.g, q.t, o.Workers); err != nil {
+		return nil, err
+	}
 	var pointers []addr.Addr
 	for _, t := range q.threads {
 		if t.Pointer != 0 {

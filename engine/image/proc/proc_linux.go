@@ -11,6 +11,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 
@@ -109,7 +110,7 @@ func takeStock(ctx context.Context, path, dir string, o image.Options, tricks pr
 	if tricks.opened != nil {
 		tricks.opened()
 	}
-	mem := &processSource{path, f}
+	mem := newProcessSource(path, dir, f)
 	img := &image.Draft{Image: image.Image{
 		Path: path, Format: "live process", Live: true,
 		Space: image.Virtual, Spaces: []image.AddressSpace{image.Virtual},
@@ -292,9 +293,57 @@ func processError(path, name string, err error) error {
 }
 
 // processSource is the memory of a live process. Offsets are its addresses.
+//
+// process_vm_readv takes half the time of a read of /proc/PID/mem (0.45 to 0.7 times, by the
+// size of pages and of reads), and can less: it obeys what the areas permit the program, and
+// asks for a process by its number, which may run another program by now. So memory is read
+// by it as far as it goes, and by the file where it does not; and what it read counts where
+// the file, which stays with the program that was opened, still has memory after that.
 type processSource struct {
 	path string
 	mem  *os.File
+	pid  atomic.Int64 // of process_vm_readv; 0 where that is not to be used
+}
+
+// newProcessSource returns the memory of the process, or thread, whose folder in /proc is dir;
+// mem is its opened file mem.
+func newProcessSource(path, dir string, mem *os.File) *processSource {
+	s := &processSource{path: path, mem: mem}
+	pid, err := strconv.Atoi(strings.TrimPrefix(dir, "/proc/"))
+	self, _ := os.Readlink("/proc/self") // another number where /proc is that of other namespaces, as of the host
+	if err == nil && self == strconv.Itoa(os.Getpid()) && !sharesMemory(pid) {
+		s.pid.Store(int64(pid))
+	}
+	return s
+}
+
+// sharesMemory reports whether a process may have its memory together with the one that
+// started it, as it has for a moment after vfork: then the file has memory, still, when the
+// process runs another program already.
+// Source: kcmp(2), KCMP_VM.
+func sharesMemory(pid int) bool {
+	const kcmpVM = 1
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return true
+	}
+	_, rest, _ := strings.Cut(string(b), ") ")
+	fields := strings.Fields(rest)
+	if len(fields) < 2 {
+		return true
+	}
+	parent, err := strconv.Atoi(fields[1])
+	if err != nil || parent == 0 {
+		return err != nil
+	}
+	order, _, errno := unix.Syscall6(unix.SYS_KCMP, uintptr(pid), uintptr(parent), kcmpVM, 0, 0, 0)
+	switch errno {
+	case 0:
+		return order == 0
+	case unix.ESRCH: // the parent is not to be seen from here, as that of the first process of a container
+		return false
+	}
+	return true
 }
 
 // Name returns "pid:N".
@@ -313,7 +362,7 @@ func (s *processSource) View(buf []byte, off uint64, n int) ([]byte, error) {
 // at any page; only a read that gets nothing tells why. EIO is memory that is
 // not there, 0 bytes is a process that has ended.
 func (s *processSource) pread(buf []byte, off uint64) (int, error) {
-	m := 0
+	m := s.readv(buf, off)
 	for m < len(buf) {
 		pos := off + uint64(m)
 		if pos > math.MaxInt64 {
@@ -332,6 +381,26 @@ func (s *processSource) pread(buf []byte, off uint64) (int, error) {
 	}
 	return m, nil
 }
+
+// readv fills buf by process_vm_readv as far as that can, and returns how far that is.
+func (s *processSource) readv(buf []byte, off uint64) int {
+	pid := s.pid.Load()
+	if pid == 0 || len(buf) < readvLeast || off > math.MaxInt64 {
+		return 0
+	}
+	n, err := unix.ProcessVMReadv(int(pid), []unix.Iovec{{Base: &buf[0], Len: uint64(len(buf))}},
+		[]unix.RemoteIovec{{Base: uintptr(off), Len: len(buf)}}, 0)
+	if err != nil && !errors.Is(err, unix.EFAULT) {
+		s.pid.Store(0) // not permitted, or gone
+	}
+	if err != nil || !s.alive() {
+		return 0
+	}
+	return n
+}
+
+// readvLeast is the fewest bytes that are worth two calls.
+const readvLeast = 16 << 10
 
 // alive reports whether the program whose memory it is still runs. At an address
 // where there is nothing, the kernel has an error for the memory of a program, and

@@ -35,7 +35,7 @@ func oddMemory(t *testing.T, pages int) uintptr {
 			}
 			page += n
 		case 1:
-			if err := unix.MunmapPtr(unsafe.Pointer(at+uintptr(page<<12)), uintptr(n<<12)); err != nil {
+			if err := unix.MunmapPtr(unsafe.Pointer(&b[page<<12]), uintptr(n<<12)); err != nil {
 				t.Fatal(err)
 			}
 			page += n
@@ -57,6 +57,7 @@ func TestReadvAgreesWithFile(t *testing.T) {
 	}
 	defer mem.Close()
 	fast, slow := newProcessSource("fast", dir, mem), &processSource{path: "slow", mem: mem}
+	defer fast.Close()
 	if fast.pid.Load() == 0 {
 		t.Skip("process_vm_readv is not used here")
 	}
@@ -93,6 +94,7 @@ func TestReadvOfAnotherProgram(t *testing.T) {
 	}
 	defer mem.Close()
 	source := newProcessSource("execs", dir, mem)
+	defer source.Close()
 	areas, err := readAreasOf(t.Context(), dir)
 	if err != nil {
 		t.Fatal(err)
@@ -128,50 +130,98 @@ func TestReadvOfAnotherProgram(t *testing.T) {
 	}
 }
 
-// While a process has its memory together with its parent, and where /proc tells nothing of
-// it, the number is not used.
-func TestSharesMemory(t *testing.T) {
-	if sharesMemory(os.Getpid()) {
-		t.Skip("who this process shares its memory with cannot be asked")
+// The child of vfork has the memory of its parent until it runs another program: from then on
+// nothing is read of it, though the parent still has that memory.
+func TestReadvOfSharedMemory(t *testing.T) {
+	pid, parent := sharingChild(t)
+	dir := pidName(pid)
+	mem, err := os.Open(dir + "/mem")
+	if err != nil {
+		t.Skip(err)
 	}
-	if !sharesMemory(1 << 30) {
-		t.Error("a process that is not there")
+	defer mem.Close()
+	source := newProcessSource("shares", dir, mem)
+	defer source.Close()
+	if !mayShareMemory(pid) || source.stat == nil {
+		t.Errorf("process %d has the memory of its parent, %d", pid, parent)
 	}
-	pid := sharingChild(t)
-	if !sharesMemory(pid) {
-		t.Errorf("process %d has the memory of its parent", pid)
+	areas, err := readAreasOf(t.Context(), pidName(parent))
+	if err != nil {
+		t.Fatal(err)
 	}
-	if s := newProcessSource("x", pidName(pid), nil); s.pid.Load() != 0 {
-		t.Error("process_vm_readv is used for it")
+	buf := make([]byte, 64<<10)
+	read := func() (n int) {
+		for _, a := range areas {
+			if a.Size() >= readvLeast {
+				n += source.readv(buf[:min(uint64(len(buf)), a.Size())], uint64(a.First))
+			}
+		}
+		return n
+	}
+	if source.pid.Load() != 0 && read() == 0 {
+		t.Error("process_vm_readv is not used")
+	}
+	before := programOf(dir)
+	if err := unix.Kill(pid, unix.SIGUSR1); err != nil { // it runs sleep
+		t.Fatal(err)
+	}
+	for i := 0; i < 60_000 && programOf(dir) == before; i++ {
+		time.Sleep(time.Millisecond)
+	}
+	if !source.alive() {
+		t.Error("the parent has ended")
+	}
+	if areas, err = readAreasOf(t.Context(), dir); err != nil {
+		t.Fatal(err)
+	}
+	if n := read(); n > 0 {
+		t.Errorf("%d bytes of another program", n)
 	}
 }
 
-// sharingChild starts a process that has the memory of its parent: the child of vfork, which
-// waits.
-func sharingChild(t *testing.T) int {
+// sharingChild starts a process that has the memory of its parent and runs sleep when it gets
+// SIGUSR1: the child of a clone as that of vfork, but that the parent goes on, and waits.
+func sharingChild(t *testing.T) (pid, parent int) {
 	t.Helper()
 	dir := t.TempDir()
 	main := dir + "/main.c"
-	if err := os.WriteFile(main, []byte("#include <unistd.h>\nint main(void) { if (vfork() == 0) { pause(); _exit(0); } return 0; }\n"), 0o600); err != nil {
+	if err := os.WriteFile(main, []byte(sharing), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := exec.Command("gcc", "-w", "-o", dir+"/shares", main).CombinedOutput(); err != nil {
+	if out, err := exec.Command("gcc", "-o", dir+"/shares", main).CombinedOutput(); err != nil {
 		t.Skipf("gcc: %v %s", err, out)
 	}
 	cmd := exec.Command(dir + "/shares")
-	if err := cmd.Start(); err != nil {
+	out, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
-	for range 10_000 {
-		var child int
-		fmt.Sscan(readString(fmt.Sprintf("/proc/%d/task/%[1]d/children", cmd.Process.Pid)), &child)
-		if child > 0 {
-			t.Cleanup(func() { unix.Kill(child, unix.SIGKILL) }) // first, for the parent waits for it
-			return child
-		}
-		time.Sleep(time.Millisecond)
+	t.Cleanup(func() {
+		unix.Kill(pid, unix.SIGKILL)
+		cmd.Process.Kill()
+		cmd.Wait()
+	})
+	if _, err := fmt.Fscanln(out, &pid); err != nil {
+		t.Fatal(err)
 	}
-	t.Skip("the child cannot be found")
-	return 0
+	return pid, cmd.Process.Pid
 }
+
+const sharing = `#define _GNU_SOURCE
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+static char stack[1 << 16] __attribute__((aligned(16)));
+static void run(int s) { execlp("sleep", "sleep", "1000", (char *)0); }
+static int child(void *p) { for (;;) pause(); }
+int main(void) {
+	signal(SIGUSR1, run);
+	printf("%d\n", clone(child, stack + sizeof stack, CLONE_VM | SIGCHLD, 0));
+	fflush(stdout);
+	for (;;) pause();
+}
+`

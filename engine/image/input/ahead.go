@@ -4,7 +4,7 @@ import (
 	"os"
 	"sync/atomic"
 
-	"golang.org/x/sys/unix"
+	"vscan/internal/mmap"
 )
 
 // ahead sees to it that a file which is gone through once, and is not in the page cache, comes
@@ -13,7 +13,7 @@ import (
 type ahead struct {
 	fd     int
 	size   uint64
-	cannot atomic.Bool      // the system or the file system does not tell what is in the page cache
+	cannot atomic.Bool      // it is not told what is in the page cache
 	seen   [8]atomic.Uint64 // steps that were looked at, and one, each in the place of its remainder
 }
 
@@ -25,7 +25,6 @@ const (
 func newAhead(file *os.File, size uint64) *ahead { return &ahead{fd: int(file.Fd()), size: size} }
 
 // at is told of a block at file offset off.
-// Source: preadv2(2), RWF_NOWAIT, since Linux 4.14; posix_fadvise(2).
 func (a *ahead) at(off uint64) {
 	step := (off + aheadLen) / aheadStep
 	seen := &a.seen[step%uint64(len(a.seen))]
@@ -33,11 +32,10 @@ func (a *ahead) at(off uint64) {
 		return
 	}
 	seen.Store(step + 1)
-	var b [1]byte
-	switch _, err := unix.Preadv2(a.fd, [][]byte{b[:]}, int64(step*aheadStep), unix.RWF_NOWAIT); err {
-	case unix.EAGAIN:
-		unix.Fadvise(a.fd, int64(step*aheadStep), aheadStep, unix.FADV_WILLNEED)
-	case unix.EOPNOTSUPP, unix.ENOSYS, unix.EINVAL:
+	cached, known := mmap.Cached(a.fd, int64(step*aheadStep))
+	if !known {
 		a.cannot.Store(true)
+	} else if !cached {
+		mmap.Fetch(a.fd, int64(step*aheadStep), aheadStep)
 	}
 }

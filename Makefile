@@ -27,8 +27,8 @@ lint:
 
 # Goroutines meet in another order each time.
 race:
-	$(GO) test -race -short -count=3 -skip TestSample $(CONCURRENT)
-	$(GO) test -race -short $(SHARED)
+	$(GO) test -race -short -timeout=30m -count=3 -skip TestSample $(CONCURRENT)
+	$(GO) test -race -short -timeout=30m $(SHARED)
 
 # Every kernel level that this machine has must be tested, not skipped, and at full
 # length: make test tries a part.

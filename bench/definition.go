@@ -19,9 +19,13 @@ type definition struct {
 	Patterns []string
 	Generate *generate
 	Words    *words
-	// Mode is "" (memory that is resident), "file" (a file that is opened and mapped
-	// anew each time) or "command" (a whole process).
+	// Mode is "" (memory that is resident), "file" (a file that is opened anew each time, as
+	// an image is) or "command" (a whole process).
 	Mode string
+	// Pieces is how many bytes of the file are written at a time, 0 for all at once. It
+	// decides how large the pieces are that the page cache has it in, and so what it costs
+	// to map them.
+	Pieces int
 	// Layout is "" (one mapping), "pages" (a mapping for each page, in the order of
 	// memory) or "scattered" (the same in random order).
 	Layout  string

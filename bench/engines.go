@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"strconv"
 	"strings"
@@ -34,12 +35,14 @@ func newEngine(name string) (contender, error) {
 	kind, variant, _ := strings.Cut(name, ":")
 	switch kind {
 	case "read":
-		return &plainRead{}, nil
+		return &plainRead{blocks: variant == "blocks"}, nil
 	case "vscan":
 		v := &vscan{workers: 1}
 		switch {
 		case variant == "" || variant == "Scan":
 			v.each = variant == "Scan"
+		case variant == string(image.MmapAlways) || variant == string(image.MmapNever):
+			v.mmap = image.Mmap(variant)
 		case strings.HasSuffix(variant, " workers"):
 			n, err := strconv.Atoi(strings.TrimSuffix(variant, " workers"))
 			v.workers = n
@@ -63,9 +66,13 @@ func newEngine(name string) (contender, error) {
 		c := &command{name: kind, workers: "1"}
 		if n, ok := strings.CutSuffix(variant, " workers"); ok {
 			c.workers = n
+		} else if variant != "" {
+			c.more = []string{"--mmap", variant}
 		}
 		return c, nil
-	case "rg", "yara":
+	case "rg":
+		return &command{name: kind, more: []string{"--" + variant}}, nil
+	case "yara", "dd":
 		return &command{name: kind}, nil
 	}
 	return nil, fmt.Errorf("no engine %q", name)
@@ -75,8 +82,11 @@ func newEngine(name string) (contender, error) {
 const noHits = ^uint64(0)
 
 // plainRead reads every byte once, which is the ceiling for all others. It maps a file
-// anew each time.
-type plainRead struct{ j *job }
+// anew each time, or reads it block by block into one buffer.
+type plainRead struct {
+	blocks bool
+	j      *job
+}
 
 func (e *plainRead) prepare(j *job) (string, error) { e.j = j; return "", nil }
 
@@ -86,11 +96,38 @@ func (e *plainRead) run() (time.Duration, uint64, error) {
 		sink.Add(simd.ReadBandwidthProbe(e.j.memory))
 		return time.Since(begin), noHits, nil
 	}
-	err := readMapped(e.j.path)
+	read := readMapped
+	if e.blocks {
+		read = readBlocks
+	}
+	err := read(e.j.path)
 	return time.Since(begin), noHits, err
 }
 
 func (*plainRead) close() {}
+
+// blockSize is how many bytes of a file are read at a time.
+const blockSize = 256 << 10
+
+// readBlocks reads a file block by block, and every byte of each block.
+func readBlocks(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	buf := make([]byte, blockSize)
+	for {
+		n, err := f.Read(buf)
+		sink.Add(simd.ReadBandwidthProbe(buf[:n]))
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
 
 // sink takes results, so that the compiler has to compute them.
 var sink atomic.Uint64
@@ -100,6 +137,7 @@ type vscan struct {
 	workers int
 	level   simd.Level
 	each    bool // hits come one by one, from Scan, not in batches
+	mmap    image.Mmap
 	j       *job
 	set     *patterns.Set
 	scanner *engine.Scanner
@@ -130,7 +168,7 @@ func (e *vscan) run() (time.Duration, uint64, error) {
 	begin := time.Now()
 	sc := e.scanner
 	if e.j.Mode == "file" {
-		img, err := formats.Open(context.Background(), e.j.path, image.Options{Format: "raw", Sequential: true})
+		img, err := formats.Open(context.Background(), e.j.path, image.Options{Format: "raw", Sequential: true, Mmap: e.mmap})
 		if err != nil {
 			return 0, 0, err
 		}

@@ -109,6 +109,24 @@ const (
 	patience   = 4 * time.Second
 )
 
+// ceilings has by mode what reads all bytes in the same way, and does nothing else.
+var ceilings = map[string][]string{"": {"read"}, "file": {"read:mapped", "read:blocks"}, "command": {"dd"}}
+
+// writePieces writes a file, so many bytes at a time.
+func writePieces(path string, b []byte, n int) error {
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	for part := range slices.Chunk(b, n) {
+		if _, err := f.Write(part); err != nil {
+			return err
+		}
+	}
+	return f.Close()
+}
+
 // runOne runs the engines of one benchmark in turn: A B C B C A … The file at path has
 // the memory.
 func (o *options) runOne(d *definition, memory []byte, path string, table *report) error {
@@ -122,10 +140,14 @@ func (o *options) runOne(d *definition, memory []byte, path string, table *repor
 	if j.path = path; o.short && d.Mode == "command" {
 		return nil
 	}
-	names := d.Engines
-	if d.Mode != "command" {
-		names = append([]string{"read"}, names...)
+	if d.Pieces > 0 {
+		j.path += "-in-pieces"
+		defer os.Remove(j.path)
+		if err := writePieces(j.path, memory, d.Pieces); err != nil {
+			return err
+		}
 	}
+	names := slices.Concat(ceilings[d.Mode], d.Engines)
 	var engines []contender
 	var rows []row
 	for _, name := range names {

@@ -53,8 +53,10 @@ func (t *report) add(d *definition, j *job, rows []row, built map[string]time.Du
 	for i := range rows {
 		s := rows[i].median()
 		switch {
-		case rows[i].engine == "read":
-			read = s
+		case isCeiling(rows[i].engine):
+			if read == 0 || s < read {
+				read = s
+			}
 		case !strings.HasPrefix(rows[i].engine, "vscan") && !strings.HasPrefix(rows[i].engine, "spin") && (peer == 0 || s < peer):
 			peer = s
 		}
@@ -64,17 +66,17 @@ func (t *report) add(d *definition, j *job, rows []row, built map[string]time.Du
 		r := &rows[i]
 		s := r.median()
 		if n, ok := strings.CutPrefix(r.engine, "spin:"); ok {
-			t.line("  %-16s %s threads take %.2f × the time of one", "spin", n, s*1000)
+			t.line("  %-24s %s threads take %.2f × the time of one", "spin", n, s*1000)
 			continue
 		}
-		line := fmt.Sprintf("  %-16s %7.2f GB/s", r.engine, size/s/1e9)
+		line := fmt.Sprintf("  %-24s %7.2f GB/s", r.engine, size/s/1e9)
 		if read > 0 {
 			line += fmt.Sprintf("  %5.2f × read", read/s)
 		}
 		if peer > 0 && strings.HasPrefix(r.engine, "vscan") {
 			line += fmt.Sprintf("  %6.2f × best peer", peer/s)
 		}
-		if j.hits > 1_000_000 && r.engine != "read" {
+		if j.hits > 1_000_000 && !isCeiling(r.engine) {
 			line += fmt.Sprintf("  %6.1f Mhits/s", float64(j.hits)/s/1e6)
 		}
 		if b := built[r.engine]; b > 0 {
@@ -84,6 +86,9 @@ func (t *report) add(d *definition, j *job, rows []row, built map[string]time.Du
 		t.csv = append(t.csv, fmt.Sprintf("%q,%s,%d,%d,%q,%d,%.6f,%.6f", d.Name, d.Corpus, len(j.memory), j.hits, r.engine, len(r.times), s, built[r.engine].Seconds()))
 	}
 }
+
+// isCeiling reports whether an engine only reads.
+func isCeiling(engine string) bool { return strings.HasPrefix(engine, "read") || engine == "dd" }
 
 func (t *report) line(format string, args ...any) {
 	s := fmt.Sprintf(format, args...)

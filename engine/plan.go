@@ -15,6 +15,7 @@ type plan struct {
 	runs    []addr.Range // ascending: ranges of bytes that are all there; no match goes on beyond one
 	pieces  []piece      // what the runs consist of, ascending and disjoint
 	sources []Source     // the sources of the pieces; that of zeros is the first
+	choices []Chooser    // by source: the source where it is a Chooser, else nil
 	absent  uint64       // absent bytes in scope; 2^64 − 1 where there are more
 }
 
@@ -40,7 +41,7 @@ func newPlan(ctx context.Context, space *Space, opt Options) (plan, error) {
 		ranges = []addr.Range{addr.All}
 	}
 	starts := addr.Merge(opt.Starts)
-	p := plan{sources: []Source{&zeroSource{}}}
+	p := plan{sources: []Source{&zeroSource{}}, choices: []Chooser{nil}}
 	numbers := map[Source]int32{}
 	accepted := map[int32]bool{}
 	if err := space.Index(ctx); err != nil {
@@ -84,6 +85,8 @@ func newPlan(ctx context.Context, space *Space, opt Options) (plan, error) {
 					number = int32(len(p.sources))
 					numbers[m.Source] = number
 					p.sources = append(p.sources, m.Source)
+					chooser, _ := m.Source.(Chooser)
+					p.choices = append(p.choices, chooser)
 				}
 				p.add(piece{part, m.OffsetOf(part.First), number}, goesOn)
 			}

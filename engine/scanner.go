@@ -136,6 +136,7 @@ type Stats struct {
 	Workers    int           // how many workers ran
 	Kernels    []simd.Level  // the levels of the kernels in use, ascending, each once
 	Elapsed    time.Duration // from the start of the scan to the end of delivery
+	Ways       []WayStats    // how large blocks of a [Chooser] were had, the way of most bytes first
 
 	// Cut is, by pattern, how many of the hits are as long as
 	// patterns.Target.MaxMatch allows, and may be the beginning of something longer;
@@ -388,6 +389,7 @@ func (sc *Scanner) deliver(ctx context.Context, keepExcepted bool, yield func(*B
 func (s *scan) end(outer context.Context, stats Stats, err error) (Stats, error) {
 	stats.Unreadable = addr.Merge(s.unreadable)
 	stats.Scanned = s.scanned - min(s.scanned, stats.UnreadableBytes())
+	stats.Ways = SumWays(nil, s.ways)
 	if err == nil && stats.Cancelled {
 		err = context.Cause(outer)
 	}
@@ -496,6 +498,7 @@ type scan struct {
 	mu         sync.Mutex
 	scanned    uint64
 	unreadable []addr.Range
+	ways       []WayStats
 }
 
 // A lane takes the batches of one shard. Where Send returns false, the worker stops.

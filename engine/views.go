@@ -11,14 +11,21 @@ import (
 // viewPieces sets w.views to the bytes of a window, a view for each of its pieces,
 // the first of which is i. A view shows mapped memory, or it lies in the worker's
 // buffer, as far from its beginning as it is from that of the window. viewPieces
-// returns false where a byte cannot be read.
+// returns false where a byte cannot be read. A direct block goes the way that was chosen
+// for it.
 func (w *worker) viewPieces(i int, window addr.Range) bool {
 	w.views = w.views[:0]
 	for first, at := window.First, 0; ; i++ {
 		p := &w.plan.pieces[i]
 		last := min(p.Last, window.Last)
 		n := int(last-first) + 1
-		b, err := w.plan.sources[p.source].View(w.buf[at:at+n], p.off+uint64(first-p.First), n)
+		var b []byte
+		var err error
+		if off := p.off + uint64(first-p.First); w.way != nil {
+			b, err = w.way.View(w.buf[at:at+n], off, n)
+		} else {
+			b, err = w.plan.sources[p.source].View(w.buf[at:at+n], off, n)
+		}
 		if err != nil || len(b) != n {
 			return false
 		}

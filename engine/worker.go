@@ -4,6 +4,7 @@ import (
 	"context"
 	"sort"
 	"sync"
+	"time"
 	"unsafe"
 
 	"vscan/engine/addr"
@@ -38,13 +39,17 @@ type worker struct {
 	buf     []byte
 	spans   []shard.Span
 
-	blockSize uint64   // the size of a block's core, in bytes
-	mapped    bool     // the last block was direct and a view of mapped memory
-	views     [][]byte // the bytes of the block in hand, piece by piece; see viewPieces
+	blockSize uint64    // the size of a block's core, in bytes
+	passSize  uint64    // the same where memory is mapped
+	mapped    bool      // the last block was direct and a view of mapped memory
+	way       Way       // the way that was chosen for the block in hand; nil where there is no choice
+	began     time.Time // when it was chosen
+	views     [][]byte  // the bytes of the block in hand, piece by piece; see viewPieces
 	seams     seams
 	touched   byte // keeps the compiler from dropping reads that fetch ahead
 
-	scanned uint64 // the bytes of all shards so far, unreadable ones included
+	scanned uint64     // the bytes of all shards so far, unreadable ones included
+	ways    []WayStats // how large blocks were viewed
 }
 
 const (
@@ -59,6 +64,8 @@ const (
 	// directMin is the fewest bytes left of a piece, less one, that are worth a block of
 	// their own.
 	directMin = 32 << 10
+	// chooseMin is the fewest bytes left of a piece that are worth asking a Chooser for.
+	chooseMin = 64 << 10
 	// inPlaceMin is the size of the smallest view of a block that is worth a kernel call
 	// of its own; smaller ones are copied.
 	inPlaceMin = 1 << 10
@@ -79,6 +86,10 @@ func newWorker(s *scan) *worker {
 	}
 	for i, u := range s.units {
 		w.streams[i].unit = u
+	}
+	w.passSize = w.blockSize
+	if len(s.units) == 1 && !s.sized {
+		w.passSize = max(w.blockSize, passBlock)
 	}
 	w.tools.byteAt, w.tools.inScope, w.tools.runAt = w.byteAt, w.inScope, w.runAt
 	return w
@@ -118,6 +129,9 @@ func (w *worker) account() {
 	defer w.mu.Unlock()
 	w.scan.scanned += w.scanned
 	w.scan.unreadable = append(w.scan.unreadable, w.losses.gone...)
+	for _, way := range w.ways {
+		w.scan.ways = addWay(w.scan.ways, way)
+	}
 }
 
 // span searches the core of one span. It returns false where the scan has ended; s is then
@@ -125,16 +139,12 @@ func (w *worker) account() {
 func (w *worker) span(ctx context.Context, s *shard.Span) bool {
 	i := w.plan.pieceAt(s.Core.First)
 	for first := s.Core.First; ; {
-		core := addr.Range{First: first, Last: s.Core.Last}
-		size := w.blockSize
-		if w.mapped && len(w.units) == 1 && !w.sized {
-			size = max(size, passBlock)
-		}
-		if uint64(core.Last-first) >= size {
-			core.Last = first + addr.Addr(size-1)
-		}
 		for w.plan.pieces[i].Last < first {
 			i++
+		}
+		core := addr.Range{First: first, Last: s.Core.Last}
+		if size := w.choose(i, first); uint64(core.Last-first) >= size {
+			core.Last = first + addr.Addr(size-1)
 		}
 		direct := w.fitBlock(i, &core, s.Last)
 		window := addr.Range{First: first, Last: s.Last}
@@ -150,6 +160,33 @@ func (w *worker) span(ctx context.Context, s *shard.Span) bool {
 		}
 		first = core.Last + 1
 	}
+}
+
+// choose chooses the way to view the block that begins at first, in piece i, where there is a
+// choice. It returns the most bytes that the core of the block is to have.
+func (w *worker) choose(i int, first addr.Addr) uint64 {
+	w.way = nil
+	p := &w.plan.pieces[i]
+	if c := w.plan.choices[p.source]; c != nil && uint64(p.Last-first) >= chooseMin {
+		w.began = time.Now()
+		var n int
+		w.way, n = c.Choose(p.off+uint64(first-p.First), int(w.passSize))
+		return max(uint64(n), uint64(4*w.overlap))
+	}
+	if w.mapped {
+		return w.passSize
+	}
+	return w.blockSize
+}
+
+// took tells the way that was chosen for a block what it took, and keeps account of it.
+func (w *worker) took() {
+	if w.way == nil {
+		return
+	}
+	took, n := time.Since(w.began), len(w.views[0])
+	w.way.Took(n, took)
+	w.ways = addWay(w.ways, WayStats{w.way.Name(), uint64(n), took})
 }
 
 // fitBlock decides how the block that begins in piece i is searched, and shortens its core to
@@ -178,6 +215,9 @@ func (w *worker) fitBlock(i int, core *addr.Range, last addr.Addr) bool {
 func (w *worker) block(ctx context.Context, i int, direct bool, core, window addr.Range) bool {
 	ok, whole := true, false
 	w.pos, w.mapped = core.First, false
+	if !direct {
+		w.way = nil
+	}
 	w.grow(int(window.Last-window.First) + 1)
 	fault := Guard(func() {
 		if whole = w.viewPieces(i, window); !whole {
@@ -197,6 +237,8 @@ func (w *worker) block(ctx context.Context, i int, direct bool, core, window add
 	})
 	if fault != nil || !whole {
 		ok = w.fragments(ctx, i, core, window)
+	} else if ok {
+		w.took()
 	}
 	looked := core.Size()
 	if !ok {

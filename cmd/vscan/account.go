@@ -27,6 +27,7 @@ func (a *commands) account(f *searchFlags, s *search.Summary, of *imageSearch) {
 	if f.stats {
 		a.Note("%s: %s; opened in %.3f s, compiled in %.3f s; Go %s", t.Arg, wording.Count(uint64(t.Space.Len()), "mapping"),
 			of.opened.Seconds(), of.compiled.Seconds(), strings.TrimPrefix(runtime.Version(), "go"))
+		a.NoteWays(t.Arg, s.Ways)
 	}
 	if s.Absent > 0 && (verbose || s.InScope == 0) {
 		a.Note("%s: %s and could not be searched", t.Arg, whyAbsent(t, s.Absent))

@@ -104,7 +104,7 @@ func TestSourceFailsInTheMiddle(t *testing.T) {
 				return 0
 			}},
 		})
-		for _, more := range []string{"--no-mmap", "--overlap"} {
+		for _, more := range []string{"--mmap=always", "--mmap=never", "--overlap"} {
 			find := func(name string) (int, string, string) {
 				return runVscan(t, "find", "--image-format", "raw", more, "needle", filepath.Join(m.Dir, name))
 			}
@@ -172,7 +172,7 @@ func TestSourceFailsOtherCommands(t *testing.T) {
 // A file system that goes away while its file is searched costs what was not read yet,
 // and that is told. So it is with one whose server has forgotten the file.
 func TestSourceVanishes(t *testing.T) {
-	for _, more := range []string{"--no-mmap", "--overlap"} {
+	for _, more := range []string{"--mmap=always", "--mmap=never", "--overlap"} {
 		for _, stale := range []bool{false, true} {
 			var mounted atomic.Pointer[fusetest.Mounted]
 			var gone atomic.Bool
@@ -215,7 +215,7 @@ func TestSourceLiesAboutItsSize(t *testing.T) {
 			"larger":  {Data: sourceBytes(0, sourceSize-6), Size: 2 * sourceSize, Direct: direct},
 			"smaller": {Data: sourceBytes(0, sourceSize-6), Size: sourceSize / 2, Direct: direct},
 		})
-		for _, more := range []string{"--no-mmap", "--overlap"} {
+		for _, more := range []string{"--mmap=always", "--mmap=never", "--overlap"} {
 			code, out, complaints := runVscan(t, "find", "--image-format", "raw", more, "needle", filepath.Join(m.Dir, "larger"))
 			checkTold(t, "larger", code, cli.ExitIncomplete, complaints, " could not be read, in ", "the first 0x400000..", "at file offset 0x400000 of ") // some of it may read as zeros
 			if got := hitsIn(out); got != "0x0 0x3ffffa" {
@@ -264,7 +264,7 @@ func TestSourceTimeChanges(t *testing.T) {
 
 // A read that takes as long as it likes holds up neither the progress nor the end.
 func TestSourceIsSlow(t *testing.T) {
-	for _, more := range []string{"--no-mmap", "--overlap"} {
+	for _, more := range []string{"--mmap=always", "--mmap=never", "--overlap"} {
 		held, reached := make(chan struct{}), make(chan struct{}, 1)
 		m := fusetest.Mount(t, map[string]*fusetest.File{"image": {
 			Data: sourceBytes(0),

@@ -56,6 +56,17 @@ type FormatName string
 // FormatRaw has the bytes of a file taken as they are.
 const FormatRaw FormatName = "raw"
 
+// Mmap says whether a file is mapped into memory, or read call by call. Files that cannot
+// be mapped, and those that another program or machine hands out, are read in any case.
+type Mmap string
+
+// The ways of a file into memory.
+const (
+	MmapAuto   Mmap = ""       // both: a scan finds out on the way which takes less time
+	MmapAlways Mmap = "always" // all of it is mapped
+	MmapNever  Mmap = "never"  // all of it is read
+)
+
 // Options says how an image is opened. The zero value detects the format, maps
 // the file into memory and takes the space that suits the format.
 type Options struct {
@@ -67,13 +78,13 @@ type Options struct {
 	// addresses, else Physical.
 	Space AddressSpace
 
-	// NoMmap reads the file call by call instead of mapping it into memory.
-	NoMmap bool
+	// Mmap says whether the file is mapped into memory.
+	Mmap Mmap
 
-	// Sequential says that the image is gone through once, about in order: on Linux
-	// pages of a mapped file that come next are made ready on the way, on a
-	// goroutine of their own, and those that lie behind are let go. What is read
-	// later is the same, but takes longer.
+	// Sequential says that the image is gone through once, about in order: pages of a
+	// mapped file that lie behind are let go, and on Linux those that come next are fetched
+	// where the file is not in the page cache. What is read later is the same, but takes
+	// longer.
 	Sequential bool
 
 	// Base is the address of the file's first byte, for raw images, or of the

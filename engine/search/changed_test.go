@@ -85,12 +85,12 @@ func changedFile(t *testing.T) string {
 // not touch the bytes is told at most.
 func TestChanged(t *testing.T) {
 	for _, c := range changes {
-		for _, noMmap := range []bool{false, true} {
+		for _, mmap := range []image.Mmap{image.MmapAuto, image.MmapAlways, image.MmapNever} {
 			if c.linux && runtime.GOOS != "linux" {
 				continue
 			}
 			path := changedFile(t)
-			sum := searchWhile(t, path, layered.Options{Format: image.FormatRaw, NoMmap: noMmap}, func() error { return c.do(path) })
+			sum := searchWhile(t, path, layered.Options{Format: image.FormatRaw, Mmap: mmap}, func() error { return c.do(path) })
 			checkChanged(t, c.name, sum, path, c.want, c.content)
 		}
 	}

@@ -203,6 +203,7 @@ func joined(a, b engine.Stats) engine.Stats {
 	b.Scanned += a.Scanned
 	b.Elapsed += a.Elapsed
 	b.Absent, b.Workers = a.Absent, a.Workers
+	b.Ways = engine.SumWays(a.Ways, b.Ways)
 	if a.Kernels != nil {
 		b.Kernels = a.Kernels
 	}

@@ -72,13 +72,13 @@ func TestGrows(t *testing.T) {
 		"nothing in what came": {"needle" + filler, []string{"...."}, []string{"needle"}},
 		"smaller than a match": {"nnee", []string{"dle"}, []string{"needle", "n"}},
 	} {
-		for _, noMmap := range []bool{false, true} {
+		for _, mmap := range []image.Mmap{image.MmapAuto, image.MmapAlways, image.MmapNever} {
 			for _, want := range []search.Want{search.WantHits, search.WantCount} {
 				path := filepath.Join(t.TempDir(), "memory")
 				if err := os.WriteFile(path, []byte(c.before), 0o600); err != nil {
 					t.Fatal(err)
 				}
-				img, err := layered.Open(t.Context(), path, layered.Options{Format: image.FormatRaw, NoMmap: noMmap})
+				img, err := layered.Open(t.Context(), path, layered.Options{Format: image.FormatRaw, Mmap: mmap})
 				if err != nil {
 					t.Fatal(err)
 				}

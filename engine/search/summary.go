@@ -64,11 +64,12 @@ type Summary struct {
 	// is no Grower and wants hits. The search is not Complete in any case: see Changed.
 	Appended uint64
 
-	LeftOut []string      // the files that were to be laid and were not, see layered.Image
-	Rules   *RulesSummary // nil: there are no rules
-	Kernels []simd.Level  // the levels of the kernels that were used, ascending, each once
-	Workers int           // how many workers ran
-	Elapsed time.Duration // how long the scan took
+	LeftOut []string          // the files that were to be laid and were not, see layered.Image
+	Rules   *RulesSummary     // nil: there are no rules
+	Kernels []simd.Level      // the levels of the kernels that were used, ascending, each once
+	Workers int               // how many workers ran
+	Elapsed time.Duration     // how long the scan took
+	Ways    []engine.WayStats // how the bytes of files were had: read or mapped
 
 	first []int    // by pattern: the index in Names of its first name
 	own   []string // by pattern: its own name
@@ -209,5 +210,5 @@ func (s *Summary) fill(img *layered.Image, sc *engine.Scanner, stats engine.Stat
 		s.Complete = s.Complete && r.NumUndecided == 0 && r.LeftOut == 0 && len(r.HitsLeftOut) == 0
 		s.Limited = s.Limited || r.Limited
 	}
-	s.Kernels, s.Workers, s.Elapsed = stats.Kernels, stats.Workers, stats.Elapsed
+	s.Kernels, s.Workers, s.Elapsed, s.Ways = stats.Kernels, stats.Workers, stats.Elapsed, stats.Ways
 }

@@ -25,7 +25,7 @@ func TestOpenRaw(t *testing.T) {
 		space image.AddressSpace
 	}{
 		"plain":         {image.Options{}, "0x0..0x9 present +0x0 mem.bin\n", image.Physical},
-		"not mapped":    {image.Options{NoMmap: true}, "0x0..0x9 present +0x0 mem.bin\n", image.Physical},
+		"not mapped":    {image.Options{Mmap: image.MmapNever}, "0x0..0x9 present +0x0 mem.bin\n", image.Physical},
 		"at an address": {image.Options{Base: at(0x1000)}, "0x1000..0x1009 present +0x0 mem.bin\n", image.Physical},
 		"at the end":    {image.Options{Base: at(1<<64 - 10), Space: image.Virtual}, "0xfffffffffffffff6..0xffffffffffffffff present +0x0 mem.bin\n", image.Virtual},
 	} {
@@ -128,7 +128,7 @@ func TestOpenLayer(t *testing.T) {
 			if c.spec.Path == "" {
 				c.spec.Path = path
 			}
-			for _, o := range []image.Options{{}, {NoMmap: true}, {Format: "raw"}} {
+			for _, o := range []image.Options{{}, {Mmap: image.MmapAlways}, {Mmap: image.MmapNever}, {Format: "raw"}} {
 				l, err := layer.Open(t.Context(), nil, c.spec, o)
 				if !strings.HasSuffix(c.want, "\n") {
 					imagetest.CheckError(t, err, c.want)
@@ -154,7 +154,7 @@ func TestOpenLayer(t *testing.T) {
 // A file that shrinks: the size tells at once.
 func TestShrinkingFile(t *testing.T) {
 	path := imagetest.TempFile(t, "mem.bin", strings.Repeat("some bytes", 1000))
-	for _, o := range []image.Options{{}, {NoMmap: true}} {
+	for _, o := range []image.Options{{}, {Mmap: image.MmapAlways}, {Mmap: image.MmapNever}} {
 		img, err := formats.Open(t.Context(), path, o)
 		if err != nil {
 			t.Fatal(err)
@@ -178,7 +178,7 @@ func TestShrinkingFile(t *testing.T) {
 		if err := os.Truncate(path, 20000); err != nil {
 			t.Fatal(err)
 		}
-		if n := s.Size(); n != 10000 && !o.NoMmap || n != 20000 && o.NoMmap {
+		if n := s.Size(); n != 10000 && o.Mmap != image.MmapNever || n != 20000 && o.Mmap == image.MmapNever {
 			t.Errorf("size %d after it has grown", n)
 		}
 		if err := os.Truncate(path, 10000); err != nil {

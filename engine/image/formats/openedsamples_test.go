@@ -85,7 +85,7 @@ func TestSampleOpen(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, o := range []image.Options{{}, {NoMmap: true}, {Format: "elf", Space: image.Virtual}} {
+	for _, o := range []image.Options{{}, {Mmap: image.MmapNever}, {Format: "elf", Space: image.Virtual}} {
 		img, err := formats.Open(t.Context(), path, o)
 		if err != nil {
 			t.Fatal(err)

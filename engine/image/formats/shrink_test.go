@@ -20,7 +20,7 @@ import (
 // are told, and never the process. Hits before and after are as they should be.
 func TestFileShrinksDuringScan(t *testing.T) {
 	const size, rest = 32 << 20, 9<<20 + 5
-	for _, noMmap := range []bool{false, true} {
+	for _, mmap := range []image.Mmap{image.MmapAuto, image.MmapAlways, image.MmapNever} {
 		path := filepath.Join(t.TempDir(), "memory")
 		data := bytes.Repeat([]byte("x"), size)
 		copy(data, "needle")
@@ -33,7 +33,7 @@ func TestFileShrinksDuringScan(t *testing.T) {
 			t.Fatal(err)
 		}
 		base := addr.Addr(0x1000)
-		img, err := formats.Open(t.Context(), path, image.Options{Format: "raw", Base: &base, NoMmap: noMmap})
+		img, err := formats.Open(t.Context(), path, image.Options{Format: "raw", Base: &base, Mmap: mmap})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -68,22 +68,22 @@ func TestFileShrinksDuringScan(t *testing.T) {
 			t.Fatal(err)
 		}
 		if want := []addr.Addr{base, base + 1<<20}; !slices.Equal(got, want) {
-			t.Errorf("noMmap %v: hits at %v, want %v", noMmap, got, want)
+			t.Errorf("mmap %q: hits at %v, want %v", mmap, got, want)
 		}
 		gone := stats.UnreadableBytes()
 		if stats.Complete() || gone == 0 || stats.Unreadable[len(stats.Unreadable)-1].Last != base+size-1 ||
 			stats.Unreadable[0].First < base+rest || stats.Scanned+gone != size {
-			t.Errorf("noMmap %v: %d bytes scanned, unreadable %v", noMmap, stats.Scanned, stats.Unreadable)
+			t.Errorf("mmap %q: %d bytes scanned, unreadable %v", mmap, stats.Scanned, stats.Unreadable)
 		}
 		// Reads past the end are errors too, and so is the zero rest of the last page.
 		var me *engine.MemoryError
 		for _, a := range []addr.Addr{base + rest, base + rest + 100, base + 20<<20} {
 			if b, err := space.Byte(a); !errors.As(err, &me) || me.Addr != a {
-				t.Errorf("noMmap %v: byte at %v: %d, %v", noMmap, a, b, err)
+				t.Errorf("mmap %q: byte at %v: %d, %v", mmap, a, b, err)
 			}
 		}
 		if b, err := space.Bytes(base+rest-2, 8); len(b) != 2 || !errors.As(err, &me) || me.Addr != base+rest {
-			t.Errorf("noMmap %v: bytes over the end: %q, %v", noMmap, b, err)
+			t.Errorf("mmap %q: bytes over the end: %q, %v", mmap, b, err)
 		}
 	}
 }

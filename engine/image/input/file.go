@@ -24,10 +24,13 @@ type File struct {
 	file   *os.File
 	size   uint64    // in bytes, when it was opened
 	device bool      // a block device, whose size never changes
-	data   []byte    // the mapped file, or nil
-	pager  *pager    // nil where pages are left to the system
 	holes  *holes    // nil where it has none that are known
 	opened *identity // what it was when it was opened; nil where it was adopted
+
+	data    []byte   // the mapped file, or nil
+	chooser *chooser // nil where it is always mapped, or always read
+	near    *near    // nil where mapped pages are left to the system
+	ahead   *ahead   // nil where reading is left to the system
 }
 
 // Open opens a file to be read at any offset, without mapping it. It asks
@@ -142,18 +145,28 @@ func (f *File) Name() string { return f.path }
 // is read call by call.
 func (f *File) View(buf []byte, off uint64, n int) ([]byte, error) {
 	if f.data != nil {
-		if off >= uint64(len(f.data)) {
-			return nil, f.unreadable(off, io.ErrUnexpectedEOF)
-		}
-		if f.pager != nil && n >= passView {
-			f.pager.at(off)
-		}
-		rest := f.data[off:]
-		if n > len(rest) {
-			return rest, f.unreadable(off+uint64(len(rest)), io.ErrUnexpectedEOF)
-		}
-		return rest[:n:n], nil
+		return f.viewMapped(off, n)
 	}
+	return f.read(buf, off, n)
+}
+
+// viewMapped does what View does, in mapped memory.
+func (f *File) viewMapped(off uint64, n int) ([]byte, error) {
+	if off >= uint64(len(f.data)) {
+		return nil, f.unreadable(off, io.ErrUnexpectedEOF)
+	}
+	rest := f.data[off:]
+	if n > len(rest) {
+		return rest, f.unreadable(off+uint64(len(rest)), io.ErrUnexpectedEOF)
+	}
+	if f.near != nil {
+		f.near.touch(off, n)
+	}
+	return rest[:n:n], nil
+}
+
+// read does what View does, by reading.
+func (f *File) read(buf []byte, off uint64, n int) ([]byte, error) {
 	if off > math.MaxInt64 {
 		return nil, f.unreadable(off, io.ErrUnexpectedEOF)
 	}
@@ -205,10 +218,6 @@ func (f *File) tail(end uint64) (*File, bool) {
 // Close unmaps and closes the file.
 func (f *File) Close() error {
 	var err error
-	if f.pager != nil {
-		f.pager.close()
-		f.pager = nil
-	}
 	if f.data != nil {
 		err = mmap.Unmap(f.data)
 		f.data = nil
@@ -216,13 +225,20 @@ func (f *File) Close() error {
 	return errors.Join(err, f.file.Close())
 }
 
-// Map maps the file into memory, as the options have it. Where that
+// Map makes the file ready to be gone through, as the options have it: it maps it into
+// memory, unless they forbid that. Where that
 // fails it stays as it is, to be read call by call. So does a file that another program or
 // machine hands out: a thread that waits for a page of it cannot be stopped, and the
 // runtime, which stops all threads now and then, would wait with it, and so would whoever
 // wants to end the program.
 func (f *File) Map(o image.Options) {
-	if o.NoMmap || f.opened != nil && f.opened.times.remote {
+	if f.opened != nil && f.opened.times.remote {
+		return
+	}
+	if o.Sequential {
+		f.ahead = newAhead(f.file, f.size)
+	}
+	if o.Mmap == image.MmapNever {
 		return
 	}
 	data, err := mmap.Map(f.file, f.size)
@@ -230,7 +246,10 @@ func (f *File) Map(o image.Options) {
 		return
 	}
 	f.data = data
-	if mmap.CanEnter && o.Sequential && f.size >= pagerLeast {
-		f.pager = newPager(data)
+	if o.Sequential {
+		f.near = newNear(data)
+	}
+	if o.Mmap != image.MmapAlways {
+		f.chooser = &chooser{tries: f.size >= choosable}
 	}
 }

@@ -66,7 +66,9 @@ type Options struct {
 	Empty bool
 
 	// These are as in image.Options.
-	NoMmap, ProtNone, Resident, Sequential bool
+	Mmap image.Mmap
+
+	ProtNone, Resident, Sequential bool
 
 	// Budget is asked for the memory of mappings and of their index before it is spent,
 	// which is given back when the image is closed: the error is a *budget.Error. Nil has no

@@ -12,7 +12,7 @@ import (
 
 // layerOptions returns the options with which layers are opened.
 func (o *Options) layerOptions() image.Options {
-	opt := image.Options{NoMmap: o.NoMmap, Sequential: o.Sequential}
+	opt := image.Options{Mmap: o.Mmap, Sequential: o.Sequential}
 	if o.Format == image.FormatRaw {
 		opt.Format = image.FormatRaw
 	}

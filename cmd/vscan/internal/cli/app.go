@@ -269,6 +269,15 @@ func (a *App) NoteBeyond(t *layered.Image, n uint64) {
 	}
 }
 
+// NoteWays tells how many bytes of large blocks were read and how many were mapped, and how
+// fast one worker went over them.
+func (a *App) NoteWays(of string, ways []engine.WayStats) {
+	for _, w := range ways {
+		a.Note("%s: %s %s in %.3f s of one worker (%s/s)", of, wording.Size(w.Bytes), w.Name, w.Took.Seconds(),
+			wording.Size(uint64(float64(w.Bytes)/max(w.Took.Seconds(), 1e-9))))
+	}
+}
+
 // NoteUnreadable tells how many bytes of an image could not be read, and where the first
 // of them are: by address and in their file.
 func (a *App) NoteUnreadable(t *layered.Image, ranges []addr.Range) {

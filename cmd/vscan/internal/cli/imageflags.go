@@ -23,6 +23,8 @@ import (
 type ImageFlags struct {
 	layered.Options
 	Word   string // "", "4" or "8"
+	mmap   string // "" or "auto", "always" or "never"
+	noMmap bool   // what --mmap never was called
 	endian string // "", "little" or "big"
 }
 
@@ -39,7 +41,9 @@ func (f *ImageFlags) Register(cmd *cobra.Command) {
 	ChoiceVar(cmd, &f.endian, "endian", "", "byte `ORDER`, little or big, where the image does not say", "little", "big")
 	fs.BoolVar(&f.ProtNone, "prot-none", false, "of a live process, also mappings without any permission, which are absent otherwise")
 	fs.BoolVar(&f.Resident, "resident", false, "of a live process, only what is in memory: pages that are swapped out are absent")
-	fs.BoolVar(&f.NoMmap, "no-mmap", false, "read files call by call instead of mapping them into memory")
+	ChoiceVar(cmd, &f.mmap, "mmap", "", "`WHEN` files are mapped into memory, instead of read call by call: always, never, or auto, where what takes less time is found out on the way (default auto)", "auto", "always", "never")
+	fs.BoolVar(&f.noMmap, "no-mmap", false, "as --mmap never")
+	fs.MarkHidden("no-mmap")
 }
 
 // formatNames returns the formats that --image-format takes.
@@ -53,6 +57,11 @@ func formatNames() (names []string) {
 // options returns what the flags say as plain values.
 func (f *ImageFlags) options() (layered.Options, error) {
 	o := f.Options
+	if f.mmap != "" && f.mmap != "auto" {
+		o.Mmap = image.Mmap(f.mmap)
+	} else if f.noMmap {
+		o.Mmap = image.MmapNever
+	}
 	if f.Word != "" {
 		o.WordSize, _ = strconv.Atoi(f.Word)
 	}

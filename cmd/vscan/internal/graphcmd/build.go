@@ -180,6 +180,7 @@ func (a *commands) buildGraph(cmd *cobra.Command, f *buildFlags, arg, out string
 	if f.stats {
 		a.Note("%s: sweep %.3f s, sort %.3f s, %s spilled, kernels %v, %s", out, stats.Sweep.Seconds(), stats.Sort.Seconds(),
 			wording.Size(stats.Spilled), stats.Kernels, wording.Count(uint64(stats.Workers), "worker"))
+		a.NoteWays(arg, stats.Ways)
 	}
 	a.NoteMissing(t)
 	a.NoteBeyond(t, stats.Beyond)

@@ -113,7 +113,7 @@ func (q *objectsQuestion) ask(ctx context.Context, path, arg string) error {
 	// Nearly all of the heap is a few large arrays without pointers. Collecting it often
 	// costs little, and saves a third of the memory.
 	defer debug.SetGCPercent(debug.SetGCPercent(4))
-	q.arg, q.image.NoMmap, q.image.Budget = arg, true, q.Budget() // a mapped file would take as much memory as all that is found out
+	q.arg, q.image.Mmap, q.image.Budget = arg, image.MmapNever, q.Budget() // a mapped file would take as much memory as all that is found out
 	if q.t, err = q.image.Open(ctx, arg); err != nil {
 		return err
 	}

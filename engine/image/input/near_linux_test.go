@@ -1,0 +1,192 @@
+package input
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"testing"
+	"unsafe"
+
+	"vscan/engine/image"
+	"vscan/internal/mmap"
+)
+
+// onceImage returns an image of so many steps that is gone through once: zeros but for a
+// letter in each step.
+func onceImage(t *testing.T, steps int, how image.Mmap) *File {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "image")
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for step := range steps { // the rest is holes, which read as zeros
+		if _, err := f.WriteAt([]byte{letter(step)}, int64(step)*nearStep+123); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f.Truncate(int64(steps) * nearStep)
+	f.Close()
+	src, err := Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	src.Map(image.Options{Sequential: true, Mmap: how})
+	t.Cleanup(func() {
+		if err := src.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return src
+}
+
+func letter(step int) byte { return byte('a' + step) }
+
+// viewSteps views some steps in full, in views of so many bytes.
+func viewSteps(t *testing.T, src *File, size int, steps ...int) {
+	t.Helper()
+	for _, step := range steps {
+		for at := 0; at < nearStep; at += size {
+			b, err := src.View(nil, uint64(step)*nearStep+uint64(at), size)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := 0
+			if at <= 123 && 123 < at+size {
+				want = 1
+				if b[123-at] != letter(step) {
+					t.Fatalf("%q in step %d", b[123-at], step)
+				}
+			}
+			if n := len(b) - bytes.Count(b, []byte{0}); n != want {
+				t.Fatalf("%d bytes at %#x of step %d, want %d", n, at, step, want)
+			}
+		}
+	}
+}
+
+// enteredSteps returns the steps of which the first page is in the page table: bit 63 of its
+// entry in /proc/self/pagemap.
+func enteredSteps(t *testing.T, src *File) (steps []int) {
+	t.Helper()
+	f, err := os.Open("/proc/self/pagemap")
+	if err != nil {
+		t.Skip(err)
+	}
+	defer f.Close()
+	for at := 0; at < len(src.data); at += nearStep {
+		var entry [8]byte
+		page := uintptr(unsafe.Pointer(&src.data[at])) / uintptr(os.Getpagesize())
+		if _, err := f.ReadAt(entry[:], int64(page)*8); err != nil {
+			t.Skip(err)
+		}
+		if entry[7]&0x80 != 0 {
+			steps = append(steps, at/nearStep)
+		}
+	}
+	return steps
+}
+
+// Pages that a pass has left behind are let go, in whatever order it takes the file and
+// however small its views are, and read the same when they are asked for again.
+func TestLetsGo(t *testing.T) {
+	const steps = 2*nearSteps + 3
+	up, down, both := make([]int, steps), make([]int, steps), make([]int, 0, steps)
+	for i := range steps {
+		up[i], down[i] = i, steps-1-i
+	}
+	for i := range steps / 2 {
+		both = append(both, i, steps-1-i)
+	}
+	for name, order := range map[string][]int{"up": up, "down": down, "from both ends": both} {
+		for _, size := range []int{1 << 20, 4096} {
+			src := onceImage(t, steps, image.MmapAlways)
+			if src.data == nil {
+				t.Skip("the file is not mapped")
+			}
+			for round := range 2 {
+				viewSteps(t, src, size, order...)
+				if n := len(enteredSteps(t, src)); n > nearSteps {
+					t.Errorf("%s, views of %d bytes, round %d: %d steps are in the page table", name, size, round, n)
+				}
+			}
+		}
+	}
+}
+
+// A view of more than all steps that are kept is entered whole.
+func TestLetsGoOfALargeView(t *testing.T) {
+	src := onceImage(t, 2*nearSteps, image.MmapAlways)
+	if src.data == nil {
+		t.Skip("the file is not mapped")
+	}
+	b, err := src.View(nil, 1, 2*nearSteps*nearStep-1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(b) - bytes.Count(b, []byte{0}); n != 2*nearSteps {
+		t.Errorf("%d letters", n)
+	}
+}
+
+// Where the file is mapped or read at will, both ways are gone, and the bytes are the same.
+func TestChoose(t *testing.T) {
+	for _, how := range []image.Mmap{image.MmapAuto, image.MmapAlways, image.MmapNever} {
+		src := onceImage(t, choosable/nearStep+4, how)
+		buf := make([]byte, 1<<20)
+		names := map[string]int{}
+		for at := uint64(0); at < src.size; {
+			w, n := src.Choose(at, 1<<20)
+			names[w.Name()]++
+			b, err := w.View(buf, at, n)
+			if err != nil || len(b) != n || n > 1<<20 || w.Name() == "read" && n > readBlock {
+				t.Fatalf("%d of %d bytes at %#x: %v", len(b), n, at, err)
+			}
+			if at%nearStep == 0 && b[123] != letter(int(at/nearStep)) {
+				t.Fatalf("%q at %#x", b[123], at+123)
+			}
+			w.Took(n, 1000)
+			at += uint64(n)
+		}
+		if (names["read"] > 0) != (how != image.MmapAlways) || (names["mapped"] > 0) != (how != image.MmapNever) {
+			t.Errorf("mmap %q: %v", how, names)
+		}
+	}
+}
+
+// A file that is not in the page cache is fetched ahead of where it is looked at.
+func TestFetchesAhead(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "image")
+	if err := os.WriteFile(path, bytes.Repeat([]byte("some bytes of a file, and more. "), 1<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	src, err := Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer src.Close()
+	src.Map(image.Options{Sequential: true, Mmap: image.MmapNever})
+	fd := int(src.file.Fd())
+	if err := src.file.Sync(); err != nil {
+		t.Skip(err)
+	}
+	mmap.Forget(fd)
+	cached := func(at int64) bool {
+		cached, _ := mmap.Cached(fd, at)
+		return cached
+	}
+	const at = aheadLen + aheadStep/2
+	if cached(at) {
+		t.Skip("the file stays in the page cache")
+	}
+	src.Choose(0, 1)
+	for range 1000 {
+		if cached(at) {
+			break
+		}
+		src.file.ReadAt(make([]byte, 1), at-at%aheadStep) // which waits for the page
+	}
+	if !cached(at) {
+		t.Error("what comes next was not fetched")
+	}
+}

@@ -131,6 +131,9 @@ var moreHeads = []struct{ head, want string }{
 	{fromHex("1f1e 00000002 02 01 00 61 62 88") + "behind it", ""},        // no end of the file
 	{fromHex("785e 88 587f a780 88ffff") + strings.Repeat("p", 1000), ""}, // a stored block does not begin so
 	{fromHex("785e 00 587f a780 88ffff") + strings.Repeat("p", 1000), "zlib"},
+	{fromHex("7801 fa31 0000 6e00 00 00ff ff00 00 0900 0000 93e3 4505 a600 0000") + strings.Repeat("\x06K\x00\x00s\x00\x00\x00", 200), ""}, // stored behind few, and no noise
+	{fromHex("789c 4a04 00 00f0 ff0f") + strings.Repeat("\x06K\x00\x00s\x00\x00\x00", 200), ""},
+	{fromHex("7801 4a04 00 0000 ffff 00 00f0 ff0f") + strings.Repeat("a text that would be compressed", 100), ""},
 	{"LRZI\x00\x08", "lrzip"},
 	{"RZIP\x02\x01", "rzip"},
 	{"7kSt\xa01\x83\xd3\x8c\xb2\x28\xb0\xd3zPQ\x02\x01", "zpaq"},

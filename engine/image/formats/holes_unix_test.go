@@ -120,4 +120,3 @@ func hitsOf(t *testing.T, mappings []engine.Mapping, texts []string, opt engine.
 	}
 	return hits, sc.Work()
 }
-

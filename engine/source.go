@@ -42,6 +42,19 @@ type Source interface {
 	Size() uint64
 }
 
+// A HoleSource is a Source that can tell where it has holes: bytes that take no room where
+// they are kept, and are zeros. A scan passes over those that nothing can match.
+type HoleSource interface {
+	Source
+
+	// NextHole returns the first hole in [off, end) that it knows of, without the bytes
+	// in front of off and from end on; off < end, and it has least bytes or more. Where
+	// there is none up to some offset, it returns that twice: end, or an earlier one behind off
+	// where there is more to look at. It may leave holes out. It is called before a scan,
+	// and a hole that is filled meanwhile is a hole to the scan.
+	NextHole(off, end, least uint64) (first, behind uint64)
+}
+
 // PageSize is the unit, in bytes, in which unreadable bytes of a source are passed
 // over.
 const PageSize = 4096

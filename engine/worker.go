@@ -226,7 +226,7 @@ func (w *worker) block(ctx context.Context, i int, direct bool, core, window add
 		switch {
 		case direct:
 			w.mapped = unsafe.SliceData(w.views[0]) != unsafe.SliceData(w.buf)
-			ok = w.fragment(ctx, w.views[0], core, window, w.plan.pieces[i].source == zeros)
+			ok = w.fragment(ctx, w.views[0], core, window, w.amongZeros(&w.plan.pieces[i], core))
 		// Matches of any length may go on where a view ends, so views are copied
 		// together for them.
 		case !w.sized && w.worthInPlace():

@@ -11,14 +11,18 @@ import (
 )
 
 // Zeros that nothing can match are not searched: a process can have mapped
-// terabytes that it never touched. The addresses of a zero piece are no starts, except
-// the last ones, as many as the overlap, if the run goes on behind the piece. A match
-// that begins at one of these may go on into what follows; one that begins before them
-// would consist of zeros alone.
+// terabytes that it never touched, and a file can be one hole of terabytes. The addresses
+// of a zero piece, or of a hole, are no starts, except the first and the last ones. A match
+// that begins at one of the last, as many as the overlap, may go on into what follows, and
+// one that consists of zeros alone may ask what stands beside them (\b); any other that
+// begins among zeros would consist of zeros with zeros around.
 //
 //	run        |--- bytes ---|-------------- zeros --------------|--- bytes ---|
-//	stretches  [-------------]                              [------------------]
-//	                                                         overlap
+//	stretches  [---------------]                           [-------------------]
+//	                         beside                  overlap + beside
+//
+// A hole is one at the time of Compile. Whether its file was written to since is told by who
+// opened the file.
 
 // minSkip is the fewest zeros in a row, less one, that are worth two stretches
 // instead of one.
@@ -59,33 +63,80 @@ func (sc *Scanner) stretches(ctx context.Context, starts []addr.Range) (cut []sh
 	return cut, bytes, nil
 }
 
-// skips returns the ranges in zero pieces where no match can begin, ascending.
-// Each lies in one run. The error is that of ctx.
+// besideMatch is how many bytes on either side a match of an expression can depend on, at
+// most: \b of UTF-16 looks at a code unit.
+const besideMatch = 2
+
+// beside returns how many bytes on either side a match of the set can depend on.
+func (sc *Scanner) beside() uint64 {
+	if len(sc.set.Exprs()) > 0 {
+		return besideMatch
+	}
+	return 0
+}
+
+// amongZeros reports whether the matches that begin in core, in a piece, consist of zeros with
+// zeros around: it is a zero piece, and its ends are far enough.
+func (sc *Scanner) amongZeros(p *piece, core addr.Range) bool {
+	if p.source != zeros || !sc.sized { // a match of a literal or a number that reaches beyond is found in a block of both pieces
+		return p.source == zeros
+	}
+	beside := sc.beside()
+	return uint64(core.First-p.First) >= beside && uint64(p.Last-core.Last) >= uint64(sc.overlap)+beside
+}
+
+// maxHoles is the most holes that are left out: a file can have a million, and each takes
+// memory.
+const maxHoles = 1 << 17
+
+// skips returns the ranges in zero pieces and in holes where no match can begin,
+// ascending. Each lies in one run. The error is that of ctx.
 func (sc *Scanner) skips(ctx context.Context) ([]addr.Range, error) {
 	if slices.ContainsFunc(sc.units, func(u unit) bool { return u.traits().inZeros }) {
 		return nil, nil
 	}
 	watch := interrupt.New(ctx)
 	var skips []addr.Range
-	margin := uint64(sc.overlap)
-	k := 0 // the run that holds the piece
+	holes, beside := 0, sc.beside()
+	atEnd := uint64(sc.overlap) + beside
+	least := max(sc.leastSkip+1, atEnd+beside+1)
+	skip := func(r addr.Range) {
+		if uint64(r.Last-r.First) >= least-1 {
+			skips = append(skips, addr.Range{First: r.First + addr.Addr(beside), Last: r.Last - addr.Addr(atEnd)})
+		}
+	}
 	for _, p := range sc.plan.pieces {
 		if err := watch.Step(1); err != nil {
 			return nil, err
 		}
-		if p.source != zeros || uint64(p.Last-p.First) < max(sc.leastSkip, margin) {
+		if p.source == zeros {
+			skip(p.Range)
 			continue
 		}
-		for sc.plan.runs[k].Last < p.First {
-			k++
+		source, ok := sc.plan.sources[p.source].(HoleSource)
+		if !ok || uint64(p.Last-p.First) < least-1 {
+			continue
 		}
-		if p.Last < sc.plan.runs[k].Last {
-			p.Last -= addr.Addr(margin)
+		for n, off := p.Size(), uint64(0); off < n && holes < maxHoles; {
+			if err := watch.Step(holeSteps); err != nil {
+				return nil, err
+			}
+			from, to := source.NextHole(p.off+off, p.off+n, least)
+			if to > p.off+n || from > to || to <= p.off+off { // not as it should be
+				break
+			}
+			if from < to {
+				holes++
+				skip(addr.Range{First: p.First + addr.Addr(max(from, p.off)-p.off), Last: p.First + addr.Addr(to-1-p.off)})
+			}
+			off = to - p.off
 		}
-		skips = append(skips, p.Range)
 	}
 	return skips, nil
 }
+
+// holeSteps is about how many steps of other loops it takes to ask for a hole.
+const holeSteps = 1 << 10
 
 // zerosBegin reports whether a match of an expression can begin among zeros and
 // consist of them alone, where all around it is zero as well.

@@ -45,6 +45,7 @@ func zerosAround(t *testing.T, base addr.Addr, before []byte, zeros int, after [
 func TestSkippedZerosHideNothing(t *testing.T) {
 	rnd := testRand(t)
 	texts := []string{
+		`re:\b\x00{1,3}`, `re:\x00{3}\b`, `re:\B\x00\x00\b`, `re/w:\b\x00`, `re:(?m)^\x00`, `re:\x00$`,
 		"text:ab", `hex:6100`, `hex:0061`, `hex:000000000062`, `hex:610000`, `re:a\x00{1,40}b`, `re:\x00{2,30}b`, `re/i:A\x00{3,9}`,
 		`hex:61 [0-40] 62`, `hex:00 [2] 61`, "text/f:ab", "text/w:ab", "u32le:1..0x626262", "u16be:1..0xff", "u64:1..0x6262", `re:[^\x00]+`, `re:(?s)a.{0,30}b`,
 	}
@@ -74,6 +75,134 @@ func TestSkippedZerosHideNothing(t *testing.T) {
 	if skipped < 50 {
 		t.Errorf("only %d of 400 rounds left anything out", skipped)
 	}
+}
+
+// A sparse is bytes in memory that tell of some of their zeros as holes.
+type sparse struct {
+	Source
+	holes [][2]uint64 // ascending, half-open
+	looks int
+}
+
+func (s *sparse) NextHole(off, end, least uint64) (first, behind uint64) {
+	s.looks++
+	for _, h := range s.holes {
+		first, behind := max(h[0], off), min(h[1], end)
+		if first < behind && behind-first >= least {
+			return first, behind
+		}
+		if first < behind && s.looks%3 == 0 {
+			return behind, behind // no hole up to here, and perhaps more to look at
+		}
+	}
+	return end, end
+}
+
+// No hit is lost where holes are left out: mappings show parts of a source with holes, side
+// by side or apart, some of them several times, and the hits are those in the same bytes
+// without holes.
+func TestSkippedHolesHideNothing(t *testing.T) {
+	rnd := testRand(t)
+	texts := []string{
+		"text:ab", `hex:6100`, `hex:0061`, `hex:000000000062`, `re:a\x00{1,40}b`, `re:\b\x00{1,3}`, `re:\x00{3}\b`, `re/w:\b\x00`, `re:\x00$`, `hex:0000`, `hex:00`,
+		`re:\x00{2,30}b`, `hex:61 [0-40] 62`, "text/f:ab", "u32le:1..0x626262", "u64:0..0x6262", `re:[^\x00]+`, `re:(?s)a.{0,30}b`,
+	}
+	skipped := 0
+	for range 400 {
+		var b []byte
+		holes := &sparse{}
+		for range 1 + rnd.IntN(4) {
+			for range rnd.IntN(40) {
+				b = append(b, "ab\x00"[rnd.IntN(3)])
+			}
+			from := uint64(len(b))
+			b = append(b, make([]byte, 1+rnd.IntN(200))...)
+			holes.holes = append(holes.holes, [2]uint64{from, uint64(len(b))})
+		}
+		for range rnd.IntN(20) {
+			b = append(b, "ab\x00"[rnd.IntN(3)])
+		}
+		plain := BytesSource("plain", b)
+		holes.Source = plain
+		var with, without []Mapping
+		at := addr.Addr(0x1000)
+		for range 1 + rnd.IntN(4) {
+			off := rnd.IntN(len(b))
+			n := 1 + rnd.IntN(len(b)-off)
+			m := Mapping{Range: addr.Range{First: at, Last: at + addr.Addr(n-1)}, Source: plain, Offset: uint64(off)}
+			without = append(without, m)
+			m.Source = holes
+			with = append(with, m)
+			at += addr.Addr(n + rnd.IntN(2)*100)
+		}
+		parted, err1 := NewSpace(with...)
+		whole, err2 := NewSpace(without...)
+		if err1 != nil || err2 != nil {
+			t.Fatal(err1, err2)
+		}
+		chosen := []string{texts[rnd.IntN(len(texts))], texts[rnd.IntN(len(texts))]}[:1+rnd.IntN(2)]
+		set := compileSet(t, patterns.Target{MaxMatch: 48, OrderKnown: true}, chosen...)
+		opt := Options{Workers: 1 + rnd.IntN(3), ShardSize: uint64(1 + rnd.IntN(200)), Overlapping: rnd.IntN(2) == 0, PerMapping: rnd.IntN(2) == 0}
+		want := collect(t, compile(t, whole, set, opt))
+		sc := compile(t, parted, set, opt)
+		sc.leastSkip = uint64(1 + rnd.IntN(20))
+		if err := sc.cutUp(t.Context()); err != nil || sc.skipped > 0 {
+			skipped++
+		}
+		if got := collect(t, sc); !slices.Equal(got, want) {
+			t.Fatalf("%q: %v with holes, %v without; holes at %v, mappings %v, %d bytes left out", chosen, got, want, holes.holes, with, sc.skipped)
+		}
+		if stats, err := sc.Scan(t.Context(), func(Hit) bool { return true }); err != nil || stats.Scanned != sc.Bytes() || !stats.Complete() {
+			t.Fatalf("%+v of %d bytes, %v", stats, sc.Bytes(), err)
+		}
+	}
+	if skipped < 50 {
+		t.Errorf("only %d of 400 rounds left anything out", skipped)
+	}
+}
+
+// What a source tells of its holes that makes no sense ends the questions, and a file of very many holes
+// has no more left out than maxHoles.
+func TestHolesThatAreNone(t *testing.T) {
+	for _, h := range []oddHoles{{5, 3}, {0, 0}, {0, 1 << 40}, {0, 1}, {1 << 40, 1 << 41}} {
+		src := &oddSource{Source: BytesSource("odd", make([]byte, 4096)), answer: h}
+		space, err := NewSpace(Mapping{Range: addr.Range{First: 0, Last: 4095}, Source: src})
+		if err != nil {
+			t.Fatal(err)
+		}
+		sc := compile(t, space, compileSet(t, patterns.Target{}, "text:a"), Options{})
+		sc.leastSkip = 1
+		if err := sc.cutUp(t.Context()); err != nil || src.looks > 4 {
+			t.Errorf("%v: %d questions, %v", h, src.looks, err)
+		}
+	}
+	src := &oddSource{Source: BytesSource("many", nil), every: true}
+	space, err := NewSpace(Mapping{Range: addr.Range{First: 0, Last: 1 << 40}, Source: src})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sc := compile(t, space, compileSet(t, patterns.Target{}, "text:a"), Options{})
+	if src.looks > maxHoles+1 || len(sc.cut) > maxHoles+1 {
+		t.Errorf("%d questions, %d stretches", src.looks, len(sc.cut))
+	}
+}
+
+type oddHoles struct{ first, behind uint64 }
+
+// An oddSource answers whatever it is told to, or has a hole beside every byte.
+type oddSource struct {
+	Source
+	answer oddHoles
+	every  bool
+	looks  int
+}
+
+func (s *oddSource) NextHole(off, end, least uint64) (first, behind uint64) {
+	s.looks++
+	if s.every {
+		return off, min(off+least+1, end)
+	}
+	return s.answer.first, s.answer.behind
 }
 
 // Terabytes that were never touched are passed over at once, and count as

@@ -133,6 +133,7 @@ type searching struct {
 	bar       *cli.Bar
 	cli.Outcome
 	tally
+	failed    string            // what was last taken note of
 	errors    []error           // with -q: what is told only where there is no hit
 	undecided []*search.Summary // with -q, likewise: of images in which rules are not decided
 }
@@ -177,7 +178,7 @@ func (a *commands) search(ctx context.Context, f *searchFlags, pats []patterns.P
 }
 
 // run searches the images until all are searched or nothing more is wanted. An error is
-// one of writing.
+// one of writing, or says that the summaries cannot be written.
 func (s *searching) run(ctx context.Context, images []imageArg) error {
 	for i, arg := range images {
 		if ctx.Err() != nil {
@@ -194,6 +195,8 @@ func (s *searching) run(ctx context.Context, images []imageArg) error {
 		case err != nil && ctx.Err() != nil && errors.Is(err, context.Canceled):
 			s.Interrupted = true // before the search of the image began
 			s.Note("%s: not searched: %s", arg.path, cli.Interruption(err))
+		case err != nil && s.summaries != nil && s.summaries.refused:
+			return err
 		case err != nil:
 			s.fail(err)
 		}
@@ -212,9 +215,13 @@ func (s *searching) run(ctx context.Context, images []imageArg) error {
 }
 
 // fail takes note of an error about an image. The other images are searched all the
-// same.
+// same. What is wrong with a layer is the same of each image, and told once.
 func (s *searching) fail(err error) {
 	s.Failed = true
+	if err.Error() == s.failed {
+		return
+	}
+	s.failed = err.Error()
 	if s.f.quiet {
 		s.errors = append(s.errors, err)
 		return

@@ -17,9 +17,10 @@ import (
 // the same as behind the hits of -o jsonl. A nil *summaryFile takes summaries and
 // writes nothing.
 type summaryFile struct {
-	file *outfile.File
-	out  *console.Output
-	rep  *report.JSONLReporter
+	file    *outfile.File
+	out     *console.Output
+	rep     *report.JSONLReporter
+	refused bool // it would be written over a file that is read
 }
 
 // openSummary makes the file that summaries go to, and returns nil where they go to
@@ -43,13 +44,15 @@ func (s *searching) openSummary(ctx context.Context, images []imageArg) (*summar
 }
 
 // from tells that summaries of an image follow. It returns an error if the file would be
-// written over it, which may have become known only when it was opened.
+// written over it, which may have become known only when it was opened. After an error no
+// more can be written.
 func (s *summaryFile) from(img *layered.Image) error {
 	if s == nil {
 		return nil
 	}
 	files := img.Files()
 	if err := s.file.From(img.Live || len(files) == 0, files...); err != nil {
+		s.refused = true
 		return fmt.Errorf("--summary: %w", err)
 	}
 	return nil
@@ -70,6 +73,9 @@ func (s *summaryFile) close(ctx context.Context) error {
 	}
 	defer s.file.Close()
 	err := s.out.Close()
+	if s.refused { // which was told
+		return nil
+	}
 	if err == nil {
 		err = s.file.Commit(context.WithoutCancel(ctx))
 	}

@@ -84,6 +84,15 @@ func Create(ctx context.Context, path string, o Options) (*File, error) {
 		return f, nil
 	}
 	f.target = t.path
+	if !filepath.IsAbs(f.target) && WorkingFolderGone() {
+		return nil, f.fail("cannot be written", errors.New("the working folder was removed: go to another one, or give the whole path"))
+	}
+	if isMadeUp(filepath.Dir(f.target)) {
+		if info, err := os.Stat(f.target); err == nil && info.IsDir() {
+			return nil, f.check()
+		}
+		return nil, f.fail("cannot be written", errMadeUp)
+	}
 	if err := f.check(); err != nil {
 		return nil, err
 	}
@@ -329,6 +338,13 @@ func advice(err error) string {
 		return ": write to another folder"
 	}
 	return ""
+}
+
+// WorkingFolderGone reports whether the working folder was removed, so that nothing can be
+// found in it or made.
+func WorkingFolderGone() bool {
+	_, err := os.Getwd()
+	return errors.Is(err, fs.ErrNotExist)
 }
 
 // kindOf returns what a file is that is not regular.

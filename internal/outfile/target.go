@@ -49,6 +49,9 @@ func findTarget(path string) (target, error) {
 		if planted(t.path, info) {
 			return t, errPlanted
 		}
+		if onProc(filepath.Dir(t.path)) {
+			return t, errProcLink
+		}
 		to, err := os.Readlink(t.path)
 		if err != nil {
 			return t, err
@@ -65,6 +68,13 @@ func findTarget(path string) (target, error) {
 // errPlanted is the error of a link or a pipe that somebody else has put where everybody can
 // put files, as in /tmp. Linux does not follow such links either (protected_symlinks).
 var errPlanted = errors.New("a link or pipe that another user has put into a folder for everybody: give another name")
+
+// errProcLink is the error of a link such as /proc/self/exe. What it leads to is a file that
+// a process runs or has open, which nobody named.
+var errProcLink = errors.New("a link of /proc, to what a process runs or has open: give the name of a file")
+
+// errMadeUp is the error of a name in a folder of /proc or /sys.
+var errMadeUp = errors.New("no file can be made in a folder that the system makes up: write to another folder")
 
 // descriptorOf returns the number of the descriptor that a path names, or -1.
 func descriptorOf(path string) int {

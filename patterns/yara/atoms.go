@@ -20,6 +20,7 @@ import (
 //	/(caterpillar|cat)+/                             the last: caterpillar
 //	/(cat|catch).{9}the/        atom the             the first; the last where it is greedy
 //	/((cats|c)x|do)/            atoms cats, c, do    the first, of c, do and cats
+//	/((the |catch)|(the there|e))there/              the first, of e, the , catch and the there
 //
 // So yara's choice is Perl's choice for an expression in which the alternatives that have
 // atoms stand in the order of their atoms, and the alternatives in front of the atom in the
@@ -31,7 +32,7 @@ import (
 //	of all choices take the best, at equal quality the first
 //	sort the alternatives that hold its atoms by where the atoms end, then the longest
 //	    first; the other way round where repetitions are greedy
-//	sort the alternatives in front of it by length, likewise
+//	sort the alternatives in front of it by the length of what they are together, likewise
 //
 // The choice of atoms is that of libyara (_yr_atoms_extract_from_re and _yr_atoms_choose in
 // atoms.c, the same in 4.2 and 4.5).
@@ -44,6 +45,9 @@ type preference struct{ greedy, wide bool }
 func (n *reNode) prefer(pref preference) *reNode {
 	n = n.clone()
 	x := atomsOf(n)
+	if m := n.preferInFront(x, pref); m != nil {
+		return m
+	}
 	for _, alt := range x.alts[:x.best.altsBefore] {
 		slices.SortStableFunc(alt.subs, func(a, b *reNode) int {
 			if pref.greedy {
@@ -81,6 +85,145 @@ func (n *reNode) prefer(pref preference) *reNode {
 	}
 	alt.subs = subs
 	return n
+}
+
+// preferInFront is prefer for an expression with one atom and several alternatives in front
+// of it: what these are together, one way or the other, is in the order of its lengths, which
+// is not that of the lengths of each by itself. It returns nil where this is another case,
+// where the ways have no lengths, or where there are too many.
+//
+//	((the |catch)|(the there|e))there    the order is e, the , catch, the there
+//	(a|ab)(c|bcde)there                  ac, abc, abcde, abbcde
+func (n *reNode) preferInFront(x *atomFinder, pref preference) *reNode {
+	if x.best.alt != nil || n.op != reCat || x.best.altsBefore < 2 {
+		return nil
+	}
+	alts := x.alts[:x.best.altsBefore]
+	first, end, found := len(n.subs), 0, 0
+	for i, sub := range n.subs {
+		in := sub.alternatives(nil)
+		if len(in) == 0 {
+			continue
+		}
+		if !slices.Contains(alts, in[0]) {
+			break
+		}
+		first, end, found = min(first, i), i+1, found+len(in)
+	}
+	if found != len(alts) { // some are repeated, or in a group that has the atom, too
+		return nil
+	}
+	most := 2*n.count() + 512
+	ways := (&reNode{op: reCat, subs: n.subs[first:end]}).ways(most)
+	if ways == nil {
+		return nil
+	}
+	slices.SortStableFunc(ways, func(a, b *reNode) int {
+		if pref.greedy {
+			a, b = b, a
+		}
+		return cmp.Compare(a.shortest(), b.shortest())
+	})
+	subs := slices.Concat(n.subs[:first], []*reNode{oneOf(ways)}, n.subs[end:])
+	if m := (&reNode{op: reCat, subs: subs}); m.count() <= most {
+		return m
+	}
+	return nil
+}
+
+// oneOf returns the alternatives ways, each a row of items. Where those that begin alike
+// begin with a byte, it comes once: of what begins with different bytes, any order is right.
+func oneOf(ways []*reNode) *reNode {
+	all := &reNode{op: reAlt}
+	for _, w := range ways {
+		if slices.ContainsFunc(w.subs, func(n *reNode) bool { return n.op != reByte }) {
+			all.subs = ways
+			return all
+		}
+	}
+	at := map[byte]int{} // where the ways that begin with a byte are
+	var behind [][]*reNode
+	var ended bool
+	for _, w := range ways {
+		if len(w.subs) == 0 {
+			if !ended {
+				ended = true
+				all.subs, behind = append(all.subs, w), append(behind, nil)
+			}
+			continue
+		}
+		b := w.subs[0].b
+		i, ok := at[b]
+		if !ok {
+			i = len(all.subs)
+			at[b] = i
+			all.subs, behind = append(all.subs, &reNode{op: reCat, subs: w.subs[:1:1]}), append(behind, nil)
+		}
+		behind[i] = append(behind[i], &reNode{op: reCat, subs: w.subs[1:]})
+	}
+	for i, sub := range all.subs {
+		if len(behind[i]) > 0 {
+			rest := oneOf(behind[i])
+			if rest.op != reCat {
+				rest = &reNode{op: reCat, subs: []*reNode{rest}}
+			}
+			sub.subs = append(sub.subs, rest.subs...)
+		}
+	}
+	if len(all.subs) == 1 {
+		return all.subs[0]
+	}
+	return all
+}
+
+// alternatives appends all alternatives in n, outermost first.
+func (n *reNode) alternatives(all []*reNode) []*reNode {
+	if n.op == reAlt {
+		all = append(all, n)
+	}
+	for _, sub := range n.subs {
+		all = sub.alternatives(all)
+	}
+	return all
+}
+
+// ways returns the expressions without alternatives that n is one of, each of one length.
+// It returns nil where they are not of one length, or more than most.
+func (n *reNode) ways(most int) []*reNode {
+	ways := []*reNode{{op: reCat}}
+	switch n.op {
+	case reAlt:
+		ways = nil
+		for _, sub := range n.subs {
+			one := sub.ways(most)
+			if one == nil || len(ways)+len(one) > most {
+				return nil
+			}
+			ways = append(ways, one...)
+		}
+		return ways
+	case reCat:
+		for _, sub := range n.subs {
+			next := sub.ways(most)
+			if next == nil || len(ways)*len(next) > most {
+				return nil
+			}
+			all := make([]*reNode, 0, len(ways)*len(next))
+			for _, a := range ways {
+				for _, b := range next {
+					all = append(all, &reNode{op: reCat, subs: slices.Concat(a.subs, b.subs)})
+				}
+			}
+			ways = all
+		}
+		return ways
+	case reRepeat:
+		if n.least != n.most || len(n.alternatives(nil)) > 0 {
+			return nil
+		}
+	}
+	ways[0].subs = []*reNode{n}
+	return ways
 }
 
 // count returns the number of items of an expression.

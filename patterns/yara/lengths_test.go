@@ -165,6 +165,82 @@ func TestLengthsLikeYara(t *testing.T) {
 	}
 }
 
+// inFront returns a regular expression of letters in which alternatives, nested and side by
+// side, begin with the same letters in front of the atom that yara takes.
+func (g *generator) inFront() string {
+	word := func() string {
+		return g.pick("a", "b", "ab", "ba", "c", "abab", "babab", "bc", "abc", "bcabab", "aa")
+	}
+	choice := func() string { return "(" + word() + "|" + word() + g.pick("", "|"+word()) + ")" }
+	s := ""
+	for range 1 + g.rng.IntN(3) {
+		switch g.rng.IntN(4) {
+		case 0:
+			s += choice()
+		case 1:
+			s += word() + choice()
+		case 2:
+			s += "(" + choice() + "|" + word() + choice() + ")"
+		default:
+			s += "(" + choice() + "|" + choice() + ")"
+		}
+	}
+	return s + g.pick("abab", "babab", "aaaa", "abcabc", "babaX?", "ababab") + g.pick("", "", "s?", "(s|as)")
+}
+
+// Of alternatives in front of the atom yara prefers those that are the shortest together,
+// whatever order each of them has by itself.
+func TestAlternativesInFrontLikeYara(t *testing.T) {
+	needYara(t)
+	if testing.Short() {
+		t.Skip("runs yara")
+	}
+	const words = `rule r0 { strings: $a = /((the |catcchcats)|(the there|e))there/ condition: $a }
+rule r1 { strings: $a = /((the there|e)|(the |catcchcats))there/ condition: $a }
+rule r2 { strings: $a = /(the|t)(here|he )there/ condition: $a }
+`
+	dir := t.TempDir()
+	hay := []byte("the there the therethere ethere the there")
+	got, want := report(evaluate(t, parse(t, "r.yar", words), hay)), asYara(t, dir, words, hay)
+	if !slices.Equal(got, want) || !slices.Contains(want, "r0 0xa 9 $a") {
+		t.Errorf("%s", diff(got, want))
+	}
+
+	rng := testenv.Seeded(t, 1, 0)
+	files, perFile := testenv.Rounds(4, 12, 60), 50
+	lines, wrong := 0, 0
+	for range files {
+		g := generator{rng: rng}
+		var b strings.Builder
+		for k := range perFile {
+			fmt.Fprintf(&b, "rule r%d { strings: $a = /%s/ condition: $a }\n", k, g.inFront())
+		}
+		var hay []byte
+		for len(hay) < 3000 {
+			hay = append(hay, g.pick("a", "b", "ab", "ab", "c", "aaa", "s")...)
+		}
+		want := asYara(t, dir, b.String(), hay)
+		got := report(evaluate(t, parse(t, "r.yar", b.String()), hay))
+		lines += len(want)
+		other := map[string]bool{}
+		for _, l := range got {
+			if _, ok := slices.BinarySearch(want, l); !ok {
+				other[strings.Fields(l)[0]] = true
+			}
+		}
+		if wrong += len(other); len(other) > 0 {
+			t.Log(diff(got, want), involved(b.String(), diff(got, want)))
+		}
+	}
+	t.Logf("%d lines; %d of %d strings have other lengths", lines, wrong, files*perFile)
+	if wrong > 1+files*perFile/500 {
+		t.Error("more than 1 in 500")
+	}
+	if lines < 500*files {
+		t.Error("the test is weak")
+	}
+}
+
 // The alternatives are in the order of the atoms that yara takes.
 func TestPrefer(t *testing.T) {
 	for re, want := range map[string]string{
@@ -176,6 +252,10 @@ func TestPrefer(t *testing.T) {
 		`((cat|c)x|dog)`:        `(?:(?:\x63|\x63\x61\x74)\x78|\x64\x6f\x67)`,
 		`((cats|c)x|do)`:        `(?:(?:\x63)\x78|\x64\x6f|(?:\x63\x61\x74\x73)\x78)`,
 		`(a|ab).{,3}wxyz`:       `(?:\x61\x62|\x61).{0,3}\x77\x78\x79\x7a`,
+
+		`((a|bcd)|(abc|e))wxyz`: `(?:\x61(?:|\x62\x63)|\x65|\x62\x63\x64)\x77\x78\x79\x7a`,
+		`(a|ab)(c|bcde)wxyz`:    `(?:\x61(?:\x63|\x62(?:\x63(?:|\x64\x65)|\x62\x63\x64\x65)))\x77\x78\x79\x7a`,
+		`((a|b.c)|(d.|e))wxyz`:  `(?:\x61|\x65|\x64.|\x62.\x63)\x77\x78\x79\x7a`,
 	} {
 		tr, _, err := translate(re)
 		if err != nil {

@@ -131,6 +131,9 @@ var moreHeads = []struct{ head, want string }{
 	{fromHex("1f1e 00000002 02 01 00 61 62 88") + "behind it", ""},        // no end of the file
 	{fromHex("785e 88 587f a780 88ffff") + strings.Repeat("p", 1000), ""}, // a stored block does not begin so
 	{fromHex("785e 00 587f a780 88ffff") + strings.Repeat("p", 1000), "zlib"},
+	{fromHex("7801 fa31 0000 6e00 00 00ff ff00 00 0900 0000 93e3 4505 a600 0000") + strings.Repeat("\x06K\x00\x00s\x00\x00\x00", 200), ""}, // stored behind few, and no noise
+	{fromHex("789c 4a04 00 00f0 ff0f") + strings.Repeat("\x06K\x00\x00s\x00\x00\x00", 200), ""},
+	{fromHex("7801 4a04 00 0000 ffff 00 00f0 ff0f") + strings.Repeat("a text that would be compressed", 100), ""},
 	{"LRZI\x00\x08", "lrzip"},
 	{"RZIP\x02\x01", "rzip"},
 	{"7kSt\xa01\x83\xd3\x8c\xb2\x28\xb0\xd3zPQ\x02\x01", "zpaq"},
@@ -176,6 +179,7 @@ var moreHeads = []struct{ head, want string }{
 	{fromHex("0400 2d6c68302d 01000000 01000000 003b3d4b 20 03 3aa3 55 28000000 08000000 01 612e62 00000000") + "x\x00", "lha"}, // level 3
 	{fromHex("0400 2d6c68302d 02000000 01000000 003b3d4b 20 03 3aa3 55 28000000 08000000 01 612e62 00000000") + "xy\x00", ""},   // more than there was
 	{fromHex("1a00 2d6c68372d db010000 71ce0500 1d740100 3d 02 00 0061 00 0000 f226f600 8e710400") + imagetest.Zeros(1000), ""}, // no parts
+	{fromHex("1a00 2d6c68372d 20ae0600 d0f23900 85222b00 21 01 00 0000 00 0000 d8c4 381b967035") + imagetest.Zeros(1000), ""},   // level 1: no part is the name
 	{"\x16\x65-lh5-" + imagetest.Zeros(13) + "\x01\x00" + imagetest.Zeros(4), ""},
 	{"\x1a\x00-abc-" + imagetest.Zeros(13) + "\x02\x00", ""},
 	{"ZOO 2.10 Archive.\x1a\x00\x00\xdc\xa7\xc4\xfd", "zoo"},

@@ -33,6 +33,17 @@ var made = []madeFile{
 	{"one.zlib", "zlib", "zlib-flate", "zlib-flate -compress=1 < memory.bin > one.zlib"},
 	{"zero.zlib", "zlib", "zlib-flate", "head -c 9000000 /dev/zero | zlib-flate -compress > zero.zlib"},
 	{"tiny.zlib", "zlib", "zlib-flate", "printf x | zlib-flate -compress > tiny.zlib"},
+	{"stored.zlib", "zlib", "zlib-flate", "zlib-flate -compress=0 < memory.bin > stored.zlib"},
+	{"best.zlib", "zlib", "zlib-flate", "zlib-flate -compress=9 < memory.bin > best.zlib"},
+	{"noise.zlib", "zlib", "zlib-flate", "(echo some text; head -c 200000 /dev/urandom) | zlib-flate -compress > noise.zlib"},
+	{"mixed.zlib", "zlib", "zlib-flate", "(cat memory.bin; head -c 100000 /dev/urandom; cat memory.bin) | zlib-flate -compress > mixed.zlib"},
+	{"turns.zlib", "zlib", "zlib-flate", "for i in 1 2 3; do head -c 9000 memory.bin; head -c 9000 /dev/urandom; done | zlib-flate -compress=1 > turns.zlib"},
+	{"fixed.zlib", "zlib", "python3", python("o = z.compressobj(6, z.DEFLATED, 15, 8, z.Z_FIXED); f = o.compress(m) + o.flush()", "fixed.zlib")},
+	{"huffman.zlib", "zlib", "python3", python("o = z.compressobj(6, z.DEFLATED, 15, 8, z.Z_HUFFMAN_ONLY); f = o.compress(m) + o.flush()", "huffman.zlib")},
+	{"window.zlib", "zlib", "python3", python("o = z.compressobj(9, z.DEFLATED, 9, 1); f = o.compress(m) + o.flush()", "window.zlib")},
+	{"flush.zlib", "zlib", "python3", python("o = z.compressobj(); f = o.compress(b'head') + o.flush(z.Z_SYNC_FLUSH) + o.compress(m) + o.flush(z.Z_FULL_FLUSH) + o.compress(os.urandom(9999)) + o.flush()", "flush.zlib")},
+	{"flushed.zlib", "zlib", "python3", python("o = z.compressobj(); f = o.compress(b'a') + o.flush(z.Z_SYNC_FLUSH) + o.compress(os.urandom(99999)) + o.flush()", "flushed.zlib")},
+	{"python.zlib", "zlib", "python3", python("f = z.compress(m, 1)", "python.zlib")},
 	{"m.lz", "lzip", "lzip", "lzip -c memory.bin > m.lz"},
 	{"m.Z", "compress", "compress", "compress -f -c memory.bin > m.Z"},
 	{"twelve.Z", "compress", "compress", "compress -f -b 12 -c memory.bin > twelve.Z"},
@@ -98,6 +109,11 @@ var made = []madeFile{
 	{"m.gpg", "OpenPGP message", "gpg", "mkdir -p -m 700 h && gpg --homedir h --batch --passphrase x --s2k-count 65536 -c -o m.gpg memory.bin"},
 	{"key.gpg", "OpenPGP message", "gpg", "mkdir -p -m 700 k && gpg --homedir k --batch --passphrase '' --quick-gen-key m@m default default never && gpg --homedir k --batch --trust-model always -r m@m -e -o key.gpg memory.bin"},
 	{"m.swap", "", "mkswap", "head -c 1000000 /dev/zero > m.swap && mkswap m.swap"},
+}
+
+// python returns a script that makes a file of f, which Python makes of m with zlib.
+func python(make, file string) string {
+	return `python3 -c "import os, zlib as z; m = open('memory.bin', 'rb').read(); ` + make + `; open('` + file + `', 'wb').write(f)"`
 }
 
 // Files that other programs make are what they are, and refused; what holds the

@@ -111,8 +111,8 @@ func TestWaysAgree(t *testing.T) {
 		}
 		set := flippingPatterns(t)
 		opt := engine.Options{Workers: 1 + rnd.IntN(3), ShardSize: 1 << (12 + rnd.IntN(11))}
-		got, stats := hitsOf(t, mixed, set, opt)
-		expected, _ := hitsOf(t, want, set, opt)
+		got, stats := scanOf(t, mixed, set, opt)
+		expected, _ := scanOf(t, want, set, opt)
 		if !slices.Equal(got, expected) || !stats.Complete() {
 			t.Fatalf("%d hits, want %d; %+v", len(got), len(expected), stats)
 		}
@@ -132,7 +132,7 @@ type placedHit struct {
 	size    int
 }
 
-func hitsOf(t *testing.T, mappings []engine.Mapping, set *patterns.Set, opt engine.Options) (hits []placedHit, stats engine.Stats) {
+func scanOf(t *testing.T, mappings []engine.Mapping, set *patterns.Set, opt engine.Options) (hits []placedHit, stats engine.Stats) {
 	t.Helper()
 	space, err := engine.NewSpace(mappings...)
 	if err != nil {

@@ -91,3 +91,39 @@ func (in Reader) LastData() uint64 {
 	}
 	return last
 }
+
+// A scan does not ask for holes of less than holeLeast bytes, nor at more than one place in as
+// many, so that it asks but a few times for each MiB even of a file that has a hole beside
+// every block. It looks at holeLooks places in one call.
+const (
+	holeLeast = 1 << 20
+	holeLooks = 1 << 10
+)
+
+// NextHole is that of engine.HoleSource. Nothing is known of the holes of a file that
+// another program or machine hands out: it says where they are, and may be wrong.
+func (f *File) NextHole(off, end, least uint64) (first, behind uint64) {
+	if f.holes == nil || !f.holes.told || f.opened == nil || f.opened.times.remote {
+		return end, end
+	}
+	size := f.Size() // what lies behind is unreadable, and no hole
+	least = max(least, holeLeast)
+	in := Reader{Size: min(size, f.size), holes: f.holes}
+	for range holeLooks {
+		if off >= end || end-off < least || off >= in.Size {
+			return end, end
+		}
+		to, hole := in.Extent(off)
+		to = min(to, end)
+		switch {
+		case hole && to-off >= least:
+			return off, to
+		case hole: // a small one: the next place
+			to = max(to, min(off+holeLeast, end))
+		case to >= in.Size:
+			return end, end
+		}
+		off = to
+	}
+	return off, off
+}

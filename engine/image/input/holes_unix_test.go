@@ -80,6 +80,54 @@ func TestDense(t *testing.T) {
 	}
 }
 
+// NextHole tells of large holes alone, wherever it is asked from, and of no byte that was
+// written. A file with a hole beside every block is looked at only so often.
+func TestNextHole(t *testing.T) {
+	const size = 64<<20 + 777
+	blocks := []int64{0, 16, 17, 100, 101, 108, 800} // of 64 KiB
+	in := sparse(t, size, blocks...)
+	f := in.Source.(*File)
+	if in.holes == nil || !in.holes.told || f.opened == nil || f.opened.times.remote {
+		t.Skip("the file system does not tell holes")
+	}
+	for _, c := range []struct{ from, to, least uint64 }{{0, size, 1}, {0, size, 9 << 20}, {5, size - 3, 1}, {20<<16 + 5, 90<<16 + 7, 1}, {3 << 20, 3<<20 + 100, 1}, {size - 1, size, 1}, {0, 2 * size, 1}} {
+		looks, total := 0, uint64(0)
+		for off := c.from; off < c.to; looks++ {
+			first, behind := f.NextHole(off, c.to, c.least)
+			if first < off || behind < first || behind > c.to || behind <= off || first < behind && (behind-first < max(c.least, holeLeast) || behind > size) {
+				t.Fatalf("from %#x of %+v: %#x to %#x", off, c, first, behind)
+			}
+			for _, k := range blocks {
+				if at := uint64(k) << 16; first <= at && at < behind {
+					t.Errorf("the byte at %#x, in a hole from %#x to %#x", at, first, behind)
+				}
+			}
+			total += behind - first
+			off = behind
+		}
+		if looks > 3*len(blocks) || c.from == 0 && c.least == 1 && total < 50<<20 {
+			t.Errorf("%+v: holes of %d bytes, found by %d questions", c, total, looks)
+		}
+	}
+	f.opened.times.remote = true
+	if first, behind := f.NextHole(0, size, 1); first != size || behind != size {
+		t.Errorf("of what another machine hands out: %#x to %#x", first, behind)
+	}
+
+	every := make([]int64, 2000)
+	for i := range every {
+		every[i] = 2 * int64(i)
+	}
+	f = sparse(t, 4000<<16, every...).Source.(*File)
+	for looks, off := 0, uint64(0); off < 4000<<16; looks++ {
+		first, behind := f.NextHole(off, 4000<<16, 1)
+		if first < behind || looks > 4 {
+			t.Fatalf("a hole from %#x to %#x, question %d", first, behind, looks)
+		}
+		off = behind
+	}
+}
+
 // each reads records of 56 bytes, and returns the indexes of those that are not zeros.
 func each(ctx context.Context, in Reader, want uint64) (read, empty uint64, filled []uint64, err error) {
 	read, empty, err = in.Each(ctx, Records{At: 64, Stride: 56, Size: 56}, func() uint64 { return want }, func(i uint64, b []byte) {

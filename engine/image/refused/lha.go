@@ -25,6 +25,7 @@ type lhaHeader struct {
 	end   uint64 // the offset of what comes behind the header
 	next  uint64 // the offset behind the data
 	large bool   // sizes of 8 bytes are in a part
+	named bool   // a part is the name, or the file ends before its first part
 }
 
 // isLHA looks at the header of the first file, and at what follows its data.
@@ -119,7 +120,7 @@ func lhaOldHeader(head []byte, level byte) (h lhaHeader, ok bool) {
 		return h, true
 	}
 	h, ok = lhaParts(head, n, 2, 0)
-	return h, ok && (head[21] > 0 || h.end > uint64(2+n)) // the name may be in a part
+	return h, ok && (head[21] > 0 || h.named) // the name may be in a part
 }
 
 // lhaTime reports whether there is such a time of MS-DOS, or none is given: seconds in twos (5 bits), minutes (6), hours (5),
@@ -134,7 +135,7 @@ func lhaSystem(c byte) bool { return c == 0 || c >= ' ' && c < 0x7f }
 
 // lhaParts follows the parts of a header, whose sizes have so many bytes, the first of them at the offset at.
 // They have to end with the header, which has total bytes, and one has to be the name; total is 0 where the parts
-// count as data. Of a file that ends before its first part, that is taken as right.
+// count as data, and the name may be elsewhere. Of a file that ends before its first part, that is taken as right.
 func lhaParts(head []byte, at int, word int, total uint64) (h lhaHeader, ok bool) {
 	if total > 0 && len(head) > 23 && head[23] == 'K' && word == 2 {
 		total += 2 // LHA of OS-9/68000 does not count the size itself
@@ -144,12 +145,12 @@ func lhaParts(head []byte, at int, word int, total uint64) (h lhaHeader, ok bool
 	case total > 0 && (total < off || whole > 23 && !lhaSystem(head[23])):
 		return h, false
 	case whole < off:
-		h.end = max(off, total)
+		h.end, h.named = max(off, total), true
 		return h, true
 	case whole < total:
 		return h, false
 	}
-	sum, named := 0, total == 0 // the offset of the CRC of the header
+	sum := 0 // the offset of the CRC of the header
 	for off <= uint64(len(head)) {
 		size := uint64(binary.LittleEndian.Uint16(head[off-uint64(word):]))
 		if word == 4 {
@@ -170,7 +171,7 @@ func lhaParts(head []byte, at int, word int, total uint64) (h lhaHeader, ok bool
 			case !lhaPart(kind):
 				return h, false
 			}
-			named = named || head[off] == 1 || head[off] == 2
+			h.named = h.named || head[off] == 1 || head[off] == 2
 		}
 		off += size
 	}
@@ -178,7 +179,7 @@ func lhaParts(head []byte, at int, word int, total uint64) (h lhaHeader, ok bool
 	if total == 0 {
 		return h, true
 	}
-	return h, named && total-off <= 1 && (sum == 0 || lhaSum(head[:total], sum)) // one byte fills up, for no size ends with a zero
+	return h, h.named && total-off <= 1 && (sum == 0 || lhaSum(head[:total], sum)) // one byte fills up, for no size ends with a zero
 }
 
 // lhaPart reports whether there are parts of a type: of name and folder, of volumes, of comments and of what

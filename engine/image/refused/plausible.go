@@ -24,17 +24,21 @@ import (
 // checksum, and with the file or where another begins: memory is full of short
 // ones, with something else behind. Of a long one, what there is has to
 // decompress without an error, which a first block that is stored does too easily:
-// no compressor leaves ones where the three bits of its head are filled up to a byte.
+// no compressor leaves ones where the three bits of its head are filled up to a byte. So
+// does a stored one behind few compressed bytes: a compressor stores what it cannot compress.
 func isZlib(head []byte) bool {
 	if len(head) > 2 && head[2]&6 == 0 && head[2]>>3 != 0 {
 		return false
 	}
 	for in := bytes.NewReader(head); ; {
-		r, err := zlib.NewReader(in)
+		blocks := deflateBlocks{Reader: in}
+		r, err := zlib.NewReader(&blocks)
 		if err == nil {
 			_, err = io.Copy(io.Discard, r)
 		}
 		switch {
+		case blocks.storesOther():
+			return false
 		case errors.Is(err, io.ErrUnexpectedEOF):
 			return len(head) >= 512
 		case err != nil:
@@ -43,6 +47,45 @@ func isZlib(head []byte) bool {
 			return len(head) < magic.HeadSize // else more would follow
 		}
 	}
+}
+
+// deflateBlocks is what a zlib stream is read from, and looks at the blocks that are stored
+// behind others that are not. Package flate reads one byte at a time but for the head of a
+// stored block, of 4 bytes, and what is in it.
+type deflateBlocks struct {
+	*bytes.Reader
+	single int    // bytes that were read one at a time
+	heads  int    // heads of stored blocks that were read, each behind a byte that says so
+	mixed  bool   // not all blocks up to the last head are stored
+	left   int    // what is left of the stored block
+	stored []byte // what was read of it
+	other  bool   // one that ended was no noise
+}
+
+func (d *deflateBlocks) ReadByte() (byte, error) {
+	d.single++
+	return d.Reader.ReadByte()
+}
+
+func (d *deflateBlocks) Read(p []byte) (int, error) {
+	n, err := d.Reader.Read(p)
+	switch {
+	case d.left > 0:
+		d.left -= n
+		d.stored = append(d.stored, p[:n]...)
+	case n == 4: // the head of a block: its size (2), and that with all bits turned (2); else the sum at the end
+		d.other = d.storesOther()
+		d.heads++
+		d.mixed = d.single > d.heads
+		d.left, d.stored = int(binary.LittleEndian.Uint16(p)), nil
+	}
+	return n, err
+}
+
+// storesOther reports whether a block stores what could be compressed, where not all are
+// stored.
+func (d *deflateBlocks) storesOther() bool {
+	return d.other || d.mixed && !isNoise(d.stored)
 }
 
 // isZlibLiME looks at the first bytes of what is compressed.

@@ -3,12 +3,15 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"io/fs"
+	"path/filepath"
 	"strings"
 
 	"vscan/engine"
 	"vscan/engine/graph"
 	"vscan/engine/image"
 	"vscan/engine/search"
+	"vscan/internal/outfile"
 	"vscan/patterns"
 )
 
@@ -26,6 +29,7 @@ func advice(err error) string {
 		base        *image.BaseError
 		page        *image.PageError
 		unplaced    *image.UnplacedError
+		path        *fs.PathError
 	)
 	switch {
 	case errors.As(err, &missing):
@@ -36,6 +40,8 @@ func advice(err error) string {
 		return insteadAdvice(unsupported) + rawAdvice(unsupported)
 	case errors.As(err, &space):
 		return spaceAdvice(space)
+	case errors.As(err, &path) && errors.Is(path, fs.ErrNotExist) && !filepath.IsAbs(path.Path) && outfile.WorkingFolderGone():
+		return ": the working folder was removed: go to another one, or give the whole path"
 	case errors.As(err, &base):
 		return " (--image-format raw)"
 	case errors.As(err, &page):

@@ -146,12 +146,15 @@ func (w *offsets) Set(s string) error {
 		lo, hi = "0", s
 	}
 	var err error
+	if strings.Trim(lo, "-") == "" || strings.Trim(hi, "-") == "" {
+		return fmt.Errorf("%q: want LO..HI, both given, or HI alone", s)
+	}
 	if w.Low, err = parseOffset(lo); err == nil {
 		w.High, err = parseOffset(hi)
 	}
 	switch {
 	case err != nil:
-		return fmt.Errorf("%q: %w", s, err)
+		return err
 	case w.Low > w.High:
 		return fmt.Errorf("%q: its first offset is above its last", s)
 	}
@@ -165,15 +168,12 @@ const maxOffset = 1 << 32
 // parseOffset reads an offset in bytes, which may have a - in front.
 func parseOffset(s string) (int64, error) {
 	text, negative := strings.CutPrefix(s, "-")
-	if text == "" {
-		return 0, errors.New("want LO..HI, both given, or HI alone")
-	}
 	n, err := addr.ParseSize(text)
 	if err != nil {
 		return 0, err
 	}
 	if n > maxOffset {
-		return 0, fmt.Errorf("%s is beyond 2^32 bytes", text)
+		return 0, fmt.Errorf("%q is beyond 2^32 bytes", text)
 	}
 	if negative {
 		return -int64(n), nil

@@ -113,7 +113,7 @@ func (c *reader) readNotes() error {
 // words (length of the name, length of the contents, type), the name with its
 // zero byte and the contents, both padded to 4 bytes, or to 8 in a segment
 // that is aligned so.
-func (c *reader) readNoteSegment(r *bufio.Reader, s *elf.Segment, n uint64) error {
+func (c *reader) readNoteSegment(r *bufio.Reader, s *elf.NoteSegment, n uint64) error {
 	pad := uint64(4)
 	if s.Align == 8 {
 		pad = 8

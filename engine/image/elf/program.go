@@ -83,7 +83,7 @@ func ReadProgram(ctx context.Context, in input.Reader) (*Program, error) {
 func (p *Program) check() error {
 	for i := range p.Loads {
 		s := &p.Loads[i]
-		at := p.HeaderAt(s.Index)
+		at := p.HeaderAt(uint64(s.Index))
 		switch {
 		case s.Filesz > s.Memsz:
 			return fmt.Errorf("program header %d at file offset %#x: %#x bytes in the file for %#x in memory: no loader takes that", s.Index, at, s.Filesz, s.Memsz)

@@ -14,6 +14,10 @@ import (
 // regionFile is the bit of Region.File, beside those of the permissions.
 const regionFile = 1 << 7
 
+// maxKnownNames is the most names that encode finds again. Segments that have no name are called
+// by their numbers, each otherwise: a map of millions takes more memory than the regions.
+const maxKnownNames = 1 << 16
+
 // encode returns the section that says what was mapped, and which ranges sources and
 // targets are in. A range is written as the distance from the end of the one before
 // and the distance of its ends, and a name as the number of its first appearance:
@@ -24,18 +28,25 @@ const regionFile = 1 << 7
 func (a *metadata) encode(ctx context.Context) ([]byte, error) {
 	watch := interrupt.New(ctx)
 	var b []byte
-	names := map[string]uint64{}
+	names := map[string]uint64{} // of those that came first: what is not there is written anew
 	var text []byte
-	var regions []byte
+	regions := make([]byte, 0, 8*len(a.regions))
+	written, last := uint64(0), Region{} // how many names were written, and the region before
 	at := uint64(0)
 	for _, r := range a.regions {
 		if err := watch.Step(1); err != nil {
 			return nil, err
 		}
 		n, known := names[r.Name]
+		if !known && written > 0 && r.Name == last.Name {
+			n, known = written-1, true
+		}
 		if !known {
-			n = uint64(len(names))
-			names[r.Name] = n
+			n = written
+			written++
+			if len(names) < maxKnownNames {
+				names[r.Name] = n
+			}
 			text = binary.AppendUvarint(text, uint64(len(r.Name)))
 			text = append(text, r.Name...)
 		}
@@ -48,9 +59,9 @@ func (a *metadata) encode(ctx context.Context) ([]byte, error) {
 		regions = append(regions, byte(r.State), perm)
 		regions = binary.AppendUvarint(regions, n)
 		regions = binary.AppendUvarint(regions, r.NameOffset)
-		at = uint64(r.Last)
+		at, last = uint64(r.Last), r
 	}
-	b = binary.AppendUvarint(b, uint64(len(names)))
+	b = binary.AppendUvarint(b, written)
 	b = append(b, text...)
 	b = binary.AppendUvarint(b, uint64(len(a.regions)))
 	b = append(b, regions...)

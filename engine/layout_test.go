@@ -54,7 +54,7 @@ var imports = map[string][]string{
 	// engine.
 	"vscan/engine/graph":                   {"heap", "engine", "patterns", "simd", "wording", "addr", "mmap", "interrupt", "budget", "outfile"},
 	"vscan/internal/outfile":               nil, // all files that are written
-	"vscan/engine/graph/view":              {"graph", "wording", "addr"},
+	"vscan/engine/graph/view":              {"graph", "wording", "addr", "budget"},
 	"vscan/engine/heap":                    {"engine", "addr", "interrupt", "budget"},
 	"vscan/engine/heap/heaptest":           {"engine", "addr"}, // for tests
 	"vscan/internal/wording":               {"addr"},

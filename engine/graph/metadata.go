@@ -5,14 +5,24 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"unsafe"
 
 	"vscan/engine"
 	"vscan/engine/addr"
+	"vscan/engine/budget"
 	"vscan/internal/interrupt"
 )
 
 // regionFile is the bit of Region.File, beside those of the permissions.
 const regionFile = 1 << 7
+
+// A name takes about nameBytes in memory, and a region and a range so many bytes of the file at
+// least: none has room for more.
+const (
+	nameBytes   = 32
+	leastRegion = 6
+	leastRange  = 2
+)
 
 // maxKnownNames is the most names that encode finds again. Segments that have no name are called
 // by their numbers, each otherwise: a map of millions takes more memory than the regions.
@@ -81,8 +91,8 @@ func (a *metadata) encode(ctx context.Context) ([]byte, error) {
 }
 
 // decode reads what encode has written. INVARIANT: regions and ranges ascend and
-// are disjoint, or there is an error, which may be that of ctx.
-func (a *metadata) decode(ctx context.Context, b []byte) error {
+// are disjoint, or there is an error, which may be that of ctx, or of the budget.
+func (a *metadata) decode(ctx context.Context, b []byte, memory *budget.Budget) error {
 	watch := interrupt.New(ctx)
 	c := cursor{b: b}
 	count := func() uint64 { // reads how many things follow, each of at least a byte
@@ -92,7 +102,11 @@ func (a *metadata) decode(ctx context.Context, b []byte) error {
 		}
 		return n
 	}
-	names := make([]string, count())
+	named := count()
+	if err := memory.Take(named*nameBytes, "the names of the regions of the graph"); err != nil {
+		return err
+	}
+	names := make([]string, named)
 	for i := range names {
 		if err := watch.Step(1); err != nil {
 			return err
@@ -111,7 +125,11 @@ func (a *metadata) decode(ctx context.Context, b []byte) error {
 		return addr.Range{First: addr.Addr(lo), Last: addr.Addr(hi)}
 	}
 	n := count()
-	a.regions = make([]Region, 0, n/4)
+	n = min(n, uint64(len(c.b))/leastRegion+1)
+	if err := memory.Take(n*uint64(unsafe.Sizeof(Region{})), forRegions); err != nil {
+		return err
+	}
+	a.regions = make([]Region, 0, n)
 	for range n {
 		if err := watch.Step(1); err != nil {
 			return err
@@ -134,6 +152,10 @@ func (a *metadata) decode(ctx context.Context, b []byte) error {
 	}{{&a.sources, log2(a.align)}, {&a.targets, pageShift}} {
 		at, first = 0, true
 		n := count()
+		n = min(n, uint64(len(c.b))/leastRange+1)
+		if err := memory.Take(n*(uint64(unsafe.Sizeof(addr.Range{}))+8), forRegions); err != nil {
+			return err
+		}
 		ranges := make([]addr.Range, 0, n)
 		for range n {
 			if err := watch.Step(1); err != nil {

@@ -274,7 +274,10 @@ func readSection(ctx context.Context, r io.ReaderAt, s section) (b []byte, sum u
 			return b, sum, err
 		}
 		from, n := len(b), int(min(step, s.size-uint64(len(b))))
-		b = slices.Grow(b, n)[:from+n]
+		if cap(b) < from+n { // twice as much: of smaller steps more is left behind
+			b = slices.Grow(b, int(min(uint64(max(n, from)), s.size-uint64(from))))
+		}
+		b = b[:from+n]
 		if got, err := r.ReadAt(b[from:], int64(s.at)+int64(from)); got < n {
 			return b[:from+got], sum, err
 		}

@@ -44,6 +44,9 @@ func rankSetBytes(words, n uint64) uint64 {
 // sources and targets, and in the search for pointers to these.
 const regionBytes = 450
 
+// placeBytes is about how many bytes a region takes in a placeFinder.
+const placeBytes = 200
+
 // takeRegions takes the memory of what a build has of so many mappings.
 func (o *Options) takeRegions(mappings int) (uint64, error) {
 	need := budget.Product(uint64(mappings), regionBytes)

@@ -192,6 +192,25 @@ func TestBudgetOfRegions(t *testing.T) {
 	}
 }
 
+// A question for chains asks for what it has of each region.
+func TestBudgetOfPlaces(t *testing.T) {
+	const n = 1 << 16
+	g := mustBuild(t, regionsSpace(t, n), addr.LE64, Options{})
+	f := mustForward(t, g, 1)
+	o := ChainOptions{Target: addr.Range{First: 0x10000, Last: 0x10007}, Depth: 2, Roots: Roots{Ranges: []addr.Range{{First: 0x10000, Last: 0x1ffff}}}}
+	estimate(t, "places", g, func() any {
+		c, err := f.Chains(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	})
+	g.SetBudget(budget.New(n))
+	if _, err := f.Chains(o); !errors.As(err, new(*budget.Error)) {
+		t.Error(err)
+	}
+}
+
 // Chains that are kept are asked for some at a time.
 func TestBudgetOfBest(t *testing.T) {
 	g := mustBuild(t, pointerSpace(t, 1<<14), addr.LE64, Options{})

@@ -47,10 +47,11 @@ const (
 	pageBytes   = 4096      // of memory
 )
 
-// The heat map takes about axisBytes for a region, and heatCellBytes for each of as many squares
-// as there are references, or heatCells, with what append leaves behind.
+// A page takes about regionBytes for a region, most of them for tables and for
+// the axes of the heat map; and heatCellBytes for each of as many squares as there are
+// references, or heatCells, with what append leaves behind.
 const (
-	axisBytes     = 160
+	regionBytes   = 300
 	heatCellBytes = 40
 	forHeat       = "the heat map of the page"
 )
@@ -94,9 +95,6 @@ func newHeatAxis(ctx context.Context, g *graph.Graph, memory *budget.Budget) (*h
 		first, last uint64 // pages
 		bin         uint64 // pages that a bit of used is about
 		used        []uint64
-	}
-	if err := memory.Take(budget.Product(uint64(len(g.Regions())), axisBytes), forHeat); err != nil {
-		return nil, err
 	}
 	var over error // the budget has no more for what is known to take part
 	parts := make([]part, 0, len(g.Regions()))

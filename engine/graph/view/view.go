@@ -43,7 +43,7 @@ type Options struct {
 	Window  *graph.Window // of the chains; nil: that of graph.ChainOptions
 	Workers int           // as many goroutines; 0: one a processor
 
-	// Budget is asked for the memory of the heat map before it is spent, which is given back
+	// Budget is asked for the memory of regions and of the heat map before it is spent, which is given back
 	// when the page is written: the error is a *budget.Error. Nil has no limit.
 	Budget *budget.Budget
 }
@@ -65,6 +65,9 @@ func Page(ctx context.Context, w io.Writer, g *graph.Graph, o Options) error {
 func newPage(ctx context.Context, g *graph.Graph, o Options, heatRoom int) (*page, error) {
 	o.Budget = o.Budget.Share()
 	defer o.Budget.Release()
+	if err := o.Budget.Take(budget.Product(uint64(len(g.Regions())), regionBytes), "the regions of the page"); err != nil {
+		return nil, err
+	}
 	p := &page{ctx: ctx, g: g, options: o, heatRoom: heatRoom}
 	return p, p.collect()
 }

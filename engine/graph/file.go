@@ -228,7 +228,7 @@ func read(ctx context.Context, path string, r io.ReaderAt, size uint64, memory *
 			return g.groups.decode(ctx, b, sections[sectionGroups], g.edges, g.targets.count)
 		}},
 	} {
-		need := budget.Product(sections[part.section].size, 2) // with what is left behind while it grows
+		need := budget.Product(sections[part.section].size, 4) // with what is left behind while it grows, and what the runtime has not collected
 		if err := memory.Take(need, "reading the graph"); err != nil {
 			return nil, fmt.Errorf("%s: the section of %s: %w", path, sectionNames[part.section], err)
 		}

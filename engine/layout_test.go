@@ -38,15 +38,15 @@ var imports = map[string][]string{
 	"vscan/engine/image/input":     {"image", "engine", "addr", "mmap", "interrupt", "outfile"}, // outfile: who may read a file
 	"vscan/engine/image/magic":     {"image", "input"},
 	"vscan/engine/image/raw":       {"image", "input", "engine", "addr"},
-	"vscan/engine/image/lime":      {"image", "input", "magic", "engine", "addr", "interrupt"},
+	"vscan/engine/image/lime":      {"image", "input", "magic", "engine", "addr", "interrupt", "budget"},
 	"vscan/engine/image/vmware":    {"image", "input", "magic", "raw", "engine", "addr", "interrupt"},           // its memory is raw where it has no gaps
 	"vscan/engine/image/refused":   {"image", "magic", "vmware", "addr"},                                        // a state file is told by the package that reads it
 	"vscan/engine/image/elf":       {"image", "input", "magic", "raw", "engine", "addr", "interrupt", "budget"}, // a program that has no segments is raw
-	"vscan/engine/image/core":      {"image", "input", "magic", "elf", "engine", "addr", "interrupt"},
+	"vscan/engine/image/core":      {"image", "input", "magic", "elf", "engine", "addr", "interrupt", "budget"},
 	"vscan/engine/image/proc":      {"image", "input", "elf", "engine", "addr", "interrupt"}, // programs tell the modules of a process, too
 	"vscan/engine/image/formats":   {"image", "input", "magic", "raw", "lime", "vmware", "refused", "elf", "core", "proc"},
-	"vscan/engine/image/layer":     {"image", "input", "magic", "formats", "elf", "core", "engine", "addr", "wording"}, // formats: what is no memory is refused
-	"vscan/engine/image/imagetest": {"image", "input", "engine", "addr"},                                               // for tests
+	"vscan/engine/image/layer":     {"image", "input", "magic", "formats", "elf", "core", "engine", "addr", "wording", "budget"}, // formats: what is no memory is refused
+	"vscan/engine/image/imagetest": {"image", "input", "engine", "addr"},                                                         // for tests
 	"vscan/engine/image/layered":   {"image", "formats", "layer", "where", "engine", "patterns", "addr", "budget"},
 	"vscan/engine/where":           {"engine", "addr", "wording"}, // names are taken as they are printed
 	"vscan/engine/search":          {"layered", "where", "engine", "simd", "patterns", "yara", "addr", "budget", "image"},
@@ -54,7 +54,7 @@ var imports = map[string][]string{
 	// engine.
 	"vscan/engine/graph":                   {"heap", "engine", "patterns", "simd", "wording", "addr", "mmap", "interrupt", "budget", "outfile"},
 	"vscan/internal/outfile":               nil, // all files that are written
-	"vscan/engine/graph/view":              {"graph", "wording", "addr"},
+	"vscan/engine/graph/view":              {"graph", "wording", "addr", "budget"},
 	"vscan/engine/heap":                    {"engine", "addr", "interrupt", "budget"},
 	"vscan/engine/heap/heaptest":           {"engine", "addr"}, // for tests
 	"vscan/internal/wording":               {"addr"},

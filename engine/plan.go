@@ -50,7 +50,7 @@ func newPlan(ctx context.Context, space *Space, opt Options) (plan, error) {
 	x, watch := space.ix(), interrupt.New(ctx)
 	if len(opt.Ranges) == 0 && where == nil {
 		// Of millions of pieces, append would copy most several times.
-		p.pieces = make([]piece, 0, len(x.mappings))
+		p.pieces, p.runs = make([]piece, 0, len(x.mappings)), make([]addr.Range, 0, len(x.mappings))
 	}
 	last := segtree.None // the owner of the part that came before
 	for _, r := range addr.Merge(ranges) {
@@ -94,6 +94,9 @@ func newPlan(ctx context.Context, space *Space, opt Options) (plan, error) {
 	}
 	if len(p.pieces) < cap(p.pieces)/2 { // most were joined
 		p.pieces = slices.Clone(p.pieces)
+	}
+	if len(p.runs) < cap(p.runs)/2 {
+		p.runs = slices.Clone(p.runs)
 	}
 	return p, nil
 }

@@ -259,6 +259,10 @@ func (x *index) build(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	if x.unders == 0 {
+		x.shows = x.over.Shows()
+		return nil
+	}
 	saved, layer, err := x.savedUnder(ctx)
 	if err != nil {
 		return err

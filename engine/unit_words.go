@@ -47,8 +47,21 @@ const maxOwners = 1 << 20
 // newWordUnits makes the units for the needles of a kind; which are their
 // indices in all.
 func newWordUnits(all []patterns.Needle, kind wordsKind, which []int32, level simd.Level) ([]unit, error) {
+	spec := simd.WordSpec{Size: kind.size, Order: kind.order, Stride: kind.stride}
+	if len(which) == 1 { // there is no value of which a table would have to tell the needle
+		ranges := all[which[0]].Words.Ranges
+		spec.Ranges = make([]simd.WordRange, len(ranges)) // of a graph there can be millions
+		for i, r := range ranges {
+			spec.Ranges[i] = simd.WordRange{Lo: r.Lo, Hi: r.Hi}
+		}
+		k, err := simd.NewWords(level, spec)
+		if err != nil {
+			return nil, err
+		}
+		return []unit{&kernelUnit{k, uint32(which[0]), traitsOf(kind, spec)}}, nil
+	}
 	values, ok := newValueTable(all, which)
-	if !ok && len(which) > 1 {
+	if !ok {
 		half := len(which) / 2
 		low, err := newWordUnits(all, kind, which[:half], level)
 		if err != nil {
@@ -57,23 +70,17 @@ func newWordUnits(all []patterns.Needle, kind wordsKind, which []int32, level si
 		high, err := newWordUnits(all, kind, which[half:], level)
 		return append(low, high...), err
 	}
-	spec := simd.WordSpec{Size: kind.size, Order: kind.order, Stride: kind.stride}
-	if len(which) == 1 {
-		for _, r := range all[which[0]].Words.Ranges {
-			spec.Ranges = append(spec.Ranges, simd.WordRange{Lo: r.Lo, Hi: r.Hi})
-		}
-	} else {
-		spec.Ranges = values.ranges()
-	}
+	spec.Ranges = values.ranges()
 	k, err := simd.NewWords(level, spec)
 	if err != nil {
 		return nil, err
 	}
-	about := unitTraits{stride: kind.stride, longest: kind.size, inZeros: spec.Ranges[0].Lo == 0}
-	if len(which) == 1 {
-		return []unit{&kernelUnit{k, uint32(which[0]), about}}, nil
-	}
-	return []unit{&wordsUnit{k, kind.order, values, about}}, nil
+	return []unit{&wordsUnit{k, kind.order, values, traitsOf(kind, spec)}}, nil
+}
+
+// traitsOf returns what the engine has to know of a unit for words of a kind.
+func traitsOf(kind wordsKind, spec simd.WordSpec) unitTraits {
+	return unitTraits{stride: kind.stride, longest: kind.size, inZeros: spec.Ranges[0].Lo == 0}
 }
 
 func (u *wordsUnit) levels() []simd.Level { return []simd.Level{u.kernel.Level()} }

@@ -50,7 +50,11 @@ func (sc *Scanner) stretches(ctx context.Context, starts []addr.Range) (cut []sh
 		for len(starts) > 0 && starts[0].Last < run.First {
 			starts = starts[1:]
 		}
-		for _, core := range addr.Intersect([]addr.Range{run}, starts) {
+		for _, s := range starts {
+			core, ok := run.Intersect(s)
+			if !ok {
+				break // it begins behind the run
+			}
 			bytes = addSize(bytes, core)
 			for len(skips) > 0 && skips[0].Last < core.First {
 				skips = skips[1:]

@@ -331,8 +331,9 @@ func (c *compiler) resolve(name string, highest addr.Addr) ([]ValueRange, error)
 	if len(ranges) == 0 {
 		return nil, errors.New("no such mapping")
 	}
-	var values []ValueRange
-	for _, r := range addr.Merge(ranges) {
+	merged := addr.Merge(ranges)
+	values := make([]ValueRange, 0, len(merged)) // of a graph there can be millions
+	for _, r := range merged {
 		if r, ok := r.Intersect(addr.Range{First: 0, Last: highest}); ok {
 			values = append(values, ValueRange{uint64(r.First), uint64(r.Last)})
 		}

@@ -11,6 +11,7 @@ import (
 	"slices"
 
 	"vscan/engine/addr"
+	"vscan/engine/budget"
 	"vscan/engine/search"
 )
 
@@ -18,12 +19,12 @@ import (
 // searches of any images and patterns; - is standard input. Empty lines and lines of
 // other types are passed over. A line that is no object with a type, or a hit without
 // an address, is an error that names file and line.
-func readHits(ctx context.Context, files []string, stdin io.Reader) (search.Addresses, error) {
+func readHits(ctx context.Context, files []string, stdin io.Reader, memory *budget.Budget) (search.Addresses, error) {
 	set := search.Addresses{} // not nil, which would ask for a search of all addresses
 	for _, name := range files {
 		var err error
 		set, err = readFile(ctx, stdin, name, func(ctx context.Context, name string, r io.Reader) (search.Addresses, error) {
-			return appendHits(ctx, set, name, r)
+			return appendHits(ctx, set, name, r, memory)
 		})
 		switch {
 		case ctx.Err() != nil:
@@ -43,7 +44,7 @@ func readHits(ctx context.Context, files []string, stdin io.Reader) (search.Addr
 const longestLine = 32 << 20
 
 // appendHits appends to s the addresses of the hits in r, whose name is for errors.
-func appendHits(ctx context.Context, s search.Addresses, name string, r io.Reader) (search.Addresses, error) {
+func appendHits(ctx context.Context, s search.Addresses, name string, r io.Reader, memory *budget.Budget) (search.Addresses, error) {
 	br := bufio.NewReaderSize(r, 1<<16)
 	for line := 1; ; line++ {
 		if line%256 == 1 && ctx.Err() != nil {
@@ -67,12 +68,30 @@ func appendHits(ctx context.Context, s search.Addresses, name string, r io.Reade
 		if a, ok, bad := hitAddr(text); bad != nil {
 			return nil, fmt.Errorf("%s:%d: %w: want the output of vscan find -o jsonl", name, line, bad)
 		} else if ok {
+			if len(s) == cap(s) {
+				if s, bad = moreRoom(s, memory); bad != nil {
+					return nil, fmt.Errorf("%s:%d: %w", name, line, bad)
+				}
+			}
 			s = append(s, a)
 		}
 		if err == io.EOF {
 			return s, nil
 		}
 	}
+}
+
+// moreRoom returns addresses with room for half as many again, at least. What they take stays
+// taken of the budget.
+func moreRoom(s search.Addresses, memory *budget.Budget) (search.Addresses, error) {
+	const size, least = 8, 1 << 13 // bytes of an address; the fewest addresses
+	n := max(least, len(s)+len(s)/2)
+	if err := memory.Take(uint64(n)*size, "the addresses of earlier hits"); err != nil {
+		return nil, err
+	}
+	more := append(make(search.Addresses, 0, n), s...)
+	memory.Give(uint64(cap(s)) * size) // those are garbage now
+	return more, nil
 }
 
 // hitAddr returns the address of the hit that a line holds, and whether it holds one.

@@ -1,11 +1,14 @@
 package main
 
 import (
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
 
 	"vscan/engine/addr"
+	"vscan/engine/budget"
 	"vscan/engine/search"
 )
 
@@ -34,7 +37,7 @@ func TestReadHits(t *testing.T) {
 		{strings.Repeat(" ", 1<<17) + `{"type":"hit","addr":"3"}`, search.Addresses{3}, ""},
 		{strings.Repeat(" ", longestLine+1<<17), nil, "f:1: a line of more than"},
 	} {
-		got, err := appendHits(t.Context(), nil, "f", strings.NewReader(test.text))
+		got, err := appendHits(t.Context(), nil, "f", strings.NewReader(test.text), nil)
 		if test.err != "" {
 			if err == nil || !strings.HasPrefix(err.Error(), test.err) {
 				t.Errorf("%.80q: error %v, want %s", test.text, err, test.err)
@@ -45,6 +48,30 @@ func TestReadHits(t *testing.T) {
 		if got = slices.Compact(got); err != nil || !slices.Equal(got, test.want) {
 			t.Errorf("%.80q: %v, %v, want %v", test.text, got, err, test.want)
 		}
+	}
+}
+
+// The addresses of hits are asked for before they are kept, those of all files together.
+func TestHitsWithinBudget(t *testing.T) {
+	var file strings.Builder
+	const n = 1 << 16
+	for i := range n {
+		fmt.Fprintf(&file, `{"type":"hit","addr":"%#x"}`+"\n", i)
+	}
+	for limit, fits := range map[uint64]bool{0: false, 8 * n: false, 16 * n: false, 3 * 8 * n: true} {
+		b := budget.New(limit)
+		s, err := appendHits(t.Context(), search.Addresses{}, "f", strings.NewReader(file.String()), b)
+		if over := (*budget.Error)(nil); !fits && (!errors.As(err, &over) || !strings.HasPrefix(err.Error(), "f:")) || fits && (err != nil || b.Taken() != uint64(cap(s))*8) {
+			t.Errorf("%d addresses with %d bytes: %d, %v; %d are taken", n, limit, len(s), err, b.Taken())
+		}
+	}
+	b := budget.New(3 * 8 * n)
+	s, err := appendHits(t.Context(), search.Addresses{}, "f", strings.NewReader(file.String()), b)
+	for err == nil && len(s) < 4*n {
+		s, err = appendHits(t.Context(), s, "g", strings.NewReader(file.String()), b)
+	}
+	if over := (*budget.Error)(nil); !errors.As(err, &over) || !strings.HasPrefix(err.Error(), "g:") {
+		t.Errorf("of several files: %v", err)
 	}
 }
 

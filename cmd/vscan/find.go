@@ -134,7 +134,7 @@ func (a *commands) findCommand() *cobra.Command {
 				return a.explain(cmd.Context(), &f, pats, images)
 			}
 			if len(at) > 0 {
-				if f.At, err = readHits(cmd.Context(), at, p.stdin); err != nil {
+				if f.At, err = readHits(cmd.Context(), at, p.stdin, a.Budget()); err != nil {
 					return err
 				}
 			}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"unsafe"
 )
 
 // Best returns the best k chains, best first: those with fewer pointers, then those
@@ -19,7 +20,7 @@ import (
 //	        budget = 4 × budget
 //
 // leftOut, if not nil, is set to what was left out. The error is the cause of the
-// context's end, and comes with the chains found before.
+// context's end, or that of the graph's budget, and comes with the chains found before.
 func (c *Chains) Best(ctx context.Context, k int, leftOut *LeftOut) ([]Chain, error) {
 	if leftOut == nil {
 		leftOut = &LeftOut{}
@@ -47,6 +48,15 @@ const (
 	firstBudget = 64      // bytes that offsets may sum up to at first
 )
 
+// chainsAtOnce is for how many chains that are kept the budget is asked at a time.
+const chainsAtOnce = 1 << 10
+
+// chainBytes returns about how many bytes a chain takes that is kept: with what append leaves
+// behind, in the list that is sorted, and in the one that is returned.
+func chainBytes(ch *Chain) uint64 {
+	return 3*uint64(unsafe.Sizeof(scoredChain{})) + uint64(len(ch.Words)+len(ch.Offsets))*8
+}
+
 // bestOf returns the best k chains of n pointers from roots of a class.
 func (c *Chains) bestOf(ctx context.Context, level *level, class RootClass, n, k int, leftOut *LeftOut) ([]Chain, error) {
 	walks := level.roots[class].walks
@@ -62,7 +72,13 @@ func (c *Chains) bestOf(ctx context.Context, level *level, class RootClass, n, k
 		var of LeftOut
 		l := newLister(ctx, c, &of)
 		top := &chainHeap{limit: k}
+		share := c.f.g.budget.Share() // stays taken, with the chains
 		l.yield = func(ch *Chain) bool {
+			if n := len(top.chains); n%chainsAtOnce == 0 && n < k {
+				if l.err = share.Take(chainsAtOnce*chainBytes(ch), forBest); l.err != nil {
+					return false
+				}
+			}
 			top.add(ch)
 			if len(top.chains) < k {
 				return true
@@ -83,6 +99,7 @@ func (c *Chains) bestOf(ctx context.Context, level *level, class RootClass, n, k
 			leftOut.NotInOthers += of.NotInOthers
 			return top.sorted(), nil
 		}
+		share.Release()
 		budget = min(4*budget, most)
 	}
 }

@@ -83,6 +83,14 @@ func build(ctx context.Context, space *engine.Space, arch addr.Arch, o *Options,
 	if err := o.Validate(); err != nil {
 		return nil, stats, err
 	}
+	if err := space.Index(ctx); err != nil {
+		return nil, stats, err
+	}
+	regions, err := o.takeRegions(space.Len())
+	if err != nil {
+		return nil, stats, err
+	}
+	defer o.Budget.Give(regions)
 	given := o.Memory
 	o.fillDefaults(arch)
 	taken, err := o.takeBuild(given)

@@ -162,12 +162,18 @@ type rootLevel struct {
 }
 
 // Chains prepares a question for chains. It costs little: the work is done when the
-// answer is asked for. The error says what is wrong with the options. That there are no
+// answer is asked for. The error says what is wrong with the options, or is that of the graph's
+// budget. That there are no
 // roots is no error: Chains.RootCount is 0 then, and there are no chains. It is so for
 // images that do not tell their modules.
 func (f *Forward) Chains(o ChainOptions) (*Chains, error) {
 	if err := o.prepare(); err != nil {
 		return nil, err
+	}
+	for _, g := range append([]*Graph{f.g}, othersOf(o)...) {
+		if err := g.take(placeBytes*uint64(len(g.regions)), "the places of the regions of the graph"); err != nil {
+			return nil, err
+		}
 	}
 	c := &Chains{f: f, opt: o, low: o.Window.Low, high: o.Window.High, places: f.g.newPlaceFinder()}
 	if err := c.findRoots(); err != nil {
@@ -177,6 +183,14 @@ func (f *Forward) Chains(o ChainOptions) (*Chains, error) {
 		c.otherPlaces = append(c.otherPlaces, a.Forward.g.newPlaceFinder())
 	}
 	return c, nil
+}
+
+// othersOf returns the other graphs in which chains have to hold.
+func othersOf(o ChainOptions) (others []*Graph) {
+	for _, a := range o.OtherGraphs {
+		others = append(others, a.Forward.g)
+	}
+	return others
 }
 
 // RootCount returns how many edges chains can begin with.

@@ -3,6 +3,7 @@ package graph
 import (
 	"context"
 	"math/bits"
+	"slices"
 
 	"vscan/engine"
 	"vscan/engine/addr"
@@ -38,6 +39,7 @@ func newEndpoints(ctx context.Context, space *engine.Space, arch addr.Arch, o *O
 		}
 	}
 	s.regions = make([]Region, 0, mapped)
+	s.sources, s.targets, s.present = make([]addr.Range, 0, mapped), make([]addr.Range, 0, mapped), make([]addr.Range, 0, mapped)
 	before := engine.Interval{}
 	for v := range space.Intervals(addr.All) {
 		if err := watch.Step(1); err != nil {
@@ -54,17 +56,17 @@ func newEndpoints(ctx context.Context, space *engine.Space, arch addr.Arch, o *O
 			if before.State() == engine.Zero && (o.SourceIn == nil || o.SourceIn(before.Mapping)) {
 				r.First -= min(word-1, r.First-before.First)
 			}
-			s.sources = append(s.sources, r)
+			s.sources = appendMerged(s.sources, r)
 		}
 		if v.State() == engine.Zero && v.Last-v.First < word && (o.SourceIn == nil || o.SourceIn(v.Mapping)) {
-			s.sources = append(s.sources, v.Range) // a word may begin before these zeros and end behind them
+			s.sources = appendMerged(s.sources, v.Range) // a word may begin before these zeros and end behind them
 		}
 		if t, ok := v.Range.Intersect(pointable); ok && (o.TargetIn == nil || o.TargetIn(v.Mapping)) {
 			if v.State() != engine.Absent {
-				s.present = append(s.present, t)
-				s.targets = append(s.targets, t)
+				s.present = appendMerged(s.present, t)
+				s.targets = appendMerged(s.targets, t)
 			} else if !o.PresentOnly {
-				s.targets = append(s.targets, t)
+				s.targets = appendMerged(s.targets, t)
 			}
 		}
 		before = v
@@ -76,9 +78,22 @@ func newEndpoints(ctx context.Context, space *engine.Space, arch addr.Arch, o *O
 		if err := ctx.Err(); err != nil {
 			return endpoints{}, err
 		}
-		*part.ranges = restrict(addr.Merge(*part.ranges), part.in)
+		*part.ranges = restrict(*part.ranges, part.in)
+	}
+	if slices.Equal(s.present, s.targets) {
+		s.present = s.targets // of millions, one list is enough
 	}
 	return s, nil
+}
+
+// appendMerged appends a range that begins at or above the first address of the last of some
+// merged ranges, so that they stay merged.
+func appendMerged(ranges []addr.Range, r addr.Range) []addr.Range {
+	if n := len(ranges) - 1; n >= 0 && (r.First <= ranges[n].Last || r.First-1 == ranges[n].Last) {
+		ranges[n].Last = max(ranges[n].Last, r.Last)
+		return ranges
+	}
+	return append(ranges, r)
 }
 
 // addRegion adds what shows in an interval to the regions. Present bytes and zeros of one

@@ -14,6 +14,7 @@ import (
 	"sync/atomic"
 
 	"vscan/engine/addr"
+	"vscan/engine/budget"
 	"vscan/internal/mmap"
 	"vscan/internal/outfile"
 )
@@ -76,7 +77,12 @@ type section struct {
 // error of a file that is damaged, or of another version, says where; that of a
 // file which is no graph at all is [ErrNotGraph]. Where ctx ends before the graph is
 // open, the error wraps that of ctx.
-func Open(ctx context.Context, path string) (*Graph, error) {
+func Open(ctx context.Context, path string) (*Graph, error) { return OpenWithin(ctx, path, nil) }
+
+// OpenWithin does what Open does, and asks a budget for the memory of the regions and of the
+// directory before it is spent: then the error is a *budget.Error. It is given back when the
+// graph is closed. Questions ask the same budget, unless SetBudget gives another one.
+func OpenWithin(ctx context.Context, path string, b *budget.Budget) (*Graph, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err
@@ -92,12 +98,15 @@ func Open(ctx context.Context, path string) (*Graph, error) {
 		f.Close()
 		return nil, err
 	}
-	g, err := read(ctx, path, f, uint64(info.Size()))
+	share := b.Share()
+	g, err := read(ctx, path, f, uint64(info.Size()), share)
 	if err != nil {
 		f.Close()
+		share.Release()
 		return nil, err
 	}
-	c := &closer{f: f}
+	g.budget = b
+	c := &closer{f: f, taken: share}
 	g.close = c
 	g.from.From = []fs.FileInfo{info}
 	if b, err := mmap.Map(f, uint64(info.Size())); err == nil {
@@ -109,8 +118,9 @@ func Open(ctx context.Context, path string) (*Graph, error) {
 
 // closer closes the file of a graph, and unmaps it where it is mapped.
 type closer struct {
-	f *os.File
-	b []byte
+	f     *os.File
+	b     []byte
+	taken *budget.Budget // what the open file has of a budget
 }
 
 // Close unmaps and closes the file. Both are tried, and the first error is returned.
@@ -120,6 +130,7 @@ func (c *closer) Close() error {
 		err = mmap.Unmap(c.b)
 		c.b = nil
 	}
+	c.taken.Release()
 	if e := c.f.Close(); err == nil {
 		err = e
 	}
@@ -135,7 +146,7 @@ func (g *Graph) Files() []fs.FileInfo { return g.from.From }
 var ErrNotGraph = errors.New("not the file of a graph")
 
 // read reads all of a graph's file but the groups.
-func read(ctx context.Context, path string, r io.ReaderAt, size uint64) (*Graph, error) {
+func read(ctx context.Context, path string, r io.ReaderAt, size uint64, memory *budget.Budget) (*Graph, error) {
 	fail := func(at uint64, format string, args ...any) error {
 		return fmt.Errorf("%s: file offset %#x: %s", path, at, fmt.Sprintf(format, args...))
 	}
@@ -209,17 +220,28 @@ func read(ctx context.Context, path string, r io.ReaderAt, size uint64) (*Graph,
 		section int
 		decode  func(context.Context, []byte) error
 	}{
-		{sectionMemory, g.metadata.decode},
+		{sectionMemory, func(ctx context.Context, b []byte) error { return g.metadata.decode(ctx, b, memory) }},
 		{sectionIdentity, g.identity.decode},
 		{sectionDirectory, func(ctx context.Context, b []byte) error {
+			if err := memory.Take(uint64(len(b)), forRegions); err != nil {
+				return err
+			}
 			return g.groups.decode(ctx, b, sections[sectionGroups], g.edges, g.targets.count)
 		}},
 	} {
+		need := budget.Product(sections[part.section].size, 4) // with what is left behind while it grows, and what the runtime has not collected
+		if err := memory.Take(need, "reading the graph"); err != nil {
+			return nil, fmt.Errorf("%s: the section of %s: %w", path, sectionNames[part.section], err)
+		}
 		b, err := load(part.section)
 		if err != nil {
 			return nil, err
 		}
 		err = part.decode(ctx, b)
+		memory.Give(need)
+		if over := (*budget.Error)(nil); errors.As(err, &over) {
+			return nil, fmt.Errorf("%s: the section of %s: %w", path, sectionNames[part.section], err)
+		}
 		if ended := ctx.Err(); ended != nil {
 			return nil, interrupted(path, "reading the section of "+sectionNames[part.section], ended)
 		}
@@ -253,7 +275,10 @@ func readSection(ctx context.Context, r io.ReaderAt, s section) (b []byte, sum u
 			return b, sum, err
 		}
 		from, n := len(b), int(min(step, s.size-uint64(len(b))))
-		b = slices.Grow(b, n)[:from+n]
+		if cap(b) < from+n { // twice as much: of smaller steps more is left behind
+			b = slices.Grow(b, int(min(uint64(max(n, from)), s.size-uint64(from))))
+		}
+		b = b[:from+n]
 		if got, err := r.ReadAt(b[from:], int64(s.at)+int64(from)); got < n {
 			return b[:from+got], sum, err
 		}

@@ -139,7 +139,7 @@ func smallFile(t testing.TB) []byte {
 
 // readAll asks a graph for all that it has.
 func readAll(b []byte) error {
-	g, err := read(context.Background(), "g", bytes.NewReader(b), uint64(len(b)))
+	g, err := read(context.Background(), "g", bytes.NewReader(b), uint64(len(b)), nil)
 	if err != nil {
 		return err
 	}
@@ -407,7 +407,7 @@ func TestMutated(t *testing.T) {
 
 // askAll asks a graph everything, where its file can be opened.
 func askAll(t *testing.T, b []byte) bool {
-	g, err := read(context.Background(), "g", bytes.NewReader(b), uint64(len(b)))
+	g, err := read(context.Background(), "g", bytes.NewReader(b), uint64(len(b)), nil)
 	if err != nil {
 		return false
 	}

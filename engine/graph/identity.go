@@ -40,6 +40,7 @@ func identify(ctx context.Context, space *engine.Space) (identity, error) {
 	layout := sha256.New()
 	numbers := map[engine.Source]uint64{}
 	watch := interrupt.New(ctx)
+	var b []byte
 	for _, m := range space.Mappings() {
 		if err := watch.Step(1); err != nil {
 			return id, err
@@ -57,7 +58,7 @@ func identify(ctx context.Context, space *engine.Space) (identity, error) {
 			}
 			source = n
 		}
-		var b []byte
+		b = b[:0]
 		for _, v := range []uint64{uint64(m.First), uint64(m.Last), uint64(m.State), source, m.Offset} {
 			b = binary.LittleEndian.AppendUint64(b, v)
 		}

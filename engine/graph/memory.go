@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"fmt"
 	"unsafe"
 
 	"vscan/engine/budget"
@@ -24,6 +25,8 @@ const (
 	forReach      = "the units of the graph"
 	forCheck      = "comparing the graph with the image"
 	forObjects    = "the objects of the heaps and what refers to them"
+	forBest       = "the chains that are kept"
+	forRegions    = "the regions of the graph"
 	forBuild      = "building the graph"
 	forGraph      = "the graph in memory"
 	chunkMemory   = chunkBudget / 2 // chunks that are being filled take, on average
@@ -36,6 +39,22 @@ const (
 func rankSetBytes(words, n uint64) uint64 {
 	blocks := words/rankBits + 2
 	return blocks*uint64(unsafe.Sizeof(rankBlock{})) + min(blocks, n)*uint64(unsafe.Sizeof(rankWords{}))
+}
+
+// regionBytes is about how many bytes a mapping takes in a build: as a region, in the ranges of
+// sources and targets, and in the search for pointers to these.
+const regionBytes = 450
+
+// placeBytes is about how many bytes a region takes in a placeFinder.
+const placeBytes = 200
+
+// takeRegions takes the memory of what a build has of so many mappings.
+func (o *Options) takeRegions(mappings int) (uint64, error) {
+	need := budget.Product(uint64(mappings), regionBytes)
+	if err := o.Budget.Take(need, forRegions); err != nil {
+		return 0, fmt.Errorf("%d mappings: %w", mappings, err)
+	}
+	return need, nil
 }
 
 // takeBuild takes the memory of a build, and sets how much of it the edges may take: as the

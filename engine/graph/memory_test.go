@@ -2,7 +2,9 @@ package graph
 
 import (
 	"errors"
+	"path/filepath"
 	"runtime"
+	"strconv"
 	"testing"
 
 	"vscan/engine"
@@ -138,5 +140,102 @@ func TestBuildWithinBudget(t *testing.T) {
 	}
 	if stats.Hits != want.edges || b.Taken() != 0 {
 		t.Errorf("%d of %d edges, %d bytes stay taken", stats.Hits, want.edges, b.Taken())
+	}
+}
+
+// regionsSpace returns memory of so many mappings that hold nothing, each with a name of its own.
+func regionsSpace(t *testing.T, n int) *engine.Space {
+	t.Helper()
+	all := make([]engine.Mapping, n)
+	for i := range all {
+		first := addr.Addr(0x10000 + i<<13)
+		all[i] = engine.Mapping{Range: addr.Range{First: first, Last: first + 15}, State: engine.Zero, Name: "region " + strconv.Itoa(i)}
+	}
+	return mustSpace(t, all...)
+}
+
+// A build and the opening of a graph of many regions ask for them, and are refused where they
+// take more than there is. What was taken is given back.
+func TestBudgetOfRegions(t *testing.T) {
+	const n = 1 << 16
+	space, path := regionsSpace(t, n), filepath.Join(t.TempDir(), "graph")
+	var over *budget.Error
+	for _, limit := range []uint64{0, n * 100} {
+		b := budget.New(limit)
+		if _, _, err := Build(t.Context(), space, addr.LE64, Options{Budget: b}); !errors.As(err, &over) || over.What != forRegions || b.Taken() != 0 {
+			t.Errorf("a build with %d bytes: %v; %d are taken", limit, err, b.Taken())
+		}
+	}
+	b := budget.New(n*regionBytes + 256<<20)
+	if _, err := BuildFile(t.Context(), space, addr.LE64, Options{Budget: b}, path); err != nil || b.Taken() != 0 {
+		t.Fatalf("%v; %d are taken", err, b.Taken())
+	}
+	b = budget.New(1 << 40)
+	before := liveHeap()
+	g, err := OpenWithin(t.Context(), path, b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	real, taken := float64(liveHeap()-before), float64(b.Taken())
+	t.Logf("%.0f bytes a region, and the budget was asked for %.0f", real/n, taken/n)
+	if taken < 0.7*real || taken > 3*real {
+		t.Errorf("%.0f bytes are allocated, and the budget was asked for %.0f", real, taken)
+	}
+	g.Close()
+	if b.Taken() != 0 {
+		t.Errorf("%d bytes are taken of a graph that is closed", b.Taken())
+	}
+	for _, limit := range []uint64{0, n, n * 20, uint64(taken) - 1} {
+		b := budget.New(limit)
+		if _, err := OpenWithin(t.Context(), path, b); !errors.As(err, &over) || b.Taken() != 0 {
+			t.Errorf("opening with %d bytes: %v; %d are taken", limit, err, b.Taken())
+		}
+	}
+}
+
+// A question for chains asks for what it has of each region.
+func TestBudgetOfPlaces(t *testing.T) {
+	const n = 1 << 16
+	g := mustBuild(t, regionsSpace(t, n), addr.LE64, Options{})
+	f := mustForward(t, g, 1)
+	o := ChainOptions{Target: addr.Range{First: 0x10000, Last: 0x10007}, Depth: 2, Roots: Roots{Ranges: []addr.Range{{First: 0x10000, Last: 0x1ffff}}}}
+	estimate(t, "places", g, func() any {
+		c, err := f.Chains(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	})
+	g.SetBudget(budget.New(n))
+	if _, err := f.Chains(o); !errors.As(err, new(*budget.Error)) {
+		t.Error(err)
+	}
+}
+
+// Chains that are kept are asked for some at a time.
+func TestBudgetOfBest(t *testing.T) {
+	g := mustBuild(t, pointerSpace(t, 1<<14), addr.LE64, Options{})
+	f := mustForward(t, g, 1)
+	c, err := f.Chains(ChainOptions{Target: addr.Range{First: 0x10000000, Last: 0x1001ffff}, Depth: 3, Roots: Roots{Ranges: []addr.Range{{First: 0x10000000, Last: 0x10ffffff}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const most = 20_000
+	for k := 1; k <= 3; k++ {
+		if _, _, err := c.Walks(t.Context(), k); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var best []Chain
+	estimate(t, "chains", g, func() any {
+		if best, err = c.Best(t.Context(), most, nil); err != nil || len(best) != most {
+			t.Fatal(len(best), err)
+		}
+		return best
+	})
+	g.SetBudget(budget.New(1 << 20))
+	var over *budget.Error
+	if _, err := c.Best(t.Context(), most, nil); !errors.As(err, &over) || over.What != forBest {
+		t.Error(err)
 	}
 }

@@ -5,14 +5,28 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"unsafe"
 
 	"vscan/engine"
 	"vscan/engine/addr"
+	"vscan/engine/budget"
 	"vscan/internal/interrupt"
 )
 
 // regionFile is the bit of Region.File, beside those of the permissions.
 const regionFile = 1 << 7
+
+// A name takes about nameBytes in memory, and a region and a range so many bytes of the file at
+// least: none has room for more.
+const (
+	nameBytes   = 32
+	leastRegion = 6
+	leastRange  = 2
+)
+
+// maxKnownNames is the most names that encode finds again. Segments that have no name are called
+// by their numbers, each otherwise: a map of millions takes more memory than the regions.
+const maxKnownNames = 1 << 16
 
 // encode returns the section that says what was mapped, and which ranges sources and
 // targets are in. A range is written as the distance from the end of the one before
@@ -24,18 +38,25 @@ const regionFile = 1 << 7
 func (a *metadata) encode(ctx context.Context) ([]byte, error) {
 	watch := interrupt.New(ctx)
 	var b []byte
-	names := map[string]uint64{}
+	names := map[string]uint64{} // of those that came first: what is not there is written anew
 	var text []byte
-	var regions []byte
+	regions := make([]byte, 0, 8*len(a.regions))
+	written, last := uint64(0), Region{} // how many names were written, and the region before
 	at := uint64(0)
 	for _, r := range a.regions {
 		if err := watch.Step(1); err != nil {
 			return nil, err
 		}
 		n, known := names[r.Name]
+		if !known && written > 0 && r.Name == last.Name {
+			n, known = written-1, true
+		}
 		if !known {
-			n = uint64(len(names))
-			names[r.Name] = n
+			n = written
+			written++
+			if len(names) < maxKnownNames {
+				names[r.Name] = n
+			}
 			text = binary.AppendUvarint(text, uint64(len(r.Name)))
 			text = append(text, r.Name...)
 		}
@@ -48,9 +69,9 @@ func (a *metadata) encode(ctx context.Context) ([]byte, error) {
 		regions = append(regions, byte(r.State), perm)
 		regions = binary.AppendUvarint(regions, n)
 		regions = binary.AppendUvarint(regions, r.NameOffset)
-		at = uint64(r.Last)
+		at, last = uint64(r.Last), r
 	}
-	b = binary.AppendUvarint(b, uint64(len(names)))
+	b = binary.AppendUvarint(b, written)
 	b = append(b, text...)
 	b = binary.AppendUvarint(b, uint64(len(a.regions)))
 	b = append(b, regions...)
@@ -70,8 +91,8 @@ func (a *metadata) encode(ctx context.Context) ([]byte, error) {
 }
 
 // decode reads what encode has written. INVARIANT: regions and ranges ascend and
-// are disjoint, or there is an error, which may be that of ctx.
-func (a *metadata) decode(ctx context.Context, b []byte) error {
+// are disjoint, or there is an error, which may be that of ctx, or of the budget.
+func (a *metadata) decode(ctx context.Context, b []byte, memory *budget.Budget) error {
 	watch := interrupt.New(ctx)
 	c := cursor{b: b}
 	count := func() uint64 { // reads how many things follow, each of at least a byte
@@ -81,7 +102,11 @@ func (a *metadata) decode(ctx context.Context, b []byte) error {
 		}
 		return n
 	}
-	names := make([]string, count())
+	named := count()
+	if err := memory.Take(named*nameBytes, "the names of the regions of the graph"); err != nil {
+		return err
+	}
+	names := make([]string, named)
 	for i := range names {
 		if err := watch.Step(1); err != nil {
 			return err
@@ -100,7 +125,11 @@ func (a *metadata) decode(ctx context.Context, b []byte) error {
 		return addr.Range{First: addr.Addr(lo), Last: addr.Addr(hi)}
 	}
 	n := count()
-	a.regions = make([]Region, 0, n/4)
+	n = min(n, uint64(len(c.b))/leastRegion+1)
+	if err := memory.Take(n*uint64(unsafe.Sizeof(Region{})), forRegions); err != nil {
+		return err
+	}
+	a.regions = make([]Region, 0, n)
 	for range n {
 		if err := watch.Step(1); err != nil {
 			return err
@@ -123,6 +152,10 @@ func (a *metadata) decode(ctx context.Context, b []byte) error {
 	}{{&a.sources, log2(a.align)}, {&a.targets, pageShift}} {
 		at, first = 0, true
 		n := count()
+		n = min(n, uint64(len(c.b))/leastRange+1)
+		if err := memory.Take(n*(uint64(unsafe.Sizeof(addr.Range{}))+8), forRegions); err != nil {
+			return err
+		}
 		ranges := make([]addr.Range, 0, n)
 		for range n {
 			if err := watch.Step(1); err != nil {

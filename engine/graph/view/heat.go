@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"vscan/engine/addr"
+	"vscan/engine/budget"
 	"vscan/engine/graph"
 	"vscan/internal/wording"
 )
@@ -46,6 +47,15 @@ const (
 	pageBytes   = 4096      // of memory
 )
 
+// A page takes about regionBytes for a region, most of them for tables and for
+// the axes of the heat map; and heatCellBytes for each of as many squares as there are
+// references, or heatCells, with what append leaves behind.
+const (
+	regionBytes   = 300
+	heatCellBytes = 40
+	forHeat       = "the heat map of the page"
+)
+
 // stretch is a run of pages on the axes.
 type stretch struct {
 	Name   string `json:"name"`
@@ -78,7 +88,7 @@ type heatAxis struct {
 }
 
 // newHeatAxis is the axis for the regions and what they have to do with edges.
-func newHeatAxis(ctx context.Context, g *graph.Graph) (*heatAxis, error) {
+func newHeatAxis(ctx context.Context, g *graph.Graph, memory *budget.Budget) (*heatAxis, error) {
 	// The pages of regions, each with the first region that it shows.
 	type part struct {
 		region      int
@@ -86,7 +96,8 @@ func newHeatAxis(ctx context.Context, g *graph.Graph) (*heatAxis, error) {
 		bin         uint64 // pages that a bit of used is about
 		used        []uint64
 	}
-	var parts []part
+	var over error // the budget has no more for what is known to take part
+	parts := make([]part, 0, len(g.Regions()))
 	for i, r := range g.Regions() {
 		first, last := uint64(r.First)/pageBytes, uint64(r.Last)/pageBytes
 		if len(parts) > 0 {
@@ -108,7 +119,11 @@ func newHeatAxis(ctx context.Context, g *graph.Graph) (*heatAxis, error) {
 		}
 		q := &parts[k]
 		if q.used == nil {
-			q.used = make([]uint64, (q.last-q.first)/q.bin/64+1)
+			words := (q.last-q.first)/q.bin/64 + 1
+			if over = memory.Take(8*words, forHeat); over != nil {
+				return false
+			}
+			q.used = make([]uint64, words)
 		}
 		b := (p - q.first) / q.bin
 		q.used[b/64] |= 1 << (b % 64)
@@ -123,6 +138,9 @@ func newHeatAxis(ctx context.Context, g *graph.Graph) (*heatAxis, error) {
 			return nil, context.Cause(ctx)
 		}
 		if !use(0, c.From) || !use(1, c.To) {
+			if over != nil {
+				return nil, over
+			}
 			return nil, fmt.Errorf("an edge leads from %#x or to %#x, where nothing is mapped: the file is damaged; build the graph again", uint64(c.From), uint64(c.To))
 		}
 	}
@@ -460,7 +478,7 @@ func (w *heatWriter) square(cells []heatCell, level int, count uint64) {
 // heat makes the heat map, and the strip, when all else is there: it has the room
 // that is left.
 func (v *page) heat() error {
-	axis, err := newHeatAxis(v.ctx, v.g)
+	axis, err := newHeatAxis(v.ctx, v.g, v.options.Budget)
 	if err != nil {
 		return err
 	}
@@ -472,6 +490,9 @@ func (v *page) heat() error {
 	}
 	strip := func(place float64, count uint64) {
 		v.data.Strip[min(int(place*stripBins/float64(axis.pages)), stripBins-1)] += count
+	}
+	if err := v.options.Budget.Take(budget.Product(min(heatCells, v.g.Info().Edges), heatCellBytes), forHeat); err != nil {
+		return err
 	}
 	counter := heatCounter{room: heatCells}
 	row, column, n := 0, 0, 0

@@ -203,7 +203,7 @@ func TestHeatAxis(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer g.Close()
-		a, err := newHeatAxis(t.Context(), g)
+		a, err := newHeatAxis(t.Context(), g, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -20,6 +20,7 @@ import (
 	"text/template"
 
 	"vscan/engine/addr"
+	"vscan/engine/budget"
 	"vscan/engine/graph"
 	"vscan/internal/wording"
 )
@@ -41,6 +42,10 @@ type Options struct {
 	Target  *addr.Range   // what the picture and the chains lead to; nil: the address that is referred to most
 	Window  *graph.Window // of the chains; nil: that of graph.ChainOptions
 	Workers int           // as many goroutines; 0: one a processor
+
+	// Budget is asked for the memory of regions and of the heat map before it is spent, which is given back
+	// when the page is written: the error is a *budget.Error. Nil has no limit.
+	Budget *budget.Budget
 }
 
 // Page writes the page of a graph, at most 5 MB. Where that is not enough for all
@@ -58,6 +63,11 @@ func Page(ctx context.Context, w io.Writer, g *graph.Graph, o Options) error {
 // newPage collects what the page shows. heatRoom is the number of bytes that the heat
 // map may take.
 func newPage(ctx context.Context, g *graph.Graph, o Options, heatRoom int) (*page, error) {
+	o.Budget = o.Budget.Share()
+	defer o.Budget.Release()
+	if err := o.Budget.Take(budget.Product(uint64(len(g.Regions())), regionBytes), "the regions of the page"); err != nil {
+		return nil, err
+	}
 	p := &page{ctx: ctx, g: g, options: o, heatRoom: heatRoom}
 	return p, p.collect()
 }

@@ -14,6 +14,7 @@ import (
 
 	"vscan/engine"
 	"vscan/engine/addr"
+	"vscan/engine/budget"
 	"vscan/engine/graph"
 	"vscan/internal/testenv"
 )
@@ -148,5 +149,27 @@ func TestPage(t *testing.T) {
 	cancel()
 	if err := Page(ctx, io.Discard, g, Options{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("of a cancelled context: %v", err)
+	}
+}
+
+// A page is refused where its heat map takes more memory than there is, and gives back what it
+// has taken.
+func TestPageWithinBudget(t *testing.T) {
+	g, err := graph.Open(t.Context(), manyRegions(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer g.Close()
+	b := budget.New(1 << 40)
+	if err := Page(t.Context(), io.Discard, g, Options{Budget: b}); err != nil || b.Taken() != 0 {
+		t.Fatalf("%v; %d are taken", err, b.Taken())
+	}
+	for _, limit := range []uint64{0, 1000, regionBytes * uint64(len(g.Regions())), regionBytes*uint64(len(g.Regions())) + heatCellBytes*min(heatCells, g.Info().Edges) - 1} {
+		b := budget.New(limit)
+		var out bytes.Buffer
+		err := Page(t.Context(), &out, g, Options{Budget: b})
+		if over := (*budget.Error)(nil); !errors.As(err, &over) || b.Taken() != 0 || out.Len() > 0 {
+			t.Errorf("with %d bytes: %v; %d are taken, %d were written", limit, err, b.Taken(), out.Len())
+		}
 	}
 }

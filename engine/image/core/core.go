@@ -12,6 +12,7 @@ package core
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"vscan/engine/image"
 	"vscan/engine/image/elf"
@@ -30,8 +31,9 @@ type reader struct {
 	noteInfo
 	ctx   context.Context // of the opening
 	watch *interrupt.Watch
-	laid  int   // segments that were laid out
-	core  *Core // of the core of a process, once its modules are found; else nil
+	laid  int             // segments that were laid out
+	names strings.Builder // of segments: see defaultName
+	core  *Core           // of the core of a process, once its modules are found; else nil
 }
 
 // Open reads an ELF core into an image. What it keeps of the core of a process is

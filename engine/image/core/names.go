@@ -35,16 +35,17 @@ type namer struct {
 	*reader
 	sorted   []*elf.Segment    // by address; of those that begin together, by index
 	files    []fileSpan        // mapped when the core was written; ascending, disjoint
-	segments map[uint64]string // by the index of the program header
+	segments map[uint32]string // by the index of the program header
 	spans    []fileSpan        // what is named inside segments; ascending, disjoint
 	cuts     int               // how many more borders may be cut at
 }
 
 // newNamer returns the namer of the core's segments. The error is that of c.ctx.
 func (c *reader) newNamer() (*namer, error) {
-	n := &namer{reader: c, files: c.files, segments: make(map[uint64]string)}
+	n := &namer{reader: c, files: c.files, segments: make(map[uint32]string)}
+	n.sorted = make([]*elf.Segment, len(c.Loads))
 	for i := range c.Loads {
-		n.sorted = append(n.sorted, &c.Loads[i])
+		n.sorted[i] = &c.Loads[i]
 	}
 	if err := interrupt.SortStableFunc(c.ctx, n.sorted, func(a, b *elf.Segment) int { return cmp.Compare(a.Vaddr, b.Vaddr) }); err != nil {
 		return nil, err
@@ -271,7 +272,7 @@ func (n *namer) split(s *elf.Segment, r addr.Range, part func(r addr.Range, name
 	whole := r.First
 	name, ok := n.segments[s.Index]
 	if !ok {
-		name = defaultName(s)
+		name = n.defaultName(s)
 	}
 	for i := fileAt(n.spans, r.First); i < len(n.spans) && n.spans[i].First <= r.Last; i++ {
 		f := n.spans[i]

@@ -10,6 +10,7 @@ import (
 	"io"
 
 	"vscan/engine/addr"
+	"vscan/engine/budget"
 	"vscan/engine/image"
 	"vscan/engine/image/elf"
 	"vscan/engine/image/input"
@@ -29,6 +30,14 @@ const (
 	ntArmTLS     = 0x401      // NT_ARM_TLS of "LINUX", one a thread of AArch64
 	maxNoteBytes = 64 << 20   // of one note; linux writes at most 16 MiB of NT_FILE
 	maxDescBytes = 256 << 20  // of all notes that are read whole
+)
+
+// An entry of NT_FILE takes about fileBytes, as a range, as a module and as a mapping of
+// what was not saved, besides its path.
+const (
+	fileBytes = 1000
+	forNotes  = "the notes of the image"
+	forFiles  = "the files that the image names"
 )
 
 // The entries of the auxiliary vector that are of use here: getauxval(3).
@@ -113,7 +122,7 @@ func (c *reader) readNotes() error {
 // words (length of the name, length of the contents, type), the name with its
 // zero byte and the contents, both padded to 4 bytes, or to 8 in a segment
 // that is aligned so.
-func (c *reader) readNoteSegment(r *bufio.Reader, s *elf.Segment, n uint64) error {
+func (c *reader) readNoteSegment(r *bufio.Reader, s *elf.NoteSegment, n uint64) error {
 	pad := uint64(4)
 	if s.Align == 8 {
 		pad = 8
@@ -224,6 +233,10 @@ func (c *reader) takeNote(name string, typ uint64, r io.Reader, size, at uint64)
 		c.Draft.Note("note at file offset %#x: %d bytes, behind %d of such notes: too many, names of mappings are not read", at, size, c.descBytes-size)
 		return 0, nil
 	}
+	if err := c.Budget.Take(size, forNotes); err != nil {
+		return 0, fmt.Errorf("%s: note at file offset %#x: %w", c.Path(), at, err)
+	}
+	defer c.Budget.Give(size)
 	desc := make([]byte, size) // as many as the file holds, at the most, and maxNoteBytes
 	if err := c.fill(r, desc, at); err != nil {
 		return 0, err
@@ -273,6 +286,10 @@ func (c *reader) takeFiles(desc []byte, at uint64) error {
 		count = held
 	}
 	paths := desc[int(count)*3*w:]
+	if err := c.Budget.Take(budget.Product(count, fileBytes), forFiles); err != nil {
+		return fmt.Errorf("%s: NT_FILE at file offset %#x: %d files: %w", c.Path(), at, count, err)
+	}
+	c.files, c.entries = make([]fileSpan, 0, count), make([]fileEntry, 0, count)
 	for i := range int(count) {
 		if err := c.watch.Step(1); err != nil {
 			return err
@@ -288,8 +305,12 @@ func (c *reader) takeFiles(desc []byte, at uint64) error {
 		if first < end && len(path) > 0 {
 			r := addr.Range{First: first, Last: end - 1}
 			off := input.MulSat(c.Order.Uint(entry[2*w:3*w]), c.fileUnit)
-			c.files = append(c.files, fileSpan{Range: r, name: string(path), offset: off})
-			c.entries = append(c.entries, fileEntry{image.FileRange{Range: r, Offset: off}, string(path)})
+			name := string(path)
+			if n := len(c.files); n > 0 && c.files[n-1].name == name {
+				name = c.files[n-1].name // a file is mapped in several ranges
+			}
+			c.files = append(c.files, fileSpan{Range: r, name: name, offset: off})
+			c.entries = append(c.entries, fileEntry{image.FileRange{Range: r, Offset: off}, name})
 		}
 	}
 	var err error

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
+	"strings"
 
 	"vscan/engine"
 	"vscan/engine/addr"
@@ -209,7 +211,7 @@ type layout struct {
 	left, leftLen uint64    // segments without an address in this space, their bytes
 	cut, cutLen   uint64    // segments that run past the end of the file, the bytes lost
 	cutAt         addr.Addr // the first byte lost
-	cutLast       uint64    // the index of the last of them
+	cutLast       uint32    // the index of the last of them
 }
 
 // newLayout finds out whether p_flags tell permissions: in a machine dump none
@@ -232,7 +234,7 @@ func (l *layout) leaveOut(s *elf.Segment) {
 func (l *layout) lay(s *elf.Segment, first addr.Addr, names *namer, yield func(engine.Mapping)) {
 	mem := s.Memsz
 	if room := uint64(l.MaxAddr() - first); mem-1 > room {
-		l.Draft.Note("program header %d at file offset %#x: %#x bytes from address %v run past the last address, %v: cut there", s.Index, l.HeaderAt(s.Index), mem, first, l.MaxAddr())
+		l.Draft.Note("program header %d at file offset %#x: %#x bytes from address %v run past the last address, %v: cut there", s.Index, l.HeaderAt(uint64(s.Index)), mem, first, l.MaxAddr())
 		mem = room + 1
 	}
 	held, want := s.Stored(mem, l.Size)
@@ -264,7 +266,7 @@ func (l *layout) lay(s *elf.Segment, first addr.Addr, names *namer, yield func(e
 	}
 	whole := addr.Range{First: first, Last: first + addr.Addr(mem-1)}
 	if names == nil {
-		part(whole, defaultName(s), first)
+		part(whole, l.defaultName(s), first)
 		return
 	}
 	names.split(s, whole, part)
@@ -296,5 +298,18 @@ func (c *reader) noteIncomplete() {
 	}
 }
 
-// defaultName returns the name of a segment that has no better one.
-func defaultName(s *elf.Segment) string { return fmt.Sprintf("load[%d]", s.Index) }
+// defaultName returns the name of a segment that has no better one. Of millions of names each
+// would be an allocation: they are parts of few texts.
+func (c *reader) defaultName(s *elf.Segment) string {
+	const most = len("load[4294967295]")
+	if c.names.Cap()-c.names.Len() < most {
+		c.names = strings.Builder{}
+		c.names.Grow(min(len(c.Loads), 1<<12) * most)
+	}
+	begin := c.names.Len()
+	var number [most]byte
+	c.names.WriteString("load[")
+	c.names.Write(strconv.AppendUint(number[:0], uint64(s.Index), 10))
+	c.names.WriteByte(']')
+	return c.names.String()[begin:]
+}

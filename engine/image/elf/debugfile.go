@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"vscan/engine/budget"
 	"vscan/engine/image"
 	"vscan/engine/image/input"
 )
@@ -23,8 +24,8 @@ const (
 
 // ReadWhole reads the headers of a program or library that is to be laid
 // whole, as ReadProgram does, and refuses what has no bytes of it.
-func ReadWhole(ctx context.Context, in input.Reader) (*Program, error) {
-	p, err := ReadProgram(ctx, in)
+func ReadWhole(ctx context.Context, in input.Reader, b *budget.Budget) (*Program, error) {
+	p, err := readProgram(ctx, in, b)
 	if err != nil {
 		return nil, err
 	}

@@ -17,7 +17,7 @@ func TestDamagedSections(t *testing.T) {
 		"cut":             func(b []byte) []byte { return b[:len(b)-40] },
 	} {
 		b := edit(imagetest.WithSections(m.File(), true, addr.Little, imagetest.Section{}, imagetest.NewSection(imagetest.SectionNoBits, imagetest.SectionAlloc|imagetest.SectionWrite, 8)))
-		if _, err := ReadWhole(t.Context(), imagetest.Reader(b)); err != nil {
+		if _, err := ReadWhole(t.Context(), imagetest.Reader(b), nil); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -113,13 +113,18 @@ func (h *Header) MaxAddr() addr.Addr {
 }
 
 // Segment is a program header of type PT_LOAD or PT_NOTE. Names are those of the System V
-// ABI without their prefix.
+// ABI without their prefix. A core can have millions, so it has no more than is asked for.
 type Segment struct {
-	Index             uint64 // in the table of program headers
-	Flags             uint64
+	Index             uint32 // in the table of program headers
+	Flags             uint32
 	Off, Vaddr, Paddr uint64
 	Filesz, Memsz     uint64
-	Align             uint64
+}
+
+// NoteSegment is a program header of type PT_NOTE.
+type NoteSegment struct {
+	Segment
+	Align uint64
 }
 
 // File is an ELF file with its header and what matters of its program headers.
@@ -129,7 +134,7 @@ type File struct {
 	Draft  *image.Draft   // for notes about the file, and what is missing of it
 	Budget *budget.Budget // asked for the memory of segments; nil has no limit
 	Loads  []Segment      // PT_LOAD with memory, in the order of the headers
-	Notes  []Segment      // PT_NOTE
+	Notes  []NoteSegment  // PT_NOTE
 	Count  uint64         // program headers, wherever the file says how many; at least, where that is lost
 }
 
@@ -219,7 +224,7 @@ func (c *File) ReadSegments(ctx context.Context) error {
 			tableEnd = s.Off
 		}
 		if !counted && tableEnd != math.MaxUint64 {
-			count = max(pnXNum, (tableEnd-c.Phoff)/c.phentsize)
+			count = min(max(pnXNum, (tableEnd-c.Phoff)/c.phentsize), math.MaxUint32) // sh_info names no more
 		}
 	})
 	if over != nil {
@@ -313,13 +318,14 @@ func (c *File) HeaderAt(index uint64) uint64 {
 // parseSegment keeps a program header where it is one of those that matter.
 func (c *File) parseSegment(b []byte, index uint64) Segment {
 	f := input.NewFields(b, c.Order)
-	s := Segment{Index: index}
+	s := Segment{Index: uint32(index)} // of at most 2^32 − 1
+	var align uint64
 	if c.Wide {
-		s.Flags, s.Off, s.Vaddr, s.Paddr = f.U32(4), f.U64(8), f.U64(16), f.U64(24)
-		s.Filesz, s.Memsz, s.Align = f.U64(32), f.U64(40), f.U64(48)
+		s.Flags, s.Off, s.Vaddr, s.Paddr = uint32(f.U32(4)), f.U64(8), f.U64(16), f.U64(24)
+		s.Filesz, s.Memsz, align = f.U64(32), f.U64(40), f.U64(48)
 	} else {
 		s.Off, s.Vaddr, s.Paddr = f.U32(4), f.U32(8), f.U32(12)
-		s.Filesz, s.Memsz, s.Flags, s.Align = f.U32(16), f.U32(20), f.U32(24), f.U32(28)
+		s.Filesz, s.Memsz, s.Flags, align = f.U32(16), f.U32(20), uint32(f.U32(24)), f.U32(28)
 	}
 	switch f.U32(0) {
 	case SegmentLoad:
@@ -330,7 +336,7 @@ func (c *File) parseSegment(b []byte, index uint64) Segment {
 			c.Loads = append(c.Loads, s)
 		}
 	case segmentNote:
-		c.Notes = append(c.Notes, s)
+		c.Notes = append(c.Notes, NoteSegment{s, align})
 	}
 	return s
 }

@@ -10,6 +10,7 @@ import (
 
 	"vscan/engine"
 	"vscan/engine/addr"
+	"vscan/engine/budget"
 	"vscan/engine/image"
 	"vscan/engine/image/input"
 	"vscan/engine/image/raw"
@@ -56,7 +57,12 @@ func IsProgram(head []byte) bool { return IsELF(head) && !IsCore(head) }
 // ReadProgram reads the headers of an ELF executable or shared object. What no
 // loader would take is an error.
 func ReadProgram(ctx context.Context, in input.Reader) (*Program, error) {
-	p := &Program{File: File{Reader: in, Draft: new(image.Draft)}}
+	return readProgram(ctx, in, nil)
+}
+
+// readProgram does what ReadProgram does, and asks a budget for the memory of segments.
+func readProgram(ctx context.Context, in input.Reader, b *budget.Budget) (*Program, error) {
+	p := &Program{File: File{Reader: in, Draft: new(image.Draft), Budget: b}}
 	var err error
 	if p.Header, err = ReadHeader(in); err != nil {
 		return nil, err
@@ -83,7 +89,7 @@ func ReadProgram(ctx context.Context, in input.Reader) (*Program, error) {
 func (p *Program) check() error {
 	for i := range p.Loads {
 		s := &p.Loads[i]
-		at := p.HeaderAt(s.Index)
+		at := p.HeaderAt(uint64(s.Index))
 		switch {
 		case s.Filesz > s.Memsz:
 			return fmt.Errorf("program header %d at file offset %#x: %#x bytes in the file for %#x in memory: no loader takes that", s.Index, at, s.Filesz, s.Memsz)
@@ -308,7 +314,7 @@ func (p *Program) SpanFrom(base addr.Addr, page uint64) uint64 {
 // Open places an ELF program or library at o.Base, which is where the
 // page of its lowest segment is.
 func Open(ctx context.Context, in input.Reader, o image.Options) (*image.Draft, error) {
-	p, err := ReadWhole(ctx, in)
+	p, err := ReadWhole(ctx, in, o.Budget)
 	if err != nil {
 		return nil, err
 	}
@@ -320,6 +326,9 @@ func Open(ctx context.Context, in input.Reader, o image.Options) (*image.Draft, 
 	}
 	if err := p.CheckBase(*o.Base, PageSize); err != nil {
 		return nil, err
+	}
+	if err := o.Budget.Take(budget.Product(uint64(len(p.Loads)), segmentBytes), forSegments); err != nil {
+		return nil, fmt.Errorf("%s: %d load segments: %w", in.Path(), len(p.Loads), err)
 	}
 	img := &image.Draft{Image: image.Image{Format: "ELF program", Space: image.Virtual, Spaces: []image.AddressSpace{image.Virtual}}}
 	name, narrow := MachineName(p.Machine)

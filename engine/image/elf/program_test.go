@@ -125,7 +125,7 @@ func FuzzProgram(f *testing.F) {
 	m := imagetest.NewModule(true, addr.Little, imagetest.SharedObject, "0123")
 	f.Add(imagetest.WithSections(m.File(), true, addr.Little, imagetest.Section{}, imagetest.NewSection(imagetest.SectionNoBits, imagetest.SectionAlloc, 8)), uint64(0x10000))
 	f.Fuzz(func(t *testing.T, b []byte, base uint64) {
-		p, err := ReadWhole(t.Context(), imagetest.Reader(b))
+		p, err := ReadWhole(t.Context(), imagetest.Reader(b), nil)
 		if err != nil {
 			return
 		}

@@ -78,12 +78,12 @@ func FileNote(wide bool, order addr.ByteOrder, unit uint64, entries ...Entry) st
 		w = 8
 	}
 	numbers := []uint64{uint64(len(entries)), unit}
-	paths := ""
+	var paths strings.Builder
 	for _, e := range entries {
 		numbers = append(numbers, e.first, e.last+1, e.page*4096/unit)
-		paths += e.path + "\x00"
+		paths.WriteString(e.path + "\x00")
 	}
-	return Note(order, 4, "CORE", NoteFile, Words(order, w, numbers...)+paths)
+	return Note(order, 4, "CORE", NoteFile, Words(order, w, numbers...)+paths.String())
 }
 
 // module is a program of three segments with a build-id, and a core of it.

@@ -17,6 +17,7 @@ import (
 
 	"vscan/engine"
 	"vscan/engine/addr"
+	"vscan/engine/budget"
 	"vscan/engine/image"
 	"vscan/engine/image/core"
 	"vscan/engine/image/elf"
@@ -140,9 +141,9 @@ func layFile(ctx context.Context, img *image.Image, in input.Reader, spec image.
 	}
 	switch {
 	case !isRaw(spec, o) && elf.IsProgram(head):
-		return programLayer(ctx, img, in, spec)
+		return programLayer(ctx, img, in, spec, o)
 	case spec.Unplaced && !isRaw(spec, o):
-		return mappedLayer(img, in)
+		return mappedLayer(img, in, o)
 	case spec.Unplaced:
 		return nil, &image.UnplacedError{Path: in.Path(), What: "raw bytes, which have none of their own"}
 	}
@@ -172,8 +173,8 @@ func checkLayer(path string, k *magic.Format, o image.Options) error {
 }
 
 // programLayer lays an ELF program or library.
-func programLayer(ctx context.Context, img *image.Image, in input.Reader, spec image.LayerSpec) (*Layer, error) {
-	p, err := elf.ReadWhole(ctx, in)
+func programLayer(ctx context.Context, img *image.Image, in input.Reader, spec image.LayerSpec, o image.Options) (*Layer, error) {
+	p, err := elf.ReadWhole(ctx, in, o.Budget)
 	if err != nil {
 		return nil, err
 	}
@@ -196,6 +197,9 @@ func programLayer(ctx context.Context, img *image.Image, in input.Reader, spec i
 		l.noteOther(ctx, img, p, spec.At)
 	}
 	if err != nil {
+		return nil, err
+	}
+	if err := takeMappings(o.Budget, in.Path(), budget.Product(uint64(len(bases)), uint64(len(p.Loads)))); err != nil {
 		return nil, err
 	}
 	for i, base := range bases {
@@ -240,6 +244,29 @@ func unsure(ctx context.Context, img *image.Image, p *elf.Program, base addr.Add
 		}
 	}
 	return ""
+}
+
+// mappingBytes is about how many bytes a mapping of a layer takes until it is part of a space:
+// as the mapping, as memory that could be written, as a range of its module, and with the copies
+// that are made when it is laid.
+const mappingBytes = 400
+
+// takeMappings takes the memory of so many mappings of a file that is to be laid.
+func takeMappings(b *budget.Budget, path string, n uint64) error {
+	if err := b.Take(budget.Product(n, mappingBytes), "the mappings of a layer"); err != nil {
+		return fmt.Errorf("%s: %d mappings: %w", path, n, err)
+	}
+	return nil
+}
+
+// takeRanges takes the memory of the mappings that the ranges of modules make: where a file
+// ends within one, these are two.
+func takeRanges(b *budget.Budget, path string, ms []*core.Module) error {
+	n := 0
+	for _, m := range ms {
+		n += len(m.Ranges)
+	}
+	return takeMappings(b, path, uint64(n))
 }
 
 // layProgram adds the program with its lowest page at base.
@@ -346,7 +373,7 @@ func verb(n int, one, more string) string {
 
 // mappedLayer lays a file that is no program where the image says that it was
 // mapped.
-func mappedLayer(img *image.Image, in input.Reader) (*Layer, error) {
+func mappedLayer(img *image.Image, in input.Reader, o image.Options) (*Layer, error) {
 	c := core.Of(img)
 	if c == nil {
 		return nil, &image.UnplacedError{Path: in.Path(), What: "what is no ELF program or library"}
@@ -354,6 +381,9 @@ func mappedLayer(img *image.Image, in input.Reader) (*Layer, error) {
 	ms := c.CandidatesOf(in.Path())
 	if ms == nil {
 		return nil, &image.UnplacedError{Path: in.Path(), What: "what is no ELF program or library, and no file that the core names"}
+	}
+	if err := takeRanges(o.Budget, in.Path(), ms); err != nil {
+		return nil, err
 	}
 	l := new(Layer)
 	for _, m := range ms {

@@ -231,6 +231,9 @@ func (g *gathering) lay(in input.Reader, ms []*core.Module, oneOfSome bool) erro
 	if !compared && oneOfSome {
 		return fmt.Errorf("%s: %d files that the core names are called so, and nothing tells whether this is %s", in.Path(), g.names[path.Base(cleanPath(ms[0].Path))], ms[0].Path)
 	}
+	if err := takeRanges(g.o.Budget, in.Path(), ms); err != nil {
+		return err
+	}
 	for _, m := range ms {
 		g.layer.layRanges(g.core, in, m, m.Path, p)
 	}
@@ -248,7 +251,7 @@ func (g *gathering) lay(in input.Reader, ms []*core.Module, oneOfSome bool) erro
 // program reads a program or library that is to be these modules, nil where it
 // is neither, and reports whether it has been compared.
 func (g *gathering) program(in input.Reader, ms []*core.Module) (p *elf.Program, compared bool, err error) {
-	p, err = elf.ReadWhole(g.ctx, in)
+	p, err = elf.ReadWhole(g.ctx, in, g.o.Budget)
 	var other *image.UnsupportedError
 	if errors.As(err, &other) || err == nil && len(p.Loads) == 0 {
 		return nil, false, nil // an object file, as any other file

@@ -228,7 +228,7 @@ func (t *Image) lay(ctx context.Context, o Options) error {
 	if err := t.setArch(o); err != nil {
 		return fmt.Errorf("%s: %w", t.Arg, err)
 	}
-	if err := takeIndex(o.Budget, len(t.Mappings)); err != nil {
+	if err := takeIndex(o.Budget, t.Mappings, !o.layers() && disjoint(t.Mappings)); err != nil {
 		return fmt.Errorf("%s: %w", t.Arg, err)
 	}
 	var err error
@@ -253,13 +253,35 @@ func (t *Image) lay(ctx context.Context, o Options) error {
 	return t.index(ctx)
 }
 
-// indexBytes is about how many bytes the index of a space takes for a mapping while it is
-// built.
-const indexBytes = 230
+// The index of a space takes about indexBytes for a mapping while it is built, and about
+// disjointBytes where no mapping overlaps another.
+const (
+	indexBytes    = 280
+	disjointBytes = 60
+)
 
-// takeIndex takes the memory of the index of so many mappings.
-func takeIndex(b *budget.Budget, n int) error {
-	return b.Take(budget.Product(uint64(n), indexBytes), fmt.Sprintf("finding what shows where of %d mappings", n))
+// takeIndex takes the memory of the index of mappings, which may overlap one another or be
+// disjoint.
+func takeIndex(b *budget.Budget, mappings []engine.Mapping, disjoint bool) error {
+	each := uint64(indexBytes)
+	if disjoint {
+		each = disjointBytes
+	}
+	return b.Take(budget.Product(uint64(len(mappings)), each), fmt.Sprintf("finding what shows where of %d mappings", len(mappings)))
+}
+
+// layers reports whether anything is laid over or under the image.
+func (o *Options) layers() bool { return len(o.Over)+len(o.Under) > 0 || o.Modules || o.Sysroot != "" }
+
+// disjoint reports whether mappings ascend without one overlapping another. Those that do
+// not ascend may be disjoint as well, which takes long to find out.
+func disjoint(mappings []engine.Mapping) bool {
+	for i := 1; i < len(mappings); i++ {
+		if mappings[i].First <= mappings[i-1].Last {
+			return false
+		}
+	}
+	return true
 }
 
 // index builds what lookups in the space need.

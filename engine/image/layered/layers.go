@@ -12,7 +12,7 @@ import (
 
 // layerOptions returns the options with which layers are opened.
 func (o *Options) layerOptions() image.Options {
-	opt := image.Options{Mmap: o.Mmap, Sequential: o.Sequential}
+	opt := image.Options{Mmap: o.Mmap, Sequential: o.Sequential, Budget: o.Budget}
 	if o.Format == image.FormatRaw {
 		opt.Format = image.FormatRaw
 	}
@@ -26,7 +26,7 @@ func (t *Image) layOne(ctx context.Context, o Options, step Step, l Layer) error
 		if l.Spec.Unplaced {
 			t.nameAsImage(opened)
 		}
-		err = t.add(opened, step == LayOver)
+		err = t.add(o, opened, step == LayOver)
 	}
 	if err != nil {
 		return &StepError{Step: step, Layer: l, Err: err}
@@ -71,7 +71,7 @@ func (t *Image) layModules(ctx context.Context, o Options) error {
 	}
 	opened, err := layer.OpenModules(ctx, t.Image, o.Sysroot, o.layerOptions())
 	if err == nil {
-		err = t.add(opened, false)
+		err = t.add(o, opened, false)
 	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", t.Arg, &StepError{Step: LayModules, Sysroot: o.Sysroot, Err: err})
@@ -105,8 +105,11 @@ func (t *Image) leaveOut(files []layer.LeftOut) {
 }
 
 // add adds an opened layer to the space, over or under what is there.
-func (t *Image) add(l *layer.Layer, over bool) error {
+func (t *Image) add(o Options, l *layer.Layer, over bool) error {
 	t.opened = append(t.opened, l)
+	if err := takeIndex(o.Budget, l.Mappings, false); err != nil {
+		return err
+	}
 	lay := l.LayUnder
 	if over {
 		lay = l.LayOver

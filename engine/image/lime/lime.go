@@ -27,6 +27,7 @@ import (
 
 	"vscan/engine"
 	"vscan/engine/addr"
+	"vscan/engine/budget"
 	"vscan/engine/image"
 	"vscan/engine/image/input"
 	"vscan/engine/image/magic"
@@ -52,6 +53,8 @@ type reader struct {
 	near   window  // of headers
 	padded *uint64 // file offset from which on there are but zeros, once it was asked
 
+	budget  *budget.Budget // asked for the memory of records
+	room    int            // for how many mappings it was asked
 	img     *image.Draft
 	at      uint64    // file offset that is being looked at
 	records int       // that were read
@@ -69,6 +72,10 @@ func open(ctx context.Context, in input.Reader, o image.Options) (*image.Draft, 
 	if err != nil {
 		return nil, err
 	}
+	l.budget = o.Budget
+	if err := l.makeRoom(0); err != nil {
+		return nil, err
+	}
 	if err := l.read(); err != nil {
 		return nil, image.Interrupted(err, in.Path(), "reading records, of which %d were read, up to file offset %#x of %#x", l.records, l.at, l.Size)
 	}
@@ -84,6 +91,11 @@ func open(ctx context.Context, in input.Reader, o image.Options) (*image.Draft, 
 // noteOverlap notes where records overlap, which those of a dump do not: what one
 // has there is hidden by a later one. The error is that of l.ctx.
 func (l *reader) noteOverlap() error {
+	need := budget.Product(uint64(len(l.img.Mappings)), overlapBytes)
+	if err := l.budget.Take(need, "comparing the records of the image"); err != nil {
+		return fmt.Errorf("%s: %d records: %w", l.Path(), l.records, err)
+	}
+	defer l.budget.Give(need)
 	all := slices.Clone(l.img.Mappings)
 	if err := interrupt.SortStableFunc(l.ctx, all, func(a, b engine.Mapping) int { return cmp.Compare(a.First, b.First) }); err != nil {
 		return err
@@ -146,6 +158,9 @@ func (l *reader) read() error {
 		if err := l.tooSmall(off); err != nil {
 			return err
 		}
+		if err := l.makeRoom(off); err != nil {
+			return err
+		}
 	}
 	if l.records == 0 && damage != nil {
 		return fmt.Errorf("%s: %w", l.Path(), damage)
@@ -173,6 +188,27 @@ func (l *reader) tooSmall(off uint64) error {
 		Advice:   "make a dump with a record for each range, for so many pieces take more memory than the file has",
 		RawHelps: "scan its bytes as they are",
 	}
+}
+
+// A record takes about recordBytes while records are read, with what append leaves behind,
+// and overlapBytes more while those of a dump that are out of order are compared.
+const (
+	recordBytes   = 230
+	overlapBytes  = 110
+	recordsAtOnce = 1 << 12
+	forRecords    = "the records of the image"
+)
+
+// makeRoom takes the memory of the next records, behind a file offset, if the budget has it.
+func (l *reader) makeRoom(off uint64) error {
+	if n := len(l.img.Mappings); n+2 < l.room { // a step makes up to two mappings
+		return nil
+	}
+	if err := l.budget.Take(recordsAtOnce*recordBytes, forRecords); err != nil {
+		return fmt.Errorf("%s: record %d at file offset %#x: %w", l.Path(), l.records, off, err)
+	}
+	l.room += recordsAtOnce
+	return nil
 }
 
 // step reads what is at a file offset and returns where the next header is. A

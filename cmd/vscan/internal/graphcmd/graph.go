@@ -183,7 +183,7 @@ func parseOffset(s string) (int64, error) {
 
 // openGraph opens the file of a graph, and tells if the graph is not complete.
 func (a *commands) openGraph(ctx context.Context, path string) (*graph.Graph, error) {
-	g, err := graph.Open(ctx, path)
+	g, err := graph.OpenWithin(ctx, path, a.Budget())
 	if err != nil {
 		return nil, err
 	}
@@ -191,7 +191,6 @@ func (a *commands) openGraph(ctx context.Context, path string) (*graph.Graph, er
 		g.Close()
 		return nil, cli.OutputError(path)
 	}
-	g.SetBudget(a.Budget())
 	if !g.Complete() {
 		a.Note("%s: not complete: %s of the image could not be read when it was built", path, wording.Size(g.Info().Unreadable))
 	}

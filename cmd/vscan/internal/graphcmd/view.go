@@ -42,7 +42,7 @@ larger squares of memory where there are fewest references.`,
 				return err
 			}
 			defer g.Close()
-			o := view.Options{Name: args[0], Workers: int(workers)}
+			o := view.Options{Name: args[0], Workers: int(workers), Budget: a.Budget()}
 			if window.set {
 				o.Window = &window.Window
 			}

@@ -1,6 +1,7 @@
 package input
 
 import (
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -22,16 +23,28 @@ import (
 //	mapped      MMMM                M     M: it is mapped
 //	        |- begin -|             |- trial
 type chooser struct {
-	tries bool // whether it tries the other way at all
+	size uint64 // of the file
+	now  func() time.Duration
+	busy float64 // with so many workers, no processor is idle
 
 	mu    sync.Mutex
 	ways  [2]wayCost
-	now   wayKind // the way that goes on
-	trial int     // how many bytes are still to go the other way
-	since uint64  // bytes since the last trial
+	pages [2]wayCost // what the pager takes to let go and to enter, besides
+	going wayKind    // the way that goes on
+	trial int        // how many bytes are still to go the other way
+	since uint64     // bytes since the last trial
 
+	began  time.Duration // when the first block was chosen
 	spent  time.Duration // by all blocks
 	wasted time.Duration // by trials: what they took more than the other way would have
+}
+
+func newChooser(size uint64) *chooser {
+	begin := time.Now()
+	return &chooser{
+		size: size, now: func() time.Duration { return time.Since(begin) }, began: -1,
+		busy: float64(runtime.GOMAXPROCS(0)) - 0.5,
+	}
 }
 
 // wayKind is one of the two ways.
@@ -48,9 +61,12 @@ func (k wayKind) other() wayKind { return 1 - k }
 
 const (
 	readBlock = 256 << 10 // read at a time: it lies in the level-2 cache when it is searched
-	trialSize = 1 << 20   // bytes of a trial
+	trialRead = 1 << 20   // bytes of a trial of reading
+	trialMost = 32 << 20  // bytes of a trial of mapping, for which the pager has to get going
+	trialPart = 16        // and at most such a part of the file
 	trialGap  = 16 << 20  // the fewest bytes between two trials
 	patience  = 50        // trials may waste 1/patience of all time
+	better    = 0.95      // a way that costs so many times as much, or less, is taken instead
 	farWorse  = 2         // a way that costs so many times as much is not tried to the end
 	choosable = 64 << 20  // a smaller file is read: a trial would cost more than it tells
 )
@@ -99,18 +115,23 @@ func (c *wayCost) least() float64 {
 func (c *chooser) choose(n int) (wayKind, int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	way := c.now
-	switch {
-	case c.trial > 0:
-		way = c.now.other()
-	case c.due():
-		c.trial, c.since = trialSize, 0
-		way = c.now.other()
+	if c.began < 0 {
+		c.began = c.now()
 	}
-	if way == read || c.trial > 0 {
+	way := c.going
+	if c.trial <= 0 && c.due() {
+		c.trial, c.since = c.trialLen(), 0
+	}
+	if c.trial > 0 {
+		way = c.going.other()
+	}
+	if way == read {
 		n = min(n, readBlock)
 	}
-	if c.trial > 0 && way != c.now {
+	if c.trial > 0 {
+		if c.ways[way].n < 2 { // it may be far worse
+			n = min(n, readBlock)
+		}
 		c.trial -= n
 	}
 	return way, n
@@ -119,10 +140,18 @@ func (c *chooser) choose(n int) (wayKind, int) {
 // due reports whether it is time to try the way that does not go on.
 func (c *chooser) due() bool {
 	gap := uint64(trialGap)
-	if c.ways[c.now.other()].n == 0 {
-		gap = trialSize
+	if c.ways[c.going.other()].n == 0 {
+		gap = trialRead
 	}
-	return c.tries && c.since >= gap && c.ways[c.now].n >= costs && c.wasted*patience <= c.spent
+	return c.size >= choosable && c.since >= gap && c.ways[c.going].n >= costs && c.wasted*patience <= c.spent
+}
+
+// trialLen returns how many bytes the other way is tried with.
+func (c *chooser) trialLen() int {
+	if c.going == mapped {
+		return trialRead
+	}
+	return int(min(trialMost, c.size/trialPart))
 }
 
 // took is told what a block cost that went one way.
@@ -132,15 +161,42 @@ func (c *chooser) took(way wayKind, n int, d time.Duration) {
 	c.spent += d
 	c.since += uint64(n)
 	c.ways[way].add(float64(d) / float64(n))
-	here, _ := c.ways[c.now].perByte()
-	there, known := c.ways[c.now.other()].perByte()
-	if way != c.now {
-		c.wasted += max(0, d-time.Duration(here*float64(n)))
+	here, _ := c.cost(c.going)
+	there, known := c.cost(c.going.other())
+	if way != c.going {
+		c.wasted = max(0, c.wasted+d-time.Duration(here*float64(n)))
 		if c.ways[way].least() > farWorse*here {
 			c.trial = 0
 		}
 	}
-	if known && there < here && c.trial <= 0 {
-		c.now = c.now.other()
+	if known && there < better*here && c.trial <= 0 {
+		c.going = c.going.other()
 	}
+}
+
+// cost returns what a byte costs one way, in nanoseconds of a worker, and whether that is
+// known. What the pager does comes at the expense of workers where all processors have one.
+func (c *chooser) cost(way wayKind) (ns float64, known bool) {
+	ns, known = c.ways[way].perByte()
+	if way == mapped && float64(c.spent) > c.busy*float64(c.now()-c.began) {
+		for i := range c.pages {
+			more, _ := c.pages[i].perByte()
+			ns += more
+		}
+	}
+	return ns, known
+}
+
+// helped is told what the pager took to enter n bytes, or to let go of them.
+func (c *chooser) helped(entered bool, n int, d time.Duration) {
+	if c == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	i := 0
+	if entered {
+		i = 1
+	}
+	c.pages[i].add(float64(d) / float64(n))
 }

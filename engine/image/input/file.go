@@ -29,7 +29,7 @@ type File struct {
 
 	data    []byte   // the mapped file, or nil
 	chooser *chooser // nil where it is always mapped, or always read
-	near    *near    // nil where mapped pages are left to the system
+	pager   *pager   // nil where mapped pages are left to the system
 	ahead   *ahead   // nil where reading is left to the system
 }
 
@@ -159,8 +159,8 @@ func (f *File) viewMapped(off uint64, n int) ([]byte, error) {
 	if n > len(rest) {
 		return rest, f.unreadable(off+uint64(len(rest)), io.ErrUnexpectedEOF)
 	}
-	if f.near != nil {
-		f.near.touch(off, n)
+	if f.pager != nil {
+		f.pager.touch(off, n)
 	}
 	return rest[:n:n], nil
 }
@@ -218,6 +218,10 @@ func (f *File) tail(end uint64) (*File, bool) {
 // Close unmaps and closes the file.
 func (f *File) Close() error {
 	var err error
+	if f.pager != nil {
+		f.pager.close()
+		f.pager = nil
+	}
 	if f.data != nil {
 		err = mmap.Unmap(f.data)
 		f.data = nil
@@ -246,10 +250,10 @@ func (f *File) Map(o image.Options) {
 		return
 	}
 	f.data = data
-	if o.Sequential {
-		f.near = newNear(data)
-	}
 	if o.Mmap != image.MmapAlways {
-		f.chooser = &chooser{tries: f.size >= choosable}
+		f.chooser = newChooser(f.size)
+	}
+	if o.Sequential && f.size >= pagerKept*pagerStep {
+		f.pager = newPager(data, f.chooser.helped)
 	}
 }

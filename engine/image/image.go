@@ -81,10 +81,11 @@ type Options struct {
 	// Mmap says whether the file is mapped into memory.
 	Mmap Mmap
 
-	// Sequential says that the image is gone through once, about in order: pages of a
-	// mapped file that lie behind are let go, and on Linux those that come next are fetched
-	// where the file is not in the page cache. What is read later is the same, but takes
-	// longer.
+	// Sequential says that the image is gone through once, about in order: on Linux
+	// pages of a mapped file that come next are made ready on the way, on a
+	// goroutine of their own, and those that lie behind are let go; and where the file is
+	// not in the page cache, the system reads further ahead. What is read later is the
+	// same, but takes longer.
 	Sequential bool
 
 	// Base is the address of the file's first byte, for raw images, or of the

@@ -1,6 +1,10 @@
 package mmap
 
-import "golang.org/x/sys/unix"
+import (
+	"os"
+
+	"golang.org/x/sys/unix"
+)
 
 // CanEnter says whether Enter does anything on this system.
 const CanEnter = true
@@ -9,3 +13,8 @@ const CanEnter = true
 // they are not in memory yet. b begins with a page. Source: madvise(2),
 // MADV_POPULATE_READ, since Linux 5.14; older kernels return an error.
 func Enter(b []byte) error { return unix.Madvise(b, unix.MADV_POPULATE_READ) }
+
+// Sequential has the system read twice as far ahead where the open file is read in order and
+// not in the page cache.
+// Source: posix_fadvise(2), POSIX_FADV_SEQUENTIAL.
+func Sequential(f *os.File) { unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_SEQUENTIAL) }

@@ -2,8 +2,13 @@
 
 package mmap
 
+import "os"
+
 // CanEnter says whether Enter does anything on this system.
 const CanEnter = false
 
 // Enter does nothing.
 func Enter([]byte) error { return nil }
+
+// Sequential does nothing.
+func Sequential(*os.File) {}

@@ -4,7 +4,7 @@
 //	Map, Unmap     the bytes of a file as memory
 //	LetGo          its pages leave the page table; they read the same afterwards
 //	Enter          its pages come into the page table before they are touched
-//	Cached, Fetch  what of it is in the page cache, and what shall be soon
+//	Sequential     it comes from the disk earlier, where it is read in order
 package mmap
 
 import (

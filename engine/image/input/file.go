@@ -30,7 +30,6 @@ type File struct {
 	data    []byte   // the mapped file, or nil
 	chooser *chooser // nil where it is always mapped, or always read
 	pager   *pager   // nil where mapped pages are left to the system
-	ahead   *ahead   // nil where reading is left to the system
 }
 
 // Open opens a file to be read at any offset, without mapping it. It asks
@@ -240,7 +239,7 @@ func (f *File) Map(o image.Options) {
 		return
 	}
 	if o.Sequential {
-		f.ahead = newAhead(f.file, f.size)
+		mmap.Sequential(f.file)
 	}
 	if o.Mmap == image.MmapNever {
 		return

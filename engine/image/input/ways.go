@@ -9,9 +9,6 @@ import (
 // Choose returns the way to have the bytes from offset off on: the one that Map was told,
 // or else the one that costs less at the time; see chooser.
 func (f *File) Choose(off uint64, n int) (engine.Way, int) {
-	if f.ahead != nil {
-		f.ahead.at(off)
-	}
 	w := &way{file: f}
 	switch {
 	case f.chooser != nil:

@@ -39,6 +39,7 @@ const (
 	pagerStep  = 8 << 20
 	pagerKept  = 6             // steps: up to 12 workers have a shard in one of them each
 	pagerAhead = 2 * pagerStep // how far pages are entered
+	pagerLate  = 3             // so many steps to let go are let go by who views, where the goroutine has no time
 	pagerEnter = 4 << 20       // entered at a time: what is waited for at the end
 )
 
@@ -64,7 +65,11 @@ func (p *pager) touch(off uint64, n int) {
 		p.flows.Store(r > 0 && last+1-r <= 2) // shards are not taken quite in order
 		p.reached.Store(last + 1)
 	}
+	late := len(p.gone) >= pagerLate
 	p.mu.Unlock()
+	if late {
+		p.letGo()
+	}
 	if fresh {
 		select {
 		case p.wake <- struct{}{}:

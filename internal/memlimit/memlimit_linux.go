@@ -44,6 +44,14 @@ func AddressSpace() Limit {
 	return l
 }
 
+// Threads returns how many threads the process has, 0 where that cannot be read. Source:
+// proc(5), /proc/pid/status.
+func Threads() int {
+	text, _ := os.ReadFile("/proc/self/status")
+	n, _ := field(text, "Threads:")
+	return int(n)
+}
+
 // Held returns how many bytes of memory the process holds that is its own: without what it
 // has mapped of files. Source: proc(5), /proc/pid/statm.
 func Held() uint64 {

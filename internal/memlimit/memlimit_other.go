@@ -13,3 +13,6 @@ func Groups() Limit { return Limit{Left: None, Of: None} }
 
 // Held returns 0: here it is not known how much memory the process holds.
 func Held() uint64 { return 0 }
+
+// Threads returns 0: here it is not known how many threads the process has.
+func Threads() int { return 0 }

@@ -3,7 +3,9 @@ package cli
 import (
 	"fmt"
 	"math"
+	"runtime"
 	"runtime/debug"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -66,7 +68,7 @@ func (m *memory) limit() uint64 {
 	if size == 0 {
 		size = memlimit.Machine() / 4
 	}
-	for _, l := range []memlimit.Limit{spaceLimit(memlimit.AddressSpace()), groupLimit(memlimit.Groups())} {
+	for _, l := range []memlimit.Limit{spaceLimit(addressSpace()), groupLimit(memlimit.Groups())} {
 		if l.Left < size {
 			size, m.bound = l.Left, l.What
 		}
@@ -78,12 +80,35 @@ func (m *memory) limit() uint64 {
 	return size
 }
 
+// addressSpace returns the limit on the address space, and how much of what is left is taken by
+// threads that are still to start.
+func addressSpace() (l memlimit.Limit, threads uint64) {
+	if l = memlimit.AddressSpace(); l.Left != memlimit.None && usesLibc() {
+		threads = libcThreads(runtime.GOMAXPROCS(0), memlimit.Threads())
+	}
+	return l, threads
+}
+
+// usesLibc reports whether the program was built with cgo: Go's own packages link libc then.
+func usesLibc() bool {
+	info, ok := debug.ReadBuildInfo()
+	return ok && slices.ContainsFunc(info.Settings, func(s debug.BuildSetting) bool { return s.Key == "CGO_ENABLED" && s.Value == "1" })
+}
+
+// libcThreads returns how much address space the threads take that the program will start yet:
+// with libc each has a stack of 8 MiB, and an arena of malloc, for which 64 MiB are reserved.
+// There are up to eight besides those that run Go's code; of these not more than eight count,
+// for libc does without arenas where it gets none.
+func libcThreads(procs, running int) uint64 {
+	return uint64(max(0, min(procs, 8)+8-running)) * (72 << 20)
+}
+
 // spaceLimit and groupLimit return a limit with as much left as may be taken where the
 // address space, or a control group, has so much left. What is taken is counted and not
 // measured, and Go's heap is larger than what is used of it, so that is not all.
-func spaceLimit(l memlimit.Limit) memlimit.Limit {
+func spaceLimit(l memlimit.Limit, threads uint64) memlimit.Limit {
 	if l.Left != memlimit.None {
-		arenas := (l.Left - min(l.Left, 2*leastLeft)) / arena
+		arenas := (l.Left - min(l.Left, 2*leastLeft+threads)) / arena
 		l.Left = max(min((arena/2+arenas*arena)/2, l.Of/4), leastBudget)
 	}
 	return l
@@ -109,14 +134,18 @@ func (a *App) budgetAdvice() string {
 
 // CheckRoom returns an error where the system leaves so little address space that Go's
 // runtime would end the program in the middle.
-func CheckRoom() error { return checkRoom(memlimit.AddressSpace()) }
+func CheckRoom() error { return checkRoom(addressSpace()) }
 
 // checkRoom is CheckRoom where the address space has a limit. An arena is reserved by then,
 // but since Go 1.26 the heap begins anywhere in it, so that next to nothing of it may be left.
-func checkRoom(l memlimit.Limit) error {
-	const want = leastLeft + arena
+func checkRoom(l memlimit.Limit, threads uint64) error {
+	want := leastLeft + arena + threads
 	if l.Left >= want {
 		return nil
 	}
-	return fmt.Errorf("%s is %s, which leaves %s: want %s more, or ulimit -v unlimited", l.What, wording.Size(l.Of), wording.Size(l.Left), wording.Size(want-l.Left))
+	without := ""
+	if threads > 0 {
+		without = fmt.Sprintf(", or vscan built with CGO_ENABLED=0, whose threads do not take %s of it", wording.Size(threads))
+	}
+	return fmt.Errorf("%s is %s, which leaves %s: want %s more%s, or ulimit -v unlimited", l.What, wording.Size(l.Of), wording.Size(l.Left), wording.Size(want-l.Left), without)
 }

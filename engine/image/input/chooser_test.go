@@ -49,7 +49,7 @@ func TestChooserCosts(t *testing.T) {
 			t.Run(fmt.Sprintf("%s/noise=%v", name, noise), func(t *testing.T) {
 				rnd := testenv.Rand(t)
 				var times []float64
-				for range 15 {
+				for range testenv.Rounds(5, 15, 15) {
 					took, fixed := goThrough(rnd, file, noise)
 					times = append(times, float64(took)/float64(min(fixed[read], fixed[mapped])))
 				}

@@ -11,12 +11,9 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"sync/atomic"
-	"time"
 
 	"golang.org/x/sys/unix"
 
-	"vscan/engine"
 	"vscan/engine/image"
 	"vscan/engine/image/elf"
 	"vscan/internal/interrupt"
@@ -112,13 +109,12 @@ func takeStock(ctx context.Context, path, dir string, o image.Options, tricks pr
 	if tricks.opened != nil {
 		tricks.opened()
 	}
-	mem := newProcessSource(path, dir, f)
+	mem := &processSource{path, f}
 	img := &image.Draft{Image: image.Image{
 		Path: path, Format: "live process", Live: true,
 		Space: image.Virtual, Spaces: []image.AddressSpace{image.Virtual},
 	}}
 	img.Own(f)
-	img.Own(mem)
 	p := &process{ctx: ctx, watch: interrupt.New(ctx), Draft: img, dir: dir, mem: mem, opt: o, files: mappedFiles{dir: dir, none: tricks.noFiles}}
 	img.TellThreads(func(ctx context.Context) ([]image.Thread, error) { return threadsOf(ctx, dir, mem) })
 	if err = p.take(name, tricks); errors.Is(err, errNoAreas) {
@@ -173,11 +169,6 @@ func noMemory(path, name, dir string) error {
 // and 47.
 func programOf(dir string) string {
 	stat, _ := os.ReadFile(dir + "/stat")
-	return programIn(stat)
-}
-
-// programIn is what programOf tells, from the text of the file.
-func programIn(stat []byte) string {
 	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:])) // from field 3
 	if len(fields) < 45 {
 		return ""
@@ -301,78 +292,9 @@ func processError(path, name string, err error) error {
 }
 
 // processSource is the memory of a live process. Offsets are its addresses.
-//
-// process_vm_readv takes half the time of a read of /proc/PID/mem (0.45 to 0.7 times, by the
-// size of pages and of reads), and can less: it obeys what the areas permit the program, and
-// asks for a process by its number, which may run another program by now. So memory is read
-// by it as far as it goes, and by the file where it does not; and what it read counts where
-// the file, which stays with the program that was opened, still has memory after that.
-//
-// The file has so, too, while another process still has the same memory, as the parent has for
-// a moment after vfork, when the child runs another program already. Where that may be, the
-// process is asked each time which program it runs.
 type processSource struct {
-	path    string
-	mem     *os.File
-	pid     atomic.Int64 // of process_vm_readv; 0 where that is not to be used
-	stat    *os.File     // of /proc/PID, where the program has to be asked for; else nil
-	program string       // what programOf told
-}
-
-// newProcessSource returns the memory of the process, or thread, whose folder in /proc is dir;
-// mem is its opened file mem.
-func newProcessSource(path, dir string, mem *os.File) *processSource {
-	s := &processSource{path: path, mem: mem}
-	pid, err := strconv.Atoi(strings.TrimPrefix(dir, "/proc/"))
-	self, _ := os.Readlink("/proc/self") // another number where /proc is that of other namespaces, as of the host
-	if err != nil || self != strconv.Itoa(os.Getpid()) {
-		return s
-	}
-	if mayShareMemory(pid) {
-		if s.stat, err = os.Open(dir + "/stat"); err != nil {
-			return s
-		}
-		if s.program = s.runs(); s.program == "" {
-			return s
-		}
-	}
-	s.pid.Store(int64(pid))
-	return s
-}
-
-// Close closes what the source has opened itself.
-func (s *processSource) Close() error {
-	if s.stat == nil {
-		return nil
-	}
-	return s.stat.Close()
-}
-
-// mayShareMemory reports whether a process may have its memory together with the one that
-// started it. Source: kcmp(2), KCMP_VM.
-func mayShareMemory(pid int) bool {
-	const kcmpVM = 1
-	stat, _ := os.ReadFile(pidName(pid) + "/stat")
-	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:])) // from field 3
-	if len(fields) < 2 {
-		return true
-	}
-	parent, err := strconv.Atoi(fields[1])
-	if err != nil {
-		return true
-	}
-	if parent == 0 { // it is not to be seen from here
-		return false
-	}
-	order, _, errno := unix.Syscall6(unix.SYS_KCMP, uintptr(pid), uintptr(parent), kcmpVM, 0, 0, 0)
-	return errno != 0 || order == 0
-}
-
-// runs tells the program that the process runs now, as programOf does.
-func (s *processSource) runs() string {
-	var stat [2048]byte
-	n, _ := s.stat.ReadAt(stat[:], 0)
-	return programIn(stat[:n])
+	path string
+	mem  *os.File
 }
 
 // Name returns "pid:N".
@@ -391,7 +313,7 @@ func (s *processSource) View(buf []byte, off uint64, n int) ([]byte, error) {
 // at any page; only a read that gets nothing tells why. EIO is memory that is
 // not there, 0 bytes is a process that has ended.
 func (s *processSource) pread(buf []byte, off uint64) (int, error) {
-	m := s.readv(buf, off)
+	m := 0
 	for m < len(buf) {
 		pos := off + uint64(m)
 		if pos > math.MaxInt64 {
@@ -411,26 +333,6 @@ func (s *processSource) pread(buf []byte, off uint64) (int, error) {
 	return m, nil
 }
 
-// readv fills buf by process_vm_readv as far as that can, and returns how far that is.
-func (s *processSource) readv(buf []byte, off uint64) int {
-	pid := s.pid.Load()
-	if pid == 0 || len(buf) < readvLeast || off > math.MaxInt64 {
-		return 0
-	}
-	n, err := unix.ProcessVMReadv(int(pid), []unix.Iovec{{Base: &buf[0], Len: uint64(len(buf))}},
-		[]unix.RemoteIovec{{Base: uintptr(off), Len: len(buf)}}, 0)
-	if err != nil && !errors.Is(err, unix.EFAULT) {
-		s.pid.Store(0) // not permitted, or gone
-	}
-	if err != nil || !s.alive() || s.stat != nil && s.runs() != s.program {
-		return 0
-	}
-	return n
-}
-
-// readvLeast is the fewest bytes that are worth two calls.
-const readvLeast = 16 << 10
-
 // alive reports whether the program whose memory it is still runs. At an address
 // where there is nothing, the kernel has an error for the memory of a program, and
 // no bytes once that has gone.
@@ -441,18 +343,3 @@ func (s *processSource) alive() bool {
 
 // Size returns all there are: how far a process has memory, its mappings say.
 func (s *processSource) Size() uint64 { return math.MaxUint64 }
-
-// processBlock is how many bytes of a process are viewed at a time, where they go once through
-// the cache: a call for more of them takes less for each.
-const processBlock = 1 << 20
-
-// Choose returns the one way that there is.
-func (s *processSource) Choose(_ uint64, n int) (engine.Way, int) {
-	return processWay{s}, min(n, processBlock)
-}
-
-type processWay struct{ *processSource }
-
-func (processWay) Name() string { return "read" }
-
-func (processWay) Took(int, time.Duration) {}

@@ -100,10 +100,11 @@ const (
 	holeLooks = 1 << 10
 )
 
-// NextHole is that of engine.HoleSource. Nothing is known of the holes of a file that
-// another program or machine hands out: it says where they are, and may be wrong.
+// NextHole is that of engine.HoleSource. Bytes that a scan passes over are missed where there is
+// no hole, so nothing is known of the holes of a file where the file system cannot be relied on
+// (fileTimes.holes): one that another program or machine hands out, or that is not known.
 func (f *File) NextHole(off, end, least uint64) (first, behind uint64) {
-	if f.holes == nil || !f.holes.told || f.opened == nil || f.opened.times.remote {
+	if f.holes == nil || !f.holes.told || f.opened == nil || !f.opened.times.holes() {
 		return end, end
 	}
 	size := f.Size() // what lies behind is unreadable, and no hole

@@ -29,7 +29,15 @@ type fileTimes struct {
 	// remote says that another program or machine answers reads, which may take as long as
 	// it likes.
 	remote bool
+
+	// lateHoles says that the file system is known to have told of holes where data had just
+	// been written.
+	lateHoles bool
 }
+
+// holes reports whether what the file system says of holes can be relied on: it is known, it
+// is here, and it has not been wrong.
+func (t *fileTimes) holes() bool { return t.name != "" && t.why == "" && !t.remote && !t.lateHoles }
 
 // usualGrain is the time between two ticks of the clock that most file systems take times
 // from, at most: CONFIG_HZ=100. Since Linux 6.13 ext4, xfs, btrfs and tmpfs tell writes

@@ -69,7 +69,7 @@ var fileSystems = [...]struct {
 	{0x858458f6, fileTimes{name: "ramfs"}},
 	{0x958458f6, fileTimes{name: "hugetlbfs"}},
 	{0xf2f52010, fileTimes{name: "f2fs"}},
-	{0x2fc12fc1, fileTimes{name: "zfs"}},
+	{0x2fc12fc1, fileTimes{name: "zfs", lateHoles: true}}, // github.com/openzfs/zfs/issues/11900, 15526, 15933
 	{0xca451a4e, fileTimes{name: "bcachefs"}},
 	{0x794c7630, fileTimes{name: "overlayfs"}},
 	{0xf15f, fileTimes{name: "ecryptfs"}},

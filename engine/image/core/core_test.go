@@ -206,6 +206,7 @@ func TestELFHostileNotes(t *testing.T) {
 		"files of all":      {notes: imagetest.Note(le, 4, "CORE", ntFile, imagetest.Words(le, 8, 1<<63, 1, 0x1000, 0x2000, 0)+"/x\x00"), note: "it names 9223372036854775808 files and has room for 1", named: true, rest: "0x1004..0x1fff absent /x\n"},
 		"files cut":         {notes: imagetest.Note(le, 4, "CORE", ntFile, imagetest.Words(le, 8, 1)), note: "too few for its header"},
 		"paths cut":         {notes: imagetest.Note(le, 4, "CORE", ntFile, imagetest.Words(le, 8, 1, 1, 0x1000, 0x2000, 0)+"/x"), note: "its paths end after 0 of 1"},
+		"none, then one":    {notes: imagetest.Note(le, 4, "CORE", ntFile, imagetest.Words(le, 8, 0, 1)) + imagetest.Note(le, 4, "CORE", ntFile, imagetest.Words(le, 8, 1, 1, 0x1000, 0x2000, 0)+"/x\x00"), named: true, rest: "0x1004..0x1fff absent /x\n"},
 		"file turned round": {notes: imagetest.Note(le, 4, "CORE", ntFile, imagetest.Words(le, 8, 1, 1, 0x2000, 0x1000, 0)+"/x\x00")},
 		"file to the end":   {notes: imagetest.Note(le, 4, "CORE", ntFile, imagetest.Words(le, 8, 1, 1, 0, 1<<64-1, 0)+"/x\x00"), named: true, rest: "0x0..0xfff absent /x\n0x1004..0xfffffffffffffffe absent /x\n"},
 		"files overlap":     {notes: imagetest.Note(le, 4, "CORE", ntFile, imagetest.Words(le, 8, 3, 1, 0x1000, 0x2000, 0, 0, 0x3000, 0, 0x1002, 0x1003, 0)+"/y\x00/x\x00/z\x00"), named: true, rest: "0x0..0xfff absent /x\n0x1004..0x2fff absent /x\n"},

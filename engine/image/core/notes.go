@@ -244,7 +244,7 @@ func (c *reader) takeNote(name string, typ uint64, r io.Reader, size, at uint64)
 	switch {
 	case typ == ntAuxv && c.auxv == nil:
 		c.takeAuxv(desc)
-	case typ == ntFile && c.files == nil:
+	case typ == ntFile && len(c.files) == 0:
 		err := c.takeFiles(desc, at)
 		return size, err
 	}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"vscan/engine/addr"
+	"vscan/internal/testenv"
 	"vscan/patterns"
 )
 
@@ -50,7 +51,7 @@ func TestSkippedZerosHideNothing(t *testing.T) {
 		`hex:61 [0-40] 62`, `hex:00 [2] 61`, "text/f:ab", "text/w:ab", "u32le:1..0x626262", "u16be:1..0xff", "u64:1..0x6262", `re:[^\x00]+`, `re:(?s)a.{0,30}b`,
 	}
 	skipped := 0
-	for range 400 {
+	for range testenv.Rounds(80, 400, 4000) {
 		chosen := []string{texts[rnd.IntN(len(texts))], texts[rnd.IntN(len(texts))]}[:1+rnd.IntN(2)]
 		some := func() []byte {
 			b := make([]byte, rnd.IntN(60))
@@ -108,7 +109,7 @@ func TestSkippedHolesHideNothing(t *testing.T) {
 		`re:\x00{2,30}b`, `hex:61 [0-40] 62`, "text/f:ab", "u32le:1..0x626262", "u64:0..0x6262", `re:[^\x00]+`, `re:(?s)a.{0,30}b`,
 	}
 	skipped := 0
-	for range 400 {
+	for range testenv.Rounds(80, 400, 4000) {
 		var b []byte
 		holes := &sparse{}
 		for range 1 + rnd.IntN(4) {

@@ -33,10 +33,10 @@ func TestChangedWhilePrinted(t *testing.T) {
 		{"find", "needle"},
 		{"strings", "-n", "6"},
 		{"refs", "--word", "8", "--endian", "little", "0x656c6465656e..0x7fffffffffffffff"},
-		{"read", "--as", "raw", "0", "8M"},
+		{"read", "--as", "raw", "0", "2M"},
 	} {
 		path := filepath.Join(t.TempDir(), "memory")
-		if err := os.WriteFile(path, bytes.Repeat([]byte("needle\x00\x00"), 1<<20), 0o600); err != nil {
+		if err := os.WriteFile(path, bytes.Repeat([]byte("needle\x00\x00"), 1<<18), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		full := append([]string{args[0], "--image-format", "raw"}, args[1:]...)
@@ -75,7 +75,7 @@ func TestChangedWhilePrinted(t *testing.T) {
 func TestAppendedWhilePrinted(t *testing.T) {
 	for _, format := range []string{"text", "jsonl", "csv"} {
 		path := filepath.Join(t.TempDir(), "memory")
-		if err := os.WriteFile(path, bytes.Repeat([]byte("needle.."), 1<<20), 0o600); err != nil {
+		if err := os.WriteFile(path, bytes.Repeat([]byte("needle.."), 1<<18), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		out := &onceWriter{do: func() {
@@ -91,9 +91,9 @@ func TestAppendedWhilePrinted(t *testing.T) {
 		var complaints bytes.Buffer
 		code := run([]string{"find", "--image-format", "raw", "-o", format, "needle", path}, strings.NewReader(""), out, &complaints)
 		checkTold(t, format, code, cli.ExitIncomplete, complaints.String(),
-			"not complete: the file changed while it was looked at: its size changed from 8388608 to 8388616 bytes", "8 bytes of what was appended to the file meanwhile were searched as well")
+			"not complete: the file changed while it was looked at: its size changed from 2097152 to 2097160 bytes", "8 bytes of what was appended to the file meanwhile were searched as well")
 		lines := strings.Split(strings.TrimSpace(out.String()), "\n")
-		want := map[string]string{"text": "0x800002\tneedle\tmemory+0x800002\tneedle", "jsonl": `"addr":"0x800002","pattern":"needle","len":6,"mapping":"memory","offset":8388610,`, "csv": ",0x800002,needle,6,memory,8388610,"}[format]
+		want := map[string]string{"text": "0x200002\tneedle\tmemory+0x200002\tneedle", "jsonl": `"addr":"0x200002","pattern":"needle","len":6,"mapping":"memory","offset":2097154,`, "csv": ",0x200002,needle,6,memory,2097154,"}[format]
 		if format == "jsonl" {
 			if err := checkJSON(lines[len(lines)-1]); err != nil || !strings.Contains(lines[len(lines)-1], `"appended":8,`) {
 				t.Errorf("%v: %s", err, lines[len(lines)-1])
@@ -103,7 +103,7 @@ func TestAppendedWhilePrinted(t *testing.T) {
 		if last := lines[len(lines)-1]; !strings.Contains(last, want) {
 			t.Errorf("%s: the last hit is %s", format, last)
 		}
-		if n := len(lines) - strings.Count(lines[0], "image,addr"); n != 1<<20+1 {
+		if n := len(lines) - strings.Count(lines[0], "image,addr"); n != 1<<18+1 {
 			t.Errorf("%s: %d hits", format, n)
 		}
 	}

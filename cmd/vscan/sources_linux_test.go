@@ -265,52 +265,55 @@ func TestSourceTimeChanges(t *testing.T) {
 // A read that takes as long as it likes holds up neither the progress nor the end.
 func TestSourceIsSlow(t *testing.T) {
 	for _, more := range []string{"--mmap=always", "--mmap=never", "--overlap"} {
-		held, reached := make(chan struct{}), make(chan struct{}, 1)
-		m := fusetest.Mount(t, map[string]*fusetest.File{"image": {
-			Data: sourceBytes(0),
-			Before: func(_ context.Context, off, n int64) syscall.Errno {
-				if off+n > 2<<20 && off < 3<<20 {
-					select {
-					case reached <- struct{}{}:
-					default:
+		t.Run(more, func(t *testing.T) {
+			t.Parallel()
+			held, reached := make(chan struct{}), make(chan struct{}, 1)
+			m := fusetest.Mount(t, map[string]*fusetest.File{"image": {
+				Data: sourceBytes(0),
+				Before: func(_ context.Context, off, n int64) syscall.Errno {
+					if off+n > 2<<20 && off < 3<<20 {
+						select {
+						case reached <- struct{}{}:
+						default:
+						}
+						<-held
 					}
-					<-held
-				}
-				return 0
-			},
-		}})
-		release := sync.OnceFunc(func() { close(held) })
-		t.Cleanup(release)
-		guard := time.AfterFunc(2*time.Minute, release)
-		ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
-		defer cancel()
-		cmd := exec.CommandContext(ctx, "vscan", "find", "--image-format", "raw", "-j", "1", "--progress", "always", more, "needle", filepath.Join(m.Dir, "image"))
-		cmd.Env = append(os.Environ(), "GOGC=1") // the runtime stops all threads often
-		complaints, err := cmd.StderrPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		<-reached
-		lines := bufio.NewScanner(complaints)
-		for n := 0; n < 3 && lines.Scan(); n++ {
-			if !strings.Contains(lines.Text(), " of 4.0 MiB") {
-				t.Errorf("%q", lines.Text())
+					return 0
+				},
+			}})
+			release := sync.OnceFunc(func() { close(held) })
+			t.Cleanup(release)
+			guard := time.AfterFunc(2*time.Minute, release)
+			ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+			defer cancel()
+			cmd := exec.CommandContext(ctx, "vscan", "find", "--image-format", "raw", "-j", "1", "--progress", "always", more, "needle", filepath.Join(m.Dir, "image"))
+			cmd.Env = append(os.Environ(), "GOGC=1") // the runtime stops all threads often
+			complaints, err := cmd.StderrPipe()
+			if err != nil {
+				t.Fatal(err)
 			}
-		}
-		// The first request ends it as soon as it can, the second one at once.
-		cmd.Process.Signal(os.Interrupt)
-		second := time.AfterFunc(5*time.Second, func() { cmd.Process.Signal(os.Interrupt) })
-		for lines.Scan() {
-		}
-		err = cmd.Wait()
-		second.Stop()
-		if !guard.Stop() {
-			t.Errorf("%s: it ended with the read, and not before: %v", more, err)
-		}
-		release()
-		m.Vanish()
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			<-reached
+			lines := bufio.NewScanner(complaints)
+			for n := 0; n < 3 && lines.Scan(); n++ {
+				if !strings.Contains(lines.Text(), " of 4.0 MiB") {
+					t.Errorf("%q", lines.Text())
+				}
+			}
+			// The first request ends it as soon as it can, the second one at once.
+			cmd.Process.Signal(os.Interrupt)
+			second := time.AfterFunc(5*time.Second, func() { cmd.Process.Signal(os.Interrupt) })
+			for lines.Scan() {
+			}
+			err = cmd.Wait()
+			second.Stop()
+			if !guard.Stop() {
+				t.Errorf("%s: it ended with the read, and not before: %v", more, err)
+			}
+			release()
+			m.Vanish()
+		})
 	}
 }

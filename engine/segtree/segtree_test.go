@@ -300,8 +300,9 @@ func (c *askedContext) Err() error {
 // The build ends at whichever of its questions the context has ended, and asks no
 // more than a few times after that.
 func TestNewInterrupted(t *testing.T) {
+	n := testenv.Rounds(30_000, 40_000, 100_000)
 	for name, ranges := range map[string][]addr.Range{
-		"overlapping": randomRanges(100_000), "ascending": disjointRanges(100_000, true), "in any order": disjointRanges(100_000, false),
+		"overlapping": randomRanges(n), "ascending": disjointRanges(n, true), "in any order": disjointRanges(n, false),
 	} {
 		t.Run(name, func(t *testing.T) { newInterrupted(t, ranges) })
 	}

@@ -40,11 +40,7 @@ func TestTeddyFilters(t *testing.T) {
 		}
 	}
 	memory := make([]byte, 300<<10)
-	rounds := 300
-	if testing.Short() {
-		rounds = 60
-	}
-	for round := range rounds {
+	for round := range testenv.Rounds(60, 120, 300) {
 		letters := []int{2, 3, 6, 20, 256}[rnd.IntN(5)]
 		draw(memory, letters)
 		for range rnd.IntN(3) { // pages of zeros
@@ -111,7 +107,7 @@ func teddyPhases(t *testing.T, by TeddyBy, kernels func(p *Teddy) []Kernel) {
 		for _, k := range kernels(p) {
 			for _, filler := range []byte{0, '-', 'a', 'x' | 0x80} {
 				b := bytes.Repeat([]byte{filler}, 700)
-				for at := 0; at < 600; at++ {
+				for at := 0; at < 600; at += testenv.Rounds(3, 3, 1) { // three, to come to every phase
 					copy(b[at:], lits[0])
 					want := simdtest.ScanAll(t, newTeddyRef(p), b, 0, len(b), MinDst)
 					if len(want) == 0 {

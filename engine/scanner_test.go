@@ -315,7 +315,7 @@ func TestScanLargePieces(t *testing.T) {
 // and their seams by themselves.
 func TestScanInPlace(t *testing.T) {
 	rnd := testRand(t)
-	for round := range 24 {
+	for round := range testenv.Rounds(6, 24, 24) {
 		data := make([]byte, 60_000)
 		for i := range data {
 			data[i] = "ab\x00"[rnd.IntN(3)]

@@ -270,26 +270,20 @@ func benchFile(b *testing.B) (*engine.Space, string) {
 }
 
 func BenchmarkCheck(b *testing.B) {
-	space, arch := benchSpace(b)
-	g, stats, err := Build(b.Context(), space, arch, Options{})
-	if err != nil {
-		b.Fatal(err)
-	}
-	for _, workers := range []int{1, 2} {
-		b.Run("workers="+strconv.Itoa(workers), func(b *testing.B) {
-			defer reportCPU(b)()
-			b.SetBytes(int64(stats.Scanned))
-			for b.Loop() {
-				if err := g.Check(b.Context(), space, workers); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
-	}
+	benchOverSpace(b, func(g *Graph, space *engine.Space, workers int) error { return g.Check(b.Context(), space, workers) })
 }
 
 // BenchmarkObjectsKey is what --save and a question to what it has kept cost.
 func BenchmarkObjectsKey(b *testing.B) {
+	benchOverSpace(b, func(g *Graph, space *engine.Space, workers int) error {
+		_, err := g.ObjectsKey(b.Context(), space, ObjectOptions{Workers: workers})
+		return err
+	})
+}
+
+// benchOverSpace times what goes once through all bytes of a graph's space, with one worker
+// and with two.
+func benchOverSpace(b *testing.B, f func(g *Graph, space *engine.Space, workers int) error) {
 	space, arch := benchSpace(b)
 	g, stats, err := Build(b.Context(), space, arch, Options{})
 	if err != nil {
@@ -300,7 +294,7 @@ func BenchmarkObjectsKey(b *testing.B) {
 			defer reportCPU(b)()
 			b.SetBytes(int64(stats.Scanned))
 			for b.Loop() {
-				if _, err := g.ObjectsKey(b.Context(), space, ObjectOptions{Workers: workers}); err != nil {
+				if err := f(g, space, workers); err != nil {
 					b.Fatal(err)
 				}
 			}

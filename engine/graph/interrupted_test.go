@@ -61,31 +61,28 @@ func TestOpenInterrupted(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer g.Close()
-	for name, open := range map[string]func(ctx context.Context) error{
-		"open": func(ctx context.Context) error {
-			g, err := Open(ctx, path)
-			if err == nil {
-				g.Close()
-			}
-			return err
-		},
-	} {
-		whole := &asked{Context: t.Context(), left: math.MaxInt}
-		if err := open(whole); err != nil {
-			t.Fatal(err)
+	open := func(ctx context.Context) error {
+		g, err := Open(ctx, path)
+		if err == nil {
+			g.Close()
 		}
-		if whole.count < 5 {
-			t.Errorf("%s: it asked %d times", name, whole.count)
+		return err
+	}
+	whole := &asked{Context: t.Context(), left: math.MaxInt}
+	if err := open(whole); err != nil {
+		t.Fatal(err)
+	}
+	if whole.count < 5 {
+		t.Errorf("opening asked %d times", whole.count)
+	}
+	for left := range whole.count {
+		ctx := &asked{Context: t.Context(), left: left}
+		err := open(ctx)
+		if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), path+": interrupted while ") {
+			t.Errorf("ended at question %d of %d: %v", left+1, whole.count, err)
 		}
-		for left := range whole.count {
-			ctx := &asked{Context: t.Context(), left: left}
-			err := open(ctx)
-			if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), path+": interrupted while ") {
-				t.Errorf("%s: ended at question %d of %d: %v", name, left+1, whole.count, err)
-			}
-			if more := ctx.count - left; more > 4 {
-				t.Errorf("%s: ended at question %d, and asked %d more", name, left+1, more)
-			}
+		if more := ctx.count - left; more > 4 {
+			t.Errorf("ended at question %d, and asked %d more", left+1, more)
 		}
 	}
 	endsInTheMiddle(t, "check", 20, 40, func(ctx context.Context) error {

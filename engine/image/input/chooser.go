@@ -26,6 +26,7 @@ type chooser struct {
 	size uint64 // of the file
 	now  func() time.Duration
 	busy float64 // with so many workers, no processor is idle
+	rest func()  // is called where reading goes on; nil: nobody wants to know
 
 	mu    sync.Mutex
 	ways  [2]wayCost
@@ -127,6 +128,9 @@ func (c *chooser) choose(n int) (wayKind, int) {
 	}
 	if way == read {
 		n = min(n, readBlock)
+		if c.going == read && c.rest != nil {
+			c.rest()
+		}
 	}
 	if c.trial > 0 {
 		if c.ways[way].n < 2 { // it may be far worse

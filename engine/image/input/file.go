@@ -254,5 +254,8 @@ func (f *File) Map(o image.Options) {
 	}
 	if o.Sequential && f.size >= pagerKept*pagerStep {
 		f.pager = newPager(data, f.chooser.helped)
+		if f.chooser != nil {
+			f.chooser.rest = f.pager.rest
+		}
 	}
 }

@@ -32,7 +32,7 @@ type pager struct {
 	kept []uint64 // steps that were viewed, in the order in which that began
 	gone []uint64 // such as are to be let go
 
-	ahead uint64 // pages before were entered, or may be; the goroutine's
+	ahead atomic.Uint64 // pages before were entered, or may be; the goroutine sets it
 }
 
 const (
@@ -62,6 +62,9 @@ func (p *pager) touch(off uint64, n int) {
 		fresh = p.keep(step) || fresh
 	}
 	if r := p.reached.Load(); last+1 > r {
+		for step := r; step < first && step*pagerStep < p.ahead.Load(); step++ {
+			p.gone = append(p.gone, step) // entered in vain
+		}
 		p.flows.Store(r > 0 && last+1-r <= 2) // shards are not taken quite in order
 		p.reached.Store(last + 1)
 	}
@@ -75,6 +78,14 @@ func (p *pager) touch(off uint64, n int) {
 		case p.wake <- struct{}{}:
 		default:
 		}
+	}
+}
+
+// rest is told that the pass goes on without views: what comes next is not entered until
+// views go on from step to step again.
+func (p *pager) rest() {
+	if p.flows.Load() {
+		p.flows.Store(false)
 	}
 }
 
@@ -108,15 +119,15 @@ func (p *pager) enter() bool {
 		return false
 	}
 	next := p.reached.Load() * pagerStep
-	from := max(p.ahead, next)
+	from := max(p.ahead.Load(), next)
 	to := min(from+pagerEnter, uint64(len(p.data)))
 	if from >= to || from >= next+pagerAhead {
 		return false
 	}
-	p.ahead = to
+	p.ahead.Store(to)
 	begin := time.Now()
 	if mmap.Enter(p.data[from:to]) != nil {
-		p.ahead = uint64(len(p.data))
+		p.ahead.Store(uint64(len(p.data)))
 		return false
 	}
 	p.tell(true, int(to-from), time.Since(begin))

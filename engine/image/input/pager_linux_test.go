@@ -172,6 +172,39 @@ func TestGoesAhead(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("the steps %v came to a pass, want %v", got, want)
 	}
+	// The pass goes on elsewhere, and what was entered for it in vain is let go.
+	view(src, 10)
+	for range 60_000 {
+		if got = enteredSteps(t, src); len(got) == 0 {
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
+	t.Errorf("the steps %v are still there", got)
+}
+
+// Where the pass goes on by reading, nothing is entered.
+func TestRests(t *testing.T) {
+	src := onceImage(t, 16, image.MmapAlways)
+	if src.pager == nil {
+		t.Skip("the file is not mapped")
+	}
+	for step := range 3 {
+		if _, err := src.View(nil, uint64(step)*pagerStep, 1); err != nil {
+			t.Fatal(err)
+		}
+		src.pager.rest()
+	}
+	settle := func() uint64 {
+		for range 3 { // once the third one is taken to the channel, the first has been seen to
+			src.pager.wake <- struct{}{}
+		}
+		return src.pager.ahead.Load()
+	}
+	ahead := settle()
+	if now := settle(); now != ahead {
+		t.Errorf("pages up to %#x were entered, and then up to %#x", ahead, now)
+	}
 }
 
 // Where the file is mapped or read at will, both ways are gone, and the bytes are the same.

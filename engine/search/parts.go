@@ -32,7 +32,7 @@ func (s *Search) Parts(size uint64) iter.Seq[addr.Range] { return s.scanner.Part
 // addresses.
 type Part struct {
 	s   *Search
-	cap []bool // by pattern: whether no more of its matches than Query.MaxHits can be wanted
+	cap []bool // by pattern: see Search.capped
 }
 
 // PreparePart compiles the query for the matches that begin in a range of addresses, which
@@ -45,22 +45,33 @@ func (q *Query) PreparePart(ctx context.Context, img *layered.Image, starts addr
 	if err != nil {
 		return nil, err
 	}
-	p := &Part{s: s, cap: make([]bool, len(s.set.Patterns()))}
-	if q.MaxHits > 0 && q.At == nil {
-		for i, of := range s.set.Patterns() {
-			p.cap[i] = (q.Overlapping || !of.Disjoint()) && len(of.Exceptions()) == 0
-		}
-		if q.Rules != nil {
-			rules := map[string]bool{}
-			for _, of := range q.Rules.Patterns() {
-				rules[of.Name] = true
-			}
-			for i, of := range s.set.Patterns() {
-				p.cap[i] = p.cap[i] && !rules[of.Name]
-			}
+	return &Part{s: s, cap: s.capped()}, nil
+}
+
+// capped returns, by pattern, whether no more of its matches than Query.MaxHits can be wanted
+// of a part: nothing drops one of them later or counts those beyond, and no rule asks for
+// them.
+func (s *Search) capped() []bool {
+	q, pats := s.q, s.set.Patterns()
+	capped := make([]bool, len(pats))
+	if q.MaxHits == 0 || q.At != nil {
+		return capped
+	}
+	ofRules := map[string]bool{}
+	if q.Rules != nil {
+		for _, p := range q.Rules.Patterns() {
+			ofRules[p.Name] = true
 		}
 	}
-	return p, nil
+	for i, p := range pats {
+		capped[i] = (q.Overlapping || !p.Disjoint()) && len(p.Exceptions()) == 0 && !ofRules[p.Name]
+	}
+	for _, e := range s.set.Exprs() {
+		if e.CutLen > 0 { // Summary.Cut has those beyond MaxHits, too
+			capped[e.Pattern] = false
+		}
+	}
+	return capped
 }
 
 // Close gives back what the part has taken of Query.Budget.

@@ -332,6 +332,40 @@ func TestStitchedAsSearched(t *testing.T) {
 	}
 }
 
+// Which matches an earlier one drops is settled across tasks, wherever these are cut, also
+// where a match spans several of them and where exceptions drop some.
+func TestDropsAcrossTasks(t *testing.T) {
+	path := imagetest.TempFile(t, "image", strings.Repeat("ab", 12)+"-"+strings.Repeat("a", 15)+"x")
+	pats, err := patterns.ParseFile(t.Context(), "patterns", strings.NewReader("re:aba\nre:a{2,7}b?\n@except re:^a{5}$\nre:[ab]{9}\nbab\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := search.Query{Patterns: pats, Decode: true, Around: 5}
+	img, err := layered.Open(t.Context(), path, layered.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer img.Close()
+	var want told
+	if _, err := q.Run(t.Context(), img, &want); err != nil {
+		t.Fatal(err)
+	}
+	for size := uint64(1); size < 20; size += 1 + size/6 {
+		p := planned(t, asked{q: &q}, size, path)
+		all := p.Results()
+		for i := range p.Tasks {
+			if err := all.Add(t.Context(), "r", open(run(t, p, i, RunOptions{Workers: 1}))); err != nil {
+				t.Fatal(err)
+			}
+		}
+		got, _, err := stitched(t, p, all, 0, search.WantHits)
+		if err != nil {
+			t.Fatal(err)
+		}
+		compare(t, fmt.Sprint("tasks of ", size), got.lines, want.lines)
+	}
+}
+
 // Hits that are as long as a match may be are counted beyond a limit of hits, too.
 func TestLimitCountsAllThatMayGoOn(t *testing.T) {
 	path := imagetest.TempFile(t, "image", strings.Repeat("x", 40))

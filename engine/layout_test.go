@@ -50,9 +50,11 @@ var imports = map[string][]string{
 	"vscan/engine/image/layered":   {"image", "formats", "layer", "where", "engine", "patterns", "addr", "budget"},
 	"vscan/engine/where":           {"engine", "addr", "wording"}, // names are taken as they are printed
 	"vscan/engine/search":          {"layered", "where", "engine", "simd", "patterns", "yara", "addr", "budget", "image"},
+	"vscan/engine/sweep":           {"search", "layered", "where", "identity", "image", "engine", "simd", "patterns", "yara", "addr", "budget", "interrupt"},
 	// Edges are what a scan for ptr finds; words, ranges and levels are those of
 	// engine.
-	"vscan/engine/graph":                   {"heap", "engine", "patterns", "simd", "wording", "addr", "mmap", "interrupt", "budget", "outfile"},
+	"vscan/engine/graph":                   {"heap", "identity", "engine", "patterns", "simd", "wording", "addr", "mmap", "interrupt", "budget", "outfile"},
+	"vscan/engine/identity":                {"engine", "interrupt"},
 	"vscan/internal/outfile":               nil, // all files that are written
 	"vscan/engine/graph/view":              {"graph", "wording", "addr", "budget"},
 	"vscan/engine/heap":                    {"engine", "addr", "interrupt", "budget"},
@@ -63,7 +65,7 @@ var imports = map[string][]string{
 	"vscan/cmd/vscan/internal/report":      {"console", "wording", "search", "layered", "image", "engine", "patterns", "yara", "addr"},
 	"vscan/cmd/vscan/internal/cli":         {"console", "outfile", "wording", "search", "layered", "where", "graph", "image", "formats", "engine", "patterns", "simd", "addr", "budget", "memlimit"},
 	"vscan/cmd/vscan/internal/graphcmd":    {"cli", "report", "console", "wording", "rowstream", "view", "graph", "heap", "layered", "where", "image", "engine", "simd", "addr", "budget", "outfile"},
-	"vscan/cmd/vscan":                      {"graphcmd", "cli", "outfile", "memlimit", "report", "docs", "console", "wording", "search", "layered", "where", "image", "engine", "patterns", "sets", "yara", "simd", "addr", "budget"},
+	"vscan/cmd/vscan":                      {"sweep", "graphcmd", "cli", "outfile", "memlimit", "report", "docs", "console", "wording", "search", "layered", "where", "image", "engine", "patterns", "sets", "yara", "simd", "addr", "budget"},
 	"vscan/docs":                           nil,
 	// Programs beside vscan get tables from it, and know nothing of memory.
 	"vscan/cmd/vscan-parquet":        {"parquetfile", "rowstream"},

@@ -15,8 +15,10 @@ import (
 //
 // Which stay depends on all matches before, so a scan that is split by
 // Options.Starts cannot tell. Whoever puts the results of such scans together has
-// them keep all matches, by Options.Overlapping and Options.KeepExcepted, and shows
-// them to one OverlapFilter. What stays is what one scan would have found.
+// them keep what may stay, by Options.Unsettled and Options.KeepExcepted, and shows
+// that to one OverlapFilter. What stays is what one scan would have found: its workers
+// hand over the same for its shards, wherever these are cut, and one OverlapFilter
+// sees that in order. All matches, by Options.Overlapping, will do as well.
 //
 // A match that an exception of its pattern drops (see patterns.Pattern.Except) does
 // not make later ones go that overlap it, since one that goes on beyond it may be a
@@ -63,10 +65,10 @@ func (f *OverlapFilter) Keep(pattern int, match addr.Range, excepted bool) bool 
 	return true
 }
 
-// dropsOverlaps reports whether some matches have to be dropped because they overlap
+// dropsOverlaps reports whether the scan has to drop some matches because they overlap
 // an earlier one.
 func (sc *Scanner) dropsOverlaps() bool {
-	if sc.opt.Overlapping {
+	if sc.opt.Overlapping || sc.opt.Unsettled {
 		return false
 	}
 	for _, p := range sc.Patterns() {

@@ -36,7 +36,7 @@ type Options struct {
 	// be split into several by its Starts, which together have the same hits. They
 	// may overlap and be in any order. Scanner.Bytes and Stats count what lies in
 	// Starts. Where a pattern drops matches that overlap an earlier one, only those
-	// that begin in Starts are earlier ones; whoever splits a scan sets Overlapping
+	// that begin in Starts are earlier ones; whoever splits a scan sets Unsettled
 	// and KeepExcepted, and drops matches afterwards: see [OverlapFilter].
 	Starts []addr.Range
 	// Where, if not nil, reports whether to search a mapping. A match lies wholly in
@@ -53,6 +53,12 @@ type Options struct {
 	// where the pattern would drop them (see patterns.Pattern.Disjoint). Other
 	// patterns always keep them.
 	Overlapping bool
+
+	// Unsettled hands out all matches but those that are dropped whatever comes before
+	// Starts, so that whoever puts scans together can drop the others: see
+	// [OverlapFilter]. These are far fewer than with Overlapping where a pattern has
+	// matches at many addresses in a row.
+	Unsettled bool
 
 	// KeepExcepted has ScanBatches and ScanShards hand out the matches, too, that an
 	// exception of their pattern drops: see [Batch.Excepted]. Stats.Hits counts them.

@@ -18,8 +18,8 @@ import (
 // order of their hits. All workers stop soon after yield has returned false.
 //
 // It is an error where a pattern drops matches that overlap an earlier one, since
-// which these are is only known in the order of all hits. Options.Overlapping
-// keeps them.
+// which these are is only known in the order of all hits. Options.Overlapping and
+// Options.Unsettled keep them.
 func (sc *Scanner) ScanShards(ctx context.Context, yield func(worker int, shard uint64, b *Batch) bool) (Stats, error) {
 	if sc.dropsOverlaps() {
 		return Stats{}, errors.New("hits out of order cannot be checked for overlaps, which a pattern drops: set Overlapping")

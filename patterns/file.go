@@ -40,10 +40,11 @@ func ParseFile(ctx context.Context, name string, r io.Reader) ([]Pattern, error)
 // Errors are as with ParseFile.
 func ParseLiterals(ctx context.Context, name string, r io.Reader) ([]Pattern, error) {
 	return readLines(ctx, name, r, MaxBytes, func(s string, line int) (Pattern, bool, error) {
-		return Pattern{
-			Name: s, Written: s, Kind: KindLiteral, File: name, Line: line,
-			text: s, body: literals{{bytes: []byte(s)}},
-		}, s != "", nil
+		if s == "" {
+			return Pattern{}, false, nil
+		}
+		p, err := literalOf(s, name, line)
+		return p, true, err
 	})
 }
 

@@ -16,6 +16,7 @@ func (p Pattern) WithFlags(flags string) (Pattern, error) {
 	if flags == "" {
 		return p, nil
 	}
+	p.origin = p.origin.withFlags(flags)
 	var err error
 	if p.Kind == KindLiteral {
 		o := TextOptions{Caseless: strings.Contains(flags, "i"), FullWord: strings.Contains(flags, "f")}

@@ -13,6 +13,7 @@
 //	NewText, NewHex, NewRegexp
 //	ASCIIRuns, TextRuns, Encoding            printable runs
 //	Pattern, Kind, Error                     a pattern, and what is wrong with one
+//	Pattern.Source, FromSources              patterns as plain values, to be written down
 //	Compile, Target, Set, MissingError       all patterns, for one image
 //	Set.Patterns, Set.Value, Set.Text, Set.XorKey   whose hit it is, and what it holds
 //
@@ -138,6 +139,7 @@ type Pattern struct {
 	Name    string // given by NAME=, else Written; hits are told apart by it
 	Written string // the pattern as written, without NAME=
 	Kind    Kind
+	origin  origin // how it was made; it takes no room, which Kind leaves
 	File    string // the file that it was read from, "" if none
 	Line    int    // its line in File, from 1; 0 if it was not read from a file
 

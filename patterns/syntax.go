@@ -18,17 +18,10 @@ const asLiteral = "; if it is meant literally, put text: in front of it all"
 // in front of a kind and around the = of a name do not count.
 func parse(s, file string, line int) (Pattern, error) {
 	in := input{text: s, end: len(s), file: file, line: line}
-	p := Pattern{File: file, Line: line, text: s}
-	if s == "" {
-		return Pattern{}, in.fault(0, "an empty pattern")
-	}
+	p := Pattern{File: file, Line: line, origin: originRead, text: s}
 	name, start, h := splitHead(s, line > 0)
 	if h.kind == nil {
-		if len(s) > MaxBytes {
-			return Pattern{}, in.tooLong(len(s))
-		}
-		p.Name, p.Written, p.Kind, p.body = s, s, KindLiteral, literals{{bytes: []byte(s)}}
-		return p, nil
+		return literalOf(s, file, line)
 	}
 	p.Written, p.Kind = s[start:], h.kind.kind
 	if p.Name = name; name == "" {

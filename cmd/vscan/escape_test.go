@@ -33,8 +33,8 @@ func attacks() []string {
 
 // attacked is files in a folder whose names, and what they hold, are attacks.
 type attacked struct {
-	dir, image, graph, raw, rules, list string
-	names                               []string // of mappings
+	dir, image, graph, raw, rules, list, plan, result string
+	names                                             []string // of mappings
 }
 
 func newAttacked(t *testing.T) attacked {
@@ -60,6 +60,7 @@ func newAttacked(t *testing.T) attacked {
 	a.image = file("core"+nasty, string(core))
 	a.raw = file("=raw"+nasty, strings.Repeat("0123SECRET\x1b[31m\tafter a tab, \u202e", 10))
 	a.graph = filepath.Join(a.dir, "graph"+nasty)
+	a.plan, a.result = filepath.Join(a.dir, "plan"+nasty), filepath.Join(a.dir, "result"+nasty)
 	a.list = file("list"+nasty, "SECRET\x1b]0;x\a\nSECRET\n\u202etext\n=cmd\nhex:5345\n")
 	a.rules = file("rules"+nasty+".yar", "rule r { meta: m = \"\\x1b]0;\u202e\x1b[31m\xff\" strings: $a = \"SECRET\" condition: $a }\n"+
 		"rule left_out { strings: $a = \"\x1b[31m\" condition: nowhere.\x1b[31m }\nrule slow { strings: $a = { 00 00 } condition: $a }\n")
@@ -88,6 +89,7 @@ func (a *attacked) commands() (all []attackedCommand) {
 		add(false, "strings", a.image, a.raw)
 		add(false, "strings", "--encoding", "all", a.raw)
 		add(true, "refs", a.image, "0x1000")
+		add(false, "task", "stitch", a.plan, a.result, a.list)
 		add(true, "graph", "to", a.graph, "0x1000")
 		add(false, "graph", "from", a.graph, "0x1000")
 		add(false, "graph", "chains", a.graph, "0x1000", "--roots", "mapped")
@@ -157,6 +159,11 @@ func (a *attacked) commands() (all []attackedCommand) {
 		nasties("graph", "export", a.graph, "--to", nasty)
 		nasties("graph", "build", a.image, "-o", filepath.Join(a.dir, "no", nasty))
 		nasties("graph", "info", a.raw)
+		nasties("task", "plan", nasty, a.raw, "-o", filepath.Join(a.dir, "no", nasty))
+		nasties("task", "plan", "x", nasty, "-o", filepath.Join(a.dir, "a.plan"))
+		nasties("task", "run", a.plan, nasty, "-o", filepath.Join(a.dir, "a.result"))
+		nasties("task", "run", nasty, "0", "-o", filepath.Join(a.dir, "a.result"))
+		nasties("task", "stitch", a.plan, nasty)
 	}
 	for _, to := range []string{"csv", "jsonl", "parquet"} {
 		all = append(all, attackedCommand{args: []string{"graph", "export", a.graph, "--to", to}, form: to, names: true})
@@ -243,7 +250,11 @@ func TestNothingIsObeyed(t *testing.T) {
 
 // commandsBefore are the commands that others need the files of.
 func (a *attacked) commandsBefore() []attackedCommand {
-	return []attackedCommand{{args: []string{"graph", "build", a.image, "-o", a.graph, "--stats", "--progress", "always"}, form: "text"}}
+	return []attackedCommand{
+		{args: []string{"graph", "build", a.image, "-o", a.graph, "--stats", "--progress", "always"}, form: "text"},
+		{args: []string{"task", "plan", "-f", a.rules, "-f", a.list, "-e", "\xff", "-m", "20", a.image, a.raw, "-o", a.plan}, form: "text"},
+		{args: []string{"task", "run", a.plan, "0", "-o", a.result, "--progress", "always"}, form: "text"},
+	}
 }
 
 // read returns the texts in an output, unescaped, after it has checked its form.

@@ -77,7 +77,6 @@ images. With -l and -L it tells of hits, as always.`
 func (a *commands) findCommand() *cobra.Command {
 	var f searchFlags
 	var p patternArgs
-	var at []string
 	var explain bool
 	cmd := &cobra.Command{
 		Use:   "find [flags] PATTERN IMAGE...",
@@ -96,52 +95,39 @@ func (a *commands) findCommand() *cobra.Command {
   vscan find -q hunter2 pid:1234 && echo "it is in memory"`,
 		DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			p.stdin = readUntil(cmd.Context(), cmd.InOrStdin())
-			a.Begin("reading patterns")
-			p.noImages, p.budget = explain, a.Budget()
-			pats, images, err := p.split(cmd, args)
+			p.noImages = explain
+			pats, images, err := a.readQuestion(cmd, &f, &p, args)
 			if err != nil {
 				return err
-			}
-			f.Rules, f.RulesAt, f.ruleFiles, f.Defined = p.rules, p.rulesAt, p.ruleFiles, p.defined
-			f.image.Empty = f.Rules != nil
-			if f.Rules == nil && (f.AllStrings || len(p.defines) > 0 || cmd.Flags().Changed("rule-scope") || f.RuleSteps > 0) {
-				return cli.UsageError(cmd, "--all-strings, --rule-scope, --rule-steps and -d go with YARA rules: -f FILE.yar")
-			}
-			if f.ruleScope == "mapping" && p.others > 0 {
-				return cli.UsageError(cmd, "--rule-scope mapping searches each mapping by itself, where a match ends with the mapping: search for patterns that are no rules apart")
 			}
 			if f.matchOnly && !cmd.Flags().Changed("bytes") {
 				f.bytes = report.MaxHitBytes
 			}
-			if err := noFolders(images, f.recursive); err != nil {
-				return err
-			}
-			if pats, err = f.modify(cmd.Context(), pats); err != nil {
-				return err
-			}
-			if !f.quiet {
-				a.noteLeftOut(&f)
-				a.noteTrailing(pats)
-			}
-			if err := f.requireRule(p.ruleArgs); err != nil {
-				if f.quiet {
-					a.noteLeftOut(&f)
-				}
-				return err
-			}
 			if explain {
 				return a.explain(cmd.Context(), &f, pats, images)
 			}
-			if len(at) > 0 {
-				if f.At, err = readHits(cmd.Context(), at, p.stdin, a.Budget()); err != nil {
-					return err
-				}
+			if err := p.readAt(cmd.Context(), &f); err != nil {
+				return err
 			}
 			return a.search(cmd.Context(), &f, pats, images)
 		},
 	}
+	p.register(cmd, &f)
 	fs := cmd.Flags()
+	fs.VarPF(listFlag{&f.list, "with"}, "files-with-matches", "l", "print the names of the images with a hit, and nothing else").NoOptDefVal = "true"
+	fs.VarPF(listFlag{&f.list, "without"}, "files-without-match", "L", "print the names of the images without a hit, of those that could be looked at as a whole").NoOptDefVal = "true"
+	fs.BoolVar(&f.matchOnly, "only-matching", false, "print nothing but the bytes of hits as they are, a line each")
+	fs.BoolVarP(&f.recursive, "recursive", "r", false, "search the images below folders, and those that a pattern of names has ('dumps/*.core'); what is hidden, links and files of no known format are passed over")
+	p.registerAt(cmd)
+	fs.BoolVar(&explain, "explain", false, "print how each pattern would be looked for, and search nothing; goes without an image")
+	f.register(a, cmd)
+	return cmd
+}
+
+// register adds the flags that say what is searched for.
+func (p *patternArgs) register(cmd *cobra.Command, f *searchFlags) {
+	fs := cmd.Flags()
+	fs.SortFlags = false
 	fs.StringArrayVarP(&p.exprs, "pattern", "e", nil, "search for `PATTERN`; repeatable")
 	fs.StringArrayVarP(&p.files, "file", "f", nil, "search for the patterns of `FILE`, one a line, # for comments, or for YARA rules: a .yar or .yara, NAMESPACE:FILE, or those below a folder; - is standard input; repeatable")
 	registerDefine(cmd, &p.defines)
@@ -156,14 +142,56 @@ func (a *commands) findCommand() *cobra.Command {
 	fs.BoolVarP(&f.caseless, "ignore-case", "i", false, "the case of ASCII letters does not count in any pattern, as with flag i")
 	fs.BoolVarP(&f.fullWords, "full-words", "w", false, "only full words, of every pattern, as with flag f: no ASCII letter or digit on either side")
 	fs.BoolVar(&f.noExcept, "no-exceptions", false, "print also the matches that an exception of their pattern drops (@except in a file of patterns): placeholders, known examples")
-	fs.VarPF(listFlag{&f.list, "with"}, "files-with-matches", "l", "print the names of the images with a hit, and nothing else").NoOptDefVal = "true"
-	fs.VarPF(listFlag{&f.list, "without"}, "files-without-match", "L", "print the names of the images without a hit, of those that could be looked at as a whole").NoOptDefVal = "true"
-	fs.BoolVar(&f.matchOnly, "only-matching", false, "print nothing but the bytes of hits as they are, a line each")
-	fs.BoolVarP(&f.recursive, "recursive", "r", false, "search the images below folders, and those that a pattern of names has ('dumps/*.core'); what is hidden, links and files of no known format are passed over")
-	fs.StringArrayVar(&at, "at", nil, "only where an earlier search hit: at the addresses of the hits in `FILE`, its output as jsonl; - is standard input; repeatable")
-	fs.BoolVar(&explain, "explain", false, "print how each pattern would be looked for, and search nothing; goes without an image")
-	f.register(a, cmd)
-	return cmd
+}
+
+// registerAt adds the flag --at.
+func (p *patternArgs) registerAt(cmd *cobra.Command) {
+	cmd.Flags().StringArrayVar(&p.at, "at", nil, "only where an earlier search hit: at the addresses of the hits in `FILE`, its output as jsonl; - is standard input; repeatable")
+}
+
+// readAt reads the files of --at, if there are any.
+func (p *patternArgs) readAt(ctx context.Context, f *searchFlags) (err error) {
+	if len(p.at) > 0 {
+		f.At, err = readHits(ctx, p.at, p.stdin, p.budget)
+	}
+	return err
+}
+
+// readQuestion reads what flags and arguments ask, and returns the patterns, besides those
+// of rules, and the arguments that are images.
+func (a *commands) readQuestion(cmd *cobra.Command, f *searchFlags, p *patternArgs, args []string) ([]patterns.Pattern, []string, error) {
+	p.stdin = readUntil(cmd.Context(), cmd.InOrStdin())
+	a.Begin("reading patterns")
+	p.budget = a.Budget()
+	pats, images, err := p.split(cmd, args)
+	if err != nil {
+		return nil, nil, err
+	}
+	f.Rules, f.RulesAt, f.ruleFiles, f.Defined = p.rules, p.rulesAt, p.ruleFiles, p.defined
+	f.image.Empty = f.Rules != nil
+	if f.Rules == nil && (f.AllStrings || len(p.defines) > 0 || cmd.Flags().Changed("rule-scope") || f.RuleSteps > 0) {
+		return nil, nil, cli.UsageError(cmd, "--all-strings, --rule-scope, --rule-steps and -d go with YARA rules: -f FILE.yar")
+	}
+	if f.ruleScope == "mapping" && p.others > 0 {
+		return nil, nil, cli.UsageError(cmd, "--rule-scope mapping searches each mapping by itself, where a match ends with the mapping: search for patterns that are no rules apart")
+	}
+	if err := noFolders(images, f.recursive); err != nil {
+		return nil, nil, err
+	}
+	if pats, err = f.modify(cmd.Context(), pats); err != nil {
+		return nil, nil, err
+	}
+	if !f.quiet {
+		a.noteLeftOut(f)
+		a.noteTrailing(pats)
+	}
+	if err := f.requireRule(p.ruleArgs); err != nil {
+		if f.quiet {
+			a.noteLeftOut(f)
+		}
+		return nil, nil, err
+	}
+	return pats, images, nil
 }
 
 // listFlag is the flag -l or -L. Where both are given, the last one counts.
@@ -223,6 +251,7 @@ func (f *searchFlags) modify(ctx context.Context, pats []patterns.Pattern) ([]pa
 // patternArgs are the arguments that give find its patterns.
 type patternArgs struct {
 	exprs, files, literals, sets []string
+	at                           []string  // files of earlier hits
 	stdin                        io.Reader // what is read for the file -
 	noImages                     bool      // whether the command runs without an image
 

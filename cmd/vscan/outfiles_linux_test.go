@@ -69,6 +69,7 @@ for mode in 600 644; do
 	$0 graph export $mode/graph --to dot --target 0x1000 -o $mode/dot; $0 graph export $mode/graph --to parquet -o $mode/parquet
 	$0 graph view $mode/graph -o $mode/page; $0 graph objects $mode/graph core --save; $0 find SECRET core --summary $mode/summary
 	$0 graph build core --map $mode/layer@0x100000+0 -o $mode/layered
+	$0 task plan SECRET core -o $mode/plan && $0 task run $mode/plan 0 -o $mode/result
 done
 chmod 644 core; $0 graph build pid:self -o 600/live; exit 0`
 	if code, said := shell(t, dir, line); code != 0 {
@@ -78,8 +79,8 @@ chmod 644 core; $0 graph build pid:self -o 600/live; exit 0`
 		folder, names string
 		mode          fs.FileMode
 	}{
-		{"600", "graph csv jsonl dot parquet page graph.objects summary live layered", 0o600},
-		{"644", "graph csv jsonl dot parquet page graph.objects summary", 0o644},
+		{"600", "graph csv jsonl dot parquet page graph.objects summary live layered plan result", 0o600},
+		{"644", "graph csv jsonl dot parquet page graph.objects summary plan result", 0o644},
 		{"644", "layered", 0o640},
 	} {
 		for _, name := range strings.Fields(c.names) {
@@ -102,7 +103,7 @@ func TestWritesOverNothingThatItReads(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "layer"), laid, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if code, said := shell(t, dir, `$0 graph build core -o graph && ln core hard && ln -s core soft && ln graph hardgraph && ln -s graph softgraph && ln layer hardlayer`); code != 0 {
+	if code, said := shell(t, dir, `$0 graph build core -o graph && ln core hard && ln -s core soft && ln graph hardgraph && ln -s graph softgraph && ln layer hardlayer && $0 task plan SECRET core -o plan && $0 task run plan 0 -o result`); code != 0 {
 		t.Fatal(said)
 	}
 	graph, err := os.ReadFile(filepath.Join(dir, "graph"))
@@ -115,6 +116,8 @@ func TestWritesOverNothingThatItReads(t *testing.T) {
 		"find SECRET core --summary core", "find SECRET core --summary hard", "find SECRET layer@0x10000 --summary hardlayer", "find SECRET core --map layer@0x100000+0 --summary hardlayer",
 		"graph export graph --to csv -o graph", "graph export graph --to csv -o hardgraph", "graph export graph --to parquet -o softgraph", "graph export graph --to parquet -o hardgraph",
 		"graph export graph --to dot --target 0x1000 -o hardgraph", "graph view graph -o hardgraph",
+		"task plan SECRET core -o core", "task plan SECRET core -o hard", "task plan SECRET layer@0x10000 -o hardlayer", "task run plan 0 -o hard", "task run plan 0 -o plan",
+		"task stitch plan result --summary hard", "task stitch plan result --summary plan", "task stitch plan result --summary result",
 		"graph export graph --to parquet -o bin", "graph build core -o /dev/null", "graph build core -o bin", "graph view graph -o no/page", "graph build core -o no/graph",
 	} {
 		code, said := shell(t, dir, "$0 "+line)

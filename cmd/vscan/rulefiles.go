@@ -102,6 +102,7 @@ type ruleReader struct {
 	defined   map[string]bool // the names of -d
 	budget    *budget.Budget  // what the rules may take
 	leftOut   []yara.Skipped  // what stands below folders and was not read
+	record    *ruleRecord     // what is read is noted there; nil: nowhere
 }
 
 // define makes known to the compiler the variables of -d and those that an image sets.
@@ -121,6 +122,9 @@ func (r *ruleReader) define() error {
 		v, err := variableValue(text)
 		if err == nil {
 			err = r.compiler.Define(name, v)
+		}
+		if err == nil {
+			r.record.define(name, v)
 		}
 		if err != nil {
 			errs = append(errs, fmt.Errorf("-d %s: %w", d, err))
@@ -142,10 +146,10 @@ func (r *ruleReader) add(ctx context.Context, arg ruleArg) error {
 			continue
 		}
 		r.of[key] = len(r.ruleArgs)
-		r.compiler.Open = includesOf(arg.path, r.includeAnywhere).open
+		r.compiler.Open = r.record.opener(includesOf(arg.path, r.includeAnywhere).open)
 		open := openInput
 		if arg.folder {
-			r.compiler.Open = includes{arg.path, r.includeAnywhere}.open
+			r.compiler.Open = r.record.opener(includes{arg.path, r.includeAnywhere}.open)
 			open = func(_ context.Context, name string) (io.ReadCloser, error) { return openRegular(name, checkRegular) }
 		}
 		file, err := open(ctx, name)
@@ -156,7 +160,7 @@ func (r *ruleReader) add(ctx context.Context, arg ruleArg) error {
 			errs = append(errs, err)
 			continue
 		}
-		err = r.compiler.Add(ctx, arg.namespace, name, file)
+		err = r.compiler.Add(ctx, arg.namespace, name, r.record.file(arg.namespace, name, file))
 		file.Close()
 		if ctx.Err() != nil {
 			return context.Cause(ctx)

@@ -58,8 +58,16 @@ const maxContext = 1 << 20
 
 // register adds the flags to a command.
 func (f *searchFlags) register(a *commands, cmd *cobra.Command) {
-	f.format, f.color, f.progress = "text", "auto", "auto"
-	f.longest, f.bytes = patterns.DefaultMaxMatch, cmp.Or(f.bytes, engine.HitBytes)
+	f.registerWhere(cmd)
+	f.registerOutput(cmd)
+	f.registerRun(a, cmd)
+	f.image.Register(cmd)
+}
+
+// registerWhere adds the flags that say where to search and how much of what is found is
+// wanted.
+func (f *searchFlags) registerWhere(cmd *cobra.Command) {
+	f.longest = patterns.DefaultMaxMatch
 	fs := cmd.Flags()
 	fs.SortFlags = false
 	fs.Var(&f.align, "align", "only hits whose address is a multiple of `N` bytes, or, for word, of a word (default any address, a word for ptr)")
@@ -69,6 +77,13 @@ func (f *searchFlags) register(a *commands, cmd *cobra.Command) {
 	fs.BoolVar(&f.Overlapping, "overlap", false, "also matches of re: that overlap an earlier one of the same pattern")
 	fs.Var(cli.NewByteCount(&f.longest, 1, patterns.MaxBytes), "max-match", "longest match of re:, and of hex: with a jump without an end, `N` bytes")
 	fs.Var(cli.NewByteCount(&f.MaxBytes, 1, math.MaxUint64), "max-bytes", "search at most `SIZE` bytes of an image, those with the lowest addresses; zeros that nothing matches do not count (default all)")
+}
+
+// registerOutput adds the flags that say how what is found is told.
+func (f *searchFlags) registerOutput(cmd *cobra.Command) {
+	f.format, f.color, f.bytes = "text", "auto", cmp.Or(f.bytes, engine.HitBytes)
+	fs := cmd.Flags()
+	fs.SortFlags = false
 	fs.BoolVarP(&f.count, "count", "c", false, "print only the number of hits of each pattern")
 	fs.BoolVarP(&f.quiet, "quiet", "q", false, "print nothing and stop at the first hit; the exit code tells")
 	cli.ChoiceVar(cmd, &f.format, "output", "o", "`FORMAT` of the hits: text, jsonl or csv", "text", "jsonl", "csv")
@@ -78,13 +93,19 @@ func (f *searchFlags) register(a *commands, cmd *cobra.Command) {
 	fs.Var(cli.NewByteCount(&f.bytes, 0, report.MaxHitBytes), "bytes", "show at most `N` bytes of a hit")
 	fs.VarP(cli.NewByteCount(&f.context, 0, maxContext), "context", "C", "show `N` bytes before and after a hit: in text as a hexdump, else as before and after")
 	cli.ChoiceVar(cmd, &f.color, "color", "", "`WHEN` to colour: auto (at a terminal), always or never", "auto", "always", "never")
+}
+
+// registerRun adds the flags that say how the search is done.
+func (f *searchFlags) registerRun(a *commands, cmd *cobra.Command) {
+	f.progress = "auto"
+	fs := cmd.Flags()
+	fs.SortFlags = false
 	fs.VarP(cli.NewNumber(&f.workers, 0, engine.MaxWorkers), "workers", "j", "`N` workers (default one a processor)")
 	fs.Var(cli.NewByteCount(&f.ShardSize, 1, math.MaxUint64), "shard-size", "`N` bytes that a worker takes at a time (default 4194304)")
 	fs.Var(cli.NewKernelLevel(&f.Kernel), "kernel", "use the kernels of this `LEVEL`: see vscan kernels (default the best, or $VSCAN_KERNEL)")
 	cli.ChoiceVar(cmd, &f.progress, "progress", "", "`WHEN` to show on standard error how far it is: auto (at a terminal), always or never", "auto", "always", "never")
 	a.MemoryVar(cmd)
 	fs.BoolVar(&f.stats, "stats", false, "tell at the end what was scanned, how and how fast, on standard error")
-	f.image.Register(cmd)
 }
 
 // complete checks the flags against one another, and takes the level of kernels from
@@ -104,6 +125,13 @@ func (f *searchFlags) fillQuery(pats []patterns.Pattern) {
 	q.Align = search.Alignment{Bytes: f.align.Bytes, Word: f.align.Word}
 	q.MaxMatch = int(f.longest)
 	q.RangeTexts, q.In = f.ranges, f.in
+	f.fillShown()
+}
+
+// fillShown puts what the flags say of how the search is done, and of what of the hits is
+// shown, into the query.
+func (f *searchFlags) fillShown() {
+	q := &f.Query
 	q.Workers = int(f.workers)
 	q.Want = search.WantHits
 	switch {
@@ -133,9 +161,10 @@ type searching struct {
 	bar       *cli.Bar
 	cli.Outcome
 	tally
-	failed    string            // what was last taken note of
-	errors    []error           // with -q: what is told only where there is no hit
-	undecided []*search.Summary // with -q, likewise: of images in which rules are not decided
+	one       func(ctx context.Context, n int, image imageArg) error // searches one image, the nth from 1
+	failed    string                                                 // what was last taken note of
+	errors    []error                                                // with -q: what is told only where there is no hit
+	undecided []*search.Summary                                      // with -q, likewise: of images in which rules are not decided
 }
 
 // search searches the images one after another, and reports what it finds.
@@ -149,23 +178,29 @@ func (a *commands) search(ctx context.Context, f *searchFlags, pats []patterns.P
 	f.fillQuery(pats)
 	f.Budget = a.Budget()
 	s := &searching{commands: a, f: f}
+	s.one = s.searchImage
 	if !f.quiet {
 		a.noteEndless(f)
 	}
-	args := s.gather(images)
+	return s.all(ctx, s.gather(images))
+}
+
+// all searches all images, reports what is found and returns the outcome.
+func (s *searching) all(ctx context.Context, args []imageArg) error {
+	f := s.f
 	var err error
 	if s.summaries, err = s.openSummary(ctx, args); err != nil {
 		return err
 	}
 	f.several = len(args) > 1 || f.recursive
-	s.rep = a.newReporter(f)
+	s.rep = s.newReporter(f)
 	if left := f.leftOut(); len(left) > 0 {
 		s.Incomplete = true
 		if !f.silent() {
 			s.rep.LeftOut(left)
 		}
 	}
-	s.bar = a.StartBar(f.progress, f.silent(), len(args))
+	s.bar = s.StartBar(f.progress, f.silent(), len(args))
 	err = s.run(ctx, args)
 	s.bar.Finish()
 	if bad := s.summaries.close(ctx); err == nil {
@@ -191,7 +226,7 @@ func (s *searching) run(ctx context.Context, images []imageArg) error {
 			continue
 		}
 		s.bar.Begin(i+1, arg.path, 0, nil)
-		switch err := s.searchImage(ctx, i+1, arg); {
+		switch err := s.one(ctx, i+1, arg); {
 		case err != nil && ctx.Err() != nil && errors.Is(err, context.Canceled):
 			s.Interrupted = true // before the search of the image began
 			s.Note("%s: not searched: %s", arg.path, cli.Interruption(err))
@@ -292,12 +327,18 @@ func (s *searching) searchImage(ctx context.Context, n int, from imageArg) error
 	if sum == nil {
 		return cli.InImage(arg, err)
 	}
+	s.settled(sum, &one)
+	return nil
+}
+
+// settled adds the account of an image to the outcome, and writes its summary to the file
+// for that also where nobody reads the output any more.
+func (s *searching) settled(sum *search.Summary, one *imageSearch) {
 	s.addToOutcome(sum)
-	if s.rep.WriteError() != nil && !f.quiet && !one.ended {
+	if s.rep.WriteError() != nil && !s.f.quiet && !one.ended {
 		sum.Complete = sum.Complete && !sum.Stopped
 		s.summaries.write(sum)
 	}
-	return nil
 }
 
 // addToOutcome adds to the outcome how the search of one image went.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 
 	"vscan/cmd/vscan/internal/cli"
 	"vscan/cmd/vscan/internal/console"
@@ -43,15 +44,15 @@ func (s *searching) openSummary(ctx context.Context, images []imageArg) (*summar
 	return &summaryFile{file: file, out: out, rep: report.NewJSONLReporter(out, report.Style{})}, nil
 }
 
-// from tells that summaries of an image follow. It returns an error if the file would be
+// from tells that summaries of an image follow, and which other files are read for them. It returns an error if the file would be
 // written over it, which may have become known only when it was opened. After an error no
 // more can be written.
-func (s *summaryFile) from(img *layered.Image) error {
+func (s *summaryFile) from(img *layered.Image, others ...fs.FileInfo) error {
 	if s == nil {
 		return nil
 	}
 	files := img.Files()
-	if err := s.file.From(img.Live || len(files) == 0, files...); err != nil {
+	if err := s.file.From(img.Live || len(files) == 0, append(files, others...)...); err != nil {
 		s.refused = true
 		return fmt.Errorf("--summary: %w", err)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"vscan/engine"
 	"vscan/engine/addr"
+	"vscan/engine/identity"
 	"vscan/internal/outfile"
 )
 
@@ -115,7 +116,7 @@ func build(ctx context.Context, space *engine.Space, arch addr.Arch, o *Options,
 		scanned: stats.Scanned, unreadable: stats.UnreadableBytes() + stats.Beyond + o.Missing,
 		regions: s.ends.regions, sources: s.sources, targets: s.targets,
 	}}
-	if g.identity, err = identify(ctx, space); err != nil {
+	if g.identity.Identity, err = identity.Of(ctx, space); err != nil {
 		return nil, stats, err
 	}
 	if o.Changed != nil && o.Changed() {

@@ -36,7 +36,7 @@ import (
 //	256            the sections
 //
 // The sections are groups, directory, memory and identity, and the file ends with
-// the last. Identity is layout, sizes and samples of the image (identity.go); that a graph is
+// the last. Identity is layout, sizes and samples of the image (package identity); that a graph is
 // of an image is proven by all of its edges, which need no sum in the file (edgesum.go). The directory has 32 bytes for each group: page, offset in the file,
 // edges before it (8 bytes each), CRC-32C, pages (4 bytes each). The section of
 // groups has no checksum of its own (0): the directory has one for each group, which

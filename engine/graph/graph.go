@@ -111,7 +111,7 @@ type metadata struct {
 	regions     []Region
 	sources     numbering // numbers the words that can be sources: units of align bytes
 	targets     numbering // numbers the pages that can be targets
-	identity    identity
+	identity    memoryIdentity
 }
 
 // Arch returns the word size and byte order of the image.

@@ -8,89 +8,14 @@ import (
 	"fmt"
 
 	"vscan/engine"
+	"vscan/engine/identity"
 	"vscan/internal/interrupt"
 )
 
-// identity is what is stored of the memory that a graph was made of, besides regions and
-// edges: how it is mapped, and for each source of bytes its size and samples of its content.
-// It tells most other images apart at once; what proves that a graph is that of an image is
-// its edges (edgesum.go).
-type identity struct {
-	layout  [sha256.Size]byte // a digest of all mappings
-	sources []sourceIdentity  // in the order in which mappings refer to them first
-}
-
-// sourceIdentity is the size of a source of bytes and a digest of samples of it.
-type sourceIdentity struct {
-	size    uint64
-	samples [sha256.Size]byte
-}
-
-const (
-	// samples is how many blocks of a source are looked at: the first, the last,
-	// and blocks at equal distances between them.
-	samples     = 64
-	sampleBytes = 4096
-)
-
-// identify returns the identity of a space. Of a block that cannot be read, the part
-// that can be read counts. The error is that of ctx.
-func identify(ctx context.Context, space *engine.Space) (identity, error) {
-	var id identity
-	layout := sha256.New()
-	numbers := map[engine.Source]uint64{}
-	watch := interrupt.New(ctx)
-	var b []byte
-	for _, m := range space.Mappings() {
-		if err := watch.Step(1); err != nil {
-			return id, err
-		}
-		source := uint64(0)
-		if m.Source != nil {
-			n, known := numbers[m.Source]
-			if !known {
-				if err := ctx.Err(); err != nil {
-					return id, err
-				}
-				n = uint64(len(numbers)) + 1
-				numbers[m.Source] = n
-				id.sources = append(id.sources, identifySource(m.Source))
-			}
-			source = n
-		}
-		b = b[:0]
-		for _, v := range []uint64{uint64(m.First), uint64(m.Last), uint64(m.State), source, m.Offset} {
-			b = binary.LittleEndian.AppendUint64(b, v)
-		}
-		layout.Write(b)
-	}
-	layout.Sum(id.layout[:0])
-	return id, nil
-}
-
-// identifySource returns the identity of a source of bytes.
-func identifySource(src engine.Source) sourceIdentity {
-	id := sourceIdentity{size: src.Size()}
-	h := sha256.New()
-	buf := make([]byte, sampleBytes)
-	step := id.size / samples
-	for i := range uint64(samples) {
-		at := i * step
-		if i == samples-1 && id.size > sampleBytes {
-			at = id.size - sampleBytes
-		}
-		if at >= id.size {
-			break
-		}
-		n := int(min(sampleBytes, id.size-at))
-		engine.Guard(func() {
-			b, _ := src.View(buf, at, n)
-			h.Write(b)
-		})
-	}
-	h.Sum(id.samples[:0])
-	return id
-}
+// memoryIdentity is what is stored of the memory that a graph was made of, besides regions
+// and edges. It tells most other images apart at once; what proves that a graph is that of
+// an image is its edges (edgesum.go).
+type memoryIdentity struct{ identity.Identity }
 
 // ErrOtherImage is the error of a graph that was made of another image.
 var ErrOtherImage = errors.New("the graph was made of another image")
@@ -129,20 +54,20 @@ func (g *Graph) Check(ctx context.Context, space *engine.Space, workers int) err
 
 // checkIdentity returns nil where the identity of the space is that of the graph.
 func (g *Graph) checkIdentity(ctx context.Context, space *engine.Space) error {
-	now, err := identify(ctx, space)
+	now, err := identity.Of(ctx, space)
 	switch {
 	case err != nil:
 		return err
-	case now.layout != g.identity.layout:
+	case now.Layout != g.identity.Layout:
 		return fmt.Errorf("%w: other memory is mapped, or elsewhere", ErrOtherImage)
-	case len(now.sources) != len(g.identity.sources):
-		return fmt.Errorf("%w: its memory lies in %d files or sources, not %d", ErrOtherImage, len(g.identity.sources), len(now.sources))
+	case len(now.Sources) != len(g.identity.Sources):
+		return fmt.Errorf("%w: its memory lies in %d files or sources, not %d", ErrOtherImage, len(g.identity.Sources), len(now.Sources))
 	}
-	for i, s := range now.sources {
-		switch was := g.identity.sources[i]; {
-		case was.size != s.size:
-			return fmt.Errorf("%w: its file had %d bytes, not %d", ErrOtherImage, was.size, s.size)
-		case was.samples != s.samples:
+	for i, s := range now.Sources {
+		switch was := g.identity.Sources[i]; {
+		case was.Size != s.Size:
+			return fmt.Errorf("%w: its file had %d bytes, not %d", ErrOtherImage, was.Size, s.Size)
+		case was.Samples != s.Samples:
 			return fmt.Errorf("%w: the file has the same size and other bytes", ErrOtherImage)
 		}
 	}
@@ -151,30 +76,30 @@ func (g *Graph) checkIdentity(ctx context.Context, space *engine.Space) error {
 
 // encode returns the stored form of an identity: the digest of the mappings, then size and digest of each
 // source.
-func (id *identity) encode() []byte {
-	b := append([]byte(nil), id.layout[:]...)
-	for _, s := range id.sources {
-		b = binary.LittleEndian.AppendUint64(b, s.size)
-		b = append(b, s.samples[:]...)
+func (id *memoryIdentity) encode() []byte {
+	b := append([]byte(nil), id.Layout[:]...)
+	for _, s := range id.Sources {
+		b = binary.LittleEndian.AppendUint64(b, s.Size)
+		b = append(b, s.Samples[:]...)
 	}
 	return b
 }
 
 // decode reads what encode has written.
-func (id *identity) decode(ctx context.Context, b []byte) error {
+func (id *memoryIdentity) decode(ctx context.Context, b []byte) error {
 	const sourceSize = 8 + sha256.Size
 	if len(b) < sha256.Size || (len(b)-sha256.Size)%sourceSize != 0 {
 		return fmt.Errorf("%d bytes are no identity of an image", len(b))
 	}
-	b = b[copy(id.layout[:], b):]
+	b = b[copy(id.Layout[:], b):]
 	watch := interrupt.New(ctx)
 	for ; len(b) > 0; b = b[sourceSize:] {
 		if err := watch.Step(1); err != nil {
 			return err
 		}
-		s := sourceIdentity{size: binary.LittleEndian.Uint64(b)}
-		copy(s.samples[:], b[8:])
-		id.sources = append(id.sources, s)
+		s := identity.Source{Size: binary.LittleEndian.Uint64(b)}
+		copy(s.Samples[:], b[8:])
+		id.Sources = append(id.Sources, s)
 	}
 	return nil
 }

@@ -6,6 +6,9 @@
 //	Query.Run      searches an image that is open and hands what it finds to a Sink
 //	Query.Prepare  the same in two steps: a Search knows how much there is to scan before
 //	               it runs
+//	Search.Parts   ranges of addresses that can be searched apart, in other programs and on
+//	               other machines: Query.PreparePart, Part.Scan, and Search.Stitch, which
+//	               hands what was found to a Sink as Run does
 //	Sink           takes hits and rules that match, in order; an error of it ends the search
 //	Hit            a hit with all that there is to show of it
 //	Summary        how many hits there are, and whether everything could be looked at

@@ -6,17 +6,22 @@ import (
 
 	"vscan/engine"
 	"vscan/engine/budget"
+	"vscan/engine/image"
 	"vscan/patterns"
 )
 
 // Run searches the image. It returns the Summary of what was looked at, also where err is
 // that of the context, however it ended, or one of the sink's; it is nil where the search
 // failed. The sink may be nil, for the Summary alone.
-func (s *Search) Run(ctx context.Context, sink Sink) (*Summary, error) {
+func (s *Search) Run(ctx context.Context, sink Sink) (*Summary, error) { return s.run(ctx, sink, nil) }
+
+// run does what Run does, or where found is not nil, what Stitch does.
+func (s *Search) run(ctx context.Context, sink Sink, found *Found) (*Summary, error) {
 	if sink == nil {
 		sink = HitFunc(func(*Hit) error { return nil })
 	}
 	r := s.newRunning(ctx, sink)
+	r.found = found
 	defer r.hits.Release()
 	defer r.rules.close()
 	if r.to.err = sink.Begin(s); r.to.err != nil {
@@ -24,12 +29,16 @@ func (s *Search) Run(ctx context.Context, sink Sink) (*Summary, error) {
 		return r.sum, wanted(r.to.err)
 	}
 	stats, err := r.scan(ctx)
-	if r.rules != nil && !r.enough() && r.to.err == nil && !stats.Cancelled {
+	if err == nil && r.rules != nil && !r.enough() && r.to.err == nil && !stats.Cancelled && !r.partial() {
 		if err = r.rules.finish(ctx); err != nil {
 			stats.Cancelled = ctx.Err() != nil
 		}
 	}
 	r.sum.fill(s.img, s.scanner, stats)
+	if found != nil {
+		r.sum.Changed = append(r.sum.Changed, found.Changed...)
+		r.sum.Complete = r.sum.Complete && !found.Partial && !image.ContentChanged(found.Changed)
+	}
 	if r.to.err != nil {
 		r.sum.Stopped = true
 		return r.sum, wanted(r.to.err)
@@ -59,6 +68,7 @@ type running struct {
 	view  *viewer
 	rules *ruleRun       // nil: there are no rules
 	hits  *budget.Budget // what the hits of rules take of the budget
+	found *Found         // what is put together, of Stitch; nil: the memory is scanned
 }
 
 // newRunning returns a run that has found nothing yet.
@@ -73,8 +83,14 @@ func (s *Search) newRunning(ctx context.Context, sink Sink) *running {
 // enough reports whether what was found is all that is wanted.
 func (r *running) enough() bool { return r.q.Want == WantAny && r.sum.Hits > 0 }
 
+// partial reports whether parts are missing of what is put together.
+func (r *running) partial() bool { return r.found != nil && r.found.Partial }
+
 // scan scans the memory, counts hits, and hands them on if they are wanted.
 func (r *running) scan(ctx context.Context) (engine.Stats, error) {
+	if r.found != nil {
+		return r.replay(ctx, r.taker(ctx, nil))
+	}
 	t := r.newTail()
 	take := r.taker(ctx, t)
 	if t != nil {

@@ -54,8 +54,8 @@ func formatNames() (names []string) {
 	return names
 }
 
-// options returns what the flags say as plain values.
-func (f *ImageFlags) options() (layered.Options, error) {
+// Layered returns what the flags say as plain values.
+func (f *ImageFlags) Layered() (layered.Options, error) {
 	o := f.Options
 	if f.mmap != "" && f.mmap != "auto" {
 		o.Mmap = image.Mmap(f.mmap)
@@ -89,7 +89,7 @@ func (f *ImageFlags) Open(ctx context.Context, arg string) (*layered.Image, erro
 	if err := f.Check(); err != nil {
 		return nil, err
 	}
-	o, err := f.options()
+	o, err := f.Layered()
 	if err != nil {
 		return nil, err
 	}
@@ -106,7 +106,7 @@ func (f *ImageFlags) Open(ctx context.Context, arg string) (*layered.Image, erro
 
 // Assume returns an image without a byte, of which the flags alone say what it is.
 func (f *ImageFlags) Assume() (*layered.Image, error) {
-	o, err := f.options()
+	o, err := f.Layered()
 	if err != nil {
 		return nil, err
 	}

@@ -68,7 +68,7 @@ func (f *searchFlags) register(a *commands, cmd *cobra.Command) {
 	fs.VarP(cli.NewNumber(&f.MaxHits, 1, math.MaxUint64), "max-count", "m", "at most `N` hits a pattern and image, those with the lowest addresses")
 	fs.BoolVar(&f.Overlapping, "overlap", false, "also matches of re: that overlap an earlier one of the same pattern")
 	fs.Var(cli.NewByteCount(&f.longest, 1, patterns.MaxBytes), "max-match", "longest match of re:, and of hex: with a jump without an end, `N` bytes")
-	fs.Var(cli.NewByteCount(&f.MaxBytes, 1, math.MaxUint64), "max-bytes", "search at most `SIZE` bytes of an image, those with the lowest addresses; zeros that nothing matches do not count (default all)")
+	fs.Var(cli.NewByteCount(&f.MaxBytes, 1, math.MaxUint64), "max-bytes", "search at most `SIZE` bytes of an image, those with the lowest addresses; zeros that nothing matches and that the image does not store do not count (default all)")
 	fs.BoolVarP(&f.count, "count", "c", false, "print only the number of hits of each pattern")
 	fs.BoolVarP(&f.quiet, "quiet", "q", false, "print nothing and stop at the first hit; the exit code tells")
 	cli.ChoiceVar(cmd, &f.format, "output", "o", "`FORMAT` of the hits: text, jsonl or csv", "text", "jsonl", "csv")

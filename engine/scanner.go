@@ -196,6 +196,8 @@ type Scanner struct {
 	bytes     uint64          // the present and zero bytes in scope, without those beyond MaxBytes
 	beyond    uint64          // the bytes in scope beyond MaxBytes
 	skipped   uint64          // how many of bytes are not in cut
+	left      []addr.Range    // the zeros in scope that are not in cut, ascending
+	holes     int             // how many holes there are among them, at most
 }
 
 // Compile prepares a search of space for the patterns of set. It validates the options
@@ -250,14 +252,14 @@ func Compile(ctx context.Context, space *Space, set *patterns.Set, opt Options) 
 	return sc, nil
 }
 
-// cutUp sets cut, bytes, skipped and beyond. The error is that of ctx.
+// cutUp sets cut, left, holes, bytes, skipped and beyond. The error is that of ctx.
 func (sc *Scanner) cutUp(ctx context.Context) (err error) {
-	if sc.cut, sc.bytes, err = sc.stretches(ctx, sc.opt.Starts); err != nil {
+	if sc.cut, sc.left, sc.bytes, err = sc.stretches(ctx, sc.opt.Starts); err != nil {
 		return err
 	}
-	sc.skipped = sc.bytes
-	for _, s := range sc.cut {
-		sc.skipped -= s.Size()
+	sc.skipped = 0
+	for _, zeros := range sc.left {
+		sc.skipped = addSize(sc.skipped, zeros)
 	}
 	if sc.beyond = 0; sc.opt.MaxBytes > 0 {
 		sc.cut, sc.beyond = shard.First(sc.cut, sc.opt.MaxBytes)
@@ -393,8 +395,9 @@ func (sc *Scanner) deliver(ctx context.Context, keepExcepted bool, yield func(*B
 // end completes the account of a scan whose workers have ended with err. outer is the
 // context that the caller gave.
 func (s *scan) end(outer context.Context, stats Stats, err error) (Stats, error) {
-	stats.Unreadable = addr.Merge(s.unreadable)
-	stats.Scanned = s.scanned - min(s.scanned, stats.UnreadableBytes())
+	stats.Unreadable = addr.Merge(append(s.unreadable, s.lostHoles()...))
+	stats.Scanned = s.scanned + s.skimmed
+	stats.Scanned -= min(stats.Scanned, stats.UnreadableBytes())
 	stats.Ways = SumWays(nil, s.ways)
 	if err == nil && stats.Cancelled {
 		err = context.Cause(outer)
@@ -501,6 +504,10 @@ type scan struct {
 	cutter *shard.Cutter // called while a shard is claimed, one call at a time
 	pool   sync.Pool
 
+	// These change while a shard is claimed.
+	passed  int    // how many of left were passed
+	skimmed uint64 // how many bytes these have
+
 	mu         sync.Mutex
 	scanned    uint64
 	unreadable []addr.Range
@@ -513,12 +520,42 @@ type lane interface {
 	Close()
 }
 
-// newScan begins a scan. Zeros that are left out count as searched.
+// newScan begins a scan.
 func (sc *Scanner) newScan() *scan {
-	if p := sc.opt.Progress; p != nil {
-		p.Bytes.Add(sc.skipped)
+	return &scan{Scanner: sc, cutter: shard.NewCutter(sc.cut, sc.opt.ShardSize, uint64(sc.overlap))}
+}
+
+// next returns the spans of the next shard, in spans. It is called while a shard is claimed.
+// Zeros that are left out count as searched once a shard is claimed that lies behind them, or
+// none is left.
+func (s *scan) next(spans []shard.Span) []shard.Span {
+	spans = s.cutter.Next(spans[:0])
+	passed := uint64(0)
+	for ; s.passed < len(s.left); s.passed++ {
+		zeros := s.left[s.passed]
+		if len(spans) > 0 && zeros.First > spans[len(spans)-1].Core.Last {
+			break
+		}
+		passed = addSize(passed, zeros)
 	}
-	return &scan{Scanner: sc, cutter: shard.NewCutter(sc.cut, sc.opt.ShardSize, uint64(sc.overlap)), scanned: sc.skipped}
+	s.skimmed += passed
+	if p := s.opt.Progress; p != nil {
+		p.Bytes.Add(passed)
+	}
+	return spans
+}
+
+// lostHoles returns the holes that were passed over and that lie past the present end of
+// their source.
+func (s *scan) lostHoles() (lost []addr.Range) {
+	if s.holes == 0 {
+		return nil
+	}
+	l := losses{plan: &s.plan}
+	for _, zeros := range s.left[:s.passed] {
+		l.past(zeros, func(r addr.Range) { lost = append(lost, r) })
+	}
+	return lost
 }
 
 func (s *scan) batch() *Batch {

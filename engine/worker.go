@@ -102,7 +102,7 @@ func (w *worker) work(ctx context.Context) error {
 	for {
 		w.spans = w.spans[:0]
 		w.lane = w.claims(func() bool {
-			w.spans = w.cutter.Next(w.spans)
+			w.spans = w.next(w.spans)
 			return len(w.spans) > 0
 		})
 		if w.lane == nil {

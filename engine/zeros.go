@@ -29,13 +29,13 @@ import (
 const minSkip = 256 << 10
 
 // stretches returns what shards are cut from: the addresses of the plan's runs, in
-// starts (all, where there are none), at which a match may begin. bytes is how many
-// these are together with those that are left out because they are zeros. The error is
+// starts (all, where there are none), at which a match may begin; left are those that are
+// left out because they are zeros, and bytes is how many there are of both. The error is
 // that of ctx.
-func (sc *Scanner) stretches(ctx context.Context, starts []addr.Range) (cut []shard.Stretch, bytes uint64, err error) {
+func (sc *Scanner) stretches(ctx context.Context, starts []addr.Range) (cut []shard.Stretch, left []addr.Range, bytes uint64, err error) {
 	skips, err := sc.skips(ctx)
 	if err != nil {
-		return nil, 0, err
+		return nil, nil, 0, err
 	}
 	watch := interrupt.New(ctx)
 	if len(starts) == 0 {
@@ -45,7 +45,7 @@ func (sc *Scanner) stretches(ctx context.Context, starts []addr.Range) (cut []sh
 	cut = make([]shard.Stretch, 0, len(sc.plan.runs)+len(skips))
 	for _, run := range sc.plan.runs {
 		if err := watch.Step(1); err != nil {
-			return nil, 0, err
+			return nil, nil, 0, err
 		}
 		for len(starts) > 0 && starts[0].Last < run.First {
 			starts = starts[1:]
@@ -62,9 +62,16 @@ func (sc *Scanner) stretches(ctx context.Context, starts []addr.Range) (cut []sh
 			core.Without(skips, func(r addr.Range) {
 				cut = append(cut, shard.Stretch{Range: r, End: run.Last})
 			})
+			for _, zeros := range skips {
+				r, ok := zeros.Intersect(core)
+				if !ok {
+					break
+				}
+				left = append(left, r)
+			}
 		}
 	}
-	return cut, bytes, nil
+	return cut, left, bytes, nil
 }
 
 // besideMatch is how many bytes on either side a match of an expression can depend on, at
@@ -94,14 +101,15 @@ func (sc *Scanner) amongZeros(p *piece, core addr.Range) bool {
 const maxHoles = 1 << 17
 
 // skips returns the ranges in zero pieces and in holes where no match can begin,
-// ascending. Each lies in one run. The error is that of ctx.
+// ascending, and sets holes. Each lies in one run. The error is that of ctx.
 func (sc *Scanner) skips(ctx context.Context) ([]addr.Range, error) {
 	if slices.ContainsFunc(sc.units, func(u unit) bool { return u.traits().inZeros }) {
 		return nil, nil
 	}
 	watch := interrupt.New(ctx)
 	var skips []addr.Range
-	holes, beside := 0, sc.beside()
+	sc.holes = 0
+	beside := sc.beside()
 	atEnd := uint64(sc.overlap) + beside
 	least := max(sc.leastSkip+1, atEnd+beside+1)
 	skip := func(r addr.Range) {
@@ -121,7 +129,7 @@ func (sc *Scanner) skips(ctx context.Context) ([]addr.Range, error) {
 		if !ok || uint64(p.Last-p.First) < least-1 {
 			continue
 		}
-		for n, off := p.Size(), uint64(0); off < n && holes < maxHoles; {
+		for n, off := p.Size(), uint64(0); off < n && sc.holes < maxHoles; {
 			if err := watch.Step(holeSteps); err != nil {
 				return nil, err
 			}
@@ -130,7 +138,7 @@ func (sc *Scanner) skips(ctx context.Context) ([]addr.Range, error) {
 				break
 			}
 			if from < to {
-				holes++
+				sc.holes++
 				skip(addr.Range{First: p.First + addr.Addr(max(from, p.off)-p.off), Last: p.First + addr.Addr(to-1-p.off)})
 			}
 			off = to - p.off

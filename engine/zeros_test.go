@@ -3,7 +3,9 @@ package engine
 import (
 	"bytes"
 	"context"
+	"errors"
 	"slices"
+	"sync/atomic"
 	"testing"
 
 	"vscan/engine/addr"
@@ -159,6 +161,66 @@ func TestSkippedHolesHideNothing(t *testing.T) {
 	}
 	if skipped < rounds/8 {
 		t.Errorf("only %d of %d rounds left anything out", skipped, rounds)
+	}
+}
+
+// watchedHole is a source of some bytes, a hole and as many bytes, which calls viewed at every view.
+type watchedHole struct {
+	sparse
+	size   atomic.Uint64
+	viewed func()
+}
+
+func (s *watchedHole) Size() uint64 { return s.size.Load() }
+
+func (s *watchedHole) View(buf []byte, off uint64, n int) ([]byte, error) {
+	s.viewed()
+	return s.Source.View(buf, off, n)
+}
+
+// watchHole returns a scanner of a watchedHole for ab, which stands at both ends of it.
+func watchHole(t *testing.T) (*watchedHole, *Scanner) {
+	t.Helper()
+	const hole = 10_000
+	b := append(append([]byte("ab"), make([]byte, hole)...), "ab"...)
+	src := &watchedHole{sparse: sparse{Source: BytesSource("hole", b), holes: [][2]uint64{{2, 2 + hole}}}}
+	src.size.Store(uint64(len(b)))
+	space, err := NewSpace(Mapping{Range: addr.Range{First: 0x1000, Last: 0x1000 + addr.Addr(len(b)-1)}, Source: src})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sc := compile(t, space, compileSet(t, patterns.Target{}, "text:ab"), Options{Workers: 1, ShardSize: 2})
+	sc.leastSkip = 1
+	if err := sc.cutUp(t.Context()); err != nil || sc.skipped < hole-1 {
+		t.Fatalf("%d bytes are left out, %v", sc.skipped, err)
+	}
+	return src, sc
+}
+
+// A hole counts as searched once the search is behind it.
+func TestHolesCountOncePassed(t *testing.T) {
+	src, sc := watchHole(t)
+	src.viewed = func() {}
+	if stats, err := sc.Scan(t.Context(), func(Hit) bool { return true }); err != nil || stats.Scanned != src.Size() {
+		t.Errorf("%+v of %d bytes, %v", stats, src.Size(), err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	src.viewed = cancel // the first shard is in hand
+	if stats, err := sc.Scan(ctx, func(Hit) bool { return true }); !errors.Is(err, context.Canceled) || stats.Scanned > 10 {
+		t.Errorf("%d bytes count as searched, %v", stats.Scanned, err)
+	}
+}
+
+// Of a hole that was passed over, what lies past the end of a file that was cut is lost.
+func TestHolesOfAFileThatIsCut(t *testing.T) {
+	src, sc := watchHole(t)
+	whole := src.Size()
+	src.viewed = func() { src.size.Store(1000) }
+	hits := 0
+	stats, err := sc.Scan(t.Context(), func(h Hit) bool { hits++; return true })
+	want := []addr.Range{{First: 0x1000 + 1000, Last: 0x1000 + addr.Addr(whole-1)}}
+	if err != nil || hits != 1 || !slices.Equal(stats.Unreadable, want) || stats.Scanned != 1000 {
+		t.Errorf("%d hits, %+v, %v; want %v lost", hits, stats, err, want)
 	}
 }
 

@@ -76,7 +76,7 @@ func (f *searchFlags) registerWhere(cmd *cobra.Command) {
 	fs.VarP(cli.NewNumber(&f.MaxHits, 1, math.MaxUint64), "max-count", "m", "at most `N` hits a pattern and image, those with the lowest addresses")
 	fs.BoolVar(&f.Overlapping, "overlap", false, "also matches of re: that overlap an earlier one of the same pattern")
 	fs.Var(cli.NewByteCount(&f.longest, 1, patterns.MaxBytes), "max-match", "longest match of re:, and of hex: with a jump without an end, `N` bytes")
-	fs.Var(cli.NewByteCount(&f.MaxBytes, 1, math.MaxUint64), "max-bytes", "search at most `SIZE` bytes of an image, those with the lowest addresses; zeros that nothing matches do not count (default all)")
+	fs.Var(cli.NewByteCount(&f.MaxBytes, 1, math.MaxUint64), "max-bytes", "search at most `SIZE` bytes of an image, those with the lowest addresses; zeros that nothing matches and that the image does not store do not count (default all)")
 }
 
 // registerOutput adds the flags that say how what is found is told.

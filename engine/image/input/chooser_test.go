@@ -64,7 +64,7 @@ func TestChooserCosts(t *testing.T) {
 
 // goThrough returns how long a pass takes, and how long it takes each of the fixed ways.
 func goThrough(rnd *rand.Rand, file []stretch, noise float64) (took time.Duration, fixed [2]time.Duration) {
-	const pagerLate = 2 * pagerStep // how far a pass goes before it comes
+	const pagerComes = 2 * pagerStep // how far a pass goes before it comes
 	size := 0
 	for _, s := range file {
 		size += s.mib << 20
@@ -84,7 +84,7 @@ func goThrough(rnd *rand.Rand, file []stretch, noise float64) (took time.Duratio
 				switch {
 				case way == read:
 					ns += s.read
-				case inARow < pagerLate:
+				case inARow < pagerComes:
 					ns += s.mapped
 				default:
 					ns += s.paged

@@ -30,8 +30,8 @@ type fileTimes struct {
 	// it likes.
 	remote bool
 
-	// lateHoles says that the file system is known to have told of holes where data had just
-	// been written.
+	// lateHoles says that the file system, or one that it shows, is known to have told of
+	// holes where data had just been written.
 	lateHoles bool
 }
 

@@ -71,8 +71,8 @@ var fileSystems = [...]struct {
 	{0xf2f52010, fileTimes{name: "f2fs"}},
 	{0x2fc12fc1, fileTimes{name: "zfs", lateHoles: true}}, // github.com/openzfs/zfs/issues/11900, 15526, 15933
 	{0xca451a4e, fileTimes{name: "bcachefs"}},
-	{0x794c7630, fileTimes{name: "overlayfs"}},
-	{0xf15f, fileTimes{name: "ecryptfs"}},
+	{0x794c7630, fileTimes{name: "overlayfs", lateHoles: true}}, // its files may lie on ZFS
+	{0xf15f, fileTimes{name: "ecryptfs", lateHoles: true}},      // likewise
 	{0x3434, fileTimes{name: "nilfs2"}},
 	{0x3153464a, fileTimes{name: "jfs"}},
 	{0x52654973, fileTimes{name: "reiserfs"}},

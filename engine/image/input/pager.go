@@ -19,7 +19,7 @@ import (
 //	file    |- let go -|-- kept --|-- the furthest view --|-- entered --|
 type pager struct {
 	data   []byte
-	helped func(entered bool, n int, d time.Duration) // is told what that took; nil: nobody wants to know
+	helped func(entered bool, n int, d time.Duration) // is told what that took
 
 	last    atomic.Uint64 // the step of the last view, and one: most views are in the same
 	flows   atomic.Bool   // views go on from step to step
@@ -150,9 +150,7 @@ func (p *pager) letGo() {
 }
 
 func (p *pager) tell(entered bool, n int, d time.Duration) {
-	if p.helped != nil {
-		p.helped(entered, n, d)
-	}
+	p.helped(entered, n, d)
 }
 
 // close waits for the goroutine. There must be no view any more.

@@ -41,9 +41,10 @@ func (f *ImageFlags) Register(cmd *cobra.Command) {
 	ChoiceVar(cmd, &f.endian, "endian", "", "byte `ORDER`, little or big, where the image does not say", "little", "big")
 	fs.BoolVar(&f.ProtNone, "prot-none", false, "of a live process, also mappings without any permission, which are absent otherwise")
 	fs.BoolVar(&f.Resident, "resident", false, "of a live process, only what is in memory: pages that are swapped out are absent")
-	ChoiceVar(cmd, &f.mmap, "mmap", "", "`WHEN` files are mapped into memory, instead of read call by call: always, never, or auto, where what takes less time is found out on the way (default auto)", "auto", "always", "never")
+	ChoiceVar(cmd, &f.mmap, "mmap", "", "`WHEN` files are mapped into memory, instead of read call by call: always, where the system lets it, never, or auto, where what takes less time is found out on the way in files of 64 MiB and more, and others are read (default auto)", "auto", "always", "never")
 	fs.BoolVar(&f.noMmap, "no-mmap", false, "as --mmap never")
 	fs.MarkHidden("no-mmap")
+	cmd.MarkFlagsMutuallyExclusive("mmap", "no-mmap")
 }
 
 // formatNames returns the formats that --image-format takes.

@@ -12,6 +12,7 @@ import (
 
 	"vscan/cmd/vscan/internal/cli"
 	"vscan/cmd/vscan/internal/graphcmd"
+	"vscan/internal/testenv"
 )
 
 // The companion beside vscan is started, and otherwise the one in PATH. Where there is none,
@@ -53,9 +54,7 @@ func alone(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(to, b, 0o755); err != nil {
-		t.Fatal(err)
-	}
+	testenv.WriteProgram(t, to, b)
 	return to
 }
 
@@ -76,8 +75,6 @@ func exportWith(t *testing.T, vscan, path, g, out string) (int, string) {
 // scripted writes a program that is a script of the shell.
 func scripted(t *testing.T, path, text string) string {
 	t.Helper()
-	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+text+"\n"), 0o755); err != nil {
-		t.Fatal(err)
-	}
+	testenv.WriteProgram(t, path, []byte("#!/bin/sh\n"+text+"\n"))
 	return path
 }

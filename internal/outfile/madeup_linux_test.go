@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"vscan/internal/testenv"
 )
 
 // Links of /proc are not followed: what a process runs or has open would be replaced. Where
@@ -22,9 +24,7 @@ func TestProc(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(program, code, 0o755); err != nil {
-		t.Fatal(err)
-	}
+	testenv.WriteProgram(t, program, code)
 	file, err := os.Open(open)
 	if err != nil {
 		t.Fatal(err)

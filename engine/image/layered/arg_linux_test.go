@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"vscan/internal/testenv"
 	"vscan/internal/wording"
 )
 
@@ -17,9 +18,7 @@ func TestProcessNames(t *testing.T) {
 	}
 	for _, name := range []string{"vs\x1b[31m\xff\\x", `vs\xff`, "vs\xff", "vs\u202e\n\t", " vs blank "} {
 		path := filepath.Join(t.TempDir(), name)
-		if err := os.WriteFile(path, sleep, 0o755); err != nil {
-			t.Skip(err)
-		}
+		testenv.WriteProgram(t, path, sleep)
 		cmd := exec.Command(path, "60")
 		cmd.Args[0] = "sleep" // so that its file and its comm alone have the name
 		if err := cmd.Start(); err != nil {

@@ -7,18 +7,17 @@ import (
 	"context"
 	"errors"
 	"io"
-	"os"
 	"path/filepath"
 	"syscall"
 	"testing"
+
+	"vscan/internal/testenv"
 )
 
 // script writes a program that is a script of the shell, and returns its path.
 func script(t *testing.T, path, text string) string {
 	t.Helper()
-	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+text+"\n"), 0o755); err != nil {
-		t.Fatal(err)
-	}
+	testenv.WriteProgram(t, path, []byte("#!/bin/sh\n"+text+"\n"))
 	return path
 }
 

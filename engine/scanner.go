@@ -397,7 +397,11 @@ func (sc *Scanner) deliver(ctx context.Context, keepExcepted bool, yield func(*B
 func (s *scan) end(outer context.Context, stats Stats, err error) (Stats, error) {
 	stats.Unreadable = addr.Merge(append(s.unreadable, s.lostHoles()...))
 	stats.Scanned = s.scanned + s.skimmed
-	stats.Scanned -= min(stats.Scanned, stats.UnreadableBytes())
+	lost := Stats{Unreadable: stats.Unreadable}
+	if starts := s.opt.Starts; len(starts) > 0 { // what was looked at on beyond them did not count
+		lost.Unreadable = addr.Intersect(lost.Unreadable, addr.Merge(starts))
+	}
+	stats.Scanned -= min(stats.Scanned, lost.UnreadableBytes())
 	stats.Ways = SumWays(nil, s.ways)
 	if err == nil && stats.Cancelled {
 		err = context.Cause(outer)

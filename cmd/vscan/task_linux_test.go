@@ -7,8 +7,10 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 
+	"vscan/engine/image/imagetest/fusetest"
 	"vscan/internal/testenv"
 )
 
@@ -59,5 +61,41 @@ func TestTasksWithParallel(t *testing.T) {
 	}
 	if n := strings.Count(string(shell("cat tasks")), "\n"); n != 5 {
 		t.Errorf("%d tasks", n)
+	}
+}
+
+// Of an image that cannot be read whole, tasks tell what a search tells: what was lost once,
+// and nothing of what lies behind the last hit that is wanted. Its file system does not tell
+// whether a file changed, and that is told once too.
+func TestTasksOfWhatCannotBeRead(t *testing.T) {
+	m := fusetest.Mount(t, map[string]*fusetest.File{"image": {Data: sourceBytes(0, 1<<20+100), Before: failsAt(0x303000, 0x304000, syscall.EIO)}})
+	img := filepath.Join(m.Dir, "image")
+	differs := regexp.MustCompile(`"kernel":.*`)
+	limited := regexp.MustCompile(`"scanned":\d+`)
+	for _, question := range [][]string{{"needle"}, {"-m", "1", "needle"}, {"re:e.*"}} {
+		args := append(append([]string{"--image-format", "raw"}, question...), img)
+		wantCode, want, _ := runVscan(t, append([]string{"find", "-j", "1", "--shard-size", "64K", "-o", "jsonl", "--bytes", "0"}, args...)...)
+		dir := t.TempDir()
+		plan := filepath.Join(dir, "plan.json")
+		_, names, complaints := runVscan(t, append([]string{"task", "plan", "--task-size", "1060860", "-o", plan}, args...)...)
+		results := filepath.Join(dir, "results")
+		if err := os.Mkdir(results, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if strings.Count(names, "\n") < 4 {
+			t.Fatalf("%q: %s", names, complaints)
+		}
+		for name := range strings.Lines(names) {
+			name = strings.TrimSpace(name)
+			runVscan(t, "task", "run", plan, name, "-o", filepath.Join(results, name))
+		}
+		code, got, complaints := runVscan(t, "task", "stitch", plan, results, "-o", "jsonl", "--bytes", "0")
+		got, want = differs.ReplaceAllString(got, ""), differs.ReplaceAllString(want, "")
+		if question[0] == "-m" { // tasks have searched on
+			got, want = limited.ReplaceAllString(got, ""), limited.ReplaceAllString(want, "")
+		}
+		if code != wantCode || got != want {
+			t.Errorf("%q: exit code %d, want %d: %s\n%s\nwant\n%s", question, code, wantCode, complaints, got, want)
+		}
 	}
 }

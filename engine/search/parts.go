@@ -194,6 +194,9 @@ func (r *running) replay(ctx context.Context, take func(engine.Hit) bool) (engin
 		stats.Stopped = !take(m.Hit)
 		return !stats.Stopped
 	})
+	if stats.Stopped { // as of a search that ends there
+		stats.Unreadable = addr.Intersect(stats.Unreadable, []addr.Range{{First: 0, Last: check.last}})
+	}
 	stats.Cut, stats.Excepted = unlessZero(cut), unlessZero(excepted)
 	switch {
 	case bad != nil:

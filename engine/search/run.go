@@ -3,6 +3,7 @@ package search
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"vscan/engine"
 	"vscan/engine/budget"
@@ -36,7 +37,11 @@ func (s *Search) run(ctx context.Context, sink Sink, found *Found) (*Summary, er
 	}
 	r.sum.fill(s.img, s.scanner, stats)
 	if found != nil {
-		r.sum.Changed = append(r.sum.Changed, found.Changed...)
+		for _, c := range found.Changed {
+			if !slices.Contains(r.sum.Changed, c) { // the image may tell it too
+				r.sum.Changed = append(r.sum.Changed, c)
+			}
+		}
 		r.sum.Complete = r.sum.Complete && !found.Partial && !image.ContentChanged(found.Changed)
 	}
 	if r.to.err != nil {

@@ -38,7 +38,7 @@ const (
 	magic      = "vscan result\n"
 	maxFrame   = 1 << 16
 	maxHeader  = 1 << 16
-	maxAccount = 1 << 30
+	maxAccount = 64 << 20
 )
 
 // header is what a result says of where it belongs.
@@ -234,6 +234,9 @@ func (in *resultReader) rest() (*Account, error) {
 	n, err := in.number()
 	if err != nil {
 		return nil, err
+	}
+	if n > maxAccount {
+		return nil, damaged("an account of %d bytes", n)
 	}
 	var account bytes.Buffer // which takes no more memory than there are bytes
 	if _, err := io.CopyN(io.MultiWriter(&account, in.sum), in.r, int64(n)); err != nil {

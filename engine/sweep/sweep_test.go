@@ -3,6 +3,7 @@ package sweep
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -453,6 +454,30 @@ func TestDamagedResults(t *testing.T) {
 	gone := p.Results().Add(t.Context(), "gone", func() (io.ReadCloser, error) { return nil, os.ErrNotExist })
 	if !errors.Is(gone, os.ErrNotExist) {
 		t.Error(gone)
+	}
+}
+
+// zeroReader reads as zeros without an end, and counts them.
+type zeroReader struct{ n int }
+
+func (z *zeroReader) Read(b []byte) (int, error) {
+	clear(b)
+	z.n += len(b)
+	return len(b), nil
+}
+
+// However long an account says it is, no more is read of it than one can have.
+func TestLongAccount(t *testing.T) {
+	for _, n := range []uint32{maxAccount + 1, 1 << 31, 1<<32 - 1} {
+		b := []byte(magic + "{}\n\x00\x00\x00\x00")
+		rest := &zeroReader{}
+		in, err := newResultReader(io.MultiReader(bytes.NewReader(binary.LittleEndian.AppendUint32(b, n)), rest))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := in.rest(); !errors.Is(err, errDamaged) || rest.n > 1<<20 {
+			t.Errorf("an account of %d bytes: %v, and %d were read", n, err, rest.n)
+		}
 	}
 }
 

@@ -593,3 +593,31 @@ func TestLeaderlessProcess(t *testing.T) {
 		t.Errorf("found %#x, want %#x; %+v; %s", found, p.At, stats, img.Detail)
 	}
 }
+
+// Asking a process for its threads touches no page that was never touched, as opening it
+// does not.
+func TestThreadsTouchNothing(t *testing.T) {
+	for _, kind := range []string{"huge", "files"} {
+		pid, _ := startKind(t, kind)
+		stop(t, pid)
+		var states [][]engine.Mapping
+		for range 2 {
+			img, err := Open(t.Context(), pid, image.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			threads, err := img.Threads(t.Context())
+			if err != nil || len(threads) == 0 || !slices.ContainsFunc(threads, func(th image.Thread) bool { return th.SP != 0 }) {
+				t.Fatal(threads, err)
+			}
+			img.Close()
+			for i := range img.Mappings {
+				img.Mappings[i].Source = nil // of each opening its own
+			}
+			states = append(states, img.Mappings)
+		}
+		if !slices.Equal(states[0], states[1]) {
+			t.Errorf("%s: pages were touched:\n%v\n%v", kind, states[0], states[1])
+		}
+	}
+}

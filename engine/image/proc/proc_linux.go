@@ -116,7 +116,7 @@ func takeStock(ctx context.Context, path, dir string, o image.Options, tricks pr
 	}}
 	img.Own(f)
 	p := &process{ctx: ctx, watch: interrupt.New(ctx), Draft: img, dir: dir, mem: mem, opt: o, files: mappedFiles{dir: dir, none: tricks.noFiles}}
-	img.TellThreads(func(ctx context.Context) ([]image.Thread, error) { return threadsOf(ctx, dir, mem) })
+	img.TellThreads(p.readThreads)
 	if err = p.take(name, tricks); errors.Is(err, errNoAreas) {
 		err = noMemory(path, name, dir)
 	} else if err != nil {

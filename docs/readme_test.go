@@ -7,13 +7,15 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"vscan/internal/testenv"
 )
 
 // A program in a folder of its own, which is told where vscan lies as the README has
 // it, is built, and after vendoring without that folder.
 func TestRequire(t *testing.T) {
-	if testing.Short() {
-		t.Skip("builds a program; without -short")
+	if !testenv.Long() {
+		t.Skip("builds a program and all that it uses: set " + testenv.LongVar + "=1")
 	}
 	commands := requireCommands(t)
 	root, err := filepath.Abs("..")

@@ -315,7 +315,7 @@ func TestScanLargePieces(t *testing.T) {
 // and their seams by themselves.
 func TestScanInPlace(t *testing.T) {
 	rnd := testRand(t)
-	for round := range testenv.Rounds(6, 24, 24) {
+	for round := range testenv.Rounds(6, 10, 24) {
 		data := make([]byte, 60_000)
 		for i := range data {
 			data[i] = "ab\x00"[rnd.IntN(3)]
@@ -445,10 +445,7 @@ func zeroSpace(t testing.TB, n int) *Space {
 
 // Memory does not grow with the number of hits: where the callback is slow, workers wait.
 func TestHitsStreamInBoundedMemory(t *testing.T) {
-	n := 100_000_000
-	if testing.Short() {
-		n = 10_000_000
-	}
+	n := testenv.Rounds(10_000_000, 40_000_000, 100_000_000)
 	space := zeroSpace(t, n)
 	set := compileSet(t, patterns.Target{}, "hex:00")
 	for _, workers := range []int{1, 2, 64} {

@@ -93,10 +93,7 @@ var machines = []addr.Arch{addr.LE64, addr.LE32, addr.BE64, addr.BE32}
 
 func TestRandomSpaces(t *testing.T) {
 	rnd := testenv.Rand(t)
-	rounds := 300
-	if testing.Short() {
-		rounds = 50
-	}
+	rounds := testenv.Rounds(50, 120, 300)
 	total, others := 0, 0
 	for range rounds {
 		arch := machines[rnd.IntN(len(machines))]

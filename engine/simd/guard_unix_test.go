@@ -147,10 +147,7 @@ func TestWordsGuard(t *testing.T) {
 				t.Fatal(err)
 			}
 			ref, _ := NewWords(Reference, spec)
-			for n := 0; n <= 130; n++ {
-				if testing.Short() && n%7 != 0 {
-					continue
-				}
+			for n := 0; n <= 130; n += testenv.Rounds(7, 3, 1) {
 				simdtest.Edges(mem, n, func(b []byte) {
 					for phase := range spec.Stride {
 						all := simdtest.ScanAll(t, ref, b, phase, n, 512)

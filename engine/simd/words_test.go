@@ -365,7 +365,7 @@ func TestWordsSets(t *testing.T) {
 	for _, n := range []int{2, 4, 5, 8, 9, 100, 3000, 100_000} {
 		for _, kind := range setKinds {
 			for _, size := range []int{1, 2, 4, 8} {
-				if n > 1<<(8*size-2) || n > 3000 && testing.Short() {
+				if n > 1<<(8*size-2) || n > 3000 && !testenv.Long() {
 					continue
 				}
 				spec := WordSpec{Size: size, Ranges: setRanges(rng, kind, size, n), Order: addr.ByteOrder(rng.IntN(2))}

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"vscan/internal/testenv"
 	"vscan/patterns/automaton"
 )
 
@@ -268,18 +269,19 @@ func TestTooManyMistakes(t *testing.T) {
 
 // Too many mistakes, or too deep ones, do no more harm than others.
 func TestHostileRules(t *testing.T) {
+	many := testenv.Rounds(1e5, 2e5, 1e6)
 	for name, text := range map[string]string{
-		"parentheses": "rule a { condition: " + strings.Repeat("(", 1e6),
-		"not":         "rule a { condition: " + strings.Repeat("not ", 1e6) + "true }",
-		"signs":       "rule a { condition: " + strings.Repeat("-", 1e6) + "1 > 0 }",
+		"parentheses": "rule a { condition: " + strings.Repeat("(", many),
+		"not":         "rule a { condition: " + strings.Repeat("not ", many) + "true }",
+		"signs":       "rule a { condition: " + strings.Repeat("-", many) + "1 > 0 }",
 		"loops":       "rule a { condition: " + strings.Repeat("for any i in (1..2) : (", 1e5),
-		"functions":   "rule a { condition: " + strings.Repeat("x(", 1e6),
-		"indices":     "rule a { strings: $a = \"x\" condition: " + strings.Repeat("@a[", 1e6),
-		"reads":       "rule a { condition: " + strings.Repeat("uint8(", 1e6),
+		"functions":   "rule a { condition: " + strings.Repeat("x(", many),
+		"indices":     "rule a { strings: $a = \"x\" condition: " + strings.Repeat("@a[", many),
+		"reads":       "rule a { condition: " + strings.Repeat("uint8(", many),
 		"operators":   "rule a { condition: filesize" + strings.Repeat(" + filesize - filesize", 1e5) + " > 0 }",
 		"mistakes":    strings.Repeat("rule 1\n", 1e5),
-		"braces":      "rule a { strings: $a = {" + strings.Repeat("(", 1e6) + "} condition: $a }",
-		"expression":  "rule a { strings: $a = /" + strings.Repeat("(", 1e6) + "/ condition: $a }",
+		"braces":      "rule a { strings: $a = {" + strings.Repeat("(", many) + "} condition: $a }",
+		"expression":  "rule a { strings: $a = /" + strings.Repeat("(", many) + "/ condition: $a }",
 	} {
 		r, err := Parse(context.Background(), "r.yar", strings.NewReader(text), nil)
 		if err != nil {
@@ -295,14 +297,14 @@ func TestHostileRules(t *testing.T) {
 		}
 	}
 	// These are sets of many members, many times.
-	var many strings.Builder
+	var sets strings.Builder
 	for i := range 8000 {
-		fmt.Fprintf(&many, "rule a%d { condition: any of (a%d*) }\n", i, i)
+		fmt.Fprintf(&sets, "rule a%d { condition: any of (a%d*) }\n", i, i)
 	}
-	many.WriteString("rule b { condition: 1 of (" + strings.Repeat("a*, ", 20000) + "a*) }\n")
-	many.WriteString("rule c { strings: $a = \"x\" " + strings.Repeat("$ = \"x\" ", 8000) + " condition: any of (" + strings.Repeat("$*, ", 8000) + "$*) }\n")
-	many.WriteString("rule d { strings: $a = \"x\" " + strings.Repeat("$ = \"x\" ", 8000) + " condition: for any of them : (" + strings.Repeat("$ or ", 8000) + "$) }\n")
-	r, err := Parse(context.Background(), "r.yar", strings.NewReader(many.String()), nil)
+	sets.WriteString("rule b { condition: 1 of (" + strings.Repeat("a*, ", 20000) + "a*) }\n")
+	sets.WriteString("rule c { strings: $a = \"x\" " + strings.Repeat("$ = \"x\" ", 8000) + " condition: any of (" + strings.Repeat("$*, ", 8000) + "$*) }\n")
+	sets.WriteString("rule d { strings: $a = \"x\" " + strings.Repeat("$ = \"x\" ", 8000) + " condition: for any of them : (" + strings.Repeat("$ or ", 8000) + "$) }\n")
+	r, err := Parse(context.Background(), "r.yar", strings.NewReader(sets.String()), nil)
 	if err != nil || !strings.Contains(told(r), "the sets of strings and rules are too large") {
 		t.Errorf("%v\n%.1000s", err, told(r))
 	}

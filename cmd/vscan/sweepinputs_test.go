@@ -64,6 +64,9 @@ func check(t *testing.T, what string, got []string, want ...string) {
 // Folders, patterns of names, lists and everything that layered.Open takes come in the order
 // as given, what is below a folder by its names.
 func TestInputs(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("names have no * there")
+	}
 	files(t, map[string]int{
 		"d/b.core": 1, "d/a/z.core": 1, "d/a/y.raw": 1, "d/a.core": 1, "d/.hidden/x": 1, "d/.h": 1, "d/empty": 0, "d/out/sweep.db": 9,
 		"e/1.core": 1, "e/2.core": 1, "e/.3.core": 1, "[x].core": 1, "x.core": 1, "@list": 1, "@": 1, "f*/a1": 1, "f*/sub/a2": 1, "g1/k/a": 1, "g2/k/a": 1, "g2/.k/a": 1, "g3": 1,
@@ -99,9 +102,6 @@ func TestInputs(t *testing.T) {
 			"error: long: line 2 is longer than any path: want a list of paths, one a line, or with -0 each with a zero byte behind it", "x.core"}},
 		{"standard input", "x.core @-", inputFlags{}, []string{"x.core", "from", "there"}},
 	} {
-		if runtime.GOOS == "windows" && strings.Contains(c.args, "*") {
-			continue
-		}
 		in := &inputs{flags: &c.f, args: strings.Fields(c.args), stdin: strings.NewReader("from\nthere"), results: "d/out"}
 		check(t, c.name, told(t.Context(), in), c.want...)
 	}

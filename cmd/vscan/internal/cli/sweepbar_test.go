@@ -9,6 +9,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode/utf8"
 
 	"vscan/cmd/vscan/internal/console"
 	"vscan/internal/wording"
@@ -29,7 +30,7 @@ func TestSweepLines(t *testing.T) {
 		for rows := range 9 {
 			text := sweepLines(&p, 1<<28, columns, rows)
 			lines := strings.Split(text, "\n")
-			if len(lines) > max(1, min(rows-1, 1+mostUnderWay)) || strings.ContainsAny(text, "\r\x1b\xff\u202e") {
+			if len(lines) > max(1, min(rows-1, 1+mostUnderWay)) || strings.ContainsAny(text, "\r\x1b\u202e") || !utf8.ValidString(text) {
 				t.Fatalf("%d × %d: %q", columns, rows, text)
 			}
 			for _, line := range lines {

@@ -30,6 +30,8 @@ var imports = map[string][]string{
 	"vscan/internal/mmap":        {"memlimit"}, // a mapped file counts as address space
 	"vscan/internal/interrupt":   nil,
 	"vscan/internal/memlimit":    nil,
+	"vscan/internal/throttle":    nil,
+	"vscan/internal/nice":        nil,
 	"vscan/engine/budget":        nil,
 	"vscan/internal/testenv":     nil,                                      // for tests
 	"vscan/engine/image":         {"engine", "patterns", "addr", "budget"}, // what patterns have to know of an image
@@ -65,7 +67,7 @@ var imports = map[string][]string{
 	"vscan/cmd/vscan/internal/report":      {"console", "wording", "search", "layered", "image", "engine", "patterns", "yara", "addr"},
 	"vscan/cmd/vscan/internal/cli":         {"console", "outfile", "wording", "search", "layered", "where", "graph", "image", "formats", "engine", "patterns", "simd", "addr", "budget", "memlimit"},
 	"vscan/cmd/vscan/internal/graphcmd":    {"cli", "report", "console", "wording", "rowstream", "view", "graph", "heap", "layered", "where", "image", "engine", "simd", "addr", "budget", "outfile"},
-	"vscan/cmd/vscan":                      {"sweep", "graphcmd", "cli", "outfile", "memlimit", "report", "docs", "console", "wording", "search", "layered", "where", "image", "engine", "patterns", "sets", "yara", "simd", "addr", "budget"},
+	"vscan/cmd/vscan":                      {"sweep", "graphcmd", "cli", "outfile", "memlimit", "throttle", "nice", "interrupt", "report", "docs", "console", "wording", "search", "layered", "where", "image", "engine", "patterns", "sets", "yara", "simd", "addr", "budget"},
 	"vscan/docs":                           nil,
 	// Programs beside vscan get tables from it, and know nothing of memory.
 	"vscan/cmd/vscan-parquet":        {"parquetfile", "rowstream"},

@@ -74,6 +74,12 @@ type Options struct {
 	// Several scans may share one, which then counts all of them together.
 	Progress *Progress
 
+	// Pace, if not nil, is called by workers, several at a time, before they look at a
+	// block, with the bytes in which its matches begin: some MiB at most, unless matches
+	// are long. The worker goes on when it returns, so that it can slow scans down; it
+	// returns soon after ctx has ended. Scans that share one are slowed down together.
+	Pace func(ctx context.Context, bytes uint64)
+
 	// Budget is asked by Compile for the memory of the scanner and of one scan before it
 	// is spent, for as long as the scanner is used: the caller gives it a Share, and
 	// releases that. Nil has no limit.

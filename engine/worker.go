@@ -215,6 +215,10 @@ func (w *worker) fitBlock(i int, core *addr.Range, last addr.Addr) bool {
 func (w *worker) block(ctx context.Context, i int, direct bool, core, window addr.Range) bool {
 	ok, whole := true, false
 	w.pos, w.mapped = core.First, false
+	if w.opt.Pace != nil {
+		w.opt.Pace(ctx, core.Size())
+		w.began = time.Now() // the wait is no cost of the way that was chosen
+	}
 	if !direct {
 		w.way = nil
 	}

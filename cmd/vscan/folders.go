@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -9,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"vscan/cmd/vscan/internal/cli"
 	"vscan/engine/image"
 	"vscan/engine/image/layered"
 	"vscan/engine/search"
@@ -27,8 +27,12 @@ type tally struct {
 	searched, withHits uint64 // how many images were searched, and how many of them have a hit
 	hits, scanned      uint64 // hits, and bytes that were scanned
 	started            time.Time
-	skipped            []skipped // a reason each, in the order in which they came up first
+	skipped            skips
 }
+
+// skips counts files that are passed over: a reason each, in the order in which they came up
+// first.
+type skips struct{ all []skipped }
 
 // skipped counts the files that were passed over for one reason.
 type skipped struct {
@@ -46,28 +50,49 @@ var (
 	skipUnknown = skipped{one: "file of no known format", many: "files of no known format"}
 	skipProgram = skipped{one: "program or library", many: "programs and libraries"}
 	skipUnread  = skipped{one: "file of a format that is not read", many: "files of formats that are not read"}
+
+	skipResults  = skipped{one: "folder of results", many: "folders of results"}
+	skipExcluded = skipped{one: "file or folder left out by name", many: "files and folders left out by name"}
+	skipLarge    = skipped{one: "file larger than --max-size", many: "files larger than --max-size"}
+	skipOld      = skipped{one: "file older than --newer", many: "files older than --newer"}
+	skipGone     = skipped{one: "file that vanished meanwhile", many: "files that vanished meanwhile"}
 )
 
-// skip counts a file that is passed over.
-func (t *tally) skip(why skipped) {
-	for i := range t.skipped {
-		if t.skipped[i].one == why.one {
-			t.skipped[i].n++
+// Reason returns why a file is left out, as what it is.
+func (s *skipped) Reason() string { return s.one }
+
+// add counts a file that is passed over.
+func (s *skips) add(why *skipped) {
+	for i := range s.all {
+		if s.all[i].one == why.one {
+			s.all[i].n++
 			return
 		}
 	}
-	why.n = 1
-	t.skipped = append(t.skipped, why)
+	s.all = append(s.all, skipped{why.one, why.many, 1})
 }
 
 // numberOf returns how many files were passed over for a reason.
-func (t *tally) numberOf(why skipped) uint64 {
-	for _, s := range t.skipped {
-		if s.one == why.one {
-			return s.n
+func (s *skips) numberOf(why *skipped) uint64 {
+	for _, k := range s.all {
+		if k.one == why.one {
+			return k.n
 		}
 	}
 	return 0
+}
+
+// String returns how many files were passed over for which reason; "" for none.
+func (s *skips) String() string {
+	var why []string
+	for _, k := range s.all {
+		what := k.many
+		if k.n == 1 {
+			what = k.one
+		}
+		why = append(why, fmt.Sprintf("%d %s", k.n, what))
+	}
+	return strings.Join(why, ", ")
 }
 
 // count adds the account of an image that was searched.
@@ -83,20 +108,30 @@ func (t *tally) count(s *search.Summary) {
 // gather returns the images that arguments stand for. With -r, a folder stands for the
 // files below it in the order of their names, and a pattern of names for the files that
 // it matches.
-func (s *searching) gather(args []string) []imageArg {
+func (s *searching) gather(ctx context.Context, args []string) []imageArg {
 	s.started = time.Now()
 	var all []imageArg
-	for _, arg := range args {
-		if !s.f.recursive {
+	if !s.f.recursive {
+		for _, arg := range args {
 			all = append(all, imageArg{path: arg})
-			continue
 		}
-		for _, name := range globFiles(arg) {
-			if info, err := os.Stat(name); err == nil && info.IsDir() {
-				all = append(all, s.filesBelow(name)...)
-			} else {
-				all = append(all, imageArg{path: name})
-			}
+		return all
+	}
+	w := walk{budget: s.f.Budget, empty: s.f.image.TakesEmpty(), counted: &s.skipped}
+	w.yield = func(in input, err error) bool {
+		switch {
+		case err != nil && ctx.Err() != nil:
+			s.Interrupted = true
+		case err != nil:
+			s.fail(err)
+		default:
+			all = append(all, imageArg{in.Arg, in.Found})
+		}
+		return true
+	}
+	for _, arg := range args {
+		if !w.arg(ctx, arg) {
+			break
 		}
 	}
 	return all
@@ -114,73 +149,7 @@ func noFolders(images []string, recursive bool) error {
 	return errors.Join(errs...)
 }
 
-// globFiles returns the files that a pattern of names matches, as a shell would. An
-// argument that is the name of a file, or that matches nothing, stands for itself.
-func globFiles(arg string) []string {
-	if _, err := os.Lstat(arg); err == nil || !strings.ContainsAny(arg, "*?[") {
-		return []string{arg}
-	}
-	found, err := filepath.Glob(arg)
-	if err != nil {
-		return []string{arg}
-	}
-	var names []string
-	for _, name := range found {
-		if !isHidden(filepath.Base(name)) || isHidden(filepath.Base(arg)) {
-			names = append(names, name)
-		}
-	}
-	if len(names) == 0 {
-		return []string{arg}
-	}
-	return names
-}
-
 func isHidden(name string) bool { return strings.HasPrefix(name, ".") && name != "." && name != ".." }
-
-// filesBelow returns the files below a folder. Links are not followed, so that nothing
-// outside of the folder is searched, and nothing twice.
-func (s *searching) filesBelow(folder string) []imageArg {
-	var all []imageArg
-	fs.WalkDir(os.DirFS(folder), ".", func(path string, d fs.DirEntry, err error) error {
-		name := filepath.Join(folder, filepath.FromSlash(path))
-		switch {
-		case err != nil:
-			s.fail(fmt.Errorf("%s: %w", name, withoutPath(err)))
-			if d != nil && d.IsDir() {
-				return fs.SkipDir
-			}
-		case path != "." && isHidden(d.Name()):
-			s.skip(skipHidden)
-			if d.IsDir() {
-				return fs.SkipDir
-			}
-		case d.IsDir():
-		case d.Type()&fs.ModeSymlink != 0:
-			s.skip(skipLink)
-		case !d.Type().IsRegular():
-			s.skip(skipSpecial)
-		case isEmpty(d) && !s.f.image.TakesEmpty():
-			s.skip(skipEmpty)
-		case isOutput(d):
-			s.skip(skipOutput)
-		default:
-			all = append(all, imageArg{name, true})
-		}
-		return nil
-	})
-	return all
-}
-
-func isEmpty(d fs.DirEntry) bool {
-	info, err := d.Info()
-	return err == nil && info.Size() == 0
-}
-
-func isOutput(d fs.DirEntry) bool {
-	info, err := d.Info()
-	return err == nil && cli.IsOutput(info)
-}
 
 // withoutPath returns an error about a path without the path, which is relative to the
 // folder: callers put the whole path in front.
@@ -192,27 +161,49 @@ func withoutPath(err error) error {
 	return err
 }
 
+// notSearched returns why a file that was found below a folder is not searched, nil where it
+// is; t and err are what came of opening it. It does not close t. With raw, files of no known
+// format are searched as they are.
+func notSearched(path string, t *layered.Image, err error, raw bool) *skipped {
+	var unread *image.UnsupportedError
+	switch {
+	case err == nil && t.Format == string(image.FormatRaw) && !raw && !strings.EqualFold(filepath.Ext(path), ".vmem"):
+		return &skipUnknown
+	case err == nil || !errors.As(err, &unread):
+		return nil
+	case unread.IsProgram():
+		return &skipProgram
+	}
+	return &skipUnread
+}
+
 // passOver reports whether a file that was found below a folder is not searched; t and
 // err are what came of opening it. It counts such a file, and closes it if it is open.
 // A dump of a format that is not read makes the search incomplete at once. A container,
 // which may hold a dump, does so in settle, and only where nothing was found.
 func (s *searching) passOver(path string, t *layered.Image, err error) bool {
-	var unread *image.UnsupportedError
-	switch {
-	case err == nil && t.Format == string(image.FormatRaw) && s.f.image.Format == "" && !strings.EqualFold(filepath.Ext(path), ".vmem"):
-		t.Close()
-		s.skip(skipUnknown)
-	case err == nil || !errors.As(err, &unread):
+	why := notSearched(path, t, err, s.f.image.Format != "")
+	if why == nil {
 		return false
-	case unread.IsProgram():
-		s.skip(skipProgram)
-	default:
-		if s.skip(skipUnread); !s.f.quiet && s.numberOf(skipUnread) <= maxTold {
+	}
+	s.skipped.add(why)
+	if t != nil {
+		t.Close()
+	}
+	if why == &skipUnread {
+		if !s.f.quiet && s.skipped.numberOf(why) <= maxTold {
 			s.Note("not searched: %v", err)
 		}
-		s.Incomplete = s.Incomplete || unread.IsDump()
+		s.Incomplete = s.Incomplete || isUnreadDump(err)
 	}
 	return true
+}
+
+// isUnreadDump reports whether an error of opening an image says that it is a dump in a format
+// that is not read.
+func isUnreadDump(err error) bool {
+	var unread *image.UnsupportedError
+	return errors.As(err, &unread) && unread.IsDump()
 }
 
 // maxTold is the most files of formats that are not read that are told one by one.
@@ -229,18 +220,10 @@ func (s *searching) noteTally() {
 	if s.f.list != "" {
 		line = fmt.Sprintf("%s searched, %d with a hit", wording.Count(s.searched, "image"), s.withHits)
 	}
-	var why []string
-	for _, k := range s.skipped {
-		what := k.many
-		if k.n == 1 {
-			what = k.one
-		}
-		why = append(why, fmt.Sprintf("%d %s", k.n, what))
+	if why := s.skipped.String(); why != "" {
+		line += "; skipped: " + why
 	}
-	if len(why) > 0 {
-		line += "; skipped: " + strings.Join(why, ", ")
-	}
-	if s.numberOf(skipUnknown) > 0 {
+	if s.skipped.numberOf(&skipUnknown) > 0 {
 		line += " (--image-format raw searches files of any format as they are)"
 	}
 	s.Note("%s", line)
@@ -250,7 +233,7 @@ func (s *searching) noteTally() {
 // that may be images and were not looked at, for then it is not known that there is
 // nothing.
 func (s *searching) settle() {
-	if s.f.recursive && !s.Found && (s.searched == 0 || s.numberOf(skipUnread) > 0) {
+	if s.f.recursive && !s.Found && (s.searched == 0 || s.skipped.numberOf(&skipUnread) > 0) {
 		s.Incomplete = true
 	}
 }

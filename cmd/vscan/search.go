@@ -182,7 +182,7 @@ func (a *commands) search(ctx context.Context, f *searchFlags, pats []patterns.P
 	if !f.quiet {
 		a.noteEndless(f)
 	}
-	return s.all(ctx, s.gather(images))
+	return s.all(ctx, s.gather(ctx, images))
 }
 
 // all searches all images, reports what is found and returns the outcome.

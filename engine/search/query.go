@@ -91,6 +91,7 @@ type Query struct {
 	Workers   int
 	ShardSize uint64
 	Kernel    simd.Level
+	Pace      func(ctx context.Context, bytes uint64)
 }
 
 // Want is how much of what is found is wanted.
@@ -273,7 +274,7 @@ func (q *Query) Target(img *layered.Image) (patterns.Target, error) {
 func (q *Query) options(img *layered.Image) (engine.Options, error) {
 	opt := engine.Options{
 		Workers: q.Workers, ShardSize: q.ShardSize, Kernel: q.Kernel,
-		MaxBytes: q.MaxBytes, Overlapping: q.Overlapping, Progress: &engine.Progress{},
+		MaxBytes: q.MaxBytes, Overlapping: q.Overlapping, Progress: &engine.Progress{}, Pace: q.Pace,
 		PerMapping: q.Rules != nil && q.PerMapping,
 	}
 	ranges, err := where.ParseRanges(img.Space.Places(), q.RangeTexts)

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"vscan/engine"
@@ -104,6 +105,15 @@ func TestSink(t *testing.T) {
 		if !errors.Is(err, errSink) || sum == nil || !slices.Equal(r.lines, want[:i+1]) || sum.Stopped != (i < len(want)-1) {
 			t.Errorf("failing at %q: %q, %+v, %v", line, r.lines, sum, err)
 		}
+	}
+}
+
+// Who sets the pace of a query sets it of its scan.
+func TestQueryPace(t *testing.T) {
+	var asked atomic.Uint64
+	q := Query{Patterns: parsed(t, "two"), Pace: func(_ context.Context, n uint64) { asked.Add(n) }}
+	if sum, err := q.Run(t.Context(), imageOf(t, "one two one"), &recorder{}); err != nil || sum.Hits != 1 || asked.Load() != 11 {
+		t.Errorf("%+v, %v; asked for %d bytes", sum, err, asked.Load())
 	}
 }
 

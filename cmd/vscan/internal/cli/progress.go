@@ -137,7 +137,8 @@ func (b *Bar) show(now time.Time) {
 	status := b.status
 	scanning := b.scan != nil
 	b.mu.Unlock()
-	if b.terminal && (b.app.Out.SetStatus(barLine(status, terminalWidth(b.app.Err))) || !b.asked || now.Sub(b.told) < lineEvery) {
+	columns, _ := terminalSize(b.app.Err)
+	if b.terminal && (b.app.Out.SetStatus(barLine(status, columns)) || !b.asked || now.Sub(b.told) < lineEvery) {
 		return
 	}
 	b.told = now
@@ -162,13 +163,22 @@ func (s *status) which() string { return fmt.Sprintf("image %d/%d", s.image, s.i
 // that matter most are in it, and others as far as there is room. Some columns are left
 // for the echo of Ctrl-C.
 func barLine(s status, terminal int) string {
-	width := terminal - 1 - len(console.Echo)
+	width := roomFor(terminal)
 	if width < 1 {
 		return ""
 	}
-	line := doneText(s, width) + "  "
+	percent := int(100 * float64(s.done) / float64(max(s.total, 1)))
+	return fitLine(percentText(percent, width)+"  ", s.fields(), s.name, width)
+}
+
+// roomFor returns how many columns a line at a terminal may take.
+func roomFor(columns int) int { return columns - 1 - len(console.Echo) }
+
+// fitLine returns a line of at most width columns: head, those of the fields that matter
+// most, and the name as far as there is room.
+func fitLine(head string, fields []field, name string, width int) string {
+	line := head
 	room := width - wording.Columns(line)
-	fields := s.fields()
 	var fit []field
 	for _, f := range slices.SortedStableFunc(slices.Values(fields), func(a, b field) int { return a.rank - b.rank }) {
 		if n := wording.Columns(f.text) + len(", "); n <= room+len(", ") {
@@ -182,8 +192,8 @@ func barLine(s status, terminal int) string {
 		texts = append(texts, f.text)
 	}
 	line += strings.Join(texts, ", ")
-	if room > 8 {
-		line += "  " + wording.Cut(s.name, room)
+	if room > 8 && name != "" {
+		line += "  " + wording.Cut(name, room)
 	}
 	return wording.Cut(line, width)
 }
@@ -212,11 +222,10 @@ func (s *status) fields() (all []field) {
 	return all
 }
 
-// doneText returns how much is done, in percent and, where there is room, as a picture:
+// percentText returns how much is done, in percent and, where there is room, as a picture:
 //
 //	41% [====>.......]
-func doneText(s status, width int) string {
-	percent := int(100 * float64(s.done) / float64(max(s.total, 1)))
+func percentText(percent, width int) string {
 	if width < 60 {
 		return fmt.Sprintf("%3d%%", percent)
 	}
@@ -248,14 +257,21 @@ func timeLeft(done, total uint64, rate float64) string {
 	return (time.Duration(seconds) * time.Second).String() + " left"
 }
 
-// terminalWidth returns the columns of a terminal, or 80 where that is not known.
-func terminalWidth(w io.Writer) int {
+// terminalSize returns the columns and rows of a terminal, or 80 and 24 where they are not
+// known.
+func terminalSize(w io.Writer) (columns, rows int) {
+	columns, rows = 80, 24
 	if f, ok := w.(*os.File); ok {
-		if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 0 {
-			return width
+		if width, height, err := term.GetSize(int(f.Fd())); err == nil {
+			if width > 0 {
+				columns = width
+			}
+			if height > 0 {
+				rows = height
+			}
 		}
 	}
-	return 80
+	return columns, rows
 }
 
 // speed measures bytes a second over the last few seconds. What was fast before that,

@@ -4,8 +4,10 @@ package console
 
 import (
 	"bufio"
+	"fmt"
 	"io"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -172,8 +174,8 @@ func (o *Output) Note(line string) {
 	io.WriteString(o.status.w, line+"\n")
 }
 
-// SetStatus shows a line below all that was written so far, in place of the one before
-// it; "" takes it away. At a terminal, output has to be written in whole lines while a
+// SetStatus shows a line, or several with \n between them, below all that was written so far,
+// in place of those before; "" takes them away. No line is wider than the terminal. At a terminal, output has to be written in whole lines while a
 // status line is shown. SetStatus reports whether a status line can still be shown.
 func (o *Output) SetStatus(line string) bool {
 	o.mu.Lock()
@@ -188,26 +190,32 @@ func (o *Output) SetStatus(line string) bool {
 	return !o.status.gone
 }
 
-// statusLine is a line on a terminal that is written over and over. The cursor stands
-// at its beginning. Where the terminal is made narrower and breaks the line in two, the
-// cursor is still there, and what is erased from there on is all of the line.
+// statusLine is a line on a terminal, or several, that is written over and over. The cursor
+// stands at the beginning of the first. Where the terminal is made narrower and breaks lines in two, the
+// cursor is still there, and what is erased from there on is all of them.
 type statusLine struct {
 	w     io.Writer
 	shown bool
 	gone  bool // it must not be shown any more
 }
 
-// eraseBelow erases what stands from the cursor on, to the end of the screen.
-const eraseBelow = "\x1b[J"
+const (
+	eraseBelow = "\x1b[J"   // erases what stands from the cursor on, to the end of the screen
+	upLines    = "\x1b[%dA" // moves the cursor up so many lines
+)
 
-// set shows a line in place of the one before it; "" takes it away.
+// set shows lines in place of those before; "" takes them away.
 func (s *statusLine) set(line string) {
 	if line == "" {
 		s.erase()
 		return
 	}
 	s.shown = true
-	io.WriteString(s.w, "\r"+line+eraseBelow+"\r")
+	text := "\r" + strings.ReplaceAll(line, "\n", eraseBelow+"\r\n") + eraseBelow + "\r"
+	if n := strings.Count(line, "\n"); n > 0 {
+		text += fmt.Sprintf(upLines, n)
+	}
+	io.WriteString(s.w, text)
 }
 
 // Echo is what a terminal writes at the cursor, over the status line, when Ctrl-C is

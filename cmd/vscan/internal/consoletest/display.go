@@ -2,13 +2,14 @@
 package consoletest
 
 import (
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
 
 // Display is what a terminal shows, and all that has left it at the top. It knows what
-// vscan writes: text, \r, \n, the escape sequence that erases what is below, and those
-// of colours. A line that is longer than the screen is wide stands on several rows.
+// vscan writes: text, \r, \n, the escape sequences that erase what is below and that move the
+// cursor up, and those of colours. A line that is longer than the screen is wide stands on several rows.
 // Where the width changes, it is broken anew, and the cursor stays in front of the same
 // character, as in today's terminals.
 type Display struct {
@@ -80,6 +81,18 @@ func (s *Display) down() {
 	s.col %= s.width
 }
 
+// up moves the cursor to the row above, in the same column.
+func (s *Display) up() {
+	switch {
+	case s.col >= s.width:
+		s.col -= s.width
+	case s.line > 0:
+		s.line--
+		rows := max(len(s.lines[s.line])-1, 0) / s.width
+		s.col += rows * s.width
+	}
+}
+
 // sequence does what the escape sequence at the start of b asks for. It returns what
 // next does.
 func (s *Display) sequence(b []byte) int {
@@ -102,6 +115,11 @@ func (s *Display) sequence(b []byte) int {
 		if line := s.lines[s.line]; s.col < len(line) {
 			s.lines[s.line] = line[:s.col]
 		}
+	case b[end] == 'A':
+		n, _ := strconv.Atoi(arg)
+		for range max(n, 1) {
+			s.up()
+		}
 	case b[end] == 'm':
 	default:
 		panic("the terminal of this test does not know " + string(b[:end+1]))
@@ -118,8 +136,12 @@ func (s *Display) Text() string {
 	return strings.TrimRight(strings.Join(all, "\n"), "\n")
 }
 
-// Below returns what stands from the cursor on, in its line.
+// Below returns what stands from the cursor on: the rest of its line, and the lines below.
 func (s *Display) Below() string {
 	line := s.lines[s.line]
-	return strings.TrimRight(string(line[min(s.col, len(line)):]), " ")
+	all := []string{strings.TrimRight(string(line[min(s.col, len(line)):]), " ")}
+	for _, line := range s.lines[s.line+1:] {
+		all = append(all, strings.TrimRight(string(line), " "))
+	}
+	return strings.Join(all, "\n")
 }

@@ -104,7 +104,7 @@ func statusAsText(w io.Writer, s *summary.Summary, a summary.Activity, aligned b
 	})
 	row("left", wording.Count(s.Images.Left(), "image")+", "+wording.Size(s.Total.Left())+" of files")
 	t := s.Total
-	row("memory", fmt.Sprintf("%s scanned, %s zero, %s absent, %s unreadable, %s missing",
+	row("memory", fmt.Sprintf("%s scanned, %s of it zero, %s absent, %s unreadable, %s missing",
 		wording.Size(t.Scanned), wording.Size(t.Zero), wording.Size(t.Absent), wording.Size(t.Unreadable), wording.Size(t.Missing)))
 	hits := wording.Count(s.Hits, "hit")
 	if s.AtLeast {

@@ -65,7 +65,7 @@ func sweepStatusOf(t *testing.T, from statusSource, args ...string) string {
 }
 
 var statusImages = statusSource{
-	{Arg: "a.core", State: summary.Done, Size: 4096, Scanned: 4000, Zero: 96, Hits: 3, AtLeast: true, Patterns: []summary.PatternHits{{Pattern: 1, Name: "b", Hits: 3, AtLeast: true}}, Elapsed: time.Second},
+	{Arg: "a.core", State: summary.Done, Size: 4096, Scanned: 4096, Zero: 96, Hits: 3, AtLeast: true, Patterns: []summary.PatternHits{{Pattern: 1, Name: "b", Hits: 3, AtLeast: true}}, Elapsed: time.Second},
 	{Arg: "b\x1b.core", State: summary.Failed, Reason: "open b\x1b.core: permission denied", Size: 10},
 	{Arg: "c.core", State: summary.Running, Size: 1 << 20},
 	{Arg: "d.core", State: summary.Waiting, Size: 1 << 20},
@@ -83,7 +83,7 @@ skipped	1 image
 being searched	1 image
 waiting	1 image
 left	2 images, 2.0 MiB of files
-memory	3.9 KiB scanned, 96 bytes zero, 0 bytes absent, 0 bytes unreadable, 0 bytes missing
+memory	4.0 KiB scanned, 96 bytes of it zero, 0 bytes absent, 0 bytes unreadable, 0 bytes missing
 hits	at least 3 hits, for a limit ended counts in 1 image
 work	1s
 1 image could not be opened: open …: permission denied

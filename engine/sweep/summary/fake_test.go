@@ -56,7 +56,7 @@ func about(patterns int) About {
 
 // done returns an image in which pattern n has hits[n] hits.
 func done(name string, hits ...uint64) Image {
-	i := Image{Arg: name, State: Done, Format: "raw", Size: 4096, Modified: someTime, Scanned: 4000, Zero: 96, Elapsed: 20 * time.Millisecond, Tries: 1}
+	i := Image{Arg: name, State: Done, Format: "raw", Size: 4096, Modified: someTime, Scanned: 4096, Zero: 96, Elapsed: 20 * time.Millisecond, Tries: 1}
 	for n, k := range hits {
 		if k > 0 {
 			i.Patterns = append(i.Patterns, PatternHits{Pattern: n, Name: fmt.Sprintf("pattern-%d", n), Hits: k})
@@ -93,7 +93,7 @@ func night() *fakeSource {
 		i := done(fmt.Sprintf("/srv/dumps/host-%03d/memory.lime", n))
 		i.Format, i.Size = "LiME", 1<<30+rnd.Uint64N(16<<30)
 		i.Zero, i.Absent = i.Size/8, 1<<28
-		i.Scanned = i.Size - i.Zero
+		i.Scanned = i.Size - 4096
 		i.Elapsed = time.Duration(i.Scanned/8) * time.Nanosecond
 		i.First, i.Last, i.Density = 0xffff888000000000, 0xffff888000000000+addr.Addr(i.Size), make([]uint32, 64)
 		for p := range a.Patterns {
@@ -114,7 +114,7 @@ func night() *fakeSource {
 		case n%50 == 7:
 			i = notDone(i.Arg, Failed, "open "+i.Arg+": permission denied")
 		case n%60 == 9:
-			i.State, i.Reason, i.Missing = Partial, "the file ends at 0x3fff000, before the memory that its header tells of", 1<<20
+			i.State, i.Reason, i.Missing = Partial, fmt.Sprintf("the image is truncated or damaged, %d.0 MiB are missing", n), uint64(n)<<20
 		case n == 33:
 			i = notDone(i.Arg, Aside, "the process ended twice while it was searched")
 		case n%40 == 11:

@@ -9,7 +9,6 @@ import (
 	"html/template"
 	"io"
 	"math"
-	"math/bits"
 	"slices"
 	"strings"
 	"sync"
@@ -101,6 +100,7 @@ type pageView struct {
 	Images   []imageRow
 	Density  []densityRow
 	Coverage []coverageRow
+	Missing  string // how many bytes, or ""
 	Slow     []slowRow
 
 	// What is left out, each as a sentence, or "".
@@ -357,20 +357,15 @@ func densityText(i *Image) string {
 	if most == 0 {
 		return "no hit"
 	}
-	first, end := partStart(i, k), i.Last
-	if k+1 < len(i.Density) {
-		end = partStart(i, k+1) - 1
-	}
-	return fmt.Sprintf("hits in %d of %d parts; most, %s, in %s..%s", parts, len(i.Density), grouped(uint64(most), "hit"), first, end)
+	part := partOf(i, k)
+	return fmt.Sprintf("hits in %d of %d parts; most, %s, in %s..%s", parts, len(i.Density), grouped(uint64(most), "hit"), part.First, part.Last)
 }
 
-// partStart returns the first address of part k of the addresses of an image.
-func partStart(i *Image, k int) addr.Addr {
-	n := uint64(len(i.Density))
-	hi, lo := bits.Mul64(uint64(k), uint64(i.Last-i.First)) // k × (Last − First + 1) / n, rounded up
-	lo, carry := bits.Add64(lo, uint64(k)+n-1, 0)
-	at, _ := bits.Div64(hi+carry, lo, n)
-	return i.First + addr.Addr(at)
+// partOf returns the addresses of part k of those of an image.
+func partOf(i *Image, k int) addr.Range {
+	size := uint64(i.Last-i.First)/uint64(len(i.Density)) + 1
+	first := i.First + addr.Addr(uint64(k)*size)
+	return addr.Range{First: first, Last: first + addr.Addr(min(size-1, uint64(i.Last-first)))}
 }
 
 func (s *Summary) coverage(v *pageView) {
@@ -380,11 +375,10 @@ func (s *Summary) coverage(v *pageView) {
 		what, means string
 		bytes       uint64
 	}{
-		{"scanned", "looked at, byte by byte", t.Scanned},
-		{"zero", "known to be zero, and not stored", t.Zero},
-		{"absent", "mapped, and not saved by the choice of who made the image", t.Absent},
+		{"looked at", "searched for all patterns", less(t.Scanned, t.Zero)},
+		{"zero", "known to hold zeros that no pattern matches, and passed over: searched, too", t.Zero},
+		{"absent", "not in the image: it was not saved, by choice or because the image is cut off", t.Absent},
 		{"unreadable", "could not be read", t.Unreadable},
-		{"missing", "should be in the image, and is not: it was cut off or is damaged", t.Missing},
 	} {
 		share := 0.0
 		if all > 0 {
@@ -396,7 +390,10 @@ func (s *Summary) coverage(v *pageView) {
 		}
 		v.Coverage = append(v.Coverage, coverageRow{r.what, r.means, exactSize(r.bytes), percent(share, r.bytes), fmt.Sprintf("%.1f", width)})
 	}
-	v.Coverage = append(v.Coverage, coverageRow{What: "all", Means: "the sum of these", Bytes: exactSize(all)})
+	v.Coverage = append(v.Coverage, coverageRow{What: "all", Means: "the memory that was asked for: the sum of these", Bytes: exactSize(all)})
+	if t.Missing > 0 {
+		v.Missing = exactSize(t.Missing)
+	}
 }
 
 // percent returns a share in percent; what is little is never 0, and what is not all never 100.

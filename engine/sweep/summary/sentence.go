@@ -35,14 +35,14 @@ func (s *Summary) sentence(number func(uint64) string) string {
 	miss(i.Running, "is being searched", "are being searched")
 	miss(i.Waiting, "is waiting", "are waiting")
 	if len(missed) == 0 && sum(s.Total.Unreadable, s.Total.Missing) > 0 {
-		missed = append(missed, wording.Size(sum(s.Total.Unreadable, s.Total.Missing))+" of memory could not be read")
+		missed = append(missed, wording.Size(sum(s.Total.Unreadable, s.Total.Missing))+" of memory could not be read, or is missing")
 	}
 	hits := count(s.Hits, "hit")
 	if s.AtLeast {
 		hits = "at least " + hits
 	}
 	found := fmt.Sprintf("%s of %s", hits, count(uint64(len(s.About.Patterns)), "pattern"))
-	searched := sum(s.Total.Scanned, s.Total.Zero)
+	searched := s.Total.Scanned
 	images := count(i.Total()-i.Skipped, "image")
 	var b strings.Builder
 	switch {

@@ -58,10 +58,12 @@ type Image struct {
 	Hits        uint64
 	AtLeast     bool          // a limit ended the count of a pattern
 	Patterns    []PatternHits // those with hits, by their index in the question
-	Density     []uint32      // hits in equal parts of First..Last
+	Density     []uint32      // hits in equal parts of First..Last, each of (Last − First)/len + 1 bytes
 	Tries       int
 
-	// Bytes of the image: no byte counts in two of these.
+	// Of the memory that was asked for, Scanned bytes were searched, Unreadable could not be read, and
+	// Absent are not in the image. Zero of Scanned were known to be zeros that nothing matches. Missing
+	// bytes should be in the image and are not; what of them has addresses is Absent as well.
 	Scanned, Zero, Absent, Unreadable, Missing uint64
 
 	Elapsed time.Duration // of work on it

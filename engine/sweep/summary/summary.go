@@ -14,24 +14,27 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
+
+	"vscan/internal/wording"
 )
 
 // So much of each thing is kept, whatever there is of it.
 const (
-	maxPatterns = 1000      // patterns that are named, those with the most hits
-	maxListed   = 10_000    // images in the JSON, the first as given
-	maxTop      = 600       // images with the most hits
-	maxSlow     = 200       // images that took longest
-	maxBad      = 200       // images that are not done, the first as given
-	maxRows     = 100       // images whose hits by pattern are kept, those with the most hits
-	maxCells    = 2_000_000 // hits by pattern that are kept of these
-	maxProblems = 1000      // reasons
-	maxNames    = 20        // images that are named of a reason
-	maxNoHit    = 200       // patterns without a hit that are named
-	maxMost     = 3         // patterns that are named of an image
+	maxPatterns = 1000    // patterns that are named, those with the most hits
+	maxListed   = 10_000  // images in the JSON, the first as given
+	maxTop      = 600     // images with the most hits
+	maxSlow     = 200     // images that took longest
+	maxBad      = 200     // images that are not done, the first as given
+	maxRows     = 60      // images whose hits by pattern are kept, those with the most hits
+	maxCells    = 600_000 // hits by pattern that are kept of these
+	maxProblems = 1000    // reasons
+	maxNames    = 20      // images that are named of a reason
+	maxNoHit    = 200     // patterns without a hit that are named
+	maxMost     = 3       // patterns that are named of an image
 )
 
 // Summary is a sweep summed up. All sums stop at the largest number rather than wrap round.
@@ -52,7 +55,7 @@ type Summary struct {
 	Patterns    []Pattern // those with the most hits, at most 1,000; then as in the question
 	WithHits    int       // how many patterns have a hit
 	WithoutHits []int     // the first 200 patterns that have none
-	Problems    []Problem // why images are not done, the most frequent reason first
+	Problems    []Problem // why images are not done, the most frequent reason first, those of skipped images last
 	Listed      []Image   // the first 10,000 images, as given, without Summary, and with at most three of Patterns
 	NotListed   States    // the images beyond these
 
@@ -104,8 +107,7 @@ func (s States) Total() (n uint64) {
 func (s States) Left() uint64 { return s.Waiting + s.Running }
 
 // Bytes counts bytes of images. Size is that of files, settled or not; SettledSize is that of
-// the files of images that are neither running nor waiting. The others are of memory, and no byte
-// counts in two of them.
+// the files of images that are neither running nor waiting. The others are as of Image.
 type Bytes struct {
 	Size, SettledSize, Scanned, Zero, Absent, Unreadable, Missing uint64
 }
@@ -116,16 +118,14 @@ func (b *Bytes) add(i *Image) {
 		b.SettledSize = sum(b.SettledSize, i.Size)
 	}
 	b.Scanned = sum(b.Scanned, i.Scanned)
-	b.Zero = sum(b.Zero, i.Zero)
+	b.Zero = sum(b.Zero, min(i.Zero, i.Scanned))
 	b.Absent = sum(b.Absent, i.Absent)
 	b.Unreadable = sum(b.Unreadable, i.Unreadable)
 	b.Missing = sum(b.Missing, i.Missing)
 }
 
-// Memory returns the bytes of memory: the sum of all but Size and SettledSize.
-func (b Bytes) Memory() uint64 {
-	return sum(b.Scanned, b.Zero, b.Absent, b.Unreadable, b.Missing)
-}
+// Memory returns the bytes of memory that were asked for.
+func (b Bytes) Memory() uint64 { return sum(b.Scanned, b.Absent, b.Unreadable) }
 
 // sum adds numbers, and returns the largest number if that is exceeded.
 func sum(all ...uint64) (n uint64) {
@@ -149,7 +149,7 @@ type Pattern struct {
 // Problem is a reason for which images are not done.
 type Problem struct {
 	State  string
-	Reason string // the images' own names are left out of it
+	Reason string // what differs from image to image is left out of it: its name, numbers
 	Images uint64
 	Names  []string // of the first of these images, at most 20
 }
@@ -252,25 +252,32 @@ func (c *collector) addPatterns(i *Image) error {
 	return nil
 }
 
-// problemKey tells problems apart.
+// problemKey tells problems apart: by the reason without names and numbers.
 type problemKey struct{ state, reason string }
 
 const otherReasons = "other reasons"
 
+// numbers matches numbers, addresses and sizes in reasons.
+var numbers = regexp.MustCompile(`\b(0x[0-9a-f]+|[0-9]+(\.[0-9]+)?( ([KMGTPE]iB|bytes?))?)\b`)
+
 func (c *collector) addProblem(i *Image) {
-	key := problemKey{i.State, i.Reason}
+	reason := i.Reason
 	if i.Arg != "" { // reasons often name the file, and would differ for each
-		key.reason = strings.ReplaceAll(i.Reason, i.Arg, "…")
+		reason = strings.NewReplacer(i.Arg, "…", wording.Escape(i.Arg), "…").Replace(reason)
 	}
+	key := problemKey{i.State, numbers.ReplaceAllLiteralString(reason, "…")}
 	p := c.problems[key]
 	if p == nil && len(c.problems) >= maxProblems {
-		key.reason = otherReasons
+		key.reason, reason = otherReasons, otherReasons
 		p = c.problems[key]
 	}
 	if p == nil {
-		p = &Problem{State: key.state, Reason: key.reason}
+		p = &Problem{State: key.state, Reason: reason}
 		c.problems[key] = p
 		c.order = append(c.order, p)
+	}
+	if reason != p.Reason {
+		p.Reason = key.reason
 	}
 	if p.Images++; len(p.Names) < maxNames {
 		p.Names = append(p.Names, i.Arg)
@@ -309,11 +316,27 @@ func (c *collector) keep(i *Image) {
 	}
 }
 
+// skippedLast orders what was skipped, which is no loss, behind what was not.
+func skippedLast(p *Problem) int {
+	if p.State == Skipped {
+		return 1
+	}
+	return 0
+}
+
 // mostHits returns the few patterns with the most hits.
-func mostHits(all []PatternHits) []PatternHits {
-	all = slices.Clone(all)
-	slices.SortStableFunc(all, func(a, b PatternHits) int { return cmp.Compare(b.Hits, a.Hits) })
-	return slices.Clone(all[:min(len(all), maxMost)])
+func mostHits(all []PatternHits) (most []PatternHits) {
+	for _, p := range all {
+		at := len(most)
+		for at > 0 && most[at-1].Hits < p.Hits {
+			at--
+		}
+		if at < maxMost {
+			most = slices.Insert(most, at, p)
+			most = most[:min(len(most), maxMost)]
+		}
+	}
+	return most
 }
 
 func (c *collector) finish() *Summary {
@@ -328,7 +351,9 @@ func (c *collector) finish() *Summary {
 			s.WithoutHits = append(s.WithoutHits, p.Pattern)
 		}
 	}
-	slices.SortStableFunc(c.order, func(a, b *Problem) int { return cmp.Compare(b.Images, a.Images) })
+	slices.SortStableFunc(c.order, func(a, b *Problem) int {
+		return cmp.Or(skippedLast(a)-skippedLast(b), cmp.Compare(b.Images, a.Images))
+	})
 	for _, p := range c.order {
 		s.Problems = append(s.Problems, *p)
 	}

@@ -47,7 +47,7 @@ func TestSentence(t *testing.T) {
 		{"Not everything was looked at: of 4 images 1 could not be opened, 1 was searched in part and 1 was set aside; what was searched, 8.0 KiB, has 3 hits of 2 patterns.", false,
 			[]Image{done("a", 1), part, notDone("f", Failed, "x"), notDone("s", Aside, "y")}},
 		{"Not everything was looked at: of 2 images 1 is being searched; what was searched, 8.0 KiB, has 0 hits of 2 patterns.", false, []Image{done("a"), running}},
-		{"Not everything was looked at: of 1 image 8.0 KiB of memory could not be read; what was searched, 4.0 KiB, has 1 hit of 2 patterns.", false, []Image{unreadable}},
+		{"Not everything was looked at: of 1 image 8.0 KiB of memory could not be read, or is missing; what was searched, 4.0 KiB, has 1 hit of 2 patterns.", false, []Image{unreadable}},
 	} {
 		s := collect(t, fromImages(2, c.images...))
 		if got := s.Sentence(); got != c.want || s.Complete() != c.whole {
@@ -74,12 +74,13 @@ func TestCollect(t *testing.T) {
 			i := done(fmt.Sprint("image", n), hits...)
 			i.State, i.Missing, i.Absent, i.Elapsed = states[rnd.IntN(len(states))], rnd.Uint64N(9), rnd.Uint64N(9), time.Duration(rnd.IntN(20))
 			if i.State != Done {
-				i.Reason = fmt.Sprintf("%s has trouble %d", i.Arg, rnd.IntN(3))
+				i.Reason = fmt.Sprintf("%s has trouble %c at %#x", i.Arg, 'a'+rnd.IntN(3), rnd.IntN(2))
 			}
 			switch i.State {
 			case Done, Running, Waiting:
 			default:
-				reasons[problemKey{i.State, strings.ReplaceAll(i.Reason, i.Arg, "…")}]++
+				reason, _, _ := strings.Cut(strings.ReplaceAll(i.Reason, i.Arg, "…"), "0x")
+				reasons[problemKey{i.State, reason}]++
 			}
 			for p, h := range hits {
 				byPattern[p] += h
@@ -98,10 +99,12 @@ func TestCollect(t *testing.T) {
 			}
 		}
 		for _, p := range s.Problems {
-			if key := (problemKey{p.State, p.Reason}); reasons[key] != p.Images || len(p.Names) != min(maxNames, int(p.Images)) {
+			reason, _, _ := strings.Cut(strings.TrimSuffix(p.Reason, "…"), "0x")
+			key := problemKey{p.State, reason}
+			if reasons[key] != p.Images || len(p.Names) != min(maxNames, int(p.Images)) {
 				t.Fatalf("%+v, want %d", p, reasons[key])
 			}
-			delete(reasons, problemKey{p.State, p.Reason})
+			delete(reasons, key)
 		}
 		if len(reasons) > 0 {
 			t.Fatalf("reasons that are not told: %v", reasons)
@@ -334,21 +337,34 @@ func pageOf(t *testing.T, s *Summary) string {
 }
 
 // The page keeps its size where all names are as long as names can be, and of characters that
-// take much room.
+// take much room: it shows less, and says of how many.
 func TestPageOfLongNames(t *testing.T) {
-	name := strings.Repeat(`"`, 4096)
+	name := strings.Repeat(`"`, 1000)
 	var images []Image
-	for n := range 900 {
+	for n := range 700 {
 		i := done(fmt.Sprint(name, n))
 		i.Format, i.Patterns, i.Hits, i.Density = name, []PatternHits{{Pattern: n, Hits: 1}, {Pattern: n + 1, Hits: 1}, {Pattern: n + 2, Hits: 1}}, 3, slices.Repeat([]uint32{1, math.MaxUint32}, 32)
-		images = append(images, i, notDone(i.Arg, Failed, fmt.Sprint(n, name)))
+		images = append(images, i)
 	}
-	from := fromImages(1000, images...)
+	for n := range 100 * maxNames {
+		images = append(images, notDone(fmt.Sprint(name, n), Failed, name+strings.Repeat("x", n%100)))
+	}
+	from := fromImages(2000, images...)
 	for n := range from.about.Patterns {
 		from.about.Patterns[n] = fmt.Sprint(name, n)
 	}
-	if page := pageOf(t, collect(t, from)); len(page) < 2e6 {
+	from.about.Options = slices.Repeat([]Option{{name, name}}, 100)
+	s := collect(t, from)
+	var whole bytes.Buffer
+	if err := pageTemplate().Execute(&whole, s.page(wholePage)); err != nil || whole.Len() <= maxPage {
+		t.Fatalf("with nothing left out the page has %d bytes: the test wants more; %v", whole.Len(), err)
+	}
+	page := pageOf(t, s)
+	if len(page) < 1e6 {
 		t.Errorf("the page has %d bytes: more would have found room", len(page))
+	}
+	if want := "400 of 2,700 images, those with the most hits"; !strings.Contains(page, want) {
+		t.Errorf("the page does not say %q", want)
 	}
 }
 
@@ -383,20 +399,47 @@ func TestPageIsHarmless(t *testing.T) {
 	}
 }
 
-// The parts of the addresses of an image are equal, follow one another and have all.
-func TestPartStart(t *testing.T) {
+// The parts of the addresses of an image are as long as one another, but for the last, and each
+// address is in the part that its hits are counted in.
+func TestPartOf(t *testing.T) {
 	for _, i := range []Image{{First: 0, Last: addr.Max}, {First: 0x1000, Last: 0x1fff}, {First: 5, Last: 5}, {First: 1, Last: 100}, {First: addr.Max - 64, Last: addr.Max}} {
 		i.Density = make([]uint32, 64)
-		if partStart(&i, 0) != i.First {
-			t.Errorf("%s..%s begins at %s", i.First, i.Last, partStart(&i, 0))
-		}
-		size := float64(i.Last-i.First) + 1
-		for k := 1; k < 64; k++ {
-			at := float64(partStart(&i, k) - i.First)
-			if want := size * float64(k) / 64; at < want-size/1e9 || at > want+1+size/1e9 {
-				t.Errorf("%s..%s: part %d begins %f behind, want %f", i.First, i.Last, k, at, want)
+		size := uint64(i.Last-i.First)/64 + 1
+		for _, a := range []addr.Addr{i.First, i.First + (i.Last-i.First)/3, i.First + (i.Last-i.First)/2, i.Last} {
+			p := partOf(&i, int(uint64(a-i.First)/size))
+			if a < p.First || a > p.Last || p.Last > i.Last || p.Last != i.Last && p.Size() != size {
+				t.Errorf("%s..%s: %s is not in %v", i.First, i.Last, a, p)
 			}
 		}
+	}
+}
+
+// Reasons that differ in names and numbers alone are one, with what they have in common.
+func TestReasons(t *testing.T) {
+	s := collect(t, fromImages(0,
+		notDone("/d/a", Partial, "the image is truncated or damaged, 1.5 MiB are missing"), notDone("/d/b", Partial, "the image is truncated or damaged, 7 bytes are missing"),
+		notDone("/d/c\x1b", Failed, `open /d/c\x1b: permission denied`), notDone("/d/d", Failed, "open /d/d: permission denied"),
+		notDone("/d/e", Failed, "no LiME header at 0x10"), notDone("/d/f", Skipped, "a note"), notDone("/d/g", Skipped, "a note")))
+	var got []string
+	for _, p := range s.Problems {
+		got = append(got, fmt.Sprintf("%d %s %s", p.Images, p.State, p.Reason))
+	}
+	want := []string{
+		"2 partial the image is truncated or damaged, … are missing", "2 failed open …: permission denied",
+		"1 failed no LiME header at 0x10", "2 skipped a note",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q", got)
+	}
+}
+
+func TestMostHits(t *testing.T) {
+	p := func(n int, hits uint64) PatternHits { return PatternHits{Pattern: n, Hits: hits} }
+	if got := mostHits([]PatternHits{p(0, 2), p(1, 5), p(2, 2), p(3, 9), p(4, 5), p(5, 1)}); !slices.Equal(got, []PatternHits{p(3, 9), p(1, 5), p(4, 5)}) {
+		t.Error(got)
+	}
+	if got := mostHits(nil); len(got) > 0 {
+		t.Error(got)
 	}
 }
 

@@ -53,12 +53,15 @@ var imports = map[string][]string{
 	"vscan/engine/where":           {"engine", "addr", "wording"}, // names are taken as they are printed
 	"vscan/engine/search":          {"layered", "where", "engine", "simd", "patterns", "yara", "addr", "budget", "image"},
 	"vscan/engine/sweep":           {"search", "layered", "where", "identity", "image", "engine", "simd", "patterns", "yara", "addr", "budget", "interrupt"},
+	"vscan/engine/sweep/summary":   {"addr", "webpage", "wording", "outfile"},
 	// Edges are what a scan for ptr finds; words, ranges and levels are those of
 	// engine.
 	"vscan/engine/graph":                   {"heap", "identity", "engine", "patterns", "simd", "wording", "addr", "mmap", "interrupt", "budget", "outfile"},
 	"vscan/engine/identity":                {"engine", "interrupt"},
 	"vscan/internal/outfile":               nil, // all files that are written
-	"vscan/engine/graph/view":              {"graph", "wording", "addr", "budget"},
+	"vscan/internal/webpage":               nil, // what pages for a browser share
+	"vscan/internal/testenv/pagetest":      nil, // for tests
+	"vscan/engine/graph/view":              {"graph", "webpage", "wording", "addr", "budget"},
 	"vscan/engine/heap":                    {"engine", "addr", "interrupt", "budget"},
 	"vscan/engine/heap/heaptest":           {"engine", "addr"}, // for tests
 	"vscan/internal/wording":               {"addr"},
@@ -67,7 +70,7 @@ var imports = map[string][]string{
 	"vscan/cmd/vscan/internal/report":      {"console", "wording", "search", "layered", "image", "engine", "patterns", "yara", "addr"},
 	"vscan/cmd/vscan/internal/cli":         {"console", "outfile", "wording", "search", "layered", "where", "graph", "image", "formats", "engine", "patterns", "simd", "addr", "budget", "memlimit"},
 	"vscan/cmd/vscan/internal/graphcmd":    {"cli", "report", "console", "wording", "rowstream", "view", "graph", "heap", "layered", "where", "image", "engine", "simd", "addr", "budget", "outfile"},
-	"vscan/cmd/vscan":                      {"sweep", "graphcmd", "cli", "outfile", "memlimit", "throttle", "nice", "interrupt", "report", "docs", "console", "wording", "search", "layered", "where", "image", "engine", "patterns", "sets", "yara", "simd", "addr", "budget"},
+	"vscan/cmd/vscan":                      {"sweep", "graphcmd", "cli", "outfile", "memlimit", "throttle", "nice", "interrupt", "report", "docs", "console", "wording", "search", "layered", "where", "image", "engine", "patterns", "sets", "yara", "simd", "addr", "budget", "summary"},
 	"vscan/docs":                           nil,
 	// Programs beside vscan get tables from it, and know nothing of memory.
 	"vscan/cmd/vscan-parquet":        {"parquetfile", "rowstream"},

@@ -2,65 +2,26 @@ package view
 
 import (
 	"cmp"
-	"context"
-	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"testing"
-	"time"
 
 	"vscan/engine"
 	"vscan/engine/addr"
 	"vscan/engine/graph"
 	"vscan/engine/image"
 	"vscan/engine/image/formats"
+	"vscan/internal/testenv/pagetest"
 )
-
-// clickTools is the browser, and whether all that drives it is there. Where
-// VSCAN_TEST_PAGE is set, as in CI, it has to be.
-func clickTools(t *testing.T) (browser string) {
-	t.Helper()
-	missing := func(format string, args ...any) {
-		t.Helper()
-		if os.Getenv("VSCAN_TEST_PAGE") != "" {
-			t.Fatalf(format, args...)
-		}
-		t.Skipf(format, args...)
-	}
-	if testing.Short() {
-		t.Skip("takes long")
-	}
-	for _, name := range []string{"chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"} {
-		if path, err := exec.LookPath(name); err == nil {
-			browser = path
-			break
-		}
-	}
-	if browser == "" {
-		missing("no Chromium here")
-	}
-	out, err := exec.Command("node", "--version").Output()
-	if err != nil {
-		missing("no node here: %v", err)
-	}
-	if v := regexp.MustCompile(`^v(\d\d)\.`).FindSubmatch(out); v == nil || string(v[1]) < "18" {
-		missing("node is %s: want 18", out)
-	}
-	if _, err := os.Stat("testdata/page/node_modules/playwright-core"); err != nil {
-		missing("no playwright-core here (npm ci --prefix engine/graph/view/testdata/page): %v", err)
-	}
-	return browser
-}
 
 // clickTask is what click.mjs is told.
 type clickTask struct {
-	Name     string      `json:"name"`
-	Page     string      `json:"page"`
-	Browser  string      `json:"browser"`
+	Name string `json:"name"`
+	Page string `json:"page"`
+	pagetest.Tools
 	Shots    string      `json:"shots"` // where pictures go, if anywhere
 	Title    string      `json:"title"`
 	Edges    uint64      `json:"edges"`
@@ -87,7 +48,7 @@ type clickCell struct {
 }
 
 // clicks clicks through the page of a graph. room is that of the heat map.
-func clicks(t *testing.T, browser, name, path string, room int) {
+func clicks(t *testing.T, tools pagetest.Tools, name, path string, room int) {
 	g, err := graph.Open(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
@@ -99,7 +60,7 @@ func clicks(t *testing.T, browser, name, path string, room int) {
 	}
 	dir := t.TempDir()
 	task := clickTask{
-		Name: name, Page: filepath.Join(dir, "page.html"), Browser: browser, Title: filepath.Base(path),
+		Name: name, Page: filepath.Join(dir, "page.html"), Tools: tools, Title: filepath.Base(path),
 		Edges: g.Edges(), Regions: len(v.data.Regions), Vague: v.data.Heat.Exact < g.Edges(), Chains: len(v.data.Chains),
 		Targets: len(v.data.Targets), TopEdges: v.data.Targets[0].Edges, TopAddr: v.data.Targets[0].Addr,
 	}
@@ -152,23 +113,7 @@ func clicks(t *testing.T, browser, name, path string, room int) {
 		task.Cells = append(task.Cells, clickCell{c[0].String(), c[1].String(), regions[i].First.String(), regions[j].First.String(), down, right, counts[c]})
 	}
 	t.Logf("%s: %d cells are looked at", name, len(task.Cells))
-	b, err := json.Marshal(task)
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := filepath.Join(dir, "task.json")
-	if err := os.WriteFile(file, b, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 12*time.Minute) // click.mjs gives up before
-	defer cancel()
-	cmd := exec.CommandContext(ctx, "node", "testdata/page/click.mjs", file)
-	cmd.WaitDelay = time.Minute // the browser may hold the pipe
-	out, err := cmd.CombinedOutput()
-	t.Logf("%s", out)
-	if err != nil {
-		t.Errorf("%s: %v", name, err)
-	}
+	pagetest.Click(t, "testdata/page/click.mjs", task)
 }
 
 // keys is how many pages of the axis are from the first of a region to a page.
@@ -186,7 +131,7 @@ func (v *page) keys(region, page addr.Addr) uint64 {
 // one with hubs, one that the page has no room for, and the memory of a Python
 // process.
 func TestViewClicks(t *testing.T) {
-	browser := clickTools(t)
+	tools := pagetest.Find(t)
 	many := manyRegions(t)
 	t.Run("small", func(t *testing.T) {
 		t.Parallel()
@@ -204,19 +149,19 @@ func TestViewClicks(t *testing.T) {
 		}
 		small := build(t, words("/usr/bin/prog", 0x1000, engine.PermRead|engine.PermWrite, 0x2000, 0x2008),
 			words("heap", 0x2000, engine.PermRead|engine.PermWrite, 0x1000, 0, 0x1008))
-		clicks(t, browser, "small", small, heatBytes)
+		clicks(t, tools, "small", small, heatBytes)
 	})
 	t.Run("many", func(t *testing.T) {
 		t.Parallel()
-		clicks(t, browser, "many", many, heatBytes)
+		clicks(t, tools, "many", many, heatBytes)
 	})
 	t.Run("vague", func(t *testing.T) {
 		t.Parallel()
-		clicks(t, browser, "vague", many, 60_000)
+		clicks(t, tools, "vague", many, 60_000)
 	})
 	t.Run("python", func(t *testing.T) {
 		t.Parallel()
-		clicks(t, browser, "python", pythonGraph(t), heatBytes)
+		clicks(t, tools, "python", pythonGraph(t), heatBytes)
 	})
 }
 

@@ -526,7 +526,7 @@ func (v *page) heat() error {
 	if err != nil {
 		return err
 	}
-	room := min(v.heatRoom, maxBytes-len(pageHTML)-len(pageScript)-len(pageStyle)-len(rest))
+	room := min(v.heatRoom, maxBytes-len(pageHTML)-len(pageScript)-len(pageStyle())-len(rest))
 	t.fit(h.Edges, uint64(max(room, 0))/4*3*8)
 	w := &heatWriter{heatTree: t}
 	if h.Edges > 0 {

@@ -4,7 +4,7 @@
 // what is referred to most, and the neighbourhood of a target with the best chains to
 // it.
 //
-// The page is page.html with page.css, page.js and the data, as JSON, put into it.
+// The page is page.html with the style of package webpage, page.css, page.js and the data, as JSON, put into it.
 package view
 
 import (
@@ -22,6 +22,7 @@ import (
 	"vscan/engine/addr"
 	"vscan/engine/budget"
 	"vscan/engine/graph"
+	"vscan/internal/webpage"
 	"vscan/internal/wording"
 )
 
@@ -29,10 +30,12 @@ var (
 	//go:embed page.html
 	pageHTML string
 	//go:embed page.css
-	pageStyle string
+	pageRules string
 	//go:embed page.js
 	pageScript string
 )
+
+var pageStyle = sync.OnceValue(func() string { return webpage.Style("--chain: #8250df;", "--chain: #c297ff;", pageRules) })
 
 var pageTemplate = sync.OnceValue(func() *template.Template { return template.Must(template.New("page").Parse(pageHTML)) })
 
@@ -237,5 +240,5 @@ func (v *page) write(w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	return pageTemplate().Execute(w, struct{ Name, Style, Script, Data string }{template.HTMLEscapeString(v.data.Name), pageStyle, pageScript, string(b)})
+	return pageTemplate().Execute(w, struct{ Name, Style, Script, Data string }{template.HTMLEscapeString(v.data.Name), pageStyle(), pageScript, string(b)})
 }

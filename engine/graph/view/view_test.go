@@ -17,6 +17,7 @@ import (
 	"vscan/engine/budget"
 	"vscan/engine/graph"
 	"vscan/internal/testenv"
+	"vscan/internal/testenv/pagetest"
 )
 
 // pageOf writes the page of manyRegions, and returns its path.
@@ -94,13 +95,7 @@ func TestViewSize(t *testing.T) {
 
 // A browser runs the page to its end.
 func TestViewBrowser(t *testing.T) {
-	browser := ""
-	for _, name := range []string{"chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"} {
-		if path, err := exec.LookPath(name); err == nil {
-			browser = path
-			break
-		}
-	}
+	browser := pagetest.Browser()
 	if browser == "" {
 		t.Skip("no Chromium here")
 	}

@@ -34,7 +34,8 @@ race:
 # length: make test tries a part.
 levels:
 	VSCAN_LONG=1 VSCAN_TEST_LEVELS=$$(./bench/levels.sh) $(GO) test -count=1 ./engine/simd ./engine/simd/sets
-	VSCAN_LONG=1 $(GO) test -count=1 -run '^(TestScanAgainstByteMap|TestScanInPlace|TestHitsStreamInBoundedMemory|TestRandomSpaces|TestHostileRules|TestRequire)$$' ./engine ./engine/graph ./patterns/yara ./docs
+	VSCAN_LONG=1 $(GO) test -count=1 -run '^(TestScanAgainstByteMap|TestScanInPlace|TestRuns|TestManyDenseNeedles|TestHitsStreamInBoundedMemory|TestRandomSpaces|TestProcessKinds|TestHostileRules|Test.*LikeYara|TestRequire)$$' \
+	  ./engine ./engine/graph ./engine/image/proc ./patterns/yara ./docs
 	for level in $$(./bench/levels.sh | tr , ' '); do \
 	  VSCAN_KERNEL=$$level $(GO) test -count=1 -short ./cmd/vscan || exit 1; done
 

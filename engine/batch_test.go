@@ -13,7 +13,7 @@ import (
 
 // Dense hits come as series, sparse ones as offsets, and both in order.
 func TestRuns(t *testing.T) {
-	data := make([]byte, testenv.Rounds(1<<19, 3<<20, 3<<20))
+	data := make([]byte, testenv.Rounds(1<<19, 3<<19, 3<<20))
 	rnd := testRand(t)
 	want := uint64(len(data))
 	for range 20 {
@@ -71,7 +71,7 @@ func TestStopInBatch(t *testing.T) {
 // Dense hits of many needles are found and merged as they come, whatever other
 // needles there are.
 func TestManyDenseNeedles(t *testing.T) {
-	data := bytes.Repeat([]byte("\x00\x00\x00\x00\x00\x00\x00a"), testenv.Rounds(10_000, 60_000, 60_000))
+	data := bytes.Repeat([]byte("\x00\x00\x00\x00\x00\x00\x00a"), testenv.Rounds(10_000, 25_000, 60_000))
 	m, _ := BytesMapping("m", 0x5000, data)
 	space, _ := NewSpace(m)
 	texts := []string{"z=hex:00", "zz=hex:0000", "a=a", "w=u64le:0..0x6100000000000000", "v=u16be:0..5", "s=zzzz", "i=text/i:A"}

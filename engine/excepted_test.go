@@ -91,7 +91,7 @@ func TestExceptions(t *testing.T) {
 		plain = append(plain, p.WithoutExceptions())
 	}
 	set, bare := compilePatterns(t, pats...), compilePatterns(t, plain...)
-	for range testenv.Rounds(4, 12, 12) {
+	for range testenv.Rounds(4, 6, 12) {
 		opt := Options{Workers: 1 + r.IntN(4), ShardSize: uint64(1 + r.IntN(5000)), Overlapping: r.IntN(3) == 0, PerMapping: r.IntN(3) == 0}
 		var got []Hit
 		everywhere := opt

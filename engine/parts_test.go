@@ -22,7 +22,7 @@ func TestPartsHaveTheHits(t *testing.T) {
 		excepting(t, "re:-+[abx]?", "re:."),
 	}
 	set := compilePatterns(t, pats...)
-	for range testenv.Rounds(4, 12, 40) {
+	for range testenv.Rounds(4, 6, 40) {
 		opt := Options{Workers: 1 + r.IntN(4), ShardSize: uint64(1 + r.IntN(5000)), PerMapping: r.IntN(3) == 0}
 		if r.IntN(3) == 0 {
 			opt.MaxBytes = uint64(1 + r.IntN(20000))

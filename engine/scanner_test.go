@@ -179,7 +179,7 @@ func randomPattern(rnd *rand.Rand) string {
 // kernel.
 func TestScanAgainstByteMap(t *testing.T) {
 	rnd := testRand(t)
-	for range testenv.Rounds(12, 120, 120) {
+	for range testenv.Rounds(12, 60, 120) {
 		size := 1 + rnd.IntN(400)
 		l := randomLayout(rnd, 7, size)
 		s, model := l.space(t), l.model(size)

@@ -52,7 +52,7 @@ func TestSkippedZerosHideNothing(t *testing.T) {
 		"text:ab", `hex:6100`, `hex:0061`, `hex:000000000062`, `hex:610000`, `re:a\x00{1,40}b`, `re:\x00{2,30}b`, `re/i:A\x00{3,9}`,
 		`hex:61 [0-40] 62`, `hex:00 [2] 61`, "text/f:ab", "text/w:ab", "u32le:1..0x626262", "u16be:1..0xff", "u64:1..0x6262", `re:[^\x00]+`, `re:(?s)a.{0,30}b`,
 	}
-	skipped, rounds := 0, testenv.Rounds(80, 400, 4000)
+	skipped, rounds := 0, testenv.Rounds(80, 200, 4000)
 	for range rounds {
 		chosen := []string{texts[rnd.IntN(len(texts))], texts[rnd.IntN(len(texts))]}[:1+rnd.IntN(2)]
 		some := func() []byte {
@@ -110,7 +110,7 @@ func TestSkippedHolesHideNothing(t *testing.T) {
 		"text:ab", `hex:6100`, `hex:0061`, `hex:000000000062`, `re:a\x00{1,40}b`, `re:\b\x00{1,3}`, `re:\x00{3}\b`, `re/w:\b\x00`, `re:\x00$`, `hex:0000`, `hex:00`,
 		`re:\x00{2,30}b`, `hex:61 [0-40] 62`, "text/f:ab", "u32le:1..0x626262", "u64:0..0x6262", `re:[^\x00]+`, `re:(?s)a.{0,30}b`,
 	}
-	skipped, rounds := 0, testenv.Rounds(80, 400, 4000)
+	skipped, rounds := 0, testenv.Rounds(80, 200, 4000)
 	for range rounds {
 		var b []byte
 		holes := &sparse{}

@@ -21,7 +21,7 @@ func TestNameAnonymous(t *testing.T) {
 		}
 	}
 	rnd := testenv.Rand(t)
-	for range testenv.Rounds(200, 2000, 200_000) {
+	for range testenv.Rounds(200, 1000, 200_000) {
 		given := make([]string, rnd.IntN(12))
 		for i, n := range rnd.Perm(len(given)) {
 			if given[i] = "$"; rnd.IntN(2) == 0 {

@@ -207,7 +207,7 @@ rule r2 { strings: $a = /(the|t)(here|he )there/ condition: $a }
 	}
 
 	rng := testenv.Seeded(t, 1, 0)
-	files, perFile := testenv.Rounds(4, 8, 60), 50
+	files, perFile := testenv.Rounds(4, 4, 60), 50
 	lines, wrong := 0, 0
 	for range files {
 		g := generator{rng: rng}

@@ -22,7 +22,7 @@ import (
 func TestRandomFilesLikeYara(t *testing.T) {
 	later := yaraIsLater(t)
 	rng := testenv.Seeded(t, 1, 1)
-	sets := testenv.Rounds(5, 25, 25)
+	sets := testenv.Rounds(5, 12, 25)
 	if s := os.Getenv("VSCAN_RULESETS"); s != "" {
 		sets, _ = strconv.Atoi(s)
 	}

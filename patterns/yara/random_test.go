@@ -17,7 +17,7 @@ import (
 func TestRandomLikeYara(t *testing.T) {
 	needYara(t)
 	rng := testenv.Seeded(t, 1, 0)
-	files, rulesPerFile := testenv.Rounds(15, 60, 90), 30
+	files, rulesPerFile := testenv.Rounds(15, 30, 90), 30
 	dir := t.TempDir()
 	matched := 0
 	for i := range files {

@@ -32,7 +32,7 @@ func TestHolesAreSearchedExactly(t *testing.T) {
 		{`hex:6100000000`}, {"re:\\b\\x00"}, {`re:\x00{5}[ab]`, "text:needle"},
 	}
 	passed := 0
-	for round := range testenv.Rounds(2, 8, 60) {
+	for round := range testenv.Rounds(2, 4, 60) {
 		for k, dir := range dirs {
 			path := filepath.Join(dir, fmt.Sprintf("%d", round))
 			size := 1<<20 + rnd.IntN(8<<20)

@@ -85,7 +85,7 @@ func flippingPatterns(t *testing.T) *patterns.Set {
 // the blocks are.
 func TestWaysAgree(t *testing.T) {
 	rnd := testenv.Rand(t)
-	for range testenv.Rounds(2, 6, 60) {
+	for range testenv.Rounds(2, 3, 60) {
 		data := make([]byte, 1+rnd.IntN(3<<20))
 		for i := range data {
 			data[i] = "needlx\x00"[rnd.IntN(7)]

@@ -25,6 +25,7 @@ import (
 	"vscan/engine"
 	"vscan/engine/addr"
 	"vscan/engine/image"
+	"vscan/internal/testenv"
 	"vscan/patterns"
 )
 
@@ -416,12 +417,17 @@ func checkProcessImage(t *testing.T, img *image.Image) {
 // Each kind: what was planted is found where it is, nothing else is, the account
 // has nothing unreadable, and the process has no more memory than before.
 func TestProcessKinds(t *testing.T) {
+	rng := testenv.Rand(t)
 	absent := map[string][]string{"none": {"no-permission"}, "secret": {"secret"}}
 	for _, kind := range slices.Sorted(maps.Keys(processKinds)) {
 		if kind == "swapped" || kind == "restless" || kind == "leaderless" || kind == "execs" {
 			continue // they have tests of their own
 		}
+		byPage := rng.IntN(2) == 0
 		for name, tricks := range map[string]processTricks{"": {}, ", page by page": {noScan: true}} {
+			if !testenv.Long() && tricks.noScan != byPage {
+				continue
+			}
 			t.Run(kind+name, func(t *testing.T) {
 				pid, p := startKind(t, kind)
 				stop(t, pid)

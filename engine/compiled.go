@@ -4,6 +4,7 @@ import (
 	"context"
 	"runtime"
 	"slices"
+	"sync"
 
 	"vscan/engine/simd"
 	"vscan/patterns"
@@ -13,7 +14,8 @@ import (
 // found, is safe for concurrent use, and any number of scanners can be made from it.
 //
 // What changes while a scan runs belongs to its workers: tracks, chains, the numbers of
-// rounds. Two things are learnt from memory and shared by all scans, as they are by the
+// rounds. It is handed on from a worker that is done to one that begins, who takes nothing
+// from it but the room. Two things are learnt from memory and shared by all scans, as they are by the
 // workers of one: the order in which filters look at the bytes of a literal, and the tables
 // of expressions, which are made as far as memory leads. Both bear on the speed alone. They
 // are learnt as if all spaces were one, so that the bounds on what learning may take hold for
@@ -34,7 +36,11 @@ type compiledSet struct {
 	only    *kernelUnit // the unit of the only needle, where all that it finds is a hit; else nil
 	overlap int         // the length of the longest match less one byte
 	excepts bool        // some patterns have exceptions, which may drop matches
+	drops   bool        // some patterns drop matches that overlap an earlier one, unless they are to be kept
 	cutLens []uint32    // by needle: the length from which on a hit counts in Stats.Cut; nil where none can
+
+	desks   sync.Pool // of *desk, of workers that are done
+	batches sync.Pool // of *Batch, that nobody has
 }
 
 // CompileSet chooses the kernels for the patterns of set and makes their tables. Of the
@@ -61,6 +67,7 @@ func CompileSet(ctx context.Context, set *patterns.Set, opt Options) (*Compiled,
 	c.sized = len(set.Exprs()) > 0
 	c.borrows = slices.ContainsFunc(c.needles, func(n needle) bool { return n.raw > 0 })
 	c.excepts = slices.ContainsFunc(c.needles, func(n needle) bool { return n.excepted })
+	c.drops = slices.ContainsFunc(set.Patterns(), func(p patterns.Pattern) bool { return p.Disjoint() })
 	c.cutLens = cutLens(set, c.needles)
 	if len(c.needles) == 1 && !c.sized && uint64(c.units[0].traits().stride)%uint64(c.needles[0].align) == 0 {
 		c.only, _ = c.units[0].(*kernelUnit)
@@ -85,9 +92,6 @@ func (c *Compiled) Scanner(ctx context.Context, space *Space, opt Options) (*Sca
 	if opt.ShardSize == 0 {
 		opt.ShardSize = defaultShardSize
 	}
-	if err := opt.Budget.Take(needOfWorkers(c.set, opt.Workers), "what looks for the set: workers"); err != nil {
-		return nil, err
-	}
 	sc := &Scanner{compiledSet: c.compiledSet, space: space, opt: opt, leastSkip: minSkip}
 	err := space.Index(ctx)
 	if err != nil {
@@ -103,6 +107,11 @@ func (c *Compiled) Scanner(ctx context.Context, space *Space, opt Options) (*Sca
 		err = ended
 	}
 	if err != nil {
+		return nil, err
+	}
+	shards := sc.Work() / opt.ShardSize // less one, perhaps
+	sc.workers = int(min(uint64(opt.Workers), shards+1))
+	if err := opt.Budget.Take(needOfWorkers(c.set, sc.workers), "what looks for the set: workers"); err != nil {
 		return nil, err
 	}
 	return sc, nil

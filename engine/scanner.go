@@ -22,7 +22,7 @@ import (
 // Options say how to scan. The zero value scans everything with all processors and the
 // best kernels.
 type Options struct {
-	Workers   int        // 0: as many as GOMAXPROCS; at most MaxWorkers
+	Workers   int        // the most that run; 0: GOMAXPROCS; at most MaxWorkers
 	ShardSize uint64     // bytes of a shard's core; 0: 4 MiB
 	Kernel    simd.Level // simd.Auto: the best that this machine can run
 
@@ -177,9 +177,10 @@ func (s *Stats) Complete() bool {
 // concurrent use.
 type Scanner struct {
 	*compiledSet
-	space *Space
-	plan  plan
-	opt   Options
+	space   *Space
+	plan    plan
+	opt     Options
+	workers int // how many run: no more than there are shards
 
 	leastSkip uint64          // the fewest zeros in a row that are left out; see minSkip
 	cut       []shard.Stretch // what shards are cut from; see stretches
@@ -285,11 +286,11 @@ func (sc *Scanner) ScanBatches(ctx context.Context, yield func(*Batch) bool) (St
 // drop.
 func (sc *Scanner) deliver(ctx context.Context, keepExcepted bool, yield func(*Batch) (uint64, bool)) (Stats, error) {
 	begin := time.Now()
-	stats := Stats{Absent: sc.plan.absent, Beyond: sc.beyond, Workers: sc.opt.Workers, Kernels: sc.Kernels()}
+	stats := Stats{Absent: sc.plan.absent, Beyond: sc.beyond, Workers: sc.workers, Kernels: sc.Kernels()}
 	outer := ctx
 	ctx, cancel := context.WithCancel(ctx)
 	s := sc.newScan()
-	stitcher := shard.NewStitcher[*Batch](ctx, 2*sc.opt.Workers, max(1, batchBudget/(2*sc.opt.Workers)))
+	stitcher := shard.NewStitcher[*Batch](ctx, 2*sc.workers, max(1, batchBudget/(2*sc.workers)))
 	claims := func(claim func() bool) lane {
 		if l := stitcher.Claim(claim); l != nil {
 			return l
@@ -297,7 +298,7 @@ func (sc *Scanner) deliver(ctx context.Context, keepExcepted bool, yield func(*B
 		return nil
 	}
 	var group errgroup.Group
-	for range sc.opt.Workers {
+	for range sc.workers {
 		group.Go(func() error {
 			w := newWorker(s)
 			w.claims = claims

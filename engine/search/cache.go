@@ -215,7 +215,7 @@ func (c *Cache) dropIdle() (some bool) {
 }
 
 // compiled is what a query is compiled to, for all images of a word size and a byte order. It
-// does not change.
+// does not change, but for the evaluators of rules, which go on from one run to the next.
 type compiled struct {
 	set    *patterns.Set
 	engine *engine.Compiled
@@ -225,6 +225,7 @@ type compiled struct {
 	ruleIndex     []int          // by pattern of the set: its index in the rules' patterns; −1: it is none of them
 	ruleNames     map[string]int // index in names.all, by name; nil where there are no rules
 	patternOfName []int          // by index in names.all: the pattern of the set
+	evaluators    sync.Pool      // of *yara.Evaluator, of runs that are done
 }
 
 // names are the names of the hits of a set: see Summary.
@@ -298,4 +299,12 @@ func (c *compiled) indexRules(rules *yara.Rules) {
 		behind, _ := slices.BinarySearch(c.first, i+1) // a pattern may have no name, or several
 		c.patternOfName = append(c.patternOfName, behind-1)
 	}
+}
+
+// evaluator returns an evaluator of rules that nobody uses.
+func (c *compiled) evaluator(rules *yara.Rules, l yara.Limits) *yara.Evaluator {
+	if e, ok := c.evaluators.Get().(*yara.Evaluator); ok && e.Reuse(l) {
+		return e
+	}
+	return rules.NewEvaluator(l)
 }

@@ -41,7 +41,7 @@ func newRuleRun(of *running) *ruleRun {
 	q, sum := of.q, of.sum
 	r := &ruleRun{
 		running: of, rules: q.Rules, vars: variables(of.img, q.Defined),
-		eval:    q.Rules.NewEvaluator(yara.Limits{CountOnly: q.Want != WantHits, TotalSteps: q.RuleSteps, Budget: of.hits}),
+		eval:    of.evaluator(q.Rules, yara.Limits{CountOnly: q.Want != WantHits, TotalSteps: q.RuleSteps, Budget: of.hits}),
 		account: &RulesSummary{LeftOut: len(q.Rules.Skipped)},
 	}
 	sum.Rules = r.account
@@ -168,11 +168,15 @@ func (r *ruleRun) endScope(ctx context.Context) {
 	r.scope, r.more = r.next()
 }
 
-// close frees what newRuleRun began. r may be nil.
+// close frees what newRuleRun began, and leaves the evaluator to other runs. r may be nil.
 func (r *ruleRun) close() {
-	if r != nil && r.stop != nil {
+	if r == nil {
+		return
+	}
+	if r.stop != nil {
 		r.stop()
 	}
+	r.evaluators.Put(r.eval)
 }
 
 // finish evaluates the rules that are left, once all hits are known.

@@ -40,9 +40,8 @@ func buildNeed(set *patterns.Set) (n uint64) {
 	return n
 }
 
-// need returns about how many bytes a scanner takes for the needles and expressions of a
-// set, with so many workers.
-func need(set *patterns.Set, workers int) (n uint64) {
+// needOfSet returns about how many bytes what looks for a set takes, without workers.
+func needOfSet(set *patterns.Set) (n uint64) {
 	for _, w := range set.Needles() {
 		if w.Words != nil {
 			n += wordsBytes + rangeBytes*uint64(len(w.Words.Ranges))
@@ -51,10 +50,15 @@ func need(set *patterns.Set, workers int) (n uint64) {
 		}
 	}
 	for _, e := range set.Exprs() {
-		n += exprBytes + exprWorkerBytes*uint64(workers)
+		n += exprBytes
 		for _, a := range e.Anchors {
 			n += literalBytes/2 + literalPart*uint64(len(a.Lit))
 		}
 	}
-	return n + uint64(workers)*(workerBytes+2*uint64(set.MaxLen()))
+	return n
+}
+
+// needOfWorkers returns about how many bytes so many workers take that look for a set.
+func needOfWorkers(set *patterns.Set, workers int) uint64 {
+	return uint64(workers) * (workerBytes + 2*uint64(set.MaxLen()) + exprWorkerBytes*uint64(len(set.Exprs())))
 }

@@ -68,13 +68,5 @@ func (f *OverlapFilter) Keep(pattern int, match addr.Range, excepted bool) bool 
 // dropsOverlaps reports whether the scan has to drop some matches because they overlap
 // an earlier one.
 func (sc *Scanner) dropsOverlaps() bool {
-	if sc.opt.Overlapping || sc.opt.Unsettled {
-		return false
-	}
-	for _, p := range sc.Patterns() {
-		if p.Disjoint() {
-			return true
-		}
-	}
-	return false
+	return sc.drops && !sc.opt.Overlapping && !sc.opt.Unsettled
 }

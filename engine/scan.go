@@ -11,7 +11,6 @@ import (
 type scan struct {
 	*Scanner
 	cutter *shard.Cutter // called while a shard is claimed, one call at a time
-	pool   sync.Pool
 
 	// These change while a shard is claimed.
 	passed  int    // how many of left were passed
@@ -68,7 +67,8 @@ func (s *scan) lostHoles() (lost []addr.Range) {
 }
 
 func (s *scan) batch() *Batch {
-	if b, ok := s.pool.Get().(*Batch); ok {
+	if b, ok := s.batches.Get().(*Batch); ok {
+		b.sc = s.Scanner
 		return b
 	}
 	return &Batch{sc: s.Scanner, Offsets: make([]uint32, 0, batchHits)}
@@ -76,5 +76,6 @@ func (s *scan) batch() *Batch {
 
 func (s *scan) free(b *Batch) {
 	b.reset()
-	s.pool.Put(b)
+	b.sc = nil // which may have an image
+	s.batches.Put(b)
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"runtime"
 	"slices"
 	"sort"
 	"sync/atomic"
@@ -23,7 +22,7 @@ import (
 // Options say how to scan. The zero value scans everything with all processors and the
 // best kernels.
 type Options struct {
-	Workers   int        // 0: as many as GOMAXPROCS; at most MaxWorkers
+	Workers   int        // the most that run; 0: GOMAXPROCS; at most MaxWorkers
 	ShardSize uint64     // bytes of a shard's core; 0: 4 MiB
 	Kernel    simd.Level // simd.Auto: the best that this machine can run
 
@@ -82,7 +81,8 @@ type Options struct {
 
 	// Budget is asked by Compile for the memory of the scanner and of one scan before it
 	// is spent, for as long as the scanner is used: the caller gives it a Share, and
-	// releases that. Nil has no limit.
+	// releases that. CompileSet asks it for what scanners share, and Compiled.Scanner for
+	// the rest. Nil has no limit.
 	Budget *budget.Budget
 }
 
@@ -182,19 +182,11 @@ func (s *Stats) Complete() bool {
 // A Scanner searches one space for one set of patterns. It is immutable and safe for
 // concurrent use.
 type Scanner struct {
-	set     *patterns.Set
-	needles []needle
-	units   []unit
-	bare    bool        // hits need nothing but an address and a needle: no bytes, no check of alignment
-	sized   bool        // hits of some needles differ in length
-	borrows bool        // some hits have bytes that lie in a batch
-	only    *kernelUnit // the unit of the only needle, where all that it finds is a hit; else nil
+	*compiledSet
 	space   *Space
 	plan    plan
 	opt     Options
-	overlap int      // the length of the longest match less one byte
-	excepts bool     // some patterns have exceptions, which may drop matches
-	cutLens []uint32 // by needle: the length from which on a hit counts in Stats.Cut; nil where none can
+	workers int // how many run: no more than there are shards
 
 	leastSkip uint64          // the fewest zeros in a row that are left out; see minSkip
 	cut       []shard.Stretch // what shards are cut from; see stretches
@@ -208,53 +200,14 @@ type Scanner struct {
 // Compile prepares a search of space for the patterns of set. It validates the options
 // and chooses the kernels, so that a scan has no such errors. Where ctx ends, the error is
 // its cause; where the scan takes more memory than Options.Budget has, a *budget.Error.
+// Whoever searches several spaces for a set calls CompileSet once, and then
+// Compiled.Scanner for each.
 func Compile(ctx context.Context, space *Space, set *patterns.Set, opt Options) (*Scanner, error) {
-	if err := opt.Validate(); err != nil {
-		return nil, err
-	}
-	if opt.Workers == 0 {
-		opt.Workers = min(runtime.GOMAXPROCS(0), MaxWorkers)
-	}
-	if opt.ShardSize == 0 {
-		opt.ShardSize = defaultShardSize
-	}
-	if err := opt.Budget.Take(need(set, opt.Workers), "what looks for the set: its tables, and workers"); err != nil {
-		return nil, err
-	}
-	building := buildNeed(set)
-	if err := opt.Budget.Take(building, "building the tables of what looks for the set"); err != nil {
-		return nil, err
-	}
-	defer opt.Budget.Give(building)
-	sc := &Scanner{set: set, space: space, opt: opt, overlap: max(set.MaxLen()-1, 0), leastSkip: minSkip}
-	var err error
-	if sc.needles, sc.units, err = newUnits(ctx, set, opt); err != nil {
-		return nil, err
-	}
-	sc.bare = !slices.ContainsFunc(sc.needles, func(n needle) bool { return n.raw > 0 || n.align > 1 })
-	sc.sized = len(set.Exprs()) > 0
-	sc.borrows = slices.ContainsFunc(sc.needles, func(n needle) bool { return n.raw > 0 })
-	sc.excepts = slices.ContainsFunc(sc.needles, func(n needle) bool { return n.excepted })
-	sc.cutLens = cutLens(set, sc.needles)
-	if len(sc.needles) == 1 && !sc.sized && uint64(sc.units[0].traits().stride)%uint64(sc.needles[0].align) == 0 {
-		sc.only, _ = sc.units[0].(*kernelUnit)
-	}
-	if err := space.Index(ctx); err != nil {
-		return nil, err
-	}
-	if err := opt.Budget.Take(planBytes*uint64(space.Len()), "what of the memory is searched"); err != nil {
-		return nil, err
-	}
-	if sc.plan, err = newPlan(ctx, space, opt); err == nil {
-		err = sc.cutUp(ctx)
-	}
-	if ended := context.Cause(ctx); ended != nil {
-		err = ended
-	}
+	c, err := CompileSet(ctx, set, opt)
 	if err != nil {
 		return nil, err
 	}
-	return sc, nil
+	return c.Scanner(ctx, space, opt)
 }
 
 // cutUp sets cut, left, holes, bytes, skipped and beyond. The error is that of ctx.
@@ -339,11 +292,11 @@ func (sc *Scanner) ScanBatches(ctx context.Context, yield func(*Batch) bool) (St
 // drop.
 func (sc *Scanner) deliver(ctx context.Context, keepExcepted bool, yield func(*Batch) (uint64, bool)) (Stats, error) {
 	begin := time.Now()
-	stats := Stats{Absent: sc.plan.absent, Beyond: sc.beyond, Workers: sc.opt.Workers, Kernels: sc.Kernels()}
+	stats := Stats{Absent: sc.plan.absent, Beyond: sc.beyond, Workers: sc.workers, Kernels: sc.Kernels()}
 	outer := ctx
 	ctx, cancel := context.WithCancel(ctx)
 	s := sc.newScan()
-	stitcher := shard.NewStitcher[*Batch](ctx, 2*sc.opt.Workers, max(1, batchBudget/(2*sc.opt.Workers)))
+	stitcher := shard.NewStitcher[*Batch](ctx, 2*sc.workers, max(1, batchBudget/(2*sc.workers)))
 	claims := func(claim func() bool) lane {
 		if l := stitcher.Claim(claim); l != nil {
 			return l
@@ -351,7 +304,7 @@ func (sc *Scanner) deliver(ctx context.Context, keepExcepted bool, yield func(*B
 		return nil
 	}
 	var group errgroup.Group
-	for range sc.opt.Workers {
+	for range sc.workers {
 		group.Go(func() error {
 			w := newWorker(s)
 			w.claims = claims

@@ -25,14 +25,14 @@ func (sc *Scanner) ScanShards(ctx context.Context, yield func(worker int, shard 
 		return Stats{}, errors.New("hits out of order cannot be checked for overlaps, which a pattern drops: set Overlapping")
 	}
 	begin := time.Now()
-	stats := Stats{Absent: sc.plan.absent, Beyond: sc.beyond, Workers: sc.opt.Workers, Kernels: sc.Kernels()}
+	stats := Stats{Absent: sc.plan.absent, Beyond: sc.beyond, Workers: sc.workers, Kernels: sc.Kernels()}
 	outer := ctx
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	s := sc.newScan()
 	d := &direct{scan: s, yield: yield}
 	var group errgroup.Group
-	for i := range sc.opt.Workers {
+	for i := range sc.workers {
 		group.Go(func() error {
 			w := newWorker(s)
 			l := &directLane{direct: d, worker: i}

@@ -115,6 +115,7 @@ type exprTools struct {
 	scratch   sets.Scratch
 	starts    [][]startRange // by expression: the starts of the stretch in hand that anchors allow
 	have      []int          // the expressions that have starts
+	begun     bool           // whether the worker has looked at anything
 	matches   []exprMatch
 	chains    []chain          // by expression
 	excepting []chain          // by index in exceptionChecks.patterns
@@ -129,6 +130,19 @@ type exprTools struct {
 	ask       int // the work at which the context is checked next
 }
 
+// maxLeftMatches is how many matches there may be room for in what a worker leaves to another.
+const maxLeftMatches = 1 << 16
+
+// leave makes the tools ready for another worker, to whom all begins anew: origins have other
+// numbers then, and so no chain goes on, and tracks are reset in its first round, which has
+// another number too.
+func (x *exprTools) leave() {
+	x.begun, x.memory = false, patterns.Memory{}
+	if cap(x.matches) > maxLeftMatches {
+		x.matches = nil
+	}
+}
+
 // A startRange is the starts from first up to end, exclusive.
 type startRange struct{ first, end int }
 
@@ -140,11 +154,13 @@ type exprMatch struct {
 
 func (u *exprUnit) find(t *tools, dst []sets.Match, b []byte, from, to int) ([]sets.Match, int) {
 	x := &t.expr
-	fresh := x.starts == nil
-	if fresh {
+	fresh := !x.begun
+	if x.starts == nil {
 		x.starts, x.chains = make([][]startRange, len(u.exprs)), make([]chain, len(u.exprs))
 		x.tracks = make([]patterns.Track, len(u.exprs))
-		x.stretch = longStretch
+	}
+	if fresh {
+		x.begun, x.stretch = true, longStretch
 	}
 	if x.round != t.round {
 		x.round = t.round

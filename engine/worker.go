@@ -31,13 +31,10 @@ import (
 // page by page, and what is readable is searched as fragments.
 type worker struct {
 	emitter
-	claims  func(claim func() bool) lane // claims the next shard and returns its lane; nil where there is none
-	tools   tools
-	streams []stream      // by unit
-	found   []sets.Match  // the matches of one unit in one view
-	pending []windowMatch // the matches of all units in all views
-	buf     []byte
-	spans   []shard.Span
+	claims func(claim func() bool) lane // claims the next shard and returns its lane; nil where there is none
+	*desk
+	buf   []byte
+	spans []shard.Span
 
 	blockSize uint64    // the size of a block's core, in bytes
 	passSize  uint64    // the same where memory is mapped
@@ -77,15 +74,41 @@ const (
 	prefetchViews, prefetchBytes = 3, 512
 )
 
+// A desk is what a worker works with that the next worker for the same set can use again, in
+// whatever space.
+type desk struct {
+	tools   tools
+	streams []stream      // by unit
+	found   []sets.Match  // the matches of one unit in one view
+	pending []windowMatch // the matches of all units in all views
+}
+
+// desk returns one that nobody works at.
+func (c *compiledSet) desk() *desk {
+	if d, ok := c.desks.Get().(*desk); ok {
+		return d
+	}
+	d := &desk{tools: tools{offsets: make([]uint32, batchHits)}, streams: make([]stream, len(c.units))}
+	for i, u := range c.units {
+		d.streams[i].unit = u
+	}
+	return d
+}
+
+// leave hands a desk on, with nothing on it that belongs to the space.
+func (c *compiledSet) leave(d *desk) {
+	t := &d.tools
+	t.byteAt, t.inScope, t.runAt, t.ended = nil, nil, nil, nil
+	t.expr.leave()
+	d.pending = d.pending[:0]
+	c.desks.Put(d)
+}
+
 func newWorker(s *scan) *worker {
 	w := &worker{
 		emitter:   emitter{scan: s, losses: losses{plan: &s.plan, seen: map[int32]uint64{}}},
-		tools:     tools{offsets: make([]uint32, batchHits)},
-		streams:   make([]stream, len(s.units)),
+		desk:      s.desk(),
 		blockSize: uint64(max(minBlock, 4*s.overlap)),
-	}
-	for i, u := range s.units {
-		w.streams[i].unit = u
 	}
 	w.passSize = w.blockSize
 	if len(s.units) == 1 && !s.sized {
@@ -97,8 +120,12 @@ func newWorker(s *scan) *worker {
 
 // work searches shards until there are no more or the scan ends.
 func (w *worker) work(ctx context.Context) error {
-	defer w.release()
-	defer w.account()
+	defer func() {
+		w.account()
+		w.release()
+		w.leave(w.desk)
+		w.desk = nil
+	}()
 	for {
 		w.spans = w.spans[:0]
 		w.lane = w.claims(func() bool {

@@ -95,7 +95,7 @@ type Set struct {
 	needles  []Needle
 	exprs    []Expr
 	maxLen   int
-	target   Target // the Target of Compile
+	target   Target // the Target of Compile, without Mapping and Budget
 }
 
 // Patterns returns the patterns in the order given, without repetitions (see Compile). The
@@ -134,6 +134,7 @@ func Compile(ctx context.Context, pats []Pattern, t Target) (*Set, error) {
 	}
 	c := compiler{ctx: ctx, target: t}
 	s := &Set{patterns: make([]Pattern, 0, len(pats)), target: t}
+	s.target.Mapping, s.target.Budget = nil, nil  // a set may outlive its image
 	type place struct{ pattern, first, last int } // its needles are needles[first:last]
 	byName := make(map[string]place, len(pats))
 	word := MissingError{What: FactWordSize, More: -1}

@@ -188,6 +188,8 @@ func (a *commands) search(ctx context.Context, f *searchFlags, pats []patterns.P
 // all searches all images, reports what is found and returns the outcome.
 func (s *searching) all(ctx context.Context, args []imageArg) error {
 	f := s.f
+	f.Cache = search.NewCache(f.Budget)
+	defer f.Cache.Close()
 	var err error
 	if s.summaries, err = s.openSummary(ctx, args); err != nil {
 		return err

@@ -51,6 +51,7 @@ type tail struct {
 	held    []engine.Hit
 	filter  *engine.OverlapFilter // nil: all matches stay
 	stopped bool                  // whether take wants no more
+	grown   []*Search             // of what was appended
 }
 
 // newTail returns the tail of the image, or nil where nothing that is appended to its file
@@ -122,6 +123,11 @@ func (t *tail) release() bool {
 // scan scans the image, and what is appended to it meanwhile. take takes hits in order.
 func (t *tail) scan(ctx context.Context, take func(engine.Hit) bool) (engine.Stats, error) {
 	t.take = take
+	defer func() {
+		for _, s := range t.grown {
+			s.Close()
+		}
+	}()
 	stats, err := t.first(ctx)
 	for round := 0; err == nil && !stats.Stopped && !stats.Cancelled && round < maxRounds; round++ {
 		more, ok, bad := t.round(ctx)
@@ -170,17 +176,24 @@ func (t *tail) round(ctx context.Context) (stats engine.Stats, ok bool, err erro
 			o.Overlapping = true // the filter drops
 		}
 	}
-	s, err := t.q.prepare(ctx, img, starting(t.end+1))
+	again := func(at addr.Addr) (*Search, error) {
+		s, err := t.q.prepare(ctx, &Search{q: t.q, img: img, budget: t.budget.Share(), cache: t.cache}, starting(at))
+		if err == nil {
+			t.grown = append(t.grown, s)
+		}
+		return s, err
+	}
+	s, err := again(t.end + 1)
 	if err != nil || s.Bytes() == 0 {
 		return stats, false, err
 	}
 	appended := s.Bytes()
 	if from <= t.end {
-		if s, err = t.q.prepare(ctx, img, starting(from)); err != nil {
+		if s, err = again(from); err != nil {
 			return stats, false, err
 		}
 	}
-	again := s.Bytes() - appended // were searched before
+	twice := s.Bytes() - appended // were searched before
 	t.img, t.held = img, nil
 	t.setEnd()
 	t.watched = 0 // the filter drops what this scan does not
@@ -192,7 +205,7 @@ func (t *tail) round(ctx context.Context) (stats engine.Stats, ok bool, err erro
 		}
 	}
 	stats, err = s.scanner.Scan(ctx, t.take)
-	stats.Scanned -= min(stats.Scanned, again)
+	stats.Scanned -= min(stats.Scanned, twice)
 	t.sum.Appended += appended
 	return stats, true, err
 }

@@ -39,7 +39,7 @@ type Part struct {
 // Search.Parts has yielded for an image that has the same memory. Errors are those of
 // Prepare.
 func (q *Query) PreparePart(ctx context.Context, img *layered.Image, starts addr.Range) (*Part, error) {
-	s, err := q.prepare(ctx, img, func(o *engine.Options) {
+	s, err := q.prepare(ctx, &Search{q: q, img: img, budget: q.Budget.Share(), cache: q.Cache}, func(o *engine.Options) {
 		o.Starts, o.Unsettled, o.KeepExcepted, o.MaxBytes = []addr.Range{starts}, true, true, 0
 	})
 	if err != nil {
@@ -183,7 +183,7 @@ func (r *running) replay(ctx context.Context, take func(engine.Hit) bool) (engin
 			excepted[m.Pattern]++
 			return true
 		}
-		if r.found.Partial && r.rules != nil && r.rules.index[m.Pattern] >= 0 {
+		if r.found.Partial && r.rules != nil && r.ruleIndex[m.Pattern] >= 0 {
 			return true
 		}
 		stats.Hits++

@@ -87,6 +87,11 @@ type Query struct {
 	// Search.Close gives back. Nil has no limit.
 	Budget *budget.Budget
 
+	// Cache, if not nil, keeps what the query was compiled to for one image, for other
+	// images that have the same word size and byte order: with many images, compiling is
+	// most of the time. Copies of the query may share it.
+	Cache *Cache
+
 	// These are as in engine.Options.
 	Workers   int
 	ShardSize uint64
@@ -143,50 +148,57 @@ func (q *Query) Run(ctx context.Context, img *layered.Image, sink Sink) (*Summar
 type Search struct {
 	q       *Query
 	img     *layered.Image
-	set     *patterns.Set
 	opt     engine.Options
 	scanner *engine.Scanner
 	budget  *budget.Budget // a share of the query's
+	cache   *Cache         // the query's; where that has none, one of this search
+	closed  bool
+	*compiled
 }
 
 // Prepare compiles the query for an image. Errors are a *RangeError, a *ChoiceError,
 // a *ClashError, a *budget.Error, ErrNoWord, those of patterns.Compile and engine.Compile, and that of ctx. A RulesAt that
 // is no number of Patterns is one, too.
 func (q *Query) Prepare(ctx context.Context, img *layered.Image) (*Search, error) {
-	return q.prepare(ctx, img, func(*engine.Options) {})
+	return q.prepare(ctx, &Search{q: q, img: img, budget: q.Budget.Share(), cache: q.Cache}, func(*engine.Options) {})
 }
 
-// prepare does what Prepare does; adjust changes the options of the scan.
-func (q *Query) prepare(ctx context.Context, img *layered.Image, adjust func(*engine.Options)) (_ *Search, err error) {
+// prepare does what Prepare does, for a search that has its query, image and budget, and may
+// have a cache; adjust changes the options of the scan.
+func (q *Query) prepare(ctx context.Context, s *Search, adjust func(*engine.Options)) (_ *Search, err error) {
 	if q.RulesAt < 0 || q.RulesAt > len(q.Patterns) {
 		return nil, fmt.Errorf("the strings of rules cannot stand behind %d of %d patterns", q.RulesAt, len(q.Patterns))
 	}
-	if err := q.clash(); err != nil {
-		return nil, err
-	}
-	about, err := q.Target(img)
-	if err != nil {
-		return nil, err
-	}
-	s := &Search{q: q, img: img, budget: q.Budget.Share()}
 	defer func() {
 		if err != nil {
 			s.Close()
 		}
 	}()
-	if s.opt, err = q.options(img); err != nil {
+	if s.cache == nil {
+		s.cache = NewCache(s.budget)
+	}
+	about, err := q.Target(s.img)
+	if err != nil {
 		return nil, err
 	}
-	s.opt.Budget, about.Budget = s.budget, s.budget
-	pats := q.AllPatterns()
-	if s.set, err = patterns.Compile(ctx, pats, about); err != nil {
+	if s.opt, err = q.options(s.img); err != nil {
+		return nil, err
+	}
+	adjust(&s.opt)
+	if s.compiled, err = s.cache.compiled(ctx, s, about); err != nil {
 		return nil, err
 	}
 	if q.At != nil {
 		q.At.restrict(&s.opt, s.set)
 	}
-	adjust(&s.opt)
-	if s.scanner, err = engine.Compile(ctx, img.Space, s.set, s.opt); err != nil {
+	s.opt.Budget = s.budget.Share()
+	err = s.cache.makingRoom(func() error {
+		if s.scanner, err = s.engine.Scanner(ctx, s.img.Space, s.opt); err != nil {
+			s.opt.Budget.Release()
+		}
+		return err
+	})
+	if err != nil {
 		return nil, err
 	}
 	return s, nil
@@ -230,7 +242,13 @@ func (q *Query) clash() error {
 
 // Close gives back what the search has taken of Query.Budget. The search must not be used any
 // more.
-func (s *Search) Close() { s.budget.Release() }
+func (s *Search) Close() {
+	if !s.closed {
+		s.closed = true
+		s.cache.done(s.compiled)
+		s.budget.Release()
+	}
+}
 
 // Image returns the image that is searched.
 func (s *Search) Image() *layered.Image { return s.img }

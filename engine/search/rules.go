@@ -6,7 +6,6 @@ import (
 	"context"
 	"iter"
 	"math"
-	"slices"
 
 	"vscan/engine"
 	"vscan/engine/addr"
@@ -25,9 +24,6 @@ type ruleRun struct {
 	eval    *yara.Evaluator
 	account *RulesSummary
 	vars    map[string]any // external variables that the image sets
-	index   []int          // by pattern of the set: its index in the rules' patterns; −1: it is none of them
-	names   map[string]int // the summary's names, by name
-	pattern []int          // by index of the summary's names: the pattern of the set
 	run     addr.Range     // the range of bytes side by side that the latest hit lies in
 	begun   bool           // whether there was a hit
 
@@ -44,27 +40,11 @@ type ruleRun struct {
 func newRuleRun(of *running) *ruleRun {
 	q, sum := of.q, of.sum
 	r := &ruleRun{
-		running: of, rules: q.Rules, vars: variables(of.img, q.Defined), names: map[string]int{},
-		eval:    q.Rules.NewEvaluator(yara.Limits{CountOnly: q.Want != WantHits, TotalSteps: q.RuleSteps, Budget: of.hits}),
+		running: of, rules: q.Rules, vars: variables(of.img, q.Defined),
+		eval:    of.evaluator(q.Rules, yara.Limits{CountOnly: q.Want != WantHits, TotalSteps: q.RuleSteps, Budget: of.hits}),
 		account: &RulesSummary{LeftOut: len(q.Rules.Skipped)},
 	}
 	sum.Rules = r.account
-	at := map[string]int{}
-	for i, p := range q.Rules.Patterns() {
-		at[p.Name] = i
-	}
-	for _, p := range of.set.Patterns() {
-		i, ok := at[p.Name]
-		if !ok {
-			i = -1
-		}
-		r.index = append(r.index, i)
-	}
-	for i, name := range sum.Names {
-		r.names[name] = i
-		behind, _ := slices.BinarySearch(sum.first, i+1) // a pattern may have no name, or several
-		r.pattern = append(r.pattern, behind-1)
-	}
 	if q.PerMapping {
 		r.next, r.stop = iter.Pull(r.scopes())
 		r.scope, r.more = r.next()
@@ -122,7 +102,7 @@ func wholeMappings(space *engine.Space, within addr.Range) iter.Seq[engine.Inter
 
 // take keeps the hit of a rule's string, and reports whether it was one.
 func (r *ruleRun) take(ctx context.Context, h engine.Hit) bool {
-	index := r.index[h.Pattern]
+	index := r.ruleIndex[h.Pattern]
 	if index < 0 {
 		return false
 	}
@@ -152,7 +132,7 @@ func (r *ruleRun) take(ctx context.Context, h engine.Hit) bool {
 // reports whether the search is to go on. Hits of a string that is searched for in
 // parts are not handed on here: they are put together later.
 func (r *ruleRun) show(h engine.Hit) bool {
-	index := r.index[h.Pattern]
+	index := r.ruleIndex[h.Pattern]
 	if r.rules.IsPart(index) {
 		return true
 	}
@@ -188,11 +168,15 @@ func (r *ruleRun) endScope(ctx context.Context) {
 	r.scope, r.more = r.next()
 }
 
-// close frees what newRuleRun began. r may be nil.
+// close frees what newRuleRun began, and leaves the evaluator to other runs. r may be nil.
 func (r *ruleRun) close() {
-	if r != nil && r.stop != nil {
+	if r == nil {
+		return
+	}
+	if r.stop != nil {
 		r.stop()
 	}
+	r.evaluators.Put(r.eval)
 }
 
 // finish evaluates the rules that are left, once all hits are known.
@@ -244,7 +228,7 @@ func (r *ruleRun) evaluate(ctx context.Context, in *engine.Interval) error {
 // gather counts the hits of a string where hits are not wanted; otherwise it adds them
 // to those that are to be handed on.
 func (r *ruleRun) gather(hits hitHeap, h yara.Hits) hitHeap {
-	n, k := h.Count, r.names[h.Name]
+	n, k := h.Count, r.ruleNames[h.Name]
 	wanted := uint64(math.MaxUint64) // how many more may be handed on
 	if r.q.MaxHits > 0 {
 		wanted = r.q.MaxHits - r.sum.Counts[k]
@@ -285,7 +269,7 @@ func (r *ruleRun) handOn(ctx context.Context, hits hitHeap) error {
 			r.sum.Counts[h.name]++
 			r.sum.Hits++
 			bytes, _ := r.img.Space.Bytes(a, min(n, engine.HitBytes))
-			hit := engine.Hit{Addr: a, Pattern: r.pattern[h.name], Len: n, Bytes: bytes}
+			hit := engine.Hit{Addr: a, Pattern: r.patternOfName[h.name], Len: n, Bytes: bytes}
 			if !r.to.hit(r.view.showAs(hit, h.Name, h.Rule)) {
 				return r.to.err
 			}

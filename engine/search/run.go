@@ -8,7 +8,6 @@ import (
 	"vscan/engine"
 	"vscan/engine/budget"
 	"vscan/engine/image"
-	"vscan/patterns"
 )
 
 // Run searches the image. It returns the Summary of what was looked at, also where err is
@@ -78,7 +77,7 @@ type running struct {
 
 // newRunning returns a run that has found nothing yet.
 func (s *Search) newRunning(ctx context.Context, sink Sink) *running {
-	r := &running{Search: s, to: guard{sink: sink}, sum: newSummary(s.img, s.set, s.q.names()), view: s.viewer(ctx), hits: s.budget.Share()}
+	r := &running{Search: s, to: guard{sink: sink}, sum: newSummary(s.img, &s.names), view: s.viewer(ctx), hits: s.budget.Share()}
 	if s.q.Rules != nil {
 		r.rules = newRuleRun(r)
 	}
@@ -152,22 +151,5 @@ func (r *running) taker(ctx context.Context, t *tail) func(engine.Hit) bool {
 			open--
 		}
 		return open > 0 || r.rules != nil
-	}
-}
-
-// names returns a function that returns the names of a pattern's hits: the names of the
-// rules' strings that the pattern stands for, or else its own name.
-func (q *Query) names() func(patterns.Pattern) []string {
-	of := map[string][]string{}
-	if q.Rules != nil {
-		for i, p := range q.Rules.Patterns() {
-			of[p.Name] = q.Rules.Names(i)
-		}
-	}
-	return func(p patterns.Pattern) []string {
-		if names, ok := of[p.Name]; ok {
-			return names
-		}
-		return []string{p.Name}
 	}
 }

@@ -55,7 +55,7 @@ func imageOf(t *testing.T, b string) *layered.Image {
 	return layered.Of("memory", space)
 }
 
-func parsed(t *testing.T, texts ...string) (pats []patterns.Pattern) {
+func parsed(t testing.TB, texts ...string) (pats []patterns.Pattern) {
 	t.Helper()
 	for _, text := range texts {
 		p, err := patterns.Parse(text)
@@ -67,7 +67,7 @@ func parsed(t *testing.T, texts ...string) (pats []patterns.Pattern) {
 	return pats
 }
 
-func rulesOf(t *testing.T, text string) *yara.Rules {
+func rulesOf(t testing.TB, text string) *yara.Rules {
 	t.Helper()
 	var c yara.Compiler
 	if err := Predefine(&c); err != nil {

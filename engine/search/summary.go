@@ -10,7 +10,6 @@ import (
 	"vscan/engine/image"
 	"vscan/engine/image/layered"
 	"vscan/engine/simd"
-	"vscan/patterns"
 	"vscan/patterns/yara"
 )
 
@@ -21,6 +20,7 @@ type Summary struct {
 	// Names are the names of hits, in the order of the patterns: a pattern's own name,
 	// or the names of the rules' strings that it stands for, of which there may be
 	// none or several. Counts has the number of hits of each name, and Hits that of all.
+	// Summaries share Names: they are not to be changed.
 	Names  []string
 	Counts []uint64
 	Hits   uint64
@@ -52,7 +52,7 @@ type Summary struct {
 	// are none of any pattern.
 	Cut, Excepted []uint64
 
-	LongestMatch []int // by pattern: the most bytes of a match of its expressions; 0: it has none
+	LongestMatch []int // by pattern: the most bytes of a match of its expressions; 0: it has none; not to be changed
 	// Changed is what of the files of the image is no longer as it was when they were
 	// opened. Where the bytes may have changed (image.ContentChanged), the search is not
 	// Complete.
@@ -142,20 +142,10 @@ func (r *RulesSummary) leaveOut(h yara.Hits, format string, args ...any) {
 	r.HitsLeftOut = append(r.HitsLeftOut, HitsLeftOut{h.Name, h.Rule, fmt.Sprintf(format, args...)})
 }
 
-// newSummary returns the summary of a search for a set that has found nothing yet;
-// names returns the names of a pattern's hits.
-func newSummary(img *layered.Image, set *patterns.Set, names func(patterns.Pattern) []string) *Summary {
-	s := &Summary{Image: img.Arg, LeftOut: img.LeftOut}
-	for _, p := range set.Patterns() {
-		s.first, s.own = append(s.first, len(s.Names)), append(s.own, p.Name)
-		s.Names = append(s.Names, names(p)...)
-	}
-	s.LongestMatch = make([]int, len(s.own))
-	for _, e := range set.Exprs() {
-		s.LongestMatch[e.Pattern] = max(s.LongestMatch[e.Pattern], e.MaxLen)
-	}
-	s.Counts = make([]uint64, len(s.Names))
-	return s
+// newSummary returns the summary of a search that has found nothing yet, whose hits have
+// those names.
+func newSummary(img *layered.Image, n *names) *Summary {
+	return &Summary{Image: img.Arg, LeftOut: img.LeftOut, Names: n.all, LongestMatch: n.longest, Counts: make([]uint64, len(n.all)), first: n.first, own: n.own}
 }
 
 // NameOf returns the first name of a pattern's hits. Where they have none, since they

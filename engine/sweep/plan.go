@@ -6,11 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sort"
 	"strconv"
 
 	"vscan/engine/addr"
 	"vscan/engine/budget"
 	"vscan/engine/image/layered"
+	"vscan/engine/search"
 )
 
 // Format is the version of plans and results. Another version is refused.
@@ -33,8 +35,8 @@ type Options struct {
 	// planning, and is that of NewPlan.
 	Opened func(*layered.Image) error
 
-	// Budget is asked for the memory of images and of the compiled question before it is
-	// spent, one image after the other. Nil has no limit.
+	// Budget is asked for the memory of the compiled question and of images, one after
+	// the other, before it is spent. Nil has no limit.
 	Budget *budget.Budget
 }
 
@@ -76,27 +78,33 @@ type taskFile struct {
 	Bytes uint64 `json:"bytes"`
 }
 
-// NewPlan makes a plan. It opens each image and compiles the question for it, so that what
-// is wrong with one of them is known before anything runs; errors are those of
-// layered.Open, and an *ImageError with one of search.Query.Prepare.
+// NewPlan makes a plan. It opens each image and compiles the question for it (once for all
+// that have the same word size and byte order), so that what is wrong with one of them is
+// known before anything runs; errors are those of Question.Query, those of layered.Open, and
+// an *ImageError with one of search.Query.Prepare.
 func NewPlan(ctx context.Context, images []ImageSpec, of *Question, o Options) (*Plan, error) {
 	if o.TaskBytes == 0 {
 		o.TaskBytes = DefaultTaskBytes
 	}
 	p := &Plan{Question: *of}
+	share := o.Budget.Share()
+	defer share.Release()
+	q, err := p.Question.Query(ctx, share)
+	if err != nil {
+		return nil, err
+	}
+	q.Cache = search.NewCache(share)
 	for _, spec := range images {
-		if err := p.add(ctx, spec, &o); err != nil {
+		if err := p.add(ctx, spec, q, &o); err != nil {
 			return nil, err
 		}
 	}
 	return p, p.name()
 }
 
-// add adds an image and its tasks.
-func (p *Plan) add(ctx context.Context, spec ImageSpec, o *Options) error {
-	share := o.Budget.Share()
-	defer share.Release()
-	spec.Options.Budget = share
+// add adds an image and its tasks. q asks the question of the plan.
+func (p *Plan) add(ctx context.Context, spec ImageSpec, q *search.Query, o *Options) error {
+	spec.Options.Budget = o.Budget
 	img, err := layered.Open(ctx, spec.Arg, spec.Options)
 	if err != nil {
 		return err
@@ -108,10 +116,6 @@ func (p *Plan) add(ctx context.Context, spec ImageSpec, o *Options) error {
 		}
 	}
 	is, err := identify(ctx, img)
-	if err != nil {
-		return err
-	}
-	q, err := p.Question.Query(ctx, share)
 	if err != nil {
 		return err
 	}
@@ -244,6 +248,13 @@ func (p *Plan) checkNext(i, image int, r addr.Range) error {
 		return fmt.Errorf("%v of image %d does not follow the task before", r, image)
 	}
 	return nil
+}
+
+// tasksOf returns the index of the first task of an image, and that behind its last one.
+func (p *Plan) tasksOf(image int) (first, end int) {
+	first = sort.Search(len(p.Tasks), func(i int) bool { return p.Tasks[i].Image >= image })
+	end = sort.Search(len(p.Tasks), func(i int) bool { return p.Tasks[i].Image > image })
+	return first, end
 }
 
 // TaskNamed returns the index of the task that has a name, or whose index it is, in decimal

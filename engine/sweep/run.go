@@ -21,6 +21,11 @@ type RunOptions struct {
 	Mmap   image.Mmap     // as in layered.Options
 	Budget *budget.Budget // is asked for what the task takes, and given it back; nil has no limit
 
+	// Query, if not nil, is what Question.Query of the plan has returned, so that what runs
+	// many tasks makes it once, with a search.Cache. It is not changed, and may be used by
+	// several runs at a time. Where it is nil, it is made for this task.
+	Query *search.Query
+
 	// Begin, if not nil, is called once the image is open and before it is searched. Its
 	// error ends the task, and is that of Run.
 	Begin func(*search.Part) error
@@ -38,11 +43,10 @@ func (p *Plan) Run(ctx context.Context, task int, w io.Writer, o RunOptions) (*A
 		return nil, err
 	}
 	defer img.Close()
-	q, err := p.Question.Query(ctx, share)
+	q, err := p.queryOf(ctx, share, &o)
 	if err != nil {
 		return nil, err
 	}
-	q.Workers, q.ShardSize, q.Kernel = o.Workers, o.ShardSize, o.Kernel
 	part, err := q.PreparePart(ctx, img, t.Range)
 	if err != nil {
 		return nil, &ImageError{string(p.Images[t.Image].Arg), err}
@@ -73,6 +77,22 @@ func (p *Plan) Run(ctx context.Context, task int, w io.Writer, o RunOptions) (*A
 		a.Kernels = append(a.Kernels, l.String())
 	}
 	return a, out.end(a)
+}
+
+// queryOf returns the query of a task that is run with these options.
+func (p *Plan) queryOf(ctx context.Context, b *budget.Budget, o *RunOptions) (*search.Query, error) {
+	var q search.Query
+	if o.Query != nil {
+		q = *o.Query
+	} else {
+		made, err := p.Question.Query(ctx, b)
+		if err != nil {
+			return nil, err
+		}
+		q = *made
+	}
+	q.Budget, q.Workers, q.ShardSize, q.Kernel = b, o.Workers, o.ShardSize, o.Kernel
+	return &q, nil
 }
 
 // header returns where the result of a task belongs.

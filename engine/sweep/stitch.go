@@ -136,10 +136,11 @@ func (r *Results) Account(task int) *Account {
 
 // Stitch hands what was found in an image of the plan, by its index, to a sink, as a search
 // of the image does. img is from Plan.Open, and q is the query of the plan's question, of
-// which the caller may set what changes nothing of what is found: Want, HitBytes, Decode and
-// Around. Where tasks are missing, the hits of the others are handed over, rules are not
-// asked, and the Summary is not Complete. In the Summary, Workers is the most of any task,
-// and Elapsed the time of all of them together.
+// which the caller may set what changes nothing of what is found: Want, HitBytes, Decode,
+// Around, and a Cache, with which the question is compiled once for many images. Where tasks
+// are missing, the hits of the others are handed over, rules are not asked, and the Summary is
+// not Complete. In the Summary, Workers is the most of any task, and Elapsed the time of all
+// of them together.
 //
 // Errors are those of search.Query.Prepare and Search.Run, and a *ResultError where a result
 // can no longer be read as it was; then what was handed over is not all.
@@ -151,10 +152,8 @@ func (r *Results) Stitch(ctx context.Context, n int, img *layered.Image, q *sear
 	defer s.Close()
 	found := search.Found{Matches: func(yield func(search.Match) bool) error { return r.matches(ctx, n, yield) }}
 	kernels := map[simd.Level]bool{}
-	for i := range r.plan.Tasks {
-		if r.plan.Tasks[i].Image != n {
-			continue
-		}
+	first, end := r.plan.tasksOf(n)
+	for i := first; i < end; i++ {
 		if r.have[i] == nil {
 			found.Partial = true
 			continue
@@ -193,8 +192,10 @@ var errEnough = errors.New("enough")
 
 // matches yields the matches of an image, by its index, in order.
 func (r *Results) matches(ctx context.Context, n int, yield func(search.Match) bool) error {
-	for i, have := range r.have {
-		if have == nil || r.plan.Tasks[i].Image != n {
+	first, end := r.plan.tasksOf(n)
+	for i := first; i < end; i++ {
+		have := r.have[i]
+		if have == nil {
 			continue
 		}
 		err := have.matches(ctx, r.plan.header(i), r.plan.Tasks[i].Range, yield)

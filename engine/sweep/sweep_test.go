@@ -274,8 +274,9 @@ func levels() (all []simd.Level) {
 	return append(all, simd.Auto)
 }
 
-// What tasks have found, each run twice, in any order, with any workers and kernels, is what
-// a search of the image finds, for random memory, questions and cuts.
+// What tasks have found, each run twice, in any order, with any workers and kernels, and with a
+// query that some of them share, is what a search of the image finds, for random memory,
+// questions and cuts.
 func TestStitchedAsSearched(t *testing.T) {
 	r := testenv.Rand(t)
 	dir := t.TempDir()
@@ -313,9 +314,17 @@ func TestStitchedAsSearched(t *testing.T) {
 			continue
 		}
 		p := planned(t, a, uint64(50+r.IntN(4000)), paths...)
+		shared, err := p.Question.Query(t.Context(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		shared.Cache = search.NewCache(nil)
 		results, order := p.Results(), r.Perm(2*len(p.Tasks))
 		for _, i := range order {
 			o := RunOptions{Workers: 1 + r.IntN(3), ShardSize: uint64(1 + r.IntN(2000)), Kernel: levels()[r.IntN(len(levels()))]}
+			if r.IntN(2) == 0 {
+				o.Query = shared
+			}
 			if err := results.Add(t.Context(), fmt.Sprint("result ", i), open(run(t, p, i/2, o))); err != nil {
 				t.Fatal(err)
 			}

@@ -44,16 +44,15 @@ func (n *reNode) emptiness() emptiness {
 // loseEmpty notes for which strings there may be hits of length 0. Without memory there are
 // none.
 func (e *Evaluator) loseEmpty(memory bool) {
-	for i := range e.hits {
-		switch {
-		case e.rules.info[i].empty == nowhere:
-		case memory:
+	for _, i := range e.empties {
+		e.touch(i)
+		if memory {
 			e.hits[i].unknownFrom, e.hits[i].emptyOnly = 0, true
-		default:
+		} else {
 			e.hits[i].unknownFrom = noLimit
 		}
 	}
 }
 
 // isEverywhere reports whether the string is found wherever there is a byte.
-func (v view) isEverywhere() bool { return v.empty == everywhere && !v.s.scope.Empty }
+func (v view) isEverywhere() bool { return v.empty == everywhere && !v.s.about().Empty }

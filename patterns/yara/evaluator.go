@@ -101,20 +101,26 @@ type Undecided struct {
 // then calls Evaluate; Reset makes the Evaluator ready for the next scope. One goroutine
 // uses it at a time.
 type Evaluator struct {
-	rules      *Rules
-	limits     Limits
-	hits       []hits // by pattern; the hits of a split string are at its first part
-	kept       int
-	joiners    []*joiner // by Rules.splits
-	waiting    int       // how many hits wait in all joiners
-	stepsLeft  uint64    // how many of Limits.TotalSteps are left
-	room       int       // how many more hits, kept or waiting, the memory that was taken has room for
-	noRoom     bool      // whether Limits.Budget had no more
-	outOfOrder error     // the error of hits that came out of order
+	rules     *Rules
+	limits    Limits
+	hits      []hits // by pattern; the hits of a split string are at its first part
+	kept      int
+	joiners   []*joiner // by Rules.splits
+	waiting   int       // how many hits wait in all joiners
+	stepsLeft uint64    // how many of Limits.TotalSteps are left
+	room      int       // how many more hits, kept or waiting, the memory that was taken has room for
+	noRoom    bool      // whether Limits.Budget had no more
+
+	empties    []int   // the patterns that match the empty string as well
+	touched    []bool  // by pattern: whether its hits are not as Reset leaves them
+	changed    []int   // the patterns that are touched
+	stirred    []bool  // by rule: whether a pattern of one of its strings is touched
+	unstirred  []quiet // by rule
+	outOfOrder error   // the error of hits that came out of order
 }
 
-// NewEvaluator returns an evaluator without hits.
-func (r *Rules) NewEvaluator(l Limits) *Evaluator {
+// orDefaults returns the limits with defaults where they have 0.
+func (l Limits) orDefaults() Limits {
 	if l.Hits <= 0 {
 		l.Hits = DefaultHits
 	}
@@ -127,19 +133,70 @@ func (r *Rules) NewEvaluator(l Limits) *Evaluator {
 	if l.TotalSteps == 0 {
 		l.TotalSteps = DefaultTotalSteps
 	}
-	e := &Evaluator{rules: r, limits: l, hits: make([]hits, len(r.pats)), stepsLeft: l.TotalSteps}
+	return l
+}
+
+// NewEvaluator returns an evaluator without hits.
+func (r *Rules) NewEvaluator(l Limits) *Evaluator {
+	l = l.orDefaults()
+	e := &Evaluator{
+		rules: r, limits: l, hits: make([]hits, len(r.pats)), stepsLeft: l.TotalSteps,
+		touched: make([]bool, len(r.pats)), stirred: make([]bool, len(r.rules)), unstirred: make([]quiet, len(r.rules)),
+	}
 	for _, c := range r.splits {
 		e.joiners = append(e.joiners, newJoiner(c))
 	}
-	e.Reset()
+	for i := range e.hits {
+		e.hits[i].reset()
+		if r.info[i].empty != nowhere {
+			e.empties = append(e.empties, i)
+		}
+	}
 	return e
+}
+
+// Reuse makes an evaluator as NewEvaluator returns it of one whose results nobody uses any
+// more. It returns false, and then the evaluator is to be dropped, where much memory was taken
+// of the budget that it had.
+func (e *Evaluator) Reuse(l Limits) bool {
+	if e.room > roomStep {
+		return false
+	}
+	e.Reset()
+	e.limits, e.room, e.noRoom = l.orDefaults(), 0, false
+	e.stepsLeft = e.limits.TotalSteps
+	return true
+}
+
+// A quiet is what is known of a rule that asks for nothing but hits of its strings, where these
+// have none: it is the same in all scopes. So where few strings have hits, few rules are
+// evaluated.
+type quiet struct {
+	known bool
+	yes   bool // whether the rule matches
+	steps int  // how many it takes to find that out
+}
+
+// touch notes that the hits of a pattern are no longer as Reset leaves them.
+func (e *Evaluator) touch(pattern int) {
+	if e.touched[pattern] {
+		return
+	}
+	e.touched[pattern] = true
+	e.changed = append(e.changed, pattern)
+	for _, r := range e.rules.info[pattern].rules {
+		e.stirred[r.index] = true
+	}
 }
 
 // Reset forgets all hits. What is left of Limits.TotalSteps stays as it is.
 func (e *Evaluator) Reset() {
-	for i := range e.hits {
+	for _, i := range e.changed {
 		e.hits[i].reset()
+		e.touched[i] = false
 	}
+	e.changed = e.changed[:0]
+	clear(e.stirred)
 	for _, w := range e.joiners {
 		w.reset()
 	}
@@ -170,6 +227,7 @@ func (e *Evaluator) Add(pattern int, a addr.Addr, n int) {
 		e.addPart(s, a, n)
 		return
 	}
+	e.touch(pattern)
 	ok := h.add(uint64(a), uint32(min(n, math.MaxUint32)), s.preferLonger, func() bool { return e.keep(h, s) })
 	if !ok && e.outOfOrder == nil {
 		e.outOfOrder = fmt.Errorf("hits of %s out of order: one at %v behind one at %v", e.rules.pats[pattern].Name, a, addr.Addr(h.last))
@@ -183,9 +241,10 @@ func (e *Evaluator) AddCut(pattern int, a addr.Addr, n int) {
 	s, h := &e.rules.info[pattern], &e.hits[pattern]
 	if s.split != nil { // which hits of other parts follow is not known
 		w := e.joiners[s.split.index]
+		e.touch(w.firstPattern)
 		w.loseFrom(uint64(a))
 		e.hits[w.firstPattern].unknownFrom = w.unknownFrom
-	} else if h.cutLen == 0 || uint64(n) < h.cutLen {
+	} else if e.touch(pattern); h.cutLen == 0 || uint64(n) < h.cutLen {
 		h.cutLen = uint64(n)
 	}
 }
@@ -236,6 +295,7 @@ func (e *Evaluator) addPart(s *patternInfo, a addr.Addr, n int) {
 		return
 	}
 	w.started, w.last = true, uint64(a)
+	e.touch(w.firstPattern)
 	h, info := &e.hits[w.firstPattern], &e.rules.info[w.firstPattern]
 	w.add(s.partIndex, uint64(a), uint64(n), e, func(a, n uint64) {
 		h.insert(a, n, func() bool { return e.keep(h, info) })
@@ -288,12 +348,7 @@ func (e *Evaluator) Evaluate(ctx context.Context, scope Scope) (*Result, error) 
 	reasons := make(map[int]Undecided)
 	spaces := make([]globalRules, e.rules.numNamespaces)
 	for i, r := range e.rules.rules {
-		s.begin(r)
-		v := undefined
-		if s.undecided == "" {
-			v = r.condition.eval(&s)
-		}
-		s.end()
+		matches := s.rule(r)
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
@@ -305,7 +360,7 @@ func (e *Evaluator) Evaluate(ctx context.Context, scope Scope) (*Result, error) 
 			if r.Global {
 				global.undecided = "the global rule " + r.Name + " is not decided"
 			}
-		case v.truth():
+		case matches:
 			s.decided[i] = yes
 		case r.Global:
 			global.failed = true
@@ -396,15 +451,37 @@ type evaluation struct {
 	loopString *ruleString // the string of the innermost loop over strings
 	steps      int         // how many are left for the rule
 	allowed    int         // how many it had in the beginning
+	asked      bool        // whether the rule has asked for anything but the hits of its strings
 	outOfSteps bool        // whether the rule is undecided since those of all rules are used up
 	untilCheck int         // how many steps there are until the context is asked
 	undecided  string      // why the rule cannot be decided; "" where it can. Otherwise, its value does not count
 }
 
+// rule reports whether a rule matches; it does not count where the rule is undecided.
+func (s *evaluation) rule(r *rule) bool {
+	e := s.e
+	q := &e.unstirred[r.index]
+	if q.known && !e.stirred[r.index] && q.steps <= e.limits.Steps && uint64(q.steps) <= e.stepsLeft {
+		e.stepsLeft -= uint64(q.steps)
+		s.undecided = ""
+		return q.yes
+	}
+	s.begin(r)
+	v := undefined
+	if s.undecided == "" {
+		v = r.condition.eval(s)
+	}
+	s.end()
+	if s.undecided == "" && !s.asked && !e.stirred[r.index] {
+		*q = quiet{true, v.truth(), s.allowed - s.steps}
+	}
+	return v.truth()
+}
+
 // begin makes the evaluation ready for a rule.
 func (s *evaluation) begin(r *rule) {
 	s.allowed = int(min(uint64(s.e.limits.Steps), s.e.stepsLeft))
-	s.steps, s.undecided, s.loopString, s.outOfSteps = s.allowed, "", nil, false
+	s.steps, s.undecided, s.loopString, s.outOfSteps, s.asked = s.allowed, "", nil, false, false
 	s.spend(1)
 	if len(s.loopVars) < r.vars {
 		s.loopVars = make([]value, r.vars)
@@ -469,8 +546,21 @@ func (s *evaluation) lacksEnd(v view, length uint64) {
 	}
 }
 
+// about returns the scope, for what asks for more of it than hits.
+func (s *evaluation) about() *Scope {
+	s.asked = true
+	return &s.scope
+}
+
+// external returns the value of an external variable.
+func (s *evaluation) external(i int) value {
+	s.asked = true
+	return s.externals[i]
+}
+
 // matched reports whether a rule above matches.
 func (s *evaluation) matched(r *rule) bool {
+	s.asked = true
 	v := s.decided[r.index]
 	if v == unknown && s.undecided == "" {
 		s.undecided = "it refers to the rule " + r.Name + ", which is not decided"

@@ -77,6 +77,7 @@ func (r *Rules) addString(owner *rule, s *ruleString, seen map[string]int) {
 	}
 	s.patternIndex = i
 	h := &r.info[i]
+	h.rules = append(h.rules, owner)
 	h.asksPlaces = h.asksPlaces || s.asksPlaces
 	if !s.private {
 		h.names, h.owners = append(h.names, name), append(h.owners, &owner.Rule)

@@ -88,10 +88,10 @@ func negate(op string, v value) value {
 type filesizeNode struct{}
 
 func (filesizeNode) eval(s *evaluation) value {
-	if !s.scope.FileSizeKnown {
+	if !s.about().FileSizeKnown {
 		return undefined
 	}
-	return intValue(int64(s.scope.FileSize))
+	return intValue(int64(s.about().FileSize))
 }
 
 // varNode is a variable of a loop, by its slot.
@@ -102,7 +102,7 @@ func (n varNode) eval(s *evaluation) value { return s.loopVars[n] }
 // externalNode is an external variable, by its index.
 type externalNode int
 
-func (n externalNode) eval(s *evaluation) value { return s.externals[n] }
+func (n externalNode) eval(s *evaluation) value { return s.external(int(n)) }
 
 // ruleNode is the name of a rule: whether that rule matches. It stands above in the files.
 type ruleNode struct{ rule *rule }
@@ -127,11 +127,11 @@ var reads = map[string]readNode{
 
 func (n readNode) eval(s *evaluation) value {
 	at := n.at.eval(s)
-	if !at.defined() || s.scope.Memory == nil || !s.spend(8) {
+	if !at.defined() || s.about().Memory == nil || !s.spend(8) {
 		return undefined
 	}
 	var b [4]byte
-	if m, _ := s.scope.Memory.Read(b[:n.size], addr.Addr(at.i)); m < n.size {
+	if m, _ := s.about().Memory.Read(b[:n.size], addr.Addr(at.i)); m < n.size {
 		return undefined
 	}
 	var v uint32

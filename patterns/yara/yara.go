@@ -234,6 +234,7 @@ func (r *Rules) RuleOf(i int) *Rule { return r.info[i].rule }
 type patternInfo struct {
 	names        []string // RULE.$a, of the strings that are not private
 	owners       []*Rule  // the rules of names, by the same index
+	rules        []*rule  // the rules of which a string looks for the pattern
 	rule         *Rule    // the first rule of which a string looks for the pattern
 	preferLonger bool
 	empty        emptiness

@@ -30,6 +30,7 @@ type File struct {
 	data    []byte   // the mapped file, or nil
 	chooser *chooser // nil where it is always mapped, or always read
 	pager   *pager   // nil where mapped pages are left to the system
+	most    uint64   // what Size tells at most, in bytes; 0: there is no such bound
 }
 
 // Open opens a file to be read at any offset, without mapping it. It asks
@@ -187,8 +188,8 @@ func (f *File) unreadable(off uint64, err error) error {
 // an access list of the file does not.
 func (f *File) Stat() (fs.FileInfo, error) { return outfile.Stat(f.file) }
 
-// Size returns what the file holds now, as far as it is mapped; 0 where it cannot
-// be asked any more.
+// Size returns what the file holds now, as far as it is mapped or was so small that it is not;
+// 0 where it cannot be asked any more.
 func (f *File) Size() uint64 {
 	if f.device {
 		return f.size
@@ -200,6 +201,9 @@ func (f *File) Size() uint64 {
 	size := uint64(max(info.Size(), 0))
 	if f.data != nil {
 		size = min(size, uint64(len(f.data)))
+	}
+	if f.most > 0 {
+		size = min(size, f.most)
 	}
 	return size
 }
@@ -228,14 +232,22 @@ func (f *File) Close() error {
 	return errors.Join(err, f.file.Close())
 }
 
+// fewPages is the size of the largest file that is not worth mapping, in bytes.
+const fewPages = 32 << 10
+
 // Map makes the file ready to be gone through, as the options have it: it maps it into
 // memory, unless they forbid that. Where that
 // fails it stays as it is, to be read call by call. So does a file that another program or
 // machine hands out: a thread that waits for a page of it cannot be stopped, and the
 // runtime, which stops all threads now and then, would wait with it, and so would whoever
-// wants to end the program.
+// wants to end the program. And so does one of a few pages, unless it is to be mapped always: to
+// map it, to wait for its pages and to unmap it takes more than to read it.
 func (f *File) Map(o image.Options) {
 	if f.opened != nil && f.opened.times.remote {
+		return
+	}
+	if f.size <= fewPages && o.Mmap != image.MmapAlways && o.Mmap != image.MmapNever {
+		f.most = f.size
 		return
 	}
 	if o.Sequential {

@@ -1,0 +1,310 @@
+package search
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+
+	"vscan/engine"
+	"vscan/engine/addr"
+	"vscan/engine/budget"
+	"vscan/engine/simd"
+	"vscan/patterns"
+	"vscan/patterns/yara"
+)
+
+// Cache keeps what queries were compiled to, for other images: the set of patterns and what
+// looks for it, which depend on the word size and the byte order of an image and on nothing
+// else of it. What depends on the memory of an image, such as what of it is scanned, each
+// Search has of its own, and so is all of a query that has a pattern with the name of a
+// mapping in it (ptr:@heap). Results are the same with a Cache as without.
+//
+// It is safe for concurrent use: of several searches that need the same at a time, one
+// compiles and the others wait. What it keeps counts in its budget once, until Close; where
+// there is no memory for another set, those that no search uses are dropped.
+//
+// A query and its copies share a Cache, as long as nothing is changed in their Patterns.
+type Cache struct {
+	budget *budget.Budget
+	mu     sync.Mutex
+	kept   map[cacheKey]*cached
+}
+
+// NewCache returns a Cache that has nothing yet. What it will keep it asks of a budget, which
+// is that of the queries. Nil has no limit.
+func NewCache(b *budget.Budget) *Cache { return &Cache{budget: b, kept: map[cacheKey]*cached{}} }
+
+// Close gives back what the cache has taken of its budget. No search may use it any more. Nil
+// has nothing to give back.
+func (c *Cache) Close() {
+	if c == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for key, k := range c.kept {
+		k.budget.Release()
+		delete(c.kept, key)
+	}
+}
+
+// cacheKey is all that what a query is compiled to depends on.
+type cacheKey struct {
+	patterns    *patterns.Pattern // the first of as many as number; nil where there is none
+	number      int
+	rules       *yara.Rules
+	rulesAt     int
+	kernel      simd.Level
+	overlapping bool
+
+	wordSize   int
+	order      addr.ByteOrder
+	orderKnown bool
+	align      uint64
+	maxMatch   int
+}
+
+func keyOf(q *Query, about *patterns.Target, opt *engine.Options) cacheKey {
+	return cacheKey{
+		patterns: firstOf(q.Patterns), number: len(q.Patterns), rules: q.Rules, rulesAt: q.RulesAt, kernel: opt.Kernel, overlapping: opt.Overlapping,
+		wordSize: about.WordSize, order: about.Order, orderKnown: about.OrderKnown, align: about.Align, maxMatch: about.MaxMatch,
+	}
+}
+
+// firstOf returns where a list begins, nil for an empty one.
+func firstOf(pats []patterns.Pattern) *patterns.Pattern {
+	if len(pats) == 0 {
+		return nil
+	}
+	return &pats[0]
+}
+
+// cached is what was compiled for a key, or will be.
+type cached struct {
+	ready  chan struct{} // is closed once made is there, or there will be none
+	made   *compiled     // nil where compiling failed, or ofOne is set
+	ofOne  bool          // each image needs its own: a pattern has the name of a mapping
+	budget *budget.Budget
+	users  int // how many searches use it or wait for it; guarded by Cache.mu
+}
+
+// compiled returns what the query of a search is compiled to for its image, about which
+// patterns know what about says.
+func (c *Cache) compiled(ctx context.Context, s *Search, about patterns.Target) (*compiled, error) {
+	key := keyOf(s.q, &about, &s.opt)
+	for {
+		k, first := c.take(key)
+		if first {
+			return c.fill(ctx, s, about, key, k)
+		}
+		select {
+		case <-k.ready:
+		case <-ctx.Done():
+			c.leave(k)
+			return nil, context.Cause(ctx)
+		}
+		switch {
+		case k.made != nil:
+			return k.made, nil
+		case k.ofOne:
+			c.leave(k)
+			about.Budget = s.budget
+			return compile(ctx, s.q, about, s.opt)
+		}
+		c.leave(k) // who compiled it failed, perhaps since its context ended
+	}
+}
+
+// take returns what there is for a key, with one more user, and whether it is new, so that the
+// caller has to fill it.
+func (c *Cache) take(key cacheKey) (k *cached, first bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if k = c.kept[key]; k == nil {
+		k, first = &cached{ready: make(chan struct{}), budget: c.budget.Share()}, true
+		c.kept[key] = k
+	}
+	k.users++
+	return k, first
+}
+
+// leave says that one user less has k.
+func (c *Cache) leave(k *cached) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	k.users--
+}
+
+// fill compiles the query of a search, for which k is new in the cache.
+func (c *Cache) fill(ctx context.Context, s *Search, about patterns.Target, key cacheKey, k *cached) (made *compiled, err error) {
+	keep := false
+	defer func() { // also where compiling panics
+		if !keep {
+			c.mu.Lock()
+			delete(c.kept, key)
+			c.mu.Unlock()
+			k.budget.Release()
+		}
+		close(k.ready)
+	}()
+	find := about.Mapping
+	if find != nil {
+		about.Mapping = func(name string) ([]addr.Range, error) {
+			k.ofOne = true
+			return find(name)
+		}
+	}
+	opt := s.opt
+	about.Budget, opt.Budget = k.budget, k.budget
+	err = c.makingRoom(func() error {
+		made, err = compile(ctx, s.q, about, opt)
+		if err != nil {
+			k.budget.Release()
+		}
+		return err
+	})
+	switch {
+	case err != nil:
+		return nil, err
+	case !k.ofOne:
+		k.made, made.of, keep = made, k, true
+		return made, nil
+	}
+	// That each image needs its own is kept. What was compiled is this search's, and so is
+	// its share of the budget.
+	taken := k.budget.Taken()
+	k.budget.Release()
+	if err := s.budget.Take(taken, "the compiled set"); err != nil {
+		return nil, err
+	}
+	keep = true
+	c.leave(k)
+	return made, nil
+}
+
+// done says that a search uses what was compiled no more. made may be nil.
+func (c *Cache) done(made *compiled) {
+	if made != nil && made.of != nil {
+		c.leave(made.of)
+	}
+}
+
+// makingRoom does what takes memory, and where there is not enough, once more without what
+// the cache keeps and no search uses.
+func (c *Cache) makingRoom(do func() error) error {
+	err := do()
+	if over := (*budget.Error)(nil); errors.As(err, &over) && c.dropIdle() {
+		err = do()
+	}
+	return err
+}
+
+// dropIdle drops what no search uses, and reports whether there was any.
+func (c *Cache) dropIdle() (some bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for key, k := range c.kept {
+		if k.users == 0 && k.made != nil {
+			k.budget.Release()
+			delete(c.kept, key)
+			some = true
+		}
+	}
+	return some
+}
+
+// compiled is what a query is compiled to, for all images of a word size and a byte order. It
+// does not change, but for the evaluators of rules, which go on from one run to the next.
+type compiled struct {
+	set    *patterns.Set
+	engine *engine.Compiled
+	of     *cached // where a cache keeps it, what it is there; else nil
+
+	names                        // of hits
+	ruleIndex     []int          // by pattern of the set: its index in the rules' patterns; −1: it is none of them
+	ruleNames     map[string]int // index in names.all, by name; nil where there are no rules
+	patternOfName []int          // by index in names.all: the pattern of the set
+	evaluators    sync.Pool      // of *yara.Evaluator, of runs that are done
+}
+
+// names are the names of the hits of a set: see Summary.
+type names struct {
+	all     []string // Summary.Names
+	first   []int    // by pattern: the index in all of its first name
+	own     []string // by pattern: its own name
+	longest []int    // Summary.LongestMatch
+}
+
+// compile compiles a query. Of the options of the scan, those of engine.CompileSet count.
+func compile(ctx context.Context, q *Query, about patterns.Target, opt engine.Options) (*compiled, error) {
+	if err := q.clash(); err != nil {
+		return nil, err
+	}
+	set, err := patterns.Compile(ctx, q.AllPatterns(), about)
+	if err != nil {
+		return nil, err
+	}
+	c := &compiled{set: set}
+	if c.engine, err = engine.CompileSet(ctx, set, opt); err != nil {
+		return nil, err
+	}
+	c.names = q.namesOf(set)
+	if q.Rules != nil {
+		c.indexRules(q.Rules)
+	}
+	return c, nil
+}
+
+// namesOf returns the names of a set's hits: the names of the rules' strings that a pattern
+// stands for, or else its own name.
+func (q *Query) namesOf(set *patterns.Set) (n names) {
+	of := map[string][]string{}
+	if q.Rules != nil {
+		for i, p := range q.Rules.Patterns() {
+			of[p.Name] = q.Rules.Names(i)
+		}
+	}
+	for _, p := range set.Patterns() {
+		n.first, n.own = append(n.first, len(n.all)), append(n.own, p.Name)
+		if names, ok := of[p.Name]; ok {
+			n.all = append(n.all, names...)
+		} else {
+			n.all = append(n.all, p.Name)
+		}
+	}
+	n.longest = make([]int, len(n.own))
+	for _, e := range set.Exprs() {
+		n.longest[e.Pattern] = max(n.longest[e.Pattern], e.MaxLen)
+	}
+	return n
+}
+
+// indexRules sets what tells which patterns are strings of rules, and which names are theirs.
+func (c *compiled) indexRules(rules *yara.Rules) {
+	at := map[string]int{}
+	for i, p := range rules.Patterns() {
+		at[p.Name] = i
+	}
+	for _, p := range c.set.Patterns() {
+		i, ok := at[p.Name]
+		if !ok {
+			i = -1
+		}
+		c.ruleIndex = append(c.ruleIndex, i)
+	}
+	c.ruleNames = make(map[string]int, len(c.all))
+	for i, name := range c.all {
+		c.ruleNames[name] = i
+		behind, _ := slices.BinarySearch(c.first, i+1) // a pattern may have no name, or several
+		c.patternOfName = append(c.patternOfName, behind-1)
+	}
+}
+
+// evaluator returns an evaluator of rules that nobody uses.
+func (c *compiled) evaluator(rules *yara.Rules, l yara.Limits) *yara.Evaluator {
+	if e, ok := c.evaluators.Get().(*yara.Evaluator); ok && e.Reuse(l) {
+		return e
+	}
+	return rules.NewEvaluator(l)
+}

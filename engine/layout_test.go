@@ -51,6 +51,8 @@ var imports = map[string][]string{
 	"vscan/engine/where":           {"engine", "addr", "wording"}, // names are taken as they are printed
 	"vscan/engine/search":          {"layered", "where", "engine", "simd", "patterns", "yara", "addr", "budget", "image"},
 	"vscan/engine/sweep":           {"search", "layered", "where", "identity", "image", "engine", "simd", "patterns", "yara", "addr", "budget", "interrupt"},
+	"vscan/engine/sweep/state":     {"addr"},
+	"vscan/engine/sweep/lines":     {"state", "interrupt", "wording", "addr"},
 	// Edges are what a scan for ptr finds; words, ranges and levels are those of
 	// engine.
 	"vscan/engine/graph":                   {"heap", "identity", "engine", "patterns", "simd", "wording", "addr", "mmap", "interrupt", "budget", "outfile"},

@@ -40,6 +40,7 @@ func textOf(quoted []byte, escaped bool) string {
 // Hit is a line of type hit, or of type rule, rule_undecided or hits_left_out, whose keys have
 // the same meaning. What it refers to is part of the line.
 type Hit struct {
+	Line []byte // all of it
 	Type []byte // as in "type"
 
 	Addr                                  addr.Addr
@@ -57,12 +58,15 @@ type Hit struct {
 	hasAddr, hasPattern, hasLen, hasBytes bool
 }
 
+// IsHit reports whether the line is of type hit.
+func (h *Hit) IsHit() bool { return string(h.Type) == "hit" }
+
 var errNotLine = errors.New("it is no line of hits")
 
 // Decode reads a line into h, which is valid as long as the line is. Keys that it does not know
 // are passed over. A line of type hit has to have all that a hit always has.
 func (h *Hit) Decode(line []byte) error {
-	*h = Hit{}
+	*h = Hit{Line: line}
 	rest, ok := bytes.CutPrefix(line, []byte("{"))
 	if !ok {
 		return errNotLine
@@ -106,7 +110,7 @@ func (h *Hit) whole() error {
 	if h.Type == nil {
 		return errors.New("it has no type")
 	}
-	if string(h.Type) == "hit" && !(h.hasAddr && h.hasPattern && h.hasLen && h.hasBytes) {
+	if h.IsHit() && !(h.hasAddr && h.hasPattern && h.hasLen && h.hasBytes) {
 		return errors.New("a hit lacks its addr, pattern, len or bytes")
 	}
 	if h.escaped == nil {

@@ -31,7 +31,6 @@ type Source interface {
 type About struct {
 	Patterns []string // the names of the patterns, in their order
 	Options  []Option // what else changes what is found, in a fixed order
-	Rules    bool     // whether YARA rules are asked
 	Digest   string   // of all that changes what is found, in hexadecimal
 	Version  string   // of the program
 	Began    time.Time

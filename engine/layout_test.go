@@ -71,7 +71,7 @@ var imports = map[string][]string{
 	"vscan/cmd/vscan/internal/companion":   {"rowstream", "console"},
 	"vscan/cmd/vscan/internal/export":      {"lines", "state", "report", "companion", "rowstream", "outfile", "wording", "addr", "interrupt"},
 	"vscan/cmd/vscan/internal/graphcmd":    {"cli", "report", "console", "companion", "wording", "rowstream", "view", "graph", "heap", "layered", "where", "image", "engine", "simd", "addr", "budget", "outfile"},
-	"vscan/cmd/vscan":                      {"sweep", "state", "compare", "export", "graphcmd", "cli", "outfile", "memlimit", "report", "docs", "console", "wording", "search", "layered", "where", "image", "engine", "patterns", "sets", "yara", "simd", "addr", "budget"},
+	"vscan/cmd/vscan":                      {"sweep", "state", "compare", "export", "companion", "graphcmd", "cli", "outfile", "memlimit", "report", "docs", "console", "wording", "search", "layered", "where", "image", "engine", "patterns", "sets", "yara", "simd", "addr", "budget"},
 	"vscan/docs":                           nil,
 	// Programs beside vscan get tables from it, and know nothing of memory.
 	"vscan/cmd/vscan-parquet":        {"parquetfile", "rowstream"},

@@ -188,14 +188,14 @@ func rows(t *testing.T, path, question string) string {
 func TestSQLite(t *testing.T) {
 	path := written(t, sample())
 	for question, want := range map[string]string{
-		"SELECT name, value FROM x.about":                                                                "version|1.0;digest|d1;align|8",
-		"SELECT image, state, reason, patterns, hits, at_least FROM x.by_image":                          `a|done||2|3|0;bad\xff|failed|no such file|0|0|0;b|partial|bytes could not be read|1|1|1;notes.txt|skipped|no image|0|0|0`,
-		"SELECT pattern, images, hits, at_least FROM x.by_pattern":                                       "p|2|3|1;q|1|1|0;never|0|0|0",
-		"SELECT image, addr, pattern, len, mapping, offset, hex(bytes), value FROM x.found ORDER BY id":  "a|0x0000000000001000|p|1|[heap]|4096|78|;a|0x0000000000001000|q|2|[heap]|4096|7879|;a|0xffff888000000000|p|1|[heap]|4096|78|;b|0x0000000000002000|p|0|[heap]|4096||",
-		"SELECT id FROM x.hits WHERE addr BETWEEN 0xffff888000000000 AND 0xffff88ffffffffff":             "3",
-		"SELECT image, outcome, rule, tags, json_extract(meta, '$.k'), first_hex FROM x.rules":           "3|matches|r|[\"t\"]|v|",
-		"SELECT image, json_extract(line, '$.reason') FROM x.notes":                                      "3|x",
-		"SELECT count(*) FROM x.hits h LEFT JOIN x.counts c USING (image, pattern) WHERE c.hits IS NULL": "0",
+		"SELECT name, value FROM x.about":                                                                      "version|1.0;digest|d1;align|8",
+		"SELECT image, state, reason, patterns, hits, at_least FROM x.by_image":                                `a|done||2|3|0;bad\xff|failed|no such file|0|0|0;b|partial|bytes could not be read|1|1|1;notes.txt|skipped|no image|0|0|0`,
+		"SELECT pattern, images, hits, at_least FROM x.by_pattern":                                             "p|2|3|1;q|1|1|0;never|0|0|0",
+		"SELECT image, addr, pattern, len, mapping, offset, hex(bytes), value FROM x.found ORDER BY id":        "a|0x0000000000001000|p|1|[heap]|4096|78|;a|0x0000000000001000|q|2|[heap]|4096|7879|;a|0xffff888000000000|p|1|[heap]|4096|78|;b|0x0000000000002000|p|0|[heap]|4096||",
+		"SELECT id FROM x.hits WHERE addr BETWEEN 0xffff888000000000 AND 0xffff88ffffffffff":                   "3",
+		"SELECT image_id, outcome, rule, tags, json_extract(meta, '$.k'), first_hex FROM x.rules":              "3|matches|r|[\"t\"]|v|",
+		"SELECT image_id, json_extract(line, '$.reason') FROM x.notes":                                         "3|x",
+		"SELECT count(*) FROM x.hits h LEFT JOIN x.counts c USING (image_id, pattern_id) WHERE c.hits IS NULL": "0",
 		"PRAGMA x.integrity_check": "ok",
 	} {
 		if got := rows(t, path, question); got != want {
@@ -208,9 +208,11 @@ func TestSQLite(t *testing.T) {
 func TestSQLiteIndexes(t *testing.T) {
 	path := written(t, sample())
 	for question, want := range map[string]string{
-		"SELECT * FROM x.hits WHERE pattern = 1":                 "hits_by_pattern",
-		"SELECT * FROM x.hits WHERE image = 1 AND addr > 0x1000": "hits_by_image",
-		"SELECT * FROM x.rules WHERE rule = 'r'":                 "rules_by_name",
+		"SELECT * FROM x.hits WHERE pattern_id = 1":                 "hits_by_pattern",
+		"SELECT * FROM x.hits WHERE image_id = 1 AND addr > 0x1000": "hits_by_image",
+		"SELECT * FROM x.found WHERE pattern = 'p'":                 "hits_by_pattern",
+		"SELECT * FROM x.found WHERE image = 'a'":                   "hits_by_image",
+		"SELECT * FROM x.rules WHERE rule = 'r'":                    "rules_by_name",
 	} {
 		if got := rows(t, path, "EXPLAIN QUERY PLAN "+question); !strings.Contains(got, want) {
 			t.Errorf("%s: %s", question, got)
@@ -231,7 +233,7 @@ func TestSQLiteAllRows(t *testing.T) {
 		s.Add(fmt.Sprint("i", i), all...)
 	}
 	a := written(t, s)
-	if got, want := rows(t, a, "SELECT count(*), count(DISTINCT image), sum(addr) FROM x.hits"), fmt.Sprintf("%d|%d|%d", hits*images, images, images*hits*(hits-1)/2); got != want {
+	if got, want := rows(t, a, "SELECT count(*), count(DISTINCT image_id), sum(addr) FROM x.hits"), fmt.Sprintf("%d|%d|%d", hits*images, images, images*hits*(hits-1)/2); got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
 	if got, want := rows(t, a, "SELECT sum(hits) FROM x.by_pattern"), fmt.Sprint(hits*images); got != want {

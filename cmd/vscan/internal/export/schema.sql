@@ -29,11 +29,11 @@ CREATE TABLE names (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
 
 CREATE TABLE hits (
 	id INTEGER PRIMARY KEY, -- by image, address, pattern
-	image INTEGER NOT NULL REFERENCES images,
+	image_id INTEGER NOT NULL REFERENCES images,
 	addr INTEGER NOT NULL,
-	pattern INTEGER NOT NULL REFERENCES patterns,
+	pattern_id INTEGER NOT NULL REFERENCES patterns,
 	len INTEGER NOT NULL,
-	mapping INTEGER REFERENCES names,
+	mapping_id INTEGER REFERENCES names,
 	offset INTEGER NOT NULL,
 	bytes BLOB NOT NULL,
 	value TEXT,
@@ -41,30 +41,30 @@ CREATE TABLE hits (
 	key TEXT,
 	before BLOB,
 	after BLOB,
-	module INTEGER REFERENCES names,
+	module_id INTEGER REFERENCES names,
 	module_offset INTEGER,
-	namespace INTEGER REFERENCES names,
-	file INTEGER REFERENCES names,
+	namespace_id INTEGER REFERENCES names,
+	file_id INTEGER REFERENCES names,
 	addr_hex TEXT GENERATED ALWAYS AS (printf('0x%016x', addr)) VIRTUAL
 );
 
 -- How many rows of hits an image has of a pattern.
 CREATE TABLE counts (
-	image INTEGER NOT NULL REFERENCES images,
-	pattern INTEGER NOT NULL REFERENCES patterns,
+	image_id INTEGER NOT NULL REFERENCES images,
+	pattern_id INTEGER NOT NULL REFERENCES patterns,
 	hits INTEGER NOT NULL,
 	at_least INTEGER NOT NULL, -- 1: a limit ended the count
-	PRIMARY KEY (image, pattern)
+	PRIMARY KEY (image_id, pattern_id)
 ) WITHOUT ROWID;
 
 CREATE TABLE rules (
 	id INTEGER PRIMARY KEY,
-	image INTEGER NOT NULL REFERENCES images,
+	image_id INTEGER NOT NULL REFERENCES images,
 	outcome TEXT NOT NULL, -- matches, undecided
 	rule TEXT NOT NULL,
 	tags TEXT,             -- JSON
 	meta TEXT,             -- JSON
-	mapping INTEGER REFERENCES names,
+	mapping_id INTEGER REFERENCES names,
 	first INTEGER,
 	last INTEGER,
 	namespace TEXT,
@@ -75,28 +75,28 @@ CREATE TABLE rules (
 );
 
 -- Other lines of jsonl.
-CREATE TABLE notes (image INTEGER NOT NULL REFERENCES images, line TEXT NOT NULL);
+CREATE TABLE notes (image_id INTEGER NOT NULL REFERENCES images, line TEXT NOT NULL);
 
 -- Hits with their names.
 CREATE VIEW found AS
 SELECT h.id, i.image, h.addr_hex AS addr, p.pattern, h.len, m.name AS mapping, h.offset, h.bytes, h.value, h.text, h.key, h.before, h.after,
 	d.name AS module, h.module_offset, n.name AS namespace, f.name AS file
 FROM hits h
-JOIN images i ON i.id = h.image
-JOIN patterns p ON p.id = h.pattern
-LEFT JOIN names m ON m.id = h.mapping
-LEFT JOIN names d ON d.id = h.module
-LEFT JOIN names n ON n.id = h.namespace
-LEFT JOIN names f ON f.id = h.file;
+JOIN images i ON i.id = h.image_id
+JOIN patterns p ON p.id = h.pattern_id
+LEFT JOIN names m ON m.id = h.mapping_id
+LEFT JOIN names d ON d.id = h.module_id
+LEFT JOIN names n ON n.id = h.namespace_id
+LEFT JOIN names f ON f.id = h.file_id;
 
 CREATE VIEW by_pattern AS
 SELECT p.id, p.pattern, COUNT(NULLIF(c.hits, 0)) AS images, COALESCE(SUM(c.hits), 0) AS hits, COALESCE(MAX(c.at_least), 0) AS at_least
 FROM patterns p
-LEFT JOIN counts c ON c.pattern = p.id
+LEFT JOIN counts c ON c.pattern_id = p.id
 GROUP BY p.id;
 
 CREATE VIEW by_image AS
 SELECT i.id, i.image, i.state, i.reason, COUNT(NULLIF(c.hits, 0)) AS patterns, COALESCE(SUM(c.hits), 0) AS hits, i.at_least
 FROM images i
-LEFT JOIN counts c ON c.image = i.id
+LEFT JOIN counts c ON c.image_id = i.id
 GROUP BY i.id;

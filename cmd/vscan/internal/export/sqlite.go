@@ -28,10 +28,12 @@ var schema string
 
 // indexes are made when all rows are there, which takes less time than to keep them up.
 var indexes = []string{
-	"CREATE INDEX hits_by_image ON hits (image, addr)",
-	"CREATE INDEX hits_by_pattern ON hits (pattern, image, addr)",
-	"CREATE INDEX counts_by_pattern ON counts (pattern, image)",
-	"CREATE INDEX rules_by_name ON rules (rule, image)",
+	"CREATE INDEX hits_by_image ON hits (image_id, addr)",
+	"CREATE INDEX hits_by_pattern ON hits (pattern_id, image_id, addr)",
+	"CREATE INDEX counts_by_pattern ON counts (pattern_id, image_id)",
+	"CREATE INDEX images_by_name ON images (image)",
+	"CREATE INDEX patterns_by_name ON patterns (pattern)",
+	"CREATE INDEX rules_by_name ON rules (rule, image_id)",
 }
 
 const (
@@ -138,7 +140,7 @@ func (w *sqliteWriter) begin() (err error) {
 		return err
 	}
 	row := "(?" + strings.Repeat(",?", hitsColumns-1) + ")"
-	hits := "INSERT INTO hits (image, addr, pattern, len, mapping, offset, bytes, value, text, key, before, after, module, module_offset, namespace, file) VALUES " + row
+	hits := "INSERT INTO hits (image_id, addr, pattern_id, len, mapping_id, offset, bytes, value, text, key, before, after, module_id, module_offset, namespace_id, file_id) VALUES " + row
 	for _, s := range []struct {
 		to   **sql.Stmt
 		text string
@@ -147,8 +149,8 @@ func (w *sqliteWriter) begin() (err error) {
 		{&w.many, hits + strings.Repeat(","+row, rowsAtOnce-1)},
 		{&w.name, "INSERT OR IGNORE INTO names (name) VALUES (?)"},
 		{&w.number, "SELECT id FROM names WHERE name = ?"},
-		{&w.rule, "INSERT INTO rules (image, outcome, rule, tags, meta, mapping, first, last, namespace, file, reason) VALUES (?,?,?,?,?,?,?,?,?,?,?)"},
-		{&w.note, "INSERT INTO notes (image, line) VALUES (?,?)"},
+		{&w.rule, "INSERT INTO rules (image_id, outcome, rule, tags, meta, mapping_id, first, last, namespace, file, reason) VALUES (?,?,?,?,?,?,?,?,?,?,?)"},
+		{&w.note, "INSERT INTO notes (image_id, line) VALUES (?,?)"},
 	} {
 		if *s.to, err = w.tx.Prepare(s.text); err != nil {
 			return err
@@ -244,7 +246,7 @@ func (w *sqliteWriter) writeCounts(img *state.Image) error {
 		}
 	}
 	for _, n := range slices.Sorted(maps.Keys(w.counts)) {
-		if _, err := w.tx.Exec("INSERT INTO counts (image, pattern, hits, at_least) VALUES (?,?,?,?)", w.image, n, integer(w.counts[n]), atLeast[n]); err != nil {
+		if _, err := w.tx.Exec("INSERT INTO counts (image_id, pattern_id, hits, at_least) VALUES (?,?,?,?)", w.image, n, integer(w.counts[n]), atLeast[n]); err != nil {
 			return err
 		}
 	}

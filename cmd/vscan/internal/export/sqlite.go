@@ -40,7 +40,7 @@ const (
 	rowsAtOnce  = 16      // rows of hits that one statement inserts
 	rowsCommit  = 1 << 18 // rows of a transaction
 	mostNames   = 1 << 16 // names whose numbers are in memory; others are looked up in the database
-	cacheKiB    = 1 << 16 // what SQLite holds of the file in memory
+	cacheKiB    = 1 << 14 // what SQLite holds of the file in memory
 	hitsColumns = 16      // the columns of hits that are inserted
 )
 
@@ -53,10 +53,11 @@ func WriteSQLite(ctx context.Context, src state.Source, path string) (err error)
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
 	w := &sqliteWriter{db: db, patterns: map[string]int64{}, numbers: map[nameKey]int64{}, patternNumbers: map[nameKey]int64{}, counts: map[int64]uint64{}}
-	if err := w.all(ctx, src); err != nil {
-		return roomAdvice(err)
+	err = w.all(ctx, src)
+	if err != nil && ctx.Err() != nil {
+		return context.Cause(ctx) // SQLite has words of its own for it
 	}
-	return nil
+	return roomAdvice(err)
 }
 
 // openSQLite opens the database, without what keeps a database whole when a program is killed:
@@ -78,7 +79,7 @@ func openSQLite(ctx context.Context, path string) (*sql.DB, error) {
 	return db, nil
 }
 
-// roomAdvice returns an error of SQLite with what to do about it.
+// roomAdvice returns an error of SQLite, if there is one, with what to do about it.
 func roomAdvice(err error) error {
 	var of *sqlite.Error
 	if errors.As(err, &of) && of.Code()&0xff == sqlite3.SQLITE_FULL {

@@ -37,23 +37,27 @@ var imports = map[string][]string{
 	"vscan/engine/image":         {"engine", "patterns", "addr", "budget"}, // what patterns have to know of an image
 	// Each format has a package, which stands on image, input and magic; formats is
 	// the door.
-	"vscan/engine/image/input":     {"image", "engine", "addr", "mmap", "interrupt", "outfile"}, // outfile: who may read a file
-	"vscan/engine/image/magic":     {"image", "input"},
-	"vscan/engine/image/raw":       {"image", "input", "engine", "addr"},
-	"vscan/engine/image/lime":      {"image", "input", "magic", "engine", "addr", "interrupt", "budget"},
-	"vscan/engine/image/vmware":    {"image", "input", "magic", "raw", "engine", "addr", "interrupt"},           // its memory is raw where it has no gaps
-	"vscan/engine/image/refused":   {"image", "magic", "vmware", "addr"},                                        // a state file is told by the package that reads it
-	"vscan/engine/image/elf":       {"image", "input", "magic", "raw", "engine", "addr", "interrupt", "budget"}, // a program that has no segments is raw
-	"vscan/engine/image/core":      {"image", "input", "magic", "elf", "engine", "addr", "interrupt", "budget"},
-	"vscan/engine/image/proc":      {"image", "input", "elf", "engine", "addr", "interrupt"}, // programs tell the modules of a process, too
-	"vscan/engine/image/formats":   {"image", "input", "magic", "raw", "lime", "vmware", "refused", "elf", "core", "proc"},
-	"vscan/engine/image/layer":     {"image", "input", "magic", "formats", "elf", "core", "engine", "addr", "wording", "budget"}, // formats: what is no memory is refused
-	"vscan/engine/image/imagetest": {"image", "input", "engine", "addr"},                                                         // for tests
-	"vscan/engine/image/layered":   {"image", "formats", "layer", "where", "engine", "patterns", "addr", "budget"},
-	"vscan/engine/where":           {"engine", "addr", "wording"}, // names are taken as they are printed
-	"vscan/engine/search":          {"layered", "where", "engine", "simd", "patterns", "yara", "addr", "budget", "image"},
-	"vscan/engine/sweep":           {"search", "layered", "where", "identity", "image", "engine", "simd", "patterns", "yara", "addr", "budget", "interrupt"},
-	"vscan/engine/sweep/summary":   {"addr", "webpage", "wording", "outfile"},
+	"vscan/engine/image/input":           {"image", "engine", "addr", "mmap", "interrupt", "outfile"}, // outfile: who may read a file
+	"vscan/engine/image/magic":           {"image", "input"},
+	"vscan/engine/image/raw":             {"image", "input", "engine", "addr"},
+	"vscan/engine/image/lime":            {"image", "input", "magic", "engine", "addr", "interrupt", "budget"},
+	"vscan/engine/image/vmware":          {"image", "input", "magic", "raw", "engine", "addr", "interrupt"},           // its memory is raw where it has no gaps
+	"vscan/engine/image/refused":         {"image", "magic", "vmware", "addr"},                                        // a state file is told by the package that reads it
+	"vscan/engine/image/elf":             {"image", "input", "magic", "raw", "engine", "addr", "interrupt", "budget"}, // a program that has no segments is raw
+	"vscan/engine/image/core":            {"image", "input", "magic", "elf", "engine", "addr", "interrupt", "budget"},
+	"vscan/engine/image/proc":            {"image", "input", "elf", "engine", "addr", "interrupt"}, // programs tell the modules of a process, too
+	"vscan/engine/image/formats":         {"image", "input", "magic", "raw", "lime", "vmware", "refused", "elf", "core", "proc"},
+	"vscan/engine/image/layer":           {"image", "input", "magic", "formats", "elf", "core", "engine", "addr", "wording", "budget"}, // formats: what is no memory is refused
+	"vscan/engine/image/imagetest":       {"image", "input", "engine", "addr"},                                                         // for tests
+	"vscan/engine/image/layered":         {"image", "formats", "layer", "where", "engine", "patterns", "addr", "budget"},
+	"vscan/engine/where":                 {"engine", "addr", "wording"}, // names are taken as they are printed
+	"vscan/engine/search":                {"layered", "where", "engine", "simd", "patterns", "yara", "addr", "budget", "image"},
+	"vscan/engine/sweep":                 {"search", "layered", "where", "identity", "image", "engine", "simd", "patterns", "yara", "addr", "budget", "interrupt"},
+	"vscan/engine/sweep/summary":         {"state", "addr", "webpage", "wording", "outfile"},
+	"vscan/engine/sweep/state":           {"addr"},
+	"vscan/engine/sweep/lines":           {"state", "interrupt", "wording", "addr"},
+	"vscan/engine/sweep/lines/linestest": {"state", "addr"}, // for tests
+	"vscan/engine/sweep/compare":         {"lines", "state", "interrupt", "addr", "budget"},
 	// Edges are what a scan for ptr finds; words, ranges and levels are those of
 	// engine.
 	"vscan/engine/graph":                   {"heap", "identity", "engine", "patterns", "simd", "wording", "addr", "mmap", "interrupt", "budget", "outfile"},
@@ -69,8 +73,10 @@ var imports = map[string][]string{
 	"vscan/cmd/vscan/internal/consoletest": nil, // for tests
 	"vscan/cmd/vscan/internal/report":      {"console", "wording", "search", "layered", "image", "engine", "patterns", "yara", "addr"},
 	"vscan/cmd/vscan/internal/cli":         {"console", "outfile", "wording", "search", "layered", "where", "graph", "image", "formats", "engine", "patterns", "simd", "addr", "budget", "memlimit"},
-	"vscan/cmd/vscan/internal/graphcmd":    {"cli", "report", "console", "wording", "rowstream", "view", "graph", "heap", "layered", "where", "image", "engine", "simd", "addr", "budget", "outfile"},
-	"vscan/cmd/vscan":                      {"sweep", "graphcmd", "cli", "outfile", "memlimit", "throttle", "nice", "interrupt", "report", "docs", "console", "wording", "search", "layered", "where", "image", "engine", "patterns", "sets", "yara", "simd", "addr", "budget", "summary"},
+	"vscan/cmd/vscan/internal/graphcmd":    {"cli", "report", "console", "wording", "rowstream", "view", "graph", "heap", "layered", "where", "image", "engine", "simd", "addr", "budget", "outfile", "companion"},
+	"vscan/cmd/vscan":                      {"sweep", "graphcmd", "cli", "outfile", "memlimit", "throttle", "nice", "interrupt", "report", "docs", "console", "wording", "search", "layered", "where", "image", "engine", "patterns", "sets", "yara", "simd", "addr", "budget", "summary", "state", "compare", "export", "companion"},
+	"vscan/cmd/vscan/internal/companion":   {"rowstream", "console"},
+	"vscan/cmd/vscan/internal/export":      {"lines", "state", "report", "companion", "rowstream", "outfile", "wording", "addr", "interrupt"},
 	"vscan/docs":                           nil,
 	// Programs beside vscan get tables from it, and know nothing of memory.
 	"vscan/cmd/vscan-parquet":        {"parquetfile", "rowstream"},
@@ -88,6 +94,8 @@ var dependencies = map[string][]string{
 	"github.com/hanwen/go-fuse/v2/fs":    {"vscan/engine/image/imagetest/fusetest"}, // for tests
 	"github.com/hanwen/go-fuse/v2/fuse":  {"vscan/engine/image/imagetest/fusetest"}, // for tests
 	"github.com/klauspost/cpuid/v2":      {"vscan/engine/simd"},
+	"modernc.org/sqlite":                 {"vscan/engine/sweep/state", "vscan/cmd/vscan/internal/export"},
+	"modernc.org/sqlite/lib":             {"vscan/engine/sweep/state", "vscan/cmd/vscan/internal/export"},
 	"github.com/parquet-go/parquet-go":   {"vscan/cmd/internal/parquetfile"},
 	"github.com/spf13/cobra":             {"vscan/cmd/vscan", "vscan/cmd/vscan/internal/cli", "vscan/cmd/vscan/internal/graphcmd"},
 	"github.com/spf13/pflag":             {"vscan/cmd/vscan", "vscan/cmd/vscan/internal/cli"},

@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"vscan/cmd/vscan/internal/cli"
-	"vscan/cmd/vscan/internal/graphcmd"
+	"vscan/cmd/vscan/internal/companion"
 	"vscan/internal/testenv"
 )
 
@@ -30,7 +30,7 @@ func TestExportLooksForCompanion(t *testing.T) {
 	if err := os.Remove(out); err != nil {
 		t.Fatal(err)
 	}
-	scripted(t, filepath.Join(filepath.Dir(vscan), graphcmd.ParquetProgram), "echo PAR1; echo I am beside it >&2; exit 1")
+	scripted(t, filepath.Join(filepath.Dir(vscan), companion.Parquet), "echo PAR1; echo I am beside it >&2; exit 1")
 	if code, said = exportWith(t, vscan, os.Getenv("PATH"), g, out); code != cli.ExitError || said != "vscan: vscan-parquet: I am beside it\n" {
 		t.Errorf("with one beside that fails: %d, %q", code, said)
 	}

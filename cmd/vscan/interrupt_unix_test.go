@@ -18,7 +18,7 @@ import (
 	"testing"
 	"time"
 
-	"vscan/cmd/vscan/internal/graphcmd"
+	"vscan/cmd/vscan/internal/companion"
 	"vscan/internal/testenv"
 )
 
@@ -149,7 +149,7 @@ func makeInterruptFiles(t *testing.T) string {
 	vscan(t, []int{0}, "graph", "build", filepath.Join(dir, "pointers")+"@0x10000", "--word", "8", "--endian", "little", "--image-format", "raw", "-o", filepath.Join(dir, "graph"))
 	exe, err := os.Executable()
 	if err == nil {
-		err = os.Symlink(exe, filepath.Join(dir, graphcmd.ParquetProgram))
+		err = os.Symlink(exe, filepath.Join(dir, companion.Parquet))
 	}
 	if err != nil {
 		t.Fatal(err)

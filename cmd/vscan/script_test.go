@@ -20,7 +20,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"vscan/cmd/internal/parquetfile"
-	"vscan/cmd/vscan/internal/graphcmd"
+	"vscan/cmd/vscan/internal/companion"
 	"vscan/engine/simd"
 	"vscan/internal/wording"
 )
@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 	os.Setenv("GORACE", "atexit_sleep_ms=0 "+os.Getenv("GORACE")) // otherwise the race detector makes every command take a second
 	testscript.Main(m, map[string]func(){
 		"vscan": main,
-		graphcmd.ParquetProgram: func() {
+		companion.Parquet: func() {
 			if err := parquetfile.Write(os.Stdout, os.Stdin); err != nil {
 				fmt.Fprintln(os.Stderr, err)
 				os.Exit(1)

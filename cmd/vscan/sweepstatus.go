@@ -10,19 +10,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"vscan/cmd/vscan/internal/cli"
+	"vscan/engine/sweep/state"
 	"vscan/engine/sweep/summary"
 	"vscan/internal/wording"
 )
-
-// openSweep is a sweep that is open for reading, whether or not a process works on it.
-type openSweep struct {
-	summary.Source
-	Activity func(context.Context) (summary.Activity, error)
-	Close    func() error
-}
-
-// sweepOpener opens the sweep whose results are in a folder.
-type sweepOpener func(ctx context.Context, dir string) (*openSweep, error)
 
 const sweepStatusHelp = `status tells how far a sweep is, while it runs and after: how many images are in
 which state, how many bytes were looked at, how many hits there are, what failed or
@@ -34,7 +25,7 @@ each reason.
 
 Exit codes: 0 the status is told, whatever it is; 2 error.`
 
-func (a *commands) sweepStatusCommand(open sweepOpener) *cobra.Command {
+func (a *commands) sweepStatusCommand() *cobra.Command {
 	format := "text"
 	cmd := &cobra.Command{
 		Use:                   "status [flags] DIR",
@@ -46,16 +37,16 @@ func (a *commands) sweepStatusCommand(open sweepOpener) *cobra.Command {
 			if len(args) != 1 {
 				return cli.UsageError(cmd, "want the folder of a sweep's results: vscan sweep status DIR")
 			}
-			return a.sweepStatus(cmd.Context(), open, args[0], format)
+			return a.sweepStatus(cmd.Context(), args[0], format)
 		},
 	}
 	cli.ChoiceVar(cmd, &format, "output", "o", "`FORMAT`: text or jsonl", "text", "jsonl")
 	return cmd
 }
 
-func (a *commands) sweepStatus(ctx context.Context, open sweepOpener, dir, format string) error {
+func (a *commands) sweepStatus(ctx context.Context, dir, format string) error {
 	a.Begin("reading the state of the sweep")
-	from, err := open(ctx, dir)
+	from, err := openSweep(ctx, dir)
 	if err != nil {
 		return err
 	}
@@ -76,7 +67,7 @@ func (a *commands) sweepStatus(ctx context.Context, open sweepOpener, dir, forma
 
 // statusAsText writes the status of a sweep: a sentence, rows of a name and a value, and the
 // reasons why images are not done, with some of their names below each.
-func statusAsText(w io.Writer, s *summary.Summary, a summary.Activity, aligned bool) error {
+func statusAsText(w io.Writer, s *summary.Summary, a state.Activity, aligned bool) error {
 	var b strings.Builder
 	fmt.Fprintln(&b, s.Sentence())
 	rows := io.Writer(&b)

@@ -12,18 +12,18 @@ import (
 
 	"vscan/cmd/vscan/internal/cli"
 	"vscan/cmd/vscan/internal/console"
-	"vscan/engine/sweep/summary"
+	"vscan/engine/sweep/state"
 )
 
 // statusSource is a sweep of which status is asked.
-type statusSource []summary.Image
+type statusSource []state.Image
 
-func (statusSource) About(context.Context) (*summary.About, error) {
-	return &summary.About{Patterns: []string{"a", "b"}, Began: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}, nil
+func (statusSource) About(context.Context) (*state.About, error) {
+	return &state.About{Patterns: []string{"a", "b"}, Began: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}, nil
 }
 
-func (s statusSource) Images(context.Context) iter.Seq2[*summary.Image, error] {
-	return func(yield func(*summary.Image, error) bool) {
+func (s statusSource) Images(context.Context) iter.Seq2[*state.Image, error] {
+	return func(yield func(*state.Image, error) bool) {
 		for n := range s {
 			if !yield(&s[n], nil) {
 				return
@@ -36,25 +36,31 @@ func (statusSource) Lines(context.Context, int) (io.ReadCloser, error) {
 	return nil, errors.New("status reads no lines")
 }
 
+// statusOpened is a sweep that a process works on.
+type statusOpened struct {
+	statusSource
+	closed *int
+}
+
+func (o statusOpened) Close() error { *o.closed++; return nil }
+
+func (statusOpened) Activity(context.Context) (state.Activity, error) {
+	return state.Activity{Process: "process 4711", Last: time.Date(2026, 1, 2, 4, 0, 0, 0, time.UTC)}, nil
+}
+
 // sweepStatusOf runs vscan sweep status on a sweep that a process works on.
 func sweepStatusOf(t *testing.T, from statusSource, args ...string) string {
 	t.Helper()
 	closed := 0
-	open := func(_ context.Context, dir string) (*openSweep, error) {
+	openSweepsBy(t, func(dir string) (sweepResults, error) {
 		if dir != "results\x1b" {
 			return nil, errors.New("not the folder")
 		}
-		return &openSweep{
-			Source: from,
-			Activity: func(context.Context) (summary.Activity, error) {
-				return summary.Activity{Process: "process 4711", Last: time.Date(2026, 1, 2, 4, 0, 0, 0, time.UTC)}, nil
-			},
-			Close: func() error { closed++; return nil },
-		}, nil
-	}
+		return statusOpened{from, &closed}, nil
+	})
 	var out, complaints bytes.Buffer
 	app := &cli.App{Out: console.NewOutput(&out, &complaints), Err: &complaints}
-	cmd := (&commands{app}).sweepStatusCommand(open)
+	cmd := (&commands{app}).sweepStatusCommand()
 	cmd.SetArgs(append(args, "results\x1b"))
 	err := cmd.ExecuteContext(t.Context())
 	app.Out.Close()
@@ -65,11 +71,11 @@ func sweepStatusOf(t *testing.T, from statusSource, args ...string) string {
 }
 
 var statusImages = statusSource{
-	{Arg: "a.core", State: summary.Done, Size: 4096, Scanned: 4096, Zero: 96, Hits: 3, AtLeast: true, Patterns: []summary.PatternHits{{Pattern: 1, Name: "b", Hits: 3, AtLeast: true}}, Elapsed: time.Second},
-	{Arg: "b\x1b.core", State: summary.Failed, Reason: "open b\x1b.core: permission denied", Size: 10},
-	{Arg: "c.core", State: summary.Running, Size: 1 << 20},
-	{Arg: "d.core", State: summary.Waiting, Size: 1 << 20},
-	{Arg: "\xff.txt", State: summary.Skipped, Reason: "no image of a known format", Size: 20},
+	{Arg: "a.core", State: state.Done, Size: 4096, Scanned: 4096, Zero: 96, Hits: 3, AtLeast: true, Patterns: []state.PatternHits{{Pattern: 1, Name: "b", Hits: 3, AtLeast: true}}, Elapsed: time.Second},
+	{Arg: "b\x1b.core", State: state.Failed, Reason: "open b\x1b.core: permission denied", Size: 10},
+	{Arg: "c.core", State: state.Running, Size: 1 << 20},
+	{Arg: "d.core", State: state.Waiting, Size: 1 << 20},
+	{Arg: "\xff.txt", State: state.Skipped, Reason: "no image of a known format", Size: 20},
 }
 
 func TestSweepStatusText(t *testing.T) {

@@ -37,6 +37,10 @@ type Options struct {
 	// live process.
 	Private bool
 
+	// Named gives the file a temporary name while it is written, for a library that opens it by
+	// its name: see File.Temporary. Nothing is written to a stream then.
+	Named bool
+
 	// Stream allows for what is written to from its beginning to its end: a pipe, or
 	// standard output by its name as a file. Nothing is whole or not at all there.
 	Stream bool
@@ -78,7 +82,7 @@ func Create(ctx context.Context, path string, o Options) (*File, error) {
 		return nil, f.fail("cannot be written", err)
 	}
 	if t.stream {
-		if err := f.openStream(ctx, t, o.Stream); err != nil {
+		if err := f.openStream(ctx, t, o.Stream && !o.Named); err != nil {
 			return nil, err
 		}
 		return f, nil
@@ -97,7 +101,12 @@ func Create(ctx context.Context, path string, o Options) (*File, error) {
 		return nil, err
 	}
 	var temp string
-	if f.file, temp, f.most, err = begin(filepath.Dir(f.target)); err != nil {
+	if o.Named {
+		f.file, temp, f.most, err = beginNamed(filepath.Dir(f.target))
+	} else {
+		f.file, temp, f.most, err = begin(filepath.Dir(f.target))
+	}
+	if err != nil {
 		return nil, f.fail("cannot write in its folder", err)
 	}
 	f.setTemp(temp)
@@ -156,6 +165,9 @@ func (f *File) setTemp(name string) {
 
 // Folder returns the folder that the file is in, links followed.
 func (f *File) Folder() string { return filepath.Dir(f.target) }
+
+// Temporary returns the temporary name of a file with Options.Named.
+func (f *File) Temporary() string { return f.temp }
 
 // OS returns the open file, for a program that is started to write it.
 func (f *File) OS() *os.File { return f.file }

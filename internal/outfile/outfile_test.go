@@ -230,3 +230,27 @@ func TestTwoWriters(t *testing.T) {
 		t.Errorf("%v, %v", entries, err)
 	}
 }
+
+// A file with a temporary name can be written by that name, and appears and goes as any other.
+func TestTemporaryName(t *testing.T) {
+	dir := t.TempDir()
+	path := put(t, filepath.Join(dir, "a"), "old", 0o600)
+	for _, keep := range []bool{false, true} {
+		f, err := Create(t.Context(), path, Options{Named: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(f.Temporary(), []byte("new"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		want := "old"
+		if keep {
+			if err := f.Commit(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			want = "new"
+		}
+		f.Close()
+		holds(t, dir, map[string]string{"a": want})
+	}
+}

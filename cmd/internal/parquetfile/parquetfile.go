@@ -21,8 +21,8 @@ const (
 
 // Write reads a table from r, in the form of package rowstream, and writes it to w as
 // parquet. The columns are required ones, in the order of the table. Columns of numbers
-// are UINT_64, ascending ones in deltas; columns of texts are STRING with a dictionary;
-// all are compressed with snappy. Where Write returns an error, what it has written is
+// are UINT_64, ascending ones in deltas; columns of texts are STRING, those of kind Text with
+// a dictionary; columns of bytes are BYTE_ARRAY; all are compressed with snappy. Where Write returns an error, what it has written is
 // no table.
 func Write(w io.Writer, r io.Reader) error {
 	t, err := rowstream.NewReader(r)
@@ -30,6 +30,9 @@ func Write(w io.Writer, r io.Reader) error {
 		return err
 	}
 	f := &file{w: parquet.NewGenericWriter[any](w, schema(t.Columns()))}
+	for _, c := range t.Columns() {
+		f.kinds = append(f.kinds, c.Kind)
+	}
 	for {
 		b, err := t.Next()
 		if errors.Is(err, io.EOF) {
@@ -53,6 +56,10 @@ func schema(columns []rowstream.Column) *parquet.Schema {
 		switch {
 		case c.Kind == rowstream.Text:
 			f.Type, f.Tag = reflect.TypeFor[string](), tag(c.Name, ",dict,snappy")
+		case c.Kind == rowstream.Plain:
+			f.Type, f.Tag = reflect.TypeFor[string](), tag(c.Name, ",snappy")
+		case c.Kind == rowstream.Bytes:
+			f.Type, f.Tag = reflect.TypeFor[[]byte](), tag(c.Name, ",snappy")
 		case c.Ascending:
 			f.Type, f.Tag = reflect.TypeFor[uint64](), tag(c.Name, ",delta,snappy")
 		default:
@@ -70,9 +77,10 @@ func tag(name, options string) reflect.StructTag {
 
 // file is the parquet file that is written.
 type file struct {
+	kinds  []rowstream.Kind // of the columns
 	w      *parquet.GenericWriter[any]
 	rows   int             // how many rows the group has so far
-	text   int             // bytes of the different texts of the group's batches so far
+	text   int             // bytes of the texts of the group's batches so far; those of kind Text count once a batch
 	values []parquet.Value // of a column of a batch; kept for the next one
 	texts  []parquet.Value // the different texts of such a column; kept likewise
 }
@@ -80,7 +88,7 @@ type file struct {
 // batch writes the rows of a batch, and ends the group where it is full.
 func (f *file) batch(b *rowstream.Batch) error {
 	for i, c := range f.w.ColumnWriters() {
-		if _, err := c.WriteRowValues(f.column(&b.Values[i])); err != nil {
+		if _, err := c.WriteRowValues(f.column(f.kinds[i], &b.Values[i])); err != nil {
 			return err
 		}
 	}
@@ -93,9 +101,16 @@ func (f *file) batch(b *rowstream.Batch) error {
 }
 
 // column returns the values of a column of a batch. They are valid until the next call.
-func (f *file) column(v *rowstream.Values) []parquet.Value {
+func (f *file) column(kind rowstream.Kind, v *rowstream.Values) []parquet.Value {
 	f.values = f.values[:0]
-	if v.Texts == nil {
+	switch kind {
+	case rowstream.Plain, rowstream.Bytes:
+		for _, b := range v.Bytes {
+			f.values = append(f.values, parquet.ByteArrayValue(b))
+			f.text += len(b)
+		}
+		return f.values
+	case rowstream.Uint:
 		for _, n := range v.Uints {
 			f.values = append(f.values, parquet.Int64Value(int64(n)))
 		}

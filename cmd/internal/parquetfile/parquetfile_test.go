@@ -2,6 +2,7 @@ package parquetfile
 
 import (
 	"bytes"
+	"encoding/hex"
 	"strings"
 	"testing"
 
@@ -15,6 +16,18 @@ type testRow struct {
 	At   uint64 `parquet:"at,delta,snappy"`
 	Name string `parquet:"name,dict,snappy"`
 	N    uint64 `parquet:"n,snappy"`
+
+	Text  string `parquet:"text,snappy"`
+	Bytes []byte `parquet:"bytes,snappy"`
+}
+
+// rowOf returns a row whose further columns are made of more.
+func rowOf(at uint64, name string, n uint64, more string) testRow {
+	return testRow{at, name, n, hex.EncodeToString([]byte(more)), []byte(more)}
+}
+
+func (r testRow) equals(other testRow) bool {
+	return r.At == other.At && r.Name == other.Name && r.N == other.N && r.Text == other.Text && bytes.Equal(r.Bytes, other.Bytes)
 }
 
 // stream returns rows as a stream.
@@ -23,6 +36,7 @@ func stream(t testing.TB, rows []testRow) []byte {
 	var out bytes.Buffer
 	w, err := rowstream.NewWriter(&out, []rowstream.Column{
 		{Name: "at", Kind: rowstream.Uint, Ascending: true}, {Name: "name", Kind: rowstream.Text}, {Name: "n", Kind: rowstream.Uint},
+		{Name: "text", Kind: rowstream.Plain}, {Name: "bytes", Kind: rowstream.Bytes},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -31,6 +45,8 @@ func stream(t testing.TB, rows []testRow) []byte {
 		w.Uint(0, r.At)
 		w.Text(1, r.Name)
 		w.Uint(2, r.N)
+		w.Bytes(3, []byte(r.Text))
+		w.Bytes(4, r.Bytes)
 		if err := w.EndRow(); err != nil {
 			t.Fatal(err)
 		}
@@ -48,9 +64,10 @@ func TestWrite(t *testing.T) {
 	for name, rowAt := range map[string]func(i int) (row testRow, more bool){
 		"none": func(i int) (testRow, bool) { return testRow{}, false },
 		"rows": func(i int) (testRow, bool) {
-			return testRow{uint64(i) + 1<<63, "name"[i%4:], ^uint64(i)}, i < groupRows+rowstream.MaxRows+5
+			return rowOf(uint64(i)+1<<63, "name"[i%4:], ^uint64(i), "\xff\x00"[i%3:]), i < groupRows+rowstream.MaxRows+5
 		},
-		"text": func(i int) (testRow, bool) { return testRow{uint64(i), long[i:], 1}, i < 100 },
+		"text":  func(i int) (testRow, bool) { return rowOf(uint64(i), long[i:], 1, ""), i < 100 },
+		"plain": func(i int) (testRow, bool) { return rowOf(uint64(i), "", 1, long[:1<<18]), i < 100 },
 	} {
 		var rows []testRow
 		for {
@@ -85,7 +102,7 @@ func TestWrite(t *testing.T) {
 			t.Fatalf("%s: %d rows of %d, %v", name, len(got), len(rows), err)
 		}
 		for i := range rows {
-			if got[i] != rows[i] {
+			if !got[i].equals(rows[i]) {
 				t.Fatalf("%s: row %d of %d differs", name, i, len(rows))
 			}
 		}
@@ -94,7 +111,7 @@ func TestWrite(t *testing.T) {
 
 // A stream that is cut off makes no parquet file: the footer is missing.
 func TestCutOff(t *testing.T) {
-	b := stream(t, []testRow{{1, "a", 2}})
+	b := stream(t, []testRow{rowOf(1, "a", 2, "x")})
 	for n := range b {
 		var out bytes.Buffer
 		if err := Write(&out, bytes.NewReader(b[:n])); err == nil || bytes.HasSuffix(out.Bytes(), []byte("PAR1")) && out.Len() > 4 {
@@ -106,7 +123,7 @@ func TestCutOff(t *testing.T) {
 // Whatever the stream is, the result is a parquet file or an error.
 func FuzzWrite(f *testing.F) {
 	f.Add(stream(f, nil))
-	f.Add(stream(f, []testRow{{1, "a", 2}, {3, "a", 4}, {5, "b", 6}}))
+	f.Add(stream(f, []testRow{rowOf(1, "a", 2, "x"), rowOf(3, "a", 4, ""), rowOf(5, "b", 6, "\xff")}))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var out bytes.Buffer
 		if Write(&out, bytes.NewReader(b)) != nil {

@@ -5,7 +5,7 @@
 //
 // The stream:
 //
-//	stream  "vscan table 1\n", header, batch ..., end
+//	stream  "vscan table 2\n", header, batch ..., end
 //	header  uvarint number of columns; for each: kind, 1 byte; hints, 1 byte; its
 //	        name as a text of lower-case letters, digits and _
 //	batch   'B'; uvarint number of rows; for each column its values in these rows
@@ -14,6 +14,8 @@
 //	values of kind Uint   8 bytes a row, little-endian
 //	values of kind Text   uvarint number of different texts, these texts, and for
 //	                      each row the number of its text, 4 bytes, little-endian
+//	values of kind Plain  for each row a text
+//	values of kind Bytes  for each row a text that need not be UTF-8
 //	text                  uvarint number of bytes, the bytes, valid UTF-8
 //
 // A uvarint is as in encoding/binary. A stream without its end was cut off, and its
@@ -33,7 +35,7 @@ import (
 )
 
 // magic is the beginning of a stream.
-const magic = "vscan table 1\n"
+const magic = "vscan table 2\n"
 
 // The limits of a stream.
 const (
@@ -41,7 +43,7 @@ const (
 	MaxName      = 64       // bytes of a column's name
 	MaxRows      = 4096     // rows of a batch
 	MaxText      = 16 << 20 // bytes of a text
-	MaxBatchText = 32 << 20 // bytes of the different texts of a batch, of all columns together
+	MaxBatchText = 32 << 20 // bytes of the texts of a batch, of all columns together; those of kind Text count once
 )
 
 // batchText is the number of bytes of different texts from which on a writer ends a batch.
@@ -58,8 +60,10 @@ type Kind byte
 
 // The kinds of columns.
 const (
-	Uint Kind = 'u' // whole numbers from 0 to 2^64 − 1
-	Text Kind = 't' // UTF-8; for columns that have the same texts again and again
+	Uint  Kind = 'u' // whole numbers from 0 to 2^64 − 1
+	Text  Kind = 't' // UTF-8; for columns that have the same texts again and again
+	Plain Kind = 'p' // UTF-8; for columns whose texts mostly differ
+	Bytes Kind = 'b' // any bytes; for columns whose values mostly differ
 )
 
 // Column is a column of a table.
@@ -77,7 +81,7 @@ func (c Column) check() error {
 	switch {
 	case !isName(c.Name):
 		return fmt.Errorf("a column's name is %.64q: want 1 to %d lower-case letters, digits and _", c.Name, MaxName)
-	case c.Kind != Uint && c.Kind != Text:
+	case strings.IndexByte("utpb", byte(c.Kind)) < 0:
 		return fmt.Errorf("column %q is of kind %q, which is unknown", c.Name, byte(c.Kind))
 	case c.Ascending && c.Kind != Uint:
 		return fmt.Errorf("column %q has a hint for numbers, and is of kind %q", c.Name, byte(c.Kind))
@@ -110,14 +114,14 @@ func checkColumns(columns []Column) error {
 	return nil
 }
 
-// A Writer writes a table. A row is written by one call of Uint or Text for each
+// A Writer writes a table. A row is written by one call of Uint, Text or Bytes for each
 // column, in any order, and then one of EndRow. An error of writing is kept, and
 // returned by EndRow and Close.
 type Writer struct {
 	w       io.Writer
 	columns []writtenColumn
 	rows    int    // complete rows of the batch
-	text    int    // bytes of the batch's different texts, of all columns
+	text    int    // bytes of the batch's texts, of all columns; those of kind Text count once
 	total   uint64 // rows of all batches that were written
 	out     []byte // what is to be written next; its memory is used again
 	err     error  // the first error
@@ -131,6 +135,19 @@ type writtenColumn struct {
 	number map[string]uint32 // by text: its index in texts
 	rows   []uint32          // of each row: the index of its text in texts
 	last   string            // the text of the row before
+	plain  []byte            // the texts of all rows, as the stream has them, in a column of kind Plain or Bytes
+	n      int               // how many these are
+}
+
+// values returns how many values the column has in the batch.
+func (c *writtenColumn) values() int {
+	switch c.Kind {
+	case Uint:
+		return len(c.uints)
+	case Text:
+		return len(c.rows)
+	}
+	return c.n
 }
 
 // NewWriter returns a Writer of a table with these columns, after it has written the
@@ -193,15 +210,24 @@ func (t *Writer) Text(column int, s string) {
 	c.rows, c.last = append(c.rows, number), s
 }
 
+// Bytes sets the value of a column in the current row; b is valid UTF-8 where the column is of
+// kind Plain. The column, counted from 0, is of kind Plain or Bytes.
+func (t *Writer) Bytes(column int, b []byte) {
+	c := &t.columns[column]
+	c.plain = append(binary.AppendUvarint(c.plain, uint64(len(b))), b...)
+	c.n++
+	t.text += len(b)
+	if t.err == nil && (len(b) > MaxText || c.Kind == Plain && !utf8.Valid(b)) {
+		t.err = fmt.Errorf("column %q: a value of %d bytes: want %d at most, of UTF-8 where it is text", c.Name, len(b), MaxText)
+	}
+}
+
 // EndRow ends the current row. Every column has to have a value in it.
 func (t *Writer) EndRow() error {
 	t.rows++
 	for i := range t.columns {
 		c := &t.columns[i]
-		have := len(c.uints)
-		if c.Kind == Text {
-			have = len(c.rows)
-		}
+		have := c.values()
 		if have != t.rows && t.err == nil {
 			t.err = fmt.Errorf("column %q has %d values in %d rows", c.Name, have, t.rows)
 		}
@@ -234,11 +260,16 @@ func (t *Writer) flush() error {
 
 // take appends the values of the batch to b, and empties the column.
 func (c *writtenColumn) take(b []byte) []byte {
-	if c.Kind == Uint {
+	switch c.Kind {
+	case Uint:
 		for _, v := range c.uints {
 			b = binary.LittleEndian.AppendUint64(b, v)
 		}
 		c.uints = c.uints[:0]
+		return b
+	case Plain, Bytes:
+		b = append(b, c.plain...)
+		c.plain, c.n = c.plain[:0], 0
 		return b
 	}
 	b = binary.AppendUvarint(b, uint64(len(c.texts)))
@@ -275,6 +306,7 @@ type Values struct {
 	Uints []uint64 // of each row, in a column of kind Uint
 	Texts [][]byte // the different texts, in a column of kind Text
 	Text  []uint32 // of each row: the index of its text in Texts
+	Bytes [][]byte // of each row, in a column of kind Plain or Bytes
 }
 
 // A Reader reads a table.
@@ -284,7 +316,7 @@ type Reader struct {
 	columns []Column
 	batch   Batch  // what Next returns
 	chunk   []byte // values as they stand in the stream; its memory is used again
-	text    []byte // the different texts of the batch, of all columns
+	text    []byte // the texts of the batch, of all columns
 	total   uint64 // rows of all batches so far
 	err     error  // what Next has returned once, and returns from then on
 }
@@ -395,10 +427,13 @@ func (t *Reader) rows() error {
 	t.text = t.text[:0]
 	for i, c := range t.columns {
 		v := &t.batch.Values[i]
-		if c.Kind == Text {
-			err = t.texts(v, n)
-		} else {
+		switch c.Kind {
+		case Uint:
 			err = t.uints(v, n)
+		case Text:
+			err = t.texts(v, n)
+		default:
+			err = t.plain(v, n, c.Kind == Plain)
 		}
 		if err != nil {
 			return err
@@ -437,16 +472,8 @@ func (t *Reader) texts(v *Values, n int) error {
 	if err != nil {
 		return err
 	}
-	v.Texts = v.Texts[:0]
-	for range different {
-		text, err := t.bytes(min(MaxText, MaxBatchText-len(t.text)))
-		if err != nil {
-			return err
-		}
-		if !utf8.Valid(text) {
-			return t.fail("the text before this is not UTF-8")
-		}
-		v.Texts = append(v.Texts, text)
+	if v.Texts, err = t.each(v.Texts[:0], different, true); err != nil {
+		return err
 	}
 	b, err := t.values(n, 4)
 	if err != nil {
@@ -461,6 +488,27 @@ func (t *Reader) texts(v *Values, n int) error {
 		v.Text = append(v.Text, number)
 	}
 	return nil
+}
+
+// plain reads the n values of a column of kind Plain, which are text, or Bytes.
+func (t *Reader) plain(v *Values, n int, text bool) (err error) {
+	v.Bytes, err = t.each(v.Bytes[:0], n, text)
+	return err
+}
+
+// each appends the next n texts to to; where text is set, they have to be UTF-8.
+func (t *Reader) each(to [][]byte, n int, text bool) ([][]byte, error) {
+	for range n {
+		b, err := t.bytes(min(MaxText, MaxBatchText-len(t.text)))
+		if err != nil {
+			return to, err
+		}
+		if text && !utf8.Valid(b) {
+			return to, t.fail("the text before this is not UTF-8")
+		}
+		to = append(to, b)
+	}
+	return to, nil
 }
 
 // bytes reads a text of at most limit bytes. It is valid until the next batch. Memory

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"reflect"
 	"runtime"
@@ -12,7 +13,7 @@ import (
 )
 
 func testColumns() []Column {
-	return []Column{{Name: "at", Kind: Uint, Ascending: true}, {Name: "name_2", Kind: Text}, {Name: "n", Kind: Uint}}
+	return []Column{{Name: "at", Kind: Uint, Ascending: true}, {Name: "name_2", Kind: Text}, {Name: "n", Kind: Uint}, {Name: "text", Kind: Plain}, {Name: "bytes", Kind: Bytes}}
 }
 
 // testRow is a row of the table of these tests.
@@ -20,6 +21,7 @@ type testRow struct {
 	at   uint64
 	name string
 	n    uint64
+	more string // in two columns; in that of text as hexadecimal digits
 }
 
 func write(t testing.TB, rows []testRow) []byte {
@@ -33,6 +35,8 @@ func write(t testing.TB, rows []testRow) []byte {
 		w.Text(1, r.name)
 		w.Uint(0, r.at)
 		w.Uint(2, r.n)
+		w.Bytes(3, fmt.Appendf(nil, "%x", r.more))
+		w.Bytes(4, []byte(r.more))
 		if err := w.EndRow(); err != nil {
 			t.Fatal(err)
 		}
@@ -62,7 +66,11 @@ func read(b []byte) ([]testRow, error) {
 			return rows, err
 		}
 		for i := range b.Rows {
-			rows = append(rows, testRow{b.Values[0].Uints[i], string(b.Values[1].Texts[b.Values[1].Text[i]]), b.Values[2].Uints[i]})
+			row := testRow{b.Values[0].Uints[i], string(b.Values[1].Texts[b.Values[1].Text[i]]), b.Values[2].Uints[i], string(b.Values[4].Bytes[i])}
+			if fmt.Sprintf("%x", row.more) != string(b.Values[3].Bytes[i]) {
+				return nil, errors.New("the text differs from the bytes")
+			}
+			rows = append(rows, row)
 		}
 	}
 }
@@ -77,7 +85,7 @@ func TestRoundTrip(t *testing.T) {
 			if i%3000 == 2 {
 				name = long[i&^1:] // which ends the batch
 			}
-			rows = append(rows, testRow{uint64(i), name, ^uint64(i)})
+			rows = append(rows, testRow{uint64(i), name, ^uint64(i), "\xff\x00\n"[i%4:]})
 		}
 		got, err := read(write(t, rows))
 		if err != nil || len(got) != n {
@@ -93,7 +101,7 @@ func TestRoundTrip(t *testing.T) {
 
 // A stream that is cut off anywhere is an error, and so is one that goes on behind its end.
 func TestCutOff(t *testing.T) {
-	b := write(t, []testRow{{1, "a", 2}, {3, "b", 4}})
+	b := write(t, []testRow{{1, "a", 2, ""}, {3, "b", 4, "\xfe"}})
 	for n := range b {
 		if _, err := read(b[:n]); !errors.Is(err, io.ErrUnexpectedEOF) {
 			t.Errorf("%d of %d bytes: %v", n, len(b), err)
@@ -112,7 +120,7 @@ func head(columns ...string) string {
 func TestDamaged(t *testing.T) {
 	one := head("t\x00\x01a")
 	for name, c := range map[string]struct{ stream, want string }{
-		"another version":     {"vscan table 2\n", "no table of this version"},
+		"another version":     {"vscan table 1\n", "no table of this version"},
 		"nothing":             {"", "no table of this version"},
 		"no columns":          {magic + "\x00", "0 columns"},
 		"too many columns":    {magic + "\x81\x02", "257 columns"},
@@ -130,6 +138,8 @@ func TestDamaged(t *testing.T) {
 		"more texts":          {one + "B\x01\x02", "2 different texts"},
 		"a long text":         {one + "B\x01\x01\xff\xff\xff\xff\x0f", "where 16777216 is the most"},
 		"not UTF-8":           {one + "B\x01\x01\x01\xff", "not UTF-8"},
+		"plain, not UTF-8":    {head("p\x00\x01a") + "B\x01\x01\xff", "not UTF-8"},
+		"long bytes":          {head("b\x00\x01a") + "B\x01\xff\xff\xff\xff\x0f", "where 16777216 is the most"},
 		"a text that is none": {one + "B\x01\x01\x01a\x01\x00\x00\x00", "text 1 of 1"},
 		"other rows":          {one + "B\x01\x01\x01a\x00\x00\x00\x00E\x02", "has 1 rows"},
 	} {
@@ -167,10 +177,31 @@ func TestWriterRefuses(t *testing.T) {
 		t.Error("a column with the name A")
 	}
 	for name, set := range map[string]func(w *Writer){
-		"no value":    func(w *Writer) { w.Uint(0, 1); w.Text(1, "") },
-		"two values":  func(w *Writer) { w.Uint(0, 1); w.Uint(2, 1); w.Text(1, ""); w.Text(1, "") },
-		"not UTF-8":   func(w *Writer) { w.Uint(0, 1); w.Uint(2, 1); w.Text(1, "\xff") },
-		"a long text": func(w *Writer) { w.Uint(0, 1); w.Uint(2, 1); w.Text(1, strings.Repeat("x", MaxText+1)) },
+		"no value": func(w *Writer) { w.Uint(0, 1); w.Text(1, ""); w.Bytes(3, nil); w.Bytes(4, nil) },
+		"no bytes": func(w *Writer) { w.Uint(0, 1); w.Uint(2, 1); w.Text(1, ""); w.Bytes(3, nil) },
+		"two values": func(w *Writer) {
+			w.Uint(0, 1)
+			w.Uint(2, 1)
+			w.Text(1, "")
+			w.Text(1, "")
+			w.Bytes(3, nil)
+			w.Bytes(4, nil)
+		},
+		"not UTF-8": func(w *Writer) { w.Uint(0, 1); w.Uint(2, 1); w.Text(1, "\xff"); w.Bytes(3, nil); w.Bytes(4, nil) },
+		"plain, not UTF-8": func(w *Writer) {
+			w.Uint(0, 1)
+			w.Uint(2, 1)
+			w.Text(1, "")
+			w.Bytes(3, []byte("\xff"))
+			w.Bytes(4, nil)
+		},
+		"a long text": func(w *Writer) {
+			w.Uint(0, 1)
+			w.Uint(2, 1)
+			w.Text(1, strings.Repeat("x", MaxText+1))
+			w.Bytes(3, nil)
+			w.Bytes(4, nil)
+		},
 	} {
 		w, err := NewWriter(io.Discard, testColumns())
 		if err != nil {
@@ -187,7 +218,7 @@ func TestWriterRefuses(t *testing.T) {
 // that stays the same.
 func FuzzReader(f *testing.F) {
 	f.Add(write(f, nil))
-	f.Add(write(f, []testRow{{1, "a", 2}, {3, "a", 4}, {5, "b", 6}}))
+	f.Add(write(f, []testRow{{1, "a", 2, "x"}, {3, "a", 4, ""}, {5, "b", 6, "\xff"}}))
 	f.Add([]byte(head("t\x00\x01a") + "B\x01\x01\x01a\x00\x00\x00\x00E\x01"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		r, err := NewReader(bytes.NewReader(b))

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"vscan/engine/sweep/state"
 	"vscan/internal/testenv"
 	"vscan/internal/testenv/pagetest"
 )
@@ -32,7 +33,7 @@ func TestPageClicks(t *testing.T) {
 	tools := pagetest.Find(t)
 	for _, c := range []struct {
 		name, find, matrix string
-		from               Source
+		from               state.Source
 	}{
 		{"night", "host-013", "password", night()},
 		{"hostile", "alert", "script", hostileSweep()},

@@ -9,6 +9,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"vscan/engine/sweep/state"
 	"vscan/internal/wording"
 )
 
@@ -163,7 +164,7 @@ type jsonOption struct {
 	Escaped escapes `json:"escaped,omitempty"`
 }
 
-func optionLine(o Option) (l jsonOption) {
+func optionLine(o state.Option) (l jsonOption) {
 	l.Name, l.Value = l.Escaped.text("name", o.Name), l.Escaped.text("value", o.Value)
 	return l
 }
@@ -225,7 +226,7 @@ type mostLine struct {
 	AtLeast bool   `json:"at_least"`
 }
 
-func imageLine(i Image) jsonImage {
+func imageLine(i state.Image) jsonImage {
 	var b Bytes
 	b.add(&i)
 	l := jsonImage{

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"vscan/engine/sweep/state"
 )
 
 // matrixView is the table of images and patterns.
@@ -69,7 +71,7 @@ func (s *Summary) matrix(l pageLimits) (m matrixView, left string) {
 	columns := slices.Clone(s.Patterns[:min(len(s.Patterns), l.columns)])
 	slices.SortFunc(columns, func(a, b Pattern) int { return cmp.Compare(a.Pattern, b.Pattern) })
 	rows := slices.Clone(s.rows[:min(len(s.rows), l.rows)])
-	slices.SortFunc(rows, func(a, b *Image) int { return cmp.Compare(a.N, b.N) })
+	slices.SortFunc(rows, func(a, b *state.Image) int { return cmp.Compare(a.N, b.N) })
 	place := map[int]int{}
 	for k, p := range columns {
 		place[p.Pattern] = k
@@ -104,10 +106,10 @@ func (s *Summary) matrix(l pageLimits) (m matrixView, left string) {
 
 // matrixCounts returns the hits of images in the columns of the matrix, and the fewest and the
 // most of them that are not 0.
-func matrixCounts(rows []*Image, place map[int]int) (cells [][]PatternHits, few, most uint64) {
+func matrixCounts(rows []*state.Image, place map[int]int) (cells [][]state.PatternHits, few, most uint64) {
 	few = math.MaxUint64
 	for _, i := range rows {
-		row := make([]PatternHits, len(place))
+		row := make([]state.PatternHits, len(place))
 		for _, p := range i.Patterns {
 			if k, ok := place[p.Pattern]; ok {
 				row[k] = p

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"vscan/engine/addr"
+	"vscan/engine/sweep/state"
 	"vscan/internal/webpage"
 	"vscan/internal/wording"
 )
@@ -91,7 +92,7 @@ type pageView struct {
 	Sentence string
 	Notes    []string
 	Facts    [][2]string
-	Options  []Option
+	Options  []state.Option
 	States   []stateRow
 	Problems []problemRow
 	Matrix   matrixView
@@ -221,7 +222,7 @@ func (s *Summary) facts(v *pageView, l pageLimits) {
 		add("From beginning to end", Duration(a.Ended.Sub(a.Began)))
 	}
 	for _, o := range a.Options[:min(len(a.Options), l.options)] {
-		v.Options = append(v.Options, Option{l.name(o.Name), l.name(o.Value)})
+		v.Options = append(v.Options, state.Option{Name: l.name(o.Name), Value: l.name(o.Value)})
 	}
 	v.OptionsLeft = leftOut(uint64(len(v.Options)), uint64(len(a.Options)), "option", "", "the first")
 	if s.AtLeast {
@@ -232,14 +233,14 @@ func (s *Summary) facts(v *pageView, l pageLimits) {
 
 // stateMeans says what the states of images mean.
 var stateMeans = map[string]string{
-	Done: "all of it was searched", Partial: "some of its memory is missing or could not be read", Failed: "nothing of it was searched",
-	Aside: "the process died in it twice", Skipped: "no image, or left out by choice", Running: "", Waiting: "nothing of it was searched yet",
+	state.Done: "all of it was searched", state.Partial: "some of its memory is missing or could not be read", state.Failed: "nothing of it was searched",
+	state.Aside: "the process died in it twice", state.Skipped: "no image, or left out by choice", state.Running: "", state.Waiting: "nothing of it was searched yet",
 }
 
 func (s *Summary) states(v *pageView) {
-	s.Images.Each(func(state string, n uint64) {
+	s.Images.Each(func(name string, n uint64) {
 		if n > 0 {
-			v.States = append(v.States, stateRow{StateWords(state), digits(n), stateMeans[state]})
+			v.States = append(v.States, stateRow{StateWords(name), digits(n), stateMeans[name]})
 		}
 	})
 }
@@ -274,8 +275,8 @@ func (s *Summary) patternRows(v *pageView, l pageLimits) {
 // imageRows shows the images that a person looks for: those with the most hits, those that took
 // longest and those that are not done, in the order as given.
 func (s *Summary) imageRows(v *pageView, l pageLimits) {
-	chosen := map[int]*Image{}
-	take := func(from []*Image, n int) {
+	chosen := map[int]*state.Image{}
+	take := func(from []*state.Image, n int) {
 		for _, i := range from[:min(len(from), n)] {
 			chosen[i.N] = i
 		}
@@ -289,16 +290,16 @@ func (s *Summary) imageRows(v *pageView, l pageLimits) {
 		take(s.slow, l.images/3)
 		take(s.bad, l.images/3)
 	}
-	var order []*Image
+	var order []*state.Image
 	for _, i := range chosen {
 		order = append(order, i)
 	}
-	slices.SortFunc(order, func(a, b *Image) int { return cmp.Compare(a.N, b.N) })
+	slices.SortFunc(order, func(a, b *state.Image) int { return cmp.Compare(a.N, b.N) })
 	for _, i := range order {
 		r := imageRow{
 			N: i.N, Name: l.name(i.Arg), State: StateWords(i.State), Format: l.name(i.Format), Size: size(i.Size), In: timeNumber(i.Elapsed),
 		}
-		if i.State == Done || i.State == Partial { // of the others nothing is known
+		if i.State == state.Done || i.State == state.Partial { // of the others nothing is known
 			r.Hits = hits(i.Hits, i.AtLeast)
 			r.Scanned, r.Zero, r.Absent, r.Unreadable, r.Missing = size(i.Scanned), size(i.Zero), size(i.Absent), size(i.Unreadable), size(i.Missing)
 		}
@@ -344,7 +345,7 @@ func densityPath(density []uint32) string {
 }
 
 // densityText says where most hits are.
-func densityText(i *Image) string {
+func densityText(i *state.Image) string {
 	most, k, parts := uint32(0), 0, 0
 	for n, hits := range i.Density {
 		if hits > 0 {
@@ -362,7 +363,7 @@ func densityText(i *Image) string {
 }
 
 // partOf returns the addresses of part k of those of an image.
-func partOf(i *Image, k int) addr.Range {
+func partOf(i *state.Image, k int) addr.Range {
 	size := uint64(i.Last-i.First)/uint64(len(i.Density)) + 1
 	first := i.First + addr.Addr(uint64(k)*size)
 	return addr.Range{First: first, Last: first + addr.Addr(min(size-1, uint64(i.Last-first)))}
@@ -407,7 +408,7 @@ func percent(share float64, bytes uint64) string {
 	return fmt.Sprintf("%.1f %%", share)
 }
 
-func rate(i *Image) string {
+func rate(i *state.Image) string {
 	if i.Elapsed <= 0 || i.Scanned == 0 {
 		return ""
 	}

@@ -1,24 +1,28 @@
 package summary
 
-import "slices"
+import (
+	"slices"
+
+	"vscan/engine/sweep/state"
+)
 
 // ranking keeps the first images of an order; of those that are equal, the ones that
 // came first.
 type ranking struct {
 	most  int // images that are kept
 	cells int // hits by pattern that are kept, but those of the first image in any case; 0: any number
-	order func(a, b *Image) int
+	order func(a, b *state.Image) int
 
-	kept []*Image // sorted up to those that came since
-	held int      // hits by pattern of kept
-	full bool     // kept was cut: what follows its last image in the order is not wanted
-	last *Image   // the last image at that time
+	kept []*state.Image // sorted up to those that came since
+	held int            // hits by pattern of kept
+	full bool           // kept was cut: what follows its last image in the order is not wanted
+	last *state.Image   // the last image at that time
 }
 
 // wants reports whether an image may be among the first.
-func (r *ranking) wants(i *Image) bool { return !r.full || r.order(i, r.last) < 0 }
+func (r *ranking) wants(i *state.Image) bool { return !r.full || r.order(i, r.last) < 0 }
 
-func (r *ranking) add(i *Image) {
+func (r *ranking) add(i *state.Image) {
 	r.kept = append(r.kept, i)
 	r.held += len(i.Patterns)
 	if len(r.kept) >= 2*r.most || r.cells > 0 && r.held > 2*r.cells {
@@ -44,7 +48,7 @@ func (r *ranking) cut() {
 }
 
 // list returns the first images.
-func (r *ranking) list() []*Image {
+func (r *ranking) list() []*state.Image {
 	r.cut()
 	return r.kept
 }

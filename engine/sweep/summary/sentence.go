@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"vscan/engine/sweep/state"
 	"vscan/internal/wording"
 )
 
@@ -80,18 +81,18 @@ func andList(words []string) string {
 }
 
 // StateWords returns a state as a person reads it.
-func StateWords(state string) string {
-	switch state {
-	case Partial:
+func StateWords(name string) string {
+	switch name {
+	case state.Partial:
 		return "searched in part"
-	case Failed:
+	case state.Failed:
 		return "could not be opened"
-	case Aside:
+	case state.Aside:
 		return "set aside"
-	case Running:
+	case state.Running:
 		return "being searched"
 	}
-	return state
+	return name
 }
 
 // Duration returns how long something took, in about three digits: "1.23s", "4m5s".

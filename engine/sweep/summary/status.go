@@ -5,15 +5,9 @@ import (
 	"io"
 	"time"
 
+	"vscan/engine/sweep/state"
 	"vscan/internal/wording"
 )
-
-// Activity is what is known of whoever works on a sweep. The zero value is: nobody does, and
-// nothing was done yet.
-type Activity struct {
-	Process string    // a process that works on it, as a person reads it: "process 4711"; "" for none
-	Last    time.Time // when anything was written last
-}
 
 // Left returns how many bytes the files have of images that are still to be searched.
 func (b Bytes) Left() uint64 { return less(b.Size, b.SettledSize) }
@@ -42,7 +36,7 @@ type statusLine struct {
 // WriteStatus writes what the status of a sweep is as jsonl: a line of the type sweep_status, and
 // one of the type sweep_problem for each reason why images are not done. name is that of the sweep:
 // its folder.
-func (s *Summary) WriteStatus(w io.Writer, name string, a Activity) error {
+func (s *Summary) WriteStatus(w io.Writer, name string, a state.Activity) error {
 	l := statusLine{
 		Type: "sweep_status", Working: a.Process != "", Last: jsonTime(a.Last), Began: jsonTime(s.About.Began), Ended: jsonTime(s.About.Ended),
 		Complete: s.Complete(), Sentence: s.Sentence(), Images: countsOf(s.Images), Bytes: s.Total.json(), Hits: s.Hits, AtLeast: s.AtLeast,

@@ -19,6 +19,7 @@ import (
 	"strings"
 	"time"
 
+	"vscan/engine/sweep/state"
 	"vscan/internal/wording"
 )
 
@@ -39,7 +40,7 @@ const (
 
 // Summary is a sweep summed up. All sums stop at the largest number rather than wrap round.
 type Summary struct {
-	About  About
+	About  state.About
 	Images States // how many images are in each state
 	Total  Bytes  // of all images
 	Hits   uint64
@@ -52,15 +53,15 @@ type Summary struct {
 	AtLeast                     bool
 	LimitedPairs, LimitedImages uint64
 
-	Patterns    []Pattern // those with the most hits, at most 1,000; then as in the question
-	WithHits    int       // how many patterns have a hit
-	WithoutHits []int     // the first 200 patterns that have none
-	Problems    []Problem // why images are not done, the most frequent reason first, those of skipped images last
-	Listed      []Image   // the first 10,000 images, as given, without Summary, and with at most three of Patterns
-	NotListed   States    // the images beyond these
+	Patterns    []Pattern     // those with the most hits, at most 1,000; then as in the question
+	WithHits    int           // how many patterns have a hit
+	WithoutHits []int         // the first 200 patterns that have none
+	Problems    []Problem     // why images are not done, the most frequent reason first, those of skipped images last
+	Listed      []state.Image // the first 10,000 images, as given, without Summary, and with at most three of Patterns
+	NotListed   States        // the images beyond these
 
-	top, slow, bad []*Image // for the page; see Collect
-	rows           []*Image // with all of Patterns
+	top, slow, bad []*state.Image // for the page; see Collect
+	rows           []*state.Image // with all of Patterns
 }
 
 // States counts images by their state.
@@ -69,21 +70,21 @@ type States struct {
 }
 
 // of returns the counter of a state, and whether there is such a state.
-func (s *States) of(state string) (*uint64, bool) {
-	switch state {
-	case Done:
+func (s *States) of(name string) (*uint64, bool) {
+	switch name {
+	case state.Done:
 		return &s.Done, true
-	case Partial:
+	case state.Partial:
 		return &s.Partial, true
-	case Failed:
+	case state.Failed:
 		return &s.Failed, true
-	case Skipped:
+	case state.Skipped:
 		return &s.Skipped, true
-	case Aside:
+	case state.Aside:
 		return &s.Aside, true
-	case Running:
+	case state.Running:
 		return &s.Running, true
-	case Waiting:
+	case state.Waiting:
 		return &s.Waiting, true
 	}
 	return nil, false
@@ -91,7 +92,7 @@ func (s *States) of(state string) (*uint64, bool) {
 
 // Each calls f with each state and its count, those that are settled first.
 func (s States) Each(f func(state string, n uint64)) {
-	for _, state := range []string{Done, Partial, Failed, Aside, Skipped, Running, Waiting} {
+	for _, state := range []string{state.Done, state.Partial, state.Failed, state.Aside, state.Skipped, state.Running, state.Waiting} {
 		n, _ := s.of(state)
 		f(state, *n)
 	}
@@ -112,9 +113,9 @@ type Bytes struct {
 	Size, SettledSize, Scanned, Zero, Absent, Unreadable, Missing uint64
 }
 
-func (b *Bytes) add(i *Image) {
+func (b *Bytes) add(i *state.Image) {
 	b.Size = sum(b.Size, i.Size)
-	if i.State != Running && i.State != Waiting {
+	if i.State != state.Running && i.State != state.Waiting {
 		b.SettledSize = sum(b.SettledSize, i.Size)
 	}
 	b.Scanned = sum(b.Scanned, i.Scanned)
@@ -162,7 +163,7 @@ func (s *Summary) Complete() bool {
 }
 
 // Collect sums up a sweep, in one pass over its images.
-func Collect(ctx context.Context, from Source) (*Summary, error) {
+func Collect(ctx context.Context, from state.Source) (*Summary, error) {
 	about, err := from.About(ctx)
 	if err != nil {
 		return nil, err
@@ -195,21 +196,21 @@ type collector struct {
 	order          []*Problem
 }
 
-func newCollector(about *About) *collector {
+func newCollector(about *state.About) *collector {
 	c := &collector{s: &Summary{About: *about}, patterns: make([]Pattern, len(about.Patterns)), problems: map[problemKey]*Problem{}}
 	for n, name := range about.Patterns {
 		c.patterns[n] = Pattern{Pattern: n, Name: name}
 	}
 	c.top = ranking{most: maxTop, order: byHits}
 	c.rows = ranking{most: maxRows, cells: maxCells, order: byHits}
-	c.slow = ranking{most: maxSlow, order: func(a, b *Image) int { return cmp.Compare(b.Elapsed, a.Elapsed) }}
-	c.bad = ranking{most: maxBad, order: func(a, b *Image) int { return 0 }}
+	c.slow = ranking{most: maxSlow, order: func(a, b *state.Image) int { return cmp.Compare(b.Elapsed, a.Elapsed) }}
+	c.bad = ranking{most: maxBad, order: func(a, b *state.Image) int { return 0 }}
 	return c
 }
 
-func byHits(a, b *Image) int { return cmp.Compare(b.Hits, a.Hits) }
+func byHits(a, b *state.Image) int { return cmp.Compare(b.Hits, a.Hits) }
 
-func (c *collector) add(i *Image) error {
+func (c *collector) add(i *state.Image) error {
 	s := c.s
 	n, ok := s.Images.of(i.State)
 	if !ok {
@@ -225,14 +226,14 @@ func (c *collector) add(i *Image) error {
 	if err := c.addPatterns(i); err != nil {
 		return err
 	}
-	if i.State != Done && i.State != Running && i.State != Waiting {
+	if i.State != state.Done && i.State != state.Running && i.State != state.Waiting {
 		c.addProblem(i)
 	}
 	c.keep(i)
 	return nil
 }
 
-func (c *collector) addPatterns(i *Image) error {
+func (c *collector) addPatterns(i *state.Image) error {
 	for _, p := range i.Patterns {
 		if p.Pattern < 0 || p.Pattern >= len(c.patterns) {
 			return fmt.Errorf("image %d of the sweep has hits of pattern %d, and the sweep has %d: its state is damaged", i.N, p.Pattern, len(c.patterns))
@@ -260,7 +261,7 @@ const otherReasons = "other reasons"
 // numbers matches numbers, addresses and sizes in reasons.
 var numbers = regexp.MustCompile(`\b(0x[0-9a-f]+|[0-9]+(\.[0-9]+)?( ([KMGTPE]iB|bytes?))?)\b`)
 
-func (c *collector) addProblem(i *Image) {
+func (c *collector) addProblem(i *state.Image) {
 	reason := i.Reason
 	if i.Arg != "" { // reasons often name the file, and would differ for each
 		reason = strings.NewReplacer(i.Arg, "…", wording.Escape(i.Arg), "…").Replace(reason)
@@ -285,9 +286,9 @@ func (c *collector) addProblem(i *Image) {
 }
 
 // keep keeps the image in the lists that want it.
-func (c *collector) keep(i *Image) {
+func (c *collector) keep(i *state.Image) {
 	listed := len(c.s.Listed) < maxListed
-	top, slow, bad, rows := i.Hits > 0 && c.top.wants(i), i.Elapsed > 0 && c.slow.wants(i), i.State != Done && c.bad.wants(i), i.Hits > 0 && c.rows.wants(i)
+	top, slow, bad, rows := i.Hits > 0 && c.top.wants(i), i.Elapsed > 0 && c.slow.wants(i), i.State != state.Done && c.bad.wants(i), i.Hits > 0 && c.rows.wants(i)
 	if !listed {
 		n, _ := c.s.NotListed.of(i.State)
 		*n++
@@ -318,14 +319,14 @@ func (c *collector) keep(i *Image) {
 
 // skippedLast orders what was skipped, which is no loss, behind what was not.
 func skippedLast(p *Problem) int {
-	if p.State == Skipped {
+	if p.State == state.Skipped {
 		return 1
 	}
 	return 0
 }
 
 // mostHits returns the few patterns with the most hits.
-func mostHits(all []PatternHits) (most []PatternHits) {
+func mostHits(all []state.PatternHits) (most []state.PatternHits) {
 	for _, p := range all {
 		at := len(most)
 		for at > 0 && most[at-1].Hits < p.Hits {

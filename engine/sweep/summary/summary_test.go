@@ -19,6 +19,7 @@ import (
 	"unicode/utf8"
 
 	"vscan/engine/addr"
+	"vscan/engine/sweep/state"
 	"vscan/internal/outfile"
 	"vscan/internal/testenv"
 	"vscan/internal/webpage"
@@ -27,27 +28,27 @@ import (
 
 func TestSentence(t *testing.T) {
 	running := done("b")
-	running.State = Running
+	running.State = state.Running
 	unreadable := done("a", 1)
 	unreadable.Unreadable = 8192
 	limited := done("a", 5)
 	limited.AtLeast, limited.Patterns[0].AtLeast = true, true
 	part := done("p", 2)
-	part.State, part.Reason = Partial, "cut off"
+	part.State, part.Reason = state.Partial, "cut off"
 	for _, c := range []struct {
 		want   string
 		whole  bool
-		images []Image
+		images []state.Image
 	}{
 		{"There was no image to search.", false, nil},
-		{"There was no image to search; 1 file was skipped.", false, []Image{notDone("n", Skipped, "a note")}},
-		{"Everything was looked at: 1 image with 4.0 KiB, which have 3 hits of 2 patterns.", true, []Image{done("a", 1, 2)}},
-		{"Everything was looked at: 1 image with 4.0 KiB, which have at least 5 hits of 2 patterns; 2 files were skipped.", true, []Image{limited, notDone("n", Skipped, ""), notDone("m", Skipped, "")}},
-		{"Nothing has been searched yet: of 2 images 1 is being searched and 1 is waiting.", false, []Image{{State: Running}, {State: Waiting}}},
+		{"There was no image to search; 1 file was skipped.", false, []state.Image{notDone("n", state.Skipped, "a note")}},
+		{"Everything was looked at: 1 image with 4.0 KiB, which have 3 hits of 2 patterns.", true, []state.Image{done("a", 1, 2)}},
+		{"Everything was looked at: 1 image with 4.0 KiB, which have at least 5 hits of 2 patterns; 2 files were skipped.", true, []state.Image{limited, notDone("n", state.Skipped, ""), notDone("m", state.Skipped, "")}},
+		{"Nothing has been searched yet: of 2 images 1 is being searched and 1 is waiting.", false, []state.Image{{State: state.Running}, {State: state.Waiting}}},
 		{"Not everything was looked at: of 4 images 1 could not be opened, 1 was searched in part and 1 was set aside; what was searched, 8.0 KiB, has 3 hits of 2 patterns.", false,
-			[]Image{done("a", 1), part, notDone("f", Failed, "x"), notDone("s", Aside, "y")}},
-		{"Not everything was looked at: of 2 images 1 is being searched; what was searched, 8.0 KiB, has 0 hits of 2 patterns.", false, []Image{done("a"), running}},
-		{"Not everything was looked at: of 1 image 8.0 KiB of memory could not be read, or is missing; what was searched, 4.0 KiB, has 1 hit of 2 patterns.", false, []Image{unreadable}},
+			[]state.Image{done("a", 1), part, notDone("f", state.Failed, "x"), notDone("s", state.Aside, "y")}},
+		{"Not everything was looked at: of 2 images 1 is being searched; what was searched, 8.0 KiB, has 0 hits of 2 patterns.", false, []state.Image{done("a"), running}},
+		{"Not everything was looked at: of 1 image 8.0 KiB of memory could not be read, or is missing; what was searched, 4.0 KiB, has 1 hit of 2 patterns.", false, []state.Image{unreadable}},
 	} {
 		s := collect(t, fromImages(2, c.images...))
 		if got := s.Sentence(); got != c.want || s.Complete() != c.whole {
@@ -59,10 +60,10 @@ func TestSentence(t *testing.T) {
 // Sums, lists and the matrix are those of a count that keeps everything.
 func TestCollect(t *testing.T) {
 	rnd := testenv.Rand(t)
-	states := []string{Done, Done, Done, Partial, Failed, Skipped, Aside, Waiting, Running}
+	states := []string{state.Done, state.Done, state.Done, state.Partial, state.Failed, state.Skipped, state.Aside, state.Waiting, state.Running}
 	for range testenv.Rounds(3, 10, 300) {
 		patterns := 1 + rnd.IntN(60)
-		images := make([]Image, rnd.IntN(3*maxRows))
+		images := make([]state.Image, rnd.IntN(3*maxRows))
 		var all uint64
 		byPattern, reasons := make([]uint64, patterns), map[problemKey]uint64{}
 		var total Bytes
@@ -73,11 +74,11 @@ func TestCollect(t *testing.T) {
 			}
 			i := done(fmt.Sprint("image", n), hits...)
 			i.State, i.Missing, i.Absent, i.Elapsed = states[rnd.IntN(len(states))], rnd.Uint64N(9), rnd.Uint64N(9), time.Duration(rnd.IntN(20))
-			if i.State != Done {
+			if i.State != state.Done {
 				i.Reason = fmt.Sprintf("%s has trouble %c at %#x", i.Arg, 'a'+rnd.IntN(3), rnd.IntN(2))
 			}
 			switch i.State {
-			case Done, Running, Waiting:
+			case state.Done, state.Running, state.Waiting:
 			default:
 				reason, _, _ := strings.Cut(strings.ReplaceAll(i.Reason, i.Arg, "…"), "0x")
 				reasons[problemKey{i.State, reason}]++
@@ -114,10 +115,10 @@ func TestCollect(t *testing.T) {
 }
 
 // checkMatrix compares the matrix with the images, and its sums.
-func checkMatrix(t *testing.T, s *Summary, images []Image, l pageLimits) {
+func checkMatrix(t *testing.T, s *Summary, images []state.Image, l pageLimits) {
 	t.Helper()
-	with := slices.DeleteFunc(slices.Clone(images), func(i Image) bool { return i.Hits == 0 })
-	slices.SortStableFunc(with, func(a, b Image) int { return cmp.Compare(b.Hits, a.Hits) })
+	with := slices.DeleteFunc(slices.Clone(images), func(i state.Image) bool { return i.Hits == 0 })
+	slices.SortStableFunc(with, func(a, b state.Image) int { return cmp.Compare(b.Hits, a.Hits) })
 	with = with[:min(len(with), l.rows)]
 	m, left := s.matrix(l)
 	if len(m.Rows) != len(with) || (left == "") != (len(with) == int(s.ImagesWithHits) && len(m.Columns) == s.WithHits) {
@@ -145,7 +146,7 @@ func checkMatrix(t *testing.T, s *Summary, images []Image, l pageLimits) {
 		t.Fatalf("columns have %v, and in all %v", sums, want)
 	}
 	for _, r := range m.Rows {
-		k := slices.IndexFunc(with, func(i Image) bool { return i.Arg == r.Name })
+		k := slices.IndexFunc(with, func(i state.Image) bool { return i.Arg == r.Name })
 		if k < 0 {
 			t.Fatalf("%s is not among the images with the most hits", r.Name)
 		}
@@ -162,9 +163,9 @@ func TestRanking(t *testing.T) {
 	rnd := testenv.Rand(t)
 	for range testenv.Rounds(20, 200, 5000) {
 		r := ranking{most: 1 + rnd.IntN(8), cells: rnd.IntN(30), order: byHits}
-		var all []*Image
+		var all []*state.Image
 		for n := range rnd.IntN(60) {
-			i := &Image{N: n, Hits: rnd.Uint64N(12), Patterns: make([]PatternHits, rnd.IntN(6))}
+			i := &state.Image{N: n, Hits: rnd.Uint64N(12), Patterns: make([]state.PatternHits, rnd.IntN(6))}
 			all = append(all, i)
 			if r.wants(i) {
 				r.add(i)
@@ -296,10 +297,10 @@ func TestJSONKeys(t *testing.T) {
 // that not all are named.
 func TestBounds(t *testing.T) {
 	images := testenv.Rounds(20_000, 20_000, 2_000_000)
-	s := collect(t, &fakeSource{about: about(10_000), images: images, image: func(n int) Image {
-		i := Image{Arg: "/srv/dumps/some/where/image", State: Done, Size: 1 << 20, Scanned: 1 << 20, Elapsed: time.Duration(n), Hits: 1, Patterns: []PatternHits{{Pattern: n % 5000, Hits: 1}}}
+	s := collect(t, &fakeSource{about: about(10_000), images: images, image: func(n int) state.Image {
+		i := state.Image{Arg: "/srv/dumps/some/where/image", State: state.Done, Size: 1 << 20, Scanned: 1 << 20, Elapsed: time.Duration(n), Hits: 1, Patterns: []state.PatternHits{{Pattern: n % 5000, Hits: 1}}}
 		if n%1000 == 999 {
-			i.State, i.Reason = Failed, fmt.Sprint("trouble ", n)
+			i.State, i.Reason = state.Failed, fmt.Sprint("trouble ", n)
 		}
 		return i
 	}})
@@ -340,20 +341,20 @@ func pageOf(t *testing.T, s *Summary) string {
 // take much room: it shows less, and says of how many.
 func TestPageOfLongNames(t *testing.T) {
 	name := strings.Repeat(`"`, 1000)
-	var images []Image
+	var images []state.Image
 	for n := range 700 {
 		i := done(fmt.Sprint(name, n))
-		i.Format, i.Patterns, i.Hits, i.Density = name, []PatternHits{{Pattern: n, Hits: 1}, {Pattern: n + 1, Hits: 1}, {Pattern: n + 2, Hits: 1}}, 3, slices.Repeat([]uint32{1, math.MaxUint32}, 32)
+		i.Format, i.Patterns, i.Hits, i.Density = name, []state.PatternHits{{Pattern: n, Hits: 1}, {Pattern: n + 1, Hits: 1}, {Pattern: n + 2, Hits: 1}}, 3, slices.Repeat([]uint32{1, math.MaxUint32}, 32)
 		images = append(images, i)
 	}
 	for n := range 100 * maxNames {
-		images = append(images, notDone(fmt.Sprint(name, n), Failed, name+strings.Repeat("x", n%100)))
+		images = append(images, notDone(fmt.Sprint(name, n), state.Failed, name+strings.Repeat("x", n%100)))
 	}
 	from := fromImages(2000, images...)
 	for n := range from.about.Patterns {
 		from.about.Patterns[n] = fmt.Sprint(name, n)
 	}
-	from.about.Options = slices.Repeat([]Option{{name, name}}, 100)
+	from.about.Options = slices.Repeat([]state.Option{{Name: name, Value: name}}, 100)
 	s := collect(t, from)
 	var whole bytes.Buffer
 	if err := pageTemplate().Execute(&whole, s.page(wholePage)); err != nil || whole.Len() <= maxPage {
@@ -402,7 +403,7 @@ func TestPageIsHarmless(t *testing.T) {
 // The parts of the addresses of an image are as long as one another, but for the last, and each
 // address is in the part that its hits are counted in.
 func TestPartOf(t *testing.T) {
-	for _, i := range []Image{{First: 0, Last: addr.Max}, {First: 0x1000, Last: 0x1fff}, {First: 5, Last: 5}, {First: 1, Last: 100}, {First: addr.Max - 64, Last: addr.Max}} {
+	for _, i := range []state.Image{{First: 0, Last: addr.Max}, {First: 0x1000, Last: 0x1fff}, {First: 5, Last: 5}, {First: 1, Last: 100}, {First: addr.Max - 64, Last: addr.Max}} {
 		i.Density = make([]uint32, 64)
 		size := uint64(i.Last-i.First)/64 + 1
 		for _, a := range []addr.Addr{i.First, i.First + (i.Last-i.First)/3, i.First + (i.Last-i.First)/2, i.Last} {
@@ -417,9 +418,9 @@ func TestPartOf(t *testing.T) {
 // Reasons that differ in names and numbers alone are one, with what they have in common.
 func TestReasons(t *testing.T) {
 	s := collect(t, fromImages(0,
-		notDone("/d/a", Partial, "the image is truncated or damaged, 1.5 MiB are missing"), notDone("/d/b", Partial, "the image is truncated or damaged, 7 bytes are missing"),
-		notDone("/d/c\x1b", Failed, `open /d/c\x1b: permission denied`), notDone("/d/d", Failed, "open /d/d: permission denied"),
-		notDone("/d/e", Failed, "no LiME header at 0x10"), notDone("/d/f", Skipped, "a note"), notDone("/d/g", Skipped, "a note")))
+		notDone("/d/a", state.Partial, "the image is truncated or damaged, 1.5 MiB are missing"), notDone("/d/b", state.Partial, "the image is truncated or damaged, 7 bytes are missing"),
+		notDone("/d/c\x1b", state.Failed, `open /d/c\x1b: permission denied`), notDone("/d/d", state.Failed, "open /d/d: permission denied"),
+		notDone("/d/e", state.Failed, "no LiME header at 0x10"), notDone("/d/f", state.Skipped, "a note"), notDone("/d/g", state.Skipped, "a note")))
 	var got []string
 	for _, p := range s.Problems {
 		got = append(got, fmt.Sprintf("%d %s %s", p.Images, p.State, p.Reason))
@@ -434,8 +435,8 @@ func TestReasons(t *testing.T) {
 }
 
 func TestMostHits(t *testing.T) {
-	p := func(n int, hits uint64) PatternHits { return PatternHits{Pattern: n, Hits: hits} }
-	if got := mostHits([]PatternHits{p(0, 2), p(1, 5), p(2, 2), p(3, 9), p(4, 5), p(5, 1)}); !slices.Equal(got, []PatternHits{p(3, 9), p(1, 5), p(4, 5)}) {
+	p := func(n int, hits uint64) state.PatternHits { return state.PatternHits{Pattern: n, Hits: hits} }
+	if got := mostHits([]state.PatternHits{p(0, 2), p(1, 5), p(2, 2), p(3, 9), p(4, 5), p(5, 1)}); !slices.Equal(got, []state.PatternHits{p(3, 9), p(1, 5), p(4, 5)}) {
 		t.Error(got)
 	}
 	if got := mostHits(nil); len(got) > 0 {

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"vscan/cmd/vscan/internal/cli"
+	"vscan/cmd/vscan/internal/companion"
 	"vscan/cmd/vscan/internal/console"
 	"vscan/cmd/vscan/internal/report"
 	"vscan/engine/addr"
@@ -92,11 +93,7 @@ func (a *commands) exportCommand() *cobra.Command {
 					if console.IsTerminal(f.OS()) {
 						return cli.UsageError(cmd, "--to parquet is not for a terminal: give -o FILE")
 					}
-					err := write(f.OS()) // the companion itself writes to the file
-					if err != nil && strings.Contains(err.Error(), "/dev/stdout") {
-						return fmt.Errorf("%s: cannot be written, see whether there is room for it: %w", out, err)
-					}
-					return err
+					return companion.ToFile(out, f.OS(), write)
 				}
 				return write(w)
 			})

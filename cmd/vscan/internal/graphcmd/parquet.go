@@ -5,13 +5,11 @@ import (
 	"io"
 
 	"vscan/cmd/internal/rowstream"
+	"vscan/cmd/vscan/internal/companion"
 	"vscan/engine/addr"
 	"vscan/engine/graph"
 	"vscan/internal/wording"
 )
-
-// ParquetProgram is the name of the companion that writes parquet.
-const ParquetProgram = "vscan-parquet"
 
 // The indices of the columns of an exported graph.
 const (
@@ -46,12 +44,6 @@ func edgeColumns() []rowstream.Column {
 // tableEdges writes edges as the rows of a table.
 type tableEdges struct{ w *rowstream.Writer }
 
-// newTableEdges returns a writer of edges whose table goes to w.
-func newTableEdges(w io.Writer) (*tableEdges, error) {
-	t, err := rowstream.NewWriter(w, edgeColumns())
-	return &tableEdges{w: t}, err
-}
-
 // edge writes a row.
 func (t *tableEdges) edge(e graph.Edge, src, dst *graph.Locator) error {
 	t.w.Uint(edgeSrc, uint64(e.Source))
@@ -78,19 +70,12 @@ func (t *tableEdges) module(column int, l *graph.Locator, a addr.Addr) {
 	t.w.Uint(column+1, uint64(l.Distance(a)))
 }
 
-func (t *tableEdges) end() error { return t.w.Close() }
+// end writes nothing: who began the table ends it.
+func (t *tableEdges) end() error { return nil }
 
 // writeParquet writes the edges to ranges as parquet, by way of the companion.
 func writeParquet(ctx context.Context, to io.Writer, g *graph.Graph, ranges []addr.Range) error {
-	program, err := findCompanion(ParquetProgram)
-	if err != nil {
-		return err
-	}
-	return throughCompanion(ctx, program, to, func(in io.Writer) error {
-		w, err := newTableEdges(in)
-		if err != nil {
-			return err
-		}
-		return eachEdge(ctx, g, ranges, w)
+	return companion.WriteParquet(ctx, to, edgeColumns(), func(w *rowstream.Writer) error {
+		return eachEdge(ctx, g, ranges, &tableEdges{w})
 	})
 }

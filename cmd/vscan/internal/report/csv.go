@@ -48,7 +48,7 @@ func (r *csvReporter) Hit(h *search.Hit) error {
 	text, value := CSVText(h.Text), ""
 	switch {
 	case !h.Run:
-		value = csvValue(h.Value)
+		value = CSVValue(h.Value)
 	case h.Value == h.Text: // as of most runs
 		value = text
 	default:
@@ -56,7 +56,7 @@ func (r *csvReporter) Hit(h *search.Hit) error {
 	}
 	module, offset := r.moduleFields(r.moduleAt(h.Addr))
 	fields := []string{r.names.Get(r.target.Arg), h.Addr.String(), r.names.Get(h.Name), strconv.Itoa(h.Len), r.names.Get(m.Name),
-		csvCount(fileOffset(m, h.Addr)), csvBytes(h.Bytes),
+		CSVCount(fileOffset(m, h.Addr)), csvBytes(h.Bytes),
 		value, text, h.KeyText(), csvBytes(h.Before), csvBytes(h.After), module, offset}
 	if r.rules {
 		namespace, file := "", ""
@@ -68,11 +68,13 @@ func (r *csvReporter) Hit(h *search.Hit) error {
 	return r.record(r.hitHeader(), fields...)
 }
 
-// hitHeader returns the columns of hits. A new column goes in front of those of rules,
+func (r *csvReporter) hitHeader() []string { return HitHeader(r.rules) }
+
+// HitHeader returns the columns of csv of hits. A new column goes in front of those of rules,
 // which are there only where rules are searched for.
-func (r *csvReporter) hitHeader() []string {
+func HitHeader(rules bool) []string {
 	header := []string{"image", "addr", "pattern", "len", "mapping", "offset", "bytes", "value", "text", "key", "before", "after", "module", "module_offset"}
-	if r.rules {
+	if rules {
 		header = append(header, "namespace", "file")
 	}
 	return header
@@ -95,7 +97,7 @@ func (r *csvReporter) Interval(v engine.Interval) error {
 	module, offset := r.moduleFields(r.moduleOf(v))
 	return r.record([]string{"first", "last", "state", "perm", "name", "source", "offset", "layer", "build_id", "module", "module_offset"},
 		v.First.String(), v.Last.String(), m.State.String(), CSVText(m.Perm.String()), r.names.Get(m.Name), r.names.Get(sourceName(m)),
-		csvCount(fileOffset(m, v.First)), strconv.Itoa(v.Layer), csvHex(r.buildID(v)), module, offset)
+		CSVCount(fileOffset(m, v.First)), strconv.Itoa(v.Layer), CSVHex(r.buildID(v)), module, offset)
 }
 
 // End writes the number of hits of each pattern if the reporter counts. Otherwise it
@@ -107,6 +109,6 @@ func (r *csvReporter) End(s *search.Summary) {
 		return
 	}
 	for i, name := range s.Names {
-		r.record([]string{"image", "pattern", "hits"}, r.names.Get(s.Image), r.names.Get(name), csvCount(s.Counts[i]))
+		r.record([]string{"image", "pattern", "hits"}, r.names.Get(s.Image), r.names.Get(name), CSVCount(s.Counts[i]))
 	}
 }

@@ -38,10 +38,10 @@ func CSVText(s string) string {
 }
 
 // csvBytes returns bytes as a cell, which is empty where there are none.
-func csvBytes(b []byte) string { return csvHex(hex.EncodeToString(b)) }
+func csvBytes(b []byte) string { return CSVHex(hex.EncodeToString(b)) }
 
-// csvHex returns bytes as a cell; digits are these bytes in hexadecimal.
-func csvHex(digits string) string {
+// CSVHex returns bytes as a cell; digits are these bytes in hexadecimal.
+func CSVHex(digits string) string {
 	if digits == "" {
 		return ""
 	}
@@ -51,8 +51,8 @@ func csvHex(digits string) string {
 // leastInexact is the least number whose digits a float of 64 bits may not all have.
 const leastInexact = 1e15
 
-// csvCount returns a number as a cell.
-func csvCount(n uint64) string {
+// CSVCount returns a number as a cell.
+func CSVCount(n uint64) string {
 	digits := strconv.FormatUint(n, 10)
 	if n < leastInexact {
 		return digits
@@ -60,15 +60,15 @@ func csvCount(n uint64) string {
 	return CSVText(digits)
 }
 
-// csvValue returns the value of a hit, as its kind reads it, as a cell. A number is
+// CSVValue returns the value of a hit, as its kind reads it, as a cell. A number is
 // written as a number only where a float of 64 bits has all its digits, since readers
 // take a column that has a fraction somewhere for a column of such floats.
-func csvValue(s string) string {
+func CSVValue(s string) string {
 	if s == "" {
 		return ""
 	}
 	if n, err := strconv.ParseUint(s, 10, 64); err == nil && strconv.FormatUint(n, 10) == s {
-		return csvCount(n)
+		return CSVCount(n)
 	}
 	if offsetsCell().MatchString(s) || fractionCell().MatchString(s) {
 		return s

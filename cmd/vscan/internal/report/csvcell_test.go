@@ -40,7 +40,7 @@ func TestCSVValue(t *testing.T) {
 		"-1": "'-1", "0.1": "0.1", "-2.5": "'-2.5", "1e+30": "1e+30", "1.5e-07": "1.5e-07", "NaN": "'NaN", "+Inf": "'+Inf",
 		"0x7fff00001000": "0x7fff00001000", "0x10 -0x8": "0x10 -0x8", "-0x8": "'-0x8", "00112233445566778899aabbccddeeff": "'00112233445566778899aabbccddeeff",
 	} {
-		if got := csvValue(in); got != want {
+		if got := CSVValue(in); got != want {
 			t.Errorf("%q: %q, want %q", in, got, want)
 		}
 	}

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"bytes"
 	"encoding/hex"
 	"fmt"
 	"iter"
@@ -28,8 +27,8 @@ import (
 type JSONLReporter struct {
 	base
 	line    []byte
-	written int // bytes that the current block of the output has so far
-	slack   int // blockSlack, or more where lines are longer
+	blocks  Blocks
+	room    int // for the longest of usual lines
 	names   JSONNames
 	escaped []string // the keys of the line whose strings are escaped
 	context bool     // whether hits have what lies around them
@@ -40,7 +39,7 @@ type JSONLReporter struct {
 func NewJSONLReporter(out *console.Output, s Style) *JSONLReporter {
 	// A byte takes 2 digits in bytes, and up to 6 characters each in value and in text.
 	more := 14*max(0, int(s.HitBytes)-engine.HitBytes) + 4*int(s.Context)
-	return &JSONLReporter{base: base{out: out}, slack: min(blockSlack+more, blockBytes/8), context: s.Context > 0, parted: s.SummariesElsewhere}
+	return &JSONLReporter{base: base{out: out}, room: Room(blockSlack + more), context: s.Context > 0, parted: s.SummariesElsewhere}
 }
 
 // AddName adds a string that comes again and again.
@@ -134,16 +133,6 @@ func (r *JSONLReporter) StartLine(kind string) {
 	r.line = append(r.line, '"')
 }
 
-// Blocks of blockBytes bytes of the output hold whole lines, so that it can be cut at any
-// multiple of that (by split -b 1M, or a reader that counts block by block) and no hit falls
-// on a cut. Where a line leaves less than blockSlack bytes of its block, blanks fill the
-// block, which JSON allows at the end of a line. Where more bytes of a hit are shown, the
-// limit is higher. A line that is longer than the limit can still cross a multiple.
-const (
-	blockBytes = 1 << 20
-	blockSlack = 3 << 9
-)
-
 // FinishLine ends the line and writes it.
 func (r *JSONLReporter) FinishLine() error {
 	if len(r.escaped) > 0 {
@@ -151,12 +140,7 @@ func (r *JSONLReporter) FinishLine() error {
 		r.escaped = r.escaped[:0]
 	}
 	r.line = append(r.line, '}')
-	r.written = (r.written + len(r.line) + 1) % blockBytes
-	if left := blockBytes - r.written; left < r.slack {
-		r.line = append(r.line, bytes.Repeat([]byte{' '}, left)...)
-		r.written = 0
-	}
-	r.line = append(r.line, '\n')
+	r.line = r.blocks.End(r.line, r.room)
 	return r.write(r.line)
 }
 

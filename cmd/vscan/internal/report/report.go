@@ -161,6 +161,19 @@ func (c *Cache) Get(s string) string {
 	if t, ok := c.known[s]; ok {
 		return t
 	}
+	return c.add(s)
+}
+
+// GetBytes returns what Convert makes of s as a string.
+func (c *Cache) GetBytes(s []byte) string {
+	if t, ok := c.known[string(s)]; ok {
+		return t
+	}
+	return c.add(string(s))
+}
+
+// add converts s, and keeps what it is converted to.
+func (c *Cache) add(s string) string {
 	if c.known == nil || len(c.known) > 1<<16 {
 		c.known = map[string]string{}
 	}

@@ -94,7 +94,7 @@ func (r *Table) record(values []any) error {
 // csvCell returns a value as a cell of csv.
 func csvCell(v any) string {
 	if isNumber(v) {
-		return csvValue(textValue(v, wording.Escape))
+		return CSVValue(textValue(v, wording.Escape))
 	}
 	return textValue(v, CSVText)
 }

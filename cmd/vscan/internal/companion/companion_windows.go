@@ -1,4 +1,4 @@
-package graphcmd
+package companion
 
 import "syscall"
 

@@ -1,6 +1,6 @@
 //go:build unix
 
-package graphcmd
+package companion
 
 import "syscall"
 

@@ -1,4 +1,7 @@
-package graphcmd
+// Package companion has programs beside vscan write formats whose libraries are large: linked
+// into vscan, they would make every start slower. A companion reads the table that it writes
+// from standard input.
+package companion
 
 import (
 	"bytes"
@@ -11,16 +14,45 @@ import (
 	"path/filepath"
 	"strings"
 
+	"vscan/cmd/internal/rowstream"
 	"vscan/cmd/vscan/internal/console"
 )
 
-// A companion is a program that writes a format whose library is large. Linked into vscan,
-// the library would make every start slower. A companion reads the table that it writes
-// from standard input.
+// Parquet is the name of the companion that writes parquet.
+const Parquet = "vscan-parquet"
 
-// findCompanion returns the path of a companion. It is looked for beside this program,
+// WriteParquet writes a table with these columns as parquet; rows writes its rows. Where out is
+// an open file, the companion itself writes to it.
+func WriteParquet(ctx context.Context, out io.Writer, columns []rowstream.Column, rows func(*rowstream.Writer) error) error {
+	program, err := find(Parquet)
+	if err != nil {
+		return err
+	}
+	return through(ctx, program, out, func(in io.Writer) error {
+		w, err := rowstream.NewWriter(in, columns)
+		if err != nil {
+			return err
+		}
+		if err := rows(w); err != nil {
+			return err
+		}
+		return w.Close()
+	})
+}
+
+// ToFile calls write with the open file, for a companion to write to it itself. path names the
+// file in an error of that.
+func ToFile(path string, file *os.File, write func(io.Writer) error) error {
+	err := write(file)
+	if err != nil && strings.Contains(err.Error(), "/dev/stdout") {
+		return fmt.Errorf("%s: cannot be written, see whether there is room for it: %w", path, err)
+	}
+	return err
+}
+
+// find returns the path of a companion. It is looked for beside this program,
 // and then in PATH.
-func findCompanion(name string) (string, error) {
+func find(name string) (string, error) {
 	if self, err := os.Executable(); err == nil {
 		if path, err := exec.LookPath(filepath.Join(filepath.Dir(self), name)); err == nil {
 			return path, nil
@@ -33,11 +65,11 @@ func findCompanion(name string) (string, error) {
 	return path, nil
 }
 
-// throughCompanion starts the companion at path and calls write. What write writes goes
+// through starts the companion at path and calls write. What write writes goes
 // to the companion, and what the companion makes of it goes to out. The companion has
-// ended when throughCompanion returns, and whatever kept it from doing all of its work
+// ended when through returns, and whatever kept it from doing all of its work
 // is an error.
-func throughCompanion(ctx context.Context, path string, out io.Writer, write func(io.Writer) error) error {
+func through(ctx context.Context, path string, out io.Writer, write func(io.Writer) error) error {
 	running, stop := context.WithCancel(ctx)
 	defer stop()
 	cmd := exec.CommandContext(running, path)

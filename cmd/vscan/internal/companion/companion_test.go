@@ -1,6 +1,6 @@
 //go:build unix
 
-package graphcmd
+package companion
 
 import (
 	"bytes"
@@ -47,7 +47,7 @@ func TestCompanionFails(t *testing.T) {
 			if c.out == nil {
 				c.out = &out
 			}
-			err := throughCompanion(t.Context(), path, c.out, c.write)
+			err := through(t.Context(), path, c.out, c.write)
 			if c.want == "" && (err != nil || out.Len() != 1<<20) || c.want != "" && (err == nil || err.Error() != c.want) {
 				t.Errorf("%v, %d bytes; want %q", err, out.Len(), c.want)
 			}
@@ -72,7 +72,7 @@ func (unread) Write([]byte) (int, error) { return 0, syscall.EPIPE }
 func TestCompanionInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	path := script(t, filepath.Join(t.TempDir(), "x"), "exec sleep 1000")
-	err := throughCompanion(ctx, path, io.Discard, func(w io.Writer) error {
+	err := through(ctx, path, io.Discard, func(w io.Writer) error {
 		cancel()
 		return writeZeros(1 << 20)(w)
 	})

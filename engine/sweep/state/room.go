@@ -1,0 +1,54 @@
+package state
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"syscall"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"vscan/internal/wording"
+)
+
+// reserve is how much room the disk has to have before anything is begun: what is queued, a
+// log of the size at which it is taken over, twice, and some.
+const reserve = 64 << 20
+
+// A RoomError says that the disk of a sweep is full, or nearly so.
+type RoomError struct {
+	Dir  string
+	Want uint64 // bytes that have to be there to go on
+	Free uint64 // bytes that are there
+	Err  error  // of a write that could not be done, or nil
+}
+
+func (e *RoomError) Error() string {
+	return fmt.Sprintf("%s: no room on its disk: %s are free, and going on wants %s: what was found so far is kept", e.Dir, wording.Size(e.Free), wording.Size(e.Want))
+}
+func (e *RoomError) Unwrap() error { return e.Err }
+
+// CheckRoom returns a *RoomError where the disk has too little room to begin anything.
+func (db *DB) CheckRoom() error { return checkRoom(db.dir, reserve) }
+
+func checkRoom(dir string, want uint64) error {
+	if free, known := freeBytes(dir); known && free < want {
+		return &RoomError{Dir: dir, Want: want, Free: free}
+	}
+	return nil
+}
+
+// failed returns the error of a write: a *RoomError where the disk is full.
+func (w *writer) failed(err error) error {
+	var of *sqlite.Error
+	if errors.As(err, &of) && of.Code()&0xff == sqlite3.SQLITE_FULL || errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		free, _ := freeBytes(w.dir)
+		return &RoomError{w.dir, reserve, free, err}
+	}
+	if errors.As(err, &of) && of.Code()&0xff == sqlite3.SQLITE_IOERR && checkRoom(w.dir, 1<<20) != nil {
+		free, _ := freeBytes(w.dir)
+		return &RoomError{w.dir, reserve, free, err}
+	}
+	return fmt.Errorf("%s: %w", filepath.Join(w.dir, File), err)
+}

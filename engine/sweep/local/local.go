@@ -250,6 +250,7 @@ func (r *runner) feed(ctx context.Context) {
 				return context.Cause(ctx)
 			}
 			if err != nil {
+				add() // what came before it counts
 				return err
 			}
 			batch = append(batch, in)

@@ -235,24 +235,33 @@ func differences(was, now *state.Setup, counts func(key string) bool) ([]string,
 
 // difference returns a line on a key that differs.
 func difference(key string, flags []string, before, here json.RawMessage) string {
-	if key == "patterns" || key == "rules" {
-		return key + " (" + wording.OrList(longNames(flags)) + ") are others"
-	}
 	text := func(v json.RawMessage) string {
 		if v == nil {
 			return "not given"
 		}
 		return shorten(string(v), 60)
 	}
+	switch key {
+	case "rules":
+		return "other YARA rules"
+	case "patterns":
+		return otherPatterns(before, here)
+	}
 	return fmt.Sprintf("--%s: %s there, %s here", flags[0], text(before), text(here))
 }
 
-func longNames(flags []string) []string {
-	all := make([]string, len(flags))
-	for i, name := range flags {
-		all[i] = "--" + name
+// otherPatterns returns in what two lists of patterns differ.
+func otherPatterns(before, here json.RawMessage) string {
+	var was, now []sweep.Pattern
+	if json.Unmarshal(before, &was) != nil || json.Unmarshal(here, &now) != nil || len(was) != len(now) {
+		return fmt.Sprintf("%s there, %d here", wording.Count(uint64(len(was)), "pattern"), len(now))
 	}
-	return all
+	for i := range was {
+		if w, n := string(was[i].Name), string(now[i].Name); w != n {
+			return fmt.Sprintf("pattern %d is %s there, %s here", i+1, shorten(w, 60), shorten(n, 60))
+		}
+	}
+	return "patterns of the same names look for something else" // by -i, -w or exceptions
 }
 
 // shorten returns s, cut where it has more than so many bytes.

@@ -207,6 +207,7 @@ func (r *runner) run(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
+	r.db.Want(ctx, r.ended)
 	return errors.Join(r.ended, r.late)
 }
 

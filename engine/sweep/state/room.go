@@ -1,8 +1,10 @@
 package state
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"syscall"
 
@@ -31,6 +33,24 @@ func (e *RoomError) Unwrap() error { return e.Err }
 
 // CheckRoom returns a *RoomError where the disk has too little room to begin anything.
 func (db *DB) CheckRoom() error { return checkRoom(db.dir, reserve) }
+
+// Want has a *RoomError tell how much room the rest of the sweep may take, reckoned from what its
+// images took so far.
+func (db *DB) Want(ctx context.Context, err error) {
+	var full *RoomError
+	if !errors.As(err, &full) {
+		return
+	}
+	all, bad := counts(ctx, db.reads)
+	info, bad2 := os.Stat(filepath.Join(db.dir, File))
+	if bad != nil || bad2 != nil {
+		return
+	}
+	left, settled := all[Waiting]+all[Running], all[Done]+all[Partial]
+	if settled > 0 {
+		full.Want = reserve + uint64(float64(info.Size())*float64(left)/float64(settled))
+	}
+}
 
 func checkRoom(dir string, want uint64) error {
 	if free, known := freeBytes(dir); known && free < want {

@@ -418,7 +418,7 @@ func (a *commands) runSweep(ctx context.Context, f *sweepFlags, db *state.DB, im
 	}
 	if err != nil {
 		if ctx.Err() != nil {
-			a.Note("%s: not complete: interrupted: --resume goes on with it", db.Dir())
+			a.Note("%s: not complete: interrupted: --resume %s goes on with it", db.Dir(), db.Dir())
 			return cli.ExitCode(cli.ExitInterrupted)
 		}
 		return err

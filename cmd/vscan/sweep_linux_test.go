@@ -77,6 +77,87 @@ func TestSweepKilled(t *testing.T) {
 	}
 }
 
+// While a process works on a sweep, another is refused, with its number. Ctrl-C ends it, and does
+// not count; what was under way when it was killed is done again, and the second time set aside.
+func TestSweepSetAside(t *testing.T) {
+	dir := t.TempDir()
+	huge, err := os.Create(filepath.Join(dir, "huge")) // so long as a pattern matches zeros
+	if err == nil {
+		err = errors.Join(huge.Truncate(1<<40), huge.Close(), os.WriteFile(filepath.Join(dir, "small"), make([]byte, 4), 0o600))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"sweep", "--results", "swept", "--task-size", "2T", "-j", "2", "-m", "5", "-e", "hex:00000000", "-e", "never there", "huge", "small"}
+	for round, want := range []string{"", "huge is done again", "huge is done again", "huge is set aside: the program died twice while it was searched"} {
+		cmd := exec.Command("vscan", args...)
+		cmd.Dir = dir
+		var told bytes.Buffer
+		cmd.Stderr = &told
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		defer cmd.Process.Kill() // in case something below fails
+		args = []string{"sweep", "--resume", "swept", "--task-size", "2T"}
+		if round < 3 {
+			waitUntilUnderWay(t, dir, max(round, 1))
+		}
+		switch round {
+		case 0:
+			other := exec.Command("vscan", args...)
+			other.Dir = dir
+			out, err := other.CombinedOutput()
+			if want := fmt.Sprintf("vscan: swept is worked on by the process %d: wait for its end, or end it\n", cmd.Process.Pid); err == nil || string(out) != want {
+				t.Errorf("%v, %q, want %q", err, out, want)
+			}
+			cmd.Process.Signal(os.Interrupt)
+		case 1, 2:
+			cmd.Process.Kill()
+		}
+		cmd.Wait()
+		switch code := cmd.ProcessState.ExitCode(); {
+		case round == 0 && (code != 130 || !strings.Contains(told.String(), "vscan: swept: not complete: interrupted: --resume swept goes on with it")):
+			t.Errorf("exit %d\n%s", code, &told)
+		case round == 1 && strings.Contains(told.String(), want), round > 1 && !strings.Contains(told.String(), want):
+			t.Errorf("round %d: told\n%s\nwant %s", round, &told, want)
+		case round == 3 && code != 3:
+			t.Errorf("exit %d\n%s", code, &told)
+		}
+	}
+	all := sweptIn(t, filepath.Join(dir, "swept"))
+	if len(all) != 2 || all[0].State != state.Aside || all[1].State != state.Done || all[1].Hits != 1 {
+		t.Errorf("%+v", all)
+	}
+}
+
+// waitUntilUnderWay waits until the first image of the sweep in a folder is searched, for the
+// nth time that counts, and the second is done.
+func waitUntilUnderWay(t *testing.T, dir string, n int) {
+	for range 3000 {
+		if is := stateOf(t, filepath.Join(dir, "swept")); len(is) == 2 && is[0].State == state.Running && is[0].Tries == n && is[1].State == state.Done {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Fatal("the sweep does not begin")
+}
+
+// stateOf returns the records of a sweep that may not have begun yet.
+func stateOf(t *testing.T, dir string) (all []*state.Image) {
+	r, err := state.Read(t.Context(), dir)
+	if err != nil {
+		return nil
+	}
+	defer r.Close()
+	for i, err := range r.Images(t.Context()) {
+		if err != nil {
+			return nil
+		}
+		all = append(all, i)
+	}
+	return all
+}
+
 // sweepImagesFor writes images of all kinds, and patterns of all kinds, and returns the names
 // of the images.
 func sweepImagesFor(t *testing.T, r *rand.Rand, dir string, n int) (names []string) {
